@@ -1,0 +1,1 @@
+"""Records of a campaign, frozen and pure: what every other room hands around."""

@@ -1,0 +1,31 @@
+"""A generated file."""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+
+@dataclass(frozen=True, slots=True)
+class Clip:
+    """An encoded video with its poster, as it lies on this machine.
+
+    Attributes:
+        sha256: hex digest of the video file's bytes.
+        size: bytes of the video file.
+        device_seconds: time that the device spent on it (denoise and decode).
+    """
+
+    variant_id: str
+    path: Path
+    poster: Path
+    sha256: str
+    size: int
+    height: int
+    width: int
+    num_frames: int
+    fps: int
+    device_seconds: float
+
+    @property
+    def duration_s(self) -> float:
+        """Length in seconds."""
+        return self.num_frames / self.fps

@@ -1,0 +1,69 @@
+"""The rule that a score must satisfy."""
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from typing import NamedTuple
+
+from manifests.score import Score
+from manifests.verdict import Reason, Verdict
+
+
+class Limit(NamedTuple):
+    """Bounds of one technical measurement, both included; ``sentence`` may name {value}."""
+
+    code: str
+    sentence: str
+    lowest: float = float("-inf")
+    highest: float = float("inf")
+
+    def broken_by(self, value: float) -> bool:
+        """True where the value lies outside, or is NaN."""
+        return not self.lowest <= value <= self.highest
+
+
+LIMITS: dict[str, Limit] = {
+    "nan_share": Limit("nan", "{value:.1%} of the pixels are not numbers", highest=0.0),
+    "luma_mean": Limit("black", "the clip is black (mean luma {value:.1f} of 255)", lowest=6.0),
+    "luma_spread": Limit("flat", "the frames are one flat colour (luma spread {value:.2f})", lowest=1.0),
+    "frame_difference": Limit("frozen", "the picture stands still (mean change {value:.3f} of 255)", lowest=0.05),
+    "temporal_flickering": Limit("flicker", "the brightness flickers ({value:.1f} of 255 a frame)", highest=12.0),
+    "size_error": Limit("wrong size", "the frames are {value:.0f} pixels off the size asked for", highest=0.0),
+    "duration_error": Limit("wrong duration", "the clip is {value:.2f} s off the length asked for", highest=0.02),
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Gate:
+    """Thresholds under which a clip passes.
+
+    Attributes:
+        min_adherence: lowest prompt_adherence (cosine) that passes.
+        max_rank_share: the own prompt must be among this share of the ranked prompts, best first;
+            rank 1 always passes.
+        limits: bounds of the technical measurements, by their name in Score.checks.
+    """
+
+    min_adherence: float
+    max_rank_share: float = 0.25
+    limits: Mapping[str, Limit] = field(default_factory=lambda: LIMITS)
+
+    def judge(self, score: Score) -> Verdict:
+        """Return the verdict with every reason, technical ones first."""
+        return Verdict(score.variant_id, (*self._technical(score), *self._semantic(score)))
+
+    def _technical(self, score: Score) -> Iterator[Reason]:
+        for name, value in score.checks.items():
+            limit = self.limits.get(name)
+            if limit and limit.broken_by(value):
+                yield Reason(limit.code, limit.sentence.format(value=value))
+
+    def _semantic(self, score: Score) -> Iterator[Reason]:
+        if score.prompt_adherence is None or score.prompt_rank is None:
+            return
+        if not score.prompt_adherence >= self.min_adherence:
+            yield Reason("adherence", f"it does not show the prompt well enough "
+                                      f"({score.prompt_adherence:.3f}, asked {self.min_adherence:.3f})")
+        allowed = max(1, int(self.max_rank_share * (score.num_distractors + 1)))
+        if score.prompt_rank > allowed:
+            yield Reason("rank", f"{score.prompt_rank - 1} other prompts of the campaign fit it better "
+                                 f"(at most {allowed - 1} may)")

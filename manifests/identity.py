@@ -1,0 +1,32 @@
+"""Content hashes and slugs: the only sources of ids and keys."""
+
+import hashlib
+import json
+import re
+import unicodedata
+from typing import Any
+
+
+def canonical_json(value: Any) -> bytes:
+    """Return the one byte string for a JSON value (RFC 8785 for strings, ints and plain floats).
+
+    Keys are sorted, no white space, UTF-8, NFC. NaN and infinities raise ValueError.
+    """
+    text = json.dumps(value, sort_keys=True, separators=(",", ":"), ensure_ascii=False, allow_nan=False)
+    return unicodedata.normalize("NFC", text).encode()
+
+
+def content_id(value: Any) -> str:
+    """Return the 128-bit BLAKE2b of the canonical JSON, as 32 hex digits."""
+    return hashlib.blake2b(canonical_json(value), digest_size=16).hexdigest()
+
+
+def slug(text: str, max_length: int = 40) -> str:
+    """Return lower-case ``a-z0-9-`` made from any text; never empty, never starting with a dash.
+
+    Text with no Latin letters or digits at all gets a hash of itself, so that two such
+    names stay apart.
+    """
+    ascii_text = unicodedata.normalize("NFKD", text).encode("ascii", "ignore").decode()
+    words = re.sub(r"[^a-z0-9]+", "-", ascii_text.lower()).strip("-")[:max_length].strip("-")
+    return words or "x" + hashlib.blake2b(text.encode("utf-8", "replace"), digest_size=4).hexdigest()

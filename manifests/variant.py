@@ -1,0 +1,54 @@
+"""One thing to generate; its id is the hash of everything that decides its pixels."""
+
+from typing import Any, NamedTuple
+
+from manifests.identity import content_id
+from manifests.placement import Placement
+
+
+class Variant(NamedTuple):
+    """Generation inputs in diffusers' words.
+
+    Attributes:
+        card: name of the model card.
+        revision: the card's pinned revision of its weights.
+        height, width: pixels of the frames that are kept (after the card's crop).
+        fps: frames a second of the clip.
+        loras: names of LoRAs, in the order in which they are applied.
+        first_frame_sha256: hash of the first-frame image, for image-to-video cards.
+    """
+
+    card: str
+    revision: str
+    prompt: str
+    negative_prompt: str
+    seed: int
+    height: int
+    width: int
+    num_frames: int
+    fps: int
+    num_inference_steps: int
+    guidance_scale: float
+    loras: tuple[str, ...] = ()
+    first_frame_sha256: str = ""
+
+    @property
+    def variant_id(self) -> str:
+        """32 hex digits; equal inputs give equal ids on any machine."""
+        return content_id(self._asdict())
+
+    @property
+    def bucket(self) -> tuple[Any, ...]:
+        """What must be equal for two variants to share a shard: nothing recompiles or reloads."""
+        return (self.card, self.loras, self.height, self.width, self.num_frames,
+                self.num_inference_steps, self.guidance_scale)
+
+
+class PlannedVariant(NamedTuple):
+    """A variant as one brief's placement asks for it; ``labels`` are the axis values behind it."""
+
+    brief_id: str
+    placement: Placement
+    variant: Variant
+    variant_id: str
+    labels: tuple[tuple[str, str], ...] = ()

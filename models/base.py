@@ -1,0 +1,52 @@
+"""What runs on a device, as the steps see it."""
+
+from collections.abc import Iterator, Sequence
+from typing import NamedTuple, Protocol
+
+import numpy as np
+
+from manifests.variant import Variant
+
+
+class Generated(NamedTuple):
+    """Frames of one variant.
+
+    Attributes:
+        frames: uint8, shape (num_frames, height, width, 3), RGB, cropped to the variant's size.
+        nan_share: share of the model's output values that were not finite, 0..1.
+        device_seconds: time that the device spent on this variant.
+    """
+
+    variant: Variant
+    frames: np.ndarray
+    nan_share: float
+    device_seconds: float
+
+
+class Generator(Protocol):
+    """Makes frames from variants of one bucket."""
+
+    def generate(self, variants: Sequence[Variant]) -> Iterator[Generated | Exception]:
+        """Yield one item a variant, in order: its frames, or the error that only it has."""
+        ...
+
+    def close(self) -> None:
+        """Free the device."""
+        ...
+
+
+class FrameScorer(Protocol):
+    """Embeds frames and prompts into one space; rows are unit vectors."""
+
+    @property
+    def name(self) -> str:
+        """Name and revision of the weights."""
+        ...
+
+    def embed_frames(self, frames: np.ndarray) -> np.ndarray:
+        """uint8 (n, height, width, 3) -> float32 (n, d)."""
+        ...
+
+    def embed_prompts(self, prompts: Sequence[str]) -> np.ndarray:
+        """n prompts -> float32 (n, d); repeated prompts are embedded once."""
+        ...
