@@ -45,10 +45,16 @@ class Variant(NamedTuple):
 
 
 class PlannedVariant(NamedTuple):
-    """A variant as one brief's placement asks for it; ``labels`` are the axis values behind it."""
+    """A variant as one brief's placement asks for it.
+
+    Attributes:
+        labels: the axis values behind it, as (column, value).
+        parent_id: the variant that this one replaces, where it is a re-roll.
+    """
 
     brief_id: str
     placement: Placement
     variant: Variant
     variant_id: str
     labels: tuple[tuple[str, str], ...] = ()
+    parent_id: str = ""

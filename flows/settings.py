@@ -1,0 +1,112 @@
+"""Every setting, in one typed class: the only place that reads the environment."""
+
+import os
+from pathlib import Path
+from typing import Any, Literal
+
+from pydantic import Field, SecretStr, ValidationError, field_validator
+from pydantic_settings import (
+    BaseSettings,
+    PydanticBaseSettingsSource,
+    SettingsConfigDict,
+    TomlConfigSettingsSource,
+)
+
+from manifests.errors import SettingsError
+
+
+class Settings(BaseSettings):
+    """Settings by precedence: arguments, ``REELMILL_…`` variables, ``reelmill.toml``, defaults.
+
+    Attributes:
+        home: the folder that holds all embedded state.
+        catalogue_url: an SQLAlchemy URL; empty means SQLite under ``home``.
+        bucket: a folder or ``s3://name/prefix``; empty means a folder under ``home``.
+        bucket_public_url: where viewers reach the bucket's root, if it is served anywhere.
+        signer: ``development`` makes a CA on first run; ``pem`` takes a chain and a key file;
+            ``kms`` takes a chain and an AWS KMS key id.
+        review: ``auto`` approves what passes the gate; ``required`` waits for a person.
+        lease_s: seconds after which the work of a silent worker is given to another.
+        attempts: how often a variant is tried before it is quarantined.
+        shard_size: variants a task run.
+        threads: CPU threads of the model; 0 leaves it to torch.
+    """
+
+    model_config = SettingsConfigDict(
+        env_prefix="REELMILL_", toml_file="reelmill.toml", extra="forbid", frozen=True, hide_input_in_errors=True
+    )
+
+    home: Path = Path.home() / ".reelmill"
+    catalogue_url: str = ""
+    bucket: str = ""
+    bucket_endpoint: str | None = None
+    bucket_region: str | None = None
+    bucket_access_key: SecretStr | None = None
+    bucket_secret_key: SecretStr | None = None
+    bucket_public_url: str | None = None
+    signer: Literal["development", "pem", "kms"] = "development"
+    signer_chain: Path | None = None
+    signer_key: Path | None = None
+    signer_kms_key: str | None = None
+    signer_kms_endpoint: str | None = None
+    signer_anchors: Path | None = None
+    tsa_url: str | None = None
+    model: str = "starter"
+    model_folders: tuple[Path, ...] = ()
+    weights_root: Path | None = None
+    device: str = "auto"
+    threads: int = Field(0, ge=0)
+    review: Literal["auto", "required"] = "auto"
+    training_mining: Literal["allowed", "notAllowed"] = "notAllowed"
+    disclose_prompt: bool = False
+    max_variants: int = Field(5000, ge=1)
+    max_rank_share: float = Field(0.25, gt=0, le=1)
+    lease_s: float = Field(60.0, gt=0)
+    attempts: int = Field(5, ge=1)
+    shard_size: int = Field(32, ge=1)
+
+    @field_validator("home", "signer_chain", "signer_key", "signer_anchors", "weights_root")
+    @classmethod
+    def _expand(cls, path: Path | None) -> Path | None:
+        return path.expanduser().absolute() if path else None
+
+    @classmethod
+    def settings_customise_sources(
+        cls, settings_cls: type[BaseSettings], init_settings: PydanticBaseSettingsSource,
+        env_settings: PydanticBaseSettingsSource, dotenv_settings: PydanticBaseSettingsSource,
+        file_secret_settings: PydanticBaseSettingsSource,
+    ) -> tuple[PydanticBaseSettingsSource, ...]:
+        """Put the TOML file behind arguments and environment."""
+        return init_settings, env_settings, TomlConfigSettingsSource(settings_cls)
+
+
+def load_settings(**overrides: Any) -> Settings:
+    """Return the settings; overrides that are None count as not given.
+
+    Raises:
+        SettingsError: a value is wrong; names the setting and where it can be set.
+    """
+    given = {name: value for name, value in overrides.items() if value is not None}
+    try:
+        return Settings(**given)
+    except ValidationError as error:
+        first = error.errors()[0]
+        name = ".".join(str(part) for part in first["loc"])
+        raise SettingsError(
+            f"The setting {name!r} is wrong: {first['msg']}; mend REELMILL_{name.upper()} or reelmill.toml."
+        ) from None
+    except (ValueError, OSError) as error:
+        raise SettingsError(f"reelmill.toml cannot be read: {error}; mend it or move it away.") from None
+
+
+def prepare_prefect(home: Path) -> None:
+    """Point Prefect's embedded state into ``home``; call before the first import of prefect.
+
+    What the operator set stands: a PREFECT_API_URL leads to a real server.
+    """
+    os.environ.setdefault("PREFECT_HOME", str(home / "prefect"))
+    os.environ.setdefault("PREFECT_SERVER_ANALYTICS_ENABLED", "false")
+    os.environ.setdefault("DO_NOT_TRACK", "1")
+    os.environ.setdefault("PREFECT_LOGGING_LEVEL", "ERROR")
+    os.environ.setdefault("PREFECT_SERVER_LOGGING_LEVEL", "ERROR")
+    os.environ.setdefault("PREFECT_SERVER_EPHEMERAL_STARTUP_TIMEOUT_SECONDS", "120")
