@@ -1,0 +1,108 @@
+"""Who may work on a variant, and for how long."""
+
+from collections.abc import Collection, Iterable, Mapping, Sequence
+
+from sqlalchemy import Connection, case, or_, select, update
+
+from adapters.catalogue.rows import Lease, variant_row
+from adapters.catalogue.states import APPROVED, LEASED, PLANNED, QUARANTINED, RENDERED, SIGNING
+from adapters.catalogue.store import SYSTEM, Store, batches, log, move, pick
+from adapters.catalogue.tables import database_now, variants
+
+_LEASABLE = (LEASED, RENDERED, APPROVED, SIGNING)
+
+
+class Leasing(Store):
+    """Taking, renewing and giving back."""
+
+    def lease(self, variant_ids: Sequence[str], owner: str, seconds: float,
+              states: Collection[str] = (PLANNED,), *, attempts_cap: int) -> list[Lease]:
+        """Take those of the variants that are free, or whose lease has expired.
+
+        A planned one becomes leased; so does an abandoned one (leased or rendered) where
+        ``states`` names planned. Where ``states`` names its own state, it keeps that:
+        rendered, approved and signing are taken up where they were left.
+
+        Args:
+            attempts_cap: a variant taken so often without getting anywhere is quarantined instead.
+        """
+        taken: dict[str, Lease] = {}
+        for batch in batches(variant_ids):
+            with self._writing() as connection:
+                picked = self._pick_free(connection, batch, states)
+                tired = self._quarantine_tired(connection, picked, attempts_cap)
+                fresh = {key: state for key, state in picked.items() if key not in tired}
+                taken.update(self._take(connection, fresh, owner, seconds, states))
+        return [taken[variant_id] for variant_id in dict.fromkeys(variant_ids) if variant_id in taken]
+
+    def renew(self, owner: str, seconds: float) -> int:
+        """Let the owner's leases end ``seconds`` from now; return how many it still holds."""
+        with self._writing() as connection:
+            held = _held_by(connection, owner)
+            for batch in batches(held):
+                connection.execute(update(variants).where(variants.c.variant_id.in_(batch))
+                                   .values(lease_expires=database_now() + seconds))
+        return len(held)
+
+    def release(self, leases: Iterable[Lease]) -> int:
+        """Give back what was not begun, as if it had never been taken; return how many were."""
+        released = 0
+        with self._writing() as connection:
+            for lease in sorted(leases, key=lambda lease: lease.variant_id):
+                held = pick(connection, [lease.variant_id], _LEASABLE,
+                            variants.c.lease_owner == lease.owner, variants.c.attempt == lease.attempt)
+                self._free(connection, held, lease.owner, variants.c.tries - 1)
+                released += len(held)
+        return released
+
+    def release_owner(self, owner: str) -> int:
+        """End all leases of an owner known to be dead; return how many they were."""
+        with self._writing() as connection:
+            held = _held_by(connection, owner)
+            for batch in batches(held):
+                self._free(connection, {key: held[key] for key in batch}, owner, variants.c.tries)
+        return len(held)
+
+    @staticmethod
+    def _pick_free(connection: Connection, batch: Sequence[str], states: Collection[str]) -> dict[str, str]:
+        wanted = {*states, *((LEASED, RENDERED) if PLANNED in states else ())}
+        free = or_(variants.c.lease_owner.is_(None), variants.c.lease_expires < database_now())
+        return pick(connection, batch, sorted(wanted), free, wait=False)
+
+    @staticmethod
+    def _quarantine_tired(connection: Connection, picked: Mapping[str, str], cap: int) -> dict[str, str]:
+        query = select(variants.c.variant_id).where(variants.c.variant_id.in_(list(picked)),
+                                                    variants.c.tries >= cap)
+        tired = {key: picked[key] for key in connection.execute(query).scalars()}
+        reason = f"Taken {cap} times without an end; see the workers' logs, then retry it by hand."
+        move(connection, tired, QUARANTINED, SYSTEM, {"error": reason}, reason=reason)
+        return tired
+
+    def _take(self, connection: Connection, picked: Mapping[str, str], owner: str, seconds: float,
+              states: Collection[str]) -> dict[str, Lease]:
+        begun = {key: state for key, state in picked.items()
+                 if state in (PLANNED, LEASED) or state not in states}
+        mine = variants.c.variant_id.in_(list(picked))
+        connection.execute(update(variants).where(mine).values(
+            state=case((variants.c.variant_id.in_(list(begun)), LEASED), else_=variants.c.state),
+            lease_owner=owner, lease_expires=database_now() + seconds,
+            attempt=variants.c.attempt + 1, tries=variants.c.tries + 1))
+        log(connection, begun, LEASED, owner)
+        return {row.variant_id: Lease(row.variant_id, owner, row.attempt, variant_row(row))
+                for row in connection.execute(select(variants).where(mine))}
+
+    @staticmethod
+    def _free(connection: Connection, held: Mapping[str, str], actor: str, tries: object) -> None:
+        if not held:
+            return
+        connection.execute(update(variants).where(variants.c.variant_id.in_(list(held))).values(
+            state=case((variants.c.state == LEASED, PLANNED), else_=variants.c.state),
+            lease_owner=None, lease_expires=None, tries=tries))
+        log(connection, {key: state for key, state in held.items() if state == LEASED}, PLANNED, actor,
+            released=True)
+
+
+def _held_by(connection: Connection, owner: str) -> dict[str, str]:
+    query = (select(variants.c.variant_id, variants.c.state).where(variants.c.lease_owner == owner)
+             .order_by(variants.c.variant_id).with_for_update())
+    return {row.variant_id: row.state for row in connection.execute(query)}

@@ -1,0 +1,67 @@
+"""Putting campaigns and their variants in."""
+
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
+
+from sqlalchemy import Connection, Insert, Table
+from sqlalchemy.dialects import postgresql, sqlite
+
+from adapters.catalogue.rows import clean, record_text, to_text, variant_text
+from adapters.catalogue.states import PLANNED
+from adapters.catalogue.store import SYSTEM, Store, batches, log
+from adapters.catalogue.tables import briefs, campaigns, memberships, variants
+from manifests.campaign import Campaign
+from manifests.variant import PlannedVariant
+
+
+class Planning(Store):
+    """What the expanding step writes."""
+
+    def add_campaign(self, campaign: Campaign, settings: Mapping[str, Any]) -> None:
+        """Add a campaign with its briefs; one that is there already only takes the new settings."""
+        head = {"campaign_id": campaign.campaign_id, "name": clean(campaign.name),
+                "sheet_sha256": campaign.sheet_sha256, "settings": to_text(dict(settings))}
+        rows = [{"campaign_id": campaign.campaign_id, "brief_id": brief.brief_id, "ordinal": ordinal,
+                 "body": record_text(brief)} for ordinal, brief in enumerate(campaign.briefs)]
+        with self._writing() as connection:
+            connection.execute(self._upsert_campaign(), head)
+            if rows:
+                connection.execute(self._insert_new(briefs), rows)
+
+    def add_variants(self, campaign_id: str, planned: Iterable[PlannedVariant], *,
+                     parent_id: str | None = None) -> int:
+        """Add what the campaign asks for, a transaction every thousand; return how many are new.
+
+        A variant that any campaign already holds keeps its state: it is never made twice.
+        """
+        added, ordinal = 0, 0
+        for batch in batches(planned):
+            with self._writing() as connection:
+                added += self._add_batch(connection, campaign_id, batch, ordinal, parent_id)
+            ordinal += len(batch)
+        return added
+
+    def _add_batch(self, connection: Connection, campaign_id: str, batch: Sequence[PlannedVariant],
+                   ordinal: int, parent_id: str | None) -> int:
+        # In the order of their ids, so that two processes adding the same ones don't deadlock.
+        unique = sorted({item.variant_id: item.variant for item in batch}.items())
+        new = connection.execute(
+            self._insert_new(variants).returning(variants.c.variant_id),
+            [{"variant_id": variant_id, "body": variant_text(variant), "state": PLANNED,
+              "parent_id": parent_id} for variant_id, variant in unique]).scalars().all()
+        log(connection, dict.fromkeys(new), PLANNED, SYSTEM, campaign_id=campaign_id)
+        connection.execute(self._insert_new(memberships), [
+            {"campaign_id": campaign_id, "brief_id": item.brief_id, "variant_id": item.variant_id,
+             "placement": item.placement.label, "ordinal": number, "labels": to_text(item.labels)}
+            for number, item in enumerate(batch, ordinal)])
+        return len(new)
+
+    def _insert_new(self, table: Table) -> Insert:
+        dialect = postgresql if self._engine.dialect.name == "postgresql" else sqlite
+        return dialect.insert(table).on_conflict_do_nothing()
+
+    def _upsert_campaign(self) -> Insert:
+        dialect = postgresql if self._engine.dialect.name == "postgresql" else sqlite
+        statement = dialect.insert(campaigns)
+        return statement.on_conflict_do_update(index_elements=["campaign_id"],
+                                               set_={"settings": statement.excluded.settings})

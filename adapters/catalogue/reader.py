@@ -1,0 +1,141 @@
+"""Looking into the catalogue."""
+
+import json
+from collections.abc import Collection, Iterable
+from typing import Any
+
+from sqlalchemy import Select, func, or_, select
+
+from adapters.catalogue.rows import (
+    CampaignRow,
+    Event,
+    Membership,
+    VariantRow,
+    brief_from,
+    variant_row,
+)
+from adapters.catalogue.store import Store, batches
+from adapters.catalogue.tables import briefs, campaigns, events, memberships, variants
+from manifests.brief import Brief
+from manifests.errors import CatalogueError
+
+
+class Reader(Store):
+    """What status pages, reports and resuming flows ask."""
+
+    def campaigns(self) -> list[CampaignRow]:
+        """Return every campaign, the newest first."""
+        return self._campaign_rows(select(campaigns))
+
+    def campaign(self, reference: str) -> CampaignRow:
+        """Find a campaign by its id, a unique beginning of it, or its name (the newest of that name).
+
+        Raises:
+            CatalogueError: none or several fit.
+        """
+        start = campaigns.c.campaign_id.startswith(reference, autoescape=True)
+        found = self._campaign_rows(select(campaigns).where(or_(start, campaigns.c.name == reference)))
+        exact = ([row for row in found if row.campaign_id == reference]
+                 or [row for row in found if row.name == reference])
+        if exact or len(found) == 1:
+            return (exact or found)[0]
+        if not found:
+            raise CatalogueError(f"No campaign in the catalogue is called {reference!r}; "
+                                 "`reelmill status` lists them.")
+        raise CatalogueError(f"Several campaigns begin with {reference!r}: "
+                             f"{', '.join(row.campaign_id for row in found)}; write more of the id.")
+
+    def briefs(self, campaign_id: str) -> tuple[Brief, ...]:
+        """Return the campaign's briefs in the sheet's order."""
+        query = (select(briefs.c.body).where(briefs.c.campaign_id == campaign_id).order_by(briefs.c.ordinal))
+        with self._reading() as connection:
+            return tuple(brief_from(body) for body in connection.execute(query).scalars())
+
+    def memberships(self, campaign_id: str) -> list[Membership]:
+        """Return which variant serves which brief and placement, in the order of planning."""
+        query = (select(memberships).where(memberships.c.campaign_id == campaign_id)
+                 .order_by(memberships.c.ordinal, memberships.c.variant_id))
+        with self._reading() as connection:
+            return [Membership(row.brief_id, row.variant_id, row.placement, row.ordinal,
+                               tuple((name, value) for name, value in json.loads(row.labels)))
+                    for row in connection.execute(query)]
+
+    def states(self, variant_ids: Iterable[str]) -> dict[str, str]:
+        """Return the state of each variant that the catalogue holds; the others are left out."""
+        found: dict[str, str] = {}
+        with self._reading() as connection:
+            for batch in batches(variant_ids):
+                query = select(variants.c.variant_id, variants.c.state).where(
+                    variants.c.variant_id.in_(batch))
+                found.update((row.variant_id, row.state) for row in connection.execute(query))
+        return found
+
+    def tally(self, campaign_id: str) -> dict[str, int]:
+        """Return how many variants of the campaign are in each state."""
+        query = self._counting(campaign_id, variants.c.state)
+        with self._reading() as connection:
+            return {row.state: row.count_ for row in connection.execute(query)}
+
+    def tally_by_brief(self, campaign_id: str) -> dict[str, dict[str, int]]:
+        """Return the same for each brief that has variants."""
+        query = self._counting(campaign_id, memberships.c.brief_id, variants.c.state)
+        counts: dict[str, dict[str, int]] = {}
+        with self._reading() as connection:
+            for row in connection.execute(query):
+                counts.setdefault(row.brief_id, {})[row.state] = row.count_
+        return counts
+
+    def variants(self, campaign_id: str, states: Collection[str] | None = None) -> list[VariantRow]:
+        """Return the campaign's variants, each once, in the order of planning."""
+        first = (select(memberships.c.variant_id, func.min(memberships.c.ordinal).label("place"))
+                 .where(memberships.c.campaign_id == campaign_id)
+                 .group_by(memberships.c.variant_id).subquery())
+        query = (select(variants).join(first, first.c.variant_id == variants.c.variant_id)
+                 .order_by(first.c.place, variants.c.variant_id))
+        if states is not None:
+            query = query.where(variants.c.state.in_(list(states)))
+        with self._reading() as connection:
+            return [variant_row(row) for row in connection.execute(query)]
+
+    def variant(self, variant_id: str) -> VariantRow:
+        """Return one variant.
+
+        Raises:
+            CatalogueError: it is not here.
+        """
+        with self._reading() as connection:
+            row = connection.execute(select(variants).where(variants.c.variant_id == variant_id)).first()
+        if row is None:
+            raise CatalogueError(f"The catalogue holds no variant {variant_id!r}; "
+                                 "`reelmill status` lists the campaigns.")
+        return variant_row(row)
+
+    def owners(self) -> list[str]:
+        """Return who holds leases, whether expired or not."""
+        query = select(variants.c.lease_owner).where(variants.c.lease_owner.is_not(None)).distinct()
+        with self._reading() as connection:
+            return sorted(connection.execute(query).scalars())
+
+    def events(self, campaign_id: str | None = None, *, variant_id: str | None = None) -> list[Event]:
+        """Return what happened to a campaign's variants, or to one, the oldest first."""
+        query = select(events).order_by(events.c.event_id)
+        if variant_id is not None:
+            query = query.where(events.c.variant_id == variant_id)
+        if campaign_id is not None:
+            query = query.where(events.c.variant_id.in_(
+                select(memberships.c.variant_id).where(memberships.c.campaign_id == campaign_id)))
+        with self._reading() as connection:
+            return [Event(row.event_id, row.variant_id, row.at, row.actor, row.from_state, row.to_state,
+                          json.loads(row.detail)) for row in connection.execute(query)]
+
+    def _campaign_rows(self, query: Select[Any]) -> list[CampaignRow]:
+        newest_first = query.order_by(campaigns.c.created_at.desc(), campaigns.c.campaign_id)
+        with self._reading() as connection:
+            return [CampaignRow(row.campaign_id, row.name, row.sheet_sha256, json.loads(row.settings),
+                                row.created_at) for row in connection.execute(newest_first)]
+
+    @staticmethod
+    def _counting(campaign_id: str, *columns: Any) -> Select[Any]:
+        return (select(*columns, func.count(variants.c.variant_id.distinct()).label("count_"))
+                .join(memberships, memberships.c.variant_id == variants.c.variant_id)
+                .where(memberships.c.campaign_id == campaign_id).group_by(*columns))

@@ -1,0 +1,91 @@
+"""What a worker that holds a lease may write; each is one transaction with its event."""
+
+from collections.abc import Iterable, Sequence
+from typing import Any
+
+from sqlalchemy import Connection, update
+
+from adapters.catalogue.rows import Lease, SignedFacts, clean, record_text, to_text
+from adapters.catalogue.states import APPROVED, FAILED, LEASED, PASSED, PUBLISHED, RENDERED, SIGNING
+from adapters.catalogue.store import Store, log
+from adapters.catalogue.tables import variants
+from manifests.clip import Clip
+from manifests.errors import LeaseLost
+from manifests.score import Score
+from manifests.verdict import Reason, Verdict
+
+_ENDED = {"lease_owner": None, "lease_expires": None}
+Judged = tuple[Lease, Clip, Score, Verdict]
+
+
+class Transitions(Store):
+    """From leased to published. Every method raises LeaseLost where another worker has taken over."""
+
+    def rendered(self, lease: Lease, clip: Clip) -> None:
+        """Leased (or rendered before) → rendered: the staged file is safe on this machine's disk."""
+        with self._writing() as connection:
+            _step(connection, lease, (LEASED, RENDERED), RENDERED, _clip_values(clip), sha256=clip.sha256)
+
+    def judged(self, lease: Lease, score: Score, verdict: Verdict) -> None:
+        """Rendered → passed or failed; ends the lease."""
+        with self._writing() as connection:
+            _judge(connection, lease, score, verdict)
+
+    def record(self, judged: Iterable[Judged]) -> list[str]:
+        """Do both for many clips in one transaction.
+
+        Returns:
+            The ids of those whose lease was lost: they are left alone, the others are committed.
+        """
+        lost = []
+        with self._writing() as connection:
+            for lease, clip, score, verdict in sorted(judged, key=lambda item: item[0].variant_id):
+                try:
+                    _step(connection, lease, (LEASED, RENDERED), RENDERED, _clip_values(clip),
+                          sha256=clip.sha256)
+                    _judge(connection, lease, score, verdict)
+                except LeaseLost:
+                    lost.append(lease.variant_id)
+        return lost
+
+    def generation_failed(self, lease: Lease, reason: str) -> None:
+        """Leased or rendered → failed with the reason code ``generation``; ends the lease."""
+        reasons = [Reason("generation", clean(reason))]
+        values = {"error": clean(reason), "reasons": to_text(reasons), **_ENDED}
+        with self._writing() as connection:
+            _step(connection, lease, (LEASED, RENDERED), FAILED, values, reasons=reasons)
+
+    def signed(self, lease: Lease, facts: SignedFacts) -> None:
+        """Approved (or signing before) → signing: commits keys and hashes before any upload."""
+        with self._writing() as connection:
+            _step(connection, lease, (APPROVED, SIGNING), SIGNING, {"signed": record_text(facts)},
+                  key=facts.key, sha256=facts.sha256)
+
+    def published(self, lease: Lease, url: str) -> None:
+        """Signing → published: every file is in the bucket; ends the lease."""
+        with self._writing() as connection:
+            _step(connection, lease, (SIGNING,), PUBLISHED, {"url": clean(url), **_ENDED}, url=clean(url))
+
+
+def _judge(connection: Connection, lease: Lease, score: Score, verdict: Verdict) -> None:
+    values = {"score": record_text(score), "prompt_adherence": score.prompt_adherence,
+              "reasons": to_text(verdict.reasons), "error": None, "tries": 0, **_ENDED}
+    _step(connection, lease, (RENDERED,), PASSED if verdict.passed else FAILED, values,
+          reasons=verdict.reasons)
+
+
+def _clip_values(clip: Clip) -> dict[str, Any]:
+    return {"clip": record_text(clip)}
+
+
+def _step(connection: Connection, lease: Lease, sources: Sequence[str], to_state: str,
+          values: dict[str, Any], **detail: Any) -> None:
+    for source in sources:
+        moved = connection.execute(update(variants).where(
+            variants.c.variant_id == lease.variant_id, variants.c.state == source,
+            variants.c.lease_owner == lease.owner, variants.c.attempt == lease.attempt,
+        ).values(state=to_state, **values)).rowcount
+        if moved == 1:
+            return log(connection, {lease.variant_id: source}, to_state, lease.owner, **detail)
+    raise LeaseLost(f"Another worker has taken variant {lease.variant_id}, or a person has moved it; "
+                    "this worker leaves it alone.")
