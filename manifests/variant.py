@@ -45,16 +45,10 @@ class Variant(NamedTuple):
 
 
 class PlannedVariant(NamedTuple):
-    """A variant as one brief's placement asks for it.
-
-    Attributes:
-        labels: the axis values behind it, as (column, value).
-        parent_id: the variant that this one replaces, where it is a re-roll.
-    """
+    """A variant as one brief's placement asks for it; ``labels`` are (column, value) of its axes."""
 
     brief_id: str
     placement: Placement
     variant: Variant
     variant_id: str
     labels: tuple[tuple[str, str], ...] = ()
-    parent_id: str = ""

@@ -1,0 +1,120 @@
+"""What a run would do, before it does anything."""
+
+from collections import Counter, defaultdict
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, field
+
+from manifests.variant import PlannedVariant
+from models.card import ModelCard
+
+FINISHED = frozenset({"failed", "approved", "rejected", "signing", "published", "withdrawn", "quarantined", "passed"})
+LOOK_UP = 5000
+
+
+@dataclass(frozen=True, slots=True)
+class Estimate:
+    """Device time and money for the variants still to make; ``basis`` says where the rate comes from."""
+
+    device_seconds: float
+    money: float
+    basis: str
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """Counts of a campaign.
+
+    Attributes:
+        asked: combinations times seeds, as the sheet asks.
+        distinct: different variants among them (equal inputs are made once).
+        skipped: variants of which a re-run makes nothing, by their state.
+        to_make: variants that a run would generate.
+        shards: task runs on devices.
+        by_brief: variants asked for, by brief id.
+        by_card: variants to make, by card.
+    """
+
+    asked: int
+    distinct: int
+    skipped: Mapping[str, int]
+    to_make: int
+    shards: int
+    by_brief: Mapping[str, int]
+    by_card: Mapping[str, int]
+    estimates: Mapping[str, Estimate] = field(default_factory=dict)
+
+    @property
+    def device_seconds(self) -> float:
+        """Sum over the cards."""
+        return sum(estimate.device_seconds for estimate in self.estimates.values())
+
+    @property
+    def money(self) -> float:
+        """Sum over the cards; 0 where no card states a price."""
+        return sum(estimate.money for estimate in self.estimates.values())
+
+
+def make_plan(
+    planned: Iterable[PlannedVariant],
+    states_of: Callable[[list[str]], Mapping[str, str]],
+    cards: Mapping[str, ModelCard],
+    measured: Mapping[str, float],
+    shard_size: int,
+) -> Plan:
+    """Count without keeping the variants: a million of them fit in memory as ids alone.
+
+    Args:
+        states_of: the catalogue's answer for a list of variant ids; unknown ids are left out.
+        measured: device seconds a clip by card, from this catalogue's own clips.
+    """
+    by_brief: Counter[str] = Counter()
+    pending: list[PlannedVariant] = []
+    counts = _Counts()
+    seen: set[bytes] = set()
+    for item in planned:
+        by_brief[item.brief_id] += 1
+        key = bytes.fromhex(item.variant_id)
+        if key not in seen:
+            seen.add(key)
+            pending.append(item)
+        if len(pending) == LOOK_UP:
+            counts.add(pending, states_of)
+            pending = []
+    counts.add(pending, states_of)
+    by_card: Counter[str] = Counter()
+    for bucket, number in counts.by_bucket.items():
+        by_card[bucket[0]] += number
+    return Plan(
+        asked=sum(by_brief.values()),
+        distinct=len(seen),
+        skipped=dict(counts.skipped),
+        to_make=sum(by_card.values()),
+        shards=sum(-(-number // shard_size) for number in counts.by_bucket.values()),
+        by_brief=dict(by_brief),
+        by_card=dict(by_card),
+        estimates={name: estimate(cards[name], number, measured.get(name)) for name, number in by_card.items()},
+    )
+
+
+class _Counts:
+    def __init__(self) -> None:
+        self.skipped: Counter[str] = Counter()
+        self.by_bucket: defaultdict[tuple[object, ...], int] = defaultdict(int)
+
+    def add(self, items: list[PlannedVariant], states_of: Callable[[list[str]], Mapping[str, str]]) -> None:
+        states = states_of([item.variant_id for item in items]) if items else {}
+        for item in items:
+            state = states.get(item.variant_id, "planned")
+            if state in FINISHED:
+                self.skipped[state] += 1
+            else:
+                self.by_bucket[item.variant.bucket] += 1
+
+
+def estimate(card: ModelCard, number: int, measured: float | None) -> Estimate:
+    """Return time and money for ``number`` clips: this machine's own rate before the card's."""
+    rate = card.rates[0] if card.rates else None
+    seconds = measured if measured is not None else (rate.seconds_a_clip if rate else 0.0)
+    price = rate.money_an_hour if rate else 0.0
+    basis = "measured here" if measured is not None else (f"measured on {rate.machine}" if rate else "no rate known")
+    return Estimate(number * seconds, number * seconds / 3600 * price, basis)

@@ -1,0 +1,73 @@
+"""What one device gets to do at a time."""
+
+import hashlib
+import itertools
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from typing import NamedTuple
+
+from manifests.variant import Variant
+
+
+class Job(NamedTuple):
+    """A variant with what its verdict depends on.
+
+    Attributes:
+        brief_ids: the briefs of the campaign that it serves.
+        min_adherence: threshold of the gate, a cosine.
+    """
+
+    variant: Variant
+    variant_id: str
+    brief_ids: tuple[str, ...]
+    min_adherence: float
+
+
+@dataclass(frozen=True, slots=True)
+class Shard:
+    """Jobs of one bucket, for one device.
+
+    Attributes:
+        wants: by brief id, how many passing clips end its work.
+        prompts: every prompt of the campaign, for the ranking.
+        max_rank_share: see Gate.
+    """
+
+    campaign_id: str
+    jobs: tuple[Job, ...]
+    wants: Mapping[str, int]
+    prompts: tuple[str, ...]
+    max_rank_share: float
+
+    @property
+    def card(self) -> str:
+        """The card that all jobs share."""
+        return self.jobs[0].variant.card
+
+    @property
+    def name(self) -> str:
+        """Readable and the same for the same jobs: shows in Prefect's task runs."""
+        ids = "".join(job.variant_id for job in self.jobs)
+        digest = hashlib.blake2b(ids.encode(), digest_size=3).hexdigest()
+        variant = self.jobs[0].variant
+        return f"{variant.card}-{variant.width}x{variant.height}-{len(self.jobs)}-{digest}"
+
+
+def cut(jobs: Iterable[Job], size: int) -> Iterator[tuple[Job, ...]]:
+    """Yield groups of at most ``size`` jobs that share a bucket.
+
+    Seeds go round before prompts do, so that a brief which is soon satisfied draws no seed in
+    vain: the jobs keep the order in which they were planned within their bucket.
+    """
+    by_bucket: dict[tuple[object, ...], list[Job]] = {}
+    for job in jobs:
+        by_bucket.setdefault(job.variant.bucket, []).append(job)
+    for bucket in sorted(by_bucket, key=repr):
+        yield from batched(by_bucket[bucket], size)
+
+
+def batched(jobs: Iterable[Job], size: int) -> Iterator[tuple[Job, ...]]:
+    """Yield the jobs in groups of ``size`` (itertools.batched, which Python 3.11 lacks)."""
+    rest = iter(jobs)
+    while group := tuple(itertools.islice(rest, size)):
+        yield group

@@ -1,0 +1,76 @@
+"""Files that are made but not published: written whole or not at all."""
+
+import errno
+import hashlib
+import os
+import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from manifests.errors import DiskFull
+
+
+class Staging:
+    """A folder with one place a variant: ``master.mp4``, ``poster.jpg`` and what signing adds."""
+
+    def __init__(self, root: Path) -> None:
+        self.root = root
+
+    def folder(self, variant_id: str) -> Path:
+        """Return the variant's folder, made where it is missing."""
+        folder = self.root / variant_id[:2] / variant_id
+        with full_disk_told(self.root):
+            folder.mkdir(parents=True, exist_ok=True)
+        return folder
+
+    def drop_signed(self, variant_id: str) -> None:
+        """Remove what the bucket now holds; master and poster stay for reviewers."""
+        shutil.rmtree(self.folder(variant_id) / "signed", ignore_errors=True)
+
+
+@contextmanager
+def full_disk_told(place: Path) -> Iterator[None]:
+    """Turn the system's error for a full disk into ours."""
+    try:
+        yield
+    except OSError as error:
+        if error.errno not in (errno.ENOSPC, errno.EDQUOT):
+            raise
+        raise DiskFull(f"The disk that holds {place} is full; free some space, or move REELMILL_HOME, "
+                       "and run again.") from error
+
+
+def write_whole(path: Path, content: bytes) -> None:
+    """Write a file so that a crash leaves the old one, the new one or none."""
+    temporary = path.with_name(f".{path.name}.{os.getpid()}")
+    with full_disk_told(path):
+        try:
+            with temporary.open("wb") as file:
+                file.write(content)
+                file.flush()
+                os.fsync(file.fileno())
+            temporary.replace(path)
+        finally:
+            temporary.unlink(missing_ok=True)
+        sync_folder(path.parent)
+
+
+def sync_folder(folder: Path) -> None:
+    """Make renames in the folder survive a power cut."""
+    descriptor = os.open(folder, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+
+
+def sha256_of(path: Path) -> str:
+    """Return the hex digest of a file."""
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def is_intact(path: Path, sha256: str) -> bool:
+    """True where the file is there with these bytes."""
+    return path.is_file() and sha256_of(path) == sha256

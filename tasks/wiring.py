@@ -1,0 +1,178 @@
+"""Opens what the steps work with, once a process, from plain values that travel anywhere."""
+
+import queue
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from functools import cache
+from pathlib import Path
+
+from adapters.bucket import Bucket, open_bucket
+from adapters.catalogue import Catalogue, open_catalogue
+from models.base import FrameScorer, Generator
+from models.card import ModelCard
+from models.registry import load_cards, open_generator, open_scorer
+
+
+@dataclass(frozen=True, slots=True)
+class BucketPlace:
+    """Where clips are published; keys that are None are boto3's to find."""
+
+    location: str
+    endpoint: str | None = None
+    region: str | None = None
+    access_key: str | None = field(default=None, repr=False)
+    secret_key: str | None = field(default=None, repr=False)
+    public_url: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class SignerPlace:
+    """Which signer is in use, and where its material lies."""
+
+    kind: str
+    folder: Path
+    chain: Path | None = None
+    key: Path | None = None
+    kms_key: str | None = None
+    kms_endpoint: str | None = None
+    kms_region: str | None = None
+    anchors: Path | None = None
+    tsa_url: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Wiring:
+    """Everything that a step needs to open its tools.
+
+    Attributes:
+        staging: folder for masters and signed files that are not published yet.
+        devices: names such as ``cpu`` or ``cuda:0``; one model is warm on each.
+        lease_s, attempts: see Settings.
+    """
+
+    catalogue_url: str
+    bucket: BucketPlace
+    signer: SignerPlace
+    staging: Path
+    devices: tuple[str, ...] = ("cpu",)
+    threads: int | None = None
+    model_folders: tuple[Path, ...] = ()
+    weights_root: Path | None = None
+    lease_s: float = 60.0
+    attempts: int = 5
+    training_mining: str = "notAllowed"
+    disclose_prompt: bool = False
+    prompt_key: bytes = field(default=b"", repr=False)
+
+
+class Device:
+    """A device with at most one warm generator on it."""
+
+    def __init__(self, name: str, wiring: Wiring) -> None:
+        self.name = name
+        self._wiring = wiring
+        self._card = ""
+        self._generator: Generator | None = None
+
+    def generator(self, card: ModelCard) -> Generator:
+        """Return the card's generator, freeing another card's first."""
+        if self._generator is None or self._card != card.name:
+            self.close()
+            self._generator = open_generator(
+                card, device=self.name, threads=self._wiring.threads, weights_root=self._wiring.weights_root
+            )
+            self._card = card.name
+        return self._generator
+
+    def close(self) -> None:
+        """Free the device."""
+        if self._generator is not None:
+            self._generator.close()
+            self._generator, self._card = None, ""
+
+
+class Devices:
+    """The devices of this process; a shard takes one for as long as it runs."""
+
+    def __init__(self, wiring: Wiring) -> None:
+        self._free: queue.SimpleQueue[Device] = queue.SimpleQueue()
+        for name in wiring.devices:
+            self._free.put(Device(name, wiring))
+
+    @contextmanager
+    def take(self) -> Iterator[Device]:
+        """Wait for a free device and hold it."""
+        device = self._free.get()
+        try:
+            yield device
+        finally:
+            self._free.put(device)
+
+
+_opening = threading.RLock()
+
+
+def catalogue_of(wiring: Wiring) -> Catalogue:
+    """Return this process's catalogue."""
+    with _opening:
+        return _catalogue(wiring.catalogue_url)
+
+
+@cache
+def _catalogue(url: str) -> Catalogue:
+    return open_catalogue(url)
+
+
+def bucket_of(wiring: Wiring) -> Bucket:
+    """Return this process's bucket."""
+    with _opening:
+        return _bucket(wiring.bucket)
+
+
+@cache
+def _bucket(place: BucketPlace) -> Bucket:
+    return open_bucket(
+        place.location, endpoint=place.endpoint, region=place.region,
+        access_key=place.access_key, secret_key=place.secret_key, public_url=place.public_url,
+    )
+
+
+def devices_of(wiring: Wiring) -> Devices:
+    """Return this process's devices."""
+    with _opening:
+        return _devices(wiring)
+
+
+@cache
+def _devices(wiring: Wiring) -> Devices:
+    return Devices(wiring)
+
+
+def scorer_of(card: ModelCard) -> FrameScorer:
+    """Return the warm scorer that the card names."""
+    with _opening:
+        return _scorer(card.scorer)
+
+
+@cache
+def _scorer(name: str) -> FrameScorer:
+    return open_scorer(name)
+
+
+def cards_of(wiring: Wiring) -> dict[str, ModelCard]:
+    """Return the model cards, the operator's own folders included."""
+    return _cards(wiring.model_folders)
+
+
+@cache
+def _cards(folders: tuple[Path, ...]) -> dict[str, ModelCard]:
+    return load_cards(folders)
+
+
+def close_tools() -> None:
+    """Forget everything that was opened; tests and forked work start clean."""
+    with _opening:
+        for opener in (_catalogue, _bucket, _devices, _scorer, _cards):
+            opener.cache_clear()
