@@ -6,7 +6,7 @@ from typing import Any
 from sqlalchemy import Connection, update
 
 from adapters.catalogue.rows import Lease, SignedFacts, clean, record_text, to_text
-from adapters.catalogue.states import APPROVED, FAILED, LEASED, PASSED, PUBLISHED, RENDERED, SIGNING
+from adapters.catalogue.states import APPROVED, FAILED, LEASED, PASSED, PLANNED, PUBLISHED, RENDERED, SIGNING
 from adapters.catalogue.store import Store, log
 from adapters.catalogue.tables import variants
 from manifests.clip import Clip
@@ -54,6 +54,12 @@ class Transitions(Store):
         values = {"error": clean(reason), "reasons": to_text(reasons), **_ENDED}
         with self._writing() as connection:
             _step(connection, lease, (LEASED, RENDERED), FAILED, values, reasons=reasons)
+
+    def requeue(self, lease: Lease, reason: str) -> None:
+        """Approved or signing → planned, since its staged files are gone; ends the lease."""
+        values = {"clip": None, "score": None, "prompt_adherence": None, "signed": None, **_ENDED}
+        with self._writing() as connection:
+            _step(connection, lease, (APPROVED, SIGNING), PLANNED, values, reason=clean(reason))
 
     def signed(self, lease: Lease, facts: SignedFacts) -> None:
         """Approved (or signing before) → signing: commits keys and hashes before any upload."""
