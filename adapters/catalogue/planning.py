@@ -3,15 +3,17 @@
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
-from sqlalchemy import Connection, Insert, Table
+from sqlalchemy import Connection, Insert, Table, insert, literal, select
 from sqlalchemy.dialects import postgresql, sqlite
 
 from adapters.catalogue.rows import clean, record_text, to_text, variant_text
 from adapters.catalogue.states import PLANNED
-from adapters.catalogue.store import SYSTEM, Store, batches, log
-from adapters.catalogue.tables import briefs, campaigns, memberships, variants
+from adapters.catalogue.store import SYSTEM, Store, batches
+from adapters.catalogue.tables import briefs, campaigns, database_now, events, memberships, variants
 from manifests.campaign import Campaign
 from manifests.variant import PlannedVariant
+
+_ROWS = 4000
 
 
 class Planning(Store):
@@ -30,12 +32,12 @@ class Planning(Store):
 
     def add_variants(self, campaign_id: str, planned: Iterable[PlannedVariant], *,
                      parent_id: str | None = None) -> int:
-        """Add what the campaign asks for, a transaction every thousand; return how many are new.
+        """Add what the campaign asks for, a transaction every few thousand; return how many are new.
 
         A variant that any campaign already holds keeps its state: it is never made twice.
         """
         added, ordinal = 0, 0
-        for batch in batches(planned):
+        for batch in batches(planned, _ROWS):
             with self._writing() as connection:
                 added += self._add_batch(connection, campaign_id, batch, ordinal, parent_id)
             ordinal += len(batch)
@@ -49,12 +51,19 @@ class Planning(Store):
             self._insert_new(variants).returning(variants.c.variant_id),
             [{"variant_id": variant_id, "body": variant_text(variant), "state": PLANNED,
               "parent_id": parent_id} for variant_id, variant in unique]).scalars().all()
-        log(connection, dict.fromkeys(new), PLANNED, SYSTEM, campaign_id=campaign_id)
+        self._log_planned(connection, campaign_id, new)
         connection.execute(self._insert_new(memberships), [
             {"campaign_id": campaign_id, "brief_id": item.brief_id, "variant_id": item.variant_id,
              "placement": item.placement.label, "ordinal": number, "labels": to_text(item.labels)}
             for number, item in enumerate(batch, ordinal)])
         return len(new)
+
+    @staticmethod
+    def _log_planned(connection: Connection, campaign_id: str, new: Sequence[str]) -> None:
+        rows = select(variants.c.variant_id, database_now(), literal(SYSTEM), literal(PLANNED),
+                      literal(to_text({"campaign_id": campaign_id}))).where(variants.c.variant_id.in_(new))
+        connection.execute(insert(events).from_select(
+            ["variant_id", "at", "actor", "to_state", "detail"], rows, include_defaults=False))
 
     def _insert_new(self, table: Table) -> Insert:
         dialect = postgresql if self._engine.dialect.name == "postgresql" else sqlite

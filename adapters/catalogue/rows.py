@@ -123,9 +123,12 @@ class Event:
     detail: Mapping[str, Any]
 
 
+_encode = json.JSONEncoder(separators=(",", ":"), default=str).encode
+
+
 def to_text(value: Any) -> str:
     """Return JSON in ASCII: NUL, lone surrogates and NaN survive in both databases' text columns."""
-    return json.dumps(value, separators=(",", ":"), default=str)
+    return _encode(value)
 
 
 def clean(text: str) -> str:
