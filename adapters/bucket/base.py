@@ -1,0 +1,79 @@
+"""What every bucket can do, and what every key looks like."""
+
+import hashlib
+import re
+from collections.abc import Iterator
+from pathlib import Path
+from typing import NamedTuple, Protocol
+
+from manifests.errors import BucketError
+
+_KEY = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,199}(/[A-Za-z0-9][A-Za-z0-9._-]{0,199})*")
+_LONGEST_KEY = 900
+
+
+class Head(NamedTuple):
+    """What lies under a key: bytes and the hex SHA-256 of them."""
+
+    size: int
+    sha256: str
+
+
+class Bucket(Protocol):
+    """An object store to which files are only ever added."""
+
+    def put_new(self, key: str, path: Path, *, content_type: str, cache_control: str, sha256: str) -> None:
+        """Put the file there; the same bytes being there already is success.
+
+        Raises:
+            KeyTaken: other bytes lie under the key.
+            BucketError: the file's bytes have another hash than ``sha256``.
+        """
+        ...
+
+    def head(self, key: str) -> Head | None:
+        """Return what lies under the key, None where nothing does."""
+        ...
+
+    def read(self, key: str) -> bytes:
+        """Return the bytes under the key; BucketError where nothing lies there."""
+        ...
+
+    def url(self, key: str) -> str:
+        """Return where a viewer finds it."""
+        ...
+
+    def list(self, prefix: str = "") -> Iterator[str]:
+        """Yield the keys that begin with the prefix, sorted."""
+        ...
+
+    def check(self) -> str:
+        """Say in one sentence that the bucket can be written; raise where it cannot."""
+        ...
+
+
+def checked_key(key: str) -> str:
+    """Return the key where it is made of plain path segments, as slugs and hashes are.
+
+    Raises:
+        BucketError: anything that a file system or a URL could read in another way.
+    """
+    if len(key) > _LONGEST_KEY or not _KEY.fullmatch(key):
+        raise BucketError(f"{key[:80]!r} cannot be a key; keys are slugs and hashes joined by '/'.")
+    return key
+
+
+def file_sha256(path: Path) -> str:
+    """Return the hex SHA-256 of a file's bytes."""
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def hash_differs(path: Path) -> BucketError:
+    """Return the error for a staged file that is not what it was when it was hashed."""
+    return BucketError(f"The file {path} has changed since it was hashed; it is not published, run again.")
+
+
+def key_missing(key: str, where: str) -> BucketError:
+    """Return the error for a key under which nothing lies."""
+    return BucketError(f"Nothing lies under {key} in {where}; `reelmill status` lists what was published.")

@@ -1,0 +1,152 @@
+"""A folder as a bucket."""
+
+import errno
+import hashlib
+import os
+import tempfile
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from adapters.bucket.base import Head, checked_key, file_sha256, hash_differs, key_missing
+from manifests.errors import BucketError, BucketRefused, DiskFull, KeyTaken
+
+_INCOMING = ".incoming"
+_STALE_SECONDS = 24 * 3600
+_CHUNK = 1 << 20
+
+
+class LocalBucket:
+    """Files under one folder; a web server that serves it takes content types from their endings."""
+
+    def __init__(self, folder: Path, public_url: str | None = None) -> None:
+        self._root = folder.absolute()
+        self._public_url = public_url.rstrip("/") if public_url else None
+
+    def put_new(self, key: str, path: Path, *, content_type: str, cache_control: str, sha256: str) -> None:
+        """Copy, sync, then link: the key appears with all its bytes or not at all."""
+        target = self._path(key)
+        with _our_errors(self._root):
+            if target.exists():
+                return self._compare(key, target, sha256)
+            self._make_folders(target.parent)
+            temporary = self._copy(path, sha256)
+            try:
+                os.link(temporary, target)
+                _sync_folder(target.parent)
+            except FileExistsError:
+                self._compare(key, target, sha256)
+            finally:
+                temporary.unlink(missing_ok=True)
+
+    def head(self, key: str) -> Head | None:
+        """Return size and hash, read from the bytes as they lie there."""
+        path = self._path(key)
+        with _our_errors(self._root):
+            return Head(path.stat().st_size, file_sha256(path)) if path.is_file() else None
+
+    def read(self, key: str) -> bytes:
+        """Return the bytes under the key."""
+        path = self._path(key)
+        with _our_errors(self._root):
+            if not path.is_file():
+                raise key_missing(key, f"the folder {self._root}")
+            return path.read_bytes()
+
+    def url(self, key: str) -> str:
+        """Return the public URL, or the file's own."""
+        path = self._path(key)
+        return f"{self._public_url}/{key}" if self._public_url else path.as_uri()
+
+    def list(self, prefix: str = "") -> Iterator[str]:
+        """Yield the keys that begin with the prefix, sorted."""
+        keys = sorted(path.relative_to(self._root).as_posix() for path in self._files())
+        return (key for key in keys if key.startswith(prefix))
+
+    def check(self) -> str:
+        """Write a file and take it away again; leftovers of killed writers go as well."""
+        with _our_errors(self._root):
+            self._sweep()
+            with tempfile.NamedTemporaryFile(dir=self._incoming(), prefix="check-") as file:
+                file.write(b"can be written")
+                file.flush()
+                os.fsync(file.fileno())
+        return f"The folder {self._root} can be written."
+
+    def _path(self, key: str) -> Path:
+        path = self._root / checked_key(key)
+        if not path.parent.resolve().is_relative_to(self._root.resolve()):
+            raise BucketError(f"{key!r} leads out of the folder {self._root} by a link; remove the link.")
+        return path
+
+    def _files(self) -> Iterator[Path]:
+        for path in self._root.rglob("*"):
+            if path.is_file() and _INCOMING not in path.relative_to(self._root).parts:
+                yield path
+
+    def _compare(self, key: str, target: Path, sha256: str) -> None:
+        if file_sha256(target) != sha256:
+            raise KeyTaken(f"Other bytes already lie under {key} in the folder {self._root}; "
+                           "move that file away, then run again.")
+        _sync_folder(target.parent)
+
+    def _copy(self, path: Path, sha256: str) -> Path:
+        digest = hashlib.sha256()
+        descriptor, name = tempfile.mkstemp(dir=self._incoming())
+        try:
+            with path.open("rb") as source, os.fdopen(descriptor, "wb") as copy:
+                while chunk := source.read(_CHUNK):
+                    digest.update(chunk)
+                    copy.write(chunk)
+                copy.flush()
+                os.fchmod(copy.fileno(), 0o644)
+                os.fsync(copy.fileno())
+            if digest.hexdigest() != sha256:
+                raise hash_differs(path)
+        except BaseException:
+            Path(name).unlink(missing_ok=True)
+            raise
+        return Path(name)
+
+    def _incoming(self) -> Path:
+        folder = self._root / _INCOMING
+        self._make_folders(folder)
+        return folder
+
+    def _make_folders(self, folder: Path) -> None:
+        """Make what is missing, each safe on disk in the folder above it."""
+        missing = [folder, *folder.parents]
+        missing = missing[: next(i for i, path in enumerate(missing) if path.is_dir())]
+        for path in reversed(missing):
+            path.mkdir(exist_ok=True)
+            _sync_folder(path.parent)
+
+    def _sweep(self) -> None:
+        oldest = time.time() - _STALE_SECONDS
+        for path in self._incoming().iterdir():
+            if path.stat().st_mtime < oldest:
+                path.unlink(missing_ok=True)
+
+
+def _sync_folder(folder: Path) -> None:
+    descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+
+
+@contextmanager
+def _our_errors(root: Path) -> Iterator[None]:
+    try:
+        yield
+    except OSError as error:
+        if error.errno in (errno.ENOSPC, errno.EDQUOT):
+            raise DiskFull(f"The disk that holds the bucket {root} is full; free some space, "
+                           "or name another bucket, and run again.") from error
+        if error.filename and not Path(error.filename).is_relative_to(root):
+            raise BucketError(f"The file {error.filename} cannot be read ({error.strerror}); "
+                              "it is not published, run again.") from error
+        raise BucketRefused(f"The folder {root} cannot be used as a bucket ({error.strerror}: "
+                            f"{error.filename}); check its rights, or name another bucket.") from error

@@ -1,0 +1,184 @@
+"""S3 and stores that speak its language, by boto3."""
+
+import base64
+import hashlib
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+from typing import Any
+
+import boto3
+from botocore.config import Config
+from botocore.exceptions import (
+    BotoCoreError,
+    ClientError,
+    HTTPClientError,
+    IncompleteReadError,
+    NoCredentialsError,
+    PartialCredentialsError,
+    ReadTimeoutError,
+    ResponseStreamingError,
+)
+from botocore.exceptions import ConnectionError as BotoConnectionError
+
+from adapters.bucket.base import Head, checked_key, file_sha256, hash_differs, key_missing
+from manifests.errors import BucketError, BucketRefused, BucketUnreachable, KeyTaken
+
+_CONFLICT_TRIES = 5
+_READ_TRIES = 3
+
+
+class S3Bucket:
+    """A bucket and a prefix in it. Files go up in one request, so up to 5 GB each."""
+
+    def __init__(self, name: str, prefix: str = "", *, endpoint: str | None = None,
+                 region: str | None = None, access_key: str | None = None, secret_key: str | None = None,
+                 public_url: str | None = None, timeout_s: float = 30.0, tries: int = 4) -> None:
+        self._name = name
+        self._prefix = f"{prefix.strip('/')}/" if prefix.strip("/") else ""
+        self._public_url = public_url.rstrip("/") if public_url else None
+        # Without a checksum of ours boto3 would add its own, which not every store takes.
+        config = Config(connect_timeout=min(5.0, timeout_s), read_timeout=timeout_s,
+                        retries={"mode": "standard", "total_max_attempts": tries},
+                        request_checksum_calculation="when_required",
+                        response_checksum_validation="when_required",
+                        s3={"addressing_style": "path"} if endpoint else {})
+        with self._our_errors():
+            self._client = boto3.session.Session().client(
+                "s3", endpoint_url=endpoint, region_name=region or ("us-east-1" if endpoint else None),
+                aws_access_key_id=access_key, aws_secret_access_key=secret_key, config=config)
+
+    def put_new(self, key: str, path: Path, *, content_type: str, cache_control: str, sha256: str) -> None:
+        """Put only where nothing lies; a lost answer looks like a taken key, so the hashes decide."""
+        full = self._full(key)
+        if file_sha256(path) != sha256:
+            raise hash_differs(path)
+        for attempt in range(_CONFLICT_TRIES):
+            try:
+                return self._put(full, path, content_type, cache_control, sha256)
+            except ClientError as error:
+                status = error.response["ResponseMetadata"]["HTTPStatusCode"]
+                if status == 412:
+                    return self._compare(key, sha256)
+                if status != 409:
+                    raise self._translate(error) from error
+                time.sleep(0.1 * 2**attempt)
+        raise BucketUnreachable(f"Another writer keeps {key} in the bucket {self._name} busy; run again.")
+
+    def head(self, key: str) -> Head | None:
+        """Return size and hash: the store's checksum, else the bytes themselves are read."""
+        full = self._full(key)
+        with self._our_errors():
+            try:
+                found = self._client.head_object(Bucket=self._name, Key=full, ChecksumMode="ENABLED")
+            except ClientError as error:
+                if _code(error) in ("404", "NoSuchKey"):
+                    return None
+                raise
+        return Head(found["ContentLength"], self._sha256(key, found))
+
+    def read(self, key: str) -> bytes:
+        """Return the bytes under the key."""
+        full = self._full(key)
+        for attempt in range(_READ_TRIES):
+            with self._our_errors():
+                try:
+                    answer = self._client.get_object(Bucket=self._name, Key=full)
+                    return answer["Body"].read()
+                except ClientError as error:
+                    if _code(error) == "NoSuchKey":
+                        raise key_missing(key, f"the bucket {self._name}") from error
+                    raise
+                except (ResponseStreamingError, IncompleteReadError, ReadTimeoutError):
+                    if attempt == _READ_TRIES - 1:
+                        raise
+        raise AssertionError("unreachable")
+
+    def url(self, key: str) -> str:
+        """Return the public URL, or the store's own for the object."""
+        full = self._full(key)
+        if self._public_url:
+            return f"{self._public_url}/{full}"
+        host = self._client.meta.endpoint_url
+        return f"{host}/{self._name}/{full}"
+
+    def list(self, prefix: str = "") -> Iterator[str]:
+        """Yield the keys that begin with the prefix, sorted."""
+        pages = self._client.get_paginator("list_objects_v2")
+        with self._our_errors():
+            for page in pages.paginate(Bucket=self._name, Prefix=self._prefix + prefix):
+                for item in page.get("Contents", ()):
+                    yield item["Key"].removeprefix(self._prefix)
+
+    def check(self) -> str:
+        """Begin an upload and drop it: it takes the right to write, and leaves nothing behind."""
+        key = f"{self._prefix}reelmill-check"
+        with self._our_errors():
+            upload = self._client.create_multipart_upload(Bucket=self._name, Key=key)
+            with suppress(ClientError):  # the right to abort is another one, and not needed to publish
+                self._client.abort_multipart_upload(Bucket=self._name, Key=key, UploadId=upload["UploadId"])
+        return f"The bucket {self._name} can be written."
+
+    def _full(self, key: str) -> str:
+        return self._prefix + checked_key(key)
+
+    def _put(self, full: str, path: Path, content_type: str, cache_control: str, sha256: str) -> None:
+        with self._connection_errors(), path.open("rb") as body:
+            self._client.put_object(
+                Bucket=self._name, Key=full, Body=body, IfNoneMatch="*", ContentType=content_type,
+                CacheControl=cache_control, Metadata={"sha256": sha256},
+                ChecksumSHA256=base64.b64encode(bytes.fromhex(sha256)).decode())
+
+    def _compare(self, key: str, sha256: str) -> None:
+        found = self.head(key)
+        if found is None or found.sha256 != sha256:
+            raise KeyTaken(f"Other bytes already lie under {key} in the bucket {self._name}; "
+                           "publish to another prefix, or move that object away.")
+
+    def _sha256(self, key: str, found: dict[str, Any]) -> str:
+        checksum = found.get("ChecksumSHA256", "")
+        # A checksum of parts, written by another program, ends in -N and is not one of the bytes.
+        if checksum and "-" not in checksum:
+            return base64.b64decode(checksum).hex()
+        return hashlib.sha256(self.read(key)).hexdigest()
+
+    @contextmanager
+    def _our_errors(self) -> Iterator[None]:
+        try:
+            with self._connection_errors():
+                yield
+        except ClientError as error:
+            raise self._translate(error) from error
+
+    @contextmanager
+    def _connection_errors(self) -> Iterator[None]:
+        try:
+            yield
+        except (NoCredentialsError, PartialCredentialsError) as error:
+            raise BucketRefused(f"The bucket {self._name} needs credentials and none were found; set "
+                                "REELMILL_BUCKET_ACCESS_KEY and REELMILL_BUCKET_SECRET_KEY, "
+                                "or use AWS's own ways.") from error
+        except (BotoConnectionError, HTTPClientError, IncompleteReadError) as error:
+            raise BucketUnreachable(f"The bucket {self._name} does not answer ({_reason(error)}); "
+                                    "check the endpoint and the network, then run again.") from error
+        except BotoCoreError as error:
+            raise BucketError(f"The bucket {self._name} cannot be used ({_reason(error)}); "
+                              "check its name, region and endpoint.") from error
+
+    def _translate(self, error: ClientError) -> BucketError:
+        status, code = error.response["ResponseMetadata"]["HTTPStatusCode"], _code(error)
+        if code == "NoSuchBucket":
+            return BucketRefused(f"There is no bucket {self._name}; create it, or name another by --bucket.")
+        if status >= 500 or code in ("SlowDown", "RequestTimeout", "Throttling"):
+            return BucketUnreachable(f"The bucket {self._name} is out of order ({code}); run again later.")
+        return BucketRefused(f"The bucket {self._name} refused the call ({code}); "
+                             "check its name, the credentials and their right to write.")
+
+
+def _code(error: ClientError) -> str:
+    return str(error.response.get("Error", {}).get("Code", "unknown"))
+
+
+def _reason(error: Exception) -> str:
+    return str(error).splitlines()[0].rstrip(".")
