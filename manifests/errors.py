@@ -9,6 +9,7 @@ ReelmillError
 │   └── CampaignBusy
 ├── ModelError
 │   ├── UnknownCard
+│   ├── CardInvalid
 │   ├── IncompleteWeights
 │   ├── RuleBroken
 │   └── GenerationFailed
@@ -74,6 +75,10 @@ class ModelError(ReelmillError):
 
 class UnknownCard(ModelError):
     """No model card has this name; `reelmill models` lists them."""
+
+
+class CardInvalid(ModelError):
+    """A model card breaks the card schema; mend the field that the message names."""
 
 
 class IncompleteWeights(ModelError):

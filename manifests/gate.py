@@ -23,12 +23,15 @@ class Limit(NamedTuple):
 
 LIMITS: dict[str, Limit] = {
     "nan_share": Limit("nan", "{value:.1%} of the pixels are not numbers", highest=0.0),
-    "luma_mean": Limit("black", "the clip is black (mean luma {value:.1f} of 255)", lowest=6.0),
-    "luma_spread": Limit("flat", "the frames are one flat colour (luma spread {value:.2f})", lowest=1.0),
-    "frame_difference": Limit("frozen", "the picture stands still (mean change {value:.3f} of 255)", lowest=0.05),
-    "temporal_flickering": Limit("flicker", "the brightness flickers ({value:.1f} of 255 a frame)", highest=12.0),
-    "size_error": Limit("wrong size", "the frames are {value:.0f} pixels off the size asked for", highest=0.0),
-    "duration_error": Limit("wrong duration", "the clip is {value:.2f} s off the length asked for", highest=0.02),
+    "luma_mean": Limit("black", "the clip is black (mean luma {value:.1f} of 255)", lowest=2.0),
+    "luma_spread": Limit("flat", "the frames are one flat colour (luma spread {value:.2f})", lowest=2.0),
+    "frame_difference": Limit(
+        "frozen", "the picture stands still (its liveliest spots change by {value:.1f} of 255)", lowest=4.0),
+    "temporal_flickering": Limit(
+        "flicker", "the brightness flickers ({value:.1f} of 255 a frame)", highest=12.0),
+    "size_error": Limit("wrong size", "the frames are {value:.0f} pixels off the size asked for", highest=0),
+    "duration_error": Limit(
+        "wrong duration", "the clip is {value:.2f} s off the length asked for", highest=0.001),
 }
 
 

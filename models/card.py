@@ -1,8 +1,13 @@
 """A model card: one JSON file that says what a model is, where its weights lie and what it can make."""
 
-from typing import Literal
+import math
+from pathlib import Path
+from typing import Literal, Self
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, model_validator
+
+from manifests.errors import RuleBroken
+from models.vocabulary import load_vocabulary, unknown_words
 
 
 class _Record(BaseModel):
@@ -13,13 +18,20 @@ class Size(_Record):
     """What a placement gets for its aspect ratio; pixels.
 
     The model renders ``render_height`` x ``render_width`` where its multiples do not hit the
-    ratio, and the centre ``height`` x ``width`` is kept.
+    ratio, and the centre ``height`` x ``width`` is kept. Kept sizes are even: H.264 in yuv420p
+    has no odd ones.
     """
 
-    height: int = Field(gt=0)
-    width: int = Field(gt=0)
+    height: int = Field(gt=0, multiple_of=2)
+    width: int = Field(gt=0, multiple_of=2)
     render_height: int = Field(gt=0)
     render_width: int = Field(gt=0)
+
+    @model_validator(mode="after")
+    def _is_a_crop(self) -> Self:
+        if self.height > self.render_height or self.width > self.render_width:
+            raise ValueError("height and width must lie within render_height and render_width")
+        return self
 
 
 class Rules(_Record):
@@ -31,6 +43,24 @@ class Rules(_Record):
     max_frames: int = Field(gt=0)
     size_multiple: int = Field(gt=0)
     fps: int = Field(gt=0)
+
+    @model_validator(mode="after")
+    def _bounds_are_allowed(self) -> Self:
+        for name in ("min_frames", "max_frames"):
+            if self.nearest(getattr(self, name)) != getattr(self, name):
+                raise ValueError(f"{name} is not frame_multiple * k + frame_offset")
+        if self.min_frames > self.max_frames:
+            raise ValueError("min_frames is larger than max_frames")
+        return self
+
+    def nearest(self, num_frames: float) -> int:
+        """The count ``frame_multiple * k + frame_offset`` next to a wish, the longer of two; no bounds."""
+        steps = math.floor((num_frames - self.frame_offset) / self.frame_multiple + 0.5)
+        return steps * self.frame_multiple + self.frame_offset
+
+    def allows(self, num_frames: int) -> bool:
+        """True where the pipeline makes exactly so many frames."""
+        return self.min_frames <= num_frames <= self.max_frames and self.nearest(num_frames) == num_frames
 
 
 class Defaults(_Record):
@@ -44,12 +74,29 @@ class Defaults(_Record):
 
 
 class Weights(_Record):
-    """Where the weights come from: a folder beside the cards, or a hub id with a pinned revision."""
+    """Where the weights come from: a folder, or a hub id with a pinned revision.
+
+    Attributes:
+        folder: relative to the folder that holds the user's cards; for the cards that ship with the
+            program, to ``models/``. An absolute path stands for itself.
+        hub_id: ``owner/name`` on the Hugging Face hub.
+        revision: of a folder, any word that changes when the weights do; of a hub id, the 40 hex
+            digits of a commit. It is part of every variant's id.
+        size_mb: megabytes on disk.
+    """
 
     folder: str | None = None
-    hub_id: str | None = None
-    revision: str
+    hub_id: str | None = Field(None, pattern=r"^[\w.-]+/[\w.-]+$")
+    revision: str = Field(min_length=1)
     size_mb: float = Field(gt=0)
+
+    @model_validator(mode="after")
+    def _is_pinned(self) -> Self:
+        if (self.folder is None) == (self.hub_id is None):
+            raise ValueError("name either folder or hub_id")
+        if self.hub_id and not (len(self.revision) == 40 and set(self.revision) <= set("0123456789abcdef")):
+            raise ValueError("revision of a hub_id must be a commit of 40 hex digits: branches move")
+        return self
 
 
 class Rate(_Record):
@@ -67,36 +114,99 @@ class Licence(_Record):
     limits: str = ""
 
 
-class ModelCard(_Record):
-    """Everything the program knows of a model."""
+class Card(_Record):
+    """What every card has.
+
+    Attributes:
+        home: folder that relative paths of the card start from; the registry fills it in.
+    """
 
     name: str = Field(pattern=r"^[a-z0-9][a-z0-9.-]*$")
-    kind: Literal["text-to-video"]
     title: str
     description: str
-    pipeline: str
     weights: Weights
     licence: Licence
-    sizes: dict[str, Size]
+    sources: tuple[str, ...] = ()
+    home: Path = Field(Path(), exclude=True, repr=False)
+
+
+class ModelCard(Card):
+    """Everything the program knows of a model that makes clips.
+
+    Attributes:
+        pipeline: class name in diffusers.
+        sizes: by aspect ratio, as ``width:height``.
+        call: further arguments of the pipeline's call.
+        precision: dtype on a GPU by component, ``default`` for the others; a CPU runs float32.
+        vocabulary: file of the words that the model knows; None where it knows language at large.
+        scorer: name of the scorer card.
+        rates: measured, the first is the one that estimates use.
+    """
+
+    kind: Literal["text-to-video"]
+    pipeline: str
+    sizes: dict[str, Size] = Field(min_length=1)
     rules: Rules
     defaults: Defaults
     call: dict[str, int | float | str] = Field(default_factory=dict)
+    precision: dict[str, Literal["float32", "bfloat16", "float16"]] = Field({"default": "bfloat16"})
     vocabulary: str | None = None
     scorer: str = "starter-openclip"
     rates: tuple[Rate, ...] = ()
-    sources: tuple[str, ...] = ()
     supports_negative_prompt: bool = True
 
+    @model_validator(mode="after")
+    def _keeps_its_rules(self) -> Self:
+        if not self.rules.allows(self.defaults.num_frames):
+            raise ValueError("defaults.num_frames breaks rules")
+        for ratio, size in self.sizes.items():
+            if size.render_height % self.rules.size_multiple or size.render_width % self.rules.size_multiple:
+                raise ValueError(f"sizes.{ratio} is not rendered in multiples of {self.rules.size_multiple}")
+        return self
 
-class ScorerCard(_Record):
-    """An OpenCLIP model: ``model`` is what open_clip's factory takes."""
+    def frames_for(self, duration_s: float) -> int:
+        """Return the allowed frame count nearest to a duration in seconds.
 
-    name: str = Field(pattern=r"^[a-z0-9][a-z0-9.-]*$")
+        Raises:
+            RuleBroken: the nearest count lies outside the card's range; the message has the range and
+                the nearest length that can be made.
+        """
+        wanted = duration_s * self.rules.fps
+        nearest = self.rules.nearest(wanted) if math.isfinite(wanted) else 0
+        if self.rules.allows(nearest):
+            return nearest
+        low, high = self.rules.min_frames, self.rules.max_frames
+        best = high if wanted > high else low
+        raise RuleBroken(
+            f"{self.name} makes clips of {self._seconds(low)} to {self._seconds(high)} s, not of "
+            f"{duration_s:g} s; the nearest it can make is {self._seconds(best)} s"
+        )
+
+    def size_for(self, aspect_ratio: str) -> Size:
+        """Return the size of an aspect ratio such as ``16:9``.
+
+        Raises:
+            RuleBroken: the card has no such ratio; the message lists those it has.
+        """
+        if aspect_ratio not in self.sizes:
+            known = ", ".join(self.sizes)
+            raise RuleBroken(f"{self.name} does not make the aspect ratio {aspect_ratio}; use {known}")
+        return self.sizes[aspect_ratio]
+
+    def outside_vocabulary(self, prompt: str) -> tuple[str, ...]:
+        """Return the prompt's words that the model does not know, in order, each once.
+
+        Empty where the card has no vocabulary.
+        """
+        if self.vocabulary is None:
+            return ()
+        return unknown_words(prompt, load_vocabulary(self.home / self.vocabulary))
+
+    def _seconds(self, num_frames: int) -> str:
+        return f"{num_frames / self.rules.fps:.4g}"
+
+
+class ScorerCard(Card):
+    """An OpenCLIP model: a folder or hub id that holds ``open_clip_config.json`` and safetensors."""
+
     kind: Literal["openclip"]
-    title: str
-    description: str
-    model: str
-    pretrained: str | None = None
-    weights: Weights
-    licence: Licence
-    sources: tuple[str, ...] = ()

@@ -1,0 +1,143 @@
+"""Finds cards by name and opens what they describe. Importing it costs no torch."""
+
+import difflib
+import json
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+from typing import TypeVar
+
+from pydantic import ValidationError
+
+from manifests.errors import CardInvalid, ModelError, UnknownCard
+from models.base import FrameScorer, Generator
+from models.card import Card, ModelCard, ScorerCard
+from models.weights import weights_path, weights_problem
+
+__all__ = [
+    "find_devices",
+    "get_card",
+    "load_cards",
+    "load_scorer_cards",
+    "open_generator",
+    "open_scorer",
+    "weights_path",
+    "weights_problem",
+]
+
+HOME = Path(__file__).parent
+KINDS: dict[str, type[Card]] = {"text-to-video": ModelCard, "openclip": ScorerCard}
+
+CardType = TypeVar("CardType", bound=Card)
+
+
+def load_cards(extra_folders: Iterable[Path] = ()) -> dict[str, ModelCard]:
+    """Return all model cards by name: those that ship with the program, then those of the folders.
+
+    Raises:
+        CardInvalid: a card breaks the schema, or two have one name; names file and field.
+    """
+    return _load(ModelCard, extra_folders)
+
+
+def load_scorer_cards(extra_folders: Iterable[Path] = ()) -> dict[str, ScorerCard]:
+    """Return all scorer cards by name, as load_cards does."""
+    return _load(ScorerCard, extra_folders)
+
+
+def get_card(name: str, extra_folders: Iterable[Path] = ()) -> ModelCard:
+    """Return one model card.
+
+    Raises:
+        UnknownCard: there is none of that name; names those that sound alike.
+    """
+    return _pick(name, load_cards(extra_folders), "model card")
+
+
+def open_generator(
+    card: ModelCard, device: str = "cpu", threads: int | None = None, weights_root: Path | None = None
+) -> Generator:
+    """Load a card's pipeline onto a device.
+
+    Args:
+        device: ``cpu``, ``cuda`` or ``cuda:N``.
+        threads: CPU threads of torch, for the whole process; None leaves them to torch.
+
+    Raises:
+        IncompleteWeights: files are missing or damaged, or are not what the card says.
+        ModelError: the device is not there.
+    """
+    from models.diffusers_video import DiffusersVideo
+
+    return DiffusersVideo(card, weights_root=weights_root, device=device, threads=threads)
+
+
+def open_scorer(
+    name: str, device: str = "cpu", extra_folders: Iterable[Path] = (), weights_root: Path | None = None
+) -> FrameScorer:
+    """Load a scorer by the name of its card.
+
+    Raises:
+        UnknownCard: there is no scorer of that name.
+        IncompleteWeights: files are missing or damaged.
+    """
+    from models.open_clip_scorer import OpenClipScorer
+
+    card = _pick(name, load_scorer_cards(extra_folders), "scorer card")
+    return OpenClipScorer(card, weights_root=weights_root, device=device)
+
+
+def find_devices() -> tuple[str, ...]:
+    """Return the CUDA devices of this machine, or ``cpu`` where it has none; imports torch."""
+    import torch
+
+    return tuple(f"cuda:{index}" for index in range(torch.cuda.device_count())) or ("cpu",)
+
+
+def _load(kind: type[CardType], extra_folders: Iterable[Path]) -> dict[str, CardType]:
+    cards: dict[str, CardType] = {}
+    files: dict[str, Path] = {}
+    for path, home in _card_files(extra_folders):
+        card = _read_card(path, home)
+        if card.name in files:
+            raise CardInvalid(
+                f"The cards {files[card.name]} and {path} have one name, {card.name}; rename one."
+            )
+        files[card.name] = path
+        if isinstance(card, kind):
+            cards[card.name] = card
+    return cards
+
+
+def _card_files(extra_folders: Iterable[Path]) -> Iterator[tuple[Path, Path]]:
+    """Yield each card's file with the folder that its relative paths start from."""
+    for path in sorted((HOME / "cards").glob("*.json")):
+        yield path, HOME
+    for folder in map(Path, extra_folders):
+        if not folder.is_dir():
+            raise ModelError(f"The folder of cards {folder} does not exist; mend the setting model_folders.")
+        for path in sorted(folder.glob("*.json")):
+            yield path, folder
+
+
+def _read_card(path: Path, home: Path) -> Card:
+    try:
+        content = json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError) as error:
+        raise CardInvalid(f"The card {path} cannot be read as JSON: {error}.") from error
+    kind = KINDS.get(str(content.get("kind"))) if isinstance(content, dict) else None
+    if kind is None:
+        raise CardInvalid(f"The card {path} is wrong at kind: use one of {', '.join(KINDS)}.")
+    try:
+        return kind.model_validate({**content, "home": home})
+    except ValidationError as error:
+        first = error.errors()[0]
+        field = ".".join(map(str, first["loc"])) or "the whole card"
+        what = first["msg"].removeprefix("Value error, ")
+        raise CardInvalid(f"The card {path} is wrong at {field}: {what}.") from error
+
+
+def _pick(name: str, cards: dict[str, CardType], what: str) -> CardType:
+    if name in cards:
+        return cards[name]
+    near = difflib.get_close_matches(name.lower(), cards, n=3) or sorted(cards)
+    raise UnknownCard(f"There is no {what} named {name!r}; did you mean {', '.join(near)}?")

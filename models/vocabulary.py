@@ -1,0 +1,53 @@
+"""Words that a small model was trained on."""
+
+import json
+import re
+import unicodedata
+from functools import lru_cache
+from pathlib import Path
+
+from manifests.errors import IncompleteWeights
+
+WORD = re.compile(r"[^\W_]+(?:['’-][^\W_]+)*")
+
+
+@lru_cache(maxsize=16)
+def load_vocabulary(path: Path) -> frozenset[str]:
+    """Read a JSON list of words, or an object whose ``words`` is that list.
+
+    Raises:
+        IncompleteWeights: the file is missing or is no such list.
+    """
+    try:
+        content = json.loads(path.read_text(encoding="utf-8"))
+        words = content["words"] if isinstance(content, dict) else content
+        return frozenset(_plain(word) for word in words)
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise IncompleteWeights(f"The vocabulary {path} is no JSON list of words: {error}") from error
+
+
+def unknown_words(prompt: str, vocabulary: frozenset[str]) -> tuple[str, ...]:
+    """Return the words of a prompt that a vocabulary lacks, in order, each once, in lower case.
+
+    Case, punctuation and a plural ending make no difference; of a hyphenated word either the whole
+    or every part must be known.
+    """
+    words = dict.fromkeys(WORD.findall(_plain(prompt)))
+    return tuple(word for word in words if not _is_known(word, vocabulary))
+
+
+def _plain(text: str) -> str:
+    return unicodedata.normalize("NFKC", text).lower()
+
+
+def _is_known(word: str, vocabulary: frozenset[str]) -> bool:
+    parts = re.split("['’-]", word)
+    if "".join(parts) in vocabulary or word in vocabulary:
+        return True
+    return all(any(form in vocabulary for form in _forms(part)) for part in parts)
+
+
+def _forms(word: str) -> tuple[str, ...]:
+    """The word itself, its singular where it ends like a plural, and its plural."""
+    singular = (word[:-2], word[:-1]) if word.endswith("es") else (word[:-1],) if word.endswith("s") else ()
+    return (word, *singular, word + "s", word + "es")

@@ -1,0 +1,148 @@
+"""A weights folder: where it lies, and whether everything in it is there and harmless."""
+
+import json
+import re
+from collections.abc import Iterator
+from pathlib import Path
+
+from models.card import Card, ModelCard, ScorerCard
+
+WEIGHTLESS = re.compile(r"(Scheduler|Tokenizer|TokenizerFast|TokenizersBackend|Processor|FeatureExtractor)$")
+PICKLED = ("*.bin", "*.pt", "*.pth", "*.ckpt", "*.pkl")
+HEADER_LIMIT = 100_000_000
+"""Bytes; the safetensors format itself allows no longer header."""
+
+
+def weights_path(card: Card, weights_root: Path | None = None) -> Path:
+    """Return the folder of a card's weights, whether it is there or not.
+
+    Args:
+        weights_root: where relative folders and downloaded snapshots lie instead of beside the card
+            and in the Hugging Face cache.
+    """
+    weights = card.weights
+    if weights.folder is not None:
+        return (weights_root or card.home) / weights.folder
+    repository = f"models--{weights.hub_id}".replace("/", "--")
+    return _cache(weights_root) / repository / "snapshots" / weights.revision
+
+
+def weights_problem(card: Card, weights_root: Path | None = None) -> str | None:
+    """Return None where the weights can be loaded, else one sentence: what is wrong and how to mend it.
+
+    Headers are read, tensors are not: it takes milliseconds for any size.
+    """
+    folder = weights_path(card, weights_root)
+    if not folder.is_dir():
+        return _missing(card, folder, weights_root)
+    problem = next(_problems(card, folder), None)
+    return problem and f"The weights of {card.name} in {folder} cannot be used: {problem}."
+
+
+def _cache(weights_root: Path | None) -> Path:
+    if weights_root is not None:
+        return weights_root
+    from huggingface_hub.constants import HF_HUB_CACHE  # the cache's place is the library's to say
+
+    return Path(HF_HUB_CACHE)
+
+
+def _missing(card: Card, folder: Path, weights_root: Path | None) -> str:
+    weights = card.weights
+    if weights.folder is not None:
+        return f"The weights of {card.name} are missing: there is no folder {folder}."
+    place = f" --cache-dir {weights_root}" if weights_root else ""
+    files = (
+        '--include "model_index.json" --include "*/*"' if isinstance(card, ModelCard) else '--exclude "*.bin"'
+    )
+    return (
+        f"The weights of {card.name} ({weights.size_mb / 1000:.1f} GB) are not downloaded; get them by: "
+        f"hf download {weights.hub_id} --revision {weights.revision} {files}{place}"
+    )
+
+
+def _problems(card: Card, folder: Path) -> Iterator[str]:
+    """Yield what is wrong, the first thing to mend first."""
+    yield from (
+        f"it holds code ({path.relative_to(folder)}), which is never run; remove it"
+        for path in sorted(folder.rglob("*.py"))
+    )
+    if isinstance(card, ModelCard):
+        yield from _pipeline_problems(card, folder)
+    elif isinstance(card, ScorerCard):
+        if not _read_json(folder / "open_clip_config.json"):
+            yield "open_clip_config.json is missing or damaged"
+        yield from _tensor_problems(folder, folder)
+
+
+def _pipeline_problems(card: ModelCard, folder: Path) -> Iterator[str]:
+    index = _read_json(folder / "model_index.json")
+    if not index:
+        yield "model_index.json is missing or damaged"
+        return
+    if index.get("_class_name") != card.pipeline:
+        yield f"it holds a {index.get('_class_name')}, and the card says {card.pipeline}"
+    for name, entry in index.items():
+        if isinstance(entry, list) and entry[1:] != [None]:
+            yield from _component_problems(folder, name, str(entry[-1]))
+
+
+def _component_problems(folder: Path, name: str, class_name: str) -> Iterator[str]:
+    component = folder / name
+    if not component.is_dir():
+        yield f"its component {name} is missing"
+    elif not WEIGHTLESS.search(class_name):
+        if not _read_json(component / "config.json"):
+            yield f"{name}/config.json is missing or damaged"
+        yield from _tensor_problems(component, folder)
+
+
+def _tensor_problems(component: Path, folder: Path) -> Iterator[str]:
+    files = sorted(component.glob("*.safetensors"))
+    place = component.relative_to(folder).as_posix()
+    pickled = sorted(path.name for pattern in PICKLED for path in component.glob(pattern))
+    if not files and pickled:
+        yield (
+            f"{place} holds only pickled weights ({pickled[0]}), which can carry code; "
+            "convert them to safetensors"
+        )
+    elif not files:
+        yield f"{place} holds no safetensors file"
+    yield from (f"{path.relative_to(folder)} is missing" for path in _shards(component) if not path.exists())
+    yield from (f"{path.relative_to(folder)} {damage}" for path in files if (damage := _damage(path)))
+
+
+def _shards(component: Path) -> list[Path]:
+    """Files that an index of a split checkpoint names."""
+    names: set[str] = set()
+    for index in component.glob("*.safetensors.index.json"):
+        names.update((_read_json(index) or {}).get("weight_map", {}).values())
+    return [component / name for name in sorted(names)]
+
+
+def _damage(path: Path) -> str | None:
+    """Compare a safetensors file's size with what its header announces.
+
+    Layout: eight bytes (header length, little endian), the header as JSON, the tensors.
+    """
+    size = path.stat().st_size
+    with path.open("rb") as file:
+        length = int.from_bytes(file.read(8), "little")
+        header = file.read(length) if length < min(size, HEADER_LIMIT) else b""
+    try:
+        tensors = json.loads(header)
+        tensors.pop("__metadata__", None)
+        end = max((entry["data_offsets"][1] for entry in tensors.values()), default=0)
+    except (ValueError, TypeError, KeyError, AttributeError):
+        return "is no safetensors file (a git-lfs pointer, or cut off at its start); fetch it again"
+    if size != 8 + length + end:
+        return f"is cut off ({size:,} of {8 + length + end:,} bytes); fetch it again"
+    return None
+
+
+def _read_json(path: Path) -> dict | None:
+    try:
+        content = json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return None
+    return content if isinstance(content, dict) else None

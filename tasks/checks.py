@@ -1,0 +1,95 @@
+"""Technical measurements of a clip's frames. Their limits are in manifests/gate.py."""
+
+import numpy as np
+
+from manifests.gate import LIMITS
+from manifests.variant import Variant
+
+LUMA = np.array([0.2126, 0.7152, 0.0722], dtype=np.float32)
+"""Weights of red, green and blue in brightness (ITU-R BT.709)."""
+SAMPLED_SIDE = 96
+"""Pixels of the shorter side that are looked at; larger frames are read in strides."""
+CELL = 4
+"""Sampled pixels a side of the cells whose change is followed: wide enough to average noise away."""
+TILES = 2
+"""Tiles a side of the grid whose brightness is followed for flicker."""
+LIVELIEST = 0.01
+"""Share of the cells that count as the liveliest."""
+DEPENDENT = {
+    "nan_share": ("luma_mean", "luma_spread", "frame_difference", "temporal_flickering"),
+    "luma_mean": ("luma_spread", "frame_difference", "temporal_flickering"),
+    "luma_spread": ("frame_difference",),
+}
+"""What a broken limit makes meaningless: a black clip has no spread, a flat one nothing that moves."""
+
+
+def measure(frames: np.ndarray, nan_share: float, variant: Variant) -> dict[str, float]:
+    """Return the measurements by name; one that an earlier defect makes meaningless is left out.
+
+    ``nan_share``: share of the model's output values that were not finite, 0..1, as given.
+    ``luma_mean``: mean brightness, 0..255.
+    ``luma_spread``: standard deviation within a frame, of the channel where it is largest (a red
+    shape on blue has no spread in green), mean over the frames, 0..127.
+    ``frame_difference``: how far the liveliest 1 % of small cells move between their darkest and
+    their brightest moment in the clip, in the channel where it is largest, 0..255. A mean over the
+    picture would call a small drifting shape frozen.
+    ``temporal_flickering``: how far a tile's brightness lies from the middle of its neighbours in
+    time, mean over tiles and frames, 0..255: strobing counts, drifting and slow pulsing do not.
+    ``size_error``: pixels by which height or width are off, the larger of the two.
+    ``duration_error``: seconds by which the length is off.
+
+    Args:
+        frames: uint8 (n, height, width, 3).
+    """
+    values = {"nan_share": nan_share}
+    if frames.size:
+        values |= _pictures(frames)
+    values["size_error"] = float(_size_error(frames, variant))
+    values["duration_error"] = abs(len(frames) - variant.num_frames) / variant.fps
+    for name in DEPENDENT:
+        if name in values and LIMITS[name].broken_by(values[name]):
+            values = {other: value for other, value in values.items() if other not in DEPENDENT[name]}
+    return values
+
+
+def _pictures(frames: np.ndarray) -> dict[str, float]:
+    stride = max(1, min(frames.shape[1:3]) // SAMPLED_SIDE)
+    sample = frames[:, ::stride, ::stride].astype(np.float32)
+    luma = sample @ LUMA
+    return {
+        "luma_mean": float(luma.mean()),
+        "luma_spread": float(sample.std(axis=(1, 2)).max(axis=-1).mean()),
+        "frame_difference": _liveliest(_blocks(sample, CELL, CELL)),
+        "temporal_flickering": _flicker(_tiles(luma)),
+    }
+
+
+def _blocks(sample: np.ndarray, height: int, width: int) -> np.ndarray:
+    """Mean over blocks of pixels: (n, rows, columns, 3); a rest at the right and below is left out."""
+    num_frames = len(sample)
+    rows, columns = max(1, sample.shape[1] // height), max(1, sample.shape[2] // width)
+    cut = sample[:, : rows * height, : columns * width]
+    return cut.reshape(num_frames, rows, -1, columns, cut.shape[2] // columns, *cut.shape[3:]).mean(
+        axis=(2, 4)
+    )
+
+
+def _tiles(luma: np.ndarray) -> np.ndarray:
+    return _blocks(luma, max(1, luma.shape[1] // TILES), max(1, luma.shape[2] // TILES))
+
+
+def _liveliest(cells: np.ndarray) -> float:
+    change = np.ptp(cells, axis=0).max(axis=-1).ravel()
+    number = max(1, round(change.size * LIVELIEST))
+    return float(np.partition(change, -number)[-number:].mean())
+
+
+def _flicker(tiles: np.ndarray) -> float:
+    if len(tiles) < 3:
+        return 0.0
+    return float(np.abs(tiles[1:-1] - (tiles[:-2] + tiles[2:]) / 2).mean())
+
+
+def _size_error(frames: np.ndarray, variant: Variant) -> int:
+    height, width = frames.shape[1:3]
+    return max(abs(height - variant.height), abs(width - variant.width))
