@@ -69,6 +69,11 @@ def file_sha256(path: Path) -> str:
         return hashlib.file_digest(file, "sha256").hexdigest()
 
 
+def file_unreadable(path: object, error: OSError) -> BucketError:
+    """Return the error for a staged file that is gone or closed to us."""
+    return BucketError(f"The file {path} cannot be read ({error.strerror}); it is not published, run again.")
+
+
 def hash_differs(path: Path) -> BucketError:
     """Return the error for a staged file that is not what it was when it was hashed."""
     return BucketError(f"The file {path} has changed since it was hashed; it is not published, run again.")

@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from adapters.bucket.base import Head, checked_key, file_sha256, hash_differs, key_missing
+from adapters.bucket.base import Head, checked_key, file_sha256, file_unreadable, hash_differs, key_missing
 from manifests.errors import BucketError, BucketRefused, DiskFull, KeyTaken
 
 _INCOMING = ".incoming"
@@ -146,7 +146,6 @@ def _our_errors(root: Path) -> Iterator[None]:
             raise DiskFull(f"The disk that holds the bucket {root} is full; free some space, "
                            "or name another bucket, and run again.") from error
         if error.filename and not Path(error.filename).is_relative_to(root):
-            raise BucketError(f"The file {error.filename} cannot be read ({error.strerror}); "
-                              "it is not published, run again.") from error
+            raise file_unreadable(error.filename, error) from error
         raise BucketRefused(f"The folder {root} cannot be used as a bucket ({error.strerror}: "
                             f"{error.filename}); check its rights, or name another bucket.") from error

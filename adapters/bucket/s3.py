@@ -22,7 +22,7 @@ from botocore.exceptions import (
 )
 from botocore.exceptions import ConnectionError as BotoConnectionError
 
-from adapters.bucket.base import Head, checked_key, file_sha256, hash_differs, key_missing
+from adapters.bucket.base import Head, checked_key, file_sha256, file_unreadable, hash_differs, key_missing
 from manifests.errors import BucketError, BucketRefused, BucketUnreachable, KeyTaken
 
 _CONFLICT_TRIES = 5
@@ -52,8 +52,7 @@ class S3Bucket:
     def put_new(self, key: str, path: Path, *, content_type: str, cache_control: str, sha256: str) -> None:
         """Put only where nothing lies; a lost answer looks like a taken key, so the hashes decide."""
         full = self._full(key)
-        if file_sha256(path) != sha256:
-            raise hash_differs(path)
+        _check_hash(path, sha256)
         for attempt in range(_CONFLICT_TRIES):
             try:
                 return self._put(full, path, content_type, cache_control, sha256)
@@ -174,6 +173,15 @@ class S3Bucket:
             return BucketUnreachable(f"The bucket {self._name} is out of order ({code}); run again later.")
         return BucketRefused(f"The bucket {self._name} refused the call ({code}); "
                              "check its name, the credentials and their right to write.")
+
+
+def _check_hash(path: Path, sha256: str) -> None:
+    try:
+        actual = file_sha256(path)
+    except OSError as error:
+        raise file_unreadable(path, error) from error
+    if actual != sha256:
+        raise hash_differs(path)
 
 
 def _code(error: ClientError) -> str:

@@ -1,0 +1,69 @@
+"""Services for the tests: the real ones, started here, on loopback."""
+
+import os
+import uuid
+from collections.abc import Iterator
+
+import postgres_server
+import psycopg
+import pytest
+import s3_server
+
+
+def missing_service(what: str) -> None:
+    """Skip on a person's machine; fail where CI promised the service."""
+    if os.environ.get("CI"):
+        pytest.fail(f"{what} is missing, and CI must have it")
+    pytest.skip(f"{what} is missing")
+
+
+@pytest.fixture(scope="session")
+def postgres_server_url() -> Iterator[str]:
+    """URL of a running PostgreSQL, without a database name."""
+    binaries = postgres_server.find_binaries()
+    if binaries is None:
+        missing_service("PostgreSQL (Debian's package postgresql)")
+    with postgres_server.running(binaries) as url:
+        yield url
+
+
+@pytest.fixture
+def postgres_url(postgres_server_url: str) -> Iterator[str]:
+    """URL of an empty database of its own."""
+    name = f"test_{uuid.uuid4().hex}"
+    with psycopg.connect(f"{postgres_server_url}/postgres", autocommit=True) as admin:
+        admin.execute(f"CREATE DATABASE {name}")
+        yield f"{postgres_server_url}/{name}"
+        admin.execute(f"DROP DATABASE {name} WITH (FORCE)")
+
+
+@pytest.fixture
+def sqlite_url(tmp_path) -> str:
+    """URL of a database file that does not exist yet."""
+    return f"sqlite:///{tmp_path / 'catalogue' / 'catalogue.db'}"
+
+
+@pytest.fixture(params=["sqlite", "postgresql"])
+def catalogue_url(request: pytest.FixtureRequest) -> str:
+    """An empty database on each engine in turn."""
+    return request.getfixturevalue("sqlite_url" if request.param == "sqlite" else "postgres_url")
+
+
+@pytest.fixture(scope="session")
+def s3_endpoint() -> Iterator[str]:
+    """URL of moto's S3 over HTTP."""
+    try:
+        from moto.server import ThreadedMotoServer
+    except ImportError:
+        missing_service("moto's server")
+    server = ThreadedMotoServer("127.0.0.1", port=0, verbose=False)
+    server.start()
+    host, port = server.get_host_and_port()
+    yield f"http://{host}:{port}"
+    server.stop()
+
+
+@pytest.fixture
+def s3_bucket_name(s3_endpoint: str) -> str:
+    """Name of an empty S3 bucket of its own."""
+    return s3_server.new_bucket(s3_endpoint)

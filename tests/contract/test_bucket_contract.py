@@ -1,0 +1,148 @@
+"""What every bucket promises, asked of each."""
+
+import hashlib
+import threading
+from pathlib import Path
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+from s3_server import S3_KEYS
+
+from adapters.bucket import Bucket, Head, open_bucket
+from manifests.errors import BucketError, KeyTaken
+
+HEADERS = {"content_type": "video/mp4", "cache_control": "public, max-age=31536000, immutable"}
+
+
+@pytest.fixture(params=["local", "s3", "s3 with prefix"])
+def bucket(request: pytest.FixtureRequest, tmp_path: Path) -> Bucket:
+    if request.param == "local":
+        return open_bucket(str(tmp_path / "bucket"))
+    prefix = "/brand/spring" if request.param == "s3 with prefix" else ""
+    name = request.getfixturevalue("s3_bucket_name")
+    return open_bucket(f"s3://{name}{prefix}", endpoint=request.getfixturevalue("s3_endpoint"), **S3_KEYS)
+
+
+@pytest.fixture
+def file_of(tmp_path: Path):
+    def make(content: bytes, name: str = "clip.mp4") -> tuple[Path, str]:
+        path = tmp_path / name
+        path.write_bytes(content)
+        return path, hashlib.sha256(content).hexdigest()
+    return make
+
+
+def test_what_was_put_can_be_read_and_found(bucket, file_of):
+    path, sha256 = file_of(b"moving pictures")
+    assert bucket.head("spring/clip.mp4") is None
+    bucket.put_new("spring/clip.mp4", path, sha256=sha256, **HEADERS)
+    assert bucket.read("spring/clip.mp4") == b"moving pictures"
+    assert bucket.head("spring/clip.mp4") == Head(15, sha256)
+
+
+def test_the_same_bytes_again_are_success(bucket, file_of):
+    path, sha256 = file_of(b"same")
+    for _ in range(2):
+        bucket.put_new("a/clip.mp4", path, sha256=sha256, **HEADERS)
+    assert list(bucket.list()) == ["a/clip.mp4"]
+
+
+def test_other_bytes_under_a_taken_key_are_refused_and_change_nothing(bucket, file_of):
+    path, sha256 = file_of(b"first")
+    bucket.put_new("a/clip.mp4", path, sha256=sha256, **HEADERS)
+    other, other_sha256 = file_of(b"other", "other.mp4")
+    with pytest.raises(KeyTaken, match=r"a/clip\.mp4"):
+        bucket.put_new("a/clip.mp4", other, sha256=other_sha256, **HEADERS)
+    assert bucket.read("a/clip.mp4") == b"first"
+
+
+def test_a_file_that_changed_since_it_was_hashed_is_not_put(bucket, file_of):
+    path, sha256 = file_of(b"whole")
+    path.write_bytes(b"who")
+    with pytest.raises(BucketError, match="changed since"):
+        bucket.put_new("a/clip.mp4", path, sha256=sha256, **HEADERS)
+    assert bucket.head("a/clip.mp4") is None
+    assert list(bucket.list()) == []
+
+
+def test_a_missing_file_is_named(bucket, tmp_path):
+    with pytest.raises(BucketError, match=r"gone\.mp4"):
+        bucket.put_new("a/clip.mp4", tmp_path / "gone.mp4", sha256="0" * 64, **HEADERS)
+
+
+def test_an_empty_file_is_a_file(bucket, file_of):
+    path, sha256 = file_of(b"")
+    bucket.put_new("empty.c2pa", path, sha256=sha256, **HEADERS)
+    assert bucket.head("empty.c2pa") == Head(0, sha256)
+
+
+def test_list_is_sorted_and_keeps_to_its_prefix(bucket, file_of):
+    path, sha256 = file_of(b"x")
+    for key in ("b/2.mp4", "a/1.mp4", "a/10.mp4", "ab/3.mp4"):
+        bucket.put_new(key, path, sha256=sha256, **HEADERS)
+    assert list(bucket.list()) == ["a/1.mp4", "a/10.mp4", "ab/3.mp4", "b/2.mp4"]
+    assert list(bucket.list("a/")) == ["a/1.mp4", "a/10.mp4"]
+
+
+def test_reading_nothing_names_the_key(bucket):
+    with pytest.raises(BucketError, match=r"spring/none\.mp4"):
+        bucket.read("spring/none.mp4")
+
+
+def test_check_says_so_in_a_sentence_and_leaves_nothing(bucket):
+    assert bucket.check().endswith("can be written.")
+    assert list(bucket.list()) == []
+
+
+def test_of_many_writers_of_one_key_one_wins_and_the_others_learn_it(bucket, file_of):
+    files = [file_of(f"writer {number}".encode(), f"{number}.mp4") for number in range(6)]
+    outcomes: list[str] = []
+
+    def write(path: Path, sha256: str) -> None:
+        try:
+            bucket.put_new("race/clip.mp4", path, sha256=sha256, **HEADERS)
+            outcomes.append(sha256)
+        except KeyTaken:
+            outcomes.append("taken")
+
+    threads = [threading.Thread(target=write, args=file) for file in files]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    winners = [outcome for outcome in outcomes if outcome != "taken"]
+    assert len(outcomes) == 6
+    assert [bucket.head("race/clip.mp4").sha256] == winners
+
+
+BAD_KEYS = ["", "/etc/passwd", "../up.mp4", "a/../../up.mp4", "a//b", "a/", "nul\0.mp4", ".hidden",
+            "a/.incoming/b", "a\\b", "C:x", "\u202egnp.exe", "a b", "ü.mp4", "a/" * 500 + "b", "x\n", "a/./b",
+            "~root", "%2e%2e/x"]
+ODD_PARTS = st.sampled_from(["..", ".", "a", "b.mp4", "", "\0", "\u202e", "/", "\\", "~"])
+
+
+@pytest.mark.parametrize("key", BAD_KEYS)
+def test_keys_that_mean_something_else_are_refused(bucket, file_of, key):
+    path, sha256 = file_of(b"x")
+    with pytest.raises(BucketError, match="cannot be a key"):
+        bucket.put_new(key, path, sha256=sha256, **HEADERS)
+    for reading in (bucket.head, bucket.read, bucket.url):
+        with pytest.raises(BucketError, match="cannot be a key"):
+            reading(key)
+
+
+@settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(key=st.one_of(st.text(max_size=30), st.lists(ODD_PARTS, max_size=6).map("/".join)))
+def test_no_key_leads_out_of_the_folder(tmp_path_factory, key):
+    outside = tmp_path_factory.mktemp("outside")
+    source = outside / "source"
+    source.write_bytes(b"x")
+    bucket = open_bucket(str(outside / "inside"))
+    try:
+        bucket.put_new(key, source, sha256=hashlib.sha256(b"x").hexdigest(), **HEADERS)
+    except BucketError:
+        assert not (outside / "inside").exists()
+    else:
+        assert list(bucket.list()) == [key]
+    assert sorted(path.name for path in outside.iterdir()) in (["source"], ["inside", "source"])

@@ -1,0 +1,53 @@
+"""What only S3 can get wrong."""
+
+import hashlib
+from pathlib import Path
+
+import postgres_server
+import pytest
+from s3_server import S3_KEYS, client
+
+from adapters.bucket import open_bucket
+from adapters.bucket.s3 import S3Bucket
+from manifests.errors import BucketRefused, BucketUnreachable
+
+
+def test_content_type_and_cache_headers_arrive(s3_endpoint, s3_bucket_name, tmp_path: Path):
+    source = tmp_path / "clip.mp4"
+    source.write_bytes(b"x")
+    bucket = open_bucket(f"s3://{s3_bucket_name}/brand", endpoint=s3_endpoint, **S3_KEYS)
+    bucket.put_new("clip.mp4", source, content_type="video/mp4", cache_control="max-age=60",
+                   sha256=hashlib.sha256(b"x").hexdigest())
+    found = client(s3_endpoint).head_object(Bucket=s3_bucket_name, Key="brand/clip.mp4")
+    assert (found["ContentType"], found["CacheControl"]) == ("video/mp4", "max-age=60")
+
+
+def test_a_missing_bucket_is_named(s3_endpoint):
+    bucket = open_bucket("s3://no-such-bucket-here", endpoint=s3_endpoint, **S3_KEYS)
+    with pytest.raises(BucketRefused, match=r"no bucket no-such-bucket-here; create it"):
+        bucket.check()
+
+
+def test_nobody_there_is_unreachable(tmp_path):
+    endpoint = f"http://127.0.0.1:{postgres_server.free_port()}"
+    bucket = S3Bucket("clips", endpoint=endpoint, timeout_s=1, tries=1, **S3_KEYS)
+    with pytest.raises(BucketUnreachable, match="clips does not answer"):
+        bucket.check()
+
+
+def test_missing_credentials_are_said(s3_endpoint, monkeypatch):
+    monkeypatch.setenv("AWS_EC2_METADATA_DISABLED", "true")
+    for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_PROFILE"):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setenv("AWS_SHARED_CREDENTIALS_FILE", "/nonexistent")
+    monkeypatch.setenv("AWS_CONFIG_FILE", "/nonexistent")
+    with pytest.raises(BucketRefused, match="credentials"):
+        open_bucket("s3://clips", endpoint=s3_endpoint).check()
+
+
+def test_urls_are_the_stores_own_or_the_public_ones(s3_endpoint):
+    own = open_bucket("s3://clips/brand", endpoint=s3_endpoint, **S3_KEYS)
+    public = open_bucket("s3://clips/brand", endpoint=s3_endpoint, public_url="https://cdn.example/",
+                         **S3_KEYS)
+    assert own.url("a.mp4") == f"{s3_endpoint}/clips/brand/a.mp4"
+    assert public.url("a.mp4") == "https://cdn.example/brand/a.mp4"
