@@ -1,6 +1,7 @@
 """A row of a campaign sheet, checked."""
 
 from dataclasses import dataclass, field
+from math import prod
 
 from manifests.placement import Placement
 
@@ -14,7 +15,8 @@ class Brief:
     Attributes:
         row: row number in the sheet as its program shows it, from 1.
         brief_id: unique within the campaign; from the sheet, or slug and hash of the prompt.
-        prompts: templates; ``{name}`` stands for the column of that name.
+        prompts: templates; ``{name}`` stands for the column of that name, and is spelt exactly as
+            ``values`` takes it. ``manifests.sheet.wording.fill`` fills them.
         negative_prompts: none means the card's own default.
         durations_s: seconds; none means the card's default length.
         models: names of cards; none means the campaign's default card.
@@ -23,7 +25,8 @@ class Brief:
         want: stop after so many passed; None makes all.
         seed: first seed; None derives one from the prompt.
         min_adherence: gate threshold for the cosine, -1..1; None leaves it to the campaign.
-        metadata: every other column as it stands, value tuples split at ``|``.
+        metadata: every other column as it stands, value tuples split at ``|``; none for an empty cell.
+        placeholders: the columns that the prompts name.
     """
 
     row: int
@@ -42,3 +45,33 @@ class Brief:
     ctas: tuple[str, ...] = ()
     notes: str = ""
     metadata: dict[str, tuple[str, ...]] = field(default_factory=dict)
+    placeholders: tuple[str, ...] = ()
+
+    def values(self, column: str) -> tuple[str, ...]:
+        """Return the texts that ``{column}`` may become, one for each value of its axis."""
+        known = {"negative_prompt": self.negative_prompts, "model": self.models,
+                 "placements": tuple(placement.label for placement in self.placements),
+                 "duration_s": tuple(f"{seconds:g}" for seconds in self.durations_s),
+                 "locale": self.locales, "cta": self.ctas}
+        single = {"brief_id": self.brief_id, "notes": self.notes}
+        if column in single:
+            return (single[column],)
+        return known[column] if column in known else self.metadata.get(column, ())
+
+    @property
+    def axis_lengths(self) -> dict[str, int]:
+        """Columns with more than one value that decide what is made, in the order of combination.
+
+        A metadata column counts only where a prompt names it.
+        """
+        columns = ("negative_prompt", "placements", "duration_s", "model", "locale", "cta")
+        named = tuple(name for name in self.placeholders if name not in columns)
+        lengths = {"prompt": len(self.prompts)}
+        lengths |= {name: len(self.values(name)) for name in (*columns, *named)}
+        return {name: length for name, length in lengths.items() if length > 1}
+
+    @property
+    def combinations(self) -> int:
+        """Combinations of the axes, before seeds."""
+        lengths = self.axis_lengths.values()
+        return max(lengths, default=1) if self.axes == "zip" else prod(lengths)

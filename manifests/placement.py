@@ -1,8 +1,10 @@
 """Where an ad runs."""
 
+import re
+from difflib import get_close_matches
 from typing import NamedTuple
 
-ASPECT_RATIOS = ("16:9", "1:1", "9:16")
+ASPECT_RATIOS = ("16:9", "9:16", "1:1")
 
 CHANNELS = {
     "youtube": "16:9",
@@ -15,6 +17,25 @@ CHANNELS = {
     "stories": "9:16",
     "shorts": "9:16",
 }
+
+OTHER_NAMES = {
+    "yt": "youtube",
+    "instagram": "instagram-feed",
+    "facebook": "facebook-feed",
+    "tik-tok": "tiktok",
+    "instagram-reels": "reels",
+    "reel": "reels",
+    "story": "stories",
+    "instagram-story": "stories",
+    "instagram-stories": "stories",
+    "facebook-stories": "stories",
+    "youtube-shorts": "shorts",
+}
+SHAPES = {"landscape": "16:9", "horizontal": "16:9", "portrait": "9:16", "vertical": "9:16", "square": "1:1"}
+
+_RATIO = re.compile(r"0*(\d{1,4})[:x×/]0*(\d{1,4})(?::00)?")
+"""``16:9``; ``16x9``; and ``16:09`` or ``16:09:00``, which spreadsheet programs make of ``16:9``."""
+_SECONDS = re.compile(r"(\d{1,3}(?:[.,]\d{1,2})?)s")
 
 
 class Placement(NamedTuple):
@@ -37,15 +58,44 @@ class Placement(NamedTuple):
 
 
 def parse_placement(text: str) -> Placement:
-    """Read ``16:9``, ``tiktok`` or ``tiktok 1:1``.
+    """Read ``16:9``, ``tiktok``, ``tiktok 1:1`` or ``tiktok 6s``, also as people and Excel write them.
 
     Raises:
-        ValueError: neither a known channel nor a known ratio; the message lists both.
+        ValueError: neither a known channel nor a known ratio; the message goes on after the
+            quoted text and lists what is allowed.
     """
     words = text.strip().lower().replace("_", "-").split()
-    ratios = [word for word in words if word in ASPECT_RATIOS]
-    channel = "-".join(word for word in words if word not in ASPECT_RATIOS)
-    if len(ratios) > 1 or not words or (channel and channel not in CHANNELS):
-        raise ValueError(f"use {', '.join(ASPECT_RATIOS)} or a channel: {', '.join(CHANNELS)}")
-    ratio = ratios[0] if ratios else CHANNELS[channel]
-    return Placement(channel or "generic", ratio)
+    ratios = [_ratio(word) for word in words if _is_ratio(word)]
+    lengths = [float(found[1].replace(",", ".")) for word in words if (found := _SECONDS.fullmatch(word))]
+    channel = _channel(" ".join(word for word in words if not _is_ratio(word) and not _SECONDS.fullmatch(word)))
+    if len(ratios) > 1 or len(lengths) > 1 or not (ratios or channel):
+        raise ValueError(f"isn't one placement. Use one channel, one of {_listed(ASPECT_RATIOS)}, or both.")
+    return Placement(channel or "generic", ratios[0] if ratios else CHANNELS[channel],
+                     lengths[0] if lengths else None)
+
+
+def _is_ratio(word: str) -> bool:
+    return word in SHAPES or bool(_RATIO.fullmatch(word))
+
+
+def _ratio(word: str) -> str:
+    found = _RATIO.fullmatch(word)
+    ratio = f"{found[1]}:{found[2]}" if found else SHAPES[word]
+    if ratio not in ASPECT_RATIOS:
+        raise ValueError(f"isn't allowed. Use {_listed(ASPECT_RATIOS)}.")
+    return ratio
+
+
+def _channel(words: str) -> str:
+    name = "-".join(words.split())
+    name = OTHER_NAMES.get(name, name)
+    if name and name not in CHANNELS:
+        near = get_close_matches(name, [*CHANNELS, *OTHER_NAMES], 1, 0.7)
+        hint = f"Did you mean {OTHER_NAMES.get(near[0], near[0])}? " if near else ""
+        raise ValueError(f"isn't a channel or an aspect ratio. {hint}"
+                         f"Use {_listed(ASPECT_RATIOS)}, or one of {', '.join(CHANNELS)}.")
+    return name
+
+
+def _listed(words: tuple[str, ...]) -> str:
+    return f"{', '.join(words[:-1])} or {words[-1]}"

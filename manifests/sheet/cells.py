@@ -1,0 +1,123 @@
+"""From the text of a cell to its value. Every parser raises ValueError with a message for the person."""
+
+import re
+import unicodedata
+from collections.abc import Callable
+
+PROMPT_LENGTH = 2_000
+ID_LENGTH = 120
+EXCEL_ERRORS = frozenset(
+    ["#N/A", "#REF!", "#VALUE!", "#NAME?", "#DIV/0!", "#NULL!", "#NUM!", "#SPILL!", "#CALC!", "#FIELD!", "#BLOCKED!", "#GETTING_DATA", "#NV", "#BEZUG!", "#WERT!", "#ZAHL!"])
+
+HARMFUL = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069\ud800-\udfff\ufffe\uffff]")
+"""Controls, bidirectional overrides and lone surrogates: what they show is not what they say."""
+INVISIBLE = re.compile("[\u00ad\u200b\u2060\ufeff]")
+"""Soft hyphens, zero-width spaces and byte order marks, which copying brings along."""
+
+_SPLIT = re.compile(r"(?<!\\)\|")
+_DECIMAL = re.compile(r"[+-]?(\d+[.,]?\d*|[.,]\d+)", re.ASCII)
+_WHOLE = re.compile(r"[+-]?\d+([.,]0{1,2})?", re.ASCII)
+_THOUSANDS = re.compile(r"[+-]?[1-9]\d{0,2}([.,]\d{3})+", re.ASCII)
+_SECONDS = re.compile(r"\s*(s|sec|secs|second|seconds)\.?$", re.IGNORECASE)
+
+
+def complaint(text: str) -> str | None:
+    """Return why a cell's text cannot be used whatever its column, or None."""
+    if text.strip() in EXCEL_ERRORS:
+        return "is a spreadsheet error. Mend the formula, or type the value."
+    found = HARMFUL.search(text)
+    if found:
+        return f"holds an invisible control character (U+{ord(found[0]):04X}). Type the text anew."
+    return None
+
+
+def clean(text: str) -> str:
+    """Return the text in NFC without invisible characters, on one line, with single spaces."""
+    visible = INVISIBLE.sub("", text) if not text.isascii() else text
+    return " ".join(unicodedata.normalize("NFC", visible).split())
+
+
+def split(text: str) -> tuple[str, ...]:
+    r"""Return the values of a cell: parted by ``|``, each cleaned; ``\|`` is a literal bar.
+
+    Raises:
+        ValueError: nothing stands before, after or between bars.
+    """
+    if "|" not in text:
+        return (clean(text),)
+    values = tuple(clean(part) for part in parts(text))
+    if not all(values):
+        raise ValueError("has nothing on one side of a |. Take that | out, or fill the gap.")
+    return values
+
+
+def parts(text: str) -> list[str]:
+    """Return what stands between the bars of a cell, as it is."""
+    return [part.replace("\\|", "|") for part in _SPLIT.split(text)]
+
+
+def prompt(text: str) -> str:
+    """Accept a prompt of at most PROMPT_LENGTH characters."""
+    if len(text) > PROMPT_LENGTH:
+        raise ValueError(f"has {len(text):,} characters. Shorten it to {PROMPT_LENGTH:,}.")
+    return text
+
+
+def brief_id(text: str) -> str:
+    """Accept a name of at most ID_LENGTH characters."""
+    if len(text) > ID_LENGTH:
+        raise ValueError(f"has {len(text):,} characters. Shorten it to {ID_LENGTH}.")
+    return text
+
+
+def text_of(text: str) -> str:
+    """Accept any text."""
+    return text
+
+
+def name(text: str) -> str:
+    """Accept a name, in lower case."""
+    return text.lower()
+
+
+def axes(text: str) -> str:
+    """Accept cartesian or zip."""
+    if text.lower() not in ("cartesian", "zip"):
+        raise ValueError("isn't allowed. Use cartesian (every combination) or zip (first with first).")
+    return text.lower()
+
+
+def seconds(text: str) -> float:
+    """Accept 0.1 to 600, with ``.`` or ``,`` and an ``s`` if need be."""
+    return _decimal(_SECONDS.sub("", text), 0.1, 600, "isn't a length in seconds")
+
+
+def adherence(text: str) -> float:
+    """Accept -1 to 1."""
+    return _decimal(text, -1, 1, "isn't a threshold")
+
+
+def whole(lowest: int, highest: int) -> Callable[[str], int]:
+    """Return a parser of whole numbers in a range, both ends included."""
+    def parse(text: str) -> int:
+        digits = _plain(text)
+        value = int(re.split("[.,]", digits)[0]) if len(digits) < 30 and _WHOLE.fullmatch(digits) else None
+        if value is None or not lowest <= value <= highest:
+            raise ValueError(f"isn't allowed. Use a whole number from {lowest} to {highest}.")
+        return value
+
+    return parse
+
+
+def _decimal(text: str, lowest: float, highest: float, what: str) -> float:
+    digits = _plain(text)
+    if _THOUSANDS.fullmatch(digits):
+        raise ValueError(f"could mean thousands or a fraction. Use a number from {lowest:g} to {highest:g}.")
+    value = float(digits.replace(",", ".")) if len(digits) < 30 and _DECIMAL.fullmatch(digits) else None
+    if value is None or not lowest <= value <= highest:
+        raise ValueError(f"{what}. Use a number from {lowest:g} to {highest:g}.")
+    return value
+
+
+def _plain(text: str) -> str:
+    return unicodedata.normalize("NFKC", text).replace("−", "-").strip()

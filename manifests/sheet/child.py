@@ -1,0 +1,64 @@
+"""The child process that parses a sheet: what people upload can kill only this one.
+
+Takes the file's bytes on standard input and answers in lines of JSON: first a head with
+either ``error`` (a sentence) or ``tab``, ``delimiter`` and ``formulas``; then a line for
+each row that is not blank.
+"""
+
+import json
+import resource
+import sys
+from contextlib import suppress
+
+from manifests.errors import SheetUnreadable
+from manifests.sheet.kind import WORKBOOK
+from manifests.sheet.table import Row
+
+MEMORY = 2**30
+"""Bytes of address space."""
+CPU_SECONDS = 60
+MAX_CHARACTERS = 200_000_000
+"""Text in all: a workbook can name one long text a million times."""
+
+
+def main() -> None:
+    """Parse standard input; the arguments are the kind of file and a JSON text or null, the tab."""
+    _limit()
+    kind, tab = sys.argv[1], json.loads(sys.argv[2])
+    try:
+        head, rows = _parse(sys.stdin.buffer.read(), kind, tab)
+    except SheetUnreadable as error:
+        head, rows = {"error": str(error)}, []
+    except MemoryError:
+        head, rows = {"error": "needs more memory than a sheet should; copy the table into a new sheet"}, []
+    print(json.dumps(head))
+    for row in rows:
+        print(json.dumps(row))
+
+
+def _limit() -> None:
+    for limit, value in ((resource.RLIMIT_AS, MEMORY), (resource.RLIMIT_CPU, CPU_SECONDS),
+                         (resource.RLIMIT_CORE, 0), (resource.RLIMIT_FSIZE, 0)):
+        with suppress(ValueError, OSError):  # macOS knows the name of the limit, but not the limit
+            resource.setrlimit(limit, (value, value))
+
+
+def _parse(data: bytes, kind: str, tab: str | None) -> tuple[dict[str, object], list[Row]]:
+    head: dict[str, object]
+    if kind == WORKBOOK:
+        from manifests.sheet.workbook import read_workbook
+
+        name, rows, formulas = read_workbook(data, tab)
+        head = {"tab": name, "delimiter": "", "formulas": formulas}
+    else:
+        from manifests.sheet.delimited import read_delimited
+
+        delimiter, rows = read_delimited(data)
+        head = {"tab": "", "delimiter": delimiter, "formulas": []}
+    if sum(len(cell) for row in rows for cell in row.cells) > MAX_CHARACTERS:
+        raise SheetUnreadable(f"holds more than {MAX_CHARACTERS:,} characters; split it into several sheets")
+    return head, rows
+
+
+if __name__ == "__main__":
+    main()

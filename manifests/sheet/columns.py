@@ -1,0 +1,112 @@
+"""The columns that we know, the names people give them, and what the template says of them."""
+
+import re
+import unicodedata
+from collections.abc import Iterable
+from difflib import get_close_matches
+from typing import NamedTuple
+
+from manifests.placement import ASPECT_RATIOS, CHANNELS
+
+RESULT_PREFIX = "reelmill "
+"""Headers of the columns that we add to a handed-back sheet start so; as input they are ignored."""
+
+
+class Column(NamedTuple):
+    """A column: what it means, what it takes, what an empty cell means."""
+
+    name: str
+    aliases: tuple[str, ...]
+    about: str
+    allowed: str
+    example: str
+    default: str
+    splits: bool = False
+
+
+COLUMNS = (
+    Column("brief_id", ("id", "brief", "brief no", "brief number", "brief name", "ref", "reference"),
+           "Your name for the row; reports and file names carry it.",
+           "Text, different in every row.", "summer-01", "made from the prompt"),
+    Column("prompt", ("prompts", "video prompt", "text prompt", "positive prompt", "prompt text",
+                      "prompt template", "ad prompt", "ai prompt", "generation prompt", "text to video prompt"),
+           "What the clip shows. {name} stands for the cell of the column called name.",
+           "Text, at most 2,000 characters. {{ and }} give braces.",
+           "a {colour} circle drifting left on a white background", "required", True),
+    Column("negative_prompt", ("negative", "negative prompts", "neg prompt", "avoid", "exclude"),
+           "What the clip must not show.", "Text, at most 2,000 characters.", "black background",
+           "the model's own", True),
+    Column("placements", ("placement", "aspect", "aspects", "aspect ratio", "aspect ratios", "ratio", "ratios",
+                          "format", "formats", "channel", "channels", "platform", "platforms", "orientation",
+                          "ad placement", "ad placements"),
+           "Where the ad runs, or the shape of the picture.",
+           f"{', '.join(ASPECT_RATIOS)}; {', '.join(CHANNELS)}; both, such as tiktok 1:1.",
+           "16:9|tiktok", "16:9", True),
+    Column("duration_s", ("duration", "durations", "duration sec", "duration secs", "duration seconds",
+                          "duration in seconds", "duration in s", "length", "length s", "length sec",
+                          "length seconds", "length in seconds", "clip length", "video length", "seconds",
+                          "secs"),
+           "Length of the clip in seconds.", "A number from 0.1 to 600; the model may allow less.", "2",
+           "the model's own", True),
+    Column("model", ("models", "model card", "video model", "generator"),
+           "Which model makes the clip.", "A name that `reelmill models` lists.", "starter",
+           "the campaign's model", True),
+    Column("variants", ("variations", "number of variants", "num variants", "no of variants", "seeds",
+                        "number of seeds", "takes"),
+           "How many clips to make of each combination, each from another seed.",
+           "A whole number from 1 to 10000.", "3", "1"),
+    Column("want", ("wanted", "clips wanted", "want passed", "stop after"),
+           "Stop once so many clips of this row have passed.",
+           "A whole number from 1 to the number of clips that the row makes.", "1", "make all"),
+    Column("seed", ("first seed", "random seed", "start seed"),
+           "The first seed; the same seed gives the same clip again.",
+           "A whole number from 0 to 4294967295.", "7", "made from the prompt"),
+    Column("min_adherence", ("minimum adherence", "adherence", "threshold", "min score", "minimum score"),
+           "How well a clip must show its prompt to pass (cosine of their embeddings).",
+           "A number from -1 to 1.", "0.2", "the model's own"),
+    Column("locale", ("locales", "language", "languages", "lang"),
+           "Language or market, for {locale} in the prompt and for your records.", "Text.", "en", "none", True),
+    Column("cta", ("ctas", "call to action", "calls to action"),
+           "Call to action, for {cta} in the prompt and for your records.", "Text.", "Shop now", "none", True),
+    Column("notes", ("note", "comment", "comments", "remark", "remarks"),
+           "For people; nothing is made of it.", "Text.", "for the June mailing", "none"),
+    Column("axes", ("axis", "axes mode"),
+           "How cells with several values combine: every one with every other, or first with first, "
+           "second with second.", "cartesian or zip", "zip", "cartesian"),
+)
+BY_NAME = {column.name: column for column in COLUMNS}
+SPLIT = frozenset(column.name for column in COLUMNS if column.splits)
+
+
+def normalise(header: str) -> str:
+    """Return a header in lower case, with one space for everything that is no letter or digit."""
+    return re.sub(r"[\W_]+", " ", unicodedata.normalize("NFKC", header).casefold()).strip()
+
+
+_MEANINGS = {normalise(name): column.name for column in COLUMNS for name in (column.name, *column.aliases)}
+_PROMPT_LIKE = ("description", "text", "scene", "idea", "concept", "script", "shot", "visual", "copy")
+
+
+def name_of(header: str) -> str | None:
+    """Return our name of the column that a header means, or None."""
+    return _MEANINGS.get(normalise(header))
+
+
+def typo_of(header: str) -> str | None:
+    """Return our name of the column that a header nearly spells, or None."""
+    near = get_close_matches(normalise(header), _MEANINGS, 1, 0.8)
+    return _MEANINGS[near[0]] if near else None
+
+
+def is_result(header: str) -> bool:
+    """True for a column that we added when the sheet was handed back."""
+    return normalise(header).startswith(RESULT_PREFIX)
+
+
+def nearest_to_prompt(headers: Iterable[str]) -> str | None:
+    """Return the header that looks most like the prompt's column, or None."""
+    by_text = {normalise(header): header for header in headers}
+    prompts = ("prompt", *BY_NAME["prompt"].aliases)
+    near = [header for text, header in by_text.items() if get_close_matches(text, prompts, 1, 0.7)]
+    alike = [header for text, header in by_text.items() if any(word in text for word in _PROMPT_LIKE)]
+    return (near or alike or [None])[0]

@@ -1,0 +1,115 @@
+"""Sheets kept as text: CSV, semicolon CSV, TSV."""
+
+import codecs
+import csv
+import io
+from collections.abc import Iterator
+from itertools import islice
+from typing import NamedTuple
+
+from manifests.errors import SheetUnreadable
+from manifests.sheet.header import header_index, known_in
+from manifests.sheet.table import Row
+
+DELIMITERS = ",;\t|"
+_BOMS = {
+    codecs.BOM_UTF8: "utf-8-sig",
+    codecs.BOM_UTF32_LE: "utf-32",
+    codecs.BOM_UTF32_BE: "utf-32",
+    codecs.BOM_UTF16_LE: "utf-16",
+    codecs.BOM_UTF16_BE: "utf-16",
+}
+_SAMPLE = 64
+_MOST_CHARACTERS = 100_000
+"""Longest cell; Excel's own limit is 32,767."""
+
+
+class _Shape(NamedTuple):
+    """How well a delimiter fits; the greatest wins."""
+
+    known: int
+    fitting: bool
+    width: int
+    preference: int
+
+
+def decode(data: bytes) -> str:
+    """Return the text: by its byte order mark, else as UTF-8, else as Windows-1252.
+
+    Raises:
+        SheetUnreadable: no text, or in an encoding that nobody can tell.
+    """
+    encoding = next((name for bom, name in _BOMS.items() if data.startswith(bom)), None) or _unmarked(data)
+    try:
+        return data.decode(encoding)
+    except UnicodeDecodeError as error:
+        raise SheetUnreadable("cannot be read as text; save it as CSV in UTF-8, or as XLSX") from error
+
+
+def _unmarked(data: bytes) -> str:
+    nulls = data[:4096].count(0)
+    if nulls * 3 > len(data[:4096]):
+        return "utf-16-le" if data[1:2] == b"\0" else "utf-16-be"
+    try:
+        data.decode("utf-8")
+    except UnicodeDecodeError:
+        if nulls:
+            raise SheetUnreadable("is a binary file, no sheet; save the sheet as XLSX or CSV") from None
+        return "cp1252"
+    return "utf-8"
+
+
+def read_delimited(data: bytes) -> tuple[str, list[Row]]:
+    """Return the delimiter and the rows that are not blank.
+
+    A first line ``sep=;`` names the delimiter and, as in Excel, is not counted.
+
+    Raises:
+        SheetUnreadable: no text, or a quote that is opened and not closed.
+    """
+    csv.field_size_limit(_MOST_CHARACTERS)
+    text = decode(data)
+    first, _, rest = text.partition("\n")
+    if first.strip().lower().startswith("sep=") and len(first.strip()) <= 5:
+        delimiter = first.rstrip("\r\n")[4:5] or "\t"
+        return delimiter, list(_rows(rest, delimiter))
+    delimiter = max(DELIMITERS, key=lambda candidate: _shape(text, candidate))
+    return delimiter, list(_rows(text, delimiter))
+
+
+def _rows(text: str, delimiter: str) -> Iterator[Row]:
+    reader = csv.reader(io.StringIO(text, newline=""), delimiter=delimiter, strict=True)
+    number = 0
+    while True:
+        number += 1
+        try:
+            cells = next(reader)
+        except StopIteration:
+            return
+        except csv.Error as error:
+            raise SheetUnreadable(_quoting(number, str(error))) from error
+        if any(cell.strip() for cell in cells):
+            yield Row(number, tuple(cells))
+
+
+def _quoting(number: int, error: str) -> str:
+    if "end of data" in error:
+        return f"has a double quote in row {number} that is never closed; close it, or take it out"
+    if "field limit" in error:
+        return (f"has a cell of more than {_MOST_CHARACTERS:,} characters in row {number}; "
+                "look for a double quote that is never closed")
+    return (f"has a stray double quote in row {number}; write two for each one that is meant, "
+            "or save the sheet as XLSX")
+
+
+def _shape(text: str, delimiter: str) -> _Shape:
+    try:
+        rows = [row.cells for row in islice(_rows(text, delimiter), _SAMPLE)]
+    except SheetUnreadable:
+        return _Shape(0, False, 0, -DELIMITERS.index(delimiter))
+    if not rows:
+        return _Shape(0, False, 0, -DELIMITERS.index(delimiter))
+    header = header_index(rows)
+    width = len(rows[header])
+    fitting = all(len(cells) <= width for cells in rows[header:])
+    return _Shape(known_in(rows[header]), fitting, width, -DELIMITERS.index(delimiter))

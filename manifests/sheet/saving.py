@@ -1,0 +1,29 @@
+"""Saving a file in one step: whole, or not at all."""
+
+import errno
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from manifests.errors import DiskFull, SheetError
+
+
+@contextmanager
+def saving(out: Path) -> Iterator[Path]:
+    """Yield a name beside ``out`` to write to; what lies there is then renamed.
+
+    Raises:
+        DiskFull: no room.
+        SheetError: the folder is missing or cannot be written.
+    """
+    unfinished = out.with_name(f".{out.name}.{os.getpid()}")
+    try:
+        yield unfinished
+        os.replace(unfinished, out)
+    except OSError as error:
+        if error.errno in (errno.ENOSPC, errno.EDQUOT):
+            raise DiskFull(f"The disk is full; '{out}' was not written. Free some space and try again.") from error
+        raise SheetError(f"'{out}' cannot be written ({error.strerror}); check the folder and its rights.") from error
+    finally:
+        unfinished.unlink(missing_ok=True)

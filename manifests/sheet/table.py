@@ -1,0 +1,59 @@
+"""A sheet as it was typed: texts at their places."""
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import NamedTuple
+
+
+class Row(NamedTuple):
+    """A row that is not blank.
+
+    Attributes:
+        number: as the spreadsheet program shows it, from 1.
+        cells: texts from column A on; shorter than the header where the rest is empty.
+    """
+
+    number: int
+    cells: tuple[str, ...]
+
+    def cell(self, index: int) -> str:
+        """Return the text in a column, counted from 0; empty past the end."""
+        return self.cells[index] if index < len(self.cells) else ""
+
+
+@dataclass(frozen=True, slots=True)
+class Table:
+    """The texts of a sheet, its header found.
+
+    Attributes:
+        path: the file it was read from.
+        name: the file's name without its ending.
+        sha256: hex digest of the file's bytes.
+        columns: headers as typed, from column A on; empty where a column has none.
+        header_row: row number of the headers.
+        rows: the rows below the header.
+        above: the rows above the header (titles).
+        tab: name of the tab in a workbook; empty for text files.
+        delimiter: what separates the cells of a text file; empty for workbooks.
+        formulas: (row number, column from 0) of formulas that the file holds no result for; the
+            cell's text is the formula.
+    """
+
+    path: Path
+    name: str
+    sha256: str
+    columns: tuple[str, ...]
+    header_row: int
+    rows: tuple[Row, ...]
+    above: tuple[Row, ...] = ()
+    tab: str = ""
+    delimiter: str = ""
+    formulas: frozenset[tuple[int, int]] = frozenset()
+
+
+def letter(index: int) -> str:
+    """Return a column's letter, counted from 0: 0 is A, 26 is AA."""
+    text = ""
+    while index >= 0:
+        text, index = chr(ord("A") + index % 26) + text, index // 26 - 1
+    return text
