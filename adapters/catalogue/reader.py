@@ -110,6 +110,22 @@ class Reader(Store):
                                  "`reelmill status` lists the campaigns.")
         return variant_row(row)
 
+    def device_seconds(self, campaign_id: str) -> float:
+        """Return what the device has worked on the campaign's clips that lie here."""
+        mine = select(memberships.c.variant_id).where(memberships.c.campaign_id == campaign_id)
+        query = select(variants.c.clip).where(variants.c.clip.is_not(None), variants.c.variant_id.in_(mine))
+        with self._reading() as connection:
+            return sum(json.loads(clip)["device_seconds"] for clip in connection.execute(query).scalars())
+
+    def device_rates(self, clips: int = 200) -> dict[str, float]:
+        """Return the mean device seconds a clip by card, over some of the clips that lie here."""
+        query = select(variants.c.body, variants.c.clip).where(variants.c.clip.is_not(None)).limit(clips)
+        seconds: dict[str, list[float]] = {}
+        with self._reading() as connection:
+            for row in connection.execute(query):
+                seconds.setdefault(json.loads(row.body)["card"], []).append(json.loads(row.clip)["device_seconds"])
+        return {card: sum(values) / len(values) for card, values in seconds.items()}
+
     def owners(self) -> list[str]:
         """Return who holds leases, whether expired or not."""
         query = select(variants.c.lease_owner).where(variants.c.lease_owner.is_not(None)).distinct()
