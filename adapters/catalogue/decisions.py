@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Sequence
 from typing import Any
 
-from sqlalchemy import select
+from sqlalchemy import or_, select
 
 from adapters.catalogue.rows import clean, to_text
 from adapters.catalogue.states import (
@@ -55,14 +55,20 @@ class Decisions(Store):
                                  {"reasons": to_text(verdict.reasons), "error": None},
                                  variants.c.score.is_not(None), regated=True, reasons=verdict.reasons))
 
-    def retry_failed(self, campaign_id: str, *, quarantined: bool = False, actor: str = SYSTEM) -> int:
+    def retry_failed(self, campaign_id: str, *, quarantined: bool = False, scored: bool = True,
+                     actor: str = SYSTEM) -> int:
         """Failed (and quarantined, where asked for) → planned, with no try counted; return how many.
 
         A quarantined one that was signed already goes back to signing: its key is committed.
+
+        Args:
+            scored: take those as well that failed by their score, and would do so again.
         """
         states = (FAILED, QUARANTINED) if quarantined else (FAILED,)
         query = (select(variants.c.variant_id).join(memberships)
                  .where(memberships.c.campaign_id == campaign_id, variants.c.state.in_(states)).distinct())
+        if not scored:
+            query = query.where(or_(variants.c.score.is_(None), variants.c.state == QUARANTINED))
         with self._reading() as connection:
             failed = connection.execute(query).scalars().all()
         signed = variants.c.signed.is_not(None)
