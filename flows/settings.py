@@ -51,6 +51,7 @@ class Settings(BaseSettings):
     signer_kms_endpoint: str | None = None
     signer_anchors: Path | None = None
     tsa_url: str | None = None
+    tsa_anchors: Path | None = None
     model: str = "starter"
     model_folders: tuple[Path, ...] = ()
     weights_root: Path | None = None
@@ -65,7 +66,7 @@ class Settings(BaseSettings):
     attempts: int = Field(5, ge=1)
     shard_size: int = Field(32, ge=1)
 
-    @field_validator("home", "signer_chain", "signer_key", "signer_anchors", "weights_root")
+    @field_validator("home", "signer_chain", "signer_key", "signer_anchors", "tsa_anchors", "weights_root")
     @classmethod
     def _expand(cls, path: Path | None) -> Path | None:
         return path.expanduser().absolute() if path else None

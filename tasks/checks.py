@@ -66,12 +66,10 @@ def _pictures(frames: np.ndarray) -> dict[str, float]:
 
 def _blocks(sample: np.ndarray, height: int, width: int) -> np.ndarray:
     """Mean over blocks of pixels: (n, rows, columns, 3); a rest at the right and below is left out."""
-    num_frames = len(sample)
     rows, columns = max(1, sample.shape[1] // height), max(1, sample.shape[2] // width)
     cut = sample[:, : rows * height, : columns * width]
-    return cut.reshape(num_frames, rows, -1, columns, cut.shape[2] // columns, *cut.shape[3:]).mean(
-        axis=(2, 4)
-    )
+    blocks = cut.reshape(len(cut), rows, -1, columns, cut.shape[2] // columns, *cut.shape[3:])
+    return blocks.mean(axis=(2, 4))
 
 
 def _tiles(luma: np.ndarray) -> np.ndarray:

@@ -83,7 +83,7 @@ def make_plan(
     counts.add(pending, states_of)
     by_card: Counter[str] = Counter()
     for bucket, number in counts.by_bucket.items():
-        by_card[bucket[0]] += number
+        by_card[str(bucket[0])] += number
     return Plan(
         asked=sum(by_brief.values()),
         distinct=len(seen),

@@ -13,7 +13,7 @@ from models.base import Generated, Generator
 from tasks.heartbeat import heartbeat
 from tasks.owner import current_owner
 from tasks.score import score_frames
-from tasks.shard import Job, Shard, batched
+from tasks.shard import Job, Shard
 from tasks.staging import Staging, is_intact, sha256_of
 from tasks.wiring import Device, Wiring, cards_of, catalogue_of, devices_of, scorer_of
 
@@ -39,18 +39,47 @@ def render_shard(wiring: Wiring, shard: Shard) -> ShardReport:
     catalogue = catalogue_of(wiring)
     with devices_of(wiring).take() as device, heartbeat(catalogue, wiring.lease_s):
         bench = Bench(wiring, catalogue, shard, device)
-        for jobs in batched(shard.jobs, LEASED_AT_ONCE):
+        appetite = Appetite(catalogue, shard)
+        waiting: Sequence[Job] = shard.jobs
+        while waiting:
+            jobs, waiting = appetite.choose(waiting, LEASED_AT_ONCE)
             bench.work(jobs)
-        return bench.report()
+        return bench.report(not_needed=appetite.not_needed)
 
 
-def satisfied_briefs(catalogue: Catalogue, shard: Shard) -> set[str]:
-    """Return the briefs that already have as many good clips as they want."""
-    if not shard.wants:
-        return set()
-    tallies = catalogue.tally_by_brief(shard.campaign_id)
-    good = {brief_id: sum(states.get(state, 0) for state in GOOD_STATES) for brief_id, states in tallies.items()}
-    return {brief_id for brief_id, want in shard.wants.items() if good.get(brief_id, 0) >= want}
+class Appetite:
+    """Knows which jobs are still needed: a brief may want only so many clips that pass."""
+
+    def __init__(self, catalogue: Catalogue, shard: Shard) -> None:
+        self._catalogue = catalogue
+        self._shard = shard
+        self.not_needed = 0
+
+    def choose(self, jobs: Sequence[Job], number: int) -> tuple[list[Job], list[Job]]:
+        """Return up to ``number`` jobs to do now, and those to look at again after that.
+
+        No more are taken of a brief than it lacks; those of satisfied briefs are dropped.
+        """
+        lacking = self._lacking()
+        needed = [job for job in jobs if any(lacking.get(brief_id, 1) > 0 for brief_id in job.brief_ids)]
+        self.not_needed += len(jobs) - len(needed)
+        now: list[Job] = []
+        later: list[Job] = []
+        for job in needed:
+            if len(now) < number and any(lacking.get(brief_id, 1) > 0 for brief_id in job.brief_ids):
+                now.append(job)
+                lacking.update({brief_id: lacking[brief_id] - 1 for brief_id in job.brief_ids if brief_id in lacking})
+            else:
+                later.append(job)
+        return now, later
+
+    def _lacking(self) -> dict[str, int]:
+        """How many good clips each brief lacks that wants a number of them."""
+        if not self._shard.wants:
+            return {}
+        tallies = self._catalogue.tally_by_brief(self._shard.campaign_id)
+        good = {brief_id: sum(states.get(state, 0) for state in GOOD_STATES) for brief_id, states in tallies.items()}
+        return {brief_id: want - good.get(brief_id, 0) for brief_id, want in self._shard.wants.items()}
 
 
 class Bench:
@@ -67,26 +96,22 @@ class Bench:
         self._device_seconds = 0.0
 
     def work(self, jobs: Sequence[Job]) -> None:
-        """Lease what is free and needed of the jobs, and bring each to its verdict."""
-        satisfied = satisfied_briefs(self._catalogue, self._shard)
-        needed = {job.variant_id: job for job in jobs if not satisfied.issuperset(job.brief_ids)}
-        self._outcomes["not needed"] += len(jobs) - len(needed)
+        """Lease what is free of the jobs, and bring each to its verdict."""
+        by_id = {job.variant_id: job for job in jobs}
         leases = self._catalogue.lease(
-            list(needed), current_owner(), self._wiring.lease_s,
+            list(by_id), current_owner(), self._wiring.lease_s,
             states=("planned", "rendered"), attempts_cap=self._wiring.attempts,
         )
         try:
             for lease, clip, generated in self._clips(leases):
-                self._judge(needed[lease.variant_id], lease, clip, generated)
+                self._judge(by_id[lease.variant_id], lease, clip, generated)
         except BaseException:
             self._catalogue.release(leases)
             raise
 
-    def report(self) -> ShardReport:
+    def report(self, not_needed: int) -> ShardReport:
         """Return the tally so far."""
-        return ShardReport(
-            self._outcomes["passed"], self._outcomes["failed"], self._outcomes["not needed"], self._device_seconds
-        )
+        return ShardReport(self._outcomes["passed"], self._outcomes["failed"], not_needed, self._device_seconds)
 
     def _clips(self, leases: Sequence[Lease]) -> Iterator[tuple[Lease, Clip, Generated]]:
         staged = [lease for lease in leases if self._is_staged(lease)]
@@ -139,7 +164,7 @@ class Bench:
         try:
             self._catalogue.rendered(lease, clip)
             score = score_frames(job.variant, job.variant_id, generated.frames, generated.nan_share,
-                                 scorer_of(self._card), self._shard.prompts)
+                                 scorer_of(self._wiring, self._card), self._shard.prompts)
             verdict = Gate(job.min_adherence, self._shard.max_rank_share).judge(score)
             self._catalogue.judged(lease, score, verdict)
         except LeaseLost:

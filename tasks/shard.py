@@ -1,7 +1,6 @@
 """What one device gets to do at a time."""
 
 import hashlib
-import itertools
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import NamedTuple
@@ -63,11 +62,6 @@ def cut(jobs: Iterable[Job], size: int) -> Iterator[tuple[Job, ...]]:
     for job in jobs:
         by_bucket.setdefault(job.variant.bucket, []).append(job)
     for bucket in sorted(by_bucket, key=repr):
-        yield from batched(by_bucket[bucket], size)
-
-
-def batched(jobs: Iterable[Job], size: int) -> Iterator[tuple[Job, ...]]:
-    """Yield the jobs in groups of ``size`` (itertools.batched, which Python 3.11 lacks)."""
-    rest = iter(jobs)
-    while group := tuple(itertools.islice(rest, size)):
-        yield group
+        group = by_bucket[bucket]
+        for start in range(0, len(group), size):
+            yield tuple(group[start : start + size])

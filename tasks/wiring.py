@@ -3,16 +3,18 @@
 import queue
 import threading
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass, field
 from functools import cache
 from pathlib import Path
 
 from adapters.bucket import Bucket, open_bucket
 from adapters.catalogue import Catalogue, open_catalogue
+from adapters.signer import DevelopmentCA, KeyFile, Signer, SignerSource, TimeStamps, open_signer
+from manifests.errors import SettingsError
 from models.base import FrameScorer, Generator
 from models.card import ModelCard
-from models.registry import load_cards, open_generator, open_scorer
+from models.registry import find_devices, load_cards, open_generator, open_scorer
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,6 +42,7 @@ class SignerPlace:
     kms_region: str | None = None
     anchors: Path | None = None
     tsa_url: str | None = None
+    tsa_anchors: Path | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,7 +51,8 @@ class Wiring:
 
     Attributes:
         staging: folder for masters and signed files that are not published yet.
-        devices: names such as ``cpu`` or ``cuda:0``; one model is warm on each.
+        devices: names such as ``cpu`` or ``cuda:0``, one warm model on each; none means all
+            GPUs of the machine that works, or its CPU.
         lease_s, attempts: see Settings.
     """
 
@@ -56,7 +60,7 @@ class Wiring:
     bucket: BucketPlace
     signer: SignerPlace
     staging: Path
-    devices: tuple[str, ...] = ("cpu",)
+    devices: tuple[str, ...] = ()
     threads: int | None = None
     model_folders: tuple[Path, ...] = ()
     weights_root: Path | None = None
@@ -98,7 +102,7 @@ class Devices:
 
     def __init__(self, wiring: Wiring) -> None:
         self._free: queue.SimpleQueue[Device] = queue.SimpleQueue()
-        for name in wiring.devices:
+        for name in wiring.devices or find_devices():
             self._free.put(Device(name, wiring))
 
     @contextmanager
@@ -150,15 +154,39 @@ def _devices(wiring: Wiring) -> Devices:
     return Devices(wiring)
 
 
-def scorer_of(card: ModelCard) -> FrameScorer:
+def scorer_of(wiring: Wiring, card: ModelCard) -> FrameScorer:
     """Return the warm scorer that the card names."""
     with _opening:
-        return _scorer(card.scorer)
+        return _scorer(card.scorer, wiring.model_folders, wiring.weights_root)
 
 
 @cache
-def _scorer(name: str) -> FrameScorer:
-    return open_scorer(name)
+def _scorer(name: str, folders: tuple[Path, ...], weights_root: Path | None) -> FrameScorer:
+    return open_scorer(name, extra_folders=folders, weights_root=weights_root)
+
+
+def signer_of(wiring: Wiring) -> AbstractContextManager[Signer]:
+    """Return a signer, to be opened by ``with``.
+
+    Raises:
+        SignerUnavailable: when opened; says which file or setting is unfit.
+    """
+    place = wiring.signer
+    return open_signer(_source(place), TimeStamps(place.tsa_url, place.tsa_anchors) if place.tsa_url else None)
+
+
+def _source(place: SignerPlace) -> SignerSource:
+    if place.kind == "development":
+        return DevelopmentCA(place.folder)
+    if place.chain is None:
+        raise SettingsError("The signer needs a certificate chain; set REELMILL_SIGNER_CHAIN to a PEM file.")
+    if place.kind == "pem":
+        if place.key is None:
+            raise SettingsError("The signer needs a private key; set REELMILL_SIGNER_KEY to a PEM file.")
+        return KeyFile(place.chain, place.key, place.anchors)
+    if place.kms_key is None:
+        raise SettingsError("The signer needs a key; set REELMILL_SIGNER_KMS_KEY to an AWS KMS key id or ARN.")
+    return kms_key(place.kms_key, place.chain, place.anchors, place.kms_endpoint, place.kms_region)
 
 
 def cards_of(wiring: Wiring) -> dict[str, ModelCard]:

@@ -1,0 +1,69 @@
+"""The program `reelmill`."""
+
+import errno
+import sys
+from typing import Annotated
+
+import typer
+
+from app import campaigns, cards, credentials, sheets
+from app.output import warn
+from manifests.errors import ReelmillError
+
+app = typer.Typer(
+    name="reelmill", no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False,
+    help="Turns a campaign sheet into signed, published video clips.",
+)
+app.command()(sheets.init)
+app.command()(sheets.validate)
+app.command()(campaigns.plan)
+app.command()(campaigns.run)
+app.command()(campaigns.status)
+app.command()(campaigns.retry)
+app.command()(campaigns.approve)
+app.command()(campaigns.reject)
+app.add_typer(cards.models, name="models")
+app.command()(credentials.signer)
+app.command()(credentials.verify)
+
+INTERRUPTED = 130
+
+
+@app.callback()
+def _options(
+    debug: Annotated[bool, typer.Option("--debug", help="Show where an error comes from.")] = False,
+) -> None:
+    """Turns a campaign sheet into signed, published video clips."""
+
+
+def main() -> None:
+    """Run a command; what goes wrong becomes one sentence and an exit code, unless --debug is given."""
+    debug = "--debug" in sys.argv
+    sys.argv[1:] = [word for word in sys.argv[1:] if word != "--debug"]
+    try:
+        app()
+    except SystemExit as ended:
+        if ended.code == INTERRUPTED:
+            warn("Stopped. Run the same command again to go on where it stopped.")
+        raise
+    except Exception as error:
+        if debug:
+            raise
+        warn(f"Error: {sentence_of(error)}")
+        sys.exit(1)
+
+
+def sentence_of(error: BaseException) -> str:
+    """Return one sentence for a person: our own errors' words, or what the system says."""
+    if isinstance(error, ReelmillError):
+        text = str(error)
+        return text[:1].upper() + text[1:]
+    if isinstance(error, OSError) and error.errno in (errno.ENOSPC, errno.EDQUOT):
+        return "The disk is full; free some space, or move REELMILL_HOME, and run again."
+    if isinstance(error, OSError) and error.strerror:
+        return f"{error.filename or 'The system'}: {error.strerror}; check the path and its rights."
+    return f"{type(error).__name__}: {error}; run again with --debug to see where it comes from."
+
+
+if __name__ == "__main__":
+    main()

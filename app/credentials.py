@@ -1,0 +1,82 @@
+"""`reelmill signer` and `reelmill verify`: who signs, and who signed."""
+
+from dataclasses import asdict
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from adapters.durable import write_durably
+from adapters.verifier import CredentialReport
+from adapters.verifier import verify as verify_file
+from app.campaigns import AsJson
+from app.output import say, say_json, warn
+from app.session import Session
+from manifests.errors import CredentialError, ReelmillError
+from tasks.wiring import signer_of
+
+
+def signer(
+    anchors: Annotated[Path | None, typer.Option("--anchors", help="Write the trust anchors to this PEM file.")] = None,
+    as_json: AsJson = False,
+) -> None:
+    """Show the signer in use, and write its trust anchors for others to verify with."""
+    with signer_of(Session.open().wiring) as opened:
+        facts, pem = opened.describe(), opened.anchors_pem()
+    if anchors:
+        write_durably(anchors.absolute(), pem.encode())
+    if as_json:
+        say_json({**asdict(facts), "anchors": anchors})
+        return
+    say(f"Signer: {facts.subject} ({facts.kind}, {facts.algorithm})")
+    say(f"Issued by: {facts.issuer}")
+    say(f"Valid until: {facts.not_after:%Y-%m-%d} ({facts.days_left} days)")
+    say(f"Time stamps: {facts.tsa or 'none; clips stay trusted until the certificate expires'}")
+    if anchors:
+        say(f"Wrote {anchors}.")
+
+
+def verify(
+    files: Annotated[list[Path], typer.Argument(help="MP4 files, by anyone.")],
+    anchors: Annotated[Path | None, typer.Option("--anchors", help="PEM of trusted roots; else the signer's own.")] = None,
+    sidecar: Annotated[Path | None, typer.Option("--sidecar", help="A .c2pa file, where the video was stripped.")] = None,
+    as_json: AsJson = False,
+) -> None:
+    """Say who signed each file, whether it is trusted, and what was done to it."""
+    pem = _read_anchors(anchors)
+    reports: dict[str, CredentialReport] = {}
+    broken = False
+    for file in files:
+        try:
+            reports[str(file)] = verify_file(file, pem, sidecar)
+        except CredentialError as error:
+            broken = True
+            warn(str(error))
+    if as_json:
+        say_json({name: asdict(report) for name, report in reports.items()})
+    else:
+        for name, report in reports.items():
+            _show(name, report)
+    if broken or any(report.state != "trusted" for report in reports.values()):
+        raise typer.Exit(1)
+
+
+def _read_anchors(path: Path | None) -> str:
+    if path is None:
+        with signer_of(Session.open().wiring) as opened:
+            return opened.anchors_pem()
+    try:
+        return path.read_text()
+    except (OSError, UnicodeDecodeError):
+        raise ReelmillError(f"The anchors {path} cannot be read; name a PEM file.") from None
+
+
+def _show(name: str, report: CredentialReport) -> None:
+    say(f"{name}: {report.state} – {report.sentence}")
+    if report.signer:
+        stamped = "with a time stamp" if report.time_stamped else "without a time stamp"
+        say(f"  signed by {report.signer.subject}, issued by {report.signer.issuer}, {stamped}")
+    for action in report.actions:
+        say(f"  {action}")
+    for ingredient in report.ingredients:
+        say(f"  made from {ingredient.title} ({ingredient.relationship})")

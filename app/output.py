@@ -1,0 +1,55 @@
+"""How commands speak: tables for people, JSON for programs, one sentence for errors."""
+
+import json
+from collections.abc import Iterable, Sequence
+from typing import Any
+
+import typer
+from rich.console import Console
+from rich.table import Table
+
+console = Console()
+errors = Console(stderr=True)
+
+
+def say(text: str = "") -> None:
+    """Print a line for people; square brackets are text, not markup."""
+    console.print(text, markup=False, highlight=False, soft_wrap=True)
+
+
+def say_json(value: Any) -> None:
+    """Print a result for programs."""
+    typer.echo(json.dumps(value, indent=2, default=str, ensure_ascii=False))
+
+
+def warn(text: str) -> None:
+    """Print a line to standard error."""
+    errors.print(text, markup=False, highlight=False, soft_wrap=True)
+
+
+def show_table(title: str, columns: Sequence[str], rows: Iterable[Sequence[object]]) -> None:
+    """Print rows under headings; numbers are set to the right."""
+    kept = [list(row) for row in rows]
+    table = Table(title=title or None, title_justify="left", show_edge=False, pad_edge=False)
+    for index, column in enumerate(columns):
+        numeric = all(isinstance(row[index], int | float) for row in kept) and bool(kept)
+        table.add_column(column, justify="right" if numeric else "left", overflow="fold")
+    for row in kept:
+        table.add_row(*(plain(cell) for cell in row))
+    console.print(table, markup=False)
+
+
+def plain(cell: object) -> Any:
+    """Return a cell as text that Rich takes literally."""
+    from rich.text import Text
+
+    if isinstance(cell, float):
+        return Text(f"{cell:.3f}")
+    return Text("–" if cell is None else str(cell))
+
+
+def seconds_text(seconds: float) -> str:
+    """Return ``48 s``, ``12 min`` or ``3.4 h``."""
+    if seconds < 100:
+        return f"{seconds:.0f} s"
+    return f"{seconds / 60:.0f} min" if seconds < 6000 else f"{seconds / 3600:.1f} h"

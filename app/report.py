@@ -1,0 +1,132 @@
+"""What became of a campaign, from the catalogue alone."""
+
+from collections import Counter, defaultdict
+from collections.abc import Iterable, Mapping
+from dataclasses import asdict, dataclass
+
+from adapters.catalogue import Catalogue, VariantRow
+from manifests.brief import Brief
+from manifests.sheet import Outcome
+
+PASSED = frozenset({"passed", "approved", "rejected", "signing", "published", "withdrawn"})
+OPEN = frozenset({"planned", "leased", "rendered"})
+
+
+@dataclass(frozen=True, slots=True)
+class BriefReport:
+    """One brief's clips, counted.
+
+    Attributes:
+        best_score: highest prompt adherence (cosine) among the scored clips.
+        not_needed: left planned since the brief has as many good clips as it wants.
+        open: not finished.
+        reasons: how often each reason code spoke against a clip.
+        url, credential_sha256: of the best published clip.
+    """
+
+    brief_id: str
+    row: int
+    variants: int
+    passed: int
+    published: int
+    failed: int
+    quarantined: int
+    not_needed: int
+    open: int
+    best_score: float | None
+    reasons: Mapping[str, int]
+    url: str
+    credential_sha256: str
+
+    @property
+    def status(self) -> str:
+        """One word for the row of the sheet."""
+        if self.open:
+            return "unfinished"
+        if self.published:
+            return "published"
+        return "passed" if self.passed else "failed"
+
+    @property
+    def why(self) -> str:
+        """``3 adherence, 1 flicker``."""
+        counted = ", ".join(f"{number} {code}" for code, number in self.reasons.items())
+        return counted + (f"{', ' if counted else ''}{self.quarantined} quarantined" if self.quarantined else "")
+
+
+@dataclass(frozen=True, slots=True)
+class CampaignReport:
+    """A campaign's briefs and sums."""
+
+    campaign_id: str
+    name: str
+    briefs: tuple[BriefReport, ...]
+    states: Mapping[str, int]
+    device_seconds: float
+
+    @property
+    def published(self) -> int:
+        """Clips in the bucket."""
+        return self.states.get("published", 0)
+
+    @property
+    def unfinished(self) -> int:
+        """Variants that still have to be made."""
+        return sum(brief.open for brief in self.briefs)
+
+    def as_json(self) -> dict[str, object]:
+        """Return plain values."""
+        return {**asdict(self), "briefs": [{**asdict(brief), "status": brief.status} for brief in self.briefs]}
+
+    def outcomes(self) -> dict[int, Outcome]:
+        """Return what goes back into the sheet, by row number."""
+        return {brief.row: Outcome(
+            status=brief.status, passed=brief.passed, published=brief.published, best_score=brief.best_score,
+            url=brief.url, credential_sha256=brief.credential_sha256, why=brief.why,
+        ) for brief in self.briefs}
+
+
+def report_of(catalogue: Catalogue, campaign_id: str) -> CampaignReport:
+    """Count a campaign by brief.
+
+    Raises:
+        CatalogueError: there is no such campaign.
+    """
+    head = catalogue.campaign(campaign_id)
+    rows = {row.variant_id: row for row in catalogue.variants(head.campaign_id)}
+    members: defaultdict[str, dict[str, VariantRow]] = defaultdict(dict)
+    for member in catalogue.memberships(head.campaign_id):
+        members[member.brief_id][member.variant_id] = rows[member.variant_id]
+    return CampaignReport(
+        campaign_id=head.campaign_id,
+        name=head.name,
+        briefs=tuple(_brief(brief, members[brief.brief_id].values()) for brief in catalogue.briefs(head.campaign_id)),
+        states=dict(Counter(row.state for row in rows.values())),
+        device_seconds=sum(row.clip.device_seconds for row in rows.values() if row.clip),
+    )
+
+
+def _brief(brief: Brief, members: Iterable[VariantRow]) -> BriefReport:
+    rows = list(members)
+    states = Counter(row.state for row in rows)
+    passed = sum(states[state] for state in PASSED)
+    scored = [row for row in rows if row.score and row.score.prompt_adherence is not None]
+    published = [row for row in scored if row.state == "published"]
+    best = max(published, key=_adherence, default=None)
+    satisfied = brief.want is not None and passed >= brief.want
+    left = sum(states[state] for state in OPEN)
+    return BriefReport(
+        brief_id=brief.brief_id, row=brief.row, variants=len(rows), passed=passed,
+        published=states["published"], failed=states["failed"], quarantined=states["quarantined"],
+        not_needed=states["planned"] if satisfied else 0, open=left - (states["planned"] if satisfied else 0),
+        best_score=max(map(_adherence, scored), default=None),
+        reasons=dict(Counter(reason.code for row in rows if row.state == "failed" for reason in row.reasons)),
+        url=best.url or "" if best else "",
+        credential_sha256=best.signed.digests.get(best.signed.sidecar_key, "") if best and best.signed else "",
+    )
+
+
+def _adherence(row: VariantRow) -> float:
+    assert row.score is not None
+    assert row.score.prompt_adherence is not None
+    return row.score.prompt_adherence

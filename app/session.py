@@ -1,0 +1,34 @@
+"""What a command works with: settings, catalogue, cards. Opened by the first command that needs it."""
+
+from dataclasses import dataclass
+from typing import Any
+
+from adapters.catalogue import Catalogue
+from flows.settings import Settings, load_settings
+from flows.wiring import wiring_of
+from models.card import ModelCard
+from tasks.wiring import Wiring, cards_of, catalogue_of
+
+
+@dataclass(frozen=True, slots=True)
+class Session:
+    """Settings with what they lead to."""
+
+    settings: Settings
+    wiring: Wiring
+
+    @classmethod
+    def open(cls, **overrides: Any) -> "Session":
+        """Load the settings; options of the command line that are None count as not given."""
+        settings = load_settings(**overrides)
+        return cls(settings, wiring_of(settings))
+
+    @property
+    def catalogue(self) -> Catalogue:
+        """The catalogue, made on first use."""
+        return catalogue_of(self.wiring)
+
+    @property
+    def cards(self) -> dict[str, ModelCard]:
+        """All model cards by name."""
+        return cards_of(self.wiring)

@@ -1,0 +1,114 @@
+"""The campaign flow: a sheet in, signed and published clips out."""
+
+import threading
+from pathlib import Path
+from typing import Any
+
+from prefect import flow, task
+from prefect.cache_policies import NO_CACHE
+from prefect.futures import PrefectFuture, wait
+from prefect.task_runners import ThreadPoolTaskRunner
+
+from flows.settings import Settings, load_settings
+from flows.wiring import wiring_of
+from manifests.errors import ReelmillError, UnknownCard
+from tasks.deliver import deliver
+from tasks.expand import check_cap, expand, sample
+from tasks.intake import refuse_problems, take_in
+from tasks.render import ShardReport, render_shard
+from tasks.shard import Shard
+from tasks.wiring import Wiring, cards_of, catalogue_of
+from tasks.work import Remaining, free_the_dead
+
+WORKERS = 16
+"""Threads of the task runner; each device takes one shard at a time, the rest wait their turn."""
+RUNNER: Any = ThreadPoolTaskRunner(max_workers=WORKERS)
+
+
+def is_transient(_task: Any, _run: Any, state: Any) -> bool:
+    """True where a task run may succeed when it is tried again."""
+    error = state.result(raise_on_failure=False)
+    return isinstance(error, ReelmillError) and error.transient
+
+
+@task(name="render shard", task_run_name="render {shard.name}", retries=2, retry_delay_seconds=[2, 15],
+      retry_condition_fn=is_transient, cache_policy=NO_CACHE, persist_result=False)
+def render(wiring: Wiring, shard: Shard) -> ShardReport:
+    """Render and judge one shard on a device."""
+    return render_shard(wiring, shard)
+
+
+@task(name="deliver", retries=2, retry_delay_seconds=[2, 15], retry_condition_fn=is_transient,
+      cache_policy=NO_CACHE, persist_result=False)
+def send(wiring: Wiring, campaign_id: str, review: str, rendered: threading.Event) -> int:
+    """Sign and publish while rendering goes on."""
+    return deliver(wiring, campaign_id, review, rendered)
+
+
+@flow(name="campaign", flow_run_name="campaign {sheet}", validate_parameters=False, persist_result=False,
+      task_runner=RUNNER)
+def campaign(sheet: str, accept_good_rows: bool = False, sample_size: int | None = None,
+             settings: dict[str, Any] | None = None) -> str:
+    """Run a sheet to its end, or go on with one that was interrupted; return the campaign's id.
+
+    Args:
+        sheet: path of the sheet.
+        accept_good_rows: go on without the rows that have problems.
+        sample_size: make so many variants only, spread over the campaign.
+        settings: overrides by the names of Settings.
+
+    Raises:
+        ReelmillError: what stopped it; everything finished until then stays.
+    """
+    chosen = load_settings(**(settings or {}))
+    wiring = wiring_of(chosen)
+    campaign_id = register(chosen, wiring, Path(sheet), accept_good_rows, sample_size)
+    finish(chosen, wiring, campaign_id)
+    return campaign_id
+
+
+@flow(name="resume", flow_run_name="resume {campaign_id}", validate_parameters=False, persist_result=False,
+      task_runner=RUNNER)
+def resume(campaign_id: str, settings: dict[str, Any] | None = None) -> str:
+    """Finish what the catalogue holds of a campaign, without its sheet."""
+    chosen = load_settings(**(settings or {}))
+    finish(chosen, wiring_of(chosen), campaign_id)
+    return campaign_id
+
+
+def register(settings: Settings, wiring: Wiring, sheet: Path, accept_good_rows: bool, sample_size: int | None) -> str:
+    """Write the campaign and its variants into the catalogue, before anything is dispatched."""
+    cards = cards_of(wiring)
+    if settings.model not in cards:
+        raise UnknownCard(f"There is no model card {settings.model!r}; `reelmill models` lists them.")
+    intake = take_in(sheet, cards, settings.model)
+    refuse_problems(intake, accept_good_rows)
+    if sample_size is None:
+        check_cap(intake.checked.briefs, settings.max_variants)
+    planned = expand(intake.checked.briefs, cards, settings.model)
+    catalogue = catalogue_of(wiring)
+    catalogue.add_campaign(intake.campaign, {"review": settings.review, "model": settings.model})
+    catalogue.add_variants(intake.campaign.campaign_id, planned if sample_size is None else sample(planned, sample_size))
+    return intake.campaign.campaign_id
+
+
+def finish(settings: Settings, wiring: Wiring, campaign_id: str) -> None:
+    """Render, judge, sign and publish all that is left; raise the first error once the rest has ended."""
+    catalogue = catalogue_of(wiring)
+    free_the_dead(catalogue)
+    remaining = Remaining(catalogue, campaign_id, cards_of(wiring), settings.max_rank_share)
+    remaining.regate()
+    rendered = threading.Event()
+    delivery = send.submit(wiring, campaign_id, settings.review, rendered)
+    try:
+        shards = [render.submit(wiring, shard) for shard in remaining.shards(settings.shard_size)]
+        wait(shards)
+    finally:
+        rendered.set()
+    _raise_first([*shards, delivery])
+
+
+def _raise_first(futures: list[PrefectFuture[Any]]) -> None:
+    wait(futures)
+    for future in futures:
+        future.result()

@@ -1,0 +1,88 @@
+"""Put a signed clip and its companions into the bucket, exactly once."""
+
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import NamedTuple, ParamSpec, TypeVar
+
+from adapters.bucket import Bucket
+from adapters.catalogue import Lease, SignedFacts
+from manifests.errors import BucketError
+from tasks.staging import Staging, is_intact
+from tasks.wiring import Wiring, bucket_of, catalogue_of
+
+# A key holds the hash of the clip, so what lies under it never changes.
+CACHE_CONTROL = "public, max-age=31536000, immutable"
+CONTENT_TYPES = {".mp4": "video/mp4", ".c2pa": "application/c2pa", ".jpg": "image/jpeg", ".json": "application/json"}
+PAUSES_S = (0.5, 2.0, 8.0)
+
+P = ParamSpec("P")
+R = TypeVar("R")
+
+
+class Upload(NamedTuple):
+    """A staged file with the key and hash that were committed for it."""
+
+    key: str
+    path: Path
+    sha256: str
+
+
+def uploads_of(wiring: Wiring, lease: Lease, facts: SignedFacts) -> Iterator[Upload]:
+    """Yield the four files, the clip last: who sees the clip sees the rest."""
+    folder = Staging(wiring.staging).folder(lease.variant_id)
+    files = {
+        facts.sidecar_key: folder / "signed" / "clip.c2pa",
+        facts.poster_key: folder / "poster.jpg",
+        facts.record_key: folder / "signed" / "record.json",
+        facts.key: folder / "signed" / "clip.mp4",
+    }
+    hashes = {**facts.digests, facts.key: facts.sha256}
+    for key in facts.keys:
+        yield Upload(key, files[key], hashes[key])
+
+
+def is_staged(wiring: Wiring, lease: Lease, facts: SignedFacts) -> bool:
+    """True where every signed file is still here with the committed bytes."""
+    return all(is_intact(upload.path, upload.sha256) for upload in uploads_of(wiring, lease, facts))
+
+
+def is_in_bucket(wiring: Wiring, lease: Lease, facts: SignedFacts) -> bool:
+    """True where the bucket already holds all that was committed."""
+    bucket = bucket_of(wiring)
+    heads = ((upload, patiently(bucket.head, upload.key)) for upload in uploads_of(wiring, lease, facts))
+    return all(head is not None and head.sha256 == upload.sha256 for upload, head in heads)
+
+
+def publish_clip(wiring: Wiring, lease: Lease, facts: SignedFacts) -> str:
+    """Upload what is missing in the bucket, then move the variant to published; return the URL.
+
+    Raises:
+        BucketError: refused, or not answering after several tries; a later run goes on.
+        LeaseLost: another worker has taken over.
+    """
+    bucket = bucket_of(wiring)
+    if is_staged(wiring, lease, facts):
+        for upload in uploads_of(wiring, lease, facts):
+            patiently(_put, bucket, upload)
+    url = bucket.url(facts.key)
+    catalogue_of(wiring).published(lease, url)
+    Staging(wiring.staging).drop_signed(lease.variant_id)
+    return url
+
+
+def _put(bucket: Bucket, upload: Upload) -> None:
+    bucket.put_new(upload.key, upload.path, content_type=CONTENT_TYPES[upload.path.suffix],
+                   cache_control=CACHE_CONTROL, sha256=upload.sha256)
+
+
+def patiently(call: Callable[P, R], *args: P.args, **kwargs: P.kwargs) -> R:
+    """Repeat a call to the bucket over transient errors; the last error goes through."""
+    for pause in PAUSES_S:
+        try:
+            return call(*args, **kwargs)
+        except BucketError as error:
+            if not error.transient:
+                raise
+            time.sleep(pause)
+    return call(*args, **kwargs)

@@ -1,0 +1,100 @@
+"""Sign an approved clip, and commit what will be published before a byte of it is uploaded."""
+
+import hashlib
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from adapters.catalogue import Lease, SignedFacts
+from adapters.durable import write_durably
+from adapters.signer import Signed, Signer
+from manifests.credential import generation_definition
+from manifests.identity import canonical_json
+from tasks.credential import provenance_of
+from tasks.keys import keys_of
+from tasks.staging import Staging, full_disk_told, is_intact, sha256_of
+from tasks.wiring import Wiring, cards_of, catalogue_of
+
+RECORD_SCHEMA = 1
+
+
+class Asked(NamedTuple):
+    """Who asked for a clip: a campaign, its briefs and their placements."""
+
+    campaign_id: str
+    brief_ids: tuple[str, ...]
+    placements: tuple[str, ...]
+
+
+def sign_clip(wiring: Wiring, signer: Signer, lease: Lease, asked: Asked) -> SignedFacts | None:
+    """Sign the staged master of an approved variant and commit keys and hashes.
+
+    Returns:
+        What is now committed; None where the staged master was missing or damaged and the
+        variant went back to be generated again.
+
+    Raises:
+        CredentialError: not signed, or it does not read back as Trusted; nothing is committed.
+        LeaseLost: another worker has taken over.
+    """
+    clip = lease.row.clip
+    if clip is None or not is_intact(clip.path, clip.sha256) or not clip.poster.is_file():
+        catalogue_of(wiring).requeue(lease, "its staged master is missing or damaged")
+        return None
+    folder = Staging(wiring.staging).folder(lease.variant_id) / "signed"
+    with full_disk_told(folder):
+        folder.mkdir(exist_ok=True)
+    card = cards_of(wiring)[lease.variant.card]
+    provenance = provenance_of(
+        catalogue_of(wiring), lease.row, card, asked.campaign_id, prompt_key=wiring.prompt_key,
+        training_mining=wiring.training_mining, disclose_prompt=wiring.disclose_prompt,
+    )
+    signed = signer.sign(clip.path, clip.poster, generation_definition(provenance),
+                         folder / "clip.mp4", folder / "clip.c2pa")
+    facts = _facts(lease, asked, signed, folder)
+    catalogue_of(wiring).signed(lease, facts)
+    return facts
+
+
+def _facts(lease: Lease, asked: Asked, signed: Signed, folder: Path) -> SignedFacts:
+    clip = lease.row.clip
+    assert clip is not None
+    keys = keys_of(asked.campaign_id, asked.brief_ids[0], lease.variant_id, signed.sha256)
+    record = canonical_json(record_of(lease, asked, signed, keys.clip))
+    with full_disk_told(folder):
+        write_durably(folder / "record.json", record)
+    digests = {
+        keys.sidecar: signed.sidecar_sha256,
+        keys.poster: sha256_of(clip.poster),
+        keys.record: hashlib.sha256(record).hexdigest(),
+    }
+    return SignedFacts(
+        key=keys.clip, sha256=signed.sha256, size=signed.size, sidecar_key=keys.sidecar,
+        poster_key=keys.poster, record_key=keys.record, digests=digests, path=signed.path,
+    )
+
+
+def record_of(lease: Lease, asked: Asked, signed: Signed, key: str) -> dict[str, Any]:
+    """Return the JSON record that lies beside a published clip."""
+    row = lease.row
+    clip, score = row.clip, row.score
+    assert clip is not None
+    return {
+        "schema": RECORD_SCHEMA,
+        "variant_id": row.variant_id,
+        "parent_id": row.parent_id,
+        "campaign_id": asked.campaign_id,
+        "brief_ids": list(asked.brief_ids),
+        "placements": list(asked.placements),
+        "generation": row.variant._asdict(),
+        "clip": {
+            "key": key, "sha256": signed.sha256, "size": signed.size, "height": clip.height, "width": clip.width,
+            "num_frames": clip.num_frames, "fps": clip.fps, "duration_s": clip.duration_s,
+        },
+        "score": asdict(score) if score else None,
+        "overridden_reasons": [reason._asdict() for reason in row.reasons],
+        "credential": {
+            "sha256": signed.credential_sha256, "manifest_label": signed.manifest_label,
+            "signed_at": signed.signed_at,
+        },
+    }

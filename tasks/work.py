@@ -1,0 +1,62 @@
+"""What a campaign has left to do: from the catalogue's rows to shards."""
+
+from collections import defaultdict
+from collections.abc import Iterable, Mapping
+
+from adapters.catalogue import Catalogue, VariantRow
+from manifests.brief import Brief
+from manifests.gate import Gate
+from models.card import ModelCard
+from tasks.owner import is_dead
+from tasks.shard import Job, Shard, cut
+
+UNFINISHED = ("planned", "leased", "rendered")
+
+
+def free_the_dead(catalogue: Catalogue) -> int:
+    """End the leases of processes of this host that live no more; return how many there were."""
+    return sum(catalogue.release_owner(owner) for owner in catalogue.owners() if is_dead(owner))
+
+
+class Remaining:
+    """A campaign's unfinished variants, with the thresholds that its briefs set."""
+
+    def __init__(self, catalogue: Catalogue, campaign_id: str, cards: Mapping[str, ModelCard],
+                 max_rank_share: float) -> None:
+        self._catalogue = catalogue
+        self._campaign_id = campaign_id
+        self._cards = cards
+        self._max_rank_share = max_rank_share
+        self._briefs = {brief.brief_id: brief for brief in catalogue.briefs(campaign_id)}
+        self._brief_ids: defaultdict[str, dict[str, None]] = defaultdict(dict)
+        for member in catalogue.memberships(campaign_id):
+            self._brief_ids[member.variant_id][member.brief_id] = None
+
+    def shards(self, size: int) -> list[Shard]:
+        """Return shards of at most ``size`` jobs that share a bucket."""
+        rows = self._catalogue.variants(self._campaign_id)
+        prompts = tuple(dict.fromkeys(row.variant.prompt for row in rows))
+        wants = {brief_id: brief.want for brief_id, brief in self._briefs.items() if brief.want}
+        jobs = (self._job(row) for row in rows if row.state in UNFINISHED)
+        return [Shard(self._campaign_id, group, wants, prompts, self._max_rank_share) for group in cut(jobs, size)]
+
+    def regate(self) -> int:
+        """Judge again what was scored under other thresholds; return how many verdicts changed."""
+        rows = self._catalogue.variants(self._campaign_id, ["passed", "failed"])
+        return sum(self._regate(row) for row in rows)
+
+    def _regate(self, row: VariantRow) -> bool:
+        if row.score is None:
+            return False
+        verdict = Gate(self._threshold(row), self._max_rank_share).judge(row.score)
+        changed = verdict.passed != (row.state == "passed")
+        return changed and self._catalogue.regate(row.variant_id, verdict)
+
+    def _job(self, row: VariantRow) -> Job:
+        return Job(row.variant, row.variant_id, tuple(self._brief_ids[row.variant_id]), self._threshold(row))
+
+    def _threshold(self, row: VariantRow) -> float:
+        """The lowest among the briefs that share the variant: it is good enough for that one."""
+        briefs: Iterable[Brief] = (self._briefs[name] for name in self._brief_ids[row.variant_id])
+        default = self._cards[row.variant.card].defaults.min_adherence
+        return min(default if brief.min_adherence is None else brief.min_adherence for brief in briefs)
