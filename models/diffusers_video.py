@@ -20,6 +20,15 @@ from models.weights import weights_path, weights_problem
 
 Embeddings = dict[str, torch.Tensor]
 
+EMBEDDINGS = {
+    "LTXPipeline": ("prompt_embeds", "prompt_attention_mask"),
+    "WanPipeline": ("prompt_embeds",),
+}
+"""What ``encode_prompt`` of a class returns first, as the call takes it back, also as ``negative_…``.
+
+Read in diffusers 0.42. A class that is not named here is given the words and embeds them itself.
+"""
+
 
 class DiffusersVideo:
     """A pipeline on a device, warm until it is closed.
@@ -113,26 +122,25 @@ class DiffusersVideo:
 
     def _prompts(self, variant: Variant, texts: dict[str, Embeddings]) -> dict[str, Any]:
         """The text inputs: embeddings where the pipeline can take them apart, else the words."""
-        guided = variant.guidance_scale > 1
-        if not _embedding_names(self.pipeline):
-            negative = {"negative_prompt": variant.negative_prompt} if self._takes_negative(guided) else {}
-            return {"prompt": variant.prompt} | negative
-        inputs = dict(self._embed(variant.prompt, texts))
-        if guided:
-            negative = variant.negative_prompt if self.card.supports_negative_prompt else ""
-            inputs |= {f"negative_{name}": value for name, value in self._embed(negative, texts).items()}
-        return inputs
-
-    def _takes_negative(self, guided: bool) -> bool:
-        return guided and self.card.supports_negative_prompt and "negative_prompt" in self._accepts
+        prompts = {"prompt": variant.prompt}
+        if variant.guidance_scale > 1 and "negative_prompt" in self._accepts:
+            prompts["negative_prompt"] = variant.negative_prompt if self.card.supports_negative_prompt else ""
+        if self.card.pipeline not in EMBEDDINGS:
+            return prompts
+        return {
+            role.removesuffix("prompt") + name: value
+            for role, text in prompts.items()
+            for name, value in self._embed(text, texts).items()
+        }
 
     def _embed(self, text: str, texts: dict[str, Embeddings]) -> Embeddings:
         if text not in texts:
             takes = inspect.signature(self.pipeline.encode_prompt).parameters
-            options = {"device": self.device, "num_images_per_prompt": 1, **self.card.call}
-            options = {name: value for name, value in options.items() if name in takes}
-            encoded = self.pipeline.encode_prompt(prompt=text, do_classifier_free_guidance=False, **options)
-            texts[text] = dict(zip(_embedding_names(self.pipeline), encoded, strict=False))
+            options = {name: value for name, value in self.card.call.items() if name in takes}
+            encoded = self.pipeline.encode_prompt(
+                text, do_classifier_free_guidance=False, device=self.device, **options
+            )
+            texts[text] = dict(zip(EMBEDDINGS[self.card.pipeline], encoded, strict=False))
         return texts[text]
 
     def _now(self) -> float:
@@ -140,18 +148,6 @@ class DiffusersVideo:
         if self.device.type == "cuda":
             torch.cuda.synchronize(self.device)
         return time.perf_counter()
-
-
-def _embedding_names(pipeline: Any) -> tuple[str, ...]:
-    """Names of what ``encode_prompt`` returns first, which the call takes back, also as ``negative_…``.
-
-    Diffusers has two families that can do so (read in 0.42: embeddings alone in Wan, CogVideoX,
-    AnimateDiff; with a mask in LTX, Mochi, Allegro); the others take words.
-    """
-    takes = inspect.signature(pipeline.encode_prompt).parameters
-    if "negative_prompt_embeds" not in takes:
-        return ()
-    return tuple(name for name in ("prompt_embeds", "prompt_attention_mask") if name in takes)
 
 
 def _device(name: str) -> torch.device:
@@ -173,7 +169,7 @@ def _load(card: ModelCard, folder: Path, device: torch.device) -> Any:
     _hush()
     try:
         pipeline = pipeline_class.from_pretrained(
-            str(folder), local_files_only=True, use_safetensors=True, torch_dtype=_precision(card, device)
+            str(folder), local_files_only=True, use_safetensors=True, dtype=_precision(card, device)
         )
     except Exception as error:
         what = _first_line(error)

@@ -80,9 +80,9 @@ def open_scorer(
         UnknownCard: there is no scorer of that name.
         IncompleteWeights: files are missing or damaged.
     """
+    card = _pick(name, load_scorer_cards(extra_folders), "scorer card")
     from models.open_clip_scorer import OpenClipScorer
 
-    card = _pick(name, load_scorer_cards(extra_folders), "scorer card")
     return OpenClipScorer(card, weights_root=weights_root, device=device)
 
 

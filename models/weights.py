@@ -52,9 +52,8 @@ def _missing(card: Card, folder: Path, weights_root: Path | None) -> str:
     if weights.folder is not None:
         return f"The weights of {card.name} are missing: there is no folder {folder}."
     place = f" --cache-dir {weights_root}" if weights_root else ""
-    files = (
-        '--include "model_index.json" --include "*/*"' if isinstance(card, ModelCard) else '--exclude "*.bin"'
-    )
+    pipeline = isinstance(card, ModelCard)
+    files = '--include "model_index.json" --include "*/*"' if pipeline else '--exclude "*.bin"'
     return (
         f"The weights of {card.name} ({weights.size_mb / 1000:.1f} GB) are not downloaded; get them by: "
         f"hf download {weights.hub_id} --revision {weights.revision} {files}{place}"

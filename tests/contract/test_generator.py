@@ -1,0 +1,107 @@
+"""What every Generator keeps, the fake one included."""
+
+import os
+from collections.abc import Iterator
+from typing import NamedTuple
+
+import numpy as np
+import pytest
+import tiny_weights
+
+from manifests.errors import GenerationFailed
+from manifests.variant import Variant
+from models.base import Generator
+from models.card import ModelCard
+from models.fake import FakeGenerator
+from models.registry import get_card, open_generator, weights_problem
+
+
+class Case(NamedTuple):
+    """A generator, a variant that it can make and one on which it fails."""
+
+    generator: Generator
+    good: Variant
+    failing: Variant
+
+
+def variant_of(card: ModelCard, ratio: str = "1:1") -> Variant:
+    size, defaults = card.size_for(ratio), card.defaults
+    return Variant(
+        card.name, card.weights.revision, "a red circle drifting left on a white background", "", 1,
+        size.height, size.width, defaults.num_frames, card.rules.fps, defaults.num_inference_steps,
+        defaults.guidance_scale,
+    )  # fmt: skip
+
+
+def fake_case() -> Case:
+    good = variant_of(tiny_weights.ltx_card())
+    failing = good._replace(seed=666)
+    return Case(FakeGenerator({failing.variant_id: GenerationFailed("as told")}), good, failing)
+
+
+def real_case(card: ModelCard) -> Case:
+    good = variant_of(card)
+    return Case(open_generator(card, threads=1), good, good._replace(height=good.height + 32))
+
+
+def starter_case() -> Case:
+    card = get_card("starter")
+    if problem := weights_problem(card):
+        pytest.fail(problem) if os.environ.get("CI") else pytest.skip(problem)
+    return real_case(card)
+
+
+CASES = {
+    "fake": fake_case,
+    "ltx": lambda: real_case(tiny_weights.ltx_card()),
+    "wan": lambda: real_case(tiny_weights.wan_card()),
+    "starter": starter_case,
+}
+
+
+@pytest.fixture(scope="module", params=CASES)
+def case(request: pytest.FixtureRequest) -> Iterator[Case]:
+    case = CASES[request.param]()
+    yield case
+    case.generator.close()
+
+
+def test_each_variant_gets_one_item_in_order(case: Case):
+    wanted = [case.good._replace(seed=seed) for seed in (3, 1, 2)]
+    made = list(case.generator.generate(wanted))
+    assert [item.variant for item in made] == wanted
+    for item in made:
+        assert item.frames.dtype == np.uint8
+        assert item.frames.shape == (case.good.num_frames, case.good.height, case.good.width, 3)
+        assert item.nan_share == 0.0
+        assert item.device_seconds > 0
+
+
+def test_the_same_variant_gives_the_same_frames_in_any_company(case: Case):
+    other = case.good._replace(seed=2, prompt="a blue square")
+    [alone] = case.generator.generate([case.good])
+    _, again = case.generator.generate([other, case.good])
+    assert np.array_equal(alone.frames, again.frames)
+
+
+def test_another_seed_or_prompt_gives_other_frames(case: Case):
+    others = [case.good, case.good._replace(seed=99), case.good._replace(prompt="a blue square")]
+    first, *rest = (item.frames for item in case.generator.generate(others))
+    assert all(not np.array_equal(first, frames) for frames in rest)
+
+
+def test_an_error_is_yielded_in_the_place_of_its_variant(case: Case):
+    before, failed, after = case.generator.generate([case.good, case.failing, case.good])
+    assert isinstance(failed, GenerationFailed)
+    assert "\n" not in str(failed)
+    assert np.array_equal(before.frames, after.frames)
+
+
+def test_work_is_done_one_variant_at_a_time(case: Case):
+    items = case.generator.generate([case.good] * 10_000)
+    assert next(items).variant == case.good
+    items.close()
+
+
+def test_no_variants_give_no_items(case: Case):
+    assert list(case.generator.generate([])) == []

@@ -1,0 +1,93 @@
+import math
+
+import pytest
+import tiny_weights
+from hypothesis import given
+from hypothesis import strategies as st
+from pydantic import ValidationError
+
+from manifests.errors import RuleBroken
+from models.registry import load_cards
+
+CARDS = load_cards()
+
+
+@pytest.mark.parametrize("name", CARDS)
+@given(st.floats(0.1, 30))
+def test_frames_are_the_nearest_that_the_rules_allow(name, duration_s):
+    card = CARDS[name]
+    wanted = duration_s * card.rules.fps
+    allowed = [count for count in range(1, card.rules.max_frames + 1) if card.rules.allows(count)]
+    nearest = min(allowed, key=lambda count: (abs(count - wanted), -count))
+    try:
+        assert card.frames_for(duration_s) == nearest
+    except RuleBroken:
+        assert abs(nearest - wanted) >= card.rules.frame_multiple / 2
+
+
+@pytest.mark.parametrize(("duration_s", "num_frames"), [(2, 17), (1, 9), (2.125, 17), (1.8, 13), (4.1, 33)])
+def test_a_wish_in_round_seconds_gets_the_next_length(duration_s, num_frames):
+    assert CARDS["starter"].frames_for(duration_s) == num_frames
+
+
+@pytest.mark.parametrize(("duration_s", "best"), [(30, "4.125"), (0.2, "1.125"), (0, "1.125"), (-3, "1.125")])
+def test_a_length_out_of_range_names_range_and_nearest(duration_s, best):
+    with pytest.raises(RuleBroken) as caught:
+        CARDS["starter"].frames_for(duration_s)
+    assert str(caught.value) == (
+        f"starter makes clips of 1.125 to 4.125 s, not of {duration_s} s; the nearest it can make is {best} s"
+    )
+
+
+@pytest.mark.parametrize("duration_s", [math.nan, math.inf, -math.inf])
+def test_a_length_that_is_no_number_is_refused(duration_s):
+    with pytest.raises(RuleBroken):
+        CARDS["starter"].frames_for(duration_s)
+
+
+def test_an_unknown_ratio_lists_the_known():
+    with pytest.raises(RuleBroken, match=r"^starter does not make the aspect ratio 4:5; use 16:9, 1:1, 9:16$"):
+        CARDS["starter"].size_for("4:5")
+
+
+@pytest.mark.parametrize("name", CARDS)
+@pytest.mark.parametrize("ratio", ["16:9", "1:1", "9:16"])
+def test_kept_sizes_have_their_ratio_exactly_and_can_be_encoded(name, ratio):
+    size = CARDS[name].size_for(ratio)
+    width, height = map(int, ratio.split(":"))
+    assert size.width * height == size.height * width
+    assert size.width % 2 == size.height % 2 == 0
+
+
+@pytest.mark.parametrize("name", CARDS)
+def test_card_rules_are_those_of_the_pipeline(name):
+    """The pipelines' own words, read from diffusers: multiples of 16 (Wan) or 32 (LTX), k * 4 + 1 frames (Wan)."""
+    import inspect
+
+    import diffusers
+
+    card = CARDS[name]
+    pipeline = getattr(diffusers, card.pipeline)
+    assert f"% {card.rules.size_multiple} != 0" in inspect.getsource(pipeline.check_inputs)
+    accepted = inspect.signature(pipeline.__call__).parameters
+    assert set(card.call) <= set(accepted)
+    assert {"num_frames", "height", "width", "guidance_scale", "num_inference_steps"} <= set(accepted)
+
+
+BROKEN = [
+    ({"sizes": {}}, "sizes"),
+    ({"sizes": {"1:1": {"height": 63, "width": 64, "render_height": 64, "render_width": 64}}}, "multiple of 2"),
+    ({"sizes": {"1:1": {"height": 64, "width": 98, "render_height": 64, "render_width": 96}}}, "lie within"),
+    ({"sizes": {"1:1": {"height": 64, "width": 64, "render_height": 80, "render_width": 64}}}, "multiples of 32"),
+    ({"weights": {"folder": "x", "hub_id": "a/b", "revision": "1", "size_mb": 1}}, "either folder or hub_id"),
+    ({"weights": {"hub_id": "a/b", "revision": "main", "size_mb": 1}}, "branches move"),
+    ({"defaults": {"num_frames": 10, "num_inference_steps": 2, "guidance_scale": 1, "min_adherence": 0}}, "breaks"),
+    ({"name": "Tiny LTX"}, "pattern"),
+    ({"surprise": 1}, "Extra inputs"),
+]
+
+
+@pytest.mark.parametrize(("change", "sentence"), BROKEN, ids=[sentence for _, sentence in BROKEN])
+def test_a_card_that_contradicts_itself_is_refused(tmp_path, change, sentence):
+    with pytest.raises(ValidationError, match=sentence):
+        tiny_weights.ltx_card(tmp_path, **change)

@@ -1,0 +1,137 @@
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+import tiny_weights
+import torch
+
+from manifests.errors import CardInvalid, GenerationFailed, ModelError
+from manifests.variant import Variant
+from models import diffusers_video
+from models.diffusers_video import DiffusersVideo
+
+TESTS = Path(__file__).parents[1]
+
+
+@pytest.fixture(scope="module")
+def generator() -> DiffusersVideo:
+    return DiffusersVideo(tiny_weights.ltx_card())
+
+
+def variant(card="tiny-ltx", **changes) -> Variant:
+    made = Variant(card, "1", "a red circle", "blue", 1, 64, 64, 9, 8, 2, 3.0)
+    return made._replace(**changes)
+
+
+def counted(monkeypatch, target, name) -> list:
+    calls = []
+    original = getattr(target, name)
+
+    def counting(*args, **kwargs):
+        calls.append((args, kwargs))
+        return original(*args, **kwargs)
+
+    monkeypatch.setattr(target, name, counting)
+    return calls
+
+
+def test_each_text_is_encoded_once_a_call(generator, monkeypatch):
+    calls = counted(monkeypatch, generator.pipeline.text_encoder, "forward")
+    wanted = [variant(seed=seed, prompt=prompt) for seed in (1, 2) for prompt in ("a red circle", "a blue square")]
+    made = list(generator.generate(wanted))
+    assert all(not isinstance(item, Exception) for item in made)
+    assert len(calls) == 3
+
+
+@pytest.mark.parametrize("card", [tiny_weights.ltx_card, tiny_weights.wan_card])
+@pytest.mark.parametrize("guidance_scale", [1.0, 3.0])
+def test_embeddings_give_the_pixels_that_the_words_give(card, guidance_scale, monkeypatch):
+    generator = DiffusersVideo(card())
+    wanted = variant(card().name, guidance_scale=guidance_scale)
+    [embedded] = generator.generate([wanted])
+    monkeypatch.setattr(diffusers_video, "EMBEDDINGS", {})
+    [worded] = generator.generate([wanted])
+    assert np.array_equal(embedded.frames, worded.frames)
+
+
+def test_the_frames_are_those_of_a_plain_diffusers_call(generator):
+    [made] = generator.generate([variant()])
+    plain = generator.pipeline(
+        prompt="a red circle", negative_prompt="blue", height=64, width=64, num_frames=9, frame_rate=8,
+        num_inference_steps=2, guidance_scale=3.0, max_sequence_length=16, output_type="np",
+        generator=torch.Generator("cpu").manual_seed(1),
+    ).frames[0]  # fmt: skip
+    assert np.array_equal(made.frames, (plain * 255).round().astype(np.uint8))
+
+
+def test_the_centre_is_kept_where_the_render_is_larger(generator):
+    [made] = generator.generate([variant(width=90)])
+    wide = generator.pipeline(
+        prompt="a red circle", negative_prompt="blue", height=64, width=96, num_frames=9, frame_rate=8,
+        num_inference_steps=2, guidance_scale=3.0, max_sequence_length=16, output_type="np",
+        generator=torch.Generator("cpu").manual_seed(1),
+    ).frames[0]  # fmt: skip
+    assert np.array_equal(made.frames, (wide[:, :, 3:93] * 255).round().astype(np.uint8))
+
+
+def test_a_negative_prompt_changes_the_pixels(generator):
+    one, other = generator.generate([variant(), variant(negative_prompt="a square on a white background")])
+    assert not np.array_equal(one.frames, other.frames)
+
+
+def test_values_that_are_not_finite_are_counted_and_shown_black(monkeypatch):
+    generator = DiffusersVideo(tiny_weights.ltx_card())
+    with torch.no_grad():
+        generator.pipeline.vae.decoder.conv_out.conv.bias[:] = float("nan")
+    [made] = generator.generate([variant()])
+    assert made.nan_share == 1.0
+    assert not made.frames.any()
+
+
+REFUSED = [
+    (variant(revision="2"), "The variant asks for tiny-ltx 2, and tiny-ltx 1 is loaded."),
+    (variant(loras=("style",)), "tiny-ltx takes neither LoRAs nor a first frame."),
+    (variant(first_frame_sha256="00"), "tiny-ltx takes neither LoRAs nor a first frame."),
+    (variant(height=66), "tiny-ltx failed on this variant: ValueError: the card has no size 64x66"),
+    (variant(num_inference_steps=0), "tiny-ltx failed on this variant: "),
+]
+
+
+@pytest.mark.parametrize(("wanted", "sentence"), REFUSED)
+def test_what_the_card_cannot_make_is_refused_on_its_own(generator, wanted, sentence):
+    failed, made = generator.generate([wanted, variant()])
+    assert isinstance(failed, GenerationFailed)
+    assert str(failed).startswith(sentence)
+    assert made.frames.any()
+
+
+def test_a_card_with_an_argument_that_the_pipeline_lacks_is_refused():
+    card = tiny_weights.ltx_card(call={"max_sequence_length": 16, "strength": 0.5})
+    with pytest.raises(CardInvalid, match="wrong at call: LTXPipeline takes no strength"):
+        DiffusersVideo(card)
+
+
+@pytest.mark.parametrize("device", ["cuda:7", "abacus"])
+def test_a_device_that_is_not_there_is_refused(device):
+    with pytest.raises(ModelError, match="use cpu"):
+        DiffusersVideo(tiny_weights.ltx_card(), device=device)
+
+
+def test_weights_stored_in_half_precision_run_in_single_on_a_cpu(generator):
+    assert {weight.dtype for weight in generator.pipeline.transformer.parameters()} == {torch.float32}
+
+
+def test_nothing_but_the_program_prints():
+    code = (
+        "import sys; sys.path[:0] = ['..', '.']; import tiny_weights\n"
+        "from models.registry import open_generator; from manifests.variant import Variant\n"
+        "from pathlib import Path; card = tiny_weights.ltx_card(Path(sys.argv[1]))\n"
+        "words = 'a red circle ' * 20\n"
+        "made = open_generator(card, threads=1).generate([Variant(card.name, '1', words, '', 1, 64, 64, 9, 8, 2, 3.0)])\n"
+        "import torch; print(next(made).frames.shape, torch.get_num_threads())\n"
+    )
+    command = [sys.executable, "-c", code, str(tiny_weights.ltx_folder())]
+    done = subprocess.run(command, capture_output=True, text=True, cwd=TESTS, check=True)
+    assert (done.stdout, done.stderr) == ("(9, 64, 64, 3) 1\n", "")

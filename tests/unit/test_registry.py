@@ -1,0 +1,80 @@
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+import tiny_weights
+
+from manifests.errors import CardInvalid, ModelError, UnknownCard
+from models.registry import get_card, load_cards, load_scorer_cards, open_scorer
+
+HOME = Path(__file__).parents[2] / "models"
+
+
+def test_importing_the_registry_costs_no_neural_library():
+    code = (
+        "import sys, models.registry as r; r.load_cards(); "
+        "print([n for n in ('torch', 'diffusers', 'transformers', 'open_clip') if n in sys.modules])"
+    )
+    out = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, cwd=HOME.parent)
+    assert out.stdout.strip() == "[]"
+
+
+def test_every_bundled_card_is_complete():
+    cards, scorers = load_cards(), load_scorer_cards()
+    assert {"starter", "wan2.1-t2v-1.3b", "ltx-video"} <= set(cards)
+    for card in cards.values():
+        assert card.scorer in scorers
+        assert card.title
+        assert card.description
+        assert card.licence.name
+    for path in (HOME / "cards").glob("*.json"):
+        assert json.loads(path.read_text())["name"] == path.stem
+
+
+def test_a_users_folder_adds_cards_with_paths_of_its_own(tmp_path):
+    content = tiny_weights.ltx_card(tmp_path).model_dump(mode="json")
+    content["weights"]["folder"] = "mine"
+    (tmp_path / "mine.json").write_text(json.dumps(content))
+    card = get_card("tiny-ltx", [tmp_path])
+    assert card.home == tmp_path
+    assert "starter" in load_cards([tmp_path])
+
+
+def test_an_unknown_card_names_those_that_sound_alike():
+    with pytest.raises(UnknownCard, match=r"^There is no model card named 'startr'; did you mean starter\?$"):
+        get_card("startr")
+    with pytest.raises(UnknownCard, match=r"no scorer card named 'starter'; did you mean starter-openclip\?$"):
+        open_scorer("starter")
+
+
+BAD = [
+    ("{", "cannot be read as JSON"),
+    ("[]", "is wrong at kind: use one of text-to-video, openclip."),
+    ('{"kind": "image"}', "is wrong at kind"),
+    ('{"kind": "openclip"}', "is wrong at name: Field required."),
+    ('{"kind": "openclip", "name": "x", "title": "x", "description": "x", "licence": {"name": "x"}, '
+     '"weights": {"folder": "x", "revision": "1", "size_mb": "much"}}', "is wrong at weights.size_mb"),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("text", "sentence"), BAD)
+def test_a_bad_card_names_file_and_field(tmp_path, text, sentence):
+    (tmp_path / "bad.json").write_text(text)
+    with pytest.raises(CardInvalid) as caught:
+        load_cards([tmp_path])
+    assert str(caught.value).startswith(f"The card {tmp_path / 'bad.json'} ")
+    assert sentence in str(caught.value)
+    assert "\n" not in str(caught.value)
+
+
+def test_two_cards_of_one_name_are_refused(tmp_path):
+    (tmp_path / "again.json").write_bytes((HOME / "cards" / "starter.json").read_bytes())
+    with pytest.raises(CardInvalid, match=r"starter\.json and .*again\.json have one name, starter; rename one"):
+        load_cards([tmp_path])
+
+
+def test_a_folder_that_is_not_there_is_refused(tmp_path):
+    with pytest.raises(ModelError, match="does not exist; mend the setting model_folders"):
+        load_cards([tmp_path / "nowhere"])
