@@ -49,12 +49,18 @@ def _server(binaries: Path, folder: Path, port: int) -> Iterator[str]:
     data = folder / "data"
     initdb = [binaries / "initdb", "-D", data, "-A", "trust", "-U", "reelmill", "--no-sync", "-E", "UTF8"]
     subprocess.run(initdb, check=True, capture_output=True, cwd=folder, **user)
-    options = {"listen_addresses": "127.0.0.1", "port": port, "unix_socket_directories": folder,
-               "fsync": "off", "max_connections": 60}
+    options = {
+        "listen_addresses": "127.0.0.1",
+        "port": port,
+        "unix_socket_directories": folder,
+        "fsync": "off",
+        "max_connections": 60,
+    }
     arguments = [part for name, value in options.items() for part in ("-c", f"{name}={value}")]
     with (folder / "log").open("wb") as log:
-        process = subprocess.Popen([binaries / "postgres", "-D", data, *arguments],
-                                   stdout=log, stderr=log, cwd=folder, **user)
+        process = subprocess.Popen(
+            [binaries / "postgres", "-D", data, *arguments], stdout=log, stderr=log, cwd=folder, **user
+        )
     url = f"postgresql://reelmill@127.0.0.1:{port}"
     try:
         _wait(url, process, folder / "log")

@@ -9,8 +9,13 @@ S3_KEYS = {"access_key": "test-access", "secret_key": "test-secret"}
 
 def client(endpoint: str):
     """Return a plain boto3 client, to look at the store past our own adapter."""
-    return boto3.client("s3", endpoint_url=endpoint, region_name="us-east-1",
-                        aws_access_key_id=S3_KEYS["access_key"], aws_secret_access_key=S3_KEYS["secret_key"])
+    return boto3.client(
+        "s3",
+        endpoint_url=endpoint,
+        region_name="us-east-1",
+        aws_access_key_id=S3_KEYS["access_key"],
+        aws_secret_access_key=S3_KEYS["secret_key"],
+    )
 
 
 def new_bucket(endpoint: str) -> str:

@@ -1,6 +1,6 @@
 """The ground under the catalogue's methods: transactions, batches, events."""
 
-from collections.abc import Collection, Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from itertools import islice
 from typing import Any, Self, TypeVar
@@ -61,11 +61,21 @@ def batches(items: Iterable[T], size: int = BATCH) -> Iterator[list[T]]:
 def log(connection: Connection, moved: Mapping[str, str | None], to_state: str, actor: str,
         **detail: Any) -> None:
     """Write an event for each variant id, which came from the state it maps to."""
-    if not moved:
-        return
-    common = {"to_state": to_state, "actor": clean(actor), "detail": to_text(detail)}
-    connection.execute(insert(events), [{"variant_id": variant_id, "from_state": source, **common}
-                                        for variant_id, source in moved.items()])
+    write_events(connection, [event_row(variant_id, source, to_state, actor, **detail)
+                              for variant_id, source in moved.items()])
+
+
+def event_row(variant_id: str, from_state: str | None, to_state: str, actor: str,
+              **detail: Any) -> dict[str, Any]:
+    """Return an event as the table takes it."""
+    return {"variant_id": variant_id, "from_state": from_state, "to_state": to_state,
+            "actor": clean(actor), "detail": to_text(detail)}
+
+
+def write_events(connection: Connection, rows: Sequence[Mapping[str, Any]]) -> None:
+    """Append events; their time is the database's."""
+    if rows:
+        connection.execute(insert(events), rows)
 
 
 def pick(connection: Connection, variant_ids: Iterable[str], states: Collection[str],

@@ -1,13 +1,13 @@
 """What a worker that holds a lease may write; each is one transaction with its event."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
-from sqlalchemy import Connection, update
+from sqlalchemy import Connection, bindparam, select, update
 
 from adapters.catalogue.rows import Lease, SignedFacts, clean, record_text, to_text
 from adapters.catalogue.states import APPROVED, FAILED, LEASED, PASSED, PLANNED, PUBLISHED, RENDERED, SIGNING
-from adapters.catalogue.store import Store, log
+from adapters.catalogue.store import Store, batches, event_row, log, write_events
 from adapters.catalogue.tables import variants
 from manifests.clip import Clip
 from manifests.errors import LeaseLost
@@ -24,7 +24,7 @@ class Transitions(Store):
     def rendered(self, lease: Lease, clip: Clip) -> None:
         """Leased (or rendered before) → rendered: the staged file is safe on this machine's disk."""
         with self._writing() as connection:
-            _step(connection, lease, (LEASED, RENDERED), RENDERED, _clip_values(clip), sha256=clip.sha256)
+            _step(connection, lease, (LEASED, RENDERED), RENDERED, {"clip": record_text(clip)}, sha256=clip.sha256)
 
     def judged(self, lease: Lease, score: Score, verdict: Verdict) -> None:
         """Rendered → passed or failed; ends the lease."""
@@ -37,16 +37,13 @@ class Transitions(Store):
         Returns:
             The ids of those whose lease was lost: they are left alone, the others are committed.
         """
-        lost = []
+        items = {lease.variant_id: (lease, clip, score, verdict) for lease, clip, score, verdict in judged}
         with self._writing() as connection:
-            for lease, clip, score, verdict in sorted(judged, key=lambda item: item[0].variant_id):
-                try:
-                    _step(connection, lease, (LEASED, RENDERED), RENDERED, _clip_values(clip),
-                          sha256=clip.sha256)
-                    _judge(connection, lease, score, verdict)
-                except LeaseLost:
-                    lost.append(lease.variant_id)
-        return lost
+            held = _still_held(connection, [lease for lease, *_ in items.values()])
+            kept = [item for variant_id, item in items.items() if variant_id in held]
+            if kept:
+                _write_judged(connection, kept, held)
+        return [variant_id for variant_id in items if variant_id not in held]
 
     def generation_failed(self, lease: Lease, reason: str) -> None:
         """Leased or rendered → failed with the reason code ``generation``; ends the lease."""
@@ -57,7 +54,8 @@ class Transitions(Store):
 
     def requeue(self, lease: Lease, reason: str) -> None:
         """Approved or signing → planned, since its staged files are gone; ends the lease."""
-        values = {"clip": None, "score": None, "prompt_adherence": None, "signed": None, **_ENDED}
+        values = {"clip": None, "score": None, "prompt_adherence": None, "reasons": None,
+                  "signed": None, "tries": 0, **_ENDED}
         with self._writing() as connection:
             _step(connection, lease, (APPROVED, SIGNING), PLANNED, values, reason=clean(reason))
 
@@ -65,7 +63,7 @@ class Transitions(Store):
         """Approved (or signing before) → signing: commits keys and hashes before any upload."""
         with self._writing() as connection:
             _step(connection, lease, (APPROVED, SIGNING), SIGNING, {"signed": record_text(facts)},
-                  key=facts.key, sha256=facts.sha256)
+                  sha256=facts.sha256, keys=facts.keys)
 
     def published(self, lease: Lease, url: str) -> None:
         """Signing → published: every file is in the bucket; ends the lease."""
@@ -74,14 +72,42 @@ class Transitions(Store):
 
 
 def _judge(connection: Connection, lease: Lease, score: Score, verdict: Verdict) -> None:
-    values = {"score": record_text(score), "prompt_adherence": score.prompt_adherence,
-              "reasons": to_text(verdict.reasons), "error": None, "tries": 0, **_ENDED}
-    _step(connection, lease, (RENDERED,), PASSED if verdict.passed else FAILED, values,
+    _step(connection, lease, (RENDERED,), _outcome(verdict), _judged_values(score, verdict),
           reasons=verdict.reasons)
 
 
-def _clip_values(clip: Clip) -> dict[str, Any]:
-    return {"clip": record_text(clip)}
+def _still_held(connection: Connection, leases: Sequence[Lease]) -> dict[str, str]:
+    """Lock the variants; return the state of those that are still the leases' own."""
+    mine = {lease.variant_id: (lease.owner, lease.attempt) for lease in leases}
+    held: dict[str, str] = {}
+    for batch in batches(sorted(mine)):
+        query = (select(variants).where(variants.c.variant_id.in_(batch),
+                                        variants.c.state.in_((LEASED, RENDERED)))
+                 .order_by(variants.c.variant_id).with_for_update())
+        held.update((row.variant_id, row.state) for row in connection.execute(query)
+                    if mine[row.variant_id] == (row.lease_owner, row.attempt))
+    return held
+
+
+def _write_judged(connection: Connection, items: Sequence[Judged], held: Mapping[str, str]) -> None:
+    connection.execute(update(variants).where(variants.c.variant_id == bindparam("id")), [
+        {"id": lease.variant_id, "state": _outcome(verdict), "clip": record_text(clip),
+         **_judged_values(score, verdict)} for lease, clip, score, verdict in items])
+    write_events(connection, [
+        event_row(lease.variant_id, held[lease.variant_id], RENDERED, lease.owner, sha256=clip.sha256)
+        for lease, clip, _, _ in items])
+    write_events(connection, [
+        event_row(lease.variant_id, RENDERED, _outcome(verdict), lease.owner, reasons=verdict.reasons)
+        for lease, _, _, verdict in items])
+
+
+def _outcome(verdict: Verdict) -> str:
+    return PASSED if verdict.passed else FAILED
+
+
+def _judged_values(score: Score, verdict: Verdict) -> dict[str, Any]:
+    return {"score": record_text(score), "prompt_adherence": score.prompt_adherence,
+            "reasons": to_text(verdict.reasons), "error": None, "tries": 0, **_ENDED}
 
 
 def _step(connection: Connection, lease: Lease, sources: Sequence[str], to_state: str,

@@ -1,0 +1,214 @@
+"""Every way from state to state: the legal ones with their event, the others refused."""
+
+from collections.abc import Callable
+from itertools import pairwise
+
+import pytest
+import samples
+
+from adapters.catalogue import MOVES, STATES, Catalogue, Lease
+from manifests.errors import LeaseLost
+
+Operation = Callable[[Catalogue, str, Lease], object]
+
+OPERATIONS: dict[str, tuple[Operation, dict[str, str]]] = {
+    "rendered": (
+        lambda c, v, lease: c.rendered(lease, samples.clip(v)),
+        {"leased": "rendered", "rendered": "rendered"},
+    ),
+    "judged passed": (
+        lambda c, v, lease: c.judged(lease, samples.score(v), samples.passed(v)),
+        {"rendered": "passed"},
+    ),
+    "judged failed": (
+        lambda c, v, lease: c.judged(lease, samples.score(v, None), samples.failed(v)),
+        {"rendered": "failed"},
+    ),
+    "generation failed": (
+        lambda c, v, lease: c.generation_failed(lease, "out of memory"),
+        {"leased": "failed", "rendered": "failed"},
+    ),
+    "requeue": (lambda c, v, lease: c.requeue(lease, "the master is gone"), {"signing": "planned"}),
+    "signed": (lambda c, v, lease: c.signed(lease, samples.facts(v)), {"signing": "signing"}),
+    "published": (lambda c, v, lease: c.published(lease, "https://x.example/1"), {"signing": "published"}),
+    "approve": (lambda c, v, lease: c.approve([v], "ann"), {"passed": "approved"}),
+    "approve with reason": (
+        lambda c, v, lease: c.approve([v], "ann", "I like it"),
+        {"passed": "approved", "failed": "approved"},
+    ),
+    "approve by policy": (lambda c, v, lease: c.approve([v], "system", "auto"), {"passed": "approved"}),
+    "reject": (lambda c, v, lease: c.reject([v], "ann", "dull"), {"passed": "rejected"}),
+    "withdraw": (lambda c, v, lease: c.withdraw([v], "ann", "rights"), {"published": "withdrawn"}),
+    "regate to passed": (lambda c, v, lease: c.regate(v, samples.passed(v)), {"failed": "passed"}),
+    "regate to failed": (lambda c, v, lease: c.regate(v, samples.failed(v)), {"passed": "failed"}),
+    "retry": (lambda c, v, lease: c.retry_failed(samples.campaign().campaign_id), {"failed": "planned"}),
+    "retry quarantined": (
+        lambda c, v, lease: c.retry_failed(samples.campaign().campaign_id, quarantined=True),
+        {"failed": "planned", "quarantined": "planned"},
+    ),
+    "quarantine": (
+        lambda c, v, lease: c.quarantine([v], "odd"),
+        {state: "quarantined" for state, targets in MOVES.items() if "quarantined" in targets},
+    ),
+}
+WORKERS = (
+    "rendered",
+    "judged passed",
+    "judged failed",
+    "generation failed",
+    "requeue",
+    "signed",
+    "published",
+)
+
+
+@pytest.mark.parametrize("state", STATES)
+def test_each_operation_moves_from_its_states_only(catalogue: Catalogue, state: str):
+    for name, (operate, moves), variant_id in zip(
+        OPERATIONS, OPERATIONS.values(), samples.filled(catalogue, len(OPERATIONS)), strict=True
+    ):
+        held = samples.bring_to(catalogue, variant_id, state)
+        lease = held or Lease(variant_id, "me", 1, catalogue.variant(variant_id))
+        before = catalogue.variant(variant_id), catalogue.events(variant_id=variant_id)
+        if name in WORKERS and state not in moves:
+            with pytest.raises(LeaseLost, match=variant_id):
+                operate(catalogue, variant_id, lease)
+        else:
+            operate(catalogue, variant_id, lease)
+        events = catalogue.events(variant_id=variant_id)
+        if state in moves:
+            assert catalogue.variant(variant_id).state == moves[state], name
+            assert [(event.from_state, event.to_state) for event in events[len(before[1]) :]] == [
+                (state, moves[state])
+            ], name
+            assert moves[state] in MOVES[state]
+        else:
+            assert (catalogue.variant(variant_id), events) == before, name
+
+
+@pytest.mark.parametrize("state", ["leased", "rendered", "signing"])
+def test_a_worker_that_lost_its_lease_writes_nothing(catalogue: Catalogue, state: str):
+    ids = samples.filled(catalogue, len(WORKERS))
+    for name, variant_id in zip(WORKERS, ids, strict=True):
+        lease = samples.bring_to(catalogue, variant_id, state)
+        assert lease
+        catalogue.release_owner("me")
+        again = samples.take(catalogue, [variant_id], ("planned", state), owner="other")
+        before = catalogue.variant(variant_id), catalogue.events(variant_id=variant_id)
+        with pytest.raises(LeaseLost):
+            OPERATIONS[name][0](catalogue, variant_id, lease)
+        assert (catalogue.variant(variant_id), catalogue.events(variant_id=variant_id)) == before
+        assert again[0].attempt == lease.attempt + 1
+
+
+def test_the_whole_way_keeps_every_fact(catalogue: Catalogue):
+    (variant_id,) = samples.filled(catalogue, 1)
+    samples.bring_to(catalogue, variant_id, "published")
+    row = catalogue.variant(variant_id)
+    assert row.clip == samples.clip(variant_id)
+    assert row.score == samples.score(variant_id)
+    assert row.signed == samples.facts(variant_id)
+    assert row.url == f"https://clips.example/{variant_id}.mp4"
+    assert (row.lease_owner, row.lease_expires, row.reasons) == (None, None, ())
+    events = catalogue.events(variant_id=variant_id)
+    assert [event.to_state for event in events] == [
+        "planned",
+        "leased",
+        "rendered",
+        "passed",
+        "approved",
+        "signing",
+        "published",
+    ]
+    assert [event.actor for event in events] == ["system", "me", "me", "me", "ann", "me", "me"]
+    assert events[-2].detail["keys"] == list(samples.facts(variant_id).keys)
+    assert all(first.at <= second.at for first, second in pairwise(events))
+
+
+def test_a_failure_keeps_its_reasons_and_a_retry_starts_clean(catalogue: Catalogue):
+    judged, generation = samples.filled(catalogue, 2)
+    samples.bring_to(catalogue, judged, "failed")
+    catalogue.generation_failed(samples.take(catalogue, [generation])[0], "out of memory")
+    assert catalogue.variant(judged).reasons == samples.failed(judged).reasons
+    assert [tuple(reason) for reason in catalogue.variant(generation).reasons] == [
+        ("generation", "out of memory")
+    ]
+    assert catalogue.retry_failed(samples.campaign().campaign_id) == 2
+    for variant_id in (judged, generation):
+        row = catalogue.variant(variant_id)
+        assert (row.state, row.tries, row.clip, row.score, row.reasons, row.error) == (
+            "planned",
+            0,
+            None,
+            None,
+            (),
+            None,
+        )
+
+
+def test_a_clip_that_never_was_can_be_neither_approved_nor_regated(catalogue: Catalogue):
+    (variant_id,) = samples.filled(catalogue, 1)
+    catalogue.generation_failed(samples.take(catalogue, [variant_id])[0], "out of memory")
+    assert catalogue.approve([variant_id], "ann", "please") == []
+    assert catalogue.regate(variant_id, samples.passed(variant_id)) is False
+    assert catalogue.variant(variant_id).state == "failed"
+
+
+def test_decisions_say_which_they_moved(catalogue: Catalogue):
+    ids = samples.filled(catalogue, 4)
+    for variant_id in ids[:3]:
+        samples.bring_to(catalogue, variant_id, "passed")
+    assert catalogue.reject([ids[1]], "bob", "dull") == [ids[1]]
+    assert catalogue.approve([ids[2], *ids, "0" * 32], "ann") == [ids[2], ids[0]]
+    assert catalogue.events(variant_id=ids[1])[-1].detail == {"reason": "dull"}
+
+
+def test_what_was_signed_goes_back_to_signing_after_quarantine(catalogue: Catalogue):
+    (variant_id,) = samples.filled(catalogue, 1)
+    samples.bring_to(catalogue, variant_id, "signing")
+    catalogue.quarantine([variant_id], "key taken")
+    assert catalogue.variant(variant_id).error == "key taken"
+    assert catalogue.retry_failed(samples.campaign().campaign_id, quarantined=True) == 1
+    row = catalogue.variant(variant_id)
+    assert (row.state, row.signed, row.error) == ("signing", samples.facts(variant_id), None)
+
+
+def test_a_batch_commits_all_but_what_was_lost(catalogue: Catalogue):
+    ids = samples.filled(catalogue, 6)
+    leases = samples.take(catalogue, ids)
+    catalogue.rendered(leases[5], samples.clip(ids[5]))
+    catalogue.quarantine([ids[2]], "odd")
+    verdicts = [samples.failed(ids[4]) if index == 4 else samples.passed(ids[index]) for index in range(6)]
+    lost = catalogue.record(
+        [
+            (lease, samples.clip(lease.variant_id), samples.score(lease.variant_id), verdict)
+            for lease, verdict in zip(leases, verdicts, strict=True)
+        ]
+    )
+    assert lost == [ids[2]]
+    assert catalogue.tally(samples.campaign().campaign_id) == {"passed": 4, "failed": 1, "quarantined": 1}
+    assert catalogue.owners() == []
+
+
+def test_a_variant_is_published_once_even_by_hand(catalogue: Catalogue):
+    from sqlalchemy import insert
+    from sqlalchemy.exc import IntegrityError
+
+    from adapters.catalogue.tables import events
+
+    (variant_id,) = samples.filled(catalogue, 1)
+    samples.bring_to(catalogue, variant_id, "published")
+    with catalogue._engine.connect() as connection, pytest.raises(IntegrityError):
+        connection.execute(insert(events).values(variant_id=variant_id, to_state="published", actor="x"))
+
+
+@pytest.mark.parametrize("state", ["approved", "signing"])
+def test_what_lost_its_staged_files_is_made_again(catalogue: Catalogue, state: str):
+    (variant_id,) = samples.filled(catalogue, 1)
+    lease = (
+        samples.bring_to(catalogue, variant_id, state) or samples.take(catalogue, [variant_id], [state])[0]
+    )
+    catalogue.requeue(lease, "the master is gone")
+    row = catalogue.variant(variant_id)
+    assert (row.state, row.tries, row.clip, row.signed, row.lease_owner) == ("planned", 0, None, None, None)
+    assert catalogue.events(variant_id=variant_id)[-1].detail == {"reason": "the master is gone"}

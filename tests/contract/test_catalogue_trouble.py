@@ -1,0 +1,222 @@
+"""Bad luck with a database ends in one clear sentence."""
+
+import multiprocessing
+import shutil
+import sqlite3
+import time
+from pathlib import Path
+
+import postgres_server
+import psycopg
+import pytest
+import samples
+from alembic.autogenerate import compare_metadata
+from alembic.migration import MigrationContext
+from sqlalchemy import event
+
+from adapters import migrations
+from adapters.catalogue import Catalogue, open_catalogue, schema
+from adapters.catalogue.engine import wal_is_safe
+from adapters.catalogue.tables import metadata
+from manifests.errors import CatalogueError, CatalogueUnreachable, DiskFull, NewerCatalogue
+
+
+def file_of(url: str) -> Path:
+    return Path(url.removeprefix("sqlite:///"))
+
+
+def test_the_migrations_make_the_tables_that_the_code_knows(catalogue: Catalogue):
+    with catalogue._engine.connect() as connection:
+        context = MigrationContext.configure(connection, opts={"compare_type": True})
+        assert compare_metadata(context, metadata) == []
+    assert migrations.head() == schema.HEAD
+
+
+def test_opening_at_head_is_quick_and_changes_nothing(catalogue_url: str):
+    open_catalogue(catalogue_url).close()
+    started = time.perf_counter()
+    with open_catalogue(catalogue_url) as catalogue:
+        assert time.perf_counter() - started < 0.3
+        assert catalogue.campaigns() == []
+
+
+def _open(url: str, start, answer) -> None:
+    start.wait()
+    with open_catalogue(url) as catalogue:
+        answer.put(catalogue.campaigns())
+
+
+def test_several_processes_may_create_it_at_once(catalogue_url: str):
+    context = multiprocessing.get_context("spawn")
+    start, answer = context.Barrier(4), context.Queue()
+    processes = [context.Process(target=_open, args=(catalogue_url, start, answer)) for _ in range(4)]
+    for process in processes:
+        process.start()
+    assert [answer.get(timeout=60) for _ in processes] == [[]] * 4
+    for process in processes:
+        process.join(30)
+    assert [process.exitcode for process in processes] == [0] * 4
+
+
+def test_a_newer_one_is_left_alone(catalogue_url: str):
+    with open_catalogue(catalogue_url) as catalogue, catalogue._writing() as connection:
+        connection.exec_driver_sql("UPDATE alembic_version SET version_num = '9999'")
+    with pytest.raises(NewerCatalogue, match=r"newer Reelmill; upgrade this one"):
+        open_catalogue(catalogue_url)
+
+
+def test_a_database_that_is_not_there_is_unreachable():
+    with pytest.raises(CatalogueUnreachable, match=r"127\.0\.0\.1/reelmill does not answer") as trouble:
+        open_catalogue(f"postgresql://someone:secret@127.0.0.1:{postgres_server.free_port()}/reelmill")
+    assert "secret" not in str(trouble.value)
+    assert trouble.value.transient
+
+
+def test_a_missing_database_is_named(postgres_server_url: str):
+    with pytest.raises(CatalogueUnreachable, match="no-such-database"):
+        open_catalogue(f"{postgres_server_url}/no-such-database")
+
+
+def _lose_the_connection(catalogue: Catalogue, url: str) -> None:
+    with catalogue._writing() as connection:
+        pid = connection.exec_driver_sql("SELECT pg_backend_pid()").scalar()
+        with psycopg.connect(url, autocommit=True) as admin:
+            admin.execute("SELECT pg_terminate_backend(%s)", [pid])
+        connection.exec_driver_sql("SELECT 1")
+
+
+def test_a_server_that_goes_away_is_unreachable_and_comes_back(postgres_url: str):
+    with open_catalogue(postgres_url) as catalogue:
+        samples.filled(catalogue, 1)
+        with pytest.raises(CatalogueUnreachable):
+            _lose_the_connection(catalogue, postgres_url)
+        assert catalogue.tally(samples.campaign().campaign_id) == {"planned": 1}
+
+
+@pytest.mark.parametrize("url", ["mysql://host/db", "nonsense", "", "sqlite://", "sqlite:///:memory:"])
+def test_other_urls_are_refused(url: str):
+    with pytest.raises(CatalogueError, match="sqlite:///"):
+        open_catalogue(url)
+
+
+def test_a_file_that_is_no_database_is_left_alone(tmp_path: Path):
+    path = tmp_path / "notes.db"
+    path.write_text("dear diary " * 200)
+    with pytest.raises(CatalogueError, match="is not a catalogue"):
+        open_catalogue(f"sqlite:///{path}")
+    assert path.read_text() == "dear diary " * 200
+
+
+def test_a_folder_that_cannot_be_made_is_named(tmp_path: Path):
+    (tmp_path / "file").write_text("")
+    with pytest.raises(CatalogueUnreachable, match=r"folder .*file/sub cannot be made"):
+        open_catalogue(f"sqlite:///{tmp_path}/file/sub/catalogue.db")
+
+
+def test_a_database_locked_for_too_long_says_so_and_loses_nothing(sqlite_url: str):
+    with open_catalogue(sqlite_url, patience=0.2) as catalogue:
+        samples.filled(catalogue, 1)
+        holder = sqlite3.connect(file_of(sqlite_url), isolation_level=None)
+        holder.execute("BEGIN EXCLUSIVE")
+        with pytest.raises(CatalogueUnreachable, match="locked by another process"):
+            samples.take(catalogue, [samples.variant().variant_id])
+        holder.execute("ROLLBACK")
+        holder.close()
+        assert len(samples.take(catalogue, [samples.variant().variant_id])) == 1
+
+
+def test_a_row_locked_for_too_long_says_so(postgres_url: str):
+    with open_catalogue(postgres_url, patience=0.2) as catalogue, psycopg.connect(postgres_url) as holder:
+        (variant_id,) = samples.filled(catalogue, 1)
+        holder.execute("SELECT * FROM variants FOR UPDATE")
+        with pytest.raises(CatalogueUnreachable, match="locked by another process"):
+            catalogue.quarantine([variant_id], "odd")
+
+
+def test_a_full_disk_says_so_and_half_a_batch_is_none(sqlite_url: str):
+    with open_catalogue(sqlite_url) as catalogue:
+        samples.filled(catalogue, 10)
+        pages = 60
+
+        @event.listens_for(catalogue._engine, "checkout")
+        def _shrink(connection, *_) -> None:
+            connection.execute(f"PRAGMA max_page_count = {pages}")
+
+        with pytest.raises(DiskFull, match="free some space"):
+            catalogue.add_variants(samples.campaign().campaign_id, samples.planned(3000))
+        assert catalogue.tally(samples.campaign().campaign_id) == {"planned": 10}
+        pages = 1_000_000
+        assert catalogue.add_variants(samples.campaign().campaign_id, samples.planned(3000)) == 2990
+
+
+def test_a_full_disk_of_postgresql_says_so(postgres_url: str):
+    with (
+        open_catalogue(postgres_url) as catalogue,
+        pytest.raises(DiskFull),
+        catalogue._writing() as connection,
+    ):
+        connection.exec_driver_sql("DO $$ BEGIN RAISE EXCEPTION 'no space' USING ERRCODE = '53100'; END $$")
+
+
+def test_a_read_only_file_says_so(sqlite_url: str, monkeypatch: pytest.MonkeyPatch):
+    open_catalogue(sqlite_url).close()
+    with open_catalogue(f"sqlite:///file:{file_of(sqlite_url)}?mode=ro&uri=true") as catalogue:
+        assert catalogue.campaigns() == []
+        with pytest.raises(CatalogueUnreachable, match="cannot be opened for writing"):
+            catalogue.add_campaign(samples.campaign(), {})
+
+
+def test_a_journal_left_by_a_killed_writer_is_rolled_back(sqlite_url: str, tmp_path: Path):
+    with open_catalogue(sqlite_url) as catalogue:
+        samples.filled(catalogue, 5)
+        if wal_is_safe():
+            pytest.skip("this library keeps a write-ahead log, not a rollback journal")
+        with catalogue._writing() as connection:
+            connection.exec_driver_sql("PRAGMA cache_size = 1")
+            connection.exec_driver_sql("PRAGMA cache_spill = 1")
+            connection.exec_driver_sql("UPDATE variants SET body = hex(randomblob(20000))")
+            for name in ("catalogue.db", "catalogue.db-journal"):
+                shutil.copy(file_of(sqlite_url).parent / name, tmp_path / name)
+    assert (tmp_path / "catalogue.db-journal").stat().st_size > 0
+    with open_catalogue(f"sqlite:///{tmp_path}/catalogue.db") as found:
+        assert len(found.variants(samples.campaign().campaign_id)) == 5
+
+
+def test_the_write_ahead_log_is_used_only_where_it_is_safe():
+    unsafe = [(3, 40, 1), (3, 44, 5), (3, 45, 0), (3, 50, 6), (3, 51, 2)]
+    safe = [(3, 44, 6), (3, 50, 7), (3, 51, 3), (3, 52, 0)]
+    assert [wal_is_safe(version) for version in unsafe + safe] == [False] * 5 + [True] * 4
+
+
+def test_sqlite_is_set_up_to_survive_a_power_cut(sqlite_url: str):
+    with open_catalogue(sqlite_url) as catalogue, catalogue._reading() as connection:
+        asked = {
+            name: connection.exec_driver_sql(f"PRAGMA {name}").scalar()
+            for name in ("journal_mode", "synchronous", "foreign_keys", "busy_timeout")
+        }
+    assert asked == {
+        "journal_mode": "wal" if wal_is_safe() else "truncate",
+        "synchronous": 2,
+        "foreign_keys": 1,
+        "busy_timeout": 30000,
+    }
+
+
+def test_ten_thousand_durable_verdicts_take_seconds(catalogue: Catalogue):
+    ids = samples.filled(catalogue, 10_000)
+    started = time.perf_counter()
+    for start in range(0, 10_000, 500):
+        leases = samples.take(catalogue, ids[start : start + 500])
+        catalogue.record(
+            [
+                (
+                    lease,
+                    samples.clip(lease.variant_id),
+                    samples.score(lease.variant_id),
+                    samples.passed(lease.variant_id),
+                )
+                for lease in leases
+            ]
+        )
+    assert time.perf_counter() - started < 60
+    assert catalogue.tally(samples.campaign().campaign_id) == {"passed": 10_000}

@@ -1,0 +1,125 @@
+"""Records for tests, small and each different."""
+
+from collections.abc import Sequence
+from pathlib import Path
+
+from adapters.catalogue import Catalogue, Lease, SignedFacts
+from manifests.brief import Brief
+from manifests.campaign import Campaign
+from manifests.clip import Clip
+from manifests.placement import Placement
+from manifests.score import Score
+from manifests.variant import PlannedVariant, Variant
+from manifests.verdict import Reason, Verdict
+
+LONG = 600.0
+CAP = 5
+
+
+def campaign(name: str = "Spring", briefs: Sequence[str] = ("b1", "b2")) -> Campaign:
+    return Campaign(
+        name,
+        (name.encode().hex() * 64)[:64],
+        tuple(Brief(row, brief_id, (f"prompt of {brief_id}",)) for row, brief_id in enumerate(briefs, 2)),
+    )
+
+
+def variant(seed: int = 0, prompt: str = "a red ball rolls over grass") -> Variant:
+    return Variant("starter", "1", prompt, "", seed, 64, 64, 16, 8, 20, 6.0)
+
+
+def planned(count: int, brief_id: str = "b1", start: int = 0) -> list[PlannedVariant]:
+    placement = Placement("tiktok", "9:16")
+    items = [variant(seed) for seed in range(start, start + count)]
+    return [
+        PlannedVariant(brief_id, placement, item, item.variant_id, (("seed", str(item.seed)),))
+        for item in items
+    ]
+
+
+def filled(catalogue: Catalogue, count: int) -> list[str]:
+    """Put a campaign with so many planned variants in; return their ids in order."""
+    catalogue.add_campaign(campaign(), {})
+    items = planned(count)
+    catalogue.add_variants(campaign().campaign_id, items)
+    return [item.variant_id for item in items]
+
+
+def take(
+    catalogue: Catalogue, variant_ids: Sequence[str], states=("planned",), owner: str = "me"
+) -> list[Lease]:
+    return catalogue.lease(variant_ids, owner, LONG, states, attempts_cap=CAP)
+
+
+def clip(variant_id: str) -> Clip:
+    return Clip(
+        variant_id,
+        Path(f"/staging/{variant_id}.mp4"),
+        Path(f"/staging/{variant_id}.jpg"),
+        "c" * 64,
+        1234,
+        64,
+        64,
+        16,
+        8,
+        1.5,
+    )
+
+
+def score(variant_id: str, adherence: float | None = 0.3) -> Score:
+    return Score(variant_id, {"luma_mean": 90.0, "nan_share": 0.0}, adherence, 1, 7, "starter-openclip@1")
+
+
+def passed(variant_id: str) -> Verdict:
+    return Verdict(variant_id)
+
+
+def failed(variant_id: str) -> Verdict:
+    return Verdict(variant_id, (Reason("black", "the clip is black"),))
+
+
+def facts(variant_id: str) -> SignedFacts:
+    return SignedFacts(
+        f"spring/{variant_id}.mp4",
+        "5" * 64,
+        4321,
+        f"spring/{variant_id}.c2pa",
+        f"spring/{variant_id}.jpg",
+        f"spring/{variant_id}.json",
+        {f"spring/{variant_id}.jpg": "6" * 64},
+        Path(f"/staging/{variant_id}-signed.mp4"),
+    )
+
+
+def bring_to(catalogue: Catalogue, variant_id: str, state: str) -> Lease | None:
+    """Walk a planned variant along the legal ways; return the lease that it is left under, if any."""
+    if state == "planned":
+        return None
+    if state == "quarantined":
+        catalogue.quarantine([variant_id], "odd")
+        return None
+    lease = take(catalogue, [variant_id])[0]
+    if state == "leased":
+        return lease
+    catalogue.rendered(lease, clip(variant_id))
+    if state == "rendered":
+        return lease
+    verdict = failed(variant_id) if state == "failed" else passed(variant_id)
+    catalogue.judged(lease, score(variant_id), verdict)
+    if state == "rejected":
+        catalogue.reject([variant_id], "ann", "dull")
+    if state in ("passed", "failed", "rejected"):
+        return None
+    catalogue.approve([variant_id], "ann")
+    return None if state == "approved" else _bring_to_bucket(catalogue, variant_id, state)
+
+
+def _bring_to_bucket(catalogue: Catalogue, variant_id: str, state: str) -> Lease | None:
+    lease = take(catalogue, [variant_id], ("approved",))[0]
+    catalogue.signed(lease, facts(variant_id))
+    if state == "signing":
+        return lease
+    catalogue.published(lease, f"https://clips.example/{variant_id}.mp4")
+    if state == "withdrawn":
+        catalogue.withdraw([variant_id], "ann", "expired rights")
+    return None
