@@ -1,5 +1,6 @@
 """A row of a campaign sheet, checked."""
 
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from math import prod
 
@@ -17,7 +18,7 @@ class Brief:
         brief_id: unique within the campaign; from the sheet, or slug and hash of the prompt.
         prompts: templates; ``{name}`` stands for the column of that name, and is spelt exactly as
             ``values`` takes it. ``manifests.sheet.wording.fill`` fills them.
-        negative_prompts: none means the card's own default.
+        negative_prompts: templates too; none means the card's own default.
         durations_s: seconds; none means the card's default length.
         models: names of cards; none means the campaign's default card.
         axes: ``cartesian`` (every combination) or ``zip`` (first with first, second with second).
@@ -26,7 +27,7 @@ class Brief:
         seed: first seed; None derives one from the prompt.
         min_adherence: gate threshold for the cosine, -1..1; None leaves it to the campaign.
         metadata: every other column as it stands, value tuples split at ``|``; none for an empty cell.
-        placeholders: the columns that the prompts name.
+        placeholders: the columns that the prompts and negative prompts name.
     """
 
     row: int
@@ -49,14 +50,8 @@ class Brief:
 
     def values(self, column: str) -> tuple[str, ...]:
         """Return the texts that ``{column}`` may become, one for each value of its axis."""
-        known = {"negative_prompt": self.negative_prompts, "model": self.models,
-                 "placements": tuple(placement.label for placement in self.placements),
-                 "duration_s": tuple(f"{seconds:g}" for seconds in self.durations_s),
-                 "locale": self.locales, "cta": self.ctas}
-        single = {"brief_id": self.brief_id, "notes": self.notes}
-        if column in single:
-            return (single[column],)
-        return known[column] if column in known else self.metadata.get(column, ())
+        reading = _TEXTS.get(column)
+        return reading(self) if reading else self.metadata.get(column, ())
 
     @property
     def axis_lengths(self) -> dict[str, int]:
@@ -64,10 +59,10 @@ class Brief:
 
         A metadata column counts only where a prompt names it.
         """
-        columns = ("negative_prompt", "placements", "duration_s", "model", "locale", "cta")
-        named = tuple(name for name in self.placeholders if name not in columns)
-        lengths = {"prompt": len(self.prompts)}
-        lengths |= {name: len(self.values(name)) for name in (*columns, *named)}
+        lengths = {"prompt": len(self.prompts), "negative_prompt": len(self.negative_prompts),
+                   "placements": len(self.placements), "duration_s": len(self.durations_s),
+                   "model": len(self.models), "locale": len(self.locales), "cta": len(self.ctas)}
+        lengths |= {name: len(self.values(name)) for name in self.placeholders if name not in lengths}
         return {name: length for name, length in lengths.items() if length > 1}
 
     @property
@@ -75,3 +70,15 @@ class Brief:
         """Combinations of the axes, before seeds."""
         lengths = self.axis_lengths.values()
         return max(lengths, default=1) if self.axes == "zip" else prod(lengths)
+
+
+_TEXTS: dict[str, Callable[[Brief], tuple[str, ...]]] = {
+    "brief_id": lambda brief: (brief.brief_id,),
+    "placements": lambda brief: tuple(placement.label for placement in brief.placements),
+    "duration_s": lambda brief: tuple(f"{seconds:g}" for seconds in brief.durations_s),
+    "model": lambda brief: brief.models,
+    "locale": lambda brief: brief.locales,
+    "cta": lambda brief: brief.ctas,
+    "notes": lambda brief: (brief.notes,),
+}
+"""What a prompt may name of our own columns."""

@@ -1,7 +1,9 @@
 """Where an ad runs."""
 
 import re
+from collections.abc import Sequence
 from difflib import get_close_matches
+from functools import lru_cache
 from typing import NamedTuple
 
 ASPECT_RATIOS = ("16:9", "9:16", "1:1")
@@ -57,6 +59,7 @@ class Placement(NamedTuple):
         return self.aspect_ratio if self.channel == "generic" else f"{self.channel} {self.aspect_ratio}"
 
 
+@lru_cache(4096)
 def parse_placement(text: str) -> Placement:
     """Read ``16:9``, ``tiktok``, ``tiktok 1:1`` or ``tiktok 6s``, also as people and Excel write them.
 
@@ -67,7 +70,7 @@ def parse_placement(text: str) -> Placement:
     words = text.strip().lower().replace("_", "-").split()
     ratios = [_ratio(word) for word in words if _is_ratio(word)]
     lengths = [float(found[1].replace(",", ".")) for word in words if (found := _SECONDS.fullmatch(word))]
-    channel = _channel(" ".join(word for word in words if not _is_ratio(word) and not _SECONDS.fullmatch(word)))
+    channel = _channel([word for word in words if not _is_ratio(word) and not _SECONDS.fullmatch(word)])
     if len(ratios) > 1 or len(lengths) > 1 or not (ratios or channel):
         raise ValueError(f"isn't one placement. Use one channel, one of {_listed(ASPECT_RATIOS)}, or both.")
     return Placement(channel or "generic", ratios[0] if ratios else CHANNELS[channel],
@@ -86,8 +89,8 @@ def _ratio(word: str) -> str:
     return ratio
 
 
-def _channel(words: str) -> str:
-    name = "-".join(words.split())
+def _channel(words: Sequence[str]) -> str:
+    name = "-".join(words)
     name = OTHER_NAMES.get(name, name)
     if name and name not in CHANNELS:
         near = get_close_matches(name, [*CHANNELS, *OTHER_NAMES], 1, 0.7)

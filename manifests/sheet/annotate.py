@@ -31,7 +31,8 @@ MOST_COMMENTS = 2_000
 Marks = Mapping[tuple[int, str], tuple[str, bool]]
 
 
-def annotate(table: Table, problems: Iterable[CellProblem], warnings: Iterable[CellProblem], out: Path) -> None:
+def annotate(table: Table, problems: Iterable[CellProblem], warnings: Iterable[CellProblem],
+             out: Path) -> None:
     """Write a copy as XLSX: bad cells red, odd ones yellow, with comments and an Errors tab.
 
     Every row stands where it stood, so that the row numbers of the sentences hold.
@@ -68,9 +69,10 @@ def _write_copy(book: Workbook, table: Table, marks: Marks) -> None:
             tab.append([_marked(tab, texts, index, marks.get((number, letter(index))), left > 0)
                         for index in range(max(len(texts), len(table.columns)))])
             left -= sum(1 for index in range(len(table.columns)) if (number, letter(index)) in marks)
+        elif number == table.header_row:
+            tab.append([cell_of(tab, text, HEADER, BOLD) for text in texts])
         else:
-            is_header = number == table.header_row
-            tab.append([cell_of(tab, text, HEADER, BOLD) for text in texts] if is_header else values_of(texts))
+            tab.append(values_of(texts))
 
 
 def _marked(tab: Any, texts: Sequence[str], index: int, mark: tuple[str, bool] | None, comments: bool) -> Any:

@@ -7,9 +7,11 @@ from collections.abc import Callable
 PROMPT_LENGTH = 2_000
 ID_LENGTH = 120
 EXCEL_ERRORS = frozenset(
-    ["#N/A", "#REF!", "#VALUE!", "#NAME?", "#DIV/0!", "#NULL!", "#NUM!", "#SPILL!", "#CALC!", "#FIELD!", "#BLOCKED!", "#GETTING_DATA", "#NV", "#BEZUG!", "#WERT!", "#ZAHL!"])
+    ("#N/A", "#REF!", "#VALUE!", "#NAME?", "#DIV/0!", "#NULL!", "#NUM!", "#SPILL!", "#CALC!", "#FIELD!",
+     "#BLOCKED!", "#GETTING_DATA", "#NV", "#BEZUG!", "#WERT!", "#ZAHL!"))
 
-HARMFUL = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069\ud800-\udfff\ufffe\uffff]")
+HARMFUL = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x84\x86-\x9f\u202a-\u202e\u2066-\u2069"
+                     "\ud800-\udfff\ufffe\uffff]")
 """Controls, bidirectional overrides and lone surrogates: what they show is not what they say."""
 INVISIBLE = re.compile("[\u00ad\u200b\u2060\ufeff]")
 """Soft hyphens, zero-width spaces and byte order marks, which copying brings along."""
@@ -97,13 +99,15 @@ def adherence(text: str) -> float:
     return _decimal(text, -1, 1, "isn't a threshold")
 
 
-def whole(lowest: int, highest: int) -> Callable[[str], int]:
+def whole(lowest: int, highest: int | None = None) -> Callable[[str], int]:
     """Return a parser of whole numbers in a range, both ends included."""
+    allowed = f"of {lowest} or more" if highest is None else f"from {lowest} to {highest}"
+
     def parse(text: str) -> int:
         digits = _plain(text)
         value = int(re.split("[.,]", digits)[0]) if len(digits) < 30 and _WHOLE.fullmatch(digits) else None
-        if value is None or not lowest <= value <= highest:
-            raise ValueError(f"isn't allowed. Use a whole number from {lowest} to {highest}.")
+        if value is None or value < lowest or (highest is not None and value > highest):
+            raise ValueError(f"isn't allowed. Use a whole number {allowed}.")
         return value
 
     return parse

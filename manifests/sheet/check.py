@@ -38,7 +38,8 @@ def check_table(table: Table, checks: Sequence[BriefCheck] = ()) -> Checked:
     """
     layout = Layout.of(table)
     header = tuple(layout.problems())
-    readings = [Reading(layout, row) for row in table.rows]
+    names = layout.names
+    readings = [Reading(layout, row, names) for row in table.rows]
     briefs = [reading.brief(checks) for reading in readings]
     briefs = list(_named(briefs, readings))
     good = [brief for brief, reading in zip(briefs, readings, strict=True) if not reading.problems]

@@ -20,8 +20,8 @@ _BOMS = {
     codecs.BOM_UTF16_BE: "utf-16",
 }
 _SAMPLE = 64
-_MOST_CHARACTERS = 100_000
-"""Longest cell; Excel's own limit is 32,767."""
+_MOST_CHARACTERS = 32_000
+"""Longest cell; Excel's own limit is 32,767, and some room is left for what guarding adds."""
 
 
 class _Shape(NamedTuple):
@@ -47,13 +47,14 @@ def decode(data: bytes) -> str:
 
 
 def _unmarked(data: bytes) -> str:
-    nulls = data[:4096].count(0)
-    if nulls * 3 > len(data[:4096]):
-        return "utf-16-le" if data[1:2] == b"\0" else "utf-16-be"
+    """Tell UTF-16 by its zeros: every second byte of Latin text is one, and hardly any of the others."""
+    even, odd = data[:4096:2].count(0), data[1:4096:2].count(0)
+    if max(even, odd) * 4 > len(data[:4096]) and min(even, odd) * 20 <= max(even, odd):
+        return "utf-16-le" if odd > even else "utf-16-be"
     try:
         data.decode("utf-8")
     except UnicodeDecodeError:
-        if nulls:
+        if even or odd:
             raise SheetUnreadable("is a binary file, no sheet; save the sheet as XLSX or CSV") from None
         return "cp1252"
     return "utf-8"
@@ -69,6 +70,8 @@ def read_delimited(data: bytes) -> tuple[str, list[Row]]:
     """
     csv.field_size_limit(_MOST_CHARACTERS)
     text = decode(data)
+    if not text.strip(DELIMITERS + '" \r\n\0'):
+        return DELIMITERS[0], []
     first, _, rest = text.partition("\n")
     if first.strip().lower().startswith("sep=") and len(first.strip()) <= 5:
         delimiter = first.rstrip("\r\n")[4:5] or "\t"

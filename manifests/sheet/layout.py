@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from manifests.sheet.columns import BY_NAME, is_result, name_of, nearest_to_prompt, normalise, typo_of
+from manifests.sheet.columns import is_result, name_of, nearest_to_prompt, normalise, typo_of
 from manifests.sheet.problem import CellProblem, shown
 from manifests.sheet.table import Table, letter
 
@@ -39,12 +39,16 @@ class Layout:
         return cls(table, known, metadata, tuple(doubled))
 
     @property
-    def by_text(self) -> dict[str, str]:
-        """What may stand in braces, normalised, with the name that ``Brief.values`` takes."""
-        known = {name: index for name, index in self.known.items() if name in PLACEHOLDERS}
-        texts = {normalise(key): key for key in self.metadata}
-        texts |= {normalise(self.table.columns[index]): name for name, index in known.items()}
-        return texts | {normalise(name): name for name in known}
+    def nameable(self) -> dict[str, str]:
+        """Headers as typed that may stand in braces, with the name that ``Brief.values`` takes."""
+        known = {_key(self.table.columns[i]): name for name, i in self.known.items() if name in PLACEHOLDERS}
+        return {key: key for key in self.metadata} | known
+
+    @property
+    def names(self) -> dict[str, str]:
+        """The same by their normalised texts, our own names of the columns among them."""
+        spelt = {normalise(header): name for header, name in self.nameable.items()}
+        return spelt | {normalise(name): name for name in self.known if name in PLACEHOLDERS}
 
     def place(self, name: str) -> int | None:
         """Return where a column stands, by our name or a metadata header."""
@@ -61,16 +65,20 @@ class Layout:
         """Yield what makes every row bad: no prompt column, two columns of one meaning, no rows."""
         if "prompt" not in self.known:
             yield self._about_sheet(_no_prompt(self.table))
-        yield from (self._about_doubled(index) for index in self.doubled if name_of(self.table.columns[index]))
+        for index in self.doubled:
+            if name_of(self.table.columns[index]):
+                yield self._about_doubled(index)
         if not self.table.rows:
             yield self._about_sheet("no rows stand below this header. Write a prompt into the next row.")
 
     def warnings(self) -> Iterator[CellProblem]:
         """Yield headers that nearly spell a column of ours, and metadata headers that stand twice."""
-        yield from (self._about_doubled(index) for index in self.doubled if not name_of(self.table.columns[index]))
+        for index in self.doubled:
+            if not name_of(self.table.columns[index]):
+                yield self._about_doubled(index)
         for header, index in self.metadata.items():
             name = typo_of(header)
-            if name and name not in self.known:
+            if name and name not in self.known and name != "prompt":
                 yield self._about_header(index, f"isn't a column we know. Did you mean {name}? "
                                                 "It is carried along as it stands.")
 
@@ -91,7 +99,7 @@ class Layout:
                                          f"Keep one, or rename the other.{both}")
 
 
-PLACEHOLDERS = frozenset(BY_NAME) - {"prompt", "variants", "want", "seed", "min_adherence", "axes"}
+PLACEHOLDERS = frozenset(("brief_id", "placements", "duration_s", "model", "locale", "cta", "notes"))
 """Columns of ours that a prompt may name."""
 
 

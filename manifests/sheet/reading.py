@@ -1,7 +1,7 @@
 """One row, read against the layout: its values, and everything that is wrong with it."""
 
 import re
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from difflib import get_close_matches
 from typing import TypeVar
@@ -17,7 +17,7 @@ from manifests.sheet.table import Row
 T = TypeVar("T")
 
 VARIANTS = cells.whole(1, 10_000)
-WANT = cells.whole(1, 100_000_000)
+WANT = cells.whole(1)
 SEED = cells.whole(0, 2**32 - 1)
 _SEPARATORS = re.compile(r"[,;\n]")
 
@@ -28,6 +28,7 @@ class Reading:
 
     layout: Layout
     row: Row
+    names: Mapping[str, str]
     problems: list[CellProblem] = field(default_factory=list)
     warnings: list[CellProblem] = field(default_factory=list)
     texts: dict[str, str] = field(default_factory=dict)
@@ -37,10 +38,11 @@ class Reading:
 
         Cells that are bad stand at their defaults, so that one reading finds all that is wrong.
         """
-        self._overflow()
+        if self._overflows():
+            return Brief(self.row.number, "", ("",))
         self.texts = {name: self._text(name, index) for name, index in self.layout.known.items()}
-        templates = self._many("prompt", cells.prompt)
-        names = self._names(templates)
+        templates = {name: self._many(name, cells.prompt) for name in ("prompt", "negative_prompt")}
+        names = {typed: spelt for name in templates for typed, spelt in self._named(name, templates[name])}
         brief = self._build(templates, names)
         self._combinations(brief)
         self._fillings(brief)
@@ -56,14 +58,14 @@ class Reading:
         """Note that a cell is odd."""
         self.warnings.append(self.layout.problem(self.row.number, name, value, message))
 
-    def _build(self, templates: tuple[str, ...], names: Mapping[str, str]) -> Brief:
+    def _build(self, templates: Mapping[str, Sequence[str]], names: Mapping[str, str]) -> Brief:
         axes = self._one("axes", cells.axes, "cartesian")
         unlike = (lambda values: tuple(dict.fromkeys(values))) if axes == "cartesian" else tuple
         return Brief(
             row=self.row.number,
             brief_id=self._one("brief_id", cells.brief_id, ""),
-            prompts=unlike(_spelt(template, names) for template in templates) or ("",),
-            negative_prompts=unlike(self._many("negative_prompt", cells.prompt)),
+            prompts=unlike(_spelt(template, names) for template in templates["prompt"]) or ("",),
+            negative_prompts=unlike(_spelt(template, names) for template in templates["negative_prompt"]),
             placements=unlike(self._many("placements", parse_placement)) or (GENERIC,),
             durations_s=unlike(self._many("duration_s", cells.seconds)),
             models=unlike(self._many("model", cells.name)),
@@ -80,13 +82,15 @@ class Reading:
             placeholders=tuple(dict.fromkeys(names.values())),
         )
 
-    def _overflow(self) -> None:
-        width = len(self.layout.table.columns)
-        delimiter = self.layout.table.delimiter
-        if delimiter and any(cell.strip() for cell in self.row.cells[width:]):
-            self.problems.append(CellProblem(
-                self.row.number, "", "", "", f"the row has {len(self.row.cells)} cells, the header {width}. "
-                f"Put a text that contains {_spoken(delimiter)} into double quotes."))
+    def _overflows(self) -> bool:
+        """True, with a problem, where a text file's row is longer than its header: its cells have shifted."""
+        width, delimiter = len(self.layout.table.columns), self.layout.table.delimiter
+        if not delimiter or len(self.row.cells) <= width:
+            return False
+        message = (f"the row has {len(self.row.cells)} cells, the header {width}. "
+                   f"Put a text that contains {_spoken(delimiter)} into double quotes.")
+        self.problems.append(CellProblem(self.row.number, "", "", "", message))
+        return True
 
     def _text(self, name: str, index: int) -> str:
         """Return a cell's text; empty, with a problem, where it cannot be used."""
@@ -137,27 +141,26 @@ class Reading:
         values = (cells.clean(part) for part in cells.parts(cells.HARMFUL.sub("", text)))
         return tuple(value for value in values if value)
 
-    def _names(self, templates: Iterable[str]) -> dict[str, str]:
-        """Return our spelling of every name in braces; complain of those that are no column."""
-        names: dict[str, str] = {}
+    def _named(self, column: str, templates: Iterable[str]) -> Iterator[tuple[str, str]]:
+        """Yield each name in braces with our spelling of it; complain of those that are no column."""
         for template in templates:
             try:
                 for typed in wording.placeholders(template):
-                    name = self.layout.by_text.get(normalise(typed))
+                    name = self.names.get(normalise(typed))
                     if name:
-                        names[typed] = name
+                        yield typed, name
                     else:
-                        self.reject("prompt", "{" + typed + "}", self._unknown(typed))
+                        self.reject(column, "{" + typed + "}", self._unknown(typed))
             except ValueError as error:
-                self.reject("prompt", template, str(error))
-        return names
+                self.reject(column, template, str(error))
 
     def _unknown(self, typed: str) -> str:
-        columns = self.layout.by_text
-        near = get_close_matches(normalise(typed), columns, 1, 0.7)
-        listed = ", ".join("{" + name + "}" for name in dict.fromkeys(columns.values()))
-        hint = f"Did you mean {{{columns[near[0]]}}}? " if near else ""
-        return f"names no column. {hint}{f'Use {listed}.' if listed else 'There are none to name.'}"
+        headers = self.layout.nameable
+        near = get_close_matches(normalise(typed), self.names, 1, 0.7)
+        meant = next((header for header, name in headers.items() if near and name == self.names[near[0]]), "")
+        hint = f"Did you mean {{{meant}}}? " if meant else ""
+        listed = ", ".join("{" + header + "}" for header in list(headers)[:12])
+        return f"names no column. {hint}{f'The sheet has {listed}.' if listed else 'The sheet has no other.'}"
 
     def _combinations(self, brief: Brief) -> None:
         lengths = brief.axis_lengths
@@ -184,8 +187,9 @@ class Reading:
             longest = {name: max(brief.values(name), key=len, default="") for name in brief.placeholders}
             length = max(len(wording.fill(template, longest)) for template in brief.prompts)
             if length > cells.PROMPT_LENGTH:
-                self.reject("prompt", self.texts["prompt"], f"grows to {length:,} characters once it is filled in. "
-                                                          f"Shorten it to {cells.PROMPT_LENGTH:,}.")
+                self.reject("prompt", self.texts["prompt"],
+                            f"grows to {length:,} characters once it is filled in. "
+                            f"Shorten it to {cells.PROMPT_LENGTH:,}.")
 
     def _filled(self, brief: Brief, name: str) -> bool:
         """True where a column has something to fill in, or has been complained of already."""

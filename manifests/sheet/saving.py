@@ -3,7 +3,7 @@
 import errno
 import os
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from manifests.errors import DiskFull, SheetError
@@ -23,7 +23,9 @@ def saving(out: Path) -> Iterator[Path]:
         os.replace(unfinished, out)
     except OSError as error:
         if error.errno in (errno.ENOSPC, errno.EDQUOT):
-            raise DiskFull(f"The disk is full; '{out}' was not written. Free some space and try again.") from error
-        raise SheetError(f"'{out}' cannot be written ({error.strerror}); check the folder and its rights.") from error
+            raise DiskFull(f"The disk is full, '{out}' was not written; free some space.") from error
+        message = f"'{out}' cannot be written ({error.strerror}); check the folder and its rights."
+        raise SheetError(message) from error
     finally:
-        unfinished.unlink(missing_ok=True)
+        with suppress(OSError):
+            unfinished.unlink()

@@ -1,5 +1,6 @@
 """A sheet as it was typed: texts at their places."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import NamedTuple
@@ -57,3 +58,9 @@ def letter(index: int) -> str:
     while index >= 0:
         text, index = chr(ord("A") + index % 26) + text, index // 26 - 1
     return text
+
+
+def trimmed(cells: Sequence[str]) -> tuple[str, ...]:
+    """Return a row's cells without the blank ones at its end."""
+    width = max((place for place, cell in enumerate(cells, 1) if cell.strip()), default=0)
+    return tuple(cells[:width])

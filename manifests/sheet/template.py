@@ -12,7 +12,7 @@ from openpyxl.worksheet.datavalidation import DataValidation
 
 from manifests.errors import SheetError
 from manifests.placement import ASPECT_RATIOS, CHANNELS
-from manifests.sheet.book import BOLD, HEADER, save_book
+from manifests.sheet.book import BOLD, HEADER, save_book, values_of
 from manifests.sheet.columns import COLUMNS, Column
 from manifests.sheet.saving import saving
 from manifests.sheet.table import letter
@@ -21,7 +21,7 @@ OWN_COLUMN = "colour"
 HEADERS = ("brief_id", "prompt", OWN_COLUMN, *(column.name for column in COLUMNS[2:]))
 ROWS: tuple[dict[str, str], ...] = (
     {"brief_id": "summer-01", "prompt": "a red circle drifting left on a white background",
-     "placements": "16:9", "variants": "2", "want": "1", "notes": "one prompt, stop at the first that passes"},
+     "placements": "16:9", "variants": "2", "want": "1", "notes": "two tries, stop at the first that passes"},
     {"brief_id": "summer-02", "prompt": "a {colour} square zooming in on a white background",
      "colour": "red|blue", "placements": "1:1", "notes": "one clip for each colour"},
     {"brief_id": "summer-03", "prompt": "a {colour} triangle drifting up on a black background",
@@ -84,7 +84,7 @@ def _write_campaign(tab: Any, models: Sequence[str]) -> None:
     tab.title = "Campaign"
     tab.append(list(HEADERS))
     for row in ROWS:
-        tab.append([int(text) if text.isdigit() else text or None for text in map(lambda h: row.get(h, ""), HEADERS)])
+        tab.append(values_of([row.get(header, "") for header in HEADERS]))
     tab.freeze_panes = "A2"
     abouts = {column.name: column for column in COLUMNS}
     for index, header in enumerate(HEADERS):

@@ -14,7 +14,7 @@ from python_calamine import CalamineError, CalamineWorkbook, SheetTypeEnum, Shee
 
 from manifests.errors import SheetUnreadable
 from manifests.sheet.header import header_index, known_in
-from manifests.sheet.table import Row, letter
+from manifests.sheet.table import Row, letter, trimmed
 
 MAX_ROWS = 100_000
 MAX_COLUMNS = 200
@@ -88,6 +88,8 @@ def _chosen(package: zipfile.ZipFile, book: CalamineWorkbook,
         if rows and known_in(rows[header_index([row.cells for row in rows[:100]])].cells) >= 3:
             return found
         first = first or (found if rows else None)
+    if not first and not visible and sheets:
+        raise SheetUnreadable("has hidden tabs only; show the one with the prompts, or name it")
     if not first:
         raise SheetUnreadable("is empty; write a header and a prompt below it, or start from `reelmill init`")
     return first
@@ -108,7 +110,7 @@ def _read_tab(package: zipfile.ZipFile, book: CalamineWorkbook,
         line += [""] * (column + 1 - len(line))
         line[column] = text
     _fill_merged(grid, sheet.merged_cell_ranges or [])
-    rows = [Row(number, _trimmed(line)) for number, line in sorted(grid.items())]
+    rows = [Row(number, trimmed(line)) for number, line in sorted(grid.items())]
     return [row for row in rows if row.cells], list(extent.formulas)
 
 
@@ -130,13 +132,6 @@ def _fill_merged(grid: dict[int, list[str]], ranges: list[tuple[tuple[int, int],
                 line = grid.setdefault(number, [])
                 line += [""] * (column + 1 - len(line))
                 line[column] = source[column]
-
-
-def _trimmed(line: list[str]) -> tuple[str, ...]:
-    end = len(line)
-    while end and not line[end - 1].strip():
-        end -= 1
-    return tuple(line[:end])
 
 
 def _text(value: Any) -> str:
