@@ -26,7 +26,7 @@ LIMITS: dict[str, Limit] = {
     "luma_mean": Limit("black", "the clip is black (mean luma {value:.1f} of 255)", lowest=2.0),
     "luma_spread": Limit("flat", "the frames are one flat colour (luma spread {value:.2f})", lowest=2.0),
     "frame_difference": Limit(
-        "frozen", "the picture stands still (its liveliest spots change by {value:.1f} of 255)", lowest=4.0),
+        "frozen", "the picture stands still (its liveliest spots change by {value:.1f} of 255)", lowest=5.0),
     "temporal_flickering": Limit(
         "flicker", "the brightness flickers ({value:.1f} of 255 a frame)", highest=12.0),
     "size_error": Limit("wrong size", "the frames are {value:.0f} pixels off the size asked for", highest=0),

@@ -9,7 +9,7 @@ LUMA = np.array([0.2126, 0.7152, 0.0722], dtype=np.float32)
 """Weights of red, green and blue in brightness (ITU-R BT.709)."""
 SAMPLED_SIDE = 96
 """Pixels of the shorter side that are looked at; larger frames are read in strides."""
-CELL = 4
+CELL = 6
 """Sampled pixels a side of the cells whose change is followed: wide enough to average noise away."""
 TILES = 2
 """Tiles a side of the grid whose brightness is followed for flicker."""
@@ -27,7 +27,7 @@ def measure(frames: np.ndarray, nan_share: float, variant: Variant) -> dict[str,
     """Return the measurements by name; one that an earlier defect makes meaningless is left out.
 
     ``nan_share``: share of the model's output values that were not finite, 0..1, as given.
-    ``luma_mean``: mean brightness, 0..255.
+    ``luma_mean``: mean of each pixel's brightest channel, 0..255: a pure blue light is not dark.
     ``luma_spread``: standard deviation within a frame, of the channel where it is largest (a red
     shape on blue has no spread in green), mean over the frames, 0..127.
     ``frame_difference``: how far the liveliest 1 % of small cells move between their darkest and
@@ -53,36 +53,40 @@ def measure(frames: np.ndarray, nan_share: float, variant: Variant) -> dict[str,
 
 
 def _pictures(frames: np.ndarray) -> dict[str, float]:
-    stride = max(1, min(frames.shape[1:3]) // SAMPLED_SIDE)
-    sample = frames[:, ::stride, ::stride].astype(np.float32)
-    luma = sample @ LUMA
+    planes = _planes(frames)
     return {
-        "luma_mean": float(luma.mean()),
-        "luma_spread": float(sample.std(axis=(1, 2)).max(axis=-1).mean()),
-        "frame_difference": _liveliest(_blocks(sample, CELL, CELL)),
-        "temporal_flickering": _flicker(_tiles(luma)),
+        "luma_mean": float(planes.max(axis=0).mean()),
+        "luma_spread": float(planes.std(axis=(2, 3)).max(axis=0).mean()),
+        "frame_difference": _liveliest(_cells(planes, CELL, CELL)),
+        "temporal_flickering": _flicker(np.einsum("c,c...->...", LUMA, planes)[None]),
     }
 
 
-def _blocks(sample: np.ndarray, height: int, width: int) -> np.ndarray:
-    """Mean over blocks of pixels: (n, rows, columns, 3); a rest at the right and below is left out."""
-    rows, columns = max(1, sample.shape[1] // height), max(1, sample.shape[2] // width)
-    cut = sample[:, : rows * height, : columns * width]
-    blocks = cut.reshape(len(cut), rows, -1, columns, cut.shape[2] // columns, *cut.shape[3:])
-    return blocks.mean(axis=(2, 4))
+def _planes(frames: np.ndarray) -> np.ndarray:
+    """Sampled pixels, float32 (3, n, rows, columns): numpy is six times faster on planes than on triples."""
+    stride = max(1, min(frames.shape[1:3]) // SAMPLED_SIDE)
+    return np.ascontiguousarray(np.moveaxis(frames[:, ::stride, ::stride], -1, 0)).astype(np.float32)
 
 
-def _tiles(luma: np.ndarray) -> np.ndarray:
-    return _blocks(luma, max(1, luma.shape[1] // TILES), max(1, luma.shape[2] // TILES))
+def _cells(planes: np.ndarray, height: int, width: int) -> np.ndarray:
+    """Means over cells of pixels: (planes, n, rows, columns); a rest at the right and below is left out."""
+    number, num_frames, *sides = planes.shape
+    height, width = min(height, sides[0]), min(width, sides[1])
+    rows, columns = sides[0] // height, sides[1] // width
+    cut = planes[:, :, : rows * height, : columns * width]
+    sums = cut.reshape(number, num_frames, rows, height, -1).sum(axis=3)
+    return sums.reshape(number, num_frames, rows, columns, width).sum(axis=-1) / (height * width)
 
 
 def _liveliest(cells: np.ndarray) -> float:
-    change = np.ptp(cells, axis=0).max(axis=-1).ravel()
+    change = np.ptp(cells, axis=1).max(axis=0).ravel()
     number = max(1, round(change.size * LIVELIEST))
     return float(np.partition(change, -number)[-number:].mean())
 
 
-def _flicker(tiles: np.ndarray) -> float:
+def _flicker(luma: np.ndarray) -> float:
+    height, width = (max(1, side // TILES) for side in luma.shape[2:])
+    tiles = _cells(luma, height, width)[0]
     if len(tiles) < 3:
         return 0.0
     return float(np.abs(tiles[1:-1] - (tiles[:-2] + tiles[2:]) / 2).mean())

@@ -1,0 +1,187 @@
+"""Each defect is caught with exactly its reason; good renders, lively or calm, pass."""
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from manifests.gate import LIMITS, Gate
+from manifests.score import Score
+from manifests.variant import Variant
+from models.fake import paint
+from tasks.checks import measure
+
+HEIGHT, WIDTH, FRAMES = 90, 160, 17
+VARIANT = Variant("c", "1", "p", "", 1, HEIGHT, WIDTH, FRAMES, 8, 1, 1.0)
+Y, X = np.mgrid[:HEIGHT, :WIDTH]
+
+
+def reasons(frames: np.ndarray, nan_share: float = 0.0, variant: Variant = VARIANT) -> list[str]:
+    checks = measure(frames, nan_share, variant)
+    verdict = Gate(min_adherence=0.0).judge(Score(variant.variant_id, checks))
+    return [reason.code for reason in verdict.reasons]
+
+
+def clip(painted: list[np.ndarray], background=(200, 200, 200), colour=(180, 40, 40)) -> np.ndarray:
+    """Frames from masks."""
+    masks = np.stack(painted)[..., None]
+    return np.where(masks, np.uint8(colour), np.uint8(background)).astype(np.uint8)
+
+
+def disc(x: float, y: float, radius: float) -> np.ndarray:
+    return (X - x) ** 2 + (Y - y) ** 2 < radius**2
+
+
+def drifting(step: float, radius: float = 6, **colours) -> np.ndarray:
+    return clip([disc(40 + step * index, 45, radius) for index in range(FRAMES)], **colours)
+
+
+def pulsing() -> np.ndarray:
+    return clip([disc(80, 45, 25 * (1 + 0.25 * np.sin(2 * np.pi * index / 8))) for index in range(FRAMES)])
+
+
+def gradient() -> np.ndarray:
+    ramp = [127 + 100 * np.sin((X + 3 * index) / 40) for index in range(FRAMES)]
+    return np.repeat(np.stack(ramp)[..., None], 3, axis=-1).astype(np.uint8)
+
+
+def snow(share: float = 0.02) -> np.ndarray:
+    rng = np.random.default_rng(0)
+    flakes = rng.random((HEIGHT + 4 * FRAMES, WIDTH)) < share
+    flakes |= np.roll(flakes, 1, 0) | np.roll(flakes, 1, 1)
+    return clip([flakes[4 * index : 4 * index + HEIGHT] for index in range(FRAMES)], (20, 30, 60), (250, 250, 250))
+
+
+def stripes() -> np.ndarray:
+    return clip([(X + 4 * index) % 32 < 16 for index in range(FRAMES)], (255, 255, 255), (0, 0, 0))
+
+
+def fading() -> np.ndarray:
+    levels = np.linspace(0.1, 1, FRAMES)[:, None, None, None]
+    return (gradient()[:1] * levels).astype(np.uint8)
+
+
+def slowly_breathing_light() -> np.ndarray:
+    levels = 1 + 0.4 * np.sin(2 * np.pi * np.arange(FRAMES) / 12)[:, None, None, None]
+    return (gradient()[:1] / 2 * levels).astype(np.uint8)
+
+
+def cut() -> np.ndarray:
+    return np.concatenate([stripes()[:8], drifting(1)[:9]])
+
+
+def night() -> np.ndarray:
+    return drifting(2, radius=8, background=(0, 0, 0), colour=(255, 255, 255))
+
+
+GOOD = {
+    "a small shape that drifts half a pixel a frame": drifting(0.5),
+    "a faint shape": drifting(1, background=(200, 200, 200), colour=(188, 188, 188), radius=20),
+    "red on blue of the same green": drifting(1, background=(40, 40, 220), colour=(220, 40, 40)),
+    "a small light in the night": night(),
+    "a blue light in the night": drifting(1, radius=15, background=(0, 0, 0), colour=(0, 0, 255)),
+    "a pulsing shape": pulsing(),
+    "a drifting gradient": gradient(),
+    "snow": snow(),
+    "black and white stripes": stripes(),
+    "a fade": fading(),
+    "slowly breathing light": slowly_breathing_light(),
+    "a cut": cut(),
+    "the fake generator's": paint(VARIANT),
+}
+
+
+@pytest.mark.parametrize("name", GOOD)
+def test_good_renders_pass(name):
+    assert reasons(GOOD[name]) == []
+
+
+@pytest.mark.parametrize("name", GOOD)
+def test_good_renders_with_a_models_grain_pass(name):
+    assert reasons(grain(GOOD[name], 2)) == []
+
+
+def grain(frames: np.ndarray, sigma: float) -> np.ndarray:
+    noise = np.random.default_rng(1).normal(0, sigma, frames.shape)
+    return np.clip(frames + noise, 0, 255).astype(np.uint8)
+
+
+def full(colour) -> np.ndarray:
+    return np.full((FRAMES, HEIGHT, WIDTH, 3), colour, np.uint8)
+
+
+def still() -> np.ndarray:
+    return np.repeat(stripes()[:1], FRAMES, axis=0)
+
+
+def strobing(depth: float, frames: np.ndarray) -> np.ndarray:
+    dark = np.arange(len(frames)) % 2 * depth
+    return (frames * (1 - dark[:, None, None, None])).astype(np.uint8)
+
+
+def half_strobing() -> np.ndarray:
+    frames = gradient()
+    frames[::2, :, : WIDTH // 2] = 255 - frames[::2, :, : WIDTH // 2] // 2
+    return frames
+
+
+DEFECTS = [
+    ("black", full(0), "black"),
+    ("black with a dead pixel's glow", np.where((X == 3) & (Y == 3), 255, 0)[None, ..., None] + full(0), "black"),
+    ("black with grain", grain(full(0), 1), "black"),
+    ("flat", full((90, 160, 30)), "flat"),
+    ("flat with grain", grain(full((90, 160, 30)), 1), "flat"),
+    ("flat and fading", np.linspace(20, 200, FRAMES)[:, None, None, None] + full(0), "flat"),
+    ("frozen", still(), "frozen"),
+    ("frozen with grain", grain(np.repeat(gradient()[:1], FRAMES, axis=0), 3), "frozen"),
+    ("strobing", strobing(1.0, drifting(1)), "flicker"),
+    ("strobing a little", strobing(0.15, drifting(1)), "flicker"),
+    ("strobing in a half", half_strobing(), "flicker"),
+    ("strobing every other pair", strobing(1.0, drifting(1))[np.arange(FRAMES) // 2], "flicker"),
+    ("too small", drifting(1)[:, :-2], "wrong size"),
+    ("on its side", drifting(1).transpose(0, 2, 1, 3), "wrong size"),
+    ("a frame short", drifting(1)[:-1], "wrong duration"),
+    ("twice as long", np.concatenate([drifting(1), drifting(1)]), "wrong duration"),
+]
+
+
+@pytest.mark.parametrize(("frames", "code"), [defect[1:] for defect in DEFECTS], ids=[defect[0] for defect in DEFECTS])
+def test_a_defect_is_caught_with_exactly_its_reason(frames, code):
+    assert reasons(np.asarray(frames, np.uint8)) == [code]
+
+
+@pytest.mark.parametrize("share", [1.0, 0.3, 1e-6])
+def test_values_that_are_no_numbers_are_caught_alone(share):
+    frames = drifting(1)
+    frames[:, : round(HEIGHT * share)] = 0
+    assert reasons(frames, share) == ["nan"]
+
+
+def test_two_defects_give_two_reasons():
+    assert reasons(strobing(1.0, drifting(1))[:-2, :-2]) == ["flicker", "wrong size", "wrong duration"]
+
+
+@pytest.mark.parametrize("shape", [(0, HEIGHT, WIDTH, 3), (FRAMES, 0, WIDTH, 3), (0, 0, 0, 3)])
+def test_no_pixels_are_measured_without_an_error(shape):
+    assert reasons(np.zeros(shape, np.uint8))
+
+
+@pytest.mark.parametrize(("height", "width"), [(480, 832), (720, 1280), (64, 64), (1080, 1920)])
+def test_the_verdict_does_not_depend_on_the_resolution(height, width):
+    variant = VARIANT._replace(height=height, width=width, num_frames=9)
+    moving = paint(variant)
+    assert reasons(moving, variant=variant) == []
+    assert reasons(np.repeat(moving[:1], 9, axis=0), variant=variant) == ["frozen"]
+    assert reasons(strobing(0.5, moving), variant=variant) == ["flicker"]
+
+
+@given(
+    st.integers(1, 6), st.integers(1, 40), st.integers(1, 40), st.integers(0, 2**32 - 1), st.floats(0, 1)
+)
+def test_any_frames_give_finite_numbers_under_known_names(number, height, width, seed, nan_share):
+    frames = np.random.default_rng(seed).integers(0, 256, (number, height, width, 3)).astype(np.uint8)
+    checks = measure(frames, nan_share, VARIANT)
+    assert set(checks) <= set(LIMITS)
+    assert all(type(value) is float and np.isfinite(value) for value in checks.values())
+    assert checks["duration_error"] == abs(number - FRAMES) / 8
+    assert checks["size_error"] == max(abs(height - HEIGHT), abs(width - WIDTH))
