@@ -13,13 +13,15 @@ from app.progress import live_progress
 from app.report import CampaignReport, report_of
 from app.session import Session
 from app.sheets import tell_warnings
+from flows.registration import check_weights, read_sheet, register
 from flows.settings import prepare_prefect
-from manifests.errors import ReelmillError, UnknownCard
+from manifests.errors import ReelmillError
 from manifests.sheet import hand_back, read_table
 from tasks.expand import check_cap, expand, sample
-from tasks.intake import Intake, refuse_problems, take_in
+from tasks.intake import Intake
 from tasks.plan import Plan, make_plan
 from tasks.retry import retry_failed
+from tasks.work import Remaining
 
 SHOWN_BRIEFS = 40
 
@@ -67,11 +69,8 @@ def run(
                  "review": review}
     session = Session.open(**overrides)
     intake = _intake(session, sheet, accept_good_rows, quiet=as_json)
-    if sample_size is None:
-        check_cap(intake.checked.briefs, session.settings.max_variants)
-    campaign_id = intake.campaign.campaign_id
-    _with_flow(session, campaign_id, as_json, "campaign", sheet=str(sheet), accept_good_rows=accept_good_rows,
-               sample_size=sample_size, settings=_given(overrides))
+    campaign_id = register(session.settings, session.wiring, intake, sample_size)
+    _finish(session, campaign_id, as_json, overrides)
     _close(session, campaign_id, sheet, out, as_json)
 
 
@@ -110,7 +109,7 @@ def retry(
     if not as_json:
         say(f"{retried.again} variants are tried again, {retried.rerolled} get a new seed.")
     if retried.again or retried.rerolled:
-        _with_flow(session, campaign_id, as_json, "resume", campaign_id=campaign_id)
+        _finish(session, campaign_id, as_json, {})
     _close(session, campaign_id, None, out, as_json)
 
 
@@ -127,7 +126,7 @@ def approve(
     moved = session.catalogue.approve(chosen, actor_name(), reason)
     _tell_moved("approved", moved, chosen, "Only clips that passed can be; a failed one needs a --reason.", as_json)
     if moved:
-        _with_flow(session, campaign_id, as_json, "resume", campaign_id=campaign_id)
+        _finish(session, campaign_id, as_json, {})
     _close(session, campaign_id, None, None, as_json)
 
 
@@ -152,7 +151,7 @@ def show_report(report: CampaignReport) -> None:
     show_table("", ["brief", "variants", "passed", "published", "best score", "why others failed"], [
         (brief.brief_id, brief.variants, brief.passed, brief.published, brief.best_score,
          brief.why or ("enough passed" if brief.not_needed else "")) for brief in report.briefs])
-    say(f"\n{report.campaign_id}: {_states_text(report.states)}; "
+    say(f"\n{report.campaign_id}: {report.states_text}; "
         f"{seconds_text(report.device_seconds)} of device time.")
 
 
@@ -187,15 +186,8 @@ def _tell_moved(word: str, moved: list[str], chosen: list[str], rule: str, as_js
         say(f"{len(moved)} {word}." + (f" {left} left as they were: {rule}" if left else ""))
 
 
-def _given(overrides: dict[str, Any]) -> dict[str, Any]:
-    return {name: value for name, value in overrides.items() if value is not None}
-
-
 def _intake(session: Session, sheet: Path, accept_good_rows: bool, quiet: bool) -> Intake:
-    if session.settings.model not in session.cards:
-        raise UnknownCard(f"There is no model card {session.settings.model!r}; use one of {', '.join(session.cards)}.")
-    intake = take_in(sheet, session.cards, session.settings.model)
-    refuse_problems(intake, accept_good_rows)
+    intake = read_sheet(session.settings, session.wiring, sheet, accept_good_rows)
     if not quiet:
         tell_warnings(intake.checked.warnings)
         for problem in intake.checked.problems:
@@ -203,13 +195,19 @@ def _intake(session: Session, sheet: Path, accept_good_rows: bool, quiet: bool) 
     return intake
 
 
-def _with_flow(session: Session, shown_id: str, quiet: bool, name: str, **parameters: Any) -> None:
-    """Run a flow under the live view; Prefect is loaded only here."""
-    prepare_prefect(session.settings.home)
-    from flows import campaign as flows
+def _finish(session: Session, campaign_id: str, quiet: bool, overrides: dict[str, Any]) -> None:
+    """Run the flow under the live view, unless there is nothing to do; Prefect is loaded only here."""
+    settings = session.settings
+    remaining = Remaining(session.catalogue, campaign_id, session.cards, settings.max_rank_share)
+    if remaining.is_done(settings.review):
+        return
+    check_weights(session.wiring, campaign_id)
+    prepare_prefect(settings.home)
+    from flows.campaign import campaign
 
-    with live_progress(session.catalogue, shown_id, shown=not quiet):
-        getattr(flows, name)(**parameters)
+    given = {name: value for name, value in overrides.items() if value is not None}
+    with live_progress(session.catalogue, campaign_id, shown=not quiet):
+        campaign(campaign_id=campaign_id, settings=given)
 
 
 def _close(session: Session, campaign_id: str, sheet: Path | None, out: Path | None, as_json: bool) -> None:

@@ -38,8 +38,8 @@ def signer(
 
 def verify(
     files: Annotated[list[Path], typer.Argument(help="MP4 files, by anyone.")],
-    anchors: Annotated[Path | None, typer.Option("--anchors", help="PEM of trusted roots; else the signer's own.")] = None,
-    sidecar: Annotated[Path | None, typer.Option("--sidecar", help="A .c2pa file, where the video was stripped.")] = None,
+    anchors: Annotated[Path | None, typer.Option("--anchors", help="PEM of trusted roots; else our own.")] = None,
+    sidecar: Annotated[Path | None, typer.Option("--sidecar", help="The .c2pa of a stripped video.")] = None,
     as_json: AsJson = False,
 ) -> None:
     """Say who signed each file, whether it is trusted, and what was done to it."""

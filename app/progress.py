@@ -37,8 +37,9 @@ class Progress:
             self._first_done = done
         good = sum(states.get(state, 0) for state in GOOD)
         filled = BAR * done // total
+        worked = self._catalogue.device_seconds(self._campaign_id)
         return (f"{'━' * filled}{'─' * (BAR - filled)} {done}/{total} clips, {good} passing, "
-                f"{states.get('published', 0)} published, {self._catalogue.device_seconds(self._campaign_id):.0f} device seconds"
+                f"{states.get('published', 0)} published, {worked:.0f} device seconds"
                 f"{self._eta(done, total)}")
 
     def _eta(self, done: int, total: int) -> str:

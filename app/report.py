@@ -70,6 +70,14 @@ class CampaignReport:
         return self.states.get("published", 0)
 
     @property
+    def states_text(self) -> str:
+        """``2 not needed, 14 published``."""
+        counts = Counter(self.states)
+        counts["not needed"] = sum(brief.not_needed for brief in self.briefs)
+        counts["planned"] -= counts["not needed"]
+        return ", ".join(f"{number} {state}" for state, number in sorted(counts.items()) if number > 0)
+
+    @property
     def unfinished(self) -> int:
         """Variants that still have to be made."""
         return sum(brief.open for brief in self.briefs)

@@ -28,7 +28,7 @@ def init(
 
 def validate(
     sheet: Annotated[Path, typer.Argument(help="CSV, TSV or XLSX.")],
-    annotated: Annotated[Path | None, typer.Option("--annotate", help="Write a copy with the bad cells marked.")] = None,
+    annotated: Annotated[Path | None, typer.Option("--annotate", help="Write a copy with bad cells marked.")] = None,
     accept_good_rows: Annotated[bool, typer.Option("--accept-good-rows", help="Succeed if any row is good.")] = False,
     model: Annotated[str | None, typer.Option("--model", help="Card for rows that name none.")] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,

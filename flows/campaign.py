@@ -9,12 +9,11 @@ from prefect.cache_policies import NO_CACHE
 from prefect.futures import PrefectFuture, wait
 from prefect.task_runners import ThreadPoolTaskRunner
 
+from flows.registration import check_weights, read_sheet, register
 from flows.settings import Settings, load_settings
 from flows.wiring import wiring_of
-from manifests.errors import ReelmillError, UnknownCard
+from manifests.errors import ReelmillError
 from tasks.deliver import deliver
-from tasks.expand import check_cap, expand, sample
-from tasks.intake import refuse_problems, take_in
 from tasks.render import ShardReport, render_shard
 from tasks.shard import Shard
 from tasks.wiring import Wiring, cards_of, catalogue_of
@@ -45,14 +44,14 @@ def send(wiring: Wiring, campaign_id: str, review: str, rendered: threading.Even
     return deliver(wiring, campaign_id, review, rendered)
 
 
-@flow(name="campaign", flow_run_name="campaign {sheet}", validate_parameters=False, persist_result=False,
-      task_runner=RUNNER)
-def campaign(sheet: str, accept_good_rows: bool = False, sample_size: int | None = None,
+@flow(name="campaign", persist_result=False, task_runner=RUNNER)
+def campaign(sheet: str = "", campaign_id: str = "", accept_good_rows: bool = False, sample_size: int | None = None,
              settings: dict[str, Any] | None = None) -> str:
-    """Run a sheet to its end, or go on with one that was interrupted; return the campaign's id.
+    """Run a sheet to its end, or go on with a campaign that the catalogue holds; return its id.
 
     Args:
-        sheet: path of the sheet.
+        sheet: path of the sheet; or else
+        campaign_id: what to go on with.
         accept_good_rows: go on without the rows that have problems.
         sample_size: make so many variants only, spread over the campaign.
         settings: overrides by the names of Settings.
@@ -62,39 +61,17 @@ def campaign(sheet: str, accept_good_rows: bool = False, sample_size: int | None
     """
     chosen = load_settings(**(settings or {}))
     wiring = wiring_of(chosen)
-    campaign_id = register(chosen, wiring, Path(sheet), accept_good_rows, sample_size)
+    if not campaign_id:
+        intake = read_sheet(chosen, wiring, Path(sheet), accept_good_rows)
+        campaign_id = register(chosen, wiring, intake, sample_size)
     finish(chosen, wiring, campaign_id)
     return campaign_id
-
-
-@flow(name="resume", flow_run_name="resume {campaign_id}", validate_parameters=False, persist_result=False,
-      task_runner=RUNNER)
-def resume(campaign_id: str, settings: dict[str, Any] | None = None) -> str:
-    """Finish what the catalogue holds of a campaign, without its sheet."""
-    chosen = load_settings(**(settings or {}))
-    finish(chosen, wiring_of(chosen), campaign_id)
-    return campaign_id
-
-
-def register(settings: Settings, wiring: Wiring, sheet: Path, accept_good_rows: bool, sample_size: int | None) -> str:
-    """Write the campaign and its variants into the catalogue, before anything is dispatched."""
-    cards = cards_of(wiring)
-    if settings.model not in cards:
-        raise UnknownCard(f"There is no model card {settings.model!r}; `reelmill models` lists them.")
-    intake = take_in(sheet, cards, settings.model)
-    refuse_problems(intake, accept_good_rows)
-    if sample_size is None:
-        check_cap(intake.checked.briefs, settings.max_variants)
-    planned = expand(intake.checked.briefs, cards, settings.model)
-    catalogue = catalogue_of(wiring)
-    catalogue.add_campaign(intake.campaign, {"review": settings.review, "model": settings.model})
-    catalogue.add_variants(intake.campaign.campaign_id, planned if sample_size is None else sample(planned, sample_size))
-    return intake.campaign.campaign_id
 
 
 def finish(settings: Settings, wiring: Wiring, campaign_id: str) -> None:
     """Render, judge, sign and publish all that is left; raise the first error once the rest has ended."""
     catalogue = catalogue_of(wiring)
+    check_weights(wiring, campaign_id)
     free_the_dead(catalogue)
     remaining = Remaining(catalogue, campaign_id, cards_of(wiring), settings.max_rank_share)
     remaining.regate()

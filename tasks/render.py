@@ -13,12 +13,11 @@ from models.base import Generated, Generator
 from tasks.heartbeat import heartbeat
 from tasks.owner import current_owner
 from tasks.score import score_frames
-from tasks.shard import Job, Shard
+from tasks.shard import GOOD_STATES, Job, Shard
 from tasks.staging import Staging, is_intact, sha256_of
 from tasks.wiring import Device, Wiring, cards_of, catalogue_of, devices_of, scorer_of
 
 LEASED_AT_ONCE = 4
-GOOD_STATES = ("passed", "approved", "signing", "published")
 
 
 class ShardReport(NamedTuple):

@@ -186,7 +186,9 @@ def _source(place: SignerPlace) -> SignerSource:
         return KeyFile(place.chain, place.key, place.anchors)
     if place.kms_key is None:
         raise SettingsError("The signer needs a key; set REELMILL_SIGNER_KMS_KEY to an AWS KMS key id or ARN.")
-    return kms_key(place.kms_key, place.chain, place.anchors, place.kms_endpoint, place.kms_region)
+    from adapters.kms import kms_key  # boto3 takes its time, and other signers need none of it
+
+    return kms_key(place.chain, place.kms_key, place.anchors, region=place.kms_region, endpoint=place.kms_endpoint)
 
 
 def cards_of(wiring: Wiring) -> dict[str, ModelCard]:

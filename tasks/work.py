@@ -1,14 +1,15 @@
 """What a campaign has left to do: from the catalogue's rows to shards."""
 
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Iterable, Mapping
 
 from adapters.catalogue import Catalogue, VariantRow
 from manifests.brief import Brief
 from manifests.gate import Gate
+from manifests.verdict import Verdict
 from models.card import ModelCard
 from tasks.owner import is_dead
-from tasks.shard import Job, Shard, cut
+from tasks.shard import GOOD_STATES, Job, Shard, cut
 
 UNFINISHED = ("planned", "leased", "rendered")
 
@@ -40,17 +41,32 @@ class Remaining:
         jobs = (self._job(row) for row in rows if row.state in UNFINISHED)
         return [Shard(self._campaign_id, group, wants, prompts, self._max_rank_share) for group in cut(jobs, size)]
 
+    def is_done(self, review: str) -> bool:
+        """True where a run would do nothing: all made or not needed, all sent, no verdict to change."""
+        waiting = {"approved", "signing", *(("passed",) if review == "auto" else ())}
+        rows = self._catalogue.variants(self._campaign_id)
+        if any(row.state in waiting or self._verdict_changes(row) for row in rows):
+            return False
+        good = Counter(brief_id for row in rows if row.state in GOOD_STATES
+                       for brief_id in self._brief_ids[row.variant_id])
+        return not any(row.state in UNFINISHED and self._lacks(row, good) for row in rows)
+
+    def _lacks(self, row: VariantRow, good: Mapping[str, int]) -> bool:
+        briefs = (self._briefs[name] for name in self._brief_ids[row.variant_id])
+        return any(brief.want is None or good[brief.brief_id] < brief.want for brief in briefs)
+
     def regate(self) -> int:
         """Judge again what was scored under other thresholds; return how many verdicts changed."""
         rows = self._catalogue.variants(self._campaign_id, ["passed", "failed"])
-        return sum(self._regate(row) for row in rows)
+        return sum(self._catalogue.regate(row.variant_id, verdict) for row in rows
+                   if (verdict := self._verdict_changes(row)))
 
-    def _regate(self, row: VariantRow) -> bool:
-        if row.score is None:
-            return False
+    def _verdict_changes(self, row: VariantRow) -> Verdict | None:
+        """Return the verdict under today's thresholds where it is another one."""
+        if row.score is None or row.state not in ("passed", "failed"):
+            return None
         verdict = Gate(self._threshold(row), self._max_rank_share).judge(row.score)
-        changed = verdict.passed != (row.state == "passed")
-        return changed and self._catalogue.regate(row.variant_id, verdict)
+        return verdict if verdict.passed != (row.state == "passed") else None
 
     def _job(self, row: VariantRow) -> Job:
         return Job(row.variant, row.variant_id, tuple(self._brief_ids[row.variant_id]), self._threshold(row))

@@ -1,0 +1,63 @@
+"""What is settled before anything is dispatched: the campaign in the catalogue, the doors open."""
+
+from pathlib import Path
+
+from flows.settings import Settings
+from manifests.errors import IncompleteWeights, UnknownCard
+from models.registry import weights_problem
+from tasks.expand import check_cap, expand, sample
+from tasks.intake import Intake, refuse_problems, take_in
+from tasks.wiring import Wiring, bucket_of, cards_of, catalogue_of, signer_of
+from tasks.work import UNFINISHED, free_the_dead
+
+
+def read_sheet(settings: Settings, wiring: Wiring, sheet: Path, accept_good_rows: bool) -> Intake:
+    """Read and check a sheet.
+
+    Raises:
+        UnknownCard: the default card does not exist.
+        SheetError: unreadable, or it has problems and the good rows alone are not wanted.
+    """
+    cards = cards_of(wiring)
+    if settings.model not in cards:
+        raise UnknownCard(f"There is no model card {settings.model!r}; use one of {', '.join(sorted(cards))}.")
+    intake = take_in(sheet, cards, settings.model)
+    refuse_problems(intake, accept_good_rows)
+    return intake
+
+
+def register(settings: Settings, wiring: Wiring, intake: Intake, sample_size: int | None = None) -> str:
+    """Commit the campaign with all its variants, and return its id.
+
+    Raises:
+        TooManyVariants: over the cap.
+        BucketError, CredentialError: a door is shut, found out before hours of work.
+    """
+    if sample_size is None:
+        check_cap(intake.checked.briefs, settings.max_variants)
+    check_doors(wiring)
+    catalogue, campaign = catalogue_of(wiring), intake.campaign
+    planned = expand(intake.checked.briefs, cards_of(wiring), settings.model)
+    catalogue.add_campaign(campaign, {"review": settings.review, "model": settings.model})
+    catalogue.add_variants(campaign.campaign_id, planned if sample_size is None else sample(planned, sample_size))
+    free_the_dead(catalogue)
+    return campaign.campaign_id
+
+
+def check_doors(wiring: Wiring) -> None:
+    """Raise where the bucket refuses or the signer cannot sign."""
+    bucket_of(wiring).check()
+    with signer_of(wiring):
+        pass
+
+
+def check_weights(wiring: Wiring, campaign_id: str) -> None:
+    """Refuse a campaign whose cards cannot be loaded here.
+
+    Raises:
+        IncompleteWeights: names the card, what is missing and how to get it.
+    """
+    rows = catalogue_of(wiring).variants(campaign_id, UNFINISHED)
+    for name in sorted({row.variant.card for row in rows}):
+        if problem := weights_problem(cards_of(wiring)[name], wiring.weights_root):
+            raise IncompleteWeights(problem)
