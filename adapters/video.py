@@ -1,9 +1,10 @@
 """Video files, through PyAV: H.264 in MP4 as every player and ad platform takes it."""
 
 import errno
+import io
 import os
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from fractions import Fraction
 from pathlib import Path
 from typing import NamedTuple
@@ -20,11 +21,14 @@ from av.video.reformatter import (
 )
 from PIL import Image
 
+from adapters.durable import sync_folder
 from manifests.errors import DiskFull, EncodingFailed
 
 BT709 = 1
 """The value of bt709 in H.264's tables of primaries, transfer and matrix alike (ITU-T H.273)."""
 CONVERSION = Interpolation.BICUBIC | Interpolation.ACCURATE_RND | Interpolation.FULL_CHR_H_INT
+MUXING = {"movflags": "+faststart", "fflags": "+bitexact", "write_btrt": "0"}
+"""No box ``btrt``: libavformat 62 fills it with other bytes now and then, and it is optional."""
 NO_SPACE = (errno.ENOSPC, errno.EDQUOT)
 
 
@@ -67,7 +71,7 @@ def encode(
         frames: uint8 (n, height, width, 3), RGB; height and width even.
         fps: frames a second.
         out: replaced where it exists; its folder is made.
-        crf: x264's constant rate factor, 0 (lossless) to 51; 18 looks lossless.
+        crf: x264's constant rate factor, 1 to 51; 18 looks lossless. (0 is, but not in profile High.)
         preset: x264's speed against size.
         threads: of the encoder.
 
@@ -91,8 +95,10 @@ def write_poster(frame: np.ndarray, out: Path, quality: int = 90) -> None:
     Raises:
         DiskFull: no space is left.
     """
+    jpeg = io.BytesIO()
+    Image.fromarray(frame).save(jpeg, format="JPEG", quality=quality, optimize=True)
     with _appearing(out) as part:
-        Image.fromarray(frame, "RGB").save(part, format="JPEG", quality=quality, optimize=True)
+        part.write_bytes(jpeg.getvalue())  # Pillow itself would leave a cut-off file on a full disk in silence
 
 
 def probe(path: Path) -> VideoFacts:
@@ -156,8 +162,7 @@ def _check(frames: np.ndarray) -> None:
 
 
 def _write(frames: np.ndarray, fps: int, part: Path, options: dict[str, str], threads: int) -> None:
-    muxing = {"movflags": "+faststart", "fflags": "+bitexact"}
-    with av.open(str(part), "w", format="mp4", options=muxing) as container:
+    with av.open(str(part), "w", format="mp4", options=MUXING | {"movie_timescale": str(1000 * fps)}) as container:
         stream = container.add_stream("libx264", rate=fps, options=options)
         stream.height, stream.width = frames.shape[1:3]
         stream.pix_fmt = "yuv420p"
@@ -198,6 +203,7 @@ def _appearing(out: Path) -> Iterator[Path]:
         with part.open("rb") as file:
             os.fsync(file.fileno())
         part.replace(out)
+        sync_folder(out.parent)
     except OSError as error:
         if error.errno in NO_SPACE:
             raise DiskFull(
@@ -206,7 +212,8 @@ def _appearing(out: Path) -> Iterator[Path]:
             ) from error
         raise EncodingFailed(f"{out} cannot be written: {error.strerror or error}") from error
     finally:
-        part.unlink(missing_ok=True)
+        with suppress(OSError):
+            part.unlink(missing_ok=True)
 
 
 @contextmanager
