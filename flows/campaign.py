@@ -21,6 +21,7 @@ from tasks.work import Remaining, free_the_dead
 
 WORKERS = 16
 """Threads of the task runner; each device takes one shard at a time, the rest wait their turn."""
+ROUNDS = 2
 RUNNER: Any = ThreadPoolTaskRunner(max_workers=WORKERS)
 
 
@@ -69,12 +70,23 @@ def campaign(sheet: str = "", campaign_id: str = "", accept_good_rows: bool = Fa
 
 
 def finish(settings: Settings, wiring: Wiring, campaign_id: str) -> None:
-    """Render, judge, sign and publish all that is left; raise the first error once the rest has ended."""
+    """Render, judge, sign and publish all that is left.
+
+    A second round makes again what the first sent back, since its staged files were gone.
+    """
     catalogue = catalogue_of(wiring)
     check_weights(wiring, campaign_id)
     free_the_dead(catalogue)
     remaining = Remaining(catalogue, campaign_id, cards_of(wiring), settings.max_rank_share)
     remaining.regate()
+    for _ in range(ROUNDS):
+        work_through(settings, wiring, campaign_id, remaining)
+        if remaining.is_done(settings.review):
+            return
+
+
+def work_through(settings: Settings, wiring: Wiring, campaign_id: str, remaining: Remaining) -> None:
+    """Dispatch all shards, deliver beside them; raise the first error once the rest has ended."""
     rendered = threading.Event()
     delivery = send.submit(wiring, campaign_id, settings.review, rendered)
     try:

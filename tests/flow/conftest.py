@@ -1,0 +1,58 @@
+"""One Prefect for all flow tests, and a home of its own for each."""
+
+import os
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from fake_scorer import FakeScorer
+
+from flows import registration
+from flows.settings import prepare_prefect
+from models.fake import FakeGenerator
+from tasks import wiring
+
+
+@pytest.fixture(scope="session")
+def prefect_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
+    """Prefect's test harness: twelve seconds, once."""
+    prepare_prefect(tmp_path_factory.mktemp("prefect"))
+    from prefect.testing.utilities import prefect_test_harness
+
+    with prefect_test_harness(server_startup_timeout=180):
+        yield
+
+
+@pytest.fixture
+def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
+    """A new REELMILL_HOME, with nothing else set and nothing opened before or after."""
+    for name in list(os.environ):
+        if name.startswith("REELMILL_"):
+            monkeypatch.delenv(name)
+    monkeypatch.setenv("REELMILL_HOME", str(tmp_path / "home"))
+    monkeypatch.chdir(tmp_path)
+    wiring.close_tools()
+    yield tmp_path / "home"
+    wiring.close_tools()
+
+
+@pytest.fixture
+def fake_models(monkeypatch: pytest.MonkeyPatch) -> FakeGenerator:
+    """Put the fakes in the models' place; return the generator, to plan failures on it."""
+    generator = FakeGenerator()
+    monkeypatch.setattr(wiring, "open_generator", lambda *_, **__: generator)
+    monkeypatch.setattr(wiring, "open_scorer", lambda *_, **__: FakeScorer())
+    monkeypatch.setattr(registration, "weights_problem", lambda *_: None)
+    return generator
+
+
+@pytest.fixture
+def sheet(tmp_path: Path) -> Path:
+    """Two briefs: one with axes, one that wants two of four."""
+    path = tmp_path / "spring.csv"
+    path.write_text(
+        "brief_id,prompt,placements,variants,want,colour\n"
+        "circle,a {colour} circle on a white background,16:9|tiktok,2,,red|blue\n"
+        "cup,a green cup,1:1,4,2,\n"
+    )
+    return path

@@ -1,0 +1,205 @@
+"""The campaign flow: fakes on the device, everything after it real."""
+
+import json
+import shutil
+from pathlib import Path
+
+import pytest
+
+from adapters.signer import DevelopmentCA, open_signer
+from adapters.verifier import verify
+from adapters.video import probe
+from app.report import report_of
+from flows.settings import load_settings
+from flows.wiring import wiring_of
+from manifests.errors import BucketRefused, GenerationFailed, IncompleteWeights, SheetRejected, TooManyVariants
+from tasks.wiring import catalogue_of, close_tools
+
+pytestmark = pytest.mark.usefixtures("prefect_server")
+
+
+def run(sheet: Path, **settings) -> str:
+    from flows.campaign import campaign
+
+    return campaign(sheet=str(sheet), settings=settings)
+
+
+def catalogue():
+    return catalogue_of(wiring_of(load_settings()))
+
+
+def test_a_sheet_becomes_published_clips(home, sheet, fake_models):
+    campaign_id = run(sheet)
+
+    report = report_of(catalogue(), campaign_id)
+    circle, cup = report.briefs
+    assert (circle.variants, circle.published, circle.open) == (8, 8, 0)
+    assert (cup.variants, cup.published, cup.not_needed, cup.status) == (4, 2, 2, "published")
+    files = sorted(path.suffix for path in (home / "bucket").rglob("*") if path.is_file())
+    assert files == sorted([".mp4", ".jpg", ".c2pa", ".json"] * 10)
+
+
+def test_every_published_clip_is_trusted_and_as_its_record_says(home, sheet, fake_models):
+    run(sheet)
+    with open_signer(DevelopmentCA(home / "signer")) as signer:
+        anchors = signer.anchors_pem()
+
+    for clip in (home / "bucket").rglob("*.mp4"):
+        record = json.loads(clip.with_suffix(".json").read_text())
+        facts = probe(clip)
+        report = verify(clip, anchors, sha256=record["clip"]["sha256"])
+        assert report.state == "trusted"
+        assert report.generation["variant_id"] == record["variant_id"]
+        assert (facts.width, facts.height, facts.num_frames) == (
+            record["clip"]["width"], record["clip"]["height"], record["clip"]["num_frames"])
+        assert record["clip"]["key"].endswith(clip.name)
+        assert record["score"]["prompt_rank"] >= 1
+
+
+def test_a_second_run_makes_nothing_again(home, sheet, fake_models, monkeypatch):
+    campaign_id = run(sheet)
+    before = {path: path.stat().st_mtime_ns for path in home.joinpath("bucket").rglob("*") if path.is_file()}
+    events = len(catalogue().events(campaign_id))
+    monkeypatch.setattr(fake_models, "generate", lambda _: pytest.fail("generated again"))
+
+    run(sheet)
+
+    assert {path: path.stat().st_mtime_ns for path in home.joinpath("bucket").rglob("*") if path.is_file()} == before
+    assert len(catalogue().events(campaign_id)) == events
+
+
+def test_the_same_prompt_in_another_sheet_is_not_made_again(home, sheet, fake_models, tmp_path):
+    run(sheet)
+    other = tmp_path / "summer.csv"
+    other.write_text("brief_id,prompt,variants,colour\nagain,a {colour} circle on a white background,2,red\n")
+
+    campaign_id = run(other)
+
+    report = report_of(catalogue(), campaign_id)
+    assert report.briefs[0].published == 2
+    assert not (home / "bucket" / campaign_id).exists()
+
+
+def test_one_variant_that_fails_does_not_stop_the_rest(home, sheet, fake_models):
+    first = catalogue_ids(sheet)[0]
+    fake_models.failures[first] = GenerationFailed("the model saw no light")
+
+    report = report_of(catalogue(), run(sheet))
+
+    circle = report.briefs[0]
+    assert (circle.published, circle.failed, dict(circle.reasons)) == (7, 1, {"generation": 1})
+
+
+def catalogue_ids(sheet: Path) -> list[str]:
+    from flows.registration import read_sheet
+    from tasks.expand import expand
+    from tasks.wiring import cards_of
+
+    settings = load_settings()
+    wiring = wiring_of(settings)
+    intake = read_sheet(settings, wiring, sheet, False)
+    return [item.variant_id for item in expand(intake.checked.briefs, cards_of(wiring), settings.model)]
+
+
+def test_a_clip_that_does_not_show_its_prompt_fails_and_is_kept(home, fake_models, tmp_path):
+    sheet = tmp_path / "odd.csv"
+    sheet.write_text("brief_id,prompt\nodd,there is nothing here\n")
+
+    campaign_id = run(sheet)
+
+    row = catalogue().variants(campaign_id)[0]
+    assert row.state == "failed"
+    assert [reason.code for reason in row.reasons] == ["adherence"]
+    assert row.clip.path.is_file()
+    assert row.clip.poster.is_file()
+    assert not list((home / "bucket").rglob("*.mp4"))
+
+
+def test_lowering_the_threshold_publishes_without_generating(home, fake_models, tmp_path, monkeypatch):
+    sheet = tmp_path / "odd.csv"
+    sheet.write_text("brief_id,prompt,min_adherence\nodd,there is nothing here,0.5\n")
+    run(sheet)
+    sheet.write_text("brief_id,prompt,min_adherence\nodd,there is nothing here,-1\n")
+    monkeypatch.setattr(fake_models, "generate", lambda _: pytest.fail("generated again"))
+
+    campaign_id = run(sheet)
+
+    assert report_of(catalogue(), campaign_id).published == 1
+
+
+def test_review_required_waits_for_a_person(home, sheet, fake_models):
+    campaign_id = run(sheet, review="required")
+    rows = catalogue().variants(campaign_id, ["passed"])
+    assert len(rows) == 10
+    assert not list((home / "bucket").rglob("*.mp4"))
+
+    catalogue().approve([rows[0].variant_id], "person:ann")
+    run(sheet, review="required")
+
+    assert report_of(catalogue(), campaign_id).published == 1
+    clip = next((home / "bucket").rglob("*.mp4"))
+    assert "human_validated" in verify(clip, None).store
+
+
+def test_a_lost_master_is_made_again(home, sheet, fake_models):
+    campaign_id = run(sheet, review="required")
+    rows = catalogue().variants(campaign_id, ["passed"])
+    shutil.rmtree(home / "staging")
+    catalogue().approve([row.variant_id for row in rows], "person:ann")
+
+    run(sheet, review="required")
+
+    states = catalogue().tally(campaign_id)
+    assert states.get("published", 0) == 0
+    assert states["passed"] == 10
+
+
+def test_publishing_to_s3(home, sheet, fake_models, s3_endpoint, s3_bucket_name):
+    run(sheet, bucket=f"s3://{s3_bucket_name}/media", bucket_endpoint=s3_endpoint, bucket_region="us-east-1",
+        bucket_access_key="test", bucket_secret_key="test")
+
+    from tasks.wiring import bucket_of
+
+    wiring = wiring_of(load_settings(bucket=f"s3://{s3_bucket_name}/media", bucket_endpoint=s3_endpoint,
+                                     bucket_region="us-east-1", bucket_access_key="test", bucket_secret_key="test"))
+    keys = list(bucket_of(wiring).list())
+    assert len(keys) == 40
+    clip = next(key for key in keys if key.endswith(".mp4"))
+    assert bucket_of(wiring).head(clip).sha256[:16] in clip
+
+
+def test_a_refused_bucket_is_told_before_anything_is_made(home, sheet, fake_models, s3_endpoint, monkeypatch):
+    monkeypatch.setattr(fake_models, "generate", lambda _: pytest.fail("generated in vain"))
+    with pytest.raises(BucketRefused, match="nowhere"):
+        run(sheet, bucket="s3://nowhere", bucket_endpoint=s3_endpoint, bucket_region="us-east-1",
+            bucket_access_key="test", bucket_secret_key="test")
+
+
+def test_a_campaign_on_postgresql(home, sheet, fake_models, postgres_url):
+    campaign_id = run(sheet, catalogue_url=postgres_url)
+    wiring = wiring_of(load_settings(catalogue_url=postgres_url))
+    assert report_of(catalogue_of(wiring), campaign_id).published == 10
+    catalogue_of(wiring).close()
+    close_tools()
+
+
+def test_missing_weights_are_told(home, sheet, tmp_path):
+    with pytest.raises(IncompleteWeights, match="starter"):
+        run(sheet, weights_root=tmp_path / "empty")
+
+
+def test_bad_rows_stop_the_campaign_unless_the_good_ones_suffice(home, fake_models, tmp_path):
+    sheet = tmp_path / "mixed.csv"
+    sheet.write_text("prompt,placements\na red circle,16:9\na blue circle,7:3\n")
+    with pytest.raises(SheetRejected, match="'7:3'"):
+        run(sheet)
+
+    from flows.campaign import campaign
+
+    campaign_id = campaign(sheet=str(sheet), accept_good_rows=True)
+    assert report_of(catalogue(), campaign_id).published == 1
+
+
+def test_the_cap_is_kept(home, sheet, fake_models):
+    with pytest.raises(TooManyVariants, match="12 variants and 5 are allowed"):
+        run(sheet, max_variants=5)
