@@ -1,0 +1,102 @@
+"""Briefs into variants."""
+
+from itertools import pairwise
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from manifests.brief import Brief
+from manifests.errors import TooManyVariants
+from manifests.placement import Placement
+from models.registry import load_cards
+from tasks.expand import check_cap, derived_seed, expand, sample
+
+CARDS = load_cards()
+WIDE, TALL = Placement("generic", "16:9"), Placement("tiktok", "9:16")
+
+
+def brief(**fields) -> Brief:
+    return Brief(**{"row": 2, "brief_id": "b", "prompts": ("a red circle",), **fields})
+
+
+def expanded(*briefs: Brief):
+    return list(expand(briefs, CARDS, "starter"))
+
+
+def test_every_combination_times_its_seeds():
+    planned = expanded(brief(prompts=("a {colour} cup", "a {colour} shoe"), placements=(WIDE, TALL), variants=3,
+                             metadata={"colour": ("red", "blue")}, placeholders=("colour",)))
+    assert len(planned) == 2 * 2 * 2 * 3
+    assert len({item.variant_id for item in planned}) == 24
+    assert {item.variant.prompt for item in planned} == {"a red cup", "a blue cup", "a red shoe", "a blue shoe"}
+
+
+def test_zip_pairs_first_with_first():
+    planned = expanded(brief(prompts=("a {colour} cup",), placements=(WIDE, TALL), axes="zip",
+                             metadata={"colour": ("red", "blue")}, placeholders=("colour",)))
+    assert [(item.variant.prompt, item.placement) for item in planned] == [("a red cup", WIDE), ("a blue cup", TALL)]
+
+
+def test_a_column_that_no_prompt_names_is_no_axis():
+    planned = expanded(brief(metadata={"team": ("north", "south")}))
+    assert len(planned) == 1
+
+
+def test_first_seeds_come_first():
+    planned = expanded(brief(prompts=("a cup", "a shoe"), variants=2, seed=5))
+    assert [(item.variant.prompt, item.variant.seed) for item in planned] == [
+        ("a cup", 5), ("a shoe", 5), ("a cup", 6), ("a shoe", 6)]
+
+
+def test_seeds_wrap_where_torch_ends():
+    planned = expanded(brief(seed=2**32 - 1, variants=2))
+    assert [item.variant.seed for item in planned] == [2**32 - 1, 0]
+
+
+def test_the_card_fills_in_what_the_sheet_leaves_out():
+    variant = expanded(brief(placements=(TALL,)))[0].variant
+    card = CARDS["starter"]
+    assert (variant.width, variant.height) == (card.sizes["9:16"].width, card.sizes["9:16"].height)
+    assert variant.num_frames == card.defaults.num_frames
+    assert variant.revision == card.weights.revision
+    assert variant.seed == derived_seed("a red circle")
+
+
+def test_a_placement_brings_its_own_length():
+    rules = CARDS["starter"].rules
+    short = Placement("generic", "1:1", rules.min_frames / rules.fps)
+    assert expanded(brief(placements=(short,)))[0].variant.num_frames == rules.min_frames
+
+
+def test_labels_name_the_axes_behind_a_variant():
+    planned = expanded(brief(prompts=("a {colour} cup",), locales=("en", "de"),
+                             metadata={"colour": ("red", "blue")}, placeholders=("colour",)))
+    assert dict(planned[-1].labels) == {"locale": "de", "colour": "blue"}
+
+
+def test_over_the_cap_the_count_and_the_axes_are_named():
+    large = brief(row=9, prompts=("a", "b", "c"), placements=(WIDE, TALL), variants=100)
+    with pytest.raises(TooManyVariants) as refusal:
+        check_cap([brief(), large], 500)
+    assert str(refusal.value) == (
+        "The sheet expands to 601 variants and 500 are allowed; row 9 alone makes 600 "
+        "(3 prompt × 2 placements × 100 seeds): shorten an axis, or raise --max-variants.")
+
+
+@given(st.integers(1, 4), st.integers(1, 3), st.integers(1, 4), st.sampled_from(["cartesian", "zip"]))
+def test_the_cap_counts_what_expand_makes(prompts, placements, seeds, axes):
+    if axes == "zip":
+        placements = prompts if prompts <= 3 else 1
+    asked = brief(prompts=tuple(f"cup {n}" for n in range(prompts)), variants=seeds, axes=axes,
+                  placements=(WIDE, TALL, Placement("generic", "1:1"))[:placements])
+    assert check_cap([asked], 10**6) == len(expanded(asked))
+
+
+def test_a_sample_is_the_same_every_time_and_keeps_the_order():
+    asked = brief(variants=100, seed=0)
+    chosen = sample(expand([asked], CARDS, "starter"), 10)
+    assert chosen == sample(expand([asked], CARDS, "starter"), 10)
+    assert len(chosen) == 10
+    assert all(a.variant.seed < b.variant.seed for a, b in pairwise(chosen))
+    assert sample(iter(chosen), 99) == chosen

@@ -1,0 +1,34 @@
+"""An owner's name tells whether it lives."""
+
+import subprocess
+import sys
+
+from tasks.owner import current_owner, is_dead
+
+
+def test_this_process_lives():
+    assert not is_dead(current_owner())
+
+
+def test_a_killed_process_is_dead():
+    code = "from tasks.owner import current_owner; print(current_owner(), flush=True); input()"
+    child = subprocess.Popen([sys.executable, "-c", code], stdout=subprocess.PIPE, stdin=subprocess.PIPE, text=True)
+    owner = child.stdout.readline().strip()
+    assert not is_dead(owner)
+    child.kill()
+    child.wait()
+    assert is_dead(owner)
+    for pipe in (child.stdout, child.stdin):
+        pipe.close()
+
+
+def test_a_reused_process_id_is_another_process():
+    host, boot, pid, started = current_owner().rsplit(":", 3)
+    assert is_dead(f"{host}:{boot}:{pid}:{int(started) - 1}")
+    assert is_dead(f"{host}:otherboot:{pid}:{started}")
+
+
+def test_other_hosts_and_odd_names_are_never_called_dead():
+    assert not is_dead("elsewhere:abc:1:1")
+    assert not is_dead("somebody")
+    assert not is_dead("")

@@ -1,0 +1,53 @@
+"""What a run would do."""
+
+from collections.abc import Iterable
+
+from manifests.brief import Brief
+from manifests.placement import Placement
+from models.registry import load_cards
+from tasks.expand import expand
+from tasks.plan import make_plan
+
+CARDS = load_cards()
+ALL_SIZES = tuple(Placement("generic", ratio) for ratio in ("16:9", "1:1", "9:16"))
+
+
+def planned(variants: int = 10):
+    return list(expand([Brief(2, "b", ("a red circle",), placements=ALL_SIZES, variants=variants)], CARDS, "starter"))
+
+
+def plan(items: Iterable, states=None, measured=None, shard_size=4):
+    return make_plan(items, lambda ids: {i: (states or {})[i] for i in ids if i in (states or {})}, CARDS,
+                     measured or {}, shard_size)
+
+
+def test_counts_and_shards():
+    preview = plan(planned())
+    assert (preview.asked, preview.distinct, preview.to_make) == (30, 30, 30)
+    assert preview.shards == 3 * 3  # ten of each size, four a shard
+    assert preview.by_brief == {"b": 30}
+
+
+def test_equal_variants_count_once():
+    preview = plan([*planned(), *planned()])
+    assert (preview.asked, preview.distinct, preview.to_make) == (60, 30, 30)
+
+
+def test_what_is_there_is_skipped_and_named():
+    items = planned()
+    states = {items[0].variant_id: "published", items[1].variant_id: "failed", items[2].variant_id: "leased"}
+    preview = plan(items, states)
+    assert preview.skipped == {"published": 1, "failed": 1}
+    assert preview.to_make == 28
+
+
+def test_the_own_rate_goes_before_the_cards():
+    assert plan(planned(), measured={"starter": 2.0}).device_seconds == 60.0
+    card_rate = CARDS["starter"].rates[0].seconds_a_clip
+    assert plan(planned()).device_seconds == 30 * card_rate
+
+
+def test_more_than_one_look_up():
+    items = planned(2000)
+    preview = plan(items, {items[-1].variant_id: "published"})
+    assert (preview.distinct, preview.to_make) == (6000, 5999)

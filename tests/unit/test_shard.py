@@ -1,0 +1,28 @@
+"""Shards share a bucket and keep the order of planning."""
+
+from manifests.variant import Variant
+from tasks.shard import Job, Shard, cut
+
+WIDE = Variant("starter", "r1", "a red circle", "", 7, 90, 160, 17, 8, 16, 3.0)
+
+
+def jobs(*variants: Variant) -> list[Job]:
+    return [Job(variant, variant.variant_id, ("b",), 0.2) for variant in variants]
+
+
+def test_one_bucket_a_shard():
+    tall = WIDE._replace(height=160, width=90)
+    groups = list(cut(jobs(WIDE, tall, WIDE._replace(seed=8), tall._replace(seed=8)), 10))
+    assert sorted(len({job.variant.bucket for job in group}) for group in groups) == [1, 1]
+    assert [job.variant.seed for job in groups[0]] == [7, 8]
+
+
+def test_no_shard_is_larger_than_asked():
+    groups = list(cut(jobs(*(WIDE._replace(seed=seed) for seed in range(7))), 3))
+    assert [len(group) for group in groups] == [3, 3, 1]
+
+
+def test_a_shards_name_tells_its_jobs_apart():
+    one, other = (Shard("c", tuple(jobs(WIDE._replace(seed=seed))), {}, (), 0.25) for seed in (1, 2))
+    assert one.name != other.name
+    assert one.name.startswith("starter-160x90-1-")
