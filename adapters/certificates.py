@@ -3,7 +3,7 @@
 The signing library says no more than "the certificate is invalid"; here each fault gets its sentence.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -151,9 +151,15 @@ def check_leaf(leaf: x509.Certificate, path: Path) -> None:
     if leaf.not_valid_before_utc > now:
         raise SignerUnavailable(f"the certificate {path} is valid only from "
                                 f"{leaf.not_valid_before_utc:%Y-%m-%d %H:%M} UTC on; check the clock")
+    if _is_root(leaf):
+        raise SignerUnavailable(f"the certificate {path} is self-signed, which C2PA refuses; ask an authority "
+                                "for one, or leave the setting out to use the development CA")
     if _is_authority(leaf):
         raise SignerUnavailable(f"the first certificate of {path} is an authority's, not a signer's; "
                                 "put the signer's own certificate first")
+    if missing := next(_lacks(leaf), None):
+        raise SignerUnavailable(f"the certificate {path} lacks {missing}, which C2PA asks for; ask its "
+                                "authority for one that has it")
     algorithm_of(leaf.public_key())
 
 
@@ -197,12 +203,23 @@ def _read(path: Path, what: str) -> bytes:
 def _check_links(chain: Chain, path: Path) -> None:
     for certificate, issuer in zip(chain.certificates, chain.certificates[1:], strict=False):
         if not issued(issuer, certificate):
-            raise SignerUnavailable(f"in {path}, {name_of(certificate)!r} is not followed by its issuer "
+            raise SignerUnavailable(f"{name_of(certificate)!r} in {path} is not followed by the issuer, "
                                     f"{issuer_of(certificate)!r}; put the chain in order, leaf first")
     last = chain.certificates[-1]
     if last not in chain.anchors and not any(issued(anchor, last) for anchor in chain.anchors):
         raise SignerUnavailable(f"the chain of {path} stops at {name_of(last)!r}; add the certificate of its "
                                 f"issuer {issuer_of(last)!r}, or name it among the anchors")
+
+
+def _lacks(leaf: x509.Certificate) -> Iterator[str]:
+    kinds = {type(extension.value): extension.value for extension in leaf.extensions}
+    usage = kinds.get(x509.KeyUsage)
+    if not isinstance(usage, x509.KeyUsage) or not usage.digital_signature:
+        yield "the key usage digitalSignature"
+    if x509.ExtendedKeyUsage not in kinds:
+        yield "an extended key usage, such as emailProtection"
+    if x509.AuthorityKeyIdentifier not in kinds:
+        yield "an authority key identifier"
 
 
 def _is_root(certificate: x509.Certificate) -> bool:

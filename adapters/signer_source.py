@@ -73,10 +73,18 @@ class TimeStamps:
         url: http or https address.
         anchors: PEM file of its root; without one a clip stays Trusted only until the signer's
             certificate expires.
+
+    Raises:
+        SignerUnavailable: the address is none.
     """
 
     url: str
     anchors: Path | None = None
+
+    def __post_init__(self) -> None:
+        if not self.url.startswith(("http://", "https://")):
+            raise SignerUnavailable(f"the time stamp authority's address {self.url!r} must begin with http:// "
+                                    "or https://")
 
     @property
     def anchors_pem(self) -> str:

@@ -26,6 +26,7 @@ __all__ = ["CredentialReport", "verify"]
 
 STATES: dict[str, State] = {"Trusted": "trusted", "Valid": "valid"}
 UNREADABLE = finding_of({"code": "credential.unreadable"})
+ELSEWHERE = "its credential lies at {}; download it, and name it as the sidecar"
 OTHER_BYTES = finding_of({"code": "file.sha256.mismatch"})
 
 
@@ -59,13 +60,21 @@ def verify(path: Path, anchors_pem: str | None = None, sidecar: Path | None = No
 def _report(file: BinaryIO, context: Context, store: bytes | None) -> CredentialReport:
     try:
         reading = read_store(file, context)
-        if reading is None and store is not None:
-            return replace(_tell(_read_beside(file, context, store)), from_sidecar=True)
+        if reading:
+            return _tell(reading)
+        missing: tuple[Finding, ...] = ()
     except C2paError.NotSupported:
         raise
+    except C2paError as error:
+        if not str(error).startswith("Remote:"):
+            return CredentialReport("invalid", (UNREADABLE,))
+        missing = (Finding("credential.elsewhere", ELSEWHERE.format(str(error).rpartition(" ")[2])),)
+    if store is None:
+        return CredentialReport("absent", missing)
+    try:
+        return replace(_tell(_read_beside(file, context, store)), from_sidecar=True)
     except C2paError:
-        return CredentialReport("invalid", (UNREADABLE,))
-    return _tell(reading) if reading else CredentialReport("absent")
+        return CredentialReport("invalid", (UNREADABLE,), from_sidecar=True)
 
 
 def _read_beside(file: BinaryIO, context: Context, store: bytes) -> StoreReading:
@@ -91,7 +100,7 @@ def _tell(reading: StoreReading) -> CredentialReport:
     ingredients = tuple(_ingredient(each) for each in reading.manifest.get("ingredients", []))
     return CredentialReport(
         state="invalid" if tampered else STATES.get(reading.state, "invalid"),
-        findings=(*(finding_of(each) for each in reading.codes("failure")), *tampered),
+        findings=(*(finding_of(each) for each in _objections(reading)), *tampered),
         signer=_signer(reading.signature),
         time_stamped=any(each["code"] == "timeStamp.validated" for each in reading.codes("success")),
         title=reading.manifest.get("title") or "",
@@ -101,6 +110,12 @@ def _tell(reading: StoreReading) -> CredentialReport:
         manifest_label=reading.label,
         store=reading.text,
     )
+
+
+def _objections(reading: StoreReading) -> list[dict[str, Any]]:
+    """Return the failures, and what is amiss with the time stamp, which the library only remarks on."""
+    remarks = (each for each in reading.codes("informational") if each["code"].startswith("timeStamp."))
+    return [*reading.codes("failure"), *remarks]
 
 
 def _tampered(reading: StoreReading) -> Iterator[Finding]:

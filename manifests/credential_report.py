@@ -137,7 +137,9 @@ class CredentialReport:
     def sentence(self) -> str:
         """State and findings in one sentence."""
         reasons = dict.fromkeys(finding.sentence for finding in self.findings)
-        reasons.pop(SENTENCES["signingCredential.untrusted"] if self.state == "valid" else "", None)
+        codes = {finding.code for finding in self.findings}
+        if self.state == "valid" or "signingCredential.expired" in codes:
+            reasons.pop(SENTENCES["signingCredential.untrusted"], None)  # said already
         return STATES[self.state] + (f" ({'; '.join(reasons)})" if reasons else "")
 
 

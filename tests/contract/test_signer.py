@@ -1,0 +1,106 @@
+"""One contract over every kind of signer."""
+
+import hashlib
+import json
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from credentials import VARIANT, definition, failures, files, second_opinion, sign
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+from signer_sources import FACTORIES
+
+from adapters.signer import DevelopmentCA, SignerSource, open_signer
+from adapters.verifier import verify
+
+
+@pytest.fixture(params=FACTORIES)
+def source(request: pytest.FixtureRequest, tmp_path: Path) -> SignerSource:
+    return FACTORIES[request.param](tmp_path / "keys", request)
+
+
+@pytest.fixture(scope="module")
+def ours(tmp_path_factory: pytest.TempPathFactory) -> Iterator:
+    """A signer that many tests share, as a process does."""
+    with open_signer(DevelopmentCA(tmp_path_factory.mktemp("ca"))) as signer:
+        yield signer
+
+
+def test_what_it_signs_is_trusted_by_both_validators(source, tmp_path):
+    paths = files(tmp_path)
+    with open_signer(source) as signer:
+        signed = sign(signer, paths)
+        anchors = signer.anchors_pem()
+    assert verify(paths.out, anchors, sha256=signed.sha256).state == "trusted"
+    opinion = second_opinion(paths.out, anchors)
+    assert opinion["validation_state"] == "Trusted"
+    assert not failures(opinion)
+
+
+def test_it_says_who_signs(source, tmp_path):
+    paths = files(tmp_path)
+    with open_signer(source) as signer:
+        facts = signer.describe()
+        sign(signer, paths)
+        report = verify(paths.out, signer.anchors_pem())
+    assert (report.signer.subject, report.signer.issuer) == (facts.subject, facts.issuer)
+    assert report.signer.algorithm == facts.algorithm
+    assert 0 < facts.days_left <= 365
+    assert facts.tsa is None
+
+
+def test_it_keeps_account_of_what_it_wrote(ours, tmp_path):
+    paths = files(tmp_path)
+    signed = sign(ours, paths)
+    assert signed.sha256 == hashlib.sha256(paths.out.read_bytes()).hexdigest()
+    assert signed.credential_sha256 == hashlib.sha256(paths.sidecar.read_bytes()).hexdigest()
+    assert signed.size == paths.out.stat().st_size
+    assert paths.sidecar.read_bytes() in paths.out.read_bytes()
+    assert json.loads(verify(paths.out).store)["active_manifest"] == signed.manifest_label
+    assert {path.name for path in paths.out.parent.iterdir()} == {"clip.mp4", "clip.c2pa"}
+    assert paths.out.stat().st_mode & 0o044
+
+
+def test_the_poster_is_its_thumbnail(ours, tmp_path):
+    paths = files(tmp_path)
+    sign(ours, paths)
+    assert paths.poster.read_bytes() in paths.out.read_bytes()
+
+
+def test_a_disclosed_prompt_is_in_it_and_another_is_not(ours, tmp_path):
+    paths = files(tmp_path)
+    sign(ours, paths, definition(disclose_prompt=True))
+    assert VARIANT.prompt.encode() in paths.out.read_bytes()
+    assert second_opinion(paths.out, ours.anchors_pem())["validation_state"] == "Trusted"
+    sign(ours, paths)
+    assert VARIANT.prompt.encode() not in paths.out.read_bytes()
+
+
+@settings(max_examples=30, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(title=st.text(st.characters(exclude_categories=()), max_size=220))
+def test_titles_of_any_kind_are_signed(ours, tmp_path, title):
+    paths, made = files(tmp_path), definition(title=title)
+    sign(ours, paths, made)
+    assert verify(paths.out).title == made.title
+
+
+def test_signing_again_keeps_the_parent(ours, tmp_path):
+    paths = files(tmp_path)
+    first = sign(ours, paths, definition(title="first"))
+    again = tmp_path / "again.mp4"
+    ours.sign(paths.out, paths.poster, definition(title="second"), again, tmp_path / "again.c2pa")
+    report = verify(again, ours.anchors_pem())
+    assert (report.state, report.title) == ("trusted", "second")
+    assert [(each.title, each.relationship) for each in report.ingredients] == [("first", "parentOf")]
+    assert first.manifest_label in json.loads(report.store)["manifests"]
+    assert report.actions == (
+        "created by a generative model (Reelmill starter, LTXPipeline, diffusers 0.42.1)",
+        "opened from “first”", "published")
+    assert second_opinion(again, ours.anchors_pem())["validation_state"] == "Trusted"
+
+
+def test_a_file_may_be_signed_in_place(ours, tmp_path):
+    paths = files(tmp_path)
+    ours.sign(paths.clip, paths.poster, definition(), paths.clip, paths.sidecar)
+    assert verify(paths.clip, ours.anchors_pem()).state == "trusted"

@@ -1,0 +1,195 @@
+"""What signing promises when something is wrong: nothing left behind, and a sentence that says what."""
+
+import socket
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import timedelta
+
+import pytest
+from c2pa import Builder
+from credentials import Authority, Files, definition, files, key_pem, sign
+from cryptography.hazmat.primitives import hashes
+from cryptography.hazmat.primitives.asymmetric import ec, ed25519
+from signer_sources import mend_kms
+
+from adapters.certificates import key_signs, read_chain
+from adapters.kms import kms_key
+from adapters.signer import CallbackKey, DevelopmentCA, KeyFile, open_signer
+from manifests.errors import CredentialError, CredentialNotTrusted, DefinitionInvalid, SignerUnavailable
+
+AUTHORITY = Authority()
+
+
+@pytest.fixture(scope="module")
+def ours(tmp_path_factory: pytest.TempPathFactory) -> Iterator:
+    """A signer that many tests share, as a process does."""
+    with open_signer(DevelopmentCA(tmp_path_factory.mktemp("ca"))) as signer:
+        yield signer
+
+
+@contextmanager
+def leaves_nothing(paths: Files) -> Iterator[None]:
+    """Check, whatever happens inside, that nothing lies where signed clips go."""
+    try:
+        yield
+    finally:
+        assert not list(paths.out.parent.iterdir())
+
+
+def test_a_tampered_parent_is_not_let_out(ours, tmp_path):
+    paths = files(tmp_path)
+    sign(ours, paths)
+    data = bytearray(paths.out.read_bytes())
+    data[-1] ^= 1
+    paths.clip.write_bytes(data)
+    before = paths.out.read_bytes()
+    with pytest.raises(CredentialNotTrusted, match=r"in its ingredient 'Spring.*', the pixels, the sound or"):
+        sign(ours, paths)
+    assert paths.out.read_bytes() == before
+
+
+def test_after_a_failure_nothing_lies_there_and_the_signer_goes_on(ours, tmp_path):
+    paths = files(tmp_path)
+    good = paths.clip.read_bytes()
+    for bad in (b"", b"hello", good[:20]):
+        paths.clip.write_bytes(bad)
+        with pytest.raises(CredentialError, match="no video that can be read"), leaves_nothing(paths):
+            sign(ours, paths)
+    paths.clip.write_bytes(good)
+    assert sign(ours, paths).size
+
+
+@pytest.mark.parametrize("missing", ["clip", "poster"])
+def test_a_missing_file_is_named(ours, tmp_path, missing):
+    paths = files(tmp_path)
+    path = getattr(paths, missing)
+    path.unlink()
+    with pytest.raises(CredentialError, match=f"No such file or directory: .*{path.name}"), leaves_nothing(paths):
+        sign(ours, paths)
+
+
+def test_a_missing_folder_is_named(ours, tmp_path):
+    paths = files(tmp_path)
+    with pytest.raises(CredentialError, match=r"cannot sign clip.mp4: No such file or directory: .*nowhere"):
+        ours.sign(paths.clip, paths.poster, definition(), tmp_path / "nowhere" / "clip.mp4", paths.sidecar)
+
+
+def test_a_definition_that_slipped_past_pydantic_is_refused(ours, tmp_path):
+    paths = files(tmp_path)
+    bad = definition().model_copy(update={"title": ""})
+    with pytest.raises(DefinitionInvalid, match="wrong at title"), leaves_nothing(paths):
+        sign(ours, paths, bad)
+
+
+def test_what_a_killed_run_left_is_swept_up(ours, tmp_path):
+    paths = files(tmp_path)
+    (paths.out.parent / ".clip.mp4.0123.part").write_bytes(b"half")
+    (paths.out.parent / ".other.mp4.0123.part").write_bytes(b"half")
+    sign(ours, paths)
+    assert {path.name for path in paths.out.parent.iterdir()} == {"clip.mp4", "clip.c2pa", ".other.mp4.0123.part"}
+
+
+def test_what_reads_back_otherwise_is_not_let_out(ours, tmp_path, monkeypatch):
+    """The library takes a definition without a word; here another one reaches it than was meant."""
+    paths, other = files(tmp_path), definition(title="other", model_name="other model").to_dict()
+    other["assertions"][0]["data"]["actions"][0]["digitalSourceType"] = "foo"
+    real = Builder.__init__
+    monkeypatch.setattr(Builder, "__init__", lambda self, _, context: real(self, other, context=context))
+    with pytest.raises(CredentialNotTrusted) as caught, leaves_nothing(paths):
+        sign(ours, paths)
+    for part in ("its title is 'other'", "its actions are c2pa.created foo", "c2pa.ai-disclosure differs"):
+        assert part in str(caught.value)
+
+
+def test_a_callback_that_fails_says_so_itself(tmp_path):
+    key = ec.generate_private_key(ec.SECP256R1())
+    chain, _ = AUTHORITY.write(tmp_path / "keys", key)
+    sign_bytes, calls = key_signs(key, read_chain(chain), chain), []
+
+    def now_and_then(data: bytes) -> bytes:
+        calls.append(data)
+        if len(calls) == 2:
+            raise ConnectionError("the vault is closed")
+        return sign_bytes(data)
+
+    paths = files(tmp_path)
+    with open_signer(CallbackKey(chain, now_and_then)) as signer:
+        with pytest.raises(SignerUnavailable, match="the vault is closed"), leaves_nothing(paths):
+            sign(signer, paths)
+        assert sign(signer, paths).size
+
+
+def test_a_callback_that_signs_wrongly_later_is_not_let_out(tmp_path):
+    key = ec.generate_private_key(ec.SECP256R1())
+    chain, _ = AUTHORITY.write(tmp_path / "keys", key)
+    rightly = key_signs(key, read_chain(chain), chain)
+    manners = iter([rightly, lambda data: rightly(data + b"!")])
+    paths = files(tmp_path)
+    with open_signer(CallbackKey(chain, lambda data: next(manners)(data))) as signer, \
+            pytest.raises(CredentialNotTrusted, match="its signature is forged"), leaves_nothing(paths):
+        sign(signer, paths)
+
+
+def test_a_callback_with_another_key_is_refused_at_once(tmp_path):
+    chain, _ = AUTHORITY.write(tmp_path / "keys")
+    other = ec.generate_private_key(ec.SECP256R1())
+    source = CallbackKey(chain, lambda data: other.sign(data, ec.ECDSA(hashes.SHA256())))
+    with pytest.raises(SignerUnavailable, match="callback key does not belong to the certificate"), \
+            open_signer(source):
+        pass
+
+
+def test_a_key_file_of_another_certificate_is_refused_at_once(tmp_path):
+    chain, key = AUTHORITY.write(tmp_path / "keys")
+    key.write_bytes(key_pem(ec.generate_private_key(ec.SECP256R1())))
+    with pytest.raises(SignerUnavailable, match="does not belong to the certificate"), \
+            open_signer(KeyFile(chain, key)):
+        pass
+
+
+def test_a_certificate_that_expires_meanwhile_signs_no_more(tmp_path):
+    chain, key = AUTHORITY.write(tmp_path / "keys", end=timedelta(seconds=2))
+    paths = files(tmp_path)
+    with open_signer(KeyFile(chain, key)) as signer:
+        while signer.describe().days_left >= 0:
+            time.sleep(0.05)
+        with pytest.raises(SignerUnavailable, match=r"expired on .*; renew it"), leaves_nothing(paths):
+            sign(signer, paths)
+
+
+def test_kms_that_refuses_is_named(s3_endpoint, monkeypatch, tmp_path):
+    mend_kms(monkeypatch)
+    chain, _ = AUTHORITY.write(tmp_path / "keys")
+    source = kms_key(chain, "alias/gone", region="eu-central-1", endpoint=s3_endpoint)
+    with pytest.raises(SignerUnavailable, match="AWS KMS refuses to sign with alias/gone") as caught, \
+            open_signer(source):
+        pass
+    assert not caught.value.transient
+
+
+def test_kms_that_is_away_is_named(monkeypatch, tmp_path):
+    mend_kms(monkeypatch)
+    chain, _ = AUTHORITY.write(tmp_path / "keys")
+    with socket.socket() as closed:
+        closed.bind(("127.0.0.1", 0))
+        nowhere = f"http://127.0.0.1:{closed.getsockname()[1]}"
+        source = kms_key(chain, "alias/any", region="eu-central-1", endpoint=nowhere)
+        with pytest.raises(SignerUnavailable, match="AWS KMS cannot be asked") as caught, open_signer(source):
+            pass
+    assert caught.value.transient
+
+
+def test_kms_without_a_region_is_named(monkeypatch, tmp_path):
+    for name in ("AWS_REGION", "AWS_DEFAULT_REGION"):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setenv("AWS_CONFIG_FILE", str(tmp_path / "none"))
+    chain, _ = AUTHORITY.write(tmp_path / "keys")
+    with pytest.raises(SignerUnavailable, match=r"cannot set up AWS KMS: .*region"):
+        kms_key(chain, "any")
+
+
+def test_kms_signs_no_edwards_curve(tmp_path):
+    chain, _ = AUTHORITY.write(tmp_path / "keys", ed25519.Ed25519PrivateKey.generate())
+    with pytest.raises(SignerUnavailable, match="signs no digests with ED25519"):
+        kms_key(chain, "any", region="eu-central-1")

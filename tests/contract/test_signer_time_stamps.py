@@ -1,0 +1,90 @@
+"""Time stamps by a real authority, and by the ones that fail."""
+
+import time
+from datetime import UTC, datetime, timedelta
+
+import pytest
+import time_stamps
+from credentials import Authority, definition, files, second_opinion
+
+from adapters.signer import DevelopmentCA, KeyFile, TimeStamps, open_signer
+from adapters.verifier import verify
+from manifests.errors import SignerUnavailable, TimeStampUnavailable
+
+AUTHORITY = Authority()
+
+
+@pytest.fixture(scope="module")
+def tsa(tmp_path_factory):
+    with time_stamps.running(tmp_path_factory.mktemp("tsa") / "well") as running:
+        yield running
+
+
+def test_a_stamp_says_when(tsa, tmp_path):
+    paths = files(tmp_path)
+    start = datetime.now(UTC).replace(microsecond=0)
+    with open_signer(DevelopmentCA(tmp_path / "ca"), TimeStamps(tsa.url, tsa.root)) as signer:
+        signed = signer.sign(paths.clip, paths.poster, definition(), paths.out, paths.sidecar)
+        report = verify(paths.out, signer.anchors_pem())
+    assert signer.describe().tsa == tsa.url
+    assert (report.state, report.time_stamped) == ("trusted", True)
+    assert report.signer.time == signed.signed_at
+    assert start <= datetime.fromisoformat(signed.signed_at) <= datetime.now(UTC)
+
+
+def test_without_an_authority_there_is_none(tmp_path):
+    paths = files(tmp_path)
+    with open_signer(DevelopmentCA(tmp_path / "ca")) as signer:
+        signer.sign(paths.clip, paths.poster, definition(), paths.out, paths.sidecar)
+        report = verify(paths.out, signer.anchors_pem())
+    assert not report.time_stamped
+    assert report.signer.time is None
+
+
+def test_a_stamp_outlives_the_certificate(tsa, tmp_path):
+    chain, key = AUTHORITY.write(tmp_path / "keys", end=timedelta(seconds=5))
+    paths, bare = files(tmp_path), tmp_path / "bare.mp4"
+    with open_signer(KeyFile(chain, key), TimeStamps(tsa.url, tsa.root)) as signer:
+        signer.sign(paths.clip, paths.poster, definition(), paths.out, paths.sidecar)
+        anchors, facts = signer.anchors_pem(), signer.describe()
+    with open_signer(KeyFile(chain, key)) as signer:
+        signer.sign(paths.clip, paths.poster, definition(), bare, tmp_path / "bare.c2pa")
+        without_its_root = signer.anchors_pem()
+    time.sleep(max(0.0, (facts.not_after - datetime.now(UTC)).total_seconds()) + 1.1)
+    assert verify(paths.out, anchors).state == "trusted"
+    assert second_opinion(paths.out, anchors, tsa_trust_pem=tsa.root.read_text())["validation_state"] == "Trusted"
+    for path, trusted in ((bare, anchors), (paths.out, without_its_root)):
+        report = verify(path, trusted)
+        assert report.state == "invalid"
+        assert "the signer's certificate has expired" in report.sentence
+
+
+@pytest.mark.parametrize("manner", [
+    "refusing", "hanging up", "nonsense", pytest.param("hanging", marks=pytest.mark.slow),
+])
+def test_no_stamp_no_clip(tmp_path, manner):
+    paths = files(tmp_path)
+    start = time.monotonic()
+    with time_stamps.running(tmp_path / "tsa", manner) as tsa, \
+            open_signer(DevelopmentCA(tmp_path / "ca"), TimeStamps(tsa.url)) as signer, \
+            pytest.raises(TimeStampUnavailable, match=r"no time stamp from http://127\.0\.0\.1") as caught:
+        signer.sign(paths.clip, paths.poster, definition(), paths.out, paths.sidecar)
+    assert caught.value.transient
+    assert time.monotonic() - start < 45
+    assert not list(paths.out.parent.iterdir())
+
+
+def test_the_same_call_succeeds_when_the_authority_is_back(tsa, tmp_path):
+    paths = files(tmp_path)
+    with time_stamps.running(tmp_path / "tsa", "refusing") as broken:
+        away = TimeStamps(broken.url)
+    with open_signer(DevelopmentCA(tmp_path / "ca"), away) as signer, pytest.raises(TimeStampUnavailable):
+        signer.sign(paths.clip, paths.poster, definition(), paths.out, paths.sidecar)
+    with open_signer(DevelopmentCA(tmp_path / "ca"), TimeStamps(tsa.url, tsa.root)) as signer:
+        assert signer.sign(paths.clip, paths.poster, definition(), paths.out, paths.sidecar).size
+
+
+@pytest.mark.parametrize("url", ["", "tsa.example.com", "ftp://tsa.example.com"])
+def test_an_address_that_is_none_is_refused_at_once(url):
+    with pytest.raises(SignerUnavailable, match="must begin with http:// or https://"):
+        TimeStamps(url)

@@ -1,0 +1,101 @@
+"""The development CA: made once, kept safe, made again where it is broken."""
+
+import multiprocessing
+import stat
+from datetime import timedelta
+from pathlib import Path
+
+import pytest
+from credentials import certificate, key_pem, pem
+from cryptography import x509
+from cryptography.hazmat.primitives.asymmetric import ec
+
+from adapters import development_ca
+from adapters.certificates import issued, read_certificates, read_key
+from adapters.development_ca import development_chain
+from manifests.errors import SignerUnavailable
+
+
+def test_it_is_made_once(tmp_path):
+    first, key = development_chain(tmp_path / "ca")
+    second, same_key = development_chain(tmp_path / "ca")
+    assert second == first
+    assert same_key.private_numbers() == key.private_numbers()
+    assert issued(first.anchors[0], first.leaf)
+
+
+def test_only_its_owner_reads_it(tmp_path):
+    development_chain(tmp_path / "ca")
+    modes = {path.name: stat.S_IMODE(path.stat().st_mode) for path in (tmp_path / "ca").iterdir()}
+    assert modes == dict.fromkeys(["root.pem", "root.key", "leaf.pem", "leaf.key", ".lock"], 0o600)
+    assert stat.S_IMODE((tmp_path / "ca").stat().st_mode) == 0o700
+
+
+def test_the_leaf_is_what_c2pa_asks_for(tmp_path):
+    leaf = development_chain(tmp_path)[0].leaf
+    purposes = leaf.extensions.get_extension_for_class(x509.ExtendedKeyUsage).value
+    assert {each.dotted_string for each in purposes} == {"1.3.6.1.5.5.7.3.4", "1.3.6.1.4.1.62558.2.1"}
+    assert leaf.extensions.get_extension_for_class(x509.BasicConstraints).value.ca is False
+    assert leaf.extensions.get_extension_for_class(x509.KeyUsage).value.digital_signature
+    assert leaf.extensions.get_extension_for_class(x509.AuthorityKeyIdentifier)
+    assert leaf.subject.get_attributes_for_oid(x509.NameOID.ORGANIZATION_NAME)
+
+
+@pytest.mark.parametrize("broken", ["root.pem", "root.key", "leaf.pem", "leaf.key"])
+@pytest.mark.parametrize("left", [None, b"", b"-----BEGIN CERTIFICATE-----\nMIIB"], ids=["gone", "empty", "half"])
+def test_what_a_crash_left_is_made_again(tmp_path, broken, left):
+    before, _ = development_chain(tmp_path)
+    (tmp_path / broken).unlink()
+    if left is not None:
+        (tmp_path / broken).write_bytes(left)
+    after, key = development_chain(tmp_path)
+    assert issued(after.anchors[0], after.leaf)
+    assert key.public_key() == after.leaf.public_key()
+    assert (after.anchors[0] == before.anchors[0]) == broken.startswith("leaf")
+    assert not list(tmp_path.glob("*.part"))
+
+
+def test_clips_of_a_replaced_root_stay_trusted(tmp_path):
+    before, _ = development_chain(tmp_path)
+    (tmp_path / "root.key").unlink()
+    after, _ = development_chain(tmp_path)
+    again, _ = development_chain(tmp_path)
+    assert after.anchors == again.anchors == (after.anchors[0], before.anchors[0])
+
+
+@pytest.mark.parametrize("end", [timedelta(minutes=-1), timedelta(days=29)], ids=["expired", "soon expired"])
+def test_an_old_leaf_is_renewed_under_the_same_root(tmp_path, end):
+    before, _ = development_chain(tmp_path)
+    key = ec.generate_private_key(ec.SECP256R1())
+    root_key = read_key(tmp_path / "root.key")
+    old = certificate("old", key, "Reelmill development root", root_key, start=timedelta(days=-300), end=end)
+    (tmp_path / "leaf.pem").write_bytes(pem(old))
+    (tmp_path / "leaf.key").write_bytes(key_pem(key))
+    after, _ = development_chain(tmp_path)
+    assert after.leaf != old
+    assert after.anchors == before.anchors
+    assert read_certificates(tmp_path / "leaf.pem") == (after.leaf,)
+
+
+def test_a_folder_that_cannot_be_made_is_named(tmp_path):
+    (tmp_path / "file").write_text("in the way")
+    with pytest.raises(SignerUnavailable, match=r"cannot keep the development CA in .*: .*configure a signer"):
+        development_chain(tmp_path / "file" / "ca")
+
+
+def _serial(folder: Path) -> tuple[int, int]:
+    chain, _ = development_chain(folder)
+    return chain.anchors[0].serial_number, chain.leaf.serial_number
+
+
+def test_processes_that_start_together_share_it(tmp_path):
+    with multiprocessing.get_context("spawn").Pool(2) as pool:
+        serials = pool.map(_serial, [tmp_path / "ca"] * 4, chunksize=1)
+    assert len(set(serials)) == 1
+
+
+def test_a_killed_writer_leaves_no_key_behind(tmp_path):
+    (tmp_path / ".leaf.key.part").write_bytes(b"half a key")
+    development_chain(tmp_path)
+    assert development_ca.read_key(tmp_path / "leaf.key")
+    assert not list(tmp_path.glob(".*.part"))
