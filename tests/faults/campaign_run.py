@@ -1,0 +1,157 @@
+"""A small campaign, run by a process of its own: the flow's steps below Prefect, with a fake model."""
+
+import multiprocessing
+import threading
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+import tasks.wiring
+from flows.registration import register
+from flows.settings import Settings
+from manifests.brief import Brief
+from manifests.campaign import Campaign
+from manifests.errors import GenerationFailed
+from manifests.sheet import Checked
+from models.fake import FakeGenerator
+from tasks.deliver import deliver
+from tasks.expand import expand
+from tasks.intake import Intake
+from tasks.render import render_shard
+from tasks.wiring import BucketPlace, SignerPlace, Wiring, cards_of, catalogue_of
+from tasks.work import Remaining, free_the_dead
+
+ENDINGS = {
+    "a red ball rolls": "published",
+    "a blue cube turns": "published",
+    "the wrong thing": "failed",
+    "a broken one": "failed",
+}
+"""What each prompt of the campaign must come to."""
+
+
+class Model(FakeGenerator):
+    """The fake generator, failing where the prompt says so."""
+
+    def generate(self, variants):
+        for variant, result in zip(variants, super().generate(variants), strict=True):
+            yield GenerationFailed("the device ran out of memory") if "broken" in variant.prompt else result
+
+
+class Scorer:
+    """Finds every picture fitting, but for prompts that say that they are wrong."""
+
+    name = "fake@1"
+
+    def embed_frames(self, frames: np.ndarray) -> np.ndarray:
+        return np.ones((len(frames), 1), dtype=np.float32)
+
+    def embed_prompts(self, prompts: Sequence[str]) -> np.ndarray:
+        return np.array([[-1.0 if "wrong" in prompt else 1.0] for prompt in prompts], dtype=np.float32)
+
+
+@dataclass(frozen=True, slots=True)
+class World:
+    """Where a run keeps everything, and what it runs."""
+
+    home: Path
+    catalogue_url: str
+    bucket: BucketPlace
+    seeds: int = 1
+
+    @property
+    def wiring(self) -> Wiring:
+        return Wiring(
+            self.catalogue_url,
+            self.bucket,
+            SignerPlace("development", self.home / "signer"),
+            self.home / "staging",
+            devices=("cpu",),
+            attempts=60,
+            prompt_key=b"k" * 32,
+        )
+
+    @property
+    def campaign(self) -> Campaign:
+        briefs = [Brief(row, f"row-{row}", (prompt,), variants=self.seeds) for row, prompt in enumerate(ENDINGS, 2)]
+        return Campaign("Faults", "f" * 64, tuple(briefs))
+
+    def expected(self) -> dict[str, str]:
+        """Return the state in which each variant must end."""
+        planned = expand(self.campaign.briefs, cards_of(self.wiring), "starter")
+        return {item.variant_id: ENDINGS[item.variant.prompt] for item in planned}
+
+
+def run_campaign(world: World, shard_size: int = 4) -> None:
+    """Do what flows.campaign does, in threads of this process."""
+    vars(tasks.wiring).update(open_generator=lambda *_, **__: Model(), open_scorer=lambda *_, **__: Scorer())
+    wiring = world.wiring
+    campaign = world.campaign
+    intake = Intake(None, Checked(campaign.briefs), campaign)  # type: ignore[arg-type]
+    campaign_id = register(Settings(home=world.home), wiring, intake)
+    catalogue = catalogue_of(wiring)
+    free_the_dead(catalogue)
+    remaining = Remaining(catalogue, campaign_id, cards_of(wiring), 0.25)
+    remaining.regate()
+    with Delivery(wiring, campaign_id):
+        for shard in remaining.shards(shard_size):
+            render_shard(wiring, shard)
+
+
+class Delivery:
+    """Delivers in a thread while the block renders; its error comes out at the block's end."""
+
+    def __init__(self, wiring: Wiring, campaign_id: str) -> None:
+        self._call = (wiring, campaign_id, "auto")
+        self._rendered = threading.Event()
+        self._error: BaseException | None = None
+        self._thread = threading.Thread(target=self._work)
+
+    def _work(self) -> None:
+        try:
+            deliver(*self._call, self._rendered)
+        except BaseException as error:  # noqa: BLE001 - handed on to the block
+            self._error = error
+
+    def __enter__(self) -> None:
+        self._thread.start()
+
+    def __exit__(self, *_: object) -> None:
+        self._rendered.set()
+        self._thread.join()
+        if self._error:
+            raise self._error
+
+
+_CONTEXT = multiprocessing.get_context("forkserver")
+_CONTEXT.set_forkserver_preload(["campaign_run", "kill_points"])
+
+
+def start(
+    world: World, prepare: Callable[..., None] | None = None, *arguments: Any, options: Mapping[str, Any] | None = None
+) -> multiprocessing.process.BaseProcess:
+    """Start a run in a process of its own, after ``prepare(*arguments)`` there."""
+    process = _CONTEXT.Process(target=_child, args=(world, prepare, arguments, dict(options or {})))
+    process.start()
+    return process
+
+
+def finish(process: multiprocessing.process.BaseProcess, seconds: float = 120.0) -> int:
+    """Wait for a run; return its exit code, negative for a signal."""
+    process.join(seconds)
+    if process.exitcode is None:
+        process.kill()
+        process.join()
+        raise AssertionError(f"the run did not end within {seconds} s")
+    return process.exitcode
+
+
+def _child(
+    world: World, prepare: Callable[..., None] | None, arguments: Sequence[Any], options: Mapping[str, Any]
+) -> None:
+    if prepare:
+        prepare(*arguments)
+    run_campaign(world, **options)

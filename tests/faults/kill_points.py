@@ -1,0 +1,113 @@
+"""Where a process kills itself: before, inside or after a named call. No hook lives in the program."""
+
+import functools
+import importlib
+import itertools
+import os
+import signal
+import threading
+from typing import Any, Literal, NamedTuple
+
+from sqlalchemy import Engine, event
+
+
+class KillPoint(NamedTuple):
+    """``inside`` is between a transaction's last statement and its commit.
+
+    Attributes:
+        target: ``module:name`` or ``module:Class.method``.
+        nth: the call that is meant; ``inside`` takes the first commit from there on.
+    """
+
+    when: Literal["before", "inside", "after"]
+    target: str
+    nth: int = 1
+
+    def __str__(self) -> str:
+        return f"{self.when} {self.target.partition(':')[2]} {self.nth}"
+
+
+_armed = threading.local()
+
+
+def die() -> None:
+    os.kill(os.getpid(), signal.SIGKILL)
+
+
+def install(point: KillPoint) -> None:
+    """Let this process kill itself at the point."""
+    module, _, path = point.target.partition(":")
+    *parents, name = path.split(".")
+    owner: Any = functools.reduce(getattr, parents, importlib.import_module(module))
+    original, calls = getattr(owner, name), itertools.count(1)
+    if point.when == "inside":
+        event.listen(Engine, "commit", _die_if_armed)
+
+    @functools.wraps(original)
+    def wrapped(*args: Any, **kwargs: Any) -> Any:
+        call = next(calls)
+        if point.when == "before" and call == point.nth:
+            die()
+        _armed.now = point.when == "inside" and call >= point.nth
+        try:
+            result = original(*args, **kwargs)
+        finally:
+            _armed.now = False
+        if point.when == "after" and call == point.nth:
+            die()
+        return result
+
+    setattr(owner, name, wrapped)
+
+
+def _die_if_armed(_connection: Any) -> None:
+    if getattr(_armed, "now", False):
+        die()
+
+
+PLANNING = "adapters.catalogue.planning:Planning"
+LEASING = "adapters.catalogue.leases:Leasing"
+TRANSITIONS = "adapters.catalogue.transitions:Transitions"
+DECISIONS = "adapters.catalogue.decisions:Decisions"
+
+UPLOADS = [KillPoint("after", "tasks.publish:_put", nth) for nth in (1, 2, 3, 4)]
+STATE_CHANGES = [
+    KillPoint("inside", "adapters.catalogue.schema:_migrate"),
+    KillPoint("inside", f"{PLANNING}.add_campaign"),
+    KillPoint("after", f"{PLANNING}.add_campaign"),
+    KillPoint("inside", f"{PLANNING}.add_variants"),
+    KillPoint("after", f"{PLANNING}.add_variants"),
+    KillPoint("inside", f"{LEASING}.lease"),
+    KillPoint("before", "tasks.render:encode"),
+    KillPoint("before", f"{TRANSITIONS}.rendered", 2),
+    KillPoint("inside", f"{TRANSITIONS}.rendered", 2),
+    KillPoint("after", f"{TRANSITIONS}.rendered", 2),
+    KillPoint("inside", f"{TRANSITIONS}.judged", 2),
+    KillPoint("after", f"{TRANSITIONS}.judged", 2),
+    KillPoint("inside", f"{TRANSITIONS}.generation_failed"),
+    KillPoint("after", f"{TRANSITIONS}.generation_failed"),
+    KillPoint("inside", f"{DECISIONS}.approve"),
+    KillPoint("before", "tasks.deliver:sign_clip"),
+    KillPoint("before", f"{TRANSITIONS}.signed"),
+    KillPoint("inside", f"{TRANSITIONS}.signed"),
+    KillPoint("after", f"{TRANSITIONS}.signed"),
+    *UPLOADS,
+    KillPoint("inside", f"{TRANSITIONS}.published"),
+    KillPoint("after", f"{TRANSITIONS}.published"),
+]
+"""Around every commit and every upload."""
+
+COMMITS = [point for point in STATE_CHANGES if point.when == "inside"]
+
+FILE_CHANGES = [
+    *(KillPoint("after", "adapters.development_ca:write_durably", nth) for nth in (1, 2, 3)),
+    KillPoint("after", "tasks.render:encode", 2),
+    KillPoint("after", "tasks.render:write_poster", 2),
+    KillPoint("after", "adapters.signer:write_durably"),
+    KillPoint("after", "adapters.signer:Signer.sign"),
+    KillPoint("after", "tasks.sign:write_durably"),
+    KillPoint("before", "adapters.bucket.local:os.link", 2),
+    KillPoint("after", "adapters.bucket.local:os.link", 2),
+    KillPoint("after", f"{TRANSITIONS}.published", 2),
+]
+"""Between the files of one step, which no catalogue sees."""
