@@ -1,0 +1,121 @@
+"""Puts the trained weights where the project ships them: `python -m training.export`.
+
+Each folder is built beside its place and renamed into it, so that a reader never sees half of one.
+"""
+
+import argparse
+import json
+import shutil
+from pathlib import Path
+
+import torch
+from diffusers import FlowMatchEulerDiscreteScheduler, LTXPipeline
+
+from training import captions, openclip, text, tokenizer, vae, video, words
+from training.run import RUNS
+from training.scene import COLOURS, FIELDS, FPS, MOTIFS, MOTIONS, NUM_FRAMES, OBJECTS, SIZES, UNSEEN, Scene
+
+STARTER = Path(__file__).parent.parent / "models" / "starter"
+SHIFT = 2.0
+EXAMPLES = (
+    Scene("circle", "red", "white", "drifting left"),
+    Scene("cup", "yellow", "blue", "pulsing"),
+    Scene("stripes", "pink", "teal", "drifting up"),
+)
+
+
+def pipeline() -> LTXPipeline:
+    """The stock pipeline around the averaged weights so far, in fp32."""
+    autoencoder = vae.load().cpu().to(memory_format=torch.contiguous_format)
+    mean, deviation = video.read_statistics()
+    autoencoder.latents_mean.copy_(mean)
+    autoencoder.latents_std.copy_(deviation)
+    return LTXPipeline(
+        scheduler=FlowMatchEulerDiscreteScheduler(shift=SHIFT),
+        vae=autoencoder,
+        text_encoder=text.load(),
+        tokenizer=tokenizer.build(),
+        transformer=video.load(),
+    )
+
+
+def vocabulary() -> dict:
+    """What the starter knows, for people and for the check of prompts."""
+    nouns = {motif: list(words.SINGULAR.get(motif, ()) + words.PLURAL.get(motif, ())) for motif in MOTIFS}
+    return {
+        "colours": list(COLOURS),
+        "motifs": list(MOTIFS),
+        "fields": list(FIELDS),
+        "objects": list(OBJECTS),
+        "motions": list(MOTIONS),
+        "backgrounds": list(COLOURS),
+        "not_rendered": [f"{motif} {motion}" for motif, motion in sorted(UNSEEN)],
+        "rgb": {name: list(value) for name, value in COLOURS.items()},
+        "synonyms": {
+            "colours": {name: list(options) for name, options in words.COLOUR_WORDS.items()},
+            "motifs": nouns,
+            "motions": {name: list(options) for name, options in words.MOTION_WORDS.items()},
+        },
+        "filler": sorted({*words.FILLERS, *words.OPENINGS, *words.ADJECTIVES, *words.ADVERBS}),
+        "words": words.vocabulary(),
+        "sizes": [list(size) for size in SIZES],
+        "num_frames": NUM_FRAMES,
+        "fps": FPS,
+        "examples": [captions.plain(scene) for scene in EXAMPLES],
+    }
+
+
+def facts(*parts: str) -> dict:
+    """The run.json of each part: plan, seed, commit, seconds and steps."""
+    return {part: json.loads((RUNS / part / "run.json").read_text()) for part in parts}
+
+
+def swap_in(fresh: Path, place: Path) -> None:
+    """Renames a finished folder into its place."""
+    old = place.with_suffix(".old")
+    if place.exists():
+        place.rename(old)
+    fresh.rename(place)
+    shutil.rmtree(old, ignore_errors=True)
+
+
+def export_video() -> None:
+    fresh = STARTER / ".t2v.new"
+    shutil.rmtree(fresh, ignore_errors=True)
+    pipe = pipeline()
+    for part in (pipe.vae, pipe.transformer):
+        part.half()
+    pipe.save_pretrained(fresh, safe_serialization=True)
+    tokenizer.save(pipe.tokenizer, fresh / "tokenizer")
+    index = fresh / "model_index.json"
+    index.write_text(index.read_text().replace('"TokenizersBackend"', '"PreTrainedTokenizerFast"'))
+    (fresh / "training.json").write_text(json.dumps(facts("vae", "text", "video"), indent=1) + "\n")
+    swap_in(fresh, STARTER / "t2v")
+
+
+def export_openclip() -> None:
+    fresh = STARTER / ".openclip.new"
+    shutil.rmtree(fresh, ignore_errors=True)
+    openclip.save(fresh)
+    (fresh / "training.json").write_text(json.dumps(facts("openclip"), indent=1) + "\n")
+    swap_in(fresh, STARTER / "openclip")
+
+
+def export_vocabulary() -> None:
+    STARTER.mkdir(parents=True, exist_ok=True)
+    text_ = json.dumps(vocabulary(), indent=1) + "\n"
+    (STARTER / "vocabulary.json").write_text(text_)
+
+
+EXPORTS = {"video": export_video, "openclip": export_openclip, "vocabulary": export_vocabulary}
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("parts", nargs="*", default=list(EXPORTS), choices=list(EXPORTS))
+    for part in parser.parse_args().parts:
+        EXPORTS[part]()
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,88 @@
+"""Motifs that fill the frame. Each gives a signed distance (short sides of the frame), negative where painted."""
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from training.shapes import box, disc
+
+Array = np.ndarray
+TABLE = 64
+
+
+@dataclass(frozen=True)
+class Scatter:
+    """Things on a jittered grid: cell size, and in a cell the jitter and the size of the thing."""
+
+    cell: float
+    jitter: float
+    radius: float
+
+
+SCATTERS = {
+    "bokeh": Scatter(0.42, 0.04, 0.155),
+    "particles": Scatter(0.27, 0.04, 0.075),
+    "snow": Scatter(0.44, 0.025, 0.18),
+    "confetti": Scatter(0.34, 0.03, 0.115),
+}
+
+
+def vertical_bands(x: Array, period: float, share: float) -> Array:
+    """Bands across x; `share` of each period is painted."""
+    return np.abs((x / period) % 1.0 - 0.5) * period - share * period / 2
+
+
+def stripes(x: Array, y: Array) -> Array:
+    return vertical_bands(x, 0.36, 0.36)
+
+
+def waves(x: Array, y: Array) -> Array:
+    """Level bands that swing up and down."""
+    return vertical_bands(y + 0.075 * np.sin(x * 2 * np.pi / 0.5), 0.34, 0.36)
+
+
+def rings(x: Array, y: Array) -> Array:
+    """Rings around the middle with a painted disc inside."""
+    return vertical_bands(np.sqrt(x * x + y * y) + 0.13, 0.26, 0.38)
+
+
+def gradient(x: Array, y: Array) -> Array:
+    """A soft ramp to and fro; read by `paint` as a wide edge."""
+    return 0.5 * np.cos(2 * np.pi * x / 1.2)
+
+
+def snowflake(x: Array, y: Array, radius: float) -> Array:
+    """Three crossed bars."""
+    arms = [box(x * c - y * s, x * s + y * c, radius, 0.04) for c, s in ((1, 0), (0.5, 0.866), (-0.5, 0.866))]
+    return np.minimum(np.minimum(arms[0], arms[1]), arms[2])
+
+
+def paper(x: Array, y: Array, radius: float) -> Array:
+    """A piece of confetti, twice as long as wide."""
+    return box(x, y, radius, radius / 2)
+
+
+THINGS = {"bokeh": disc, "particles": disc, "snow": snowflake, "confetti": paper}
+
+
+def scatter(name: str, x: Array, y: Array, rng: np.random.Generator) -> Array:
+    """Copies of a thing, one a cell, each moved and (confetti, snow) turned a little differently."""
+    grid = SCATTERS[name]
+    v = y / grid.cell
+    row = np.floor(v).astype(np.int32)
+    u = x / grid.cell - 0.5 * (row % 2)
+    column = np.floor(u).astype(np.int32)
+    index = (column * 7 + row * 29) % TABLE
+    move_x, move_y = rng.uniform(-grid.jitter, grid.jitter, (2, TABLE)).astype(x.dtype)
+    local_x = (u - column - 0.5) * grid.cell - move_x[index]
+    local_y = (v - row - 0.5) * grid.cell - move_y[index]
+    if name in ("confetti", "snow"):
+        turn = rng.uniform(0, np.pi, TABLE).astype(x.dtype)
+        cosine, sine = np.cos(turn)[index], np.sin(turn)[index]
+        local_x, local_y = local_x * cosine - local_y * sine, local_x * sine + local_y * cosine
+    return THINGS[name](local_x, local_y, grid.radius)
+
+
+BANDS = {"gradient": gradient, "waves": waves, "stripes": stripes, "rings": rings}
+EDGES = {"gradient": 1.0, "bokeh": 0.11}
+"""Width of a soft edge (short sides); every other motif has an edge of one pixel."""

@@ -1,0 +1,185 @@
+"""Trains the video model: `python -m training.video --minutes 90 --still-minutes 15`.
+
+Flow matching on cached latents, conditioned on the code of the scene (see `codes`). First stills, which
+cost a fifth of a clip, until shapes and colours stand; then clips, with some stills among them.
+"""
+
+import argparse
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from diffusers import LTXVideoTransformer3DModel
+from torch.nn import functional as F
+from torch.nn.attention import SDPBackend, sdpa_kernel
+
+from training.codes import WIDTH, code
+from training.latents import Cache, statistics
+from training.muon import split
+from training.run import RUNS, Plan, Run, autocast, device, launch
+from training.scene import FPS
+from training.vae import LATENT_CHANNELS
+
+MATRIX_RATE = 0.02
+PLAIN = ("proj_in", "proj_out", "time_embed", "scale_shift_table", "caption_projection.linear_1")
+ROPE_SCALE = (4 / FPS, 16, 16)
+"""Seconds a latent frame, pixels a latent: what the stock pipeline passes at `frame_rate=8`."""
+STILL_SHARE = 0.2
+DROP_ALL, DROP_PART = 0.1, 0.08
+
+
+@dataclass(frozen=True)
+class VideoPlan(Plan):
+    """`batch` counts tokens; `still_minutes` is how long only stills are shown at first."""
+
+    still_minutes: float = 15.0
+
+
+class OneToken:
+    """Cross-attention to a single token: its value, whatever the query. Exact, and costs next to nothing."""
+
+    def __call__(self, attn, hidden_states, encoder_hidden_states, *_: object, **__: object) -> torch.Tensor:
+        value = attn.to_out[0](attn.to_v(encoder_hidden_states))
+        return value.expand(-1, hidden_states.size(1), -1)
+
+
+def build(layers: int = 6, heads: int = 4) -> LTXVideoTransformer3DModel:
+    """Begins as a model that predicts zero and whose blocks are modulated by nothing."""
+    model = LTXVideoTransformer3DModel(
+        in_channels=LATENT_CHANNELS,
+        out_channels=LATENT_CHANNELS,
+        num_attention_heads=heads,
+        attention_head_dim=64,
+        cross_attention_dim=heads * 64,
+        num_layers=layers,
+        caption_channels=WIDTH,
+    )
+    with torch.no_grad():
+        for weight in (*model.proj_out.parameters(), *model.time_embed.linear.parameters(), model.scale_shift_table):
+            weight.zero_()
+        for block in model.transformer_blocks:
+            block.scale_shift_table.zero_()
+            block.scale_shift_table[[2, 5]] = 0.5
+    return model
+
+
+def use_one_token(model: LTXVideoTransformer3DModel) -> None:
+    """Training form: every caption token carries the same state, so one stands for all."""
+    for block in model.transformer_blocks:
+        block.attn2.set_processor(OneToken())
+        for part in (block.attn2.to_q, block.attn2.to_k, block.attn2.norm_q, block.attn2.norm_k):
+            part.requires_grad_(False)
+
+
+def pack(latents: torch.Tensor) -> torch.Tensor:
+    """(n, 32, frames, height, width) to tokens (n, frames * height * width, 32)."""
+    return latents.flatten(2).transpose(1, 2)
+
+
+def forget(slots: torch.Tensor) -> torch.Tensor:
+    """Leaves parts of some codes open, and all of a tenth: those teach the model to go unguided."""
+    keep = torch.rand(slots.shape) > DROP_PART
+    keep &= torch.rand(len(slots), 1) > DROP_ALL
+    return slots * keep
+
+
+def predict(model, noisy: torch.Tensor, sigma: torch.Tensor, codes: torch.Tensor, shape) -> torch.Tensor:
+    """The flow (noise minus latents) of noisy tokens (n, tokens, 32) at noise levels `sigma` (n), 0 to 1."""
+    frames, height, width = shape
+    return model(
+        hidden_states=noisy,
+        encoder_hidden_states=codes[:, None],
+        timestep=sigma * 1000,
+        encoder_attention_mask=None,
+        num_frames=frames,
+        height=height,
+        width=width,
+        rope_interpolation_scale=ROPE_SCALE,
+        return_dict=False,
+    )[0]
+
+
+def loss_of(model, latents: torch.Tensor, slots: torch.Tensor) -> torch.Tensor:
+    """Mean squared error of the flow at logit-normal noise levels that lean to the noisy side."""
+    clean = pack(latents)
+    noise = torch.randn_like(clean)
+    sigma = torch.sigmoid(0.4 + 1.1 * torch.randn(len(clean), device=clean.device))
+    noisy = torch.lerp(clean, noise, sigma[:, None, None])
+    with autocast():
+        flow = predict(model, noisy, sigma, code(slots), latents.shape[2:])
+    return F.mse_loss(flow.float(), noise - clean)
+
+
+def attention_kernel():
+    """The plain kernel is the quickest backward pass on CPU at these lengths."""
+    return sdpa_kernel(SDPBackend.MATH if device().type == "cpu" else SDPBackend.FLASH_ATTENTION)
+
+
+class Feed:
+    """Normalised training batches on the device."""
+
+    def __init__(self, plan: VideoPlan, rng: np.random.Generator):
+        self.plan, self.rng = plan, rng
+        self.stills = Cache.read("stills")
+        self.clips: Cache | None = None
+        self.mean, self.deviation = (part[:, None, None, None] for part in read_statistics())
+
+    def draw(self, seconds: float) -> tuple[str, torch.Tensor, torch.Tensor]:
+        """The kind of batch, its latents and its slot numbers with some left open."""
+        still = seconds < 60 * self.plan.still_minutes or self.rng.random() < STILL_SHARE
+        if not still and self.clips is None:
+            self.clips = Cache.read("clips")
+        latents, slots = (self.stills if still else self.clips).draw(self.rng, self.plan.batch)
+        latents = (latents - self.mean) / self.deviation
+        return "still" if still else "clip", latents.to(device()), forget(slots).to(device())
+
+
+def read_statistics() -> tuple[torch.Tensor, torch.Tensor]:
+    """Mean and deviation of the latents, fixed when they are first asked for."""
+    path = RUNS / "latents" / "statistics.pt"
+    if not path.exists():
+        torch.save(statistics(Cache.read("clips")), path)
+    mean, deviation = torch.load(path, weights_only=True)
+    return mean, deviation
+
+
+def train(plan: VideoPlan, rank: int) -> None:
+    torch.manual_seed(plan.seed)
+    model = build().to(device())
+    use_one_token(model)
+    run = Run(plan, model, split(model, plan.rate, MATRIX_RATE, PLAIN), rank)
+    torch.manual_seed(plan.seed + rank + run.step)
+    feed = Feed(plan, np.random.default_rng((plan.seed, rank, run.step)))
+    with attention_kernel():
+        while run.running():
+            kind, latents, slots = feed.draw(run.seconds)
+            loss = loss_of(model, latents, slots)
+            model.zero_grad()
+            loss.backward()
+            torch.nn.utils.clip_grad_norm_(model.parameters(), 1.0)
+            for optimizer in run.optimizers:
+                optimizer.step()
+            run.stepped(**{kind: loss.item(), f"{kind}_samples": len(latents)})
+    run.save()
+
+
+def load(checkpoint: str = "video") -> LTXVideoTransformer3DModel:
+    """The averaged weights so far, with ordinary cross-attention."""
+    state = torch.load(RUNS / checkpoint / "checkpoint-0.pt", map_location="cpu", weights_only=True)
+    model = build()
+    model.load_state_dict(state["average"])
+    return model.eval().requires_grad_(False)
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--minutes", type=float, default=90)
+    parser.add_argument("--still-minutes", type=float, default=15)
+    parser.add_argument("--batch", type=int, default=4096 if device().type == "cpu" else 65536)
+    parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--workers", type=int, default=2)
+    launch(VideoPlan(part="video", rate=1e-3, **vars(parser.parse_args())), train)
+
+
+if __name__ == "__main__":
+    main()
