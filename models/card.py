@@ -137,7 +137,7 @@ class ModelCard(Card):
         pipeline: class name in diffusers.
         sizes: by aspect ratio, as ``width:height``.
         call: further arguments of the pipeline's call.
-        precision: dtype on a GPU by component, ``default`` for the others; a CPU runs float32.
+        precision: dtype on a GPU by component, ``default`` for the others; a CPU holds float32.
         vocabulary: file of the words that the model knows; None where it knows language at large.
         scorer: name of the scorer card.
         rates: measured, the first is the one that estimates use.

@@ -3,6 +3,7 @@
 import gc
 import inspect
 import time
+import warnings
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
@@ -78,7 +79,7 @@ class DiffusersVideo:
         self._check(variant)
         try:
             started = self._now()
-            with torch.no_grad():
+            with torch.no_grad(), fast_arithmetic(self.device):
                 video = self._render(variant, texts)
             nan_share = 1.0 - torch.isfinite(video).float().mean().item()
             frames = _to_uint8(_centre(video, variant.height, variant.width))
@@ -150,6 +151,13 @@ class DiffusersVideo:
         return time.perf_counter()
 
 
+def fast_arithmetic(device: torch.device) -> torch.autocast:
+    """Products in bfloat16 on a CPU that has instructions for them (measured: half the time), else as stored."""
+    capabilities = torch.cpu.get_capabilities() if device.type == "cpu" else {}
+    enabled = any(capabilities.get(name, False) for name in ("avx512_bf16", "amx_bf16"))
+    return torch.autocast("cpu", torch.bfloat16, enabled=enabled)
+
+
 def _device(name: str) -> torch.device:
     try:
         device = torch.device(name)
@@ -186,6 +194,7 @@ def _precision(card: ModelCard, device: torch.device) -> dict[str, torch.dtype]:
 
 def _hush() -> None:
     """Keep progress bars and advice of the libraries out of the program's own output."""
+    warnings.filterwarnings("ignore", message="Mismatch dtype between input and weight")
     for library in (diffusers, transformers):
         library.utils.logging.set_verbosity_error()
         library.utils.logging.disable_progress_bar()

@@ -1,0 +1,70 @@
+"""The generator on a CUDA device; `pytest -m gpu` runs it where there is one."""
+
+import numpy as np
+import pytest
+import tiny_weights
+import torch
+
+from manifests.variant import Variant
+from models.open_clip_scorer import OpenClipScorer
+from models.registry import find_devices, open_generator
+
+pytestmark = [
+    pytest.mark.gpu,
+    pytest.mark.skipif(not torch.cuda.is_available(), reason="no CUDA device"),
+]
+CARDS = {
+    "ltx": tiny_weights.ltx_card,
+    "wan": lambda: tiny_weights.wan_card(precision={"default": "bfloat16", "vae": "float32"}),
+}
+
+
+def variant(card) -> Variant:
+    return Variant(card.name, "1", "a red circle", "blue", 1, 64, 90, 9, 8, 4, 3.0)
+
+
+def test_the_devices_are_found():
+    assert find_devices() == tuple(f"cuda:{index}" for index in range(torch.cuda.device_count()))
+
+
+@pytest.mark.parametrize("family", CARDS)
+def test_a_seed_means_the_same_noise_as_on_a_cpu(family):
+    """Pixels differ by bfloat16's rounding; another seed differs by far more."""
+    card = CARDS[family]()
+    wanted = variant(card)
+    [on_cpu] = open_generator(card, "cpu").generate([wanted])
+    on_cuda, other = open_generator(card, "cuda").generate([wanted, wanted._replace(seed=2)])
+    near = np.abs(on_cuda.frames.astype(int) - on_cpu.frames).mean()
+    far = np.abs(on_cuda.frames.astype(int) - other.frames).mean()
+    assert near < far / 2
+
+
+@pytest.mark.parametrize("family", CARDS)
+def test_the_same_variant_gives_the_same_frames(family):
+    card = CARDS[family]()
+    one, again = open_generator(card, "cuda:0").generate([variant(card)] * 2)
+    assert np.array_equal(one.frames, again.frames)
+    assert one.nan_share == 0.0
+    assert one.device_seconds > 0
+
+
+def test_components_have_the_cards_precision():
+    pipeline = open_generator(CARDS["wan"](), "cuda").pipeline
+    assert (pipeline.transformer.dtype, pipeline.vae.dtype) == (torch.bfloat16, torch.float32)
+
+
+def test_closing_frees_the_device():
+    before = torch.cuda.memory_allocated()
+    card = CARDS["ltx"]()
+    generator = open_generator(card, "cuda")
+    list(generator.generate([variant(card)]))
+    assert torch.cuda.memory_allocated() > before
+    generator.close()
+    assert torch.cuda.memory_allocated() == before
+
+
+def test_the_scorer_agrees_with_the_cpu():
+    frames = np.random.default_rng(0).integers(0, 256, (4, 64, 90, 3)).astype(np.uint8)
+    card = tiny_weights.scorer_card()
+    rows = [OpenClipScorer(card, device=device).embed_frames(frames) for device in ("cpu", "cuda")]
+    assert (rows[0] * rows[1]).sum(axis=1).min() > 0.999
