@@ -1,6 +1,7 @@
 """Writing workbooks: a table laid out anew, every row where it was."""
 
 from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
@@ -23,9 +24,36 @@ _NARROWEST, _WIDEST = 10, 60
 """Widths of columns, in characters."""
 
 
-def new_book() -> Workbook:
-    """Return a workbook that is written row by row."""
-    return Workbook(write_only=True)
+@contextmanager
+def new_book(out: Path, source: Path) -> Iterator[Workbook]:
+    """Yield a workbook that is written row by row; at the end it lies at ``out``, whole or not at all.
+
+    Args:
+        source: the sheet that it is a copy of.
+
+    Raises:
+        SheetError: the name does not end in .xlsx, is the source's own, or cannot be written.
+        DiskFull: no room.
+    """
+    if out.suffix.lower() != ".xlsx":
+        raise SheetError(f"'{out.name}' is to be a workbook; give it a name that ends in .xlsx.")
+    if out.resolve() == source.resolve():
+        raise SheetError(f"'{out.name}' is the sheet itself; give the copy another name.")
+    with saving(out) as unfinished:
+        book = Workbook(write_only=True)
+        try:
+            yield book
+            book.save(unfinished)
+        finally:
+            _close(book)
+
+
+def _close(book: Workbook) -> None:
+    """Close the tabs of a book that was not saved, or openpyxl complains of them on standard error."""
+    for tab in book.worksheets:
+        with suppress(OSError, ValueError):
+            if not tab.closed:
+                tab.close()
 
 
 def add_tab(book: Workbook, title: str, widths: Mapping[int, int], frozen: int = 1) -> Any:
@@ -67,18 +95,3 @@ def widths_of(table: Table) -> dict[int, int]:
         for index, text in enumerate(texts):
             widths[index] = max(widths.get(index, 0), len(text))
     return widths
-
-
-def save_book(book: Workbook, out: Path, source: Path | None = None) -> None:
-    """Write a workbook, whole or not at all.
-
-    Raises:
-        SheetError: the name does not end in .xlsx, is the source's own, or cannot be written.
-        DiskFull: no room.
-    """
-    if out.suffix.lower() != ".xlsx":
-        raise SheetError(f"'{out.name}' is to be a workbook; give it a name that ends in .xlsx.")
-    if source and out.resolve() == source.resolve():
-        raise SheetError(f"'{out.name}' is the sheet itself; give the copy another name.")
-    with saving(out) as unfinished:
-        book.save(unfinished)

@@ -15,7 +15,6 @@ from manifests.sheet.book import (
     cell_of,
     lines_of,
     new_book,
-    save_book,
     values_of,
     widths_of,
 )
@@ -71,15 +70,14 @@ def hand_back(table: Table, outcomes: Mapping[int, Outcome], out: Path) -> None:
     kept = _kept(table)
     widths = widths_of(table)
     columns = [*(widths.get(index, 0) for index in kept), *RESULTS.values()]
-    book = new_book()
-    tab = add_tab(book, table.tab or "Campaign", dict(enumerate(columns)), table.header_row)
-    for number, texts in lines_of(table):
-        line = [texts[index] if index < len(texts) else "" for index in kept]
-        if number == table.header_row:
-            tab.append([cell_of(tab, text, HEADER, BOLD) for text in (*line, *RESULTS)])
-        else:
-            tab.append([*values_of(line), *_results(tab, outcomes.get(number))])
-    save_book(book, out, table.path)
+    with new_book(out, table.path) as book:
+        tab = add_tab(book, table.tab or "Campaign", dict(enumerate(columns)), table.header_row)
+        for number, texts in lines_of(table):
+            line = [texts[index] if index < len(texts) else "" for index in kept]
+            if number == table.header_row:
+                tab.append([cell_of(tab, text, HEADER, BOLD) for text in (*line, *RESULTS)])
+            else:
+                tab.append([*values_of(line), *_results(tab, outcomes.get(number))])
 
 
 def _kept(table: Table) -> list[int]:

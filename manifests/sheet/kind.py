@@ -37,7 +37,7 @@ def kind_of(data: bytes) -> str:
         SheetUnreadable: neither; the message goes on after the file's name.
     """
     if not data.strip():
-        raise SheetUnreadable("is empty; save the sheet again, or write one with `reelmill init`")
+        raise SheetUnreadable("is empty; write a header and a prompt below it, or start from `reelmill init`")
     for magic, words in _MAGIC.items():
         if data.startswith(magic):
             raise SheetUnreadable(f"is {words}")

@@ -2,10 +2,12 @@
 
 import re
 
-from openpyxl.cell.cell import ILLEGAL_CHARACTERS_RE
-
 _FORMULA = re.compile(r"'*[=+\-@\t\r]")
 _NUMBER = re.compile(r"-?(0|[1-9]\d{0,14})(\.\d{1,10})?", re.ASCII)
+_ILLEGAL = re.compile("[\x00-\x08\x0b-\x1f]")
+"""Controls that XML 1.0 cannot hold, and the carriage return, which it makes a line feed of."""
+_NO_CHARACTER = re.compile("[\ud800-\udfff\ufffe\uffff]")
+"""What XML cannot hold and the format cannot escape."""
 _ESCAPED = re.compile(r"_(?=x[0-9A-Fa-f]{4}_)")
 
 
@@ -26,12 +28,13 @@ def unguarded(text: str) -> str:
 def cell_value(text: str) -> str | float | int:
     """Return what to write into a workbook's cell: numbers as numbers, other text guarded.
 
-    Characters that XML cannot hold are written the way that the format escapes them.
+    Characters that XML cannot hold are written the way that the format escapes them; lone
+    surrogates and noncharacters, which it cannot, become U+FFFD.
     """
     found = _NUMBER.fullmatch(text)
     if found and text != "-0":
         number = float(text) if found[2] else int(text)
         if f"{number:.15g}" == text:
             return number
-    safe = _ESCAPED.sub("_x005F_", guarded(text))
-    return ILLEGAL_CHARACTERS_RE.sub(lambda bad: f"_x{ord(bad[0]):04X}_", safe).replace("\r", "_x000D_")
+    safe = _ESCAPED.sub("_x005F_", _NO_CHARACTER.sub("\ufffd", guarded(text)))
+    return _ILLEGAL.sub(lambda bad: f"_x{ord(bad[0]):04X}_", safe)

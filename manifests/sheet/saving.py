@@ -19,6 +19,7 @@ def saving(out: Path) -> Iterator[Path]:
     """
     unfinished = out.with_name(f".{out.name}.{os.getpid()}")
     try:
+        unfinished.touch()
         yield unfinished
         os.replace(unfinished, out)
     except OSError as error:

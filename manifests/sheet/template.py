@@ -12,7 +12,7 @@ from openpyxl.worksheet.datavalidation import DataValidation
 
 from manifests.errors import SheetError
 from manifests.placement import ASPECT_RATIOS, CHANNELS
-from manifests.sheet.book import BOLD, HEADER, save_book, values_of
+from manifests.sheet.book import BOLD, HEADER, values_of
 from manifests.sheet.columns import COLUMNS, Column
 from manifests.sheet.saving import saving
 from manifests.sheet.table import letter
@@ -58,7 +58,8 @@ def write_template(path: Path, models: Sequence[str]) -> None:
     if path.suffix.lower() == ".csv":
         _write_csv(path)
     else:
-        save_book(_workbook(models), path)
+        with saving(path) as unfinished:
+            _workbook(models).save(unfinished)
 
 
 def _write_csv(path: Path) -> None:

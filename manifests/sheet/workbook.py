@@ -88,8 +88,8 @@ def _chosen(package: zipfile.ZipFile, book: CalamineWorkbook,
         if rows and known_in(rows[header_index([row.cells for row in rows[:100]])].cells) >= 3:
             return found
         first = first or (found if rows else None)
-    if not first and not visible and sheets:
-        raise SheetUnreadable("has hidden tabs only; show the one with the prompts, or name it")
+    if not first and len(visible) < len(sheets):
+        raise SheetUnreadable("has nothing on its visible tabs; show the hidden one with the prompts")
     if not first:
         raise SheetUnreadable("is empty; write a header and a prompt below it, or start from `reelmill init`")
     return first

@@ -17,7 +17,6 @@ from manifests.sheet.book import (
     cell_of,
     lines_of,
     new_book,
-    save_book,
     values_of,
     widths_of,
 )
@@ -42,10 +41,9 @@ def annotate(table: Table, problems: Iterable[CellProblem], warnings: Iterable[C
         DiskFull: no room.
     """
     findings = [(problem, True) for problem in problems] + [(warning, False) for warning in warnings]
-    book = new_book()
-    _write_copy(book, table, _marks(findings))
-    _write_errors(book, findings)
-    save_book(book, out, table.path)
+    with new_book(out, table.path) as book:
+        _write_copy(book, table, _marks(findings))
+        _write_errors(book, findings)
 
 
 def _marks(findings: Sequence[tuple[CellProblem, bool]]) -> Marks:
@@ -60,7 +58,7 @@ def _marks(findings: Sequence[tuple[CellProblem, bool]]) -> Marks:
 
 
 def _write_copy(book: Workbook, table: Table, marks: Marks) -> None:
-    title = table.tab if table.tab and table.tab != ERRORS else "Campaign"
+    title = table.tab if table.tab and table.tab.casefold() != ERRORS.casefold() else "Campaign"
     tab = add_tab(book, title, widths_of(table), table.header_row)
     marked_rows = {row for row, _ in marks}
     left = MOST_COMMENTS

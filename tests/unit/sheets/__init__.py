@@ -1,0 +1,1 @@
+"""Sheets that the tests make: good, bad and hostile ones."""

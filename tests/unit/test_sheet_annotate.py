@@ -1,0 +1,96 @@
+"""The annotated copy, as openpyxl and we read it."""
+
+import openpyxl
+import pytest
+from sheets.making import lines, workbook
+
+from manifests.errors import SheetError
+from manifests.sheet import Checked, Table, annotate, check_table, read_table
+
+RED, YELLOW, NONE = "00F4A6A0", "00FFE699", "00000000"
+SHEET = lines("Summer plan;;", "", "Prompt;Aspect;negativ prompt", "a red circle;7:3;=1+1", ";1:1;x", "a {x};16:9;",
+              "a;b;c;d")
+
+
+@pytest.fixture
+def annotated(tmp_path) -> tuple[Table, Checked, openpyxl.Workbook]:
+    path = tmp_path / "plan.csv"
+    path.write_bytes(SHEET)
+    table = read_table(path)
+    checked = check_table(table)
+    annotate(table, checked.problems, checked.warnings, tmp_path / "out.xlsx")
+    return table, checked, openpyxl.load_workbook(tmp_path / "out.xlsx")
+
+
+def test_bad_cells_are_red_and_odd_ones_yellow(annotated):
+    tab = annotated[2].worksheets[0]
+    colours = {cell.coordinate: cell.fill.fgColor.rgb for row in tab.iter_rows() for cell in row if cell.comment}
+    assert colours == {"B4": RED, "A5": RED, "A6": RED, "A7": RED, "C3": YELLOW}
+    assert tab["B5"].fill.fgColor.rgb == NONE
+
+
+def test_comments_say_what_the_sentences_say(annotated):
+    _, checked, book = annotated
+    tab = book.worksheets[0]
+    for problem in (*checked.problems, *checked.warnings):
+        assert problem.sentence in tab[f"{problem.column_letter or 'A'}{problem.row}"].comment.text
+
+
+def test_a_tab_lists_everything(annotated):
+    _, checked, book = annotated
+    listed = [row[-1] for row in book["Errors"].iter_rows(min_row=2, values_only=True)]
+    assert listed == [found.sentence for found in (*checked.problems, *checked.warnings)]
+    kinds = [row[2] for row in book["Errors"].iter_rows(min_row=2, values_only=True)]
+    assert kinds == ["error"] * len(checked.problems) + ["warning"] * len(checked.warnings)
+
+
+def test_nothing_in_the_copy_is_a_formula(annotated):
+    cells = [cell for tab in annotated[2] for row in tab.iter_rows() for cell in row]
+    assert not [cell for cell in cells if cell.data_type == "f"]
+    assert annotated[2].worksheets[0]["C4"].value == "'=1+1"
+
+
+def test_rows_stand_where_they_stood_and_the_header_stays_in_sight(annotated):
+    tab = annotated[2].worksheets[0]
+    assert tab["A3"].value == "Prompt"
+    assert tab["A4"].value == "a red circle"
+    assert tab.freeze_panes == "A4"
+
+
+def test_the_copy_has_the_same_problems(annotated, tmp_path):
+    """But for the shifted row, which only a text file can have."""
+    said = [problem.sentence for problem in annotated[1].problems if problem.column]
+    again = [problem.sentence for problem in check_table(read_table(tmp_path / "out.xlsx")).problems]
+    assert again[:len(said)] == said
+
+
+def test_a_problem_in_a_cell_that_is_empty_at_the_end_of_its_row_is_marked(tmp_path):
+    path = tmp_path / "plan.csv"
+    path.write_bytes(lines("Prompt,colour", "a {colour} cup,"))
+    table = read_table(path)
+    annotate(table, check_table(table).problems, (), tmp_path / "out.xlsx")
+    assert openpyxl.load_workbook(tmp_path / "out.xlsx").active["B2"].fill.fgColor.rgb == RED
+
+
+@pytest.mark.parametrize("title", ["Errors", "errors", "Müller & Söhne", "a" * 31])
+def test_any_name_of_a_tab_is_kept_apart_from_ours(tmp_path, title):
+    path = tmp_path / "plan.xlsx"
+    path.write_bytes(workbook([["prompt"], ["x"]], title=title))
+    annotate(read_table(path), (), (), tmp_path / "out.xlsx")
+    names = openpyxl.load_workbook(tmp_path / "out.xlsx").sheetnames
+    assert names[-1] == "Errors"
+    assert read_table(tmp_path / "out.xlsx").rows[0].cells == ("x",)
+
+
+@pytest.mark.parametrize(("out", "sentence"), [
+    ("out.csv", "'out.csv' is to be a workbook; give it a name that ends in .xlsx."),
+    ("plan.xlsx", "'plan.xlsx' is the sheet itself; give the copy another name."),
+    ("nowhere/out.xlsx", "'{path}' cannot be written (No such file or directory); check the folder and its rights."),
+])
+def test_where_a_copy_cannot_go_is_told(tmp_path, out, sentence):
+    path = tmp_path / "plan.xlsx"
+    path.write_bytes(workbook([["prompt"], ["x"]]))
+    with pytest.raises(SheetError) as caught:
+        annotate(read_table(path), (), (), tmp_path / out)
+    assert str(caught.value) == sentence.format(path=tmp_path / out)
+    assert [file.name for file in tmp_path.iterdir()] == ["plan.xlsx"]

@@ -1,0 +1,209 @@
+"""From a table to briefs."""
+
+from pathlib import Path
+
+import pytest
+
+from manifests.brief import Brief
+from manifests.placement import Placement
+from manifests.sheet import Checked, Complaint, Row, Table, campaign_of, check_table
+
+
+def table(header: str, *rows: str) -> Table:
+    """A table from lines whose cells are parted by semicolons."""
+    cells = [tuple(cell.strip() for cell in line.split(";")) for line in (header, *rows)]
+    return Table(Path("plan.csv"), "plan", "ab" * 32, cells[0], 1,
+                 tuple(Row(number, row) for number, row in enumerate(cells[1:], 2) if any(row)), delimiter=";")
+
+
+def checked(header: str, *rows: str) -> Checked:
+    return check_table(table(header, *rows))
+
+
+def brief(header: str, row: str) -> Brief:
+    result = checked(header, row)
+    assert result.problems == ()
+    return result.briefs[0]
+
+
+def sentences(found: tuple) -> list[str]:
+    return [problem.sentence for problem in found]
+
+
+def test_a_full_row():
+    found = brief("brief_id;prompt;negative_prompt;placements;duration_s;model;variants;want;seed;min_adherence;"
+                  "locale;cta;notes;axes;Client",
+                  "s-1;a red circle;text;16:9|tiktok;2|3,5;Starter;3;2;7;0.25;en|de;Shop|Buy;hi;cartesian;acme|north")
+    assert found == Brief(
+        2, "s-1", ("a red circle",), ("text",), (Placement("generic", "16:9"), Placement("tiktok", "9:16")),
+        (2.0, 3.5), ("starter",), "cartesian", 3, 2, 7, 0.25, ("en", "de"), ("Shop", "Buy"), "hi",
+        {"Client": ("acme", "north")})
+    assert found.axis_lengths == {"placements": 2, "duration_s": 2, "locale": 2, "cta": 2}
+    assert found.combinations == 16
+
+
+@pytest.mark.parametrize("header", ["Prompt", "PROMPT ", "Video prompt", "Text-Prompt", "prompt*", "\ufeffprompt"])
+def test_a_sheet_with_nothing_but_prompts_works(header):
+    found = brief(header, "a red circle")
+    assert found.prompts == ("a red circle",)
+    assert found.brief_id.startswith("a-red-circle-")
+
+
+@pytest.mark.parametrize(("header", "attribute"), [
+    ("Aspect", "placements"), ("Aspect ratio", "placements"), ("Format", "placements"), ("Channel", "placements"),
+    ("Duration (s)", "durations_s"), ("Length", "durations_s"), ("Duration_S", "durations_s"),
+    ("Language", "locales"), ("Call to action", "ctas"), ("Negative", "negative_prompts"), ("Model card", "models")])
+def test_columns_go_by_other_names(header, attribute):
+    value = {"placements": "9:16", "durations_s": "3"}.get(attribute, "starter")
+    assert getattr(brief(f"prompt;{header}", f"x;{value}"), attribute) != getattr(Brief(2, "x", ("x",)), attribute)
+
+
+@pytest.mark.parametrize(("header", "name"), [
+    ("negativ_prompt", "negative_prompt"), ("placment", "placements"), ("Variant", "variants"),
+    ("Durration", "duration_s")])
+def test_a_typo_in_a_header_is_a_warning_and_the_column_goes_along(header, name):
+    result = checked(f"prompt;{header}", "x;7:3")
+    assert sentences(result.warnings) == [
+        f"Row 1, column B '{header}' isn't a column we know. Did you mean {name}? It is carried along as it stands."]
+    assert result.briefs[0].metadata == {header: ("7:3",)}
+
+
+@pytest.mark.parametrize("header", ["Client", "Product name", "SKU", "Market", "Campaign", "Budget", "Landing page"])
+def test_columns_of_their_own_make_no_noise(header):
+    result = checked(f"prompt;{header}", "x;y")
+    assert result.warnings == result.problems == ()
+
+
+def test_two_columns_for_notes_are_no_problem():
+    found = brief("prompt;Notes;Comments", "x;for us;for them")
+    assert (found.notes, found.metadata) == ("for us", {"Comments": ("for them",)})
+
+
+def test_a_header_that_stands_twice_is_a_warning():
+    result = checked("prompt;Client;Client", "x;acme;north")
+    assert sentences(result.warnings) == [
+        "Row 1, column C 'Client' has the same header as column B 'Client'. Only that one is read."]
+
+
+def test_placeholders_are_found_whatever_their_case_and_spaces():
+    found = brief("Prompt;Product Name;Language", "a {product  name} in {LANGUAGE}, {locale} and {{braces}};cup;en")
+    assert found.prompts == ("a {Product Name} in {locale}, {locale} and {{braces}}",)
+    assert found.placeholders == ("Product Name", "locale")
+    assert [found.values(name) for name in found.placeholders] == [("cup",), ("en",)]
+
+
+def test_a_column_is_an_axis_only_where_a_prompt_names_it():
+    assert brief("prompt;tags", "a circle;red|blue").axis_lengths == {}
+    assert brief("prompt;tags", "a {tags} circle;red|blue").axis_lengths == {"tags": 2}
+
+
+def test_placeholders_work_in_the_negative_prompt():
+    found = brief("prompt;Avoid;colour", "a circle;{colour} things;red|blue")
+    assert (found.negative_prompts, found.placeholders) == (("{colour} things",), ("colour",))
+    assert found.combinations == 2
+
+
+def test_a_bar_behind_a_backslash_is_text():
+    assert brief("prompt;brand", r"a\|b|c;x\|y").prompts == ("a|b", "c")
+    assert brief("prompt;brand", r"a;x\|y").metadata == {"brand": ("x|y",)}
+
+
+def test_values_that_stand_twice_count_once_but_in_zip():
+    assert brief("prompt;aspect", "x;1:1|1:1").placements == (Placement("generic", "1:1"),)
+    found = brief("prompt;colour;aspect;axes", "a {colour} cup;red|blue;1:1|1:1;zip")
+    assert (len(found.placements), found.combinations) == (2, 2)
+
+
+def test_zip_takes_single_values_along():
+    assert brief("prompt;colour;aspect;axes", "a {colour} cup;red|blue;1:1;ZIP").combinations == 2
+
+
+def test_ids_are_made_from_the_prompt_and_stay_when_rows_move():
+    first = checked("prompt", "a red circle", "a blue square").briefs
+    second = checked("prompt", "a new one", "a blue square", "", "a red circle").briefs
+    assert {brief.brief_id for brief in first} < {brief.brief_id for brief in second}
+
+
+def test_rows_that_repeat_get_ids_of_their_own_and_a_warning():
+    result = checked("prompt", "a cup", "a shoe", "a cup", "a cup")
+    made = result.briefs[0].brief_id
+    assert [brief.brief_id for brief in result.briefs if brief.prompts == ("a cup",)] == [
+        made, f"{made}-2", f"{made}-3"]
+    assert sentences(result.warnings) == [
+        f"Row 4, column A 'prompt' repeats the prompt of row 2; the row is called {made}-2.",
+        f"Row 5, column A 'prompt' repeats the prompt of row 2; the row is called {made}-3."]
+
+
+def test_a_made_id_gives_way_to_a_typed_one():
+    made = checked("prompt", "a cup").briefs[0].brief_id
+    ids = [brief.brief_id for brief in checked("prompt;brief_id", "a cup;", f"a shoe;{made}").briefs]
+    assert ids == [f"{made}-2", made]
+
+
+def test_good_rows_go_on_without_the_bad_ones():
+    result = checked("prompt;aspect", "a;16:9", "b;7:3", "c;1:1")
+    assert [brief.row for brief in result.briefs] == [2, 4]
+    assert [problem.row for problem in result.problems] == [3]
+
+
+def test_a_doubtful_header_makes_no_row_good_but_all_cells_are_told():
+    result = checked("prompt;aspect;channel", "a;7:3;tiktok", "b;1:1;tiktok")
+    assert result.briefs == ()
+    assert [problem.row for problem in result.problems] == [1, 2]
+
+
+def test_invisible_characters_are_taken_out_with_a_warning():
+    result = checked("prompt", "a red\u200b circle\u00a0 here")
+    assert result.briefs[0].prompts == ("a red circle here",)
+    assert sentences(result.warnings) == [
+        "Row 2, column A 'prompt': 'a red<U+200B> circle<U+00A0> here' held invisible characters; they were taken out."]
+
+
+def test_control_characters_never_reach_metadata():
+    result = checked("prompt;client", "x;ac\x00me\u202e")
+    assert result.briefs[0].metadata == {"client": ("acme",)}
+    assert len(result.warnings) == 1
+
+
+def test_equal_looking_prompts_are_equal():
+    composed, decomposed = (checked("prompt", text).briefs[0] for text in ("café", "cafe\u0301"))
+    assert composed == decomposed
+
+
+def test_cells_without_a_header_are_told_in_workbooks():
+    wide = table("prompt", "x;stray")
+    workbook = Table(wide.path, wide.name, wide.sha256, wide.columns, 1, wide.rows, tab="Campaign")
+    result = check_table(workbook)
+    assert len(result.briefs) == 1
+    assert sentences(result.warnings) == ["Row 2, column B: 'stray' stands under no header. It is not read."]
+
+
+def test_checks_of_upper_rooms_speak_of_the_sheets_own_columns():
+    def check(found: Brief):
+        yield Complaint("duration_s", "9", "is longer than the model can make. Use 4 or less.")
+        yield Complaint("model", "starter", "is slow.", warning=True)
+
+    result = check_table(table("prompt;Length", "x;9"), [check])
+    assert sentences(result.problems) == [
+        "Row 2, column B 'Length': '9' is longer than the model can make. Use 4 or less."]
+    assert sentences(result.warnings) == ["Row 2, model: 'starter' is slow."]
+    assert result.briefs == ()
+
+
+def test_checks_see_bad_rows_too_but_do_not_speak_twice_of_a_cell():
+    seen = []
+
+    def check(found: Brief):
+        seen.append(found)
+        yield Complaint("placements", "16:9", "can't be made.")
+        yield Complaint("model", "x", "isn't a model card.")
+
+    result = check_table(table("prompt;aspect;model", "{oops};7:3;x"), [check])
+    assert [problem.column for problem in result.problems] == ["prompt", "aspect", "model"]
+    assert seen[0].prompts == ("{{oops}}",)
+
+
+def test_the_campaign_holds_the_good_rows():
+    sheet = table("prompt;aspect", "a;16:9", "b;7:3")
+    campaign = campaign_of(sheet, check_table(sheet))
+    assert (campaign.name, campaign.campaign_id, len(campaign.briefs)) == ("plan", "plan-ababababab", 1)

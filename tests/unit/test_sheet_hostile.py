@@ -1,0 +1,75 @@
+"""Files made to harm: the parent process lives, and says what to do."""
+
+import resource
+import time
+
+import pytest
+from sheets import making
+
+from manifests.errors import SheetUnreadable
+from manifests.sheet import parse, read_table
+
+HOSTILE = {
+    "far_cell": "has cells as far out as XFD1048576 in tab 'Campaign'",
+    "bomb": "unpacks to far more than a sheet holds",
+    "billion_laughs": "holds XML declarations that no spreadsheet program writes",
+    "one_text_many_times": "needs more memory or time than a sheet should",
+}
+
+
+@pytest.mark.parametrize("name", HOSTILE)
+def test_a_hostile_workbook_is_refused_fast_and_the_parent_stays_small(tmp_path, name):
+    path = tmp_path / "sheet.xlsx"
+    path.write_bytes(getattr(making, name)())
+    before, start = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss, time.monotonic()
+    with pytest.raises(SheetUnreadable, match=HOSTILE[name]):
+        read_table(path)
+    assert time.monotonic() - start < 20
+    assert resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before < 64 * 1024
+
+
+UNGUARDED = """
+import manifests.sheet.workbook as workbook
+workbook.MAX_CELLS, workbook.MAX_RATIO, workbook.MAX_UNPACKED = 10**18, 10**9, 10**12
+from manifests.sheet.child import main; main()
+"""
+
+
+def test_without_the_checks_beforehand_the_limits_of_the_child_hold(tmp_path, monkeypatch):
+    """calamine really aborts its process on this file: the child dies of it, the parent does not."""
+    monkeypatch.setattr(parse, "_CHILD", UNGUARDED)
+    path = tmp_path / "sheet.xlsx"
+    path.write_bytes(making.far_cell())
+    with pytest.raises(SheetUnreadable, match="needs more memory or time") as caught:
+        read_table(path)
+    failed = caught.value.__cause__.__cause__
+    assert isinstance(failed, parse.ChildFailed)
+    assert "exit status -6" in str(failed)
+
+
+def test_a_child_that_hangs_is_ended(tmp_path, monkeypatch):
+    monkeypatch.setattr(parse, "_CHILD", "import time; time.sleep(60)")
+    monkeypatch.setattr(parse, "SECONDS", 1)
+    path = tmp_path / "sheet.csv"
+    path.write_text("prompt\nx\n")
+    with pytest.raises(SheetUnreadable, match="takes too long to read"):
+        read_table(path)
+
+
+def test_the_child_sees_nothing_of_the_environment(tmp_path, monkeypatch):
+    monkeypatch.setenv("REELMILL_CANARY", "secret")
+    monkeypatch.setattr(parse, "_CHILD", "import os, sys; sys.exit('REELMILL_CANARY' in os.environ and 3)")
+    assert parse._answer(b"", "text", None) == []
+
+
+def test_the_child_is_small(tmp_path, monkeypatch):
+    """Libraries with many threads would eat its address space on a machine with many cores."""
+    imports = "import sys, manifests.sheet.child, manifests.sheet.workbook, manifests.sheet.delimited"
+    monkeypatch.setattr(parse, "_CHILD", f"{imports}; sys.exit(bool({{'openpyxl', 'numpy'}} & set(sys.modules)))")
+    assert parse._answer(b"", "text", None) == []
+
+
+def test_formulas_and_links_of_a_workbook_are_only_text(tmp_path):
+    path = tmp_path / "sheet.xlsx"
+    path.write_bytes(making.workbook([["prompt", "note to us"], ["x", '=HYPERLINK("http://evil","click")']]))
+    assert read_table(path).rows[0].cells == ("x", '=HYPERLINK("http://evil","click")')

@@ -1,0 +1,74 @@
+"""The sheet that a new user starts from."""
+
+import openpyxl
+import pytest
+
+from manifests.errors import SheetError
+from manifests.sheet import check_table, read_table, write_template
+from manifests.sheet.columns import COLUMNS, name_of
+from manifests.sheet.table import letter
+
+MODELS = ["starter", *(f"a-model-with-a-long-name-{n}" for n in range(20))]
+
+
+@pytest.mark.parametrize("name", ["sheet.xlsx", "sheet.csv"])
+def test_a_template_is_a_good_sheet(tmp_path, name):
+    write_template(tmp_path / name, MODELS)
+    checked = check_table(read_table(tmp_path / name))
+    assert checked.problems == checked.warnings == ()
+    assert [(brief.brief_id, brief.combinations * brief.variants) for brief in checked.briefs] == [
+        ("summer-01", 2), ("summer-02", 2), ("summer-03", 2)]
+
+
+def test_every_column_is_there_and_explained(tmp_path):
+    write_template(tmp_path / "sheet.xlsx", MODELS)
+    book = openpyxl.load_workbook(tmp_path / "sheet.xlsx")
+    headers = [cell.value for cell in book["Campaign"][1]]
+    assert {name_of(header) for header in headers} - {None} == {column.name for column in COLUMNS}
+    assert all(cell.comment for cell in book["Campaign"][1])
+    explained = {row[0]: row[1:] for row in book["Columns"].iter_rows(min_row=2, values_only=True)}
+    assert set(explained) == {column.name for column in COLUMNS} | {"any other", "cells with |"}
+    assert all(all(explained[column.name]) for column in COLUMNS)
+
+
+def test_choices_drop_down_and_the_header_stays(tmp_path):
+    write_template(tmp_path / "sheet.xlsx", MODELS)
+    book = openpyxl.load_workbook(tmp_path / "sheet.xlsx")
+    tab = book["Campaign"]
+    choices = {str(choice.sqref): choice for choice in tab.data_validations.dataValidation}
+    headers = [cell.value for cell in tab[1]]
+    places = [f"{letter(headers.index(name))}2" for name in ("placements", "axes", "model")]
+    assert sorted(sqref.partition(":")[0] for sqref in choices) == sorted(places)
+    assert not any(choice.showErrorMessage for choice in choices.values())
+    assert all(len(choice.formula1) <= 257 for choice in choices.values())
+    assert [row[0] for row in book["Models"].iter_rows(min_row=2, values_only=True)] == MODELS
+    assert tab.freeze_panes == "A2"
+
+
+def test_a_ratio_typed_into_the_template_stays_text(tmp_path):
+    write_template(tmp_path / "sheet.xlsx", MODELS)
+    tab = openpyxl.load_workbook(tmp_path / "sheet.xlsx")["Campaign"]
+    place = [cell.value for cell in tab[1]].index("placements") + 1
+    assert {tab.cell(row, place).number_format for row in (2, 5, 500)} == {"@"}
+
+
+def test_examples_are_good_values_of_their_columns(tmp_path):
+    """What the guide gives as an example, a sheet takes."""
+    headers = [column.name for column in COLUMNS if column.name not in ("axes", "want")]
+    cells = [column.example for column in COLUMNS if column.name in headers]
+    path = tmp_path / "sheet.csv"
+    path.write_text("\t".join([*headers, "colour"]) + "\n" + "\t".join([*cells, "red"]) + "\n")
+    assert check_table(read_table(path)).problems == ()
+
+
+def test_a_sheet_that_exists_is_not_overwritten(tmp_path):
+    (tmp_path / "sheet.xlsx").write_text("mine")
+    with pytest.raises(SheetError, match="exists already; choose another name"):
+        write_template(tmp_path / "sheet.xlsx", MODELS)
+    assert (tmp_path / "sheet.xlsx").read_text() == "mine"
+
+
+def test_a_template_is_xlsx_or_csv(tmp_path):
+    with pytest.raises(SheetError, match=r"ends in neither \.xlsx nor \.csv"):
+        write_template(tmp_path / "sheet.ods", MODELS)
+    assert not list(tmp_path.iterdir())
