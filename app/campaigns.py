@@ -1,6 +1,8 @@
 """Commands that plan, run and follow campaigns."""
 
 import getpass
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import asdict
 from pathlib import Path
 from typing import Annotated, Any
@@ -103,8 +105,7 @@ def retry(
     """Try again what failed: errors with the same seed, clips that the gate refused with a new one."""
     if not failed:
         raise ReelmillError("Say what to retry: reelmill retry CAMPAIGN --failed.")
-    session = Session.open()
-    campaign_id = session.catalogue.campaign(campaign).campaign_id
+    session, campaign_id = Session.of_campaign(campaign)
     retried = retry_failed(session.catalogue, campaign_id)
     if not as_json:
         say(f"{retried.again} variants are tried again, {retried.rerolled} get a new seed.")
@@ -120,8 +121,7 @@ def approve(
     as_json: AsJson = False,
 ) -> None:
     """Approve clips that wait for a person; they are signed and published at once."""
-    session = Session.open()
-    campaign_id = session.catalogue.campaign(campaign).campaign_id
+    session, campaign_id = Session.of_campaign(campaign)
     chosen = _chosen(session, campaign_id, clips, everything)
     moved = session.catalogue.approve(chosen, actor_name(), reason)
     _tell_moved("approved", moved, chosen, "Only clips that passed can be; a failed one needs a --reason.", as_json)
@@ -137,8 +137,7 @@ def reject(
     as_json: AsJson = False,
 ) -> None:
     """Reject clips that wait for a person."""
-    session = Session.open()
-    campaign_id = session.catalogue.campaign(campaign).campaign_id
+    session, campaign_id = Session.of_campaign(campaign)
     chosen = _chosen(session, campaign_id, clips, everything)
     moved = session.catalogue.reject(chosen, actor_name(), reason)
     _tell_moved("rejected", moved, chosen, "Only clips that passed can be.", as_json)
@@ -206,8 +205,20 @@ def _finish(session: Session, campaign_id: str, quiet: bool, overrides: dict[str
     from flows.campaign import campaign
 
     given = {name: value for name, value in overrides.items() if value is not None}
-    with live_progress(session.catalogue, campaign_id, shown=not quiet):
+    with live_progress(session.catalogue, campaign_id, shown=not quiet), _server_trouble_told():
         campaign(campaign_id=campaign_id, settings=given)
+
+
+@contextmanager
+def _server_trouble_told() -> Iterator[None]:
+    """Say in one sentence that Prefect's server is not there; its own errors are pages long."""
+    try:
+        yield
+    except RuntimeError as error:
+        if "Prefect API" not in str(error):
+            raise
+        raise ReelmillError("Prefect's server does not answer; free some memory and disk and run again, or let "
+                            "PREFECT_API_URL name one that runs.") from error
 
 
 def _close(session: Session, campaign_id: str, sheet: Path | None, out: Path | None, as_json: bool) -> None:

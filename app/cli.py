@@ -1,14 +1,12 @@
 """The program `reelmill`."""
 
-import errno
 import sys
 from typing import Annotated
 
 import typer
 
 from app import campaigns, cards, credentials, sheets
-from app.output import warn
-from manifests.errors import ReelmillError
+from app.output import sentence_of, warn
 
 app = typer.Typer(
     name="reelmill", no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False,
@@ -51,18 +49,6 @@ def main() -> None:
             raise
         warn(f"Error: {sentence_of(error)}")
         sys.exit(1)
-
-
-def sentence_of(error: BaseException) -> str:
-    """Return one sentence for a person: our own errors' words, or what the system says."""
-    if isinstance(error, ReelmillError):
-        text = str(error)
-        return text[:1].upper() + text[1:]
-    if isinstance(error, OSError) and error.errno in (errno.ENOSPC, errno.EDQUOT):
-        return "The disk is full; free some space, or move REELMILL_HOME, and run again."
-    if isinstance(error, OSError) and error.strerror:
-        return f"{error.filename or 'The system'}: {error.strerror}; check the path and its rights."
-    return f"{type(error).__name__}: {error}; run again with --debug to see where it comes from."
 
 
 if __name__ == "__main__":

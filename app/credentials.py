@@ -10,7 +10,7 @@ from adapters.durable import write_durably
 from adapters.verifier import CredentialReport
 from adapters.verifier import verify as verify_file
 from app.campaigns import AsJson
-from app.output import say, say_json, warn
+from app.output import say, say_json, sentence_of, warn
 from app.session import Session
 from manifests.errors import CredentialError, ReelmillError
 from tasks.wiring import signer_of
@@ -51,7 +51,7 @@ def verify(
             reports[str(file)] = verify_file(file, pem, sidecar)
         except CredentialError as error:
             broken = True
-            warn(str(error))
+            warn(f"Error: {sentence_of(error)}")
     if as_json:
         say_json({name: asdict(report) for name, report in reports.items()})
     else:

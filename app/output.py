@@ -1,5 +1,6 @@
 """How commands speak: tables for people, JSON for programs, one sentence for errors."""
 
+import errno
 import json
 from collections.abc import Iterable, Sequence
 from typing import Any
@@ -7,6 +8,9 @@ from typing import Any
 import typer
 from rich.console import Console
 from rich.table import Table
+from rich.text import Text
+
+from manifests.errors import ReelmillError
 
 console = Console()
 errors = Console(stderr=True)
@@ -39,10 +43,8 @@ def show_table(title: str, columns: Sequence[str], rows: Iterable[Sequence[objec
     console.print(table, markup=False)
 
 
-def plain(cell: object) -> Any:
+def plain(cell: object) -> Text:
     """Return a cell as text that Rich takes literally."""
-    from rich.text import Text
-
     if isinstance(cell, float):
         return Text(f"{cell:.3f}")
     return Text("–" if cell is None else str(cell))
@@ -53,3 +55,14 @@ def seconds_text(seconds: float) -> str:
     if seconds < 100:
         return f"{seconds:.0f} s"
     return f"{seconds / 60:.0f} min" if seconds < 6000 else f"{seconds / 3600:.1f} h"
+
+
+def sentence_of(error: BaseException) -> str:
+    """Return one sentence for a person: our own errors' words, or what the system says."""
+    if isinstance(error, ReelmillError):
+        return str(error)
+    if isinstance(error, OSError) and error.errno in (errno.ENOSPC, errno.EDQUOT):
+        return "The disk is full; free some space, or move REELMILL_HOME, and run again."
+    if isinstance(error, OSError) and error.strerror:
+        return f"{error.filename or 'The system'}: {error.strerror}; check the path and its rights."
+    return f"{type(error).__name__}: {error}; run again with --debug to see where it comes from."

@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from adapters.catalogue import Catalogue
+from flows.registration import settings_of
 from flows.settings import Settings, load_settings
 from flows.wiring import wiring_of
 from models.card import ModelCard
@@ -22,6 +23,17 @@ class Session:
         """Load the settings; options of the command line that are None count as not given."""
         settings = load_settings(**overrides)
         return cls(settings, wiring_of(settings))
+
+    @classmethod
+    def of_campaign(cls, reference: str) -> "tuple[Session, str]":
+        """Open what a campaign was registered with; return that and the campaign's whole id.
+
+        Raises:
+            CatalogueError: no campaign, or several, are called so.
+        """
+        campaign_id = cls.open().catalogue.campaign(reference).campaign_id
+        settings = settings_of(campaign_id)
+        return cls(settings, wiring_of(settings)), campaign_id
 
     @property
     def catalogue(self) -> Catalogue:

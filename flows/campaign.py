@@ -9,7 +9,7 @@ from prefect.cache_policies import NO_CACHE
 from prefect.futures import PrefectFuture, wait
 from prefect.task_runners import ThreadPoolTaskRunner
 
-from flows.registration import check_weights, read_sheet, register
+from flows.registration import check_weights, read_sheet, register, settings_of
 from flows.settings import Settings, load_settings
 from flows.wiring import wiring_of
 from manifests.errors import ReelmillError
@@ -60,7 +60,8 @@ def campaign(sheet: str = "", campaign_id: str = "", accept_good_rows: bool = Fa
     Raises:
         ReelmillError: what stopped it; everything finished until then stays.
     """
-    chosen = load_settings(**(settings or {}))
+    overrides = settings or {}
+    chosen = settings_of(campaign_id, **overrides) if campaign_id else load_settings(**overrides)
     wiring = wiring_of(chosen)
     if not campaign_id:
         intake = read_sheet(chosen, wiring, Path(sheet), accept_good_rows)

@@ -1,14 +1,21 @@
 """What is settled before anything is dispatched: the campaign in the catalogue, the doors open."""
 
+import shutil
 from pathlib import Path
+from typing import Any
 
-from flows.settings import Settings
-from manifests.errors import IncompleteWeights, UnknownCard
+from flows.settings import Settings, load_settings
+from flows.wiring import wiring_of
+from manifests.errors import DiskFull, IncompleteWeights, UnknownCard
 from models.registry import weights_problem
 from tasks.expand import check_cap, expand, sample
 from tasks.intake import Intake, refuse_problems, take_in
 from tasks.wiring import Wiring, bucket_of, cards_of, catalogue_of, signer_of
 from tasks.work import UNFINISHED, free_the_dead
+
+LEAST_FREE_BYTES = 100_000_000
+KEPT = ("model", "review", "bucket", "bucket_endpoint", "bucket_region", "bucket_public_url", "max_rank_share")
+"""Settings that stay with a campaign, so that whoever goes on with it means the same."""
 
 
 def read_sheet(settings: Settings, wiring: Wiring, sheet: Path, accept_good_rows: bool) -> Intake:
@@ -35,13 +42,32 @@ def register(settings: Settings, wiring: Wiring, intake: Intake, sample_size: in
     """
     if sample_size is None:
         check_cap(intake.checked.briefs, settings.max_variants)
+    check_disk(settings.home)
     check_doors(wiring)
     catalogue, campaign = catalogue_of(wiring), intake.campaign
     planned = expand(intake.checked.briefs, cards_of(wiring), settings.model)
-    catalogue.add_campaign(campaign, {"review": settings.review, "model": settings.model})
+    catalogue.add_campaign(campaign, {name: getattr(settings, name) for name in KEPT})
     catalogue.add_variants(campaign.campaign_id, planned if sample_size is None else sample(planned, sample_size))
     free_the_dead(catalogue)
     return campaign.campaign_id
+
+
+def settings_of(campaign_id: str, **overrides: Any) -> Settings:
+    """Return the settings under which a campaign was registered, but for the overrides."""
+    stored = catalogue_of(wiring_of(load_settings(**overrides))).campaign(campaign_id).settings
+    return load_settings(**{name: stored[name] for name in KEPT if name in stored} | overrides)
+
+
+def check_disk(home: Path) -> None:
+    """Refuse to start where not even Prefect's embedded state and a few clips have room.
+
+    Raises:
+        DiskFull: names the folder, what is free and what is needed.
+    """
+    free = shutil.disk_usage(home).free
+    if free < LEAST_FREE_BYTES:
+        raise DiskFull(f"The disk that holds {home} has {free / 1e6:.0f} MB free and a run needs at least "
+                       f"{LEAST_FREE_BYTES / 1e6:.0f} MB; free some space, or move REELMILL_HOME, and run again.")
 
 
 def check_doors(wiring: Wiring) -> None:

@@ -1,0 +1,32 @@
+"""Runs the program in this process, as a person would call it."""
+
+import sys
+from typing import NamedTuple
+from unittest.mock import patch
+
+import pytest
+
+from app.cli import main
+from app.output import console, errors
+
+
+class Ended(NamedTuple):
+    """Exit code and what was printed."""
+
+    code: int
+    out: str
+    err: str
+
+
+def reelmill(capsys: pytest.CaptureFixture[str], *words: object) -> Ended:
+    """Call ``reelmill`` with these words."""
+    capsys.readouterr()
+    console.file, errors.file = sys.stdout, sys.stderr
+    code = 0
+    with patch.object(sys, "argv", ["reelmill", *map(str, words)]):
+        try:
+            main()
+        except SystemExit as ended:
+            code = int(ended.code or 0)
+    captured = capsys.readouterr()
+    return Ended(code, captured.out, captured.err)

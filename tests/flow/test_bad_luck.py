@@ -1,0 +1,132 @@
+"""What goes wrong is one clear sentence and a non-zero exit, never a traceback."""
+
+import os
+import re
+import socket
+import subprocess
+
+import pytest
+from cli_runner import reelmill
+from services import missing_service
+
+from tasks.wiring import close_tools
+
+
+def refused(ended, sentence: str) -> None:
+    """The run ended badly, with this sentence (a regex) and nothing like a traceback."""
+    assert ended.code != 0
+    assert re.search(sentence, ended.err), ended.err
+    assert "Traceback" not in ended.err + ended.out
+    told = [line for line in ended.err.splitlines() if line.startswith("Error: ")]
+    assert len(told) == 1
+
+
+@pytest.mark.parametrize(("words", "sentence"), [
+    (["run", "nowhere.csv"], "There is no file 'nowhere.csv'"),
+    (["validate", "nowhere.csv"], "There is no file 'nowhere.csv'"),
+    (["run", "."], "is a folder"),
+    (["plan", "spring.csv", "--model", "sora"], "no model card 'sora'; use one of .*starter"),
+    (["models", "show", "startre"], "no model card named 'startre'; did you mean starter"),
+    (["status", "winter"], "No campaign in the catalogue is called 'winter'"),
+    (["retry", "winter", "--failed"], "No campaign in the catalogue is called 'winter'"),
+    (["approve", "winter", "--all"], "No campaign in the catalogue is called 'winter'"),
+    (["run", "spring.csv", "--bucket", "ftp://x"], "'ftp://x' is not a bucket; use a folder or s3://name/prefix"),
+    (["plan", "spring.csv", "--max-variants", "5"], "expands to 12 variants and 5 are allowed"),
+    (["verify", "nowhere.mp4"], "nowhere.mp4: No such file"),
+    (["verify", "spring.csv"], "is no media file; name a video"),
+    (["init", "spring.csv"], "spring.csv exists already; name another file, or replace it by --force"),
+])
+def test_a_wrong_word_is_told(home, sheet, capsys, words, sentence):
+    refused(reelmill(capsys, *words), sentence)
+
+
+@pytest.mark.parametrize(("name", "value", "sentence"), [
+    ("LEASE_S", "soon", "The setting 'lease_s' is wrong.*REELMILL_LEASE_S"),
+    ("REVIEW", "perhaps", "The setting 'review' is wrong.*REELMILL_REVIEW"),
+    ("CATALOGUE_URL", "oracle://x", "The catalogue's URL is not understood"),
+    ("SIGNER", "pem", "needs a certificate chain; set REELMILL_SIGNER_CHAIN"),
+    ("HOME", "/proc/reelmill", "/proc/reelmill: No such file or directory; check the path"),
+])
+def test_a_wrong_setting_is_told(home, sheet, capsys, monkeypatch, name, value, sentence):
+    monkeypatch.setenv(f"REELMILL_{name}", value)
+    refused(reelmill(capsys, "signer" if name == "SIGNER" else "status"), sentence)
+
+
+def test_a_broken_settings_file_is_told(home, sheet, capsys, tmp_path):
+    (tmp_path / "reelmill.toml").write_text("lease_s = = 3\n")
+    refused(reelmill(capsys, "status"), "reelmill.toml cannot be read")
+
+
+def test_an_unknown_setting_in_the_file_is_told(home, sheet, capsys, tmp_path):
+    (tmp_path / "reelmill.toml").write_text("leese_s = 3\n")
+    refused(reelmill(capsys, "status"), "The setting 'leese_s' is wrong")
+
+
+def test_a_missing_signing_key_is_told_before_anything_is_made(home, sheet, capsys, monkeypatch, tmp_path):
+    monkeypatch.setenv("REELMILL_SIGNER", "pem")
+    monkeypatch.setenv("REELMILL_SIGNER_CHAIN", str(tmp_path / "chain.pem"))
+    monkeypatch.setenv("REELMILL_SIGNER_KEY", str(tmp_path / "key.pem"))
+    refused(reelmill(capsys, "run", sheet), "chain.pem")
+
+
+def test_incomplete_weights_are_told(home, sheet, capsys, monkeypatch, tmp_path):
+    monkeypatch.setenv("REELMILL_WEIGHTS_ROOT", str(tmp_path / "weights"))
+    (tmp_path / "weights" / "starter" / "t2v").mkdir(parents=True)
+    refused(reelmill(capsys, "run", sheet), "The weights of starter in .* cannot be used: .*model_index.json")
+
+
+def test_a_database_of_a_newer_version_is_told(home, sheet, capsys):
+    import sqlite3
+
+    reelmill(capsys, "status")
+    close_tools()
+    with sqlite3.connect(home / "catalogue.sqlite") as database:
+        database.execute("UPDATE alembic_version SET version_num = '9999_future'")
+    database.close()
+    refused(reelmill(capsys, "status"), "newer")
+
+
+def test_a_file_that_is_no_database_is_told(home, sheet, capsys):
+    home.mkdir()
+    (home / "catalogue.sqlite").write_bytes(b"not a database" * 100)
+    refused(reelmill(capsys, "status"), "is not a catalogue, or is damaged")
+
+
+def test_a_database_that_does_not_answer_is_told(home, sheet, capsys, monkeypatch):
+    with socket.socket() as unused:
+        unused.bind(("127.0.0.1", 0))
+        monkeypatch.setenv("REELMILL_CATALOGUE_URL", f"postgresql://127.0.0.1:{unused.getsockname()[1]}/reelmill")
+        refused(reelmill(capsys, "status"), "does not answer")
+
+
+def test_a_full_disk_is_told_before_anything_is_made(sheet, home, capsys, tmp_path, monkeypatch):
+    small = tmp_path / "small"
+    small.mkdir()
+    mounted = subprocess.run(["mount", "-t", "tmpfs", "-o", "size=4m", "tmpfs", small], capture_output=True)
+    if mounted.returncode:
+        missing_service("the right to mount a small tmpfs")
+    try:
+        monkeypatch.setenv("REELMILL_HOME", str(small / "home"))
+        refused(reelmill(capsys, "run", sheet), r"4 MB free and a run needs at least 100 MB; free some space")
+    finally:
+        close_tools()
+        subprocess.run(["umount", small], check=True)
+
+
+def test_debug_shows_where_it_comes_from(home, sheet, capsys):
+    with pytest.raises(Exception, match="no model card 'sora'"):
+        reelmill(capsys, "--debug", "plan", sheet, "--model", "sora")
+
+
+def test_no_secret_is_shown_in_an_error(home, sheet, capsys, monkeypatch):
+    monkeypatch.setenv("REELMILL_CATALOGUE_URL", "postgresql://me:canary@127.0.0.1:9/x")
+    ended = reelmill(capsys, "status")
+    assert ended.code == 1
+    assert "canary" not in ended.out + ended.err
+
+
+def test_a_home_that_cannot_be_written_is_told(home, sheet, capsys, monkeypatch, tmp_path):
+    (tmp_path / "file").write_text("")
+    monkeypatch.setenv("REELMILL_HOME", str(tmp_path / "file"))
+    refused(reelmill(capsys, "status"), "file: (File exists|Not a directory)")
+    assert os.path.isfile(tmp_path / "file")
