@@ -10,6 +10,7 @@ from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import ec, ed25519, rsa, utils
 from cryptography.hazmat.primitives.serialization import load_der_public_key
 from moto.kms import utils as moto_keys
+from moto.kms.responses import KmsResponse
 
 from adapters.certificates import key_signs, read_chain
 from adapters.kms import kms_key
@@ -121,5 +122,11 @@ def mend_kms(monkeypatch: pytest.MonkeyPatch) -> None:
         pss = padding.PSS(mgf=padding.MGF1(digest), salt_length=digest.digest_size)
         return self.private_key.sign(message, pss, utils.Prehashed(digest))
 
+    def sign_digests_alone(self):
+        assert self._get_param("MessageType") == "DIGEST"
+        return real_sign(self)
+
+    real_sign = KmsResponse.sign
+    monkeypatch.setattr(KmsResponse, "sign", sign_digests_alone)
     monkeypatch.setattr(moto_keys.ECDSAPrivateKey, "sign", sign_ecdsa)
     monkeypatch.setattr(moto_keys.RSAPrivateKey, "sign", sign_rsa)

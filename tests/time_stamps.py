@@ -15,6 +15,9 @@ from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import rsa
 from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 
+HASH = slice(22, 54)
+"""Where the hash stands in a query for SHA-256."""
+
 CONFIGURATION = """
 [tsa]
 default_tsa = ours
@@ -39,7 +42,7 @@ class Tsa(NamedTuple):
 
 @contextmanager
 def running(folder: Path, manner: str = "well") -> Iterator[Tsa]:
-    """Serve time stamps: well, refusing, hanging up, or answering nonsense or nothing."""
+    """Serve time stamps: well, refusing, hanging (up), with nonsense, or with a stamp for something else."""
     root = _set_up(folder)
     released = threading.Event()
 
@@ -50,8 +53,12 @@ def running(folder: Path, manner: str = "well") -> Iterator[Tsa]:
                 released.wait(60)
             elif manner == "refusing":
                 self.send_error(500)
-            elif manner != "hanging up":
-                self._answer(b"nonsense" if manner == "nonsense" else _stamp(folder, query))
+            elif manner == "nonsense":
+                self._answer(b"nonsense")
+            elif manner == "for something else":
+                self._answer(_stamp(folder, query[:HASH.start] + bytes(32) + query[HASH.stop:]))
+            elif manner == "well":
+                self._answer(_stamp(folder, query))
 
         def _answer(self, body: bytes) -> None:
             self.send_response(200)

@@ -5,8 +5,10 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 import time_stamps
-from credentials import Authority, definition, files, second_opinion
+from credentials import Authority, definition, files, second_opinion, sign
 
+from adapters.manifest_store import read_store, trust_context
+from adapters.read_back import check_read_back
 from adapters.signer import DevelopmentCA, KeyFile, TimeStamps, open_signer
 from adapters.verifier import verify
 from manifests.errors import SignerUnavailable, TimeStampUnavailable
@@ -24,7 +26,7 @@ def test_a_stamp_says_when(tsa, tmp_path):
     paths = files(tmp_path)
     start = datetime.now(UTC).replace(microsecond=0)
     with open_signer(DevelopmentCA(tmp_path / "ca"), TimeStamps(tsa.url, tsa.root)) as signer:
-        signed = signer.sign(paths.clip, paths.poster, definition(), paths.out, paths.sidecar)
+        signed = sign(signer, paths)
         report = verify(paths.out, signer.anchors_pem())
     assert signer.describe().tsa == tsa.url
     assert (report.state, report.time_stamped) == ("trusted", True)
@@ -35,7 +37,7 @@ def test_a_stamp_says_when(tsa, tmp_path):
 def test_without_an_authority_there_is_none(tmp_path):
     paths = files(tmp_path)
     with open_signer(DevelopmentCA(tmp_path / "ca")) as signer:
-        signer.sign(paths.clip, paths.poster, definition(), paths.out, paths.sidecar)
+        sign(signer, paths)
         report = verify(paths.out, signer.anchors_pem())
     assert not report.time_stamped
     assert report.signer.time is None
@@ -45,7 +47,7 @@ def test_a_stamp_outlives_the_certificate(tsa, tmp_path):
     chain, key = AUTHORITY.write(tmp_path / "keys", end=timedelta(seconds=5))
     paths, bare = files(tmp_path), tmp_path / "bare.mp4"
     with open_signer(KeyFile(chain, key), TimeStamps(tsa.url, tsa.root)) as signer:
-        signer.sign(paths.clip, paths.poster, definition(), paths.out, paths.sidecar)
+        sign(signer, paths)
         anchors, facts = signer.anchors_pem(), signer.describe()
     with open_signer(KeyFile(chain, key)) as signer:
         signer.sign(paths.clip, paths.poster, definition(), bare, tmp_path / "bare.c2pa")
@@ -60,7 +62,7 @@ def test_a_stamp_outlives_the_certificate(tsa, tmp_path):
 
 
 @pytest.mark.parametrize("manner", [
-    "refusing", "hanging up", "nonsense", pytest.param("hanging", marks=pytest.mark.slow),
+    "refusing", "hanging up", "nonsense", "for something else", pytest.param("hanging", marks=pytest.mark.slow),
 ])
 def test_no_stamp_no_clip(tmp_path, manner):
     paths = files(tmp_path)
@@ -68,7 +70,7 @@ def test_no_stamp_no_clip(tmp_path, manner):
     with time_stamps.running(tmp_path / "tsa", manner) as tsa, \
             open_signer(DevelopmentCA(tmp_path / "ca"), TimeStamps(tsa.url)) as signer, \
             pytest.raises(TimeStampUnavailable, match=r"no time stamp from http://127\.0\.0\.1") as caught:
-        signer.sign(paths.clip, paths.poster, definition(), paths.out, paths.sidecar)
+        sign(signer, paths)
     assert caught.value.transient
     assert time.monotonic() - start < 45
     assert not list(paths.out.parent.iterdir())
@@ -79,9 +81,19 @@ def test_the_same_call_succeeds_when_the_authority_is_back(tsa, tmp_path):
     with time_stamps.running(tmp_path / "tsa", "refusing") as broken:
         away = TimeStamps(broken.url)
     with open_signer(DevelopmentCA(tmp_path / "ca"), away) as signer, pytest.raises(TimeStampUnavailable):
-        signer.sign(paths.clip, paths.poster, definition(), paths.out, paths.sidecar)
+        sign(signer, paths)
     with open_signer(DevelopmentCA(tmp_path / "ca"), TimeStamps(tsa.url, tsa.root)) as signer:
-        assert signer.sign(paths.clip, paths.poster, definition(), paths.out, paths.sidecar).size
+        assert sign(signer, paths).size
+
+
+def test_a_stamp_that_went_missing_is_noticed(tmp_path):
+    """The library fails by itself where it gets none; this is for the day when it does not."""
+    paths, made = files(tmp_path), definition()
+    with open_signer(DevelopmentCA(tmp_path / "ca")) as signer, open(sign(signer, paths, made).path, "rb") as file:
+        reading = read_store(file, trust_context(signer.anchors_pem()))
+    assert check_read_back(reading, made, None) is reading
+    with pytest.raises(TimeStampUnavailable, match="answered, but not with a time stamp that holds"):
+        check_read_back(reading, made, "http://tsa.example.com")
 
 
 @pytest.mark.parametrize("url", ["", "tsa.example.com", "ftp://tsa.example.com"])

@@ -1,7 +1,10 @@
 """The development CA: made once, kept safe, made again where it is broken."""
 
+import fcntl
 import multiprocessing
 import stat
+import time
+from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
 from pathlib import Path
 
@@ -10,7 +13,6 @@ from credentials import certificate, key_pem, pem
 from cryptography import x509
 from cryptography.hazmat.primitives.asymmetric import ec
 
-from adapters import development_ca
 from adapters.certificates import issued, read_certificates, read_key
 from adapters.development_ca import development_chain
 from manifests.errors import SignerUnavailable
@@ -94,8 +96,19 @@ def test_processes_that_start_together_share_it(tmp_path):
     assert len(set(serials)) == 1
 
 
+def test_who_comes_second_waits(tmp_path):
+    with open(tmp_path / ".lock", "wb") as first, ThreadPoolExecutor(1) as pool:
+        fcntl.flock(first, fcntl.LOCK_EX)
+        second = pool.submit(development_chain, tmp_path)
+        time.sleep(0.5)
+        made_meanwhile = list(tmp_path.glob("*.pem"))
+        fcntl.flock(first, fcntl.LOCK_UN)
+        assert not made_meanwhile
+        assert second.result(timeout=30)[0].leaf
+
+
 def test_a_killed_writer_leaves_no_key_behind(tmp_path):
     (tmp_path / ".leaf.key.part").write_bytes(b"half a key")
     development_chain(tmp_path)
-    assert development_ca.read_key(tmp_path / "leaf.key")
+    assert read_key(tmp_path / "leaf.key")
     assert not list(tmp_path.glob(".*.part"))
