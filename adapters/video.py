@@ -130,7 +130,7 @@ def probe(path: Path) -> VideoFacts:
 
 
 def read_frames(path: Path) -> np.ndarray:
-    """Decode all frames: uint8 (n, height, width, 3), RGB.
+    """Decode all frames of a video that ``encode`` wrote: uint8 (n, height, width, 3), RGB.
 
     Raises:
         EncodingFailed: it is no readable video.

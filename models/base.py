@@ -24,10 +24,10 @@ class Generated(NamedTuple):
 
 
 class Generator(Protocol):
-    """Makes frames from variants of one bucket."""
+    """Makes frames from variants of one bucket. A variant decides its frames, whatever is made beside it."""
 
     def generate(self, variants: Sequence[Variant]) -> Iterator[Generated | Exception]:
-        """Yield one item a variant, in order: its frames, or the error that only it has."""
+        """Yield one item a variant, in order, as each is made: its frames, or the error that only it has."""
         ...
 
     def close(self) -> None:

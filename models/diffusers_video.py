@@ -3,6 +3,7 @@
 import gc
 import inspect
 import time
+import traceback
 import warnings
 from collections.abc import Iterator, Sequence
 from pathlib import Path
@@ -63,10 +64,12 @@ class DiffusersVideo:
         """
         texts: dict[str, Embeddings] = {}
         for variant in variants:
+            item: Generated | Exception
             try:
-                yield self._attempt(variant, texts)
+                item = self._attempt(variant, texts)
             except GenerationFailed as failure:
-                yield failure
+                item = failure
+            yield item
 
     def close(self) -> None:
         """Free the device."""
@@ -85,6 +88,7 @@ class DiffusersVideo:
             frames = _to_uint8(_centre(video, variant.height, variant.width))
             return Generated(variant, frames, nan_share, self._now() - started)
         except Exception as error:
+            traceback.clear_frames(error.__traceback__)  # or the error would keep the device's memory
             what = f"{type(error).__name__}: {_first_line(error)}"
             raise GenerationFailed(f"{self.card.name} failed on this variant: {what}") from error
 

@@ -1,5 +1,6 @@
 import subprocess
 import sys
+import weakref
 from pathlib import Path
 
 import numpy as np
@@ -148,3 +149,18 @@ def test_nothing_but_the_program_prints():
     command = [sys.executable, "-c", code, str(tiny_weights.ltx_folder())]
     done = subprocess.run(command, capture_output=True, text=True, cwd=TESTS, check=True)
     assert (done.stdout, done.stderr) == ("(9, 64, 64, 3) 1\n", "")
+
+
+def test_a_failure_keeps_no_tensors_alive(generator, monkeypatch):
+    """The error may be held for long; what the failed call had in hand must go."""
+    kept = []
+
+    def failing(*args, **kwargs):
+        latents = torch.zeros(3)
+        kept.append(weakref.ref(latents))
+        raise RuntimeError(f"out of memory with {latents.shape}")
+
+    monkeypatch.setattr(generator.pipeline.vae, "decode", failing)
+    [failed] = generator.generate([variant()])
+    assert "RuntimeError: out of memory" in str(failed)
+    assert [reference() for reference in kept] == [None]
