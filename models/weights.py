@@ -3,6 +3,7 @@
 import json
 import re
 from collections.abc import Iterator
+from importlib.util import find_spec
 from pathlib import Path
 
 from models.card import Card, ModelCard, ScorerCard
@@ -83,7 +84,18 @@ def _pipeline_problems(card: ModelCard, folder: Path) -> Iterator[str]:
         yield f"it holds a {index.get('_class_name')}, and the card says {card.pipeline}"
     for name, entry in index.items():
         if isinstance(entry, list) and entry[1:] != [None]:
+            if not _is_stock(str(entry[0])):
+                yield f"its component {name} comes from {entry[0]}, which is neither diffusers nor transformers"
             yield from _component_problems(folder, name, str(entry[-1]))
+
+
+def _is_stock(library: str) -> bool:
+    """True for the two libraries and for diffusers' own pipeline folders; others would be imported blindly."""
+    if library in ("diffusers", "transformers"):
+        return True
+    diffusers = find_spec("diffusers")
+    places = diffusers.submodule_search_locations if diffusers else None
+    return library.isidentifier() and any((Path(place) / "pipelines" / library).is_dir() for place in places or ())
 
 
 def _component_problems(folder: Path, name: str, class_name: str) -> Iterator[str]:

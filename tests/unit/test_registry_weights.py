@@ -30,7 +30,14 @@ def shard(folder: Path) -> None:
     (folder / f"{TRANSFORMER}.index.json").write_text(json.dumps(index))
 
 
+def foreign(folder: Path) -> None:
+    index = json.loads((folder / "model_index.json").read_text())
+    index["vae"] = ["antigravity", "AutoencoderKLLTXVideo"]
+    (folder / "model_index.json").write_text(json.dumps(index))
+
+
 BREAKAGE = [
+    (foreign, "its component vae comes from antigravity, which is neither diffusers nor transformers"),
     (lambda folder: shutil.rmtree(folder), "are missing: there is no folder"),
     (lambda folder: (folder / "model_index.json").unlink(), "model_index.json is missing or damaged"),
     (lambda folder: (folder / "model_index.json").write_text("{"), "model_index.json is missing or damaged"),
@@ -63,6 +70,13 @@ def test_broken_weights_are_refused_in_one_sentence(folder, damage, sentence):
 def test_whole_weights_have_no_problem():
     for card in (tiny_weights.ltx_card(), tiny_weights.wan_card(), tiny_weights.scorer_card()):
         assert weights_problem(card) is None
+
+
+def test_a_component_of_a_pipelines_own_folder_is_stock(folder):
+    index = json.loads((folder / "model_index.json").read_text())
+    index["vae"] = ["ltx2", "AutoencoderKLLTXVideo"]
+    (folder / "model_index.json").write_text(json.dumps(index))
+    assert weights_problem(tiny_weights.ltx_card(folder)) is None
 
 
 def test_another_class_than_the_cards_is_refused():
