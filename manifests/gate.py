@@ -52,16 +52,20 @@ class Gate:
 
     def judge(self, score: Score) -> Verdict:
         """Return the verdict with every reason, technical ones first."""
-        return Verdict(score.variant_id, (*self._technical(score), *self._semantic(score)))
+        technical = tuple(self.technical(score.checks))
+        return Verdict(score.variant_id, (*technical, *self._semantic(score, bool(technical))))
 
-    def _technical(self, score: Score) -> Iterator[Reason]:
-        for name, value in score.checks.items():
+    def technical(self, checks: Mapping[str, float]) -> Iterator[Reason]:
+        """Yield what the technical measurements alone have against a clip."""
+        for name, value in checks.items():
             limit = self.limits.get(name)
             if limit and limit.broken_by(value):
                 yield Reason(limit.code, limit.sentence.format(value=value))
 
-    def _semantic(self, score: Score) -> Iterator[Reason]:
+    def _semantic(self, score: Score, ruled_out: bool) -> Iterator[Reason]:
         if score.prompt_adherence is None or score.prompt_rank is None:
+            if not ruled_out:
+                yield Reason("unscored", "nothing says whether it shows the prompt")
             return
         if not score.prompt_adherence >= self.min_adherence:
             yield Reason("adherence", f"it does not show the prompt well enough "

@@ -162,9 +162,9 @@ class Bench:
     def _judge(self, job: Job, lease: Lease, clip: Clip, generated: Generated) -> None:
         try:
             self._catalogue.rendered(lease, clip)
-            score = score_frames(job.variant, job.variant_id, generated.frames, generated.nan_share,
-                                 scorer_of(self._wiring, self._card), self._shard.prompts)
-            verdict = Gate(job.min_adherence, self._shard.max_rank_share).judge(score)
+            gate = Gate(job.min_adherence, self._shard.max_rank_share)
+            score = score_frames(generated, scorer_of(self._wiring, self._card), self._shard.prompts, gate)
+            verdict = gate.judge(score)
             self._catalogue.judged(lease, score, verdict)
         except LeaseLost:
             return

@@ -5,9 +5,9 @@ from collections.abc import Sequence
 
 import numpy as np
 
+from manifests.gate import Gate
 from manifests.score import Score
-from manifests.variant import Variant
-from models.base import FrameScorer
+from models.base import FrameScorer, Generated
 from tasks.checks import measure
 
 SCORED_FRAMES = 8
@@ -27,23 +27,22 @@ def spread(num_frames: int, number: int = SCORED_FRAMES) -> np.ndarray:
     return np.unique(np.linspace(0, num_frames - 1, min(number, num_frames)).round().astype(int))
 
 
-def score_frames(
-    variant: Variant, variant_id: str, frames: np.ndarray, nan_share: float, scorer: FrameScorer, prompts: Sequence[str]
-) -> Score:
-    """Return checks, adherence and rank.
+def score_frames(generated: Generated, scorer: FrameScorer, prompts: Sequence[str], gate: Gate) -> Score:
+    """Return checks, adherence and rank; a clip that the gate rules out for its checks is not embedded.
 
     Args:
-        frames: uint8 (n, height, width, 3).
-        nan_share: share of the model's output that was not finite, 0..1.
         prompts: all prompts of the campaign; the own one may be among them.
     """
-    checks = measure(frames, nan_share, variant)
+    variant, frames = generated.variant, generated.frames
+    checks = measure(frames, generated.nan_share, variant)
+    if any(gate.technical(checks)):
+        return Score(variant.variant_id, checks)
     rivals = distractors_of(variant.prompt, prompts)
     image = scorer.embed_frames(frames[spread(len(frames))])
     text = scorer.embed_prompts([variant.prompt, *rivals])
     cosines = (image @ text.T).mean(axis=0)
     return Score(
-        variant_id=variant_id,
+        variant_id=variant.variant_id,
         checks=checks,
         prompt_adherence=float(cosines[0]),
         prompt_rank=1 + int((cosines[1:] > cosines[0]).sum()),

@@ -49,5 +49,13 @@ def test_adherence_that_is_not_a_number_fails():
     assert codes(Gate(0.25).judge(score(adherence=float("nan")))) == ["adherence"]
 
 
+def test_a_clip_that_nobody_scored_does_not_pass():
+    assert codes(Gate(0.25).judge(Score("v", GOOD))) == ["unscored"]
+
+
+def test_a_clip_that_its_checks_rule_out_needs_no_score():
+    assert codes(Gate(0.25).judge(Score("v", {**GOOD, "luma_mean": 0.0}))) == ["black"]
+
+
 def test_limits_are_named_once():
     assert len({limit.code for limit in LIMITS.values()}) == len(LIMITS)

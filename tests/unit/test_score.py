@@ -1,0 +1,63 @@
+"""Scores: a few frames, the own prompt against the campaign's others."""
+
+import numpy as np
+import pytest
+from fake_scorer import FakeScorer
+
+from manifests.gate import Gate
+from manifests.variant import Variant
+from models.base import Generated
+from models.fake import paint
+from tasks.score import MOST_DISTRACTORS, distractors_of, score_frames, spread
+
+VARIANT = Variant("starter", "r1", "a red circle", "", 7, 96, 96, 17, 8, 16, 3.0)
+GATE = Gate(0.2)
+
+
+class Counting(FakeScorer):
+    """Counts what it is asked."""
+
+    frames = 0
+
+    def embed_frames(self, frames: np.ndarray) -> np.ndarray:
+        self.frames += len(frames)
+        return super().embed_frames(frames)
+
+
+def generated(frames: np.ndarray | None = None) -> Generated:
+    return Generated(VARIANT, paint(VARIANT) if frames is None else frames, 0.0, 0.1)
+
+
+def test_frames_are_spread_over_the_clip_ends_included():
+    assert list(spread(17)) == [0, 2, 5, 7, 9, 11, 14, 16]
+    assert list(spread(3)) == [0, 1, 2]
+
+
+def test_adherence_is_a_cosine_and_the_rank_counts_who_fits_better():
+    score = score_frames(generated(), FakeScorer(), ["a red circle", "there is nothing"], GATE)
+    assert 0.9 < score.prompt_adherence <= 1.0
+    assert (score.prompt_rank, score.num_distractors) == (1, 1)
+    assert score.scorer == "fake-scorer@1"
+    assert score.variant_id == VARIANT.variant_id
+
+
+def test_equal_prompts_do_not_rank_against_themselves():
+    score = score_frames(generated(), FakeScorer(), ["a red circle"] * 5, GATE)
+    assert (score.prompt_rank, score.num_distractors) == (1, 0)
+
+
+def test_a_black_clip_is_not_even_embedded():
+    scorer = Counting()
+    score = score_frames(generated(np.zeros((17, 96, 96, 3), np.uint8)), scorer, [], GATE)
+    assert scorer.frames == 0
+    assert score.prompt_adherence is None
+    assert not GATE.judge(score).passed
+
+
+@pytest.mark.parametrize("number", [0, 5, 200])
+def test_distractors_are_few_and_the_same_every_time(number):
+    prompts = [f"a cup number {n}" for n in range(number)] + ["own"]
+    chosen = distractors_of("own", prompts)
+    assert chosen == distractors_of("own", prompts[::-1])
+    assert len(chosen) == min(number, MOST_DISTRACTORS)
+    assert "own" not in chosen
