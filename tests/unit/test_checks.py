@@ -18,8 +18,8 @@ Y, X = np.mgrid[:HEIGHT, :WIDTH]
 
 def reasons(frames: np.ndarray, nan_share: float = 0.0, variant: Variant = VARIANT) -> list[str]:
     checks = measure(frames, nan_share, variant)
-    verdict = Gate(min_adherence=0.0).judge(Score(variant.variant_id, checks))
-    return [reason.code for reason in verdict.reasons]
+    score = Score(variant.variant_id, checks, prompt_adherence=1.0, prompt_rank=1)
+    return [reason.code for reason in Gate(min_adherence=0.0).judge(score).reasons]
 
 
 def clip(painted: list[np.ndarray], background=(200, 200, 200), colour=(180, 40, 40)) -> np.ndarray:
