@@ -11,14 +11,14 @@ import sys
 from contextlib import suppress
 
 from manifests.errors import SheetUnreadable
-from manifests.sheet.kind import WORKBOOK
+from manifests.sheet.kind import WORKBOOK, check_package
 from manifests.sheet.table import Row
 
 MEMORY = 2**30
 """Bytes of address space."""
 CPU_SECONDS = 60
-MAX_CHARACTERS = 200_000_000
-"""Text in all: a workbook can name one long text a million times."""
+MAX_CHARACTERS, MAX_CELLS = 50_000_000, 4_000_000
+"""What the parent may have to hold: a workbook can name one long text a million times."""
 
 
 def main() -> None:
@@ -48,6 +48,7 @@ def _parse(data: bytes, kind: str, tab: str | None) -> tuple[dict[str, object], 
     if kind == WORKBOOK:
         from manifests.sheet.workbook import read_workbook
 
+        check_package(data)
         name, rows, formulas = read_workbook(data, tab)
         head = {"tab": name, "delimiter": "", "formulas": formulas}
     else:
@@ -57,6 +58,8 @@ def _parse(data: bytes, kind: str, tab: str | None) -> tuple[dict[str, object], 
         head = {"tab": "", "delimiter": delimiter, "formulas": []}
     if sum(len(cell) for row in rows for cell in row.cells) > MAX_CHARACTERS:
         raise SheetUnreadable(f"holds more than {MAX_CHARACTERS:,} characters; split it into several sheets")
+    if sum(len(row.cells) for row in rows) > MAX_CELLS:
+        raise SheetUnreadable(f"holds more than {MAX_CELLS:,} cells; split it into several sheets")
     return head, rows
 
 

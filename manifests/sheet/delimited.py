@@ -9,7 +9,7 @@ from typing import NamedTuple
 
 from manifests.errors import SheetUnreadable
 from manifests.sheet.header import header_index, known_in
-from manifests.sheet.table import Row
+from manifests.sheet.table import MAX_ROWS, SPARE_ROWS, Row
 
 DELIMITERS = ",;\t|"
 _BOMS = {
@@ -75,9 +75,9 @@ def read_delimited(data: bytes) -> tuple[str, list[Row]]:
     first, _, rest = text.partition("\n")
     if first.strip().lower().startswith("sep=") and len(first.strip()) <= 5:
         delimiter = first.rstrip("\r\n")[4:5] or "\t"
-        return delimiter, list(_rows(rest, delimiter))
+        return delimiter, list(islice(_rows(rest, delimiter), MAX_ROWS + SPARE_ROWS))
     delimiter = max(DELIMITERS, key=lambda candidate: _shape(text, candidate))
-    return delimiter, list(_rows(text, delimiter))
+    return delimiter, list(islice(_rows(text, delimiter), MAX_ROWS + SPARE_ROWS))
 
 
 def _rows(text: str, delimiter: str) -> Iterator[Row]:

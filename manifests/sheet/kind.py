@@ -2,6 +2,7 @@
 
 import io
 import zipfile
+import zlib
 
 from manifests.errors import SheetUnreadable
 
@@ -31,7 +32,7 @@ _MEMBERS = {
 
 
 def kind_of(data: bytes) -> str:
-    """Return TEXT or WORKBOOK.
+    """Return TEXT, or WORKBOOK for what ``check_package`` has still to look into.
 
     Raises:
         SheetUnreadable: neither; the message goes on after the file's name.
@@ -44,7 +45,7 @@ def kind_of(data: bytes) -> str:
     if data.startswith(_OLE):
         raise SheetUnreadable(_old_office(data))
     if data.startswith(b"PK"):
-        return _zip_kind(data)
+        return WORKBOOK
     start = data[:4096].lstrip(b"\xef\xbb\xbf \t\r\n").lower()
     if start.startswith((b"<!doctype", b"<html", b"<table", b"<?xml")):
         raise SheetUnreadable(f"is a web page or XML, whatever its name says; {_AS_XLSX}")
@@ -61,15 +62,20 @@ def _old_office(data: bytes) -> str:
     return f"is an old Excel file (XLS); {_AS_XLSX}"
 
 
-def _zip_kind(data: bytes) -> str:
+def check_package(data: bytes) -> None:
+    """Make sure that a ZIP is a workbook. For the child: even a list of members can be made to harm.
+
+    Raises:
+        SheetUnreadable: damaged, or something else; the message goes on after the file's name.
+    """
     try:
         with zipfile.ZipFile(io.BytesIO(data)) as package:
             names = set(package.namelist())
-            mime = package.read("mimetype")[:80] if "mimetype" in names else b""
-    except (zipfile.BadZipFile, NotImplementedError, OSError, RuntimeError, ValueError) as error:
+            mime = package.open("mimetype").read(80) if "mimetype" in names else b""
+    except (zipfile.BadZipFile, zlib.error, NotImplementedError, OSError, RuntimeError, ValueError) as error:
         raise SheetUnreadable("is damaged or cut short; copy or download it again") from error
     if "xl/workbook.xml" in names:
-        return WORKBOOK
+        return
     if b"opendocument" in mime:
         raise SheetUnreadable(f"is an OpenDocument file (ODS); {_AS_XLSX}")
     words = next((words for name, words in _MEMBERS.items() if name in names), None)

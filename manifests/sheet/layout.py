@@ -15,28 +15,29 @@ class Layout:
     Attributes:
         known: our names, with their places.
         metadata: the other headers (white space collapsed), with their places.
-        doubled: places of columns that mean the same as an earlier one.
+        doubled: places of columns that mean the same as an earlier one, with our name of it; an
+            empty name where two headers of metadata are the same.
     """
 
     table: Table
     known: dict[str, int]
     metadata: dict[str, int]
-    doubled: tuple[int, ...]
+    doubled: dict[int, str]
 
     @classmethod
     def of(cls, table: Table) -> "Layout":
         """Sort the headers of a table; an earlier column keeps a name that a later one means too."""
         known: dict[str, int] = {}
         metadata: dict[str, int] = {}
-        doubled = []
+        doubled: dict[int, str] = {}
         for index, header in _headers(table):
             name = name_of(header)
             if name == "notes" and name in known:
                 name = None
             meanings, meaning = (known, name) if name else (metadata, _key(header))
             if meanings.setdefault(meaning, index) != index:
-                doubled.append(index)
-        return cls(table, known, metadata, tuple(doubled))
+                doubled[index] = name or ""
+        return cls(table, known, metadata, doubled)
 
     @property
     def nameable(self) -> dict[str, str]:
@@ -54,32 +55,35 @@ class Layout:
         """Return where a column stands, by our name or a metadata header."""
         return self.known.get(name, self.metadata.get(name))
 
+    def header(self, name: str) -> str:
+        """Return a column's header as typed; our own name where the sheet has no such column."""
+        index = self.place(name)
+        return name if index is None else self.table.columns[index]
+
     def problem(self, row: int, name: str, value: str, message: str) -> CellProblem:
         """Return a problem of a cell, by our name of the column or a metadata header."""
         index = self.place(name)
-        if index is None:
-            return CellProblem(row, "", name, value, message)
-        return CellProblem(row, letter(index), self.table.columns[index], value, message)
+        return CellProblem(row, "" if index is None else letter(index), self.header(name), value, message)
 
     def problems(self) -> Iterator[CellProblem]:
         """Yield what makes every row bad: no prompt column, two columns of one meaning, no rows."""
         if "prompt" not in self.known:
             yield self._about_sheet(_no_prompt(self.table))
-        for index in self.doubled:
-            if name_of(self.table.columns[index]):
-                yield self._about_doubled(index)
+        for index, name in self.doubled.items():
+            if name:
+                yield self._about_doubled(index, name)
         if not self.table.rows:
             yield self._about_sheet("no rows stand below this header. Write a prompt into the next row.")
 
     def warnings(self) -> Iterator[CellProblem]:
         """Yield headers that nearly spell a column of ours, and metadata headers that stand twice."""
-        for index in self.doubled:
-            if not name_of(self.table.columns[index]):
-                yield self._about_doubled(index)
+        for index, name in self.doubled.items():
+            if not name:
+                yield self._about_doubled(index, name)
         for header, index in self.metadata.items():
-            name = typo_of(header)
-            if name and name not in self.known and name != "prompt":
-                yield self._about_header(index, f"isn't a column we know. Did you mean {name}? "
+            meant = typo_of(header)
+            if meant and meant not in self.known and meant != "prompt":
+                yield self._about_header(index, f"isn't a column we know. Did you mean {meant}? "
                                                 "It is carried along as it stands.")
 
     def _about_sheet(self, message: str) -> CellProblem:
@@ -88,8 +92,7 @@ class Layout:
     def _about_header(self, index: int, message: str) -> CellProblem:
         return CellProblem(self.table.header_row, letter(index), self.table.columns[index], "", message)
 
-    def _about_doubled(self, index: int) -> CellProblem:
-        name = name_of(self.table.columns[index])
+    def _about_doubled(self, index: int, name: str) -> CellProblem:
         first = self.known[name] if name else self.metadata[_key(self.table.columns[index])]
         other = f"column {letter(first)} '{shown(self.table.columns[first])}'"
         if not name:

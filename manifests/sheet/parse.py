@@ -58,6 +58,12 @@ def _answer(data: bytes, kind: str, tab: str | None) -> list[bytes]:
     except subprocess.TimeoutExpired as error:
         raise SheetUnreadable("takes too long to read; copy the table into a new sheet") from error
     if done.returncode:
-        raise SheetUnreadable("needs more memory or time than a sheet should; "
-                              "copy the table into a new sheet") from ChildFailed(done)
+        raise SheetUnreadable(_death(done)) from ChildFailed(done)
     return done.stdout.splitlines()
+
+
+def _death(done: subprocess.CompletedProcess[bytes]) -> str:
+    """Tell a child that ran into its limits from one that met something nobody thought of."""
+    if done.returncode < 0 or b"MemoryError" in done.stderr:
+        return "needs more memory or time than a sheet should; copy the table into a new sheet"
+    return "cannot be read; open it in its program and save it anew as XLSX"

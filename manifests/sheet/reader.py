@@ -7,11 +7,9 @@ from manifests.errors import SheetUnreadable
 from manifests.sheet.header import header_index
 from manifests.sheet.kind import WORKBOOK, kind_of
 from manifests.sheet.parse import Parsed, parse
-from manifests.sheet.table import Table
+from manifests.sheet.table import MAX_COLUMNS, MAX_ROWS, Table
 
 MAX_BYTES = 64 * 2**20
-MAX_ROWS = 100_000
-MAX_COLUMNS = 200
 
 
 def read_table(path: Path, tab: str | None = None) -> Table:

@@ -165,7 +165,7 @@ class Reading:
     def _combinations(self, brief: Brief) -> None:
         lengths = brief.axis_lengths
         if brief.axes == "zip" and len(set(lengths.values())) > 1:
-            listed = ", ".join(f"{name} has {length} values" for name, length in lengths.items())
+            listed = ", ".join(f"{self.layout.header(name)} has {length} values" for name, length in lengths.items())
             self.reject("axes", "zip", f"pairs cells of one length, but {listed}. "
                                      "Give them equally many, or use cartesian.")
             return

@@ -5,6 +5,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import NamedTuple
 
+MAX_ROWS, MAX_COLUMNS = 100_000, 200
+SPARE_ROWS = 1_000
+"""Rows that titles may take; the child reads so many more, and the reader sees what is too much."""
+
 
 class Row(NamedTuple):
     """A row that is not blank.

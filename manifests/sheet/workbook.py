@@ -5,6 +5,7 @@ import io
 import posixpath
 import re
 import zipfile
+import zlib
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import IO, Any
@@ -14,18 +15,17 @@ from python_calamine import CalamineError, CalamineWorkbook, SheetTypeEnum, Shee
 
 from manifests.errors import SheetUnreadable
 from manifests.sheet.header import header_index, known_in
-from manifests.sheet.table import Row, letter, trimmed
+from manifests.sheet.table import MAX_ROWS, SPARE_ROWS, Row, letter, trimmed
 
-MAX_ROWS = 100_000
-MAX_COLUMNS = 200
 MAX_UNPACKED = 300 * 2**20
 MAX_RATIO = 200
-"""Unpacked to packed size. Real sheets stay under 60; only parts over 8 MiB are judged by it."""
+"""Unpacked to packed size; 100,000 rows of ten equal cells come to 39. Only parts over 8 MiB are judged by it."""
 _JUDGED = 8 * 2**20
-_SPARE = 1_000
-"""Rows that titles and blank lines may take."""
 MAX_CELLS = 10_000_000
 """calamine lays out the whole rectangle: 32 bytes a cell."""
+_DAMAGE = (zipfile.BadZipFile, zlib.error, expat.ExpatError, CalamineError, LookupError, EOFError, ValueError,
+           NotImplementedError, OSError, RuntimeError)
+"""What the libraries raise on bytes that were changed, as a search with random changes found."""
 _PLACE = re.compile(r"\$?([A-Z]{1,3})\$?(\d{1,7})")
 
 
@@ -61,7 +61,7 @@ def read_workbook(data: bytes, tab: str | None) -> tuple[str, list[Row], list[tu
             _check_sizes(package)
             book = CalamineWorkbook.from_filelike(io.BytesIO(data))
             return _chosen(package, book, tab)
-    except (zipfile.BadZipFile, expat.ExpatError, CalamineError, KeyError, EOFError) as error:
+    except _DAMAGE as error:
         raise SheetUnreadable("is damaged; open it in its program and save it as XLSX again") from error
 
 
@@ -115,7 +115,7 @@ def _read_tab(package: zipfile.ZipFile, book: CalamineWorkbook,
 
 
 def _check_extent(extent: Extent, name: str) -> None:
-    if extent.filled_rows > MAX_ROWS + _SPARE:
+    if extent.filled_rows > MAX_ROWS + SPARE_ROWS:
         raise SheetUnreadable(f"has more than {MAX_ROWS:,} rows; split it into several sheets")
     if extent.last_row * (extent.last_column + 1) > MAX_CELLS:
         corner = f"{letter(extent.last_column)}{extent.last_row}"

@@ -79,6 +79,11 @@ def test_two_columns_for_notes_are_no_problem():
     assert (found.notes, found.metadata) == ("for us", {"Comments": ("for them",)})
 
 
+def test_a_second_column_of_remarks_that_stands_twice_is_only_a_warning():
+    result = checked("prompt;Notes;Comments;Comments", "x;a;b;c")
+    assert (result.problems, len(result.warnings), len(result.briefs)) == ((), 1, 1)
+
+
 def test_a_header_that_stands_twice_is_a_warning():
     result = checked("prompt;Client;Client", "x;acme;north")
     assert sentences(result.warnings) == [

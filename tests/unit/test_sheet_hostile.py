@@ -35,6 +35,23 @@ from manifests.sheet.child import main; main()
 """
 
 
+def test_a_small_workbook_cannot_make_the_parent_hold_much(tmp_path):
+    """Half a gigabyte of address space would do for the child, but not for what it would answer."""
+    path = tmp_path / "sheet.xlsx"
+    path.write_bytes(making.one_text_many_times(characters=10_000, times=6_000))
+    with pytest.raises(SheetUnreadable, match="holds more than 50,000,000 characters"):
+        read_table(path)
+
+
+def test_a_bomb_beside_the_sheet_is_not_unpacked(tmp_path):
+    path = tmp_path / "sheet.ods"
+    path.write_bytes(making.archive({"mimetype": b"application/vnd.oasis.opendocument" + bytes(200 * 10**6)}))
+    before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    with pytest.raises(SheetUnreadable, match="is an OpenDocument file"):
+        read_table(path)
+    assert resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before < 64 * 1024
+
+
 def test_without_the_checks_beforehand_the_limits_of_the_child_hold(tmp_path, monkeypatch):
     """calamine really aborts its process on this file: the child dies of it, the parent does not."""
     monkeypatch.setattr(parse, "_CHILD", UNGUARDED)

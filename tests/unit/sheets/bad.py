@@ -384,7 +384,7 @@ ROWS = (
         "(first with first)."),
     bad("zip lengths", "sheet.csv",
         lines("prompt,colour,Aspect,axes", "a {colour} circle,red|blue|pink,16:9|9:16,zip"),
-        "Row 2, column D 'axes': 'zip' pairs cells of one length, but placements has 2 values, "
+        "Row 2, column D 'axes': 'zip' pairs cells of one length, but Aspect has 2 values, "
         "colour has 3 values. Give them equally many, or use cartesian."),
     bad("brief_id twice", "sheet.csv",
         lines("brief_id,prompt", "x1,a circle", "X1,a square"),

@@ -1,0 +1,83 @@
+"""Whatever a file or a table holds, it is read, or told of in sentences."""
+
+from pathlib import Path
+
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+from sheets.making import MAIN, lines, raw_workbook, text_cell, workbook
+
+from manifests.errors import SheetUnreadable
+from manifests.sheet import Row, Table, check_table, read_table
+from manifests.sheet.columns import COLUMNS
+from manifests.sheet.parse import ChildFailed
+from manifests.sheet.wording import fill
+
+FEW = settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+GOOD = {"sheet.csv": lines("prompt;Aspect;notes", '"a red; circle";16:9;x', "b;1:1;y"),
+        "sheet.xlsx": workbook([["prompt", "Aspect"], ["a red circle", "16:9"], ["=A1", None]])}
+SHEET = (f'<?xml version="1.0"?><worksheet xmlns="{MAIN}"><sheetData><row r="1">{text_cell("A1", "prompt")}'
+         f'{text_cell("B1", "seed")}</row><row r="2">{text_cell("A2", "a cup")}<c r="B2"><f>1+1</f><v>2</v></c></row>'
+         '<row r="3"><c r="A3" t="b"><v>1</v></c><c r="B3" t="e"><v>#REF!</v></c></row></sheetData>'
+         '<mergeCells count="1"><mergeCell ref="A2:A3"/></mergeCells></worksheet>').encode()
+WORDS = st.one_of(st.text(max_size=12), st.sampled_from(
+    ["16:9", "7:3", "a|b", "{colour}", "{", "2,5", "-1", "zip", "#N/A", "a {colour} cup", "red|blue|pink", "1|", ""]))
+NAMES = st.one_of(st.sampled_from([column.name for column in COLUMNS]), st.just("colour"), st.text(max_size=8))
+HEADERS = st.lists(NAMES, min_size=1, max_size=8)
+CHANGES = st.lists(st.tuples(st.integers(0, 6000), st.integers(0, 255)), max_size=12)
+
+
+@given(st.sampled_from(sorted(GOOD)), CHANGES)
+@FEW
+def test_damaged_files_are_read_or_refused(tmp_path, name, changes):
+    told_or_read(tmp_path / name, damaged(GOOD[name], changes))
+
+
+@given(CHANGES)
+@FEW
+def test_damage_inside_a_workbook_is_read_or_refused(tmp_path, changes):
+    told_or_read(tmp_path / "sheet.xlsx", raw_workbook(damaged(SHEET, changes)))
+
+
+def damaged(data: bytes, changes: list[tuple[int, int]]) -> bytes:
+    changed = bytearray(data)
+    for place, byte in changes:
+        changed[place % len(data)] = byte
+    return bytes(changed)
+
+
+@given(st.binary(max_size=300))
+@FEW
+def test_any_bytes_are_read_or_refused(tmp_path, data):
+    told_or_read(tmp_path / "sheet.csv", data)
+
+
+def told_or_read(path: Path, data: bytes) -> None:
+    path.write_bytes(data)
+    try:
+        table = read_table(path)
+    except SheetUnreadable as error:
+        sentence, death = str(error), error.__cause__.__cause__
+    else:
+        check_table(table)
+        return
+    assert sentence.startswith(f"'{path.name}' ")
+    assert sentence.endswith(".")
+    assert not isinstance(death, ChildFailed), death
+
+
+@given(HEADERS, st.lists(st.lists(WORDS, min_size=1, max_size=9), max_size=4), st.sampled_from(["", ";"]))
+def test_any_table_gives_briefs_and_sentences(headers, rows, delimiter):
+    numbered = tuple(Row(number, tuple(cells)) for number, cells in enumerate(rows, 2))
+    checked = check_table(Table(Path("plan.csv"), "plan", "ab" * 32, tuple(headers), 1, numbered, delimiter=delimiter))
+    for problem in (*checked.problems, *checked.warnings):
+        assert problem.sentence.startswith(f"Row {problem.row}")
+        assert problem.sentence.endswith((".", "'"))
+        assert "\n" not in problem.sentence
+    bad = {problem.row for problem in checked.problems}
+    good = {row.number for row in numbered} - bad
+    assert {brief.row for brief in checked.briefs} == (set() if 1 in bad else good)
+    assert len({brief.brief_id for brief in checked.briefs}) == len(checked.briefs)
+    for brief in checked.briefs:
+        words = {name: brief.values(name)[0] for name in brief.placeholders}
+        assert all(fill(template, words) for template in (*brief.prompts, *brief.negative_prompts))
+        assert brief.combinations >= 1
