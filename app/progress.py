@@ -15,7 +15,7 @@ from manifests.errors import ReelmillError
 POLL_S = 1.0
 DONE = ("failed", "passed", "approved", "rejected", "signing", "published", "withdrawn", "quarantined")
 GOOD = ("passed", "approved", "signing", "published")
-BAR = 30
+BAR = 12
 
 
 class Progress:
@@ -24,8 +24,8 @@ class Progress:
     def __init__(self, catalogue: Catalogue, campaign_id: str) -> None:
         self._catalogue = catalogue
         self._campaign_id = campaign_id
-        self._started = time.monotonic()
-        self._first_done: int | None = None
+        self._done_before: int | None = None
+        self._start: tuple[int, float] | None = None
 
     def line(self) -> str:
         """Return one line: bar, clips done, passing, published, device seconds, ETA."""
@@ -33,21 +33,22 @@ class Progress:
         total, done = sum(states.values()), sum(states.get(state, 0) for state in DONE)
         if not total:
             return "reading the sheet"
-        if self._first_done is None:
-            self._first_done = done
         good = sum(states.get(state, 0) for state in GOOD)
         filled = BAR * done // total
         worked = self._catalogue.device_seconds(self._campaign_id)
         return (f"{'━' * filled}{'─' * (BAR - filled)} {done}/{total} clips, {good} passing, "
-                f"{states.get('published', 0)} published, {worked:.0f} device seconds"
-                f"{self._eta(done, total)}")
+                f"{states.get('published', 0)} published, {worked:.0f} s of device{self._eta(done, total)}")
 
     def _eta(self, done: int, total: int) -> str:
-        made = done - (self._first_done or 0)
-        if not made or done == total:
+        """Return the time left by the pace since the first clip of this run, once there is a pace."""
+        now = time.monotonic()
+        self._done_before = done if self._done_before is None else self._done_before
+        if self._start is None and done > self._done_before:
+            self._start = (done, now)
+        if self._start is None or done in (self._start[0], total):
             return ""
-        elapsed = time.monotonic() - self._started
-        return f", {seconds_text(elapsed / made * (total - done))} left"
+        pace = (now - self._start[1]) / (done - self._start[0])
+        return f", {seconds_text(pace * (total - done))} left"
 
 
 @contextmanager

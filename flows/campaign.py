@@ -16,6 +16,7 @@ from manifests.errors import ReelmillError
 from tasks.deliver import deliver
 from tasks.render import ShardReport, render_shard
 from tasks.shard import Shard
+from tasks.stop import stopping
 from tasks.wiring import Wiring, cards_of, catalogue_of
 from tasks.work import Remaining, free_the_dead
 
@@ -88,11 +89,16 @@ def finish(settings: Settings, wiring: Wiring, campaign_id: str) -> None:
 
 def work_through(settings: Settings, wiring: Wiring, campaign_id: str, remaining: Remaining) -> None:
     """Dispatch all shards, deliver beside them; raise the first error once the rest has ended."""
+    stopping.clear()
     rendered = threading.Event()
     delivery = send.submit(wiring, campaign_id, settings.review, rendered)
     try:
         shards = [render.submit(wiring, shard) for shard in remaining.shards(settings.shard_size)]
         wait(shards)
+    except BaseException:
+        # Prefect waits for the threads of its runner; without this Ctrl-C would finish the campaign.
+        stopping.set()
+        raise
     finally:
         rendered.set()
     _raise_first([*shards, delivery])

@@ -10,6 +10,7 @@ from tasks.heartbeat import heartbeat
 from tasks.owner import current_owner
 from tasks.publish import is_in_bucket, is_staged, publish_clip
 from tasks.sign import Asked, sign_clip
+from tasks.stop import stopping
 from tasks.wiring import Wiring, catalogue_of, signer_of
 
 POLL_S = 0.3
@@ -34,6 +35,8 @@ def deliver(wiring: Wiring, campaign_id: str, review: str, rendered: threading.E
     with signer_of(wiring) as signer, heartbeat(catalogue, wiring.lease_s):
         courier = Courier(wiring, catalogue, signer, campaign_id)
         while True:
+            if stopping.is_set():
+                return courier.published
             is_last = rendered.is_set()
             if review == "auto":
                 catalogue.approve([row.variant_id for row in catalogue.variants(campaign_id, ["passed"])], SYSTEM)
@@ -63,6 +66,8 @@ class Courier:
         asked = self._asked(leases)
         try:
             for lease in leases:
+                if stopping.is_set():
+                    break
                 self._deliver(lease, asked[lease.variant_id])
         finally:
             self._catalogue.release(leases)

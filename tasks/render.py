@@ -15,6 +15,7 @@ from tasks.owner import current_owner
 from tasks.score import score_frames
 from tasks.shard import GOOD_STATES, Job, Shard
 from tasks.staging import Staging, is_intact, sha256_of
+from tasks.stop import stopping
 from tasks.wiring import Device, Wiring, cards_of, catalogue_of, devices_of, scorer_of
 
 LEASED_AT_ONCE = 4
@@ -40,7 +41,7 @@ def render_shard(wiring: Wiring, shard: Shard) -> ShardReport:
         bench = Bench(wiring, catalogue, shard, device)
         appetite = Appetite(catalogue, shard)
         waiting: Sequence[Job] = shard.jobs
-        while waiting:
+        while waiting and not stopping.is_set():
             jobs, waiting = appetite.choose(waiting, LEASED_AT_ONCE)
             bench.work(jobs)
         return bench.report(not_needed=appetite.not_needed)
@@ -104,9 +105,11 @@ class Bench:
         try:
             for lease, clip, generated in self._clips(leases):
                 self._judge(by_id[lease.variant_id], lease, clip, generated)
-        except BaseException:
+                if stopping.is_set():
+                    break
+        finally:
+            # What has its verdict holds no lease any more; the rest was not begun.
             self._catalogue.release(leases)
-            raise
 
     def report(self, not_needed: int) -> ShardReport:
         """Return the tally so far."""

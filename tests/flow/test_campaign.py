@@ -203,3 +203,29 @@ def test_bad_rows_stop_the_campaign_unless_the_good_ones_suffice(home, fake_mode
 def test_the_cap_is_kept(home, sheet, fake_models):
     with pytest.raises(TooManyVariants, match="12 variants and 5 are allowed"):
         run(sheet, max_variants=5)
+
+
+def test_an_interrupted_run_gives_its_leases_back_and_can_go_on(home, sheet, fake_models, monkeypatch):
+    import _thread
+
+    paint = fake_models.generate
+    made = []
+
+    def generate(variants):
+        for item in paint(variants):
+            made.append(item)
+            if len(made) == 2:
+                _thread.interrupt_main()
+            yield item
+
+    monkeypatch.setattr(fake_models, "generate", generate)
+    with pytest.raises(KeyboardInterrupt):
+        run(sheet)
+    campaign_id = catalogue().campaigns()[0].campaign_id
+    states = catalogue().tally(campaign_id)
+    assert "leased" not in states
+    assert states["planned"] >= 6
+    assert not catalogue().owners()
+
+    monkeypatch.setattr(fake_models, "generate", paint)
+    assert report_of(catalogue(), run(sheet)).published == 10
