@@ -5,7 +5,7 @@ from typing import Annotated, Any
 
 import typer
 
-from app.campaigns import AsJson
+from app.options import AsJson
 from app.output import say, say_json, show_table
 from app.session import Session
 from models.card import ModelCard

@@ -5,7 +5,7 @@ from typing import Annotated
 
 import typer
 
-from app import campaigns, cards, credentials, sheets
+from app import campaigns, cards, credentials, review, sheets
 from app.output import sentence_of, warn
 
 app = typer.Typer(
@@ -18,8 +18,8 @@ app.command()(campaigns.plan)
 app.command()(campaigns.run)
 app.command()(campaigns.status)
 app.command()(campaigns.retry)
-app.command()(campaigns.approve)
-app.command()(campaigns.reject)
+app.command()(review.approve)
+app.command()(review.reject)
 app.add_typer(cards.models, name="models")
 app.command()(credentials.signer)
 app.command()(credentials.verify)

@@ -9,7 +9,7 @@ import typer
 from adapters.durable import write_durably
 from adapters.verifier import CredentialReport
 from adapters.verifier import verify as verify_file
-from app.campaigns import AsJson
+from app.options import AsJson
 from app.output import say, say_json, sentence_of, warn
 from app.session import Session
 from manifests.errors import CredentialError, ReelmillError

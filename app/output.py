@@ -2,7 +2,7 @@
 
 import errno
 import json
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 import typer
@@ -66,3 +66,8 @@ def sentence_of(error: BaseException) -> str:
     if isinstance(error, OSError) and error.strerror:
         return f"{error.filename or 'The system'}: {error.strerror}; check the path and its rights."
     return f"{type(error).__name__}: {error}; run again with --debug to see where it comes from."
+
+
+def states_text(states: Mapping[str, int]) -> str:
+    """Return ``2 failed, 14 published``."""
+    return ", ".join(f"{number} {state}" for state, number in sorted(states.items())) or "nothing planned"
