@@ -44,17 +44,17 @@ _WIDTHS = {"prompt": 58, "notes": 40, "negative_prompt": 20, "placements": 16, "
 def write_template(path: Path, models: Sequence[str]) -> None:
     """Write a sheet with example rows; as XLSX with every column explained, as CSV if so named.
 
+    A file that is there is replaced: whether it may be is the caller's to ask.
+
     Args:
         models: names of the model cards to choose from.
 
     Raises:
-        SheetError: the file exists, its name ends in neither .xlsx nor .csv, or it cannot be written.
+        SheetError: the name ends in neither .xlsx nor .csv, or the file cannot be written.
         DiskFull: no room.
     """
     if path.suffix.lower() not in (".xlsx", ".csv"):
         raise SheetError(f"'{path.name}' ends in neither .xlsx nor .csv; give it such a name.")
-    if path.exists():
-        raise SheetError(f"'{path}' exists already; choose another name, or move it away.")
     if path.suffix.lower() == ".csv":
         _write_csv(path)
     else:

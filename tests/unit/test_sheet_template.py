@@ -1,9 +1,12 @@
 """The sheet that a new user starts from."""
 
+import errno
+import os
+
 import openpyxl
 import pytest
 
-from manifests.errors import SheetError
+from manifests.errors import DiskFull, SheetError
 from manifests.sheet import check_table, read_table, write_template
 from manifests.sheet.columns import COLUMNS, name_of
 from manifests.sheet.table import letter
@@ -61,11 +64,30 @@ def test_examples_are_good_values_of_their_columns(tmp_path):
     assert check_table(read_table(path)).problems == ()
 
 
-def test_a_sheet_that_exists_is_not_overwritten(tmp_path):
-    (tmp_path / "sheet.xlsx").write_text("mine")
-    with pytest.raises(SheetError, match="exists already; choose another name"):
+@pytest.mark.parametrize("name", ["sheet.xlsx", "sheet.csv"])
+def test_a_file_that_is_there_is_replaced_whole_or_not_at_all(tmp_path, name, monkeypatch):
+    (tmp_path / name).write_text("mine")
+    monkeypatch.setattr(os, "replace", refuse)
+    with pytest.raises(SheetError, match="cannot be written"):
+        write_template(tmp_path / name, MODELS)
+    assert [(file.name, file.read_text()) for file in tmp_path.iterdir()] == [(name, "mine")]
+    monkeypatch.undo()
+    write_template(tmp_path / name, MODELS)
+    assert len(read_table(tmp_path / name).rows) == 3
+
+
+def refuse(*_: object) -> None:
+    raise PermissionError(errno.EACCES, "Permission denied")
+
+
+def test_a_full_disk_is_told(tmp_path, monkeypatch):
+    def full(*_: object) -> None:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr(os, "replace", full)
+    with pytest.raises(DiskFull, match="The disk is full"):
         write_template(tmp_path / "sheet.xlsx", MODELS)
-    assert (tmp_path / "sheet.xlsx").read_text() == "mine"
+    assert not list(tmp_path.iterdir())
 
 
 def test_a_template_is_xlsx_or_csv(tmp_path):
