@@ -66,7 +66,7 @@ def run(
     intake = _intake(session, sheet, accept_good_rows, quiet=as_json)
     campaign_id = register(session.settings, session.wiring, intake, sample_size)
     finish_campaign(session, campaign_id, as_json, overrides)
-    close_campaign(session, campaign_id, sheet, out, as_json)
+    close_campaign(session, campaign_id, intake, out, as_json)
 
 
 def status(

@@ -5,6 +5,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+from app.clip_table import write_clip_table
 from app.contact_sheet import write_contact_sheet
 from app.output import say, say_json, seconds_text, show_table
 from app.progress import live_progress
@@ -13,7 +14,9 @@ from app.session import Session
 from flows.registration import check_weights
 from flows.settings import prepare_prefect
 from manifests.errors import ReelmillError
-from manifests.sheet import hand_back, read_table
+from manifests.identity import slug
+from manifests.sheet import hand_back
+from tasks.intake import Intake
 from tasks.work import Remaining
 
 
@@ -44,28 +47,35 @@ def _server_trouble_told() -> Iterator[None]:
                             "PREFECT_API_URL name one that runs.") from error
 
 
-def close_campaign(session: Session, campaign_id: str, sheet: Path | None, out: Path | None, as_json: bool) -> None:
-    """Write contact sheet and results, and say where they are."""
+def close_campaign(session: Session, campaign_id: str, intake: Intake | None, out: Path | None, as_json: bool) -> None:
+    """Write contact sheet, clip table and, where there is a sheet, its results; say where they are."""
     folder = out or session.settings.home / "campaigns" / campaign_id
     report = report_of(session.catalogue, campaign_id)
+    rows = session.catalogue.variants(campaign_id)
     folder.mkdir(parents=True, exist_ok=True)
-    picture = write_contact_sheet(session.catalogue.variants(campaign_id), folder / "contact-sheet.png")
-    results = None
-    if sheet:
-        results = folder / f"{sheet.stem}-results.xlsx"
-        hand_back(read_table(sheet), report.outcomes(), results)
+    written = {
+        "contact_sheet": write_contact_sheet(rows, folder / "contact-sheet.png"),
+        "clip_table": write_clip_table(rows, folder / "clips.csv"),
+        "results": _hand_back(intake, report, folder) if intake else None,
+    }
     if as_json:
-        say_json({**report.as_json(), "contact_sheet": picture, "results": results})
+        say_json({**report.as_json(), **written})
     else:
         show_report(report)
-        for what, path in (("Contact sheet", picture), ("Results", results)):
+        for what, path in written.items():
             if path:
-                say(f"{what}: {path}")
+                say(f"{what.replace('_', ' ').capitalize()}: {path}")
         if report.published:
             say(f"Clips: {session.wiring.bucket.location}")
     if report.unfinished:
         raise ReelmillError(f"{report.unfinished} variants are not finished; another process works on them, "
                             "or run the same command again to go on.")
+
+
+def _hand_back(intake: Intake, report: CampaignReport, folder: Path) -> Path:
+    results = folder / f"{slug(intake.table.name)}-results.xlsx"
+    hand_back(intake.table, report.outcomes(intake.checked.problems), results)
+    return results
 
 
 def show_report(report: CampaignReport) -> None:

@@ -6,7 +6,7 @@ from dataclasses import asdict, dataclass
 
 from adapters.catalogue import Catalogue, VariantRow
 from manifests.brief import Brief
-from manifests.sheet import Outcome
+from manifests.sheet import CellProblem, Outcome
 
 PASSED = frozenset({"passed", "approved", "rejected", "signing", "published", "withdrawn"})
 OPEN = frozenset({"planned", "leased", "rendered"})
@@ -41,6 +41,8 @@ class BriefReport:
     @property
     def status(self) -> str:
         """One word for the row of the sheet."""
+        if not self.variants:
+            return "not run"
         if self.open:
             return "unfinished"
         if self.published:
@@ -86,9 +88,13 @@ class CampaignReport:
         """Return plain values."""
         return {**asdict(self), "briefs": [{**asdict(brief), "status": brief.status} for brief in self.briefs]}
 
-    def outcomes(self) -> dict[int, Outcome]:
-        """Return what goes back into the sheet, by row number."""
-        return {brief.row: Outcome(
+    def outcomes(self, problems: Iterable[CellProblem] = ()) -> dict[int, Outcome]:
+        """Return what goes back into the sheet, by row number; rows with problems were not run."""
+        wrong: defaultdict[int, list[str]] = defaultdict(list)
+        for problem in problems:
+            wrong[problem.row].append(problem.sentence)
+        rejected = {row: Outcome("not run", why=" ".join(sentences)) for row, sentences in wrong.items()}
+        return rejected | {brief.row: Outcome(
             status=brief.status, passed=brief.passed, published=brief.published, best_score=brief.best_score,
             url=brief.url, credential_sha256=brief.credential_sha256, why=brief.why,
         ) for brief in self.briefs}

@@ -152,3 +152,31 @@ def test_models_lists_the_cards(home, capsys):
     assert not cards["wan2.1-t2v-1.3b"]["weights_present"]
     assert "hf download" in reelmill(capsys, "models").out
     assert "Pipeline: LTXPipeline" in reelmill(capsys, "models", "show", "starter").out
+
+
+@published
+def test_rejected_rows_are_handed_back_with_what_is_wrong(home, capsys, tmp_path):
+    sheet = tmp_path / "mixed.csv"
+    sheet.write_text("prompt,placements\na red circle,16:9\na blue circle,7:3\n")
+    ended = reelmill(capsys, "run", sheet, "--accept-good-rows", "--out", tmp_path / "out")
+    assert ended.code == 0
+    assert "Left out: Row 3, column B 'placements': '7:3'" in ended.err
+    table = read_table(tmp_path / "out" / "mixed-results.xlsx")
+    good, bad = (dict(zip(table.columns, row.cells, strict=False)) for row in table.rows)
+    assert good["Reelmill status"] == "published"
+    assert bad["Reelmill status"] == "not run"
+    assert "'7:3'" in bad["Reelmill why"]
+
+
+@published
+def test_the_clip_table_has_every_clip_and_no_formula(home, capsys, tmp_path):
+    import pandas as pd
+
+    sheet = tmp_path / "odd.csv"
+    sheet.write_text("brief_id,prompt\ngood,=a red circle\nodd,there is nothing here\n")
+    reelmill(capsys, "run", sheet, "--out", tmp_path / "out")
+    table = pd.read_csv(tmp_path / "out" / "clips.csv")
+    assert list(table["state"]) == ["published", "failed"]
+    assert not table["prompt"].str.startswith("=").any()
+    assert table["reasons"][1].startswith("it does not show the prompt")
+    assert table["frame_difference"].notna().all()
