@@ -169,7 +169,7 @@ class S3Bucket:
         status, code = error.response["ResponseMetadata"]["HTTPStatusCode"], _code(error)
         if code == "NoSuchBucket":
             return BucketRefused(f"There is no bucket {self._name}; create it, or name another by --bucket.")
-        if status >= 500 or code in ("SlowDown", "RequestTimeout", "Throttling"):
+        if status >= 500 or status == 409 or code in ("SlowDown", "RequestTimeout", "Throttling"):
             return BucketUnreachable(f"The bucket {self._name} is out of order ({code}); run again later.")
         return BucketRefused(f"The bucket {self._name} refused the call ({code}); "
                              "check its name, the credentials and their right to write.")

@@ -1,6 +1,7 @@
 """A small campaign, run by a process of its own: the flow's steps below Prefect, with a fake model."""
 
 import multiprocessing
+import sys
 import threading
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
@@ -14,7 +15,7 @@ from flows.registration import register
 from flows.settings import Settings
 from manifests.brief import Brief
 from manifests.campaign import Campaign
-from manifests.errors import GenerationFailed
+from manifests.errors import GenerationFailed, ReelmillError
 from manifests.sheet import Checked
 from models.fake import FakeGenerator
 from tasks.deliver import deliver
@@ -31,6 +32,8 @@ ENDINGS = {
     "a broken one": "failed",
 }
 """What each prompt of the campaign must come to."""
+STOPPED = 3
+"""Exit code of a run that ended with one of our errors: a sentence, no traceback."""
 
 
 class Model(FakeGenerator):
@@ -61,6 +64,7 @@ class World:
     catalogue_url: str
     bucket: BucketPlace
     seeds: int = 1
+    lease_s: float = 60.0
 
     @property
     def wiring(self) -> Wiring:
@@ -70,6 +74,7 @@ class World:
             SignerPlace("development", self.home / "signer"),
             self.home / "staging",
             devices=("cpu",),
+            lease_s=self.lease_s,
             attempts=60,
             prompt_key=b"k" * 32,
         )
@@ -154,4 +159,8 @@ def _child(
 ) -> None:
     if prepare:
         prepare(*arguments)
-    run_campaign(world, **options)
+    try:
+        run_campaign(world, **options)
+    except ReelmillError as error:
+        print(f"{type(error).__name__}: {error}", file=sys.stderr)
+        sys.exit(STOPPED)

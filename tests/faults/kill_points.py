@@ -6,6 +6,7 @@ import itertools
 import os
 import signal
 import threading
+from collections.abc import Callable
 from typing import Any, Literal, NamedTuple
 
 from sqlalchemy import Engine, event
@@ -34,14 +35,14 @@ def die() -> None:
     os.kill(os.getpid(), signal.SIGKILL)
 
 
-def install(point: KillPoint) -> None:
-    """Let this process kill itself at the point."""
+def install(point: KillPoint, die: Callable[[], object] = die) -> None:
+    """Let this process kill itself at the point, or do something else there."""
     module, _, path = point.target.partition(":")
     *parents, name = path.split(".")
     owner: Any = functools.reduce(getattr, parents, importlib.import_module(module))
     original, calls = getattr(owner, name), itertools.count(1)
     if point.when == "inside":
-        event.listen(Engine, "commit", _die_if_armed)
+        event.listen(Engine, "commit", lambda _connection: getattr(_armed, "now", False) and die())
 
     @functools.wraps(original)
     def wrapped(*args: Any, **kwargs: Any) -> Any:
@@ -58,11 +59,6 @@ def install(point: KillPoint) -> None:
         return result
 
     setattr(owner, name, wrapped)
-
-
-def _die_if_armed(_connection: Any) -> None:
-    if getattr(_armed, "now", False):
-        die()
 
 
 PLANNING = "adapters.catalogue.planning:Planning"

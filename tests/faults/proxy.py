@@ -1,0 +1,137 @@
+"""A loopback proxy that lets a store fail in the ways in which networks and stores do."""
+
+import http.client
+import itertools
+import random
+import socket
+import struct
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from typing import ClassVar
+
+HANG_S = 1.5
+HOP_BY_HOP = {"connection", "transfer-encoding", "keep-alive", "expect"}
+Chooser = Callable[[int], str | None]
+"""From the number of a request, from 0, to the fault that it meets, if any."""
+
+
+class Proxy(ThreadingHTTPServer):
+    """Forwards to one server, by a choice of faults that a test may change while it runs."""
+
+    daemon_threads = True
+
+    def __init__(self, upstream: str, choose: Chooser) -> None:
+        super().__init__(("127.0.0.1", 0), Handler)
+        self.upstream = upstream.removeprefix("http://")
+        self.choose = choose
+        self.numbers = itertools.count()
+        self.met: list[str] = []
+
+    @property
+    def url(self) -> str:
+        return f"http://127.0.0.1:{self.server_port}"
+
+    def handle_error(self, request: object, client_address: object) -> None:
+        """Connections that break are what this is for."""
+
+
+class Handler(BaseHTTPRequestHandler):
+    """One connection; each request is forwarded, or meets its fault."""
+
+    protocol_version = "HTTP/1.1"
+    server: Proxy
+    unforwarded: ClassVar = {"500": "InternalError", "503": "SlowDown", "409": "ConditionalRequestConflict"}
+
+    def log_message(self, *_: object) -> None:
+        """Say nothing."""
+
+    def meet(self) -> None:
+        body = self.rfile.read(int(self.headers.get("Content-Length") or 0))
+        fault = self.server.choose(next(self.server.numbers))
+        if fault == "409" and self.command != "PUT":
+            fault = None  # S3 says so of conditional writes only
+        if fault:
+            self.server.met.append(fault)
+        if fault in self.unforwarded:
+            self.refuse(int(fault), self.unforwarded[fault])
+        elif fault == "reset":
+            self.cut()
+        elif fault == "cut request":
+            self.cut_request(body)
+        else:
+            self.answer(fault, *self.forward(body))
+
+    do_GET = do_PUT = do_HEAD = do_POST = do_DELETE = meet
+
+    def forward(self, body: bytes) -> tuple[int, list[tuple[str, str]], bytes]:
+        upstream = http.client.HTTPConnection(self.server.upstream, timeout=20)
+        try:
+            upstream.request(self.command, self.path, body, self.forwarded_headers())
+            response = upstream.getresponse()
+            return response.status, response.getheaders(), response.read()
+        finally:
+            upstream.close()
+
+    def forwarded_headers(self) -> dict[str, str]:
+        return {name: value for name, value in self.headers.items() if name.lower() not in HOP_BY_HOP}
+
+    def answer(self, fault: str | None, status: int, headers: list[tuple[str, str]], body: bytes) -> None:
+        if fault == "hang":
+            threading.Event().wait(HANG_S)
+        if fault in ("lost answer", "hang"):
+            return self.cut()
+        kept = [(name, value) for name, value in headers if name.lower() not in (*HOP_BY_HOP, "content-length")]
+        length = next((value for name, value in headers if name.lower() == "content-length"), str(len(body)))
+        lines = [f"{name}: {value}" for name, value in [*kept, ("Content-Length", length)]]
+        head = "\r\n".join([f"HTTP/1.1 {status} -", *lines, "", ""]).encode("latin-1")
+        whole = head + (b"" if self.command == "HEAD" else body)
+        if fault == "truncated answer":
+            self.wfile.write(whole[: len(head) + len(body) // 2] if body else head[: len(head) // 2])
+            return self.cut()
+        self.wfile.write(whole)
+
+    def refuse(self, status: int, code: str) -> None:
+        body = b"" if self.command == "HEAD" else f"<Error><Code>{code}</Code></Error>".encode()
+        self.answer(None, status, [("Content-Type", "application/xml")], body)
+
+    def cut_request(self, body: bytes) -> None:
+        host, _, port = self.server.upstream.partition(":")
+        lines = [f"{name}: {value}" for name, value in self.forwarded_headers().items()]
+        head = "\r\n".join([f"{self.command} {self.path} HTTP/1.1", *lines, "", ""]).encode("latin-1")
+        with socket.create_connection((host, int(port)), timeout=5) as upstream:
+            upstream.sendall(head + body[: len(body) // 2])
+        self.cut()
+
+    def cut(self) -> None:
+        """Reset the connection: what was not sent yet never arrives."""
+        self.wfile.flush()
+        self.connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+        self.close_connection = True
+        self.connection.close()
+
+
+def every_second(fault: str) -> Chooser:
+    """Every second request meets the fault, the first one included."""
+    return lambda number: fault if number % 2 == 0 else None
+
+
+def some(share: float, faults: list[str], seed: int) -> Chooser:
+    """A share of the requests meets one of the faults, by chance that repeats."""
+    chance = random.Random(seed)
+    return lambda _: chance.choice(faults) if chance.random() < share else None
+
+
+@contextmanager
+def running(upstream: str, choose: Chooser) -> Iterator[Proxy]:
+    """Serve on a free loopback port until the block ends."""
+    proxy = Proxy(upstream, choose)
+    thread = threading.Thread(target=proxy.serve_forever, kwargs={"poll_interval": 0.05})
+    thread.start()
+    try:
+        yield proxy
+    finally:
+        proxy.shutdown()
+        proxy.server_close()
+        thread.join()
