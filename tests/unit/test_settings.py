@@ -1,0 +1,72 @@
+"""Settings: one class, by precedence."""
+
+import os
+from pathlib import Path
+
+import pytest
+
+from flows.settings import Settings, load_settings, prepare_prefect
+from flows.wiring import wiring_of
+from manifests.errors import SettingsError
+
+
+@pytest.fixture(autouse=True)
+def _alone(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("REELMILL_HOME", str(tmp_path / "home"))
+
+
+def test_arguments_go_before_the_environment_and_that_before_the_file(tmp_path, monkeypatch):
+    (tmp_path / "reelmill.toml").write_text('shard_size = 3\nlease_s = 5\nreview = "required"\n')
+    monkeypatch.setenv("REELMILL_LEASE_S", "6")
+    monkeypatch.setenv("REELMILL_REVIEW", "auto")
+    settings = load_settings(review="required", lease_s=None)
+    assert (settings.shard_size, settings.lease_s, settings.review) == (3, 6.0, "required")
+
+
+@pytest.mark.parametrize("wrong", [{"lease_s": 0}, {"attempts": 0}, {"max_rank_share": 1.5}, {"review": "maybe"},
+                                   {"signer": "magic"}, {"max_variants": "many"}])
+def test_a_wrong_value_names_its_setting(wrong):
+    with pytest.raises(SettingsError, match=f"The setting '{next(iter(wrong))}' is wrong"):
+        load_settings(**wrong)
+
+
+def test_all_embedded_state_lies_under_home(tmp_path):
+    wiring = wiring_of(load_settings())
+    home = tmp_path / "home"
+    assert wiring.catalogue_url == f"sqlite:///{home / 'catalogue.sqlite'}"
+    assert Path(wiring.bucket.location) == home / "bucket"
+    assert wiring.signer.folder == home / "signer"
+    assert wiring.staging == home / "staging"
+
+
+def test_the_prompt_key_is_made_once_and_for_the_owner_alone(tmp_path):
+    first = wiring_of(load_settings()).prompt_key
+    assert len(first) == 32
+    assert wiring_of(load_settings()).prompt_key == first
+    assert (tmp_path / "home" / "prompt.key").stat().st_mode & 0o777 == 0o600
+
+
+def test_secrets_show_in_no_representation(monkeypatch):
+    monkeypatch.setenv("REELMILL_BUCKET_SECRET_KEY", "canary")
+    settings = load_settings()
+    wiring = wiring_of(settings)
+    assert wiring.bucket.secret_key == "canary"
+    assert "canary" not in repr(settings) + repr(wiring)
+    assert wiring.prompt_key.hex() not in repr(wiring)
+
+
+def test_prefects_state_moves_with_home_unless_the_operator_said_otherwise(tmp_path, monkeypatch):
+    monkeypatch.setenv("PREFECT_HOME", "put back at the end")
+    monkeypatch.delenv("PREFECT_HOME")
+    prepare_prefect(tmp_path / "home")
+    assert os.environ["PREFECT_HOME"] == str(tmp_path / "home" / "prefect")
+    monkeypatch.setenv("PREFECT_HOME", "/elsewhere")
+    prepare_prefect(tmp_path / "home")
+    assert os.environ["PREFECT_HOME"] == "/elsewhere"
+
+
+def test_every_setting_that_is_a_path_is_absolute(monkeypatch):
+    monkeypatch.setenv("REELMILL_SIGNER_CHAIN", "chain.pem")
+    assert load_settings().signer_chain.is_absolute()
+    assert Settings(home="~/x").home == Path.home() / "x"
