@@ -1,0 +1,78 @@
+"""A worker that sleeps through its lease and wakes up in the middle of another's work does no harm."""
+
+import time
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+from audit import Findings
+from campaign_run import finish, start
+from kill_points import TRANSITIONS, KillPoint, install
+
+from adapters.catalogue import Catalogue
+
+LEASE_S = 1.5
+SHARED_FOLDER = pytest.mark.xfail(
+    strict=True, reason="tasks/sign.py: two leases of a variant sign into one folder and spoil each other's files"
+)
+PATIENCE_S = 60.0
+
+
+def wait_for(path: Path) -> None:
+    deadline = time.monotonic() + PATIENCE_S
+    while not path.exists():
+        assert time.monotonic() < deadline, f"waited in vain for {path.name}"
+        time.sleep(0.02)
+
+
+def hold_at(point: KillPoint, reached: Path, go_on: Path) -> None:
+    """Let the thread that comes to the point wait there for a file."""
+
+    def hold() -> None:
+        reached.touch()
+        wait_for(go_on)
+
+    install(point, hold)
+
+
+def sleep_at(point: KillPoint, reached: Path, go_on: Path) -> None:
+    """The same, without a heartbeat: the lease runs out meanwhile."""
+    Catalogue.renew = lambda *_: 0  # type: ignore[method-assign]
+    hold_at(point, reached, go_on)
+
+
+@pytest.mark.parametrize(
+    ("asleep", "other"),
+    [
+        (KillPoint("after", "tasks.render:encode"), KillPoint("after", f"{TRANSITIONS}.rendered")),
+        pytest.param(
+            KillPoint("before", "adapters.signer:write_durably"),
+            KillPoint("after", f"{TRANSITIONS}.signed"),
+            marks=SHARED_FOLDER,
+        ),
+        pytest.param(
+            KillPoint("before", "tasks.sign:write_durably"),
+            KillPoint("after", "tasks.publish:_put"),
+            marks=SHARED_FOLDER,
+        ),
+        (KillPoint("after", f"{TRANSITIONS}.signed"), KillPoint("after", "tasks.publish:_put", 3)),
+        (KillPoint("after", "tasks.publish:_put", 2), KillPoint("before", f"{TRANSITIONS}.published")),
+    ],
+    ids=str,
+)
+def test_who_wakes_up_late_leaves_the_others_work_alone(
+    embedded_world, findings_of, tmp_path: Path, asleep: KillPoint, other: KillPoint
+):
+    world = replace(embedded_world, lease_s=LEASE_S)
+    sleeper = start(world, sleep_at, asleep, tmp_path / "asleep", tmp_path / "awake")
+    wait_for(tmp_path / "asleep")
+    time.sleep(LEASE_S)
+    worker = start(world, hold_at, other, tmp_path / "reached", tmp_path / "go on")
+    wait_for(tmp_path / "reached")
+    (tmp_path / "awake").touch()
+    time.sleep(LEASE_S)
+    (tmp_path / "go on").touch()
+    codes = {finish(sleeper), finish(worker)}
+    assert finish(start(world)) == 0
+    assert findings_of(world) == Findings()
+    assert codes == {0}
