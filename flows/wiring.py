@@ -38,7 +38,7 @@ def wiring_of(settings: Settings) -> Wiring:
         ),
         staging=settings.home / "staging",
         devices=() if settings.device == "auto" else tuple(settings.device.split(",")),
-        threads=settings.threads or None,
+        threads=settings.threads,
         model_folders=settings.model_folders,
         weights_root=settings.weights_root,
         lease_s=settings.lease_s,

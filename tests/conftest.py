@@ -1,5 +1,6 @@
 """Services for the tests: the real ones, started here, on loopback."""
 
+import os
 import uuid
 from collections.abc import Iterator
 
@@ -8,6 +9,9 @@ import psycopg
 import pytest
 import s3_server
 from services import missing_service
+
+os.environ.setdefault("OMP_NUM_THREADS", "1")
+"""Torch's threads spin while they wait; beside other work one is the fastest."""
 
 
 @pytest.fixture(scope="session")
