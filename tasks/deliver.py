@@ -5,7 +5,7 @@ from collections import defaultdict
 
 from adapters.catalogue import SYSTEM, Catalogue, Lease
 from adapters.signer import Signer
-from manifests.errors import KeyTaken, LeaseLost
+from manifests.errors import KeyTaken, ReelmillError
 from tasks.heartbeat import heartbeat
 from tasks.owner import current_owner
 from tasks.publish import is_in_bucket, is_staged, publish_clip
@@ -98,7 +98,13 @@ class Courier:
             if facts is not None:
                 publish_clip(self._wiring, lease, facts)
                 self.published += 1
-        except LeaseLost:
-            return
         except KeyTaken as error:
             self._catalogue.quarantine([lease.variant_id], str(error))
+        except (ReelmillError, OSError):
+            # Whoever took over has published and cleared the staged files from under this one.
+            if self._holds(lease):
+                raise
+
+    def _holds(self, lease: Lease) -> bool:
+        row = self._catalogue.variant(lease.variant_id)
+        return (row.lease_owner, row.attempt) == (lease.owner, lease.attempt)

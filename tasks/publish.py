@@ -30,12 +30,12 @@ class Upload(NamedTuple):
 
 def uploads_of(wiring: Wiring, lease: Lease, facts: SignedFacts) -> Iterator[Upload]:
     """Yield the four files, the clip last: who sees the clip sees the rest."""
-    folder = Staging(wiring.staging).folder(lease.variant_id)
+    signed = facts.path or Path()
     files = {
-        facts.sidecar_key: folder / "signed" / "clip.c2pa",
-        facts.poster_key: folder / "poster.jpg",
-        facts.record_key: folder / "signed" / "record.json",
-        facts.key: folder / "signed" / "clip.mp4",
+        facts.sidecar_key: signed.with_suffix(".c2pa"),
+        facts.poster_key: Staging(wiring.staging).folder(lease.variant_id) / "poster.jpg",
+        facts.record_key: signed.with_name("record.json"),
+        facts.key: signed,
     }
     hashes = {**facts.digests, facts.key: facts.sha256}
     for key in facts.keys:

@@ -41,9 +41,7 @@ def sign_clip(wiring: Wiring, signer: Signer, lease: Lease, asked: Asked) -> Sig
     if clip is None or not is_intact(clip.path, clip.sha256) or not clip.poster.is_file():
         catalogue_of(wiring).requeue(lease, "its staged master is missing or damaged")
         return None
-    folder = Staging(wiring.staging).folder(lease.variant_id) / "signed"
-    with full_disk_told(folder):
-        folder.mkdir(exist_ok=True)
+    folder = Staging(wiring.staging).signing_folder(lease.variant_id, lease.attempt)
     card = cards_of(wiring)[lease.variant.card]
     provenance = provenance_of(
         catalogue_of(wiring), lease.row, card, asked.campaign_id, prompt_key=wiring.prompt_key,

@@ -9,9 +9,15 @@ from pathlib import Path
 
 from manifests.errors import DiskFull
 
+SIGNED = "signed-"
+
 
 class Staging:
-    """A folder with one place a variant: ``master.mp4``, ``poster.jpg`` and what signing adds."""
+    """A folder with one place a variant: ``master.mp4``, ``poster.jpg``, and a folder a signing.
+
+    A worker that slept through its lease may still be signing when another does, so each attempt
+    has a folder of its own: two credentials of one clip never mix.
+    """
 
     def __init__(self, root: Path) -> None:
         self.root = root
@@ -23,9 +29,17 @@ class Staging:
             folder.mkdir(parents=True, exist_ok=True)
         return folder
 
+    def signing_folder(self, variant_id: str, attempt: int) -> Path:
+        """Return the folder for the signed files of one lease, made where it is missing."""
+        folder = self.folder(variant_id) / f"{SIGNED}{attempt}"
+        with full_disk_told(self.root):
+            folder.mkdir(exist_ok=True)
+        return folder
+
     def drop_signed(self, variant_id: str) -> None:
         """Remove what the bucket now holds; master and poster stay for reviewers."""
-        shutil.rmtree(self.folder(variant_id) / "signed", ignore_errors=True)
+        for folder in self.folder(variant_id).glob(f"{SIGNED}*"):
+            shutil.rmtree(folder, ignore_errors=True)
 
 
 @contextmanager

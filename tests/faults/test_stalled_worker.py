@@ -12,9 +12,6 @@ from kill_points import TRANSITIONS, KillPoint, install
 from adapters.catalogue import Catalogue
 
 LEASE_S = 1.5
-SHARED_FOLDER = pytest.mark.xfail(
-    strict=True, reason="tasks/sign.py: two leases of a variant sign into one folder and spoil each other's files"
-)
 PATIENCE_S = 60.0
 
 
@@ -45,16 +42,8 @@ def sleep_at(point: KillPoint, reached: Path, go_on: Path) -> None:
     ("asleep", "other"),
     [
         (KillPoint("after", "tasks.render:encode"), KillPoint("after", f"{TRANSITIONS}.rendered")),
-        pytest.param(
-            KillPoint("before", "adapters.signer:write_durably"),
-            KillPoint("after", f"{TRANSITIONS}.signed"),
-            marks=SHARED_FOLDER,
-        ),
-        pytest.param(
-            KillPoint("before", "tasks.sign:write_durably"),
-            KillPoint("after", "tasks.publish:_put"),
-            marks=SHARED_FOLDER,
-        ),
+        (KillPoint("before", "adapters.signer:write_durably"), KillPoint("after", f"{TRANSITIONS}.signed")),
+        (KillPoint("before", "tasks.sign:write_durably"), KillPoint("after", "tasks.publish:_put")),
         (KillPoint("after", f"{TRANSITIONS}.signed"), KillPoint("after", "tasks.publish:_put", 3)),
         (KillPoint("after", "tasks.publish:_put", 2), KillPoint("before", f"{TRANSITIONS}.published")),
     ],
