@@ -132,7 +132,7 @@ class Delivery:
 
 
 _CONTEXT = multiprocessing.get_context("forkserver")
-_CONTEXT.set_forkserver_preload(["campaign_run", "kill_points"])
+_CONTEXT.set_forkserver_preload(["warm"])
 
 
 def start(

@@ -11,7 +11,7 @@ from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import ClassVar
 
-HANG_S = 1.5
+HANG_S = 1.0
 HOP_BY_HOP = {"connection", "transfer-encoding", "keep-alive", "expect"}
 Chooser = Callable[[int], str | None]
 """From the number of a request, from 0, to the fault that it meets, if any."""

@@ -16,7 +16,7 @@ FAULTS = ["500", "503", "409", "reset", "lost answer", "hang", "truncated answer
 
 def hurry() -> None:
     """Wait less: a hung answer for less than a second, retries hardly at all."""
-    S3Bucket.__init__.__kwdefaults__["timeout_s"] = 0.7
+    S3Bucket.__init__.__kwdefaults__["timeout_s"] = 0.5
     botocore.retries.standard.ExponentialBackoff.delay_amount = lambda *_: 0.01
     vars(tasks.publish).update(PAUSES_S=(0.05, 0.1, 0.2))
 

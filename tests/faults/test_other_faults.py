@@ -43,7 +43,15 @@ def look_away() -> None:
 
 @pytest.mark.parametrize(
     ("part", "free_kb"),
-    [("catalogue", 16), ("catalogue", 96), ("home", 8), ("home", 32), ("home", 60), ("bucket", 4), ("bucket", 48)],
+    [
+        ("catalogue", 16),
+        ("home", 8),
+        ("home", 32),
+        ("bucket", 48),
+        pytest.param("catalogue", 96, marks=pytest.mark.slow),
+        pytest.param("home", 60, marks=pytest.mark.slow),
+        pytest.param("bucket", 4, marks=pytest.mark.slow),
+    ],
 )
 def test_a_full_disk_stops_the_run_and_a_later_one_ends_it(tmp_path, small_disk, findings_of, part: str, free_kb: int):
     places = {name: tmp_path / name for name in ("catalogue", "home", "bucket")} | {part: small_disk}

@@ -41,10 +41,18 @@ def sleep_at(point: KillPoint, reached: Path, go_on: Path) -> None:
 @pytest.mark.parametrize(
     ("asleep", "other"),
     [
-        (KillPoint("after", "tasks.render:encode"), KillPoint("after", f"{TRANSITIONS}.rendered")),
+        pytest.param(
+            KillPoint("after", "tasks.render:encode"),
+            KillPoint("after", f"{TRANSITIONS}.rendered"),
+            marks=pytest.mark.slow,
+        ),
         (KillPoint("before", "adapters.signer:write_durably"), KillPoint("after", f"{TRANSITIONS}.signed")),
         (KillPoint("before", "tasks.sign:write_durably"), KillPoint("after", "tasks.publish:_put")),
-        (KillPoint("after", f"{TRANSITIONS}.signed"), KillPoint("after", "tasks.publish:_put", 3)),
+        pytest.param(
+            KillPoint("after", f"{TRANSITIONS}.signed"),
+            KillPoint("after", "tasks.publish:_put", 3),
+            marks=pytest.mark.slow,
+        ),
         (KillPoint("after", "tasks.publish:_put", 2), KillPoint("before", f"{TRANSITIONS}.published")),
     ],
     ids=str,

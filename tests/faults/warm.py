@@ -1,0 +1,17 @@
+"""Imported once by the server that forks the runs: what each of them would otherwise import anew."""
+
+import campaign_run
+import kill_points
+import numpy.fft
+import numpy.linalg
+import numpy.random
+import psycopg
+from sqlalchemy import create_engine
+
+import adapters.bucket.s3
+import adapters.migrations
+
+__all__ = ["adapters", "campaign_run", "kill_points", "numpy", "psycopg"]
+
+for url in ("sqlite://", "postgresql+psycopg://"):
+    create_engine(url).dispose()
