@@ -176,6 +176,8 @@ class ModelCard(Card):
         if self.rules.allows(nearest):
             return nearest
         low, high = self.rules.min_frames, self.rules.max_frames
+        if low == high:
+            raise RuleBroken(f"{self.name} makes clips of {self._seconds(low)} s only, not of {duration_s:g} s")
         best = high if wanted > high else low
         raise RuleBroken(
             f"{self.name} makes clips of {self._seconds(low)} to {self._seconds(high)} s, not of "

@@ -10,6 +10,8 @@ from manifests.errors import RuleBroken
 from models.registry import load_cards
 
 CARDS = load_cards()
+STARTER = CARDS["starter"]
+RANGED = STARTER.model_copy(update={"rules": STARTER.rules.model_copy(update={"min_frames": 9, "max_frames": 33})})
 
 
 @pytest.mark.parametrize("name", CARDS)
@@ -27,16 +29,21 @@ def test_frames_are_the_nearest_that_the_rules_allow(name, duration_s):
 
 @pytest.mark.parametrize(("duration_s", "num_frames"), [(2, 17), (1, 9), (2.125, 17), (1.8, 13), (4.1, 33)])
 def test_a_wish_in_round_seconds_gets_the_next_length(duration_s, num_frames):
-    assert CARDS["starter"].frames_for(duration_s) == num_frames
+    assert RANGED.frames_for(duration_s) == num_frames
 
 
 @pytest.mark.parametrize(("duration_s", "best"), [(30, "4.125"), (0.2, "1.125"), (0, "1.125"), (-3, "1.125")])
 def test_a_length_out_of_range_names_range_and_nearest(duration_s, best):
     with pytest.raises(RuleBroken) as caught:
-        CARDS["starter"].frames_for(duration_s)
+        RANGED.frames_for(duration_s)
     assert str(caught.value) == (
         f"starter makes clips of 1.125 to 4.125 s, not of {duration_s} s; the nearest it can make is {best} s"
     )
+
+
+def test_a_card_of_one_length_says_so():
+    with pytest.raises(RuleBroken, match=r"^starter makes clips of 2.125 s only, not of 5 s$"):
+        STARTER.frames_for(5)
 
 
 @pytest.mark.parametrize("duration_s", [math.nan, math.inf, -math.inf])

@@ -1,0 +1,37 @@
+"""Writes revision and size of the shipped weights into their cards: `python -m training.stamp`.
+
+A variant's id covers its card's revision, so the revision must change when, and only when, the weights do.
+"""
+
+import hashlib
+import json
+from pathlib import Path
+
+MODELS = Path(__file__).parent.parent / "models"
+CARDS = {"starter.json": "starter/t2v", "starter-openclip.json": "starter/openclip"}
+
+
+def revision_of(folder: Path) -> str:
+    """Twelve hex digits of the BLAKE2b over the folder's names and bytes, notes about the training left out."""
+    digest = hashlib.blake2b(digest_size=6)
+    for path in sorted(folder.rglob("*")):
+        if path.is_file() and path.name != "training.json":
+            digest.update(path.relative_to(folder).as_posix().encode() + b"\0" + path.read_bytes())
+    return digest.hexdigest()
+
+
+def size_mb(folder: Path) -> float:
+    """Megabytes on disk, to one decimal."""
+    return round(sum(path.stat().st_size for path in folder.rglob("*") if path.is_file()) / 1e6, 1)
+
+
+def stamp() -> None:
+    for name, folder in CARDS.items():
+        card = MODELS / "cards" / name
+        content = json.loads(card.read_text())
+        content["weights"] |= {"revision": revision_of(MODELS / folder), "size_mb": size_mb(MODELS / folder)}
+        card.write_text(json.dumps(content, indent=2, ensure_ascii=False) + "\n")
+
+
+if __name__ == "__main__":
+    stamp()
