@@ -5,6 +5,7 @@ import shutil
 from pathlib import Path
 
 import pytest
+from credentials import failures, second_opinion
 
 from adapters.signer import DevelopmentCA, open_signer
 from adapters.verifier import verify
@@ -49,6 +50,7 @@ def test_every_published_clip_is_trusted_and_as_its_record_says(home, sheet, fak
         facts = probe(clip)
         report = verify(clip, anchors, sha256=record["clip"]["sha256"])
         assert report.state == "trusted"
+        assert failures(second_opinion(clip, anchors)) == set()
         assert report.generation["variant_id"] == record["variant_id"]
         assert (facts.width, facts.height, facts.num_frames) == (
             record["clip"]["width"], record["clip"]["height"], record["clip"]["num_frames"])
