@@ -8,6 +8,8 @@ from training.scene import Scene
 LOOSE_SHARE = 0.35
 UNKNOWN = "xqzunknown"
 """Stands for any word outside the vocabulary."""
+FRONT, BEHIND = "\u00b9", "\u00b2"
+"""Marks on a colour word in a caption that is being built: of the foreground, of the background."""
 
 
 def pick(rng: np.random.Generator, options: tuple[str, ...]) -> str:
@@ -22,9 +24,9 @@ def with_article(phrase: str, rng: np.random.Generator) -> str:
     return phrase if roll < 0.9 else pick(rng, ("the ", "one ", "our ")) + phrase
 
 
-def adorn(colour: str, rng: np.random.Generator, loose: bool) -> str:
-    """A word for a colour, in loose captions sometimes with an adjective before it."""
-    word = pick(rng, words.COLOUR_WORDS[colour]) if rng.random() < 0.5 else colour
+def adorn(colour: str, rng: np.random.Generator, loose: bool, mark: str) -> str:
+    """A marked word for a colour, in loose captions sometimes with an adjective before it."""
+    word = (pick(rng, words.COLOUR_WORDS[colour]) if rng.random() < 0.5 else colour) + mark
     return f"{pick(rng, words.ADJECTIVES)} {word}" if loose and rng.random() < 0.2 else word
 
 
@@ -47,7 +49,7 @@ def subject(scene: Scene, rng: np.random.Generator, loose: bool) -> str:
         word = f"{pick(rng, words.ADJECTIVES)} {word}"
     if scene.foreground is None:
         return with_article(word, rng) if single else word
-    colour = adorn(scene.foreground, rng, loose)
+    colour = adorn(scene.foreground, rng, loose, FRONT)
     roll = rng.random() if loose else 0.0
     if roll > 0.88:
         return f"{with_article(word, rng) if single else word} in {colour}"
@@ -75,7 +77,7 @@ def background(scene: Scene, rng: np.random.Generator, loose: bool, label: bool 
     form = pick(rng, words.BACKGROUND_LABELS if label else words.BACKGROUNDS)
     if not loose and not label and rng.random() < 0.6:
         form = words.BACKGROUNDS[0]
-    filled = form.format(adorn(scene.background, rng, loose))
+    filled = form.format(adorn(scene.background, rng, loose, BEHIND))
     return filled.replace(" a orange", " an orange").replace(" a amber", " an amber")
 
 
@@ -111,14 +113,28 @@ def scatter_unknown(text: str, rng: np.random.Generator) -> str:
     return " ".join(tokens)
 
 
-def caption(scene: Scene, rng: np.random.Generator) -> str:
-    """One wording of what the scene says; parts that are `None` are not mentioned."""
+def marked_caption(scene: Scene, rng: np.random.Generator) -> str:
+    """One wording of what the scene says, its colour words marked; parts that are `None` are not mentioned."""
     loose = rng.random() < LOOSE_SHARE
     parts = clauses(scene, rng, loose)
     if loose:
         parts = loosen(parts, rng)
     text = (", " if loose else " ").join(parts)
     return scatter_unknown(text, rng) if rng.random() < 0.2 else text
+
+
+def unmarked(text: str) -> str:
+    return text.replace(FRONT, "").replace(BEHIND, "")
+
+
+def roles(text: str) -> list[int]:
+    """For each word of a marked caption: 1 if it colours the foreground, 2 the background, else 0."""
+    return [1 if FRONT in word else 2 if BEHIND in word else 0 for word in text.split()]
+
+
+def caption(scene: Scene, rng: np.random.Generator) -> str:
+    """One wording of what the scene says; parts that are `None` are not mentioned."""
+    return unmarked(marked_caption(scene, rng))
 
 
 def open_some(scene: Scene, rng: np.random.Generator) -> Scene:
