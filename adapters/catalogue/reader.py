@@ -87,13 +87,7 @@ class Reader(Store):
 
     def variants(self, campaign_id: str, states: Collection[str] | None = None) -> list[VariantRow]:
         """Return the campaign's variants, each once, in the order of planning."""
-        first = (select(memberships.c.variant_id, func.min(memberships.c.ordinal).label("place"))
-                 .where(memberships.c.campaign_id == campaign_id)
-                 .group_by(memberships.c.variant_id).subquery())
-        query = (select(variants).join(first, first.c.variant_id == variants.c.variant_id)
-                 .order_by(first.c.place, variants.c.variant_id))
-        if states is not None:
-            query = query.where(variants.c.state.in_(list(states)))
+        query = self._whole(campaign_id) if states is None else self._in_states(campaign_id, states)
         with self._reading() as connection:
             return [variant_row(row) for row in connection.execute(query)]
 
@@ -149,6 +143,23 @@ class Reader(Store):
         with self._reading() as connection:
             return [CampaignRow(row.campaign_id, row.name, row.sheet_sha256, json.loads(row.settings),
                                 row.created_at) for row in connection.execute(newest_first)]
+
+    @staticmethod
+    def _whole(campaign_id: str) -> Select[Any]:
+        first = (select(memberships.c.variant_id, func.min(memberships.c.ordinal).label("place"))
+                 .where(memberships.c.campaign_id == campaign_id)
+                 .group_by(memberships.c.variant_id).subquery())
+        return (select(variants).join(first, first.c.variant_id == variants.c.variant_id)
+                .order_by(first.c.place, variants.c.variant_id))
+
+    @staticmethod
+    def _in_states(campaign_id: str, states: Collection[str]) -> Select[Any]:
+        """Start from the states: workers poll for the few that wait, among all that were planned."""
+        place = (select(func.min(memberships.c.ordinal))
+                 .where(memberships.c.variant_id == variants.c.variant_id,
+                        memberships.c.campaign_id == campaign_id).scalar_subquery())
+        return (select(variants).where(variants.c.state.in_(list(states)), place.is_not(None))
+                .order_by(place, variants.c.variant_id))
 
     @staticmethod
     def _counting(campaign_id: str, *columns: Any) -> Select[Any]:

@@ -73,6 +73,7 @@ variants = Table(
     Column("url", Text),
     Column("error", Text),
 )
+Index("variants_by_state", variants.c.state)
 Index("variants_by_lease_owner", variants.c.lease_owner,
       sqlite_where=variants.c.lease_owner.is_not(None), postgresql_where=variants.c.lease_owner.is_not(None))
 
@@ -86,7 +87,7 @@ memberships = Table(
     Column("labels", Text, nullable=False),
     ForeignKeyConstraint(["campaign_id", "brief_id"], ["briefs.campaign_id", "briefs.brief_id"]),
 )
-Index("memberships_by_variant", memberships.c.variant_id)
+Index("memberships_by_variant", memberships.c.variant_id, memberships.c.campaign_id, memberships.c.ordinal)
 
 events = Table(
     "events", metadata,

@@ -12,7 +12,7 @@ import pytest
 import samples
 from alembic.autogenerate import compare_metadata
 from alembic.migration import MigrationContext
-from sqlalchemy import event
+from sqlalchemy import Connection, event
 
 from adapters import migrations
 from adapters.catalogue import Catalogue, open_catalogue, schema
@@ -30,6 +30,31 @@ def test_the_migrations_make_the_tables_that_the_code_knows(catalogue: Catalogue
         context = MigrationContext.configure(connection, opts={"compare_type": True})
         assert compare_metadata(context, metadata) == []
     assert migrations.head() == schema.HEAD
+
+
+def test_an_older_one_is_brought_to_head_with_all_it_holds(catalogue_url: str):
+    with open_catalogue(catalogue_url) as catalogue:
+        ids = samples.filled(catalogue, 5)
+        samples.bring_to(catalogue, ids[0], "published")
+        rows, events = catalogue.variants(samples.campaign().campaign_id), catalogue.events()
+        with catalogue._writing() as connection:
+            step_back(connection)
+    with open_catalogue(catalogue_url) as catalogue:
+        assert catalogue.variants(samples.campaign().campaign_id) == rows
+        assert catalogue.events() == events
+        with catalogue._reading() as connection:
+            assert compare_metadata(MigrationContext.configure(connection), metadata) == []
+
+
+def step_back(connection: Connection) -> None:
+    """Leave the tables as revision 0001 made them."""
+    for statement in (
+        "DROP INDEX variants_by_state",
+        "DROP INDEX memberships_by_variant",
+        "CREATE INDEX memberships_by_variant ON memberships (variant_id)",
+        "UPDATE alembic_version SET version_num = '0001'",
+    ):
+        connection.exec_driver_sql(statement)
 
 
 def test_opening_at_head_is_quick_and_changes_nothing(catalogue_url: str):
