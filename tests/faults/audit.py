@@ -38,12 +38,11 @@ class Findings:
 
 @dataclass(frozen=True, slots=True)
 class Evidence:
-    """What was found: rows and events of the catalogue, objects of the bucket, staged files."""
+    """What was found: rows and events of the catalogue, objects of the bucket."""
 
     rows: Mapping[str, Any]
     events: Mapping[str, list[Any]]
     objects: Mapping[str, bytes]
-    staged: tuple[str, ...]
 
     @property
     def facts(self) -> dict[str, dict[str, Any]]:
@@ -51,7 +50,7 @@ class Evidence:
         return {key: json.loads(row.signed) for key, row in self.rows.items() if row.state in NAMED and row.signed}
 
 
-def collect(catalogue_url: str, objects: Mapping[str, bytes], staging: Path) -> Evidence:
+def collect(catalogue_url: str, objects: Mapping[str, bytes]) -> Evidence:
     """Read everything once."""
     engine = create_engine(catalogue_url.replace("postgresql://", "postgresql+psycopg://"))
     with engine.connect() as connection:
@@ -60,8 +59,7 @@ def collect(catalogue_url: str, objects: Mapping[str, bytes], staging: Path) -> 
         for row in connection.execute(text("SELECT * FROM events ORDER BY event_id")):
             events[row.variant_id].append(row)
     engine.dispose()
-    staged = (path.relative_to(staging).as_posix() for path in staging.rglob("*") if path.is_file())
-    return Evidence(rows, events, objects, tuple(sorted(staged)))
+    return Evidence(rows, events, objects)
 
 
 def audit(evidence: Evidence, expected: Mapping[str, str], anchors_pem: str) -> Findings:

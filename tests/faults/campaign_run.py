@@ -33,7 +33,7 @@ ENDINGS = {
 }
 """What each prompt of the campaign must come to."""
 STOPPED = 3
-"""Exit code of a run that ended with one of our errors: a sentence, no traceback."""
+"""Exit code of a run that ended with one of our errors; its sentence lies in ``World.told``."""
 
 
 class Model(FakeGenerator):
@@ -78,6 +78,11 @@ class World:
             attempts=60,
             prompt_key=b"k" * 32,
         )
+
+    @property
+    def told(self) -> Path:
+        """What the last run that stopped had to say; not in ``home``, whose disk may be full."""
+        return self.home.with_name(f"{self.home.name}.told")
 
     @property
     def campaign(self) -> Campaign:
@@ -162,5 +167,5 @@ def _child(
     try:
         run_campaign(world, **options)
     except ReelmillError as error:
-        print(f"{type(error).__name__}: {error}", file=sys.stderr)
+        world.told.write_text(f"{type(error).__name__}: {error}")
         sys.exit(STOPPED)

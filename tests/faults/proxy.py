@@ -42,7 +42,12 @@ class Handler(BaseHTTPRequestHandler):
 
     protocol_version = "HTTP/1.1"
     server: Proxy
-    unforwarded: ClassVar = {"500": "InternalError", "503": "SlowDown", "409": "ConditionalRequestConflict"}
+    unforwarded: ClassVar = {
+        "500": "InternalError",
+        "503": "SlowDown",
+        "409": "ConditionalRequestConflict",
+        "403": "AccessDenied",
+    }
 
     def log_message(self, *_: object) -> None:
         """Say nothing."""

@@ -33,12 +33,23 @@ def test_a_fault_at_every_second_request_does_no_harm(served_world, findings_of,
     assert findings_of(served_world) == Findings()
 
 
+def test_a_bucket_that_refuses_stops_the_run_before_anything_is_made(served_world, findings_of, s3_endpoint):
+    with proxy.running(s3_endpoint, lambda _: "403") as store:
+        assert finish(start(behind(served_world, store), hurry)) == STOPPED
+        assert len(store.met) == 1
+    told = served_world.told.read_text()
+    assert told.startswith("BucketRefused: The bucket clips-")
+    assert told.endswith("refused the call (AccessDenied); check its name, the credentials and their right to write.")
+    assert not list((served_world.home / "staging").rglob("*.mp4"))
+
+
 @pytest.mark.parametrize("first", [3, 5, 8])
 def test_a_store_that_goes_away_stops_the_run_and_a_later_one_ends_it(
     served_world, findings_of, s3_endpoint, first: int
 ):
     with proxy.running(s3_endpoint, lambda number: "reset" if number >= first else None) as store:
         assert finish(start(behind(served_world, store), hurry)) == STOPPED
+        assert served_world.told.read_text().startswith("BucketUnreachable: The bucket clips-")
         assert "unfinished" in findings_of(served_world).counts
         store.choose = lambda _: None
         assert finish(start(behind(served_world, store), hurry)) == 0

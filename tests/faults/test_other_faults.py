@@ -3,6 +3,7 @@
 import contextlib
 import os
 import random
+import re
 import signal
 import sqlite3
 import subprocess
@@ -62,6 +63,7 @@ def test_a_full_disk_stops_the_run_and_a_later_one_ends_it(tmp_path, small_disk,
     ballast = small_disk / "ballast"
     ballast.write_bytes(b"\0" * 1024 * (DISK_KB - free_kb))
     assert finish(start(world, look_away)) == STOPPED
+    assert re.search("disk .*is full|No space left on device", world.told.read_text())
     ballast.unlink()
     assert finish(start(world, look_away)) == 0
     assert findings_of(world) == Findings()
