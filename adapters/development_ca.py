@@ -4,6 +4,7 @@ Its root is trusted by nobody else: clips signed with it read Trusted only where
 named among the anchors.
 """
 
+import errno
 import fcntl
 import os
 from collections.abc import Iterator
@@ -18,7 +19,7 @@ from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 
 from adapters.certificates import Chain, issued, read_certificates, read_key, to_pem
 from adapters.durable import write_durably
-from manifests.errors import SignerUnavailable
+from manifests.errors import DiskFull, SignerUnavailable
 
 ORGANIZATION = "Reelmill development (not for production)"
 C2PA_SIGNING = x509.ObjectIdentifier("1.3.6.1.4.1.62558.2.1")
@@ -43,6 +44,9 @@ def development_chain(folder: Path) -> tuple[Chain, ec.EllipticCurvePrivateKey]:
             leaf, key = _leaf(folder, root, root_key)
             former = _former(folder)
     except OSError as error:
+        if error.errno in (errno.ENOSPC, errno.EDQUOT):
+            raise DiskFull(f"The disk that holds {folder} is full; free some space, or move REELMILL_HOME, "
+                           "and run again.") from error
         raise SignerUnavailable(f"cannot keep the development CA in {folder}: {error.strerror}; "
                                 "make the folder writable, or configure a signer") from error
     return Chain((leaf,), (root, *former)), key

@@ -65,6 +65,9 @@ def publish_clip(wiring: Wiring, lease: Lease, facts: SignedFacts) -> str:
     if is_staged(wiring, lease, facts):
         for upload in uploads_of(wiring, lease, facts):
             patiently(_put, bucket, upload)
+    elif not is_in_bucket(wiring, lease, facts):
+        raise BucketError(f"The signed files of variant {lease.variant_id} have gone from {facts.path} before they "
+                          "were published; run again, and they are signed anew.")
     url = bucket.url(facts.key)
     catalogue_of(wiring).published(lease, url)
     Staging(wiring.staging).drop_signed(lease.variant_id)
