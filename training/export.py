@@ -71,7 +71,9 @@ def facts(*parts: str) -> dict:
 
 
 def swap_in(fresh: Path, place: Path) -> None:
-    """Renames a finished folder into its place."""
+    """Renames a finished folder into its place, readable by everybody."""
+    for file in fresh.rglob("*.safetensors"):
+        file.chmod(0o644)
     old = place.with_suffix(".old")
     if place.exists():
         place.rename(old)
