@@ -24,10 +24,12 @@ from app.session import Session
 from app.sheets import tell_warnings
 from flows.registration import read_sheet, register
 from manifests.errors import ReelmillError
-from tasks.expand import check_cap, expand, sample
+from models.registry import get_card, weights_problem
+from tasks.expand import LARGEST_SHEET, check_cap, expand, sample
 from tasks.intake import Intake
 from tasks.plan import Plan, make_plan
 from tasks.retry import retry_failed
+from tasks.shard import GOOD_STATES
 
 SHOWN_BRIEFS = 40
 
@@ -39,17 +41,17 @@ def plan(
     """Show what a run would make, skip, take and cost; runs nothing."""
     session = Session.open(model=model, max_variants=max_variants)
     intake = _intake(session, sheet, accept_good_rows, quiet=as_json)
+    check_cap(intake.checked.briefs, LARGEST_SHEET)
     planned = expand(intake.checked.briefs, session.cards, session.settings.model)
     preview = make_plan(
         planned if sample_size is None else sample(planned, sample_size), session.catalogue.states, session.cards,
-        session.catalogue.device_rates(), session.settings.shard_size,
+        session.catalogue.device_rates(), session.settings.shard_size, _satisfied(session, intake),
     )
     if as_json:
         say_json({"campaign_id": intake.campaign.campaign_id, **_plan_json(preview)})
     else:
-        _show_plan(intake, preview)
-    if sample_size is None:
-        check_cap(intake.checked.briefs, session.settings.max_variants)
+        _show_plan(session, intake, preview)
+    check_cap(intake.checked.briefs, session.settings.max_variants, sample_size)
 
 
 def run(
@@ -116,11 +118,19 @@ def _intake(session: Session, sheet: Path, accept_good_rows: bool, quiet: bool) 
     return intake
 
 
+def _satisfied(session: Session, intake: Intake) -> set[str]:
+    """Return the briefs of which an earlier run has as many good clips as they want."""
+    tallies = session.catalogue.tally_by_brief(intake.campaign.campaign_id)
+    good = {name: sum(states.get(state, 0) for state in GOOD_STATES) for name, states in tallies.items()}
+    return {brief.brief_id for brief in intake.checked.briefs
+            if brief.want and good.get(brief.brief_id, 0) >= brief.want}
+
+
 def _plan_json(preview: Plan) -> dict[str, Any]:
     return {**asdict(preview), "device_seconds": preview.device_seconds, "money": preview.money}
 
 
-def _show_plan(intake: Intake, preview: Plan) -> None:
+def _show_plan(session: Session, intake: Intake, preview: Plan) -> None:
     briefs = list(preview.by_brief.items())
     show_table("", ["brief", "variants"], briefs[:SHOWN_BRIEFS])
     if len(briefs) > SHOWN_BRIEFS:
@@ -131,5 +141,8 @@ def _show_plan(intake: Intake, preview: Plan) -> None:
     say(f"To make: {preview.to_make:,} in {preview.shards:,} shards.")
     for name, estimate in preview.estimates.items():
         price = f", {estimate.money:.2f} in money" if estimate.money else ""
-        say(f"{name}: {preview.by_card[name]:,} clips, about {seconds_text(estimate.device_seconds)} of device time"
-            f"{price} ({estimate.basis}).")
+        seconds = estimate.device_seconds
+        time = "device time unknown" if seconds is None else f"about {seconds_text(seconds)} of device time"
+        say(f"{name}: {preview.by_card[name]:,} clips, {time}{price} ({estimate.basis}).")
+        if problem := weights_problem(get_card(name, session.settings.model_folders), session.settings.weights_root):
+            warn(f"Warning: {problem}")

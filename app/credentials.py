@@ -66,9 +66,12 @@ def _read_anchors(path: Path | None) -> str:
         with signer_of(Session.open().wiring) as opened:
             return opened.anchors_pem()
     try:
-        return path.read_text()
+        text = path.read_text()
     except (OSError, UnicodeDecodeError):
-        raise ReelmillError(f"The anchors {path} cannot be read; name a PEM file.") from None
+        text = ""
+    if "-----BEGIN CERTIFICATE-----" not in text:
+        raise ReelmillError(f"{path} holds no PEM certificate; `reelmill signer --anchors FILE` writes ours.")
+    return text
 
 
 def _show(name: str, report: CredentialReport) -> None:

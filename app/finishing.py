@@ -1,17 +1,18 @@
 """How a command brings a campaign to its end, and what it leaves behind for people."""
 
-from collections.abc import Iterator
-from contextlib import contextmanager
+import shutil
 from pathlib import Path
 from typing import Any
 
+from adapters.catalogue import SYSTEM, VariantRow
 from app.clip_table import write_clip_table
 from app.contact_sheet import write_contact_sheet
 from app.output import say, say_json, seconds_text, show_table
 from app.progress import live_progress
 from app.report import CampaignReport, report_of
 from app.session import Session
-from flows.registration import check_weights
+from flows.registration import check_weights, read_sheet
+from flows.server import prefect_server
 from flows.settings import prepare_prefect
 from manifests.errors import ReelmillError
 from manifests.identity import slug
@@ -19,43 +20,34 @@ from manifests.sheet import hand_back
 from tasks.intake import Intake
 from tasks.work import Remaining
 
+DECIDED = ("approved", "rejected", "withdrawn")
+
 
 def finish_campaign(session: Session, campaign_id: str, quiet: bool, overrides: dict[str, Any]) -> None:
     """Run the flow under the live view, unless there is nothing to do; Prefect is loaded only here."""
     settings = session.settings
-    remaining = Remaining(session.catalogue, campaign_id, session.cards, settings.max_rank_share)
+    remaining = Remaining(session.wiring, campaign_id, settings.max_rank_share)
     if remaining.is_done(settings.review):
         return
     check_weights(session.wiring, campaign_id)
     prepare_prefect(settings.home)
-    from flows.campaign import campaign
-
     given = {name: value for name, value in overrides.items() if value is not None}
-    with live_progress(session.catalogue, campaign_id, shown=not quiet), _server_trouble_told():
+    with prefect_server(settings.home), live_progress(session.catalogue, campaign_id, shown=not quiet):
+        from flows.campaign import campaign
+
         campaign(campaign_id=campaign_id, settings=given)
-
-
-@contextmanager
-def _server_trouble_told() -> Iterator[None]:
-    """Say in one sentence that Prefect's server is not there; its own errors are pages long."""
-    try:
-        yield
-    except RuntimeError as error:
-        if "Prefect API" not in str(error):
-            raise
-        raise ReelmillError("Prefect's server does not answer; free some memory and disk and run again, or let "
-                            "PREFECT_API_URL name one that runs.") from error
 
 
 def close_campaign(session: Session, campaign_id: str, intake: Intake | None, out: Path | None, as_json: bool) -> None:
     """Write contact sheet, clip table and, where there is a sheet, its results; say where they are."""
     folder = out or session.settings.home / "campaigns" / campaign_id
+    intake = _remembered(session, campaign_id, intake)
     report = report_of(session.catalogue, campaign_id)
     rows = session.catalogue.variants(campaign_id)
     folder.mkdir(parents=True, exist_ok=True)
     written = {
         "contact_sheet": write_contact_sheet(rows, folder / "contact-sheet.png"),
-        "clip_table": write_clip_table(rows, folder / "clips.csv"),
+        "clip_table": _write_clips(session, campaign_id, rows, folder / "clips.csv"),
         "results": _hand_back(intake, report, folder) if intake else None,
     }
     if as_json:
@@ -67,9 +59,33 @@ def close_campaign(session: Session, campaign_id: str, intake: Intake | None, ou
                 say(f"{what.replace('_', ' ').capitalize()}: {path}")
         if report.published:
             say(f"Clips: {session.wiring.bucket.location}")
+    waiting = report.states.get("passed", 0)
+    if waiting and not as_json and session.settings.review == "required":
+        say(f"{waiting} clips wait for a person: reelmill approve {campaign_id} --all, or name them by the variant_id "
+            "in the clip table.")
     if report.unfinished:
         raise ReelmillError(f"{report.unfinished} variants are not finished; another process works on them, "
                             "or run the same command again to go on.")
+
+
+def _remembered(session: Session, campaign_id: str, intake: Intake | None) -> Intake | None:
+    """Keep a copy of the sheet on the first run, and read it on the later commands that name no sheet."""
+    place = session.settings.home / "campaigns" / campaign_id / "sheet"
+    if intake:
+        place.mkdir(parents=True, exist_ok=True)
+        shutil.copyfile(intake.table.path, place / intake.table.path.name)
+        return intake
+    for sheet in place.glob("*"):
+        return read_sheet(session.settings, session.wiring, sheet, accept_good_rows=True)
+    return None
+
+
+def _write_clips(session: Session, campaign_id: str, rows: list[VariantRow], out: Path) -> Path:
+    catalogue = session.catalogue
+    sheet_rows = {brief.brief_id: brief.row for brief in catalogue.briefs(campaign_id)}
+    said = {event.variant_id: f"{event.to_state} by {event.actor}: {event.detail.get('reason', '')}".rstrip(": ")
+            for event in catalogue.events(campaign_id) if event.to_state in DECIDED and event.actor != SYSTEM}
+    return write_clip_table(rows, catalogue.memberships(campaign_id), sheet_rows, said, out)
 
 
 def _hand_back(intake: Intake, report: CampaignReport, folder: Path) -> Path:

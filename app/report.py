@@ -7,9 +7,12 @@ from dataclasses import asdict, dataclass
 from adapters.catalogue import Catalogue, VariantRow
 from manifests.brief import Brief
 from manifests.sheet import CellProblem, Outcome
+from tasks.shard import GOOD_STATES
 
 PASSED = frozenset({"passed", "approved", "rejected", "signing", "published", "withdrawn"})
-OPEN = frozenset({"planned", "leased", "rendered"})
+GOOD = frozenset(GOOD_STATES)
+MAKING = ("planned", "leased", "rendered")
+SENDING = ("approved", "signing")
 
 
 @dataclass(frozen=True, slots=True)
@@ -19,7 +22,7 @@ class BriefReport:
     Attributes:
         best_score: highest prompt adherence (cosine) among the scored clips.
         not_needed: left planned since the brief has as many good clips as it wants.
-        open: not finished.
+        open: not finished: still to be made, or approved and not published.
         reasons: how often each reason code spoke against a clip.
         url, credential_sha256: of the best published clip.
     """
@@ -81,7 +84,7 @@ class CampaignReport:
 
     @property
     def unfinished(self) -> int:
-        """Variants that still have to be made."""
+        """Variants that still have to be made or published."""
         return sum(brief.open for brief in self.briefs)
 
     def as_json(self) -> dict[str, object]:
@@ -111,24 +114,26 @@ def report_of(catalogue: Catalogue, campaign_id: str) -> CampaignReport:
     members: defaultdict[str, dict[str, VariantRow]] = defaultdict(dict)
     for member in catalogue.memberships(head.campaign_id):
         members[member.brief_id][member.variant_id] = rows[member.variant_id]
+    waiting = (*MAKING, *SENDING, *(("passed",) if head.settings.get("review") == "auto" else ()))
     return CampaignReport(
         campaign_id=head.campaign_id,
         name=head.name,
-        briefs=tuple(_brief(brief, members[brief.brief_id].values()) for brief in catalogue.briefs(head.campaign_id)),
+        briefs=tuple(_brief(brief, members[brief.brief_id].values(), waiting)
+                     for brief in catalogue.briefs(head.campaign_id)),
         states=dict(Counter(row.state for row in rows.values())),
         device_seconds=sum(row.clip.device_seconds for row in rows.values() if row.clip),
     )
 
 
-def _brief(brief: Brief, members: Iterable[VariantRow]) -> BriefReport:
+def _brief(brief: Brief, members: Iterable[VariantRow], waiting: Iterable[str]) -> BriefReport:
     rows = list(members)
     states = Counter(row.state for row in rows)
     passed = sum(states[state] for state in PASSED)
     scored = [row for row in rows if row.score and row.score.prompt_adherence is not None]
     published = [row for row in scored if row.state == "published"]
     best = max(published, key=_adherence, default=None)
-    satisfied = brief.want is not None and passed >= brief.want
-    left = sum(states[state] for state in OPEN)
+    satisfied = brief.want is not None and sum(states[state] for state in GOOD) >= brief.want
+    left = sum(states[state] for state in waiting)
     return BriefReport(
         brief_id=brief.brief_id, row=brief.row, variants=len(rows), passed=passed,
         published=states["published"], failed=states["failed"], quarantined=states["quarantined"],

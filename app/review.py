@@ -22,10 +22,13 @@ def approve(
     session, campaign_id = Session.of_campaign(campaign)
     chosen = _chosen(session, campaign_id, clips, everything)
     moved = session.catalogue.approve(chosen, actor_name(), reason)
-    _tell_moved("approved", moved, chosen, "Only clips that passed can be; a failed one needs a --reason.", as_json)
+    _tell_moved("approved", moved, chosen,
+                "Only clips that passed and wait can be, or failed ones with a --reason.", as_json)
     if moved:
         finish_campaign(session, campaign_id, as_json, {})
     close_campaign(session, campaign_id, None, None, as_json)
+    if clips and len(moved) < len(chosen):
+        raise typer.Exit(1)
 
 
 def reject(
@@ -38,9 +41,11 @@ def reject(
     session, campaign_id = Session.of_campaign(campaign)
     chosen = _chosen(session, campaign_id, clips, everything)
     moved = session.catalogue.reject(chosen, actor_name(), reason)
-    _tell_moved("rejected", moved, chosen, "Only clips that passed can be.", as_json)
+    _tell_moved("rejected", moved, chosen, "Only clips that passed and wait can be.", as_json)
     if as_json:
         say_json({"campaign_id": campaign_id, "rejected": moved})
+    if clips and len(moved) < len(chosen):
+        raise typer.Exit(1)
 
 
 def actor_name() -> str:
@@ -59,7 +64,7 @@ def _chosen(session: Session, campaign_id: str, clips: list[str] | None, everyth
         found = [row.variant_id for row in rows if row.variant_id.startswith(clip.lower())]
         if len(found) != 1:
             raise ReelmillError(f"{len(found)} clips of {campaign_id} have an id that begins with {clip!r}; "
-                                "reelmill status CAMPAIGN --json lists them.")
+                                "the clip table that every run writes lists them.")
         chosen += found
     return chosen
 

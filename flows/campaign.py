@@ -12,17 +12,18 @@ from prefect.task_runners import ThreadPoolTaskRunner
 from flows.registration import check_weights, read_sheet, register, settings_of
 from flows.settings import Settings, load_settings
 from flows.wiring import wiring_of
-from manifests.errors import ReelmillError
+from manifests.errors import ReelmillError, SettingsError
 from tasks.deliver import deliver
 from tasks.render import ShardReport, render_shard
 from tasks.shard import Shard
 from tasks.stop import stopping
-from tasks.wiring import Wiring, cards_of, catalogue_of
+from tasks.wiring import Wiring, catalogue_of
 from tasks.work import Remaining, free_the_dead
 
 WORKERS = 16
 """Threads of the task runner; each device takes one shard at a time, the rest wait their turn."""
 ROUNDS = 2
+SECRET = frozenset({"bucket_access_key", "bucket_secret_key", "catalogue_url"})
 RUNNER: Any = ThreadPoolTaskRunner(max_workers=WORKERS)
 
 
@@ -62,6 +63,9 @@ def campaign(sheet: str = "", campaign_id: str = "", accept_good_rows: bool = Fa
         ReelmillError: what stopped it; everything finished until then stays.
     """
     overrides = settings or {}
+    if secret := SECRET & overrides.keys():
+        raise SettingsError(f"The setting {min(secret)!r} would be kept in Prefect's database; set it as "
+                            f"REELMILL_{min(secret).upper()} where the flow runs.")
     chosen = settings_of(campaign_id, **overrides) if campaign_id else load_settings(**overrides)
     wiring = wiring_of(chosen)
     if not campaign_id:
@@ -79,7 +83,7 @@ def finish(settings: Settings, wiring: Wiring, campaign_id: str) -> None:
     catalogue = catalogue_of(wiring)
     check_weights(wiring, campaign_id)
     free_the_dead(catalogue)
-    remaining = Remaining(catalogue, campaign_id, cards_of(wiring), settings.max_rank_share)
+    remaining = Remaining(wiring, campaign_id, settings.max_rank_share)
     remaining.regate()
     for _ in range(ROUNDS):
         work_through(settings, wiring, campaign_id, remaining)
@@ -95,13 +99,14 @@ def work_through(settings: Settings, wiring: Wiring, campaign_id: str, remaining
     try:
         shards = [render.submit(wiring, shard) for shard in remaining.shards(settings.shard_size)]
         wait(shards)
+        rendered.set()
+        _raise_first([*shards, delivery])
     except BaseException:
         # Prefect waits for the threads of its runner; without this Ctrl-C would finish the campaign.
         stopping.set()
         raise
     finally:
         rendered.set()
-    _raise_first([*shards, delivery])
 
 
 def _raise_first(futures: list[PrefectFuture[Any]]) -> None:

@@ -6,14 +6,15 @@ from typing import Any
 
 from flows.settings import Settings, load_settings
 from flows.wiring import wiring_of
-from manifests.errors import DiskFull, IncompleteWeights, UnknownCard
+from manifests.errors import BucketRefused, DiskFull, IncompleteWeights, UnknownCard
 from models.registry import weights_problem
 from tasks.expand import check_cap, expand, sample
 from tasks.intake import Intake, refuse_problems, take_in
-from tasks.wiring import Wiring, bucket_of, cards_of, catalogue_of, signer_of
+from tasks.wiring import Wiring, bucket_of, card_of, cards_of, catalogue_of, signer_of
 from tasks.work import UNFINISHED, free_the_dead
 
 LEAST_FREE_BYTES = 100_000_000
+SENT = frozenset({"signing", "published"})
 KEPT = ("model", "review", "bucket", "bucket_endpoint", "bucket_region", "bucket_public_url", "max_rank_share")
 """Settings that stay with a campaign, so that whoever goes on with it means the same."""
 
@@ -40,11 +41,11 @@ def register(settings: Settings, wiring: Wiring, intake: Intake, sample_size: in
         TooManyVariants: over the cap.
         BucketError, CredentialError: a door is shut, found out before hours of work.
     """
-    if sample_size is None:
-        check_cap(intake.checked.briefs, settings.max_variants)
+    check_cap(intake.checked.briefs, settings.max_variants, sample_size)
     check_disk(settings.home)
     check_doors(wiring)
     catalogue, campaign = catalogue_of(wiring), intake.campaign
+    check_same_bucket(settings, wiring, campaign.campaign_id)
     planned = expand(intake.checked.briefs, cards_of(wiring), settings.model)
     catalogue.add_campaign(campaign, {name: getattr(settings, name) for name in KEPT})
     catalogue.add_variants(campaign.campaign_id, planned if sample_size is None else sample(planned, sample_size))
@@ -70,6 +71,21 @@ def check_disk(home: Path) -> None:
                        f"{LEAST_FREE_BYTES / 1e6:.0f} MB; free some space, or move REELMILL_HOME, and run again.")
 
 
+def check_same_bucket(settings: Settings, wiring: Wiring, campaign_id: str) -> None:
+    """Refuse to go on with a campaign in another bucket than the one that holds its first clips.
+
+    Raises:
+        BucketRefused: names both.
+    """
+    catalogue = catalogue_of(wiring)
+    for row in catalogue.campaigns():
+        before = row.settings.get("bucket", settings.bucket)
+        if row.campaign_id == campaign_id and before != settings.bucket and catalogue.tally(campaign_id).keys() & SENT:
+            names = [name or "the folder under REELMILL_HOME" for name in (before, settings.bucket)]
+            raise BucketRefused(f"Clips of {campaign_id} are published in {names[0]} already, and this run names "
+                                f"{names[1]}; name the first again, or copy the clips by hand.")
+
+
 def check_doors(wiring: Wiring) -> None:
     """Raise where the bucket refuses or the signer cannot sign."""
     bucket_of(wiring).check()
@@ -85,5 +101,5 @@ def check_weights(wiring: Wiring, campaign_id: str) -> None:
     """
     rows = catalogue_of(wiring).variants(campaign_id, UNFINISHED)
     for name in sorted({row.variant.card for row in rows}):
-        if problem := weights_problem(cards_of(wiring)[name], wiring.weights_root):
+        if problem := weights_problem(card_of(wiring, name), wiring.weights_root):
             raise IncompleteWeights(problem)

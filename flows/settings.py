@@ -38,7 +38,7 @@ class Settings(BaseSettings):
     )
 
     home: Path = Path.home() / ".reelmill"
-    catalogue_url: str = ""
+    catalogue_url: str = Field("", repr=False)
     bucket: str = ""
     bucket_endpoint: str | None = None
     bucket_region: str | None = None
@@ -50,6 +50,7 @@ class Settings(BaseSettings):
     signer_key: Path | None = None
     signer_kms_key: str | None = None
     signer_kms_endpoint: str | None = None
+    signer_kms_region: str | None = None
     signer_anchors: Path | None = None
     tsa_url: str | None = None
     tsa_anchors: Path | None = None
@@ -71,6 +72,16 @@ class Settings(BaseSettings):
     @classmethod
     def _expand(cls, path: Path | None) -> Path | None:
         return path.expanduser().absolute() if path else None
+
+    @field_validator("model_folders")
+    @classmethod
+    def _expand_all(cls, paths: tuple[Path, ...]) -> tuple[Path, ...]:
+        return tuple(path.expanduser().absolute() for path in paths)
+
+    @field_validator("bucket")
+    @classmethod
+    def _expand_folder(cls, location: str) -> str:
+        return location if "://" in location or not location.strip() else str(Path(location).expanduser().absolute())
 
     @classmethod
     def settings_customise_sources(
@@ -111,4 +122,4 @@ def prepare_prefect(home: Path) -> None:
     os.environ.setdefault("DO_NOT_TRACK", "1")
     os.environ.setdefault("PREFECT_LOGGING_LEVEL", "CRITICAL")
     os.environ.setdefault("PREFECT_SERVER_LOGGING_LEVEL", "CRITICAL")
-    os.environ.setdefault("PREFECT_SERVER_EPHEMERAL_STARTUP_TIMEOUT_SECONDS", "120")
+    os.environ.setdefault("PREFECT_SERVER_UI_ENABLED", "false")

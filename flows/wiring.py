@@ -1,5 +1,6 @@
 """From settings to the plain values that the steps open their tools with."""
 
+import fcntl
 import secrets
 
 from pydantic import SecretStr
@@ -31,12 +32,13 @@ def wiring_of(settings: Settings) -> Wiring:
             key=settings.signer_key,
             kms_key=settings.signer_kms_key,
             kms_endpoint=settings.signer_kms_endpoint,
-            kms_region=settings.bucket_region,
+            kms_region=settings.signer_kms_region,
             anchors=settings.signer_anchors,
             tsa_url=settings.tsa_url,
             tsa_anchors=settings.tsa_anchors,
         ),
         staging=settings.home / "staging",
+        machine=_kept(settings, "machine.id", 8).hex(),
         devices=() if settings.device == "auto" else tuple(settings.device.split(",")),
         threads=settings.threads,
         model_folders=settings.model_folders,
@@ -45,7 +47,7 @@ def wiring_of(settings: Settings) -> Wiring:
         attempts=settings.attempts,
         training_mining=settings.training_mining,
         disclose_prompt=settings.disclose_prompt,
-        prompt_key=_prompt_key(settings),
+        prompt_key=_kept(settings, "prompt.key", PROMPT_KEY_BYTES),
     )
 
 
@@ -53,9 +55,11 @@ def _plain(secret: SecretStr | None) -> str | None:
     return secret.get_secret_value() if secret else None
 
 
-def _prompt_key(settings: Settings) -> bytes:
-    """The installation's secret, with which it can show that a prompt belongs to a clip."""
-    path = settings.home / "prompt.key"
-    if not path.is_file():
-        write_durably(path, secrets.token_bytes(PROMPT_KEY_BYTES), mode=0o600)
-    return path.read_bytes()
+def _kept(settings: Settings, name: str, length: int) -> bytes:
+    """Return random bytes that this installation made once: its id, or the key of its prompts' HMACs."""
+    path = settings.home / name
+    with (settings.home / ".lock").open("wb") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        if not path.is_file():
+            write_durably(path, secrets.token_bytes(length), mode=0o600)
+        return path.read_bytes()

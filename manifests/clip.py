@@ -12,6 +12,8 @@ class Clip:
         sha256: hex digest of the video file's bytes.
         size: bytes of the video file.
         device_seconds: time that the device spent on it (denoise and decode).
+        machine: id of the installation on whose disk the files lie: the same path on another
+            machine is another file.
     """
 
     variant_id: str
@@ -24,6 +26,7 @@ class Clip:
     num_frames: int
     fps: int
     device_seconds: float
+    machine: str = ""
 
     @property
     def duration_s(self) -> float:

@@ -1,11 +1,12 @@
 """Bring what has passed to the bucket: approve by policy, sign, publish, while rendering goes on."""
 
 import threading
+import time
 from collections import defaultdict
 
-from adapters.catalogue import SYSTEM, Catalogue, Lease
+from adapters.catalogue import SYSTEM, Catalogue, Lease, VariantRow
 from adapters.signer import Signer
-from manifests.errors import KeyTaken, ReelmillError
+from manifests.errors import CredentialNotTrusted, DefinitionInvalid, KeyTaken, ReelmillError
 from tasks.heartbeat import heartbeat
 from tasks.owner import current_owner
 from tasks.publish import is_in_bucket, is_staged, publish_clip
@@ -34,17 +35,19 @@ def deliver(wiring: Wiring, campaign_id: str, review: str, rendered: threading.E
     catalogue = catalogue_of(wiring)
     with signer_of(wiring) as signer, heartbeat(catalogue, wiring.lease_s):
         courier = Courier(wiring, catalogue, signer, campaign_id)
-        while True:
-            if stopping.is_set():
-                return courier.published
+        patience = 0.0
+        while not stopping.is_set():
             is_last = rendered.is_set()
             if review == "auto":
-                catalogue.approve([row.variant_id for row in catalogue.variants(campaign_id, ["passed"])], SYSTEM)
+                courier.approve_passed()
             if courier.deliver_some():
                 continue
-            if is_last:
-                return courier.published
-            rendered.wait(POLL_S)
+            if is_last and (patience >= wiring.lease_s + POLL_S or not courier.others_hold_some()):
+                break
+            patience += POLL_S if is_last else 0.0
+            time.sleep(POLL_S)
+        courier.raise_first_failure()
+        return courier.published
 
 
 class Courier:
@@ -55,7 +58,25 @@ class Courier:
         self._catalogue = catalogue
         self._signer = signer
         self._campaign_id = campaign_id
+        self._failures: dict[str, Exception] = {}
         self.published = 0
+
+    def approve_passed(self) -> None:
+        """Approve what passed, unless another campaign that shares the clip waits for a person."""
+        passed = [row.variant_id for row in self._catalogue.variants(self._campaign_id, ["passed"])]
+        reviewed = {row.campaign_id for row in self._catalogue.campaigns() if row.settings.get("review") == "required"}
+        sharing = self._catalogue.campaigns_of(passed) if reviewed else {}
+        self._catalogue.approve(
+            [variant_id for variant_id in passed if not reviewed.intersection(sharing.get(variant_id, ()))], SYSTEM)
+
+    def others_hold_some(self) -> bool:
+        """True where another worker has clips of this campaign: it delivers them, or its lease expires."""
+        return any(row.lease_owner for row in self._ready())
+
+    def raise_first_failure(self) -> None:
+        """Raise what was wrong with single clips, now that all others are through."""
+        for failure in self._failures.values():
+            raise failure
 
     def deliver_some(self) -> bool:
         """Take a few free clips through; False where there was none to take."""
@@ -75,9 +96,15 @@ class Courier:
 
     def _free(self) -> list[str]:
         """Return a few ids that nobody holds; else all that are held, since a lease may have expired."""
-        rows = self._catalogue.variants(self._campaign_id, ["approved", "signing"])
+        rows = self._ready()
         free = [row.variant_id for row in rows if row.lease_owner is None]
         return free[:LEASED_AT_ONCE] or [row.variant_id for row in rows]
+
+    def _ready(self) -> list[VariantRow]:
+        """Return what waits here; clips that lie on another machine are that machine's to deliver."""
+        rows = self._catalogue.variants(self._campaign_id, ["approved", "signing"])
+        return [row for row in rows if row.variant_id not in self._failures
+                and (row.clip is None or row.clip.machine == self._wiring.machine)]
 
     def _asked(self, leases: list[Lease]) -> dict[str, Asked]:
         if not leases:
@@ -100,6 +127,10 @@ class Courier:
                 self.published += 1
         except KeyTaken as error:
             self._catalogue.quarantine([lease.variant_id], str(error))
+        except (DefinitionInvalid, CredentialNotTrusted, ValueError) as error:
+            # Wrong with this clip alone, as far as one can see: the others must not wait behind it.
+            if self._holds(lease):
+                self._failures[lease.variant_id] = error
         except (ReelmillError, OSError):
             # Whoever took over has published and cleared the staged files from under this one.
             if self._holds(lease):

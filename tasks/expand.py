@@ -14,6 +14,7 @@ from manifests.variant import PlannedVariant, Variant
 from models.card import ModelCard
 
 SEEDS = 2**32
+LARGEST_SHEET = 10_000_000
 Combination = Mapping[str, Any]
 
 
@@ -25,22 +26,30 @@ class _Shaped(NamedTuple):
     labels: tuple[tuple[str, str], ...]
 
 
-def check_cap(briefs: Iterable[Brief], max_variants: int) -> int:
+def check_cap(briefs: Iterable[Brief], max_variants: int, sample_size: int | None = None) -> int:
     """Return how many variants the briefs ask for, without making them.
+
+    A sample has to keep the cap itself, and the whole from which it is drawn LARGEST_SHEET.
 
     Raises:
         TooManyVariants: over the cap; names the count, and the axes of the largest row.
     """
     counts = [(brief.combinations * brief.variants, brief) for brief in briefs]
     total = sum(number for number, _ in counts)
-    if total <= max_variants:
-        return total
+    asked, allowed = total, max_variants
+    if sample_size is not None:
+        asked, allowed = min(sample_size, total), LARGEST_SHEET
+    if sample_size is not None and asked > max_variants:
+        raise TooManyVariants(f"A sample of {asked:,} variants is more than the {max_variants:,} that are allowed; "
+                              "take a smaller one, or raise --max-variants.")
+    if total <= allowed:
+        return asked
     number, largest = max(counts, key=lambda pair: pair[0])
     axes = [f"{length} {name}" for name, length in largest.axis_lengths.items()]
     joint = " zip " if largest.axes == "zip" else " × "
     made = " × ".join([*([joint.join(axes)] if axes else []), f"{largest.variants} seeds"])
     raise TooManyVariants(
-        f"The sheet expands to {total:,} variants and {max_variants:,} are allowed; row {largest.row} alone makes "
+        f"The sheet expands to {total:,} variants and {allowed:,} are allowed; row {largest.row} alone makes "
         f"{number:,} ({made}): shorten an axis, or raise --max-variants."
     )
 

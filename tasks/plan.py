@@ -1,7 +1,7 @@
 """What a run would do, before it does anything."""
 
 from collections import Counter, defaultdict
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping
 from dataclasses import dataclass, field
 
 from manifests.variant import PlannedVariant
@@ -13,9 +13,12 @@ LOOK_UP = 5000
 
 @dataclass(frozen=True, slots=True)
 class Estimate:
-    """Device time and money for the variants still to make; ``basis`` says where the rate comes from."""
+    """Device time and money for the variants still to make; ``basis`` says where the rate comes from.
 
-    device_seconds: float
+    ``device_seconds`` is None where no rate is known.
+    """
+
+    device_seconds: float | None
     money: float
     basis: str
 
@@ -44,9 +47,10 @@ class Plan:
     estimates: Mapping[str, Estimate] = field(default_factory=dict)
 
     @property
-    def device_seconds(self) -> float:
-        """Sum over the cards."""
-        return sum(estimate.device_seconds for estimate in self.estimates.values())
+    def device_seconds(self) -> float | None:
+        """Sum over the cards; None where one of them has no known rate."""
+        seconds = [estimate.device_seconds for estimate in self.estimates.values()]
+        return None if None in seconds else sum(each for each in seconds if each is not None)
 
     @property
     def money(self) -> float:
@@ -60,16 +64,18 @@ def make_plan(
     cards: Mapping[str, ModelCard],
     measured: Mapping[str, float],
     shard_size: int,
+    satisfied: Collection[str] = (),
 ) -> Plan:
     """Count without keeping the variants: a million of them fit in memory as ids alone.
 
     Args:
         states_of: the catalogue's answer for a list of variant ids; unknown ids are left out.
+        satisfied: briefs that have as many good clips as they want; their other variants are skipped.
         measured: device seconds a clip by card, from this catalogue's own clips.
     """
     by_brief: Counter[str] = Counter()
     pending: list[PlannedVariant] = []
-    counts = _Counts()
+    counts = _Counts(satisfied)
     seen: set[bytes] = set()
     for item in planned:
         by_brief[item.brief_id] += 1
@@ -97,7 +103,8 @@ def make_plan(
 
 
 class _Counts:
-    def __init__(self) -> None:
+    def __init__(self, satisfied: Collection[str]) -> None:
+        self._satisfied = satisfied
         self.skipped: Counter[str] = Counter()
         self.by_bucket: defaultdict[tuple[object, ...], int] = defaultdict(int)
 
@@ -107,6 +114,8 @@ class _Counts:
             state = states.get(item.variant_id, "planned")
             if state in FINISHED:
                 self.skipped[state] += 1
+            elif item.brief_id in self._satisfied:
+                self.skipped["not needed"] += 1
             else:
                 self.by_bucket[item.variant.bucket] += 1
 
@@ -114,7 +123,9 @@ class _Counts:
 def estimate(card: ModelCard, number: int, measured: float | None) -> Estimate:
     """Return time and money for ``number`` clips: this machine's own rate before the card's."""
     rate = card.rates[0] if card.rates else None
-    seconds = measured if measured is not None else (rate.seconds_a_clip if rate else 0.0)
+    seconds = measured if measured is not None else (rate.seconds_a_clip if rate else None)
+    if seconds is None:
+        return Estimate(None, 0.0, "no rate is known; run a --sample to measure one")
     price = rate.money_an_hour if rate else 0.0
-    basis = "measured here" if measured is not None else (f"measured on {rate.machine}" if rate else "no rate known")
+    basis = "measured here" if measured is not None else f"measured on {rate.machine}" if rate else ""
     return Estimate(number * seconds, number * seconds / 3600 * price, basis)

@@ -16,7 +16,7 @@ from tasks.score import score_frames
 from tasks.shard import GOOD_STATES, Job, Shard
 from tasks.staging import Staging, is_intact, sha256_of
 from tasks.stop import stopping
-from tasks.wiring import Device, Wiring, cards_of, catalogue_of, devices_of, scorer_of
+from tasks.wiring import Device, Wiring, card_of, catalogue_of, devices_of, scorer_of
 
 LEASED_AT_ONCE = 4
 
@@ -90,7 +90,7 @@ class Bench:
         self._catalogue = catalogue
         self._shard = shard
         self._device = device
-        self._card = cards_of(wiring)[shard.card]
+        self._card = card_of(wiring, shard.card)
         self._staging = Staging(wiring.staging)
         self._outcomes: Counter[str] = Counter()
         self._device_seconds = 0.0
@@ -125,10 +125,9 @@ class Bench:
         if to_make:
             yield from self._generate(to_make, self._device.generator(self._card))
 
-    @staticmethod
-    def _is_staged(lease: Lease) -> bool:
+    def _is_staged(self, lease: Lease) -> bool:
         clip = lease.row.clip
-        return (lease.state == "rendered" and clip is not None
+        return (lease.state == "rendered" and clip is not None and clip.machine == self._wiring.machine
                 and is_intact(clip.path, clip.sha256) and clip.poster.is_file())
 
     def _generate(self, leases: Sequence[Lease], generator: Generator) -> Iterator[tuple[Lease, Clip, Generated]]:
@@ -159,7 +158,7 @@ class Bench:
         return Clip(
             variant_id=lease.variant_id, path=master, poster=poster, sha256=sha256_of(master),
             size=master.stat().st_size, height=height, width=width, num_frames=number,
-            fps=lease.variant.fps, device_seconds=generated.device_seconds,
+            fps=lease.variant.fps, device_seconds=generated.device_seconds, machine=self._wiring.machine,
         )
 
     def _judge(self, job: Job, lease: Lease, clip: Clip, generated: Generated) -> None:

@@ -13,7 +13,7 @@ from manifests.identity import canonical_json
 from tasks.credential import provenance_of
 from tasks.keys import keys_of
 from tasks.staging import Staging, full_disk_told, is_intact, sha256_of
-from tasks.wiring import Wiring, cards_of, catalogue_of
+from tasks.wiring import Wiring, card_of, catalogue_of
 
 RECORD_SCHEMA = 1
 
@@ -42,7 +42,7 @@ def sign_clip(wiring: Wiring, signer: Signer, lease: Lease, asked: Asked) -> Sig
         catalogue_of(wiring).requeue(lease, "its staged master is missing or damaged")
         return None
     folder = Staging(wiring.staging).signing_folder(lease.variant_id, lease.attempt)
-    card = cards_of(wiring)[lease.variant.card]
+    card = card_of(wiring, lease.variant.card)
     provenance = provenance_of(
         catalogue_of(wiring), lease.row, card, asked.campaign_id, prompt_key=wiring.prompt_key,
         training_mining=wiring.training_mining, disclose_prompt=wiring.disclose_prompt,

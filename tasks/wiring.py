@@ -11,7 +11,7 @@ from pathlib import Path
 from adapters.bucket import Bucket, open_bucket
 from adapters.catalogue import Catalogue, open_catalogue
 from adapters.signer import DevelopmentCA, KeyFile, Signer, SignerSource, TimeStamps, open_signer
-from manifests.errors import SettingsError
+from manifests.errors import SettingsError, UnknownCard
 from models.base import FrameScorer, Generator
 from models.card import ModelCard
 from models.registry import find_devices, load_cards, open_generator, open_scorer
@@ -50,16 +50,18 @@ class Wiring:
     """Everything that a step needs to open its tools.
 
     Attributes:
+        machine: id of this installation; clips that lie on another are left to it.
         staging: folder for masters and signed files that are not published yet.
         devices: names such as ``cpu`` or ``cuda:0``, one warm model on each; none means all
             GPUs of the machine that works, or its CPU.
         lease_s, attempts: see Settings.
     """
 
-    catalogue_url: str
+    catalogue_url: str = field(repr=False)
     bucket: BucketPlace
     signer: SignerPlace
     staging: Path
+    machine: str = ""
     devices: tuple[str, ...] = ()
     threads: int | None = None
     model_folders: tuple[Path, ...] = ()
@@ -199,6 +201,18 @@ def cards_of(wiring: Wiring) -> dict[str, ModelCard]:
 @cache
 def _cards(folders: tuple[Path, ...]) -> dict[str, ModelCard]:
     return load_cards(folders)
+
+
+def card_of(wiring: Wiring, name: str) -> ModelCard:
+    """Return one model card.
+
+    Raises:
+        UnknownCard: it is not here, though a variant names it.
+    """
+    if name not in cards_of(wiring):
+        raise UnknownCard(f"The model card {name} is not here, and variants of the campaign need it; "
+                          "let REELMILL_MODEL_FOLDERS name the folder that holds it.")
+    return cards_of(wiring)[name]
 
 
 def close_tools() -> None:

@@ -7,9 +7,9 @@ from adapters.catalogue import Catalogue, VariantRow
 from manifests.brief import Brief
 from manifests.gate import Gate
 from manifests.verdict import Verdict
-from models.card import ModelCard
 from tasks.owner import is_dead
 from tasks.shard import GOOD_STATES, Job, Shard, cut
+from tasks.wiring import Wiring, card_of, catalogue_of
 
 UNFINISHED = ("planned", "leased", "rendered")
 
@@ -22,11 +22,10 @@ def free_the_dead(catalogue: Catalogue) -> int:
 class Remaining:
     """A campaign's unfinished variants, with the thresholds that its briefs set."""
 
-    def __init__(self, catalogue: Catalogue, campaign_id: str, cards: Mapping[str, ModelCard],
-                 max_rank_share: float) -> None:
-        self._catalogue = catalogue
+    def __init__(self, wiring: Wiring, campaign_id: str, max_rank_share: float) -> None:
+        self._wiring = wiring
+        self._catalogue = catalogue = catalogue_of(wiring)
         self._campaign_id = campaign_id
-        self._cards = cards
         self._max_rank_share = max_rank_share
         self._briefs = {brief.brief_id: brief for brief in catalogue.briefs(campaign_id)}
         self._brief_ids: defaultdict[str, dict[str, None]] = defaultdict(dict)
@@ -58,7 +57,10 @@ class Remaining:
     def regate(self) -> int:
         """Judge again what was scored under other thresholds; return how many verdicts changed."""
         rows = self._catalogue.variants(self._campaign_id, ["passed", "failed"])
-        return sum(self._catalogue.regate(row.variant_id, verdict) for row in rows
+        sharing = self._catalogue.campaigns_of([row.variant_id for row in rows if row.state == "passed"])
+        # What another campaign's gate let pass is not this one's to fail.
+        own = [row for row in rows if len(sharing.get(row.variant_id, ())) < 2]
+        return sum(self._catalogue.regate(row.variant_id, verdict) for row in own
                    if (verdict := self._verdict_changes(row)))
 
     def _verdict_changes(self, row: VariantRow) -> Verdict | None:
@@ -74,5 +76,5 @@ class Remaining:
     def _threshold(self, row: VariantRow) -> float:
         """The lowest among the briefs that share the variant: it is good enough for that one."""
         briefs: Iterable[Brief] = (self._briefs[name] for name in self._brief_ids[row.variant_id])
-        default = self._cards[row.variant.card].defaults.min_adherence
+        default = card_of(self._wiring, row.variant.card).defaults.min_adherence
         return min(default if brief.min_adherence is None else brief.min_adherence for brief in briefs)

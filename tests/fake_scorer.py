@@ -5,7 +5,6 @@ from collections.abc import Sequence
 import numpy as np
 
 
-
 class FakeScorer:
     """Keeps FrameScorer's contract; a prompt that names ``nothing`` fits no frame."""
 

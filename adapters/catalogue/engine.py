@@ -83,6 +83,8 @@ def _make_folder(url: URL) -> None:
     if not url.database or url.database == ":memory:":
         raise CatalogueError("The catalogue needs a file, since several processes share it; "
                              "name one as sqlite:///file.")
+    if url.database.startswith("file:"):
+        return  # a URI names its file in SQLite's own way
     folder = Path(url.database).parent
     try:
         folder.mkdir(parents=True, exist_ok=True)

@@ -120,6 +120,17 @@ class Reader(Store):
                 seconds.setdefault(json.loads(row.body)["card"], []).append(json.loads(row.clip)["device_seconds"])
         return {card: sum(values) / len(values) for card, values in seconds.items()}
 
+    def campaigns_of(self, variant_ids: Iterable[str]) -> dict[str, set[str]]:
+        """Return the campaigns that each variant serves."""
+        found: dict[str, set[str]] = {}
+        with self._reading() as connection:
+            for batch in batches(variant_ids):
+                query = select(memberships.c.variant_id, memberships.c.campaign_id).where(
+                    memberships.c.variant_id.in_(batch))
+                for row in connection.execute(query):
+                    found.setdefault(row.variant_id, set()).add(row.campaign_id)
+        return found
+
     def owners(self) -> list[str]:
         """Return who holds leases, whether expired or not."""
         query = select(variants.c.lease_owner).where(variants.c.lease_owner.is_not(None)).distinct()

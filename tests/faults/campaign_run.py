@@ -104,7 +104,7 @@ def run_campaign(world: World, shard_size: int = 4) -> None:
     campaign_id = register(Settings(home=world.home), wiring, intake)
     catalogue = catalogue_of(wiring)
     free_the_dead(catalogue)
-    remaining = Remaining(catalogue, campaign_id, cards_of(wiring), 0.25)
+    remaining = Remaining(wiring, campaign_id, 0.25)
     remaining.regate()
     with Delivery(wiring, campaign_id):
         for shard in remaining.shards(shard_size):

@@ -7,7 +7,6 @@ import subprocess
 
 import pytest
 from cli_runner import reelmill
-from services import missing_service
 
 from tasks.wiring import close_tools
 
@@ -104,7 +103,7 @@ def test_a_full_disk_is_told_before_anything_is_made(sheet, home, capsys, tmp_pa
     small.mkdir()
     mounted = subprocess.run(["mount", "-t", "tmpfs", "-o", "size=4m", "tmpfs", small], capture_output=True)
     if mounted.returncode:
-        missing_service("the right to mount a small tmpfs")
+        pytest.skip("the right to mount a small tmpfs is missing")
     try:
         monkeypatch.setenv("REELMILL_HOME", str(small / "home"))
         refused(reelmill(capsys, "run", sheet), r"4 MB free and a run needs at least 100 MB; free some space")

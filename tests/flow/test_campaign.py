@@ -2,6 +2,7 @@
 
 import json
 import shutil
+import time
 from pathlib import Path
 
 import pytest
@@ -13,7 +14,14 @@ from adapters.video import probe
 from app.report import report_of
 from flows.settings import load_settings
 from flows.wiring import wiring_of
-from manifests.errors import BucketRefused, GenerationFailed, IncompleteWeights, SheetRejected, TooManyVariants
+from manifests.errors import (
+    BucketRefused,
+    GenerationFailed,
+    IncompleteWeights,
+    SettingsError,
+    SheetRejected,
+    TooManyVariants,
+)
 from tasks.wiring import catalogue_of, close_tools
 
 pytestmark = pytest.mark.usefixtures("prefect_server")
@@ -156,30 +164,91 @@ def test_a_lost_master_is_made_again(home, sheet, fake_models):
     assert states["passed"] == 10
 
 
-def test_publishing_to_s3(home, sheet, fake_models, s3_endpoint, s3_bucket_name):
-    run(sheet, bucket=f"s3://{s3_bucket_name}/media", bucket_endpoint=s3_endpoint, bucket_region="us-east-1",
-        bucket_access_key="test", bucket_secret_key="test")
+@pytest.fixture
+def s3_keys(monkeypatch):
+    """Credentials of moto's, where the flow runs."""
+    monkeypatch.setenv("REELMILL_BUCKET_ACCESS_KEY", "test")
+    monkeypatch.setenv("REELMILL_BUCKET_SECRET_KEY", "test")
 
+
+def test_publishing_to_s3(home, sheet, fake_models, s3_endpoint, s3_bucket_name, s3_keys):
     from tasks.wiring import bucket_of
 
-    wiring = wiring_of(load_settings(bucket=f"s3://{s3_bucket_name}/media", bucket_endpoint=s3_endpoint,
-                                     bucket_region="us-east-1", bucket_access_key="test", bucket_secret_key="test"))
+    place = {"bucket": f"s3://{s3_bucket_name}/media", "bucket_endpoint": s3_endpoint, "bucket_region": "us-east-1"}
+    run(sheet, **place)
+
+    wiring = wiring_of(load_settings(**place))
     keys = list(bucket_of(wiring).list())
     assert len(keys) == 40
     clip = next(key for key in keys if key.endswith(".mp4"))
     assert bucket_of(wiring).head(clip).sha256[:16] in clip
 
 
-def test_a_refused_bucket_is_told_before_anything_is_made(home, sheet, fake_models, s3_endpoint, monkeypatch):
+def test_a_refused_bucket_is_told_before_anything_is_made(home, sheet, fake_models, s3_endpoint, s3_keys, monkeypatch):
     monkeypatch.setattr(fake_models, "generate", lambda _: pytest.fail("generated in vain"))
     with pytest.raises(BucketRefused, match="nowhere"):
-        run(sheet, bucket="s3://nowhere", bucket_endpoint=s3_endpoint, bucket_region="us-east-1",
-            bucket_access_key="test", bucket_secret_key="test")
+        run(sheet, bucket="s3://nowhere", bucket_endpoint=s3_endpoint, bucket_region="us-east-1")
 
 
-def test_a_campaign_on_postgresql(home, sheet, fake_models, postgres_url):
-    campaign_id = run(sheet, catalogue_url=postgres_url)
-    wiring = wiring_of(load_settings(catalogue_url=postgres_url))
+@pytest.mark.parametrize("name", ["bucket_secret_key", "catalogue_url"])
+def test_secrets_are_no_flow_parameters(home, sheet, fake_models, name):
+    with pytest.raises(SettingsError, match=f"REELMILL_{name.upper()}"):
+        run(sheet, **{name: "canary"})
+
+
+def test_another_bucket_is_refused_once_clips_are_published(home, sheet, fake_models, tmp_path):
+    run(sheet)
+    with pytest.raises(BucketRefused, match="are published in the folder under REELMILL_HOME already"):
+        run(sheet, bucket=str(tmp_path / "other"))
+
+
+def test_a_campaign_without_review_does_not_approve_what_anothers_reviewers_wait_for(home, fake_models, tmp_path):
+    waiting, hasty = tmp_path / "waiting.csv", tmp_path / "hasty.csv"
+    for sheet, brief_id in ((waiting, "w"), (hasty, "h")):
+        sheet.write_text(f"brief_id,prompt\n{brief_id},a red circle\n")
+    first = run(waiting, review="required")
+    run(hasty)
+    assert catalogue().tally(first) == {"passed": 1}
+
+
+def test_clips_that_lie_on_another_machine_are_left_to_it(home, sheet, fake_models):
+    campaign_id = run(sheet, review="required")
+    rows = catalogue().variants(campaign_id, ["passed"])
+    (home / "machine.id").write_bytes(b"another.")
+    catalogue().approve([row.variant_id for row in rows], "person:ann")
+
+    run(sheet, review="required")
+
+    assert catalogue().tally(campaign_id)["approved"] == 10
+    assert report_of(catalogue(), campaign_id).unfinished == 10
+
+
+def test_a_clip_that_cannot_be_signed_does_not_hold_up_the_others(home, sheet, fake_models, monkeypatch):
+    from manifests.errors import CredentialNotTrusted
+    from tasks import deliver
+
+    sign, refused = deliver.sign_clip, []
+
+    def sign_all_but_one(wiring, signer, lease, asked):
+        if not refused or lease.variant_id in refused:
+            refused.append(lease.variant_id)
+            raise CredentialNotTrusted("not this one")
+        return sign(wiring, signer, lease, asked)
+
+    monkeypatch.setattr(deliver, "sign_clip", sign_all_but_one)
+    with pytest.raises(CredentialNotTrusted, match="not this one"):
+        run(sheet)
+    campaign_id = catalogue().campaigns()[0].campaign_id
+    assert catalogue().tally(campaign_id) == {"published": 9, "approved": 1, "planned": 2}
+    monkeypatch.setattr(deliver, "sign_clip", sign)
+    run(sheet)
+    assert report_of(catalogue(), campaign_id).published == 10
+
+
+def test_a_campaign_on_postgresql(home, sheet, fake_models, postgres_url, monkeypatch):
+    monkeypatch.setenv("REELMILL_CATALOGUE_URL", postgres_url)
+    campaign_id = run(sheet)
+    wiring = wiring_of(load_settings())
     assert report_of(catalogue_of(wiring), campaign_id).published == 10
     catalogue_of(wiring).close()
     close_tools()
@@ -218,6 +287,7 @@ def test_an_interrupted_run_gives_its_leases_back_and_can_go_on(home, sheet, fak
             made.append(item)
             if len(made) == 2:
                 _thread.interrupt_main()
+            time.sleep(0.3)
             yield item
 
     monkeypatch.setattr(fake_models, "generate", generate)

@@ -4,6 +4,7 @@ import json
 
 import pytest
 from cli_runner import reelmill
+from credentials import Authority
 
 from manifests.sheet import check_table, read_table
 
@@ -70,7 +71,8 @@ def test_run_status_plan_and_results(home, sheet, capsys, tmp_path):
     assert json.loads(reelmill(capsys, "status", "--json").out)[0]["states"]["published"] == 10
 
     again = json.loads(reelmill(capsys, "plan", sheet, "--json").out)
-    assert again["skipped"] == {"published": 10}
+    assert again["skipped"] == {"published": 10, "not needed": 2}
+    assert again["to_make"] == 0
 
 
 @published
@@ -126,6 +128,16 @@ def test_approve_and_reject(home, capsys, sheet):
     assert "1 approved" in ended.out
     assert "1 published" in ended.out
     assert reelmill(capsys, "approve", campaign, "zzzz").code == 1
+    assert reelmill(capsys, "approve", campaign, ids[0][:10]).code == 1
+
+    import pandas as pd
+
+    clips = pd.read_csv(home / "campaigns" / campaign / "clips.csv", dtype=str).set_index("variant_id")
+    assert clips["decision"][ids[0]].startswith("rejected by person:")
+    assert clips["decision"][ids[0]].endswith("too dull")
+    assert set(clips["brief_id"]) == {"circle", "cup"}
+    table = read_table(home / "campaigns" / campaign / "spring-results.xlsx")
+    assert any(cell.endswith(".mp4") for row in table.rows for cell in row.cells)
 
 
 @published
@@ -141,9 +153,11 @@ def test_verify_and_signer(home, sheet, capsys, tmp_path):
     assert "development CA" in shown.out
     assert reelmill(capsys, "verify", clips[0], "--anchors", tmp_path / "anchors.pem").code == 0
 
-    stranger = tmp_path / "stranger.pem"
-    stranger.write_text("")
-    assert reelmill(capsys, "verify", clips[0], "--anchors", stranger).code == 1
+    chain, _ = Authority().write(tmp_path / "stranger")
+    stranger = reelmill(capsys, "verify", clips[0], "--anchors", chain)
+    assert stranger.code == 1
+    assert "valid – intact, but its signer is not among the trusted ones" in stranger.out
+    assert "holds no PEM certificate" in reelmill(capsys, "verify", clips[0], "--anchors", sheet).err
 
 
 def test_models_lists_the_cards(home, capsys):

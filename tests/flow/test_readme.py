@@ -22,7 +22,8 @@ def commands() -> list[str]:
 
 def call(command: str, folder: Path) -> subprocess.CompletedProcess[str]:
     words = shlex.split(command, comments=True)
-    environment = {**os.environ, "REELMILL_HOME": str(folder / "home")}
+    kept = {name: value for name, value in os.environ.items() if not name.startswith(("REELMILL_", "PREFECT_"))}
+    environment = {**kept, "REELMILL_HOME": str(folder / "home")}
     return subprocess.run([PROGRAM, *words[1:]], cwd=folder, env=environment, capture_output=True, text=True,
                           timeout=400, stdin=subprocess.DEVNULL)
 
@@ -35,8 +36,9 @@ def test_the_readmes_commands(tmp_path):
         ended = call(command, tmp_path)
         assert ended.returncode == 0, f"{command}\n{ended.stdout}\n{ended.stderr}"
         assert "Traceback" not in ended.stderr
-    clips = list((tmp_path / "clips").rglob("*.mp4"))
-    for clip in clips:
+    clips = list((tmp_path / "home" / "bucket").rglob("*.mp4"))
+    assert clips
+    for clip in clips[:3]:
         assert call(f"reelmill verify {clip}", tmp_path).returncode == 0
 
 

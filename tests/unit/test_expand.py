@@ -93,6 +93,15 @@ def test_the_cap_counts_what_expand_makes(prompts, placements, seeds, axes):
     assert check_cap([asked], 10**6) == len(expanded(asked))
 
 
+def test_a_sample_keeps_the_cap_too():
+    asked = brief(variants=100)
+    assert check_cap([asked], 10, sample_size=10) == 10
+    with pytest.raises(TooManyVariants, match="A sample of 11 variants is more than the 10 that are allowed"):
+        check_cap([asked], 10, sample_size=11)
+    with pytest.raises(TooManyVariants, match="10,000,000 are allowed"):
+        check_cap([brief(prompts=("a",) * 10_001, variants=1000)], 10, sample_size=5)
+
+
 def test_a_sample_is_the_same_every_time_and_keeps_the_order():
     asked = brief(variants=100, seed=0)
     chosen = sample(expand([asked], CARDS, "starter"), 10)

@@ -36,7 +36,7 @@ def test_a_key_in_kms(tmp_path, s3_endpoint, monkeypatch, request):
     monkeypatch.setattr(signer_sources, "kms_key", lambda chain, key_id, **_: opened.update(chain=chain, key=key_id))
     signer_sources.kms_source(tmp_path / "kms", request, "ECC_NIST_P256")
     assert kind_of(signer="kms", signer_chain=opened["chain"], signer_kms_key=opened["key"],
-                   signer_kms_endpoint=s3_endpoint, bucket_region="eu-central-1") == "AWS KMS"
+                   signer_kms_endpoint=s3_endpoint, signer_kms_region="eu-central-1") == "AWS KMS"
 
 
 def test_a_time_stamp_authority_is_named(tmp_path):
