@@ -14,6 +14,7 @@ import numpy as np
 import open_clip
 import torch
 from diffusers import DiffusionPipeline
+from PIL import Image
 
 from training import motif_judge
 from training.captions import plain
@@ -111,8 +112,6 @@ class Reader:
 
     def frames(self, clip: np.ndarray) -> torch.Tensor:
         """The mean direction of four frames."""
-        from PIL import Image
-
         images = torch.stack([self.preprocess(Image.fromarray(clip[i])) for i in (0, 5, 10, 15)])
         seen = torch.nn.functional.normalize(self.model.encode_image(images), dim=-1).mean(0)
         return torch.nn.functional.normalize(seen, dim=-1)

@@ -114,8 +114,12 @@ EXPORTS = {"video": export_video, "openclip": export_openclip, "vocabulary": exp
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("parts", nargs="*", default=list(EXPORTS), choices=list(EXPORTS))
-    for part in parser.parse_args().parts:
+    parser.add_argument("parts", nargs="*", metavar="part", help=f"of {', '.join(EXPORTS)}; all if none is named")
+    parts = parser.parse_args().parts or list(EXPORTS)
+    unknown = sorted(set(parts) - set(EXPORTS))
+    if unknown:
+        parser.error(f"unknown part {', '.join(unknown)}: choose from {', '.join(EXPORTS)}")
+    for part in parts:
         EXPORTS[part]()
 
 
