@@ -48,6 +48,11 @@ def balanced(count: int, seed: int, held_out: bool = False) -> list[Scene]:
     return picked
 
 
+def size_of(number: int) -> tuple[int, int]:
+    """The size of the n-th balanced scene: every motif gets every size in turn."""
+    return SIZES[(number + number // len(MOTIFS)) % len(SIZES)]
+
+
 def share(values: list[bool]) -> float:
     return round(float(np.mean(values)), 3)
 
@@ -66,7 +71,7 @@ def judge_judges(count: int) -> Figures:
     """The same checks on held-out renders: what they are worth."""
     rng, model = np.random.default_rng(11), motif_judge.load()
     scenes = balanced(count, 11, held_out=True)
-    seen = [judge(render(scene, *SIZES[i % 3], rng), scene, model) for i, scene in enumerate(scenes)]
+    seen = [judge(render(scene, *size_of(i), rng), scene, model) for i, scene in enumerate(scenes)]
     return {name: share([one[name] for one in seen]) for name in seen[0]}
 
 
@@ -74,7 +79,7 @@ def autoencoder_figures(pipe, count: int) -> Figures:
     """PSNR of held-out renders after encoding and decoding, overall and for each motif."""
     rng, by_motif = np.random.default_rng(12), defaultdict(list)
     for i, scene in enumerate(balanced(count, 12, held_out=True)):
-        clip = render(scene, *SIZES[i % 3], rng)
+        clip = render(scene, *size_of(i), rng)
         latents = pipe.vae.encode(to_tensor(clip)[None]).latent_dist.mode()
         by_motif[scene.motif].append(psnr(to_frames(pipe.vae.decode(latents).sample[0]), clip))
     means = {motif: round(float(np.mean(values)), 1) for motif, values in by_motif.items()}
@@ -123,7 +128,7 @@ def openclip_figures(reader: Reader, rounds: int = 4, choices: int = 64) -> Figu
     for number in range(rounds):
         scenes = distinct(choices, 100 + number)
         texts = reader.texts([plain(scene) for scene in scenes])
-        clips = torch.stack([reader.frames(render(scene, *SIZES[i % 3], rng)) for i, scene in enumerate(scenes)])
+        clips = torch.stack([reader.frames(render(scene, *size_of(i), rng)) for i, scene in enumerate(scenes)])
         hits += ((clips @ texts.T).argmax(1) == torch.arange(choices)).tolist()
     return {"top1_of_64": share(hits)}
 
@@ -156,7 +161,7 @@ def clip_figures(pipe, reader: Reader | None, count: int, folder: Path) -> Figur
     model, clips, seen, seconds = motif_judge.load(), [], [], []
     for i, scene in enumerate(scenes):
         begun = time.perf_counter()
-        clips.append(generate(pipe, plain(scene), i, SIZES[i % 3]))
+        clips.append(generate(pipe, plain(scene), i, size_of(i)))
         seconds.append(time.perf_counter() - begun)
         seen.append(judge(clips[-1], scene, model))
     figures: Figures = {name: share([one[name] for one in seen]) for name in seen[0]}
@@ -174,7 +179,7 @@ def clip_figures(pipe, reader: Reader | None, count: int, folder: Path) -> Figur
         for scene, one in zip(scenes, seen, strict=True)
         if not (one["motif"] and one["colours"] and one["motion"])
     ]
-    square = [i for i in range(len(scenes)) if SIZES[i % 3] == (96, 96)][:32]
+    square = [i for i in range(len(scenes)) if size_of(i) == (96, 96)][:32]
     save_sheet(folder / "sheet.png", [clips[i] for i in square], [plain(scenes[i]) for i in square])
     return figures
 
