@@ -45,19 +45,20 @@ def verify(
     """Say who signed each file, whether it is trusted, and what was done to it."""
     pem = _read_anchors(anchors)
     reports: dict[str, CredentialReport] = {}
-    broken = False
+    unreadable: dict[str, str] = {}
     for file in files:
         try:
             reports[str(file)] = verify_file(file, pem, sidecar)
         except CredentialError as error:
-            broken = True
+            unreadable[str(file)] = str(error)
             warn(f"Error: {sentence_of(error)}")
     if as_json:
-        say_json({name: asdict(report) for name, report in reports.items()})
+        say_json({name: asdict(report) for name, report in reports.items()}
+                 | {name: {"state": "unreadable", "error": error} for name, error in unreadable.items()})
     else:
         for name, report in reports.items():
             _show(name, report)
-    if broken or any(report.state != "trusted" for report in reports.values()):
+    if unreadable or any(report.state != "trusted" for report in reports.values()):
         raise typer.Exit(1)
 
 

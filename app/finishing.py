@@ -11,7 +11,7 @@ from app.output import say, say_json, seconds_text, show_table
 from app.progress import live_progress
 from app.report import CampaignReport, report_of
 from app.session import Session
-from flows.registration import check_weights, read_sheet
+from flows.registration import check_disk, check_doors, check_weights, read_sheet
 from flows.server import prefect_server
 from flows.settings import prepare_prefect
 from manifests.errors import ReelmillError
@@ -29,6 +29,8 @@ def finish_campaign(session: Session, campaign_id: str, quiet: bool, overrides: 
     remaining = Remaining(session.wiring, campaign_id, settings.max_rank_share)
     if remaining.is_done(settings.review):
         return
+    check_disk(settings.home)
+    check_doors(session.wiring)
     check_weights(session.wiring, campaign_id)
     prepare_prefect(settings.home)
     given = {name: value for name, value in overrides.items() if value is not None}

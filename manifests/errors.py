@@ -5,8 +5,7 @@ ReelmillError
 │   ├── SheetUnreadable
 │   └── SheetRejected
 ├── PlanError               the sheet is fine, what it asks for is not
-│   ├── TooManyVariants
-│   └── CampaignBusy
+│   └── TooManyVariants
 ├── ModelError
 │   ├── UnknownCard
 │   ├── CardInvalid
@@ -63,10 +62,6 @@ class PlanError(ReelmillError):
 
 class TooManyVariants(PlanError):
     """The sheet expands to more variants than allowed; raise --max-variants or shorten an axis."""
-
-
-class CampaignBusy(PlanError):
-    """Another process is running this campaign; wait for it, or for its lease to expire."""
 
 
 class ModelError(ReelmillError):
