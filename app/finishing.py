@@ -61,10 +61,10 @@ def close_campaign(session: Session, campaign_id: str, intake: Intake | None, ou
                 say(f"{what.replace('_', ' ').capitalize()}: {path}")
         if report.published:
             say(f"Clips: {session.wiring.bucket.location}")
-    waiting = report.states.get("passed", 0)
-    if waiting and not as_json and session.settings.review == "required":
-        say(f"{waiting} clips wait for a person: reelmill approve {campaign_id} --all, or name them by the variant_id "
-            "in the clip table.")
+    waiting = session.catalogue.held_for_review(campaign_id)
+    if waiting and not as_json:
+        say(f"{len(waiting)} clips wait for a person: reelmill approve {campaign_id} --all, or name them by the "
+            "variant_id in the clip table.")
     if report.unfinished:
         raise ReelmillError(f"{report.unfinished} variants are not finished; another process works on them, "
                             "or run the same command again to go on.")

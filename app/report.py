@@ -1,7 +1,7 @@
 """What became of a campaign, from the catalogue alone."""
 
 from collections import Counter, defaultdict
-from collections.abc import Iterable, Mapping
+from collections.abc import Container, Iterable, Mapping
 from dataclasses import asdict, dataclass
 
 from adapters.catalogue import Catalogue, VariantRow
@@ -114,18 +114,20 @@ def report_of(catalogue: Catalogue, campaign_id: str) -> CampaignReport:
     members: defaultdict[str, dict[str, VariantRow]] = defaultdict(dict)
     for member in catalogue.memberships(head.campaign_id):
         members[member.brief_id][member.variant_id] = rows[member.variant_id]
-    waiting = (*MAKING, *SENDING, *(("passed",) if head.settings.get("review") == "auto" else ()))
+    waiting = {*MAKING, *SENDING, *(("passed",) if head.settings.get("review") == "auto" else ())}
+    held = catalogue.held_for_review(head.campaign_id)
+    unfinished = {key for key, row in rows.items() if row.state in waiting and key not in held}
     return CampaignReport(
         campaign_id=head.campaign_id,
         name=head.name,
-        briefs=tuple(_brief(brief, members[brief.brief_id].values(), waiting)
+        briefs=tuple(_brief(brief, members[brief.brief_id].values(), unfinished)
                      for brief in catalogue.briefs(head.campaign_id)),
         states=dict(Counter(row.state for row in rows.values())),
         device_seconds=sum(row.clip.device_seconds for row in rows.values() if row.clip),
     )
 
 
-def _brief(brief: Brief, members: Iterable[VariantRow], waiting: Iterable[str]) -> BriefReport:
+def _brief(brief: Brief, members: Iterable[VariantRow], unfinished: Container[str]) -> BriefReport:
     rows = list(members)
     states = Counter(row.state for row in rows)
     passed = sum(states[state] for state in PASSED)
@@ -133,7 +135,7 @@ def _brief(brief: Brief, members: Iterable[VariantRow], waiting: Iterable[str]) 
     published = [row for row in scored if row.state == "published"]
     best = max(published, key=_adherence, default=None)
     satisfied = brief.want is not None and sum(states[state] for state in GOOD) >= brief.want
-    left = sum(states[state] for state in waiting)
+    left = sum(row.variant_id in unfinished for row in rows)
     return BriefReport(
         brief_id=brief.brief_id, row=brief.row, variants=len(rows), passed=passed,
         published=states["published"], failed=states["failed"], quarantined=states["quarantined"],

@@ -63,11 +63,9 @@ class Courier:
 
     def approve_passed(self) -> None:
         """Approve what passed, unless another campaign that shares the clip waits for a person."""
-        passed = [row.variant_id for row in self._catalogue.variants(self._campaign_id, ["passed"])]
-        reviewed = {row.campaign_id for row in self._catalogue.campaigns() if row.settings.get("review") == "required"}
-        sharing = self._catalogue.campaigns_of(passed) if reviewed else {}
-        self._catalogue.approve(
-            [variant_id for variant_id in passed if not reviewed.intersection(sharing.get(variant_id, ()))], SYSTEM)
+        passed = {row.variant_id for row in self._catalogue.variants(self._campaign_id, ["passed"])}
+        if passed:
+            self._catalogue.approve(passed - self._catalogue.held_for_review(self._campaign_id), SYSTEM)
 
     def others_hold_some(self) -> bool:
         """True where another worker has clips of this campaign: it delivers them, or its lease expires."""

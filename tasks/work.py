@@ -1,7 +1,7 @@
 """What a campaign has left to do: from the catalogue's rows to shards."""
 
 from collections import Counter, defaultdict
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 
 from adapters.catalogue import Catalogue, VariantRow
 from manifests.brief import Brief
@@ -43,8 +43,9 @@ class Remaining:
     def is_done(self, review: str) -> bool:
         """True where a run would do nothing: all made or not needed, all sent, no verdict to change."""
         waiting = {"approved", "signing", *(("passed",) if review == "auto" else ())}
+        held = self._catalogue.held_for_review(self._campaign_id)
         rows = self._catalogue.variants(self._campaign_id)
-        if any(row.state in waiting or self._verdict_changes(row) for row in rows):
+        if any(row.state in waiting and row.variant_id not in held for row in rows) or any(self._new_verdicts(rows)):
             return False
         good = Counter(brief_id for row in rows if row.state in GOOD_STATES
                        for brief_id in self._brief_ids[row.variant_id])
@@ -57,11 +58,13 @@ class Remaining:
     def regate(self) -> int:
         """Judge again what was scored under other thresholds; return how many verdicts changed."""
         rows = self._catalogue.variants(self._campaign_id, ["passed", "failed"])
-        sharing = self._catalogue.campaigns_of([row.variant_id for row in rows if row.state == "passed"])
-        # What another campaign's gate let pass is not this one's to fail.
-        own = [row for row in rows if len(sharing.get(row.variant_id, ())) < 2]
-        return sum(self._catalogue.regate(row.variant_id, verdict) for row in own
-                   if (verdict := self._verdict_changes(row)))
+        return sum(self._catalogue.regate(verdict.variant_id, verdict) for verdict in self._new_verdicts(rows))
+
+    def _new_verdicts(self, rows: Iterable[VariantRow]) -> Iterator[Verdict]:
+        """Yield the verdicts that come out otherwise today; what another campaign's gate let pass stays."""
+        changes = [verdict for row in rows if (verdict := self._verdict_changes(row))]
+        sharing = self._catalogue.campaigns_of([change.variant_id for change in changes])
+        return (change for change in changes if change.passed or len(sharing[change.variant_id]) < 2)
 
     def _verdict_changes(self, row: VariantRow) -> Verdict | None:
         """Return the verdict under today's thresholds where it is another one."""

@@ -131,6 +131,15 @@ class Reader(Store):
                     found.setdefault(row.variant_id, set()).add(row.campaign_id)
         return found
 
+    def held_for_review(self, campaign_id: str) -> set[str]:
+        """Return the campaign's passed variants that no policy may approve: a campaign that shares them,
+        or this one, waits for a person."""
+        reviewed = {row.campaign_id for row in self.campaigns() if row.settings.get("review") == "required"}
+        if not reviewed:
+            return set()
+        passed = [row.variant_id for row in self.variants(campaign_id, ["passed"])]
+        return {variant_id for variant_id, sharing in self.campaigns_of(passed).items() if reviewed & sharing}
+
     def owners(self) -> list[str]:
         """Return who holds leases, whether expired or not."""
         query = select(variants.c.lease_owner).where(variants.c.lease_owner.is_not(None)).distinct()

@@ -25,6 +25,7 @@ from manifests.errors import (
     TooManyVariants,
 )
 from tasks.wiring import catalogue_of, close_tools
+from tasks.work import Remaining
 
 pytestmark = pytest.mark.usefixtures("prefect_server")
 
@@ -211,6 +212,9 @@ def test_a_campaign_without_review_does_not_approve_what_anothers_reviewers_wait
     first = run(waiting, review="required")
     run(hasty)
     assert catalogue().tally(first) == {"passed": 1}
+    second = catalogue().campaigns()[0].campaign_id
+    assert report_of(catalogue(), second).unfinished == 0
+    assert Remaining(wiring_of(load_settings()), second, 0.25).is_done("auto")
 
 
 def test_clips_that_lie_on_another_machine_are_left_to_it(home, sheet, fake_models):
