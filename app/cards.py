@@ -1,6 +1,7 @@
 """`reelmill models`: the cards, and whether their weights are here."""
 
 import json
+from collections.abc import Iterable, Sequence
 from typing import Annotated, Any
 
 import typer
@@ -8,8 +9,8 @@ import typer
 from app.options import AsJson
 from app.output import say, say_json, show_table
 from app.session import Session
-from models.card import ModelCard
-from models.registry import get_card, weights_path, weights_problem
+from models.card import Card, ModelCard
+from models.registry import get_any_card, load_scorer_cards, weights_path, weights_problem
 
 models = typer.Typer(no_args_is_help=False, help="List the model cards, or show one.")
 
@@ -20,52 +21,72 @@ def list_cards(context: typer.Context, as_json: AsJson = False) -> None:
     if context.invoked_subcommand:
         return
     session = Session.open()
-    cards = list(session.cards.values())
+    cards = [*session.cards.values(), *load_scorer_cards(session.settings.model_folders).values()]
     if as_json:
         say_json([_as_json(session, card) for card in cards])
         return
-    show_table("", ["model", "size", "licence", "makes", "weights"], [
-        (card.name, f"{card.weights.size_mb:,.0f} MB", card.licence.name, rules_text(card),
-         "missing" if weights_problem(card, session.settings.weights_root) else "here") for card in cards])
-    for card in cards:
-        if problem := weights_problem(card, session.settings.weights_root):
-            say(f"\n{problem}")
+    problems = {card.name: weights_problem(card, session.settings.weights_root) for card in cards}
+    show_table("", ["model", "kind", "size", "licence", "makes", "weights"], [
+        (card.name, card.kind, f"{card.weights.size_mb:,.0f} MB", card.licence.name, makes_text(card),
+         "missing" if problems[card.name] else "here") for card in cards])
+    for problem in filter(None, problems.values()):
+        say(f"\n{problem}")
+    say("\nShow one: reelmill models show starter")
 
 
 @models.command()
 def show(name: Annotated[str, typer.Argument(help="Name of a card.")], as_json: AsJson = False) -> None:
-    """Show one card: what it makes, its vocabulary, example prompts, limits."""
+    """Show one card: what it makes, its vocabulary, example prompts, limits, what was measured."""
     session = Session.open()
-    card = get_card(name, session.settings.model_folders)
+    card = get_any_card(name, session.settings.model_folders)
     if as_json:
         say_json(_as_json(session, card))
         return
     problem = weights_problem(card, session.settings.weights_root)
     say(f"{card.title} ({card.name})\n{card.description}\n")
-    say(f"Pipeline: {card.pipeline}\nMakes: {rules_text(card)}\nLicence: {card.licence.name} {card.licence.limits}")
+    if isinstance(card, ModelCard):
+        say(f"Pipeline: {card.pipeline}, scored by {card.scorer}")
+    say(f"Makes: {makes_text(card)}\nLicence: {card.licence.name} {card.licence.limits}".rstrip())
     say(f"Weights: {problem or weights_path(card, session.settings.weights_root)}")
-    if card.vocabulary:
+    _show_list("Limits", card.limits)
+    _show_list("Measured", [f"{what}: {value}" for what, value in card.measured.items()])
+    if isinstance(card, ModelCard) and card.vocabulary:
         _show_vocabulary(json.loads((card.home / card.vocabulary).read_text(encoding="utf-8")))
 
 
-def rules_text(card: ModelCard) -> str:
-    """Return ``17 frames (9 to 33) at 8 fps; 16:9 160x90, 1:1 96x96``."""
+def makes_text(card: Card) -> str:
+    """Return ``9 to 33 frames at 8 fps; 16:9 160x90, 1:1 96x96``; of a scorer, what it does."""
+    if not isinstance(card, ModelCard):
+        return "scores of frames against prompts"
     rules = card.rules
     sizes = ", ".join(f"{ratio} {size.width}x{size.height}" for ratio, size in card.sizes.items())
-    return (f"{card.defaults.num_frames} frames ({rules.min_frames} to {rules.max_frames}) at {rules.fps} fps; "
-            f"{sizes}")
+    one_length = rules.min_frames == rules.max_frames
+    frames = rules.max_frames if one_length else f"{rules.min_frames} to {rules.max_frames}"
+    return f"{frames} frames at {rules.fps} fps; {sizes}"
 
 
 def _show_vocabulary(vocabulary: dict[str, Any]) -> None:
-    for name in ("colours", "motifs", "motions", "backgrounds"):
-        if vocabulary.get(name):
-            say(f"\n{name.capitalize()}: {', '.join(vocabulary[name])}")
-    if vocabulary.get("examples"):
-        say("\nExample prompts:")
-        for prompt in vocabulary["examples"]:
-            say(f"  {prompt}")
+    synonyms = vocabulary.get("synonyms", {})
+    for name in ("colours", "motifs", "motions"):
+        words = {word: synonyms.get(name, {}).get(word, ()) for word in vocabulary.get(name, ())}
+        _show_list(name.capitalize(), [_with_synonyms(word, others) for word, others in words.items()])
+    if vocabulary.get("backgrounds"):
+        say(f"\nBackgrounds: {', '.join(vocabulary['backgrounds'])}")
+    _show_list("Example prompts", vocabulary.get("examples", ()))
 
 
-def _as_json(session: Session, card: ModelCard) -> dict[str, Any]:
+def _with_synonyms(word: str, others: Iterable[str]) -> str:
+    others = [other for other in others if other != word]
+    return f"{word} (also: {', '.join(others)})" if others else word
+
+
+def _show_list(title: str, lines: Sequence[str]) -> None:
+    if lines:
+        say(f"\n{title}:")
+    for line in lines:
+        say(f"  {line}")
+
+
+def _as_json(session: Session, card: Card) -> dict[str, Any]:
     problem = weights_problem(card, session.settings.weights_root)
     return {**card.model_dump(mode="json"), "weights_present": problem is None, "weights_problem": problem}

@@ -118,15 +118,20 @@ class Card(_Record):
     """What every card has.
 
     Attributes:
+        limits: what it cannot do, a sentence each.
+        measured: figures and what was counted, for people; a script writes them, nobody types them.
         home: folder that relative paths of the card start from; the registry fills it in.
     """
 
     name: str = Field(pattern=r"^[a-z0-9][a-z0-9.-]*$")
+    kind: str
     title: str
     description: str
     weights: Weights
     licence: Licence
     sources: tuple[str, ...] = ()
+    limits: tuple[str, ...] = ()
+    measured: dict[str, str] = Field(default_factory=dict)
     home: Path = Field(Path(), exclude=True, repr=False)
 
 

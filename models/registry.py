@@ -15,6 +15,7 @@ from models.weights import weights_path, weights_problem
 
 __all__ = [
     "find_devices",
+    "get_any_card",
     "get_card",
     "load_cards",
     "load_scorer_cards",
@@ -51,6 +52,12 @@ def get_card(name: str, extra_folders: Iterable[Path] = ()) -> ModelCard:
         UnknownCard: there is none of that name; names those that sound alike.
     """
     return _pick(name, load_cards(extra_folders), "model card")
+
+
+def get_any_card(name: str, extra_folders: Iterable[Path] = ()) -> Card:
+    """Return one card of any kind, as get_card does."""
+    folders = tuple(extra_folders)
+    return _pick(name, load_cards(folders) | load_scorer_cards(folders), "card")
 
 
 def open_generator(

@@ -12,7 +12,9 @@ CPU = (
     ("training.openclip", "--minutes", "30"),
     ("training.motif_judge", "--minutes", "6"),
     ("training.export",),
+    ("training.stamp",),
     ("training.evaluate",),
+    ("training.page",),
 )
 CUDA = (
     ("training.vae", "--minutes", "6", "--batch", "16"),
@@ -22,7 +24,9 @@ CUDA = (
     ("training.openclip", "--minutes", "5", "--batch", "512"),
     ("training.motif_judge", "--minutes", "2", "--batch", "256"),
     ("training.export",),
+    ("training.stamp",),
     ("training.evaluate",),
+    ("training.page",),
 )
 
 

@@ -113,9 +113,13 @@ def scatter_unknown(text: str, rng: np.random.Generator) -> str:
     return " ".join(tokens)
 
 
-def marked_caption(scene: Scene, rng: np.random.Generator) -> str:
-    """One wording of what the scene says, its colour words marked; parts that are `None` are not mentioned."""
-    loose = rng.random() < LOOSE_SHARE
+def marked_caption(scene: Scene, rng: np.random.Generator, loose: bool | None = None) -> str:
+    """One wording of what the scene says, its colour words marked; parts that are `None` are not mentioned.
+
+    `loose` asks for filler and turned-round order, or for neither; None leaves it to chance.
+    """
+    if loose is None:
+        loose = rng.random() < LOOSE_SHARE
     parts = clauses(scene, rng, loose)
     if loose:
         parts = loosen(parts, rng)
@@ -132,9 +136,9 @@ def roles(text: str) -> list[int]:
     return [1 if FRONT in word else 2 if BEHIND in word else 0 for word in text.split()]
 
 
-def caption(scene: Scene, rng: np.random.Generator) -> str:
-    """One wording of what the scene says; parts that are `None` are not mentioned."""
-    return unmarked(marked_caption(scene, rng))
+def caption(scene: Scene, rng: np.random.Generator, loose: bool | None = None) -> str:
+    """As `marked_caption`, without the marks."""
+    return unmarked(marked_caption(scene, rng, loose))
 
 
 def open_some(scene: Scene, rng: np.random.Generator) -> Scene:

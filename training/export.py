@@ -11,7 +11,7 @@ from pathlib import Path
 import torch
 from diffusers import FlowMatchEulerDiscreteScheduler, LTXPipeline
 
-from training import captions, openclip, text, tokenizer, vae, video, words
+from training import captions, motif_judge, openclip, text, tokenizer, vae, video, words
 from training.run import RUNS
 from training.scene import COLOURS, FIELDS, FPS, MOTIFS, MOTIONS, NUM_FRAMES, OBJECTS, SIZES, UNSEEN, Scene
 
@@ -109,7 +109,12 @@ def export_vocabulary() -> None:
     (STARTER / "vocabulary.json").write_text(text_)
 
 
-EXPORTS = {"video": export_video, "openclip": export_openclip, "vocabulary": export_vocabulary}
+EXPORTS = {
+    "video": export_video,
+    "openclip": export_openclip,
+    "vocabulary": export_vocabulary,
+    "judge": motif_judge.save,
+}
 
 
 def main() -> None:

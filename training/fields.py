@@ -21,10 +21,14 @@ class Scatter:
 
 SCATTERS = {
     "bokeh": Scatter(0.42, 0.04, 0.155),
-    "particles": Scatter(0.27, 0.04, 0.075),
-    "snow": Scatter(0.44, 0.025, 0.18),
-    "confetti": Scatter(0.34, 0.03, 0.115),
+    "particles": Scatter(0.32, 0.04, 0.09),
+    "snow": Scatter(0.56, 0.03, 0.24),
+    "confetti": Scatter(0.42, 0.03, 0.15),
 }
+
+
+TURNS = {"confetti": np.pi, "snow": np.pi / 9}
+"""How far, at most, each thing is turned (radians); the others are round."""
 
 
 def vertical_bands(x: Array, period: float, share: float) -> Array:
@@ -33,17 +37,17 @@ def vertical_bands(x: Array, period: float, share: float) -> Array:
 
 
 def stripes(x: Array, y: Array) -> Array:
-    return vertical_bands(x, 0.36, 0.36)
+    return vertical_bands(x, 0.44, 0.38)
 
 
 def waves(x: Array, y: Array) -> Array:
     """Level bands that swing up and down."""
-    return vertical_bands(y + 0.075 * np.sin(x * 2 * np.pi / 0.5), 0.34, 0.36)
+    return vertical_bands(y + 0.09 * np.sin(x * 2 * np.pi / 0.62), 0.42, 0.38)
 
 
 def rings(x: Array, y: Array) -> Array:
     """Rings around the middle with a painted disc inside."""
-    return vertical_bands(np.sqrt(x * x + y * y) + 0.13, 0.26, 0.38)
+    return vertical_bands(np.sqrt(x * x + y * y) + 0.16, 0.32, 0.4)
 
 
 def gradient(x: Array, y: Array) -> Array:
@@ -53,7 +57,7 @@ def gradient(x: Array, y: Array) -> Array:
 
 def snowflake(x: Array, y: Array, radius: float) -> Array:
     """Three crossed bars."""
-    arms = [box(x * c - y * s, x * s + y * c, radius, 0.04) for c, s in ((1, 0), (0.5, 0.866), (-0.5, 0.866))]
+    arms = [box(x * c - y * s, x * s + y * c, radius, 0.24 * radius) for c, s in ((1, 0), (0.5, 0.866), (-0.5, 0.866))]
     return np.minimum(np.minimum(arms[0], arms[1]), arms[2])
 
 
@@ -76,8 +80,8 @@ def scatter(name: str, x: Array, y: Array, rng: np.random.Generator) -> Array:
     move_x, move_y = rng.uniform(-grid.jitter, grid.jitter, (2, TABLE)).astype(x.dtype)
     local_x = (u - column - 0.5) * grid.cell - move_x[index]
     local_y = (v - row - 0.5) * grid.cell - move_y[index]
-    if name in ("confetti", "snow"):
-        turn = rng.uniform(0, np.pi, TABLE).astype(x.dtype)
+    if name in TURNS:
+        turn = rng.uniform(0, TURNS[name], TABLE).astype(x.dtype)
         cosine, sine = np.cos(turn)[index], np.sin(turn)[index]
         local_x, local_y = local_x * cosine - local_y * sine, local_x * sine + local_y * cosine
     return THINGS[name](local_x, local_y, grid.radius)
@@ -85,4 +89,4 @@ def scatter(name: str, x: Array, y: Array, rng: np.random.Generator) -> Array:
 
 BANDS = {"gradient": gradient, "waves": waves, "stripes": stripes, "rings": rings}
 EDGES = {"gradient": 1.0, "bokeh": 0.11}
-"""Width of a soft edge (short sides); every other motif has an edge of one pixel."""
+"""Width of a soft edge (short sides); every other motif has `renderer.FOCUS`."""

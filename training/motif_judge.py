@@ -1,13 +1,16 @@
 """A small classifier of motifs, trained on renders alone: `python -m training.motif_judge --minutes 4`.
 
-It shares nothing with the shipped models: not their weights, not their features, not their captions.
+It shares nothing with the shipped models: not their weights, not their features, not their captions. Its
+weights lie beside this file, so that everybody can repeat what `training.evaluate` measured.
 """
 
 import argparse
 from itertools import pairwise
+from pathlib import Path
 
 import numpy as np
 import torch
+from safetensors.torch import load_file, save_file
 from torch import nn
 from torch.nn import functional as F
 
@@ -17,6 +20,7 @@ from training.run import RUNS, Plan, Run, autocast, device, launch
 from training.scene import MOTIFS, NUM_FRAMES, SIZES, sample_scene
 from training.vae import to_tensor
 
+WEIGHTS = Path(__file__).with_suffix(".safetensors")
 PICKS = (0, 4, 8, 12, 16)
 """Frames of a clip that are judged; their opinions are averaged."""
 
@@ -64,10 +68,15 @@ def train(plan: Plan, rank: int) -> None:
     run.save()
 
 
-def load() -> nn.Sequential:
+def save() -> None:
+    """Writes the last weights, fp32, beside this file."""
     state = torch.load(RUNS / "motif_judge" / "checkpoint-0.pt", map_location="cpu", weights_only=True)
+    save_file({name: value.contiguous() for name, value in state["model"].items()}, WEIGHTS)
+
+
+def load() -> nn.Sequential:
     model = build()
-    model.load_state_dict(state["model"])
+    model.load_state_dict(load_file(WEIGHTS))
     return model.eval().requires_grad_(False)
 
 

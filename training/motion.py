@@ -40,7 +40,7 @@ def sample_path(motion: str, rng: np.random.Generator, num_frames: int = NUM_FRA
     elif motion == "zooming out":
         scale = scale * np.exp(rng.uniform(0.75, 0.9) * (0.45 - time))
     elif motion == "rotating":
-        angle = angle + np.radians(rng.uniform(105, 135)) * time
+        angle = angle + np.radians(rng.uniform(65, 90)) * time
     elif motion == "pulsing":
         frame = np.arange(num_frames)
         scale = scale * (1 + rng.uniform(0.2, 0.25) * np.sin(2 * np.pi * frame / PULSE_FRAMES))

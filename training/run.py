@@ -5,9 +5,11 @@ however busy the machine is. On CPU every worker is one single-threaded process;
 apart and average their weights every few seconds, so that a slow core never holds up a fast one.
 """
 
+import fcntl
 import json
 import os
 import subprocess
+import threading
 import time
 from collections.abc import Callable
 from dataclasses import asdict, dataclass
@@ -156,7 +158,20 @@ class Run:
             self.save()
 
 
+def _leave_with_parent() -> None:
+    """Ends this process once its parent is gone: a worker that trains on alone spoils the next run's files."""
+    parent = os.getppid()
+
+    def watch() -> None:
+        while os.getppid() == parent:
+            time.sleep(SYNC_SECONDS)
+        os._exit(1)
+
+    threading.Thread(target=watch, daemon=True).start()
+
+
 def _work(rank: int, plan: Plan, train: Callable[[Plan, int], None]) -> None:
+    _leave_with_parent()
     torch.set_num_threads(1)
     os.environ.setdefault("MASTER_ADDR", "127.0.0.1")
     store = dist.FileStore(str(RUNS / f"{plan.part}.store"), plan.workers)
@@ -166,8 +181,21 @@ def _work(rank: int, plan: Plan, train: Callable[[Plan, int], None]) -> None:
 
 
 def launch(plan: Plan, train: Callable[[Plan, int], None]) -> None:
-    """Runs `train(plan, rank)` in `plan.workers` processes on CPU, or in this one on CUDA."""
+    """Runs `train(plan, rank)` in `plan.workers` processes on CPU, or in this one on CUDA.
+
+    Raises:
+        SystemExit: this part is being trained already.
+    """
     RUNS.mkdir(exist_ok=True)
+    with (RUNS / f"{plan.part}.lock").open("w") as lock:
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            raise SystemExit(f"{plan.part} is being trained already; wait for it, or end that process.") from None
+        _launch(plan, train)
+
+
+def _launch(plan: Plan, train: Callable[[Plan, int], None]) -> None:
     (RUNS / f"{plan.part}.store").unlink(missing_ok=True)
     if device().type == "cuda" or plan.workers == 1:
         torch.set_num_threads(1 if device().type == "cpu" else os.cpu_count() or 1)

@@ -54,7 +54,7 @@ def bottle(x: Array, y: Array) -> Array:
 
 def cup(x: Array, y: Array) -> Array:
     """A mug that narrows downwards, its handle on the right."""
-    handle = np.abs(disc(x - 0.15, y + 0.01, 0.135)) - 0.042
+    handle = np.abs(disc(x - 0.15, y + 0.01, 0.145)) - 0.046
     return np.minimum(polygon(x, y, CUP), np.maximum(handle, 0.1 - x))
 
 

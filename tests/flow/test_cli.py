@@ -7,6 +7,7 @@ from cli_runner import reelmill
 from credentials import Authority
 
 from manifests.sheet import check_table, read_table
+from models.registry import HOME
 
 published = pytest.mark.usefixtures("prefect_server", "fake_models")
 
@@ -165,7 +166,28 @@ def test_models_lists_the_cards(home, capsys):
     assert cards["starter"]["licence"]["name"]
     assert not cards["wan2.1-t2v-1.3b"]["weights_present"]
     assert "hf download" in reelmill(capsys, "models").out
-    assert "Pipeline: LTXPipeline" in reelmill(capsys, "models", "show", "starter").out
+    assert cards["starter-openclip"]["weights_present"]
+
+
+def test_models_show_tells_vocabulary_examples_limits_and_figures(home, capsys):
+    told = reelmill(capsys, "models", "show", "starter").out
+    for part in ("Pipeline: LTXPipeline", "17 frames at 8 fps", "sneaker", "rotating", "Limits:", "Measured:"):
+        assert part in told
+    for prompt in load_vocabulary_examples():
+        assert prompt in told
+    assert "Measured:" in reelmill(capsys, "models", "show", "starter-openclip").out
+
+
+def load_vocabulary_examples():
+    examples = json.loads((HOME / "starter" / "vocabulary.json").read_text())["examples"]
+    assert len(examples) == 3
+    return examples
+
+
+def test_models_show_names_the_nearest_card(home, capsys):
+    ended = reelmill(capsys, "models", "show", "startr")
+    assert ended.code == 1
+    assert "There is no card named 'startr'; did you mean starter" in ended.err
 
 
 @published

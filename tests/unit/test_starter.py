@@ -2,10 +2,17 @@
 
 import json
 
+import open_clip
 import pytest
+from diffusers import DiffusionPipeline, LTXPipeline
 
 from models.registry import HOME, load_cards, load_scorer_cards, weights_problem
+from training import page
+from training.evaluate import HOME as MEASURED
+from training.evaluate import PARTS, SHOWCASE
+from training.scene import MOTIFS, MOTIONS, is_drawable
 from training.stamp import CARDS, revision_of
+from training.studio import revisions
 
 MOST_MEGABYTES = 40
 
@@ -19,6 +26,15 @@ def test_a_cards_revision_is_the_hash_of_its_weights(card, folder):
 def test_nothing_is_missing():
     assert weights_problem(load_cards()["starter"]) is None
     assert weights_problem(load_scorer_cards()["starter-openclip"]) is None
+
+
+@pytest.mark.filterwarnings("ignore")
+def test_stock_classes_open_the_folders():
+    pipeline = DiffusionPipeline.from_pretrained(HOME / "starter" / "t2v", local_files_only=True)
+    assert type(pipeline) is LTXPipeline
+    model, _, preprocess = open_clip.create_model_and_transforms(f"local-dir:{HOME / 'starter' / 'openclip'}")
+    assert type(model) is open_clip.CLIP
+    assert preprocess is not None
 
 
 def test_all_together_stay_small():
@@ -37,3 +53,31 @@ def test_the_example_prompts_are_within_the_vocabulary():
     assert len(vocabulary["examples"]) == 3
     for prompt in vocabulary["examples"]:
         assert card.outside_vocabulary(prompt) == ()
+
+
+def figures():
+    return json.loads((MEASURED / "figures.json").read_text())
+
+
+@pytest.mark.parametrize("part", PARTS)
+def test_every_figure_was_measured_on_the_weights_that_ship(part):
+    assert figures()[part]["weights"] == revisions()
+
+
+def test_page_and_cards_say_what_was_measured():
+    assert page.table(figures()) in page.PAGE.read_text()
+    for cards in (load_cards(), load_scorer_cards()):
+        for name in cards.keys() & {"starter", "starter-openclip"}:
+            assert cards[name].measured == {
+                line.what: line.measured for line in page.lines(figures()) if line.card == name
+            }
+            assert cards[name].measured
+
+
+def test_the_contact_sheet_shows_every_motif_and_motion():
+    scenes = [scene for _, scene in SHOWCASE]
+    assert len(scenes) == 16
+    assert {scene.motif for scene in scenes} == set(MOTIFS)
+    assert {scene.motion for scene in scenes} == set(MOTIONS)
+    assert all(map(is_drawable, scenes))
+    assert all(load_cards()["starter"].outside_vocabulary(prompt) == () for prompt, _ in SHOWCASE)

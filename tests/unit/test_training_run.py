@@ -1,0 +1,121 @@
+"""A training run: killed, it goes on from its checkpoint; finished, it leaves plan and log."""
+
+import json
+import os
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import psutil
+import pytest
+import torch
+from torch import nn
+
+from training import motif_judge, run
+from training.run import Plan, Run
+
+
+@pytest.fixture
+def runs(tmp_path, monkeypatch):
+    monkeypatch.setattr(run, "RUNS", tmp_path)
+    monkeypatch.setattr(motif_judge, "RUNS", tmp_path)
+    monkeypatch.setattr(run, "SYNC_SECONDS", 0.0)
+    monkeypatch.setattr(run, "LOG_SECONDS", 0.0)
+    return tmp_path
+
+
+def start(seed=0):
+    torch.manual_seed(seed)
+    model = nn.Linear(3, 2)
+    return Run(Plan(part="probe", minutes=1), model, [torch.optim.AdamW(model.parameters(), lr=0.1)])
+
+
+def step(one):
+    one.running()
+    loss = one.model(torch.ones(4, 3)).square().mean()
+    one.optimizers[0].zero_grad()
+    loss.backward()
+    one.optimizers[0].step()
+    one.stepped(loss=loss.item())
+
+
+def test_a_resumed_run_stands_where_it_was_saved(runs):
+    first = start()
+    for _ in range(5):
+        step(first)
+    first.save()
+    kept = {name: value.clone() for name, value in first.model.state_dict().items()}
+    step(first)
+
+    second = start(seed=1)
+    assert (second.step, second.seconds) == (5, pytest.approx(first.seconds, abs=1))
+    assert all(torch.equal(kept[name], value) for name, value in second.model.state_dict().items())
+    assert second.optimizers[0].state_dict()["state"][0]["step"] == 5
+
+
+def test_a_checkpoint_cut_short_is_not_taken(runs):
+    one = start()
+    step(one)
+    one.save()
+    (runs / "probe" / "checkpoint-0.part").write_bytes(b"half of a che")
+    assert start().step == 1
+
+
+def test_plan_seed_and_commit_are_written_beside_the_weights(runs):
+    one = start()
+    step(one)
+    one.save()
+    facts = json.loads((runs / "probe" / "run.json").read_text())
+    assert facts["plan"] | {"part": "probe", "minutes": 1, "seed": 0} == facts["plan"]
+    assert facts["commit"]
+    assert facts["steps"] == 1
+    assert "loss" in json.loads((runs / "probe" / "log.jsonl").read_text().splitlines()[-1])
+
+
+def test_a_part_trains_from_nothing_and_goes_on(runs):
+    plan = Plan(part="motif_judge", minutes=0.03, batch=16, rate=2e-3, workers=1)
+    motif_judge.train(plan, 0)
+    first = json.loads((runs / "motif_judge" / "run.json").read_text())
+    motif_judge.train(Plan(part="motif_judge", minutes=0.06, batch=16, rate=2e-3, workers=1), 0)
+    second = json.loads((runs / "motif_judge" / "run.json").read_text())
+    losses = [json.loads(line)["loss"] for line in (runs / "motif_judge" / "log.jsonl").read_text().splitlines()]
+    assert second["steps"] > first["steps"] > 3
+    assert losses[-1] < losses[0]
+
+
+def test_a_part_is_trained_once_at_a_time(runs):
+    def again(plan, rank):
+        with pytest.raises(SystemExit, match="probe is being trained already"):
+            run.launch(plan, again)
+
+    run.launch(Plan(part="probe", minutes=0, workers=1), again)
+
+
+def test_workers_end_with_their_parent(tmp_path):
+    script = (
+        "import sys, time\nfrom pathlib import Path\nfrom training import run\n"
+        "run.RUNS = Path(sys.argv[1])\nrun.RUNS.mkdir(exist_ok=True)\n"
+        "def train(plan, rank):\n    (run.RUNS / f'{rank}.pid').write_text(str(run.os.getpid()))\n    time.sleep(60)\n"
+        "if __name__ == '__main__':\n    run.launch(run.Plan(part='probe', minutes=1, workers=2), train)\n"
+    )
+    (tmp_path / "probe.py").write_text(script)
+    root = Path(run.__file__).parents[1]
+    parent = subprocess.Popen(
+        [sys.executable, tmp_path / "probe.py", tmp_path], env=os.environ | {"PYTHONPATH": str(root)}
+    )
+    try:
+        files = [tmp_path / "0.pid", tmp_path / "1.pid"]
+        wait_for(lambda: all(file.exists() and file.read_text() for file in files), 60)
+        workers = [int(file.read_text()) for file in files]
+    finally:
+        parent.kill()
+        parent.wait()
+    wait_for(lambda: not any(psutil.pid_exists(worker) for worker in workers), 20)
+
+
+def wait_for(holds, seconds):
+    end = time.monotonic() + seconds
+    while not holds():
+        assert time.monotonic() < end
+        time.sleep(0.1)
