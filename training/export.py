@@ -4,6 +4,7 @@ Each folder is built beside its place and renamed into it, so that a reader neve
 """
 
 import argparse
+import hashlib
 import json
 import shutil
 from pathlib import Path
@@ -11,7 +12,22 @@ from pathlib import Path
 import torch
 from diffusers import FlowMatchEulerDiscreteScheduler, LTXPipeline
 
-from training import captions, motif_judge, openclip, text, tokenizer, vae, video, words
+from training import (
+    captions,
+    fields,
+    motif_judge,
+    motion,
+    openclip,
+    renderer,
+    scene,
+    shapes,
+    text,
+    tokenizer,
+    vae,
+    video,
+    words,
+)
+from training.latents import Cache
 from training.run import RUNS
 from training.scene import COLOURS, FIELDS, FPS, MOTIFS, MOTIONS, NUM_FRAMES, OBJECTS, SIZES, UNSEEN, Scene
 
@@ -70,6 +86,25 @@ def facts(*parts: str) -> dict:
     return {part: json.loads((RUNS / part / "run.json").read_text()) for part in parts}
 
 
+def data() -> dict:
+    """What the training clips were: the grammar's size, the hold-out, and the code that drew them."""
+    drawing = (captions, fields, motion, renderer, scene, shapes, words)
+    digest = hashlib.blake2b(b"".join(Path(part.__file__).read_bytes() for part in drawing), digest_size=6)
+    return {
+        "motifs": len(MOTIFS),
+        "colours": len(COLOURS),
+        "motions": len(MOTIONS),
+        "sizes": SIZES,
+        "held_out_percent": scene.HELD_OUT_PERCENT,
+        "renderer": digest.hexdigest(),
+    }
+
+
+def cached() -> dict:
+    """How many clips and stills the video model learnt from."""
+    return {kind: len(Cache.read(kind)) for kind in ("stills", "clips")}
+
+
 def swap_in(fresh: Path, place: Path) -> None:
     """Renames a finished folder into its place, readable by everybody."""
     for file in fresh.rglob("*.safetensors"):
@@ -91,7 +126,8 @@ def export_video() -> None:
     tokenizer.save(pipe.tokenizer, fresh / "tokenizer")
     index = fresh / "model_index.json"
     index.write_text(index.read_text().replace('"TokenizersBackend"', '"PreTrainedTokenizerFast"'))
-    (fresh / "training.json").write_text(json.dumps(facts("vae", "text", "video"), indent=1) + "\n")
+    notes = {"data": {**data(), **cached()}, **facts("vae", "text", "video")}
+    (fresh / "training.json").write_text(json.dumps(notes, indent=1) + "\n")
     swap_in(fresh, STARTER / "t2v")
 
 
@@ -99,7 +135,7 @@ def export_openclip() -> None:
     fresh = STARTER / ".openclip.new"
     shutil.rmtree(fresh, ignore_errors=True)
     openclip.save(fresh)
-    (fresh / "training.json").write_text(json.dumps(facts("openclip"), indent=1) + "\n")
+    (fresh / "training.json").write_text(json.dumps({"data": data(), **facts("openclip")}, indent=1) + "\n")
     swap_in(fresh, STARTER / "openclip")
 
 

@@ -70,6 +70,7 @@ class Run:
         self.folder.mkdir(parents=True, exist_ok=True)
         self.average = {name: value.detach().clone().float() for name, value in model.state_dict().items()}
         self.seconds, self.step = 0.0, 0
+        self.earlier: list[dict] = []
         self.sums: dict[str, list[float]] = {}
         self.last = self.logged = self.saved = time.monotonic()
         self.rates = [[group["lr"] for group in optimizer.param_groups] for optimizer in optimizers]
@@ -91,6 +92,16 @@ class Run:
         for optimizer, kept in zip(self.optimizers, state["optimizers"], strict=True):
             optimizer.load_state_dict(kept)
         self.average, self.seconds, self.step = state["average"], state["seconds"], state["step"]
+        self.remember()
+
+    def remember(self) -> None:
+        """Keeps what an earlier plan did to these weights, where this plan is another."""
+        facts = self.folder / "run.json"
+        if facts.exists():
+            last = json.loads(facts.read_text())
+            self.earlier = last.pop("earlier", [])
+            if last["plan"] != asdict(self.plan):
+                self.earlier.append(last)
 
     def save(self) -> None:
         state = {
@@ -104,7 +115,8 @@ class Run:
         torch.save(state, part)
         os.replace(part, self.checkpoint())
         if self.rank == 0:
-            facts = {"plan": asdict(self.plan), "commit": commit(), "seconds": self.seconds, "steps": self.step}
+            facts = {"plan": asdict(self.plan), "commit": commit(), "seconds": round(self.seconds)}
+            facts |= {"steps": self.step, "earlier": self.earlier}
             (self.folder / "run.json").write_text(json.dumps(facts, indent=1))
         self.saved = time.monotonic()
 

@@ -5,6 +5,7 @@ cost a fifth of a clip, until shapes and colours stand; then clips, with some st
 """
 
 import argparse
+import time
 from dataclasses import dataclass
 
 import numpy as np
@@ -27,6 +28,7 @@ POSITION_BLOCK, POSITION_WEIGHT = 1, 0.2
 ROPE_SCALE = (4 / FPS, 16, 16)
 """Seconds a latent frame, pixels a latent: what the stock pipeline passes at `frame_rate=8`."""
 STILL_SHARE = 0.25
+SHEET_SECONDS = 900.0
 REREAD = 300
 """Batches of clips after which the cache is read again, for what was added meanwhile."""
 DROP_ALL, DROP_PART = 0.1, 0.08
@@ -174,6 +176,13 @@ def read_statistics() -> tuple[torch.Tensor, torch.Tensor]:
     return mean, deviation
 
 
+def show() -> None:
+    """Draws the contact sheet of the last checkpoint."""
+    from training.preview import draw  # it builds the whole pipeline, this module's model among its parts
+
+    draw()
+
+
 def train(plan: VideoPlan, rank: int) -> None:
     torch.manual_seed(plan.seed)
     model = build().to(device())
@@ -182,6 +191,7 @@ def train(plan: VideoPlan, rank: int) -> None:
     run = Run(plan, model, split(model, plan.rate, MATRIX_RATE, PLAIN), rank)
     torch.manual_seed(plan.seed + rank + run.step)
     feed = Feed(plan, np.random.default_rng((plan.seed, rank, run.step)))
+    shown = time.monotonic()
     with attention_kernel():
         while run.running():
             kind, latents, slots = feed.draw(run.seconds)
@@ -193,7 +203,12 @@ def train(plan: VideoPlan, rank: int) -> None:
             for optimizer in run.optimizers:
                 optimizer.step()
             run.stepped(**{kind: loss.item(), f"{kind}_samples": len(latents), "place": place.item()})
+            if rank == 0 and time.monotonic() - shown > SHEET_SECONDS:
+                show()
+                shown = time.monotonic()
     run.save()
+    if rank == 0:
+        show()
 
 
 def load(checkpoint: str = "video") -> LTXVideoTransformer3DModel:

@@ -25,10 +25,10 @@ def runs(tmp_path, monkeypatch):
     return tmp_path
 
 
-def start(seed=0):
+def start(seed=0, minutes=1):
     torch.manual_seed(seed)
     model = nn.Linear(3, 2)
-    return Run(Plan(part="probe", minutes=1), model, [torch.optim.AdamW(model.parameters(), lr=0.1)])
+    return Run(Plan(part="probe", minutes=minutes), model, [torch.optim.AdamW(model.parameters(), lr=0.1)])
 
 
 def step(one):
@@ -71,6 +71,18 @@ def test_plan_seed_and_commit_are_written_beside_the_weights(runs):
     assert facts["commit"]
     assert facts["steps"] == 1
     assert "loss" in json.loads((runs / "probe" / "log.jsonl").read_text().splitlines()[-1])
+
+
+def test_a_longer_plan_keeps_what_the_shorter_one_did(runs):
+    one = start()
+    step(one)
+    one.save()
+    longer = start(minutes=2)
+    step(longer)
+    longer.save()
+    facts = json.loads((runs / "probe" / "run.json").read_text())
+    assert (facts["plan"]["minutes"], facts["steps"]) == (2, 2)
+    assert [(leg["plan"]["minutes"], leg["steps"]) for leg in facts["earlier"]] == [(1, 1)]
 
 
 def test_a_part_trains_from_nothing_and_goes_on(runs):
