@@ -72,6 +72,7 @@ def save() -> None:
     """Writes the last weights, fp32, beside this file."""
     state = torch.load(RUNS / "motif_judge" / "checkpoint-0.pt", map_location="cpu", weights_only=True)
     save_file({name: value.contiguous() for name, value in state["model"].items()}, WEIGHTS)
+    WEIGHTS.chmod(0o644)
 
 
 def load() -> nn.Sequential:
