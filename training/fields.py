@@ -22,7 +22,7 @@ class Scatter:
 SCATTERS = {
     "bokeh": Scatter(0.42, 0.04, 0.155),
     "particles": Scatter(0.32, 0.04, 0.09),
-    "snow": Scatter(0.56, 0.03, 0.24),
+    "snow": Scatter(0.7, 0.04, 0.24),
     "confetti": Scatter(0.42, 0.03, 0.15),
 }
 
@@ -57,7 +57,7 @@ def gradient(x: Array, y: Array) -> Array:
 
 def snowflake(x: Array, y: Array, radius: float) -> Array:
     """Three crossed bars."""
-    arms = [box(x * c - y * s, x * s + y * c, radius, 0.24 * radius) for c, s in ((1, 0), (0.5, 0.866), (-0.5, 0.866))]
+    arms = [box(x * c - y * s, x * s + y * c, radius, 0.22 * radius) for c, s in ((1, 0), (0.5, 0.866), (-0.5, 0.866))]
     return np.minimum(np.minimum(arms[0], arms[1]), arms[2])
 
 

@@ -1,0 +1,82 @@
+"""Draws one motif anew in the cache of latents: `python -m training.renew snow --clips 1536 --stills 4096`.
+
+For a motif whose drawing was changed, or that needs more examples than its share: its rows leave the cache, and
+shards of nothing but this motif join it.
+"""
+
+import argparse
+import os
+
+import numpy as np
+
+from training.codes import indices
+from training.latents import ENCODE, FOLDER, FRAMES, ODDS, SHARD, encode
+from training.renderer import render
+from training.run import Plan, launch
+from training.scene import MOTIFS, SIZES, Scene, sample_scene
+from training.vae import load
+
+FIRST = 10_000
+"""Number of the first added shard: far from those of `training.latents`."""
+
+
+def write(kind: str, index: int, latents: np.ndarray, slots: np.ndarray) -> None:
+    path = FOLDER / f"{kind}-{index:05d}.npz"
+    part = path.with_suffix(".part.npz")
+    np.savez(part, latents=latents, slots=slots)
+    os.replace(part, path)
+
+
+def drop(motif: str) -> None:
+    """Takes the motif's rows out of every shard."""
+    number = indices(Scene(motif, None, None, None))[0]
+    for path in sorted(FOLDER.glob("*-[0-9]*.npz")):
+        with np.load(path) as shard:
+            latents, slots = shard["latents"], shard["slots"]
+        keep = slots[:, 0] != number
+        if keep.all():
+            continue
+        kind, index = path.stem.split("-")
+        if keep.any():
+            write(kind, int(index), latents[keep], slots[keep])
+        else:
+            path.unlink()
+
+
+def sample(motif: str, rng: np.random.Generator) -> Scene:
+    while True:
+        scene = sample_scene(rng)
+        if scene.motif == motif:
+            return scene
+
+
+def add(plan: Plan, rank: int) -> None:
+    """Every worker makes each `workers`-th of the new shards."""
+    _, kind, motif = plan.part.split("-")
+    vae = load()
+    for index in range(rank, -(-plan.batch // SHARD[kind]), plan.workers):
+        rng = np.random.default_rng((plan.seed, 5, FRAMES[kind], index))
+        height, width = SIZES[rng.choice(len(SIZES), p=ODDS)]
+        scenes = [sample(motif, rng) for _ in range(SHARD[kind])]
+        frames = [render(scene, height, width, rng, FRAMES[kind]) for scene in scenes]
+        slots = np.array([indices(scene) for scene in scenes], dtype=np.int8)
+        write(kind, FIRST + index, encode(vae, frames, ENCODE[kind]), slots)
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("motif", choices=MOTIFS)
+    parser.add_argument("--clips", type=int, default=1536)
+    parser.add_argument("--stills", type=int, default=4096)
+    parser.add_argument("--workers", type=int, default=2)
+    parser.add_argument("--seed", type=int, default=0)
+    chosen = parser.parse_args()
+    drop(chosen.motif)
+    for kind in SHARD:
+        count = getattr(chosen, kind)
+        part = f"renew-{kind}-{chosen.motif}"
+        launch(Plan(part=part, minutes=0, seed=chosen.seed, batch=count, workers=chosen.workers), add)
+
+
+if __name__ == "__main__":
+    main()
