@@ -4,6 +4,7 @@ Figures come from `docs/starter/figures.json`, which `training.evaluate` wrote; 
 """
 
 import json
+import math
 from collections.abc import Iterator
 from typing import NamedTuple
 
@@ -32,7 +33,8 @@ def lines(figures: dict) -> Iterator[Line]:
     worst = min(vae["by_motif"], key=vae["by_motif"].__getitem__)
 
     def share(what: str, value: float, of: str, aim: float, part: str, card: str = "") -> Line:
-        return Line(what, f"{value:.1%} of {of}", f"≥ {aim:.0%}", part, value >= aim, card)
+        shown = math.floor(1000 * value) / 10  # 99.98 % is not 100.0 %
+        return Line(what, f"{shown:.1f}% of {of}", f"≥ {aim:.0%}", part, value >= aim, card)
 
     renders, made = f"{judges['renders']} renders", f"{clips['clips']} clips"
     yield share("judge of motifs right on held-out renders", judges["motif"], renders, 0.9, "judges")

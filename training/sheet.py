@@ -18,9 +18,10 @@ def row(clip: np.ndarray, label: str, columns: int) -> np.ndarray:
 
 
 def save_sheet(path: Path, clips: list[np.ndarray], labels: list[str], columns: int = 5, across: int = 2) -> None:
-    """Writes clips of one size as a PNG, `across` clips side by side."""
+    """Writes clips of one size as a PNG of 128 colours, `across` clips side by side."""
     rows = [row(clip, label, columns) for clip, label in zip(clips, labels, strict=True)]
     rows += [np.full_like(rows[0], 255)] * (-len(rows) % across)
     lines = [np.concatenate(rows[i : i + across], axis=1) for i in range(0, len(rows), across)]
     path.parent.mkdir(parents=True, exist_ok=True)
-    Image.fromarray(np.concatenate(lines, axis=0)).save(path)
+    sheet = Image.fromarray(np.concatenate(lines, axis=0))
+    sheet.quantize(128, method=Image.Quantize.FASTOCTREE, dither=Image.Dither.NONE).save(path, optimize=True)
