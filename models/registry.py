@@ -57,7 +57,7 @@ def get_card(name: str, extra_folders: Iterable[Path] = ()) -> ModelCard:
 def get_any_card(name: str, extra_folders: Iterable[Path] = ()) -> Card:
     """Return one card of any kind, as get_card does."""
     folders = tuple(extra_folders)
-    return _pick(name, load_cards(folders) | load_scorer_cards(folders), "card")
+    return _pick(name, load_cards(folders) | load_scorer_cards(folders), "model card")
 
 
 def open_generator(

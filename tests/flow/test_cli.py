@@ -184,12 +184,6 @@ def load_vocabulary_examples():
     return examples
 
 
-def test_models_show_names_the_nearest_card(home, capsys):
-    ended = reelmill(capsys, "models", "show", "startr")
-    assert ended.code == 1
-    assert "There is no card named 'startr'; did you mean starter" in ended.err
-
-
 @published
 def test_rejected_rows_are_handed_back_with_what_is_wrong(home, capsys, tmp_path):
     sheet = tmp_path / "mixed.csv"
