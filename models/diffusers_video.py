@@ -12,7 +12,8 @@ from typing import Any
 import diffusers
 import numpy as np
 import torch
-import transformers
+from diffusers.utils import logging as diffusers_logging
+from transformers.utils import logging as transformers_logging
 
 from manifests.errors import CardInvalid, GenerationFailed, IncompleteWeights, ModelError
 from manifests.variant import Variant
@@ -199,9 +200,9 @@ def _precision(card: ModelCard, device: torch.device) -> dict[str, torch.dtype]:
 def _hush() -> None:
     """Keep progress bars and advice of the libraries out of the program's own output."""
     warnings.filterwarnings("ignore", message="Mismatch dtype between input and weight")
-    for library in (diffusers, transformers):
-        library.utils.logging.set_verbosity_error()
-        library.utils.logging.disable_progress_bar()
+    for logging in (diffusers_logging, transformers_logging):
+        logging.set_verbosity_error()
+        logging.disable_progress_bar()
 
 
 def _first_line(error: Exception) -> str:

@@ -6,6 +6,7 @@ A still is the first frame of a clip: the encoder is causal, so its latent is th
 import argparse
 import os
 from dataclasses import dataclass
+from pathlib import Path
 
 import numpy as np
 import torch
@@ -31,8 +32,9 @@ def sample(kind: str, index: int, seed: int) -> tuple[list[np.ndarray], list[lis
     return [render(one, height, width, rng, FRAMES[kind]) for one in scenes], [indices(one) for one in scenes]
 
 
-def encode(vae, frames: list[np.ndarray], group: int) -> np.ndarray:
+def encode(vae, kind: str, frames: list[np.ndarray]) -> np.ndarray:
     """Latent means, not normalised: float16 (count, 32, latent frames, height/16, width/16)."""
+    group = ENCODE[kind] * (1 if device().type == "cpu" else 16)
     kept = []
     for start in range(0, len(frames), group):
         video = to_tensor(np.stack(frames[start : start + group])).to(device(), memory_format=torch.channels_last_3d)
@@ -43,13 +45,21 @@ def encode(vae, frames: list[np.ndarray], group: int) -> np.ndarray:
 
 def write(vae, kind: str, index: int, seed: int) -> None:
     """Makes one shard unless it is there."""
-    path = FOLDER / f"{kind}-{index:05d}.npz"
-    if path.exists():
+    if shard_path(kind, index).exists():
         return
     frames, slots = sample(kind, index, seed)
-    group = ENCODE[kind] * (1 if device().type == "cpu" else 16)
+    keep(kind, index, encode(vae, kind, frames), np.array(slots, dtype=np.int8))
+
+
+def shard_path(kind: str, index: int) -> Path:
+    return FOLDER / f"{kind}-{index:05d}.npz"
+
+
+def keep(kind: str, index: int, latents: np.ndarray, slots: np.ndarray) -> None:
+    """Puts a shard into its place, whole."""
+    path = shard_path(kind, index)
     part = path.with_suffix(".part.npz")
-    np.savez(part, latents=encode(vae, frames, group), slots=np.array(slots, dtype=np.int8))
+    np.savez(part, latents=latents, slots=slots)
     os.replace(part, path)
 
 

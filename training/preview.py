@@ -6,6 +6,7 @@ Writes `.runs/video/sheet.png` from the last checkpoint's averaged weights, thro
 import numpy as np
 import torch
 
+from models.registry import load_cards
 from training.captions import plain
 from training.export import pipeline
 from training.judging import balanced
@@ -13,12 +14,13 @@ from training.run import RUNS, device
 from training.scene import FPS, MOTIFS, NUM_FRAMES
 from training.sheet import save_sheet
 
-SIDE, STEPS, GUIDANCE = 96, 16, 3.0
+SIDE = 96
 
 
 @torch.no_grad()
 def draw() -> None:
     """One square clip of every motif."""
+    card = load_cards()["starter"]
     pipe = pipeline().to(device())
     pipe.set_progress_bar_config(disable=True)
     prompts = [plain(scene) for scene in balanced(len(MOTIFS), 31)]
@@ -30,9 +32,9 @@ def draw() -> None:
             width=SIDE,
             num_frames=NUM_FRAMES,
             frame_rate=FPS,
-            num_inference_steps=STEPS,
-            guidance_scale=GUIDANCE,
-            max_sequence_length=32,
+            num_inference_steps=card.defaults.num_inference_steps,
+            guidance_scale=card.defaults.guidance_scale,
+            **card.call,
             generator=torch.Generator().manual_seed(seed),
             output_type="np",
         ).frames[0]

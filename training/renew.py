@@ -5,12 +5,11 @@ shards of nothing but this motif join it.
 """
 
 import argparse
-import os
 
 import numpy as np
 
 from training.codes import indices
-from training.latents import ENCODE, FOLDER, FRAMES, ODDS, SHARD, encode
+from training.latents import FOLDER, FRAMES, ODDS, SHARD, encode, keep
 from training.renderer import render
 from training.run import Plan, launch
 from training.scene import MOTIFS, SIZES, Scene, sample_scene
@@ -20,25 +19,18 @@ FIRST = 10_000
 """Number of the first added shard: far from those of `training.latents`."""
 
 
-def write(kind: str, index: int, latents: np.ndarray, slots: np.ndarray) -> None:
-    path = FOLDER / f"{kind}-{index:05d}.npz"
-    part = path.with_suffix(".part.npz")
-    np.savez(part, latents=latents, slots=slots)
-    os.replace(part, path)
-
-
 def drop(motif: str) -> None:
     """Takes the motif's rows out of every shard."""
     number = indices(Scene(motif, None, None, None))[0]
     for path in sorted(FOLDER.glob("*-[0-9]*.npz")):
         with np.load(path) as shard:
             latents, slots = shard["latents"], shard["slots"]
-        keep = slots[:, 0] != number
-        if keep.all():
+        others = slots[:, 0] != number
+        if others.all():
             continue
         kind, index = path.stem.split("-")
-        if keep.any():
-            write(kind, int(index), latents[keep], slots[keep])
+        if others.any():
+            keep(kind, int(index), latents[others], slots[others])
         else:
             path.unlink()
 
@@ -60,7 +52,7 @@ def add(plan: Plan, rank: int) -> None:
         scenes = [sample(motif, rng) for _ in range(SHARD[kind])]
         frames = [render(scene, height, width, rng, FRAMES[kind]) for scene in scenes]
         slots = np.array([indices(scene) for scene in scenes], dtype=np.int8)
-        write(kind, FIRST + index, encode(vae, frames, ENCODE[kind]), slots)
+        keep(kind, FIRST + index, encode(vae, kind, frames), slots)
 
 
 def main() -> None:
