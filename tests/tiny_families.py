@@ -1,7 +1,8 @@
 """Tiny random weights of the families that need no first frame, from the real classes; built once a process.
 
 Shapes are the smallest that keep what sets a family apart: how it compresses space and time, its
-second transformer, its sound. ``tiny_weights`` has Wan 2.1 and LTX-Video.
+second transformer, its sound. Two blocks, because caches skip what comes after the first.
+``tiny_weights`` has Wan 2.1.
 """
 
 from collections.abc import Callable
@@ -25,6 +26,12 @@ def wan22_5b_folder() -> Path:
 def wan22_a14b_folder() -> Path:
     """Wan 2.2 T2V-A14B: one transformer for the noisy steps and one for the rest."""
     return _saved("wan22-a14b", lambda: _wan(_wan_vae(), transformer_2=_wan_transformer(), boundary_ratio=0.875))
+
+
+@cache
+def ltx_video_folder() -> Path:
+    """LTX-Video: 32x32 pixels and 8 frames a latent, as the published weights have them."""
+    return _saved("ltx-video", _ltx_video)
 
 
 @cache
@@ -122,9 +129,42 @@ def _wan_transformer():
         text_dim=32,
         freq_dim=16,
         ffn_dim=32,
-        num_layers=1,
+        num_layers=2,
         cross_attn_norm=True,
         rope_max_seq_len=32,
+    )
+
+
+def _ltx_video():
+    from diffusers import (
+        AutoencoderKLLTXVideo,
+        FlowMatchEulerDiscreteScheduler,
+        LTXPipeline,
+        LTXVideoTransformer3DModel,
+    )
+
+    vae = AutoencoderKLLTXVideo(
+        latent_channels=8,
+        block_out_channels=(8, 8, 8, 8),
+        decoder_block_out_channels=(8, 8, 8, 8),
+        layers_per_block=(1, 1, 1, 1, 1),
+        decoder_layers_per_block=(1, 1, 1, 1, 1),
+    )
+    transformer = LTXVideoTransformer3DModel(
+        in_channels=8,
+        out_channels=8,
+        num_attention_heads=2,
+        attention_head_dim=16,
+        cross_attention_dim=32,
+        num_layers=2,
+        caption_channels=32,
+    )
+    return LTXPipeline(
+        scheduler=FlowMatchEulerDiscreteScheduler(use_dynamic_shifting=True),
+        vae=vae,
+        text_encoder=_t5(),
+        tokenizer=_tokenizer(),
+        transformer=transformer,
     )
 
 
@@ -147,7 +187,7 @@ def _cogvideox(scheduler, rotary: bool):
         out_channels=4,
         time_embed_dim=8,
         text_embed_dim=32,
-        num_layers=1,
+        num_layers=2,
         sample_width=8,
         sample_height=8,
         sample_frames=9,
@@ -230,7 +270,7 @@ def _hunyuan15():
         out_channels=4,
         num_attention_heads=2,
         attention_head_dim=8,
-        num_layers=1,
+        num_layers=2,
         num_refiner_layers=1,
         mlp_ratio=2.0,
         text_embed_dim=16,
@@ -406,7 +446,7 @@ def _ltx2_transformer():
         audio_num_attention_heads=2,
         audio_attention_head_dim=4,
         audio_cross_attention_dim=8,
-        num_layers=1,
+        num_layers=2,
         caption_channels=16,
         rope_type="split",
     )
