@@ -8,7 +8,7 @@ from pathlib import Path
 
 from models.card import Card, ModelCard, ScorerCard
 
-WEIGHTLESS = re.compile(r"(Scheduler|Tokenizer|TokenizerFast|TokenizersBackend|Processor|FeatureExtractor)$")
+WEIGHTLESS = re.compile(r"(Scheduler|Tokenizer|TokenizerFast|TokenizersBackend|Processor|FeatureExtractor|Guidance)$")
 PICKLED = ("*.bin", "*.pt", "*.pth", "*.ckpt", "*.pkl")
 HEADER_LIMIT = 100_000_000
 """Bytes; the safetensors format itself allows no longer header."""
