@@ -42,7 +42,8 @@ def plan(
     session = Session.open(model=model, max_variants=max_variants)
     intake = _intake(session, sheet, accept_good_rows, quiet=as_json)
     check_cap(intake.checked.briefs, LARGEST_SHEET)
-    planned = expand(intake.checked.briefs, session.cards, session.settings.model)
+    planned = expand(
+        intake.checked.briefs, session.cards, session.settings.model, session.settings.profile)
     preview = make_plan(
         planned if sample_size is None else sample(planned, sample_size), session.catalogue.states, session.cards,
         session.catalogue.device_rates(), session.settings.shard_size, _satisfied(session, intake),

@@ -46,7 +46,7 @@ def show(name: Annotated[str, typer.Argument(help="Name of a card.")], as_json: 
     say(f"{card.title} ({card.name})\n{card.description}\n")
     if isinstance(card, ModelCard):
         say(f"Pipeline: {card.pipeline}, scored by {card.scorer}")
-    say(f"Makes: {makes_text(card)}\nLicence: {card.licence.name} {card.licence.limits}".rstrip())
+    say(f"Makes: {makes_text(card)}\nLicence: {card.licence.name} {card.licence.sentence}".rstrip())
     say(f"Weights: {problem or weights_path(card, session.settings.weights_root)}")
     _show_list("Limits", card.limits)
     _show_list("Measured", [f"{what}: {value}" for what, value in card.measured.items()])

@@ -15,7 +15,8 @@ from tasks.work import UNFINISHED, free_the_dead
 
 LEAST_FREE_BYTES = 100_000_000
 SENT = frozenset({"signing", "published"})
-KEPT = ("model", "review", "bucket", "bucket_endpoint", "bucket_region", "bucket_public_url", "max_rank_share")
+KEPT = ("model", "profile", "review", "bucket", "bucket_endpoint", "bucket_region", "bucket_public_url",
+        "max_rank_share")
 """Settings that stay with a campaign, so that whoever goes on with it means the same."""
 
 
@@ -46,7 +47,7 @@ def register(settings: Settings, wiring: Wiring, intake: Intake, sample_size: in
     check_doors(wiring)
     catalogue, campaign = catalogue_of(wiring), intake.campaign
     check_same_bucket(settings, wiring, campaign.campaign_id)
-    planned = expand(intake.checked.briefs, cards_of(wiring), settings.model)
+    planned = expand(intake.checked.briefs, cards_of(wiring), settings.model, settings.profile)
     catalogue.add_campaign(campaign, {name: getattr(settings, name) for name in KEPT})
     catalogue.add_variants(campaign.campaign_id, planned if sample_size is None else sample(planned, sample_size))
     free_the_dead(catalogue)

@@ -25,6 +25,7 @@ class Settings(BaseSettings):
         bucket_public_url: where viewers reach the bucket's root, if it is served anywhere.
         signer: ``development`` makes a CA on first run; ``pem`` takes a chain and a key file;
             ``kms`` takes a chain and an AWS KMS key id.
+        profile: speed profile of the cards; ``exact`` loses nothing.
         review: ``auto`` approves what passes the gate; ``required`` waits for a person.
         lease_s: seconds after which the work of a silent worker is given to another.
         attempts: how often a variant is tried before it is quarantined.
@@ -55,6 +56,7 @@ class Settings(BaseSettings):
     tsa_url: str | None = None
     tsa_anchors: Path | None = None
     model: str = "starter"
+    profile: Literal["exact", "balanced", "fast"] = "exact"
     model_folders: tuple[Path, ...] = ()
     weights_root: Path | None = None
     device: str = "auto"

@@ -14,6 +14,9 @@ class Clip:
         device_seconds: time that the device spent on it (denoise and decode).
         machine: id of the installation on whose disk the files lie: the same path on another
             machine is another file.
+        profile: speed profile under which it was made.
+        rung: what it took to fit into the device's memory, such as ``tiled``; empty where nothing.
+        draft_seconds: device time of drafts that led to it.
     """
 
     variant_id: str
@@ -27,6 +30,9 @@ class Clip:
     fps: int
     device_seconds: float
     machine: str = ""
+    profile: str = "exact"
+    rung: str = ""
+    draft_seconds: float = 0.0
 
     @property
     def duration_s(self) -> float:

@@ -5,6 +5,9 @@ from typing import Any, NamedTuple
 from manifests.identity import content_id
 from manifests.placement import Placement
 
+ADDED = frozenset({"profile", "recipe"})
+"""Fields that came later: at their defaults they are left out of the id, so that old ids stay what they were."""
+
 
 class Variant(NamedTuple):
     """Generation inputs in diffusers' words.
@@ -15,7 +18,9 @@ class Variant(NamedTuple):
         height, width: pixels of the frames that are kept (after the card's crop).
         fps: frames a second of the clip.
         loras: names of LoRAs, in the order in which they are applied.
-        first_frame_sha256: hash of the first-frame image, for image-to-video cards.
+        first_frame_sha256: hash of the first-frame image's file, for image-to-video cards.
+        profile: speed profile of the card.
+        recipe: digest of what else on the card decides the pixels; empty in variants of before it was kept.
     """
 
     card: str
@@ -31,17 +36,22 @@ class Variant(NamedTuple):
     guidance_scale: float
     loras: tuple[str, ...] = ()
     first_frame_sha256: str = ""
+    profile: str = "exact"
+    recipe: str = ""
 
     @property
     def variant_id(self) -> str:
         """32 hex digits; equal inputs give equal ids on any machine."""
-        return content_id(self._asdict())
+        defaults = self._field_defaults
+        fields = {name: value for name, value in self._asdict().items()
+                  if name not in ADDED or value != defaults[name]}
+        return content_id(fields)
 
     @property
     def bucket(self) -> tuple[Any, ...]:
         """What must be equal for two variants to share a shard: nothing recompiles or reloads."""
         return (self.card, self.loras, self.height, self.width, self.num_frames,
-                self.num_inference_steps, self.guidance_scale)
+                self.num_inference_steps, self.guidance_scale, self.profile)
 
 
 class PlannedVariant(NamedTuple):

@@ -1,6 +1,6 @@
 """What runs on a device, as the steps see it."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from typing import NamedTuple, Protocol
 
 import numpy as np
@@ -15,19 +15,39 @@ class Generated(NamedTuple):
         frames: uint8, shape (num_frames, height, width, 3), RGB, cropped to the variant's size.
         nan_share: share of the model's output values that were not finite, 0..1.
         device_seconds: time that the device spent on this variant.
+        rung: what it took to fit into the device's memory (models/ladder.py); empty where nothing.
     """
 
     variant: Variant
     frames: np.ndarray
     nan_share: float
     device_seconds: float
+    rung: str = ""
+
+
+PictureSource = Callable[[str], np.ndarray]
+"""From the hash of a first frame's file to its pixels: uint8 (height, width, 3), RGB, upright."""
 
 
 class Generator(Protocol):
-    """Makes frames from variants of one bucket. A variant decides its frames, whatever is made beside it."""
+    """Makes frames from variants of one bucket. A variant decides its frames, whatever is made beside it.
 
-    def generate(self, variants: Sequence[Variant]) -> Iterator[Generated | Exception]:
-        """Yield one item a variant, in order, as each is made: its frames, or the error that only it has."""
+    Used from one thread at a time.
+    """
+
+    def prepare(self, variants: Sequence[Variant]) -> None:
+        """Do once what many variants share: embed their unique texts, then free the text encoder.
+
+        A hint: without it, or with others, ``generate`` makes the same frames.
+        """
+        ...
+
+    def generate(self, variants: Sequence[Variant], draft: bool = False) -> Iterator[Generated | Exception]:
+        """Yield one item a variant, in order, as each is made: its frames, or the error that only it has.
+
+        Args:
+            draft: make the card's draft of each instead.
+        """
         ...
 
     def close(self) -> None:

@@ -2,19 +2,21 @@
 
 import math
 from pathlib import Path
-from typing import Literal, Self
+from typing import Any, Literal, Self
 
-from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic import Field, JsonValue, model_validator
 
 from manifests.errors import RuleBroken
+from manifests.identity import content_id
+from models.licence import Licence
+from models.record import Record
+from models.speed import PROFILES, Draft, Profile, Speed
 from models.vocabulary import load_vocabulary, unknown_words
 
-
-class _Record(BaseModel):
-    model_config = ConfigDict(frozen=True, extra="forbid")
+RECIPE_DIGITS = 16
 
 
-class Size(_Record):
+class Size(Record):
     """What a placement gets for its aspect ratio; pixels.
 
     The model renders ``render_height`` x ``render_width`` where its multiples do not hit the
@@ -34,7 +36,7 @@ class Size(_Record):
         return self
 
 
-class Rules(_Record):
+class Rules(Record):
     """Shapes that the pipeline accepts: frames are ``frame_multiple * k + frame_offset``."""
 
     frame_multiple: int = Field(gt=0)
@@ -63,7 +65,7 @@ class Rules(_Record):
         return self.min_frames <= num_frames <= self.max_frames and self.nearest(num_frames) == num_frames
 
 
-class Defaults(_Record):
+class Defaults(Record):
     """Inputs where the sheet names none."""
 
     num_frames: int = Field(gt=0)
@@ -73,7 +75,7 @@ class Defaults(_Record):
     min_adherence: float = Field(ge=-1, le=1)
 
 
-class Weights(_Record):
+class Weights(Record):
     """Where the weights come from: a folder, or a hub id with a pinned revision.
 
     Attributes:
@@ -99,7 +101,7 @@ class Weights(_Record):
         return self
 
 
-class Rate(_Record):
+class Rate(Record):
     """A measured rate, for estimates only: device seconds of a default clip, on a named machine."""
 
     seconds_a_clip: float = Field(gt=0)
@@ -107,19 +109,48 @@ class Rate(_Record):
     money_an_hour: float = Field(0.0, ge=0)
 
 
-class Licence(_Record):
-    """SPDX name or title, and the sentence that limits use, if any."""
+class Memory(Record):
+    """What a default clip needs, in GB (10^9 bytes), as ``source`` says.
 
-    name: str
-    limits: str = ""
+    Attributes:
+        device_gb: with everything on the device.
+        offload_gb: with ``model`` offload.
+    """
+
+    device_gb: float | None = Field(None, gt=0)
+    offload_gb: float | None = Field(None, gt=0)
+    source: str
 
 
-class Card(_Record):
+class Lora(Record):
+    """Low-rank weights that a card always applies, such as those of few-step distillation.
+
+    Attributes:
+        file: the safetensors file in its folder or snapshot.
+        component: which transformer takes them.
+    """
+
+    name: str = Field(pattern=r"^[a-z0-9][a-z0-9._-]*$")
+    weights: Weights
+    file: str = Field(pattern=r"^[^/].*\.safetensors$")
+    scale: float = 1.0
+    component: Literal["transformer", "transformer_2", "unet"] = "transformer"
+
+
+class Scheduler(Record):
+    """A scheduler of diffusers instead of the folder's own; ``options`` override its configuration."""
+
+    name: str = Field(pattern=r"^[A-Z]\w*Scheduler$")
+    options: dict[str, JsonValue] = Field(default_factory=dict)
+
+
+class Card(Record):
     """What every card has.
 
     Attributes:
         limits: what it cannot do, a sentence each.
         measured: figures and what was counted, for people; a script writes them, nobody types them.
+        retired: since when its makers have withdrawn it, and what takes its place; empty while it lives.
         home: folder that relative paths of the card start from; the registry fills it in.
     """
 
@@ -132,6 +163,7 @@ class Card(_Record):
     sources: tuple[str, ...] = ()
     limits: tuple[str, ...] = ()
     measured: dict[str, str] = Field(default_factory=dict)
+    retired: str = ""
     home: Path = Field(Path(), exclude=True, repr=False)
 
 
@@ -146,19 +178,28 @@ class ModelCard(Card):
         vocabulary: file of the words that the model knows; None where it knows language at large.
         scorer: name of the scorer card.
         rates: measured, the first is the one that estimates use.
+        loras: applied in this order, all of them, always.
+        scheduler: None takes the folder's own.
+        profiles: by name; one that is missing is what the next more exact one is.
+        draft: None where it makes none.
     """
 
-    kind: Literal["text-to-video"]
+    kind: Literal["text-to-video", "image-to-video"]
     pipeline: str
     sizes: dict[str, Size] = Field(min_length=1)
     rules: Rules
     defaults: Defaults
-    call: dict[str, int | float | str] = Field(default_factory=dict)
+    call: dict[str, JsonValue] = Field(default_factory=dict)
     precision: dict[str, Literal["float32", "bfloat16", "float16"]] = Field({"default": "bfloat16"})
     vocabulary: str | None = None
     scorer: str = "starter-openclip"
     rates: tuple[Rate, ...] = ()
     supports_negative_prompt: bool = True
+    loras: tuple[Lora, ...] = ()
+    scheduler: Scheduler | None = None
+    profiles: dict[Profile, Speed] = Field(default_factory=dict)
+    draft: Draft | None = None
+    memory: Memory | None = None
 
     @model_validator(mode="after")
     def _keeps_its_rules(self) -> Self:
@@ -188,6 +229,38 @@ class ModelCard(Card):
             f"{self.name} makes clips of {self._seconds(low)} to {self._seconds(high)} s, not of "
             f"{duration_s:g} s; the nearest it can make is {self._seconds(best)} s"
         )
+
+    @property
+    def needs_first_frame(self) -> bool:
+        """True where a clip starts from an image."""
+        return self.kind == "image-to-video"
+
+    def profile_for(self, wanted: Profile) -> Profile:
+        """Return the profile that a wish leads to: itself, or the next more exact one that the card has."""
+        slower = PROFILES[: PROFILES.index(wanted) + 1]
+        return next((name for name in reversed(slower) if name in self.profiles), "exact")
+
+    def speed_of(self, profile: Profile) -> Speed:
+        """Return a profile's settings; plain ones where the card has none for it."""
+        return self.profiles.get(profile, Speed())
+
+    def recipe(self, profile: Profile) -> str:
+        """Return a digest of all that decides a clip's pixels beside the variant's own fields.
+
+        Who edits the card's call, precision, scheduler, LoRAs or speed makes other variants by it.
+        """
+        deciding: dict[str, Any] = {
+            "pipeline": self.pipeline,
+            "call": self.call,
+            "precision": self.precision,
+            "scheduler": self.scheduler and self.scheduler.model_dump(mode="json"),
+            "loras": [[lora.name, lora.weights.revision, lora.file, lora.scale, lora.component] for lora in self.loras],
+            "speed": self.speed_of(profile).deciding_pixels(),
+            "render sizes": sorted(
+                [size.height, size.width, size.render_height, size.render_width] for size in self.sizes.values()
+            ),
+        }
+        return content_id(deciding)[:RECIPE_DIGITS]
 
     def size_for(self, aspect_ratio: str) -> Size:
         """Return the size of an aspect ratio such as ``16:9``.

@@ -57,7 +57,10 @@ class DiffusersVideo:
         for name in card.call.keys() - self._accepts:
             raise CardInvalid(f"The card {card.name} is wrong at call: {card.pipeline} takes no {name}.")
 
-    def generate(self, variants: Sequence[Variant]) -> Iterator[Generated | Exception]:
+    def prepare(self, variants: Sequence[Variant]) -> None:
+        """Nothing yet."""
+
+    def generate(self, variants: Sequence[Variant], draft: bool = False) -> Iterator[Generated | Exception]:
         """Yield one item a variant, in order: its frames, or the GenerationFailed that only it has.
 
         Every text is embedded once for the whole call. The noise is drawn on the CPU, so that a seed

@@ -25,8 +25,11 @@ class FakeGenerator:
         self.device_seconds = device_seconds
         self.closed = False
 
-    def generate(self, variants: Sequence[Variant]) -> Iterator[Generated | Exception]:
-        """Yield one item a variant, in order."""
+    def prepare(self, variants: Sequence[Variant]) -> None:
+        """Nothing is shared."""
+
+    def generate(self, variants: Sequence[Variant], draft: bool = False) -> Iterator[Generated | Exception]:
+        """Yield one item a variant, in order; a draft is painted like its final."""
         for variant in variants:
             failure = self.failures.get(variant.variant_id)
             yield failure or Generated(variant, paint(variant), 0.0, self.device_seconds)

@@ -26,7 +26,9 @@ __all__ = [
 ]
 
 HOME = Path(__file__).parent
-KINDS: dict[str, type[Card]] = {"text-to-video": ModelCard, "openclip": ScorerCard}
+KINDS: dict[str, type[Card]] = {
+    "text-to-video": ModelCard, "image-to-video": ModelCard, "openclip": ScorerCard,
+}
 
 CardType = TypeVar("CardType", bound=Card)
 

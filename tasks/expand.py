@@ -12,6 +12,7 @@ from manifests.placement import Placement
 from manifests.sheet.wording import fill
 from manifests.variant import PlannedVariant, Variant
 from models.card import ModelCard
+from models.speed import Profile
 
 SEEDS = 2**32
 LARGEST_SHEET = 10_000_000
@@ -54,14 +55,18 @@ def check_cap(briefs: Iterable[Brief], max_variants: int, sample_size: int | Non
     )
 
 
-def expand(briefs: Iterable[Brief], cards: Mapping[str, ModelCard], default_card: str) -> Iterator[PlannedVariant]:
+def expand(briefs: Iterable[Brief], cards: Mapping[str, ModelCard], default_card: str,
+           profile: Profile = "exact") -> Iterator[PlannedVariant]:
     """Yield every variant, brief by brief; within a brief, each combination's first seed comes first.
+
+    Args:
+        profile: speed profile wanted; a card that has it not gives the next more exact one.
 
     Raises:
         RuleBroken: a card cannot make the shape; the sheet's check tells that earlier.
     """
     for brief in briefs:
-        shaped = [_shape(brief, chosen, cards) for chosen in _combinations(brief, default_card)]
+        shaped = [_shape(brief, chosen, cards, profile) for chosen in _combinations(brief, default_card)]
         for index in range(brief.variants):
             for placement, first, labels in shaped:
                 variant = first._replace(seed=(first.seed + index) % SEEDS)
@@ -95,12 +100,13 @@ def _combinations(brief: Brief, default_card: str) -> Iterator[Combination]:
         yield dict(zip(axes, row, strict=True))
 
 
-def _shape(brief: Brief, chosen: Combination, cards: Mapping[str, ModelCard]) -> _Shaped:
+def _shape(brief: Brief, chosen: Combination, cards: Mapping[str, ModelCard], wanted: Profile) -> _Shaped:
     card, placement = cards[chosen["model"]], chosen["placements"]
     size = card.size_for(placement.aspect_ratio)
     duration_s = chosen["duration_s"] or placement.duration_s
     words = {name: text_of(value) for name, value in chosen.items()}
     prompt = fill(chosen["prompt"], words)
+    profile = card.profile_for(wanted)
     negative = chosen["negative_prompt"]
     variant = Variant(
         card=card.name,
@@ -114,6 +120,9 @@ def _shape(brief: Brief, chosen: Combination, cards: Mapping[str, ModelCard]) ->
         fps=card.rules.fps,
         num_inference_steps=card.defaults.num_inference_steps,
         guidance_scale=card.defaults.guidance_scale,
+        loras=tuple(lora.name for lora in card.loras),
+        profile=profile,
+        recipe=card.recipe(profile),
     )
     return _Shaped(placement, variant, tuple((name, words[name]) for name in brief.axis_lengths))
 

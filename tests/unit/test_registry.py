@@ -51,7 +51,7 @@ def test_an_unknown_card_names_those_that_sound_alike():
 
 BAD = [
     ("{", "cannot be read as JSON"),
-    ("[]", "is wrong at kind: use one of text-to-video, openclip."),
+    ("[]", "is wrong at kind: use one of text-to-video, image-to-video, openclip."),
     ('{"kind": "image"}', "is wrong at kind"),
     ('{"kind": "openclip"}', "is wrong at name: Field required."),
     ('{"kind": "openclip", "name": "x", "title": "x", "description": "x", "licence": {"name": "x"}, '
