@@ -11,7 +11,8 @@ ReelmillError
 │   ├── CardInvalid
 │   ├── IncompleteWeights
 │   ├── RuleBroken
-│   └── GenerationFailed
+│   ├── GenerationFailed
+│   └── DeviceBroken
 ├── EncodingFailed
 ├── CatalogueError
 │   ├── CatalogueUnreachable
@@ -86,6 +87,10 @@ class RuleBroken(ModelError):
 
 class GenerationFailed(ModelError):
     """The model failed on this variant."""
+
+
+class DeviceBroken(ModelError):
+    """The device is lost to this process; run again, and what was not finished is made then."""
 
 
 class EncodingFailed(ReelmillError):
