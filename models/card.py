@@ -235,9 +235,10 @@ class ModelCard(Card):
         """True where a clip starts from an image."""
         return self.kind == "image-to-video"
 
-    def profile_for(self, wanted: Profile) -> Profile:
+    def profile_for(self, wanted: str) -> Profile:
         """Return the profile that a wish leads to: itself, or the next more exact one that the card has."""
-        slower = PROFILES[: PROFILES.index(wanted) + 1]
+        known = [name for name in PROFILES if name == wanted]
+        slower = PROFILES[: PROFILES.index(known[0]) + 1] if known else ()
         return next((name for name in reversed(slower) if name in self.profiles), "exact")
 
     def speed_of(self, profile: Profile) -> Speed:

@@ -1,36 +1,33 @@
-"""Clips from any stock text-to-video pipeline of diffusers, as a model card describes it."""
+"""Clips from any stock video pipeline of diffusers, as a model card describes it."""
 
 import gc
 import inspect
+import itertools
 import time
 import traceback
-import warnings
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
-import diffusers
 import numpy as np
 import torch
-from diffusers.utils import logging as diffusers_logging
-from transformers.utils import logging as transformers_logging
+from PIL import Image
 
-from manifests.errors import CardInvalid, GenerationFailed, IncompleteWeights, ModelError
+from manifests.errors import CardInvalid, DeviceBroken, GenerationFailed, ModelError
 from manifests.variant import Variant
-from models.base import Generated
+from models.base import Generated, PictureSource
 from models.card import ModelCard
-from models.weights import weights_path, weights_problem
+from models.families import family_of
+from models.first_frame import fit
+from models.ladder import Ladder
+from models.loading import find_device, first_line, load
+from models.memory import is_broken_device, is_out_of_memory
+from models.speed import Speed, StepCache
+from models.texts import Embeddings, Texts
+from models.tuning import set_step_cache, tune
 
-Embeddings = dict[str, torch.Tensor]
-
-EMBEDDINGS = {
-    "LTXPipeline": ("prompt_embeds", "prompt_attention_mask"),
-    "WanPipeline": ("prompt_embeds",),
-}
-"""What ``encode_prompt`` of a class returns first, as the call takes it back, also as ``negative_…``.
-
-Read in diffusers 0.42. A class that is not named here is given the words and embeds them itself.
-"""
+STATIC_SHAPES = 4
+"""Shapes that a compiled worker keeps: torch stops compiling anew after a few, and runs slowly instead."""
 
 
 class DiffusersVideo:
@@ -39,118 +36,222 @@ class DiffusersVideo:
     Not to be shared between threads: pipelines keep the state of a call in themselves.
     """
 
+    pipeline: Any = None
+    _ladder: Any = None
+    _texts: Any = None
+    _speed: Speed
+
     def __init__(
         self,
         card: ModelCard,
         weights_root: Path | None = None,
         device: str = "cpu",
         threads: int | None = None,
+        pictures: PictureSource | None = None,
     ) -> None:
-        if problem := weights_problem(card, weights_root):
-            raise IncompleteWeights(problem)
         if threads:
             torch.set_num_threads(threads)
         self.card = card
-        self.device = _device(device)
-        self.pipeline = _load(card, weights_path(card, weights_root), self.device)
-        self._accepts = frozenset(inspect.signature(self.pipeline.__call__).parameters)
-        for name in card.call.keys() - self._accepts:
-            raise CardInvalid(f"The card {card.name} is wrong at call: {card.pipeline} takes no {name}.")
+        self.device = find_device(device)
+        self._weights_root = weights_root
+        self._pictures = pictures
+        self._family = family_of(card.pipeline)
+        self._load("exact")
 
     def prepare(self, variants: Sequence[Variant]) -> None:
-        """Nothing yet."""
+        """Embed the unique texts of the variants, each once, then send the text encoders away.
+
+        What fails here fails again, and is told, when its variant is generated.
+        """
+        good = [variant for variant in variants if self._problem(variant) is None]
+        if not good or not self._family.embeds:
+            return
+        self._load(good[0].profile)
+        self._ladder.stand_on(good[0].bucket)
+        while True:
+            try:
+                with torch.no_grad(), fast_arithmetic(self.device):
+                    return self._texts.embed(itertools.chain.from_iterable(map(self._texts_of, good)))
+            except Exception as error:  # noqa: BLE001 - any library may fail, and generate tells it
+                if not self._can_go_on(error):
+                    return
 
     def generate(self, variants: Sequence[Variant], draft: bool = False) -> Iterator[Generated | Exception]:
         """Yield one item a variant, in order: its frames, or the GenerationFailed that only it has.
 
-        Every text is embedded once for the whole call. The noise is drawn on the CPU, so that a seed
-        means the same noise on every device.
+        The noise is drawn on the CPU, so that a seed means the same noise on every device.
+
+        Raises:
+            DeviceBroken: nothing more can be made in this process.
         """
-        texts: dict[str, Embeddings] = {}
-        for variant in variants:
-            item: Generated | Exception
-            try:
-                item = self._attempt(variant, texts)
-            except GenerationFailed as failure:
-                item = failure
-            yield item
+        self.prepare(variants)
+        for bucket, same in itertools.groupby(variants, key=lambda variant: variant.bucket):
+            waiting = list(same)
+            while waiting:
+                if problem := self._problem(waiting[0]):
+                    waiting.pop(0)
+                    yield GenerationFailed(problem)
+                    continue
+                self._load(waiting[0].profile)
+                self._ladder.stand_on(bucket)
+                batch = self._batch(waiting, self._ladder.batch)
+                made = self._attempt(batch, draft)
+                yield from made
+                del waiting[: len(made)]
 
     def close(self) -> None:
         """Free the device."""
-        self.pipeline = None
+        self.pipeline = self._texts = self._ladder = None
         gc.collect()
         if self.device.type == "cuda":
             torch.cuda.empty_cache()
 
-    def _attempt(self, variant: Variant, texts: dict[str, Embeddings]) -> Generated:
-        self._check(variant)
-        try:
-            started = self._now()
-            with torch.no_grad(), fast_arithmetic(self.device):
-                video = self._render(variant, texts)
-            nan_share = 1.0 - torch.isfinite(video).float().mean().item()
-            frames = _to_uint8(_centre(video, variant.height, variant.width))
-            return Generated(variant, frames, nan_share, self._now() - started)
-        except Exception as error:
-            traceback.clear_frames(error.__traceback__)  # or the error would keep the device's memory
-            what = f"{type(error).__name__}: {_first_line(error)}"
-            raise GenerationFailed(f"{self.card.name} failed on this variant: {what}") from error
+    def _load(self, profile: str) -> None:
+        """Have the pipeline loaded and tuned to a profile; another one's settings cannot all be taken back."""
+        speed = self.card.speed_of(self.card.profile_for(profile))
+        if self.pipeline is not None:
+            if speed == self._speed:
+                return
+            self.close()
+        self._speed = speed
+        self.pipeline = load(self.card, self._weights_root, self.device)
+        self._check_call()
+        tune(self.pipeline, self.card, speed)
+        self._ladder = Ladder(self.pipeline, self.device, speed, self._family.max_batch)
+        self._texts = Texts(
+            self.pipeline, self._family, self.card, self.device, lambda: self._ladder.is_offloaded
+        )
+        self._cached: tuple[StepCache | None, int] = (None, 0)
+        self._shapes: set[tuple[int, ...]] = set()
 
-    def _check(self, variant: Variant) -> None:
-        """Refuse what would give other pixels than the variant's id stands for."""
-        wanted = f"{variant.card} {variant.revision}"
-        loaded = f"{self.card.name} {self.card.weights.revision}"
+    def _check_call(self) -> None:
+        accepted = inspect.signature(self.pipeline.__call__).parameters
+        for name in self.card.call.keys() - accepted.keys():
+            raise CardInvalid(f"The card {self.card.name} is wrong at call: {self.card.pipeline} takes no {name}.")
+
+    def _problem(self, variant: Variant) -> str | None:
+        """Say what would give other pixels than the variant's id stands for."""
+        card = self.card
+        wanted, loaded = f"{variant.card} {variant.revision}", f"{card.name} {card.weights.revision}"
         if wanted != loaded:
-            raise GenerationFailed(f"The variant asks for {wanted}, and {loaded} is loaded.")
-        if variant.loras or variant.first_frame_sha256:
-            raise GenerationFailed(f"{self.card.name} takes neither LoRAs nor a first frame.")
+            return f"The variant asks for {wanted}, and {loaded} is loaded."
+        if variant.recipe not in ("", card.recipe(card.profile_for(variant.profile))):
+            return f"The card {card.name} was edited after this variant was planned; run its sheet again."
+        if variant.loras != tuple(lora.name for lora in card.loras):
+            return f"The variant asks for the LoRAs {list(variant.loras)}, and {card.name} has others."
+        if bool(variant.first_frame_sha256) != card.needs_first_frame:
+            return f"{card.name} {'needs a' if card.needs_first_frame else 'takes no'} first frame."
+        if not any((size.height, size.width) == (variant.height, variant.width) for size in card.sizes.values()):
+            return f"{card.name} has no size {variant.width}x{variant.height}."
+        if not card.rules.allows(variant.num_frames):
+            return f"{card.name} does not make clips of {variant.num_frames} frames."
+        return None
 
-    def _render(self, variant: Variant, texts: dict[str, Embeddings]) -> torch.Tensor:
-        """Float (frames, channels, height, width) in 0..1, at the card's render size."""
-        height, width = self._render_size(variant)
-        inputs = {
-            "height": height,
-            "width": width,
-            "num_frames": variant.num_frames,
-            "frames": variant.num_frames,
-            "frame_rate": variant.fps,
-            "num_inference_steps": variant.num_inference_steps,
-            "guidance_scale": variant.guidance_scale,
-            "generator": torch.Generator("cpu").manual_seed(variant.seed),
-            "output_type": "pt",
-            "return_dict": False,
-        }
-        accepted = {name: value for name, value in inputs.items() if name in self._accepts}
-        return self.pipeline(**self._prompts(variant, texts), **accepted, **self.card.call)[0][0]
+    def _batch(self, waiting: Sequence[Variant], number: int) -> list[Variant]:
+        return list(itertools.takewhile(lambda variant: self._problem(variant) is None, waiting[:number]))
+
+    def _attempt(self, batch: list[Variant], draft: bool) -> list[Generated | Exception]:
+        """Make a batch; with a smaller one where it fails, down to the one variant that is to blame.
+
+        Returns:
+            One item for each of the first variants; those after them are still to be made.
+        """
+        while True:
+            started = self._now()
+            try:
+                with torch.no_grad(), fast_arithmetic(self.device):
+                    videos = self._render(batch, draft)
+                made = [self._generated(*pair) for pair in zip(batch, videos, strict=True)]
+                seconds = (self._now() - started) / len(batch)
+                rung = self._ladder.rung
+                return [item._replace(device_seconds=seconds, rung=rung) for item in made]
+            except Exception as error:
+                if isinstance(error, ModelError) and not isinstance(error, GenerationFailed | CardInvalid):
+                    raise
+                if self._can_go_on(error):
+                    batch = batch[: self._ladder.batch]
+                elif len(batch) > 1:
+                    batch = batch[:1]
+                else:
+                    return [self._failure(error)]
+
+    def _can_go_on(self, error: Exception) -> bool:
+        """Clean up after a call that failed; True where the same may work now with less memory.
+
+        Raises:
+            DeviceBroken: nothing will work.
+        """
+        traceback.clear_frames(error.__traceback__)  # or the error would keep the device's memory
+        if is_broken_device(error):
+            raise DeviceBroken(
+                f"The device {self.device} is lost to this process ({first_line(error)}); run again, and what was "
+                "not finished is made then."
+            ) from error
+        # A call that ended early leaves its state in caches and hooks, and it would leak into the next clip.
+        self.pipeline.maybe_free_model_hooks()
+        return is_out_of_memory(error) and self._ladder.climb()
+
+    def _failure(self, error: Exception) -> GenerationFailed:
+        what = f"{type(error).__name__}: {first_line(error)}"
+        if is_out_of_memory(error):
+            what = f"it does not fit into the memory of {self.device}, even alone ({first_line(error)})"
+        failed = GenerationFailed(f"{self.card.name} failed on this variant: {what}")
+        failed.__cause__ = error
+        return failed
+
+    def _render(self, batch: Sequence[Variant], draft: bool) -> torch.Tensor:
+        """Float (variants, frames, channels, height, width) in 0..1, at the card's render size."""
+        height, width = self._render_size(batch[0])
+        texts: dict[str, Embeddings] | None = None
+        if self._family.embeds:
+            texts = self._texts.of(itertools.chain.from_iterable(map(self._texts_of, batch)))
+        pictures = [self._picture(variant, height, width) for variant in batch] if self.card.needs_first_frame else None
+        wanted = self._as_draft(batch) if draft else batch
+        self._cache_steps(wanted[0], draft)
+        self._keep_few_shapes((len(batch), height, width, batch[0].num_frames))
+        arguments = self._family.arguments(self.pipeline, wanted, self.card, height, width, pictures, texts)
+        return self._family.video(self.pipeline(**arguments))
+
+    def _texts_of(self, variant: Variant) -> Iterable[str]:
+        return self._family.texts(self.pipeline, variant, self.card)
+
+    def _as_draft(self, batch: Sequence[Variant]) -> list[Variant]:
+        if self.card.draft is None:
+            raise GenerationFailed(f"{self.card.name} makes no drafts.")
+        steps = self.card.draft.num_inference_steps
+        return [variant._replace(num_inference_steps=steps or variant.num_inference_steps) for variant in batch]
+
+    def _cache_steps(self, variant: Variant, draft: bool) -> None:
+        cache = self.card.draft.step_cache if draft and self.card.draft else self._speed.step_cache
+        wanted = (cache, variant.num_inference_steps if cache else 0)
+        if wanted != self._cached:
+            set_step_cache(self.pipeline, self.card, *wanted)
+            self._cached = wanted
+
+    def _keep_few_shapes(self, shape: tuple[int, ...]) -> None:
+        if self._speed.compile and shape not in self._shapes:
+            if len(self._shapes) == STATIC_SHAPES:
+                torch.compiler.reset()
+                self._shapes.clear()
+            self._shapes.add(shape)
 
     def _render_size(self, variant: Variant) -> tuple[int, int]:
-        for size in self.card.sizes.values():
-            if (size.height, size.width) == (variant.height, variant.width):
-                return size.render_height, size.render_width
-        raise ValueError(f"the card has no size {variant.width}x{variant.height}")
+        return next(
+            (size.render_height, size.render_width)
+            for size in self.card.sizes.values()
+            if (size.height, size.width) == (variant.height, variant.width)
+        )
 
-    def _prompts(self, variant: Variant, texts: dict[str, Embeddings]) -> dict[str, Any]:
-        """The text inputs: embeddings where the pipeline can take them apart, else the words."""
-        prompts = {"prompt": variant.prompt}
-        if variant.guidance_scale > 1 and "negative_prompt" in self._accepts:
-            prompts["negative_prompt"] = variant.negative_prompt if self.card.supports_negative_prompt else ""
-        if self.card.pipeline not in EMBEDDINGS:
-            return prompts
-        return {
-            role.removesuffix("prompt") + name: value
-            for role, text in prompts.items()
-            for name, value in self._embed(text, texts).items()
-        }
+    def _picture(self, variant: Variant, height: int, width: int) -> Image.Image:
+        if self._pictures is None:
+            raise GenerationFailed(f"{self.card.name} needs a first frame, and this worker has no place of pictures.")
+        return fit(self._pictures(variant.first_frame_sha256), height, width)
 
-    def _embed(self, text: str, texts: dict[str, Embeddings]) -> Embeddings:
-        if text not in texts:
-            takes = inspect.signature(self.pipeline.encode_prompt).parameters
-            options = {name: value for name, value in self.card.call.items() if name in takes}
-            encoded = self.pipeline.encode_prompt(
-                text, do_classifier_free_guidance=False, device=self.device, **options
-            )
-            texts[text] = dict(zip(EMBEDDINGS[self.card.pipeline], encoded, strict=False))
-        return texts[text]
+    @staticmethod
+    def _generated(variant: Variant, video: torch.Tensor) -> Generated:
+        nan_share = 1.0 - torch.isfinite(video).float().mean().item()
+        frames = _to_uint8(_centre(video, variant.height, variant.width))
+        return Generated(variant, frames, nan_share, 0.0)
 
     def _now(self) -> float:
         """Seconds; on a GPU after everything that was sent there is done."""
@@ -164,52 +265,6 @@ def fast_arithmetic(device: torch.device) -> torch.autocast:
     capabilities = torch.cpu.get_capabilities() if device.type == "cpu" else {}
     enabled = any(capabilities.get(name, False) for name in ("avx512_bf16", "amx_bf16"))
     return torch.autocast("cpu", torch.bfloat16, enabled=enabled)
-
-
-def _device(name: str) -> torch.device:
-    try:
-        device = torch.device(name)
-    except RuntimeError as error:
-        raise ModelError(f"There is no device {name!r}; use cpu, cuda or cuda:0.") from error
-    number = torch.cuda.device_count()
-    if device.type == "cuda" and (device.index or 0) >= number:
-        raise ModelError(f"The device {name} is not there: torch sees {number} GPUs; use cpu.")
-    return device
-
-
-def _load(card: ModelCard, folder: Path, device: torch.device) -> Any:
-    """Load the stock class that the card names: no other class, no code from the folder, no pickles."""
-    pipeline_class = getattr(diffusers, card.pipeline, None)
-    if pipeline_class is None or not issubclass(pipeline_class, diffusers.DiffusionPipeline):
-        raise CardInvalid(f"The card {card.name} is wrong at pipeline: diffusers has no {card.pipeline}.")
-    _hush()
-    try:
-        pipeline = pipeline_class.from_pretrained(
-            str(folder), local_files_only=True, use_safetensors=True, dtype=_precision(card, device)
-        )
-    except Exception as error:
-        what = _first_line(error)
-        raise IncompleteWeights(f"The weights of {card.name} in {folder} cannot be loaded: {what}") from error
-    pipeline.set_progress_bar_config(disable=True)
-    return pipeline.to(device)
-
-
-def _precision(card: ModelCard, device: torch.device) -> dict[str, torch.dtype]:
-    if device.type == "cpu":
-        return {"default": torch.float32}
-    return {"default": torch.bfloat16} | {name: getattr(torch, kind) for name, kind in card.precision.items()}
-
-
-def _hush() -> None:
-    """Keep progress bars and advice of the libraries out of the program's own output."""
-    warnings.filterwarnings("ignore", message="Mismatch dtype between input and weight")
-    for logging in (diffusers_logging, transformers_logging):
-        logging.set_verbosity_error()
-        logging.disable_progress_bar()
-
-
-def _first_line(error: Exception) -> str:
-    return (str(error).strip().splitlines() or [type(error).__name__])[0]
 
 
 def _centre(video: torch.Tensor, height: int, width: int) -> torch.Tensor:

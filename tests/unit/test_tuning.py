@@ -1,0 +1,146 @@
+"""Speed profiles on real pipelines: what they do, and what is refused instead of being ignored."""
+
+import numpy as np
+import pytest
+import tiny_families
+import tiny_weights
+import torch
+from engine_variants import variant
+
+from manifests.errors import CardInvalid
+from models.card import ModelCard
+from models.diffusers_video import DiffusersVideo
+
+
+def card_of(**changes) -> ModelCard:
+    """Two blocks: a cache needs a first one and others."""
+    return tiny_weights.wan_card(tiny_families.wan22_5b_folder(), **changes)
+
+
+def wan(**speed) -> ModelCard:
+    return card_of(profiles={"fast": speed})
+
+
+def made_by(card: ModelCard, **changes) -> np.ndarray:
+    [item] = DiffusersVideo(card).generate([variant(card.name, profile="fast", **changes)])
+    assert not isinstance(item, Exception), item
+    return item.frames
+
+
+@pytest.fixture(scope="module")
+def exact() -> np.ndarray:
+    return made_by(card_of(), num_inference_steps=6)
+
+
+@pytest.mark.parametrize("cache", [
+    {"kind": "FirstBlockCache", "options": {"threshold": 0.5}},
+    {"kind": "TaylorSeerCache", "options": {"cache_interval": 3, "disable_cache_before_step": 1,
+                                            "cache_identifiers": [r"(transformer_)?blocks\.\d+\.(attn\d?|ff|ffn)"]}},
+    {"kind": "PyramidAttentionBroadcast", "options": {"spatial_attention_block_skip_range": 2,
+                                                      "spatial_attention_timestep_skip_range": [100, 800]}},
+    {"kind": "MagCache", "options": {"mag_ratios": [1.0] * 6, "threshold": 1.0, "retention_ratio": 0.2}},
+])
+def test_a_step_cache_skips_work_and_starts_anew_with_each_clip(exact, cache):
+    generator = DiffusersVideo(wan(step_cache=cache))
+    wanted = variant("tiny-wan", profile="fast", num_inference_steps=6)
+    one, _, again = generator.generate([wanted, wanted._replace(seed=2), wanted])
+    assert np.array_equal(one.frames, again.frames)
+    assert not np.array_equal(one.frames, exact)
+
+
+def test_weights_stored_in_eight_bits_take_a_quarter_and_give_nearly_the_same(exact):
+    card = wan(storage="float8_e4m3fn")
+    generator = DiffusersVideo(card)
+    [made] = generator.generate([variant("tiny-wan", profile="fast", num_inference_steps=6)])
+    stored = {weight.dtype for weight in generator.pipeline.transformer.parameters()}
+    assert torch.float8_e4m3fn in stored
+    assert 0 < np.abs(made.frames.astype(int) - exact).mean() < 8
+
+
+def test_tiles_by_profile_are_in_the_id_and_in_force():
+    card = wan(tile_vae=True)
+    generator = DiffusersVideo(card)
+    [made] = generator.generate([variant("tiny-wan", profile="fast")])
+    assert generator.pipeline.vae.use_tiling
+    assert made.rung == ""  # asked for, not forced
+    assert card.recipe("fast") != card.recipe("exact")
+
+
+def test_an_attention_backend_is_set(exact):
+    frames = made_by(wan(attention="native"), num_inference_steps=6)
+    assert np.abs(frames.astype(int) - exact).max() <= 1
+
+
+@pytest.mark.parametrize(("speed", "sentence"), [
+    ({"attention": "sage_hub"}, "the attention backend sage_hub fetches code when it is used"),
+    ({"attention": "warp_drive"}, "must be one of the following"),
+    ({"step_cache": {"kind": "MagCache"}}, "wrong at step_cache: WanTransformer3DModel with MagCache: "),
+    ({"step_cache": {"kind": "FirstBlockCache", "options": {"thresh": 1}}}, "unexpected keyword argument 'thresh'"),
+])
+def test_what_the_model_cannot_do_is_told(speed, sentence):
+    generator = DiffusersVideo(wan(**speed))
+    try:
+        [failed] = generator.generate([variant("tiny-wan", profile="fast")])
+    except CardInvalid as error:
+        failed = error
+    assert sentence in str(failed)
+
+
+@pytest.mark.parametrize("speed", [{"attention": "native"}, {"compile": True}])
+def test_what_a_model_would_ignore_in_silence_is_refused(speed):
+    card = tiny_weights.ltx_card(
+        tiny_families.cogvideox_2b_folder(), name="tiny-cog", pipeline="CogVideoXPipeline", profiles={"fast": speed})
+    with pytest.raises(CardInvalid, match=r"^The card tiny-cog is wrong at profiles: CogVideoXTransformer3DModel: "):
+        next(DiffusersVideo(card).generate([variant("tiny-cog", profile="fast")]))
+
+
+def test_profiles_change_on_one_worker_and_leave_nothing_behind():
+    card = card_of(profiles={
+        "balanced": {"step_cache": {"kind": "FirstBlockCache", "options": {"threshold": 0.5}}},
+        "fast": {"storage": "float8_e4m3fn"}})
+    generator = DiffusersVideo(card)
+    wanted = variant("tiny-wan", num_inference_steps=6)
+    profiles = ("exact", "fast", "balanced", "exact")
+    made = [item.frames for item in generator.generate([wanted._replace(profile=profile) for profile in profiles])]
+    assert np.array_equal(made[0], made[3])
+    assert len({frames.tobytes() for frames in made}) == 3
+
+
+@pytest.mark.timeout(280)
+def test_blocks_are_compiled_and_shapes_stay_few(monkeypatch):
+    resets = []
+    monkeypatch.setattr(torch.compiler, "reset", lambda: resets.append(1))
+    monkeypatch.setattr(torch.nn.Module, "compile", lambda self, **_: compiled.append(type(self).__name__))
+    compiled: list[str] = []
+    card = wan(compile=True)
+    generator = DiffusersVideo(card)
+    shapes = [(64, frames) for frames in (5, 9, 13, 17)] + [(90, 5)]
+    wanted = [variant("tiny-wan", profile="fast", width=width, num_frames=frames) for width, frames in shapes]
+    assert all(not isinstance(item, Exception) for item in generator.generate(wanted))
+    assert set(compiled) == {"WanTransformerBlock"}
+    assert len(resets) == 1  # at the fifth
+
+
+@pytest.mark.slow
+def test_compiled_blocks_give_the_same_clip(exact):
+    frames = made_by(wan(compile=True), num_inference_steps=6)
+    assert np.abs(frames.astype(int) - exact).mean() < 1
+
+
+def test_a_draft_takes_fewer_steps_and_leaves_the_final_as_it_was():
+    card = card_of(draft={
+        "num_inference_steps": 2, "step_cache": {"kind": "FirstBlockCache", "options": {"threshold": 0.5}}})
+    generator = DiffusersVideo(card)
+    wanted = variant("tiny-wan", num_inference_steps=6)
+    [before] = generator.generate([wanted])
+    [draft] = generator.generate([wanted], draft=True)
+    [after] = generator.generate([wanted])
+    assert draft.variant == wanted
+    assert draft.frames.shape == after.frames.shape
+    assert not np.array_equal(draft.frames, after.frames)
+    assert np.array_equal(before.frames, after.frames)
+
+
+def test_a_card_without_a_draft_says_so():
+    [failed] = DiffusersVideo(card_of()).generate([variant("tiny-wan")], draft=True)
+    assert "tiny-wan makes no drafts" in str(failed)
