@@ -178,6 +178,7 @@ class ModelCard(Card):
         vocabulary: file of the words that the model knows; None where it knows language at large.
         scorer: name of the scorer card.
         rates: measured, the first is the one that estimates use.
+        parts: components that come from elsewhere than ``weights``, by name.
         loras: applied in this order, all of them, always.
         scheduler: None takes the folder's own.
         profiles: by name; one that is missing is what the next more exact one is.
@@ -195,6 +196,7 @@ class ModelCard(Card):
     scorer: str = "starter-openclip"
     rates: tuple[Rate, ...] = ()
     supports_negative_prompt: bool = True
+    parts: dict[str, Weights] = Field(default_factory=dict)
     loras: tuple[Lora, ...] = ()
     scheduler: Scheduler | None = None
     profiles: dict[Profile, Speed] = Field(default_factory=dict)
@@ -261,6 +263,8 @@ class ModelCard(Card):
                 [size.height, size.width, size.render_height, size.render_width] for size in self.sizes.values()
             ),
         }
+        if self.parts:
+            deciding["parts"] = {name: part.revision for name, part in self.parts.items()}
         return content_id(deciding)[:RECIPE_DIGITS]
 
     def size_for(self, aspect_ratio: str) -> Size:

@@ -6,9 +6,16 @@ from collections.abc import Iterator
 from importlib.util import find_spec
 from pathlib import Path
 
-from models.card import Card, ModelCard, ScorerCard
+from models.card import Card, Lora, ModelCard, ScorerCard, Weights
 
 WEIGHTLESS = re.compile(r"(Scheduler|Tokenizer|TokenizerFast|TokenizersBackend|Processor|FeatureExtractor|Guidance)$")
+OPENS_ALSO = {
+    "AnimateDiffPipeline": "StableDiffusionPipeline",
+    "LTXImageToVideoPipeline": "LTXPipeline",
+    "LTX2ImageToVideoPipeline": "LTX2Pipeline",
+    "WanImageToVideoPipeline": "WanPipeline",
+}
+"""Which other class's folder a class opens as well: the repositories of those models name one class of two."""
 PICKLED = ("*.bin", "*.pt", "*.pth", "*.ckpt", "*.pkl")
 HEADER_LIMIT = 100_000_000
 """Bytes; the safetensors format itself allows no longer header."""
@@ -21,11 +28,17 @@ def weights_path(card: Card, weights_root: Path | None = None) -> Path:
         weights_root: where relative folders and downloaded snapshots lie instead of beside the card
             and in the Hugging Face cache.
     """
-    weights = card.weights
-    if weights.folder is not None:
-        return (weights_root or card.home) / weights.folder
-    repository = f"models--{weights.hub_id}".replace("/", "--")
-    return _cache(weights_root) / repository / "snapshots" / weights.revision
+    return _place(card.weights, card.home, weights_root)
+
+
+def lora_path(card: ModelCard, lora: Lora, weights_root: Path | None = None) -> Path:
+    """Return the file of one of a card's LoRAs, whether it is there or not."""
+    return _place(lora.weights, card.home, weights_root) / lora.file
+
+
+def part_path(card: ModelCard, name: str, weights_root: Path | None = None) -> Path:
+    """Return the folder of one of a card's parts, whether it is there or not."""
+    return _place(card.parts[name], card.home, weights_root)
 
 
 def weights_problem(card: Card, weights_root: Path | None = None) -> str | None:
@@ -35,9 +48,20 @@ def weights_problem(card: Card, weights_root: Path | None = None) -> str | None:
     """
     folder = weights_path(card, weights_root)
     if not folder.is_dir():
-        return _missing(card, folder, weights_root)
+        return _missing(f"The weights of {card.name}", card.weights, folder, _wanted_files(card), weights_root)
     problem = next(_problems(card, folder), None)
-    return problem and f"The weights of {card.name} in {folder} cannot be used: {problem}."
+    if problem:
+        return f"The weights of {card.name} in {folder} cannot be used: {problem}."
+    if not isinstance(card, ModelCard):
+        return None
+    return next(_part_problems(card, weights_root), None) or next(_lora_problems(card, weights_root), None)
+
+
+def _place(weights: Weights, home: Path, weights_root: Path | None) -> Path:
+    if weights.folder is not None:
+        return (weights_root or home) / weights.folder
+    repository = f"models--{weights.hub_id}".replace("/", "--")
+    return _cache(weights_root) / repository / "snapshots" / weights.revision
 
 
 def _cache(weights_root: Path | None) -> Path:
@@ -48,17 +72,38 @@ def _cache(weights_root: Path | None) -> Path:
     return Path(HF_HUB_CACHE)
 
 
-def _missing(card: Card, folder: Path, weights_root: Path | None) -> str:
-    weights = card.weights
+def _wanted_files(card: Card) -> str:
+    return '--include "model_index.json" --include "*/*"' if isinstance(card, ModelCard) else '--exclude "*.bin"'
+
+
+def _missing(what: str, weights: Weights, path: Path, files: str, weights_root: Path | None) -> str:
     if weights.folder is not None:
-        return f"The weights of {card.name} are missing: there is no folder {folder}."
+        return f"{what} are missing: there is no {'file' if path.suffix == '.safetensors' else 'folder'} {path}."
     place = f" --cache-dir {weights_root}" if weights_root else ""
-    pipeline = isinstance(card, ModelCard)
-    files = '--include "model_index.json" --include "*/*"' if pipeline else '--exclude "*.bin"'
     return (
-        f"The weights of {card.name} ({weights.size_mb / 1000:.1f} GB) are not downloaded; get them by: "
+        f"{what} ({weights.size_mb / 1000:.1f} GB) are not downloaded; get them by: "
         f"hf download {weights.hub_id} --revision {weights.revision} {files}{place}"
     )
+
+
+def _part_problems(card: ModelCard, weights_root: Path | None) -> Iterator[str]:
+    for name, part in card.parts.items():
+        folder, what = part_path(card, name, weights_root), f"The weights of {card.name}'s part {name}"
+        if not folder.is_dir():
+            yield _missing(what, part, folder, '--include "*.json" --include "*.safetensors"', weights_root)
+            continue
+        if not _read_json(folder / "config.json"):
+            yield f"{what} in {folder} cannot be used: config.json is missing or damaged."
+        yield from (f"{what} in {folder} cannot be used: {problem}." for problem in _tensor_problems(folder, folder))
+
+
+def _lora_problems(card: ModelCard, weights_root: Path | None) -> Iterator[str]:
+    for lora in card.loras:
+        path, what = lora_path(card, lora, weights_root), f"The weights of {card.name}'s LoRA {lora.name}"
+        if not path.is_file():
+            yield _missing(what, lora.weights, path, f'"{lora.file}"', weights_root)
+        elif damage := _damage(path):
+            yield f"{what} in {path} cannot be used: the file {damage}."
 
 
 def _problems(card: Card, folder: Path) -> Iterator[str]:
@@ -80,13 +125,20 @@ def _pipeline_problems(card: ModelCard, folder: Path) -> Iterator[str]:
     if not index:
         yield "model_index.json is missing or damaged"
         return
-    if index.get("_class_name") != card.pipeline:
+    if not _opens(card.pipeline, index):
         yield f"it holds a {index.get('_class_name')}, and the card says {card.pipeline}"
     for name, entry in index.items():
-        if isinstance(entry, list) and entry[1:] != [None]:
+        if isinstance(entry, list) and entry[1:] != [None] and name not in card.parts:
             if not _is_stock(str(entry[0])):
                 yield f"its component {name} comes from {entry[0]}, which is neither diffusers nor transformers"
             yield from _component_problems(folder, name, str(entry[-1]))
+
+
+def _opens(pipeline: str, index: dict) -> bool:
+    held = index.get("_class_name")
+    if held == "WanPipeline" and pipeline == "WanImageToVideoPipeline":
+        return bool(index.get("expand_timesteps"))  # Wan 2.2 5B makes both; the other Wans have weights for each
+    return held in (pipeline, OPENS_ALSO.get(pipeline))
 
 
 def _is_stock(library: str) -> bool:
