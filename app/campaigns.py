@@ -1,5 +1,6 @@
 """Commands that plan, run and follow campaigns."""
 
+from collections import Counter
 from dataclasses import asdict
 from pathlib import Path
 from typing import Annotated, Any
@@ -27,11 +28,14 @@ from manifests.errors import ReelmillError
 from models.registry import get_card, weights_problem
 from tasks.expand import LARGEST_SHEET, check_cap, expand, sample
 from tasks.intake import Intake
+from tasks.licence import clearances_of, doubts, waiting_sentences
 from tasks.plan import Plan, make_plan
 from tasks.retry import retry_failed
 from tasks.shard import GOOD_STATES
+from tasks.work import UNFINISHED
 
 SHOWN_BRIEFS = 40
+TO_PUBLISH = ("passed", "approved", "signing")
 
 
 def plan(
@@ -49,7 +53,8 @@ def plan(
         session.catalogue.device_rates(), session.settings.shard_size, _satisfied(session, intake),
     )
     if as_json:
-        say_json({"campaign_id": intake.campaign.campaign_id, **_plan_json(preview)})
+        waiting = list(waiting_sentences(preview.by_card, clearances_of(session.wiring)))
+        say_json({"campaign_id": intake.campaign.campaign_id, **_plan_json(preview), "waiting": waiting})
     else:
         _show_plan(session, intake, preview)
     check_cap(intake.checked.briefs, session.settings.max_variants, sample_size)
@@ -68,6 +73,8 @@ def run(
     session = Session.open(**overrides)
     intake = _intake(session, sheet, accept_good_rows, quiet=as_json)
     campaign_id = register(session.settings, session.wiring, intake, sample_size)
+    if not as_json:
+        _tell_licences(session, campaign_id)
     finish_campaign(session, campaign_id, as_json, overrides)
     close_campaign(session, campaign_id, intake, out, as_json)
 
@@ -77,9 +84,11 @@ def status(
     as_json: AsJson = False,
 ) -> None:
     """Show where all campaigns stand, or one in detail."""
-    catalogue = Session.open().catalogue
+    session = Session.open()
+    catalogue = session.catalogue
     if campaign:
-        report = report_of(catalogue, catalogue.campaign(campaign).campaign_id)
+        campaign_id = catalogue.campaign(campaign).campaign_id
+        report = report_of(catalogue, campaign_id, clearances_of(session.wiring))
         say_json(report.as_json()) if as_json else show_report(report)
         return
     rows = [(row, catalogue.tally(row.campaign_id)) for row in catalogue.campaigns()]
@@ -131,6 +140,19 @@ def _plan_json(preview: Plan) -> dict[str, Any]:
     return {**asdict(preview), "device_seconds": preview.device_seconds, "money": preview.money}
 
 
+def _tell_licences(session: Session, campaign_id: str) -> None:
+    """Say before hours of device time which clips would be made and not published."""
+    for doubt in doubts(session.wiring):
+        warn(f"Warning: {doubt}")
+    rows = session.catalogue.variants(campaign_id, [*UNFINISHED, *TO_PUBLISH])
+    clearances = clearances_of(session.wiring)
+    numbers = Counter(row.variant.card for row in rows)
+    for sentence in waiting_sentences(numbers, clearances):
+        warn(f"Warning: {sentence}")
+    if numbers and not any(clearances[name].is_given for name in numbers if name in clearances):
+        warn("Warning: no clip of this run can be published before that; they are made, judged and kept.")
+
+
 def _show_plan(session: Session, intake: Intake, preview: Plan) -> None:
     briefs = list(preview.by_brief.items())
     show_table("", ["brief", "variants"], briefs[:SHOWN_BRIEFS])
@@ -147,3 +169,5 @@ def _show_plan(session: Session, intake: Intake, preview: Plan) -> None:
         say(f"{name}: {preview.by_card[name]:,} clips, {time}{price} ({estimate.basis}).")
         if problem := weights_problem(get_card(name, session.settings.model_folders), session.settings.weights_root):
             warn(f"Warning: {problem}")
+    for sentence in (*doubts(session.wiring), *waiting_sentences(preview.by_card, clearances_of(session.wiring))):
+        warn(f"Warning: {sentence}")

@@ -11,6 +11,7 @@ from app.output import say, say_json, show_table
 from app.session import Session
 from models.card import Card, ModelCard
 from models.registry import get_any_card, load_scorer_cards, weights_path, weights_problem
+from tasks.licence import Clearance, clearance_of, clearances_of
 
 models = typer.Typer(no_args_is_help=False, help="List the model cards, or show one.")
 
@@ -26,8 +27,10 @@ def list_cards(context: typer.Context, as_json: AsJson = False) -> None:
         say_json([_as_json(session, card) for card in cards])
         return
     problems = {card.name: weights_problem(card, session.settings.weights_root) for card in cards}
-    show_table("", ["model", "kind", "size", "licence", "makes", "weights"], [
-        (card.name, card.kind, f"{card.weights.size_mb:,.0f} MB", card.licence.name, makes_text(card),
+    clearances = clearances_of(session.wiring)
+    show_table("", ["model", "kind", "size", "licence", "publishing", "makes", "weights"], [
+        (card.name, card.kind, f"{card.weights.size_mb:,.0f} MB", card.licence.name,
+         publishing_text(clearances.get(card.name)), makes_text(card),
          "missing" if problems[card.name] else "here") for card in cards])
     for problem in filter(None, problems.values()):
         say(f"\n{problem}")
@@ -46,12 +49,40 @@ def show(name: Annotated[str, typer.Argument(help="Name of a card.")], as_json: 
     say(f"{card.title} ({card.name})\n{card.description}\n")
     if isinstance(card, ModelCard):
         say(f"Pipeline: {card.pipeline}, scored by {card.scorer}")
-    say(f"Makes: {makes_text(card)}\nLicence: {card.licence.name} {card.licence.sentence}".rstrip())
+    say(f"Makes: {makes_text(card)}\nLicence: {card.licence.name} {card.licence.url}".rstrip())
+    if isinstance(card, ModelCard):
+        _show_clearance(card, clearance_of(session.wiring, card))
     say(f"Weights: {problem or weights_path(card, session.settings.weights_root)}")
     _show_list("Limits", card.limits)
     _show_list("Measured", [f"{what}: {value}" for what, value in card.measured.items()])
     if isinstance(card, ModelCard) and card.vocabulary:
         _show_vocabulary(json.loads((card.home / card.vocabulary).read_text(encoding="utf-8")))
+
+
+def publishing_text(clearance: Clearance | None) -> str:
+    """Return ``free``, ``attested`` or ``attest first``; of a scorer, a dash: nothing of it is published."""
+    if clearance is None:
+        return "–"
+    if not clearance.reasons:
+        return "free"
+    return "attested" if clearance.is_given else "attest first"
+
+
+def _show_clearance(card: ModelCard, clearance: Clearance) -> None:
+    if card.licence.sentence:
+        say(card.licence.sentence)
+    for notice in clearance.notices:
+        say(notice)
+    if not clearance.reasons:
+        say("Publishing: free")
+    elif clearance.attestation:
+        say(f"Publishing: attested (terms {clearance.terms}): {clearance.attestation.statement}")
+    else:
+        say(f"Publishing: not before somebody attests, since {' and '.join(clearance.reasons)}."
+            + (f" What was attested is of other terms ({clearance.outdated})." if clearance.outdated else "")
+            + f" Once that is settled, put this into reelmill.toml, with a statement of your own:\n\n"
+            f'[attestations."{card.name}"]\nterms = "{clearance.terms}"\n'
+            'statement = ""  # who attests what, such as: Jane Doe, 24 November 2026: we are registered since May\n')
 
 
 def makes_text(card: Card) -> str:
@@ -89,4 +120,8 @@ def _show_list(title: str, lines: Sequence[str]) -> None:
 
 def _as_json(session: Session, card: Card) -> dict[str, Any]:
     problem = weights_problem(card, session.settings.weights_root)
-    return {**card.model_dump(mode="json"), "weights_present": problem is None, "weights_problem": problem}
+    told = {"weights_present": problem is None, "weights_problem": problem}
+    if isinstance(card, ModelCard):
+        clearance = clearance_of(session.wiring, card)
+        told |= {"publishing": publishing_text(clearance), "terms": clearance.terms}
+    return {**card.model_dump(mode="json"), **told}

@@ -61,4 +61,5 @@ def _flat(row: VariantRow, decision: str) -> dict[str, Any]:
         "sha256": row.signed.sha256 if row.signed else "",
         "credential_sha256": row.signed.digests.get(row.signed.sidecar_key, "") if row.signed else "",
         "url": row.url or "",
+        "attestation": row.signed.attestation.statement if row.signed and row.signed.attestation else "",
     }

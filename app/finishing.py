@@ -7,17 +7,18 @@ from typing import Any
 from adapters.catalogue import SYSTEM, VariantRow
 from app.clip_table import write_clip_table
 from app.contact_sheet import write_contact_sheet
-from app.output import say, say_json, seconds_text, show_table
+from app.output import say, say_json, seconds_text, show_table, warn
 from app.progress import live_progress
 from app.report import CampaignReport, report_of
 from app.session import Session
-from flows.registration import check_disk, check_doors, check_weights, read_sheet
+from flows.registration import check_disk, check_doors, check_models, read_sheet
 from flows.server import prefect_server
 from flows.settings import prepare_prefect
 from manifests.errors import ReelmillError
 from manifests.identity import slug
 from manifests.sheet import hand_back
 from tasks.intake import Intake
+from tasks.licence import clearances_of
 from tasks.work import Remaining
 
 DECIDED = ("approved", "rejected", "withdrawn")
@@ -31,7 +32,7 @@ def finish_campaign(session: Session, campaign_id: str, quiet: bool, overrides: 
         return
     check_disk(settings.home)
     check_doors(session.wiring)
-    check_weights(session.wiring, campaign_id)
+    check_models(session.wiring, campaign_id)
     prepare_prefect(settings.home)
     given = {name: value for name, value in overrides.items() if value is not None}
     with prefect_server(settings.home), live_progress(session.catalogue, campaign_id, shown=not quiet):
@@ -44,7 +45,7 @@ def close_campaign(session: Session, campaign_id: str, intake: Intake | None, ou
     """Write contact sheet, clip table and, where there is a sheet, its results; say where they are."""
     folder = out or session.settings.home / "campaigns" / campaign_id
     intake = _remembered(session, campaign_id, intake)
-    report = report_of(session.catalogue, campaign_id)
+    report = report_of(session.catalogue, campaign_id, clearances_of(session.wiring))
     rows = session.catalogue.variants(campaign_id)
     folder.mkdir(parents=True, exist_ok=True)
     written = {
@@ -61,6 +62,10 @@ def close_campaign(session: Session, campaign_id: str, intake: Intake | None, ou
                 say(f"{what.replace('_', ' ').capitalize()}: {path}")
         if report.published:
             say(f"Clips: {session.wiring.bucket.location}")
+        for notice in report.notices:
+            say(notice)
+        for sentence in report.waiting:
+            warn(sentence)
     waiting = session.catalogue.held_for_review(campaign_id)
     if waiting and not as_json:
         say(f"{len(waiting)} clips wait for a person: reelmill approve {campaign_id} --all, or name them by the "

@@ -3,10 +3,12 @@
 from collections import Counter, defaultdict
 from collections.abc import Container, Iterable, Mapping
 from dataclasses import asdict, dataclass
+from types import MappingProxyType
 
 from adapters.catalogue import Catalogue, VariantRow
 from manifests.brief import Brief
 from manifests.sheet import CellProblem, Outcome
+from tasks.licence import Clearance, waiting_sentences
 from tasks.shard import GOOD_STATES
 
 PASSED = frozenset({"passed", "approved", "rejected", "signing", "published", "withdrawn"})
@@ -22,9 +24,11 @@ class BriefReport:
     Attributes:
         best_score: highest prompt adherence (cosine) among the scored clips.
         not_needed: left planned since the brief has as many good clips as it wants.
+        waiting: approved, and held back until somebody attests what the model's licence asks.
         open: not finished: still to be made, or approved and not published.
         reasons: how often each reason code spoke against a clip.
         url, credential_sha256: of the best published clip.
+        notices: what licences want to be said wherever its published clips are shown.
     """
 
     brief_id: str
@@ -35,11 +39,13 @@ class BriefReport:
     failed: int
     quarantined: int
     not_needed: int
+    waiting: int
     open: int
     best_score: float | None
     reasons: Mapping[str, int]
     url: str
     credential_sha256: str
+    notices: tuple[str, ...] = ()
 
     @property
     def status(self) -> str:
@@ -50,24 +56,34 @@ class BriefReport:
             return "unfinished"
         if self.published:
             return "published"
+        if self.waiting:
+            return "waiting"
         return "passed" if self.passed else "failed"
 
     @property
     def why(self) -> str:
         """``3 adherence, 1 flicker``."""
-        counted = ", ".join(f"{number} {code}" for code, number in self.reasons.items())
-        return counted + (f"{', ' if counted else ''}{self.quarantined} quarantined" if self.quarantined else "")
+        counted = [f"{number} {code}" for code, number in self.reasons.items()]
+        quarantined = [f"{self.quarantined} quarantined"] if self.quarantined else []
+        return ", ".join([*counted, *quarantined, *([f"{self.waiting} not yet attested"] if self.waiting else [])])
 
 
 @dataclass(frozen=True, slots=True)
 class CampaignReport:
-    """A campaign's briefs and sums."""
+    """A campaign's briefs and sums.
+
+    Attributes:
+        waiting: why clips are held back that are made and approved, a sentence for each card.
+        notices: what licences want to be said wherever the campaign's published clips are shown.
+    """
 
     campaign_id: str
     name: str
     briefs: tuple[BriefReport, ...]
     states: Mapping[str, int]
     device_seconds: float
+    waiting: tuple[str, ...] = ()
+    notices: tuple[str, ...] = ()
 
     @property
     def published(self) -> int:
@@ -99,12 +115,17 @@ class CampaignReport:
         rejected = {row: Outcome("not run", why=" ".join(sentences)) for row, sentences in wrong.items()}
         return rejected | {brief.row: Outcome(
             status=brief.status, passed=brief.passed, published=brief.published, best_score=brief.best_score,
-            url=brief.url, credential_sha256=brief.credential_sha256, why=brief.why,
+            url=brief.url, credential_sha256=brief.credential_sha256, why=brief.why, notice=" ".join(brief.notices),
         ) for brief in self.briefs}
 
 
-def report_of(catalogue: Catalogue, campaign_id: str) -> CampaignReport:
+def report_of(
+    catalogue: Catalogue, campaign_id: str, clearances: Mapping[str, Clearance] = MappingProxyType({})
+) -> CampaignReport:
     """Count a campaign by brief.
+
+    Args:
+        clearances: by card, whether its clips may be published; without one they may.
 
     Raises:
         CatalogueError: there is no such campaign.
@@ -116,18 +137,25 @@ def report_of(catalogue: Catalogue, campaign_id: str) -> CampaignReport:
         members[member.brief_id][member.variant_id] = rows[member.variant_id]
     waiting = {*MAKING, *SENDING, *(("passed",) if head.settings.get("review") == "auto" else ())}
     held = catalogue.held_for_review(head.campaign_id)
-    unfinished = {key for key, row in rows.items() if row.state in waiting and key not in held}
+    barred = {name for name, clearance in clearances.items() if not clearance.is_given}
+    unlicensed = {key for key, row in rows.items() if row.state in SENDING and row.variant.card in barred}
+    unfinished = {key for key, row in rows.items() if row.state in waiting and key not in held} - unlicensed
     return CampaignReport(
         campaign_id=head.campaign_id,
         name=head.name,
-        briefs=tuple(_brief(brief, members[brief.brief_id].values(), unfinished)
+        briefs=tuple(_brief(brief, members[brief.brief_id].values(), unfinished, unlicensed, clearances)
                      for brief in catalogue.briefs(head.campaign_id)),
         states=dict(Counter(row.state for row in rows.values())),
         device_seconds=sum(row.clip.device_seconds for row in rows.values() if row.clip),
+        waiting=tuple(waiting_sentences(Counter(rows[key].variant.card for key in unlicensed), clearances)),
+        notices=_notices(rows.values(), clearances),
     )
 
 
-def _brief(brief: Brief, members: Iterable[VariantRow], unfinished: Container[str]) -> BriefReport:
+def _brief(
+    brief: Brief, members: Iterable[VariantRow], unfinished: Container[str], unlicensed: Container[str],
+    clearances: Mapping[str, Clearance],
+) -> BriefReport:
     rows = list(members)
     states = Counter(row.state for row in rows)
     passed = sum(states[state] for state in PASSED)
@@ -139,12 +167,20 @@ def _brief(brief: Brief, members: Iterable[VariantRow], unfinished: Container[st
     return BriefReport(
         brief_id=brief.brief_id, row=brief.row, variants=len(rows), passed=passed,
         published=states["published"], failed=states["failed"], quarantined=states["quarantined"],
-        not_needed=states["planned"] if satisfied else 0, open=left - (states["planned"] if satisfied else 0),
+        not_needed=states["planned"] if satisfied else 0,
+        waiting=sum(row.variant_id in unlicensed for row in rows), open=left - (states["planned"] if satisfied else 0),
         best_score=max(map(_adherence, scored), default=None),
         reasons=dict(Counter(reason.code for row in rows if row.state == "failed" for reason in row.reasons)),
         url=best.url or "" if best else "",
         credential_sha256=best.signed.digests.get(best.signed.sidecar_key, "") if best and best.signed else "",
+        notices=_notices(rows, clearances),
     )
+
+
+def _notices(rows: Iterable[VariantRow], clearances: Mapping[str, Clearance]) -> tuple[str, ...]:
+    """Return what has to be said beside the published ones, each once."""
+    cards = dict.fromkeys(row.variant.card for row in rows if row.state == "published")
+    return tuple(dict.fromkeys(notice for card in cards if card in clearances for notice in clearances[card].notices))
 
 
 def _adherence(row: VariantRow) -> float:

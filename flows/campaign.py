@@ -9,7 +9,7 @@ from prefect.cache_policies import NO_CACHE
 from prefect.futures import PrefectFuture, wait
 from prefect.task_runners import ThreadPoolTaskRunner
 
-from flows.registration import check_weights, read_sheet, register, settings_of
+from flows.registration import check_models, read_sheet, register, settings_of
 from flows.settings import Settings, load_settings
 from flows.wiring import wiring_of
 from manifests.errors import ReelmillError, SettingsError
@@ -81,7 +81,7 @@ def finish(settings: Settings, wiring: Wiring, campaign_id: str) -> None:
     A second round makes again what the first sent back, since its staged files were gone.
     """
     catalogue = catalogue_of(wiring)
-    check_weights(wiring, campaign_id)
+    check_models(wiring, campaign_id)
     free_the_dead(catalogue)
     remaining = Remaining(wiring, campaign_id, settings.max_rank_share)
     remaining.regate()

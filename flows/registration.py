@@ -13,6 +13,8 @@ from tasks.intake import Intake, refuse_problems, take_in
 from tasks.wiring import Wiring, bucket_of, card_of, cards_of, catalogue_of, signer_of
 from tasks.work import UNFINISHED, free_the_dead
 
+from tasks.licence import refuse_unattested_use
+from tasks.pictures import KeptPictures, keep_pictures
 LEAST_FREE_BYTES = 100_000_000
 SENT = frozenset({"signing", "published"})
 KEPT = ("model", "profile", "review", "bucket", "bucket_endpoint", "bucket_region", "bucket_public_url",
@@ -94,13 +96,16 @@ def check_doors(wiring: Wiring) -> None:
         pass
 
 
-def check_weights(wiring: Wiring, campaign_id: str) -> None:
-    """Refuse a campaign whose cards cannot be loaded here.
+def check_models(wiring: Wiring, campaign_id: str) -> None:
+    """Refuse a campaign whose cards cannot be loaded here, or must not be run.
 
     Raises:
         IncompleteWeights: names the card, what is missing and how to get it.
     """
     rows = catalogue_of(wiring).variants(campaign_id, UNFINISHED)
-    for name in sorted({row.variant.card for row in rows}):
+    names = sorted({row.variant.card for row in rows})
+    refuse_unattested_use(wiring, names)
+    for name in names:
         if problem := weights_problem(card_of(wiring, name), wiring.weights_root):
             raise IncompleteWeights(problem)
+        LicenceNotAttested: a licence forbids some operators to use the model at all.

@@ -11,7 +11,9 @@ from pydantic_settings import (
     SettingsConfigDict,
     TomlConfigSettingsSource,
 )
+from pydantic_settings import SettingsError as Unparsed
 
+from manifests.attestation import Attestation
 from manifests.errors import SettingsError
 
 
@@ -30,6 +32,8 @@ class Settings(BaseSettings):
         lease_s: seconds after which the work of a silent worker is given to another.
         attempts: how often a variant is tried before it is quarantined.
         shard_size: variants a task run.
+        attestations: by card, the operator's word that the conditions of its licence are met: ``terms`` as
+            `reelmill models show` prints them, and a ``statement`` of who attests what.
         threads: CPU threads of the model. One by default: a small model gains little from more, and
             beside other work they wait for each other (measured: 10 s a clip on two, 1.4 s on one).
     """
@@ -64,6 +68,7 @@ class Settings(BaseSettings):
     review: Literal["auto", "required"] = "auto"
     training_mining: Literal["allowed", "notAllowed"] = "notAllowed"
     disclose_prompt: bool = False
+    attestations: dict[str, Attestation] = Field(default_factory=dict)
     max_variants: int = Field(5000, ge=1)
     max_rank_share: float = Field(0.25, gt=0, le=1)
     lease_s: float = Field(60.0, gt=0)
@@ -108,8 +113,11 @@ def load_settings(**overrides: Any) -> Settings:
         first = error.errors()[0]
         name = ".".join(str(part) for part in first["loc"])
         raise SettingsError(
-            f"The setting {name!r} is wrong: {first['msg']}; mend REELMILL_{name.upper()} or reelmill.toml."
+            f"The setting {name!r} is wrong: {first['msg']}; "
+            f"mend REELMILL_{str(first['loc'][0]).upper()} or reelmill.toml."
         ) from None
+    except Unparsed as error:
+        raise SettingsError(f"A REELMILL variable that takes JSON holds none: {error}; mend it.") from None
     except (ValueError, OSError) as error:
         raise SettingsError(f"reelmill.toml cannot be read: {error}; mend it or move it away.") from None
 

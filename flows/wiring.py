@@ -48,6 +48,7 @@ def wiring_of(settings: Settings) -> Wiring:
         training_mining=settings.training_mining,
         disclose_prompt=settings.disclose_prompt,
         prompt_key=_kept(settings, "prompt.key", PROMPT_KEY_BYTES),
+        attestations=tuple(settings.attestations.items()),
     )
 
 

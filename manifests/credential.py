@@ -37,6 +37,8 @@ class Provenance:
         created_at: when the clip was generated, ISO 8601 with its offset.
         program_version: version of Reelmill.
         licence: SPDX name or title of the model's licence.
+        licence_terms: digest of the licence's conditions where somebody attested that they are met. Who,
+            and in what words, is not disclosed.
         prompt_hmac_key: secret of the installation, at least 16 bytes; with it, and only with it,
             a prompt can be shown to be the one of a clip.
         approved_by: the person who approved the clip; None or ``system`` where no person did.
@@ -57,6 +59,7 @@ class Provenance:
     program_version: str
     licence: str
     prompt_hmac_key: bytes = field(repr=False)
+    licence_terms: str | None = None
     approved_by: str | None = None
     training_mining: Mapping[str, str] = field(default_factory=lambda: NOTHING_ALLOWED)
     disclose_prompt: bool = False
@@ -156,5 +159,6 @@ def _generation(provenance: Provenance) -> dict[str, Any]:
         "parameters_sha256": parameters_sha256(provenance.variant),
         "prompt_hmac_sha256": prompt_hmac(provenance.prompt_hmac_key, provenance.variant),
         "licence": provenance.licence,
+        "licence_terms_attested": provenance.licence_terms,
     }
     return {name: value for name, value in facts.items() if value is not None}

@@ -190,6 +190,7 @@ class Generation(_Record):
         prompt_hmac_sha256: keyed, so that no one can try likely prompts against it.
     """
 
+        licence_terms_attested: which conditions of the licence the operator attested, as a digest.
     campaign_id: Text
     run_id: Text | None = None
     variant_id: Hex
@@ -199,6 +200,7 @@ class Generation(_Record):
     licence: Text
 
 
+    licence_terms_attested: Text | None = None
 class _Assertion(_Camel):
     """``created`` puts it among the assertions that the signer answers for."""
 

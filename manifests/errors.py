@@ -11,6 +11,7 @@ ReelmillError
 │   ├── CardInvalid
 │   ├── IncompleteWeights
 │   ├── RuleBroken
+│   ├── LicenceNotAttested
 │   ├── GenerationFailed
 │   └── DeviceBroken
 ├── EncodingFailed
@@ -83,6 +84,10 @@ class IncompleteWeights(ModelError):
 
 class RuleBroken(ModelError):
     """The model cannot make this shape; its card states the rules."""
+
+
+class LicenceNotAttested(ModelError):
+    """Nobody has attested that the conditions of the model's licence are met; `reelmill models show` says how."""
 
 
 class GenerationFailed(ModelError):

@@ -12,7 +12,7 @@ from models.card import ModelCard
 
 def provenance_of(
     catalogue: Catalogue, row: VariantRow, card: ModelCard, campaign_id: str, *,
-    prompt_key: bytes, training_mining: str, disclose_prompt: bool,
+    prompt_key: bytes, training_mining: str, disclose_prompt: bool, licence_terms: str | None = None,
 ) -> Provenance:
     """Return what is disclosed of a clip, with who approved it and when it was made."""
     events = catalogue.events(variant_id=row.variant_id)
@@ -27,6 +27,7 @@ def provenance_of(
         created_at=_moment(events, "rendered"),
         program_version=_version("reelmill"),
         licence=card.licence.name,
+        licence_terms=licence_terms,
         prompt_hmac_key=prompt_key,
         approved_by=_approver(events),
         training_mining=_uses(training_mining),

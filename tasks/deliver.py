@@ -8,6 +8,7 @@ from adapters.catalogue import SYSTEM, Catalogue, Lease, VariantRow
 from adapters.signer import Signer
 from manifests.errors import CredentialNotTrusted, DefinitionInvalid, KeyTaken, ReelmillError
 from tasks.heartbeat import heartbeat
+from tasks.licence import clearances_of, held_cards
 from tasks.owner import current_owner
 from tasks.publish import is_in_bucket, is_staged, publish_clip
 from tasks.sign import Asked, sign_clip
@@ -58,6 +59,8 @@ class Courier:
         self._catalogue = catalogue
         self._signer = signer
         self._campaign_id = campaign_id
+        self._clearances = clearances_of(wiring)
+        self._held = held_cards(wiring)
         self._failures: dict[str, Exception] = {}
         self.published = 0
 
@@ -99,10 +102,14 @@ class Courier:
         return free[:LEASED_AT_ONCE] or [row.variant_id for row in rows]
 
     def _ready(self) -> list[VariantRow]:
-        """Return what waits here; clips that lie on another machine are that machine's to deliver."""
+        """Return what waits here; clips that lie on another machine are that machine's to deliver.
+
+        What the model's licence holds back waits for the operator, not for this.
+        """
         rows = self._catalogue.variants(self._campaign_id, ["approved", "signing"])
         return [row for row in rows if row.variant_id not in self._failures
-                and (row.clip is None or row.clip.machine == self._wiring.machine)]
+                and (row.clip is None or row.clip.machine == self._wiring.machine)
+                and row.variant.card not in self._held]
 
     def _asked(self, leases: list[Lease]) -> dict[str, Asked]:
         if not leases:
@@ -118,6 +125,9 @@ class Courier:
     def _deliver(self, lease: Lease, asked: Asked) -> None:
         try:
             facts = lease.row.signed if lease.state == "signing" else None
+            clearance = self._clearances.get(lease.variant.card)
+            if facts and clearance and not clearance.covers(facts.attestation):
+                facts = None  # signed under other terms than those of today
             if facts is None or not (is_staged(self._wiring, lease, facts) or is_in_bucket(self._wiring, lease, facts)):
                 facts = sign_clip(self._wiring, self._signer, lease, asked)
             if facts is not None:

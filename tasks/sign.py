@@ -8,10 +8,13 @@ from typing import Any, NamedTuple
 from adapters.catalogue import Lease, SignedFacts
 from adapters.durable import write_durably
 from adapters.signer import Signed, Signer
+from manifests.attestation import Attestation
 from manifests.credential import generation_definition
+from manifests.errors import LicenceNotAttested
 from manifests.identity import canonical_json
 from tasks.credential import provenance_of
 from tasks.keys import keys_of
+from tasks.licence import clearance_of, licence_record
 from tasks.staging import Staging, full_disk_told, is_intact, sha256_of
 from tasks.wiring import Wiring, card_of, catalogue_of
 
@@ -34,6 +37,7 @@ def sign_clip(wiring: Wiring, signer: Signer, lease: Lease, asked: Asked) -> Sig
         variant went back to be generated again.
 
     Raises:
+        LicenceNotAttested: the clip may not be published yet; nothing is committed.
         CredentialError: not signed, or it does not read back as Trusted; nothing is committed.
         LeaseLost: another worker has taken over.
     """
@@ -41,24 +45,29 @@ def sign_clip(wiring: Wiring, signer: Signer, lease: Lease, asked: Asked) -> Sig
     if clip is None or not is_intact(clip.path, clip.sha256) or not clip.poster.is_file():
         catalogue_of(wiring).requeue(lease, "its staged master is missing or damaged")
         return None
-    folder = Staging(wiring.staging).signing_folder(lease.variant_id, lease.attempt)
     card = card_of(wiring, lease.variant.card)
+    clearance = clearance_of(wiring, card)
+    if not clearance.is_given:
+        raise LicenceNotAttested(clearance.waiting(1))
+    folder = Staging(wiring.staging).signing_folder(lease.variant_id, lease.attempt)
     provenance = provenance_of(
         catalogue_of(wiring), lease.row, card, asked.campaign_id, prompt_key=wiring.prompt_key,
         training_mining=wiring.training_mining, disclose_prompt=wiring.disclose_prompt,
+        licence_terms=clearance.attestation.terms if clearance.attestation else None,
     )
     signed = signer.sign(clip.path, clip.poster, generation_definition(provenance),
                          folder / "clip.mp4", folder / "clip.c2pa")
-    facts = _facts(lease, asked, signed, folder)
+    facts = _facts(lease, asked, signed, folder, licence_record(card, clearance), clearance.attestation)
     catalogue_of(wiring).signed(lease, facts)
     return facts
 
 
-def _facts(lease: Lease, asked: Asked, signed: Signed, folder: Path) -> SignedFacts:
+def _facts(lease: Lease, asked: Asked, signed: Signed, folder: Path, licence: dict[str, Any],
+           attestation: Attestation | None) -> SignedFacts:
     clip = lease.row.clip
     assert clip is not None
     keys = keys_of(asked.campaign_id, asked.brief_ids[0], lease.variant_id, signed.sha256)
-    record = canonical_json(record_of(lease, asked, signed, keys.clip))
+    record = canonical_json(record_of(lease, asked, signed, keys.clip, licence))
     with full_disk_told(folder):
         write_durably(folder / "record.json", record)
     digests = {
@@ -69,10 +78,11 @@ def _facts(lease: Lease, asked: Asked, signed: Signed, folder: Path) -> SignedFa
     return SignedFacts(
         key=keys.clip, sha256=signed.sha256, size=signed.size, sidecar_key=keys.sidecar,
         poster_key=keys.poster, record_key=keys.record, digests=digests, path=signed.path,
+        attestation=attestation,
     )
 
 
-def record_of(lease: Lease, asked: Asked, signed: Signed, key: str) -> dict[str, Any]:
+def record_of(lease: Lease, asked: Asked, signed: Signed, key: str, licence: dict[str, Any]) -> dict[str, Any]:
     """Return the JSON record that lies beside a published clip."""
     row = lease.row
     clip, score = row.clip, row.score
@@ -90,6 +100,7 @@ def record_of(lease: Lease, asked: Asked, signed: Signed, key: str) -> dict[str,
             "num_frames": clip.num_frames, "fps": clip.fps, "duration_s": clip.duration_s,
         },
         "score": asdict(score) if score else None,
+        "licence": licence,
         "overridden_reasons": [reason._asdict() for reason in row.reasons],
         "credential": {
             "sha256": signed.credential_sha256, "manifest_label": signed.manifest_label,

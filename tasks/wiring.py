@@ -12,6 +12,7 @@ from adapters.bucket import Bucket, open_bucket
 from adapters.catalogue import Catalogue, open_catalogue
 from adapters.signer import DevelopmentCA, KeyFile, Signer, SignerSource, TimeStamps, open_signer
 from manifests.errors import SettingsError, UnknownCard
+from manifests.attestation import Attestation
 from models.base import FrameScorer, Generator
 from models.card import ModelCard
 from models.registry import find_devices, load_cards, open_generator, open_scorer
@@ -54,7 +55,7 @@ class Wiring:
         staging: folder for masters and signed files that are not published yet.
         devices: names such as ``cpu`` or ``cuda:0``, one warm model on each; none means all
             GPUs of the machine that works, or its CPU.
-        lease_s, attempts: see Settings.
+        lease_s, attempts, attestations: see Settings; the attestations are pairs of a card's name and its own.
     """
 
     catalogue_url: str = field(repr=False)
@@ -77,6 +78,7 @@ class Device:
     """A device with at most one warm generator on it."""
 
     def __init__(self, name: str, wiring: Wiring) -> None:
+    attestations: tuple[tuple[str, Attestation], ...] = ()
         self.name = name
         self._wiring = wiring
         self._card = ""

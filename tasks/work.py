@@ -7,11 +7,13 @@ from adapters.catalogue import Catalogue, VariantRow
 from manifests.brief import Brief
 from manifests.gate import Gate
 from manifests.verdict import Verdict
+from tasks.licence import held_cards
 from tasks.owner import is_dead
 from tasks.shard import GOOD_STATES, Job, Shard, cut
 from tasks.wiring import Wiring, card_of, catalogue_of
 
 UNFINISHED = ("planned", "leased", "rendered")
+SENDING = ("approved", "signing")
 
 
 def free_the_dead(catalogue: Catalogue) -> int:
@@ -41,15 +43,22 @@ class Remaining:
         return [Shard(self._campaign_id, group, wants, prompts, self._max_rank_share) for group in cut(jobs, size)]
 
     def is_done(self, review: str) -> bool:
-        """True where a run would do nothing: all made or not needed, all sent, no verdict to change."""
-        waiting = {"approved", "signing", *(("passed",) if review == "auto" else ())}
-        held = self._catalogue.held_for_review(self._campaign_id)
+        """True where a run would do nothing: all made or not needed, all sent, no verdict to change.
+
+        Clips that a licence holds back count as sent: they wait for the operator, not for a run.
+        """
         rows = self._catalogue.variants(self._campaign_id)
-        if any(row.state in waiting and row.variant_id not in held for row in rows) or any(self._new_verdicts(rows)):
+        if self._some_to_send(rows, review) or any(self._new_verdicts(rows)):
             return False
         good = Counter(brief_id for row in rows if row.state in GOOD_STATES
                        for brief_id in self._brief_ids[row.variant_id])
         return not any(row.state in UNFINISHED and self._lacks(row, good) for row in rows)
+
+    def _some_to_send(self, rows: Iterable[VariantRow], review: str) -> bool:
+        held, unlicensed = self._catalogue.held_for_review(self._campaign_id), held_cards(self._wiring)
+        if review == "auto" and any(row.state == "passed" and row.variant_id not in held for row in rows):
+            return True
+        return any(row.state in SENDING and row.variant.card not in unlicensed for row in rows)
 
     def _lacks(self, row: VariantRow, good: Mapping[str, int]) -> bool:
         briefs = (self._briefs[name] for name in self._brief_ids[row.variant_id])

@@ -6,6 +6,7 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
+from manifests.attestation import Attestation
 from manifests.brief import Brief
 from manifests.clip import Clip
 from manifests.placement import Placement
@@ -46,6 +47,7 @@ class SignedFacts:
         sidecar_key, poster_key, record_key: its companions; "" where there is none.
         digests: hex SHA-256 of each companion by its key.
         path: the signed file as it lies staged on the machine that signed.
+        attestation: the operator's word under which it may be published; None where none was needed.
     """
 
     key: str
@@ -56,6 +58,7 @@ class SignedFacts:
     record_key: str = ""
     digests: Mapping[str, str] = field(default_factory=dict)
     path: Path | None = None
+    attestation: Attestation | None = None
 
     @property
     def keys(self) -> tuple[str, ...]:
@@ -182,4 +185,6 @@ def _signed_from(text: str | None) -> SignedFacts | None:
     if text is None:
         return None
     body = json.loads(text)
-    return SignedFacts(**{**body, "path": Path(body["path"]) if body["path"] else None})
+    attestation = body.get("attestation")
+    return SignedFacts(**{**body, "path": Path(body["path"]) if body["path"] else None,
+                          "attestation": Attestation(**attestation) if attestation else None})

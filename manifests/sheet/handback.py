@@ -29,6 +29,7 @@ RESULTS = {
     "Reelmill URL": 40,
     "Reelmill credential SHA-256": 24,
     "Reelmill why": 60,
+    "Reelmill notice": 60,
 }
 """Headers of our columns, with their widths; columns.is_result knows them, so they are no input."""
 
@@ -44,6 +45,7 @@ class Outcome:
         url: where the best published clip lies; empty if none.
         credential_sha256: hex digest of that clip's Content Credential; empty if none.
         why: reasons why clips failed, or what was wrong with the row.
+        notice: what a licence wants to be said wherever the clips are shown; empty where nothing.
     """
 
     status: str
@@ -53,6 +55,7 @@ class Outcome:
     url: str = ""
     credential_sha256: str = ""
     why: str = ""
+    notice: str = ""
 
 
 def hand_back(table: Table, outcomes: Mapping[int, Outcome], out: Path) -> None:
@@ -93,4 +96,4 @@ def _results(tab: Any, outcome: Outcome | None) -> Sequence[Any]:
     colour = GREEN if outcome.published else RED if outcome.status == "failed" else YELLOW
     score = None if outcome.best_score is None else round(outcome.best_score, 4)
     return (cell_of(tab, outcome.status, colour), outcome.passed, outcome.published, score,
-            *values_of((outcome.url, outcome.credential_sha256, outcome.why)))
+            *values_of((outcome.url, outcome.credential_sha256, outcome.why, outcome.notice)))
