@@ -10,11 +10,10 @@ from manifests.errors import BucketRefused, DiskFull, IncompleteWeights, Unknown
 from models.registry import weights_problem
 from tasks.expand import check_cap, expand, sample
 from tasks.intake import Intake, refuse_problems, take_in
+from tasks.licence import refuse_unattested_use
 from tasks.wiring import Wiring, bucket_of, card_of, cards_of, catalogue_of, signer_of
 from tasks.work import UNFINISHED, free_the_dead
 
-from tasks.licence import refuse_unattested_use
-from tasks.pictures import KeptPictures, keep_pictures
 LEAST_FREE_BYTES = 100_000_000
 SENT = frozenset({"signing", "published"})
 KEPT = ("model", "profile", "review", "bucket", "bucket_endpoint", "bucket_region", "bucket_public_url",
@@ -101,6 +100,7 @@ def check_models(wiring: Wiring, campaign_id: str) -> None:
 
     Raises:
         IncompleteWeights: names the card, what is missing and how to get it.
+        LicenceNotAttested: a licence forbids some operators to use the model at all.
     """
     rows = catalogue_of(wiring).variants(campaign_id, UNFINISHED)
     names = sorted({row.variant.card for row in rows})
@@ -108,4 +108,3 @@ def check_models(wiring: Wiring, campaign_id: str) -> None:
     for name in names:
         if problem := weights_problem(card_of(wiring, name), wiring.weights_root):
             raise IncompleteWeights(problem)
-        LicenceNotAttested: a licence forbids some operators to use the model at all.

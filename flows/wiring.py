@@ -47,8 +47,8 @@ def wiring_of(settings: Settings) -> Wiring:
         attempts=settings.attempts,
         training_mining=settings.training_mining,
         disclose_prompt=settings.disclose_prompt,
-        prompt_key=_kept(settings, "prompt.key", PROMPT_KEY_BYTES),
         attestations=tuple(settings.attestations.items()),
+        prompt_key=_kept(settings, "prompt.key", PROMPT_KEY_BYTES),
     )
 
 

@@ -188,9 +188,9 @@ class Generation(_Record):
         seed: in decimal digits, for a JSON number loses those above 2**53.
         parameters_sha256: of every generation input but the words of the prompts.
         prompt_hmac_sha256: keyed, so that no one can try likely prompts against it.
+        licence_terms_attested: which conditions of the licence the operator attested, as a digest.
     """
 
-        licence_terms_attested: which conditions of the licence the operator attested, as a digest.
     campaign_id: Text
     run_id: Text | None = None
     variant_id: Hex
@@ -198,9 +198,9 @@ class Generation(_Record):
     parameters_sha256: Hex
     prompt_hmac_sha256: Hex
     licence: Text
-
-
     licence_terms_attested: Text | None = None
+
+
 class _Assertion(_Camel):
     """``created`` puts it among the assertions that the signer answers for."""
 

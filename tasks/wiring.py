@@ -11,8 +11,8 @@ from pathlib import Path
 from adapters.bucket import Bucket, open_bucket
 from adapters.catalogue import Catalogue, open_catalogue
 from adapters.signer import DevelopmentCA, KeyFile, Signer, SignerSource, TimeStamps, open_signer
-from manifests.errors import SettingsError, UnknownCard
 from manifests.attestation import Attestation
+from manifests.errors import SettingsError, UnknownCard
 from models.base import FrameScorer, Generator
 from models.card import ModelCard
 from models.registry import find_devices, load_cards, open_generator, open_scorer
@@ -71,6 +71,7 @@ class Wiring:
     attempts: int = 5
     training_mining: str = "notAllowed"
     disclose_prompt: bool = False
+    attestations: tuple[tuple[str, Attestation], ...] = ()
     prompt_key: bytes = field(default=b"", repr=False)
 
 
@@ -78,7 +79,6 @@ class Device:
     """A device with at most one warm generator on it."""
 
     def __init__(self, name: str, wiring: Wiring) -> None:
-    attestations: tuple[tuple[str, Attestation], ...] = ()
         self.name = name
         self._wiring = wiring
         self._card = ""
