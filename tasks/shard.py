@@ -56,15 +56,20 @@ class Shard:
 
 
 def cut(jobs: Iterable[Job], size: int) -> Iterator[tuple[Job, ...]]:
-    """Yield groups of at most ``size`` jobs that share a bucket.
+    """Yield groups of at most ``size`` jobs that share a bucket, ordered by bucket and then by prompt.
 
-    Seeds go round before prompts do, so that a brief which is soon satisfied draws no seed in
-    vain: the jobs keep the order in which they were planned within their bucket.
+    So nothing reloads or recompiles without need, and a prompt is embedded by as few shards as can be. The jobs
+    of a prompt keep the order in which they were planned: its seeds are drawn one after the other, and none is
+    drawn in vain where a brief is soon satisfied.
     """
     by_bucket: dict[tuple[object, ...], list[Job]] = {}
     for job in jobs:
         by_bucket.setdefault(job.variant.bucket, []).append(job)
     for bucket in sorted(by_bucket, key=repr):
-        group = by_bucket[bucket]
+        group = sorted(by_bucket[bucket], key=_texts)
         for start in range(0, len(group), size):
             yield tuple(group[start : start + size])
+
+
+def _texts(job: Job) -> tuple[str, str]:
+    return job.variant.prompt, job.variant.negative_prompt

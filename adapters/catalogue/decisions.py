@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Sequence
 from typing import Any
 
-from sqlalchemy import or_, select
+from sqlalchemy import case, or_, select
 
 from adapters.catalogue.rows import clean, to_text
 from adapters.catalogue.states import (
@@ -22,7 +22,7 @@ from adapters.catalogue.store import SYSTEM, Store, batches, move, pick
 from adapters.catalogue.tables import memberships, variants
 from manifests.verdict import Verdict
 
-_AGAIN = {"tries": 0, "clip": None, "score": None, "prompt_adherence": None, "reasons": None, "error": None}
+_AGAIN = {"tries": 0, "score": None, "prompt_adherence": None, "reasons": None, "error": None}
 
 
 class Decisions(Store):
@@ -59,7 +59,8 @@ class Decisions(Store):
                      actor: str = SYSTEM) -> int:
         """Failed (and quarantined, where asked for) → planned, with no try counted; return how many.
 
-        A quarantined one that was signed already goes back to signing: its key is committed.
+        A quarantined one that was signed already goes back to signing: its key is committed. One that
+        was made and could not be scored keeps its clip, and is not made again while that is staged.
 
         Args:
             scored: take those as well that failed by their score, and would do so again.
@@ -72,7 +73,8 @@ class Decisions(Store):
         with self._reading() as connection:
             failed = connection.execute(query).scalars().all()
         signed = variants.c.signed.is_not(None)
-        again = self._decide(failed, states, PLANNED, actor, _AGAIN, ~signed, retried=True)
+        unscored = case((variants.c.score.is_(None), variants.c.clip), else_=None)
+        again = self._decide(failed, states, PLANNED, actor, {**_AGAIN, "clip": unscored}, ~signed, retried=True)
         resumed = self._decide(failed, (QUARANTINED,), SIGNING, actor, {"tries": 0, "error": None}, signed,
                                retried=True) if quarantined else []
         return len(again) + len(resumed)

@@ -44,14 +44,21 @@ class Leasing(Store):
                                    .values(lease_expires=database_now() + seconds))
         return len(held)
 
-    def release(self, leases: Iterable[Lease]) -> int:
-        """Give back what was not begun, as if it had never been taken; return how many were."""
+    def release(self, leases: Iterable[Lease], *, begun: bool = False) -> int:
+        """Give back what was not begun, as if it had never been taken; return how many were.
+
+        Args:
+            begun: these were, and to no end: the try counts.
+        """
         released = 0
+        ordered = sorted(leases, key=lambda lease: lease.variant_id)
+        if not ordered:
+            return released
         with self._writing() as connection:
-            for lease in sorted(leases, key=lambda lease: lease.variant_id):
+            for lease in ordered:
                 held = pick(connection, [lease.variant_id], _LEASABLE,
                             variants.c.lease_owner == lease.owner, variants.c.attempt == lease.attempt)
-                self._free(connection, held, lease.owner, variants.c.tries - 1)
+                self._free(connection, held, lease.owner, variants.c.tries - (0 if begun else 1))
                 released += len(held)
         return released
 

@@ -11,6 +11,7 @@ from adapters.catalogue.rows import (
     Event,
     Membership,
     VariantRow,
+    Waiting,
     brief_from,
     variant_row,
 )
@@ -51,10 +52,16 @@ class Reader(Store):
         with self._reading() as connection:
             return tuple(brief_from(body) for body in connection.execute(query).scalars())
 
-    def memberships(self, campaign_id: str) -> list[Membership]:
-        """Return which variant serves which brief and placement, in the order of planning."""
+    def memberships(self, campaign_id: str, variant_ids: Collection[str] | None = None) -> list[Membership]:
+        """Return which variant serves which brief and placement, in the order of planning.
+
+        Args:
+            variant_ids: only these, at most a thousand; None for all.
+        """
         query = (select(memberships).where(memberships.c.campaign_id == campaign_id)
                  .order_by(memberships.c.ordinal, memberships.c.variant_id))
+        if variant_ids is not None:
+            query = query.where(memberships.c.variant_id.in_(list(variant_ids)))
         with self._reading() as connection:
             return [Membership(row.brief_id, row.variant_id, row.placement, row.ordinal,
                                tuple((name, value) for name, value in json.loads(row.labels)))
@@ -76,9 +83,11 @@ class Reader(Store):
         with self._reading() as connection:
             return {row.state: row.count_ for row in connection.execute(query)}
 
-    def tally_by_brief(self, campaign_id: str) -> dict[str, dict[str, int]]:
-        """Return the same for each brief that has variants."""
+    def tally_by_brief(self, campaign_id: str, brief_ids: Collection[str] | None = None) -> dict[str, dict[str, int]]:
+        """Return the same for each brief that has variants, or for these of them only."""
         query = self._counting(campaign_id, memberships.c.brief_id, variants.c.state)
+        if brief_ids is not None:
+            query = query.where(memberships.c.brief_id.in_(list(brief_ids)))
         counts: dict[str, dict[str, int]] = {}
         with self._reading() as connection:
             for row in connection.execute(query):
@@ -90,6 +99,15 @@ class Reader(Store):
         query = self._whole(campaign_id) if states is None else self._in_states(campaign_id, states)
         with self._reading() as connection:
             return [variant_row(row) for row in connection.execute(query)]
+
+    def waiting(self, campaign_id: str, states: Collection[str]) -> list[Waiting]:
+        """Return the same for those in the states, but only what says who may take them."""
+        query = self._in_states(campaign_id, states).with_only_columns(
+            variants.c.variant_id, variants.c.body, variants.c.lease_owner, variants.c.clip)
+        with self._reading() as connection:
+            return [Waiting(row.variant_id, json.loads(row.body)["card"], row.lease_owner,
+                            json.loads(row.clip).get("machine", "") if row.clip else None)
+                    for row in connection.execute(query)]
 
     def variant(self, variant_id: str) -> VariantRow:
         """Return one variant.
@@ -137,7 +155,7 @@ class Reader(Store):
         reviewed = {row.campaign_id for row in self.campaigns() if row.settings.get("review") == "required"}
         if not reviewed:
             return set()
-        passed = [row.variant_id for row in self.variants(campaign_id, ["passed"])]
+        passed = [row.variant_id for row in self.waiting(campaign_id, ["passed"])]
         return {variant_id for variant_id, sharing in self.campaigns_of(passed).items() if reviewed & sharing}
 
     def owners(self) -> list[str]:

@@ -94,6 +94,16 @@ class VariantRow:
 
 
 @dataclass(frozen=True, slots=True)
+class Waiting:
+    """A variant that waits for a step; ``machine`` is where its clip lies, None where it has none."""
+
+    variant_id: str
+    card: str
+    lease_owner: str | None
+    machine: str | None
+
+
+@dataclass(frozen=True, slots=True)
 class Lease:
     """The right to work on a variant until it expires; ``row`` is the variant as it was taken."""
 

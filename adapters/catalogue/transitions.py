@@ -1,7 +1,8 @@
 """What a worker that holds a lease may write; each is one transaction with its event."""
 
-from collections.abc import Iterable, Mapping, Sequence
-from typing import Any
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import asdict
+from typing import Any, TypeVar
 
 from sqlalchemy import Connection, bindparam, select, update
 
@@ -15,7 +16,9 @@ from manifests.score import Score
 from manifests.verdict import Reason, Verdict
 
 _ENDED = {"lease_owner": None, "lease_expires": None}
+_by_id = update(variants).where(variants.c.variant_id == bindparam("id"))
 Judged = tuple[Lease, Clip, Score, Verdict]
+T = TypeVar("T")
 
 
 class Transitions(Store):
@@ -37,13 +40,38 @@ class Transitions(Store):
         Returns:
             The ids of those whose lease was lost: they are left alone, the others are committed.
         """
-        items = {lease.variant_id: (lease, clip, score, verdict) for lease, clip, score, verdict in judged}
+        items = {item[0].variant_id: item for item in judged}
         with self._writing() as connection:
-            held = _still_held(connection, [lease for lease, *_ in items.values()])
+            held = _still_held(connection, [lease for lease, *_ in items.values()], (LEASED, RENDERED))
             kept = [item for variant_id, item in items.items() if variant_id in held]
             if kept:
                 _write_judged(connection, kept, held)
         return [variant_id for variant_id in items if variant_id not in held]
+
+    def record_signed(self, signed: Iterable[tuple[Lease, SignedFacts]]) -> list[str]:
+        """Do ``signed`` for many clips in one transaction; return the ids whose lease was lost, as ``record``."""
+        return self._record(signed, (APPROVED, SIGNING), SIGNING, lambda facts: (
+            {"signed": record_text(facts)}, {"sha256": facts.sha256, "keys": facts.keys, **attested(facts)}))
+
+    def record_published(self, published: Iterable[tuple[Lease, str]]) -> list[str]:
+        """Do ``published`` for many clips in one transaction; return the ids whose lease was lost, as ``record``."""
+        return self._record(published, (SIGNING,), PUBLISHED, lambda url: (
+            {"url": clean(url), **_ENDED}, {"url": clean(url)}))
+
+    def _record(self, items: Iterable[tuple[Lease, T]], sources: Sequence[str], to_state: str,
+                written: Callable[[T], tuple[dict[str, Any], dict[str, Any]]]) -> list[str]:
+        """Move what is still held; ``written`` gives an item's columns and its event's detail."""
+        wanted = {lease.variant_id: (lease, *written(item)) for lease, item in items}
+        with self._writing() as connection:
+            held = _still_held(connection, [lease for lease, *_ in wanted.values()], sources)
+            kept = [wanted[variant_id] for variant_id in wanted if variant_id in held]
+            if kept:
+                connection.execute(_by_id, [{"id": lease.variant_id, "state": to_state, **values}
+                                            for lease, values, _ in kept])
+                write_events(connection, [
+                    event_row(lease.variant_id, held[lease.variant_id], to_state, lease.owner, **detail)
+                    for lease, _, detail in kept])
+        return [variant_id for variant_id in wanted if variant_id not in held]
 
     def generation_failed(self, lease: Lease, reason: str) -> None:
         """Leased or rendered → failed with the reason code ``generation``; ends the lease."""
@@ -63,7 +91,7 @@ class Transitions(Store):
         """Approved (or signing before) → signing: commits keys and hashes before any upload."""
         with self._writing() as connection:
             _step(connection, lease, (APPROVED, SIGNING), SIGNING, {"signed": record_text(facts)},
-                  sha256=facts.sha256, keys=facts.keys)
+                  sha256=facts.sha256, keys=facts.keys, **attested(facts))
 
     def published(self, lease: Lease, url: str) -> None:
         """Signing → published: every file is in the bucket; ends the lease."""
@@ -71,18 +99,23 @@ class Transitions(Store):
             _step(connection, lease, (SIGNING,), PUBLISHED, {"url": clean(url), **_ENDED}, url=clean(url))
 
 
+def attested(facts: SignedFacts) -> dict[str, Any]:
+    """Return the operator's word as the event keeps it; nothing where none was needed."""
+    return {"attestation": asdict(facts.attestation)} if facts.attestation else {}
+
+
 def _judge(connection: Connection, lease: Lease, score: Score, verdict: Verdict) -> None:
     _step(connection, lease, (RENDERED,), _outcome(verdict), _judged_values(score, verdict),
           reasons=verdict.reasons)
 
 
-def _still_held(connection: Connection, leases: Sequence[Lease]) -> dict[str, str]:
+def _still_held(connection: Connection, leases: Sequence[Lease], sources: Sequence[str]) -> dict[str, str]:
     """Lock the variants; return the state of those that are still the leases' own."""
     mine = {lease.variant_id: (lease.owner, lease.attempt) for lease in leases}
     held: dict[str, str] = {}
     for batch in batches(sorted(mine)):
-        query = (select(variants).where(variants.c.variant_id.in_(batch),
-                                        variants.c.state.in_((LEASED, RENDERED)))
+        query = (select(variants.c.variant_id, variants.c.state, variants.c.lease_owner, variants.c.attempt)
+                 .where(variants.c.variant_id.in_(batch), variants.c.state.in_(sources))
                  .order_by(variants.c.variant_id).with_for_update())
         held.update((row.variant_id, row.state) for row in connection.execute(query)
                     if mine[row.variant_id] == (row.lease_owner, row.attempt))
@@ -90,7 +123,7 @@ def _still_held(connection: Connection, leases: Sequence[Lease]) -> dict[str, st
 
 
 def _write_judged(connection: Connection, items: Sequence[Judged], held: Mapping[str, str]) -> None:
-    connection.execute(update(variants).where(variants.c.variant_id == bindparam("id")), [
+    connection.execute(_by_id, [
         {"id": lease.variant_id, "state": _outcome(verdict), "clip": record_text(clip),
          **_judged_values(score, verdict)} for lease, clip, score, verdict in items])
     write_events(connection, [
