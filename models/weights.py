@@ -73,7 +73,10 @@ def _cache(weights_root: Path | None) -> Path:
 
 
 def _wanted_files(card: Card) -> str:
-    return '--include "model_index.json" --include "*/*"' if isinstance(card, ModelCard) else '--exclude "*.bin"'
+    """What ``hf download`` is told to fetch: no pickles, and no second copy of the weights in another precision."""
+    if not isinstance(card, ModelCard):
+        return '--exclude "*.bin"'
+    return '--include "model_index.json" --include "*/*" --exclude "*.bin" --exclude "*.fp16*" --exclude "*.bf16*"'
 
 
 def _missing(what: str, weights: Weights, path: Path, files: str, weights_root: Path | None) -> str:
@@ -90,7 +93,7 @@ def _part_problems(card: ModelCard, weights_root: Path | None) -> Iterator[str]:
     for name, part in card.parts.items():
         folder, what = part_path(card, name, weights_root), f"The weights of {card.name}'s part {name}"
         if not folder.is_dir():
-            yield _missing(what, part, folder, '--include "*.json" --include "*.safetensors"', weights_root)
+            yield _missing(what, part, folder, '--include "*.json" --include "*.safetensors" --exclude "*.fp16*"', weights_root)
             continue
         if not _read_json(folder / "config.json"):
             yield f"{what} in {folder} cannot be used: config.json is missing or damaged."

@@ -69,6 +69,18 @@ def animatediff_folder() -> Path:
 
 
 @cache
+def stable_diffusion_folder() -> Path:
+    """The image model of AnimateDiff, as it lies in its own repository."""
+    return _saved("stable-diffusion", _stable_diffusion)
+
+
+@cache
+def motion_adapter_folder() -> Path:
+    """The motion adapter of AnimateDiff, as it lies in its own repository."""
+    return _saved("motion-adapter", _motion_adapter)
+
+
+@cache
 def ltx2_folder() -> Path:
     """LTX-2: video and sound in one transformer, 32x32 pixels and 8 frames a latent."""
     return _saved("ltx2", _ltx2)
@@ -293,7 +305,34 @@ def _hunyuan15():
 
 
 def _animatediff():
-    from diffusers import AnimateDiffPipeline, AutoencoderKL, DDIMScheduler, MotionAdapter, UNet2DConditionModel
+    from diffusers import AnimateDiffPipeline
+
+    image = _stable_diffusion()
+    return AnimateDiffPipeline(
+        vae=image.vae,
+        text_encoder=image.text_encoder,
+        tokenizer=image.tokenizer,
+        unet=image.unet,
+        motion_adapter=_motion_adapter(),
+        scheduler=image.scheduler,
+    )
+
+
+def _motion_adapter():
+    from diffusers import MotionAdapter
+
+    return MotionAdapter(
+        block_out_channels=(8, 8),
+        motion_layers_per_block=1,
+        motion_mid_block_layers_per_block=1,
+        motion_norm_num_groups=2,
+        motion_num_attention_heads=2,
+        motion_max_seq_length=8,
+    )
+
+
+def _stable_diffusion():
+    from diffusers import AutoencoderKL, DDIMScheduler, StableDiffusionPipeline, UNet2DConditionModel
     from transformers import CLIPTextConfig, CLIPTextModel
 
     unet = UNet2DConditionModel(
@@ -326,21 +365,17 @@ def _animatediff():
             eos_token_id=1,
         )
     )
-    adapter = MotionAdapter(
-        block_out_channels=(8, 8),
-        motion_layers_per_block=1,
-        motion_mid_block_layers_per_block=1,
-        motion_norm_num_groups=2,
-        motion_num_attention_heads=2,
-        motion_max_seq_length=8,
-    )
-    return AnimateDiffPipeline(
+    return StableDiffusionPipeline(
         vae=vae,
         text_encoder=text_encoder,
         tokenizer=_tokenizer(),
         unet=unet,
-        motion_adapter=adapter,
-        scheduler=DDIMScheduler(beta_schedule="linear", clip_sample=False, timestep_spacing="linspace"),
+        scheduler=DDIMScheduler(
+            beta_schedule="linear", clip_sample=False, timestep_spacing="linspace", steps_offset=1
+        ),
+        safety_checker=None,
+        feature_extractor=None,
+        requires_safety_checker=False,
     )
 
 

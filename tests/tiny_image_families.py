@@ -94,7 +94,7 @@ def _wan_transformer(**changes):
         text_dim=32,
         freq_dim=16,
         ffn_dim=32,
-        num_layers=1,
+        num_layers=2,
         cross_attn_norm=True,
         rope_max_seq_len=32,
         **changes,
@@ -104,9 +104,9 @@ def _wan_transformer(**changes):
 @cache
 def ltx_i2v_folder() -> Path:
     """LTX-Video: the same folder as the text's; the class that opens it makes the difference."""
-    from tiny_weights import ltx_folder
+    from tiny_families import ltx_video_folder
 
-    return ltx_folder()
+    return ltx_video_folder()
 
 
 @cache
@@ -179,7 +179,7 @@ def _ltx2_transformer():
         audio_num_attention_heads=2,
         audio_attention_head_dim=4,
         audio_cross_attention_dim=8,
-        num_layers=1,
+        num_layers=2,
         caption_channels=16,
         rope_double_precision=False,
         rope_type="split",
@@ -265,7 +265,7 @@ def _saved_cogvideox(name: str, **changes) -> Path:
             out_channels=4,
             time_embed_dim=8,
             text_embed_dim=32,
-            num_layers=1,
+            num_layers=2,
             sample_width=8,
             sample_height=8,
             sample_frames=9,
@@ -334,7 +334,7 @@ def _hunyuan15_transformer():
         out_channels=4,
         num_attention_heads=2,
         attention_head_dim=8,
-        num_layers=1,
+        num_layers=2,
         num_refiner_layers=1,
         mlp_ratio=2.0,
         text_embed_dim=16,

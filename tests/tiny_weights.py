@@ -158,7 +158,7 @@ def wan_folder() -> Path:
             text_dim=32,
             freq_dim=16,
             ffn_dim=32,
-            num_layers=1,
+            num_layers=2,
             cross_attn_norm=True,
             rope_max_seq_len=32,
         ),

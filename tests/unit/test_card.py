@@ -58,8 +58,10 @@ def test_an_unknown_ratio_lists_the_known():
         CARDS["starter"].size_for("4:5")
 
 
-@pytest.mark.parametrize("name", CARDS)
-@pytest.mark.parametrize("ratio", ["16:9", "1:1", "9:16"])
+SIZES = [(name, ratio) for name, card in CARDS.items() for ratio in card.sizes]
+
+
+@pytest.mark.parametrize(("name", "ratio"), SIZES)
 def test_kept_sizes_have_their_ratio_exactly_and_can_be_encoded(name, ratio):
     size = CARDS[name].size_for(ratio)
     width, height = map(int, ratio.split(":"))
@@ -72,7 +74,7 @@ def test_card_rules_are_those_of_the_pipeline(name):
     """The pipelines' own words, read from diffusers.
 
     A card may ask for more than check_inputs does: some pipelines round a size down or fail at it
-    later, which tests/contract/test_families_t2v.py looks at.
+    later, which tests/contract/test_families_rules.py looks at. HunyuanVideo takes its size from the picture.
     """
     import inspect
 
@@ -84,8 +86,11 @@ def test_card_rules_are_those_of_the_pipeline(name):
     assert stated is None or card.rules.size_multiple % int(stated[1]) == 0
     accepted = set(inspect.signature(pipeline.__call__).parameters)
     assert set(card.call) <= accepted
-    assert {"num_frames", "height", "width", "num_inference_steps"} <= accepted
-    assert "guidance_scale" in accepted or "guider" in inspect.signature(pipeline).parameters
+    assert {"num_frames", "num_inference_steps"} <= accepted
+    assert {"height", "width"} <= accepted or "image" in accepted
+    assert ("image" in accepted) == card.needs_first_frame
+    guidance = accepted & {"guidance_scale", "max_guidance_scale"}
+    assert guidance or "guider" in inspect.signature(pipeline).parameters
 
 
 BROKEN = [

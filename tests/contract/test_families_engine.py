@@ -1,0 +1,106 @@
+"""Every shipped card through the program's own way, with tiny random weights of its classes."""
+
+from collections.abc import Iterator
+from typing import NamedTuple
+
+import numpy as np
+import pytest
+from tiny_cards import FOLDERS, tiny_card, variant_of
+
+from manifests.variant import Variant
+from models.base import Generated
+from models.card import ModelCard
+from models.diffusers_video import DiffusersVideo
+from models.registry import load_cards, open_generator
+
+CARDS = load_cards()
+SPEEDS = [(name, profile) for name, card in CARDS.items() for profile in card.profiles if profile != "exact"]
+STEPS = {"HunyuanVideo15Pipeline": 12, "HunyuanVideo15ImageToVideoPipeline": 12, "MochiPipeline": 12}
+"""Their caches start late."""
+COLOURS = {"red": (255, 0, 0), "green": (0, 255, 0)}
+
+
+def test_every_card_that_ships_without_weights_has_a_tiny_folder():
+    assert set(FOLDERS) == set(CARDS) - {"starter"}
+
+
+def picture(name: str) -> np.ndarray:
+    """A colour beside black, in another shape than the clip's."""
+    made = np.zeros((80, 100, 3), np.uint8)
+    made[:, :50] = COLOURS[name]
+    return made
+
+
+def opened(card: ModelCard) -> DiffusersVideo:
+    generator = open_generator(card, threads=1, pictures=picture)
+    assert isinstance(generator, DiffusersVideo)
+    return generator
+
+
+def frames(generator: DiffusersVideo, *variants: Variant, draft: bool = False) -> list[np.ndarray]:
+    items = list(generator.generate(variants, draft=draft))
+    for item in items:
+        assert isinstance(item, Generated), item
+        assert item.nan_share == 0
+        assert item.frames.dtype == np.uint8
+        assert item.frames.shape == (item.variant.num_frames, 64, 64, 3)
+    return [item.frames for item in items]
+
+
+class Case(NamedTuple):
+    """A tiny card, its generator, a variant and the frames that were made of it first."""
+
+    card: ModelCard
+    generator: DiffusersVideo
+    variant: Variant
+    frames: np.ndarray
+
+
+@pytest.fixture(scope="module", params=FOLDERS)
+def case(request: pytest.FixtureRequest) -> Iterator[Case]:
+    card = tiny_card(request.param)
+    generator, variant = opened(card), variant_of(card)
+    yield Case(card, generator, variant, *frames(generator, variant))
+    generator.close()
+
+
+def test_another_generator_makes_the_same_frames(case: Case):
+    assert case.frames.std() > 0
+    generator = opened(case.card)
+    [other, again] = frames(generator, case.variant._replace(seed=2), case.variant)
+    assert np.array_equal(again, case.frames)
+    assert not np.array_equal(other, case.frames)
+
+
+def test_what_a_card_reads_changes_its_frames(case: Case):
+    card, scale = case.card, case.card.defaults.guidance_scale
+    changes = [{"prompt": "a blue square drifting left"}] if card.pipeline != "StableVideoDiffusionPipeline" else []
+    if card.needs_first_frame:
+        changes.append({"first_frame_sha256": "green"})
+    if scale > 1 and card.supports_negative_prompt:
+        changes.append({"negative_prompt": "a white background"})
+    if scale > 1:
+        changes += [{"guidance_scale": scale + 2}, {"guidance_scale": 1.0}]
+    made = frames(case.generator, *(case.variant._replace(**change) for change in changes))
+    for change, other in zip(changes, made, strict=True):
+        assert not np.array_equal(other, case.frames), change
+
+
+def test_a_draft_is_another_clip_of_the_same_shape(case: Case):
+    if case.card.draft is None:
+        [item] = case.generator.generate([case.variant], draft=True)
+        assert "makes no drafts" in str(item)
+    else:
+        [draft] = frames(case.generator, case.variant, draft=True)
+        assert not np.array_equal(draft, case.frames)
+
+
+@pytest.mark.parametrize(("name", "profile"), SPEEDS)
+def test_a_cards_profiles_run_and_change_frames(name: str, profile: str):
+    card = tiny_card(name)
+    variant = variant_of(card, profile=profile, num_inference_steps=STEPS.get(card.pipeline, 6))
+    generator = opened(card)
+    first, again = frames(generator, variant, variant)
+    [plain] = frames(generator, variant._replace(profile="exact"))
+    assert np.array_equal(first, again)
+    assert not np.array_equal(first, plain)

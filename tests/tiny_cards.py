@@ -1,0 +1,84 @@
+"""Shipped cards of models too large for a test, on tiny random folders of the same classes."""
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import tiny_families
+import tiny_image_families
+import tiny_weights
+from tiny_lora import wan_lora
+
+from manifests.variant import Variant
+from models.card import ModelCard
+from models.registry import load_cards
+
+FOLDERS: dict[str, Callable[[], Path]] = {
+    "animatediff-sd1.5": tiny_families.stable_diffusion_folder,
+    "cogvideox-2b": tiny_families.cogvideox_2b_folder,
+    "cogvideox-5b": tiny_families.cogvideox_5b_folder,
+    "cogvideox-5b-i2v": tiny_image_families.cogvideox_i2v_folder,
+    "cogvideox1.5-5b-i2v": tiny_image_families.cogvideox15_i2v_folder,
+    "hunyuanvideo-1.5-480p": tiny_families.hunyuan15_folder,
+    "hunyuanvideo-1.5-480p-i2v": tiny_image_families.hunyuan15_i2v_folder,
+    "ltx-2": tiny_families.ltx2_folder,
+    "ltx-2-8step": tiny_families.ltx2_folder,
+    "ltx-2-i2v": tiny_families.ltx2_folder,
+    "ltx-video": tiny_families.ltx_video_folder,
+    "ltx-video-i2v": tiny_families.ltx_video_folder,
+    "mochi-1": tiny_families.mochi_folder,
+    "svd-xt": tiny_image_families.svd_folder,
+    "wan2.1-i2v-14b-480p": tiny_image_families.wan_i2v_folder,
+    "wan2.1-i2v-14b-480p-4step": tiny_image_families.wan_i2v_folder,
+    "wan2.1-t2v-1.3b": tiny_weights.wan_folder,
+    "wan2.2-i2v-a14b": tiny_image_families.wan22_i2v_folder,
+    "wan2.2-i2v-a14b-4step": tiny_image_families.wan22_i2v_folder,
+    "wan2.2-t2v-a14b": tiny_families.wan22_a14b_folder,
+    "wan2.2-t2v-a14b-4step": tiny_families.wan22_a14b_folder,
+    "wan2.2-ti2v-5b": tiny_families.wan22_5b_folder,
+    "wan2.2-ti2v-5b-i2v": tiny_families.wan22_5b_folder,
+}
+"""By card: the folder that compresses space and time as the card's weights do."""
+
+
+def tiny_card(name: str, **changes: Any) -> ModelCard:
+    """A shipped card with tiny weights, 64x64 pixels, its shortest clip and few steps; all else as it is."""
+    content = load_cards()[name].model_dump(mode="json")
+    rules = content["rules"]
+    shortest = rules["frame_multiple"] + rules["frame_offset"] if rules["frame_offset"] else 4
+    content["weights"] = _here(FOLDERS[name]())
+    content["rules"] |= {"min_frames": shortest}
+    content["sizes"] = {"1:1": {"height": 64, "width": 64, "render_height": 64, "render_width": 64}}
+    content["defaults"] |= {"num_frames": shortest, "num_inference_steps": min(4, _steps(content))}
+    content["call"] |= {key: 16 for key in ("max_sequence_length",) if key in content["call"]}
+    content["draft"] = content["draft"] and {"num_inference_steps": 2}
+    for speed in content["profiles"].values():
+        if "threshold" in (speed["step_cache"] or {}).get("options", {}):
+            speed["step_cache"]["options"]["threshold"] = 1.0  # random weights change more from step to step
+    content["parts"] = {part: _here(tiny_families.motion_adapter_folder()) for part in content["parts"]}
+    content["loras"] = [_tiny_lora(lora, FOLDERS[name]()) for lora in content["loras"] if "wan" in name]
+    return ModelCard.model_validate(content | changes)
+
+
+def variant_of(card: ModelCard, **changes: Any) -> Variant:
+    """A variant of a tiny card's defaults."""
+    defaults, loras = card.defaults, tuple(lora.name for lora in card.loras)
+    made = Variant(
+        card.name, card.weights.revision, "a red circle", "blue", 1, 64, 64, defaults.num_frames, card.rules.fps,
+        defaults.num_inference_steps, defaults.guidance_scale, loras, "red" if card.needs_first_frame else "",
+    )  # fmt: skip
+    return made._replace(**changes)
+
+
+def _steps(content: dict) -> int:
+    """A list of sigmas sets the number of steps."""
+    return len(content["call"].get("sigmas", ())) or content["defaults"]["num_inference_steps"]
+
+
+def _here(folder: Path) -> dict:
+    return {"folder": str(folder), "revision": "1", "size_mb": 1}
+
+
+def _tiny_lora(lora: dict, folder: Path) -> dict:
+    file = wan_lora(folder)
+    return lora | {"weights": _here(file.parent), "file": file.name}
