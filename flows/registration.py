@@ -1,16 +1,20 @@
 """What is settled before anything is dispatched: the campaign in the catalogue, the doors open."""
 
 import shutil
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 from flows.settings import Settings, load_settings
 from flows.wiring import wiring_of
+from manifests.brief import Brief
 from manifests.errors import BucketRefused, DiskFull, IncompleteWeights, UnknownCard
 from models.registry import weights_problem
 from tasks.expand import check_cap, expand, sample
+from tasks.first_frames import FirstFrames
 from tasks.intake import Intake, refuse_problems, take_in
 from tasks.licence import refuse_unattested_use
+from tasks.pictures import KeptPictures, keep_pictures
 from tasks.wiring import Wiring, bucket_of, card_of, cards_of, catalogue_of, signer_of
 from tasks.work import UNFINISHED, free_the_dead
 
@@ -22,7 +26,7 @@ KEPT = ("model", "profile", "review", "bucket", "bucket_endpoint", "bucket_regio
 
 
 def read_sheet(settings: Settings, wiring: Wiring, sheet: Path, accept_good_rows: bool) -> Intake:
-    """Read and check a sheet.
+    """Read and check a sheet; where a picture of it is gone, the copy is taken that an earlier run of it has kept.
 
     Raises:
         UnknownCard: the default card does not exist.
@@ -31,15 +35,25 @@ def read_sheet(settings: Settings, wiring: Wiring, sheet: Path, accept_good_rows
     cards = cards_of(wiring)
     if settings.model not in cards:
         raise UnknownCard(f"There is no model card {settings.model!r}; use one of {', '.join(sorted(cards))}.")
-    intake = take_in(sheet, cards, settings.model)
+    kept = KeptPictures(FirstFrames(wiring.first_frames), lambda: _briefs_before(wiring, sheet.stem))
+    intake = take_in(sheet, cards, settings.model, kept)
     refuse_problems(intake, accept_good_rows)
     return intake
 
 
+def _briefs_before(wiring: Wiring, name: str) -> Iterator[Brief]:
+    """Yield the briefs of all campaigns that were registered from sheets of a name, the latest last."""
+    catalogue = catalogue_of(wiring)
+    for row in sorted(catalogue.campaigns(), key=lambda row: row.created_at):
+        if row.name == name:
+            yield from catalogue.briefs(row.campaign_id)
+
+
 def register(settings: Settings, wiring: Wiring, intake: Intake, sample_size: int | None = None) -> str:
-    """Commit the campaign with all its variants, and return its id.
+    """Commit the campaign with all its variants, and return its id; its first frames are kept before that.
 
     Raises:
+        PlanError: a first frame was changed since the sheet was read.
         TooManyVariants: over the cap.
         BucketError, CredentialError: a door is shut, found out before hours of work.
     """
@@ -49,6 +63,7 @@ def register(settings: Settings, wiring: Wiring, intake: Intake, sample_size: in
     catalogue, campaign = catalogue_of(wiring), intake.campaign
     check_same_bucket(settings, wiring, campaign.campaign_id)
     planned = expand(intake.checked.briefs, cards_of(wiring), settings.model, settings.profile)
+    keep_pictures(FirstFrames(wiring.first_frames), intake.pictures)
     catalogue.add_campaign(campaign, {name: getattr(settings, name) for name in KEPT})
     catalogue.add_variants(campaign.campaign_id, planned if sample_size is None else sample(planned, sample_size))
     free_the_dead(catalogue)

@@ -38,6 +38,7 @@ def wiring_of(settings: Settings) -> Wiring:
             tsa_anchors=settings.tsa_anchors,
         ),
         staging=settings.home / "staging",
+        first_frames=settings.home / "first-frames",
         machine=_kept(settings, "machine.id", 8).hex(),
         devices=() if settings.device == "auto" else tuple(settings.device.split(",")),
         threads=settings.threads,

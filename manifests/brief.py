@@ -28,6 +28,8 @@ class Brief:
         min_adherence: gate threshold for the cosine, -1..1; None leaves it to the campaign.
         metadata: every other column as it stands, value tuples split at ``|``; none for an empty cell.
         placeholders: the columns that the prompts and negative prompts name.
+        first_frames: pictures to start from, as the sheet names them.
+        first_frame_hashes: SHA-256 of each of their files, in hex digits, once they were read; none before.
     """
 
     row: int
@@ -47,6 +49,8 @@ class Brief:
     notes: str = ""
     metadata: dict[str, tuple[str, ...]] = field(default_factory=dict)
     placeholders: tuple[str, ...] = ()
+    first_frames: tuple[str, ...] = ()
+    first_frame_hashes: tuple[str, ...] = ()
 
     def values(self, column: str) -> tuple[str, ...]:
         """Return the texts that ``{column}`` may become, one for each value of its axis."""
@@ -61,7 +65,8 @@ class Brief:
         """
         lengths = {"prompt": len(self.prompts), "negative_prompt": len(self.negative_prompts),
                    "placements": len(self.placements), "duration_s": len(self.durations_s),
-                   "model": len(self.models), "locale": len(self.locales), "cta": len(self.ctas)}
+                   "model": len(self.models), "first_frame": len(self.first_frames),
+                   "locale": len(self.locales), "cta": len(self.ctas)}
         lengths |= {name: len(self.values(name)) for name in self.placeholders if name not in lengths}
         return {name: length for name, length in lengths.items() if length > 1}
 

@@ -12,7 +12,7 @@ class Campaign:
 
     Attributes:
         name: the sheet's file name without its ending.
-        sheet_sha256: hex digest of the sheet's bytes.
+        sheet_sha256: hex digest of the sheet's bytes, and of its pictures' where it names any.
         briefs: the rows that were accepted, in the sheet's order.
     """
 

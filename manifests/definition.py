@@ -30,6 +30,8 @@ SOURCE_TYPES = frozenset({
 """IPTC NewsCodes of digital source types that are not retired."""
 
 TRAINED_ALGORITHMIC_MEDIA = IPTC + "trainedAlgorithmicMedia"
+COMPOSITE_MEDIA = IPTC + "compositeWithTrainedAlgorithmicMedia"
+FIRST_FRAME = "first_frame"
 OWN_LABEL = "org.reelmill.generation"
 TITLE_LIMIT = 200
 

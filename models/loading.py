@@ -11,6 +11,8 @@ from transformers.utils import logging as transformers_logging
 
 from manifests.errors import CardInvalid, IncompleteWeights, ModelError
 from models.card import ModelCard
+from models.loras import prepare_pipeline
+from models.parts import load_parts
 from models.weights import weights_path, weights_problem
 
 
@@ -46,13 +48,16 @@ def load(card: ModelCard, weights_root: Path | None, device: torch.device) -> An
         raise CardInvalid(f"The card {card.name} is wrong at pipeline: diffusers has no {card.pipeline}.")
     folder = weights_path(card, weights_root)
     _hush()
+    precision = _precision(card, device)
+    parts = load_parts(card, precision, weights_root)
     try:
         pipeline = pipeline_class.from_pretrained(
-            str(folder), local_files_only=True, use_safetensors=True, dtype=_precision(card, device)
+            str(folder), local_files_only=True, use_safetensors=True, dtype=precision, **parts
         )
     except Exception as error:
         what = first_line(error)
         raise IncompleteWeights(f"The weights of {card.name} in {folder} cannot be loaded: {what}") from error
+    prepare_pipeline(pipeline, card, weights_root)
     pipeline.set_progress_bar_config(disable=True)
     return pipeline.to(device)
 

@@ -9,7 +9,7 @@ from typing import TypeVar
 from pydantic import ValidationError
 
 from manifests.errors import CardInvalid, ModelError, UnknownCard
-from models.base import FrameScorer, Generator
+from models.base import FrameScorer, Generator, PictureSource
 from models.card import Card, ModelCard, ScorerCard
 from models.weights import weights_path, weights_problem
 
@@ -63,13 +63,15 @@ def get_any_card(name: str, extra_folders: Iterable[Path] = ()) -> Card:
 
 
 def open_generator(
-    card: ModelCard, device: str = "cpu", threads: int | None = None, weights_root: Path | None = None
+    card: ModelCard, device: str = "cpu", threads: int | None = None, weights_root: Path | None = None,
+    pictures: PictureSource | None = None,
 ) -> Generator:
     """Load a card's pipeline onto a device.
 
     Args:
         device: ``cpu``, ``cuda`` or ``cuda:N``.
         threads: CPU threads of torch, for the whole process; None leaves them to torch.
+        pictures: where the first frames of image-to-video cards come from.
 
     Raises:
         IncompleteWeights: files are missing or damaged, or are not what the card says.
@@ -77,7 +79,7 @@ def open_generator(
     """
     from models.diffusers_video import DiffusersVideo
 
-    return DiffusersVideo(card, weights_root=weights_root, device=device, threads=threads)
+    return DiffusersVideo(card, weights_root=weights_root, device=device, threads=threads, pictures=pictures)
 
 
 def open_scorer(

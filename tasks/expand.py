@@ -17,6 +17,8 @@ from models.speed import Profile
 SEEDS = 2**32
 LARGEST_SHEET = 10_000_000
 Combination = Mapping[str, Any]
+NO_PICTURE = ("", "")
+"""Name and hash."""
 
 
 class _Shaped(NamedTuple):
@@ -86,6 +88,7 @@ def _combinations(brief: Brief, default_card: str) -> Iterator[Combination]:
         "placements": brief.placements,
         "duration_s": brief.durations_s or (None,),
         "model": brief.models or (default_card,),
+        "first_frame": tuple(zip(brief.first_frames, brief.first_frame_hashes, strict=True)) or (NO_PICTURE,),
         "locale": brief.locales or ("",),
         "cta": brief.ctas or ("",),
     }
@@ -104,7 +107,8 @@ def _shape(brief: Brief, chosen: Combination, cards: Mapping[str, ModelCard], wa
     card, placement = cards[chosen["model"]], chosen["placements"]
     size = card.size_for(placement.aspect_ratio)
     duration_s = chosen["duration_s"] or placement.duration_s
-    words = {name: text_of(value) for name, value in chosen.items()}
+    picture, picture_sha256 = chosen["first_frame"]
+    words = {name: text_of(value) for name, value in chosen.items()} | {"first_frame": picture}
     prompt = fill(chosen["prompt"], words)
     profile = card.profile_for(wanted)
     negative = chosen["negative_prompt"]
@@ -121,6 +125,7 @@ def _shape(brief: Brief, chosen: Combination, cards: Mapping[str, ModelCard], wa
         num_inference_steps=card.defaults.num_inference_steps,
         guidance_scale=card.defaults.guidance_scale,
         loras=tuple(lora.name for lora in card.loras),
+        first_frame_sha256=picture_sha256,
         profile=profile,
         recipe=card.recipe(profile),
     )

@@ -1,37 +1,46 @@
 """A sheet comes in: read, checked against the model cards, refused or taken."""
 
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
+from adapters.picture import Picture
 from manifests.brief import Brief
 from manifests.campaign import Campaign
 from manifests.errors import RuleBroken, SheetRejected
 from manifests.sheet import Checked, Complaint, Table, campaign_of, check_table, read_table
 from models.card import ModelCard
+from tasks.pictures import KeptPictures, Pictures
 
 SHOWN_PROBLEMS = 3
 
 
 @dataclass(frozen=True, slots=True)
 class Intake:
-    """A sheet with what was found in it."""
+    """A sheet with what was found in it; ``pictures`` are those of its good rows."""
 
     table: Table
     checked: Checked
     campaign: Campaign
+    pictures: tuple[Picture, ...] = ()
 
 
-def take_in(path: Path, cards: Mapping[str, ModelCard], default_card: str) -> Intake:
-    """Read and check a sheet; problems are in ``checked``, nothing is refused yet.
+def take_in(path: Path, cards: Mapping[str, ModelCard], default_card: str,
+            kept: KeptPictures | None = None) -> Intake:
+    """Read and check a sheet with its pictures; problems are in ``checked``, nothing is refused yet.
+
+    Args:
+        kept: copies that stand in for pictures that are gone.
 
     Raises:
         SheetUnreadable: the file is no sheet.
     """
     table = read_table(path)
-    checked = check_table(table, [card_check(cards, default_card)])
-    return Intake(table, checked, campaign_of(table, checked))
+    pictures = Pictures(path.parent, kept)
+    checked = check_table(table, [card_check(cards, default_card), pictures.check(cards, default_card)])
+    checked = replace(checked, briefs=tuple(map(pictures.hashed, checked.briefs)))
+    return Intake(table, checked, campaign_of(table, checked), pictures.used_in(checked.briefs))
 
 
 def refuse_problems(intake: Intake, accept_good_rows: bool) -> None:

@@ -8,6 +8,7 @@ import numpy as np
 from manifests.gate import Gate
 from manifests.score import Score
 from models.base import FrameScorer, Generated
+from models.memory import free_caches, is_out_of_memory
 from tasks.checks import measure
 
 SCORED_FRAMES = 8
@@ -27,6 +28,23 @@ def spread(num_frames: int, number: int = SCORED_FRAMES) -> np.ndarray:
     return np.unique(np.linspace(0, num_frames - 1, min(number, num_frames)).round().astype(int))
 
 
+def embed_patiently(scorer: FrameScorer, frames: np.ndarray) -> np.ndarray:
+    """Embed frames; where memory runs out, with freed caches, then by halves, down to a frame at a time.
+
+    Raises:
+        Exception: the scorer's own, where not even one frame fits.
+    """
+    size, freed = len(frames), False
+    while True:
+        try:
+            return np.concatenate([scorer.embed_frames(frames[at : at + size]) for at in range(0, len(frames), size)])
+        except Exception as error:
+            if not is_out_of_memory(error) or (freed and size == 1):
+                raise
+        free_caches()
+        size, freed = (-(-size // 2) if freed else size), True
+
+
 def score_frames(generated: Generated, scorer: FrameScorer, prompts: Sequence[str], gate: Gate) -> Score:
     """Return checks, adherence and rank; a clip that the gate rules out for its checks is not embedded.
 
@@ -38,7 +56,7 @@ def score_frames(generated: Generated, scorer: FrameScorer, prompts: Sequence[st
     if any(gate.technical(checks)):
         return Score(variant.variant_id, checks)
     rivals = distractors_of(variant.prompt, prompts)
-    image = scorer.embed_frames(frames[spread(len(frames))])
+    image = embed_patiently(scorer, frames[spread(len(frames))])
     text = scorer.embed_prompts([variant.prompt, *rivals])
     cosines = (image @ text.T).mean(axis=0)
     return Score(

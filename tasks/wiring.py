@@ -1,5 +1,6 @@
 """Opens what the steps work with, once a process, from plain values that travel anywhere."""
 
+import logging
 import queue
 import threading
 from collections.abc import Iterator
@@ -15,7 +16,11 @@ from manifests.attestation import Attestation
 from manifests.errors import SettingsError, UnknownCard
 from models.base import FrameScorer, Generator
 from models.card import ModelCard
+from models.memory import MemoryWatch, capacity_bytes, free_caches, used_bytes
 from models.registry import find_devices, load_cards, open_generator, open_scorer
+from tasks.first_frames import FirstFrames
+
+log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,6 +58,7 @@ class Wiring:
     Attributes:
         machine: id of this installation; clips that lie on another are left to it.
         staging: folder for masters and signed files that are not published yet.
+        first_frames: folder of the pictures that clips start from.
         devices: names such as ``cpu`` or ``cuda:0``, one warm model on each; none means all
             GPUs of the machine that works, or its CPU.
         lease_s, attempts, attestations: see Settings; the attestations are pairs of a card's name and its own.
@@ -62,6 +68,7 @@ class Wiring:
     bucket: BucketPlace
     signer: SignerPlace
     staging: Path
+    first_frames: Path = Path("first-frames")
     machine: str = ""
     devices: tuple[str, ...] = ()
     threads: int | None = None
@@ -76,29 +83,44 @@ class Wiring:
 
 
 class Device:
-    """A device with at most one warm generator on it."""
+    """A device with at most one warm generator on it, which is opened anew before its memory is full."""
 
     def __init__(self, name: str, wiring: Wiring) -> None:
         self.name = name
         self._wiring = wiring
         self._card = ""
         self._generator: Generator | None = None
+        self._watch: MemoryWatch | None = None
+        self.recycled = 0
 
     def generator(self, card: ModelCard) -> Generator:
-        """Return the card's generator, freeing another card's first."""
+        """Return the card's generator, freeing another card's first, or its own where memory climbs."""
+        if self._watch and self._watch.is_climbing:
+            log.warning("Memory of %s climbs by %.1f MB a clip; its model is loaded anew.", self.name,
+                        self._watch.slope / 1e6)
+            self.close()
+            self.recycled += 1
         if self._generator is None or self._card != card.name:
             self.close()
             self._generator = open_generator(
-                card, device=self.name, threads=self._wiring.threads, weights_root=self._wiring.weights_root
+                card, device=self.name, threads=self._wiring.threads, weights_root=self._wiring.weights_root,
+                pictures=FirstFrames(self._wiring.first_frames).pixels,
             )
             self._card = card.name
+            self._watch = MemoryWatch(capacity_bytes(self.name))
         return self._generator
+
+    def note_memory(self) -> None:
+        """Note what is in use after a clip."""
+        if self._watch:
+            self._watch.add(used_bytes(self.name))
 
     def close(self) -> None:
         """Free the device."""
         if self._generator is not None:
             self._generator.close()
-            self._generator, self._card = None, ""
+            self._generator, self._card, self._watch = None, "", None
+            free_caches()
 
 
 class Devices:

@@ -50,8 +50,11 @@ def check_table(table: Table, checks: Sequence[BriefCheck] = ()) -> Checked:
 
 
 def campaign_of(table: Table, checked: Checked) -> Campaign:
-    """Return the campaign of a sheet's good rows."""
-    return Campaign(table.name, table.sha256, checked.briefs)
+    """Return the campaign of a sheet's good rows; with other pictures it is another."""
+    pictures = [sha256 for brief in checked.briefs for sha256 in brief.first_frame_hashes]
+    content = "".join((table.sha256, *pictures))
+    digest = hashlib.sha256(content.encode()).hexdigest() if pictures else table.sha256
+    return Campaign(table.name, digest, checked.briefs)
 
 
 def _named(briefs: Iterable[Brief], readings: Sequence[Reading]) -> Iterator[Brief]:

@@ -80,6 +80,7 @@ class Reading:
             metadata={key: unlike(self._carried(key, index, key in names.values()))
                       for key, index in self.layout.metadata.items()},
             placeholders=tuple(dict.fromkeys(names.values())),
+            first_frames=unlike(self._many("first_frame", cells.text_of)),
         )
 
     def _overflows(self) -> bool:

@@ -42,8 +42,8 @@ def sleep_at(point: KillPoint, reached: Path, go_on: Path) -> None:
     ("asleep", "other"),
     [
         pytest.param(
-            KillPoint("after", "tasks.render:encode"),
-            KillPoint("after", f"{TRANSITIONS}.rendered"),
+            KillPoint("after", "tasks.tail:encode"),
+            KillPoint("after", f"{TRANSITIONS}.record"),
             marks=pytest.mark.slow,
         ),
         (KillPoint("before", "adapters.signer:write_durably"), KillPoint("after", f"{TRANSITIONS}.signed")),

@@ -1,0 +1,82 @@
+"""Which jobs of a shard are still needed: a brief may want only so many clips that pass."""
+
+import threading
+from collections.abc import Iterable, Sequence
+
+from adapters.catalogue import Catalogue
+from tasks.shard import GOOD_STATES, Job, Shard
+
+WAKE_S = 5.0
+"""How often a device that waits for verdicts looks whether it was stopped meanwhile."""
+
+
+class Appetite:
+    """Chooses what to do next, and is told what became of it. Threads share one.
+
+    A job is in flight from ``choose`` until ``landed``: until then it may pass. No brief has more in
+    flight than it lacks; meanwhile the others get their turn.
+
+    Attributes:
+        not_needed: jobs that were dropped, as all their briefs had enough.
+    """
+
+    def __init__(self, catalogue: Catalogue, shard: Shard) -> None:
+        self._catalogue = catalogue
+        self._shard = shard
+        self._waiting: Sequence[Job] = shard.jobs
+        self._flying: dict[str, Job] = {}
+        self._landing = threading.Condition()
+        self.not_needed = 0
+
+    def choose(self, number: int) -> list[Job]:
+        """Return up to ``number`` jobs to do now; none where all that is left waits for verdicts, or is done."""
+        with self._landing:
+            flying = list(self._flying.values())
+        lacking = self._lacking()
+        allowed = dict(lacking)
+        _subtract(allowed, flying)
+        now: list[Job] = []
+        later: list[Job] = []
+        for job in self._waiting:
+            if not _wanted(job, lacking):
+                self.not_needed += 1
+            elif len(now) < number and _wanted(job, allowed):
+                now.append(job)
+                _subtract(allowed, [job])
+            else:
+                later.append(job)
+        self._waiting = later
+        with self._landing:
+            self._flying.update((job.variant_id, job) for job in now)
+        return now
+
+    def landed(self, job: Job) -> None:
+        """Take a job out of flight: its verdict is in the catalogue, or it has gone elsewhere."""
+        with self._landing:
+            self._flying.pop(job.variant_id, None)
+            self._landing.notify_all()
+
+    def wait(self) -> bool:
+        """Wait a while for a verdict that may free the way; False where nothing is left to wait for."""
+        with self._landing:
+            if not self._waiting or not self._flying:
+                return bool(self._waiting)
+            self._landing.wait(WAKE_S)
+            return True
+
+    def _lacking(self) -> dict[str, int]:
+        """How many good clips each brief lacks that wants a number of them."""
+        if not self._shard.wants:
+            return {}
+        tallies = self._catalogue.tally_by_brief(self._shard.campaign_id)
+        good = {brief_id: sum(states.get(state, 0) for state in GOOD_STATES) for brief_id, states in tallies.items()}
+        return {brief_id: want - good.get(brief_id, 0) for brief_id, want in self._shard.wants.items()}
+
+
+def _wanted(job: Job, lacking: dict[str, int]) -> bool:
+    return any(lacking.get(brief_id, 1) > 0 for brief_id in job.brief_ids)
+
+
+def _subtract(lacking: dict[str, int], jobs: Iterable[Job]) -> None:
+    for job in jobs:
+        lacking.update({brief_id: lacking[brief_id] - 1 for brief_id in job.brief_ids if brief_id in lacking})

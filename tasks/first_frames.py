@@ -1,0 +1,86 @@
+"""First frames, kept by their hash: a campaign goes on though its pictures were moved or changed."""
+
+import fcntl
+import hashlib
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import numpy as np
+
+from adapters.durable import write_durably
+from adapters.picture import PictureUnfit, look_at, picture_bytes, pixels_of
+from manifests.errors import GenerationFailed, PlanError
+from tasks.staging import full_disk_told
+
+ENDINGS = {"image/png": "png", "image/jpeg": "jpg", "image/webp": "webp"}
+MEDIA_TYPES = {f".{ending}": media_type for media_type, ending in ENDINGS.items()}
+"""By ending: of a kept picture's path."""
+
+
+class FirstFrames:
+    """A folder of pictures, ``<sha256>.<ending>``, each written once."""
+
+    def __init__(self, root: Path) -> None:
+        self.root = root
+
+    def add(self, path: Path) -> str:
+        """Keep a copy of a picture and return the SHA-256 of its bytes, in hex digits.
+
+        Raises:
+            PlanError: it cannot be used (any more).
+            DiskFull: no room.
+        """
+        try:
+            data = picture_bytes(path)
+            picture = look_at(path, data)
+        except PictureUnfit as error:
+            raise PlanError(f"The first frame '{path}' {error}") from error
+        kept = self.root / f"{picture.sha256}.{ENDINGS[picture.media_type]}"
+        with self._alone():
+            if not (kept.is_file() and kept.read_bytes() == data):
+                write_durably(kept, data)
+        return picture.sha256
+
+    def path(self, sha256: str) -> Path:
+        """Return where a picture is kept.
+
+        Raises:
+            GenerationFailed: it is not there, or is not what it was.
+        """
+        kept = self._find(sha256)
+        _unchanged(kept, sha256)
+        return kept
+
+    def pixels(self, sha256: str) -> np.ndarray:
+        """Return a picture's pixels: uint8 (height, width, 3), sRGB, upright, transparency on white.
+
+        Raises:
+            GenerationFailed: as ``path``.
+        """
+        return pixels_of(_unchanged(self._find(sha256), sha256))
+
+    def _find(self, sha256: str) -> Path:
+        for ending in ENDINGS.values():
+            kept = self.root / f"{sha256}.{ending}"
+            if kept.is_file():
+                return kept
+        raise GenerationFailed(f"The first frame {sha256[:12]}… is not in {self.root}; put it back by running a sheet "
+                               "that names the picture, or copy the folder from the machine that has it.")
+
+    @contextmanager
+    def _alone(self) -> Iterator[None]:
+        """Keep other processes from writing the same picture."""
+        with full_disk_told(self.root):
+            self.root.mkdir(parents=True, exist_ok=True)
+            with (self.root / ".lock").open("wb") as lock:
+                fcntl.flock(lock, fcntl.LOCK_EX)
+                yield
+
+
+def _unchanged(kept: Path, sha256: str) -> bytes:
+    data = kept.read_bytes()
+    if hashlib.sha256(data).hexdigest() != sha256:
+        raise GenerationFailed(f"The first frame {kept} was changed since it was kept; delete it, and put it back by "
+                               "running a sheet that names the picture.")
+    return data

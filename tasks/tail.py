@@ -1,0 +1,120 @@
+"""From frames to a verdict, in threads, while the device is at the next clip."""
+
+import threading
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from typing import NamedTuple
+
+from adapters.catalogue import Lease
+from adapters.video import encode, read_frames, write_poster
+from manifests.clip import Clip
+from manifests.errors import EncodingFailed, ReelmillError
+from manifests.gate import Gate
+from models.base import FrameScorer, Generated
+from tasks.clerk import Failed, Judged, Outcome
+from tasks.score import score_frames
+from tasks.shard import Job, Shard
+from tasks.staging import Staging, sha256_of
+
+THREADS = 2
+"""Encoder, scaler and scorer leave Python's lock, so that two threads use two cores."""
+MOST_AT_ONCE = 4
+"""Clips whose frames are held at a time, those in work included: 81 frames of 480p are 97 MB."""
+
+
+class Made(NamedTuple):
+    """A job's frames, or the clip that an earlier run has staged."""
+
+    job: Job
+    lease: Lease
+    generated: Generated | None
+    draft_seconds: float = 0.0
+
+
+class Tail:
+    """Takes jobs from the device to the clerk; holds the device back only when it is MOST_AT_ONCE clips ahead.
+
+    Attributes:
+        failure: what stops the whole shard, such as a full disk; jobs after it are given back.
+    """
+
+    def __init__(self, finish: Callable[[Made], Outcome], put: Callable[[Outcome], None],
+                 give_back: Callable[[Made], None]) -> None:
+        self._finish = finish
+        self._put = put
+        self._give_back = give_back
+        self._room = threading.BoundedSemaphore(MOST_AT_ONCE)
+        self._pool = ThreadPoolExecutor(THREADS, thread_name_prefix="tail")
+        self.failure: BaseException | None = None
+
+    def put(self, made: Made) -> None:
+        """Hand over a job's frames; waits while too many are held."""
+        self._room.acquire()
+        self._pool.submit(self._work, made)
+
+    def close(self) -> None:
+        """Return once all that was handed over has its outcome."""
+        self._pool.shutdown()
+
+    def _work(self, made: Made) -> None:
+        try:
+            if self.failure is not None:
+                return self._give_back(made)
+            self._put(self._finish(made))
+        except BaseException as error:  # noqa: BLE001 - the thread of the shard raises it
+            self.failure = self.failure or error
+            self._give_back(made)
+        finally:
+            self._room.release()
+
+
+class Finisher:
+    """Stages and judges one job at a time; threads share it."""
+
+    def __init__(self, shard: Shard, staging: Staging, machine: str, scorer: Callable[[], FrameScorer]) -> None:
+        self._shard = shard
+        self._staging = staging
+        self._machine = machine
+        self._scorer = scorer
+
+    def __call__(self, made: Made) -> Outcome:
+        """Encode, stage, measure, score and judge.
+
+        Raises:
+            ReelmillError: what no clip is to blame for, such as a full disk.
+        """
+        clip = None
+        try:
+            clip, generated = self._staged(made) if made.generated is None else self._stage(made, made.generated)
+            gate = Gate(made.job.min_adherence, self._shard.max_rank_share)
+            score = score_frames(generated, self._scorer(), self._shard.prompts, gate)
+            return Judged(made.job, made.lease, clip, score, gate.judge(score))
+        except EncodingFailed as error:
+            return Failed(made.job, made.lease, clip, str(error))
+        except ReelmillError:
+            raise
+        except Exception as error:  # noqa: BLE001 - a scorer may fail in any way on one clip, and the rest goes on
+            what = f"{type(error).__name__}: {(str(error).strip().splitlines() or [''])[0]}"
+            return Failed(made.job, made.lease, clip, f"The clip was made and could not be scored ({what}); "
+                                                      "retry it, and it is scored without being made again.")
+
+    @staticmethod
+    def _staged(made: Made) -> tuple[Clip, Generated]:
+        clip = made.lease.row.clip
+        assert clip is not None
+        return clip, Generated(made.lease.variant, read_frames(clip.path), 0.0, clip.device_seconds)
+
+    def _stage(self, made: Made, generated: Generated) -> tuple[Clip, Generated]:
+        variant, frames = generated.variant, generated.frames
+        folder = self._staging.folder(made.lease.variant_id)
+        master, poster = folder / "master.mp4", folder / "poster.jpg"
+        encode(frames, variant.fps, master)
+        write_poster(frames[len(frames) // 2], poster)
+        number, height, width, _ = frames.shape
+        clip = Clip(
+            variant_id=made.lease.variant_id, path=master, poster=poster, sha256=sha256_of(master),
+            size=master.stat().st_size, height=height, width=width, num_frames=number, fps=variant.fps,
+            device_seconds=generated.device_seconds, machine=self._machine, profile=variant.profile,
+            rung=generated.rung, draft_seconds=made.draft_seconds,
+        )
+        return clip, generated
