@@ -2,9 +2,9 @@
 
 import threading
 import time
-from collections import defaultdict
+from collections import defaultdict, deque
 
-from adapters.catalogue import SYSTEM, Catalogue, Lease, VariantRow
+from adapters.catalogue import SYSTEM, Catalogue, Lease, Waiting
 from adapters.signer import Signer
 from manifests.errors import CredentialNotTrusted, DefinitionInvalid, KeyTaken, ReelmillError
 from tasks.heartbeat import heartbeat
@@ -46,7 +46,7 @@ def deliver(wiring: Wiring, campaign_id: str, review: str, rendered: threading.E
             if is_last and (patience >= wiring.lease_s + POLL_S or not courier.others_hold_some()):
                 break
             patience += POLL_S if is_last else 0.0
-            time.sleep(POLL_S)
+            rendered.wait(POLL_S) if not is_last else time.sleep(POLL_S)
         courier.raise_first_failure()
         return courier.published
 
@@ -62,11 +62,13 @@ class Courier:
         self._clearances = clearances_of(wiring)
         self._held = held_cards(wiring)
         self._failures: dict[str, Exception] = {}
+        self._backlog: deque[str] = deque()
+        self._sent: set[str] = set()
         self.published = 0
 
     def approve_passed(self) -> None:
         """Approve what passed, unless another campaign that shares the clip waits for a person."""
-        passed = {row.variant_id for row in self._catalogue.variants(self._campaign_id, ["passed"])}
+        passed = {row.variant_id for row in self._catalogue.waiting(self._campaign_id, ["passed"])}
         if passed:
             self._catalogue.approve(passed - self._catalogue.held_for_review(self._campaign_id), SYSTEM)
 
@@ -81,10 +83,7 @@ class Courier:
 
     def deliver_some(self) -> bool:
         """Take a few free clips through; False where there was none to take."""
-        leases = self._catalogue.lease(
-            self._free(), current_owner(), self._wiring.lease_s,
-            states=("approved", "signing"), attempts_cap=self._wiring.attempts,
-        )
+        leases = self._take()
         asked = self._asked(leases)
         try:
             for lease in leases:
@@ -92,31 +91,42 @@ class Courier:
                     break
                 self._deliver(lease, asked[lease.variant_id])
         finally:
-            self._catalogue.release(leases)
+            self._catalogue.release([lease for lease in leases if lease.variant_id not in self._sent])
         return bool(leases)
 
-    def _free(self) -> list[str]:
-        """Return a few ids that nobody holds; else all that are held, since a lease may have expired."""
-        rows = self._ready()
-        free = [row.variant_id for row in rows if row.lease_owner is None]
-        return free[:LEASED_AT_ONCE] or [row.variant_id for row in rows]
+    def _take(self) -> list[Lease]:
+        """Lease a few that nobody holds; else what is held, since a lease may have expired.
 
-    def _ready(self) -> list[VariantRow]:
+        The catalogue is asked what waits only when all of its last answer was taken: each answer is read once.
+        """
+        fresh = False
+        while not fresh:
+            if fresh := not self._backlog:
+                rows = self._ready()
+                free = [row.variant_id for row in rows if row.lease_owner is None]
+                self._backlog.extend(free or [row.variant_id for row in rows])
+            while self._backlog:
+                some = [self._backlog.popleft() for _ in range(min(LEASED_AT_ONCE, len(self._backlog)))]
+                if leases := self._catalogue.lease(some, current_owner(), self._wiring.lease_s,
+                                                   states=("approved", "signing"), attempts_cap=self._wiring.attempts):
+                    return leases
+        return []
+
+    def _ready(self) -> list[Waiting]:
         """Return what waits here; clips that lie on another machine are that machine's to deliver.
 
         What the model's licence holds back waits for the operator, not for this.
         """
-        rows = self._catalogue.variants(self._campaign_id, ["approved", "signing"])
+        rows = self._catalogue.waiting(self._campaign_id, ["approved", "signing"])
         return [row for row in rows if row.variant_id not in self._failures
-                and (row.clip is None or row.clip.machine == self._wiring.machine)
-                and row.variant.card not in self._held]
+                and row.machine in (None, self._wiring.machine) and row.card not in self._held]
 
     def _asked(self, leases: list[Lease]) -> dict[str, Asked]:
         if not leases:
             return {}
         briefs: defaultdict[str, dict[str, None]] = defaultdict(dict)
         placements: defaultdict[str, dict[str, None]] = defaultdict(dict)
-        for member in self._catalogue.memberships(self._campaign_id):
+        for member in self._catalogue.memberships(self._campaign_id, [lease.variant_id for lease in leases]):
             briefs[member.variant_id][member.brief_id] = None
             placements[member.variant_id][member.placement] = None
         return {lease.variant_id: Asked(self._campaign_id, tuple(briefs[lease.variant_id]),
@@ -132,6 +142,7 @@ class Courier:
                 facts = sign_clip(self._wiring, self._signer, lease, asked)
             if facts is not None:
                 publish_clip(self._wiring, lease, facts)
+                self._sent.add(lease.variant_id)
                 self.published += 1
         except KeyTaken as error:
             self._catalogue.quarantine([lease.variant_id], str(error))
