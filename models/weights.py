@@ -90,10 +90,11 @@ def _missing(what: str, weights: Weights, path: Path, files: str, weights_root: 
 
 
 def _part_problems(card: ModelCard, weights_root: Path | None) -> Iterator[str]:
+    files = '--include "*.json" --include "*.safetensors" --exclude "*.fp16*"'
     for name, part in card.parts.items():
         folder, what = part_path(card, name, weights_root), f"The weights of {card.name}'s part {name}"
         if not folder.is_dir():
-            yield _missing(what, part, folder, '--include "*.json" --include "*.safetensors" --exclude "*.fp16*"', weights_root)
+            yield _missing(what, part, folder, files, weights_root)
             continue
         if not _read_json(folder / "config.json"):
             yield f"{what} in {folder} cannot be used: config.json is missing or damaged."

@@ -1,0 +1,146 @@
+"""How each pipeline class is called, on tiny folders of the real classes."""
+
+from functools import cache
+from typing import Any
+
+import diffusers
+import numpy as np
+import pytest
+import torch
+from PIL import Image
+from tiny_cards import FOLDERS, tiny_card, variant_of
+
+from models.card import ModelCard
+from models.families import FAMILIES, Embedding, family_of
+from models.first_frame import fit
+from models.loading import load
+
+PICTURES = [Image.new("RGB", (64, 64), colour) for colour in ("red", "green")]
+ONE_EACH = {card.pipeline: name for name in FOLDERS for card in [tiny_card(name)] if not card.loras}
+"""A card of each class."""
+BATCHES = [name for pipeline, name in ONE_EACH.items() if FAMILIES[pipeline].max_batch > 1]
+
+
+@cache
+def loaded(name: str) -> tuple[ModelCard, Any]:
+    card = tiny_card(name)
+    return card, load(card, None, torch.device("cpu"))
+
+
+def render(name: str, variants: list, texts: dict[str, Embedding] | None) -> torch.Tensor:
+    card, pipeline = loaded(name)
+    family = family_of(card.pipeline)
+    pictures = PICTURES[: len(variants)] if card.needs_first_frame else None
+    with torch.no_grad():
+        return family.video(pipeline(**family.arguments(pipeline, variants, card, 64, 64, pictures, texts)))
+
+
+def embedded(name: str, variants: list) -> dict[str, Embedding]:
+    card, pipeline = loaded(name)
+    family = family_of(card.pipeline)
+    texts = [text for variant in variants for text in family.texts(pipeline, variant, card)]
+    return {text: family.encode(pipeline, text, "cpu", card.call) for text in texts}
+
+
+def test_every_described_class_has_a_card():
+    assert set(ONE_EACH) == set(FAMILIES)
+
+
+@pytest.mark.parametrize("name", ONE_EACH.values())
+def test_a_call_returns_frames_of_the_shape_that_was_asked_for(name):
+    card, _ = loaded(name)
+    video = render(name, [variant_of(card)], None)
+    assert video.shape == (1, card.defaults.num_frames, 3, 64, 64)
+    assert 0 <= video.min() < video.max() <= 1
+
+
+@pytest.mark.parametrize("name", [name for pipeline, name in ONE_EACH.items() if FAMILIES[pipeline].embeds])
+def test_embeddings_give_the_pixels_of_the_words_without_the_text_encoders(name):
+    card, pipeline = loaded(name)
+    variant = variant_of(card)
+    worded, texts = render(name, [variant], None), embedded(name, [variant])
+    encoders = {part: getattr(pipeline, part) for part in family_of(card.pipeline).text_encoders}
+    try:
+        for part in encoders:
+            setattr(pipeline, part, None)
+        assert torch.equal(render(name, [variant], texts), worded)
+    finally:
+        for part, encoder in encoders.items():
+            setattr(pipeline, part, encoder)
+
+
+@pytest.mark.parametrize("name", BATCHES)
+def test_a_batch_gives_what_its_variants_give_alone(name):
+    card, _ = loaded(name)
+    variants = [variant_of(card), variant_of(card, prompt="a blue square", seed=2)]
+    texts = embedded(name, variants)
+    alone = torch.cat([render(name, [variant], texts) for variant in variants])
+    assert torch.allclose(render(name, variants, texts), alone, atol=1e-4)
+    assert not torch.allclose(alone[0], alone[1], atol=1e-2)
+
+
+def test_ltx2_guides_for_its_sound_alone():
+    card, pipeline = loaded("ltx-2")
+    variant = variant_of(card, guidance_scale=1.0)
+    assert family_of(card.pipeline).texts(pipeline, variant, card) == ("a red circle", "blue")
+    quiet = card.model_copy(update={"call": card.call | {"audio_guidance_scale": 1.0}})
+    assert family_of(card.pipeline).texts(pipeline, variant, quiet) == ("a red circle",)
+
+
+def test_hunyuans_guider_follows_the_variant():
+    card, pipeline = loaded("hunyuanvideo-1.5-480p")
+    family_of(card.pipeline).arguments(pipeline, [variant_of(card, guidance_scale=2.5)], card, 64, 64)
+    assert pipeline.guider.guidance_scale == 2.5
+
+
+def test_a_class_that_nobody_described_gets_what_it_accepts():
+    class Pipeline:
+        def __call__(self, prompt, frames, height, generator=None):
+            pass
+
+    card = tiny_card("wan2.1-t2v-1.3b", call={})
+    family = family_of("SomebodysPipeline")
+    arguments = family.arguments(Pipeline(), [variant_of(card)], card, 64, 64)
+    assert set(arguments) == {"prompt", "frames", "height", "generator"}
+    assert arguments["prompt"] == "a red circle"
+    assert not family.embeds
+
+
+@pytest.mark.parametrize("name", [name for name in FOLDERS if name.endswith("-4step")])
+def test_four_step_cards_take_the_steps_that_they_were_distilled_for(name):
+    """1, 3/4, 1/2 and 1/4 with a shift of 5, by Euler, as LightX2V's own configurations have them."""
+    scheduler = loaded(name)[1].scheduler
+    scheduler.set_timesteps(4)
+    wanted = torch.tensor([5 * step / (1 + 4 * step) for step in (1.0, 0.75, 0.5, 0.25, 0.0)])
+    assert torch.allclose(scheduler.sigmas, wanted, atol=1e-3)
+    noisy, velocity = torch.randn(2, 4), torch.randn(2, 4)
+    moved = scheduler.step(velocity, scheduler.timesteps[0], noisy).prev_sample
+    assert torch.allclose(moved, noisy + (scheduler.sigmas[1] - scheduler.sigmas[0]) * velocity, atol=1e-5)
+
+
+def test_ltx2_in_eight_steps_takes_the_distilled_sigmas():
+    from diffusers.pipelines.ltx2.utils import DISTILLED_SIGMA_VALUES
+
+    card, pipeline = loaded("ltx-2-8step")
+    assert card.call["sigmas"] == DISTILLED_SIGMA_VALUES
+    pipeline.scheduler.set_timesteps(sigmas=card.call["sigmas"], mu=1.5)
+    assert torch.allclose(pipeline.scheduler.sigmas[:-1], torch.tensor(DISTILLED_SIGMA_VALUES))
+
+
+def test_a_first_frame_fills_the_render_by_its_centre():
+    picture = np.zeros((100, 300, 3), np.uint8)
+    picture[:, 100:200] = (255, 0, 0)
+    fitted = fit(picture, 64, 64)
+    assert fitted.size == (64, 64)
+    assert fitted.mode == "RGB"
+    assert np.asarray(fitted)[:, 2:-2, 0].min() > 250
+
+
+def test_a_first_frame_of_the_renders_size_is_left_as_it_is():
+    picture = np.random.default_rng(0).integers(0, 255, (64, 96, 3), np.uint8)
+    assert np.array_equal(np.asarray(fit(picture, 64, 96)), picture)
+
+
+def test_cards_name_stock_classes():
+    for pipeline in FAMILIES:
+        assert issubclass(getattr(diffusers, pipeline), diffusers.DiffusionPipeline)
