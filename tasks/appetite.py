@@ -26,12 +26,14 @@ class Appetite:
         self._waiting: Sequence[Job] = shard.jobs
         self._flying: dict[str, Job] = {}
         self._landing = threading.Condition()
+        self._landed = self._seen = 0
         self.not_needed = 0
 
     def choose(self, number: int) -> list[Job]:
         """Return up to ``number`` jobs to do now; none where all that is left waits for verdicts, or is done."""
         with self._landing:
             flying = list(self._flying.values())
+            self._seen = self._landed
         lacking = self._lacking()
         allowed = dict(lacking)
         _subtract(allowed, flying)
@@ -54,21 +56,23 @@ class Appetite:
         """Take a job out of flight: its verdict is in the catalogue, or it has gone elsewhere."""
         with self._landing:
             self._flying.pop(job.variant_id, None)
+            self._landed += 1
             self._landing.notify_all()
 
     def wait(self) -> bool:
         """Wait a while for a verdict that may free the way; False where nothing is left to wait for."""
         with self._landing:
-            if not self._waiting or not self._flying:
-                return bool(self._waiting)
-            self._landing.wait(WAKE_S)
-            return True
+            changed = self._landed != self._seen  # since the last choice, which could not know of it
+            if self._waiting and self._flying and not changed:
+                self._landing.wait(WAKE_S)
+                return True
+            return bool(self._waiting) and (changed or bool(self._flying))
 
     def _lacking(self) -> dict[str, int]:
         """How many good clips each brief lacks that wants a number of them."""
         if not self._shard.wants:
             return {}
-        tallies = self._catalogue.tally_by_brief(self._shard.campaign_id)
+        tallies = self._catalogue.tally_by_brief(self._shard.campaign_id, self._shard.wants)
         good = {brief_id: sum(states.get(state, 0) for state in GOOD_STATES) for brief_id, states in tallies.items()}
         return {brief_id: want - good.get(brief_id, 0) for brief_id, want in self._shard.wants.items()}
 

@@ -2,19 +2,21 @@
 
 import queue
 import threading
+import time
 from collections import Counter
 from collections.abc import Callable, Sequence
 from typing import NamedTuple
 
 from adapters.catalogue import Catalogue, Lease
 from manifests.clip import Clip
-from manifests.errors import LeaseLost
+from manifests.errors import CatalogueUnreachable, LeaseLost
 from manifests.score import Score
 from manifests.verdict import Verdict
 from tasks.shard import Job
 
 MOST = 64
 """Verdicts in one transaction."""
+PAUSES_S = (0.5, 2.0)
 
 
 class Judged(NamedTuple):
@@ -44,7 +46,7 @@ class Clerk:
 
     Attributes:
         outcomes: how many ``passed`` and ``failed``; what another worker had taken over is in neither.
-        failure: what made writing impossible; nothing is written after it, and the leases expire.
+        failure: what made writing impossible; nothing is written after it, and the leases are given back.
     """
 
     def __init__(self, catalogue: Catalogue, landed: Callable[[Job], None]) -> None:
@@ -54,6 +56,7 @@ class Clerk:
         self._thread = threading.Thread(target=self._work, name="clerk", daemon=True)
         self.outcomes: Counter[str] = Counter()
         self.failure: BaseException | None = None
+        self.unwritten: list[Lease] = []
         self._thread.start()
 
     def put(self, outcome: Outcome) -> None:
@@ -69,9 +72,11 @@ class Clerk:
         while batch := self._batch():
             try:
                 if self.failure is None:
-                    self._write(batch)
+                    self._write_patiently(batch)
             except BaseException as error:  # noqa: BLE001 - the thread of the shard raises it
                 self.failure = error
+            if self.failure is not None:
+                self.unwritten += [outcome.lease for outcome in batch]
             for outcome in batch:
                 self._landed(outcome.job)
 
@@ -87,6 +92,15 @@ class Clerk:
         if batch:
             self._desk.put(None)
         return batch
+
+    def _write_patiently(self, batch: Sequence[Outcome]) -> None:
+        """Try again over a catalogue that is away for a moment: hours of work can lie in a batch."""
+        for pause in PAUSES_S:
+            try:
+                return self._write(batch)
+            except CatalogueUnreachable:
+                time.sleep(pause)
+        self._write(batch)
 
     def _write(self, batch: Sequence[Outcome]) -> None:
         judged = [outcome for outcome in batch if isinstance(outcome, Judged)]

@@ -10,7 +10,7 @@ from contextlib import contextmanager
 from typing import NamedTuple
 
 from adapters.catalogue import Catalogue, Lease
-from manifests.errors import CatalogueError
+from manifests.errors import CatalogueError, DeviceBroken
 from tasks.appetite import Appetite
 from tasks.clerk import Clerk, Failed
 from tasks.heartbeat import heartbeat
@@ -51,7 +51,7 @@ def render_shard(wiring: Wiring, shard: Shard) -> ShardReport:
         with bench_of(wiring, catalogue, shard, device, appetite) as bench:
             while not stopping.is_set():
                 bench.raise_failure()
-                if jobs := appetite.choose(LEASED_AT_ONCE):
+                if jobs := appetite.choose(bench.most):
                     bench.work(jobs)
                 elif not appetite.wait():
                     break
@@ -92,6 +92,11 @@ class Bench:
         finisher = Finisher(shard, Staging(wiring.staging), wiring.machine, lambda: scorer_of(wiring, self._card))
         self.tail = Tail(finisher, clerk.put, self._give_back)
 
+    @property
+    def most(self) -> int:
+        """Jobs to take at a time: a batch of the profile must fill."""
+        return max(LEASED_AT_ONCE, self._card.speed_of(self._card.profile_for(self._shard.profile)).batch)
+
     def work(self, jobs: Sequence[Job]) -> None:
         """Lease what is free of the jobs, and bring each to the tail."""
         by_id = {job.variant_id: job for job in jobs}
@@ -109,9 +114,16 @@ class Bench:
                     self.tail.put(made)
                 if stopping.is_set() or self._failure:
                     break
+        except DeviceBroken:
+            self._device.abandon()
+            # It may be this variant that breaks devices: its try counts, so that it is quarantined in the end.
+            self._catalogue.release(list(waiting.values())[:1], begun=True)
+            waiting = dict(list(waiting.items())[1:])
+            raise
         finally:
             self._catalogue.release(waiting.values())
-            for variant_id in by_id.keys() - {lease.variant_id for lease in leases} | waiting.keys():
+            begun = {lease.variant_id for lease in leases} - waiting.keys()
+            for variant_id in by_id.keys() - begun:
                 self._appetite.landed(by_id[variant_id])
 
     def report(self, not_needed: int, wall_seconds: float) -> ShardReport:
@@ -127,7 +139,7 @@ class Bench:
     def give_back_unfinished(self) -> None:
         """Release what a failure of the tail has left without an outcome."""
         try:
-            self._catalogue.release(self._unfinished)
+            self._catalogue.release([*self._unfinished, *self._clerk.unwritten])
         except CatalogueError:
             return  # the leases expire; what made it fail is told already
 

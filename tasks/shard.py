@@ -47,6 +47,11 @@ class Shard:
         return self.jobs[0].variant.card
 
     @property
+    def profile(self) -> str:
+        """The speed profile that all jobs share."""
+        return self.jobs[0].variant.profile
+
+    @property
     def name(self) -> str:
         """Readable and the same for the same jobs: shows in Prefect's task runs."""
         ids = "".join(job.variant_id for job in self.jobs)

@@ -115,6 +115,10 @@ class Device:
         if self._watch:
             self._watch.add(used_bytes(self.name))
 
+    def abandon(self) -> None:
+        """Let go of a generator whose device is lost; closing it would only raise."""
+        self._generator, self._card, self._watch = None, "", None
+
     def close(self) -> None:
         """Free the device."""
         if self._generator is not None:
