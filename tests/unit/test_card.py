@@ -110,3 +110,23 @@ BROKEN = [
 def test_a_card_that_contradicts_itself_is_refused(tmp_path, change, sentence):
     with pytest.raises(ValidationError, match=sentence):
         tiny_weights.ltx_card(tmp_path, **change)
+
+
+def test_parts_and_loras_are_part_of_a_cards_recipe():
+    card = CARDS["animatediff-sd1.5"]
+    other = card.parts["motion_adapter"].model_copy(update={"revision": "b" * 40})
+    assert card.model_copy(update={"parts": {"motion_adapter": other}}).recipe("exact") != card.recipe("exact")
+    fast = CARDS["wan2.2-t2v-a14b-4step"]
+    assert fast.model_copy(update={"loras": fast.loras[::-1]}).recipe("exact") != fast.recipe("exact")
+
+
+def test_what_binds_the_operator_stands_on_the_cards():
+    conditions = {name: " ".join(card.licence.conditions()) for name, card in CARDS.items()}
+    assert conditions["wan2.2-i2v-a14b"] == conditions["mochi-1"] == ""
+    assert "10,000,000" in conditions["ltx-2"]
+    assert "1,000,000" in conditions["svd-xt"]
+    assert "stability.ai" in conditions["svd-xt"]
+    assert "DE" in conditions["hunyuanvideo-1.5-480p-i2v"]
+    assert "1 million visits" in conditions["cogvideox-5b-i2v"]
+    assert "have that settled" in conditions["animatediff-sd1.5"]
+    assert all(card.licence.url for name, card in CARDS.items() if name != "starter")

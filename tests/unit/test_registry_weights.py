@@ -3,7 +3,10 @@ import shutil
 from pathlib import Path
 
 import pytest
+import tiny_families
+import tiny_image_families
 import tiny_weights
+from tiny_cards import tiny_card
 
 from manifests.errors import IncompleteWeights
 from models.registry import load_cards, open_generator, weights_path, weights_problem
@@ -82,6 +85,41 @@ def test_a_component_of_a_pipelines_own_folder_is_stock(folder):
 def test_another_class_than_the_cards_is_refused():
     card = tiny_weights.ltx_card(tiny_weights.wan_folder())
     assert "it holds a WanPipeline, and the card says LTXPipeline" in weights_problem(card)
+
+
+def test_a_picture_may_open_what_its_makers_saved_for_text_alone():
+    opening = {
+        "LTXImageToVideoPipeline": tiny_families.ltx_video_folder,
+        "LTX2ImageToVideoPipeline": tiny_families.ltx2_folder,
+        "WanImageToVideoPipeline": tiny_families.wan22_5b_folder,
+        "HunyuanVideo15ImageToVideoPipeline": tiny_image_families.hunyuan15_i2v_folder,
+    }
+    for pipeline, folder in opening.items():
+        assert weights_problem(tiny_weights.ltx_card(folder(), pipeline=pipeline)) is None
+    text_only = tiny_weights.wan_card(pipeline="WanImageToVideoPipeline")
+    assert "it holds a WanPipeline, and the card says WanImageToVideoPipeline" in weights_problem(text_only)
+
+
+def test_a_part_is_missed_and_checked_like_the_rest(tmp_path):
+    hub = {"hub_id": "makers/adapter", "revision": "a" * 40, "size_mb": 1800}
+    card = tiny_card("animatediff-sd1.5", parts={"motion_adapter": hub})
+    assert f"hf download makers/adapter --revision {'a' * 40} --include" in weights_problem(card, tmp_path)
+    folder = shutil.copytree(tiny_families.motion_adapter_folder(), tmp_path / "adapter")
+    local = {"folder": str(folder), "revision": "1", "size_mb": 1}
+    card = tiny_card("animatediff-sd1.5", parts={"motion_adapter": local})
+    assert weights_problem(card) is None
+    cut(next(folder.glob("*.safetensors")))
+    assert "part motion_adapter" in weights_problem(card)
+    assert "is cut off" in weights_problem(card)
+
+
+def test_a_part_of_no_model_class_is_refused(tmp_path):
+    folder = shutil.copytree(tiny_families.motion_adapter_folder(), tmp_path / "adapter")
+    config = json.loads((folder / "config.json").read_text())
+    (folder / "config.json").write_text(json.dumps(config | {"_class_name": "DDIMScheduler"}))
+    local = {"folder": str(folder), "revision": "1", "size_mb": 1}
+    with pytest.raises(IncompleteWeights, match=r"part motion_adapter .* DDIMScheduler is no model of diffusers"):
+        open_generator(tiny_card("animatediff-sd1.5", parts={"motion_adapter": local}))
 
 
 def test_a_scorer_folder_needs_its_config(tmp_path):
