@@ -1,0 +1,227 @@
+"""The device and the threads behind it, through real steps with models that only claim to be some."""
+
+import threading
+import time
+from collections.abc import Iterator
+
+import numpy as np
+import pytest
+import torch
+from fake_scorer import FakeScorer
+
+import tasks.tail
+from app.report import report_of
+from flows.settings import load_settings
+from flows.wiring import wiring_of
+from manifests.errors import DeviceBroken, DiskFull, EncodingFailed
+from models import memory
+from tasks import wiring as wirings
+from tasks.tail import MOST_AT_ONCE
+from tasks.wiring import catalogue_of, devices_of
+
+pytestmark = pytest.mark.usefixtures("prefect_server")
+
+
+def run(sheet, **settings) -> str:
+    from flows.campaign import campaign  # Prefect may be loaded once its home is set
+
+    return campaign(sheet=str(sheet), settings=settings)
+
+
+def catalogue():
+    return catalogue_of(wiring_of(load_settings()))
+
+
+@pytest.fixture
+def large(tmp_path):
+    path = tmp_path / "large.csv"
+    path.write_text("brief_id,prompt,placements,variants\na,a red circle on a white background,16:9,12\n")
+    return path
+
+
+def slowed(monkeypatch, fake_models, seconds) -> list[tuple[float, float]]:
+    """Let every clip take its time on the device; return when it was at work."""
+    paint, busy = fake_models.generate, []
+
+    def generate(variants, draft=False) -> Iterator:
+        for item in paint(variants):
+            started = time.monotonic()
+            time.sleep(seconds)
+            busy.append((started, time.monotonic()))
+            yield item
+
+    monkeypatch.setattr(fake_models, "generate", generate)
+    return busy
+
+
+def test_the_device_works_while_clips_are_encoded(home, large, fake_models, monkeypatch):
+    busy = slowed(monkeypatch, fake_models, 0.15)
+    encode, encoding = tasks.tail.encode, []
+
+    def slow(*args, **kwargs):
+        started = time.monotonic()
+        time.sleep(0.12)
+        encode(*args, **kwargs)
+        encoding.append((started, time.monotonic()))
+
+    monkeypatch.setattr(tasks.tail, "encode", slow)
+    assert report_of(catalogue(), run(large)).published == 12
+    overlapping = sum(any(begin < end_e and begin_e < end for begin, end in busy) for begin_e, end_e in encoding)
+    assert overlapping >= 10
+
+
+def test_frames_of_a_few_clips_only_are_held(home, large, fake_models, monkeypatch):
+    paint, held, most = fake_models.generate, [0], [0]
+    lock = threading.Lock()
+
+    def generate(variants, draft=False):
+        for item in paint(variants):
+            with lock:
+                held[0] += 1
+                most[0] = max(most[0], held[0])
+            yield item
+
+    encode = tasks.tail.encode
+
+    def slow(*args, **kwargs):
+        time.sleep(0.1)
+        encode(*args, **kwargs)
+        with lock:
+            held[0] -= 1
+
+    monkeypatch.setattr(fake_models, "generate", generate)
+    monkeypatch.setattr(tasks.tail, "encode", slow)
+    assert report_of(catalogue(), run(large)).published == 12
+    assert 2 <= most[0] <= MOST_AT_ONCE + 1  # one waits at the door
+
+
+def test_rows_are_written_together(home, large, fake_models, monkeypatch):
+    held = catalogue()
+    record, batches = held.record, []
+
+    def slow(judged):
+        items = list(judged)
+        batches.append(len(items))
+        time.sleep(0.4)
+        return record(items)
+
+    monkeypatch.setattr(held, "record", slow)
+    run(large)
+    assert sum(batches) == 12
+    assert len(batches) < 9
+
+
+def test_a_full_disk_ends_the_run_with_its_sentence_and_the_rest_is_planned(home, large, fake_models, monkeypatch):
+    from flows import campaign as module
+
+    encode, calls = tasks.tail.encode, []
+
+    def full(*args, **kwargs):
+        calls.append(1)
+        if len(calls) > 3:
+            raise DiskFull("The disk is full.")
+        encode(*args, **kwargs)
+
+    monkeypatch.setattr(tasks.tail, "encode", full)
+    monkeypatch.setattr(module, "render", module.render.with_options(retries=0))
+    with pytest.raises(DiskFull, match="The disk is full"):
+        run(large)
+    tally = catalogue().tally(catalogue().campaigns()[0].campaign_id)
+    assert tally.get("leased", 0) == 0
+    assert tally["planned"] == 9
+    assert not catalogue().owners()
+
+
+def test_a_clip_that_cannot_be_encoded_fails_alone(home, large, fake_models, monkeypatch):
+    encode, calls = tasks.tail.encode, []
+
+    def picky(*args, **kwargs):
+        calls.append(1)
+        if len(calls) == 2:
+            raise EncodingFailed("The frames could not be encoded.")
+        encode(*args, **kwargs)
+
+    monkeypatch.setattr(tasks.tail, "encode", picky)
+    report = report_of(catalogue(), run(large))
+    assert (report.published, sum(brief.failed for brief in report.briefs)) == (11, 1)
+
+
+class Crowded(FakeScorer):
+    """Has memory for so many frames at a time."""
+
+    def __init__(self, room: int) -> None:
+        self.room = room
+        self.asked: list[int] = []
+
+    def embed_frames(self, frames: np.ndarray) -> np.ndarray:
+        self.asked.append(len(frames))
+        if len(frames) > self.room:
+            raise torch.OutOfMemoryError("CUDA out of memory.")
+        return super().embed_frames(frames)
+
+
+def test_a_scorer_without_room_takes_fewer_frames_at_a_time(home, large, fake_models, monkeypatch):
+    scorer = Crowded(2)
+    monkeypatch.setattr(wirings, "open_scorer", lambda *_, **__: scorer)
+    assert report_of(catalogue(), run(large)).published == 12
+    assert {8, 4, 2} <= set(scorer.asked)
+
+
+def test_a_clip_that_cannot_be_scored_is_kept_and_scored_on_a_retry_without_being_made_again(
+        home, large, fake_models, monkeypatch):
+    scorer = Crowded(0)
+    monkeypatch.setattr(wirings, "open_scorer", lambda *_, **__: scorer)
+    campaign_id = run(large)
+    rows = catalogue().variants(campaign_id, ["failed"])
+    assert len(rows) == 12
+    assert all("was made and could not be scored (OutOfMemoryError" in str(row.error) for row in rows)
+
+    scorer.room = 8
+    monkeypatch.setattr(fake_models, "generate", lambda *_: pytest.fail("made again"))
+    assert catalogue().retry_failed(campaign_id) == 12
+    from flows.campaign import campaign
+
+    campaign(campaign_id=campaign_id)
+    assert report_of(catalogue(), campaign_id).published == 12
+
+
+def test_a_lost_device_fails_no_clip(home, large, fake_models, monkeypatch):
+    paint, made = fake_models.generate, []
+
+    def generate(variants, draft=False):
+        for item in paint(variants):
+            if len(made) == 3:
+                raise DeviceBroken("The device cuda:0 is lost to this process; run again.")
+            made.append(item)
+            yield item
+
+    monkeypatch.setattr(fake_models, "generate", generate)
+    with pytest.raises(DeviceBroken, match="is lost to this process"):
+        run(large)
+    campaign_id = catalogue().campaigns()[0].campaign_id
+    assert "failed" not in catalogue().tally(campaign_id)
+    monkeypatch.setattr(fake_models, "generate", paint)
+    run(large)
+    assert report_of(catalogue(), campaign_id).published == 12
+
+
+def test_a_worker_whose_memory_climbs_is_recycled_before_it_is_full(home, tmp_path, fake_models, monkeypatch):
+    sheet = tmp_path / "many.csv"
+    sheet.write_text("brief_id,prompt,placements,variants\na,a red circle,16:9,60\n")
+    used = [500_000_000]
+
+    def climbing(_device):
+        used[0] += 10_000_000
+        return used[0]
+
+    def freed():
+        used[0] = 500_000_000
+
+    monkeypatch.setattr(wirings, "used_bytes", climbing)
+    monkeypatch.setattr(wirings, "free_caches", freed)
+    monkeypatch.setattr(wirings, "capacity_bytes", lambda _: 1_100_000_000)
+    assert report_of(catalogue(), run(sheet, shard_size=60)).published == 60
+    devices = devices_of(wiring_of(load_settings()))
+    with devices.take() as device:
+        assert device.recycled >= 1
+    assert used[0] < memory.FULL * 1_100_000_000
