@@ -1,0 +1,86 @@
+"""300 starter clips in one process, by the steps of a run: does its memory grow?
+
+A process of its own renders shards of ten (lease, generate, encode, checks, score, verdict, rows) and notes
+its resident memory after each, once garbage is collected. The slope is a least-squares line after the warm-up.
+"""
+
+import gc
+import json
+import os
+import subprocess
+import sys
+import tempfile
+import time
+
+import numpy as np
+import psutil
+
+from benchmarks.result import Limit, Result
+from flows.settings import load_settings
+from flows.wiring import wiring_of
+from manifests.brief import Brief
+from manifests.campaign import Campaign
+from manifests.placement import Placement
+from manifests.variant import PlannedVariant, Variant
+from tasks.render import render_shard
+from tasks.wiring import card_of, catalogue_of, close_tools
+from tasks.work import Remaining
+
+CLIPS = int(os.environ.get("REELMILL_SOAK_CLIPS", "300"))
+EVERY = 10
+WARM_UP = 50
+PROMPTS = ("a red circle drifting right on a white background", "a yellow cup zooming in on a blue background",
+           "teal waves drifting left on a black background", "white snow drifting down on a blue background")
+
+
+def run() -> Result:
+    """Measure in a fresh process, so that nothing of other benchmarks is in its memory."""
+    with tempfile.TemporaryDirectory() as home:
+        environment = os.environ | {"REELMILL_HOME": home, "OMP_NUM_THREADS": "1", "MALLOC_ARENA_MAX": "2"}
+        answer = subprocess.run([sys.executable, "-m", "benchmarks.soak"], env=environment, check=True,
+                                stdout=subprocess.PIPE)
+    told = json.loads(answer.stdout)
+    clips, megabytes = np.array(told["clips"]), np.array(told["megabytes"])
+    late = clips > WARM_UP
+    slope = float(np.polyfit(clips[late], megabytes[late], 1)[0]) * 100
+    return Result(
+        name="soak", what=f"Render, encode, score and record {CLIPS} starter clips in one process.",
+        unit="MB RSS per 100 clips", ours=slope, limits=(Limit("ours", "at most", 1.0),),
+        figures={"clips": CLIPS, "rss_mb_after_warm_up": float(megabytes[late][0]),
+                 "rss_mb_at_end": float(megabytes[-1]), "clips_per_min": CLIPS / told["seconds"] * 60},
+        notes=(f"Resident memory every {EVERY} clips after a collection of garbage; a least-squares line through all "
+               f"after clip {WARM_UP}. MALLOC_ARENA_MAX=2: threads share the C library's arenas.",),
+        series={"line": {"x_name": "clips", "x": told["clips"], "y_name": "RSS in MB", "y": told["megabytes"]}},
+    )
+
+
+def main() -> None:
+    """Render; print what was noted as JSON."""
+    wiring = wiring_of(load_settings())
+    catalogue, campaign = catalogue_of(wiring), _campaign()
+    catalogue.add_campaign(campaign, {})
+    card = card_of(wiring, "starter")
+    variants = [Variant(card.name, card.weights.revision, PROMPTS[number % len(PROMPTS)], "", number, 90, 160, 17, 8,
+                        card.defaults.num_inference_steps, card.defaults.guidance_scale, recipe=card.recipe("exact"))
+                for number in range(CLIPS)]
+    catalogue.add_variants(campaign.campaign_id, [
+        PlannedVariant("soak", Placement("generic", "16:9"), each, each.variant_id) for each in variants])
+    shards = Remaining(wiring, campaign.campaign_id, 0.25).shards(EVERY)
+    clips, megabytes, started = [], [], time.perf_counter()
+    for shard in shards:
+        report = render_shard(wiring, shard)
+        gc.collect()
+        clips.append((clips[-1] if clips else 0) + report.passed + report.failed)
+        megabytes.append(round(psutil.Process().memory_info().rss / 1e6, 2))
+        print(f"{clips[-1]} clips, {megabytes[-1]} MB", file=sys.stderr, flush=True)
+    seconds = time.perf_counter() - started
+    close_tools()
+    print(json.dumps({"clips": clips, "megabytes": megabytes, "seconds": seconds}))
+
+
+def _campaign() -> Campaign:
+    return Campaign("soak", "a" * 64, (Brief(2, "soak", PROMPTS),))
+
+
+if __name__ == "__main__":
+    main()
