@@ -1,5 +1,6 @@
 """Embeds frames and prompts with an OpenCLIP model, through the open_clip library."""
 
+import threading
 from collections import OrderedDict
 from collections.abc import Sequence
 from pathlib import Path
@@ -21,7 +22,7 @@ CACHED_PROMPTS = 4096
 
 
 class OpenClipScorer:
-    """An OpenCLIP model on a device, with the embeddings of its latest prompts."""
+    """An OpenCLIP model on a device, with the embeddings of its latest prompts. Threads may share it."""
 
     def __init__(self, card: ScorerCard, weights_root: Path | None = None, device: str = "cpu") -> None:
         if problem := weights_problem(card, weights_root):
@@ -31,6 +32,7 @@ class OpenClipScorer:
         folder = weights_path(card, weights_root)
         self.model, self.preprocess, self.tokenize = _load(card, folder, self.device)
         self._prompts: OrderedDict[str, np.ndarray] = OrderedDict()
+        self._looking_up = threading.Lock()
 
     @property
     def name(self) -> str:
@@ -49,9 +51,10 @@ class OpenClipScorer:
 
     def embed_prompts(self, prompts: Sequence[str]) -> np.ndarray:
         """n prompts -> float32 (n, d), rows of length one; only prompts not seen lately are embedded."""
-        rows = {prompt: self._prompts[prompt] for prompt in prompts if prompt in self._prompts}
-        rows |= self._embed([prompt for prompt in dict.fromkeys(prompts) if prompt not in rows])
-        self._remember(rows)
+        with self._looking_up:  # threads that share the scorer embed a prompt once, not once each
+            rows = {prompt: self._prompts[prompt] for prompt in prompts if prompt in self._prompts}
+            rows |= self._embed([prompt for prompt in dict.fromkeys(prompts) if prompt not in rows])
+            self._remember(rows)
         return np.stack([rows[prompt] for prompt in prompts])
 
     def _embed(self, prompts: list[str]) -> dict[str, np.ndarray]:
