@@ -67,8 +67,11 @@ def plain(folder: Path) -> None:
     """Do what a script does: a pipeline, a loop, a file each."""
     import torch
     from diffusers import LTXPipeline
-    from diffusers.utils import export_to_video
+    from diffusers.utils import export_to_video, logging
+    from transformers.utils import logging as transformers_logging
 
+    logging.disable_progress_bar()
+    transformers_logging.disable_progress_bar()
     torch.set_num_threads(1)
     card = get_card("starter")
     pipeline = LTXPipeline.from_pretrained(str(weights_path(card, None)), dtype=torch.float32)

@@ -1,5 +1,6 @@
 """Settings: one class, by precedence."""
 
+import json
 import os
 from pathlib import Path
 
@@ -70,3 +71,31 @@ def test_every_setting_that_is_a_path_is_absolute(monkeypatch):
     monkeypatch.setenv("REELMILL_SIGNER_CHAIN", "chain.pem")
     assert load_settings().signer_chain.is_absolute()
     assert Settings(home="~/x").home == Path.home() / "x"
+
+
+def test_attestations_come_from_the_file_and_the_environment(tmp_path, monkeypatch):
+    (tmp_path / "reelmill.toml").write_text('[attestations."svd-1.1"]\nterms = "0a1b2c3d"\nstatement = " Jane Doe "\n')
+    monkeypatch.setenv("REELMILL_ATTESTATIONS", '{"ltx": {"terms": "12345678", "statement": "Joe"}}')
+    wiring = wiring_of(load_settings())
+    assert {name: (word.terms, word.statement) for name, word in wiring.attestations} == {
+        "svd-1.1": ("0a1b2c3d", "Jane Doe"), "ltx": ("12345678", "Joe")}
+    assert hash(wiring)
+
+
+@pytest.mark.parametrize(("word", "sentence"), [
+    ({"terms": "12345678", "statement": "  "}, "'attestations.svd.statement' is wrong: String should have at least 1"),
+    ({"terms": "12345678", "statment": "Jane"}, "'attestations.svd.statement' is wrong: Field required"),
+    ("yes", "'attestations.svd' is wrong: "),
+])
+def test_an_attestation_without_its_parts_is_refused(monkeypatch, word, sentence):
+    monkeypatch.setenv("REELMILL_ATTESTATIONS", json.dumps({"svd": word}))
+    with pytest.raises(SettingsError) as refused:
+        load_settings()
+    assert sentence in str(refused.value)
+    assert str(refused.value).endswith("; mend REELMILL_ATTESTATIONS or reelmill.toml.")
+
+
+def test_a_variable_that_is_no_json_is_told(monkeypatch):
+    monkeypatch.setenv("REELMILL_ATTESTATIONS", "Jane says so")
+    with pytest.raises(SettingsError, match='A REELMILL variable that takes JSON holds none: .*"attestations"'):
+        load_settings()
