@@ -87,7 +87,8 @@ def run() -> Result:
         what=f"{CLIPS} clips of {FRAMES} frames of {WIDTH}x{HEIGHT}: {DEVICE_S:g} s of device each, then MP4, poster, "
              "checks, score by an OpenCLIP ViT-B-32, catalogue.",
         limits=(Limit("ratio", "at least", 3.5), Limit("busy_share", "at least", 0.95)),
-        figures={"busy_share": busy, "clips": CLIPS, "baseline_clips": BASELINE_CLIPS, "wall_s": seconds, "cpu_s_a_clip": cpu_s / CLIPS,
+        figures={"busy_share": busy, "clips": CLIPS, "baseline_clips": BASELINE_CLIPS, "wall_s": seconds,
+                 "cpu_s_a_clip": cpu_s / CLIPS,
                  "after_the_last_s": start + seconds - device.intervals[-1][1],
                  "longest_idle_s": _longest_idle(device.intervals)},
         held_back_by="The device itself: what is left are the leases before the first clip and the tail of the last.",
