@@ -71,6 +71,8 @@ def publishing_text(clearance: Clearance | None) -> str:
 def _show_clearance(card: ModelCard, clearance: Clearance) -> None:
     if card.licence.sentence:
         say(card.licence.sentence)
+    if card.retired:
+        say(f"Retired: {card.retired}")
     for notice in clearance.notices:
         say(notice)
     if not clearance.reasons:

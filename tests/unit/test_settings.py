@@ -97,5 +97,5 @@ def test_an_attestation_without_its_parts_is_refused(monkeypatch, word, sentence
 
 def test_a_variable_that_is_no_json_is_told(monkeypatch):
     monkeypatch.setenv("REELMILL_ATTESTATIONS", "Jane says so")
-    with pytest.raises(SettingsError, match='A REELMILL variable that takes JSON holds none: .*"attestations"'):
+    with pytest.raises(SettingsError, match=r'A REELMILL variable that takes JSON holds none: .*"attestations"'):
         load_settings()
