@@ -1,8 +1,8 @@
 """What a worker that holds a lease may write; each is one transaction with its event."""
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict
-from typing import Any, TypeVar
+from typing import Any
 
 from sqlalchemy import Connection, bindparam, select, update
 
@@ -18,7 +18,6 @@ from manifests.verdict import Reason, Verdict
 _ENDED = {"lease_owner": None, "lease_expires": None}
 _by_id = update(variants).where(variants.c.variant_id == bindparam("id"))
 Judged = tuple[Lease, Clip, Score, Verdict]
-T = TypeVar("T")
 
 
 class Transitions(Store):
@@ -47,31 +46,6 @@ class Transitions(Store):
             if kept:
                 _write_judged(connection, kept, held)
         return [variant_id for variant_id in items if variant_id not in held]
-
-    def record_signed(self, signed: Iterable[tuple[Lease, SignedFacts]]) -> list[str]:
-        """Do ``signed`` for many clips in one transaction; return the ids whose lease was lost, as ``record``."""
-        return self._record(signed, (APPROVED, SIGNING), SIGNING, lambda facts: (
-            {"signed": record_text(facts)}, {"sha256": facts.sha256, "keys": facts.keys, **attested(facts)}))
-
-    def record_published(self, published: Iterable[tuple[Lease, str]]) -> list[str]:
-        """Do ``published`` for many clips in one transaction; return the ids whose lease was lost, as ``record``."""
-        return self._record(published, (SIGNING,), PUBLISHED, lambda url: (
-            {"url": clean(url), **_ENDED}, {"url": clean(url)}))
-
-    def _record(self, items: Iterable[tuple[Lease, T]], sources: Sequence[str], to_state: str,
-                written: Callable[[T], tuple[dict[str, Any], dict[str, Any]]]) -> list[str]:
-        """Move what is still held; ``written`` gives an item's columns and its event's detail."""
-        wanted = {lease.variant_id: (lease, *written(item)) for lease, item in items}
-        with self._writing() as connection:
-            held = _still_held(connection, [lease for lease, *_ in wanted.values()], sources)
-            kept = [wanted[variant_id] for variant_id in wanted if variant_id in held]
-            if kept:
-                connection.execute(_by_id, [{"id": lease.variant_id, "state": to_state, **values}
-                                            for lease, values, _ in kept])
-                write_events(connection, [
-                    event_row(lease.variant_id, held[lease.variant_id], to_state, lease.owner, **detail)
-                    for lease, _, detail in kept])
-        return [variant_id for variant_id in wanted if variant_id not in held]
 
     def generation_failed(self, lease: Lease, reason: str) -> None:
         """Leased or rendered → failed with the reason code ``generation``; ends the lease."""
