@@ -36,7 +36,7 @@ PROMPTS = ("a red circle drifting right on a white background", "a yellow cup zo
 def run() -> Result:
     """Measure in a fresh process, so that nothing of other benchmarks is in its memory."""
     with tempfile.TemporaryDirectory() as home:
-        environment = os.environ | {"REELMILL_HOME": home, "OMP_NUM_THREADS": "1", "MALLOC_ARENA_MAX": "2"}
+        environment = os.environ | {"REELMILL_HOME": home, "OMP_NUM_THREADS": "1"}
         answer = subprocess.run([sys.executable, "-m", "benchmarks.soak"], env=environment, check=True,
                                 stdout=subprocess.PIPE)
     told = json.loads(answer.stdout)
@@ -49,7 +49,7 @@ def run() -> Result:
         figures={"clips": CLIPS, "rss_mb_after_warm_up": float(megabytes[late][0]),
                  "rss_mb_at_end": float(megabytes[-1]), "clips_per_min": CLIPS / told["seconds"] * 60},
         notes=(f"Resident memory every {EVERY} clips after a collection of garbage; a least-squares line through all "
-               f"after clip {WARM_UP}. MALLOC_ARENA_MAX=2: threads share the C library's arenas.",),
+               f"after clip {WARM_UP}.",),
         series={"line": {"x_name": "clips", "x": told["clips"], "y_name": "RSS in MB", "y": told["megabytes"]}},
     )
 
