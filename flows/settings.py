@@ -27,6 +27,7 @@ class Settings(BaseSettings):
         bucket_public_url: where viewers reach the bucket's root, if it is served anywhere.
         signer: ``development`` makes a CA on first run; ``pem`` takes a chain and a key file;
             ``kms`` takes a chain and an AWS KMS key id.
+        drafts: ``auto`` makes drafts first where a brief wants a number of clips and measurements say that it pays.
         profile: speed profile of the cards; ``exact`` loses nothing.
         review: ``auto`` approves what passes the gate; ``required`` waits for a person.
         lease_s: seconds after which the work of a silent worker is given to another.
@@ -61,6 +62,7 @@ class Settings(BaseSettings):
     tsa_anchors: Path | None = None
     model: str = "starter"
     profile: Literal["exact", "balanced", "fast"] = "exact"
+    drafts: Literal["auto", "off"] = "auto"
     model_folders: tuple[Path, ...] = ()
     weights_root: Path | None = None
     device: str = "auto"

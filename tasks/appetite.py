@@ -1,9 +1,11 @@
 """Which jobs of a shard are still needed: a brief may want only so many clips that pass."""
 
 import threading
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 
 from adapters.catalogue import Catalogue
+from models.base import FrameScorer, Generator
+from tasks.drafting import Drafter
 from tasks.shard import GOOD_STATES, Job, Shard
 
 WAKE_S = 5.0
@@ -20,14 +22,24 @@ class Appetite:
         not_needed: jobs that were dropped, as all their briefs had enough.
     """
 
-    def __init__(self, catalogue: Catalogue, shard: Shard) -> None:
+    def __init__(self, catalogue: Catalogue, shard: Shard, drafter: Drafter | None = None) -> None:
         self._catalogue = catalogue
         self._shard = shard
+        self._drafter = drafter
         self._waiting: Sequence[Job] = shard.jobs
         self._flying: dict[str, Job] = {}
         self._landing = threading.Condition()
         self._landed = self._seen = 0
         self.not_needed = 0
+
+    def look_ahead(self, generator: Callable[[], Generator], scorer: Callable[[], FrameScorer]) -> None:
+        """Make drafts where they pay, and put the jobs into the order of what they promise."""
+        if self._drafter is None or not self._waiting:
+            return
+        lacking = self._lacking()
+        wanted = [job for job in self._waiting if _wanted(job, lacking)]
+        self._drafter.look_ahead(wanted, lacking, generator(), scorer(), self._shard)
+        self._waiting = sorted(self._waiting, key=self._drafter.rank)
 
     def choose(self, number: int) -> list[Job]:
         """Return up to ``number`` jobs to do now; none where all that is left waits for verdicts, or is done."""
@@ -37,12 +49,14 @@ class Appetite:
         lacking = self._lacking()
         allowed = dict(lacking)
         _subtract(allowed, flying)
+        wanted = [job for job in self._waiting if _wanted(job, lacking)]
+        ready = self._drafter.may_finish(wanted, lacking, self._shard) if self._drafter else None
         now: list[Job] = []
         later: list[Job] = []
         for job in self._waiting:
             if not _wanted(job, lacking):
                 self.not_needed += 1
-            elif len(now) < number and _wanted(job, allowed):
+            elif len(now) < number and _wanted(job, allowed) and (ready is None or job.variant_id in ready):
                 now.append(job)
                 _subtract(allowed, [job])
             else:
@@ -66,7 +80,8 @@ class Appetite:
             if self._waiting and self._flying and not changed:
                 self._landing.wait(WAKE_S)
                 return True
-            return bool(self._waiting) and (changed or bool(self._flying))
+            # Without any in flight, what waits had no draft that promises enough yet: the next look ahead goes on.
+            return bool(self._waiting) and (changed or bool(self._flying) or self._drafter is not None)
 
     def _lacking(self) -> dict[str, int]:
         """How many good clips each brief lacks that wants a number of them."""

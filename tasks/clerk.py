@@ -49,9 +49,11 @@ class Clerk:
         failure: what made writing impossible; nothing is written after it, and the leases are given back.
     """
 
-    def __init__(self, catalogue: Catalogue, landed: Callable[[Job], None]) -> None:
+    def __init__(self, catalogue: Catalogue, landed: Callable[[Job], None],
+                 heard: Callable[[Outcome], None] = lambda _: None) -> None:
         self._catalogue = catalogue
         self._landed = landed
+        self._heard = heard
         self._desk: queue.SimpleQueue[Outcome | None] = queue.SimpleQueue()
         self._thread = threading.Thread(target=self._work, name="clerk", daemon=True)
         self.outcomes: Counter[str] = Counter()
@@ -78,6 +80,7 @@ class Clerk:
             if self.failure is not None:
                 self.unwritten += [outcome.lease for outcome in batch]
             for outcome in batch:
+                self._heard(outcome)
                 self._landed(outcome.job)
 
     def _batch(self) -> list[Outcome]:

@@ -11,8 +11,10 @@ from typing import NamedTuple
 
 from adapters.catalogue import Catalogue, Lease
 from manifests.errors import CatalogueError, DeviceBroken
+from models.base import FrameScorer, Generator
 from tasks.appetite import Appetite
 from tasks.clerk import Clerk, Failed
+from tasks.drafting import Drafter
 from tasks.heartbeat import heartbeat
 from tasks.owner import current_owner
 from tasks.shard import Job, Shard
@@ -47,24 +49,38 @@ def render_shard(wiring: Wiring, shard: Shard) -> ShardReport:
     catalogue = catalogue_of(wiring)
     with devices_of(wiring).take() as device, heartbeat(catalogue, wiring.lease_s):
         started = time.monotonic()
-        appetite = Appetite(catalogue, shard)
-        with bench_of(wiring, catalogue, shard, device, appetite) as bench:
-            while not stopping.is_set():
-                bench.raise_failure()
-                if jobs := appetite.choose(bench.most):
-                    bench.work(jobs)
-                elif not appetite.wait():
-                    break
+        drafter = drafter_of(wiring, shard, device)
+        appetite = Appetite(catalogue, shard, drafter)
+        with bench_of(wiring, catalogue, shard, device, appetite, drafter) as bench:
+            try:
+                while not stopping.is_set():
+                    bench.raise_failure()
+                    appetite.look_ahead(bench.generator, bench.scorer)
+                    if jobs := appetite.choose(bench.most):
+                        bench.work(jobs)
+                    elif not appetite.wait():
+                        break
+            except DeviceBroken:
+                device.abandon()
+                raise
         return bench.report(appetite.not_needed, time.monotonic() - started)
+
+
+def drafter_of(wiring: Wiring, shard: Shard, device: Device) -> Drafter | None:
+    """Return what the device knows of drafts in the shard's bucket; None where there are none to make."""
+    card = card_of(wiring, shard.card)
+    if card.draft is None or not shard.wants or wiring.drafts == "off":
+        return None
+    return device.drafters.setdefault(shard.jobs[0].variant.bucket, Drafter(card))
 
 
 @contextmanager
 def bench_of(
-    wiring: Wiring, catalogue: Catalogue, shard: Shard, device: Device, appetite: Appetite
+    wiring: Wiring, catalogue: Catalogue, shard: Shard, device: Device, appetite: Appetite, drafter: Drafter | None
 ) -> Iterator["Bench"]:
     """Yield a bench with its threads; all that was begun has its outcome in the catalogue after it."""
-    clerk = Clerk(catalogue, appetite.landed)
-    bench = Bench(wiring, catalogue, shard, device, appetite, clerk)
+    clerk = Clerk(catalogue, appetite.landed, *([drafter.heard] if drafter else []))
+    bench = Bench(wiring, catalogue, shard, device, appetite, clerk, drafter)
     try:
         yield bench
     finally:
@@ -78,7 +94,8 @@ class Bench:
     """Works on the jobs of one shard with one warm model."""
 
     def __init__(self, wiring: Wiring, catalogue: Catalogue, shard: Shard, device: Device, appetite: Appetite,
-                 clerk: Clerk) -> None:
+                 clerk: Clerk, drafter: Drafter | None = None) -> None:
+        self._drafter = drafter
         self._wiring = wiring
         self._catalogue = catalogue
         self._shard = shard
@@ -89,7 +106,7 @@ class Bench:
         self._unfinished: list[Lease] = []
         self._device_seconds = 0.0
         self._is_prepared = False
-        finisher = Finisher(shard, Staging(wiring.staging), wiring.machine, lambda: scorer_of(wiring, self._card))
+        finisher = Finisher(shard, Staging(wiring.staging), wiring.machine, self.scorer)
         self.tail = Tail(finisher, clerk.put, self._give_back)
 
     @property
@@ -115,7 +132,6 @@ class Bench:
                 if stopping.is_set() or self._failure:
                     break
         except DeviceBroken:
-            self._device.abandon()
             # It may be this variant that breaks devices: its try counts, so that it is quarantined in the end.
             self._catalogue.release(list(waiting.values())[:1], begun=True)
             waiting = dict(list(waiting.items())[1:])
@@ -125,6 +141,18 @@ class Bench:
             begun = {lease.variant_id for lease in leases} - waiting.keys()
             for variant_id in by_id.keys() - begun:
                 self._appetite.landed(by_id[variant_id])
+
+    def generator(self) -> Generator:
+        """Return the warm model, with the shard's texts embedded."""
+        generator = self._device.generator(self._card)
+        if not self._is_prepared:
+            generator.prepare([job.variant for job in self._shard.jobs])
+            self._is_prepared = True
+        return generator
+
+    def scorer(self) -> FrameScorer:
+        """Return the card's scorer."""
+        return scorer_of(self._wiring, self._card)
 
     def report(self, not_needed: int, wall_seconds: float) -> ShardReport:
         """Return the tally so far."""
@@ -163,15 +191,12 @@ class Bench:
                 and is_intact(clip.path, clip.sha256) and clip.poster.is_file())
 
     def _generate(self, taken: Sequence[tuple[Job, Lease]]) -> Iterator[Made | Failed]:
-        generator = self._device.generator(self._card)
-        if not self._is_prepared:
-            generator.prepare([job.variant for job in self._shard.jobs])
-            self._is_prepared = True
-        results = generator.generate([lease.variant for _, lease in taken])
+        results = self.generator().generate([lease.variant for _, lease in taken])
         for (job, lease), result in zip(taken, results, strict=True):
             if isinstance(result, Exception):
                 yield Failed(job, lease, None, str(result) or type(result).__name__)
                 continue
-            self._device_seconds += result.device_seconds
+            drafts = self._drafter.take_seconds() if self._drafter else 0.0
+            self._device_seconds += result.device_seconds + drafts
             self._device.note_memory()
-            yield Made(job, lease, result)
+            yield Made(job, lease, result, drafts)

@@ -8,6 +8,7 @@ from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass, field
 from functools import cache
 from pathlib import Path
+from typing import Any
 
 from adapters.bucket import Bucket, open_bucket
 from adapters.catalogue import Catalogue, open_catalogue
@@ -61,7 +62,7 @@ class Wiring:
         first_frames: folder of the pictures that clips start from.
         devices: names such as ``cpu`` or ``cuda:0``, one warm model on each; none means all
             GPUs of the machine that works, or its CPU.
-        lease_s, attempts, attestations: see Settings; the attestations are pairs of a card's name and its own.
+        lease_s, attempts, drafts, attestations: see Settings; the attestations are pairs of a card's name and its own.
     """
 
     catalogue_url: str = field(repr=False)
@@ -69,6 +70,7 @@ class Wiring:
     signer: SignerPlace
     staging: Path
     first_frames: Path = Path("first-frames")
+    drafts: str = "auto"
     machine: str = ""
     devices: tuple[str, ...] = ()
     threads: int | None = None
@@ -92,6 +94,7 @@ class Device:
         self._generator: Generator | None = None
         self._watch: MemoryWatch | None = None
         self.recycled = 0
+        self.drafters: dict[tuple[Any, ...], Any] = {}
 
     def generator(self, card: ModelCard) -> Generator:
         """Return the card's generator, freeing another card's first, or its own where memory climbs."""
