@@ -68,8 +68,14 @@ def put(monkeypatch, fake_models, generator: Drafty) -> Drafty:
 def sheet(tmp_path, cards):
     """Wants 14 clips, and about a third of the seeds pass."""
     path = tmp_path / "many.csv"
-    path.write_text(f"brief_id,prompt,placements,variants,want,min_adherence\na,a circle,1:1,150,14,{threshold(0.3):.5f}\n")
+    path.write_text(wanting(14, of=150))
     return path
+
+
+def wanting(want: int, of: int) -> str:
+    """A sheet of one brief, of whose seeds about a third passes."""
+    header = "brief_id,prompt,placements,variants,want,min_adherence"
+    return f"{header}\na,a circle,1:1,{of},{want},{threshold(0.3):.5f}\n"
 
 
 def threshold(pass_rate: float) -> float:
@@ -112,7 +118,7 @@ def test_drafts_that_tell_nothing_are_given_up_and_the_brief_is_satisfied(sheet,
 
 def test_when_the_seeds_are_used_up_the_poor_drafts_are_finished_too(tmp_path, cards, fake_models, monkeypatch):
     sheet = tmp_path / "few.csv"
-    sheet.write_text(f"brief_id,prompt,placements,variants,want,min_adherence\na,a circle,1:1,40,39,{threshold(0.3):.5f}\n")
+    sheet.write_text(wanting(39, of=40))
     drafty = put(monkeypatch, fake_models, Drafty())
     run(sheet)
     assert sorted(set(drafty.finals)) == sorted(drafty.finals)
