@@ -145,6 +145,7 @@ class Signer:
                 with open(poster, "rb") as picture:
                     builder.add_resource(meant.thumbnail.identifier, picture)
                 _add_prompt(builder, meant)
+                _add_first_frame(builder, meant)
                 if parent is not None:
                     _add_parent(builder, parent, source)
                 store = builder.sign(self._native, MEDIA_TYPE, source, target)
@@ -208,6 +209,15 @@ class _Watched:
 def _add_prompt(builder: Builder, meant: ManifestDefinition) -> None:
     if meant.prompt is not None:
         builder.add_resource(meant.ingredients[0].data.identifier, BytesIO(meant.prompt.encode()))
+
+
+def _add_first_frame(builder: Builder, meant: ManifestDefinition) -> None:
+    """Name the picture that the clip starts from; a credential of its own comes along."""
+    if meant.first_frame is not None:
+        ingredient = meant.first_frame.to_dict()
+        builder.add_resource(ingredient["thumbnail"]["identifier"], BytesIO(meant.first_frame.thumbnail))
+        with open(meant.first_frame.path, "rb") as picture:
+            builder.add_ingredient(ingredient, meant.first_frame.format, picture)
 
 
 def _add_parent(builder: Builder, title: str, source: BinaryIO) -> None:

@@ -8,9 +8,12 @@ from typing import Any
 from unicodedata import category
 
 from manifests.definition import (
+    COMPOSITE_MEDIA,
+    FIRST_FRAME,
     OWN_LABEL,
     TITLE_LIMIT,
     TRAINED_ALGORITHMIC_MEDIA,
+    FirstFrame,
     ManifestDefinition,
     check_definition,
 )
@@ -46,6 +49,7 @@ class Provenance:
         training_mining: a use of USES to allowed, notAllowed, or ``constrained: <terms>``.
         disclose_prompt: adds the prompt in plain words.
         run_id: flow run that made the clip, if there was one.
+        first_frame: the picture that it starts from, if there is one.
     """
 
     title: str
@@ -64,10 +68,11 @@ class Provenance:
     training_mining: Mapping[str, str] = field(default_factory=lambda: NOTHING_ALLOWED)
     disclose_prompt: bool = False
     run_id: str | None = None
+    first_frame: FirstFrame | None = None
 
 
 def generation_definition(provenance: Provenance) -> ManifestDefinition:
-    """Return the checked definition of a clip that was generated here, from a prompt alone.
+    """Return the checked definition of a clip that was generated here, from a prompt and perhaps a picture.
 
     Raises:
         DefinitionInvalid: a fact is missing or malformed.
@@ -88,6 +93,8 @@ def generation_definition(provenance: Provenance) -> ManifestDefinition:
     }
     if provenance.disclose_prompt:
         definition |= {"ingredients": [{}], "prompt": provenance.variant.prompt}
+    if provenance.first_frame:
+        definition |= {"first_frame": provenance.first_frame}
     return check_definition(definition)
 
 
@@ -120,15 +127,15 @@ def _assertion(label: str, data: dict[str, Any]) -> dict[str, Any]:
 
 
 def _created(provenance: Provenance) -> dict[str, Any]:
+    """Return how the clip came about: one that goes on from a picture is composed of it and of what was generated."""
     action: dict[str, Any] = {
         "action": "c2pa.created",
         "when": provenance.created_at,
-        "digitalSourceType": TRAINED_ALGORITHMIC_MEDIA,
+        "digitalSourceType": COMPOSITE_MEDIA if provenance.first_frame else TRAINED_ALGORITHMIC_MEDIA,
         "softwareAgent": {"name": provenance.pipeline, "version": provenance.generator_library},
     }
-    if provenance.disclose_prompt:
-        action["parameters"] = {"ingredientIds": ["prompt"]}
-    return action
+    used = ["prompt"] * provenance.disclose_prompt + [FIRST_FRAME] * (provenance.first_frame is not None)
+    return action | ({"parameters": {"ingredientIds": used}} if used else {})
 
 
 def _disclosure(provenance: Provenance) -> dict[str, Any]:
@@ -160,5 +167,6 @@ def _generation(provenance: Provenance) -> dict[str, Any]:
         "prompt_hmac_sha256": prompt_hmac(provenance.prompt_hmac_key, provenance.variant),
         "licence": provenance.licence,
         "licence_terms_attested": provenance.licence_terms,
+        "first_frame_sha256": provenance.variant.first_frame_sha256 or None,
     }
     return {name: value for name, value in facts.items() if value is not None}

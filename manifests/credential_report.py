@@ -163,7 +163,7 @@ def action_sentence(action: Mapping[str, Any], model: str, opened: str) -> str:
         done = SOURCES.get(source, done)
     if name == "c2pa.opened" and opened:
         done = f"opened from “{opened}”"
-    means = [model if source == "trainedAlgorithmicMedia" else "", *_agent(action.get("softwareAgent"))]
+    means = [model if source.lower().endswith("trainedalgorithmicmedia") else "", *_agent(action.get("softwareAgent"))]
     named = ", ".join(dict.fromkeys(part for part in means if part))
     return f"{done} ({named})" if named else done
 

@@ -5,6 +5,7 @@ is signed that has not passed through these models. They cover what Reelmill wri
 """
 
 import json
+from pathlib import Path
 from typing import Annotated, Any, Literal
 
 from pydantic import (
@@ -190,6 +191,7 @@ class Generation(_Record):
         seed: in decimal digits, for a JSON number loses those above 2**53.
         parameters_sha256: of every generation input but the words of the prompts.
         prompt_hmac_sha256: keyed, so that no one can try likely prompts against it.
+        first_frame_sha256: of the file of the picture that the clip starts from, where there is one.
         licence_terms_attested: which conditions of the licence the operator attested, as a digest.
     """
 
@@ -199,6 +201,7 @@ class Generation(_Record):
     seed: str = Field(pattern=r"^-?[0-9]{1,20}$")
     parameters_sha256: Hex
     prompt_hmac_sha256: Hex
+    first_frame_sha256: Hex | None = None
     licence: Text
     licence_terms_attested: Text | None = None
 
@@ -276,11 +279,29 @@ class PromptIngredient(_Record):
     data: PromptData = PromptData()
 
 
+class FirstFrame(_Record):
+    """The picture that a clip starts from. The signer reads it, with the credential that it may carry.
+
+    Attributes:
+        thumbnail: JPEG of it.
+    """
+
+    path: Path
+    format: Literal["image/png", "image/jpeg", "image/webp"]
+    thumbnail: bytes = Field(min_length=1, repr=False)
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return what the C2PA builder takes; the file's name stays at home."""
+        thumbnail = {"format": "image/jpeg", "identifier": f"{FIRST_FRAME}.jpg"}
+        return {"title": "first frame", "label": FIRST_FRAME, "relationship": "inputTo", "thumbnail": thumbnail}
+
+
 class ManifestDefinition(_Record):
     """Everything that is signed beside the pixels.
 
     Attributes:
         prompt: text of the prompt ingredient; a resource of the manifest, so not part of the JSON.
+        first_frame: a file that the builder reads, so no part of it either.
     """
 
     claim_generator_info: tuple[ClaimGenerator, ...] = Field(min_length=1, max_length=1)
@@ -290,6 +311,7 @@ class ManifestDefinition(_Record):
     ingredients: tuple[PromptIngredient, ...] = Field((), max_length=1)
     assertions: tuple[Assertion, ...]
     prompt: Text | None = Field(None, exclude=True)
+    first_frame: FirstFrame | None = Field(None, exclude=True)
 
     @model_validator(mode="after")
     def _is_whole(self) -> "ManifestDefinition":
@@ -298,6 +320,10 @@ class ManifestDefinition(_Record):
             raise ValueError("needs c2pa.actions.v2, and each assertion once")
         if bool(self.ingredients) != (self.prompt is not None):
             raise ValueError("a prompt ingredient needs its text, and a text its ingredient")
+        made = self.actions[0]
+        named = made.parameters is not None and FIRST_FRAME in made.parameters.ingredient_ids
+        if made.action == "c2pa.created" and named != (self.first_frame is not None):
+            raise ValueError("a first frame and the action that used it need each other")
         return self
 
     @property
@@ -336,7 +362,8 @@ def check_definition(definition: ManifestDefinition | dict[str, Any] | str) -> M
     """
     try:
         if isinstance(definition, ManifestDefinition):
-            return ManifestDefinition.model_validate({**definition.to_dict(), "prompt": definition.prompt})
+            return ManifestDefinition.model_validate({
+                **definition.to_dict(), "prompt": definition.prompt, "first_frame": definition.first_frame})
         data = json.loads(definition) if isinstance(definition, str) else definition
         return ManifestDefinition.model_validate(data)
     except ValidationError as error:

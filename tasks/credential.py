@@ -6,15 +6,27 @@ from functools import cache
 from importlib.metadata import version
 
 from adapters.catalogue import SYSTEM, Catalogue, Event, VariantRow
+from adapters.picture import thumbnail_of
 from manifests.credential import USES, Provenance
+from manifests.definition import FirstFrame
+from manifests.errors import DefinitionInvalid, GenerationFailed
 from models.card import ModelCard
+from tasks.first_frames import MEDIA_TYPES, FirstFrames
 
 
 def provenance_of(
     catalogue: Catalogue, row: VariantRow, card: ModelCard, campaign_id: str, *,
     prompt_key: bytes, training_mining: str, disclose_prompt: bool, licence_terms: str | None = None,
+    first_frames: FirstFrames | None = None,
 ) -> Provenance:
-    """Return what is disclosed of a clip, with who approved it and when it was made."""
+    """Return what is disclosed of a clip, with who approved it and when it was made.
+
+    Args:
+        first_frames: where the picture is kept that the clip starts from, if it does from any.
+
+    Raises:
+        DefinitionInvalid: that picture is gone or was changed; its facts cannot be told.
+    """
     events = catalogue.events(variant_id=row.variant_id)
     return Provenance(
         title=f"{row.variant.card} {row.variant_id[:12]}",
@@ -32,7 +44,19 @@ def provenance_of(
         approved_by=_approver(events),
         training_mining=_uses(training_mining),
         disclose_prompt=disclose_prompt,
+        first_frame=_first_frame(first_frames, row.variant.first_frame_sha256) if first_frames else None,
     )
+
+
+def _first_frame(kept: FirstFrames, sha256: str) -> FirstFrame | None:
+    if not sha256:
+        return None
+    try:
+        path = kept.path(sha256)
+    except GenerationFailed as error:
+        raise DefinitionInvalid(str(error)) from error
+    facts = {"path": path, "format": MEDIA_TYPES[path.suffix], "thumbnail": thumbnail_of(path.read_bytes())}
+    return FirstFrame.model_validate(facts)
 
 
 @cache

@@ -13,6 +13,7 @@ from manifests.credential import generation_definition
 from manifests.errors import LicenceNotAttested
 from manifests.identity import canonical_json
 from tasks.credential import provenance_of
+from tasks.first_frames import FirstFrames
 from tasks.keys import keys_of
 from tasks.licence import clearance_of, licence_record
 from tasks.staging import Staging, full_disk_told, is_intact, sha256_of
@@ -54,6 +55,7 @@ def sign_clip(wiring: Wiring, signer: Signer, lease: Lease, asked: Asked) -> Sig
         catalogue_of(wiring), lease.row, card, asked.campaign_id, prompt_key=wiring.prompt_key,
         training_mining=wiring.training_mining, disclose_prompt=wiring.disclose_prompt,
         licence_terms=clearance.attestation.terms if clearance.attestation else None,
+        first_frames=FirstFrames(wiring.first_frames),
     )
     signed = signer.sign(clip.path, clip.poster, generation_definition(provenance),
                          folder / "clip.mp4", folder / "clip.c2pa")

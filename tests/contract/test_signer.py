@@ -1,18 +1,24 @@
 """One contract over every kind of signer."""
 
 import hashlib
+import io
 import json
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from c2pa import Builder
 from credentials import VARIANT, definition, failures, files, second_opinion, sign
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from PIL import Image
 from signer_sources import FACTORIES
 
+from adapters.manifest_store import trust_context
+from adapters.picture import thumbnail_of
 from adapters.signer import DevelopmentCA, SignerSource, open_signer
 from adapters.verifier import verify
+from manifests.definition import IPTC, FirstFrame
 
 
 @pytest.fixture(params=FACTORIES)
@@ -98,6 +104,38 @@ def test_signing_again_keeps_the_parent(ours, tmp_path):
         "created by a generative model (Reelmill starter, LTXPipeline, diffusers 0.42.1)",
         "opened from “first”", "published")
     assert second_opinion(again, ours.anchors_pem())["validation_state"] == "Trusted"
+
+
+@pytest.mark.parametrize("disclose_prompt", [False, True])
+def test_a_first_frame_is_its_input_with_the_credential_that_it_carries(ours, tmp_path, disclose_prompt):
+    picture = io.BytesIO()
+    Image.new("RGB", (96, 64), (9, 99, 200)).save(picture, "png")
+    plain, carrying = tmp_path / "plain.png", tmp_path / "carrying.png"
+    plain.write_bytes(picture.getvalue())
+    shot = {"action": "c2pa.created", "digitalSourceType": IPTC + "digitalCapture"}
+    camera = {"claim_generator_info": [{"name": "A camera", "version": "9"}], "title": "bottle",
+              "assertions": [{"label": "c2pa.actions.v2", "created": True, "data": {"actions": [shot]}}]}
+    with Builder(camera, context=trust_context("")) as builder, open(carrying, "w+b") as target:
+        builder.sign(ours._native, "image/png", io.BytesIO(picture.getvalue()), target)
+    for path, stores in ((plain, 1), (carrying, 2)):
+        sha256 = hashlib.sha256(path.read_bytes()).hexdigest()
+        start = FirstFrame(path=path, format="image/png", thumbnail=thumbnail_of(path.read_bytes()))
+        made = definition(first_frame=start, variant=VARIANT._replace(first_frame_sha256=sha256),
+                          disclose_prompt=disclose_prompt)
+        paths = files(tmp_path, path.stem)
+        sign(ours, paths, made)
+        report = verify(paths.out, ours.anchors_pem())
+        store = json.loads(report.store)
+        assert report.state == "trusted"
+        assert [(each.title, each.relationship) for each in report.ingredients] == [
+            *([("prompt", "inputTo")] if disclose_prompt else []), ("first frame", "inputTo")]
+        assert report.actions == (
+            "composed with the help of a generative model (Reelmill starter, LTXPipeline, diffusers 0.42.1)",)
+        assert report.generation["first_frame_sha256"] == sha256
+        assert len(store["manifests"]) == stores
+        assert path.name not in report.store
+        opinion = second_opinion(paths.out, ours.anchors_pem())
+        assert (opinion["validation_state"], failures(opinion)) == ("Trusted", set())
 
 
 def test_a_file_may_be_signed_in_place(ours, tmp_path):
