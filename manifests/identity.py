@@ -6,6 +6,8 @@ import re
 import unicodedata
 from typing import Any
 
+ID_BYTES = 16
+
 
 def canonical_json(value: Any) -> bytes:
     """Return the one byte string for a JSON value (RFC 8785 for strings, ints and plain floats).
@@ -18,7 +20,7 @@ def canonical_json(value: Any) -> bytes:
 
 def content_id(value: Any) -> str:
     """Return the 128-bit BLAKE2b of the canonical JSON, as 32 hex digits."""
-    return hashlib.blake2b(canonical_json(value), digest_size=16).hexdigest()
+    return hashlib.blake2b(canonical_json(value), digest_size=ID_BYTES).hexdigest()
 
 
 def slug(text: str, max_length: int = 40) -> str:

@@ -42,10 +42,14 @@ class Variant(NamedTuple):
     @property
     def variant_id(self) -> str:
         """32 hex digits; equal inputs give equal ids on any machine."""
+        return content_id(self.identity)
+
+    @property
+    def identity(self) -> dict[str, Any]:
+        """The fields whose canonical JSON the id is the hash of."""
         defaults = self._field_defaults
-        fields = {name: value for name, value in self._asdict().items()
-                  if name not in ADDED or value != defaults[name]}
-        return content_id(fields)
+        return {name: value for name, value in self._asdict().items()
+                if name not in ADDED or value != defaults[name]}
 
     @property
     def bucket(self) -> tuple[Any, ...]:

@@ -3,11 +3,12 @@
 import hashlib
 import heapq
 import itertools
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Any, NamedTuple
 
 from manifests.brief import Brief
 from manifests.errors import TooManyVariants
+from manifests.identity import ID_BYTES, canonical_json
 from manifests.placement import Placement
 from manifests.sheet.wording import fill
 from manifests.variant import PlannedVariant, Variant
@@ -67,12 +68,44 @@ def expand(briefs: Iterable[Brief], cards: Mapping[str, ModelCard], default_card
     Raises:
         RuleBroken: a card cannot make the shape; the sheet's check tells that earlier.
     """
+    recipes: dict[tuple[str, Profile], str] = {}
     for brief in briefs:
-        shaped = [_shape(brief, chosen, cards, profile) for chosen in _combinations(brief, default_card)]
-        for index in range(brief.variants):
-            for placement, first, labels in shaped:
-                variant = first._replace(seed=(first.seed + index) % SEEDS)
-                yield PlannedVariant(brief.brief_id, placement, variant, variant.variant_id, labels)
+        shaped = [_shape(brief, chosen, cards, profile, recipes) for chosen in _combinations(brief, default_card)]
+        yield from _seeded(brief, shaped)
+
+
+def _seeded(brief: Brief, shaped: Iterable[_Shaped]) -> Iterator[PlannedVariant]:
+    """Yield each combination with each of the brief's seeds; written for speed, since sheets grow to millions.
+
+    Records are made by ``tuple.__new__``, which is what their own constructors do, without going through
+    arguments by name; what stands before and after the seed is kept between seeds.
+    """
+    make, brief_id, place = tuple.__new__, brief.brief_id, Variant._fields.index("seed")
+    prepared = [(placement, first.seed, first[:place], first[place + 1:], id_by_seed(first), labels)
+                for placement, first, labels in shaped]
+    for index in range(brief.variants):
+        for placement, first_seed, before, after, id_of, labels in prepared:
+            seed = (first_seed + index) % SEEDS
+            variant = make(Variant, (*before, seed, *after))
+            yield make(PlannedVariant, (brief_id, placement, variant, id_of(seed), labels))
+
+
+def id_by_seed(variant: Variant) -> Callable[[int], str]:
+    """Return a function from a seed to the ``variant_id`` of this variant with that seed.
+
+    The canonical JSON is made once, with a hole where the seed stands; the hash of what comes before the
+    hole is made once too. A quote within a text is escaped there, so nothing else looks like the seed.
+    """
+    fields = variant.identity | {"seed": 0}
+    before, _, after = canonical_json(fields).rpartition(b'"seed":0,')
+    begun, after = hashlib.blake2b(before + b'"seed":', digest_size=ID_BYTES), b"," + after
+
+    def id_of(seed: int) -> str:
+        digest = begun.copy()
+        digest.update(b"%d%b" % (seed, after))
+        return digest.hexdigest()
+
+    return id_of
 
 
 def sample(planned: Iterable[PlannedVariant], number: int) -> list[PlannedVariant]:
@@ -103,7 +136,9 @@ def _combinations(brief: Brief, default_card: str) -> Iterator[Combination]:
         yield dict(zip(axes, row, strict=True))
 
 
-def _shape(brief: Brief, chosen: Combination, cards: Mapping[str, ModelCard], wanted: Profile) -> _Shaped:
+def _shape(brief: Brief, chosen: Combination, cards: Mapping[str, ModelCard], wanted: Profile,
+           recipes: dict[tuple[str, Profile], str]) -> _Shaped:
+    """Return a combination's first variant; ``recipes`` keeps what is the same for all of a card."""
     card, placement = cards[chosen["model"]], chosen["placements"]
     size = card.size_for(placement.aspect_ratio)
     duration_s = chosen["duration_s"] or placement.duration_s
@@ -111,6 +146,8 @@ def _shape(brief: Brief, chosen: Combination, cards: Mapping[str, ModelCard], wa
     words = {name: text_of(value) for name, value in chosen.items()} | {"first_frame": picture}
     prompt = fill(chosen["prompt"], words)
     profile = card.profile_for(wanted)
+    if (card.name, profile) not in recipes:
+        recipes[card.name, profile] = card.recipe(profile)
     negative = chosen["negative_prompt"]
     variant = Variant(
         card=card.name,
@@ -127,7 +164,7 @@ def _shape(brief: Brief, chosen: Combination, cards: Mapping[str, ModelCard], wa
         loras=tuple(lora.name for lora in card.loras),
         first_frame_sha256=picture_sha256,
         profile=profile,
-        recipe=card.recipe(profile),
+        recipe=recipes[card.name, profile],
     )
     return _Shaped(placement, variant, tuple((name, words[name]) for name in brief.axis_lengths))
 

@@ -3,14 +3,15 @@
 from itertools import pairwise
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from manifests.brief import Brief
 from manifests.errors import TooManyVariants
 from manifests.placement import Placement
+from manifests.variant import PlannedVariant, Variant
 from models.registry import load_cards
-from tasks.expand import check_cap, derived_seed, expand, sample
+from tasks.expand import check_cap, derived_seed, expand, id_by_seed, sample
 
 CARDS = load_cards()
 WIDE, TALL = Placement("generic", "16:9"), Placement("tiktok", "9:16")
@@ -82,6 +83,33 @@ def test_over_the_cap_the_count_and_the_axes_are_named():
     assert str(refusal.value) == (
         "The sheet expands to 601 variants and 500 are allowed; row 9 alone makes 600 "
         "(3 prompt × 2 placements × 100 seeds): shorten an axis, or raise --max-variants.")
+
+
+TEXTS = st.text(st.characters(exclude_categories=("Cs",)))
+
+
+@given(TEXTS, TEXTS, st.integers(0, 2**32 - 1), st.sampled_from(["", "ab" * 32]), st.sampled_from(["exact", "fast"]),
+       st.lists(st.sampled_from(["turbo", '"seed":0,', "é", "e\u0301"]), max_size=2))
+@example('"seed":0,"width":8', '\\"seed":0,', 7, "", "exact", [])
+@example("\u0301", "\u0301", 1, "", "exact", ["\u0301"])
+def test_the_fast_id_is_the_variants_own(prompt, negative, seed, picture, profile, loras):
+    first = Variant("starter", "r1", prompt, negative, 0, 64, 64, 12, 24, 8, 3.0, tuple(loras), picture, profile, "ab")
+    assert id_by_seed(first)(seed) == first._replace(seed=seed).variant_id
+
+
+def test_what_is_made_fast_is_what_the_constructors_make():
+    for item in expanded(brief(variants=3, seed=2**32 - 2, locales=("en", "de"))):
+        assert type(item) is PlannedVariant
+        assert type(item.variant) is Variant
+        assert item.variant_id == Variant(**item.variant._asdict()).variant_id
+        assert item == PlannedVariant(*item)
+
+
+def test_a_first_frame_is_an_axis_and_decides_the_id():
+    planned = expanded(brief(first_frames=("a.png", "b.png"), first_frame_hashes=("aa" * 32, "bb" * 32)))
+    assert [item.variant.first_frame_sha256 for item in planned] == ["aa" * 32, "bb" * 32]
+    assert [dict(item.labels) for item in planned] == [{"first_frame": "a.png"}, {"first_frame": "b.png"}]
+    assert len({item.variant_id for item in planned}) == 2
 
 
 @given(st.integers(1, 4), st.integers(1, 3), st.integers(1, 4), st.sampled_from(["cartesian", "zip"]))
