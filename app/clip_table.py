@@ -57,6 +57,8 @@ def _flat(row: VariantRow, decision: str) -> dict[str, Any]:
         **{name: score.get(name) for name in ("prompt_adherence", "prompt_rank", "num_distractors", "scorer")},
         **score.get("checks", {}),
         "device_seconds": row.clip.device_seconds if row.clip else None,
+        "draft_seconds": row.clip.draft_seconds if row.clip else None,
+        "memory_rung": row.clip.rung if row.clip else "",
         "key": row.signed.key if row.signed else "",
         "sha256": row.signed.sha256 if row.signed else "",
         "credential_sha256": row.signed.digests.get(row.signed.sidecar_key, "") if row.signed else "",

@@ -106,5 +106,6 @@ def show_report(report: CampaignReport) -> None:
     show_table("", ["brief", "variants", "passed", "published", "best score", "why others failed"], [
         (brief.brief_id, brief.variants, brief.passed, brief.published, brief.best_score,
          brief.why or ("enough passed" if brief.not_needed else "")) for brief in report.briefs])
-    say(f"\n{report.campaign_id}: {report.states_text}; "
-        f"{seconds_text(report.device_seconds)} of device time.")
+    each = report.seconds_a_passing_clip
+    share = f", {each:.1f} s a passing clip" if each is not None else ""
+    say(f"\n{report.campaign_id}: {report.states_text}; {seconds_text(report.device_seconds)} of device time{share}.")

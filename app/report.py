@@ -91,6 +91,12 @@ class CampaignReport:
         return self.states.get("published", 0)
 
     @property
+    def seconds_a_passing_clip(self) -> float | None:
+        """Device time by clips that passed; what failed and what was only drafted is paid by them. None without any."""
+        passing = sum(self.states.get(state, 0) for state in GOOD_STATES)
+        return self.device_seconds / passing if passing else None
+
+    @property
     def states_text(self) -> str:
         """``2 not needed, 14 published``."""
         counts = Counter(self.states)
@@ -105,7 +111,8 @@ class CampaignReport:
 
     def as_json(self) -> dict[str, object]:
         """Return plain values."""
-        return {**asdict(self), "briefs": [{**asdict(brief), "status": brief.status} for brief in self.briefs]}
+        briefs = [{**asdict(brief), "status": brief.status} for brief in self.briefs]
+        return {**asdict(self), "seconds_a_passing_clip": self.seconds_a_passing_clip, "briefs": briefs}
 
     def outcomes(self, problems: Iterable[CellProblem] = ()) -> dict[int, Outcome]:
         """Return what goes back into the sheet, by row number; rows with problems were not run."""
@@ -146,7 +153,7 @@ def report_of(
         briefs=tuple(_brief(brief, members[brief.brief_id].values(), unfinished, unlicensed, clearances)
                      for brief in catalogue.briefs(head.campaign_id)),
         states=dict(Counter(row.state for row in rows.values())),
-        device_seconds=sum(row.clip.device_seconds for row in rows.values() if row.clip),
+        device_seconds=sum(row.clip.all_device_seconds for row in rows.values() if row.clip),
         waiting=tuple(waiting_sentences(Counter(rows[key].variant.card for key in unlicensed), clearances)),
         notices=_notices(rows.values(), clearances),
     )

@@ -35,6 +35,11 @@ class Clip:
     draft_seconds: float = 0.0
 
     @property
+    def all_device_seconds(self) -> float:
+        """What it cost, its drafts included."""
+        return self.device_seconds + self.draft_seconds
+
+    @property
     def duration_s(self) -> float:
         """Length in seconds."""
         return self.num_frames / self.fps

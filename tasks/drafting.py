@@ -10,6 +10,7 @@ from tasks.clerk import Judged, Outcome
 from tasks.drafts import DraftPolicy
 from tasks.score import score_frames
 from tasks.shard import Job, Shard
+from tasks.stop import stopping
 
 
 class Drafter:
@@ -44,6 +45,8 @@ class Drafter:
         jobs = [job for job in waiting if _is_counted(job, shard)]
         prompts = list(dict.fromkeys(job.variant.prompt for job in jobs))
         for key in self.policy.probe(prompts):
+            if stopping.is_set():
+                return
             self._draft(self._jobs[str(key)], generator, scorer, shard)
         for prompt in prompts:
             own = [job for job in jobs if job.variant.prompt == prompt]
@@ -51,6 +54,8 @@ class Drafter:
             for index, job in enumerate(fresh):
                 if any(self._promises(other) for other in own) or not self._pays(job, lacking, len(fresh) - index):
                     break
+                if stopping.is_set():
+                    return
                 self._draft(job, generator, scorer, shard)
 
     def may_finish(self, waiting: Iterable[Job], lacking: dict[str, int], shard: Shard) -> set[str]:

@@ -73,7 +73,8 @@ class DraftPolicy:
 
     def drafted(self, key: Hashable, prompt: Hashable, margin: float | None, seconds: float) -> None:
         """Hear of a draft, of a clip that is not made yet or of one that is."""
-        self._draft_times.append(seconds)
+        if seconds > 0:  # one that failed says nothing about the others' time
+            self._draft_times.append(seconds)
         self._spent_s += seconds
         self._told += 1
         if self._of(prompt).drafted(key, margin):

@@ -127,7 +127,8 @@ class Reader(Store):
         mine = select(memberships.c.variant_id).where(memberships.c.campaign_id == campaign_id)
         query = select(variants.c.clip).where(variants.c.clip.is_not(None), variants.c.variant_id.in_(mine))
         with self._reading() as connection:
-            return sum(json.loads(clip)["device_seconds"] for clip in connection.execute(query).scalars())
+            clips = map(json.loads, connection.execute(query).scalars())
+            return sum(clip["device_seconds"] + clip.get("draft_seconds", 0.0) for clip in clips)
 
     def device_rates(self, clips: int = 200) -> dict[str, float]:
         """Return the mean device seconds a clip by card, over some of the clips that lie here."""

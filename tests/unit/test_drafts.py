@@ -100,3 +100,13 @@ def test_few_seeds_that_are_all_needed_are_not_drafted():
     policy, _ = taught(0.2, 0.9, 0.1)
     assert policy.pays("p", 1, left=100)
     assert not policy.pays("p", 5, left=6)
+
+
+def test_drafts_that_failed_are_no_free_drafts():
+    policy = DraftPolicy(0.2)
+    for key in range(20):
+        policy.made(key, "p", float(key % 5 - 3), 1.0)
+    for key in policy.probe(["p"]):
+        policy.drafted(key, "p", None, 0.0)
+    assert policy.cost == 0.2
+    policy.probe(["p"])

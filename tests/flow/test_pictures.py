@@ -1,0 +1,95 @@
+"""From a column of pictures to published clips, through the real engine with tiny weights."""
+
+import json
+
+import numpy as np
+import pytest
+import tiny_image_families
+from fake_scorer import FakeScorer
+from PIL import Image
+
+from app.report import report_of
+from flows.settings import load_settings
+from flows.wiring import wiring_of
+from manifests.errors import SheetRejected
+from tasks import wiring as wirings
+from tasks.wiring import catalogue_of, close_tools
+
+pytestmark = pytest.mark.usefixtures("prefect_server")
+
+
+def run(sheet, **settings) -> str:
+    from flows.campaign import campaign  # Prefect may be loaded once its home is set
+
+    return campaign(sheet=str(sheet), settings=settings)
+
+
+def catalogue():
+    return catalogue_of(wiring_of(load_settings()))
+
+
+@pytest.fixture
+def tiny(home, tmp_path, monkeypatch):
+    """A card of the real image-to-video class of Wan."""
+    card = {
+        "name": "tiny-i2v", "kind": "image-to-video", "title": "tiny", "description": "random",
+        "pipeline": "WanImageToVideoPipeline", "licence": {"name": "Apache-2.0"},
+        "weights": {"folder": str(tiny_image_families.wan_i2v_folder()), "revision": "1", "size_mb": 1},
+        "sizes": {"1:1": {"height": 64, "width": 64, "render_height": 64, "render_width": 64}},
+        "rules": {"frame_multiple": 4, "frame_offset": 1, "min_frames": 5, "max_frames": 9, "size_multiple": 16,
+                  "fps": 8},
+        "defaults": {"num_frames": 5, "num_inference_steps": 2, "guidance_scale": 1.0, "min_adherence": -1.0},
+        "call": {"max_sequence_length": 16},
+    }
+    (tmp_path / "cards").mkdir()
+    (tmp_path / "cards" / "tiny.json").write_text(json.dumps(card))
+    monkeypatch.setenv("REELMILL_MODEL_FOLDERS", json.dumps([str(tmp_path / "cards")]))
+    monkeypatch.setenv("REELMILL_MODEL", "tiny-i2v")
+    monkeypatch.setattr(wirings, "open_scorer", lambda *_, **__: FakeScorer())
+    for name, seed in (("cup.png", 1), ("shoe.jpg", 2)):
+        pixels = np.random.default_rng(seed).integers(0, 255, (80, 96, 3), dtype=np.uint8)
+        Image.fromarray(pixels).save(tmp_path / name)
+
+
+@pytest.fixture
+def sheet(tmp_path):
+    path = tmp_path / "pictures.csv"
+    path.write_text("brief_id,prompt,placements,first_frame,seed\na,a red circle,1:1,cup.png|shoe.jpg,1\n")
+    return path
+
+
+def test_each_picture_makes_its_own_clip_and_is_kept(tiny, sheet, home, tmp_path):
+    campaign_id = run(sheet)
+    rows = catalogue().variants(campaign_id)
+    assert len({row.variant.first_frame_sha256 for row in rows}) == 2
+    clips = [row.clip for row in rows if row.clip]
+    assert len({clip.sha256 for clip in clips}) == 2
+    assert not any(row.error for row in rows)
+    kept = sorted(path.stem for path in (home / "first-frames").iterdir() if path.suffix in (".png", ".jpg"))
+    assert kept == sorted(row.variant.first_frame_sha256 for row in rows)
+    record = [json.loads(path.read_text()) for path in (home / "bucket").rglob("*.json")]
+    assert {item["generation"]["first_frame_sha256"] for item in record} <= set(kept)
+
+
+def test_a_campaign_goes_on_though_its_pictures_are_gone(tiny, sheet, tmp_path):
+    campaign_id = run(sheet, sample_size=None)
+    before = {row.variant_id for row in catalogue().variants(campaign_id)}
+    for name in ("cup.png", "shoe.jpg"):
+        (tmp_path / name).unlink()
+    close_tools()
+    assert run(sheet) == campaign_id
+    assert {row.variant_id for row in catalogue().variants(campaign_id)} == before
+    assert report_of(catalogue(), campaign_id).briefs[0].variants == 2
+
+
+@pytest.mark.parametrize(("cell", "model", "sentence"), [
+    ("nowhere.png", "tiny-i2v", "isn't there"),
+    ("", "tiny-i2v", "makes clips from a picture"),
+    ("cup.png", "starter", "starter makes clips from text alone"),
+    ("pictures.csv", "tiny-i2v", "pictures.csv"),
+])
+def test_a_bad_cell_is_told(tiny, sheet, tmp_path, cell, model, sentence):
+    sheet.write_text(f"brief_id,prompt,placements,first_frame,model\na,a red circle,1:1,{cell},{model}\n")
+    with pytest.raises(SheetRejected) as caught:
+        run(sheet)
+    assert sentence in str(caught.value)
