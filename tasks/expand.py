@@ -77,35 +77,29 @@ def expand(briefs: Iterable[Brief], cards: Mapping[str, ModelCard], default_card
 def _seeded(brief: Brief, shaped: Iterable[_Shaped]) -> Iterator[PlannedVariant]:
     """Yield each combination with each of the brief's seeds; written for speed, since sheets grow to millions.
 
-    Records are made by ``tuple.__new__``, which is what their own constructors do, without going through
-    arguments by name; what stands before and after the seed is kept between seeds.
+    Records are made by ``tuple.__new__``, as their own constructors do, but without arguments by name; what
+    stands before and after the seed is kept from seed to seed, in the record and in the hash.
     """
     make, brief_id, place = tuple.__new__, brief.brief_id, Variant._fields.index("seed")
-    prepared = [(placement, first.seed, first[:place], first[place + 1:], id_by_seed(first), labels)
+    prepared = [(placement, first.seed, first[:place], first[place + 1:], *hash_around_seed(first), labels)
                 for placement, first, labels in shaped]
     for index in range(brief.variants):
-        for placement, first_seed, before, after, id_of, labels in prepared:
+        for placement, first_seed, before, after, begun, rest, labels in prepared:
             seed = (first_seed + index) % SEEDS
-            variant = make(Variant, (*before, seed, *after))
-            yield make(PlannedVariant, (brief_id, placement, variant, id_of(seed), labels))
+            digest = begun()
+            digest.update(b"%d%b" % (seed, rest))
+            yield make(PlannedVariant, (
+                brief_id, placement, make(Variant, (*before, seed, *after)), digest.hexdigest(), labels))
 
 
-def id_by_seed(variant: Variant) -> Callable[[int], str]:
-    """Return a function from a seed to the ``variant_id`` of this variant with that seed.
+def hash_around_seed(variant: Variant) -> tuple[Callable[[], Any], bytes]:
+    """Return what gives the variant's hash as far as its seed, and the JSON that comes after the seed.
 
-    The canonical JSON is made once, with a hole where the seed stands; the hash of what comes before the
-    hole is made once too. A quote within a text is escaped there, so nothing else looks like the seed.
+    The hash so begun, updated with any seed and the rest, is the ``variant_id`` of the variant with that
+    seed. A quote within a text is escaped in JSON, so nothing but the seed's own field looks like it.
     """
-    fields = variant.identity | {"seed": 0}
-    before, _, after = canonical_json(fields).rpartition(b'"seed":0,')
-    begun, after = hashlib.blake2b(before + b'"seed":', digest_size=ID_BYTES), b"," + after
-
-    def id_of(seed: int) -> str:
-        digest = begun.copy()
-        digest.update(b"%d%b" % (seed, after))
-        return digest.hexdigest()
-
-    return id_of
+    before, _, after = canonical_json(variant.identity | {"seed": 0}).rpartition(b'"seed":0,')
+    return hashlib.blake2b(before + b'"seed":', digest_size=ID_BYTES).copy, b"," + after
 
 
 def sample(planned: Iterable[PlannedVariant], number: int) -> list[PlannedVariant]:
