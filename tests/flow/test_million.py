@@ -3,7 +3,6 @@
 import json
 import subprocess
 import sys
-import sys
 import time
 from pathlib import Path
 
@@ -19,7 +18,8 @@ def test_plan_of_a_million(home, tmp_path):
     command = [str(PROGRAM), "plan", str(sheet), "--max-variants", "1000000", "--json"]
     started = time.monotonic()
     # A process starts with its parent's peak for its own, so that a small one has to stand between.
-    code = ("import resource, subprocess, sys; subprocess.run(sys.argv[2:], stdout=open(sys.argv[1], 'w'), check=True); "
+    code = ("import resource, subprocess, sys; "
+            "subprocess.run(sys.argv[2:], stdout=open(sys.argv[1], 'w'), check=True); "
             "print(resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss)")
     between = [sys.executable, "-c", code, str(answer), *command]
     peak = int(subprocess.run(between, capture_output=True, text=True, check=True).stdout)
