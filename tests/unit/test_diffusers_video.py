@@ -12,7 +12,7 @@ from engine_variants import variant
 
 from manifests.errors import CardInvalid, GenerationFailed, ModelError
 from models import families
-from models.diffusers_video import DiffusersVideo, fast_arithmetic
+from models.diffusers_video import DiffusersVideo, _to_uint8, fast_arithmetic
 
 TESTS = Path(__file__).parents[1]
 
@@ -97,6 +97,24 @@ def test_values_that_are_not_finite_are_counted_and_shown_black(monkeypatch):
     [made] = generator.generate([variant()])
     assert made.nan_share == 1.0
     assert not made.frames.any()
+
+
+@pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16, torch.float16])
+def test_levels_are_those_of_the_whole_video_at_once(dtype):
+    video = torch.rand(5, 3, 30, 34, generator=torch.Generator().manual_seed(0)) * 1.4 - 0.2
+    video[0, 0, 0, :3] = torch.tensor([float("nan"), float("inf"), float("-inf")])
+    video[1, 0] = (torch.arange(30 * 34).reshape(30, 34) % 256 + 0.5) / 255  # halves, which round to even
+    video = video.to(dtype)[..., 1:29, 2:30]
+    levels = (torch.nan_to_num(video.float()) * 255).round().clamp(0, 255).to(torch.uint8)
+    made = _to_uint8(video)
+    assert made.flags.c_contiguous
+    assert np.array_equal(made, levels.permute(0, 2, 3, 1).numpy())
+
+
+def test_the_share_of_values_that_are_not_finite_is_exact():
+    video = torch.zeros(9, 3, 64, 64)
+    video[2, 1, 3, 4:6] = torch.tensor([float("nan"), float("inf")])
+    assert DiffusersVideo._generated(variant(), video).nan_share == 1 - (video.numel() - 2) / video.numel()
 
 
 REFUSED = [
