@@ -153,7 +153,7 @@ def report_of(
         briefs=tuple(_brief(brief, members[brief.brief_id].values(), unfinished, unlicensed, clearances)
                      for brief in catalogue.briefs(head.campaign_id)),
         states=dict(Counter(row.state for row in rows.values())),
-        device_seconds=sum(row.clip.all_device_seconds for row in rows.values() if row.clip),
+        device_seconds=head.draft_seconds + sum(row.clip.all_device_seconds for row in rows.values() if row.clip),
         waiting=tuple(waiting_sentences(Counter(rows[key].variant.card for key in unlicensed), clearances)),
         notices=_notices(rows.values(), clearances),
     )

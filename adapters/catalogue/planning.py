@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
-from sqlalchemy import Connection, Insert, Table, insert, literal, select
+from sqlalchemy import Connection, Insert, Table, insert, literal, select, update
 from sqlalchemy.dialects import postgresql, sqlite
 
 from adapters.catalogue.rows import clean, record_text, to_text, variant_text
@@ -17,7 +17,7 @@ _ROWS = 4000
 
 
 class Planning(Store):
-    """What the expanding step writes."""
+    """What the expanding step writes, and what belongs to a campaign as a whole."""
 
     def add_campaign(self, campaign: Campaign, settings: Mapping[str, Any]) -> None:
         """Add a campaign with its briefs; one that is there already only takes the new settings."""
@@ -29,6 +29,12 @@ class Planning(Store):
             connection.execute(self._upsert_campaign(), head)
             if rows:
                 connection.execute(self._insert_new(briefs), rows)
+
+    def add_draft_seconds(self, campaign_id: str, seconds: float) -> None:
+        """Book device time of drafts that no clip carries."""
+        with self._writing() as connection:
+            connection.execute(update(campaigns).where(campaigns.c.campaign_id == campaign_id)
+                               .values(draft_seconds=campaigns.c.draft_seconds + seconds))
 
     def add_variants(self, campaign_id: str, planned: Iterable[PlannedVariant], *,
                      parent_id: str | None = None) -> int:

@@ -123,12 +123,14 @@ class Reader(Store):
         return variant_row(row)
 
     def device_seconds(self, campaign_id: str) -> float:
-        """Return what the device has worked on the campaign's clips that lie here."""
+        """Return what the device has worked on the campaign's clips that lie here, and on drafts."""
         mine = select(memberships.c.variant_id).where(memberships.c.campaign_id == campaign_id)
         query = select(variants.c.clip).where(variants.c.clip.is_not(None), variants.c.variant_id.in_(mine))
         with self._reading() as connection:
             clips = map(json.loads, connection.execute(query).scalars())
-            return sum(clip["device_seconds"] + clip.get("draft_seconds", 0.0) for clip in clips)
+            worked = sum(clip["device_seconds"] + clip.get("draft_seconds", 0.0) for clip in clips)
+            drafted = select(campaigns.c.draft_seconds).where(campaigns.c.campaign_id == campaign_id)
+            return worked + (connection.execute(drafted).scalar() or 0.0)
 
     def device_rates(self, clips: int = 200) -> dict[str, float]:
         """Return the mean device seconds a clip by card, over some of the clips that lie here."""
@@ -181,7 +183,7 @@ class Reader(Store):
         newest_first = query.order_by(campaigns.c.created_at.desc(), campaigns.c.campaign_id)
         with self._reading() as connection:
             return [CampaignRow(row.campaign_id, row.name, row.sheet_sha256, json.loads(row.settings),
-                                row.created_at) for row in connection.execute(newest_first)]
+                                row.created_at, row.draft_seconds) for row in connection.execute(newest_first)]
 
     @staticmethod
     def _whole(campaign_id: str) -> Select[Any]:

@@ -17,13 +17,19 @@ from manifests.verdict import Reason
 
 @dataclass(frozen=True, slots=True)
 class CampaignRow:
-    """A campaign as it was added; ``created_at`` in seconds since 1970."""
+    """A campaign as it was added.
+
+    Attributes:
+        created_at: seconds since 1970.
+        draft_seconds: device time of drafts that no clip carries.
+    """
 
     campaign_id: str
     name: str
     sheet_sha256: str
     settings: Mapping[str, Any]
     created_at: float
+    draft_seconds: float = 0.0
 
 
 @dataclass(frozen=True, slots=True)

@@ -45,6 +45,7 @@ campaigns = Table(
     Column("sheet_sha256", String(64), nullable=False),
     Column("settings", Text, nullable=False),
     Column("created_at", Float, nullable=False, default=database_now()),
+    Column("draft_seconds", Float, nullable=False, server_default="0"),
 )
 
 briefs = Table(

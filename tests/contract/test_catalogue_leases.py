@@ -108,6 +108,28 @@ def test_giving_back_counts_no_try(catalogue: Catalogue):
         catalogue.rendered(leases[0], samples.clip(ids[0]))
 
 
+def test_giving_back_what_was_begun_counts_the_try(catalogue: Catalogue):
+    ids = samples.filled(catalogue, 2)
+    samples.bring_to(catalogue, ids[1], "approved")
+    leases = [*samples.take(catalogue, ids[:1]), *samples.take(catalogue, ids[1:], ("approved",))]
+    assert catalogue.release(leases, begun=True) == 2
+    assert catalogue.release(leases, begun=True) == 0
+    rows = catalogue.variants(samples.campaign().campaign_id)
+    assert [(row.state, row.tries, row.lease_owner) for row in rows] == [("planned", 1, None), ("approved", 1, None)]
+    last = catalogue.events(variant_id=ids[0])[-1]
+    assert (last.to_state, last.detail) == ("planned", {"released": True})
+
+
+def test_what_was_begun_too_often_is_quarantined_though_it_was_given_back(catalogue: Catalogue):
+    poison, idle = samples.filled(catalogue, 2)
+    for _ in range(3):
+        for variant_id, begun in ((poison, True), (idle, False)):
+            catalogue.release(catalogue.lease([variant_id], "me", 60.0, attempts_cap=3), begun=begun)
+    taken = catalogue.lease([poison, idle], "me", 60.0, attempts_cap=3)
+    assert [lease.variant_id for lease in taken] == [idle]
+    assert catalogue.variant(poison).state == "quarantined"
+
+
 def test_giving_back_after_another_took_it_leaves_it_to_the_other(catalogue: Catalogue):
     (variant_id,) = samples.filled(catalogue, 1)
     stale = samples.take(catalogue, [variant_id])
