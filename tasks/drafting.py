@@ -1,8 +1,10 @@
 """Drafts on a device: which jobs of a shard are drafted, and which of them may be finished now."""
 
+import logging
 import queue
 from collections.abc import Iterable, Sequence
 
+from manifests.errors import ReelmillError
 from manifests.gate import Gate
 from models.base import FrameScorer, Generated, Generator
 from models.card import ModelCard
@@ -11,6 +13,11 @@ from tasks.drafts import DraftPolicy
 from tasks.score import score_frames
 from tasks.shard import Job, Shard
 from tasks.stop import stopping
+
+log = logging.getLogger(__name__)
+
+MOST_FAILURES = 3
+"""Drafts that may fail one after the other; no more are made then, for each may cost as much as a clip."""
 
 
 class Drafter:
@@ -28,13 +35,17 @@ class Drafter:
         self._jobs: dict[str, Job] = {}
         self._drafted: set[str] = set()
         self._seconds = 0.0
+        self._failures = 0
 
     def heard(self, outcome: Outcome) -> None:
         """Take note of a verdict; any thread may call it."""
         self._outcomes.put(outcome)
 
     def take_seconds(self) -> float:
-        """Return the device time of drafts since the last call: the next clip that is made carries it."""
+        """Return the device time of drafts since the last call.
+
+        The next clip that is made carries it; what is left at a shard's end is booked on the campaign.
+        """
         seconds, self._seconds = self._seconds, 0.0
         return seconds
 
@@ -44,8 +55,8 @@ class Drafter:
         self._learn()
         jobs = [job for job in waiting if _is_counted(job, shard)]
         prompts = list(dict.fromkeys(job.variant.prompt for job in jobs))
-        for key in self.policy.probe(prompts):
-            if stopping.is_set():
+        for key in () if self._is_given_up else self.policy.probe(prompts):
+            if stopping.is_set() or self._is_given_up:
                 return
             self._draft(self._jobs[str(key)], generator, scorer, shard)
         for prompt in prompts:
@@ -86,7 +97,13 @@ class Drafter:
                 margin = _margin(outcome.score.prompt_adherence, outcome.job, outcome.verdict.passed)
                 self.policy.made(outcome.job.variant_id, variant.prompt, margin, outcome.clip.device_seconds)
 
+    @property
+    def _is_given_up(self) -> bool:
+        return self._failures >= MOST_FAILURES
+
     def _pays(self, job: Job, lacking: dict[str, int], left: int) -> bool:
+        if self._is_given_up:
+            return False
         most = max(lacking[brief_id] for brief_id in job.brief_ids)
         return self.policy.pays(job.variant.prompt, most, left)
 
@@ -96,15 +113,29 @@ class Drafter:
     def _draft(self, job: Job, generator: Generator, scorer: FrameScorer, shard: Shard) -> None:
         """Make and score a draft; one that fails has no score, and its final is made last."""
         [made] = generator.generate([job.variant], draft=True)
-        margin, seconds = None, 0.0
-        if isinstance(made, Generated):
-            gate = Gate(job.min_adherence, shard.max_rank_share)
-            score = score_frames(made, scorer, shard.prompts, gate)
-            margin = _margin(score.prompt_adherence, job, gate.judge(score).passed)
-            seconds = made.device_seconds
+        seconds = made.device_seconds if isinstance(made, Generated) else 0.0
+        try:
+            margin = _margin_of_draft(made, job, scorer, shard)
+        except ReelmillError:
+            raise
+        except Exception as error:  # noqa: BLE001 - a scorer may fail in any way on one draft, and the rest goes on
+            margin, made = None, error
+        self._failures = self._failures + 1 if isinstance(made, Exception) else 0
+        if isinstance(made, Exception):
+            log.warning("The draft of %s failed and says nothing of its clip: %s", job.variant_id, made)
+        if self._is_given_up:
+            log.warning("Drafts are given up on this worker: %d failed one after the other.", self._failures)
         self._drafted.add(job.variant_id)
         self._seconds += seconds
         self.policy.drafted(job.variant_id, job.variant.prompt, margin, seconds)
+
+
+def _margin_of_draft(made: Generated | Exception, job: Job, scorer: FrameScorer, shard: Shard) -> float | None:
+    if isinstance(made, Exception):
+        return None
+    gate = Gate(job.min_adherence, shard.max_rank_share)
+    score = score_frames(made, scorer, shard.prompts, gate)
+    return _margin(score.prompt_adherence, job, gate.judge(score).passed)
 
 
 def _is_counted(job: Job, shard: Shard) -> bool:

@@ -86,7 +86,7 @@ def bench_of(
     finally:
         bench.tail.close()
         clerk.close()
-        bench.give_back_unfinished()
+        bench.settle()
     bench.raise_failure()
 
 
@@ -103,7 +103,7 @@ class Bench:
         self._card = card_of(wiring, shard.card)
         self._appetite = appetite
         self._clerk = clerk
-        self._unfinished: list[Lease] = []
+        self._unfinished: list[Made] = []
         self._device_seconds = 0.0
         self._is_prepared = False
         finisher = Finisher(shard, Staging(wiring.staging), wiring.machine, self.scorer)
@@ -164,10 +164,15 @@ class Bench:
         if self._failure:
             raise self._failure
 
-    def give_back_unfinished(self) -> None:
-        """Release what a failure of the tail has left without an outcome."""
+    def settle(self) -> None:
+        """Release what a failure of the tail has left without an outcome; book the drafts that no clip carries."""
+        seconds = self._drafter.take_seconds() if self._drafter else 0.0
+        self._device_seconds += seconds
+        seconds += sum(made.draft_seconds for made in self._unfinished)
         try:
-            self._catalogue.release([*self._unfinished, *self._clerk.unwritten])
+            self._catalogue.release([*(made.lease for made in self._unfinished), *self._clerk.unwritten])
+            if seconds:
+                self._catalogue.add_draft_seconds(self._shard.campaign_id, seconds)
         except CatalogueError:
             return  # the leases expire; what made it fail is told already
 
@@ -176,7 +181,7 @@ class Bench:
         return self._clerk.failure or self.tail.failure
 
     def _give_back(self, made: Made) -> None:
-        self._unfinished.append(made.lease)
+        self._unfinished.append(made)
         self._appetite.landed(made.job)
 
     def _made(self, taken: Sequence[tuple[Job, Lease]]) -> Iterator[Made | Failed]:

@@ -1,6 +1,10 @@
 """Drafts first through the real steps: what is finished, what is kept, what it costs."""
 
 import json
+import os
+import signal
+import threading
+import time
 
 import numpy as np
 import pytest
@@ -9,10 +13,12 @@ from fake_scorer import FakeScorer
 from app.report import report_of
 from flows.settings import load_settings
 from flows.wiring import wiring_of
+from manifests.errors import DeviceBroken, GenerationFailed, SettingsError
 from models.base import Generated
 from models.fake import FakeGenerator, paint
 from models.registry import HOME
 from tasks import wiring as wirings
+from tasks.drafting import MOST_FAILURES
 from tasks.wiring import catalogue_of, close_tools
 
 pytestmark = pytest.mark.usefixtures("prefect_server")
@@ -33,6 +39,13 @@ class Drafty(FakeGenerator):
             (self.drafts if draft else self.finals).append(variant.variant_id)
             shown = variant._replace(seed=variant.seed + 999) if draft and not self.correlates else variant
             yield Generated(variant, paint(shown), 0.0, DRAFT_S if draft else FINAL_S)
+
+
+def assert_booked(campaign_id: str, *generators: Drafty) -> None:
+    """Every second of every draft and final is in the report and in the live view."""
+    spent = sum(len(made.finals) * FINAL_S + len(made.drafts) * DRAFT_S for made in generators)
+    assert report_of(catalogue(), campaign_id).device_seconds == pytest.approx(spent)
+    assert catalogue().device_seconds(campaign_id) == pytest.approx(spent)
 
 
 def run(sheet, **settings) -> str:
@@ -106,8 +119,7 @@ def test_drafts_that_tell_save_device_time_and_give_the_very_same_clips(sheet, h
     same = [row for row in rows if row.variant_id in before]
     assert len(same) >= 16
     assert all(row.clip.sha256 == before[row.variant_id] for row in same)
-    told = sum(row.clip.draft_seconds for row in rows)
-    assert told == pytest.approx(len(drafty.drafts) * DRAFT_S, abs=2 * DRAFT_S)  # the last may lead to nothing more
+    assert_booked(second, drafty)
 
 
 def test_drafts_that_tell_nothing_are_given_up_and_the_brief_is_satisfied(sheet, fake_models, monkeypatch):
@@ -132,3 +144,151 @@ def test_a_brief_that_wants_all_is_never_drafted(tmp_path, cards, fake_models, m
     run(sheet)
     assert not drafty.drafts
     assert len(drafty.finals) == 40
+
+
+def test_a_card_without_drafts_makes_its_clips_and_no_draft(sheet, tmp_path, fake_models, monkeypatch):
+    path = tmp_path / "cards" / "drafty.json"
+    path.write_text(json.dumps(json.loads(path.read_text()) | {"draft": None}))
+    drafty = put(monkeypatch, fake_models, Drafty())
+    campaign_id = run(sheet, drafts="auto")
+    assert report_of(catalogue(), campaign_id).published == 14
+    assert not drafty.drafts
+    assert_booked(campaign_id, drafty)
+
+
+def test_drafts_are_asked_for_by_auto_or_off_alone(sheet, fake_models):
+    with pytest.raises(SettingsError, match=r"The setting 'drafts' is wrong.*'auto' or 'off'"):
+        run(sheet, drafts="on")
+
+
+class Interrupted(Drafty):
+    """A person presses Ctrl-C during the draft of a clip that is not made yet."""
+
+    def generate(self, variants, draft=False):
+        yield from super().generate(variants, draft)
+        if draft and variants[0].variant_id not in self.finals:
+            os.kill(os.getpid(), signal.SIGINT)
+            time.sleep(0.5)  # the flow's thread takes note of it
+
+
+def test_an_interrupted_draft_phase_loses_nothing_and_goes_on(sheet, fake_models, monkeypatch):
+    interrupted = put(monkeypatch, fake_models, Interrupted())
+    with pytest.raises(KeyboardInterrupt):
+        run(sheet)
+    ended_with = interrupted.drafts[-1]
+    [head] = catalogue().campaigns()
+    before = {row.variant_id: row.clip.sha256 for row in catalogue().variants(head.campaign_id) if row.clip}
+    assert before.keys() == set(interrupted.finals)
+    assert ended_with not in before
+    assert "leased" not in catalogue().tally(head.campaign_id)
+    assert not catalogue().owners()
+    assert head.draft_seconds > 0
+    assert_booked(head.campaign_id, interrupted)
+
+    close_tools()
+    drafty = put(monkeypatch, fake_models, Drafty())
+    assert run(sheet) == head.campaign_id
+    rows = {row.variant_id: row for row in catalogue().variants(head.campaign_id)}
+    assert report_of(catalogue(), head.campaign_id).published == 14
+    assert not before.keys() & set(drafty.finals)
+    assert {key: rows[key].clip.sha256 for key in before} == before
+    assert_booked(head.campaign_id, interrupted, drafty)
+
+
+class Failing(Drafty):
+    """Its drafts fail: all of them; all but those of finished clips, so that drafts are found to pay; or some."""
+
+    def __init__(self, error: Exception, which: str) -> None:
+        super().__init__()
+        self.error, self.which = error, which
+        self.failed: list[str] = []
+
+    def fails(self, variant_id: str) -> bool:
+        if self.which == "all" or variant_id in self.finals:
+            return self.which == "all"
+        return self.which == "new" or len(self.drafts) % 2 == 0
+
+    def generate(self, variants, draft=False):
+        for item in super().generate(variants, draft):
+            if draft and self.fails(item.variant.variant_id):
+                self.failed.append(self.drafts.pop())
+                yield self.error
+            else:
+                yield item
+
+
+@pytest.mark.parametrize(("which", "error"), [
+    ("all", "it does not fit into the memory of cuda:0, even alone (CUDA out of memory)"),
+    ("new", "it does not fit into the memory of cuda:0, even alone (CUDA out of memory)"),
+    ("some", "ValueError: no luck"),
+])
+def test_a_draft_that_fails_costs_no_clip(sheet, fake_models, monkeypatch, caplog, which, error):
+    failing = put(monkeypatch, fake_models, Failing(GenerationFailed(error), which))
+    campaign_id = run(sheet)
+    assert failing.failed
+    assert report_of(catalogue(), campaign_id).published == 14
+    assert not any(row.error for row in catalogue().variants(campaign_id))
+    assert f"says nothing of its clip: {error}" in caplog.text
+    assert which == "some" or len(failing.failed) == MOST_FAILURES
+    assert_booked(campaign_id, failing)
+
+
+def test_the_final_of_a_draft_that_failed_may_fail_too_with_its_reason(sheet, fake_models, monkeypatch):
+    failing = put(monkeypatch, fake_models, Failing(GenerationFailed("no room"), "new"))
+    generate = failing.generate
+
+    def both(variants, draft=False):
+        for item in generate(variants, draft):
+            yield GenerationFailed("no room for the clip either") if failing.failed and not draft else item
+
+    monkeypatch.setattr(failing, "generate", both)
+    campaign_id = run(sheet)
+    rows = catalogue().variants(campaign_id)
+    assert failing.failed
+    assert {row.variant_id for row in rows if row.error} >= set(failing.failed)
+    assert {row.error for row in rows if row.error} == {"no room for the clip either"}
+    assert all(row.state in ("failed", "published") for row in rows)
+    assert sorted(set(failing.finals)) == sorted(failing.finals)
+
+
+class Moody(FakeScorer):
+    """Fails in the thread that drafts, and nowhere else."""
+
+    def __init__(self) -> None:
+        self.failures = 0
+
+    def embed_frames(self, frames):
+        if not threading.current_thread().name.startswith("tail"):
+            self.failures += 1
+            raise RuntimeError("CUDA error: no kernel image")
+        return super().embed_frames(frames)
+
+
+def test_a_draft_that_cannot_be_scored_stops_nothing(sheet, fake_models, monkeypatch, caplog):
+    scorer = Moody()
+    drafty = put(monkeypatch, fake_models, Drafty())
+    monkeypatch.setattr(wirings, "open_scorer", lambda *_, **__: scorer)
+    campaign_id = run(sheet)
+    assert scorer.failures
+    assert report_of(catalogue(), campaign_id).published == 14
+    assert "says nothing of its clip: CUDA error: no kernel image" in caplog.text
+    assert_booked(campaign_id, drafty)
+
+
+def test_a_device_that_is_lost_to_a_draft_gives_everything_back(sheet, fake_models, monkeypatch):
+    lost = put(monkeypatch, fake_models, Drafty())
+    generate = lost.generate
+
+    def breaking(variants, draft=False):
+        if draft and len(lost.drafts) == 3:
+            raise DeviceBroken("The device cuda:0 is lost to this process; run again.")
+        yield from generate(variants, draft)
+
+    monkeypatch.setattr(lost, "generate", breaking)
+    with pytest.raises(DeviceBroken, match="is lost to this process"):
+        run(sheet)
+    [head] = catalogue().campaigns()
+    tally = catalogue().tally(head.campaign_id)
+    assert not tally.keys() & {"leased", "quarantined"}
+    assert not catalogue().owners()
+    assert_booked(head.campaign_id, lost)
