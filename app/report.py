@@ -28,6 +28,7 @@ class BriefReport:
         open: not finished: still to be made, or approved and not published.
         reasons: how often each reason code spoke against a clip.
         url, credential_sha256: of the best published clip.
+        unattested: the number that waits, by card.
         notices: what licences want to be said wherever its published clips are shown.
     """
 
@@ -45,6 +46,7 @@ class BriefReport:
     reasons: Mapping[str, int]
     url: str
     credential_sha256: str
+    unattested: Mapping[str, int]
     notices: tuple[str, ...] = ()
 
     @property
@@ -62,10 +64,12 @@ class BriefReport:
 
     @property
     def why(self) -> str:
-        """``3 adherence, 1 flicker``."""
+        """``3 adherence, 1 flicker``; of what waits for an attestation, also whose and how to give it."""
         counted = [f"{number} {code}" for code, number in self.reasons.items()]
         quarantined = [f"{self.quarantined} quarantined"] if self.quarantined else []
-        return ", ".join([*counted, *quarantined, *([f"{self.waiting} not yet attested"] if self.waiting else [])])
+        waiting = [f"{number} of {card} not yet attested (`reelmill models show {card}` says how)"
+                   for card, number in self.unattested.items()]
+        return ", ".join([*counted, *quarantined, *waiting])
 
 
 @dataclass(frozen=True, slots=True)
@@ -171,16 +175,17 @@ def _brief(
     best = max(published, key=_adherence, default=None)
     satisfied = brief.want is not None and sum(states[state] for state in GOOD) >= brief.want
     left = sum(row.variant_id in unfinished for row in rows)
+    unattested = Counter(row.variant.card for row in rows if row.variant_id in unlicensed)
     return BriefReport(
         brief_id=brief.brief_id, row=brief.row, variants=len(rows), passed=passed,
         published=states["published"], failed=states["failed"], quarantined=states["quarantined"],
         not_needed=states["planned"] if satisfied else 0,
-        waiting=sum(row.variant_id in unlicensed for row in rows), open=left - (states["planned"] if satisfied else 0),
+        waiting=unattested.total(), open=left - (states["planned"] if satisfied else 0),
         best_score=max(map(_adherence, scored), default=None),
         reasons=dict(Counter(reason.code for row in rows if row.state == "failed" for reason in row.reasons)),
         url=best.url or "" if best else "",
         credential_sha256=best.signed.digests.get(best.signed.sidecar_key, "") if best and best.signed else "",
-        notices=_notices(rows, clearances),
+        unattested=dict(sorted(unattested.items())), notices=_notices(rows, clearances),
     )
 
 

@@ -70,8 +70,10 @@ def test_clips_wait_until_the_operator_attests_and_are_not_made_again(
     assert told["waiting"] == [f"2 clips of svd wait unpublished: {WHY}{MEND}"]
     table = read_table(tmp_path / "out" / "spring-results.xlsx")
     rows = [dict(zip(table.columns, row.cells, strict=False)) for row in table.rows]
-    assert (rows[0]["Reelmill status"], rows[0]["Reelmill why"]) == ("waiting", "2 not yet attested")
-    assert rows[1]["Reelmill status"] == "published"
+    why = "2 of svd not yet attested (`reelmill models show svd` says how)"
+    assert (rows[0]["Reelmill status"], rows[0]["Reelmill why"]) == ("waiting", why)
+    assert (rows[1]["Reelmill status"], rows[1].get("Reelmill why")) == ("published", None)
+    assert [(brief["waiting"], brief["unattested"]) for brief in told["briefs"]] == [(2, {"svd": 2}), (0, {})]
 
     terms = attest(monkeypatch)
     monkeypatch.setattr(fake_models, "generate", lambda *_, **__: pytest.fail("made again"))
@@ -84,6 +86,21 @@ def test_clips_wait_until_the_operator_attests_and_are_not_made_again(
     notices = [dict(zip(table.columns, row.cells, strict=False)).get("Reelmill notice") for row in table.rows]
     assert notices[0] == DISCLOSE
     assert not notices[1]
+
+
+@published
+def test_the_sheet_names_each_card_that_is_not_attested(home, sheet, cards, fake_models, capsys, monkeypatch, tmp_path):
+    other = json.loads((cards / "svd.json").read_text()) | {"name": "third"}
+    (cards / "third.json").write_text(json.dumps(other))
+    sheet.write_text("prompt,model,variants\na red circle,svd|third|starter,2\n")
+    assert reelmill(capsys, "run", sheet, "--out", tmp_path / "out").code == 0
+    [row] = read_table(tmp_path / "out" / "spring-results.xlsx").rows
+    assert ("2 of svd not yet attested (`reelmill models show svd` says how), "
+            "2 of third not yet attested (`reelmill models show third` says how)") in row.cells
+    attest(monkeypatch, "svd")
+    assert reelmill(capsys, "run", sheet, "--out", tmp_path / "out").code == 0
+    [row] = read_table(tmp_path / "out" / "spring-results.xlsx").rows
+    assert "2 of third not yet attested (`reelmill models show third` says how)" in row.cells
 
 
 def _assert_recorded(home, terms: str) -> None:
