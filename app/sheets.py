@@ -7,6 +7,7 @@ import typer
 
 from app.output import say, say_json, warn
 from app.session import Session
+from flows.registration import kept_pictures
 from manifests.errors import SheetError
 from manifests.sheet import CellProblem, annotate, write_template
 from tasks.expand import check_cap
@@ -35,7 +36,7 @@ def validate(
 ) -> None:
     """Check a sheet and report every bad cell at once; runs nothing."""
     session = Session.open(model=model)
-    intake = take_in(sheet, session.cards, session.settings.model)
+    intake = take_in(sheet, session.cards, session.settings.model, kept_pictures(session.wiring, sheet))
     checked = intake.checked
     if annotated:
         annotate(intake.table, checked.problems, checked.warnings, annotated)

@@ -35,14 +35,20 @@ def read_sheet(settings: Settings, wiring: Wiring, sheet: Path, accept_good_rows
     cards = cards_of(wiring)
     if settings.model not in cards:
         raise UnknownCard(f"There is no model card {settings.model!r}; use one of {', '.join(sorted(cards))}.")
-    kept = KeptPictures(FirstFrames(wiring.first_frames), lambda: _briefs_before(wiring, sheet.stem))
-    intake = take_in(sheet, cards, settings.model, kept)
+    intake = take_in(sheet, cards, settings.model, kept_pictures(wiring, sheet))
     refuse_problems(intake, accept_good_rows)
     return intake
 
 
+def kept_pictures(wiring: Wiring, sheet: Path) -> KeptPictures:
+    """Return the copies that earlier runs of a sheet have kept of its pictures."""
+    return KeptPictures(FirstFrames(wiring.first_frames), lambda: _briefs_before(wiring, sheet.stem))
+
+
 def _briefs_before(wiring: Wiring, name: str) -> Iterator[Brief]:
     """Yield the briefs of all campaigns that were registered from sheets of a name, the latest last."""
+    if not wiring.first_frames.is_dir():
+        return  # nothing was ever kept, and a sheet can be checked without a catalogue
     catalogue = catalogue_of(wiring)
     for row in sorted(catalogue.campaigns(), key=lambda row: row.created_at):
         if row.name == name:

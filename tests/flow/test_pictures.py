@@ -5,6 +5,7 @@ import json
 import numpy as np
 import pytest
 import tiny_image_families
+from cli_runner import reelmill
 from fake_scorer import FakeScorer
 from PIL import Image
 
@@ -80,6 +81,23 @@ def test_a_campaign_goes_on_though_its_pictures_are_gone(tiny, sheet, tmp_path):
     assert run(sheet) == campaign_id
     assert {row.variant_id for row in catalogue().variants(campaign_id)} == before
     assert report_of(catalogue(), campaign_id).briefs[0].variants == 2
+
+
+def test_validate_takes_the_copies_that_a_run_has_kept_as_the_next_run_will(tiny, sheet, tmp_path, capsys):
+    (tmp_path / "cup.png").rename(tmp_path / "away.png")
+    before = reelmill(capsys, "validate", sheet)
+    assert before.code == 1
+    assert "'cup.png' isn't there" in before.out
+    assert not list(tmp_path.rglob("catalogue.db"))  # a check opens none for what was never kept
+    (tmp_path / "away.png").rename(tmp_path / "cup.png")
+    campaign_id = run(sheet)
+    (tmp_path / "cup.png").unlink()
+    after = reelmill(capsys, "validate", sheet)
+    assert after.code == 0
+    assert "'cup.png' is gone. The copy of an earlier run is used." in after.err
+    assert json.loads(reelmill(capsys, "validate", sheet, "--json").out)["campaign_id"] == campaign_id
+    other = sheet.rename(tmp_path / "other.csv")
+    assert reelmill(capsys, "validate", other).code == 1  # a sheet of another name knows nothing of them
 
 
 @pytest.mark.parametrize(("cell", "model", "sentence"), [
