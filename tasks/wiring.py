@@ -188,9 +188,17 @@ def _devices(wiring: Wiring) -> Devices:
 
 
 def scorer_of(wiring: Wiring, card: ModelCard) -> FrameScorer:
-    """Return the warm scorer that the card names."""
+    """Return the warm scorer that the card names; while one is opened, only those wait that need the same."""
+    key = card.scorer, wiring.model_folders, wiring.weights_root
     with _opening:
-        return _scorer(card.scorer, wiring.model_folders, wiring.weights_root)
+        lock = _scorer_lock(*key)
+    with lock:
+        return _scorer(*key)
+
+
+@cache
+def _scorer_lock(*_key: object) -> threading.Lock:
+    return threading.Lock()
 
 
 @cache

@@ -1,4 +1,7 @@
-"""From settings to the signer that they name."""
+"""From settings to the tools that they name."""
+
+import threading
+from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 import signer_sources
@@ -7,7 +10,9 @@ from credentials import Authority
 from flows.settings import load_settings
 from flows.wiring import wiring_of
 from manifests.errors import SettingsError
-from tasks.wiring import signer_of
+from models.registry import get_card
+from tasks import wiring as wirings
+from tasks.wiring import catalogue_of, close_tools, scorer_of, signer_of
 
 
 @pytest.fixture(autouse=True)
@@ -52,3 +57,32 @@ def test_a_time_stamp_authority_is_named(tmp_path):
 def test_a_missing_setting_is_named(settings, missing):
     with pytest.raises(SettingsError, match=missing):
         kind_of(**settings)
+
+
+def test_while_a_scorer_is_opened_only_those_wait_that_need_the_same(monkeypatch):
+    begun, go_on, opened = threading.Event(), threading.Event(), []
+
+    def slow(name: str, **_: object) -> object:
+        opened.append(name)
+        if name == "slow":
+            begun.set()
+            assert go_on.wait(20)
+        return object()
+
+    monkeypatch.setattr(wirings, "open_scorer", slow)
+    close_tools()
+    wiring = wiring_of(load_settings())
+    card = get_card("starter")
+    with ThreadPoolExecutor(3) as pool:
+        same = [pool.submit(scorer_of, wiring, card.model_copy(update={"scorer": "slow"})) for _ in range(2)]
+        assert begun.wait(20)
+        others = pool.submit(lambda: (catalogue_of(wiring), scorer_of(wiring, card)))
+        try:
+            others.result(timeout=10)
+            assert not any(future.done() for future in same)
+        finally:
+            go_on.set()
+        first, second = (future.result(timeout=10) for future in same)
+    assert first is second
+    assert sorted(opened) == sorted(["slow", card.scorer])
+    close_tools()
