@@ -88,7 +88,7 @@ def test_validate_takes_the_copies_that_a_run_has_kept_as_the_next_run_will(tiny
     before = reelmill(capsys, "validate", sheet)
     assert before.code == 1
     assert "'cup.png' isn't there" in before.out
-    assert not list(tmp_path.rglob("catalogue.db"))  # a check opens none for what was never kept
+    assert not list(tmp_path.rglob("catalogue.sqlite"))  # a check opens none for what was never kept
     (tmp_path / "away.png").rename(tmp_path / "cup.png")
     campaign_id = run(sheet)
     (tmp_path / "cup.png").unlink()
