@@ -1,0 +1,187 @@
+"""Wan 2.1 T2V 1.3B with random weights in a folder, with cards beside it: what is fast does not depend on training."""
+
+import json
+import tempfile
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Literal, NamedTuple
+
+import open_clip
+import torch
+from diffusers import AutoencoderKLWan, UniPCMultistepScheduler, WanPipeline, WanTransformer3DModel
+from diffusers.utils import logging
+from safetensors.torch import save_file
+from tokenizers import Tokenizer, models, pre_tokenizers, processors
+from transformers import PreTrainedTokenizerFast, UMT5Config, UMT5EncoderModel
+from transformers.utils import logging as transformers_logging
+
+from manifests.variant import Variant
+from models.card import ModelCard
+from models.registry import get_card
+
+BASE, FEW_STEPS = "wan2.1-t2v-1.3b", "wan2.2-t2v-a14b-4step"
+"""The shipped cards whose settings are measured; of the second only the scheduler, as for few-step weights."""
+NAME, SCORER = "random-wan", "random-openclip"
+PROMPTS = ("a red kite over a beach", "a blue boat on a lake", "a green field in the wind", "a town in the snow")
+TEXT_LAYERS = 2
+"""Of UMT5-XXL's 24, at its full width: 11 GB of random weights take minutes to make, and what the loop loses by
+encoding each clip's prompt anew is told too small by it."""
+TRANSFORMERS: dict[str, dict[str, Any]] = {
+    "real": {"num_attention_heads": 12, "attention_head_dim": 128, "ffn_dim": 8960, "num_layers": 30},
+    "tiny": {"num_attention_heads": 2, "attention_head_dim": 12, "ffn_dim": 32, "num_layers": 2, "text_dim": 32,
+             "freq_dim": 16, "rope_max_seq_len": 32},
+}
+"""What WanTransformer3DModel is given; ``real`` as in Wan-AI/Wan2.1-T2V-1.3B-Diffusers."""
+AUTOENCODERS: dict[str, dict[str, Any]] = {
+    "real": {}, "tiny": {"base_dim": 4, "dim_mult": [1, 1, 1, 1], "num_res_blocks": 1},
+}
+TEXTS: dict[str, dict[str, Any]] = {
+    "real": {"d_model": 4096, "d_kv": 64, "d_ff": 10240, "num_heads": 64, "num_layers": TEXT_LAYERS},
+    "tiny": {"d_model": 32, "d_kv": 8, "d_ff": 32, "num_heads": 4, "num_layers": 1},
+}
+TEXT_TOKENS = {"real": 512, "tiny": 16}
+TINY_OPENCLIP = {
+    "embed_dim": 16, "vision_cfg": {"image_size": 32, "layers": 1, "width": 32, "head_width": 16, "patch_size": 8},
+    "text_cfg": {"context_length": 16, "vocab_size": 49408, "width": 32, "heads": 2, "layers": 1},
+}
+
+
+@dataclass(frozen=True)
+class Setting:
+    """What is made, and where.
+
+    Attributes:
+        size: of the networks: ``real``, or ``tiny`` for tests.
+        height, width: pixels, of render and clip: nothing is cropped.
+        few_steps: take the scheduler of few-step weights.
+        clips_a_prompt: variants of each prompt, by seed.
+        plain_clips: how many the plain loop makes; its time grows by the clip, so that a few are enough.
+        want: passing clips that a prompt's brief wants.
+        known: variants of each prompt whose draft and final are made beforehand, to know the scores.
+    """
+
+    size: Literal["real", "tiny"]
+    device: str
+    height: int
+    width: int
+    num_frames: int
+    steps: int
+    guidance: float
+    few_steps: bool = False
+    prompts: tuple[str, ...] = PROMPTS
+    clips_a_prompt: int = 1
+    plain_clips: int = 1
+    want: int | None = None
+    known: int = 0
+
+    @property
+    def shown(self) -> str:
+        """Such as ``832x480, 81 frames, 10 steps with guidance``."""
+        guided = "with" if self.guidance > 1 else "without"
+        return f"{self.width}x{self.height}, {self.num_frames} frames, {self.steps} steps {guided} guidance"
+
+
+class Rig(NamedTuple):
+    """Weights and cards in a folder; ``cards`` holds both cards' files, as an operator's folder does."""
+
+    setting: Setting
+    folder: Path
+    card: ModelCard
+
+    @property
+    def cards(self) -> Path:
+        return self.folder / "cards"
+
+    def variant(self, prompt: str, seed: int, **changes: Any) -> Variant:
+        """Return a variant of the setting, in profile ``exact``."""
+        one, card = self.setting, self.card
+        negative = card.defaults.negative_prompt if card.supports_negative_prompt else ""
+        return Variant(card.name, card.weights.revision, prompt, negative, seed, one.height, one.width, one.num_frames,
+                       card.rules.fps, one.steps, one.guidance, recipe=card.recipe("exact"))._replace(**changes)
+
+    def variants(self, first_seed: int, number: int, prompts: Sequence[str] = ()) -> list[Variant]:
+        """Return ``number`` variants of each prompt, prompt after prompt as a shard has them."""
+        seeds = range(first_seed, first_seed + number)
+        return [self.variant(prompt, seed) for prompt in prompts or self.setting.prompts for seed in seeds]
+
+
+@contextmanager
+def rig(setting: Setting) -> Iterator[Rig]:
+    """Yield a rig; its folder (4 GB for ``real``) is gone afterwards."""
+    for own in (logging, transformers_logging):
+        own.disable_progress_bar()
+        own.set_verbosity_error()
+    with tempfile.TemporaryDirectory() as path:
+        folder = Path(path)
+        torch.manual_seed(1)
+        pipeline(setting.size).save_pretrained(folder / "wan")
+        _save_scorer(folder / "openclip", setting.size)
+        card = _card(folder / "wan", setting)
+        _save_card(folder, NAME, card.model_dump(mode="json"))
+        _save_card(folder, SCORER, {
+            "name": SCORER, "kind": "openclip", "title": "random", "description": "random",
+            "weights": {"folder": str(folder / "openclip"), "revision": "1", "size_mb": 605},
+            "licence": {"name": "MIT"}})
+        yield Rig(setting, folder, card)
+
+
+def pipeline(size: str) -> WanPipeline:
+    """Return the pipeline with random weights, the autoencoder's in float32 and the others', if real, in bfloat16."""
+    dtype = torch.bfloat16 if size == "real" else torch.float32
+    return WanPipeline(
+        scheduler=UniPCMultistepScheduler(prediction_type="flow_prediction", use_flow_sigmas=True, flow_shift=3.0),
+        vae=AutoencoderKLWan(**AUTOENCODERS[size]), tokenizer=_tokenizer(size),
+        text_encoder=UMT5EncoderModel(UMT5Config(vocab_size=256, **TEXTS[size])).to(dtype),
+        transformer=WanTransformer3DModel(**TRANSFORMERS[size]).to(dtype),
+    )
+
+
+def _card(folder: Path, setting: Setting) -> ModelCard:
+    """The shipped card on other weights; a draft has the same share of the steps as it has there."""
+    base = get_card(BASE)
+    side = {"height": setting.height, "width": setting.width,
+            "render_height": setting.height, "render_width": setting.width}
+    changes: dict[str, Any] = {
+        "name": NAME, "scorer": SCORER, "weights": {"folder": str(folder), "revision": "random", "size_mb": 1},
+        "sizes": {"16:9": side}, "call": {"max_sequence_length": TEXT_TOKENS[setting.size]},
+        "rules": base.rules.model_dump() | {"min_frames": min(setting.num_frames, base.rules.min_frames)},
+        "defaults": base.defaults.model_dump() | {"num_inference_steps": setting.steps,
+                                                  "guidance_scale": setting.guidance,
+                                                  "num_frames": setting.num_frames},
+    }
+    if base.draft and base.draft.num_inference_steps:
+        share = base.draft.num_inference_steps / base.defaults.num_inference_steps
+        steps = max(1, round(share * setting.steps))
+        changes["draft"] = base.draft.model_dump(mode="json") | {"num_inference_steps": steps}
+    if setting.few_steps:
+        scheduler = get_card(FEW_STEPS).scheduler
+        assert scheduler is not None
+        changes |= {"scheduler": scheduler.model_dump(mode="json"), "supports_negative_prompt": False}
+    return ModelCard.model_validate(base.model_dump(mode="json") | changes)
+
+
+def _save_card(folder: Path, name: str, content: Mapping[str, Any]) -> None:
+    (folder / "cards").mkdir(exist_ok=True)
+    (folder / "cards" / f"{name}.json").write_text(json.dumps(content), encoding="utf-8")
+
+
+def _save_scorer(folder: Path, size: str) -> None:
+    """An OpenCLIP ViT-B-32 with random weights, in open_clip's own shapes; a tiny one for ``tiny``."""
+    folder.mkdir()
+    shapes = open_clip.get_model_config("ViT-B-32") if size == "real" else TINY_OPENCLIP
+    preprocess = {"mean": open_clip.OPENAI_DATASET_MEAN, "std": open_clip.OPENAI_DATASET_STD,
+                  "size": shapes["vision_cfg"]["image_size"], "interpolation": "bicubic", "resize_mode": "shortest"}
+    (folder / "open_clip_config.json").write_text(json.dumps({"model_cfg": shapes, "preprocess_cfg": preprocess}))
+    model = open_clip.create_model(f"local-dir:{folder}", load_weights=False)
+    save_file(model.state_dict(), folder / "open_clip_model.safetensors")
+
+
+def _tokenizer(size: str) -> PreTrainedTokenizerFast:
+    words = dict.fromkeys(("<pad>", "</s>", "<unk>", *" ".join(PROMPTS).split()))
+    tokenizer = Tokenizer(models.WordLevel({word: index for index, word in enumerate(words)}, unk_token="<unk>"))  # noqa: S106 - no password
+    tokenizer.pre_tokenizer = pre_tokenizers.Whitespace()
+    tokenizer.post_processor = processors.TemplateProcessing(single="$A </s>", special_tokens=[("</s>", 1)])
+    special = {"pad_token": "<pad>", "eos_token": "</s>", "unk_token": "<unk>"}
+    return PreTrainedTokenizerFast(tokenizer_object=tokenizer, model_max_length=TEXT_TOKENS[size], **special)

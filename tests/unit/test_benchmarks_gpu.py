@@ -1,0 +1,95 @@
+"""The GPU benchmarks' own logic, with tiny networks on the processor."""
+
+from dataclasses import replace
+
+import pytest
+import torch
+from diffusers import WanTransformer3DModel
+
+from benchmarks import gpu
+from benchmarks.flops import forward_flops, peak_flops, tokens_of
+from benchmarks.result import Result
+from benchmarks.wan import PROMPTS, TRANSFORMERS, Setting
+
+TINY = Setting("tiny", "cpu", 64, 96, 9, steps=4, guidance=5.0, prompts=PROMPTS[:2])
+
+
+def real_transformer() -> WanTransformer3DModel:
+    with torch.device("meta"):
+        return WanTransformer3DModel(**TRANSFORMERS["real"])
+
+
+def assert_well_formed(result: Result) -> None:
+    assert not result.not_measured
+    assert result.ours is not None
+    assert result.baseline is not None
+    assert min(result.ours, result.baseline) > 0
+    assert result.ratio is not None
+    assert isinstance(result.met, bool)
+    assert Result.from_json(result.to_json()) == result
+
+
+def test_a_forward_takes_what_is_published():
+    """283 TFLOP for 81 frames of 480x832, with 32,760 tokens."""
+    tokens = tokens_of(480, 832, 81)
+    assert tokens == 32_760
+    assert forward_flops(real_transformer().config, tokens) == pytest.approx(283e12, rel=0.05)
+
+
+def test_the_real_transformer_has_the_published_parameters():
+    """1.42 billion, as in the repository of Wan 2.1 T2V 1.3B."""
+    assert sum(weight.numel() for weight in real_transformer().parameters()) == pytest.approx(1.42e9, rel=0.01)
+
+
+def test_flops_agree_with_torch_counting_them():
+    """Of the products of matrices; torch counts those of the embeddings of time and text too."""
+    from torch.utils.flop_counter import FlopCounterMode
+
+    with torch.device("meta"):
+        model = WanTransformer3DModel(**TRANSFORMERS["real"] | {"num_layers": 2}).eval()
+        latents, text = torch.zeros(1, 16, 5, 60, 104), torch.zeros(1, 512, 4096)
+        with FlopCounterMode(display=False) as counter, torch.no_grad():
+            model(latents, timestep=torch.zeros(1), encoder_hidden_states=text)
+    assert forward_flops(model.config, tokens_of(480, 832, 17)) == pytest.approx(counter.get_total_flops(), rel=0.02)
+
+
+def test_the_limit_is_known_by_the_devices_name():
+    assert peak_flops("NVIDIA H100 80GB HBM3") == pytest.approx(989e12, rel=0.01)
+    assert peak_flops("NVIDIA H100 PCIe") == pytest.approx(756e12, rel=0.01)
+    assert peak_flops("Some other device") is None
+
+
+@pytest.mark.skipif(torch.cuda.is_available(), reason="measures for minutes where there is a GPU")
+@pytest.mark.parametrize("benchmark", [gpu.exact, gpu.night, gpu.passing])
+def test_without_a_gpu_nothing_is_measured(benchmark):
+    assert benchmark().not_measured
+
+
+def test_exact_makes_the_frames_of_the_plain_pipeline():
+    result = gpu.measure_exact(TINY)
+    assert_well_formed(result)
+    assert result.figures["largest_difference"] == 0
+    assert "flop_share_of_the_clip" not in result.figures
+
+
+def test_another_seed_of_the_plain_pipeline_is_seen(monkeypatch):
+    right = gpu.PlainWan.frames
+    monkeypatch.setattr(gpu.PlainWan, "frames", lambda self, variant: right(self, variant._replace(seed=2)))
+    result = gpu.measure_exact(TINY)
+    assert result.figures["largest_difference"] > 1
+    assert not result.met
+
+
+def test_a_night():
+    result = gpu.measure_night(replace(TINY, guidance=1.0, few_steps=True, clips_a_prompt=2, plain_clips=2))
+    assert_well_formed(result)
+    assert result.figures["clips"] == 4
+    assert 0 < result.figures["busy_share"] <= 1
+
+
+def test_passing():
+    result = gpu.measure_passing(replace(TINY, steps=16, clips_a_prompt=40, plain_clips=2, want=9, known=4))
+    assert_well_formed(result)
+    assert result.figures["draft_cost"] > 0
+    assert result.figures["passed"] == 18
+    assert -1 <= result.figures["correlation"] <= 1
