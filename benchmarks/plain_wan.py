@@ -52,7 +52,7 @@ def loop_seconds(plain: PlainWan, variants: Sequence[Variant], scorer: Any, fold
         path = folder / f"{number}.mp4"
         export_to_video(list(frames), str(path), fps=variant.fps)
         score(path, scorer, variant.prompt)
-        checks((frames * 255).round().astype(np.uint8))
+        checks(frames)
     return time.perf_counter() - started
 
 
@@ -72,8 +72,8 @@ def score(path: Path, scorer: Any, prompt: str) -> float:
 
 
 def checks(frames: np.ndarray) -> dict[str, float]:
-    """Brightness, contrast, motion and flicker of full frames, uint8 (n, height, width, 3)."""
-    luma = frames.astype(np.float32) @ np.array([0.2126, 0.7152, 0.0722], np.float32)
+    """Brightness, contrast, motion and flicker of full frames, float (n, height, width, 3) in 0..1; in 0..255."""
+    luma = frames @ np.array([0.2126, 0.7152, 0.0722], np.float32) * 255
     means = luma.mean(axis=(1, 2))
     return {
         "luma_mean": float(luma.mean()),

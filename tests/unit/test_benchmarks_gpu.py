@@ -9,9 +9,7 @@ from diffusers import WanTransformer3DModel
 from benchmarks import gpu
 from benchmarks.flops import forward_flops, peak_flops, tokens_of
 from benchmarks.result import Result
-from benchmarks.wan import PROMPTS, TRANSFORMERS, Setting
-
-TINY = Setting("tiny", "cpu", 64, 96, 9, steps=4, guidance=5.0, prompts=PROMPTS[:2])
+from benchmarks.wan import TINY, TRANSFORMERS
 
 
 def real_transformer() -> WanTransformer3DModel:
