@@ -130,8 +130,8 @@ def measure_night(setting: Setting) -> Result:
                  "baseline_clips": setting.plain_clips, "device_s_a_clip": made.report.device_seconds / clips,
                  "baseline_s_a_clip": plain_s,
                  **_share("flop_share", _step_flops(setting) * setting.steps * clips, wall, setting)},
-        held_back_by=f"The device, which is busy {busy:.0%} of the time; the flop share counts the transformer's work in "
-                     "it, and not the autoencoder's.",
+        held_back_by=f"The device, which is busy {busy:.0%} of the time; the flop share counts the transformer's "
+                     "work in it, and not the autoencoder's.",
         notes=("Steps, guidance and scheduler are those of the four-step cards, on both sides; their LoRAs are left "
                "out. Random weights show noise, which takes an encoder longer than pictures do.",
                LOOP, CACHED, ENCODER, LIMIT),
