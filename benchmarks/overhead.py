@@ -119,6 +119,8 @@ def _plain(home: Path) -> None:
     planned = list(expand(briefs, {MODEL: card}, MODEL))
     with open_signer(DevelopmentCA(home / "signer")) as signer:
         for item, generated in zip(planned, generator.generate([item.variant for item in planned]), strict=True):
+            if isinstance(generated, Exception):
+                raise generated
             folder = staging.folder(item.variant_id)
             master, poster = folder / "master.mp4", folder / "poster.jpg"
             encode(generated.frames, item.variant.fps, master)

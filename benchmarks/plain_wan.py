@@ -5,13 +5,12 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-import av
 import numpy as np
 import torch
 from diffusers import WanPipeline
 from diffusers.utils import export_to_video
-from PIL import Image
 
+from benchmarks import plain_tail
 from benchmarks.wan import Rig
 from manifests.variant import Variant
 from models.diffusers_video import fast_arithmetic
@@ -51,33 +50,6 @@ def loop_seconds(plain: PlainWan, variants: Sequence[Variant], scorer: Any, fold
         frames = plain.frames(variant)
         path = folder / f"{number}.mp4"
         export_to_video(list(frames), str(path), fps=variant.fps)
-        score(path, scorer, variant.prompt)
-        checks(frames)
+        plain_tail.score(path, scorer, variant.prompt)
+        plain_tail.checks(frames)
     return time.perf_counter() - started
-
-
-def score(path: Path, scorer: Any, prompt: str) -> float:
-    """Mean cosine of eight frames that are read back from the file, each prepared by PIL and embedded alone."""
-    with av.open(str(path)) as container:
-        frames = [frame.to_ndarray(format="rgb24") for frame in container.decode(video=0)]
-    chosen = [frames[index] for index in np.linspace(0, len(frames) - 1, 8).round().astype(int)]
-    cosines = []
-    with torch.inference_mode():
-        for frame in chosen:
-            picture = scorer.preprocess(Image.fromarray(frame)).unsqueeze(0)
-            image = scorer.model.encode_image(picture, normalize=True)
-            text = scorer.model.encode_text(scorer.tokenize([prompt]), normalize=True)
-            cosines.append(float((image @ text.T).item()))
-    return sum(cosines) / len(cosines)
-
-
-def checks(frames: np.ndarray) -> dict[str, float]:
-    """Brightness, contrast, motion and flicker of full frames, float (n, height, width, 3) in 0..1; in 0..255."""
-    luma = frames @ np.array([0.2126, 0.7152, 0.0722], np.float32) * 255
-    means = luma.mean(axis=(1, 2))
-    return {
-        "luma_mean": float(luma.mean()),
-        "luma_spread": float(luma.std(axis=(1, 2)).mean()),
-        "frame_difference": float(np.abs(np.diff(luma, axis=0)).mean()),
-        "temporal_flickering": float(np.abs(means[1:-1] - (means[:-2] + means[2:]) / 2).mean()),
-    }

@@ -66,7 +66,9 @@ def main() -> None:
     catalogue.add_variants(campaign.campaign_id, [
         PlannedVariant("soak", Placement("generic", "16:9"), each, each.variant_id) for each in variants])
     shards = Remaining(wiring, campaign.campaign_id, 0.25).shards(EVERY)
-    clips, megabytes, started = [], [], time.perf_counter()
+    clips: list[int] = []
+    megabytes: list[float] = []
+    started = time.perf_counter()
     for shard in shards:
         report = render_shard(wiring, shard)
         gc.collect()

@@ -8,15 +8,15 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal, NamedTuple
 
-import open_clip
 import torch
 from diffusers import AutoencoderKLWan, UniPCMultistepScheduler, WanPipeline, WanTransformer3DModel
 from diffusers.utils import logging
-from safetensors.torch import save_file
 from tokenizers import Tokenizer, models, pre_tokenizers, processors
 from transformers import PreTrainedTokenizerFast, UMT5Config, UMT5EncoderModel
 from transformers.utils import logging as transformers_logging
 
+from benchmarks.random_openclip import card as scorer_card
+from benchmarks.random_openclip import save_openclip
 from manifests.variant import Variant
 from models.card import ModelCard
 from models.registry import get_card
@@ -123,26 +123,24 @@ def rig(setting: Setting) -> Iterator[Rig]:
         folder = Path(path)
         torch.manual_seed(1)
         pipeline(setting.size).save_pretrained(folder / "wan")
-        _save_scorer(folder / "openclip", setting.size)
+        save_openclip(folder / "openclip", TINY_OPENCLIP if setting.size == "tiny" else None)
         card = _card(folder / "wan", setting)
         _save_card(folder, NAME, card.model_dump(mode="json"))
-        _save_card(folder, SCORER, {
-            "name": SCORER, "kind": "openclip", "title": "random", "description": "random",
-            "weights": {"folder": str(folder / "openclip"), "revision": "1", "size_mb": 605},
-            "licence": {"name": "MIT"}})
+        _save_card(folder, SCORER, scorer_card(folder / "openclip", SCORER).model_dump(mode="json"))
         yield Rig(setting, folder, card)
 
 
 def pipeline(size: str) -> WanPipeline:
     """Return the pipeline with random weights, the autoencoder's in float32 and the others', if real, in bfloat16."""
     dtype = torch.bfloat16 if size == "real" else torch.float32
+    text_encoder: Any = UMT5EncoderModel(UMT5Config(vocab_size=256, **TEXTS[size]))
     autoencoder = AutoencoderKLWan(**AUTOENCODERS[size])
     with torch.no_grad():
         autoencoder.decoder.conv_out.weight *= CONTRAST[size]
     return WanPipeline(
         scheduler=UniPCMultistepScheduler(prediction_type="flow_prediction", use_flow_sigmas=True, flow_shift=3.0),
         vae=autoencoder, tokenizer=_tokenizer(size),
-        text_encoder=UMT5EncoderModel(UMT5Config(vocab_size=256, **TEXTS[size])).to(dtype),
+        text_encoder=text_encoder.to(dtype),
         transformer=WanTransformer3DModel(**TRANSFORMERS[size]).to(dtype),
     )
 
@@ -174,17 +172,6 @@ def _card(folder: Path, setting: Setting) -> ModelCard:
 def _save_card(folder: Path, name: str, content: Mapping[str, Any]) -> None:
     (folder / "cards").mkdir(exist_ok=True)
     (folder / "cards" / f"{name}.json").write_text(json.dumps(content), encoding="utf-8")
-
-
-def _save_scorer(folder: Path, size: str) -> None:
-    """An OpenCLIP ViT-B-32 with random weights, in open_clip's own shapes; a tiny one for ``tiny``."""
-    folder.mkdir()
-    shapes = open_clip.get_model_config("ViT-B-32") if size == "real" else TINY_OPENCLIP
-    preprocess = {"mean": open_clip.OPENAI_DATASET_MEAN, "std": open_clip.OPENAI_DATASET_STD,
-                  "size": shapes["vision_cfg"]["image_size"], "interpolation": "bicubic", "resize_mode": "shortest"}
-    (folder / "open_clip_config.json").write_text(json.dumps({"model_cfg": shapes, "preprocess_cfg": preprocess}))
-    model = open_clip.create_model(f"local-dir:{folder}", load_weights=False)
-    save_file(model.state_dict(), folder / "open_clip_model.safetensors")
 
 
 def _tokenizer(size: str) -> PreTrainedTokenizerFast:

@@ -1,0 +1,62 @@
+"""The loop around a device that sleeps: device, file, poster, score, checks and row, one after the other."""
+
+import json
+import time
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+from diffusers.utils import export_to_video
+from PIL import Image
+from sqlalchemy import create_engine
+from sqlalchemy.orm import DeclarativeBase, Mapped, Session, mapped_column
+
+from adapters.catalogue import open_catalogue
+from benchmarks import plain_tail
+from benchmarks.footage import FPS, as_floats
+from models.open_clip_scorer import OpenClipScorer
+
+
+class Base(DeclarativeBase):
+    """Tables of the loop."""
+
+
+class Row(Base):
+    """A clip with its score."""
+
+    __tablename__ = "clips"
+    clip_id: Mapped[int] = mapped_column(primary_key=True)
+    path: Mapped[str]
+    score: Mapped[float]
+    checks: Mapped[str]
+
+
+def loop_seconds(folder: Path, scorer: OpenClipScorer, clips: Sequence[np.ndarray], prompts: Sequence[str],
+                 device_s: float) -> float:
+    """Make, write and judge a clip for each prompt; return the wall time of all.
+
+    Args:
+        clips: uint8 (n, height, width, 3), taken in turns; the loop gets them as floats, as from a pipeline.
+        device_s: time a clip for which nothing but the device works.
+    """
+    folder.mkdir()
+    open_catalogue(f"sqlite:///{folder / 'own.db'}").close()  # its hooks: the same journal and syncs as ours
+    engine = create_engine(f"sqlite:///{folder / 'clips.db'}")
+    Base.metadata.create_all(engine)
+    floats = [as_floats(clip) for clip in clips]
+    started = time.monotonic()
+    for number, prompt in enumerate(prompts):
+        frames = floats[number % len(floats)]
+        time.sleep(device_s)
+        path = folder / f"{number}.mp4"
+        export_to_video(list(frames), str(path), fps=FPS)
+        poster = (frames[len(frames) // 2] * 255).astype(np.uint8)
+        Image.fromarray(poster).save(path.with_suffix(".jpg"), quality=90)
+        score = plain_tail.score(path, scorer, prompt)
+        checks = plain_tail.checks(frames)
+        with Session(engine) as session:
+            session.add(Row(clip_id=number, path=str(path), score=score, checks=json.dumps(checks)))
+            session.commit()
+    seconds = time.monotonic() - started
+    engine.dispose()
+    return seconds

@@ -1,0 +1,47 @@
+"""What people write behind a diffusers pipeline: score from the file, a frame at a time, and checks of full frames."""
+
+from pathlib import Path
+
+import av
+import numpy as np
+import torch
+from PIL import Image
+
+from models.open_clip_scorer import OpenClipScorer
+from tasks.checks import LUMA
+
+SCORED_FRAMES = 8
+
+
+def score(path: Path, scorer: OpenClipScorer, prompt: str) -> float:
+    """Mean cosine of eight frames that are read back from the file, each prepared by PIL and embedded alone."""
+    with av.open(str(path)) as container:
+        frames = [frame.to_ndarray(format="rgb24") for frame in container.decode(video=0)]
+    chosen = np.linspace(0, len(frames) - 1, SCORED_FRAMES).round().astype(int)
+    return float(np.mean([cosine(frames[index], scorer, prompt) for index in chosen]))
+
+
+def cosine(frame: np.ndarray, scorer: OpenClipScorer, prompt: str) -> float:
+    """Cosine of one frame, uint8 (height, width, 3), and its prompt, as open_clip's own page shows it."""
+    with torch.inference_mode():
+        image = embedding(frame, scorer)
+        text = scorer.model.encode_text(scorer.tokenize([prompt]), normalize=True)
+    return float((image @ text.T).item())
+
+
+def embedding(frame: np.ndarray, scorer: OpenClipScorer) -> torch.Tensor:
+    """One frame, uint8 (height, width, 3), through open_clip's own transform: float32 (1, d) of length one."""
+    with torch.inference_mode():
+        return scorer.model.encode_image(scorer.preprocess(Image.fromarray(frame)).unsqueeze(0), normalize=True)
+
+
+def checks(frames: np.ndarray) -> dict[str, float]:
+    """Brightness, contrast, motion and flicker of full frames, float32 (n, height, width, 3) in 0..1; in 0..255."""
+    luma = frames @ LUMA * 255
+    means = luma.mean(axis=(1, 2))
+    return {
+        "luma_mean": float(luma.mean()),
+        "luma_spread": float(luma.std(axis=(1, 2)).mean()),
+        "frame_difference": float(np.abs(np.diff(luma, axis=0)).mean()),
+        "temporal_flickering": float(np.abs(means[1:-1] - (means[:-2] + means[2:]) / 2).mean()),
+    }
