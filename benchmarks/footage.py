@@ -1,9 +1,16 @@
 """Frames to measure with: what a model would make, without one."""
 
 import numpy as np
+import torch
+from torchvision.transforms.v2 import functional
+
+from training.renderer import render
+from training.scene import sample_scene
 
 HEIGHT, WIDTH, FPS = 480, 832, 16
 """480p as Wan 2.1 makes it."""
+BLUR, GRAIN = 2.0, 0.5
+"""Standard deviations: of a blur in pixels, of what changes from frame to frame in 255ths."""
 
 
 def drifting(num_frames: int, seed: int = 0) -> np.ndarray:
@@ -22,3 +29,49 @@ def drifting(num_frames: int, seed: int = 0) -> np.ndarray:
 def as_floats(frames: np.ndarray) -> np.ndarray:
     """As a diffusers pipeline returns them: float32 in 0..1."""
     return frames.astype(np.float32) / 255
+
+
+def natural(num_frames: int, seed: int = 0) -> np.ndarray:
+    """A camera over a landscape, something nearer that crosses it, a little grain: uint8 (n, HEIGHT, WIDTH, 3).
+
+    Textures have the amplitudes of natural pictures, 1/frequency (Field 1987, Relations between the statistics of
+    natural images and the response properties of cortical cells), under a lens or decoder that softens by BLUR.
+    """
+    rng = np.random.default_rng(seed)
+    far, near = _texture(rng), _texture(rng)
+    y, x = np.mgrid[:HEIGHT, :WIDTH].astype(np.float32)
+    frames = np.empty((num_frames, HEIGHT, WIDTH, 3), np.uint8)
+    for index in range(num_frames):
+        middle = WIDTH * (0.3 + 0.4 * index / num_frames)
+        inside = (np.hypot(x - middle, y - HEIGHT / 2) < HEIGHT / 4)[..., None]
+        picture = np.where(inside, _view(near, 1.0, 300 - 2.3 * index, 100),
+                           _view(far, 1 + 0.002 * index, 40 + 1.7 * index, 60 + 0.6 * index))
+        frames[index] = np.clip(picture + rng.normal(0, GRAIN, picture.shape), 0, 255)
+    return frames
+
+
+def drawn(num_frames: int, seed: int = 3) -> np.ndarray:
+    """A scene of the starter's training set, at the size of a large model: flat colours, one thing that moves."""
+    rng = np.random.default_rng(seed)
+    return render(sample_scene(rng), HEIGHT, WIDTH, rng, num_frames=num_frames)
+
+
+def _texture(rng: np.random.Generator, height: int = 720, width: int = 1280) -> torch.Tensor:
+    """Mostly brightness, a little colour: float32 (1, 3, height, width) in 0..255, more or less."""
+    frequency = np.maximum(np.hypot(np.fft.fftfreq(height)[:, None], np.fft.rfftfreq(width)[None]), 1 / width)
+    waves = np.exp(2j * np.pi * rng.uniform(size=(3, *frequency.shape))) / frequency
+    planes = np.fft.irfft2(waves, s=(height, width))
+    planes /= planes.std(axis=(1, 2), keepdims=True)
+    pixels = 128 + 45 * (0.9 * planes[:1] + 0.3 * planes)
+    soft = functional.gaussian_blur(torch.from_numpy(pixels.astype(np.float32)), [13, 13], [BLUR, BLUR])
+    return soft[None]
+
+
+def _view(texture: torch.Tensor, zoom: float, left: float, top: float) -> np.ndarray:
+    """What a camera sees of it, between the pixels too: float32 (HEIGHT, WIDTH, 3)."""
+    height, width = texture.shape[-2:]
+    rows = (2 * (torch.arange(HEIGHT) / zoom + top) + 1) / height - 1
+    columns = (2 * (torch.arange(WIDTH) / zoom + left) + 1) / width - 1
+    grid = torch.stack(torch.meshgrid(columns, rows, indexing="xy"), dim=-1)[None].float()
+    seen = torch.nn.functional.grid_sample(texture, grid, "bicubic", "reflection", align_corners=False)
+    return seen[0].permute(1, 2, 0).numpy()

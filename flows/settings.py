@@ -29,6 +29,7 @@ class Settings(BaseSettings):
             ``kms`` takes a chain and an AWS KMS key id.
         drafts: ``auto`` makes drafts first where a brief wants a number of clips and measurements say that it pays.
         profile: speed profile of the cards; ``exact`` loses nothing.
+        master_crf: quality of the masters, as x264 counts it: 18 looks lossless and takes twice the space of 23.
         review: ``auto`` approves what passes the gate; ``required`` waits for a person.
         lease_s: seconds after which the work of a silent worker is given to another.
         attempts: how often a variant is tried before it is quarantined.
@@ -71,6 +72,7 @@ class Settings(BaseSettings):
     training_mining: Literal["allowed", "notAllowed"] = "notAllowed"
     disclose_prompt: bool = False
     attestations: dict[str, Attestation] = Field(default_factory=dict)
+    master_crf: int = Field(23, ge=1, le=51)
     max_variants: int = Field(5000, ge=1)
     max_rank_share: float = Field(0.25, gt=0, le=1)
     lease_s: float = Field(60.0, gt=0)

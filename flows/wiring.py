@@ -40,6 +40,7 @@ def wiring_of(settings: Settings) -> Wiring:
         staging=settings.home / "staging",
         first_frames=settings.home / "first-frames",
         drafts=settings.drafts,
+        master_crf=settings.master_crf,
         machine=_kept(settings, "machine.id", 8).hex(),
         devices=() if settings.device == "auto" else tuple(settings.device.split(",")),
         threads=settings.threads,

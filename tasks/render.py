@@ -106,7 +106,7 @@ class Bench:
         self._unfinished: list[Made] = []
         self._device_seconds = 0.0
         self._is_prepared = False
-        finisher = Finisher(shard, Staging(wiring.staging), wiring.machine, self.scorer)
+        finisher = Finisher(shard, Staging(wiring.staging), wiring.machine, self.scorer, wiring.master_crf)
         self.tail = Tail(finisher, clerk.put, self._give_back)
 
     @property

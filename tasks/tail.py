@@ -71,11 +71,13 @@ class Tail:
 class Finisher:
     """Stages and judges one job at a time; threads share it."""
 
-    def __init__(self, shard: Shard, staging: Staging, machine: str, scorer: Callable[[], FrameScorer]) -> None:
+    def __init__(self, shard: Shard, staging: Staging, machine: str, scorer: Callable[[], FrameScorer],
+                 crf: int) -> None:
         self._shard = shard
         self._staging = staging
         self._machine = machine
         self._scorer = scorer
+        self._crf = crf
 
     def __call__(self, made: Made) -> Outcome:
         """Encode, stage, measure, score and judge.
@@ -108,7 +110,7 @@ class Finisher:
         variant, frames = generated.variant, generated.frames
         folder = self._staging.folder(made.lease.variant_id)
         master, poster = folder / "master.mp4", folder / "poster.jpg"
-        encode(frames, variant.fps, master)
+        encode(frames, variant.fps, master, self._crf)
         write_poster(frames[len(frames) // 2], poster)
         number, height, width, _ = frames.shape
         clip = Clip(

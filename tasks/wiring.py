@@ -62,7 +62,8 @@ class Wiring:
         first_frames: folder of the pictures that clips start from.
         devices: names such as ``cpu`` or ``cuda:0``, one warm model on each; none means all
             GPUs of the machine that works, or its CPU.
-        lease_s, attempts, drafts, attestations: see Settings; the attestations are pairs of a card's name and its own.
+        lease_s, attempts, drafts, master_crf, attestations: see Settings; the attestations are pairs of a card's name
+            and its own.
     """
 
     catalogue_url: str = field(repr=False)
@@ -71,6 +72,7 @@ class Wiring:
     staging: Path
     first_frames: Path = Path("first-frames")
     drafts: str = "auto"
+    master_crf: int = 23
     machine: str = ""
     devices: tuple[str, ...] = ()
     threads: int | None = None
