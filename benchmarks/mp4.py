@@ -46,8 +46,8 @@ def _measured(name: str, frames: np.ndarray, about: str) -> Result:
                      "faster (preset ultrafast) takes three to six times the space for the same SSIM.",
         notes=("export_to_video gets float frames, as a pipeline returns them, and makes them bytes; ours gets bytes, "
                "which the engine makes on its device. The baseline is imageio-ffmpeg's default: preset medium, crf 25, "
-               "the matrix of bt601 without a tag. SSIM is of luma, by windows of 11 pixels (Wang et al. 2004), of one frame "
-               f"in {EVERY}.",),
+               "the matrix of bt601 without a tag. SSIM is of luma, by windows of 11 pixels (Wang et al. 2004), of one "
+               f"frame in {EVERY}.",),
     )
 
 

@@ -31,9 +31,9 @@ class Row(Base):
     checks: Mapped[str]
 
 
-def loop_seconds(folder: Path, scorer: OpenClipScorer, clips: Sequence[np.ndarray], prompts: Sequence[str],
-                 device_s: float) -> float:
-    """Make, write and judge a clip for each prompt; return the wall time of all.
+def seconds_a_clip(folder: Path, scorer: OpenClipScorer, clips: Sequence[np.ndarray], prompts: Sequence[str],
+                 device_s: float) -> list[float]:
+    """Make, write and judge a clip for each prompt; return the wall time of each.
 
     Args:
         clips: uint8 (n, height, width, 3), taken in turns; the loop gets them as floats, as from a pipeline.
@@ -44,9 +44,10 @@ def loop_seconds(folder: Path, scorer: OpenClipScorer, clips: Sequence[np.ndarra
     engine = create_engine(f"sqlite:///{folder / 'clips.db'}")
     Base.metadata.create_all(engine)
     floats = [as_floats(clip) for clip in clips]
-    started = time.monotonic()
+    seconds = []
     for number, prompt in enumerate(prompts):
         frames = floats[number % len(floats)]
+        started = time.monotonic()
         time.sleep(device_s)
         path = folder / f"{number}.mp4"
         export_to_video(list(frames), str(path), fps=FPS)
@@ -57,6 +58,6 @@ def loop_seconds(folder: Path, scorer: OpenClipScorer, clips: Sequence[np.ndarra
         with Session(engine) as session:
             session.add(Row(clip_id=number, path=str(path), score=score, checks=json.dumps(checks)))
             session.commit()
-    seconds = time.monotonic() - started
+        seconds.append(time.monotonic() - started)
     engine.dispose()
     return seconds
