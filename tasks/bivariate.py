@@ -19,13 +19,15 @@ PROBABILITIES = (0.002, 0.998)
 """Pass rates outside of these are taken for them: no measurement of ours tells them apart."""
 RHOS = np.linspace(-0.2, 0.98, 60)
 """Correlations that are thought possible."""
-PSEUDO_PAIRS = 3.0
-"""Weight of the prior scatter, in pairs."""
+PSEUDO_CLIPS = 1.0
+"""Weight, in clips, of an earlier estimate of the finals' scatter."""
+SCALE_SD = 0.5
+"""How far the scatter of drafts may lie from that of finals, in e-foldings."""
 PRIOR_SD = 0.35
 """How far a card's correlation may lie from a bucket's, on Fisher's scale."""
 MEAN_WEIGHT = 1.0
 """Weight, in clips, of the bucket's mean in the mean of a prompt."""
-SWEEPS = 12
+SWEEPS = 4
 
 
 class Gain(NamedTuple):
@@ -57,13 +59,24 @@ def best_gain(pass_rate: float, rho: float, cost: float) -> Gain:
         cost: device time of a draft, as a share of the final's.
     """
     pass_rate = float(np.clip(pass_rate, *PROBABILITIES))
-    passing = np.cumsum((MASS * chance(PLACES, pass_rate, rho))[::-1])[::-1]
-    finished = np.cumsum(MASS[::-1])[::-1]
+    finished, passing = _above(pass_rate, rho)
     gains = passing / (cost + finished) / pass_rate
     best = int(gains.argmax())
     if gains[best] <= 1:
         return NOTHING._replace(passing=pass_rate)
     return Gain(float(gains[best]), float(PLACES[best]), float(finished[best]), float(passing[best]))
+
+
+def expected(pass_rate: float, rho: float, threshold: float) -> tuple[float, float]:
+    """Shares of the drafts at or above a threshold, in standard deviations: all, and those whose finals pass."""
+    finished, passing = _above(pass_rate, rho)
+    edge = PLACES - (PLACES[1] - PLACES[0]) / 2  # the mass of a place reaches half a step below it
+    return float(np.interp(threshold, edge, finished)), float(np.interp(threshold, edge, passing))
+
+
+def _above(pass_rate: float, rho: float) -> tuple[np.ndarray, np.ndarray]:
+    """Shares of the drafts from each place on that are finished, and that pass."""
+    return np.cumsum(MASS[::-1])[::-1], np.cumsum((MASS * chance(PLACES, pass_rate, rho))[::-1])[::-1]
 
 
 def chance(draft: np.ndarray, pass_rate: float, rho: float) -> np.ndarray:
@@ -101,7 +114,7 @@ class Fit(NamedTuple):
 
     def quantile(self, share: float) -> float:
         """The correlation below which so much of the belief lies."""
-        return float(np.interp(share, np.cumsum(self.belief), RHOS))
+        return float(np.interp(share, np.cumsum(self.belief) - self.belief / 2, RHOS))
 
 
 def moments(values: np.ndarray) -> np.ndarray:
@@ -115,73 +128,78 @@ def fit(pairs: np.ndarray, finals: np.ndarray, drafts: np.ndarray, correlation: 
     """Estimate the distribution from clips of which both scores are known, or one.
 
     Which score is missing is decided by the other one alone (a draft is finished for its own score,
-    and drafted again for its final's), so that expectation-maximisation over all of them is not
-    misled by the selection (Little and Rubin, Statistical Analysis with Missing Data, 7 and 11.2).
+    and drafted again for its final's), so that the likelihood of all that is known is not misled by
+    the selection (Little and Rubin, Statistical Analysis with Missing Data, 7 and 11.2). Its parts
+    are made largest in turn: the means, the scatter of finals, then that of drafts with the correlation.
 
     Args:
         pairs, finals, drafts: (prompts, 3, 3), (prompts, 2, 2), (prompts, 2, 2): moments.
         correlation: prior, of the card; None knows nothing.
         start: an earlier fit, from which to go on.
     """
-    means, scatter = _begin(pairs, finals, correlation or 0.5)
-    if start is not None:
-        means[: len(start.means)], scatter = start.means, start.scatter
-    spread = scatter[0, 0]
-    prior = PSEUDO_PAIRS * spread * np.array([[1, correlation or 0.5], [correlation or 0.5, 1]])
+    scatter = start.scatter if start is not None else _begin(pairs, finals, correlation or 0.5)
     for _ in range(SWEEPS):
-        means, scatter = _maximise(_complete(means, scatter, pairs, finals, drafts), prior)
-    return Fit(means, scatter, _belief(means, scatter, pairs, correlation))
+        means = _means(scatter, pairs, finals, drafts)
+        both, single, other = _around(means, pairs), _around(means[:, :1], finals), _around(means[:, 1:], drafts)
+        scatter = _finals_scatter(scatter, both, single, other)
+        scatter, belief = _correlate(scatter, both, other, correlation)
+    return Fit(means, scatter, belief)
 
 
-def _begin(pairs: np.ndarray, finals: np.ndarray, correlation: float) -> tuple[np.ndarray, np.ndarray]:
+def _begin(pairs: np.ndarray, finals: np.ndarray, correlation: float) -> np.ndarray:
     """Start from the finals: drafts are taken for alike until they show otherwise."""
     known = pairs[:, :2, :2] + finals
-    number, total = known[:, 0, 0], known[:, 0, 1]
-    common = total.sum() / max(1.0, number.sum())
-    mean = (total + MEAN_WEIGHT * common) / (number + MEAN_WEIGHT)
-    within = (known[:, 1, 1] - 2 * mean * total + number * mean**2).sum() / max(1.0, number.sum())
-    scatter = max(within, 1e-12) * np.array([[1, correlation], [correlation, 1]])
-    return np.stack([mean, mean], axis=1), scatter
+    mean = known[:, 0, 1] / np.maximum(1.0, known[:, 0, 0])
+    within = _around(mean[:, None], known)
+    return max(within[1, 1] / max(1.0, within[0, 0]), 1e-12) * np.array([[1, correlation], [correlation, 1]])
 
 
-def _complete(means: np.ndarray, scatter: np.ndarray, pairs: np.ndarray, finals: np.ndarray,
-              drafts: np.ndarray) -> np.ndarray:
-    """Expected moments (prompts, 3, 3) of all clips, had each both scores."""
-    total = pairs.copy()
-    for known, sums in ((0, finals), (1, drafts)):
-        missing = 1 - known
-        slope = scatter[0, 1] / scatter[known, known]
-        rest = scatter[missing, missing] - slope * scatter[0, 1]
-        widen = np.zeros((len(means), 3, 2))
-        widen[:, 0, 0] = widen[:, 1 + known, 1] = 1
-        widen[:, 1 + missing, 0] = means[:, missing] - slope * means[:, known]
-        widen[:, 1 + missing, 1] = slope
-        total += widen @ sums @ widen.transpose(0, 2, 1)
-        total[:, 1 + missing, 1 + missing] += sums[:, 0, 0] * rest
-    return total
-
-
-def _maximise(total: np.ndarray, prior: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    number, sums = total[:, 0, 0], total[:, 0, 1:]
-    common = sums.sum(axis=0) / number.sum()
-    means = (sums + MEAN_WEIGHT * common) / (number + MEAN_WEIGHT)[:, None]
-    return means, (_around(means, total) + prior) / (number.sum() + PSEUDO_PAIRS)
+def _means(scatter: np.ndarray, pairs: np.ndarray, finals: np.ndarray, drafts: np.ndarray) -> np.ndarray:
+    """Means (prompts, 2) by generalised least squares, each drawn to the bucket's."""
+    inverse = np.linalg.inv(scatter)
+    weight, sums = pairs[:, :1, :1] * inverse, pairs[:, 0, 1:] @ inverse
+    for known, single in enumerate((finals, drafts)):
+        weight[:, known, known] += single[:, 0, 0] / scatter[known, known]
+        sums[:, known] += single[:, 0, 1] / scatter[known, known]
+    ridge = 1e-9 * inverse
+    common = np.linalg.solve(weight.sum(axis=0) + ridge, sums.sum(axis=0))
+    common = np.where(weight.sum(axis=0).diagonal() > 0, common, common[0])
+    drawn = MEAN_WEIGHT * inverse
+    return np.linalg.solve(weight + drawn, (sums + drawn @ common)[:, :, None])[:, :, 0]
 
 
 def _around(means: np.ndarray, sums: np.ndarray) -> np.ndarray:
-    """Scatter (2, 2) around the means of the prompts, added up."""
-    shift = np.concatenate([-means[:, :, None], np.broadcast_to(np.eye(2), (len(means), 2, 2))], axis=2)
+    """Moments (1 + values, 1 + values) around the means of the prompts, added up."""
+    size = sums.shape[-1]
+    shift = np.tile(np.eye(size), (len(means), 1, 1))
+    shift[:, 1:, 0] = -means
     return (shift @ sums @ shift.transpose(0, 2, 1)).sum(axis=0)
 
 
-def _belief(means: np.ndarray, scatter: np.ndarray, pairs: np.ndarray, correlation: float | None) -> np.ndarray:
-    """Posterior of the correlation: only clips with both scores speak of it."""
-    (finals, products), (_, drafts) = _around(means, pairs)
-    unit = np.sqrt(scatter.diagonal())
+def _finals_scatter(scatter: np.ndarray, pairs: np.ndarray, finals: np.ndarray, drafts: np.ndarray) -> np.ndarray:
+    """A step of expectation-maximisation: finals that are not made scatter as their drafts let expect."""
+    slope = scatter[0, 1] / scatter[1, 1]
+    expected = slope**2 * drafts[1, 1] + drafts[0, 0] * (scatter[0, 0] - slope * scatter[0, 1])
+    known = pairs[1, 1] + finals[1, 1] + expected + PSEUDO_CLIPS * scatter[0, 0]
+    scale = sqrt(known / (pairs[0, 0] + finals[0, 0] + drafts[0, 0] + PSEUDO_CLIPS) / scatter[0, 0])
+    return scatter * np.array([[scale**2, scale], [scale, 1]])
+
+
+def _correlate(scatter: np.ndarray, pairs: np.ndarray, drafts: np.ndarray,
+               correlation: float | None) -> tuple[np.ndarray, np.ndarray]:
+    """Posterior of the correlation and of the drafts' scatter on a grid: the scatter, and the belief."""
+    final = sqrt(scatter[0, 0])
+    number, single = pairs[0, 0], drafts[0, 0]
+    width = 1 / sqrt(2 * (number + single) + SCALE_SD**-2)
+    scales = (sqrt(scatter[1, 1]) * np.exp(width * np.linspace(-4, 4, 17)))[:, None]
     left = 1 - RHOS**2
-    squares = finals / unit[0] ** 2 + drafts / unit[1] ** 2 - 2 * RHOS * products / unit.prod()
-    log = -pairs[:, 0, 0].sum() / 2 * np.log(left) - squares / (2 * left)
+    squares = pairs[1, 1] / final**2 + pairs[2, 2] / scales**2 - 2 * RHOS * pairs[1, 2] / (final * scales)
+    log = -(squares / left + drafts[1, 1] / scales**2) / 2 - (np.log(scales / final) / SCALE_SD) ** 2 / 2
+    log = log - max(0.0, number - 1) / 2 * np.log(left) - max(0.0, number + single - 1) * np.log(scales)
     if correlation is not None:
         log -= (np.arctanh(RHOS) - np.arctanh(np.clip(correlation, RHOS[0], RHOS[-1]))) ** 2 / (2 * PRIOR_SD**2)
     weight = np.exp(log - log.max())
-    return weight / weight.sum()
+    weight /= weight.sum()
+    belief = weight.sum(axis=0)
+    rho, draft = float(belief @ RHOS), float(weight.sum(axis=1) @ scales[:, 0])
+    return np.array([[final**2, rho * final * draft], [rho * final * draft, draft**2]]), belief

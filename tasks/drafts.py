@@ -12,22 +12,19 @@ import numpy as np
 
 from tasks.bivariate import NOTHING, Fit, Gain, best_gain, chance, fit, moments, normal_cdf
 
-FIRST_FINALS = 16
+FIRST_FINALS = 24
 """Clips of a bucket that are made without drafts, whatever is thought of them."""
 PROMPT_FINALS = 4
 """The same of a prompt: prompts differ in how often they pass, and the easy ones need no drafts."""
-MOST_PROBING = 10.0
-"""Device time, in finals, that may be spent on learning the correlation of cheap drafts."""
-MOST_PROBES = 12
-"""The same in drafts, where they are dear."""
-CLEAR = 0.1
-"""Width of the believed correlation from which on nothing more is to be learnt by probes."""
-WORTH_PROBING, WORTH_DRAFTING = 1.05, 1.01
-"""Gains from which on it is tried, and done."""
-HOPEFUL, CAUTIOUS = 0.85, 0.2
-"""Quantiles of the believed correlation by which is probed, and drafted."""
-RECHECK_SHARE = 1 / 5000
-"""Share of the device's time that may go to probes of drafts that were found useless."""
+LEARNING, LEARNING_POWER = 0.12, 0.4
+"""Probes may take LEARNING * spent ** LEARNING_POWER of the device's time, both in finals: 0.8 of the first 100,
+3.3 of 4,000. Where drafts tell nothing every probe is lost, so that this bounds the loss at 0.8 and at 0.08 %."""
+WORTH_PROBING = 1.05
+"""Gain of perfect drafts from which on the correlation is of interest."""
+CAUTIOUS = 0.4
+"""Quantile of the believed correlation at which drafts must gain. Near break-even a mistake costs little."""
+USELESS = 0.03
+"""Belief in a correlation of 0 or less from which on nothing is drafted: there a mistake costs the whole draft."""
 GROWTH = 1.08
 """How much more must be known until it is computed anew."""
 KEPT_TIMES = 64
@@ -37,9 +34,9 @@ class DraftPolicy:
     """One bucket: the same card, shape and profile.
 
     Finals that are made anyway tell the pass rate; nothing is drafted where even a perfect draft
-    would gain little. Then the best and the worst final of a prompt are drafted afterwards, which
-    says most about the correlation for the least device time, until it is clear or too dear. While
-    drafts are on, each one that is finished teaches more.
+    would gain little. Else the best and the worst final of a prompt are drafted afterwards, which
+    says most about the correlation for the least device time: a pair this far apart says as much as
+    a dozen drafts of new clips. While drafts are on, each one that is finished teaches more.
 
     Args:
         cost: expected device time of a draft as a share of the final's; measured as soon as one is made.
@@ -54,9 +51,10 @@ class DraftPolicy:
         self._draft_times: deque[float] = deque(maxlen=KEPT_TIMES)
         self._probes = 0
         self._probed_s = self._spent_s = 0.0
-        self._told = self._told_at_fit = 0
+        self._scored = self._told = self._pairs = 0
+        self._told_at_fit = self._pairs_at_fit = 0
         self._fit: Fit | None = None
-        self._gains: dict[tuple[Hashable, float | None], Gain] = {}
+        self._gains: dict[tuple[Hashable, float], Gain] = {}
 
     def made(self, key: Hashable, prompt: Hashable, margin: float | None, seconds: float) -> None:
         """Hear of a finished clip.
@@ -68,8 +66,9 @@ class DraftPolicy:
         """
         self._final_times.append(seconds)
         self._spent_s += seconds
+        self._scored += margin is not None
         self._told += 1
-        self._of(prompt).made(key, margin)
+        self._pairs += self._of(prompt).made(key, margin)
 
     def drafted(self, key: Hashable, prompt: Hashable, margin: float | None, seconds: float) -> None:
         """Hear of a draft, of a clip that is not made yet or of one that is."""
@@ -78,9 +77,9 @@ class DraftPolicy:
         self._spent_s += seconds
         self._told += 1
         if self._of(prompt).drafted(key, margin):
+            self._pairs += 1
             self._probes += 1
             self._probed_s += seconds
-            self._told_at_fit = 0
 
     def probe(self, prompts: Iterable[Hashable]) -> tuple[Hashable, ...]:
         """Return finished clips to draft now, to learn; mostly none.
@@ -88,22 +87,14 @@ class DraftPolicy:
         Args:
             prompts: those that still lack clips. Ask again only when the last answer was heard of.
         """
-        finals = sum(prompt.finals[0, 0] for prompt in self._prompts.values())
-        if finals + sum(prompt.pairs[0, 0] for prompt in self._prompts.values()) < FIRST_FINALS:
+        if self._scored < FIRST_FINALS:
             return ()
-        known = [prompt for prompt in prompts if prompt in self._prompts]
-        most = max(MOST_PROBES, MOST_PROBING / self.cost)
-        is_clear = self._probes and self._now().quantile(HOPEFUL) - self._now().quantile(CAUTIOUS) < CLEAR
-        if any(self._gain(prompt, CAUTIOUS).gain > WORTH_DRAFTING for prompt in known) and (
-            is_clear or self._probes >= most
-        ):
+        final_s = median(self._final_times)
+        budget = LEARNING * (self._spent_s / final_s) ** LEARNING_POWER if final_s else 0.0
+        if self._probed_s + 2 * self.cost * final_s > budget * final_s:
             return ()
-        best = max((self._gain(prompt, HOPEFUL).gain for prompt in known), default=1.0)
-        if best < WORTH_PROBING or self._probes >= most:
-            limit = max((self._gain(prompt, 1.0).gain for prompt in known), default=1.0)
-            price = 2 * self.cost * median(self._final_times)
-            if limit < WORTH_PROBING or self._probed_s + price > RECHECK_SHARE * self._spent_s:
-                return ()
+        if not any(self._gain(prompt, 1.0).gain >= WORTH_PROBING for prompt in prompts if prompt in self._prompts):
+            return ()
         return max((prompt.extremes() for prompt in self._prompts.values()), key=lambda found: found[0])[1]
 
     def pays(self, prompt: Hashable, lacking: float, left: float = np.inf) -> bool:
@@ -116,7 +107,7 @@ class DraftPolicy:
         if not self._probes or prompt not in self._prompts or self._prompts[prompt].made_plain < PROMPT_FINALS:
             return False
         gain = self._gain(prompt, CAUTIOUS)
-        return gain.gain > WORTH_DRAFTING and lacking <= left * self._best(prompt).passing
+        return gain.gain > 1 and lacking <= left * gain.passing and self._now().quantile(USELESS) > 0
 
     def chance(self, key: Hashable, prompt: Hashable) -> float:
         """Probability that a drafted clip passes; 0 where its draft has no score."""
@@ -128,9 +119,14 @@ class DraftPolicy:
 
     def promises(self, key: Hashable, prompt: Hashable) -> bool:
         """True where a drafted clip should be finished before others are drafted."""
-        own = self._prompts[prompt]
-        margin = own.draft_margins[key]
-        return margin is not None and bool(self._place(own, margin) >= self._best(prompt).threshold)
+        margin = self._prompts[prompt].draft_margins[key]
+        return margin is not None and margin >= self.threshold(prompt)
+
+    def threshold(self, prompt: Hashable) -> float:
+        """The margin of a draft from which on it promises enough; -inf where drafts gain nothing."""
+        now, number = self._now(), self._prompts[prompt].number
+        place = self._gain(prompt, CAUTIOUS).threshold
+        return float(now.means[number, 1] + place * now.scatter[1, 1] ** 0.5)
 
     @property
     def cost(self) -> float:
@@ -142,14 +138,11 @@ class DraftPolicy:
     def _of(self, prompt: Hashable) -> "_Prompt":
         return self._prompts.setdefault(prompt, _Prompt(len(self._prompts)))
 
-    def _best(self, prompt: Hashable) -> Gain:
-        return self._gain(prompt, None)
-
-    def _gain(self, prompt: Hashable, quantile: float | None) -> Gain:
-        """The best gain at a quantile of the believed correlation; None takes the expected one."""
+    def _gain(self, prompt: Hashable, quantile: float) -> Gain:
+        """The best gain at a quantile of the believed correlation; 1.0 takes the highest that is thought possible."""
         now = self._now()
         if (prompt, quantile) not in self._gains:
-            rho = now.rho if quantile is None else now.quantile(quantile)
+            rho = now.quantile(quantile)
             gain = best_gain(self._pass_rate(self._prompts[prompt]), rho, self.cost) if rho > 0 else NOTHING
             self._gains[prompt, quantile] = gain
         return self._gains[prompt, quantile]
@@ -163,13 +156,17 @@ class DraftPolicy:
         return np.asarray((margin - now.means[own.number, 1]) / now.scatter[1, 1] ** 0.5)
 
     def _now(self) -> Fit:
-        if self._fit is None or self._told >= self._told_at_fit * GROWTH or len(self._fit.means) < len(self._prompts):
+        if self._fit is None or self._is_old(self._fit):
             pairs, finals, drafts = (np.stack([getattr(prompt, name) for prompt in self._prompts.values()])
                                      for name in ("pairs", "finals", "drafts"))
             self._fit = fit(pairs, finals, drafts, self._correlation, self._fit)
-            self._told_at_fit = self._told
+            self._told_at_fit, self._pairs_at_fit = self._told, self._pairs
             self._gains.clear()
         return self._fit
+
+    def _is_old(self, fit: Fit) -> bool:
+        return (self._told > self._told_at_fit * GROWTH or self._pairs > self._pairs_at_fit * GROWTH
+                or len(fit.means) < len(self._prompts))
 
 
 class _Prompt:
@@ -182,10 +179,12 @@ class _Prompt:
         self.draft_margins: dict[Hashable, float | None] = {}
         self.made_plain = 0
 
-    def made(self, key: Hashable, margin: float | None) -> None:
+    def made(self, key: Hashable, margin: float | None) -> bool:
+        """True where the clip was drafted before."""
         self.final_margins[key] = margin
         self.made_plain += key not in self.draft_margins
         self._count(key, final=margin)
+        return key in self.draft_margins
 
     def drafted(self, key: Hashable, margin: float | None) -> bool:
         """True where the clip was finished before."""
