@@ -32,7 +32,12 @@ def cosine(frame: np.ndarray, scorer: OpenClipScorer, prompt: str) -> float:
 def embedding(frame: np.ndarray, scorer: OpenClipScorer) -> torch.Tensor:
     """One frame, uint8 (height, width, 3), through open_clip's own transform: float32 (1, d) of length one."""
     with torch.inference_mode():
-        return scorer.model.encode_image(scorer.preprocess(Image.fromarray(frame)).unsqueeze(0), normalize=True)
+        return scorer.model.encode_image(scorer.preprocess(as_pil(frame)).unsqueeze(0), normalize=True)
+
+
+def as_pil(frame: np.ndarray) -> Image.Image:
+    """As open_clip's transforms take it."""
+    return Image.fromarray(frame)
 
 
 def checks(frames: np.ndarray) -> dict[str, float]:
