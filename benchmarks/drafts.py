@@ -102,8 +102,8 @@ def gain(pass_rate: float, rho: float, cost: float, seed: int) -> float:
         final, other = rng.standard_normal(2)
         draft = drafts[key] = float(rho * final + sqrt(1 - rho**2) * other - gate)
         if policy.pays("prompt", 1):
-            if policy.threshold("prompt") != threshold:
-                threshold = policy.threshold("prompt")
+            if (now := policy.threshold("prompt")) != threshold:
+                threshold = now
                 of_draft = expected(pass_rate, rho, threshold + gate)
             expected_time += cost + of_draft[0]
             passing += of_draft[1]

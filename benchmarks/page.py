@@ -1,13 +1,16 @@
-"""Write docs/performance.md from the kept results: ``python -m benchmarks.page``."""
+"""Write docs/performance.md and its pictures from the kept results: ``python -m benchmarks.page``."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 
-from benchmarks import results_file
+from benchmarks import charts, results_file
 from benchmarks.__main__ import BENCHMARKS, GPU_BENCHMARKS, figure, limit_text
+from benchmarks.charts import Chart
 from benchmarks.machine import ROOT
 from benchmarks.results_file import Kept
 
 PATH = ROOT / "docs" / "performance.md"
+PICTURES = PATH.with_suffix("")
+"""The folder of the page's pictures, beside it."""
 HEAD = """# Performance
 Written by `python -m benchmarks.page` from `docs/performance/results.json`; each figure is put there by
 `python -m benchmarks NAME --save`, which measures both sides in one process tree. Ratios are what counts: how many
@@ -26,8 +29,17 @@ def _lines(kept: Mapping[str, Kept]) -> Iterator[str]:
     yield "|---|---|---|---|---|---|---|"
     for name in BENCHMARKS | GPU_BENCHMARKS:
         yield _row(kept[name]) if name in kept else f"| {name} | – | – | – | – | – | **not measured** |"
+    pictures = list(charts.charts(kept))
+    yield from _images(pictures, "")
     for name, one in kept.items():
         yield from _section(name, one)
+        yield from _images(pictures, name)
+
+
+def _images(pictures: Sequence[Chart], about: str) -> Iterator[str]:
+    for chart in pictures:
+        if chart.about == about:
+            yield f"\n![{chart.alt}]({PICTURES.name}/{chart.file_name})"
 
 
 def _row(kept: Kept) -> str:
@@ -55,4 +67,6 @@ def _section(name: str, kept: Kept) -> Iterator[str]:
 
 
 if __name__ == "__main__":
-    PATH.write_text(page(results_file.load()), encoding="utf-8")
+    found = results_file.load()
+    PATH.write_text(page(found), encoding="utf-8")
+    charts.write(found, PICTURES)

@@ -27,7 +27,8 @@ PRIOR_SD = 0.35
 """How far a card's correlation may lie from a bucket's, on Fisher's scale."""
 MEAN_WEIGHT = 1.0
 """Weight, in clips, of the bucket's mean in the mean of a prompt."""
-SWEEPS = 4
+FIRST_SWEEPS, SWEEPS = 100, 4
+"""Of a fit from nothing (a run that goes on begins with all that the last one learned), and from an earlier fit."""
 
 
 class Gain(NamedTuple):
@@ -138,7 +139,7 @@ def fit(pairs: np.ndarray, finals: np.ndarray, drafts: np.ndarray, correlation: 
         start: an earlier fit, from which to go on.
     """
     scatter = start.scatter if start is not None else _begin(pairs, finals, correlation or 0.5)
-    for _ in range(SWEEPS):
+    for _ in range(FIRST_SWEEPS if start is None else SWEEPS):
         means = _means(scatter, pairs, finals, drafts)
         both, single, other = _around(means, pairs), _around(means[:, :1], finals), _around(means[:, 1:], drafts)
         scatter = _finals_scatter(scatter, both, single, other)

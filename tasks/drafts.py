@@ -177,18 +177,22 @@ class _Prompt:
         self.pairs, self.finals, self.drafts = np.zeros((3, 3)), np.zeros((2, 2)), np.zeros((2, 2))
         self.final_margins: dict[Hashable, float | None] = {}
         self.draft_margins: dict[Hashable, float | None] = {}
+        self.undrafted: dict[Hashable, float] = {}
         self.made_plain = 0
 
     def made(self, key: Hashable, margin: float | None) -> bool:
         """True where the clip was drafted before."""
         self.final_margins[key] = margin
         self.made_plain += key not in self.draft_margins
+        if margin is not None and key not in self.draft_margins:
+            self.undrafted[key] = margin
         self._count(key, final=margin)
         return key in self.draft_margins
 
     def drafted(self, key: Hashable, margin: float | None) -> bool:
         """True where the clip was finished before."""
         self.draft_margins[key] = margin
+        self.undrafted.pop(key, None)
         self._count(key, draft=margin)
         return key in self.final_margins
 
@@ -207,9 +211,7 @@ class _Prompt:
 
     def extremes(self) -> tuple[float, tuple[Hashable, ...]]:
         """How far the best and the worst final without a draft lie apart, and their keys."""
-        single = {key: margin for key, margin in self.final_margins.items()
-                  if margin is not None and key not in self.draft_margins}
-        if len(single) < 2:
+        if len(self.undrafted) < 2:
             return 0.0, ()
-        worst, best = min(single, key=single.__getitem__), max(single, key=single.__getitem__)
-        return single[best] - single[worst], (best, worst)
+        worst, best = (choose(self.undrafted, key=self.undrafted.__getitem__) for choose in (min, max))
+        return self.undrafted[best] - self.undrafted[worst], (best, worst)

@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tasks.bivariate import NOTHING, best_gain, chance
-from tasks.drafts import FIRST_FINALS, DraftPolicy
+from tasks.drafts import FIRST_FINALS, LEARNING, LEARNING_POWER, DraftPolicy
 
 
 @pytest.mark.parametrize(("pass_rate", "rho", "cost", "gain"), [(0.3, 0.9, 0.15, 1.76), (0.5, 0.9, 0.15, 1.34)])
@@ -110,3 +110,37 @@ def test_drafts_that_failed_are_no_free_drafts():
         policy.drafted(key, "p", None, 0.0)
     assert policy.cost == 0.2
     policy.probe(["p"])
+
+
+@pytest.mark.parametrize("cost", [0.05, 0.15, 0.5])
+def test_probes_stay_within_what_learning_may_take(cost):
+    """Drafts that oppose their finals are never switched on: all of their time went to probes."""
+    rng, policy, drafted = np.random.default_rng(5), DraftPolicy(cost), 0.0
+    finals = rng.standard_normal(400) - 1.0
+    for key, final in enumerate(finals.tolist()):
+        for probed in policy.probe(["p"]):
+            policy.drafted(probed, "p", -float(finals[probed]), cost)
+            drafted += cost
+        assert not policy.pays("p", 1)
+        policy.made(key, "p", final, 1.0)
+        assert drafted <= LEARNING * (key + 1 + drafted) ** LEARNING_POWER
+    assert drafted > 0
+
+
+def test_probes_are_of_the_best_and_the_worst_and_never_of_the_same_clip_twice():
+    policy, seen = DraftPolicy(0.05), []
+    for key in range(200):
+        policy.made(key, "p", -abs(key - 60.5) / 30, 1.0)
+        for probed in policy.probe(["p"]):
+            policy.drafted(probed, "p", 0.0, 0.05)
+            seen.append(probed)
+    assert len(seen) == len(set(seen)) > 4
+    assert set(seen[:2]) == {0, 23}
+
+
+def test_what_promises_is_what_reaches_the_threshold():
+    policy, _ = taught(0.2, 0.9, 0.1)
+    limit = policy.threshold("p")
+    for key, margin in (("below", limit - 1e-6), ("at", limit)):
+        policy.drafted(key, "p", margin, 0.1)
+        assert policy.promises(key, "p") == (key == "at")

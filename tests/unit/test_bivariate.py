@@ -1,0 +1,62 @@
+"""What scores say of drafts and finals: means, scatter and correlation, with one score missing for many clips."""
+
+from math import sqrt
+
+import numpy as np
+import pytest
+
+from tasks.bivariate import Fit, best_gain, expected, fit, moments
+
+MEANS, SCALES = (-1.0, -2.5), (1.0, 1.6)
+
+
+def clips(rho: float, number: int, seed: int = 0) -> tuple[np.ndarray, np.ndarray]:
+    """Finals and drafts, whose means and scatter differ."""
+    final, other = np.random.default_rng(seed).standard_normal((2, number))
+    return MEANS[0] + SCALES[0] * final, MEANS[1] + SCALES[1] * (rho * final + sqrt(1 - rho**2) * other)
+
+
+def fitted(finals: np.ndarray, drafts: np.ndarray, finished: np.ndarray, drafted: np.ndarray) -> Fit:
+    """A fit of one prompt to what is known: masks tell of which clips there is a final, and a draft."""
+    both = finished & drafted
+    return fit(moments(np.column_stack([finals[both], drafts[both]]))[None],
+               moments(finals[finished & ~drafted][:, None])[None],
+               moments(drafts[drafted & ~finished][:, None])[None], None)
+
+
+@pytest.mark.parametrize("rho", [0.0, 0.3, 0.6, 0.9])
+def test_a_few_extreme_finals_tell_the_correlation(rho):
+    found = []
+    for seed in range(60):
+        finals, drafts = clips(rho, 400, seed)
+        drafted = np.isin(np.arange(400), np.argsort(finals)[[0, 1, 2, 3, -4, -3, -2, -1]])
+        found.append(fitted(finals, drafts, np.full(400, True), drafted))
+    assert np.mean([one.rho for one in found]) == pytest.approx(rho, abs=0.07)
+    assert np.mean([one.quantile(0.9) < rho for one in found]) <= 0.28
+    assert np.mean([one.quantile(0.1) > rho for one in found]) <= 0.25
+
+
+@pytest.mark.parametrize("rho", [0.0, 0.6, 0.9])
+def test_finishing_only_good_drafts_misleads_nothing(rho):
+    finals, drafts = clips(rho, 4000)
+    first = np.arange(4000) < 100
+    found = fitted(finals, drafts, first | (drafts > MEANS[1] + SCALES[1]), ~first)
+    assert found.rho == pytest.approx(rho, abs=0.08)
+    assert found.means[0] == pytest.approx(MEANS, abs=0.25)
+    assert np.sqrt(found.scatter.diagonal()) == pytest.approx(SCALES, rel=0.1)
+
+
+def test_a_prompt_without_drafts_shares_the_others_shift():
+    finals, drafts = clips(0.6, 200)
+    pairs = np.stack([moments(np.column_stack([finals, drafts])), np.zeros((3, 3))])
+    alone = np.stack([np.zeros((2, 2)), moments(finals[:, None] + 2)])
+    means = fit(pairs, alone, np.zeros((2, 2, 2)), None).means
+    assert means[1, 0] == pytest.approx(MEANS[0] + 2, abs=0.3)
+    assert MEANS[1] - 0.5 < means[1, 1] < MEANS[1] + 2 * 0.6 * SCALES[1] + 0.5
+
+
+def test_what_is_expected_of_a_threshold_is_what_the_optimum_counts():
+    best = best_gain(0.1, 0.6, 0.15)
+    finished, passing = expected(0.1, 0.6, best.threshold)
+    assert passing / (0.15 + finished) / 0.1 == pytest.approx(best.gain, rel=1e-3)
+    assert expected(0.1, 0.6, -np.inf) == pytest.approx((1.0, 0.1), abs=1e-3)
