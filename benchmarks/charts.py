@@ -1,4 +1,4 @@
-"""Pictures of the kept results, for docs/performance.md: lanes over time, a surface, all ratios."""
+"""Pictures of the kept results, for docs/performance.md: lanes over time, a line, a surface, all ratios."""
 
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
@@ -53,6 +53,9 @@ def charts(kept: Mapping[str, Kept]) -> Iterator[Chart]:
             surface_of = result.series["surface"]
             alt = f"{surface_of['z_name']}, by {surface_of['x_name']} and {surface_of['y_name']}"
             yield _of(result, "surface", alt, surface)
+        if "line" in result.series:
+            points = result.series["line"]
+            yield _of(result, "line", f"{points['y_name']} over {points['x_name']}", line)
 
 
 def write(kept: Mapping[str, Kept], folder: Path) -> None:
@@ -91,6 +94,16 @@ def surface(values: dict[str, Any]) -> Figure:
     axes.set_xlabel(values["x_name"])
     axes.set_ylabel(values["y_name"])
     axes.set_title(values["z_name"], fontsize=11)
+    return picture
+
+
+def line(values: dict[str, Any]) -> Figure:
+    """Points joined, on a scale from zero: what is flat looks flat."""
+    picture, axes = _picture(3.0)
+    axes.plot(values["x"], values["y"], marker="o", markersize=3, color=BLUE)
+    axes.set_ylim(0, 1.15 * max(values["y"]))
+    axes.set_xlabel(values["x_name"])
+    axes.set_ylabel(values["y_name"])
     return picture
 
 

@@ -13,39 +13,26 @@ BLUR, GRAIN = 2.0, 0.5
 """Standard deviations: of a blur in pixels, of what changes from frame to frame in 255ths."""
 
 
-def drifting(num_frames: int, seed: int = 0) -> np.ndarray:
-    """A drifting pattern under a little grain: uint8 (num_frames, HEIGHT, WIDTH, 3)."""
-    rng = np.random.default_rng(seed)
-    y, x = np.mgrid[:HEIGHT, :WIDTH].astype(np.float32) / HEIGHT
-    grain = rng.normal(0, 2, (HEIGHT, WIDTH, 3)).astype(np.float32)
-    phases = rng.uniform(0, 6, 3)
-    frames = np.empty((num_frames, HEIGHT, WIDTH, 3), np.uint8)
-    for index in range(num_frames):
-        waves = [np.sin(9 * x + 0.05 * index + phase) * np.cos(7 * y - 0.03 * index) for phase in phases]
-        frames[index] = np.clip(128 + 80 * np.stack(waves, axis=-1) + grain, 0, 255)
-    return frames
-
-
 def as_floats(frames: np.ndarray) -> np.ndarray:
     """As a diffusers pipeline returns them: float32 in 0..1."""
     return frames.astype(np.float32) / 255
 
 
-def natural(num_frames: int, seed: int = 0) -> np.ndarray:
-    """A camera over a landscape, something nearer that crosses it, a little grain: uint8 (n, HEIGHT, WIDTH, 3).
+def natural(num_frames: int, seed: int = 0, height: int = HEIGHT, width: int = WIDTH) -> np.ndarray:
+    """A camera over a landscape, something nearer that crosses it, a little grain: uint8 (n, height, width, 3).
 
     Textures have the amplitudes of natural pictures, 1/frequency (Field 1987, Relations between the statistics of
     natural images and the response properties of cortical cells), under a lens or decoder that softens by BLUR.
     """
     rng = np.random.default_rng(seed)
-    far, near = _texture(rng), _texture(rng)
-    y, x = np.mgrid[:HEIGHT, :WIDTH].astype(np.float32)
-    frames = np.empty((num_frames, HEIGHT, WIDTH, 3), np.uint8)
+    far, near = (_texture(rng, height * 3 // 2, width * 20 // 13) for _ in range(2))
+    y, x = np.mgrid[:height, :width].astype(np.float32)
+    frames = np.empty((num_frames, height, width, 3), np.uint8)
     for index in range(num_frames):
-        middle = WIDTH * (0.3 + 0.4 * index / num_frames)
-        inside = (np.hypot(x - middle, y - HEIGHT / 2) < HEIGHT / 4)[..., None]
-        picture = np.where(inside, _view(near, 1.0, 300 - 2.3 * index, 100),
-                           _view(far, 1 + 0.002 * index, 40 + 1.7 * index, 60 + 0.6 * index))
+        middle = width * (0.3 + 0.4 * index / num_frames)
+        inside = (np.hypot(x - middle, y - height / 2) < height / 4)[..., None]
+        picture = np.where(inside, _view(near, y.shape, 1.0, 300 - 2.3 * index, 100),
+                           _view(far, y.shape, 1 + 0.002 * index, 40 + 1.7 * index, 60 + 0.6 * index))
         frames[index] = np.clip(picture + rng.normal(0, GRAIN, picture.shape), 0, 255)
     return frames
 
@@ -56,7 +43,7 @@ def drawn(num_frames: int, seed: int = 3) -> np.ndarray:
     return render(sample_scene(rng), HEIGHT, WIDTH, rng, num_frames=num_frames)
 
 
-def _texture(rng: np.random.Generator, height: int = 720, width: int = 1280) -> torch.Tensor:
+def _texture(rng: np.random.Generator, height: int, width: int) -> torch.Tensor:
     """Mostly brightness, a little colour: float32 (1, 3, height, width) in 0..255, more or less."""
     frequency = np.maximum(np.hypot(np.fft.fftfreq(height)[:, None], np.fft.rfftfreq(width)[None]), 1 / width)
     waves = np.exp(2j * np.pi * rng.uniform(size=(3, *frequency.shape))) / frequency
@@ -67,11 +54,11 @@ def _texture(rng: np.random.Generator, height: int = 720, width: int = 1280) -> 
     return soft[None]
 
 
-def _view(texture: torch.Tensor, zoom: float, left: float, top: float) -> np.ndarray:
-    """What a camera sees of it, between the pixels too: float32 (HEIGHT, WIDTH, 3)."""
+def _view(texture: torch.Tensor, size: tuple[int, ...], zoom: float, left: float, top: float) -> np.ndarray:
+    """What a camera sees of it, between the pixels too: float32 (height, width, 3)."""
     height, width = texture.shape[-2:]
-    rows = (2 * (torch.arange(HEIGHT) / zoom + top) + 1) / height - 1
-    columns = (2 * (torch.arange(WIDTH) / zoom + left) + 1) / width - 1
+    rows = (2 * (torch.arange(size[0]) / zoom + top) + 1) / height - 1
+    columns = (2 * (torch.arange(size[1]) / zoom + left) + 1) / width - 1
     grid = torch.stack(torch.meshgrid(columns, rows, indexing="xy"), dim=-1)[None].float()
     seen = torch.nn.functional.grid_sample(texture, grid, "bicubic", "reflection", align_corners=False)
     return seen[0].permute(1, 2, 0).numpy()

@@ -10,7 +10,7 @@ from collections.abc import Iterator, Sequence
 from itertools import pairwise
 from pathlib import Path
 from statistics import median
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import torch
@@ -18,7 +18,7 @@ import torch
 import tasks.tail
 import tasks.wiring
 from adapters.catalogue import Catalogue
-from benchmarks.footage import FPS, HEIGHT, WIDTH, natural
+from benchmarks.footage import FPS, natural
 from benchmarks.plain_loop import seconds_a_clip
 from benchmarks.random_openclip import random_scorer
 from benchmarks.result import Limit, Result
@@ -33,14 +33,27 @@ from tasks.render import ShardReport, render_shard
 from tasks.shard import Job, Shard
 from tasks.wiring import BucketPlace, SignerPlace, Wiring, catalogue_of, close_tools
 
+
+class Format(NamedTuple):
+    """Of a clip."""
+
+    card: str
+    num_frames: int
+    height: int
+    width: int
+
+
 CLIPS = 32
 """The default shard; the tail of the last clip, behind which no device works, counts."""
 BASELINE_CLIPS = 8
 """Of which the median counts; the loop has nothing to start or to end."""
 DEVICE_S = 1.0
-LENGTHS = {"overlap": 81, "overlap-49": 49}
-"""Frames a clip: Wan 2.1's default, and the shorter clips that other benchmarks are about."""
-CARD = "wan2.1-t2v-1.3b"
+FORMATS = {
+    "overlap": Format("wan2.1-t2v-1.3b", 81, 480, 832),
+    "overlap-49": Format("wan2.1-t2v-1.3b", 49, 480, 832),
+    "overlap-720p": Format("wan2.2-ti2v-5b", 121, 704, 1280),
+}
+"""Wan 2.1's default, the shorter clips that other benchmarks are about, and the default of Wan 2.2's 5B."""
 PLACES = ("beach", "field", "town", "lake")
 PROMPTS = [f"a {colour} kite over a {place}" for colour in ("red", "blue") for place in PLACES]
 Span = tuple[str, float, float]
@@ -52,7 +65,6 @@ class SleepingDevice:
 
     def __init__(self, clips: Sequence[np.ndarray]) -> None:
         self._clips = clips
-        self.num_frames = len(clips[0])
         self.intervals: list[tuple[float, float]] = []
 
     def prepare(self, variants: Sequence[Variant]) -> None:
@@ -74,24 +86,25 @@ def run() -> Iterator[Result]:
     """Measure both, one after the other, for clips of each length."""
     with tempfile.TemporaryDirectory() as folder:
         scorer = random_scorer(Path(folder, "openclip"))
-        for name, num_frames in LENGTHS.items():
+        for name, form in FORMATS.items():
             place = Path(folder, name)
             place.mkdir()
-            yield _measured(name, place, scorer, [natural(num_frames, seed) for seed in range(2)])
+            clips = [natural(form.num_frames, seed, form.height, form.width) for seed in range(2)]
+            yield _measured(name, form, place, scorer, clips)
 
 
-def _measured(name: str, folder: Path, scorer: OpenClipScorer, clips: Sequence[np.ndarray]) -> Result:
+def _measured(name: str, form: Format, folder: Path, scorer: OpenClipScorer, clips: Sequence[np.ndarray]) -> Result:
     prompts = [PROMPTS[number % len(PROMPTS)] for number in range(BASELINE_CLIPS)]
     plain = seconds_a_clip(folder / "plain", scorer, clips, prompts, DEVICE_S)
     device = SleepingDevice(clips)
-    seconds, cpu_s, lanes = _our_seconds(folder / "ours", scorer, device)
+    seconds, cpu_s, lanes = _our_seconds(folder / "ours", form, scorer, device)
     busy = sum(end - start for start, end in device.intervals) / seconds
     start = device.intervals[0][0]
     device_lane = [("device", begun, ended) for begun, ended in device.intervals]
     return Result(
         name=name, unit="s a clip", ours=seconds / CLIPS, baseline=median(plain),
-        what=f"{CLIPS} clips of {len(clips[0])} frames of {WIDTH}x{HEIGHT}: {DEVICE_S:g} s of device each, then MP4, "
-             "poster, checks, score by an OpenCLIP ViT-B-32, catalogue.",
+        what=f"{CLIPS} clips of {form.num_frames} frames of {form.width}x{form.height}: {DEVICE_S:g} s of device each, "
+             "then MP4, poster, checks, score by an OpenCLIP ViT-B-32, catalogue.",
         limits=(Limit("ratio", "at least", 3.5), Limit("busy_share", "at least", 0.95)) if name == "overlap" else (),
         figures={"busy_share": busy, "clips": CLIPS, "baseline_clips": BASELINE_CLIPS,
                  "baseline_least_s": min(plain), "baseline_most_s": max(plain), "wall_s": seconds,
@@ -110,13 +123,14 @@ def _measured(name: str, folder: Path, scorer: OpenClipScorer, clips: Sequence[n
     )
 
 
-def _our_seconds(home: Path, scorer: OpenClipScorer, device: SleepingDevice) -> tuple[float, float, list[Span]]:
+def _our_seconds(home: Path, form: Format, scorer: OpenClipScorer,
+                 device: SleepingDevice) -> tuple[float, float, list[Span]]:
     """Return the wall and CPU time of a shard through render_shard, and when its tail worked."""
     wiring = Wiring(f"sqlite:///{home / 'catalogue.db'}", BucketPlace(str(home / "bucket")),
                     SignerPlace("development", home / "signer"), home / "staging", devices=("cpu",))
     lanes: list[Span] = []
     with _put_in_place(scorer, device, lanes), _threads(1):
-        shard = _planned(catalogue_of(wiring), device.num_frames)
+        shard = _planned(catalogue_of(wiring), form)
         reports: list[ShardReport] = []
         times = timed(lambda: reports.append(render_shard(wiring, shard)))
     if reports[0].passed + reports[0].failed != CLIPS:
@@ -124,10 +138,10 @@ def _our_seconds(home: Path, scorer: OpenClipScorer, device: SleepingDevice) -> 
     return times.wall_s, times.cpu_s, lanes
 
 
-def _planned(catalogue: Catalogue, num_frames: int) -> Shard:
+def _planned(catalogue: Catalogue, form: Format) -> Shard:
     brief = Brief(2, "kites", tuple(PROMPTS), variants=CLIPS // len(PROMPTS))
     campaign = Campaign("Overlap", "0" * 64, (brief,))
-    variants = [Variant(CARD, "1", prompt, "", seed, HEIGHT, WIDTH, num_frames, FPS, 50, 5.0)
+    variants = [Variant(form.card, "1", prompt, "", seed, form.height, form.width, form.num_frames, FPS, 50, 5.0)
                 for prompt in PROMPTS for seed in range(CLIPS // len(PROMPTS))]
     catalogue.add_campaign(campaign, {})
     catalogue.add_variants(campaign.campaign_id, [

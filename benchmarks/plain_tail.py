@@ -1,5 +1,7 @@
 """What people write behind a diffusers pipeline: score from the file, a frame at a time, and checks of full frames."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import av
@@ -13,6 +15,17 @@ from tasks.checks import LUMA
 SCORED_FRAMES = 8
 
 
+@contextmanager
+def as_torch_comes() -> Iterator[None]:
+    """Without models/arithmetic.py: a script has torch's own choice of who multiplies its matrices."""
+    matmul = torch.backends.mkldnn.matmul  # type: ignore[attr-defined]  # put there at run time
+    before, matmul.fp32_precision = matmul.fp32_precision, "none"
+    try:
+        yield
+    finally:
+        matmul.fp32_precision = before
+
+
 def score(path: Path, scorer: OpenClipScorer, prompt: str) -> float:
     """Mean cosine of eight frames that are read back from the file, each prepared by PIL and embedded alone."""
     with av.open(str(path)) as container:
@@ -23,7 +36,7 @@ def score(path: Path, scorer: OpenClipScorer, prompt: str) -> float:
 
 def cosine(frame: np.ndarray, scorer: OpenClipScorer, prompt: str) -> float:
     """Cosine of one frame, uint8 (height, width, 3), and its prompt, as open_clip's own page shows it."""
-    with torch.inference_mode():
+    with torch.inference_mode(), as_torch_comes():
         image = embedding(frame, scorer)
         text = scorer.model.encode_text(scorer.tokenize([prompt]), normalize=True)
     return float((image @ text.T).item())
@@ -31,7 +44,7 @@ def cosine(frame: np.ndarray, scorer: OpenClipScorer, prompt: str) -> float:
 
 def embedding(frame: np.ndarray, scorer: OpenClipScorer) -> torch.Tensor:
     """One frame, uint8 (height, width, 3), through open_clip's own transform: float32 (1, d) of length one."""
-    with torch.inference_mode():
+    with torch.inference_mode(), as_torch_comes():
         return scorer.model.encode_image(scorer.preprocess(as_pil(frame)).unsqueeze(0), normalize=True)
 
 

@@ -13,7 +13,7 @@ from diffusers.utils import export_to_video
 from benchmarks import plain_tail
 from benchmarks.wan import Rig
 from manifests.variant import Variant
-from models.diffusers_video import fast_arithmetic
+from models.arithmetic import fast_arithmetic
 from models.loras import prepare_pipeline
 
 

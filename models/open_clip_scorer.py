@@ -14,6 +14,7 @@ from torchvision import transforms
 from torchvision.transforms.v2 import functional as F
 
 from manifests.errors import IncompleteWeights
+from models.arithmetic import multiply_by_onednn
 from models.card import ScorerCard
 from models.weights import weights_path, weights_problem
 
@@ -27,6 +28,7 @@ class OpenClipScorer:
     def __init__(self, card: ScorerCard, weights_root: Path | None = None, device: str = "cpu") -> None:
         if problem := weights_problem(card, weights_root):
             raise IncompleteWeights(problem)
+        multiply_by_onednn()
         self.card = card
         self.device = torch.device(device)
         folder = weights_path(card, weights_root)

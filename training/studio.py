@@ -4,7 +4,7 @@ import numpy as np
 import torch
 
 from manifests.variant import Variant
-from models.diffusers_video import fast_arithmetic
+from models.arithmetic import fast_arithmetic
 from models.registry import load_cards, load_scorer_cards, open_generator, open_scorer
 from training.vae import to_frames, to_tensor
 

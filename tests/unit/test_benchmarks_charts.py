@@ -14,13 +14,15 @@ SURFACE = {"x_name": "pass rate", "x": [0.1, 0.5], "y_name": "correlation", "y":
            "z_name": "gain", "z": [[1.0, 1.0], [1.2, 1.1], [2.7, 1.3]]}
 FAST = Result("fast", "", ours=1.0, baseline=20.0, limits=(Limit("ratio", "at least", 10),), series={"timeline": SPANS})
 SLOW = Result("slow", "", ours=1.0, baseline=2.0, limits=(Limit("ratio", "at least", 5),), series={"surface": SURFACE})
-ALONE = Result("alone", "", ours=1.0)
+ALONE = Result("alone", "", ours=1.0,
+               series={"line": {"x_name": "clips", "x": [10, 20], "y_name": "RSS in MB", "y": [900.0, 901.0]}})
 KEPT = {one.name: Kept(one, "c0ffee", {}) for one in (FAST, SLOW, ALONE)}
 
 
 def test_each_series_and_all_ratios_are_drawn(tmp_path):
     charts.write(KEPT, tmp_path)
-    assert {path.name for path in tmp_path.iterdir()} == {"ratios.png", "fast-timeline.png", "slow-surface.png"}
+    assert {path.name for path in tmp_path.iterdir()} == {"ratios.png", "fast-timeline.png", "slow-surface.png",
+                                                            "alone-line.png"}
     for path in tmp_path.iterdir():
         with Image.open(path) as picture:
             assert picture.width > 600
@@ -52,6 +54,12 @@ def test_a_surface_shows_each_figure_at_its_place():
     assert texts[0, 2] == "2.70"
     assert texts[1, 1] == "1.10"
     assert len(texts) == 6
+
+
+def test_what_is_flat_looks_flat():
+    axes = charts.line(ALONE.series["line"]).axes[0]
+    assert axes.get_lines()[0].get_ydata().tolist() == [900.0, 901.0]
+    assert axes.get_ylim()[0] == 0
 
 
 def test_bars_are_as_long_as_their_ratios():

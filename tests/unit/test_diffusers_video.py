@@ -12,7 +12,8 @@ from engine_variants import variant
 
 from manifests.errors import CardInvalid, GenerationFailed, ModelError
 from models import families
-from models.diffusers_video import DiffusersVideo, _to_uint8, fast_arithmetic
+from models.arithmetic import fast_arithmetic
+from models.diffusers_video import DiffusersVideo, _to_uint8
 
 TESTS = Path(__file__).parents[1]
 
