@@ -39,7 +39,8 @@ class Result:
         held_back_by: one or two sentences for the page: what keeps ours from being better.
         notes: further sentences for the page: what the baseline is given, what is left out.
         series: what the page draws, in JSON: ``timeline``, a list of ``{"lane", "start_s", "end_s"}``;
-            ``line``, ``{"x_name", "x", "y_name", "y"}``; ``surface``, ``{"x_name", "x", "y_name", "y", "z_name", "z"}`` with z by rows of y.
+            ``line``, ``{"x_name", "x", "y_name", "y"}``; ``surface``, the same with ``"z_name"`` and
+            ``"z"`` by rows of y.
         not_measured: why it could not be measured on this machine (no figures then); not a failure.
     """
 
