@@ -50,7 +50,8 @@ def run() -> Result:
         figures={"clips": CLIPS, "standard_error": 100 * float(covariance[0, 0] ** 0.5),
                  "most_rss_mb": told["most"], "rss_mb_after_warm_up": float(megabytes[late][0]),
                  "rss_mb_at_end": float(megabytes[-1]), "clips_per_min": CLIPS / told["seconds"] * 60},
-        held_back_by=f"What is left was not hunted down: at this slope 10,000 clips hold {1e4 * float(slope):.0f} MB more.",
+        held_back_by="What is left was not hunted down: at this slope 10,000 clips hold "
+                     f"{1e4 * float(slope):.0f} MB more.",
         notes=(f"Resident memory every {EVERY} clips, once garbage is collected and what the C library keeps free is "
                f"given back; a least-squares line through all after clip {WARM_UP}. `most_rss_mb` is before that.",),
         series={"line": {"x_name": "clips", "x": told["clips"], "y_name": "RSS in MB", "y": told["megabytes"]}},
