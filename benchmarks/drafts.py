@@ -24,9 +24,6 @@ HORIZON = 4_000
 """Device time of a bucket, in finals: a night of one-minute clips on eight devices."""
 REPETITIONS = 12
 """Seeds 0, 1, ... in every corner: corners differ by what is asked, not by luck."""
-NO_LOSS = 0.995
-"""What still rounds to 1.00. A gain of 1.0 itself can't be kept: where drafts tell nothing each one is lost, and
-without any the policy gains nothing where they tell much, for it can't know which of the two it meets."""
 
 
 class Corner(NamedTuple):
@@ -49,7 +46,7 @@ def run() -> Result:
     return Result(
         name="drafts", what="Passing clips per device-second with drafts, against making everything, simulated.",
         unit="x", ours=float(np.mean([found.gain for found in corners.values()])), baseline=1.0, more_is_better=True,
-        limits=(Limit("smallest_share_of_optimum", "at least", 0.95), Limit("smallest_gain", "at least", NO_LOSS)),
+        limits=(Limit("smallest_share_of_optimum", "at least", 0.95), Limit("smallest_gain", "at least", 1)),
         figures={
             "smallest_share_of_optimum": round(corners[worst].share, 4),
             "smallest_share_standard_error": round(corners[worst].error / corners[worst].optimum, 4),
@@ -66,7 +63,8 @@ def run() -> Result:
         notes=(f"{len(corners)} corners, {HORIZON:,} finals of device time each, {REPETITIONS} times; the optimum "
                "knows pass rate, correlation and cost beforehand, the policy measures them on the way.",
                "No policy can both gain where drafts tell much and lose nothing where they tell nothing: to find out "
-               f"which it is costs drafts. What may be lost to that is limited to what rounds to 1.00 ({NO_LOSS})."),
+               "which it is costs drafts, and a gain of 1 in every corner can't be kept. What may be spent on that is "
+               "limited (tasks/drafts.py): to 0.8 of the first 100 clips, to 3.3 of 4,000."),
         series={"surface": {"x_name": "pass rate", "x": list(PASS_RATES), "y_name": "correlation", "y": list(RHOS),
                             "z_name": f"gain at a draft cost of {COSTS[1]}",
                             "z": [[corners[p, rho, COSTS[1]].gain for p in PASS_RATES] for rho in RHOS]}},
