@@ -28,7 +28,7 @@ PRIOR_SD = 0.35
 MEAN_WEIGHT = 1.0
 """Weight, in clips, of the bucket's mean in the mean of a prompt."""
 FIRST_SWEEPS, SWEEPS = 100, 4
-"""Of a fit from nothing (a run that goes on begins with all that the last one learned), and from an earlier fit."""
+"""Of a fit from nothing, which settles slowly where most finals are missing, and from an earlier fit."""
 
 
 class Gain(NamedTuple):

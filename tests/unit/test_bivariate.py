@@ -38,12 +38,14 @@ def test_a_few_extreme_finals_tell_the_correlation(rho):
 
 @pytest.mark.parametrize("rho", [0.0, 0.6, 0.9])
 def test_finishing_only_good_drafts_misleads_nothing(rho):
-    finals, drafts = clips(rho, 4000)
-    first = np.arange(4000) < 100
-    found = fitted(finals, drafts, first | (drafts > MEANS[1] + SCALES[1]), ~first)
-    assert found.rho == pytest.approx(rho, abs=0.08)
-    assert found.means[0] == pytest.approx(MEANS, abs=0.25)
-    assert np.sqrt(found.scatter.diagonal()) == pytest.approx(SCALES, rel=0.1)
+    found, first = [], np.arange(4000) < 100
+    for seed in range(12):
+        finals, drafts = clips(rho, 4000, seed)
+        found.append(fitted(finals, drafts, first | (drafts > MEANS[1] + SCALES[1]), ~first))
+    assert np.mean([one.rho for one in found]) == pytest.approx(rho, abs=0.04)
+    assert np.mean([one.means[0] for one in found], axis=0) == pytest.approx(MEANS, abs=0.1)
+    deviations = np.mean([np.sqrt(one.scatter.diagonal()) for one in found], axis=0)
+    assert deviations == pytest.approx(SCALES, rel=0.05)
 
 
 def test_a_prompt_without_drafts_shares_the_others_shift():
