@@ -119,6 +119,17 @@ def retry(
     close_campaign(session, campaign_id, None, out, as_json)
 
 
+def resume(
+    campaign: CampaignName,
+    out: Annotated[Path | None, typer.Option("--out", help="Folder for contact sheet and results.")] = None,
+    as_json: AsJson = False,
+) -> None:
+    """Go on with a campaign: make what is planned, sign and publish what is approved."""
+    session, campaign_id = Session.of_campaign(campaign)
+    finish_campaign(session, campaign_id, as_json, {})
+    close_campaign(session, campaign_id, None, out, as_json)
+
+
 def _intake(session: Session, sheet: Path, accept_good_rows: bool, quiet: bool) -> Intake:
     intake = read_sheet(session.settings, session.wiring, sheet, accept_good_rows)
     if not quiet:

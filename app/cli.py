@@ -5,7 +5,7 @@ from typing import Annotated
 
 import typer
 
-from app import campaigns, cards, credentials, review, sheets
+from app import accounts, campaigns, cards, credentials, review, serve, sheets
 from app.output import sentence_of, warn
 
 app = typer.Typer(
@@ -18,8 +18,12 @@ app.command()(campaigns.plan)
 app.command()(campaigns.run)
 app.command()(campaigns.status)
 app.command()(campaigns.retry)
+app.command()(campaigns.resume)
 app.command()(review.approve)
 app.command()(review.reject)
+app.command()(serve.review)
+app.add_typer(accounts.accounts, name="accounts")
+app.add_typer(accounts.audit, name="audit")
 app.add_typer(cards.models, name="models")
 app.command()(credentials.signer)
 app.command()(credentials.verify)

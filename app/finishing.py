@@ -75,6 +75,15 @@ def close_campaign(session: Session, campaign_id: str, intake: Intake | None, ou
                             "or run the same command again to go on.")
 
 
+def files_of(session: Session, campaign_id: str, folder: Path) -> dict[str, Path | None]:
+    """Write the table of clips anew, and the sheet with its results where the sheet is kept here."""
+    intake = _remembered(session, campaign_id, None)
+    report = report_of(session.catalogue, campaign_id, clearances_of(session.wiring))
+    folder.mkdir(parents=True, exist_ok=True)
+    return {"clips": _write_clips(session, campaign_id, session.catalogue.variants(campaign_id), folder / "clips.csv"),
+            "results": _hand_back(intake, report, folder) if intake else None}
+
+
 def _remembered(session: Session, campaign_id: str, intake: Intake | None) -> Intake | None:
     """Keep a copy of the sheet on the first run, and read it on the later commands that name no sheet."""
     place = session.settings.home / "campaigns" / campaign_id / "sheet"

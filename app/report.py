@@ -169,7 +169,8 @@ def _brief(
 ) -> BriefReport:
     rows = list(members)
     states = Counter(row.state for row in rows)
-    passed = sum(states[state] for state in PASSED)
+    # A person may have rejected what failed anyway: it did not pass by that.
+    passed = sum(row.state in PASSED and not (row.state == "rejected" and row.reasons) for row in rows)
     scored = [row for row in rows if row.score and row.score.prompt_adherence is not None]
     published = [row for row in scored if row.state == "published"]
     best = max(published, key=_adherence, default=None)

@@ -26,6 +26,7 @@ BENCHMARKS = {
     "drafts": "benchmarks.drafts",
     "soak": "benchmarks.soak",
     "starter": "benchmarks.starter",
+    "review": "benchmarks.review",
 }
 """Name -> module with ``run() -> Result``, or several results."""
 

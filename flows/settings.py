@@ -34,6 +34,9 @@ class Settings(BaseSettings):
         lease_s: seconds after which the work of a silent worker is given to another.
         attempts: how often a variant is tried before it is quarantined.
         shard_size: variants a task run.
+        review_url: where people reach the dashboard, if not on this machine: ``https://review.example``.
+        oidc_issuer, oidc_client_id, oidc_client_secret: an OpenID provider that signs people in.
+        oidc_role_claim: the claim of its ID token that names a person's role; without it new people are viewers.
         attestations: by card, the operator's word that the conditions of its licence are met: ``terms`` as
             `reelmill models show` prints them, and a ``statement`` of who attests what.
         threads: CPU threads of the model. One by default: a small model gains little from more, and
@@ -78,6 +81,11 @@ class Settings(BaseSettings):
     lease_s: float = Field(60.0, gt=0)
     attempts: int = Field(5, ge=1)
     shard_size: int = Field(32, ge=1)
+    review_url: str = ""
+    oidc_issuer: str = ""
+    oidc_client_id: str = ""
+    oidc_client_secret: SecretStr | None = None
+    oidc_role_claim: str = ""
 
     @field_validator("home", "signer_chain", "signer_key", "signer_anchors", "tsa_anchors", "weights_root")
     @classmethod

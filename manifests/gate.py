@@ -55,6 +55,10 @@ class Gate:
         technical = tuple(self.technical(score.checks))
         return Verdict(score.variant_id, (*technical, *self._semantic(score, bool(technical))))
 
+    def allowed_rank(self, score: Score) -> int:
+        """Return the worst rank that passes among the prompts of a score."""
+        return max(1, int(self.max_rank_share * (score.num_distractors + 1)))
+
     def technical(self, checks: Mapping[str, float]) -> Iterator[Reason]:
         """Yield what the technical measurements alone have against a clip."""
         for name, value in checks.items():
@@ -70,7 +74,7 @@ class Gate:
         if not score.prompt_adherence >= self.min_adherence:
             yield Reason("adherence", f"it does not show the prompt well enough "
                                       f"({score.prompt_adherence:.3f}, asked {self.min_adherence:.3f})")
-        allowed = max(1, int(self.max_rank_share * (score.num_distractors + 1)))
+        allowed = self.allowed_rank(score)
         if score.prompt_rank > allowed:
             yield Reason("rank", f"{score.prompt_rank - 1} other prompts of the campaign fit it better "
                                  f"(at most {allowed - 1} may)")

@@ -27,17 +27,18 @@ class Intake:
 
 
 def take_in(path: Path, cards: Mapping[str, ModelCard], default_card: str,
-            kept: KeptPictures | None = None) -> Intake:
+            kept: KeptPictures | None = None, *, confined: bool = False) -> Intake:
     """Read and check a sheet with its pictures; problems are in ``checked``, nothing is refused yet.
 
     Args:
         kept: copies that stand in for pictures that are gone.
+        confined: see Pictures.
 
     Raises:
         SheetUnreadable: the file is no sheet.
     """
     table = read_table(path)
-    pictures = Pictures(path.parent, kept)
+    pictures = Pictures(path.parent, kept, confined=confined)
     checked = check_table(table, [card_check(cards, default_card), pictures.check(cards, default_card)])
     checked = replace(checked, briefs=tuple(map(pictures.hashed, checked.briefs)))
     return Intake(table, checked, campaign_of(table, checked), pictures.used_in(checked.briefs))

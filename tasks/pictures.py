@@ -29,11 +29,13 @@ class Pictures:
     Args:
         folder: the sheet's own; names start from it.
         kept: copies that stand in for pictures that are gone.
+        confined: only names of files in that very folder are looked at: the sheet came from elsewhere.
     """
 
-    def __init__(self, folder: Path, kept: "KeptPictures | None" = None) -> None:
+    def __init__(self, folder: Path, kept: "KeptPictures | None" = None, *, confined: bool = False) -> None:
         self._folder = folder
         self._kept = kept
+        self._confined = confined
         self._read: dict[str, Picture | PictureUnfit] = {}
 
     def check(self, cards: Cards, default_card: str) -> Callable[[Brief], Iterator[Complaint]]:
@@ -80,6 +82,9 @@ class Pictures:
         if "://" in name or name.lower().startswith(("data:", "file:", "www.")):
             raise PictureUnfit("is an address, and nothing is fetched. Save the picture beside the sheet and name "
                                "its file.")
+        if self._confined and ("/" in name or "\\" in name or name in (".", "..")):
+            raise PictureUnfit("is a path on another machine. Name the picture's file alone, and upload it with the "
+                               "sheet.")
         path = self._folder / name
         if os.path.lexists(path):
             return path

@@ -3,13 +3,13 @@
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Iterator, Mapping
 
-from adapters.catalogue import Catalogue, VariantRow
-from manifests.brief import Brief
+from adapters.catalogue import SYSTEM, Catalogue, VariantRow
 from manifests.gate import Gate
 from manifests.verdict import Verdict
 from tasks.licence import held_cards
 from tasks.owner import is_dead
 from tasks.shard import GOOD_STATES, Job, Shard, cut
+from tasks.thresholds import lowest
 from tasks.wiring import Wiring, card_of, catalogue_of
 
 UNFINISHED = ("planned", "leased", "rendered")
@@ -29,6 +29,7 @@ class Remaining:
         self._catalogue = catalogue = catalogue_of(wiring)
         self._campaign_id = campaign_id
         self._max_rank_share = max_rank_share
+        self._min_adherence = catalogue.campaign(campaign_id).min_adherence
         self._briefs = {brief.brief_id: brief for brief in catalogue.briefs(campaign_id)}
         self._brief_ids: defaultdict[str, dict[str, None]] = defaultdict(dict)
         for member in catalogue.memberships(campaign_id):
@@ -64,10 +65,10 @@ class Remaining:
         briefs = (self._briefs[name] for name in self._brief_ids[row.variant_id])
         return any(brief.want is None or good[brief.brief_id] < brief.want for brief in briefs)
 
-    def regate(self) -> int:
+    def regate(self, actor: str = SYSTEM) -> int:
         """Judge again what was scored under other thresholds; return how many verdicts changed."""
         rows = self._catalogue.variants(self._campaign_id, ["passed", "failed"])
-        return sum(self._catalogue.regate(verdict.variant_id, verdict) for verdict in self._new_verdicts(rows))
+        return sum(self._catalogue.regate(verdict.variant_id, verdict, actor) for verdict in self._new_verdicts(rows))
 
     def _new_verdicts(self, rows: Iterable[VariantRow]) -> Iterator[Verdict]:
         """Yield the verdicts that come out otherwise today; what another campaign's gate let pass stays."""
@@ -86,7 +87,5 @@ class Remaining:
         return Job(row.variant, row.variant_id, tuple(self._brief_ids[row.variant_id]), self._threshold(row))
 
     def _threshold(self, row: VariantRow) -> float:
-        """The lowest among the briefs that share the variant: it is good enough for that one."""
-        briefs: Iterable[Brief] = (self._briefs[name] for name in self._brief_ids[row.variant_id])
-        default = card_of(self._wiring, row.variant.card).defaults.min_adherence
-        return min(default if brief.min_adherence is None else brief.min_adherence for brief in briefs)
+        briefs = [self._briefs[name] for name in self._brief_ids[row.variant_id]]
+        return lowest(briefs, self._min_adherence, card_of(self._wiring, row.variant.card).defaults.min_adherence)

@@ -10,6 +10,8 @@ from manifests.errors import BucketError
 
 _KEY = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,199}(/[A-Za-z0-9][A-Za-z0-9._-]{0,199})*")
 _LONGEST_KEY = 900
+PRESIGNED_S = 300
+"""Seconds for which a presigned URL holds at most."""
 
 
 class Head(NamedTuple):
@@ -20,7 +22,7 @@ class Head(NamedTuple):
 
 
 class Bucket(Protocol):
-    """An object store to which files are only ever added."""
+    """An object store to which files are added, never changed; they go only when a clip is withdrawn."""
 
     def put_new(self, key: str, path: Path, *, content_type: str, cache_control: str, sha256: str) -> None:
         """Put the file there; the same bytes being there already is success.
@@ -43,6 +45,26 @@ class Bucket(Protocol):
         """Return where a viewer finds it."""
         ...
 
+    def presigned(self, key: str, seconds: int) -> str | None:
+        """Return a URL that lets anyone read the object for so long, at most PRESIGNED_S; None from a folder.
+
+        Raises:
+            ValueError: longer.
+        """
+        ...
+
+    def local_path(self, key: str) -> Path | None:
+        """Return where the object lies on this machine; None where it is elsewhere, or not there."""
+        ...
+
+    def remove(self, key: str) -> None:
+        """Take the object away, with its earlier versions; nothing being there is success.
+
+        Raises:
+            BucketRefused: the right to delete is missing.
+        """
+        ...
+
     def list(self, prefix: str = "") -> Iterator[str]:
         """Yield the keys that begin with the prefix, sorted."""
         ...
@@ -61,6 +83,13 @@ def checked_key(key: str) -> str:
     if len(key) > _LONGEST_KEY or not _KEY.fullmatch(key):
         raise BucketError(f"{key[:80]!r} cannot be a key; keys are slugs and hashes joined by '/'.")
     return key
+
+
+def checked_seconds(seconds: int) -> int:
+    """Return the life of a presigned URL where it is short enough."""
+    if not 0 < seconds <= PRESIGNED_S:
+        raise ValueError(f"a presigned URL holds 1 to {PRESIGNED_S} seconds, not {seconds}")
+    return seconds
 
 
 def file_sha256(path: Path) -> str:

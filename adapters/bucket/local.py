@@ -9,7 +9,15 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from adapters.bucket.base import Head, checked_key, file_sha256, file_unreadable, hash_differs, key_missing
+from adapters.bucket.base import (
+    Head,
+    checked_key,
+    checked_seconds,
+    file_sha256,
+    file_unreadable,
+    hash_differs,
+    key_missing,
+)
 from manifests.errors import BucketError, BucketRefused, DiskFull, KeyTaken
 
 _INCOMING = ".incoming"
@@ -58,6 +66,24 @@ class LocalBucket:
         """Return the public URL, or the file's own."""
         path = self._path(key)
         return f"{self._public_url}/{key}" if self._public_url else path.as_uri()
+
+    def presigned(self, key: str, seconds: int) -> str | None:
+        """Return nothing: whoever may read a folder needs no URL."""
+        checked_seconds(seconds)
+        return None
+
+    def local_path(self, key: str) -> Path | None:
+        """Return the file, where it is there."""
+        path = self._path(key)
+        return path if path.is_file() else None
+
+    def remove(self, key: str) -> None:
+        """Unlink the file, and sync the folder that held it."""
+        path = self._path(key)
+        with _our_errors(self._root):
+            if path.is_file():
+                path.unlink(missing_ok=True)
+                _sync_folder(path.parent)
 
     def list(self, prefix: str = "") -> Iterator[str]:
         """Yield the keys that begin with the prefix, sorted."""

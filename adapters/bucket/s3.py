@@ -22,7 +22,15 @@ from botocore.exceptions import (
 )
 from botocore.exceptions import ConnectionError as BotoConnectionError
 
-from adapters.bucket.base import Head, checked_key, file_sha256, file_unreadable, hash_differs, key_missing
+from adapters.bucket.base import (
+    Head,
+    checked_key,
+    checked_seconds,
+    file_sha256,
+    file_unreadable,
+    hash_differs,
+    key_missing,
+)
 from manifests.errors import BucketError, BucketRefused, BucketUnreachable, KeyTaken
 
 _CONFLICT_TRIES = 5
@@ -101,6 +109,41 @@ class S3Bucket:
             return f"{self._public_url}/{full}"
         host = self._client.meta.endpoint_url
         return f"{host}/{self._name}/{full}"
+
+    def presigned(self, key: str, seconds: int) -> str | None:
+        """Return a presigned GET; nothing is asked of the store."""
+        params = {"Bucket": self._name, "Key": self._full(key)}
+        with self._our_errors():
+            url: str = self._client.generate_presigned_url("get_object", Params=params,
+                                                           ExpiresIn=checked_seconds(seconds))
+        return url
+
+    def local_path(self, key: str) -> Path | None:
+        """Return nothing: the object lies elsewhere."""
+        checked_key(key)
+        return None
+
+    def remove(self, key: str) -> None:
+        """Delete every version where the bucket keeps them, else the object."""
+        full = self._full(key)
+        with self._our_errors():
+            versions = list(self._versions(full))
+            for version in versions:
+                self._client.delete_object(Bucket=self._name, Key=full, VersionId=version)
+            if not versions:  # where versions are kept, this would only put a marker over them
+                self._client.delete_object(Bucket=self._name, Key=full)
+
+    def _versions(self, full: str) -> Iterator[str]:
+        """Yield the versions of a key; none where the bucket keeps none, or its rights hide them."""
+        pages = self._client.get_paginator("list_object_versions")
+        try:
+            for page in pages.paginate(Bucket=self._name, Prefix=full):
+                for item in [*page.get("Versions", ()), *page.get("DeleteMarkers", ())]:
+                    if item["Key"] == full and item["VersionId"] != "null":
+                        yield item["VersionId"]
+        except ClientError as error:
+            if _code(error) not in ("AccessDenied", "NotImplemented", "MethodNotAllowed"):
+                raise
 
     def list(self, prefix: str = "") -> Iterator[str]:
         """Yield the keys that begin with the prefix, sorted."""

@@ -1,11 +1,13 @@
 """Putting campaigns and their variants in."""
 
+import json
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from sqlalchemy import Connection, Insert, Table, insert, literal, select, update
 from sqlalchemy.dialects import postgresql, sqlite
 
+from adapters.catalogue.audit import append
 from adapters.catalogue.rows import clean, record_text, to_text, variant_text
 from adapters.catalogue.states import PLANNED
 from adapters.catalogue.store import SYSTEM, Store, batches
@@ -37,36 +39,48 @@ class Planning(Store):
                                .values(draft_seconds=campaigns.c.draft_seconds + seconds))
 
     def add_variants(self, campaign_id: str, planned: Iterable[PlannedVariant], *,
-                     parent_id: str | None = None) -> int:
+                     parent_id: str | None = None, actor: str = SYSTEM) -> int:
         """Add what the campaign asks for, a transaction every few thousand; return how many are new.
 
         A variant that any campaign already holds keeps its state: it is never made twice.
         """
         added, ordinal = 0, 0
+        locales = self._only_locales(campaign_id)
         for batch in batches(planned, _ROWS):
             with self._writing() as connection:
-                added += self._add_batch(connection, campaign_id, batch, ordinal, parent_id)
+                added += self._add_batch(connection, campaign_id, batch, ordinal, parent_id, locales, actor)
             ordinal += len(batch)
         return added
 
     def _add_batch(self, connection: Connection, campaign_id: str, batch: Sequence[PlannedVariant],
-                   ordinal: int, parent_id: str | None) -> int:
+                   ordinal: int, parent_id: str | None, locales: Mapping[str, str], actor: str) -> int:
         # In the order of their ids, so that two processes adding the same ones don't deadlock.
         unique = sorted({item.variant_id: item.variant for item in batch}.items())
         new = connection.execute(
             self._insert_new(variants).returning(variants.c.variant_id),
             [{"variant_id": variant_id, "body": variant_text(variant), "state": PLANNED,
-              "parent_id": parent_id} for variant_id, variant in unique]).scalars().all()
-        self._log_planned(connection, campaign_id, new)
+              "parent_id": parent_id, "card": variant.card, "seed": variant.seed, "prompt": clean(variant.prompt)}
+             for variant_id, variant in unique]).scalars().all()
+        self._log_planned(connection, campaign_id, new, actor)
+        if actor != SYSTEM:
+            append(connection, actor, PLANNED, [(key, {"parent_id": parent_id}) for key in new])
         connection.execute(self._insert_new(memberships), [
             {"campaign_id": campaign_id, "brief_id": item.brief_id, "variant_id": item.variant_id,
-             "placement": item.placement.label, "ordinal": number, "labels": to_text(item.labels)}
+             "placement": item.placement.label, "ordinal": number, "labels": to_text(item.labels),
+             "locale": clean(dict(item.labels).get("locale") or locales.get(item.brief_id, ""))}
             for number, item in enumerate(batch, ordinal)])
         return len(new)
 
+    def _only_locales(self, campaign_id: str) -> dict[str, str]:
+        """Return the locale of each brief that names one only; where there are several, a variant's labels tell."""
+        query = select(briefs.c.brief_id, briefs.c.body).where(briefs.c.campaign_id == campaign_id)
+        with self._reading() as connection:
+            found = {row.brief_id: json.loads(row.body).get("locales") or [] for row in connection.execute(query)}
+        return {brief_id: locales[0] for brief_id, locales in found.items() if len(locales) == 1}
+
     @staticmethod
-    def _log_planned(connection: Connection, campaign_id: str, new: Sequence[str]) -> None:
-        rows = select(variants.c.variant_id, database_now(), literal(SYSTEM), literal(PLANNED),
+    def _log_planned(connection: Connection, campaign_id: str, new: Sequence[str], actor: str) -> None:
+        rows = select(variants.c.variant_id, database_now(), literal(clean(actor)), literal(PLANNED),
                       literal(to_text({"campaign_id": campaign_id}))).where(variants.c.variant_id.in_(new))
         connection.execute(insert(events).from_select(
             ["variant_id", "at", "actor", "to_state", "detail"], rows, include_defaults=False))

@@ -4,7 +4,7 @@ import json
 from collections.abc import Collection, Iterable
 from typing import Any
 
-from sqlalchemy import Select, func, or_, select
+from sqlalchemy import Select, exists, func, or_, select
 
 from adapters.catalogue.rows import (
     CampaignRow,
@@ -16,7 +16,7 @@ from adapters.catalogue.rows import (
     variant_row,
 )
 from adapters.catalogue.store import Store, batches
-from adapters.catalogue.tables import briefs, campaigns, events, memberships, variants
+from adapters.catalogue.tables import briefs, campaigns, database_now, events, memberships, reviews, variants
 from manifests.brief import Brief
 from manifests.errors import CatalogueError
 
@@ -64,7 +64,7 @@ class Reader(Store):
             query = query.where(memberships.c.variant_id.in_(list(variant_ids)))
         with self._reading() as connection:
             return [Membership(row.brief_id, row.variant_id, row.placement, row.ordinal,
-                               tuple((name, value) for name, value in json.loads(row.labels)))
+                               tuple((name, value) for name, value in json.loads(row.labels)), row.locale)
                     for row in connection.execute(query)]
 
     def states(self, variant_ids: Iterable[str]) -> dict[str, str]:
@@ -101,9 +101,14 @@ class Reader(Store):
             return [variant_row(row) for row in connection.execute(query)]
 
     def waiting(self, campaign_id: str, states: Collection[str]) -> list[Waiting]:
-        """Return the same for those in the states, but only what says who may take them."""
+        """Return the same for those in the states, but only what says who may take them.
+
+        What a person may still take back is left out: see ``decide``.
+        """
+        undoable = exists().where(reviews.c.variant_id == variants.c.variant_id, reviews.c.undone_at.is_(None),
+                                  reviews.c.undo_until > database_now())
         query = self._in_states(campaign_id, states).with_only_columns(
-            variants.c.variant_id, variants.c.body, variants.c.lease_owner, variants.c.clip)
+            variants.c.variant_id, variants.c.body, variants.c.lease_owner, variants.c.clip).where(~undoable)
         with self._reading() as connection:
             return [Waiting(row.variant_id, json.loads(row.body)["card"], row.lease_owner,
                             json.loads(row.clip).get("machine", "") if row.clip else None)
@@ -152,6 +157,14 @@ class Reader(Store):
                     found.setdefault(row.variant_id, set()).add(row.campaign_id)
         return found
 
+    def left_to_deliver(self) -> dict[str, int]:
+        """Return by campaign how many of its clips are approved or being signed."""
+        query = (select(memberships.c.campaign_id, func.count(variants.c.variant_id.distinct()).label("count_"))
+                 .join(memberships, memberships.c.variant_id == variants.c.variant_id)
+                 .where(variants.c.state.in_(("approved", "signing"))).group_by(memberships.c.campaign_id))
+        with self._reading() as connection:
+            return {row.campaign_id: row.count_ for row in connection.execute(query)}
+
     def held_for_review(self, campaign_id: str) -> set[str]:
         """Return the campaign's passed variants that no policy may approve: a campaign that shares them,
         or this one, waits for a person."""
@@ -182,8 +195,9 @@ class Reader(Store):
     def _campaign_rows(self, query: Select[Any]) -> list[CampaignRow]:
         newest_first = query.order_by(campaigns.c.created_at.desc(), campaigns.c.campaign_id)
         with self._reading() as connection:
-            return [CampaignRow(row.campaign_id, row.name, row.sheet_sha256, json.loads(row.settings),
-                                row.created_at, row.draft_seconds) for row in connection.execute(newest_first)]
+            return [CampaignRow(row.campaign_id, row.name, row.sheet_sha256, json.loads(row.settings), row.created_at,
+                                row.draft_seconds, row.min_adherence, row.second_share)
+                    for row in connection.execute(newest_first)]
 
     @staticmethod
     def _whole(campaign_id: str) -> Select[Any]:

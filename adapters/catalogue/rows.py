@@ -22,6 +22,8 @@ class CampaignRow:
     Attributes:
         created_at: seconds since 1970.
         draft_seconds: device time of drafts that no clip carries.
+        min_adherence: threshold for briefs that name none of their own; None leaves it to the model cards.
+        second_share: share of the decided clips that a second person reviews blind, 0..1.
     """
 
     campaign_id: str
@@ -30,6 +32,8 @@ class CampaignRow:
     settings: Mapping[str, Any]
     created_at: float
     draft_seconds: float = 0.0
+    min_adherence: float | None = None
+    second_share: float = 0.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,6 +45,7 @@ class Membership:
     placement: str
     ordinal: int
     labels: tuple[tuple[str, str], ...] = ()
+    locale: str = ""
 
 
 @dataclass(frozen=True, slots=True)

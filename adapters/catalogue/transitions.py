@@ -9,7 +9,7 @@ from sqlalchemy import Connection, bindparam, select, update
 from adapters.catalogue.rows import Lease, SignedFacts, clean, record_text, to_text
 from adapters.catalogue.states import APPROVED, FAILED, LEASED, PASSED, PLANNED, PUBLISHED, RENDERED, SIGNING
 from adapters.catalogue.store import Store, batches, event_row, log, write_events
-from adapters.catalogue.tables import variants
+from adapters.catalogue.tables import UNSCORED, database_now, variants
 from manifests.clip import Clip
 from manifests.errors import LeaseLost
 from manifests.score import Score
@@ -26,7 +26,8 @@ class Transitions(Store):
     def rendered(self, lease: Lease, clip: Clip) -> None:
         """Leased (or rendered before) → rendered: the staged file is safe on this machine's disk."""
         with self._writing() as connection:
-            _step(connection, lease, (LEASED, RENDERED), RENDERED, {"clip": record_text(clip)}, sha256=clip.sha256)
+            _step(connection, lease, (LEASED, RENDERED), RENDERED,
+                  {"clip": record_text(clip), "made_at": database_now()}, sha256=clip.sha256)
 
     def judged(self, lease: Lease, score: Score, verdict: Verdict) -> None:
         """Rendered → passed or failed; ends the lease."""
@@ -50,13 +51,13 @@ class Transitions(Store):
     def generation_failed(self, lease: Lease, reason: str) -> None:
         """Leased or rendered → failed with the reason code ``generation``; ends the lease."""
         reasons = [Reason("generation", clean(reason))]
-        values = {"error": clean(reason), "reasons": to_text(reasons), **_ENDED}
+        values = {"error": clean(reason), "reasons": to_text(reasons), "made_at": database_now(), **_ENDED}
         with self._writing() as connection:
             _step(connection, lease, (LEASED, RENDERED), FAILED, values, reasons=reasons)
 
     def requeue(self, lease: Lease, reason: str) -> None:
         """Approved or signing → planned, since its staged files are gone; ends the lease."""
-        values = {"clip": None, "score": None, "prompt_adherence": None, "reasons": None,
+        values = {"clip": None, "score": None, "prompt_adherence": None, "sort_score": UNSCORED, "reasons": None,
                   "signed": None, "tries": 0, **_ENDED}
         with self._writing() as connection:
             _step(connection, lease, (APPROVED, SIGNING), PLANNED, values, reason=clean(reason))
@@ -97,7 +98,7 @@ def _still_held(connection: Connection, leases: Sequence[Lease], sources: Sequen
 
 
 def _write_judged(connection: Connection, items: Sequence[Judged], held: Mapping[str, str]) -> None:
-    connection.execute(_by_id, [
+    connection.execute(_by_id.values(made_at=database_now()), [
         {"id": lease.variant_id, "state": _outcome(verdict), "clip": record_text(clip),
          **_judged_values(score, verdict)} for lease, clip, score, verdict in items])
     write_events(connection, [
@@ -114,6 +115,7 @@ def _outcome(verdict: Verdict) -> str:
 
 def _judged_values(score: Score, verdict: Verdict) -> dict[str, Any]:
     return {"score": record_text(score), "prompt_adherence": score.prompt_adherence,
+            "sort_score": UNSCORED if score.prompt_adherence is None else score.prompt_adherence,
             "reasons": to_text(verdict.reasons), "error": None, "tries": 0, **_ENDED}
 
 

@@ -4,6 +4,7 @@ import hashlib
 import threading
 from pathlib import Path
 
+import httpx
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
@@ -146,3 +147,32 @@ def test_no_key_leads_out_of_the_folder(tmp_path_factory, key):
     else:
         assert list(bucket.list()) == [key]
     assert sorted(path.name for path in outside.iterdir()) in (["source"], ["inside", "source"])
+
+
+def test_what_is_removed_is_gone_and_may_be_removed_again(bucket, file_of):
+    path, sha256 = file_of(b"once")
+    for key in ("a/clip.mp4", "a/clip.mp4x"):
+        bucket.put_new(key, path, sha256=sha256, **HEADERS)
+    for _ in range(2):
+        bucket.remove("a/clip.mp4")
+        assert bucket.head("a/clip.mp4") is None
+    assert list(bucket.list()) == ["a/clip.mp4x"]
+    with pytest.raises(BucketError, match="cannot be a key"):
+        bucket.remove("../clip.mp4")
+
+
+def test_an_object_is_reached_by_its_path_or_by_a_url_for_a_while(bucket, file_of):
+    path, sha256 = file_of(b"moving")
+    bucket.put_new("a/clip.mp4", path, sha256=sha256, **HEADERS)
+    here, url = bucket.local_path("a/clip.mp4"), bucket.presigned("a/clip.mp4", 120)
+    assert (here is None) != (url is None)
+    if here:
+        assert here.read_bytes() == b"moving"
+        assert bucket.local_path("a/other.mp4") is None
+    else:
+        answer = httpx.get(url)
+        assert (answer.content, answer.headers["content-type"]) == (b"moving", "video/mp4")
+        assert "X-Amz-Expires=120" in url or "Expires=" in url
+    for seconds in (0, 301):
+        with pytest.raises(ValueError, match="1 to 300 seconds"):
+            bucket.presigned("a/clip.mp4", seconds)

@@ -15,7 +15,7 @@ from alembic.migration import MigrationContext
 from sqlalchemy import Connection, event
 
 from adapters import migrations
-from adapters.catalogue import Catalogue, open_catalogue, schema
+from adapters.catalogue import Catalogue, Filter, open_catalogue, schema
 from adapters.catalogue.engine import wal_is_safe
 from adapters.catalogue.tables import metadata
 from manifests.errors import CatalogueError, CatalogueUnreachable, DiskFull, NewerCatalogue
@@ -37,18 +37,35 @@ def test_an_older_one_is_brought_to_head_with_all_it_holds(catalogue_url: str):
         ids = samples.filled(catalogue, 5)
         samples.bring_to(catalogue, ids[0], "published")
         rows, events = catalogue.variants(samples.campaign().campaign_id), catalogue.events()
+        listed = catalogue.gallery(Filter(), "newest").rows
         with catalogue._writing() as connection:
             step_back(connection)
     with open_catalogue(catalogue_url) as catalogue:
         assert catalogue.variants(samples.campaign().campaign_id) == rows
         assert catalogue.events() == events
+        again = catalogue.gallery(Filter(), "newest").rows
+        assert [(row.variant_id, row.key) for row in again] == [
+            (row.variant_id, pytest.approx(row.key, abs=1.0)) for row in listed]
+        assert catalogue.gallery(Filter(text="red ball", model="starter", seed=3)).rows[0].variant_id == ids[3]
+        assert catalogue.verify_audit().ok
         with catalogue._reading() as connection:
             assert compare_metadata(MigrationContext.configure(connection), metadata) == []
 
 
 def step_back(connection: Connection) -> None:
     """Leave the tables as revision 0001 made them."""
+    for table in ("sessions", "tokens", "accounts", "shares", "views", "reviews", "comments", "audit", "audit_head"):
+        connection.exec_driver_sql(f"DROP TABLE {table}")
+    if connection.dialect.name == "postgresql":
+        connection.exec_driver_sql("DROP FUNCTION audit_refuses")
+    for index in ("score", "state_score", "made", "state_made", "seed", "parent"):
+        connection.exec_driver_sql(f"DROP INDEX variants_by_{index}")
+    for column in ("card", "seed", "prompt", "made_at", "sort_score"):
+        connection.exec_driver_sql(f"ALTER TABLE variants DROP COLUMN {column}")
     for statement in (
+        "ALTER TABLE memberships DROP COLUMN locale",
+        "ALTER TABLE campaigns DROP COLUMN min_adherence",
+        "ALTER TABLE campaigns DROP COLUMN second_share",
         "DROP INDEX variants_by_state",
         "DROP INDEX memberships_by_variant",
         "CREATE INDEX memberships_by_variant ON memberships (variant_id)",

@@ -51,3 +51,15 @@ def test_urls_are_the_stores_own_or_the_public_ones(s3_endpoint):
                          **S3_KEYS)
     assert own.url("a.mp4") == f"{s3_endpoint}/clips/brand/a.mp4"
     assert public.url("a.mp4") == "https://cdn.example/brand/a.mp4"
+
+
+def test_every_version_is_removed(s3_endpoint, s3_bucket_name, tmp_path: Path):
+    store = client(s3_endpoint)
+    store.put_bucket_versioning(Bucket=s3_bucket_name, VersioningConfiguration={"Status": "Enabled"})
+    for content in (b"one", b"two"):
+        store.put_object(Bucket=s3_bucket_name, Key="clip.mp4", Body=content)
+    store.put_object(Bucket=s3_bucket_name, Key="clip.mp4.json", Body=b"{}")
+    open_bucket(f"s3://{s3_bucket_name}", endpoint=s3_endpoint, **S3_KEYS).remove("clip.mp4")
+    left = store.list_object_versions(Bucket=s3_bucket_name)
+    assert [item["Key"] for item in left["Versions"]] == ["clip.mp4.json"]
+    assert "DeleteMarkers" not in left

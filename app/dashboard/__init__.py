@@ -1,0 +1,1 @@
+"""The review dashboard: FastAPI pages over the catalogue, rendered on the server."""

@@ -1,0 +1,21 @@
+"""The audit, for admins."""
+
+from fastapi import APIRouter, Request
+from fastapi.responses import HTMLResponse
+
+from app.dashboard.desk import AtDesk
+from app.dashboard.roles import Admin
+from app.dashboard.templating import page
+
+router = APIRouter()
+PAGE = 100
+
+
+@router.get("/audit")
+def audit(request: Request, desk: AtDesk, person: Admin, before: int | None = None,
+          verify: bool = False) -> HTMLResponse:
+    """Show what people did, the newest first; verify the chain where that is asked for."""
+    entries = desk.catalogue.audit_entries(before, PAGE)
+    report = desk.catalogue.verify_audit() if verify else None
+    return page(request, "audit.html", entries=entries, report=report,
+                older=entries[-1].audit_id if len(entries) == PAGE else None)

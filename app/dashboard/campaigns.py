@@ -1,0 +1,175 @@
+"""Campaigns: all of them, and one with its briefs, scores and files."""
+
+import json
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+from fastapi import APIRouter, Form, Request
+from fastapi.responses import FileResponse, HTMLResponse, RedirectResponse, Response
+
+from adapters.catalogue import CampaignRow
+from adapters.catalogue.overview import BIN, ScoreBin
+from app.dashboard.desk import AtDesk, Desk
+from app.dashboard.media import NoMedia
+from app.dashboard.roles import Admin, Reviewer, Viewer
+from app.dashboard.standing import Standing, standing_of
+from app.dashboard.templating import page
+from app.finishing import files_of
+from app.report import report_of
+from app.session import Session
+from manifests.errors import ReelmillError
+from tasks.licence import clearances_of
+
+router = APIRouter()
+WHOLE = 20_000
+"""Variants up to which a campaign's page reads them all, for what only the whole tells."""
+CHART = (640, 150)
+
+
+@router.get("/")
+def start(person: Viewer) -> Response:
+    """Lead to the campaigns."""
+    return RedirectResponse("/campaigns", 303)
+
+
+@router.get("/campaigns")
+def campaigns(request: Request, desk: AtDesk, person: Viewer) -> HTMLResponse:
+    """List the campaigns; their numbers follow, each when it is counted."""
+    return page(request, "campaigns.html", campaigns=desk.catalogue.campaigns())
+
+
+@router.get("/campaigns/{campaign_id}/row")
+def row(request: Request, campaign_id: str, desk: AtDesk, person: Viewer) -> HTMLResponse:
+    """Return the numbers of one campaign."""
+    head = desk.catalogue.campaign(campaign_id)
+    return page(request, "_campaign_row.html", each=_standing(desk, head), job=desk.jobs.state(head.campaign_id))
+
+
+@router.get("/campaigns/{campaign_id}")
+def campaign(request: Request, campaign_id: str, desk: AtDesk, person: Viewer) -> HTMLResponse:
+    """Show one campaign; what has to be counted follows, each part when it is there."""
+    head = desk.catalogue.campaign(campaign_id)
+    if head.campaign_id != campaign_id:
+        raise NoMedia(f"No campaign is called {campaign_id!r}.")
+    return page(request, "campaign.html", head=head, has_sheet=_sheet(desk, campaign_id) is not None)
+
+
+@router.get("/campaigns/{campaign_id}/scores")
+def scores(request: Request, campaign_id: str, desk: AtDesk, person: Viewer) -> HTMLResponse:
+    """Return scores, threshold and reasons."""
+    head = desk.catalogue.campaign(campaign_id)
+    return page(request, "_campaign_scores.html", head=head, reasons=_reasons(desk, head),
+                histogram=_histogram(desk, head, _standing(desk, head)))
+
+
+@router.get("/campaigns/{campaign_id}/briefs")
+def briefs(request: Request, campaign_id: str, desk: AtDesk, person: Viewer) -> HTMLResponse:
+    """Return what became of each brief."""
+    head = desk.catalogue.campaign(campaign_id)
+    return page(request, "_campaign_briefs.html", head=head, report=_report(desk, head, _standing(desk, head)))
+
+
+@router.get("/campaigns/{campaign_id}/status")
+def status(request: Request, campaign_id: str, desk: AtDesk, person: Viewer) -> HTMLResponse:
+    """Return the part of the page that changes while work goes on."""
+    head = desk.catalogue.campaign(campaign_id)
+    return page(request, "_campaign_status.html", each=_standing(desk, head), job=desk.jobs.state(campaign_id),
+                problem=desk.deliveries.problems.get(campaign_id, ""), head=head)
+
+
+@router.get("/campaigns/{campaign_id}/files/{name}")
+def files(campaign_id: str, name: Literal["sheet", "results", "clips"], desk: AtDesk, person: Viewer) -> Response:
+    """Answer with the sheet as it was handed in, with its results, or with the table of all clips."""
+    session, campaign_id = Session.of_campaign(campaign_id)
+    sheet = _sheet(desk, campaign_id)
+    if name == "sheet":
+        path = sheet
+    else:
+        path = files_of(session, campaign_id, desk.session.settings.home / "campaigns" / campaign_id).get(name)
+    if path is None:
+        raise NoMedia("The sheet of this campaign is not kept here; it was registered on another machine.")
+    return FileResponse(path, filename=path.name, headers={"Cache-Control": "no-store"})
+
+
+@router.post("/campaigns/{campaign_id}/work")
+def work(campaign_id: str, desk: AtDesk, person: Reviewer, what: Annotated[str, Form()] = "resume") -> Response:
+    """Go on with a campaign, or try again what failed."""
+    head = desk.catalogue.campaign(campaign_id)
+    if what == "retry":
+        desk.jobs.retry(head.campaign_id)
+    elif what == "resume":
+        desk.jobs.resume(head.campaign_id)
+    else:
+        raise ReelmillError(f"{what!r} cannot be done; use resume or retry.")
+    desk.catalogue.note(person.actor, "work", head.campaign_id, what=what)
+    return RedirectResponse(f"/campaigns/{head.campaign_id}", 303)
+
+
+@router.post("/campaigns/{campaign_id}/second-share")
+def second_share(campaign_id: str, desk: AtDesk, person: Admin, percent: Annotated[float, Form()] = 0.0) -> Response:
+    """Let a share of the decided clips be reviewed blind by a second person."""
+    desk.catalogue.set_second_share(campaign_id, percent / 100, person.actor)
+    return RedirectResponse(f"/campaigns/{campaign_id}", 303)
+
+
+def _standing(desk: Desk, head: CampaignRow) -> Standing:
+    return desk.remembered.get(("standing", head.campaign_id),
+                               lambda: standing_of(desk.catalogue, desk.session.cards, head))
+
+
+def _reasons(desk: Desk, head: CampaignRow) -> dict[str, int]:
+    return desk.remembered.get(("reasons", head.campaign_id), lambda: desk.catalogue.reasons(head.campaign_id))
+
+
+def _report(desk: Desk, head: CampaignRow, standing: Standing) -> Any:
+    """Return the report by brief; None where the campaign is too large to read whole for a page."""
+    if standing.total > WHOLE:
+        return None
+    clearances = clearances_of(desk.session.wiring)
+    return desk.remembered.get(("report", head.campaign_id),
+                               lambda: report_of(desk.catalogue, head.campaign_id, clearances))
+
+
+def _sheet(desk: Desk, campaign_id: str) -> Path | None:
+    found = sorted((desk.session.settings.home / "campaigns" / campaign_id / "sheet").glob("*"))
+    return found[0] if found else None
+
+
+def _histogram(desk: Desk, head: CampaignRow, standing: Standing) -> dict[str, Any] | None:
+    """Return the bars of the chart, and what the slider's script computes with."""
+    bins = desk.remembered.get(("bins", head.campaign_id), lambda: desk.catalogue.score_bins(head.campaign_id))
+    if not bins:
+        return None
+    briefs = desk.catalogue.briefs(head.campaign_id)
+    wants = {brief.brief_id: brief.want for brief in briefs}
+    lowest, highest = min(each.lowest for each in bins), max(each.lowest for each in bins) + BIN
+    threshold = _threshold(desk, head)
+    data = {"bins": [(each.brief_id, each.lowest, each.number, each.open) for each in bins], "width": BIN,
+            "wants": {name: want for name, want in wants.items() if want},
+            "own": {brief.brief_id: brief.min_adherence for brief in briefs if brief.min_adherence is not None},
+            "seconds": standing.device_seconds / standing.done if standing.done else 0.0, "now": threshold}
+    return {"bars": _bars(bins, lowest, highest), "lowest": lowest, "highest": round(highest, 3),
+            "threshold": min(max(threshold, lowest), highest), "now": threshold,
+            # Within a script element only the end tag could end it, so that must not appear.
+            "data": json.dumps(data).replace("<", "\\u003c"), "width": CHART[0], "height": CHART[1],
+            "own": sum(brief.min_adherence is not None for brief in briefs)}
+
+
+def _threshold(desk: Desk, head: CampaignRow) -> float:
+    """Return the threshold of the campaign's briefs that name none of their own."""
+    if head.min_adherence is not None:
+        return head.min_adherence
+    cards = [card for card, _ in desk.catalogue.made_by_card(head.campaign_id)]
+    known = [desk.session.cards[card].defaults.min_adherence for card in cards if card in desk.session.cards]
+    return known[0] if known else 0.0
+
+
+def _bars(bins: list[ScoreBin], lowest: float, highest: float) -> list[dict[str, float]]:
+    width, height = CHART
+    heights: dict[float, int] = {}
+    for each in bins:
+        heights[each.lowest] = heights.get(each.lowest, 0) + each.number
+    tallest, step = max(heights.values()), width / max((highest - lowest) / BIN, 1)
+    return [{"x": round((place - lowest) / BIN * step, 2), "width": round(max(step - 0.5, 0.5), 2),
+             "height": round(number / tallest * height, 2), "y": round(height - number / tallest * height, 2),
+             "from": place, "number": number} for place, number in sorted(heights.items())]

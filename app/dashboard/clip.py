@@ -1,0 +1,139 @@
+"""One clip with all that is known of it."""
+
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any, NamedTuple
+from urllib.parse import quote
+
+from fastapi import APIRouter, Request
+from fastapi.responses import HTMLResponse
+
+from adapters.catalogue import REVIEW_CODES, GalleryRow, VariantRow
+from adapters.verifier import CredentialReport, verify
+from app.dashboard.desk import AtDesk, Desk
+from app.dashboard.filters import asked_from
+from app.dashboard.media import published_path, session_of
+from app.dashboard.roles import Viewer
+from app.dashboard.templating import page
+from manifests.errors import CredentialError
+from manifests.gate import LIMITS, Gate
+from tasks.thresholds import threshold_of
+from tasks.wiring import bucket_of, signer_of
+
+router = APIRouter()
+LARGEST_CREDENTIAL = 200_000_000
+"""Bytes of a clip in a remote bucket that are fetched to read its credential."""
+
+NOTHING: tuple[object, ...] = ("", ())
+TOOK = ("size", "device_seconds", "draft_seconds", "rung")
+
+
+class CheckRow(NamedTuple):
+    """A technical measurement against its bounds."""
+
+    name: str
+    value: float
+    bounds: str
+    holds: bool
+
+
+@router.get("/clips/{variant_id}")
+def clip(request: Request, variant_id: str, desk: AtDesk, person: Viewer) -> HTMLResponse:
+    """Show a clip; ``in`` holds the gallery's query, in whose order J and K go on."""
+    within = request.query_params.get("in", "")
+    row = desk.catalogue.variant(variant_id)
+    [card] = desk.catalogue.gallery_rows([variant_id], asked_from(within).order if within else "score")
+    before, after = _neighbours(desk, card, within)
+    return page(request, "clip.html", **_facts(desk, row), card=card, before=before, after=after, within=within,
+                within_quoted=quote(within, safe=""), codes=REVIEW_CODES)
+
+
+@router.get("/clips/{variant_id}/credential")
+def credential(request: Request, variant_id: str, desk: AtDesk, person: Viewer) -> HTMLResponse:
+    """Read the Content Credential of the published file as it lies in the bucket, and say what it says."""
+    row = desk.catalogue.variant(variant_id)
+    report, problem = None, ""
+    try:
+        report = credential_of(desk, row)
+    except CredentialError as error:
+        problem = str(error)
+    return page(request, "_credential.html", row=row, report=report, problem=problem)
+
+
+def credential_of(desk: Desk, row: VariantRow) -> CredentialReport | None:
+    """Return what the credential of a published clip says; None where the clip is not published."""
+    if row.state != "published" or row.signed is None:
+        return None
+    with signer_of(session_of(desk, row.variant_id).wiring) as signer:
+        anchors = signer.anchors_pem()
+    with _published_file(desk, row) as path:
+        return verify(path, anchors, sha256=row.signed.sha256)
+
+
+@contextmanager
+def _published_file(desk: Desk, row: VariantRow) -> Iterator[Path]:
+    assert row.signed is not None
+    if path := published_path(desk, row, "clip"):
+        yield path
+        return
+    if row.signed.size > LARGEST_CREDENTIAL:
+        raise CredentialError(f"The clip has {row.signed.size / 1e6:.0f} MB; download it, and use `reelmill verify`.")
+    with tempfile.NamedTemporaryFile(suffix=".mp4") as file:
+        file.write(bucket_of(session_of(desk, row.variant_id).wiring).read(row.signed.key))
+        file.flush()
+        yield Path(file.name)
+
+
+def _neighbours(desk: Desk, card: GalleryRow, within: str) -> tuple[str | None, str | None]:
+    """Return the clips before and after this one in the gallery that its reader came from."""
+    if not within:
+        return None, None
+    asked = asked_from(within)
+    before = desk.catalogue.gallery(asked.chosen, asked.order, before=card.cursor, limit=1).rows
+    after = desk.catalogue.gallery(asked.chosen, asked.order, after=card.cursor, limit=1).rows
+    return (before[0].variant_id if before else None), (after[0].variant_id if after else None)
+
+
+def _facts(desk: Desk, row: VariantRow) -> dict[str, Any]:
+    names = sorted(desk.catalogue.campaigns_of([row.variant_id]).get(row.variant_id, ()))
+    members = [(name, member) for name in names for member in desk.catalogue.memberships(name, [row.variant_id])]
+    return {
+        "row": row, "members": members, "threshold": threshold_of(desk.session.wiring, row),
+        "allowed_rank": _allowed_rank(desk, row),
+        "checks": checks_of(row), "settings": _settings(row), "events": desk.catalogue.events(
+            variant_id=row.variant_id), "comments": desk.catalogue.comments(row.variant_id),
+        "reviews": desk.catalogue.reviews(variant_id=row.variant_id),
+        "children": desk.catalogue.children(row.variant_id),
+        "problems": [desk.deliveries.problems[name] for name in names if name in desk.deliveries.problems],
+        "here": row.clip is not None and (row.state == "published" or row.clip.machine == desk.session.wiring.machine),
+    }
+
+
+def checks_of(row: VariantRow) -> list[CheckRow]:
+    """Return every technical measurement with its bounds, and whether it holds them."""
+    checks = row.score.checks if row.score else {}
+    return [CheckRow(name.replace("_", " "), value, _bounds(name), not (
+        name in LIMITS and LIMITS[name].broken_by(value))) for name, value in checks.items()]
+
+
+def _allowed_rank(desk: Desk, row: VariantRow) -> int:
+    share = session_of(desk, row.variant_id).settings.max_rank_share
+    return Gate(0.0, share).allowed_rank(row.score) if row.score else 1
+
+
+def _bounds(name: str) -> str:
+    limit = LIMITS.get(name)
+    if limit is None:
+        return "measured only"
+    parts = [f"at least {limit.lowest:g}"] if limit.lowest > float("-inf") else []
+    return " and ".join([*parts, *([f"at most {limit.highest:g}"] if limit.highest < float("inf") else [])])
+
+
+def _settings(row: VariantRow) -> dict[str, Any]:
+    """Return the generation inputs, and what the clip became and took."""
+    inputs = {name: value for name, value in row.variant._asdict().items() if name != "prompt" and value not in NOTHING}
+    made = asdict(row.clip) if row.clip else {}
+    return inputs | {name: made[name] for name in TOOK if made.get(name)}

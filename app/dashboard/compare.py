@@ -1,0 +1,33 @@
+"""Two to four clips side by side, playing in step."""
+
+from typing import Annotated
+
+from fastapi import APIRouter, Query, Request
+from fastapi.responses import HTMLResponse
+
+from adapters.catalogue import REVIEW_CODES
+from app.dashboard.desk import AtDesk
+from app.dashboard.filters import AskedFor
+from app.dashboard.roles import Viewer
+from app.dashboard.templating import page
+from manifests.errors import ReelmillError
+
+router = APIRouter()
+MOST = 4
+
+
+@router.get("/compare")
+def compare(request: Request, desk: AtDesk, person: Viewer, asked: AskedFor,
+            id: Annotated[list[str] | None, Query()] = None, size: Annotated[int, Query(ge=2, le=MOST)] = MOST,
+            after: str = "", before: str = "") -> HTMLResponse:
+    """Compare the clips that are named, or a brief's variants a few at a time."""
+    if id:
+        rows, earlier, later = desk.catalogue.gallery_rows(id[:MOST]), None, None
+    else:
+        found = desk.catalogue.gallery(asked.chosen, asked.order, after=after or None, before=before or None,
+                                       limit=size)
+        rows, earlier, later = list(found.rows), found.before, found.after
+    if len(rows) < 1:
+        raise ReelmillError("There is nothing to compare; choose two to four clips in the gallery by X.")
+    return page(request, "compare.html", rows=rows, asked=asked, size=size, earlier=earlier, later=later,
+                codes=REVIEW_CODES)

@@ -1,0 +1,181 @@
+"""What people do to clips: decide, take back, re-roll, comment."""
+
+from collections import defaultdict
+from collections.abc import Iterable, Mapping
+from typing import Annotated, Any
+
+from fastapi import APIRouter, Form, Request
+from fastapi.responses import HTMLResponse, RedirectResponse, Response
+
+from adapters.catalogue import REVIEW_CODES, Decided
+from app.dashboard.deliveries import UNDO_S
+from app.dashboard.desk import AtDesk, Desk
+from app.dashboard.filters import AskedFor
+from app.dashboard.roles import Person, Reviewer
+from app.dashboard.templating import page
+from app.session import Session
+from manifests.errors import CatalogueError, ReelmillError
+from tasks.reroll import reroll
+from tasks.withdraw import remove_files, withdraw
+
+router = APIRouter()
+MOST_AT_ONCE = 1000
+OUTCOMES = ("approved", "rejected", "withdrawn")
+DONE = {"approved": "Approved", "rejected": "Rejected", "withdrawn": "Withdrawn", "undone": "Taken back",
+        "planned": "Re-rolled"}
+
+
+@router.post("/decide")
+def decide(request: Request, desk: AtDesk, person: Reviewer, outcome: Annotated[str, Form()] = "",
+           seen: Annotated[str, Form()] = "", reason: Annotated[str, Form()] = "",
+           codes: Annotated[list[str] | None, Form()] = None, back: Annotated[str, Form()] = "") -> Response:
+    """Approve, reject or withdraw the clips that ``seen`` names, as ``id:event`` with blanks between."""
+    done = decided(desk, person, outcome, parse_seen(seen), reason.strip(), codes or [])
+    return _told(request, desk, outcome, done, back)
+
+
+@router.post("/undo")
+def undo(request: Request, desk: AtDesk, person: Reviewer, ids: Annotated[str, Form()] = "",
+         back: Annotated[str, Form()] = "") -> Response:
+    """Take back one's own last decisions, as long as nothing was sent."""
+    done = desk.catalogue.undo(_some(ids.split()), person.actor)
+    return _told(request, desk, "undone", done, back)
+
+
+@router.post("/reroll")
+def roll_again(request: Request, desk: AtDesk, person: Reviewer, ids: Annotated[str, Form()] = "",
+               prompt: Annotated[str, Form()] = "", same: Annotated[str, Form()] = "",
+               back: Annotated[str, Form()] = "") -> Response:
+    """Plan new tries, and start to render them."""
+    done = rerolled(desk, person, _some(ids.split()), prompt if prompt.strip() and not same else None)
+    return _told(request, desk, "planned", done, back)
+
+
+@router.post("/clips/{variant_id}/comments")
+def comment(request: Request, variant_id: str, desk: AtDesk, person: Reviewer, body: Annotated[str, Form()] = "",
+            clip_s: Annotated[str, Form()] = "") -> Response:
+    """Keep a comment, on the whole or on a moment of the clip."""
+    desk.catalogue.add_comment(variant_id, person.actor, body[:4000], _moment(clip_s))
+    if request.headers.get("HX-Request"):
+        return page(request, "_comments.html", comments=desk.catalogue.comments(variant_id))
+    return RedirectResponse(f"/clips/{variant_id}", 303)
+
+
+@router.get("/bulk")
+def bulk(request: Request, desk: AtDesk, person: Reviewer, asked: AskedFor, outcome: str = "approved") -> HTMLResponse:
+    """Ask to confirm a decision about all clips of a filter, with their count."""
+    if outcome not in OUTCOMES:
+        raise ReelmillError(f"{outcome!r} is no decision; use {', '.join(OUTCOMES)}.")
+    seen = desk.catalogue.seen(asked.chosen, MOST_AT_ONCE)
+    return page(request, "bulk.html", asked=asked, outcome=outcome, seen=seen, codes=REVIEW_CODES,
+                total=desk.counts.of(asked.chosen), most=MOST_AT_ONCE)
+
+
+def decided(desk: Desk, person: Person, outcome: str, seen: Mapping[str, int], reason: str,
+            codes: list[str]) -> Decided:
+    """Decide, and let delivery know; pages and API come through here.
+
+    Raises:
+        CatalogueError: no such outcome or reason code.
+        ReelmillError: nothing is named, or a withdrawal has no reason.
+    """
+    if outcome not in OUTCOMES:
+        raise ReelmillError(f"{outcome!r} is no decision; use {', '.join(OUTCOMES)}.")
+    if not seen:
+        raise ReelmillError("No clip is chosen; choose some first.")
+    if outcome == "withdrawn":
+        return _withdrawn(desk, person, seen, reason)
+    done = desk.catalogue.review(seen, outcome, person.actor, reason=reason, codes=codes, undo_s=UNDO_S)
+    if outcome == "approved":
+        desk.deliveries.nudge(set().union(*desk.catalogue.campaigns_of(done.moved).values()))
+    return done
+
+
+def _withdrawn(desk: Desk, person: Person, seen: Mapping[str, int], reason: str) -> Decided:
+    """Withdraw each clip from the bucket of its campaign; one whose files stayed there is tried again."""
+    if not reason:
+        raise ReelmillError("Say why it is withdrawn; the reason is kept.")
+    moved: list[str] = []
+    refused: dict[str, str] = {}
+    for name, ids in _by_campaign(desk, seen).items():
+        wiring = Session.of_campaign(name)[0].wiring
+        stuck = [key for key in ids if _is_stuck(desk, key)]
+        refused |= remove_files(wiring, stuck)
+        moved += [key for key in stuck if key not in refused]
+        done = withdraw(wiring, {key: seen[key] for key in ids if key not in stuck}, person.actor, reason)
+        moved, refused = moved + list(done.moved), refused | dict(done.refused)
+    return Decided(tuple(moved), refused)
+
+
+def _is_stuck(desk: Desk, variant_id: str) -> bool:
+    row = desk.catalogue.variant(variant_id)
+    return row.state == "withdrawn" and row.url is not None
+
+
+def _by_campaign(desk: Desk, variant_ids: Iterable[str]) -> dict[str, list[str]]:
+    """Return the variants by the first campaign that each serves."""
+    found: defaultdict[str, list[str]] = defaultdict(list)
+    for variant_id, names in desk.catalogue.campaigns_of(variant_ids).items():
+        found[min(names)].append(variant_id)
+    return dict(found)
+
+
+def rerolled(desk: Desk, person: Person, ids: list[str], prompt: str | None) -> Decided:
+    """Plan a new try of each clip and start to render; what cannot be planned is told among the refused."""
+    if prompt is not None and len(ids) != 1:
+        raise ReelmillError("Other words can be given to one clip at a time.")
+    new: list[str] = []
+    refused: dict[str, str] = {}
+    for campaign_id, members in _by_campaign(desk, ids).items():
+        for key in members:
+            try:
+                new.append(reroll(desk.catalogue, campaign_id, key, person.actor, prompt))
+            except ReelmillError as error:
+                refused[key] = str(error)
+        if new:
+            desk.jobs.resume(campaign_id)
+    missing = {key: "It is not in the catalogue." for key in ids if not desk.catalogue.states([key])}
+    return Decided(tuple(new), {**refused, **missing})
+
+
+def parse_seen(text: str) -> dict[str, int]:
+    """Read ``id:event id:event …``.
+
+    Raises:
+        CatalogueError: it is not written so, or there are too many.
+    """
+    seen = {}
+    for pair in _some(text.split()):
+        key, _, event = pair.partition(":")
+        if not event.isdecimal() or len(event) > 18:
+            raise CatalogueError(f"{pair[:60]!r} names no clip as it was seen; reload the page.")
+        seen[key] = int(event)
+    return seen
+
+
+def _some(items: list[str]) -> list[str]:
+    if len(items) > MOST_AT_ONCE:
+        raise CatalogueError(f"{len(items):,} clips are too many at once; at most {MOST_AT_ONCE:,} are allowed.")
+    return items
+
+
+def _moment(text: str) -> float | None:
+    try:
+        value = float(text)
+    except ValueError:
+        return None
+    return value if 0 <= value < 36_000 else None
+
+
+def is_local(path: str) -> bool:
+    """True for a path of this server; browsers read ``//`` and a backslash as another host."""
+    return path.startswith("/") and not path.startswith(("//", "/\\")) and "\n" not in path
+
+
+def _told(request: Request, desk: Desk, outcome: str, done: Decided, back: str) -> Response:
+    """Answer with the cards as they are now and a notice; without HTMX with a page that says the same."""
+    shown = desk.catalogue.gallery_rows([*done.moved, *done.refused][:200])
+    context: dict[str, Any] = {"rows": shown, "done": done, "word": DONE[outcome]}
+    if request.headers.get("HX-Request"):
+        return page(request, "_decided.html", **context)
+    return page(request, "decided.html", **context, back=back if is_local(back) else "/gallery")

@@ -1,0 +1,81 @@
+"""Signing and publishing of what people approve, beside the pages."""
+
+import threading
+import time
+from collections.abc import Iterable
+
+from app.output import sentence_of
+from app.session import Session
+from tasks.deliver import deliver
+from tasks.stop import stopping
+
+UNDO_S = 8.0
+"""For so long an approval can be taken back before the clip is signed."""
+TICK_S = 0.5
+AGAIN_S = 60.0
+"""After a failure, such as a bucket that does not answer, it is tried again after so long."""
+
+
+class Deliveries:
+    """One thread; campaigns are delivered one after the other once their approvals have settled.
+
+    Attributes:
+        problems: by campaign id, why its last delivery failed; gone once one succeeds.
+    """
+
+    def __init__(self, session: Session) -> None:
+        self._session = session
+        self._due: dict[str, float] = {}
+        self._lock = threading.Lock()
+        self._ended = threading.Event()
+        self._thread: threading.Thread | None = None
+        self.problems: dict[str, str] = {}
+
+    def start(self) -> None:
+        """Begin, with what an earlier process has left approved."""
+        stopping.clear()
+        self._ended.clear()
+        left = {name for name, rest in self._session.catalogue.left_to_deliver().items() if rest}
+        self.nudge(left, 0.0)
+        self._thread = threading.Thread(target=self._work, name="deliveries", daemon=True)
+        self._thread.start()
+
+    def nudge(self, campaign_ids: Iterable[str], after_s: float = UNDO_S) -> None:
+        """Deliver these campaigns once the approval of just now has settled."""
+        due = time.monotonic() + after_s
+        with self._lock:
+            for campaign_id in campaign_ids:
+                self._due[campaign_id] = max(due, self._due.get(campaign_id, 0.0))
+
+    def stop(self) -> None:
+        """End after the clip in hand; what is left stays approved and is taken up by the next start."""
+        self._ended.set()
+        stopping.set()
+        if self._thread:
+            self._thread.join(timeout=15.0)
+        stopping.clear()
+
+    def _work(self) -> None:
+        while not self._ended.wait(TICK_S):
+            for campaign_id in self._take_due():
+                self._deliver(campaign_id)
+
+    def _take_due(self) -> list[str]:
+        now = time.monotonic()
+        with self._lock:
+            due = [name for name, at in self._due.items() if at <= now]
+            for name in due:
+                del self._due[name]
+        return due
+
+    def _deliver(self, campaign_id: str) -> None:
+        """Deliver; whatever goes wrong is kept for the pages, and tried again."""
+        try:
+            session, campaign_id = Session.of_campaign(campaign_id)
+            rendered = threading.Event()
+            rendered.set()
+            deliver(session.wiring, campaign_id, session.settings.review, rendered)
+            self.problems.pop(campaign_id, None)
+        except Exception as error:  # noqa: BLE001 - the thread must outlive every kind of trouble
+            self.problems[campaign_id] = sentence_of(error)
+            self.nudge([campaign_id], AGAIN_S)

@@ -1,0 +1,71 @@
+"""Clips as cards: filtered, ordered, a page at a time."""
+
+from typing import Annotated, Any
+
+from fastapi import APIRouter, Form, Request
+from fastapi.responses import HTMLResponse, RedirectResponse, Response
+
+from adapters.catalogue import REVIEW_CODES, STATES
+from adapters.catalogue.gallery import ORDERS, PAGE
+from app.dashboard.desk import AtDesk, Desk
+from app.dashboard.filters import Asked, AskedFor, asked_from
+from app.dashboard.roles import Viewer
+from app.dashboard.templating import page
+from manifests.errors import ReelmillError
+from manifests.gate import LIMITS
+
+router = APIRouter()
+GATE_CODES = ("adherence", "rank", "unscored", "generation", *(limit.code for limit in LIMITS.values()))
+ORDER_NAMES = {"score": "best score", "-score": "worst score", "newest": "newest", "oldest": "oldest"}
+LONGEST_NAME = 60
+
+
+@router.get("/gallery")
+def gallery(request: Request, desk: AtDesk, person: Viewer, asked: AskedFor,
+            after: str = "", before: str = "") -> HTMLResponse:
+    """Show a page of clips; HTMX gets the results alone."""
+    shown = desk.catalogue.gallery(asked.chosen, asked.order, after=after or None, before=before or None, limit=PAGE)
+    context: dict[str, Any] = {"asked": asked, "shown": shown, "codes": REVIEW_CODES}
+    if request.headers.get("HX-Request"):
+        response = page(request, "_results.html", **context)
+    else:
+        response = page(request, "gallery.html", **context, **_choices(desk, asked), views=desk.catalogue.views(
+            person.name))
+    response.headers["Vary"] = "HX-Request"
+    return response
+
+
+@router.get("/gallery/count")
+def count(request: Request, desk: AtDesk, person: Viewer, asked: AskedFor) -> HTMLResponse:
+    """Say how many clips there are; asked for after the page is there, since it may take longer."""
+    return page(request, "_count.html", count=desk.counts.of(asked.chosen), asked=asked)
+
+
+@router.get("/gallery/view")
+def saved_view(desk: AtDesk, person: Viewer, name: str = "") -> Response:
+    """Lead to a saved view."""
+    for saved in desk.catalogue.views(person.name):
+        if saved.name == name:
+            return RedirectResponse(f"/gallery?{asked_from(saved.query).query}", 303)
+    raise ReelmillError(f"There is no saved view {name!r}; the gallery lists yours.")
+
+
+@router.post("/views")
+def save_view(desk: AtDesk, person: Viewer, query: Annotated[str, Form()] = "",
+              name: Annotated[str, Form()] = "", drop: Annotated[str, Form()] = "") -> Response:
+    """Keep the filters of a gallery under a name, or forget one."""
+    asked = asked_from(query)
+    name = " ".join(name.split())
+    if not name or len(name) > LONGEST_NAME:
+        raise ReelmillError(f"A view needs a name of at most {LONGEST_NAME} characters.")
+    if drop:
+        desk.catalogue.drop_view(person.name, name)
+    else:
+        desk.catalogue.save_view(person.name, name, asked.query)
+    return RedirectResponse(f"/gallery?{asked.query}", 303)
+
+
+def _choices(desk: Desk, asked: Asked) -> dict[str, Any]:
+    facets: dict[str, list[str]] = desk.catalogue.facets(asked.chosen.campaign) if asked.chosen.campaign else {}
+    return {"campaigns": desk.catalogue.campaigns(), "facets": facets, "states": STATES, "gate_codes": GATE_CODES,
+            "models": sorted(desk.session.cards), "orders": {name: ORDER_NAMES[name] for name in ORDERS}}

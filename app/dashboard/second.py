@@ -1,0 +1,38 @@
+"""Blind second reviews: the clip and its prompt, and nothing of what was said before."""
+
+from typing import Annotated
+
+from fastapi import APIRouter, Form, Request
+from fastapi.responses import HTMLResponse, RedirectResponse, Response
+
+from adapters.catalogue import REVIEW_CODES
+from app.dashboard.desk import AtDesk
+from app.dashboard.roles import Reviewer
+from app.dashboard.templating import page
+from manifests.errors import ReelmillError
+
+router = APIRouter()
+
+
+@router.get("/second-review")
+def second_review(request: Request, desk: AtDesk, person: Reviewer, campaign: str = "") -> HTMLResponse:
+    """Show the next clip that waits for the word of a second person."""
+    campaigns = [row for row in desk.catalogue.campaigns() if row.second_share]
+    waiting = {row.campaign_id: desk.catalogue.second_reviews(row.campaign_id, person.actor) for row in campaigns
+               if campaign in ("", row.campaign_id)}
+    queue = [(name, key) for name, keys in waiting.items() for key in keys]
+    row = desk.catalogue.variant(queue[0][1]) if queue else None
+    return page(request, "second.html", row=row, campaign=campaign, campaigns=campaigns, left=len(queue),
+                codes=REVIEW_CODES)
+
+
+@router.post("/second-review")
+def give(desk: AtDesk, person: Reviewer, variant_id: Annotated[str, Form()] = "",
+         outcome: Annotated[str, Form()] = "", codes: Annotated[list[str] | None, Form()] = None,
+         reason: Annotated[str, Form()] = "", campaign: Annotated[str, Form()] = "") -> Response:
+    """Keep a second review, and go on to the next."""
+    if outcome not in ("approved", "rejected"):
+        raise ReelmillError(f"{outcome!r} is no review; use approved or rejected.")
+    desk.catalogue.add_second_review(variant_id, person.actor, outcome, codes or [], reason.strip())
+    known = {row.campaign_id for row in desk.catalogue.campaigns()}
+    return RedirectResponse("/second-review" + (f"?campaign={campaign}" if campaign in known else ""), 303)

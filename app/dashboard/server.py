@@ -1,0 +1,83 @@
+"""The app: pages, files, and the order of what stands before them."""
+
+import secrets
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from urllib.parse import urlsplit
+
+from fastapi import APIRouter, FastAPI
+from fastapi.staticfiles import StaticFiles
+from starlette.middleware.sessions import SessionMiddleware
+
+from app.dashboard import (
+    api,
+    audit_page,
+    calibration,
+    campaigns,
+    clip,
+    compare,
+    decide,
+    gallery,
+    media,
+    oidc,
+    people,
+    second,
+    share,
+    signin,
+    upload,
+)
+from app.dashboard.desk import Desk
+from app.dashboard.safety import Guard, WhoAsks, cookie_name, csp
+from app.dashboard.templating import HERE
+from app.dashboard.troubles import tell_troubles
+from app.session import Session
+
+ROUTERS: tuple[APIRouter, ...] = tuple(module.router for module in (
+    campaigns, upload, gallery, decide, clip, compare, second, calibration, media, api, signin, oidc, people, share,
+    audit_page))
+OIDC_COOKIE_S = 600
+
+
+def create_app(session: Session) -> FastAPI:
+    """Return the dashboard over the session's catalogue."""
+    settings = session.settings
+    app = FastAPI(title="Reelmill", docs_url=None, redoc_url=None, openapi_url=None, lifespan=_alive)
+    app.state.desk = Desk(session, oauth=oidc.oauth_of(settings))
+    app.mount("/static", StaticFiles(directory=HERE / "static"), name="static")
+    for router in ROUTERS:
+        app.include_router(router)
+    tell_troubles(app)
+    https = settings.review_url.startswith("https://")
+    if settings.oidc_issuer:
+        app.add_middleware(SessionMiddleware, secret_key=secrets.token_hex(), session_cookie="reelmill_oidc",
+                           max_age=OIDC_COOKIE_S, https_only=https)
+    app.add_middleware(WhoAsks, catalogue=session.catalogue, cookie=cookie_name(settings.review_url))
+    app.add_middleware(Guard, policy=csp(_media_origin(session), _origin(settings.oidc_issuer)),
+                       review_url=settings.review_url)
+    return app
+
+
+def _media_origin(session: Session) -> str:
+    """Return from where presigned URLs bring media; nothing for a folder."""
+    place = session.wiring.bucket
+    if not place.location.startswith("s3://"):
+        return ""
+    name = place.location.removeprefix("s3://").partition("/")[0]
+    return _origin(place.endpoint or "") or f"https://{name}.s3.amazonaws.com https://{name}.s3.{place.region}.amazonaws.com"
+
+
+def _origin(url: str) -> str:
+    parts = urlsplit(url)
+    return f"{parts.scheme}://{parts.netloc}" if parts.netloc else ""
+
+
+@asynccontextmanager
+async def _alive(app: FastAPI) -> AsyncIterator[None]:
+    """What works beside the pages begins and ends with the app."""
+    desk: Desk = app.state.desk
+    desk.deliveries.start()
+    try:
+        yield
+    finally:
+        desk.jobs.stop()
+        desk.deliveries.stop()

@@ -1,0 +1,40 @@
+"""One campaign, read-only, for whoever has the link."""
+
+from fastapi import APIRouter, Request
+from fastapi.responses import HTMLResponse, Response
+
+from adapters.catalogue import Filter
+from app.dashboard.desk import AtDesk, Desk
+from app.dashboard.media import NoMedia, clip_response, poster_response
+from app.dashboard.templating import page
+
+router = APIRouter()
+SHOWN = ("passed", "approved", "signing", "published")
+SPENT = "This link has expired or was taken back; ask for a new one."
+
+
+@router.get("/share/{secret}")
+def share(request: Request, secret: str, desk: AtDesk, after: str = "") -> HTMLResponse:
+    """Show the campaign's good clips."""
+    campaign = _campaign(desk, secret)
+    shown = desk.catalogue.gallery(Filter(campaign=campaign, states=SHOWN), after=after or None)
+    return page(request, "share.html", secret=secret, shown=shown, campaign=desk.catalogue.campaign(campaign))
+
+
+@router.get("/share/{secret}/media/{variant_id}/{kind}")
+def media(secret: str, variant_id: str, kind: str, desk: AtDesk) -> Response:
+    """Answer with a clip or poster of the campaign that the link shows, and of no other."""
+    campaign = _campaign(desk, secret)
+    if not desk.catalogue.memberships(campaign, [variant_id]):
+        raise NoMedia("This clip is not part of what the link shows.")
+    row = desk.catalogue.variant(variant_id)
+    if row.state not in SHOWN or kind not in ("clip", "poster"):
+        raise NoMedia("This clip is not part of what the link shows.")
+    return clip_response(desk, row) if kind == "clip" else poster_response(desk, variant_id)
+
+
+def _campaign(desk: Desk, secret: str) -> str:
+    campaign = desk.catalogue.shared_campaign(secret)
+    if campaign is None:
+        raise NoMedia(SPENT)
+    return campaign

@@ -1,0 +1,22 @@
+// Precision and recall at any threshold, from the points that the page carries.
+const points = JSON.parse(document.getElementById("curve-data")?.textContent ?? "[]");
+const slider = document.getElementById("slider"), preview = document.getElementById("preview");
+const percent = (part, whole) => (whole ? `${Math.round(100 * part / whole)} %` : "–");
+
+function show() {
+  const threshold = Number(slider.value);
+  // The first point at or above: between two of them nothing changes.
+  const [, hits, wrong, missed] = points.find(([at]) => at >= threshold) ?? points.at(-1);
+  preview.textContent = `At ${threshold.toFixed(3)}: precision ${percent(hits, hits + wrong)}, recall ${percent(hits, hits + missed)}, ${hits + wrong} of the reviewed clips would pass.`;
+  slider.setAttribute("aria-valuetext", preview.textContent);
+  const mark = document.getElementById("mark"), low = points[0][0], high = points.at(-1)[0];
+  const at = (threshold - low) / (high - low) * (document.querySelector(".curves").viewBox.baseVal.width - 60);
+  mark.setAttribute("x1", at);
+  mark.setAttribute("x2", at);
+}
+
+if (points.length) {
+  slider.step = "0.001";
+  slider.addEventListener("input", show);
+  show();
+}

@@ -1,0 +1,140 @@
+// The grid: keys, choosing, hovering to play.
+import { ask, decide, dialogOpen, say, typing } from "./app.js";
+
+const still = matchMedia("(prefers-reduced-motion: reduce)");
+const cards = () => [...document.querySelectorAll("#grid > .card")];
+const chosen = () => cards().filter((each) => each.classList.contains("chosen"));
+let currentId = null;
+let turned = null;
+
+const current = () => document.getElementById(currentId ?? "") ?? null;
+
+function go(card) {
+  if (!card) return;
+  current()?.removeAttribute("aria-current");
+  current()?.querySelector("video")?.remove();
+  currentId = card.id;
+  card.setAttribute("aria-current", "true");
+  card.focus({ preventScroll: true });
+  card.scrollIntoView({ block: "nearest" });
+}
+
+function move(by) {
+  const all = cards(), at = all.indexOf(current());
+  const next = all[at < 0 ? (by > 0 ? 0 : all.length - 1) : at + by];
+  if (next) return go(next);
+  const link = document.getElementById(by > 0 ? "later" : "earlier");
+  turned = by;
+  link?.click();
+}
+
+function play(thumb) {
+  if (thumb.querySelector("video") || !thumb.querySelector("img")) return thumb.querySelector("video");
+  const video = document.createElement("video");
+  Object.assign(video, { muted: true, loop: true, playsInline: true, preload: "auto", src: thumb.dataset.src });
+  thumb.append(video);
+  video.play().catch(() => video.remove());
+  return video;
+}
+
+function toggle(card, on = !card.classList.contains("chosen")) {
+  card.classList.toggle("chosen", on);
+  card.querySelector(".pick").checked = on;
+  count();
+}
+
+function count() {
+  const number = chosen().length;
+  document.getElementById("toolbar").hidden = !number;
+  document.getElementById("chosen-count").textContent = `${number} chosen`;
+}
+
+function targets() {
+  const picked = chosen();
+  return picked.length ? picked : [current()].filter(Boolean);
+}
+
+function act(name) {
+  const some = targets();
+  if (!some.length) return say("Choose a clip first: J goes to the next.");
+  const advance = (answer) => {
+    some.forEach((each) => each.classList.add("pending"));
+    if (!chosen().length) move(1);
+    chosen().forEach((each) => toggle(each, false));
+    answer.then((ok) => ok || some.forEach((each) => document.getElementById(each.id)?.classList.remove("pending")));
+  };
+  if (name === "reroll") ask("reroll", some, advance);
+  else decide(some, name, advance);
+}
+
+function compare() {
+  const ids = targets().map((each) => each.dataset.id).slice(0, 4);
+  if (ids.length > 1) location.assign(`/compare?${ids.map((id) => `id=${id}`).join("&")}`);
+  else location.assign(`/compare?${document.getElementById("results").dataset.query}`);
+}
+
+const open = (card) => {
+  const query = document.getElementById("results").dataset.query;
+  location.assign(`/clips/${card.dataset.id}?in=${encodeURIComponent(query)}`);
+};
+
+const may = document.querySelector("[data-act=approve]") !== null;
+const keys = {
+  j: () => move(1), ArrowRight: () => move(1), k: () => move(-1), ArrowLeft: () => move(-1),
+  a: () => may && act("approve"), r: () => may && act("reject"), g: () => may && act("reroll"), w: () => may && act("withdraw"),
+  x: () => current() && toggle(current()), c: compare,
+  " ": () => {
+    const thumb = current()?.querySelector(".thumb");
+    const video = thumb?.querySelector("video");
+    if (video) video.remove(); else if (thumb) play(thumb);
+  },
+  Enter: () => current() && open(current()),
+  "/": () => { document.querySelector(".filters").open = true; document.getElementById("search").focus(); },
+};
+
+document.addEventListener("keydown", (event) => {
+  if (event.ctrlKey || event.metaKey || event.altKey || typing(event.target) || dialogOpen()) return;
+  if (["Enter", " "].includes(event.key) && event.target.closest("button, a, summary, input")) return;
+  const key = keys[event.key.length === 1 ? event.key.toLowerCase() : event.key];
+  if (!key) return;
+  event.preventDefault();
+  key();
+});
+
+document.addEventListener("pointerover", (event) => {
+  const thumb = event.target.closest?.(".thumb");
+  if (thumb && !still.matches && event.pointerType !== "touch") play(thumb);
+});
+document.addEventListener("pointerout", (event) => {
+  const thumb = event.target.closest?.(".thumb");
+  if (thumb && !thumb.contains(event.relatedTarget)) thumb.querySelector("video")?.remove();
+});
+document.addEventListener("click", (event) => {
+  const card = event.target.closest(".card"), button = event.target.closest("[data-act]");
+  if (event.target.closest(".pick")) return toggle(card, event.target.checked);
+  if (event.target.closest("a.prompt")) { event.preventDefault(); return open(card); }
+  if (event.target.closest(".thumb")) { go(card); return play(event.target.closest(".thumb")); }
+  if (!button) return;
+  if (button.dataset.act === "all") cards().forEach((each) => toggle(each, true));
+  else if (button.dataset.act === "none") chosen().forEach((each) => toggle(each, false));
+  else if (button.dataset.act === "compare") compare();
+  else act(button.dataset.act);
+});
+document.addEventListener("htmx:afterSettle", (event) => {
+  if (turned === null || event.target.id !== "results") return;
+  const all = cards(), first = turned > 0 ? all[0] : all.at(-1);
+  turned = null;
+  go(first);
+});
+// A new page of results carries its query to the links and forms beside it.
+document.addEventListener("htmx:afterSwap", (event) => {
+  const query = document.getElementById("results")?.dataset.query ?? "";
+  document.querySelectorAll("[data-bulk]").forEach((each) => { each.href = `/bulk?outcome=${each.dataset.bulk}&${query}`; });
+  document.querySelectorAll(".views [name=query], #save-view [name=query]").forEach((each) => { each.value = query; });
+  if (event.target.id === "results") count();
+});
+document.addEventListener("decided", () => {
+  const card = current();
+  if (card && !card.hasAttribute("aria-current") && !dialogOpen()) go(card);
+  count();
+});

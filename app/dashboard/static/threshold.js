@@ -1,0 +1,54 @@
+// What another threshold would let pass, from the campaign's own scores.
+let data = null, slider = null, preview = null;
+
+// ``threshold`` is a number for all briefs, or what gives each its own.
+function passing(threshold) {
+  const of = typeof threshold === "number" ? () => threshold : threshold;
+  const briefs = new Map();
+  for (const [brief, from, number, open] of data.bins) {
+    const sums = briefs.get(brief) ?? { pass: 0, all: 0 };
+    sums.all += number;
+    if (from + data.width / 2 >= of(brief)) sums.pass += open;
+    briefs.set(brief, sums);
+  }
+  return briefs;
+}
+
+function minutes(briefs) {
+  let seconds = 0;
+  for (const [brief, want] of Object.entries(data.wants)) {
+    const { pass = 0, all = 0 } = briefs.get(brief) ?? {};
+    if (pass >= want) continue;
+    if (!pass || !all) return null;
+    seconds += (want - pass) / (pass / all) * data.seconds;
+  }
+  return seconds / 60;
+}
+
+function show() {
+  const threshold = Number(slider.value), briefs = passing(threshold);
+  const total = (map) => [...map.values()].reduce((sum, each) => sum + each.pass, 0);
+  const now = total(passing((brief) => data.own[brief] ?? data.now)), then = total(briefs), left = minutes(briefs);
+  const wanted = Object.keys(data.wants).length
+    ? left === null ? "; how long it takes to reach what is wanted cannot be told, since a brief has none that would pass"
+      : left === 0 ? "; every brief has what it wants" : `; about ${left.toFixed(1)} more device-minutes to reach what is wanted`
+    : "";
+  preview.textContent = `${then.toLocaleString("en")} would pass at ${threshold.toFixed(3)} (${now.toLocaleString("en")} do today)${wanted}.`;
+  slider.setAttribute("aria-valuetext", preview.textContent);
+  document.querySelectorAll(".histogram rect").forEach((bar) => bar.classList.toggle("passes", Number(bar.dataset.from) + data.width / 2 >= threshold));
+  const mark = document.getElementById("mark"), width = document.querySelector(".histogram").viewBox.baseVal.width;
+  const at = (threshold - Number(slider.min)) / (Number(slider.max) - Number(slider.min)) * width;
+  mark.setAttribute("x1", at);
+  mark.setAttribute("x2", at);
+}
+
+// The chart follows the page, once it is counted.
+document.addEventListener("htmx:afterSettle", () => {
+  const text = document.getElementById("threshold-data")?.textContent;
+  if (!text || data) return;
+  data = JSON.parse(text);
+  slider = document.getElementById("slider");
+  preview = document.getElementById("preview");
+  slider.addEventListener("input", show);
+  show();
+});

@@ -1,0 +1,37 @@
+"""Pages from templates; every value is escaped."""
+
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+from fastapi import Request
+from fastapi.responses import HTMLResponse
+from jinja2 import Environment, FileSystemLoader, StrictUndefined
+
+from app.output import seconds_text
+
+HERE = Path(__file__).parent
+_environment = Environment(loader=FileSystemLoader(HERE / "templates"), autoescape=True, undefined=StrictUndefined,
+                           trim_blocks=True, lstrip_blocks=True)
+
+
+def _moment(at: float | None) -> str:
+    """Return ``2026-11-24 16:20 UTC``."""
+    return datetime.fromtimestamp(at, UTC).strftime("%Y-%m-%d %H:%M UTC") if at else "–"
+
+
+def _score(value: float | None) -> str:
+    return "–" if value is None else f"{value:.3f}"
+
+
+_environment.filters.update(moment=_moment, score=_score, seconds=seconds_text)
+
+
+def page(request: Request, template: str, status: int = 200, **context: Any) -> HTMLResponse:
+    """Return a template as a page; ``person`` is who asks, None before signing in.
+
+    Every template gets ``request``, ``person`` and what the call names.
+    """
+    person = getattr(request.state, "person", None)
+    body = _environment.get_template(template).render(request=request, person=person, **context)
+    return HTMLResponse(body, status)

@@ -1,0 +1,65 @@
+"""`reelmill review`: the dashboard, on this machine."""
+
+import getpass
+import socket
+import webbrowser
+from typing import Annotated
+
+import typer
+
+from app.output import say
+from app.session import Session
+from manifests.errors import CatalogueError, ReelmillError
+
+PORT = 8765
+PORTS = 20
+
+
+def review(
+    port: Annotated[int | None, typer.Option("--port", min=1, max=65535, help="Else 8765, or the next free.")] = None,
+    browser: Annotated[bool, typer.Option(help="Open the browser.")] = True,
+) -> None:
+    """Open the review dashboard over the catalogue that runs have filled; Ctrl-C ends it."""
+    import uvicorn  # with FastAPI half a second, which no other command needs
+
+    from app.dashboard.server import create_app
+
+    session = Session.open()
+    listener = _listen(port)
+    app = create_app(session)
+    address = f"http://127.0.0.1:{listener.getsockname()[1]}"
+    link = f"{address}/signin/once?secret={app.state.desk.links.make(_own_account(session))}"
+    say(f"Review dashboard: {link}")
+    say("The link signs you in once, within five minutes. Ctrl-C ends the dashboard.")
+    if browser:
+        webbrowser.open(link)
+    config = uvicorn.Config(app, log_level="warning", timeout_graceful_shutdown=3, server_header=False)
+    uvicorn.Server(config).run(sockets=[listener])
+
+
+def _own_account(session: Session) -> str:
+    """Return the account of whoever started the program: an admin without a password, who comes by link alone."""
+    name = getpass.getuser()
+    try:
+        account = session.catalogue.account(name)
+    except CatalogueError:
+        session.catalogue.add_account(name, "admin", f"person:{name}")
+        return name
+    if account.disabled or account.role != "admin":
+        session.catalogue.change_account(name, f"person:{name}", role="admin", disabled=False)
+    return name
+
+
+def _listen(port: int | None) -> socket.socket:
+    for number in [port] if port else range(PORT, PORT + PORTS):
+        listener = socket.socket(socket.AF_INET, socket.SOCK_STREAM)
+        listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            listener.bind(("127.0.0.1", number))
+            listener.listen(128)
+            return listener
+        except OSError:
+            listener.close()
+    if port:
+        raise ReelmillError(f"Port {port} is taken or not yours to use; name another by --port, or none.")
+    raise ReelmillError(f"The ports {PORT} to {PORT + PORTS - 1} are all taken; name a free one by --port.")

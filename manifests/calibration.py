@@ -1,0 +1,199 @@
+"""How well a threshold agrees with people, and which one would agree better."""
+
+from collections import Counter
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from math import sqrt
+from typing import NamedTuple
+
+Z = 1.96
+"""Normal quantile of a two-sided 95 % interval."""
+LEAST_LABELS = 30
+LEAST_OF_A_KIND = 5
+
+
+class Label(NamedTuple):
+    """A clip with what a person said of it.
+
+    Attributes:
+        score: prompt adherence, -1..1.
+        good: the person approved it.
+        open: nothing but adherence speaks against it, so that the threshold decides.
+        passes: the gate let it pass under the threshold of its time.
+    """
+
+    score: float
+    good: bool
+    open: bool = True
+    passes: bool = True
+
+
+class Share(NamedTuple):
+    """A share with its 95 % interval after Wilson (1927), all 0..1; None of nothing."""
+
+    value: float | None
+    low: float
+    high: float
+
+
+@dataclass(frozen=True, slots=True)
+class Point:
+    """The gate at one threshold against people.
+
+    Attributes:
+        true_passes: good ones that would pass; ``false_passes`` others that would.
+        missed: good ones that would not.
+    """
+
+    threshold: float
+    true_passes: int
+    false_passes: int
+    missed: int
+
+    @property
+    def passes(self) -> int:
+        """Labelled clips that would pass."""
+        return self.true_passes + self.false_passes
+
+    @property
+    def precision(self) -> Share:
+        """Good ones among those that would pass."""
+        return wilson(self.true_passes, self.passes)
+
+    @property
+    def recall(self) -> Share:
+        """Those that would pass among the good ones."""
+        return wilson(self.true_passes, self.true_passes + self.missed)
+
+    @property
+    def f1(self) -> float:
+        """Harmonic mean of precision and recall, 0..1; 0 where nothing good would pass."""
+        both = 2 * self.true_passes + self.false_passes + self.missed
+        return 2 * self.true_passes / both if both else 0.0
+
+
+class Agreement(NamedTuple):
+    """How far first and second reviews say the same.
+
+    Attributes:
+        pairs: clips with both.
+        share: of pairs that agree, 0..1; None without pairs.
+        kappa: Cohen's kappa (1960), -1..1; None where chance alone would agree always.
+    """
+
+    pairs: int
+    share: float | None
+    kappa: float | None
+
+
+@dataclass(frozen=True, slots=True)
+class Proposal:
+    """A better threshold, with what it would have changed among the labelled clips.
+
+    Attributes:
+        newly_pass, newly_fail: (good, others) that would change sides.
+    """
+
+    point: Point
+    now: Point
+    newly_pass: tuple[int, int]
+    newly_fail: tuple[int, int]
+
+
+def wilson(hits: int, tries: int) -> Share:
+    """Return a share with its interval (Wilson, J. Am. Stat. Assoc. 22, 1927)."""
+    if not tries:
+        return Share(None, 0.0, 1.0)
+    share = hits / tries
+    middle = (share + Z * Z / (2 * tries)) / (1 + Z * Z / tries)
+    half = Z / (1 + Z * Z / tries) * sqrt(share * (1 - share) / tries + Z * Z / (4 * tries * tries))
+    return Share(share, max(0.0, middle - half), min(1.0, middle + half))
+
+
+def at(labels: Iterable[Label], threshold: float) -> Point:
+    """Return the gate at one threshold; a clip against which something else speaks never passes."""
+    labels = list(labels)
+    passing = [label for label in labels if label.open and label.score >= threshold]
+    hits = sum(label.good for label in passing)
+    return Point(threshold, hits, len(passing) - hits, sum(label.good for label in labels) - hits)
+
+
+def curve(labels: Iterable[Label]) -> list[Point]:
+    """Return the gate at every threshold at which it changes, the lowest first, in one pass over sorted scores."""
+    labels = list(labels)
+    good = sum(label.good for label in labels)
+    points: list[Point] = []
+    hits = false = 0
+    ordered = sorted((label for label in labels if label.open), key=lambda label: -label.score)
+    for index, label in enumerate(ordered):
+        hits, false = hits + label.good, false + (not label.good)
+        if index + 1 == len(ordered) or ordered[index + 1].score != label.score:
+            points.append(Point(label.score, hits, false, good - hits))
+    return points[::-1]
+
+
+def agreement(pairs: Iterable[tuple[bool, bool]]) -> Agreement:
+    """Return how far two reviews of the same clips agree.
+
+    Kappa after Cohen, Educ. Psychol. Meas. 20 (1960): (observed − expected) / (1 − expected).
+    """
+    counted = Counter(pairs)
+    number = counted.total()
+    if not number:
+        return Agreement(0, None, None)
+    same = (counted[True, True] + counted[False, False]) / number
+    first = (counted[True, True] + counted[True, False]) / number
+    second = (counted[True, True] + counted[False, True]) / number
+    chance = first * second + (1 - first) * (1 - second)
+    return Agreement(number, same, None if chance >= 1 else (same - chance) / (1 - chance))
+
+
+def propose(labels: Sequence[Label], now: float, precision: float | None = None) -> Proposal | None:
+    """Return a better threshold, or None where none is better than today's.
+
+    Args:
+        now: today's threshold.
+        precision: the lowest precision wanted, 0..1: the lowest threshold that reaches it keeps most of what is
+            good. None takes the highest F1, and among equals the threshold nearest to today's.
+    """
+    points = curve(labels)
+    if precision is not None:
+        points = [point for point in points if (point.precision.value or 0.0) >= precision]
+        best = min(points, key=lambda point: point.threshold, default=None)
+    else:
+        best = max(points, key=lambda point: (point.f1, -abs(point.threshold - now)), default=None)
+    here = at(labels, now)
+    if best is None or (best.true_passes, best.false_passes) == (here.true_passes, here.false_passes):
+        return None
+    if precision is None and best.f1 <= here.f1:
+        return None
+    return Proposal(best, here, _between(labels, best.threshold, now), _between(labels, now, best.threshold))
+
+
+def _between(labels: Iterable[Label], low: float, high: float) -> tuple[int, int]:
+    """Return how many (good, others) have a score in ``[low, high)`` and are decided by the threshold."""
+    some = [label.good for label in labels if label.open and low <= label.score < high]
+    return sum(some), len(some) - sum(some)
+
+
+def doubts(labels: Sequence[Label]) -> list[str]:
+    """Return what speaks against relying on the labels, a sentence each."""
+    good = sum(label.good for label in labels)
+    found = []
+    if len(labels) < LEAST_LABELS:
+        found.append(f"{len(labels)} clips were reviewed; {LEAST_LABELS - len(labels)} more are needed before a "
+                     "threshold can be proposed.")
+    elif min(good, len(labels) - good) < LEAST_OF_A_KIND:
+        what = "approved" if good < LEAST_OF_A_KIND else "rejected"
+        found.append(f"Only {min(good, len(labels) - good)} clips were {what}; {LEAST_OF_A_KIND} are needed before a "
+                     "threshold can be proposed.")
+    if labels and all(label.passes for label in labels):
+        found.append("Nobody has reviewed a clip that failed the gate, so recall below today's threshold is unknown; "
+                     "review some of those: approve with a reason, or reject.")
+    return found
+
+
+def is_enough(labels: Sequence[Label]) -> bool:
+    """True where a threshold may be proposed."""
+    good = sum(label.good for label in labels)
+    return len(labels) >= LEAST_LABELS and min(good, len(labels) - good) >= LEAST_OF_A_KIND

@@ -1,0 +1,206 @@
+"""One clip, several side by side, and a clip's whole way: approved, signed, published, withdrawn, re-rolled."""
+
+import hashlib
+import re
+
+import httpx
+from playwright.sync_api import Page, expect
+
+from adapters.catalogue import Filter, GalleryRow, open_catalogue
+from adapters.verifier import verify
+
+SPRING = "spring"
+
+
+def rows(home, **filters) -> tuple[GalleryRow, ...]:
+    with open_catalogue(f"sqlite:///{home / 'catalogue.sqlite'}") as catalogue:
+        chosen = Filter(campaign=catalogue.campaign(SPRING).campaign_id, **filters)
+        return catalogue.gallery(chosen).rows
+
+
+def say_of(home, key: str):
+    with open_catalogue(f"sqlite:///{home / 'catalogue.sqlite'}") as catalogue:
+        return catalogue.variant(key)
+
+
+def frame(page: Page) -> str:
+    return page.locator("#frame").inner_text()
+
+
+def test_frames_are_stepped_one_by_one(open_page, served):
+    row = rows(served.home, states=("passed",))[0]
+    page = open_page(f"/clips/{row.variant_id}")
+    expect(page.locator("#player")).to_have_js_property("readyState", 4)
+    for number in (2, 3, 4):
+        page.keyboard.press(".")
+        expect(page.locator("#frame")).to_have_text(f"frame {number} of {row.variant.num_frames}")
+    page.keyboard.press(",")
+    expect(page.locator("#frame")).to_have_text(re.compile("^frame 3 "))
+    page.locator("#position").fill(str(row.variant.num_frames - 1))
+    expect(page.locator("#frame")).to_have_text(re.compile(f"^frame {row.variant.num_frames} "))
+    page.keyboard.press("Escape")
+    page.locator("main").click(position={"x": 2, "y": 2})
+    page.keyboard.press(" ")
+    expect(page.locator("#player")).to_have_js_property("paused", False)
+    page.keyboard.press(" ")
+    expect(page.locator("#player")).to_have_js_property("paused", True)
+
+
+def test_everything_that_is_known_is_there(open_page, served):
+    row = rows(served.home, states=("failed",))[0]
+    page = open_page(f"/clips/{row.variant_id}")
+    main = page.locator("main")
+    for text in ("threshold 0.990", "it does not show the prompt well enough", "temporal flickering", "rank among",
+                 "guidance scale", row.variant_id, "starter-openclip@", "No Content Credential yet", "rendered",
+                 "brief strict", ", de"):
+        expect(main).to_contain_text(text)
+
+
+def test_neighbours_follow_the_gallery(open_page, served):
+    page = open_page("/gallery?q=%22prompt+1+of%22&order=-score")
+    ids = page.locator("#grid > .card").evaluate_all("cards => cards.map((card) => card.dataset.id)")
+    page.keyboard.press("j")
+    page.keyboard.press("j")
+    page.keyboard.press("Enter")
+    expect(page).to_have_url(re.compile(ids[1]))
+    page.wait_for_load_state("load")
+    page.keyboard.press("j")
+    expect(page).to_have_url(re.compile(ids[2]))
+    page.wait_for_load_state("load")
+    page.keyboard.press("k")
+    page.wait_for_url(re.compile(ids[1]))
+    page.get_by_role("link", name="← Gallery").click()
+    expect(page).to_have_url(re.compile("order=-score"))
+
+
+def test_comments_at_a_moment(open_page, served):
+    row = rows(served.home, states=("passed",))[1]
+    page = open_page(f"/clips/{row.variant_id}")
+    expect(page.locator("#player")).to_have_js_property("readyState", 4)
+    page.locator("#position").fill("8")
+    expect(page.locator("#frame")).to_have_text(re.compile("^frame 9 "))
+    page.get_by_role("textbox", name="Comment").fill("here <i>it</i> jumps")
+    page.get_by_label("at this moment").check()
+    page.get_by_role("button", name="Add").click()
+    comment = page.locator("#comments li").last
+    expect(comment).to_contain_text("here <i>it</i> jumps")
+    expect(comment).to_contain_text(f"at {8.5 / row.variant.fps:.2f} s")
+    page.locator("#position").fill("0")
+    comment.get_by_role("button").click()
+    expect(page.locator("#frame")).to_have_text(re.compile("^frame 9 "))
+
+
+def test_the_prompt_is_copied(open_page, served):
+    row = rows(served.home, states=("passed",))[1]
+    page = open_page(f"/clips/{row.variant_id}", permissions=["clipboard-read", "clipboard-write"])
+    page.get_by_role("button", name="Copy prompt").click()
+    expect(page.locator("#notices")).to_contain_text("Copied.")
+    assert page.evaluate("navigator.clipboard.readText()") == row.variant.prompt
+
+
+def test_approved_signed_published_and_withdrawn(open_page, served, signed_in, tmp_path):
+    key = rows(served.home, states=("passed",))[2].variant_id
+    page = open_page(f"/clips/{key}")
+    page.keyboard.press("a")
+    expect(page.locator("#state")).to_have_text("approved")
+    for _ in range(60):
+        if say_of(served.home, key).state == "published":
+            break
+        page.wait_for_timeout(500)
+    page.reload()
+    expect(page.locator("#state")).to_have_text("published")
+    credential = page.locator("#credential")
+    expect(credential).to_contain_text("trusted: intact, and signed by a trusted signer")
+    expect(credential.locator(".raw")).to_contain_text("human_validated")
+    row = say_of(served.home, key)
+    assert row.signed is not None
+    with page.expect_download() as download:
+        page.get_by_role("link", name="Clip", exact=True).click()
+    clip = tmp_path / "clip.mp4"
+    download.value.save_as(clip)
+    assert hashlib.sha256(clip.read_bytes()).hexdigest() == row.signed.sha256
+    assert verify(clip).state == "valid"
+    for name in ("Poster", "Sidecar (.c2pa)", "Record (JSON)"):
+        with page.expect_download() as download:
+            page.get_by_role("link", name=name).click()
+        assert download.value.path().stat().st_size > 100
+
+    page.keyboard.press("w")
+    page.keyboard.type("rights ran out")
+    page.keyboard.press("Enter")
+    expect(page.locator("#state")).to_have_text("withdrawn")
+    assert [name for name in row.signed.keys if (served.home / "bucket" / name).exists()] == []
+    assert say_of(served.home, key).url is None
+
+
+def test_a_re_roll_is_rendered_and_knows_its_parent(open_page, served):
+    parent = rows(served.home, states=("failed",))[0]
+    page = open_page(f"/clips/{parent.variant_id}")
+    page.keyboard.press("g")
+    page.get_by_label("Other words, same seed").fill("a red cup zooming in on a blue background")
+    page.locator("#reroll").get_by_role("button", name="Re-roll").click()
+    expect(page.locator("#notices")).to_contain_text("Re-rolled: 1 clip.")
+    page.locator("#notices a").first.click()
+    expect(page.locator("h1")).to_have_text("a red cup zooming in on a blue background")
+    expect(page.locator("main")).to_contain_text(f"re-rolled from {parent.variant_id[:12]}")
+    key = page.locator(".clip").get_attribute("data-id")
+    for _ in range(240):
+        if say_of(served.home, key).state not in ("planned", "leased", "rendered"):
+            break
+        page.wait_for_timeout(500)
+    row = say_of(served.home, key)
+    assert row.clip is not None
+    assert row.variant.seed == parent.variant.seed
+    assert row.variant.prompt == "a red cup zooming in on a blue background"
+
+
+def test_two_to_four_play_in_step(open_page, served):
+    page = open_page("/gallery?campaign=" + "&q=teal+waves")
+    for _ in range(3):
+        page.keyboard.press("j")
+        page.keyboard.press("x")
+    page.keyboard.press("c")
+    videos = page.locator("#grid video")
+    expect(videos).to_have_count(3)
+    for index in range(3):
+        expect(videos.nth(index)).to_have_js_property("readyState", 4)
+    page.keyboard.press(".")
+    page.keyboard.press(".")
+    expect(page.locator("#frame")).to_have_text(re.compile("^frame 3 "))
+    times = videos.evaluate_all("all => all.map((each) => each.currentTime)")
+    assert max(times) - min(times) < 0.001
+    page.keyboard.press(" ")
+    page.wait_for_timeout(700)
+    times = videos.evaluate_all("all => all.map((each) => each.currentTime)")
+    assert max(times) - min(times) < 0.2
+    assert not any(videos.evaluate_all("all => all.map((each) => each.paused)"))
+    page.keyboard.press("2")
+    expect(page.locator(".card").nth(1)).to_have_attribute("aria-current", "true")
+    page.keyboard.press("r")
+    page.keyboard.press("Enter")
+    expect(page.locator(".card").nth(1).locator(".state")).to_have_text("rejected")
+
+
+def test_a_briefs_clips_are_compared_a_few_at_a_time(open_page, served):
+    page = open_page("/compare?brief=stock-2&order=score&size=2")
+    expect(page.locator("#grid > .card")).to_have_count(2)
+    first = page.locator(".card").first.get_attribute("data-id")
+    page.keyboard.press("j")
+    page.keyboard.press("j")
+    page.wait_for_url(re.compile("after="))
+    assert page.locator(".card").first.get_attribute("data-id") != first
+    page.get_by_role("link", name="3-up").click()
+    expect(page.locator("#grid > .card")).to_have_count(3)
+
+
+def test_media_answers_ranges(served, signed_in):
+    cookies = {each["name"]: each["value"] for each in signed_in["cookies"]}
+    key = rows(served.home, states=("passed", "failed", "published"))[0].variant_id
+    with httpx.Client(base_url=served.url, cookies=cookies) as client:
+        part = client.get(f"/media/{key}/clip", headers={"Range": "bytes=0-99"})
+        assert (part.status_code, len(part.content)) == (206, 100)
+        assert "max-age" in part.headers["cache-control"]
+        assert "private" in part.headers["cache-control"]
+        assert client.get("/media/" + "0" * 32 + "/clip").status_code == 404
+        assert client.get("/media/..%2f..%2fetc/poster").status_code == 404
+    assert httpx.get(f"{served.url}/media/{key}/poster").status_code in (303, 401)

@@ -1,0 +1,209 @@
+"""Finding clips, going through them, deciding: with the keys and eyes of a reviewer."""
+
+import re
+import sqlite3
+
+from playwright.sync_api import Page, expect
+
+from adapters.catalogue import open_catalogue
+
+REAL = "/gallery?campaign={}&state=passed"
+
+
+def current(page: Page):
+    return page.locator(".card[aria-current]")
+
+
+def spring(home) -> str:
+    with open_catalogue(f"sqlite:///{home / 'catalogue.sqlite'}") as catalogue:
+        return catalogue.campaign("spring").campaign_id
+
+
+def test_j_and_k_go_through_a_page_and_on_to_the_next(open_page):
+    page = open_page("/gallery?order=score")
+    cards = page.locator("#grid > .card")
+    expect(cards).to_have_count(60)
+    page.keyboard.press("j")
+    expect(cards.first).to_have_attribute("aria-current", "true")
+    page.keyboard.press("j")
+    page.keyboard.press("j")
+    page.keyboard.press("k")
+    expect(cards.nth(1)).to_be_focused()
+    first = cards.first.get_attribute("data-id")
+    for _ in range(59):
+        page.keyboard.press("j")
+    expect(page).to_have_url(re.compile("after="))
+    expect(cards.first).to_have_attribute("aria-current", "true")
+    assert cards.first.get_attribute("data-id") != first
+    page.keyboard.press("k")
+    expect(cards.last).to_have_attribute("aria-current", "true")
+    assert cards.first.get_attribute("data-id") == first
+    page.go_back()
+    expect(page).to_have_url(re.compile("after="))
+
+
+def test_filters_are_in_the_address_and_counted(open_page):
+    page = open_page("/gallery")
+    expect(page.locator(".count")).to_have_text(re.compile("5,0[0-9]{2} clips"))
+    page.get_by_text("Filters and order").click()
+    page.get_by_label("Search").fill('"prompt 7 of"')
+    page.get_by_label("Search").press("Enter")
+    expect(page).to_have_url(re.compile("q=%22prompt"))
+    expect(page.locator(".count")).to_have_text("250 clips")
+    page.get_by_label("failed", exact=True).check()
+    expect(page).to_have_url(re.compile("state=failed"))
+    expect(page.locator(".card .state").first).to_have_text("failed")
+    page.reload()
+    expect(page.get_by_label("Search")).to_have_value('"prompt 7 of"')
+    page.get_by_label("Save these filters as").fill("Sevens that <b>failed</b>")
+    page.get_by_role("button", name="Save view").click()
+    page.goto("/gallery")
+    page.get_by_role("link", name="Sevens that <b>failed</b>").click()
+    expect(page).to_have_url(re.compile("state=failed"))
+    page.get_by_role("button", name="Forget the view").click()
+    expect(page.get_by_role("link", name="Sevens that")).to_have_count(0)
+
+
+def test_a_wrong_filter_is_told(open_page):
+    page = open_page("/gallery?lowest=much")
+    expect(page.locator("main")).to_contain_text("The lowest score 'much' is no number from -1 to 1; mend it.")
+    open_page.complaints.clear()  # the browser logs the status 400 of the page itself
+
+
+def test_approve_goes_on_and_undo_takes_back(open_page, served):
+    page = open_page(REAL.format(spring(served.home)))
+    page.keyboard.press("j")
+    first = current(page).get_attribute("id")
+    page.keyboard.press("a")
+    expect(page.locator(f"#{first}")).to_have_attribute("data-state", "approved")
+    assert current(page).get_attribute("id") != first
+    expect(page.locator("#notices")).to_contain_text("Approved: 1 clip.")
+    page.keyboard.press("u")
+    expect(page.locator(f"#{first}")).to_have_attribute("data-state", "passed")
+    expect(page.locator("#notices")).to_contain_text("Taken back: 1 clip.")
+
+
+def test_many_decisions_in_a_row_all_arrive(open_page):
+    page = open_page("/gallery?q=%22prompt+3+of%22&state=passed")
+    page.keyboard.press("j")
+    for _ in range(12):
+        page.keyboard.press("a")
+    cards, decided = page.locator("#grid > .card"), re.compile("approved|signing|published|planned")
+    for index in range(12):
+        expect(cards.nth(index)).to_have_attribute("data-state", decided)
+    expect(cards.nth(12)).to_have_attribute("data-state", "passed")
+
+
+def test_reject_asks_why_and_number_keys_answer(open_page, served):
+    page = open_page("/gallery?q=%22prompt+4+of%22&state=passed")
+    page.keyboard.press("j")
+    key = current(page).get_attribute("data-id")
+    page.keyboard.press("r")
+    dialog = page.locator("#reject")
+    expect(dialog).to_be_visible()
+    page.keyboard.press("2")
+    page.keyboard.press("5")
+    page.keyboard.press("5")
+    page.keyboard.press("Enter")
+    expect(dialog).to_be_hidden()
+    expect(page.locator(f"#c-{key}")).to_have_attribute("data-state", "rejected")
+    with open_catalogue(f"sqlite:///{served.home / 'catalogue.sqlite'}") as catalogue:
+        [review] = catalogue.reviews(variant_id=key)
+    assert (review.outcome, review.codes) == ("rejected", ("brand",))
+
+
+def test_a_failed_clip_needs_a_reason(open_page, served):
+    page = open_page("/gallery?q=%22prompt+4+of%22&state=failed")
+    page.keyboard.press("j")
+    key = current(page).get_attribute("data-id")
+    page.keyboard.press("a")
+    page.keyboard.press("Enter")  # the field is required, so nothing is sent
+    expect(page.locator("#override")).to_be_visible()
+    page.keyboard.type("the client likes it")
+    page.keyboard.press("Enter")
+    expect(page.locator(f"#c-{key}")).to_have_attribute("data-state", "approved")
+    page.keyboard.press("u")
+    expect(page.locator(f"#c-{key}")).to_have_attribute("data-state", "failed")
+
+
+def test_chosen_ones_are_decided_together_with_their_number(open_page):
+    page = open_page("/gallery?q=%22prompt+5+of%22&state=passed")
+    for _ in range(3):
+        page.keyboard.press("j")
+        page.keyboard.press("x")
+    expect(page.locator("#chosen-count")).to_have_text("3 chosen")
+    page.keyboard.press("a")
+    expect(page.locator("#confirm-title")).to_have_text("Approve 3 clips?")
+    page.keyboard.press("Enter")
+    expect(page.locator("#notices")).to_contain_text("Approved: 3 clips.")
+    expect(page.locator("#toolbar")).to_be_hidden()
+    page.keyboard.press("u")
+    expect(page.locator("#notices")).to_contain_text("Taken back: 3 clips.")
+
+
+def test_all_that_fit_are_counted_first_and_partly_refused(open_page, served):
+    page = open_page("/bulk?outcome=rejected&q=%22prompt+6+of%22")
+    expect(page.get_by_role("heading", name="Reject 250 clips?")).to_be_visible()
+    key = sqlite3.connect(served.home / "catalogue.sqlite").execute(
+        "SELECT variant_id FROM variants WHERE prompt LIKE 'stock prompt 6 %' AND state = 'passed'").fetchone()[0]
+    with open_catalogue(f"sqlite:///{served.home / 'catalogue.sqlite'}") as catalogue:
+        catalogue.approve([key], "person:ben")
+    page.get_by_label("off brand").check()
+    page.get_by_role("button", name="Reject 250").click()
+    expect(page.locator("main")).to_contain_text("Rejected: 249 clips.")
+    expect(page.locator("main")).to_contain_text("It changed while you looked at it: person:ben made it approved.")
+
+
+def test_a_stale_decision_is_refused_and_shows_what_is(open_page, served):
+    page = open_page("/gallery?q=%22prompt+8+of%22&state=passed")
+    page.keyboard.press("j")
+    key = current(page).get_attribute("data-id")
+    with open_catalogue(f"sqlite:///{served.home / 'catalogue.sqlite'}") as catalogue:
+        catalogue.review({key: catalogue.last_event(key)}, "rejected", "person:ben", codes=["legal"])
+    page.keyboard.press("a")
+    expect(page.locator("#notices")).to_contain_text("It changed while you looked at it: person:ben made it rejected.")
+    expect(page.locator(f"#c-{key}")).to_have_attribute("data-state", "rejected")
+    expect(page.locator(f"#c-{key}")).not_to_have_class(re.compile("pending"))
+
+
+def test_hover_plays_and_space_too(open_page):
+    page = open_page("/gallery")
+    page.locator(".thumb").nth(2).hover()
+    video = page.locator(".thumb video")
+    expect(video).to_have_count(1)
+    expect(video).to_have_js_property("paused", False)
+    page.mouse.move(5, 5)
+    expect(video).to_have_count(0)
+    page.keyboard.press("j")
+    page.keyboard.press(" ")
+    expect(video).to_have_js_property("paused", False)
+    page.keyboard.press(" ")
+    expect(video).to_have_count(0)
+
+
+def test_who_wants_little_motion_gets_none_by_hovering(open_page):
+    page = open_page("/gallery", reduced_motion="reduce")
+    page.locator(".thumb").nth(2).hover()
+    page.wait_for_timeout(400)
+    expect(page.locator(".thumb video")).to_have_count(0)
+
+
+def test_help_lists_the_keys_and_slash_searches(open_page):
+    page = open_page("/gallery")
+    page.keyboard.press("?")
+    expect(page.locator("#help")).to_contain_text("approve; a failed clip asks for a reason")
+    page.keyboard.press("Escape")
+    page.keyboard.press("/")
+    expect(page.get_by_label("Search")).to_be_focused()
+    page.keyboard.type("jjj")
+    expect(current(page)).to_have_count(0)
+
+
+def test_a_phone_shows_two_columns_and_decides_by_touch(open_page):
+    page = open_page("/gallery?q=%22prompt+9+of%22&state=passed", viewport={"width": 390, "height": 800},
+                     has_touch=True, is_mobile=True)
+    assert page.evaluate("document.documentElement.scrollWidth") <= 390
+    page.locator(".pick").first.tap()
+    page.get_by_role("button", name="Reject", exact=True).first.tap()
+    page.locator("#reject").get_by_role("button", name="Reject").tap()
+    expect(page.locator("#notices")).to_contain_text("Rejected: 1 clip.")

@@ -1,0 +1,151 @@
+"""Pages of clips: every filter against plain Python, every page once, whatever the order."""
+
+import itertools
+
+import pytest
+import samples
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from adapters.catalogue import Catalogue, Filter, gallery
+from manifests.brief import Brief
+from manifests.campaign import Campaign
+from manifests.errors import CatalogueError
+from manifests.placement import Placement
+from manifests.score import Score
+from manifests.variant import PlannedVariant
+
+PROMPTS = ("a red ball on 100% grass", "a blue_cup at sea", "a Red kite")
+
+
+@pytest.fixture
+def filled(catalogue: Catalogue) -> dict[str, PlannedVariant]:
+    """Thirty-six clips in two campaigns; two of three are made, with scores of which several are equal."""
+    items: dict[str, PlannedVariant] = {}
+    for name, brief, locales in (("spring", "b1", ("de",)), ("autumn", "b2", ("fr", "en"))):
+        campaign = Campaign(name, name.encode().hex().ljust(64, "0"), (Brief(2, brief, PROMPTS, locales=locales),))
+        catalogue.add_campaign(campaign, {})
+        planned = []
+        for index, (prompt, seed) in enumerate(itertools.product(PROMPTS, range(6))):
+            variant = samples.variant(seed + 10 * (name == "autumn"), prompt)
+            labels = (("locale", locales[index % 2]),) if len(locales) > 1 else ()
+            planned.append(PlannedVariant(brief, Placement(("tiktok", "youtube")[index % 2], "9:16"), variant,
+                                          variant.variant_id, labels))
+        catalogue.add_variants(campaign.campaign_id, planned)
+        items |= {item.variant_id: item for item in planned}
+    for index, key in enumerate(items):
+        if index % 3:
+            judge(catalogue, key, 0.1 * (index % 5), index % 2 == 0)
+    return items
+
+
+def judge(catalogue: Catalogue, key: str, adherence: float, passes: bool) -> None:
+    [lease] = samples.take(catalogue, [key])
+    catalogue.rendered(lease, samples.clip(key))
+    catalogue.judged(lease, Score(key, {}, adherence, 1, 7), samples.passed(key) if passes else samples.failed(key))
+
+
+def walk(catalogue: Catalogue, chosen: Filter, order: str, limit: int) -> list[str]:
+    """Return the ids of all pages, after going forward and back again."""
+    found, cursor, pages = [], None, []
+    while True:
+        page = catalogue.gallery(chosen, order, after=cursor, limit=limit)
+        pages.append([row.variant_id for row in page.rows])
+        found += pages[-1]
+        if page.after is None:
+            break
+        cursor = page.after
+    for earlier in reversed(pages[:-1]):
+        assert page.before is not None
+        page = catalogue.gallery(chosen, order, before=page.before, limit=limit)
+        assert [row.variant_id for row in page.rows] == earlier
+    assert page.before is None
+    return found
+
+
+@pytest.mark.parametrize("order", gallery.ORDERS)
+@pytest.mark.parametrize("limit", [1, 7, 18, 100])
+@pytest.mark.parametrize("campaign", ["", "spring"])
+def test_every_page_once_in_order(catalogue: Catalogue, filled, order: str, limit: int, campaign: str, monkeypatch):
+    for small in (0, 100):
+        monkeypatch.setattr(gallery, "SMALL", small)
+        chosen = Filter(campaign=catalogue.campaign(campaign).campaign_id if campaign else "")
+        found = walk(catalogue, chosen, order, limit)
+        assert len(found) == len(set(found)) == (18 if campaign else 36)
+        keys = [row.key for row in catalogue.gallery(chosen, order, limit=100).rows]
+        assert keys == sorted(keys, reverse=order in ("score", "newest"))
+        assert catalogue.count(chosen).number == len(found)
+
+
+CASES = {
+    "states": (Filter(states=("planned",)), lambda row, item: row.state == "planned"),
+    "two states": (Filter(states=("passed", "failed")), lambda row, item: row.state in ("passed", "failed")),
+    "verdict": (Filter(verdict="failed"), lambda row, item: row.state == "failed"),
+    "passed": (Filter(verdict="passed"), lambda row, item: row.state == "passed"),
+    "reason": (Filter(reason="black"), lambda row, item: row.state == "failed"),
+    "part of a reason": (Filter(reason="blac"), lambda row, item: False),
+    "lowest": (Filter(lowest=0.25), lambda row, item: (row.prompt_adherence or -2) >= 0.25),
+    "highest": (Filter(highest=0.15), lambda row, item: row.state != "planned" and row.prompt_adherence <= 0.15),
+    "brief": (Filter(brief="b2"), lambda row, item: item.brief_id == "b2"),
+    "placement": (Filter(placement="tiktok 9:16"), lambda row, item: item.placement.label == "tiktok 9:16"),
+    "only locale": (Filter(locale="de"), lambda row, item: item.brief_id == "b1"),
+    "one of the locales": (Filter(locale="fr"), lambda row, item: ("locale", "fr") in item.labels),
+    "words": (Filter(text="RED ball"), lambda row, item: "ball" in item.variant.prompt),
+    "a phrase": (Filter(text='"red BALL on" grass'), lambda row, item: "red ball on" in item.variant.prompt),
+    "words out of order": (Filter(text='"ball red"'), lambda row, item: False),
+    "per cent is no wildcard": (Filter(text="100%"), lambda row, item: "100%" in item.variant.prompt),
+    "nor an underscore": (Filter(text="_cup"), lambda row, item: "_cup" in item.variant.prompt),
+    "seed": (Filter(seed=13), lambda row, item: item.variant.seed == 13),
+    "model": (Filter(model="starter"), lambda row, item: True),
+    "no model": (Filter(model="wan"), lambda row, item: False),
+    "made": (Filter(since=1.0), lambda row, item: row.state != "planned"),
+    "made before": (Filter(until=1.0), lambda row, item: False),
+    "unreviewed": (Filter(reviewed="no"), lambda row, item: True),
+    "both": (Filter(states=("passed",), text="kite"), lambda row, item: row.state == "passed" and "kite" in
+             item.variant.prompt),
+}
+
+
+@pytest.mark.parametrize("case", CASES)
+def test_filters(catalogue: Catalogue, filled, case: str):
+    chosen, fits = CASES[case]
+    everything = catalogue.gallery(Filter(), limit=100).rows
+    expected = {row.variant_id for row in everything if fits(row, filled[row.variant_id])}
+    assert {row.variant_id for row in catalogue.gallery(chosen, limit=100).rows} == expected
+    assert catalogue.count(chosen).number == len(expected)
+
+
+def test_the_beginning_of_an_id_finds_it(catalogue: Catalogue, filled):
+    key = next(iter(filled))
+    assert key in {row.variant_id for row in catalogue.gallery(Filter(text=key[:10].upper())).rows}
+
+
+def test_reviewed_ones_are_told_from_others(catalogue: Catalogue, filled):
+    key = catalogue.gallery(Filter(states=("passed",))).rows[0]
+    catalogue.review({key.variant_id: key.seen}, "rejected", "person:ann")
+    catalogue.add_comment(key.variant_id, "person:ann", "dull")
+    [row] = catalogue.gallery(Filter(reviewed="yes")).rows
+    assert (row.variant_id, row.comments, row.state) == (key.variant_id, 1, "rejected")
+    assert row.seen == catalogue.last_event(row.variant_id) > key.seen
+
+
+def test_counting_stops(catalogue: Catalogue, filled):
+    assert catalogue.count(Filter(), most=10) == (10, True)
+    assert catalogue.count(Filter(), most=36) == (36, False)
+
+
+def test_facets(catalogue: Catalogue, filled):
+    facets = catalogue.facets(catalogue.campaign("autumn").campaign_id)
+    assert facets == {"brief": ["b2"], "placement": ["generic 16:9"], "locale": ["en", "fr"]}
+
+
+@pytest.mark.parametrize("asked", [{"order": "best"}, {"after": "nonsense"}, {"after": "nan~a"}, {"before": "~"}])
+def test_nonsense_is_told(catalogue: Catalogue, filled, asked: dict):
+    with pytest.raises(CatalogueError, match=r"use score|begin at its first page"):
+        catalogue.gallery(Filter(), **asked)
+
+
+@settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(text=st.text(max_size=20))
+def test_any_text_can_be_looked_for(catalogue: Catalogue, text: str):
+    assert catalogue.gallery(Filter(text=text.replace("\x00", ""), brief="x", reason="y")).rows == ()

@@ -1,0 +1,67 @@
+"""Counts over a campaign, against the same counted in Python."""
+
+from collections import Counter
+
+import samples
+
+from adapters.catalogue import Catalogue
+from adapters.catalogue.overview import BIN
+from manifests.score import Score
+from manifests.verdict import Reason, Verdict
+
+REASONS = ((), (Reason("adherence", 'it says "no],["'),), (Reason("rank", "others fit"), Reason("adherence", "low")),
+           (Reason("black", "x" * 900),))
+
+
+def judged(catalogue: Catalogue) -> list[tuple[float, tuple[Reason, ...]]]:
+    ids, done = samples.filled(catalogue, 24), []
+    for index, key in enumerate(ids[:20]):
+        [lease] = samples.take(catalogue, [key])
+        catalogue.rendered(lease, samples.clip(key))
+        value, reasons = round(-0.1 + 0.0317 * index, 4), REASONS[index % 4]
+        catalogue.judged(lease, Score(key, {}, value, 1, 7), Verdict(key, reasons))
+        done.append((value, reasons))
+    return done
+
+
+def test_scores_are_counted_in_bins(catalogue: Catalogue):
+    done = judged(catalogue)
+    bins = catalogue.score_bins(samples.campaign().campaign_id)
+    assert sum(each.number for each in bins) == 20
+    assert sum(each.open for each in bins) == sum({reason.code for reason in reasons} <= {"adherence"}
+                                                  for _, reasons in done)
+    for each in bins:
+        inside = [value for value, _ in done if each.lowest - 1e-9 <= value < each.lowest + BIN - 1e-9]
+        assert len(inside) == each.number
+    assert {each.brief_id for each in bins} == {"b1"}
+
+
+def test_reasons_are_counted(catalogue: Catalogue):
+    done = judged(catalogue)
+    expected = Counter(reason.code for _, reasons in done for reason in reasons)
+    assert catalogue.reasons(samples.campaign().campaign_id) == dict(expected)
+
+
+def test_made_clips_and_pace(catalogue: Catalogue):
+    campaign_id = samples.campaign().campaign_id
+    judged(catalogue)
+    assert catalogue.made_by_card(campaign_id) == [("starter", 20)]
+    assert catalogue.pace(campaign_id) > 1
+    assert catalogue.pace("nothing") == 0
+    assert catalogue.left_to_deliver() == {}
+
+
+def test_labels_are_reviews_of_scored_clips(catalogue: Catalogue):
+    judged(catalogue)
+    rows = {row.variant_id: row for row in catalogue.gallery_rows(
+        [row.variant_id for row in catalogue.variants(samples.campaign().campaign_id)])}
+    for row in list(rows.values())[:8]:
+        catalogue.review({row.variant_id: row.seen}, "rejected", "person:ann")
+    catalogue.undo([next(iter(rows))], "person:ann")
+    labels = catalogue.labels(samples.campaign().campaign_id)
+    assert len(labels) == 7
+    assert {label.author for label in labels} == {"person:ann"}
+    for label in labels:
+        codes = {reason.code for reason in rows[label.variant_id].reasons}
+        assert (label.only_adherence, label.passes) == (codes <= {"adherence"}, not codes)
+    assert catalogue.labels("nothing") == []

@@ -1,0 +1,240 @@
+"""People's decisions: seen before they are made, taken back, doubled blind, and all of them in the audit."""
+
+import pytest
+import samples
+from sqlalchemy import text
+
+from adapters.catalogue import Catalogue, SignedFacts
+from manifests.errors import CatalogueError
+
+ANN, BEN = "person:ann", "person:ben"
+
+
+def seen(catalogue: Catalogue, *ids: str) -> dict[str, int]:
+    return {key: catalogue.last_event(key) for key in ids}
+
+
+def brought(catalogue: Catalogue, *states: str) -> list[str]:
+    ids = samples.filled(catalogue, len(states))
+    for key, state in zip(ids, states, strict=True):
+        samples.bring_to(catalogue, key, state)
+    return ids
+
+
+def test_a_decision_moves_what_is_still_as_it_was_seen(catalogue: Catalogue):
+    first, second = brought(catalogue, "passed", "passed")
+    looked_at = seen(catalogue, first, second)
+    assert catalogue.review({second: looked_at[second]}, "rejected", BEN, codes=["brand"]).moved == (second,)
+
+    decided = catalogue.review(looked_at, "approved", ANN)
+
+    assert decided.moved == (first,)
+    assert decided.refused == {second: "It changed while you looked at it: person:ben made it rejected."}
+    assert catalogue.states([first, second]) == {first: "approved", second: "rejected"}
+
+
+def test_the_same_decision_on_an_undone_one_is_stale_too(catalogue: Catalogue):
+    [key] = brought(catalogue, "passed")
+    looked_at = seen(catalogue, key)
+    catalogue.review(looked_at, "rejected", BEN)
+    catalogue.undo([key], BEN)
+
+    assert not catalogue.review(looked_at, "approved", ANN).moved
+
+
+@pytest.mark.parametrize(("state", "outcome", "reason", "moves"), [
+    ("passed", "approved", "", True), ("passed", "rejected", "", True), ("passed", "withdrawn", "", False),
+    ("failed", "approved", "", False), ("failed", "approved", "good enough", True), ("failed", "rejected", "", True),
+    ("published", "withdrawn", "rights", True), ("published", "rejected", "", False),
+    ("planned", "approved", "sure", False), ("rejected", "approved", "sure", False),
+    ("quarantined", "rejected", "", False),
+])
+def test_what_may_be_decided(catalogue: Catalogue, state: str, outcome: str, reason: str, moves: bool):
+    [key] = brought(catalogue, state)
+    decided = catalogue.review(seen(catalogue, key), outcome, ANN, reason=reason)
+    assert bool(decided.moved) == moves
+    assert bool(decided.refused) != moves
+    assert catalogue.states([key]) == {key: outcome if moves else state}
+
+
+def test_a_failure_without_a_clip_cannot_be_approved(catalogue: Catalogue):
+    [key] = samples.filled(catalogue, 1)
+    catalogue.generation_failed(samples.take(catalogue, [key])[0], "out of memory")
+    assert "nothing to approve" in catalogue.review(seen(catalogue, key), "approved", ANN, reason="please").refused[key]
+
+
+@pytest.mark.parametrize("state", ["passed", "failed"])
+@pytest.mark.parametrize("outcome", ["approved", "rejected"])
+def test_undo_brings_back_what_was(catalogue: Catalogue, state: str, outcome: str):
+    [key] = brought(catalogue, state)
+    catalogue.review(seen(catalogue, key), outcome, ANN, reason="why")
+    assert catalogue.undo([key], BEN).moved == ()
+    assert catalogue.undo([key], ANN).moved == (key,)
+    assert catalogue.states([key]) == {key: state}
+    assert [review.undone for review in catalogue.reviews()] == [True]
+    assert "cannot be undone" in catalogue.undo([key], ANN).refused[key]
+
+
+def test_what_is_on_its_way_cannot_be_undone(catalogue: Catalogue):
+    [key] = brought(catalogue, "passed")
+    catalogue.review(seen(catalogue, key), "approved", ANN)
+    samples.take(catalogue, [key], ("approved",))
+    assert catalogue.undo([key], ANN).moved == ()
+
+
+def test_delivery_waits_while_a_decision_can_be_taken_back(catalogue: Catalogue):
+    first, second, third = brought(catalogue, "passed", "passed", "passed")
+    campaign_id = samples.campaign().campaign_id
+    catalogue.review(seen(catalogue, first), "approved", ANN, undo_s=60)
+    catalogue.review(seen(catalogue, second), "approved", ANN)
+    catalogue.approve([third], BEN)
+    assert [row.variant_id for row in catalogue.waiting(campaign_id, ["approved"])] == [second, third]
+
+
+def test_withdrawing_ends_when_the_files_are_gone(catalogue: Catalogue):
+    [key] = brought(catalogue, "published")
+    catalogue.review(seen(catalogue, key), "withdrawn", ANN, reason="rights ran out")
+    assert isinstance(catalogue.variant(key).signed, SignedFacts)
+    assert catalogue.variant(key).url
+    catalogue.removed(key)
+    assert catalogue.variant(key).url is None
+
+
+def test_reason_codes_are_known_ones(catalogue: Catalogue):
+    [key] = brought(catalogue, "passed")
+    with pytest.raises(CatalogueError, match="'ugly' is no reason code; use prompt, brand"):
+        catalogue.review(seen(catalogue, key), "rejected", ANN, codes=["ugly"])
+    assert catalogue.states([key]) == {key: "passed"}
+
+
+def test_comments_stay_in_their_order(catalogue: Catalogue):
+    [key] = brought(catalogue, "passed")
+    catalogue.add_comment(key, ANN, " the logo <b>flickers</b>\x00 ", 0.5)
+    catalogue.add_comment(key, BEN, "agreed")
+    assert [(each.author, each.body, each.clip_s) for each in catalogue.comments(key)] == [
+        (ANN, "the logo <b>flickers</b>\ufffd", 0.5), (BEN, "agreed", None)]
+    with pytest.raises(CatalogueError, match="empty"):
+        catalogue.add_comment(key, ANN, "  ")
+    with pytest.raises(CatalogueError, match="no variant"):
+        catalogue.add_comment("0" * 32, ANN, "hello")
+
+
+def test_a_second_review_is_blind_and_somebody_elses(catalogue: Catalogue):
+    ids = brought(catalogue, "passed", "failed", "passed")
+    campaign_id = samples.campaign().campaign_id
+    catalogue.review(seen(catalogue, *ids[:2]), "rejected", ANN)
+    assert catalogue.second_reviews(campaign_id, BEN) == []
+    catalogue.set_second_share(campaign_id, 1.0, ANN)
+    assert catalogue.second_reviews(campaign_id, ANN) == []
+    assert catalogue.second_reviews(campaign_id, BEN) == ids[:2]
+
+    catalogue.add_second_review(ids[0], BEN, "approved")
+
+    assert catalogue.second_reviews(campaign_id, BEN) == [ids[1]]
+    assert catalogue.states(ids)[ids[0]] == "rejected"
+    assert [(each.author, each.outcome, each.blind) for each in catalogue.reviews(variant_id=ids[0])] == [
+        (ANN, "rejected", False), (BEN, "approved", True)]
+    for key, author in ((ids[0], BEN), (ids[1], ANN), (ids[2], BEN)):
+        with pytest.raises(CatalogueError, match="somebody else"):
+            catalogue.add_second_review(key, author, "approved")
+
+
+def test_a_share_takes_about_so_many(catalogue: Catalogue):
+    ids = samples.filled(catalogue, 60)
+    for key in ids:
+        samples.bring_to(catalogue, key, "passed")
+    catalogue.review(seen(catalogue, *ids), "rejected", ANN)
+    catalogue.set_second_share(samples.campaign().campaign_id, 0.5, ANN)
+    chosen = catalogue.second_reviews(samples.campaign().campaign_id, BEN)
+    assert 15 <= len(chosen) <= 45
+    assert all(key < "8" for key in chosen)
+
+
+def test_threshold_and_share_have_bounds(catalogue: Catalogue):
+    samples.filled(catalogue, 1)
+    campaign_id = samples.campaign().campaign_id
+    catalogue.set_threshold(campaign_id, 0.31, ANN)
+    assert catalogue.campaign(campaign_id).min_adherence == 0.31
+    for call in (lambda: catalogue.set_threshold(campaign_id, 1.5, ANN),
+                 lambda: catalogue.set_second_share(campaign_id, -0.1, ANN),
+                 lambda: catalogue.set_threshold("nothing", 0.5, ANN)):
+        with pytest.raises(CatalogueError):
+            call()
+    catalogue.add_campaign(samples.campaign(), {"review": "auto"})
+    assert catalogue.campaign(campaign_id).min_adherence == 0.31
+
+
+def decided_audit(catalogue: Catalogue) -> list[str]:
+    ids = brought(catalogue, "passed", "failed", "published", "passed")
+    catalogue.review(seen(catalogue, ids[0]), "approved", ANN)
+    catalogue.undo([ids[0]], ANN)
+    catalogue.review(seen(catalogue, ids[1]), "rejected", ANN, codes=["prompt"], reason="ça alors \U0001f600")
+    catalogue.withdraw([ids[2]], BEN, "rights")
+    catalogue.approve([ids[3]], BEN)
+    catalogue.note(BEN, "token", "ann", label="DAM")
+    return ids
+
+
+def test_every_decision_is_in_the_audit(catalogue: Catalogue):
+    decided_audit(catalogue)
+    report = catalogue.verify_audit()
+    assert report.ok, report.problems
+    entries = catalogue.audit_entries()
+    told = [(entry.actor, entry.action) for entry in entries if entry.actor in (ANN, BEN)]
+    assert told == [(BEN, "token"), (BEN, "approved"), (BEN, "withdrawn"), (ANN, "rejected"), (ANN, "passed"),
+                    (ANN, "approved")]
+    assert entries[3].detail == {"from": "failed", "codes": ["prompt"], "reason": "ça alors \U0001f600"}
+    assert report.digest == entries[0].digest
+    assert catalogue.verify_audit(entries[2].digest).ok
+    assert [entry.audit_id for entry in catalogue.audit_entries(before=entries[0].audit_id, limit=1)] == [
+        entries[1].audit_id]
+
+
+def tamper(catalogue: Catalogue, *statements: str) -> None:
+    """As somebody would who may do anything to the database."""
+    with catalogue._writing() as connection:
+        if connection.dialect.name == "sqlite":
+            for verb in ("update", "delete"):
+                connection.execute(text(f"DROP TRIGGER audit_no_{verb}"))
+        else:
+            connection.execute(text("DROP TRIGGER audit_append_only ON audit"))
+        for statement in statements:
+            connection.execute(text(statement))
+
+
+@pytest.mark.parametrize("statement", [
+    "UPDATE audit SET detail = replace(detail, 'prompt', 'brand')",
+    "UPDATE audit SET actor = 'person:eve' WHERE audit_id = 3",
+    "UPDATE audit SET at_ms = at_ms + 1 WHERE audit_id = 2",
+    "DELETE FROM audit WHERE audit_id = 2",
+    "DELETE FROM audit WHERE audit_id = (SELECT max(audit_id) FROM audit)",
+    "UPDATE audit_head SET entries = entries - 1",
+    "DELETE FROM audit",
+])
+def test_whatever_is_changed_is_found(catalogue: Catalogue, statement: str):
+    decided_audit(catalogue)
+    tamper(catalogue, statement)
+    assert not catalogue.verify_audit().ok
+
+
+def test_a_decision_beside_the_audit_is_found(catalogue: Catalogue):
+    [key] = brought(catalogue, "passed")
+    with catalogue._writing() as connection:
+        connection.execute(text("UPDATE variants SET state = 'approved'"))
+        connection.execute(text("INSERT INTO events (variant_id, at, actor, from_state, to_state, detail) "
+                                f"VALUES ('{key}', 0, 'person:eve', 'passed', 'approved', '{{}}')"))
+    assert catalogue.verify_audit().problems == (
+        f"person:eve brought variant {key} to approved, and the log does not say so.",)
+
+
+def test_a_log_written_anew_is_found_by_a_noted_digest(catalogue: Catalogue):
+    decided_audit(catalogue)
+    assert catalogue.verify_audit("a" * 64).problems[0].startswith("No entry has the digest")
+
+
+@pytest.mark.parametrize("statement", ["UPDATE audit SET actor = 'eve'", "DELETE FROM audit"])
+def test_the_database_itself_refuses_to_change_the_log(catalogue: Catalogue, statement: str):
+    decided_audit(catalogue)
+    with pytest.raises(CatalogueError, match="only ever added to"), catalogue._writing() as connection:
+        connection.execute(text(statement))
+    assert catalogue.verify_audit().ok

@@ -1,0 +1,86 @@
+"""The JSON API: what programs read and decide."""
+
+from pathlib import Path
+
+import pytest
+import samples
+from dashboard_client import client_of, session_in
+from openapi_spec_validator import validate
+
+from app.session import Session
+
+CAMPAIGN = samples.campaign().campaign_id
+
+
+@pytest.fixture
+def session(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Session:
+    monkeypatch.setenv("REELMILL_HOME", str(tmp_path / "home"))
+    return session_in(tmp_path / "home")
+
+
+@pytest.fixture
+def call(session: Session):
+    token = session.catalogue.add_token("reviewer", "test", 600, "test")
+    client = client_of(session)
+
+    def called(method: str, path: str, **options):
+        return client.request(method, f"/api{path}", headers={"Authorization": f"Bearer {token}"}, **options)
+
+    return called
+
+
+def test_clips_are_listed_by_filter_page_by_page(call):
+    first = call("GET", "/clips?limit=2&order=newest").json()
+    assert len(first["clips"]) == 2
+    second = call("GET", "/clips", params={"limit": 2, "order": "newest", "after": first["after"]}).json()
+    assert len(second["clips"]) == 1
+    assert second["after"] is None
+    [clip] = call("GET", "/clips?state=published").json()["clips"]
+    assert clip["state"] == "published"
+    assert clip["duration_s"] == 2.0
+    assert call("GET", "/clips?lowest=much").json() == {
+        "error": "The lowest score 'much' is no number from -1 to 1; mend it."}
+    assert call("GET", "/clips?limit=9999").status_code == 422
+
+
+def test_a_clip_is_told_whole(call):
+    [clip] = call("GET", "/clips?state=failed").json()["clips"]
+    whole = call("GET", f"/clips/{clip['variant_id']}").json()
+    assert whole["reasons"] == ["the clip is black"]
+    assert whole["campaigns"] == [{"campaign_id": CAMPAIGN, "brief_id": "b1", "placement": "tiktok 9:16", "locale": ""}]
+    assert whole["generation"]["num_inference_steps"] == 20
+    assert call("GET", f"/clips/{clip['variant_id']}/credential").json()["state"] == "absent"
+    assert call("GET", "/clips/" + "0" * 32).status_code == 404
+    assert call("GET", "/campaigns").json()[0]["states"] == {"failed": 1, "passed": 1, "published": 1}
+
+
+def test_decisions_are_made_as_seen_and_taken_back(call, session: Session):
+    [clip] = call("GET", "/clips?state=passed").json()["clips"]
+    body = {"outcome": "rejected", "seen": {clip["variant_id"]: clip["seen"]}, "codes": ["brand"]}
+    assert call("POST", "/clips/decisions", json=body).json() == {"moved": [clip["variant_id"]], "refused": {}}
+    stale = call("POST", "/clips/decisions", json=body).json()
+    assert stale["moved"] == []
+    assert "changed while you looked" in stale["refused"][clip["variant_id"]]
+    assert call("POST", "/clips/undo", json={"ids": [clip["variant_id"]]}).json()["moved"] == [clip["variant_id"]]
+    assert session.catalogue.reviews()[-1].author == "person:reviewer"
+    said = call("POST", f"/clips/{clip['variant_id']}/comments", json={"body": "hm", "clip_s": 0.5})
+    assert said.status_code == 201
+    assert said.json()[0]["body"] == "hm"
+
+
+@pytest.mark.parametrize("body", [
+    {"outcome": "loved", "seen": {"a": 1}}, {"outcome": "approved", "seen": {}}, {"outcome": "approved"}, [], "x"])
+def test_nonsense_is_told_in_json(call, body):
+    answer = call("POST", "/clips/decisions", json=body)
+    assert answer.status_code == 422
+    assert "mend it" in answer.json()["error"]
+
+
+def test_the_description_is_valid_and_says_how_to_come_in(call):
+    described = call("GET", "/openapi.json").json()
+    validate(described)
+    assert described["security"] == [{"token": []}]
+    assert set(described["paths"]) >= {"/api/clips", "/api/clips/decisions", "/api/clips/{variant_id}/file/{kind}"}
+    page = call("GET", "/docs").text
+    assert "POST /api/clips/decisions" in page
+    assert "<script>" not in page

@@ -1,0 +1,67 @@
+"""Filters in addresses: read, said again, and nonsense told in one sentence."""
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from app.dashboard.decide import is_local, parse_seen
+from app.dashboard.filters import NAMES, Asked, BadFilter, asked_from
+from manifests.errors import CatalogueError, ReelmillError
+
+TEXTS = st.text(max_size=12)
+
+
+def test_all_filters_are_understood():
+    asked = asked_from("campaign=c&brief=b&placement=tiktok+9%3A16&locale=de&state=passed&state=failed&verdict=failed"
+                       "&reason=black&lowest=0,25&highest=.5&model=starter&since=2026-11-23&until=2026-11-24&q=red+ball"
+                       "&seed=7&reviewed=no&parent=p&order=newest&hack=1")
+    chosen = asked.chosen
+    assert (chosen.campaign, chosen.placement, chosen.states) == ("c", "tiktok 9:16", ("passed", "failed"))
+    assert (chosen.lowest, chosen.highest, chosen.seed, chosen.text) == (0.25, 0.5, 7, "red ball")
+    assert chosen.since is not None
+    assert chosen.until == chosen.since + 2 * 86_400
+    assert asked.order == "newest"
+    assert asked_from(asked.query).chosen == chosen
+    assert "hack" not in asked.query
+
+
+@given(st.dictionaries(st.sampled_from([name for name in NAMES if name not in (
+    "lowest", "highest", "since", "until", "seed", "state")]), TEXTS), st.lists(TEXTS, max_size=3))
+def test_a_query_says_what_it_was_read_from(texts: dict[str, str], states: list[str]):
+    asked = Asked(texts, tuple(states))
+    again = asked_from(asked.query)
+    assert again.texts == asked.texts
+    assert again.states == asked.states
+
+
+@pytest.mark.parametrize(("query", "sentence"), [
+    ("lowest=much", "'much' is no number from -1 to 1"), ("highest=1.5", "no number from -1 to 1"),
+    ("lowest=nan", "no number"), ("seed=-1", "'-1' is no whole number"), ("seed=٣", "no whole number"),
+    ("since=24.11.2026", "write it as 2026-11-24"),
+])
+def test_nonsense_is_told(query: str, sentence: str):
+    with pytest.raises(BadFilter, match=sentence):
+        asked_from(query)
+
+
+def test_other_values_replace_those_of_the_query():
+    asked = asked_from("q=red&state=passed&order=newest")
+    assert asked_from(asked.with_(after="1~a", q=None)).texts == {"order": "newest"}
+    assert asked.with_(state=("failed",)).endswith("state=failed")
+
+
+@pytest.mark.parametrize(("path", "local"), [
+    ("/gallery?q=1", True), ("//evil.example", False), ("/\\evil.example", False), ("https://evil.example", False),
+    ("", False), ("/a\nb", False), ("javascript:1", False),
+])
+def test_only_own_paths_are_gone_back_to(path: str, local: bool):
+    assert is_local(path) is local
+
+
+def test_what_was_seen_is_read():
+    assert parse_seen(" a:1  b:22 ") == {"a": 1, "b": 22}
+    for text in ("a", "a:", "a:x", "a:-1", "a:" + "9" * 30):
+        with pytest.raises(CatalogueError, match="reload the page"):
+            parse_seen(text)
+    with pytest.raises(ReelmillError, match="1,001 clips are too many"):
+        parse_seen(" ".join(f"{number}:1" for number in range(1001)))

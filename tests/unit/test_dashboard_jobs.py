@@ -1,0 +1,89 @@
+"""Work beside the pages, in real child processes."""
+
+import os
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+from app.dashboard import jobs
+from app.dashboard.jobs import Jobs, TooManyJobs
+
+SLEEPER = (sys.executable, "-u", "-c", "import sys, time; print('began', sys.argv[1:]); time.sleep(60)")
+STUBBORN = (sys.executable, "-u", "-c",
+            "import signal, time; signal.signal(2, signal.SIG_IGN); print('began'); time.sleep(60)")
+FAILING = (sys.executable, "-c", "import sys; print('Error: no such thing.'); sys.exit(1)")
+SHORT = (sys.executable, "-c", "import sys, time; time.sleep(0.3); print('done', sys.argv[1:])")
+
+
+def wait_for(condition) -> None:
+    until = time.monotonic() + 10
+    while not condition():
+        assert time.monotonic() < until
+        time.sleep(0.05)
+
+
+@pytest.fixture
+def working(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setattr(jobs, "GRACE_S", 1.0)
+    made = []
+
+    def start(program) -> Jobs:
+        monkeypatch.setattr(jobs, "PROGRAM", program)
+        made.append(Jobs(tmp_path / "jobs"))
+        return made[-1]
+
+    yield start
+    for each in made:
+        each.stop()
+
+
+def test_its_state_and_words_are_known(working, tmp_path: Path):
+    beside = working(SLEEPER)
+    assert beside.state("spring") is None
+    beside.run("spring", tmp_path / "-rf.csv", "--review", "required")
+    wait_for(lambda: beside.state("spring").lines)
+    state = beside.state("spring")
+    assert state.running
+    assert state.lines[0] == f"began ['run', '--review', 'required', '--', '{tmp_path / '-rf.csv'}']"
+    with pytest.raises(TooManyJobs):
+        beside.retry("spring")
+
+
+def test_a_failure_is_told_by_its_sentence(working):
+    beside = working(FAILING)
+    beside.retry("spring")
+    wait_for(lambda: not beside.state("spring").running)
+    assert beside.state("spring").failed
+    assert beside.state("spring").lines == ("Error: no such thing.",)
+
+
+def test_no_more_than_two_at_once_and_the_next_follows(working):
+    beside = working(SHORT)
+    for name in ("one", "two", "three"):
+        beside.resume(name)
+    assert beside.state("three") is None
+    with pytest.raises(TooManyJobs):
+        beside.retry("four")
+    wait_for(lambda: beside.state("three") is not None and not beside.state("three").running)
+    assert beside.state("three").lines == ("done ['resume', '--', 'three']",)
+
+
+def test_what_is_asked_for_meanwhile_is_done_after(working):
+    beside = working(SHORT)
+    beside.resume("spring")
+    first = beside.state("spring").started_at
+    beside.resume("spring")
+    wait_for(lambda: beside.state("spring").started_at > first)
+
+
+@pytest.mark.parametrize("program", [SLEEPER, STUBBORN])
+def test_stopping_ends_all(working, program):
+    beside = working(program)
+    beside.resume("spring")
+    wait_for(lambda: beside.state("spring").lines)
+    number = beside._jobs["spring"].process.pid
+    beside.stop()
+    with pytest.raises(ProcessLookupError):
+        os.kill(number, 0)

@@ -1,0 +1,278 @@
+"""Who gets in, from where, and what the browser is told; over every route that the app has."""
+
+import re
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+import samples
+from dashboard_client import BASE, PASSWORD, SAME_SITE, client_of, session_in
+from fastapi.routing import APIRoute
+
+from app.dashboard.roles import Role, _Needs
+from app.dashboard.server import create_app
+from app.session import Session
+
+PUBLIC = {("GET", "/signin"), ("POST", "/signin"), ("GET", "/signin/once"), ("POST", "/signout"),
+          ("GET", "/signin/oidc"), ("GET", "/signin/oidc/callback"), ("GET", "/share/{secret}"),
+          ("GET", "/share/{secret}/media/{variant_id}/{kind}")}
+ROLES = (None, "viewer", "reviewer", "admin")
+
+
+@pytest.fixture(scope="module")
+def session(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Session]:
+    home = tmp_path_factory.mktemp("dashboard") / "home"
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("REELMILL_HOME", str(home))  # what pages start works there, too
+        yield session_in(home)
+
+
+@pytest.fixture(scope="module")
+def clients(session: Session) -> dict:
+    return {role: client_of(session, role) for role in ROLES}
+
+
+def routes(session: Session) -> list[APIRoute]:
+    return list(flat(create_app(session).routes))
+
+
+def flat(found):
+    for route in found:
+        if isinstance(route, APIRoute):
+            yield route
+        elif hasattr(route, "original_router"):
+            yield from flat(route.original_router.routes)
+        elif getattr(route, "routes", None):
+            yield from flat(route.routes)
+
+
+def needed(dependant) -> Role | None:
+    """Return the role that a route asks for, wherever its dependency stands."""
+    for each in dependant.dependencies:
+        if isinstance(each.call, _Needs):
+            return each.call.role
+        if (role := needed(each)) is not None:
+            return role
+    return None
+
+
+def test_every_route_names_a_role_or_is_public_on_purpose(session: Session):
+    found = {(method, route.path): needed(route.dependant) for route in routes(session) for method in route.methods}
+    assert len(found) > 45
+    assert {key for key, role in found.items() if role is None} == PUBLIC
+    changing = {key: role for key, role in found.items() if key[0] != "GET" and role is not None}
+    own_filters = ("POST", "/views")
+    assert {key for key, role in changing.items() if role is Role.VIEWER} == {own_filters}
+
+
+def test_route_by_role(session: Session, clients: dict):
+    wrong = []
+    for route in routes(session):
+        role = needed(route.dependant)
+        for method in route.methods:
+            for name in ROLES:
+                allowed = role is None or (name is not None and Role[name.upper()] >= role)
+                if (method, route.path) in {("POST", "/signout"), ("POST", "/signin")}:
+                    continue
+                status = ask(clients[name], method, route.path).status_code
+                if path_is_api(route.path) and method == "POST":
+                    expected = {401}  # a cookie moves nothing under /api
+                elif allowed:
+                    expected = None
+                else:
+                    expected = {303, 401} if name is None else {403}
+                refused = status in (401, 403, 500) if expected is None else status not in expected
+                if refused and "once" not in route.path:
+                    wrong.append((method, route.path, name, status))
+    assert wrong == []
+
+
+def test_route_by_role_of_a_token(session: Session):
+    client = client_of(session)
+    for name in ROLES[1:]:
+        token = session.catalogue.add_token(name, "test", 600, "test")
+        for route in [each for each in routes(session) if path_is_api(each.path)]:
+            role = needed(route.dependant)
+            for method in route.methods:
+                status = ask(client, method, route.path, {"Authorization": f"Bearer {token}"}).status_code
+                assert (status == 403) == (Role[name.upper()] < role), (method, route.path, name, status)
+                assert status != 401
+
+
+def path_is_api(path: str) -> bool:
+    return path.startswith("/api/")
+
+
+def ask(client, method: str, path: str, headers=None):
+    values = {"campaign_id": samples.campaign().campaign_id, "kind": "poster", "name": "clips", "key": "0" * 32,
+              "secret": "none", "variant_id": "0" * 32}
+    filled = re.sub(r"{(\w+)}", lambda found: values[found[1]], path)
+    return client.request(method, filled, headers=SAME_SITE | (headers or {}), data={} if method == "POST" else None)
+
+
+@pytest.mark.parametrize("headers", [
+    {"Origin": "https://evil.example", "Sec-Fetch-Site": "cross-site"}, {"Origin": "https://evil.example"},
+    {"Sec-Fetch-Site": "same-site"}, {"Origin": "null", "Sec-Fetch-Site": "cross-site"}, {"Origin": "null"}, {},
+    {"Origin": "http://127.0.0.1:9999"}, {"Sec-Fetch-Site": "none"},
+])
+def test_a_form_of_another_site_does_nothing(session: Session, clients: dict, headers: dict):
+    row = session.catalogue.gallery_rows(samples_ids(session))[0]
+    answer = clients["admin"].post("/decide", headers=headers, data={
+        "outcome": "rejected", "seen": f"{row.variant_id}:{row.seen}"})
+    assert answer.status_code == 403
+    assert session.catalogue.last_event(row.variant_id) == row.seen
+
+
+def samples_ids(session: Session) -> list[str]:
+    return [row.variant_id for row in session.catalogue.variants(samples.campaign().campaign_id)]
+
+
+def test_a_cookie_moves_nothing_under_the_api(session: Session, clients: dict):
+    row = session.catalogue.gallery_rows(samples_ids(session))[0]
+    body = {"outcome": "rejected", "seen": {row.variant_id: row.seen}}
+    assert clients["admin"].post("/api/clips/decisions", headers=SAME_SITE, json=body).status_code == 401
+    evil = {"Origin": "https://evil.example", "Authorization": "Bearer nothing"}
+    assert clients["admin"].post("/api/clips/decisions", headers=evil, json=body).status_code == 401
+    assert session.catalogue.last_event(row.variant_id) == row.seen
+
+
+def test_a_token_opens_no_page(session: Session):
+    token = session.catalogue.add_token("admin", "test", 600, "test")
+    client, bearer = client_of(session), {"Authorization": f"Bearer {token}"}
+    assert client.get("/people", headers=bearer).status_code == 303
+    assert client.get("/api/campaigns", headers=bearer).status_code == 200
+    [kept] = [each for each in session.catalogue.tokens("admin") if each.label == "test"][-1:]
+    session.catalogue.drop_token(kept.secret_sha256, "test")
+    assert client_of(session).get("/api/campaigns", headers=bearer).status_code == 401
+
+
+@pytest.mark.parametrize(("host", "status"), [
+    ("127.0.0.1:8765", 200), ("localhost:1234", 200), ("[::1]:8765", 200), ("evil.example", 400),
+    ("evil.example:8765", 400), ("127.0.0.1.evil.example", 400), ("", 400), ("127.0.0.1@evil.example", 400),
+])
+def test_only_own_host_names_answer(session: Session, host: str, status: int):
+    assert client_of(session).get("/signin", headers={"Host": host}).status_code == status
+
+
+def test_every_answer_carries_the_policy(clients: dict):
+    for path in ("/gallery", "/no-such-page", "/static/app.css", "/api/campaigns", "/media/0/clip"):
+        headers = clients["admin"].get(path).headers
+        assert "default-src 'none'" in headers["content-security-policy"], path
+        assert "unsafe" not in headers["content-security-policy"]
+        assert "frame-ancestors 'none'" in headers["content-security-policy"]
+        assert headers["x-content-type-options"] == "nosniff"
+        assert headers["referrer-policy"] == "same-origin"
+        assert "server" not in headers
+    assert clients["admin"].get("/gallery").headers["cache-control"] == "no-store"
+
+
+def test_the_policy_names_the_buckets_origin(tmp_path: Path):
+    session = session_in(tmp_path / "home", bucket="s3://clips", bucket_endpoint="https://s3.example:9000")
+    policy = client_of(session).get("/signin").headers["content-security-policy"]
+    assert "media-src 'self' https://s3.example:9000;" in policy
+    assert "script-src 'self';" in policy
+
+
+def test_the_cookie_is_for_the_server_alone(session: Session, tmp_path: Path):
+    def cookie(of: Session, origin: str) -> str:
+        return client_of(of).post("/signin", data={"name": "viewer", "password": PASSWORD},
+                                  headers={"Origin": origin}).headers["set-cookie"].lower()
+
+    plain = cookie(session, BASE)
+    assert "httponly" in plain
+    assert "samesite=lax" in plain
+    assert "secure" not in plain
+    https = cookie(session_in(tmp_path / "home", review_url="https://review.example"), "https://review.example")
+    assert https.startswith("__host-reelmill=")
+    assert "secure" in https
+    assert "domain" not in https
+
+
+@pytest.mark.parametrize("there", ["https://evil.example", "//evil.example", "/\\evil.example", "javascript:alert(1)"])
+def test_signing_in_leads_to_no_other_site(session: Session, there: str):
+    client = client_of(session)
+    answer = client.post("/signin", data={"name": "viewer", "password": PASSWORD, "next": there}, headers=SAME_SITE)
+    assert answer.headers["location"] == "/"
+    assert "evil" not in client.get("/signin", params={"next": there}).text
+
+
+def test_tries_are_counted_by_name_and_by_address(session: Session):
+    client = client_of(session)
+    tries = [client.post("/signin", data={"name": "admin", "password": str(number)}, headers=SAME_SITE)
+             for number in range(7)]
+    assert [each.status_code for each in tries] == [401] * 5 + [429] * 2
+    assert tries[-1].headers["retry-after"] == "60"
+    assert "wait a minute" in tries[-1].text
+    others = [client.post("/signin", data={"name": f"name {number}", "password": "x"}, headers=SAME_SITE).status_code
+              for number in range(16)]
+    assert others[-1] == 429
+
+
+def test_a_wrong_name_takes_as_long_as_a_wrong_password(session: Session):
+    def seconds(name: str) -> float:
+        client, began = client_of(session), time.perf_counter()
+        assert "Name or password is wrong" in client.post(
+            "/signin", data={"name": name, "password": "x"}, headers=SAME_SITE).text
+        return time.perf_counter() - began
+
+    seconds("warm")
+    known, unknown = min(seconds("admin") for _ in range(3)), min(seconds("nobody") for _ in range(3))
+    assert 0.3 < known / unknown < 3
+
+
+def test_sign_ins_end(session: Session):
+    catalogue = session.catalogue
+    catalogue.add_account("tim", "reviewer", "test")
+    expired, other, kept = catalogue.sign_in("tim", -1), catalogue.sign_in("tim", 60), catalogue.sign_in("tim", 60)
+    assert catalogue.signed_in(expired) is None
+    catalogue.sign_out(other)
+    assert catalogue.signed_in(other) is None
+    assert catalogue.signed_in(kept).role == "reviewer"
+    token = catalogue.add_token("tim", "t", 60, "test")
+    catalogue.change_account("tim", "test", disabled=True)
+    assert catalogue.signed_in(kept) is None
+    assert catalogue.token_holder(token) is None
+
+
+def test_a_disabled_account_does_not_sign_in(session: Session, clients: dict):
+    clients["admin"].post("/people/accounts", headers=SAME_SITE,
+                          data={"name": "gone", "role": "viewer", "password": PASSWORD})
+    clients["admin"].post("/people/accounts/change", headers=SAME_SITE, data={"name": "gone", "disabled": "1"})
+    answer = client_of(session).post("/signin", data={"name": "gone", "password": PASSWORD}, headers=SAME_SITE)
+    assert answer.status_code == 401
+
+
+def test_nobody_takes_the_last_admin_away(session: Session, clients: dict):
+    answer = clients["admin"].post("/people/accounts/change", headers=SAME_SITE,
+                                   data={"name": "admin", "role": "viewer"})
+    assert answer.status_code == 400
+    assert "cannot take your own rights away" in answer.text
+    assert session.catalogue.account("admin").role == "admin"
+
+
+def test_the_one_time_link_works_once(session: Session):
+    client = client_of(session)
+    secret = client.app.state.desk.links.make("viewer")
+    assert client.get("/signin/once", params={"secret": secret}).status_code == 303
+    assert client.get("/gallery").status_code == 200
+    again = client_of(session)
+    again.app.state.desk = client.app.state.desk
+    assert again.get("/signin/once", params={"secret": secret}).status_code == 401
+    assert again.get("/gallery").status_code == 303
+
+
+def test_a_share_link_shows_its_campaign_alone(session: Session):
+    catalogue, own = session.catalogue, samples.campaign().campaign_id
+    other = samples.campaign("Autumn")
+    catalogue.add_campaign(other, {})
+    foreign = samples.planned(1, start=90)
+    catalogue.add_variants(other.campaign_id, foreign)
+    secret, client = catalogue.add_share(own, "test", 60), client_of(session)
+    assert client.get(f"/share/{secret}").status_code == 200
+    failed = next(row.variant_id for row in catalogue.variants(own) if row.state == "failed")
+    for key in (foreign[0].variant_id, failed, "0" * 32):
+        assert client.get(f"/share/{secret}/media/{key}/clip").status_code == 404
+    assert client.get(f"/share/{catalogue.add_share(own, 'test', -1)}").status_code == 404
+    assert client.get("/share/guess").status_code == 404
+    assert client.get("/gallery").status_code == 303
