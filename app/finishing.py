@@ -68,8 +68,8 @@ def close_campaign(session: Session, campaign_id: str, intake: Intake | None, ou
             warn(sentence)
     waiting = session.catalogue.held_for_review(campaign_id)
     if waiting and not as_json:
-        say(f"{len(waiting)} clips wait for a person: reelmill approve {campaign_id} --all, or name them by the "
-            "variant_id in the clip table.")
+        say(f"{len(waiting)} clips wait for a person: look at them by reelmill review, or reelmill approve "
+            f"{campaign_id} --all.")
     if report.unfinished:
         raise ReelmillError(f"{report.unfinished} variants are not finished; another process works on them, "
                             "or run the same command again to go on.")

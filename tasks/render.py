@@ -56,6 +56,8 @@ def render_shard(wiring: Wiring, shard: Shard) -> ShardReport:
                 while not stopping.is_set():
                     bench.raise_failure()
                     appetite.look_ahead(bench.generator, bench.scorer)
+                    if stopping.is_set():  # drafts take their time, and a clip takes minutes
+                        break
                     if jobs := appetite.choose(bench.most):
                         bench.work(jobs)
                     elif not appetite.wait():

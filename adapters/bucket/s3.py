@@ -134,12 +134,12 @@ class S3Bucket:
                 self._client.delete_object(Bucket=self._name, Key=full)
 
     def _versions(self, full: str) -> Iterator[str]:
-        """Yield the versions of a key; none where the bucket keeps none, or its rights hide them."""
+        """Yield the versions of a key; ``null`` is one from before they were kept. None where rights hide them."""
         pages = self._client.get_paginator("list_object_versions")
         try:
             for page in pages.paginate(Bucket=self._name, Prefix=full):
                 for item in [*page.get("Versions", ()), *page.get("DeleteMarkers", ())]:
-                    if item["Key"] == full and item["VersionId"] != "null":
+                    if item["Key"] == full:
                         yield item["VersionId"]
         except ClientError as error:
             if _code(error) not in ("AccessDenied", "NotImplemented", "MethodNotAllowed"):

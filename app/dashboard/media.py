@@ -7,6 +7,7 @@ from typing import Literal
 from fastapi import APIRouter
 from fastapi.responses import FileResponse, RedirectResponse, Response
 
+from adapters.bucket.base import PRESIGNED_S
 from adapters.catalogue import VariantRow
 from app.dashboard.desk import AtDesk, Desk
 from app.dashboard.roles import Viewer
@@ -15,7 +16,6 @@ from manifests.errors import ReelmillError
 from tasks.wiring import bucket_of
 
 router = APIRouter()
-PRESIGNED_S = 300
 TYPES = {"clip": "video/mp4", "poster": "image/jpeg", "sidecar": "application/c2pa", "record": "application/json"}
 ENDINGS = {"clip": ".mp4", "poster": ".jpg", "sidecar": ".c2pa", "record": ".json"}
 _ID = re.compile(r"[0-9a-f]{32}")
@@ -73,11 +73,17 @@ def clip_response(desk: Desk, row: VariantRow) -> Response:
 
 def published_path(desk: Desk, row: VariantRow, kind: Kind) -> Path | None:
     """Return where a published file lies on this machine, None where it does not."""
-    if row.state != "published" or row.signed is None:
-        return None
-    key = {"clip": row.signed.key, "poster": row.signed.poster_key, "sidecar": row.signed.sidecar_key,
-           "record": row.signed.record_key}[kind]
-    return bucket_of(session_of(desk, row.variant_id).wiring).local_path(key)
+    key = published_key(row, kind)
+    return bucket_of(session_of(desk, row.variant_id).wiring).local_path(key) if key else None
+
+
+def published_key(row: VariantRow, kind: Kind) -> str:
+    """Return under which key a file of the clip lies in the bucket; "" where it is not published."""
+    signed = row.signed
+    if row.state != "published" or signed is None:
+        return ""
+    return {"clip": signed.key, "poster": signed.poster_key, "sidecar": signed.sidecar_key,
+            "record": signed.record_key}[kind]
 
 
 def session_of(desk: Desk, variant_id: str) -> Session:
@@ -91,10 +97,8 @@ def _row(desk: Desk, variant_id: str) -> VariantRow:
 
 
 def _published(desk: Desk, row: VariantRow, kind: Kind) -> Response | None:
-    if row.state != "published" or row.signed is None:
+    if not (key := published_key(row, kind)):
         return None
-    key = {"clip": row.signed.key, "poster": row.signed.poster_key, "sidecar": row.signed.sidecar_key,
-           "record": row.signed.record_key}[kind]
     bucket = bucket_of(session_of(desk, row.variant_id).wiring)
     if path := bucket.local_path(key):
         return _file(path, kind)
@@ -102,7 +106,12 @@ def _published(desk: Desk, row: VariantRow, kind: Kind) -> Response | None:
     return RedirectResponse(url, 302, {"Cache-Control": f"private, max-age={PRESIGNED_S // 2}"}) if url else None
 
 
-def _staged(desk: Desk, row: VariantRow, kind: Kind) -> Response:
+def staged_path(desk: Desk, row: VariantRow, kind: Kind) -> Path:
+    """Return where a clip's own file lies that is not published.
+
+    Raises:
+        NoMedia: it never came to be, or is not on this machine.
+    """
     clip = row.clip
     if clip is None:
         raise NoMedia(f"No clip came of variant {row.variant_id[:12]}; it is {row.state}.")
@@ -113,7 +122,11 @@ def _staged(desk: Desk, row: VariantRow, kind: Kind) -> Response:
     path = clip.path if kind == "clip" else clip.poster
     if not path.is_file():
         raise NoMedia(f"The {kind} of {row.variant_id[:12]} is gone from this machine; it can be re-rolled.")
-    return _file(path, kind)
+    return path
+
+
+def _staged(desk: Desk, row: VariantRow, kind: Kind) -> Response:
+    return _file(staged_path(desk, row, kind), kind)
 
 
 def _file(path: Path, kind: Kind) -> Response:

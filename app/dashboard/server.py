@@ -12,6 +12,7 @@ from starlette.middleware.sessions import SessionMiddleware
 from app.dashboard import (
     api,
     audit_page,
+    bundle,
     calibration,
     campaigns,
     clip,
@@ -33,8 +34,8 @@ from app.dashboard.troubles import tell_troubles
 from app.session import Session
 
 ROUTERS: tuple[APIRouter, ...] = tuple(module.router for module in (
-    campaigns, upload, gallery, decide, clip, compare, second, calibration, media, api, signin, oidc, people, share,
-    audit_page))
+    campaigns, upload, gallery, bundle, decide, clip, compare, second, calibration, media, api, signin, oidc, people,
+    share, audit_page))
 OIDC_COOKIE_S = 600
 
 

@@ -2,9 +2,11 @@
 
 import hashlib
 import re
+import zipfile
+from pathlib import Path
 
 import httpx
-from playwright.sync_api import Page, expect
+from playwright.sync_api import expect
 
 from adapters.catalogue import Filter, GalleryRow, open_catalogue
 from adapters.verifier import verify
@@ -23,8 +25,21 @@ def say_of(home, key: str):
         return catalogue.variant(key)
 
 
-def frame(page: Page) -> str:
-    return page.locator("#frame").inner_text()
+def zip_of(open_page, served, keys: list[str]) -> dict[str, bytes]:
+    """Choose clips in the gallery and download them; return the files in the ZIP by name."""
+    page = open_page(f"/gallery?campaign={spring_id(served.home)}")
+    for key in keys:
+        page.locator(f"#c-{key} .pick").check()
+    with page.expect_download() as download:
+        page.get_by_role("button", name="Download ZIP").click()
+    with zipfile.ZipFile(download.value.path()) as archive:
+        assert archive.testzip() is None
+        return {name: archive.read(name) for name in archive.namelist()}
+
+
+def spring_id(home) -> str:
+    with open_catalogue(f"sqlite:///{home / 'catalogue.sqlite'}") as catalogue:
+        return catalogue.campaign(SPRING).campaign_id
 
 
 def test_frames_are_stepped_one_by_one(open_page, served):
@@ -124,6 +139,13 @@ def test_approved_signed_published_and_withdrawn(open_page, served, signed_in, t
         with page.expect_download() as download:
             page.get_by_role("link", name=name).click()
         assert download.value.path().stat().st_size > 100
+    zipped = zip_of(open_page, served, [key, rows(served.home, states=("passed",))[0].variant_id])
+    [signed] = [name for name in zipped if name.endswith(f"{key[:12]}.mp4")]
+    assert zipped[signed] == clip.read_bytes()
+    assert {Path(name).suffix for name in zipped if key[:12] in name} == {".mp4", ".c2pa", ".json"}
+    assert [name for name in zipped if name.startswith("unsigned/")]
+    [table] = [name for name in zipped if name.endswith(".csv")]
+    assert re.search(rf"{key},.*published.*approved by person:", zipped[table].decode())
 
     page.keyboard.press("w")
     page.keyboard.type("rights ran out")

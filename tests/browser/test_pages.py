@@ -175,8 +175,7 @@ def test_a_second_review_shows_neither_score_nor_state(open_page, names):
     before = page.locator(".clip").get_attribute("data-id")
     page.keyboard.press("2")
     page.keyboard.press("r")
-    page.wait_for_load_state("load")
-    assert page.locator(".clip").get_attribute("data-id") != before
+    expect(page.locator(".clip")).not_to_have_attribute("data-id", before)
 
 
 def test_people_tokens_and_links(open_page, names, served, browser):

@@ -136,7 +136,7 @@ def test_counting_stops(catalogue: Catalogue, filled):
 
 def test_facets(catalogue: Catalogue, filled):
     facets = catalogue.facets(catalogue.campaign("autumn").campaign_id)
-    assert facets == {"brief": ["b2"], "placement": ["generic 16:9"], "locale": ["en", "fr"]}
+    assert facets == {"brief": ["b2"], "placement": ["16:9"], "locale": ["en", "fr"]}
 
 
 @pytest.mark.parametrize("asked", [{"order": "best"}, {"after": "nonsense"}, {"after": "nan~a"}, {"before": "~"}])

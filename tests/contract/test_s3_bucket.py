@@ -55,6 +55,7 @@ def test_urls_are_the_stores_own_or_the_public_ones(s3_endpoint):
 
 def test_every_version_is_removed(s3_endpoint, s3_bucket_name, tmp_path: Path):
     store = client(s3_endpoint)
+    store.put_object(Bucket=s3_bucket_name, Key="clip.mp4", Body=b"from before versions were kept")
     store.put_bucket_versioning(Bucket=s3_bucket_name, VersioningConfiguration={"Status": "Enabled"})
     for content in (b"one", b"two"):
         store.put_object(Bucket=s3_bucket_name, Key="clip.mp4", Body=content)

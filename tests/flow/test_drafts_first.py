@@ -4,7 +4,6 @@ import json
 import os
 import signal
 import threading
-import time
 
 import numpy as np
 import pytest
@@ -19,6 +18,7 @@ from models.fake import FakeGenerator, paint
 from models.registry import HOME
 from tasks import wiring as wirings
 from tasks.drafting import MOST_FAILURES
+from tasks.stop import stopping
 from tasks.wiring import catalogue_of, close_tools
 
 pytestmark = pytest.mark.usefixtures("prefect_server")
@@ -168,7 +168,7 @@ class Interrupted(Drafty):
         yield from super().generate(variants, draft)
         if draft and variants[0].variant_id not in self.finals:
             os.kill(os.getpid(), signal.SIGINT)
-            time.sleep(0.5)  # the flow's thread takes note of it
+            assert stopping.wait(60)  # the flow's thread takes note of it
 
 
 def test_an_interrupted_draft_phase_loses_nothing_and_goes_on(sheet, fake_models, monkeypatch):

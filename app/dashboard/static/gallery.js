@@ -118,6 +118,7 @@ document.addEventListener("click", (event) => {
   if (button.dataset.act === "all") cards().forEach((each) => toggle(each, true));
   else if (button.dataset.act === "none") chosen().forEach((each) => toggle(each, false));
   else if (button.dataset.act === "compare") compare();
+  else if (button.dataset.act === "bundle") location.assign(`/bundle?${chosen().map((each) => `id=${each.dataset.id}`).join("&")}`);
   else act(button.dataset.act);
 });
 document.addEventListener("htmx:afterSettle", (event) => {

@@ -1,0 +1,39 @@
+"""The ZIP of chosen clips: what is missing is told, and too many are refused."""
+
+import io
+import zipfile
+from pathlib import Path
+
+import pytest
+import samples
+from dashboard_client import client_of, session_in
+
+
+@pytest.fixture
+def client(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setenv("REELMILL_HOME", str(tmp_path / "home"))
+    return client_of(session_in(tmp_path / "home"), "viewer")
+
+
+def test_clips_that_are_gone_are_named_and_all_are_in_the_table(client):
+    ids = [item.variant_id for item in samples.planned(3)]
+    answer = client.get("/bundle", params={"id": [*ids, ids[0]]})
+    assert answer.headers["content-disposition"] == 'attachment; filename="reelmill-clips.zip"'
+    with zipfile.ZipFile(io.BytesIO(answer.content)) as archive:
+        [table, missing] = archive.namelist()
+        assert archive.read(table).decode().count("\n") == 4
+        told = archive.read(missing).decode().splitlines()
+    assert (table, missing) == (f"{samples.campaign().campaign_id}.csv", "missing.txt")
+    assert len(told) == 3
+    assert all(any(key[:12] in line for key in ids) for line in told)
+
+
+@pytest.mark.parametrize(("query", "status", "sentence"), [
+    ("", 400, "0 clips are chosen; a ZIP file takes 1 to 100."),
+    ("&".join(f"id={number:032x}" for number in range(101)), 400, "101 clips are chosen"),
+    ("id=" + "0" * 32, 404, "The catalogue holds no variant"),
+])
+def test_what_cannot_be_packed_is_told(client, query: str, status: int, sentence: str):
+    answer = client.get(f"/bundle?{query}")
+    assert answer.status_code == status
+    assert sentence in answer.text
