@@ -52,7 +52,7 @@ class Desk:
         return Jobs(self.session.settings.home / "jobs")
 
 
-def desk_of(request: Request) -> Desk:
+async def desk_of(request: Request) -> Desk:
     """Return the app's desk."""
     desk: Desk = request.app.state.desk
     return desk

@@ -82,7 +82,7 @@ class Asked:
         return bool(self.states) or any(name != "order" for name in self.texts)
 
 
-def _asked(
+async def _asked(
     state: Annotated[list[str] | None, Query()] = None, campaign: str = "", brief: str = "", placement: str = "",
     locale: str = "", verdict: str = "", reason: str = "", lowest: str = "", highest: str = "", model: str = "",
     since: str = "", until: str = "", q: str = "", seed: str = "", reviewed: str = "", parent: str = "",

@@ -41,8 +41,8 @@ class NotAllowed(ReelmillError):
     """Your role does not allow this; ask an admin."""
 
 
-def current_person(request: Request) -> Person:
-    """Return who asks, as the sign-in middleware found out.
+async def current_person(request: Request) -> Person:
+    """Return who asks, as the sign-in middleware found out; async, since a plain function would take a thread.
 
     Raises:
         NotSignedIn: nobody.
@@ -59,7 +59,7 @@ class _Needs:
     def __init__(self, role: Role) -> None:
         self.role = role
 
-    def __call__(self, person: Annotated[Person, Depends(current_person)]) -> Person:
+    async def __call__(self, person: Annotated[Person, Depends(current_person)]) -> Person:
         if person.role < self.role:
             raise NotAllowed(f"This needs the role {self.role.word}, and {person.name} is a {person.role.word}; "
                              "ask an admin.")
