@@ -1,6 +1,7 @@
 """`reelmill review`: the dashboard, on this machine."""
 
 import getpass
+import itertools
 import socket
 import webbrowser
 from typing import Annotated
@@ -9,7 +10,7 @@ import typer
 
 from app.output import say
 from app.session import Session
-from manifests.errors import CatalogueError, ReelmillError
+from manifests.errors import ReelmillError
 
 PORT = 8765
 PORTS = 20
@@ -27,9 +28,12 @@ def review(
     session = Session.open()
     listener = _listen(port)
     app = create_app(session)
-    address = f"http://127.0.0.1:{listener.getsockname()[1]}"
+    here = f"http://127.0.0.1:{listener.getsockname()[1]}"
+    address = session.settings.review_url.rstrip("/") or here
     link = f"{address}/signin/once?secret={app.state.desk.links.make(_own_account(session))}"
     say(f"Review dashboard: {link}")
+    if address != here:
+        say(f"It listens on {here}, behind your proxy.")
     say("The link signs you in once, within five minutes. Ctrl-C ends the dashboard.")
     if browser:
         webbrowser.open(link)
@@ -38,16 +42,23 @@ def review(
 
 
 def _own_account(session: Session) -> str:
-    """Return the account of whoever started the program: an admin without a password, who comes by link alone."""
-    name = getpass.getuser()
-    try:
-        account = session.catalogue.account(name)
-    except CatalogueError:
-        session.catalogue.add_account(name, "admin", f"person:{name}")
-        return name
-    if account.disabled or account.role != "admin":
-        session.catalogue.change_account(name, f"person:{name}", role="admin", disabled=False)
-    return name
+    """Return the account of whoever started the program: an admin without a password, who comes by link alone.
+
+    Somebody else's account that happens to have the name of the system user is left as it is.
+    """
+    user, catalogue = getpass.getuser(), session.catalogue
+    known = {account.name: account for account in catalogue.accounts()}
+    for name in itertools.chain([user], (f"{user} (this machine {number})" for number in itertools.count(1))):
+        account = known.get(name)
+        if account is None:
+            catalogue.add_account(name, "admin", f"person:{name}")
+            return name
+        if account.issuer is None and account.role == "admin" and not account.disabled:
+            return name
+        if account.issuer is None and account.password_hash is None:
+            catalogue.change_account(name, f"person:{name}", role="admin", disabled=False)
+            return name
+    raise AssertionError("names do not end")
 
 
 def _listen(port: int | None) -> socket.socket:

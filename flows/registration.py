@@ -35,9 +35,15 @@ def read_sheet(settings: Settings, wiring: Wiring, sheet: Path, accept_good_rows
     cards = cards_of(wiring)
     if settings.model not in cards:
         raise UnknownCard(f"There is no model card {settings.model!r}; use one of {', '.join(sorted(cards))}.")
-    intake = take_in(sheet, cards, settings.model, kept_pictures(wiring, sheet))
+    confined = sheet.resolve().is_relative_to(uploads_of(settings).resolve())
+    intake = take_in(sheet, cards, settings.model, kept_pictures(wiring, sheet), confined=confined)
     refuse_problems(intake, accept_good_rows)
     return intake
+
+
+def uploads_of(settings: Settings) -> Path:
+    """Return the folder of sheets that came by a browser: they name pictures of their own folder alone."""
+    return settings.home / "uploads"
 
 
 def kept_pictures(wiring: Wiring, sheet: Path) -> KeptPictures:

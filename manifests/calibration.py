@@ -19,7 +19,7 @@ class Label(NamedTuple):
         score: prompt adherence, -1..1.
         good: the person approved it.
         open: nothing but adherence speaks against it, so that the threshold decides.
-        passes: the gate let it pass under the threshold of its time.
+        passes: the gate has nothing against it today.
     """
 
     score: float
@@ -168,6 +168,11 @@ def propose(labels: Sequence[Label], now: float, precision: float | None = None)
     if precision is None and best.f1 <= here.f1:
         return None
     return Proposal(best, here, _between(labels, best.threshold, now), _between(labels, now, best.threshold))
+
+
+def best_precision(labels: Iterable[Label]) -> float:
+    """Return the highest precision that any threshold reaches, 0..1."""
+    return max((point.precision.value or 0.0 for point in curve(labels)), default=0.0)
 
 
 def _between(labels: Iterable[Label], low: float, high: float) -> tuple[int, int]:

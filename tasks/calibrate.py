@@ -12,14 +12,14 @@ class Applied(NamedTuple):
     changed: int
 
 
-def apply_threshold(wiring: Wiring, campaign_id: str, threshold: float | None, actor: str,
+def apply_threshold(wiring: Wiring, campaign_id: str, card: str, threshold: float | None, actor: str,
                     max_rank_share: float) -> Applied:
-    """Set a campaign's threshold and judge again what waits for a decision; briefs with one of their own keep it.
+    """Set a campaign's threshold for a card's clips and judge again what waits; briefs with one of their own keep it.
 
     Clips that people have decided, and what was published, stay as they are.
 
     Args:
-        threshold: a cosine; None leaves it to the model cards again.
+        threshold: a cosine; None leaves it to the card again.
     """
-    catalogue_of(wiring).set_threshold(campaign_id, threshold, actor)
+    catalogue_of(wiring).set_threshold(campaign_id, card, threshold, actor)
     return Applied(Remaining(wiring, campaign_id, max_rank_share).regate(actor))

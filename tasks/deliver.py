@@ -19,12 +19,14 @@ POLL_S = 0.3
 LEASED_AT_ONCE = 8
 
 
-def deliver(wiring: Wiring, campaign_id: str, review: str, rendered: threading.Event) -> int:
+def deliver(wiring: Wiring, campaign_id: str, review: str, rendered: threading.Event, *,
+            patient: bool = True) -> int:
     """Sign and publish the campaign's approved clips until rendering has ended and none is left.
 
     Args:
         review: ``auto`` approves what passed; ``required`` leaves that to people.
         rendered: set when no more clips will come.
+        patient: at the end, wait for what other workers hold: their leases may expire.
 
     Returns:
         How many clips this call published.
@@ -43,7 +45,7 @@ def deliver(wiring: Wiring, campaign_id: str, review: str, rendered: threading.E
                 courier.approve_passed()
             if courier.deliver_some():
                 continue
-            if is_last and (patience >= wiring.lease_s + POLL_S or not courier.others_hold_some()):
+            if is_last and (not patient or patience >= wiring.lease_s + POLL_S or not courier.others_hold_some()):
                 break
             patience += POLL_S if is_last else 0.0
             rendered.wait(POLL_S) if not is_last else time.sleep(POLL_S)

@@ -7,6 +7,7 @@ from manifests.variant import PlannedVariant, Variant
 from tasks.expand import SEEDS
 
 LONGEST_PROMPT = 2000
+LOOK_AHEAD = 200
 
 
 def reroll(catalogue: Catalogue, campaign_id: str, variant_id: str, actor: str, prompt: str | None = None) -> str:
@@ -42,8 +43,12 @@ def _reworded(variant: Variant, prompt: str) -> Variant:
 
 
 def _reseeded(catalogue: Catalogue, variant: Variant) -> Variant:
-    """Return the variant with the next seed under which the catalogue holds none."""
-    while True:
-        variant = variant._replace(seed=(variant.seed + 1) % SEEDS)
-        if not catalogue.states([variant.variant_id]):
-            return variant
+    """Return the variant with the next seed under which the catalogue holds none, asked for many at a time."""
+    first = variant.seed + 1
+    for ahead in range(0, SEEDS, LOOK_AHEAD):
+        tried = [variant._replace(seed=(first + ahead + step) % SEEDS) for step in range(LOOK_AHEAD)]
+        taken = catalogue.states([each.variant_id for each in tried])
+        for each in tried:
+            if each.variant_id not in taken:
+                return each
+    raise PlanError("Every seed of these words is planned; change the words.")

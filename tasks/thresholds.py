@@ -7,23 +7,22 @@ from manifests.brief import Brief
 from tasks.wiring import Wiring, card_of, catalogue_of
 
 
-def lowest(briefs: Iterable[Brief], campaign: float | None, card: float) -> float:
+def lowest(briefs: Iterable[Brief], default: float) -> float:
     """Return the lowest threshold among the briefs that share a variant: it is good enough for that one.
 
     Args:
-        campaign: what calibration has set for the campaign; None where nothing.
-        card: default of the model card.
+        default: of briefs that name none: what calibration has set for the campaign, else the card's.
     """
-    default = card if campaign is None else campaign
     return min((default if brief.min_adherence is None else brief.min_adherence for brief in briefs), default=default)
 
 
 def threshold_of(wiring: Wiring, row: VariantRow) -> float:
     """Return the threshold of one variant over all campaigns that it serves, a cosine."""
-    catalogue, card = catalogue_of(wiring), card_of(wiring, row.variant.card).defaults.min_adherence
+    catalogue, name_of_card = catalogue_of(wiring), row.variant.card
+    card = card_of(wiring, name_of_card).defaults.min_adherence
     found = []
     for name in catalogue.campaigns_of([row.variant_id]).get(row.variant_id, ()):
         mine = {member.brief_id for member in catalogue.memberships(name, [row.variant_id])}
         briefs = [brief for brief in catalogue.briefs(name) if brief.brief_id in mine]
-        found.append(lowest(briefs, catalogue.campaign(name).min_adherence, card))
+        found.append(lowest(briefs, catalogue.campaign(name).thresholds.get(name_of_card, card)))
     return min(found, default=card)

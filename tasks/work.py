@@ -29,7 +29,7 @@ class Remaining:
         self._catalogue = catalogue = catalogue_of(wiring)
         self._campaign_id = campaign_id
         self._max_rank_share = max_rank_share
-        self._min_adherence = catalogue.campaign(campaign_id).min_adherence
+        self._thresholds = catalogue.campaign(campaign_id).thresholds
         self._briefs = {brief.brief_id: brief for brief in catalogue.briefs(campaign_id)}
         self._brief_ids: defaultdict[str, dict[str, None]] = defaultdict(dict)
         for member in catalogue.memberships(campaign_id):
@@ -68,7 +68,7 @@ class Remaining:
     def regate(self, actor: str = SYSTEM) -> int:
         """Judge again what was scored under other thresholds; return how many verdicts changed."""
         rows = self._catalogue.variants(self._campaign_id, ["passed", "failed"])
-        return sum(self._catalogue.regate(verdict.variant_id, verdict, actor) for verdict in self._new_verdicts(rows))
+        return self._catalogue.regate(self._new_verdicts(rows), actor)
 
     def _new_verdicts(self, rows: Iterable[VariantRow]) -> Iterator[Verdict]:
         """Yield the verdicts that come out otherwise today; what another campaign's gate let pass stays."""
@@ -88,4 +88,5 @@ class Remaining:
 
     def _threshold(self, row: VariantRow) -> float:
         briefs = [self._briefs[name] for name in self._brief_ids[row.variant_id]]
-        return lowest(briefs, self._min_adherence, card_of(self._wiring, row.variant.card).defaults.min_adherence)
+        name = row.variant.card
+        return lowest(briefs, self._thresholds.get(name, card_of(self._wiring, name).defaults.min_adherence))

@@ -20,7 +20,7 @@ class Provider:
     def __init__(self) -> None:
         self.key = RSAKey.generate_key(2048, {"kid": "one", "use": "sig", "alg": "RS256"}, private=True)
         self.signing_key = self.key
-        self.claims: dict[str, object] = {"sub": "17", "email": "ann@brand.example"}
+        self.claims: dict[str, object] = {"sub": "17", "email": "ann@brand.example", "email_verified": True}
         self.spoil: dict[str, object] = {}
         self.codes: dict[str, dict[str, str]] = {}
         self.issuer = ""

@@ -134,7 +134,7 @@ class S3Bucket:
                 self._client.delete_object(Bucket=self._name, Key=full)
 
     def _versions(self, full: str) -> Iterator[str]:
-        """Yield the versions of a key; ``null`` is one from before they were kept. None where rights hide them."""
+        """Yield the versions of a key; ``null`` is one from before they were kept. None where there is no such call."""
         pages = self._client.get_paginator("list_object_versions")
         try:
             for page in pages.paginate(Bucket=self._name, Prefix=full):
@@ -142,7 +142,7 @@ class S3Bucket:
                     if item["Key"] == full:
                         yield item["VersionId"]
         except ClientError as error:
-            if _code(error) not in ("AccessDenied", "NotImplemented", "MethodNotAllowed"):
+            if _code(error) not in ("NotImplemented", "MethodNotAllowed"):
                 raise
 
     def list(self, prefix: str = "") -> Iterator[str]:

@@ -63,7 +63,7 @@ def append(connection: Connection, actor: str, action: str, entries: Iterable[tu
 
     The head's row is locked first: entries of two transactions never take the same place.
     """
-    head = connection.execute(select(audit_head).where(audit_head.c.head_id == 1).with_for_update()).one()
+    head = lock_head(connection)
     rows, number, previous = [], head.entries, head.digest
     for subject, detail in entries:
         number += 1
@@ -75,6 +75,11 @@ def append(connection: Connection, actor: str, action: str, entries: Iterable[tu
         connection.execute(insert(audit), rows)
         connection.execute(update(audit_head).where(audit_head.c.head_id == 1)
                            .values(entries=number, digest=previous))
+
+
+def lock_head(connection: Connection) -> Any:
+    """Return the head; whoever else would write to the log waits until this transaction ends."""
+    return connection.execute(select(audit_head).where(audit_head.c.head_id == 1).with_for_update()).one()
 
 
 def _digest(row: Mapping[str, Any]) -> str:
@@ -105,7 +110,7 @@ class Audit(Store):
             expected: a digest that was noted earlier; the log must still hold it. Only this finds out
                 who rewrote log, head and events together.
         """
-        with self._reading() as connection:
+        with self._reading_at_once() as connection:
             head = connection.execute(select(audit_head)).one()
             walk = _Walk(expected)
             for row in _all(connection):

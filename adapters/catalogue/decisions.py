@@ -4,7 +4,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from sqlalchemy import Connection, case, func, or_, select, update
+from sqlalchemy import Connection, bindparam, case, func, or_, select, update
 
 from adapters.catalogue.audit import append
 from adapters.catalogue.reviews import write_reviews
@@ -22,7 +22,7 @@ from adapters.catalogue.states import (
     WITHDRAWN,
     sources_of,
 )
-from adapters.catalogue.store import SYSTEM, Store, batches, move, pick
+from adapters.catalogue.store import SYSTEM, Store, batches, event_row, move, pick, write_events
 from adapters.catalogue.tables import UNSCORED, database_now, events, memberships, reviews, variants
 from manifests.verdict import Verdict
 
@@ -83,17 +83,22 @@ class Decisions(Store):
                        codes=codes, undo_s=undo_s if outcome == APPROVED else 0.0, reason=clean(reason))
         return Decided(tuple(moved), refused)
 
-    def undo(self, variant_ids: Iterable[str], actor: str) -> Decided:
-        """Approved or rejected → what it was, where the actor decided so last and nothing was sent."""
+    def undo(self, variant_ids: Iterable[str], actor: str, *, anybodys: bool = False) -> Decided:
+        """Approved or rejected → what it was, where nothing was sent.
+
+        Args:
+            anybodys: take back what others have decided as well; else only what the actor has.
+        """
         wanted = list(dict.fromkeys(variant_ids))
         with self._writing() as connection:
             picked = pick(connection, wanted, (APPROVED, REJECTED), variants.c.lease_owner.is_(None))
-            mine = {row.variant_id: row for row in _last_decisions(connection, picked) if row.actor == actor}
+            mine = {row.variant_id: row for row in _last_decisions(connection, picked)
+                    if row.actor == actor or anybodys}
             for state in (PASSED, FAILED):
                 back = {key: picked[key] for key, row in mine.items() if row.from_state == state}
                 move(connection, back, state, actor, {}, undone=True)
                 append(connection, actor, state, [(key, {"undone": picked[key]}) for key in back])
-            _take_back_reviews(connection, mine, actor)
+            _take_back_reviews(connection, mine)
         rule = "somebody else decided it, it is on its way, or it is published: withdraw it then"
         return Decided(tuple(mine), {key: f"It cannot be undone: {rule}." for key in wanted if key not in mine})
 
@@ -108,12 +113,18 @@ class Decisions(Store):
         return self._decide(variant_ids, sources_of(QUARANTINED), QUARANTINED, actor,
                             {"error": clean(reason)}, reason=clean(reason))
 
-    def regate(self, variant_id: str, verdict: Verdict, actor: str = SYSTEM) -> bool:
-        """Passed → failed or failed → passed, since the thresholds changed; True where it moved."""
-        source, target = (FAILED, PASSED) if verdict.passed else (PASSED, FAILED)
-        return bool(self._decide([variant_id], (source,), target, actor,
-                                 {"reasons": to_text(verdict.reasons), "error": None},
-                                 variants.c.score.is_not(None), regated=True, reasons=verdict.reasons))
+    def regate(self, verdicts: Iterable[Verdict], actor: str = SYSTEM) -> int:
+        """Passed → failed or failed → passed, since the thresholds changed; return how many moved."""
+        moved = 0
+        for batch in batches(verdicts):
+            by_id = {verdict.variant_id: verdict for verdict in batch}
+            with self._writing() as connection:
+                picked = pick(connection, by_id, (PASSED, FAILED), variants.c.score.is_not(None))
+                changed = [(by_id[key], state) for key, state in picked.items()
+                           if by_id[key].passed == (state == FAILED)]
+                _write_verdicts(connection, changed, actor)
+            moved += len(changed)
+        return moved
 
     def retry_failed(self, campaign_id: str, *, quarantined: bool = False, scored: bool = True,
                      actor: str = SYSTEM) -> int:
@@ -164,6 +175,23 @@ class Decisions(Store):
             write_reviews(connection, picked, actor, to_state, codes, str(detail.get("reason", "")), undo_s=undo_s)
 
 
+def _write_verdicts(connection: Connection, changed: Sequence[tuple[Verdict, str]], actor: str) -> None:
+    """Write verdicts that came out otherwise, each with the state that it ends, their events and audit entries."""
+    if not changed:
+        return
+    outcomes = {verdict.variant_id: PASSED if verdict.passed else FAILED for verdict, _ in changed}
+    connection.execute(update(variants).where(variants.c.variant_id == bindparam("id")), [
+        {"id": verdict.variant_id, "state": outcomes[verdict.variant_id], "reasons": to_text(verdict.reasons),
+         "error": None} for verdict, _ in changed])
+    write_events(connection, [
+        event_row(verdict.variant_id, state, outcomes[verdict.variant_id], actor, regated=True,
+                  reasons=verdict.reasons) for verdict, state in changed])
+    for outcome in (PASSED, FAILED) if actor != SYSTEM else ():
+        append(connection, actor, outcome, [
+            (verdict.variant_id, {"from": state, "regated": True, "reasons": verdict.reasons})
+            for verdict, state in changed if outcomes[verdict.variant_id] == outcome])
+
+
 def _refusals(connection: Connection, seen: Mapping[str, int], picked: Mapping[str, str], outcome: str,
               sources: Sequence[str]) -> dict[str, str]:
     """Return why not, for each variant that is not as it was seen, or may not be decided so."""
@@ -196,9 +224,9 @@ def _last_decisions(connection: Connection, picked: Mapping[str, str]) -> list[A
     return [row for row in _last_events(connection, picked) if row.to_state == picked[row.variant_id]]
 
 
-def _take_back_reviews(connection: Connection, variant_ids: Iterable[str], actor: str) -> None:
+def _take_back_reviews(connection: Connection, variant_ids: Iterable[str]) -> None:
     newest = (select(func.max(reviews.c.review_id)).where(
-        reviews.c.variant_id.in_(list(variant_ids)), reviews.c.author == actor, reviews.c.blind == 0)
+        reviews.c.variant_id.in_(list(variant_ids)), reviews.c.blind == 0)
         .group_by(reviews.c.variant_id))
     connection.execute(update(reviews).where(reviews.c.review_id.in_(newest.scalar_subquery()))
                        .values(undone_at=database_now()))

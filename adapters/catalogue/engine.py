@@ -8,13 +8,15 @@ from typing import Any
 
 from sqlalchemy import Connection, Engine, create_engine, event
 from sqlalchemy.engine import URL, make_url
-from sqlalchemy.exc import ArgumentError, DBAPIError, NoSuchModuleError
+from sqlalchemy.exc import ArgumentError, DataError, DBAPIError, NoSuchModuleError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 
 from manifests.errors import CatalogueError, CatalogueUnreachable, DiskFull, ReelmillError
 
 _WRITE = "BEGIN IMMEDIATE"
 _CONNECT_SECONDS = 5
+_POOL: dict[str, Any] = {"pool_size": 5, "max_overflow": 40}
+"""As many at once as the dashboard has threads; all but a few are closed after use."""
 
 
 def build_engine(url: str, patience: float) -> Engine:
@@ -29,10 +31,10 @@ def build_engine(url: str, patience: float) -> Engine:
     """
     parsed = _parse(url)
     if parsed.get_backend_name() == "postgresql":
-        return create_engine(parsed, pool_pre_ping=True, connect_args={
+        return create_engine(parsed, pool_pre_ping=True, **_POOL, connect_args={
             "connect_timeout": _CONNECT_SECONDS,
             "options": f"-c lock_timeout={int(patience * 1000)} -c synchronous_commit=on"})
-    engine = create_engine(parsed, connect_args={"timeout": patience})
+    engine = create_engine(parsed, **_POOL, connect_args={"timeout": patience})
     event.listen(engine, "connect", _prepare_sqlite)
     event.listen(engine, "begin", _begin_sqlite)
     return engine
@@ -137,6 +139,8 @@ def _translate_postgresql(engine: Engine, error: DBAPIError) -> ReelmillError:
     if code in ("55P03", "40P01", "40001"):
         return CatalogueUnreachable(f"The catalogue {where} is locked by another process; "
                                     "wait for it to end, then run again.")
+    if isinstance(error, DataError):
+        return CatalogueError(f"The catalogue {where} does not take this value: {_first_line(error.orig)}.")
     if code.startswith(("08", "57P", "53", "28", "3D")) or error.connection_invalidated or not code:
         return CatalogueUnreachable(f"The catalogue {where} does not answer ({_first_line(error.orig)}); "
                                     "check REELMILL_CATALOGUE_URL and that it runs.")

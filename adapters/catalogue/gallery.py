@@ -3,11 +3,11 @@
 import json
 import re
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from math import isfinite, nan
 from typing import Any, NamedTuple
 
-from sqlalchemy import ColumnElement, Float, Select, and_, exists, func, literal, or_, select, tuple_
+from sqlalchemy import ColumnElement, Float, Select, and_, exists, func, literal, or_, select, tuple_, union_all
 from sqlalchemy.sql.elements import UnaryExpression
 
 from adapters.catalogue.rows import brief_from, variant_from
@@ -126,11 +126,16 @@ class Gallery(Store):
             small = self._is_small(connection, chosen)
             # With nothing added to it, the column has an index, which a small campaign must not walk.
             key = column + literal(0.0, Float()) if small else column
-            query = _shown(key).where(*_conditions(chosen, small))
-            if cursor := after or before:
-                query = query.where(_beyond(key, cursor, descending))
-            query = query.order_by(_turned(key, descending), _turned(variants.c.variant_id, descending))
-            rows = [_row(row) for row in connection.execute(query.limit(limit + 1))]
+            place = (_turned(key, descending), _turned(variants.c.variant_id, descending))
+            cursor = after or before
+            on = [_beyond(key, cursor, descending)] if cursor else []
+            if small or len(chosen.states) < 2:
+                query = _shown(key).where(*_conditions(chosen, small), *on)
+            else:  # an index by state and key each, then the best of them
+                parts = [select(variants.c.variant_id).where(*_conditions(replace(chosen, states=(state,)), small), *on)
+                         .order_by(*place).limit(limit + 1).subquery() for state in chosen.states]
+                query = _shown(key).where(variants.c.variant_id.in_(union_all(*map(select, parts))))
+            rows = [_row(row) for row in connection.execute(query.order_by(*place).limit(limit + 1))]
         return _page(rows, limit, cursor=after or before, backwards=bool(before))
 
     def gallery_rows(self, variant_ids: Sequence[str], order: str = "score") -> list[GalleryRow]:

@@ -4,6 +4,7 @@ from collections.abc import Collection, Iterable, Mapping, Sequence
 
 from sqlalchemy import Connection, case, or_, select, update
 
+from adapters.catalogue.reviews import undoable
 from adapters.catalogue.rows import Lease, variant_row
 from adapters.catalogue.states import APPROVED, LEASED, PLANNED, QUARANTINED, RENDERED, SIGNING
 from adapters.catalogue.store import SYSTEM, Store, batches, log, move, pick
@@ -74,7 +75,8 @@ class Leasing(Store):
     def _pick_free(connection: Connection, batch: Sequence[str], states: Collection[str]) -> dict[str, str]:
         wanted = {*states, *((LEASED, RENDERED) if PLANNED in states else ())}
         free = or_(variants.c.lease_owner.is_(None), variants.c.lease_expires < database_now())
-        return pick(connection, batch, sorted(wanted), free, wait=False)
+        settled = [~undoable()] if APPROVED in wanted else []
+        return pick(connection, batch, sorted(wanted), free, *settled, wait=False)
 
     @staticmethod
     def _quarantine_tired(connection: Connection, picked: Mapping[str, str], cap: int) -> dict[str, str]:

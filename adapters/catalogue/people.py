@@ -8,7 +8,7 @@ from typing import Any
 
 from sqlalchemy import Table, delete, insert, select, update
 
-from adapters.catalogue.audit import append
+from adapters.catalogue.audit import append, lock_head
 from adapters.catalogue.rows import clean
 from adapters.catalogue.store import Store
 from adapters.catalogue.tables import accounts, campaigns, sessions, shares, tokens, views
@@ -113,6 +113,7 @@ class People(Store):
                                   "disabled": None if disabled is None else int(disabled)}
         values = {key: value for key, value in values.items() if value is not None}
         with self._writing() as connection:
+            lock_head(connection)  # one change after the other, or two admins could take each other's role away
             connection.execute(update(accounts).where(accounts.c.name == account.name).values(**values))
             left = connection.execute(select(accounts.c.name).where(
                 accounts.c.role == "admin", accounts.c.disabled == 0)).first()

@@ -1,7 +1,7 @@
 """Putting campaigns and their variants in."""
 
 import json
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from typing import Any
 
 from sqlalchemy import Connection, Insert, Table, insert, literal, select, update
@@ -45,8 +45,9 @@ class Planning(Store):
         A variant that any campaign already holds keeps its state: it is never made twice.
         """
         added, ordinal = 0, 0
-        locales = self._only_locales(campaign_id)
+        locales: dict[str, str] = {}
         for batch in batches(planned, _ROWS):
+            locales |= self._only_locales(campaign_id, {item.brief_id for item in batch} - locales.keys())
             with self._writing() as connection:
                 added += self._add_batch(connection, campaign_id, batch, ordinal, parent_id, locales, actor)
             ordinal += len(batch)
@@ -71,12 +72,17 @@ class Planning(Store):
             for number, item in enumerate(batch, ordinal)])
         return len(new)
 
-    def _only_locales(self, campaign_id: str) -> dict[str, str]:
-        """Return the locale of each brief that names one only; where there are several, a variant's labels tell."""
-        query = select(briefs.c.brief_id, briefs.c.body).where(briefs.c.campaign_id == campaign_id)
+    def _only_locales(self, campaign_id: str, brief_ids: Collection[str]) -> dict[str, str]:
+        """Return the locale of each brief that names one only; "" of others, where a variant's labels tell."""
+        found: dict[str, str] = {}
         with self._reading() as connection:
-            found = {row.brief_id: json.loads(row.body).get("locales") or [] for row in connection.execute(query)}
-        return {brief_id: locales[0] for brief_id, locales in found.items() if len(locales) == 1}
+            for batch in batches(sorted(brief_ids)):
+                query = select(briefs.c.brief_id, briefs.c.body).where(
+                    briefs.c.campaign_id == campaign_id, briefs.c.brief_id.in_(batch))
+                for row in connection.execute(query):
+                    locales = json.loads(row.body).get("locales") or []
+                    found[row.brief_id] = locales[0] if len(locales) == 1 else ""
+        return found
 
     @staticmethod
     def _log_planned(connection: Connection, campaign_id: str, new: Sequence[str], actor: str) -> None:

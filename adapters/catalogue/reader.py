@@ -4,8 +4,9 @@ import json
 from collections.abc import Collection, Iterable
 from typing import Any
 
-from sqlalchemy import Select, exists, func, or_, select
+from sqlalchemy import Select, func, or_, select
 
+from adapters.catalogue.reviews import undoable
 from adapters.catalogue.rows import (
     CampaignRow,
     Event,
@@ -16,7 +17,7 @@ from adapters.catalogue.rows import (
     variant_row,
 )
 from adapters.catalogue.store import Store, batches
-from adapters.catalogue.tables import briefs, campaigns, database_now, events, memberships, reviews, variants
+from adapters.catalogue.tables import briefs, campaigns, events, memberships, reviews, variants
 from manifests.brief import Brief
 from manifests.errors import CatalogueError
 
@@ -105,10 +106,8 @@ class Reader(Store):
 
         What a person may still take back is left out: see ``decide``.
         """
-        undoable = exists().where(reviews.c.variant_id == variants.c.variant_id, reviews.c.undone_at.is_(None),
-                                  reviews.c.undo_until > database_now())
         query = self._in_states(campaign_id, states).with_only_columns(
-            variants.c.variant_id, variants.c.body, variants.c.lease_owner, variants.c.clip).where(~undoable)
+            variants.c.variant_id, variants.c.body, variants.c.lease_owner, variants.c.clip).where(~undoable())
         with self._reading() as connection:
             return [Waiting(row.variant_id, json.loads(row.body)["card"], row.lease_owner,
                             json.loads(row.clip).get("machine", "") if row.clip else None)
@@ -167,12 +166,20 @@ class Reader(Store):
 
     def held_for_review(self, campaign_id: str) -> set[str]:
         """Return the campaign's passed variants that no policy may approve: a campaign that shares them,
-        or this one, waits for a person."""
+        or this one, waits for a person; or a person has taken an approval back."""
         reviewed = {row.campaign_id for row in self.campaigns() if row.settings.get("review") == "required"}
-        if not reviewed:
-            return set()
         passed = [row.variant_id for row in self.waiting(campaign_id, ["passed"])]
-        return {variant_id for variant_id, sharing in self.campaigns_of(passed).items() if reviewed & sharing}
+        sharing = self.campaigns_of(passed) if reviewed else {}
+        held = {variant_id for variant_id, names in sharing.items() if reviewed & names}
+        return held | self._taken_back(passed)
+
+    def _taken_back(self, variant_ids: Iterable[str]) -> set[str]:
+        found: set[str] = set()
+        with self._reading() as connection:
+            for batch in batches(variant_ids):
+                found.update(connection.execute(select(reviews.c.variant_id).where(
+                    reviews.c.variant_id.in_(batch), reviews.c.undone_at.is_not(None))).scalars())
+        return found
 
     def owners(self) -> list[str]:
         """Return who holds leases, whether expired or not."""
@@ -196,7 +203,7 @@ class Reader(Store):
         newest_first = query.order_by(campaigns.c.created_at.desc(), campaigns.c.campaign_id)
         with self._reading() as connection:
             return [CampaignRow(row.campaign_id, row.name, row.sheet_sha256, json.loads(row.settings), row.created_at,
-                                row.draft_seconds, row.min_adherence, row.second_share)
+                                row.draft_seconds, json.loads(row.thresholds), row.second_share)
                     for row in connection.execute(newest_first)]
 
     @staticmethod

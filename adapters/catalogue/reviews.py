@@ -5,9 +5,9 @@ from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import Connection, Select, and_, exists, func, insert, select, update
+from sqlalchemy import ColumnElement, Connection, Select, and_, exists, func, insert, select, update
 
-from adapters.catalogue.audit import append
+from adapters.catalogue.audit import append, lock_head
 from adapters.catalogue.rows import clean, to_text
 from adapters.catalogue.store import Store
 from adapters.catalogue.tables import campaigns, comments, database_now, memberships, reviews, variants
@@ -103,13 +103,22 @@ class Reviews(Store):
         """Let this share of a campaign's decided clips be reviewed blind by a second person, 0..1."""
         if not 0 <= share <= 1:
             raise CatalogueError(f"A share of {share:g} is none; give a number from 0 to 1.")
-        self._set(campaign_id, actor, "second review", second_share=share)
+        with self._writing() as connection:
+            _set(connection, campaign_id, second_share=share)
+            append(connection, actor, "second review", [(campaign_id, {"second_share": share})])
 
-    def set_threshold(self, campaign_id: str, min_adherence: float | None, actor: str) -> None:
-        """Set the threshold for briefs that name none of their own; None leaves it to the model cards."""
+    def set_threshold(self, campaign_id: str, card: str, min_adherence: float | None, actor: str) -> None:
+        """Set the threshold of a card's clips in briefs that name none of their own; None leaves it to the card."""
         if min_adherence is not None and not -1 <= min_adherence <= 1:
             raise CatalogueError(f"A threshold of {min_adherence:g} is no cosine; give a number from -1 to 1.")
-        self._set(campaign_id, actor, "threshold", min_adherence=min_adherence)
+        with self._writing() as connection:
+            lock_head(connection)
+            kept = connection.execute(select(campaigns.c.thresholds).where(
+                campaigns.c.campaign_id == campaign_id)).scalar()
+            thresholds = json.loads(kept or "{}") | {card: min_adherence}
+            _set(connection, campaign_id, thresholds=to_text(
+                {name: value for name, value in thresholds.items() if value is not None}))
+            append(connection, actor, "threshold", [(campaign_id, {"card": card, "min_adherence": min_adherence})])
 
     def second_reviews(self, campaign_id: str, reader: str, limit: int = 60) -> list[str]:
         """Return the decided clips of the campaign's share on which ``reader`` has not yet said a word.
@@ -134,17 +143,11 @@ class Reviews(Store):
                 reviews.c.variant_id == variant_id, reviews.c.undone_at.is_(None))).all()
             if not any(not row.blind for row in earlier) or any(row.author == author for row in earlier):
                 raise CatalogueError("A second review is given by somebody else, once the first is there.")
+            if any(row.blind for row in earlier):
+                raise CatalogueError("Somebody else has given the second review meanwhile; go on to the next.")
             write_reviews(connection, [variant_id], author, outcome, codes, reason, blind=True)
             append(connection, author, "second review",
                    [(variant_id, {"outcome": outcome, "codes": list(codes), "reason": reason})])
-
-    def _set(self, campaign_id: str, actor: str, action: str, **values: Any) -> None:
-        with self._writing() as connection:
-            changed = connection.execute(update(campaigns).where(campaigns.c.campaign_id == campaign_id)
-                                         .values(**values)).rowcount
-            if not changed:
-                raise CatalogueError(f"No campaign in the catalogue is called {campaign_id!r}.")
-            append(connection, actor, action, [(campaign_id, values)])
 
     @staticmethod
     def _undoubled(campaign_id: str, reader: str, bound: str) -> Select[Any]:
@@ -156,6 +159,13 @@ class Reviews(Store):
         return (select(reviews.c.variant_id).where(and_(
             reviews.c.blind == 0, reviews.c.undone_at.is_(None), mine, ~said, reviews.c.variant_id < bound))
             .group_by(reviews.c.variant_id).order_by(func.min(reviews.c.review_id)))
+
+
+def _set(connection: Connection, campaign_id: str, **values: Any) -> None:
+    changed = connection.execute(update(campaigns).where(campaigns.c.campaign_id == campaign_id)
+                                 .values(**values)).rowcount
+    if not changed:
+        raise CatalogueError(f"No campaign in the catalogue is called {campaign_id!r}.")
 
 
 def write_reviews(connection: Connection, variant_ids: Collection[str], author: str, outcome: str,
@@ -172,6 +182,12 @@ def write_reviews(connection: Connection, variant_ids: Collection[str], author: 
     connection.execute(
         insert(reviews).values(undo_until=database_now() + undo_s if undo_s else None),
         [{"variant_id": variant_id, **row} for variant_id in variant_ids])
+
+
+def undoable() -> ColumnElement[bool]:
+    """True of a variant whose approval can still be taken back."""
+    return exists().where(reviews.c.variant_id == variants.c.variant_id, reviews.c.undone_at.is_(None),
+                          reviews.c.undo_until > database_now())
 
 
 def _bound(share: float) -> str:

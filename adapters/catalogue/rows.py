@@ -22,7 +22,8 @@ class CampaignRow:
     Attributes:
         created_at: seconds since 1970.
         draft_seconds: device time of drafts that no clip carries.
-        min_adherence: threshold for briefs that name none of their own; None leaves it to the model cards.
+        thresholds: by model card, prompt adherence for briefs that name none of their own; a card that is not
+            in it keeps its default.
         second_share: share of the decided clips that a second person reviews blind, 0..1.
     """
 
@@ -32,7 +33,7 @@ class CampaignRow:
     settings: Mapping[str, Any]
     created_at: float
     draft_seconds: float = 0.0
-    min_adherence: float | None = None
+    thresholds: Mapping[str, float] = field(default_factory=dict)
     second_share: float = 0.0
 
 
@@ -70,6 +71,11 @@ class SignedFacts:
     digests: Mapping[str, str] = field(default_factory=dict)
     path: Path | None = None
     attestation: Attestation | None = None
+
+    @property
+    def campaign_id(self) -> str:
+        """The campaign that publishes it, which its key begins with; other campaigns may share the clip."""
+        return self.key.partition("/")[0]
 
     @property
     def keys(self) -> tuple[str, ...]:

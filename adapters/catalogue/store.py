@@ -46,6 +46,15 @@ class Store:
             yield connection
 
     @contextmanager
+    def _reading_at_once(self) -> Iterator[Connection]:
+        """Let several queries see one state of the database; SQLite's transactions always do."""
+        engine = self._engine
+        if engine.dialect.name == "postgresql":
+            engine = engine.execution_options(isolation_level="REPEATABLE READ")
+        with our_errors(engine), engine.connect() as connection:
+            yield connection
+
+    @contextmanager
     def _writing(self) -> Iterator[Connection]:
         with our_errors(self._engine), self._writer.begin() as connection:
             yield connection

@@ -47,7 +47,7 @@ campaigns = Table(
     Column("settings", Text, nullable=False),
     Column("created_at", Float, nullable=False, default=database_now()),
     Column("draft_seconds", Float, nullable=False, server_default="0"),
-    Column("min_adherence", Float),
+    Column("thresholds", Text, nullable=False, server_default="{}"),
     Column("second_share", Float, nullable=False, server_default="0"),
 )
 

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict
+from math import isfinite
 from typing import Any
 
 from sqlalchemy import Connection, bindparam, select, update
@@ -114,8 +115,9 @@ def _outcome(verdict: Verdict) -> str:
 
 
 def _judged_values(score: Score, verdict: Verdict) -> dict[str, Any]:
-    return {"score": record_text(score), "prompt_adherence": score.prompt_adherence,
-            "sort_score": UNSCORED if score.prompt_adherence is None else score.prompt_adherence,
+    value = score.prompt_adherence
+    known = value if value is not None and isfinite(value) else None
+    return {"score": record_text(score), "prompt_adherence": known, "sort_score": UNSCORED if known is None else known,
             "reasons": to_text(verdict.reasons), "error": None, "tries": 0, **_ENDED}
 
 

@@ -10,7 +10,7 @@ from pydantic import BaseModel, Field
 
 from adapters.catalogue import REVIEW_CODES, Decided, GalleryRow
 from app.dashboard.clip import checks_of, credential_of
-from app.dashboard.decide import MOST_AT_ONCE, decided, rerolled
+from app.dashboard.decide import MOST_AT_ONCE, decided, rerolled, undone
 from app.dashboard.desk import AtDesk, Desk
 from app.dashboard.filters import AskedFor
 from app.dashboard.media import Kind, download_response
@@ -155,8 +155,8 @@ def decisions(given: DecisionIn, desk: AtDesk, person: Reviewer) -> DecidedOut:
 
 @router.post("/clips/undo")
 def undo(given: IdsIn, desk: AtDesk, person: Reviewer) -> DecidedOut:
-    """Take back one's own last decisions, as long as nothing was sent."""
-    return _told(desk.catalogue.undo(given.ids, person.actor))
+    """Take back one's own last decisions, as long as nothing was sent; admins anybody's."""
+    return _told(undone(desk, person, given.ids))
 
 
 @router.post("/clips/reroll")

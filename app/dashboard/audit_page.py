@@ -1,6 +1,8 @@
 """The audit, for admins."""
 
-from fastapi import APIRouter, Request
+from typing import Annotated
+
+from fastapi import APIRouter, Query, Request
 from fastapi.responses import HTMLResponse
 
 from app.dashboard.desk import AtDesk
@@ -12,7 +14,7 @@ PAGE = 100
 
 
 @router.get("/audit")
-def audit(request: Request, desk: AtDesk, person: Admin, before: int | None = None,
+def audit(request: Request, desk: AtDesk, person: Admin, before: Annotated[int | None, Query(ge=0, lt=2**53)] = None,
           verify: bool = False) -> HTMLResponse:
     """Show what people did, the newest first; verify the chain where that is asked for."""
     entries = desk.catalogue.audit_entries(before, PAGE)

@@ -13,7 +13,8 @@ from adapters.catalogue import VariantRow
 from adapters.catalogue.reviews import ReviewRow
 from app.clip_table import write_clip_table
 from app.dashboard.desk import AtDesk, Desk
-from app.dashboard.media import ENDINGS, Kind, published_key, published_path, session_of, staged_path
+from app.dashboard.media import ENDINGS, Kind, published_key, published_path, staged_path
+from app.dashboard.places import session_of
 from app.dashboard.roles import Viewer
 from manifests.errors import ReelmillError
 from manifests.identity import slug
@@ -74,7 +75,7 @@ def _add(desk: Desk, archive: zipfile.ZipFile, row: VariantRow) -> None:
     if keys := {kind: key for kind in kinds if (key := published_key(row, kind))}:
         for kind, key in keys.items():
             path = published_path(desk, row, kind)
-            data = path.read_bytes() if path else bucket_of(session_of(desk, row.variant_id).wiring).read(key)
+            data = path.read_bytes() if path else bucket_of(session_of(desk, row).wiring).read(key)
             archive.writestr(name + ENDINGS[kind], data)
     else:
         archive.write(staged_path(desk, row, "clip"), f"unsigned/{name}{ENDINGS['clip']}")

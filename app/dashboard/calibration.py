@@ -13,7 +13,7 @@ from app.dashboard.desk import AtDesk, Desk
 from app.dashboard.roles import Admin, Viewer
 from app.dashboard.templating import page
 from app.session import Session
-from manifests.calibration import Label, Point, agreement, at, curve, doubts, is_enough, propose
+from manifests.calibration import Label, Point, agreement, at, best_precision, curve, doubts, is_enough, propose
 from manifests.errors import ReelmillError
 from tasks.calibrate import apply_threshold
 
@@ -37,22 +37,26 @@ def calibration(request: Request, desk: AtDesk, person: Viewer, campaign: str = 
                 model=model, labels=labels, here=at(labels, now), now=now, doubts=doubts(labels),
                 agreement=agreement(pairs_of(mine)), precision=precision, chart=_chart(curve(labels)),
                 proposal=propose(labels, now, wanted) if is_enough(labels) else None, enough=is_enough(labels),
+                best=best_precision(labels), wanted=wanted or 0.0,
                 own=_own(desk, head))
 
 
 @router.post("/calibration/apply")
 def apply(request: Request, desk: AtDesk, person: Admin, campaign: Annotated[str, Form()] = "",
-          threshold: Annotated[str, Form()] = "") -> Response:
-    """Set a campaign's threshold, and judge again what waits; an empty one leaves it to the model cards."""
+          model: Annotated[str, Form()] = "", threshold: Annotated[str, Form()] = "") -> Response:
+    """Set a campaign's threshold for one model, and judge again what waits; an empty one leaves it to the card."""
     session, campaign_id = Session.of_campaign(campaign)
     try:
         value = float(threshold) if threshold.strip() else None
     except ValueError:
         raise ReelmillError(f"A threshold of {threshold!r} is no number; give one from -1 to 1.") from None
-    applied = apply_threshold(session.wiring, campaign_id, value, person.actor, session.settings.max_rank_share)
+    if model not in session.cards:
+        raise ReelmillError(f"There is no model {model!r}; choose one on the calibration page.")
+    applied = apply_threshold(session.wiring, campaign_id, model, value, person.actor, session.settings.max_rank_share)
     desk.remembered.forget()
     desk.deliveries.nudge([campaign_id])
-    return page(request, "applied.html", head=desk.catalogue.campaign(campaign_id), changed=applied.changed)
+    return page(request, "applied.html", head=desk.catalogue.campaign(campaign_id), model=model,
+                changed=applied.changed)
 
 
 @router.get("/calibration/apply")
@@ -81,8 +85,8 @@ def pairs_of(rows: Iterable[LabelRow]) -> list[tuple[bool, bool]]:
 
 
 def _threshold(desk: Desk, head: CampaignRow | None, model: str) -> float:
-    if head and head.min_adherence is not None:
-        return head.min_adherence
+    if head and model in head.thresholds:
+        return head.thresholds[model]
     card = desk.session.cards.get(model)
     return card.defaults.min_adherence if card else 0.0
 
@@ -108,6 +112,7 @@ def _chart(points: list[Point]) -> dict[str, Any] | None:
     """Return polylines of precision and recall, and the points for the slider."""
     if len(points) < 2:
         return None
+    data = [(point.threshold, point.true_passes, point.false_passes, point.missed) for point in points]
     step = max(1, len(points) // MOST_POINTS)
     points = points[::step] + ([points[-1]] if (len(points) - 1) % step else [])
     width, height = CHART
@@ -118,6 +123,5 @@ def _chart(points: list[Point]) -> dict[str, Any] | None:
         return " ".join(f"{across[point.threshold]:.1f},{height - height * (getattr(point, name).value or 0.0):.1f}"
                         for point in points)
 
-    data = [(point.threshold, point.true_passes, point.false_passes, point.missed) for point in points]
     return {"precision": line("precision"), "recall": line("recall"), "low": low, "high": high, "width": width,
-            "height": height, "points": points, "data": json.dumps(data)}
+            "height": height, "points": points, "step": step, "data": json.dumps(data)}

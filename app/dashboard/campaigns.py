@@ -1,6 +1,8 @@
 """Campaigns: all of them, and one with its briefs, scores and files."""
 
 import json
+import mimetypes
+import tempfile
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
@@ -24,6 +26,10 @@ router = APIRouter()
 WHOLE = 20_000
 """Variants up to which a campaign's page reads them all, for what only the whole tells."""
 CHART = (640, 150)
+MOST_BRIEFS = 1000
+LARGEST_TABLE = 200_000
+"""Clips; a table of more takes gigabytes of memory."""
+NO_SHEET = "The sheet of this campaign is not kept here; it was registered on another machine."
 
 
 @router.get("/")
@@ -81,14 +87,20 @@ def status(request: Request, campaign_id: str, desk: AtDesk, person: Viewer) -> 
 def files(campaign_id: str, name: Literal["sheet", "results", "clips"], desk: AtDesk, person: Viewer) -> Response:
     """Answer with the sheet as it was handed in, with its results, or with the table of all clips."""
     session, campaign_id = Session.of_campaign(campaign_id)
-    sheet = _sheet(desk, campaign_id)
+    headers = {"Cache-Control": "no-store"}
     if name == "sheet":
-        path = sheet
-    else:
-        path = files_of(session, campaign_id, desk.session.settings.home / "campaigns" / campaign_id).get(name)
-    if path is None:
-        raise NoMedia("The sheet of this campaign is not kept here; it was registered on another machine.")
-    return FileResponse(path, filename=path.name, headers={"Cache-Control": "no-store"})
+        if (sheet := _sheet(desk, campaign_id)) is None:
+            raise NoMedia(NO_SHEET)
+        return FileResponse(sheet, filename=sheet.name, headers=headers)
+    if (total := _standing(desk, desk.catalogue.campaign(campaign_id)).total) > LARGEST_TABLE:
+        raise ReelmillError(f"{campaign_id} has {total:,} clips, too many for a page to write; `reelmill resume "
+                            f"{campaign_id}` writes table and results into its folder.")
+    with tempfile.TemporaryDirectory() as folder:
+        path = files_of(session, campaign_id, Path(folder)).get(name)
+        if path is None:
+            raise NoMedia(NO_SHEET)
+        headers["Content-Disposition"] = f'attachment; filename="{path.name}"'
+        return Response(path.read_bytes(), media_type=mimetypes.guess_type(path.name)[0], headers=headers)
 
 
 @router.post("/campaigns/{campaign_id}/work")
@@ -144,7 +156,10 @@ def _histogram(desk: Desk, head: CampaignRow, standing: Standing) -> dict[str, A
     wants = {brief.brief_id: brief.want for brief in briefs}
     lowest, highest = min(each.lowest for each in bins), max(each.lowest for each in bins) + BIN
     threshold = _threshold(desk, head)
-    data = {"bins": [(each.brief_id, each.lowest, each.number, each.open) for each in bins], "width": BIN,
+    told = bins
+    if len(briefs) > MOST_BRIEFS:  # a page of megabytes; what each brief wants is in the results sheet
+        told, wants, briefs = _together(bins), {}, ()
+    data = {"bins": [(each.brief_id, each.lowest, each.number, each.open) for each in told], "width": BIN,
             "wants": {name: want for name, want in wants.items() if want},
             "own": {brief.brief_id: brief.min_adherence for brief in briefs if brief.min_adherence is not None},
             "seconds": standing.device_seconds / standing.done if standing.done else 0.0, "now": threshold}
@@ -155,12 +170,20 @@ def _histogram(desk: Desk, head: CampaignRow, standing: Standing) -> dict[str, A
             "own": sum(brief.min_adherence is not None for brief in briefs)}
 
 
+def _together(bins: list[ScoreBin]) -> list[ScoreBin]:
+    """Return the bins of all briefs as those of one."""
+    sums: dict[float, tuple[int, int]] = {}
+    for each in bins:
+        number, is_open = sums.get(each.lowest, (0, 0))
+        sums[each.lowest] = number + each.number, is_open + each.open
+    return [ScoreBin("", lowest, *counts) for lowest, counts in sorted(sums.items())]
+
+
 def _threshold(desk: Desk, head: CampaignRow) -> float:
-    """Return the threshold of the campaign's briefs that name none of their own."""
-    if head.min_adherence is not None:
-        return head.min_adherence
+    """Return the threshold of the campaign's briefs that name none of their own, for the first of its models."""
     cards = [card for card, _ in desk.catalogue.made_by_card(head.campaign_id)]
-    known = [desk.session.cards[card].defaults.min_adherence for card in cards if card in desk.session.cards]
+    known = [head.thresholds.get(card, desk.session.cards[card].defaults.min_adherence)
+             for card in cards if card in desk.session.cards]
     return known[0] if known else 0.0
 
 

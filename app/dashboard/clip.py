@@ -15,7 +15,8 @@ from adapters.catalogue import REVIEW_CODES, GalleryRow, VariantRow
 from adapters.verifier import CredentialReport, verify
 from app.dashboard.desk import AtDesk, Desk
 from app.dashboard.filters import asked_from
-from app.dashboard.media import published_path, session_of
+from app.dashboard.media import published_path
+from app.dashboard.places import session_of
 from app.dashboard.roles import Viewer
 from app.dashboard.templating import page
 from manifests.errors import CredentialError
@@ -67,7 +68,7 @@ def credential_of(desk: Desk, row: VariantRow) -> CredentialReport | None:
     """Return what the credential of a published clip says; None where the clip is not published."""
     if row.state != "published" or row.signed is None:
         return None
-    with signer_of(session_of(desk, row.variant_id).wiring) as signer:
+    with signer_of(session_of(desk, row).wiring) as signer:
         anchors = signer.anchors_pem()
     with _published_file(desk, row) as path:
         return verify(path, anchors, sha256=row.signed.sha256)
@@ -82,7 +83,7 @@ def _published_file(desk: Desk, row: VariantRow) -> Iterator[Path]:
     if row.signed.size > LARGEST_CREDENTIAL:
         raise CredentialError(f"The clip has {row.signed.size / 1e6:.0f} MB; download it, and use `reelmill verify`.")
     with tempfile.NamedTemporaryFile(suffix=".mp4") as file:
-        file.write(bucket_of(session_of(desk, row.variant_id).wiring).read(row.signed.key))
+        file.write(bucket_of(session_of(desk, row).wiring).read(row.signed.key))
         file.flush()
         yield Path(file.name)
 
@@ -120,7 +121,7 @@ def checks_of(row: VariantRow) -> list[CheckRow]:
 
 
 def _allowed_rank(desk: Desk, row: VariantRow) -> int:
-    share = session_of(desk, row.variant_id).settings.max_rank_share
+    share = session_of(desk, row).settings.max_rank_share
     return Gate(0.0, share).allowed_rank(row.score) if row.score else 1
 
 

@@ -2,16 +2,19 @@
 
 from collections import defaultdict
 from collections.abc import Iterable, Mapping
+from dataclasses import replace
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Form, Request
 from fastapi.responses import HTMLResponse, RedirectResponse, Response
 
 from adapters.catalogue import REVIEW_CODES, Decided
+from adapters.catalogue.gallery import Count
 from app.dashboard.deliveries import UNDO_S
 from app.dashboard.desk import AtDesk, Desk
 from app.dashboard.filters import AskedFor
-from app.dashboard.roles import Person, Reviewer
+from app.dashboard.places import campaign_of
+from app.dashboard.roles import Person, Reviewer, Role
 from app.dashboard.templating import page
 from app.session import Session
 from manifests.errors import CatalogueError, ReelmillError
@@ -20,7 +23,8 @@ from tasks.withdraw import remove_files, withdraw
 
 router = APIRouter()
 MOST_AT_ONCE = 1000
-OUTCOMES = ("approved", "rejected", "withdrawn")
+DECIDABLE = {"approved": ("passed", "failed"), "rejected": ("passed", "failed"), "withdrawn": ("published",)}
+OUTCOMES = tuple(DECIDABLE)
 DONE = {"approved": "Approved", "rejected": "Rejected", "withdrawn": "Withdrawn", "undone": "Taken back",
         "planned": "Re-rolled"}
 
@@ -37,8 +41,8 @@ def decide(request: Request, desk: AtDesk, person: Reviewer, outcome: Annotated[
 @router.post("/undo")
 def undo(request: Request, desk: AtDesk, person: Reviewer, ids: Annotated[str, Form()] = "",
          back: Annotated[str, Form()] = "") -> Response:
-    """Take back one's own last decisions, as long as nothing was sent."""
-    done = desk.catalogue.undo(_some(ids.split()), person.actor)
+    """Take back one's own last decisions, as long as nothing was sent; admins anybody's."""
+    done = undone(desk, person, _some(ids.split()))
     return _told(request, desk, "undone", done, back)
 
 
@@ -66,9 +70,11 @@ def bulk(request: Request, desk: AtDesk, person: Reviewer, asked: AskedFor, outc
     """Ask to confirm a decision about all clips of a filter, with their count."""
     if outcome not in OUTCOMES:
         raise ReelmillError(f"{outcome!r} is no decision; use {', '.join(OUTCOMES)}.")
-    seen = desk.catalogue.seen(asked.chosen, MOST_AT_ONCE)
+    may = tuple(state for state in asked.chosen.states or DECIDABLE[outcome] if state in DECIDABLE[outcome])
+    chosen = replace(asked.chosen, states=may)
+    seen = desk.catalogue.seen(chosen, MOST_AT_ONCE) if may else {}
     return page(request, "bulk.html", asked=asked, outcome=outcome, seen=seen, codes=REVIEW_CODES,
-                total=desk.counts.of(asked.chosen), most=MOST_AT_ONCE)
+                total=desk.count(chosen) if may else Count(0), most=MOST_AT_ONCE, may=DECIDABLE[outcome])
 
 
 def decided(desk: Desk, person: Person, outcome: str, seen: Mapping[str, int], reason: str,
@@ -91,13 +97,18 @@ def decided(desk: Desk, person: Person, outcome: str, seen: Mapping[str, int], r
     return done
 
 
+def undone(desk: Desk, person: Person, ids: list[str]) -> Decided:
+    """Take decisions back."""
+    return desk.catalogue.undo(ids, person.actor, anybodys=person.role == Role.ADMIN)
+
+
 def _withdrawn(desk: Desk, person: Person, seen: Mapping[str, int], reason: str) -> Decided:
     """Withdraw each clip from the bucket of its campaign; one whose files stayed there is tried again."""
     if not reason:
         raise ReelmillError("Say why it is withdrawn; the reason is kept.")
     moved: list[str] = []
-    refused: dict[str, str] = {}
-    for name, ids in _by_campaign(desk, seen).items():
+    places, refused = _by_campaign(desk, seen)
+    for name, ids in places.items():
         wiring = Session.of_campaign(name)[0].wiring
         stuck = [key for key in ids if _is_stuck(desk, key)]
         refused |= remove_files(wiring, stuck)
@@ -112,30 +123,39 @@ def _is_stuck(desk: Desk, variant_id: str) -> bool:
     return row.state == "withdrawn" and row.url is not None
 
 
-def _by_campaign(desk: Desk, variant_ids: Iterable[str]) -> dict[str, list[str]]:
-    """Return the variants by the first campaign that each serves."""
+def _by_campaign(desk: Desk, variant_ids: Iterable[str]) -> tuple[dict[str, list[str]], dict[str, str]]:
+    """Return the variants by the campaign that each belongs to, and why not for those that are unknown."""
     found: defaultdict[str, list[str]] = defaultdict(list)
-    for variant_id, names in desk.catalogue.campaigns_of(variant_ids).items():
-        found[min(names)].append(variant_id)
-    return dict(found)
+    unknown: dict[str, str] = {}
+    for variant_id in variant_ids:
+        try:
+            name = campaign_of(desk, desk.catalogue.variant(variant_id))
+        except CatalogueError as error:
+            if error.transient:
+                raise
+            name = None
+        if name:
+            found[name].append(variant_id)
+        else:
+            unknown[variant_id] = "It is not in the catalogue."
+    return dict(found), unknown
 
 
 def rerolled(desk: Desk, person: Person, ids: list[str], prompt: str | None) -> Decided:
     """Plan a new try of each clip and start to render; what cannot be planned is told among the refused."""
     if prompt is not None and len(ids) != 1:
         raise ReelmillError("Other words can be given to one clip at a time.")
-    new: list[str] = []
-    refused: dict[str, str] = {}
-    for campaign_id, members in _by_campaign(desk, ids).items():
+    new: dict[str, str] = {}
+    places, refused = _by_campaign(desk, ids)
+    for campaign_id, members in places.items():
         for key in members:
             try:
-                new.append(reroll(desk.catalogue, campaign_id, key, person.actor, prompt))
+                new[key] = reroll(desk.catalogue, campaign_id, key, person.actor, prompt)
             except ReelmillError as error:
                 refused[key] = str(error)
-        if new:
+        if new.keys() & set(members):
             desk.jobs.resume(campaign_id)
-    missing = {key: "It is not in the catalogue." for key in ids if not desk.catalogue.states([key])}
-    return Decided(tuple(new), {**refused, **missing})
+    return Decided(tuple(new.values()), refused)
 
 
 def parse_seen(text: str) -> dict[str, int]:

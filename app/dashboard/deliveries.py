@@ -3,6 +3,7 @@
 import threading
 import time
 from collections.abc import Iterable
+from math import ceil
 
 from app.output import sentence_of
 from app.session import Session
@@ -25,7 +26,7 @@ class Deliveries:
 
     def __init__(self, session: Session) -> None:
         self._session = session
-        self._due: dict[str, float] = {}
+        self._due: set[tuple[float, str]] = set()
         self._lock = threading.Lock()
         self._ended = threading.Event()
         self._thread: threading.Thread | None = None
@@ -41,11 +42,10 @@ class Deliveries:
         self._thread.start()
 
     def nudge(self, campaign_ids: Iterable[str], after_s: float = UNDO_S) -> None:
-        """Deliver these campaigns once the approval of just now has settled."""
-        due = time.monotonic() + after_s
+        """Deliver these campaigns once the approval of just now has settled, and what was due before then, too."""
+        due = ceil(time.monotonic() + after_s)  # whole seconds, so that a quick reviewer's approvals fall together
         with self._lock:
-            for campaign_id in campaign_ids:
-                self._due[campaign_id] = max(due, self._due.get(campaign_id, 0.0))
+            self._due |= {(due, campaign_id) for campaign_id in campaign_ids}
 
     def stop(self) -> None:
         """End after the clip in hand; what is left stays approved and is taken up by the next start."""
@@ -63,10 +63,9 @@ class Deliveries:
     def _take_due(self) -> list[str]:
         now = time.monotonic()
         with self._lock:
-            due = [name for name, at in self._due.items() if at <= now]
-            for name in due:
-                del self._due[name]
-        return due
+            due = {each for each in self._due if each[0] <= now}
+            self._due -= due
+        return sorted({name for _, name in due})
 
     def _deliver(self, campaign_id: str) -> None:
         """Deliver; whatever goes wrong is kept for the pages, and tried again."""
@@ -74,8 +73,10 @@ class Deliveries:
             session, campaign_id = Session.of_campaign(campaign_id)
             rendered = threading.Event()
             rendered.set()
-            deliver(session.wiring, campaign_id, session.settings.review, rendered)
+            deliver(session.wiring, campaign_id, session.settings.review, rendered, patient=False)
             self.problems.pop(campaign_id, None)
+            if session.catalogue.left_to_deliver().get(campaign_id):
+                self.nudge([campaign_id], AGAIN_S)  # another worker has some; it may die
         except Exception as error:  # noqa: BLE001 - the thread must outlive every kind of trouble
             self.problems[campaign_id] = sentence_of(error)
             self.nudge([campaign_id], AGAIN_S)

@@ -6,8 +6,8 @@ from typing import Annotated, Any
 
 from fastapi import Depends, Request
 
-from adapters.catalogue import Catalogue
-from app.dashboard.counts import Counts
+from adapters.catalogue import Catalogue, Filter
+from adapters.catalogue.gallery import Count
 from app.dashboard.deliveries import Deliveries
 from app.dashboard.jobs import Jobs
 from app.dashboard.standing import Remembered
@@ -36,10 +36,9 @@ class Desk:
         """The catalogue."""
         return self.session.catalogue
 
-    @cached_property
-    def counts(self) -> Counts:
-        """Counts of clips, remembered for a moment."""
-        return Counts(self.catalogue)
+    def count(self, chosen: Filter) -> Count:
+        """Return how many clips a filter leaves, remembered for a moment."""
+        return self.remembered.get(("count", chosen), lambda: self.catalogue.count(chosen))
 
     @cached_property
     def deliveries(self) -> Deliveries:

@@ -60,9 +60,9 @@ class Asked:
             return None
         try:
             day = datetime.strptime(self.texts[name], "%Y-%m-%d").replace(tzinfo=UTC)
-        except ValueError:
+            return (day + timedelta(days=days)).timestamp()
+        except (ValueError, OverflowError):
             raise BadFilter(f"The date {self.texts[name]!r} is none; write it as 2026-11-24.") from None
-        return (day + timedelta(days=days)).timestamp()
 
     @property
     def query(self) -> str:

@@ -38,7 +38,7 @@ def gallery(request: Request, desk: AtDesk, person: Viewer, asked: AskedFor,
 @router.get("/gallery/count")
 def count(request: Request, desk: AtDesk, person: Viewer, asked: AskedFor) -> HTMLResponse:
     """Say how many clips there are; asked for after the page is there, since it may take longer."""
-    return page(request, "_count.html", count=desk.counts.of(asked.chosen), asked=asked)
+    return page(request, "_count.html", count=desk.count(asked.chosen), asked=asked)
 
 
 @router.get("/gallery/view")

@@ -10,8 +10,8 @@ from fastapi.responses import FileResponse, RedirectResponse, Response
 from adapters.bucket.base import PRESIGNED_S
 from adapters.catalogue import VariantRow
 from app.dashboard.desk import AtDesk, Desk
+from app.dashboard.places import session_of
 from app.dashboard.roles import Viewer
-from app.session import Session
 from manifests.errors import ReelmillError
 from tasks.wiring import bucket_of
 
@@ -74,7 +74,7 @@ def clip_response(desk: Desk, row: VariantRow) -> Response:
 def published_path(desk: Desk, row: VariantRow, kind: Kind) -> Path | None:
     """Return where a published file lies on this machine, None where it does not."""
     key = published_key(row, kind)
-    return bucket_of(session_of(desk, row.variant_id).wiring).local_path(key) if key else None
+    return bucket_of(session_of(desk, row).wiring).local_path(key) if key else None
 
 
 def published_key(row: VariantRow, kind: Kind) -> str:
@@ -86,12 +86,6 @@ def published_key(row: VariantRow, kind: Kind) -> str:
             "record": signed.record_key}[kind]
 
 
-def session_of(desk: Desk, variant_id: str) -> Session:
-    """Return the settings of a campaign that the variant serves: they say in which bucket it lies."""
-    names = sorted(desk.catalogue.campaigns_of([variant_id]).get(variant_id, ()))
-    return Session.of_campaign(names[0])[0] if names else desk.session
-
-
 def _row(desk: Desk, variant_id: str) -> VariantRow:
     return desk.catalogue.variant(variant_id)
 
@@ -99,7 +93,7 @@ def _row(desk: Desk, variant_id: str) -> VariantRow:
 def _published(desk: Desk, row: VariantRow, kind: Kind) -> Response | None:
     if not (key := published_key(row, kind)):
         return None
-    bucket = bucket_of(session_of(desk, row.variant_id).wiring)
+    bucket = bucket_of(session_of(desk, row).wiring)
     if path := bucket.local_path(key):
         return _file(path, kind)
     url = bucket.presigned(key, PRESIGNED_S)

@@ -5,6 +5,7 @@ from typing import Any
 
 from authlib.integrations.starlette_client import OAuth
 from fastapi import APIRouter, Request
+from fastapi.concurrency import run_in_threadpool
 from fastapi.responses import Response
 
 from adapters.catalogue import SYSTEM
@@ -52,7 +53,8 @@ async def callback(request: Request, desk: AtDesk) -> Response:
     settings = desk.session.settings
     try:
         token = await _client(desk).authorize_access_token(
-            request, claims_options={"iss": {"essential": True, "value": settings.oidc_issuer}})
+            request, claims_options={"iss": {"essential": True, "value": settings.oidc_issuer},
+                                     "aud": {"essential": True, "value": settings.oidc_client_id}})
     except Exception as error:
         # Whatever is wrong with the answer, nobody comes in by it.
         log.warning("An answer of the OpenID provider was refused: %s", error)
@@ -60,7 +62,11 @@ async def callback(request: Request, desk: AtDesk) -> Response:
     claims = token.get("userinfo")
     if not claims or not claims.get("sub"):
         raise ProviderRefused("The sign-in provider did not say who you are; ask its administrator.")
-    account = account_of(desk, settings, claims)
+    return await run_in_threadpool(_let_in, desk, claims)
+
+
+def _let_in(desk: Desk, claims: dict[str, Any]) -> Response:
+    account = account_of(desk, desk.session.settings, claims)
     if account.disabled:
         raise ProviderRefused("This account is disabled; ask an admin.")
     return welcome(desk, account.name, "/")
@@ -69,22 +75,31 @@ async def callback(request: Request, desk: AtDesk) -> Response:
 def account_of(desk: Desk, settings: Settings, claims: dict[str, Any]) -> Account:
     """Return the person's account; a new person gets one, in the role that the provider names, or as a viewer.
 
+    Where the provider names roles, its word of today counts: who has lost theirs there is a viewer here.
     A name that somebody else has is never taken over: it gets a number.
     """
-    catalogue, role = desk.catalogue, str(claims.get(settings.oidc_role_claim, "")) if settings.oidc_role_claim else ""
+    catalogue, role = desk.catalogue, _role(claims, settings.oidc_role_claim)
     known = catalogue.account_of(settings.oidc_issuer, str(claims["sub"]))
     if known:
-        if role in ROLES and role != known.role:
+        if settings.oidc_role_claim and role != known.role:
             catalogue.change_account(known.name, SYSTEM, role=role)
         return catalogue.account(known.name)
-    wanted = str(claims.get("email") or claims.get("preferred_username") or claims["sub"])[:70]
+    email = claims.get("email") if claims.get("email_verified") else None
+    wanted = str(email or claims.get("preferred_username") or claims["sub"])[:70]
     taken = {account.name for account in catalogue.accounts()}
     name = next(each for each in (wanted, *(f"{wanted} {number}" for number in range(2, 10_000))) if each not in taken)
     try:
-        return catalogue.add_account(name, role if role in ROLES else "viewer", SYSTEM, issuer=settings.oidc_issuer,
+        return catalogue.add_account(name, role, SYSTEM, issuer=settings.oidc_issuer,
                                      subject=str(claims["sub"]))
     except CatalogueError as error:
         raise ProviderRefused(f"The provider's name for you cannot be an account: {error}") from error
+
+
+def _role(claims: dict[str, Any], name: str | None) -> str:
+    """Return the highest role that the claim names, alone or in a list; without any, viewer."""
+    said = claims.get(name) if name else None
+    named = said if isinstance(said, list) else [said]
+    return next((role for role in reversed(ROLES) if role in named), "viewer")
 
 
 def _client(desk: Desk) -> Any:

@@ -12,11 +12,16 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from adapters.catalogue import Catalogue
 from adapters.catalogue.people import Account
 from app.dashboard.roles import Person, Role
+from manifests.errors import ReelmillError
 
 LOOPBACK = frozenset({"127.0.0.1", "localhost", "[::1]"})
 SAFE_METHODS = frozenset({"GET", "HEAD", "OPTIONS"})
 REMEMBERED_S = 3.0
 """A page of posters is one question about who asks, not sixty; a withdrawn right holds so long at most."""
+
+
+OTHER_HOST = "This host name is not the dashboard's; use the address that `reelmill review` prints."
+NUL = "The address holds a NUL character, which no name has; mend it."
 
 
 def cookie_name(review_url: str) -> str:
@@ -33,13 +38,26 @@ def csp(media_origin: str = "", form_origin: str = "") -> str:
     ])
 
 
+def headers_of(policy: str, review_url: str) -> dict[str, str]:
+    """Return what every answer says to the browser, whatever it is."""
+    headers = {
+        "Content-Security-Policy": policy,
+        "X-Content-Type-Options": "nosniff",
+        # Nothing is told to others; one's own forms must name their origin, which no-referrer would hide.
+        "Referrer-Policy": "same-origin",
+        "Cross-Origin-Opener-Policy": "same-origin",
+        "Cross-Origin-Resource-Policy": "same-origin",
+        "Permissions-Policy": "camera=(), microphone=(), geolocation=(), payment=(), usb=()",
+    }
+    return headers | ({"Strict-Transport-Security": "max-age=31536000"} if review_url.startswith("https://") else {})
+
+
 class Guard:
     """Refuses foreign hosts and foreign forms, and writes the headers of every answer."""
 
-    def __init__(self, app: ASGIApp, policy: str, review_url: str) -> None:
+    def __init__(self, app: ASGIApp, headers: Mapping[str, str], review_url: str) -> None:
         self._app = app
-        self._policy = policy
-        self._https = review_url.startswith("https://")
+        self._headers = headers
         public = urlsplit(review_url).hostname
         self._hosts = LOOPBACK | ({public} if public else set())
         self._origin = f"{urlsplit(review_url).scheme}://{urlsplit(review_url).netloc}" if review_url else ""
@@ -48,15 +66,17 @@ class Guard:
         """Answer one request."""
         if scope["type"] != "http":
             return await self._app(scope, receive, send)
-        if refusal := self._refusal(scope):
-            return await PlainTextResponse(refusal, 400 if "host" in refusal else 403)(scope, receive, self._with(send))
+        if "\x00" in scope["path"] or b"%00" in scope["query_string"]:
+            return await PlainTextResponse(NUL, 400)(scope, receive, self._with(send))
+        host = Headers(scope=scope).get("host", "")
+        if _name_of(host) not in self._hosts:
+            return await PlainTextResponse(OTHER_HOST, 400)(scope, receive, self._with(send))
+        if refusal := self._refusal(scope, host):
+            return await PlainTextResponse(refusal, 403)(scope, receive, self._with(send))
         await self._app(scope, receive, self._with(send))
 
-    def _refusal(self, scope: Scope) -> str:
+    def _refusal(self, scope: Scope, host: str) -> str:
         headers = Headers(scope=scope)
-        host = headers.get("host", "")
-        if _name_of(host) not in self._hosts:
-            return "This host name is not the dashboard's; use the address that `reelmill review` prints."
         if scope["method"] in SAFE_METHODS or _has_token(scope["path"], headers):
             return ""
         site, origin = headers.get("sec-fetch-site"), headers.get("origin")
@@ -71,15 +91,7 @@ class Guard:
         async def sending(message: Message) -> None:
             if message["type"] == "http.response.start":
                 headers = MutableHeaders(scope=message)
-                headers["Content-Security-Policy"] = self._policy
-                headers["X-Content-Type-Options"] = "nosniff"
-                # Nothing is told to others; one's own forms must name their origin, which no-referrer would hide.
-                headers["Referrer-Policy"] = "same-origin"
-                headers["Cross-Origin-Opener-Policy"] = "same-origin"
-                headers["Cross-Origin-Resource-Policy"] = "same-origin"
-                headers["Permissions-Policy"] = "camera=(), microphone=(), geolocation=(), payment=(), usb=()"
-                if self._https:
-                    headers["Strict-Transport-Security"] = "max-age=31536000"
+                headers.update(self._headers)
                 headers.setdefault("Cache-Control", "no-store")
             await send(message)
         return sending
@@ -97,7 +109,10 @@ class WhoAsks:
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer one request."""
         if scope["type"] == "http" and not scope["path"].startswith("/static/"):
-            scope.setdefault("state", {})["person"] = await self._person(scope)
+            try:
+                scope.setdefault("state", {})["person"] = await self._person(scope)
+            except ReelmillError as error:
+                return await PlainTextResponse(str(error), 503)(scope, receive, send)
             scope["state"]["forget"] = self._known.clear
         await self._app(scope, receive, send)
 

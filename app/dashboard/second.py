@@ -12,17 +12,19 @@ from app.dashboard.templating import page
 from manifests.errors import ReelmillError
 
 router = APIRouter()
+MOST_LISTED = 60
 
 
 @router.get("/second-review")
 def second_review(request: Request, desk: AtDesk, person: Reviewer, campaign: str = "") -> HTMLResponse:
     """Show the next clip that waits for the word of a second person."""
     campaigns = [row for row in desk.catalogue.campaigns() if row.second_share]
-    waiting = {row.campaign_id: desk.catalogue.second_reviews(row.campaign_id, person.actor) for row in campaigns
-               if campaign in ("", row.campaign_id)}
-    queue = [(name, key) for name, keys in waiting.items() for key in keys]
-    row = desk.catalogue.variant(queue[0][1]) if queue else None
-    return page(request, "second.html", row=row, campaign=campaign, campaigns=campaigns, left=len(queue),
+    waiting = [desk.catalogue.second_reviews(row.campaign_id, person.actor, MOST_LISTED) for row in campaigns
+               if campaign in ("", row.campaign_id)]
+    queue = [key for keys in waiting for key in keys]
+    more = " or more" if any(len(keys) == MOST_LISTED for keys in waiting) else ""
+    row = desk.catalogue.variant(queue[0]) if queue else None
+    return page(request, "second.html", row=row, campaign=campaign, campaigns=campaigns, left=f"{len(queue)}{more}",
                 codes=REVIEW_CODES)
 
 

@@ -27,8 +27,9 @@ from app.dashboard import (
     signin,
     upload,
 )
+from app.dashboard.bodies import Bodies
 from app.dashboard.desk import Desk
-from app.dashboard.safety import Guard, WhoAsks, cookie_name, csp
+from app.dashboard.safety import Guard, WhoAsks, cookie_name, csp, headers_of
 from app.dashboard.templating import HERE
 from app.dashboard.troubles import tell_troubles
 from app.session import Session
@@ -52,9 +53,11 @@ def create_app(session: Session) -> FastAPI:
     if settings.oidc_issuer:
         app.add_middleware(SessionMiddleware, secret_key=secrets.token_hex(), session_cookie="reelmill_oidc",
                            max_age=OIDC_COOKIE_S, https_only=https)
+    app.add_middleware(Bodies)
     app.add_middleware(WhoAsks, catalogue=session.catalogue, cookie=cookie_name(settings.review_url))
-    app.add_middleware(Guard, policy=csp(_media_origin(session), _origin(settings.oidc_issuer)),
-                       review_url=settings.review_url)
+    # An answer to an unforeseen error does not pass the guard, so it takes the headers from here.
+    app.state.headers = headers_of(csp(_media_origin(session), _origin(settings.oidc_issuer)), settings.review_url)
+    app.add_middleware(Guard, headers=app.state.headers, review_url=settings.review_url)
     return app
 
 

@@ -65,31 +65,38 @@ class Standing:
 
 
 class Remembered:
-    """Results by key, kept for EFFORT times as long as it took to get them."""
+    """Results by key, kept for EFFORT times as long as it took to get them; made once, however many ask."""
 
     def __init__(self) -> None:
-        self._kept: dict[Any, tuple[float, Any]] = {}
+        self._kept: dict[Any, _Slot] = {}
         self._lock = Lock()
 
     def get(self, key: Any, make: Callable[[], T]) -> T:
         """Return what is remembered, or make it."""
-        began = time.monotonic()
-        with self._lock:
-            until, value = self._kept.get(key, (0.0, None))
-        if until > began:
-            return value
-        made = make()
-        took = time.monotonic() - began
         with self._lock:
             if len(self._kept) > 500:
                 self._kept.clear()
-            self._kept[key] = time.monotonic() + max(LEAST_FRESH_S, EFFORT * took), made
-        return made
+            slot = self._kept.setdefault(key, _Slot())
+        with slot.lock:
+            began = time.monotonic()
+            if slot.until <= began:
+                slot.value = make()
+                now = time.monotonic()
+                slot.until = now + max(LEAST_FRESH_S, EFFORT * (now - began))
+            value: T = slot.value
+            return value
 
     def forget(self) -> None:
         """Forget all: something was changed on purpose, and shall be seen."""
         with self._lock:
             self._kept.clear()
+
+
+class _Slot:
+    def __init__(self) -> None:
+        self.lock = Lock()
+        self.until = 0.0
+        self.value: Any = None
 
 
 def standing_of(catalogue: Catalogue, cards: dict[str, ModelCard], row: CampaignRow) -> Standing:

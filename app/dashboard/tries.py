@@ -30,7 +30,7 @@ class Tries:
         Raises:
             TooManyTries: no more are looked at for now.
         """
-        name = name.casefold()[:100]
+        name = " ".join(name.split()).casefold()[:100]
         free = self._limiter.hit(self._by_address, "address", address)
         if not (self._limiter.hit(self._by_name, "name", name) and free):
             raise TooManyTries

@@ -54,8 +54,10 @@ def tell_troubles(app: FastAPI) -> None:
 
     @app.exception_handler(Exception)
     def broken(request: Request, error: Exception) -> Response:
-        return told(request, sentence_of(error) if isinstance(error, OSError) else
-                    "Something went wrong here; the program's output says what.", 500)
+        response = told(request, sentence_of(error) if isinstance(error, OSError) else
+                        "Something went wrong here; the program's output says what.", 500)
+        response.headers.update(request.app.state.headers)
+        return response
 
 
 def told(request: Request, sentence: str, status: int) -> Response:

@@ -14,7 +14,7 @@ from app.dashboard.desk import AtDesk, Desk
 from app.dashboard.media import NoMedia
 from app.dashboard.roles import Reviewer
 from app.dashboard.templating import page
-from flows.registration import kept_pictures
+from flows.registration import kept_pictures, uploads_of
 from manifests.errors import PlanError, ReelmillError, SheetError
 from manifests.identity import slug
 from manifests.sheet import CellProblem, annotate
@@ -182,4 +182,4 @@ def _read(upload: UploadFile, most: int) -> bytes:
 
 
 def _uploads(desk: Desk) -> Path:
-    return desk.session.settings.home / "uploads"
+    return uploads_of(desk.session.settings)

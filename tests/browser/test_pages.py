@@ -154,10 +154,10 @@ def test_calibration_proposes_and_applies(open_page, names, home):
     page.keyboard.press("Home")
     expect(page.locator("#preview")).to_contain_text("recall 100 %")
     page.get_by_role("button", name=re.compile("^Apply")).click()
-    expect(page.locator("h1")).to_contain_text("The threshold of stock is")
+    expect(page.locator("h1")).to_contain_text("The threshold of stock for starter is")
     expect(page.locator(".notice")).to_contain_text(re.compile("[1-9][0-9]* verdicts changed"))
     with open_catalogue(f"sqlite:///{home / 'catalogue.sqlite'}") as catalogue:
-        threshold = catalogue.campaign("stock").min_adherence
+        threshold = catalogue.campaign("stock").thresholds.get("starter")
         assert threshold is not None
         below = Filter(campaign=names["stock"], states=("passed",), highest=threshold - 1e-4)
         assert catalogue.count(below).number == 0

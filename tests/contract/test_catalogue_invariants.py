@@ -99,8 +99,8 @@ class Workers(RuleBasedStateMachine):
                 lambda c, ids: c.reject(ids, "ann", "dull"),
                 lambda c, ids: c.withdraw(ids, "ann", "rights"),
                 lambda c, ids: c.quarantine(ids, "odd"),
-                lambda c, ids: c.regate(ids[0], samples.passed(ids[0])),
-                lambda c, ids: c.regate(ids[0], samples.failed(ids[0])),
+                lambda c, ids: c.regate([samples.passed(ids[0])]),
+                lambda c, ids: c.regate([samples.failed(ids[0])]),
             ]
         ),
     )

@@ -39,8 +39,8 @@ OPERATIONS: dict[str, tuple[Operation, dict[str, str]]] = {
     "approve by policy": (lambda c, v, lease: c.approve([v], "system", "auto"), {"passed": "approved"}),
     "reject": (lambda c, v, lease: c.reject([v], "ann", "dull"), {"passed": "rejected"}),
     "withdraw": (lambda c, v, lease: c.withdraw([v], "ann", "rights"), {"published": "withdrawn"}),
-    "regate to passed": (lambda c, v, lease: c.regate(v, samples.passed(v)), {"failed": "passed"}),
-    "regate to failed": (lambda c, v, lease: c.regate(v, samples.failed(v)), {"passed": "failed"}),
+    "regate to passed": (lambda c, v, lease: c.regate([samples.passed(v)]), {"failed": "passed"}),
+    "regate to failed": (lambda c, v, lease: c.regate([samples.failed(v)]), {"passed": "failed"}),
     "retry": (lambda c, v, lease: c.retry_failed(samples.campaign().campaign_id), {"failed": "planned"}),
     "retry quarantined": (
         lambda c, v, lease: c.retry_failed(samples.campaign().campaign_id, quarantined=True),
@@ -149,7 +149,7 @@ def test_a_clip_that_never_was_can_be_neither_approved_nor_regated(catalogue: Ca
     (variant_id,) = samples.filled(catalogue, 1)
     catalogue.generation_failed(samples.take(catalogue, [variant_id])[0], "out of memory")
     assert catalogue.approve([variant_id], "ann", "please") == []
-    assert catalogue.regate(variant_id, samples.passed(variant_id)) is False
+    assert catalogue.regate([samples.passed(variant_id)]) == 0
     assert catalogue.variant(variant_id).state == "failed"
 
 

@@ -64,7 +64,7 @@ def step_back(connection: Connection) -> None:
         connection.exec_driver_sql(f"ALTER TABLE variants DROP COLUMN {column}")
     for statement in (
         "ALTER TABLE memberships DROP COLUMN locale",
-        "ALTER TABLE campaigns DROP COLUMN min_adherence",
+        "ALTER TABLE campaigns DROP COLUMN thresholds",
         "ALTER TABLE campaigns DROP COLUMN second_share",
         "DROP INDEX variants_by_state",
         "DROP INDEX memberships_by_variant",

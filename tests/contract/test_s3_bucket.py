@@ -5,6 +5,7 @@ from pathlib import Path
 
 import postgres_server
 import pytest
+from botocore.exceptions import ClientError
 from s3_server import S3_KEYS, client
 
 from adapters.bucket import open_bucket
@@ -51,6 +52,17 @@ def test_urls_are_the_stores_own_or_the_public_ones(s3_endpoint):
                          **S3_KEYS)
     assert own.url("a.mp4") == f"{s3_endpoint}/clips/brand/a.mp4"
     assert public.url("a.mp4") == "https://cdn.example/brand/a.mp4"
+
+
+def test_versions_that_may_not_be_listed_are_not_called_gone(s3_endpoint, s3_bucket_name, monkeypatch):
+    bucket = open_bucket(f"s3://{s3_bucket_name}", endpoint=s3_endpoint, **S3_KEYS)
+
+    def denied(name: str):
+        raise ClientError({"Error": {"Code": "AccessDenied"}}, "ListObjectVersions")
+
+    monkeypatch.setattr(bucket._client, "get_paginator", denied)
+    with pytest.raises(BucketRefused):
+        bucket.remove("clip.mp4")
 
 
 def test_every_version_is_removed(s3_endpoint, s3_bucket_name, tmp_path: Path):

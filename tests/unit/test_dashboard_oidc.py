@@ -48,9 +48,24 @@ def test_the_provider_names_the_role(session: Session, provider):
     provider.claims["reelmill_role"] = "reviewer"
     sign_in(client_of(session), provider)
     assert session.catalogue.account("ann@brand.example").role == "reviewer"
-    provider.claims["reelmill_role"] = "emperor"
+    provider.claims["reelmill_role"] = ["staff", "viewer", "admin"]
     sign_in(client_of(session), provider)
-    assert session.catalogue.account("ann@brand.example").role == "reviewer"
+    assert session.catalogue.account("ann@brand.example").role == "admin"
+
+
+@pytest.mark.parametrize("lost", [None, "emperor", [], {"admin": True}])
+def test_who_has_lost_the_role_there_has_lost_it_here(session: Session, provider, lost: object):
+    provider.claims["reelmill_role"] = "admin"
+    sign_in(client_of(session), provider)
+    provider.claims["reelmill_role"] = lost
+    sign_in(client_of(session), provider)
+    assert session.catalogue.account("ann@brand.example").role == "viewer"
+
+
+def test_an_address_that_nobody_verified_names_nobody(session: Session, provider):
+    provider.claims |= {"email_verified": False, "preferred_username": "mallory"}
+    sign_in(client_of(session), provider)
+    assert [each.name for each in session.catalogue.accounts() if each.issuer] == ["mallory"]
 
 
 def test_no_local_account_is_taken_over(session: Session, provider):
@@ -69,6 +84,7 @@ def test_a_disabled_person_stays_out(session: Session, provider):
 
 
 @pytest.mark.parametrize("spoil", [{"nonce": "other"}, {"iss": "https://evil.example"}, {"aud": "other"},
+                                   {"aud": "other", "azp": "reelmill"},
                                    {"exp": 1_000_000}, {"sub": ""}])
 def test_a_claim_that_does_not_hold_is_refused(session: Session, provider, spoil: dict):
     provider.spoil = spoil

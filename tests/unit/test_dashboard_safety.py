@@ -1,5 +1,6 @@
 """Who gets in, from where, and what the browser is told; over every route that the app has."""
 
+import asyncio
 import re
 import time
 from collections.abc import Iterator
@@ -9,10 +10,12 @@ import pytest
 import samples
 from dashboard_client import BASE, PASSWORD, SAME_SITE, client_of, session_in
 from fastapi.routing import APIRoute
+from starlette.testclient import TestClient
 
 from app.dashboard.roles import Role, _Needs
 from app.dashboard.server import create_app
 from app.session import Session
+from manifests.errors import CatalogueUnreachable
 
 PUBLIC = {("GET", "/signin"), ("POST", "/signin"), ("GET", "/signin/once"), ("POST", "/signout"),
           ("GET", "/signin/oidc"), ("GET", "/signin/oidc/callback"), ("GET", "/share/{secret}"),
@@ -249,6 +252,79 @@ def test_nobody_takes_the_last_admin_away(session: Session, clients: dict):
     assert answer.status_code == 400
     assert "cannot take your own rights away" in answer.text
     assert session.catalogue.account("admin").role == "admin"
+
+
+def test_more_blanks_make_no_other_name(session: Session):
+    client = client_of(session)
+    answers = [client.post("/signin", data={"name": " " * number + "viewer", "password": "no"}, headers=SAME_SITE)
+               for number in range(7)]
+    assert [answer.status_code for answer in answers] == [401] * 5 + [429] * 2
+
+
+@pytest.mark.parametrize(("path", "kind"), [
+    ("/upload", "multipart/form-data; boundary=b"), ("/api/clips/decisions", "application/json"),
+    ("/decide", "application/x-www-form-urlencoded")])
+def test_a_strangers_body_is_not_looked_at(session: Session, path: str, kind: str):
+    async def send(message):
+        sent.append(message)
+
+    async def receive():
+        raise AssertionError("the body was read")
+
+    sent: list = []
+    headers = [(b"host", b"127.0.0.1:8765"), (b"origin", BASE.encode()), (b"content-type", kind.encode())]
+    scope = {"type": "http", "method": "POST", "path": path, "raw_path": path.encode(), "query_string": b"",
+             "headers": headers, "client": ("127.0.0.1", 1), "server": ("127.0.0.1", 8765), "scheme": "http",
+             "http_version": "1.1", "root_path": "", "app": None}
+    asyncio.run(create_app(session)(scope, receive, send))
+    assert sent[0]["status"] == 401
+
+
+def test_a_body_has_a_limit_whether_or_not_it_says_its_length(session: Session, clients: dict):
+    headers = SAME_SITE | {"Content-Type": "application/x-www-form-urlencoded"}
+    told = clients["reviewer"].post("/decide", headers=headers, content=b"x" * 5_000_001)
+    assert told.status_code == 413
+    assert "larger than 5 MB" in told.text
+    assert clients["reviewer"].post("/decide", headers=headers, content=iter([b"x" * 1_000_000] * 6)).status_code == 400
+
+
+@pytest.mark.parametrize("path", ["/gallery?q=%00", "/clips/%00", "/gallery?until=9999-12-31&since=0001-01-01",
+                                  "/audit?before=100000000000000000000", "/gallery?campaign=a%00b"])
+def test_odd_addresses_are_told_not_broken(clients: dict, path: str):
+    assert clients["admin"].get(path).status_code in (400, 404, 422)
+
+
+def test_a_catalogue_that_is_away_is_told(session: Session, monkeypatch: pytest.MonkeyPatch):
+    client = client_of(session, "viewer")
+
+    def away(secret: str):
+        raise CatalogueUnreachable("The catalogue does not answer.")
+
+    monkeypatch.setattr(session.catalogue, "signed_in", away)
+    client.cookies.set("reelmill", "another")
+    answer = client.get("/gallery")
+    assert (answer.status_code, answer.text) == (503, "The catalogue does not answer.")
+    assert "default-src 'none'" in answer.headers["content-security-policy"]
+
+
+def test_what_nobody_foresaw_keeps_the_policy(session: Session, monkeypatch: pytest.MonkeyPatch):
+    client = TestClient(create_app(session), base_url=BASE, follow_redirects=False, raise_server_exceptions=False)
+    client.cookies = client_of(session, "viewer").cookies
+    monkeypatch.setattr(session.catalogue, "campaigns", lambda: 1 / 0)
+    answer = client.get("/campaigns")
+    assert answer.status_code == 500
+    assert "default-src 'none'" in answer.headers["content-security-policy"]
+    assert "division" not in answer.text
+
+
+def test_only_what_can_be_decided_is_offered_in_bulk(session: Session, clients: dict):
+    published, other = (next(row for row in session.catalogue.gallery_rows(samples_ids(session))
+                             if (row.state == "published") == wanted) for wanted in (True, False))
+    approving = clients["reviewer"].get("/bulk?outcome=approved").text
+    assert published.variant_id not in approving
+    assert other.variant_id in approving
+    assert published.variant_id in clients["reviewer"].get("/bulk?outcome=withdrawn").text
+    assert "Approve 0 clips?" in clients["reviewer"].get("/bulk?outcome=approved&state=published").text
 
 
 def test_the_one_time_link_works_once(session: Session):

@@ -1,11 +1,14 @@
 """Where the dashboard listens."""
 
 import asyncio
+import getpass
 import socket
 
 import pytest
+from dashboard_client import session_in
 
-from app.serve import PORT, PORTS, _listen
+from app.serve import PORT, PORTS, _listen, _own_account
+from app.session import Session
 from manifests.errors import ReelmillError
 
 
@@ -37,3 +40,21 @@ def test_the_next_free_port_is_taken_and_a_named_one_is_told():
         assert PORT <= taken < other < PORT + PORTS
         with pytest.raises(ReelmillError, match=rf"Port {taken} is taken"):
             _listen(taken)
+
+
+@pytest.fixture
+def session(tmp_path, monkeypatch) -> Session:
+    monkeypatch.setattr(getpass, "getuser", lambda: "deploy")
+    return session_in(tmp_path / "home")
+
+
+def test_whoever_starts_the_program_is_an_admin(session: Session):
+    assert [_own_account(session) for _ in range(2)] == ["deploy", "deploy"]
+    assert session.catalogue.account("deploy").role == "admin"
+
+
+@pytest.mark.parametrize("kind", [{"issuer": "https://id.example", "subject": "7"}, {"password_hash": "x"}])
+def test_an_account_of_somebody_else_gains_nothing_by_its_name(session: Session, kind: dict):
+    session.catalogue.add_account("deploy", "viewer", "test", **kind)
+    assert [_own_account(session) for _ in range(2)] == ["deploy (this machine 1)"] * 2
+    assert session.catalogue.account("deploy").role == "viewer"

@@ -22,7 +22,7 @@ def upgrade() -> None:
 
 
 def _columns() -> None:
-    op.add_column("campaigns", sa.Column("min_adherence", sa.Float))
+    op.add_column("campaigns", sa.Column("thresholds", sa.Text, nullable=False, server_default="{}"))
     op.add_column("campaigns", sa.Column("second_share", sa.Float, nullable=False, server_default="0"))
     op.add_column("variants", sa.Column("card", sa.String, nullable=False, server_default=""))
     op.add_column("variants", sa.Column("seed", sa.BigInteger, nullable=False, server_default="0"))
@@ -133,6 +133,8 @@ def _append_only() -> None:
                "BEGIN RAISE EXCEPTION 'the audit is only ever added to'; END $$ LANGUAGE plpgsql")
     op.execute("CREATE TRIGGER audit_append_only BEFORE UPDATE OR DELETE ON audit "
                "FOR EACH ROW EXECUTE FUNCTION audit_refuses()")
+    op.execute("CREATE TRIGGER audit_never_emptied BEFORE TRUNCATE ON audit "
+               "FOR EACH STATEMENT EXECUTE FUNCTION audit_refuses()")
 
 
 def _fill_variants() -> None:

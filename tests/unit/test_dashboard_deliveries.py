@@ -1,0 +1,29 @@
+"""When the dashboard delivers: each approval after its own eight seconds, however busy its reviewer is."""
+
+from itertools import pairwise
+from pathlib import Path
+
+import pytest
+from dashboard_client import session_in
+
+from app.dashboard import deliveries
+from app.dashboard.deliveries import UNDO_S, Deliveries
+
+
+@pytest.fixture
+def clock(monkeypatch: pytest.MonkeyPatch) -> list[float]:
+    now = [100.0]
+    monkeypatch.setattr(deliveries.time, "monotonic", lambda: now[0])
+    return now
+
+
+def test_a_busy_reviewer_delays_nothing(tmp_path: Path, clock: list[float]):
+    desk = Deliveries(session_in(tmp_path / "home"))
+    delivered = []
+    for second in range(40):
+        clock[0] = 100.0 + second
+        if second % 3 == 0:
+            desk.nudge(["spring"])
+        delivered += [(second, name) for name in desk._take_due()]
+    assert delivered[0] == (UNDO_S, "spring")
+    assert [after - before for (before, _), (after, _) in pairwise(delivered)] == [3] * 10

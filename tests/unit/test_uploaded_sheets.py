@@ -1,0 +1,24 @@
+"""A sheet that came by a browser names pictures of its own folder alone, whoever reads it and however often."""
+
+from pathlib import Path
+
+import pytest
+from PIL import Image
+
+from flows.registration import read_sheet, uploads_of
+from flows.settings import Settings
+from flows.wiring import wiring_of
+
+
+@pytest.mark.parametrize("uploaded", [True, False])
+def test_an_uploaded_sheet_takes_no_file_from_elsewhere(tmp_path: Path, uploaded: bool):
+    settings = Settings(home=tmp_path / "home")
+    secret = tmp_path / "private.png"
+    Image.new("RGB", (64, 64), "red").save(secret)
+    folder = uploads_of(settings) / ("0" * 32) if uploaded else tmp_path / "own"
+    folder.mkdir(parents=True)
+    sheet = folder / "sheet.csv"
+    sheet.write_text(f"prompt,model,first_frame\na cup,svd-xt,{secret}\na circle,,\n")
+    intake = read_sheet(settings, wiring_of(settings), sheet, accept_good_rows=True)
+    assert len(intake.checked.briefs) == (1 if uploaded else 2)
+    assert bool(intake.pictures) is not uploaded
