@@ -21,7 +21,7 @@ from typing import Any
 from sqlalchemy import text
 
 from adapters.catalogue import Catalogue, Filter, open_catalogue
-from adapters.catalogue.gallery import PAGE, _row, _shown, by_score
+from adapters.catalogue.gallery import PAGE, _rows, _shown, by_score
 from adapters.catalogue.tables import variants
 from benchmarks.result import Limit, Result
 from benchmarks.review_rows import fill
@@ -93,7 +93,7 @@ def _query_seconds(catalogue: Catalogue) -> tuple[float, float]:
         by_key.append(time.perf_counter() - began)
         began = time.perf_counter()
         with catalogue._reading() as connection:
-            list(map(_row, connection.execute(by_number.offset(middle).limit(PAGE + 1))))
+            _rows(connection, by_number.offset(middle).limit(PAGE + 1))
         by_offset.append(time.perf_counter() - began)
     return min(by_offset), min(by_key)
 

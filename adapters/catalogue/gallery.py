@@ -2,12 +2,26 @@
 
 import json
 import re
+from collections import defaultdict
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from math import isfinite, nan
 from typing import Any, NamedTuple
 
-from sqlalchemy import ColumnElement, Float, Select, and_, exists, func, literal, or_, select, tuple_, union_all
+from sqlalchemy import (
+    ColumnElement,
+    Connection,
+    Float,
+    Select,
+    and_,
+    exists,
+    func,
+    literal,
+    or_,
+    select,
+    tuple_,
+    union_all,
+)
 from sqlalchemy.sql.elements import UnaryExpression
 
 from adapters.catalogue.rows import brief_from, variant_from
@@ -68,6 +82,7 @@ class GalleryRow:
         seen: id of its last event, which a decision about it must name.
         machine: where its clip lies; None where there is none.
         comments: how many there are.
+        places: the briefs and placements that it serves, such as ``b1 · tiktok 9:16``.
     """
 
     variant_id: str
@@ -82,6 +97,7 @@ class GalleryRow:
     seen: int
     comments: int
     key: float
+    places: tuple[str, ...] = ()
 
     @property
     def cursor(self) -> str:
@@ -135,14 +151,14 @@ class Gallery(Store):
                 parts = [select(variants.c.variant_id).where(*_conditions(replace(chosen, states=(state,)), small), *on)
                          .order_by(*place).limit(limit + 1).subquery() for state in chosen.states]
                 query = _shown(key).where(variants.c.variant_id.in_(union_all(*map(select, parts))))
-            rows = [_row(row) for row in connection.execute(query.order_by(*place).limit(limit + 1))]
+            rows = _rows(connection, query.order_by(*place).limit(limit + 1))
         return _page(rows, limit, cursor=after or before, backwards=bool(before))
 
     def gallery_rows(self, variant_ids: Sequence[str], order: str = "score") -> list[GalleryRow]:
         """Return some clips, at most a thousand, in the order of their ids as given."""
         query = _shown(ORDERS[order][0]).where(variants.c.variant_id.in_(list(variant_ids)))
         with self._reading() as connection:
-            found = {row.variant_id: _row(row) for row in connection.execute(query)}
+            found = {row.variant_id: row for row in _rows(connection, query)}
         return [found[key] for key in variant_ids if key in found]
 
     def count(self, chosen: Filter, most: int = MOST_COUNTED) -> Count:
@@ -285,9 +301,18 @@ def _page(rows: Sequence[GalleryRow], limit: int, *, cursor: str | None, backwar
     return GalleryPage(kept, last if more else None, first if cursor else None)
 
 
-def _row(row: Any) -> GalleryRow:
+def _rows(connection: Connection, query: Select[Any]) -> list[GalleryRow]:
+    rows = connection.execute(query).all()
+    member, places = memberships.c, defaultdict[str, list[str]](list)
+    for at in connection.execute(select(member.variant_id, member.brief_id, member.placement).where(
+            member.variant_id.in_([row.variant_id for row in rows])).order_by(member.ordinal)):
+        places[at.variant_id].append(f"{at.brief_id} · {at.placement}")
+    return [_row(row, tuple(dict.fromkeys(places[row.variant_id]))) for row in rows]
+
+
+def _row(row: Any, places: tuple[str, ...]) -> GalleryRow:
     return GalleryRow(
         row.variant_id, variant_from(row.body), row.state, row.prompt_adherence,
         tuple(Reason(*reason) for reason in json.loads(row.reasons or "[]")), row.error,
         json.loads(row.clip).get("machine", "") if row.clip else None, row.made_at, row.parent_id, row.seen or 0,
-        row.comments, row.key)
+        row.comments, row.key, places)

@@ -8,11 +8,13 @@ from fastapi.openapi.utils import get_openapi
 from fastapi.responses import HTMLResponse, Response
 from pydantic import BaseModel, Field
 
-from adapters.catalogue import REVIEW_CODES, Decided, GalleryRow
+from adapters.catalogue import REVIEW_CODES, STATES, Decided, GalleryRow
+from adapters.catalogue.gallery import ORDERS
 from app.dashboard.clip import checks_of, credential_of
 from app.dashboard.decide import MOST_AT_ONCE, decided, rerolled, undone
 from app.dashboard.desk import AtDesk, Desk
 from app.dashboard.filters import AskedFor
+from app.dashboard.gallery import GATE_CODES
 from app.dashboard.media import Kind, download_response
 from app.dashboard.roles import Reviewer, Viewer
 from app.dashboard.templating import page
@@ -21,6 +23,13 @@ from tasks.thresholds import threshold_of
 router = APIRouter(prefix="/api", tags=["api"])
 VERSION = "1"
 LARGEST_PAGE = 500
+EXAMPLES: dict[str, dict[str, Any]] = {
+    "/api/clips/decisions": {"outcome": "rejected", "seen": {"VARIANT_ID": 17}, "codes": ["brand"]},
+    "/api/clips/undo": {"ids": ["VARIANT_ID"]},
+    "/api/clips/reroll": {"ids": ["VARIANT_ID"], "prompt": "other words"},
+    "/api/clips/{variant_id}/comments": {"body": "too dark here", "clip_s": 1.5},
+}
+"""A body for each call that takes one."""
 
 
 class CampaignOut(BaseModel):
@@ -92,6 +101,7 @@ class RerollIn(IdsIn):
     """New tries; ``prompt`` gives one clip other words under its seed."""
 
     prompt: str | None = Field(None, max_length=2000)
+    campaign_id: str = Field("", description="for which of the campaigns that share a clip")
 
 
 class CommentIn(BaseModel):
@@ -162,7 +172,7 @@ def undo(given: IdsIn, desk: AtDesk, person: Reviewer) -> DecidedOut:
 @router.post("/clips/reroll")
 def reroll(given: RerollIn, desk: AtDesk, person: Reviewer) -> DecidedOut:
     """Plan new tries and start to render them; ``moved`` names the new clips."""
-    return _told(rerolled(desk, person, given.ids, given.prompt))
+    return _told(rerolled(desk, person, given.ids, given.prompt, given.campaign_id))
 
 
 @router.post("/clips/{variant_id}/comments", status_code=201)
@@ -181,7 +191,9 @@ def schema(request: Request, person: Viewer) -> dict[str, Any]:
 @router.get("/docs", include_in_schema=False)
 def docs(request: Request, person: Viewer) -> HTMLResponse:
     """Describe the API for people."""
-    return page(request, "api.html", spec=openapi())
+    return page(request, "api.html", spec=openapi(), examples=EXAMPLES, values={
+        "state": STATES, "order": tuple(ORDERS), "verdict": ("passed", "failed"), "reviewed": ("yes", "no"),
+        "reason": GATE_CODES})
 
 
 def openapi() -> dict[str, Any]:

@@ -28,14 +28,15 @@ def calibration(request: Request, desk: AtDesk, person: Viewer, campaign: str = 
     """Show how thresholds agree with people, by campaign and by model: scores of two models do not compare."""
     head = desk.catalogue.campaign(campaign) if campaign else None
     rows = desk.catalogue.labels(head.campaign_id if head else None)
-    models = sorted({row.card for row in rows})
-    model = model if model in models else (models[0] if models else "")
+    reviewed = sorted({row.card for row in rows})
+    models = reviewed or [desk.session.settings.model]
+    model = model if model in models else models[0]
     mine = [row for row in rows if row.card == model]
     now = _threshold(desk, head, model)
     labels, wanted = labels_of(mine), _percent(precision)
     return page(request, "calibration.html", head=head, campaigns=desk.catalogue.campaigns(), models=models,
                 model=model, labels=labels, here=at(labels, now), now=now, doubts=doubts(labels),
-                agreement=agreement(pairs_of(mine)), precision=precision, chart=_chart(curve(labels)),
+                agreement=agreement(pairs_of(mine)), precision=precision, chart=_chart(curve(labels), now),
                 proposal=propose(labels, now, wanted) if is_enough(labels) else None, enough=is_enough(labels),
                 best=best_precision(labels), wanted=wanted or 0.0,
                 own=_own(desk, head))
@@ -108,7 +109,7 @@ def _percent(text: str) -> float | None:
     return value / 100
 
 
-def _chart(points: list[Point]) -> dict[str, Any] | None:
+def _chart(points: list[Point], now: float) -> dict[str, Any] | None:
     """Return polylines of precision and recall, and the points for the slider."""
     if len(points) < 2:
         return None
@@ -116,7 +117,7 @@ def _chart(points: list[Point]) -> dict[str, Any] | None:
     step = max(1, len(points) // MOST_POINTS)
     points = points[::step] + ([points[-1]] if (len(points) - 1) % step else [])
     width, height = CHART
-    low, high = points[0].threshold, points[-1].threshold
+    low, high = min(points[0].threshold, now), max(points[-1].threshold, now)
     across = {point.threshold: (point.threshold - low) / (high - low) * width for point in points}
 
     def line(name: str) -> str:

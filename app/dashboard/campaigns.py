@@ -48,7 +48,8 @@ def campaigns(request: Request, desk: AtDesk, person: Viewer) -> HTMLResponse:
 def row(request: Request, campaign_id: str, desk: AtDesk, person: Viewer) -> HTMLResponse:
     """Return the numbers of one campaign."""
     head = desk.catalogue.campaign(campaign_id)
-    return page(request, "_campaign_row.html", each=_standing(desk, head), job=desk.jobs.state(head.campaign_id))
+    return page(request, "_campaign_row.html", each=_standing(desk, head), job=desk.jobs.state(head.campaign_id),
+                problem=desk.deliveries.problems.get(head.campaign_id, ""))
 
 
 @router.get("/campaigns/{campaign_id}")
@@ -57,7 +58,7 @@ def campaign(request: Request, campaign_id: str, desk: AtDesk, person: Viewer) -
     head = desk.catalogue.campaign(campaign_id)
     if head.campaign_id != campaign_id:
         raise NoMedia(f"No campaign is called {campaign_id!r}.")
-    return page(request, "campaign.html", head=head, has_sheet=_sheet(desk, campaign_id) is not None)
+    return page(request, "campaign.html", head=head)
 
 
 @router.get("/campaigns/{campaign_id}/scores")
@@ -72,15 +73,24 @@ def scores(request: Request, campaign_id: str, desk: AtDesk, person: Viewer) -> 
 def briefs(request: Request, campaign_id: str, desk: AtDesk, person: Viewer) -> HTMLResponse:
     """Return what became of each brief."""
     head = desk.catalogue.campaign(campaign_id)
-    return page(request, "_campaign_briefs.html", head=head, report=_report(desk, head, _standing(desk, head)))
+    return page(request, "_campaign_briefs.html", head=head, report=_report(desk, head, _standing(desk, head)),
+                has_sheet=_sheet(desk, campaign_id) is not None)
 
 
 @router.get("/campaigns/{campaign_id}/status")
-def status(request: Request, campaign_id: str, desk: AtDesk, person: Viewer) -> HTMLResponse:
-    """Return the part of the page that changes while work goes on."""
-    head = desk.catalogue.campaign(campaign_id)
-    return page(request, "_campaign_status.html", each=_standing(desk, head), job=desk.jobs.state(campaign_id),
-                problem=desk.deliveries.problems.get(campaign_id, ""), head=head)
+def status(request: Request, campaign_id: str, desk: AtDesk, person: Viewer, watched: bool = False) -> HTMLResponse:
+    """Return the part of the page that changes while work goes on; once it has ended, the other parts follow."""
+    head, job = desk.catalogue.campaign(campaign_id), desk.jobs.state(campaign_id)
+    standing = _standing(desk, head)
+    moves = bool(job and job.running) or standing.is_moving
+    if watched and not moves:
+        desk.remembered.forget()
+        standing = _standing(desk, head)
+    response = page(request, "_campaign_status.html", each=standing, job=job, moves=moves,
+                    problem=desk.deliveries.problems.get(campaign_id, ""), head=head)
+    if watched and not moves:
+        response.headers["HX-Trigger"] = "settled"
+    return response
 
 
 @router.get("/campaigns/{campaign_id}/files/{name}")
@@ -167,7 +177,8 @@ def _histogram(desk: Desk, head: CampaignRow, standing: Standing) -> dict[str, A
             "threshold": min(max(threshold, lowest), highest), "now": threshold,
             # Within a script element only the end tag could end it, so that must not appear.
             "data": json.dumps(data).replace("<", "\\u003c"), "width": CHART[0], "height": CHART[1],
-            "own": sum(brief.min_adherence is not None for brief in briefs)}
+            "own": sum(brief.min_adherence is not None for brief in briefs),
+            "cards": len(desk.catalogue.made_by_card(head.campaign_id))}
 
 
 def _together(bins: list[ScoreBin]) -> list[ScoreBin]:

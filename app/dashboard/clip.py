@@ -1,5 +1,6 @@
 """One clip with all that is known of it."""
 
+import re
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -17,7 +18,7 @@ from app.dashboard.desk import AtDesk, Desk
 from app.dashboard.filters import asked_from
 from app.dashboard.media import published_path
 from app.dashboard.places import session_of
-from app.dashboard.roles import Viewer
+from app.dashboard.roles import Role, Viewer
 from app.dashboard.templating import page
 from manifests.errors import CredentialError
 from manifests.gate import LIMITS, Gate
@@ -48,7 +49,10 @@ def clip(request: Request, variant_id: str, desk: AtDesk, person: Viewer) -> HTM
     row = desk.catalogue.variant(variant_id)
     [card] = desk.catalogue.gallery_rows([variant_id], asked_from(within).order if within else "score")
     before, after = _neighbours(desk, card, within)
-    return page(request, "clip.html", **_facts(desk, row), card=card, before=before, after=after, within=within,
+    facts = _facts(desk, row)
+    decided = next((event.actor for event in reversed(facts["events"]) if event.to_state == row.state), "")
+    return page(request, "clip.html", **facts, card=card, may_undo=person.role == Role.ADMIN or decided == person.actor,
+                before=before, after=after, within=within,
                 within_quoted=quote(within, safe=""), codes=REVIEW_CODES)
 
 
@@ -61,7 +65,9 @@ def credential(request: Request, variant_id: str, desk: AtDesk, person: Viewer) 
         report = credential_of(desk, row)
     except CredentialError as error:
         problem = str(error)
-    return page(request, "_credential.html", row=row, report=report, problem=problem)
+    oversight = re.search(r'"humanOversightLevel":\s*"(\w+)"', report.store if report else "")
+    return page(request, "_credential.html", row=row, report=report, problem=problem,
+                oversight=oversight[1].replace("_", " ") if oversight else "")
 
 
 def credential_of(desk: Desk, row: VariantRow) -> CredentialReport | None:
@@ -137,4 +143,7 @@ def _settings(row: VariantRow) -> dict[str, Any]:
     """Return the generation inputs, and what the clip became and took."""
     inputs = {name: value for name, value in row.variant._asdict().items() if name != "prompt" and value not in NOTHING}
     made = asdict(row.clip) if row.clip else {}
-    return inputs | {name: made[name] for name in TOOK if made.get(name)}
+    took = {name: made[name] for name in TOOK if made.get(name)}
+    if "size" in took:
+        took["size"] = f"{took['size'] / 1000:,.0f} kB"
+    return inputs | {name: f"{value:.4g}" if isinstance(value, float) else value for name, value in took.items()}

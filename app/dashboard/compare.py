@@ -1,13 +1,15 @@
 """Two to four clips side by side, playing in step."""
 
 from typing import Annotated
+from urllib.parse import urlencode
 
 from fastapi import APIRouter, Query, Request
-from fastapi.responses import HTMLResponse
+from fastapi.responses import RedirectResponse, Response
 
 from adapters.catalogue import REVIEW_CODES
 from app.dashboard.desk import AtDesk
 from app.dashboard.filters import AskedFor
+from app.dashboard.places import campaign_of
 from app.dashboard.roles import Viewer
 from app.dashboard.templating import page
 from manifests.errors import ReelmillError
@@ -19,8 +21,11 @@ MOST = 4
 @router.get("/compare")
 def compare(request: Request, desk: AtDesk, person: Viewer, asked: AskedFor,
             id: Annotated[list[str] | None, Query()] = None, size: Annotated[int, Query(ge=2, le=MOST)] = MOST,
-            after: str = "", before: str = "") -> HTMLResponse:
-    """Compare the clips that are named, or a brief's variants a few at a time."""
+            of: str = "", after: str = "", before: str = "") -> Response:
+    """Compare the clips that are named, or a brief's variants a few at a time: the brief of a clip, with ``of``."""
+    if of and (name := campaign_of(desk, desk.catalogue.variant(of), asked.chosen.campaign)):
+        [member, *_] = desk.catalogue.memberships(name, [of])
+        return RedirectResponse(f"/compare?{urlencode({'campaign': name, 'brief': member.brief_id})}", 303)
     if id:
         rows, earlier, later = desk.catalogue.gallery_rows(id[:MOST]), None, None
     else:

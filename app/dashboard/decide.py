@@ -49,9 +49,9 @@ def undo(request: Request, desk: AtDesk, person: Reviewer, ids: Annotated[str, F
 @router.post("/reroll")
 def roll_again(request: Request, desk: AtDesk, person: Reviewer, ids: Annotated[str, Form()] = "",
                prompt: Annotated[str, Form()] = "", same: Annotated[str, Form()] = "",
-               back: Annotated[str, Form()] = "") -> Response:
+               campaign: Annotated[str, Form()] = "", back: Annotated[str, Form()] = "") -> Response:
     """Plan new tries, and start to render them."""
-    done = rerolled(desk, person, _some(ids.split()), prompt if prompt.strip() and not same else None)
+    done = rerolled(desk, person, _some(ids.split()), None if same else prompt, campaign)
     return _told(request, desk, "planned", done, back)
 
 
@@ -123,13 +123,14 @@ def _is_stuck(desk: Desk, variant_id: str) -> bool:
     return row.state == "withdrawn" and row.url is not None
 
 
-def _by_campaign(desk: Desk, variant_ids: Iterable[str]) -> tuple[dict[str, list[str]], dict[str, str]]:
+def _by_campaign(desk: Desk, variant_ids: Iterable[str],
+                 wanted: str = "") -> tuple[dict[str, list[str]], dict[str, str]]:
     """Return the variants by the campaign that each belongs to, and why not for those that are unknown."""
     found: defaultdict[str, list[str]] = defaultdict(list)
     unknown: dict[str, str] = {}
     for variant_id in variant_ids:
         try:
-            name = campaign_of(desk, desk.catalogue.variant(variant_id))
+            name = campaign_of(desk, desk.catalogue.variant(variant_id), wanted)
         except CatalogueError as error:
             if error.transient:
                 raise
@@ -141,12 +142,16 @@ def _by_campaign(desk: Desk, variant_ids: Iterable[str]) -> tuple[dict[str, list
     return dict(found), unknown
 
 
-def rerolled(desk: Desk, person: Person, ids: list[str], prompt: str | None) -> Decided:
-    """Plan a new try of each clip and start to render; what cannot be planned is told among the refused."""
+def rerolled(desk: Desk, person: Person, ids: list[str], prompt: str | None, campaign: str = "") -> Decided:
+    """Plan a new try of each clip and start to render; what cannot be planned is told among the refused.
+
+    Args:
+        campaign: for which of the campaigns that share a clip; where it is none of them, its own.
+    """
     if prompt is not None and len(ids) != 1:
         raise ReelmillError("Other words can be given to one clip at a time.")
     new: dict[str, str] = {}
-    places, refused = _by_campaign(desk, ids)
+    places, refused = _by_campaign(desk, ids, campaign)
     for campaign_id, members in places.items():
         for key in members:
             try:

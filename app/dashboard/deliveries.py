@@ -7,12 +7,14 @@ from math import ceil
 
 from app.output import sentence_of
 from app.session import Session
+from manifests.errors import CatalogueError
 from tasks.deliver import deliver
 from tasks.stop import stopping
 
 UNDO_S = 8.0
 """For so long an approval can be taken back before the clip is signed."""
 TICK_S = 0.5
+LOOK_S = 20.0
 AGAIN_S = 60.0
 """After a failure, such as a bucket that does not answer, it is tried again after so long."""
 
@@ -33,11 +35,9 @@ class Deliveries:
         self.problems: dict[str, str] = {}
 
     def start(self) -> None:
-        """Begin, with what an earlier process has left approved."""
+        """Begin."""
         stopping.clear()
         self._ended.clear()
-        left = {name for name, rest in self._session.catalogue.left_to_deliver().items() if rest}
-        self.nudge(left, 0.0)
         self._thread = threading.Thread(target=self._work, name="deliveries", daemon=True)
         self._thread.start()
 
@@ -56,9 +56,20 @@ class Deliveries:
         stopping.clear()
 
     def _work(self) -> None:
+        look_at = 0.0
         while not self._ended.wait(TICK_S):
+            if time.monotonic() >= look_at:
+                self._look()
+                look_at = time.monotonic() + LOOK_S
             for campaign_id in self._take_due():
                 self._deliver(campaign_id)
+
+    def _look(self) -> None:
+        """Take up what is approved and has nobody who delivers it: its dashboard or run has ended."""
+        try:
+            self.nudge(self._session.catalogue.left_to_deliver(), 0.0)
+        except CatalogueError:
+            return  # it is looked again
 
     def _take_due(self) -> list[str]:
         now = time.monotonic()
@@ -75,8 +86,6 @@ class Deliveries:
             rendered.set()
             deliver(session.wiring, campaign_id, session.settings.review, rendered, patient=False)
             self.problems.pop(campaign_id, None)
-            if session.catalogue.left_to_deliver().get(campaign_id):
-                self.nudge([campaign_id], AGAIN_S)  # another worker has some; it may die
         except Exception as error:  # noqa: BLE001 - the thread must outlive every kind of trouble
             self.problems[campaign_id] = sentence_of(error)
             self.nudge([campaign_id], AGAIN_S)

@@ -12,6 +12,8 @@ from manifests.errors import ReelmillError
 NAMES = ("campaign", "brief", "placement", "locale", "state", "verdict", "reason", "lowest", "highest", "model",
          "since", "until", "q", "seed", "reviewed", "parent", "order")
 DEFAULT_ORDER = "score"
+SAID = {"q": "words", "lowest": "score from", "highest": "score to", "since": "made from", "until": "made to",
+        "reason": "failed by", "parent": "re-rolled from"}
 
 
 class BadFilter(ReelmillError):
@@ -75,6 +77,12 @@ class Asked:
         pairs = [(name, str(value)) for name, value in texts.items() if value is not None]
         states = changes.get("state", self.states)
         return urlencode(sorted(pairs) + [("state", state) for state in states or ()])
+
+    @property
+    def told(self) -> list[str]:
+        """What is filtered, for people."""
+        said = [f"{SAID.get(name, name)} {value}" for name, value in self.texts.items() if name != "order"]
+        return said + ([f"state {' or '.join(self.states)}"] if self.states else [])
 
     @property
     def narrowed(self) -> bool:

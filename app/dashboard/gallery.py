@@ -2,14 +2,14 @@
 
 from typing import Annotated, Any
 
-from fastapi import APIRouter, Form, Request
-from fastapi.responses import HTMLResponse, RedirectResponse, Response
+from fastapi import APIRouter, Form, Query, Request
+from fastapi.responses import HTMLResponse, PlainTextResponse, RedirectResponse, Response
 
-from adapters.catalogue import REVIEW_CODES, STATES
+from adapters.catalogue import REVIEW_CODES, STATES, Filter
 from adapters.catalogue.gallery import ORDERS, PAGE
 from app.dashboard.desk import AtDesk, Desk
 from app.dashboard.filters import Asked, AskedFor, asked_from
-from app.dashboard.roles import Viewer
+from app.dashboard.roles import Reviewer, Viewer
 from app.dashboard.templating import page
 from manifests.errors import ReelmillError
 from manifests.gate import LIMITS
@@ -39,6 +39,19 @@ def gallery(request: Request, desk: AtDesk, person: Viewer, asked: AskedFor,
 def count(request: Request, desk: AtDesk, person: Viewer, asked: AskedFor) -> HTMLResponse:
     """Say how many clips there are; asked for after the page is there, since it may take longer."""
     return page(request, "_count.html", count=desk.count(asked.chosen), asked=asked)
+
+
+@router.get("/gallery/waiting")
+def waiting(desk: AtDesk, person: Reviewer) -> PlainTextResponse:
+    """Say how many clips wait for a person, for the menu; nothing where none does."""
+    found = desk.count(Filter(states=("passed",), reviewed="no"))
+    return PlainTextResponse(f"{found.number:,}{'+' if found.more else ''}" if found.number else "")
+
+
+@router.get("/gallery/cards")
+def cards(request: Request, desk: AtDesk, person: Viewer, id: Annotated[list[str] | None, Query()] = None) -> Response:
+    """Return cards as they are now, for a page that watches clips on their way to the bucket."""
+    return page(request, "_cards.html", rows=desk.catalogue.gallery_rows((id or [])[:PAGE]))
 
 
 @router.get("/gallery/view")

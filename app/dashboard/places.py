@@ -5,9 +5,11 @@ from app.dashboard.desk import Desk
 from app.session import Session
 
 
-def campaign_of(desk: Desk, row: VariantRow) -> str | None:
-    """Return the campaign that published the clip, else the first that it serves; None where it serves none."""
+def campaign_of(desk: Desk, row: VariantRow, wanted: str = "") -> str | None:
+    """Return a campaign that the clip serves: the wanted one, the one that published it, or the first; None of none."""
     names = desk.catalogue.campaigns_of([row.variant_id]).get(row.variant_id, set())
+    if wanted in names:
+        return wanted
     if row.signed and row.signed.campaign_id in names:
         return row.signed.campaign_id
     return min(names, default=None)

@@ -9,13 +9,14 @@ from app.dashboard.media import NoMedia, clip_response, poster_response
 from app.dashboard.templating import page
 
 router = APIRouter()
-SHOWN = ("passed", "approved", "signing", "published")
+SHOWN = ("approved", "signing", "published")
+"""Whoever has a link sees what was approved, by a person or by the campaign's policy."""
 SPENT = "This link has expired or was taken back; ask for a new one."
 
 
 @router.get("/share/{secret}")
 def share(request: Request, secret: str, desk: AtDesk, after: str = "") -> HTMLResponse:
-    """Show the campaign's good clips."""
+    """Show the campaign's approved clips."""
     campaign = _campaign(desk, secret)
     shown = desk.catalogue.gallery(Filter(campaign=campaign, states=SHOWN), after=after or None)
     return page(request, "share.html", secret=secret, shown=shown, campaign=desk.catalogue.campaign(campaign))

@@ -59,6 +59,11 @@ class Standing:
         return self.good / self.done if self.done else None
 
     @property
+    def is_moving(self) -> bool:
+        """True while clips are made or on their way to the bucket."""
+        return self.eta_s is not None or any(self.states.get(state) for state in ("leased", "rendered", "signing"))
+
+    @property
     def published(self) -> int:
         """Clips in the bucket."""
         return self.states.get("published", 0)

@@ -1,5 +1,6 @@
 """Pages from templates; every value is escaped."""
 
+import json
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -24,7 +25,7 @@ def _score(value: float | None) -> str:
     return "–" if value is None else f"{value:.3f}"
 
 
-_environment.filters.update(moment=_moment, score=_score, seconds=seconds_text)
+_environment.filters.update(moment=_moment, score=_score, seconds=seconds_text, tojson_plain=json.dumps)
 
 
 def page(request: Request, template: str, status: int = 200, **context: Any) -> HTMLResponse:

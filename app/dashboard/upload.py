@@ -1,7 +1,9 @@
 """A new sheet: handed in, checked row by row on the page, and run once its owner says so."""
 
 import hashlib
+import mimetypes
 import re
+import tempfile
 from collections import defaultdict
 from pathlib import Path
 from typing import Annotated, Any, Literal
@@ -17,7 +19,7 @@ from app.dashboard.templating import page
 from flows.registration import kept_pictures, uploads_of
 from manifests.errors import PlanError, ReelmillError, SheetError
 from manifests.identity import slug
-from manifests.sheet import CellProblem, annotate
+from manifests.sheet import CellProblem, annotate, write_template
 from tasks.expand import LARGEST_SHEET, check_cap, expand
 from tasks.intake import Intake, take_in
 from tasks.plan import make_plan
@@ -35,17 +37,40 @@ _KEY = re.compile(r"[0-9a-f]{32}")
 @router.get("/upload")
 def form(request: Request, person: Reviewer) -> HTMLResponse:
     """Ask for a sheet."""
-    return page(request, "upload.html")
+    return page(request, "upload.html", problem="")
 
 
 @router.post("/upload")
 def hand_in(request: Request, desk: AtDesk, person: Reviewer, sheet: UploadFile,
             pictures: list[UploadFile] | None = None) -> Response:
     """Keep a sheet with its pictures, and lead to what was found in it."""
+    try:
+        key = _kept(desk, sheet, [each for each in (pictures or [])[:MOST_PICTURES] if each.filename])
+    except SheetError as error:
+        return page(request, "upload.html", 400, problem=str(error))
+    return RedirectResponse(f"/upload/{key}", 303)
+
+
+@router.get("/upload/template.xlsx")
+def template(desk: AtDesk, person: Reviewer) -> Response:
+    """Answer with an empty sheet that explains every column."""
+    with tempfile.TemporaryDirectory() as folder:
+        out = Path(folder, "sheet.xlsx")
+        write_template(out, sorted(desk.session.cards))
+        return Response(out.read_bytes(), media_type=mimetypes.guess_type(out.name)[0],
+                        headers={"Content-Disposition": 'attachment; filename="sheet.xlsx"'})
+
+
+def _kept(desk: Desk, sheet: UploadFile, pictures: list[UploadFile]) -> str:
+    """Keep an upload in a folder of its own; return its key.
+
+    Raises:
+        SheetError: a file is not what it is taken for, is empty, or is too large.
+    """
     name = _plain_name(sheet.filename or "", SHEETS, "a sheet")
     content = _read(sheet, LARGEST)
     files = {_plain_name(each.filename or "", PICTURES, "a picture", keep=True): _read(each, LARGEST_PICTURE)
-             for each in (pictures or [])[:MOST_PICTURES] if each.filename}
+             for each in pictures}
     digest = hashlib.sha256(content)
     for other in sorted(files):
         digest.update(other.encode() + hashlib.sha256(files[other]).digest())
@@ -55,7 +80,7 @@ def hand_in(request: Request, desk: AtDesk, person: Reviewer, sheet: UploadFile,
     for other, data in files.items():
         write_durably(folder / other, data)
     write_durably(folder / name, content)
-    return RedirectResponse(f"/upload/{key}", 303)
+    return key
 
 
 @router.get("/upload/{key}")

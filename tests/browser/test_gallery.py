@@ -54,6 +54,8 @@ def test_filters_are_in_the_address_and_counted(open_page):
     expect(page).to_have_url(re.compile("state=failed"))
     expect(page.locator(".card .state").first).to_have_text("failed")
     page.reload()
+    expect(page.locator("#results")).to_contain_text('Filtered by words "prompt 7 of", state failed.')
+    page.get_by_text("Filters and order").click()
     expect(page.get_by_label("Search")).to_have_value('"prompt 7 of"')
     page.get_by_label("Save these filters as").fill("Sevens that <b>failed</b>")
     page.get_by_role("button", name="Save view").click()

@@ -18,7 +18,18 @@ export function say(text, kind = "bad") {
   trim();
 }
 
+function settle() {
+  const last = [...document.querySelectorAll("#notices [data-undo]")].at(-1)?.dataset.undo;
+  if (last && undoable().at(-1) !== last) remember([...undoable(), last]);
+  trim();
+}
+
 function trim() {
+  // Good news goes by itself, once it can no longer be undone; troubles stay until they are read.
+  document.querySelectorAll("#notices > .notice.good:not([data-fading])").forEach((each) => {
+    each.dataset.fading = "";
+    setTimeout(() => each.matches(":hover, :focus-within") || each.remove(), 12000);
+  });
   const notices = document.querySelectorAll("#notices > .notice");
   notices.forEach((each, index) => index < notices.length - 3 && each.remove());
 }
@@ -48,7 +59,7 @@ export async function post(url, values) {
     if (elsewhere) location.assign(elsewhere);
     else if (!answer.ok) say(sentenceIn(html) || `The server answered ${answer.status}; nothing was changed.`);
     else take(html);
-    trim();
+    settle();
     document.dispatchEvent(new CustomEvent("decided", { detail: { ok: answer.ok } }));
     return answer.ok;
   } catch {
@@ -59,13 +70,14 @@ export async function post(url, values) {
 }
 
 // Opens a dialog about some cards; ``sent`` is called as soon as the form is submitted.
-export function ask(name, cards, sent = () => {}) {
+export function ask(name, cards, sent = () => {}, campaign = null) {
   const dialog = document.getElementById(name), form = dialog.querySelector("form");
   form.reset();
   const count = dialog.querySelector("[data-count]");
   if (count) count.textContent = cards.length === 1 ? "this clip" : `${cards.length} clips`;
   const seen = form.elements.seen, ids = form.elements.ids;
   if (seen) seen.value = cards.map((each) => `${each.dataset.id}:${each.dataset.seen}`).join(" ");
+  if (form.elements.campaign) form.elements.campaign.value = campaign ?? "";
   if (ids) ids.value = cards.map((each) => each.dataset.id).join(" ");
   const words = form.elements.prompt;
   if (words) {
@@ -85,22 +97,52 @@ export function ask(name, cards, sent = () => {}) {
   (dialog.querySelector("input[name=reason]:required") ?? dialog.querySelector("button:not(.quiet)")).focus();
 }
 
+// The campaign on screen: of the address, or of the gallery that a clip was opened from.
+function asked(name) {
+  const here = new URLSearchParams(location.search);
+  return here.get(name) ?? new URLSearchParams(here.get("in") ?? "").get(name);
+}
+
 export function decide(cards, act, sent = () => {}) {
   if (!cards.length) return;
   const states = cards.map((each) => each.dataset.state);
+  if (act === "withdraw" && !states.some((state) => ["published", "withdrawn"].includes(state))) {
+    return say("Only what is published can be withdrawn.");
+  }
   if (act === "approve" && cards.length === 1 && states[0] !== "failed") {
     sent(post("/decide", { outcome: "approved", seen: `${cards[0].dataset.id}:${cards[0].dataset.seen}` }));
   } else if (act === "approve") ask(cards.length === 1 ? "override" : "confirm", cards, sent);
-  else ask(act, cards, sent);
+  else ask(act, cards, sent, asked("campaign"));
 }
 
+// What can be undone outlives its notice and its page; the server says where it is too late.
+const undoable = () => JSON.parse(sessionStorage.getItem("undoable") ?? "[]");
+const remember = (all) => sessionStorage.setItem("undoable", JSON.stringify(all.slice(-20)));
+
 export async function undo(button) {
-  const last = button ?? [...document.querySelectorAll("[data-undo]")].at(-1);
-  if (!last) return say("There is nothing to undo on this page.");
-  const ids = last.dataset.undo;
-  last.closest(".notice")?.remove();
+  const ids = button?.dataset.undo ?? undoable().at(-1);
+  if (!ids) return say("There is nothing to undo.");
+  remember(undoable().filter((each) => each !== ids));
+  document.querySelectorAll(`.notice [data-undo="${ids}"]`).forEach((each) => each.closest(".notice").remove());
   await post("/undo", { ids });
 }
+
+// Approved clips are signed and published meanwhile; their cards follow.
+async function watch() {
+  const moving = [...document.querySelectorAll("[data-state=approved], [data-state=signing]")].slice(0, 60);
+  if (!moving.length || document.hidden || dialogOpen()) return;
+  const answer = await fetch(`/gallery/cards?${moving.map((each) => `id=${each.dataset.id}`).join("&")}`).catch(() => null);
+  if (!answer?.ok) return;
+  const html = await answer.text(), page = new DOMParser().parseFromString(html, "text/html");
+  for (const card of page.querySelectorAll("article.card")) {
+    if (document.querySelector(`[data-id="${card.dataset.id}"]`)?.dataset.seen === card.dataset.seen) card.remove();
+  }
+  if (page.querySelector("article.card")) {
+    take(page.body.innerHTML);
+    document.dispatchEvent(new CustomEvent("decided", { detail: { ok: false } }));
+  }
+}
+setInterval(watch, 3000);
 
 async function copy(button) {
   try {
@@ -135,10 +177,11 @@ document.addEventListener("keydown", (event) => {
     event.preventDefault();
     return;
   }
+  if (event.key === "Escape" && typing(event.target) && !dialogOpen()) event.target.blur();
   if (typing(event.target) || dialogOpen()) return;
   const help = document.getElementById("help");
   if (event.key === "?" && help) help.showModal();
-  else if (event.key === "u" && document.getElementById("help")) undo();
+  else if (event.key.toLowerCase() === "u" && document.getElementById("help")) undo();
 });
 
 document.addEventListener("htmx:responseError", (event) => say(sentenceIn(event.detail.xhr.responseText)));

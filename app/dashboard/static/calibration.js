@@ -9,7 +9,9 @@ function show() {
   const [, hits, wrong, missed] = points.find(([at]) => at >= threshold) ?? points.at(-1);
   preview.textContent = `At ${threshold.toFixed(3)}: precision ${percent(hits, hits + wrong)}, recall ${percent(hits, hits + missed)}, ${hits + wrong} of the reviewed clips would pass.`;
   slider.setAttribute("aria-valuetext", preview.textContent);
-  const mark = document.getElementById("mark"), low = points[0][0], high = points.at(-1)[0];
+  const mark = document.getElementById("mark"), low = Number(slider.min), high = Number(slider.max);
+  const field = document.getElementById("chosen");
+  if (field) field.value = threshold.toFixed(3);
   const at = (threshold - low) / (high - low) * (document.querySelector(".curves").viewBox.baseVal.width - 60);
   mark.setAttribute("x1", at);
   mark.setAttribute("x2", at);

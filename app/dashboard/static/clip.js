@@ -11,9 +11,11 @@ const next = () => document.getElementById("next");
 async function refresh() {
   const text = await fetch(location.href, { headers: { Accept: "text/html" } }).then((page) => page.text());
   const fresh = new DOMParser().parseFromString(text, "text/html");
-  for (const name of ["state", "actions", "timeline"]) {
+  for (const name of ["state", "actions", "timeline", "credential", "downloads"]) {
     const here = document.getElementById(name), there = fresh.getElementById(name);
-    if (here && there) here.replaceWith(document.adoptNode(there));
+    if (!here || !there) continue;
+    here.replaceWith(document.adoptNode(there));
+    htmx.process(there);
   }
   Object.assign(card.dataset, fresh.querySelector(".clip").dataset);
 }
@@ -42,6 +44,7 @@ document.addEventListener("click", (event) => {
   if (button?.dataset.act) act(button.dataset.act);
   else if (button?.dataset.seek) deck.seek(Number(button.dataset.seek));
 });
+document.addEventListener("card", ({ detail }) => detail.id === card.dataset.id && detail.seen !== card.dataset.seen && refresh());
 document.addEventListener("decided", (event) => event.detail.ok && refresh());
 document.getElementById("comment-form")?.addEventListener("htmx:configRequest", (event) => {
   event.detail.parameters.clip_s = document.getElementById("at-now").checked ? deck.time().toFixed(3) : "";

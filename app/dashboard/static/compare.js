@@ -28,6 +28,7 @@ document.addEventListener("card", ({ detail }) => {
   const state = card.querySelector(".state");
   state.textContent = detail.state;
   state.className = `state ${detail.state}`;
+  card.querySelector(".decide")?.toggleAttribute("hidden", !["passed", "failed"].includes(detail.state));
 });
 const keys = {
   j: () => move(1), k: () => move(-1), " ": deck.toggle, ",": () => deck.step(-1), ".": () => deck.step(1),

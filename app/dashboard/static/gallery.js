@@ -63,13 +63,15 @@ function act(name) {
     chosen().forEach((each) => toggle(each, false));
     answer.then((ok) => ok || some.forEach((each) => document.getElementById(each.id)?.classList.remove("pending")));
   };
-  if (name === "reroll") ask("reroll", some, advance);
+  if (name === "reroll") ask("reroll", some, advance, new URLSearchParams(document.getElementById("results").dataset.query).get("campaign"));
   else decide(some, name, advance);
 }
 
 function compare() {
-  const ids = targets().map((each) => each.dataset.id).slice(0, 4);
-  if (ids.length > 1) location.assign(`/compare?${ids.map((id) => `id=${id}`).join("&")}`);
+  const ids = targets().map((each) => each.dataset.id);
+  if (ids.length > 4) say("Two to four clips are compared; choose fewer.");
+  else if (ids.length > 1) location.assign(`/compare?${ids.map((id) => `id=${id}`).join("&")}`);
+  else if (ids.length) location.assign(`/compare?of=${ids[0]}&${document.getElementById("results").dataset.query}`);
   else location.assign(`/compare?${document.getElementById("results").dataset.query}`);
 }
 
@@ -112,6 +114,7 @@ document.addEventListener("pointerout", (event) => {
 document.addEventListener("click", (event) => {
   const card = event.target.closest(".card"), button = event.target.closest("[data-act]");
   if (event.target.closest(".pick")) return toggle(card, event.target.checked);
+  if (event.target.closest("a.prompt") && (event.ctrlKey || event.metaKey || event.shiftKey)) return;
   if (event.target.closest("a.prompt")) { event.preventDefault(); return open(card); }
   if (event.target.closest(".thumb")) { go(card); return play(event.target.closest(".thumb")); }
   if (!button) return;

@@ -4,7 +4,8 @@ import { player } from "./player.js";
 
 const video = document.getElementById("player");
 const deck = player(video ? [video] : [], Number(document.querySelector(".clip")?.dataset.fps ?? 8));
-const keys = { a: () => document.getElementById("approve")?.click(), r: () => document.getElementById("reject-now")?.click(), " ": deck.toggle };
+const keys = { a: () => document.getElementById("approve")?.click(), // As elsewhere: R asks for reasons by number keys, and Enter rejects.
+  r: () => document.getElementById("reject-now")?.focus(), " ": deck.toggle };
 document.addEventListener("keydown", (event) => {
   if (event.ctrlKey || event.metaKey || event.altKey || typing(event.target) || dialogOpen()) return;
   if (event.key === " " && event.target.closest("button, a, input")) return;

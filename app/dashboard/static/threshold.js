@@ -45,7 +45,7 @@ function show() {
 // The chart follows the page, once it is counted.
 document.addEventListener("htmx:afterSettle", () => {
   const text = document.getElementById("threshold-data")?.textContent;
-  if (!text || data) return;
+  if (!text || document.getElementById("slider") === slider) return;
   data = JSON.parse(text);
   slider = document.getElementById("slider");
   preview = document.getElementById("preview");
