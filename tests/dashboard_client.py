@@ -1,6 +1,10 @@
 """The dashboard in this process, over a small catalogue, for what needs no browser."""
 
+import asyncio
+from collections.abc import Coroutine
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from typing import Any, TypeVar
 
 import samples
 from starlette.testclient import TestClient
@@ -11,6 +15,7 @@ from app.session import Session
 from flows.settings import Settings
 from flows.wiring import wiring_of
 
+T = TypeVar("T")
 BASE = "http://127.0.0.1:8765"
 PASSWORD = "correct horse"
 SAME_SITE = {"Origin": BASE, "Sec-Fetch-Site": "same-origin"}
@@ -37,3 +42,9 @@ def client_of(session: Session, role: str | None = None) -> TestClient:
                              headers=SAME_SITE | ({"Origin": url} if url else {}))
         assert answer.status_code == 303, answer.text
     return client
+
+
+def run_apart(coroutine: Coroutine[Any, Any, T]) -> T:
+    """Run a coroutine to its end in a thread of its own: Playwright leaves a loop running in this one."""
+    with ThreadPoolExecutor(1) as pool:
+        return pool.submit(asyncio.run, coroutine).result()

@@ -176,6 +176,43 @@ def test_a_re_roll_is_rendered_and_knows_its_parent(open_page, served):
     assert row.variant.prompt == "a red cup zooming in on a blue background"
 
 
+def test_a_decision_is_undone_from_the_next_clip(open_page, served):
+    page = open_page("/gallery?q=%22prompt+11+of%22&state=passed")
+    page.keyboard.press("j")
+    key = page.locator(".card[aria-current]").get_attribute("data-id")
+    page.keyboard.press("Enter")
+    page.wait_for_url(re.compile(key))
+    page.wait_for_load_state("load")
+    page.keyboard.press("a")
+    expect(page.locator("#state")).to_have_text("approved")
+    page.keyboard.press("j")
+    page.wait_for_url(re.compile(f"/clips/(?!{key})"))
+    page.wait_for_load_state("load")
+    page.keyboard.press("U")
+    expect(page.locator("#notices")).to_contain_text("Taken back: 1 clip.")
+    assert say_of(served.home, key).state == "passed"
+
+
+def test_what_was_approved_is_published_before_ones_eyes(open_page, served):
+    page = open_page(f"/gallery?campaign={spring_id(served.home)}&state=passed")
+    page.keyboard.press("j")
+    key = page.locator(".card[aria-current]").get_attribute("data-id")
+    page.keyboard.press("a")
+    expect(page.locator(f"#c-{key}")).to_have_attribute("data-state", "published", timeout=40_000)
+    clip = open_page(f"/clips/{key}")
+    expect(clip.locator("#credential")).to_contain_text("human validated")
+
+
+def test_c_compares_the_clips_of_the_same_brief(open_page, served):
+    page = open_page("/gallery?q=stock&order=-score")
+    page.keyboard.press("j")
+    prompt = page.locator(".card[aria-current]").get_attribute("data-prompt")
+    page.keyboard.press("c")
+    page.wait_for_url(re.compile("/compare.*brief="))
+    expect(page.locator("#grid > .card")).to_have_count(4)
+    assert set(page.locator("#grid > .card").evaluate_all("all => all.map((each) => each.dataset.prompt)")) == {prompt}
+
+
 def test_two_to_four_play_in_step(open_page, served):
     page = open_page("/gallery?campaign=" + "&q=teal+waves")
     for _ in range(3):

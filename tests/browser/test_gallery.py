@@ -153,7 +153,7 @@ def test_all_that_fit_are_counted_first_and_partly_refused(open_page, served):
     page.get_by_label("off brand").check()
     page.get_by_role("button", name="Reject 250").click()
     expect(page.locator("main")).to_contain_text("Rejected: 249 clips.")
-    expect(page.locator("main")).to_contain_text("It changed while you looked at it: person:ben made it approved.")
+    expect(page.locator("main")).to_contain_text("It changed while you looked at it: ben made it approved.")
 
 
 def test_a_stale_decision_is_refused_and_shows_what_is(open_page, served):
@@ -163,7 +163,7 @@ def test_a_stale_decision_is_refused_and_shows_what_is(open_page, served):
     with open_catalogue(f"sqlite:///{served.home / 'catalogue.sqlite'}") as catalogue:
         catalogue.review({key: catalogue.last_event(key)}, "rejected", "person:ben", codes=["legal"])
     page.keyboard.press("a")
-    expect(page.locator("#notices")).to_contain_text("It changed while you looked at it: person:ben made it rejected.")
+    expect(page.locator("#notices")).to_contain_text("It changed while you looked at it: ben made it rejected.")
     expect(page.locator(f"#c-{key}")).to_have_attribute("data-state", "rejected")
     expect(page.locator(f"#c-{key}")).not_to_have_class(re.compile("pending"))
 

@@ -119,6 +119,16 @@ def test_a_sheet_is_checked_before_anything_runs(open_page, tmp_path, home):
     expect(page).to_have_url(re.compile("/campaigns/sommer-aktion-"), timeout=60_000)
     expect(page.locator("#status")).to_contain_text("1 of 1 done", timeout=120_000)
     expect(page.locator("#status")).to_contain_text("passed")
+    expect(page.locator("#scores")).to_contain_text("1 would pass")
+    expect(page.locator("#briefs")).to_contain_text("Sheet with results")
+
+
+def test_a_template_is_at_hand_and_the_menu_counts(open_page):
+    page = open_page("/upload")
+    with page.expect_download() as download:
+        page.get_by_role("link", name="A template").click()
+    assert download.value.path().read_bytes()[:2] == b"PK"
+    expect(page.locator(".waiting")).to_have_text(re.compile("^[1-9]"))
 
 
 @pytest.mark.parametrize(("name", "content", "sentence"), [

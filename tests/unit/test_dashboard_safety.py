@@ -1,6 +1,5 @@
 """Who gets in, from where, and what the browser is told; over every route that the app has."""
 
-import asyncio
 import re
 import time
 from collections.abc import Iterator
@@ -8,7 +7,7 @@ from pathlib import Path
 
 import pytest
 import samples
-from dashboard_client import BASE, PASSWORD, SAME_SITE, client_of, session_in
+from dashboard_client import BASE, PASSWORD, SAME_SITE, client_of, run_apart, session_in
 from fastapi.routing import APIRoute
 from starlette.testclient import TestClient
 
@@ -276,7 +275,7 @@ def test_a_strangers_body_is_not_looked_at(session: Session, path: str, kind: st
     scope = {"type": "http", "method": "POST", "path": path, "raw_path": path.encode(), "query_string": b"",
              "headers": headers, "client": ("127.0.0.1", 1), "server": ("127.0.0.1", 8765), "scheme": "http",
              "http_version": "1.1", "root_path": "", "app": None}
-    asyncio.run(create_app(session)(scope, receive, send))
+    run_apart(create_app(session)(scope, receive, send))
     assert sent[0]["status"] == 401
 
 

@@ -5,7 +5,7 @@ import getpass
 import socket
 
 import pytest
-from dashboard_client import session_in
+from dashboard_client import run_apart, session_in
 
 from app.serve import PORT, PORTS, _listen, _own_account
 from app.session import Session
@@ -30,7 +30,7 @@ def test_answers_do_not_wait_for_the_browsers_acknowledgement():
             await asyncio.wait_for(done.wait(), 10)
             writer.close()
 
-    asyncio.run(serve_one(_listen(None)))
+    run_apart(serve_one(_listen(None)))
     assert found == [("127.0.0.1", 1)]
 
 

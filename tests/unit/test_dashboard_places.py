@@ -1,0 +1,62 @@
+"""Which campaign a shared clip belongs to, and that withdrawing it empties the right bucket."""
+
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+import samples
+from dashboard_client import SAME_SITE, client_of, session_in
+
+from app.dashboard.places import campaign_of
+from app.session import Session
+from flows.registration import KEPT
+
+OTHER = samples.campaign("Zeta")
+OWN = samples.campaign().campaign_id
+
+
+@pytest.fixture
+def session(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Session:
+    """The published clip serves two campaigns with a bucket each; the second one has published it."""
+    monkeypatch.setenv("REELMILL_HOME", str(tmp_path / "home"))
+    session = session_in(tmp_path / "home")
+    for campaign, bucket in ((samples.campaign(), "first"), (OTHER, "second")):
+        settings = {name: getattr(session.settings, name) for name in KEPT} | {"bucket": str(tmp_path / bucket)}
+        session.catalogue.add_campaign(campaign, settings)
+    session.catalogue.add_variants(OTHER.campaign_id, samples.planned(3))
+    return session
+
+
+def published(session: Session):
+    return next(row for row in session.catalogue.variants(OWN) if row.state == "published")
+
+
+def of_other(row):
+    return replace(row, signed=replace(row.signed, key=f"{OTHER.campaign_id}/b1/clip.mp4"))
+
+
+def test_the_campaign_that_published_counts_unless_another_is_wanted(session: Session):
+    desk, row = client_of(session).app.state.desk, of_other(published(session))
+    assert campaign_of(desk, row) == OTHER.campaign_id
+    assert campaign_of(desk, row, OWN) == OWN
+    assert campaign_of(desk, row, "neither") == OTHER.campaign_id
+    assert campaign_of(desk, replace(row, signed=None)) == OWN
+
+
+def test_a_withdrawn_clip_leaves_the_bucket_that_has_it(session: Session, tmp_path: Path):
+    row = of_other(published(session))
+    with session.catalogue._writing() as connection:
+        from adapters.catalogue.rows import record_text
+        from adapters.catalogue.tables import variants
+        connection.execute(variants.update().where(variants.c.variant_id == row.variant_id)
+                           .values(signed=record_text(row.signed)))
+    for bucket in ("first", "second"):
+        file = tmp_path / bucket / row.signed.key
+        file.parent.mkdir(parents=True)
+        file.write_bytes(b"clip")
+    seen = session.catalogue.last_event(row.variant_id)
+    client_of(session, "reviewer").post("/decide", headers=SAME_SITE, data={
+        "outcome": "withdrawn", "reason": "rights", "seen": f"{row.variant_id}:{seen}"})
+    assert session.catalogue.variant(row.variant_id).url is None
+    assert not (tmp_path / "second" / row.signed.key).exists()
+    assert (tmp_path / "first" / row.signed.key).exists()
