@@ -58,7 +58,8 @@ def test_versions_that_may_not_be_listed_are_not_called_gone(s3_endpoint, s3_buc
     bucket = open_bucket(f"s3://{s3_bucket_name}", endpoint=s3_endpoint, **S3_KEYS)
 
     def denied(name: str):
-        raise ClientError({"Error": {"Code": "AccessDenied"}}, "ListObjectVersions")
+        raise ClientError({"Error": {"Code": "AccessDenied"}, "ResponseMetadata": {"HTTPStatusCode": 403}},
+                          "ListObjectVersions")
 
     monkeypatch.setattr(bucket._client, "get_paginator", denied)
     with pytest.raises(BucketRefused):
