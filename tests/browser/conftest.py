@@ -1,44 +1,21 @@
 """A real starter campaign, 5,000 rows beside it, the real program, a real browser."""
 
-import os
 import re
 import shutil
 import signal
 import subprocess
-import sys
 from collections.abc import Iterator
 from pathlib import Path
 from typing import NamedTuple
 
 import pytest
+from review_program import PROGRAM, environment, program
 from services import missing_service
 
 from adapters.catalogue import open_catalogue
 from benchmarks.review_rows import fill
 
-REPOSITORY = Path(__file__).parents[2]
-PROGRAM = [sys.executable, "-c", "from app.cli import main; main()"]
-HOSTILE = [
-    "<script>window.hacked=1</script>", "<img src=x onerror=window.hacked=1>", "\" onmouseover=\"window.hacked=1",
-    "'-window.hacked=1-'", "</textarea><svg/onload=window.hacked=1>", "javascript:window.hacked=1",
-    "{{ 7*7 }} {% raw %}", "<iframe srcdoc='<script>top.hacked=1</script>'>", "\u202egnp.\u202c <b>bold</b>",
-    "<a href=javascript:window.hacked=1>x</a>", "-->\"'><details open ontoggle=window.hacked=1>",
-    "<div hx-get=/x hx-trigger=load hx-on:click=window.hacked=1>", "${window.hacked=1}", "&lt;script&gt;",
-    "<style>*{display:none}</style>",
-]
 ROWS = 5000
-
-
-def environment(home: Path) -> dict[str, str]:
-    kept = {name: value for name, value in os.environ.items() if not name.startswith(("REELMILL_", "PREFECT_"))}
-    return {**kept, "REELMILL_HOME": str(home), "PYTHONPATH": str(REPOSITORY), "OMP_NUM_THREADS": "1",
-            "PYTHONUNBUFFERED": "1"}
-
-
-def program(home: Path, *words: object, **kwargs) -> subprocess.CompletedProcess[str]:
-    """Run ``reelmill`` to its end."""
-    return subprocess.run([*PROGRAM, *map(str, words)], env=environment(home), cwd=home.parent, text=True,
-                          capture_output=True, timeout=280, **kwargs)
 
 
 @pytest.fixture(scope="session")
@@ -103,9 +80,9 @@ def _wait_for_link(process: subprocess.Popen, log: Path, home: Path) -> Served:
     raise AssertionError(log.read_text())
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def browser():
-    """Debian's Chromium."""
+    """Debian's Chromium; it ends with this folder's tests, for Playwright leaves a loop running in their thread."""
     from playwright.sync_api import sync_playwright
 
     path = shutil.which("chromium")

@@ -5,8 +5,8 @@ import subprocess
 
 import pytest
 from axe_playwright_python.sync_playwright import Axe
-from conftest import HOSTILE, program
 from playwright.sync_api import expect
+from review_program import HOSTILE, program
 
 from adapters.catalogue import Filter, open_catalogue
 from benchmarks.review_rows import HOSTILE_BRIEF, fill
