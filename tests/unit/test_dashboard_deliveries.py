@@ -4,10 +4,13 @@ from itertools import pairwise
 from pathlib import Path
 
 import pytest
+import samples
 from dashboard_client import session_in
 
 from app.dashboard import deliveries
 from app.dashboard.deliveries import UNDO_S, Deliveries
+
+OWN = samples.campaign().campaign_id
 
 
 @pytest.fixture
@@ -27,3 +30,15 @@ def test_a_busy_reviewer_delays_nothing(tmp_path: Path, clock: list[float]):
         delivered += [(second, name) for name in desk._take_due()]
     assert delivered[0] == (UNDO_S, "spring")
     assert [after - before for (before, _), (after, _) in pairwise(delivered)] == [3] * 10
+
+
+def test_what_another_dashboard_left_approved_is_taken_up(tmp_path: Path, clock: list[float]):
+    session = session_in(tmp_path / "home")
+    desk = Deliveries(session)
+    desk._look()
+    assert desk._take_due() == []
+    key = next(row.variant_id for row in session.catalogue.variants(OWN) if row.state == "passed")
+    session.catalogue.approve([key], "person:ann")
+    desk._look()
+    clock[0] += 1
+    assert desk._take_due() == [OWN]
