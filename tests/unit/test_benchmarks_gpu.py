@@ -85,6 +85,7 @@ def test_a_night():
     assert 0 < result.figures["busy_share"] <= 1
 
 
+@pytest.mark.slow
 def test_passing():
     result = gpu.measure_passing(replace(TINY, steps=16, clips_a_prompt=40, plain_clips=2, want=9, known=4))
     assert_well_formed(result)

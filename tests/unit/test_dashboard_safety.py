@@ -123,7 +123,7 @@ def test_a_form_of_another_site_does_nothing(session: Session, clients: dict, he
     answer = clients["admin"].post("/decide", headers=headers, data={
         "outcome": "rejected", "seen": f"{row.variant_id}:{row.seen}"})
     assert answer.status_code == 403
-    assert session.catalogue.last_event(row.variant_id) == row.seen
+    assert session.catalogue.reviews(variant_id=row.variant_id) == []  # work begun by other tests may move it
 
 
 def samples_ids(session: Session) -> list[str]:
@@ -136,7 +136,7 @@ def test_a_cookie_moves_nothing_under_the_api(session: Session, clients: dict):
     assert clients["admin"].post("/api/clips/decisions", headers=SAME_SITE, json=body).status_code == 401
     evil = {"Origin": "https://evil.example", "Authorization": "Bearer nothing"}
     assert clients["admin"].post("/api/clips/decisions", headers=evil, json=body).status_code == 401
-    assert session.catalogue.last_event(row.variant_id) == row.seen
+    assert session.catalogue.reviews(variant_id=row.variant_id) == []  # work begun by other tests may move it
 
 
 def test_a_token_opens_no_page(session: Session):
