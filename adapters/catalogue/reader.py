@@ -104,7 +104,7 @@ class Reader(Store):
     def waiting(self, campaign_id: str, states: Collection[str]) -> list[Waiting]:
         """Return the same for those in the states, but only what says who may take them.
 
-        What a person may still take back is left out: see ``decide``.
+        What a person may still take back is left out: see ``undoable``.
         """
         query = self._in_states(campaign_id, states).with_only_columns(
             variants.c.variant_id, variants.c.body, variants.c.lease_owner, variants.c.clip).where(~undoable())
