@@ -87,13 +87,14 @@ class Decisions(Store):
         """Approved or rejected → what it was, where nothing was sent.
 
         Args:
-            anybodys: take back what others have decided as well; else only what the actor has.
+            anybodys: take back what other people have decided as well; else only what the actor has. What the
+                policy has approved is the policy's: it would only do so again.
         """
         wanted = list(dict.fromkeys(variant_ids))
         with self._writing() as connection:
             picked = pick(connection, wanted, (APPROVED, REJECTED), variants.c.lease_owner.is_(None))
             mine = {row.variant_id: row for row in _last_decisions(connection, picked)
-                    if row.actor == actor or anybodys}
+                    if row.actor == actor or (anybodys and row.actor != SYSTEM)}
             for state in (PASSED, FAILED):
                 back = {key: picked[key] for key, row in mine.items() if row.from_state == state}
                 move(connection, back, state, actor, {}, undone=True)

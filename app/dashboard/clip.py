@@ -12,7 +12,7 @@ from urllib.parse import quote
 from fastapi import APIRouter, Request
 from fastapi.responses import HTMLResponse
 
-from adapters.catalogue import REVIEW_CODES, GalleryRow, VariantRow
+from adapters.catalogue import REVIEW_CODES, SYSTEM, GalleryRow, VariantRow
 from adapters.verifier import CredentialReport, verify
 from app.dashboard.desk import AtDesk, Desk
 from app.dashboard.filters import asked_from
@@ -51,7 +51,8 @@ def clip(request: Request, variant_id: str, desk: AtDesk, person: Viewer) -> HTM
     before, after = _neighbours(desk, card, within)
     facts = _facts(desk, row)
     decided = next((event.actor for event in reversed(facts["events"]) if event.to_state == row.state), "")
-    return page(request, "clip.html", **facts, card=card, may_undo=person.role == Role.ADMIN or decided == person.actor,
+    may_undo = decided == person.actor or (person.role == Role.ADMIN and decided != SYSTEM)
+    return page(request, "clip.html", **facts, card=card, may_undo=may_undo,
                 before=before, after=after, within=within,
                 within_quoted=quote(within, safe=""), codes=REVIEW_CODES)
 

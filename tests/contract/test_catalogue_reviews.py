@@ -7,7 +7,7 @@ import pytest
 import samples
 from sqlalchemy import text
 
-from adapters.catalogue import Catalogue, SignedFacts
+from adapters.catalogue import SYSTEM, Catalogue, SignedFacts
 from manifests.errors import CatalogueError
 
 ANN, BEN = "person:ann", "person:ben"
@@ -111,6 +111,13 @@ def test_an_admin_takes_back_what_others_decided(catalogue: Catalogue):
     assert [review.undone for review in catalogue.reviews(variant_id=key)] == [True]
     assert catalogue.states([key]) == {key: "passed"}
     assert catalogue.verify_audit().ok
+
+
+def test_what_the_policy_approved_is_not_taken_back(catalogue: Catalogue):
+    [key] = brought(catalogue, "passed")
+    catalogue.approve([key], SYSTEM)
+    assert catalogue.undo([key], ANN, anybodys=True).moved == ()
+    assert catalogue.states([key]) == {key: "approved"}
 
 
 def test_what_can_be_taken_back_is_not_leased_by_whoever_has_read_it_before(catalogue: Catalogue):
