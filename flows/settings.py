@@ -34,6 +34,18 @@ class Settings(BaseSettings):
         lease_s: seconds after which the work of a silent worker is given to another.
         attempts: how often a variant is tried before it is quarantined.
         shard_size: variants a task run.
+        runner: ``threads`` works on this machine's devices; ``ray`` on those of a Ray cluster.
+        ray_address: the cluster, such as ``head:6379`` or ``ray://head:10001``; empty starts one on this machine.
+        staging: where masters wait to be signed: ``local``, a folder under ``home``; ``bucket``, under ``staging/`` in
+            the bucket, where every host finds them; ``auto``, the bucket where a Ray cluster may span hosts.
+        watch: folder or ``s3://name/prefix`` in which sheets arrive; empty watches none.
+        watch_s: seconds between two looks at it.
+        stock: the stock sheet of the nightly run; empty runs none.
+        stock_cron, stock_until, stock_budget_h: when the nightly run starts (cron), at what time of day it takes no
+            more work (``HH:MM``, empty for no end), and how many device hours it may use (0 for no limit).
+        sweep_cron: when the sweeper runs.
+        timezone: of the schedules, such as ``Europe/Berlin``.
+        alert_webhook: URL that alerts are posted to, as Slack's incoming webhooks take them.
         review_url: where people reach the dashboard, if not on this machine: ``https://review.example``.
         oidc_issuer, oidc_client_id, oidc_client_secret: an OpenID provider that signs people in.
         oidc_role_claim: the claim of its ID token that names a person's role; without it new people are viewers.
@@ -81,6 +93,18 @@ class Settings(BaseSettings):
     lease_s: float = Field(60.0, gt=0)
     attempts: int = Field(5, ge=1)
     shard_size: int = Field(32, ge=1)
+    runner: Literal["threads", "ray"] = "threads"
+    ray_address: str = ""
+    staging: Literal["auto", "local", "bucket"] = "auto"
+    watch: str = ""
+    watch_s: float = Field(20.0, ge=1)
+    stock: str = ""
+    stock_cron: str = "0 22 * * *"
+    stock_until: str = "06:00"
+    stock_budget_h: float = Field(0.0, ge=0)
+    sweep_cron: str = "30 6 * * *"
+    timezone: str = "UTC"
+    alert_webhook: SecretStr | None = None
     review_url: str = ""
     oidc_issuer: str = ""
     oidc_client_id: str = ""

@@ -1,22 +1,27 @@
 """The only place where a variant's state changes."""
 
+from adapters.catalogue.arrivals import Arrivals
 from adapters.catalogue.audit import Audit
 from adapters.catalogue.decisions import Decisions
 from adapters.catalogue.engine import build_engine
 from adapters.catalogue.gallery import Gallery
 from adapters.catalogue.labels import Labels
 from adapters.catalogue.leases import Leasing
+from adapters.catalogue.outbox import Outbox
 from adapters.catalogue.overview import Overview
 from adapters.catalogue.people import People
 from adapters.catalogue.planning import Planning
 from adapters.catalogue.reader import Reader
 from adapters.catalogue.reviews import Reviews
+from adapters.catalogue.runs import Runs
 from adapters.catalogue.schema import bring_to_head
+from adapters.catalogue.steering import Steering
 from adapters.catalogue.transitions import Transitions
 
 
 class Catalogue(
     Reader, Planning, Leasing, Transitions, Decisions, Reviews, Gallery, Audit, People, Overview, Labels,
+    Steering, Runs, Outbox, Arrivals,
 ):
     """A campaign database, SQLite or PostgreSQL; threads may share one, processes open their own.
 

@@ -2,14 +2,16 @@
 
 from collections.abc import Collection, Iterable, Mapping, Sequence
 
-from sqlalchemy import Connection, case, or_, select, update
+from sqlalchemy import ColumnElement, Connection, case, or_, select, update
 
 from adapters.catalogue.reviews import undoable
 from adapters.catalogue.rows import Lease, variant_row
 from adapters.catalogue.states import APPROVED, LEASED, PLANNED, QUARANTINED, RENDERED, SIGNING
 from adapters.catalogue.store import SYSTEM, Store, batches, log, move, pick
-from adapters.catalogue.tables import database_now, variants
+from adapters.catalogue.tables import campaigns, database_now, variants
 
+ACTIVE = "active"
+"""Standing of a campaign that hands out leases; see ``steering``."""
 _LEASABLE = (LEASED, RENDERED, APPROVED, SIGNING)
 
 
@@ -17,7 +19,8 @@ class Leasing(Store):
     """Taking, renewing and giving back."""
 
     def lease(self, variant_ids: Sequence[str], owner: str, seconds: float,
-              states: Collection[str] = (PLANNED,), *, attempts_cap: int) -> list[Lease]:
+              states: Collection[str] = (PLANNED,), *, attempts_cap: int, campaign_id: str | None = None
+              ) -> list[Lease]:
         """Take those of the variants that are free, or whose lease has expired.
 
         A planned one becomes leased; so does an abandoned one (leased or rendered) where
@@ -26,11 +29,12 @@ class Leasing(Store):
 
         Args:
             attempts_cap: a variant taken so often without getting anywhere is quarantined instead.
+            campaign_id: for which campaign; one that is paused or cancelled gets none.
         """
         taken: dict[str, Lease] = {}
         for batch in batches(variant_ids):
             with self._writing() as connection:
-                picked = self._pick_free(connection, batch, states)
+                picked = self._pick_free(connection, batch, states, campaign_id)
                 tired = self._quarantine_tired(connection, picked, attempts_cap)
                 fresh = {key: state for key, state in picked.items() if key not in tired}
                 taken.update(self._take(connection, fresh, owner, seconds, states))
@@ -59,7 +63,7 @@ class Leasing(Store):
             for lease in ordered:
                 held = pick(connection, [lease.variant_id], _LEASABLE,
                             variants.c.lease_owner == lease.owner, variants.c.attempt == lease.attempt)
-                self._free(connection, held, lease.owner, variants.c.tries - (0 if begun else 1))
+                free(connection, held, lease.owner, variants.c.tries - (0 if begun else 1))
                 released += len(held)
         return released
 
@@ -68,15 +72,17 @@ class Leasing(Store):
         with self._writing() as connection:
             held = _held_by(connection, owner)
             for batch in batches(held):
-                self._free(connection, {key: held[key] for key in batch}, owner, variants.c.tries)
+                free(connection, {key: held[key] for key in batch}, owner, variants.c.tries)
         return len(held)
 
     @staticmethod
-    def _pick_free(connection: Connection, batch: Sequence[str], states: Collection[str]) -> dict[str, str]:
+    def _pick_free(connection: Connection, batch: Sequence[str], states: Collection[str],
+                   campaign_id: str | None) -> dict[str, str]:
         wanted = {*states, *((LEASED, RENDERED) if PLANNED in states else ())}
-        free = or_(variants.c.lease_owner.is_(None), variants.c.lease_expires < database_now())
-        settled = [~undoable()] if APPROVED in wanted else []
-        return pick(connection, batch, sorted(wanted), free, *settled, wait=False)
+        unheld = or_(variants.c.lease_owner.is_(None), variants.c.lease_expires < database_now())
+        conditions = [unheld, *([~undoable()] if APPROVED in wanted else []),
+                      *([is_active(campaign_id)] if campaign_id else [])]
+        return pick(connection, batch, sorted(wanted), *conditions, wait=False)
 
     @staticmethod
     def _quarantine_tired(connection: Connection, picked: Mapping[str, str], cap: int) -> dict[str, str]:
@@ -100,18 +106,25 @@ class Leasing(Store):
         return {row.variant_id: Lease(row.variant_id, owner, row.attempt, variant_row(row))
                 for row in connection.execute(select(variants).where(mine))}
 
-    @staticmethod
-    def _free(connection: Connection, held: Mapping[str, str], actor: str, tries: object) -> None:
-        if not held:
-            return
-        connection.execute(update(variants).where(variants.c.variant_id.in_(list(held))).values(
-            state=case((variants.c.state == LEASED, PLANNED), else_=variants.c.state),
-            lease_owner=None, lease_expires=None, tries=tries))
-        log(connection, {key: state for key, state in held.items() if state == LEASED}, PLANNED, actor,
-            released=True)
-
 
 def _held_by(connection: Connection, owner: str) -> dict[str, str]:
     query = (select(variants.c.variant_id, variants.c.state).where(variants.c.lease_owner == owner)
              .order_by(variants.c.variant_id).with_for_update())
     return {row.variant_id: row.state for row in connection.execute(query)}
+
+
+def free(connection: Connection, held: Mapping[str, str], actor: str, tries: object) -> None:
+    """End leases: what was leased is planned again, everything else keeps its state."""
+    if not held:
+        return
+    connection.execute(update(variants).where(variants.c.variant_id.in_(list(held))).values(
+        state=case((variants.c.state == LEASED, PLANNED), else_=variants.c.state),
+        lease_owner=None, lease_expires=None, tries=tries))
+    log(connection, {key: state for key, state in held.items() if state == LEASED}, PLANNED, actor,
+        released=True)
+
+
+def is_active(campaign_id: str) -> ColumnElement[bool]:
+    """Return the condition that the campaign hands out leases."""
+    return (select(campaigns.c.campaign_id)
+            .where(campaigns.c.campaign_id == campaign_id, campaigns.c.standing == ACTIVE).exists())

@@ -203,7 +203,8 @@ class Reader(Store):
         newest_first = query.order_by(campaigns.c.created_at.desc(), campaigns.c.campaign_id)
         with self._reading() as connection:
             return [CampaignRow(row.campaign_id, row.name, row.sheet_sha256, json.loads(row.settings), row.created_at,
-                                row.draft_seconds, json.loads(row.thresholds), row.second_share)
+                                row.draft_seconds, json.loads(row.thresholds), row.second_share, row.priority,
+                                row.standing, json.loads(row.stood))
                     for row in connection.execute(newest_first)]
 
     @staticmethod

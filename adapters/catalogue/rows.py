@@ -25,6 +25,9 @@ class CampaignRow:
         thresholds: by model card, prompt adherence for briefs that name none of their own; a card that is not
             in it keeps its default.
         second_share: share of the decided clips that a second person reviews blind, 0..1.
+        priority: how urgent, -100..100; 0 is ordinary.
+        standing: ``active``, ``paused`` or ``cancelled``.
+        stood: who said so and why: ``actor`` and ``reason``; empty where nobody ever did.
     """
 
     campaign_id: str
@@ -35,6 +38,9 @@ class CampaignRow:
     draft_seconds: float = 0.0
     thresholds: Mapping[str, float] = field(default_factory=dict)
     second_share: float = 0.0
+    priority: int = 0
+    standing: str = "active"
+    stood: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)

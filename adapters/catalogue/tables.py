@@ -49,6 +49,9 @@ campaigns = Table(
     Column("draft_seconds", Float, nullable=False, server_default="0"),
     Column("thresholds", Text, nullable=False, server_default="{}"),
     Column("second_share", Float, nullable=False, server_default="0"),
+    Column("priority", Integer, nullable=False, server_default="0"),
+    Column("standing", String(16), nullable=False, server_default="active"),
+    Column("stood", Text, nullable=False, server_default="{}"),
 )
 
 briefs = Table(
@@ -210,4 +213,57 @@ audit_head = Table(
     Column("entries", BigInteger, nullable=False),
     Column("digest", String(64), nullable=False),
     Column("since_event", BigInteger, nullable=False),
+)
+
+runs = Table(
+    "runs", metadata,
+    Column("run_id", String(32), primary_key=True),
+    Column("campaign_id", ForeignKey("campaigns.campaign_id"), nullable=False),
+    Column("pool", String, nullable=False),
+    Column("owner", String, nullable=False),
+    Column("started_at", Float, nullable=False, default=database_now()),
+    Column("beat_at", Float, nullable=False, default=database_now()),
+    Column("claimed_at", Float, nullable=False, default=database_now()),
+    Column("ended_at", Float),
+    Column("outcome", String(16), nullable=False, server_default=""),
+    Column("waiting", Integer, nullable=False, server_default="0"),
+    Column("working", Integer, nullable=False, server_default="0"),
+    Column("served", BigInteger, nullable=False, server_default="0"),
+    Column("spent_s", Float, nullable=False, server_default="0"),
+    Column("until", Float),
+    Column("budget_s", Float),
+    Column("detail", Text, nullable=False, server_default="{}"),
+)
+Index("runs_by_campaign", runs.c.campaign_id, runs.c.started_at)
+Index("runs_alive", runs.c.pool, sqlite_where=runs.c.ended_at.is_(None), postgresql_where=runs.c.ended_at.is_(None))
+
+alerts = Table(
+    "alerts", metadata,
+    Column("alert_id", _number, primary_key=True, autoincrement=True),
+    Column("key", String, nullable=False, unique=True),
+    Column("at", Float, nullable=False, default=database_now()),
+    Column("kind", String(32), nullable=False),
+    Column("campaign_id", String),
+    Column("text", Text, nullable=False),
+    Column("detail", Text, nullable=False, server_default="{}"),
+    Column("due_at", Float, nullable=False, default=database_now()),
+    Column("tries", Integer, nullable=False, server_default="0"),
+    Column("sent_at", Float),
+    Column("given_up_at", Float),
+    Column("error", Text, nullable=False, server_default=""),
+)
+Index("alerts_due", alerts.c.due_at, sqlite_where=alerts.c.sent_at.is_(None),
+      postgresql_where=alerts.c.sent_at.is_(None))
+
+arrivals = Table(
+    "arrivals", metadata,
+    Column("sha256", String(64), primary_key=True),
+    Column("name", String, nullable=False),
+    Column("place", String, nullable=False),
+    Column("at", Float, nullable=False, default=database_now()),
+    Column("state", String(16), nullable=False),
+    Column("owner", String, nullable=False, server_default=""),
+    Column("tries", Integer, nullable=False, server_default="0"),
+    Column("campaign_id", String),
+    Column("detail", Text, nullable=False, server_default=""),
 )

@@ -54,7 +54,8 @@ def test_an_older_one_is_brought_to_head_with_all_it_holds(catalogue_url: str):
 
 def step_back(connection: Connection) -> None:
     """Leave the tables as revision 0001 made them."""
-    for table in ("sessions", "tokens", "accounts", "shares", "views", "reviews", "comments", "audit", "audit_head"):
+    for table in ("sessions", "tokens", "accounts", "shares", "views", "reviews", "comments", "audit", "audit_head",
+                  "runs", "alerts", "arrivals"):
         connection.exec_driver_sql(f"DROP TABLE {table}")
     if connection.dialect.name == "postgresql":
         connection.exec_driver_sql("DROP FUNCTION audit_refuses")
@@ -63,6 +64,9 @@ def step_back(connection: Connection) -> None:
     for column in ("card", "seed", "prompt", "made_at", "sort_score"):
         connection.exec_driver_sql(f"ALTER TABLE variants DROP COLUMN {column}")
     for statement in (
+        "ALTER TABLE campaigns DROP COLUMN priority",
+        "ALTER TABLE campaigns DROP COLUMN standing",
+        "ALTER TABLE campaigns DROP COLUMN stood",
         "ALTER TABLE memberships DROP COLUMN locale",
         "ALTER TABLE campaigns DROP COLUMN thresholds",
         "ALTER TABLE campaigns DROP COLUMN second_share",

@@ -1,0 +1,99 @@
+"""Alerts that wait to be sent: written with what they tell of, sent when the receiver answers."""
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from sqlalchemy import Insert, select, update
+from sqlalchemy.dialects import postgresql, sqlite
+
+from adapters.catalogue.rows import clean, to_text
+from adapters.catalogue.store import Store
+from adapters.catalogue.tables import alerts, database_now
+
+PAUSES_S = (10.0, 60.0, 300.0, 1800.0, 7200.0, 21600.0)
+"""Between the tries to send an alert; after the last it is given up, and kept."""
+
+
+@dataclass(frozen=True, slots=True)
+class Alert:
+    """Something that people should hear of.
+
+    Attributes:
+        key: the same for the same thing, so that it is told once.
+        kind: ``finished``, ``gate-collapsed``, ``budget``, ``worker-lost``, ``sweep``.
+        at, due_at, sent_at, given_up_at: seconds since 1970 by the database's clock.
+        error: why the last try to send it failed.
+    """
+
+    alert_id: int
+    key: str
+    at: float
+    kind: str
+    campaign_id: str | None
+    text: str
+    detail: Mapping[str, Any]
+    tries: int
+    due_at: float
+    sent_at: float | None
+    given_up_at: float | None
+    error: str
+
+
+class Outbox(Store):
+    """Alerts come in once each, and leave when they are sent."""
+
+    def add_alert(self, key: str, kind: str, text: str, *, campaign_id: str | None = None,
+                  detail: Mapping[str, Any] | None = None) -> bool:
+        """Put an alert into the outbox; False where one with this key was there already."""
+        row = {"key": clean(key), "kind": kind, "text": clean(text), "campaign_id": campaign_id,
+               "detail": to_text(dict(detail or {}))}
+        with self._writing() as connection:
+            return connection.execute(self._insert_alert().returning(alerts.c.alert_id), row).first() is not None
+
+    def due_alerts(self, limit: int = 20) -> list[Alert]:
+        """Return what is to be sent now, the oldest first."""
+        query = (select(alerts).where(alerts.c.sent_at.is_(None), alerts.c.given_up_at.is_(None),
+                                      alerts.c.due_at <= database_now()).order_by(alerts.c.alert_id).limit(limit))
+        with self._reading() as connection:
+            return [_alert(row) for row in connection.execute(query)]
+
+    def alert_taken(self, alert: Alert, seconds: float) -> bool:
+        """Keep others from sending an alert for so long; False where another has taken it."""
+        with self._writing() as connection:
+            return connection.execute(update(alerts).where(
+                alerts.c.alert_id == alert.alert_id, alerts.c.due_at == alert.due_at, alerts.c.sent_at.is_(None),
+            ).values(due_at=database_now() + seconds)).rowcount == 1
+
+    def alert_sent(self, alert: Alert) -> None:
+        """Note that it has reached its receiver."""
+        self._change(alert, sent_at=database_now(), error="")
+
+    def alert_failed(self, alert: Alert, error: str) -> None:
+        """Note a try in vain; the next is due after a longer pause, and after the last it is given up."""
+        values: dict[str, Any] = {"tries": alert.tries + 1, "error": clean(error)}
+        if alert.tries < len(PAUSES_S):
+            values["due_at"] = database_now() + PAUSES_S[alert.tries]
+        else:
+            values["given_up_at"] = database_now()
+        self._change(alert, **values)
+
+    def alerts(self, limit: int = 100) -> list[Alert]:
+        """Return alerts, the newest first, sent or not."""
+        with self._reading() as connection:
+            return [_alert(row) for row in connection.execute(
+                select(alerts).order_by(alerts.c.alert_id.desc()).limit(limit))]
+
+    def _change(self, alert: Alert, **values: Any) -> None:
+        with self._writing() as connection:
+            connection.execute(update(alerts).where(alerts.c.alert_id == alert.alert_id).values(**values))
+
+    def _insert_alert(self) -> Insert:
+        dialect = postgresql if self._engine.dialect.name == "postgresql" else sqlite
+        return dialect.insert(alerts).on_conflict_do_nothing(index_elements=["key"])
+
+
+def _alert(row: Any) -> Alert:
+    return Alert(row.alert_id, row.key, row.at, row.kind, row.campaign_id, row.text, json.loads(row.detail), row.tries,
+                 row.due_at, row.sent_at, row.given_up_at, row.error)
