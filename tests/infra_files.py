@@ -1,0 +1,43 @@
+"""Where infra/ lies, and the tools that its tests run: packages bring them, nothing is fetched."""
+
+import shutil
+import subprocess
+import sys
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+from services import missing_service
+
+REPO = Path(__file__).resolve().parents[1]
+INFRA = REPO / "infra"
+
+
+def tool(name: str, package: str) -> str:
+    """Return the path of a program that a Python package installs beside the interpreter."""
+    beside = Path(sys.executable).parent / name
+    found = str(beside) if beside.is_file() else shutil.which(name)
+    if not found:
+        missing_service(f"{name} (the package {package})")
+    return found
+
+
+def run(*command: str | Path, stdin: str | None = None, cwd: Path = REPO, env: Mapping[str, str] | None = None):
+    """Run a program to its end; its exit code is the caller's to judge."""
+    return subprocess.run([str(part) for part in command], input=stdin, cwd=cwd, env=env, text=True,
+                          capture_output=True, timeout=60)
+
+
+def is_pinned(image: str) -> bool:
+    """True where an image is named with a tag that is not `latest`, or by its digest."""
+    name, _, digest = image.partition("@")
+    _, colon, tag = name.rpartition("/")[2].partition(":")
+    return bool(digest) or (bool(colon) and tag not in ("", "latest"))
+
+
+def walk(value: Any) -> Iterator[Any]:
+    """Yield every dict and every plain value inside a parsed document."""
+    yield value
+    if isinstance(value, dict | list):
+        for part in value.values() if isinstance(value, dict) else value:
+            yield from walk(part)

