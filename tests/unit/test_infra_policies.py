@@ -1,0 +1,218 @@
+"""The roles' policies: they name what the code calls, and moto's IAM lets each role do its work and no more."""
+
+import ast
+import hashlib
+import json
+import re
+import string
+from collections.abc import Iterator
+from contextlib import suppress
+from pathlib import Path
+from typing import Any
+
+import boto3
+import pytest
+from infra_files import INFRA, REPO
+from moto import mock_aws
+from moto.core import set_initial_no_auth_action_count
+
+from adapters.bucket.s3 import S3Bucket
+from manifests.errors import BucketRefused
+
+FOLDER = INFRA / "terraform" / "policies"
+BUCKET = "clips"
+ACCOUNT = "111122223333"
+NAMES = {"bucket_arn": f"arn:aws:s3:::{BUCKET}", "prefix": "ads/",
+         "key_arn": f"arn:aws:kms:eu-central-1:{ACCOUNT}:key/k", "account_arn": f"arn:aws:iam::{ACCOUNT}:root",
+         "publisher_arn": f"arn:aws:iam::{ACCOUNT}:role/p", "dashboard_arn": f"arn:aws:iam::{ACCOUNT}:role/d"}
+ROLES = {"renderer": ["renderer"], "publisher": ["publisher", "sign"],
+         "dashboard": ["publisher", "sign", "withdraw"], "sweeper": ["sweeper"]}
+NEEDS = {
+    "put_object": {"s3:PutObject"},
+    "head_object": {"s3:GetObject", "s3:ListBucket"},
+    "get_object": {"s3:GetObject"},
+    "download_file": {"s3:GetObject"},
+    "download_fileobj": {"s3:GetObject"},
+    "generate_presigned_url": {"s3:GetObject"},
+    "copy_object": {"s3:GetObject", "s3:PutObject"},
+    "delete_object": {"s3:DeleteObject", "s3:DeleteObjectVersion"},
+    "list_objects_v2": {"s3:ListBucket"},
+    "list_object_versions": {"s3:ListBucketVersions"},
+    "create_multipart_upload": {"s3:PutObject"},
+    "abort_multipart_upload": {"s3:AbortMultipartUpload"},
+    "sign": {"kms:Sign"},
+}
+"""What IAM asks for each call of boto3; without ListBucket a missing key reads as refused, not as missing."""
+WIRING = {"client", "get_paginator", "meta", "session", "Session"}
+
+Policy = dict[str, Any]
+
+
+def policy(name: str) -> Policy:
+    return json.loads(string.Template((FOLDER / f"{name}.json").read_text()).substitute(NAMES))
+
+
+def listed(value: Any) -> list[Any]:
+    return value if isinstance(value, list) else [value]
+
+
+def actions(names: list[str]) -> set[str]:
+    return {action for name in names for part in policy(name)["Statement"] if part["Effect"] == "Allow"
+            for action in listed(part["Action"])}
+
+
+def calls(source: str) -> set[str]:
+    """Return the operations that a module asks of its client, those of paginators and presigned URLs included."""
+    found = set()
+    for node in ast.walk(ast.parse(source)):
+        if not isinstance(node, ast.Call) or not isinstance(node.func, ast.Attribute):
+            continue
+        on = ast.unparse(node.func.value)
+        if on.endswith("client"):
+            named = [part.value for part in node.args[:1] if isinstance(part, ast.Constant)]
+            found |= set(named) if node.func.attr in ("get_paginator", "generate_presigned_url") else {node.func.attr}
+    return found - WIRING
+
+
+def faults(name: str, document: Policy) -> Iterator[str]:
+    for part in document["Statement"]:
+        if part["Effect"] != "Allow":
+            continue
+        if any("*" in action for action in listed(part["Action"])) or "NotAction" in part:
+            yield f"{name}: {part['Sid']} allows by pattern"
+        if "*" in listed(part.get("Resource", "*")) and name != "key":  # in a key's policy it means the key
+            yield f"{name}: {part['Sid']} allows everywhere"
+        if part.get("Principal") == "*":
+            yield f"{name}: {part['Sid']} allows anybody"
+
+
+ALL = sorted(path.stem for path in FOLDER.glob("*.json"))
+
+
+@pytest.mark.parametrize("name", ALL)
+def test_nothing_is_allowed_by_pattern_or_everywhere(name: str):
+    assert list(faults(name, policy(name))) == []
+
+
+@pytest.mark.parametrize(("change", "said"), [
+    ({"Action": "s3:*"}, "by pattern"),
+    ({"Action": ["s3:GetObject", "s3:Put*"]}, "by pattern"),
+    ({"Resource": "*"}, "everywhere"),
+    ({"Principal": "*"}, "anybody"),
+])
+def test_a_broad_statement_is_caught(change: dict[str, Any], said: str):
+    broad = policy("publisher")
+    broad["Statement"][0] |= change
+    assert any(said in fault for fault in faults("publisher", broad))
+
+
+def test_terraform_gives_the_roles_these_policies():
+    text = (INFRA / "terraform" / "roles.tf").read_text()
+    block = re.search(r"  roles = \{\n(.*?)\n  \}", text, re.DOTALL)[1]
+    given = {role: json.loads(names) for role, names in re.findall(r"(\w+)\s+= (\[.*\])", block)}
+    assert given == ROLES
+    assert {name for names in ROLES.values() for name in names} | {"bucket", "key"} == set(ALL)
+
+
+def test_the_code_calls_nothing_that_no_policy_names():
+    called = {name for path in ("bucket/s3.py", "kms.py")
+              for name in calls((REPO / "adapters" / path).read_text())}
+    assert {"put_object", "list_objects_v2", "get_object", "sign"} <= called
+    assert called - NEEDS.keys() == set(), "say in NEEDS what IAM asks for it"
+    needed = set().union(*(NEEDS[name] for name in called))
+    granted = actions([name for names in ROLES.values() for name in names])
+    assert needed == granted
+
+
+def test_a_new_call_is_noticed():
+    assert calls("self._client.get_object_tagging(Bucket=name)") - NEEDS.keys() == {"get_object_tagging"}
+
+
+def test_only_publishers_sign_and_only_digests():
+    assert [role for role, names in ROLES.items() if "kms:Sign" in actions(names)] == ["publisher", "dashboard"]
+    signing = policy("key")["Statement"][1]
+    assert signing["Principal"]["AWS"] == [NAMES["publisher_arn"], NAMES["dashboard_arn"]]
+    for part in (signing, policy("sign")["Statement"][0]):
+        assert part["Condition"]["StringEquals"] == {"kms:SigningAlgorithm": "ECDSA_SHA_256",
+                                                     "kms:MessageType": "DIGEST"}
+    assert "kms:Sign" not in policy("key")["Statement"][0]["Action"]
+
+
+def test_the_bucket_refuses_plain_http_and_second_writes():
+    tls, once = policy("bucket")["Statement"]
+    assert tls["Condition"] == {"Bool": {"aws:SecureTransport": "false"}}
+    assert set(tls["Resource"]) == {NAMES["bucket_arn"], f"{NAMES['bucket_arn']}/*"}
+    assert once["Condition"]["Null"] == {"s3:if-none-match": "true"}
+    assert {tls["Effect"], once["Effect"]} == {"Deny"}
+
+
+@pytest.fixture
+def aws() -> Iterator[None]:
+    """AWS as moto plays it, with a published clip and a staged master in the bucket."""
+    with mock_aws():
+        client = boto3.client("s3", region_name="us-east-1")
+        client.create_bucket(Bucket=BUCKET)
+        client.put_bucket_versioning(Bucket=BUCKET, VersioningConfiguration={"Status": "Enabled"})
+        for key in ("ads/spring/there.mp4", "ads/staging/there.mp4"):
+            client.put_object(Bucket=BUCKET, Key=key, Body=b"x")
+        yield
+
+
+def as_role(role: str) -> S3Bucket:
+    iam = boto3.client("iam", region_name="us-east-1")
+    iam.create_user(UserName=role)
+    for name in ROLES[role]:
+        iam.put_user_policy(UserName=role, PolicyName=name, PolicyDocument=json.dumps(policy(name)))
+    keys = iam.create_access_key(UserName=role)["AccessKey"]
+    return S3Bucket(BUCKET, "ads", region="us-east-1", access_key=keys["AccessKeyId"],
+                    secret_key=keys["SecretAccessKey"], tries=1)
+
+
+def put(bucket: S3Bucket, key: str, folder: Path) -> None:
+    path = folder / "clip.mp4"
+    path.write_bytes(key.encode())
+    bucket.put_new(key, path, content_type="video/mp4", cache_control="no-store",
+                   sha256=hashlib.sha256(key.encode()).hexdigest())
+
+
+STEPS = {
+    "check": lambda bucket, _: bucket.check(),
+    "stage": lambda bucket, folder: put(bucket, "staging/new.mp4", folder),
+    "publish": lambda bucket, folder: put(bucket, "spring/new.mp4", folder),
+    "read staged": lambda bucket, _: bucket.read("staging/there.mp4"),
+    "read published": lambda bucket, _: bucket.read("spring/there.mp4"),
+    "find nothing": lambda bucket, _: bucket.head("staging/not-there.mp4"),
+    "list": lambda bucket, _: list(bucket.list()),
+    "remove staged": lambda bucket, _: bucket.remove("staging/there.mp4"),
+    "remove published": lambda bucket, _: bucket.remove("spring/there.mp4"),
+}
+MAY = {
+    "renderer": {"stage", "read staged", "find nothing", "list"},
+    "publisher": STEPS.keys() - {"remove published"},
+    "dashboard": STEPS.keys(),
+    "sweeper": STEPS.keys() - {"check", "stage", "publish"},
+}
+
+
+@set_initial_no_auth_action_count(0)
+def allowed(bucket: S3Bucket, folder: Path) -> set[str]:
+    """Return the steps that IAM lets through, and which then work."""
+    found = set()
+    for name, step in STEPS.items():
+        with suppress(BucketRefused):
+            step(bucket, folder)
+            found.add(name)
+    return found
+
+
+@pytest.mark.parametrize("role", sorted(ROLES))
+def test_a_role_does_its_work_and_no_more(aws, tmp_path: Path, role: str):
+    assert allowed(as_role(role), tmp_path) == MAY[role]
+
+
+def test_nobody_reaches_another_prefix(aws):
+    boto3.client("s3", region_name="us-east-1").put_object(Bucket=BUCKET, Key="other/there.mp4", Body=b"x")
+    mine = as_role("dashboard")
+    mine._prefix = "other/"
+    with pytest.raises(BucketRefused, match="AccessDenied"):
+        set_initial_no_auth_action_count(0)(mine.read)("there.mp4")
