@@ -2,13 +2,16 @@
 
 import textwrap
 from collections.abc import Sequence
+from itertools import islice
 from pathlib import Path
 
 from PIL import Image, ImageDraw, ImageFont
 
 from adapters.catalogue import VariantRow
 from adapters.video import read_frames
-from manifests.errors import EncodingFailed
+from manifests.errors import BucketError, EncodingFailed
+from tasks.shared_staging import SHARED, brought_here
+from tasks.wiring import Wiring
 
 MOMENTS = 3
 COLUMNS = 3
@@ -19,13 +22,14 @@ MOST_CLIPS = 60
 INK = {"good": (22, 120, 60), "bad": (170, 40, 40), "text": (40, 40, 44), "paper": (250, 250, 248)}
 
 
-def write_contact_sheet(rows: Sequence[VariantRow], out: Path) -> Path | None:
-    """Write a PNG of at most MOST_CLIPS clips; None where no clip lies here to be shown.
+def write_contact_sheet(wiring: Wiring, rows: Sequence[VariantRow], out: Path) -> Path | None:
+    """Write a PNG of at most MOST_CLIPS clips; None where no clip can be shown here.
 
     Clips that passed come first, then the others; within both in the order of planning.
     """
-    shown = sorted((row for row in rows if row.clip and row.clip.path.is_file()), key=lambda row: bool(row.reasons))
-    cells = [cell for row in shown[:MOST_CLIPS] if (cell := _cell(row))]
+    made = sorted((row for row in rows if row.clip), key=lambda row: bool(row.reasons))
+    cells = list(islice((cell for row in made if (path := _path(wiring, row)) and (cell := _cell(row, path))),
+                        MOST_CLIPS))
     if not cells:
         return None
     lines = -(-len(cells) // COLUMNS)
@@ -40,10 +44,20 @@ def write_contact_sheet(rows: Sequence[VariantRow], out: Path) -> Path | None:
     return out
 
 
-def _cell(row: VariantRow) -> Image.Image | None:
-    assert row.clip is not None
+def _path(wiring: Wiring, row: VariantRow) -> Path | None:
+    """Return where the clip lies here, fetched where hosts share their staging."""
+    clip = row.clip
+    if clip and clip.machine == SHARED:
+        try:
+            clip = brought_here(wiring, clip)
+        except BucketError:
+            return None  # the sheet is for people's eyes, and can be made again
+    return clip.path if clip and clip.path.is_file() else None
+
+
+def _cell(row: VariantRow, path: Path) -> Image.Image | None:
     try:
-        frames = read_frames(row.clip.path)
+        frames = read_frames(path)
     except EncodingFailed:
         return None
     pictures = [Image.fromarray(frames[index]) for index in (0, len(frames) // 2, len(frames) - 1)]

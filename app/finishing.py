@@ -49,7 +49,7 @@ def close_campaign(session: Session, campaign_id: str, intake: Intake | None, ou
     rows = session.catalogue.variants(campaign_id)
     folder.mkdir(parents=True, exist_ok=True)
     written = {
-        "contact_sheet": write_contact_sheet(rows, folder / "contact-sheet.png"),
+        "contact_sheet": write_contact_sheet(session.wiring, rows, folder / "contact-sheet.png"),
         "clip_table": _write_clips(session, campaign_id, rows, folder / "clips.csv"),
         "results": _hand_back(intake, report, folder) if intake else None,
     }

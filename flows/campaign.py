@@ -1,30 +1,36 @@
 """The campaign flow: a sheet in, signed and published clips out."""
 
 import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 from prefect import flow, task
 from prefect.cache_policies import NO_CACHE
 from prefect.futures import PrefectFuture, wait
 from prefect.task_runners import ThreadPoolTaskRunner
+from pydantic import Field
 
+from adapters.catalogue import SYSTEM
+from flows.fan_out import check_fan_out, pool_of
 from flows.registration import check_models, read_sheet, register, settings_of
+from flows.run import Run, run_of
+from flows.runner import device_runner, options_for
 from flows.settings import Settings, load_settings
-from flows.wiring import wiring_of
+from flows.wiring import here, wiring_of
 from manifests.errors import ReelmillError, SettingsError
 from tasks.deliver import deliver
 from tasks.render import ShardReport, render_shard
 from tasks.shard import Shard
 from tasks.stop import stopping
-from tasks.wiring import Wiring, catalogue_of
+from tasks.wiring import Wiring, card_of, catalogue_of
 from tasks.work import Remaining, free_the_dead
 
-WORKERS = 16
-"""Threads of the task runner; each device takes one shard at a time, the rest wait their turn."""
-ROUNDS = 2
-SECRET = frozenset({"bucket_access_key", "bucket_secret_key", "catalogue_url"})
-RUNNER: Any = ThreadPoolTaskRunner(max_workers=WORKERS)
+ROUNDS = 3
+SECRET = frozenset({"bucket_access_key", "bucket_secret_key", "catalogue_url", "alert_webhook", "oidc_client_secret"})
+RUNNER: Any = ThreadPoolTaskRunner(max_workers=2)
+STANDINGS = {"pause": "paused", "cancel": "cancelled", "resume": "active"}
 
 
 def is_transient(_task: Any, _run: Any, state: Any) -> bool:
@@ -37,7 +43,7 @@ def is_transient(_task: Any, _run: Any, state: Any) -> bool:
       retry_condition_fn=is_transient, cache_policy=NO_CACHE, persist_result=False)
 def render(wiring: Wiring, shard: Shard) -> ShardReport:
     """Render and judge one shard on a device."""
-    return render_shard(wiring, shard)
+    return render_shard(here(wiring), shard)
 
 
 @task(name="deliver", retries=2, retry_delay_seconds=[2, 15], retry_condition_fn=is_transient,
@@ -49,7 +55,9 @@ def send(wiring: Wiring, campaign_id: str, review: str, rendered: threading.Even
 
 @flow(name="campaign", persist_result=False, task_runner=RUNNER)
 def campaign(sheet: str = "", campaign_id: str = "", accept_good_rows: bool = False, sample_size: int | None = None,
-             settings: dict[str, Any] | None = None) -> str:
+             priority: int | None = Field(None, ge=-100, le=100),
+             action: Literal["run", "resume", "pause", "cancel"] = "run", until: float | None = None,
+             budget_s: float | None = None, settings: dict[str, Any] | None = None) -> str:
     """Run a sheet to its end, or go on with a campaign that the catalogue holds; return its id.
 
     Args:
@@ -57,59 +65,120 @@ def campaign(sheet: str = "", campaign_id: str = "", accept_good_rows: bool = Fa
         campaign_id: what to go on with.
         accept_good_rows: go on without the rows that have problems.
         sample_size: make so many variants only, spread over the campaign.
+        priority: how urgent it is from now on; None leaves it.
+        action: ``run`` does nothing on a campaign that is paused or cancelled, ``resume`` makes it active first;
+            ``pause`` and ``cancel`` say so to whoever runs it, and end.
+        until: when it takes no more work, seconds since 1970.
+        budget_s: device seconds after which it takes no more work.
         settings: overrides by the names of Settings.
 
     Raises:
         ReelmillError: what stopped it; everything finished until then stays.
     """
-    overrides = settings or {}
-    if secret := SECRET & overrides.keys():
-        raise SettingsError(f"The setting {min(secret)!r} would be kept in Prefect's database; set it as "
-                            f"REELMILL_{min(secret).upper()} where the flow runs.")
+    overrides = checked_overrides(settings)
     chosen = settings_of(campaign_id, **overrides) if campaign_id else load_settings(**overrides)
     wiring = wiring_of(chosen)
     if not campaign_id:
         intake = read_sheet(chosen, wiring, Path(sheet), accept_good_rows)
         campaign_id = register(chosen, wiring, intake, sample_size)
-    finish(chosen, wiring, campaign_id)
+    catalogue = catalogue_of(wiring)
+    if priority is not None:
+        catalogue.set_priority(campaign_id, priority, SYSTEM)
+    if action in STANDINGS:
+        catalogue.steer(campaign_id, STANDINGS[action], SYSTEM, f"action {action} of a flow run")
+    if action in ("run", "resume"):
+        finish(chosen, wiring, campaign_id, until=until, budget_s=budget_s)
     return campaign_id
 
 
-def finish(settings: Settings, wiring: Wiring, campaign_id: str) -> None:
-    """Render, judge, sign and publish all that is left.
+def checked_overrides(settings: dict[str, Any] | None) -> dict[str, Any]:
+    """Return a flow's overrides of settings.
 
-    A second round makes again what the first sent back, since its staged files were gone.
+    Raises:
+        SettingsError: one of them is a secret, which Prefect would keep and show.
     """
+    overrides = settings or {}
+    if secret := SECRET & overrides.keys():
+        raise SettingsError(f"The setting {min(secret)!r} would be kept in Prefect's database; set it as "
+                            f"REELMILL_{min(secret).upper()} where the flow runs.")
+    return overrides
+
+
+def finish(settings: Settings, wiring: Wiring, campaign_id: str, *, until: float | None = None,
+           budget_s: float | None = None) -> str:
+    """Render, judge, sign and publish all that is left; return ``finished``, or why the run ended before that.
+
+    Further rounds make again what an earlier one sent back since its staged files were gone, and what a worker held
+    that was lost.
+
+    Args:
+        until: when it takes no more work, seconds since 1970.
+        budget_s: device seconds after which it takes no more work.
+
+    Returns:
+        ``finished``, ``paused``, ``cancelled``, ``window`` or ``budget``.
+    """
+    check_fan_out(settings)
     catalogue = catalogue_of(wiring)
-    check_models(wiring, campaign_id)
+    if settings.runner == "threads":
+        check_models(wiring, campaign_id)  # a cluster's workers have weights of their own
     free_the_dead(catalogue)
     remaining = Remaining(wiring, campaign_id, settings.max_rank_share)
     remaining.regate()
-    for _ in range(ROUNDS):
-        work_through(settings, wiring, campaign_id, remaining)
-        if remaining.is_done(settings.review):
-            return
+    with run_of(catalogue, campaign_id, pool_of(settings, wiring.machine), until=until, budget_s=budget_s,
+                review_url=settings.review_url) as run:
+        for left in reversed(range(ROUNDS)):
+            work_through(settings, wiring, remaining, run)
+            if run.is_over or remaining.is_done(settings.review):
+                break
+            if left:
+                remaining.await_leases(wiring.lease_s + 1)
+    return run.outcome
 
 
-def work_through(settings: Settings, wiring: Wiring, campaign_id: str, remaining: Remaining) -> None:
-    """Dispatch all shards, deliver beside them; raise the first error once the rest has ended."""
+def work_through(settings: Settings, wiring: Wiring, remaining: Remaining, run: Run) -> None:
+    """Render what is left, deliver beside it; raise the first error once the rest has ended."""
     stopping.clear()
     rendered = threading.Event()
-    delivery = send.submit(wiring, campaign_id, settings.review, rendered)
+    delivery = send.submit(wiring, run.campaign_id, settings.review, rendered)
     try:
-        shards = [render.submit(wiring, shard) for shard in remaining.shards(settings.shard_size)]
-        wait(shards)
-        rendered.set()
-        _raise_first([*shards, delivery])
-    except BaseException:
-        # Prefect waits for the threads of its runner; without this Ctrl-C would finish the campaign.
-        stopping.set()
-        raise
+        with stopped_by_errors():
+            render_all(settings, wiring, remaining, run)
+            rendered.set()
+            delivery.result()
     finally:
         rendered.set()
 
 
-def _raise_first(futures: list[PrefectFuture[Any]]) -> None:
+@contextmanager
+def stopped_by_errors() -> Iterator[None]:
+    """Tell this process's steps to stop: runners wait for their threads, and Ctrl-C would finish the campaign."""
+    try:
+        yield
+    except BaseException:
+        stopping.set()
+        raise
+
+
+def render_all(settings: Settings, wiring: Wiring, remaining: Remaining, run: Run) -> None:
+    """Dispatch shards until none is left, or the run is over; those that let others go first are dispatched again."""
+    shards = remaining.shards(settings.shard_size, run.run_id)
+    cards = tuple(card_of(wiring, name) for name in sorted({shard.card for shard in shards}))
+    if not shards:
+        return
+    with device_runner(settings, cards) as runner, stopped_by_errors():
+        while shards and run.await_turn(len(shards)):
+            futures = []
+            for shard in shards:
+                with options_for(settings, card_of(wiring, shard.card), wiring.attempts):
+                    futures.append(runner.submit(render, {"wiring": wiring, "shard": shard}))
+            reports = _results(futures)
+            if not any(report.why_ended for report in reports):
+                return
+            shards = remaining.shards(settings.shard_size, run.run_id)
+
+
+def _results(futures: list[PrefectFuture[ShardReport]]) -> list[ShardReport]:
+    """Wait for all; raise the first error once the rest has ended."""
     wait(futures)
-    for future in futures:
-        future.result()
+    return [future.result() for future in futures]

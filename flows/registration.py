@@ -5,17 +5,17 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+from flows.fan_out import check_fan_out
 from flows.settings import Settings, load_settings
 from flows.wiring import wiring_of
 from manifests.brief import Brief
 from manifests.errors import BucketRefused, DiskFull, IncompleteWeights, UnknownCard
 from models.registry import weights_problem
 from tasks.expand import check_cap, expand, sample
-from tasks.first_frames import FirstFrames
 from tasks.intake import Intake, refuse_problems, take_in
 from tasks.licence import refuse_unattested_use
 from tasks.pictures import KeptPictures, keep_pictures
-from tasks.wiring import Wiring, bucket_of, card_of, cards_of, catalogue_of, signer_of
+from tasks.wiring import Wiring, bucket_of, card_of, cards_of, catalogue_of, first_frames_of, signer_of
 from tasks.work import UNFINISHED, free_the_dead
 
 LEAST_FREE_BYTES = 100_000_000
@@ -48,7 +48,7 @@ def uploads_of(settings: Settings) -> Path:
 
 def kept_pictures(wiring: Wiring, sheet: Path) -> KeptPictures:
     """Return the copies that earlier runs of a sheet have kept of its pictures."""
-    return KeptPictures(FirstFrames(wiring.first_frames), lambda: _briefs_before(wiring, sheet.stem))
+    return KeptPictures(first_frames_of(wiring), lambda: _briefs_before(wiring, sheet.stem))
 
 
 def _briefs_before(wiring: Wiring, name: str) -> Iterator[Brief]:
@@ -67,15 +67,17 @@ def register(settings: Settings, wiring: Wiring, intake: Intake, sample_size: in
     Raises:
         PlanError: a first frame was changed since the sheet was read.
         TooManyVariants: over the cap.
+        SettingsError: the runner cannot work over this catalogue and bucket.
         BucketError, CredentialError: a door is shut, found out before hours of work.
     """
+    check_fan_out(settings)
     check_cap(intake.checked.briefs, settings.max_variants, sample_size)
     check_disk(settings.home)
     check_doors(wiring)
     catalogue, campaign = catalogue_of(wiring), intake.campaign
     check_same_bucket(settings, wiring, campaign.campaign_id)
     planned = expand(intake.checked.briefs, cards_of(wiring), settings.model, settings.profile)
-    keep_pictures(FirstFrames(wiring.first_frames), intake.pictures)
+    keep_pictures(first_frames_of(wiring), intake.pictures)
     catalogue.add_campaign(campaign, {name: getattr(settings, name) for name in KEPT})
     catalogue.add_variants(campaign.campaign_id, planned if sample_size is None else sample(planned, sample_size))
     free_the_dead(catalogue)

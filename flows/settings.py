@@ -36,6 +36,7 @@ class Settings(BaseSettings):
         shard_size: variants a task run.
         runner: ``threads`` works on this machine's devices; ``ray`` on those of a Ray cluster.
         ray_address: the cluster, such as ``head:6379`` or ``ray://head:10001``; empty starts one on this machine.
+        ray_autoscales: the cluster adds workers by itself, so that a card may wait for one that fits.
         staging: where masters wait to be signed: ``local``, a folder under ``home``; ``bucket``, under ``staging/`` in
             the bucket, where every host finds them; ``auto``, the bucket where a Ray cluster may span hosts.
         watch: folder or ``s3://name/prefix`` in which sheets arrive; empty watches none.
@@ -95,6 +96,7 @@ class Settings(BaseSettings):
     shard_size: int = Field(32, ge=1)
     runner: Literal["threads", "ray"] = "threads"
     ray_address: str = ""
+    ray_autoscales: bool = False
     staging: Literal["auto", "local", "bucket"] = "auto"
     watch: str = ""
     watch_s: float = Field(20.0, ge=1)
@@ -166,6 +168,7 @@ def prepare_prefect(home: Path) -> None:
     os.environ.setdefault("PREFECT_HOME", str(home / "prefect"))
     os.environ.setdefault("PREFECT_SERVER_ANALYTICS_ENABLED", "false")
     os.environ.setdefault("DO_NOT_TRACK", "1")
+    os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")
     os.environ.setdefault("PREFECT_LOGGING_LEVEL", "CRITICAL")
     os.environ.setdefault("PREFECT_SERVER_LOGGING_LEVEL", "CRITICAL")
     os.environ.setdefault("PREFECT_SERVER_UI_ENABLED", "false")

@@ -2,11 +2,13 @@
 
 import fcntl
 import secrets
+from dataclasses import replace
 
 from pydantic import SecretStr
 
 from adapters.durable import write_durably
-from flows.settings import Settings
+from flows.fan_out import shares_staging
+from flows.settings import Settings, load_settings
 from tasks.wiring import BucketPlace, SignerPlace, Wiring
 
 PROMPT_KEY_BYTES = 32
@@ -41,6 +43,7 @@ def wiring_of(settings: Settings) -> Wiring:
         first_frames=settings.home / "first-frames",
         drafts=settings.drafts,
         master_crf=settings.master_crf,
+        shared=shares_staging(settings),
         machine=_kept(settings, "machine.id", 8).hex(),
         devices=() if settings.device == "auto" else tuple(settings.device.split(",")),
         threads=settings.threads,
@@ -53,6 +56,16 @@ def wiring_of(settings: Settings) -> Wiring:
         attestations=tuple(settings.attestations.items()),
         prompt_key=_kept(settings, "prompt.key", PROMPT_KEY_BYTES),
     )
+
+
+def here(wiring: Wiring) -> Wiring:
+    """Return the wiring as it is on the host that works: where hosts share their staging, the rest is their own."""
+    if not wiring.shared:
+        return wiring
+    own = wiring_of(load_settings())
+    return replace(wiring, staging=own.staging, first_frames=own.first_frames, machine=own.machine,
+                   devices=own.devices, threads=own.threads, weights_root=own.weights_root,
+                   model_folders=own.model_folders or wiring.model_folders)
 
 
 def _plain(secret: SecretStr | None) -> str | None:

@@ -122,6 +122,18 @@ class Memory(Record):
     source: str
 
 
+class Worker(Record):
+    """What a worker of a Ray cluster needs for one model of this card; Ray gives it no more and no less.
+
+    Attributes:
+        num_gpus: 0 lets it run on a worker without one; a part of one lets several share it.
+        num_cpus: cores.
+    """
+
+    num_gpus: float = Field(default=1.0, ge=0)
+    num_cpus: float = Field(default=1.0, gt=0)
+
+
 class Lora(Record):
     """Low-rank weights that a card always applies, such as those of few-step distillation.
 
@@ -183,6 +195,7 @@ class ModelCard(Card):
         scheduler: None takes the folder's own.
         profiles: by name; one that is missing is what the next more exact one is.
         draft: None where it makes none.
+        worker: what it needs of a Ray cluster; threads take a whole device each.
     """
 
     kind: Literal["text-to-video", "image-to-video"]
@@ -202,6 +215,7 @@ class ModelCard(Card):
     profiles: dict[Profile, Speed] = Field(default_factory=dict)
     draft: Draft | None = None
     memory: Memory | None = None
+    worker: Worker = Field(default_factory=Worker)
 
     @model_validator(mode="after")
     def _keeps_its_rules(self) -> Self:

@@ -73,6 +73,13 @@ class Appetite:
             self._landed += 1
             self._landing.notify_all()
 
+    def settle(self, but: Iterable[Job]) -> None:
+        """Return once nothing is in flight but these."""
+        left = {job.variant_id for job in but}
+        with self._landing:
+            while self._flying.keys() - left:
+                self._landing.wait(WAKE_S)
+
     def wait(self) -> bool:
         """Wait a while for a verdict that may free the way; False where nothing is left to wait for."""
         with self._landing:

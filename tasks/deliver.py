@@ -11,6 +11,7 @@ from tasks.heartbeat import heartbeat
 from tasks.licence import clearances_of, held_cards
 from tasks.owner import current_owner
 from tasks.publish import is_in_bucket, is_staged, publish_clip
+from tasks.shared_staging import SHARED
 from tasks.sign import Asked, sign_clip
 from tasks.stop import stopping
 from tasks.wiring import Wiring, catalogue_of, signer_of
@@ -110,7 +111,8 @@ class Courier:
             while self._backlog:
                 some = [self._backlog.popleft() for _ in range(min(LEASED_AT_ONCE, len(self._backlog)))]
                 if leases := self._catalogue.lease(some, current_owner(), self._wiring.lease_s,
-                                                   states=("approved", "signing"), attempts_cap=self._wiring.attempts):
+                                                   states=("approved", "signing"), attempts_cap=self._wiring.attempts,
+                                                   campaign_id=self._campaign_id):
                     return leases
         return []
 
@@ -121,7 +123,7 @@ class Courier:
         """
         rows = self._catalogue.waiting(self._campaign_id, ["approved", "signing"])
         return [row for row in rows if row.variant_id not in self._failures
-                and row.machine in (None, self._wiring.machine) and row.card not in self._held]
+                and row.machine in (None, self._wiring.machine, SHARED) and row.card not in self._held]
 
     def _asked(self, leases: list[Lease]) -> dict[str, Asked]:
         if not leases:

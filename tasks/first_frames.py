@@ -8,21 +8,28 @@ from pathlib import Path
 
 import numpy as np
 
+from adapters.bucket import Bucket
 from adapters.durable import write_durably
 from adapters.picture import PictureUnfit, look_at, picture_bytes, pixels_of
 from manifests.errors import GenerationFailed, PlanError
+from tasks.patience import patiently
 from tasks.staging import full_disk_told
 
+PREFIX = "staging/first-frames"
 ENDINGS = {"image/png": "png", "image/jpeg": "jpg", "image/webp": "webp"}
 MEDIA_TYPES = {f".{ending}": media_type for media_type, ending in ENDINGS.items()}
 """By ending: of a kept picture's path."""
 
 
 class FirstFrames:
-    """A folder of pictures, ``<sha256>.<ending>``, each written once."""
+    """A folder of pictures, ``<sha256>.<ending>``, each written once.
 
-    def __init__(self, root: Path) -> None:
+    With a ``shelf`` each lies in that bucket as well, under PREFIX, and is fetched from there by hosts that lack it.
+    """
+
+    def __init__(self, root: Path, shelf: Bucket | None = None) -> None:
         self.root = root
+        self._shelf = shelf
 
     def add(self, path: Path) -> str:
         """Keep a copy of a picture and return the SHA-256 of its bytes, in hex digits.
@@ -40,6 +47,9 @@ class FirstFrames:
         with self._alone():
             if not (kept.is_file() and kept.read_bytes() == data):
                 write_durably(kept, data)
+        if self._shelf is not None:
+            patiently(self._shelf.put_new, f"{PREFIX}/{kept.name}", kept, content_type=picture.media_type,
+                      cache_control="private, no-store", sha256=picture.sha256)
         return picture.sha256
 
     def path(self, sha256: str) -> Path:
@@ -65,8 +75,20 @@ class FirstFrames:
             kept = self.root / f"{sha256}.{ending}"
             if kept.is_file():
                 return kept
+        if self._shelf is not None and (fetched := self._fetch(self._shelf, sha256)):
+            return fetched
         raise GenerationFailed(f"The first frame {sha256[:12]}… is not in {self.root}; put it back by running a sheet "
                                "that names the picture, or copy the folder from the machine that has it.")
+
+    def _fetch(self, shelf: Bucket, sha256: str) -> Path | None:
+        for ending in ENDINGS.values():
+            key = f"{PREFIX}/{sha256}.{ending}"
+            if patiently(shelf.head, key) is not None:
+                kept = self.root / f"{sha256}.{ending}"
+                with self._alone():
+                    write_durably(kept, patiently(shelf.read, key))
+                return kept
+        return None
 
     @contextmanager
     def _alone(self) -> Iterator[None]:

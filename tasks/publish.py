@@ -1,23 +1,19 @@
 """Put a signed clip and its companions into the bucket, exactly once."""
 
-import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
-from typing import NamedTuple, ParamSpec, TypeVar
+from typing import NamedTuple
 
 from adapters.bucket import Bucket
 from adapters.catalogue import Lease, SignedFacts
 from manifests.errors import BucketError
+from tasks.patience import patiently
 from tasks.staging import Staging, is_intact
 from tasks.wiring import Wiring, bucket_of, catalogue_of
 
 # A key holds the hash of the clip, so what lies under it never changes.
 CACHE_CONTROL = "public, max-age=31536000, immutable"
 CONTENT_TYPES = {".mp4": "video/mp4", ".c2pa": "application/c2pa", ".jpg": "image/jpeg", ".json": "application/json"}
-PAUSES_S = (0.5, 2.0, 8.0)
-
-P = ParamSpec("P")
-R = TypeVar("R")
 
 
 class Upload(NamedTuple):
@@ -77,15 +73,3 @@ def publish_clip(wiring: Wiring, lease: Lease, facts: SignedFacts) -> str:
 def _put(bucket: Bucket, upload: Upload) -> None:
     bucket.put_new(upload.key, upload.path, content_type=CONTENT_TYPES[upload.path.suffix],
                    cache_control=CACHE_CONTROL, sha256=upload.sha256)
-
-
-def patiently(call: Callable[P, R], *args: P.args, **kwargs: P.kwargs) -> R:
-    """Repeat a call to the bucket over transient errors; the last error goes through."""
-    for pause in PAUSES_S:
-        try:
-            return call(*args, **kwargs)
-        except BucketError as error:
-            if not error.transient:
-                raise
-            time.sleep(pause)
-    return call(*args, **kwargs)

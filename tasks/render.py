@@ -5,11 +5,12 @@ generates; those of the tail encode, measure and score; the clerk writes rows, m
 """
 
 import time
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Collection, Iterator, Sequence
+from contextlib import contextmanager, suppress
+from dataclasses import replace
 from typing import NamedTuple
 
-from adapters.catalogue import Catalogue, Lease
+from adapters.catalogue import GO, Catalogue, Lease, Turn
 from manifests.errors import CatalogueError, DeviceBroken
 from models.base import FrameScorer, Generator
 from tasks.appetite import Appetite
@@ -18,22 +19,32 @@ from tasks.drafting import Drafter
 from tasks.heartbeat import heartbeat
 from tasks.owner import current_owner
 from tasks.shard import Job, Shard
-from tasks.staging import Staging, is_intact
+from tasks.shared_staging import brought_here, is_within_reach
 from tasks.stop import stopping
 from tasks.tail import Finisher, Made, Tail
 from tasks.wiring import Device, Wiring, card_of, catalogue_of, devices_of, scorer_of
+from tasks.work import free_the_dead
 
 LEASED_AT_ONCE = 4
 
 
 class ShardReport(NamedTuple):
-    """How many of a shard's jobs went which way, the seconds that the device worked, and those that all took."""
+    """How many of a shard's jobs went which way, the seconds that the device worked, and those that all took.
+
+    Attributes:
+        worker: the process that did it, as leases name it.
+        loads: how often it had to load a model for it.
+        why_ended: why it took no more though some were left, as ``Turn.why`` has it; empty where it went on to the end.
+    """
 
     passed: int
     failed: int
     not_needed: int
     device_seconds: float
     wall_seconds: float = 0.0
+    worker: str = ""
+    loads: int = 0
+    why_ended: str = ""
 
 
 def render_shard(wiring: Wiring, shard: Shard) -> ShardReport:
@@ -47,25 +58,48 @@ def render_shard(wiring: Wiring, shard: Shard) -> ShardReport:
             the rest is planned again.
     """
     catalogue = catalogue_of(wiring)
-    with devices_of(wiring).take() as device, heartbeat(catalogue, wiring.lease_s):
-        started = time.monotonic()
+    with devices_of(wiring).take() as device, heartbeat(catalogue, wiring.lease_s), place_in(catalogue, shard):
+        started, loads, turn = time.monotonic(), device.loads, GO
+        free_the_dead(catalogue)  # a shard that runs again finds the leases of the worker that it was lost with
+        suspects = catalogue.tries(job.variant_id for job in shard.jobs).keys()
+        shard = replace(shard, jobs=tuple(sorted(shard.jobs, key=lambda job: job.variant_id in suspects)))
         drafter = drafter_of(wiring, shard, device)
         appetite = Appetite(catalogue, shard, drafter)
         with bench_of(wiring, catalogue, shard, device, appetite, drafter) as bench:
             try:
-                while not stopping.is_set():
+                while not stopping.is_set() and (turn := turn_of(catalogue, shard)).may_work:
                     bench.raise_failure()
                     appetite.look_ahead(bench.generator, bench.scorer)
                     if stopping.is_set():  # drafts take their time, and a clip takes minutes
                         break
                     if jobs := appetite.choose(bench.most):
-                        bench.work(jobs)
+                        bench.work_apart(jobs, suspects)
                     elif not appetite.wait():
                         break
             except DeviceBroken:
                 device.abandon()
                 raise
-        return bench.report(appetite.not_needed, time.monotonic() - started)
+        report = bench.report(appetite.not_needed, time.monotonic() - started)
+        return report._replace(worker=current_owner(), loads=device.loads - loads, why_ended=turn.why)
+
+
+@contextmanager
+def place_in(catalogue: Catalogue, shard: Shard) -> Iterator[None]:
+    """Tell the shard's run that it has a device for as long as the block lasts."""
+    if not shard.run_id:
+        yield
+        return
+    catalogue.shard_begins(shard.run_id)
+    try:
+        yield
+    finally:
+        with suppress(CatalogueError):  # the run's next word corrects it
+            catalogue.shard_ends(shard.run_id)
+
+
+def turn_of(catalogue: Catalogue, shard: Shard) -> Turn:
+    """Return whether the shard's run may take more now; a shard without a run always may."""
+    return catalogue.turn(shard.run_id) if shard.run_id else GO
 
 
 def drafter_of(wiring: Wiring, shard: Shard, device: Device) -> Drafter | None:
@@ -107,8 +141,9 @@ class Bench:
         self._clerk = clerk
         self._unfinished: list[Made] = []
         self._device_seconds = 0.0
+        self._booked_s = 0.0
         self._is_prepared = False
-        finisher = Finisher(shard, Staging(wiring.staging), wiring.machine, self.scorer, wiring.master_crf)
+        finisher = Finisher(wiring, shard, self.scorer)
         self.tail = Tail(finisher, clerk.put, self._give_back)
 
     @property
@@ -116,15 +151,31 @@ class Bench:
         """Jobs to take at a time: a batch of the profile must fill."""
         return max(LEASED_AT_ONCE, self._card.speed_of(self._card.profile_for(self._shard.profile)).batch)
 
+    def work_apart(self, jobs: Sequence[Job], suspects: Collection[str]) -> None:
+        """Work on the jobs together; on those that a worker was lost over each alone, with nothing else in flight.
+
+        One that kills its worker then takes no others with it into quarantine.
+        """
+        alone = [job for job in jobs if job.variant_id in suspects]
+        if calm := [job for job in jobs if job.variant_id not in suspects]:
+            self.work(calm)
+        for index, job in enumerate(alone):
+            self._appetite.settle(alone[index:])
+            if stopping.is_set() or self._failure:
+                self._appetite.landed(job)
+            else:
+                self.work([job])
+
     def work(self, jobs: Sequence[Job]) -> None:
         """Lease what is free of the jobs, and bring each to the tail."""
         by_id = {job.variant_id: job for job in jobs}
         leases = self._catalogue.lease(
             list(by_id), current_owner(), self._wiring.lease_s,
-            states=("planned", "rendered"), attempts_cap=self._wiring.attempts,
+            states=("planned", "rendered"), attempts_cap=self._wiring.attempts, campaign_id=self._shard.campaign_id,
         )
         waiting = {lease.variant_id: lease for lease in leases}
         try:
+            self._book(len(leases))
             for made in self._made([(by_id[lease.variant_id], lease) for lease in leases]):
                 del waiting[made.lease.variant_id]
                 if isinstance(made, Failed):
@@ -175,8 +226,16 @@ class Bench:
             self._catalogue.release([*(made.lease for made in self._unfinished), *self._clerk.unwritten])
             if seconds:
                 self._catalogue.add_draft_seconds(self._shard.campaign_id, seconds)
+            self._book(0)
         except CatalogueError:
             return  # the leases expire; what made it fail is told already
+
+    def _book(self, leases: int) -> None:
+        """Tell the shard's run what it was given since the last word: turns and budgets are counted by it."""
+        seconds = self._device_seconds - self._booked_s
+        if self._shard.run_id and (leases or seconds):
+            self._catalogue.book_run(self._shard.run_id, leases, seconds)
+            self._booked_s += seconds
 
     @property
     def _failure(self) -> BaseException | None:
@@ -194,8 +253,8 @@ class Bench:
 
     def _is_staged(self, lease: Lease) -> bool:
         clip = lease.row.clip
-        return (lease.state in ("rendered", "leased") and clip is not None and clip.machine == self._wiring.machine
-                and is_intact(clip.path, clip.sha256) and clip.poster.is_file())
+        return (lease.state in ("rendered", "leased") and clip is not None and is_within_reach(self._wiring, clip)
+                and brought_here(self._wiring, clip) is not None)
 
     def _generate(self, taken: Sequence[tuple[Job, Lease]]) -> Iterator[Made | Failed]:
         results = self.generator().generate([lease.variant for _, lease in taken])

@@ -33,6 +33,7 @@ class Shard:
         wants: by brief id, how many passing clips end its work.
         prompts: every prompt of the campaign, for the ranking.
         max_rank_share: see Gate.
+        run_id: the run that it belongs to, whose turn is asked for before more is taken; empty for none.
     """
 
     campaign_id: str
@@ -40,6 +41,7 @@ class Shard:
     wants: Mapping[str, int]
     prompts: tuple[str, ...]
     max_rank_share: float
+    run_id: str = ""
 
     @property
     def card(self) -> str:

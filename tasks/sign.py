@@ -9,15 +9,16 @@ from adapters.catalogue import Lease, SignedFacts
 from adapters.durable import write_durably
 from adapters.signer import Signed, Signer
 from manifests.attestation import Attestation
+from manifests.clip import Clip
 from manifests.credential import generation_definition
 from manifests.errors import LicenceNotAttested
 from manifests.identity import canonical_json
 from tasks.credential import provenance_of
-from tasks.first_frames import FirstFrames
 from tasks.keys import keys_of
 from tasks.licence import clearance_of, licence_record
-from tasks.staging import Staging, full_disk_told, is_intact, sha256_of
-from tasks.wiring import Wiring, card_of, catalogue_of
+from tasks.shared_staging import brought_here
+from tasks.staging import Staging, full_disk_told, sha256_of
+from tasks.wiring import Wiring, card_of, catalogue_of, first_frames_of
 
 RECORD_SCHEMA = 1
 
@@ -42,8 +43,8 @@ def sign_clip(wiring: Wiring, signer: Signer, lease: Lease, asked: Asked) -> Sig
         CredentialError: not signed, or it does not read back as Trusted; nothing is committed.
         LeaseLost: another worker has taken over.
     """
-    clip = lease.row.clip
-    if clip is None or not is_intact(clip.path, clip.sha256) or not clip.poster.is_file():
+    clip = brought_here(wiring, lease.row.clip) if lease.row.clip else None
+    if clip is None:
         catalogue_of(wiring).requeue(lease, "its staged master is missing or damaged")
         return None
     card = card_of(wiring, lease.variant.card)
@@ -55,19 +56,17 @@ def sign_clip(wiring: Wiring, signer: Signer, lease: Lease, asked: Asked) -> Sig
         catalogue_of(wiring), lease.row, card, asked.campaign_id, prompt_key=wiring.prompt_key,
         training_mining=wiring.training_mining, disclose_prompt=wiring.disclose_prompt,
         licence_terms=clearance.attestation.terms if clearance.attestation else None,
-        first_frames=FirstFrames(wiring.first_frames),
+        first_frames=first_frames_of(wiring),
     )
     signed = signer.sign(clip.path, clip.poster, generation_definition(provenance),
                          folder / "clip.mp4", folder / "clip.c2pa")
-    facts = _facts(lease, asked, signed, folder, licence_record(card, clearance), clearance.attestation)
+    facts = _facts(lease, clip, asked, signed, folder, licence_record(card, clearance), clearance.attestation)
     catalogue_of(wiring).signed(lease, facts)
     return facts
 
 
-def _facts(lease: Lease, asked: Asked, signed: Signed, folder: Path, licence: dict[str, Any],
+def _facts(lease: Lease, clip: Clip, asked: Asked, signed: Signed, folder: Path, licence: dict[str, Any],
            attestation: Attestation | None) -> SignedFacts:
-    clip = lease.row.clip
-    assert clip is not None
     keys = keys_of(asked.campaign_id, asked.brief_ids[0], lease.variant_id, signed.sha256)
     record = canonical_json(record_of(lease, asked, signed, keys.clip, licence))
     with full_disk_told(folder):

@@ -14,7 +14,9 @@ from models.base import FrameScorer, Generated
 from tasks.clerk import Failed, Judged, Outcome
 from tasks.score import score_frames
 from tasks.shard import Job, Shard
+from tasks.shared_staging import brought_here, share
 from tasks.staging import Staging, sha256_of
+from tasks.wiring import Wiring
 
 THREADS = 2
 """Encoder, scaler and scorer leave Python's lock, so that two threads use two cores."""
@@ -71,13 +73,11 @@ class Tail:
 class Finisher:
     """Stages and judges one job at a time; threads share it."""
 
-    def __init__(self, shard: Shard, staging: Staging, machine: str, scorer: Callable[[], FrameScorer],
-                 crf: int) -> None:
+    def __init__(self, wiring: Wiring, shard: Shard, scorer: Callable[[], FrameScorer]) -> None:
+        self._wiring = wiring
         self._shard = shard
-        self._staging = staging
-        self._machine = machine
+        self._staging = Staging(wiring.staging)
         self._scorer = scorer
-        self._crf = crf
 
     def __call__(self, made: Made) -> Outcome:
         """Encode, stage, measure, score and judge.
@@ -100,23 +100,25 @@ class Finisher:
             return Failed(made.job, made.lease, clip, f"The clip was made and could not be scored ({what}); "
                                                       "retry it, and it is scored without being made again.")
 
-    @staticmethod
-    def _staged(made: Made) -> tuple[Clip, Generated]:
+    def _staged(self, made: Made) -> tuple[Clip, Generated]:
         clip = made.lease.row.clip
         assert clip is not None
-        return clip, Generated(made.lease.variant, read_frames(clip.path), 0.0, clip.device_seconds)
+        here = brought_here(self._wiring, clip)
+        if here is None:
+            raise EncodingFailed(f"The staged file of variant {clip.variant_id} is gone; retry it.")
+        return clip, Generated(made.lease.variant, read_frames(here.path), 0.0, clip.device_seconds)
 
     def _stage(self, made: Made, generated: Generated) -> tuple[Clip, Generated]:
         variant, frames = generated.variant, generated.frames
         folder = self._staging.folder(made.lease.variant_id)
         master, poster = folder / "master.mp4", folder / "poster.jpg"
-        encode(frames, variant.fps, master, self._crf)
+        encode(frames, variant.fps, master, self._wiring.master_crf)
         write_poster(frames[len(frames) // 2], poster)
         number, height, width, _ = frames.shape
         clip = Clip(
             variant_id=made.lease.variant_id, path=master, poster=poster, sha256=sha256_of(master),
             size=master.stat().st_size, height=height, width=width, num_frames=number, fps=variant.fps,
-            device_seconds=generated.device_seconds, machine=self._machine, profile=variant.profile,
+            device_seconds=generated.device_seconds, machine=self._wiring.machine, profile=variant.profile,
             rung=generated.rung, draft_seconds=made.draft_seconds,
         )
-        return clip, generated
+        return share(self._wiring, clip) if self._wiring.shared else clip, generated

@@ -58,6 +58,7 @@ class Wiring:
 
     Attributes:
         machine: id of this installation; clips that lie on another are left to it.
+        shared: masters wait in the bucket's staging prefix, where every host finds them.
         staging: folder for masters and signed files that are not published yet.
         first_frames: folder of the pictures that clips start from.
         devices: names such as ``cpu`` or ``cuda:0``, one warm model on each; none means all
@@ -74,6 +75,7 @@ class Wiring:
     drafts: str = "auto"
     master_crf: int = 23
     machine: str = ""
+    shared: bool = False
     devices: tuple[str, ...] = ()
     threads: int | None = None
     model_folders: tuple[Path, ...] = ()
@@ -96,6 +98,7 @@ class Device:
         self._generator: Generator | None = None
         self._watch: MemoryWatch | None = None
         self.recycled = 0
+        self.loads = 0
         self.drafters: dict[tuple[Any, ...], Any] = {}
 
     def generator(self, card: ModelCard) -> Generator:
@@ -109,8 +112,9 @@ class Device:
             self.close()
             self._generator = open_generator(
                 card, device=self.name, threads=self._wiring.threads, weights_root=self._wiring.weights_root,
-                pictures=FirstFrames(self._wiring.first_frames).pixels,
+                pictures=first_frames_of(self._wiring).pixels,
             )
+            self.loads += 1
             self._card = card.name
             self._watch = MemoryWatch(capacity_bytes(self.name))
         return self._generator
@@ -176,6 +180,11 @@ def _bucket(place: BucketPlace) -> Bucket:
         place.location, endpoint=place.endpoint, region=place.region,
         access_key=place.access_key, secret_key=place.secret_key, public_url=place.public_url,
     )
+
+
+def first_frames_of(wiring: Wiring) -> FirstFrames:
+    """Return the kept pictures; where hosts share their staging, they are found in the bucket as well."""
+    return FirstFrames(wiring.first_frames, bucket_of(wiring) if wiring.shared else None)
 
 
 def devices_of(wiring: Wiring) -> Devices:

@@ -4,7 +4,7 @@ from collections.abc import Iterable, Mapping
 
 from adapters.catalogue import Decided
 from manifests.errors import BucketError
-from tasks.publish import patiently
+from tasks.patience import patiently
 from tasks.wiring import Wiring, bucket_of, catalogue_of
 
 

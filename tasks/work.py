@@ -1,5 +1,6 @@
 """What a campaign has left to do: from the catalogue's rows to shards."""
 
+import time
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Iterator, Mapping
 
@@ -9,9 +10,11 @@ from manifests.verdict import Verdict
 from tasks.licence import held_cards
 from tasks.owner import is_dead
 from tasks.shard import GOOD_STATES, Job, Shard, cut
+from tasks.stop import stopping
 from tasks.thresholds import lowest
 from tasks.wiring import Wiring, card_of, catalogue_of
 
+POLL_S = 0.5
 UNFINISHED = ("planned", "leased", "rendered")
 SENDING = ("approved", "signing")
 
@@ -35,13 +38,23 @@ class Remaining:
         for member in catalogue.memberships(campaign_id):
             self._brief_ids[member.variant_id][member.brief_id] = None
 
-    def shards(self, size: int) -> list[Shard]:
+    def shards(self, size: int, run_id: str = "") -> list[Shard]:
         """Return shards of at most ``size`` jobs that share a bucket."""
         rows = self._catalogue.variants(self._campaign_id)
         prompts = tuple(dict.fromkeys(row.variant.prompt for row in rows))
         wants = {brief_id: brief.want for brief_id, brief in self._briefs.items() if brief.want}
         jobs = (self._job(row) for row in rows if row.state in UNFINISHED)
-        return [Shard(self._campaign_id, group, wants, prompts, self._max_rank_share) for group in cut(jobs, size)]
+        return [Shard(self._campaign_id, group, wants, prompts, self._max_rank_share, run_id)
+                for group in cut(jobs, size)]
+
+    def await_leases(self, seconds: float) -> None:
+        """Wait until nobody holds what is left to make: a worker that was lost holds its leases until they expire."""
+        deadline = time.monotonic() + seconds
+        while time.monotonic() < deadline and not stopping.is_set():
+            free_the_dead(self._catalogue)
+            if not any(row.lease_owner for row in self._catalogue.waiting(self._campaign_id, ["leased", "rendered"])):
+                return
+            time.sleep(POLL_S)
 
     def is_done(self, review: str) -> bool:
         """True where a run would do nothing: all made or not needed, all sent, no verdict to change.

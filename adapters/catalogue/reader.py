@@ -78,6 +78,16 @@ class Reader(Store):
                 found.update((row.variant_id, row.state) for row in connection.execute(query))
         return found
 
+    def tries(self, variant_ids: Iterable[str]) -> dict[str, int]:
+        """Return how often each was taken without an end, of those that were at all."""
+        found: dict[str, int] = {}
+        with self._reading() as connection:
+            for batch in batches(variant_ids):
+                query = select(variants.c.variant_id, variants.c.tries).where(
+                    variants.c.variant_id.in_(batch), variants.c.tries > 0)
+                found.update((row.variant_id, row.tries) for row in connection.execute(query))
+        return found
+
     def tally(self, campaign_id: str) -> dict[str, int]:
         """Return how many variants of the campaign are in each state."""
         query = self._counting(campaign_id, variants.c.state)

@@ -22,6 +22,7 @@ from app.dashboard.roles import Role, Viewer
 from app.dashboard.templating import page
 from manifests.errors import CredentialError
 from manifests.gate import LIMITS, Gate
+from tasks.shared_staging import is_within_reach
 from tasks.thresholds import threshold_of
 from tasks.wiring import bucket_of, signer_of
 
@@ -116,7 +117,8 @@ def _facts(desk: Desk, row: VariantRow) -> dict[str, Any]:
         "reviews": desk.catalogue.reviews(variant_id=row.variant_id),
         "children": desk.catalogue.children(row.variant_id),
         "problems": [desk.deliveries.problems[name] for name in names if name in desk.deliveries.problems],
-        "here": row.clip is not None and (row.state == "published" or row.clip.machine == desk.session.wiring.machine),
+        "here": row.clip is not None and (row.state == "published" or is_within_reach(
+            desk.session.wiring, row.clip)),
     }
 
 

@@ -13,6 +13,7 @@ from app.dashboard.desk import AtDesk, Desk
 from app.dashboard.places import session_of
 from app.dashboard.roles import Viewer
 from manifests.errors import ReelmillError
+from tasks.shared_staging import SHARED, brought_here, is_within_reach
 from tasks.wiring import bucket_of
 
 router = APIRouter()
@@ -109,12 +110,14 @@ def staged_path(desk: Desk, row: VariantRow, kind: Kind) -> Path:
     clip = row.clip
     if clip is None:
         raise NoMedia(f"No clip came of variant {row.variant_id[:12]}; it is {row.state}.")
-    if clip.machine != desk.session.wiring.machine:
+    wiring = session_of(desk, row).wiring
+    if not is_within_reach(wiring, clip):
         raise NoMedia(f"Clip {row.variant_id[:12]} lies on another machine and is not published; look at it there.")
     if kind not in ("clip", "poster"):
         raise NoMedia(f"Clip {row.variant_id[:12]} is {row.state}; it has a {kind} once it is published.")
-    path = clip.path if kind == "clip" else clip.poster
-    if not path.is_file():
+    here = brought_here(wiring, clip) if clip.machine == SHARED else clip
+    path = (here.path if kind == "clip" else here.poster) if here else None
+    if path is None or not path.is_file():
         raise NoMedia(f"The {kind} of {row.variant_id[:12]} is gone from this machine; it can be re-rolled.")
     return path
 

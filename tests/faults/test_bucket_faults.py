@@ -8,7 +8,7 @@ import pytest
 from audit import Findings
 from campaign_run import STOPPED, World, finish, start
 
-import tasks.publish
+import tasks.patience
 from adapters.bucket.s3 import S3Bucket
 
 FAULTS = ["500", "503", "409", "reset", "lost answer", "hang", "truncated answer", "cut request"]
@@ -18,7 +18,7 @@ def hurry() -> None:
     """Wait less: a hung answer for less than a second, retries hardly at all."""
     S3Bucket.__init__.__kwdefaults__["timeout_s"] = 0.5
     botocore.retries.standard.ExponentialBackoff.delay_amount = lambda *_: 0.01
-    vars(tasks.publish).update(PAUSES_S=(0.05, 0.1, 0.2))
+    vars(tasks.patience).update(PAUSES_S=(0.05, 0.1, 0.2))
 
 
 def behind(world: World, store: proxy.Proxy) -> World:

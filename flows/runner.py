@@ -1,0 +1,86 @@
+"""What shards are submitted to: threads of this process, or a Ray cluster."""
+
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager, nullcontext
+from typing import Any
+
+from prefect.task_runners import TaskRunner, ThreadPoolTaskRunner
+
+from flows.settings import Settings
+from manifests.errors import SettingsError
+from models.card import ModelCard
+
+WORKERS = 16
+"""Threads of the task runner; each device takes one shard at a time, the rest wait their turn."""
+STORE_BYTES = 200_000_000
+"""Ray's object store on a machine of its own: shards and reports are small, frames never go through it."""
+
+
+@contextmanager
+def device_runner(settings: Settings, cards: Iterable[ModelCard]) -> Iterator[TaskRunner[Any]]:
+    """Yield the started runner that shards are submitted to.
+
+    Raises:
+        SettingsError: Ray is not installed, does not answer, or has no worker that fits one of the cards.
+    """
+    if settings.runner == "threads":
+        threads: TaskRunner[Any] = ThreadPoolTaskRunner(max_workers=WORKERS)
+        with threads:
+            yield threads
+        return
+    with _ray_runner(settings) as ray:
+        for card in cards:
+            _check_fit(settings, card)
+        yield ray
+
+
+def options_for(settings: Settings, card: ModelCard, attempts: int) -> Any:
+    """Return the context in which a card's shards are submitted.
+
+    ``max_calls=0`` keeps the worker's process, and so the model warm: with GPUs Ray would end it after each task.
+    ``max_retries`` counts lost workers alone; a variant that loses them is quarantined after ``attempts``.
+    """
+    if settings.runner == "threads":
+        return nullcontext()
+    from prefect_ray.context import remote_options
+
+    return remote_options(num_gpus=card.worker.num_gpus, num_cpus=card.worker.num_cpus, max_calls=0,
+                          max_retries=attempts + 1, scheduling_strategy="SPREAD")
+
+
+@contextmanager
+def _ray_runner(settings: Settings) -> Iterator[TaskRunner[Any]]:
+    try:
+        from prefect_ray import RayTaskRunner
+    except ImportError:
+        raise SettingsError("The runner ray needs Ray: pip install 'reelmill[ray]', or set REELMILL_RUNNER to "
+                            "threads.") from None
+    own: dict[str, Any] = {} if settings.ray_address else {
+        "include_dashboard": False, "object_store_memory": STORE_BYTES}
+    runner: TaskRunner[Any] = RayTaskRunner(
+        address=settings.ray_address or None, init_kwargs={"log_to_driver": False, "logging_level": "ERROR", **own})
+    try:
+        started = runner.__enter__()
+    except (ConnectionError, RuntimeError, ValueError, TimeoutError) as error:
+        raise SettingsError(f"The Ray cluster {settings.ray_address or 'of this machine'} does not answer "
+                            f"({str(error).strip().splitlines()[0][:200]}); start it by `ray start`, or mend "
+                            "REELMILL_RAY_ADDRESS.") from error
+    try:
+        yield started
+    finally:
+        runner.__exit__(None, None, None)
+
+
+def _check_fit(settings: Settings, card: ModelCard) -> None:
+    """Refuse a card that no worker has room for: its shards would wait for ever."""
+    import ray
+
+    if settings.ray_autoscales:
+        return
+    need = {"GPU": card.worker.num_gpus, "CPU": card.worker.num_cpus}
+    workers = [node["Resources"] for node in ray.nodes() if node["Alive"]]
+    if not any(all(worker.get(kind, 0) >= number for kind, number in need.items()) for worker in workers):
+        raise SettingsError(
+            f"No worker of the Ray cluster {settings.ray_address or 'of this machine'} has the {need['GPU']:g} GPUs "
+            f"and {need['CPU']:g} CPUs that the card {card.name} asks for; add such a worker, change `worker` in the "
+            "card, or set REELMILL_RAY_AUTOSCALES where the cluster adds workers by itself.")
