@@ -1,0 +1,156 @@
+"""infra/ and its guide name only what the code has: settings, commands, flows, queues, versions."""
+
+import re
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+from typing import Any
+
+import prefect.settings
+import pytest
+import typer
+import yaml
+from infra_files import INFRA, REPO, walk
+
+from app.cli import app
+from flows.settings import Settings
+
+FILES = sorted(path for path in INFRA.rglob("*") if path.is_file() and ".terraform" not in path.parts)
+GUIDE = REPO / "docs" / "operations.md"
+OURS = {"PREFECT_AUTH", "PREFECT_POSTGRES_PASSWORD"}
+"""What compose asks the operator for; no settings of Prefect's."""
+
+
+def text_of(path: Path) -> str:
+    return path.read_text(encoding="utf-8")
+
+
+def unknown_settings(text: str) -> set[str]:
+    known = {f"REELMILL_{name.upper()}" for name in Settings.model_fields}
+    return set(re.findall(r"REELMILL_[A-Z0-9_]*[A-Z0-9]", text)) - known
+
+
+def unknown_to_prefect(text: str) -> set[str]:
+    return {name for name in re.findall(r"\bPREFECT_[A-Z0-9_]*[A-Z0-9]", text)
+            if name not in OURS and not hasattr(prefect.settings, name)}
+
+
+def unknown_commands(commands: Iterable[list[str]]) -> set[str]:
+    """Return what is no command of `reelmill`, or no option of one."""
+    group: Any = typer.main.get_command(app)
+    return {" ".join(words) for words in commands if not _is_known(group, words)}
+
+
+def _is_known(command: Any, words: list[str]) -> bool:
+    while words and hasattr(command, "commands"):
+        if words[0] not in command.commands:
+            return False
+        command, words = command.commands[words[0]], words[1:]
+    known = {name for option in command.params for name in [*option.opts, *option.secondary_opts]} | {"--help"}
+    return all(word in known for word in words if word.startswith("--"))
+
+
+def documents() -> Iterator[Any]:
+    for path in FILES:
+        if path.suffix == ".yaml":
+            yield from yaml.safe_load_all(text_of(path))
+
+
+def command_lines() -> Iterator[list[str]]:
+    """Yield each list in compose, Kubernetes and the Dockerfile that starts a program of ours."""
+    for part in walk(list(documents())):
+        if isinstance(part, list) and part and part[0] in ("reelmill", "prefect", "ray"):
+            yield part
+    for line in re.findall(r"^CMD (\[.*\])", text_of(INFRA / "docker" / "Dockerfile"), re.MULTILINE):
+        yield yaml.safe_load(line)
+
+
+def queues() -> set[str]:
+    return {line[line.index("--work-queue") + 1] for line in command_lines() if "--work-queue" in line}
+
+
+def deployment_faults(deployments: list[dict[str, Any]]) -> Iterator[str]:
+    for item in deployments:
+        module, _, name = item["entrypoint"].partition(":")
+        if not (REPO / f"{module.replace('.', '/')}.py").is_file() or not name:
+            yield f"{item['name']}: {item['entrypoint']} is not there"
+        pool = item["work_pool"]
+        if pool["name"] != "reelmill":
+            yield f"{item['name']}: nobody works for the pool {pool['name']}"
+        if pool.get("work_queue_name", "default") not in queues():
+            yield f"{item['name']}: nobody works for the queue {pool['work_queue_name']}"
+    fed = {item["work_pool"].get("work_queue_name", "default") for item in deployments}
+    yield from (f"the queue {name} is never fed" for name in sorted(queues() - fed))
+
+
+@pytest.mark.parametrize("path", [*FILES, GUIDE], ids=lambda path: path.relative_to(REPO).as_posix())
+def test_settings_exist(path: Path):
+    assert unknown_settings(text_of(path)) == set()
+    assert unknown_to_prefect(text_of(path)) == set()
+
+
+def test_an_unknown_setting_is_noticed():
+    assert unknown_settings("REELMILL_HOME=/x REELMILL_HOUSE: y") == {"REELMILL_HOUSE"}
+    assert unknown_to_prefect("PREFECT_API_URL PREFECT_API_LINK") == {"PREFECT_API_LINK"}
+
+
+def test_commands_exist():
+    ours = [line[1:] for line in command_lines() if line[0] == "reelmill"]
+    assert ["review", "--port", "8765", "--no-browser"] in ours
+    assert unknown_commands(ours) == set()
+
+
+def test_commands_of_the_guide_exist():
+    spans = re.findall(r"`reelmill ([^`\n]+)`", text_of(GUIDE))
+    spans += re.findall(r"^(?:\$ )?reelmill (.+)$", text_of(GUIDE), re.MULTILINE)
+    assert len(spans) > 5
+    assert unknown_commands([span.split("#")[0].split() for span in spans]) == set()
+
+
+def test_an_unknown_command_is_noticed():
+    assert unknown_commands([["review", "--prot", "1"], ["revue"], ["audit", "verify"]]) == {"review --prot 1", "revue"}
+
+
+def test_deployments_and_workers_fit():
+    deployments = yaml.safe_load(text_of(REPO / "prefect.yaml"))["deployments"]
+    assert {"campaign", "stock", "sweep", "watch"} <= {item["name"] for item in deployments}
+    assert list(deployment_faults(deployments)) == []
+
+
+def test_a_deployment_that_nobody_runs_is_noticed():
+    wrong = [{"name": "x", "entrypoint": "flows.nothing:x", "work_pool": {"name": "y", "work_queue_name": "z"}}]
+    said = list(deployment_faults(wrong))
+    assert said == ["x: flows.nothing:x is not there", "x: nobody works for the pool y",
+                    "x: nobody works for the queue z", "the queue default is never fed",
+                    "the queue sweep is never fed", "the queue watch is never fed"]
+
+
+def test_compose_and_kubernetes_run_the_same_workers_and_server():
+    compose = yaml.safe_load(text_of(INFRA / "compose" / "compose.yaml"))["services"]
+    config = {item["metadata"]["name"]: item["data"]
+              for item in yaml.safe_load_all(text_of(INFRA / "kubernetes" / "config.yaml"))}
+    for name in ("driver", "watcher", "sweeper"):
+        deployment = yaml.safe_load(text_of(INFRA / "kubernetes" / f"{name}.yaml"))
+        there = deployment["spec"]["template"]["spec"]["containers"][0]["args"]
+        assert [word for word in compose[name]["command"] if word not in ("--name", name)] == there
+    server = {name: value for name, value in compose["prefect"]["environment"].items()
+              if name not in ("PREFECT_SERVER_API_AUTH_STRING", "PREFECT_SERVER_DATABASE_CONNECTION_URL")}
+    assert server == config["prefect-server"]
+
+
+def test_one_user_everywhere():
+    uid = re.findall(r"^USER (\d+):\d+$", text_of(INFRA / "docker" / "Dockerfile"), re.MULTILINE)[-1]
+    users = {part["runAsUser"] for part in walk(list(documents())) if isinstance(part, dict) and "runAsUser" in part}
+    assert users == {int(uid)}
+    assert f"uid={uid}," in text_of(INFRA / "compose" / "compose.yaml")
+
+
+def test_versions_are_those_of_the_pins():
+    pins = dict(line.split("==") for line in text_of(REPO / "constraints.txt").split())
+    assert f'rayVersion: "{pins["ray"]}"' in text_of(INFRA / "kubernetes" / "ray.yaml")
+
+
+def test_terraform_binds_the_accounts_that_pods_have():
+    items = yaml.safe_load_all(text_of(INFRA / "kubernetes" / "accounts.yaml"))
+    accounts = {item["metadata"]["name"] for item in items}
+    block = re.search(r"  roles = \{\n(.*?)\n  \}", text_of(INFRA / "terraform" / "roles.tf"), re.DOTALL)[1]
+    assert {f"reelmill-{role}" for role in re.findall(r"(\w+)\s+= \[", block)} == accounts - {"prefect"}
