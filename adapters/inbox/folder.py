@@ -1,0 +1,65 @@
+"""A watched folder."""
+
+import os
+import stat
+import time
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+
+from adapters.durable import write_durably
+from adapters.inbox.base import Found
+from manifests.errors import BucketRefused, BucketUnreachable
+
+
+class FolderInbox:
+    """A folder of this machine, or one that is mounted. Links are not followed: they may lead anywhere."""
+
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder
+        self.place = str(folder)
+
+    def found(self) -> list[Found]:
+        """Return the plain files."""
+        with self._our_errors("looked at"), os.scandir(self._folder) as entries:
+            return sorted(_found(entries, time.time()))
+
+    def fetch(self, name: str, most: int) -> bytes | None:
+        """Return a plain file's bytes."""
+        with self._our_errors("read"):
+            try:
+                handle = os.open(self._path(name), os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK)
+            except FileNotFoundError:
+                self._folder.stat()  # a folder that is gone is another trouble than a file that is
+                return None
+            with open(handle, "rb") as file:
+                return file.read(most + 1) if stat.S_ISREG(os.fstat(handle).st_mode) else None
+
+    def leave(self, name: str, data: bytes) -> None:
+        """Write beside, then put into place."""
+        with self._our_errors("written"):
+            write_durably(self._path(name), data)
+
+    def _path(self, name: str) -> Path:
+        if "/" in name or name in ("", ".", ".."):
+            raise BucketRefused(f"{name[:80]!r} is no file's name in the watched folder {self._folder}.")
+        return self._folder / name
+
+    @contextmanager
+    def _our_errors(self, done: str) -> Iterator[None]:
+        try:
+            yield
+        except OSError as error:
+            raise BucketUnreachable(f"The watched folder {self._folder} cannot be {done} ({error.strerror}); "
+                                    "see that it is there and that its rights allow it.") from error
+
+
+def _found(entries: Iterable[os.DirEntry[str]], now: float) -> Iterator[Found]:
+    for entry in entries:
+        if entry.name.startswith(".") or not entry.is_file(follow_symlinks=False):
+            continue
+        with suppress(FileNotFoundError):  # it was taken away this moment
+            about = entry.stat(follow_symlinks=False)
+            # The time of the inode, too: copying programs set the other one to that of the original.
+            yield Found(entry.name, about.st_size, f"{about.st_size}-{about.st_mtime_ns}-{about.st_ino}",
+                        now - max(about.st_mtime, about.st_ctime))

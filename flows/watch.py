@@ -1,0 +1,169 @@
+"""The watch flow: sheets that arrive in a folder or a bucket start their campaigns."""
+
+import argparse
+import shutil
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import httpx
+from prefect import flow
+from prefect.client.orchestration import get_client
+from prefect.client.schemas.filters import FlowRunFilter, FlowRunFilterTags
+from prefect.client.schemas.objects import FlowRun
+from prefect.client.schemas.sorting import FlowRunSort
+from prefect.deployments import run_deployment
+from prefect.exceptions import ObjectNotFound, PrefectException
+
+from adapters.inbox import open_inbox
+from flows.campaign import checked_overrides
+from flows.registration import kept_pictures, register, uploads_of
+from flows.settings import Settings, load_settings
+from flows.wiring import wiring_of
+from manifests.errors import ReelmillError, SettingsError
+from tasks.intake import Intake, take_in
+from tasks.watch import Watch
+from tasks.wiring import Wiring, cards_of, catalogue_of
+
+DEPLOYMENT = "campaign/campaign"
+EVENT = "reelmill.sheet.arrived"
+RESOURCE = "reelmill.inbox.*"
+PASSES = 4
+PAUSE_S = 3.0
+MOST_CRASHES = 5
+"""Flow runs of a campaign that may crash one after the other before people have to look."""
+
+
+class Entrance:
+    """Registers sheets, and starts their campaigns as runs of the Prefect deployment of the campaign flow."""
+
+    def __init__(self, settings: Settings, wiring: Wiring, dashboard: str) -> None:
+        self._settings = settings
+        self._wiring = wiring
+        self._dashboard = (settings.review_url or dashboard).rstrip("/")
+
+    def read(self, sheet: Path) -> Intake:
+        """Read a sheet as strangers' ones are read: pictures of its own folder alone."""
+        return take_in(sheet, cards_of(self._wiring), self._settings.model, kept_pictures(self._wiring, sheet),
+                       confined=True)
+
+    def register(self, intake: Intake) -> str:
+        """Commit the campaign, and keep the sheet where its results are written from."""
+        campaign_id = register(self._settings, self._wiring, intake)
+        place = self._settings.home / "campaigns" / campaign_id / "sheet"
+        place.mkdir(parents=True, exist_ok=True)
+        shutil.copyfile(intake.table.path, place / intake.table.path.name)
+        return campaign_id
+
+    def start(self, campaign_id: str) -> bool:
+        """Begin a flow run unless one goes on, or the last came to an end of its own; one that crashed is followed.
+
+        Returns:
+            False where nothing is left to see to: it is finished, or it failed and people have to look.
+        """
+        if self._is_settled(campaign_id):
+            return False
+        with _prefect_errors():
+            runs = _flow_runs(campaign_id)
+            if any(run.state is None or not run.state.is_final() for run in runs):
+                return True
+            if (runs and not _latest(runs).is_crashed()) or len(runs) > MOST_CRASHES:
+                return False
+            # The key lets two watchers, or one that died meanwhile, begin one run only.
+            run_deployment(DEPLOYMENT, parameters={"campaign_id": campaign_id}, timeout=0, as_subflow=False,
+                           tags=[campaign_id], idempotency_key=f"arrived {campaign_id} {len(runs)}")
+        return True
+
+    def link(self, campaign_id: str) -> str:
+        """Return the campaign's page on the dashboard."""
+        return f"{self._dashboard}/campaigns/{campaign_id}" if self._dashboard else ""
+
+    def _is_settled(self, campaign_id: str) -> bool:
+        catalogue = catalogue_of(self._wiring)
+        last = catalogue.runs(campaign_id, limit=1)
+        return catalogue.standing(campaign_id) != "active" or any(run.outcome == "finished" for run in last)
+
+
+def _flow_runs(campaign_id: str) -> list[FlowRun]:
+    with get_client(sync_client=True) as client:
+        return client.read_flow_runs(flow_run_filter=FlowRunFilter(tags=FlowRunFilterTags(all_=[campaign_id])),
+                                     sort=FlowRunSort.EXPECTED_START_TIME_DESC, limit=MOST_CRASHES + 1)
+
+
+def _latest(runs: list[FlowRun]) -> Any:
+    return runs[0].state
+
+
+@contextmanager
+def _prefect_errors() -> Iterator[None]:
+    try:
+        yield
+    except ObjectNotFound as error:
+        raise ReelmillError(f"Prefect has no deployment {DEPLOYMENT}; keep `reelmill up` running, or deploy it by "
+                            "`prefect deploy --all`.") from error
+    except (httpx.HTTPError, PrefectException, OSError) as error:
+        raise ReelmillError(f"Prefect's server does not answer ({type(error).__name__}).") from error
+
+
+def watch_of(settings: Settings, dashboard: str = "") -> Watch:
+    """Return the watcher of the place that the settings name.
+
+    Raises:
+        SettingsError: they name none.
+    """
+    if not settings.watch:
+        raise SettingsError("No place is watched; set REELMILL_WATCH to a folder or to s3://name/prefix.")
+    wiring = wiring_of(settings)
+    place = wiring.bucket
+    inbox = open_inbox(settings.watch, endpoint=place.endpoint, region=place.region,
+                       access_key=place.access_key, secret_key=place.secret_key)
+    return Watch(inbox, catalogue_of(wiring), Entrance(settings, wiring, dashboard), uploads_of(settings))
+
+
+@flow(name="watch", persist_result=False)
+def watch(dashboard: str = "", settings: dict[str, Any] | None = None) -> list[str]:
+    """Look at the watched place once, and again in a moment where a file may still be on its way.
+
+    Args:
+        dashboard: where the review dashboard is, if the setting ``review_url`` does not say so.
+        settings: overrides by the names of Settings.
+
+    Returns:
+        What happened, in sentences.
+
+    Raises:
+        ReelmillError: the place cannot be looked at.
+    """
+    watcher = watch_of(load_settings(**checked_overrides(settings)), dashboard)
+    lines = watcher.look()
+    for _ in range(PASSES - 1):
+        if watcher.is_unsettled:
+            time.sleep(PAUSE_S)
+            lines += watcher.look()
+    return lines
+
+
+def keep_watching(settings: Settings, dashboard: str) -> None:
+    """Look for ever, and print what happens; trouble is told once, and tried again."""
+    watcher, told = watch_of(settings, dashboard), ""
+    while True:
+        try:
+            lines, told = watcher.look(), ""
+        except ReelmillError as error:
+            lines, told = ([] if told == str(error) else [str(error)]), str(error)
+        for line in lines:
+            print(line, flush=True)
+        time.sleep(settings.watch_s)
+
+
+def main() -> None:
+    """The watcher as a process of its own: ``python -m flows.watch --dashboard URL``."""
+    parser = argparse.ArgumentParser()
+    parser.add_argument("--dashboard", default="")
+    keep_watching(load_settings(), parser.parse_args().dashboard)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,236 @@
+"""Looks at a watched place: each sheet's content starts a campaign once, and is answered beside the sheet."""
+
+import logging
+import tempfile
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+from typing import Protocol
+
+from adapters.catalogue import Catalogue
+from adapters.catalogue.arrivals import ACCEPTED, REFUSED, TAKEN
+from adapters.inbox import Found, Inbox
+from manifests.errors import PlanError, ReelmillError, SheetError, SheetRejected
+from manifests.sheet import annotate
+from manifests.sheet.cells import clean
+from tasks.dropped import PICTURES, SHEETS, Dropped, TooLarge, keep_dropped
+from tasks.intake import Intake
+from tasks.owner import current_owner, is_dead
+from tasks.receipt import SHOWN, Receipt, is_answer, leave_receipt, marked_name, receipt_of
+
+log = logging.getLogger(__name__)
+QUIET_S = 60.0
+"""A file that has not changed for so long is whole; so is one that two looks find the same."""
+PATIENCE_S = 900.0
+"""A watcher elsewhere that says nothing for so long is not waited for; registering a million takes minutes."""
+PATIENCE_WITH_THE_DEAD_S = 3.0
+"""So that of two that see a dead watcher's sheet only one takes it."""
+LATEST = 200
+"""Sheets whose campaigns are seen to."""
+
+
+class Door(Protocol):
+    """How a sheet that was taken becomes a campaign that runs."""
+
+    def read(self, sheet: Path) -> Intake:
+        """Read and check a sheet whose pictures may lie beside it alone."""
+        ...
+
+    def register(self, intake: Intake) -> str:
+        """Commit the campaign and return its id; once more is harmless."""
+        ...
+
+    def start(self, campaign_id: str) -> bool:
+        """See that a campaign runs; once more is harmless. False where nothing is left to see to."""
+        ...
+
+    def link(self, campaign_id: str) -> str:
+        """Return where people find the campaign; empty where nothing is known."""
+        ...
+
+
+class Watch:
+    """One watched place; what it remembers between looks only saves work.
+
+    Attributes:
+        is_unsettled: the last look left something that the next may take.
+    """
+
+    def __init__(self, inbox: Inbox, catalogue: Catalogue, door: Door, uploads: Path) -> None:
+        self._inbox = inbox
+        self._catalogue = catalogue
+        self._door = door
+        self._uploads = uploads
+        self._stamps: dict[str, str] = {}
+        self._done: dict[str, tuple[str, dict[str, str]]] = {}
+        self._closed: set[str] = set()
+        self._told: dict[str, str] = {}
+        self._lines: list[str] = []
+        self.is_unsettled = False
+
+    def look(self) -> list[str]:
+        """Take what is new and whole, and see that accepted campaigns run; return what to tell people.
+
+        Raises:
+            BucketError: the place cannot be looked at; the next look may.
+            CatalogueError: the catalogue is away.
+        """
+        self._lines, self.is_unsettled = [], False
+        found = self._inbox.found()
+        pictures = [each for each in found if each.name.lower().endswith(PICTURES)]
+        whole = {each.name for each in found if self._is_whole(each)}
+        for sheet in found:
+            if sheet.name.lower().endswith(SHEETS) and not is_answer(sheet.name):
+                self._look_at(sheet, pictures, whole)
+        self._stamps = {each.name: each.stamp for each in found}
+        self._see_to_accepted()
+        return self._lines
+
+    def _is_whole(self, file: Found) -> bool:
+        return file.age_s is None or file.age_s >= QUIET_S or self._stamps.get(file.name) == file.stamp
+
+    def _look_at(self, sheet: Found, pictures: list[Found], whole: set[str]) -> None:
+        """Bring a sheet to its end, unless it was already, or still changes."""
+        stamp, named = self._done.get(sheet.name, ("", {}))
+        if stamp == sheet.stamp and named == _stamps(named, pictures):
+            return
+        try:
+            if sheet.name not in whole:
+                self.is_unsettled = True
+            elif dropped := keep_dropped(self._inbox, sheet, pictures, self._uploads):
+                if whole.issuperset(dropped.pictures) and self._settle(dropped):
+                    self._done[sheet.name] = sheet.stamp, _stamps(dropped.named, pictures)
+                else:
+                    self.is_unsettled = True
+        except TooLarge as error:
+            self._answer(Receipt("refused", sheet.name, "", str(error), errors=(str(error),)))
+            self._done[sheet.name] = sheet.stamp, {}
+        except Exception as error:  # noqa: BLE001 - one sheet's trouble must not keep the others waiting
+            self.is_unsettled = True
+            self._tell(sheet.name, f"{sheet.name} waits: {_sentence(error)}")
+
+    def _settle(self, dropped: Dropped) -> bool:
+        """Bring a content to its end; False where another works on it, or it is to be tried again."""
+        if self._is_taken(dropped):
+            return self._take_in(dropped)
+        arrival = self._catalogue.arrival(dropped.sha256)
+        if arrival is None or arrival.state == TAKEN:
+            return False
+        if arrival.state == ACCEPTED and arrival.campaign_id:
+            self._accepted(dropped, arrival.campaign_id, first=arrival.name == dropped.name)
+            return True
+        # Without its answer it has come anew: what made it bad may be mended outside of it.
+        answer = receipt_of(self._inbox, dropped.name)
+        return _says(answer, REFUSED, dropped) or self._take_in(dropped)
+
+    def _is_taken(self, dropped: Dropped) -> bool:
+        """True where the content is this watcher's to bring to its end."""
+        arrival, patience_s = self._catalogue.arrival(dropped.sha256), PATIENCE_S
+        if arrival and arrival.state == TAKEN:
+            if arrival.owner == current_owner():
+                return True  # a look of ours that could not even give it back
+            patience_s = PATIENCE_WITH_THE_DEAD_S if is_dead(arrival.owner) else PATIENCE_S
+        return self._catalogue.take_arrival(dropped.sha256, dropped.name, self._inbox.place, current_owner(),
+                                            patience_s)
+
+    def _take_in(self, dropped: Dropped) -> bool:
+        """Read, register and start a content that was taken; give it back where the trouble is not the sheet's."""
+        try:
+            campaign_id = self._register(dropped)
+        except Exception as error:  # noqa: BLE001 - whatever it is, the sheet is not lost over it
+            self._catalogue.give_arrival_back(dropped.sha256, _sentence(error))
+            self._answer(Receipt("waiting", dropped.name, dropped.sha256,
+                                 f"{_sentence(error)} The sheet is tried again by itself."))
+            return False
+        if campaign_id:
+            self._accepted(dropped, campaign_id, first=True)
+        return True
+
+    def _register(self, dropped: Dropped) -> str:
+        """Return the campaign's id; empty where the sheet was refused, which is answered then."""
+        intake: Intake | None = None
+        try:
+            intake = self._door.read(dropped.path)
+            if intake.checked.problems or not intake.checked.briefs:
+                raise SheetRejected("The sheet has no row that can be used; fill one in and save it here again.")
+            campaign_id = self._door.register(intake)
+        except (SheetError, PlanError) as error:
+            receipt = self._refusal(dropped, intake, error)
+            self._answer(receipt)
+            self._catalogue.settle_arrival(dropped.sha256, REFUSED, detail=receipt.message)
+            return ""
+        self._catalogue.settle_arrival(dropped.sha256, ACCEPTED, campaign_id=campaign_id)
+        return campaign_id
+
+    def _refusal(self, dropped: Dropped, intake: Intake | None, error: Exception) -> Receipt:
+        """Return the answer with every error as a sentence; where cells are bad, beside a copy that marks them."""
+        problems = intake.checked.problems if intake else ()
+        if intake is None or not problems:
+            return Receipt("refused", dropped.name, dropped.sha256, str(error), errors=(str(error),))
+        marked = marked_name(dropped.name)
+        self._inbox.leave(marked, _marked(intake))
+        return Receipt(
+            "refused", dropped.name, dropped.sha256,
+            f"{len(problems)} problems, and nothing was started. Mend them in your sheet and save it here again; "
+            f"{marked} shows the bad cells.", marked=marked,
+            errors=tuple(problem.sentence for problem in problems[:SHOWN]),
+            warnings=tuple(warning.sentence for warning in intake.checked.warnings[:SHOWN]))
+
+    def _accepted(self, dropped: Dropped, campaign_id: str, *, first: bool) -> None:
+        """See that the campaign runs, and answer unless that was done."""
+        message = ("Accepted, and the campaign is started." if first else
+                   "The same content came before: this is its campaign, and no second one was started.")
+        try:
+            self._door.start(campaign_id)
+        except ReelmillError as error:
+            message = f"Accepted, but not started yet: {error} It is tried again by itself."
+        answer = receipt_of(self._inbox, dropped.name)
+        if not (_says(answer, ACCEPTED, dropped) and answer and answer.get("campaign") == campaign_id):
+            self._answer(Receipt(
+                "accepted", dropped.name, dropped.sha256, message, campaign_id, self._door.link(campaign_id),
+                len(self._catalogue.briefs(campaign_id)), sum(self._catalogue.tally(campaign_id).values())))
+
+    def _see_to_accepted(self) -> None:
+        """Start again what was accepted and whose run died, also where its sheet lies here no more."""
+        for arrival in self._catalogue.arrivals(LATEST):
+            campaign_id = arrival.campaign_id
+            if arrival.state != ACCEPTED or not campaign_id or campaign_id in self._closed:
+                continue
+            try:
+                if not self._door.start(campaign_id):
+                    self._closed.add(campaign_id)
+            except ReelmillError as error:
+                self._tell(campaign_id, f"{campaign_id} waits to be started: {error}")
+
+    def _answer(self, receipt: Receipt) -> None:
+        leave_receipt(self._inbox, receipt)
+        campaign = f" as {receipt.campaign}" if receipt.campaign else ""
+        self._tell(receipt.sheet, f"{receipt.sheet}: {receipt.state}{campaign}. {receipt.message}")
+
+    def _tell(self, what: str, line: str) -> None:
+        """Tell people, but not the same of the same thing at every look."""
+        line = "".join(sign if sign.isprintable() else "?" for sign in line)
+        if self._told.get(what) != line:
+            self._told[what] = line
+            self._lines.append(line)
+            log.info("%s", line)
+
+
+def _stamps(named: Iterable[str], pictures: Iterable[Found]) -> dict[str, str]:
+    """Return the stamps of pictures by the names that cells call them, empty for those that are not there."""
+    there = {clean(each.name): each.stamp for each in pictures}
+    return {name: there.get(name, "") for name in named}
+
+
+def _says(receipt: Mapping[str, object] | None, state: str, dropped: Dropped) -> bool:
+    return receipt is not None and receipt.get("state") == state and receipt.get("sha256") == dropped.sha256
+
+
+def _marked(intake: Intake) -> bytes:
+    with tempfile.TemporaryDirectory() as folder:
+        out = Path(folder, "marked.xlsx")
+        annotate(intake.table, intake.checked.problems, intake.checked.warnings, out)
+        return out.read_bytes()
+
+
+def _sentence(error: Exception) -> str:
+    return str(error) if isinstance(error, ReelmillError) else f"Something unforeseen went wrong ({error!r})."

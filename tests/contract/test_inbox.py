@@ -1,0 +1,92 @@
+"""Both watched places do the same."""
+
+import os
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+import s3_server
+from postgres_server import free_port
+
+from adapters.inbox import Inbox, open_inbox
+from manifests.errors import BucketError, BucketRefused, BucketUnreachable, SettingsError
+
+Put = Callable[[str, bytes], None]
+
+
+@pytest.fixture(params=["folder", "s3"])
+def inbox(request: pytest.FixtureRequest, tmp_path: Path) -> tuple[Inbox, Put]:
+    """Return a watched place, and how others put something there."""
+    if request.param == "folder":
+        folder = tmp_path / "in"
+        (folder / "below").mkdir(parents=True)
+        return open_inbox(str(folder)), lambda name, data: (folder / name).write_bytes(data) and None
+    endpoint, name = request.getfixturevalue("s3_endpoint"), request.getfixturevalue("s3_bucket_name")
+    store = s3_server.client(endpoint)
+    return (open_inbox(f"s3://{name}/sheets", endpoint=endpoint, **s3_server.S3_KEYS),
+            lambda key, data: store.put_object(Bucket=name, Key=f"sheets/{key}", Body=data) and None)
+
+
+def test_files_are_found_by_what_people_call_them(inbox):
+    place, put = inbox
+    for name in ("b.csv", "Frühling & Co.xlsx", "A 1.csv", ".hidden.csv", "below/other.csv"):
+        put(name, b"prompt\n")
+    assert [each.name for each in place.found()] == ["A 1.csv", "Frühling & Co.xlsx", "b.csv"]
+    assert {each.size for each in place.found()} == {7}
+
+
+def test_other_content_has_another_stamp(inbox):
+    place, put = inbox
+    put("a.csv", b"prompt\none\n")
+    before = place.found()
+    assert [each.stamp for each in place.found()] == [each.stamp for each in before]
+    put("a.csv", b"prompt\ntwo\n")
+    assert place.found()[0].stamp != before[0].stamp
+
+
+def test_reading_knows_its_bound_and_what_is_gone(inbox):
+    place, put = inbox
+    put("a.csv", b"0123456789")
+    assert place.fetch("a.csv", 10) == b"0123456789"
+    assert len(place.fetch("a.csv", 4)) == 5
+    assert place.fetch("gone.csv", 10) is None
+
+
+def test_what_is_left_replaces_what_was_there(inbox):
+    place, _ = inbox
+    for data in (b"{}", b'{"state": "accepted"}'):
+        place.leave("a.csv.receipt.json", data)
+    assert place.fetch("a.csv.receipt.json", 100) == b'{"state": "accepted"}'
+    assert [each.name for each in place.found()] == ["a.csv.receipt.json"]
+
+
+def test_a_folders_links_and_pipes_are_no_files(tmp_path):
+    (tmp_path / "secret.csv").write_bytes(b"x")
+    folder = tmp_path / "in"
+    folder.mkdir()
+    (folder / "link.csv").symlink_to(tmp_path / "secret.csv")
+    os.mkfifo(folder / "pipe.csv")
+    place = open_inbox(str(folder))
+    assert place.found() == []
+    assert place.fetch("pipe.csv", 10) is None
+    with pytest.raises(BucketError):
+        place.fetch("link.csv", 10)
+    with pytest.raises(BucketRefused):
+        place.fetch("../secret.csv", 10)
+
+
+def test_a_place_that_is_away_is_told_as_transient(tmp_path, s3_endpoint):
+    with pytest.raises(BucketUnreachable, match=r"watched folder .*nowhere cannot be looked at"):
+        open_inbox(str(tmp_path / "nowhere")).found()
+    with pytest.raises(BucketUnreachable):
+        open_inbox(str(tmp_path / "nowhere")).fetch("a.csv", 1)
+    with pytest.raises(BucketUnreachable, match="does not answer"):
+        open_inbox("s3://sheets", endpoint=f"http://127.0.0.1:{free_port()}", **s3_server.S3_KEYS).found()
+    with pytest.raises(BucketRefused, match="no bucket no-such-bucket"):
+        open_inbox("s3://no-such-bucket-here", endpoint=s3_endpoint, **s3_server.S3_KEYS).found()
+
+
+@pytest.mark.parametrize("location", ["", "ftp://host/sheets", "s3://"])
+def test_other_places_are_refused(location):
+    with pytest.raises(SettingsError, match="REELMILL_WATCH"):
+        open_inbox(location)
