@@ -1,0 +1,51 @@
+"""The columns of a stock sheet: lists of the marketer's own, and the few that say how much is made of them."""
+
+from collections.abc import Sequence
+from itertools import islice
+
+from manifests.sheet.columns import is_result, name_of, normalise
+from manifests.sheet.header import LOOKED_AT
+from manifests.sheet.table import Row, Table
+
+SHOWING = ("mood", "shot", "theme")
+"""What the default pattern is made of, where a sheet has it: ``{mood} {shot} of {theme}``."""
+LISTS = ("placements", "model", "duration_s")
+"""Columns of ours that may list values as well; each is combined with all others."""
+SINGLE = ("prompt", "negative_prompt", "tries", "want", "most", "nightly", "min_adherence")
+REFUSED = {
+    "brief_id": "every combination gets a name of its own",
+    "seed": "every night draws new seeds",
+    "axes": "every value is combined with every other",
+    "first_frame": "stock footage starts from no picture; use a campaign sheet for it",
+}
+_OWN = {"theme": ("themes",), "shot": ("shots",), "mood": ("moods",),
+        "tries": ("variants", "seeds per combination", "takes per combination", "tries per night"),
+        "want": ("want per night", "clips per night", "clips a night"),
+        "most": ("at most", "max clips", "most clips", "clips in all", "enough"),
+        "nightly": ("combinations per night", "combinations a night", "max combinations", "cap")}
+_MEANINGS = {normalise(name): own for own, others in _OWN.items() for name in (own, *others)}
+
+
+def meaning_of(header: str) -> str | None:
+    """Return our name of the column that a header means; None for one of the marketer's own."""
+    return _MEANINGS.get(normalise(header)) or _MEANINGS.get(name_of(header) or "", name_of(header))
+
+
+def with_header(table: Table) -> Table:
+    """Return the table with its header where a stock sheet has it.
+
+    It is the row that names most of our columns, the first of equals: what campaign sheets look for (a prompt)
+    need not be there.
+    """
+    lines = [*table.above, Row(table.header_row, table.columns), *table.rows]
+    known = [_known_in(line.cells) for line in islice(lines, LOOKED_AT)]
+    if not max(known):
+        return table
+    index = known.index(max(known))
+    return Table(table.path, table.name, table.sha256, lines[index].cells, lines[index].number,
+                 tuple(lines[index + 1:]), tuple(lines[:index]), table.tab, table.delimiter, table.formulas)
+
+
+def _known_in(cells: Sequence[str]) -> int:
+    names = {meaning_of(cell) for cell in cells if cell.strip() and len(cell) < 100 and not is_result(cell)} - {None}
+    return len(names) + 2 * len(names & {*SHOWING, "prompt"})
