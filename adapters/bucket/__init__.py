@@ -3,11 +3,11 @@
 from pathlib import Path
 from urllib.parse import unquote, urlsplit
 
-from adapters.bucket.base import Bucket, Head
+from adapters.bucket.base import Bucket, Entry, Head
 from adapters.bucket.local import LocalBucket
 from manifests.errors import BucketRefused
 
-__all__ = ["Bucket", "Head", "LocalBucket", "open_bucket"]
+__all__ = ["Bucket", "Entry", "Head", "LocalBucket", "open_bucket"]
 
 
 def open_bucket(location: str, *, endpoint: str | None = None, region: str | None = None,

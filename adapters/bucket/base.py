@@ -21,6 +21,14 @@ class Head(NamedTuple):
     sha256: str
 
 
+class Entry(NamedTuple):
+    """An object as a listing tells of it: bytes, and when it was last written, seconds since 1970."""
+
+    key: str
+    size: int
+    modified: float
+
+
 class Bucket(Protocol):
     """An object store to which files are added, never changed; they go only when a clip is withdrawn."""
 
@@ -67,6 +75,22 @@ class Bucket(Protocol):
 
     def list(self, prefix: str = "") -> Iterator[str]:
         """Yield the keys that begin with the prefix, sorted."""
+        ...
+
+    def entries(self, prefix: str = "") -> Iterator[Entry]:
+        """Yield the same with size and time, read as they are asked for; no bytes are read."""
+        ...
+
+    def move(self, key: str, new_key: str) -> bool:
+        """Copy, then remove; the same bytes being under the new key already is success.
+
+        Returns:
+            False where nothing lies under the key (any more).
+
+        Raises:
+            KeyTaken: other bytes lie under the new key; nothing is changed.
+            BucketRefused: the right to write or to delete is missing.
+        """
         ...
 
     def check(self) -> str:

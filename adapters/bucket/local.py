@@ -3,6 +3,7 @@
 import errno
 import hashlib
 import os
+import stat
 import tempfile
 import time
 from collections.abc import Iterator
@@ -10,6 +11,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from adapters.bucket.base import (
+    Entry,
     Head,
     checked_key,
     checked_seconds,
@@ -90,6 +92,34 @@ class LocalBucket:
         keys = sorted(path.relative_to(self._root).as_posix() for path in self._files())
         return (key for key in keys if key.startswith(prefix))
 
+    def entries(self, prefix: str = "") -> Iterator[Entry]:
+        """Walk the folders that can hold such keys, in the keys' order."""
+        folder, _, _ = prefix.rpartition("/")
+        start = self._path(folder) if folder else self._root
+        with _our_errors(self._root):
+            for entry in _walk(start, f"{folder}/" if folder else ""):
+                if entry.key.startswith(prefix):
+                    yield entry
+
+    def move(self, key: str, new_key: str) -> bool:
+        """Link under the new key, then unlink the old one."""
+        source, target = self._path(key), self._path(new_key)
+        with _our_errors(self._root):
+            if not source.is_file():
+                return False
+            self._make_folders(target.parent)
+            try:
+                _link(source, target)
+            except FileNotFoundError:  # another mover was faster
+                return False
+            except FileExistsError:
+                raise KeyTaken(f"Other bytes already lie under {new_key} in the folder {self._root}; "
+                               "move that file away, then run again.") from None
+            _sync_folder(target.parent)
+            source.unlink(missing_ok=True)
+            _sync_folder(source.parent)
+        return True
+
     def check(self) -> str:
         """Write a file and take it away again; leftovers of killed writers go as well."""
         with _our_errors(self._root):
@@ -153,6 +183,39 @@ class LocalBucket:
         for path in self._incoming().iterdir():
             if path.stat().st_mtime < oldest:
                 path.unlink(missing_ok=True)
+
+
+def _walk(folder: Path, prefix: str) -> Iterator[Entry]:
+    """Yield the files below a folder, no links; a folder sorts as its keys do, which go on with a slash."""
+    try:
+        found = [(each.name + "/" if each.is_dir(follow_symlinks=False) else each.name, each)
+                 for each in os.scandir(folder) if each.name != _INCOMING]
+    except (FileNotFoundError, NotADirectoryError):
+        return
+    for name, each in sorted(found, key=lambda pair: pair[0]):
+        if name.endswith("/"):
+            yield from _walk(Path(each.path), prefix + name)
+            continue
+        try:
+            facts = each.stat(follow_symlinks=False)
+        except FileNotFoundError:
+            continue
+        if stat.S_ISREG(facts.st_mode):
+            yield Entry(prefix + name, facts.st_size, facts.st_mtime)
+
+
+def _link(source: Path, target: Path) -> None:
+    """Make the target the source's file; one with the same bytes is as good.
+
+    Raises:
+        FileNotFoundError: the source is gone.
+        FileExistsError: the target holds other bytes.
+    """
+    try:
+        os.link(source, target)
+    except FileExistsError:
+        if file_sha256(target) != file_sha256(source):
+            raise
 
 
 def _sync_folder(folder: Path) -> None:

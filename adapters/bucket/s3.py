@@ -23,6 +23,7 @@ from botocore.exceptions import (
 from botocore.exceptions import ConnectionError as BotoConnectionError
 
 from adapters.bucket.base import (
+    Entry,
     Head,
     checked_key,
     checked_seconds,
@@ -147,11 +148,54 @@ class S3Bucket:
 
     def list(self, prefix: str = "") -> Iterator[str]:
         """Yield the keys that begin with the prefix, sorted."""
+        return (item["Key"].removeprefix(self._prefix) for item in self._items(prefix))
+
+    def entries(self, prefix: str = "") -> Iterator[Entry]:
+        """Yield what the listing says; the empty objects that stand for folders are left out."""
+        for item in self._items(prefix):
+            if not item["Key"].endswith("/"):
+                yield Entry(item["Key"].removeprefix(self._prefix), item["Size"], item["LastModified"].timestamp())
+
+    def _items(self, prefix: str) -> Iterator[dict[str, Any]]:
         pages = self._client.get_paginator("list_objects_v2")
         with self._our_errors():
             for page in pages.paginate(Bucket=self._name, Prefix=self._prefix + prefix):
-                for item in page.get("Contents", ()):
-                    yield item["Key"].removeprefix(self._prefix)
+                yield from page.get("Contents", ())
+
+    def move(self, key: str, new_key: str) -> bool:
+        """Let the store copy, compare the hashes, then remove the old one; a bucket that keeps versions keeps its."""
+        found = self.head(key)
+        if found is None or not self._copy(self._full(key), self._full(new_key)):
+            return False
+        self._compare(new_key, found.sha256)
+        with self._our_errors():
+            self._client.delete_object(Bucket=self._name, Key=self._full(key))
+        return True
+
+    def _copy(self, full: str, new: str) -> bool:
+        """Copy unless something lies there, which the caller looks at; False where the source is gone."""
+        with self._our_errors():
+            try:
+                if self._absent(new):
+                    self._client.copy_object(
+                        Bucket=self._name, Key=new, CopySource={"Bucket": self._name, "Key": full}, IfNoneMatch="*",
+                        ChecksumAlgorithm="SHA256")
+            except ClientError as error:
+                if _code(error) in ("NoSuchKey", "404"):
+                    return False
+                if error.response["ResponseMetadata"]["HTTPStatusCode"] != 412:
+                    raise
+        return True
+
+    def _absent(self, full: str) -> bool:
+        """True where nothing lies there: not every store heeds a condition on copies."""
+        try:
+            self._client.head_object(Bucket=self._name, Key=full)
+        except ClientError as error:
+            if _code(error) not in ("404", "NoSuchKey"):
+                raise
+            return True
+        return False
 
     def check(self) -> str:
         """Begin an upload and drop it: it takes the right to write, and leaves nothing behind."""
