@@ -5,7 +5,7 @@ from typing import Annotated
 
 import typer
 
-from app import accounts, campaigns, cards, credentials, review, serve, sheets
+from app import accounts, campaigns, cards, credentials, review, serve, sheets, sweeping
 from app.output import sentence_of, warn
 
 app = typer.Typer(
@@ -22,6 +22,7 @@ app.command()(campaigns.resume)
 app.command()(review.approve)
 app.command()(review.reject)
 app.command()(serve.review)
+app.command()(sweeping.sweep)
 app.add_typer(accounts.accounts, name="accounts")
 app.add_typer(accounts.audit, name="audit")
 app.add_typer(cards.models, name="models")

@@ -1,0 +1,47 @@
+"""Files in the bucket that no clip names: moved aside, never deleted."""
+
+from collections.abc import Sequence
+from datetime import UTC, datetime
+
+from manifests.errors import BucketError, BucketRefused
+from tasks.patience import patiently
+from tasks.sweeping.terms import Place, Sweep, bucket_at
+
+QUARANTINE = "quarantine"
+
+
+def quarantine(sweep: Sweep, place: Place, keys: Sequence[str], known: int) -> None:
+    """Move files of a campaign to ``quarantine/<date>/<key>``; all stay where they are suspiciously many.
+
+    Args:
+        known: how many files of the campaign are named by clips.
+
+    Raises:
+        BucketRefused: the right to move them is missing.
+    """
+    named = sweep.catalogue.keys_named(keys)  # some may have been committed since they were listed
+    orphans = [key for key in keys if key not in named]
+    for key in orphans:
+        if not sweep.terms.allows(len(orphans), known):
+            sweep.notes.add("orphan-left", key)
+        elif sweep.terms.dry_run:
+            sweep.notes.add("orphan", key)
+        else:
+            _move(sweep, place, key)
+
+
+def _move(sweep: Sweep, place: Place, key: str) -> None:
+    bucket, aside = bucket_at(place), f"{QUARANTINE}/{datetime.now(UTC):%Y-%m-%d}/{key}"
+    try:
+        if sweep.catalogue.keys_named([key]) or not patiently(bucket.move, key, aside):
+            return
+        # Whoever committed the key while it was moved has found its bytes there and counts on them.
+        if sweep.catalogue.keys_named([key]):
+            patiently(bucket.move, aside, key)
+            return
+    except BucketRefused:
+        raise
+    except BucketError as error:
+        sweep.notes.add("orphan-left", f"{key} ({error})")
+        return
+    sweep.notes.add("orphan", key)
