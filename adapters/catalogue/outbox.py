@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import Insert, select, update
+from sqlalchemy import Insert, func, select, update
 from sqlalchemy.dialects import postgresql, sqlite
 
 from adapters.catalogue.rows import clean, to_text
@@ -64,30 +64,54 @@ class Outbox(Store):
         with self._writing() as connection:
             return connection.execute(update(alerts).where(
                 alerts.c.alert_id == alert.alert_id, alerts.c.due_at == alert.due_at, alerts.c.sent_at.is_(None),
-            ).values(due_at=database_now() + seconds)).rowcount == 1
+                alerts.c.given_up_at.is_(None)).values(due_at=database_now() + seconds)).rowcount == 1
 
     def alert_sent(self, alert: Alert) -> None:
         """Note that it has reached its receiver."""
         self._change(alert, sent_at=database_now(), error="")
 
-    def alert_failed(self, alert: Alert, error: str) -> None:
-        """Note a try in vain; the next is due after a longer pause, and after the last it is given up."""
+    def alert_failed(self, alert: Alert, error: str, *, after_s: float = 0.0, for_good: bool = False) -> None:
+        """Note a try in vain; the next is due after a longer pause, and after the last it is given up.
+
+        Args:
+            after_s: the receiver wants to be left alone for so long.
+            for_good: the same would fail again, so it is given up at once.
+        """
         values: dict[str, Any] = {"tries": alert.tries + 1, "error": clean(error)}
-        if alert.tries < len(PAUSES_S):
-            values["due_at"] = database_now() + PAUSES_S[alert.tries]
+        if alert.tries < len(PAUSES_S) and not for_good:
+            values["due_at"] = database_now() + max(after_s, PAUSES_S[alert.tries])
         else:
             values["given_up_at"] = database_now()
-        self._change(alert, **values)
+        self._change(alert, **values)  # nothing where another has sent it meanwhile
 
-    def alerts(self, limit: int = 100) -> list[Alert]:
-        """Return alerts, the newest first, sent or not."""
+    def alerts(self, limit: int = 100, *, kind: str = "", campaign_id: str | None = None) -> list[Alert]:
+        """Return alerts, of a kind and of a campaign where these are named, the newest first, sent or not."""
+        query = select(alerts).order_by(alerts.c.alert_id.desc()).limit(limit)
+        if kind:
+            query = query.where(alerts.c.kind == kind)
+        if campaign_id is not None:
+            query = query.where(alerts.c.campaign_id == campaign_id)
         with self._reading() as connection:
-            return [_alert(row) for row in connection.execute(
-                select(alerts).order_by(alerts.c.alert_id.desc()).limit(limit))]
+            return [_alert(row) for row in connection.execute(query)]
+
+    def alerts_due_in_s(self) -> float | None:
+        """Return the seconds until the next alert is due, 0 where one is now; None where none waits."""
+        query = select(func.min(alerts.c.due_at) - database_now()).where(
+            alerts.c.sent_at.is_(None), alerts.c.given_up_at.is_(None))
+        with self._reading() as connection:
+            seconds = connection.execute(query).scalar()
+        return None if seconds is None else max(0.0, seconds)
+
+    def retry_alerts(self) -> int:
+        """Let what was given up, or waits for its next try, be due now with all its tries; return how many."""
+        with self._writing() as connection:
+            return connection.execute(update(alerts).where(alerts.c.sent_at.is_(None)).values(
+                due_at=database_now(), tries=0, given_up_at=None)).rowcount
 
     def _change(self, alert: Alert, **values: Any) -> None:
         with self._writing() as connection:
-            connection.execute(update(alerts).where(alerts.c.alert_id == alert.alert_id).values(**values))
+            connection.execute(update(alerts).where(
+                alerts.c.alert_id == alert.alert_id, alerts.c.sent_at.is_(None)).values(**values))
 
     def _insert_alert(self) -> Insert:
         dialect = postgresql if self._engine.dialect.name == "postgresql" else sqlite
