@@ -2,7 +2,7 @@
 
 from typing import Any, NamedTuple
 
-from sqlalchemy import Insert, or_, select, update
+from sqlalchemy import ColumnElement, Insert, or_, select, update
 from sqlalchemy.dialects import postgresql, sqlite
 
 from adapters.catalogue.rows import clean
@@ -56,14 +56,15 @@ class Arrivals(Store):
                 .values(owner=owner, at=database_now(), tries=arrivals.c.tries + 1)).rowcount == 1
 
     def settle_arrival(self, sha256: str, state: str, *, campaign_id: str | None = None, detail: str = "") -> None:
-        """Say that a sheet was accepted, or why it was refused."""
+        """Say that a sheet was accepted, or why it was refused; an acceptance stands."""
         if state not in (ACCEPTED, REFUSED):
             raise ValueError(f"an arrival is settled as {ACCEPTED} or {REFUSED}, not as {state!r}")
-        self._change_arrival(sha256, state=state, campaign_id=campaign_id, detail=clean(detail))
+        self._change_arrival(sha256, arrivals.c.state != ACCEPTED, state=state, campaign_id=campaign_id,
+                             detail=clean(detail))
 
     def give_arrival_back(self, sha256: str, detail: str) -> None:
-        """Let the next look take it again, since the trouble was not the sheet's."""
-        self._change_arrival(sha256, owner="", detail=clean(detail))
+        """Let the next look take it again, since the trouble was not the sheet's; what is settled stays so."""
+        self._change_arrival(sha256, arrivals.c.state == TAKEN, owner="", detail=clean(detail))
 
     def arrival(self, sha256: str) -> Arrival | None:
         """Return what is known of a content."""
@@ -77,9 +78,9 @@ class Arrivals(Store):
             return [_arrival(row) for row in connection.execute(
                 select(arrivals).order_by(arrivals.c.at.desc(), arrivals.c.sha256).limit(limit))]
 
-    def _change_arrival(self, sha256: str, **values: Any) -> None:
+    def _change_arrival(self, sha256: str, *where: ColumnElement[bool], **values: Any) -> None:
         with self._writing() as connection:
-            connection.execute(update(arrivals).where(arrivals.c.sha256 == sha256).values(**values))
+            connection.execute(update(arrivals).where(arrivals.c.sha256 == sha256, *where).values(**values))
 
     def _insert_arrival(self) -> Insert:
         dialect = postgresql if self._engine.dialect.name == "postgresql" else sqlite

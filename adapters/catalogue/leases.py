@@ -2,7 +2,7 @@
 
 from collections.abc import Collection, Iterable, Mapping, Sequence
 
-from sqlalchemy import ColumnElement, Connection, case, or_, select, update
+from sqlalchemy import ColumnElement, Connection, case, or_, select, text, update
 
 from adapters.catalogue.reviews import undoable
 from adapters.catalogue.rows import Lease, variant_row
@@ -13,6 +13,8 @@ from adapters.catalogue.tables import campaigns, database_now, variants
 ACTIVE = "active"
 """Standing of a campaign that hands out leases; see ``steering``."""
 _LEASABLE = (LEASED, RENDERED, APPROVED, SIGNING)
+_STANDING_LOCKS = 7_335_136
+"""Namespace of PostgreSQL's advisory locks on campaigns' standings."""
 
 
 class Leasing(Store):
@@ -34,6 +36,8 @@ class Leasing(Store):
         taken: dict[str, Lease] = {}
         for batch in batches(variant_ids):
             with self._writing() as connection:
+                if campaign_id:
+                    hold_standing(connection, campaign_id)
                 picked = self._pick_free(connection, batch, states, campaign_id)
                 tired = self._quarantine_tired(connection, picked, attempts_cap)
                 fresh = {key: state for key, state in picked.items() if key not in tired}
@@ -128,3 +132,15 @@ def is_active(campaign_id: str) -> ColumnElement[bool]:
     """Return the condition that the campaign hands out leases."""
     return (select(campaigns.c.campaign_id)
             .where(campaigns.c.campaign_id == campaign_id, campaigns.c.standing == ACTIVE).exists())
+
+
+def hold_standing(connection: Connection, campaign_id: str, *, alone: bool = False) -> None:
+    """Keep a campaign's standing as it is until the transaction ends; ``alone`` to change it.
+
+    Without this PostgreSQL would let a lease that was begun before a pause be committed after it. An advisory lock,
+    since one on the row would be written to the row by every worker. SQLite's writers take turns anyway.
+    """
+    if connection.dialect.name == "postgresql":
+        name = "pg_advisory_xact_lock" if alone else "pg_advisory_xact_lock_shared"
+        connection.execute(text(f"SELECT {name}(:space, hashtext(:campaign_id))"),
+                           {"space": _STANDING_LOCKS, "campaign_id": campaign_id})

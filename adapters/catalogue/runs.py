@@ -6,8 +6,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
-from sqlalchemy import Connection, Float, case, cast, func, insert, select, update
+from sqlalchemy import ColumnElement, Connection, Float, case, cast, func, insert, or_, select, update
 
+from adapters.catalogue.engine import our_errors
 from adapters.catalogue.leases import ACTIVE
 from adapters.catalogue.rows import to_text
 from adapters.catalogue.store import Store
@@ -19,6 +20,8 @@ CLAIM_S = 900.0
 """A run that waits has a claim on its turn for so long after it was last served: it may wait for what is not there."""
 TURN = 16
 """Leases a device that a run may be ahead of another of equal priority before it lets that one go first."""
+_CREDIT = "credit"
+"""In a run's detail: how many of the leases that its turn counts it was never given."""
 
 
 class Turn(NamedTuple):
@@ -77,15 +80,14 @@ class Runs(Store):
                   budget_s: float | None = None, detail: Mapping[str, Any] | None = None) -> str:
         """Note that a driver works on a campaign; return the run's id.
 
-        Its turn count starts at that of the least served run that shares the pool: it is owed nothing of the past.
+        Its turn count starts at that of the least served run that it takes turns with: it is owed nothing of the past.
         """
         run_id = secrets.token_hex(8)
         with self._writing() as connection:
-            least = connection.execute(select(func.min(runs.c.served)).where(
-                runs.c.pool == pool, *_alive())).scalar()
             connection.execute(insert(runs).values(
-                run_id=run_id, campaign_id=campaign_id, pool=pool, owner=owner, served=least or 0, until=until,
+                run_id=run_id, campaign_id=campaign_id, pool=pool, owner=owner, until=until,
                 budget_s=budget_s, detail=to_text(dict(detail or {}))))
+            catch_up(connection, runs.c.run_id == run_id)
         return run_id
 
     def beat_run(self, run_id: str) -> None:
@@ -93,13 +95,19 @@ class Runs(Store):
         self._set(run_id, beat_at=database_now())
 
     def shards_wait(self, run_id: str, number: int) -> None:
-        """Say how many shards wait for a device; none has one."""
-        self._set(run_id, waiting=number, working=0, claimed_at=database_now())
+        """Say how many shards wait for a device; none has one. The run joins those that take turns."""
+        with self._writing() as connection:
+            catch_up(connection, runs.c.run_id == run_id)
+            connection.execute(update(runs).where(runs.c.run_id == run_id).values(
+                waiting=number, working=0, claimed_at=database_now()))
 
     def shard_begins(self, run_id: str) -> None:
         """A shard has got its device."""
-        self._set(run_id, waiting=case((runs.c.waiting > 0, runs.c.waiting - 1), else_=0),
-                  working=runs.c.working + 1, claimed_at=database_now())
+        with self._writing() as connection:
+            catch_up(connection, runs.c.run_id == run_id, runs.c.claimed_at <= database_now() - CLAIM_S)
+            connection.execute(update(runs).where(runs.c.run_id == run_id).values(
+                waiting=case((runs.c.waiting > 0, runs.c.waiting - 1), else_=0),
+                working=runs.c.working + 1, claimed_at=database_now()))
 
     def shard_ends(self, run_id: str) -> None:
         """A shard gives its device back."""
@@ -162,12 +170,49 @@ class Runs(Store):
             return [_run(row) for row in connection.execute(query.order_by(runs.c.started_at))]
 
     def _set(self, run_id: str, **values: Any) -> None:
-        with self._writing() as connection:
-            connection.execute(update(runs).where(runs.c.run_id == run_id).values(**values))
+        """Change a run's counters, which every worker of a campaign does: nobody may hold the row for long.
+
+        PostgreSQL does it in one statement that commits itself and doesn't wait for the disk. A crash of the database
+        may forget the last half second of counting, which misplaces a turn by a few leases; no clip hangs on it.
+        """
+        change = update(runs).where(runs.c.run_id == run_id).values(**values)
+        if self._engine.dialect.name != "postgresql":
+            with self._writing() as connection:
+                connection.execute(change)
+            return
+        at_once = self._engine.execution_options(isolation_level="AUTOCOMMIT")
+        with our_errors(at_once), at_once.connect() as connection:
+            connection.execute(change.where(func.set_config("synchronous_commit", "off", True) == "off"))
+
+
+def catch_up(connection: Connection, *which: ColumnElement[bool]) -> None:
+    """Let live runs count as many leases as the least served that they take turns with, if they were given fewer.
+
+    Who comes later, or comes back, would otherwise have the devices alone until it has had as much as the others.
+    """
+    query = (select(runs, campaigns.c.priority).join(campaigns, campaigns.c.campaign_id == runs.c.campaign_id)
+             .where(runs.c.ended_at.is_(None), *which).order_by(runs.c.run_id).with_for_update(of=runs))
+    for mine in connection.execute(query).all():
+        least = connection.execute(
+            select(func.min(runs.c.served)).join(campaigns, campaigns.c.campaign_id == runs.c.campaign_id)
+            .where(*_rivals(mine), runs.c.waiting + runs.c.working > 0, campaigns.c.priority == mine.priority)).scalar()
+        if least is not None and least > mine.served:
+            detail = json.loads(mine.detail)
+            detail[_CREDIT] = detail.get(_CREDIT, 0) + least - mine.served
+            connection.execute(update(runs).where(runs.c.run_id == mine.run_id)
+                               .values(served=least, detail=to_text(detail)))
 
 
 def _alive() -> tuple[Any, ...]:
     return runs.c.ended_at.is_(None), runs.c.beat_at > database_now() - ALIVE_S
+
+
+def _rivals(mine: Any) -> tuple[Any, ...]:
+    """Return the conditions on runs of other campaigns that may take work from the same pool."""
+    return (runs.c.pool == mine.pool, runs.c.campaign_id != mine.campaign_id, *_alive(),
+            campaigns.c.standing == ACTIVE, runs.c.claimed_at > database_now() - CLAIM_S,
+            or_(runs.c.until.is_(None), runs.c.until > database_now()),
+            or_(runs.c.budget_s.is_(None), runs.c.spent_s < runs.c.budget_s))
 
 
 def _over(mine: Any) -> str:
@@ -184,14 +229,13 @@ def _others_first(connection: Connection, mine: Any) -> bool:
     others = connection.execute(
         select(runs.c.served, runs.c.working, campaigns.c.priority)
         .join(campaigns, campaigns.c.campaign_id == runs.c.campaign_id)
-        .where(runs.c.pool == mine.pool, runs.c.campaign_id != mine.campaign_id, runs.c.waiting > 0, *_alive(),
-               runs.c.claimed_at > database_now() - CLAIM_S, campaigns.c.standing == ACTIVE,
-               campaigns.c.priority >= mine.priority)).all()
+        .where(*_rivals(mine), runs.c.waiting > 0, campaigns.c.priority >= mine.priority)).all()
     return any(other.priority > mine.priority
                or mine.served >= other.served + TURN * max(1, mine.working + other.working) for other in others)
 
 
 def _run(row: Any) -> RunRow:
+    detail = json.loads(row.detail)
+    served = row.served - detail.pop(_CREDIT, 0)
     return RunRow(row.run_id, row.campaign_id, row.pool, row.owner, row.started_at, row.beat_at, row.ended_at,
-                  row.outcome, row.waiting, row.working, row.served, row.spent_s, row.until, row.budget_s,
-                  json.loads(row.detail))
+                  row.outcome, row.waiting, row.working, served, row.spent_s, row.until, row.budget_s, detail)

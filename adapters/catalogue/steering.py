@@ -5,11 +5,12 @@ from collections.abc import Iterable
 from sqlalchemy import Connection, func, select, update
 
 from adapters.catalogue.audit import append
-from adapters.catalogue.leases import ACTIVE, free
+from adapters.catalogue.leases import ACTIVE, free, hold_standing
 from adapters.catalogue.rows import clean, to_text
-from adapters.catalogue.states import LEASED, RENDERED
+from adapters.catalogue.runs import catch_up
+from adapters.catalogue.states import LEASED, PLANNED, RENDERED
 from adapters.catalogue.store import Store, batches, pick
-from adapters.catalogue.tables import campaigns, memberships, variants
+from adapters.catalogue.tables import campaigns, memberships, runs, variants
 
 PAUSED = "paused"
 CANCELLED = "cancelled"
@@ -34,6 +35,7 @@ class Steering(Store):
         if standing not in STANDINGS:
             raise ValueError(f"a campaign is {', '.join(STANDINGS)}; not {standing!r}")
         with self._writing() as connection:
+            hold_standing(connection, campaign_id, alone=True)
             stood = to_text({"actor": clean(actor), "reason": clean(reason)})
             changed = connection.execute(
                 update(campaigns).where(campaigns.c.campaign_id == campaign_id, campaigns.c.standing != standing)
@@ -56,6 +58,7 @@ class Steering(Store):
                 update(campaigns).where(campaigns.c.campaign_id == campaign_id, campaigns.c.priority != priority)
                 .values(priority=priority)).rowcount
             if changed:
+                catch_up(connection, runs.c.campaign_id == campaign_id)
                 append(connection, actor, "priority", [(campaign_id, {"priority": priority})])
 
     def standing(self, campaign_id: str) -> str:
@@ -72,6 +75,8 @@ class Steering(Store):
         for batch in batches(sorted(connection.execute(mine).scalars())):
             own = set(batch) - _shared(connection, batch, campaign_id)
             held = pick(connection, own, (LEASED, RENDERED), variants.c.lease_owner.is_not(None))
+            append(connection, actor, PLANNED, [(key, {"cancelled": campaign_id}) for key, state in held.items()
+                                                if state == LEASED])
             free(connection, held, actor, func.greatest(variants.c.tries - 1, 0)
                  if self._engine.dialect.name == "postgresql" else func.max(variants.c.tries - 1, 0))
             ended += len(held)

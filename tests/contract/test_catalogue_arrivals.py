@@ -1,0 +1,157 @@
+"""A sheet's content starts a campaign once, whoever sees it, and however often a watcher dies over it."""
+
+import hashlib
+import itertools
+import multiprocessing
+
+import pytest
+import samples
+from hypothesis import HealthCheck, settings
+from hypothesis import strategies as st
+from hypothesis.stateful import RuleBasedStateMachine, invariant, rule, run_state_machine_as_test
+
+from adapters.catalogue import Arrival, Catalogue, open_catalogue
+
+PATIENCE = 600.0
+SHA = "a" * 64
+
+
+def take(catalogue: Catalogue, owner: str = "watcher", patience_s: float = PATIENCE, sha256: str = SHA) -> bool:
+    return catalogue.take_arrival(sha256, "spring.csv", "/watched/spring.csv", owner, patience_s)
+
+
+def known(catalogue: Catalogue, sha256: str = SHA) -> Arrival:
+    arrival = catalogue.arrival(sha256)
+    assert arrival
+    return arrival
+
+
+def test_a_content_is_taken_once(catalogue: Catalogue):
+    assert catalogue.arrival(SHA) is None
+    assert take(catalogue)
+    assert not take(catalogue)
+    assert not take(catalogue, "another")
+    assert take(catalogue, sha256="b" * 64), "another content is another arrival"
+    arrival = known(catalogue)
+    assert (arrival.name, arrival.place, arrival.owner) == ("spring.csv", "/watched/spring.csv", "watcher")
+    assert (arrival.state, arrival.tries, arrival.campaign_id) == ("taken", 1, None)
+    assert {each.sha256 for each in catalogue.arrivals()} == {SHA, "b" * 64}
+    assert len(catalogue.arrivals(limit=1)) == 1
+
+
+def test_odd_names_are_kept(catalogue: Catalogue):
+    assert catalogue.take_arrival(SHA, "nul\x00 \ud800 <b>.csv", "s3://b/'; --", "watcher", PATIENCE)
+    assert known(catalogue).name.endswith("<b>.csv")
+
+
+@pytest.mark.parametrize("state", ["accepted", "refused"])
+def test_what_is_settled_is_never_taken_again(catalogue: Catalogue, state: str):
+    samples.filled(catalogue, 1)
+    campaign_id = samples.campaign().campaign_id if state == "accepted" else None
+    assert take(catalogue)
+    catalogue.settle_arrival(SHA, state, campaign_id=campaign_id, detail="row 3 \x00" if state == "refused" else "")
+    assert not take(catalogue, "another", patience_s=-1.0)
+    catalogue.give_arrival_back(SHA, "I am late")
+    assert not take(catalogue, "another", patience_s=-1.0)
+    assert (known(catalogue).state, known(catalogue).campaign_id) == (state, campaign_id)
+    assert known(catalogue).detail.rstrip("\ufffd ") == ("row 3" if state == "refused" else "")
+
+
+def test_a_watcher_that_died_over_it_is_followed_by_the_next(catalogue: Catalogue):
+    assert take(catalogue)
+    assert take(catalogue, "another", patience_s=-1.0)
+    assert (known(catalogue).owner, known(catalogue).tries) == ("another", 2)
+    assert not take(catalogue, "a third")
+
+
+def test_what_is_given_back_is_taken_at_the_next_look(catalogue: Catalogue):
+    assert take(catalogue)
+    catalogue.give_arrival_back(SHA, "The bucket does not answer.")
+    assert known(catalogue).detail == "The bucket does not answer."
+    assert take(catalogue, "another")
+    assert not take(catalogue)
+    assert known(catalogue).tries == 2
+
+
+def test_an_acceptance_stands(catalogue: Catalogue):
+    """A watcher that was slow, not dead, has nothing to say against the one that took over."""
+    assert take(catalogue)
+    assert take(catalogue, "another", patience_s=-1.0)
+    catalogue.settle_arrival(SHA, "accepted", campaign_id="spring-1")
+    catalogue.settle_arrival(SHA, "refused", detail="the file is gone")
+    assert (known(catalogue).state, known(catalogue).campaign_id, known(catalogue).detail) == (
+        "accepted", "spring-1", "")
+
+
+def test_other_words_are_refused(catalogue: Catalogue):
+    take(catalogue)
+    with pytest.raises(ValueError, match="not as 'taken'"):
+        catalogue.settle_arrival(SHA, "taken")
+
+
+def _take_many(url: str, owner: str, start, answer) -> None:
+    with open_catalogue(url) as catalogue:
+        start.wait(30)
+        answer.put([number for number in range(20)
+                    if take(catalogue, owner, sha256=hashlib.sha256(bytes([number])).hexdigest())])
+
+
+def test_of_many_processes_one_takes_each(catalogue: Catalogue):
+    context = multiprocessing.get_context("spawn")
+    start, answer = context.Barrier(3), context.Queue()
+    processes = [context.Process(target=_take_many, args=(catalogue.url, f"process {number}", start, answer))
+                 for number in range(3)]
+    for process in processes:
+        process.start()
+    taken = [number for _ in processes for number in answer.get(timeout=60)]
+    for process in processes:
+        process.join(30)
+    assert sorted(taken) == list(range(20))
+
+
+contents = itertools.count()
+
+
+class Watchers(RuleBasedStateMachine):
+    """Two watchers see one content, in any order of luck."""
+
+    def __init__(self, catalogue: Catalogue) -> None:
+        super().__init__()
+        self.catalogue = catalogue
+        self.sha256 = hashlib.sha256(str(next(contents)).encode()).hexdigest()
+        self.holder = ""
+        self.takes = 0
+        self.settled: tuple[str, str | None] | None = None
+
+    @rule(owner=st.sampled_from(["a", "b"]), stale=st.booleans())
+    def take(self, owner, stale):
+        taken = take(self.catalogue, owner, -1.0 if stale else PATIENCE, self.sha256)
+        assert taken == (self.settled is None and (not self.holder or stale))
+        if taken:
+            self.holder, self.takes = owner, self.takes + 1
+
+    @rule()
+    def give_back(self):
+        self.catalogue.give_arrival_back(self.sha256, "trouble")
+        if self.settled is None:
+            self.holder = ""
+
+    @rule(state=st.sampled_from(["accepted", "refused"]))
+    def settle(self, state):
+        campaign_id = "spring-1" if state == "accepted" else None
+        self.catalogue.settle_arrival(self.sha256, state, campaign_id=campaign_id)
+        if self.takes and (self.settled is None or self.settled[0] != "accepted"):
+            self.settled = state, campaign_id
+
+    @invariant()
+    def it_is_known_as_it_is(self):
+        arrival = self.catalogue.arrival(self.sha256)
+        assert (arrival is None) == (self.takes == 0)
+        if arrival:
+            assert (arrival.tries, arrival.state) == (self.takes, self.settled[0] if self.settled else "taken")
+            assert arrival.campaign_id == (self.settled[1] if self.settled else None)
+
+
+def test_no_order_of_events_starts_it_twice(catalogue: Catalogue):
+    run_state_machine_as_test(lambda: Watchers(catalogue), settings=settings(
+        max_examples=12, stateful_step_count=12, deadline=None, suppress_health_check=list(HealthCheck)))
