@@ -16,7 +16,7 @@ class Standing:
     """What the catalogue has of a combination.
 
     Attributes:
-        good: clips that passed and were not sent back.
+        good: clips that passed and were not sent back, or are being made.
         vain: clips that failed the gate, were rejected, or never came out.
         used: seeds that were tried, good or not.
     """
@@ -52,7 +52,7 @@ def choose(sheet: StockSheet, named: Mapping[str, Combination], standings: Mappi
     Args:
         named: the sheet's combinations by brief id.
         standings: by brief id; a combination that is not in it has nothing.
-        taken: brief ids that are not to be chosen, having been begun tonight.
+        taken: brief ids that the night has begun already; they are neither chosen nor counted.
     """
     enough, hopeless = 0, []
     coverage: Counter[Face] = Counter()
@@ -60,14 +60,15 @@ def choose(sheet: StockSheet, named: Mapping[str, Combination], standings: Mappi
     lists = sheet.lengths
     for brief_id, combination in named.items():
         standing = standings.get(brief_id, NOTHING)
-        began = sheet.want if brief_id in taken else 0
         faces = tuple(face for face in combination.faces if face[0] in lists)
-        coverage.update(dict.fromkeys(faces, standing.good + began))
+        coverage.update(dict.fromkeys(faces, standing.good))
+        if brief_id in taken:
+            continue
         if standing.good >= sheet.most:
             enough += 1
         elif is_hopeless(sheet, standing):
             hopeless.append(brief_id)
-        elif brief_id not in taken:
+        else:
             # A night in vain counts like a clip: what the model cannot make must not come first for ever.
             open_.append((standing.good + standing.vain // sheet.tries, faces, brief_id))
     wanted = tuple(_fairly(open_, coverage, sheet.want, limit))
