@@ -1,0 +1,162 @@
+"""The backup and restore of docs/operations.md, drilled: taken while a campaign writes, then everything is lost."""
+
+import os
+import re
+import shutil
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Mapping
+from contextlib import suppress
+from dataclasses import dataclass
+from pathlib import Path
+
+import campaign_run
+import postgres_server
+import psycopg
+import pytest
+import s3_server
+from audit import Findings
+from campaign_run import World, finish, start
+from sqlalchemy import create_engine, text
+from sqlalchemy.exc import DBAPIError
+
+from tasks.sweep import sweep_all
+from tasks.sweeping.terms import Place, Terms
+from tasks.wiring import BucketPlace, bucket_of, catalogue_of
+
+GUIDE = Path(__file__).parents[2] / "docs" / "operations.md"
+SEEDS = 8
+PACE_S = 0.25
+PATIENCE_S = 60.0
+
+
+def script(name: str) -> str:
+    """Return the commands of the guide that are marked so."""
+    return re.search(rf"<!-- drill: {name} -->\n```sh\n(.*?)```", GUIDE.read_text(), re.DOTALL)[1]
+
+
+@dataclass(frozen=True)
+class Drill:
+    """An installation that is backed up, lost, and put back."""
+
+    world: World
+    variables: Mapping[str, str]
+    backup: tuple[str, ...]
+    restore: tuple[str, ...]
+    lose: Callable[[], object]
+
+    def do(self, *names: str) -> None:
+        """Run the guide's commands as an operator would."""
+        for name in names:
+            ended = subprocess.run(["bash", "-euo", "pipefail", "-c", script(name)], env=self.variables, text=True,
+                                   capture_output=True, timeout=120)
+            assert ended.returncode == 0, f"{name}\n{ended.stdout}\n{ended.stderr}"
+
+    def count(self, what: str) -> int:
+        """Count rows; 0 before there are tables."""
+        engine = create_engine(self.world.catalogue_url.replace("postgresql://", "postgresql+psycopg://"))
+        with suppress(DBAPIError), engine.connect() as connection:
+            return connection.execute(text(f"SELECT count(*) FROM {what}")).scalar_one()
+        return 0
+
+
+def variables_of(home: Path, backup: Path, **more: str) -> dict[str, str]:
+    home.mkdir()
+    backup.mkdir()
+    kept = {name: value for name, value in os.environ.items() if not name.startswith(("REELMILL_", "PREFECT_"))}
+    beside = Path(sys.executable).parent
+    path = os.pathsep.join(filter(None, [more.pop("PATH", ""), str(beside), kept["PATH"]]))
+    return {**kept, "REELMILL_HOME": str(home), "BACKUP": str(backup), "PATH": path, **more}
+
+
+@pytest.fixture
+def one_machine(tmp_path: Path) -> Drill:
+    """SQLite and a folder under one home, whose disk dies."""
+    home = tmp_path / "home"
+    world = World(home, f"sqlite:///{home / 'catalogue.sqlite'}", BucketPlace(str(home / "bucket")), seeds=SEEDS)
+    return Drill(world, variables_of(home, tmp_path / "backup"), ("sqlite backup", "home backup"),
+                 ("home restore", "sqlite restore"), lambda: shutil.rmtree(home))
+
+
+@pytest.fixture
+def servers(tmp_path: Path, postgres_server_url: str, postgres_url: str, s3_endpoint: str,
+            s3_bucket_name: str) -> Drill:
+    """PostgreSQL and S3: the database and the driver's disk are lost, the bucket stays."""
+    home, database = tmp_path / "home", postgres_url.rpartition("/")[2]
+    place = BucketPlace(f"s3://{s3_bucket_name}/clips", endpoint=s3_endpoint, region="us-east-1", **s3_server.S3_KEYS)
+    binaries = postgres_server.find_binaries()
+    variables = variables_of(home, tmp_path / "backup", PATH=str(binaries), SERVER=postgres_server_url,
+                             DATABASE=database, REELMILL_CATALOGUE_URL=postgres_url)
+
+    def lose() -> None:
+        shutil.rmtree(home)
+        with psycopg.connect(f"{postgres_server_url}/postgres", autocommit=True) as admin:
+            admin.execute(f"DROP DATABASE {database} WITH (FORCE)")
+
+    return Drill(World(home, postgres_url, place, seeds=SEEDS), variables, ("postgresql backup", "home backup"),
+                 ("home restore", "postgresql restore"), lose)
+
+
+@pytest.fixture(params=["one_machine", "servers"])
+def drill(request: pytest.FixtureRequest) -> Drill:
+    """Each in turn."""
+    return request.getfixturevalue(request.param)
+
+
+def slow_until(go_on: Path) -> None:
+    """Let the model take its time until a file is there, so that a backup falls into the midst of the work."""
+    generate = campaign_run.Model.generate
+
+    def slowly(self, variants):
+        for result in generate(self, variants):
+            time.sleep(0 if go_on.exists() else PACE_S)
+            yield result
+
+    campaign_run.Model.generate = slowly
+
+
+def back_up_while_it_writes(drill: Drill, go_on: Path) -> int:
+    """Run the campaign to its end, with a backup in its midst; return how many clips were published when it began."""
+    process = start(drill.world, slow_until, go_on)
+    published, deadline = 0, time.monotonic() + PATIENCE_S
+    while not published:
+        assert process.is_alive(), "the run ended before anything was published"
+        assert time.monotonic() < deadline, "nothing was published"
+        time.sleep(0.05)
+        published = drill.count("variants WHERE state = 'published'")
+    before = drill.count("events")
+    drill.do(*drill.backup)
+    assert drill.count("events") > before, "nothing was written while the backup was taken"
+    go_on.touch()
+    assert finish(process) == 0
+    return published
+
+
+def clear_away(world: World) -> set[str]:
+    """Sweep as `reelmill sweep --many` does a day later, and drop what was moved aside; return its keys."""
+    place = Place(world.wiring, frozenset(row.campaign_id for row in catalogue_of(world.wiring).campaigns()))
+    sweep_all(world.wiring, [place], Terms(grace_s=0, many=True))
+    bucket = bucket_of(world.wiring)
+    aside = [entry.key for entry in bucket.entries("quarantine/")]
+    for key in aside:
+        bucket.remove(key)
+    return {key.split("/", 2)[2] for key in aside}
+
+
+def test_a_backup_brings_everything_back(drill: Drill, findings_of, tmp_path: Path):
+    published = back_up_while_it_writes(drill, tmp_path / "go-on")
+    of_all = drill.count("variants WHERE state = 'published'")
+    assert published < of_all == 2 * SEEDS
+    drill.lose()
+    drill.do(*drill.restore, "check")
+    restored = drill.count("variants WHERE state = 'published'")
+    assert published <= restored < of_all, "the backup is of neither the beginning nor the end"
+
+    assert finish(start(drill.world)) == 0
+    found = findings_of(drill.world)
+    assert not found.missing + found.corrupt + found.unfinished
+    orphans = {sentence.split()[0] for sentence in found.orphaned}
+    assert bool(orphans) == (drill.world.bucket.endpoint is not None), "what was published later lies in the bucket"
+    assert clear_away(drill.world) == orphans
+    assert findings_of(drill.world) == Findings()
