@@ -1,0 +1,416 @@
+"""The sweeper over a folder with SQLite and over S3 with PostgreSQL: what it finds, mends, tells and leaves alone."""
+
+import threading
+from datetime import UTC, datetime
+from pathlib import Path
+
+import pytest
+import samples
+from s3_server import S3_KEYS
+from sqlalchemy import update
+from sweep_world import DAY_S, OLD_S, SPRING, SweepWorld, aged, content_of
+
+from adapters.bucket import LocalBucket
+from adapters.catalogue import SignedFacts
+from adapters.catalogue.runs import ALIVE_S
+from adapters.catalogue.tables import database_now, runs
+from manifests.errors import BucketRefused
+from tasks.owner import current_owner
+from tasks.sweeping.terms import FEW
+from tasks.wiring import BucketPlace, close_tools
+
+TODAY = f"quarantine/{datetime.now(UTC):%Y-%m-%d}"
+
+
+@pytest.fixture
+def embedded(tmp_path: Path, sqlite_url: str):
+    yield SweepWorld(tmp_path, sqlite_url, BucketPlace(str(tmp_path / "bucket")))
+    close_tools()
+
+
+@pytest.fixture
+def served(tmp_path: Path, postgres_url: str, s3_endpoint: str, s3_bucket_name: str):
+    place = BucketPlace(f"s3://{s3_bucket_name}/clips", endpoint=s3_endpoint, region="us-east-1", **S3_KEYS)
+    yield SweepWorld(tmp_path, postgres_url, place, grace_s=0.0)
+    close_tools()
+
+
+@pytest.fixture(params=["embedded", "served"])
+def world(request: pytest.FixtureRequest) -> SweepWorld:
+    """Each in turn."""
+    return request.getfixturevalue(request.param)
+
+
+def counts(report) -> dict[str, int]:
+    return {kind: found.count for kind, found in report.found.items()}
+
+
+def test_where_all_is_in_order_nothing_is_found_told_or_changed(world: SweepWorld):
+    for state in ("planned", "leased", "rendered", "passed", "failed", "approved", "rejected", "signing", "published"):
+        world.stage(world.variant(state), age_s=0)
+    before = world.snapshot()
+    report = world.sweep()
+    assert (counts(report), report.for_people, world.told()) == ({}, {}, [])
+    assert world.snapshot() == before
+    assert report.looked["clips"] == 1
+    assert report.looked["objects"] == 8
+
+
+def test_a_published_file_that_is_missing_is_told_once_a_day(world: SweepWorld):
+    variant_id = world.variant("published")
+    key = world.facts(variant_id).poster_key
+    world.bucket.remove(key)
+    assert counts(world.sweep(dry_run=True)) == {"missing": 1}
+    assert world.told() == []
+    for _ in range(2):
+        report = world.sweep()
+        assert report["missing"].names == (key,)
+    (text,) = world.told()
+    assert key in text
+    assert "put them back" in text
+    assert world.catalogue.states([variant_id]) == {variant_id: "published"}
+    world.put(key, content_of(key))
+    assert world.sweep().is_empty
+
+
+@pytest.mark.parametrize("content", [b"short", None])
+def test_other_bytes_than_were_signed_are_told(world: SweepWorld, content: bytes | None):
+    key = world.facts(world.variant("published")).key
+    world.bucket.remove(key)
+    world.put(key, content or content_of(key)[::-1])
+    before = world.snapshot()
+    assert counts(world.sweep()) == {"differing": 1}
+    assert world.snapshot() == before
+
+
+def test_a_companion_with_other_bytes_is_told(world: SweepWorld):
+    key = world.facts(world.variant("published")).sidecar_key
+    world.bucket.remove(key)
+    world.put(key, b"x")
+    assert world.sweep()["differing"].names == (key,)
+
+
+def test_what_no_clip_names_is_moved_aside_and_kept(world: SweepWorld):
+    kept = world.variant("published")
+    orphans = [world.orphan(), world.orphan("b1/readme.txt"), world.orphan(f"b1/{kept[:12]}-{'0' * 16}.mp4")]
+    before = world.snapshot()
+    assert counts(world.sweep(dry_run=True)) == {"orphan": 3}
+    assert world.snapshot() == before
+    report = world.sweep()
+    assert report["orphan"].names == tuple(sorted(orphans))
+    assert not report.for_people
+    assert world.snapshot() == {f"{TODAY}/{key}" if key in orphans else key: data for key, data in before.items()}
+    assert world.sweep().is_empty
+
+
+def test_young_files_may_be_somebodys_work(embedded: SweepWorld):
+    young = embedded.orphan("b1/young.mp4", age_s=DAY_S - 3600)
+    embedded.orphan("b1/old.mp4", age_s=DAY_S + 3600)
+    assert counts(embedded.sweep()) == {"orphan": 1}
+    assert young in embedded.snapshot()
+
+
+def test_what_is_on_its_way_stays_and_what_another_attempt_left_goes(world: SweepWorld):
+    first = world.variant("signing", upload=False)
+    early = world.facts(first).keys[:2]
+    for key in early:
+        world.put(key, content_of(key), age_s=2 * DAY_S)
+    world.catalogue.renew("me", -1.0)
+    world.sign(first)
+    late = world.facts(first).keys[:3]
+    for key in late:
+        world.put(key, content_of(key), age_s=2 * DAY_S)
+    assert world.sweep()["orphan"].names == tuple(sorted(early))
+    assert {*late} <= world.snapshot().keys()
+
+
+def test_a_key_that_is_committed_while_its_file_is_moved_gets_it_back(world: SweepWorld, monkeypatch):
+    variant_id = world.variant("approved")
+    key = world.put(f"{SPRING}/{variant_id}.mp4", age_s=2 * DAY_S)
+    monkeypatch.setattr("sweep_world._facts", lambda *_: SignedFacts(key, "5" * 64, 3))
+    move = type(world.bucket).move
+    moves: list[str] = []
+
+    def move_late(self, old: str, new: str) -> bool:
+        moved = move(self, old, new)
+        if not moves:
+            world.sign(variant_id)
+        moves.append(new)
+        return moved
+
+    monkeypatch.setattr(type(world.bucket), "move", move_late)
+    assert counts(world.sweep()) == {}
+    assert moves == [f"{TODAY}/{key}", key]
+    assert list(world.bucket.list()) == [key]
+
+
+def test_what_is_no_campaigns_is_left_alone(world: SweepWorld):
+    world.variant("published")
+    for key in ("other-brand/clip.mp4", "staging/first-frames/0.png", "staging/odd.txt", "inbox/sheet.csv",
+                "quarantine/2020-01-01/x.mp4", "top.mp4"):
+        world.put(key, age_s=OLD_S)
+    before = world.snapshot()
+    report = world.sweep()
+    assert report.is_empty
+    assert report.looked["foreign"] == 2
+    assert world.snapshot() == before
+
+
+def test_suspiciously_many_are_left_for_a_person(embedded: SweepWorld):
+    for number in range(FEW + 1):
+        embedded.orphan(f"b1/{number}.mp4")
+    before = embedded.snapshot()
+    report = embedded.sweep()
+    assert (counts(report), list(report.for_people)) == ({"orphan-left": FEW + 1}, ["orphan-left"])
+    assert embedded.snapshot() == before
+    assert counts(embedded.sweep(many=True)) == {"orphan": FEW + 1}
+    assert embedded.sweep().is_empty
+
+
+def test_a_withdrawn_clips_files_are_removed_and_then_it_is_done(world: SweepWorld):
+    variant_id = world.variant("withdrawn")
+    keys = set(world.facts(variant_id).keys)
+    assert keys <= world.snapshot().keys()
+    assert counts(world.sweep(dry_run=True)) == {"withdrawn": 1}
+    assert keys <= world.snapshot().keys()
+    assert counts(world.sweep()) == {"withdrawn": 1}
+    assert world.snapshot() == {}
+    assert world.sweep().is_empty
+    world.upload(variant_id)  # by a worker that slept through it all
+    assert counts(world.sweep()) == {"withdrawn": 1}
+    assert world.snapshot() == {}
+
+
+def test_a_withdrawn_clip_that_cannot_be_removed_is_told(embedded: SweepWorld, monkeypatch):
+    embedded.variant("withdrawn")
+
+    def refused(*_: object) -> None:
+        raise BucketRefused("The bucket refused the call (AccessDenied); check the right to delete.")
+
+    with monkeypatch.context() as denied:
+        denied.setattr(LocalBucket, "remove", refused)
+        report = embedded.sweep()
+    assert list(report.for_people) == ["withdrawn-left"]
+    assert "AccessDenied" in embedded.told()[0]
+    assert counts(embedded.sweep()) == {"withdrawn": 1}
+
+
+def test_staged_files_go_by_age_and_by_what_may_still_need_them(world: SweepWorld):
+    settled = [world.quiet(world.variant(state)) for state in ("published", "rejected")]
+    waiting = [world.quiet(world.variant(state)) for state in ("passed", "failed", "approved", "planned")]
+    held = world.quiet(world.variant("rendered"))
+    lately = world.variant("published")
+    gone = [world.stage(variant_id) for variant_id in settled]
+    kept = [world.stage(variant_id) for variant_id in (*waiting, held, lately)]
+    kept += [world.stage(settled[0], "poster.jpg"), world.stage(world.quiet(world.variant("published")), age_s=60)]
+    report = world.sweep()
+    assert counts(report) == {"master": 2}
+    assert not any(path.exists() for path in gone)
+    assert all(path.exists() for path in kept)
+    assert report.looked["bytes"] == 12
+
+
+def test_masters_of_damaged_clips_stay(world: SweepWorld):
+    variant_id = world.quiet(world.variant("published"))
+    master, shared = world.stage(variant_id), world.shared_master(variant_id)
+    key = world.facts(variant_id).key
+    world.bucket.remove(key)
+    assert counts(world.sweep(keep_s=-60.0)) == {"missing": 1}
+    assert master.exists()
+    assert shared in world.snapshot()
+    world.put(key, content_of(key))
+    assert counts(world.sweep(keep_s=-60.0)) == {"master": 1, "shared-master": 1}
+
+
+def test_signings_that_ended_and_files_that_were_never_finished_go(embedded: SweepWorld):
+    signing = embedded.variant("signing")
+    embedded.catalogue.renew("me", -1.0)
+    embedded.catalogue.end_expired_leases()
+    awaited = embedded.stage(signing, f"{embedded.facts(signing).path.parent.name}/clip.mp4")
+    earlier = embedded.stage(signing, "signed-9/clip.mp4")
+    done = embedded.variant("published")
+    left = embedded.stage(done, "signed-1/clip.mp4")
+    young = embedded.stage(done, "signed-2/clip.mp4", age_s=60)
+    part, new_part = embedded.stage(done, ".master.mp4.x.part"), embedded.stage(done, ".poster.jpg.x.part", age_s=60)
+    held = embedded.stage(embedded.variant("signing"), "signed-9/clip.mp4")
+    assert counts(embedded.sweep()) == {"signed-folder": 2, "partial": 1}
+    assert [path.exists() for path in (awaited, young, new_part, held)] == [True] * 4
+    assert not any(path.exists() for path in (earlier, earlier.parent, left, left.parent, part))
+
+
+def test_folders_of_variants_that_nobody_knows_go_unless_they_are_many_or_young(embedded: SweepWorld):
+    for number in range(FEW):
+        embedded.stage(f"{number:032x}")
+    young = embedded.stage("f" * 32, age_s=60)
+    aged(young.parent, 60)
+    assert counts(embedded.sweep()) == {"unknown-folder": FEW}
+    assert young.exists()
+    for number in range(FEW + 1):
+        embedded.stage(f"{number:032x}")
+    report = embedded.sweep()
+    assert list(report.for_people) == ["unknown-left"]
+    assert counts(embedded.sweep(many=True)) == {"unknown-folder": FEW + 1}
+
+
+def test_what_else_lies_in_staging_is_left_alone(embedded: SweepWorld):
+    odd = embedded.wiring.staging / "ab" / "notes.txt"
+    odd.parent.mkdir(parents=True)
+    odd.write_text("x")
+    target = embedded.wiring.staging.parent / "elsewhere"
+    target.mkdir()
+    (target / "master.mp4").write_bytes(b"x")
+    (odd.parent / ("ab" + "0" * 30)).symlink_to(target)
+    for path in (odd, target, target / "master.mp4"):
+        aged(path, OLD_S)
+    assert embedded.sweep().is_empty
+    assert odd.exists()
+    assert (target / "master.mp4").exists()
+
+
+def test_shared_masters_go_and_pictures_stay(world: SweepWorld):
+    settled = world.quiet(world.variant("published"))
+    waiting, held = world.quiet(world.variant("passed")), world.quiet(world.variant("rendered"))
+    gone = {world.shared_master(settled), world.shared_master(waiting, "a" * 64)}
+    world.shared_master(waiting)
+    world.shared_master(held, "a" * 64)
+    world.shared_master("f" * 32)
+    world.put(f"staging/first-frames/{'a' * 64}.png", age_s=OLD_S)
+    before = world.snapshot()
+    report = world.sweep(keep_s=-60.0)
+    assert set(report["shared-master"].names) == gone
+    assert counts(report) == {"shared-master": 2}
+    assert world.snapshot() == {key: data for key, data in before.items() if key not in gone}
+
+
+def test_young_shared_masters_stay(embedded: SweepWorld):
+    variant_id = embedded.quiet(embedded.variant("published"))
+    embedded.shared_master(variant_id, age_s=60)
+    assert embedded.sweep().is_empty
+
+
+def test_what_was_abandoned_is_ended_and_told_once(world: SweepWorld):
+    ids = [world.variant() for _ in range(4)]
+    samples.take(world.catalogue, ids[:2], owner="far:boot:17:99")
+    world.catalogue.renew("far:boot:17:99", -1.0)
+    dead = current_owner().rpartition(":")[0] + ":1"
+    samples.take(world.catalogue, ids[2:3], owner=dead)
+    samples.take(world.catalogue, ids[3:], owner="alive")
+    run_id = world.catalogue.begin_run(SPRING, "pool", "far:boot:16:98")
+    with world.catalogue._writing() as connection:
+        connection.execute(update(runs).values(beat_at=database_now() - ALIVE_S - 1))
+    expected = {"expired-lease": 2, "dead-worker": 1, "lost-run": 1}
+    assert counts(world.sweep(dry_run=True)) == expected
+    assert (world.catalogue.owners(), world.told("worker-lost")) == (sorted(["alive", dead, "far:boot:17:99"]), [])
+    assert counts(world.sweep()) == expected
+    assert world.catalogue.owners() == ["alive"]
+    assert set(world.catalogue.states(ids[:3]).values()) == {"planned"}
+    assert world.catalogue.run(run_id).outcome == "lost"
+    assert world.sweep().is_empty
+    told = world.told("worker-lost")
+    assert len(told) == 3
+    assert any("process 17 on far held 2 clips" in text for text in told)
+    assert any("has lost the process that ran it" in text for text in told)
+
+
+def test_a_bucket_that_refuses_stops_only_its_own_steps(embedded: SweepWorld, monkeypatch):
+    variant_id = embedded.quiet(embedded.variant("published"))
+    master, other = embedded.stage(variant_id), embedded.stage(embedded.quiet(embedded.variant("rejected")))
+    leased = embedded.variant("leased")
+    embedded.catalogue.renew("me", -1.0)
+
+    def refused(*_: object):
+        raise BucketRefused("The bucket refused the call (AccessDenied); check its rights.")
+
+    with monkeypatch.context() as denied:
+        denied.setattr(LocalBucket, "entries", refused)
+        report = embedded.sweep()
+    assert counts(report) == {"expired-lease": 1, "master": 1, "not-done": 2}
+    assert list(report.for_people) == ["not-done"]
+    assert master.exists(), "nobody has seen that its clip is in the bucket"
+    assert not other.exists()
+    assert embedded.catalogue.states([leased]) == {leased: "planned"}
+    assert counts(embedded.sweep()) == {"master": 1}
+
+
+def test_two_sweeps_at_once_do_what_one_does(world: SweepWorld):
+    orphans = [world.orphan(f"b1/{number}.mp4") for number in range(10)]
+    kept = world.variant("published")
+    world.stage(world.quiet(world.variant("rejected")))
+    world.variant("withdrawn")
+    before = world.snapshot()
+    errors: list[BaseException] = []
+
+    def sweep() -> None:
+        try:
+            world.sweep()
+        except BaseException as error:  # noqa: BLE001 - shown by the test
+            errors.append(error)
+
+    threads = [threading.Thread(target=sweep) for _ in range(2)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join(120)
+    assert errors == []
+    assert world.sweep().is_empty
+    expected = {f"{TODAY}/{key}": before[key] for key in orphans}
+    expected |= {key: content_of(key) for key in world.facts(kept).keys}
+    assert world.snapshot() == expected
+
+
+class Killed(BaseException):
+    """Stands for kill -9: nothing catches it."""
+
+
+STEPS = ["adapters.catalogue.catalogue:Catalogue.lose_run", "adapters.catalogue.catalogue:Catalogue.release_owner",
+         "adapters.catalogue.catalogue:Catalogue.end_expired_leases",
+         "adapters.catalogue.catalogue:Catalogue.add_alert", "adapters.catalogue.catalogue:Catalogue.removed",
+         "adapters.bucket.local:LocalBucket.move", "adapters.bucket.local:LocalBucket.remove", "os:link",
+         "shutil:rmtree"]
+
+
+@pytest.mark.parametrize("when", ["before", "after"])
+@pytest.mark.parametrize("step", STEPS, ids=lambda step: step.partition(":")[2])
+def test_killed_at_any_step_another_sweep_finishes(embedded: SweepWorld, monkeypatch, step: str, when: str):
+    orphans = [embedded.orphan(f"b1/{number}.mp4") for number in range(2)]
+    lost = embedded.variant()
+    samples.take(embedded.catalogue, [lost], owner="far:boot:17:99")
+    embedded.catalogue.renew("far:boot:17:99", -1.0)
+    held = embedded.variant()
+    samples.take(embedded.catalogue, [held], owner=current_owner().rpartition(":")[0] + ":1")
+    embedded.catalogue.begin_run(SPRING, "pool", "far:boot:16:98")
+    with embedded.catalogue._writing() as connection:
+        connection.execute(update(runs).values(beat_at=database_now() - ALIVE_S - 1))
+    embedded.variant("withdrawn")
+    published = embedded.variant("published")
+    embedded.stage(published, "signed-1/clip.mp4")
+    _die(monkeypatch, step, when)
+    with pytest.raises(Killed):
+        embedded.sweep()
+    embedded.sweep()
+    assert embedded.sweep().is_empty
+    assert len(embedded.told("worker-lost")) == 3
+    assert set(embedded.catalogue.states([lost, held]).values()) == {"planned"}
+    expected = {f"{TODAY}/{key}": b"odd" for key in orphans}
+    assert embedded.snapshot() == expected | {key: content_of(key) for key in embedded.facts(published).keys}
+
+
+def _die(monkeypatch: pytest.MonkeyPatch, step: str, when: str) -> None:
+    """Let the next call of a step die, and those after it work."""
+    target = step.replace(":", ".")
+    module, _, name = step.partition(":")
+    owner = __import__(module, fromlist=["_"])
+    for part in name.split("."):
+        owner = getattr(owner, part)
+    calls: list[int] = []
+
+    def dying(*args, **kwargs):
+        calls.append(1)
+        if len(calls) == 1 and when == "before":
+            raise Killed
+        result = owner(*args, **kwargs)
+        if len(calls) == 1:
+            raise Killed
+        return result
+
+    monkeypatch.setattr(target, dying)

@@ -1,0 +1,165 @@
+"""A catalogue, a bucket and a staging folder to sweep, with clips in them that cost nothing."""
+
+import hashlib
+import os
+import time
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
+from pathlib import Path
+
+import samples
+from sqlalchemy import update
+
+from adapters.bucket import Bucket
+from adapters.catalogue import Catalogue, Lease, SignedFacts
+from adapters.catalogue.tables import database_now, events
+from tasks.keys import keys_of
+from tasks.shared_staging import keys_of_staged
+from tasks.staging import Staging
+from tasks.sweep import sweep_all
+from tasks.sweeping.report import SweepReport
+from tasks.sweeping.terms import KEEP_S, Place, Terms
+from tasks.wiring import BucketPlace, SignerPlace, Wiring, bucket_of, catalogue_of
+
+SPRING = samples.campaign().campaign_id
+DAY_S = 24 * 3600.0
+OLD_S = KEEP_S + DAY_S
+HEADERS = {"content_type": "video/mp4", "cache_control": "no-store"}
+
+
+class SweepWorld:
+    """One campaign, its variants in any state, and files that fit or do not.
+
+    Args:
+        grace_s: of the sweeps; 0 for a store whose objects cannot be made to look old.
+    """
+
+    def __init__(self, home: Path, catalogue_url: str, bucket: BucketPlace, grace_s: float = DAY_S) -> None:
+        self.wiring = Wiring(catalogue_url, bucket, SignerPlace("development", home / "signer"), home / "staging")
+        self.source = home / "source"
+        self.grace_s = grace_s
+        home.mkdir(parents=True, exist_ok=True)
+        self.catalogue.add_campaign(samples.campaign(), {})
+        self._made = 0
+
+    @property
+    def catalogue(self) -> Catalogue:
+        return catalogue_of(self.wiring)
+
+    @property
+    def bucket(self) -> Bucket:
+        return bucket_of(self.wiring)
+
+    @property
+    def folder(self) -> Path:
+        """The bucket, where it is a folder."""
+        return Path(self.wiring.bucket.location)
+
+    def sweep(self, **terms: object) -> SweepReport:
+        """Sweep, with no credentials to verify: nothing here is signed."""
+        chosen = Terms(**{"sample": 0, "grace_s": self.grace_s, **terms})
+        return sweep_all(self.wiring, [Place(self.wiring, frozenset({SPRING}))], chosen)
+
+    def variant(self, state: str = "planned", *, upload: bool = True) -> str:
+        """Bring a new variant to a state, with its published files in the bucket; return its id."""
+        (item,) = samples.planned(1, start=self._made)
+        self._made += 1
+        self.catalogue.add_variants(SPRING, [item])
+        if state not in ("signing", "published", "withdrawn"):
+            samples.bring_to(self.catalogue, item.variant_id, state)
+            return item.variant_id
+        samples.bring_to(self.catalogue, item.variant_id, "approved")
+        lease = self.sign(item.variant_id)
+        if upload:
+            self.upload(item.variant_id)
+        if state != "signing":
+            self.catalogue.published(lease, self.bucket.url(self.facts(item.variant_id).key))
+        if state == "withdrawn":
+            self.catalogue.withdraw([item.variant_id], "ann", "rights")
+        return item.variant_id
+
+    def sign(self, variant_id: str, states: Sequence[str] = ("approved", "signing")) -> Lease:
+        """Commit what shall be published, anew where it was committed before."""
+        (lease,) = samples.take(self.catalogue, [variant_id], states)
+        self.catalogue.signed(lease, _facts(self.wiring, variant_id, lease.attempt))
+        return lease
+
+    def facts(self, variant_id: str) -> SignedFacts:
+        """Return what was committed."""
+        found = self.catalogue.variant(variant_id).signed
+        assert found
+        return found
+
+    def upload(self, variant_id: str) -> None:
+        """Put what was committed into the bucket."""
+        for key in self.facts(variant_id).keys:
+            self.put(key, content_of(key))
+
+    def put(self, key: str, content: bytes = b"odd", age_s: float = 0.0) -> str:
+        """Put an object into the bucket, written so long ago where that can be said."""
+        self.source.write_bytes(content)
+        self.bucket.put_new(key, self.source, sha256=hashlib.sha256(content).hexdigest(), **HEADERS)
+        if path := self.bucket.local_path(key):
+            aged(path, age_s)
+        return key
+
+    def orphan(self, name: str = "b1/0123456789ab-0123456789abcdef.mp4", age_s: float = 2 * DAY_S) -> str:
+        """Put a file of the campaign that no clip names."""
+        return self.put(f"{SPRING}/{name}", age_s=age_s)
+
+    def stage(self, variant_id: str, name: str = "master.mp4", age_s: float = OLD_S) -> Path:
+        """Put a file into the variant's staging folder."""
+        path = Staging(self.wiring.staging).folder(variant_id) / name
+        path.parent.mkdir(exist_ok=True)
+        path.write_bytes(b"staged")
+        for each in (path, path.parent):
+            aged(each, age_s)
+        return path
+
+    def shared_master(self, variant_id: str, sha256: str = "c" * 64, age_s: float = OLD_S) -> str:
+        """Put a master, with its poster, into the bucket's staging; return the master's key."""
+        master, poster = keys_of_staged(replace(samples.clip(variant_id), sha256=sha256))
+        self.put(poster, age_s=age_s)
+        return self.put(master, age_s=age_s)
+
+    def quiet(self, variant_id: str, seconds: float = OLD_S) -> str:
+        """Let nothing have happened to a variant for so long."""
+        with self.catalogue._writing() as connection:
+            connection.execute(update(events).where(events.c.variant_id == variant_id)
+                               .values(at=database_now() - seconds))
+        return variant_id
+
+    def snapshot(self) -> dict[str, bytes]:
+        """Return every object, and every staged file."""
+        staged = {path.relative_to(self.wiring.staging).as_posix(): path.read_bytes()
+                  for path in self.wiring.staging.rglob("*") if path.is_file()}
+        return {**{key: self.bucket.read(key) for key in self.bucket.list()}, **staged}
+
+    def told(self, kind: str = "sweep") -> list[str]:
+        """Return the alerts of a kind, the oldest first."""
+        return [alert.text for alert in reversed(self.catalogue.alerts(kind=kind))]
+
+    def named(self) -> Iterator[str]:
+        """Yield every key that a clip names which is published, or may be."""
+        for row in self.catalogue.sent(SPRING):
+            if row.state != "withdrawn" and row.signed:
+                yield from row.signed.keys
+
+
+def content_of(key: str) -> bytes:
+    """Return the bytes that belong under a key."""
+    return f"bytes of {key}".encode()
+
+
+def aged(path: Path, seconds: float) -> None:
+    then = time.time() - seconds
+    os.utime(path, (then, then))
+
+
+def _facts(wiring: Wiring, variant_id: str, attempt: int) -> SignedFacts:
+    start = hashlib.sha256(f"{variant_id} {attempt}".encode()).hexdigest()
+    keys = keys_of(SPRING, "b1", variant_id, start)
+    hashes = {key: hashlib.sha256(content_of(key)).hexdigest() for key in keys}
+    path = wiring.staging / variant_id[:2] / variant_id / f"signed-{attempt}" / "clip.mp4"
+    return SignedFacts(keys.clip, hashes.pop(keys.clip), len(content_of(keys.clip)), keys.sidecar, keys.poster,
+                       keys.record, hashes, path)
