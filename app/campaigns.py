@@ -7,22 +7,29 @@ from typing import Annotated, Any
 
 import typer
 
+from app.bounds import bounds_of
+from app.ending import FINISHED
 from app.finishing import close_campaign, finish_campaign, show_report
 from app.options import (
     AsJson,
     BucketOption,
+    BudgetHours,
     CampaignName,
     Endpoint,
     GoodRows,
     MaxVariants,
     Model,
+    Priority,
     Sample,
     Sheet,
+    Until,
 )
 from app.output import say, say_json, seconds_text, show_table, states_text, warn
 from app.report import report_of
+from app.review import actor_name
 from app.session import Session
 from app.sheets import tell_warnings
+from app.steering import standing_json, standing_line
 from flows.registration import read_sheet, register
 from manifests.errors import ReelmillError
 from models.registry import get_card, weights_problem
@@ -32,6 +39,7 @@ from tasks.licence import clearances_of, doubts, waiting_sentences
 from tasks.plan import Plan, make_plan
 from tasks.retry import retry_failed
 from tasks.shard import GOOD_STATES
+from tasks.steer import let_campaign_go_on
 from tasks.work import UNFINISHED
 
 SHOWN_BRIEFS = 40
@@ -64,6 +72,7 @@ def run(
     sheet: Sheet, model: Model = None, bucket: BucketOption = None, endpoint: Endpoint = None,
     max_variants: MaxVariants = None, sample_size: Sample = None, accept_good_rows: GoodRows = False,
     review: Annotated[str | None, typer.Option("--review", help="auto, or required: wait for a person.")] = None,
+    priority: Priority = None, until: Until = None, budget_hours: BudgetHours = None,
     out: Annotated[Path | None, typer.Option("--out", help="Folder for contact sheet and results.")] = None,
     as_json: AsJson = False,
 ) -> None:
@@ -71,12 +80,15 @@ def run(
     overrides = {"model": model, "bucket": bucket, "bucket_endpoint": endpoint, "max_variants": max_variants,
                  "review": review}
     session = Session.open(**overrides)
+    bounds = bounds_of(until, budget_hours, session.settings.timezone)
     intake = _intake(session, sheet, accept_good_rows, quiet=as_json)
     campaign_id = register(session.settings, session.wiring, intake, sample_size)
+    if priority is not None:
+        session.catalogue.set_priority(campaign_id, priority, actor_name())
     if not as_json:
         _tell_licences(session, campaign_id)
-    finish_campaign(session, campaign_id, as_json, overrides)
-    close_campaign(session, campaign_id, intake, out, as_json)
+    outcome = finish_campaign(session, campaign_id, as_json, overrides, bounds)
+    close_campaign(session, campaign_id, intake, out, as_json, outcome)
 
 
 def status(
@@ -87,16 +99,22 @@ def status(
     session = Session.open()
     catalogue = session.catalogue
     if campaign:
-        campaign_id = catalogue.campaign(campaign).campaign_id
-        report = report_of(catalogue, campaign_id, clearances_of(session.wiring))
-        say_json(report.as_json()) if as_json else show_report(report)
+        head = catalogue.campaign(campaign)
+        report = report_of(catalogue, head.campaign_id, clearances_of(session.wiring))
+        if as_json:
+            say_json({**report.as_json(), **standing_json(head)})
+        else:
+            show_report(report)
+            say(standing_line(head))
         return
     rows = [(row, catalogue.tally(row.campaign_id)) for row in catalogue.campaigns()]
     if as_json:
-        say_json([{"campaign_id": row.campaign_id, "name": row.name, "states": states} for row, states in rows])
+        say_json([{"campaign_id": row.campaign_id, "name": row.name, "states": states, **standing_json(row)}
+                  for row, states in rows])
     elif rows:
-        show_table("", ["campaign", "variants", "states"], [
-            (row.campaign_id, sum(states.values()), states_text(states)) for row, states in rows])
+        show_table("", ["campaign", "standing", "priority", "variants", "states"], [
+            (row.campaign_id, row.standing, row.priority, sum(states.values()), states_text(states))
+            for row, states in rows])
     else:
         say("No campaign has run yet; reelmill run SHEET starts one.")
 
@@ -114,20 +132,27 @@ def retry(
     retried = retry_failed(session.catalogue, campaign_id)
     if not as_json:
         say(f"{retried.again} variants are tried again, {retried.rerolled} get a new seed.")
-    if retried.again or retried.rerolled:
-        finish_campaign(session, campaign_id, as_json, {})
-    close_campaign(session, campaign_id, None, out, as_json)
+    outcome = finish_campaign(session, campaign_id, as_json, {}) if retried.again or retried.rerolled else FINISHED
+    close_campaign(session, campaign_id, None, out, as_json, outcome)
 
 
 def resume(
     campaign: CampaignName,
+    reopen: Annotated[bool, typer.Option("--reopen", help="Go on even though it was cancelled.")] = False,
+    if_active: Annotated[bool, typer.Option("--if-active", help="Leave it alone where it is paused.")] = False,
+    priority: Priority = None, until: Until = None, budget_hours: BudgetHours = None,
     out: Annotated[Path | None, typer.Option("--out", help="Folder for contact sheet and results.")] = None,
     as_json: AsJson = False,
 ) -> None:
-    """Go on with a campaign: make what is planned, sign and publish what is approved."""
+    """Go on with a campaign: make what is planned, sign and publish what is approved; a pause ends."""
     session, campaign_id = Session.of_campaign(campaign)
-    finish_campaign(session, campaign_id, as_json, {})
-    close_campaign(session, campaign_id, None, out, as_json)
+    bounds = bounds_of(until, budget_hours, session.settings.timezone)
+    if not if_active:
+        let_campaign_go_on(session.catalogue, campaign_id, actor_name(), reopen)
+    if priority is not None:
+        session.catalogue.set_priority(campaign_id, priority, actor_name())
+    outcome = finish_campaign(session, campaign_id, as_json, {}, bounds)
+    close_campaign(session, campaign_id, None, out, as_json, outcome)
 
 
 def _intake(session: Session, sheet: Path, accept_good_rows: bool, quiet: bool) -> Intake:

@@ -5,7 +5,7 @@ from typing import Annotated
 
 import typer
 
-from app import accounts, campaigns, cards, credentials, review, serve, sheets, sweeping
+from app import accounts, alerts, campaigns, cards, credentials, review, serve, sheets, steering, stock, sweeping, up
 from app.output import sentence_of, warn
 
 app = typer.Typer(
@@ -19,12 +19,19 @@ app.command()(campaigns.run)
 app.command()(campaigns.status)
 app.command()(campaigns.retry)
 app.command()(campaigns.resume)
+app.command()(steering.pause)
+app.command()(steering.cancel)
+app.command(context_settings={"ignore_unknown_options": True})(steering.priority)
+app.command()(steering.runs)
 app.command()(review.approve)
 app.command()(review.reject)
 app.command()(serve.review)
+app.command()(up.up)
+app.command()(stock.stock)
 app.command()(sweeping.sweep)
 app.add_typer(accounts.accounts, name="accounts")
 app.add_typer(accounts.audit, name="audit")
+app.add_typer(alerts.alerts, name="alerts")
 app.add_typer(cards.models, name="models")
 app.command()(credentials.signer)
 app.command()(credentials.verify)

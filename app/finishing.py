@@ -4,9 +4,14 @@ import shutil
 from pathlib import Path
 from typing import Any
 
+import typer
+
 from adapters.catalogue import SYSTEM, VariantRow
+from adapters.catalogue.leases import ACTIVE
+from app.bounds import UNBOUNDED, Bounds
 from app.clip_table import write_clip_table
 from app.contact_sheet import write_contact_sheet
+from app.ending import EXIT_STOPPED, FINISHED, STOPPED_BY_PEOPLE, ending_sentence, outcome_of
 from app.output import say, say_json, seconds_text, show_table, warn
 from app.progress import live_progress
 from app.report import CampaignReport, report_of
@@ -24,25 +29,39 @@ from tasks.work import Remaining
 DECIDED = ("approved", "rejected", "withdrawn")
 
 
-def finish_campaign(session: Session, campaign_id: str, quiet: bool, overrides: dict[str, Any]) -> None:
-    """Run the flow under the live view, unless there is nothing to do; Prefect is loaded only here."""
-    settings = session.settings
+def finish_campaign(session: Session, campaign_id: str, quiet: bool, overrides: dict[str, Any],
+                    bounds: Bounds = UNBOUNDED) -> str:
+    """Run the flow under the live view, unless there is nothing to do; Prefect is loaded only here.
+
+    Returns:
+        ``finished``, or why it ended before that: ``paused``, ``cancelled``, ``window``, ``budget``.
+    """
+    settings, catalogue = session.settings, session.catalogue
     remaining = Remaining(session.wiring, campaign_id, settings.max_rank_share)
     if remaining.is_done(settings.review):
-        return
+        return FINISHED
+    if (standing := catalogue.standing(campaign_id)) != ACTIVE:
+        return standing
     check_disk(settings.home)
     check_doors(session.wiring)
     check_models(session.wiring, campaign_id)
     prepare_prefect(settings.home)
     given = {name: value for name, value in overrides.items() if value is not None}
-    with prefect_server(settings.home), live_progress(session.catalogue, campaign_id, shown=not quiet):
+    with prefect_server(settings.home), live_progress(catalogue, campaign_id, shown=not quiet):
         from flows.campaign import campaign
 
-        campaign(campaign_id=campaign_id, settings=given)
+        campaign(campaign_id=campaign_id, settings=given, until=bounds.until, budget_s=bounds.budget_s)
+    return outcome_of(catalogue, campaign_id)
 
 
-def close_campaign(session: Session, campaign_id: str, intake: Intake | None, out: Path | None, as_json: bool) -> None:
-    """Write contact sheet, clip table and, where there is a sheet, its results; say where they are."""
+def close_campaign(session: Session, campaign_id: str, intake: Intake | None, out: Path | None, as_json: bool,
+                   outcome: str = FINISHED) -> None:
+    """Write contact sheet, clip table and, where there is a sheet, its results; say where they are.
+
+    Raises:
+        ReelmillError: something is not finished, and nobody and no bound has stopped the run.
+        typer.Exit: EXIT_STOPPED where a person has.
+    """
     folder = out or session.settings.home / "campaigns" / campaign_id
     intake = _remembered(session, campaign_id, intake)
     report = report_of(session.catalogue, campaign_id, clearances_of(session.wiring))
@@ -54,7 +73,7 @@ def close_campaign(session: Session, campaign_id: str, intake: Intake | None, ou
         "results": _hand_back(intake, report, folder) if intake else None,
     }
     if as_json:
-        say_json({**report.as_json(), **written})
+        say_json({**report.as_json(), **written, "outcome": outcome})
     else:
         show_report(report)
         for what, path in written.items():
@@ -70,9 +89,19 @@ def close_campaign(session: Session, campaign_id: str, intake: Intake | None, ou
     if waiting and not as_json:
         say(f"{len(waiting)} clips wait for a person: look at them by reelmill review, or reelmill approve "
             f"{campaign_id} --all.")
-    if report.unfinished:
+    if report.unfinished and outcome != FINISHED:
+        _tell_ending(session, campaign_id, outcome, report.unfinished)
+    elif report.unfinished:
         raise ReelmillError(f"{report.unfinished} variants are not finished; another process works on them, "
                             "or run the same command again to go on.")
+
+
+def _tell_ending(session: Session, campaign_id: str, outcome: str, left: int) -> None:
+    row = session.catalogue.campaign(campaign_id)
+    run = next(iter(session.catalogue.runs(campaign_id, limit=1)), None)
+    warn(ending_sentence(row, outcome, left, run, session.settings.timezone))
+    if outcome in STOPPED_BY_PEOPLE:
+        raise typer.Exit(EXIT_STOPPED)
 
 
 def files_of(session: Session, campaign_id: str, folder: Path) -> dict[str, Path | None]:

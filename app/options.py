@@ -5,6 +5,8 @@ from typing import Annotated
 
 import typer
 
+from adapters.catalogue.steering import LEAST, MOST
+
 Sheet = Annotated[Path, typer.Argument(help="CSV, TSV or XLSX.")]
 Model = Annotated[str | None, typer.Option("--model", help="Card for rows that name none.")]
 MaxVariants = Annotated[int | None, typer.Option("--max-variants", min=1, help="Refuse sheets that expand to more.")]
@@ -15,3 +17,9 @@ Endpoint = Annotated[str | None, typer.Option("--endpoint", help="URL of an S3 s
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 Clips = Annotated[list[str] | None, typer.Argument(help="Beginnings of variant ids.")]
 CampaignName = Annotated[str, typer.Argument(help="Id of the campaign, its beginning, or its name.")]
+Priority = Annotated[int | None, typer.Option("--priority", min=LEAST, max=MOST,
+                                              help="How urgent it is from now on; 0 is ordinary.")]
+Until = Annotated[str | None, typer.Option("--until", metavar="TIME",
+                                           help="Take no more work from then on: 06:00, or a date and time.")]
+BudgetHours = Annotated[float | None, typer.Option("--budget-hours", metavar="HOURS",
+                                                   help="Take no more work after so many device hours.")]

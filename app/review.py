@@ -5,6 +5,7 @@ from typing import Annotated
 
 import typer
 
+from app.ending import FINISHED
 from app.finishing import close_campaign, finish_campaign
 from app.options import AsJson, CampaignName, Clips
 from app.output import say, say_json
@@ -24,9 +25,8 @@ def approve(
     moved = session.catalogue.approve(chosen, actor_name(), reason)
     _tell_moved("approved", moved, chosen,
                 "Only clips that passed and wait can be, or failed ones with a --reason.", as_json)
-    if moved:
-        finish_campaign(session, campaign_id, as_json, {})
-    close_campaign(session, campaign_id, None, None, as_json)
+    outcome = finish_campaign(session, campaign_id, as_json, {}) if moved else FINISHED
+    close_campaign(session, campaign_id, None, None, as_json, outcome)
     if clips and len(moved) < len(chosen):
         raise typer.Exit(1)
 

@@ -40,6 +40,8 @@ class CampaignOut(BaseModel):
     created_at: float = Field(description="seconds since 1970")
     review: str
     states: dict[str, int]
+    standing: str = Field(description="active, paused or cancelled")
+    priority: int = Field(description="-100..100, 0 is ordinary")
 
 
 class ClipOut(BaseModel):
@@ -122,7 +124,8 @@ class DecidedOut(BaseModel):
 def campaigns(desk: AtDesk, person: Viewer) -> list[CampaignOut]:
     """List the campaigns, the newest first."""
     return [CampaignOut(campaign_id=row.campaign_id, name=row.name, created_at=row.created_at,
-                        review=row.settings.get("review", "auto"), states=desk.catalogue.tally(row.campaign_id))
+                        review=row.settings.get("review", "auto"), states=desk.catalogue.tally(row.campaign_id),
+                        standing=row.standing, priority=row.priority)
             for row in desk.catalogue.campaigns()]
 
 

@@ -21,6 +21,7 @@ from app.report import report_of
 from app.session import Session
 from manifests.errors import ReelmillError
 from tasks.licence import clearances_of
+from tasks.steer import let_campaign_go_on
 
 router = APIRouter()
 WHOLE = 20_000
@@ -48,8 +49,8 @@ def campaigns(request: Request, desk: AtDesk, person: Viewer) -> HTMLResponse:
 def row(request: Request, campaign_id: str, desk: AtDesk, person: Viewer) -> HTMLResponse:
     """Return the numbers of one campaign."""
     head = desk.catalogue.campaign(campaign_id)
-    return page(request, "_campaign_row.html", each=_standing(desk, head), job=desk.jobs.state(head.campaign_id),
-                problem=desk.deliveries.problems.get(head.campaign_id, ""))
+    return page(request, "_campaign_row.html", head=head, each=_standing(desk, head),
+                job=desk.jobs.state(head.campaign_id), problem=desk.deliveries.problems.get(head.campaign_id, ""))
 
 
 @router.get("/campaigns/{campaign_id}")
@@ -115,11 +116,12 @@ def files(campaign_id: str, name: Literal["sheet", "results", "clips"], desk: At
 
 @router.post("/campaigns/{campaign_id}/work")
 def work(campaign_id: str, desk: AtDesk, person: Reviewer, what: Annotated[str, Form()] = "resume") -> Response:
-    """Go on with a campaign, or try again what failed."""
+    """Go on with a campaign, a pause of which ends so; or try again what failed."""
     head = desk.catalogue.campaign(campaign_id)
     if what == "retry":
         desk.jobs.retry(head.campaign_id)
     elif what == "resume":
+        let_campaign_go_on(desk.catalogue, head.campaign_id, person.actor)
         desk.jobs.resume(head.campaign_id)
     else:
         raise ReelmillError(f"{what!r} cannot be done; use resume or retry.")

@@ -9,10 +9,13 @@ import time
 from dataclasses import dataclass
 from pathlib import Path
 
+from app.ending import EXIT_STOPPED
 from manifests.errors import ReelmillError
 from manifests.identity import slug
 
 PROGRAM = (sys.executable, "-c", "from app.cli import main; main()")
+GO_ON = ("resume", "--if-active", "--")
+"""What a page's button does not say, a job must not: that a pause is over."""
 MOST_AT_ONCE = 2
 SHOWN_LINES = 12
 GRACE_S = 10.0
@@ -28,7 +31,7 @@ class JobState:
 
     Attributes:
         running: it still goes on.
-        failed: it ended with an error; ``lines`` end with its sentence.
+        failed: it ended with an error (a pause or a cancellation is none); ``lines`` end with its sentence.
     """
 
     what: str
@@ -85,7 +88,7 @@ class Jobs:
             if self._is_running(campaign_id):
                 self._jobs[campaign_id].again = True
             elif self._room():
-                self._start(campaign_id, "go on", "resume", "--", campaign_id)
+                self._start(campaign_id, "go on", *GO_ON, campaign_id)
             elif campaign_id not in self._waiting:
                 self._waiting.append(campaign_id)
 
@@ -96,7 +99,8 @@ class Jobs:
             if job is None:
                 return None
             code = job.process.poll()
-            return JobState(job.what, code is None, code not in (None, 0), job.started_at, _last_lines(job.log))
+            failed = code not in (None, 0, EXIT_STOPPED)
+            return JobState(job.what, code is None, failed, job.started_at, _last_lines(job.log))
 
     def stop(self) -> None:
         """End all: an interrupt first, so that nothing is lost, and by force after GRACE_S."""
@@ -139,7 +143,7 @@ class Jobs:
             if self._ended.is_set():
                 return
             if job.again:
-                self._start(campaign_id, "go on", "resume", "--", campaign_id)
+                self._start(campaign_id, "go on", *GO_ON, campaign_id)
             elif self._waiting:
                 self.resume(self._waiting.pop(0))
 

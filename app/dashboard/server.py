@@ -25,6 +25,7 @@ from app.dashboard import (
     second,
     share,
     signin,
+    steering,
     upload,
 )
 from app.dashboard.bodies import Bodies
@@ -35,8 +36,8 @@ from app.dashboard.troubles import tell_troubles
 from app.session import Session
 
 ROUTERS: tuple[APIRouter, ...] = tuple(module.router for module in (
-    campaigns, upload, gallery, bundle, decide, clip, compare, second, calibration, media, api, signin, oidc, people,
-    share, audit_page))
+    campaigns, steering, upload, gallery, bundle, decide, clip, compare, second, calibration, media, api, signin, oidc,
+    people, share, audit_page))
 OIDC_COOKIE_S = 600
 
 

@@ -67,7 +67,7 @@ def test_no_more_than_two_at_once_and_the_next_follows(working):
     with pytest.raises(TooManyJobs):
         beside.retry("four")
     wait_for(lambda: beside.state("three") is not None and not beside.state("three").running)
-    assert beside.state("three").lines == ("done ['resume', '--', 'three']",)
+    assert beside.state("three").lines == ("done ['resume', '--if-active', '--', 'three']",)
 
 
 def test_what_is_asked_for_meanwhile_is_done_after(working):

@@ -1,0 +1,57 @@
+"""How long a run may go on, as people write it."""
+
+import time
+from datetime import datetime
+from zoneinfo import ZoneInfo
+
+import pytest
+
+from app.bounds import UNBOUNDED, bounds_of
+from manifests.errors import SettingsError
+
+BERLIN = "Europe/Berlin"
+
+
+def test_nothing_said_is_no_bound():
+    assert bounds_of(None, None, "UTC") == UNBOUNDED
+
+
+@pytest.mark.parametrize("text", ["06:00", "6:00", "23:59", "00:00"])
+def test_a_time_of_day_is_its_next(text: str):
+    until = bounds_of(text, None, BERLIN).until
+    assert 0 < until - time.time() <= 25 * 3600
+    hour, minute = map(int, text.split(":"))
+    shown = datetime.fromtimestamp(until, ZoneInfo(BERLIN))
+    assert (shown.hour, shown.minute, shown.second) == (hour, minute, 0)
+
+
+def test_a_date_is_in_the_zone_of_the_settings_or_its_own():
+    assert bounds_of("2199-07-01T06:00", None, BERLIN).until == datetime(2199, 7, 1, 6, tzinfo=ZoneInfo(
+        BERLIN)).timestamp()
+    assert bounds_of("2199-07-01T06:00", None, BERLIN) != bounds_of("2199-07-01T06:00", None, "UTC")
+    assert bounds_of("2199-07-01 06:00+02:00", None, "UTC") == bounds_of("2199-07-01T04:00Z", None, BERLIN)
+
+
+@pytest.mark.parametrize(("text", "told"), [
+    ("25:00", "no time of day"), ("soon", "no time of day"), ("", "no time of day"), ("tomorrow", "no time to stop at"),
+    ("2020-01-01T06:00", "over already"), ("9999-99-99", "no time to stop at"),
+])
+def test_a_bad_time_is_told_in_one_sentence(text: str, told: str):
+    with pytest.raises(SettingsError, match=told) as failure:
+        bounds_of(text, None, BERLIN)
+    assert "--until" in str(failure.value)
+
+
+def test_a_zone_that_is_none():
+    with pytest.raises(SettingsError, match="no time zone 'Mars/Olympus'"):
+        bounds_of("06:00", None, "Mars/Olympus")
+
+
+def test_a_budget_is_in_hours():
+    assert bounds_of(None, 1.5, "UTC").budget_s == 5400
+
+
+@pytest.mark.parametrize("hours", [0.0, -1.0, float("nan"), float("inf")])
+def test_a_budget_of_nothing_or_everything_is_none(hours: float):
+    with pytest.raises(SettingsError, match="above 0"):
+        bounds_of(None, hours, "UTC")

@@ -1,0 +1,107 @@
+"""Pause, cancel, reopen and priority by a page: who may, what it does, and who is named for it."""
+
+import pytest
+import samples
+from dashboard_client import SAME_SITE, client_of, session_in
+
+from app.dashboard.desk import Desk
+
+SPRING = samples.campaign().campaign_id
+
+
+@pytest.fixture
+def session(tmp_path, monkeypatch):
+    monkeypatch.setenv("REELMILL_HOME", str(tmp_path / "home"))
+    return session_in(tmp_path / "home")
+
+
+@pytest.fixture
+def resumed(monkeypatch) -> list[str]:
+    """What is started beside the pages, which these tests do not let run."""
+    started: list[str] = []
+    monkeypatch.setattr("app.dashboard.jobs.Jobs.resume", lambda _, campaign_id: started.append(campaign_id))
+    return started
+
+
+def press(client, button: str, **fields: str):
+    return client.post(f"/campaigns/{SPRING}/{button}", headers=SAME_SITE, data=fields)
+
+
+def test_a_reviewer_pauses_and_resumes(session, resumed):
+    client = client_of(session, "reviewer")
+    assert press(client, "pause", reason=" too dark ").status_code == 303
+    assert session.catalogue.campaign(SPRING).stood == {"actor": "person:reviewer", "reason": "too dark"}
+    shown = client.get(f"/campaigns/{SPRING}/status").text
+    assert "<strong>paused</strong> by reviewer: too dark" in shown
+    assert "paused" in client.get(f"/campaigns/{SPRING}/row").text
+    page = client.get(f"/campaigns/{SPRING}").text
+    assert "/pause" not in page
+    assert ">Resume<" in page
+    assert press(client, "work", what="resume").status_code == 303
+    assert (session.catalogue.standing(SPRING), resumed) == ("active", [SPRING])
+    told = [(entry.actor, entry.action) for entry in session.catalogue.audit_entries() if entry.subject == SPRING]
+    assert told[:3] == [("person:reviewer", "work"), ("person:reviewer", "active"), ("person:reviewer", "paused")]
+
+
+def test_only_an_admin_cancels_reopens_and_ranks(session, resumed):
+    reviewer, admin = client_of(session, "reviewer"), client_of(session, "admin")
+    for button in ("cancel", "reopen", "priority"):
+        assert press(reviewer, button, number="5").status_code == 403
+        assert f"/{button}" not in reviewer.get(f"/campaigns/{SPRING}").text
+    assert (session.catalogue.standing(SPRING), session.catalogue.campaign(SPRING).priority) == ("active", 0)
+    assert press(admin, "priority", number="7").status_code == 303
+    assert "Priority 7" in reviewer.get(f"/campaigns/{SPRING}").text
+    assert "priority 7" in reviewer.get(f"/campaigns/{SPRING}/row").text
+    assert press(admin, "cancel", reason="wrong brand").status_code == 303
+    assert "<strong>cancelled</strong> by admin: wrong brand" in admin.get(f"/campaigns/{SPRING}/status").text
+    assert 'value="resume"' not in reviewer.get(f"/campaigns/{SPRING}").text
+    answer = press(reviewer, "work", what="resume")
+    assert answer.status_code == 400
+    assert "is cancelled; reopen it first" in answer.text
+    assert press(reviewer, "pause").status_code == 400
+    assert (session.catalogue.standing(SPRING), resumed) == ("cancelled", [])
+    assert press(admin, "reopen").status_code == 303
+    assert (session.catalogue.standing(SPRING), resumed) == ("active", [SPRING])
+
+
+@pytest.mark.parametrize("number", ["", "many", "101", "-101", "1.5"])
+def test_what_is_no_priority_is_refused_in_one_sentence(session, number: str):
+    answer = press(client_of(session, "admin"), "priority", number=number)
+    assert answer.status_code == 400
+    assert "is no priority; give a whole number from -100 to 100" in answer.text
+    assert session.catalogue.campaign(SPRING).priority == 0
+
+
+def test_an_odd_reason_is_text(session):
+    client = client_of(session, "admin")
+    press(client, "cancel", reason="<script>alert(1)</script>")
+    assert "<script>alert" not in client.get(f"/campaigns/{SPRING}/status").text
+
+
+def test_no_campaign_of_that_name(session):
+    answer = client_of(session, "admin").post("/campaigns/none/pause", headers=SAME_SITE)
+    assert answer.status_code in (400, 404)
+    assert "No campaign in the catalogue is called" in answer.text
+
+
+def test_a_form_of_another_site_pauses_nothing(session):
+    client = client_of(session, "admin")
+    for button in ("pause", "cancel", "priority", "reopen"):
+        answer = client.post(f"/campaigns/{SPRING}/{button}", headers={"Origin": "https://evil.example"})
+        assert answer.status_code == 403
+    assert session.catalogue.standing(SPRING) == "active"
+
+
+def test_the_api_tells_standing_and_priority(session):
+    session.catalogue.steer(SPRING, "paused", "person:ann")
+    session.catalogue.set_priority(SPRING, 3, "person:ann")
+    (row,) = client_of(session, "viewer").get("/api/campaigns").json()
+    assert (row["standing"], row["priority"]) == ("paused", 3)
+
+
+def test_work_that_follows_does_not_end_a_pause(session, monkeypatch):
+    """A re-roll asks for work by itself; only a person's own button may say that a pause is over."""
+    words: list[tuple[str, ...]] = []
+    monkeypatch.setattr("app.dashboard.jobs.Jobs._start", lambda _, campaign_id, what, *rest: words.append(rest))
+    Desk(session).jobs.resume(SPRING)
+    assert words == [("resume", "--if-active", "--", SPRING)]

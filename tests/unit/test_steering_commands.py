@@ -1,0 +1,142 @@
+"""pause, cancel, priority, runs, and what resume and status say of them; nothing here needs a model or Prefect."""
+
+import json
+import time
+
+import pytest
+import samples
+from cli_runner import reelmill
+
+from adapters.catalogue import Catalogue, open_catalogue
+from tasks.owner import current_owner
+from tasks.wiring import close_tools
+
+SPRING = samples.campaign().campaign_id
+
+
+@pytest.fixture
+def catalogue(tmp_path, monkeypatch):
+    """The catalogue of a home with one campaign of four planned variants."""
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("REELMILL_HOME", str(tmp_path / "home"))
+    (tmp_path / "home").mkdir()
+    close_tools()
+    with open_catalogue(f"sqlite:///{tmp_path / 'home' / 'catalogue.sqlite'}") as opened:
+        samples.filled(opened, 4)
+        yield opened
+    close_tools()
+
+
+def lease(catalogue: Catalogue) -> None:
+    ids = [row.variant_id for row in catalogue.variants(SPRING)]
+    assert catalogue.lease(ids[:3], "elsewhere", 600.0, attempts_cap=5, campaign_id=SPRING)
+
+
+def test_pause_says_what_happens_and_may_be_said_twice(catalogue, capsys):
+    lease(catalogue)
+    ended = reelmill(capsys, "pause", "Spring", "--reason", "too dark")
+    assert ended.code == 0
+    assert f"{SPRING} is paused; nothing more of it is begun, and what is in hand is finished." in ended.out
+    assert f"reelmill resume {SPRING}" in ended.out
+    assert catalogue.owners() == ["elsewhere"]
+    again = reelmill(capsys, "pause", "Spring")
+    assert (again.code, "was paused before" in again.out) == (0, True)
+    assert catalogue.campaign(SPRING).stood["reason"] == "too dark", "the first word stands"
+
+
+def test_cancel_counts_the_leases_that_it_ended(catalogue, capsys):
+    lease(catalogue)
+    ended = reelmill(capsys, "cancel", SPRING)
+    assert ended.code == 0
+    assert "is cancelled; 3 leases were ended, and what is finished stays" in ended.out
+    assert "--reopen" in ended.out
+    again = reelmill(capsys, "cancel", SPRING)
+    assert "was cancelled before; no clip was being made" in again.out
+    assert json.loads(reelmill(capsys, "cancel", SPRING, "--json").out)["leases_ended"] == 0
+
+
+def test_a_cancelled_campaign_is_not_paused_open(catalogue, capsys):
+    reelmill(capsys, "cancel", SPRING)
+    ended = reelmill(capsys, "pause", SPRING)
+    assert (ended.code, catalogue.standing(SPRING)) == (1, "cancelled")
+    assert "is cancelled, so that nothing of it is begun anyway" in ended.err
+
+
+def test_resume_of_a_cancelled_campaign_needs_reopen(catalogue, capsys):
+    reelmill(capsys, "cancel", SPRING)
+    ended = reelmill(capsys, "resume", SPRING)
+    assert (ended.code, catalogue.standing(SPRING)) == (1, "cancelled")
+    assert "reopen it first" in ended.err
+    assert f"reelmill resume {SPRING} --reopen" in ended.err
+
+
+def test_resume_if_active_ends_no_pause(catalogue, capsys):
+    reelmill(capsys, "pause", SPRING, "--reason", "too dark")
+    ended = reelmill(capsys, "resume", SPRING, "--if-active")
+    assert (ended.code, catalogue.standing(SPRING)) == (3, "paused")
+    assert "too dark; 4 variants are left" in ended.err
+    assert "Traceback" not in ended.err
+
+
+@pytest.mark.parametrize("words", [["pause", "none"], ["cancel", "none"], ["priority", "none", 5], ["runs", "none"],
+                                   ["resume", "none", "--reopen"]])
+def test_no_such_campaign_is_one_sentence(catalogue, capsys, words):
+    ended = reelmill(capsys, *words)
+    assert (ended.code, ended.out) == (1, "")
+    assert ended.err == "Error: No campaign in the catalogue is called 'none'; `reelmill status` lists them.\n"
+
+
+def test_priority_is_set_and_shown(catalogue, capsys):
+    assert "has the priority -5; it was 0" in reelmill(capsys, "priority", SPRING, "-5").out
+    assert reelmill(capsys, "priority", SPRING).out == f"{SPRING} has the priority -5.\n"
+    assert json.loads(reelmill(capsys, "priority", SPRING, 7, "--json").out) == {
+        "campaign_id": SPRING, "priority": 7, "before": -5}
+    assert reelmill(capsys, "priority", SPRING, 101).code == 2
+    assert reelmill(capsys, "priority", SPRING, "--jsno").code == 2
+    assert catalogue.campaign(SPRING).priority == 7
+
+
+def test_the_audit_names_the_person(catalogue, capsys):
+    reelmill(capsys, "pause", SPRING)
+    reelmill(capsys, "priority", SPRING, 2)
+    told = [(entry.action, entry.actor.partition(":")[0]) for entry in catalogue.audit_entries()]
+    assert told == [("priority", "person"), ("paused", "person")]
+
+
+def test_status_shows_standing_and_priority(catalogue, capsys):
+    reelmill(capsys, "priority", SPRING, 4)
+    reelmill(capsys, "pause", SPRING, "--reason", "[red] too dark")
+    assert "Priority 4, paused by person:" in reelmill(capsys, "status", SPRING).out
+    assert "[red] too dark" in reelmill(capsys, "status", SPRING).out
+    assert "paused" in reelmill(capsys, "status").out
+    (row,) = json.loads(reelmill(capsys, "status", "--json").out)
+    one = json.loads(reelmill(capsys, "status", SPRING, "--json").out)
+    for answer in (row, one):
+        assert (answer["standing"], answer["priority"], answer["stood"]["reason"]) == ("paused", 4, "[red] too dark")
+
+
+def test_runs_shows_who_works_and_how_others_ended(catalogue, capsys):
+    assert "No run yet" in reelmill(capsys, "runs").out
+    old = catalogue.begin_run(SPRING, "pool", current_owner(), until=time.time() + 600, budget_s=7200)
+    catalogue.book_run(old, 3, 90.0)
+    catalogue.end_run(old, "budget")
+    catalogue.shards_wait(catalogue.begin_run(SPRING, "pool", current_owner()), 2)
+    rows = json.loads(reelmill(capsys, "runs", SPRING, "--json").out)
+    assert {(row["outcome"], row["served"]) for row in rows} == {("running", 0), ("budget", 3)}
+    shown = reelmill(capsys, "runs").out
+    assert "running" in shown
+    assert "budget" in shown
+    assert len(json.loads(reelmill(capsys, "runs", "--limit", 1, "--json").out)) == 1
+
+
+@pytest.mark.parametrize(("words", "told"), [
+    (["--until", "soon"], "'soon' is no time of day"),
+    (["--until", "2020-01-01T00:00"], "over already"),
+    (["--budget-hours", "0"], "above 0"),
+])
+def test_a_bad_bound_is_one_sentence_before_anything_happens(catalogue, capsys, words, told):
+    reelmill(capsys, "pause", SPRING)
+    ended = reelmill(capsys, "resume", SPRING, *words)
+    assert ended.code == 1
+    assert told in ended.err
+    assert catalogue.standing(SPRING) == "paused"
