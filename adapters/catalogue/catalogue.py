@@ -5,6 +5,8 @@ from adapters.catalogue.audit import Audit
 from adapters.catalogue.decisions import Decisions
 from adapters.catalogue.engine import build_engine
 from adapters.catalogue.gallery import Gallery
+from adapters.catalogue.gauges import Gauges
+from adapters.catalogue.holdings import Holdings
 from adapters.catalogue.labels import Labels
 from adapters.catalogue.leases import Leasing
 from adapters.catalogue.outbox import Outbox
@@ -16,12 +18,13 @@ from adapters.catalogue.reviews import Reviews
 from adapters.catalogue.runs import Runs
 from adapters.catalogue.schema import bring_to_head
 from adapters.catalogue.steering import Steering
+from adapters.catalogue.sweeping import Sweeping
 from adapters.catalogue.transitions import Transitions
 
 
 class Catalogue(
     Reader, Planning, Leasing, Transitions, Decisions, Reviews, Gallery, Audit, People, Overview, Labels,
-    Steering, Runs, Outbox, Arrivals,
+    Steering, Runs, Outbox, Arrivals, Gauges, Holdings, Sweeping,
 ):
     """A campaign database, SQLite or PostgreSQL; threads may share one, processes open their own.
 
