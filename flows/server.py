@@ -1,6 +1,5 @@
 """Prefect's server for one command: it starts with it, and ends with it, however that ends."""
 
-import ctypes
 import os
 import signal
 import socket
@@ -12,10 +11,10 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
+from adapters.lifeline import end_with_parent
 from manifests.errors import ReelmillError
 
 START_S = 180.0
-PR_SET_PDEATHSIG = 1
 
 
 @contextmanager
@@ -31,12 +30,12 @@ def prefect_server(home: Path) -> Iterator[None]:
     if os.environ.get("PREFECT_API_URL"):
         yield
         return
-    port, log = _free_port(), home / "prefect-server.log"
+    port, log = free_port(), home / "prefect-server.log"
     with log.open("wb") as output:
         process = subprocess.Popen(  # noqa: S603
             [sys.executable, "-m", "prefect", "server", "start", "--host", "127.0.0.1", "--port", str(port)],
             stdin=subprocess.DEVNULL, stdout=output, stderr=output, start_new_session=True,
-            preexec_fn=_end_with_parent,
+            preexec_fn=end_with_parent,
         )
     try:
         _await(process, f"http://127.0.0.1:{port}/api", log)
@@ -59,13 +58,8 @@ def _await(process: subprocess.Popen[bytes], url: str, log: Path) -> None:
                         "or let PREFECT_API_URL name a server that runs.")
 
 
-def _free_port() -> int:
+def free_port() -> int:
+    """Return a port of loopback that nobody listens on just now."""
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         return int(free.getsockname()[1])
-
-
-def _end_with_parent() -> None:
-    """Ask Linux to kill this child when its parent dies, be it by SIGKILL (prctl(2))."""
-    if sys.platform == "linux":
-        ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGKILL)

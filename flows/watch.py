@@ -19,6 +19,7 @@ from prefect.exceptions import ObjectNotFound, PrefectException
 
 from adapters.inbox import open_inbox
 from flows.campaign import checked_overrides
+from flows.leftovers import end_silent, is_final
 from flows.registration import kept_pictures, register, uploads_of
 from flows.settings import Settings, load_settings
 from flows.wiring import wiring_of
@@ -67,7 +68,9 @@ class Entrance:
             return False
         with _prefect_errors():
             runs = _flow_runs(campaign_id)
-            if any(run.state is None or not run.state.is_final() for run in runs):
+            if any(not is_final(run) for run in runs):
+                beats = [run.beat_at for run in catalogue_of(self._wiring).runs(campaign_id, limit=1)]
+                end_silent(runs, max(beats, default=0.0))
                 return True
             if (runs and not _latest(runs).is_crashed()) or len(runs) > MOST_CRASHES:
                 return False

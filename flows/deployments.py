@@ -1,0 +1,172 @@
+"""The deployments: served by one process for `reelmill up`, or told to a server whose workers run them."""
+
+import argparse
+import asyncio
+import os
+import subprocess
+import sys
+import time
+import urllib.request
+from collections.abc import Iterable, Mapping
+from contextlib import suppress
+from datetime import UTC, datetime
+from typing import Any
+from zoneinfo import ZoneInfo
+
+from prefect.client.orchestration import get_client
+from prefect.client.schemas.actions import WorkPoolCreate
+from prefect.client.schemas.objects import ConcurrencyLimitConfig, ConcurrencyLimitStrategy
+from prefect.client.schemas.schedules import CronSchedule
+from prefect.deployments.runner import EntrypointType, RunnerDeployment
+from prefect.events import DeploymentEventTrigger
+from prefect.exceptions import ObjectAlreadyExists
+from prefect.flows import Flow
+from prefect.runner import Runner
+
+from flows import watch
+from flows.campaign import campaign
+from flows.leftovers import end_leftovers
+from flows.posting import posting
+from flows.settings import Settings, load_settings
+from flows.stock import stock
+from flows.sweep import sweep
+from flows.wiring import wiring_of
+from manifests.errors import ReelmillError, SettingsError
+from tasks.wiring import catalogue_of
+
+POOL = "reelmill"
+CAMPAIGNS = 2
+"""Campaigns that run at once on one machine: an urgent one gets ahead, and each holds a model."""
+PROCESSES = 5
+POLL_S = 3.0
+WRONG_SETTINGS = os.EX_CONFIG
+START_S = 300.0
+
+
+def served(settings: Settings) -> list[RunnerDeployment]:
+    """Return the deployments of one machine; a schedule whose setting is empty is taken away.
+
+    Raises:
+        SettingsError: a cron expression or the time zone is wrong.
+    """
+    return [
+        _deployment(campaign, limit=CAMPAIGNS, strategy=ConcurrencyLimitStrategy.ENQUEUE),
+        _deployment(stock, cron(settings, "stock_cron") if settings.stock else None),
+        _deployment(sweep, cron(settings, "sweep_cron")),
+        _deployment(watch.watch, triggers=[arrival_trigger()]),
+    ]
+
+
+def _deployment(flow: Flow[Any, Any], schedule: CronSchedule | None = None, *, limit: int = 1,
+                strategy: ConcurrencyLimitStrategy = ConcurrencyLimitStrategy.CANCEL_NEW,
+                triggers: Iterable[DeploymentEventTrigger] = ()) -> RunnerDeployment:
+    make: Any = flow.to_deployment  # typed as if it might be called in an event loop
+    deployment: RunnerDeployment = make(
+        flow.name, schedules=[schedule] if schedule else [], triggers=list(triggers), tags=["reelmill"],
+        concurrency_limit=ConcurrencyLimitConfig(limit=limit, collision_strategy=strategy),
+        entrypoint_type=EntrypointType.MODULE_PATH)
+    return deployment
+
+
+def arrival_trigger() -> DeploymentEventTrigger:
+    """Return what lets an event start the watch flow."""
+    return DeploymentEventTrigger(name="a sheet arrived", expect={watch.EVENT},
+                                  match={"prefect.resource.id": watch.RESOURCE})
+
+
+def cron(settings: Settings, name: str) -> CronSchedule:
+    """Return the schedule that a setting says.
+
+    Raises:
+        SettingsError: names the setting.
+    """
+    text = getattr(settings, name)
+    try:
+        ZoneInfo(settings.timezone)
+    except (ValueError, OSError):
+        raise SettingsError(f"There is no time zone {settings.timezone!r}; set REELMILL_TIMEZONE to one such as "
+                            "Europe/Berlin.") from None
+    try:
+        return CronSchedule(cron=text, timezone=settings.timezone)
+    except ValueError:
+        raise SettingsError(f"{text!r} is no cron expression; set REELMILL_{name.upper()} to minute, hour, day, month "
+                            "and weekday, such as '0 22 * * *'.") from None
+
+
+def serve(settings: Settings, *, owns_server: bool) -> None:
+    """Register the deployments, run what is due, for ever.
+
+    Args:
+        owns_server: nobody else executes flow runs of this server, so what it calls running is a leftover.
+    """
+    deployments = served(settings)
+    runner: Any = Runner(name=POOL, limit=PROCESSES, pause_on_shutdown=False, query_seconds=POLL_S)
+    ids = [runner.add_deployment(each) for each in deployments]
+    if owns_server:
+        end_leftovers(ids)
+    for line in next_lines(deployments):
+        print(line, flush=True)
+    with posting(settings, catalogue_of(wiring_of(settings))):  # what was not sent while nothing ran goes out now
+        asyncio.run(runner.start())
+
+
+def next_lines(deployments: Iterable[RunnerDeployment], now: datetime | None = None) -> list[str]:
+    """Return a sentence for each schedule: when it runs next."""
+    from prefect.server.schemas.schedules import CronSchedule as Dates  # half a second, which nothing else needs
+
+    lines = []
+    for each in deployments:
+        for item in each.schedules or ():
+            schedule = item.schedule
+            if isinstance(schedule, CronSchedule):
+                dates = Dates(cron=schedule.cron, timezone=schedule.timezone)
+                first = next(iter(dates._get_dates_generator(n=1, start=now or datetime.now(UTC))))
+                lines.append(f"{each.name} runs next at {first:%Y-%m-%d %H:%M} {schedule.timezone}")
+    return lines
+
+
+def await_server(seconds: float = START_S) -> None:
+    """Wait until Prefect's server answers.
+
+    Raises:
+        ReelmillError: it does not.
+    """
+    url, deadline = os.environ["PREFECT_API_URL"], time.monotonic() + seconds
+    while time.monotonic() < deadline:
+        with suppress(OSError), urllib.request.urlopen(f"{url}/health", timeout=5):  # noqa: S310
+            return
+        time.sleep(0.2)
+    raise ReelmillError(f"Prefect's server at {url} does not answer; start it, or mend PREFECT_API_URL.")
+
+
+def deploy(environment: Mapping[str, str]) -> int:
+    """Make the work pool unless it is there, and deploy what prefect.yaml in this folder says; return the exit code."""
+    with suppress(ObjectAlreadyExists), get_client(sync_client=True) as client:
+        client.create_work_pool(WorkPoolCreate(name=POOL, type="process"))
+    return subprocess.call([sys.executable, "-m", "prefect", "--no-prompt", "deploy", "--all"],
+                           env={**environment, "REELMILL_TIMEZONE": load_settings().timezone})
+
+
+def main() -> None:
+    """A process of its own: ``python -m flows.deployments``."""
+    parser = argparse.ArgumentParser()
+    parser.add_argument("--deploy", action="store_true", help="Tell the server of prefect.yaml's deployments, and end.")
+    parser.add_argument("--owns-server", action="store_true", help="Nobody else runs flows of this server.")
+    options = parser.parse_args()
+    try:
+        settings = load_settings()
+        if "PREFECT_API_URL" not in os.environ:
+            raise SettingsError("No server is named; let PREFECT_API_URL name Prefect's.")
+        await_server()
+        if options.deploy:
+            sys.exit(deploy(os.environ))
+        serve(settings, owns_server=options.owns_server)
+    except SettingsError as error:
+        print(error, file=sys.stderr)
+        sys.exit(WRONG_SETTINGS)
+    except ReelmillError as error:
+        sys.exit(str(error))
+
+
+if __name__ == "__main__":
+    main()
