@@ -1,10 +1,13 @@
-"""Terraform's files: form, rules, and what the variables refuse. AWS's provider cannot be had here."""
+"""Terraform's files: form, rules, and what the variables refuse. AWS's provider cannot be had here.
+
+What needs the program is skipped where it is missing; the rules that matter are held a second time without it.
+"""
 
 import copy
 import os
 import re
 import shutil
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -115,6 +118,58 @@ def test_versions_are_pinned_and_variables_described():
         with (FOLDER / name).open() as file:
             blocks = [block for kind in plain(hcl2.load(file)).values() for block in kind]
         assert all(body["description"] for block in blocks for body in block.values())
+
+
+TEXTS = {path.name: path.read_text() for path in sorted(FOLDER.glob("*.tf"))}
+
+
+def conditions() -> dict[str, str]:
+    """Return each variable's regular expression."""
+    blocks = re.findall(r'^variable "(\w+)" \{\n(.*?)^\}', TEXTS["variables.tf"], re.MULTILINE | re.DOTALL)
+    found = {name: re.search(r'regex\("(.+?)", (?:var|arn)', body) for name, body in blocks}
+    return {name: match[1] for name, match in found.items() if match}
+
+
+@pytest.mark.parametrize(("name", "value", "is_taken"), [
+    ("bucket_name", "reelmill-clips", True),
+    ("bucket_name", "My.Bucket", False),
+    ("environment", "production", True),
+    ("environment", "Production!", False),
+    ("prefix", "ads/", True),
+    ("prefix", "ads", False),
+    ("prefix", "*/", False),
+    ("trusted_principals", "arn:aws:iam::111122223333:role/ops", True),
+    ("trusted_principals", "*", False),
+])
+def test_variables_take_what_is_right_alone(name: str, value: str, is_taken: bool):
+    assert bool(re.search(conditions()[name], value)) == is_taken
+
+
+HEAD = re.compile(r'^(resource|data|variable) "(\w+)"(?: "(\w+)")?', re.MULTILINE)
+LOCALS = re.compile(r"^locals \{\n(.*?)^\}", re.MULTILINE | re.DOTALL)
+PLAIN = re.compile(r'#.*|"(?:[^"$\n]|\$(?!\{))*"')
+"""Comments, and strings that hold no expression."""
+REFERENCE = re.compile(r"\b(?:var|local)\.\w+|\b(?:data\.)?aws_\w+\.\w+")
+
+
+def dangling(texts: Iterable[str]) -> set[str]:
+    """Return what is referred to and nowhere declared: variables, locals, data and resources."""
+    text = "\n".join(texts)
+    start = {"resource": "", "data": "data.", "variable": "var."}
+    known = {start[kind] + ".".join(filter(None, names)) for kind, *names in HEAD.findall(text)}
+    known |= {f"local.{name}" for block in LOCALS.findall(text)
+              for name in re.findall(r"^  (\w+)\s+=", block, re.MULTILINE)}
+    return set(REFERENCE.findall(PLAIN.sub(" ", text))) - known
+
+
+def test_everything_that_is_referred_to_is_declared():
+    assert dangling(TEXTS.values()) == set()
+
+
+def test_a_dangling_reference_is_noticed():
+    wrong = "x = var.regin + aws_kms_key.signer.arn + local.nams + data.aws_partition.now.partition\n"
+    assert dangling([*TEXTS.values(), wrong]) == {"var.regin", "aws_kms_key.signer", "local.nams",
+                                                  "data.aws_partition.now"}
 
 
 def test_fmt_finds_nothing():

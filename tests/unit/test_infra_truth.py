@@ -12,7 +12,9 @@ import yaml
 from infra_files import INFRA, REPO, walk
 
 from app.cli import app
-from flows.settings import Settings
+from flows.fan_out import check_fan_out, spans_hosts
+from flows.settings import Settings, load_settings
+from flows.wiring import here, wiring_of
 
 FILES = sorted(path for path in INFRA.rglob("*") if path.is_file() and ".terraform" not in path.parts)
 GUIDE = REPO / "docs" / "operations.md"
@@ -58,10 +60,38 @@ def documents() -> Iterator[Any]:
 def command_lines() -> Iterator[list[str]]:
     """Yield each list in compose, Kubernetes and the Dockerfile that starts a program of ours."""
     for part in walk(list(documents())):
-        if isinstance(part, list) and part and part[0] in ("reelmill", "prefect", "ray"):
+        if isinstance(part, list) and part and part[0] in ("reelmill", "prefect", "python", "ray"):
             yield part
     for line in re.findall(r"^CMD (\[.*\])", text_of(INFRA / "docker" / "Dockerfile"), re.MULTILINE):
         yield yaml.safe_load(line)
+
+
+def unknown_modules(commands: Iterable[list[str]]) -> set[str]:
+    """Return what is no module of ours behind `python -m`, or an option that its text does not name."""
+    found = set()
+    for words in commands:
+        path = REPO / f"{words[0].replace('.', '/')}.py"
+        known = text_of(path) if path.is_file() else ""
+        if "__main__" not in known or not all(f'"{word}"' in known for word in words[1:] if word.startswith("--")):
+            found.add(" ".join(words))
+    return found
+
+
+def environments() -> dict[str, dict[str, str]]:
+    """Return what compose and Kubernetes set where campaigns are driven, filled in."""
+    compose = yaml.safe_load(text_of(INFRA / "compose" / "compose.yaml"))["services"]["driver"]["environment"]
+    maps = [*yaml.safe_load_all(text_of(INFRA / "kubernetes" / "config.yaml")),
+            *yaml.safe_load_all(text_of(INFRA / "kubernetes" / "secrets.example.yaml"))]
+    kubernetes: dict[str, str] = {}
+    for item in maps:
+        if item["metadata"]["name"] in ("reelmill", "prefect-client"):
+            kubernetes |= item.get("data", item.get("stringData"))
+    return {"compose": {name: filled(value) for name, value in compose.items() if value}, "kubernetes": kubernetes}
+
+
+def filled(value: str) -> str:
+    """Put defaults, and a word where there is none, in the place of compose's variables."""
+    return re.sub(r"\$\{\w+(?::-([^}]*)|:\?[^}]*)\}", lambda found: found[1] or "https://given.example", value)
 
 
 def queues() -> set[str]:
@@ -97,6 +127,36 @@ def test_commands_exist():
     ours = [line[1:] for line in command_lines() if line[0] == "reelmill"]
     assert ["review", "--port", "8765", "--no-browser"] in ours
     assert unknown_commands(ours) == set()
+
+
+def test_modules_exist():
+    ours = [line[2:] for line in command_lines() if line[:2] == ["python", "-m"]]
+    assert ours.count(["flows.deployments", "--deploy"]) == 2, "compose and Kubernetes deploy the flows"
+    assert unknown_modules(ours) == set()
+
+
+def test_an_unknown_module_is_noticed():
+    wrong = [["flows.deployment", "--deploy"], ["flows.deployments", "--deplore"]]
+    assert unknown_modules(wrong) == {"flows.deployment --deploy", "flows.deployments --deplore"}
+
+
+@pytest.mark.parametrize("where", ["compose", "kubernetes"])
+def test_renderers_are_handed_a_bucket_for_staging_and_postgresql(where: str, monkeypatch, tmp_path: Path):
+    for name, value in environments()[where].items():
+        monkeypatch.setenv(name, value)
+    monkeypatch.setenv("REELMILL_HOME", str(tmp_path / "driver"))
+    settings = load_settings()
+    assert spans_hosts(settings)
+    check_fan_out(settings)
+    sent = wiring_of(settings)
+    for name in environments()[where]:
+        monkeypatch.delenv(name)
+    monkeypatch.setenv("REELMILL_HOME", str(tmp_path / "renderer"))
+    got = here(sent)
+    assert got.shared
+    assert got.catalogue_url.startswith("postgresql://")
+    assert got.bucket.location.startswith("s3://")
+    assert got.staging == tmp_path / "renderer" / "staging"
 
 
 def test_commands_of_the_guide_exist():
