@@ -47,6 +47,8 @@ class Settings(BaseSettings):
         sweep_cron: when the sweeper runs.
         timezone: of the schedules, such as ``Europe/Berlin``.
         alert_webhook: URL that alerts are posted to, as Slack's incoming webhooks take them.
+        log_format: ``text`` for people; ``json``, a JSON object a line, for programs that collect logs.
+        metrics_token: what Prometheus shows to read `/metrics` from elsewhere than this machine, or behind a proxy.
         review_url: where people reach the dashboard, if not on this machine: ``https://review.example``.
         oidc_issuer, oidc_client_id, oidc_client_secret: an OpenID provider that signs people in.
         oidc_role_claim: the claim of its ID token that names a person's role; without it new people are viewers.
@@ -107,6 +109,8 @@ class Settings(BaseSettings):
     sweep_cron: str = "30 6 * * *"
     timezone: str = "UTC"
     alert_webhook: SecretStr | None = None
+    log_format: Literal["text", "json"] = "text"
+    metrics_token: SecretStr | None = Field(None, min_length=16)
     review_url: str = ""
     oidc_issuer: str = ""
     oidc_client_id: str = ""

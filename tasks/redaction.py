@@ -9,7 +9,8 @@ MASK = "***"
 SHORTEST = 4
 """A secret of fewer characters is left: whatever holds it by chance would become unreadable."""
 
-_NAMED = r"[\w-]*(?:secret|passw(?:or)?d|passphrase|token|api[_-]?key|private[_-]?key|access[_-]?key)[\w-]*"
+_NAMED = r"(?:secret|passw(?:or)?d|passphrase|token|api[_-]?key|private[_-]?key|access[_-]?key)[\w-]{0,60}"
+"""The end of a name. All repeats are bounded, or begin where the last match ended: a long text takes no long time."""
 _IN_QUERIES = (r"x-(?:amz|goog)-(?:signature|credential|security-token)|signature|sig|awsaccesskeyid|googleaccessid|"
                r"policy|key-pair-id|code|state|(?:access_|refresh_|id_)?token|(?:client_)?secret|password|api_?key")
 _WEBHOOKS = (r"hooks\.slack(?:-gov)?\.com|discord(?:app)?\.com/api/webhooks|[\w.-]+\.webhook\.office\.com|"
@@ -18,13 +19,13 @@ _PATTERNS = tuple((re.compile(pattern, re.IGNORECASE | re.DOTALL), becomes) for 
     (r"-----BEGIN ([A-Z ]*)PRIVATE KEY-----.*?(?:-----END \1PRIVATE KEY-----|\Z)", MASK),
     (rf"(https?://(?:{_WEBHOOKS})/)[^\s'\"<>\\]+", rf"\g<1>{MASK}"),
     (r"(https?://)[^\s/@]+@", rf"\g<1>{MASK}@"),
-    (r"(\b[a-z][a-z0-9+.-]*://[^\s/:@]*):[^\s/]+@", rf"\g<1>:{MASK}@"),
+    (r"(\b[a-z][a-z0-9+.-]{0,30}://[^\s/:@]*):[^\s/]+@", rf"\g<1>:{MASK}@"),
     (r"(authorization\\*['\"]?\s*[:=,]\s*b?\\*['\"]?)[^\r\n'\"\\]+", rf"\g<1>{MASK}"),
     (r"(\bbearer\s+)[\w.~+/=-]{8,}", rf"\g<1>{MASK}"),
     (r"\b(?:AKIA|ASIA)[A-Z0-9]{16}\b", MASK),
     (rf"([?&;](?:{_IN_QUERIES})=)[^&\s'\"<>\\]+", rf"\g<1>{MASK}"),
-    (rf"(\b{_NAMED}\\*['\"]?\s*[=:]\s*b?)(\\*['\"])(?:(?!\2).)+\2", rf"\g<1>\g<2>{MASK}\g<2>"),
-    (rf"(\b{_NAMED}\s*[=:]\s*)[^\s,;&'\"\\]{{{SHORTEST},}}", rf"\g<1>{MASK}"),
+    (rf"({_NAMED}\\*['\"]?\s*[=:]\s*b?)(\\*['\"])(?:(?!\2).){{1,4000}}\2", rf"\g<1>\g<2>{MASK}\g<2>"),
+    (rf"({_NAMED}\s*[=:]\s*)[^\s,;&'\"\\]{{{SHORTEST},}}", rf"\g<1>{MASK}"),
     (r"(/share/)[\w-]{16,}", rf"\g<1>{MASK}"),
 ))
 """Private keys, webhooks, passwords within URLs, headers, AWS key ids, signed queries, named secrets, share links."""
@@ -57,6 +58,7 @@ class Redaction:
 def _forms(secret: str) -> set[str]:
     """Return a secret as it stands in text, in URLs, in JSON, in reprs, and in one of these within another."""
     ways = (str, quote_plus, lambda text: quote(text, safe=""), quote, lambda text: repr(text)[1:-1],
+            lambda text: repr(f'{text}"')[1:-2],  # beside both kinds of quotes the single ones are escaped
             lambda text: repr(text.encode(errors="replace"))[2:-1], lambda text: json.dumps(text)[1:-1],
             lambda text: json.dumps(text, ensure_ascii=False)[1:-1])
     sound = secret.encode("utf-8", "replace").decode()

@@ -1,0 +1,137 @@
+"""A secret never survives, however it is quoted, wherever it stands, be it known or only looking like one."""
+
+import json
+import logging
+import re
+import time
+from urllib.parse import quote, quote_plus
+
+import pytest
+from hypothesis import example, given, settings
+from hypothesis import strategies as st
+
+from tasks.redaction import MASK, SHORTEST, Redaction
+
+SECRETS = st.text(st.characters(exclude_categories=["Cs"]), min_size=8, max_size=40).filter(
+    lambda text: len(text.strip()) >= 8 and MASK not in text)
+FEW = settings(max_examples=40, deadline=None)
+AROUND = st.text(st.characters(exclude_categories=["Cs"]), max_size=40)
+WAYS = {
+    "plain": str,
+    "repr": repr,
+    "repr of bytes": lambda text: repr(text.encode()),
+    "json": json.dumps,
+    "json unicode": lambda text: json.dumps(text, ensure_ascii=False),
+    "json in json": lambda text: json.dumps(json.dumps({"a": text})),
+    "json in repr": lambda text: repr(json.dumps({"a": text})),
+    "repr in json": lambda text: json.dumps(repr({"a": text})),
+    "quoted": lambda text: quote(text, safe=""),
+    "quoted path": quote,
+    "quoted plus": quote_plus,
+    "quoted in json": lambda text: json.dumps(f"https://host/?a={quote_plus(text)}"),
+    "quoted twice": lambda text: quote(quote(text, safe=""), safe=""),
+    "lower": lambda text: quote(text, safe="").lower(),
+    "dict": lambda text: str({"key": (text, [text])}),
+    "error": lambda text: repr(ValueError(text)),
+    "log": lambda text: logging.Formatter("%(message)s").format(
+        logging.LogRecord("a", 20, "a", 1, "said %r and %s", (text, text), None)),
+}
+
+
+@pytest.mark.parametrize("way", WAYS)
+@FEW
+@given(secret=SECRETS, before=AROUND, after=AROUND)
+@example(secret="p'a\"s\\s/w+o r%d", before="", after="")
+@example(secret="line\nbreak\t\x00\x7f", before="", after="")
+@example(secret="gemälde€☂𝄞𝄞", before="", after="")
+def test_a_known_secret_survives_no_quoting(way, secret, before, after):
+    redact = Redaction()
+    redact.learn([secret])
+    written = WAYS[way](secret)
+    text = redact(f"{before}{written}{after}")
+    assert secret not in text
+    assert written not in text
+    assert MASK in text
+
+
+@FEW
+@given(st.lists(SECRETS, min_size=2, max_size=4))
+def test_of_several_that_hold_each_other_none_is_left_in_part(secrets):
+    whole = "".join(secrets)
+    redact = Redaction()
+    redact.learn([*secrets, whole])
+    assert not any(each in redact(f"a {whole} b") for each in (*secrets, whole))
+
+
+@FEW
+@given(AROUND)
+def test_what_holds_no_secret_stays(text):
+    plain = re.sub(r"[^a-z ]", "", text)
+    redact = Redaction()
+    redact.learn(["Correct Horse 7", "abc"])
+    assert redact(plain) == plain
+
+
+def test_short_secrets_are_not_learnt():
+    redact = Redaction()
+    redact.learn(["", "a", "x" * (SHORTEST - 1)])
+    assert redact("a xxx b") == "a xxx b"
+
+
+@pytest.mark.parametrize(("text", "secret"), [
+    ("postgresql://reel:hunter2@db/reelmill refused", "hunter2"),
+    ("postgresql+psycopg://reel:p%40ss@db:5432/x", "p%40ss"),
+    ("https://user:tok@host/x and on", "user"),
+    ("POST https://hooks.slack.com/services/T01/B02/abcDEF failed", "abcDEF"),
+    ("'https://discord.com/api/webhooks/12/abcDEF'", "abcDEF"),
+    ("https://acme.webhook.office.com/webhookb2/abcDEF@x/y", "abcDEF"),
+    ("https://chat.example/hooks/abcDEF", "abcDEF"),
+    ("GET https://b.s3.amazonaws.com/k?X-Amz-Signature=abcdef0123&X-Amz-Date=2026", "abcdef0123"),
+    ("https://x/?X-Amz-Credential=AKIAABCDEFGHIJKLMNOP%2Fx", "AKIAABCDEFGHIJKLMNOP"),
+    ("key AKIAABCDEFGHIJKLMNOP was refused", "AKIAABCDEFGHIJKLMNOP"),
+    ("Authorization: Bearer abcdefgh.ijkl", "abcdefgh.ijkl"),
+    ("{'Authorization': 'Basic dXNlcjpwYXNz'}", "dXNlcjpwYXNz"),
+    ("headers=[(b'authorization', b'Bearer abcdefgh')]", "abcdefgh"),
+    ("the bearer abcdefghijkl is wrong", "abcdefghijkl"),
+    ("aws_secret_access_key = wJalrXUtnFEMI/K7MDENG", "wJalrXUtnFEMI"),
+    ('{"client_secret": "s3 cr3t"}', "s3 cr3t"),
+    ("password=hunter2;host=db", "hunter2"),
+    ("REELMILL_BUCKET_SECRET_KEY='two words'", "two words"),
+    ("-----BEGIN EC PRIVATE KEY-----\nMHcCAQEE\n-----END EC PRIVATE KEY-----", "MHcCAQEE"),
+    ("-----BEGIN PRIVATE KEY-----\nMHcCAQEE cut off", "MHcCAQEE"),
+    ("/share/abcdefghijklmnopqrst/media", "abcdefghijklmnopqrst"),
+    ("/signin/once?secret=abcdefgh", "abcdefgh"),
+])
+def test_what_looks_like_a_secret_goes_without_being_known(text, secret):
+    found = Redaction()(text)
+    assert secret not in found
+    assert MASK in found
+
+
+@pytest.mark.parametrize("text", [
+    "Campaign Spring (spring-0123456789) has finished. 3 published.",
+    "postgresql://db/reelmill does not answer", "See https://review.example/campaigns/spring-0123",
+    "The token is wrong; ask an admin.", "a password is asked for", "12 tokens/s, key frames: 4",
+    "s3://clips/autumn/spring/0f.mp4", "-----BEGIN CERTIFICATE-----\nMIIB\n-----END CERTIFICATE-----",
+    "2 briefs share the clip 0123456789abcdef", "mail ann@example.org",
+])
+def test_what_people_need_to_read_stays(text):
+    assert Redaction()(text) == text
+
+
+def test_a_long_text_takes_no_long_time():
+    redact = Redaction()
+    redact.learn(["hunter2 and more"])
+    parts = ("password ", "x://", "a", "a.", "secret-", "secret='", 'token="', "token\\", "http://a", "x:// ",
+             "-----BEGIN ", "api_key = ", "authorization", "bearer ", "?sig", "https://a.", "token: ")
+    began = time.process_time()
+    for part in parts:
+        redact(part * (100_000 // len(part)))
+    assert time.process_time() - began < 20
+
+
+def test_redacted_twice_is_redacted_once():
+    redact = Redaction()
+    redact.learn(["hunter2"])
+    once = redact("password=hunter2 https://u:p@h/x Authorization: Bearer abcdefghijk")
+    assert redact(once) == once
