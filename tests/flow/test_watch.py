@@ -1,0 +1,265 @@
+"""A watched place: each sheet's content starts a campaign once, and is answered beside the sheet."""
+
+import io
+import json
+import multiprocessing
+import os
+import signal
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+from unittest.mock import patch
+
+import openpyxl
+import pytest
+import s3_server
+
+from adapters.catalogue import Catalogue
+from adapters.inbox import FolderInbox, Inbox, open_inbox
+from flows.settings import Settings, load_settings
+from flows.watch import Entrance, watch_of
+from flows.wiring import wiring_of
+from manifests.errors import BucketUnreachable, SettingsError
+from tasks import watch as watching
+from tasks.intake import Intake
+from tasks.watch import Watch
+from tasks.wiring import catalogue_of, close_tools
+
+GOOD = b"brief_id,prompt,variants\ncircle,a red circle on a white background,2\ncup,a green cup,3\n"
+BAD = b"brief_id,prompt,variants\ncircle,a red circle,2\ncup,a green cup,lots\n"
+FORK = multiprocessing.get_context("fork")
+
+
+class Door(Entrance):
+    """The real door, but for Prefect: what would be started is noted in a file that processes share."""
+
+    notes: Path
+
+    def register(self, intake: Intake) -> str:
+        campaign_id = super().register(intake)
+        self.note(f"registered {campaign_id}")
+        return campaign_id
+
+    def start(self, campaign_id: str) -> bool:
+        self.note(f"started {campaign_id}")
+        return True
+
+    def note(self, line: str) -> None:
+        with self.notes.open("a") as file:
+            file.write(line + "\n")
+
+
+class Place:
+    """A watched place as those see it who drop sheets."""
+
+    def __init__(self, inbox: Inbox, settings: Settings, put: Callable[[str, bytes], None]) -> None:
+        self.inbox = inbox
+        self.settings = settings
+        self.put = put
+
+    def watcher(self) -> tuple[Watch, Door]:
+        """Return a watcher that has seen nothing yet."""
+        wiring = wiring_of(self.settings)
+        door = Door(self.settings, wiring, "http://127.0.0.1:8765")
+        door.notes = self.settings.home / "notes.txt"
+        return Watch(self.inbox, catalogue_of(wiring), door, self.settings.home / "uploads"), door
+
+    def look(self, times: int = 1) -> list[str]:
+        """Let a new watcher look so often."""
+        watcher, _ = self.watcher()
+        return [line for _ in range(times) for line in watcher.look()]
+
+    def receipt(self, sheet: str) -> dict[str, Any] | None:
+        data = self.inbox.fetch(f"{sheet}.receipt.json", 1_000_000)
+        return json.loads(data) if data else None
+
+    @property
+    def catalogue(self) -> Catalogue:
+        return catalogue_of(wiring_of(self.settings))
+
+    @property
+    def campaigns(self) -> list[str]:
+        return [row.campaign_id for row in self.catalogue.campaigns()]
+
+    @property
+    def notes(self) -> list[str]:
+        path = self.settings.home / "notes.txt"
+        return path.read_text().splitlines() if path.is_file() else []
+
+
+@pytest.fixture
+def folder(home: Path, tmp_path: Path, fake_models, monkeypatch) -> Place:
+    """A folder in which files are whole as soon as they lie there."""
+    monkeypatch.setattr(watching, "QUIET_S", 0.0)
+    (tmp_path / "in").mkdir()
+    settings = load_settings(watch=str(tmp_path / "in"))
+    return Place(open_inbox(settings.watch), settings, lambda name, data: (tmp_path / "in" / name).write_bytes(data))
+
+
+@pytest.fixture
+def prefix(home: Path, fake_models, s3_endpoint: str, s3_bucket_name: str) -> Place:
+    """A prefix of an S3 bucket."""
+    keys = {f"bucket_{name}": value for name, value in s3_server.S3_KEYS.items() if name != "region"}
+    settings = load_settings(watch=f"s3://{s3_bucket_name}/sheets", bucket=f"s3://{s3_bucket_name}/clips",
+                             bucket_endpoint=s3_endpoint, **keys)
+    store = s3_server.client(s3_endpoint)
+    return Place(open_inbox(settings.watch, endpoint=s3_endpoint, **s3_server.S3_KEYS), settings,
+                 lambda name, data: store.put_object(Bucket=s3_bucket_name, Key=f"sheets/{name}", Body=data))
+
+
+@pytest.fixture(params=["folder", "prefix"])
+def place(request: pytest.FixtureRequest) -> Place:
+    return request.getfixturevalue(request.param)
+
+
+def test_a_sheet_starts_one_campaign_and_is_answered(place: Place):
+    place.put("Spring 1.csv", GOOD)
+    lines = place.look(3)
+    assert len(lines) == 1
+    assert "Spring 1.csv: accepted as" in lines[0]
+    [campaign_id] = place.campaigns
+    receipt = place.receipt("Spring 1.csv")
+    assert receipt["state"] == "accepted"
+    assert receipt["campaign"] == campaign_id
+    assert receipt["link"] == f"http://127.0.0.1:8765/campaigns/{campaign_id}"
+    assert (receipt["rows"], receipt["variants"]) == (2, 5)
+    assert place.notes.count(f"registered {campaign_id}") == 1
+    assert f"started {campaign_id}" in place.notes
+
+
+def test_the_same_content_again_starts_no_second_campaign(place: Place):
+    place.put("a.csv", GOOD)
+    place.look()
+    place.put("b.csv", GOOD)
+    place.put("a.csv", GOOD)
+    place.look(2)
+    [campaign_id] = place.campaigns
+    assert place.notes.count(f"registered {campaign_id}") == 1
+    assert place.receipt("b.csv")["campaign"] == campaign_id
+    assert "same content came before" in place.receipt("b.csv")["message"]
+
+
+def test_a_bad_sheet_is_answered_with_its_errors_and_taken_once_mended(place: Place):
+    place.put("a.csv", BAD)
+    place.look(2)
+    receipt = place.receipt("a.csv")
+    assert receipt["state"] == "refused"
+    assert len(receipt["errors"]) == 1
+    assert "lots" in receipt["errors"][0]
+    marked = openpyxl.load_workbook(io.BytesIO(place.inbox.fetch(receipt["marked"], 1_000_000)))
+    assert any(cell.comment for row in marked.active.iter_rows() for cell in row)
+    assert place.campaigns == []
+    place.put("a.csv", GOOD)
+    place.look(2)
+    assert place.receipt("a.csv")["state"] == "accepted"
+    assert len(place.campaigns) == 1
+
+
+def test_a_refused_sheet_is_read_anew_where_its_answer_was_taken_away(folder: Place, tmp_path: Path):
+    folder.put("a.csv", b"brief_id,prompt\nx,\n")
+    watcher, _ = folder.watcher()
+    watcher.look()
+    first = folder.receipt("a.csv")
+    watcher.look()
+    assert folder.look() == []
+    assert folder.receipt("a.csv") == first
+    (tmp_path / "in" / "a.csv.receipt.json").unlink()
+    folder.look()
+    assert folder.receipt("a.csv")["errors"] == first["errors"]
+
+
+def test_trouble_that_is_not_the_sheets_is_answered_and_tried_again(place: Place):
+    place.put("a.csv", GOOD)
+    watcher, _ = place.watcher()
+    with patch.object(Entrance, "register", side_effect=BucketUnreachable("The bucket does not answer.")):
+        watcher.look()
+    assert place.receipt("a.csv")["state"] == "waiting"
+    assert "The bucket does not answer." in place.receipt("a.csv")["message"]
+    assert watcher.is_unsettled
+    watcher.look()
+    assert place.receipt("a.csv")["state"] == "accepted"
+    assert len(place.campaigns) == 1
+    assert not watcher.is_unsettled
+
+
+def test_a_half_written_file_is_waited_for(folder: Place, tmp_path: Path, monkeypatch):
+    monkeypatch.setattr(watching, "QUIET_S", 60.0)
+    watcher, _ = folder.watcher()
+    path = tmp_path / "in" / "a.csv"
+    path.write_bytes(GOOD[:60])
+    assert watcher.look() == []
+    with path.open("ab") as file:
+        file.write(GOOD[60:])
+    assert watcher.look() == []
+    assert watcher.is_unsettled
+    assert folder.campaigns == []
+    assert len(watcher.look()) == 1
+    assert (folder.receipt("a.csv")["rows"], folder.receipt("a.csv")["variants"]) == (2, 5)
+
+
+def _look_apart(place: Place, times: int = 3) -> None:
+    close_tools()
+    place.look(times)
+    os._exit(0)
+
+
+def _await(*processes: Any) -> list[int]:
+    for process in processes:
+        process.join(60)
+    return [process.exitcode for process in processes]
+
+
+def test_of_two_watchers_at_once_one_registers(folder: Place):
+    sheets = [f"{number}.csv" for number in range(4)]
+    for number, sheet in enumerate(sheets):
+        folder.put(sheet, GOOD.replace(b"red", f"red{number}".encode()))
+    folder.catalogue.campaigns()
+    close_tools()
+    watchers = [FORK.Process(target=_look_apart, args=(folder,)) for _ in range(2)]
+    for process in watchers:
+        process.start()
+    assert _await(*watchers) == [0, 0]
+    folder.look()
+    assert len(folder.campaigns) == 4
+    registered = [line for line in folder.notes if line.startswith("registered")]
+    assert len(registered) == len(set(registered)) == 4
+    assert {folder.receipt(sheet)["state"] for sheet in sheets} == {"accepted"}
+
+
+STEPS: list[tuple[Any, str]] = [
+    (watching, "keep_dropped"), (Catalogue, "take_arrival"), (Door, "read"), (Door, "register"),
+    (Catalogue, "settle_arrival"), (Door, "start"), (FolderInbox, "leave")]
+
+
+def _die_at(place: Place, owner: Any, name: str, when: str) -> None:
+    step = getattr(owner, name)
+
+    def deadly(*args: Any, **kwargs: Any) -> None:
+        if when == "after":
+            step(*args, **kwargs)
+        os.kill(os.getpid(), signal.SIGKILL)
+
+    setattr(owner, name, deadly)
+    _look_apart(place)
+
+
+@pytest.mark.parametrize("when", ["before", "after"])
+@pytest.mark.parametrize(("owner", "name"), STEPS, ids=[name for _, name in STEPS])
+def test_killed_at_any_step_it_is_one_campaign_after_all(folder: Place, owner: Any, name: str, when: str, monkeypatch):
+    monkeypatch.setattr(watching, "PATIENCE_WITH_THE_DEAD_S", 0.0)
+    folder.put("a.csv", GOOD)
+    folder.catalogue.campaigns()
+    close_tools()
+    process = FORK.Process(target=_die_at, args=(folder, owner, name, when))
+    process.start()
+    assert _await(process) == [-signal.SIGKILL]
+    folder.look(2)
+    [campaign_id] = folder.campaigns
+    assert folder.receipt("a.csv")["campaign"] == campaign_id
+    assert f"started {campaign_id}" in folder.notes
+    assert sum(folder.catalogue.tally(campaign_id).values()) == 5
+
+
+def test_a_place_must_be_named(home: Path):
+    with pytest.raises(SettingsError, match="REELMILL_WATCH"):
+        watch_of(load_settings())
