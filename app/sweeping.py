@@ -5,7 +5,7 @@ from typing import Annotated
 import typer
 
 from app.options import AsJson
-from app.output import say, say_json, show_table, warn
+from app.output import say, say_json, warn
 from app.session import Session
 from flows.places import places_of
 from tasks.sweep import sweep_all
@@ -34,7 +34,9 @@ def _show(report: SweepReport) -> None:
     if report.is_empty:
         say("Nothing was found.")
         return
-    show_table("", ["found", "number", "done", "names"], [tuple(row.values()) for row in report.rows()])
+    for row in report.rows():
+        say(f"{row['number']:,} {row['found']}; {row['done']}.")
+        say(f"    {row['names']}")
     if report.dry_run:
         say("This was a dry run: nothing was changed.")
     if report.for_people:

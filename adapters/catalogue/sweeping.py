@@ -118,11 +118,12 @@ class Sweeping(Store):
             start: that place, 32 random hex digits.
         """
         published = variants.c.state == PUBLISHED
-        rows = [*self._rows(published, order=variants.c.made_at.desc(), most=newest),
-                *self._rows(published, variants.c.variant_id >= start, order=variants.c.variant_id, most=others)]
-        if len(rows) < newest + others:
-            rows += self._rows(published, order=variants.c.variant_id, most=others)
-        return list({row.variant_id: row for row in rows}.values())[:newest + others]
+        rows = self._rows(published, order=variants.c.made_at.desc(), most=newest)
+        others_only = published, variants.c.variant_id.not_in([row.variant_id for row in rows])
+        for side in (variants.c.variant_id >= start, variants.c.variant_id < start):
+            left = newest + others - len(rows)
+            rows += self._rows(*others_only, side, order=variants.c.variant_id, most=left) if left > 0 else []
+        return rows
 
     def _rows(self, *conditions: ColumnElement[bool], order: Any = None, most: int | None = None) -> list[VariantRow]:
         query = select(variants).where(*conditions).order_by(order).limit(most)
