@@ -5,13 +5,11 @@ import hashlib
 import os
 import tempfile
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from dataclasses import asdict
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
-
-import numpy as np
 
 import tasks.wiring
 from adapters.bucket import open_bucket
@@ -19,6 +17,7 @@ from adapters.durable import write_durably
 from adapters.signer import DevelopmentCA, open_signer
 from adapters.video import encode, write_poster
 from benchmarks.result import Limit, Result
+from benchmarks.stubs import Agreeable
 from benchmarks.timing import Times, timed
 from flows.server import prefect_server
 from flows.settings import prepare_prefect
@@ -36,20 +35,6 @@ from tasks.wiring import close_tools
 CLIPS = 1000
 BRIEFS = 10
 MODEL = "starter"
-
-
-class Agreeable:
-    """A scorer that finds every picture fitting."""
-
-    name = "agreeable@1"
-
-    def embed_frames(self, frames: np.ndarray) -> np.ndarray:
-        """uint8 (n, height, width, 3) -> float32 (n, 1)."""
-        return np.ones((len(frames), 1), dtype=np.float32)
-
-    def embed_prompts(self, prompts: Sequence[str]) -> np.ndarray:
-        """n prompts -> float32 (n, 1)."""
-        return np.ones((len(prompts), 1), dtype=np.float32)
 
 
 def run() -> Result:

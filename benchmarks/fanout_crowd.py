@@ -1,0 +1,203 @@
+"""Many workers on few connections: processes that each let their share of the workers live, as a pooler would."""
+
+import heapq
+import multiprocessing
+import resource
+import threading
+import time
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import AbstractContextManager, nullcontext
+from typing import Any, NamedTuple
+
+import numpy as np
+from sqlalchemy import Engine, create_engine
+
+from adapters.catalogue.catalogue import Catalogue
+from adapters.catalogue.engine import build_engine
+from benchmarks.fanout_worker import Backlog, Notes, Slice, Worker
+
+PATIENCE_S = 30.0
+READY_S = 120.0
+Life = Iterator[float]
+Act = Callable[[Catalogue, Notes, int], None]
+
+
+class Order(NamedTuple):
+    """What one process is to do.
+
+    Attributes:
+        names: its workers; none to call ``act`` over and over instead.
+        connections: how many calls it has under way at most.
+        seconds: how long.
+        clip_s: see Worker.
+        slices: what its workers work through.
+        beat: whether they renew their leases.
+        act: a function of this package's, to be called by each connection with its number.
+    """
+
+    url: str
+    names: tuple[str, ...]
+    connections: int
+    seconds: float
+    clip_s: float = 0.0
+    slices: tuple[Slice, ...] = ()
+    beat: bool = True
+    act: Act | None = None
+
+
+class Report(NamedTuple):
+    """What a process found; ``late`` is how many seconds after they were due its workers' steps began."""
+
+    notes: Notes
+    cpu_s: float
+    late: list[float]
+
+
+class Crowd(NamedTuple):
+    """What all processes found together, over ``seconds``."""
+
+    reports: tuple[Report, ...]
+    seconds: float
+
+    @property
+    def leases(self) -> int:
+        """Variants that were leased."""
+        return sum(number for report in self.reports for _, _, number in report.notes.leased)
+
+    @property
+    def cpu_s(self) -> float:
+        """Of the workers' side."""
+        return sum(report.cpu_s for report in self.reports)
+
+    def count(self, name: str) -> int:
+        """Return the sum of a count."""
+        return sum(report.notes.counts[name] for report in self.reports)
+
+    def calls(self, name: str) -> int:
+        """Return how often a call was made."""
+        return sum(len(report.notes.seconds.get(name, ())) for report in self.reports)
+
+    def ms(self, name: str, percent: float) -> float:
+        """Return a percentile of a call's milliseconds."""
+        return _percentile([one for report in self.reports for one in report.notes.seconds.get(name, ())], percent)
+
+    def late_ms(self, percent: float) -> float:
+        """Return a percentile of how late steps began, in milliseconds."""
+        return _percentile([one for report in self.reports for one in report.late], percent)
+
+
+def send(orders: Sequence[Order], around: AbstractContextManager[Any] | None = None) -> Crowd:
+    """Let the processes begin together, do their orders, and end; ``around`` is entered once all are ready."""
+    context = multiprocessing.get_context("spawn")
+    ready, found = context.Barrier(len(orders) + 1), context.SimpleQueue()
+    processes = [context.Process(target=_serve, args=(order, ready, found), daemon=True) for order in orders]
+    for process in processes:
+        process.start()
+    ready.wait(READY_S)
+    with around or nullcontext():
+        began = time.monotonic()
+        ready.wait(READY_S)
+        reports = tuple(found.get() for _ in processes)
+        seconds = time.monotonic() - began
+        for process in processes:
+            process.join(READY_S)
+    if errors := [report for report in reports if isinstance(report, str)]:
+        raise RuntimeError(f"a simulated worker failed: {errors[0]}")
+    return Crowd(reports, seconds)
+
+
+def _serve(order: Order, ready: Any, found: Any) -> None:
+    try:
+        with Catalogue(_engine(order)) as catalogue:
+            crew = Crew(order, catalogue)
+            crew.warm_up()
+            ready.wait(READY_S)
+            ready.wait(READY_S)
+            report = crew.work()
+        found.put(report)
+    except BaseException as error:
+        found.put(f"{type(error).__name__}: {error}")
+        raise
+
+
+def _engine(order: Order) -> Engine:
+    """As adapters/catalogue builds it, but that it keeps as many connections as it has threads."""
+    engine = build_engine(order.url, PATIENCE_S)
+    return create_engine(engine.url, pool_pre_ping=True, pool_size=order.connections, max_overflow=0,
+                         connect_args={"options": f"-c lock_timeout={int(PATIENCE_S * 1000)} -c synchronous_commit=on"})
+
+
+class Crew:
+    """The threads of a process; each takes the worker's step that is due next."""
+
+    def __init__(self, order: Order, catalogue: Catalogue) -> None:
+        self._order, self._catalogue = order, catalogue
+        self._notes, self._late = Notes(), list[float]()
+        self._lock = threading.Lock()
+        backlog = Backlog(order.slices)
+        workers = [Worker(name, catalogue, backlog, self._notes, order.clip_s) for name in order.names]
+        lives = [worker.renders() for worker in workers] + [worker.beats() for worker in workers if order.beat]
+        self._due: list[tuple[float, int, Life]] = [(next(life), number, life) for number, life in enumerate(lives)]
+        heapq.heapify(self._due)
+        self._ends = 0.0
+        self._failure: BaseException | None = None
+
+    def warm_up(self) -> None:
+        """Open all connections."""
+        self._in_threads(lambda _: self._catalogue.standing("none"))
+
+    def work(self) -> Report:
+        """Do the order."""
+        began = time.monotonic()
+        self._ends = began + self._order.seconds
+        self._due = [(began + due, number, life) for due, number, life in self._due]
+        cpu = _cpu_s()
+        self._in_threads(self._act if self._order.act else self._live)
+        if self._failure:
+            raise self._failure
+        return Report(self._notes, _cpu_s() - cpu, self._late)
+
+    def _in_threads(self, target: Callable[[int], Any]) -> None:
+        threads = [threading.Thread(target=self._kept, args=(target, number), daemon=True)
+                   for number in range(self._order.connections)]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
+
+    def _kept(self, target: Callable[[int], Any], number: int) -> None:
+        try:
+            target(number)
+        except BaseException as error:  # noqa: BLE001 - the process reports it
+            self._failure = error
+
+    def _act(self, number: int) -> None:
+        assert self._order.act is not None
+        while time.monotonic() < self._ends and not self._failure:
+            self._order.act(self._catalogue, self._notes, number)
+
+    def _live(self, _: int) -> None:
+        while (step := self._next()) and not self._failure:
+            due, number, life = step
+            time.sleep(max(0.0, due - time.monotonic()))
+            now = time.monotonic()
+            if now >= self._ends:
+                return
+            self._late.append(now - due)
+            for pause in life:
+                with self._lock:
+                    heapq.heappush(self._due, (time.monotonic() + pause, number, life))
+                break
+
+    def _next(self) -> tuple[float, int, Life] | None:
+        with self._lock:
+            return heapq.heappop(self._due) if self._due and self._due[0][0] < self._ends else None
+
+
+def _percentile(values: Sequence[float], percent: float) -> float:
+    return float(np.percentile(values, percent)) * 1000 if values else 0.0
+
+
+def _cpu_s() -> float:
+    used = resource.getrusage(resource.RUSAGE_SELF)
+    return used.ru_utime + used.ru_stime

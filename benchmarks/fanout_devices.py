@@ -1,0 +1,191 @@
+"""1, 2 and 4 sleeping devices on a shard's real way: as processes of this machine, and as workers of a Ray cluster."""
+
+import logging
+import os
+import time
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ProcessPoolExecutor
+from contextlib import contextmanager
+from functools import partial
+from multiprocessing import get_context
+from pathlib import Path
+from typing import Any, NamedTuple
+from zlib import crc32
+
+from benchmarks import stubs
+from flows.settings import Settings, load_settings, prepare_prefect
+from flows.wiring import wiring_of
+from manifests.brief import Brief
+from manifests.campaign import Campaign
+from manifests.placement import Placement
+from manifests.variant import PlannedVariant, Variant
+from tasks.render import ShardReport, render_shard
+from tasks.shard import Shard
+from tasks.wiring import Wiring, card_of, catalogue_of, close_tools
+from tasks.work import Remaining
+
+WORKERS = (1, 2, 4)
+CLIPS = 32
+SHARD = 8
+CLIP_S = 1.0
+PROMPT = "a red circle drifting right on a white background"
+READY_S = 180.0
+WARM_UPS = 6
+
+
+class Fan(NamedTuple):
+    """What so many workers took for CLIPS clips.
+
+    Attributes:
+        cpu_ms: processor time of the workers a clip; 0 where it was not measured.
+        cold: models that were loaded meanwhile.
+    """
+
+    workers: int
+    seconds: float
+    cpu_ms: float = 0.0
+    cold: int = 0
+
+    @property
+    def busy(self) -> float:
+        """Share of the time that a device slept, as it should."""
+        return CLIPS * CLIP_S / (self.workers * self.seconds)
+
+    def efficiency(self, one: "Fan") -> float:
+        """Return what it makes of so many workers, 1 being each as good as the one alone."""
+        return one.seconds / (self.workers * self.seconds)
+
+
+@contextmanager
+def bench(home: Path, catalogue_url: str) -> Iterator[Settings]:
+    """Yield settings of an installation of its own, without the operator's."""
+    kept = {name: os.environ.pop(name) for name in list(os.environ) if name.startswith(("REELMILL_", "PREFECT_"))}
+    os.environ[stubs.CLIP_S] = str(CLIP_S)
+    home.mkdir()
+    close_tools()
+    try:
+        yield load_settings(home=str(home), catalogue_url=catalogue_url, model="starter")
+    finally:
+        close_tools()
+        for name in [name for name in os.environ if name.startswith(("REELMILL_", "PREFECT_"))]:
+            del os.environ[name]
+        os.environ.update(kept)
+
+
+def by_processes(settings: Settings) -> list[Fan]:
+    """Measure each number of processes, which take the next shard as they come free."""
+    wiring = wiring_of(settings)
+    catalogue_of(wiring)  # the tables, before workers race for them
+    return [_processes(wiring, number) for number in WORKERS]
+
+
+def _processes(wiring: Wiring, number: int) -> Fan:
+    context = get_context("spawn")
+    ready = context.Barrier(number)
+    with ProcessPoolExecutor(number, context, initializer=_begin, initargs=(wiring, ready)) as pool:
+        list(pool.map(_timed_shard, [wiring] * number, shards(wiring, f"warm {number}", number, 1)))
+        work = shards(wiring, f"fan {number}", CLIPS, SHARD)
+        began = time.monotonic()
+        found = list(pool.map(_timed_shard, [wiring] * len(work), work))
+        seconds = time.monotonic() - began
+    fan = fan_of(number, seconds, [report for report, _ in found])
+    return fan._replace(cpu_ms=1000 * sum(cpu_s for _, cpu_s in found) / CLIPS)
+
+
+def _begin(wiring: Wiring, ready: Any) -> None:
+    stubs.install()
+    catalogue_of(wiring).live_runs()
+    ready.wait(READY_S)
+
+
+def _timed_shard(wiring: Wiring, shard: Shard) -> tuple[ShardReport, float]:
+    cpu = time.process_time()
+    return render_shard(wiring, shard), time.process_time() - cpu
+
+
+def fan_of(number: int, seconds: float, reports: Sequence[ShardReport]) -> Fan:
+    """Return the measured, having looked that all was done, and by all.
+
+    Raises:
+        RuntimeError: a clip is missing, or a worker.
+    """
+    passed, workers = sum(report.passed for report in reports), len({report.worker for report in reports})
+    if (passed, workers) != (CLIPS, number):
+        raise RuntimeError(f"{CLIPS} clips were asked of {number} workers; {passed} were made, by {workers}")
+    return Fan(number, seconds, cold=sum(report.loads for report in reports))
+
+
+def by_ray(settings: Settings) -> list[Fan]:
+    """Measure on a local cluster that has room for each number of workers in turn, as a flow's tasks."""
+    import ray
+
+    from flows.server import prefect_server
+
+    prepare_prefect(settings.home)
+    with prefect_server(settings.home):
+        ray.init(num_cpus=max(WORKERS), num_gpus=0, include_dashboard=False, log_to_driver=False,
+                 logging_level=logging.ERROR, object_store_memory=200_000_000,
+                 runtime_env={"worker_process_setup_hook": "benchmarks.stubs.install",
+                              "env_vars": {"PYTHONPATH": os.getcwd()}})
+        try:
+            return _flow(settings)
+        finally:
+            ray.shutdown()
+
+
+def _flow(settings: Settings) -> list[Fan]:
+    from prefect import flow
+    from prefect.futures import wait
+
+    from flows.campaign import render
+    from flows.runner import device_runner, options_for
+
+    wiring = wiring_of(settings)
+    card = card_of(wiring, "starter")
+
+    def go(runner: Any, number: int, work: Sequence[Shard]) -> list[ShardReport]:
+        room = card.worker.model_copy(update={"num_gpus": 0, "num_cpus": max(WORKERS) / number})
+        with options_for(settings, card.model_copy(update={"worker": room}), wiring.attempts):
+            futures = [runner.submit(render, {"wiring": wiring, "shard": shard}) for shard in work]
+        wait(futures)
+        return [future.result() for future in futures]
+
+    @flow(name="fanout", persist_result=False)
+    def fanout() -> list[Fan]:
+        with device_runner(settings, [card]) as runner:
+            _warm_up(lambda work: go(runner, max(WORKERS), work), wiring)
+            return [_one_fan(partial(go, runner), number, shards(wiring, f"ray {number}", CLIPS, SHARD))
+                    for number in WORKERS]
+
+    return fanout()
+
+
+def _warm_up(go: Callable[[Sequence[Shard]], list[ShardReport]], wiring: Wiring) -> None:
+    """Let workers work until each has its model: the first that is up takes what another's start leaves waiting."""
+    for number in range(WARM_UPS):
+        reports = go(shards(wiring, f"ray warm {number}", max(WORKERS), 1))
+        if len({report.worker for report in reports}) == max(WORKERS) and not any(report.loads for report in reports):
+            return
+
+
+def _one_fan(go: Callable[[int, Sequence[Shard]], list[ShardReport]], number: int, work: Sequence[Shard]) -> Fan:
+    began = time.monotonic()
+    reports = go(number, work)
+    return fan_of(number, time.monotonic() - began, reports)
+
+
+def shards(wiring: Wiring, name: str, clips: int, size: int) -> list[Shard]:
+    """Plan a campaign and return its shards, with a run that they belong to."""
+    catalogue, card = catalogue_of(wiring), card_of(wiring, "starter")
+    campaign = Campaign(name, name.encode().hex().rjust(64, "0"), (Brief(2, "fan", (PROMPT,)),))
+    catalogue.add_campaign(campaign, {})
+    seeds = (crc32(f"{name} {number}".encode()) for number in range(clips))
+    variants = [Variant(card.name, card.weights.revision, PROMPT, "", seed, 90, 160, 17, 8,
+                        card.defaults.num_inference_steps, card.defaults.guidance_scale, recipe=card.recipe("exact"))
+                for seed in seeds]
+    catalogue.add_variants(campaign.campaign_id, [
+        PlannedVariant("fan", Placement("generic", "16:9"), each, each.variant_id) for each in variants])
+    run_id = catalogue.begin_run(campaign.campaign_id, name, "benchmark")
+    found = Remaining(wiring, campaign.campaign_id, 0.25).shards(size, run_id)
+    catalogue.shards_wait(run_id, len(found))
+    return found

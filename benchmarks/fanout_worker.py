@@ -1,0 +1,151 @@
+"""One worker of a thousand: it asks the catalogue what tasks/render.py, its clerk and its heartbeat ask, and sleeps."""
+
+import random
+import threading
+import time
+from collections import Counter, defaultdict, deque
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import NamedTuple, ParamSpec, TypeVar
+
+from adapters.catalogue import Catalogue, Lease
+from benchmarks.fanout_rows import variant_id
+from manifests.clip import Clip
+from manifests.score import Score
+from manifests.verdict import Verdict
+
+LEASED_AT_ONCE = 4
+"""As tasks/render.py takes them."""
+SHARD = 32
+LEASE_S = 60.0
+BEATS_A_LEASE = 3
+"""As tasks/heartbeat.py renews."""
+ATTEMPTS = 5
+
+P = ParamSpec("P")
+T = TypeVar("T")
+
+
+class Slice(NamedTuple):
+    """Variants ``start`` to ``stop`` of a campaign, for the workers of one process; ``run_id`` is its run's."""
+
+    campaign_id: str
+    run_id: str
+    start: int
+    stop: int
+
+
+class Piece(NamedTuple):
+    """A shard."""
+
+    campaign_id: str
+    run_id: str
+    variant_ids: tuple[str, ...]
+
+
+@dataclass
+class Notes:
+    """Seconds that each call took, by its name; and when which campaign was leased how much, by the clock."""
+
+    seconds: defaultdict[str, list[float]] = field(default_factory=lambda: defaultdict(list))
+    leased: list[tuple[float, str, int]] = field(default_factory=list)
+    counts: Counter[str] = field(default_factory=Counter)
+
+    def timed(self, name: str, call: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
+        """Call, and note how long it took."""
+        began = time.perf_counter()
+        try:
+            return call(*args, **kwargs)
+        finally:
+            self.seconds[name].append(time.perf_counter() - began)
+
+
+class Backlog:
+    """Shards that wait for a device, by campaign; a run that is not to go first gets its shard back."""
+
+    def __init__(self, slices: Sequence[Slice]) -> None:
+        self._fresh = {one.campaign_id: _pieces(one) for one in slices}
+        self._returned: dict[str, deque[Piece]] = {one.campaign_id: deque() for one in slices}
+        self._lock = threading.Lock()
+
+    def take(self, avoid: str = "") -> Piece | None:
+        """Return the next shard, if possible not of the campaign to avoid; None where all is done."""
+        with self._lock:
+            for campaign_id in sorted(self._fresh, key=lambda name: name == avoid):
+                if self._returned[campaign_id]:
+                    return self._returned[campaign_id].popleft()
+                if piece := next(self._fresh[campaign_id], None):
+                    return piece
+        return None
+
+    def give_back(self, piece: Piece) -> None:
+        """Take back what is left of a shard."""
+        self._returned[piece.campaign_id].append(piece)
+
+
+def _pieces(one: Slice) -> Iterator[Piece]:
+    for start in range(one.start, one.stop, SHARD):
+        numbers = range(start, min(start + SHARD, one.stop))
+        yield Piece(one.campaign_id, one.run_id, tuple(variant_id(one.campaign_id, number) for number in numbers))
+
+
+class Worker:
+    """Two lives that go on side by side; each yields the seconds until its next step.
+
+    Args:
+        clip_s: device seconds a clip; 0 for as fast as the catalogue answers.
+    """
+
+    def __init__(self, name: str, catalogue: Catalogue, backlog: Backlog, notes: Notes, clip_s: float) -> None:
+        self._name, self._catalogue, self._backlog, self._notes, self._clip_s = name, catalogue, backlog, notes, clip_s
+
+    def renders(self) -> Iterator[float]:
+        """Shard after shard; the first is found in the midst of it, as of a worker that has long been at work."""
+        yield random.uniform(0, self._clip_s)  # noqa: S311
+        timed, catalogue, avoid = self._notes.timed, self._catalogue, ""
+        done = random.randrange(SHARD) if self._clip_s else 0  # noqa: S311
+        while piece := self._backlog.take(avoid):
+            timed("shard_begins", catalogue.shard_begins, piece.run_id)
+            timed("owners", catalogue.owners)
+            timed("tries", catalogue.tries, piece.variant_ids)
+            left, avoid, done = piece.variant_ids[done:], "", 0
+            while left and not avoid:
+                if timed("turn", catalogue.turn, piece.run_id).may_work:
+                    yield from self._four(piece, left[:LEASED_AT_ONCE])
+                    left = left[LEASED_AT_ONCE:]
+                else:
+                    avoid = piece.campaign_id
+                    self._notes.counts["refused"] += 1
+                    self._backlog.give_back(piece._replace(variant_ids=left))
+            timed("shard_ends", catalogue.shard_ends, piece.run_id)
+            yield 0.0
+
+    def beats(self) -> Iterator[float]:
+        """The heartbeat of its leases."""
+        yield random.uniform(0, LEASE_S / BEATS_A_LEASE)  # noqa: S311
+        while True:
+            held = self._notes.timed("renew", self._catalogue.renew, self._name, LEASE_S)
+            self._notes.counts["renewed"] += held
+            yield LEASE_S / BEATS_A_LEASE
+
+    def _four(self, piece: Piece, variant_ids: Sequence[str]) -> Iterator[float]:
+        timed, catalogue = self._notes.timed, self._catalogue
+        leases = timed("lease", catalogue.lease, variant_ids, self._name, LEASE_S, ("planned", "rendered"),
+                       attempts_cap=ATTEMPTS, campaign_id=piece.campaign_id)
+        self._notes.leased.append((time.time(), piece.campaign_id, len(leases)))
+        self._notes.counts["not_leased"] += len(variant_ids) - len(leases)
+        for lease in leases:
+            yield self._clip_s
+            lost = timed("record", catalogue.record, [judged(lease, self._clip_s)])
+            self._notes.counts["lost"] += len(lost)
+        timed("book_run", catalogue.book_run, piece.run_id, len(leases), self._clip_s * len(leases))
+
+
+def judged(lease: Lease, clip_s: float) -> tuple[Lease, Clip, Score, Verdict]:
+    """Return what a clip of this lease comes to."""
+    key, variant = lease.variant_id, lease.variant
+    clip = Clip(key, Path(f"/staging/{key}/master.mp4"), Path(f"/staging/{key}/poster.jpg"), key * 2, 123456,
+                variant.height, variant.width, variant.num_frames, variant.fps, clip_s, "machine-0042")
+    checks = {"luma_mean": 90.0, "nan_share": 0.0, "frame_difference": 3.5, "blockiness": 0.2}
+    return lease, clip, Score(key, checks, 0.31, 1, 7, "starter-openclip@1"), Verdict(key)
