@@ -10,12 +10,13 @@ from app.session import Session
 from flows.places import places_of
 from tasks.sweep import sweep_all
 from tasks.sweeping.report import LOOKED, SweepReport
-from tasks.sweeping.terms import Terms
+from tasks.sweeping.terms import MOST_SAMPLE, Terms
 
 
 def sweep(
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Tell what would be done, and change nothing.")] = False,
-    sample: Annotated[int, typer.Option("--sample", min=0, help="Credentials that are verified again.")] = 20,
+    sample: Annotated[int, typer.Option("--sample", min=0, max=MOST_SAMPLE,
+                                        help="Credentials that are verified again.")] = 20,
     many: Annotated[bool, typer.Option("--many", help="Take unknown files away however many they are.")] = False,
     as_json: AsJson = False,
 ) -> None:

@@ -12,9 +12,7 @@ from flows.settings import load_settings
 from flows.wiring import wiring_of
 from tasks.sweep import sweep_all
 from tasks.sweeping.report import LOOKED, SweepReport
-from tasks.sweeping.terms import Terms
-
-MOST_SAMPLE = 10_000
+from tasks.sweeping.terms import MOST_SAMPLE, Terms
 
 
 @flow(name="sweep", persist_result=False)

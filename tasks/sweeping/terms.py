@@ -14,6 +14,8 @@ GRACE_S = 24 * HOUR_S
 KEEP_S = 30 * 24 * HOUR_S
 """Age after which the master of a clip goes that is published, rejected or withdrawn."""
 FEW = 16
+MOST_SAMPLE = 10_000
+"""Credentials that a sweep verifies at most."""
 
 
 @dataclass(frozen=True, slots=True)
