@@ -9,9 +9,10 @@ import subprocess
 import tempfile
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
+import psutil
 import psycopg
 
 _START_SECONDS = 30
@@ -35,39 +36,69 @@ def free_port() -> int:
 @contextmanager
 def running(binaries: Path) -> Iterator[str]:
     """Start a server, yield its URL without a database name, and stop it."""
-    folder = Path(tempfile.mkdtemp(prefix="reelmill-postgres-"))
-    try:
-        with _server(binaries, folder, free_port()) as url:
-            yield url
-    finally:
-        shutil.rmtree(folder, ignore_errors=True)
+    with breakable(binaries) as server:
+        yield server.url
 
 
 @contextmanager
-def _server(binaries: Path, folder: Path, port: int) -> Iterator[str]:
-    user = _ordinary_user(folder)
-    data = folder / "data"
-    initdb = [binaries / "initdb", "-D", data, "-A", "trust", "-U", "reelmill", "--no-sync", "-E", "UTF8"]
-    subprocess.run(initdb, check=True, capture_output=True, cwd=folder, **user)
-    options = {
-        "listen_addresses": "127.0.0.1",
-        "port": port,
-        "unix_socket_directories": folder,
-        "fsync": "off",
-        "max_connections": 60,
-    }
-    arguments = [part for name, value in options.items() for part in ("-c", f"{name}={value}")]
-    with (folder / "log").open("wb") as log:
-        process = subprocess.Popen(
-            [binaries / "postgres", "-D", data, *arguments], stdout=log, stderr=log, cwd=folder, **user
-        )
-    url = f"postgresql://reelmill@127.0.0.1:{port}"
+def breakable(binaries: Path) -> Iterator["Server"]:
+    """The same, as a server that can be killed and started again."""
+    folder = Path(tempfile.mkdtemp(prefix="reelmill-postgres-"))
+    server = Server(binaries, folder)
     try:
-        _wait(url, process, folder / "log")
-        yield url
+        server.start()
+        yield server
     finally:
-        process.send_signal(signal.SIGINT)
-        process.wait(_START_SECONDS)
+        server.stop()
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+class Server:
+    """A cluster of databases in a folder, served on a port of loopback; ``url`` names no database."""
+
+    def __init__(self, binaries: Path, folder: Path) -> None:
+        self._binaries = binaries
+        self._folder = folder
+        self._port = free_port()
+        self._user = _ordinary_user(folder)
+        self._process: subprocess.Popen | None = None
+        self.url = f"postgresql://reelmill@127.0.0.1:{self._port}"
+        subprocess.run(
+            [binaries / "initdb", "-D", folder / "data", "-A", "trust", "-U", "reelmill", "--no-sync", "-E", "UTF8"],
+            check=True, capture_output=True, cwd=folder, **self._user)
+
+    def start(self) -> None:
+        """Start it and wait until it answers; what a kill left is recovered."""
+        options = {
+            "listen_addresses": "127.0.0.1",
+            "port": self._port,
+            "unix_socket_directories": self._folder,
+            "fsync": "off",
+            "max_connections": 60,
+        }
+        arguments = [part for name, value in options.items() for part in ("-c", f"{name}={value}")]
+        with (self._folder / "log").open("ab") as log:
+            self._process = subprocess.Popen(
+                [self._binaries / "postgres", "-D", self._folder / "data", *arguments],
+                stdout=log, stderr=log, cwd=self._folder, **self._user)
+        _wait(self.url, self._process, self._folder / "log")
+
+    def kill(self) -> None:
+        """SIGKILL to the server and all its processes at once, as when its machine goes."""
+        if self._process:
+            processes = [*psutil.Process(self._process.pid).children(recursive=True), psutil.Process(self._process.pid)]
+            for process in processes:
+                with suppress(psutil.NoSuchProcess):
+                    process.kill()
+            self._process.wait(_START_SECONDS)
+            psutil.wait_procs(processes, _START_SECONDS)
+            self._process = None
+
+    def stop(self) -> None:
+        """Stop it in an orderly way."""
+        if self._process:
+            self._process.send_signal(signal.SIGINT)
+            self._process.wait(_START_SECONDS)
 
 
 def _ordinary_user(folder: Path) -> dict:

@@ -1,0 +1,260 @@
+"""A campaign on a real Ray cluster of two worker nodes, with PostgreSQL, S3 and Prefect's server: whatever is killed,
+it ends with nothing missing, corrupt, orphaned, doubled or unfinished.
+
+Times from the kill to the next clip and to the end are printed (``pytest -rP``); docs/operations.md tells them.
+"""
+
+import os
+import signal
+import subprocess
+import time
+from collections import Counter
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+import postgres_server
+import prefect_process
+import psycopg
+import pytest
+import ray_cluster
+import s3_server
+from audit import Findings, audit, collect
+from psycopg.rows import dict_row
+from ray_cluster import NODES, Cluster
+from review_program import PROGRAM, environment
+from services import missing_service
+
+pytestmark = pytest.mark.timeout(600)
+PATIENCE_S = 240.0
+LEASE_S = 60
+CLIPS = 24
+SHEET = f"brief_id,prompt,placements,variants\nball,a red ball,1:1,{CLIPS}\n"
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """A driver's installation, and the services that it shares with the cluster."""
+
+    cluster: Cluster
+    home: Path
+    catalogue_url: str
+    s3_endpoint: str
+    bucket: str
+    prefect_url: str
+
+    def start(self, sheet: str = SHEET, **settings: object) -> subprocess.Popen[str]:
+        """Start ``reelmill run`` on a sheet, as its user does."""
+        path = self.home.with_name("sheet.csv")
+        path.write_text(sheet)
+        named = {
+            "runner": "ray", "ray_address": self.cluster.address, "staging": "bucket", "lease_s": LEASE_S,
+            "catalogue_url": self.catalogue_url, "bucket": f"s3://{self.bucket}/clips", "shard_size": 6,
+            "bucket_endpoint": self.s3_endpoint, "bucket_region": "us-east-1",
+            "bucket_access_key": s3_server.S3_KEYS["access_key"],
+            "bucket_secret_key": s3_server.S3_KEYS["secret_key"], **settings,
+        }
+        variables = {f"REELMILL_{name.upper()}": str(value) for name, value in named.items()}
+        with self.log.open("a") as log:
+            return subprocess.Popen(
+                [*PROGRAM, "run", str(path)], cwd=self.home.parent, stdout=log, stderr=log, text=True,
+                env={**environment(self.home), **self.cluster.environment, **variables,
+                     "PREFECT_API_URL": self.prefect_url})
+
+    @property
+    def log(self) -> Path:
+        return self.home.with_name("driver.log")
+
+    def rows(self) -> list[dict[str, str]]:
+        """Return the variants; none before there is a table."""
+        return self._ask("SELECT variant_id, state, lease_owner, prompt, reasons, error, tries FROM variants")
+
+    def made_by(self) -> Counter[int]:
+        """Return how many clips each process has made."""
+        rows = self._ask("SELECT actor FROM events WHERE to_state IN ('passed', 'failed')")
+        return Counter(int(row["actor"].rsplit(":", 2)[1]) for row in rows)
+
+    def findings(self, endings: dict[str, str] | None = None) -> Findings:
+        """Audit what is there: each prompt's variants end as said, else published."""
+        client = s3_server.client(self.s3_endpoint)
+        keys = [item["Key"] for page in client.get_paginator("list_objects_v2").paginate(Bucket=self.bucket)
+                for item in page.get("Contents", ()) if not item["Key"].startswith("clips/staging/")]
+        objects = {key.removeprefix("clips/"): client.get_object(Bucket=self.bucket, Key=key)["Body"].read()
+                   for key in keys}
+        expected = {row["variant_id"]: next((state for word, state in (endings or {}).items() if word in row["prompt"]),
+                                            "published") for row in self.rows()}
+        return audit(collect(self.catalogue_url, objects), expected, (self.home / "signer" / "root.pem").read_text())
+
+    def _ask(self, query: str) -> list[dict[str, str]]:
+        try:
+            with psycopg.connect(self.catalogue_url, row_factory=dict_row, connect_timeout=5) as connection:
+                return connection.execute(query).fetchall()
+        except (psycopg.errors.UndefinedTable, psycopg.OperationalError):
+            return []
+
+
+def await_that(what: Callable[[], bool], driver: subprocess.Popen[str] | None = None) -> None:
+    deadline = time.monotonic() + PATIENCE_S
+    while not what():
+        assert time.monotonic() < deadline, "waited in vain"
+        assert driver is None or driver.poll() is None, "the driver ended early"
+        time.sleep(0.1)
+
+
+def ended(driver: subprocess.Popen[str], place: Place) -> int:
+    """Wait for a driver's end; return its exit code."""
+    try:
+        return driver.wait(PATIENCE_S)
+    except subprocess.TimeoutExpired:
+        driver.kill()
+        raise AssertionError(f"the driver did not end: {place.log.read_text()[-3000:]}") from None
+
+
+def run_again_if_needed(code: int, place: Place, sheet: str = SHEET, **settings: object) -> int:
+    """Run once more where the first run ended with an error; return how many runs it took."""
+    if code == 0:
+        return 1
+    assert ended(place.start(sheet, **settings), place) == 0, place.log.read_text()[-3000:]
+    return 2
+
+
+@pytest.fixture(scope="module")
+def cluster(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Cluster]:
+    with ray_cluster.running(tmp_path_factory.mktemp("cluster")) as cluster:
+        yield cluster
+
+
+@pytest.fixture(scope="module")
+def prefect_url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    with prefect_process.running(tmp_path_factory.mktemp("prefect")) as server:
+        yield server.url
+
+
+@pytest.fixture
+def place(cluster: Cluster, prefect_url: str, tmp_path: Path, postgres_url: str, s3_endpoint: str,
+          s3_bucket_name: str) -> Place:
+    cluster.board.plan(pauses=dict.fromkeys(NODES, 0.4))
+    return Place(cluster, tmp_path / "home", postgres_url, s3_endpoint, s3_bucket_name, prefect_url)
+
+
+@contextmanager
+def clock(what: str) -> Iterator[None]:
+    started = time.monotonic()
+    yield
+    print(f"{what}: {time.monotonic() - started:.1f} s")
+
+
+def test_the_starter_loads_once_a_worker_and_the_faster_worker_does_more(place: Place):
+    place.cluster.board.plan(real=True)
+    sheet = "brief_id,prompt,placements,variants\ncircle,a red circle drifting right on a white background,1:1,10\n"
+    driver = place.start(sheet, shard_size=1)
+    await_that(lambda: len(place.cluster.board.loads) == len(NODES), driver)
+    slow = place.cluster.board.loads[1].pid
+    with ray_cluster.throttled(slow):
+        assert ended(driver, place) == 0, place.log.read_text()[-3000:]
+    assert {load.node for load in place.cluster.board.loads} == set(NODES)
+    assert len(place.cluster.board.loads) == len(NODES), "a model was loaded again"
+    made = place.made_by()
+    assert made.total() == 10
+    assert made[slow] < made.total() / 2, f"the slowed worker made {made[slow]} of {made.total()}"
+    print(f"clips made by the slowed worker and the other: {made[slow]}, {made.total() - made[slow]}")
+    states = Counter(row["state"] for row in place.rows())
+    assert states.keys() <= {"published", "failed"}
+    assert place.findings({row["variant_id"]: row["state"] for row in place.rows()}).counts == {}
+
+
+@pytest.mark.parametrize("lost", ["worker", "node"])
+def test_a_worker_is_killed_in_the_middle_of_a_shard(place: Place, lost: str):
+    driver = place.start()
+    await_that(lambda: len(place.made_by()) == len(NODES) and place.made_by().total() >= 4, driver)
+    victim = place.cluster.board.loads[0]
+    held = [row["variant_id"] for row in place.rows() if f":{victim.pid}:" in (row["lease_owner"] or "")]
+    if lost == "node":
+        place.cluster.kill(victim.node)
+    else:
+        os.kill(victim.pid, signal.SIGKILL)
+    try:
+        with clock(f"killed a {lost}, until the run's end"):
+            with clock(f"killed a {lost}, until its clips are another's"):
+                await_that(lambda: not any(f":{victim.pid}:" in (row["lease_owner"] or "") for row in place.rows()))
+            assert held
+            assert run_again_if_needed(ended(driver, place), place) == 1, "the run did not get over it by itself"
+    finally:
+        place.cluster.restore()
+    assert len(place.rows()) == CLIPS
+    assert place.findings().counts == {}
+
+
+def test_the_driver_is_killed(place: Place):
+    driver = place.start()
+    await_that(lambda: place.made_by().total() >= 4, driver)
+    driver.kill()
+    driver.wait()
+    before = place.made_by().total()
+    with clock("killed the driver, from the next run's start to its end"):
+        again = place.start()
+        with clock("killed the driver, from the next run's start to its first clip"):
+            await_that(lambda: place.made_by().total() > before + 1, again)
+        assert ended(again, place) == 0, place.log.read_text()[-3000:]
+    assert len(place.rows()) == CLIPS
+    assert place.findings().counts == {}
+
+
+def test_the_database_is_killed(place: Place):
+    binaries = postgres_server.find_binaries()
+    if binaries is None:
+        missing_service("PostgreSQL (Debian's package postgresql)")
+    with postgres_server.breakable(binaries) as database:
+        with psycopg.connect(f"{database.url}/postgres", autocommit=True) as admin:
+            admin.execute("CREATE DATABASE clips")
+        own = Place(place.cluster, place.home, f"{database.url}/clips", place.s3_endpoint, place.bucket,
+                    place.prefect_url)
+        driver = own.start()
+        await_that(lambda: own.made_by().total() >= 4, driver)
+        database.kill()
+        time.sleep(2.0)
+        with clock("killed the database, from its start to the end of the campaign"):
+            database.start()
+            runs = run_again_if_needed(ended(driver, own), own)
+        print(f"runs: {runs}")
+        assert len(own.rows()) == CLIPS
+        assert own.findings().counts == {}
+
+
+def test_prefects_server_is_killed(place: Place, tmp_path: Path):
+    (tmp_path / "prefect").mkdir()
+    with prefect_process.running(tmp_path / "prefect") as server:
+        own = Place(place.cluster, place.home, place.catalogue_url, place.s3_endpoint, place.bucket, server.url)
+        driver = own.start()
+        await_that(lambda: own.made_by().total() >= 4, driver)
+        server.kill()
+        time.sleep(2.0)
+        with clock("killed Prefect's server, from its start to the end of the campaign"):
+            server.start()
+            runs = run_again_if_needed(ended(driver, own), own)
+        print(f"runs: {runs}")
+    assert len(own.rows()) == CLIPS
+    assert own.findings().counts == {}
+
+
+def test_a_poison_variant_is_quarantined_alone_and_tells_why(place: Place):
+    sheet = "brief_id,prompt,placements,variants\nball,a red ball,1:1,8\nbad,a poison ball,1:1,1\n"
+    place.cluster.board.plan()
+    with clock("a poison variant, three tries"):
+        code = ended(place.start(sheet, attempts=3), place)
+        run_again_if_needed(code, place, sheet, attempts=3)
+    poisoned = [row for row in place.rows() if "poison" in row["prompt"]]
+    assert [row["state"] for row in poisoned] == ["quarantined"]
+    assert "3" in (poisoned[0]["error"] or ""), poisoned
+    assert place.findings({"poison": "quarantined"}).counts == {}
+    deaths = Counter(load.pid for load in place.cluster.board.loads)
+    assert len(deaths) <= 3 + len(NODES), "Ray tried it for ever"
+
+
+def test_the_program_says_where_no_cluster_answers(place: Place):
+    driver = place.start(ray_address=f"127.0.0.1:{postgres_server.free_port()}")
+    assert ended(driver, place) == 1
+    assert "does not answer" in place.log.read_text()
+
+
