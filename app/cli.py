@@ -5,7 +5,21 @@ from typing import Annotated
 
 import typer
 
-from app import accounts, alerts, campaigns, cards, credentials, review, serve, sheets, steering, stock, sweeping, up
+from app import (
+    accounts,
+    alerts,
+    campaigns,
+    cards,
+    credentials,
+    doctor,
+    review,
+    serve,
+    sheets,
+    steering,
+    stock,
+    sweeping,
+    up,
+)
 from app.output import sentence_of, warn
 
 app = typer.Typer(
@@ -35,6 +49,7 @@ app.add_typer(alerts.alerts, name="alerts")
 app.add_typer(cards.models, name="models")
 app.command()(credentials.signer)
 app.command()(credentials.verify)
+app.command()(doctor.doctor)
 
 INTERRUPTED = 130
 

@@ -18,11 +18,12 @@ def bring_to_head(engine: Engine) -> None:
         NewerCatalogue: this version does not know the revision that it finds.
     """
     with our_errors(engine):
-        if _revision(engine) != HEAD:
+        if revision_of(engine) != HEAD:
             _migrate(engine)
 
 
-def _revision(engine: Engine) -> str | None:
+def revision_of(engine: Engine) -> str | None:
+    """Return the revision of a database's tables; None where it has none."""
     with engine.connect() as connection:
         try:
             return connection.execute(text("SELECT version_num FROM alembic_version")).scalar()

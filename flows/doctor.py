@@ -1,0 +1,62 @@
+"""What the doctor looks at under these settings."""
+
+import os
+from urllib.parse import urlsplit
+
+from pydantic import SecretStr
+
+from flows.fan_out import check_fan_out
+from flows.settings import Settings
+from flows.wiring import wiring_of
+from tasks.checkup.clock import check_clock
+from tasks.checkup.program import check_devices, check_versions, check_weights
+from tasks.checkup.servers import RAY_S, check_prefect, check_ray, check_webhook
+from tasks.checkup.signing import check_signer
+from tasks.checkup.stores import check_bucket, check_database, check_disk
+from tasks.doctor import OK, Check, Finding
+from tasks.redaction import redact
+from tasks.wiring import card_of
+
+IMPORT_S = 60.0
+"""Torch's first import from a slow disk takes half a minute."""
+
+
+def checks_of(settings: Settings) -> dict[str, Check]:
+    """Return the checks by name; secrets of the settings are taken out of whatever they say."""
+    redact.learn(_secrets(settings))
+    wiring, on_ray = wiring_of(settings), settings.runner == "ray"
+    webhook = settings.alert_webhook.get_secret_value() if settings.alert_webhook else ""
+    checks = {
+        "settings": Check(lambda: _check_settings(settings)),
+        "versions": Check(lambda: check_versions(("ray",) if on_ray else ())),
+        "devices": Check(lambda: check_devices(() if on_ray else wiring.devices), IMPORT_S),
+        "weights": Check(lambda: check_weights(wiring, settings.model, here=not on_ray)),
+        "bucket": Check(lambda: check_bucket(wiring.bucket)),
+        "database": Check(lambda: check_database(wiring.catalogue_url)),
+        "signer": Check(lambda: check_signer(wiring), IMPORT_S),
+        "clock": Check(lambda: check_clock(wiring.catalogue_url, wiring.bucket)),
+        "disk": Check(lambda: check_disk(settings.home)),
+        "prefect": Check(lambda: check_prefect(
+            os.environ.get("PREFECT_API_URL", ""), os.environ.get("PREFECT_API_AUTH_STRING", ""),
+            os.environ.get("PREFECT_API_KEY", ""))),
+        "webhook": Check(lambda: check_webhook(webhook)),
+    }
+    if on_ray:
+        checks["ray"] = Check(lambda: check_ray(settings.ray_address, card_of(wiring, settings.model),
+                                                settings.ray_autoscales), RAY_S + 5)
+    return checks
+
+
+def _check_settings(settings: Settings) -> Finding:
+    """Look whether runner, catalogue, bucket and staging go together."""
+    check_fan_out(settings)
+    kept = "PostgreSQL" if settings.catalogue_url.startswith("postgres") else "SQLite"
+    where = "S3" if settings.bucket.startswith("s3://") else "a folder"
+    return Finding(OK, f"Runner {settings.runner}, catalogue in {kept}, bucket in {where}; home is {settings.home}.")
+
+
+def _secrets(settings: Settings) -> list[str]:
+    values = [getattr(settings, name) for name in type(settings).model_fields]
+    found = [value.get_secret_value() for value in values if isinstance(value, SecretStr)]
+    named = [os.environ.get(name, "") for name in ("PREFECT_API_AUTH_STRING", "PREFECT_API_KEY")]
+    return [each for each in (*found, *named, urlsplit(settings.catalogue_url).password or "") if each]

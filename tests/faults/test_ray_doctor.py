@@ -1,0 +1,63 @@
+"""The doctor beside a real Ray cluster of a head and two workers."""
+
+import time
+from collections.abc import Iterator
+
+import pytest
+import ray_cluster
+from ray_cluster import Cluster
+
+from models.registry import get_card
+from tasks.checkup import servers
+from tasks.checkup.servers import check_ray
+
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(600)]
+
+
+@pytest.fixture(scope="module")
+def cluster(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Cluster]:
+    with ray_cluster.running(tmp_path_factory.mktemp("cluster")) as running:
+        yield running
+
+
+@pytest.fixture(autouse=True)
+def _known(cluster: Cluster, monkeypatch: pytest.MonkeyPatch) -> None:
+    for name, value in cluster.environment.items():
+        monkeypatch.setenv(name, value)
+
+
+def card(num_gpus: float = 0.0, num_cpus: float = 1.0):
+    starter = get_card("starter")
+    return starter.model_copy(update={"worker": starter.worker.model_copy(
+        update={"num_gpus": num_gpus, "num_cpus": num_cpus})})
+
+
+def test_each_node_is_asked(cluster: Cluster):
+    finding = check_ray(cluster.address, card(), limit_s=200)
+    assert finding.level == "ok", finding.told
+    assert "3 nodes of Ray" in finding.told
+    assert "2 with room for starter" in finding.told
+
+
+def test_a_card_that_fits_nowhere(cluster: Cluster):
+    finding = check_ray(cluster.address, card(num_gpus=1), limit_s=200)
+    assert (finding.level, "has the 1 GPUs and 1 CPUs that starter asks for" in finding.told) == ("fail", True)
+    assert check_ray(cluster.address, card(num_gpus=1), autoscales=True, limit_s=200).level == "warn"
+
+
+def test_hosts_of_other_versions(cluster: Cluster, monkeypatch: pytest.MonkeyPatch):
+    """This machine's version is told wrongly: the nodes are then those that differ."""
+    true = servers.version
+    monkeypatch.setattr(servers, "version", lambda name: "0.0.1" if name == "torch" else true(name))
+    finding = check_ray(cluster.address, card(), limit_s=200)
+    assert finding.level == "fail"
+    assert "and this machine 0.0.1" in finding.told
+
+
+def test_a_token_that_the_cluster_does_not_know(cluster: Cluster, monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setenv("RAY_AUTH_TOKEN", "0" * 64)
+    began = time.monotonic()
+    finding = check_ray(cluster.address, card(), limit_s=20)
+    assert time.monotonic() - began < 60
+    assert finding.level == "fail"
+    assert "0" * 64 not in finding.told
