@@ -166,6 +166,13 @@ def test_commands_of_the_guide_exist():
     assert unknown_commands([span.split("#")[0].split() for span in spans]) == set()
 
 
+def test_files_that_the_guide_names_are_there():
+    named = re.findall(r"`((?:infra|tests)/[\w./-]+)`", text_of(GUIDE))
+    named += [f"docs/{target}" for target in re.findall(r"\]\(([^)#]+)\)", text_of(GUIDE))]
+    assert len(named) > 5
+    assert [name for name in named if not (REPO / name).exists()] == []
+
+
 def test_an_unknown_command_is_noticed():
     assert unknown_commands([["review", "--prot", "1"], ["revue"], ["audit", "verify"]]) == {"review --prot 1", "revue"}
 
