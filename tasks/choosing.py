@@ -110,7 +110,7 @@ def _covered(faces: Iterable[Face], coverage: Mapping[Face, int]) -> tuple[int, 
 def free_seed(first: int, tries: int, used: Collection[int], seeds: int) -> int:
     """Return the first seed from ``first`` on of ``tries`` in a row that were never tried; after the last comes 0."""
     start, run = first, 0
-    for step in range(seeds):
+    for step in range(seeds + tries - 1):
         seed = (first + step) % seeds
         if seed in used:
             start, run = (seed + 1) % seeds, 0

@@ -69,6 +69,8 @@ def _pattern(reading: StockCells) -> str:
     if found := reading.cells("prompt"):
         return str(found[0].value)
     mood, shot, theme = (name if reading.own.get(name) else "" for name in SHOWING)
+    if not theme and "theme" in reading.places and reading.problems:
+        return ""  # its cells are complained of already
     if not theme:
         reading.about("prompt", "the sheet has no prompt. Add a column 'prompt' with a pattern such as "
                                 "'{mood} {shot} of {theme}', or call the list of what is shown 'theme'.")

@@ -1,0 +1,267 @@
+"""Nights of stock footage: fakes on the device, everything after it real."""
+
+import sys
+import time
+from collections import Counter
+from datetime import date
+from pathlib import Path
+
+import pytest
+from sqlalchemy import update
+
+from adapters.catalogue.tables import runs
+from flows.settings import load_settings
+from flows.wiring import wiring_of
+from manifests.errors import GenerationFailed, ReelmillError, SettingsError, SheetRejected, TooManyVariants
+from manifests.night import Night
+from tasks.wiring import catalogue_of
+
+sys.path.append(str(Path(__file__).parents[1] / "faults"))
+
+from audit import audit, collect
+
+pytestmark = pytest.mark.usefixtures("prefect_server")
+
+DAY_S = 86400.0
+FIRST = 1795730400.0
+"""2026-11-26 22:00 UTC."""
+COMBINATIONS = 12
+
+
+@pytest.fixture
+def stock_sheet(tmp_path: Path) -> Path:
+    path = tmp_path / "stock.csv"
+    path.write_text("theme,shot,prompt,tries,nightly\na red circle,drifting left|rotating,{theme} {shot},2,20\n"
+                    "a blue cube,zooming in,,,\npink waves,at rest,,,\n")
+    return path
+
+
+def night(sheet: Path | str, starts: float = FIRST, **parameters):
+    from flows.stock import stock
+
+    return stock(sheet=str(sheet), starts=starts, **{"until": "", **parameters})
+
+
+def catalogue():
+    return catalogue_of(wiring_of(load_settings()))
+
+
+def made(generator, monkeypatch) -> list[str]:
+    """Return a list into which every generated variant goes from now on."""
+    seen: list[str] = []
+    generate = generator.generate
+
+    def watched(variants, *rest):
+        for variant, result in zip(variants, generate(variants, *rest), strict=True):
+            seen.append(variant.variant_id)
+            yield result
+
+    monkeypatch.setattr(generator, "generate", watched)
+    return seen
+
+
+def audited(home: Path) -> Counter[str]:
+    """Return how many variants are in each state, once the audit of the fault tests has found nothing."""
+    files = {path.relative_to(home / "bucket").as_posix(): path.read_bytes()
+             for path in (home / "bucket").rglob("*") if path.is_file() and path.parent.name != ".incoming"}
+    evidence = collect(f"sqlite:///{home / 'catalogue.sqlite'}", files)
+    states = {key: row.state for key, row in evidence.rows.items()}
+    expected = {key: state if state in ("planned", "failed") else "published" for key, state in states.items()}
+    assert audit(evidence, expected, (home / "signer" / "root.pem").read_text()).counts == {}
+    return Counter(states.values())
+
+
+def test_the_second_night_makes_nothing_that_the_first_made(home, stock_sheet, fake_models, monkeypatch):
+    seen = made(fake_models, monkeypatch)
+    first = night(stock_sheet)
+    assert (first["chosen"], first["there"], first["done"], first["published"], first["ended"]) == (
+        COMBINATIONS, 0, COMBINATIONS, COMBINATIONS, "finished")
+    assert first["campaign_id"].startswith("2026-11-26-stock-")
+    assert len(seen) == COMBINATIONS
+
+    second = night(stock_sheet, FIRST + DAY_S)
+    assert (second["chosen"], second["there"], second["ended"]) == (0, COMBINATIONS, "nothing to do")
+    assert len(seen) == COMBINATIONS
+    assert len(catalogue().campaigns()) == 1
+    assert audited(home)["published"] == COMBINATIONS
+
+
+def test_a_sheet_that_wants_more_gets_clips_of_other_seeds(home, stock_sheet, fake_models, monkeypatch):
+    seen = made(fake_models, monkeypatch)
+    text = stock_sheet.read_text().replace("nightly", "nightly,most").replace(",2,20", ",2,20,2")
+    stock_sheet.write_text("\n".join(line for line in text.splitlines()) + "\n")
+    for day in range(3):
+        report = night(stock_sheet, FIRST + day * DAY_S)
+    assert (report["there"], report["chosen"]) == (COMBINATIONS, 0)
+    assert len(seen) == len(set(seen)) == 2 * COMBINATIONS
+
+
+def test_what_an_ordinary_campaign_has_made_is_there(home, stock_sheet, fake_models, tmp_path):
+    from flows.campaign import campaign
+
+    ordinary = tmp_path / "spring.csv"
+    ordinary.write_text("prompt,seed\na red circle drifting left,12345\npink waves drifting left,99\n")
+    campaign(sheet=str(ordinary))
+    report = night(stock_sheet)
+    assert (report["there"], report["chosen"], report["published"]) == (2, COMBINATIONS - 2, COMBINATIONS - 2)
+
+
+@pytest.mark.parametrize(("state", "there"), [("withdrawn", 1), ("rejected", 0), ("quarantined", 0)])
+def test_withdrawn_footage_is_not_made_again_unasked_and_rejected_is_with_other_seeds(
+        home, stock_sheet, fake_models, monkeypatch, state, there):
+    first = night(stock_sheet, settings={"review": "required"})
+    passed = catalogue().variants(first["campaign_id"], ["passed"])[0].variant_id
+    if state == "withdrawn":
+        night(stock_sheet)
+        catalogue().withdraw([passed], "ann", "rights have ended")
+    elif state == "rejected":
+        catalogue().reject([passed], "ann", "dull")
+    else:
+        catalogue().quarantine([passed], "it kills its worker")
+    seen = made(fake_models, monkeypatch)
+    second = night(stock_sheet, FIRST + DAY_S)
+    assert (second["chosen"], second["there"]) == (1 - there, COMBINATIONS - 1 + there)
+    assert len(seen) == 1 - there
+    assert passed not in seen
+
+
+def test_what_never_comes_out_is_given_up_after_four_nights(home, fake_models, monkeypatch, tmp_path):
+    sheet = tmp_path / "hard.csv"
+    sheet.write_text("theme,tries\na red circle,2\n")
+    generate = fake_models.generate
+    monkeypatch.setattr(fake_models, "generate", lambda variants, *_: iter(
+        [GenerationFailed("the light went out")] * len(variants)))
+    reports = [night(sheet, FIRST + day * DAY_S) for day in range(5)]
+    assert [report["vain"] for report in reports] == [1, 1, 1, 1, 0]
+    assert (reports[4]["given_up"], reports[4]["ended"]) == (1, "nothing to do")
+    monkeypatch.setattr(fake_models, "generate", generate)
+    assert night(sheet, FIRST + 5 * DAY_S)["chosen"] == 0
+
+
+def test_a_window_that_ends_in_the_middle_stops_cleanly_and_the_next_night_goes_on(
+        home, stock_sheet, fake_models, monkeypatch):
+    from flows import nightly
+
+    seen = made(fake_models, monkeypatch)
+    generate = fake_models.generate
+
+    def shut_after_two(variants, *rest):
+        for result in generate(variants, *rest):
+            if len(seen) == 2:  # the window ends while a clip is in hand
+                with catalogue()._writing() as connection:
+                    connection.execute(update(runs).values(until=time.time() - 1))
+            yield result
+
+    with monkeypatch.context() as patched:
+        patched.setattr(fake_models, "generate", shut_after_two)
+        patched.setattr(nightly, "night_of", lambda *_: Night(date(2026, 11, 26), time.time() + 3600, "06:00 (UTC)"))
+        first = night(stock_sheet, until="06:00")
+    assert first["ended"] == "window"
+    assert "stopped at the end of its window, 06:00 (UTC)" in first["sentence"]
+    assert 2 <= first["made"] == first["published"] == len(seen) < COMBINATIONS
+    assert first["left"] == COMBINATIONS - first["done"] > 0
+    assert audited(home)["published"] == first["made"]
+
+    second = night(stock_sheet, FIRST + DAY_S)
+    assert (second["there"], second["chosen"], second["done"]) == (first["made"], first["left"], first["left"])
+    assert len(seen) == len(set(seen)) == COMBINATIONS
+    assert audited(home)["published"] == COMBINATIONS
+    assert len(catalogue().campaigns()) == 2
+
+
+def test_a_budget_that_is_used_up_stops_cleanly_and_the_same_night_goes_on_with_what_is_left_of_it(
+        home, stock_sheet, fake_models, monkeypatch):
+    fake_models.device_seconds = 100.0
+    seen = made(fake_models, monkeypatch)
+    first = night(stock_sheet, budget_h=150 / 3600)
+    assert first["ended"] == "budget"
+    assert first["budget_s"] == pytest.approx(150)
+    assert 2 <= len(seen) < COMBINATIONS
+    assert first["spent_s"] == pytest.approx(100.0 * len(seen), abs=5)
+    assert audited(home)["published"] == len(seen) == first["published"]
+
+    again = night(stock_sheet, budget_h=150 / 3600)
+    assert (again["ended"], again["published"], again["campaign_id"]) == (
+        "budget", first["published"], first["campaign_id"])
+
+    more = night(stock_sheet, budget_money=100, price_h=36)
+    assert (more["ended"], more["published"], more["left"]) == ("finished", COMBINATIONS, 0)
+    assert more["spent_money"] == pytest.approx(COMBINATIONS, abs=0.2)
+    assert len(seen) == COMBINATIONS
+    assert audited(home)["published"] == COMBINATIONS
+    assert len(catalogue().campaigns()) == 1
+
+
+def test_a_night_that_is_run_again_goes_on_with_its_own_choice(home, stock_sheet, fake_models, monkeypatch):
+    text = stock_sheet.read_text().replace(",2,20", ",2,3")
+    stock_sheet.write_text(text)
+    first, again = night(stock_sheet), night(stock_sheet, FIRST + 3600)
+    assert (first["chosen"], first["later"], first["published"]) == (3, COMBINATIONS - 3, 3)
+    assert (again["chosen"], again["later"], again["published"], again["there"]) == (3, COMBINATIONS - 3, 3, 0)
+    assert night(stock_sheet, FIRST + DAY_S)["there"] == 3
+
+
+def test_a_run_that_comes_by_day_begins_nothing(home, stock_sheet, fake_models, monkeypatch):
+    seen = made(fake_models, monkeypatch)
+    report = night(stock_sheet, time.time() - 3 * DAY_S, until="06:00")
+    assert (report["ended"], report["chosen"], report["campaign_id"]) == ("window", 0, "")
+    assert (seen, catalogue().campaigns()) == ([], [])
+
+
+def test_a_dry_run_begins_nothing(home, stock_sheet, fake_models):
+    report = night(stock_sheet, dry_run=True)
+    assert (report["ended"], report["chosen"]) == ("dry run", COMBINATIONS)
+    assert catalogue().campaigns() == []
+
+
+def test_a_failure_is_reported_and_raised(home, stock_sheet, fake_models, monkeypatch):
+    from flows import stock as module
+
+    kept = []
+    monkeypatch.setattr(module, "keep", lambda report, _: kept.append(report))
+    monkeypatch.setattr(module, "finish", lambda *_, **__: (_ for _ in ()).throw(ReelmillError("The bucket is away.")))
+    with pytest.raises(ReelmillError, match="The bucket is away"):
+        night(stock_sheet)
+    assert [(report.ended, report.left) for report in kept] == [("failed", COMBINATIONS)]
+    assert "it failed. The bucket is away." in kept[0].sentence
+
+
+def test_the_report_is_kept_as_artifacts(home, stock_sheet, fake_models):
+    from prefect.client.orchestration import get_client
+
+    night(stock_sheet, settings={"review_url": "https://review.example/"})
+    with get_client(sync_client=True) as client:
+        found = {artifact.key: artifact for artifact in client.read_artifacts()
+                 if (artifact.key or "").startswith("stock")}
+    assert {"stock-2026-11-26", "stock-summary", "stock-2026-11-26-review"} <= found.keys()
+    assert "it has done all that it chose" in found["stock-summary"].data
+    assert "https://review.example/campaigns/2026-11-26-stock-" in found["stock-2026-11-26-review"].data
+
+
+@pytest.mark.parametrize("wrong", [{"until": "6 am"}, {"budget_h": -1}, {"price_h": -2}, {"sheet": ["rows"]}])
+def test_parameters_are_validated(home, stock_sheet, wrong):
+    from prefect.exceptions import ParameterTypeError
+
+    from flows.stock import stock
+
+    with pytest.raises(ParameterTypeError):
+        stock(**{"sheet": str(stock_sheet), **wrong})
+
+
+def test_what_cannot_be_begun_is_said_in_a_sentence(home, stock_sheet, fake_models, tmp_path):
+    with pytest.raises(SettingsError, match="No stock sheet is named; set REELMILL_STOCK"):
+        night("")
+    with pytest.raises(SettingsError, match="'catalogue_url' would be kept in Prefect's database"):
+        night(stock_sheet, settings={"catalogue_url": "sqlite://"})
+    with pytest.raises(TooManyVariants, match="begins 12 combinations with 2 tries each, 24 variants, and 23 are"):
+        night(stock_sheet, settings={"max_variants": 23})
+    bad = tmp_path / "bad.csv"
+    bad.write_text("theme,tries\na red circle,lots\n")
+    with pytest.raises(SheetRejected, match="Row 2, column B 'tries': 'lots'"):
+        night(bad)
+
+
+def test_a_sheet_may_lie_in_the_bucket(home, stock_sheet, fake_models):
+    (home / "bucket" / "stock").mkdir(parents=True)
+    (home / "bucket" / "stock" / "night.csv").write_bytes(stock_sheet.read_bytes())
+    assert night("stock/night.csv")["published"] == COMBINATIONS

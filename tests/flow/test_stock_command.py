@@ -1,0 +1,82 @@
+"""`reelmill stock`, as a marketer calls it; fakes stand in for the model only."""
+
+import json
+from datetime import UTC, datetime
+from pathlib import Path
+
+import pytest
+from cli_runner import reelmill
+
+from flows.settings import load_settings
+from flows.wiring import wiring_of
+from tasks.wiring import catalogue_of
+
+nightly = pytest.mark.usefixtures("prefect_server", "fake_models")
+EXAMPLE = Path(__file__).parents[2] / "examples" / "stock.csv"
+
+
+def campaigns():
+    return catalogue_of(wiring_of(load_settings())).campaigns()
+
+
+@nightly
+def test_a_night_its_report_and_its_campaign(home, capsys, tmp_path):
+    ended = reelmill(capsys, "stock", EXAMPLE, "--until", "", "--budget-money", 10, "--price-hour", 2,
+                     "--out", tmp_path / "out")
+    assert ended.code == 0, ended.err
+    for part in ("12 / 0 / 0", "12 / 12 / 12", "5.0 h of device time (10.00 in money)", "it has done all that it"):
+        assert part in ended.out
+    assert (tmp_path / "out" / "contact-sheet.png").is_file()
+    assert len((tmp_path / "out" / "clips.csv").read_text().splitlines()) > 12
+
+    [row] = campaigns()
+    today = datetime.now(UTC).date().isoformat()
+    assert row.campaign_id.startswith(f"{today}-stock-")
+    assert json.loads(reelmill(capsys, "status", row.name, "--json").out)["states"]["published"] == 12
+    assert reelmill(capsys, "resume", row.campaign_id).code == 0
+
+    again = json.loads(reelmill(capsys, "stock", EXAMPLE, "--until", "", "--json").out)
+    assert (again["campaign_id"], again["published"], again["ended"]) == (row.campaign_id, 12, "finished")
+
+
+@nightly
+def test_the_sheet_window_and_budget_of_the_settings(home, capsys, monkeypatch):
+    monkeypatch.setenv("REELMILL_STOCK", str(EXAMPLE))
+    monkeypatch.setenv("REELMILL_STOCK_UNTIL", "5:30")
+    monkeypatch.setenv("REELMILL_STOCK_BUDGET_H", "2")
+    monkeypatch.setenv("REELMILL_TIMEZONE", "Europe/Berlin")
+    answer = json.loads(reelmill(capsys, "stock", "--dry-run", "--json").out)
+    assert (answer["stop"], answer["budget_s"], answer["chosen"]) == ("05:30 (Europe/Berlin)", 7200, 12)
+
+
+def test_a_dry_run_needs_no_prefect_and_begins_nothing(home, capsys):
+    ended = reelmill(capsys, "stock", EXAMPLE, "--dry-run")
+    assert ended.code == 0
+    assert "this was a dry run; nothing was begun" in ended.out
+    assert campaigns() == []
+    assert not (home / "prefect").exists()
+
+
+def test_every_bad_cell_is_told_at_once(home, capsys, tmp_path):
+    sheet = tmp_path / "bad.csv"
+    sheet.write_text("theme,tries,want,most,nightly\na red circle,many,0,x,-3\n")
+    ended = reelmill(capsys, "stock", sheet)
+    assert ended.code == 1
+    for column in ("B 'tries': 'many'", "C 'want': '0'", "D 'most': 'x'", "E 'nightly': '-3'"):
+        assert f"Row 2, column {column}" in ended.out
+    assert "has 4 problems" in ended.err
+
+
+@pytest.mark.parametrize(("words", "sentence"), [
+    ([], "No stock sheet is named; set REELMILL_STOCK, or name one: reelmill stock SHEET."),
+    (["nowhere.csv"], "There is no stock sheet 'nowhere.csv', neither as a file nor as a key in the bucket"),
+    ([EXAMPLE, "--until", "25:00"], "'25:00' is no time of day to stop at; write it as 06:00"),
+    ([EXAMPLE, "--budget-hours", "-1"], "The budget's hours is -1; give a number that is not below zero."),
+    ([EXAMPLE, "--budget-money", "5"], "A budget in money needs a price: add --price-hour"),
+    ([EXAMPLE, "--model", "nosuch"], "There is no model card 'nosuch'; use one of"),
+])
+def test_what_is_wrong_is_one_sentence(home, capsys, words, sentence):
+    ended = reelmill(capsys, "stock", *words)
+    assert ended.code == 1
+    assert sentence in ended.err
+    assert len(ended.err.strip().splitlines()) == 1

@@ -1,0 +1,36 @@
+"""Budgets: hours, money, or whichever ends first."""
+
+import pytest
+
+from manifests.budget import budget_of
+from manifests.errors import SettingsError
+
+
+@pytest.mark.parametrize(("hours", "money", "price_h", "device_s"), [
+    (0, None, None, None), (2, None, None, 7200), (0, 5, 2.5, 7200), (1, 5, 2.5, 3600), (3, 5, 2.5, 7200),
+    (0, 0, 2.5, 0), (0, None, 2.5, None),
+])
+def test_the_limit_that_is_reached_first_counts(hours, money, price_h, device_s):
+    assert budget_of(hours, money, price_h).device_s == device_s
+
+
+def test_what_is_spent_is_told_in_money_where_there_is_a_price():
+    assert budget_of(1, None, 2.5).money(1800) == 1.25
+    assert budget_of(1).money(1800) is None
+
+
+def test_earlier_runs_of_a_night_have_spent_of_it():
+    assert budget_of(1).after(600) == 3000
+    assert budget_of(1).after(4000) == 0
+    assert budget_of().after(4000) is None
+
+
+@pytest.mark.parametrize(("given", "sentence"), [
+    ({"hours": -1}, "The budget's hours is -1; give a number that is not below zero."),
+    ({"hours": float("nan")}, "The budget's hours is nan"),
+    ({"money": 5}, "A budget in money needs a price: add --price-hour"),
+    ({"money": 5, "price_h": 0}, "A budget in money needs a price"),
+])
+def test_a_budget_that_cannot_be_kept_is_refused(given, sentence):
+    with pytest.raises(SettingsError, match=sentence):
+        budget_of(**given)

@@ -1,0 +1,127 @@
+"""Stock sheets: what they list, and one sentence for each thing that is wrong with one."""
+
+from pathlib import Path
+
+import pytest
+
+from manifests.placement import Placement
+from manifests.sheet import read_table
+from manifests.sheet.stock import CheckedStock, check_stock
+from manifests.stock import StockSheet
+from models.registry import load_cards
+from tasks.expand import expand
+from tasks.stock_sheet import card_checks
+
+EXAMPLE = Path(__file__).parents[2] / "examples" / "stock.csv"
+
+
+def checked(tmp_path: Path, text: str) -> CheckedStock:
+    path = tmp_path / "stock.csv"
+    path.write_text(text)
+    return check_stock(read_table(path), [card_checks(load_cards(()), "starter")])
+
+
+def good(tmp_path: Path, text: str) -> StockSheet:
+    found = checked(tmp_path, text)
+    assert found.problems == ()
+    assert found.sheet is not None
+    return found.sheet
+
+
+def sentences(tmp_path: Path, text: str) -> list[str]:
+    found = checked(tmp_path, text)
+    assert (found.sheet is None) == bool(found.problems)
+    return [problem.sentence for problem in found.problems]
+
+
+def test_the_example_lists_twelve_combinations_of_three_columns():
+    found = check_stock(read_table(EXAMPLE), [card_checks(load_cards(()), "starter")])
+    assert found.problems == found.warnings == ()
+    sheet = found.sheet
+    assert (sheet.size, sheet.tries, sheet.want, sheet.most, sheet.nightly) == (12, 2, 1, 1, 12)
+    assert len(sheet.named()) == 12
+    planned = list(expand([sheet.brief(each) for each in sheet.combinations()], load_cards(()), "starter"))
+    assert planned[0].variant.prompt == "a red circle drifting left on a white background"
+    assert len({item.variant.prompt for item in planned}) == 12
+
+
+def test_columns_are_lists_of_their_own_length(tmp_path):
+    sheet = good(tmp_path, "theme,shot,mood\na red circle,zooming in,calm\na blue cube,,\npink waves,,\n")
+    assert [len(sheet.axes[name]) for name in ("theme", "shot", "mood")] == [3, 1, 1]
+    assert sheet.prompt == "{mood} {shot} of {theme}"
+    themes = [dict(each.values)["theme"] for each in sheet.combinations()]
+    assert themes == ["a red circle", "a blue cube", "pink waves"]
+
+
+@pytest.mark.parametrize(("header", "prompt"), [
+    ("theme", "{theme}"), ("theme,mood", "{mood} {theme}"), ("theme,shot", "{shot} of {theme}"),
+    ("Themes,Shots,Moods", "{mood} {shot} of {theme}"),
+])
+def test_without_a_prompt_the_usual_one_is_taken(tmp_path, header, prompt):
+    assert good(tmp_path, f"{header}\n{','.join(['a red circle'] * len(header.split(',')))}\n").prompt == prompt
+
+
+def test_a_cell_may_hold_several_values(tmp_path):
+    sheet = good(tmp_path, "theme,placements\na red circle|a blue cube,16:9|1:1\n")
+    assert sheet.size == 4
+    assert sheet.placements == (Placement("generic", "16:9"), Placement("generic", "1:1"))
+
+
+def test_lists_of_the_marketers_own_are_named_by_the_prompt(tmp_path):
+    sheet = good(tmp_path, "product,light,prompt\na cup,at dawn,{product} {light}\na shoe,at noon,\n")
+    assert list(sheet.axes) == ["product", "light"]
+    assert sheet.size == 4
+
+
+def test_a_value_that_comes_twice_counts_once_and_is_warned_of(tmp_path):
+    found = checked(tmp_path, "theme\na red circle\nA red circle\n")
+    assert found.sheet.size == 1
+    assert ("Row 3, column A 'theme': 'A red circle' stands in row 2 already. It counts once."
+            in [warning.sentence for warning in found.warnings])
+
+
+@pytest.mark.parametrize(("text", "sentence"), [
+    ("theme,tries\na red circle,none\n", "Row 2, column B 'tries': 'none' "),
+    ("theme,tries\na red circle,0\n", "Row 2, column B 'tries': '0' "),
+    ("theme,placements\na red circle,7:3\n", "Row 2, column B 'placements': '7:3' "),
+    ("theme,model\na red circle,nosuch\n", "Row 2, column B 'model': 'nosuch' isn't a model card."),
+    ("theme,duration_s\na red circle,900\n", "Row 2, column B 'duration_s': '900' isn't a length in seconds."),
+    ("theme,duration_s\na red circle,60\n", "Row 2, column B 'duration_s': '60' can't be made: "),
+    ("theme,tries\na red circle,3\na blue cube,4\n",
+     "Row 3, column B 'tries': '4' is a second tries, and '3' stands in row 2."),
+    ("theme,want,tries\na red circle,4,3\n", "Row 2, column B 'want': '4' is more than the 3 tries of a night."),
+    ("theme,want,most\na red circle,3,2\n", "Row 2, column B 'want': '3' is more than the 2 clips that are wanted"),
+    ("theme,prompt\na red circle,{thme} rolls\n",
+     "Row 2, column B 'prompt': '{thme}' names no column. The sheet has {theme}."),
+    ("theme,light,prompt\na red circle,at dawn,{theme} rolls\n",
+     "Row 1, column B 'light' is a list that the prompt does not name."),
+    ("theme,first_frame\na red circle,dog.png\n",
+     "Row 1, column B 'first_frame' has no place in a stock sheet: stock footage starts from no picture"),
+    ("theme,themes\na red circle,a blue cube\n",
+     "Row 1, column B 'themes' means theme, and so does column A 'theme'."),
+    ("theme,,shot\na red circle,lost,zooming in\n", "Row 2, column B: 'lost' stands under no header."),
+    ("theme\na red circle,zooming in\n", "Row 2: the row has 2 cells, the header 1."),
+    ("prompt\na red circle\n", "no column lists what the clips show. Head a column 'theme'"),
+    ("shot\nzooming in\n", "the sheet has no prompt. Add a column 'prompt'"),
+])
+def test_what_is_wrong_is_one_sentence_with_its_cell(tmp_path, text, sentence):
+    found = sentences(tmp_path, text)
+    assert len(found) == 1, found
+    assert sentence in found[0]
+
+
+def test_all_problems_come_at_once(tmp_path):
+    assert len(sentences(tmp_path, "theme,tries,placements,model\na red circle,many,7:3,nosuch\n")) == 3
+
+
+def test_lists_that_multiply_too_far_are_refused_with_their_lengths(tmp_path):
+    lines = "\n".join(f"theme {index},shot {index}" for index in range(317))
+    found = sentences(tmp_path, f"theme,shot\n{lines}\n")
+    assert len(found) == 1
+    assert "make 100,489 combinations (317 theme × 317 shot), and 100,000 are allowed" in found[0]
+
+
+def test_names_of_combinations_stay_when_the_sheet_grows(tmp_path):
+    before = good(tmp_path, "theme,shot\na red circle,zooming in\na blue cube,drifting left\n").named()
+    after = good(tmp_path, "theme,shot\npink waves,drifting left\na red circle,zooming in\na blue cube,\n").named()
+    assert before.keys() < after.keys()
