@@ -1,13 +1,17 @@
 """pause, cancel, priority, runs, and what resume and status say of them; nothing here needs a model or Prefect."""
 
 import json
+import re
+import shlex
 import time
+from pathlib import Path
 
 import pytest
 import samples
 from cli_runner import reelmill
 
 from adapters.catalogue import Catalogue, open_catalogue
+from app.ending import EXIT_STOPPED
 from tasks.owner import current_owner
 from tasks.wiring import close_tools
 
@@ -140,3 +144,25 @@ def test_a_bad_bound_is_one_sentence_before_anything_happens(catalogue, capsys, 
     assert ended.code == 1
     assert told in ended.err
     assert catalogue.standing(SPRING) == "paused"
+
+
+def documented() -> list[list[str]]:
+    """Return the words of every command in docs/steering.md."""
+    text = (Path(__file__).parents[2] / "docs" / "steering.md").read_text()
+    lines = re.search(r"```\n(.*?)```", text, re.DOTALL)[1].splitlines()
+    return [shlex.split(line, comments=True)[1:] for line in lines]
+
+
+def test_the_guides_commands_and_options_exist(capsys, monkeypatch):
+    monkeypatch.setenv("COLUMNS", "200")
+    assert len(documented()) >= 7
+    for command, *words in documented():
+        shown = reelmill(capsys, command, "--help")
+        assert shown.code == 0
+        for option in [word for word in words if word.startswith("--")]:
+            assert option in shown.out, f"{command} has no {option}"
+
+
+def test_the_guides_exit_code_is_the_programs():
+    assert f"\n| {EXIT_STOPPED} | somebody has paused" in (
+        Path(__file__).parents[2] / "docs" / "steering.md").read_text()

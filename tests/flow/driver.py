@@ -1,0 +1,59 @@
+"""A driver in a process of its own: the campaign flow, with a model that takes its time."""
+
+import multiprocessing
+import os
+import time
+from collections.abc import Iterator, Sequence
+from multiprocessing.process import BaseProcess
+from typing import Any
+
+from fake_scorer import FakeScorer
+
+from manifests.variant import Variant
+from models.base import Generated
+from models.fake import FakeGenerator
+
+_CONTEXT = multiprocessing.get_context("spawn")
+
+
+class SlowModel(FakeGenerator):
+    """Takes ``clip_s`` seconds a clip."""
+
+    def __init__(self, clip_s: float) -> None:
+        super().__init__()
+        self.clip_s = clip_s
+
+    def generate(self, variants: Sequence[Variant], draft: bool = False) -> Iterator[Generated | Exception]:
+        """Yield one at a time."""
+        for item in super().generate(variants, draft):
+            time.sleep(self.clip_s)
+            yield item
+
+
+def start(clip_s: float, **parameters: Any) -> BaseProcess:
+    """Start the flow with these parameters; home and Prefect's server are this process's."""
+    process = _CONTEXT.Process(target=_drive, args=(clip_s, parameters, dict(os.environ)))
+    process.start()
+    return process
+
+
+def finish(process: BaseProcess, seconds: float = 90.0) -> int:
+    """Wait for its end; return its exit code."""
+    process.join(seconds)
+    if process.exitcode is None:
+        process.kill()
+        process.join()
+        raise AssertionError(f"the driver did not end within {seconds} s")
+    return process.exitcode
+
+
+def _drive(clip_s: float, parameters: dict[str, Any], environment: dict[str, str]) -> None:
+    os.environ.update(environment)
+    from flows import registration
+    from tasks import wiring
+
+    vars(wiring).update(open_generator=lambda *_, **__: SlowModel(clip_s), open_scorer=lambda *_, **__: FakeScorer())
+    vars(registration).update(weights_problem=lambda *_: None)
+    from flows.campaign import campaign
+
+    campaign(**parameters)

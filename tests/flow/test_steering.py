@@ -1,0 +1,254 @@
+"""People steer campaigns while real drivers work on them: turns, priority, pause, cancel, windows and budgets."""
+
+import json
+import sys
+import threading
+import time
+from collections import Counter
+from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
+from itertools import pairwise
+from pathlib import Path
+
+import driver
+import pytest
+from cli_runner import reelmill
+from sqlalchemy import create_engine, text
+
+from adapters.catalogue import Catalogue, open_catalogue
+from adapters.catalogue.runs import TURN
+from flows.registration import read_sheet, register
+from flows.settings import load_settings
+from flows.wiring import wiring_of
+from tasks import wiring as wirings
+from tasks.render import LEASED_AT_ONCE
+
+sys.path.append(str(Path(__file__).parents[1] / "faults"))
+
+from audit import audit, collect
+
+pytestmark = pytest.mark.usefixtures("prefect_server", "fake_models")
+SOON_S = 15.0
+"""Seconds within which a word has its effect here; a clip of these drivers takes up to half a second."""
+
+
+@pytest.fixture
+def new_campaign(home: Path, tmp_path: Path) -> Callable[..., str]:
+    """Register a campaign of one brief with so many variants; its clips wait for a person, unless told otherwise."""
+
+    def new(name: str, variants: int, review: str = "required") -> str:
+        sheet = tmp_path / f"{name}.csv"
+        sheet.write_text(f"brief_id,prompt,placements,variants\n{name},a red circle for {name},1:1,{variants}\n")
+        settings = load_settings(review=review)
+        opened = wiring_of(settings)
+        return register(settings, opened, read_sheet(settings, opened, sheet, False))
+
+    return new
+
+
+@pytest.fixture
+def catalogue(home: Path):
+    home.mkdir(parents=True, exist_ok=True)
+    with open_catalogue(url_of(home)) as opened:
+        yield opened
+
+
+def url_of(home: Path) -> str:
+    return f"sqlite:///{home / 'catalogue.sqlite'}"
+
+
+def leased(home: Path, **names: str) -> list[str]:
+    """Return whose variant was leased, in the order of the leases."""
+    engine = create_engine(url_of(home))
+    query = text("SELECT m.campaign_id FROM events e JOIN memberships m ON m.variant_id = e.variant_id "
+                 "WHERE e.to_state = 'leased' ORDER BY e.event_id")
+    with engine.connect() as connection:
+        rows = list(connection.execute(query).scalars())
+    engine.dispose()
+    called = {campaign_id: name for name, campaign_id in names.items()}
+    return [called[row] for row in rows]
+
+
+def await_(condition: Callable[[], object], seconds: float = 60.0) -> float:
+    """Wait for it; return the seconds that it took."""
+    began = time.monotonic()
+    while not condition():
+        assert time.monotonic() - began < seconds, "it did not happen in time"
+        time.sleep(0.05)
+    return time.monotonic() - began
+
+
+def run_in_thread(**parameters: object) -> threading.Thread:
+    from flows.campaign import campaign
+
+    thread = threading.Thread(target=campaign, kwargs=parameters)
+    thread.start()
+    return thread
+
+
+def leads(order: list[str], first: str, second: str, spare: int = 0) -> list[int]:
+    """Return by how much the first was ahead after each lease, from the second one's first on.
+
+    Args:
+        spare: it is looked at until one of them has so many left: the last shard of a run waits for nobody.
+    """
+    begins = order.index(second)
+    ends = min([at for at, name in enumerate(order) if name == which][-1 - spare] for which in (first, second))
+    lead, seen = 0, []
+    for name in order[begins:ends + 1]:
+        lead += 1 if name == first else -1
+        seen.append(lead)
+    return seen
+
+
+def made(catalogue: Catalogue, campaign_id: str) -> int:
+    states = catalogue.tally(campaign_id)
+    return sum(number for state, number in states.items() if state not in ("planned", "leased", "rendered"))
+
+
+def check(home: Path) -> None:
+    """Find nothing missing, corrupt, orphaned, doubled or unfinished."""
+    bucket = home / "bucket"
+    objects = {path.relative_to(bucket).as_posix(): path.read_bytes() for path in bucket.rglob("*")
+               if path.is_file() and path.parent.name != ".incoming"}
+    evidence = collect(url_of(home), objects)
+    anchors = (home / "signer" / "root.pem").read_text()
+    assert audit(evidence, dict.fromkeys(evidence.rows, "published"), anchors).counts == {}
+
+
+def slow_down(monkeypatch, clip_s: float) -> None:
+    monkeypatch.setattr(wirings, "open_generator", lambda *_, **__: driver.SlowModel(clip_s))
+
+
+def test_two_campaigns_on_one_device_take_turns(home, catalogue, new_campaign, monkeypatch):
+    """The first has all its shards in the queue before the second comes; without turns it would be made first."""
+    slow_down(monkeypatch, 0.02)
+    first, second = new_campaign("first", 96), new_campaign("second", 64)
+    drivers = [run_in_thread(campaign_id=first)]
+    await_(lambda: made(catalogue, first))
+    drivers.append(run_in_thread(campaign_id=second))
+    for each in drivers:
+        each.join(120)
+    order = leased(home, first=first, second=second)
+    assert Counter(order) == {"first": 96, "second": 64}
+    seen = leads(order, "first", "second")
+    assert max(seen) - min(seen) <= 2 * (TURN + LEASED_AT_ONCE), "from a turn ahead to a turn behind"
+    assert sum(one != other for one, other in pairwise(order)) >= 3
+    assert [row.outcome for row in catalogue.runs()] == ["finished", "finished"]
+
+
+def test_a_fast_driver_waits_for_a_slow_one(home, catalogue, new_campaign):
+    """Two processes of one machine, each with a model of its own: they share its devices, so they take turns."""
+    fast, slow = new_campaign("fast", 120), new_campaign("slow", 40)
+    drivers = [driver.start(0.0, campaign_id=fast, settings={"shard_size": 8}),
+               driver.start(0.4, campaign_id=slow, settings={"shard_size": 8})]
+    assert [driver.finish(each) for each in drivers] == [0, 0]
+    order = leased(home, fast=fast, slow=slow)
+    assert Counter(order) == {"fast": 120, "slow": 40}
+    early, late = ("slow", "fast") if order.index("slow") < order.index("fast") else ("fast", "slow")
+    ahead = max(map(abs, leads(order, early, late, spare=16)))
+    assert ahead <= 2 * TURN + 2 * LEASED_AT_ONCE, "a turn for each of the two devices"
+
+
+def test_a_higher_priority_goes_first(home, catalogue, new_campaign, monkeypatch):
+    slow_down(monkeypatch, 0.02)
+    low, high = new_campaign("low", 96), new_campaign("high", 40)
+    drivers = [run_in_thread(campaign_id=low)]
+    await_(lambda: made(catalogue, low))
+    drivers.append(run_in_thread(campaign_id=high, priority=5))
+    for each in drivers:
+        each.join(120)
+    order = leased(home, low=low, high=high)
+    begins = order.index("high")
+    assert order[begins:begins + 40] == ["high"] * 40
+    assert Counter(order) == {"low": 96, "high": 40}
+    assert begins < 90, "the low one had something left when the high one came"
+    assert catalogue.campaign(high).priority == 5
+
+
+def test_a_pause_from_another_process_ends_the_run_and_loses_nothing(home, catalogue, new_campaign, capsys):
+    campaign_id = new_campaign("spring", 40, review="auto")
+    process = driver.start(0.25, campaign_id=campaign_id)
+    await_(lambda: catalogue.tally(campaign_id).get("published", 0) >= 2)
+    assert reelmill(capsys, "pause", "spring").code == 0
+    at_pause, before = leased(home, spring=campaign_id), catalogue.tally(campaign_id)
+    took = await_(lambda: catalogue.runs(campaign_id)[0].ended_at, SOON_S)
+    print(f"from the pause to the end of the run: {took:.1f} s")
+    assert driver.finish(process) == 0
+    assert leased(home, spring=campaign_id) == at_pause, "a lease was handed out after the pause"
+    (run,) = catalogue.runs(campaign_id)
+    after = catalogue.tally(campaign_id)
+    assert run.outcome == "paused"
+    assert catalogue.owners() == []
+    assert after["published"] >= before["published"] >= 2
+    assert after.get("leased", 0) == 0
+    assert made(catalogue, campaign_id) == len(at_pause), "what was in hand is finished"
+    assert made(catalogue, campaign_id) < 40
+
+    again = reelmill(capsys, "run", home.parent / "spring.csv")
+    assert again.code == 3, "run ends no pause"
+    assert "is paused by person:" in again.err
+    done = reelmill(capsys, "resume", "spring", "--json")
+    assert (done.code, json.loads(done.out)["outcome"]) == (0, "finished")
+    assert catalogue.tally(campaign_id) == {"published": 40}
+    check(home)
+
+
+def test_a_cancellation_ends_the_leases_and_reopening_goes_on(home, catalogue, new_campaign, capsys):
+    campaign_id = new_campaign("spring", 24, review="auto")
+    process = driver.start(0.5, campaign_id=campaign_id)
+    await_(lambda: catalogue.tally(campaign_id).get("published", 0) >= 1
+           and catalogue.tally(campaign_id).get("leased", 0))
+    answer = json.loads(reelmill(capsys, "cancel", "spring", "--reason", "wrong brand", "--json").out)
+    assert answer["leases_ended"] >= 1
+    assert catalogue.tally(campaign_id).get("leased", 0) == 0
+    at_cancel = made(catalogue, campaign_id)
+    assert driver.finish(process) == 0
+    (run,) = catalogue.runs(campaign_id)
+    assert run.outcome == "cancelled"
+    assert made(catalogue, campaign_id) == at_cancel, "what was taken away came back"
+    assert catalogue.owners() == []
+    assert reelmill(capsys, "resume", "spring").code == 1
+    assert reelmill(capsys, "resume", "spring", "--reopen").code == 0
+    assert catalogue.tally(campaign_id) == {"published": 24}
+    check(home)
+
+
+def test_a_campaign_that_is_paused_during_delivery_says_so(home, catalogue, new_campaign, capsys):
+    """Nothing is left to make, and what is approved waits."""
+    campaign_id = new_campaign("spring", 2)
+    reelmill(capsys, "resume", "spring")
+    catalogue.approve([row.variant_id for row in catalogue.variants(campaign_id)], "person:ann")
+    reelmill(capsys, "pause", "spring")
+    ended = reelmill(capsys, "resume", "spring", "--if-active")
+    assert (ended.code, catalogue.tally(campaign_id)) == (3, {"approved": 2})
+    assert reelmill(capsys, "resume", "spring").code == 0
+    assert catalogue.tally(campaign_id) == {"published": 2}
+    check(home)
+
+
+def test_a_budget_ends_a_run_cleanly(home, catalogue, new_campaign, capsys):
+    campaign_id = new_campaign("spring", 40)
+    ended = reelmill(capsys, "resume", "spring", "--budget-hours", 0.1 / 3600)
+    assert ended.code == 0
+    assert "The budget of 2.77778e-05 device hours is used up; " in ended.err
+    assert f"`reelmill resume {campaign_id}` goes on" in ended.err
+    (run,) = catalogue.runs(campaign_id)
+    assert (run.outcome, catalogue.owners()) == ("budget", [])
+    assert 10 <= made(catalogue, campaign_id) <= 10 + 2 * LEASED_AT_ONCE, "a fake clip costs 0.01 s"
+    assert reelmill(capsys, "resume", "spring").code == 0
+    assert catalogue.tally(campaign_id) == {"passed": 40}
+
+
+def test_a_window_ends_a_run_cleanly(home, catalogue, new_campaign, capsys, monkeypatch):
+    slow_down(monkeypatch, 0.2)
+    campaign_id = new_campaign("spring", 60)
+    until = datetime.now(UTC) + timedelta(seconds=4)
+    ended = reelmill(capsys, "run", home.parent / "spring.csv", "--review", "required", "--until", until.isoformat())
+    assert ended.code == 0
+    assert f"Stopped at {until:%H:%M} (UTC), as asked; " in ended.err
+    (run,) = catalogue.runs(campaign_id)
+    assert run.outcome == "window"
+    assert abs(run.ended_at - until.timestamp()) < SOON_S
+    assert made(catalogue, campaign_id) < 60
+    assert catalogue.owners() == []
