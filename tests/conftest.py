@@ -1,5 +1,6 @@
 """Services for the tests: the real ones, started here, on loopback."""
 
+import logging
 import os
 import uuid
 from collections.abc import Iterator
@@ -53,6 +54,7 @@ def s3_endpoint() -> Iterator[str]:
         from moto.server import ThreadedMotoServer
     except ImportError:
         missing_service("moto's server")
+    logging.getLogger("werkzeug").setLevel(logging.ERROR)
     server = ThreadedMotoServer("127.0.0.1", port=0, verbose=False)
     server.start()
     host, port = server.get_host_and_port()

@@ -8,12 +8,14 @@ import json
 import os
 import signal
 import time
+import types
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any, NamedTuple
 
 from campaign_run import Scorer
 
+import tasks.owner
 import tasks.wiring
 from models.fake import FakeGenerator
 
@@ -74,8 +76,12 @@ class Painter(FakeGenerator):
 
 
 def install() -> None:
-    """Put counting and painting in the place of loading."""
+    """Put counting and painting in the place of loading, and let the node be a host of its own name.
+
+    Owners on other hosts are never found dead: their leases have to expire, as they would on many machines.
+    """
     board, node = Board(Path(os.environ[FOLDER])), os.environ[NODE]
+    tasks.owner.socket = types.SimpleNamespace(gethostname=lambda: node)
     real: dict[str, Callable[..., Any]] = {name: vars(tasks.wiring)[name] for name in ("open_generator", "open_scorer")}
 
     def open_generator(*args: Any, **kwargs: Any) -> Any:

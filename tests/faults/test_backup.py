@@ -26,8 +26,8 @@ from tasks.sweeping.terms import Place, Terms
 from tasks.wiring import BucketPlace, bucket_of, catalogue_of
 
 GUIDE = Path(__file__).parents[2] / "docs" / "operations.md"
-SEEDS = 8
-PACE_S = 0.25
+SEEDS = 6
+PACE_S = 0.3
 PATIENCE_S = 60.0
 
 

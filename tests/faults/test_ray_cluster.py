@@ -28,7 +28,7 @@ from services import missing_service
 
 pytestmark = pytest.mark.timeout(600)
 PATIENCE_S = 240.0
-LEASE_S = 60
+LEASE_S = 10
 CLIPS = 24
 SHEET = f"brief_id,prompt,placements,variants\nball,a red ball,1:1,{CLIPS}\n"
 

@@ -1,0 +1,127 @@
+"""Masters that wait in the bucket: every host finds what one of them made, whole or not at all."""
+
+import hashlib
+import threading
+from pathlib import Path
+
+import pytest
+from PIL import Image
+from s3_server import S3_KEYS
+
+from manifests.clip import Clip
+from manifests.errors import BucketError, GenerationFailed
+from tasks import shared_staging
+from tasks.first_frames import FirstFrames
+from tasks.shared_staging import SHARED, brought_here, is_within_reach, keys_of_staged, share
+from tasks.staging import Staging
+from tasks.wiring import BucketPlace, SignerPlace, Wiring, bucket_of, close_tools, first_frames_of
+
+VARIANT = "ab" * 16
+
+
+@pytest.fixture(params=["local", "s3"])
+def place(request: pytest.FixtureRequest, tmp_path: Path) -> BucketPlace:
+    if request.param == "local":
+        return BucketPlace(str(tmp_path / "bucket"))
+    name, endpoint = (request.getfixturevalue(each) for each in ("s3_bucket_name", "s3_endpoint"))
+    return BucketPlace(f"s3://{name}/clips", endpoint=endpoint, region="us-east-1", **S3_KEYS)
+
+
+@pytest.fixture
+def hosts(place: BucketPlace, tmp_path: Path):
+    """Two hosts' wirings, with nothing in common but the bucket."""
+    yield tuple(Wiring(f"sqlite:///{tmp_path / name}.db", place, SignerPlace("development", tmp_path / name / "signer"),
+                       tmp_path / name / "staging", first_frames=tmp_path / name / "first-frames", machine=name,
+                       shared=True) for name in ("maker", "other"))
+    close_tools()
+
+
+def made_on(wiring: Wiring, master: bytes = b"moving pictures", poster: bytes = b"a picture") -> Clip:
+    folder = Staging(wiring.staging).folder(VARIANT)
+    (folder / "master.mp4").write_bytes(master)
+    (folder / "poster.jpg").write_bytes(poster)
+    return Clip(variant_id=VARIANT, path=folder / "master.mp4", poster=folder / "poster.jpg",
+                sha256=hashlib.sha256(master).hexdigest(), size=len(master), height=64, width=64, num_frames=9, fps=8,
+                device_seconds=1.0, machine=wiring.machine)
+
+
+def test_what_one_host_made_another_finds(hosts):
+    maker, other = hosts
+    shared = share(maker, made_on(maker))
+    assert shared.machine == SHARED
+    assert is_within_reach(other, shared)
+    here = brought_here(other, shared)
+    assert here is not None
+    assert here.path.is_relative_to(other.staging)
+    assert (here.path.read_bytes(), here.poster.read_bytes()) == (b"moving pictures", b"a picture")
+
+
+def test_what_is_not_shared_stays_its_makers(hosts):
+    maker, other = hosts
+    clip = made_on(maker)
+    assert is_within_reach(maker, clip)
+    assert not is_within_reach(other, clip)
+
+
+def test_sharing_twice_is_sharing_once_even_with_another_poster(hosts):
+    maker, other = hosts
+    share(maker, made_on(maker))
+    shared = share(maker, made_on(maker, poster=b"the same frame, written by another version"))
+    assert sorted(bucket_of(maker).list("staging/")) == sorted(keys_of_staged(shared))
+    assert brought_here(other, shared).poster.read_bytes() == b"a picture"
+
+
+def test_two_attempts_do_not_mix(hosts):
+    maker, other = hosts
+    first, second = share(maker, made_on(maker)), share(maker, made_on(maker, b"another try"))
+    assert brought_here(other, second).path.read_bytes() == b"another try"
+    assert brought_here(other, first).path.read_bytes() == b"moving pictures"
+
+
+@pytest.mark.parametrize("gone", [0, 1], ids=["master", "poster"])
+def test_what_the_bucket_has_lost_is_told_as_missing(hosts, gone):
+    maker, other = hosts
+    shared = share(maker, made_on(maker))
+    bucket_of(maker).remove(keys_of_staged(shared)[gone])
+    assert brought_here(other, shared) is None
+
+
+def test_a_damaged_copy_is_fetched_again(hosts):
+    maker, other = hosts
+    shared = share(maker, made_on(maker))
+    brought_here(other, shared).path.write_bytes(b"cut o")
+    assert brought_here(other, shared).path.read_bytes() == b"moving pictures"
+
+
+def test_a_bucket_that_does_not_answer_is_not_one_that_has_lost_it(hosts, monkeypatch):
+    maker, other = hosts
+    shared = share(maker, made_on(maker))
+
+    def refused(*_):
+        raise BucketError("away")
+
+    monkeypatch.setattr(shared_staging, "patiently", refused)
+    with pytest.raises(BucketError, match="away"):
+        brought_here(other, shared)
+
+
+def test_threads_that_fetch_at_once_find_it_whole(hosts):
+    maker, other = hosts
+    shared, found = share(maker, made_on(maker, b"x" * 300_000)), []
+    threads = [threading.Thread(target=lambda: found.append(brought_here(other, shared))) for _ in range(8)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert len(found) == 8
+    assert all(clip and clip.path.stat().st_size == 300_000 for clip in found)
+
+
+def test_first_frames_are_found_on_other_hosts(hosts, tmp_path):
+    maker, other = hosts
+    Image.new("RGB", (96, 96), (9, 99, 200)).save(tmp_path / "start.png")
+    kept = first_frames_of(maker).add(tmp_path / "start.png")
+    with pytest.raises(GenerationFailed, match="is not in"):
+        FirstFrames(other.first_frames).pixels(kept)
+    assert tuple(first_frames_of(other).pixels(kept)[0, 0]) == (9, 99, 200)
+    assert first_frames_of(other).path(kept).is_relative_to(other.first_frames)
