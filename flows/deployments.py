@@ -83,7 +83,7 @@ def cron(settings: Settings, name: str) -> CronSchedule:
     text = getattr(settings, name)
     try:
         ZoneInfo(settings.timezone)
-    except (ValueError, OSError):
+    except (KeyError, ValueError, OSError):
         raise SettingsError(f"There is no time zone {settings.timezone!r}; set REELMILL_TIMEZONE to one such as "
                             "Europe/Berlin.") from None
     try:

@@ -1,0 +1,182 @@
+"""The deployments: prefect.yaml on a real server, and those that one machine serves."""
+
+import importlib
+import json
+import os
+import subprocess
+import sys
+import time
+import urllib.request
+import uuid
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+from prefect.client.orchestration import get_client
+from prefect.client.schemas.filters import FlowRunFilter, FlowRunFilterDeploymentId
+from prefect.client.schemas.objects import StateType
+from prefect.flows import Flow
+from prefect.states import Completed, Crashed, Failed, Pending, Running
+
+from flows import deployments, leftovers, watch
+from flows.settings import Settings, load_settings
+from flows.wiring import wiring_of
+from manifests.errors import SettingsError
+
+REPO = Path(__file__).parents[2]
+FLOWS = ("campaign", "stock", "sweep", "watch")
+
+
+@pytest.fixture(scope="module")
+def deployed(prefect_server, tmp_path_factory) -> dict[str, Any]:
+    """What the server knows after `python -m flows.deployments --deploy`."""
+    environment = {name: value for name, value in os.environ.items() if not name.startswith("REELMILL_")}
+    environment |= {"REELMILL_HOME": str(tmp_path_factory.mktemp("home")), "REELMILL_TIMEZONE": "Europe/Berlin"}
+    done = subprocess.run([sys.executable, "-m", "flows.deployments", "--deploy"], cwd=REPO, env=environment,
+                          capture_output=True, text=True, timeout=200, stdin=subprocess.DEVNULL)
+    assert done.returncode == 0, done.stdout + done.stderr
+    with get_client(sync_client=True) as client:
+        return {name: client.read_deployment_by_name(f"{name}/{name}") for name in FLOWS}
+
+
+def test_each_flow_is_deployed_by_its_module(deployed):
+    for name, each in deployed.items():
+        module, _, flow = each.entrypoint.partition(":")
+        loaded = getattr(importlib.import_module(module), flow)
+        assert isinstance(loaded, Flow)
+        assert loaded.name == name
+        assert each.work_pool_name == "reelmill"
+        assert not each.pull_steps
+        assert each.enforce_parameter_schema
+
+
+def test_schedules_are_those_of_the_settings_in_the_operators_time_zone(deployed):
+    told = Settings.model_fields
+    for name, setting in (("stock", "stock_cron"), ("sweep", "sweep_cron")):
+        [item] = deployed[name].schedules
+        assert (item.schedule.cron, item.schedule.timezone) == (told[setting].default, "Europe/Berlin")
+    [item] = deployed["watch"].schedules
+    assert item.schedule.interval.total_seconds() == 60
+    assert deployed["campaign"].schedules == []
+
+
+def test_two_at_once_are_kept_apart_where_they_would_hurt(deployed):
+    limits = {name: (each.global_concurrency_limit.limit, each.concurrency_options.collision_strategy.value)
+              for name, each in deployed.items()}
+    assert limits == {"campaign": (4, "ENQUEUE"), "stock": (1, "CANCEL_NEW"), "sweep": (1, "CANCEL_NEW"),
+                      "watch": (1, "CANCEL_NEW")}
+
+
+def test_the_file_declares_what_one_machine_serves(deployed):
+    [declared] = [each for each in yaml.safe_load((REPO / "prefect.yaml").read_text())["deployments"]
+                  if each["name"] == "watch"]
+    [trigger] = declared["triggers"]
+    own = deployments.arrival_trigger()
+    assert set(trigger["expect"]) == own.expect == {watch.EVENT}
+    assert trigger["match"] == own.match.model_dump() == {"prefect.resource.id": watch.RESOURCE}
+    with get_client(sync_client=True) as client:
+        automations = client._client.post("/automations/filter", json={}).json()
+    assert [each["name"] for each in automations].count("a sheet arrived") == 1
+
+
+def test_an_arrival_posted_to_the_server_starts_the_watch_flow(deployed):
+    event = {"id": str(uuid.uuid4()), "event": watch.EVENT, "occurred": datetime.now(UTC).isoformat(),
+             "resource": {"prefect.resource.id": "reelmill.inbox.sheets"}, "related": [], "payload": {}}
+    request = urllib.request.Request(f"{os.environ['PREFECT_API_URL']}/events", json.dumps([event]).encode(),
+                                     {"Content-Type": "application/json"})
+    with urllib.request.urlopen(request, timeout=30) as answer:
+        assert answer.status == 204
+    assert awaited(lambda: [run for run in runs_of(deployed["watch"].id) if not run.auto_scheduled], 60)
+
+
+@pytest.fixture
+def entrance(deployed, home: Path) -> watch.Entrance:
+    """The watcher's door to the deployment on the server, which nobody works for."""
+    settings = load_settings()
+    return watch.Entrance(settings, wiring_of(settings), "")
+
+
+def set_state(run: Any, state: Any) -> None:
+    with get_client(sync_client=True) as client:
+        client.set_flow_run_state(run.id, state, force=True)
+
+
+def test_a_campaign_is_begun_once_and_again_only_after_a_crash(deployed, entrance, fake_models, sheet, tmp_path):
+    campaign_id = entrance.register(entrance.read(sheet))
+
+    def runs() -> list[Any]:
+        return [run for run in runs_of(deployed["campaign"].id) if campaign_id in run.tags]
+
+    assert [entrance.start(campaign_id) for _ in range(3)] == [True] * 3
+    [first] = runs()
+    assert first.parameters == {"campaign_id": campaign_id}
+    set_state(first, Running())
+    assert entrance.start(campaign_id)
+    set_state(first, Crashed())
+    assert [entrance.start(campaign_id) for _ in range(2)] == [True] * 2
+    [second] = [run for run in runs() if run.id != first.id]
+    set_state(second, Failed())
+    assert not entrance.start(campaign_id)
+    assert len(runs()) == 2
+
+
+def test_a_campaign_whose_run_was_not_heard_of_is_begun_again(deployed, entrance, fake_models, sheet, monkeypatch):
+    sheet.write_text(sheet.read_text().replace("cup", "mug"))
+    campaign_id = entrance.register(entrance.read(sheet))
+    entrance.start(campaign_id)
+    [run] = [run for run in runs_of(deployed["campaign"].id) if campaign_id in run.tags]
+    set_state(run, Pending())
+    monkeypatch.setattr(leftovers, "SILENT_S", -1.0)
+    assert entrance.start(campaign_id)
+    assert [each.state.type for each in runs_of(deployed["campaign"].id) if each.id == run.id] == [StateType.CRASHED]
+    assert entrance.start(campaign_id)
+    assert len([each for each in runs_of(deployed["campaign"].id) if campaign_id in each.tags]) == 2
+
+
+def test_leftovers_end_and_what_waits_or_has_ended_stays(deployed):
+    states = {"left": Running(), "late": None, "done": Completed()}
+    with get_client(sync_client=True) as client:
+        runs = {name: client.create_flow_run_from_deployment(deployed["sweep"].id) for name in states}
+    for name, state in states.items():
+        if state:
+            set_state(runs[name], state)
+    assert leftovers.end_leftovers([deployed["sweep"].id]) == 1
+    after = {run.id: run.state.type for run in runs_of(deployed["sweep"].id)}
+    assert {name: after[run.id].value for name, run in runs.items()} == {
+        "left": "CRASHED", "late": "SCHEDULED", "done": "COMPLETED"}
+
+
+def test_one_machine_serves_what_its_settings_say(prefect_server, home: Path):
+    bare = {each.name: each for each in deployments.served(load_settings())}
+    assert {name: len(each.schedules) for name, each in bare.items()} == {
+        "campaign": 0, "stock": 0, "sweep": 1, "watch": 0}
+    night = {each.name: each for each in deployments.served(load_settings(
+        stock="stock.csv", stock_cron="15 1 * * *", timezone="Europe/Berlin"))}
+    [item] = night["stock"].schedules
+    assert (item.schedule.cron, item.schedule.timezone) == ("15 1 * * *", "Europe/Berlin")
+    now = datetime(2026, 11, 27, 12, tzinfo=UTC)
+    assert deployments.next_lines([night["stock"]], now) == ["stock runs next at 2026-11-28 01:15 Europe/Berlin"]
+
+
+@pytest.mark.parametrize(("wrong", "said"), [
+    ({"sweep_cron": "every day"}, "'every day' is no cron expression; set REELMILL_SWEEP_CRON"),
+    ({"timezone": "Mars/Olympus"}, "no time zone 'Mars/Olympus'; set REELMILL_TIMEZONE"),
+])
+def test_a_wrong_schedule_is_told(prefect_server, home: Path, wrong: dict[str, str], said: str):
+    with pytest.raises(SettingsError, match=said):
+        deployments.served(load_settings(**wrong))
+
+
+def runs_of(deployment_id: Any) -> list[Any]:
+    with get_client(sync_client=True) as client:
+        return client.read_flow_runs(flow_run_filter=FlowRunFilter(
+            deployment_id=FlowRunFilterDeploymentId(any_=[deployment_id])))
+
+
+def awaited(found: Any, seconds: float) -> Any:
+    deadline = time.monotonic() + seconds
+    while not (result := found()) and time.monotonic() < deadline:
+        time.sleep(0.5)
+    return result
