@@ -18,6 +18,8 @@ TAKEN_S = 60.0
 """So long nobody else sends an alert that one has taken: far longer than a receiver may take to answer."""
 LOOK_S = 15.0
 """Between two looks into the outbox, where another process may have put something; one's own alerts wake at once."""
+REST_S, LONGEST_REST_S = 1.0, 60.0
+"""Between rounds that failed, the first and the longest: more may be due than one round tries."""
 JITTER = 0.25
 """Share of a pause that chance adds to it, so that many postmen do not come back to a receiver all at once."""
 PATIENCE = 3
@@ -69,6 +71,10 @@ class Postman:
                 in_a_row = 0 if is_sent else in_a_row + 1
         return Round(sent, failed)
 
+    def due_in_s(self) -> float | None:
+        """Return the seconds until the next alert is due; None where none waits."""
+        return self._catalogue.alerts_due_in_s()
+
     def _send(self, alert: Alert) -> bool:
         answer = self._receiver.post(redact(alert.text))
         if not answer.error:
@@ -119,21 +125,32 @@ class Beat:
         self._wake.set()
 
     def _work(self) -> None:
-        is_last = False
+        is_last, rest_s = False, REST_S
         while not is_last:
             self._wake.clear()  # before the question below: whoever leaves between them is seen by it
             is_last = self._leaving.is_set()
-            self._round()
+            failed = self._round()
+            rest_s = min(2 * rest_s, LONGEST_REST_S) if failed else REST_S
             if not is_last:
-                self._wake.wait(self._look_s)
+                self._wake.wait(max(rest_s, self._due_in_s()))
 
-    def _round(self) -> None:
+    def _due_in_s(self) -> float:
+        """Return the seconds until something is due that is known of already, ``look_s`` at most."""
         try:
-            self._postman.send_due()
+            seconds = self._postman.due_in_s()
+        except ReelmillError:
+            return self._look_s
+        return self._look_s if seconds is None else min(seconds, self._look_s)
+
+    def _round(self) -> bool:
+        """Make a round; return whether something failed."""
+        try:
+            return self._postman.send_due().failed > 0
         except ReelmillError as error:
             log.warning("Alerts could not be sent: %s", error)
         except Exception as error:  # noqa: BLE001 - an alert is worth no thread's traceback, and no run
             log.warning("Alerts could not be sent: %s: %s", type(error).__name__, redact(str(error)))
+        return True
 
 
 @contextmanager
