@@ -1,6 +1,7 @@
 """The sweeper over a folder with SQLite and over S3 with PostgreSQL: what it finds, mends, tells and leaves alone."""
 
 import threading
+from collections.abc import Callable
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -11,7 +12,7 @@ from sqlalchemy import update
 from sweep_world import DAY_S, OLD_S, SPRING, SweepWorld, aged, content_of
 
 from adapters.bucket import LocalBucket
-from adapters.catalogue import SignedFacts
+from adapters.catalogue import Catalogue, SignedFacts
 from adapters.catalogue.runs import ALIVE_S
 from adapters.catalogue.tables import database_now, runs
 from manifests.errors import BucketRefused
@@ -142,6 +143,35 @@ def test_a_key_that_is_committed_while_its_file_is_moved_gets_it_back(world: Swe
     assert counts(world.sweep()) == {}
     assert moves == [f"{TODAY}/{key}", key]
     assert list(world.bucket.list()) == [key]
+
+
+def test_a_key_that_is_committed_since_the_clips_were_read_is_no_orphan(embedded: SweepWorld, monkeypatch):
+    variant_id = embedded.variant("approved")
+    key = embedded.put(f"{SPRING}/{variant_id}.mp4", age_s=2 * DAY_S)
+    monkeypatch.setattr("sweep_world._facts", lambda *_: SignedFacts(key, "5" * 64, 3))
+    just_before(monkeypatch, Catalogue, "keys_named", lambda: embedded.sign(variant_id))
+    assert embedded.sweep(dry_run=True).is_empty
+
+
+def test_a_clip_that_is_withdrawn_meanwhile_is_not_called_damaged(embedded: SweepWorld, monkeypatch):
+    variant_id = embedded.variant("published")
+    for key in embedded.facts(variant_id).keys:
+        embedded.bucket.remove(key)
+    just_before(monkeypatch, LocalBucket, "head", lambda: embedded.catalogue.withdraw([variant_id], "ann", "rights"))
+    assert embedded.sweep(dry_run=True).is_empty
+
+
+def just_before(monkeypatch: pytest.MonkeyPatch, owner: type, name: str, happens: Callable[[], object]) -> None:
+    """Let something happen just before the first call of a method."""
+    original, calls = getattr(owner, name), iter([happens])
+    lock = threading.Lock()
+
+    def wrapped(*args: object) -> object:
+        with lock:
+            next(calls, lambda: None)()
+        return original(*args)
+
+    monkeypatch.setattr(owner, name, wrapped)
 
 
 def test_what_is_no_campaigns_is_left_alone(world: SweepWorld):
