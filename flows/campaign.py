@@ -1,49 +1,31 @@
 """The campaign flow: a sheet in, signed and published clips out."""
 
 import threading
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, Literal
 
 from prefect import flow, task
 from prefect.cache_policies import NO_CACHE
-from prefect.futures import PrefectFuture, wait
 from prefect.task_runners import ThreadPoolTaskRunner
 from pydantic import Field
 
 from adapters.catalogue import SYSTEM
+from flows.dispatch import is_transient, render_all, stopped_by_errors
 from flows.fan_out import check_fan_out, pool_of
 from flows.registration import check_models, read_sheet, register, settings_of
 from flows.run import Run, run_of
-from flows.runner import device_runner, options_for
 from flows.settings import Settings, load_settings
-from flows.wiring import here, wiring_of
-from manifests.errors import ReelmillError, SettingsError
+from flows.wiring import wiring_of
+from manifests.errors import SettingsError
 from tasks.deliver import deliver
-from tasks.render import ShardReport, render_shard
-from tasks.shard import Shard
 from tasks.stop import stopping
-from tasks.wiring import Wiring, card_of, catalogue_of
+from tasks.wiring import Wiring, catalogue_of
 from tasks.work import Remaining, free_the_dead
 
 ROUNDS = 3
 SECRET = frozenset({"bucket_access_key", "bucket_secret_key", "catalogue_url", "alert_webhook", "oidc_client_secret"})
 RUNNER: Any = ThreadPoolTaskRunner(max_workers=2)
 STANDINGS = {"pause": "paused", "cancel": "cancelled", "resume": "active"}
-
-
-def is_transient(_task: Any, _run: Any, state: Any) -> bool:
-    """True where a task run may succeed when it is tried again."""
-    error = state.result(raise_on_failure=False)
-    return isinstance(error, ReelmillError) and error.transient
-
-
-@task(name="render shard", task_run_name="render {shard.name}", retries=2, retry_delay_seconds=[2, 15],
-      retry_condition_fn=is_transient, cache_policy=NO_CACHE, persist_result=False)
-def render(wiring: Wiring, shard: Shard) -> ShardReport:
-    """Render and judge one shard on a device."""
-    return render_shard(here(wiring), shard)
 
 
 @task(name="deliver", retries=2, retry_delay_seconds=[2, 15], retry_condition_fn=is_transient,
@@ -148,37 +130,3 @@ def work_through(settings: Settings, wiring: Wiring, remaining: Remaining, run: 
             delivery.result()
     finally:
         rendered.set()
-
-
-@contextmanager
-def stopped_by_errors() -> Iterator[None]:
-    """Tell this process's steps to stop: runners wait for their threads, and Ctrl-C would finish the campaign."""
-    try:
-        yield
-    except BaseException:
-        stopping.set()
-        raise
-
-
-def render_all(settings: Settings, wiring: Wiring, remaining: Remaining, run: Run) -> None:
-    """Dispatch shards until none is left, or the run is over; those that let others go first are dispatched again."""
-    shards = remaining.shards(settings.shard_size, run.run_id)
-    cards = tuple(card_of(wiring, name) for name in sorted({shard.card for shard in shards}))
-    if not shards:
-        return
-    with device_runner(settings, cards) as runner, stopped_by_errors():
-        while shards and run.await_turn(len(shards)):
-            futures = []
-            for shard in shards:
-                with options_for(settings, card_of(wiring, shard.card), wiring.attempts):
-                    futures.append(runner.submit(render, {"wiring": wiring, "shard": shard}))
-            reports = _results(futures)
-            if not any(report.why_ended for report in reports):
-                return
-            shards = remaining.shards(settings.shard_size, run.run_id)
-
-
-def _results(futures: list[PrefectFuture[ShardReport]]) -> list[ShardReport]:
-    """Wait for all; raise the first error once the rest has ended."""
-    wait(futures)
-    return [future.result() for future in futures]

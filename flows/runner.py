@@ -1,5 +1,6 @@
 """What shards are submitted to: threads of this process, or a Ray cluster."""
 
+import sys
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager, nullcontext
 from typing import Any
@@ -46,6 +47,12 @@ def options_for(settings: Settings, card: ModelCard, attempts: int) -> Any:
 
     return remote_options(num_gpus=card.worker.num_gpus, num_cpus=card.worker.num_cpus, max_calls=0,
                           max_retries=attempts + 1, scheduling_strategy="SPREAD")
+
+
+def is_lost_worker(error: BaseException) -> bool:
+    """True where Ray says that a shard went with its worker, and its retries as well; the shard may be run again."""
+    ray = sys.modules.get("ray")
+    return ray is not None and isinstance(error, ray.exceptions.RayError)
 
 
 @contextmanager
