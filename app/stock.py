@@ -8,6 +8,7 @@ from typing import Annotated
 import typer
 
 from app.contact_sheet import write_contact_sheet
+from app.ending import EXIT_STOPPED, STOPPED_BY_PEOPLE
 from app.finishing import files_of
 from app.options import AsJson, Model
 from app.output import say, say_json, show_table
@@ -58,6 +59,8 @@ def stock(
                      starts=starts, settings={"model": model} if model else {})
     report = report_after(wiring, shift, told["ended"])
     _show(report, _files(session, report.campaign_id, out), as_json)
+    if report.ended in STOPPED_BY_PEOPLE:
+        raise typer.Exit(EXIT_STOPPED)
 
 
 def _tell_problems(session: Session, place: str) -> None:

@@ -107,7 +107,7 @@ def begin(settings: Settings, wiring: Wiring, shift: Shift) -> None:
 
 def budget_left_s(wiring: Wiring, shift: Shift) -> float | None:
     """Return the device seconds that earlier runs of the night have left; None for no limit."""
-    return shift.terms.budget.after(spent_s(catalogue_of(wiring), shift.campaign_id))
+    return shift.terms.budget.after(spent_s(catalogue_of(wiring), shift.work.campaign.name))
 
 
 def report_after(wiring: Wiring, shift: Shift, ended: str, why: str = "") -> NightReport:

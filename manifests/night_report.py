@@ -27,7 +27,7 @@ class NightReport:
         done, vain, left: of the chosen, those with the clips that are wanted, those whose tries were all in vain,
             and those that the night did not get to the end of.
         made: clips that were made and judged; of these, passed the gate; and of these, published.
-        spent_s: device seconds.
+        spent_s: device seconds of the night, also those of a sheet that was changed in it.
         stop: when it took no more work, as people say it; empty for no end.
         ended: ``finished``, ``window``, ``budget``, ``paused``, ``cancelled``, ``failed``, ``nothing to do`` or
             ``dry run``.

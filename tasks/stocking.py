@@ -24,6 +24,7 @@ UNBEGUN = "planned"
 """Counts for nothing: it is what nights before did not come to, and a night that takes it up makes the same clip."""
 THERE = frozenset({*GOOD_STATES, "leased", "rendered", "withdrawn"})
 """Counts as made. What is being made will be; what a person took back from viewers is not made again unasked."""
+MOST_RUNS = 10_000
 PASSED = frozenset({"passed", "approved", "signing", "published", "rejected", "withdrawn"})
 
 
@@ -79,7 +80,12 @@ def work_of(catalogue: Catalogue, sheet: StockSheet, night: Night, cards: Mappin
 def campaign_of(sheet: StockSheet, night: Night) -> Campaign:
     """Return the campaign of a night, without its briefs: the same sheet has one a night, called by the date."""
     day = night.day.isoformat()
-    return Campaign(f"{day} {sheet.name}", hashlib.sha256(f"stock {day} {sheet.sha256}".encode()).hexdigest(), ())
+    return Campaign(name_of(sheet.name, day), hashlib.sha256(f"stock {day} {sheet.sha256}".encode()).hexdigest(), ())
+
+
+def name_of(sheet: str, day: str) -> str:
+    """Return what a night's campaign is called by people: the date first, since ids are cut off behind."""
+    return f"{day} {sheet}"
 
 
 def firsts_of(sheet: StockSheet, named: Mapping[str, Combination], cards: Mapping[str, ModelCard], default_card: str,
@@ -131,12 +137,13 @@ def counted(report: NightReport, catalogue: Catalogue, briefs: Collection[Brief]
         report, done=ends["done"], vain=ends["vain"], left=ends["left"],
         made=sum(number for state, number in states.items() if state in {*PASSED, "failed"}),
         passed=sum(number for state, number in states.items() if state in PASSED),
-        published=states.get("published", 0), spent_s=spent_s(catalogue, report.campaign_id))
+        published=states.get("published", 0), spent_s=spent_s(catalogue, name_of(report.sheet, report.day)))
 
 
-def spent_s(catalogue: Catalogue, campaign_id: str) -> float:
-    """Return the device seconds of all runs of a campaign."""
-    return sum(run.spent_s for run in catalogue.runs(campaign_id, limit=10_000))
+def spent_s(catalogue: Catalogue, name: str) -> float:
+    """Return the device seconds of a night's runs: a sheet that is changed in the night has no second budget."""
+    nights = [row.campaign_id for row in catalogue.campaigns() if row.name == name]
+    return sum(run.spent_s for campaign_id in nights for run in catalogue.runs(campaign_id, limit=MOST_RUNS))
 
 
 def _end_of(brief: Brief, states: Mapping[str, int]) -> str:

@@ -12,7 +12,14 @@ from sqlalchemy import update
 from adapters.catalogue.tables import runs
 from flows.settings import load_settings
 from flows.wiring import wiring_of
-from manifests.errors import GenerationFailed, ReelmillError, SettingsError, SheetRejected, TooManyVariants
+from manifests.errors import (
+    CatalogueError,
+    GenerationFailed,
+    ReelmillError,
+    SettingsError,
+    SheetRejected,
+    TooManyVariants,
+)
 from manifests.night import Night
 from tasks.wiring import catalogue_of
 
@@ -199,6 +206,43 @@ def test_a_night_that_is_run_again_goes_on_with_its_own_choice(home, stock_sheet
     assert (first["chosen"], first["later"], first["published"]) == (3, COMBINATIONS - 3, 3)
     assert (again["chosen"], again["later"], again["published"], again["there"]) == (3, COMBINATIONS - 3, 3, 0)
     assert night(stock_sheet, FIRST + DAY_S)["there"] == 3
+
+
+def test_a_sheet_that_is_changed_in_the_night_has_no_second_budget(home, stock_sheet, fake_models):
+    fake_models.device_seconds = 100.0
+    first = night(stock_sheet, budget_h=150 / 3600)
+    stock_sheet.write_text(stock_sheet.read_text() + "a yellow cup,,,,\n")
+    second = night(stock_sheet, budget_h=150 / 3600)
+    assert second["campaign_id"] != first["campaign_id"]
+    assert (second["ended"], second["made"], second["spent_s"]) == ("budget", 0, first["spent_s"])
+    assert (second["there"], second["chosen"]) == (first["made"], 16 - first["made"])
+
+
+def test_a_night_that_died_while_it_was_planned_goes_on_with_its_own_choice(
+        home, stock_sheet, fake_models, monkeypatch):
+    from adapters.catalogue import Catalogue
+
+    def died(*_, **__):
+        raise CatalogueError("The power was cut.")
+
+    with monkeypatch.context() as patched:
+        patched.setattr(Catalogue, "add_variants", died)
+        with pytest.raises(CatalogueError):
+            night(stock_sheet)
+    chosen = catalogue().briefs(catalogue().campaigns()[0].campaign_id)
+    assert night(stock_sheet)["published"] == COMBINATIONS
+    assert catalogue().briefs(catalogue().campaigns()[0].campaign_id) == chosen
+
+
+def test_a_night_that_somebody_pauses_says_so_and_goes_on_when_it_may(home, stock_sheet, fake_models):
+    campaign_id = night(stock_sheet, budget_h=0.0001)["campaign_id"]
+    before = catalogue().tally(campaign_id).get("published", 0)
+    catalogue().steer(campaign_id, "paused", "ann")
+    paused = night(stock_sheet)
+    assert (paused["ended"], paused["published"]) == ("paused", before)
+    assert f"go on by reelmill resume {campaign_id}" in paused["sentence"]
+    catalogue().steer(campaign_id, "active", "ann")
+    assert night(stock_sheet)["published"] == COMBINATIONS
 
 
 def test_a_run_that_comes_by_day_begins_nothing(home, stock_sheet, fake_models, monkeypatch):
