@@ -19,10 +19,16 @@ def outcome_of(catalogue: Catalogue, campaign_id: str) -> str:
 
     A run that had nothing more to make, but was not allowed to deliver, has ended by what forbade it.
     """
-    owner = current_owner()
-    outcome = next((run.outcome for run in catalogue.runs(campaign_id) if run.owner == owner), FINISHED)
+    run = own_run(catalogue, campaign_id)
+    outcome = run.outcome if run else FINISHED
     standing = catalogue.standing(campaign_id)
     return standing if outcome == FINISHED and standing != ACTIVE else outcome
+
+
+def own_run(catalogue: Catalogue, campaign_id: str) -> RunRow | None:
+    """Return this process's last run of a campaign; None where it made none."""
+    owner = current_owner()
+    return next((run for run in catalogue.runs(campaign_id) if run.owner == owner), None)
 
 
 def standing_text(row: CampaignRow) -> str:

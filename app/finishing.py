@@ -11,7 +11,7 @@ from adapters.catalogue.leases import ACTIVE
 from app.bounds import UNBOUNDED, Bounds
 from app.clip_table import write_clip_table
 from app.contact_sheet import write_contact_sheet
-from app.ending import EXIT_STOPPED, FINISHED, STOPPED_BY_PEOPLE, ending_sentence, outcome_of
+from app.ending import EXIT_STOPPED, FINISHED, STOPPED_BY_PEOPLE, ending_sentence, outcome_of, own_run
 from app.output import say, say_json, seconds_text, show_table, warn
 from app.progress import live_progress
 from app.report import CampaignReport, report_of
@@ -98,7 +98,7 @@ def close_campaign(session: Session, campaign_id: str, intake: Intake | None, ou
 
 def _tell_ending(session: Session, campaign_id: str, outcome: str, left: int) -> None:
     row = session.catalogue.campaign(campaign_id)
-    run = next(iter(session.catalogue.runs(campaign_id, limit=1)), None)
+    run = own_run(session.catalogue, campaign_id)
     warn(ending_sentence(row, outcome, left, run, session.settings.timezone))
     if outcome in STOPPED_BY_PEOPLE:
         raise typer.Exit(EXIT_STOPPED)

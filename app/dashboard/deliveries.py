@@ -5,6 +5,7 @@ import time
 from collections.abc import Iterable
 from math import ceil
 
+from adapters.catalogue.leases import ACTIVE
 from app.output import sentence_of
 from app.session import Session
 from manifests.errors import CatalogueError
@@ -82,6 +83,8 @@ class Deliveries:
         """Deliver; whatever goes wrong is kept for the pages, and tried again."""
         try:
             session, campaign_id = Session.of_campaign(campaign_id)
+            if session.catalogue.standing(campaign_id) != ACTIVE:
+                return  # what is approved waits until somebody lets the campaign go on
             rendered = threading.Event()
             rendered.set()
             deliver(session.wiring, campaign_id, session.settings.review, rendered, patient=False)

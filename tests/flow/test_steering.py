@@ -94,6 +94,7 @@ def leads(order: list[str], first: str, second: str, spare: int = 0) -> list[int
     """
     begins = order.index(second)
     ends = min([at for at, name in enumerate(order) if name == which][-1 - spare] for which in (first, second))
+    assert begins < ends, "the second came when the first had done all"
     lead, seen = 0, []
     for name in order[begins:ends + 1]:
         lead += 1 if name == first else -1
@@ -121,12 +122,12 @@ def slow_down(monkeypatch, clip_s: float) -> None:
 
 
 def test_two_campaigns_on_one_device_take_turns(home, catalogue, new_campaign, monkeypatch):
-    """The first has all its shards in the queue before the second comes; without turns it would be made first."""
+    """The first has the device with all its work in one shard; without turns the second would come after it."""
     slow_down(monkeypatch, 0.02)
     first, second = new_campaign("first", 96), new_campaign("second", 64)
-    drivers = [run_in_thread(campaign_id=first)]
+    drivers = [run_in_thread(campaign_id=first, settings={"shard_size": 96})]
     await_(lambda: made(catalogue, first))
-    drivers.append(run_in_thread(campaign_id=second))
+    drivers.append(run_in_thread(campaign_id=second, settings={"shard_size": 96}))
     for each in drivers:
         each.join(120)
     order = leased(home, first=first, second=second)

@@ -4,6 +4,7 @@ import pytest
 import samples
 from dashboard_client import SAME_SITE, client_of, session_in
 
+from app.dashboard import deliveries
 from app.dashboard.desk import Desk
 
 SPRING = samples.campaign().campaign_id
@@ -105,3 +106,15 @@ def test_work_that_follows_does_not_end_a_pause(session, monkeypatch):
     monkeypatch.setattr("app.dashboard.jobs.Jobs._start", lambda _, campaign_id, what, *rest: words.append(rest))
     Desk(session).jobs.resume(SPRING)
     assert words == [("resume", "--if-active", "--", SPRING)]
+
+
+def test_what_is_approved_waits_while_its_campaign_is_paused(session, monkeypatch):
+    delivered: list[str] = []
+    monkeypatch.setattr(deliveries, "deliver", lambda _, campaign_id, *rest, **more: delivered.append(campaign_id))
+    beside = Desk(session).deliveries
+    session.catalogue.steer(SPRING, "paused", "person:ann")
+    beside._deliver(SPRING)
+    assert delivered == []
+    session.catalogue.steer(SPRING, "active", "person:ann")
+    beside._deliver(SPRING)
+    assert (delivered, beside.problems) == ([SPRING], {})
