@@ -27,6 +27,7 @@ BENCHMARKS = {
     "soak": "benchmarks.soak",
     "starter": "benchmarks.starter",
     "review": "benchmarks.review",
+    "fanout": "benchmarks.fanout",
 }
 """Name -> module with ``run() -> Result``, or several results."""
 

@@ -1,12 +1,13 @@
 """Many workers on few connections: processes that each let their share of the workers live, as a pooler would."""
 
 import heapq
-import multiprocessing
 import resource
 import threading
 import time
+from collections import deque
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import AbstractContextManager, nullcontext
+from contextlib import AbstractContextManager, nullcontext, suppress
+from functools import partial
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -14,12 +15,13 @@ from sqlalchemy import Engine, create_engine
 
 from adapters.catalogue.catalogue import Catalogue
 from adapters.catalogue.engine import build_engine
+from benchmarks import forks
 from benchmarks.fanout_worker import Backlog, Notes, Slice, Worker
 
 PATIENCE_S = 30.0
 READY_S = 120.0
 Life = Iterator[float]
-Act = Callable[[Catalogue, Notes, int], None]
+Act = Callable[[Catalogue, Notes, "Order"], None]
 
 
 class Order(NamedTuple):
@@ -31,8 +33,8 @@ class Order(NamedTuple):
         seconds: how long.
         clip_s: see Worker.
         slices: what its workers work through.
-        beat: whether they renew their leases.
-        act: a function of this package's, to be called by each connection with its number.
+        are_new: see Worker; such as begin together, and are not at it for long enough to renew a lease.
+        act: what each connection does over and over.
     """
 
     url: str
@@ -41,7 +43,7 @@ class Order(NamedTuple):
     seconds: float
     clip_s: float = 0.0
     slices: tuple[Slice, ...] = ()
-    beat: bool = True
+    are_new: bool = False
     act: Act | None = None
 
 
@@ -62,7 +64,7 @@ class Crowd(NamedTuple):
     @property
     def leases(self) -> int:
         """Variants that were leased."""
-        return sum(number for report in self.reports for _, _, number in report.notes.leased)
+        return self.count("leased")
 
     @property
     def cpu_s(self) -> float:
@@ -88,22 +90,25 @@ class Crowd(NamedTuple):
 
 def send(orders: Sequence[Order], around: AbstractContextManager[Any] | None = None) -> Crowd:
     """Let the processes begin together, do their orders, and end; ``around`` is entered once all are ready."""
-    context = multiprocessing.get_context("spawn")
+    context = forks.context()
     ready, found = context.Barrier(len(orders) + 1), context.SimpleQueue()
     processes = [context.Process(target=_serve, args=(order, ready, found), daemon=True) for order in orders]
     for process in processes:
         process.start()
-    ready.wait(READY_S)
-    with around or nullcontext():
-        began = time.monotonic()
+    try:
         ready.wait(READY_S)
-        reports = tuple(found.get() for _ in processes)
-        seconds = time.monotonic() - began
-        for process in processes:
-            process.join(READY_S)
+        with around or nullcontext():
+            began = time.monotonic()
+            ready.wait(READY_S)
+            reports = [found.get() for _ in processes]
+            seconds = time.monotonic() - began
+            for process in processes:
+                process.join(READY_S)
+    except threading.BrokenBarrierError:
+        reports = ["they were not ready in time" if found.empty() else found.get()]
     if errors := [report for report in reports if isinstance(report, str)]:
         raise RuntimeError(f"a simulated worker failed: {errors[0]}")
-    return Crowd(reports, seconds)
+    return Crowd(tuple(reports), seconds)
 
 
 def _serve(order: Order, ready: Any, found: Any) -> None:
@@ -117,6 +122,7 @@ def _serve(order: Order, ready: Any, found: Any) -> None:
         found.put(report)
     except BaseException as error:
         found.put(f"{type(error).__name__}: {error}")
+        ready.abort()
         raise
 
 
@@ -135,16 +141,22 @@ class Crew:
         self._notes, self._late = Notes(), list[float]()
         self._lock = threading.Lock()
         backlog = Backlog(order.slices)
-        workers = [Worker(name, catalogue, backlog, self._notes, order.clip_s) for name in order.names]
-        lives = [worker.renders() for worker in workers] + [worker.beats() for worker in workers if order.beat]
-        self._due: list[tuple[float, int, Life]] = [(next(life), number, life) for number, life in enumerate(lives)]
-        heapq.heapify(self._due)
+        workers = [Worker(name, catalogue, backlog, self._notes, order.clip_s, order.are_new)
+                   for name in order.names]
+        self._lives = [worker.renders() for worker in workers]
+        self._lives += [worker.beats() for worker in workers if not order.are_new]
+        self._due: list[tuple[float, int, Life]] = []
         self._ends = 0.0
         self._failure: BaseException | None = None
 
     def warm_up(self) -> None:
-        """Open all connections."""
-        self._in_threads(lambda _: self._catalogue.standing("none"))
+        """Open all connections; bring the workers to their first step."""
+        self._in_threads(self._catalogue.live_runs)
+        waiting = deque(enumerate(self._lives))
+        self._in_threads(partial(self._begin_lives, waiting))
+        self._raise_failure()
+        heapq.heapify(self._due)
+        self._notes.forget()
 
     def work(self) -> Report:
         """Do the order."""
@@ -153,30 +165,41 @@ class Crew:
         self._due = [(began + due, number, life) for due, number, life in self._due]
         cpu = _cpu_s()
         self._in_threads(self._act if self._order.act else self._live)
-        if self._failure:
-            raise self._failure
+        self._raise_failure()
         return Report(self._notes, _cpu_s() - cpu, self._late)
 
-    def _in_threads(self, target: Callable[[int], Any]) -> None:
-        threads = [threading.Thread(target=self._kept, args=(target, number), daemon=True)
-                   for number in range(self._order.connections)]
+    def _begin_lives(self, waiting: deque[tuple[int, Life]]) -> None:
+        with suppress(IndexError):
+            while True:
+                number, life = waiting.popleft()
+                for pause in life:
+                    self._due.append((pause, number, life))
+                    break
+
+    def _raise_failure(self) -> None:
+        if self._failure:
+            raise self._failure
+
+    def _in_threads(self, target: Callable[[], Any]) -> None:
+        threads = [threading.Thread(target=self._kept, args=(target,), daemon=True)
+                   for _ in range(self._order.connections)]
         for thread in threads:
             thread.start()
         for thread in threads:
             thread.join()
 
-    def _kept(self, target: Callable[[int], Any], number: int) -> None:
+    def _kept(self, target: Callable[[], Any]) -> None:
         try:
-            target(number)
+            target()
         except BaseException as error:  # noqa: BLE001 - the process reports it
             self._failure = error
 
-    def _act(self, number: int) -> None:
+    def _act(self) -> None:
         assert self._order.act is not None
         while time.monotonic() < self._ends and not self._failure:
-            self._order.act(self._catalogue, self._notes, number)
+            self._order.act(self._catalogue, self._notes, self._order)
 
-    def _live(self, _: int) -> None:
+    def _live(self) -> None:
         while (step := self._next()) and not self._failure:
             due, number, life = step
             time.sleep(max(0.0, due - time.monotonic()))

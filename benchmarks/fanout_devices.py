@@ -1,5 +1,6 @@
 """1, 2 and 4 sleeping devices on a shard's real way: as processes of this machine, and as workers of a Ray cluster."""
 
+import gc
 import logging
 import os
 import time
@@ -7,12 +8,13 @@ from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from contextlib import contextmanager
 from functools import partial
-from multiprocessing import get_context
 from pathlib import Path
 from typing import Any, NamedTuple
 from zlib import crc32
 
-from benchmarks import stubs
+import psycopg
+
+from benchmarks import forks, stubs
 from flows.settings import Settings, load_settings, prepare_prefect
 from flows.wiring import wiring_of
 from manifests.brief import Brief
@@ -38,12 +40,14 @@ class Fan(NamedTuple):
 
     Attributes:
         cpu_ms: processor time of the workers a clip; 0 where it was not measured.
+        connections: to the catalogue, that each worker holds at the end; 0 where they were not counted.
         cold: models that were loaded meanwhile.
     """
 
     workers: int
     seconds: float
     cpu_ms: float = 0.0
+    connections: float = 0.0
     cold: int = 0
 
     @property
@@ -80,7 +84,7 @@ def by_processes(settings: Settings) -> list[Fan]:
 
 
 def _processes(wiring: Wiring, number: int) -> Fan:
-    context = get_context("spawn")
+    context = forks.context()
     ready = context.Barrier(number)
     with ProcessPoolExecutor(number, context, initializer=_begin, initargs=(wiring, ready)) as pool:
         list(pool.map(_timed_shard, [wiring] * number, shards(wiring, f"warm {number}", number, 1)))
@@ -88,8 +92,19 @@ def _processes(wiring: Wiring, number: int) -> Fan:
         began = time.monotonic()
         found = list(pool.map(_timed_shard, [wiring] * len(work), work))
         seconds = time.monotonic() - began
+        connections = _connections(wiring.catalogue_url) / number
     fan = fan_of(number, seconds, [report for report, _ in found])
-    return fan._replace(cpu_ms=1000 * sum(cpu_s for _, cpu_s in found) / CLIPS)
+    return fan._replace(cpu_ms=1000 * sum(cpu_s for _, cpu_s in found) / CLIPS, connections=connections)
+
+
+def _connections(url: str) -> int:
+    """Return how many connections there are to the database, but for this process's own."""
+    close_tools()
+    gc.collect()  # a forgotten catalogue closes its connections as it goes
+    with psycopg.connect(url) as connection:
+        row = connection.execute("SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() "
+                                 "AND backend_type = 'client backend' AND pid <> pg_backend_pid()").fetchone()
+    return row[0] if row else 0
 
 
 def _begin(wiring: Wiring, ready: Any) -> None:
@@ -137,7 +152,7 @@ def _flow(settings: Settings) -> list[Fan]:
     from prefect import flow
     from prefect.futures import wait
 
-    from flows.campaign import render
+    from flows.dispatch import render
     from flows.runner import device_runner, options_for
 
     wiring = wiring_of(settings)

@@ -19,6 +19,7 @@ START_S = 30
 SETTINGS: dict[str, str] = {
     "fsync": "on", "synchronous_commit": "on", "full_page_writes": "on", "max_connections": "100",
     "shared_buffers": "2GB", "max_wal_size": "8GB", "checkpoint_timeout": "15min",
+    "shared_preload_libraries": "pg_stat_statements",
 }
 """Those of a small server that is taken seriously; all others are PostgreSQL's own."""
 

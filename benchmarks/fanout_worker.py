@@ -46,11 +46,15 @@ class Piece(NamedTuple):
 
 @dataclass
 class Notes:
-    """Seconds that each call took, by its name; and when which campaign was leased how much, by the clock."""
+    """Seconds that each call took, by its name; and counts."""
 
     seconds: defaultdict[str, list[float]] = field(default_factory=lambda: defaultdict(list))
-    leased: list[tuple[float, str, int]] = field(default_factory=list)
     counts: Counter[str] = field(default_factory=Counter)
+
+    def forget(self) -> None:
+        """Begin anew."""
+        self.seconds.clear()
+        self.counts.clear()
 
     def timed(self, name: str, call: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
         """Call, and note how long it took."""
@@ -70,9 +74,10 @@ class Backlog:
         self._lock = threading.Lock()
 
     def take(self, avoid: str = "") -> Piece | None:
-        """Return the next shard, if possible not of the campaign to avoid; None where all is done."""
+        """Return the next shard of any campaign, if possible not of that to avoid; None where all is done."""
+        names = random.sample(sorted(self._fresh), len(self._fresh))
         with self._lock:
-            for campaign_id in sorted(self._fresh, key=lambda name: name == avoid):
+            for campaign_id in sorted(names, key=lambda name: name == avoid):
                 if self._returned[campaign_id]:
                     return self._returned[campaign_id].popleft()
                 if piece := next(self._fresh[campaign_id], None):
@@ -95,31 +100,29 @@ class Worker:
 
     Args:
         clip_s: device seconds a clip; 0 for as fast as the catalogue answers.
+        is_new: it begins at once; another is found in the midst of a shard that it began long ago.
     """
 
-    def __init__(self, name: str, catalogue: Catalogue, backlog: Backlog, notes: Notes, clip_s: float) -> None:
-        self._name, self._catalogue, self._backlog, self._notes, self._clip_s = name, catalogue, backlog, notes, clip_s
+    def __init__(self, name: str, catalogue: Catalogue, backlog: Backlog, notes: Notes, clip_s: float,
+                 is_new: bool) -> None:
+        self._name, self._catalogue, self._backlog, self._notes = name, catalogue, backlog, notes
+        self._clip_s, self._is_new = clip_s, is_new
+        self._pause = clip_s if is_new else random.uniform(0, clip_s)  # noqa: S311
+        self._avoid = ""
 
     def renders(self) -> Iterator[float]:
-        """Shard after shard; the first is found in the midst of it, as of a worker that has long been at work."""
-        yield random.uniform(0, self._clip_s)  # noqa: S311
-        timed, catalogue, avoid = self._notes.timed, self._catalogue, ""
-        done = random.randrange(SHARD) if self._clip_s else 0  # noqa: S311
-        while piece := self._backlog.take(avoid):
+        """Shard after shard; who is found at work holds its leases by the time of the first yield."""
+        timed, catalogue = self._notes.timed, self._catalogue
+        if self._is_new:
+            yield 0.0
+        elif piece := self._backlog.take():
+            left = piece.variant_ids[random.randrange(SHARD):]  # noqa: S311
+            yield from self._shard(piece._replace(variant_ids=left), random.randint(1, LEASED_AT_ONCE))  # noqa: S311
+        while piece := self._backlog.take(self._avoid):
             timed("shard_begins", catalogue.shard_begins, piece.run_id)
             timed("owners", catalogue.owners)
             timed("tries", catalogue.tries, piece.variant_ids)
-            left, avoid, done = piece.variant_ids[done:], "", 0
-            while left and not avoid:
-                if timed("turn", catalogue.turn, piece.run_id).may_work:
-                    yield from self._four(piece, left[:LEASED_AT_ONCE])
-                    left = left[LEASED_AT_ONCE:]
-                else:
-                    avoid = piece.campaign_id
-                    self._notes.counts["refused"] += 1
-                    self._backlog.give_back(piece._replace(variant_ids=left))
-            timed("shard_ends", catalogue.shard_ends, piece.run_id)
-            yield 0.0
+            yield from self._shard(piece)
 
     def beats(self) -> Iterator[float]:
         """The heartbeat of its leases."""
@@ -129,14 +132,29 @@ class Worker:
             self._notes.counts["renewed"] += held
             yield LEASE_S / BEATS_A_LEASE
 
-    def _four(self, piece: Piece, variant_ids: Sequence[str]) -> Iterator[float]:
+    def _shard(self, piece: Piece, number: int = LEASED_AT_ONCE) -> Iterator[float]:
+        timed, catalogue = self._notes.timed, self._catalogue
+        left, self._avoid = piece.variant_ids, ""
+        while left and not self._avoid:
+            if timed("turn", catalogue.turn, piece.run_id).may_work:
+                yield from self._some(piece, left[:number])
+                left, number = left[number:], LEASED_AT_ONCE
+            else:
+                self._avoid = piece.campaign_id
+                self._notes.counts["refused"] += 1
+                self._backlog.give_back(piece._replace(variant_ids=left))
+        timed("shard_ends", catalogue.shard_ends, piece.run_id)
+        yield 0.0
+
+    def _some(self, piece: Piece, variant_ids: Sequence[str]) -> Iterator[float]:
         timed, catalogue = self._notes.timed, self._catalogue
         leases = timed("lease", catalogue.lease, variant_ids, self._name, LEASE_S, ("planned", "rendered"),
                        attempts_cap=ATTEMPTS, campaign_id=piece.campaign_id)
-        self._notes.leased.append((time.time(), piece.campaign_id, len(leases)))
+        self._notes.counts["leased"] += len(leases)
         self._notes.counts["not_leased"] += len(variant_ids) - len(leases)
         for lease in leases:
-            yield self._clip_s
+            yield self._pause
+            self._pause = self._clip_s
             lost = timed("record", catalogue.record, [judged(lease, self._clip_s)])
             self._notes.counts["lost"] += len(lost)
         timed("book_run", catalogue.book_run, piece.run_id, len(leases), self._clip_s * len(leases))
