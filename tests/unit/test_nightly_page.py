@@ -1,0 +1,53 @@
+"""The page of nights says what the code does."""
+
+import re
+from pathlib import Path
+
+from adapters.catalogue import STATES
+from flows.settings import Settings
+from manifests.sheet.stock_cells import PARSERS
+from manifests.sheet.stock_columns import REFUSED, SHOWING
+from manifests.stock import MOST_COMBINATIONS
+from tasks.choosing import GIVE_UP
+from tasks.render import LEASED_AT_ONCE
+from tasks.stocking import THERE, UNBEGUN
+
+ROOT = Path(__file__).parents[2]
+PAGE = (ROOT / "docs" / "nightly.md").read_text()
+
+
+def table(heading: str) -> list[list[str]]:
+    """Return the cells of the table whose first heading is this."""
+    lines = PAGE.split(f"| {heading} |", 1)[1].splitlines()[2:]
+    return [[cell.strip() for cell in line.strip("|").split("|")]
+            for line in lines[:next(index for index, line in enumerate([*lines, ""]) if not line.startswith("|"))]]
+
+
+def test_every_column_is_told_of_and_no_other():
+    told = {name for row in table("column") for name in re.findall(r"`(\w+)`", row[0])}
+    assert told == {*PARSERS, *SHOWING, "locale", "cta", "notes"}
+    assert all(f"`{name}`" in PAGE for name in REFUSED)
+
+
+def test_every_state_counts_as_the_page_says():
+    told = {state: row[1] for row in table("state of such a variant") for state in row[0].split(", ")}
+    assert told.keys() == {*STATES}
+    assert {state for state, counts in told.items() if counts.startswith("there")} == THERE
+    assert {state for state, counts in told.items() if counts.startswith("nothing")} == {UNBEGUN}
+
+
+def test_the_settings_and_their_defaults():
+    fields = Settings.model_fields
+    for name, _, default in table("setting"):
+        field = fields[name.strip("`").removeprefix("REELMILL_").lower()]
+        assert str(field.default) == (default.strip("`") if "`" in default else default or "") or (
+            float(default) == field.default)
+
+
+def test_its_numbers():
+    assert f"at most {MOST_COMBINATIONS:,} a sheet" in PAGE
+    assert f"{GIVE_UP} nights' worth of tries" in PAGE
+    assert f"one lease ({LEASED_AT_ONCE} clips" in PAGE
+    rows = [row for row in table("theme") if any(row)]
+    example = (ROOT / "examples" / "stock.csv").read_text().splitlines()
+    assert [line.split(",") for line in example[1:]] == rows
