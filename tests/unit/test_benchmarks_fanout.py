@@ -1,0 +1,147 @@
+"""What the benchmark fanout calculates with, and that a simulated worker leaves what a real one leaves."""
+
+import time
+from collections import Counter
+
+import pytest
+
+from adapters.catalogue import open_catalogue
+from benchmarks import fanout, stubs
+from benchmarks.fanout_crowd import Crew, Crowd, Order, Report
+from benchmarks.fanout_devices import CLIP_S, CLIPS, Fan, fan_of
+from benchmarks.fanout_plan import WORKERS, Plan, Stretch, names
+from benchmarks.fanout_rows import fill
+from benchmarks.fanout_watch import Seen
+from benchmarks.fanout_worker import SHARD, Backlog, Notes, Slice, Worker
+from benchmarks.result import Result
+from manifests.variant import Variant
+from tasks.owner import is_dead
+from tasks.render import ShardReport
+
+
+@pytest.fixture
+def crowd_url(postgres_url):
+    """A database with two campaigns, of 40 and of 64 variants."""
+    fill(postgres_url, (40, 64))
+    return postgres_url
+
+
+def slices_of(catalogue):
+    sizes = {row.campaign_id: catalogue.tally(row.campaign_id)["planned"] for row in catalogue.campaigns()}
+    return tuple(Slice(name, catalogue.begin_run(name, "pool", "driver"), 0, size) for name, size in sizes.items())
+
+
+def test_a_simulated_worker_leaves_all_rendered_and_judged(crowd_url):
+    with open_catalogue(crowd_url) as catalogue:
+        slices, notes = slices_of(catalogue), Notes()
+        assert sum(Worker("me", catalogue, Backlog(slices), notes, 0.0, True).renders()) == 0
+        assert sum((Counter(catalogue.tally(one.campaign_id)) for one in slices), Counter()) == {"passed": 104}
+        assert {event.to_state for event in catalogue.events(slices[0].campaign_id)} == {
+            "planned", "leased", "rendered", "passed"}
+        assert {run.campaign_id: (run.served, run.working) for run in catalogue.runs()} == {
+            one.campaign_id: (one.stop, 0) for one in slices}
+    assert (notes.counts["leased"], notes.counts["lost"], notes.counts["not_leased"]) == (104, 0, 0)
+    assert {name: len(taken) for name, taken in notes.seconds.items()} == {
+        "lease": 26, "record": 104, "book_run": 26, "turn": 26,
+        "shard_begins": 4, "shard_ends": 4, "owners": 4, "tries": 4}
+
+
+def test_one_that_is_found_at_work_holds_leases_and_renews_them(crowd_url):
+    with open_catalogue(crowd_url) as catalogue:
+        worker = Worker("me", catalogue, Backlog(slices_of(catalogue)), Notes(), 30.0, False)
+        assert 0 <= next(worker.renders()) <= 30
+        held = sum(row.lease_owner == "me" for campaign in catalogue.campaigns()
+                   for row in catalogue.variants(campaign.campaign_id))
+        assert 1 <= held <= 4
+        beats = worker.beats()
+        assert 0 <= next(beats) <= 20
+        assert next(beats) == 20
+        assert worker._notes.counts["renewed"] == held
+
+
+def test_a_crew_takes_steps_when_they_are_due_and_ends_in_time(crowd_url):
+    with open_catalogue(crowd_url) as catalogue:
+        order = Order(crowd_url, ("a", "b"), 2, 0.6, 0.1, slices_of(catalogue), True)
+        crew = Crew(order, catalogue)
+        crew.warm_up()
+        began = time.monotonic()
+        crowd = Crowd((crew.work(),), 0.6)
+    assert time.monotonic() - began < 10
+    assert 2 <= crowd.calls("record") <= 12, "two workers, a clip in 0.1 s each"
+    assert crowd.late_ms(100) >= crowd.late_ms(50) >= 0
+
+
+def test_what_a_simulated_worker_dies_of_is_told(crowd_url):
+    def breaks(*_):
+        raise ValueError("no")
+
+    with open_catalogue(crowd_url) as catalogue:
+        crew = Crew(Order(crowd_url, (), 2, 5.0, act=breaks), catalogue)
+        with pytest.raises(ValueError, match="no"):
+            crew.work()
+
+
+def test_a_run_that_must_wait_gets_its_shard_back():
+    backlog = Backlog((Slice("a", "run a", 0, SHARD), Slice("b", "run b", 0, SHARD)))
+    first = backlog.take("b")
+    assert first is not None
+    assert first.campaign_id == "a"
+    backlog.give_back(first._replace(variant_ids=first.variant_ids[8:]))
+    rest = {piece.campaign_id: len(piece.variant_ids) for piece in (backlog.take("a"), backlog.take("a")) if piece}
+    assert rest == {"a": SHARD - 8, "b": SHARD}
+    assert backlog.take() is None
+
+
+def test_simulated_owners_are_never_taken_for_dead():
+    everyone = [name for process in range(4) for name in names(process)]
+    assert len(set(everyone)) == WORKERS
+    assert not any(map(is_dead, everyone))
+
+
+def test_efficiency_and_busy_share():
+    one, four = Fan(1, CLIPS * CLIP_S), Fan(4, CLIPS * CLIP_S / 4 / 0.9)
+    assert one.busy == pytest.approx(1)
+    assert four.busy == four.efficiency(one) == pytest.approx(0.9)
+
+
+def test_a_missing_clip_or_worker_is_no_measurement():
+    done = [ShardReport(CLIPS // 2, 0, 0, 1.0, worker=name) for name in "ab"]
+    assert fan_of(2, 9.0, done).seconds == 9
+    with pytest.raises(RuntimeError, match="16 were made, by 1"):
+        fan_of(2, 9.0, done[:1])
+    with pytest.raises(RuntimeError, match="by 2"):
+        fan_of(3, 9.0, done)
+
+
+@pytest.mark.parametrize(("seconds", "met"), [(8.3, True), (8.6, False)])
+def test_less_than_95_percent_of_linear_misses(seconds, met):
+    result = fanout.linear("fanout", [Fan(1, 32.0), Fan(2, 16.0), Fan(4, seconds)], "processes")
+    assert result.met is met
+    assert result.ratio == pytest.approx(8 / seconds)
+
+
+def stretch_of(clips, seconds=10.0, lost=0):
+    notes = Notes()
+    notes.seconds["record"] = [0.01] * clips
+    notes.counts.update(leased=clips, lost=lost)
+    return Stretch(Crowd((Report(notes, 1.0, [0.0]),), seconds), Seen(seconds, 1e6 * clips, cpu_s=clips / 100))
+
+
+@pytest.mark.parametrize(("paced", "lost", "met"), [(334, 0, True), (300, 0, False), (334, 1, False)])
+def test_the_plan_says_what_is_carried(paced, lost, met):
+    full = {4: stretch_of(900), 16: stretch_of(1500)}
+    plan = Plan(stretch_of(0), stretch_of(paced, lost=lost), full, 90.0, 300.0, 1.0)
+    result = fanout.planned(plan)
+    assert (result.ours, result.met) == (150, met)
+    assert result.figures["database_ms_a_clip"] == pytest.approx(10)
+    assert "one core carries 100 clips a second" in result.notes[-1]
+    assert Result.from_json(result.to_json()) == result
+
+
+def test_the_sleeping_device_takes_its_time_with_each_clip():
+    variant = Variant("starter", "1", "a red ball", "", 7, 32, 32, 9, 8, 4, 1.0)
+    began = time.monotonic()
+    made = list(stubs.Sleeper(0.1).generate([variant, variant]))
+    assert time.monotonic() - began >= 0.2
+    assert [one.variant for one in made] == [variant, variant]
+    assert all(one.frames.shape == (9, 32, 32, 3) and one.device_seconds >= 0.1 for one in made)
