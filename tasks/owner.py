@@ -32,6 +32,13 @@ def current_owner() -> str:
     return f"{socket.gethostname()}:{_boot_id()}:{os.getpid()}:{_started(os.getpid())}"
 
 
+def lives_here(owner: str) -> bool:
+    """True only where the owner surely lives: it runs on this host. It may be stopped, or its host may have slept."""
+    here = f"{socket.gethostname()}:{_boot_id()}:"
+    pid, _, started = owner.removeprefix(here).partition(":")
+    return owner.startswith(here) and pid.isdecimal() and bool(started) and _started(int(pid)) == started
+
+
 def is_dead(owner: str) -> bool:
     """True only where the owner surely lives no more: it ran on this host and its process is gone.
 

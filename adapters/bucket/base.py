@@ -104,9 +104,14 @@ def checked_key(key: str) -> str:
     Raises:
         BucketError: anything that a file system or a URL could read in another way.
     """
-    if len(key) > _LONGEST_KEY or not _KEY.fullmatch(key):
+    if not is_key(key):
         raise BucketError(f"{key[:80]!r} cannot be a key; keys are slugs and hashes joined by '/'.")
     return key
+
+
+def is_key(key: str) -> bool:
+    """True where ``checked_key`` takes it; a listing may hold other programs' objects that are called otherwise."""
+    return len(key) <= _LONGEST_KEY and bool(_KEY.fullmatch(key))
 
 
 def checked_seconds(seconds: int) -> int:

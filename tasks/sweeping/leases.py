@@ -6,7 +6,7 @@ Each is told before it is ended: a sweep that is killed in between is told again
 from collections import defaultdict
 
 from tasks import alerts
-from tasks.owner import is_dead
+from tasks.owner import is_dead, lives_here
 from tasks.sweeping.terms import Sweep
 
 LOST = "lost"
@@ -21,6 +21,8 @@ def end_abandoned(sweep: Sweep) -> None:
 
 def _end_runs(sweep: Sweep) -> None:
     for run in sweep.catalogue.silent_runs():
+        if lives_here(run.owner):
+            continue  # a machine that has slept: its driver goes on in a moment
         if not sweep.terms.dry_run:
             alerts.run_ended(sweep.catalogue, run.campaign_id, run.run_id, LOST, sweep.terms.review_url)
             if not sweep.catalogue.lose_run(run.run_id):

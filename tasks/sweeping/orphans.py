@@ -3,7 +3,8 @@
 from collections.abc import Sequence
 from datetime import UTC, datetime
 
-from manifests.errors import BucketError, BucketRefused
+from adapters.bucket.base import is_key
+from manifests.errors import KeyTaken
 from tasks.patience import patiently
 from tasks.sweeping.terms import Place, Sweep, bucket_at
 
@@ -18,9 +19,12 @@ def quarantine(sweep: Sweep, place: Place, keys: Sequence[str], known: int) -> N
 
     Raises:
         BucketRefused: the right to move them is missing.
+        BucketUnreachable: it has stopped answering.
     """
-    named = sweep.catalogue.keys_named(keys)  # some may have been committed since they were listed
-    orphans = [key for key in keys if key not in named]
+    ours = [key for key in keys if is_key(key)]
+    sweep.notes.look("foreign", len(keys) - len(ours))
+    named = sweep.catalogue.keys_named(ours)  # some may have been committed since they were listed
+    orphans = [key for key in ours if key not in named]
     for key in orphans:
         if not sweep.terms.allows(len(orphans), known):
             sweep.notes.add("orphan-left", key)
@@ -39,9 +43,7 @@ def _move(sweep: Sweep, place: Place, key: str) -> None:
         if sweep.catalogue.keys_named([key]):
             patiently(bucket.move, aside, key)
             return
-    except BucketRefused:
-        raise
-    except BucketError as error:
+    except KeyTaken as error:
         sweep.notes.add("orphan-left", f"{key} ({error})")
         return
     sweep.notes.add("orphan", key)

@@ -15,7 +15,7 @@ from adapters.bucket import LocalBucket
 from adapters.catalogue import Catalogue, SignedFacts
 from adapters.catalogue.runs import ALIVE_S
 from adapters.catalogue.tables import database_now, runs
-from manifests.errors import BucketRefused
+from manifests.errors import BucketRefused, BucketUnreachable
 from tasks.owner import current_owner
 from tasks.sweeping.terms import FEW
 from tasks.wiring import BucketPlace, close_tools
@@ -186,6 +186,42 @@ def test_what_is_no_campaigns_is_left_alone(world: SweepWorld):
     assert world.snapshot() == before
 
 
+def test_files_of_other_programs_in_a_campaigns_folder_are_left_alone(embedded: SweepWorld):
+    embedded.variant("published")
+    for name in (".DS_Store", "b 1.mp4", "ü.mp4"):
+        path = embedded.folder / SPRING / name
+        path.write_bytes(b"x")
+        aged(path, OLD_S)
+    report = embedded.sweep()
+    assert report.is_empty
+    assert report.looked["foreign"] == 3
+
+
+def test_an_orphan_whose_place_is_taken_stays_and_is_told(world: SweepWorld):
+    key = world.orphan()
+    world.put(f"{TODAY}/{key}", b"another")
+    before = world.snapshot()
+    report = world.sweep()
+    assert list(report.for_people) == ["orphan-left"]
+    assert "Other bytes already lie under" in report["orphan-left"].names[0]
+    assert world.snapshot() == before
+
+
+def test_a_bucket_that_stops_answering_is_not_asked_for_every_orphan(embedded: SweepWorld, monkeypatch):
+    for number in range(5):
+        embedded.orphan(f"b1/{number}.mp4")
+    monkeypatch.setattr("tasks.patience.PAUSES_S", ())
+    asked: list[str] = []
+
+    def away(self: object, key: str, new_key: str) -> bool:
+        asked.append(key)
+        raise BucketUnreachable("The bucket does not answer; check the network.")
+
+    monkeypatch.setattr(LocalBucket, "move", away)
+    assert counts(embedded.sweep()) == {"not-done": 1}
+    assert len(asked) == 1
+
+
 def test_suspiciously_many_are_left_for_a_person(embedded: SweepWorld):
     for number in range(FEW + 1):
         embedded.orphan(f"b1/{number}.mp4")
@@ -233,6 +269,8 @@ def test_staged_files_go_by_age_and_by_what_may_still_need_them(world: SweepWorl
     gone = [world.stage(variant_id) for variant_id in settled]
     kept = [world.stage(variant_id) for variant_id in (*waiting, held, lately)]
     kept += [world.stage(settled[0], "poster.jpg"), world.stage(world.quiet(world.variant("published")), age_s=60)]
+    assert counts(world.sweep(dry_run=True)) == {"master": 2}
+    assert all(path.exists() for path in gone)
     report = world.sweep()
     assert counts(report) == {"master": 2}
     assert not any(path.exists() for path in gone)
@@ -340,6 +378,14 @@ def test_what_was_abandoned_is_ended_and_told_once(world: SweepWorld):
     assert len(told) == 3
     assert any("process 17 on far held 2 clips" in text for text in told)
     assert any("has lost the process that ran it" in text for text in told)
+
+
+def test_a_driver_of_this_machine_that_lives_is_only_late(embedded: SweepWorld):
+    run_id = embedded.catalogue.begin_run(SPRING, "pool", current_owner())
+    with embedded.catalogue._writing() as connection:
+        connection.execute(update(runs).values(beat_at=database_now() - ALIVE_S - 1))
+    assert embedded.sweep().is_empty
+    assert embedded.catalogue.run(run_id).ended_at is None
 
 
 def test_a_bucket_that_refuses_stops_only_its_own_steps(embedded: SweepWorld, monkeypatch):

@@ -3,11 +3,12 @@
 import subprocess
 import sys
 
-from tasks.owner import current_owner, is_dead
+from tasks.owner import current_owner, is_dead, lives_here
 
 
 def test_this_process_lives():
     assert not is_dead(current_owner())
+    assert lives_here(current_owner())
 
 
 def test_a_killed_process_is_dead():
@@ -15,9 +16,11 @@ def test_a_killed_process_is_dead():
     child = subprocess.Popen([sys.executable, "-c", code], stdout=subprocess.PIPE, stdin=subprocess.PIPE, text=True)
     owner = child.stdout.readline().strip()
     assert not is_dead(owner)
+    assert lives_here(owner)
     child.kill()
     child.wait()
     assert is_dead(owner)
+    assert not lives_here(owner)
     for pipe in (child.stdout, child.stdin):
         pipe.close()
 
@@ -26,6 +29,9 @@ def test_a_reused_process_id_is_another_process():
     host, boot, pid, started = current_owner().rsplit(":", 3)
     assert is_dead(f"{host}:{boot}:{pid}:{int(started) - 1}")
     assert is_dead(f"{host}:otherboot:{pid}:{started}")
+    for other in (f"{host}:{boot}:{pid}:{int(started) - 1}", f"{host}:otherboot:{pid}:{started}",
+                  f"elsewhere:{boot}:{pid}:{started}", f"{host}:{boot}:{pid}:", "", "somebody", f"{pid}:{started}"):
+        assert not lives_here(other)
 
 
 def test_other_hosts_and_odd_names_are_never_called_dead():
