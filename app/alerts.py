@@ -10,7 +10,6 @@ from adapters.catalogue import Alert
 from app.options import AsJson
 from app.output import say, say_json, seconds_text, show_table
 from app.session import Session
-from flows.logs import prepare_logs
 from flows.posting import webhook_of
 from manifests.errors import ReelmillError
 from tasks.postman import Postman
@@ -43,7 +42,6 @@ def list_alerts(
 def send(as_json: AsJson = False) -> None:
     """Send now what waits or was given up, with all its tries anew; exit code 1 where some could not be sent."""
     session = Session.open()
-    prepare_logs(session.settings)
     receiver = webhook_of(session.settings)
     waiting = session.catalogue.retry_alerts()
     done = Postman(session.catalogue, receiver).send_due()
@@ -61,7 +59,6 @@ def send(as_json: AsJson = False) -> None:
 def test() -> None:
     """Send a message that says nothing but that it has come."""
     session = Session.open()
-    prepare_logs(session.settings)
     began = time.monotonic()
     answer = webhook_of(session.settings).post(TEST)
     if answer.error:

@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from adapters.catalogue import Catalogue
+from flows.logs import prepare_logs
 from flows.registration import settings_of
 from flows.settings import Settings, load_settings
 from flows.wiring import wiring_of
@@ -22,6 +23,7 @@ class Session:
     def open(cls, **overrides: Any) -> "Session":
         """Load the settings; options of the command line that are None count as not given."""
         settings = load_settings(**overrides)
+        prepare_logs(settings)
         return cls(settings, wiring_of(settings))
 
     @classmethod

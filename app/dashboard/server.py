@@ -20,6 +20,7 @@ from app.dashboard import (
     decide,
     gallery,
     media,
+    metrics,
     oidc,
     people,
     second,
@@ -34,10 +35,11 @@ from app.dashboard.safety import Guard, WhoAsks, cookie_name, csp, headers_of
 from app.dashboard.templating import HERE
 from app.dashboard.troubles import tell_troubles
 from app.session import Session
+from flows.posting import posting
 
 ROUTERS: tuple[APIRouter, ...] = tuple(module.router for module in (
     campaigns, steering, upload, gallery, bundle, decide, clip, compare, second, calibration, media, api, signin, oidc,
-    people, share, audit_page))
+    people, share, audit_page, metrics))
 OIDC_COOKIE_S = 600
 
 
@@ -81,8 +83,9 @@ async def _alive(app: FastAPI) -> AsyncIterator[None]:
     """What works beside the pages begins and ends with the app."""
     desk: Desk = app.state.desk
     desk.deliveries.start()
-    try:
-        yield
-    finally:
-        desk.jobs.stop()
-        desk.deliveries.stop()
+    with posting(desk.session.settings, desk.catalogue):
+        try:
+            yield
+        finally:
+            desk.jobs.stop()
+            desk.deliveries.stop()

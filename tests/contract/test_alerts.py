@@ -1,0 +1,178 @@
+"""What is told of runs, gates, workers and sweeps: once each, in words for people, and never at a run's cost."""
+
+from collections.abc import Iterator
+
+import pytest
+import samples
+
+from adapters.catalogue import Alert, Catalogue
+from adapters.catalogue.outbox import Outbox
+from manifests.errors import CatalogueUnreachable, DeviceBroken
+from tasks import alerts
+from tasks.alerts import look, run_ended, swept, worker_lost
+from tasks.redaction import MASK
+
+CAMPAIGN = samples.campaign().campaign_id
+
+
+@pytest.fixture(autouse=True)
+def listeners() -> Iterator[None]:
+    before = list(alerts.listeners)
+    yield
+    alerts.listeners[:] = before
+
+
+def only(catalogue: Catalogue) -> Alert:
+    [alert] = catalogue.alerts()
+    return alert
+
+
+def judge(catalogue: Catalogue, passed: int, failed: int, start: int) -> None:
+    """Let clips be judged, those that pass first."""
+    planned = samples.planned(passed + failed, start=start)
+    catalogue.add_variants(CAMPAIGN, planned)
+    leases = samples.take(catalogue, [item.variant_id for item in planned])
+    for index, lease in enumerate(leases):
+        verdict = samples.passed if index < passed else samples.failed
+        catalogue.rendered(lease, samples.clip(lease.variant_id))
+        catalogue.judged(lease, samples.score(lease.variant_id), verdict(lease.variant_id))
+
+
+def test_a_run_that_has_finished_is_told_once_with_numbers_and_a_link(catalogue: Catalogue):
+    ids = samples.filled(catalogue, 3)
+    samples.bring_to(catalogue, ids[0], "published")
+    run_id = catalogue.begin_run(CAMPAIGN, "pool", "owner")
+    catalogue.book_run(run_id, 1, 4.25)
+    assert run_ended(catalogue, CAMPAIGN, run_id, "finished", "https://review.example/")
+    assert not run_ended(catalogue, CAMPAIGN, run_id, "finished", "https://review.example/")
+    alert = only(catalogue)
+    assert alert.text == f"Campaign Spring ({CAMPAIGN}) has finished. 2 planned, 1 published."
+    assert alert.detail == {"run_id": run_id, "outcome": "finished", "device_s": 4.2,
+                            "states": {"planned": 2, "published": 1},
+                            "link": f"https://review.example/campaigns/{CAMPAIGN}"}
+
+
+@pytest.mark.parametrize(("outcome", "kind", "words"), [
+    ("budget", "budget", "has stopped at the end of its budget, with 2 variants left to make"),
+    ("window", "budget", "has stopped at the end of its window, with 2 variants left to make"),
+    ("lost", "worker-lost", "has lost the process that ran it, with 2 variants left"),
+    ("failed", "failed", "has stopped, with 2 variants left to make; go on by reelmill resume"),
+])
+def test_other_ends(catalogue: Catalogue, outcome, kind, words):
+    samples.filled(catalogue, 2)
+    assert run_ended(catalogue, CAMPAIGN, "run", outcome, "")
+    assert only(catalogue).kind == kind
+    assert words in only(catalogue).text
+
+
+def test_a_run_that_failed_names_its_error_without_secrets(catalogue: Catalogue):
+    samples.filled(catalogue, 1)
+    try:
+        raise DeviceBroken("cuda:0 fell off; password=hunter22\nat line 3")
+    except DeviceBroken:
+        assert run_ended(catalogue, CAMPAIGN, "run", "failed", "")
+    assert f"has stopped: cuda:0 fell off; password={MASK}, with 1 variant left" in only(catalogue).text
+    assert "line 3" not in only(catalogue).text
+
+
+@pytest.mark.parametrize("outcome", ["paused", "cancelled"])
+def test_what_a_person_did_is_not_told(catalogue: Catalogue, outcome):
+    samples.filled(catalogue, 1)
+    assert not run_ended(catalogue, CAMPAIGN, "run", outcome, "")
+    try:
+        raise KeyboardInterrupt
+    except KeyboardInterrupt:
+        assert not run_ended(catalogue, CAMPAIGN, "run", "failed", "")
+    assert catalogue.alerts() == []
+
+
+def test_a_gate_that_collapses_is_told_once_and_again_after_a_recovery(catalogue: Catalogue):
+    samples.filled(catalogue, 0)
+    judge(catalogue, 40, 0, 100)
+    assert not look(catalogue, CAMPAIGN)
+    judge(catalogue, 0, 30, 200)
+    assert look(catalogue, CAMPAIGN)
+    alert = only(catalogue)
+    assert "none of the last 30 judged clips passed the gate, and 100% did before. Mostly: black." in alert.text
+    assert (alert.detail["judged"], alert.detail["passed"], alert.detail["reasons"]) == (30, 0, {"black": 30})
+    assert not look(catalogue, CAMPAIGN)
+    judge(catalogue, 0, 60, 300)
+    assert not look(catalogue, CAMPAIGN), "it is still the same collapse"
+    judge(catalogue, 70, 0, 400)
+    judge(catalogue, 0, 60, 500)
+    assert look(catalogue, CAMPAIGN)
+    assert len(catalogue.alerts(kind="gate-collapsed", campaign_id=CAMPAIGN)) == 2
+
+
+def test_verdicts_of_other_campaigns_do_not_count(catalogue: Catalogue):
+    samples.filled(catalogue, 0)
+    judge(catalogue, 0, 70, 100)
+    other = samples.campaign("Autumn")
+    catalogue.add_campaign(other, {})
+    assert catalogue.verdicts(other.campaign_id).passed == ()
+    assert not look(catalogue, other.campaign_id)
+    assert look(catalogue, CAMPAIGN)
+
+
+def test_a_lost_worker_is_told_once_with_what_it_held(catalogue: Catalogue):
+    ids = samples.filled(catalogue, 2)
+    assert worker_lost(catalogue, "gpu-7:ab12:4711:99", ids)
+    assert not worker_lost(catalogue, "gpu-7:ab12:4711:99", ids[:1])
+    alert = only(catalogue)
+    assert alert.text.startswith("A worker was lost: process 4711 on gpu-7 held 2 clips, which others take over.")
+    assert (alert.campaign_id, alert.detail["campaigns"], alert.detail["variants"]) == (CAMPAIGN, [CAMPAIGN], ids)
+    assert worker_lost(catalogue, "odd", [])
+
+
+def test_a_sweep_tells_what_is_for_people_once_a_day(catalogue: Catalogue):
+    assert not swept(catalogue, [])
+    problems = [f"Clip {number} is gone." for number in range(7)]
+    assert swept(catalogue, problems, {"gone": 7})
+    assert not swept(catalogue, reversed(problems))
+    assert only(catalogue).text.startswith("The sweeper found: Clip 0 is gone. Clip 1 is gone.")
+    assert only(catalogue).text.endswith("And 2 more.")
+
+
+def test_a_catalogue_that_does_not_answer_costs_no_run(catalogue: Catalogue, monkeypatch, caplog):
+    def away(*_args, **_kwargs):
+        raise CatalogueUnreachable
+
+    samples.filled(catalogue, 1)
+    monkeypatch.setattr(Outbox, "add_alert", away)
+    assert not run_ended(catalogue, CAMPAIGN, "run", "finished", "")
+    assert not swept(catalogue, ["odd"])
+    assert "An alert could not be kept" in caplog.text
+
+
+def test_listeners_hear_what_is_new_and_cannot_break_it(catalogue: Catalogue):
+    heard = []
+    alerts.listeners.extend([lambda told: 1 / 0, heard.append])
+    assert swept(catalogue, ["odd"])
+    assert not swept(catalogue, ["odd"])
+    assert [told.text for told in heard] == ["The sweeper found: odd"]
+
+
+def test_names_of_campaigns_are_one_line_of_bounded_length(catalogue: Catalogue):
+    odd = samples.campaign("A\nB\u202eC" + "x" * 300)
+    catalogue.add_campaign(odd, {})
+    assert run_ended(catalogue, odd.campaign_id, "run", "finished", "")
+    assert only(catalogue).text.startswith("Campaign A B Cxxx")
+    assert "\n" not in only(catalogue).text
+    assert len(only(catalogue).text) < 300
+
+
+def test_numbers_are_those_of_the_catalogue(catalogue: Catalogue):
+    ids = samples.filled(catalogue, 4)
+    samples.bring_to(catalogue, ids[0], "published")
+    samples.bring_to(catalogue, ids[1], "failed")
+    [lease] = samples.take(catalogue, [ids[2]])
+    run_id = catalogue.begin_run(CAMPAIGN, "pool", "owner")
+    catalogue.book_run(run_id, 2, 7.5)
+    catalogue.add_alert("key", "sweep", "text")
+    numbers = catalogue.numbers()
+    assert (numbers.leases, numbers.expired, numbers.spent_s) == (1, 0, 7.5)
+    assert (numbers.campaigns, numbers.outcomes, numbers.arrivals) == ({"active": 1}, {"": 1}, {})
+    assert (numbers.alerts_waiting, numbers.alerts_given_up) == (1, 0)
+    assert numbers.lately == (1, 1, 1)
+    assert catalogue.all_states() == {"published": 1, "failed": 1, "leased": 1, "planned": 1}
+    assert lease.variant_id == ids[2]

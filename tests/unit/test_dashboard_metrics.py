@@ -1,0 +1,120 @@
+"""The page for Prometheus: its numbers, who may read it, and that it tells no secret."""
+
+from pathlib import Path
+
+import pytest
+import samples
+from dashboard_client import BASE, client_of, session_in
+from prometheus_client.parser import text_string_to_metric_families
+from starlette.testclient import TestClient
+
+from app.dashboard import metrics
+from app.dashboard.metrics import staged_bytes, watched
+from app.dashboard.server import create_app
+from app.session import Session
+
+TOKEN = "metrics-token-0123456789"
+
+
+def client_at(session: Session, host: str, headers: dict[str, str] | None = None, base: str = BASE) -> TestClient:
+    return TestClient(create_app(session), base_url=base, client=(host, 40000), headers=headers)
+
+
+def numbers_of(text: str) -> dict[tuple, float]:
+    return {(sample.name, *sorted(sample.labels.items())): sample.value
+            for family in text_string_to_metric_families(text) for sample in family.samples}
+
+
+def test_its_numbers_are_the_catalogues(tmp_path):
+    session = session_in(tmp_path / "home")
+    catalogue, campaign_id = session.catalogue, samples.campaign().campaign_id
+    run_id = catalogue.begin_run(campaign_id, "threads:here", "owner")
+    catalogue.book_run(run_id, 2, 12.5)
+    catalogue.add_alert("a", "sweep", "text")
+    catalogue.add_alert("b", "sweep", "text")
+    catalogue.alert_failed(catalogue.alerts(1)[0], "no", for_good=True)
+    catalogue.add_variants(campaign_id, samples.planned(1, start=50))
+    [planned] = [row.variant_id for row in catalogue.variants(campaign_id, ["planned"])]
+    samples.take(catalogue, [planned])
+    (session.wiring.staging / "a").mkdir(parents=True)
+    (session.wiring.staging / "a" / "master.mp4").write_bytes(b"x" * 1000)
+    answer = client_at(session, "127.0.0.1").get("/metrics")
+    assert answer.headers["content-type"].startswith("text/plain; version=")
+    found = numbers_of(answer.text)
+    assert found["reelmill_campaign_clips", ("campaign", campaign_id), ("state", "failed")] == 1
+    assert found["reelmill_clips", ("state", "published")] == 1
+    assert found["reelmill_clips", ("state", "leased")] == 1
+    assert found["reelmill_campaigns", ("standing", "active")] == 1
+    assert found["reelmill_runs_live", ("pool", "threads:here")] == 1
+    assert found["reelmill_runs", ("outcome", "working")] == 1
+    assert found["reelmill_device_seconds_total",] == 12.5
+    assert found["reelmill_leases",] == 1
+    assert found["reelmill_leases_expired",] == 0
+    assert found["reelmill_alerts", ("state", "waiting")] == 1
+    assert found["reelmill_alerts", ("state", "given_up")] == 1
+    assert found["reelmill_staged_bytes",] == 1000
+    assert found["reelmill_lately", ("outcome", "published")] == 1
+
+
+@pytest.mark.parametrize(("host", "settings", "headers", "status"), [
+    ("127.0.0.1", {}, {}, 200),
+    ("::1", {}, {}, 200),
+    ("10.0.0.7", {}, {}, 401),
+    ("not-an-address", {}, {}, 401),
+    ("127.0.0.1", {"metrics_token": TOKEN}, {}, 401),
+    ("127.0.0.1", {"review_url": "https://review.example"}, {}, 401),
+    ("10.0.0.7", {"metrics_token": TOKEN}, {"Authorization": f"Bearer {TOKEN}"}, 200),
+    ("127.0.0.1", {"metrics_token": TOKEN, "review_url": "https://review.example"},
+     {"Authorization": f"bearer {TOKEN}"}, 200),
+    ("10.0.0.7", {"metrics_token": TOKEN}, {"Authorization": f"Bearer {TOKEN[:-1]}"}, 401),
+    ("10.0.0.7", {"metrics_token": TOKEN}, {"Authorization": "Bearer "}, 401),
+    ("10.0.0.7", {"metrics_token": TOKEN}, {"Authorization": b"Bearer caf\xe9"}, 401),
+    ("10.0.0.7", {}, {"Authorization": "Bearer "}, 401),
+])
+def test_who_may_read_it(tmp_path, host, settings, headers, status):
+    session = session_in(tmp_path / "home", **settings)
+    answer = client_at(session, host, base=settings.get("review_url", BASE)).get("/metrics", headers=headers)
+    assert answer.status_code == status
+    if status == 401:
+        assert answer.headers["www-authenticate"] == "Bearer"
+        assert "REELMILL_METRICS_TOKEN" in answer.text
+        assert "reelmill_clips" not in answer.text
+
+
+def test_another_host_name_gets_nothing_even_from_loopback(tmp_path):
+    answer = client_at(session_in(tmp_path / "home"), "127.0.0.1", base="http://evil.example").get("/metrics")
+    assert answer.status_code == 400
+
+
+def test_a_person_reads_it_signed_in(tmp_path):
+    session = session_in(tmp_path / "home", review_url="https://review.example")
+    assert client_of(session, "viewer").get("/metrics").status_code == 200
+    assert client_of(session).get("/metrics").status_code == 401
+
+
+def test_it_has_as_many_series_with_many_campaigns(tmp_path, monkeypatch):
+    monkeypatch.setattr(metrics, "CAMPAIGNS", 5)
+    session = session_in(tmp_path / "home")
+    catalogue, old = session.catalogue, samples.campaign().campaign_id
+    for number in range(12):
+        catalogue.add_campaign(samples.campaign(f"More {number}"), {})
+    assert old not in watched(catalogue)
+    catalogue.begin_run(old, "pool", "owner")
+    assert watched(catalogue)[0] == old
+    assert len(watched(catalogue)) == 5
+
+
+def test_it_tells_no_secret(tmp_path):
+    session = session_in(tmp_path / "home", metrics_token=TOKEN, alert_webhook="https://hooks.example/in/canary-hook",
+                         bucket_secret_key="canary-bucket")
+    text = client_at(session, "10.0.0.7", {"Authorization": f"Bearer {TOKEN}"}).get("/metrics").text
+    assert "canary" not in text
+    assert TOKEN not in text
+
+
+def test_bytes_of_a_folder_that_is_not_there_and_of_links(tmp_path: Path):
+    assert staged_bytes(tmp_path / "none") == 0
+    (tmp_path / "big").write_bytes(b"x" * 5000)
+    (tmp_path / "staging").mkdir()
+    (tmp_path / "staging" / "link").symlink_to(tmp_path / "big")
+    assert staged_bytes(tmp_path / "staging") < 5000
