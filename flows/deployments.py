@@ -43,6 +43,14 @@ WRONG_SETTINGS = os.EX_CONFIG
 START_S = 300.0
 
 
+class _Runner(Runner):
+    """Prefect's runner, which ends at once: its own handler starts a coroutine that nothing awaits any more."""
+
+    def handle_sigterm(self, *_: Any, **__: Any) -> None:
+        """End; whoever sent the signal sent it to the flow runs too."""
+        sys.exit(0)
+
+
 def served(settings: Settings) -> list[RunnerDeployment]:
     """Return the deployments of one machine; a schedule whose setting is empty is taken away.
 
@@ -100,7 +108,7 @@ def serve(settings: Settings, *, owns_server: bool) -> None:
         owns_server: nobody else executes flow runs of this server, so what it calls running is a leftover.
     """
     deployments = served(settings)
-    runner: Any = Runner(name=POOL, limit=PROCESSES, pause_on_shutdown=False, query_seconds=POLL_S)
+    runner: Any = _Runner(name=POOL, limit=PROCESSES, pause_on_shutdown=False, query_seconds=POLL_S)
     ids = [runner.add_deployment(each) for each in deployments]
     if owns_server:
         end_leftovers(ids)

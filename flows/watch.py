@@ -105,7 +105,7 @@ def _prefect_errors() -> Iterator[None]:
         yield
     except ObjectNotFound as error:
         raise ReelmillError(f"Prefect has no deployment {DEPLOYMENT}; keep `reelmill up` running, or deploy it by "
-                            "`prefect deploy --all`.") from error
+                            "`python -m flows.deployments --deploy`.") from error
     except (httpx.HTTPError, PrefectException, OSError) as error:
         raise ReelmillError(f"Prefect's server does not answer ({type(error).__name__}).") from error
 

@@ -6,8 +6,6 @@ import os
 import subprocess
 import sys
 import time
-import urllib.request
-import uuid
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -26,6 +24,11 @@ from flows.wiring import wiring_of
 from manifests.errors import SettingsError
 
 REPO = Path(__file__).parents[2]
+sys.path.insert(0, str(REPO / "examples"))
+import s3_arrival  # noqa: E402
+
+NOTIFICATION = {"Records": [{"eventName": "ObjectCreated:Put", "s3": {
+    "bucket": {"name": "sheets"}, "object": {"key": f"in/{name}.csv"}}} for name in ("a", "b")]}
 FLOWS = ("campaign", "stock", "sweep", "watch")
 
 
@@ -82,13 +85,14 @@ def test_the_file_declares_what_one_machine_serves(deployed):
 
 
 def test_an_arrival_posted_to_the_server_starts_the_watch_flow(deployed):
-    event = {"id": str(uuid.uuid4()), "event": watch.EVENT, "occurred": datetime.now(UTC).isoformat(),
-             "resource": {"prefect.resource.id": "reelmill.inbox.sheets"}, "related": [], "payload": {}}
-    request = urllib.request.Request(f"{os.environ['PREFECT_API_URL']}/events", json.dumps([event]).encode(),
-                                     {"Content-Type": "application/json"})
-    with urllib.request.urlopen(request, timeout=30) as answer:
-        assert answer.status == 204
+    assert s3_arrival.handler(NOTIFICATION) == 1
     assert awaited(lambda: [run for run in runs_of(deployed["watch"].id) if not run.auto_scheduled], 60)
+
+
+def test_notifications_are_unpacked_from_sns_and_tests_of_s3_tell_nothing():
+    by_sns = {"Records": [{"EventSource": "aws:sns", "Sns": {"Message": json.dumps(NOTIFICATION)}}]}
+    assert s3_arrival.records_of(by_sns) == s3_arrival.records_of(NOTIFICATION) == NOTIFICATION["Records"]
+    assert s3_arrival.handler({"Service": "Amazon S3", "Event": "s3:TestEvent"}) == 0
 
 
 @pytest.fixture

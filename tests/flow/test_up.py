@@ -1,0 +1,244 @@
+"""`reelmill up`: everything answers, a dropped sheet becomes clips, what dies comes back, and nothing stays behind."""
+
+import json
+import os
+import re
+import signal
+import subprocess
+import sys
+import threading
+import time
+import urllib.error
+import urllib.request
+from collections.abc import Callable, Iterator
+from contextlib import closing, suppress
+from pathlib import Path
+from typing import Any
+
+import psutil
+import pytest
+from postgres_server import free_port
+
+from adapters.catalogue import Catalogue
+from flows.settings import load_settings
+from flows.wiring import wiring_of
+from tasks.wiring import catalogue_of
+
+sys.path.insert(0, str(Path(__file__).parents[2] / "examples"))
+import s3_arrival
+
+START_S = 240.0
+END_S = 45.0
+pytestmark = pytest.mark.timeout(600)
+
+
+class Up:
+    """A running `reelmill up`, with what it printed."""
+
+    def __init__(self, home: Path, inbox: Path, **settings: str) -> None:
+        self.home = home
+        self.inbox = inbox
+        self.port, self.prefect_port = free_port(), free_port()
+        environment = {name: value for name, value in os.environ.items()
+                       if not name.startswith(("PREFECT_", "REELMILL_"))}
+        environment |= {"REELMILL_HOME": str(home), "REELMILL_WATCH": str(inbox), "REELMILL_WATCH_S": "1",
+                        **{f"REELMILL_{name.upper()}": value for name, value in settings.items()}}
+        self.process = subprocess.Popen(
+            [sys.executable, "-m", "app.cli", "up", "--port", str(self.port), "--prefect-port", str(self.prefect_port)],
+            env=environment, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
+        self.lines: list[str] = []
+        self._reader = threading.Thread(target=self._read, daemon=True)
+        self._reader.start()
+        self.seen: set[psutil.Process] = set()
+
+    def _read(self) -> None:
+        assert self.process.stdout
+        for line in self.process.stdout:
+            self.lines.append(line.rstrip())
+
+    @property
+    def text(self) -> str:
+        return "\n".join(self.lines)
+
+    def says(self, pattern: str, seconds: float = START_S) -> bool:
+        return awaited(lambda: re.search(pattern, self.text), seconds)
+
+    def everyone(self) -> set[psutil.Process]:
+        """All processes that it has, remembered for the end."""
+        self.seen |= set(psutil.Process(self.process.pid).children(recursive=True))
+        return self.seen
+
+    def one(self, words: str) -> psutil.Process:
+        [found] = [each for each in psutil.Process(self.process.pid).children(recursive=True)
+                   if words in " ".join(command_of(each))]
+        return found
+
+    def status(self, port: int, path: str) -> int:
+        try:
+            with urllib.request.urlopen(f"http://127.0.0.1:{port}{path}", timeout=10) as answer:
+                return int(answer.status)
+        except urllib.error.HTTPError as error:
+            with closing(error):
+                return error.code
+
+    @property
+    def catalogue(self) -> Catalogue:
+        return catalogue_of(wiring_of(load_settings(home=self.home)))
+
+    def end(self, number: int) -> int:
+        self.everyone()
+        self.process.send_signal(number)
+        code = self.process.wait(END_S)
+        _, alive = psutil.wait_procs(self.seen, END_S)
+        assert alive == [], alive
+        return code
+
+
+def command_of(process: psutil.Process) -> list[str]:
+    with suppress(psutil.NoSuchProcess):  # what has ended and is not reaped yet has none
+        return process.cmdline()
+    return []
+
+
+def awaited(found: Callable[[], Any], seconds: float) -> bool:
+    deadline = time.monotonic() + seconds
+    while not (result := found()) and time.monotonic() < deadline:
+        time.sleep(0.2)
+    return bool(result)
+
+
+@pytest.fixture(scope="module")
+def up(tmp_path_factory) -> Iterator[Up]:
+    folder = tmp_path_factory.mktemp("up")
+    (folder / "in").mkdir()
+    running = Up(folder / "home", folder / "in", sweep_cron="* * * * *")
+    yield running
+    with suppress(psutil.NoSuchProcess):
+        running.everyone()
+    running.process.kill()
+    running.process.wait(END_S)
+    psutil.wait_procs(running.seen, END_S)
+
+
+def test_it_answers_everywhere_and_says_where(up: Up):
+    assert up.says("Everything runs."), up.text
+    assert up.says(r"\[schedules\] sweep runs next at \d{4}-\d\d-\d\d \d\d:\d\d UTC"), up.text
+    for said in (f"Dashboard: http://127.0.0.1:{up.port}", f"Metrics:   http://127.0.0.1:{up.port}/metrics",
+                 f"Prefect:   http://127.0.0.1:{up.prefect_port}", f"Watched:   {up.inbox}"):
+        assert said in up.text
+    assert up.status(up.port, "/signin") == 200
+    assert up.status(up.port, "/metrics") == 200
+    assert up.status(up.prefect_port, "/api/health") == 200
+
+
+def test_prefects_server_opens_for_nobody_without_its_password(up: Up):
+    assert up.status(up.prefect_port, "/api/admin/version") == 401
+    assert (up.home / "prefect.password").stat().st_mode & 0o077 == 0
+    assert (up.home / "prefect.password").read_text() not in up.text
+
+
+def test_it_listens_on_loopback_alone(up: Up):
+    listening = {connection.laddr.ip for process in up.everyone() for connection in _connections(process)
+                 if connection.status == psutil.CONN_LISTEN}
+    assert listening <= {"127.0.0.1", "::1"}
+
+
+def _connections(process: psutil.Process) -> list[Any]:
+    with suppress(psutil.NoSuchProcess):
+        return process.net_connections("tcp")
+    return []
+
+
+def test_a_dropped_sheet_becomes_published_clips(up: Up):
+    (up.inbox / "spring.csv").write_text("brief_id,prompt,variants\ncircle,a red circle on a white background,2\n")
+    receipt = up.inbox / "spring.csv.receipt.json"
+    assert awaited(receipt.is_file, 60), up.text
+    answer = json.loads(receipt.read_text())
+    assert answer["state"] == "accepted"
+    assert answer["link"].startswith(f"http://127.0.0.1:{up.port}/campaigns/")
+    assert up.status(up.port, answer["link"].partition(str(up.port))[2]) in (200, 303, 401)
+    assert awaited(lambda: up.catalogue.tally(answer["campaign"]).get("published", 0) == 2, 180), up.text
+
+
+def test_an_event_lets_prefect_look_at_once(up: Up, monkeypatch):
+    monkeypatch.setenv("PREFECT_API_URL", f"http://127.0.0.1:{up.prefect_port}/api")
+    monkeypatch.setenv("PREFECT_API_AUTH_STRING", (up.home / "prefect.password").read_text())
+    assert s3_arrival.handler({"Records": [{"s3": {"bucket": {"name": "sheets"}}}]}) == 1
+    assert up.says(r"Beginning flow run '[\w-]+' for flow 'watch'", 60), up.text
+
+
+def test_the_schedule_runs(up: Up):
+    assert up.says(r"Beginning flow run '[\w-]+' for flow 'sweep'", 150), up.text
+
+
+@pytest.mark.parametrize(("words", "name"), [
+    ("app.cli review", "dashboard"), ("flows.watch", "watcher"), ("flows.deployments", "schedules"),
+    ("prefect server start", "prefect")])
+def test_what_is_killed_is_started_again(up: Up, words: str, name: str):
+    before = up.one(words)
+    below = before.children(recursive=True)
+    before.kill()
+    assert up.says(rf"\[{name}\] was killed by signal 9; it is started again in \d+ s", 20), up.text
+    assert awaited(lambda: _other(up, words, before), 60), up.text
+    assert psutil.wait_procs(below, 20)[1] == []
+    assert awaited(lambda: _is_up(up), 120)
+
+
+def _other(up: Up, words: str, before: psutil.Process) -> bool:
+    with suppress(ValueError, psutil.NoSuchProcess):
+        return up.one(words) != before
+    return False
+
+
+def _is_up(up: Up) -> bool:
+    with suppress(OSError):
+        return up.status(up.port, "/signin") == up.status(up.prefect_port, "/api/health") == 200
+    return False
+
+
+def test_a_second_one_in_the_same_home_is_refused(up: Up):
+    other = Up(up.home, up.inbox)
+    assert other.process.wait(60) == 1
+    other._reader.join(10)
+    assert "Another `reelmill up` works in" in other.text
+
+
+def test_a_port_that_is_taken_is_refused(up: Up, tmp_path: Path):
+    environment = {**os.environ, "REELMILL_HOME": str(tmp_path)}
+    done = subprocess.run([sys.executable, "-m", "app.cli", "up", "--port", str(up.port)], env=environment,
+                          capture_output=True, text=True, timeout=60)
+    assert done.returncode == 1
+    assert f"Port {up.port} is taken" in done.stderr
+    assert "--port" in done.stderr
+
+
+def test_settings_that_cannot_work_end_it_with_a_sentence(tmp_path: Path):
+    (tmp_path / "in").mkdir()
+    wrong = Up(tmp_path / "home", tmp_path / "in", sweep_cron="every day")
+    assert wrong.process.wait(START_S) == 1
+    wrong._reader.join(10)
+    assert "'every day' is no cron expression; set REELMILL_SWEEP_CRON" in wrong.text
+
+
+def test_sigterm_leaves_no_process(up: Up):
+    (up.inbox / "summer.csv").write_text("brief_id,prompt,variants\ncircle,a blue circle on a white background,40\n")
+    assert awaited(lambda: up.text.count("for flow 'campaign'") >= 2, 120), up.text
+    assert up.end(signal.SIGTERM) == 0
+
+
+def test_sigkill_leaves_no_process_and_the_next_one_goes_on(up: Up):
+    second = Up(up.home, up.inbox)
+    try:
+        assert second.says("Everything runs."), second.text
+        [campaign] = [row.campaign_id for row in second.catalogue.campaigns() if row.name == "summer"]
+        assert second.says(r"for flow 'campaign'"), second.text
+        second.end(signal.SIGKILL)
+        states = second.catalogue.tally(campaign)
+        assert sum(states.values()) == 40
+        third = Up(up.home, up.inbox)
+        try:
+            assert third.says(r"for flow 'campaign'"), third.text
+        finally:
+            assert third.end(signal.SIGINT) == 0
+    finally:
+        second.process.kill()
