@@ -45,7 +45,7 @@ def send(as_json: AsJson = False) -> None:
     receiver = webhook_of(session.settings)
     waiting = session.catalogue.retry_alerts()
     done = Postman(session.catalogue, receiver).send_due()
-    left = sum(alert.sent_at is None for alert in session.catalogue.alerts(waiting + done.sent)) if waiting else 0
+    left = max(0, waiting - done.sent)
     if as_json:
         say_json({"sent": done.sent, "failed": done.failed, "left": left})
     else:
