@@ -13,6 +13,7 @@ from benchmarks.fanout_devices import CLIP_S, CLIPS, SHARD, Fan
 from benchmarks.fanout_plan import CLIP_S as PLAN_CLIP_S
 from benchmarks.fanout_plan import PACED_CONNECTIONS, SIZES, WORKERS, Plan, Stretch, simulate
 from benchmarks.fanout_postgres import SETTINGS, Server, find_binaries, running
+from benchmarks.fanout_worker import BEATS_A_LEASE, LEASE_S
 from benchmarks.result import Limit, Result
 
 NEEDED = 0.95
@@ -97,6 +98,9 @@ def _figures(plan: Plan) -> dict[str, float]:
         "paced_late_p99_ms": paced.crowd.late_ms(99),
         "paced_lock_waits": paced.seen.lock_waits,
         "paced_database_cores": paced.seen.cores,
+        "paced_transactions_per_s": paced.seen.commits / paced.crowd.seconds,
+        "paced_renewals_per_s": paced.crowd.calls("renew") / paced.crowd.seconds,
+        "paced_wal_mb_per_s": paced.seen.wal_bytes / paced.crowd.seconds / 1e6,
         "all_begin_at_once_s": plan.rush.crowd.seconds,
         "all_begin_longest_wait_s": plan.rush.crowd.ms("shard_begins", 100) / 1000,
     }
@@ -108,7 +112,7 @@ def _figures(plan: Plan) -> dict[str, float]:
     clips = max(1, best.crowd.calls("record"))
     return figures | {
         "database_ms_a_clip": best.database_ms, "simulation_ms_a_clip": 1000 * best.crowd.cpu_s / clips,
-        "wal_kb_a_clip": best.seen.wal_bytes / clips / 1000, "commits_a_clip": best.seen.commits / clips,
+        "wal_kb_a_clip": best.seen.wal_bytes / clips / 1000, "transactions_a_clip": best.seen.commits / clips,
         "updates_in_place": best.seen.rows_updated_in_place / max(1.0, best.seen.rows_updated),
         "backend_mb": best.seen.backend_mb, "database_mb": plan.fill_mb,
         "shards_begun_per_s_in_one_run": plan.begins_per_s, "bookings_per_s_in_one_run": plan.books_per_s,
@@ -154,4 +158,5 @@ def _limits(plan: Plan) -> str:
             f"write the row of its run, {plan.begins_per_s:.0f} beginnings of a shard and {plan.books_per_s:.0f} "
             "bookings a second at most, against one beginning in 32 clips and one booking in four; and the "
             f"{best.seen.wal_bytes / max(1, best.crowd.calls('record')) / 1000:.0f} kB of log that a clip writes. "
-            f"Heartbeats are {WORKERS * 3 / 60:.0f} renewals a second whatever the pace.")
+            f"Heartbeats are {WORKERS * BEATS_A_LEASE / LEASE_S:.0f} renewals a second whatever the pace, each with a "
+            f"commit: with clips of {PLAN_CLIP_S:g} s more of them than verdicts.")
