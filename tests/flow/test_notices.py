@@ -214,3 +214,33 @@ def test_outside_of_a_flow_run_nothing_is_shown(home, monkeypatch):
 
 def test_words_of_no_clips():
     assert words_of({}) == "0 of 0 clips: nothing planned"
+
+
+def test_an_automation_that_an_operator_wires_notifies_people(home):
+    """As docs/alerts.md tells it, but for the block: Slack's takes no receiver on loopback."""
+    from prefect.automations import Automation
+    from prefect.blocks.notifications import CustomWebhookNotificationBlock
+    from prefect.events.actions import SendNotification
+    from prefect.events.schemas.automations import EventTrigger
+
+    with webhook_server() as receiver:
+        block = CustomWebhookNotificationBlock(name="test", url=receiver.url, method="POST", timeout=10,
+                                               json_data={"text": "{{body}}"}, allow_private_urls=True)
+        block_id = block.save("reelmill-people", overwrite=True)
+        automation = Automation(
+            name="Reelmill's alerts",
+            trigger=EventTrigger(expect={"reelmill.alert.*"}, match={"prefect.resource.id": "reelmill.*"},
+                                 posture="Reactive", threshold=1, within=0),
+            actions=[SendNotification(block_document_id=block_id, subject="Reelmill",
+                                      body="{{ event.payload.text }}")]).create()
+        try:
+            _, catalogue = settings_in(home)
+            notices.install()
+            deadline, number = time.monotonic() + 90, 0
+            while not receiver.texts and time.monotonic() < deadline:  # the server takes a moment to know of it
+                number += 1
+                assert alerts.swept(catalogue, [f"Bucket {number} is gone."])
+                receiver.await_texts(1, seconds=5)
+            assert receiver.texts[0].startswith("The sweeper found: Bucket")
+        finally:
+            automation.delete()
