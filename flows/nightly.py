@@ -16,7 +16,7 @@ from tasks.stocking import Work, counted, spent_s, work_of
 from tasks.wiring import Wiring, cards_of, catalogue_of
 from tasks.work import free_the_dead
 
-WINDOW = "window"
+FINISHED, WINDOW, BUDGET = "finished", "window", "budget"
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,8 +111,9 @@ def budget_left_s(wiring: Wiring, shift: Shift) -> float | None:
 
 
 def report_after(wiring: Wiring, shift: Shift, ended: str, why: str = "") -> NightReport:
-    """Return what the night came to."""
-    return counted(replace(shift.report, ended=ended, why=why), catalogue_of(wiring), shift.work.briefs)
+    """Return what the night came to; one that has come to all that it chose is finished, whatever else has ended."""
+    report = counted(replace(shift.report, ended=ended, why=why), catalogue_of(wiring), shift.work.briefs)
+    return replace(report, ended=FINISHED) if ended in (WINDOW, BUDGET) and not report.left else report
 
 
 def _before(intake: StockIntake, night: Night, terms: Terms, work: Work) -> NightReport:

@@ -3,13 +3,16 @@
 import sys
 import time
 from collections import Counter
-from datetime import date
+from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 
 import pytest
+from cli_runner import reelmill
+from dashboard_client import PASSWORD, client_of
 from sqlalchemy import update
 
 from adapters.catalogue.tables import runs
+from adapters.passwords import hash_password
 from flows.settings import load_settings
 from flows.wiring import wiring_of
 from manifests.errors import (
@@ -43,7 +46,7 @@ def stock_sheet(tmp_path: Path) -> Path:
     return path
 
 
-def night(sheet: Path | str, starts: float = FIRST, **parameters):
+def night(sheet: Path | str, starts: float | None = FIRST, **parameters):
     from flows.stock import stock
 
     return stock(sheet=str(sheet), starts=starts, **{"until": "", **parameters})
@@ -197,6 +200,7 @@ def test_a_budget_that_is_used_up_stops_cleanly_and_the_same_night_goes_on_with_
     assert len(seen) == COMBINATIONS
     assert audited(home)["published"] == COMBINATIONS
     assert len(catalogue().campaigns()) == 1
+    assert night(stock_sheet, budget_h=150 / 3600)["ended"] == "finished"
 
 
 def test_a_night_that_is_run_again_goes_on_with_its_own_choice(home, stock_sheet, fake_models, monkeypatch):
@@ -250,6 +254,22 @@ def test_a_run_that_comes_by_day_begins_nothing(home, stock_sheet, fake_models, 
     report = night(stock_sheet, time.time() - 3 * DAY_S, until="06:00")
     assert (report["ended"], report["chosen"], report["campaign_id"]) == ("window", 0, "")
     assert (seen, catalogue().campaigns()) == ([], [])
+
+
+def test_a_scheduled_night_starts_when_its_schedule_said_so(home, stock_sheet, fake_models):
+    from prefect.client.orchestration import get_client
+    from prefect.flow_engine import run_flow
+    from prefect.states import Scheduled
+
+    from flows.stock import stock
+
+    evening = datetime.now(UTC).replace(hour=22) - timedelta(days=3)
+    parameters = {"sheet": str(stock_sheet), "until": "06:00"}
+    with get_client(sync_client=True) as client:
+        late = client.create_flow_run(stock, parameters=parameters, state=Scheduled(scheduled_time=evening))
+    report = run_flow(stock, flow_run=late, parameters=parameters)
+    assert (report["day"], report["ended"]) == (evening.date().isoformat(), "window")
+    assert night(stock_sheet, starts=None, dry_run=True)["day"] == datetime.now(UTC).date().isoformat()
 
 
 def test_a_dry_run_begins_nothing(home, stock_sheet, fake_models):
@@ -309,3 +329,24 @@ def test_a_sheet_may_lie_in_the_bucket(home, stock_sheet, fake_models):
     (home / "bucket" / "stock").mkdir(parents=True)
     (home / "bucket" / "stock" / "night.csv").write_bytes(stock_sheet.read_bytes())
     assert night("stock/night.csv")["published"] == COMBINATIONS
+
+
+def test_review_and_dashboard_work_on_a_night_as_on_any_campaign(home, stock_sheet, fake_models, capsys):
+    from app.session import Session
+
+    waiting = night(stock_sheet, settings={"review": "required"})
+    assert (waiting["passed"], waiting["published"], waiting["done"]) == (COMBINATIONS, 0, COMBINATIONS)
+    campaign_id = waiting["campaign_id"]
+
+    session = Session.open()
+    session.catalogue.add_account("admin", "admin", "test", password_hash=hash_password(PASSWORD))
+    client = client_of(session, "admin")
+    page = client.get(f"/campaigns/{campaign_id}")
+    assert page.status_code == 200
+    assert "2026-11-26 stock" in page.text
+    table = client.get(f"/campaigns/{campaign_id}/files/clips")
+    assert table.status_code == 200
+    assert table.text.count("red circle drifting left") > 0
+
+    assert reelmill(capsys, "approve", campaign_id, "--all").code == 0
+    assert audited(home)["published"] == COMBINATIONS
