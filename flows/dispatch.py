@@ -9,7 +9,7 @@ from prefect.cache_policies import NO_CACHE
 from prefect.futures import PrefectFuture, wait
 
 from flows.run import Run
-from flows.runner import device_runner, is_lost_worker, options_for
+from flows.runner import device_runner, first_line, is_lost_worker, options_for
 from flows.settings import Settings
 from flows.wiring import here
 from manifests.errors import DeviceBroken, ReelmillError
@@ -56,7 +56,7 @@ def render_all(settings: Settings, wiring: Wiring, remaining: Remaining, run: Ru
             barren = barren + 1 if lost and number_of_jobs(shards) >= left else 0
             if lost and barren >= BARREN:
                 raise DeviceBroken(
-                    f"Workers are lost over and over, and nothing comes of it ({_first_line(lost)}); look at their "
+                    f"Workers are lost over and over, and nothing comes of it ({first_line(lost)}); look at their "
                     "logs and at the memory of their machines, then run again.")
 
 
@@ -77,10 +77,6 @@ def results_of(futures: list[PrefectFuture[ShardReport]]) -> tuple[list[ShardRep
 def number_of_jobs(shards: list[Shard]) -> int:
     """Return how many jobs the shards have together."""
     return sum(len(shard.jobs) for shard in shards)
-
-
-def _first_line(error: Exception) -> str:
-    return (str(error).strip() or type(error).__name__).splitlines()[0][:200]
 
 
 @contextmanager

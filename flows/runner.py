@@ -1,9 +1,11 @@
 """What shards are submitted to: threads of this process, or a Ray cluster."""
 
+import socket
 import sys
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager, nullcontext
 from typing import Any
+from urllib.parse import urlsplit
 
 from prefect.task_runners import TaskRunner, ThreadPoolTaskRunner
 
@@ -13,6 +15,7 @@ from models.card import ModelCard
 
 WORKERS = 16
 """Threads of the task runner; each device takes one shard at a time, the rest wait their turn."""
+ANSWER_S = 5.0
 STORE_BYTES = 200_000_000
 """Ray's object store on a machine of its own: shards and reports are small, frames never go through it."""
 
@@ -62,6 +65,7 @@ def _ray_runner(settings: Settings) -> Iterator[TaskRunner[Any]]:
     except ImportError:
         raise SettingsError("The runner ray needs Ray: pip install 'reelmill[ray]', or set REELMILL_RUNNER to "
                             "threads.") from None
+    _check_answer(settings.ray_address)
     own: dict[str, Any] = {} if settings.ray_address else {
         "include_dashboard": False, "object_store_memory": STORE_BYTES}
     runner: TaskRunner[Any] = RayTaskRunner(
@@ -69,13 +73,32 @@ def _ray_runner(settings: Settings) -> Iterator[TaskRunner[Any]]:
     try:
         started = runner.__enter__()
     except (ConnectionError, RuntimeError, ValueError, TimeoutError) as error:
-        raise SettingsError(f"The Ray cluster {settings.ray_address or 'of this machine'} does not answer "
-                            f"({str(error).strip().splitlines()[0][:200]}); start it by `ray start`, or mend "
-                            "REELMILL_RAY_ADDRESS.") from error
+        raise _silent(settings.ray_address, first_line(error)) from error
     try:
         yield started
     finally:
         runner.__exit__(None, None, None)
+
+
+def _check_answer(address: str) -> None:
+    """Refuse a head that nobody listens at: Ray itself tries for minutes."""
+    place = urlsplit(address if "://" in address else f"//{address}")
+    if not place.port or not place.hostname:
+        return  # empty, or ``auto``: Ray finds its own
+    try:
+        socket.create_connection((place.hostname, place.port), timeout=ANSWER_S).close()
+    except OSError as error:
+        raise _silent(address, error.strerror or str(error)) from error
+
+
+def first_line(error: BaseException) -> str:
+    """Return the beginning of what an error says: Ray says much."""
+    return (str(error).strip() or type(error).__name__).splitlines()[0][:200]
+
+
+def _silent(address: str, why: str) -> SettingsError:
+    return SettingsError(f"The Ray cluster {address or 'of this machine'} does not answer ({why}); start it by "
+                         "`ray start`, or mend REELMILL_RAY_ADDRESS.")
 
 
 def _check_fit(settings: Settings, card: ModelCard) -> None:

@@ -250,11 +250,3 @@ def test_a_poison_variant_is_quarantined_alone_and_tells_why(place: Place):
     assert place.findings({"poison": "quarantined"}).counts == {}
     deaths = Counter(load.pid for load in place.cluster.board.loads)
     assert len(deaths) <= 3 + len(NODES), "Ray tried it for ever"
-
-
-def test_the_program_says_where_no_cluster_answers(place: Place):
-    driver = place.start(ray_address=f"127.0.0.1:{postgres_server.free_port()}")
-    assert ended(driver, place) == 1
-    assert "does not answer" in place.log.read_text()
-
-
