@@ -84,13 +84,15 @@ class Gauges(Store):
         the leases in force, and RECENT events."""
         with self._reading() as connection:
             spent = connection.execute(select(func.coalesce(func.sum(runs.c.spent_s), 0.0))).scalar_one()
-            held = connection.execute(select(func.count(), _sum(variants.c.lease_expires < database_now()))
-                                      .where(variants.c.lease_owner.is_not(None))).one()
-            told = connection.execute(select(_sum(alerts.c.given_up_at.is_(None)),
-                                             _sum(alerts.c.given_up_at.is_not(None)))
-                                      .where(alerts.c.sent_at.is_(None))).one()
+            held, expired = connection.execute(
+                select(func.count(), _sum(variants.c.lease_expires < database_now()))
+                .where(variants.c.lease_owner.is_not(None))).one()
+            waiting, given_up = connection.execute(
+                select(_sum(alerts.c.given_up_at.is_(None)), _sum(alerts.c.given_up_at.is_not(None)))
+                .where(alerts.c.sent_at.is_(None))).one()
             return Numbers(_counts(connection, campaigns.c.standing), _counts(connection, arrivals.c.state),
-                           _counts(connection, runs.c.outcome), float(spent), *held, *told, _lately(connection))
+                           _counts(connection, runs.c.outcome), float(spent), held, expired, waiting, given_up,
+                           _lately(connection))
 
     def all_states(self) -> dict[str, int]:
         """Return how many variants are in each state; this walks over an index of all of them."""
