@@ -131,24 +131,28 @@ def fan_of(number: int, seconds: float, reports: Sequence[ShardReport]) -> Fan:
 
 
 def by_ray(settings: Settings) -> list[Fan]:
-    """Measure on a local cluster that has room for each number of workers in turn, as a flow's tasks."""
-    import ray
-
+    """Measure on a local cluster with room for each number of workers, as a flow's tasks."""
     from flows.server import prefect_server
 
     prepare_prefect(settings.home)
     with prefect_server(settings.home):
-        ray.init(num_cpus=max(WORKERS), num_gpus=0, include_dashboard=False, log_to_driver=False,
-                 logging_level=logging.ERROR, object_store_memory=200_000_000,
-                 runtime_env={"worker_process_setup_hook": "benchmarks.stubs.install",
-                              "env_vars": {"PYTHONPATH": os.getcwd()}})
-        try:
-            return _flow(settings)
-        finally:
-            ray.shutdown()
+        return [_cluster(settings, number) for number in WORKERS]
 
 
-def _flow(settings: Settings) -> list[Fan]:
+def _cluster(settings: Settings, number: int) -> Fan:
+    import ray
+
+    ray.init("local", num_cpus=number, num_gpus=0, include_dashboard=False, log_to_driver=False,
+             logging_level=logging.ERROR, object_store_memory=200_000_000,
+             runtime_env={"worker_process_setup_hook": "benchmarks.stubs.install",
+                          "env_vars": {"PYTHONPATH": os.getcwd()}})
+    try:
+        return _flow(settings, number)
+    finally:
+        ray.shutdown()
+
+
+def _flow(settings: Settings, number: int) -> Fan:
     from prefect import flow
     from prefect.futures import wait
 
@@ -158,35 +162,30 @@ def _flow(settings: Settings) -> list[Fan]:
     wiring = wiring_of(settings)
     card = card_of(wiring, "starter")
 
-    def go(runner: Any, number: int, work: Sequence[Shard]) -> list[ShardReport]:
-        room = card.worker.model_copy(update={"num_gpus": 0, "num_cpus": max(WORKERS) / number})
-        with options_for(settings, card.model_copy(update={"worker": room}), wiring.attempts):
+    def go(runner: Any, work: Sequence[Shard]) -> list[ShardReport]:
+        with options_for(settings, card, wiring.attempts):
             futures = [runner.submit(render, {"wiring": wiring, "shard": shard}) for shard in work]
         wait(futures)
         return [future.result() for future in futures]
 
     @flow(name="fanout", persist_result=False)
-    def fanout() -> list[Fan]:
+    def fanout() -> Fan:
         with device_runner(settings, [card]) as runner:
-            _warm_up(lambda work: go(runner, max(WORKERS), work), wiring)
-            return [_one_fan(partial(go, runner), number, shards(wiring, f"ray {number}", CLIPS, SHARD))
-                    for number in WORKERS]
+            _warm_up(partial(go, runner), wiring, number)
+            work = shards(wiring, f"ray {number}", CLIPS, SHARD)
+            began = time.monotonic()
+            reports = go(runner, work)
+            return fan_of(number, time.monotonic() - began, reports)
 
     return fanout()
 
 
-def _warm_up(go: Callable[[Sequence[Shard]], list[ShardReport]], wiring: Wiring) -> None:
+def _warm_up(go: Callable[[Sequence[Shard]], list[ShardReport]], wiring: Wiring, number: int) -> None:
     """Let workers work until each has its model: the first that is up takes what another's start leaves waiting."""
-    for number in range(WARM_UPS):
-        reports = go(shards(wiring, f"ray warm {number}", max(WORKERS), 1))
-        if len({report.worker for report in reports}) == max(WORKERS) and not any(report.loads for report in reports):
+    for turn in range(WARM_UPS):
+        reports = go(shards(wiring, f"warm {turn} ray {number}", number, 1))
+        if len({report.worker for report in reports}) == number and not any(report.loads for report in reports):
             return
-
-
-def _one_fan(go: Callable[[int, Sequence[Shard]], list[ShardReport]], number: int, work: Sequence[Shard]) -> Fan:
-    began = time.monotonic()
-    reports = go(number, work)
-    return fan_of(number, time.monotonic() - began, reports)
 
 
 def shards(wiring: Wiring, name: str, clips: int, size: int) -> list[Shard]:
