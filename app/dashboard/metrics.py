@@ -2,6 +2,7 @@
 
 import os
 import secrets
+import time
 from collections import Counter
 from collections.abc import Iterator, Mapping
 from functools import partial
@@ -24,6 +25,8 @@ CAMPAIGNS = 50
 """Campaigns with series of their own: those that a run works on, then the newest."""
 
 
+COUNTING_S = 4.0
+"""After so long a scrape counts no further campaign anew: Prometheus waits 10 s, and the next scrape goes on."""
 REFUSED = ("Metrics are read on the machine itself; from elsewhere, or behind a proxy, by "
            "Authorization: Bearer with what REELMILL_METRICS_TOKEN holds, or signed in.")
 
@@ -81,7 +84,10 @@ class Collected:
     def _campaigns(self) -> Metric:
         family = GaugeMetricFamily("reelmill_campaign_clips", f"Clips by state, of the {CAMPAIGNS} campaigns that "
                                    "runs work on or that are newest.", labels=["campaign", "state"])
+        began = time.monotonic()
         for campaign_id in watched(self._desk.catalogue):
+            if time.monotonic() - began > COUNTING_S:
+                break
             tally = partial(self._desk.catalogue.tally, campaign_id)
             for state, number in self._desk.remembered.get(("tally", campaign_id), tally).items():
                 family.add_metric([campaign_id, state], number)

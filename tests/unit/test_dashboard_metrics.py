@@ -104,6 +104,13 @@ def test_it_has_as_many_series_with_many_campaigns(tmp_path, monkeypatch):
     assert len(watched(catalogue)) == 5
 
 
+def test_a_scrape_that_takes_long_leaves_campaigns_to_the_next(tmp_path, monkeypatch):
+    monkeypatch.setattr(metrics, "COUNTING_S", -1.0)
+    text = client_at(session_in(tmp_path / "home"), "127.0.0.1").get("/metrics").text
+    assert "reelmill_campaign_clips{" not in text
+    assert 'reelmill_clips{state="published"}' in text
+
+
 def test_it_tells_no_secret(tmp_path):
     session = session_in(tmp_path / "home", metrics_token=TOKEN, alert_webhook="https://hooks.example/in/canary-hook",
                          bucket_secret_key="canary-bucket")
