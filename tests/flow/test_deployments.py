@@ -89,6 +89,22 @@ def test_an_arrival_posted_to_the_server_starts_the_watch_flow(deployed):
     assert awaited(lambda: [run for run in runs_of(deployed["watch"].id) if not run.auto_scheduled], 60)
 
 
+def test_a_worker_elsewhere_runs_it_from_the_installed_package(deployed, home: Path, tmp_path: Path):
+    (tmp_path / "in").mkdir()
+    (tmp_path / "in" / "bad.csv").write_text("brief_id,prompt\nx,\n")
+    os.utime(tmp_path / "in" / "bad.csv", (0, 0))
+    environment = {**os.environ, "REELMILL_HOME": str(home), "REELMILL_WATCH": str(tmp_path / "in")}
+    with get_client(sync_client=True) as client:
+        client.create_flow_run_from_deployment(deployed["watch"].id)  # the event's run may have gone first
+    worker = [sys.executable, "-m", "prefect", "worker", "start", "--pool", "reelmill", "--work-queue", "watch",
+              "--type", "process", "--install-policy", "never", "--run-once"]
+    done = subprocess.run(worker, env=environment, cwd=tmp_path, capture_output=True, text=True, timeout=200,
+                          stdin=subprocess.DEVNULL)
+    states = [run.state.type for run in runs_of(deployed["watch"].id)]
+    assert states.count(StateType.COMPLETED) == 1, (states, done.stdout + done.stderr)
+    assert json.loads((tmp_path / "in" / "bad.csv.receipt.json").read_text())["state"] == "refused"
+
+
 def test_notifications_are_unpacked_from_sns_and_tests_of_s3_tell_nothing():
     by_sns = {"Records": [{"EventSource": "aws:sns", "Sns": {"Message": json.dumps(NOTIFICATION)}}]}
     assert s3_arrival.records_of(by_sns) == s3_arrival.records_of(NOTIFICATION) == NOTIFICATION["Records"]
