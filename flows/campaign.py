@@ -10,8 +10,11 @@ from prefect.task_runners import ThreadPoolTaskRunner
 from pydantic import Field
 
 from adapters.catalogue import SYSTEM
+from flows.artifacts import shown
 from flows.dispatch import is_transient, render_all, stopped_by_errors
 from flows.fan_out import check_fan_out, pool_of
+from flows.logs import logged, prepare_logs
+from flows.posting import posting
 from flows.registration import check_models, read_sheet, register, settings_of
 from flows.run import Run, run_of
 from flows.settings import Settings, load_settings
@@ -23,7 +26,8 @@ from tasks.wiring import Wiring, catalogue_of
 from tasks.work import Remaining, free_the_dead
 
 ROUNDS = 3
-SECRET = frozenset({"bucket_access_key", "bucket_secret_key", "catalogue_url", "alert_webhook", "oidc_client_secret"})
+SECRET = frozenset({"bucket_access_key", "bucket_secret_key", "catalogue_url", "alert_webhook", "metrics_token",
+                    "oidc_client_secret"})
 RUNNER: Any = ThreadPoolTaskRunner(max_workers=2)
 STANDINGS = {"pause": "paused", "cancel": "cancelled", "resume": "active"}
 
@@ -32,7 +36,8 @@ STANDINGS = {"pause": "paused", "cancel": "cancelled", "resume": "active"}
       cache_policy=NO_CACHE, persist_result=False)
 def send(wiring: Wiring, campaign_id: str, review: str, rendered: threading.Event) -> int:
     """Sign and publish while rendering goes on."""
-    return deliver(wiring, campaign_id, review, rendered)
+    with logged(wiring, campaign_id=campaign_id):
+        return deliver(wiring, campaign_id, review, rendered)
 
 
 @flow(name="campaign", persist_result=False, task_runner=RUNNER)
@@ -100,6 +105,7 @@ def finish(settings: Settings, wiring: Wiring, campaign_id: str, *, until: float
     Returns:
         ``finished``, ``paused``, ``cancelled``, ``window`` or ``budget``.
     """
+    prepare_logs(settings)  # Prefect's import has set handlers of its own
     check_fan_out(settings)
     catalogue = catalogue_of(wiring)
     if settings.runner == "threads":
@@ -107,11 +113,16 @@ def finish(settings: Settings, wiring: Wiring, campaign_id: str, *, until: float
     free_the_dead(catalogue)
     remaining = Remaining(wiring, campaign_id, settings.max_rank_share)
     remaining.regate()
-    with run_of(catalogue, campaign_id, pool_of(settings, wiring.machine), until=until, budget_s=budget_s,
-                review_url=settings.review_url) as run:
+    pool = pool_of(settings, wiring.machine)
+    with posting(settings, catalogue), \
+         run_of(catalogue, campaign_id, pool, until=until, budget_s=budget_s, review_url=settings.review_url) as run, \
+         shown(settings, wiring, run):
         for left in reversed(range(ROUNDS)):
             work_through(settings, wiring, remaining, run)
-            if run.is_over or remaining.is_done(settings.review):
+            if remaining.is_done(settings.review):
+                break
+            run.look()
+            if run.is_over:
                 break
             if left:
                 remaining.await_leases(wiring.lease_s + 1)

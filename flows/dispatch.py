@@ -8,11 +8,14 @@ from prefect import task
 from prefect.cache_policies import NO_CACHE
 from prefect.futures import PrefectFuture, wait
 
+from flows import notices
+from flows.logs import logged
 from flows.run import Run
 from flows.runner import device_runner, first_line, is_lost_worker, options_for
 from flows.settings import Settings
 from flows.wiring import here
 from manifests.errors import DeviceBroken, ReelmillError
+from tasks.owner import current_owner
 from tasks.render import ShardReport, render_shard
 from tasks.shard import Shard
 from tasks.stop import stopping
@@ -21,6 +24,7 @@ from tasks.work import Remaining
 
 BARREN = 3
 """So many dispatches after which workers were lost and nothing was finished end the run."""
+notices.install()
 
 
 def is_transient(_task: Any, _run: Any, state: Any) -> bool:
@@ -33,7 +37,8 @@ def is_transient(_task: Any, _run: Any, state: Any) -> bool:
       retry_condition_fn=is_transient, cache_policy=NO_CACHE, persist_result=False)
 def render(wiring: Wiring, shard: Shard) -> ShardReport:
     """Render and judge one shard on a device."""
-    return render_shard(here(wiring), shard)
+    with logged(wiring, campaign_id=shard.campaign_id, shard=shard.name, run_id=shard.run_id, worker=current_owner()):
+        return render_shard(here(wiring), shard)
 
 
 def render_all(settings: Settings, wiring: Wiring, remaining: Remaining, run: Run) -> None:

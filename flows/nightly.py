@@ -42,7 +42,9 @@ def terms_of(settings: Settings, until: str | None = None, budget_h: float | Non
         SettingsError: a number below zero, or money without a price.
     """
     hours = settings.stock_budget_h if budget_h is None else budget_h
-    return Terms(settings.stock_until if until is None else until, budget_of(hours, budget_money, price_h), dry_run)
+    money = settings.stock_budget_money or None if budget_money is None else budget_money
+    price = settings.stock_price_h or None if price_h is None else price_h
+    return Terms(settings.stock_until if until is None else until, budget_of(hours, money, price), dry_run)
 
 
 @dataclass(frozen=True, slots=True)

@@ -37,6 +37,12 @@ class Run:
         """True where the run takes no more work."""
         return self.outcome != FINISHED or stopping.is_set()
 
+    def look(self) -> None:
+        """Note where the run was stopped while it delivered."""
+        turn = self._catalogue.turn(self.run_id)
+        if not turn.may_work and turn.why != WAITS:
+            self.outcome = turn.why
+
     def await_turn(self, shards: int) -> bool:
         """Wait until the run may take work for so many shards; False where it may no more."""
         self._catalogue.shards_wait(self.run_id, shards)

@@ -44,6 +44,7 @@ class Settings(BaseSettings):
         stock: the stock sheet of the nightly run; empty runs none.
         stock_cron, stock_until, stock_budget_h: when the nightly run starts (cron), at what time of day it takes no
             more work (``HH:MM``, empty for no end), and how many device hours it may use (0 for no limit).
+        stock_budget_money, stock_price_h: the same as money, by what a device hour costs in the same currency.
         sweep_cron: when the sweeper runs.
         timezone: of the schedules, such as ``Europe/Berlin``.
         alert_webhook: URL that alerts are posted to, as Slack's incoming webhooks take them.
@@ -106,6 +107,8 @@ class Settings(BaseSettings):
     stock_cron: str = "0 22 * * *"
     stock_until: str = "06:00"
     stock_budget_h: float = Field(0.0, ge=0)
+    stock_budget_money: float = Field(0.0, ge=0)
+    stock_price_h: float = Field(0.0, ge=0)
     sweep_cron: str = "30 6 * * *"
     timezone: str = "UTC"
     alert_webhook: SecretStr | None = None

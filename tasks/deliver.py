@@ -11,6 +11,7 @@ from tasks.heartbeat import heartbeat
 from tasks.licence import clearances_of, held_cards
 from tasks.owner import current_owner
 from tasks.publish import is_in_bucket, is_staged, publish_clip
+from tasks.scope import scope
 from tasks.shared_staging import SHARED
 from tasks.sign import Asked, sign_clip
 from tasks.stop import stopping
@@ -92,7 +93,8 @@ class Courier:
             for lease in leases:
                 if stopping.is_set():
                     break
-                self._deliver(lease, asked[lease.variant_id])
+                with scope(variant_id=lease.variant_id, brief_id=",".join(asked[lease.variant_id].brief_ids)):
+                    self._deliver(lease, asked[lease.variant_id])
         finally:
             self._catalogue.release([lease for lease in leases if lease.variant_id not in self._sent])
         return bool(leases)

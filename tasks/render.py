@@ -175,7 +175,6 @@ class Bench:
         )
         waiting = {lease.variant_id: lease for lease in leases}
         try:
-            self._book(len(leases))
             for made in self._made([(by_id[lease.variant_id], lease) for lease in leases]):
                 del waiting[made.lease.variant_id]
                 if isinstance(made, Failed):
@@ -194,6 +193,7 @@ class Bench:
             begun = {lease.variant_id for lease in leases} - waiting.keys()
             for variant_id in by_id.keys() - begun:
                 self._appetite.landed(by_id[variant_id])
+        self._book(len(leases))
 
     def generator(self) -> Generator:
         """Return the warm model, with the shard's texts embedded."""

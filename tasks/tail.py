@@ -3,6 +3,7 @@
 import threading
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from contextvars import copy_context
 from typing import NamedTuple
 
 from adapters.catalogue import Lease
@@ -12,6 +13,7 @@ from manifests.errors import EncodingFailed, ReelmillError
 from manifests.gate import Gate
 from models.base import FrameScorer, Generated
 from tasks.clerk import Failed, Judged, Outcome
+from tasks.scope import scope
 from tasks.score import score_frames
 from tasks.shard import Job, Shard
 from tasks.shared_staging import brought_here, share
@@ -52,7 +54,7 @@ class Tail:
     def put(self, made: Made) -> None:
         """Hand over a job's frames; waits while too many are held."""
         self._room.acquire()
-        self._pool.submit(self._work, made)
+        self._pool.submit(copy_context().run, self._work, made)
 
     def close(self) -> None:
         """Return once all that was handed over has its outcome."""
@@ -62,7 +64,8 @@ class Tail:
         try:
             if self.failure is not None:
                 return self._give_back(made)
-            self._put(self._finish(made))
+            with scope(variant_id=made.lease.variant_id, brief_id=",".join(made.job.brief_ids)):
+                self._put(self._finish(made))
         except BaseException as error:  # noqa: BLE001 - the thread of the shard raises it
             self.failure = self.failure or error
             self._give_back(made)

@@ -7,6 +7,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from adapters.catalogue import SYSTEM, Catalogue, VariantRow
 from manifests.gate import Gate
 from manifests.verdict import Verdict
+from tasks import alerts
 from tasks.licence import held_cards
 from tasks.owner import is_dead
 from tasks.shard import GOOD_STATES, Job, Shard, cut
@@ -20,8 +21,12 @@ SENDING = ("approved", "signing")
 
 
 def free_the_dead(catalogue: Catalogue) -> int:
-    """End the leases of processes of this host that live no more; return how many there were."""
-    return sum(catalogue.release_owner(owner) for owner in catalogue.owners() if is_dead(owner))
+    """End the leases of processes of this host that live no more, and tell of them; return how many there were."""
+    ended = 0
+    for owner in filter(is_dead, catalogue.owners()):
+        alerts.worker_lost(catalogue, owner, catalogue.leases_of(owner))
+        ended += catalogue.release_owner(owner)
+    return ended
 
 
 class Remaining:

@@ -2,6 +2,8 @@
 
 import pytest
 
+from flows.nightly import terms_of
+from flows.settings import Settings
 from manifests.budget import budget_of
 from manifests.errors import SettingsError
 
@@ -12,6 +14,16 @@ from manifests.errors import SettingsError
 ])
 def test_the_limit_that_is_reached_first_counts(hours, money, price_h, device_s):
     assert budget_of(hours, money, price_h).device_s == device_s
+
+
+@pytest.mark.parametrize(("said", "given", "device_s"), [
+    ({}, {}, None), ({"stock_budget_h": 2}, {}, 7200), ({"stock_budget_h": 2}, {"budget_h": 0}, None),
+    ({"stock_budget_money": 5, "stock_price_h": 2.5}, {}, 7200),
+    ({"stock_budget_money": 5, "stock_price_h": 2.5}, {"price_h": 5}, 3600),
+    ({"stock_price_h": 2.5}, {"budget_money": 2.5}, 3600),
+])
+def test_what_is_not_given_is_the_settings(said, given, device_s):
+    assert terms_of(Settings(**said), **given).budget.device_s == device_s
 
 
 def test_what_is_spent_is_told_in_money_where_there_is_a_price():
