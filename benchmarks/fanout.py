@@ -123,7 +123,7 @@ def _figures(plan: Plan) -> dict[str, float]:
 
 def _simulated() -> str:
     return ("What is simulated: a worker is a few lines that ask the real catalogue what `render_shard`, its clerk and "
-            "its heartbeat ask (begin of a shard, owners, tries, turn, lease of four, a verdict each, booking, renewal "
+            "its heartbeat ask (begin of a shard, tries, turn, lease of four, a verdict each, booking, renewal "
             "three times a minute), in the order and at the times that they would, and sleep where a device would "
             f"work. No frames, no files, no delivery, no network. PostgreSQL is real, with {_settings()}; workers and "
             "server share this machine's cores, so a server of its own carries more.")

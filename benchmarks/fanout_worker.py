@@ -120,7 +120,6 @@ class Worker:
             yield from self._shard(piece._replace(variant_ids=left), random.randint(1, LEASED_AT_ONCE))  # noqa: S311
         while piece := self._backlog.take(self._avoid):
             timed("shard_begins", catalogue.shard_begins, piece.run_id)
-            timed("owners", catalogue.owners)
             timed("tries", catalogue.tries, piece.variant_ids)
             yield from self._shard(piece)
 

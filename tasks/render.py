@@ -60,8 +60,8 @@ def render_shard(wiring: Wiring, shard: Shard) -> ShardReport:
     catalogue = catalogue_of(wiring)
     with devices_of(wiring).take() as device, heartbeat(catalogue, wiring.lease_s), place_in(catalogue, shard):
         started, loads, turn = time.monotonic(), device.loads, GO
-        free_the_dead(catalogue)  # a shard that runs again finds the leases of the worker that it was lost with
-        suspects = catalogue.tries(job.variant_id for job in shard.jobs).keys()
+        if suspects := catalogue.tries(job.variant_id for job in shard.jobs).keys():
+            free_the_dead(catalogue)  # a shard that runs again finds the leases of the worker that it was lost with
         shard = replace(shard, jobs=tuple(sorted(shard.jobs, key=lambda job: job.variant_id in suspects)))
         drafter = drafter_of(wiring, shard, device)
         appetite = Appetite(catalogue, shard, drafter)

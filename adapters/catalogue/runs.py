@@ -105,9 +105,8 @@ class Runs(Store):
         """A shard has got its device."""
         with self._writing() as connection:
             catch_up(connection, runs.c.run_id == run_id, runs.c.claimed_at <= database_now() - CLAIM_S)
-            connection.execute(update(runs).where(runs.c.run_id == run_id).values(
-                waiting=case((runs.c.waiting > 0, runs.c.waiting - 1), else_=0),
-                working=runs.c.working + 1, claimed_at=database_now()))
+        self._set(run_id, waiting=case((runs.c.waiting > 0, runs.c.waiting - 1), else_=0),
+                  working=runs.c.working + 1, claimed_at=database_now())
 
     def shard_ends(self, run_id: str) -> None:
         """A shard gives its device back."""

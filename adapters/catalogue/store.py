@@ -5,7 +5,7 @@ from contextlib import contextmanager
 from itertools import islice
 from typing import Any, Self, TypeVar
 
-from sqlalchemy import Connection, Engine, insert, select, update
+from sqlalchemy import Connection, Engine, insert, select, text, update
 
 from adapters.catalogue.engine import our_errors, writing
 from adapters.catalogue.rows import clean, to_text
@@ -108,3 +108,9 @@ def move(connection: Connection, picked: Mapping[str, str], to_state: str, actor
     connection.execute(update(variants).where(variants.c.variant_id.in_(list(picked))).values(
         state=to_state, lease_owner=None, lease_expires=None, **values))
     log(connection, picked, to_state, actor, **detail)
+
+
+def do_not_wait_for_the_disk(connection: Connection) -> None:
+    """Let PostgreSQL commit this transaction before it is on the disk; only for what a crash may forget."""
+    if connection.dialect.name == "postgresql":
+        connection.execute(text("SET LOCAL synchronous_commit TO off"))

@@ -112,7 +112,7 @@ def test_rows_are_written_together(home, large, fake_models, monkeypatch):
 
 
 def test_a_full_disk_ends_the_run_with_its_sentence_and_the_rest_is_planned(home, large, fake_models, monkeypatch):
-    from flows import campaign as module
+    from flows import dispatch as module
 
     encode, calls = tasks.tail.encode, []
 

@@ -43,7 +43,7 @@ def test_a_simulated_worker_leaves_all_rendered_and_judged(crowd_url):
     assert (notes.counts["leased"], notes.counts["lost"], notes.counts["not_leased"]) == (104, 0, 0)
     assert {name: len(taken) for name, taken in notes.seconds.items()} == {
         "lease": 26, "record": 104, "book_run": 26, "turn": 26,
-        "shard_begins": 4, "shard_ends": 4, "owners": 4, "tries": 4}
+        "shard_begins": 4, "shard_ends": 4, "tries": 4}
 
 
 def test_one_that_is_found_at_work_holds_leases_and_renews_them(crowd_url):
