@@ -148,11 +148,23 @@ def await_server(seconds: float = START_S) -> None:
 
 
 def deploy(environment: Mapping[str, str]) -> int:
-    """Make the work pool unless it is there, and deploy what prefect.yaml in this folder says; return the exit code."""
+    """Make the work pool unless it is there, and deploy what prefect.yaml in this folder says; return the exit code.
+
+    Raises:
+        SettingsError: a cron expression or the time zone is wrong.
+    """
+    words = words_of(load_settings())
     with suppress(ObjectAlreadyExists), get_client(sync_client=True) as client:
         client.create_work_pool(WorkPoolCreate(name=POOL, type="process"))
     return subprocess.call([sys.executable, "-m", "prefect", "--no-prompt", "deploy", "--all"],
-                           env={**environment, "REELMILL_TIMEZONE": load_settings().timezone})
+                           env={**environment, **words})
+
+
+def words_of(settings: Settings) -> dict[str, str]:
+    """Return what prefect.yaml leaves open: its schedules, and whether each has something to do."""
+    stock, sweep = cron(settings, "stock_cron"), cron(settings, "sweep_cron")
+    return {"TIMEZONE": settings.timezone, "STOCK_CRON": stock.cron, "SWEEP_CRON": sweep.cron,
+            "STOCK_IS_NAMED": str(bool(settings.stock)), "WATCH_IS_NAMED": str(bool(settings.watch))}
 
 
 def main() -> None:

@@ -36,7 +36,8 @@ FLOWS = ("campaign", "stock", "sweep", "watch")
 def deployed(prefect_server, tmp_path_factory) -> dict[str, Any]:
     """What the server knows after `python -m flows.deployments --deploy`."""
     environment = {name: value for name, value in os.environ.items() if not name.startswith("REELMILL_")}
-    environment |= {"REELMILL_HOME": str(tmp_path_factory.mktemp("home")), "REELMILL_TIMEZONE": "Europe/Berlin"}
+    environment |= {"REELMILL_HOME": str(tmp_path_factory.mktemp("home")), "REELMILL_TIMEZONE": "Europe/Berlin",
+                    "REELMILL_STOCK": "s3://sheets/stock.csv", "REELMILL_SWEEP_CRON": "15 5 * * *"}
     done = subprocess.run([sys.executable, "-m", "flows.deployments", "--deploy"], cwd=REPO, env=environment,
                           capture_output=True, text=True, timeout=200, stdin=subprocess.DEVNULL)
     assert done.returncode == 0, done.stdout + done.stderr
@@ -56,12 +57,12 @@ def test_each_flow_is_deployed_by_its_module(deployed):
 
 
 def test_schedules_are_those_of_the_settings_in_the_operators_time_zone(deployed):
-    told = Settings.model_fields
-    for name, setting in (("stock", "stock_cron"), ("sweep", "sweep_cron")):
+    for name, said in (("stock", Settings.model_fields["stock_cron"].default), ("sweep", "15 5 * * *")):
         [item] = deployed[name].schedules
-        assert (item.schedule.cron, item.schedule.timezone) == (told[setting].default, "Europe/Berlin")
+        assert (item.schedule.cron, item.schedule.timezone, item.active) == (said, "Europe/Berlin", True)
     [item] = deployed["watch"].schedules
     assert item.schedule.interval.total_seconds() == 60
+    assert not item.active, "nothing is watched"
     assert deployed["campaign"].schedules == []
 
 
