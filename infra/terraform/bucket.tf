@@ -67,11 +67,8 @@ resource "aws_s3_bucket_lifecycle_configuration" "clips" {
       prefix = "${var.prefix}staging/"
     }
 
-    expiration {
-      days = var.staging_days
-    }
-
-    # A staged master can be made again; its old versions are worth a day.
+    # The sweeper drops what is done with: it knows which clips wait for a person, and which first frames are needed.
+    # What it dropped can be made again, so old versions are worth a day.
     noncurrent_version_expiration {
       noncurrent_days = 1
     }

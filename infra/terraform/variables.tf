@@ -34,17 +34,6 @@ variable "prefix" {
   }
 }
 
-variable "staging_days" {
-  description = "Days after which a staged master is dropped; longer than any review may take, since a clip that waits for a person is staged."
-  type        = number
-  default     = 60
-
-  validation {
-    condition     = var.staging_days >= 7 && floor(var.staging_days) == var.staging_days
-    error_message = "Give whole days, 7 or more: what is dropped before it is approved has to be made again."
-  }
-}
-
 variable "quarantine_days" {
   description = "Days for which orphans that the sweeper moved aside are kept."
   type        = number
