@@ -46,9 +46,7 @@ class Cluster:
     def add(self, name: str) -> None:
         """Start a worker node, with a home of its own, as on a machine of its own."""
         self._start(name, f"--address={self.address}", "--num-cpus=1", **{
-            "REELMILL_HOME": str(self._folder / name), ray_stub.FOLDER: str(self._folder), ray_stub.NODE: name,
-            "__RAY_WORKER_PROCESS_SETUP_HOOK_ENV_VAR": "ray_stub.install",
-        })
+            "REELMILL_HOME": str(self._folder / name), **ray_stub.variables(self._folder, name)})
 
     def kill(self, name: str) -> None:
         """Let a node vanish: SIGKILL to all its processes."""

@@ -75,6 +75,11 @@ class Painter(FakeGenerator):
             yield result
 
 
+def variables(folder: Path, node: str) -> dict[str, str]:
+    """Return the environment in which Ray's worker processes call ``install``."""
+    return {FOLDER: str(folder), NODE: node, "__RAY_WORKER_PROCESS_SETUP_HOOK_ENV_VAR": "ray_stub.install"}
+
+
 def install() -> None:
     """Put counting and painting in the place of loading, and let the node be a host of its own name.
 

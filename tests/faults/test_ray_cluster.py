@@ -19,6 +19,7 @@ import prefect_process
 import psycopg
 import pytest
 import ray_cluster
+import ray_stub
 import s3_server
 from audit import Findings, audit, collect
 from psycopg.rows import dict_row
@@ -250,3 +251,21 @@ def test_a_poison_variant_is_quarantined_alone_and_tells_why(place: Place):
     assert place.findings({"poison": "quarantined"}).counts == {}
     deaths = Counter(load.pid for load in place.cluster.board.loads)
     assert len(deaths) <= 3 + len(NODES), "Ray tried it for ever"
+
+
+def test_ray_on_one_machine_needs_no_services(prefect_url: str, tmp_path: Path):
+    home = tmp_path / "home"
+    ray_stub.Board(tmp_path).plan()
+    (tmp_path / "sheet.csv").write_text("brief_id,prompt,placements,variants\nball,a red ball,1:1,4\n")
+    variables = {"REELMILL_RUNNER": "ray", "PREFECT_API_URL": prefect_url, "PYTHONPATH": ray_cluster.PATHS,
+                 **ray_stub.variables(tmp_path, "here")}
+    done = subprocess.run([*PROGRAM, "run", "sheet.csv"], cwd=tmp_path, env={**environment(home), **variables},
+                          capture_output=True, text=True, timeout=PATIENCE_S)
+    assert done.returncode == 0, done.stdout + done.stderr
+    url, bucket = f"sqlite:///{home / 'catalogue.sqlite'}", home / "bucket"
+    objects = {path.relative_to(bucket).as_posix(): path.read_bytes() for path in bucket.rglob("*")
+               if path.is_file() and path.parent.name != ".incoming"}
+    evidence = collect(url, objects)
+    assert len(evidence.rows) == 4
+    assert audit(evidence, dict.fromkeys(evidence.rows, "published"),
+                 (home / "signer" / "root.pem").read_text()).counts == {}
