@@ -1,7 +1,7 @@
 """A picture of a campaign: three moments of each clip, its prompt, score and verdict."""
 
 import textwrap
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from itertools import islice
 from pathlib import Path
 
@@ -19,6 +19,8 @@ FRAME_HEIGHT = 110
 GAP = 8
 CAPTION_HEIGHT = 56
 MOST_CLIPS = 60
+MOST_LOOKED_AT = 300
+"""Masters of old campaigns are gone: they are not looked for without end."""
 INK = {"good": (22, 120, 60), "bad": (170, 40, 40), "text": (40, 40, 44), "paper": (250, 250, 248)}
 
 
@@ -28,8 +30,8 @@ def write_contact_sheet(wiring: Wiring, rows: Sequence[VariantRow], out: Path) -
     Clips that passed come first, then the others; within both in the order of planning.
     """
     made = sorted((row for row in rows if row.clip), key=lambda row: bool(row.reasons))
-    cells = list(islice((cell for row in made if (path := _path(wiring, row)) and (cell := _cell(row, path))),
-                        MOST_CLIPS))
+    paths = _paths(wiring, made[:MOST_LOOKED_AT])
+    cells = list(islice((cell for row, path in paths if (cell := _cell(row, path))), MOST_CLIPS))
     if not cells:
         return None
     lines = -(-len(cells) // COLUMNS)
@@ -44,15 +46,18 @@ def write_contact_sheet(wiring: Wiring, rows: Sequence[VariantRow], out: Path) -
     return out
 
 
-def _path(wiring: Wiring, row: VariantRow) -> Path | None:
-    """Return where the clip lies here, fetched where hosts share their staging."""
-    clip = row.clip
-    if clip and clip.machine == SHARED:
-        try:
-            clip = brought_here(wiring, clip)
-        except BucketError:
-            return None  # the sheet is for people's eyes, and can be made again
-    return clip.path if clip and clip.path.is_file() else None
+def _paths(wiring: Wiring, rows: Iterable[VariantRow]) -> Iterator[tuple[VariantRow, Path]]:
+    """Yield clips that lie here, fetched where hosts share their staging; a bucket that is away is asked once."""
+    is_away = False
+    for row in rows:
+        clip = row.clip
+        if clip and clip.machine == SHARED:
+            try:
+                clip = None if is_away else brought_here(wiring, clip)
+            except BucketError:
+                clip, is_away = None, True  # the sheet is for people's eyes, and can be made again
+        if clip and clip.path.is_file():
+            yield row, clip.path
 
 
 def _cell(row: VariantRow, path: Path) -> Image.Image | None:

@@ -9,6 +9,7 @@ from manifests.night import zone_of
 from tasks.owner import current_owner
 
 FINISHED = "finished"
+LEFT = "left"
 STOPPED_BY_PEOPLE = (PAUSED, CANCELLED)
 EXIT_STOPPED = 3
 """Exit code where a person has paused or cancelled the campaign; docs/steering.md lists them all."""

@@ -11,7 +11,7 @@ from adapters.catalogue.leases import ACTIVE
 from app.bounds import UNBOUNDED, Bounds
 from app.clip_table import write_clip_table
 from app.contact_sheet import write_contact_sheet
-from app.ending import EXIT_STOPPED, FINISHED, STOPPED_BY_PEOPLE, ending_sentence, outcome_of, own_run
+from app.ending import EXIT_STOPPED, FINISHED, LEFT, STOPPED_BY_PEOPLE, ending_sentence, outcome_of, own_run
 from app.output import say, say_json, seconds_text, show_table, warn
 from app.progress import live_progress
 from app.report import CampaignReport, report_of
@@ -34,7 +34,7 @@ def finish_campaign(session: Session, campaign_id: str, quiet: bool, overrides: 
     """Run the flow under the live view, unless there is nothing to do; Prefect is loaded only here.
 
     Returns:
-        ``finished``, or why it ended before that: ``paused``, ``cancelled``, ``window``, ``budget``.
+        ``finished``, or why it ended before that: ``paused``, ``cancelled``, ``window``, ``budget``, ``left``.
     """
     settings, catalogue = session.settings, session.catalogue
     remaining = Remaining(session.wiring, campaign_id, settings.max_rank_share)
@@ -89,7 +89,7 @@ def close_campaign(session: Session, campaign_id: str, intake: Intake | None, ou
     if waiting and not as_json:
         say(f"{len(waiting)} clips wait for a person: look at them by reelmill review, or reelmill approve "
             f"{campaign_id} --all.")
-    if report.unfinished and outcome != FINISHED:
+    if report.unfinished and outcome not in (FINISHED, LEFT):
         _tell_ending(session, campaign_id, outcome, report.unfinished)
     elif report.unfinished:
         raise ReelmillError(f"{report.unfinished} variants are not finished; another process works on them, "

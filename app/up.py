@@ -6,7 +6,7 @@ import secrets
 import socket
 import sys
 from collections.abc import Iterator
-from contextlib import closing, contextmanager
+from contextlib import closing, contextmanager, suppress
 from pathlib import Path
 from typing import Annotated
 
@@ -136,8 +136,14 @@ def _password(path: Path) -> str:
 
 def _show(places: list[str]) -> None:
     for line in ["Everything runs.", *places]:
-        say(line)
+        _print(line)
 
 
 def _tell(name: str, line: str) -> None:
-    say(f"[{name}] {line}")
+    _print(f"[{name}] {line}")
+
+
+def _print(line: str) -> None:
+    """Print a line; a reader that is gone ends nothing: the programs work on."""
+    with suppress(OSError, SystemExit):
+        say(line)

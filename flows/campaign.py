@@ -7,29 +7,25 @@ from typing import Any, Literal
 from prefect import flow, task
 from prefect.cache_policies import NO_CACHE
 from prefect.task_runners import ThreadPoolTaskRunner
-from pydantic import Field
 
-from adapters.catalogue import SYSTEM
 from flows.artifacts import shown
 from flows.dispatch import is_transient, render_all, stopped_by_errors
 from flows.fan_out import check_fan_out, pool_of
 from flows.logs import logged, prepare_logs
+from flows.parameters import checked_overrides
 from flows.posting import posting
 from flows.registration import check_models, read_sheet, register, settings_of
-from flows.run import Run, run_of
+from flows.run import LEFT, Run, run_of
 from flows.settings import Settings, load_settings
+from flows.steer import Urgency, Word, say
 from flows.wiring import wiring_of
-from manifests.errors import SettingsError
 from tasks.deliver import deliver
 from tasks.stop import stopping
 from tasks.wiring import Wiring, catalogue_of
 from tasks.work import Remaining, free_the_dead
 
 ROUNDS = 3
-SECRET = frozenset({"bucket_access_key", "bucket_secret_key", "catalogue_url", "alert_webhook", "metrics_token",
-                    "oidc_client_secret"})
 RUNNER: Any = ThreadPoolTaskRunner(max_workers=2)
-STANDINGS = {"pause": "paused", "cancel": "cancelled", "resume": "active"}
 
 
 @task(name="deliver", retries=2, retry_delay_seconds=[2, 15], retry_condition_fn=is_transient,
@@ -42,19 +38,18 @@ def send(wiring: Wiring, campaign_id: str, review: str, rendered: threading.Even
 
 @flow(name="campaign", persist_result=False, task_runner=RUNNER)
 def campaign(sheet: str = "", campaign_id: str = "", accept_good_rows: bool = False, sample_size: int | None = None,
-             priority: int | None = Field(None, ge=-100, le=100),
-             action: Literal["run", "resume", "pause", "cancel"] = "run", until: float | None = None,
+             priority: Urgency = None, action: Literal["run"] | Word = "run", until: float | None = None,
              budget_s: float | None = None, settings: dict[str, Any] | None = None) -> str:
     """Run a sheet to its end, or go on with a campaign that the catalogue holds; return its id.
 
     Args:
         sheet: path of the sheet; or else
-        campaign_id: what to go on with.
+        campaign_id: what to go on with: its id, a unique beginning of it, or its name.
         accept_good_rows: go on without the rows that have problems.
         sample_size: make so many variants only, spread over the campaign.
         priority: how urgent it is from now on; None leaves it.
-        action: ``run`` does nothing on a campaign that is paused or cancelled, ``resume`` makes it active first;
-            ``pause`` and ``cancel`` say so to whoever runs it, and end.
+        action: ``run`` does nothing on a campaign that is paused or cancelled; ``resume`` ends a pause first, and
+            ``reopen`` a cancellation; ``pause`` and ``cancel`` say so to whoever runs it, and end.
         until: when it takes no more work, seconds since 1970.
         budget_s: device seconds after which it takes no more work.
         settings: overrides by the names of Settings.
@@ -64,31 +59,17 @@ def campaign(sheet: str = "", campaign_id: str = "", accept_good_rows: bool = Fa
     """
     overrides = checked_overrides(settings)
     chosen = settings_of(campaign_id, **overrides) if campaign_id else load_settings(**overrides)
+    prepare_logs(chosen)
     wiring = wiring_of(chosen)
     if not campaign_id:
         intake = read_sheet(chosen, wiring, Path(sheet), accept_good_rows)
         campaign_id = register(chosen, wiring, intake, sample_size)
     catalogue = catalogue_of(wiring)
-    if priority is not None:
-        catalogue.set_priority(campaign_id, priority, SYSTEM)
-    if action in STANDINGS:
-        catalogue.steer(campaign_id, STANDINGS[action], SYSTEM, f"action {action} of a flow run")
-    if action in ("run", "resume"):
+    campaign_id = catalogue.campaign(campaign_id).campaign_id
+    say(catalogue, campaign_id, action, priority)
+    if action not in ("pause", "cancel"):
         finish(chosen, wiring, campaign_id, until=until, budget_s=budget_s)
     return campaign_id
-
-
-def checked_overrides(settings: dict[str, Any] | None) -> dict[str, Any]:
-    """Return a flow's overrides of settings.
-
-    Raises:
-        SettingsError: one of them is a secret, which Prefect would keep and show.
-    """
-    overrides = settings or {}
-    if secret := SECRET & overrides.keys():
-        raise SettingsError(f"The setting {min(secret)!r} would be kept in Prefect's database; set it as "
-                            f"REELMILL_{min(secret).upper()} where the flow runs.")
-    return overrides
 
 
 def finish(settings: Settings, wiring: Wiring, campaign_id: str, *, until: float | None = None,
@@ -103,9 +84,9 @@ def finish(settings: Settings, wiring: Wiring, campaign_id: str, *, until: float
         budget_s: device seconds after which it takes no more work.
 
     Returns:
-        ``finished``, ``paused``, ``cancelled``, ``window`` or ``budget``.
+        ``finished``, ``paused``, ``cancelled``, ``window``, ``budget``, or ``left``: some is still held by others, or
+        was lost over and over.
     """
-    prepare_logs(settings)  # Prefect's import has set handlers of its own
     check_fan_out(settings)
     catalogue = catalogue_of(wiring)
     if settings.runner == "threads":
@@ -126,6 +107,8 @@ def finish(settings: Settings, wiring: Wiring, campaign_id: str, *, until: float
                 break
             if left:
                 remaining.await_leases(wiring.lease_s + 1)
+        else:
+            run.outcome = LEFT
     return run.outcome
 
 

@@ -1,17 +1,19 @@
 """Shards out to devices, and what comes back of them: until none is left, or the run may take no more."""
 
-from collections.abc import Iterator
+from collections import deque
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from typing import Any
 
 from prefect import task
 from prefect.cache_policies import NO_CACHE
-from prefect.futures import PrefectFuture, wait
+from prefect.futures import PrefectFuture, as_completed
+from prefect.task_runners import TaskRunner
 
 from flows import notices
 from flows.logs import logged
 from flows.run import Run
-from flows.runner import device_runner, first_line, is_lost_worker, options_for
+from flows.runner import at_once, device_runner, first_line, is_lost_worker, options_for
 from flows.settings import Settings
 from flows.wiring import here
 from manifests.errors import DeviceBroken, ReelmillError
@@ -50,33 +52,79 @@ def render_all(settings: Settings, wiring: Wiring, remaining: Remaining, run: Ru
     barren = 0
     with device_runner(settings, cards) as runner, stopped_by_errors():
         while shards and run.await_turn(len(shards)):
-            futures = []
-            for shard in shards:
-                with options_for(settings, card_of(wiring, shard.card), wiring.attempts):
-                    futures.append(runner.submit(render, {"wiring": wiring, "shard": shard}))
-            reports, lost = results_of(futures)
-            if not lost and not any(report.why_ended for report in reports):
+            wave = Wave(settings, wiring, runner, shards)
+            wave.roll()
+            if not wave.lost and not wave.gave_way:
                 return
             left, shards = number_of_jobs(shards), remaining.shards(settings.shard_size, run.run_id)
-            barren = barren + 1 if lost and number_of_jobs(shards) >= left else 0
-            if lost and barren >= BARREN:
+            barren = barren + 1 if wave.lost and number_of_jobs(shards) >= left else 0
+            if wave.lost and barren >= BARREN:
                 raise DeviceBroken(
-                    f"Workers are lost over and over, and nothing comes of it ({first_line(lost)}); look at their "
+                    f"Workers are lost over and over, and nothing comes of it ({first_line(wave.lost)}); look at their "
                     "logs and at the memory of their machines, then run again.")
 
 
-def results_of(futures: list[PrefectFuture[ShardReport]]) -> tuple[list[ShardReport], Exception | None]:
-    """Wait for all; return the reports, and what lost a shard together with its worker; raise what else failed."""
-    wait(futures)
-    reports, lost, failure = [], None, None
-    for future in futures:
+class Wave:
+    """Shards on their way, a few more at a time than there are devices.
+
+    No more are submitted once the run has to let others go first, or once one failed for a reason that the others
+    would meet as well. A broken device is none, until as many have failed as there are.
+
+    Attributes:
+        reports: of the shards that ended.
+        lost: what lost a shard together with its worker; None where none was.
+    """
+
+    def __init__(self, settings: Settings, wiring: Wiring, runner: TaskRunner[Any], shards: Iterable[Shard]) -> None:
+        self._settings = settings
+        self._wiring = wiring
+        self._runner = runner
+        self._waiting = deque(shards)
+        self._cards = {shard.card: card_of(wiring, shard.card) for shard in self._waiting}
+        self._pending: set[PrefectFuture[ShardReport]] = set()
+        self._failures: list[Exception] = []
+        self.reports: list[ShardReport] = []
+        self.lost: Exception | None = None
+
+    @property
+    def gave_way(self) -> bool:
+        """True where shards took no more, so that others go first or since the run is over."""
+        return any(report.why_ended for report in self.reports)
+
+    def roll(self) -> None:
+        """Submit, and wait until all that was submitted has ended.
+
+        Raises:
+            ReelmillError: what failed first.
+        """
+        while self._waiting or self._pending:
+            most = at_once(self._settings, self._wiring, self._cards.values())
+            while self._waiting and len(self._pending) < most:
+                self._submit(self._waiting.popleft())
+            self._take(next(iter(as_completed(list(self._pending)))))
+            if self.gave_way or len(self._failures) >= most or not all(map(is_of_a_device, self._failures)):
+                self._waiting.clear()
+        if self._failures:
+            raise self._failures[0]
+
+    def _submit(self, shard: Shard) -> None:
+        with options_for(self._settings, self._cards[shard.card], self._wiring.attempts):
+            self._pending.add(self._runner.submit(render, {"wiring": self._wiring, "shard": shard}))
+
+    def _take(self, ended: PrefectFuture[ShardReport]) -> None:
+        self._pending.remove(ended)
         try:
-            reports.append(future.result())
-        except Exception as error:  # noqa: BLE001 - told apart here
-            lost, failure = (error, failure) if is_lost_worker(error) else (lost, failure or error)
-    if failure:
-        raise failure
-    return reports, lost
+            self.reports.append(ended.result())
+        except Exception as error:  # noqa: BLE001 - the first is raised in the end
+            if is_lost_worker(error):
+                self.lost = error
+            else:
+                self._failures.append(error)
+
+
+def is_of_a_device(error: Exception) -> bool:
+    """True where other devices may do what one could not."""
+    return isinstance(error, DeviceBroken)
 
 
 def number_of_jobs(shards: list[Shard]) -> int:

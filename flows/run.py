@@ -15,6 +15,8 @@ from tasks.stop import stopping
 BEAT_S = 10.0
 GATE_S = 1.0
 FINISHED = "finished"
+LEFT = "left"
+"""Nobody has stopped the run, and yet not all was made: others hold it, or lose it over and over."""
 FAILED = "failed"
 WAITS = "others"
 
@@ -23,7 +25,8 @@ class Run:
     """What the driver says of its run, and asks of it.
 
     Attributes:
-        outcome: ``finished`` until something ends it early: ``paused``, ``cancelled``, ``window``, ``budget``.
+        outcome: ``finished`` until something ends it early: ``paused``, ``cancelled``, ``window``, ``budget``,
+            ``left``.
     """
 
     def __init__(self, catalogue: Catalogue, campaign_id: str, run_id: str) -> None:

@@ -2,7 +2,7 @@
 
 import socket
 import sys
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager, nullcontext
 from typing import Any
 from urllib.parse import urlsplit
@@ -12,10 +12,13 @@ from prefect.task_runners import TaskRunner, ThreadPoolTaskRunner
 from flows.settings import Settings
 from manifests.errors import SettingsError
 from models.card import ModelCard
+from tasks.wiring import Wiring, devices_of
 
 WORKERS = 16
 """Threads of the task runner; each device takes one shard at a time, the rest wait their turn."""
 ANSWER_S = 5.0
+DEMAND = 64
+"""Shards that wait in a cluster which adds workers by what waits."""
 STORE_BYTES = 200_000_000
 """Ray's object store on a machine of its own: shards and reports are small, frames never go through it."""
 
@@ -52,6 +55,18 @@ def options_for(settings: Settings, card: ModelCard, attempts: int) -> Any:
                           max_retries=attempts + 1, scheduling_strategy="SPREAD")
 
 
+def at_once(settings: Settings, wiring: Wiring, cards: Iterable[ModelCard]) -> int:
+    """Return how many shards may be submitted at a time: enough that no device waits for the driver.
+
+    What is submitted cannot be taken back, and what one shard failed of, all that are submitted will try.
+    """
+    if settings.runner == "threads":
+        return min(WORKERS, len(devices_of(wiring)) + 1)
+    if settings.ray_autoscales:
+        return DEMAND  # the cluster grows by what waits
+    return max(2, 2 * sum(max(_room(worker, card) for card in cards) for worker in _workers()))
+
+
 def is_lost_worker(error: BaseException) -> bool:
     """True where Ray says that a shard went with its worker, and its retries as well; the shard may be run again."""
     ray = sys.modules.get("ray")
@@ -69,7 +84,7 @@ def _ray_runner(settings: Settings) -> Iterator[TaskRunner[Any]]:
     own: dict[str, Any] = {} if settings.ray_address else {
         "include_dashboard": False, "object_store_memory": STORE_BYTES}
     runner: TaskRunner[Any] = RayTaskRunner(
-        address=settings.ray_address or None, init_kwargs={"log_to_driver": False, "logging_level": "ERROR", **own})
+        address=settings.ray_address or "local", init_kwargs={"log_to_driver": False, "logging_level": "ERROR", **own})
     try:
         started = runner.__enter__()
     except (ConnectionError, RuntimeError, ValueError, TimeoutError) as error:
@@ -103,14 +118,24 @@ def _silent(address: str, why: str) -> SettingsError:
 
 def _check_fit(settings: Settings, card: ModelCard) -> None:
     """Refuse a card that no worker has room for: its shards would wait for ever."""
-    import ray
-
     if settings.ray_autoscales:
         return
-    need = {"GPU": card.worker.num_gpus, "CPU": card.worker.num_cpus}
-    workers = [node["Resources"] for node in ray.nodes() if node["Alive"]]
-    if not any(all(worker.get(kind, 0) >= number for kind, number in need.items()) for worker in workers):
+    if not any(_room(worker, card) for worker in _workers()):
         raise SettingsError(
-            f"No worker of the Ray cluster {settings.ray_address or 'of this machine'} has the {need['GPU']:g} GPUs "
-            f"and {need['CPU']:g} CPUs that the card {card.name} asks for; add such a worker, change `worker` in the "
-            "card, or set REELMILL_RAY_AUTOSCALES where the cluster adds workers by itself.")
+            f"No worker of the Ray cluster {settings.ray_address or 'of this machine'} has the "
+            f"{card.worker.num_gpus:g} GPUs and {card.worker.num_cpus:g} CPUs that the card {card.name} asks for; add "
+            "such a worker, change `worker` in the card, or set REELMILL_RAY_AUTOSCALES where the cluster adds workers "
+            "by itself.")
+
+
+def _workers() -> list[Mapping[str, float]]:
+    """Return what each living node has."""
+    import ray
+
+    return [node["Resources"] for node in ray.nodes() if node["Alive"]]
+
+
+def _room(worker: Mapping[str, float], card: ModelCard) -> int:
+    """Return how many shards of a card a node has room for at once."""
+    need = {"GPU": card.worker.num_gpus, "CPU": card.worker.num_cpus}
+    return int(min(worker.get(kind, 0) / number for kind, number in need.items() if number))

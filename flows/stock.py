@@ -9,9 +9,10 @@ from prefect.artifacts import create_link_artifact, create_markdown_artifact, cr
 from prefect.runtime import flow_run
 from pydantic import Field
 
-from flows.campaign import RUNNER, checked_overrides, finish
+from flows.campaign import RUNNER, finish
 from flows.nightly import Shift, begin, budget_left_s, prepare, report_after, terms_of
-from flows.settings import Settings, load_settings
+from flows.parameters import settings_given
+from flows.settings import Settings
 from flows.wiring import wiring_of
 from manifests.errors import ReelmillError
 from manifests.night import UNTIL
@@ -41,7 +42,7 @@ def stock(sheet: str = "", until: Annotated[str | None, Field(pattern=UNTIL)] = 
     Raises:
         ReelmillError: what stopped it; everything finished until then stays, and the same night goes on from there.
     """
-    chosen = load_settings(**checked_overrides(settings))
+    chosen = settings_given(settings)
     wiring = wiring_of(chosen)
     terms = terms_of(chosen, until, budget_h, budget_money, price_h, dry_run=dry_run)
     shift = prepare(chosen, wiring, sheet, terms, starts_at() if starts is None else starts)

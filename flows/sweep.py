@@ -6,9 +6,8 @@ from prefect import flow
 from prefect.artifacts import create_markdown_artifact, create_table_artifact
 from pydantic import Field
 
-from flows.campaign import checked_overrides
+from flows.parameters import checked_overrides, settings_given
 from flows.places import places_of
-from flows.settings import load_settings
 from flows.wiring import wiring_of
 from tasks.sweep import sweep_all
 from tasks.sweeping.report import LOOKED, SweepReport
@@ -29,7 +28,7 @@ def sweep(dry_run: bool = False, sample: Annotated[int, Field(ge=0, le=MOST_SAMP
         CatalogueError: the catalogue does not answer.
     """
     overrides = checked_overrides(settings)
-    loaded = load_settings(**overrides)
+    loaded = settings_given(overrides)
     wiring = wiring_of(loaded)
     report = sweep_all(wiring, places_of(wiring, **overrides),
                        Terms(dry_run=dry_run, sample=sample, review_url=loaded.review_url))

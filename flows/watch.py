@@ -18,8 +18,8 @@ from prefect.deployments import run_deployment
 from prefect.exceptions import ObjectNotFound, PrefectException
 
 from adapters.inbox import open_inbox
-from flows.campaign import checked_overrides
 from flows.leftovers import end_silent, is_final
+from flows.parameters import settings_given
 from flows.registration import kept_pictures, register, uploads_of
 from flows.settings import Settings, load_settings
 from flows.wiring import wiring_of
@@ -139,7 +139,7 @@ def watch(dashboard: str = "", settings: dict[str, Any] | None = None) -> list[s
     Raises:
         ReelmillError: the place cannot be looked at.
     """
-    watcher = watch_of(load_settings(**checked_overrides(settings)), dashboard)
+    watcher = watch_of(settings_given(settings), dashboard)
     lines = watcher.look()
     for _ in range(PASSES - 1):
         if watcher.is_unsettled:

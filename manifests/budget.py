@@ -34,7 +34,7 @@ def budget_of(hours: float = 0.0, money: float | None = None, price_h: float | N
 
     Args:
         hours: device hours; 0 for no limit.
-        money: what may be spent; None for no limit.
+        money: what may be spent; 0 or None for no limit.
         price_h: money for a device hour.
 
     Raises:
@@ -43,10 +43,10 @@ def budget_of(hours: float = 0.0, money: float | None = None, price_h: float | N
     for name, value in (("hours", hours), ("money", money or 0.0), ("price of a device hour", price_h or 0.0)):
         if not isfinite(value) or value < 0:
             raise SettingsError(f"The budget's {name} is {value:g}; give a number that is not below zero.")
-    if money is not None and not price_h:
+    if money and not price_h:
         raise SettingsError("A budget in money needs a price: add --price-hour (price_h of the flow), what a device "
                             "hour costs, or give the budget in device hours.")
     limits = [hours * HOUR_S] if hours else []
-    if money is not None and price_h:
+    if money and price_h:
         limits.append(money / price_h * HOUR_S)
     return Budget(min(limits, default=None), price_h)

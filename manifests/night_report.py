@@ -29,8 +29,8 @@ class NightReport:
         made: clips that were made and judged; of these, passed the gate; and of these, published.
         spent_s: device seconds of the night, also those of a sheet that was changed in it.
         stop: when it took no more work, as people say it; empty for no end.
-        ended: ``finished``, ``window``, ``budget``, ``paused``, ``cancelled``, ``failed``, ``nothing to do`` or
-            ``dry run``.
+        ended: ``finished``, ``window``, ``budget``, ``paused``, ``cancelled``, ``left``, ``failed``, ``nothing to
+            do`` or ``dry run``.
         why: the error's sentence where it failed.
     """
 
@@ -71,6 +71,7 @@ class NightReport:
             "budget": f"it stopped at the end of its budget, {self._limit()}.",
             "paused": f"somebody has paused it; go on by reelmill resume {self.campaign_id}.",
             "cancelled": "somebody has cancelled it.",
+            "left": "other processes hold some of it, or workers are lost over it again and again.",
             FAILED: f"it failed. {self.why}",
             NOTHING_TO_DO: "there is nothing to make: the catalogue has enough, or the rest was given up.",
             DRY_RUN: "this was a dry run; nothing was begun.",

@@ -135,6 +135,8 @@ def _ending(outcome: str, error: BaseException | None, left: int, campaign_id: s
         return BUDGET, f"has stopped at the end of its {outcome}, with {go_on}"
     if outcome == "finished":
         return FINISHED, "has finished."
+    if outcome == "left":
+        return FAILED, f"has ended while others hold some of it, or lost workers over it again and again, with {go_on}"
     if outcome == "lost":
         return LOST, f"has lost the process that ran it, with {go_on}"
     return FAILED, f"has stopped: {_first_line(error)}, with {go_on}" if error else f"has stopped, with {go_on}"

@@ -62,7 +62,8 @@ def render_shard(wiring: Wiring, shard: Shard) -> ShardReport:
         started, loads, turn = time.monotonic(), device.loads, GO
         if suspects := catalogue.tries(job.variant_id for job in shard.jobs).keys():
             free_the_dead(catalogue)  # a shard that runs again finds the leases of the worker that it was lost with
-        shard = replace(shard, jobs=tuple(sorted(shard.jobs, key=lambda job: job.variant_id in suspects)))
+        shard = replace(shard, jobs=tuple(sorted(shard.jobs, key=lambda job: job.variant_id in suspects)),
+                        prompts=shard.prompts or catalogue.prompts(shard.campaign_id))
         drafter = drafter_of(wiring, shard, device)
         appetite = Appetite(catalogue, shard, drafter)
         with bench_of(wiring, catalogue, shard, device, appetite, drafter) as bench:

@@ -31,7 +31,8 @@ class Shard:
 
     Attributes:
         wants: by brief id, how many passing clips end its work.
-        prompts: every prompt of the campaign, for the ranking.
+        prompts: every prompt of the campaign, for the ranking; empty lets the worker ask the catalogue, since they
+            may be many.
         max_rank_share: see Gate.
         run_id: the run that it belongs to, whose turn is asked for before more is taken; empty for none.
     """

@@ -27,6 +27,8 @@ CACHE_CONTROL = "private, no-store"
 def share(wiring: Wiring, clip: Clip) -> Clip:
     """Put a clip's master and poster into the bucket; return the clip as every host may find it.
 
+    Here they are dropped, since workers' disks are small and nobody may ever look here again.
+
     Raises:
         BucketError: refused, or not answering after several tries.
     """
@@ -36,6 +38,8 @@ def share(wiring: Wiring, clip: Clip) -> Clip:
     with suppress(KeyTaken):  # a poster of the same master's frames
         patiently(bucket.put_new, poster, clip.poster, content_type="image/jpeg", cache_control=CACHE_CONTROL,
                   sha256=sha256_of(clip.poster))
+    clip.path.unlink(missing_ok=True)
+    clip.poster.unlink(missing_ok=True)
     return replace(clip, machine=SHARED)
 
 
@@ -48,6 +52,19 @@ def keys_of_staged(clip: Clip) -> tuple[str, str]:
 def is_within_reach(wiring: Wiring, clip: Clip) -> bool:
     """True where the clip is this machine's, or lies in the bucket."""
     return clip.machine in (wiring.machine, SHARED)
+
+
+def poster_brought_here(wiring: Wiring, clip: Clip) -> Path | None:
+    """Return the clip's poster on this machine, fetched where it is not; None where it is gone.
+
+    Raises:
+        BucketError: it does not answer.
+    """
+    path = clip.poster if clip.machine != SHARED else Staging(wiring.staging).folder(clip.variant_id) / "poster.jpg"
+    if clip.machine == SHARED and not path.is_file():
+        with _alone(path.parent):
+            _fetch(bucket_of(wiring), keys_of_staged(clip)[1], path)
+    return path if path.is_file() else None
 
 
 def brought_here(wiring: Wiring, clip: Clip) -> Clip | None:

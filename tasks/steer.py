@@ -2,7 +2,7 @@
 
 from adapters.catalogue import Catalogue
 from adapters.catalogue.leases import ACTIVE
-from adapters.catalogue.steering import CANCELLED, PAUSED
+from adapters.catalogue.steering import CANCELLED, PAUSED, StandsOtherwise
 from manifests.errors import ReelmillError
 
 
@@ -17,10 +17,11 @@ def pause_campaign(catalogue: Catalogue, campaign_id: str, actor: str, reason: s
         IsCancelled: a pause would open it again.
     """
     standing = catalogue.standing(campaign_id)
-    if standing == CANCELLED:
+    try:
+        catalogue.steer(campaign_id, PAUSED, actor, reason, unless=CANCELLED)
+    except StandsOtherwise:
         raise IsCancelled(f"{campaign_id} is cancelled, so that nothing of it is begun anyway; `reelmill resume "
-                          f"{campaign_id} --reopen` goes on with it.")
-    catalogue.steer(campaign_id, PAUSED, actor, reason)
+                          f"{campaign_id} --reopen` goes on with it.") from None
     return standing != PAUSED
 
 
@@ -41,8 +42,9 @@ def let_campaign_go_on(catalogue: Catalogue, campaign_id: str, actor: str, reope
         IsCancelled: it is, and was not to be reopened.
     """
     standing = catalogue.standing(campaign_id)
-    if standing == CANCELLED and not reopen:
+    try:
+        catalogue.steer(campaign_id, ACTIVE, actor, unless="" if reopen else CANCELLED)
+    except StandsOtherwise:
         raise IsCancelled(f"{campaign_id} is cancelled; reopen it first, on its page or by `reelmill resume "
-                          f"{campaign_id} --reopen`.")
-    catalogue.steer(campaign_id, ACTIVE, actor)
+                          f"{campaign_id} --reopen`.") from None
     return standing != ACTIVE

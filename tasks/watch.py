@@ -16,6 +16,7 @@ from tasks.dropped import PICTURES, SHEETS, Dropped, TooLarge, keep_dropped
 from tasks.intake import Intake
 from tasks.owner import current_owner, is_dead
 from tasks.receipt import SHOWN, Receipt, is_answer, leave_receipt, marked_name, receipt_of
+from tasks.redaction import redact
 
 log = logging.getLogger(__name__)
 QUIET_S = 60.0
@@ -233,4 +234,5 @@ def _marked(intake: Intake) -> bytes:
 
 
 def _sentence(error: Exception) -> str:
-    return str(error) if isinstance(error, ReelmillError) else f"Something unforeseen went wrong ({error!r})."
+    said = str(error) if isinstance(error, ReelmillError) else f"Something unforeseen went wrong ({error!r})."
+    return redact(said)  # receipts are read by whoever may drop a sheet

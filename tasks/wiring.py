@@ -141,8 +141,13 @@ class Devices:
 
     def __init__(self, wiring: Wiring) -> None:
         self._free: queue.SimpleQueue[Device] = queue.SimpleQueue()
-        for name in wiring.devices or find_devices():
+        names = wiring.devices or find_devices()
+        self._number = len(names)
+        for name in names:
             self._free.put(Device(name, wiring))
+
+    def __len__(self) -> int:
+        return self._number
 
     @contextmanager
     def take(self) -> Iterator[Device]:

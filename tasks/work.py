@@ -46,11 +46,13 @@ class Remaining:
     def shards(self, size: int, run_id: str = "") -> list[Shard]:
         """Return shards of at most ``size`` jobs that share a bucket."""
         rows = self._catalogue.variants(self._campaign_id)
-        prompts = tuple(dict.fromkeys(row.variant.prompt for row in rows))
-        wants = {brief_id: brief.want for brief_id, brief in self._briefs.items() if brief.want}
         jobs = (self._job(row) for row in rows if row.state in UNFINISHED)
-        return [Shard(self._campaign_id, group, wants, prompts, self._max_rank_share, run_id)
+        return [Shard(self._campaign_id, group, self._wants(group), (), self._max_rank_share, run_id)
                 for group in cut(jobs, size)]
+
+    def _wants(self, jobs: Iterable[Job]) -> dict[str, int]:
+        names = {brief_id for job in jobs for brief_id in job.brief_ids}
+        return {name: want for name in sorted(names) if (want := self._briefs[name].want)}
 
     def await_leases(self, seconds: float) -> None:
         """Wait until nobody holds what is left to make: a worker that was lost holds its leases until they expire."""

@@ -88,6 +88,13 @@ class Reader(Store):
                 found.update((row.variant_id, row.tries) for row in connection.execute(query))
         return found
 
+    def prompts(self, campaign_id: str) -> tuple[str, ...]:
+        """Return the campaign's prompts, each once, sorted."""
+        query = (select(variants.c.prompt).join(memberships, memberships.c.variant_id == variants.c.variant_id)
+                 .where(memberships.c.campaign_id == campaign_id).distinct())
+        with self._reading() as connection:
+            return tuple(sorted(connection.execute(query).scalars()))
+
     def tally(self, campaign_id: str) -> dict[str, int]:
         """Return how many variants of the campaign are in each state."""
         query = self._counting(campaign_id, variants.c.state)

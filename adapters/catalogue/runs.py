@@ -18,6 +18,7 @@ ALIVE_S = 90.0
 """A run whose driver has been silent for so long is not waited for."""
 CLAIM_S = 900.0
 """A run that waits has a claim on its turn for so long after it was last served: it may wait for what is not there."""
+LOST = "lost"
 TURN = 16
 """Leases a device that a run may be ahead of another of equal priority before it lets that one go first."""
 _CREDIT = "credit"
@@ -47,8 +48,8 @@ class RunRow:
         pool: what it shares devices in: the machine's id, or the Ray cluster's address.
         owner: the driver's process, as leases name it.
         beat_at: when the driver was last heard of, seconds since 1970 by the database's clock.
-        outcome: ``finished``, ``paused``, ``cancelled``, ``window``, ``budget``, ``failed``, ``lost``; empty while
-            it goes on.
+        outcome: ``finished``, ``paused``, ``cancelled``, ``window``, ``budget``, ``left``, ``failed``, ``lost``; empty
+            while it goes on.
         waiting, working: shards that wait for a device, and that have one.
         served: variants that it was leased.
         spent_s: device seconds.
@@ -91,8 +92,10 @@ class Runs(Store):
         return run_id
 
     def beat_run(self, run_id: str) -> None:
-        """Say that the driver lives."""
-        self._set(run_id, beat_at=database_now())
+        """Say that the driver lives; one that was taken for lost meanwhile is not."""
+        was_lost = runs.c.outcome == LOST
+        self._set(run_id, beat_at=database_now(), ended_at=case((was_lost, None), else_=runs.c.ended_at),
+                  outcome=case((was_lost, ""), else_=runs.c.outcome))
 
     def shards_wait(self, run_id: str, number: int) -> None:
         """Say how many shards wait for a device; none has one. The run joins those that take turns."""

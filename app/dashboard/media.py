@@ -13,7 +13,7 @@ from app.dashboard.desk import AtDesk, Desk
 from app.dashboard.places import session_of
 from app.dashboard.roles import Viewer
 from manifests.errors import ReelmillError
-from tasks.shared_staging import SHARED, brought_here, is_within_reach
+from tasks.shared_staging import SHARED, brought_here, is_within_reach, poster_brought_here
 from tasks.wiring import bucket_of
 
 router = APIRouter()
@@ -115,8 +115,11 @@ def staged_path(desk: Desk, row: VariantRow, kind: Kind) -> Path:
         raise NoMedia(f"Clip {row.variant_id[:12]} lies on another machine and is not published; look at it there.")
     if kind not in ("clip", "poster"):
         raise NoMedia(f"Clip {row.variant_id[:12]} is {row.state}; it has a {kind} once it is published.")
-    here = brought_here(wiring, clip) if clip.machine == SHARED else clip
-    path = (here.path if kind == "clip" else here.poster) if here else None
+    if kind == "poster":
+        path = poster_brought_here(wiring, clip)
+    else:
+        here = brought_here(wiring, clip) if clip.machine == SHARED else clip
+        path = here.path if here else None
     if path is None or not path.is_file():
         raise NoMedia(f"The {kind} of {row.variant_id[:12]} is gone from this machine; it can be re-rolled.")
     return path

@@ -13,7 +13,8 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule, run_state_machine_as_test
 
 from adapters.catalogue import Catalogue, Lease, open_catalogue
-from manifests.errors import LeaseLost
+from adapters.catalogue.steering import StandsOtherwise
+from manifests.errors import CatalogueError, LeaseLost
 
 SPRING = samples.campaign().campaign_id
 
@@ -146,8 +147,23 @@ def test_odd_words_are_kept_and_wrong_ones_refused(catalogue: Catalogue):
     for priority in (-101, 101):
         with pytest.raises(ValueError, match=r"lies in -100\.\.100"):
             catalogue.set_priority(SPRING, priority, "person:ann")
-    catalogue.steer("no-such", "paused", "person:ann")
-    assert catalogue.standing("no-such") == "active"
+
+
+def test_a_campaign_that_is_not_there_is_told(catalogue: Catalogue):
+    for word in (lambda: catalogue.steer("no-such", "paused", "person:ann"), lambda: catalogue.standing("no-such"),
+                 lambda: catalogue.set_priority("no-such", 3, "person:ann")):
+        with pytest.raises(CatalogueError, match="No campaign in the catalogue has the id 'no-such'"):
+            word()
+
+
+def test_a_word_may_leave_a_standing_to_another_word(catalogue: Catalogue):
+    samples.filled(catalogue, 1)
+    catalogue.steer(SPRING, "cancelled", "person:ann")
+    with pytest.raises(StandsOtherwise):
+        catalogue.steer(SPRING, "paused", "person:bob", unless="cancelled")
+    assert catalogue.campaign(SPRING).stood["actor"] == "person:ann"
+    catalogue.steer(SPRING, "active", "person:ann", unless="paused")
+    assert catalogue.standing(SPRING) == "active"
 
 
 @pytest.mark.parametrize("standing", ["paused", "cancelled"])

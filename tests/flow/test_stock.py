@@ -315,7 +315,7 @@ def test_parameters_are_validated(home, stock_sheet, wrong):
 def test_what_cannot_be_begun_is_said_in_a_sentence(home, stock_sheet, fake_models, tmp_path):
     with pytest.raises(SettingsError, match="No stock sheet is named; set REELMILL_STOCK"):
         night("")
-    with pytest.raises(SettingsError, match="'catalogue_url' would be kept in Prefect's database"):
+    with pytest.raises(SettingsError, match="'catalogue_url' is secret, and parameters are kept in Prefect's database"):
         night(stock_sheet, settings={"catalogue_url": "sqlite://"})
     with pytest.raises(TooManyVariants, match="begins 12 combinations with 2 tries each, 24 variants, and 23 are"):
         night(stock_sheet, settings={"max_variants": 23})

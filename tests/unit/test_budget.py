@@ -10,7 +10,7 @@ from manifests.errors import SettingsError
 
 @pytest.mark.parametrize(("hours", "money", "price_h", "device_s"), [
     (0, None, None, None), (2, None, None, 7200), (0, 5, 2.5, 7200), (1, 5, 2.5, 3600), (3, 5, 2.5, 7200),
-    (0, 0, 2.5, 0), (0, None, 2.5, None),
+    (0, 0, 2.5, None), (0, None, 2.5, None),
 ])
 def test_the_limit_that_is_reached_first_counts(hours, money, price_h, device_s):
     assert budget_of(hours, money, price_h).device_s == device_s

@@ -2,15 +2,19 @@
 
 import socket
 import sys
+from collections import deque
 
+import engine_variants
 import pytest
 
-from flows.dispatch import BARREN, results_of
-from flows.runner import device_runner, first_line, is_lost_worker, options_for
+from flows.dispatch import BARREN, Wave
+from flows.runner import device_runner, first_line, options_for
 from flows.settings import Settings
-from manifests.errors import BucketError, SettingsError
+from manifests.errors import BucketError, DeviceBroken, SettingsError
 from models.registry import load_cards
 from tasks.render import ShardReport
+from tasks.shard import Job, Shard
+from tasks.wiring import BucketPlace, SignerPlace, Wiring
 
 STARTER = load_cards()["starter"]
 
@@ -56,18 +60,73 @@ class Future:
         return self._outcome
 
 
-def test_a_lost_worker_is_told_apart_from_what_failed():
+class Runner:
+    """Ends each shard as it was told, at once."""
+
+    def __init__(self, *outcomes: ShardReport | Exception) -> None:
+        self._outcomes = deque(outcomes)
+
+    def submit(self, *_) -> Future:
+        return Future(self._outcomes.popleft())
+
+    @property
+    def left(self) -> int:
+        return len(self._outcomes)
+
+
+DONE = ShardReport(1, 0, 0, 1.0)
+
+
+def wave_of(runner: Runner, wiring: Wiring) -> Wave:
+    jobs = (Job(engine_variants.variant("starter"), "a" * 32, ("row-2",), 0.2),)
+    return Wave(Settings(), wiring, runner, [Shard("c", jobs, {}, (), 0.25)] * runner.left)
+
+
+@pytest.fixture
+def wiring(tmp_path) -> Wiring:
+    return Wiring("sqlite://", BucketPlace(str(tmp_path)), SignerPlace("development", tmp_path), tmp_path,
+                  devices=("cpu",))
+
+
+def test_all_shards_are_submitted_and_reported(wiring):
+    runner = Runner(*[DONE] * 9)
+    wave = wave_of(runner, wiring)
+    wave.roll()
+    assert len(wave.reports) == 9
+    assert not wave.gave_way
+
+
+def test_a_lost_worker_is_told_apart_from_what_failed(wiring):
     from ray.exceptions import WorkerCrashedError
 
-    report = ShardReport(1, 0, 0, 1.0)
-    reports, lost = results_of([Future(report), Future(WorkerCrashedError()), Future(report)])
-    assert reports == [report, report]
-    assert isinstance(lost, WorkerCrashedError)
-    with pytest.raises(BucketError, match="refused"):
-        results_of([Future(WorkerCrashedError()), Future(BucketError("refused"))])
-    assert is_lost_worker(WorkerCrashedError())
-    assert not is_lost_worker(BucketError("refused"))
+    wave = wave_of(Runner(DONE, WorkerCrashedError(), DONE), wiring)
+    wave.roll()
+    assert wave.reports == [DONE, DONE]
+    assert isinstance(wave.lost, WorkerCrashedError)
     assert BARREN > 1
+
+
+@pytest.mark.parametrize(("trouble", "most_tried"), [(BucketError("refused"), 3), (DeviceBroken("burnt"), 4)])
+def test_what_all_would_meet_is_not_tried_with_all(wiring, trouble, most_tried):
+    runner = Runner(*[trouble] * 100)
+    with pytest.raises(type(trouble), match=str(trouble)):
+        wave_of(runner, wiring).roll()
+    assert 100 - runner.left <= most_tried
+
+
+def test_a_broken_device_does_not_stop_the_others(wiring):
+    runner = Runner(DeviceBroken("burnt"), *[DONE] * 20)
+    with pytest.raises(DeviceBroken):
+        wave_of(runner, wiring).roll()
+    assert runner.left == 0
+
+
+def test_no_more_is_submitted_once_others_go_first(wiring):
+    runner = Runner(DONE, DONE._replace(why_ended="others"), *[DONE] * 50)
+    wave = wave_of(runner, wiring)
+    wave.roll()
+    assert wave.gave_way
+    assert runner.left >= 48
 
 
 def test_of_what_ray_says_the_first_line_is_told():
