@@ -28,6 +28,7 @@ from flows.campaign import campaign
 from flows.leftovers import end_leftovers
 from flows.posting import posting
 from flows.settings import Settings, load_settings
+from flows.steer import steer
 from flows.stock import stock
 from flows.sweep import sweep
 from flows.wiring import wiring_of
@@ -59,19 +60,20 @@ def served(settings: Settings) -> list[RunnerDeployment]:
     """
     return [
         _deployment(campaign, limit=CAMPAIGNS, strategy=ConcurrencyLimitStrategy.ENQUEUE),
+        _deployment(steer, limit=None),
         _deployment(stock, cron(settings, "stock_cron") if settings.stock else None),
         _deployment(sweep, cron(settings, "sweep_cron")),
         _deployment(watch.watch, triggers=[arrival_trigger()]),
     ]
 
 
-def _deployment(flow: Flow[Any, Any], schedule: CronSchedule | None = None, *, limit: int = 1,
+def _deployment(flow: Flow[Any, Any], schedule: CronSchedule | None = None, *, limit: int | None = 1,
                 strategy: ConcurrencyLimitStrategy = ConcurrencyLimitStrategy.CANCEL_NEW,
                 triggers: Iterable[DeploymentEventTrigger] = ()) -> RunnerDeployment:
     make: Any = flow.to_deployment  # typed as if it might be called in an event loop
     deployment: RunnerDeployment = make(
         flow.name, schedules=[schedule] if schedule else [], triggers=list(triggers), tags=["reelmill"],
-        concurrency_limit=ConcurrencyLimitConfig(limit=limit, collision_strategy=strategy),
+        concurrency_limit=ConcurrencyLimitConfig(limit=limit, collision_strategy=strategy) if limit else None,
         entrypoint_type=EntrypointType.MODULE_PATH)
     return deployment
 

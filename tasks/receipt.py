@@ -3,7 +3,7 @@
 import hashlib
 import json
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Literal
@@ -31,6 +31,8 @@ class Receipt:
         rows, variants: what was accepted.
         errors, warnings: a sentence for each bad or odd cell.
         marked: name of the copy in which bad cells are marked.
+        seen: stamps by name, of the sheet and of the pictures that it names, empty for those that are not there: a
+            watcher without memory knows by it that nothing has changed.
         at: when, ISO 8601 in UTC.
     """
 
@@ -45,6 +47,7 @@ class Receipt:
     errors: tuple[str, ...] = ()
     warnings: tuple[str, ...] = ()
     marked: str = ""
+    seen: Mapping[str, str] = field(default_factory=dict)
     at: str = ""
 
 

@@ -3,6 +3,7 @@
 import logging
 import tempfile
 from collections.abc import Iterable, Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Protocol
 
@@ -62,7 +63,8 @@ class Watch:
         self._door = door
         self._uploads = uploads
         self._stamps: dict[str, str] = {}
-        self._done: dict[str, tuple[str, dict[str, str]]] = {}
+        self._done: dict[str, dict[str, str]] = {}
+        self._seen: dict[str, str] = {}
         self._closed: set[str] = set()
         self._told: dict[str, str] = {}
         self._lines: list[str] = []
@@ -91,23 +93,34 @@ class Watch:
 
     def _look_at(self, sheet: Found, pictures: list[Found], whole: set[str]) -> None:
         """Bring a sheet to its end, unless it was already, or still changes."""
-        stamp, named = self._done.get(sheet.name, ("", {}))
-        if stamp == sheet.stamp and named == _stamps(named, pictures):
+        seen = self._done.get(sheet.name) or self._answered(sheet)
+        if seen and seen == {sheet.name: sheet.stamp, **_stamps(seen.keys() - {sheet.name}, pictures)}:
+            self._done[sheet.name] = seen
             return
         try:
             if sheet.name not in whole:
                 self.is_unsettled = True
             elif dropped := keep_dropped(self._inbox, sheet, pictures, self._uploads):
+                self._seen = {sheet.name: sheet.stamp, **_stamps(dropped.named, pictures)}
                 if whole.issuperset(dropped.pictures) and self._settle(dropped):
-                    self._done[sheet.name] = sheet.stamp, _stamps(dropped.named, pictures)
+                    self._done[sheet.name] = self._seen
                 else:
                     self.is_unsettled = True
         except TooLarge as error:
+            self._seen = {sheet.name: sheet.stamp}
             self._answer(Receipt("refused", sheet.name, "", str(error), errors=(str(error),)))
-            self._done[sheet.name] = sheet.stamp, {}
+            self._done[sheet.name] = self._seen
         except Exception as error:  # noqa: BLE001 - one sheet's trouble must not keep the others waiting
             self.is_unsettled = True
             self._tell(sheet.name, f"{sheet.name} waits: {_sentence(error)}")
+
+    def _answered(self, sheet: Found) -> dict[str, str]:
+        """Return what an earlier watcher had seen when it gave its last word; a flow run has no memory of its own."""
+        answer = receipt_of(self._inbox, sheet.name) or {}
+        seen = answer.get("seen")
+        if answer.get("state") not in (ACCEPTED, REFUSED) or not isinstance(seen, dict):
+            return {}
+        return {str(name): str(stamp) for name, stamp in seen.items()}
 
     def _settle(self, dropped: Dropped) -> bool:
         """Bring a content to its end; False where another works on it, or it is to be tried again."""
@@ -185,7 +198,8 @@ class Watch:
         except ReelmillError as error:
             message = f"Accepted, but not started yet: {error} It is tried again by itself."
         answer = receipt_of(self._inbox, dropped.name)
-        if not (_says(answer, ACCEPTED, dropped) and answer and answer.get("campaign") == campaign_id):
+        if not (_says(answer, ACCEPTED, dropped) and answer and answer.get("campaign") == campaign_id
+                and answer.get("seen") == self._seen):
             self._answer(Receipt(
                 "accepted", dropped.name, dropped.sha256, message, campaign_id, self._door.link(campaign_id),
                 len(self._catalogue.briefs(campaign_id)), sum(self._catalogue.tally(campaign_id).values())))
@@ -203,7 +217,7 @@ class Watch:
                 self._tell(campaign_id, f"{campaign_id} waits to be started: {error}")
 
     def _answer(self, receipt: Receipt) -> None:
-        leave_receipt(self._inbox, receipt)
+        leave_receipt(self._inbox, replace(receipt, seen=self._seen))
         campaign = f" as {receipt.campaign}" if receipt.campaign else ""
         self._tell(receipt.sheet, f"{receipt.sheet}: {receipt.state}{campaign}. {receipt.message}")
 

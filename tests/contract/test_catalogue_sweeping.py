@@ -105,6 +105,20 @@ def test_a_silent_run_is_lost_once_and_one_that_speaks_is_not(catalogue: Catalog
     assert not catalogue.lose_run(alive)
 
 
+def test_a_lost_run_that_speaks_goes_on_and_one_that_ended_does_not(catalogue: Catalogue):
+    samples.filled(catalogue, 1)
+    slept, ended = (catalogue.begin_run(SPRING, "pool", owner) for owner in ("slept", "ended"))
+    silent(catalogue, slept)
+    assert catalogue.lose_run(slept)
+    catalogue.end_run(ended, "finished")
+    for run_id in (slept, ended):
+        catalogue.beat_run(run_id)
+    assert (catalogue.run(slept).outcome, catalogue.run(slept).ended_at) == ("", None)
+    assert catalogue.turn(slept).may_work
+    assert catalogue.run(ended).outcome == "finished"
+    assert catalogue.run(ended).ended_at
+
+
 @pytest.mark.parametrize("state", ["signing", "published", "withdrawn"])
 def test_what_was_signed_is_told_in_every_state(catalogue: Catalogue, state: str):
     first, second = samples.filled(catalogue, 2)

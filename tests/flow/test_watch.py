@@ -139,6 +139,21 @@ def test_the_same_content_again_starts_no_second_campaign(place: Place):
     assert "same content came before" in place.receipt("b.csv")["message"]
 
 
+@pytest.mark.parametrize("content", [GOOD, BAD], ids=["accepted", "refused"])
+def test_a_watcher_without_memory_reads_no_sheet_twice(place: Place, monkeypatch, content):
+    place.put("a.csv", content)
+    place.look()
+    fetched = []
+    fetch = type(place.inbox).fetch
+    monkeypatch.setattr(type(place.inbox), "fetch", lambda inbox, name, *rest: (
+        fetched.append(name), fetch(inbox, name, *rest))[1])
+    place.look()
+    assert "a.csv" not in fetched
+    place.put("a.csv", content + b"more,a blue ball\n")
+    place.look()
+    assert "a.csv" in fetched
+
+
 def test_a_bad_sheet_is_answered_with_its_errors_and_taken_once_mended(place: Place):
     place.put("a.csv", BAD)
     place.look(2)

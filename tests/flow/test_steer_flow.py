@@ -1,0 +1,93 @@
+"""Words on a campaign that are said to flows, and what a run says that could not make everything."""
+
+import pytest
+
+from flows.settings import load_settings
+from flows.wiring import wiring_of
+from manifests.errors import CatalogueError, SettingsError
+from tasks.steer import IsCancelled
+from tasks.wiring import catalogue_of
+
+pytestmark = pytest.mark.usefixtures("prefect_server", "fake_models")
+
+
+def catalogue():
+    return catalogue_of(wiring_of(load_settings()))
+
+
+@pytest.fixture
+def campaign_id(home, sheet) -> str:
+    """A campaign that was run to its end, called ``spring``."""
+    from flows.campaign import campaign
+
+    return campaign(sheet=str(sheet))
+
+
+def test_a_word_holds_for_a_name_too(campaign_id):
+    from flows.campaign import campaign
+    from flows.steer import steer
+
+    assert steer("spring", action="pause", priority=7) == "paused"
+    row = catalogue().campaign(campaign_id)
+    assert (row.standing, row.priority) == ("paused", 7)
+    assert campaign(campaign_id=campaign_id[:8], action="resume", priority=-3) == campaign_id
+    row = catalogue().campaign(campaign_id)
+    assert (row.standing, row.priority) == ("active", -3)
+
+
+def test_what_is_cancelled_is_reopened_by_that_word_alone(campaign_id):
+    from flows.campaign import campaign
+    from flows.steer import steer
+
+    steer(campaign_id, action="cancel")
+    for word in ("pause", "resume"):
+        with pytest.raises(IsCancelled):
+            steer(campaign_id, action=word)
+        with pytest.raises(IsCancelled):
+            campaign(campaign_id=campaign_id, action=word)
+    assert catalogue().standing(campaign_id) == "cancelled"
+    assert steer(campaign_id, action="reopen") == "active"
+
+
+def test_an_unknown_campaign_and_a_wrong_word_are_told(campaign_id):
+    from flows.steer import steer
+
+    with pytest.raises(CatalogueError, match="No campaign in the catalogue is called 'autumn'"):
+        steer("autumn", action="pause")
+    with pytest.raises(Exception, match="action"):
+        steer(campaign_id, action="stop")
+
+
+def test_secrets_among_parameters_are_refused_and_called_burnt(campaign_id):
+    from flows.campaign import campaign
+
+    for secret in ("catalogue_url", "bucket_secret_key", "metrics_token", "alert_webhook"):
+        with pytest.raises(SettingsError, match="delete this flow run, change the secret"):
+            campaign(campaign_id=campaign_id, settings={secret: "s3cr3t"})
+
+
+def test_a_run_that_others_leave_nothing_is_not_called_finished(home, sheet):
+    from flows.campaign import finish
+    from flows.registration import read_sheet, register
+
+    settings = load_settings(lease_s=1.0)
+    wiring = wiring_of(settings)
+    made = register(settings, wiring, read_sheet(settings, wiring, sheet, False))
+    held = [row.variant_id for row in catalogue().variants(made)][:3]
+    catalogue().lease(held, "elsewhere:boot:1:1", 600, attempts_cap=5, campaign_id=made)
+    assert finish_in_flow(finish, settings, wiring, made) == "left"
+    assert catalogue().runs(made)[0].outcome == "left"
+    [alert] = [each for each in catalogue().alerts(10) if each.kind == "failed"]
+    assert "others hold some of it" in alert.text
+
+
+def finish_in_flow(finish, settings, wiring, campaign_id: str) -> str:
+    from prefect import flow
+
+    @flow(persist_result=False)
+    def run() -> str:
+        return finish(settings, wiring, campaign_id)
+
+    return run()
+
+
