@@ -80,9 +80,13 @@ def _wait_for_link(process: subprocess.Popen, log: Path, home: Path) -> Served:
     raise AssertionError(log.read_text())
 
 
-@pytest.fixture(scope="package")
+@pytest.fixture(scope="module")
 def browser():
-    """Debian's Chromium; it ends with this folder's tests, for Playwright leaves a loop running in their thread."""
+    """Debian's Chromium; it ends with each file, for Playwright leaves a loop running in the tests' thread.
+
+    In a running loop Prefect's functions return coroutines. A package's scope would last to the session's end: this
+    folder is none.
+    """
     from playwright.sync_api import sync_playwright
 
     path = shutil.which("chromium")

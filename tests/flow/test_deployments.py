@@ -173,7 +173,7 @@ def test_leftovers_end_and_what_waits_or_has_ended_stays(deployed):
 def test_one_machine_serves_what_its_settings_say(prefect_server, home: Path):
     bare = {each.name: each for each in deployments.served(load_settings())}
     assert {name: len(each.schedules) for name, each in bare.items()} == {
-        "campaign": 0, "stock": 0, "sweep": 1, "watch": 0}
+        "campaign": 0, "steer": 0, "stock": 0, "sweep": 1, "watch": 0}
     night = {each.name: each for each in deployments.served(load_settings(
         stock="stock.csv", stock_cron="15 1 * * *", timezone="Europe/Berlin"))}
     [item] = night["stock"].schedules
