@@ -4,6 +4,8 @@ VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 TEST_STAMP := $(VENV)/.installed-test
+# Two files at a time: half of their time tests wait for servers, leases and kills.
+PYTEST := $(BIN)/python -m pytest -n 2 --dist loadfile --no-loadscope-reorder
 
 .PHONY: demo test test-all lint clean
 
@@ -24,11 +26,11 @@ demo: $(STAMP)
 
 test: $(TEST_STAMP)
 	$(MAKE) --no-print-directory lint
-	$(BIN)/python -m pytest -m "not slow and not gpu"
+	$(PYTEST) -m "not slow and not gpu"
 
 test-all: $(TEST_STAMP)
 	$(MAKE) --no-print-directory lint
-	$(BIN)/python -m pytest
+	$(PYTEST)
 
 lint: $(TEST_STAMP)
 	$(BIN)/ruff check .
