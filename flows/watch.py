@@ -1,7 +1,9 @@
 """The watch flow: sheets that arrive in a folder or a bucket start their campaigns."""
 
 import argparse
+import os
 import shutil
+import sys
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -33,6 +35,8 @@ EVENT = "reelmill.sheet.arrived"
 RESOURCE = "reelmill.inbox.*"
 PASSES = 4
 PAUSE_S = 3.0
+WRONG_SETTINGS = os.EX_CONFIG
+"""By this code `reelmill up` knows that to start it again is of no use."""
 MOST_CRASHES = 5
 """Flow runs of a campaign that may crash one after the other before people have to look."""
 
@@ -165,7 +169,14 @@ def main() -> None:
     """The watcher as a process of its own: ``python -m flows.watch --dashboard URL``."""
     parser = argparse.ArgumentParser()
     parser.add_argument("--dashboard", default="")
-    keep_watching(load_settings(), parser.parse_args().dashboard)
+    options = parser.parse_args()
+    try:
+        keep_watching(load_settings(), options.dashboard)
+    except SettingsError as error:
+        print(error, file=sys.stderr)
+        sys.exit(WRONG_SETTINGS)
+    except ReelmillError as error:
+        sys.exit(str(error))
 
 
 if __name__ == "__main__":

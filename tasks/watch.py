@@ -1,7 +1,6 @@
 """Looks at a watched place: each sheet's content starts a campaign once, and is answered beside the sheet."""
 
 import logging
-import tempfile
 from collections.abc import Iterable, Mapping
 from dataclasses import replace
 from pathlib import Path
@@ -11,12 +10,12 @@ from adapters.catalogue import Catalogue
 from adapters.catalogue.arrivals import ACCEPTED, REFUSED, TAKEN
 from adapters.inbox import Found, Inbox
 from manifests.errors import PlanError, ReelmillError, SheetError, SheetRejected
-from manifests.sheet import annotate
 from manifests.sheet.cells import clean
 from tasks.dropped import PICTURES, SHEETS, Dropped, TooLarge, keep_dropped
 from tasks.intake import Intake
+from tasks.marked import is_marked_copy, leave_marked, marked_base, marked_book
 from tasks.owner import current_owner, is_dead
-from tasks.receipt import SHOWN, Receipt, is_answer, leave_receipt, marked_name, receipt_of
+from tasks.receipt import SHOWN, Receipt, leave_receipt, note_seen, receipt_names, receipt_of, short_name
 from tasks.redaction import redact
 
 log = logging.getLogger(__name__)
@@ -63,7 +62,9 @@ class Watch:
         self._door = door
         self._uploads = uploads
         self._stamps: dict[str, str] = {}
-        self._done: dict[str, dict[str, str]] = {}
+        self._found: dict[str, str] = {}
+        self._done: dict[str, tuple[dict[str, str], dict[str, str]]] = {}
+        self._copies: dict[str, dict[str, str]] = {}
         self._seen: dict[str, str] = {}
         self._closed: set[str] = set()
         self._told: dict[str, str] = {}
@@ -79,40 +80,67 @@ class Watch:
         """
         self._lines, self.is_unsettled = [], False
         found = self._inbox.found()
+        self._found = {each.name: each.stamp for each in found}
         pictures = [each for each in found if each.name.lower().endswith(PICTURES)]
         whole = {each.name for each in found if self._is_whole(each)}
-        for sheet in found:
-            if sheet.name.lower().endswith(SHEETS) and not is_answer(sheet.name):
-                self._look_at(sheet, pictures, whole)
-        self._stamps = {each.name: each.stamp for each in found}
+        sheets = [each for each in found if each.name.lower().endswith(SHEETS)]
+        waiting: set[str] = set()
+        for sheet in sorted(sheets, key=lambda each: len(marked_base(each.name))):  # a copy after its sheet
+            # Whose a copy is will be seen once its sheet is answered.
+            if marked_base(sheet.name) in waiting or not self._look_at(sheet, pictures, whole):
+                waiting.add(short_name(sheet.name))
+        self.is_unsettled = bool(waiting)
+        self._stamps = self._found
         self._see_to_accepted()
         return self._lines
 
     def _is_whole(self, file: Found) -> bool:
         return file.age_s is None or file.age_s >= QUIET_S or self._stamps.get(file.name) == file.stamp
 
-    def _look_at(self, sheet: Found, pictures: list[Found], whole: set[str]) -> None:
-        """Bring a sheet to its end, unless it was already, or still changes."""
-        seen = self._done.get(sheet.name) or self._answered(sheet)
-        if seen and seen == {sheet.name: sheet.stamp, **_stamps(seen.keys() - {sheet.name}, pictures)}:
-            self._done[sheet.name] = seen
-            return
+    def _look_at(self, sheet: Found, pictures: list[Found], whole: set[str]) -> bool:
+        """Bring a sheet to its end; False where it still changes, or is to be tried again."""
         try:
-            if sheet.name not in whole:
-                self.is_unsettled = True
-            elif dropped := keep_dropped(self._inbox, sheet, pictures, self._uploads):
-                self._seen = {sheet.name: sheet.stamp, **_stamps(dropped.named, pictures)}
-                if whole.issuperset(dropped.pictures) and self._settle(dropped):
-                    self._done[sheet.name] = self._seen
-                else:
-                    self.is_unsettled = True
+            return (self._is_marked_copy(sheet) or self._is_done(sheet, pictures)
+                    or (sheet.name in whole and self._take(sheet, pictures, whole)))
+        except Exception as error:  # noqa: BLE001 - one sheet's trouble must not keep the others waiting
+            self._tell(sheet.name, f"{sheet.name} waits: {_sentence(error)}")
+            return False
+
+    def _is_marked_copy(self, sheet: Found) -> bool:
+        """True for one of ours that nobody has worked on; looked into again where it or its receipt changed."""
+        if not (base := marked_base(sheet.name)):
+            return False
+        stamps = {sheet.name: sheet.stamp, **self._receipts(base)}
+        if self._copies.get(sheet.name) != stamps:
+            if not is_marked_copy(self._inbox, sheet.name):
+                return False
+            self._copies[sheet.name] = stamps
+        return True
+
+    def _is_done(self, sheet: Found, pictures: list[Found]) -> bool:
+        """True where the last word was given to a sheet as it is, and lies here still."""
+        seen, receipts = self._done.get(sheet.name, ({}, {}))
+        if not receipts or receipts != self._receipts(sheet.name):
+            seen, receipts = self._answered(sheet), self._receipts(sheet.name)
+        self._done[sheet.name] = seen, receipts
+        return bool(seen) and seen == {sheet.name: sheet.stamp, **_stamps(seen.keys() - {sheet.name}, pictures)}
+
+    def _receipts(self, sheet: str) -> dict[str, str]:
+        """Return the stamps of what may be a sheet's receipt."""
+        return {name: self._found[name] for name in receipt_names(sheet) if name in self._found}
+
+    def _take(self, sheet: Found, pictures: list[Found], whole: set[str]) -> bool:
+        """Read a sheet and bring it to its end; False where that is to be tried again."""
+        try:
+            dropped = keep_dropped(self._inbox, sheet, pictures, self._uploads)
         except TooLarge as error:
             self._seen = {sheet.name: sheet.stamp}
             self._answer(Receipt("refused", sheet.name, "", str(error), errors=(str(error),)))
-            self._done[sheet.name] = self._seen
-        except Exception as error:  # noqa: BLE001 - one sheet's trouble must not keep the others waiting
-            self.is_unsettled = True
-            self._tell(sheet.name, f"{sheet.name} waits: {_sentence(error)}")
+            return True
+        if dropped is None:
+            return True
+        self._seen = {sheet.name: sheet.stamp, **_stamps(dropped.named, pictures)}
+        return whole.issuperset(dropped.pictures) and self._settle(dropped)
 
     def _answered(self, sheet: Found) -> dict[str, str]:
         """Return what an earlier watcher had seen when it gave its last word; a flow run has no memory of its own."""
@@ -134,7 +162,10 @@ class Watch:
             return True
         # Without its answer it has come anew: what made it bad may be mended outside of it.
         answer = receipt_of(self._inbox, dropped.name)
-        return _says(answer, REFUSED, dropped) or self._take_in(dropped)
+        if not _says(answer, REFUSED, dropped):
+            return self._take_in(dropped)
+        note_seen(self._inbox, dropped.name, self._seen)
+        return True
 
     def _is_taken(self, dropped: Dropped) -> bool:
         """True where the content is this watcher's to bring to its end."""
@@ -180,12 +211,11 @@ class Watch:
         problems = intake.checked.problems if intake else ()
         if intake is None or not problems:
             return Receipt("refused", dropped.name, dropped.sha256, str(error), errors=(str(error),))
-        marked = marked_name(dropped.name)
-        self._inbox.leave(marked, _marked(intake))
+        marked, digest = leave_marked(self._inbox, dropped.name, marked_book(intake))
         return Receipt(
             "refused", dropped.name, dropped.sha256,
             f"{len(problems)} problems, and nothing was started. Mend them in your sheet and save it here again; "
-            f"{marked} shows the bad cells.", marked=marked,
+            f"{marked} shows the bad cells.", marked=marked, left={marked: digest},
             errors=tuple(problem.sentence for problem in problems[:SHOWN]),
             warnings=tuple(warning.sentence for warning in intake.checked.warnings[:SHOWN]))
 
@@ -217,7 +247,10 @@ class Watch:
                 self._tell(campaign_id, f"{campaign_id} waits to be started: {error}")
 
     def _answer(self, receipt: Receipt) -> None:
-        leave_receipt(self._inbox, replace(receipt, seen=self._seen))
+        name, wanted = leave_receipt(self._inbox, replace(receipt, seen=self._seen)), next(receipt_names(receipt.sheet))
+        if name != wanted:
+            self._tell(wanted, f"{wanted} is no receipt of Reelmill's and is left alone; the answer to "
+                               f"{receipt.sheet} is {name}.")
         campaign = f" as {receipt.campaign}" if receipt.campaign else ""
         self._tell(receipt.sheet, f"{receipt.sheet}: {receipt.state}{campaign}. {receipt.message}")
 
@@ -238,13 +271,6 @@ def _stamps(named: Iterable[str], pictures: Iterable[Found]) -> dict[str, str]:
 
 def _says(receipt: Mapping[str, object] | None, state: str, dropped: Dropped) -> bool:
     return receipt is not None and receipt.get("state") == state and receipt.get("sha256") == dropped.sha256
-
-
-def _marked(intake: Intake) -> bytes:
-    with tempfile.TemporaryDirectory() as folder:
-        out = Path(folder, "marked.xlsx")
-        annotate(intake.table, intake.checked.problems, intake.checked.warnings, out)
-        return out.read_bytes()
 
 
 def _sentence(error: Exception) -> str:

@@ -16,10 +16,13 @@ import s3_server
 
 from adapters.catalogue import Catalogue
 from adapters.inbox import FolderInbox, Inbox, open_inbox
+from flows.deployments import WRONG_SETTINGS
 from flows.settings import Settings, load_settings
 from flows.watch import Entrance, watch_of
+from flows.watch import main as watch_main
 from flows.wiring import wiring_of
 from manifests.errors import BucketUnreachable, SettingsError
+from tasks import receipt
 from tasks import watch as watching
 from tasks.intake import Intake
 from tasks.watch import Watch
@@ -181,6 +184,125 @@ def test_a_refused_sheet_is_read_anew_where_its_answer_was_taken_away(folder: Pl
     (tmp_path / "in" / "a.csv.receipt.json").unlink()
     folder.look()
     assert folder.receipt("a.csv")["errors"] == first["errors"]
+
+
+def _mended(data: bytes) -> bytes:
+    """What somebody makes of a marked copy who mends it in place."""
+    book = openpyxl.load_workbook(io.BytesIO(data))
+    for row in book.active.iter_rows():
+        for cell in row:
+            cell.value = "4" if cell.value == "lots" else cell.value
+    out = io.BytesIO()
+    book.save(out)
+    return out.getvalue()
+
+
+def _bytes(place: Place, name: str) -> bytes | None:
+    return place.inbox.fetch(name, 1_000_000)
+
+
+def _names(place: Place) -> set[str]:
+    return {each.name for each in place.inbox.found()}
+
+
+def test_a_marked_copy_that_was_mended_in_place_is_a_sheet_and_never_overwritten(place: Place):
+    place.put("bad.csv", BAD)
+    watcher, _ = place.watcher()
+    watcher.look()
+    mended = _mended(_bytes(place, "bad.csv.marked.xlsx"))
+    place.put("bad.csv.marked.xlsx", mended)
+    watcher.look()
+    assert place.receipt("bad.csv.marked.xlsx")["state"] == "accepted"
+    assert place.receipt("bad.csv.marked.xlsx")["variants"] == 6
+    place.put("bad.csv", BAD.replace(b"lots", b"heaps"))
+    watcher.look()
+    place.look(2)
+    assert _bytes(place, "bad.csv.marked.xlsx") == mended
+    assert place.receipt("bad.csv")["marked"] == "bad.csv.marked-2.xlsx"
+    assert "bad.csv.marked-2.xlsx shows the bad cells" in place.receipt("bad.csv")["message"]
+    assert place.receipt("bad.csv.marked-2.xlsx") is None
+    place.put("bad.csv", BAD.replace(b"lots", b"many"))
+    watcher.look()
+    assert place.receipt("bad.csv")["marked"] == "bad.csv.marked-2.xlsx"
+    assert "bad.csv.marked-3.xlsx" not in _names(place)
+
+
+def test_marked_copies_of_ours_are_no_sheets_also_later(place: Place):
+    place.put("bad.csv", BAD)
+    place.look(2)
+    place.put("bad.csv", GOOD)
+    watcher, _ = place.watcher()
+    watcher.look()
+    place.look()
+    assert place.receipt("bad.csv")["state"] == "accepted"
+    assert _names(place) == {"bad.csv", "bad.csv.receipt.json", "bad.csv.marked.xlsx"}
+
+
+def test_a_sheet_of_its_own_may_be_called_as_a_marked_copy_is(folder: Place):
+    folder.put("plan.marked.xlsx", b"no workbook")
+    folder.look()
+    assert folder.receipt("plan.marked.xlsx")["state"] == "refused"
+
+
+@pytest.mark.parametrize("foreign", [
+    b"their notes", b'{"state": "accepted", "sheet": "b.csv", "at": "x"}', b"[" * 9999], ids=["text", "other", "deep"])
+def test_what_is_called_as_a_receipt_is_but_is_none_is_left_alone(folder: Place, foreign: bytes):
+    folder.put("a.csv.receipt.json", foreign)
+    folder.put("a.csv", GOOD)
+    watcher, _ = folder.watcher()
+    lines = watcher.look()
+    assert _bytes(folder, "a.csv.receipt.json") == foreign
+    assert json.loads(_bytes(folder, "a.csv.receipt-2.json"))["state"] == "accepted"
+    assert any("a.csv.receipt.json is no receipt" in line and "a.csv.receipt-2.json" in line for line in lines)
+    assert watcher.look() == []
+    folder.look()
+    assert _names(folder) == {"a.csv", "a.csv.receipt.json", "a.csv.receipt-2.json"}
+
+
+def test_where_no_name_is_free_nothing_is_overwritten(folder: Place, monkeypatch):
+    monkeypatch.setattr(receipt, "MOST_NAMES", 2)
+    folder.put("a.csv.receipt.json", b"theirs")
+    folder.put("a.csv.receipt-2.json", b"theirs")
+    folder.put("a.csv", GOOD)
+    watcher, _ = folder.watcher()
+    assert any("no name is free for the answer" in line for line in watcher.look())
+    assert watcher.look() == []
+    assert {_bytes(folder, name) for name in _names(folder) - {"a.csv"}} == {b"theirs"}
+
+
+@pytest.mark.parametrize("content", [GOOD, BAD], ids=["accepted", "refused"])
+def test_a_living_watcher_answers_anew_where_its_answer_was_taken_away(folder: Place, tmp_path: Path, content: bytes):
+    folder.put("a.csv", content)
+    watcher, _ = folder.watcher()
+    watcher.look()
+    watcher.look()
+    state = folder.receipt("a.csv")["state"]
+    (tmp_path / "in" / "a.csv.receipt.json").unlink()
+    watcher.look()
+    assert folder.receipt("a.csv")["state"] == state
+    assert _names(folder) <= {"a.csv", "a.csv.receipt.json", "a.csv.marked.xlsx"}
+    assert len(folder.campaigns) == (1 if content == GOOD else 0)
+
+
+def test_a_refused_sheet_that_was_only_touched_is_read_once_more_and_then_left(folder: Place, monkeypatch):
+    folder.put("a.csv", BAD)
+    watcher, _ = folder.watcher()
+    watcher.look()
+    folder.put("a.csv", BAD)
+    watcher.look()
+    monkeypatch.setattr(watching, "keep_dropped", lambda *_: pytest.fail("read again"))
+    assert watcher.look() == folder.look() == []
+
+
+@pytest.mark.parametrize("place", ["ftp://x", "s3://"])
+def test_a_wrong_setting_ends_the_watcher_with_its_sentence(home: Path, monkeypatch, capsys, place: str):
+    monkeypatch.setenv("REELMILL_WATCH", place)
+    monkeypatch.setattr("sys.argv", ["watch"])
+    with pytest.raises(SystemExit) as end:
+        watch_main()
+    assert end.value.code == WRONG_SETTINGS
+    assert capsys.readouterr().err == (
+        f"{place!r} cannot be watched; set REELMILL_WATCH to a folder or to s3://name/prefix.\n")
 
 
 def test_trouble_that_is_not_the_sheets_is_answered_and_tried_again(place: Place):
