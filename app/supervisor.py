@@ -5,20 +5,22 @@ import selectors
 import signal
 import subprocess
 import time
-import urllib.error
-import urllib.request
 from collections.abc import Callable, Collection, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 
 from adapters.lifeline import end_with_parent, kill_descendants
+from flows.prefect_server import answers
 
 PAUSES_S = (1.0, 2.0, 5.0, 15.0, 60.0)
 """Before a program is started again; the first of them once more after it has run for STEADY_S."""
 STEADY_S = 120.0
+PROBE_S = 1.0
 GRACE_S = 15.0
 """For programs to end what they do, before they are killed."""
 TICK_S = 0.5
+PATIENCE_S = 10.0
+"""After which it is said what a program waits for."""
 LONGEST_LINE = 20_000
 
 
@@ -29,12 +31,14 @@ class Program:
     Attributes:
         name: what its lines are headed with.
         probe: a URL that answers once it works; empty where nothing tells.
+        waits: said once where the probe has not answered after PATIENCE_S.
         is_last: the others need it, so that it ends after them.
     """
 
     name: str
     command: tuple[str, ...]
     probe: str = ""
+    waits: str = ""
     is_last: bool = False
 
 
@@ -48,6 +52,8 @@ class _Running:
     due: float = 0.0
     failures: int = 0
     answers: bool = False
+    is_told: bool = False
+    is_steady: bool = False
     rest: bytes = b""
 
 
@@ -61,7 +67,8 @@ class Supervisor:
         Args:
             tell: takes a program's name, and a line of it or of what happened to it.
             ready: called once, when all have answered.
-            fatal: exit codes by which a program says that starting it again is of no use: all end then.
+            fatal: exit codes by which a program says that starting it again is of no use: all end then,
+                unless it has run for STEADY_S before.
         """
         self._environment = environment
         self._tell = tell
@@ -98,7 +105,7 @@ class Supervisor:
                 if each.process is None and time.monotonic() >= each.due:
                     self._start(each)
             self._turn()
-            if not is_told and all(self._answers(each) for each in self._all):
+            if not is_told and all([self._answers(each) for each in self._all]):
                 is_told = True
                 self._ready()
 
@@ -106,7 +113,7 @@ class Supervisor:
         each.process = subprocess.Popen(  # noqa: S603
             each.program.command, env=self._environment, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT, start_new_session=True, preexec_fn=end_with_parent)
-        each.started, each.answers, each.rest = time.monotonic(), False, b""
+        each.started, each.answers, each.is_told, each.rest = time.monotonic(), False, False, b""
         output = each.process.stdout
         assert output
         os.set_blocking(output.fileno(), False)
@@ -160,11 +167,11 @@ class Supervisor:
 
     def _plan(self, each: _Running, code: int) -> None:
         """Say when a program that has ended is started again; end all where that is of no use."""
-        if code in self._fatal:
+        if time.monotonic() - each.started > STEADY_S:
+            each.failures, each.is_steady = 0, True
+        if code in self._fatal and not each.is_steady:  # what worked with its settings once may do so again
             self._asked, self._code = 1, 1
             return
-        if time.monotonic() - each.started > STEADY_S:
-            each.failures = 0
         pause = PAUSES_S[min(each.failures, len(PAUSES_S) - 1)]
         each.failures += 1
         each.due = time.monotonic() + pause
@@ -173,7 +180,11 @@ class Supervisor:
 
     def _answers(self, each: _Running) -> bool:
         if not each.answers and each.process is not None:
-            each.answers = not each.program.probe or _is_there(each.program.probe)
+            each.answers = not each.program.probe or answers(each.program.probe, PROBE_S)
+            if not each.answers and not each.is_told and time.monotonic() - each.started > PATIENCE_S:
+                each.is_told = True
+                if each.program.waits:
+                    self._tell(each.program.name, each.program.waits)
         return each.answers
 
     def _end(self, chosen: Sequence[_Running]) -> None:
@@ -189,13 +200,3 @@ class Supervisor:
 
     def _pids(self) -> set[int]:
         return {each.process.pid for each in self._all if each.process}
-
-
-def _is_there(url: str) -> bool:
-    try:
-        with urllib.request.urlopen(url, timeout=1):  # noqa: S310
-            return True
-    except urllib.error.HTTPError:
-        return True  # it answers, if only to tell who may look
-    except OSError:
-        return False

@@ -18,6 +18,7 @@ from app.keeper import keep
 from app.output import say
 from app.session import Session
 from app.supervisor import Program, Supervisor
+from flows.prefect_server import health_of, without_password
 from flows.settings import prepare_prefect
 from manifests.errors import ReelmillError
 from tasks.wiring import close_tools
@@ -45,10 +46,14 @@ def up(
         check_port(port, "--port")
         server = os.environ.get("PREFECT_API_URL", "")
         if not server:
+            if port == prefect_port:
+                raise ReelmillError(f"Dashboard and Prefect's server cannot both have port {port}; name another by "
+                                    "--port or --prefect-port.")
             check_port(prefect_port, "--prefect-port")
         environment = environment_of(home, prefect_port)
         dashboard = session.settings.review_url.rstrip("/") or f"http://127.0.0.1:{port}"
-        programs = programs_of(port, 0 if server else prefect_port, bool(session.settings.watch), dashboard)
+        programs = programs_of(port, 0 if server else prefect_port, bool(session.settings.watch), dashboard,
+                               environment["PREFECT_API_URL"])
         session.catalogue.campaigns()  # a database that does not answer is told here, once
         close_tools()
         say("Starting; this takes up to a minute, and Ctrl-C ends it all.")
@@ -58,17 +63,19 @@ def up(
         raise typer.Exit(code)
 
 
-def programs_of(port: int, prefect_port: int, is_watching: bool, dashboard: str) -> list[Program]:
+def programs_of(port: int, prefect_port: int, is_watching: bool, dashboard: str, server: str) -> list[Program]:
     """Return what runs; a ``prefect_port`` of 0 means that the server is somebody else's."""
     python = (sys.executable, "-m")
+    waits = "" if prefect_port else f"waits for Prefect's server at {without_password(server)}"
     programs = [
-        Program("schedules", (*python, "flows.deployments", *(["--owns-server"] if prefect_port else []))),
+        Program("schedules", (*python, "flows.deployments", *(["--owns-server"] if prefect_port else [])),
+                health_of(server), waits),
         Program("dashboard", (*python, "app.cli", "review", "--port", str(port), "--no-browser"),
                 f"http://127.0.0.1:{port}/signin"),
     ]
     if prefect_port:
         command = (*python, "prefect", "server", "start", "--host", "127.0.0.1", "--port", str(prefect_port))
-        programs.insert(0, Program("prefect", command, f"http://127.0.0.1:{prefect_port}/api/health", is_last=True))
+        programs.insert(0, Program("prefect", command, health_of(server), is_last=True))
     if is_watching:
         programs.append(Program("watcher", (*python, "flows.watch", "--dashboard", dashboard)))
     return programs
@@ -83,7 +90,7 @@ def environment_of(home: Path, prefect_port: int) -> dict[str, str]:
         os.environ.setdefault(name, value)
     prepare_prefect(home)
     environment = {**os.environ, "PYTHONUNBUFFERED": "1"}
-    if "PREFECT_API_URL" not in environment:
+    if not environment.get("PREFECT_API_URL"):
         server = f"http://127.0.0.1:{prefect_port}/api"
         password = _password(home / "prefect.password")
         environment |= {"PREFECT_API_URL": server, "PREFECT_API_AUTH_STRING": password,
@@ -93,7 +100,8 @@ def environment_of(home: Path, prefect_port: int) -> dict[str, str]:
 
 def places_of(session: Session, dashboard: str, environment: dict[str, str], *, is_own: bool) -> list[str]:
     """Return where to look, a line each."""
-    settings, server = session.settings, environment["PREFECT_API_URL"].removesuffix("/api")
+    settings = session.settings
+    server = without_password(environment["PREFECT_API_URL"]).rstrip("/").removesuffix("/api")
     opened = f" (it asks for what {settings.home / 'prefect.password'} holds)" if is_own else ""
     watched = f"{settings.watch} – a sheet that is dropped there is answered beside it" if settings.watch else (
         "nothing; let REELMILL_WATCH name a folder or s3://name/prefix")

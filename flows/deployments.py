@@ -6,12 +6,10 @@ import os
 import subprocess
 import sys
 import time
-import urllib.request
 from collections.abc import Iterable, Mapping
-from contextlib import suppress
+from contextlib import ExitStack, suppress
 from datetime import UTC, datetime
-from typing import Any
-from zoneinfo import ZoneInfo
+from typing import Any, NoReturn
 
 from prefect.client.orchestration import get_client
 from prefect.client.schemas.actions import WorkPoolCreate
@@ -26,7 +24,9 @@ from prefect.runner import Runner
 from flows import watch
 from flows.campaign import campaign
 from flows.leftovers import end_leftovers
-from flows.posting import posting
+from flows.posting import grant_the_last, posting
+from flows.prefect_server import answers, health_of, without_password
+from flows.schedules import check_night, cron
 from flows.settings import Settings, load_settings
 from flows.steer import steer
 from flows.stock import stock
@@ -47,17 +47,31 @@ START_S = 300.0
 class _Runner(Runner):
     """Prefect's runner, which ends at once: its own handler starts a coroutine that nothing awaits any more."""
 
-    def handle_sigterm(self, *_: Any, **__: Any) -> None:
-        """End; whoever sent the signal sent it to the flow runs too."""
-        sys.exit(0)
+    beside = ExitStack()
+    """What ends with it."""
+
+    def handle_sigterm(self, *_: Any, **__: Any) -> NoReturn:
+        """End; whoever sent the signal sent it to the flow runs too.
+
+        Not by an exception: it would come up in whichever callback the event loop is at, and leave the other tasks'
+        tracebacks behind.
+        """
+        self.beside.close()
+        grant_the_last()
+        with suppress(OSError, ValueError, RuntimeError):  # the signal may have come in the midst of a print
+            sys.stdout.flush()
+            sys.stderr.flush()
+        os._exit(0)
 
 
 def served(settings: Settings) -> list[RunnerDeployment]:
     """Return the deployments of one machine; a schedule whose setting is empty is taken away.
 
     Raises:
-        SettingsError: a cron expression or the time zone is wrong.
+        SettingsError: a cron expression, the time zone, or what a night needs is wrong.
     """
+    if settings.stock and (unknown := check_night(settings)):
+        print(f"The stock sheet could not be looked at: {unknown}", file=sys.stderr, flush=True)
     return [
         _deployment(campaign, limit=CAMPAIGNS, strategy=ConcurrencyLimitStrategy.ENQUEUE),
         _deployment(steer, limit=None),
@@ -84,39 +98,22 @@ def arrival_trigger() -> DeploymentEventTrigger:
                                   match={"prefect.resource.id": watch.RESOURCE})
 
 
-def cron(settings: Settings, name: str) -> CronSchedule:
-    """Return the schedule that a setting says.
-
-    Raises:
-        SettingsError: names the setting.
-    """
-    text = getattr(settings, name)
-    try:
-        ZoneInfo(settings.timezone)
-    except (KeyError, ValueError, OSError):
-        raise SettingsError(f"There is no time zone {settings.timezone!r}; set REELMILL_TIMEZONE to one such as "
-                            "Europe/Berlin.") from None
-    try:
-        return CronSchedule(cron=text, timezone=settings.timezone)
-    except ValueError:
-        raise SettingsError(f"{text!r} is no cron expression; set REELMILL_{name.upper()} to minute, hour, day, month "
-                            "and weekday, such as '0 22 * * *'.") from None
-
-
-def serve(settings: Settings, *, owns_server: bool) -> None:
+def serve(settings: Settings, deployments: Iterable[RunnerDeployment], *, owns_server: bool) -> None:
     """Register the deployments, run what is due, for ever.
 
     Args:
+        deployments: those of ``served``.
         owns_server: nobody else executes flow runs of this server, so what it calls running is a leftover.
     """
-    deployments = served(settings)
     runner: Any = _Runner(name=POOL, limit=PROCESSES, pause_on_shutdown=False, query_seconds=POLL_S)
     ids = [runner.add_deployment(each) for each in deployments]
     if owns_server:
         end_leftovers(ids)
     for line in next_lines(deployments):
         print(line, flush=True)
-    with posting(settings, catalogue_of(wiring_of(settings))):  # what was not sent while nothing ran goes out now
+    with runner.beside as beside:
+        # What was not sent while nothing ran goes out now.
+        beside.enter_context(posting(settings, catalogue_of(wiring_of(settings))))
         asyncio.run(runner.start())
 
 
@@ -143,10 +140,11 @@ def await_server(seconds: float = START_S) -> None:
     """
     url, deadline = os.environ["PREFECT_API_URL"], time.monotonic() + seconds
     while time.monotonic() < deadline:
-        with suppress(OSError), urllib.request.urlopen(f"{url}/health", timeout=5):  # noqa: S310
+        if answers(health_of(url)):
             return
         time.sleep(0.2)
-    raise ReelmillError(f"Prefect's server at {url} does not answer; start it, or mend PREFECT_API_URL.")
+    raise ReelmillError(f"Prefect's server at {without_password(url)} does not answer; start it, or mend "
+                        "PREFECT_API_URL.")
 
 
 def deploy(environment: Mapping[str, str]) -> int:
@@ -177,12 +175,13 @@ def main() -> None:
     options = parser.parse_args()
     try:
         settings = load_settings()
-        if "PREFECT_API_URL" not in os.environ:
+        if not os.environ.get("PREFECT_API_URL"):
             raise SettingsError("No server is named; let PREFECT_API_URL name Prefect's.")
+        deployments = [] if options.deploy else served(settings)  # what is wrong in them need not wait for the server
         await_server()
         if options.deploy:
             sys.exit(deploy(os.environ))
-        serve(settings, owns_server=options.owns_server)
+        serve(settings, deployments, owns_server=options.owns_server)
     except SettingsError as error:
         print(error, file=sys.stderr)
         sys.exit(WRONG_SETTINGS)

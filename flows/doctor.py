@@ -6,6 +6,7 @@ from urllib.parse import urlsplit
 from pydantic import SecretStr
 
 from flows.fan_out import check_fan_out
+from flows.schedules import check_night, check_watched, cron
 from flows.settings import Settings
 from flows.wiring import wiring_of
 from tasks.checkup.clock import check_clock
@@ -13,7 +14,7 @@ from tasks.checkup.program import check_devices, check_versions, check_weights
 from tasks.checkup.servers import RAY_S, check_prefect, check_ray, check_webhook
 from tasks.checkup.signing import check_signer
 from tasks.checkup.stores import check_bucket, check_database, check_disk
-from tasks.doctor import OK, Check, Finding
+from tasks.doctor import OK, WARN, Check, Finding
 from tasks.redaction import redact
 from tasks.wiring import card_of
 
@@ -28,10 +29,11 @@ def checks_of(settings: Settings) -> dict[str, Check]:
     webhook = settings.alert_webhook.get_secret_value() if settings.alert_webhook else ""
     checks = {
         "settings": Check(lambda: _check_settings(settings)),
+        "schedules": Check(lambda: _check_schedules(settings), IMPORT_S),
         "versions": Check(lambda: check_versions(("ray",) if on_ray else ())),
         "devices": Check(lambda: check_devices(() if on_ray else wiring.devices), IMPORT_S),
         "weights": Check(lambda: check_weights(wiring, settings.model, here=not on_ray)),
-        "bucket": Check(lambda: check_bucket(wiring.bucket)),
+        "bucket": Check(lambda: check_bucket(wiring.bucket, wiring.catalogue_url)),
         "database": Check(lambda: check_database(wiring.catalogue_url)),
         "signer": Check(lambda: check_signer(wiring), IMPORT_S),
         "clock": Check(lambda: check_clock(wiring.catalogue_url, wiring.bucket)),
@@ -52,7 +54,25 @@ def _check_settings(settings: Settings) -> Finding:
     check_fan_out(settings)
     kept = "PostgreSQL" if settings.catalogue_url.startswith("postgres") else "SQLite"
     where = "S3" if settings.bucket.startswith("s3://") else "a folder"
-    return Finding(OK, f"Runner {settings.runner}, catalogue in {kept}, bucket in {where}; home is {settings.home}.")
+    told = f"Runner {settings.runner}, catalogue in {kept}, bucket in {where}; home is {settings.home}."
+    if settings.ray_address and settings.runner == "threads":
+        return Finding(WARN, f"{told} REELMILL_RAY_ADDRESS names {settings.ray_address}, and nothing is sent there.",
+                       "Set REELMILL_RUNNER to ray, or unset REELMILL_RAY_ADDRESS.")
+    return Finding(OK, told)
+
+
+def _check_schedules(settings: Settings) -> Finding:
+    """Look whether that which runs by itself could begin: it would first be seen at night."""
+    sweep, told = cron(settings, "sweep_cron"), []
+    if settings.stock:
+        stock = cron(settings, "stock_cron")
+        if unknown := check_night(settings):
+            return Finding(WARN, f"The stock sheet could not be looked at: {unknown}", "See to the bucket first.")
+        told.append(f"stock at {stock.cron!r}")
+    if settings.watch:
+        check_watched(settings)
+    told += [f"sweep at {sweep.cron!r}, in {settings.timezone}", f"watched: {settings.watch or 'nothing'}"]
+    return Finding(OK, "; ".join(told)[:1].upper() + "; ".join(told)[1:] + ".")
 
 
 def _secrets(settings: Settings) -> list[str]:

@@ -60,7 +60,8 @@ def _receiver_of(settings: Settings) -> Webhook | None:
 
 
 @atexit.register
-def _grant_the_last() -> None:
+def grant_the_last() -> None:
+    """Wait for what is being sent, LAST_S at most; for a process that ends by itself."""
     until = time.monotonic() + LAST_S
     for beat in _beats:
         beat.await_end(max(0.0, until - time.monotonic()))

@@ -5,8 +5,10 @@ from pathlib import Path
 from typing import Any, Literal
 
 from pydantic import Field, SecretStr, ValidationError, field_validator
+from pydantic_core import PydanticCustomError
 from pydantic_settings import (
     BaseSettings,
+    EnvSettingsSource,
     PydanticBaseSettingsSource,
     SettingsConfigDict,
     TomlConfigSettingsSource,
@@ -15,6 +17,9 @@ from pydantic_settings import SettingsError as Unparsed
 
 from manifests.attestation import Attestation
 from manifests.errors import SettingsError
+
+TOKEN_LENGTH = 16
+"""Characters of a metrics token at least."""
 
 
 class Settings(BaseSettings):
@@ -60,7 +65,8 @@ class Settings(BaseSettings):
     """
 
     model_config = SettingsConfigDict(
-        env_prefix="REELMILL_", toml_file="reelmill.toml", extra="forbid", frozen=True, hide_input_in_errors=True
+        env_prefix="REELMILL_", env_ignore_empty=True, toml_file="reelmill.toml", extra="forbid", frozen=True,
+        hide_input_in_errors=True
     )
 
     home: Path = Path.home() / ".reelmill"
@@ -113,7 +119,7 @@ class Settings(BaseSettings):
     timezone: str = "UTC"
     alert_webhook: SecretStr | None = None
     log_format: Literal["text", "json"] = "text"
-    metrics_token: SecretStr | None = Field(None, min_length=16)
+    metrics_token: SecretStr | None = None
     review_url: str = ""
     oidc_issuer: str = ""
     oidc_client_id: str = ""
@@ -135,6 +141,14 @@ class Settings(BaseSettings):
     def _expand_folder(cls, location: str) -> str:
         return location if "://" in location or not location.strip() else str(Path(location).expanduser().absolute())
 
+    @field_validator("metrics_token")
+    @classmethod
+    def _check_length(cls, token: SecretStr | None) -> SecretStr | None:
+        if token and len(token.get_secret_value()) < TOKEN_LENGTH:
+            raise PydanticCustomError("too_short", "it should have at least {length} characters",
+                                      {"length": TOKEN_LENGTH})
+        return token
+
     @classmethod
     def settings_customise_sources(
         cls, settings_cls: type[BaseSettings], init_settings: PydanticBaseSettingsSource,
@@ -142,7 +156,24 @@ class Settings(BaseSettings):
         file_secret_settings: PydanticBaseSettingsSource,
     ) -> tuple[PydanticBaseSettingsSource, ...]:
         """Put the TOML file behind arguments and environment."""
-        return init_settings, env_settings, TomlConfigSettingsSource(settings_cls)
+        return init_settings, _Variables(settings_cls), TomlConfigSettingsSource(settings_cls)
+
+
+class _Variables(EnvSettingsSource):
+    """The environment; an empty variable counts where an empty text says something, and else as not set.
+
+    Compose files and units pass on variables that nobody has set as empty ones.
+    """
+
+    SAYING = ("stock_until",)
+    """Settings whose empty text says something though it is not their default."""
+
+    def __call__(self) -> dict[str, Any]:
+        """Return the values by the names of the settings."""
+        empty = {name.lower() for name, value in os.environ.items() if not value}
+        said = {name: "" for name, field in self.settings_cls.model_fields.items()
+                if f"{self.env_prefix}{name}".lower() in empty and (field.default == "" or name in self.SAYING)}
+        return {**said, **super().__call__()}
 
 
 def load_settings(**overrides: Any) -> Settings:

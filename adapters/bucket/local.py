@@ -34,6 +34,11 @@ class LocalBucket:
         self._root = folder.absolute()
         self._public_url = public_url.rstrip("/") if public_url else None
 
+    @property
+    def folder(self) -> Path:
+        """The folder that holds the files; it need not be there yet."""
+        return self._root
+
     def put_new(self, key: str, path: Path, *, content_type: str, cache_control: str, sha256: str) -> None:
         """Copy, sync, then link: the key appears with all its bytes or not at all."""
         target = self._path(key)

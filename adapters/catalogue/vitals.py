@@ -4,11 +4,11 @@ import time
 from pathlib import Path
 from typing import NamedTuple
 
-from sqlalchemy import Connection, Engine, Float, cast, select, text
+from sqlalchemy import Connection, Engine, Float, cast, func, select, text
 
 from adapters.catalogue.engine import build_engine, our_errors, writing
 from adapters.catalogue.schema import HEAD, revision_of
-from adapters.catalogue.tables import database_now
+from adapters.catalogue.tables import database_now, variants
 
 PATIENCE_S = 5.0
 
@@ -50,6 +50,24 @@ def examine_catalogue(url: str) -> Vitals | None:
             revision = revision_of(engine)
             with writing(engine).connect() as connection:  # SQLite takes the lock of a writer, and gives it back
                 return _vitals(engine, connection, revision)
+    finally:
+        engine.dispose()
+
+
+def count_published(url: str) -> int:
+    """Return how many clips a catalogue calls published; 0 where it has no tables yet.
+
+    Raises:
+        CatalogueUnreachable, CatalogueError: as ``examine_catalogue``.
+    """
+    vitals = examine_catalogue(url)
+    if vitals is None or vitals.revision is None:
+        return 0
+    engine = build_engine(url, PATIENCE_S)
+    try:
+        with our_errors(engine), engine.connect() as connection:
+            return int(connection.execute(
+                select(func.count()).select_from(variants).where(variants.c.state == "published")).scalar_one())
     finally:
         engine.dispose()
 

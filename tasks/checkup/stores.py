@@ -5,12 +5,13 @@ import os
 import secrets
 import shutil
 import tempfile
-from contextlib import suppress
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
-from adapters.bucket import Bucket, open_bucket
-from adapters.catalogue.vitals import examine_catalogue
-from manifests.errors import BucketError, BucketRefused, KeyTaken
+from adapters.bucket import Bucket, LocalBucket, open_bucket
+from adapters.catalogue.vitals import count_published, examine_catalogue
+from manifests.errors import BucketError, BucketRefused, CatalogueError, KeyTaken
 from tasks.doctor import FAIL, OK, WARN, Finding
 from tasks.wiring import BucketPlace
 
@@ -22,18 +23,23 @@ COMFORTABLE_BYTES = 5_000_000_000
 LEAST_FILES = 10_000
 
 
-def check_bucket(place: BucketPlace) -> Finding:
-    """Write a small object, try to write another over it, read it back, and take it away."""
+def check_bucket(place: BucketPlace, catalogue_url: str = "") -> Finding:
+    """Write a small object, try to write another over it, read it back, and take it away.
+
+    Args:
+        catalogue_url: of the catalogue whose published clips lie there; empty where that is not asked.
+    """
     bucket = open_bucket(place.location, endpoint=place.endpoint, region=place.region, access_key=place.access_key,
                          secret_key=place.secret_key, public_url=place.public_url)
     key, content = TRIAL.format(secrets.token_hex(8)), secrets.token_bytes(64)
-    try:
-        wrong = _try(bucket, key, content)
-    except BaseException:
-        with suppress(BucketError):
-            bucket.remove(key)
-        raise
-    left = _taken_away(bucket, key)
+    with _no_new_folders(bucket):
+        try:
+            wrong = _try(bucket, key, content)
+        except BaseException:
+            with suppress(BucketError):
+                bucket.remove(key)
+            raise
+        left = _taken_away(bucket, key)
     if wrong:
         return Finding(FAIL, f"{place.location}: {wrong}", "Use a store that heeds If-None-Match on PutObject; else "
                        "two writers could overwrite each other's clips.")
@@ -41,6 +47,10 @@ def check_bucket(place: BucketPlace) -> Finding:
         return Finding(WARN, f"{place.location} can be written and read, and the trial {key} could not be deleted: "
                        f"{left}", "Fine for a machine that only renders or publishes; withdrawing and sweeping need "
                        "the right to delete.")
+    if missing := _missing(bucket, catalogue_url):
+        return Finding(WARN, f"{place.location} can be written, and it holds nothing, though the catalogue knows "
+                       f"{missing:,} published clips.", "See that its disk is mounted, and that REELMILL_BUCKET names "
+                       "the place where they lie; if they are lost, bring back the backup.")
     return Finding(OK, f"{place.location}: written, not overwritten, read back, and taken away again.")
 
 
@@ -103,6 +113,30 @@ def _try(bucket: Bucket, key: str, content: bytes) -> str:
     if bucket.read(key) != content or found is None or found.sha256 != hashlib.sha256(content).hexdigest():
         return "what was written does not read back."
     return ""
+
+
+def _missing(bucket: Bucket, catalogue_url: str) -> int:
+    """Return how many published clips a bucket should hold that holds nothing at all."""
+    with suppress(BucketError, CatalogueError):  # a role may be kept from listing; the database has its own check
+        if catalogue_url and (count := count_published(catalogue_url)) and next(iter(bucket.entries()), None) is None:
+            return count
+    return 0
+
+
+@contextmanager
+def _no_new_folders(bucket: Bucket) -> Iterator[None]:
+    """Take away the folders that the block makes: an absent one may be a disk that is not mounted."""
+    folders: list[Path] = []
+    if isinstance(bucket, LocalBucket):
+        root = bucket.folder
+        folders = [each for each in (root / Path(TRIAL).parent, root / ".incoming", root, *root.parents)
+                   if not each.exists()]
+    try:
+        yield
+    finally:
+        for folder in folders:
+            with suppress(OSError):
+                folder.rmdir()
 
 
 def _put(bucket: Bucket, key: str, path: Path) -> None:

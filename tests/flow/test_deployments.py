@@ -175,7 +175,7 @@ def test_one_machine_serves_what_its_settings_say(prefect_server, home: Path):
     assert {name: len(each.schedules) for name, each in bare.items()} == {
         "campaign": 0, "steer": 0, "stock": 0, "sweep": 1, "watch": 0}
     night = {each.name: each for each in deployments.served(load_settings(
-        stock="stock.csv", stock_cron="15 1 * * *", timezone="Europe/Berlin"))}
+        stock=str(REPO / "examples" / "stock.csv"), stock_cron="15 1 * * *", timezone="Europe/Berlin"))}
     [item] = night["stock"].schedules
     assert (item.schedule.cron, item.schedule.timezone) == ("15 1 * * *", "Europe/Berlin")
     now = datetime(2026, 11, 27, 12, tzinfo=UTC)
@@ -189,6 +189,23 @@ def test_one_machine_serves_what_its_settings_say(prefect_server, home: Path):
 def test_a_wrong_schedule_is_told(prefect_server, home: Path, wrong: dict[str, str], said: str):
     with pytest.raises(SettingsError, match=said):
         deployments.served(load_settings(**wrong))
+
+
+@pytest.mark.parametrize(("wrong", "said"), [
+    ({"stock_until": "half past six"}, "'half past six' is no time of day"),
+    ({"stock_budget_money": 5.0}, "REELMILL_STOCK_BUDGET_MONEY needs a price"),
+    ({"stock": "nothing.csv"}, "There is no stock sheet 'nothing.csv'"),
+    ({"stock": str(REPO / "examples" / "spring.csv")}, "REELMILL_STOCK names a sheet that no night could use"),
+])
+def test_a_night_that_could_not_begin_is_told_before_it(prefect_server, home: Path, wrong: dict[str, Any], said: str):
+    with pytest.raises(SettingsError, match=said):
+        deployments.served(load_settings(**{"stock": str(REPO / "examples" / "stock.csv"), **wrong}))
+
+
+def test_a_stock_sheet_in_a_store_that_is_away_stops_nothing(prefect_server, home: Path, capsys):
+    deployments.served(load_settings(stock="s3://sheets/stock.csv", bucket_endpoint="http://127.0.0.1:9",
+                                     bucket_region="us-east-1", bucket_access_key="a", bucket_secret_key="b"))
+    assert "The stock sheet could not be looked at" in capsys.readouterr().err
 
 
 def runs_of(deployment_id: Any) -> list[Any]:

@@ -42,7 +42,8 @@ class Up:
         environment = {name: value for name, value in os.environ.items()
                        if not name.startswith(("PREFECT_", "REELMILL_"))}
         environment |= {"REELMILL_HOME": str(home), "REELMILL_WATCH": str(inbox), "REELMILL_WATCH_S": "1",
-                        **{f"REELMILL_{name.upper()}": value for name, value in settings.items()}}
+                        **{name.upper() if name.startswith("prefect_") else f"REELMILL_{name.upper()}": value
+                           for name, value in settings.items()}}
         self.process = subprocess.Popen(
             [sys.executable, "-m", "app.cli", "up", "--port", str(self.port), "--prefect-port", str(self.prefect_port)],
             env=environment, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
@@ -80,6 +81,11 @@ class Up:
         except urllib.error.HTTPError as error:
             with closing(error):
                 return error.code
+
+    def status_or_none(self, port: int, path: str) -> int | None:
+        with suppress(OSError):
+            return self.status(port, path)
+        return None
 
     @property
     def catalogue(self) -> Catalogue:
@@ -212,6 +218,40 @@ def test_a_port_that_is_taken_is_refused(up: Up, tmp_path: Path):
     assert "--port" in done.stderr
 
 
+def test_one_port_for_two_is_refused(tmp_path: Path):
+    environment = {**os.environ, "REELMILL_HOME": str(tmp_path), "PREFECT_API_URL": ""}
+    port = str(free_port())
+    done = subprocess.run([sys.executable, "-m", "app.cli", "up", "--port", port, "--prefect-port", port],
+                          env=environment, capture_output=True, text=True, timeout=60)
+    assert done.returncode == 1
+    assert f"cannot both have port {port}" in done.stderr
+
+
+def test_a_server_of_ones_own_that_does_not_answer_is_waited_for(tmp_path: Path):
+    (tmp_path / "in").mkdir()
+    away = f"http://me:correcthorse@127.0.0.1:{free_port()}/api"
+    waiting = Up(tmp_path / "home", tmp_path / "in", prefect_api_url=away)
+    try:
+        assert waiting.says(r"\[schedules\] waits for Prefect's server at http://127.0.0.1:\d+/api", 90), waiting.text
+        assert awaited(lambda: waiting.status_or_none(waiting.port, "/signin") == 200, 90), waiting.text
+        assert "Everything runs." not in waiting.text
+        assert "correcthorse" not in waiting.text
+    finally:
+        assert waiting.end(signal.SIGTERM) == 0
+
+
+@pytest.mark.parametrize(("wrong", "said"), [
+    ({"stock_until": "half past six"}, "'half past six' is no time of day"),
+    ({"stock": "nothing.csv"}, "There is no stock sheet 'nothing.csv'")])
+def test_a_night_that_could_not_begin_is_told_at_once(tmp_path: Path, wrong: dict[str, str], said: str):
+    (tmp_path / "in").mkdir()
+    good = str(Path(__file__).parents[2] / "examples" / "stock.csv")
+    refused = Up(tmp_path / "home", tmp_path / "in", **{"stock": good, **wrong})
+    assert refused.process.wait(START_S) == 1
+    refused._reader.join(10)
+    assert said in refused.text
+
+
 def test_settings_that_cannot_work_end_it_with_a_sentence(tmp_path: Path):
     (tmp_path / "in").mkdir()
     wrong = Up(tmp_path / "home", tmp_path / "in", sweep_cron="every day")
@@ -224,7 +264,10 @@ def test_sigterm_leaves_no_process(up: Up):
     begun = up.text.count("for flow 'campaign'")
     (up.inbox / "summer.csv").write_text("brief_id,prompt,variants\ncircle,a blue circle on a white background,40\n")
     assert awaited(lambda: up.text.count("for flow 'campaign'") > begun, 120), up.text
+    before = len(up.lines)
     assert up.end(signal.SIGTERM) == 0
+    up._reader.join(10)
+    assert [line for line in up.lines[before:] if "Traceback" in line or "never retrieved" in line] == []
 
 
 def test_sigkill_leaves_no_process_and_the_next_one_goes_on(up: Up):

@@ -7,7 +7,7 @@ import sqlite3
 import threading
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from datetime import timedelta
 from email.utils import formatdate
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -54,6 +54,17 @@ def found(look: Callable[[], Finding], limit_s: float = 60.0) -> Finding:
     if finding.level != "ok":
         assert finding.mend or "; " in finding.told, "nobody is told how to mend it"
     return finding
+
+
+def publish_one(file: Path) -> None:
+    """Put a published clip into a catalogue, of which nothing but its state counts."""
+    with closing(sqlite3.connect(file)) as connection, connection:
+        columns = [(name, kind, default) for _, name, kind, is_needed, default, _ in
+                   connection.execute("PRAGMA table_info(variants)") if is_needed and default is None]
+        values = ["published" if name == "state" else 0 if kind in ("INTEGER", "FLOAT", "BIGINT") else name[:8]
+                  for name, kind, _ in columns]
+        names = ", ".join(name for name, *_ in columns)
+        connection.execute(f"INSERT INTO variants ({names}) VALUES ({', '.join('?' * len(values))})", values)
 
 
 def closed_port() -> int:
@@ -202,6 +213,30 @@ class TestBucket:
     def test_a_folder_is_left_as_it_was(self, tmp_path):
         assert found(lambda: check_bucket(BucketPlace(str(tmp_path / "bucket")))).level == "ok"
         assert [path for path in (tmp_path / "bucket").rglob("*") if path.is_file()] == []
+
+    def test_an_absent_folder_is_not_made(self, tmp_path):
+        (tmp_path / "there").mkdir()
+        assert found(lambda: check_bucket(BucketPlace(str(tmp_path / "mount" / "clips")))).level == "ok"
+        assert found(lambda: check_bucket(BucketPlace(str(tmp_path / "there")))).level == "ok"
+        assert [path.name for path in tmp_path.rglob("*")] == ["there"]
+
+    @pytest.mark.parametrize("is_there", [True, False])
+    def test_a_folder_without_the_published_clips(self, tmp_path, is_there):
+        url, place = f"sqlite:///{tmp_path / 'catalogue.sqlite'}", tmp_path / "mount"
+        assert found(lambda: check_bucket(BucketPlace(str(place)), url)).level == "ok"
+        with closing(open_catalogue(url)):
+            pass
+        assert found(lambda: check_bucket(BucketPlace(str(place)), url)).level == "ok"
+        publish_one(tmp_path / "catalogue.sqlite")
+        if is_there:
+            place.mkdir()
+        finding = found(lambda: check_bucket(BucketPlace(str(place)), url))
+        assert (finding.level, "holds nothing, though the catalogue knows 1 published" in finding.told) == (
+            "warn", True), finding.told
+        assert place.exists() == is_there
+        place.mkdir(exist_ok=True)
+        (place / "clip.mp4").touch()
+        assert found(lambda: check_bucket(BucketPlace(str(place)), url)).level == "ok"
 
     def test_a_store_is_left_as_it_was(self, s3_endpoint, s3_bucket_name):
         finding = found(lambda: check_bucket(self.place(s3_endpoint, s3_bucket_name)))
@@ -481,3 +516,42 @@ class TestCommand:
         check = checks_of(load_settings())["settings"]
         assert "an SQLite catalogue is a file on one of them" in found(check.look).told
         assert "ray" in checks_of(load_settings())
+
+    def test_an_address_of_ray_that_nobody_uses(self, home, monkeypatch):
+        monkeypatch.setenv("REELMILL_RAY_ADDRESS", "head.example:6379")
+        finding = found(checks_of(load_settings())["settings"].look)
+        assert (finding.level, "head.example:6379, and nothing is sent there" in finding.told) == ("warn", True)
+        monkeypatch.delenv("REELMILL_RAY_ADDRESS")
+        assert found(checks_of(load_settings())["settings"].look).level == "ok"
+
+
+class TestSchedules:
+    STOCK = str(Path(__file__).parents[2] / "examples" / "stock.csv")
+
+    def look(self, monkeypatch, **settings: str) -> Finding:
+        for name, value in settings.items():
+            monkeypatch.setenv(f"REELMILL_{name.upper()}", value)
+        return found(checks_of(load_settings())["schedules"].look)
+
+    def test_a_good_night(self, home, monkeypatch, tmp_path):
+        finding = self.look(monkeypatch, stock=self.STOCK, watch=str(tmp_path), timezone="Europe/Berlin")
+        assert finding.level == "ok", finding.told
+        assert "Stock at '0 22 * * *'; sweep at '30 6 * * *', in Europe/Berlin" in finding.told
+
+    @pytest.mark.parametrize(("wrong", "told"), [
+        ({"stock_cron": "at night"}, "REELMILL_STOCK_CRON"), ({"sweep_cron": "x"}, "REELMILL_SWEEP_CRON"),
+        ({"timezone": "Mars/Olympus"}, "no time zone 'Mars/Olympus'"),
+        ({"stock_until": "6 o'clock"}, "no time of day"),
+        ({"stock_budget_money": "5"}, "REELMILL_STOCK_BUDGET_MONEY needs a price"),
+        ({"stock": "nothing.csv"}, "no stock sheet 'nothing.csv'"),
+        ({"stock": str(Path(STOCK).with_name("spring.csv"))}, "a sheet that no night could use"),
+        ({"watch": "/nowhere"}, "The watched folder /nowhere cannot be looked at")])
+    def test_what_would_first_be_seen_at_night(self, home, monkeypatch, wrong, told):
+        finding = self.look(monkeypatch, **{"stock": self.STOCK, **wrong})
+        assert (finding.level, told in finding.told) == ("fail", True), finding.told
+
+    def test_a_sheet_in_a_store_that_is_away(self, home, monkeypatch):
+        finding = self.look(monkeypatch, stock="s3://sheets/stock.csv", bucket_region="us-east-1",
+                            bucket_access_key="a", bucket_secret_key="b",
+                            bucket_endpoint=f"http://127.0.0.1:{closed_port()}")
+        assert (finding.level, "could not be looked at" in finding.told) == ("warn", True)

@@ -25,6 +25,31 @@ def test_arguments_go_before_the_environment_and_that_before_the_file(tmp_path, 
     assert (settings.shard_size, settings.lease_s, settings.review) == (3, 6.0, "required")
 
 
+def test_an_empty_variable_is_as_good_as_none(monkeypatch):
+    for name in ("METRICS_TOKEN", "RAY_AUTOSCALES", "ALERT_WEBHOOK", "LEASE_S", "RUNNER", "ATTESTATIONS", "TIMEZONE",
+                 "STOCK_CRON", "MODEL", "SIGNER_CHAIN"):
+        monkeypatch.setenv(f"REELMILL_{name}", "")
+    assert load_settings() == load_settings(home=Path(os.environ["REELMILL_HOME"]))
+    settings = load_settings()
+    assert (settings.metrics_token, settings.ray_autoscales, settings.alert_webhook) == (None, False, None)
+    assert (settings.timezone, settings.stock_cron, settings.signer_chain) == ("UTC", "0 22 * * *", None)
+
+
+def test_an_empty_text_that_says_something_is_heard(tmp_path, monkeypatch):
+    (tmp_path / "reelmill.toml").write_text('watch = "/in"\nstock_until = "05:00"\n')
+    assert (load_settings().watch, load_settings().stock_until) == ("/in", "05:00")
+    monkeypatch.setenv("REELMILL_STOCK_UNTIL", "")
+    monkeypatch.setenv("REELMILL_WATCH", "")
+    assert (load_settings().watch, load_settings().stock_until) == ("", "")
+    assert load_settings(stock_until="04:00").stock_until == "04:00"
+
+
+def test_a_short_token_is_told_in_characters(monkeypatch):
+    monkeypatch.setenv("REELMILL_METRICS_TOKEN", "short")
+    with pytest.raises(SettingsError, match="'metrics_token' is wrong: it should have at least 16 characters"):
+        load_settings()
+
+
 @pytest.mark.parametrize("wrong", [{"lease_s": 0}, {"attempts": 0}, {"max_rank_share": 1.5}, {"review": "maybe"},
                                    {"signer": "magic"}, {"max_variants": "many"}])
 def test_a_wrong_value_names_its_setting(wrong):

@@ -1,0 +1,83 @@
+"""The supervisor's judgement: what answers, what is waited for, and which ends are final."""
+
+import os
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+
+import pytest
+
+from app import supervisor
+from app.supervisor import Program, Supervisor
+from app.up import programs_of
+from flows.prefect_server import answers, health_of, without_password
+
+
+@contextmanager
+def serving(status: int) -> Iterator[str]:
+    class Handler(BaseHTTPRequestHandler):
+        def do_GET(self) -> None:
+            self.send_response(status)
+            self.end_headers()
+
+        def log_message(self, *_: object) -> None:
+            """Say nothing."""
+
+    with ThreadingHTTPServer(("127.0.0.1", 0), Handler) as server:
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        yield f"http://127.0.0.1:{server.server_port}"
+        server.shutdown()
+
+
+@pytest.mark.parametrize(("status", "is_there"), [(200, True), (401, True), (403, True), (404, False), (502, False)])
+def test_what_answers(status: int, is_there: bool):
+    with serving(status) as url:
+        assert answers(url) == is_there
+    assert not answers(url, 1.0)
+
+
+def test_a_password_in_the_address_is_neither_told_nor_in_the_way():
+    url = "http://me:correcthorse@prefect:4200/api/"
+    assert without_password(url) == "http://prefect:4200/api/"
+    assert health_of(url) == "http://prefect:4200/api/health"
+    assert not answers("http://me:x@127.0.0.1:9/api", 1.0)
+
+
+def test_a_server_of_ones_own_is_probed_too():
+    own = {each.name: each for each in programs_of(8765, 4200, False, "", "http://127.0.0.1:4200/api")}
+    assert own["prefect"].probe == own["schedules"].probe == "http://127.0.0.1:4200/api/health"
+    other = {each.name: each for each in programs_of(8765, 0, False, "", "http://me:x@away:4200/api")}
+    assert "prefect" not in other
+    assert other["schedules"].probe == "http://away:4200/api/health"
+    assert other["schedules"].waits == "waits for Prefect's server at http://away:4200/api"
+
+
+def test_what_is_waited_for_is_said_once(monkeypatch):
+    told: list[str] = []
+    one = Supervisor([Program("it", ("true",), "http://127.0.0.1:9/x", "waits for x")], {},
+                     lambda _, line: told.append(line), lambda: None)
+    [each] = one._all
+    each.process = object()  # type: ignore[assignment]
+    each.started = time.monotonic()
+    assert not one._answers(each)
+    assert told == []
+    monkeypatch.setattr(supervisor, "PATIENCE_S", -1.0)
+    assert not any(one._answers(each) for _ in range(3))
+    assert told == ["waits for x"]
+
+
+def test_wrong_settings_end_all_but_not_what_has_worked_before():
+    told: list[str] = []
+    one = Supervisor([Program("it", ("true",))], {}, lambda _, line: told.append(line), lambda: None)
+    [each] = one._all
+    each.started = time.monotonic() - supervisor.STEADY_S - 1
+    one._plan(each, 1)
+    each.started = time.monotonic()
+    one._plan(each, os.EX_CONFIG)
+    assert (one._asked, one._code) == (0, 0)
+    each.is_steady = False
+    one._plan(each, os.EX_CONFIG)
+    assert (one._asked, one._code) == (1, 1)
+    assert len(told) == 2
