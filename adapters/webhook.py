@@ -22,6 +22,7 @@ LATER = frozenset({408, 409, 421, 423, 425, 429})
 """Client errors that pass; with any other the same message fails again."""
 REASON_BYTES = 200
 MENDING = "check REELMILL_ALERT_WEBHOOK"
+TRIED_AGAIN = "it is tried again later"
 
 _posting: ContextVar[bool] = ContextVar("posting", default=False)
 
@@ -65,8 +66,12 @@ class Webhook:
         self._url = parsed
         self._whole_s = whole_s
 
-    def post(self, text: str) -> Answer:
-        """Send a message, and follow the answer nowhere; takes a bounded time, and raises nothing."""
+    def post(self, text: str, later: str = TRIED_AGAIN) -> Answer:
+        """Send a message, and follow the answer nowhere; takes a bounded time, and raises nothing.
+
+        Args:
+            later: what the error says to come of a message that may be taken later.
+        """
         token = _posting.set(True)
         client = httpx2.Client(timeout=self._whole_s, follow_redirects=False)
         # A timeout for each read alone would let a receiver that sends a byte now and then hold the sender for ever.
@@ -81,7 +86,7 @@ class Webhook:
         watch.start()
         try:
             with client, client.stream("POST", self._url, json={"text": text}) as answer:
-                return TAKEN if answer.is_success else _refusal(answer, _beginning(answer))
+                return TAKEN if answer.is_success else _refusal(answer, _beginning(answer), later)
         except (httpx2.HTTPError, OSError, ValueError, RuntimeError) as error:
             return self._trouble(error, late.is_set())
         finally:
@@ -107,13 +112,13 @@ def _beginning(answer: httpx2.Response) -> str:
     return " ".join(found[:REASON_BYTES].decode("ascii", "replace").split())
 
 
-def _refusal(answer: httpx2.Response, body: str) -> Answer:
+def _refusal(answer: httpx2.Response, body: str, later: str) -> Answer:
     status, said = answer.status_code, f" ({body})" if body and body.isprintable() and "<" not in body else ""
     if answer.is_redirect:
         return Answer(f"The webhook answered {status}, a redirect, which is not followed: the message and the URL's "
                       "secret would go elsewhere; let REELMILL_ALERT_WEBHOOK name the place itself.")
     for_good = 400 <= status < 500 and status not in LATER
-    return Answer(f"The webhook answered {status}{said}; {MENDING if for_good else 'it is tried again later'}.",
+    return Answer(f"The webhook answered {status}{said}; {MENDING if for_good else later}.",
                   rest_s(answer.headers.get("retry-after", "")), for_good)
 
 

@@ -11,6 +11,7 @@ from app.options import AsJson
 from app.output import say, say_json, seconds_text, show_table
 from app.session import Session
 from flows.posting import webhook_of
+from manifests.counts import counted
 from manifests.errors import ReelmillError
 from tasks.postman import Postman
 
@@ -28,12 +29,15 @@ def list_alerts(
     """List alerts, the newest first, with their tries and the last error."""
     if context.invoked_subcommand:
         return
-    found = Session.open().catalogue.alerts(limit)
+    session = Session.open()
+    found = session.catalogue.alerts(limit)
+    has_receiver = session.settings.alert_webhook is not None
     if as_json:
-        say_json([_as_json(alert) for alert in found])
+        say_json([_as_json(alert, has_receiver) for alert in found])
     elif found:
         show_table("", ["at", "kind", "state", "tries", "text", "last error"], [
-            (_local(alert.at), alert.kind, state_of(alert), alert.tries, alert.text, alert.error) for alert in found])
+            (_local(alert.at), alert.kind, state_of(alert, has_receiver), alert.tries, alert.text, alert.error)
+            for alert in found])
     else:
         say("No alert yet.")
 
@@ -52,7 +56,7 @@ def send(as_json: AsJson = False) -> None:
         say(f"{done.sent} of {waiting} sent." if waiting else "No alert waits.")
     if done.failed:
         failed = next((alert.error for alert in session.catalogue.alerts(1000) if alert.error), "")
-        raise ReelmillError(f"{left} alerts could not be sent and are kept. {failed}")
+        raise ReelmillError(f"{counted(left, 'alert{s} could not be sent and {are} kept.')} {failed}")
 
 
 @alerts.command()
@@ -60,22 +64,24 @@ def test() -> None:
     """Send a message that says nothing but that it has come."""
     session = Session.open()
     began = time.monotonic()
-    answer = webhook_of(session.settings).post(TEST)
+    answer = webhook_of(session.settings).post(TEST, "run it again later")
     if answer.error:
         raise ReelmillError(answer.error)
     say(f"The webhook has taken the test message, in {seconds_text(time.monotonic() - began)}.")
 
 
-def state_of(alert: Alert) -> str:
-    """Return ``sent``, ``given up`` or ``waiting``."""
+def state_of(alert: Alert, has_receiver: bool) -> str:
+    """Return ``sent``, ``given up``, ``waiting``, or ``kept``: without a receiver, or older than it."""
     if alert.sent_at is not None:
         return "sent"
-    return "given up" if alert.given_up_at is not None else "waiting"
+    if alert.given_up_at is not None:
+        return "given up" if alert.tries else "kept"
+    return "waiting" if has_receiver else "kept"
 
 
-def _as_json(alert: Alert) -> dict[str, object]:
+def _as_json(alert: Alert, has_receiver: bool) -> dict[str, object]:
     return {"alert_id": alert.alert_id, "kind": alert.kind, "campaign_id": alert.campaign_id, "text": alert.text,
-            "at": alert.at, "state": state_of(alert), "tries": alert.tries, "due_at": alert.due_at,
+            "at": alert.at, "state": state_of(alert, has_receiver), "tries": alert.tries, "due_at": alert.due_at,
             "sent_at": alert.sent_at, "last_error": alert.error, "detail": dict(alert.detail)}
 
 

@@ -8,7 +8,7 @@ from typing import Annotated, Any
 import typer
 
 from app.bounds import bounds_of
-from app.ending import FINISHED
+from app.ending import outcome_of
 from app.finishing import close_campaign, finish_campaign, show_report
 from app.options import (
     AsJson,
@@ -31,13 +31,14 @@ from app.session import Session
 from app.sheets import tell_warnings
 from app.steering import standing_json, standing_line
 from flows.registration import read_sheet, register
+from manifests.counts import count_of, counted, one_or_more
 from manifests.errors import ReelmillError
 from models.registry import get_card, weights_problem
 from tasks.expand import LARGEST_SHEET, check_cap, expand, sample
 from tasks.intake import Intake
 from tasks.licence import clearances_of, doubts, waiting_sentences
 from tasks.plan import Plan, make_plan
-from tasks.retry import retry_failed
+from tasks.retry import Retried, retry_failed
 from tasks.shard import GOOD_STATES
 from tasks.steer import let_campaign_go_on
 from tasks.work import UNFINISHED
@@ -131,8 +132,11 @@ def retry(
     session, campaign_id = Session.of_campaign(campaign)
     retried = retry_failed(session.catalogue, campaign_id)
     if not as_json:
-        say(f"{retried.again} variants are tried again, {retried.rerolled} get a new seed.")
-    outcome = finish_campaign(session, campaign_id, as_json, {}) if retried.again or retried.rerolled else FINISHED
+        say(_retried_text(retried))
+    if retried.again or retried.rerolled:
+        outcome = finish_campaign(session, campaign_id, as_json, {})
+    else:
+        outcome = outcome_of(session.catalogue, campaign_id)
     close_campaign(session, campaign_id, None, out, as_json, outcome)
 
 
@@ -172,6 +176,12 @@ def _satisfied(session: Session, intake: Intake) -> set[str]:
             if brief.want and good.get(brief.brief_id, 0) >= brief.want}
 
 
+def _retried_text(retried: Retried) -> str:
+    again, rerolled = retried
+    return (f"{counted(again, 'variant{s} {are} tried again')}, "
+            f"{rerolled:,} {one_or_more(rerolled, 'gets', 'get')} a new seed.")
+
+
 def _plan_json(preview: Plan) -> dict[str, Any]:
     return {**asdict(preview), "device_seconds": preview.device_seconds, "money": preview.money}
 
@@ -193,16 +203,17 @@ def _show_plan(session: Session, intake: Intake, preview: Plan) -> None:
     briefs = list(preview.by_brief.items())
     show_table("", ["brief", "variants"], briefs[:SHOWN_BRIEFS])
     if len(briefs) > SHOWN_BRIEFS:
-        say(f"and {len(briefs) - SHOWN_BRIEFS} more briefs")
-    say(f"\n{intake.campaign.campaign_id}: {preview.asked:,} variants asked for, {preview.distinct:,} different.")
+        say(f"and {count_of(len(briefs) - SHOWN_BRIEFS, 'more brief')}")
+    say(f"\n{intake.campaign.campaign_id}: {count_of(preview.asked, 'variant')} asked for, "
+        f"{preview.distinct:,} different.")
     if preview.skipped:
         say(f"Skipped, since they are there: {states_text(preview.skipped)}.")
-    say(f"To make: {preview.to_make:,} in {preview.shards:,} shards.")
+    say(f"To make: {preview.to_make:,} in {count_of(preview.shards, 'shard')}.")
     for name, estimate in preview.estimates.items():
         price = f", {estimate.money:.2f} in money" if estimate.money else ""
         seconds = estimate.device_seconds
         time = "device time unknown" if seconds is None else f"about {seconds_text(seconds)} of device time"
-        say(f"{name}: {preview.by_card[name]:,} clips, {time}{price} ({estimate.basis}).")
+        say(f"{name}: {count_of(preview.by_card[name], 'clip')}, {time}{price} ({estimate.basis}).")
         if problem := weights_problem(get_card(name, session.settings.model_folders), session.settings.weights_root):
             warn(f"Warning: {problem}")
     for sentence in (*doubts(session.wiring), *waiting_sentences(preview.by_card, clearances_of(session.wiring))):

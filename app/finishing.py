@@ -19,6 +19,7 @@ from app.session import Session
 from flows.registration import check_disk, check_doors, check_models, read_sheet
 from flows.server import prefect_server
 from flows.settings import prepare_prefect
+from manifests.counts import count_of, counted, one_or_more
 from manifests.errors import ReelmillError
 from manifests.identity import slug
 from manifests.sheet import hand_back
@@ -87,13 +88,15 @@ def close_campaign(session: Session, campaign_id: str, intake: Intake | None, ou
             warn(sentence)
     waiting = session.catalogue.held_for_review(campaign_id)
     if waiting and not as_json:
-        say(f"{len(waiting)} clips wait for a person: look at them by reelmill review, or reelmill approve "
-            f"{campaign_id} --all.")
+        number = len(waiting)
+        say(f"{count_of(number, 'clip')} {one_or_more(number, 'waits', 'wait')} for a person: look at "
+            f"{one_or_more(number, 'it', 'them')} by reelmill review, or reelmill approve {campaign_id} --all.")
     if report.unfinished and outcome not in (FINISHED, LEFT):
         _tell_ending(session, campaign_id, outcome, report.unfinished)
     elif report.unfinished:
-        raise ReelmillError(f"{report.unfinished} variants are not finished; another process works on them, "
-                            "or run the same command again to go on.")
+        number = report.unfinished
+        raise ReelmillError(f"{counted(number, 'variant{s} {are} not finished')}; another process works "
+                            f"on {one_or_more(number, 'it', 'them')}, or run the same command again to go on.")
 
 
 def _tell_ending(session: Session, campaign_id: str, outcome: str, left: int) -> None:

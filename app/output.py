@@ -2,6 +2,7 @@
 
 import errno
 import json
+import os
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
@@ -10,6 +11,7 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
+from flows.settings import load_settings
 from manifests.errors import ReelmillError
 
 console = Console()
@@ -62,10 +64,22 @@ def sentence_of(error: BaseException) -> str:
     if isinstance(error, ReelmillError):
         return str(error)
     if isinstance(error, OSError) and error.errno in (errno.ENOSPC, errno.EDQUOT):
-        return "The disk is full; free some space, or move REELMILL_HOME, and run again."
+        return _full_disk_text(error.filename)
     if isinstance(error, OSError) and error.strerror:
         return f"{error.filename or 'The system'}: {error.strerror}; check the path and its rights."
     return f"{type(error).__name__}: {error}; run again with --debug to see where it comes from."
+
+
+def _full_disk_text(path: str | bytes | None) -> str:
+    """Name the path that the system names; where it names none, the folder that most is written to."""
+    if path:
+        return (f"The disk that holds {os.fsdecode(path)} is full; free some space, or move REELMILL_HOME, "
+                "and run again.")
+    try:
+        home = f"{load_settings().home}, or the folder that was written to,"
+    except ReelmillError:
+        home = "REELMILL_HOME, or the folder that was written to,"
+    return f"The disk that holds {home} is full; free some space, or move REELMILL_HOME, and run again."
 
 
 def states_text(states: Mapping[str, int]) -> str:

@@ -8,6 +8,7 @@ import typer
 from app.output import say, say_json, warn
 from app.session import Session
 from flows.registration import kept_pictures
+from manifests.counts import count_of
 from manifests.errors import SheetError
 from manifests.sheet import CellProblem, annotate, write_template
 from tasks.expand import check_cap
@@ -64,14 +65,16 @@ def tell_warnings(warnings: tuple[CellProblem, ...]) -> None:
     for warning in warnings[:SHOWN_WARNINGS]:
         warn(f"Warning: {warning.sentence}")
     if len(warnings) > SHOWN_WARNINGS:
-        warn(f"And {len(warnings) - SHOWN_WARNINGS} more warnings; reelmill validate --json lists them all.")
+        warn(f"And {count_of(len(warnings) - SHOWN_WARNINGS, 'more warning')}; "
+             "reelmill validate --json lists them all.")
 
 
 def _summary(rows: int, good: int, problems: int) -> None:
     if problems:
-        say(f"{problems} problems; {good} of {rows} rows are good.")
+        say(f"{count_of(problems, 'problem')}; {good} of {count_of(rows, 'row')} "
+            f"{'is' if 1 in (good, rows) else 'are'} good.")
     else:
-        say(f"All {good} rows are good.")
+        say("The one row is good." if good == 1 else f"All {good} rows are good.")
 
 
 def _as_json(problem: CellProblem) -> dict[str, object]:

@@ -14,6 +14,7 @@ from app.options import AsJson, CampaignName
 from app.output import say, say_json, seconds_text, show_table
 from app.review import actor_name
 from app.session import Session
+from manifests.counts import counted, one_or_more
 from manifests.night import zone_of
 from tasks.steer import cancel_campaign, pause_campaign
 
@@ -39,7 +40,7 @@ def cancel(campaign: CampaignName, reason: Reason = "", as_json: AsJson = False)
         return say_json({"campaign_id": head.campaign_id, **standing_json(catalogue.campaign(head.campaign_id)),
                          "changed": changed, "leases_ended": ended})
     said = "is cancelled" if changed else "was cancelled before"
-    leases = "no clip was being made" if not ended else f"{ended} {'leases were' if ended > 1 else 'lease was'} ended"
+    leases = "no clip was being made" if not ended else f"{counted(ended, 'lease{s} {were}')} ended"
     say(f"{head.campaign_id} {said}; {leases}, and what is finished stays. "
         f"`reelmill resume {head.campaign_id} --reopen` goes on.")
 
@@ -106,6 +107,6 @@ def _cells(run: RunRow, live: set[str], zone: str) -> tuple[object, ...]:
     place = zone_of(zone)
     until = [f"until {datetime.fromtimestamp(run.until, place):%m-%d %H:%M}"] if run.until else []
     budget = [f"{run.budget_s / 3600:g} device hours"] if run.budget_s else []
-    shards = "" if run.ended_at else f"{run.working} at work, {run.waiting} wait"
+    shards = "" if run.ended_at else f"{run.working} at work, {run.waiting} {one_or_more(run.waiting, 'waits', 'wait')}"
     return (run.run_id[:8], run.campaign_id, f"{datetime.fromtimestamp(run.started_at, place):%Y-%m-%d %H:%M}",
             _outcome(run, live), shards, run.served, seconds_text(run.spent_s), ", ".join(until + budget))

@@ -9,7 +9,7 @@ from app.output import say, say_json, warn
 from app.session import Session
 from flows.places import places_of
 from tasks.sweep import sweep_all
-from tasks.sweeping.report import LOOKED, SweepReport
+from tasks.sweeping.report import SweepReport
 from tasks.sweeping.terms import MOST_SAMPLE, Terms
 
 
@@ -30,14 +30,13 @@ def sweep(
 
 
 def _show(report: SweepReport) -> None:
-    looked = ", ".join(f"{number:,} {LOOKED[what]}" for what, number in report.looked.items())
-    say(f"Looked at: {looked or 'an empty installation'}.")
+    say(f"Looked at: {', '.join(report.looked_at) or 'an empty installation'}.")
     if report.is_empty:
         say("Nothing was found.")
         return
-    for row in report.rows():
-        say(f"{row['number']:,} {row['found']}; {row['done']}.")
-        say(f"    {row['names']}")
+    for sentence, names in report.told():
+        say(sentence)
+        say(f"    {names}")
     if report.dry_run:
         say("This was a dry run: nothing was changed.")
     if report.for_people:

@@ -10,7 +10,7 @@ from flows.parameters import checked_overrides, settings_given
 from flows.places import places_of
 from flows.wiring import wiring_of
 from tasks.sweep import sweep_all
-from tasks.sweeping.report import LOOKED, SweepReport
+from tasks.sweeping.report import SweepReport
 from tasks.sweeping.terms import MOST_SAMPLE, Terms
 
 
@@ -46,5 +46,5 @@ def summary(report: SweepReport) -> str:
     """Return what was looked at, and what it came to, in a few lines."""
     outcome = "Nothing was found." if report.is_empty else (
         "A person has to see to some of it." if report.for_people else "Nobody has to do anything.")
-    lines = [f"- {number:,} {LOOKED[what]}" for what, number in report.looked.items()]
+    lines = [f"- {looked}" for looked in report.looked_at]
     return "\n".join([f"**{outcome}**{' Dry run: nothing was changed.' if report.dry_run else ''}", "", *lines])

@@ -19,7 +19,8 @@ class Night:
         day: the date that it is called by. A window that ends at six belongs to the day before, so that whoever
             starts again after midnight goes on with the same night.
         until: when no more work is begun, seconds since 1970; None for no end.
-        stop: the same as people say it: ``06:00 (Europe/Berlin)``.
+        stop: the same as people say it: ``2026-11-27 06:00 (Europe/Berlin)``. With its date, since a start after the
+            time of day means the next day's.
     """
 
     day: date
@@ -42,7 +43,8 @@ def night_of(starts: float, until: str, zone: str) -> Night:
     if not until.strip():
         return Night(datetime.fromtimestamp(starts, place).date())
     ends = next_stop(starts, time_of(until), place)
-    return Night(datetime.fromtimestamp(ends - HALF_A_DAY_S, place).date(), ends, f"{time_of(until):%H:%M} ({zone})")
+    return Night(datetime.fromtimestamp(ends - HALF_A_DAY_S, place).date(), ends, 
+                 f"{datetime.fromtimestamp(ends, place):%Y-%m-%d %H:%M} ({zone})")
 
 
 def next_stop(after: float, at: time, zone: ZoneInfo) -> float:

@@ -5,6 +5,7 @@ from dataclasses import asdict, dataclass, field
 from typing import Any
 
 from manifests.budget import HOUR_S, Budget
+from manifests.counts import in_number, one_or_more
 
 NOTHING_TO_DO = "nothing to do"
 DRY_RUN = "dry run"
@@ -28,7 +29,7 @@ class NightReport:
             and those that the night did not get to the end of.
         made: clips that were made and judged; of these, passed the gate; and of these, published.
         spent_s: device seconds of the night, also those of a sheet that was changed in it.
-        stop: when it took no more work, as people say it; empty for no end.
+        stop: when it took no more work, as people say it, with its date; empty for no end.
         ended: ``finished``, ``window``, ``budget``, ``paused``, ``cancelled``, ``left``, ``failed``, ``nothing to
             do`` or ``dry run``.
         why: the error's sentence where it failed.
@@ -61,7 +62,8 @@ class NightReport:
     @property
     def sentence(self) -> str:
         """Why it ended, and what becomes of the rest."""
-        rest = f" {self.left:,} of the chosen are left; later nights take them up." if self.left else ""
+        left, them = in_number("{are} left", self.left), one_or_more(self.left, "it", "them")
+        rest = f" {self.left:,} of the chosen combinations {left}; later nights take {them} up." if self.left else ""
         return f"Stock night {self.day} of {self.sheet}: {self._why()}{rest}"
 
     def _why(self) -> str:

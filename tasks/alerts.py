@@ -15,6 +15,7 @@ from time import gmtime, strftime
 from typing import Any, NamedTuple, TypeVar
 
 from adapters.catalogue import Catalogue
+from manifests.counts import count_of
 from manifests.errors import ReelmillError
 from tasks.collapse import collapse_of
 from tasks.redaction import redact
@@ -100,7 +101,7 @@ def worker_lost(catalogue: Catalogue, owner: str, variant_ids: Sequence[str]) ->
     host, _, pid = [*owner.split(":"), "", "", ""][:3]
     where = f"process {pid} on {host}" if pid else owner
     return _tell(catalogue, f"{LOST}:{owner}", LOST,
-                 f"A worker was lost: {where} held {_number(len(variant_ids), 'clip')}, which others take over. "
+                 f"A worker was lost: {where} held {count_of(len(variant_ids), 'clip')}, which others take over. "
                  "Look at its log, and for a killed process at the memory of its machine.",
                  names[0] if len(names) == 1 else None,
                  {"owner": owner, "variants": list(variant_ids[:100]), "campaigns": names})
@@ -130,7 +131,7 @@ def _tell(catalogue: Catalogue, key: str, kind: str, text: str, campaign_id: str
 
 
 def _ending(outcome: str, error: BaseException | None, left: int, campaign_id: str) -> tuple[str, str]:
-    go_on = f"{_number(left, 'variant')} left to make; go on by reelmill resume {campaign_id}."
+    go_on = f"{count_of(left, 'variant')} left to make; go on by reelmill resume {campaign_id}."
     if outcome in ("budget", "window"):
         return BUDGET, f"has stopped at the end of its {outcome}, with {go_on}"
     if outcome == "finished":
@@ -163,7 +164,3 @@ def _spent(catalogue: Catalogue, run_id: str) -> float:
 
 def _counted(states: Mapping[str, int]) -> str:
     return ", ".join(f"{number:,} {state}" for state, number in sorted(states.items())) or "Nothing was planned"
-
-
-def _number(number: int, noun: str) -> str:
-    return f"{number:,} {noun}{'' if number == 1 else 's'}"

@@ -8,6 +8,7 @@ from typing import Any
 from adapters.picture import Picture
 from manifests.brief import Brief
 from manifests.campaign import Campaign
+from manifests.counts import count_of
 from manifests.errors import RuleBroken, SheetRejected
 from manifests.sheet import Checked, Complaint, Table, campaign_of, check_table, read_table
 from models.card import ModelCard
@@ -60,7 +61,7 @@ def refuse_problems(intake: Intake, accept_good_rows: bool) -> None:
     rest = f" And {more} more." if more > 0 else ""
     mend = ("Mend them, or run the good rows by --accept-good-rows." if checked.briefs
             else "No row of the sheet can be used.")
-    raise SheetRejected(f"The sheet {intake.table.name} has {len(checked.problems)} problems. "
+    raise SheetRejected(f"The sheet {intake.table.name} has {count_of(len(checked.problems), 'problem')}. "
                         f"{' '.join(sentences)}{rest} {mend}")
 
 

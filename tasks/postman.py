@@ -10,10 +10,13 @@ from typing import NamedTuple, Protocol
 from adapters.catalogue import Alert, Catalogue
 from adapters.catalogue.outbox import PAUSES_S
 from adapters.webhook import Answer
+from manifests.counts import count_of, one_or_more
 from manifests.errors import ReelmillError
 from tasks import alerts
 from tasks.redaction import redact
 
+PAST_S = 86400.0
+"""When a receiver first appears, it gets no alerts that are older: they are kept for `reelmill alerts send`."""
 TAKEN_S = 60.0
 """So long nobody else sends an alert that one has taken: far longer than a receiver may take to answer."""
 LOOK_S = 15.0
@@ -71,6 +74,16 @@ class Postman:
                 in_a_row = 0 if is_sent else in_a_row + 1
         return Round(sent, failed)
 
+    def keep_the_past(self) -> None:
+        """Keep back what is older than PAST_S where nothing was ever sent or tried, so that a new receiver has peace.
+
+        Raises:
+            CatalogueError: the outbox cannot be changed.
+        """
+        if kept := self._catalogue.keep_back_alerts(PAST_S):
+            log.warning("%s older than %.0f h %s kept and not sent; `reelmill alerts send` sends them all the same.",
+                        count_of(kept, "alert"), PAST_S / 3600, one_or_more(kept, "is", "are"))
+
     def due_in_s(self) -> float | None:
         """Return the seconds until the next alert is due; None where none waits."""
         return self._catalogue.alerts_due_in_s()
@@ -101,6 +114,7 @@ class Beat:
     def __init__(self, postman: Postman, look_s: float = LOOK_S) -> None:
         self._postman = postman
         self._look_s = look_s
+        self._has_begun = False
         self._wake = threading.Event()
         self._leaving = threading.Event()
         self._thread = threading.Thread(target=self._work, name="postman", daemon=True)
@@ -145,6 +159,9 @@ class Beat:
     def _round(self) -> bool:
         """Make a round; return whether something failed."""
         try:
+            if not self._has_begun:
+                self._postman.keep_the_past()
+                self._has_begun = True
             return self._postman.send_due().failed > 0
         except ReelmillError as error:
             log.warning("Alerts could not be sent: %s", error)

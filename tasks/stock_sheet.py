@@ -8,6 +8,7 @@ from pathlib import Path
 
 from adapters.bucket import Bucket
 from manifests.brief import Brief
+from manifests.counts import count_of
 from manifests.errors import BucketError, SheetRejected, SheetUnreadable, UnknownCard
 from manifests.sheet import CellProblem, Table, read_table
 from manifests.sheet.reader import MAX_BYTES
@@ -45,7 +46,7 @@ def take_in_stock(wiring: Wiring, place: str, cards: Mapping[str, ModelCard], de
         raise UnknownCard(f"There is no model card {default_card!r}; use one of {', '.join(sorted(cards))}.")
     table, checked = read_stock(wiring, place, cards, default_card)
     if checked.sheet is None:
-        raise SheetRejected(f"The stock sheet {table.name} has {len(checked.problems)} problems. "
+        raise SheetRejected(f"The stock sheet {table.name} has {count_of(len(checked.problems), 'problem')}. "
                             f"{_first_of(checked.problems)} Mend them and start again; nothing was begun.")
     return StockIntake(table, checked.sheet, checked.warnings)
 

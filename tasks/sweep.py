@@ -44,7 +44,7 @@ def sweep_all(wiring: Wiring, places: Sequence[Place], terms: Terms) -> SweepRep
 
 def sentences(report: SweepReport) -> list[str]:
     """Return what needs a person, a sentence for each kind."""
-    return [f"{found.count:,} {KINDS[kind].what} ({names_text(found)}); {KINDS[kind].mend}."
+    return [f"{KINDS[kind].counted(found.count)} ({names_text(found)}); {KINDS[kind].mended(found.count)}."
             for kind, found in report.for_people.items()]
 
 

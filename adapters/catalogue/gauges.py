@@ -47,7 +47,8 @@ class Numbers(NamedTuple):
     Attributes:
         spent_s: device seconds of all runs that ever were.
         leases, expired: variants that somebody holds, and those of them whose time is over.
-        alerts_waiting, alerts_given_up: alerts not sent yet, and never to be.
+        alerts_waiting, alerts_given_up, alerts_kept: alerts not sent yet, those that failed for good, and those that
+            are older than the receiver.
     """
 
     campaigns: dict[str, int]
@@ -58,6 +59,7 @@ class Numbers(NamedTuple):
     expired: int
     alerts_waiting: int
     alerts_given_up: int
+    alerts_kept: int
     lately: Lately
 
 
@@ -87,12 +89,13 @@ class Gauges(Store):
             held, expired = connection.execute(
                 select(func.count(), _sum(variants.c.lease_expires < database_now()))
                 .where(variants.c.lease_owner.is_not(None))).one()
-            waiting, given_up = connection.execute(
-                select(_sum(alerts.c.given_up_at.is_(None)), _sum(alerts.c.given_up_at.is_not(None)))
+            was_given_up, was_tried = alerts.c.given_up_at.is_not(None), alerts.c.tries > 0
+            waiting, given_up, kept = connection.execute(
+                select(_sum(~was_given_up), _sum(was_given_up & was_tried), _sum(was_given_up & ~was_tried))
                 .where(alerts.c.sent_at.is_(None))).one()
             return Numbers(_counts(connection, campaigns.c.standing), _counts(connection, arrivals.c.state),
                            _counts(connection, runs.c.outcome), float(spent), held, expired, waiting, given_up,
-                           _lately(connection))
+                           kept, _lately(connection))
 
     def all_states(self) -> dict[str, int]:
         """Return how many variants are in each state; this walks over an index of all of them."""

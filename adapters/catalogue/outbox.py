@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import Insert, func, select, update
+from sqlalchemy import Insert, exists, func, or_, select, update
 from sqlalchemy.dialects import postgresql, sqlite
 
 from adapters.catalogue.rows import clean, to_text
@@ -23,7 +23,9 @@ class Alert:
     Attributes:
         key: the same for the same thing, so that it is told once.
         kind: ``finished``, ``gate-collapsed``, ``budget``, ``worker-lost``, ``sweep``.
-        at, due_at, sent_at, given_up_at: seconds since 1970 by the database's clock.
+        at, due_at, sent_at, given_up_at: seconds since 1970 by the database's clock. One that was given up without
+            a try was kept back: it is older than the receiver.
+        tries: those in vain, and the one that succeeded.
         error: why the last try to send it failed.
     """
 
@@ -68,7 +70,7 @@ class Outbox(Store):
 
     def alert_sent(self, alert: Alert) -> None:
         """Note that it has reached its receiver."""
-        self._change(alert, sent_at=database_now(), error="")
+        self._change(alert, sent_at=database_now(), tries=alerts.c.tries + 1, error="")
 
     def alert_failed(self, alert: Alert, error: str, *, after_s: float = 0.0, for_good: bool = False) -> None:
         """Note a try in vain; the next is due after a longer pause, and after the last it is given up.
@@ -101,6 +103,18 @@ class Outbox(Store):
         with self._reading() as connection:
             seconds = connection.execute(query).scalar()
         return None if seconds is None else max(0.0, seconds)
+
+    def keep_back_alerts(self, older_s: float) -> int:
+        """Give up untried what is older than so many seconds, if nothing was ever sent or tried; return how many.
+
+        So who sets a receiver after a year does not get the year; ``retry_alerts`` takes it back.
+        """
+        other = alerts.alias()
+        was_tried = exists().where(or_(other.c.sent_at.is_not(None), other.c.tries > 0, other.c.error != ""))
+        with self._writing() as connection:
+            return connection.execute(update(alerts).where(
+                alerts.c.sent_at.is_(None), alerts.c.given_up_at.is_(None), alerts.c.at < database_now() - older_s,
+                ~was_tried).values(given_up_at=database_now())).rowcount
 
     def retry_alerts(self) -> int:
         """Let what was given up, or waits for its next try, be due now with all its tries; return how many."""

@@ -71,7 +71,8 @@ class Collected:
     def collect(self) -> Iterator[Metric]:
         """Yield the metrics."""
         catalogue, remembered = self._desk.catalogue, self._desk.remembered
-        yield from of_numbers(remembered.get("numbers", catalogue.numbers))
+        has_receiver = self._desk.session.settings.alert_webhook is not None
+        yield from of_numbers(remembered.get("numbers", catalogue.numbers), has_receiver)
         yield _by("reelmill_clips", "Clips by state, in the whole catalogue.", "state",
                   remembered.get("all states", catalogue.all_states))
         yield self._campaigns()
@@ -94,8 +95,12 @@ class Collected:
         return family
 
 
-def of_numbers(numbers: Numbers) -> Iterator[Metric]:
-    """Yield what one look at the catalogue's small tables and newest events tells."""
+def of_numbers(numbers: Numbers, has_receiver: bool) -> Iterator[Metric]:
+    """Yield what one look at the catalogue's small tables and newest events tells.
+
+    Args:
+        has_receiver: alerts wait for one; without it they are only kept.
+    """
     yield _by("reelmill_campaigns", "Campaigns by standing.", "standing", numbers.campaigns)
     yield _by("reelmill_arrivals", "Sheets that were dropped in, by what became of them.", "state", numbers.arrivals)
     runs = {outcome or "working": number for outcome, number in numbers.outcomes.items()}
@@ -106,7 +111,8 @@ def of_numbers(numbers: Numbers) -> Iterator[Metric]:
     yield _one("reelmill_leases", "Clips that a worker holds.", numbers.leases)
     yield _one("reelmill_leases_expired", "Clips whose lease is over, and that nobody has taken up.", numbers.expired)
     yield _by("reelmill_alerts", "Alerts that are not sent.", "state", {
-        "waiting": numbers.alerts_waiting, "given_up": numbers.alerts_given_up})
+        "waiting": numbers.alerts_waiting if has_receiver else 0, "given_up": numbers.alerts_given_up,
+        "kept": numbers.alerts_kept + (0 if has_receiver else numbers.alerts_waiting)})
     lately = numbers.lately._asdict()
     yield _by("reelmill_lately", "Clips of the last five minutes, by what became of them.", "outcome", lately)
 

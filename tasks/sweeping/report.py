@@ -6,6 +6,8 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
+from manifests.counts import counted, in_number
+
 MOST_NAMES = 1000
 """Names that are kept of a kind; all are counted."""
 
@@ -14,6 +16,7 @@ class Kind(NamedTuple):
     """A kind of finding.
 
     Attributes:
+        what: its words, for any number; see ``in_number``.
         did: what a sweep did about it; empty where it only tells of it.
         mend: what a person can do; empty where nobody needs to.
     """
@@ -22,40 +25,48 @@ class Kind(NamedTuple):
     did: str = ""
     mend: str = ""
 
+    def mended(self, number: int) -> str:
+        """Return what a person can do about so many."""
+        return in_number(self.mend, number)
+
+    def counted(self, number: int) -> str:
+        """Return ``1 published file that is missing in the bucket``."""
+        return counted(number, self.what)
+
 
 KINDS: Mapping[str, Kind] = {
-    "expired-lease": Kind("leases that had expired", "ended"),
-    "dead-worker": Kind("workers of this machine that are gone", "their leases ended"),
-    "lost-run": Kind("runs whose driver is silent", "ended as lost"),
-    "missing": Kind("published files that are missing in the bucket", "", "put them back from the bucket's versions or "
-                    "a backup, or withdraw their clips in the dashboard"),
-    "differing": Kind("published files with other bytes than were signed", "", "find out who wrote them, and put the "
-                      "signed ones back from the bucket's versions or a backup"),
-    "orphan": Kind("files in the bucket that no clip names", "moved to quarantine/"),
-    "orphan-left": Kind("files in the bucket that no clip names", "", "where they belong to another catalogue, give "
+    "expired-lease": Kind("lease{s} that had expired", "ended"),
+    "dead-worker": Kind("worker{s} of this machine that {are} gone", "{their} leases ended"),
+    "lost-run": Kind("run{s} whose driver is silent", "ended as lost"),
+    "missing": Kind("published file{s} that {are} missing in the bucket", "", "put {them} back from the bucket's "
+                    "versions or a backup, or withdraw {their} clip{s} in the dashboard"),
+    "differing": Kind("published file{s} with other bytes than were signed", "", "find out who wrote {them}, and put "
+                      "the signed one{s} back from the bucket's versions or a backup"),
+    "orphan": Kind("file{s} in the bucket that no clip names", "moved to quarantine/"),
+    "orphan-left": Kind("file{s} in the bucket that no clip names", "", "where they belong to another catalogue, give "
                         "each a bucket or prefix of its own; where not, run `reelmill sweep --many`"),
-    "withdrawn": Kind("withdrawn clips that still had files in the bucket", "removed"),
-    "withdrawn-left": Kind("withdrawn clips whose files cannot be removed", "", "mend what the bucket says, and sweep "
-                           "again"),
-    "signed-folder": Kind("staged folders of signings that came to an end", "removed"),
-    "partial": Kind("staged files that were never finished", "removed"),
-    "master": Kind("masters of clips that are published, rejected or withdrawn", "removed"),
-    "unknown-folder": Kind("staged folders of variants that the catalogue does not know", "removed"),
-    "unknown-left": Kind("staged folders of variants that the catalogue does not know", "", "where another catalogue "
+    "withdrawn": Kind("withdrawn clip{s} that still had files in the bucket", "removed"),
+    "withdrawn-left": Kind("withdrawn clip{s} whose files cannot be removed", "", "mend what the bucket says, and "
+                           "sweep again"),
+    "signed-folder": Kind("staged folder{s} of signings that came to an end", "removed"),
+    "partial": Kind("staged file{s} that {were} never finished", "removed"),
+    "master": Kind("master{s} of clips that are published, rejected or withdrawn", "removed"),
+    "unknown-folder": Kind("staged folder{s} of variants that the catalogue does not know", "removed"),
+    "unknown-left": Kind("staged folder{s} of variants that the catalogue does not know", "", "where another catalogue "
                          "uses the same REELMILL_HOME, give it its own; where not, run `reelmill sweep --many`"),
-    "shared-master": Kind("masters in the bucket's staging/ that nobody needs", "removed"),
-    "untrusted": Kind("published clips whose credential does not read Trusted", "", "look at them by `reelmill "
+    "shared-master": Kind("master{s} in the bucket's staging/ that nobody needs", "removed"),
+    "untrusted": Kind("published clip{s} whose credential does not read Trusted", "", "look at {them} by `reelmill "
                       "verify`, and at the signer by `reelmill signer`"),
-    "not-done": Kind("steps that could not be done", "", "mend what is said, and sweep again"),
+    "not-done": Kind("step{s} that could not be done", "", "mend what is said, and sweep again"),
 }
 LOOKED: Mapping[str, str] = {
-    "clips": "published clips compared",
-    "objects": "objects listed",
-    "hashes": "objects whose hash was compared",
-    "credentials": "credentials verified",
-    "foreign": "objects of others, left alone",
-    "elsewhere": "clips published on another machine's disk",
-    "bytes": "bytes of staged files",
+    "clips": "published clip{s} compared",
+    "objects": "object{s} listed",
+    "hashes": "object{s} whose hash was compared",
+    "credentials": "credential{s} verified",
+    "foreign": "object{s} of others, left alone",
+    "elsewhere": "clip{s} published on another machine's disk",
+    "bytes": "byte{s} of staged files",
 }
 
 
@@ -95,12 +106,25 @@ class SweepReport:
         """What a person has to see to."""
         return {kind: found for kind, found in self.found.items() if KINDS[kind].mend}
 
+    @property
+    def looked_at(self) -> list[str]:
+        """What was looked at, each as people say it: ``1 object listed``."""
+        return [counted(number, LOOKED[what]) for what, number in self.looked.items()]
+
     def rows(self) -> Iterator[dict[str, Any]]:
         """Yield a table's rows: what, how many, what was done, the first names."""
         for kind, found in self.found.items():
-            did = KINDS[kind].did
-            done = f"would be {did}" if did and self.dry_run else did or f"to do: {KINDS[kind].mend}"
-            yield {"found": KINDS[kind].what, "number": found.count, "done": done, "names": names_text(found)}
+            yield {"found": in_number(KINDS[kind].what, 2), "number": found.count,
+                   "done": self._done(kind, found.count), "names": names_text(found)}
+
+    def told(self) -> Iterator[tuple[str, str]]:
+        """Yield for each kind a sentence that counts it and says what was done, and the first names."""
+        for kind, found in self.found.items():
+            yield f"{KINDS[kind].counted(found.count)}; {self._done(kind, found.count)}.", names_text(found)
+
+    def _done(self, kind: str, number: int) -> str:
+        did = in_number(KINDS[kind].did, number)
+        return f"would be {did}" if did and self.dry_run else did or f"to do: {KINDS[kind].mended(number)}"
 
     def as_json(self) -> dict[str, Any]:
         """Return it for programs."""

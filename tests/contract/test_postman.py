@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 import pytest
 from sqlalchemy import update
-from webhook_server import Plan, webhook_server
+from webhook_server import Plan, WebhookServer, webhook_server
 
 from adapters.catalogue import Alert, Catalogue
 from adapters.catalogue.outbox import PAUSES_S
@@ -14,7 +14,7 @@ from adapters.catalogue.tables import alerts as rows
 from adapters.catalogue.tables import database_now
 from adapters.webhook import Answer, Webhook
 from tasks import alerts
-from tasks.postman import JITTER, PATIENCE, TAKEN_S, Beat, Postman, Round, at_work, pause_s
+from tasks.postman import JITTER, PAST_S, PATIENCE, TAKEN_S, Beat, Postman, Round, at_work, pause_s
 
 
 @pytest.fixture(autouse=True)
@@ -61,7 +61,7 @@ def test_one_that_fails_twice_and_then_accepts(catalogue: Catalogue):
         assert 3990 < (catalogue.alerts_due_in_s() or 0) <= 4000, "the receiver's wish goes over the pause"
         make_due(catalogue)
         assert postman.send_due() == Round(sent=1)
-    assert (only(catalogue).tries, only(catalogue).error) == (2, "")
+    assert (only(catalogue).tries, only(catalogue).error) == (3, "")
     assert len(receiver.texts) == 3
 
 
@@ -71,6 +71,46 @@ def test_what_never_will_work_is_given_up_at_once_with_its_reason(catalogue: Cat
         assert Postman(catalogue, Webhook(receiver.url)).send_due() == Round(failed=1)
     assert only(catalogue).given_up_at
     assert only(catalogue).error == "The webhook answered 404 (no_service); check REELMILL_ALERT_WEBHOOK."
+
+
+def aged(catalogue: Catalogue, key: str, seconds: float) -> None:
+    with catalogue._writing() as connection:
+        connection.execute(update(rows).where(rows.c.key == key).values(at=database_now() - seconds))
+
+
+def begun(catalogue: Catalogue, receiver: WebhookServer) -> None:
+    """Let a beat make its rounds, the first and the last."""
+    with at_work(Postman(catalogue, Webhook(receiver.url))) as beat:
+        pass
+    assert beat.await_end(20)
+
+
+def test_a_new_receiver_does_not_get_the_past_and_a_person_may_send_it(catalogue: Catalogue, caplog):
+    put(catalogue, 3)
+    aged(catalogue, "key 0", PAST_S + 60)
+    aged(catalogue, "key 1", PAST_S - 60)
+    with webhook_server() as receiver:
+        begun(catalogue, receiver)
+        assert receiver.texts == ["text 1", "text 2"]
+        assert "1 alert older than 24 h is kept and not sent; `reelmill alerts send`" in caplog.text
+        numbers = catalogue.numbers()
+        assert (numbers.alerts_waiting, numbers.alerts_given_up, numbers.alerts_kept) == (0, 0, 1)
+        begun(catalogue, receiver)
+        assert len(receiver.texts) == 2, "it stays kept"
+        assert catalogue.retry_alerts() == 1
+        begun(catalogue, receiver)
+        assert receiver.texts[2:] == ["text 0"]
+
+
+@pytest.mark.parametrize("plan", [Plan(), Plan(500)])
+def test_a_receiver_that_was_there_gets_what_an_absence_left(catalogue: Catalogue, plan: Plan):
+    put(catalogue, 1)
+    with webhook_server(plan, Plan()) as receiver:
+        begun(catalogue, receiver)
+        assert catalogue.add_alert("late", "sweep", "an old one")
+        aged(catalogue, "late", 3 * PAST_S)
+        begun(catalogue, receiver)
+        assert "an old one" in receiver.texts
 
 
 def test_a_receiver_that_fails_is_left_alone_for_the_round(catalogue: Catalogue):

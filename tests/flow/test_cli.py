@@ -94,7 +94,7 @@ def test_retry_takes_what_failed_and_nothing_else(home, capsys, fake_models, tmp
     assert reelmill(capsys, "retry", "mixed").code == 1
 
     ended = reelmill(capsys, "retry", "mixed", "--failed")
-    assert "0 variants are tried again, 1 get a new seed" in ended.out
+    assert "0 variants are tried again, 1 gets a new seed" in ended.out
     states = json.loads(reelmill(capsys, "status", "mixed", "--json").out)["states"]
     assert states == {"published": 1, "failed": 2}
 
@@ -111,7 +111,7 @@ def test_an_error_is_retried_with_the_same_seed(home, capsys, fake_models, tmp_p
     assert json.loads(reelmill(capsys, "run", sheet, "--json").out)["states"] == {"failed": 1}
     fake_models.generate = generate
 
-    assert "1 variants are tried again, 0 get" in reelmill(capsys, "retry", "one", "--failed").out
+    assert "1 variant is tried again, 0 get" in reelmill(capsys, "retry", "one", "--failed").out
     assert json.loads(reelmill(capsys, "status", "one", "--json").out)["states"] == {"published": 1}
 
 

@@ -21,7 +21,8 @@ def test_none_yet(catalogue, capsys):
     assert json.loads(reelmill(capsys, "alerts", "--json").out) == []
 
 
-def test_they_are_listed_with_their_state_tries_and_last_error(catalogue, capsys):
+def test_they_are_listed_with_their_state_tries_and_last_error(catalogue, capsys, monkeypatch):
+    monkeypatch.setenv("REELMILL_ALERT_WEBHOOK", "https://hooks.example/x")
     for number in range(3):
         catalogue.add_alert(f"{number}", "sweep", f"text [{number}]")
     sent, given_up, _ = catalogue.due_alerts()
@@ -30,12 +31,39 @@ def test_they_are_listed_with_their_state_tries_and_last_error(catalogue, capsys
     found = json.loads(reelmill(capsys, "alerts", "--json").out)
     assert [(each["text"], each["state"], each["tries"], each["last_error"]) for each in found] == [
         ("text [2]", "waiting", 0, ""), ("text [1]", "given up", 1, "The webhook answered 404."),
-        ("text [0]", "sent", 0, "")]
+        ("text [0]", "sent", 1, "")]
     ended = reelmill(capsys, "alerts", "--limit", 2)
     assert ended.code == 0
     assert "text [2]" in ended.out
     assert "given up" in ended.out
     assert "text [0]" not in ended.out
+
+
+def test_what_is_older_than_the_receiver_and_what_has_none_is_kept(catalogue, capsys, monkeypatch):
+    catalogue.add_alert("0", "sweep", "text 0")
+    assert json.loads(reelmill(capsys, "alerts", "--json").out)[0]["state"] == "kept", "there is no receiver"
+    with webhook_server() as receiver:
+        monkeypatch.setenv("REELMILL_ALERT_WEBHOOK", receiver.url)
+        assert json.loads(reelmill(capsys, "alerts", "--json").out)[0]["state"] == "waiting"
+        assert catalogue.keep_back_alerts(-60.0) == 1
+        assert "kept" in reelmill(capsys, "alerts").out
+        assert reelmill(capsys, "alerts", "send").out == "1 of 1 sent.\n"
+        assert receiver.texts == ["text 0"]
+
+
+@pytest.mark.parametrize("status", [429, 500])
+def test_a_test_in_vain_is_not_said_to_be_tried_again(catalogue, capsys, monkeypatch, status):
+    with webhook_server(Plan(status, body="")) as receiver:
+        monkeypatch.setenv("REELMILL_ALERT_WEBHOOK", receiver.url)
+        ended = reelmill(capsys, "alerts", "test")
+    assert (ended.code, ended.err) == (1, f"Error: The webhook answered {status}; run it again later.\n")
+
+
+def test_one_that_could_not_be_sent_is_told_in_the_singular(catalogue, capsys, monkeypatch):
+    catalogue.add_alert("0", "sweep", "text 0")
+    with webhook_server(Plan(500)) as receiver:
+        monkeypatch.setenv("REELMILL_ALERT_WEBHOOK", receiver.url)
+        assert "1 alert could not be sent and is kept." in reelmill(capsys, "alerts", "send").err
 
 
 def test_without_a_webhook_both_say_how_to_set_one(catalogue, capsys):

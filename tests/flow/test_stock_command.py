@@ -1,7 +1,8 @@
 """`reelmill stock`, as a marketer calls it; fakes stand in for the model only."""
 
 import json
-from datetime import UTC, datetime
+import re
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
@@ -46,7 +47,8 @@ def test_the_sheet_window_and_budget_of_the_settings(home, capsys, monkeypatch):
     monkeypatch.setenv("REELMILL_STOCK_BUDGET_H", "2")
     monkeypatch.setenv("REELMILL_TIMEZONE", "Europe/Berlin")
     answer = json.loads(reelmill(capsys, "stock", "--dry-run", "--json").out)
-    assert (answer["stop"], answer["budget_s"], answer["chosen"]) == ("05:30 (Europe/Berlin)", 7200, 12)
+    assert (answer["budget_s"], answer["chosen"]) == (7200, 12)
+    assert re.fullmatch(r"20\d\d-\d\d-\d\d 05:30 \(Europe/Berlin\)", answer["stop"])
 
 
 def test_a_dry_run_needs_no_prefect_and_begins_nothing(home, capsys):
@@ -55,6 +57,19 @@ def test_a_dry_run_needs_no_prefect_and_begins_nothing(home, capsys):
     assert "this was a dry run; nothing was begun" in ended.out
     assert campaigns() == []
     assert not (home / "prefect").exists()
+
+
+def test_a_time_that_is_past_today_is_shown_to_be_tomorrow(home, capsys):
+    now = datetime.now(UTC)
+    tomorrow = f"{(now - timedelta(minutes=1)) + timedelta(days=1):%Y-%m-%d %H:%M} (UTC)"
+    ended = reelmill(capsys, "stock", EXAMPLE, "--dry-run", "--until", tomorrow[11:16])
+    assert tomorrow in ended.out
+
+
+def test_one_bad_cell_is_one_problem(home, capsys, tmp_path):
+    sheet = tmp_path / "bad.csv"
+    sheet.write_text("theme,want\na red circle,0\n")
+    assert "has 1 problem. " in reelmill(capsys, "stock", sheet).err
 
 
 def test_every_bad_cell_is_told_at_once(home, capsys, tmp_path):

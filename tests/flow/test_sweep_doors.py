@@ -59,14 +59,15 @@ def test_damage_is_told_and_asks_for_a_person(clips, capsys, home):
     assert missing.name in report["found"]["missing"]["names"][0]
     assert [path.name for path in (home / "bucket" / "quarantine").rglob("*.mp4")] == ["odd.mp4"]
     (alert,) = catalogue_of(wiring_of(load_settings())).alerts(kind="sweep")
-    assert "published files that are missing in the bucket" in alert.text
+    assert "1 published file that is missing in the bucket" in alert.text
     assert "odd.mp4" not in alert.text
     ended = reelmill(capsys, "sweep")
     assert ended.code == 1
     assert "A person has to see to what is left to do." in ended.err
     words = " ".join(ended.out.split())
-    assert "published files that are missing" in words
-    assert "withdraw their clips in the dashboard" in words
+    assert "1 published file that is missing" in words
+    assert "put it back" in words
+    assert "withdraw its clip in the dashboard" in words
 
 
 def test_a_clip_that_another_authority_signed_is_not_trusted(clips, capsys, home):

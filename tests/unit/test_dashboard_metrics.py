@@ -26,7 +26,7 @@ def numbers_of(text: str) -> dict[tuple, float]:
 
 
 def test_its_numbers_are_the_catalogues(tmp_path):
-    session = session_in(tmp_path / "home")
+    session = session_in(tmp_path / "home", alert_webhook="https://hooks.example/x")
     catalogue, campaign_id = session.catalogue, samples.campaign().campaign_id
     run_id = catalogue.begin_run(campaign_id, "threads:here", "owner")
     catalogue.book_run(run_id, 2, 12.5)
@@ -52,8 +52,16 @@ def test_its_numbers_are_the_catalogues(tmp_path):
     assert found["reelmill_leases_expired",] == 0
     assert found["reelmill_alerts", ("state", "waiting")] == 1
     assert found["reelmill_alerts", ("state", "given_up")] == 1
+    assert found["reelmill_alerts", ("state", "kept")] == 0
     assert found["reelmill_staged_bytes",] == 1000
     assert found["reelmill_lately", ("outcome", "published")] == 1
+
+
+def test_without_a_webhook_no_alert_waits(tmp_path):
+    session = session_in(tmp_path / "home")
+    session.catalogue.add_alert("a", "sweep", "text")
+    found = numbers_of(client_at(session, "127.0.0.1").get("/metrics").text)
+    assert [found["reelmill_alerts", ("state", state)] for state in ("waiting", "given_up", "kept")] == [0, 0, 1]
 
 
 @pytest.mark.parametrize(("host", "settings", "headers", "status"), [

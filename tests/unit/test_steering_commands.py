@@ -31,9 +31,9 @@ def catalogue(tmp_path, monkeypatch):
     close_tools()
 
 
-def lease(catalogue: Catalogue) -> None:
+def lease(catalogue: Catalogue, number: int = 3) -> None:
     ids = [row.variant_id for row in catalogue.variants(SPRING)]
-    assert catalogue.lease(ids[:3], "elsewhere", 600.0, attempts_cap=5, campaign_id=SPRING)
+    assert catalogue.lease(ids[:number], "elsewhere", 600.0, attempts_cap=5, campaign_id=SPRING)
 
 
 def test_pause_says_what_happens_and_may_be_said_twice(catalogue, capsys):
@@ -57,6 +57,22 @@ def test_cancel_counts_the_leases_that_it_ended(catalogue, capsys):
     again = reelmill(capsys, "cancel", SPRING)
     assert "was cancelled before; no clip was being made" in again.out
     assert json.loads(reelmill(capsys, "cancel", SPRING, "--json").out)["leases_ended"] == 0
+
+
+@pytest.mark.parametrize(("word", "said"), [("pause", "paused"), ("cancel", "cancelled")])
+def test_a_retry_of_nothing_says_that_a_person_has_stopped_the_campaign(catalogue, capsys, word, said):
+    reelmill(capsys, word, SPRING, "--reason", "too dark")
+    ended = reelmill(capsys, "retry", SPRING, "--failed")
+    assert ended.code == EXIT_STOPPED
+    assert f"{SPRING} is {said} by person:" in ended.err
+    assert "another process" not in ended.err
+
+
+def test_what_is_one_is_told_in_the_singular(catalogue, capsys):
+    catalogue.shards_wait(catalogue.begin_run(SPRING, "pool", current_owner()), 1)
+    assert " waits " in reelmill(capsys, "runs").out
+    lease(catalogue, 1)
+    assert "; 1 lease was ended, and" in reelmill(capsys, "cancel", SPRING).out
 
 
 def test_a_cancelled_campaign_is_not_paused_open(catalogue, capsys):
