@@ -18,6 +18,7 @@ from app.keeper import keep
 from app.output import say
 from app.session import Session
 from app.supervisor import Program, Supervisor
+from app.watched import watched_line
 from flows.prefect_server import health_of, without_password
 from flows.settings import prepare_prefect
 from manifests.errors import ReelmillError
@@ -103,10 +104,8 @@ def places_of(session: Session, dashboard: str, environment: dict[str, str], *, 
     settings = session.settings
     server = without_password(environment["PREFECT_API_URL"]).rstrip("/").removesuffix("/api")
     opened = f" (it asks for what {settings.home / 'prefect.password'} holds)" if is_own else ""
-    watched = f"{settings.watch} – a sheet that is dropped there is answered beside it" if settings.watch else (
-        "nothing; let REELMILL_WATCH name a folder or s3://name/prefix")
     return [f"Dashboard: {dashboard}", f"Metrics:   {dashboard}/metrics", f"Prefect:   {server}{opened}",
-            f"Watched:   {watched}", f"Home:      {settings.home}"]
+            f"Watched:   {watched_line(settings.watch)}", f"Home:      {settings.home}"]
 
 
 def check_port(port: int, option: str) -> None:

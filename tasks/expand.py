@@ -49,13 +49,17 @@ def check_cap(briefs: Iterable[Brief], max_variants: int, sample_size: int | Non
     if total <= allowed:
         return asked
     number, largest = max(counts, key=lambda pair: pair[0])
-    axes = [f"{length} {name}" for name, length in largest.axis_lengths.items()]
-    joint = " zip " if largest.axes == "zip" else " × "
-    made = " × ".join([*([joint.join(axes)] if axes else []), f"{largest.variants} seeds"])
+    row = f"row {largest.row} alone makes {number:,} ({_made_of(largest)})" if number > 1 else "each row makes one"
+    shorten = "shorten an axis, " if number > 1 else ""
     raise TooManyVariants(
-        f"The sheet expands to {total:,} variants and {allowed:,} are allowed; row {largest.row} alone makes "
-        f"{number:,} ({made}): shorten an axis, or raise --max-variants."
-    )
+        f"The sheet expands to {total:,} variants and {allowed:,} are allowed; {row}: {shorten}split the sheet, or "
+        "raise the setting max_variants (--max-variants, or REELMILL_MAX_VARIANTS).")
+
+
+def _made_of(brief: Brief) -> str:
+    axes = [f"{length} {name}" for name, length in brief.axis_lengths.items()]
+    joint = " zip " if brief.axes == "zip" else " × "
+    return " × ".join([*([joint.join(axes)] if axes else []), f"{brief.variants} seeds"])
 
 
 def expand(briefs: Iterable[Brief], cards: Mapping[str, ModelCard], default_card: str,

@@ -93,7 +93,7 @@ class Pictures:
             return path.with_name(alike)
         copy = self._kept.of(name) if self._kept else None
         if copy is None:
-            raise PictureUnfit(_missing(name, path, beside))
+            raise PictureUnfit(_missing(name, path, beside, confined=self._confined))
         return copy
 
 
@@ -188,10 +188,14 @@ def _names_in(folder: Path) -> list[str]:
         return []
 
 
-def _missing(name: str, path: Path, beside: Sequence[str]) -> str:
+def _missing(name: str, path: Path, beside: Sequence[str], *, confined: bool) -> str:
+    """Return where a picture is missed; a confined sheet is read from a folder that nobody knows but us."""
+    where = "isn't there" if confined else f"isn't there: '{path.parent}' holds no such file"
     pictures = [other for other in beside if other.lower().endswith(_SUFFIXES)]
     near = get_close_matches(path.name, pictures, 1, 0.7)
-    hint = f"Did you mean {near[0]}?" if near else "Name it from the sheet's folder on, or by its whole path."
+    lies = "Put it beside the sheet, or upload both together." if confined else (
+        "Name it from the sheet's folder on, or by its whole path.")
+    hint = f"Did you mean {near[0]}?" if near else lies
     if "," in name or ";" in name:
         hint = "Several pictures need a | between their names."
-    return f"isn't there: '{path.parent}' holds no such file. {hint}"
+    return f"{where}. {hint}"

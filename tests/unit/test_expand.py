@@ -82,7 +82,16 @@ def test_over_the_cap_the_count_and_the_axes_are_named():
         check_cap([brief(), large], 500)
     assert str(refusal.value) == (
         "The sheet expands to 601 variants and 500 are allowed; row 9 alone makes 600 "
-        "(3 prompt × 2 placements × 100 seeds): shorten an axis, or raise --max-variants.")
+        "(3 prompt × 2 placements × 100 seeds): shorten an axis, split the sheet, or raise the setting max_variants "
+        "(--max-variants, or REELMILL_MAX_VARIANTS).")
+
+
+def test_over_the_cap_no_row_is_blamed_for_one_variant():
+    with pytest.raises(TooManyVariants) as refusal:
+        check_cap([brief(row=row) for row in range(2, 8)], 5)
+    assert str(refusal.value) == (
+        "The sheet expands to 6 variants and 5 are allowed; each row makes one: split the sheet, or raise the setting "
+        "max_variants (--max-variants, or REELMILL_MAX_VARIANTS).")
 
 
 TEXTS = st.text(st.characters(exclude_categories=("Cs",)))

@@ -113,6 +113,17 @@ def test_what_is_not_there_is_told_with_a_hint(tmp_path, cell, words):
     assert words in sentence
 
 
+@pytest.mark.parametrize(("cell", "hint"), [
+    ("shoe.png", "Put it beside the sheet, or upload both together."),
+    ("cupp.png", "Did you mean cup.png?"),
+    ("cup.png, shoe.png", "Several pictures need a | between their names.")])
+def test_of_a_sheet_from_elsewhere_no_folder_of_ours_is_named(tmp_path, cell, hint):
+    saved(tmp_path / "cup.png")
+    (tmp_path / "plan.csv").write_text(f'prompt,first_frame,model\na cup,"{cell}",{TAKES}\n')
+    [problem] = take_in(tmp_path / "plan.csv", CARDS, "starter", confined=True).checked.problems
+    assert problem.sentence.endswith(f"'{cell}' isn't there. {hint}")
+
+
 def test_a_picture_above_the_most_bytes_is_not_read(tmp_path, monkeypatch):
     saved(tmp_path / "cup.png")
     monkeypatch.setattr(pictures, "MAX_BYTES", 100)

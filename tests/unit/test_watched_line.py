@@ -1,0 +1,36 @@
+"""What `reelmill up` says of the watched place."""
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from postgres_server import free_port
+
+from app.watched import watched_line
+from manifests.errors import SettingsError
+
+
+def test_a_folder_that_is_not_there_is_said_to_be_so(tmp_path: Path):
+    assert watched_line(str(tmp_path / "in")).startswith(f"{tmp_path / 'in'} (not there yet) – ")
+    assert watched_line(str(tmp_path)).startswith(f"{tmp_path} – ")
+    assert watched_line("s3://name/prefix").startswith("s3://name/prefix – ")
+    assert watched_line("").startswith("nothing; ")
+
+
+def test_a_file_is_refused(tmp_path: Path):
+    (tmp_path / "in.csv").touch()
+    with pytest.raises(SettingsError, match=r"in\.csv' is a file and cannot be watched"):
+        watched_line(str(tmp_path / "in.csv"))
+
+
+def test_up_refuses_a_file_before_anything_is_started(tmp_path: Path):
+    (tmp_path / "in.csv").touch()
+    environment = {**os.environ, "REELMILL_HOME": str(tmp_path / "home"), "REELMILL_WATCH": str(tmp_path / "in.csv")}
+    ports = ["--port", str(free_port()), "--prefect-port", str(free_port())]
+    done = subprocess.run([sys.executable, "-m", "app.cli", "up", *ports], env=environment, capture_output=True,
+                          text=True, timeout=120)
+    assert done.returncode == 1
+    assert "is a file and cannot be watched" in " ".join(done.stderr.split())
+    assert "[watcher]" not in done.stdout
