@@ -363,6 +363,29 @@ def test_of_two_watchers_at_once_one_registers(folder: Place):
     assert {folder.receipt(sheet)["state"] for sheet in sheets} == {"accepted"}
 
 
+def test_of_two_watchers_at_once_none_takes_the_others_marked_copy(folder: Place):
+    for number in range(6):
+        folder.put(f"{number}.csv", BAD.replace(b"lots", f"lots{number}".encode()))
+    folder.catalogue.campaigns()
+    close_tools()
+    watchers = [FORK.Process(target=_look_apart, args=(folder, 6)) for _ in range(2)]
+    for process in watchers:
+        process.start()
+    assert _await(*watchers) == [0, 0]
+    folder.look()
+    assert _names(folder) == {f"{number}.csv{ending}" for number in range(6)
+                              for ending in ("", ".receipt.json", ".marked.xlsx")}
+
+
+@pytest.mark.parametrize("name", ["x" * 240 + ".csv", "y" * 230 + ".marked.xlsx", "z" * 190 + ".csv.marked.xlsx"])
+def test_long_names_are_answered_once(folder: Place, name: str):
+    folder.put(name, BAD if name.endswith(".csv") else b"no workbook")
+    watcher, _ = folder.watcher()
+    assert len(watcher.look()) == 1
+    assert watcher.look() == folder.look() == []
+    assert len(_names(folder)) == 3
+
+
 STEPS: list[tuple[Any, str]] = [
     (watching, "keep_dropped"), (Catalogue, "take_arrival"), (Door, "read"), (Door, "register"),
     (Catalogue, "settle_arrival"), (Door, "start"), (FolderInbox, "leave")]
