@@ -85,6 +85,15 @@ def test_a_finished_campaign_starts_no_server(home, sheet, capsys, monkeypatch):
     assert reelmill(capsys, "run", sheet).code == 0
 
 
+def test_a_plan_of_one_is_told_in_the_singular(home, capsys, tmp_path):
+    sheet = tmp_path / "one.csv"
+    sheet.write_text("brief_id,prompt,variants\none,a red circle,1\n")
+    words = " ".join(reelmill(capsys, "plan", sheet).out.split())
+    assert "1 variant asked for, 1 different." in words
+    assert "To make: 1 in 1 shard." in words
+    assert ": 1 clip, " in words
+
+
 @published
 def test_retry_takes_what_failed_and_nothing_else(home, capsys, fake_models, tmp_path):
     sheet = tmp_path / "mixed.csv"
