@@ -153,13 +153,13 @@ def test_a_flow_run_shows_progress_states_and_a_link(home):
             samples.bring_to(catalogue, ids[1], "failed")
 
     showing()
-    found = {each["key"]: each for each in read("/artifacts/filter", {})}
+    found = {each["key"]: each for each in read("/artifacts/filter", {"sort": "CREATED_DESC"})}
     assert found[f"progress-{campaign_id}"]["data"] == 50
     assert found[f"progress-{campaign_id}"]["description"] == "2 of 4 clips: 1 failed, 2 planned, 1 published"
     assert '"failed", "clips": 1' in found[f"states-{campaign_id}"]["data"]
     assert found[f"states-{campaign_id}"]["description"].startswith("Finished: 2 of 4 clips")
     assert f"https://review.example/campaigns/{campaign_id}" in found[f"review-{campaign_id}"]["data"]
-    assert all(found[key]["flow_run_id"] for key in found if key.endswith(campaign_id))
+    assert all(found[key]["flow_run_id"] for key in found if (key or "").endswith(campaign_id))
 
 
 def test_a_run_that_fails_is_shown_as_failed(home):
@@ -177,7 +177,7 @@ def test_a_run_that_fails_is_shown_as_failed(home):
 
     with pytest.raises(ZeroDivisionError):
         failing()
-    tables = [each for each in read("/artifacts/filter", {}) if each["key"] == f"states-{campaign_id}"]
+    tables = [each for each in read("/artifacts/filter", {"sort": "CREATED_DESC"}) if each["key"] == f"states-{campaign_id}"]
     assert any(each["description"].startswith("Failed: 0 of 1 clips") for each in tables)
 
 

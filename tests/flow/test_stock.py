@@ -292,11 +292,12 @@ def test_a_failure_is_reported_and_raised(home, stock_sheet, fake_models, monkey
 
 def test_the_report_is_kept_as_artifacts(home, stock_sheet, fake_models):
     from prefect.client.orchestration import get_client
+    from prefect.client.schemas.sorting import ArtifactSort
 
     night(stock_sheet, settings={"review_url": "https://review.example/"})
     with get_client(sync_client=True) as client:
-        found = {artifact.key: artifact for artifact in client.read_artifacts()
-                 if (artifact.key or "").startswith("stock")}
+        newest_first = client.read_artifacts(sort=ArtifactSort.CREATED_DESC)  # other nights' as well
+    found = {artifact.key: artifact for artifact in reversed(newest_first) if (artifact.key or "").startswith("stock")}
     assert {"stock-2026-11-26", "stock-summary", "stock-2026-11-26-review"} <= found.keys()
     assert "it has done all that it chose" in found["stock-summary"].data
     assert "https://review.example/campaigns/2026-11-26-stock-" in found["stock-2026-11-26-review"].data
