@@ -184,7 +184,7 @@ def test_one_machine_serves_what_its_settings_say(prefect_server, home: Path):
 
 @pytest.mark.parametrize(("wrong", "said"), [
     ({"sweep_cron": "every day"}, "'every day' is no cron expression; set REELMILL_SWEEP_CRON"),
-    ({"timezone": "Mars/Olympus"}, "no time zone 'Mars/Olympus'; set REELMILL_TIMEZONE"),
+    ({"timezone": "Mars/Olympus"}, "no time zone 'Mars/Olympus'; let REELMILL_TIMEZONE"),
 ])
 def test_a_wrong_schedule_is_told(prefect_server, home: Path, wrong: dict[str, str], said: str):
     with pytest.raises(SettingsError, match=said):
