@@ -68,7 +68,7 @@ def test_a_published_file_that_is_missing_is_told_once_a_day(world: SweepWorld):
         assert report["missing"].names == (key,)
     (text,) = world.told()
     assert key in text
-    assert "put them back" in text
+    assert "put it back" in text
     assert world.catalogue.states([variant_id]) == {variant_id: "published"}
     world.put(key, content_of(key))
     assert world.sweep().is_empty
