@@ -177,7 +177,8 @@ def test_a_run_that_fails_is_shown_as_failed(home):
 
     with pytest.raises(ZeroDivisionError):
         failing()
-    tables = [each for each in read("/artifacts/filter", {"sort": "CREATED_DESC"}) if each["key"] == f"states-{campaign_id}"]
+    tables = [each for each in read("/artifacts/filter", {"sort": "CREATED_DESC"})
+              if each["key"] == f"states-{campaign_id}"]
     assert any(each["description"].startswith("Failed: 0 of 1 clips") for each in tables)
 
 
