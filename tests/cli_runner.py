@@ -28,5 +28,7 @@ def reelmill(capsys: pytest.CaptureFixture[str], *words: object) -> Ended:
             main()
         except SystemExit as ended:
             code = int(ended.code or 0)
+        finally:
+            console.file = errors.file = None  # what pytest captures by now is closed when the next test prints
     captured = capsys.readouterr()
     return Ended(code, captured.out, captured.err)

@@ -54,7 +54,7 @@ def test_a_webhook_that_fails_twice_and_then_accepts_gets_the_end_of_a_run(home,
         assert posting._beats[-1].await_end(30)
     [alert] = catalogue.alerts(kind="finished")
     assert alert.sent_at
-    assert alert.tries == 2
+    assert alert.tries == 3
     assert len(receiver.texts) == 3
 
 
