@@ -26,6 +26,7 @@ from flows.campaign import campaign
 from flows.leftovers import end_leftovers
 from flows.posting import grant_the_last, posting
 from flows.prefect_server import answers, health_of, without_password
+from flows.program import program
 from flows.schedules import check_night, cron
 from flows.settings import Settings, load_settings
 from flows.steer import steer
@@ -40,7 +41,6 @@ CAMPAIGNS = 2
 """Campaigns that run at once on one machine: an urgent one gets ahead, and each holds a model."""
 PROCESSES = 5
 POLL_S = 3.0
-WRONG_SETTINGS = os.EX_CONFIG
 START_S = 300.0
 
 
@@ -173,8 +173,7 @@ def main() -> None:
     parser.add_argument("--deploy", action="store_true", help="Tell the server of prefect.yaml's deployments, and end.")
     parser.add_argument("--owns-server", action="store_true", help="Nobody else runs flows of this server.")
     options = parser.parse_args()
-    try:
-        settings = load_settings()
+    with program() as settings:
         if not os.environ.get("PREFECT_API_URL"):
             raise SettingsError("No server is named; let PREFECT_API_URL name Prefect's.")
         deployments = [] if options.deploy else served(settings)  # what is wrong in them need not wait for the server
@@ -182,11 +181,6 @@ def main() -> None:
         if options.deploy:
             sys.exit(deploy(os.environ))
         serve(settings, deployments, owns_server=options.owns_server)
-    except SettingsError as error:
-        print(error, file=sys.stderr)
-        sys.exit(WRONG_SETTINGS)
-    except ReelmillError as error:
-        sys.exit(str(error))
 
 
 if __name__ == "__main__":

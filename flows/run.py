@@ -42,22 +42,25 @@ class Run:
 
     def look(self) -> None:
         """Note where the run was stopped while it delivered."""
-        turn = self._catalogue.turn(self.run_id)
-        if not turn.may_work and turn.why != WAITS:
-            self.outcome = turn.why
+        self._may_work()
 
     def await_turn(self, shards: int) -> bool:
         """Wait until the run may take work for so many shards; False where it may no more."""
         self._catalogue.shards_wait(self.run_id, shards)
         while not stopping.is_set():
-            turn = self._catalogue.turn(self.run_id)
-            if turn.may_work:
+            if self._may_work():
                 return True
-            if turn.why != WAITS:
-                self.outcome = turn.why
+            if self.is_over:
                 return False
             time.sleep(GATE_S)
         return False
+
+    def _may_work(self) -> bool:
+        """Ask, and note what ends the run; letting others go first does not."""
+        turn = self._catalogue.turn(self.run_id)
+        if not turn.may_work and turn.why != WAITS:
+            self.outcome = turn.why
+        return turn.may_work
 
 
 @contextmanager

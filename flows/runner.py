@@ -2,7 +2,7 @@
 
 import socket
 import sys
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from contextlib import contextmanager, nullcontext
 from typing import Any
 from urllib.parse import urlsplit
@@ -55,7 +55,7 @@ def options_for(settings: Settings, card: ModelCard, attempts: int) -> Any:
                           max_retries=attempts + 1, scheduling_strategy="SPREAD")
 
 
-def at_once(settings: Settings, wiring: Wiring, cards: Iterable[ModelCard]) -> int:
+def at_once(settings: Settings, wiring: Wiring, cards: Collection[ModelCard]) -> int:
     """Return how many shards may be submitted at a time: enough that no device waits for the driver.
 
     What is submitted cannot be taken back, and what one shard failed of, all that are submitted will try.

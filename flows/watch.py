@@ -1,9 +1,7 @@
 """The watch flow: sheets that arrive in a folder or a bucket start their campaigns."""
 
 import argparse
-import os
 import shutil
-import sys
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -22,8 +20,9 @@ from prefect.exceptions import ObjectNotFound, PrefectException
 from adapters.inbox import open_inbox
 from flows.leftovers import end_silent, is_final
 from flows.parameters import settings_given
+from flows.program import program
 from flows.registration import kept_pictures, register, uploads_of
-from flows.settings import Settings, load_settings
+from flows.settings import Settings
 from flows.wiring import wiring_of
 from manifests.errors import ReelmillError, SettingsError
 from tasks.intake import Intake, take_in
@@ -35,7 +34,6 @@ EVENT = "reelmill.sheet.arrived"
 RESOURCE = "reelmill.inbox.*"
 PASSES = 4
 PAUSE_S = 3.0
-WRONG_SETTINGS = os.EX_CONFIG
 """By this code `reelmill up` knows that to start it again is of no use."""
 MOST_CRASHES = 5
 """Flow runs of a campaign that may crash one after the other before people have to look."""
@@ -170,13 +168,8 @@ def main() -> None:
     parser = argparse.ArgumentParser()
     parser.add_argument("--dashboard", default="")
     options = parser.parse_args()
-    try:
-        keep_watching(load_settings(), options.dashboard)
-    except SettingsError as error:
-        print(error, file=sys.stderr)
-        sys.exit(WRONG_SETTINGS)
-    except ReelmillError as error:
-        sys.exit(str(error))
+    with program() as settings:
+        keep_watching(settings, options.dashboard)
 
 
 if __name__ == "__main__":

@@ -9,12 +9,11 @@ from sqlalchemy import ColumnElement, Connection, func, or_, select, update
 
 from adapters.catalogue.leases import free
 from adapters.catalogue.rows import VariantRow, variant_row
-from adapters.catalogue.runs import ALIVE_S
+from adapters.catalogue.runs import ALIVE_S, LOST
 from adapters.catalogue.states import PUBLISHED
 from adapters.catalogue.store import BATCH, SYSTEM, Store, batches
 from adapters.catalogue.tables import database_now, events, memberships, runs, variants
 
-LOST = "lost"
 _LONGEST_ID = 32
 _RANGES = 100
 """Ranges of ids in one query."""

@@ -5,11 +5,10 @@ Each is told before it is ended: a sweep that is killed in between is told again
 
 from collections import defaultdict
 
+from adapters.catalogue.runs import LOST
 from tasks import alerts
 from tasks.owner import is_dead, lives_here
 from tasks.sweeping.terms import Sweep
-
-LOST = "lost"
 
 
 def end_abandoned(sweep: Sweep) -> None:

@@ -16,7 +16,7 @@ import s3_server
 
 from adapters.catalogue import Catalogue
 from adapters.inbox import FolderInbox, Inbox, open_inbox
-from flows.deployments import WRONG_SETTINGS
+from flows.program import WRONG_SETTINGS
 from flows.settings import Settings, load_settings
 from flows.watch import Entrance, watch_of
 from flows.watch import main as watch_main
