@@ -3,11 +3,12 @@
 from collections import deque
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
+from queue import SimpleQueue
 from typing import Any
 
 from prefect import task
 from prefect.cache_policies import NO_CACHE
-from prefect.futures import PrefectFuture, as_completed
+from prefect.futures import PrefectFuture
 from prefect.task_runners import TaskRunner
 
 from flows import notices
@@ -81,7 +82,8 @@ class Wave:
         self._runner = runner
         self._waiting = deque(shards)
         self._cards = {shard.card: card_of(wiring, shard.card) for shard in self._waiting}
-        self._pending: set[PrefectFuture[ShardReport]] = set()
+        self._pending = 0
+        self._ended: SimpleQueue[PrefectFuture[ShardReport]] = SimpleQueue()  # in the order of their ends
         self._failures: list[Exception] = []
         self.reports: list[ShardReport] = []
         self.lost: Exception | None = None
@@ -99,9 +101,9 @@ class Wave:
         """
         while self._waiting or self._pending:
             most = at_once(self._settings, self._wiring, self._cards.values())
-            while self._waiting and len(self._pending) < most:
+            while self._waiting and self._pending < most:
                 self._submit(self._waiting.popleft())
-            self._take(next(iter(as_completed(list(self._pending)))))
+            self._take(self._ended.get())
             if self.gave_way or len(self._failures) >= most or not all(map(is_of_a_device, self._failures)):
                 self._waiting.clear()
         if self._failures:
@@ -109,10 +111,12 @@ class Wave:
 
     def _submit(self, shard: Shard) -> None:
         with options_for(self._settings, self._cards[shard.card], self._wiring.attempts):
-            self._pending.add(self._runner.submit(render, {"wiring": self._wiring, "shard": shard}))
+            future = self._runner.submit(render, {"wiring": self._wiring, "shard": shard})
+        self._pending += 1
+        future.add_done_callback(self._ended.put)
 
     def _take(self, ended: PrefectFuture[ShardReport]) -> None:
-        self._pending.remove(ended)
+        self._pending -= 1
         try:
             self.reports.append(ended.result())
         except Exception as error:  # noqa: BLE001 - the first is raised in the end

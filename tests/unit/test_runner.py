@@ -3,6 +3,7 @@
 import socket
 import sys
 from collections import deque
+from collections.abc import Callable
 
 import engine_variants
 import pytest
@@ -51,8 +52,10 @@ class Future:
     """A future of Prefect's that has ended."""
 
     def __init__(self, outcome: ShardReport | Exception) -> None:
-        self._final_state = object()
         self._outcome = outcome
+
+    def add_done_callback(self, callback: Callable[["Future"], None]) -> None:
+        callback(self)
 
     def result(self) -> ShardReport:
         if isinstance(self._outcome, Exception):
