@@ -12,8 +12,8 @@ from benchmarks import fanout_devices
 from benchmarks.fanout_devices import CLIP_S, CLIPS, SHARD, Fan
 from benchmarks.fanout_plan import CLIP_S as PLAN_CLIP_S
 from benchmarks.fanout_plan import PACED_CONNECTIONS, SIZES, WORKERS, Plan, Stretch, simulate
-from benchmarks.fanout_postgres import SETTINGS, Server, find_binaries, running
 from benchmarks.fanout_worker import BEATS_A_LEASE, LEASE_S
+from benchmarks.postgres import DURABLE, Server, find_binaries, running
 from benchmarks.result import Limit, Result
 
 NEEDED = 0.95
@@ -29,7 +29,7 @@ def run() -> Iterator[Result]:
     if binaries is None:
         yield Result("fanout", WHAT, not_measured="PostgreSQL's programs are not here; install Debian's postgresql")
         return
-    with running(binaries) as server, tempfile.TemporaryDirectory() as folder:
+    with running(binaries, DURABLE) as server, tempfile.TemporaryDirectory() as folder:
         with _database(server, "devices") as url, fanout_devices.bench(Path(folder, "processes"), url) as settings:
             yield linear("fanout", fanout_devices.by_processes(settings), "processes of one machine")
         if find_spec("prefect_ray"):
@@ -130,7 +130,7 @@ def _simulated() -> str:
 
 
 def _settings() -> str:
-    return ", ".join(f"{name}={SETTINGS[name]}" for name in ("fsync", "synchronous_commit", "shared_buffers"))
+    return ", ".join(f"{name}={DURABLE[name]}" for name in ("fsync", "synchronous_commit", "shared_buffers"))
 
 
 def _connections(best: Stretch) -> str:

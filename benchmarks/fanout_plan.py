@@ -8,10 +8,10 @@ import psycopg
 from adapters.catalogue.catalogue import Catalogue
 from adapters.catalogue.engine import build_engine
 from benchmarks.fanout_crowd import PATIENCE_S, Act, Crowd, Order, send
-from benchmarks.fanout_postgres import Server
 from benchmarks.fanout_rows import Planned, fill
 from benchmarks.fanout_watch import Seen, watched
 from benchmarks.fanout_worker import SHARD, Notes, Slice
+from benchmarks.postgres import Server
 
 WORKERS = 1_000
 DEVICES_A_HOST = 8

@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 import psutil
 import psycopg
 
-from benchmarks.fanout_postgres import Server
+from benchmarks.postgres import Server
 
 SAMPLE_S = 0.05
 SAMPLES_BEFORE_MEMORY = 60

@@ -20,9 +20,8 @@ from manifests.errors import ReelmillError
 from tasks.collapse import collapse_of
 from tasks.redaction import redact
 
-FINISHED, FAILED, BUDGET, COLLAPSED, LOST, SWEEP = (
-    "finished", "failed", "budget", "gate-collapsed", "worker-lost", "sweep")
-KINDS = (FINISHED, FAILED, BUDGET, COLLAPSED, LOST, SWEEP)
+FINISHED, FAILED, BUDGET, COLLAPSED, LOST, STAGING, SWEEP = (
+    "finished", "failed", "budget", "gate-collapsed", "worker-lost", "staging-lost", "sweep")
 LONGEST_NAME = 80
 SHOWN = 5
 LEFT = ("planned", "leased", "rendered")
@@ -108,6 +107,15 @@ def worker_lost(catalogue: Catalogue, owner: str, variant_ids: Sequence[str]) ->
 
 
 @_quietly
+def staging_lost(catalogue: Catalogue, campaign_id: str, variant_id: str) -> bool:
+    """Tell that an approved clip has to be made again since its staged master is gone; once a campaign and day."""
+    return _tell(catalogue, f"{STAGING}:{campaign_id}:{_today()}", STAGING,
+                 f"{_name(catalogue, campaign_id)}: a clip was approved and cannot be signed, since its staged master "
+                 "is missing or damaged. It is made again, and so is each that is found like it today. Look at the "
+                 "disk, and at who or what deletes in the bucket's staging/.", campaign_id, {"variants": [variant_id]})
+
+
+@_quietly
 def swept(catalogue: Catalogue, problems: Iterable[str], detail: Mapping[str, Any] | None = None) -> bool:
     """Tell what a sweep found that a person has to look at; the same is told once a day, and nothing is not told."""
     found = sorted(set(problems))
@@ -115,7 +123,7 @@ def swept(catalogue: Catalogue, problems: Iterable[str], detail: Mapping[str, An
         return False
     digest = hashlib.sha256("\n".join(found).encode(errors="replace")).hexdigest()[:16]
     more = f" And {len(found) - SHOWN} more." if len(found) > SHOWN else ""
-    return _tell(catalogue, f"{SWEEP}:{strftime('%Y-%m-%d', gmtime())}:{digest}", SWEEP,
+    return _tell(catalogue, f"{SWEEP}:{_today()}:{digest}", SWEEP,
                  f"The sweeper found: {' '.join(found[:SHOWN])}{more}", None, dict(detail or {}))
 
 
@@ -141,6 +149,10 @@ def _ending(outcome: str, error: BaseException | None, left: int, campaign_id: s
     if outcome == "lost":
         return LOST, f"has lost the process that ran it, with {go_on}"
     return FAILED, f"has stopped: {_first_line(error)}, with {go_on}" if error else f"has stopped, with {go_on}"
+
+
+def _today() -> str:
+    return strftime("%Y-%m-%d", gmtime())
 
 
 def _first_line(error: BaseException) -> str:

@@ -13,6 +13,7 @@ from manifests.clip import Clip
 from manifests.credential import generation_definition
 from manifests.errors import LicenceNotAttested
 from manifests.identity import canonical_json
+from tasks import alerts
 from tasks.credential import provenance_of
 from tasks.keys import keys_of
 from tasks.licence import clearance_of, licence_record
@@ -46,6 +47,7 @@ def sign_clip(wiring: Wiring, signer: Signer, lease: Lease, asked: Asked) -> Sig
     clip = brought_here(wiring, lease.row.clip) if lease.row.clip else None
     if clip is None:
         catalogue_of(wiring).requeue(lease, "its staged master is missing or damaged")
+        alerts.staging_lost(catalogue_of(wiring), asked.campaign_id, lease.variant_id)
         return None
     card = card_of(wiring, lease.variant.card)
     clearance = clearance_of(wiring, card)

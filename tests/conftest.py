@@ -5,11 +5,12 @@ import os
 import uuid
 from collections.abc import Iterator
 
-import postgres_server
 import psycopg
 import pytest
 import s3_server
 from services import missing_service
+
+from benchmarks import postgres
 
 os.environ.setdefault("OMP_NUM_THREADS", "1")
 """Torch's threads spin while they wait; beside other work one is the fastest."""
@@ -18,11 +19,11 @@ os.environ.setdefault("OMP_NUM_THREADS", "1")
 @pytest.fixture(scope="session")
 def postgres_server_url() -> Iterator[str]:
     """URL of a running PostgreSQL, without a database name."""
-    binaries = postgres_server.find_binaries()
+    binaries = postgres.find_binaries()
     if binaries is None:
         missing_service("PostgreSQL (Debian's package postgresql)")
-    with postgres_server.running(binaries) as url:
-        yield url
+    with postgres.running(binaries) as server:
+        yield server.url
 
 
 @pytest.fixture

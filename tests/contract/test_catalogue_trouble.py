@@ -6,7 +6,6 @@ import sqlite3
 import time
 from pathlib import Path
 
-import postgres_server
 import psycopg
 import pytest
 import samples
@@ -18,6 +17,7 @@ from adapters import migrations
 from adapters.catalogue import Catalogue, Filter, open_catalogue, schema
 from adapters.catalogue.engine import wal_is_safe
 from adapters.catalogue.tables import metadata
+from benchmarks import postgres
 from manifests.errors import CatalogueError, CatalogueUnreachable, DiskFull, NewerCatalogue
 
 
@@ -114,7 +114,7 @@ def test_a_newer_one_is_left_alone(catalogue_url: str):
 
 def test_a_database_that_is_not_there_is_unreachable():
     with pytest.raises(CatalogueUnreachable, match=r"127\.0\.0\.1/reelmill does not answer") as trouble:
-        open_catalogue(f"postgresql://someone:secret@127.0.0.1:{postgres_server.free_port()}/reelmill")
+        open_catalogue(f"postgresql://someone:secret@127.0.0.1:{postgres.free_port()}/reelmill")
     assert "secret" not in str(trouble.value)
     assert trouble.value.transient
 

@@ -6,9 +6,9 @@ from pathlib import Path
 
 import pytest
 import s3_server
-from postgres_server import free_port
 
 from adapters.inbox import Inbox, open_inbox
+from benchmarks.postgres import free_port
 from manifests.errors import BucketError, BucketRefused, BucketUnreachable, SettingsError
 
 Put = Callable[[str, bytes], None]

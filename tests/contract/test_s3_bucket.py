@@ -3,13 +3,13 @@
 import hashlib
 from pathlib import Path
 
-import postgres_server
 import pytest
 from botocore.exceptions import ClientError
 from s3_server import S3_KEYS, client
 
 from adapters.bucket import open_bucket
 from adapters.bucket.s3 import S3Bucket
+from benchmarks import postgres
 from manifests.errors import BucketRefused, BucketUnreachable
 
 
@@ -30,7 +30,7 @@ def test_a_missing_bucket_is_named(s3_endpoint):
 
 
 def test_nobody_there_is_unreachable(tmp_path):
-    endpoint = f"http://127.0.0.1:{postgres_server.free_port()}"
+    endpoint = f"http://127.0.0.1:{postgres.free_port()}"
     bucket = S3Bucket("clips", endpoint=endpoint, timeout_s=1, tries=1, **S3_KEYS)
     with pytest.raises(BucketUnreachable, match="clips does not answer"):
         bucket.check()

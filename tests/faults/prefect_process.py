@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
-from postgres_server import free_port
+from benchmarks.postgres import free_port
 
 START_S = 180.0
 

@@ -13,7 +13,8 @@ from pathlib import Path
 
 import psutil
 import ray_stub
-from postgres_server import free_port
+
+from benchmarks.postgres import free_port
 
 NODES = ("node-1", "node-2")
 START_S = 120.0

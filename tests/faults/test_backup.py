@@ -12,7 +12,6 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import campaign_run
-import postgres_server
 import psycopg
 import pytest
 import s3_server
@@ -21,6 +20,7 @@ from campaign_run import World, finish, start
 from sqlalchemy import create_engine, text
 from sqlalchemy.exc import DBAPIError
 
+from benchmarks import postgres
 from tasks.sweep import sweep_all
 from tasks.sweeping.terms import Place, Terms
 from tasks.wiring import BucketPlace, bucket_of, catalogue_of
@@ -85,7 +85,7 @@ def servers(tmp_path: Path, postgres_server_url: str, postgres_url: str, s3_endp
     """PostgreSQL and S3: the database and the driver's disk are lost, the bucket stays."""
     home, database = tmp_path / "home", postgres_url.rpartition("/")[2]
     place = BucketPlace(f"s3://{s3_bucket_name}/clips", endpoint=s3_endpoint, region="us-east-1", **s3_server.S3_KEYS)
-    binaries = postgres_server.find_binaries()
+    binaries = postgres.find_binaries()
     variables = variables_of(home, tmp_path / "backup", PATH=str(binaries), SERVER=postgres_server_url,
                              DATABASE=database, REELMILL_CATALOGUE_URL=postgres_url)
 

@@ -14,7 +14,6 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-import postgres_server
 import prefect_process
 import psycopg
 import pytest
@@ -26,6 +25,8 @@ from psycopg.rows import dict_row
 from ray_cluster import NODES, Cluster
 from review_program import PROGRAM, environment
 from services import missing_service
+
+from benchmarks import postgres
 
 pytestmark = pytest.mark.timeout(600)
 PATIENCE_S = 240.0
@@ -203,10 +204,10 @@ def test_the_driver_is_killed(place: Place):
 
 
 def test_the_database_is_killed(place: Place):
-    binaries = postgres_server.find_binaries()
+    binaries = postgres.find_binaries()
     if binaries is None:
         missing_service("PostgreSQL (Debian's package postgresql)")
-    with postgres_server.breakable(binaries) as database:
+    with postgres.running(binaries) as database:
         with psycopg.connect(f"{database.url}/postgres", autocommit=True) as admin:
             admin.execute("CREATE DATABASE clips")
         own = Place(place.cluster, place.home, f"{database.url}/clips", place.s3_endpoint, place.bucket,

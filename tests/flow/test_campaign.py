@@ -165,6 +165,9 @@ def test_a_lost_master_is_made_again(home, sheet, fake_models):
     states = catalogue().tally(campaign_id)
     assert states.get("published", 0) == 0
     assert states["passed"] == 10
+    [alert] = catalogue().alerts(kind="staging-lost", campaign_id=campaign_id)
+    assert "its staged master is missing or damaged" in alert.text
+    assert alert.detail["variants"][0] in {row.variant_id for row in rows}
 
 
 @pytest.fixture

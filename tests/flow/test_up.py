@@ -17,9 +17,9 @@ from typing import Any
 
 import psutil
 import pytest
-from postgres_server import free_port
 
 from adapters.catalogue import Catalogue
+from benchmarks.postgres import free_port
 from flows.settings import load_settings
 from flows.wiring import wiring_of
 from tasks.wiring import catalogue_of

@@ -6,9 +6,9 @@ import sys
 from pathlib import Path
 
 import pytest
-from postgres_server import free_port
 
 from app.watched import watched_line
+from benchmarks.postgres import free_port
 from manifests.errors import SettingsError
 
 

@@ -1,4 +1,4 @@
-"""A real PostgreSQL for the tests: Debian's binaries, an own folder, gone afterwards."""
+"""A PostgreSQL of its own, for benchmarks and tests: Debian's binaries, a folder of its own, gone afterwards."""
 
 import os
 import pwd
@@ -8,14 +8,23 @@ import socket
 import subprocess
 import tempfile
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
 from pathlib import Path
+from typing import Any
 
 import psutil
 import psycopg
 
 _START_SECONDS = 30
+FORGETFUL: Mapping[str, str] = {"fsync": "off", "max_connections": "60"}
+"""Quick, and good enough where the machine itself does not fail."""
+DURABLE: Mapping[str, str] = {
+    "fsync": "on", "synchronous_commit": "on", "full_page_writes": "on", "max_connections": "100",
+    "shared_buffers": "2GB", "max_wal_size": "8GB", "checkpoint_timeout": "15min",
+    "shared_preload_libraries": "pg_stat_statements",
+}
+"""Those of a small server that is taken seriously; all others are PostgreSQL's own."""
 
 
 def find_binaries() -> Path | None:
@@ -34,51 +43,47 @@ def free_port() -> int:
 
 
 @contextmanager
-def running(binaries: Path) -> Iterator[str]:
-    """Start a server, yield its URL without a database name, and stop it."""
-    with breakable(binaries) as server:
-        yield server.url
-
-
-@contextmanager
-def breakable(binaries: Path) -> Iterator["Server"]:
-    """The same, as a server that can be killed and started again."""
+def running(binaries: Path, settings: Mapping[str, str] = FORGETFUL) -> Iterator["Server"]:
+    """Start a server, which may be killed and started again, and stop it in the end."""
     folder = Path(tempfile.mkdtemp(prefix="reelmill-postgres-"))
-    server = Server(binaries, folder)
     try:
-        server.start()
-        yield server
+        server = Server(binaries, folder, settings)
+        try:
+            server.start()
+            yield server
+        finally:
+            server.stop()
     finally:
-        server.stop()
         shutil.rmtree(folder, ignore_errors=True)
 
 
 class Server:
     """A cluster of databases in a folder, served on a port of loopback; ``url`` names no database."""
 
-    def __init__(self, binaries: Path, folder: Path) -> None:
+    def __init__(self, binaries: Path, folder: Path, settings: Mapping[str, str]) -> None:
         self._binaries = binaries
         self._folder = folder
+        self._settings = settings
         self._port = free_port()
         self._user = _ordinary_user(folder)
-        self._process: subprocess.Popen | None = None
+        self._process: subprocess.Popen[bytes] | None = None
         self.url = f"postgresql://reelmill@127.0.0.1:{self._port}"
-        subprocess.run(
+        subprocess.run(  # noqa: S603 - from the folder of PostgreSQL
             [binaries / "initdb", "-D", folder / "data", "-A", "trust", "-U", "reelmill", "--no-sync", "-E", "UTF8"],
             check=True, capture_output=True, cwd=folder, **self._user)
 
+    @property
+    def pid(self) -> int:
+        """The process that all its backends belong to; 0 where none runs."""
+        return self._process.pid if self._process else 0
+
     def start(self) -> None:
         """Start it and wait until it answers; what a kill left is recovered."""
-        options = {
-            "listen_addresses": "127.0.0.1",
-            "port": self._port,
-            "unix_socket_directories": self._folder,
-            "fsync": "off",
-            "max_connections": 60,
-        }
+        options = {**self._settings, "listen_addresses": "127.0.0.1", "port": str(self._port),
+                   "unix_socket_directories": str(self._folder)}
         arguments = [part for name, value in options.items() for part in ("-c", f"{name}={value}")]
         with (self._folder / "log").open("ab") as log:
-            self._process = subprocess.Popen(
+            self._process = subprocess.Popen(  # noqa: S603 - the same
                 [self._binaries / "postgres", "-D", self._folder / "data", *arguments],
                 stdout=log, stderr=log, cwd=self._folder, **self._user)
         _wait(self.url, self._process, self._folder / "log")
@@ -101,7 +106,7 @@ class Server:
             self._process.wait(_START_SECONDS)
 
 
-def _ordinary_user(folder: Path) -> dict:
+def _ordinary_user(folder: Path) -> dict[str, Any]:
     """PostgreSQL refuses to run as root: hand the folder to another user and run as that one."""
     if os.geteuid() != 0:
         return {}
@@ -115,7 +120,7 @@ def _ordinary_user(folder: Path) -> dict:
     raise RuntimeError("no user other than root to run PostgreSQL as")
 
 
-def _wait(url: str, process: subprocess.Popen, log: Path) -> None:
+def _wait(url: str, process: "subprocess.Popen[bytes]", log: Path) -> None:
     deadline = time.monotonic() + _START_SECONDS
     while time.monotonic() < deadline and process.poll() is None:
         try:
