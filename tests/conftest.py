@@ -2,6 +2,7 @@
 
 import logging
 import os
+import signal
 import uuid
 from collections.abc import Iterator
 
@@ -14,6 +15,8 @@ from benchmarks import postgres
 
 os.environ.setdefault("OMP_NUM_THREADS", "1")
 """Torch's threads spin while they wait; beside other work one is the fastest."""
+signal.signal(signal.SIGINT, signal.default_int_handler)
+"""A shell's background jobs ignore it, and with it all that they start."""
 
 
 @pytest.fixture(scope="session")
