@@ -33,6 +33,7 @@ from flows.steer import steer
 from flows.stock import stock
 from flows.sweep import sweep
 from flows.wiring import wiring_of
+from flows.zombies import watch_for_zombies
 from manifests.errors import ReelmillError, SettingsError
 from tasks.wiring import catalogue_of
 
@@ -156,6 +157,7 @@ def deploy(environment: Mapping[str, str]) -> int:
     words = words_of(load_settings())
     with suppress(ObjectAlreadyExists), get_client(sync_client=True) as client:
         client.create_work_pool(WorkPoolCreate(name=POOL, type="process"))
+    watch_for_zombies()
     return subprocess.call([sys.executable, "-m", "prefect", "--no-prompt", "deploy", "--all"],
                            env={**environment, **words})
 

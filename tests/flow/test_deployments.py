@@ -6,7 +6,7 @@ import os
 import subprocess
 import sys
 import time
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -15,10 +15,11 @@ import yaml
 from prefect.client.orchestration import get_client
 from prefect.client.schemas.filters import FlowRunFilter, FlowRunFilterDeploymentId
 from prefect.client.schemas.objects import StateType
+from prefect.flow_engine import FlowRunEngine
 from prefect.flows import Flow
-from prefect.states import Completed, Crashed, Failed, Pending, Running
+from prefect.states import Cancelled, Completed, Crashed, Failed, Pending, Running
 
-from flows import deployments, leftovers, watch
+from flows import deployments, leftovers, watch, zombies
 from flows.settings import Settings, load_settings
 from flows.wiring import wiring_of
 from manifests.errors import SettingsError
@@ -168,6 +169,47 @@ def test_leftovers_end_and_what_waits_or_has_ended_stays(deployed):
     after = {run.id: run.state.type for run in runs_of(deployed["sweep"].id)}
     assert {name: after[run.id].value for name, run in runs.items()} == {
         "left": "CRASHED", "late": "SCHEDULED", "done": "COMPLETED"}
+
+
+def test_a_run_that_does_not_beat_any_more_has_crashed(deployed):
+    """The real beats come every 30 s, so the test sends the very events, and the server waits shorter."""
+    with get_client(sync_client=True) as client:
+        runs = {name: client.create_flow_run_from_deployment(deployed["sweep"].id)
+                for name in ("lost", "alive", "done")}
+        foreign = client.create_flow_run(watch.watch, name="of somebody else's")
+
+    def state(run: Any) -> str:
+        with get_client(sync_client=True) as client:
+            return client.read_flow_run(run.id).state.type.value
+
+    zombies.watch_for_zombies(timedelta(seconds=12))
+    try:
+        for run in (*runs.values(), foreign):
+            set_state(run, Running())
+            beat(run)
+        set_state(runs["done"], Completed())
+        assert awaited(lambda: beat(runs["alive"]) or state(runs["lost"]) == "CRASHED", 60)
+        assert {name: state(run) for name, run in runs.items()} == {
+            "lost": "CRASHED", "alive": "RUNNING", "done": "COMPLETED"}
+        assert state(foreign) == "RUNNING"
+    finally:
+        zombies.watch_for_zombies()
+        for run in (runs["alive"], foreign):
+            set_state(run, Cancelled())
+    with get_client(sync_client=True) as client:
+        [told] = client.read_automations_by_name(zombies.NAME)
+    assert told.trigger.within == zombies.SILENT, "what was told before is told anew, once"
+
+
+def test_all_deployed_runs_beat(deployed):
+    for each in deployed.values():
+        assert each.job_variables["env"] == {"PREFECT_FLOWS_HEARTBEAT_FREQUENCY": "30"}
+
+
+def beat(run: Any) -> None:
+    """Send what Prefect's engine sends for a run, by its own hands."""
+    engine = FlowRunEngine(flow=watch.watch, flow_run=run)
+    engine._emit_flow_run_heartbeat()
 
 
 def test_one_machine_serves_what_its_settings_say(prefect_server, home: Path):
