@@ -2,6 +2,7 @@
 
 import hashlib
 from collections.abc import Sequence
+from weakref import WeakKeyDictionary
 
 import numpy as np
 
@@ -13,6 +14,8 @@ from tasks.checks import measure
 
 SCORED_FRAMES = 8
 MOST_DISTRACTORS = 31
+_portions: WeakKeyDictionary[FrameScorer, int] = WeakKeyDictionary()
+"""Frames at a time, of scorers whose memory has run out."""
 
 
 def distractors_of(prompt: str, prompts: Sequence[str]) -> list[str]:
@@ -31,10 +34,12 @@ def spread(num_frames: int, number: int = SCORED_FRAMES) -> np.ndarray:
 def embed_patiently(scorer: FrameScorer, frames: np.ndarray) -> np.ndarray:
     """Embed frames; where memory runs out, with freed caches, then by halves, down to a frame at a time.
 
+    Each failure costs a second of freeing, so a scorer's next clip begins with what the last one came down to.
+
     Raises:
         Exception: the scorer's own, where not even one frame fits.
     """
-    size, freed = len(frames), False
+    size, freed = min(len(frames), _portions.get(scorer, len(frames))), False
     while True:
         try:
             return np.concatenate([scorer.embed_frames(frames[at : at + size]) for at in range(0, len(frames), size)])
@@ -43,6 +48,7 @@ def embed_patiently(scorer: FrameScorer, frames: np.ndarray) -> np.ndarray:
                 raise
         free_caches()
         size, freed = (-(-size // 2) if freed else size), True
+        _portions[scorer] = min(size, _portions.get(scorer, size))  # another thread may be further down
 
 
 def score_frames(generated: Generated, scorer: FrameScorer, prompts: Sequence[str], gate: Gate) -> Score:

@@ -165,6 +165,8 @@ def test_a_scorer_without_room_takes_fewer_frames_at_a_time(home, large, fake_mo
     monkeypatch.setattr(wirings, "open_scorer", lambda *_, **__: scorer)
     assert report_of(catalogue(), run(large)).published == 12
     assert {8, 4, 2} <= set(scorer.asked)
+    failed = [size for size in scorer.asked if size > 2]
+    assert len(failed) <= 6 * tasks.tail.THREADS, "the next clips begin with what fits"
 
 
 def test_a_clip_that_cannot_be_scored_is_kept_and_scored_on_a_retry_without_being_made_again(
