@@ -3,12 +3,11 @@
 import logging
 import os
 import signal
-import uuid
 from collections.abc import Iterator
 
-import psycopg
 import pytest
 import s3_server
+from databases import database
 from services import missing_service
 
 from benchmarks import postgres
@@ -32,11 +31,8 @@ def postgres_server_url() -> Iterator[str]:
 @pytest.fixture
 def postgres_url(postgres_server_url: str) -> Iterator[str]:
     """URL of an empty database of its own."""
-    name = f"test_{uuid.uuid4().hex}"
-    with psycopg.connect(f"{postgres_server_url}/postgres", autocommit=True) as admin:
-        admin.execute(f"CREATE DATABASE {name}")
-        yield f"{postgres_server_url}/{name}"
-        admin.execute(f"DROP DATABASE {name} WITH (FORCE)")
+    with database(postgres_server_url) as url:
+        yield url
 
 
 @pytest.fixture

@@ -1,13 +1,48 @@
 """A catalogue on each engine in turn."""
 
+import shutil
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
+from databases import database
 
 from adapters.catalogue import Catalogue, open_catalogue
 
 
+@pytest.fixture(scope="session")
+def new_file(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A new catalogue's file: copies of it are quicker than migrations."""
+    path = tmp_path_factory.mktemp("catalogue") / "new.db"
+    open_catalogue(f"sqlite:///{path}").close()
+    return path
+
+
+@pytest.fixture(scope="session")
+def new_database(postgres_server_url: str) -> Iterator[str]:
+    """The name of a new catalogue's database, for the same reason."""
+    with database(postgres_server_url) as url:
+        open_catalogue(url).close()
+        yield url.rpartition("/")[2]
+
+
 @pytest.fixture
-def catalogue(catalogue_url: str) -> Iterator[Catalogue]:
-    with open_catalogue(catalogue_url) as opened:
+def new_sqlite_url(new_file: Path, tmp_path: Path) -> str:
+    path = tmp_path / "catalogue" / "catalogue.db"
+    path.parent.mkdir()
+    shutil.copy(new_file, path)
+    return f"sqlite:///{path}"
+
+
+@pytest.fixture
+def new_postgres_url(postgres_server_url: str, new_database: str) -> Iterator[str]:
+    with database(postgres_server_url, new_database) as url:
+        yield url
+
+
+@pytest.fixture(params=["sqlite", "postgresql"])
+def catalogue(request: pytest.FixtureRequest) -> Iterator[Catalogue]:
+    """A new catalogue, open."""
+    name = "new_sqlite_url" if request.param == "sqlite" else "new_postgres_url"
+    with open_catalogue(request.getfixturevalue(name)) as opened:
         yield opened
