@@ -34,7 +34,7 @@ def spread(num_frames: int, number: int = SCORED_FRAMES) -> np.ndarray:
 def embed_patiently(scorer: FrameScorer, frames: np.ndarray) -> np.ndarray:
     """Embed frames; where memory runs out, with freed caches, then by halves, down to a frame at a time.
 
-    Each failure costs a second of freeing, so a scorer's next clip begins with what the last one came down to.
+    The way down takes a second of freeing, so a scorer's next clips begin where the last one came down to.
 
     Raises:
         Exception: the scorer's own, where not even one frame fits.
