@@ -11,6 +11,7 @@ from dataclasses import dataclass
 
 from adapters.lifeline import end_with_parent, kill_descendants
 from flows.prefect_server import answers
+from flows.program import WRONG_SETTINGS
 
 PAUSES_S = (1.0, 2.0, 5.0, 15.0, 60.0)
 """Before a program is started again; the first of them once more after it has run for STEADY_S."""
@@ -61,7 +62,7 @@ class Supervisor:
     """Runs programs from one thread."""
 
     def __init__(self, programs: Sequence[Program], environment: Mapping[str, str], tell: Callable[[str, str], None],
-                 ready: Callable[[], None], fatal: Collection[int] = (os.EX_CONFIG,)) -> None:
+                 ready: Callable[[], None], fatal: Collection[int] = (WRONG_SETTINGS,)) -> None:
         """Prepare; nothing is started.
 
         Args:

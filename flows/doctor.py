@@ -72,7 +72,8 @@ def _check_schedules(settings: Settings) -> Finding:
     if settings.watch:
         check_watched(settings)
     told += [f"sweep at {sweep.cron!r}, in {settings.timezone}", f"watched: {settings.watch or 'nothing'}"]
-    return Finding(OK, "; ".join(told)[:1].upper() + "; ".join(told)[1:] + ".")
+    sentence = "; ".join(told)
+    return Finding(OK, f"{sentence[0].upper()}{sentence[1:]}.")
 
 
 def _secrets(settings: Settings) -> list[str]:

@@ -34,7 +34,6 @@ EVENT = "reelmill.sheet.arrived"
 RESOURCE = "reelmill.inbox.*"
 PASSES = 4
 PAUSE_S = 3.0
-"""By this code `reelmill up` knows that to start it again is of no use."""
 MOST_CRASHES = 5
 """Flow runs of a campaign that may crash one after the other before people have to look."""
 

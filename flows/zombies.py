@@ -16,7 +16,7 @@ BEAT = "prefect.flow-run.heartbeat"
 """Sent by runs in whose environment PREFECT_FLOWS_HEARTBEAT_FREQUENCY is set: prefect.yaml does it."""
 ENDS = {f"prefect.flow-run.{name}" for name in ("Completed", "Failed", "Cancelled", "Crashed")}
 SILENT = timedelta(minutes=5)
-"""Ten heartbeats; a server that is started again within it calls no living run lost."""
+"""Ten heartbeats, so that some may get lost, as with a server that is started again."""
 
 
 def automation(silent: timedelta = SILENT) -> AutomationCore:

@@ -43,7 +43,7 @@ def night_of(starts: float, until: str, zone: str) -> Night:
     if not until.strip():
         return Night(datetime.fromtimestamp(starts, place).date())
     ends = next_stop(starts, time_of(until), place)
-    return Night(datetime.fromtimestamp(ends - HALF_A_DAY_S, place).date(), ends, 
+    return Night(datetime.fromtimestamp(ends - HALF_A_DAY_S, place).date(), ends,
                  f"{datetime.fromtimestamp(ends, place):%Y-%m-%d %H:%M} ({zone})")
 
 

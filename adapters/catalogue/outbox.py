@@ -22,7 +22,7 @@ class Alert:
 
     Attributes:
         key: the same for the same thing, so that it is told once.
-        kind: ``finished``, ``gate-collapsed``, ``budget``, ``worker-lost``, ``sweep``.
+        kind: what it tells of; those of ``tasks.alerts``, such as ``finished``.
         at, due_at, sent_at, given_up_at: seconds since 1970 by the database's clock. One that was given up without
             a try was kept back: it is older than the receiver.
         tries: those in vain, and the one that succeeded.

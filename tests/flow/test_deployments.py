@@ -9,6 +9,7 @@ import time
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
+from uuid import UUID
 
 import pytest
 import yaml
@@ -106,6 +107,8 @@ def test_a_worker_elsewhere_runs_it_from_the_installed_package(deployed, home: P
     states = [run.state.type for run in runs_of(deployed["watch"].id)]
     assert states.count(StateType.COMPLETED) == 1, (states, done.stdout + done.stderr)
     assert json.loads((tmp_path / "in" / "bad.csv.receipt.json").read_text())["state"] == "refused"
+    ended = {run.id for run in runs_of(deployed["watch"].id) if run.state.is_completed()}
+    assert awaited(lambda: ended & beaten(), 30), "the worker's run sent no heartbeat"
 
 
 def test_notifications_are_unpacked_from_sns_and_tests_of_s3_tell_nothing():
@@ -204,6 +207,14 @@ def test_a_run_that_does_not_beat_any_more_has_crashed(deployed):
 def test_all_deployed_runs_beat(deployed):
     for each in deployed.values():
         assert each.job_variables["env"] == {"PREFECT_FLOWS_HEARTBEAT_FREQUENCY": "30"}
+
+
+def beaten() -> set[UUID]:
+    """Return the flow runs whose heartbeat the server has kept."""
+    with get_client(sync_client=True) as client:
+        events = client._client.post("/events/filter", json={"filter": {"event": {"name": [zombies.BEAT]}}}).json()
+    names = [each["resource"]["prefect.resource.id"] for each in events["events"]]
+    return {UUID(name.removeprefix("prefect.flow-run.")) for name in names}
 
 
 def beat(run: Any) -> None:
