@@ -4,12 +4,12 @@ from dataclasses import dataclass
 from typing import Any
 
 from adapters.catalogue import Catalogue
-from flows.logs import prepare_logs
 from flows.registration import settings_of
+from flows.runtime.logs import prepare_logs
+from flows.runtime.resources import resources_of
 from flows.settings import Settings, load_settings
-from flows.wiring import wiring_of
 from models.card import ModelCard
-from tasks.wiring import Wiring, cards_of, catalogue_of
+from tasks.runtime.resources import Resources, cards_of, catalogue_of
 
 
 @dataclass(frozen=True, slots=True)
@@ -17,14 +17,14 @@ class Session:
     """Settings with what they lead to."""
 
     settings: Settings
-    wiring: Wiring
+    resources: Resources
 
     @classmethod
     def open(cls, **overrides: Any) -> "Session":
         """Load the settings; options of the command line that are None count as not given."""
         settings = load_settings(**overrides)
         prepare_logs(settings)
-        return cls(settings, wiring_of(settings))
+        return cls(settings, resources_of(settings))
 
     @classmethod
     def of_campaign(cls, reference: str) -> "tuple[Session, str]":
@@ -35,14 +35,14 @@ class Session:
         """
         campaign_id = cls.open().catalogue.campaign(reference).campaign_id
         settings = settings_of(campaign_id)
-        return cls(settings, wiring_of(settings)), campaign_id
+        return cls(settings, resources_of(settings)), campaign_id
 
     @property
     def catalogue(self) -> Catalogue:
         """The catalogue, made on first use."""
-        return catalogue_of(self.wiring)
+        return catalogue_of(self.resources)
 
     @property
     def cards(self) -> dict[str, ModelCard]:
         """All model cards by name."""
-        return cards_of(self.wiring)
+        return cards_of(self.resources)

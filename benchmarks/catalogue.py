@@ -14,8 +14,8 @@ from sqlalchemy import Float, ForeignKey, Text, create_engine, event
 from sqlalchemy.orm import DeclarativeBase, Mapped, Session, mapped_column
 
 from adapters.catalogue import open_catalogue
-from adapters.catalogue.engine import wal_is_safe
-from adapters.catalogue.rows import Lease, record_text, to_text, variant_text
+from adapters.catalogue.core.engine import wal_is_safe
+from adapters.catalogue.core.rows import Lease, record_text, to_text, variant_text
 from benchmarks.result import Limit, Result
 from manifests.brief import Brief
 from manifests.campaign import Campaign
@@ -30,7 +30,7 @@ BASELINE_CLIPS = 1_000
 """The ORM's time grows by the clip, so a tenth of them is enough to know it."""
 BATCH = 10_000
 CLERK_BATCH = 64
-"""Most clips that a running shard's clerk writes at once (tasks/clerk.py); it waits for no more."""
+"""Most clips that a running shard's writer writes at once (tasks/render/result_writer.py); it waits for no more."""
 ROUNDS = 3
 
 Judged = tuple[Variant, Clip, Score, Verdict]
@@ -38,32 +38,43 @@ Judged = tuple[Variant, Clip, Score, Verdict]
 
 def run() -> Result:
     """Measure both in turn, so that another's work on the machine meets both; the best round counts."""
-    ours, baseline, clerk = [], [], []
+    ours, baseline, writer = [], [], []
     with tempfile.TemporaryDirectory() as folder:
         for number in range(ROUNDS):
             baseline.append(BASELINE_CLIPS / _orm_seconds(Path(folder, f"orm-{number}.sqlite")))
             ours.append(CLIPS / _our_seconds(Path(folder, f"ours-{number}.sqlite"), BATCH))
-            clerk.append(CLIPS / _our_seconds(Path(folder, f"clerk-{number}.sqlite"), CLERK_BATCH))
+            writer.append(CLIPS / _our_seconds(Path(folder, f"writer-{number}.sqlite"), CLERK_BATCH))
     return Result(
-        name="catalogue", unit="rows/s", ours=max(ours), baseline=max(baseline), more_is_better=True,
+        name="catalogue",
+        unit="rows/s",
+        ours=max(ours),
+        baseline=max(baseline),
+        more_is_better=True,
         what="Record 10,000 judged clips so that each survives a power cut: state, clip, score, two events.",
         limits=(Limit("ratio", "at least", 25),),
-        figures={"rows": CLIPS, "rows_a_commit": BATCH, "baseline_rows": BASELINE_CLIPS,
-                 f"rows_per_s_at_{CLERK_BATCH}_a_commit": max(clerk)},
+        figures={
+            "rows": CLIPS,
+            "rows_a_commit": BATCH,
+            "baseline_rows": BASELINE_CLIPS,
+            f"rows_per_s_at_{CLERK_BATCH}_a_commit": max(writer),
+        },
         held_back_by="What is left is SQLite's work on rows and indices, SQLAlchemy's on bound values, and JSON; the "
-                     "disk is waited for once a batch.",
-        notes=(f"Both write an SQLite file with journal_mode={'WAL' if wal_is_safe() else 'TRUNCATE'} and "
-               "synchronous=FULL, in one folder. The baseline is an SQLAlchemy session that loads a row, changes it, "
-               "adds its two events and commits. A running shard's clerk writes what has gathered, "
-               f"{CLERK_BATCH} clips at most: that rate is among the figures.",),
+        "disk is waited for once a batch.",
+        notes=(
+            f"Both write an SQLite file with journal_mode={'WAL' if wal_is_safe() else 'TRUNCATE'} and "
+            "synchronous=FULL, in one folder. The baseline is an SQLAlchemy session that loads a row, changes it, "
+            "adds its two events and commits. A running shard's writer writes what has gathered, "
+            f"{CLERK_BATCH} clips at most: that rate is among the figures.",
+        ),
     )
 
 
 def _judged(number: int) -> Judged:
     variant = Variant("starter", "1", "a red ball rolls over grass", "", number, 64, 64, 16, 8, 20, 6.0)
     key = variant.variant_id
-    clip = Clip(key, Path(f"/staging/{key}/master.mp4"), Path(f"/staging/{key}/poster.jpg"), "c" * 64, 12345,
-                64, 64, 16, 8, 1.5)
+    clip = Clip(
+        key, Path(f"/staging/{key}/master.mp4"), Path(f"/staging/{key}/poster.jpg"), "c" * 64, 12345, 64, 64, 16, 8, 1.5
+    )
     checks = {"luma_mean": 90.0, "nan_share": 0.0, "frame_difference": 3.5, "blockiness": 0.2}
     return variant, clip, Score(key, checks, 0.31, 1, 7, "starter-openclip@1"), Verdict(key)
 
@@ -73,8 +84,10 @@ def _our_seconds(path: Path, size: int) -> float:
     with open_catalogue(f"sqlite:///{path}") as catalogue:
         items = [_judged(number) for number in range(CLIPS)]
         catalogue.add_campaign(campaign, {})
-        catalogue.add_variants(campaign.campaign_id, [
-            PlannedVariant("b1", Placement("tiktok", "9:16"), item[0], item[0].variant_id) for item in items])
+        catalogue.add_variants(
+            campaign.campaign_id,
+            [PlannedVariant("b1", Placement("tiktok", "9:16"), item[0], item[0].variant_id) for item in items],
+        )
         ids = [item[0].variant_id for item in items]
         leases = catalogue.lease(ids, "me", 600.0, attempts_cap=5)
         batches = list(_batches(leases, items, size))
@@ -125,8 +138,9 @@ def _orm_seconds(path: Path) -> float:
     _Base.metadata.create_all(engine)
     items = [_judged(number) for number in range(BASELINE_CLIPS)]
     with Session(engine) as session:
-        session.add_all(_VariantRow(variant_id=item[0].variant_id, body=variant_text(item[0]), state="leased")
-                        for item in items)
+        session.add_all(
+            _VariantRow(variant_id=item[0].variant_id, body=variant_text(item[0]), state="leased") for item in items
+        )
         session.commit()
         started = time.perf_counter()
         for variant, clip, score, verdict in items:
@@ -134,10 +148,20 @@ def _orm_seconds(path: Path) -> float:
             row.clip, row.state = record_text(clip), "passed"
             row.score, row.prompt_adherence = record_text(score), score.prompt_adherence
             row.reasons = to_text(verdict.reasons)
-            for before, after, detail in (("leased", "rendered", {"sha256": clip.sha256}),
-                                          ("rendered", "passed", {"reasons": verdict.reasons})):
-                session.add(_EventRow(variant_id=variant.variant_id, at=time.time(), actor="me", from_state=before,
-                                      to_state=after, detail=to_text(detail)))
+            for before, after, detail in (
+                ("leased", "rendered", {"sha256": clip.sha256}),
+                ("rendered", "passed", {"reasons": verdict.reasons}),
+            ):
+                session.add(
+                    _EventRow(
+                        variant_id=variant.variant_id,
+                        at=time.time(),
+                        actor="me",
+                        from_state=before,
+                        to_state=after,
+                        detail=to_text(detail),
+                    )
+                )
             session.commit()
         seconds = time.perf_counter() - started
     engine.dispose()

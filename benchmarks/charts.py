@@ -70,10 +70,18 @@ def timeline(spans: list[dict[str, Any]]) -> Figure:
     lanes = list(dict.fromkeys(span["lane"] for span in spans))
     picture, axes = _picture(1.0 + 0.42 * len(lanes))
     for number, lane in enumerate(lanes):
-        bars = [(span["start_s"], span["end_s"] - span["start_s"]) for span in spans
-                if span["lane"] == lane and span["start_s"] < SHOWN_S]
-        axes.broken_barh(bars, (number - 0.35, 0.7), facecolors=LANE_COLOURS[number % len(LANE_COLOURS)],
-                         edgecolor="white", linewidths=[0.8 if seconds > NARROW_S else 0 for _, seconds in bars])
+        bars = [
+            (span["start_s"], span["end_s"] - span["start_s"])
+            for span in spans
+            if span["lane"] == lane and span["start_s"] < SHOWN_S
+        ]
+        axes.broken_barh(
+            bars,
+            (number - 0.35, 0.7),
+            facecolors=LANE_COLOURS[number % len(LANE_COLOURS)],
+            edgecolor="white",
+            linewidths=[0.8 if seconds > NARROW_S else 0 for _, seconds in bars],
+        )
     axes.set_yticks(range(len(lanes)), [LANES.get(lane, lane) for lane in lanes])
     axes.invert_yaxis()
     axes.set_xlim(0, min(SHOWN_S, max(span["end_s"] for span in spans)))
@@ -113,31 +121,45 @@ def ratios(results: list[Result]) -> Figure:
     for row, result in enumerate(results):
         ratio = result.ratio or 1.0
         axes.barh(row, ratio - 1, left=1, height=0.6, color=BLUE if result.met else VERMILION)
-        axes.annotate(f"{ratio:.3g}", (max(ratio, 1), row), (5, 0), textcoords="offset points", va="center",
-                      bbox={"facecolor": "white", "edgecolor": "none", "pad": 0.5})
+        axes.annotate(
+            f"{ratio:.3g}",
+            (max(ratio, 1), row),
+            (5, 0),
+            textcoords="offset points",
+            va="center",
+            bbox={"facecolor": "white", "edgecolor": "none", "pad": 0.5},
+        )
         for limit in _of_ratio(result):
             axes.plot([limit.bound] * 2, [row - 0.42, row + 0.42], color="black", linewidth=2)
     axes.axvline(1, color="grey", linewidth=0.8)
     axes.set_xscale("log")
-    axes.set_xlim(min(0.9, *(0.9 * (result.ratio or 1) for result in results)),
-                  2 * max(result.ratio or 1 for result in results))
+    axes.set_xlim(
+        min(0.9, *(0.9 * (result.ratio or 1) for result in results)), 2 * max(result.ratio or 1 for result in results)
+    )
     axes.xaxis.set_major_formatter(lambda value, _: f"{value:g}")
     axes.set_yticks(range(len(results)), [result.name for result in results])
     axes.invert_yaxis()
     axes.set_xlabel("times better than the baseline; a black line is the least that is asked")
-    axes.legend(handles=[Patch(color=BLUE, label="all limits hold"), Patch(color=VERMILION, label="a limit is missed")],
-                loc="lower center", bbox_to_anchor=(0.5, 1.0), ncols=2, frameon=False)
+    axes.legend(
+        handles=[Patch(color=BLUE, label="all limits hold"), Patch(color=VERMILION, label="a limit is missed")],
+        loc="lower center",
+        bbox_to_anchor=(0.5, 1.0),
+        ncols=2,
+        frameon=False,
+    )
     return picture
 
 
 def _of(result: Result, series: str, alt: str, draw: Callable[[Any], Figure]) -> Chart:
-    return Chart(f"{result.name}-{series}.png", f"{result.name}: {alt}", result.name,
-                 lambda: draw(result.series[series]))
+    return Chart(
+        f"{result.name}-{series}.png", f"{result.name}: {alt}", result.name, lambda: draw(result.series[series])
+    )
 
 
 def _alt_of_ratios(results: list[Result]) -> str:
     return "How many times better than the baseline: " + ", ".join(
-        f"{result.name} {result.ratio:.3g}{'' if result.met else ' (a limit is missed)'}" for result in results)
+        f"{result.name} {result.ratio:.3g}{'' if result.met else ' (a limit is missed)'}" for result in results
+    )
 
 
 def _of_ratio(result: Result) -> list[Limit]:

@@ -6,13 +6,13 @@ from contextlib import contextmanager
 import numpy as np
 import pandas as pd
 
-import tasks.checks
+import tasks.score.technical_checks
 from benchmarks import plain_tail
 from benchmarks.footage import FPS, HEIGHT, WIDTH, as_floats, natural
 from benchmarks.result import Limit, Result
 from benchmarks.timing import interleaved
 from manifests.variant import Variant
-from tasks.checks import CELL, SAMPLED_SIDE, measure
+from tasks.score.technical_checks import CELL, SAMPLED_SIDE, measure
 
 FRAMES, SHORT = 81, 17
 """Frames of the clip that is timed, and of those that are ranked."""
@@ -29,16 +29,26 @@ def run() -> Result:
     _, plain = interleaved(lambda: None, lambda: plain_tail.checks(floats), rounds=3)
     ranks = {f"spearman_{name}": value for name, value in _spearman().items()}
     return Result(
-        name="checks", unit="ms a clip", ours=1e3 * ours.wall_s, baseline=1e3 * full.wall_s,
+        name="checks",
+        unit="ms a clip",
+        ours=1e3 * ours.wall_s,
+        baseline=1e3 * full.wall_s,
         what=f"Brightness, contrast, motion and flicker of {FRAMES} frames of {WIDTH}x{HEIGHT}.",
         limits=(Limit("ratio", "at least", 10), Limit("smallest_spearman", "at least", 0.95)),
-        figures={"smallest_spearman": min(ranks.values()), **ranks, "ranked_clips": CLIPS,
-                 "plain_numpy_ms": 1e3 * plain.wall_s, "ratio_to_plain_numpy": plain.wall_s / ours.wall_s},
+        figures={
+            "smallest_spearman": min(ranks.values()),
+            **ranks,
+            "ranked_clips": CLIPS,
+            "plain_numpy_ms": 1e3 * plain.wall_s,
+            "ratio_to_plain_numpy": plain.wall_s / ours.wall_s,
+        },
         held_back_by="Reading one pixel in twenty-five still touches most lines of the cache.",
-        notes=("The other side takes the same measures, from tasks/checks.py, of every pixel, with cells of the same "
-               "size in the picture. Plain numpy is what people write: luma of full float frames, its means, spread "
-               f"and differences. Ranked are {CLIPS} clips of {SHORT} frames, dark to bright, flat to rich, still to "
-               "lively, steady to flickering.",),
+        notes=(
+            "The other side takes the same measures, from tasks/score/technical_checks.py, of every pixel, with cells of the same "
+            "size in the picture. Plain numpy is what people write: luma of full float frames, its means, spread "
+            f"and differences. Ranked are {CLIPS} clips of {SHORT} frames, dark to bright, flat to rich, still to "
+            "lively, steady to flickering.",
+        ),
     )
 
 
@@ -53,7 +63,7 @@ def _measured_in_full(frames: np.ndarray) -> dict[str, float]:
 
 @contextmanager
 def _every_pixel() -> Iterator[None]:
-    module = vars(tasks.checks)
+    module = vars(tasks.score.technical_checks)
     module.update(SAMPLED_SIDE=HEIGHT, CELL=CELL * STRIDE)
     try:
         yield

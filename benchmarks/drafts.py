@@ -1,6 +1,6 @@
 """Drafts first, by simulation: passing clips per device-second against making everything and against the best.
 
-Scores of drafts and finals are drawn from a bivariate normal distribution; the real policy (tasks/drafts.py)
+Scores of drafts and finals are drawn from a bivariate normal distribution; the real policy (tasks/render/draft_policy.py)
 learns pass rate, correlation and cost on the way, and decides what is drafted, finished and probed. What it
 gains counts from the first clip, learning included.
 """
@@ -14,8 +14,8 @@ from typing import NamedTuple
 import numpy as np
 
 from benchmarks.result import Limit, Result
-from tasks.bivariate import best_gain, expected
-from tasks.drafts import DraftPolicy
+from tasks.render.bivariate import best_gain, expected
+from tasks.render.draft_policy import DraftPolicy
 
 PASS_RATES = (0.05, 0.1, 0.3, 0.5, 0.7, 0.9)
 RHOS = (0.0, 0.3, 0.6, 0.9)
@@ -44,8 +44,12 @@ def run() -> Result:
     shares = np.array([found.share for found in corners.values()])
     worst, least = min(corners, key=lambda c: corners[c].share), min(corners, key=lambda c: corners[c].gain)
     return Result(
-        name="drafts", what="Passing clips per device-second with drafts, against making everything, simulated.",
-        unit="x", ours=float(np.mean([found.gain for found in corners.values()])), baseline=1.0, more_is_better=True,
+        name="drafts",
+        what="Passing clips per device-second with drafts, against making everything, simulated.",
+        unit="x",
+        ours=float(np.mean([found.gain for found in corners.values()])),
+        baseline=1.0,
+        more_is_better=True,
         limits=(Limit("smallest_share_of_optimum", "at least", 0.95), Limit("smallest_gain", "at least", 1)),
         figures={
             "smallest_share_of_optimum": round(corners[worst].share, 4),
@@ -60,14 +64,23 @@ def run() -> Result:
             f"Learning: the share is smallest at pass rate {worst[0]}, correlation {worst[1]}, cost {worst[2]}, the "
             f"gain at pass rate {least[0]}, correlation {least[1]}, cost {least[2]}."
         ),
-        notes=(f"{len(corners)} corners, {HORIZON:,} finals of device time each, {REPETITIONS} times; the optimum "
-               "knows pass rate, correlation and cost beforehand, the policy measures them on the way.",
-               "No policy can both gain where drafts tell much and lose nothing where they tell nothing: to find out "
-               "which it is costs drafts, and a gain of 1 in every corner can't be kept. What may be spent on that is "
-               "limited (tasks/drafts.py): to 0.8 of the first 100 clips, to 3.3 of 4,000."),
-        series={"surface": {"x_name": "pass rate", "x": list(PASS_RATES), "y_name": "correlation", "y": list(RHOS),
-                            "z_name": f"gain at a draft cost of {COSTS[1]}",
-                            "z": [[corners[p, rho, COSTS[1]].gain for p in PASS_RATES] for rho in RHOS]}},
+        notes=(
+            f"{len(corners)} corners, {HORIZON:,} finals of device time each, {REPETITIONS} times; the optimum "
+            "knows pass rate, correlation and cost beforehand, the policy measures them on the way.",
+            "No policy can both gain where drafts tell much and lose nothing where they tell nothing: to find out "
+            "which it is costs drafts, and a gain of 1 in every corner can't be kept. What may be spent on that is "
+            "limited (tasks/render/draft_policy.py): to 0.8 of the first 100 clips, to 3.3 of 4,000.",
+        ),
+        series={
+            "surface": {
+                "x_name": "pass rate",
+                "x": list(PASS_RATES),
+                "y_name": "correlation",
+                "y": list(RHOS),
+                "z_name": f"gain at a draft cost of {COSTS[1]}",
+                "z": [[corners[p, rho, COSTS[1]].gain for p in PASS_RATES] for rho in RHOS],
+            }
+        },
     )
 
 

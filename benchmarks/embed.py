@@ -17,7 +17,7 @@ from benchmarks import tiny_ltx
 from benchmarks.result import Limit, Result
 from manifests.variant import Variant
 from models.card import ModelCard
-from models.diffusers_video import DiffusersVideo
+from models.diffusers.generator import DiffusersVideo
 
 JOBS = 1_000
 PROMPTS = 40
@@ -34,19 +34,36 @@ def run() -> Result:
         ours, our_seconds = _ours(card, jobs)
         plain, plain_seconds = _plain(card, jobs)
     return Result(
-        name="embed", what="Make 1,000 clips of 40 prompts, and count the calls of the text encoder.",
-        unit="encodings", ours=ours, baseline=plain,
+        name="embed",
+        what="Make 1,000 clips of 40 prompts, and count the calls of the text encoder.",
+        unit="encodings",
+        ours=ours,
+        baseline=plain,
         limits=(Limit("ours", "exactly", PROMPTS),),
         figures={"jobs": JOBS, "prompts": PROMPTS, "ours_s": our_seconds, "baseline_s": plain_seconds},
         held_back_by="Nothing: each text is encoded once for as long as its generator remembers it.",
-        notes=("Tiny random weights, 9 frames of 32x32, one step, guidance off, so there is no negative prompt to "
-               "encode. The baseline is the pipeline called with the words, a clip a call.",),
+        notes=(
+            "Tiny random weights, 9 frames of 32x32, one step, guidance off, so there is no negative prompt to "
+            "encode. The baseline is the pipeline called with the words, a clip a call.",
+        ),
     )
 
 
 def _variant(card: ModelCard, number: int) -> Variant:
-    return Variant(card.name, card.weights.revision, f"a red circle number {number % PROMPTS}", "", number,
-                   32, 32, 9, 8, 1, 1.0, recipe=card.recipe("exact"))
+    return Variant(
+        card.name,
+        card.weights.revision,
+        f"a red circle number {number % PROMPTS}",
+        "",
+        number,
+        32,
+        32,
+        9,
+        8,
+        1,
+        1.0,
+        recipe=card.recipe("exact"),
+    )
 
 
 def _ours(card: ModelCard, jobs: list[Variant]) -> tuple[int, float]:
@@ -70,10 +87,17 @@ def _plain(card: ModelCard, jobs: list[Variant]) -> tuple[int, float]:
     with _counted(pipeline.text_encoder) as calls:
         started = time.perf_counter()
         for job in jobs:
-            pipeline(prompt=job.prompt, height=job.height, width=job.width, num_frames=job.num_frames,
-                     frame_rate=job.fps, num_inference_steps=job.num_inference_steps,
-                     guidance_scale=job.guidance_scale, generator=torch.Generator().manual_seed(job.seed),
-                     max_sequence_length=tiny_ltx.TOKENS)
+            pipeline(
+                prompt=job.prompt,
+                height=job.height,
+                width=job.width,
+                num_frames=job.num_frames,
+                frame_rate=job.fps,
+                num_inference_steps=job.num_inference_steps,
+                guidance_scale=job.guidance_scale,
+                generator=torch.Generator().manual_seed(job.seed),
+                max_sequence_length=tiny_ltx.TOKENS,
+            )
         seconds = time.perf_counter() - started
     return len(calls), seconds
 
@@ -84,6 +108,7 @@ def _counted(module: Any) -> Iterator[list[int]]:
     calls: list[int] = []
     hook = module.register_forward_pre_hook(
         lambda _, args, kwargs: calls.extend([1] * len(kwargs.get("input_ids", args[0] if args else ()))),
-        with_kwargs=True)
+        with_kwargs=True,
+    )
     yield calls
     hook.remove()

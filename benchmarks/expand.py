@@ -1,4 +1,4 @@
-"""A million variants with their ids: ``tasks.expand.expand`` against a cross join of pandas.
+"""A million variants with their ids: ``tasks.plan.expand.expand`` against a cross join of pandas.
 
 The baseline is what a data scientist would write: the axes merged crosswise, the other inputs as columns, then
 for each row its canonical JSON and the BLAKE2b of it. Both make the same variants; their ids are compared.
@@ -20,7 +20,7 @@ from manifests.placement import Placement
 from manifests.variant import PlannedVariant
 from models.card import ModelCard
 from models.registry import load_cards
-from tasks.expand import expand
+from tasks.plan.expand import expand
 
 ROWS, SEEDS = 1_000, 100
 PLACEMENTS = (Placement("generic", "16:9"), Placement("tiktok", "9:16"))
@@ -29,8 +29,10 @@ VARIANTS = ROWS * len(PLACEMENTS) * len(LOCALES) * SEEDS
 FIRST_SEED = 1_000
 ROUNDS = 3
 FLAT_MB = 8
-WHAT = (f"Make {VARIANTS:,} variants with their ids: {ROWS:,} rows of {len(PLACEMENTS)} placements, "
-        f"{len(LOCALES)} locales and {SEEDS} seeds.")
+WHAT = (
+    f"Make {VARIANTS:,} variants with their ids: {ROWS:,} rows of {len(PLACEMENTS)} placements, "
+    f"{len(LOCALES)} locales and {SEEDS} seeds."
+)
 
 
 def run() -> Result:
@@ -42,22 +44,46 @@ def run() -> Result:
     ours, plain = interleaved(lambda: _drain(_expand(briefs, card)), lambda: _applied(card, prompts), ROUNDS)
     by_tuples = timed(lambda: _joined(card, prompts)).wall_s
     return Result(
-        name="expand", what=WHAT, unit="s", ours=ours.wall_s, baseline=plain.wall_s,
+        name="expand",
+        what=WHAT,
+        unit="s",
+        ours=ours.wall_s,
+        baseline=plain.wall_s,
         limits=(Limit("ratio", "at least", 10), Limit("same_ids", "exactly", 1), Limit("peak_mb", "at most", FLAT_MB)),
-        figures={"variants": VARIANTS, "variants_a_s": VARIANTS / ours.wall_s, "ours_cpu_s": ours.cpu_s,
-                 "baseline_cpu_s": plain.cpu_s, "same_ids": float(same), "peak_mb": _peak_mb(briefs, card),
-                 "itertuples_s": by_tuples, "ratio_to_itertuples": by_tuples / ours.wall_s},
+        figures={
+            "variants": VARIANTS,
+            "variants_a_s": VARIANTS / ours.wall_s,
+            "ours_cpu_s": ours.cpu_s,
+            "baseline_cpu_s": plain.cpu_s,
+            "same_ids": float(same),
+            "peak_mb": _peak_mb(briefs, card),
+            "itertuples_s": by_tuples,
+            "ratio_to_itertuples": by_tuples / ours.wall_s,
+        },
         held_back_by="One thread of Python: a third of the time goes into finishing each hash, a quarter into the two "
-                     "records of each variant, the rest into the loop and the shapes.",
-        notes=("The baseline is apply(axis=1). A pass by itertuples is faster, and ours is less than ten times as "
-               "fast as that: itertuples_s, ratio_to_itertuples. Both end with a table in memory, ours yields "
-               "variants one by one. Ids are compared over 20,000 of them.",),
+        "records of each variant, the rest into the loop and the shapes.",
+        notes=(
+            "The baseline is apply(axis=1). A pass by itertuples is faster, and ours is less than ten times as "
+            "fast as that: itertuples_s, ratio_to_itertuples. Both end with a table in memory, ours yields "
+            "variants one by one. Ids are compared over 20,000 of them.",
+        ),
     )
 
 
 def _sheet() -> list[Brief]:
-    return [Brief(number + 2, f"row-{number}", (prompt,), placements=PLACEMENTS, locales=LOCALES, variants=SEEDS,
-                  seed=FIRST_SEED, placeholders=("locale",)) for number, prompt in enumerate(_prompts())]
+    return [
+        Brief(
+            number + 2,
+            f"row-{number}",
+            (prompt,),
+            placements=PLACEMENTS,
+            locales=LOCALES,
+            variants=SEEDS,
+            seed=FIRST_SEED,
+            placeholders=("locale",),
+        )
+        for number, prompt in enumerate(_prompts())
+    ]
 
 
 def _prompts() -> list[str]:
@@ -72,17 +98,27 @@ def _table(card: ModelCard, prompts: list[str]) -> pd.DataFrame:
     """Return the table of all variants, a column a field."""
     sizes = [card.sizes[each.aspect_ratio] for each in PLACEMENTS]
     shapes = pd.DataFrame({"height": [size.height for size in sizes], "width": [size.width for size in sizes]})
-    table = (pd.DataFrame({"prompt": prompts})
-             .merge(shapes, how="cross")
-             .merge(pd.DataFrame({"locale": LOCALES}), how="cross")
-             .merge(pd.DataFrame({"seed": range(FIRST_SEED, FIRST_SEED + SEEDS)}), how="cross"))
-    table["prompt"] = [prompt.replace("{locale}", locale)
-                       for prompt, locale in zip(table["prompt"], table["locale"], strict=True)]
+    table = (
+        pd.DataFrame({"prompt": prompts})
+        .merge(shapes, how="cross")
+        .merge(pd.DataFrame({"locale": LOCALES}), how="cross")
+        .merge(pd.DataFrame({"seed": range(FIRST_SEED, FIRST_SEED + SEEDS)}), how="cross")
+    )
+    table["prompt"] = [
+        prompt.replace("{locale}", locale) for prompt, locale in zip(table["prompt"], table["locale"], strict=True)
+    ]
     return table.drop(columns="locale").assign(
-        card=card.name, revision=card.weights.revision, negative_prompt=card.defaults.negative_prompt,
-        num_frames=card.defaults.num_frames, fps=card.rules.fps, guidance_scale=card.defaults.guidance_scale,
-        num_inference_steps=card.defaults.num_inference_steps, loras=[()] * len(table), first_frame_sha256="",
-        recipe=card.recipe("exact"))
+        card=card.name,
+        revision=card.weights.revision,
+        negative_prompt=card.defaults.negative_prompt,
+        num_frames=card.defaults.num_frames,
+        fps=card.rules.fps,
+        guidance_scale=card.defaults.guidance_scale,
+        num_inference_steps=card.defaults.num_inference_steps,
+        loras=[()] * len(table),
+        first_frame_sha256="",
+        recipe=card.recipe("exact"),
+    )
 
 
 def _applied(card: ModelCard, prompts: list[str]) -> pd.DataFrame:

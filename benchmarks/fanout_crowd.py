@@ -14,7 +14,7 @@ import numpy as np
 from sqlalchemy import Engine, create_engine
 
 from adapters.catalogue.catalogue import Catalogue
-from adapters.catalogue.engine import build_engine
+from adapters.catalogue.core.engine import build_engine
 from benchmarks import forks
 from benchmarks.fanout_worker import Backlog, Notes, Slice, Worker
 
@@ -129,8 +129,13 @@ def _serve(order: Order, ready: Any, found: Any) -> None:
 def _engine(order: Order) -> Engine:
     """As adapters/catalogue builds it, but that it keeps as many connections as it has threads."""
     engine = build_engine(order.url, PATIENCE_S)
-    return create_engine(engine.url, pool_pre_ping=True, pool_size=order.connections, max_overflow=0,
-                         connect_args={"options": f"-c lock_timeout={int(PATIENCE_S * 1000)} -c synchronous_commit=on"})
+    return create_engine(
+        engine.url,
+        pool_pre_ping=True,
+        pool_size=order.connections,
+        max_overflow=0,
+        connect_args={"options": f"-c lock_timeout={int(PATIENCE_S * 1000)} -c synchronous_commit=on"},
+    )
 
 
 class Crew:
@@ -141,8 +146,7 @@ class Crew:
         self._notes, self._late = Notes(), list[float]()
         self._lock = threading.Lock()
         backlog = Backlog(order.slices)
-        workers = [Worker(name, catalogue, backlog, self._notes, order.clip_s, order.are_new)
-                   for name in order.names]
+        workers = [Worker(name, catalogue, backlog, self._notes, order.clip_s, order.are_new) for name in order.names]
         self._lives = [worker.renders() for worker in workers]
         self._lives += [worker.beats() for worker in workers if not order.are_new]
         self._due: list[tuple[float, int, Life]] = []
@@ -181,8 +185,9 @@ class Crew:
             raise self._failure
 
     def _in_threads(self, target: Callable[[], Any]) -> None:
-        threads = [threading.Thread(target=self._kept, args=(target,), daemon=True)
-                   for _ in range(self._order.connections)]
+        threads = [
+            threading.Thread(target=self._kept, args=(target,), daemon=True) for _ in range(self._order.connections)
+        ]
         for thread in threads:
             thread.start()
         for thread in threads:

@@ -15,16 +15,16 @@ from zlib import crc32
 import psycopg
 
 from benchmarks import forks, stubs
+from flows.runtime.resources import resources_of
 from flows.settings import Settings, load_settings, prepare_prefect
-from flows.wiring import wiring_of
 from manifests.brief import Brief
 from manifests.campaign import Campaign
 from manifests.placement import Placement
 from manifests.variant import PlannedVariant, Variant
-from tasks.render import ShardReport, render_shard
-from tasks.shard import Shard
-from tasks.wiring import Wiring, card_of, catalogue_of, close_tools
-from tasks.work import Remaining
+from tasks.plan.remaining import Remaining
+from tasks.plan.shard import Shard
+from tasks.render.render import ShardReport, render_shard
+from tasks.runtime.resources import Resources, card_of, catalogue_of, close_resources
 
 WORKERS = (1, 2, 4)
 CLIPS = 32
@@ -66,11 +66,11 @@ def bench(home: Path, catalogue_url: str) -> Iterator[Settings]:
     kept = {name: os.environ.pop(name) for name in list(os.environ) if name.startswith(("REELMILL_", "PREFECT_"))}
     os.environ[stubs.CLIP_S] = str(CLIP_S)
     home.mkdir()
-    close_tools()
+    close_resources()
     try:
         yield load_settings(home=str(home), catalogue_url=catalogue_url, model="starter")
     finally:
-        close_tools()
+        close_resources()
         for name in [name for name in os.environ if name.startswith(("REELMILL_", "PREFECT_"))]:
             del os.environ[name]
         os.environ.update(kept)
@@ -78,44 +78,46 @@ def bench(home: Path, catalogue_url: str) -> Iterator[Settings]:
 
 def by_processes(settings: Settings) -> list[Fan]:
     """Measure each number of processes, which take the next shard as they come free."""
-    wiring = wiring_of(settings)
-    catalogue_of(wiring)  # the tables, before workers race for them
-    return [_processes(wiring, number) for number in WORKERS]
+    resources = resources_of(settings)
+    catalogue_of(resources)  # the tables, before workers race for them
+    return [_processes(resources, number) for number in WORKERS]
 
 
-def _processes(wiring: Wiring, number: int) -> Fan:
+def _processes(resources: Resources, number: int) -> Fan:
     context = forks.context()
     ready = context.Barrier(number)
-    with ProcessPoolExecutor(number, context, initializer=_begin, initargs=(wiring, ready)) as pool:
-        list(pool.map(_timed_shard, [wiring] * number, shards(wiring, f"warm {number}", number, 1)))
-        work = shards(wiring, f"fan {number}", CLIPS, SHARD)
+    with ProcessPoolExecutor(number, context, initializer=_begin, initargs=(resources, ready)) as pool:
+        list(pool.map(_timed_shard, [resources] * number, shards(resources, f"warm {number}", number, 1)))
+        work = shards(resources, f"fan {number}", CLIPS, SHARD)
         began = time.monotonic()
-        found = list(pool.map(_timed_shard, [wiring] * len(work), work))
+        found = list(pool.map(_timed_shard, [resources] * len(work), work))
         seconds = time.monotonic() - began
-        connections = _connections(wiring.catalogue_url) / number
+        connections = _connections(resources.catalogue_url) / number
     fan = fan_of(number, seconds, [report for report, _ in found])
     return fan._replace(cpu_ms=1000 * sum(cpu_s for _, cpu_s in found) / CLIPS, connections=connections)
 
 
 def _connections(url: str) -> int:
     """Return how many connections there are to the database, but for this process's own."""
-    close_tools()
+    close_resources()
     gc.collect()  # a forgotten catalogue closes its connections as it goes
     with psycopg.connect(url) as connection:
-        row = connection.execute("SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() "
-                                 "AND backend_type = 'client backend' AND pid <> pg_backend_pid()").fetchone()
+        row = connection.execute(
+            "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() "
+            "AND backend_type = 'client backend' AND pid <> pg_backend_pid()"
+        ).fetchone()
     return row[0] if row else 0
 
 
-def _begin(wiring: Wiring, ready: Any) -> None:
+def _begin(resources: Resources, ready: Any) -> None:
     stubs.install()
-    catalogue_of(wiring).live_runs()
+    catalogue_of(resources).live_runs()
     ready.wait(READY_S)
 
 
-def _timed_shard(wiring: Wiring, shard: Shard) -> tuple[ShardReport, float]:
+def _timed_shard(resources: Resources, shard: Shard) -> tuple[ShardReport, float]:
     cpu = time.process_time()
-    return render_shard(wiring, shard), time.process_time() - cpu
+    return render_shard(resources, shard), time.process_time() - cpu
 
 
 def fan_of(number: int, seconds: float, reports: Sequence[ShardReport]) -> Fan:
@@ -132,7 +134,7 @@ def fan_of(number: int, seconds: float, reports: Sequence[ShardReport]) -> Fan:
 
 def by_ray(settings: Settings) -> list[Fan]:
     """Measure on a local cluster with room for each number of workers, as a flow's tasks."""
-    from flows.server import prefect_server
+    from flows.prefect.embedded_server import prefect_server
 
     prepare_prefect(settings.home)
     with prefect_server(settings.home):
@@ -142,10 +144,16 @@ def by_ray(settings: Settings) -> list[Fan]:
 def _cluster(settings: Settings, number: int) -> Fan:
     import ray
 
-    ray.init("local", num_cpus=number, num_gpus=0, include_dashboard=False, log_to_driver=False,
-             logging_level=logging.ERROR, object_store_memory=200_000_000,
-             runtime_env={"worker_process_setup_hook": "benchmarks.stubs.install",
-                          "env_vars": {"PYTHONPATH": os.getcwd()}})
+    ray.init(
+        "local",
+        num_cpus=number,
+        num_gpus=0,
+        include_dashboard=False,
+        log_to_driver=False,
+        logging_level=logging.ERROR,
+        object_store_memory=200_000_000,
+        runtime_env={"worker_process_setup_hook": "benchmarks.stubs.install", "env_vars": {"PYTHONPATH": os.getcwd()}},
+    )
     try:
         return _flow(settings, number)
     finally:
@@ -156,23 +164,23 @@ def _flow(settings: Settings, number: int) -> Fan:
     from prefect import flow
     from prefect.futures import wait
 
-    from flows.dispatch import render
-    from flows.runner import device_runner, options_for
+    from flows.runtime.dispatch import render
+    from flows.runtime.runner import device_runner, options_for
 
-    wiring = wiring_of(settings)
-    card = card_of(wiring, "starter")
+    resources = resources_of(settings)
+    card = card_of(resources, "starter")
 
     def go(runner: Any, work: Sequence[Shard]) -> list[ShardReport]:
-        with options_for(settings, card, wiring.attempts):
-            futures = [runner.submit(render, {"wiring": wiring, "shard": shard}) for shard in work]
+        with options_for(settings, card, resources.attempts):
+            futures = [runner.submit(render, {"resources": resources, "shard": shard}) for shard in work]
         wait(futures)
         return [future.result() for future in futures]
 
     @flow(name="fanout", persist_result=False)
     def fanout() -> Fan:
         with device_runner(settings, [card]) as runner:
-            _warm_up(partial(go, runner), wiring, number)
-            work = shards(wiring, f"ray {number}", CLIPS, SHARD)
+            _warm_up(partial(go, runner), resources, number)
+            work = shards(resources, f"ray {number}", CLIPS, SHARD)
             began = time.monotonic()
             reports = go(runner, work)
             return fan_of(number, time.monotonic() - began, reports)
@@ -180,26 +188,42 @@ def _flow(settings: Settings, number: int) -> Fan:
     return fanout()
 
 
-def _warm_up(go: Callable[[Sequence[Shard]], list[ShardReport]], wiring: Wiring, number: int) -> None:
+def _warm_up(go: Callable[[Sequence[Shard]], list[ShardReport]], resources: Resources, number: int) -> None:
     """Let workers work until each has its model: the first that is up takes what another's start leaves waiting."""
     for turn in range(WARM_UPS):
-        reports = go(shards(wiring, f"warm {turn} ray {number}", number, 1))
+        reports = go(shards(resources, f"warm {turn} ray {number}", number, 1))
         if len({report.worker for report in reports}) == number and not any(report.loads for report in reports):
             return
 
 
-def shards(wiring: Wiring, name: str, clips: int, size: int) -> list[Shard]:
+def shards(resources: Resources, name: str, clips: int, size: int) -> list[Shard]:
     """Plan a campaign and return its shards, with a run that they belong to."""
-    catalogue, card = catalogue_of(wiring), card_of(wiring, "starter")
+    catalogue, card = catalogue_of(resources), card_of(resources, "starter")
     campaign = Campaign(name, name.encode().hex().rjust(64, "0"), (Brief(2, "fan", (PROMPT,)),))
     catalogue.add_campaign(campaign, {})
     seeds = (crc32(f"{name} {number}".encode()) for number in range(clips))
-    variants = [Variant(card.name, card.weights.revision, PROMPT, "", seed, 90, 160, 17, 8,
-                        card.defaults.num_inference_steps, card.defaults.guidance_scale, recipe=card.recipe("exact"))
-                for seed in seeds]
-    catalogue.add_variants(campaign.campaign_id, [
-        PlannedVariant("fan", Placement("generic", "16:9"), each, each.variant_id) for each in variants])
+    variants = [
+        Variant(
+            card.name,
+            card.weights.revision,
+            PROMPT,
+            "",
+            seed,
+            90,
+            160,
+            17,
+            8,
+            card.defaults.num_inference_steps,
+            card.defaults.guidance_scale,
+            recipe=card.recipe("exact"),
+        )
+        for seed in seeds
+    ]
+    catalogue.add_variants(
+        campaign.campaign_id,
+        [PlannedVariant("fan", Placement("generic", "16:9"), each, each.variant_id) for each in variants],
+    )
     run_id = catalogue.begin_run(campaign.campaign_id, name, "benchmark")
-    found = Remaining(wiring, campaign.campaign_id, 0.25).shards(size, run_id)
+    found = Remaining(resources, campaign.campaign_id, 0.25).shards(size, run_id)
     catalogue.shards_wait(run_id, len(found))
     return found

@@ -6,7 +6,7 @@ from typing import NamedTuple
 import psycopg
 
 from adapters.catalogue.catalogue import Catalogue
-from adapters.catalogue.engine import build_engine
+from adapters.catalogue.core.engine import build_engine
 from benchmarks.fanout_crowd import PATIENCE_S, Act, Crowd, Order, send
 from benchmarks.fanout_rows import Planned, fill
 from benchmarks.fanout_watch import Seen, watched
@@ -89,21 +89,27 @@ class Stage:
         self._url = f"{server.url}/{database}"
         self._used = 0
         with Catalogue(build_engine(self._url, PATIENCE_S)) as catalogue:
-            self._runs = {one.campaign_id: catalogue.begin_run(one.campaign_id, "ray:crowd", "driver")
-                          for one in planned}
+            self._runs = {
+                one.campaign_id: catalogue.begin_run(one.campaign_id, "ray:crowd", "driver") for one in planned
+            }
 
     def workers(self, connections: int, seconds: float, clip_s: float, *, are_new: bool = False) -> Stretch:
         """Let all workers work for so long, behind so many connections."""
         self._tidy(0 if are_new else WORKERS)
-        return self._send([
-            Order(self._url, names(number), connections // PROCESSES, seconds, clip_s, slices, are_new)
-            for number, slices in enumerate(self._slices())])
+        return self._send(
+            [
+                Order(self._url, names(number), connections // PROCESSES, seconds, clip_s, slices, are_new)
+                for number, slices in enumerate(self._slices())
+            ]
+        )
 
     def calls(self, name: str, act: Act) -> float:
         """Return how often a second a call can be made by as many connections as served best."""
         self._tidy(WORKERS)
-        orders = [Order(self._url, (), PACED_CONNECTIONS // PROCESSES, ROW_S, slices=slices, act=act)
-                  for slices in self._slices()]
+        orders = [
+            Order(self._url, (), PACED_CONNECTIONS // PROCESSES, ROW_S, slices=slices, act=act)
+            for slices in self._slices()
+        ]
         crowd = self._send(orders).crowd
         return crowd.calls(name) / crowd.seconds
 
@@ -116,16 +122,25 @@ class Stage:
         """Return what each process takes, of each campaign; nobody had it before."""
         each = min(SIZES) // PROCESSES // (len(CONNECTIONS) + 4) // SHARD * SHARD
         start, self._used = self._used, self._used + each * PROCESSES
-        return [tuple(Slice(one.campaign_id, self._runs[one.campaign_id], start + number * each,
-                            start + (number + 1) * each) for one in self._planned) for number in range(PROCESSES)]
+        return [
+            tuple(
+                Slice(one.campaign_id, self._runs[one.campaign_id], start + number * each, start + (number + 1) * each)
+                for one in self._planned
+            )
+            for number in range(PROCESSES)
+        ]
 
     def _tidy(self, working: int) -> None:
         """End what the last stretch left held, and let the runs know how many shards are at work."""
         with psycopg.connect(self._url, autocommit=True) as connection:
-            connection.execute("UPDATE variants SET state = 'planned', lease_owner = NULL, lease_expires = NULL "
-                               "WHERE lease_owner IS NOT NULL")
-            connection.execute("UPDATE runs SET waiting = 100000, working = %s, beat_at = %s, claimed_at = %s",
-                               (working // len(self._planned), *[_now(connection)] * 2))
+            connection.execute(
+                "UPDATE variants SET state = 'planned', lease_owner = NULL, lease_expires = NULL "
+                "WHERE lease_owner IS NOT NULL"
+            )
+            connection.execute(
+                "UPDATE runs SET waiting = 100000, working = %s, beat_at = %s, claimed_at = %s",
+                (working // len(self._planned), *[_now(connection)] * 2),
+            )
             connection.execute("VACUUM ANALYZE variants")
             connection.execute("CHECKPOINT")
 
@@ -137,9 +152,11 @@ def _now(connection: psycopg.Connection) -> float:
 
 
 def names(process: int) -> tuple[str, ...]:
-    """Return the owners that one process plays, as tasks/owner.py names them."""
-    return tuple(f"host-{number // DEVICES_A_HOST:04d}:0a1b2c3d:{4000 + number}:123456789"
-                 for number in range(process, WORKERS, PROCESSES))
+    """Return the owners that one process plays, as tasks/runtime/lease_owner.py names them."""
+    return tuple(
+        f"host-{number // DEVICES_A_HOST:04d}:0a1b2c3d:{4000 + number}:123456789"
+        for number in range(process, WORKERS, PROCESSES)
+    )
 
 
 def begins(catalogue: Catalogue, notes: Notes, order: Order) -> None:

@@ -8,7 +8,7 @@ from typing import NamedTuple
 import psycopg
 
 from adapters.catalogue import open_catalogue
-from adapters.catalogue.rows import to_text, variant_text
+from adapters.catalogue.core.rows import to_text, variant_text
 from manifests.brief import Brief
 from manifests.campaign import Campaign
 from manifests.variant import Variant
@@ -36,13 +36,18 @@ def fill(url: str, sizes: Sequence[int]) -> list[Planned]:
     found = []
     with open_catalogue(url) as catalogue:
         for index, size in enumerate(sizes):
-            briefs = tuple(Brief(number, f"brief-{number}", (f"{PROMPT} {number}",))
-                           for number in range(-(-size // VARIANTS_A_BRIEF)))
+            briefs = tuple(
+                Brief(number, f"brief-{number}", (f"{PROMPT} {number}",))
+                for number in range(-(-size // VARIANTS_A_BRIEF))
+            )
             campaign = Campaign(f"fanout {index}", f"{index:064x}", briefs)
             catalogue.add_campaign(campaign, {"review": "required"})
             found.append(Planned(campaign.campaign_id, size))
-    slices = [(one.campaign_id, start, min(start + SLICE, one.variants))
-              for one in found for start in range(0, one.variants, SLICE)]
+    slices = [
+        (one.campaign_id, start, min(start + SLICE, one.variants))
+        for one in found
+        for start in range(0, one.variants, SLICE)
+    ]
     with ThreadPoolExecutor(WRITERS) as pool:
         list(pool.map(lambda each: _fill_slice(url, *each), slices))
     with psycopg.connect(url, autocommit=True) as connection:
@@ -53,8 +58,15 @@ def fill(url: str, sizes: Sequence[int]) -> list[Planned]:
 
 def _fill_slice(url: str, campaign_id: str, start: int, stop: int) -> None:
     like = Variant("starter", "1", "PROMPT", "", 987654321, 90, 160, 17, 8, 16, 3.0)
-    values = {"campaign": campaign_id, "start": start, "last": stop - 1, "body": variant_text(like), "prompt": PROMPT,
-              "each": VARIANTS_A_BRIEF, "detail": to_text({"campaign_id": campaign_id})}
+    values = {
+        "campaign": campaign_id,
+        "start": start,
+        "last": stop - 1,
+        "body": variant_text(like),
+        "prompt": PROMPT,
+        "each": VARIANTS_A_BRIEF,
+        "detail": to_text({"campaign_id": campaign_id}),
+    }
     with psycopg.connect(url) as connection:
         connection.execute(_VARIANTS, values)
         connection.execute(_MEMBERSHIPS, values)

@@ -86,7 +86,8 @@ def watched(server: Server, database: str, seen: Seen) -> Iterator[None]:
         after = _counts(connection)
         seen.statements = {" ".join(kind.split()): share for kind, share in connection.execute(_STATEMENTS)}
         (seen.wal_bytes, seen.deadlocks, seen.commits, seen.rows_updated, seen.rows_updated_in_place) = (
-            float(new - old) for new, old in zip(after, before, strict=True))
+            float(new - old) for new, old in zip(after, before, strict=True)
+        )
 
 
 def _sample(connection: psycopg.Connection, pid: int, ended: threading.Event, seen: Seen) -> None:

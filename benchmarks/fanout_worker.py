@@ -1,4 +1,4 @@
-"""One worker of a thousand: it asks the catalogue what tasks/render.py, its clerk and its heartbeat ask, and sleeps."""
+"""One worker of a thousand: it asks the catalogue what tasks/render/render.py, its writer and its heartbeat ask, and sleeps."""
 
 import random
 import threading
@@ -16,11 +16,11 @@ from manifests.score import Score
 from manifests.verdict import Verdict
 
 LEASED_AT_ONCE = 4
-"""As tasks/render.py takes them."""
+"""As tasks/render/render.py takes them."""
 SHARD = 32
 LEASE_S = 60.0
 BEATS_A_LEASE = 3
-"""As tasks/heartbeat.py renews."""
+"""As tasks/runtime/heartbeat.py renews."""
 ATTEMPTS = 5
 
 P = ParamSpec("P")
@@ -103,8 +103,9 @@ class Worker:
         is_new: it begins at once; another is found in the midst of a shard that it began long ago.
     """
 
-    def __init__(self, name: str, catalogue: Catalogue, backlog: Backlog, notes: Notes, clip_s: float,
-                 is_new: bool) -> None:
+    def __init__(
+        self, name: str, catalogue: Catalogue, backlog: Backlog, notes: Notes, clip_s: float, is_new: bool
+    ) -> None:
         self._name, self._catalogue, self._backlog, self._notes = name, catalogue, backlog, notes
         self._clip_s, self._is_new = clip_s, is_new
         self._pause = clip_s if is_new else random.uniform(0, clip_s)  # noqa: S311
@@ -116,7 +117,7 @@ class Worker:
         if self._is_new:
             yield 0.0
         elif piece := self._backlog.take():
-            left = piece.variant_ids[random.randrange(SHARD):]  # noqa: S311
+            left = piece.variant_ids[random.randrange(SHARD) :]  # noqa: S311
             yield from self._shard(piece._replace(variant_ids=left), random.randint(1, LEASED_AT_ONCE))  # noqa: S311
         while piece := self._backlog.take(self._avoid):
             timed("shard_begins", catalogue.shard_begins, piece.run_id)
@@ -147,8 +148,16 @@ class Worker:
 
     def _some(self, piece: Piece, variant_ids: Sequence[str]) -> Iterator[float]:
         timed, catalogue = self._notes.timed, self._catalogue
-        leases = timed("lease", catalogue.lease, variant_ids, self._name, LEASE_S, ("planned", "rendered"),
-                       attempts_cap=ATTEMPTS, campaign_id=piece.campaign_id)
+        leases = timed(
+            "lease",
+            catalogue.lease,
+            variant_ids,
+            self._name,
+            LEASE_S,
+            ("planned", "rendered"),
+            attempts_cap=ATTEMPTS,
+            campaign_id=piece.campaign_id,
+        )
         self._notes.counts["leased"] += len(leases)
         self._notes.counts["not_leased"] += len(variant_ids) - len(leases)
         for lease in leases:
@@ -162,7 +171,18 @@ class Worker:
 def judged(lease: Lease, clip_s: float) -> tuple[Lease, Clip, Score, Verdict]:
     """Return what a clip of this lease comes to."""
     key, variant = lease.variant_id, lease.variant
-    clip = Clip(key, Path(f"/staging/{key}/master.mp4"), Path(f"/staging/{key}/poster.jpg"), key * 2, 123456,
-                variant.height, variant.width, variant.num_frames, variant.fps, clip_s, "machine-0042")
+    clip = Clip(
+        key,
+        Path(f"/staging/{key}/master.mp4"),
+        Path(f"/staging/{key}/poster.jpg"),
+        key * 2,
+        123456,
+        variant.height,
+        variant.width,
+        variant.num_frames,
+        variant.fps,
+        clip_s,
+        "machine-0042",
+    )
     checks = {"luma_mean": 90.0, "nan_share": 0.0, "frame_difference": 3.5, "blockiness": 0.2}
     return lease, clip, Score(key, checks, 0.31, 1, 7, "starter-openclip@1"), Verdict(key)

@@ -5,8 +5,14 @@ from math import prod
 from typing import Any
 
 PEAKS = {
-    "H200 NVL": 835.5, "H200": 989.4, "H100 NVL": 835.5, "H100 PCIe": 756.5, "H100": 989.4, "A100": 311.9,
-    "L40S": 362.05, "RTX 4090": 165.2,
+    "H200 NVL": 835.5,
+    "H200": 989.4,
+    "H100 NVL": 835.5,
+    "H100 PCIe": 756.5,
+    "H100": 989.4,
+    "A100": 311.9,
+    "L40S": 362.05,
+    "RTX 4090": 165.2,
 }
 """Dense bfloat16 TFLOP/s by what torch's name of a device contains, the first that fits: NVIDIA's data sheets, half of
 what they say for sparse matrices. These are theoretical; one H200 was measured to do 790, so that a share of the

@@ -31,8 +31,11 @@ def natural(num_frames: int, seed: int = 0, height: int = HEIGHT, width: int = W
     for index in range(num_frames):
         middle = width * (0.3 + 0.4 * index / num_frames)
         inside = (np.hypot(x - middle, y - height / 2) < height / 4)[..., None]
-        picture = np.where(inside, _view(near, y.shape, 1.0, 300 - 2.3 * index, 100),
-                           _view(far, y.shape, 1 + 0.002 * index, 40 + 1.7 * index, 60 + 0.6 * index))
+        picture = np.where(
+            inside,
+            _view(near, y.shape, 1.0, 300 - 2.3 * index, 100),
+            _view(far, y.shape, 1 + 0.002 * index, 40 + 1.7 * index, 60 + 0.6 * index),
+        )
         frames[index] = np.clip(picture + rng.normal(0, GRAIN, picture.shape), 0, 255)
     return frames
 

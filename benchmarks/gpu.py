@@ -20,26 +20,33 @@ from benchmarks.wan import SCORER, TEXT_LAYERS, TEXT_TOKENS, TRANSFORMERS, Rig, 
 from benchmarks.wan_shard import Made, render
 from manifests.gate import Gate
 from manifests.variant import Variant
-from models.base import FrameScorer, Generated, Generator
 from models.memory import free_caches
+from models.protocols import FrameScorer, Generated, Generator
 from models.registry import open_generator, open_scorer
-from tasks.score import score_frames
+from tasks.score.score import score_frames
 
 EXACT = Setting("real", "cuda:0", 480, 832, 81, steps=10, guidance=5.0)
 NIGHT = Setting("real", "cuda:0", 480, 832, 81, steps=4, guidance=1.0, few_steps=True, clips_a_prompt=6, plain_clips=5)
-PASSING = Setting("real", "cuda:0", 480, 832, 17, steps=20, guidance=5.0, clips_a_prompt=30, plain_clips=4, want=10,
-                  known=6)
+PASSING = Setting(
+    "real", "cuda:0", 480, 832, 17, steps=20, guidance=5.0, clips_a_prompt=30, plain_clips=4, want=10, known=6
+)
 FULL_STEPS, SHORT_STEPS = 50, 2
 """Steps of the published figures, and of the clip that tells what is not steps."""
 HOUR = 3600.0
 KNOWN_SEED = 50_000
 CACHED = "Ours keeps a prompt's embedding, as in a shard; the loop encodes words in each call."
-ENCODER = (f"The text encoder is UMT5-XXL at full width with {TEXT_LAYERS} of its 24 layers, so that encoding costs "
-           "the loop less than it would.")
-LIMIT = ("The limit is the FLOPs of the transformer's forwards (benchmarks/flops.py) at the dense bfloat16 rate of "
-         "NVIDIA's data sheet for the device.")
-LOOP = ("The loop calls WanPipeline with the words of a clip at a time, then export_to_video of float frames, eight "
-        "frames read back and scored one by one with PIL, checks on full frames. Both score on the processor.")
+ENCODER = (
+    f"The text encoder is UMT5-XXL at full width with {TEXT_LAYERS} of its 24 layers, so that encoding costs "
+    "the loop less than it would."
+)
+LIMIT = (
+    "The limit is the FLOPs of the transformer's forwards (benchmarks/flops.py) at the dense bfloat16 rate of "
+    "NVIDIA's data sheet for the device."
+)
+LOOP = (
+    "The loop calls WanPipeline with the words of a clip at a time, then export_to_video of float frames, eight "
+    "frames read back and scored one by one with PIL, checks on full frames. Both score on the processor."
+)
 
 
 class Pace(NamedTuple):
@@ -85,8 +92,9 @@ def passing() -> Result:
 
 def _measured(name: str, measure: Callable[[Setting], Result], setting: Setting) -> Result:
     if not torch.cuda.is_available():
-        return Result(name, f"Wan 2.1 1.3B with random weights, {setting.shown}.",
-                      not_measured="no CUDA GPU, or torch sees none")
+        return Result(
+            name, f"Wan 2.1 1.3B with random weights, {setting.shown}.", not_measured="no CUDA GPU, or torch sees none"
+        )
     return measure(setting)
 
 
@@ -96,20 +104,31 @@ def measure_exact(setting: Setting) -> Result:
         ours, plain, difference = _paces(one)
     flops = _step_flops(setting)
     return Result(
-        name="gpu-exact", unit="s a clip", ours=ours.clip_s, baseline=plain.clip_s,
+        name="gpu-exact",
+        unit="s a clip",
+        ours=ours.clip_s,
+        baseline=plain.clip_s,
         what=f"A clip of Wan 2.1 1.3B with random weights, {setting.shown}, profile exact, against WanPipeline.",
         limits=(Limit("largest_difference", "exactly", 0), Limit("ratio", "at least", 0.95)),
         figures={
-            "largest_difference": difference, "s_a_step": ours.step_s, "baseline_s_a_step": plain.step_s,
-            "s_beside_the_steps": ours.clip_of(0), "s_of_50_steps": ours.clip_of(FULL_STEPS),
-            "baseline_s_of_50_steps": plain.clip_of(FULL_STEPS), "tflop_a_step": flops / 1e12,
+            "largest_difference": difference,
+            "s_a_step": ours.step_s,
+            "baseline_s_a_step": plain.step_s,
+            "s_beside_the_steps": ours.clip_of(0),
+            "s_of_50_steps": ours.clip_of(FULL_STEPS),
+            "baseline_s_of_50_steps": plain.clip_of(FULL_STEPS),
+            "tflop_a_step": flops / 1e12,
             **_share("flop_share_of_the_steps", flops, ours.step_s, setting),
             **_share("flop_share_of_the_clip", flops * setting.steps, ours.clip_s, setting),
         },
         held_back_by="The transformer's forwards: exact changes no rounding, so attention and kernels are torch's own.",
-        notes=(f"{setting.steps} steps; a clip of {FULL_STEPS} is reckoned from the time of a step, by the difference "
-               f"to a clip of {SHORT_STEPS} steps. largest_difference is of the frames, in levels of 0..255.",
-               CACHED, ENCODER, LIMIT),
+        notes=(
+            f"{setting.steps} steps; a clip of {FULL_STEPS} is reckoned from the time of a step, by the difference "
+            f"to a clip of {SHORT_STEPS} steps. largest_difference is of the frames, in levels of 0..255.",
+            CACHED,
+            ENCODER,
+            LIMIT,
+        ),
     )
 
 
@@ -121,20 +140,33 @@ def measure_night(setting: Setting) -> Result:
     clips, wall = made.finals, made.report.wall_seconds
     busy = made.report.device_seconds / wall
     return Result(
-        name="gpu-night", unit="clips/h of device", more_is_better=True, ours=clips / wall * HOUR,
+        name="gpu-night",
+        unit="clips/h of device",
+        more_is_better=True,
+        ours=clips / wall * HOUR,
         baseline=HOUR / plain_s,
         what=f"{clips} clips of {len(setting.prompts)} prompts, {setting.shown}: generated, MP4, checks, score by an "
-             "OpenCLIP ViT-B-32, catalogue.",
+        "OpenCLIP ViT-B-32, catalogue.",
         limits=(Limit("ratio", "at least", 1.0), Limit("passed", "exactly", clips)),
-        figures={"passed": made.report.passed, "busy_share": busy, "clips": clips,
-                 "baseline_clips": setting.plain_clips, "device_s_a_clip": made.report.device_seconds / clips,
-                 "baseline_s_a_clip": plain_s,
-                 **_share("flop_share", _step_flops(setting) * setting.steps * clips, wall, setting)},
+        figures={
+            "passed": made.report.passed,
+            "busy_share": busy,
+            "clips": clips,
+            "baseline_clips": setting.plain_clips,
+            "device_s_a_clip": made.report.device_seconds / clips,
+            "baseline_s_a_clip": plain_s,
+            **_share("flop_share", _step_flops(setting) * setting.steps * clips, wall, setting),
+        },
         held_back_by=f"The device, which is busy {busy:.0%} of the time; the flop share counts the transformer's "
-                     "work in it, and not the autoencoder's.",
-        notes=("Steps, guidance and scheduler are those of the four-step cards, on both sides; their LoRAs are left "
-               "out. Random weights show noise, which takes an encoder longer than pictures do.",
-               LOOP, CACHED, ENCODER, LIMIT),
+        "work in it, and not the autoencoder's.",
+        notes=(
+            "Steps, guidance and scheduler are those of the four-step cards, on both sides; their LoRAs are left "
+            "out. Random weights show noise, which takes an encoder longer than pictures do.",
+            LOOP,
+            CACHED,
+            ENCODER,
+            LIMIT,
+        ),
     )
 
 
@@ -148,25 +180,43 @@ def measure_passing(setting: Setting) -> Result:
         on = render(one, "drafts-first", variants, known.gates, setting.want, drafts="auto")
     rate, without, pass_rate = _passing_rate(on), _passing_rate(off), off.report.passed / off.finals
     return Result(
-        name="gpu-passing", unit="passing clips/h of device", more_is_better=True, ours=rate,
+        name="gpu-passing",
+        unit="passing clips/h of device",
+        more_is_better=True,
+        ours=rate,
         baseline=pass_rate * HOUR / plain_s,
         what=f"Briefs of {len(setting.prompts)} prompts that want {setting.want} passing clips each, {setting.shown}; "
-             "the loop makes everything.",
+        "the loop makes everything.",
         limits=(Limit("ratio", "at least", 1.0),),
         figures={
-            "without_drafts": without, "gain_of_drafts": rate / without if without else 0.0, "pass_rate": pass_rate,
-            "correlation": known.correlation, "draft_cost": known.cost,
+            "without_drafts": without,
+            "gain_of_drafts": rate / without if without else 0.0,
+            "pass_rate": pass_rate,
+            "correlation": known.correlation,
+            "draft_cost": known.cost,
             "draft_share_of_device": on.draft_seconds / on.report.device_seconds,
-            "finals": on.finals, "finals_without_drafts": off.finals, "passed": on.report.passed,
-            "busy_share": on.report.device_seconds / on.report.wall_seconds, "baseline_s_a_clip": plain_s,
-            **_share("flop_share_without_drafts", _step_flops(setting) * setting.steps * off.finals,
-                     off.report.wall_seconds, setting),
+            "finals": on.finals,
+            "finals_without_drafts": off.finals,
+            "passed": on.report.passed,
+            "busy_share": on.report.device_seconds / on.report.wall_seconds,
+            "baseline_s_a_clip": plain_s,
+            **_share(
+                "flop_share_without_drafts",
+                _step_flops(setting) * setting.steps * off.finals,
+                off.report.wall_seconds,
+                setting,
+            ),
         },
         held_back_by="Learning what drafts are worth takes the first clips of a bucket, and a night has more of them.",
-        notes=(f"The gate of each prompt is the median of {setting.known} finals, so that about half pass. "
-               f"{drafts} correlation and draft_cost are of these finals and their drafts.",
-               "Scores of random weights by a random scorer rank noise; that drafts resemble their finals is measured, "
-               "and not what it would be with trained weights.", LOOP, ENCODER, LIMIT),
+        notes=(
+            f"The gate of each prompt is the median of {setting.known} finals, so that about half pass. "
+            f"{drafts} correlation and draft_cost are of these finals and their drafts.",
+            "Scores of random weights by a random scorer rank noise; that drafts resemble their finals is measured, "
+            "and not what it would be with trained weights.",
+            LOOP,
+            ENCODER,
+            LIMIT,
+        ),
     )
 
 
@@ -177,14 +227,19 @@ def _paces(one: Rig) -> tuple[Pace, Pace, float]:
 
     def times(steps: int, rounds: int) -> list[float]:
         variant = one.variant(setting.prompts[0], 1, num_inference_steps=steps)
-        found = interleaved(lambda: frames.update(ours=_generated(engine, [variant])[0].frames),
-                            lambda: frames.update(plain=plain.frames(variant)), rounds)
+        found = interleaved(
+            lambda: frames.update(ours=_generated(engine, [variant])[0].frames),
+            lambda: frames.update(plain=plain.frames(variant)),
+            rounds,
+        )
         return [own.wall_s for own in found]
 
     short, long = times(SHORT_STEPS, 1), times(setting.steps, 2)
     engine.close()
-    ours, theirs = (Pace(setting.steps, last, (last - first) / (setting.steps - SHORT_STEPS))
-                    for first, last in zip(short, long, strict=True))
+    ours, theirs = (
+        Pace(setting.steps, last, (last - first) / (setting.steps - SHORT_STEPS))
+        for first, last in zip(short, long, strict=True)
+    )
     return ours, theirs, float(np.abs(np.round(frames["plain"] * 255) - frames["ours"]).max())
 
 
@@ -208,12 +263,16 @@ def _known(one: Rig) -> Known:
     engine.close()
     (cosines, seconds), (draft_cosines, draft_seconds) = finals, drafts
     rows = (len(one.setting.prompts), one.setting.known)
-    around = [np.reshape(values, rows) - np.mean(np.reshape(values, rows), axis=1, keepdims=True)
-              for values in (cosines, draft_cosines)]
+    around = [
+        np.reshape(values, rows) - np.mean(np.reshape(values, rows), axis=1, keepdims=True)
+        for values in (cosines, draft_cosines)
+    ]
     gates = np.median(np.reshape(cosines, rows), axis=1)
-    return Known(dict(zip(one.setting.prompts, gates.tolist(), strict=True)),
-                 float(np.corrcoef(around[0].ravel(), around[1].ravel())[0, 1]),
-                 statistics.median(draft_seconds) / statistics.median(seconds))
+    return Known(
+        dict(zip(one.setting.prompts, gates.tolist(), strict=True)),
+        float(np.corrcoef(around[0].ravel(), around[1].ravel())[0, 1]),
+        statistics.median(draft_seconds) / statistics.median(seconds),
+    )
 
 
 def _scored(made: list[Generated], scorer: FrameScorer) -> tuple[list[float], list[float]]:

@@ -1,4 +1,4 @@
-"""Frames to MP4: adapters/video.py against diffusers' export_to_video."""
+"""Frames to MP4: adapters/media/video.py against diffusers' export_to_video."""
 
 import tempfile
 from collections.abc import Iterator
@@ -8,11 +8,11 @@ import numpy as np
 import torch
 from diffusers.utils import export_to_video
 
-from adapters.video import CRF, encode, read_frames
+from adapters.media.video import CRF, encode, read_frames
 from benchmarks.footage import FPS, HEIGHT, WIDTH, as_floats, drawn, natural
 from benchmarks.result import Limit, Result
 from benchmarks.timing import interleaved
-from tasks.checks import LUMA
+from tasks.score.technical_checks import LUMA
 
 FRAMES = 49
 FOOTAGE = {"mp4": natural, "mp4-drawn": drawn}
@@ -32,23 +32,33 @@ def _measured(name: str, frames: np.ndarray, about: str) -> Result:
     floats = list(as_floats(frames))
     with tempfile.TemporaryDirectory() as folder:
         ours, baseline = Path(folder, "ours.mp4"), Path(folder, "baseline.mp4")
-        took, plain = interleaved(lambda: encode(frames, FPS, ours),
-                                  lambda: export_to_video(floats, str(baseline), fps=FPS))
+        took, plain = interleaved(
+            lambda: encode(frames, FPS, ours), lambda: export_to_video(floats, str(baseline), fps=FPS)
+        )
         figures = {
-            "ssim": ssim(frames, read_frames(ours)), "baseline_ssim": ssim(frames, read_frames(baseline)),
+            "ssim": ssim(frames, read_frames(ours)),
+            "baseline_ssim": ssim(frames, read_frames(baseline)),
             "size_ratio": ours.stat().st_size / baseline.stat().st_size,
-            "size_kb": ours.stat().st_size / 1e3, "cpu_s": took.cpu_s, "baseline_cpu_s": plain.cpu_s,
+            "size_kb": ours.stat().st_size / 1e3,
+            "cpu_s": took.cpu_s,
+            "baseline_cpu_s": plain.cpu_s,
         }
     return Result(
-        name=name, unit="ms a clip", ours=1e3 * took.wall_s, baseline=1e3 * plain.wall_s, figures=figures,
+        name=name,
+        unit="ms a clip",
+        ours=1e3 * took.wall_s,
+        baseline=1e3 * plain.wall_s,
+        figures=figures,
         what=f"{FRAMES} frames of {WIDTH}x{HEIGHT} to an H.264 MP4, crf {CRF}. {about}.",
         limits=LIMITS if name == "mp4" else (),
         held_back_by="x264 and, beside it, swscale's conversion of colours: both cores are busy. Preset ultrafast is "
-                     "faster and takes five times the space for the same SSIM.",
-        notes=("export_to_video gets float frames, as a pipeline returns them, and makes them bytes; ours gets bytes, "
-               "which the engine makes on its device. The baseline is imageio-ffmpeg's default: preset medium, crf 25, "
-               "the matrix of bt601 without a tag. SSIM is of luma, by windows of 11 pixels (Wang et al. 2004), of one "
-               f"frame in {EVERY}.",),
+        "faster and takes five times the space for the same SSIM.",
+        notes=(
+            "export_to_video gets float frames, as a pipeline returns them, and makes them bytes; ours gets bytes, "
+            "which the engine makes on its device. The baseline is imageio-ffmpeg's default: preset medium, crf 25, "
+            "the matrix of bt601 without a tag. SSIM is of luma, by windows of 11 pixels (Wang et al. 2004), of one "
+            f"frame in {EVERY}.",
+        ),
     )
 
 
@@ -61,7 +71,8 @@ def ssim(before: np.ndarray, after: np.ndarray) -> float:
     window = (window[:, None] * window)[None, None] / window.sum() ** 2
     x, y = (torch.from_numpy(frames[::EVERY] @ LUMA)[:, None] for frames in (before, after))
     mean_x, mean_y, square_x, square_y, product = (
-        torch.nn.functional.conv2d(plane, window) for plane in (x, y, x * x, y * y, x * y))
+        torch.nn.functional.conv2d(plane, window) for plane in (x, y, x * x, y * y, x * y)
+    )
     variances = square_x - mean_x**2 + square_y - mean_y**2
     covariance = product - mean_x * mean_y
     steady, steady_2 = (0.01 * 255) ** 2, (0.03 * 255) ** 2

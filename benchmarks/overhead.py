@@ -11,26 +11,26 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-import tasks.wiring
+import tasks.runtime.resources
 from adapters.bucket import open_bucket
-from adapters.durable import write_durably
-from adapters.signer import DevelopmentCA, open_signer
-from adapters.video import encode, write_poster
+from adapters.c2pa.signer import DevelopmentCA, open_signer
+from adapters.files.durable import write_durably
+from adapters.media.video import encode, write_poster
 from benchmarks.result import Limit, Result
 from benchmarks.stubs import Agreeable
 from benchmarks.timing import Times, timed
-from flows.server import prefect_server
+from flows.prefect.embedded_server import prefect_server
 from flows.settings import prepare_prefect
-from manifests.credential import USES, Provenance, generation_definition
+from manifests.credentials.credential import USES, Provenance, generation_definition
 from manifests.gate import Gate
 from manifests.identity import canonical_json
 from models.fake import FakeGenerator
 from models.registry import load_cards
-from tasks.expand import expand
-from tasks.publish import CONTENT_TYPES
-from tasks.score import score_frames
-from tasks.staging import Staging, sha256_of
-from tasks.wiring import close_tools
+from tasks.deliver.publish import CONTENT_TYPES
+from tasks.plan.expand import expand
+from tasks.runtime.resources import close_resources
+from tasks.runtime.staging import Staging, sha256_of
+from tasks.score.score import score_frames
 
 CLIPS = 1000
 BRIEFS = 10
@@ -45,16 +45,24 @@ def run() -> Result:
         plain = timed(lambda: _plain(root / "plain"))
     more = {"wall": ours.wall_s - plain.wall_s, "cpu": ours.cpu_s - plain.cpu_s}
     return Result(
-        name="overhead", unit="ms a clip more", ours=1000 * more["wall"] / CLIPS,
+        name="overhead",
+        unit="ms a clip more",
+        ours=1000 * more["wall"] / CLIPS,
         what=f"{CLIPS:,} clips of a painted square: sheet, encode, checks, score, sign, four objects in a folder.",
         limits=(Limit("ours", "at most", 10), Limit("cpu_ms_a_clip_more", "at most", 10)),
-        figures={"clips": CLIPS, "flow_ms_a_clip": 1000 * ours.wall_s / CLIPS,
-                 "plain_ms_a_clip": 1000 * plain.wall_s / CLIPS, "cpu_ms_a_clip_more": 1000 * more["cpu"] / CLIPS,
-                 "server_start_s": server_s},
+        figures={
+            "clips": CLIPS,
+            "flow_ms_a_clip": 1000 * ours.wall_s / CLIPS,
+            "plain_ms_a_clip": 1000 * plain.wall_s / CLIPS,
+            "cpu_ms_a_clip_more": 1000 * more["cpu"] / CLIPS,
+            "server_start_s": server_s,
+        },
         held_back_by="Commits that survive a power cut, and reading back who approved a clip before it is signed.",
-        notes=("The flow is given its Prefect server: starting one is a figure of its own, and what the server's "
-               "process works is in the wall time only. The plain side does one step after the other in one thread; "
-               "the flow's own threads render and deliver side by side, so the CPU time is the stricter figure.",),
+        notes=(
+            "The flow is given its Prefect server: starting one is a figure of its own, and what the server's "
+            "process works is in the wall time only. The plain side does one step after the other in one thread; "
+            "the flow's own threads render and deliver side by side, so the CPU time is the stricter figure.",
+        ),
     )
 
 
@@ -62,15 +70,15 @@ def run() -> Result:
 def _alone() -> Iterator[None]:
     """Without the operator's settings, and with a fake model."""
     kept = {name: os.environ.pop(name) for name in list(os.environ) if name.startswith(("REELMILL_", "PREFECT_"))}
-    wiring = vars(tasks.wiring)
-    before = {name: wiring[name] for name in ("open_generator", "open_scorer")}
-    wiring.update(open_generator=lambda *_, **__: FakeGenerator(), open_scorer=lambda *_, **__: Agreeable())
-    close_tools()
+    resources = vars(tasks.runtime.resources)
+    before = {name: resources[name] for name in ("open_generator", "open_scorer")}
+    resources.update(open_generator=lambda *_, **__: FakeGenerator(), open_scorer=lambda *_, **__: Agreeable())
+    close_resources()
     try:
         yield
     finally:
-        wiring.update(before)
-        close_tools()
+        resources.update(before)
+        close_resources()
         os.environ.update(kept)
 
 
@@ -96,8 +104,10 @@ def _plain(home: Path) -> None:
     card = load_cards()[MODEL]
     from manifests.brief import Brief
 
-    briefs = [Brief(number + 2, f"brief-{number}", (f"a red circle number {number}",), variants=CLIPS // BRIEFS)
-              for number in range(BRIEFS)]
+    briefs = [
+        Brief(number + 2, f"brief-{number}", (f"a red circle number {number}",), variants=CLIPS // BRIEFS)
+        for number in range(BRIEFS)
+    ]
     prompts = [brief.prompts[0] for brief in briefs]
     staging, bucket = Staging(home / "staging"), open_bucket(str(home / "bucket"))
     generator, scorer, gate = FakeGenerator(), Agreeable(), Gate(card.defaults.min_adherence, 0.25)
@@ -113,25 +123,49 @@ def _plain(home: Path) -> None:
             score = score_frames(generated, scorer, prompts, gate)
             if not gate.judge(score).passed:
                 raise RuntimeError("a trivial clip did not pass")
-            signed = signer.sign(master, poster, generation_definition(_provenance(item, card)),
-                                 folder / "clip.mp4", folder / "clip.c2pa")
+            signed = signer.sign(
+                master,
+                poster,
+                generation_definition(_provenance(item, card)),
+                folder / "clip.mp4",
+                folder / "clip.c2pa",
+            )
             record = folder / "record.json"
-            write_durably(record, canonical_json({"generation": item.variant._asdict(), "score": asdict(score),
-                                                  "master": sha256_of(master)}))
+            write_durably(
+                record,
+                canonical_json(
+                    {"generation": item.variant._asdict(), "score": asdict(score), "master": sha256_of(master)}
+                ),
+            )
             for path in (folder / "clip.c2pa", poster, record, signed.path):
                 digest = hashlib.sha256(path.read_bytes()).hexdigest()
-                bucket.put_new(f"plain/{item.variant_id}-{digest[:16]}{path.suffix}", path,
-                               content_type=CONTENT_TYPES[path.suffix], cache_control="no-store", sha256=digest)
+                bucket.put_new(
+                    f"plain/{item.variant_id}-{digest[:16]}{path.suffix}",
+                    path,
+                    content_type=CONTENT_TYPES[path.suffix],
+                    cache_control="no-store",
+                    sha256=digest,
+                )
     _check(home / "bucket")
 
 
 def _provenance(item: Any, card: Any) -> Provenance:
     return Provenance(
-        title=item.variant_id, variant=item.variant, variant_id=item.variant_id, campaign_id="plain",
-        model_name=card.title, pipeline=card.pipeline, generator_library="diffusers",
-        created_at=datetime.now(UTC).isoformat(timespec="seconds"), program_version="1",
-        licence=card.licence.name, licence_terms=None, prompt_hmac_key=b"k" * 32, approved_by=None,
-        training_mining=dict.fromkeys(USES, "notAllowed"), disclose_prompt=False,
+        title=item.variant_id,
+        variant=item.variant,
+        variant_id=item.variant_id,
+        campaign_id="plain",
+        model_name=card.title,
+        pipeline=card.pipeline,
+        generator_library="diffusers",
+        created_at=datetime.now(UTC).isoformat(timespec="seconds"),
+        program_version="1",
+        licence=card.licence.name,
+        licence_terms=None,
+        prompt_hmac_key=b"k" * 32,
+        approved_by=None,
+        training_mining=dict.fromkeys(USES, "notAllowed"),
+        disclose_prompt=False,
     )
 
 

@@ -15,8 +15,8 @@ from typing import Any, NamedTuple
 import numpy as np
 import torch
 
-import tasks.tail
-import tasks.wiring
+import tasks.render.postprocess
+import tasks.runtime.resources
 from adapters.catalogue import Catalogue
 from benchmarks.footage import FPS, natural
 from benchmarks.plain_loop import seconds_a_clip
@@ -27,11 +27,11 @@ from manifests.brief import Brief
 from manifests.campaign import Campaign
 from manifests.placement import Placement
 from manifests.variant import PlannedVariant, Variant
-from models.base import Generated
-from models.open_clip_scorer import OpenClipScorer
-from tasks.render import ShardReport, render_shard
-from tasks.shard import Job, Shard
-from tasks.wiring import BucketPlace, SignerPlace, Wiring, catalogue_of, close_tools
+from models.openclip.scorer import OpenClipScorer
+from models.protocols import Generated
+from tasks.plan.shard import Job, Shard
+from tasks.render.render import ShardReport, render_shard
+from tasks.runtime.resources import BucketConfig, Resources, SignerConfig, catalogue_of, close_resources
 
 
 class Format(NamedTuple):
@@ -105,37 +105,58 @@ def _measured(name: str, form: Format, folder: Path, scorer: OpenClipScorer, cli
     start = device.intervals[0][0]
     device_lane = [("device", begun, ended) for begun, ended in device.intervals]
     return Result(
-        name=name, unit="s a clip", ours=seconds / CLIPS, baseline=median(plain),
+        name=name,
+        unit="s a clip",
+        ours=seconds / CLIPS,
+        baseline=median(plain),
         what=f"{CLIPS} clips of {form.num_frames} frames of {form.width}x{form.height}: {DEVICE_S:g} s of device each, "
-             "then MP4, poster, checks, score by an OpenCLIP ViT-B-32, catalogue.",
+        "then MP4, poster, checks, score by an OpenCLIP ViT-B-32, catalogue.",
         limits=LIMITS[:1] if name == SHORT else LIMITS,
-        figures={"busy_share": busy, "clips": CLIPS, "baseline_clips": BASELINE_CLIPS,
-                 "baseline_least_s": min(plain), "baseline_most_s": max(plain), "wall_s": seconds,
-                 "cpu_s_a_clip": cpu_s / CLIPS,
-                 "after_the_last_s": start + seconds - device.intervals[-1][1],
-                 "longest_idle_s": _longest_idle(device.intervals)},
+        figures={
+            "busy_share": busy,
+            "clips": CLIPS,
+            "baseline_clips": BASELINE_CLIPS,
+            "baseline_least_s": min(plain),
+            "baseline_most_s": max(plain),
+            "wall_s": seconds,
+            "cpu_s_a_clip": cpu_s / CLIPS,
+            "after_the_last_s": start + seconds - device.intervals[-1][1],
+            "longest_idle_s": _longest_idle(device.intervals),
+        },
         held_back_by="The device itself: what is left are the leases before the first clip and the tail of the last. "
-                     "The ratio is at most the loop's seconds a clip, since each keeps the device for one.",
-        notes=("The loop does what people write around diffusers: sleep, export_to_video of float frames, eight frames "
-               "read back from the file, open_clip's own PIL preprocessing and encode_image of one at a time, "
-               "encode_text each time, checks on full frames, one ORM commit a clip; torch on as many threads as it "
-               "takes by itself. Ours has torch on one thread. OpenCLIP's weights are random: speed does not depend "
-               "on them.",),
-        series={"timeline": [{"lane": lane, "start_s": begun - start, "end_s": ended - start}
-                             for lane, begun, ended in sorted([*device_lane, *lanes], key=lambda item: item[1])]},
+        "The ratio is at most the loop's seconds a clip, since each keeps the device for one.",
+        notes=(
+            "The loop does what people write around diffusers: sleep, export_to_video of float frames, eight frames "
+            "read back from the file, open_clip's own PIL preprocessing and encode_image of one at a time, "
+            "encode_text each time, checks on full frames, one ORM commit a clip; torch on as many threads as it "
+            "takes by itself. Ours has torch on one thread. OpenCLIP's weights are random: speed does not depend "
+            "on them.",
+        ),
+        series={
+            "timeline": [
+                {"lane": lane, "start_s": begun - start, "end_s": ended - start}
+                for lane, begun, ended in sorted([*device_lane, *lanes], key=lambda item: item[1])
+            ]
+        },
     )
 
 
-def _our_seconds(home: Path, form: Format, scorer: OpenClipScorer,
-                 device: SleepingDevice) -> tuple[float, float, list[Span]]:
+def _our_seconds(
+    home: Path, form: Format, scorer: OpenClipScorer, device: SleepingDevice
+) -> tuple[float, float, list[Span]]:
     """Return the wall and CPU time of a shard through render_shard, and when its tail worked."""
-    wiring = Wiring(f"sqlite:///{home / 'catalogue.db'}", BucketPlace(str(home / "bucket")),
-                    SignerPlace("development", home / "signer"), home / "staging", devices=("cpu",))
+    resources = Resources(
+        f"sqlite:///{home / 'catalogue.db'}",
+        BucketConfig(str(home / "bucket")),
+        SignerConfig("development", home / "signer"),
+        home / "staging",
+        devices=("cpu",),
+    )
     lanes: list[Span] = []
     with _put_in_place(scorer, device, lanes), _threads(1):
-        shard = _planned(catalogue_of(wiring), form)
+        shard = _planned(catalogue_of(resources), form)
         reports: list[ShardReport] = []
-        times = timed(lambda: reports.append(render_shard(wiring, shard)))
+        times = timed(lambda: reports.append(render_shard(resources, shard)))
     if reports[0].passed + reports[0].failed != CLIPS:
         raise RuntimeError(f"{CLIPS} clips were to be judged, and {reports[0]} were")
     return times.wall_s, times.cpu_s, lanes
@@ -144,11 +165,16 @@ def _our_seconds(home: Path, form: Format, scorer: OpenClipScorer,
 def _planned(catalogue: Catalogue, form: Format) -> Shard:
     brief = Brief(2, "kites", tuple(PROMPTS), variants=CLIPS // len(PROMPTS))
     campaign = Campaign("Overlap", "0" * 64, (brief,))
-    variants = [Variant(form.card, "1", prompt, "", seed, form.height, form.width, form.num_frames, FPS, 50, 5.0)
-                for prompt in PROMPTS for seed in range(CLIPS // len(PROMPTS))]
+    variants = [
+        Variant(form.card, "1", prompt, "", seed, form.height, form.width, form.num_frames, FPS, 50, 5.0)
+        for prompt in PROMPTS
+        for seed in range(CLIPS // len(PROMPTS))
+    ]
     catalogue.add_campaign(campaign, {})
-    catalogue.add_variants(campaign.campaign_id, [
-        PlannedVariant("kites", Placement("web", "16:9"), variant, variant.variant_id) for variant in variants])
+    catalogue.add_variants(
+        campaign.campaign_id,
+        [PlannedVariant("kites", Placement("web", "16:9"), variant, variant.variant_id) for variant in variants],
+    )
     jobs = tuple(Job(variant, variant.variant_id, ("kites",), 0.2) for variant in variants)
     return Shard(campaign.campaign_id, jobs, {}, tuple(PROMPTS), 0.25)
 
@@ -156,8 +182,8 @@ def _planned(catalogue: Catalogue, form: Format) -> Shard:
 @contextlib.contextmanager
 def _put_in_place(scorer: OpenClipScorer, device: SleepingDevice, lanes: list[Span]) -> Iterator[None]:
     """Let the shard open these, and note its tail's work."""
-    wiring, tail = vars(tasks.wiring), vars(tasks.tail)
-    before = {name: wiring[name] for name in ("open_generator", "open_scorer")}
+    resources, tail = vars(tasks.runtime.resources), vars(tasks.render.postprocess)
+    before = {name: resources[name] for name in ("open_generator", "open_scorer")}
     steps = {name: tail[name] for name in ("encode", "write_poster", "score_frames")}
 
     def noted(name: str) -> Any:
@@ -167,17 +193,18 @@ def _put_in_place(scorer: OpenClipScorer, device: SleepingDevice, lanes: list[Sp
                 return steps[name](*arguments, **options)
             finally:
                 lanes.append((name, started, time.monotonic()))
+
         return call
 
-    close_tools()
-    wiring.update(open_generator=lambda *_, **__: device, open_scorer=lambda *_, **__: scorer)
+    close_resources()
+    resources.update(open_generator=lambda *_, **__: device, open_scorer=lambda *_, **__: scorer)
     tail.update({name: noted(name) for name in steps})
     try:
         yield
     finally:
-        wiring.update(before)
+        resources.update(before)
         tail.update(steps)
-        close_tools()
+        close_resources()
 
 
 @contextlib.contextmanager

@@ -46,8 +46,15 @@ def _images(pictures: Sequence[Chart], about: str) -> Iterator[str]:
 def _row(kept: Kept) -> str:
     result = kept.result
     limits = "; ".join(limit_text(result, limit) for limit in result.limits)
-    cells = (result.name, figure(result.ours), figure(result.baseline), result.unit, figure(result.ratio), limits,
-             "yes" if result.met else "**no**")
+    cells = (
+        result.name,
+        figure(result.ours),
+        figure(result.baseline),
+        result.unit,
+        figure(result.ratio),
+        limits,
+        "yes" if result.met else "**no**",
+    )
     return f"| {' | '.join(cells)} |"
 
 

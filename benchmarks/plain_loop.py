@@ -14,7 +14,7 @@ from sqlalchemy.orm import DeclarativeBase, Mapped, Session, mapped_column
 from adapters.catalogue import open_catalogue
 from benchmarks import plain_tail
 from benchmarks.footage import FPS, as_floats
-from models.open_clip_scorer import OpenClipScorer
+from models.openclip.scorer import OpenClipScorer
 
 
 class Base(DeclarativeBase):
@@ -31,8 +31,9 @@ class Row(Base):
     checks: Mapped[str]
 
 
-def seconds_a_clip(folder: Path, scorer: OpenClipScorer, clips: Sequence[np.ndarray], prompts: Sequence[str],
-                 device_s: float) -> list[float]:
+def seconds_a_clip(
+    folder: Path, scorer: OpenClipScorer, clips: Sequence[np.ndarray], prompts: Sequence[str], device_s: float
+) -> list[float]:
     """Make, write and judge a clip for each prompt; return the wall time of each.
 
     Args:

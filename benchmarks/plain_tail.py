@@ -9,15 +9,15 @@ import numpy as np
 import torch
 from PIL import Image
 
-from models.open_clip_scorer import OpenClipScorer
-from tasks.checks import LUMA
+from models.openclip.scorer import OpenClipScorer
+from tasks.score.technical_checks import LUMA
 
 SCORED_FRAMES = 8
 
 
 @contextmanager
 def as_torch_comes() -> Iterator[None]:
-    """Without models/arithmetic.py: a script has torch's own choice of who multiplies its matrices."""
+    """Without models/cpu_matmul.py: a script has torch's own choice of who multiplies its matrices."""
     matmul = torch.backends.mkldnn.matmul  # type: ignore[attr-defined]  # put there at run time
     before, matmul.fp32_precision = matmul.fp32_precision, "none"
     try:

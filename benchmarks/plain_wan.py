@@ -13,8 +13,8 @@ from diffusers.utils import export_to_video
 from benchmarks import plain_tail
 from benchmarks.wan import Rig
 from manifests.variant import Variant
-from models.arithmetic import fast_arithmetic
-from models.loras import prepare_pipeline
+from models.cpu_matmul import fast_matmul
+from models.diffusers.loras import prepare_pipeline
 
 
 class PlainWan:
@@ -35,11 +35,18 @@ class PlainWan:
         The noise is drawn on the CPU, as ours is, so that a seed means the same frames.
         """
         noise = torch.Generator("cpu").manual_seed(variant.seed)
-        with fast_arithmetic(self.device):  # changes a CPU's arithmetic only
+        with fast_matmul(self.device):  # changes a CPU's arithmetic only
             return self.pipeline(
-                prompt=variant.prompt, negative_prompt=variant.negative_prompt or None, height=variant.height,
-                width=variant.width, num_frames=variant.num_frames, num_inference_steps=variant.num_inference_steps,
-                guidance_scale=variant.guidance_scale, generator=noise, **self._call).frames[0]
+                prompt=variant.prompt,
+                negative_prompt=variant.negative_prompt or None,
+                height=variant.height,
+                width=variant.width,
+                num_frames=variant.num_frames,
+                num_inference_steps=variant.num_inference_steps,
+                guidance_scale=variant.guidance_scale,
+                generator=noise,
+                **self._call,
+            ).frames[0]
 
 
 def loop_seconds(plain: PlainWan, variants: Sequence[Variant], scorer: Any, folder: Path) -> float:

@@ -20,8 +20,13 @@ _START_SECONDS = 30
 FORGETFUL: Mapping[str, str] = {"fsync": "off", "max_connections": "60"}
 """Quick, and good enough where the machine itself does not fail."""
 DURABLE: Mapping[str, str] = {
-    "fsync": "on", "synchronous_commit": "on", "full_page_writes": "on", "max_connections": "100",
-    "shared_buffers": "2GB", "max_wal_size": "8GB", "checkpoint_timeout": "15min",
+    "fsync": "on",
+    "synchronous_commit": "on",
+    "full_page_writes": "on",
+    "max_connections": "100",
+    "shared_buffers": "2GB",
+    "max_wal_size": "8GB",
+    "checkpoint_timeout": "15min",
     "shared_preload_libraries": "pg_stat_statements",
 }
 """Those of a small server that is taken seriously; all others are PostgreSQL's own."""
@@ -70,7 +75,11 @@ class Server:
         self.url = f"postgresql://reelmill@127.0.0.1:{self._port}"
         subprocess.run(  # noqa: S603 - from the folder of PostgreSQL
             [binaries / "initdb", "-D", folder / "data", "-A", "trust", "-U", "reelmill", "--no-sync", "-E", "UTF8"],
-            check=True, capture_output=True, cwd=folder, **self._user)
+            check=True,
+            capture_output=True,
+            cwd=folder,
+            **self._user,
+        )
 
     @property
     def pid(self) -> int:
@@ -79,13 +88,21 @@ class Server:
 
     def start(self) -> None:
         """Start it and wait until it answers; what a kill left is recovered."""
-        options = {**self._settings, "listen_addresses": "127.0.0.1", "port": str(self._port),
-                   "unix_socket_directories": str(self._folder)}
+        options = {
+            **self._settings,
+            "listen_addresses": "127.0.0.1",
+            "port": str(self._port),
+            "unix_socket_directories": str(self._folder),
+        }
         arguments = [part for name, value in options.items() for part in ("-c", f"{name}={value}")]
         with (self._folder / "log").open("ab") as log:
             self._process = subprocess.Popen(  # noqa: S603 - the same
                 [self._binaries / "postgres", "-D", self._folder / "data", *arguments],
-                stdout=log, stderr=log, cwd=self._folder, **self._user)
+                stdout=log,
+                stderr=log,
+                cwd=self._folder,
+                **self._user,
+            )
         _wait(self.url, self._process, self._folder / "log")
 
     def kill(self) -> None:

@@ -9,7 +9,7 @@ import open_clip
 from safetensors.torch import save_file
 
 from models.card import ScorerCard
-from models.open_clip_scorer import OpenClipScorer
+from models.openclip.scorer import OpenClipScorer
 
 MODEL = "ViT-B-32"
 
@@ -18,8 +18,13 @@ def save_openclip(folder: Path, shapes: Mapping[str, Any] | None = None) -> None
     """Write a folder as models/ loads it: a ViT-B-32, or what ``shapes`` says as in open_clip's configurations."""
     folder.mkdir()
     shapes = shapes or open_clip.get_model_config(MODEL)
-    preprocess = {"mean": open_clip.OPENAI_DATASET_MEAN, "std": open_clip.OPENAI_DATASET_STD,
-                  "size": shapes["vision_cfg"]["image_size"], "interpolation": "bicubic", "resize_mode": "shortest"}
+    preprocess = {
+        "mean": open_clip.OPENAI_DATASET_MEAN,
+        "std": open_clip.OPENAI_DATASET_STD,
+        "size": shapes["vision_cfg"]["image_size"],
+        "interpolation": "bicubic",
+        "resize_mode": "shortest",
+    }
     (folder / "open_clip_config.json").write_text(json.dumps({"model_cfg": shapes, "preprocess_cfg": preprocess}))
     model = open_clip.create_model(f"local-dir:{folder}", load_weights=False)
     save_file(model.state_dict(), folder / "open_clip_model.safetensors")
@@ -27,9 +32,16 @@ def save_openclip(folder: Path, shapes: Mapping[str, Any] | None = None) -> None
 
 def card(folder: Path, name: str = "random-vit-b-32") -> ScorerCard:
     """Return the card of such a folder."""
-    return ScorerCard.model_validate({
-        "name": name, "kind": "openclip", "title": "random", "description": "random",
-        "weights": {"folder": str(folder), "revision": "1", "size_mb": 605}, "licence": {"name": "MIT"}})
+    return ScorerCard.model_validate(
+        {
+            "name": name,
+            "kind": "openclip",
+            "title": "random",
+            "description": "random",
+            "weights": {"folder": str(folder), "revision": "1", "size_mb": 605},
+            "licence": {"name": "MIT"},
+        }
+    )
 
 
 def random_scorer(folder: Path) -> OpenClipScorer:

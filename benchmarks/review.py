@@ -21,8 +21,8 @@ from typing import Any
 from sqlalchemy import text
 
 from adapters.catalogue import Catalogue, Filter, open_catalogue
-from adapters.catalogue.gallery import PAGE, _rows, _shown, by_score
-from adapters.catalogue.tables import variants
+from adapters.catalogue.core.tables import variants
+from adapters.catalogue.views.gallery import PAGE, _rows, _shown, by_score
 from benchmarks.result import Limit, Result
 from benchmarks.review_rows import fill
 
@@ -32,10 +32,12 @@ REST_MS = 400
 TURNS, KEYS, HOVERS, PAINTS = 12, 40, 8, 5
 DEEP = 0.5
 """How deep in the list the turns by OFFSET are asked, as a share."""
-PROGRAM = [sys.executable, "-c", "from app.cli import main; main()"]
-SHEET = ("brief_id,prompt,placements,variants\n"
-         "circle,a red circle drifting right on a white background,16:9,2\n"
-         "waves,teal waves drifting left on a black background,1:1,2\n")
+PROGRAM = [sys.executable, "-c", "from app.cli.main import main; main()"]
+SHEET = (
+    "brief_id,prompt,placements,variants\n"
+    "circle,a red circle drifting right on a white background,16:9,2\n"
+    "waves,teal waves drifting left on a black background,1:1,2\n"
+)
 
 
 def run() -> list[Result]:
@@ -53,8 +55,12 @@ def run() -> list[Result]:
 def _start_campaign(home: Path) -> None:
     sheet = home.parent / "review.csv"
     sheet.write_text(SHEET)
-    subprocess.run([*PROGRAM, "run", str(sheet), "--review", "required"], env=_environment(home), check=True,  # noqa: S603
-                   capture_output=True)
+    subprocess.run(  # noqa: S603
+        [*PROGRAM, "run", str(sheet), "--review", "required"],
+        env=_environment(home),
+        check=True,
+        capture_output=True,
+    )
 
 
 def _measure(home: Path, rows: int, name: str) -> Result:
@@ -64,18 +70,27 @@ def _measure(home: Path, rows: int, name: str) -> Result:
     with _served(home) as link:
         figures = _in_browser(link)
     return Result(
-        name=name, unit="ms a page", ours=keyset * 1000, baseline=offset * 1000,
+        name=name,
+        unit="ms a page",
+        ours=keyset * 1000,
+        baseline=offset * 1000,
         what=f"A reviewer in headless Chromium over {rows:,} clips, 60 a page; the page's query by key and by OFFSET.",
-        limits=(Limit("first_paint_ms", "at most", 500), Limit("page_turn_ms", "at most", 200),
-                Limit("key_to_next_card_ms", "at most", 16), Limit("hover_to_playing_ms", "at most", 300)),
+        limits=(
+            Limit("first_paint_ms", "at most", 500),
+            Limit("page_turn_ms", "at most", 200),
+            Limit("key_to_next_card_ms", "at most", 16),
+            Limit("hover_to_playing_ms", "at most", 300),
+        ),
         figures={"rows": rows, **figures},
         held_back_by="A page of 60 cards is 70 kB of HTML, which the server writes and the browser lays out; the "
-                     "database's part is a few milliseconds.",
-        notes=("Medians. First paint from the navigation's start to first-contentful-paint, signed in, in a new page; "
-               "a turn from the click to the new cards in place, posters not waited for; in haste the next turn "
-               "follows at once, while posters of the last are still asked for; a key to the next card's layout; "
-               "hovering to the video's event playing. The query is asked in the middle of the list, both ways in "
-               "turn.",),
+        "database's part is a few milliseconds.",
+        notes=(
+            "Medians. First paint from the navigation's start to first-contentful-paint, signed in, in a new page; "
+            "a turn from the click to the new cards in place, posters not waited for; in haste the next turn "
+            "follows at once, while posters of the last are still asked for; a key to the next card's layout; "
+            "hovering to the video's event playing. The query is asked in the middle of the list, both ways in "
+            "turn.",
+        ),
     )
 
 
@@ -83,8 +98,13 @@ def _query_seconds(catalogue: Catalogue) -> tuple[float, float]:
     """Return seconds of a page in the middle of the list, by OFFSET and by key."""
     middle = int(catalogue.count(Filter(), most=10_000_000).number * DEEP)
     with catalogue._reading() as connection:
-        at = connection.execute(text("SELECT sort_score, variant_id FROM variants ORDER BY sort_score DESC, variant_id "
-                                     "DESC LIMIT 1 OFFSET :middle"), {"middle": middle}).one()
+        at = connection.execute(
+            text(
+                "SELECT sort_score, variant_id FROM variants ORDER BY sort_score DESC, variant_id "
+                "DESC LIMIT 1 OFFSET :middle"
+            ),
+            {"middle": middle},
+        ).one()
     by_number = _shown(by_score).order_by(by_score.desc(), variants.c.variant_id.desc())
     cursor, by_key, by_offset = f"{at.sort_score!r}~{at.variant_id}", [], []
     for _ in range(5):
@@ -115,10 +135,15 @@ def _in_browser(link: str) -> dict[str, float]:
         keys = [_key(page) for _ in range(KEYS)]
         hovers = [_hover(page, number) for number in range(HOVERS)]
         browser.close()
-    return {"first_paint_ms": statistics.median(paints), "page_turn_ms": statistics.median(turns),
-            "key_to_next_card_ms": statistics.median(keys), "hover_to_playing_ms": statistics.median(hovers),
-            "page_turn_worst_ms": max(turns), "page_turn_in_haste_ms": statistics.median(hasty),
-            "key_worst_ms": max(keys)}
+    return {
+        "first_paint_ms": statistics.median(paints),
+        "page_turn_ms": statistics.median(turns),
+        "key_to_next_card_ms": statistics.median(keys),
+        "hover_to_playing_ms": statistics.median(hovers),
+        "page_turn_worst_ms": max(turns),
+        "page_turn_in_haste_ms": statistics.median(hasty),
+        "key_worst_ms": max(keys),
+    }
 
 
 def _first_paint(context: Any, url: str) -> float:
@@ -136,23 +161,27 @@ def _first_paint(context: Any, url: str) -> float:
 
 def _turn(page: Any, rest_ms: float) -> float:
     page.wait_for_timeout(rest_ms)
-    return float(page.evaluate("""() => new Promise((done) => {
+    return float(
+        page.evaluate("""() => new Promise((done) => {
         const began = performance.now();
         document.addEventListener("htmx:afterSettle", function settled(event) {
             if (event.target.id !== "results") return;
             document.removeEventListener("htmx:afterSettle", settled);
             requestAnimationFrame(() => done(performance.now() - began)); });
-        document.getElementById("later").click(); })"""))
+        document.getElementById("later").click(); })""")
+    )
 
 
 def _key(page: Any) -> float:
-    return float(page.evaluate("""() => new Promise((done) => {
+    return float(
+        page.evaluate("""() => new Promise((done) => {
         const began = performance.now();
         document.dispatchEvent(new KeyboardEvent("keydown", {key: "j", bubbles: true}));
         const card = document.querySelector(".card[aria-current]");
         if (!card) throw new Error("the key moved nothing");
         card.getBoundingClientRect();
-        done(performance.now() - began); })"""))
+        done(performance.now() - began); })""")
+    )
 
 
 def _hover(page: Any, number: int) -> float:
@@ -180,8 +209,13 @@ def _served(home: Path) -> Iterator[str]:
     """Serve the dashboard; yield the link that signs in."""
     log = home.parent / "review.log"
     with log.open("w") as out:
-        process = subprocess.Popen([*PROGRAM, "review", "--no-browser"], env=_environment(home), stdout=out,  # noqa: S603
-                                   stderr=subprocess.STDOUT, start_new_session=True)
+        process = subprocess.Popen(  # noqa: S603
+            [*PROGRAM, "review", "--no-browser"],
+            env=_environment(home),
+            stdout=out,
+            stderr=subprocess.STDOUT,
+            start_new_session=True,
+        )
     try:
         for _ in range(300):
             if found := re.search(r"http://127\S+", log.read_text()):

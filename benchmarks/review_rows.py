@@ -25,12 +25,19 @@ def fill(catalogue: Catalogue, rows: int, name: str = "stock", hostile: Sequence
     """
     first = catalogue.campaigns()[-1].campaign_id
     made = [row for row in catalogue.variants(first) if row.clip]
-    prompts = [f"stock prompt {number} of a {colour} thing" for number, colour in
-               zip(range(BRIEFS), itertools.cycle(("red", "blue", "green")), strict=False)]
+    prompts = [
+        f"stock prompt {number} of a {colour} thing"
+        for number, colour in zip(range(BRIEFS), itertools.cycle(("red", "blue", "green")), strict=False)
+    ]
     names = [f"stock-{number}" for number in range(BRIEFS)]
     prompts, names = [*prompts, *hostile], names + ([HOSTILE_BRIEF] if hostile else [])
-    campaign = Campaign(name, f"{rows:064x}", tuple(
-        Brief(number, brief_id, (prompts[number % len(prompts)],), want=3) for number, brief_id in enumerate(names)))
+    campaign = Campaign(
+        name,
+        f"{rows:064x}",
+        tuple(
+            Brief(number, brief_id, (prompts[number % len(prompts)],), want=3) for number, brief_id in enumerate(names)
+        ),
+    )
     catalogue.add_campaign(campaign, {"review": "required"})
     catalogue.add_variants(campaign.campaign_id, (_planned(made[0], names, prompts, index) for index in range(rows)))
     _judge(catalogue, campaign.campaign_id, made)
@@ -49,14 +56,21 @@ def _judge(catalogue: Catalogue, campaign_id: str, made: list[VariantRow], batch
     dice = random.Random(5)  # noqa: S311
     waiting = [row.variant_id for row in catalogue.waiting(campaign_id, ["planned"])]
     for start in range(0, len(waiting), batch):
-        leases = catalogue.lease(waiting[start:start + batch], "filler", 600.0, attempts_cap=5)
+        leases = catalogue.lease(waiting[start : start + batch], "filler", 600.0, attempts_cap=5)
         judged = []
         for lease in leases:
             clip = made[dice.randrange(len(made))].clip
             assert clip is not None
             value = round(dice.gauss(0.7, 0.12), 6)
             reasons = () if value >= 0.6 else (Reason("adherence", "it does not show the prompt well enough"),)
-            judged.append((lease, replace(clip, variant_id=lease.variant_id), Score(
-                lease.variant_id, {"luma_mean": 90.0}, max(-1.0, min(1.0, value)), 1, 7, "starter-openclip@1"),
-                Verdict(lease.variant_id, reasons)))
+            judged.append(
+                (
+                    lease,
+                    replace(clip, variant_id=lease.variant_id),
+                    Score(
+                        lease.variant_id, {"luma_mean": 90.0}, max(-1.0, min(1.0, value)), 1, 7, "starter-openclip@1"
+                    ),
+                    Verdict(lease.variant_id, reasons),
+                )
+            )
         catalogue.record(judged)

@@ -16,73 +16,104 @@ import numpy as np
 import psutil
 
 from benchmarks.result import Limit, Result
+from flows.runtime.resources import resources_of
 from flows.settings import load_settings
-from flows.wiring import wiring_of
 from manifests.brief import Brief
 from manifests.campaign import Campaign
 from manifests.placement import Placement
 from manifests.variant import PlannedVariant, Variant
 from models.memory import free_caches
-from tasks.render import render_shard
-from tasks.wiring import card_of, catalogue_of, close_tools
-from tasks.work import Remaining
+from tasks.plan.remaining import Remaining
+from tasks.render.render import render_shard
+from tasks.runtime.resources import card_of, catalogue_of, close_resources
 
 CLIPS = int(os.environ.get("REELMILL_SOAK_CLIPS", "300"))
 EVERY = 10
 WARM_UP = 50
-PROMPTS = ("a red circle drifting right on a white background", "a yellow cup zooming in on a blue background",
-           "teal waves drifting left on a black background", "white snow drifting down on a blue background")
+PROMPTS = (
+    "a red circle drifting right on a white background",
+    "a yellow cup zooming in on a blue background",
+    "teal waves drifting left on a black background",
+    "white snow drifting down on a blue background",
+)
 
 
 def run() -> Result:
     """Measure in a fresh process, so that nothing of other benchmarks is in its memory."""
     with tempfile.TemporaryDirectory() as home:
         environment = os.environ | {"REELMILL_HOME": home, "OMP_NUM_THREADS": "1"}
-        answer = subprocess.run([sys.executable, "-m", "benchmarks.soak"], env=environment, check=True,
-                                stdout=subprocess.PIPE)
+        answer = subprocess.run(
+            [sys.executable, "-m", "benchmarks.soak"], env=environment, check=True, stdout=subprocess.PIPE
+        )
     told = json.loads(answer.stdout)
     clips, megabytes = np.array(told["clips"]), np.array(told["megabytes"])
     late = clips > WARM_UP
     (slope, _), covariance = np.polyfit(clips[late], megabytes[late], 1, cov=True)
     return Result(
-        name="soak", what=f"Render, encode, score and record {CLIPS} starter clips in one process.",
-        unit="MB RSS per 100 clips", ours=100 * float(slope), limits=(Limit("ours", "at most", 1.0),),
-        figures={"clips": CLIPS, "standard_error": 100 * float(covariance[0, 0] ** 0.5),
-                 "most_rss_mb": told["most"], "rss_mb_after_warm_up": float(megabytes[late][0]),
-                 "rss_mb_at_end": float(megabytes[-1]), "clips_per_min": CLIPS / told["seconds"] * 60},
+        name="soak",
+        what=f"Render, encode, score and record {CLIPS} starter clips in one process.",
+        unit="MB RSS per 100 clips",
+        ours=100 * float(slope),
+        limits=(Limit("ours", "at most", 1.0),),
+        figures={
+            "clips": CLIPS,
+            "standard_error": 100 * float(covariance[0, 0] ** 0.5),
+            "most_rss_mb": told["most"],
+            "rss_mb_after_warm_up": float(megabytes[late][0]),
+            "rss_mb_at_end": float(megabytes[-1]),
+            "clips_per_min": CLIPS / told["seconds"] * 60,
+        },
         held_back_by="What is left was not hunted down: at this slope 10,000 clips hold "
-                     f"{1e4 * float(slope):.0f} MB more.",
-        notes=(f"Resident memory every {EVERY} clips, once garbage is collected and what the C library keeps free is "
-               f"given back; a least-squares line through all after clip {WARM_UP}. `most_rss_mb` is before that.",),
+        f"{1e4 * float(slope):.0f} MB more.",
+        notes=(
+            f"Resident memory every {EVERY} clips, once garbage is collected and what the C library keeps free is "
+            f"given back; a least-squares line through all after clip {WARM_UP}. `most_rss_mb` is before that.",
+        ),
         series={"line": {"x_name": "clips", "x": told["clips"], "y_name": "RSS in MB", "y": told["megabytes"]}},
     )
 
 
 def main() -> None:
     """Render; print what was noted as JSON."""
-    wiring = wiring_of(load_settings())
-    catalogue, campaign = catalogue_of(wiring), _campaign()
+    resources = resources_of(load_settings())
+    catalogue, campaign = catalogue_of(resources), _campaign()
     catalogue.add_campaign(campaign, {})
-    card = card_of(wiring, "starter")
-    variants = [Variant(card.name, card.weights.revision, PROMPTS[number % len(PROMPTS)], "", number, 90, 160, 17, 8,
-                        card.defaults.num_inference_steps, card.defaults.guidance_scale, recipe=card.recipe("exact"))
-                for number in range(CLIPS)]
-    catalogue.add_variants(campaign.campaign_id, [
-        PlannedVariant("soak", Placement("generic", "16:9"), each, each.variant_id) for each in variants])
-    shards = Remaining(wiring, campaign.campaign_id, 0.25).shards(EVERY)
+    card = card_of(resources, "starter")
+    variants = [
+        Variant(
+            card.name,
+            card.weights.revision,
+            PROMPTS[number % len(PROMPTS)],
+            "",
+            number,
+            90,
+            160,
+            17,
+            8,
+            card.defaults.num_inference_steps,
+            card.defaults.guidance_scale,
+            recipe=card.recipe("exact"),
+        )
+        for number in range(CLIPS)
+    ]
+    catalogue.add_variants(
+        campaign.campaign_id,
+        [PlannedVariant("soak", Placement("generic", "16:9"), each, each.variant_id) for each in variants],
+    )
+    shards = Remaining(resources, campaign.campaign_id, 0.25).shards(EVERY)
     clips: list[int] = []
     megabytes: list[float] = []
     most = 0.0
     started = time.perf_counter()
     for shard in shards:
-        report = render_shard(wiring, shard)
+        report = render_shard(resources, shard)
         most = max(most, _resident_mb())
         free_caches()
         clips.append((clips[-1] if clips else 0) + report.passed + report.failed)
         megabytes.append(_resident_mb())
         print(f"{clips[-1]} clips, {megabytes[-1]} MB", file=sys.stderr, flush=True)
     seconds = time.perf_counter() - started
-    close_tools()
+    close_resources()
     print(json.dumps({"clips": clips, "megabytes": megabytes, "most": most, "seconds": seconds}))
 
 

@@ -33,33 +33,50 @@ def run() -> Result:
     states = report["states"]
     finished = states.get("published", 0) + states.get("failed", 0)
     return Result(
-        name="starter", what=f"{CLIPS} clips of the starter from a sheet to published files, from a cold start.",
-        unit="clips/min", ours=finished / seconds * 60, baseline=CLIPS / plain_seconds * 60, more_is_better=True,
+        name="starter",
+        what=f"{CLIPS} clips of the starter from a sheet to published files, from a cold start.",
+        unit="clips/min",
+        ours=finished / seconds * 60,
+        baseline=CLIPS / plain_seconds * 60,
+        more_is_better=True,
         limits=(Limit("finished", "exactly", CLIPS),),
-        figures={"finished": finished, "published": states.get("published", 0), "seconds": seconds,
-                 "baseline_s": plain_seconds, "model_share": report["device_seconds"] / seconds,
-                 "model_s_a_clip": report["device_seconds"] / CLIPS},
+        figures={
+            "finished": finished,
+            "published": states.get("published", 0),
+            "seconds": seconds,
+            "baseline_s": plain_seconds,
+            "model_share": report["device_seconds"] / seconds,
+            "model_s_a_clip": report["device_seconds"] / CLIPS,
+        },
         held_back_by="A cold start: Python, Prefect's server and weights are loaded before the first clip, and with "
-                     "two cores the steps beside the model take time from it.",
-        notes=("The baseline makes the same sizes, frames and steps by LTXPipeline in float32 on one thread and writes "
-               "them by export_to_video: no checks, score, signature, catalogue or bucket. Ours calculates in bfloat16 "
-               "where the processor has instructions for it.",),
+        "two cores the steps beside the model take time from it.",
+        notes=(
+            "The baseline makes the same sizes, frames and steps by LTXPipeline in float32 on one thread and writes "
+            "them by export_to_video: no checks, score, signature, catalogue or bucket. Ours calculates in bfloat16 "
+            "where the processor has instructions for it.",
+        ),
     )
 
 
 def _ours(folder: Path) -> tuple[dict, float]:
     sheet = folder / "sheet.csv"
     sheet.write_text(SHEET, encoding="utf-8")
-    program = "import sys; from app.cli import main; sys.argv[0] = 'reelmill'; main()"
-    answer, seconds = _timed([sys.executable, "-c", program, "run", str(sheet), "--json"],
-                             REELMILL_HOME=str(folder / "home"))
+    program = "import sys; from app.cli.main import main; sys.argv[0] = 'reelmill'; main()"
+    answer, seconds = _timed(
+        [sys.executable, "-c", program, "run", str(sheet), "--json"], REELMILL_HOME=str(folder / "home")
+    )
     return json.loads(answer), seconds
 
 
 def _timed(command: list[str], **settings: str) -> tuple[str, float]:
     started = time.perf_counter()
-    answer = subprocess.run(command, env=os.environ | {"OMP_NUM_THREADS": "1"} | settings, check=True,  # noqa: S603
-                            stdout=subprocess.PIPE, text=True)
+    answer = subprocess.run(  # noqa: S603
+        command,
+        env=os.environ | {"OMP_NUM_THREADS": "1"} | settings,
+        check=True,
+        stdout=subprocess.PIPE,
+        text=True,
+    )
     return answer.stdout, time.perf_counter() - started
 
 
@@ -77,15 +94,24 @@ def plain(folder: Path) -> None:
     pipeline = LTXPipeline.from_pretrained(str(weights_path(card, None)), dtype=torch.float32)
     pipeline.set_progress_bar_config(disable=True)
     size, defaults = card.sizes["16:9"], card.defaults
-    prompts = ([f"a {colour} circle drifting right on a white background" for colour in ("red", "blue", "green")] * 2
-               + ["a yellow cup zooming in on a blue background"] * 6
-               + ["teal waves drifting left on a black background"] * 6
-               + ["white snow drifting down on a blue background"] * 6)
+    prompts = (
+        [f"a {colour} circle drifting right on a white background" for colour in ("red", "blue", "green")] * 2
+        + ["a yellow cup zooming in on a blue background"] * 6
+        + ["teal waves drifting left on a black background"] * 6
+        + ["white snow drifting down on a blue background"] * 6
+    )
     for seed, prompt in enumerate(prompts):
-        frames = pipeline(prompt=prompt, height=size.render_height, width=size.render_width,
-                          num_frames=defaults.num_frames, frame_rate=card.rules.fps,
-                          num_inference_steps=defaults.num_inference_steps, guidance_scale=defaults.guidance_scale,
-                          generator=torch.Generator().manual_seed(seed), **card.call).frames[0]
+        frames = pipeline(
+            prompt=prompt,
+            height=size.render_height,
+            width=size.render_width,
+            num_frames=defaults.num_frames,
+            frame_rate=card.rules.fps,
+            num_inference_steps=defaults.num_inference_steps,
+            guidance_scale=defaults.guidance_scale,
+            generator=torch.Generator().manual_seed(seed),
+            **card.call,
+        ).frames[0]
         export_to_video(frames, str(folder / f"{seed}.mp4"), fps=card.rules.fps)
 
 

@@ -6,10 +6,10 @@ from collections.abc import Iterator, Sequence
 
 import numpy as np
 
-import tasks.wiring
+import tasks.runtime.resources
 from manifests.variant import Variant
-from models.base import Generated
 from models.fake import paint
+from models.protocols import Generated
 
 CLIP_S = "REELMILL_BENCHMARK_CLIP_S"
 """Name in the environment: what a clip takes the sleeping device, seconds."""
@@ -52,5 +52,6 @@ class Sleeper:
 
 def install() -> None:
     """Let this process's steps open these two, whatever the card."""
-    vars(tasks.wiring).update(open_generator=lambda *_, **__: Sleeper(float(os.environ[CLIP_S])),
-                              open_scorer=lambda *_, **__: Agreeable())
+    vars(tasks.runtime.resources).update(
+        open_generator=lambda *_, **__: Sleeper(float(os.environ[CLIP_S])), open_scorer=lambda *_, **__: Agreeable()
+    )

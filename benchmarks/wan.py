@@ -30,12 +30,20 @@ TEXT_LAYERS = 2
 encoding each clip's prompt anew is told too small by it."""
 TRANSFORMERS: dict[str, dict[str, Any]] = {
     "real": {"num_attention_heads": 12, "attention_head_dim": 128, "ffn_dim": 8960, "num_layers": 30},
-    "tiny": {"num_attention_heads": 2, "attention_head_dim": 12, "ffn_dim": 32, "num_layers": 2, "text_dim": 32,
-             "freq_dim": 16, "rope_max_seq_len": 32},
+    "tiny": {
+        "num_attention_heads": 2,
+        "attention_head_dim": 12,
+        "ffn_dim": 32,
+        "num_layers": 2,
+        "text_dim": 32,
+        "freq_dim": 16,
+        "rope_max_seq_len": 32,
+    },
 }
 """What WanTransformer3DModel is given; ``real`` as in Wan-AI/Wan2.1-T2V-1.3B-Diffusers."""
 AUTOENCODERS: dict[str, dict[str, Any]] = {
-    "real": {}, "tiny": {"base_dim": 4, "dim_mult": [1, 1, 1, 1], "num_res_blocks": 1},
+    "real": {},
+    "tiny": {"base_dim": 4, "dim_mult": [1, 1, 1, 1], "num_res_blocks": 1},
 }
 CONTRAST = {"real": 0.25, "tiny": 1.0}
 """By what random frames are multiplied: at full contrast they flicker nearly more than the gate allows (12 of 255)."""
@@ -45,7 +53,8 @@ TEXTS: dict[str, dict[str, Any]] = {
 }
 TEXT_TOKENS = {"real": 512, "tiny": 16}
 TINY_OPENCLIP = {
-    "embed_dim": 16, "vision_cfg": {"image_size": 32, "layers": 1, "width": 32, "head_width": 16, "patch_size": 8},
+    "embed_dim": 16,
+    "vision_cfg": {"image_size": 32, "layers": 1, "width": 32, "head_width": 16, "patch_size": 8},
     "text_cfg": {"context_length": 16, "vocab_size": 49408, "width": 32, "heads": 2, "layers": 1},
 }
 
@@ -100,8 +109,20 @@ class Rig(NamedTuple):
         """Return a variant of the setting, in profile ``exact``."""
         one, card = self.setting, self.card
         negative = card.defaults.negative_prompt if card.supports_negative_prompt else ""
-        return Variant(card.name, card.weights.revision, prompt, negative, seed, one.height, one.width, one.num_frames,
-                       card.rules.fps, one.steps, one.guidance, recipe=card.recipe("exact"))._replace(**changes)
+        return Variant(
+            card.name,
+            card.weights.revision,
+            prompt,
+            negative,
+            seed,
+            one.height,
+            one.width,
+            one.num_frames,
+            card.rules.fps,
+            one.steps,
+            one.guidance,
+            recipe=card.recipe("exact"),
+        )._replace(**changes)
 
     def variants(self, first_seed: int, number: int, prompts: Sequence[str] = ()) -> list[Variant]:
         """Return ``number`` variants of each prompt, prompt after prompt as a shard has them."""
@@ -139,7 +160,8 @@ def pipeline(size: str) -> WanPipeline:
         autoencoder.decoder.conv_out.weight *= CONTRAST[size]
     return WanPipeline(
         scheduler=UniPCMultistepScheduler(prediction_type="flow_prediction", use_flow_sigmas=True, flow_shift=3.0),
-        vae=autoencoder, tokenizer=_tokenizer(size),
+        vae=autoencoder,
+        tokenizer=_tokenizer(size),
         text_encoder=text_encoder.to(dtype),
         transformer=WanTransformer3DModel(**TRANSFORMERS[size]).to(dtype),
     )
@@ -148,15 +170,21 @@ def pipeline(size: str) -> WanPipeline:
 def _card(folder: Path, setting: Setting) -> ModelCard:
     """The shipped card on other weights; a draft has the same share of the steps as it has there."""
     base = get_card(BASE)
-    side = {"height": setting.height, "width": setting.width,
-            "render_height": setting.height, "render_width": setting.width}
+    side = {
+        "height": setting.height,
+        "width": setting.width,
+        "render_height": setting.height,
+        "render_width": setting.width,
+    }
     changes: dict[str, Any] = {
-        "name": NAME, "scorer": SCORER, "weights": {"folder": str(folder), "revision": "random", "size_mb": 1},
-        "sizes": {"16:9": side}, "call": {"max_sequence_length": TEXT_TOKENS[setting.size]},
+        "name": NAME,
+        "scorer": SCORER,
+        "weights": {"folder": str(folder), "revision": "random", "size_mb": 1},
+        "sizes": {"16:9": side},
+        "call": {"max_sequence_length": TEXT_TOKENS[setting.size]},
         "rules": base.rules.model_dump() | {"min_frames": min(setting.num_frames, base.rules.min_frames)},
-        "defaults": base.defaults.model_dump() | {"num_inference_steps": setting.steps,
-                                                  "guidance_scale": setting.guidance,
-                                                  "num_frames": setting.num_frames},
+        "defaults": base.defaults.model_dump()
+        | {"num_inference_steps": setting.steps, "guidance_scale": setting.guidance, "num_frames": setting.num_frames},
     }
     if base.draft and base.draft.num_inference_steps:
         share = base.draft.num_inference_steps / base.defaults.num_inference_steps

@@ -9,9 +9,9 @@ from manifests.campaign import Campaign
 from manifests.placement import Placement
 from manifests.variant import PlannedVariant, Variant
 from models.memory import free_caches
-from tasks.render import ShardReport, render_shard
-from tasks.shard import Job, Shard
-from tasks.wiring import BucketPlace, SignerPlace, Wiring, catalogue_of, close_tools
+from tasks.plan.shard import Job, Shard
+from tasks.render.render import ShardReport, render_shard
+from tasks.runtime.resources import BucketConfig, Resources, SignerConfig, catalogue_of, close_resources
 
 WARM_UP_SEED = 90_000
 SHEET = "0" * 64
@@ -30,8 +30,14 @@ class Made(NamedTuple):
         return self.report.passed + self.report.failed
 
 
-def render(rig: Rig, name: str, variants: list[Variant], gates: Mapping[str, float] | None = None,
-           want: int | None = None, drafts: str = "off") -> Made:
+def render(
+    rig: Rig,
+    name: str,
+    variants: list[Variant],
+    gates: Mapping[str, float] | None = None,
+    want: int | None = None,
+    drafts: str = "off",
+) -> Made:
     """Render a shard in a catalogue of its own, after a clip that loads and warms everything.
 
     Args:
@@ -40,35 +46,52 @@ def render(rig: Rig, name: str, variants: list[Variant], gates: Mapping[str, flo
         drafts: as in Settings.
     """
     home = rig.folder / name
-    wiring = Wiring(f"sqlite:///{home / 'catalogue.db'}", BucketPlace(str(home / "bucket")),
-                    SignerPlace("development", home / "signer"), home / "staging", drafts=drafts,
-                    devices=(rig.setting.device,), model_folders=(rig.cards,))
-    close_tools()
+    resources = Resources(
+        f"sqlite:///{home / 'catalogue.db'}",
+        BucketConfig(str(home / "bucket")),
+        SignerConfig("development", home / "signer"),
+        home / "staging",
+        drafts=drafts,
+        devices=(rig.setting.device,),
+        model_folders=(rig.cards,),
+    )
+    close_resources()
     try:
-        render_shard(wiring, _planned(wiring, "Warm-up", [rig.variant(rig.setting.prompts[0], WARM_UP_SEED)], {}, None))
-        shard = _planned(wiring, name, variants, gates or {}, want)
-        report = render_shard(wiring, shard)
-        rows = catalogue_of(wiring).variants(shard.campaign_id)
+        render_shard(
+            resources, _planned(resources, "Warm-up", [rig.variant(rig.setting.prompts[0], WARM_UP_SEED)], {}, None)
+        )
+        shard = _planned(resources, name, variants, gates or {}, want)
+        report = render_shard(resources, shard)
+        rows = catalogue_of(resources).variants(shard.campaign_id)
         finals = sum(row.clip.device_seconds for row in rows if row.clip)
-        with_drafts = catalogue_of(wiring).device_seconds(shard.campaign_id)
+        with_drafts = catalogue_of(resources).device_seconds(shard.campaign_id)
     finally:
-        close_tools()
+        close_resources()
         free_caches()
     return Made(report, with_drafts - finals)
 
 
-def _planned(wiring: Wiring, name: str, variants: list[Variant], gates: Mapping[str, float],
-             want: int | None) -> Shard:
+def _planned(
+    resources: Resources, name: str, variants: list[Variant], gates: Mapping[str, float], want: int | None
+) -> Shard:
     prompts = list(dict.fromkeys(variant.prompt for variant in variants))
-    briefs = {prompt: Brief(2 + number, f"brief-{number}", (prompt,), variants=len(variants) // len(prompts), want=want)
-              for number, prompt in enumerate(prompts)}
+    briefs = {
+        prompt: Brief(2 + number, f"brief-{number}", (prompt,), variants=len(variants) // len(prompts), want=want)
+        for number, prompt in enumerate(prompts)
+    }
     campaign = Campaign(name, SHEET, tuple(briefs.values()))
-    catalogue = catalogue_of(wiring)
+    catalogue = catalogue_of(resources)
     catalogue.add_campaign(campaign, {})
-    catalogue.add_variants(campaign.campaign_id, [
-        PlannedVariant(briefs[variant.prompt].brief_id, Placement("web", "16:9"), variant, variant.variant_id)
-        for variant in variants])
-    jobs = tuple(Job(variant, variant.variant_id, (briefs[variant.prompt].brief_id,),
-                     gates.get(variant.prompt, ANYTHING)) for variant in variants)
+    catalogue.add_variants(
+        campaign.campaign_id,
+        [
+            PlannedVariant(briefs[variant.prompt].brief_id, Placement("web", "16:9"), variant, variant.variant_id)
+            for variant in variants
+        ],
+    )
+    jobs = tuple(
+        Job(variant, variant.variant_id, (briefs[variant.prompt].brief_id,), gates.get(variant.prompt, ANYTHING))
+        for variant in variants
+    )
     wants = {brief.brief_id: brief.want for brief in briefs.values() if brief.want}
     return Shard(campaign.campaign_id, jobs, wants, tuple(prompts), 1.0)

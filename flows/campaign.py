@@ -8,38 +8,52 @@ from prefect import flow, task
 from prefect.cache_policies import NO_CACHE
 from prefect.task_runners import ThreadPoolTaskRunner
 
-from flows.artifacts import shown
-from flows.dispatch import is_transient, render_all, stopped_by_errors
-from flows.fan_out import check_fan_out, pool_of
-from flows.logs import logged, prepare_logs
-from flows.parameters import checked_overrides
-from flows.posting import posting
+from flows.prefect.artifacts import shown
 from flows.registration import check_models, read_sheet, register, settings_of
-from flows.run import LEFT, Run, run_of
+from flows.runtime.alert_delivery import posting
+from flows.runtime.dispatch import is_transient, render_all, stopped_by_errors
+from flows.runtime.fan_out import check_fan_out, pool_of
+from flows.runtime.logs import logged, prepare_logs
+from flows.runtime.parameters import checked_overrides
+from flows.runtime.resources import resources_of
+from flows.runtime.run import LEFT, Run, run_of
 from flows.settings import Settings, load_settings
 from flows.steer import Urgency, Word, say
-from flows.wiring import wiring_of
-from tasks.deliver import deliver
-from tasks.stop import stopping
-from tasks.wiring import Wiring, catalogue_of
-from tasks.work import Remaining, free_the_dead
+from tasks.deliver.deliver import deliver
+from tasks.plan.remaining import Remaining, free_the_dead
+from tasks.runtime.cancellation import stopping
+from tasks.runtime.resources import Resources, catalogue_of
 
 ROUNDS = 3
 RUNNER: Any = ThreadPoolTaskRunner(max_workers=2)
 
 
-@task(name="deliver", retries=2, retry_delay_seconds=[2, 15], retry_condition_fn=is_transient,
-      cache_policy=NO_CACHE, persist_result=False)
-def send(wiring: Wiring, campaign_id: str, review: str, rendered: threading.Event) -> int:
+@task(
+    name="deliver",
+    retries=2,
+    retry_delay_seconds=[2, 15],
+    retry_condition_fn=is_transient,
+    cache_policy=NO_CACHE,
+    persist_result=False,
+)
+def send(resources: Resources, campaign_id: str, review: str, rendered: threading.Event) -> int:
     """Sign and publish while rendering goes on."""
-    with logged(wiring, campaign_id=campaign_id):
-        return deliver(wiring, campaign_id, review, rendered)
+    with logged(resources, campaign_id=campaign_id):
+        return deliver(resources, campaign_id, review, rendered)
 
 
 @flow(name="campaign", persist_result=False, task_runner=RUNNER)
-def campaign(sheet: str = "", campaign_id: str = "", accept_good_rows: bool = False, sample_size: int | None = None,
-             priority: Urgency = None, action: Literal["run"] | Word = "run", until: float | None = None,
-             budget_s: float | None = None, settings: dict[str, Any] | None = None) -> str:
+def campaign(
+    sheet: str = "",
+    campaign_id: str = "",
+    accept_good_rows: bool = False,
+    sample_size: int | None = None,
+    priority: Urgency = None,
+    action: Literal["run"] | Word = "run",
+    until: float | None = None,
+    budget_s: float | None = None,
+    settings: dict[str, Any] | None = None,
+) -> str:
     """Run a sheet to its end, or go on with a campaign that the catalogue holds; return its id.
 
     Args:
@@ -60,20 +74,26 @@ def campaign(sheet: str = "", campaign_id: str = "", accept_good_rows: bool = Fa
     overrides = checked_overrides(settings)
     chosen = settings_of(campaign_id, **overrides) if campaign_id else load_settings(**overrides)
     prepare_logs(chosen)
-    wiring = wiring_of(chosen)
+    resources = resources_of(chosen)
     if not campaign_id:
-        intake = read_sheet(chosen, wiring, Path(sheet), accept_good_rows)
-        campaign_id = register(chosen, wiring, intake, sample_size)
-    catalogue = catalogue_of(wiring)
+        intake = read_sheet(chosen, resources, Path(sheet), accept_good_rows)
+        campaign_id = register(chosen, resources, intake, sample_size)
+    catalogue = catalogue_of(resources)
     campaign_id = catalogue.campaign(campaign_id).campaign_id
     say(catalogue, campaign_id, action, priority)
     if action not in ("pause", "cancel"):
-        finish(chosen, wiring, campaign_id, until=until, budget_s=budget_s)
+        finish(chosen, resources, campaign_id, until=until, budget_s=budget_s)
     return campaign_id
 
 
-def finish(settings: Settings, wiring: Wiring, campaign_id: str, *, until: float | None = None,
-           budget_s: float | None = None) -> str:
+def finish(
+    settings: Settings,
+    resources: Resources,
+    campaign_id: str,
+    *,
+    until: float | None = None,
+    budget_s: float | None = None,
+) -> str:
     """Render, judge, sign and publish all that is left; return ``finished``, or why the run ended before that.
 
     Further rounds make again what an earlier one sent back since its staged files were gone, and what a worker held
@@ -88,38 +108,40 @@ def finish(settings: Settings, wiring: Wiring, campaign_id: str, *, until: float
         was lost over and over.
     """
     check_fan_out(settings)
-    catalogue = catalogue_of(wiring)
+    catalogue = catalogue_of(resources)
     if settings.runner == "threads":
-        check_models(wiring, campaign_id)  # a cluster's workers have weights of their own
+        check_models(resources, campaign_id)  # a cluster's workers have weights of their own
     free_the_dead(catalogue)
-    remaining = Remaining(wiring, campaign_id, settings.max_rank_share)
+    remaining = Remaining(resources, campaign_id, settings.max_rank_share)
     remaining.regate()
-    pool = pool_of(settings, wiring.machine)
-    with posting(settings, catalogue), \
-         run_of(catalogue, campaign_id, pool, until=until, budget_s=budget_s, review_url=settings.review_url) as run, \
-         shown(settings, wiring, run):
+    pool = pool_of(settings, resources.machine)
+    with (
+        posting(settings, catalogue),
+        run_of(catalogue, campaign_id, pool, until=until, budget_s=budget_s, review_url=settings.review_url) as run,
+        shown(settings, resources, run),
+    ):
         for left in reversed(range(ROUNDS)):
-            work_through(settings, wiring, remaining, run)
+            work_through(settings, resources, remaining, run)
             if remaining.is_done(settings.review):
                 break
             run.look()
             if run.is_over:
                 break
             if left:
-                remaining.await_leases(wiring.lease_s + 1)
+                remaining.await_leases(resources.lease_s + 1)
         else:
             run.outcome = LEFT
     return run.outcome
 
 
-def work_through(settings: Settings, wiring: Wiring, remaining: Remaining, run: Run) -> None:
+def work_through(settings: Settings, resources: Resources, remaining: Remaining, run: Run) -> None:
     """Render what is left, deliver beside it; raise the first error once the rest has ended."""
     stopping.clear()
     rendered = threading.Event()
-    delivery = send.submit(wiring, run.campaign_id, settings.review, rendered)
+    delivery = send.submit(resources, run.campaign_id, settings.review, rendered)
     try:
         with stopped_by_errors():
-            render_all(settings, wiring, remaining, run)
+            render_all(settings, resources, remaining, run)
             rendered.set()
             delivery.result()
     finally:

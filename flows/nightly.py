@@ -5,16 +5,16 @@ from dataclasses import dataclass, field, replace
 
 from flows.registration import register
 from flows.settings import Settings
-from manifests.budget import Budget, budget_of
-from manifests.errors import SettingsError, TooManyVariants
-from manifests.night import Night, night_of
-from manifests.night_report import DRY_RUN, NOTHING_TO_DO, NightReport
+from manifests.errors import SettingsError, TooManyVariantsError
+from manifests.nightly.budget import Budget, budget_of
+from manifests.nightly.night import Night, night_of
+from manifests.nightly.night_report import DRY_RUN, NOTHING_TO_DO, NightReport
 from manifests.sheet import CellProblem, Checked
-from tasks.intake import Intake
-from tasks.stock_sheet import StockIntake, take_in_stock
-from tasks.stocking import Work, counted, spent_s, work_of
-from tasks.wiring import Wiring, cards_of, catalogue_of
-from tasks.work import free_the_dead
+from tasks.intake.intake import Intake
+from tasks.plan.remaining import free_the_dead
+from tasks.runtime.resources import Resources, cards_of, catalogue_of
+from tasks.stock.night_plan import Work, counted, spent_s, work_of
+from tasks.stock.stock_sheet import StockIntake, take_in_stock
 
 FINISHED, WINDOW, BUDGET = "finished", "window", "budget"
 
@@ -34,8 +34,15 @@ class Terms:
     dry_run: bool = False
 
 
-def terms_of(settings: Settings, until: str | None = None, budget_h: float | None = None,
-             budget_money: float | None = None, price_h: float | None = None, *, dry_run: bool = False) -> Terms:
+def terms_of(
+    settings: Settings,
+    until: str | None = None,
+    budget_h: float | None = None,
+    budget_money: float | None = None,
+    price_h: float | None = None,
+    *,
+    dry_run: bool = False,
+) -> Terms:
     """Return the terms that are given; those that are None are the settings'.
 
     Raises:
@@ -72,7 +79,7 @@ class Shift:
         return self.intake.warnings
 
 
-def prepare(settings: Settings, wiring: Wiring, place: str, terms: Terms, starts: float) -> Shift:
+def prepare(settings: Settings, resources: Resources, place: str, terms: Terms, starts: float) -> Shift:
     """Read the stock sheet and choose; plans nothing yet.
 
     Args:
@@ -82,14 +89,14 @@ def prepare(settings: Settings, wiring: Wiring, place: str, terms: Terms, starts
     Raises:
         SettingsError: no sheet, no time of day, no time zone.
         SheetError: unreadable, or it has problems.
-        TooManyVariants: a night of this sheet is over the cap.
+        TooManyVariantsError: a night of this sheet is over the cap.
     """
     place = place or settings.stock
     if not place:
         raise SettingsError("No stock sheet is named; set REELMILL_STOCK, or name one: reelmill stock SHEET.")
     night = night_of(starts, terms.until, settings.timezone)
-    cards, catalogue = cards_of(wiring), catalogue_of(wiring)
-    intake = take_in_stock(wiring, place, cards, settings.model)
+    cards, catalogue = cards_of(resources), catalogue_of(resources)
+    intake = take_in_stock(resources, place, cards, settings.model)
     if not terms.dry_run:
         free_the_dead(catalogue)
     work = work_of(catalogue, intake.sheet, night, cards, settings.model, settings.profile)
@@ -97,24 +104,24 @@ def prepare(settings: Settings, wiring: Wiring, place: str, terms: Terms, starts
     return Shift(intake, night, terms, work, _before(intake, night, terms, work))
 
 
-def begin(settings: Settings, wiring: Wiring, shift: Shift) -> None:
+def begin(settings: Settings, resources: Resources, shift: Shift) -> None:
     """Commit the night's campaign with all its variants; one that was begun already stays as it is.
 
     Raises:
         ReelmillError: a door is shut; see ``register``.
     """
     campaign = shift.work.campaign
-    register(settings, wiring, Intake(shift.intake.table, Checked(campaign.briefs), campaign))
+    register(settings, resources, Intake(shift.intake.table, Checked(campaign.briefs), campaign))
 
 
-def budget_left_s(wiring: Wiring, shift: Shift) -> float | None:
+def budget_left_s(resources: Resources, shift: Shift) -> float | None:
     """Return the device seconds that earlier runs of the night have left; None for no limit."""
-    return shift.terms.budget.after(spent_s(catalogue_of(wiring), shift.work.campaign.name))
+    return shift.terms.budget.after(spent_s(catalogue_of(resources), shift.work.campaign.name))
 
 
-def report_after(wiring: Wiring, shift: Shift, ended: str, why: str = "") -> NightReport:
+def report_after(resources: Resources, shift: Shift, ended: str, why: str = "") -> NightReport:
     """Return what the night came to; one that has come to all that it chose is finished, whatever else has ended."""
-    report = counted(replace(shift.report, ended=ended, why=why), catalogue_of(wiring), shift.work.briefs)
+    report = counted(replace(shift.report, ended=ended, why=why), catalogue_of(resources), shift.work.briefs)
     return replace(report, ended=FINISHED) if ended in (WINDOW, BUDGET) and not report.left else report
 
 
@@ -128,15 +135,24 @@ def _before(intake: StockIntake, night: Night, terms: Terms, work: Work) -> Nigh
     elif work.is_new and is_over:
         ended, chosen = WINDOW, 0  # it was to start in the night, and comes by day
     return NightReport(
-        sheet=intake.sheet.name, day=night.day.isoformat(), campaign_id="" if ended else work.campaign.campaign_id,
-        combinations=intake.sheet.size, there=work.choice.enough, given_up=len(work.choice.hopeless),
-        chosen=chosen, ended=ended, budget=terms.budget, stop=night.stop)
+        sheet=intake.sheet.name,
+        day=night.day.isoformat(),
+        campaign_id="" if ended else work.campaign.campaign_id,
+        combinations=intake.sheet.size,
+        there=work.choice.enough,
+        given_up=len(work.choice.hopeless),
+        chosen=chosen,
+        ended=ended,
+        budget=terms.budget,
+        stop=night.stop,
+    )
 
 
 def _check_cap(settings: Settings, intake: StockIntake, work: Work) -> None:
     asked = sum(brief.variants for brief in work.briefs)
     if work.is_new and asked > settings.max_variants:
-        raise TooManyVariants(
+        raise TooManyVariantsError(
             f"A night of {intake.sheet.name} begins {len(work.briefs):,} combinations with {intake.sheet.tries} tries "
             f"each, {asked:,} variants, and {settings.max_variants:,} are allowed; lower nightly or tries, or "
-            "raise REELMILL_MAX_VARIANTS.")
+            "raise REELMILL_MAX_VARIANTS."
+        )

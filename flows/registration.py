@@ -5,38 +5,46 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from flows.fan_out import check_fan_out
+from flows.runtime.fan_out import check_fan_out
+from flows.runtime.resources import resources_of
 from flows.settings import Settings, load_settings
-from flows.wiring import wiring_of
 from manifests.brief import Brief
-from manifests.errors import BucketRefused, DiskFull, IncompleteWeights, UnknownCard
+from manifests.errors import BucketRefusedError, DiskFullError, IncompleteWeightsError, UnknownCardError
 from models.registry import weights_problem
-from tasks.expand import check_cap, expand, sample
-from tasks.intake import Intake, refuse_problems, take_in
-from tasks.licence import refuse_unattested_use
-from tasks.pictures import KeptPictures, keep_pictures
-from tasks.wiring import Wiring, bucket_of, card_of, cards_of, catalogue_of, first_frames_of, signer_of
-from tasks.work import UNFINISHED, free_the_dead
+from tasks.intake.intake import Intake, refuse_problems, take_in
+from tasks.intake.pictures import KeptPictures, keep_pictures
+from tasks.plan.expand import check_cap, expand, sample
+from tasks.plan.licence import refuse_unattested_use
+from tasks.plan.remaining import UNFINISHED, free_the_dead
+from tasks.runtime.resources import Resources, bucket_of, card_of, cards_of, catalogue_of, first_frames_of, signer_of
 
 LEAST_FREE_BYTES = 100_000_000
 SENT = frozenset({"signing", "published"})
-KEPT = ("model", "profile", "review", "bucket", "bucket_endpoint", "bucket_region", "bucket_public_url",
-        "max_rank_share")
+KEPT = (
+    "model",
+    "profile",
+    "review",
+    "bucket",
+    "bucket_endpoint",
+    "bucket_region",
+    "bucket_public_url",
+    "max_rank_share",
+)
 """Settings that stay with a campaign, so that whoever goes on with it means the same."""
 
 
-def read_sheet(settings: Settings, wiring: Wiring, sheet: Path, accept_good_rows: bool) -> Intake:
+def read_sheet(settings: Settings, resources: Resources, sheet: Path, accept_good_rows: bool) -> Intake:
     """Read and check a sheet; where a picture of it is gone, the copy is taken that an earlier run of it has kept.
 
     Raises:
-        UnknownCard: the default card does not exist.
+        UnknownCardError: the default card does not exist.
         SheetError: unreadable, or it has problems and the good rows alone are not wanted.
     """
-    cards = cards_of(wiring)
+    cards = cards_of(resources)
     if settings.model not in cards:
-        raise UnknownCard(f"There is no model card {settings.model!r}; use one of {', '.join(sorted(cards))}.")
+        raise UnknownCardError(f"There is no model card {settings.model!r}; use one of {', '.join(sorted(cards))}.")
     confined = sheet.resolve().is_relative_to(uploads_of(settings).resolve())
-    intake = take_in(sheet, cards, settings.model, kept_pictures(wiring, sheet), confined=confined)
+    intake = take_in(sheet, cards, settings.model, kept_pictures(resources, sheet), confined=confined)
     refuse_problems(intake, accept_good_rows)
     return intake
 
@@ -46,38 +54,38 @@ def uploads_of(settings: Settings) -> Path:
     return settings.home / "uploads"
 
 
-def kept_pictures(wiring: Wiring, sheet: Path) -> KeptPictures:
+def kept_pictures(resources: Resources, sheet: Path) -> KeptPictures:
     """Return the copies that earlier runs of a sheet have kept of its pictures."""
-    return KeptPictures(first_frames_of(wiring), lambda: _briefs_before(wiring, sheet.stem))
+    return KeptPictures(first_frames_of(resources), lambda: _briefs_before(resources, sheet.stem))
 
 
-def _briefs_before(wiring: Wiring, name: str) -> Iterator[Brief]:
+def _briefs_before(resources: Resources, name: str) -> Iterator[Brief]:
     """Yield the briefs of all campaigns that were registered from sheets of a name, the latest last."""
-    if not wiring.first_frames.is_dir():
+    if not resources.first_frames.is_dir():
         return  # nothing was ever kept, and a sheet can be checked without a catalogue
-    catalogue = catalogue_of(wiring)
+    catalogue = catalogue_of(resources)
     for row in sorted(catalogue.campaigns(), key=lambda row: row.created_at):
         if row.name == name:
             yield from catalogue.briefs(row.campaign_id)
 
 
-def register(settings: Settings, wiring: Wiring, intake: Intake, sample_size: int | None = None) -> str:
+def register(settings: Settings, resources: Resources, intake: Intake, sample_size: int | None = None) -> str:
     """Commit the campaign with all its variants, and return its id; its first frames are kept before that.
 
     Raises:
         PlanError: a first frame was changed since the sheet was read.
-        TooManyVariants: over the cap.
+        TooManyVariantsError: over the cap.
         SettingsError: the runner cannot work over this catalogue and bucket.
         BucketError, CredentialError: a door is shut, found out before hours of work.
     """
     check_fan_out(settings)
     check_cap(intake.checked.briefs, settings.max_variants, sample_size)
     check_disk(settings.home)
-    check_doors(wiring)
-    catalogue, campaign = catalogue_of(wiring), intake.campaign
-    check_same_bucket(settings, wiring, campaign.campaign_id)
-    planned = expand(intake.checked.briefs, cards_of(wiring), settings.model, settings.profile)
-    keep_pictures(first_frames_of(wiring), intake.pictures)
+    check_doors(resources)
+    catalogue, campaign = catalogue_of(resources), intake.campaign
+    check_same_bucket(settings, resources, campaign.campaign_id)
+    planned = expand(intake.checked.briefs, cards_of(resources), settings.model, settings.profile)
+    keep_pictures(first_frames_of(resources), intake.pictures)
     catalogue.add_campaign(campaign, {name: getattr(settings, name) for name in KEPT})
     catalogue.add_variants(campaign.campaign_id, planned if sample_size is None else sample(planned, sample_size))
     free_the_dead(catalogue)
@@ -86,7 +94,7 @@ def register(settings: Settings, wiring: Wiring, intake: Intake, sample_size: in
 
 def settings_of(campaign_id: str, **overrides: Any) -> Settings:
     """Return the settings under which a campaign was registered, but for the overrides."""
-    stored = catalogue_of(wiring_of(load_settings(**overrides))).campaign(campaign_id).settings
+    stored = catalogue_of(resources_of(load_settings(**overrides))).campaign(campaign_id).settings
     return load_settings(**{name: stored[name] for name in KEPT if name in stored} | overrides)
 
 
@@ -94,46 +102,50 @@ def check_disk(home: Path) -> None:
     """Refuse to start where not even Prefect's embedded state and a few clips have room.
 
     Raises:
-        DiskFull: names the folder, what is free and what is needed.
+        DiskFullError: names the folder, what is free and what is needed.
     """
     free = shutil.disk_usage(home).free
     if free < LEAST_FREE_BYTES:
-        raise DiskFull(f"The disk that holds {home} has {free / 1e6:.0f} MB free and a run needs at least "
-                       f"{LEAST_FREE_BYTES / 1e6:.0f} MB; free some space, or move REELMILL_HOME, and run again.")
+        raise DiskFullError(
+            f"The disk that holds {home} has {free / 1e6:.0f} MB free and a run needs at least "
+            f"{LEAST_FREE_BYTES / 1e6:.0f} MB; free some space, or move REELMILL_HOME, and run again."
+        )
 
 
-def check_same_bucket(settings: Settings, wiring: Wiring, campaign_id: str) -> None:
+def check_same_bucket(settings: Settings, resources: Resources, campaign_id: str) -> None:
     """Refuse to go on with a campaign in another bucket than the one that holds its first clips.
 
     Raises:
-        BucketRefused: names both.
+        BucketRefusedError: names both.
     """
-    catalogue = catalogue_of(wiring)
+    catalogue = catalogue_of(resources)
     for row in catalogue.campaigns():
         before = row.settings.get("bucket", settings.bucket)
         if row.campaign_id == campaign_id and before != settings.bucket and catalogue.tally(campaign_id).keys() & SENT:
             names = [name or "the folder under REELMILL_HOME" for name in (before, settings.bucket)]
-            raise BucketRefused(f"Clips of {campaign_id} are published in {names[0]} already, and this run names "
-                                f"{names[1]}; name the first again, or copy the clips by hand.")
+            raise BucketRefusedError(
+                f"Clips of {campaign_id} are published in {names[0]} already, and this run names "
+                f"{names[1]}; name the first again, or copy the clips by hand."
+            )
 
 
-def check_doors(wiring: Wiring) -> None:
+def check_doors(resources: Resources) -> None:
     """Raise where the bucket refuses or the signer cannot sign."""
-    bucket_of(wiring).check()
-    with signer_of(wiring):
+    bucket_of(resources).check()
+    with signer_of(resources):
         pass
 
 
-def check_models(wiring: Wiring, campaign_id: str) -> None:
+def check_models(resources: Resources, campaign_id: str) -> None:
     """Refuse a campaign whose cards cannot be loaded here, or must not be run.
 
     Raises:
-        IncompleteWeights: names the card, what is missing and how to get it.
-        LicenceNotAttested: a licence forbids some operators to use the model at all.
+        IncompleteWeightsError: names the card, what is missing and how to get it.
+        LicenceNotAttestedError: a licence forbids some operators to use the model at all.
     """
-    rows = catalogue_of(wiring).variants(campaign_id, UNFINISHED)
+    rows = catalogue_of(resources).variants(campaign_id, UNFINISHED)
     names = sorted({row.variant.card for row in rows})
-    refuse_unattested_use(wiring, names)
+    refuse_unattested_use(resources, names)
     for name in names:
-        if problem := weights_problem(card_of(wiring, name), wiring.weights_root):
-            raise IncompleteWeights(problem)
+        if problem := weights_problem(card_of(resources, name), resources.weights_root):
+            raise IncompleteWeightsError(problem)

@@ -15,7 +15,7 @@ from pydantic_settings import (
 )
 from pydantic_settings import SettingsError as Unparsed
 
-from manifests.attestation import Attestation
+from manifests.credentials.attestation import Attestation
 from manifests.errors import SettingsError
 
 TOKEN_LENGTH = 16
@@ -65,8 +65,12 @@ class Settings(BaseSettings):
     """
 
     model_config = SettingsConfigDict(
-        env_prefix="REELMILL_", env_ignore_empty=True, toml_file="reelmill.toml", extra="forbid", frozen=True,
-        hide_input_in_errors=True
+        env_prefix="REELMILL_",
+        env_ignore_empty=True,
+        toml_file="reelmill.toml",
+        extra="forbid",
+        frozen=True,
+        hide_input_in_errors=True,
     )
 
     home: Path = Path.home() / ".reelmill"
@@ -145,14 +149,18 @@ class Settings(BaseSettings):
     @classmethod
     def _check_length(cls, token: SecretStr | None) -> SecretStr | None:
         if token and len(token.get_secret_value()) < TOKEN_LENGTH:
-            raise PydanticCustomError("too_short", "it should have at least {length} characters",
-                                      {"length": TOKEN_LENGTH})
+            raise PydanticCustomError(
+                "too_short", "it should have at least {length} characters", {"length": TOKEN_LENGTH}
+            )
         return token
 
     @classmethod
     def settings_customise_sources(
-        cls, settings_cls: type[BaseSettings], init_settings: PydanticBaseSettingsSource,
-        env_settings: PydanticBaseSettingsSource, dotenv_settings: PydanticBaseSettingsSource,
+        cls,
+        settings_cls: type[BaseSettings],
+        init_settings: PydanticBaseSettingsSource,
+        env_settings: PydanticBaseSettingsSource,
+        dotenv_settings: PydanticBaseSettingsSource,
         file_secret_settings: PydanticBaseSettingsSource,
     ) -> tuple[PydanticBaseSettingsSource, ...]:
         """Put the TOML file behind arguments and environment."""
@@ -171,8 +179,11 @@ class _Variables(EnvSettingsSource):
     def __call__(self) -> dict[str, Any]:
         """Return the values by the names of the settings."""
         empty = {name.lower() for name, value in os.environ.items() if not value}
-        said = {name: "" for name, field in self.settings_cls.model_fields.items()
-                if f"{self.env_prefix}{name}".lower() in empty and (field.default == "" or name in self.SAYING)}
+        said = {
+            name: ""
+            for name, field in self.settings_cls.model_fields.items()
+            if f"{self.env_prefix}{name}".lower() in empty and (field.default == "" or name in self.SAYING)
+        }
         return {**said, **super().__call__()}
 
 

@@ -6,10 +6,10 @@ from prefect import flow
 from pydantic import Field
 
 from adapters.catalogue import SYSTEM, Catalogue
+from flows.runtime.resources import resources_of
 from flows.settings import load_settings
-from flows.wiring import wiring_of
-from tasks.steer import cancel_campaign, let_campaign_go_on, pause_campaign
-from tasks.wiring import catalogue_of
+from tasks.runtime.resources import catalogue_of
+from tasks.runtime.steering import cancel_campaign, let_campaign_go_on, pause_campaign
 
 Word = Literal["pause", "cancel", "resume", "reopen"]
 Urgency = Annotated[int | None, Field(ge=-100, le=100)]
@@ -28,10 +28,10 @@ def steer(campaign_id: str, action: Word | None = None, priority: Urgency = None
         priority: -100..100; None leaves it.
 
     Raises:
-        IsCancelled: another word than ``reopen``, for a campaign that is cancelled.
+        CampaignCancelledError: another word than ``reopen``, for a campaign that is cancelled.
         CatalogueError: there is no such campaign.
     """
-    catalogue = catalogue_of(wiring_of(load_settings()))
+    catalogue = catalogue_of(resources_of(load_settings()))
     found = catalogue.campaign(campaign_id).campaign_id
     say(catalogue, found, action, priority)
     return catalogue.standing(found)

@@ -11,21 +11,28 @@ from pydantic import Field
 
 from flows.campaign import RUNNER, finish
 from flows.nightly import Shift, begin, budget_left_s, prepare, report_after, terms_of
-from flows.parameters import settings_given
+from flows.runtime.parameters import settings_given
+from flows.runtime.resources import resources_of
 from flows.settings import Settings
-from flows.wiring import wiring_of
 from manifests.errors import ReelmillError
-from manifests.night import UNTIL
-from manifests.night_report import FAILED, NightReport
-from tasks.wiring import Wiring
+from manifests.nightly.night import UNTIL
+from manifests.nightly.night_report import FAILED, NightReport
+from tasks.runtime.resources import Resources
 
 NotNegative = Annotated[float | None, Field(ge=0)]
 
 
 @flow(name="stock", persist_result=False, task_runner=RUNNER)
-def stock(sheet: str = "", until: Annotated[str | None, Field(pattern=UNTIL)] = None, budget_h: NotNegative = None,
-          budget_money: NotNegative = None, price_h: NotNegative = None, dry_run: bool = False,
-          starts: float | None = None, settings: dict[str, Any] | None = None) -> dict[str, Any]:
+def stock(
+    sheet: str = "",
+    until: Annotated[str | None, Field(pattern=UNTIL)] = None,
+    budget_h: NotNegative = None,
+    budget_money: NotNegative = None,
+    price_h: NotNegative = None,
+    dry_run: bool = False,
+    starts: float | None = None,
+    settings: dict[str, Any] | None = None,
+) -> dict[str, Any]:
     """Make what a stock sheet wants and the catalogue lacks; return the report, as `reelmill stock --json` prints it.
 
     Args:
@@ -43,10 +50,10 @@ def stock(sheet: str = "", until: Annotated[str | None, Field(pattern=UNTIL)] = 
         ReelmillError: what stopped it; everything finished until then stays, and the same night goes on from there.
     """
     chosen = settings_given(settings)
-    wiring = wiring_of(chosen)
+    resources = resources_of(chosen)
     terms = terms_of(chosen, until, budget_h, budget_money, price_h, dry_run=dry_run)
-    shift = prepare(chosen, wiring, sheet, terms, starts_at() if starts is None else starts)
-    report = shift.report if shift.report.ended else work_through_night(chosen, wiring, shift)
+    shift = prepare(chosen, resources, sheet, terms, starts_at() if starts is None else starts)
+    report = shift.report if shift.report.ended else work_through_night(chosen, resources, shift)
     keep(report, chosen.review_url)
     return report.as_json()
 
@@ -56,17 +63,18 @@ def starts_at() -> float:
     return float(flow_run.scheduled_start_time.timestamp())
 
 
-def work_through_night(settings: Settings, wiring: Wiring, shift: Shift) -> NightReport:
+def work_through_night(settings: Settings, resources: Resources, shift: Shift) -> NightReport:
     """Run the night's campaign to its end, or to that of window or budget; a failure is reported, and raised."""
-    begin(settings, wiring, shift)
+    begin(settings, resources, shift)
     try:
-        ended = finish(settings, wiring, shift.campaign_id, until=shift.night.until,
-                       budget_s=budget_left_s(wiring, shift))
+        ended = finish(
+            settings, resources, shift.campaign_id, until=shift.night.until, budget_s=budget_left_s(resources, shift)
+        )
     except Exception as error:
         with contextlib.suppress(ReelmillError):  # a catalogue that is away can tell nothing; the first error counts
-            keep(report_after(wiring, shift, FAILED, str(error)), settings.review_url)
+            keep(report_after(resources, shift, FAILED, str(error)), settings.review_url)
         raise
-    return report_after(wiring, shift, ended)
+    return report_after(resources, shift, ended)
 
 
 def keep(report: NightReport, review_url: str) -> None:
@@ -74,8 +82,11 @@ def keep(report: NightReport, review_url: str) -> None:
     key = re.sub(r"[^a-z0-9]+", "-", f"stock-{report.day}")
     table = [{"what": what, "number": number} for what, number in report.rows()]
     create_table_artifact(key=key, table=table, description=report.sentence)
-    create_markdown_artifact(key="stock-summary", markdown="\n".join(
-        [f"**{report.sentence}**", "", *(f"- {what}: {number}" for what, number in report.rows())]))
+    create_markdown_artifact(
+        key="stock-summary",
+        markdown="\n".join([f"**{report.sentence}**", "", *(f"- {what}: {number}" for what, number in report.rows())]),
+    )
     if review_url and report.campaign_id:
-        create_link_artifact(f"{review_url.rstrip('/')}/campaigns/{report.campaign_id}", "Look at the night's clips",
-                             key=f"{key}-review")
+        create_link_artifact(
+            f"{review_url.rstrip('/')}/campaigns/{report.campaign_id}", "Look at the night's clips", key=f"{key}-review"
+        )

@@ -18,16 +18,16 @@ from prefect.deployments import run_deployment
 from prefect.exceptions import ObjectNotFound, PrefectException
 
 from adapters.inbox import open_inbox
-from flows.leftovers import end_silent, is_final
-from flows.parameters import settings_given
-from flows.program import program
+from flows.prefect.stale_flow_runs import end_silent, is_final
 from flows.registration import kept_pictures, register, uploads_of
+from flows.runtime.parameters import settings_given
+from flows.runtime.process_setup import program
+from flows.runtime.resources import resources_of
 from flows.settings import Settings
-from flows.wiring import wiring_of
 from manifests.errors import ReelmillError, SettingsError
-from tasks.intake import Intake, take_in
-from tasks.watch import Watch
-from tasks.wiring import Wiring, cards_of, catalogue_of
+from tasks.intake.intake import Intake, take_in
+from tasks.runtime.resources import Resources, cards_of, catalogue_of
+from tasks.watch.watch import Watch
 
 DEPLOYMENT = "campaign/campaign"
 EVENT = "reelmill.sheet.arrived"
@@ -41,19 +41,20 @@ MOST_CRASHES = 5
 class Entrance:
     """Registers sheets, and starts their campaigns as runs of the Prefect deployment of the campaign flow."""
 
-    def __init__(self, settings: Settings, wiring: Wiring, dashboard: str) -> None:
+    def __init__(self, settings: Settings, resources: Resources, dashboard: str) -> None:
         self._settings = settings
-        self._wiring = wiring
+        self._resources = resources
         self._dashboard = (settings.review_url or dashboard).rstrip("/")
 
     def read(self, sheet: Path) -> Intake:
         """Read a sheet as strangers' ones are read: pictures of its own folder alone."""
-        return take_in(sheet, cards_of(self._wiring), self._settings.model, kept_pictures(self._wiring, sheet),
-                       confined=True)
+        return take_in(
+            sheet, cards_of(self._resources), self._settings.model, kept_pictures(self._resources, sheet), confined=True
+        )
 
     def register(self, intake: Intake) -> str:
         """Commit the campaign, and keep the sheet where its results are written from."""
-        campaign_id = register(self._settings, self._wiring, intake)
+        campaign_id = register(self._settings, self._resources, intake)
         place = self._settings.home / "campaigns" / campaign_id / "sheet"
         place.mkdir(parents=True, exist_ok=True)
         shutil.copyfile(intake.table.path, place / intake.table.path.name)
@@ -70,14 +71,20 @@ class Entrance:
         with _prefect_errors():
             runs = _flow_runs(campaign_id)
             if any(not is_final(run) for run in runs):
-                beats = [run.beat_at for run in catalogue_of(self._wiring).runs(campaign_id, limit=1)]
+                beats = [run.beat_at for run in catalogue_of(self._resources).runs(campaign_id, limit=1)]
                 end_silent(runs, max(beats, default=0.0))
                 return True
             if (runs and not _latest(runs).is_crashed()) or len(runs) > MOST_CRASHES:
                 return False
             # The key lets two watchers, or one that died meanwhile, begin one run only.
-            run_deployment(DEPLOYMENT, parameters={"campaign_id": campaign_id}, timeout=0, as_subflow=False,
-                           tags=[campaign_id], idempotency_key=f"arrived {campaign_id} {len(runs)}")
+            run_deployment(
+                DEPLOYMENT,
+                parameters={"campaign_id": campaign_id},
+                timeout=0,
+                as_subflow=False,
+                tags=[campaign_id],
+                idempotency_key=f"arrived {campaign_id} {len(runs)}",
+            )
         return True
 
     def link(self, campaign_id: str) -> str:
@@ -85,15 +92,18 @@ class Entrance:
         return f"{self._dashboard}/campaigns/{campaign_id}" if self._dashboard else ""
 
     def _is_settled(self, campaign_id: str) -> bool:
-        catalogue = catalogue_of(self._wiring)
+        catalogue = catalogue_of(self._resources)
         last = catalogue.runs(campaign_id, limit=1)
         return catalogue.standing(campaign_id) != "active" or any(run.outcome == "finished" for run in last)
 
 
 def _flow_runs(campaign_id: str) -> list[FlowRun]:
     with get_client(sync_client=True) as client:
-        return client.read_flow_runs(flow_run_filter=FlowRunFilter(tags=FlowRunFilterTags(all_=[campaign_id])),
-                                     sort=FlowRunSort.EXPECTED_START_TIME_DESC, limit=MOST_CRASHES + 1)
+        return client.read_flow_runs(
+            flow_run_filter=FlowRunFilter(tags=FlowRunFilterTags(all_=[campaign_id])),
+            sort=FlowRunSort.EXPECTED_START_TIME_DESC,
+            limit=MOST_CRASHES + 1,
+        )
 
 
 def _latest(runs: list[FlowRun]) -> Any:
@@ -105,8 +115,10 @@ def _prefect_errors() -> Iterator[None]:
     try:
         yield
     except ObjectNotFound as error:
-        raise ReelmillError(f"Prefect has no deployment {DEPLOYMENT}; keep `reelmill up` running, or deploy it by "
-                            "`python -m flows.deployments --deploy`.") from error
+        raise ReelmillError(
+            f"Prefect has no deployment {DEPLOYMENT}; keep `reelmill up` running, or deploy it by "
+            "`python -m flows.prefect.deployments --deploy`."
+        ) from error
     except (httpx.HTTPError, PrefectException, OSError) as error:
         raise ReelmillError(f"Prefect's server does not answer ({type(error).__name__}).") from error
 
@@ -119,11 +131,16 @@ def watch_of(settings: Settings, dashboard: str = "") -> Watch:
     """
     if not settings.watch:
         raise SettingsError("No place is watched; set REELMILL_WATCH to a folder or to s3://name/prefix.")
-    wiring = wiring_of(settings)
-    place = wiring.bucket
-    inbox = open_inbox(settings.watch, endpoint=place.endpoint, region=place.region,
-                       access_key=place.access_key, secret_key=place.secret_key)
-    return Watch(inbox, catalogue_of(wiring), Entrance(settings, wiring, dashboard), uploads_of(settings))
+    resources = resources_of(settings)
+    place = resources.bucket
+    inbox = open_inbox(
+        settings.watch,
+        endpoint=place.endpoint,
+        region=place.region,
+        access_key=place.access_key,
+        secret_key=place.secret_key,
+    )
+    return Watch(inbox, catalogue_of(resources), Entrance(settings, resources, dashboard), uploads_of(settings))
 
 
 @flow(name="watch", persist_result=False)

@@ -17,7 +17,7 @@ class Brief:
         row: row number in the sheet as its program shows it, from 1.
         brief_id: unique within the campaign; from the sheet, or slug and hash of the prompt.
         prompts: templates; ``{name}`` stands for the column of that name, and is spelt exactly as
-            ``values`` takes it. ``manifests.sheet.wording.fill`` fills them.
+            ``values`` takes it. ``manifests.sheet.prompt_template.fill`` fills them.
         negative_prompts: templates too; none means the card's own default.
         durations_s: seconds; none means the card's default length.
         models: names of cards; none means the campaign's default card.
@@ -63,10 +63,16 @@ class Brief:
 
         A metadata column counts only where a prompt names it.
         """
-        lengths = {"prompt": len(self.prompts), "negative_prompt": len(self.negative_prompts),
-                   "placements": len(self.placements), "duration_s": len(self.durations_s),
-                   "model": len(self.models), "first_frame": len(self.first_frames),
-                   "locale": len(self.locales), "cta": len(self.ctas)}
+        lengths = {
+            "prompt": len(self.prompts),
+            "negative_prompt": len(self.negative_prompts),
+            "placements": len(self.placements),
+            "duration_s": len(self.durations_s),
+            "model": len(self.models),
+            "first_frame": len(self.first_frames),
+            "locale": len(self.locales),
+            "cta": len(self.ctas),
+        }
         lengths |= {name: len(self.values(name)) for name in self.placeholders if name not in lengths}
         return {name: length for name, length in lengths.items() if length > 1}
 

@@ -186,15 +186,21 @@ def doubts(labels: Sequence[Label]) -> list[str]:
     good = sum(label.good for label in labels)
     found = []
     if len(labels) < LEAST_LABELS:
-        found.append(f"{len(labels)} clips were reviewed; {LEAST_LABELS - len(labels)} more are needed before a "
-                     "threshold can be proposed.")
+        found.append(
+            f"{len(labels)} clips were reviewed; {LEAST_LABELS - len(labels)} more are needed before a "
+            "threshold can be proposed."
+        )
     elif min(good, len(labels) - good) < LEAST_OF_A_KIND:
         what = "approved" if good < LEAST_OF_A_KIND else "rejected"
-        found.append(f"Only {min(good, len(labels) - good)} clips were {what}; {LEAST_OF_A_KIND} are needed before a "
-                     "threshold can be proposed.")
+        found.append(
+            f"Only {min(good, len(labels) - good)} clips were {what}; {LEAST_OF_A_KIND} are needed before a "
+            "threshold can be proposed."
+        )
     if labels and all(label.passes for label in labels):
-        found.append("Nobody has reviewed a clip that failed the gate, so recall below today's threshold is unknown; "
-                     "review some of those: approve with a reason, or reject.")
+        found.append(
+            "Nobody has reviewed a clip that failed the gate, so recall below today's threshold is unknown; "
+            "review some of those: approve with a reason, or reject."
+        )
     return found
 
 

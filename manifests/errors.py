@@ -2,34 +2,34 @@
 
 ReelmillError
 ├── SheetError              the sheet cannot be read, or holds bad cells
-│   ├── SheetUnreadable
-│   └── SheetRejected
+│   ├── UnreadableSheetError
+│   └── RejectedSheetError
 ├── PlanError               the sheet is fine, what it asks for is not
-│   └── TooManyVariants
+│   └── TooManyVariantsError
 ├── ModelError
-│   ├── UnknownCard
-│   ├── CardInvalid
-│   ├── IncompleteWeights
-│   ├── RuleBroken
-│   ├── LicenceNotAttested
-│   ├── GenerationFailed
-│   └── DeviceBroken
-├── EncodingFailed
+│   ├── UnknownCardError
+│   ├── InvalidCardError
+│   ├── IncompleteWeightsError
+│   ├── CardRuleError
+│   ├── LicenceNotAttestedError
+│   ├── GenerationError
+│   └── BrokenDeviceError
+├── EncodingError
 ├── CatalogueError
-│   ├── CatalogueUnreachable
-│   ├── NewerCatalogue
-│   └── LeaseLost
+│   ├── CatalogueUnreachableError
+│   ├── NewerCatalogueError
+│   └── LostLeaseError
 ├── BucketError
-│   ├── BucketRefused
-│   ├── BucketUnreachable
-│   └── KeyTaken
+│   ├── BucketRefusedError
+│   ├── BucketUnreachableError
+│   └── KeyTakenError
 ├── CredentialError
-│   ├── DefinitionInvalid
-│   ├── SignerUnavailable
-│   ├── TimeStampUnavailable
-│   └── CredentialNotTrusted
+│   ├── InvalidDefinitionError
+│   ├── SignerUnavailableError
+│   ├── TimeStampUnavailableError
+│   └── UntrustedCredentialError
 ├── SettingsError
-└── DiskFull
+└── DiskFullError
 
 A message is one sentence: what, where, how to mend it. The class docstring is the
 message where none is given. ``transient`` tells a retrying caller that the same call
@@ -50,11 +50,11 @@ class SheetError(ReelmillError):
     """The sheet cannot be used."""
 
 
-class SheetUnreadable(SheetError):
+class UnreadableSheetError(SheetError):
     """The file cannot be read as a sheet; save it as XLSX or as CSV in UTF-8."""
 
 
-class SheetRejected(SheetError):
+class RejectedSheetError(SheetError):
     """The sheet has bad cells; mend them, or go on with the good rows by --accept-good-rows."""
 
 
@@ -62,7 +62,7 @@ class PlanError(ReelmillError):
     """The campaign cannot be planned."""
 
 
-class TooManyVariants(PlanError):
+class TooManyVariantsError(PlanError):
     """The sheet expands to more variants than allowed; raise --max-variants or shorten an axis."""
 
 
@@ -70,35 +70,35 @@ class ModelError(ReelmillError):
     """The model cannot be used."""
 
 
-class UnknownCard(ModelError):
+class UnknownCardError(ModelError):
     """No model card has this name; `reelmill models` lists them."""
 
 
-class CardInvalid(ModelError):
+class InvalidCardError(ModelError):
     """A model card breaks the card schema; mend the field that the message names."""
 
 
-class IncompleteWeights(ModelError):
+class IncompleteWeightsError(ModelError):
     """The weights folder lacks files; `reelmill models` says how to get them."""
 
 
-class RuleBroken(ModelError):
+class CardRuleError(ModelError):
     """The model cannot make this shape; its card states the rules."""
 
 
-class LicenceNotAttested(ModelError):
+class LicenceNotAttestedError(ModelError):
     """Nobody has attested that the conditions of the model's licence are met; `reelmill models show` says how."""
 
 
-class GenerationFailed(ModelError):
+class GenerationError(ModelError):
     """The model failed on this variant."""
 
 
-class DeviceBroken(ModelError):
+class BrokenDeviceError(ModelError):
     """The device is lost to this process; run again, and what was not finished is made then."""
 
 
-class EncodingFailed(ReelmillError):
+class EncodingError(ReelmillError):
     """The frames could not be written as a video."""
 
 
@@ -106,17 +106,17 @@ class CatalogueError(ReelmillError):
     """The catalogue cannot be used."""
 
 
-class CatalogueUnreachable(CatalogueError):
+class CatalogueUnreachableError(CatalogueError):
     """The catalogue's database does not answer; check REELMILL_CATALOGUE_URL and that it runs."""
 
     transient = True
 
 
-class NewerCatalogue(CatalogueError):
+class NewerCatalogueError(CatalogueError):
     """The catalogue was written by a newer Reelmill; upgrade this one, or use another REELMILL_HOME."""
 
 
-class LeaseLost(CatalogueError):
+class LostLeaseError(CatalogueError):
     """Another worker has taken this variant; this worker leaves it alone."""
 
 
@@ -124,17 +124,17 @@ class BucketError(ReelmillError):
     """The bucket cannot be used."""
 
 
-class BucketRefused(BucketError):
+class BucketRefusedError(BucketError):
     """The bucket refused the call; check its name, the credentials and their rights."""
 
 
-class BucketUnreachable(BucketError):
+class BucketUnreachableError(BucketError):
     """The bucket does not answer; check the endpoint and the network, then run again."""
 
     transient = True
 
 
-class KeyTaken(BucketError):
+class KeyTakenError(BucketError):
     """Other bytes already lie under this key."""
 
 
@@ -142,21 +142,21 @@ class CredentialError(ReelmillError):
     """The Content Credential cannot be made or checked."""
 
 
-class DefinitionInvalid(CredentialError):
+class InvalidDefinitionError(CredentialError):
     """The manifest definition breaks our schema."""
 
 
-class SignerUnavailable(CredentialError):
+class SignerUnavailableError(CredentialError):
     """The signer cannot be used; check its certificate chain and key settings."""
 
 
-class TimeStampUnavailable(CredentialError):
+class TimeStampUnavailableError(CredentialError):
     """The time stamp authority does not answer; clips wait unsigned, run again later."""
 
     transient = True
 
 
-class CredentialNotTrusted(CredentialError):
+class UntrustedCredentialError(CredentialError):
     """The signed file does not read back as Trusted under the configured anchors."""
 
 
@@ -164,7 +164,7 @@ class SettingsError(ReelmillError):
     """A setting is wrong."""
 
 
-class DiskFull(ReelmillError):
+class DiskFullError(ReelmillError):
     """The disk is full; free some space, or move REELMILL_HOME, and run again."""
 
     transient = True

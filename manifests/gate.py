@@ -26,12 +26,11 @@ LIMITS: dict[str, Limit] = {
     "luma_mean": Limit("black", "the clip is black (mean luma {value:.1f} of 255)", lowest=2.0),
     "luma_spread": Limit("flat", "the frames are one flat colour (luma spread {value:.2f})", lowest=2.0),
     "frame_difference": Limit(
-        "frozen", "the picture stands still (its liveliest spots change by {value:.1f} of 255)", lowest=5.0),
-    "temporal_flickering": Limit(
-        "flicker", "the brightness flickers ({value:.1f} of 255 a frame)", highest=12.0),
+        "frozen", "the picture stands still (its liveliest spots change by {value:.1f} of 255)", lowest=5.0
+    ),
+    "temporal_flickering": Limit("flicker", "the brightness flickers ({value:.1f} of 255 a frame)", highest=12.0),
     "size_error": Limit("wrong size", "the frames are {value:.0f} pixels off the size asked for", highest=0),
-    "duration_error": Limit(
-        "wrong duration", "the clip is {value:.2f} s off the length asked for", highest=0.001),
+    "duration_error": Limit("wrong duration", "the clip is {value:.2f} s off the length asked for", highest=0.001),
 }
 
 
@@ -72,9 +71,14 @@ class Gate:
                 yield Reason("unscored", "nothing says whether it shows the prompt")
             return
         if not score.prompt_adherence >= self.min_adherence:
-            yield Reason("adherence", f"it does not show the prompt well enough "
-                                      f"({score.prompt_adherence:.3f}, asked {self.min_adherence:.3f})")
+            yield Reason(
+                "adherence",
+                f"it does not show the prompt well enough "
+                f"({score.prompt_adherence:.3f}, asked {self.min_adherence:.3f})",
+            )
         allowed = self.allowed_rank(score)
         if score.prompt_rank > allowed:
-            yield Reason("rank", f"{score.prompt_rank - 1} other prompts of the campaign fit it better "
-                                 f"(at most {allowed - 1} may)")
+            yield Reason(
+                "rank",
+                f"{score.prompt_rank - 1} other prompts of the campaign fit it better (at most {allowed - 1} may)",
+            )

@@ -73,8 +73,7 @@ def parse_placement(text: str) -> Placement:
     channel = _channel([word for word in words if not _is_ratio(word) and not _SECONDS.fullmatch(word)])
     if len(ratios) > 1 or len(lengths) > 1 or not (ratios or channel):
         raise ValueError(f"isn't one placement. Use one channel, one of {_listed(ASPECT_RATIOS)}, or both.")
-    return Placement(channel or "generic", ratios[0] if ratios else CHANNELS[channel],
-                     lengths[0] if lengths else None)
+    return Placement(channel or "generic", ratios[0] if ratios else CHANNELS[channel], lengths[0] if lengths else None)
 
 
 def _is_ratio(word: str) -> bool:
@@ -95,8 +94,9 @@ def _channel(words: Sequence[str]) -> str:
     if name and name not in CHANNELS:
         near = get_close_matches(name, [*CHANNELS, *OTHER_NAMES], 1, 0.7)
         hint = f"Did you mean {OTHER_NAMES.get(near[0], near[0])}? " if near else ""
-        raise ValueError(f"isn't a channel or an aspect ratio. {hint}"
-                         f"Use {_listed(ASPECT_RATIOS)}, or one of {', '.join(CHANNELS)}.")
+        raise ValueError(
+            f"isn't a channel or an aspect ratio. {hint}Use {_listed(ASPECT_RATIOS)}, or one of {', '.join(CHANNELS)}."
+        )
     return name
 
 

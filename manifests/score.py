@@ -8,7 +8,7 @@ class Score:
     """Measurements only; whether they suffice is the gate's to say.
 
     Attributes:
-        checks: technical measurements by name (see tasks/checks.py for their units).
+        checks: technical measurements by name (see tasks/score/technical_checks.py for their units).
         prompt_adherence: cosine of prompt and frame embeddings, mean over frames, -1..1;
             None where a technical check already ruled the clip out.
         prompt_rank: place of the own prompt among itself and the distractors, 1 is best.

@@ -48,14 +48,21 @@ class Variant(NamedTuple):
     def identity(self) -> dict[str, Any]:
         """The fields whose canonical JSON the id is the hash of."""
         defaults = self._field_defaults
-        return {name: value for name, value in self._asdict().items()
-                if name not in ADDED or value != defaults[name]}
+        return {name: value for name, value in self._asdict().items() if name not in ADDED or value != defaults[name]}
 
     @property
     def bucket(self) -> tuple[Any, ...]:
         """What must be equal for two variants to share a shard: nothing recompiles or reloads."""
-        return (self.card, self.loras, self.height, self.width, self.num_frames,
-                self.num_inference_steps, self.guidance_scale, self.profile)
+        return (
+            self.card,
+            self.loras,
+            self.height,
+            self.width,
+            self.num_frames,
+            self.num_inference_steps,
+            self.guidance_scale,
+            self.profile,
+        )
 
 
 class PlannedVariant(NamedTuple):

@@ -6,7 +6,7 @@ from typing import Any, Literal, Self
 
 from pydantic import Field, JsonValue, model_validator
 
-from manifests.errors import RuleBroken
+from manifests.errors import CardRuleError
 from manifests.identity import content_id
 from models.licence import Licence
 from models.record import Record
@@ -230,7 +230,7 @@ class ModelCard(Card):
         """Return the allowed frame count nearest to a duration in seconds.
 
         Raises:
-            RuleBroken: the nearest count lies outside the card's range; the message has the range and
+            CardRuleError: the nearest count lies outside the card's range; the message has the range and
                 the nearest length that can be made.
         """
         wanted = duration_s * self.rules.fps
@@ -239,9 +239,9 @@ class ModelCard(Card):
             return nearest
         low, high = self.rules.min_frames, self.rules.max_frames
         if low == high:
-            raise RuleBroken(f"{self.name} makes clips of {self._seconds(low)} s only, not of {duration_s:g} s")
+            raise CardRuleError(f"{self.name} makes clips of {self._seconds(low)} s only, not of {duration_s:g} s")
         best = high if wanted > high else low
-        raise RuleBroken(
+        raise CardRuleError(
             f"{self.name} makes clips of {self._seconds(low)} to {self._seconds(high)} s, not of "
             f"{duration_s:g} s; the nearest it can make is {self._seconds(best)} s"
         )
@@ -285,11 +285,11 @@ class ModelCard(Card):
         """Return the size of an aspect ratio such as ``16:9``.
 
         Raises:
-            RuleBroken: the card has no such ratio; the message lists those it has.
+            CardRuleError: the card has no such ratio; the message lists those it has.
         """
         if aspect_ratio not in self.sizes:
             known = ", ".join(self.sizes)
-            raise RuleBroken(f"{self.name} does not make the aspect ratio {aspect_ratio}; use {known}")
+            raise CardRuleError(f"{self.name} does not make the aspect ratio {aspect_ratio}; use {known}")
         return self.sizes[aspect_ratio]
 
     def outside_vocabulary(self, prompt: str) -> tuple[str, ...]:

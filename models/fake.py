@@ -9,7 +9,7 @@ from collections.abc import Iterator, Mapping, Sequence
 import numpy as np
 
 from manifests.variant import Variant
-from models.base import Generated
+from models.protocols import Generated
 
 
 class FakeGenerator:

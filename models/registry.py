@@ -8,9 +8,9 @@ from typing import TypeVar
 
 from pydantic import ValidationError
 
-from manifests.errors import CardInvalid, ModelError, UnknownCard
-from models.base import FrameScorer, Generator, PictureSource
+from manifests.errors import InvalidCardError, ModelError, UnknownCardError
 from models.card import Card, ModelCard, ScorerCard
+from models.protocols import FrameScorer, Generator, PictureSource
 from models.weights import weights_path, weights_problem
 
 __all__ = [
@@ -27,7 +27,9 @@ __all__ = [
 
 HOME = Path(__file__).parent
 KINDS: dict[str, type[Card]] = {
-    "text-to-video": ModelCard, "image-to-video": ModelCard, "openclip": ScorerCard,
+    "text-to-video": ModelCard,
+    "image-to-video": ModelCard,
+    "openclip": ScorerCard,
 }
 
 CardType = TypeVar("CardType", bound=Card)
@@ -37,7 +39,7 @@ def load_cards(extra_folders: Iterable[Path] = ()) -> dict[str, ModelCard]:
     """Return all model cards by name: those that ship with the program, then those of the folders.
 
     Raises:
-        CardInvalid: a card breaks the schema, or two have one name; names file and field.
+        InvalidCardError: a card breaks the schema, or two have one name; names file and field.
     """
     return _load(ModelCard, extra_folders)
 
@@ -51,7 +53,7 @@ def get_card(name: str, extra_folders: Iterable[Path] = ()) -> ModelCard:
     """Return one model card.
 
     Raises:
-        UnknownCard: there is none of that name; names those that sound alike.
+        UnknownCardError: there is none of that name; names those that sound alike.
     """
     return _pick(name, load_cards(extra_folders), "model card")
 
@@ -63,7 +65,10 @@ def get_any_card(name: str, extra_folders: Iterable[Path] = ()) -> Card:
 
 
 def open_generator(
-    card: ModelCard, device: str = "cpu", threads: int | None = None, weights_root: Path | None = None,
+    card: ModelCard,
+    device: str = "cpu",
+    threads: int | None = None,
+    weights_root: Path | None = None,
     pictures: PictureSource | None = None,
 ) -> Generator:
     """Load a card's pipeline onto a device.
@@ -74,10 +79,10 @@ def open_generator(
         pictures: where the first frames of image-to-video cards come from.
 
     Raises:
-        IncompleteWeights: files are missing or damaged, or are not what the card says.
+        IncompleteWeightsError: files are missing or damaged, or are not what the card says.
         ModelError: the device is not there.
     """
-    from models.diffusers_video import DiffusersVideo
+    from models.diffusers.generator import DiffusersVideo
 
     return DiffusersVideo(card, weights_root=weights_root, device=device, threads=threads, pictures=pictures)
 
@@ -88,11 +93,11 @@ def open_scorer(
     """Load a scorer by the name of its card.
 
     Raises:
-        UnknownCard: there is no scorer of that name.
-        IncompleteWeights: files are missing or damaged.
+        UnknownCardError: there is no scorer of that name.
+        IncompleteWeightsError: files are missing or damaged.
     """
     card = _pick(name, load_scorer_cards(extra_folders), "scorer card")
-    from models.open_clip_scorer import OpenClipScorer
+    from models.openclip.scorer import OpenClipScorer
 
     return OpenClipScorer(card, weights_root=weights_root, device=device)
 
@@ -110,9 +115,7 @@ def _load(kind: type[CardType], extra_folders: Iterable[Path]) -> dict[str, Card
     for path, home in _card_files(extra_folders):
         card = _read_card(path, home)
         if card.name in files:
-            raise CardInvalid(
-                f"The cards {files[card.name]} and {path} have one name, {card.name}; rename one."
-            )
+            raise InvalidCardError(f"The cards {files[card.name]} and {path} have one name, {card.name}; rename one.")
         files[card.name] = path
         if isinstance(card, kind):
             cards[card.name] = card
@@ -134,21 +137,21 @@ def _read_card(path: Path, home: Path) -> Card:
     try:
         content = json.loads(path.read_text(encoding="utf-8"))
     except (OSError, ValueError) as error:
-        raise CardInvalid(f"The card {path} cannot be read as JSON: {error}.") from error
+        raise InvalidCardError(f"The card {path} cannot be read as JSON: {error}.") from error
     kind = KINDS.get(str(content.get("kind"))) if isinstance(content, dict) else None
     if kind is None:
-        raise CardInvalid(f"The card {path} is wrong at kind: use one of {', '.join(KINDS)}.")
+        raise InvalidCardError(f"The card {path} is wrong at kind: use one of {', '.join(KINDS)}.")
     try:
         return kind.model_validate({**content, "home": home})
     except ValidationError as error:
         first = error.errors()[0]
         field = ".".join(map(str, first["loc"])) or "the whole card"
         what = first["msg"].removeprefix("Value error, ")
-        raise CardInvalid(f"The card {path} is wrong at {field}: {what}.") from error
+        raise InvalidCardError(f"The card {path} is wrong at {field}: {what}.") from error
 
 
 def _pick(name: str, cards: dict[str, CardType], what: str) -> CardType:
     if name in cards:
         return cards[name]
     near = difflib.get_close_matches(name.lower(), cards, n=3) or sorted(cards)
-    raise UnknownCard(f"There is no {what} named {name!r}; did you mean {', '.join(near)}?")
+    raise UnknownCardError(f"There is no {what} named {name!r}; did you mean {', '.join(near)}?")

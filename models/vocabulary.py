@@ -6,7 +6,7 @@ import unicodedata
 from functools import lru_cache
 from pathlib import Path
 
-from manifests.errors import IncompleteWeights
+from manifests.errors import IncompleteWeightsError
 
 WORD = re.compile(r"[^\W_]+(?:['’-][^\W_]+)*")
 
@@ -16,14 +16,14 @@ def load_vocabulary(path: Path) -> frozenset[str]:
     """Read a JSON list of words, or an object whose ``words`` is that list.
 
     Raises:
-        IncompleteWeights: the file is missing or is no such list.
+        IncompleteWeightsError: the file is missing or is no such list.
     """
     try:
         content = json.loads(path.read_text(encoding="utf-8"))
         words = content["words"] if isinstance(content, dict) else content
         return frozenset(_plain(word) for word in words)
     except (OSError, ValueError, KeyError, TypeError) as error:
-        raise IncompleteWeights(f"The vocabulary {path} is no JSON list of words: {error}") from error
+        raise IncompleteWeightsError(f"The vocabulary {path} is no JSON list of words: {error}") from error
 
 
 def unknown_words(prompt: str, vocabulary: frozenset[str]) -> tuple[str, ...]:

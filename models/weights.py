@@ -169,10 +169,7 @@ def _tensor_problems(component: Path, folder: Path) -> Iterator[str]:
     place = component.relative_to(folder).as_posix()
     pickled = sorted(path.name for pattern in PICKLED for path in component.glob(pattern))
     if not files and pickled:
-        yield (
-            f"{place} holds only pickled weights ({pickled[0]}), which can carry code; "
-            "convert them to safetensors"
-        )
+        yield (f"{place} holds only pickled weights ({pickled[0]}), which can carry code; convert them to safetensors")
     elif not files:
         yield f"{place} holds no safetensors file"
     yield from (f"{path.relative_to(folder)} is missing" for path in _shards(component) if not path.exists())

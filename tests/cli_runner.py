@@ -6,8 +6,8 @@ from unittest.mock import patch
 
 import pytest
 
-from app.cli import main
-from app.output import console, errors
+from app.cli.main import main
+from app.cli.output import console, errors
 
 
 class Ended(NamedTuple):

@@ -18,17 +18,25 @@ from cryptography.hazmat.primitives.asymmetric import ec, ed25519
 from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 from PIL import Image
 
-from adapters.signer import Signed, Signer
-from manifests.credential import Provenance, generation_definition
-from manifests.definition import ManifestDefinition
+from adapters.c2pa.signer import Signed, Signer
+from manifests.credentials.credential import Provenance, generation_definition
+from manifests.credentials.definition import ManifestDefinition
 from manifests.variant import Variant
 
 VARIANT = Variant("starter", "r1", "a red ball on a beach", "blurry", 7, 64, 64, 12, 24, 8, 3.0)
 PROVENANCE = Provenance(
-    title="Spring: a red ball", variant=VARIANT, variant_id=VARIANT.variant_id, campaign_id="spring-0123456789",
-    model_name="Reelmill starter", pipeline="LTXPipeline", generator_library="diffusers 0.42.1",
-    created_at="2026-11-23T18:00:00+00:00", program_version="0.1.0", licence="Apache-2.0",
-    prompt_hmac_key=b"a secret of tests")
+    title="Spring: a red ball",
+    variant=VARIANT,
+    variant_id=VARIANT.variant_id,
+    campaign_id="spring-0123456789",
+    model_name="Reelmill starter",
+    pipeline="LTXPipeline",
+    generator_library="diffusers 0.42.1",
+    created_at="2026-11-23T18:00:00+00:00",
+    program_version="0.1.0",
+    licence="Apache-2.0",
+    prompt_hmac_key=b"a secret of tests",
+)
 
 
 def definition(**facts: Any) -> ManifestDefinition:
@@ -77,8 +85,9 @@ def sign(signer: Signer, paths: Files, made: ManifestDefinition | None = None) -
 
 def second_opinion(path: Path, anchors_pem: str, **options: Any) -> Mapping[str, Any]:
     """What the independent validator says."""
-    return encypher_c2pa.verify(path, "video/mp4", trust_pem=anchors_pem, no_default_trust=True,
-                                telemetry=False, online=False, **options)
+    return encypher_c2pa.verify(
+        path, "video/mp4", trust_pem=anchors_pem, no_default_trust=True, telemetry=False, online=False, **options
+    )
 
 
 def failures(report: Mapping[str, Any]) -> set[str]:
@@ -90,7 +99,7 @@ def boxes(data: bytes) -> list[tuple[str, int, int]]:
     """Top-level boxes of an MP4: kind, start, end."""
     found, start = [], 0
     while start < len(data):
-        size, kind = struct.unpack(">I4s", data[start:start + 8])
+        size, kind = struct.unpack(">I4s", data[start : start + 8])
         found.append((kind.decode(), start, start + size))
         start += size
     return found
@@ -107,8 +116,7 @@ class Authority:
     def __init__(self, name: str = "Test") -> None:
         self.root_key, self.key = (ec.generate_private_key(ec.SECP256R1()) for _ in range(2))
         self.root = certificate(f"{name} root", self.root_key, f"{name} root", self.root_key, authority=True)
-        self.intermediate = certificate(f"{name} intermediate", self.key, f"{name} root", self.root_key,
-                                        authority=True)
+        self.intermediate = certificate(f"{name} intermediate", self.key, f"{name} root", self.root_key, authority=True)
         self.name = f"{name} intermediate"
 
     def leaf(self, key: Any, name: str = "Test signer", **options: Any) -> x509.Certificate:
@@ -126,20 +134,33 @@ class Authority:
         return chain, key_file
 
 
-def certificate(name: str, key: Any, issuer: str, issuer_key: Any, *, authority: bool = False,
-                start: timedelta = timedelta(minutes=-5), end: timedelta = timedelta(days=300),
-                purposes: bool = True) -> x509.Certificate:
+def certificate(
+    name: str,
+    key: Any,
+    issuer: str,
+    issuer_key: Any,
+    *,
+    authority: bool = False,
+    start: timedelta = timedelta(minutes=-5),
+    end: timedelta = timedelta(days=300),
+    purposes: bool = True,
+) -> x509.Certificate:
     """A certificate as C2PA wants it; times are relative to now."""
     now = datetime.now(UTC)
     identifier = x509.AuthorityKeyIdentifier.from_issuer_public_key(issuer_key.public_key())
     builder = (
-        x509.CertificateBuilder().subject_name(_name(name)).issuer_name(_name(issuer))
-        .public_key(key.public_key()).serial_number(x509.random_serial_number())
-        .not_valid_before(now + start).not_valid_after(now + end)
+        x509.CertificateBuilder()
+        .subject_name(_name(name))
+        .issuer_name(_name(issuer))
+        .public_key(key.public_key())
+        .serial_number(x509.random_serial_number())
+        .not_valid_before(now + start)
+        .not_valid_after(now + end)
         .add_extension(x509.BasicConstraints(ca=authority, path_length=None), critical=True)
         .add_extension(_usage(authority), critical=True)
         .add_extension(x509.SubjectKeyIdentifier.from_public_key(key.public_key()), critical=False)
-        .add_extension(identifier, critical=False))
+        .add_extension(identifier, critical=False)
+    )
     if purposes and not authority:
         purpose = x509.ExtendedKeyUsage([ExtendedKeyUsageOID.EMAIL_PROTECTION])
         builder = builder.add_extension(purpose, critical=False)
@@ -159,12 +180,23 @@ def key_pem(key: Any, passphrase: bytes | None = None) -> bytes:
 
 
 def _name(common_name: str) -> x509.Name:
-    return x509.Name([x509.NameAttribute(NameOID.ORGANIZATION_NAME, "Tests of Reelmill"),
-                      x509.NameAttribute(NameOID.COMMON_NAME, common_name)])
+    return x509.Name(
+        [
+            x509.NameAttribute(NameOID.ORGANIZATION_NAME, "Tests of Reelmill"),
+            x509.NameAttribute(NameOID.COMMON_NAME, common_name),
+        ]
+    )
 
 
 def _usage(authority: bool) -> x509.KeyUsage:
     return x509.KeyUsage(
-        digital_signature=not authority, key_cert_sign=authority, crl_sign=authority, content_commitment=False,
-        key_encipherment=False, data_encipherment=False, key_agreement=False, encipher_only=False,
-        decipher_only=False)
+        digital_signature=not authority,
+        key_cert_sign=authority,
+        crl_sign=authority,
+        content_commitment=False,
+        key_encipherment=False,
+        data_encipherment=False,
+        key_agreement=False,
+        encipher_only=False,
+        decipher_only=False,
+    )

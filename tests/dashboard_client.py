@@ -9,11 +9,11 @@ from typing import Any, TypeVar
 import samples
 from starlette.testclient import TestClient
 
-from adapters.passwords import hash_password
+from adapters.catalogue.accounts.passwords import hash_password
 from app.dashboard.server import create_app
 from app.session import Session
+from flows.runtime.resources import resources_of
 from flows.settings import Settings
-from flows.wiring import wiring_of
 
 T = TypeVar("T")
 BASE = "http://127.0.0.1:8765"
@@ -24,7 +24,7 @@ SAME_SITE = {"Origin": BASE, "Sec-Fetch-Site": "same-origin"}
 def session_in(home: Path, **settings: object) -> Session:
     """Return a session over a new catalogue with one campaign: a passed, a failed and a published clip."""
     chosen = Settings(home=home, **settings)  # type: ignore[arg-type]
-    session = Session(chosen, wiring_of(chosen))
+    session = Session(chosen, resources_of(chosen))
     ids = samples.filled(session.catalogue, 3)
     for key, state in zip(ids, ("passed", "failed", "published"), strict=True):
         samples.bring_to(session.catalogue, key, state)
@@ -38,8 +38,9 @@ def client_of(session: Session, role: str | None = None) -> TestClient:
     url = session.settings.review_url
     client = TestClient(create_app(session), base_url=url or BASE, follow_redirects=False)
     if role:
-        answer = client.post("/signin", data={"name": role, "password": PASSWORD},
-                             headers=SAME_SITE | ({"Origin": url} if url else {}))
+        answer = client.post(
+            "/signin", data={"name": role, "password": PASSWORD}, headers=SAME_SITE | ({"Origin": url} if url else {})
+        )
         assert answer.status_code == 303, answer.text
     return client
 

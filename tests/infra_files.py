@@ -24,8 +24,9 @@ def tool(name: str, package: str) -> str:
 
 def run(*command: str | Path, stdin: str | None = None, cwd: Path = REPO, env: Mapping[str, str] | None = None):
     """Run a program to its end; its exit code is the caller's to judge."""
-    return subprocess.run([str(part) for part in command], input=stdin, cwd=cwd, env=env, text=True,
-                          capture_output=True, timeout=60)
+    return subprocess.run(
+        [str(part) for part in command], input=stdin, cwd=cwd, env=env, text=True, capture_output=True, timeout=60
+    )
 
 
 def is_pinned(image: str) -> bool:

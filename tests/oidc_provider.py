@@ -42,8 +42,15 @@ class Provider:
         if challenge.decode() != asked["code_challenge"]:
             return 400, {"error": "invalid_grant"}
         now = int(time.time())
-        claims = {"iss": self.issuer, "aud": asked["client_id"], "iat": now, "exp": now + 300,
-                  "nonce": asked["nonce"], **self.claims, **self.spoil}
+        claims = {
+            "iss": self.issuer,
+            "aud": asked["client_id"],
+            "iat": now,
+            "exp": now + 300,
+            "nonce": asked["nonce"],
+            **self.claims,
+            **self.spoil,
+        }
         signed = jwt.encode({"alg": "RS256", "kid": "one"}, claims, self.signing_key)
         return 200, {"access_token": "a", "token_type": "Bearer", "expires_in": 300, "id_token": signed}
 
@@ -68,10 +75,16 @@ def _handler(provider: Provider) -> type[BaseHTTPRequestHandler]:
     class Handler(BaseHTTPRequestHandler):
         def do_GET(self) -> None:
             if self.path == "/.well-known/openid-configuration":
-                self._send(200, {
-                    "issuer": provider.issuer, "authorization_endpoint": f"{provider.issuer}/authorize",
-                    "token_endpoint": f"{provider.issuer}/token", "jwks_uri": f"{provider.issuer}/keys",
-                    "id_token_signing_alg_values_supported": ["RS256"]})
+                self._send(
+                    200,
+                    {
+                        "issuer": provider.issuer,
+                        "authorization_endpoint": f"{provider.issuer}/authorize",
+                        "token_endpoint": f"{provider.issuer}/token",
+                        "jwks_uri": f"{provider.issuer}/keys",
+                        "id_token_signing_alg_values_supported": ["RS256"],
+                    },
+                )
             else:
                 self._send(200, {"keys": [provider.key.as_dict(private=False)]})
 

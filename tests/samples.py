@@ -31,10 +31,7 @@ def variant(seed: int = 0, prompt: str = "a red ball rolls over grass") -> Varia
 def planned(count: int, brief_id: str = "b1", start: int = 0) -> list[PlannedVariant]:
     placement = Placement("tiktok", "9:16")
     items = [variant(seed) for seed in range(start, start + count)]
-    return [
-        PlannedVariant(brief_id, placement, item, item.variant_id, (("seed", str(item.seed)),))
-        for item in items
-    ]
+    return [PlannedVariant(brief_id, placement, item, item.variant_id, (("seed", str(item.seed)),)) for item in items]
 
 
 def filled(catalogue: Catalogue, count: int) -> list[str]:
@@ -45,9 +42,7 @@ def filled(catalogue: Catalogue, count: int) -> list[str]:
     return [item.variant_id for item in items]
 
 
-def take(
-    catalogue: Catalogue, variant_ids: Sequence[str], states=("planned",), owner: str = "me"
-) -> list[Lease]:
+def take(catalogue: Catalogue, variant_ids: Sequence[str], states=("planned",), owner: str = "me") -> list[Lease]:
     return catalogue.lease(variant_ids, owner, LONG, states, attempts_cap=CAP)
 
 

@@ -12,9 +12,9 @@ from cryptography.hazmat.primitives.serialization import load_der_public_key
 from moto.kms import utils as moto_keys
 from moto.kms.responses import KmsResponse
 
-from adapters.certificates import key_signs, read_chain
-from adapters.kms import kms_key
-from adapters.signer import CallbackKey, DevelopmentCA, KeyFile, SignerSource
+from adapters.c2pa.certificates import key_signs, read_chain
+from adapters.c2pa.kms import kms_key
+from adapters.c2pa.signer import CallbackKey, DevelopmentCA, KeyFile, SignerSource
 
 AUTHORITY = Authority()
 FACTORIES: dict[str, Callable[[Path, pytest.FixtureRequest], SignerSource]] = {}
@@ -24,6 +24,7 @@ def factory(name: str):
     def register(function):
         FACTORIES[name] = function
         return function
+
     return register
 
 

@@ -12,14 +12,14 @@ from sqlalchemy import update
 
 from adapters.bucket import Bucket
 from adapters.catalogue import Catalogue, Lease, SignedFacts
-from adapters.catalogue.tables import database_now, events
-from tasks.keys import keys_of
-from tasks.shared_staging import keys_of_staged
-from tasks.staging import Staging
-from tasks.sweep import sweep_all
-from tasks.sweeping.report import SweepReport
-from tasks.sweeping.terms import KEEP_S, Place, Terms
-from tasks.wiring import BucketPlace, SignerPlace, Wiring, bucket_of, catalogue_of
+from adapters.catalogue.core.tables import database_now, events
+from tasks.deliver.keys import keys_of
+from tasks.runtime.resources import BucketConfig, Resources, SignerConfig, bucket_of, catalogue_of
+from tasks.runtime.shared_staging import keys_of_staged
+from tasks.runtime.staging import Staging
+from tasks.sweep.report import SweepReport
+from tasks.sweep.sweep import sweep_all
+from tasks.sweep.terms import KEEP_S, Place, Terms
 
 SPRING = samples.campaign().campaign_id
 DAY_S = 24 * 3600.0
@@ -34,8 +34,10 @@ class SweepWorld:
         grace_s: of the sweeps; 0 for a store whose objects cannot be made to look old.
     """
 
-    def __init__(self, home: Path, catalogue_url: str, bucket: BucketPlace, grace_s: float = DAY_S) -> None:
-        self.wiring = Wiring(catalogue_url, bucket, SignerPlace("development", home / "signer"), home / "staging")
+    def __init__(self, home: Path, catalogue_url: str, bucket: BucketConfig, grace_s: float = DAY_S) -> None:
+        self.resources = Resources(
+            catalogue_url, bucket, SignerConfig("development", home / "signer"), home / "staging"
+        )
         self.source = home / "source"
         self.grace_s = grace_s
         home.mkdir(parents=True, exist_ok=True)
@@ -44,21 +46,21 @@ class SweepWorld:
 
     @property
     def catalogue(self) -> Catalogue:
-        return catalogue_of(self.wiring)
+        return catalogue_of(self.resources)
 
     @property
     def bucket(self) -> Bucket:
-        return bucket_of(self.wiring)
+        return bucket_of(self.resources)
 
     @property
     def folder(self) -> Path:
         """The bucket, where it is a folder."""
-        return Path(self.wiring.bucket.location)
+        return Path(self.resources.bucket.location)
 
     def sweep(self, **terms: object) -> SweepReport:
         """Sweep, with no credentials to verify: nothing here is signed."""
         chosen = Terms(**{"sample": 0, "grace_s": self.grace_s, **terms})
-        return sweep_all(self.wiring, [Place(self.wiring, frozenset({SPRING}))], chosen)
+        return sweep_all(self.resources, [Place(self.resources, frozenset({SPRING}))], chosen)
 
     def variant(self, state: str = "planned", *, upload: bool = True) -> str:
         """Bring a new variant to a state, with its published files in the bucket; return its id."""
@@ -81,7 +83,7 @@ class SweepWorld:
     def sign(self, variant_id: str, states: Sequence[str] = ("approved", "signing")) -> Lease:
         """Commit what shall be published, anew where it was committed before."""
         (lease,) = samples.take(self.catalogue, [variant_id], states)
-        self.catalogue.signed(lease, _facts(self.wiring, variant_id, lease.attempt))
+        self.catalogue.signed(lease, _facts(self.resources, variant_id, lease.attempt))
         return lease
 
     def facts(self, variant_id: str) -> SignedFacts:
@@ -109,7 +111,7 @@ class SweepWorld:
 
     def stage(self, variant_id: str, name: str = "master.mp4", age_s: float = OLD_S) -> Path:
         """Put a file into the variant's staging folder."""
-        path = Staging(self.wiring.staging).folder(variant_id) / name
+        path = Staging(self.resources.staging).folder(variant_id) / name
         path.parent.mkdir(exist_ok=True)
         path.write_bytes(b"staged")
         for each in (path, path.parent):
@@ -125,14 +127,18 @@ class SweepWorld:
     def quiet(self, variant_id: str, seconds: float = OLD_S) -> str:
         """Let nothing have happened to a variant for so long."""
         with self.catalogue._writing() as connection:
-            connection.execute(update(events).where(events.c.variant_id == variant_id)
-                               .values(at=database_now() - seconds))
+            connection.execute(
+                update(events).where(events.c.variant_id == variant_id).values(at=database_now() - seconds)
+            )
         return variant_id
 
     def snapshot(self) -> dict[str, bytes]:
         """Return every object, and every staged file."""
-        staged = {path.relative_to(self.wiring.staging).as_posix(): path.read_bytes()
-                  for path in self.wiring.staging.rglob("*") if path.is_file()}
+        staged = {
+            path.relative_to(self.resources.staging).as_posix(): path.read_bytes()
+            for path in self.resources.staging.rglob("*")
+            if path.is_file()
+        }
         return {**{key: self.bucket.read(key) for key in self.bucket.list()}, **staged}
 
     def told(self, kind: str = "sweep") -> list[str]:
@@ -156,10 +162,18 @@ def aged(path: Path, seconds: float) -> None:
     os.utime(path, (then, then))
 
 
-def _facts(wiring: Wiring, variant_id: str, attempt: int) -> SignedFacts:
+def _facts(resources: Resources, variant_id: str, attempt: int) -> SignedFacts:
     start = hashlib.sha256(f"{variant_id} {attempt}".encode()).hexdigest()
     keys = keys_of(SPRING, "b1", variant_id, start)
     hashes = {key: hashlib.sha256(content_of(key)).hexdigest() for key in keys}
-    path = wiring.staging / variant_id[:2] / variant_id / f"signed-{attempt}" / "clip.mp4"
-    return SignedFacts(keys.clip, hashes.pop(keys.clip), len(content_of(keys.clip)), keys.sidecar, keys.poster,
-                       keys.record, hashes, path)
+    path = resources.staging / variant_id[:2] / variant_id / f"signed-{attempt}" / "clip.mp4"
+    return SignedFacts(
+        keys.clip,
+        hashes.pop(keys.clip),
+        len(content_of(keys.clip)),
+        keys.sidecar,
+        keys.poster,
+        keys.record,
+        hashes,
+        path,
+    )

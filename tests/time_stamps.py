@@ -56,7 +56,7 @@ def running(folder: Path, manner: str = "well") -> Iterator[Tsa]:
             elif manner == "nonsense":
                 self._answer(b"nonsense")
             elif manner == "for something else":
-                self._answer(_stamp(folder, query[:HASH.start] + bytes(32) + query[HASH.stop:]))
+                self._answer(_stamp(folder, query[: HASH.start] + bytes(32) + query[HASH.stop :]))
             elif manner == "well":
                 self._answer(_stamp(folder, query))
 
@@ -101,20 +101,30 @@ def _set_up(folder: Path) -> Path:
 def _certificate(name: str, key: rsa.RSAPrivateKey, root_key: rsa.RSAPrivateKey, authority: bool) -> x509.Certificate:
     now = datetime.now(UTC)
     builder = (
-        x509.CertificateBuilder().subject_name(_name(name)).issuer_name(_name("root"))
-        .public_key(key.public_key()).serial_number(x509.random_serial_number())
-        .not_valid_before(now - timedelta(days=1)).not_valid_after(now + timedelta(days=3650))
+        x509.CertificateBuilder()
+        .subject_name(_name(name))
+        .issuer_name(_name("root"))
+        .public_key(key.public_key())
+        .serial_number(x509.random_serial_number())
+        .not_valid_before(now - timedelta(days=1))
+        .not_valid_after(now + timedelta(days=3650))
         .add_extension(x509.BasicConstraints(ca=authority, path_length=None), critical=True)
-        .add_extension(x509.KeyUsage(not authority, False, False, False, False, authority, authority, False, False),
-                       critical=True)
+        .add_extension(
+            x509.KeyUsage(not authority, False, False, False, False, authority, authority, False, False), critical=True
+        )
         .add_extension(x509.SubjectKeyIdentifier.from_public_key(key.public_key()), critical=False)
-        .add_extension(x509.AuthorityKeyIdentifier.from_issuer_public_key(root_key.public_key()), critical=False))
+        .add_extension(x509.AuthorityKeyIdentifier.from_issuer_public_key(root_key.public_key()), critical=False)
+    )
     if not authority:
         builder = builder.add_extension(x509.ExtendedKeyUsage([ExtendedKeyUsageOID.TIME_STAMPING]), critical=True)
     return builder.sign(root_key, hashes.SHA256())
 
 
 def _name(common_name: str) -> x509.Name:
-    return x509.Name([x509.NameAttribute(NameOID.COUNTRY_NAME, "DE"),
-                      x509.NameAttribute(NameOID.ORGANIZATION_NAME, "Time stamps for tests"),
-                      x509.NameAttribute(NameOID.COMMON_NAME, common_name)])
+    return x509.Name(
+        [
+            x509.NameAttribute(NameOID.COUNTRY_NAME, "DE"),
+            x509.NameAttribute(NameOID.ORGANIZATION_NAME, "Time stamps for tests"),
+            x509.NameAttribute(NameOID.COMMON_NAME, common_name),
+        ]
+    )

@@ -370,9 +370,7 @@ def _stable_diffusion():
         text_encoder=text_encoder,
         tokenizer=_tokenizer(),
         unet=unet,
-        scheduler=DDIMScheduler(
-            beta_schedule="linear", clip_sample=False, timestep_spacing="linspace", steps_offset=1
-        ),
+        scheduler=DDIMScheduler(beta_schedule="linear", clip_sample=False, timestep_spacing="linspace", steps_offset=1),
         safety_checker=None,
         feature_extractor=None,
         requires_safety_checker=False,

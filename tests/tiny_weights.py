@@ -147,9 +147,7 @@ def wan_folder() -> Path:
             num_res_blocks=1,
             temperal_downsample=[False, True, True],
         ),
-        text_encoder=T5EncoderModel(
-            T5Config(vocab_size=16, d_model=32, d_kv=8, d_ff=32, num_layers=1, num_heads=4)
-        ),
+        text_encoder=T5EncoderModel(T5Config(vocab_size=16, d_model=32, d_kv=8, d_ff=32, num_layers=1, num_heads=4)),
         tokenizer=_tokenizer(),
         transformer=WanTransformer3DModel(
             patch_size=(1, 2, 2),

@@ -4,7 +4,7 @@ import numpy as np
 import torch
 
 from manifests.variant import Variant
-from models.arithmetic import fast_arithmetic
+from models.cpu_matmul import fast_matmul
 from models.registry import load_cards, load_scorer_cards, open_generator, open_scorer
 from training.vae import to_frames, to_tensor
 
@@ -44,7 +44,7 @@ class Studio:
     def reconstruct(self, clip: np.ndarray) -> np.ndarray:
         """A uint8 clip of a render size after the autoencoder, to and fro."""
         vae = self.generator.pipeline.vae
-        with torch.no_grad(), fast_arithmetic(CPU):
+        with torch.no_grad(), fast_matmul(CPU):
             latents = vae.encode(to_tensor(clip)[None]).latent_dist.mode()
             return to_frames(vae.decode(latents).sample[0])
 

@@ -36,7 +36,7 @@ class Bucket(Protocol):
         """Put the file there; the same bytes being there already is success.
 
         Raises:
-            KeyTaken: other bytes lie under the key.
+            KeyTakenError: other bytes lie under the key.
             BucketError: the file's bytes have another hash than ``sha256``.
         """
         ...
@@ -69,7 +69,7 @@ class Bucket(Protocol):
         """Take the object away, with its earlier versions; nothing being there is success.
 
         Raises:
-            BucketRefused: the right to delete is missing.
+            BucketRefusedError: the right to delete is missing.
         """
         ...
 
@@ -88,8 +88,8 @@ class Bucket(Protocol):
             False where nothing lies under the key (any more).
 
         Raises:
-            KeyTaken: other bytes lie under the new key; nothing is changed.
-            BucketRefused: the right to write or to delete is missing.
+            KeyTakenError: other bytes lie under the new key; nothing is changed.
+            BucketRefusedError: the right to write or to delete is missing.
         """
         ...
 

@@ -20,7 +20,7 @@ from adapters.bucket.base import (
     hash_differs,
     key_missing,
 )
-from manifests.errors import BucketError, BucketRefused, DiskFull, KeyTaken
+from manifests.errors import BucketError, BucketRefusedError, DiskFullError, KeyTakenError
 
 _INCOMING = ".incoming"
 _STALE_SECONDS = 24 * 3600
@@ -118,8 +118,10 @@ class LocalBucket:
             except FileNotFoundError:  # another mover was faster
                 return False
             except FileExistsError:
-                raise KeyTaken(f"Other bytes already lie under {new_key} in the folder {self._root}; "
-                               "move that file away, then run again.") from None
+                raise KeyTakenError(
+                    f"Other bytes already lie under {new_key} in the folder {self._root}; "
+                    "move that file away, then run again."
+                ) from None
             _sync_folder(target.parent)
             source.unlink(missing_ok=True)
             _sync_folder(source.parent)
@@ -148,8 +150,9 @@ class LocalBucket:
 
     def _compare(self, key: str, target: Path, sha256: str) -> None:
         if file_sha256(target) != sha256:
-            raise KeyTaken(f"Other bytes already lie under {key} in the folder {self._root}; "
-                           "move that file away, then run again.")
+            raise KeyTakenError(
+                f"Other bytes already lie under {key} in the folder {self._root}; move that file away, then run again."
+            )
         _sync_folder(target.parent)
 
     def _copy(self, path: Path, sha256: str) -> Path:
@@ -193,8 +196,11 @@ class LocalBucket:
 def _walk(folder: Path, prefix: str) -> Iterator[Entry]:
     """Yield the files below a folder, no links; a folder sorts as its keys do, which go on with a slash."""
     try:
-        found = [(each.name + "/" if each.is_dir(follow_symlinks=False) else each.name, each)
-                 for each in os.scandir(folder) if each.name != _INCOMING]
+        found = [
+            (each.name + "/" if each.is_dir(follow_symlinks=False) else each.name, each)
+            for each in os.scandir(folder)
+            if each.name != _INCOMING
+        ]
     except (FileNotFoundError, NotADirectoryError):
         return
     for name, each in sorted(found, key=lambda pair: pair[0]):
@@ -237,9 +243,13 @@ def _our_errors(root: Path) -> Iterator[None]:
         yield
     except OSError as error:
         if error.errno in (errno.ENOSPC, errno.EDQUOT):
-            raise DiskFull(f"The disk that holds the bucket {root} is full; free some space, "
-                           "or name another bucket, and run again.") from error
+            raise DiskFullError(
+                f"The disk that holds the bucket {root} is full; free some space, "
+                "or name another bucket, and run again."
+            ) from error
         if error.filename and not Path(error.filename).is_relative_to(root):
             raise file_unreadable(error.filename, error) from error
-        raise BucketRefused(f"The folder {root} cannot be used as a bucket ({error.strerror}: "
-                            f"{error.filename}); check its rights, or name another bucket.") from error
+        raise BucketRefusedError(
+            f"The folder {root} cannot be used as a bucket ({error.strerror}: "
+            f"{error.filename}); check its rights, or name another bucket."
+        ) from error

@@ -32,7 +32,7 @@ from adapters.bucket.base import (
     hash_differs,
     key_missing,
 )
-from manifests.errors import BucketError, BucketRefused, BucketUnreachable, KeyTaken
+from manifests.errors import BucketError, BucketRefusedError, BucketUnreachableError, KeyTakenError
 
 _CONFLICT_TRIES = 5
 _READ_TRIES = 3
@@ -41,22 +41,40 @@ _READ_TRIES = 3
 class S3Bucket:
     """A bucket and a prefix in it. Files go up in one request, so up to 5 GB each."""
 
-    def __init__(self, name: str, prefix: str = "", *, endpoint: str | None = None,
-                 region: str | None = None, access_key: str | None = None, secret_key: str | None = None,
-                 public_url: str | None = None, timeout_s: float = 30.0, tries: int = 4) -> None:
+    def __init__(
+        self,
+        name: str,
+        prefix: str = "",
+        *,
+        endpoint: str | None = None,
+        region: str | None = None,
+        access_key: str | None = None,
+        secret_key: str | None = None,
+        public_url: str | None = None,
+        timeout_s: float = 30.0,
+        tries: int = 4,
+    ) -> None:
         self._name = name
         self._prefix = f"{prefix.strip('/')}/" if prefix.strip("/") else ""
         self._public_url = public_url.rstrip("/") if public_url else None
         # Without a checksum of ours boto3 would add its own, which not every store takes.
-        config = Config(connect_timeout=min(5.0, timeout_s), read_timeout=timeout_s,
-                        retries={"mode": "standard", "total_max_attempts": tries},
-                        request_checksum_calculation="when_required",
-                        response_checksum_validation="when_required",
-                        s3={"addressing_style": "path"} if endpoint else {})
+        config = Config(
+            connect_timeout=min(5.0, timeout_s),
+            read_timeout=timeout_s,
+            retries={"mode": "standard", "total_max_attempts": tries},
+            request_checksum_calculation="when_required",
+            response_checksum_validation="when_required",
+            s3={"addressing_style": "path"} if endpoint else {},
+        )
         with self._our_errors():
             self._client = boto3.session.Session().client(
-                "s3", endpoint_url=endpoint, region_name=region or ("us-east-1" if endpoint else None),
-                aws_access_key_id=access_key, aws_secret_access_key=secret_key, config=config)
+                "s3",
+                endpoint_url=endpoint,
+                region_name=region or ("us-east-1" if endpoint else None),
+                aws_access_key_id=access_key,
+                aws_secret_access_key=secret_key,
+                config=config,
+            )
 
     def put_new(self, key: str, path: Path, *, content_type: str, cache_control: str, sha256: str) -> None:
         """Put only where nothing lies; a lost answer looks like a taken key, so the hashes decide."""
@@ -72,7 +90,7 @@ class S3Bucket:
                 if status != 409:
                     raise self._translate(error) from error
                 time.sleep(0.1 * 2**attempt)
-        raise BucketUnreachable(f"Another writer keeps {key} in the bucket {self._name} busy; run again.")
+        raise BucketUnreachableError(f"Another writer keeps {key} in the bucket {self._name} busy; run again.")
 
     def head(self, key: str) -> Head | None:
         """Return size and hash: the store's checksum, else the bytes themselves are read."""
@@ -115,8 +133,9 @@ class S3Bucket:
         """Return a presigned GET; nothing is asked of the store."""
         params = {"Bucket": self._name, "Key": self._full(key)}
         with self._our_errors():
-            url: str = self._client.generate_presigned_url("get_object", Params=params,
-                                                           ExpiresIn=checked_seconds(seconds))
+            url: str = self._client.generate_presigned_url(
+                "get_object", Params=params, ExpiresIn=checked_seconds(seconds)
+            )
         return url
 
     def local_path(self, key: str) -> Path | None:
@@ -178,8 +197,12 @@ class S3Bucket:
             try:
                 if self._absent(new):
                     self._client.copy_object(
-                        Bucket=self._name, Key=new, CopySource={"Bucket": self._name, "Key": full}, IfNoneMatch="*",
-                        ChecksumAlgorithm="SHA256")
+                        Bucket=self._name,
+                        Key=new,
+                        CopySource={"Bucket": self._name, "Key": full},
+                        IfNoneMatch="*",
+                        ChecksumAlgorithm="SHA256",
+                    )
             except ClientError as error:
                 if _code(error) in ("NoSuchKey", "404"):
                     return False
@@ -212,15 +235,23 @@ class S3Bucket:
     def _put(self, full: str, path: Path, content_type: str, cache_control: str, sha256: str) -> None:
         with self._connection_errors(), path.open("rb") as body:
             self._client.put_object(
-                Bucket=self._name, Key=full, Body=body, IfNoneMatch="*", ContentType=content_type,
-                CacheControl=cache_control, Metadata={"sha256": sha256},
-                ChecksumSHA256=base64.b64encode(bytes.fromhex(sha256)).decode())
+                Bucket=self._name,
+                Key=full,
+                Body=body,
+                IfNoneMatch="*",
+                ContentType=content_type,
+                CacheControl=cache_control,
+                Metadata={"sha256": sha256},
+                ChecksumSHA256=base64.b64encode(bytes.fromhex(sha256)).decode(),
+            )
 
     def _compare(self, key: str, sha256: str) -> None:
         found = self.head(key)
         if found is None or found.sha256 != sha256:
-            raise KeyTaken(f"Other bytes already lie under {key} in the bucket {self._name}; "
-                           "publish to another prefix, or move that object away.")
+            raise KeyTakenError(
+                f"Other bytes already lie under {key} in the bucket {self._name}; "
+                "publish to another prefix, or move that object away."
+            )
 
     def _sha256(self, key: str, found: dict[str, Any]) -> str:
         checksum = found.get("ChecksumSHA256", "")
@@ -242,24 +273,31 @@ class S3Bucket:
         try:
             yield
         except (NoCredentialsError, PartialCredentialsError) as error:
-            raise BucketRefused(f"The bucket {self._name} needs credentials and none were found; set "
-                                "REELMILL_BUCKET_ACCESS_KEY and REELMILL_BUCKET_SECRET_KEY, "
-                                "or use AWS's own ways.") from error
+            raise BucketRefusedError(
+                f"The bucket {self._name} needs credentials and none were found; set "
+                "REELMILL_BUCKET_ACCESS_KEY and REELMILL_BUCKET_SECRET_KEY, "
+                "or use AWS's own ways."
+            ) from error
         except (BotoConnectionError, HTTPClientError, IncompleteReadError) as error:
-            raise BucketUnreachable(f"The bucket {self._name} does not answer ({_reason(error)}); "
-                                    "check the endpoint and the network, then run again.") from error
+            raise BucketUnreachableError(
+                f"The bucket {self._name} does not answer ({_reason(error)}); "
+                "check the endpoint and the network, then run again."
+            ) from error
         except BotoCoreError as error:
-            raise BucketError(f"The bucket {self._name} cannot be used ({_reason(error)}); "
-                              "check its name, region and endpoint.") from error
+            raise BucketError(
+                f"The bucket {self._name} cannot be used ({_reason(error)}); check its name, region and endpoint."
+            ) from error
 
     def _translate(self, error: ClientError) -> BucketError:
         status, code = error.response["ResponseMetadata"]["HTTPStatusCode"], _code(error)
         if code == "NoSuchBucket":
-            return BucketRefused(f"There is no bucket {self._name}; create it, or name another by --bucket.")
+            return BucketRefusedError(f"There is no bucket {self._name}; create it, or name another by --bucket.")
         if status >= 500 or status == 409 or code in ("SlowDown", "RequestTimeout", "Throttling"):
-            return BucketUnreachable(f"The bucket {self._name} is out of order ({code}); run again later.")
-        return BucketRefused(f"The bucket {self._name} refused the call ({code}); "
-                             "check its name, the credentials and their right to write.")
+            return BucketUnreachableError(f"The bucket {self._name} is out of order ({code}); run again later.")
+        return BucketRefusedError(
+            f"The bucket {self._name} refused the call ({code}); "
+            "check its name, the credentials and their right to write."
+        )
 
 
 def _check_hash(path: Path, sha256: str) -> None:

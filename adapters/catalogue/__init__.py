@@ -1,16 +1,39 @@
 """The catalogue: campaigns, variants, their states, leases and events."""
 
-from adapters.catalogue.arrivals import Arrival
 from adapters.catalogue.catalogue import Catalogue, open_catalogue
-from adapters.catalogue.decisions import Decided
-from adapters.catalogue.gallery import Filter, GalleryPage, GalleryRow
-from adapters.catalogue.outbox import Alert
-from adapters.catalogue.reviews import REVIEW_CODES, Comment, ReviewRow
-from adapters.catalogue.rows import CampaignRow, Event, Lease, Membership, SignedFacts, VariantRow, Waiting
-from adapters.catalogue.runs import GO, RunRow, Turn
-from adapters.catalogue.states import MOVES, STATES
-from adapters.catalogue.store import SYSTEM
+from adapters.catalogue.core.rows import CampaignRow, Event, Lease, Membership, SignedFacts, VariantRow, Waiting
+from adapters.catalogue.core.store import SYSTEM
+from adapters.catalogue.messages.outbox import Alert
+from adapters.catalogue.messages.sheet_imports import SheetImport
+from adapters.catalogue.review.decisions import Decided
+from adapters.catalogue.review.reviews import REVIEW_CODES, Comment, ReviewRow
+from adapters.catalogue.views.gallery import Filter, GalleryPage, GalleryRow
+from adapters.catalogue.work.runs import GO, RunRow, Turn
+from manifests.states import MOVES, STATES
 
-__all__ = ["GO", "MOVES", "REVIEW_CODES", "STATES", "SYSTEM", "Alert", "Arrival", "CampaignRow", "Catalogue", "Comment",
-           "Decided", "Event", "Filter", "GalleryPage", "GalleryRow", "Lease", "Membership", "ReviewRow", "RunRow",
-           "SignedFacts", "Turn", "VariantRow", "Waiting", "open_catalogue"]
+__all__ = [
+    "GO",
+    "MOVES",
+    "REVIEW_CODES",
+    "STATES",
+    "SYSTEM",
+    "Alert",
+    "CampaignRow",
+    "Catalogue",
+    "Comment",
+    "Decided",
+    "Event",
+    "Filter",
+    "GalleryPage",
+    "GalleryRow",
+    "Lease",
+    "Membership",
+    "ReviewRow",
+    "RunRow",
+    "SheetImport",
+    "SignedFacts",
+    "Turn",
+    "VariantRow",
+    "Waiting",
+    "open_catalogue",
+]

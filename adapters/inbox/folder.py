@@ -7,9 +7,9 @@ from collections.abc import Iterable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
-from adapters.durable import write_durably
+from adapters.files.durable import write_durably
 from adapters.inbox.base import Found
-from manifests.errors import BucketRefused, BucketUnreachable
+from manifests.errors import BucketRefusedError, BucketUnreachableError
 
 
 class FolderInbox:
@@ -42,7 +42,7 @@ class FolderInbox:
 
     def _path(self, name: str) -> Path:
         if "/" in name or name in ("", ".", ".."):
-            raise BucketRefused(f"{name[:80]!r} is no file's name in the watched folder {self._folder}.")
+            raise BucketRefusedError(f"{name[:80]!r} is no file's name in the watched folder {self._folder}.")
         return self._folder / name
 
     @contextmanager
@@ -50,8 +50,10 @@ class FolderInbox:
         try:
             yield
         except OSError as error:
-            raise BucketUnreachable(f"The watched folder {self._folder} cannot be {done} ({error.strerror}); "
-                                    "see that it is there and that its rights allow it.") from error
+            raise BucketUnreachableError(
+                f"The watched folder {self._folder} cannot be {done} ({error.strerror}); "
+                "see that it is there and that its rights allow it."
+            ) from error
 
 
 def _found(entries: Iterable[os.DirEntry[str]], now: float) -> Iterator[Found]:
@@ -61,5 +63,9 @@ def _found(entries: Iterable[os.DirEntry[str]], now: float) -> Iterator[Found]:
         with suppress(FileNotFoundError):  # it was taken away this moment
             about = entry.stat(follow_symlinks=False)
             # The time of the inode, too: copying programs set the other one to that of the original.
-            yield Found(entry.name, about.st_size, f"{about.st_size}-{about.st_mtime_ns}-{about.st_ino}",
-                        now - max(about.st_mtime, about.st_ctime))
+            yield Found(
+                entry.name,
+                about.st_size,
+                f"{about.st_size}-{about.st_mtime_ns}-{about.st_ino}",
+                now - max(about.st_mtime, about.st_ctime),
+            )

@@ -12,21 +12,43 @@ TIMEOUT_S = 20.0
 class S3Inbox(S3Bucket):
     """What lies directly under a prefix. Names are what people typed, not the plain keys that we write."""
 
-    def __init__(self, name: str, prefix: str = "", *, endpoint: str | None = None, region: str | None = None,
-                 access_key: str | None = None, secret_key: str | None = None) -> None:
-        super().__init__(name, prefix, endpoint=endpoint, region=region, access_key=access_key,
-                         secret_key=secret_key, timeout_s=TIMEOUT_S, tries=TRIES)
+    def __init__(
+        self,
+        name: str,
+        prefix: str = "",
+        *,
+        endpoint: str | None = None,
+        region: str | None = None,
+        access_key: str | None = None,
+        secret_key: str | None = None,
+    ) -> None:
+        super().__init__(
+            name,
+            prefix,
+            endpoint=endpoint,
+            region=region,
+            access_key=access_key,
+            secret_key=secret_key,
+            timeout_s=TIMEOUT_S,
+            tries=TRIES,
+        )
         self.place = f"s3://{name}/{self._prefix}".rstrip("/")
 
     def found(self) -> list[Found]:
         """Return the objects; S3 shows none before it is whole."""
         pages = self._client.get_paginator("list_objects_v2")
         with self._our_errors():
-            items = [item for page in pages.paginate(Bucket=self._name, Prefix=self._prefix, Delimiter="/")
-                     for item in page.get("Contents", ())]
+            items = [
+                item
+                for page in pages.paginate(Bucket=self._name, Prefix=self._prefix, Delimiter="/")
+                for item in page.get("Contents", ())
+            ]
         names = ((item["Key"].removeprefix(self._prefix), item) for item in items)
-        return [Found(name, item["Size"], f"{item['Size']}-{item['ETag']}", None)
-                for name, item in names if name and not name.startswith(".")]
+        return [
+            Found(name, item["Size"], f"{item['Size']}-{item['ETag']}", None)
+            for name, item in names
+            if name and not name.startswith(".")
+        ]
 
     def fetch(self, name: str, most: int) -> bytes | None:
         """Return an object's bytes."""

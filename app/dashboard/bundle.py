@@ -10,15 +10,15 @@ from fastapi import APIRouter, Query
 from fastapi.responses import StreamingResponse
 
 from adapters.catalogue import VariantRow
-from adapters.catalogue.reviews import ReviewRow
-from app.clip_table import write_clip_table
-from app.dashboard.desk import AtDesk, Desk
-from app.dashboard.media import ENDINGS, Kind, published_key, published_path, staged_path
-from app.dashboard.places import session_of
-from app.dashboard.roles import Viewer
+from adapters.catalogue.review.reviews import ReviewRow
+from app.dashboard.auth.roles import Viewer
+from app.dashboard.campaign_buckets import session_of
+from app.dashboard.deps import Deps, PageDeps
+from app.dashboard.routes.media import ENDINGS, Kind, published_key, published_path, staged_path
+from app.report.clip_table import write_clip_table
 from manifests.errors import ReelmillError
 from manifests.identity import slug
-from tasks.wiring import bucket_of
+from tasks.runtime.resources import bucket_of
 
 router = APIRouter()
 MOST = 100
@@ -28,62 +28,65 @@ _PIECE = 1 << 20
 
 
 @router.get("/bundle")
-def bundle(desk: AtDesk, person: Viewer, id: Annotated[list[str] | None, Query()] = None) -> StreamingResponse:
-    """Answer with the chosen clips: published ones signed, with sidecar and record; others as they were made."""
+def bundle(deps: PageDeps, person: Viewer, id: Annotated[list[str] | None, Query()] = None) -> StreamingResponse:
+    """Respond with the chosen clips: published ones signed, with sidecar and record; others as they were made."""
     ids = list(dict.fromkeys(id or ()))
     if not 1 <= len(ids) <= MOST:
         raise ReelmillError(f"{len(ids)} clips are chosen; a ZIP file takes 1 to {MOST}.")
-    rows = [desk.catalogue.variant(key) for key in ids]
+    rows = [deps.catalogue.variant(key) for key in ids]
     size = sum(row.clip.size for row in rows if row.clip)
     if size > LARGEST:
         raise ReelmillError(f"The clips have {size / 1e9:.1f} GB; at most {LARGEST / 1e9:.0f} fit, so choose fewer.")
     file = tempfile.TemporaryFile()  # noqa: SIM115 - it is read, and closed, after this function's end
     try:
-        _write(desk, rows, file)
+        _write(deps, rows, file)
     except BaseException:
         file.close()
         raise
     length = file.tell()
     file.seek(0)
-    return StreamingResponse(_pieces(file), media_type="application/zip", headers={
-        "Content-Length": str(length), "Content-Disposition": 'attachment; filename="reelmill-clips.zip"'})
+    return StreamingResponse(
+        _pieces(file),
+        media_type="application/zip",
+        headers={"Content-Length": str(length), "Content-Disposition": 'attachment; filename="reelmill-clips.zip"'},
+    )
 
 
-def _write(desk: Desk, rows: list[VariantRow], file: IO[bytes]) -> None:
+def _write(deps: Deps, rows: list[VariantRow], file: IO[bytes]) -> None:
     missing = []
     with zipfile.ZipFile(file, "w", zipfile.ZIP_STORED) as archive:  # media do not get smaller
         for row in rows:
             try:
-                _add(desk, archive, row)
+                _add(deps, archive, row)
             except ReelmillError as error:
                 missing.append(f"{row.variant_id[:12]}: {error}")
         with tempfile.TemporaryDirectory() as folder:
-            for table in _tables(desk, rows, Path(folder)):
+            for table in _tables(deps, rows, Path(folder)):
                 archive.write(table, table.name)
         if missing:
             archive.writestr("missing.txt", "\n".join(missing) + "\n")
 
 
-def _add(desk: Desk, archive: zipfile.ZipFile, row: VariantRow) -> None:
+def _add(deps: Deps, archive: zipfile.ZipFile, row: VariantRow) -> None:
     """Add a clip's files.
 
     Raises:
-        NoMedia: no clip came of it, or it lies elsewhere; the bucket may refuse as well.
+        MediaNotFoundError: no clip came of it, or it lies elsewhere; the bucket may refuse as well.
     """
     name = f"{slug(row.variant.prompt, 40)}-{row.variant_id[:12]}"
     kinds: tuple[Kind, ...] = ("clip", "sidecar", "record")
     if keys := {kind: key for kind in kinds if (key := published_key(row, kind))}:
         for kind, key in keys.items():
-            path = published_path(desk, row, kind)
-            data = path.read_bytes() if path else bucket_of(session_of(desk, row).wiring).read(key)
+            path = published_path(deps, row, kind)
+            data = path.read_bytes() if path else bucket_of(session_of(deps, row).resources).read(key)
             archive.writestr(name + ENDINGS[kind], data)
     else:
-        archive.write(staged_path(desk, row, "clip"), f"unsigned/{name}{ENDINGS['clip']}")
+        archive.write(staged_path(deps, row, "clip"), f"unsigned/{name}{ENDINGS['clip']}")
 
 
-def _tables(desk: Desk, rows: list[VariantRow], folder: Path) -> Iterator[Path]:
+def _tables(deps: Deps, rows: list[VariantRow], folder: Path) -> Iterator[Path]:
     """Yield a table of clips for each campaign that they serve."""
-    catalogue = desk.catalogue
+    catalogue = deps.catalogue
     said = {row.variant_id: _said(catalogue.reviews(variant_id=row.variant_id)) for row in rows}
     served = catalogue.campaigns_of([row.variant_id for row in rows])
     for name in sorted(set().union(*served.values())):
@@ -94,8 +97,11 @@ def _tables(desk: Desk, rows: list[VariantRow], folder: Path) -> Iterator[Path]:
 
 
 def _said(reviews: list[ReviewRow]) -> str:
-    return "; ".join(f"{each.outcome} by {each.author}: {each.reason}".rstrip(": ")
-                     for each in reviews if not (each.undone or each.blind))
+    return "; ".join(
+        f"{each.outcome} by {each.author}: {each.reason}".rstrip(": ")
+        for each in reviews
+        if not (each.undone or each.blind)
+    )
 
 
 def _pieces(file: IO[bytes]) -> Iterator[bytes]:

@@ -9,14 +9,38 @@ from fastapi import Depends, Query
 from adapters.catalogue import Filter
 from manifests.errors import ReelmillError
 
-NAMES = ("campaign", "brief", "placement", "locale", "state", "verdict", "reason", "lowest", "highest", "model",
-         "since", "until", "q", "seed", "reviewed", "parent", "order")
+NAMES = (
+    "campaign",
+    "brief",
+    "placement",
+    "locale",
+    "state",
+    "verdict",
+    "reason",
+    "lowest",
+    "highest",
+    "model",
+    "since",
+    "until",
+    "q",
+    "seed",
+    "reviewed",
+    "parent",
+    "order",
+)
 DEFAULT_ORDER = "score"
-SAID = {"q": "words", "lowest": "score from", "highest": "score to", "since": "made from", "until": "made to",
-        "reason": "failed by", "parent": "re-rolled from"}
+SAID = {
+    "q": "words",
+    "lowest": "score from",
+    "highest": "score to",
+    "since": "made from",
+    "until": "made to",
+    "reason": "failed by",
+    "parent": "re-rolled from",
+}
 
 
-class BadFilter(ReelmillError):
+class InvalidFilterError(ReelmillError):
     """The address asks for something that the gallery does not understand."""
 
 
@@ -32,11 +56,23 @@ class Asked:
     def _filter(self) -> Filter:
         text = self.texts.get
         return Filter(
-            campaign=text("campaign", ""), brief=text("brief", ""), placement=text("placement", ""),
-            locale=text("locale", ""), states=self.states, verdict=text("verdict", ""), reason=text("reason", ""),
-            lowest=self._number("lowest"), highest=self._number("highest"), model=text("model", ""),
-            since=self._day("since"), until=self._day("until", 1), text=text("q", "").replace("\x00", ""),
-            seed=self._seed(), reviewed=text("reviewed", ""), parent=text("parent", ""))
+            campaign=text("campaign", ""),
+            brief=text("brief", ""),
+            placement=text("placement", ""),
+            locale=text("locale", ""),
+            states=self.states,
+            verdict=text("verdict", ""),
+            reason=text("reason", ""),
+            lowest=self._number("lowest"),
+            highest=self._number("highest"),
+            model=text("model", ""),
+            since=self._day("since"),
+            until=self._day("until", 1),
+            text=text("q", "").replace("\x00", ""),
+            seed=self._seed(),
+            reviewed=text("reviewed", ""),
+            parent=text("parent", ""),
+        )
 
     def _number(self, name: str) -> float | None:
         if name not in self.texts:
@@ -46,7 +82,7 @@ class Asked:
         except ValueError:
             value = 9.0
         if not -1 <= value <= 1:
-            raise BadFilter(f"The {name} score {self.texts[name]!r} is no number from -1 to 1; mend it.")
+            raise InvalidFilterError(f"The {name} score {self.texts[name]!r} is no number from -1 to 1; mend it.")
         return value
 
     def _seed(self) -> int | None:
@@ -54,7 +90,7 @@ class Asked:
         if seed is None:
             return None
         if not (seed.isascii() and seed.isdigit() and len(seed) <= 10):
-            raise BadFilter(f"The seed {seed!r} is no whole number; mend it.")
+            raise InvalidFilterError(f"The seed {seed!r} is no whole number; mend it.")
         return int(seed)
 
     def _day(self, name: str, days: int = 0) -> float | None:
@@ -64,7 +100,7 @@ class Asked:
             day = datetime.strptime(self.texts[name], "%Y-%m-%d").replace(tzinfo=UTC)
             return (day + timedelta(days=days)).timestamp()
         except (ValueError, OverflowError):
-            raise BadFilter(f"The date {self.texts[name]!r} is none; write it as 2026-11-24.") from None
+            raise InvalidFilterError(f"The date {self.texts[name]!r} is none; write it as 2026-11-24.") from None
 
     @property
     def query(self) -> str:
@@ -91,14 +127,42 @@ class Asked:
 
 
 async def _asked(
-    state: Annotated[list[str] | None, Query()] = None, campaign: str = "", brief: str = "", placement: str = "",
-    locale: str = "", verdict: str = "", reason: str = "", lowest: str = "", highest: str = "", model: str = "",
-    since: str = "", until: str = "", q: str = "", seed: str = "", reviewed: str = "", parent: str = "",
+    state: Annotated[list[str] | None, Query()] = None,
+    campaign: str = "",
+    brief: str = "",
+    placement: str = "",
+    locale: str = "",
+    verdict: str = "",
+    reason: str = "",
+    lowest: str = "",
+    highest: str = "",
+    model: str = "",
+    since: str = "",
+    until: str = "",
+    q: str = "",
+    seed: str = "",
+    reviewed: str = "",
+    parent: str = "",
     order: str = "",
 ) -> Asked:
-    given = {"campaign": campaign, "brief": brief, "placement": placement, "locale": locale, "verdict": verdict,
-             "reason": reason, "lowest": lowest, "highest": highest, "model": model, "since": since, "until": until,
-             "q": q, "seed": seed, "reviewed": reviewed, "parent": parent, "order": order}
+    given = {
+        "campaign": campaign,
+        "brief": brief,
+        "placement": placement,
+        "locale": locale,
+        "verdict": verdict,
+        "reason": reason,
+        "lowest": lowest,
+        "highest": highest,
+        "model": model,
+        "since": since,
+        "until": until,
+        "q": q,
+        "seed": seed,
+        "reviewed": reviewed,
+        "parent": parent,
+        "order": order,
+    }
     return Asked(given, tuple(state or ()))
 
 

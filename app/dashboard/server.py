@@ -9,37 +9,63 @@ from fastapi import APIRouter, FastAPI
 from fastapi.staticfiles import StaticFiles
 from starlette.middleware.sessions import SessionMiddleware
 
-from app.dashboard import (
-    api,
-    audit_page,
-    bundle,
+from app.api import routes as api
+from app.dashboard import bundle
+from app.dashboard.auth import oidc
+from app.dashboard.deps import Deps
+from app.dashboard.middleware.error_handlers import add_error_handlers
+from app.dashboard.middleware.request_limits import RequestLimits
+from app.dashboard.middleware.security_middleware import (
+    AuthenticationMiddleware,
+    SecurityMiddleware,
+    cookie_name,
+    csp,
+    headers_of,
+)
+from app.dashboard.routes import accounts as people
+from app.dashboard.routes import audit as audit_page
+from app.dashboard.routes import blind_review as second
+from app.dashboard.routes import (
     calibration,
     campaigns,
     clip,
     compare,
-    decide,
     gallery,
     media,
     metrics,
-    oidc,
-    people,
-    second,
     share,
     signin,
     steering,
     upload,
 )
-from app.dashboard.bodies import Bodies
-from app.dashboard.desk import Desk
-from app.dashboard.safety import Guard, WhoAsks, cookie_name, csp, headers_of
+from app.dashboard.routes import decisions as decide
 from app.dashboard.templating import HERE
-from app.dashboard.troubles import tell_troubles
 from app.session import Session
-from flows.posting import posting
+from flows.runtime.alert_delivery import posting
 
-ROUTERS: tuple[APIRouter, ...] = tuple(module.router for module in (
-    campaigns, steering, upload, gallery, bundle, decide, clip, compare, second, calibration, media, api, signin, oidc,
-    people, share, audit_page, metrics))
+ROUTERS: tuple[APIRouter, ...] = tuple(
+    module.router
+    for module in (
+        campaigns,
+        steering,
+        upload,
+        gallery,
+        bundle,
+        decide,
+        clip,
+        compare,
+        second,
+        calibration,
+        media,
+        api,
+        signin,
+        oidc,
+        people,
+        share,
+        audit_page,
+        metrics,
+    )
+)
 OIDC_COOKIE_S = 600
 
 
@@ -47,30 +73,38 @@ def create_app(session: Session) -> FastAPI:
     """Return the dashboard over the session's catalogue."""
     settings = session.settings
     app = FastAPI(title="Reelmill", docs_url=None, redoc_url=None, openapi_url=None, lifespan=_alive)
-    app.state.desk = Desk(session, oauth=oidc.oauth_of(settings))
+    app.state.deps = Deps(session, oauth=oidc.oauth_of(settings))
     app.mount("/static", StaticFiles(directory=HERE / "static"), name="static")
     for router in ROUTERS:
         app.include_router(router)
-    tell_troubles(app)
+    add_error_handlers(app)
     https = settings.review_url.startswith("https://")
     if settings.oidc_issuer:
-        app.add_middleware(SessionMiddleware, secret_key=secrets.token_hex(), session_cookie="reelmill_oidc",
-                           max_age=OIDC_COOKIE_S, https_only=https)
-    app.add_middleware(Bodies)
-    app.add_middleware(WhoAsks, catalogue=session.catalogue, cookie=cookie_name(settings.review_url))
+        app.add_middleware(
+            SessionMiddleware,
+            secret_key=secrets.token_hex(),
+            session_cookie="reelmill_oidc",
+            max_age=OIDC_COOKIE_S,
+            https_only=https,
+        )
+    app.add_middleware(RequestLimits)
+    app.add_middleware(AuthenticationMiddleware, catalogue=session.catalogue, cookie=cookie_name(settings.review_url))
     # An answer to an unforeseen error does not pass the guard, so it takes the headers from here.
     app.state.headers = headers_of(csp(_media_origin(session), _origin(settings.oidc_issuer)), settings.review_url)
-    app.add_middleware(Guard, headers=app.state.headers, review_url=settings.review_url)
+    app.add_middleware(SecurityMiddleware, headers=app.state.headers, review_url=settings.review_url)
     return app
 
 
 def _media_origin(session: Session) -> str:
     """Return from where presigned URLs bring media; nothing for a folder."""
-    place = session.wiring.bucket
+    place = session.resources.bucket
     if not place.location.startswith("s3://"):
         return ""
     name = place.location.removeprefix("s3://").partition("/")[0]
-    return _origin(place.endpoint or "") or f"https://{name}.s3.amazonaws.com https://{name}.s3.{place.region}.amazonaws.com"
+    return (
+        _origin(place.endpoint or "")
+        or f"https://{name}.s3.amazonaws.com https://{name}.s3.{place.region}.amazonaws.com"
+    )
 
 
 def _origin(url: str) -> str:
@@ -81,11 +115,11 @@ def _origin(url: str) -> str:
 @asynccontextmanager
 async def _alive(app: FastAPI) -> AsyncIterator[None]:
     """What works beside the pages begins and ends with the app."""
-    desk: Desk = app.state.desk
-    desk.deliveries.start()
-    with posting(desk.session.settings, desk.catalogue):
+    deps: Deps = app.state.deps
+    deps.deliveries.start()
+    with posting(deps.session.settings, deps.catalogue):
         try:
             yield
         finally:
-            desk.jobs.stop()
-            desk.deliveries.stop()
+            deps.jobs.stop()
+            deps.deliveries.stop()

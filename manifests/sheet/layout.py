@@ -83,8 +83,9 @@ class Layout:
         for header, index in self.metadata.items():
             meant = typo_of(header)
             if meant and meant not in self.known and meant != "prompt":
-                yield self._about_header(index, f"isn't a column we know. Did you mean {meant}? "
-                                                "It is carried along as it stands.")
+                yield self._about_header(
+                    index, f"isn't a column we know. Did you mean {meant}? It is carried along as it stands."
+                )
 
     def _about_sheet(self, message: str) -> CellProblem:
         return CellProblem(self.table.header_row, "", "", "", message)
@@ -98,8 +99,7 @@ class Layout:
         if not name:
             return self._about_header(index, f"has the same header as {other}. Only that one is read.")
         both = " A cell may say tiktok 9:16." if name == "placements" else ""
-        return self._about_header(index, f"means {name}, and so does {other}. "
-                                         f"Keep one, or rename the other.{both}")
+        return self._about_header(index, f"means {name}, and so does {other}. Keep one, or rename the other.{both}")
 
 
 PLACEHOLDERS = frozenset(("brief_id", "placements", "duration_s", "model", "locale", "cta", "notes"))

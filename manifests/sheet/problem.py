@@ -40,7 +40,8 @@ class CellProblem(NamedTuple):
 def shown(text: str) -> str:
     """Return the text on one line, invisible characters spelt out, shortened to SHOWN characters."""
     visible = "".join(c if c.isprintable() else " " if c in "\n\t\r" else f"<U+{ord(c):04X}>" for c in text)
-    return visible if len(visible) <= SHOWN else f"{visible[:SHOWN - 1]}…"
+    return visible if len(visible) <= SHOWN else f"{visible[: SHOWN - 1]}…"
+
 
 class Complaint(NamedTuple):
     """What a check has against one cell of a brief.

@@ -8,13 +8,20 @@ from manifests.placement import parse_placement
 from manifests.sheet import cells
 from manifests.sheet.columns import is_result
 from manifests.sheet.problem import CellProblem, shown
-from manifests.sheet.reading import VARIANTS, WANT
+from manifests.sheet.row_check import VARIANTS, WANT
 from manifests.sheet.stock_columns import REFUSED, SHOWING, SINGLE, meaning_of
 from manifests.sheet.table import Row, Table, letter
 
 PARSERS: Mapping[str, Callable[[str], Any]] = {
-    "prompt": cells.prompt, "negative_prompt": cells.prompt, "placements": parse_placement, "model": cells.name,
-    "duration_s": cells.seconds, "tries": VARIANTS, "want": WANT, "most": WANT, "nightly": WANT,
+    "prompt": cells.prompt,
+    "negative_prompt": cells.prompt,
+    "placements": parse_placement,
+    "model": cells.name,
+    "duration_s": cells.seconds,
+    "tries": VARIANTS,
+    "want": WANT,
+    "most": WANT,
+    "nightly": WANT,
     "min_adherence": cells.adherence,
 }
 
@@ -67,8 +74,9 @@ class StockCells:
         """Note what is wrong with a column as a whole; with the sheet, where there is no such column."""
         index = self.places.get(name)
         header = "" if index is None else self.table.columns[index]
-        self.problems.append(CellProblem(self.table.header_row, "" if index is None else letter(index), header, "",
-                                         message))
+        self.problems.append(
+            CellProblem(self.table.header_row, "" if index is None else letter(index), header, "", message)
+        )
 
     def cells(self, name: str) -> list[Cell]:
         """Return a column's values, by our name or the marketer's."""
@@ -82,10 +90,16 @@ class StockCells:
         key = name or typed
         if key in self.places:
             other = self.places[key]
-            self.problems.append(CellProblem(
-                self.table.header_row, letter(index), header, "",
-                f"means {key}, and so does column {letter(other)} '{shown(self.table.columns[other])}'. Put both "
-                "lists into one column, or rename one."))
+            self.problems.append(
+                CellProblem(
+                    self.table.header_row,
+                    letter(index),
+                    header,
+                    "",
+                    f"means {key}, and so does column {letter(other)} '{shown(self.table.columns[other])}'. Put both "
+                    "lists into one column, or rename one.",
+                )
+            )
             return
         self.places[key] = index
         if name in REFUSED:
@@ -102,8 +116,14 @@ class StockCells:
             return
         place = row.number, letter(index), header
         if (row.number, index) in self.table.formulas:
-            self.problems.append(CellProblem(*place, text, "is a formula without a result. Open the sheet in its "
-                                                           "program and save it again, or paste the value."))
+            self.problems.append(
+                CellProblem(
+                    *place,
+                    text,
+                    "is a formula without a result. Open the sheet in its "
+                    "program and save it again, or paste the value.",
+                )
+            )
             return
         if complaint := cells.complaint(text):
             self.problems.append(CellProblem(*place, text, complaint))
@@ -124,9 +144,12 @@ class StockCells:
                 self.warnings.append(cell.problem(f"stands in row {before.row} already. It counts once."))
         if key in SINGLE:
             for cell in list(first.values())[1:]:
-                self.problems.append(cell.problem(
-                    f"is a second {key}, and '{shown(next(iter(first.values())).text)}' stands in row "
-                    f"{next(iter(first.values())).row}. A stock sheet takes one: keep one, or make two sheets."))
+                self.problems.append(
+                    cell.problem(
+                        f"is a second {key}, and '{shown(next(iter(first.values())).text)}' stands in row "
+                        f"{next(iter(first.values())).row}. A stock sheet takes one: keep one, or make two sheets."
+                    )
+                )
             return list(first.values())[:1]
         return list(first.values())
 
@@ -135,15 +158,30 @@ class StockCells:
         width = len(self.table.columns)
         if not self.table.delimiter or len(row.cells) <= width:
             return False
-        self.problems.append(CellProblem(row.number, "", "", "", (
-            f"the row has {len(row.cells)} cells, the header {width}. Put a text that contains "
-            f"'{self.table.delimiter}' into double quotes.")))
+        self.problems.append(
+            CellProblem(
+                row.number,
+                "",
+                "",
+                "",
+                (
+                    f"the row has {len(row.cells)} cells, the header {width}. Put a text that contains "
+                    f"'{self.table.delimiter}' into double quotes."
+                ),
+            )
+        )
         return True
 
     def _without_header(self, rows: list[Row]) -> None:
         for row in rows:
             for index, text in enumerate(row.cells):
                 if text.strip() and (index >= len(self.table.columns) or not self.table.columns[index].strip()):
-                    self.problems.append(CellProblem(row.number, letter(index), "", text,
-                                                     "stands under no header. Give its column one, or take it out."))
-
+                    self.problems.append(
+                        CellProblem(
+                            row.number,
+                            letter(index),
+                            "",
+                            text,
+                            "stands under no header. Give its column one, or take it out.",
+                        )
+                    )

@@ -18,11 +18,15 @@ REFUSED = {
     "axes": "every value is combined with every other",
     "first_frame": "stock footage starts from no picture; use a campaign sheet for it",
 }
-_OWN = {"theme": ("themes",), "shot": ("shots",), "mood": ("moods",),
-        "tries": ("variants", "seeds per combination", "takes per combination", "tries per night"),
-        "want": ("want per night", "clips per night", "clips a night"),
-        "most": ("at most", "max clips", "most clips", "clips in all", "enough"),
-        "nightly": ("combinations per night", "combinations a night", "max combinations", "cap")}
+_OWN = {
+    "theme": ("themes",),
+    "shot": ("shots",),
+    "mood": ("moods",),
+    "tries": ("variants", "seeds per combination", "takes per combination", "tries per night"),
+    "want": ("want per night", "clips per night", "clips a night"),
+    "most": ("at most", "max clips", "most clips", "clips in all", "enough"),
+    "nightly": ("combinations per night", "combinations a night", "max combinations", "cap"),
+}
 _MEANINGS = {normalise(name): own for own, others in _OWN.items() for name in (own, *others)}
 
 
@@ -42,8 +46,18 @@ def with_header(table: Table) -> Table:
     if not max(known):
         return table
     index = known.index(max(known))
-    return Table(table.path, table.name, table.sha256, lines[index].cells, lines[index].number,
-                 tuple(lines[index + 1:]), tuple(lines[:index]), table.tab, table.delimiter, table.formulas)
+    return Table(
+        table.path,
+        table.name,
+        table.sha256,
+        lines[index].cells,
+        lines[index].number,
+        tuple(lines[index + 1 :]),
+        tuple(lines[:index]),
+        table.tab,
+        table.delimiter,
+        table.formulas,
+    )
 
 
 def _known_in(cells: Sequence[str]) -> int:

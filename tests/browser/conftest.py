@@ -23,11 +23,12 @@ def first_home(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A home with a campaign that the starter made, reviewed by people, and 5,000 rows of another."""
     home = tmp_path_factory.mktemp("review") / "home"
     sheet = home.parent / "spring.csv"
-    sheet.write_text("brief_id,prompt,placements,variants,min_adherence,locale\n"
-                     "circle,a {colour} circle drifting right on a white background,16:9,2,,de\n"
-                     .replace("{colour}", "red") +
-                     "waves,teal waves drifting left on a black background,1:1,4,,fr\n"
-                     "strict,a yellow cup zooming in on a blue background,9:16,2,0.99,de\n")
+    sheet.write_text(
+        "brief_id,prompt,placements,variants,min_adherence,locale\n"
+        "circle,a {colour} circle drifting right on a white background,16:9,2,,de\n".replace("{colour}", "red")
+        + "waves,teal waves drifting left on a black background,1:1,4,,fr\n"
+        "strict,a yellow cup zooming in on a blue background,9:16,2,0.99,de\n"
+    )
     ended = program(home, "run", sheet, "--review", "required")
     assert ended.returncode == 0, ended.stderr
     with open_catalogue(f"sqlite:///{home / 'catalogue.sqlite'}") as catalogue:
@@ -56,8 +57,14 @@ def served(home: Path) -> Iterator[Served]:
     """``reelmill review``, ended by Ctrl-C."""
     log = home.parent / "review.log"
     with log.open("w") as out:
-        process = subprocess.Popen([*PROGRAM, "review", "--no-browser"], env=environment(home), cwd=home.parent,
-                                   stdout=out, stderr=subprocess.STDOUT, start_new_session=True)
+        process = subprocess.Popen(
+            [*PROGRAM, "review", "--no-browser"],
+            env=environment(home),
+            cwd=home.parent,
+            stdout=out,
+            stderr=subprocess.STDOUT,
+            start_new_session=True,
+        )
     try:
         yield _wait_for_link(process, log, home)
     finally:
@@ -116,8 +123,9 @@ def open_page(browser, served: Served, signed_in: dict):
     contexts = []
 
     def opened(path: str, **options):
-        context = browser.new_context(storage_state=signed_in, base_url=served.url,
-                                      **({"viewport": {"width": 1280, "height": 900}} | options))
+        context = browser.new_context(
+            storage_state=signed_in, base_url=served.url, **({"viewport": {"width": 1280, "height": 900}} | options)
+        )
         contexts.append(context)
         page = context.new_page()
         page.on("pageerror", lambda error: complaints.append(str(error)))

@@ -8,8 +8,8 @@ from pathlib import Path
 import httpx
 from playwright.sync_api import expect
 
+from adapters.c2pa.verifier import verify
 from adapters.catalogue import Filter, GalleryRow, open_catalogue
-from adapters.verifier import verify
 
 SPRING = "spring"
 
@@ -65,9 +65,19 @@ def test_everything_that_is_known_is_there(open_page, served):
     row = rows(served.home, states=("failed",))[0]
     page = open_page(f"/clips/{row.variant_id}")
     main = page.locator("main")
-    for text in ("threshold 0.990", "it does not show the prompt well enough", "temporal flickering", "rank among",
-                 "guidance scale", row.variant_id, "starter-openclip@", "No Content Credential yet", "rendered",
-                 "brief strict", ", de"):
+    for text in (
+        "threshold 0.990",
+        "it does not show the prompt well enough",
+        "temporal flickering",
+        "rank among",
+        "guidance scale",
+        row.variant_id,
+        "starter-openclip@",
+        "No Content Credential yet",
+        "rendered",
+        "brief strict",
+        ", de",
+    ):
         expect(main).to_contain_text(text)
 
 

@@ -146,8 +146,11 @@ def test_chosen_ones_are_decided_together_with_their_number(open_page):
 def test_all_that_fit_are_counted_first_and_partly_refused(open_page, served):
     page = open_page("/bulk?outcome=rejected&q=%22prompt+6+of%22")
     expect(page.get_by_role("heading", name="Reject 250 clips?")).to_be_visible()
-    key = sqlite3.connect(served.home / "catalogue.sqlite").execute(
-        "SELECT variant_id FROM variants WHERE prompt LIKE 'stock prompt 6 %' AND state = 'passed'").fetchone()[0]
+    key = (
+        sqlite3.connect(served.home / "catalogue.sqlite")
+        .execute("SELECT variant_id FROM variants WHERE prompt LIKE 'stock prompt 6 %' AND state = 'passed'")
+        .fetchone()[0]
+    )
     with open_catalogue(f"sqlite:///{served.home / 'catalogue.sqlite'}") as catalogue:
         catalogue.approve([key], "person:ben")
     page.get_by_label("off brand").check()
@@ -202,8 +205,12 @@ def test_help_lists_the_keys_and_slash_searches(open_page):
 
 
 def test_a_phone_shows_two_columns_and_decides_by_touch(open_page):
-    page = open_page("/gallery?q=%22prompt+9+of%22&state=passed", viewport={"width": 390, "height": 800},
-                     has_touch=True, is_mobile=True)
+    page = open_page(
+        "/gallery?q=%22prompt+9+of%22&state=passed",
+        viewport={"width": 390, "height": 800},
+        has_touch=True,
+        is_mobile=True,
+    )
     assert page.evaluate("document.documentElement.scrollWidth") <= 390
     page.locator(".pick").first.tap()
     page.get_by_role("button", name="Reject", exact=True).first.tap()

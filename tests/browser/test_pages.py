@@ -11,33 +11,60 @@ from review_program import HOSTILE, program
 from adapters.catalogue import Filter, open_catalogue
 from benchmarks.review_rows import HOSTILE_BRIEF, fill
 
-PAGES = ["/campaigns", "/campaigns/{spring}", "/campaigns/{stock}", "/gallery", "/gallery?q=nothing+like+it",
-         "/clips/{clip}", "/clips/{failed}", "/compare?brief=stock-1&size=3", "/second-review", "/calibration",
-         "/calibration?campaign={stock}", "/people", "/audit", "/audit?verify=true", "/api/docs", "/upload", "/signin",
-         "/bulk?outcome=rejected&brief=stock-1", "/no-such-page"]
+PAGES = [
+    "/campaigns",
+    "/campaigns/{spring}",
+    "/campaigns/{stock}",
+    "/gallery",
+    "/gallery?q=nothing+like+it",
+    "/clips/{clip}",
+    "/clips/{failed}",
+    "/compare?brief=stock-1&size=3",
+    "/second-review",
+    "/calibration",
+    "/calibration?campaign={stock}",
+    "/people",
+    "/audit",
+    "/audit?verify=true",
+    "/api/docs",
+    "/upload",
+    "/signin",
+    "/bulk?outcome=rejected&brief=stock-1",
+    "/no-such-page",
+]
 
 
 @pytest.fixture(scope="module")
 def names(home) -> dict[str, str]:
     with open_catalogue(f"sqlite:///{home / 'catalogue.sqlite'}") as catalogue:
         spring = catalogue.campaign("spring").campaign_id
-        clips = {state: catalogue.gallery(Filter(campaign=spring, states=(state,))).rows[0].variant_id
-                 for state in ("passed", "failed")}
+        clips = {
+            state: catalogue.gallery(Filter(campaign=spring, states=(state,))).rows[0].variant_id
+            for state in ("passed", "failed")
+        }
         reviewed(catalogue, catalogue.campaign("stock").campaign_id)
-        return {"spring": spring, "stock": catalogue.campaign("stock").campaign_id, "clip": clips["passed"],
-                "failed": clips["failed"]}
+        return {
+            "spring": spring,
+            "stock": catalogue.campaign("stock").campaign_id,
+            "clip": clips["passed"],
+            "failed": clips["failed"],
+        }
 
 
 def reviewed(catalogue, campaign_id: str) -> None:
     """Let Ann decide 120 clips by a stricter eye than the gate's, and Ben a third of them again, blind."""
     catalogue.set_second_share(campaign_id, 1.0, "person:ann")
-    rows = [row for state in ("passed", "failed")
-            for row in catalogue.gallery(Filter(campaign=campaign_id, states=(state,)), "newest").rows]
+    rows = [
+        row
+        for state in ("passed", "failed")
+        for row in catalogue.gallery(Filter(campaign=campaign_id, states=(state,)), "newest").rows
+    ]
     for row in rows:
         assert row.prompt_adherence is not None
         good = row.prompt_adherence + 0.02 * (row.variant.seed % 5 - 2) > 0.7
-        catalogue.review({row.variant_id: row.seen}, "approved" if good else "rejected", "person:ann",
-                         reason="by eye", undo_s=3600)
+        catalogue.review(
+            {row.variant_id: row.seen}, "approved" if good else "rejected", "person:ann", reason="by eye", undo_s=3600
+        )
     for index, key in enumerate(catalogue.second_reviews(campaign_id, "person:ben", 40)):
         state = catalogue.states([key])[key]
         catalogue.add_second_review(key, "person:ben", state if index % 8 else "rejected")
@@ -80,8 +107,11 @@ def test_a_campaigns_page_leads_everywhere(open_page, names):
     page.get_by_role("link", name=re.compile("^adherence")).click()
     expect(page.locator("#grid > .card")).to_have_count(2)
     page.go_back()
-    for name, content in (("Sheet", b"brief_id,prompt"), ("Table of clips (CSV)", b"variant_id"),
-                          ("Sheet with results", b"PK")):
+    for name, content in (
+        ("Sheet", b"brief_id,prompt"),
+        ("Table of clips (CSV)", b"variant_id"),
+        ("Sheet with results", b"PK"),
+    ):
         with page.expect_download() as download:
             page.get_by_role("link", name=name, exact=True).click()
         assert content in download.value.path().read_bytes()
@@ -102,8 +132,10 @@ def test_the_slider_says_what_would_pass(open_page, names, home):
 
 def test_a_sheet_is_checked_before_anything_runs(open_page, tmp_path, home):
     sheet = tmp_path / "Sommer Aktion.csv"
-    sheet.write_text("prompt,placements,variants\na red circle drifting right on a white background,16:9,1\n"
-                     "a blue circle,7:3,1\n=1+1,16:9,zero\n")
+    sheet.write_text(
+        "prompt,placements,variants\na red circle drifting right on a white background,16:9,1\n"
+        "a blue circle,7:3,1\n=1+1,16:9,zero\n"
+    )
     page = open_page("/upload")
     page.get_by_label("Sheet (CSV").set_input_files(sheet)
     page.get_by_role("button", name="Check the sheet").click()
@@ -131,11 +163,14 @@ def test_a_template_is_at_hand_and_the_menu_counts(open_page):
     expect(page.locator(".waiting")).to_have_text(re.compile("^[1-9]"))
 
 
-@pytest.mark.parametrize(("name", "content", "sentence"), [
-    ("sheet.pdf", b"%PDF", "'sheet.pdf' is not a sheet; hand in .csv, .tsv, .xlsx."),
-    ("empty.csv", b"", "'empty.csv' is empty"),
-    ("bomb.xlsx", b"PK\x03\x04broken", "'bomb.xlsx' is damaged or cut short"),
-])
+@pytest.mark.parametrize(
+    ("name", "content", "sentence"),
+    [
+        ("sheet.pdf", b"%PDF", "'sheet.pdf' is not a sheet; hand in .csv, .tsv, .xlsx."),
+        ("empty.csv", b"", "'empty.csv' is empty"),
+        ("bomb.xlsx", b"PK\x03\x04broken", "'bomb.xlsx' is damaged or cut short"),
+    ],
+)
 def test_what_is_no_sheet_is_refused(open_page, tmp_path, name: str, content: bytes, sentence: str):
     (tmp_path / name).write_bytes(content)
     page = open_page("/upload")
@@ -245,11 +280,20 @@ def test_hostile_texts_stay_texts(open_page, served, names, home):
                 catalogue.review({row.variant_id: row.seen}, "rejected", f"person:{text}", reason=text)
         for text in HOSTILE:
             catalogue.save_view("root", text[:60], f"q={text}")
-    paths = [f"/campaigns/{campaign}", f"/gallery?campaign={campaign}", f"/compare?campaign={campaign}", "/audit",
-             "/people", f"/calibration?campaign={campaign}", f"/second-review?campaign={campaign}",
-             *(f"/clips/{row.variant_id}" for row in hostile[:18]),
-             *(f"/gallery?q={text}&brief={text}&order=newest" for text in ("%3Cscript%3Ewindow.hacked=1%3C/script%3E",
-                                                                         "%22%20onfocus=%22window.hacked=1"))]
+    paths = [
+        f"/campaigns/{campaign}",
+        f"/gallery?campaign={campaign}",
+        f"/compare?campaign={campaign}",
+        "/audit",
+        "/people",
+        f"/calibration?campaign={campaign}",
+        f"/second-review?campaign={campaign}",
+        *(f"/clips/{row.variant_id}" for row in hostile[:18]),
+        *(
+            f"/gallery?q={text}&brief={text}&order=newest"
+            for text in ("%3Cscript%3Ewindow.hacked=1%3C/script%3E", "%22%20onfocus=%22window.hacked=1")
+        ),
+    ]
     page = open_page("/gallery")
     for path in paths:
         page.goto(path)
@@ -274,8 +318,10 @@ def briefs_of(home, campaign: str):
 
 def test_the_policy_holds_back_what_is_inline(open_page):
     page = open_page("/gallery")
-    page.evaluate("() => { const it = document.createElement('script'); it.textContent = 'window.hacked=1';"
-                  " document.body.append(it); document.body.setAttribute('onclick', 'window.hacked=1'); }")
+    page.evaluate(
+        "() => { const it = document.createElement('script'); it.textContent = 'window.hacked=1';"
+        " document.body.append(it); document.body.setAttribute('onclick', 'window.hacked=1'); }"
+    )
     page.locator("main").click(position={"x": 3, "y": 3})
     assert page.evaluate("window.hacked") is None
     assert any("Content Security Policy" in each for each in open_page.complaints)

@@ -6,11 +6,11 @@ import pytest
 import samples
 
 from adapters.catalogue import Alert, Catalogue
-from adapters.catalogue.outbox import Outbox
-from manifests.errors import CatalogueUnreachable, DeviceBroken
-from tasks import alerts
-from tasks.alerts import look, run_ended, swept, worker_lost
-from tasks.redaction import MASK
+from adapters.catalogue.messages.outbox import Outbox
+from manifests.errors import BrokenDeviceError, CatalogueUnreachableError
+from tasks.alerts import alerts
+from tasks.alerts.alerts import look, run_ended, swept, worker_lost
+from tasks.runtime.redaction import MASK
 
 CAMPAIGN = samples.campaign().campaign_id
 
@@ -47,17 +47,24 @@ def test_a_run_that_has_finished_is_told_once_with_numbers_and_a_link(catalogue:
     assert not run_ended(catalogue, CAMPAIGN, run_id, "finished", "https://review.example/")
     alert = only(catalogue)
     assert alert.text == f"Campaign Spring ({CAMPAIGN}) has finished. 2 planned, 1 published."
-    assert alert.detail == {"run_id": run_id, "outcome": "finished", "device_s": 4.2,
-                            "states": {"planned": 2, "published": 1},
-                            "link": f"https://review.example/campaigns/{CAMPAIGN}"}
+    assert alert.detail == {
+        "run_id": run_id,
+        "outcome": "finished",
+        "device_s": 4.2,
+        "states": {"planned": 2, "published": 1},
+        "link": f"https://review.example/campaigns/{CAMPAIGN}",
+    }
 
 
-@pytest.mark.parametrize(("outcome", "kind", "words"), [
-    ("budget", "budget", "has stopped at the end of its budget, with 2 variants left to make"),
-    ("window", "budget", "has stopped at the end of its window, with 2 variants left to make"),
-    ("lost", "worker-lost", "has lost the process that ran it, with 2 variants left"),
-    ("failed", "failed", "has stopped, with 2 variants left to make; go on by reelmill resume"),
-])
+@pytest.mark.parametrize(
+    ("outcome", "kind", "words"),
+    [
+        ("budget", "budget", "has stopped at the end of its budget, with 2 variants left to make"),
+        ("window", "budget", "has stopped at the end of its window, with 2 variants left to make"),
+        ("lost", "worker-lost", "has lost the process that ran it, with 2 variants left"),
+        ("failed", "failed", "has stopped, with 2 variants left to make; go on by reelmill resume"),
+    ],
+)
 def test_other_ends(catalogue: Catalogue, outcome, kind, words):
     samples.filled(catalogue, 2)
     assert run_ended(catalogue, CAMPAIGN, "run", outcome, "")
@@ -68,8 +75,8 @@ def test_other_ends(catalogue: Catalogue, outcome, kind, words):
 def test_a_run_that_failed_names_its_error_without_secrets(catalogue: Catalogue):
     samples.filled(catalogue, 1)
     try:
-        raise DeviceBroken("cuda:0 fell off; password=hunter22\nat line 3")
-    except DeviceBroken:
+        raise BrokenDeviceError("cuda:0 fell off; password=hunter22\nat line 3")
+    except BrokenDeviceError:
         assert run_ended(catalogue, CAMPAIGN, "run", "failed", "")
     assert f"has stopped: cuda:0 fell off; password={MASK}, with 1 variant left" in only(catalogue).text
     assert "line 3" not in only(catalogue).text
@@ -135,7 +142,7 @@ def test_a_sweep_tells_what_is_for_people_once_a_day(catalogue: Catalogue):
 
 def test_a_catalogue_that_does_not_answer_costs_no_run(catalogue: Catalogue, monkeypatch, caplog):
     def away(*_args, **_kwargs):
-        raise CatalogueUnreachable
+        raise CatalogueUnreachableError
 
     samples.filled(catalogue, 1)
     monkeypatch.setattr(Outbox, "add_alert", away)

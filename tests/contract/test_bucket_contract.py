@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from s3_server import S3_KEYS
 
 from adapters.bucket import Bucket, Head, open_bucket
-from manifests.errors import BucketError, KeyTaken
+from manifests.errors import BucketError, KeyTakenError
 
 HEADERS = {"content_type": "video/mp4", "cache_control": "public, max-age=31536000, immutable"}
 
@@ -31,6 +31,7 @@ def file_of(tmp_path: Path):
         path = tmp_path / name
         path.write_bytes(content)
         return path, hashlib.sha256(content).hexdigest()
+
     return make
 
 
@@ -53,7 +54,7 @@ def test_other_bytes_under_a_taken_key_are_refused_and_change_nothing(bucket, fi
     path, sha256 = file_of(b"first")
     bucket.put_new("a/clip.mp4", path, sha256=sha256, **HEADERS)
     other, other_sha256 = file_of(b"other", "other.mp4")
-    with pytest.raises(KeyTaken, match=r"a/clip\.mp4"):
+    with pytest.raises(KeyTakenError, match=r"a/clip\.mp4"):
         bucket.put_new("a/clip.mp4", other, sha256=other_sha256, **HEADERS)
     assert bucket.read("a/clip.mp4") == b"first"
 
@@ -104,7 +105,7 @@ def test_of_many_writers_of_one_key_one_wins_and_the_others_learn_it(bucket, fil
         try:
             bucket.put_new("race/clip.mp4", path, sha256=sha256, **HEADERS)
             outcomes.append(sha256)
-        except KeyTaken:
+        except KeyTakenError:
             outcomes.append("taken")
 
     threads = [threading.Thread(target=write, args=file) for file in files]
@@ -117,9 +118,27 @@ def test_of_many_writers_of_one_key_one_wins_and_the_others_learn_it(bucket, fil
     assert [bucket.head("race/clip.mp4").sha256] == winners
 
 
-BAD_KEYS = ["", "/etc/passwd", "../up.mp4", "a/../../up.mp4", "a//b", "a/", "nul\0.mp4", ".hidden",
-            "a/.incoming/b", "a\\b", "C:x", "\u202egnp.exe", "a b", "ü.mp4", "a/" * 500 + "b", "x\n", "a/./b",
-            "~root", "%2e%2e/x"]
+BAD_KEYS = [
+    "",
+    "/etc/passwd",
+    "../up.mp4",
+    "a/../../up.mp4",
+    "a//b",
+    "a/",
+    "nul\0.mp4",
+    ".hidden",
+    "a/.incoming/b",
+    "a\\b",
+    "C:x",
+    "\u202egnp.exe",
+    "a b",
+    "ü.mp4",
+    "a/" * 500 + "b",
+    "x\n",
+    "a/./b",
+    "~root",
+    "%2e%2e/x",
+]
 ODD_PARTS = st.sampled_from(["..", ".", "a", "b.mp4", "", "\0", "\u202e", "/", "\\", "~"])
 
 

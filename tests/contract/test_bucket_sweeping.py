@@ -9,7 +9,7 @@ import pytest
 from s3_server import S3_KEYS, client
 
 from adapters.bucket import Bucket, open_bucket
-from manifests.errors import BucketError, BucketRefused, KeyTaken
+from manifests.errors import BucketError, BucketRefusedError, KeyTakenError
 
 HEADERS = {"content_type": "video/mp4", "cache_control": "public, max-age=31536000, immutable"}
 
@@ -31,6 +31,7 @@ def put(bucket: Bucket, tmp_path: Path):
         path = tmp_path / "source"
         path.write_bytes(content)
         bucket.put_new(key, path, sha256=hashlib.sha256(content).hexdigest(), **HEADERS)
+
     return put
 
 
@@ -88,7 +89,7 @@ def test_a_move_that_was_cut_off_is_finished_by_the_next(bucket, put):
 def test_other_bytes_under_the_new_key_are_kept_and_so_is_the_old_one(bucket, put):
     put("a.mp4", b"one")
     put("b.mp4", b"two")
-    with pytest.raises(KeyTaken, match=r"b\.mp4"):
+    with pytest.raises(KeyTakenError, match=r"b\.mp4"):
         bucket.move("a.mp4", "b.mp4")
     assert (bucket.read("a.mp4"), bucket.read("b.mp4")) == (b"one", b"two")
 
@@ -124,8 +125,10 @@ def test_a_bucket_that_keeps_versions_keeps_those_of_what_was_moved(s3_endpoint,
     assert bucket.move("a.mp4", "b.mp4")
     assert bucket.read("b.mp4") == b"two"
     left = store.list_object_versions(Bucket=s3_bucket_name, Prefix="a.mp4")
-    assert [store.get_object(Bucket=s3_bucket_name, Key="a.mp4", VersionId=item["VersionId"])["Body"].read()
-            for item in left["Versions"]] == [b"two", b"one"]
+    assert [
+        store.get_object(Bucket=s3_bucket_name, Key="a.mp4", VersionId=item["VersionId"])["Body"].read()
+        for item in left["Versions"]
+    ] == [b"two", b"one"]
 
 
 def test_the_objects_that_stand_for_folders_are_no_entries(s3_endpoint, s3_bucket_name):
@@ -161,6 +164,6 @@ def test_a_folder_that_may_not_be_written_refuses_a_move(tmp_path, monkeypatch):
         raise PermissionError(13, "Permission denied", str(root / "b.mp4"))
 
     monkeypatch.setattr("os.link", denied)
-    with pytest.raises(BucketRefused, match="check its rights"):
+    with pytest.raises(BucketRefusedError, match="check its rights"):
         open_bucket(str(root)).move("a.mp4", "b.mp4")
     assert (root / "a.mp4").read_bytes() == b"x"

@@ -10,7 +10,7 @@ from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, rule, run_state_machine_as_test
 
-from adapters.catalogue import Arrival, Catalogue, open_catalogue
+from adapters.catalogue import Catalogue, SheetImport, open_catalogue
 
 PATIENCE = 600.0
 SHA = "a" * 64
@@ -20,7 +20,7 @@ def take(catalogue: Catalogue, owner: str = "watcher", patience_s: float = PATIE
     return catalogue.take_arrival(sha256, "spring.csv", "/watched/spring.csv", owner, patience_s)
 
 
-def known(catalogue: Catalogue, sha256: str = SHA) -> Arrival:
+def known(catalogue: Catalogue, sha256: str = SHA) -> SheetImport:
     arrival = catalogue.arrival(sha256)
     assert arrival
     return arrival
@@ -80,7 +80,10 @@ def test_an_acceptance_stands(catalogue: Catalogue):
     catalogue.settle_arrival(SHA, "accepted", campaign_id="spring-1")
     catalogue.settle_arrival(SHA, "refused", detail="the file is gone")
     assert (known(catalogue).state, known(catalogue).campaign_id, known(catalogue).detail) == (
-        "accepted", "spring-1", "")
+        "accepted",
+        "spring-1",
+        "",
+    )
 
 
 def test_other_words_are_refused(catalogue: Catalogue):
@@ -92,15 +95,22 @@ def test_other_words_are_refused(catalogue: Catalogue):
 def _take_many(url: str, owner: str, start, answer) -> None:
     with open_catalogue(url) as catalogue:
         start.wait(30)
-        answer.put([number for number in range(20)
-                    if take(catalogue, owner, sha256=hashlib.sha256(bytes([number])).hexdigest())])
+        answer.put(
+            [
+                number
+                for number in range(20)
+                if take(catalogue, owner, sha256=hashlib.sha256(bytes([number])).hexdigest())
+            ]
+        )
 
 
 def test_of_many_processes_one_takes_each(catalogue: Catalogue):
     context = multiprocessing.get_context("spawn")
     start, answer = context.Barrier(3), context.Queue()
-    processes = [context.Process(target=_take_many, args=(catalogue.url, f"process {number}", start, answer))
-                 for number in range(3)]
+    processes = [
+        context.Process(target=_take_many, args=(catalogue.url, f"process {number}", start, answer))
+        for number in range(3)
+    ]
     for process in processes:
         process.start()
     taken = [number for _ in processes for number in answer.get(timeout=60)]
@@ -153,5 +163,9 @@ class Watchers(RuleBasedStateMachine):
 
 
 def test_no_order_of_events_starts_it_twice(catalogue: Catalogue):
-    run_state_machine_as_test(lambda: Watchers(catalogue), settings=settings(
-        max_examples=12, stateful_step_count=12, deadline=None, suppress_health_check=list(HealthCheck)))
+    run_state_machine_as_test(
+        lambda: Watchers(catalogue),
+        settings=settings(
+            max_examples=12, stateful_step_count=12, deadline=None, suppress_health_check=list(HealthCheck)
+        ),
+    )

@@ -7,7 +7,8 @@ import samples
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from adapters.catalogue import Catalogue, Filter, gallery
+from adapters.catalogue import Catalogue, Filter
+from adapters.catalogue.views import gallery
 from manifests.brief import Brief
 from manifests.campaign import Campaign
 from manifests.errors import CatalogueError
@@ -29,8 +30,11 @@ def filled(catalogue: Catalogue) -> dict[str, PlannedVariant]:
         for index, (prompt, seed) in enumerate(itertools.product(PROMPTS, range(6))):
             variant = samples.variant(seed + 10 * (name == "autumn"), prompt)
             labels = (("locale", locales[index % 2]),) if len(locales) > 1 else ()
-            planned.append(PlannedVariant(brief, Placement(("tiktok", "youtube")[index % 2], "9:16"), variant,
-                                          variant.variant_id, labels))
+            planned.append(
+                PlannedVariant(
+                    brief, Placement(("tiktok", "youtube")[index % 2], "9:16"), variant, variant.variant_id, labels
+                )
+            )
         catalogue.add_variants(campaign.campaign_id, planned)
         items |= {item.variant_id: item for item in planned}
     for index, key in enumerate(items):
@@ -101,8 +105,10 @@ CASES = {
     "made": (Filter(since=1.0), lambda row, item: row.state != "planned"),
     "made before": (Filter(until=1.0), lambda row, item: False),
     "unreviewed": (Filter(reviewed="no"), lambda row, item: True),
-    "both": (Filter(states=("passed",), text="kite"), lambda row, item: row.state == "passed" and "kite" in
-             item.variant.prompt),
+    "both": (
+        Filter(states=("passed",), text="kite"),
+        lambda row, item: row.state == "passed" and "kite" in item.variant.prompt,
+    ),
 }
 
 

@@ -5,7 +5,8 @@ from collections import Counter
 import pytest
 from samples import bring_to, campaign, variant
 
-from adapters.catalogue import Catalogue, holdings
+from adapters.catalogue import Catalogue
+from adapters.catalogue.views import existing_footage as holdings
 from manifests.placement import Placement
 from manifests.variant import PlannedVariant
 

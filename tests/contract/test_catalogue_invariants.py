@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule, run_state_machine_as_test
 
 from adapters.catalogue import MOVES, Catalogue, Event, Lease
-from manifests.errors import LeaseLost
+from manifests.errors import LostLeaseError
 
 VARIANTS = 4
 OWNERS = st.sampled_from(["ann's machine", "bob's machine"])
@@ -43,7 +43,7 @@ class Workers(RuleBasedStateMachine):
         is_mine = (held.lease_owner, held.attempt) == (lease.owner, lease.attempt)
         try:
             operate(lease)
-        except LeaseLost:
+        except LostLeaseError:
             return
         assert is_mine, "a worker wrote without holding the lease"
 

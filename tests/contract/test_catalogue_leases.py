@@ -8,7 +8,7 @@ import pytest
 import samples
 
 from adapters.catalogue import Catalogue, open_catalogue
-from manifests.errors import LeaseLost, ReelmillError
+from manifests.errors import LostLeaseError, ReelmillError
 
 
 def test_a_lease_hands_out_the_variant_with_all_that_is_known(catalogue: Catalogue):
@@ -89,9 +89,7 @@ def test_a_dead_owners_work_is_free_at_once(catalogue: Catalogue):
         samples.bring_to(catalogue, variant_id, state)
     assert catalogue.release_owner("me") == 3
     assert catalogue.owners() == []
-    assert catalogue.states(ids) == dict(
-        zip(ids, ("planned", "rendered", "signing", "published"), strict=True)
-    )
+    assert catalogue.states(ids) == dict(zip(ids, ("planned", "rendered", "signing", "published"), strict=True))
     assert len(samples.take(catalogue, ids, ("planned", "rendered", "signing"), owner="other")) == 3
 
 
@@ -101,10 +99,8 @@ def test_giving_back_counts_no_try(catalogue: Catalogue):
     assert catalogue.release(leases) == 2
     assert catalogue.release(leases) == 0
     rows = catalogue.variants(samples.campaign().campaign_id)
-    assert [(row.state, row.tries, row.attempt, row.lease_owner) for row in rows] == [
-        ("planned", 0, 1, None)
-    ] * 2
-    with pytest.raises(LeaseLost):
+    assert [(row.state, row.tries, row.attempt, row.lease_owner) for row in rows] == [("planned", 0, 1, None)] * 2
+    with pytest.raises(LostLeaseError):
         catalogue.rendered(leases[0], samples.clip(ids[0]))
 
 
@@ -144,9 +140,7 @@ def test_what_is_taken_too_often_is_quarantined_with_its_reason(catalogue: Catal
     for _ in range(3):
         assert len(catalogue.lease([poison], "me", 60.0, attempts_cap=3)) == 1
         catalogue.release_owner("me")
-    assert [lease.variant_id for lease in catalogue.lease([poison, good], "me", 60.0, attempts_cap=3)] == [
-        good
-    ]
+    assert [lease.variant_id for lease in catalogue.lease([poison, good], "me", 60.0, attempts_cap=3)] == [good]
     row = catalogue.variant(poison)
     assert (row.state, row.lease_owner) == ("quarantined", None)
     assert str(row.error).startswith("Taken 3 times")
@@ -168,9 +162,7 @@ def test_of_many_threads_each_variant_goes_to_one(catalogue: Catalogue):
 
     def work(owner: str) -> None:
         for start in range(0, 60, 6):
-            taken.extend(
-                lease.variant_id for lease in samples.take(catalogue, ids[start : start + 12], owner=owner)
-            )
+            taken.extend(lease.variant_id for lease in samples.take(catalogue, ids[start : start + 12], owner=owner))
 
     threads = [threading.Thread(target=work, args=(f"worker {number}",)) for number in range(6)]
     for thread in threads:

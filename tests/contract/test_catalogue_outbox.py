@@ -6,8 +6,8 @@ import samples
 from sqlalchemy import update
 
 from adapters.catalogue import Alert, Catalogue
-from adapters.catalogue.outbox import PAUSES_S
-from adapters.catalogue.tables import alerts, database_now
+from adapters.catalogue.core.tables import alerts, database_now
+from adapters.catalogue.messages.outbox import PAUSES_S
 
 
 def make_due(catalogue: Catalogue) -> None:
@@ -29,7 +29,11 @@ def test_an_alert_is_there_once_with_all_that_it_tells(catalogue: Catalogue):
     assert not catalogue.add_alert("finished:run", "budget", "something else")
     alert = only(catalogue)
     assert (alert.key, alert.kind, alert.campaign_id, alert.detail) == (
-        "finished:run", "finished", campaign_id, {"passed": 3})
+        "finished:run",
+        "finished",
+        campaign_id,
+        {"passed": 3},
+    )
     assert alert.text.startswith("Spring is finished: 3 of 4 clips <b>passed</b>")
     assert (alert.tries, alert.sent_at, alert.given_up_at, alert.error) == (0, None, None, "")
     assert catalogue.due_alerts() == [alert]

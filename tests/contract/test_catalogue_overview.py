@@ -5,12 +5,16 @@ from collections import Counter
 import samples
 
 from adapters.catalogue import Catalogue
-from adapters.catalogue.overview import BIN
+from adapters.catalogue.views.overview import BIN
 from manifests.score import Score
 from manifests.verdict import Reason, Verdict
 
-REASONS = ((), (Reason("adherence", 'it says "no],["'),), (Reason("rank", "others fit"), Reason("adherence", "low")),
-           (Reason("black", "x" * 900),))
+REASONS = (
+    (),
+    (Reason("adherence", 'it says "no],["'),),
+    (Reason("rank", "others fit"), Reason("adherence", "low")),
+    (Reason("black", "x" * 900),),
+)
 
 
 def judged(catalogue: Catalogue) -> list[tuple[float, tuple[Reason, ...]]]:
@@ -28,8 +32,9 @@ def test_scores_are_counted_in_bins(catalogue: Catalogue):
     done = judged(catalogue)
     bins = catalogue.score_bins(samples.campaign().campaign_id)
     assert sum(each.number for each in bins) == 20
-    assert sum(each.open for each in bins) == sum({reason.code for reason in reasons} <= {"adherence"}
-                                                  for _, reasons in done)
+    assert sum(each.open for each in bins) == sum(
+        {reason.code for reason in reasons} <= {"adherence"} for _, reasons in done
+    )
     for each in bins:
         inside = [value for value, _ in done if each.lowest - 1e-9 <= value < each.lowest + BIN - 1e-9]
         assert len(inside) == each.number
@@ -53,8 +58,12 @@ def test_made_clips_and_pace(catalogue: Catalogue):
 
 def test_labels_are_reviews_of_scored_clips(catalogue: Catalogue):
     judged(catalogue)
-    rows = {row.variant_id: row for row in catalogue.gallery_rows(
-        [row.variant_id for row in catalogue.variants(samples.campaign().campaign_id)])}
+    rows = {
+        row.variant_id: row
+        for row in catalogue.gallery_rows(
+            [row.variant_id for row in catalogue.variants(samples.campaign().campaign_id)]
+        )
+    }
     for row in list(rows.values())[:8]:
         catalogue.review({row.variant_id: row.seen}, "rejected", "person:ann")
     catalogue.undo([next(iter(rows))], "person:ann")

@@ -18,8 +18,9 @@ def test_an_account_is_added_once_and_found(catalogue: Catalogue):
     assert [each.name for each in catalogue.accounts()] == ["Ann Lee"]
 
 
-@pytest.mark.parametrize(("name", "role"), [("", "viewer"), ("a\nb\x07", "viewer"), ("x" * 81, "viewer"),
-                                            ("Ann", "king")])
+@pytest.mark.parametrize(
+    ("name", "role"), [("", "viewer"), ("a\nb\x07", "viewer"), ("x" * 81, "viewer"), ("Ann", "king")]
+)
 def test_unfit_accounts_are_refused(catalogue: Catalogue, name: str, role: str):
     with pytest.raises(CatalogueError):
         catalogue.add_account(name, role, "test")
@@ -45,8 +46,11 @@ def test_people_of_a_provider_are_found_by_what_it_calls_them(catalogue: Catalog
 def test_no_secret_lies_in_the_catalogue(catalogue: Catalogue):
     samples.filled(catalogue, 1)
     catalogue.add_account("ann", "admin", "test")
-    secrets = [catalogue.sign_in("ann", 60), catalogue.add_token("ann", "dam", 60, "test"),
-               catalogue.add_share(samples.campaign().campaign_id, "test", 60)]
+    secrets = [
+        catalogue.sign_in("ann", 60),
+        catalogue.add_token("ann", "dam", 60, "test"),
+        catalogue.add_share(samples.campaign().campaign_id, "test", 60),
+    ]
     with catalogue._reading() as connection:
         for table in ("sessions", "tokens", "shares", "audit"):
             kept = str(connection.execute(text(f"SELECT * FROM {table}")).all())
@@ -71,8 +75,13 @@ def test_what_has_expired_or_was_dropped_holds_no_more(catalogue: Catalogue):
         catalogue.drop_share(each.secret_sha256, "test")
     assert catalogue.token_holder(token) is catalogue.shared_campaign(share) is None
     assert catalogue.verify_audit().ok
-    assert {entry.action for entry in catalogue.audit_entries()} >= {"token added", "token dropped", "shared",
-                                                                      "share dropped", "account added"}
+    assert {entry.action for entry in catalogue.audit_entries()} >= {
+        "token added",
+        "token dropped",
+        "shared",
+        "share dropped",
+        "account added",
+    }
 
 
 def test_views_are_ones_own(catalogue: Catalogue):

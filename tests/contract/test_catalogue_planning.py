@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from adapters.catalogue import Catalogue
-from adapters.catalogue.rows import brief_from, clean, record_text, variant_from, variant_text
+from adapters.catalogue.core.rows import brief_from, clean, record_text, variant_from, variant_text
 from manifests.brief import Brief
 from manifests.errors import CatalogueError
 from manifests.placement import Placement
@@ -41,9 +41,7 @@ def test_variants_come_out_in_the_order_of_planning(catalogue: Catalogue):
     assert [row.variant_id for row in rows] == ids
     assert all(row.variant.variant_id == row.variant_id and row.state == "planned" for row in rows)
     members = catalogue.memberships(CAMPAIGN.campaign_id)
-    assert [(member.variant_id, member.ordinal) for member in members] == list(
-        zip(ids, range(20), strict=True)
-    )
+    assert [(member.variant_id, member.ordinal) for member in members] == list(zip(ids, range(20), strict=True))
     assert members[3].labels == (("seed", "3"),)
     assert members[3].placement == "tiktok 9:16"
 
@@ -62,18 +60,14 @@ def test_each_planned_variant_has_its_event(catalogue: Catalogue):
     ids = samples.filled(catalogue, 3)
     events = catalogue.events(CAMPAIGN.campaign_id)
     assert sorted(event.variant_id for event in events) == sorted(ids)
-    assert {(event.from_state, event.to_state, event.actor) for event in events} == {
-        (None, "planned", "system")
-    }
+    assert {(event.from_state, event.to_state, event.actor) for event in events} == {(None, "planned", "system")}
 
 
 def test_campaigns_and_briefs_share_a_variant_that_is_the_same(catalogue: Catalogue):
     autumn = samples.campaign("Autumn")
     for campaign in (CAMPAIGN, autumn):
         catalogue.add_campaign(campaign, {})
-        added = [
-            catalogue.add_variants(campaign.campaign_id, samples.planned(4, brief)) for brief in ("b1", "b2")
-        ]
+        added = [catalogue.add_variants(campaign.campaign_id, samples.planned(4, brief)) for brief in ("b1", "b2")]
         assert added == ([4, 0] if campaign is CAMPAIGN else [0, 0])
     samples.bring_to(catalogue, samples.planned(1)[0].variant_id, "passed")
     for campaign in (CAMPAIGN, autumn):
@@ -89,8 +83,7 @@ def test_one_brief_may_want_a_variant_for_two_placements(catalogue: Catalogue):
     catalogue.add_campaign(CAMPAIGN, {})
     variant = samples.variant()
     items = [
-        PlannedVariant("b1", Placement(channel, "9:16"), variant, variant.variant_id)
-        for channel in ("tiktok", "reels")
+        PlannedVariant("b1", Placement(channel, "9:16"), variant, variant.variant_id) for channel in ("tiktok", "reels")
     ]
     assert catalogue.add_variants(CAMPAIGN.campaign_id, items) == 1
     assert [member.placement for member in catalogue.memberships(CAMPAIGN.campaign_id)] == [
@@ -150,9 +143,7 @@ ODD_TEXT = "nul \x00, lone \ud83d, \u202e, '; DROP TABLE variants; --, 🎬"
 def test_odd_text_survives_both_databases(catalogue: Catalogue):
     catalogue.add_campaign(CAMPAIGN, {"note": ODD_TEXT})
     variant = samples.variant(prompt="nul \x00 '; DROP TABLE variants; --, 🎬")
-    item = PlannedVariant(
-        "b1", Placement("generic", "16:9"), variant, variant.variant_id, (("cta", ODD_TEXT),)
-    )
+    item = PlannedVariant("b1", Placement("generic", "16:9"), variant, variant.variant_id, (("cta", ODD_TEXT),))
     catalogue.add_variants(CAMPAIGN.campaign_id, [item])
     lease = samples.take(catalogue, [variant.variant_id])[0]
     catalogue.generation_failed(lease, ODD_TEXT)

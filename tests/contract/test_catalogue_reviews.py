@@ -45,13 +45,22 @@ def test_the_same_decision_on_an_undone_one_is_stale_too(catalogue: Catalogue):
     assert not catalogue.review(looked_at, "approved", ANN).moved
 
 
-@pytest.mark.parametrize(("state", "outcome", "reason", "moves"), [
-    ("passed", "approved", "", True), ("passed", "rejected", "", True), ("passed", "withdrawn", "", False),
-    ("failed", "approved", "", False), ("failed", "approved", "good enough", True), ("failed", "rejected", "", True),
-    ("published", "withdrawn", "rights", True), ("published", "rejected", "", False),
-    ("planned", "approved", "sure", False), ("rejected", "approved", "sure", False),
-    ("quarantined", "rejected", "", False),
-])
+@pytest.mark.parametrize(
+    ("state", "outcome", "reason", "moves"),
+    [
+        ("passed", "approved", "", True),
+        ("passed", "rejected", "", True),
+        ("passed", "withdrawn", "", False),
+        ("failed", "approved", "", False),
+        ("failed", "approved", "good enough", True),
+        ("failed", "rejected", "", True),
+        ("published", "withdrawn", "rights", True),
+        ("published", "rejected", "", False),
+        ("planned", "approved", "sure", False),
+        ("rejected", "approved", "sure", False),
+        ("quarantined", "rejected", "", False),
+    ],
+)
 def test_what_may_be_decided(catalogue: Catalogue, state: str, outcome: str, reason: str, moves: bool):
     [key] = brought(catalogue, state)
     decided = catalogue.review(seen(catalogue, key), outcome, ANN, reason=reason)
@@ -169,8 +178,12 @@ def test_verifying_sees_one_state_while_others_write(catalogue: Catalogue):
 def test_a_score_that_is_no_number_harms_no_other(catalogue: Catalogue):
     ids = samples.filled(catalogue, 2)
     leases = samples.take(catalogue, ids)
-    catalogue.record([(lease, samples.clip(key), samples.score(key, value), samples.failed(key))
-                      for key, lease, value in zip(ids, leases, (float("nan"), 0.5), strict=True)])
+    catalogue.record(
+        [
+            (lease, samples.clip(key), samples.score(key, value), samples.failed(key))
+            for key, lease, value in zip(ids, leases, (float("nan"), 0.5), strict=True)
+        ]
+    )
     assert [row.prompt_adherence for row in catalogue.gallery_rows(ids)] == [None, 0.5]
     assert sum(each.number for each in catalogue.score_bins(samples.campaign().campaign_id)) == 1
 
@@ -187,7 +200,9 @@ def test_comments_stay_in_their_order(catalogue: Catalogue):
     catalogue.add_comment(key, ANN, " the logo <b>flickers</b>\x00 ", 0.5)
     catalogue.add_comment(key, BEN, "agreed")
     assert [(each.author, each.body, each.clip_s) for each in catalogue.comments(key)] == [
-        (ANN, "the logo <b>flickers</b>\ufffd", 0.5), (BEN, "agreed", None)]
+        (ANN, "the logo <b>flickers</b>\ufffd", 0.5),
+        (BEN, "agreed", None),
+    ]
     with pytest.raises(CatalogueError, match="empty"):
         catalogue.add_comment(key, ANN, "  ")
     with pytest.raises(CatalogueError, match="no variant"):
@@ -208,7 +223,9 @@ def test_a_second_review_is_blind_and_somebody_elses(catalogue: Catalogue):
     assert catalogue.second_reviews(campaign_id, BEN) == [ids[1]]
     assert catalogue.states(ids)[ids[0]] == "rejected"
     assert [(each.author, each.outcome, each.blind) for each in catalogue.reviews(variant_id=ids[0])] == [
-        (ANN, "rejected", False), (BEN, "approved", True)]
+        (ANN, "rejected", False),
+        (BEN, "approved", True),
+    ]
     with pytest.raises(CatalogueError, match="second review meanwhile"):
         catalogue.add_second_review(ids[0], "person:cleo", "approved")
     for key, author in ((ids[0], BEN), (ids[1], ANN), (ids[2], BEN)):
@@ -232,9 +249,11 @@ def test_threshold_and_share_have_bounds(catalogue: Catalogue):
     campaign_id = samples.campaign().campaign_id
     catalogue.set_threshold(campaign_id, "starter", 0.31, ANN)
     assert catalogue.campaign(campaign_id).thresholds == {"starter": 0.31}
-    for call in (lambda: catalogue.set_threshold(campaign_id, "starter", 1.5, ANN),
-                 lambda: catalogue.set_second_share(campaign_id, -0.1, ANN),
-                 lambda: catalogue.set_threshold("nothing", "starter", 0.5, ANN)):
+    for call in (
+        lambda: catalogue.set_threshold(campaign_id, "starter", 1.5, ANN),
+        lambda: catalogue.set_second_share(campaign_id, -0.1, ANN),
+        lambda: catalogue.set_threshold("nothing", "starter", 0.5, ANN),
+    ):
         with pytest.raises(CatalogueError):
             call()
     catalogue.add_campaign(samples.campaign(), {"review": "auto"})
@@ -258,13 +277,20 @@ def test_every_decision_is_in_the_audit(catalogue: Catalogue):
     assert report.ok, report.problems
     entries = catalogue.audit_entries()
     told = [(entry.actor, entry.action) for entry in entries if entry.actor in (ANN, BEN)]
-    assert told == [(BEN, "token"), (BEN, "approved"), (BEN, "withdrawn"), (ANN, "rejected"), (ANN, "passed"),
-                    (ANN, "approved")]
+    assert told == [
+        (BEN, "token"),
+        (BEN, "approved"),
+        (BEN, "withdrawn"),
+        (ANN, "rejected"),
+        (ANN, "passed"),
+        (ANN, "approved"),
+    ]
     assert entries[3].detail == {"from": "failed", "codes": ["prompt"], "reason": "ça alors \U0001f600"}
     assert report.digest == entries[0].digest
     assert catalogue.verify_audit(entries[2].digest).ok
     assert [entry.audit_id for entry in catalogue.audit_entries(before=entries[0].audit_id, limit=1)] == [
-        entries[1].audit_id]
+        entries[1].audit_id
+    ]
 
 
 def tamper(catalogue: Catalogue, *statements: str) -> None:
@@ -279,15 +305,18 @@ def tamper(catalogue: Catalogue, *statements: str) -> None:
             connection.execute(text(statement))
 
 
-@pytest.mark.parametrize("statement", [
-    "UPDATE audit SET detail = replace(detail, 'prompt', 'brand')",
-    "UPDATE audit SET actor = 'person:eve' WHERE audit_id = 3",
-    "UPDATE audit SET at_ms = at_ms + 1 WHERE audit_id = 2",
-    "DELETE FROM audit WHERE audit_id = 2",
-    "DELETE FROM audit WHERE audit_id = (SELECT max(audit_id) FROM audit)",
-    "UPDATE audit_head SET entries = entries - 1",
-    "DELETE FROM audit",
-])
+@pytest.mark.parametrize(
+    "statement",
+    [
+        "UPDATE audit SET detail = replace(detail, 'prompt', 'brand')",
+        "UPDATE audit SET actor = 'person:eve' WHERE audit_id = 3",
+        "UPDATE audit SET at_ms = at_ms + 1 WHERE audit_id = 2",
+        "DELETE FROM audit WHERE audit_id = 2",
+        "DELETE FROM audit WHERE audit_id = (SELECT max(audit_id) FROM audit)",
+        "UPDATE audit_head SET entries = entries - 1",
+        "DELETE FROM audit",
+    ],
+)
 def test_whatever_is_changed_is_found(catalogue: Catalogue, statement: str):
     decided_audit(catalogue)
     tamper(catalogue, statement)
@@ -298,10 +327,15 @@ def test_a_decision_beside_the_audit_is_found(catalogue: Catalogue):
     [key] = brought(catalogue, "passed")
     with catalogue._writing() as connection:
         connection.execute(text("UPDATE variants SET state = 'approved'"))
-        connection.execute(text("INSERT INTO events (variant_id, at, actor, from_state, to_state, detail) "
-                                f"VALUES ('{key}', 0, 'person:eve', 'passed', 'approved', '{{}}')"))
+        connection.execute(
+            text(
+                "INSERT INTO events (variant_id, at, actor, from_state, to_state, detail) "
+                f"VALUES ('{key}', 0, 'person:eve', 'passed', 'approved', '{{}}')"
+            )
+        )
     assert catalogue.verify_audit().problems == (
-        f"person:eve brought variant {key} to approved, and the log does not say so.",)
+        f"person:eve brought variant {key} to approved, and the log does not say so.",
+    )
 
 
 def test_a_log_written_anew_is_found_by_a_noted_digest(catalogue: Catalogue):

@@ -14,8 +14,8 @@ from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, 
 from sqlalchemy import update
 
 from adapters.catalogue import Catalogue, RunRow
-from adapters.catalogue.runs import ALIVE_S, CLAIM_S, TURN
-from adapters.catalogue.tables import database_now, runs
+from adapters.catalogue.core.tables import database_now, runs
+from adapters.catalogue.work.runs import ALIVE_S, CLAIM_S, TURN
 
 STEP = 4
 """Leases that a shard takes at a time."""
@@ -153,8 +153,9 @@ def block(catalogue: Catalogue, blocker: str) -> str:
     return mine
 
 
-@pytest.mark.parametrize("trouble", ["silent", "unserved", "paused", "cancelled", "ended", "window", "budget",
-                                     "nothing waits"])
+@pytest.mark.parametrize(
+    "trouble", ["silent", "unserved", "paused", "cancelled", "ended", "window", "budget", "nothing waits"]
+)
 def test_nobody_waits_for_a_run_that_cannot_go_on(catalogue: Catalogue, trouble: str):
     other = begin(catalogue, "Other", priority=5, budget_s=5.0, until=time.time() + 600)
     mine = block(catalogue, other)
@@ -330,8 +331,8 @@ def test_an_urgent_campaign_gets_the_devices_after_what_is_in_hand(catalogue: Ca
     while cluster.given[urgent] < 3 * SHARD:
         cluster.tick()
     order = cluster.order[seen:]
-    assert set(order[:2 * SHARD // STEP]) == {urgent}, "the steps in hand had ended, and none was begun"
-    tail = order[order.index(urgent):]
+    assert set(order[: 2 * SHARD // STEP]) == {urgent}, "the steps in hand had ended, and none was begun"
+    tail = order[order.index(urgent) :]
     assert tail.count(urgent) == 3 * SHARD // STEP
     assert set(others) & set(tail), "its last shard leaves a device to the others"
     assert tail.index(next(each for each in tail if each in others)) >= 2 * SHARD // STEP - 1
@@ -445,8 +446,13 @@ class Turns(RuleBasedStateMachine):
     @invariant()
     def somebody_may_always_go_on(self):
         live = {row.run_id for row in self.catalogue.live_runs()}
-        active = [run_id for name, run_id in self.ids.items() if run_id in live and self.catalogue.campaign(
-            campaign_of(self.catalogue, run_id)).standing == "active" and self.rows()[name].waiting]
+        active = [
+            run_id
+            for name, run_id in self.ids.items()
+            if run_id in live
+            and self.catalogue.campaign(campaign_of(self.catalogue, run_id)).standing == "active"
+            and self.rows()[name].waiting
+        ]
         assert not active or any(self.catalogue.turn(run_id).may_work for run_id in active)
 
     @invariant()
@@ -457,5 +463,9 @@ class Turns(RuleBasedStateMachine):
 
 
 def test_no_order_of_events_brings_all_to_a_stop(catalogue: Catalogue):
-    run_state_machine_as_test(lambda: Turns(catalogue), settings=settings(
-        max_examples=6, stateful_step_count=15, deadline=None, suppress_health_check=list(HealthCheck)))
+    run_state_machine_as_test(
+        lambda: Turns(catalogue),
+        settings=settings(
+            max_examples=6, stateful_step_count=15, deadline=None, suppress_health_check=list(HealthCheck)
+        ),
+    )

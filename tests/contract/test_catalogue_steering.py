@@ -13,8 +13,8 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule, run_state_machine_as_test
 
 from adapters.catalogue import Catalogue, Lease, open_catalogue
-from adapters.catalogue.steering import StandsOtherwise
-from manifests.errors import CatalogueError, LeaseLost
+from adapters.catalogue.work.steering import CampaignStandingError
+from manifests.errors import CatalogueError, LostLeaseError
 
 SPRING = samples.campaign().campaign_id
 
@@ -47,8 +47,15 @@ def test_a_paused_campaign_gets_no_lease_and_finishes_what_is_in_hand(catalogue:
     assert [lease.variant_id for lease in take(catalogue, ids)] == ids[2:]
 
 
-@pytest.mark.parametrize(("state", "states"), [("rendered", ("rendered",)), ("approved", ("approved",)),
-                                               ("signing", ("signing",)), ("planned", ("planned", "rendered"))])
+@pytest.mark.parametrize(
+    ("state", "states"),
+    [
+        ("rendered", ("rendered",)),
+        ("approved", ("approved",)),
+        ("signing", ("signing",)),
+        ("planned", ("planned", "rendered")),
+    ],
+)
 @pytest.mark.parametrize("standing", ["paused", "cancelled"])
 def test_no_kind_of_work_is_handed_out(catalogue: Catalogue, state: str, states: tuple, standing: str):
     (variant_id,) = samples.filled(catalogue, 1)
@@ -61,17 +68,20 @@ def test_no_kind_of_work_is_handed_out(catalogue: Catalogue, state: str, states:
 
 def test_cancelling_ends_the_leases_of_what_is_being_made(catalogue: Catalogue):
     ids = samples.filled(catalogue, 5)
-    leases = [samples.bring_to(catalogue, key, state) for key, state in zip(
-        ids, ("leased", "rendered", "signing", "published", "failed"), strict=True)]
+    leases = [
+        samples.bring_to(catalogue, key, state)
+        for key, state in zip(ids, ("leased", "rendered", "signing", "published", "failed"), strict=True)
+    ]
     assert catalogue.steer(SPRING, "cancelled", "person:ann", "wrong brand") == 2
-    assert catalogue.states(ids) == dict(zip(ids, ("planned", "rendered", "signing", "published", "failed"),
-                                             strict=True))
+    assert catalogue.states(ids) == dict(
+        zip(ids, ("planned", "rendered", "signing", "published", "failed"), strict=True)
+    )
     leased, rendered, signing = leases[:3]
-    with pytest.raises(LeaseLost):
+    with pytest.raises(LostLeaseError):
         catalogue.rendered(leased, samples.clip(ids[0]))
-    with pytest.raises(LeaseLost):
+    with pytest.raises(LostLeaseError):
         catalogue.generation_failed(leased, "out of memory")
-    with pytest.raises(LeaseLost):
+    with pytest.raises(LostLeaseError):
         catalogue.judged(rendered, samples.score(ids[1]), samples.passed(ids[1]))
     assert catalogue.record([(leased, samples.clip(ids[0]), samples.score(ids[0]), samples.passed(ids[0]))]) == ids[:1]
     assert catalogue.release([leased, rendered]) == 0
@@ -131,9 +141,14 @@ def test_the_audit_tells_each_change_once(catalogue: Catalogue):
     for priority in (5, 5, 0):
         catalogue.set_priority(SPRING, priority, "person:bob")
     told = [(entry.actor, entry.action, entry.subject) for entry in catalogue.audit_entries()]
-    assert told == [("person:bob", "priority", SPRING), ("person:bob", "priority", SPRING),
-                    ("person:ann", "active", SPRING), ("person:ann", "cancelled", SPRING),
-                    ("person:ann", "planned", ids[0]), ("person:ann", "paused", SPRING)]
+    assert told == [
+        ("person:bob", "priority", SPRING),
+        ("person:bob", "priority", SPRING),
+        ("person:ann", "active", SPRING),
+        ("person:ann", "cancelled", SPRING),
+        ("person:ann", "planned", ids[0]),
+        ("person:ann", "paused", SPRING),
+    ]
     assert catalogue.audit_entries()[3].detail == {"reason": "why", "leases_ended": 1}
     assert catalogue.verify_audit().ok
 
@@ -150,8 +165,11 @@ def test_odd_words_are_kept_and_wrong_ones_refused(catalogue: Catalogue):
 
 
 def test_a_campaign_that_is_not_there_is_told(catalogue: Catalogue):
-    for word in (lambda: catalogue.steer("no-such", "paused", "person:ann"), lambda: catalogue.standing("no-such"),
-                 lambda: catalogue.set_priority("no-such", 3, "person:ann")):
+    for word in (
+        lambda: catalogue.steer("no-such", "paused", "person:ann"),
+        lambda: catalogue.standing("no-such"),
+        lambda: catalogue.set_priority("no-such", 3, "person:ann"),
+    ):
         with pytest.raises(CatalogueError, match="No campaign in the catalogue has the id 'no-such'"):
             word()
 
@@ -159,7 +177,7 @@ def test_a_campaign_that_is_not_there_is_told(catalogue: Catalogue):
 def test_a_word_may_leave_a_standing_to_another_word(catalogue: Catalogue):
     samples.filled(catalogue, 1)
     catalogue.steer(SPRING, "cancelled", "person:ann")
-    with pytest.raises(StandsOtherwise):
+    with pytest.raises(CampaignStandingError):
         catalogue.steer(SPRING, "paused", "person:bob", unless="cancelled")
     assert catalogue.campaign(SPRING).stood["actor"] == "person:ann"
     catalogue.steer(SPRING, "active", "person:ann", unless="paused")
@@ -210,11 +228,13 @@ def _work(url: str, owner: str, ids: list[str], start, answer) -> None:
     with open_catalogue(url) as catalogue:
         start.wait(30)
         for begin in range(0, len(ids), 3):
-            leases = take(catalogue, ids[begin:begin + 3], owner=owner)
+            leases = take(catalogue, ids[begin : begin + 3], owner=owner)
             if not leases and catalogue.standing(SPRING) == "cancelled":
                 break
-            items = [(each, samples.clip(each.variant_id), samples.score(each.variant_id),
-                      samples.passed(each.variant_id)) for each in leases]
+            items = [
+                (each, samples.clip(each.variant_id), samples.score(each.variant_id), samples.passed(each.variant_id))
+                for each in leases
+            ]
             gone = catalogue.record(items)
             lost += gone
             done += [each.variant_id for each in leases if each.variant_id not in gone]
@@ -226,8 +246,10 @@ def test_processes_that_work_stop_at_a_cancellation(catalogue: Catalogue):
     ids = samples.filled(catalogue, 600)
     context = multiprocessing.get_context("spawn")
     start, answer = context.Barrier(3), context.Queue()
-    processes = [context.Process(target=_work, args=(catalogue.url, f"process {number}", ids, start, answer))
-                 for number in range(2)]
+    processes = [
+        context.Process(target=_work, args=(catalogue.url, f"process {number}", ids, start, answer))
+        for number in range(2)
+    ]
     for process in processes:
         process.start()
     start.wait(60)
@@ -257,18 +279,27 @@ class Steered(RuleBasedStateMachine):
         super().__init__()
         self.catalogue = catalogue
         start = next(seeds)
-        self.campaigns = {name: sharing(catalogue, VARIANTS, start + 3 * number, f"{name}{start}")
-                          for number, name in enumerate(NAMES)}
-        self.ids = {name: [item.variant_id for item in samples.planned(VARIANTS, start=start + 3 * number)]
-                    for number, name in enumerate(NAMES)}
+        self.campaigns = {
+            name: sharing(catalogue, VARIANTS, start + 3 * number, f"{name}{start}")
+            for number, name in enumerate(NAMES)
+        }
+        self.ids = {
+            name: [item.variant_id for item in samples.planned(VARIANTS, start=start + 3 * number)]
+            for number, name in enumerate(NAMES)
+        }
         self.standing = dict.fromkeys(NAMES, "active")
         self.leases: list[Lease] = []
         self.tries = dict.fromkeys([*self.ids["a"], *self.ids["b"]], 0)
 
     @rule(name=st.sampled_from(NAMES), numbers=st.lists(st.integers(0, VARIANTS - 1), min_size=1, unique=True))
     def lease(self, name, numbers):
-        taken = self.catalogue.lease([self.ids[name][number] for number in numbers], name, 600.0, attempts_cap=99,
-                                     campaign_id=self.campaigns[name])
+        taken = self.catalogue.lease(
+            [self.ids[name][number] for number in numbers],
+            name,
+            600.0,
+            attempts_cap=99,
+            campaign_id=self.campaigns[name],
+        )
         assert not taken or self.standing[name] == "active"
         self.leases += taken
         for lease in taken:
@@ -293,11 +324,14 @@ class Steered(RuleBasedStateMachine):
         lease = self.leases[pick % len(self.leases)]
         is_mine = self.held().get(lease.variant_id) == (lease.owner, lease.attempt)
         key = lease.variant_id
-        step: Callable[[], object] = (lambda: self.catalogue.generation_failed(lease, "odd")) if end else (
-            lambda: self.catalogue.rendered(lease, samples.clip(key)))
+        step: Callable[[], object] = (
+            (lambda: self.catalogue.generation_failed(lease, "odd"))
+            if end
+            else (lambda: self.catalogue.rendered(lease, samples.clip(key)))
+        )
         try:
             step()
-        except LeaseLost:
+        except LostLeaseError:
             assert not is_mine
         else:
             assert is_mine
@@ -313,5 +347,9 @@ class Steered(RuleBasedStateMachine):
 
 
 def test_no_order_of_words_and_work_breaks_the_promises(catalogue: Catalogue):
-    run_state_machine_as_test(lambda: Steered(catalogue), settings=settings(
-        max_examples=8, stateful_step_count=20, deadline=None, suppress_health_check=list(HealthCheck)))
+    run_state_machine_as_test(
+        lambda: Steered(catalogue),
+        settings=settings(
+            max_examples=8, stateful_step_count=20, deadline=None, suppress_health_check=list(HealthCheck)
+        ),
+    )

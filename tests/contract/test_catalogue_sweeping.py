@@ -7,8 +7,8 @@ import samples
 from sqlalchemy import select, update
 
 from adapters.catalogue import Catalogue, open_catalogue
-from adapters.catalogue.runs import ALIVE_S
-from adapters.catalogue.tables import database_now, events, runs, variants
+from adapters.catalogue.core.tables import database_now, events, runs, variants
+from adapters.catalogue.work.runs import ALIVE_S
 
 SPRING = samples.campaign().campaign_id
 
@@ -75,8 +75,9 @@ def test_what_its_owner_renews_just_now_is_left_to_it(postgres_url: str):
         samples.take(catalogue, ids)
         expire(catalogue)
         with catalogue._engine.begin() as renewing:
-            renewing.execute(update(variants).where(variants.c.variant_id == ids[0])
-                             .values(lease_expires=database_now() + 60))
+            renewing.execute(
+                update(variants).where(variants.c.variant_id == ids[0]).values(lease_expires=database_now() + 60)
+            )
             assert [lease.variant_id for lease in catalogue.end_expired_leases()] == [ids[1]]
         assert catalogue.end_expired_leases() == []
         assert catalogue.states(ids) == {ids[0]: "leased", ids[1]: "planned"}
@@ -144,8 +145,16 @@ def test_keys_that_are_committed_are_told_from_others(catalogue: Catalogue):
     for variant_id, state in zip(ids, ("published", "signing", "approved"), strict=True):
         samples.bring_to(catalogue, variant_id, state)
     named = {*samples.facts(ids[0]).keys, *samples.facts(ids[1]).keys}
-    others = {*samples.facts(ids[2]).keys, f"spring/{ids[0][:12]}-{'0' * 16}.mp4", "spring/readme.txt", "x", "",
-              f"spring/{'f' * 32}.mp4", f"spring/{ids[0]}.mp4.bak", "spring/%_.mp4"}
+    others = {
+        *samples.facts(ids[2]).keys,
+        f"spring/{ids[0][:12]}-{'0' * 16}.mp4",
+        "spring/readme.txt",
+        "x",
+        "",
+        f"spring/{'f' * 32}.mp4",
+        f"spring/{ids[0]}.mp4.bak",
+        "spring/%_.mp4",
+    }
     assert catalogue.keys_named(named | others) == named
     assert catalogue.keys_named([]) == set()
 
@@ -153,8 +162,9 @@ def test_keys_that_are_committed_are_told_from_others(catalogue: Catalogue):
 def test_many_keys_are_asked_for_at_once(catalogue: Catalogue):
     ids = samples.filled(catalogue, 250)
     for lease in samples.take(catalogue, ids):
-        catalogue.record([(lease, samples.clip(lease.variant_id), samples.score(lease.variant_id),
-                           samples.passed(lease.variant_id))])
+        catalogue.record(
+            [(lease, samples.clip(lease.variant_id), samples.score(lease.variant_id), samples.passed(lease.variant_id))]
+        )
     catalogue.approve(ids, "ann")
     leases = samples.take(catalogue, ids, ("approved",))
     for lease in leases[::2]:
@@ -185,8 +195,9 @@ def test_a_sample_holds_the_newest_and_others_none_twice(catalogue: Catalogue):
     for age, variant_id in enumerate(ids[:6]):
         samples.bring_to(catalogue, variant_id, "published")
         with catalogue._writing() as connection:
-            connection.execute(update(variants).where(variants.c.variant_id == variant_id)
-                               .values(made_at=database_now() - age))
+            connection.execute(
+                update(variants).where(variants.c.variant_id == variant_id).values(made_at=database_now() - age)
+            )
     picked = [row.variant_id for row in catalogue.some_published(2, 2, "0" * 32)]
     assert picked[:2] == ids[:2]
     assert len(set(picked)) == len(picked) == 4

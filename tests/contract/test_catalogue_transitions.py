@@ -7,7 +7,7 @@ import pytest
 import samples
 
 from adapters.catalogue import MOVES, STATES, Catalogue, Lease
-from manifests.errors import LeaseLost
+from manifests.errors import LostLeaseError
 
 Operation = Callable[[Catalogue, str, Lease], object]
 
@@ -71,7 +71,7 @@ def test_each_operation_moves_from_its_states_only(catalogue: Catalogue, state: 
         lease = held or Lease(variant_id, "me", 1, catalogue.variant(variant_id))
         before = catalogue.variant(variant_id), catalogue.events(variant_id=variant_id)
         if name in WORKERS and state not in moves:
-            with pytest.raises(LeaseLost, match=variant_id):
+            with pytest.raises(LostLeaseError, match=variant_id):
                 operate(catalogue, variant_id, lease)
         else:
             operate(catalogue, variant_id, lease)
@@ -96,7 +96,7 @@ def test_a_worker_that_lost_its_lease_writes_nothing(catalogue: Catalogue, state
         catalogue.release_owner("me")
         again = samples.take(catalogue, [variant_id], ("planned", state), owner=next_owner)
         before = catalogue.variant(variant_id), catalogue.events(variant_id=variant_id)
-        with pytest.raises(LeaseLost):
+        with pytest.raises(LostLeaseError):
             OPERATIONS[name][0](catalogue, variant_id, lease)
         assert (catalogue.variant(variant_id), catalogue.events(variant_id=variant_id)) == before
         assert again[0].attempt == lease.attempt + 1
@@ -194,7 +194,7 @@ def test_a_variant_is_published_once_even_by_hand(catalogue: Catalogue):
     from sqlalchemy import insert
     from sqlalchemy.exc import IntegrityError
 
-    from adapters.catalogue.tables import events
+    from adapters.catalogue.core.tables import events
 
     (variant_id,) = samples.filled(catalogue, 1)
     samples.bring_to(catalogue, variant_id, "published")

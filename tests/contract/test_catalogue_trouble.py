@@ -13,12 +13,12 @@ from alembic.autogenerate import compare_metadata
 from alembic.migration import MigrationContext
 from sqlalchemy import Connection, event
 
-from adapters import migrations
-from adapters.catalogue import Catalogue, Filter, open_catalogue, schema
-from adapters.catalogue.engine import wal_is_safe
-from adapters.catalogue.tables import metadata
+from adapters.catalogue import Catalogue, Filter, migrations, open_catalogue
+from adapters.catalogue.core import schema
+from adapters.catalogue.core.engine import wal_is_safe
+from adapters.catalogue.core.tables import metadata
 from benchmarks import postgres
-from manifests.errors import CatalogueError, CatalogueUnreachable, DiskFull, NewerCatalogue
+from manifests.errors import CatalogueError, CatalogueUnreachableError, DiskFullError, NewerCatalogueError
 
 
 def file_of(url: str) -> Path:
@@ -45,7 +45,8 @@ def test_an_older_one_is_brought_to_head_with_all_it_holds(catalogue_url: str):
         assert catalogue.events() == events
         again = catalogue.gallery(Filter(), "newest").rows
         assert [(row.variant_id, row.key) for row in again] == [
-            (row.variant_id, pytest.approx(row.key, abs=1.0)) for row in listed]
+            (row.variant_id, pytest.approx(row.key, abs=1.0)) for row in listed
+        ]
         assert catalogue.gallery(Filter(text="red ball", model="starter", seed=3)).rows[0].variant_id == ids[3]
         assert catalogue.verify_audit().ok
         with catalogue._reading() as connection:
@@ -54,8 +55,20 @@ def test_an_older_one_is_brought_to_head_with_all_it_holds(catalogue_url: str):
 
 def step_back(connection: Connection) -> None:
     """Leave the tables as revision 0001 made them."""
-    for table in ("sessions", "tokens", "accounts", "shares", "views", "reviews", "comments", "audit", "audit_head",
-                  "runs", "alerts", "arrivals"):
+    for table in (
+        "sessions",
+        "tokens",
+        "accounts",
+        "shares",
+        "views",
+        "reviews",
+        "comments",
+        "audit",
+        "audit_head",
+        "runs",
+        "alerts",
+        "arrivals",
+    ):
         connection.exec_driver_sql(f"DROP TABLE {table}")
     if connection.dialect.name == "postgresql":
         connection.exec_driver_sql("DROP FUNCTION audit_refuses")
@@ -108,19 +121,19 @@ def test_several_processes_may_create_it_at_once(catalogue_url: str):
 def test_a_newer_one_is_left_alone(catalogue_url: str):
     with open_catalogue(catalogue_url) as catalogue, catalogue._writing() as connection:
         connection.exec_driver_sql("UPDATE alembic_version SET version_num = '9999'")
-    with pytest.raises(NewerCatalogue, match=r"newer Reelmill; upgrade this one"):
+    with pytest.raises(NewerCatalogueError, match=r"newer Reelmill; upgrade this one"):
         open_catalogue(catalogue_url)
 
 
 def test_a_database_that_is_not_there_is_unreachable():
-    with pytest.raises(CatalogueUnreachable, match=r"127\.0\.0\.1/reelmill does not answer") as trouble:
+    with pytest.raises(CatalogueUnreachableError, match=r"127\.0\.0\.1/reelmill does not answer") as trouble:
         open_catalogue(f"postgresql://someone:secret@127.0.0.1:{postgres.free_port()}/reelmill")
     assert "secret" not in str(trouble.value)
     assert trouble.value.transient
 
 
 def test_a_missing_database_is_named(postgres_server_url: str):
-    with pytest.raises(CatalogueUnreachable, match="no-such-database"):
+    with pytest.raises(CatalogueUnreachableError, match="no-such-database"):
         open_catalogue(f"{postgres_server_url}/no-such-database")
 
 
@@ -135,7 +148,7 @@ def _lose_the_connection(catalogue: Catalogue, url: str) -> None:
 def test_a_server_that_goes_away_is_unreachable_and_comes_back(postgres_url: str):
     with open_catalogue(postgres_url) as catalogue:
         samples.filled(catalogue, 1)
-        with pytest.raises(CatalogueUnreachable):
+        with pytest.raises(CatalogueUnreachableError):
             _lose_the_connection(catalogue, postgres_url)
         assert catalogue.tally(samples.campaign().campaign_id) == {"planned": 1}
 
@@ -156,7 +169,7 @@ def test_a_file_that_is_no_database_is_left_alone(tmp_path: Path):
 
 def test_a_folder_that_cannot_be_made_is_named(tmp_path: Path):
     (tmp_path / "file").write_text("")
-    with pytest.raises(CatalogueUnreachable, match=r"folder .*file/sub cannot be made"):
+    with pytest.raises(CatalogueUnreachableError, match=r"folder .*file/sub cannot be made"):
         open_catalogue(f"sqlite:///{tmp_path}/file/sub/catalogue.db")
 
 
@@ -165,7 +178,7 @@ def test_a_database_locked_for_too_long_says_so_and_loses_nothing(sqlite_url: st
         samples.filled(catalogue, 1)
         holder = sqlite3.connect(file_of(sqlite_url), isolation_level=None)
         holder.execute("BEGIN EXCLUSIVE")
-        with pytest.raises(CatalogueUnreachable, match="locked by another process"):
+        with pytest.raises(CatalogueUnreachableError, match="locked by another process"):
             samples.take(catalogue, [samples.variant().variant_id])
         holder.execute("ROLLBACK")
         holder.close()
@@ -176,7 +189,7 @@ def test_a_row_locked_for_too_long_says_so(postgres_url: str):
     with open_catalogue(postgres_url, patience=0.2) as catalogue, psycopg.connect(postgres_url) as holder:
         (variant_id,) = samples.filled(catalogue, 1)
         holder.execute("SELECT * FROM variants FOR UPDATE")
-        with pytest.raises(CatalogueUnreachable, match="locked by another process"):
+        with pytest.raises(CatalogueUnreachableError, match="locked by another process"):
             catalogue.quarantine([variant_id], "odd")
 
 
@@ -189,7 +202,7 @@ def test_a_full_disk_says_so_and_half_a_batch_is_none(sqlite_url: str):
         def _shrink(connection, *_) -> None:
             connection.execute(f"PRAGMA max_page_count = {pages}")
 
-        with pytest.raises(DiskFull, match="free some space"):
+        with pytest.raises(DiskFullError, match="free some space"):
             catalogue.add_variants(samples.campaign().campaign_id, samples.planned(3000))
         assert catalogue.tally(samples.campaign().campaign_id) == {"planned": 10}
         pages = 1_000_000
@@ -199,7 +212,7 @@ def test_a_full_disk_says_so_and_half_a_batch_is_none(sqlite_url: str):
 def test_a_full_disk_of_postgresql_says_so(postgres_url: str):
     with (
         open_catalogue(postgres_url) as catalogue,
-        pytest.raises(DiskFull),
+        pytest.raises(DiskFullError),
         catalogue._writing() as connection,
     ):
         connection.exec_driver_sql("DO $$ BEGIN RAISE EXCEPTION 'no space' USING ERRCODE = '53100'; END $$")
@@ -209,7 +222,7 @@ def test_a_read_only_file_says_so(sqlite_url: str, monkeypatch: pytest.MonkeyPat
     open_catalogue(sqlite_url).close()
     with open_catalogue(f"sqlite:///file:{file_of(sqlite_url)}?mode=ro&uri=true") as catalogue:
         assert catalogue.campaigns() == []
-        with pytest.raises(CatalogueUnreachable, match="cannot be opened for writing"):
+        with pytest.raises(CatalogueUnreachableError, match="cannot be opened for writing"):
             catalogue.add_campaign(samples.campaign(), {})
 
 

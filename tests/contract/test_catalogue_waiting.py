@@ -23,7 +23,11 @@ def test_waiting_says_who_may_take_what(catalogue: Catalogue):
     planned, approved, signing = placed(catalogue, "planned", "approved", "signing")
     found = {item.variant_id: item for item in catalogue.waiting(SPRING, ["planned", "approved", "signing"])}
     assert dataclasses.asdict(found[planned]) == {
-        "variant_id": planned, "card": "starter", "lease_owner": None, "machine": None}
+        "variant_id": planned,
+        "card": "starter",
+        "lease_owner": None,
+        "machine": None,
+    }
     assert (found[approved].lease_owner, found[approved].machine) == (None, "")
     assert (found[signing].lease_owner, found[signing].machine) == ("me", "")
 
@@ -46,8 +50,19 @@ def test_waiting_names_each_ones_card(catalogue: Catalogue):
     assert [item.card for item in catalogue.waiting(SPRING, ["planned"])] == ["starter", "wan"]
 
 
-STATES = ("planned", "leased", "rendered", "passed", "failed", "approved", "rejected", "signing", "published",
-          "quarantined", "withdrawn")
+STATES = (
+    "planned",
+    "leased",
+    "rendered",
+    "passed",
+    "failed",
+    "approved",
+    "rejected",
+    "signing",
+    "published",
+    "quarantined",
+    "withdrawn",
+)
 
 
 @pytest.mark.parametrize("asked", [(state,) for state in STATES] + [(), ("approved", "signing"), STATES])
@@ -69,7 +84,8 @@ def test_waiting_is_the_campaigns_own_and_names_what_briefs_share_once(catalogue
     catalogue.add_variants(autumn.campaign_id, [*own, shared[2]])
     assert [item.variant_id for item in catalogue.waiting(SPRING, ["planned"])] == [item.variant_id for item in shared]
     assert [item.variant_id for item in catalogue.waiting(autumn.campaign_id, ["planned"])] == [
-        item.variant_id for item in (*own, shared[2])]
+        item.variant_id for item in (*own, shared[2])
+    ]
     assert catalogue.waiting("no-such-campaign", STATES) == []
 
 

@@ -8,9 +8,9 @@ import pytest
 from tiny_cards import FOLDERS, tiny_card, variant_of
 
 from manifests.variant import Variant
-from models.base import Generated
 from models.card import ModelCard
-from models.diffusers_video import DiffusersVideo
+from models.diffusers.generator import DiffusersVideo
+from models.protocols import Generated
 from models.registry import load_cards, open_generator
 
 CARDS = load_cards()

@@ -6,8 +6,8 @@ from PIL import Image
 from tiny_cards import FOLDERS, tiny_card, variant_of
 
 from models.card import ModelCard
-from models.families import family_of
-from models.loading import load
+from models.diffusers.families import family_of
+from models.diffusers.loading import load
 from models.registry import load_cards
 from models.weights import weights_problem
 

@@ -8,11 +8,11 @@ import numpy as np
 import pytest
 import tiny_weights
 
-from manifests.errors import GenerationFailed
+from manifests.errors import GenerationError
 from manifests.variant import Variant
-from models.base import Generator
 from models.card import ModelCard
 from models.fake import FakeGenerator
+from models.protocols import Generator
 from models.registry import get_card, open_generator, weights_problem
 
 
@@ -36,7 +36,7 @@ def variant_of(card: ModelCard, ratio: str = "1:1") -> Variant:
 def fake_case() -> Case:
     good = variant_of(tiny_weights.ltx_card())
     failing = good._replace(seed=666)
-    return Case(FakeGenerator({failing.variant_id: GenerationFailed("as told")}), good, failing)
+    return Case(FakeGenerator({failing.variant_id: GenerationError("as told")}), good, failing)
 
 
 def real_case(card: ModelCard) -> Case:
@@ -92,7 +92,7 @@ def test_another_seed_or_prompt_gives_other_frames(case: Case):
 
 def test_an_error_is_yielded_in_the_place_of_its_variant(case: Case):
     before, failed, after = case.generator.generate([case.good, case.failing, case.good])
-    assert isinstance(failed, GenerationFailed)
+    assert isinstance(failed, GenerationError)
     assert "\n" not in str(failed)
     assert np.array_equal(before.frames, after.frames)
 

@@ -9,7 +9,7 @@ import s3_server
 
 from adapters.inbox import Inbox, open_inbox
 from benchmarks.postgres import free_port
-from manifests.errors import BucketError, BucketRefused, BucketUnreachable, SettingsError
+from manifests.errors import BucketError, BucketRefusedError, BucketUnreachableError, SettingsError
 
 Put = Callable[[str, bytes], None]
 
@@ -23,8 +23,10 @@ def inbox(request: pytest.FixtureRequest, tmp_path: Path) -> tuple[Inbox, Put]:
         return open_inbox(str(folder)), lambda name, data: (folder / name).write_bytes(data) and None
     endpoint, name = request.getfixturevalue("s3_endpoint"), request.getfixturevalue("s3_bucket_name")
     store = s3_server.client(endpoint)
-    return (open_inbox(f"s3://{name}/sheets", endpoint=endpoint, **s3_server.S3_KEYS),
-            lambda key, data: store.put_object(Bucket=name, Key=f"sheets/{key}", Body=data) and None)
+    return (
+        open_inbox(f"s3://{name}/sheets", endpoint=endpoint, **s3_server.S3_KEYS),
+        lambda key, data: store.put_object(Bucket=name, Key=f"sheets/{key}", Body=data) and None,
+    )
 
 
 def test_files_are_found_by_what_people_call_them(inbox):
@@ -71,18 +73,18 @@ def test_a_folders_links_and_pipes_are_no_files(tmp_path):
     assert place.fetch("pipe.csv", 10) is None
     with pytest.raises(BucketError):
         place.fetch("link.csv", 10)
-    with pytest.raises(BucketRefused):
+    with pytest.raises(BucketRefusedError):
         place.fetch("../secret.csv", 10)
 
 
 def test_a_place_that_is_away_is_told_as_transient(tmp_path, s3_endpoint):
-    with pytest.raises(BucketUnreachable, match=r"watched folder .*nowhere cannot be looked at"):
+    with pytest.raises(BucketUnreachableError, match=r"watched folder .*nowhere cannot be looked at"):
         open_inbox(str(tmp_path / "nowhere")).found()
-    with pytest.raises(BucketUnreachable):
+    with pytest.raises(BucketUnreachableError):
         open_inbox(str(tmp_path / "nowhere")).fetch("a.csv", 1)
-    with pytest.raises(BucketUnreachable, match="does not answer"):
+    with pytest.raises(BucketUnreachableError, match="does not answer"):
         open_inbox("s3://sheets", endpoint=f"http://127.0.0.1:{free_port()}", **s3_server.S3_KEYS).found()
-    with pytest.raises(BucketRefused, match="no bucket no-such-bucket"):
+    with pytest.raises(BucketRefusedError, match="no bucket no-such-bucket"):
         open_inbox("s3://no-such-bucket-here", endpoint=s3_endpoint, **s3_server.S3_KEYS).found()
 
 

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from adapters.bucket import open_bucket
-from manifests.errors import BucketError, BucketRefused, DiskFull
+from manifests.errors import BucketError, BucketRefusedError, DiskFullError
 
 HEADERS = {"content_type": "video/mp4", "cache_control": "no-store"}
 
@@ -56,7 +56,7 @@ def test_leftovers_of_killed_writers_are_no_keys_and_go_after_a_day(tmp_path, so
 
 
 def test_a_file_where_the_folder_should_be_is_refused_in_a_sentence(source):
-    with pytest.raises(BucketRefused, match="cannot be used as a bucket"):
+    with pytest.raises(BucketRefusedError, match="cannot be used as a bucket"):
         open_bucket(str(source)).check()
 
 
@@ -67,7 +67,7 @@ def test_urls_are_the_files_own_or_the_public_ones(tmp_path):
 
 @pytest.mark.parametrize("location", ["", "gs://bucket/x", "https://example.com", "s3://"])
 def test_other_locations_are_refused(location):
-    with pytest.raises(BucketRefused, match="is not a bucket"):
+    with pytest.raises(BucketRefusedError, match="is not a bucket"):
         open_bucket(location)
 
 
@@ -81,7 +81,7 @@ def test_a_full_disk_says_so_and_leaves_no_key(tmp_path, source):
     try:
         bucket = open_bucket(str(small / "bucket"))
         source.write_bytes(os.urandom(256 * 1024))
-        with pytest.raises(DiskFull, match=str(small)):
+        with pytest.raises(DiskFullError, match=str(small)):
             put(bucket, source)
         assert list(bucket.list()) == []
         source.write_bytes(b"fits")

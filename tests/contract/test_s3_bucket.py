@@ -10,29 +10,34 @@ from s3_server import S3_KEYS, client
 from adapters.bucket import open_bucket
 from adapters.bucket.s3 import S3Bucket
 from benchmarks import postgres
-from manifests.errors import BucketRefused, BucketUnreachable
+from manifests.errors import BucketRefusedError, BucketUnreachableError
 
 
 def test_content_type_and_cache_headers_arrive(s3_endpoint, s3_bucket_name, tmp_path: Path):
     source = tmp_path / "clip.mp4"
     source.write_bytes(b"x")
     bucket = open_bucket(f"s3://{s3_bucket_name}/brand", endpoint=s3_endpoint, **S3_KEYS)
-    bucket.put_new("clip.mp4", source, content_type="video/mp4", cache_control="max-age=60",
-                   sha256=hashlib.sha256(b"x").hexdigest())
+    bucket.put_new(
+        "clip.mp4",
+        source,
+        content_type="video/mp4",
+        cache_control="max-age=60",
+        sha256=hashlib.sha256(b"x").hexdigest(),
+    )
     found = client(s3_endpoint).head_object(Bucket=s3_bucket_name, Key="brand/clip.mp4")
     assert (found["ContentType"], found["CacheControl"]) == ("video/mp4", "max-age=60")
 
 
 def test_a_missing_bucket_is_named(s3_endpoint):
     bucket = open_bucket("s3://no-such-bucket-here", endpoint=s3_endpoint, **S3_KEYS)
-    with pytest.raises(BucketRefused, match=r"no bucket no-such-bucket-here; create it"):
+    with pytest.raises(BucketRefusedError, match=r"no bucket no-such-bucket-here; create it"):
         bucket.check()
 
 
 def test_nobody_there_is_unreachable(tmp_path):
     endpoint = f"http://127.0.0.1:{postgres.free_port()}"
     bucket = S3Bucket("clips", endpoint=endpoint, timeout_s=1, tries=1, **S3_KEYS)
-    with pytest.raises(BucketUnreachable, match="clips does not answer"):
+    with pytest.raises(BucketUnreachableError, match="clips does not answer"):
         bucket.check()
 
 
@@ -42,14 +47,13 @@ def test_missing_credentials_are_said(s3_endpoint, monkeypatch):
         monkeypatch.delenv(name, raising=False)
     monkeypatch.setenv("AWS_SHARED_CREDENTIALS_FILE", "/nonexistent")
     monkeypatch.setenv("AWS_CONFIG_FILE", "/nonexistent")
-    with pytest.raises(BucketRefused, match="credentials"):
+    with pytest.raises(BucketRefusedError, match="credentials"):
         open_bucket("s3://clips", endpoint=s3_endpoint).check()
 
 
 def test_urls_are_the_stores_own_or_the_public_ones(s3_endpoint):
     own = open_bucket("s3://clips/brand", endpoint=s3_endpoint, **S3_KEYS)
-    public = open_bucket("s3://clips/brand", endpoint=s3_endpoint, public_url="https://cdn.example/",
-                         **S3_KEYS)
+    public = open_bucket("s3://clips/brand", endpoint=s3_endpoint, public_url="https://cdn.example/", **S3_KEYS)
     assert own.url("a.mp4") == f"{s3_endpoint}/clips/brand/a.mp4"
     assert public.url("a.mp4") == "https://cdn.example/brand/a.mp4"
 
@@ -58,11 +62,12 @@ def test_versions_that_may_not_be_listed_are_not_called_gone(s3_endpoint, s3_buc
     bucket = open_bucket(f"s3://{s3_bucket_name}", endpoint=s3_endpoint, **S3_KEYS)
 
     def denied(name: str):
-        raise ClientError({"Error": {"Code": "AccessDenied"}, "ResponseMetadata": {"HTTPStatusCode": 403}},
-                          "ListObjectVersions")
+        raise ClientError(
+            {"Error": {"Code": "AccessDenied"}, "ResponseMetadata": {"HTTPStatusCode": 403}}, "ListObjectVersions"
+        )
 
     monkeypatch.setattr(bucket._client, "get_paginator", denied)
-    with pytest.raises(BucketRefused):
+    with pytest.raises(BucketRefusedError):
         bucket.remove("clip.mp4")
 
 

@@ -9,40 +9,59 @@ from PIL import Image
 from s3_server import S3_KEYS
 
 from manifests.clip import Clip
-from manifests.errors import BucketError, GenerationFailed
-from tasks import shared_staging
-from tasks.first_frames import FirstFrames
-from tasks.shared_staging import SHARED, brought_here, is_within_reach, keys_of_staged, share
-from tasks.staging import Staging
-from tasks.wiring import BucketPlace, SignerPlace, Wiring, bucket_of, close_tools, first_frames_of
+from manifests.errors import BucketError, GenerationError
+from tasks.runtime import shared_staging
+from tasks.runtime.first_frames import FirstFrames
+from tasks.runtime.resources import BucketConfig, Resources, SignerConfig, bucket_of, close_resources, first_frames_of
+from tasks.runtime.shared_staging import SHARED, brought_here, is_within_reach, keys_of_staged, share
+from tasks.runtime.staging import Staging
 
 VARIANT = "ab" * 16
 
 
 @pytest.fixture(params=["local", "s3"])
-def place(request: pytest.FixtureRequest, tmp_path: Path) -> BucketPlace:
+def place(request: pytest.FixtureRequest, tmp_path: Path) -> BucketConfig:
     if request.param == "local":
-        return BucketPlace(str(tmp_path / "bucket"))
+        return BucketConfig(str(tmp_path / "bucket"))
     name, endpoint = (request.getfixturevalue(each) for each in ("s3_bucket_name", "s3_endpoint"))
-    return BucketPlace(f"s3://{name}/clips", endpoint=endpoint, region="us-east-1", **S3_KEYS)
+    return BucketConfig(f"s3://{name}/clips", endpoint=endpoint, region="us-east-1", **S3_KEYS)
 
 
 @pytest.fixture
-def hosts(place: BucketPlace, tmp_path: Path):
-    """Two hosts' wirings, with nothing in common but the bucket."""
-    yield tuple(Wiring(f"sqlite:///{tmp_path / name}.db", place, SignerPlace("development", tmp_path / name / "signer"),
-                       tmp_path / name / "staging", first_frames=tmp_path / name / "first-frames", machine=name,
-                       shared=True) for name in ("maker", "other"))
-    close_tools()
+def hosts(place: BucketConfig, tmp_path: Path):
+    """Two hosts' resources, with nothing in common but the bucket."""
+    yield tuple(
+        Resources(
+            f"sqlite:///{tmp_path / name}.db",
+            place,
+            SignerConfig("development", tmp_path / name / "signer"),
+            tmp_path / name / "staging",
+            first_frames=tmp_path / name / "first-frames",
+            machine=name,
+            shared=True,
+        )
+        for name in ("maker", "other")
+    )
+    close_resources()
 
 
-def made_on(wiring: Wiring, master: bytes = b"moving pictures", poster: bytes = b"a picture") -> Clip:
-    folder = Staging(wiring.staging).folder(VARIANT)
+def made_on(resources: Resources, master: bytes = b"moving pictures", poster: bytes = b"a picture") -> Clip:
+    folder = Staging(resources.staging).folder(VARIANT)
     (folder / "master.mp4").write_bytes(master)
     (folder / "poster.jpg").write_bytes(poster)
-    return Clip(variant_id=VARIANT, path=folder / "master.mp4", poster=folder / "poster.jpg",
-                sha256=hashlib.sha256(master).hexdigest(), size=len(master), height=64, width=64, num_frames=9, fps=8,
-                device_seconds=1.0, machine=wiring.machine)
+    return Clip(
+        variant_id=VARIANT,
+        path=folder / "master.mp4",
+        poster=folder / "poster.jpg",
+        sha256=hashlib.sha256(master).hexdigest(),
+        size=len(master),
+        height=64,
+        width=64,
+        num_frames=9,
+        fps=8,
+        device_seconds=1.0,
+        machine=resources.machine,
+    )
 
 
 def test_what_one_host_made_another_finds(hosts):
@@ -100,7 +119,7 @@ def test_a_bucket_that_does_not_answer_is_not_one_that_has_lost_it(hosts, monkey
     def refused(*_):
         raise BucketError("away")
 
-    monkeypatch.setattr(shared_staging, "patiently", refused)
+    monkeypatch.setattr(shared_staging, "retry_transient", refused)
     with pytest.raises(BucketError, match="away"):
         brought_here(other, shared)
 
@@ -121,7 +140,7 @@ def test_first_frames_are_found_on_other_hosts(hosts, tmp_path):
     maker, other = hosts
     Image.new("RGB", (96, 96), (9, 99, 200)).save(tmp_path / "start.png")
     kept = first_frames_of(maker).add(tmp_path / "start.png")
-    with pytest.raises(GenerationFailed, match="is not in"):
+    with pytest.raises(GenerationError, match="is not in"):
         FirstFrames(other.first_frames).pixels(kept)
     assert tuple(first_frames_of(other).pixels(kept)[0, 0]) == (9, 99, 200)
     assert first_frames_of(other).path(kept).is_relative_to(other.first_frames)

@@ -14,11 +14,11 @@ from hypothesis import strategies as st
 from PIL import Image
 from signer_sources import FACTORIES
 
-from adapters.manifest_store import trust_context
-from adapters.picture import thumbnail_of
-from adapters.signer import DevelopmentCA, SignerSource, open_signer
-from adapters.verifier import verify
-from manifests.definition import IPTC, FirstFrame
+from adapters.c2pa.manifest_store import trust_context
+from adapters.c2pa.signer import DevelopmentCA, SignerSource, open_signer
+from adapters.c2pa.verifier import verify
+from adapters.media.picture import thumbnail_of
+from manifests.credentials.definition import IPTC, FirstFrame
 
 
 @pytest.fixture(params=FACTORIES)
@@ -102,7 +102,9 @@ def test_signing_again_keeps_the_parent(ours, tmp_path):
     assert first.manifest_label in json.loads(report.store)["manifests"]
     assert report.actions == (
         "created by a generative model (Reelmill starter, LTXPipeline, diffusers 0.42.1)",
-        "opened from “first”", "published")
+        "opened from “first”",
+        "published",
+    )
     assert second_opinion(again, ours.anchors_pem())["validation_state"] == "Trusted"
 
 
@@ -113,24 +115,31 @@ def test_a_first_frame_is_its_input_with_the_credential_that_it_carries(ours, tm
     plain, carrying = tmp_path / "plain.png", tmp_path / "carrying.png"
     plain.write_bytes(picture.getvalue())
     shot = {"action": "c2pa.created", "digitalSourceType": IPTC + "digitalCapture"}
-    camera = {"claim_generator_info": [{"name": "A camera", "version": "9"}], "title": "bottle",
-              "assertions": [{"label": "c2pa.actions.v2", "created": True, "data": {"actions": [shot]}}]}
+    camera = {
+        "claim_generator_info": [{"name": "A camera", "version": "9"}],
+        "title": "bottle",
+        "assertions": [{"label": "c2pa.actions.v2", "created": True, "data": {"actions": [shot]}}],
+    }
     with Builder(camera, context=trust_context("")) as builder, open(carrying, "w+b") as target:
         builder.sign(ours._native, "image/png", io.BytesIO(picture.getvalue()), target)
     for path, stores in ((plain, 1), (carrying, 2)):
         sha256 = hashlib.sha256(path.read_bytes()).hexdigest()
         start = FirstFrame(path=path, format="image/png", thumbnail=thumbnail_of(path.read_bytes()))
-        made = definition(first_frame=start, variant=VARIANT._replace(first_frame_sha256=sha256),
-                          disclose_prompt=disclose_prompt)
+        made = definition(
+            first_frame=start, variant=VARIANT._replace(first_frame_sha256=sha256), disclose_prompt=disclose_prompt
+        )
         paths = files(tmp_path, path.stem)
         sign(ours, paths, made)
         report = verify(paths.out, ours.anchors_pem())
         store = json.loads(report.store)
         assert report.state == "trusted"
         assert [(each.title, each.relationship) for each in report.ingredients] == [
-            *([("prompt", "inputTo")] if disclose_prompt else []), ("first frame", "inputTo")]
+            *([("prompt", "inputTo")] if disclose_prompt else []),
+            ("first frame", "inputTo"),
+        ]
         assert report.actions == (
-            "composed with the help of a generative model (Reelmill starter, LTXPipeline, diffusers 0.42.1)",)
+            "composed with the help of a generative model (Reelmill starter, LTXPipeline, diffusers 0.42.1)",
+        )
         assert report.generation["first_frame_sha256"] == sha256
         assert len(store["manifests"]) == stores
         assert path.name not in report.store

@@ -13,10 +13,10 @@ from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import ec, ed25519
 from signer_sources import mend_kms
 
-from adapters.certificates import key_signs, read_chain
-from adapters.kms import kms_key
-from adapters.signer import CallbackKey, DevelopmentCA, KeyFile, open_signer
-from manifests.errors import CredentialError, CredentialNotTrusted, DefinitionInvalid, SignerUnavailable
+from adapters.c2pa.certificates import key_signs, read_chain
+from adapters.c2pa.kms import kms_key
+from adapters.c2pa.signer import CallbackKey, DevelopmentCA, KeyFile, open_signer
+from manifests.errors import CredentialError, InvalidDefinitionError, SignerUnavailableError, UntrustedCredentialError
 
 AUTHORITY = Authority()
 
@@ -44,7 +44,7 @@ def test_a_tampered_parent_is_not_let_out(ours, tmp_path):
     data[-1] ^= 1
     paths.clip.write_bytes(data)
     before = paths.out.read_bytes()
-    with pytest.raises(CredentialNotTrusted, match=r"in its ingredient 'Spring.*', the pixels, the sound or"):
+    with pytest.raises(UntrustedCredentialError, match=r"in its ingredient 'Spring.*', the pixels, the sound or"):
         sign(ours, paths)
     assert paths.out.read_bytes() == before
 
@@ -78,7 +78,7 @@ def test_a_missing_folder_is_named(ours, tmp_path):
 def test_a_definition_that_slipped_past_pydantic_is_refused(ours, tmp_path):
     paths = files(tmp_path)
     bad = definition().model_copy(update={"title": ""})
-    with pytest.raises(DefinitionInvalid, match="wrong at title"), leaves_nothing(paths):
+    with pytest.raises(InvalidDefinitionError, match="wrong at title"), leaves_nothing(paths):
         sign(ours, paths, bad)
 
 
@@ -96,7 +96,7 @@ def test_what_reads_back_otherwise_is_not_let_out(ours, tmp_path, monkeypatch):
     other["assertions"][0]["data"]["actions"][0]["digitalSourceType"] = "foo"
     real = Builder.__init__
     monkeypatch.setattr(Builder, "__init__", lambda self, _, context: real(self, other, context=context))
-    with pytest.raises(CredentialNotTrusted) as caught, leaves_nothing(paths):
+    with pytest.raises(UntrustedCredentialError) as caught, leaves_nothing(paths):
         sign(ours, paths)
     for part in ("its title is 'other'", "its actions are c2pa.created foo", "c2pa.ai-disclosure differs"):
         assert part in str(caught.value)
@@ -115,7 +115,7 @@ def test_a_callback_that_fails_says_so_itself(tmp_path):
 
     paths = files(tmp_path)
     with open_signer(CallbackKey(chain, now_and_then)) as signer:
-        with pytest.raises(SignerUnavailable, match="the vault is closed"), leaves_nothing(paths):
+        with pytest.raises(SignerUnavailableError, match="the vault is closed"), leaves_nothing(paths):
             sign(signer, paths)
         assert sign(signer, paths).size
 
@@ -126,8 +126,11 @@ def test_a_callback_that_signs_wrongly_later_is_not_let_out(tmp_path):
     rightly = key_signs(key, read_chain(chain), chain)
     manners = iter([rightly, lambda data: rightly(data + b"!")])
     paths = files(tmp_path)
-    with open_signer(CallbackKey(chain, lambda data: next(manners)(data))) as signer, \
-            pytest.raises(CredentialNotTrusted, match="its signature is forged"), leaves_nothing(paths):
+    with (
+        open_signer(CallbackKey(chain, lambda data: next(manners)(data))) as signer,
+        pytest.raises(UntrustedCredentialError, match="its signature is forged"),
+        leaves_nothing(paths),
+    ):
         sign(signer, paths)
 
 
@@ -135,16 +138,20 @@ def test_a_callback_with_another_key_is_refused_at_once(tmp_path):
     chain, _ = AUTHORITY.write(tmp_path / "keys")
     other = ec.generate_private_key(ec.SECP256R1())
     source = CallbackKey(chain, lambda data: other.sign(data, ec.ECDSA(hashes.SHA256())))
-    with pytest.raises(SignerUnavailable, match="callback key does not belong to the certificate"), \
-            open_signer(source):
+    with (
+        pytest.raises(SignerUnavailableError, match="callback key does not belong to the certificate"),
+        open_signer(source),
+    ):
         pass
 
 
 def test_a_key_file_of_another_certificate_is_refused_at_once(tmp_path):
     chain, key = AUTHORITY.write(tmp_path / "keys")
     key.write_bytes(key_pem(ec.generate_private_key(ec.SECP256R1())))
-    with pytest.raises(SignerUnavailable, match="does not belong to the certificate"), \
-            open_signer(KeyFile(chain, key)):
+    with (
+        pytest.raises(SignerUnavailableError, match="does not belong to the certificate"),
+        open_signer(KeyFile(chain, key)),
+    ):
         pass
 
 
@@ -154,7 +161,7 @@ def test_a_certificate_that_expires_meanwhile_signs_no_more(tmp_path):
     with open_signer(KeyFile(chain, key)) as signer:
         while signer.describe().days_left >= 0:
             time.sleep(0.05)
-        with pytest.raises(SignerUnavailable, match=r"expired on .*; renew it"), leaves_nothing(paths):
+        with pytest.raises(SignerUnavailableError, match=r"expired on .*; renew it"), leaves_nothing(paths):
             sign(signer, paths)
 
 
@@ -162,8 +169,10 @@ def test_kms_that_refuses_is_named(s3_endpoint, monkeypatch, tmp_path):
     mend_kms(monkeypatch)
     chain, _ = AUTHORITY.write(tmp_path / "keys")
     source = kms_key(chain, "alias/gone", region="eu-central-1", endpoint=s3_endpoint)
-    with pytest.raises(SignerUnavailable, match="AWS KMS refuses to sign with alias/gone") as caught, \
-            open_signer(source):
+    with (
+        pytest.raises(SignerUnavailableError, match="AWS KMS refuses to sign with alias/gone") as caught,
+        open_signer(source),
+    ):
         pass
     assert not caught.value.transient
 
@@ -175,7 +184,7 @@ def test_kms_that_is_away_is_named(monkeypatch, tmp_path):
         closed.bind(("127.0.0.1", 0))
         nowhere = f"http://127.0.0.1:{closed.getsockname()[1]}"
         source = kms_key(chain, "alias/any", region="eu-central-1", endpoint=nowhere)
-        with pytest.raises(SignerUnavailable, match="AWS KMS cannot be asked") as caught, open_signer(source):
+        with pytest.raises(SignerUnavailableError, match="AWS KMS cannot be asked") as caught, open_signer(source):
             pass
     assert caught.value.transient
 
@@ -185,11 +194,11 @@ def test_kms_without_a_region_is_named(monkeypatch, tmp_path):
         monkeypatch.delenv(name, raising=False)
     monkeypatch.setenv("AWS_CONFIG_FILE", str(tmp_path / "none"))
     chain, _ = AUTHORITY.write(tmp_path / "keys")
-    with pytest.raises(SignerUnavailable, match=r"cannot set up AWS KMS: .*region"):
+    with pytest.raises(SignerUnavailableError, match=r"cannot set up AWS KMS: .*region"):
         kms_key(chain, "any")
 
 
 def test_kms_signs_no_edwards_curve(tmp_path):
     chain, _ = AUTHORITY.write(tmp_path / "keys", ed25519.Ed25519PrivateKey.generate())
-    with pytest.raises(SignerUnavailable, match="signs no digests with ED25519"):
+    with pytest.raises(SignerUnavailableError, match="signs no digests with ED25519"):
         kms_key(chain, "any", region="eu-central-1")

@@ -9,9 +9,9 @@ from pathlib import Path
 import pytest
 from credentials import definition, files, sign
 
-from adapters.signer import DevelopmentCA, Signed, open_signer
-from adapters.verifier import verify
-from manifests.errors import DiskFull
+from adapters.c2pa.signer import DevelopmentCA, Signed, open_signer
+from adapters.c2pa.verifier import verify
+from manifests.errors import DiskFullError
 
 
 @pytest.fixture(scope="module")
@@ -42,7 +42,7 @@ def _sign_elsewhere(folder: Path, index: int, most_bytes: int | None = None) -> 
     with open_signer(DevelopmentCA(folder / "ca")) as signer:
         try:
             sign(signer, paths)
-        except DiskFull as error:
+        except DiskFullError as error:
             return f"{type(error).__name__}: {[*paths.out.parent.iterdir()]}"
         return verify(paths.out, signer.anchors_pem()).state
 
@@ -59,4 +59,4 @@ def test_a_full_disk_leaves_nothing_behind(tmp_path, most_bytes):
     """A limit on the size of files stands in for the end of the disk: the write fails the same way."""
     (tmp_path / "0").mkdir()
     with multiprocessing.get_context("spawn").Pool(1) as pool:
-        assert pool.apply(_sign_elsewhere, (tmp_path, 0, most_bytes)) == "DiskFull: []"
+        assert pool.apply(_sign_elsewhere, (tmp_path, 0, most_bytes)) == "DiskFullError: []"

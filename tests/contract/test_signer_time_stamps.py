@@ -7,11 +7,11 @@ import pytest
 import time_stamps
 from credentials import Authority, definition, files, second_opinion, sign
 
-from adapters.manifest_store import read_store, trust_context
-from adapters.read_back import check_read_back
-from adapters.signer import DevelopmentCA, KeyFile, TimeStamps, open_signer
-from adapters.verifier import verify
-from manifests.errors import SignerUnavailable, TimeStampUnavailable
+from adapters.c2pa.manifest_store import read_store, trust_context
+from adapters.c2pa.post_sign_check import check_read_back
+from adapters.c2pa.signer import DevelopmentCA, KeyFile, TimeStamps, open_signer
+from adapters.c2pa.verifier import verify
+from manifests.errors import SignerUnavailableError, TimeStampUnavailableError
 
 AUTHORITY = Authority()
 
@@ -61,15 +61,24 @@ def test_a_stamp_outlives_the_certificate(tsa, tmp_path):
         assert "the signer's certificate has expired" in report.sentence
 
 
-@pytest.mark.parametrize("manner", [
-    "refusing", "hanging up", "nonsense", "for something else", pytest.param("hanging", marks=pytest.mark.slow),
-])
+@pytest.mark.parametrize(
+    "manner",
+    [
+        "refusing",
+        "hanging up",
+        "nonsense",
+        "for something else",
+        pytest.param("hanging", marks=pytest.mark.slow),
+    ],
+)
 def test_no_stamp_no_clip(tmp_path, manner):
     paths = files(tmp_path)
     start = time.monotonic()
-    with time_stamps.running(tmp_path / "tsa", manner) as tsa, \
-            open_signer(DevelopmentCA(tmp_path / "ca"), TimeStamps(tsa.url)) as signer, \
-            pytest.raises(TimeStampUnavailable, match=r"no time stamp from http://127\.0\.0\.1") as caught:
+    with (
+        time_stamps.running(tmp_path / "tsa", manner) as tsa,
+        open_signer(DevelopmentCA(tmp_path / "ca"), TimeStamps(tsa.url)) as signer,
+        pytest.raises(TimeStampUnavailableError, match=r"no time stamp from http://127\.0\.0\.1") as caught,
+    ):
         sign(signer, paths)
     assert caught.value.transient
     assert time.monotonic() - start < 45
@@ -80,7 +89,7 @@ def test_the_same_call_succeeds_when_the_authority_is_back(tsa, tmp_path):
     paths = files(tmp_path)
     with time_stamps.running(tmp_path / "tsa", "refusing") as broken:
         away = TimeStamps(broken.url)
-    with open_signer(DevelopmentCA(tmp_path / "ca"), away) as signer, pytest.raises(TimeStampUnavailable):
+    with open_signer(DevelopmentCA(tmp_path / "ca"), away) as signer, pytest.raises(TimeStampUnavailableError):
         sign(signer, paths)
     with open_signer(DevelopmentCA(tmp_path / "ca"), TimeStamps(tsa.url, tsa.root)) as signer:
         assert sign(signer, paths).size
@@ -92,11 +101,11 @@ def test_a_stamp_that_went_missing_is_noticed(tmp_path):
     with open_signer(DevelopmentCA(tmp_path / "ca")) as signer, open(sign(signer, paths, made).path, "rb") as file:
         reading = read_store(file, trust_context(signer.anchors_pem()))
     assert check_read_back(reading, made, None) is reading
-    with pytest.raises(TimeStampUnavailable, match="answered, but not with a time stamp that holds"):
+    with pytest.raises(TimeStampUnavailableError, match="answered, but not with a time stamp that holds"):
         check_read_back(reading, made, "http://tsa.example.com")
 
 
 @pytest.mark.parametrize("url", ["", "tsa.example.com", "ftp://tsa.example.com"])
 def test_an_address_that_is_none_is_refused_at_once(url):
-    with pytest.raises(SignerUnavailable, match="must begin with http:// or https://"):
+    with pytest.raises(SignerUnavailableError, match="must begin with http:// or https://"):
         TimeStamps(url)

@@ -14,7 +14,7 @@ from typing import Any
 
 from sqlalchemy import create_engine, text
 
-from adapters.verifier import verify
+from adapters.c2pa.verifier import verify
 
 NAMED = ("signing", "published", "withdrawn")
 

@@ -10,20 +10,20 @@ from typing import Any
 
 import numpy as np
 
-import tasks.wiring
+import tasks.runtime.resources
 from flows.registration import register
 from flows.settings import Settings
 from manifests.brief import Brief
 from manifests.campaign import Campaign
-from manifests.errors import GenerationFailed, ReelmillError
+from manifests.errors import GenerationError, ReelmillError
 from manifests.sheet import Checked
 from models.fake import FakeGenerator
-from tasks.deliver import deliver
-from tasks.expand import expand
-from tasks.intake import Intake
-from tasks.render import render_shard
-from tasks.wiring import BucketPlace, SignerPlace, Wiring, cards_of, catalogue_of
-from tasks.work import Remaining, free_the_dead
+from tasks.deliver.deliver import deliver
+from tasks.intake.intake import Intake
+from tasks.plan.expand import expand
+from tasks.plan.remaining import Remaining, free_the_dead
+from tasks.render.render import render_shard
+from tasks.runtime.resources import BucketConfig, Resources, SignerConfig, cards_of, catalogue_of
 
 ENDINGS = {
     "a red ball rolls": "published",
@@ -41,7 +41,7 @@ class Model(FakeGenerator):
 
     def generate(self, variants):
         for variant, result in zip(variants, super().generate(variants), strict=True):
-            yield GenerationFailed("the device ran out of memory") if "broken" in variant.prompt else result
+            yield GenerationError("the device ran out of memory") if "broken" in variant.prompt else result
 
 
 class Scorer:
@@ -62,16 +62,16 @@ class World:
 
     home: Path
     catalogue_url: str
-    bucket: BucketPlace
+    bucket: BucketConfig
     seeds: int = 1
     lease_s: float = 60.0
 
     @property
-    def wiring(self) -> Wiring:
-        return Wiring(
+    def resources(self) -> Resources:
+        return Resources(
             self.catalogue_url,
             self.bucket,
-            SignerPlace("development", self.home / "signer"),
+            SignerConfig("development", self.home / "signer"),
             self.home / "staging",
             devices=("cpu",),
             lease_s=self.lease_s,
@@ -91,31 +91,31 @@ class World:
 
     def expected(self) -> dict[str, str]:
         """Return the state in which each variant must end."""
-        planned = expand(self.campaign.briefs, cards_of(self.wiring), "starter")
+        planned = expand(self.campaign.briefs, cards_of(self.resources), "starter")
         return {item.variant_id: ENDINGS[item.variant.prompt] for item in planned}
 
 
 def run_campaign(world: World, shard_size: int = 4) -> None:
     """Do what flows.campaign does, in threads of this process."""
-    vars(tasks.wiring).update(open_generator=lambda *_, **__: Model(), open_scorer=lambda *_, **__: Scorer())
-    wiring = world.wiring
+    vars(tasks.runtime.resources).update(open_generator=lambda *_, **__: Model(), open_scorer=lambda *_, **__: Scorer())
+    resources = world.resources
     campaign = world.campaign
     intake = Intake(None, Checked(campaign.briefs), campaign)  # type: ignore[arg-type]
-    campaign_id = register(Settings(home=world.home), wiring, intake)
-    catalogue = catalogue_of(wiring)
+    campaign_id = register(Settings(home=world.home), resources, intake)
+    catalogue = catalogue_of(resources)
     free_the_dead(catalogue)
-    remaining = Remaining(wiring, campaign_id, 0.25)
+    remaining = Remaining(resources, campaign_id, 0.25)
     remaining.regate()
-    with Delivery(wiring, campaign_id):
+    with Delivery(resources, campaign_id):
         for shard in remaining.shards(shard_size):
-            render_shard(wiring, shard)
+            render_shard(resources, shard)
 
 
 class Delivery:
     """Delivers in a thread while the block renders; its error comes out at the block's end."""
 
-    def __init__(self, wiring: Wiring, campaign_id: str) -> None:
-        self._call = (wiring, campaign_id, "auto")
+    def __init__(self, resources: Resources, campaign_id: str) -> None:
+        self._call = (resources, campaign_id, "auto")
         self._rendered = threading.Event()
         self._error: BaseException | None = None
         self._thread = threading.Thread(target=self._work)

@@ -8,13 +8,13 @@ import s3_server
 from audit import Findings, audit, collect
 from campaign_run import World
 
-from tasks.wiring import BucketPlace
+from tasks.runtime.resources import BucketConfig
 
 
 @pytest.fixture
 def embedded_world(tmp_path: Path, sqlite_url: str) -> World:
     """SQLite and a folder, as on a bare machine."""
-    return World(tmp_path, sqlite_url, BucketPlace(str(tmp_path / "bucket")))
+    return World(tmp_path, sqlite_url, BucketConfig(str(tmp_path / "bucket")))
 
 
 @pytest.fixture
@@ -23,7 +23,7 @@ def served_world(tmp_path: Path, postgres_url: str, s3_endpoint: str, s3_bucket_
     return World(
         tmp_path,
         postgres_url,
-        BucketPlace(f"s3://{s3_bucket_name}/clips", endpoint=s3_endpoint, region="us-east-1", **s3_server.S3_KEYS),
+        BucketConfig(f"s3://{s3_bucket_name}/clips", endpoint=s3_endpoint, region="us-east-1", **s3_server.S3_KEYS),
     )
 
 

@@ -61,27 +61,27 @@ def install(point: KillPoint, die: Callable[[], object] = die) -> None:
     setattr(owner, name, wrapped)
 
 
-PLANNING = "adapters.catalogue.planning:Planning"
-LEASING = "adapters.catalogue.leases:Leasing"
-TRANSITIONS = "adapters.catalogue.transitions:Transitions"
-DECISIONS = "adapters.catalogue.decisions:Decisions"
+PLANNING = "adapters.catalogue.work.planning:Planning"
+LEASING = "adapters.catalogue.work.leases:Leasing"
+TRANSITIONS = "adapters.catalogue.work.transitions:Transitions"
+DECISIONS = "adapters.catalogue.review.decisions:Decisions"
 
-UPLOADS = [KillPoint("after", "tasks.publish:_put", nth) for nth in (1, 2, 3, 4)]
+UPLOADS = [KillPoint("after", "tasks.deliver.publish:_put", nth) for nth in (1, 2, 3, 4)]
 STATE_CHANGES = [
-    KillPoint("inside", "adapters.catalogue.schema:_migrate"),
+    KillPoint("inside", "adapters.catalogue.core.schema:_migrate"),
     KillPoint("inside", f"{PLANNING}.add_campaign"),
     KillPoint("after", f"{PLANNING}.add_campaign"),
     KillPoint("inside", f"{PLANNING}.add_variants"),
     KillPoint("after", f"{PLANNING}.add_variants"),
     KillPoint("inside", f"{LEASING}.lease"),
-    KillPoint("before", "tasks.tail:encode"),
+    KillPoint("before", "tasks.render.postprocess:encode"),
     KillPoint("before", f"{TRANSITIONS}.record"),
     KillPoint("inside", f"{TRANSITIONS}.record"),
     KillPoint("after", f"{TRANSITIONS}.record"),
     KillPoint("inside", f"{TRANSITIONS}.generation_failed"),
     KillPoint("after", f"{TRANSITIONS}.generation_failed"),
     KillPoint("inside", f"{DECISIONS}.approve"),
-    KillPoint("before", "tasks.deliver:sign_clip"),
+    KillPoint("before", "tasks.deliver.deliver:sign_clip"),
     KillPoint("before", f"{TRANSITIONS}.signed"),
     KillPoint("inside", f"{TRANSITIONS}.signed"),
     KillPoint("after", f"{TRANSITIONS}.signed"),
@@ -94,12 +94,12 @@ STATE_CHANGES = [
 COMMITS = [point for point in STATE_CHANGES if point.when == "inside"]
 
 FILE_CHANGES = [
-    *(KillPoint("after", "adapters.development_ca:write_durably", nth) for nth in (1, 2, 3)),
-    KillPoint("after", "tasks.tail:encode", 2),
-    KillPoint("after", "tasks.tail:write_poster", 2),
-    KillPoint("after", "adapters.signer:write_durably"),
-    KillPoint("after", "adapters.signer:Signer.sign"),
-    KillPoint("after", "tasks.sign:write_durably"),
+    *(KillPoint("after", "adapters.c2pa.development_ca:write_durably", nth) for nth in (1, 2, 3)),
+    KillPoint("after", "tasks.render.postprocess:encode", 2),
+    KillPoint("after", "tasks.render.postprocess:write_poster", 2),
+    KillPoint("after", "adapters.c2pa.signer:write_durably"),
+    KillPoint("after", "adapters.c2pa.signer:Signer.sign"),
+    KillPoint("after", "tasks.deliver.sign:write_durably"),
     KillPoint("before", "adapters.bucket.local:os.link", 2),
     KillPoint("after", "adapters.bucket.local:os.link", 2),
     KillPoint("after", f"{TRANSITIONS}.published", 2),

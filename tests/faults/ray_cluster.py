@@ -34,20 +34,33 @@ class Cluster:
         self._nodes: dict[str, subprocess.Popen[bytes]] = {}
         self.address = f"127.0.0.1:{free_port()}"
         self.board = ray_stub.Board(folder)
-        self.environment = {"RAY_AUTH_MODE": "token", "RAY_AUTH_TOKEN": secrets.token_hex(32),
-                            "RAY_USAGE_STATS_ENABLED": "0"}
+        self.environment = {
+            "RAY_AUTH_MODE": "token",
+            "RAY_AUTH_TOKEN": secrets.token_hex(32),
+            "RAY_USAGE_STATS_ENABLED": "0",
+        }
 
     def start(self) -> None:
         """Start the head, then all nodes, and wait for them."""
-        self._start("head", "--head", f"--port={self.address.partition(':')[2]}", "--num-cpus=0",
-                    "--include-dashboard=false", f"--temp-dir={self._session}")
+        self._start(
+            "head",
+            "--head",
+            f"--port={self.address.partition(':')[2]}",
+            "--num-cpus=0",
+            "--include-dashboard=false",
+            f"--temp-dir={self._session}",
+        )
         self._await(0)
         self.restore()
 
     def add(self, name: str) -> None:
         """Start a worker node, with a home of its own, as on a machine of its own."""
-        self._start(name, f"--address={self.address}", "--num-cpus=1", **{
-            "REELMILL_HOME": str(self._folder / name), **ray_stub.variables(self._folder, name)})
+        self._start(
+            name,
+            f"--address={self.address}",
+            "--num-cpus=1",
+            **{"REELMILL_HOME": str(self._folder / name), **ray_stub.variables(self._folder, name)},
+        )
 
     def kill(self, name: str) -> None:
         """Let a node vanish: SIGKILL to all its processes."""
@@ -76,19 +89,40 @@ class Cluster:
         kept = {key: value for key, value in os.environ.items() if not key.startswith(("REELMILL_", "PREFECT_"))}
         with (self._folder / f"{name}.log").open("ab") as log:
             self._nodes[name] = subprocess.Popen(
-                [PROGRAM, "start", *options, "--num-gpus=0", "--node-ip-address=127.0.0.1", STORE,
-                 "--disable-usage-stats", "--block"], stdin=subprocess.DEVNULL, stdout=log, stderr=log,
-                env={**kept, **self.environment, "PYTHONPATH": PATHS, **environment}, cwd=self._folder,
-                start_new_session=True)
+                [
+                    PROGRAM,
+                    "start",
+                    *options,
+                    "--num-gpus=0",
+                    "--node-ip-address=127.0.0.1",
+                    STORE,
+                    "--disable-usage-stats",
+                    "--block",
+                ],
+                stdin=subprocess.DEVNULL,
+                stdout=log,
+                stderr=log,
+                env={**kept, **self.environment, "PYTHONPATH": PATHS, **environment},
+                cwd=self._folder,
+                start_new_session=True,
+            )
 
     def _await(self, workers: int) -> None:
         """Wait until the head knows so many CPUs; a process of its own asks, since Ray connects a process once."""
-        ask = ("import ray, sys; ray.init(address=sys.argv[1], logging_level='ERROR', log_to_driver=False); "
-               "print(int(ray.cluster_resources().get('CPU', 0)))")
+        ask = (
+            "import ray, sys; ray.init(address=sys.argv[1], logging_level='ERROR', log_to_driver=False); "
+            "print(int(ray.cluster_resources().get('CPU', 0)))"
+        )
         deadline = time.monotonic() + START_S
         while time.monotonic() < deadline:
-            asked = subprocess.run([sys.executable, "-c", ask, self.address], env={**os.environ, **self.environment},
-                                   cwd=self._folder, capture_output=True, text=True, timeout=START_S)
+            asked = subprocess.run(
+                [sys.executable, "-c", ask, self.address],
+                env={**os.environ, **self.environment},
+                cwd=self._folder,
+                capture_output=True,
+                text=True,
+                timeout=START_S,
+            )
             if asked.returncode == 0 and int(asked.stdout.split()[-1]) == workers:
                 return
             time.sleep(0.5)
@@ -109,10 +143,13 @@ def running(folder: Path) -> Iterator[Cluster]:
 @contextmanager
 def throttled(pid: int, stopped_s: float = 0.3, running_s: float = 0.1) -> Iterator[None]:
     """Let a process run for a part of the time only, as on a slower machine."""
-    script = "import os,signal,sys,time\npid,stop,go=int(sys.argv[1]),float(sys.argv[2]),float(sys.argv[3])\n" \
-             "while True:\n os.kill(pid,signal.SIGSTOP);time.sleep(stop);os.kill(pid,signal.SIGCONT);time.sleep(go)\n"
-    brake = subprocess.Popen([sys.executable, "-c", script, str(pid), str(stopped_s), str(running_s)],
-                             stderr=subprocess.DEVNULL)
+    script = (
+        "import os,signal,sys,time\npid,stop,go=int(sys.argv[1]),float(sys.argv[2]),float(sys.argv[3])\n"
+        "while True:\n os.kill(pid,signal.SIGSTOP);time.sleep(stop);os.kill(pid,signal.SIGCONT);time.sleep(go)\n"
+    )
+    brake = subprocess.Popen(
+        [sys.executable, "-c", script, str(pid), str(stopped_s), str(running_s)], stderr=subprocess.DEVNULL
+    )
     try:
         yield
     finally:

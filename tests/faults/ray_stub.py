@@ -15,8 +15,8 @@ from typing import Any, NamedTuple
 
 from campaign_run import Scorer
 
-import tasks.owner
-import tasks.wiring
+import tasks.runtime.lease_owner
+import tasks.runtime.resources
 from models.fake import FakeGenerator
 
 FOLDER = "REELMILL_TEST_STUB"
@@ -86,8 +86,10 @@ def install() -> None:
     Owners on other hosts are never found dead: their leases have to expire, as they would on many machines.
     """
     board, node = Board(Path(os.environ[FOLDER])), os.environ[NODE]
-    tasks.owner.socket = types.SimpleNamespace(gethostname=lambda: node)
-    real: dict[str, Callable[..., Any]] = {name: vars(tasks.wiring)[name] for name in ("open_generator", "open_scorer")}
+    tasks.runtime.lease_owner.socket = types.SimpleNamespace(gethostname=lambda: node)
+    real: dict[str, Callable[..., Any]] = {
+        name: vars(tasks.runtime.resources)[name] for name in ("open_generator", "open_scorer")
+    }
 
     def open_generator(*args: Any, **kwargs: Any) -> Any:
         board.note(Load(os.getpid(), node))
@@ -96,4 +98,4 @@ def install() -> None:
     def open_scorer(*args: Any, **kwargs: Any) -> Any:
         return real["open_scorer"](*args, **kwargs) if board.is_real else Scorer()
 
-    vars(tasks.wiring).update(open_generator=open_generator, open_scorer=open_scorer)
+    vars(tasks.runtime.resources).update(open_generator=open_generator, open_scorer=open_scorer)

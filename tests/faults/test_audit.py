@@ -10,15 +10,15 @@ from audit import Findings
 from campaign_run import World, finish, start
 from kill_points import TRANSITIONS, KillPoint, install
 
-import tasks.deliver
-import tasks.sign
+import tasks.deliver.deliver
+import tasks.deliver.sign
 from adapters.catalogue import Catalogue, Lease, SignedFacts
-from tasks.publish import publish_clip, uploads_of
-from tasks.wiring import BucketPlace, Wiring, bucket_of, catalogue_of
+from tasks.deliver.publish import publish_clip, uploads_of
+from tasks.runtime.resources import BucketConfig, Resources, bucket_of, catalogue_of
 
 
 def world_in(home: Path) -> World:
-    return World(home, f"sqlite:///{home / 'catalogue.db'}", BucketPlace(str(home / "bucket")))
+    return World(home, f"sqlite:///{home / 'catalogue.db'}", BucketConfig(str(home / "bucket")))
 
 
 @pytest.fixture(scope="module")
@@ -85,33 +85,33 @@ def test_each_kind_of_damage_is_found(finished_world, findings_of, tmp_path: Pat
 class UploadsFirst:
     """A catalogue that commits keys only after the upload: the order that must not be."""
 
-    def __init__(self, wiring: Wiring) -> None:
-        self._wiring = wiring
-        self._catalogue: Catalogue = catalogue_of(wiring)
+    def __init__(self, resources: Resources) -> None:
+        self._resources = resources
+        self._catalogue: Catalogue = catalogue_of(resources)
 
     def __getattr__(self, name: str):
         return getattr(self._catalogue, name)
 
     def signed(self, lease: Lease, facts: SignedFacts) -> None:
-        for upload in uploads_of(self._wiring, lease, facts):
-            bucket_of(self._wiring).put_new(
+        for upload in uploads_of(self._resources, lease, facts):
+            bucket_of(self._resources).put_new(
                 upload.key, upload.path, content_type="video/mp4", cache_control="no-store", sha256=upload.sha256
             )
         self._catalogue.signed(lease, facts)
 
 
 def upload_first(point: KillPoint | None) -> None:
-    vars(tasks.sign).update(catalogue_of=UploadsFirst)
+    vars(tasks.deliver.sign).update(catalogue_of=UploadsFirst)
     if point:
         install(point)
 
 
 def commit_first(point: KillPoint) -> None:
-    def publish(wiring: Wiring, lease: Lease, facts: SignedFacts) -> str:
-        catalogue_of(wiring).published(lease, bucket_of(wiring).url(facts.key))
-        return publish_clip(wiring, lease, facts)
+    def publish(resources: Resources, lease: Lease, facts: SignedFacts) -> str:
+        catalogue_of(resources).published(lease, bucket_of(resources).url(facts.key))
+        return publish_clip(resources, lease, facts)
 
-    vars(tasks.deliver).update(publish_clip=publish)
+    vars(tasks.deliver.deliver).update(publish_clip=publish)
     install(point)
 
 

@@ -21,9 +21,9 @@ from sqlalchemy import create_engine, text
 from sqlalchemy.exc import DBAPIError
 
 from benchmarks import postgres
-from tasks.sweep import sweep_all
-from tasks.sweeping.terms import Place, Terms
-from tasks.wiring import BucketPlace, bucket_of, catalogue_of
+from tasks.runtime.resources import BucketConfig, bucket_of, catalogue_of
+from tasks.sweep.sweep import sweep_all
+from tasks.sweep.terms import Place, Terms
 
 GUIDE = Path(__file__).parents[2] / "docs" / "operations.md"
 SEEDS = 6
@@ -49,8 +49,13 @@ class Drill:
     def do(self, *names: str) -> None:
         """Run the guide's commands as an operator would."""
         for name in names:
-            ended = subprocess.run(["bash", "-euo", "pipefail", "-c", script(name)], env=self.variables, text=True,
-                                   capture_output=True, timeout=120)
+            ended = subprocess.run(
+                ["bash", "-euo", "pipefail", "-c", script(name)],
+                env=self.variables,
+                text=True,
+                capture_output=True,
+                timeout=120,
+            )
             assert ended.returncode == 0, f"{name}\n{ended.stdout}\n{ended.stderr}"
 
     def count(self, what: str) -> int:
@@ -74,28 +79,45 @@ def variables_of(home: Path, backup: Path, **more: str) -> dict[str, str]:
 def one_machine(tmp_path: Path) -> Drill:
     """SQLite and a folder under one home, whose disk dies."""
     home = tmp_path / "home"
-    world = World(home, f"sqlite:///{home / 'catalogue.sqlite'}", BucketPlace(str(home / "bucket")), seeds=SEEDS)
-    return Drill(world, variables_of(home, tmp_path / "backup"), ("sqlite backup", "home backup"),
-                 ("home restore", "sqlite restore"), lambda: shutil.rmtree(home))
+    world = World(home, f"sqlite:///{home / 'catalogue.sqlite'}", BucketConfig(str(home / "bucket")), seeds=SEEDS)
+    return Drill(
+        world,
+        variables_of(home, tmp_path / "backup"),
+        ("sqlite backup", "home backup"),
+        ("home restore", "sqlite restore"),
+        lambda: shutil.rmtree(home),
+    )
 
 
 @pytest.fixture
-def servers(tmp_path: Path, postgres_server_url: str, postgres_url: str, s3_endpoint: str,
-            s3_bucket_name: str) -> Drill:
+def servers(
+    tmp_path: Path, postgres_server_url: str, postgres_url: str, s3_endpoint: str, s3_bucket_name: str
+) -> Drill:
     """PostgreSQL and S3: the database and the driver's disk are lost, the bucket stays."""
     home, database = tmp_path / "home", postgres_url.rpartition("/")[2]
-    place = BucketPlace(f"s3://{s3_bucket_name}/clips", endpoint=s3_endpoint, region="us-east-1", **s3_server.S3_KEYS)
+    place = BucketConfig(f"s3://{s3_bucket_name}/clips", endpoint=s3_endpoint, region="us-east-1", **s3_server.S3_KEYS)
     binaries = postgres.find_binaries()
-    variables = variables_of(home, tmp_path / "backup", PATH=str(binaries), SERVER=postgres_server_url,
-                             DATABASE=database, REELMILL_CATALOGUE_URL=postgres_url)
+    variables = variables_of(
+        home,
+        tmp_path / "backup",
+        PATH=str(binaries),
+        SERVER=postgres_server_url,
+        DATABASE=database,
+        REELMILL_CATALOGUE_URL=postgres_url,
+    )
 
     def lose() -> None:
         shutil.rmtree(home)
         with psycopg.connect(f"{postgres_server_url}/postgres", autocommit=True) as admin:
             admin.execute(f"DROP DATABASE {database} WITH (FORCE)")
 
-    return Drill(World(home, postgres_url, place, seeds=SEEDS), variables, ("postgresql backup", "home backup"),
-                 ("home restore", "postgresql restore"), lose)
+    return Drill(
+        World(home, postgres_url, place, seeds=SEEDS),
+        variables,
+        ("postgresql backup", "home backup"),
+        ("home restore", "postgresql restore"),
+        lose,
+    )
 
 
 @pytest.fixture(params=["one_machine", "servers"])
@@ -134,9 +156,9 @@ def back_up_while_it_writes(drill: Drill, go_on: Path) -> int:
 
 def clear_away(world: World) -> set[str]:
     """Sweep as `reelmill sweep --many` does a day later, and drop what was moved aside; return its keys."""
-    place = Place(world.wiring, frozenset(row.campaign_id for row in catalogue_of(world.wiring).campaigns()))
-    sweep_all(world.wiring, [place], Terms(grace_s=0, many=True))
-    bucket = bucket_of(world.wiring)
+    place = Place(world.resources, frozenset(row.campaign_id for row in catalogue_of(world.resources).campaigns()))
+    sweep_all(world.resources, [place], Terms(grace_s=0, many=True))
+    bucket = bucket_of(world.resources)
     aside = [entry.key for entry in bucket.entries("quarantine/")]
     for key in aside:
         bucket.remove(key)

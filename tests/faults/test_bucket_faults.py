@@ -8,7 +8,7 @@ import pytest
 from audit import Findings
 from campaign_run import STOPPED, World, finish, start
 
-import tasks.patience
+import tasks.runtime.retry
 from adapters.bucket.s3 import S3Bucket
 
 FAULTS = ["500", "503", "409", "reset", "lost answer", "hang", "truncated answer", "cut request"]
@@ -18,7 +18,7 @@ def hurry() -> None:
     """Wait less: a hung answer for less than a second, retries hardly at all."""
     S3Bucket.__init__.__kwdefaults__["timeout_s"] = 0.5
     botocore.retries.standard.ExponentialBackoff.delay_amount = lambda *_: 0.01
-    vars(tasks.patience).update(PAUSES_S=(0.05, 0.1, 0.2))
+    vars(tasks.runtime.retry).update(PAUSES_S=(0.05, 0.1, 0.2))
 
 
 def behind(world: World, store: proxy.Proxy) -> World:
@@ -38,7 +38,7 @@ def test_a_bucket_that_refuses_stops_the_run_before_anything_is_made(served_worl
         assert finish(start(behind(served_world, store), hurry)) == STOPPED
         assert len(store.met) == 1
     told = served_world.told.read_text()
-    assert told.startswith("BucketRefused: The bucket clips-")
+    assert told.startswith("BucketRefusedError: The bucket clips-")
     assert told.endswith("refused the call (AccessDenied); check its name, the credentials and their right to write.")
     assert not list((served_world.home / "staging").rglob("*.mp4"))
 
@@ -49,7 +49,7 @@ def test_a_store_that_goes_away_stops_the_run_and_a_later_one_ends_it(
 ):
     with proxy.running(s3_endpoint, lambda number: "reset" if number >= first else None) as store:
         assert finish(start(behind(served_world, store), hurry)) == STOPPED
-        assert served_world.told.read_text().startswith("BucketUnreachable: The bucket clips-")
+        assert served_world.told.read_text().startswith("BucketUnreachableError: The bucket clips-")
         assert "unfinished" in findings_of(served_world).counts
         store.choose = lambda _: None
         assert finish(start(behind(served_world, store), hurry)) == 0

@@ -21,7 +21,7 @@ from campaign_run import STOPPED, World, finish, start
 from test_bucket_faults import FAULTS, behind, hurry
 
 import flows.registration
-from tasks.wiring import BucketPlace
+from tasks.runtime.resources import BucketConfig
 
 DISK_KB = 4096
 
@@ -57,7 +57,7 @@ def look_away() -> None:
 def test_a_full_disk_stops_the_run_and_a_later_one_ends_it(tmp_path, small_disk, findings_of, part: str, free_kb: int):
     places = {name: tmp_path / name for name in ("catalogue", "home", "bucket")} | {part: small_disk}
     world = World(
-        places["home"], f"sqlite:///{places['catalogue']}/catalogue.db", BucketPlace(str(places["bucket"] / "clips"))
+        places["home"], f"sqlite:///{places['catalogue']}/catalogue.db", BucketConfig(str(places["bucket"] / "clips"))
     )
     places["home"].mkdir(exist_ok=True)
     ballast = small_disk / "ballast"

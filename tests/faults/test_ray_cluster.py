@@ -51,18 +51,34 @@ class Place:
         path = self.home.with_name("sheet.csv")
         path.write_text(sheet)
         named = {
-            "runner": "ray", "ray_address": self.cluster.address, "staging": "bucket", "lease_s": LEASE_S,
-            "catalogue_url": self.catalogue_url, "bucket": f"s3://{self.bucket}/clips", "shard_size": 6,
-            "bucket_endpoint": self.s3_endpoint, "bucket_region": "us-east-1",
+            "runner": "ray",
+            "ray_address": self.cluster.address,
+            "staging": "bucket",
+            "lease_s": LEASE_S,
+            "catalogue_url": self.catalogue_url,
+            "bucket": f"s3://{self.bucket}/clips",
+            "shard_size": 6,
+            "bucket_endpoint": self.s3_endpoint,
+            "bucket_region": "us-east-1",
             "bucket_access_key": s3_server.S3_KEYS["access_key"],
-            "bucket_secret_key": s3_server.S3_KEYS["secret_key"], **settings,
+            "bucket_secret_key": s3_server.S3_KEYS["secret_key"],
+            **settings,
         }
         variables = {f"REELMILL_{name.upper()}": str(value) for name, value in named.items()}
         with self.log.open("a") as log:
             return subprocess.Popen(
-                [*PROGRAM, "run", str(path)], cwd=self.home.parent, stdout=log, stderr=log, text=True,
-                env={**environment(self.home), **self.cluster.environment, **variables,
-                     "PREFECT_API_URL": self.prefect_url})
+                [*PROGRAM, "run", str(path)],
+                cwd=self.home.parent,
+                stdout=log,
+                stderr=log,
+                text=True,
+                env={
+                    **environment(self.home),
+                    **self.cluster.environment,
+                    **variables,
+                    "PREFECT_API_URL": self.prefect_url,
+                },
+            )
 
     @property
     def log(self) -> Path:
@@ -80,12 +96,21 @@ class Place:
     def findings(self, endings: dict[str, str] | None = None) -> Findings:
         """Audit what is there: each prompt's variants end as said, else published."""
         client = s3_server.client(self.s3_endpoint)
-        keys = [item["Key"] for page in client.get_paginator("list_objects_v2").paginate(Bucket=self.bucket)
-                for item in page.get("Contents", ()) if not item["Key"].startswith("clips/staging/")]
-        objects = {key.removeprefix("clips/"): client.get_object(Bucket=self.bucket, Key=key)["Body"].read()
-                   for key in keys}
-        expected = {row["variant_id"]: next((state for word, state in (endings or {}).items() if word in row["prompt"]),
-                                            "published") for row in self.rows()}
+        keys = [
+            item["Key"]
+            for page in client.get_paginator("list_objects_v2").paginate(Bucket=self.bucket)
+            for item in page.get("Contents", ())
+            if not item["Key"].startswith("clips/staging/")
+        ]
+        objects = {
+            key.removeprefix("clips/"): client.get_object(Bucket=self.bucket, Key=key)["Body"].read() for key in keys
+        }
+        expected = {
+            row["variant_id"]: next(
+                (state for word, state in (endings or {}).items() if word in row["prompt"]), "published"
+            )
+            for row in self.rows()
+        }
         return audit(collect(self.catalogue_url, objects), expected, (self.home / "signer" / "root.pem").read_text())
 
     def _ask(self, query: str) -> list[dict[str, str]]:
@@ -134,8 +159,9 @@ def prefect_url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
 
 
 @pytest.fixture
-def place(cluster: Cluster, prefect_url: str, tmp_path: Path, postgres_url: str, s3_endpoint: str,
-          s3_bucket_name: str) -> Place:
+def place(
+    cluster: Cluster, prefect_url: str, tmp_path: Path, postgres_url: str, s3_endpoint: str, s3_bucket_name: str
+) -> Place:
     cluster.board.plan(pauses=dict.fromkeys(NODES, 0.4))
     return Place(cluster, tmp_path / "home", postgres_url, s3_endpoint, s3_bucket_name, prefect_url)
 
@@ -210,8 +236,9 @@ def test_the_database_is_killed(place: Place):
     with postgres.running(binaries) as database:
         with psycopg.connect(f"{database.url}/postgres", autocommit=True) as admin:
             admin.execute("CREATE DATABASE clips")
-        own = Place(place.cluster, place.home, f"{database.url}/clips", place.s3_endpoint, place.bucket,
-                    place.prefect_url)
+        own = Place(
+            place.cluster, place.home, f"{database.url}/clips", place.s3_endpoint, place.bucket, place.prefect_url
+        )
         driver = own.start()
         await_that(lambda: own.made_by().total() >= 4, driver)
         database.kill()
@@ -258,15 +285,30 @@ def test_ray_on_one_machine_needs_no_services(prefect_url: str, tmp_path: Path):
     home = tmp_path / "home"
     ray_stub.Board(tmp_path).plan()
     (tmp_path / "sheet.csv").write_text("brief_id,prompt,placements,variants\nball,a red ball,1:1,4\n")
-    variables = {"REELMILL_RUNNER": "ray", "PREFECT_API_URL": prefect_url, "PYTHONPATH": ray_cluster.PATHS,
-                 **ray_stub.variables(tmp_path, "here")}
-    done = subprocess.run([*PROGRAM, "run", "sheet.csv"], cwd=tmp_path, env={**environment(home), **variables},
-                          capture_output=True, text=True, timeout=PATIENCE_S)
+    variables = {
+        "REELMILL_RUNNER": "ray",
+        "PREFECT_API_URL": prefect_url,
+        "PYTHONPATH": ray_cluster.PATHS,
+        **ray_stub.variables(tmp_path, "here"),
+    }
+    done = subprocess.run(
+        [*PROGRAM, "run", "sheet.csv"],
+        cwd=tmp_path,
+        env={**environment(home), **variables},
+        capture_output=True,
+        text=True,
+        timeout=PATIENCE_S,
+    )
     assert done.returncode == 0, done.stdout + done.stderr
     url, bucket = f"sqlite:///{home / 'catalogue.sqlite'}", home / "bucket"
-    objects = {path.relative_to(bucket).as_posix(): path.read_bytes() for path in bucket.rglob("*")
-               if path.is_file() and path.parent.name != ".incoming"}
+    objects = {
+        path.relative_to(bucket).as_posix(): path.read_bytes()
+        for path in bucket.rglob("*")
+        if path.is_file() and path.parent.name != ".incoming"
+    }
     evidence = collect(url, objects)
     assert len(evidence.rows) == 4
-    assert audit(evidence, dict.fromkeys(evidence.rows, "published"),
-                 (home / "signer" / "root.pem").read_text()).counts == {}
+    assert (
+        audit(evidence, dict.fromkeys(evidence.rows, "published"), (home / "signer" / "root.pem").read_text()).counts
+        == {}
+    )

@@ -8,8 +8,8 @@ import ray_cluster
 from ray_cluster import Cluster
 
 from models.registry import get_card
-from tasks.checkup import servers
-from tasks.checkup.servers import check_ray
+from tasks.doctor import servers
+from tasks.doctor.servers import check_ray
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(600)]
 
@@ -28,8 +28,9 @@ def _known(cluster: Cluster, monkeypatch: pytest.MonkeyPatch) -> None:
 
 def card(num_gpus: float = 0.0, num_cpus: float = 1.0):
     starter = get_card("starter")
-    return starter.model_copy(update={"worker": starter.worker.model_copy(
-        update={"num_gpus": num_gpus, "num_cpus": num_cpus})})
+    return starter.model_copy(
+        update={"worker": starter.worker.model_copy(update={"num_gpus": num_gpus, "num_cpus": num_cpus})}
+    )
 
 
 def test_each_node_is_asked(cluster: Cluster):

@@ -42,18 +42,18 @@ def sleep_at(point: KillPoint, reached: Path, go_on: Path) -> None:
     ("asleep", "other"),
     [
         pytest.param(
-            KillPoint("after", "tasks.tail:encode"),
+            KillPoint("after", "tasks.render.postprocess:encode"),
             KillPoint("after", f"{TRANSITIONS}.record"),
             marks=pytest.mark.slow,
         ),
-        (KillPoint("before", "adapters.signer:write_durably"), KillPoint("after", f"{TRANSITIONS}.signed")),
-        (KillPoint("before", "tasks.sign:write_durably"), KillPoint("after", "tasks.publish:_put")),
+        (KillPoint("before", "adapters.c2pa.signer:write_durably"), KillPoint("after", f"{TRANSITIONS}.signed")),
+        (KillPoint("before", "tasks.deliver.sign:write_durably"), KillPoint("after", "tasks.deliver.publish:_put")),
         pytest.param(
             KillPoint("after", f"{TRANSITIONS}.signed"),
-            KillPoint("after", "tasks.publish:_put", 3),
+            KillPoint("after", "tasks.deliver.publish:_put", 3),
             marks=pytest.mark.slow,
         ),
-        (KillPoint("after", "tasks.publish:_put", 2), KillPoint("before", f"{TRANSITIONS}.published")),
+        (KillPoint("after", "tasks.deliver.publish:_put", 2), KillPoint("before", f"{TRANSITIONS}.published")),
     ],
     ids=str,
 )

@@ -9,7 +9,7 @@ import psycopg
 from sqlalchemy import create_engine
 
 import adapters.bucket.s3
-import adapters.migrations
+import adapters.catalogue.migrations
 
 __all__ = ["adapters", "campaign_run", "kill_points", "numpy", "psycopg"]
 

@@ -10,7 +10,7 @@ from fake_scorer import FakeScorer
 from flows import registration
 from flows.settings import prepare_prefect
 from models.fake import FakeGenerator
-from tasks import wiring
+from tasks.runtime import resources as resources
 
 
 @pytest.fixture(scope="session")
@@ -35,17 +35,17 @@ def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
             monkeypatch.delenv(name)
     monkeypatch.setenv("REELMILL_HOME", str(tmp_path / "home"))
     monkeypatch.chdir(tmp_path)
-    wiring.close_tools()
+    resources.close_resources()
     yield tmp_path / "home"
-    wiring.close_tools()
+    resources.close_resources()
 
 
 @pytest.fixture
 def fake_models(monkeypatch: pytest.MonkeyPatch) -> FakeGenerator:
     """Put the fakes in the models' place; return the generator, to plan failures on it."""
     generator = FakeGenerator()
-    monkeypatch.setattr(wiring, "open_generator", lambda *_, **__: generator)
-    monkeypatch.setattr(wiring, "open_scorer", lambda *_, **__: FakeScorer())
+    monkeypatch.setattr(resources, "open_generator", lambda *_, **__: generator)
+    monkeypatch.setattr(resources, "open_scorer", lambda *_, **__: FakeScorer())
     monkeypatch.setattr(registration, "weights_problem", lambda *_: None)
     return generator
 

@@ -10,8 +10,8 @@ from typing import Any
 from fake_scorer import FakeScorer
 
 from manifests.variant import Variant
-from models.base import Generated
 from models.fake import FakeGenerator
+from models.protocols import Generated
 
 _CONTEXT = multiprocessing.get_context("spawn")
 
@@ -50,9 +50,9 @@ def finish(process: BaseProcess, seconds: float = 90.0) -> int:
 def _drive(clip_s: float, parameters: dict[str, Any], environment: dict[str, str]) -> None:
     os.environ.update(environment)
     from flows import registration
-    from tasks import wiring
+    from tasks.runtime import resources as resources
 
-    vars(wiring).update(open_generator=lambda *_, **__: SlowModel(clip_s), open_scorer=lambda *_, **__: FakeScorer())
+    vars(resources).update(open_generator=lambda *_, **__: SlowModel(clip_s), open_scorer=lambda *_, **__: FakeScorer())
     vars(registration).update(weights_problem=lambda *_: None)
     from flows.campaign import campaign
 

@@ -8,7 +8,7 @@ import subprocess
 import pytest
 from cli_runner import reelmill
 
-from tasks.wiring import close_tools
+from tasks.runtime.resources import close_resources
 
 
 def refused(ended, sentence: str) -> None:
@@ -20,32 +20,38 @@ def refused(ended, sentence: str) -> None:
     assert len(told) == 1
 
 
-@pytest.mark.parametrize(("words", "sentence"), [
-    (["run", "nowhere.csv"], "There is no file 'nowhere.csv'"),
-    (["validate", "nowhere.csv"], "There is no file 'nowhere.csv'"),
-    (["run", "."], "is a folder"),
-    (["plan", "spring.csv", "--model", "sora"], "no model card 'sora'; use one of .*starter"),
-    (["models", "show", "startre"], "no model card named 'startre'; did you mean starter"),
-    (["status", "winter"], "No campaign in the catalogue is called 'winter'"),
-    (["retry", "winter", "--failed"], "No campaign in the catalogue is called 'winter'"),
-    (["approve", "winter", "--all"], "No campaign in the catalogue is called 'winter'"),
-    (["run", "spring.csv", "--bucket", "ftp://x"], "'ftp://x' is not a bucket; use a folder or s3://name/prefix"),
-    (["plan", "spring.csv", "--max-variants", "5"], "expands to 12 variants and 5 are allowed"),
-    (["verify", "nowhere.mp4"], "nowhere.mp4: No such file"),
-    (["verify", "spring.csv"], "is no media file; name a video"),
-    (["init", "spring.csv"], "spring.csv exists already; name another file, or replace it by --force"),
-])
+@pytest.mark.parametrize(
+    ("words", "sentence"),
+    [
+        (["run", "nowhere.csv"], "There is no file 'nowhere.csv'"),
+        (["validate", "nowhere.csv"], "There is no file 'nowhere.csv'"),
+        (["run", "."], "is a folder"),
+        (["plan", "spring.csv", "--model", "sora"], "no model card 'sora'; use one of .*starter"),
+        (["models", "show", "startre"], "no model card named 'startre'; did you mean starter"),
+        (["status", "winter"], "No campaign in the catalogue is called 'winter'"),
+        (["retry", "winter", "--failed"], "No campaign in the catalogue is called 'winter'"),
+        (["approve", "winter", "--all"], "No campaign in the catalogue is called 'winter'"),
+        (["run", "spring.csv", "--bucket", "ftp://x"], "'ftp://x' is not a bucket; use a folder or s3://name/prefix"),
+        (["plan", "spring.csv", "--max-variants", "5"], "expands to 12 variants and 5 are allowed"),
+        (["verify", "nowhere.mp4"], "nowhere.mp4: No such file"),
+        (["verify", "spring.csv"], "is no media file; name a video"),
+        (["init", "spring.csv"], "spring.csv exists already; name another file, or replace it by --force"),
+    ],
+)
 def test_a_wrong_word_is_told(home, sheet, capsys, words, sentence):
     refused(reelmill(capsys, *words), sentence)
 
 
-@pytest.mark.parametrize(("name", "value", "sentence"), [
-    ("LEASE_S", "soon", "The setting 'lease_s' is wrong.*REELMILL_LEASE_S"),
-    ("REVIEW", "perhaps", "The setting 'review' is wrong.*REELMILL_REVIEW"),
-    ("CATALOGUE_URL", "oracle://x", "The catalogue's URL is not understood"),
-    ("SIGNER", "pem", "needs a certificate chain; set REELMILL_SIGNER_CHAIN"),
-    ("HOME", "/proc/reelmill", "/proc/reelmill: No such file or directory; check the path"),
-])
+@pytest.mark.parametrize(
+    ("name", "value", "sentence"),
+    [
+        ("LEASE_S", "soon", "The setting 'lease_s' is wrong.*REELMILL_LEASE_S"),
+        ("REVIEW", "perhaps", "The setting 'review' is wrong.*REELMILL_REVIEW"),
+        ("CATALOGUE_URL", "oracle://x", "The catalogue's URL is not understood"),
+        ("SIGNER", "pem", "needs a certificate chain; set REELMILL_SIGNER_CHAIN"),
+        ("HOME", "/proc/reelmill", "/proc/reelmill: No such file or directory; check the path"),
+    ],
+)
 def test_a_wrong_setting_is_told(home, sheet, capsys, monkeypatch, name, value, sentence):
     monkeypatch.setenv(f"REELMILL_{name}", value)
     refused(reelmill(capsys, "signer" if name == "SIGNER" else "status"), sentence)
@@ -78,7 +84,7 @@ def test_a_database_of_a_newer_version_is_told(home, sheet, capsys):
     import sqlite3
 
     reelmill(capsys, "status")
-    close_tools()
+    close_resources()
     with sqlite3.connect(home / "catalogue.sqlite") as database:
         database.execute("UPDATE alembic_version SET version_num = '9999_future'")
     database.close()
@@ -108,7 +114,7 @@ def test_a_full_disk_is_told_before_anything_is_made(sheet, home, capsys, tmp_pa
         monkeypatch.setenv("REELMILL_HOME", str(small / "home"))
         refused(reelmill(capsys, "run", sheet), r"4 MB free and a run needs at least 100 MB; free some space")
     finally:
-        close_tools()
+        close_resources()
         subprocess.run(["umount", small], check=True)
 
 

@@ -10,22 +10,22 @@ from pathlib import Path
 import pytest
 from credentials import failures, second_opinion
 
-from adapters.signer import DevelopmentCA, open_signer
-from adapters.verifier import verify
-from adapters.video import probe
-from app.report import report_of
+from adapters.c2pa.signer import DevelopmentCA, open_signer
+from adapters.c2pa.verifier import verify
+from adapters.media.video import probe
+from app.report.report import report_of
+from flows.runtime.resources import resources_of
 from flows.settings import load_settings
-from flows.wiring import wiring_of
 from manifests.errors import (
-    BucketRefused,
-    GenerationFailed,
-    IncompleteWeights,
+    BucketRefusedError,
+    GenerationError,
+    IncompleteWeightsError,
+    RejectedSheetError,
     SettingsError,
-    SheetRejected,
-    TooManyVariants,
+    TooManyVariantsError,
 )
-from tasks.wiring import catalogue_of, close_tools
-from tasks.work import Remaining
+from tasks.plan.remaining import Remaining
+from tasks.runtime.resources import catalogue_of, close_resources
 
 pytestmark = pytest.mark.usefixtures("prefect_server")
 
@@ -37,7 +37,7 @@ def run(sheet: Path, **settings) -> str:
 
 
 def catalogue():
-    return catalogue_of(wiring_of(load_settings()))
+    return catalogue_of(resources_of(load_settings()))
 
 
 def test_a_sheet_becomes_published_clips(home, sheet, fake_models):
@@ -64,7 +64,10 @@ def test_every_published_clip_is_trusted_and_as_its_record_says(home, sheet, fak
         assert failures(second_opinion(clip, anchors)) == set()
         assert report.generation["variant_id"] == record["variant_id"]
         assert (facts.width, facts.height, facts.num_frames) == (
-            record["clip"]["width"], record["clip"]["height"], record["clip"]["num_frames"])
+            record["clip"]["width"],
+            record["clip"]["height"],
+            record["clip"]["num_frames"],
+        )
         assert record["clip"]["key"].endswith(clip.name)
         assert record["score"]["prompt_rank"] >= 1
 
@@ -95,7 +98,7 @@ def test_the_same_prompt_in_another_sheet_is_not_made_again(home, sheet, fake_mo
 
 def test_one_variant_that_fails_does_not_stop_the_rest(home, sheet, fake_models):
     first = catalogue_ids(sheet)[0]
-    fake_models.failures[first] = GenerationFailed("the model saw no light")
+    fake_models.failures[first] = GenerationError("the model saw no light")
 
     report = report_of(catalogue(), run(sheet))
 
@@ -105,13 +108,13 @@ def test_one_variant_that_fails_does_not_stop_the_rest(home, sheet, fake_models)
 
 def catalogue_ids(sheet: Path) -> list[str]:
     from flows.registration import read_sheet
-    from tasks.expand import expand
-    from tasks.wiring import cards_of
+    from tasks.plan.expand import expand
+    from tasks.runtime.resources import cards_of
 
     settings = load_settings()
-    wiring = wiring_of(settings)
-    intake = read_sheet(settings, wiring, sheet, False)
-    return [item.variant_id for item in expand(intake.checked.briefs, cards_of(wiring), settings.model)]
+    resources = resources_of(settings)
+    intake = read_sheet(settings, resources, sheet, False)
+    return [item.variant_id for item in expand(intake.checked.briefs, cards_of(resources), settings.model)]
 
 
 def test_a_clip_that_does_not_show_its_prompt_fails_and_is_kept(home, fake_models, tmp_path):
@@ -178,21 +181,21 @@ def s3_keys(monkeypatch):
 
 
 def test_publishing_to_s3(home, sheet, fake_models, s3_endpoint, s3_bucket_name, s3_keys):
-    from tasks.wiring import bucket_of
+    from tasks.runtime.resources import bucket_of
 
     place = {"bucket": f"s3://{s3_bucket_name}/media", "bucket_endpoint": s3_endpoint, "bucket_region": "us-east-1"}
     run(sheet, **place)
 
-    wiring = wiring_of(load_settings(**place))
-    keys = list(bucket_of(wiring).list())
+    resources = resources_of(load_settings(**place))
+    keys = list(bucket_of(resources).list())
     assert len(keys) == 40
     clip = next(key for key in keys if key.endswith(".mp4"))
-    assert bucket_of(wiring).head(clip).sha256[:16] in clip
+    assert bucket_of(resources).head(clip).sha256[:16] in clip
 
 
 def test_a_refused_bucket_is_told_before_anything_is_made(home, sheet, fake_models, s3_endpoint, s3_keys, monkeypatch):
     monkeypatch.setattr(fake_models, "generate", lambda _: pytest.fail("generated in vain"))
-    with pytest.raises(BucketRefused, match="nowhere"):
+    with pytest.raises(BucketRefusedError, match="nowhere"):
         run(sheet, bucket="s3://nowhere", bucket_endpoint=s3_endpoint, bucket_region="us-east-1")
 
 
@@ -204,7 +207,7 @@ def test_secrets_are_no_flow_parameters(home, sheet, fake_models, name):
 
 def test_another_bucket_is_refused_once_clips_are_published(home, sheet, fake_models, tmp_path):
     run(sheet)
-    with pytest.raises(BucketRefused, match="are published in the folder under REELMILL_HOME already"):
+    with pytest.raises(BucketRefusedError, match="are published in the folder under REELMILL_HOME already"):
         run(sheet, bucket=str(tmp_path / "other"))
 
 
@@ -217,7 +220,7 @@ def test_a_campaign_without_review_does_not_approve_what_anothers_reviewers_wait
     assert catalogue().tally(first) == {"passed": 1}
     second = catalogue().campaigns()[0].campaign_id
     assert report_of(catalogue(), second).unfinished == 0
-    assert Remaining(wiring_of(load_settings()), second, 0.25).is_done("auto")
+    assert Remaining(resources_of(load_settings()), second, 0.25).is_done("auto")
 
 
 def test_clips_that_lie_on_another_machine_are_left_to_it(home, sheet, fake_models):
@@ -233,19 +236,19 @@ def test_clips_that_lie_on_another_machine_are_left_to_it(home, sheet, fake_mode
 
 
 def test_a_clip_that_cannot_be_signed_does_not_hold_up_the_others(home, sheet, fake_models, monkeypatch):
-    from manifests.errors import CredentialNotTrusted
-    from tasks import deliver
+    from manifests.errors import UntrustedCredentialError
+    from tasks.deliver import deliver
 
     sign, refused = deliver.sign_clip, []
 
-    def sign_all_but_one(wiring, signer, lease, asked):
+    def sign_all_but_one(resources, signer, lease, asked):
         if not refused or lease.variant_id in refused:
             refused.append(lease.variant_id)
-            raise CredentialNotTrusted("not this one")
-        return sign(wiring, signer, lease, asked)
+            raise UntrustedCredentialError("not this one")
+        return sign(resources, signer, lease, asked)
 
     monkeypatch.setattr(deliver, "sign_clip", sign_all_but_one)
-    with pytest.raises(CredentialNotTrusted, match="not this one"):
+    with pytest.raises(UntrustedCredentialError, match="not this one"):
         run(sheet)
     campaign_id = catalogue().campaigns()[0].campaign_id
     assert catalogue().tally(campaign_id) == {"published": 9, "approved": 1, "planned": 2}
@@ -257,21 +260,21 @@ def test_a_clip_that_cannot_be_signed_does_not_hold_up_the_others(home, sheet, f
 def test_a_campaign_on_postgresql(home, sheet, fake_models, postgres_url, monkeypatch):
     monkeypatch.setenv("REELMILL_CATALOGUE_URL", postgres_url)
     campaign_id = run(sheet)
-    wiring = wiring_of(load_settings())
-    assert report_of(catalogue_of(wiring), campaign_id).published == 10
-    catalogue_of(wiring).close()
-    close_tools()
+    resources = resources_of(load_settings())
+    assert report_of(catalogue_of(resources), campaign_id).published == 10
+    catalogue_of(resources).close()
+    close_resources()
 
 
 def test_missing_weights_are_told(home, sheet, tmp_path):
-    with pytest.raises(IncompleteWeights, match="starter"):
+    with pytest.raises(IncompleteWeightsError, match="starter"):
         run(sheet, weights_root=tmp_path / "empty")
 
 
 def test_bad_rows_stop_the_campaign_unless_the_good_ones_suffice(home, fake_models, tmp_path):
     sheet = tmp_path / "mixed.csv"
     sheet.write_text("prompt,placements\na red circle,16:9\na blue circle,7:3\n")
-    with pytest.raises(SheetRejected, match="'7:3'"):
+    with pytest.raises(RejectedSheetError, match="'7:3'"):
         run(sheet)
 
     from flows.campaign import campaign
@@ -281,7 +284,7 @@ def test_bad_rows_stop_the_campaign_unless_the_good_ones_suffice(home, fake_mode
 
 
 def test_the_cap_is_kept(home, sheet, fake_models):
-    with pytest.raises(TooManyVariants, match="12 variants and 5 are allowed"):
+    with pytest.raises(TooManyVariantsError, match="12 variants and 5 are allowed"):
         run(sheet, max_variants=5)
 
 

@@ -6,14 +6,14 @@ import pytest
 from cli_runner import reelmill
 from webhook_server import Plan, webhook_server
 
+from flows.runtime.resources import resources_of
 from flows.settings import load_settings
-from flows.wiring import wiring_of
-from tasks.wiring import catalogue_of
+from tasks.runtime.resources import catalogue_of
 
 
 @pytest.fixture
 def catalogue(home):
-    return catalogue_of(wiring_of(load_settings()))
+    return catalogue_of(resources_of(load_settings()))
 
 
 def test_none_yet(catalogue, capsys):
@@ -30,8 +30,10 @@ def test_they_are_listed_with_their_state_tries_and_last_error(catalogue, capsys
     catalogue.alert_failed(given_up, "The webhook answered 404.", for_good=True)
     found = json.loads(reelmill(capsys, "alerts", "--json").out)
     assert [(each["text"], each["state"], each["tries"], each["last_error"]) for each in found] == [
-        ("text [2]", "waiting", 0, ""), ("text [1]", "given up", 1, "The webhook answered 404."),
-        ("text [0]", "sent", 1, "")]
+        ("text [2]", "waiting", 0, ""),
+        ("text [1]", "given up", 1, "The webhook answered 404."),
+        ("text [0]", "sent", 1, ""),
+    ]
     ended = reelmill(capsys, "alerts", "--limit", 2)
     assert ended.code == 0
     assert "text [2]" in ended.out
@@ -45,7 +47,7 @@ def test_what_is_older_than_the_receiver_and_what_has_none_is_kept(catalogue, ca
     with webhook_server() as receiver:
         monkeypatch.setenv("REELMILL_ALERT_WEBHOOK", receiver.url)
         assert json.loads(reelmill(capsys, "alerts", "--json").out)[0]["state"] == "waiting"
-        assert catalogue.keep_back_alerts(-60.0) == 1
+        assert catalogue.skip_alerts(-60.0) == 1
         assert "kept" in reelmill(capsys, "alerts").out
         assert reelmill(capsys, "alerts", "send").out == "1 of 1 sent.\n"
         assert receiver.texts == ["text 0"]

@@ -20,28 +20,46 @@ from prefect.flow_engine import FlowRunEngine
 from prefect.flows import Flow
 from prefect.states import Cancelled, Completed, Crashed, Failed, Pending, Running
 
-from flows import deployments, leftovers, watch, zombies
+from flows import watch
+from flows.prefect import crash_automation as zombies
+from flows.prefect import deployments
+from flows.prefect import stale_flow_runs as leftovers
+from flows.runtime.resources import resources_of
 from flows.settings import Settings, load_settings
-from flows.wiring import wiring_of
 from manifests.errors import SettingsError
 
 REPO = Path(__file__).parents[2]
 sys.path.insert(0, str(REPO / "examples"))
 import s3_arrival  # noqa: E402
 
-NOTIFICATION = {"Records": [{"eventName": "ObjectCreated:Put", "s3": {
-    "bucket": {"name": "sheets"}, "object": {"key": f"in/{name}.csv"}}} for name in ("a", "b")]}
+NOTIFICATION = {
+    "Records": [
+        {"eventName": "ObjectCreated:Put", "s3": {"bucket": {"name": "sheets"}, "object": {"key": f"in/{name}.csv"}}}
+        for name in ("a", "b")
+    ]
+}
 FLOWS = ("campaign", "steer", "stock", "sweep", "watch")
 
 
 @pytest.fixture(scope="module")
 def deployed(prefect_server, tmp_path_factory) -> dict[str, Any]:
-    """What the server knows after `python -m flows.deployments --deploy`."""
+    """What the server knows after `python -m flows.prefect.deployments --deploy`."""
     environment = {name: value for name, value in os.environ.items() if not name.startswith("REELMILL_")}
-    environment |= {"REELMILL_HOME": str(tmp_path_factory.mktemp("home")), "REELMILL_TIMEZONE": "Europe/Berlin",
-                    "REELMILL_STOCK": "s3://sheets/stock.csv", "REELMILL_SWEEP_CRON": "15 5 * * *"}
-    done = subprocess.run([sys.executable, "-m", "flows.deployments", "--deploy"], cwd=REPO, env=environment,
-                          capture_output=True, text=True, timeout=200, stdin=subprocess.DEVNULL)
+    environment |= {
+        "REELMILL_HOME": str(tmp_path_factory.mktemp("home")),
+        "REELMILL_TIMEZONE": "Europe/Berlin",
+        "REELMILL_STOCK": "s3://sheets/stock.csv",
+        "REELMILL_SWEEP_CRON": "15 5 * * *",
+    }
+    done = subprocess.run(
+        [sys.executable, "-m", "flows.prefect.deployments", "--deploy"],
+        cwd=REPO,
+        env=environment,
+        capture_output=True,
+        text=True,
+        timeout=200,
+        stdin=subprocess.DEVNULL,
+    )
     assert done.returncode == 0, done.stdout + done.stderr
     with get_client(sync_client=True) as client:
         return {name: client.read_deployment_by_name(f"{name}/{name}") for name in FLOWS}
@@ -70,15 +88,23 @@ def test_schedules_are_those_of_the_settings_in_the_operators_time_zone(deployed
 
 def test_two_at_once_are_kept_apart_where_they_would_hurt(deployed):
     assert deployed["steer"].global_concurrency_limit is None, "a pause must not wait for what it pauses"
-    limits = {name: (each.global_concurrency_limit.limit, each.concurrency_options.collision_strategy.value)
-              for name, each in deployed.items() if name != "steer"}
-    assert limits == {"campaign": (4, "ENQUEUE"), "stock": (1, "CANCEL_NEW"), "sweep": (1, "CANCEL_NEW"),
-                      "watch": (1, "CANCEL_NEW")}
+    limits = {
+        name: (each.global_concurrency_limit.limit, each.concurrency_options.collision_strategy.value)
+        for name, each in deployed.items()
+        if name != "steer"
+    }
+    assert limits == {
+        "campaign": (4, "ENQUEUE"),
+        "stock": (1, "CANCEL_NEW"),
+        "sweep": (1, "CANCEL_NEW"),
+        "watch": (1, "CANCEL_NEW"),
+    }
 
 
 def test_the_file_declares_what_one_machine_serves(deployed):
-    [declared] = [each for each in yaml.safe_load((REPO / "prefect.yaml").read_text())["deployments"]
-                  if each["name"] == "watch"]
+    [declared] = [
+        each for each in yaml.safe_load((REPO / "prefect.yaml").read_text())["deployments"] if each["name"] == "watch"
+    ]
     [trigger] = declared["triggers"]
     own = deployments.arrival_trigger()
     assert set(trigger["expect"]) == own.expect == {watch.EVENT}
@@ -100,10 +126,25 @@ def test_a_worker_elsewhere_runs_it_from_the_installed_package(deployed, home: P
     environment = {**os.environ, "REELMILL_HOME": str(home), "REELMILL_WATCH": str(tmp_path / "in")}
     with get_client(sync_client=True) as client:
         client.create_flow_run_from_deployment(deployed["watch"].id)  # the event's run may have gone first
-    worker = [sys.executable, "-m", "prefect", "worker", "start", "--pool", "reelmill", "--work-queue", "watch",
-              "--type", "process", "--install-policy", "never", "--run-once"]
-    done = subprocess.run(worker, env=environment, cwd=tmp_path, capture_output=True, text=True, timeout=200,
-                          stdin=subprocess.DEVNULL)
+    worker = [
+        sys.executable,
+        "-m",
+        "prefect",
+        "worker",
+        "start",
+        "--pool",
+        "reelmill",
+        "--work-queue",
+        "watch",
+        "--type",
+        "process",
+        "--install-policy",
+        "never",
+        "--run-once",
+    ]
+    done = subprocess.run(
+        worker, env=environment, cwd=tmp_path, capture_output=True, text=True, timeout=200, stdin=subprocess.DEVNULL
+    )
     states = [run.state.type for run in runs_of(deployed["watch"].id)]
     assert states.count(StateType.COMPLETED) == 1, (states, done.stdout + done.stderr)
     assert json.loads((tmp_path / "in" / "bad.csv.receipt.json").read_text())["state"] == "refused"
@@ -121,7 +162,7 @@ def test_notifications_are_unpacked_from_sns_and_tests_of_s3_tell_nothing():
 def entrance(deployed, home: Path) -> watch.Entrance:
     """The watcher's door to the deployment on the server, which nobody works for."""
     settings = load_settings()
-    return watch.Entrance(settings, wiring_of(settings), "")
+    return watch.Entrance(settings, resources_of(settings), "")
 
 
 def set_state(run: Any, state: Any) -> None:
@@ -171,14 +212,18 @@ def test_leftovers_end_and_what_waits_or_has_ended_stays(deployed):
     assert leftovers.end_leftovers([deployed["sweep"].id]) == 1
     after = {run.id: run.state.type for run in runs_of(deployed["sweep"].id)}
     assert {name: after[run.id].value for name, run in runs.items()} == {
-        "left": "CRASHED", "late": "SCHEDULED", "done": "COMPLETED"}
+        "left": "CRASHED",
+        "late": "SCHEDULED",
+        "done": "COMPLETED",
+    }
 
 
 def test_a_run_that_does_not_beat_any_more_has_crashed(deployed):
     """The real beats come every 30 s, so the test sends the very events, and the server waits shorter."""
     with get_client(sync_client=True) as client:
-        runs = {name: client.create_flow_run_from_deployment(deployed["sweep"].id)
-                for name in ("lost", "alive", "done")}
+        runs = {
+            name: client.create_flow_run_from_deployment(deployed["sweep"].id) for name in ("lost", "alive", "done")
+        }
         foreign = client.create_flow_run(watch.watch, name="of somebody else's")
 
     def state(run: Any) -> str:
@@ -193,7 +238,10 @@ def test_a_run_that_does_not_beat_any_more_has_crashed(deployed):
         set_state(runs["done"], Completed())
         assert awaited(lambda: beat(runs["alive"]) or state(runs["lost"]) == "CRASHED", 60)
         assert {name: state(run) for name, run in runs.items()} == {
-            "lost": "CRASHED", "alive": "RUNNING", "done": "COMPLETED"}
+            "lost": "CRASHED",
+            "alive": "RUNNING",
+            "done": "COMPLETED",
+        }
         assert state(foreign) == "RUNNING"
     finally:
         zombies.watch_for_zombies()
@@ -226,45 +274,68 @@ def beat(run: Any) -> None:
 def test_one_machine_serves_what_its_settings_say(prefect_server, home: Path):
     bare = {each.name: each for each in deployments.served(load_settings())}
     assert {name: len(each.schedules) for name, each in bare.items()} == {
-        "campaign": 0, "steer": 0, "stock": 0, "sweep": 1, "watch": 0}
-    night = {each.name: each for each in deployments.served(load_settings(
-        stock=str(REPO / "examples" / "stock.csv"), stock_cron="15 1 * * *", timezone="Europe/Berlin"))}
+        "campaign": 0,
+        "steer": 0,
+        "stock": 0,
+        "sweep": 1,
+        "watch": 0,
+    }
+    night = {
+        each.name: each
+        for each in deployments.served(
+            load_settings(stock=str(REPO / "examples" / "stock.csv"), stock_cron="15 1 * * *", timezone="Europe/Berlin")
+        )
+    }
     [item] = night["stock"].schedules
     assert (item.schedule.cron, item.schedule.timezone) == ("15 1 * * *", "Europe/Berlin")
     now = datetime(2026, 11, 27, 12, tzinfo=UTC)
     assert deployments.next_lines([night["stock"]], now) == ["stock runs next at 2026-11-28 01:15 Europe/Berlin"]
 
 
-@pytest.mark.parametrize(("wrong", "said"), [
-    ({"sweep_cron": "every day"}, "'every day' is no cron expression; set REELMILL_SWEEP_CRON"),
-    ({"timezone": "Mars/Olympus"}, "no time zone 'Mars/Olympus'; let REELMILL_TIMEZONE"),
-])
+@pytest.mark.parametrize(
+    ("wrong", "said"),
+    [
+        ({"sweep_cron": "every day"}, "'every day' is no cron expression; set REELMILL_SWEEP_CRON"),
+        ({"timezone": "Mars/Olympus"}, "no time zone 'Mars/Olympus'; let REELMILL_TIMEZONE"),
+    ],
+)
 def test_a_wrong_schedule_is_told(prefect_server, home: Path, wrong: dict[str, str], said: str):
     with pytest.raises(SettingsError, match=said):
         deployments.served(load_settings(**wrong))
 
 
-@pytest.mark.parametrize(("wrong", "said"), [
-    ({"stock_until": "half past six"}, "'half past six' is no time of day"),
-    ({"stock_budget_money": 5.0}, "REELMILL_STOCK_BUDGET_MONEY needs a price"),
-    ({"stock": "nothing.csv"}, "There is no stock sheet 'nothing.csv'"),
-    ({"stock": str(REPO / "examples" / "spring.csv")}, "REELMILL_STOCK names a sheet that no night could use"),
-])
+@pytest.mark.parametrize(
+    ("wrong", "said"),
+    [
+        ({"stock_until": "half past six"}, "'half past six' is no time of day"),
+        ({"stock_budget_money": 5.0}, "REELMILL_STOCK_BUDGET_MONEY needs a price"),
+        ({"stock": "nothing.csv"}, "There is no stock sheet 'nothing.csv'"),
+        ({"stock": str(REPO / "examples" / "spring.csv")}, "REELMILL_STOCK names a sheet that no night could use"),
+    ],
+)
 def test_a_night_that_could_not_begin_is_told_before_it(prefect_server, home: Path, wrong: dict[str, Any], said: str):
     with pytest.raises(SettingsError, match=said):
         deployments.served(load_settings(**{"stock": str(REPO / "examples" / "stock.csv"), **wrong}))
 
 
 def test_a_stock_sheet_in_a_store_that_is_away_stops_nothing(prefect_server, home: Path, capsys):
-    deployments.served(load_settings(stock="s3://sheets/stock.csv", bucket_endpoint="http://127.0.0.1:9",
-                                     bucket_region="us-east-1", bucket_access_key="a", bucket_secret_key="b"))
+    deployments.served(
+        load_settings(
+            stock="s3://sheets/stock.csv",
+            bucket_endpoint="http://127.0.0.1:9",
+            bucket_region="us-east-1",
+            bucket_access_key="a",
+            bucket_secret_key="b",
+        )
+    )
     assert "The stock sheet could not be looked at" in capsys.readouterr().err
 
 
 def runs_of(deployment_id: Any) -> list[Any]:
     with get_client(sync_client=True) as client:
-        return client.read_flow_runs(flow_run_filter=FlowRunFilter(
-            deployment_id=FlowRunFilterDeploymentId(any_=[deployment_id])))
+        return client.read_flow_runs(
+            flow_run_filter=FlowRunFilter(deployment_id=FlowRunFilterDeploymentId(any_=[deployment_id]))
+        )
 
 
 def awaited(found: Any, seconds: float) -> Any:

@@ -9,17 +9,17 @@ import numpy as np
 import pytest
 from fake_scorer import FakeScorer
 
-from app.report import report_of
+from app.report.report import report_of
+from flows.runtime.resources import resources_of
 from flows.settings import load_settings
-from flows.wiring import wiring_of
-from manifests.errors import DeviceBroken, GenerationFailed, SettingsError
-from models.base import Generated
+from manifests.errors import BrokenDeviceError, GenerationError, SettingsError
 from models.fake import FakeGenerator, paint
+from models.protocols import Generated
 from models.registry import HOME
-from tasks import wiring as wirings
-from tasks.drafting import MOST_FAILURES
-from tasks.stop import stopping
-from tasks.wiring import catalogue_of, close_tools
+from tasks.render.drafting import MOST_FAILURES
+from tasks.runtime import resources as resources_module
+from tasks.runtime.cancellation import stopping
+from tasks.runtime.resources import catalogue_of, close_resources
 
 pytestmark = pytest.mark.usefixtures("prefect_server")
 FINAL_S, DRAFT_S = 1.0, 0.1
@@ -55,7 +55,7 @@ def run(sheet, **settings) -> str:
 
 
 def catalogue():
-    return catalogue_of(wiring_of(load_settings()))
+    return catalogue_of(resources_of(load_settings()))
 
 
 @pytest.fixture
@@ -73,7 +73,7 @@ def cards(home, tmp_path, monkeypatch):
 
 
 def put(monkeypatch, fake_models, generator: Drafty) -> Drafty:
-    monkeypatch.setattr(wirings, "open_generator", lambda *_, **__: generator)
+    monkeypatch.setattr(resources_module, "open_generator", lambda *_, **__: generator)
     return generator
 
 
@@ -107,7 +107,7 @@ def test_drafts_that_tell_save_device_time_and_give_the_very_same_clips(sheet, h
     assert not plain.drafts
     before = {row.variant_id: row.clip.sha256 for row in catalogue().variants(first) if row.clip}
 
-    close_tools()
+    close_resources()
     monkeypatch.setenv("REELMILL_HOME", str(home.parent / "other"))
     drafty = put(monkeypatch, fake_models, Drafty())
     second = run(sheet)
@@ -184,7 +184,7 @@ def test_an_interrupted_draft_phase_loses_nothing_and_goes_on(sheet, fake_models
     assert head.draft_seconds > 0
     assert_booked(head.campaign_id, interrupted)
 
-    close_tools()
+    close_resources()
     drafty = put(monkeypatch, fake_models, Drafty())
     assert run(sheet) == head.campaign_id
     rows = {row.variant_id: row for row in catalogue().variants(head.campaign_id)}
@@ -216,13 +216,16 @@ class Failing(Drafty):
                 yield item
 
 
-@pytest.mark.parametrize(("which", "error"), [
-    ("all", "it does not fit into the memory of cuda:0, even alone (CUDA out of memory)"),
-    ("new", "it does not fit into the memory of cuda:0, even alone (CUDA out of memory)"),
-    ("some", "ValueError: no luck"),
-])
+@pytest.mark.parametrize(
+    ("which", "error"),
+    [
+        ("all", "it does not fit into the memory of cuda:0, even alone (CUDA out of memory)"),
+        ("new", "it does not fit into the memory of cuda:0, even alone (CUDA out of memory)"),
+        ("some", "ValueError: no luck"),
+    ],
+)
 def test_a_draft_that_fails_costs_no_clip(sheet, fake_models, monkeypatch, caplog, which, error):
-    failing = put(monkeypatch, fake_models, Failing(GenerationFailed(error), which))
+    failing = put(monkeypatch, fake_models, Failing(GenerationError(error), which))
     campaign_id = run(sheet)
     assert failing.failed
     assert report_of(catalogue(), campaign_id).published == 14
@@ -233,12 +236,12 @@ def test_a_draft_that_fails_costs_no_clip(sheet, fake_models, monkeypatch, caplo
 
 
 def test_the_final_of_a_draft_that_failed_may_fail_too_with_its_reason(sheet, fake_models, monkeypatch):
-    failing = put(monkeypatch, fake_models, Failing(GenerationFailed("no room"), "new"))
+    failing = put(monkeypatch, fake_models, Failing(GenerationError("no room"), "new"))
     generate = failing.generate
 
     def both(variants, draft=False):
         for item in generate(variants, draft):
-            yield GenerationFailed("no room for the clip either") if failing.failed and not draft else item
+            yield GenerationError("no room for the clip either") if failing.failed and not draft else item
 
     monkeypatch.setattr(failing, "generate", both)
     campaign_id = run(sheet)
@@ -266,7 +269,7 @@ class Moody(FakeScorer):
 def test_a_draft_that_cannot_be_scored_stops_nothing(sheet, fake_models, monkeypatch, caplog):
     scorer = Moody()
     drafty = put(monkeypatch, fake_models, Drafty())
-    monkeypatch.setattr(wirings, "open_scorer", lambda *_, **__: scorer)
+    monkeypatch.setattr(resources_module, "open_scorer", lambda *_, **__: scorer)
     campaign_id = run(sheet)
     assert scorer.failures
     assert report_of(catalogue(), campaign_id).published == 14
@@ -280,11 +283,11 @@ def test_a_device_that_is_lost_to_a_draft_gives_everything_back(sheet, fake_mode
 
     def breaking(variants, draft=False):
         if draft and len(lost.drafts) == 3:
-            raise DeviceBroken("The device cuda:0 is lost to this process; run again.")
+            raise BrokenDeviceError("The device cuda:0 is lost to this process; run again.")
         yield from generate(variants, draft)
 
     monkeypatch.setattr(lost, "generate", breaking)
-    with pytest.raises(DeviceBroken, match="is lost to this process"):
+    with pytest.raises(BrokenDeviceError, match="is lost to this process"):
         run(sheet)
     [head] = catalogue().campaigns()
     tally = catalogue().tally(head.campaign_id)

@@ -7,20 +7,22 @@ import pytest
 from cli_runner import reelmill
 from credentials import failures, second_opinion
 
-from adapters.signer import DevelopmentCA, open_signer
-from adapters.verifier import verify
+from adapters.c2pa.signer import DevelopmentCA, open_signer
+from adapters.c2pa.verifier import verify
+from adapters.sheets import read_table
+from flows.runtime.resources import resources_of
 from flows.settings import load_settings
-from flows.wiring import wiring_of
-from manifests.sheet import read_table
 from models.registry import get_card
-from tasks.licence import terms_of
-from tasks.wiring import cards_of, catalogue_of, close_tools
+from tasks.plan.licence import terms_of
+from tasks.runtime.resources import cards_of, catalogue_of, close_resources
 
 published = pytest.mark.usefixtures("prefect_server")
 WHY = "its licence (Stability) sets conditions: it ends at 1,000,000 US dollars of revenue a year, affiliates counted"
 MEND = "; attest that all is met, as `reelmill models show svd` says, and run again."
-DISCLOSE = ("The licence asks you to say that a machine made it, where people can read it: "
-            "“This video was made by a machine (Reelmill starter).”")
+DISCLOSE = (
+    "The licence asks you to say that a machine made it, where people can read it: "
+    "“This video was made by a machine (Reelmill starter).”"
+)
 STATEMENT = "Jane Doe, 24 November 2026: revenue is 400,000 dollars"
 
 
@@ -29,9 +31,10 @@ def cards(home, tmp_path, monkeypatch):
     """A folder of cards with conditions: one that may be run, one that may not be in some territories."""
     folder = tmp_path / "cards"
     folder.mkdir()
-    licences = {"svd": {"name": "Stability", "commercial": "limited", "revenue_limit_usd": 1_000_000,
-                        "disclosure": True},
-                "far": {"name": "Tencent", "commercial": "limited", "excluded_territories": ["GB", "KR"]}}
+    licences = {
+        "svd": {"name": "Stability", "commercial": "limited", "revenue_limit_usd": 1_000_000, "disclosure": True},
+        "far": {"name": "Tencent", "commercial": "limited", "excluded_territories": ["GB", "KR"]},
+    }
     for name, licence in licences.items():
         content = get_card("starter").model_dump(mode="json") | {"name": name, "vocabulary": None, "licence": licence}
         (folder / f"{name}.json").write_text(json.dumps(content))
@@ -47,7 +50,7 @@ def sheet(tmp_path):
 
 
 def attest(monkeypatch, name: str = "svd", **changes) -> str:
-    terms = terms_of(cards_of(wiring_of(load_settings()))[name])
+    terms = terms_of(cards_of(resources_of(load_settings()))[name])
     word = {"terms": terms, "statement": STATEMENT} | changes
     monkeypatch.setenv("REELMILL_ATTESTATIONS", json.dumps({name: word}))
     return terms
@@ -59,7 +62,8 @@ def records(home) -> list[dict]:
 
 @published
 def test_clips_wait_until_the_operator_attests_and_are_not_made_again(
-        home, sheet, cards, fake_models, capsys, monkeypatch, tmp_path):
+    home, sheet, cards, fake_models, capsys, monkeypatch, tmp_path
+):
     planned = reelmill(capsys, "plan", sheet)
     assert f"Warning: 2 clips of svd wait unpublished: {WHY}{MEND}" in planned.err
     first = reelmill(capsys, "run", sheet, "--out", tmp_path / "out")
@@ -96,8 +100,10 @@ def test_the_sheet_names_each_card_that_is_not_attested(home, sheet, cards, fake
     sheet.write_text("prompt,model,variants\na red circle,svd|third|starter,2\n")
     assert reelmill(capsys, "run", sheet, "--out", tmp_path / "out").code == 0
     [row] = read_table(tmp_path / "out" / "spring-results.xlsx").rows
-    assert ("2 of svd not yet attested (`reelmill models show svd` says how), "
-            "2 of third not yet attested (`reelmill models show third` says how)") in row.cells
+    assert (
+        "2 of svd not yet attested (`reelmill models show svd` says how), "
+        "2 of third not yet attested (`reelmill models show third` says how)"
+    ) in row.cells
     attest(monkeypatch, "svd")
     assert reelmill(capsys, "run", sheet, "--out", tmp_path / "out").code == 0
     [row] = read_table(tmp_path / "out" / "spring-results.xlsx").rows
@@ -111,7 +117,7 @@ def _assert_recorded(home, terms: str) -> None:
     for record in records(home):
         by_card.setdefault(record["generation"]["card"], []).append(record["licence"]["attestation"])
     assert by_card == {"svd": [word, word], "starter": [None]}
-    catalogue = catalogue_of(wiring_of(load_settings()))
+    catalogue = catalogue_of(resources_of(load_settings()))
     campaign_id = catalogue.campaigns()[0].campaign_id
     events = [event.detail for event in catalogue.events(campaign_id) if event.to_state == "signing"]
     assert sorted("attestation" in detail for detail in events) == [False, True, True]
@@ -133,22 +139,24 @@ def test_an_attestation_of_other_terms_frees_nothing(home, sheet, cards, fake_mo
     terms = attest(monkeypatch, terms="01234567")
     ended = reelmill(capsys, "run", sheet)
     assert ended.code == 0
-    assert (f"2 clips of svd wait unpublished: {WHY}; what was attested is of other terms (01234567, now {terms}), so "
-            "attest that all is met, as `reelmill models show svd` says, and run again.") in ended.err
+    assert (
+        f"2 clips of svd wait unpublished: {WHY}; what was attested is of other terms (01234567, now {terms}), so "
+        "attest that all is met, as `reelmill models show svd` says, and run again."
+    ) in ended.err
     assert "1 published" in ended.out
 
 
 @published
 def test_what_was_signed_under_other_terms_is_signed_anew(home, sheet, cards, fake_models, capsys, monkeypatch):
-    from manifests.errors import BucketUnreachable
-    from tasks import deliver
+    from manifests.errors import BucketUnreachableError
+    from tasks.deliver import deliver
 
     attest(monkeypatch)
     name = next(name for name in ("publish_clip", "upload_clip") if hasattr(deliver, name))
     upload = getattr(deliver, name)
 
     def refuse(*_: object) -> None:
-        raise BucketUnreachable("not today")
+        raise BucketUnreachableError("not today")
 
     monkeypatch.setattr(deliver, name, refuse)
     flows = importlib.import_module("flows.campaign")
@@ -158,7 +166,7 @@ def test_what_was_signed_under_other_terms_is_signed_anew(home, sheet, cards, fa
     card = json.loads((cards / "svd.json").read_text())
     card["licence"]["registration"] = "https://example.com"
     (cards / "svd.json").write_text(json.dumps(card))
-    close_tools()
+    close_resources()
     assert reelmill(capsys, "run", sheet).code == 0
     assert "starter" in {record["generation"]["card"] for record in records(home)}
     assert "svd" not in {record["generation"]["card"] for record in records(home)}
@@ -175,8 +183,10 @@ def test_a_model_that_some_must_not_run_is_not_run(home, cards, fake_models, cap
     monkeypatch.setattr(fake_models, "generate", lambda *_, **__: pytest.fail("it was run"))
     ended = reelmill(capsys, "run", sheet)
     assert ended.code == 1
-    assert ("far must not be run yet: its licence (Tencent) sets conditions: neither model nor clips may be used or "
-            "shown in GB, KR; attest that all is met, as `reelmill models show far` says, and run again.") in ended.err
+    assert (
+        "far must not be run yet: its licence (Tencent) sets conditions: neither model nor clips may be used or "
+        "shown in GB, KR; attest that all is met, as `reelmill models show far` says, and run again."
+    ) in ended.err
     assert "no clip of this run can be published before that" in ended.err
 
 
@@ -185,7 +195,7 @@ def test_the_cards_say_what_has_to_be_attested(home, cards, capsys, monkeypatch,
     assert (told["starter"], told["svd"], told["starter-openclip"]) == ("free", "attest first", None)
     shown = reelmill(capsys, "models", "show", "svd").out
     assert f"Publishing: not before somebody attests, since {WHY}." in shown
-    snippet = shown[shown.index("[attestations"):shown.index("\n\n", shown.index("[attestations"))]
+    snippet = shown[shown.index("[attestations") : shown.index("\n\n", shown.index("[attestations"))]
     (tmp_path / "reelmill.toml").write_text(snippet)
     assert "attestations.svd.statement' is wrong" in reelmill(capsys, "models").err
     (tmp_path / "reelmill.toml").write_text(snippet.replace('statement = ""', f'statement = "{STATEMENT}"'))
@@ -194,10 +204,13 @@ def test_the_cards_say_what_has_to_be_attested(home, cards, capsys, monkeypatch,
     assert listed["svd"] == "attested"
 
 
-@pytest.mark.parametrize(("name", "sentence"), [
-    ("svdd", "names 'svdd', and there is no such model card; mend the name."),
-    ("starter", "names 'starter', and its licence has no conditions; the entry does nothing."),
-])
+@pytest.mark.parametrize(
+    ("name", "sentence"),
+    [
+        ("svdd", "names 'svdd', and there is no such model card; mend the name."),
+        ("starter", "names 'starter', and its licence has no conditions; the entry does nothing."),
+    ],
+)
 def test_an_attestation_for_nothing_is_told_and_stops_nothing(home, cards, sheet, capsys, monkeypatch, name, sentence):
     word = {name: {"terms": "01234567", "statement": STATEMENT}}
     monkeypatch.setenv("REELMILL_ATTESTATIONS", json.dumps(word))

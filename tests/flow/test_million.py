@@ -18,9 +18,11 @@ def test_plan_of_a_million(home, tmp_path):
     command = [str(PROGRAM), "plan", str(sheet), "--max-variants", "1000000", "--json"]
     started = time.monotonic()
     # A process starts with its parent's peak for its own, so that a small one has to stand between.
-    code = ("import resource, subprocess, sys; "
-            "subprocess.run(sys.argv[2:], stdout=open(sys.argv[1], 'w'), check=True); "
-            "print(resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss)")
+    code = (
+        "import resource, subprocess, sys; "
+        "subprocess.run(sys.argv[2:], stdout=open(sys.argv[1], 'w'), check=True); "
+        "print(resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss)"
+    )
     between = [sys.executable, "-c", code, str(answer), *command]
     peak = int(subprocess.run(between, capture_output=True, text=True, check=True).stdout)
     assert json.loads(answer.read_text())["distinct"] == 1_000_000

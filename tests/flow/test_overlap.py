@@ -9,15 +9,15 @@ import pytest
 import torch
 from fake_scorer import FakeScorer
 
-import tasks.tail
-from app.report import report_of
+import tasks.render.postprocess
+from app.report.report import report_of
+from flows.runtime.resources import resources_of
 from flows.settings import load_settings
-from flows.wiring import wiring_of
-from manifests.errors import DeviceBroken, DiskFull, EncodingFailed
+from manifests.errors import BrokenDeviceError, DiskFullError, EncodingError
 from models import memory
-from tasks import wiring as wirings
-from tasks.tail import MOST_AT_ONCE
-from tasks.wiring import catalogue_of, devices_of
+from tasks.render.postprocess import MOST_AT_ONCE
+from tasks.runtime import resources as resources_module
+from tasks.runtime.resources import catalogue_of, devices_of
 
 pytestmark = pytest.mark.usefixtures("prefect_server")
 
@@ -29,7 +29,7 @@ def run(sheet, **settings) -> str:
 
 
 def catalogue():
-    return catalogue_of(wiring_of(load_settings()))
+    return catalogue_of(resources_of(load_settings()))
 
 
 @pytest.fixture
@@ -56,7 +56,7 @@ def slowed(monkeypatch, fake_models, seconds) -> list[tuple[float, float]]:
 
 def test_the_device_works_while_clips_are_encoded(home, large, fake_models, monkeypatch):
     busy = slowed(monkeypatch, fake_models, 0.15)
-    encode, encoding = tasks.tail.encode, []
+    encode, encoding = tasks.render.postprocess.encode, []
 
     def slow(*args, **kwargs):
         started = time.monotonic()
@@ -64,7 +64,7 @@ def test_the_device_works_while_clips_are_encoded(home, large, fake_models, monk
         encode(*args, **kwargs)
         encoding.append((started, time.monotonic()))
 
-    monkeypatch.setattr(tasks.tail, "encode", slow)
+    monkeypatch.setattr(tasks.render.postprocess, "encode", slow)
     assert report_of(catalogue(), run(large)).published == 12
     overlapping = sum(any(begin < end_e and begin_e < end for begin, end in busy) for begin_e, end_e in encoding)
     assert overlapping >= 10
@@ -81,7 +81,7 @@ def test_frames_of_a_few_clips_only_are_held(home, large, fake_models, monkeypat
                 most[0] = max(most[0], held[0])
             yield item
 
-    encode = tasks.tail.encode
+    encode = tasks.render.postprocess.encode
 
     def slow(*args, **kwargs):
         time.sleep(0.1)
@@ -90,7 +90,7 @@ def test_frames_of_a_few_clips_only_are_held(home, large, fake_models, monkeypat
             held[0] -= 1
 
     monkeypatch.setattr(fake_models, "generate", generate)
-    monkeypatch.setattr(tasks.tail, "encode", slow)
+    monkeypatch.setattr(tasks.render.postprocess, "encode", slow)
     assert report_of(catalogue(), run(large)).published == 12
     assert 2 <= most[0] <= MOST_AT_ONCE + 1  # one waits at the door
 
@@ -112,19 +112,19 @@ def test_rows_are_written_together(home, large, fake_models, monkeypatch):
 
 
 def test_a_full_disk_ends_the_run_with_its_sentence_and_the_rest_is_planned(home, large, fake_models, monkeypatch):
-    from flows import dispatch as module
+    from flows.runtime import dispatch as module
 
-    encode, calls = tasks.tail.encode, []
+    encode, calls = tasks.render.postprocess.encode, []
 
     def full(*args, **kwargs):
         calls.append(1)
         if len(calls) > 3:
-            raise DiskFull("The disk is full.")
+            raise DiskFullError("The disk is full.")
         encode(*args, **kwargs)
 
-    monkeypatch.setattr(tasks.tail, "encode", full)
+    monkeypatch.setattr(tasks.render.postprocess, "encode", full)
     monkeypatch.setattr(module, "render", module.render.with_options(retries=0))
-    with pytest.raises(DiskFull, match="The disk is full"):
+    with pytest.raises(DiskFullError, match="The disk is full"):
         run(large)
     tally = catalogue().tally(catalogue().campaigns()[0].campaign_id)
     assert tally.get("leased", 0) == 0
@@ -133,15 +133,15 @@ def test_a_full_disk_ends_the_run_with_its_sentence_and_the_rest_is_planned(home
 
 
 def test_a_clip_that_cannot_be_encoded_fails_alone(home, large, fake_models, monkeypatch):
-    encode, calls = tasks.tail.encode, []
+    encode, calls = tasks.render.postprocess.encode, []
 
     def picky(*args, **kwargs):
         calls.append(1)
         if len(calls) == 2:
-            raise EncodingFailed("The frames could not be encoded.")
+            raise EncodingError("The frames could not be encoded.")
         encode(*args, **kwargs)
 
-    monkeypatch.setattr(tasks.tail, "encode", picky)
+    monkeypatch.setattr(tasks.render.postprocess, "encode", picky)
     report = report_of(catalogue(), run(large))
     assert (report.published, sum(brief.failed for brief in report.briefs)) == (11, 1)
 
@@ -162,17 +162,18 @@ class Crowded(FakeScorer):
 
 def test_a_scorer_without_room_takes_fewer_frames_at_a_time(home, large, fake_models, monkeypatch):
     scorer = Crowded(2)
-    monkeypatch.setattr(wirings, "open_scorer", lambda *_, **__: scorer)
+    monkeypatch.setattr(resources_module, "open_scorer", lambda *_, **__: scorer)
     assert report_of(catalogue(), run(large)).published == 12
     assert {8, 4, 2} <= set(scorer.asked)
     failed = [size for size in scorer.asked if size > 2]
-    assert len(failed) <= 6 * tasks.tail.THREADS, "the next clips begin with what fits"
+    assert len(failed) <= 6 * tasks.render.postprocess.THREADS, "the next clips begin with what fits"
 
 
 def test_a_clip_that_cannot_be_scored_is_kept_and_scored_on_a_retry_without_being_made_again(
-        home, large, fake_models, monkeypatch):
+    home, large, fake_models, monkeypatch
+):
     scorer = Crowded(0)
-    monkeypatch.setattr(wirings, "open_scorer", lambda *_, **__: scorer)
+    monkeypatch.setattr(resources_module, "open_scorer", lambda *_, **__: scorer)
     campaign_id = run(large)
     rows = catalogue().variants(campaign_id, ["failed"])
     assert len(rows) == 12
@@ -193,12 +194,12 @@ def test_a_lost_device_fails_no_clip(home, large, fake_models, monkeypatch):
     def generate(variants, draft=False):
         for item in paint(variants):
             if len(made) == 3:
-                raise DeviceBroken("The device cuda:0 is lost to this process; run again.")
+                raise BrokenDeviceError("The device cuda:0 is lost to this process; run again.")
             made.append(item)
             yield item
 
     monkeypatch.setattr(fake_models, "generate", generate)
-    with pytest.raises(DeviceBroken, match="is lost to this process"):
+    with pytest.raises(BrokenDeviceError, match="is lost to this process"):
         run(large)
     campaign_id = catalogue().campaigns()[0].campaign_id
     assert "failed" not in catalogue().tally(campaign_id)
@@ -219,11 +220,11 @@ def test_a_worker_whose_memory_climbs_is_recycled_before_it_is_full(home, tmp_pa
     def freed():
         used[0] = 500_000_000
 
-    monkeypatch.setattr(wirings, "used_bytes", climbing)
-    monkeypatch.setattr(wirings, "free_caches", freed)
-    monkeypatch.setattr(wirings, "capacity_bytes", lambda _: 1_100_000_000)
+    monkeypatch.setattr(resources_module, "used_bytes", climbing)
+    monkeypatch.setattr(resources_module, "free_caches", freed)
+    monkeypatch.setattr(resources_module, "capacity_bytes", lambda _: 1_100_000_000)
     assert report_of(catalogue(), run(sheet, shard_size=60)).published == 60
-    devices = devices_of(wiring_of(load_settings()))
+    devices = devices_of(resources_of(load_settings()))
     with devices.take() as device:
         assert device.recycled >= 1
     assert used[0] < memory.FULL * 1_100_000_000

@@ -9,12 +9,12 @@ from cli_runner import reelmill
 from fake_scorer import FakeScorer
 from PIL import Image
 
-from app.report import report_of
+from app.report.report import report_of
+from flows.runtime.resources import resources_of
 from flows.settings import load_settings
-from flows.wiring import wiring_of
-from manifests.errors import SheetRejected
-from tasks import wiring as wirings
-from tasks.wiring import catalogue_of, close_tools
+from manifests.errors import RejectedSheetError
+from tasks.runtime import resources as resources_module
+from tasks.runtime.resources import catalogue_of, close_resources
 
 pytestmark = pytest.mark.usefixtures("prefect_server")
 
@@ -26,19 +26,29 @@ def run(sheet, **settings) -> str:
 
 
 def catalogue():
-    return catalogue_of(wiring_of(load_settings()))
+    return catalogue_of(resources_of(load_settings()))
 
 
 @pytest.fixture
 def tiny(home, tmp_path, monkeypatch):
     """A card of the real image-to-video class of Wan."""
     card = {
-        "name": "tiny-i2v", "kind": "image-to-video", "title": "tiny", "description": "random",
-        "pipeline": "WanImageToVideoPipeline", "licence": {"name": "Apache-2.0"},
+        "name": "tiny-i2v",
+        "kind": "image-to-video",
+        "title": "tiny",
+        "description": "random",
+        "pipeline": "WanImageToVideoPipeline",
+        "licence": {"name": "Apache-2.0"},
         "weights": {"folder": str(tiny_image_families.wan_i2v_folder()), "revision": "1", "size_mb": 1},
         "sizes": {"1:1": {"height": 64, "width": 64, "render_height": 64, "render_width": 64}},
-        "rules": {"frame_multiple": 4, "frame_offset": 1, "min_frames": 5, "max_frames": 9, "size_multiple": 16,
-                  "fps": 8},
+        "rules": {
+            "frame_multiple": 4,
+            "frame_offset": 1,
+            "min_frames": 5,
+            "max_frames": 9,
+            "size_multiple": 16,
+            "fps": 8,
+        },
         "defaults": {"num_frames": 5, "num_inference_steps": 2, "guidance_scale": 1.0, "min_adherence": -1.0},
         "call": {"max_sequence_length": 16},
     }
@@ -46,7 +56,7 @@ def tiny(home, tmp_path, monkeypatch):
     (tmp_path / "cards" / "tiny.json").write_text(json.dumps(card))
     monkeypatch.setenv("REELMILL_MODEL_FOLDERS", json.dumps([str(tmp_path / "cards")]))
     monkeypatch.setenv("REELMILL_MODEL", "tiny-i2v")
-    monkeypatch.setattr(wirings, "open_scorer", lambda *_, **__: FakeScorer())
+    monkeypatch.setattr(resources_module, "open_scorer", lambda *_, **__: FakeScorer())
     for name, seed in (("cup.png", 1), ("shoe.jpg", 2)):
         pixels = np.random.default_rng(seed).integers(0, 255, (80, 96, 3), dtype=np.uint8)
         Image.fromarray(pixels).save(tmp_path / name)
@@ -77,7 +87,7 @@ def test_a_campaign_goes_on_though_its_pictures_are_gone(tiny, sheet, tmp_path):
     before = {row.variant_id for row in catalogue().variants(campaign_id)}
     for name in ("cup.png", "shoe.jpg"):
         (tmp_path / name).unlink()
-    close_tools()
+    close_resources()
     assert run(sheet) == campaign_id
     assert {row.variant_id for row in catalogue().variants(campaign_id)} == before
     assert report_of(catalogue(), campaign_id).briefs[0].variants == 2
@@ -100,14 +110,17 @@ def test_validate_takes_the_copies_that_a_run_has_kept_as_the_next_run_will(tiny
     assert reelmill(capsys, "validate", other).code == 1  # a sheet of another name knows nothing of them
 
 
-@pytest.mark.parametrize(("cell", "model", "sentence"), [
-    ("nowhere.png", "tiny-i2v", "isn't there"),
-    ("", "tiny-i2v", "makes clips from a picture"),
-    ("cup.png", "starter", "starter makes clips from text alone"),
-    ("pictures.csv", "tiny-i2v", "pictures.csv"),
-])
+@pytest.mark.parametrize(
+    ("cell", "model", "sentence"),
+    [
+        ("nowhere.png", "tiny-i2v", "isn't there"),
+        ("", "tiny-i2v", "makes clips from a picture"),
+        ("cup.png", "starter", "starter makes clips from text alone"),
+        ("pictures.csv", "tiny-i2v", "pictures.csv"),
+    ],
+)
 def test_a_bad_cell_is_told(tiny, sheet, tmp_path, cell, model, sentence):
     sheet.write_text(f"brief_id,prompt,placements,first_frame,model\na,a red circle,1:1,{cell},{model}\n")
-    with pytest.raises(SheetRejected) as caught:
+    with pytest.raises(RejectedSheetError) as caught:
         run(sheet)
     assert sentence in str(caught.value)

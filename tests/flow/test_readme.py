@@ -24,8 +24,15 @@ def call(command: str, folder: Path) -> subprocess.CompletedProcess[str]:
     words = shlex.split(command, comments=True)
     kept = {name: value for name, value in os.environ.items() if not name.startswith(("REELMILL_", "PREFECT_"))}
     environment = {**kept, "REELMILL_HOME": str(folder / "home")}
-    return subprocess.run([PROGRAM, *words[1:]], cwd=folder, env=environment, capture_output=True, text=True,
-                          timeout=400, stdin=subprocess.DEVNULL)
+    return subprocess.run(
+        [PROGRAM, *words[1:]],
+        cwd=folder,
+        env=environment,
+        capture_output=True,
+        text=True,
+        timeout=400,
+        stdin=subprocess.DEVNULL,
+    )
 
 
 @pytest.mark.timeout(900)

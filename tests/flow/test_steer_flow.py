@@ -2,17 +2,17 @@
 
 import pytest
 
+from flows.runtime.resources import resources_of
 from flows.settings import load_settings
-from flows.wiring import wiring_of
 from manifests.errors import CatalogueError, SettingsError
-from tasks.steer import IsCancelled
-from tasks.wiring import catalogue_of
+from tasks.runtime.resources import catalogue_of
+from tasks.runtime.steering import CampaignCancelledError
 
 pytestmark = pytest.mark.usefixtures("prefect_server", "fake_models")
 
 
 def catalogue():
-    return catalogue_of(wiring_of(load_settings()))
+    return catalogue_of(resources_of(load_settings()))
 
 
 @pytest.fixture
@@ -41,9 +41,9 @@ def test_what_is_cancelled_is_reopened_by_that_word_alone(campaign_id):
 
     steer(campaign_id, action="cancel")
     for word in ("pause", "resume"):
-        with pytest.raises(IsCancelled):
+        with pytest.raises(CampaignCancelledError):
             steer(campaign_id, action=word)
-        with pytest.raises(IsCancelled):
+        with pytest.raises(CampaignCancelledError):
             campaign(campaign_id=campaign_id, action=word)
     assert catalogue().standing(campaign_id) == "cancelled"
     assert steer(campaign_id, action="reopen") == "active"
@@ -71,23 +71,21 @@ def test_a_run_that_others_leave_nothing_is_not_called_finished(home, sheet):
     from flows.registration import read_sheet, register
 
     settings = load_settings(lease_s=1.0)
-    wiring = wiring_of(settings)
-    made = register(settings, wiring, read_sheet(settings, wiring, sheet, False))
+    resources = resources_of(settings)
+    made = register(settings, resources, read_sheet(settings, resources, sheet, False))
     held = [row.variant_id for row in catalogue().variants(made)][:3]
     catalogue().lease(held, "elsewhere:boot:1:1", 600, attempts_cap=5, campaign_id=made)
-    assert finish_in_flow(finish, settings, wiring, made) == "left"
+    assert finish_in_flow(finish, settings, resources, made) == "left"
     assert catalogue().runs(made)[0].outcome == "left"
     [alert] = [each for each in catalogue().alerts(10) if each.kind == "failed"]
     assert "others hold some of it" in alert.text
 
 
-def finish_in_flow(finish, settings, wiring, campaign_id: str) -> str:
+def finish_in_flow(finish, settings, resources, campaign_id: str) -> str:
     from prefect import flow
 
     @flow(persist_result=False)
     def run() -> str:
-        return finish(settings, wiring, campaign_id)
+        return finish(settings, resources, campaign_id)
 
     return run()
-
-

@@ -16,12 +16,12 @@ from cli_runner import reelmill
 from sqlalchemy import create_engine, text
 
 from adapters.catalogue import Catalogue, open_catalogue
-from adapters.catalogue.runs import TURN
+from adapters.catalogue.work.runs import TURN
 from flows.registration import read_sheet, register
+from flows.runtime.resources import resources_of
 from flows.settings import load_settings
-from flows.wiring import wiring_of
-from tasks import wiring as wirings
-from tasks.render import LEASED_AT_ONCE
+from tasks.render.render import LEASED_AT_ONCE
+from tasks.runtime import resources as resources_module
 
 sys.path.append(str(Path(__file__).parents[1] / "faults"))
 
@@ -40,7 +40,7 @@ def new_campaign(home: Path, tmp_path: Path) -> Callable[..., str]:
         sheet = tmp_path / f"{name}.csv"
         sheet.write_text(f"brief_id,prompt,placements,variants\n{name},a red circle for {name},1:1,{variants}\n")
         settings = load_settings(review=review)
-        opened = wiring_of(settings)
+        opened = resources_of(settings)
         return register(settings, opened, read_sheet(settings, opened, sheet, False))
 
     return new
@@ -60,8 +60,10 @@ def url_of(home: Path) -> str:
 def leased(home: Path, **names: str) -> list[str]:
     """Return whose variant was leased, in the order of the leases."""
     engine = create_engine(url_of(home))
-    query = text("SELECT m.campaign_id FROM events e JOIN memberships m ON m.variant_id = e.variant_id "
-                 "WHERE e.to_state = 'leased' ORDER BY e.event_id")
+    query = text(
+        "SELECT m.campaign_id FROM events e JOIN memberships m ON m.variant_id = e.variant_id "
+        "WHERE e.to_state = 'leased' ORDER BY e.event_id"
+    )
     with engine.connect() as connection:
         rows = list(connection.execute(query).scalars())
     engine.dispose()
@@ -95,7 +97,7 @@ def leads(order: list[str], first: str, second: str, spare: int = 0) -> list[int
     ends = min([at for at, name in enumerate(order) if name == which][-1 - spare] for which in (first, second))
     assert begins < ends, "the second came when the first had done all"
     lead, seen = 0, []
-    for name in order[begins:ends + 1]:
+    for name in order[begins : ends + 1]:
         lead += 1 if name == first else -1
         seen.append(lead)
     return seen
@@ -109,15 +111,18 @@ def made(catalogue: Catalogue, campaign_id: str) -> int:
 def check(home: Path) -> None:
     """Find nothing missing, corrupt, orphaned, doubled or unfinished."""
     bucket = home / "bucket"
-    objects = {path.relative_to(bucket).as_posix(): path.read_bytes() for path in bucket.rglob("*")
-               if path.is_file() and path.parent.name != ".incoming"}
+    objects = {
+        path.relative_to(bucket).as_posix(): path.read_bytes()
+        for path in bucket.rglob("*")
+        if path.is_file() and path.parent.name != ".incoming"
+    }
     evidence = collect(url_of(home), objects)
     anchors = (home / "signer" / "root.pem").read_text()
     assert audit(evidence, dict.fromkeys(evidence.rows, "published"), anchors).counts == {}
 
 
 def slow_down(monkeypatch, clip_s: float) -> None:
-    monkeypatch.setattr(wirings, "open_generator", lambda *_, **__: driver.SlowModel(clip_s))
+    monkeypatch.setattr(resources_module, "open_generator", lambda *_, **__: driver.SlowModel(clip_s))
 
 
 def test_two_campaigns_on_one_device_take_turns(home, catalogue, new_campaign, monkeypatch):
@@ -140,8 +145,10 @@ def test_two_campaigns_on_one_device_take_turns(home, catalogue, new_campaign, m
 def test_a_fast_driver_waits_for_a_slow_one(home, catalogue, new_campaign):
     """Two processes of one machine, each with a model of its own: they share its devices, so they take turns."""
     fast, slow = new_campaign("fast", 120), new_campaign("slow", 40)
-    drivers = [driver.start(0.0, campaign_id=fast, settings={"shard_size": 8}),
-               driver.start(0.4, campaign_id=slow, settings={"shard_size": 8})]
+    drivers = [
+        driver.start(0.0, campaign_id=fast, settings={"shard_size": 8}),
+        driver.start(0.4, campaign_id=slow, settings={"shard_size": 8}),
+    ]
     assert [driver.finish(each) for each in drivers] == [0, 0]
     order = leased(home, fast=fast, slow=slow)
     assert Counter(order) == {"fast": 120, "slow": 40}
@@ -160,7 +167,7 @@ def test_a_higher_priority_goes_first(home, catalogue, new_campaign, monkeypatch
         each.join(120)
     order = leased(home, low=low, high=high)
     begins = order.index("high")
-    assert order[begins:begins + 40] == ["high"] * 40
+    assert order[begins : begins + 40] == ["high"] * 40
     assert Counter(order) == {"low": 96, "high": 40}
     assert begins < 90, "the low one had something left when the high one came"
     assert catalogue.campaign(high).priority == 5
@@ -196,8 +203,9 @@ def test_a_pause_from_another_process_ends_the_run_and_loses_nothing(home, catal
 def test_a_cancellation_ends_the_leases_and_reopening_goes_on(home, catalogue, new_campaign, capsys):
     campaign_id = new_campaign("spring", 24, review="auto")
     process = driver.start(0.5, campaign_id=campaign_id)
-    await_(lambda: catalogue.tally(campaign_id).get("published", 0) >= 1
-           and catalogue.tally(campaign_id).get("leased", 0))
+    await_(
+        lambda: catalogue.tally(campaign_id).get("published", 0) >= 1 and catalogue.tally(campaign_id).get("leased", 0)
+    )
     answer = json.loads(reelmill(capsys, "cancel", "spring", "--reason", "wrong brand", "--json").out)
     assert answer["leases_ended"] >= 1
     assert catalogue.tally(campaign_id).get("leased", 0) == 0

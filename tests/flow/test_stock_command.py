@@ -8,22 +8,23 @@ from pathlib import Path
 import pytest
 from cli_runner import reelmill
 
+from flows.runtime.resources import resources_of
 from flows.settings import load_settings
-from flows.wiring import wiring_of
-from tasks.wiring import catalogue_of
+from tasks.runtime.resources import catalogue_of
 
 nightly = pytest.mark.usefixtures("prefect_server", "fake_models")
 EXAMPLE = Path(__file__).parents[2] / "examples" / "stock.csv"
 
 
 def campaigns():
-    return catalogue_of(wiring_of(load_settings())).campaigns()
+    return catalogue_of(resources_of(load_settings())).campaigns()
 
 
 @nightly
 def test_a_night_its_report_and_its_campaign(home, capsys, tmp_path):
-    ended = reelmill(capsys, "stock", EXAMPLE, "--until", "", "--budget-money", 10, "--price-hour", 2,
-                     "--out", tmp_path / "out")
+    ended = reelmill(
+        capsys, "stock", EXAMPLE, "--until", "", "--budget-money", 10, "--price-hour", 2, "--out", tmp_path / "out"
+    )
     assert ended.code == 0, ended.err
     for part in ("12 / 0 / 0", "12 / 12 / 12", "5.0 h of device time (10.00 in money)", "it has done all that it"):
         assert part in ended.out
@@ -82,14 +83,17 @@ def test_every_bad_cell_is_told_at_once(home, capsys, tmp_path):
     assert "has 4 problems" in ended.err
 
 
-@pytest.mark.parametrize(("words", "sentence"), [
-    ([], "No stock sheet is named; set REELMILL_STOCK, or name one: reelmill stock SHEET."),
-    (["nowhere.csv"], "There is no stock sheet 'nowhere.csv', neither as a file nor as a key in the bucket"),
-    ([EXAMPLE, "--until", "25:00"], "'25:00' is no time of day to stop at; write it as 06:00"),
-    ([EXAMPLE, "--budget-hours", "-1"], "The budget's hours is -1; give a number that is not below zero."),
-    ([EXAMPLE, "--budget-money", "5"], "A budget in money needs a price: add --price-hour"),
-    ([EXAMPLE, "--model", "nosuch"], "There is no model card 'nosuch'; use one of"),
-])
+@pytest.mark.parametrize(
+    ("words", "sentence"),
+    [
+        ([], "No stock sheet is named; set REELMILL_STOCK, or name one: reelmill stock SHEET."),
+        (["nowhere.csv"], "There is no stock sheet 'nowhere.csv', neither as a file nor as a key in the bucket"),
+        ([EXAMPLE, "--until", "25:00"], "'25:00' is no time of day to stop at; write it as 06:00"),
+        ([EXAMPLE, "--budget-hours", "-1"], "The budget's hours is -1; give a number that is not below zero."),
+        ([EXAMPLE, "--budget-money", "5"], "A budget in money needs a price: add --price-hour"),
+        ([EXAMPLE, "--model", "nosuch"], "There is no model card 'nosuch'; use one of"),
+    ],
+)
 def test_what_is_wrong_is_one_sentence(home, capsys, words, sentence):
     ended = reelmill(capsys, "stock", *words)
     assert ended.code == 1

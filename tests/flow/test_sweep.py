@@ -13,27 +13,27 @@ from sweep_world import DAY_S, OLD_S, SPRING, SweepWorld, aged, content_of
 
 from adapters.bucket import LocalBucket
 from adapters.catalogue import Catalogue, SignedFacts
-from adapters.catalogue.runs import ALIVE_S
-from adapters.catalogue.tables import database_now, runs
-from manifests.errors import BucketRefused, BucketUnreachable
-from tasks.owner import current_owner
-from tasks.sweeping.terms import FEW
-from tasks.wiring import BucketPlace, close_tools
+from adapters.catalogue.core.tables import database_now, runs
+from adapters.catalogue.work.runs import ALIVE_S
+from manifests.errors import BucketRefusedError, BucketUnreachableError
+from tasks.runtime.lease_owner import current_owner
+from tasks.runtime.resources import BucketConfig, close_resources
+from tasks.sweep.terms import FEW
 
 TODAY = f"quarantine/{datetime.now(UTC):%Y-%m-%d}"
 
 
 @pytest.fixture
 def embedded(tmp_path: Path, sqlite_url: str):
-    yield SweepWorld(tmp_path, sqlite_url, BucketPlace(str(tmp_path / "bucket")))
-    close_tools()
+    yield SweepWorld(tmp_path, sqlite_url, BucketConfig(str(tmp_path / "bucket")))
+    close_resources()
 
 
 @pytest.fixture
 def served(tmp_path: Path, postgres_url: str, s3_endpoint: str, s3_bucket_name: str):
-    place = BucketPlace(f"s3://{s3_bucket_name}/clips", endpoint=s3_endpoint, region="us-east-1", **S3_KEYS)
+    place = BucketConfig(f"s3://{s3_bucket_name}/clips", endpoint=s3_endpoint, region="us-east-1", **S3_KEYS)
     yield SweepWorld(tmp_path, postgres_url, place, grace_s=0.0)
-    close_tools()
+    close_resources()
 
 
 @pytest.fixture(params=["embedded", "served"])
@@ -176,8 +176,14 @@ def just_before(monkeypatch: pytest.MonkeyPatch, owner: type, name: str, happens
 
 def test_what_is_no_campaigns_is_left_alone(world: SweepWorld):
     world.variant("published")
-    for key in ("other-brand/clip.mp4", "staging/first-frames/0.png", "staging/odd.txt", "inbox/sheet.csv",
-                "quarantine/2020-01-01/x.mp4", "top.mp4"):
+    for key in (
+        "other-brand/clip.mp4",
+        "staging/first-frames/0.png",
+        "staging/odd.txt",
+        "inbox/sheet.csv",
+        "quarantine/2020-01-01/x.mp4",
+        "top.mp4",
+    ):
         world.put(key, age_s=OLD_S)
     before = world.snapshot()
     report = world.sweep()
@@ -210,12 +216,12 @@ def test_an_orphan_whose_place_is_taken_stays_and_is_told(world: SweepWorld):
 def test_a_bucket_that_stops_answering_is_not_asked_for_every_orphan(embedded: SweepWorld, monkeypatch):
     for number in range(5):
         embedded.orphan(f"b1/{number}.mp4")
-    monkeypatch.setattr("tasks.patience.PAUSES_S", ())
+    monkeypatch.setattr("tasks.runtime.retry.PAUSES_S", ())
     asked: list[str] = []
 
     def away(self: object, key: str, new_key: str) -> bool:
         asked.append(key)
-        raise BucketUnreachable("The bucket does not answer; check the network.")
+        raise BucketUnreachableError("The bucket does not answer; check the network.")
 
     monkeypatch.setattr(LocalBucket, "move", away)
     assert counts(embedded.sweep()) == {"not-done": 1}
@@ -251,7 +257,7 @@ def test_a_withdrawn_clip_that_cannot_be_removed_is_told(embedded: SweepWorld, m
     embedded.variant("withdrawn")
 
     def refused(*_: object) -> None:
-        raise BucketRefused("The bucket refused the call (AccessDenied); check the right to delete.")
+        raise BucketRefusedError("The bucket refused the call (AccessDenied); check the right to delete.")
 
     with monkeypatch.context() as denied:
         denied.setattr(LocalBucket, "remove", refused)
@@ -321,10 +327,10 @@ def test_folders_of_variants_that_nobody_knows_go_unless_they_are_many_or_young(
 
 
 def test_what_else_lies_in_staging_is_left_alone(embedded: SweepWorld):
-    odd = embedded.wiring.staging / "ab" / "notes.txt"
+    odd = embedded.resources.staging / "ab" / "notes.txt"
     odd.parent.mkdir(parents=True)
     odd.write_text("x")
-    target = embedded.wiring.staging.parent / "elsewhere"
+    target = embedded.resources.staging.parent / "elsewhere"
     target.mkdir()
     (target / "master.mp4").write_bytes(b"x")
     (odd.parent / ("ab" + "0" * 30)).symlink_to(target)
@@ -395,7 +401,7 @@ def test_a_bucket_that_refuses_stops_only_its_own_steps(embedded: SweepWorld, mo
     embedded.catalogue.renew("me", -1.0)
 
     def refused(*_: object):
-        raise BucketRefused("The bucket refused the call (AccessDenied); check its rights.")
+        raise BucketRefusedError("The bucket refused the call (AccessDenied); check its rights.")
 
     with monkeypatch.context() as denied:
         denied.setattr(LocalBucket, "entries", refused)
@@ -438,11 +444,17 @@ class Killed(BaseException):
     """Stands for kill -9: nothing catches it."""
 
 
-STEPS = ["adapters.catalogue.catalogue:Catalogue.lose_run", "adapters.catalogue.catalogue:Catalogue.release_owner",
-         "adapters.catalogue.catalogue:Catalogue.end_expired_leases",
-         "adapters.catalogue.catalogue:Catalogue.add_alert", "adapters.catalogue.catalogue:Catalogue.removed",
-         "adapters.bucket.local:LocalBucket.move", "adapters.bucket.local:LocalBucket.remove", "os:link",
-         "shutil:rmtree"]
+STEPS = [
+    "adapters.catalogue.catalogue:Catalogue.lose_run",
+    "adapters.catalogue.catalogue:Catalogue.release_owner",
+    "adapters.catalogue.catalogue:Catalogue.end_expired_leases",
+    "adapters.catalogue.catalogue:Catalogue.add_alert",
+    "adapters.catalogue.catalogue:Catalogue.removed",
+    "adapters.bucket.local:LocalBucket.move",
+    "adapters.bucket.local:LocalBucket.remove",
+    "os:link",
+    "shutil:rmtree",
+]
 
 
 @pytest.mark.parametrize("when", ["before", "after"])

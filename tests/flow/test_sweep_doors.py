@@ -7,10 +7,10 @@ import pytest
 from cli_runner import reelmill
 from sweep_world import DAY_S, aged
 
+from flows.runtime.resources import resources_of
 from flows.settings import load_settings
-from flows.wiring import wiring_of
 from manifests.errors import SettingsError
-from tasks.wiring import catalogue_of
+from tasks.runtime.resources import catalogue_of
 
 pytestmark = pytest.mark.usefixtures("prefect_server", "fake_models")
 
@@ -53,12 +53,16 @@ def test_damage_is_told_and_asks_for_a_person(clips, capsys, home):
     code, report = swept(capsys)
     assert code == 1
     assert {kind: found["count"] for kind, found in report["found"].items()} == {
-        "missing": 1, "differing": 1, "orphan": 1, "untrusted": 1}
+        "missing": 1,
+        "differing": 1,
+        "orphan": 1,
+        "untrusted": 1,
+    }
     assert planned["found"] == report["found"]
     assert tampered.name in report["found"]["untrusted"]["names"][0]
     assert missing.name in report["found"]["missing"]["names"][0]
     assert [path.name for path in (home / "bucket" / "quarantine").rglob("*.mp4")] == ["odd.mp4"]
-    (alert,) = catalogue_of(wiring_of(load_settings())).alerts(kind="sweep")
+    (alert,) = catalogue_of(resources_of(load_settings())).alerts(kind="sweep")
     assert "1 published file that is missing in the bucket" in alert.text
     assert "odd.mp4" not in alert.text
     ended = reelmill(capsys, "sweep")
@@ -76,7 +80,7 @@ def test_a_clip_that_another_authority_signed_is_not_trusted(clips, capsys, home
     code, report = swept(capsys, "--sample", "2")
     assert code == 1
     assert report["found"]["untrusted"]["count"] == 2
-    assert "reelmill signer" in catalogue_of(wiring_of(load_settings())).alerts(kind="sweep")[0].text
+    assert "reelmill signer" in catalogue_of(resources_of(load_settings())).alerts(kind="sweep")[0].text
 
 
 def test_without_a_signer_the_rest_is_done(clips, capsys, monkeypatch):

@@ -13,11 +13,21 @@ from hypothesis import strategies as st
 from sweep_world import DAY_S, SPRING, SweepWorld, content_of
 
 from adapters.catalogue import open_catalogue
-from tasks.sweeping.report import KINDS
-from tasks.wiring import BucketPlace, close_tools
+from tasks.runtime.resources import BucketConfig, close_resources
+from tasks.sweep.report import KINDS
 
-STATES = ("planned", "leased", "rendered", "passed", "failed", "rejected", "approved", "signing", "published",
-          "withdrawn")
+STATES = (
+    "planned",
+    "leased",
+    "rendered",
+    "passed",
+    "failed",
+    "rejected",
+    "approved",
+    "signing",
+    "published",
+    "withdrawn",
+)
 
 
 class Made(NamedTuple):
@@ -32,11 +42,22 @@ class Made(NamedTuple):
 
 
 FILES = st.frozensets(st.integers(0, 3), max_size=2)
-MADE = st.builds(Made, st.sampled_from(STATES), FILES, FILES, st.sampled_from((0, 2, 40)),
-                 st.frozensets(st.sampled_from(("master.mp4", "poster.jpg", "signed-1/clip.mp4", "signed-9/clip.mp4",
-                                                ".master.mp4.x.part"))), st.booleans())
-ORPHANS = st.lists(st.tuples(st.sampled_from(("b1", "other", "b1/deep")), st.integers(0, 99),
-                             st.sampled_from((0, 2, 40))), max_size=20, unique_by=lambda orphan: orphan[:2])
+MADE = st.builds(
+    Made,
+    st.sampled_from(STATES),
+    FILES,
+    FILES,
+    st.sampled_from((0, 2, 40)),
+    st.frozensets(
+        st.sampled_from(("master.mp4", "poster.jpg", "signed-1/clip.mp4", "signed-9/clip.mp4", ".master.mp4.x.part"))
+    ),
+    st.booleans(),
+)
+ORPHANS = st.lists(
+    st.tuples(st.sampled_from(("b1", "other", "b1/deep")), st.integers(0, 99), st.sampled_from((0, 2, 40))),
+    max_size=20,
+    unique_by=lambda orphan: orphan[:2],
+)
 
 
 @pytest.fixture(scope="module")
@@ -52,9 +73,9 @@ def new_world(template: Path) -> Iterator[SweepWorld]:
     with tempfile.TemporaryDirectory() as folder:
         home = Path(folder)
         shutil.copy(template, home / "catalogue.db")
-        close_tools()
-        yield SweepWorld(home, f"sqlite:///{home / 'catalogue.db'}", BucketPlace(str(home / "bucket")))
-        close_tools()
+        close_resources()
+        yield SweepWorld(home, f"sqlite:///{home / 'catalogue.db'}", BucketConfig(str(home / "bucket")))
+        close_resources()
 
 
 def build(world: SweepWorld, made: Made) -> None:
@@ -89,7 +110,8 @@ def check(world: SweepWorld, clips: Sequence[Made], orphans: Sequence[tuple[str,
     first = world.sweep()
     after = {key: world.bucket.read(key) for key in world.bucket.list()}
     assert {key: data for key, data in objects.items() if key in named} == {
-        key: data for key, data in after.items() if key in named}
+        key: data for key, data in after.items() if key in named
+    }
     withdrawn = {key for row in world.catalogue.sent(SPRING) if row.state == "withdrawn" for key in row.signed.keys}
     assert sorted(after.values()) == sorted(data for key, data in objects.items() if key not in withdrawn)
     gone = {key for key in named if objects.get(key) != content_of(key)}

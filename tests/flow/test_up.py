@@ -20,9 +20,9 @@ import pytest
 
 from adapters.catalogue import Catalogue
 from benchmarks.postgres import free_port
+from flows.runtime.resources import resources_of
 from flows.settings import load_settings
-from flows.wiring import wiring_of
-from tasks.wiring import catalogue_of
+from tasks.runtime.resources import catalogue_of
 
 sys.path.insert(0, str(Path(__file__).parents[2] / "examples"))
 import s3_arrival
@@ -39,14 +39,35 @@ class Up:
         self.home = home
         self.inbox = inbox
         self.port, self.prefect_port = free_port(), free_port()
-        environment = {name: value for name, value in os.environ.items()
-                       if not name.startswith(("PREFECT_", "REELMILL_"))}
-        environment |= {"REELMILL_HOME": str(home), "REELMILL_WATCH": str(inbox), "REELMILL_WATCH_S": "1",
-                        **{name.upper() if name.startswith("prefect_") else f"REELMILL_{name.upper()}": value
-                           for name, value in settings.items()}}
+        environment = {
+            name: value for name, value in os.environ.items() if not name.startswith(("PREFECT_", "REELMILL_"))
+        }
+        environment |= {
+            "REELMILL_HOME": str(home),
+            "REELMILL_WATCH": str(inbox),
+            "REELMILL_WATCH_S": "1",
+            **{
+                name.upper() if name.startswith("prefect_") else f"REELMILL_{name.upper()}": value
+                for name, value in settings.items()
+            },
+        }
         self.process = subprocess.Popen(
-            [sys.executable, "-m", "app.cli", "up", "--port", str(self.port), "--prefect-port", str(self.prefect_port)],
-            env=environment, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
+            [
+                sys.executable,
+                "-m",
+                "app.cli.main",
+                "up",
+                "--port",
+                str(self.port),
+                "--prefect-port",
+                str(self.prefect_port),
+            ],
+            env=environment,
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+        )
         self.lines: list[str] = []
         self._reader = threading.Thread(target=self._read, daemon=True)
         self._reader.start()
@@ -70,8 +91,11 @@ class Up:
         return self.seen
 
     def one(self, words: str) -> psutil.Process:
-        [found] = [each for each in psutil.Process(self.process.pid).children(recursive=True)
-                   if words in " ".join(command_of(each))]
+        [found] = [
+            each
+            for each in psutil.Process(self.process.pid).children(recursive=True)
+            if words in " ".join(command_of(each))
+        ]
         return found
 
     def status(self, port: int, path: str) -> int:
@@ -89,7 +113,7 @@ class Up:
 
     @property
     def catalogue(self) -> Catalogue:
-        return catalogue_of(wiring_of(load_settings(home=self.home)))
+        return catalogue_of(resources_of(load_settings(home=self.home)))
 
     def end(self, number: int) -> int:
         self.everyone()
@@ -129,8 +153,12 @@ def up(tmp_path_factory) -> Iterator[Up]:
 def test_it_answers_everywhere_and_says_where(up: Up):
     assert up.says("Everything runs."), up.text
     assert up.says(r"\[schedules\] sweep runs next at \d{4}-\d\d-\d\d \d\d:\d\d UTC"), up.text
-    for said in (f"Dashboard: http://127.0.0.1:{up.port}", f"Metrics:   http://127.0.0.1:{up.port}/metrics",
-                 f"Prefect:   http://127.0.0.1:{up.prefect_port}", f"Watched:   {up.inbox}"):
+    for said in (
+        f"Dashboard: http://127.0.0.1:{up.port}",
+        f"Metrics:   http://127.0.0.1:{up.port}/metrics",
+        f"Prefect:   http://127.0.0.1:{up.prefect_port}",
+        f"Watched:   {up.inbox}",
+    ):
         assert said in up.text
     assert up.status(up.port, "/signin") == 200
     assert up.status(up.port, "/metrics") == 200
@@ -144,8 +172,12 @@ def test_prefects_server_opens_for_nobody_without_its_password(up: Up):
 
 
 def test_it_listens_on_loopback_alone(up: Up):
-    listening = {connection.laddr.ip for process in up.everyone() for connection in _connections(process)
-                 if connection.status == psutil.CONN_LISTEN}
+    listening = {
+        connection.laddr.ip
+        for process in up.everyone()
+        for connection in _connections(process)
+        if connection.status == psutil.CONN_LISTEN
+    }
     assert listening <= {"127.0.0.1", "::1"}
 
 
@@ -177,9 +209,15 @@ def test_the_schedule_runs(up: Up):
     assert up.says(r"Beginning flow run '[\w-]+' for flow 'sweep'", 150), up.text
 
 
-@pytest.mark.parametrize(("words", "name"), [
-    ("app.cli review", "dashboard"), ("flows.watch", "watcher"), ("flows.deployments", "schedules"),
-    ("prefect server start", "prefect")])
+@pytest.mark.parametrize(
+    ("words", "name"),
+    [
+        ("app.cli.main review", "dashboard"),
+        ("flows.watch", "watcher"),
+        ("flows.prefect.deployments", "schedules"),
+        ("prefect server start", "prefect"),
+    ],
+)
 def test_what_is_killed_is_started_again(up: Up, words: str, name: str):
     before = up.one(words)
     below = before.children(recursive=True)
@@ -211,8 +249,13 @@ def test_a_second_one_in_the_same_home_is_refused(up: Up):
 
 def test_a_port_that_is_taken_is_refused(up: Up, tmp_path: Path):
     environment = {**os.environ, "REELMILL_HOME": str(tmp_path)}
-    done = subprocess.run([sys.executable, "-m", "app.cli", "up", "--port", str(up.port)], env=environment,
-                          capture_output=True, text=True, timeout=60)
+    done = subprocess.run(
+        [sys.executable, "-m", "app.cli.main", "up", "--port", str(up.port)],
+        env=environment,
+        capture_output=True,
+        text=True,
+        timeout=60,
+    )
     assert done.returncode == 1
     assert f"Port {up.port} is taken" in done.stderr
     assert "--port" in done.stderr
@@ -221,8 +264,13 @@ def test_a_port_that_is_taken_is_refused(up: Up, tmp_path: Path):
 def test_one_port_for_two_is_refused(tmp_path: Path):
     environment = {**os.environ, "REELMILL_HOME": str(tmp_path), "PREFECT_API_URL": ""}
     port = str(free_port())
-    done = subprocess.run([sys.executable, "-m", "app.cli", "up", "--port", port, "--prefect-port", port],
-                          env=environment, capture_output=True, text=True, timeout=60)
+    done = subprocess.run(
+        [sys.executable, "-m", "app.cli.main", "up", "--port", port, "--prefect-port", port],
+        env=environment,
+        capture_output=True,
+        text=True,
+        timeout=60,
+    )
     assert done.returncode == 1
     assert f"cannot both have port {port}" in done.stderr
 
@@ -240,9 +288,13 @@ def test_a_server_of_ones_own_that_does_not_answer_is_waited_for(tmp_path: Path)
         assert waiting.end(signal.SIGTERM) == 0
 
 
-@pytest.mark.parametrize(("wrong", "said"), [
-    ({"stock_until": "half past six"}, "'half past six' is no time of day"),
-    ({"stock": "nothing.csv"}, "There is no stock sheet 'nothing.csv'")])
+@pytest.mark.parametrize(
+    ("wrong", "said"),
+    [
+        ({"stock_until": "half past six"}, "'half past six' is no time of day"),
+        ({"stock": "nothing.csv"}, "There is no stock sheet 'nothing.csv'"),
+    ],
+)
 def test_a_night_that_could_not_begin_is_told_at_once(tmp_path: Path, wrong: dict[str, str], said: str):
     (tmp_path / "in").mkdir()
     good = str(Path(__file__).parents[2] / "examples" / "stock.csv")

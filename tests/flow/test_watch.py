@@ -16,17 +16,17 @@ import s3_server
 
 from adapters.catalogue import Catalogue
 from adapters.inbox import FolderInbox, Inbox, open_inbox
-from flows.program import WRONG_SETTINGS
+from flows.runtime.process_setup import WRONG_SETTINGS
+from flows.runtime.resources import resources_of
 from flows.settings import Settings, load_settings
 from flows.watch import Entrance, watch_of
 from flows.watch import main as watch_main
-from flows.wiring import wiring_of
-from manifests.errors import BucketUnreachable, SettingsError
-from tasks import receipt
-from tasks import watch as watching
-from tasks.intake import Intake
-from tasks.watch import Watch
-from tasks.wiring import catalogue_of, close_tools
+from manifests.errors import BucketUnreachableError, SettingsError
+from tasks.intake.intake import Intake
+from tasks.runtime.resources import catalogue_of, close_resources
+from tasks.watch import receipt
+from tasks.watch import watch as watching
+from tasks.watch.watch import Watch
 
 GOOD = b"brief_id,prompt,variants\ncircle,a red circle on a white background,2\ncup,a green cup,3\n"
 BAD = b"brief_id,prompt,variants\ncircle,a red circle,2\ncup,a green cup,lots\n"
@@ -62,10 +62,10 @@ class Place:
 
     def watcher(self) -> tuple[Watch, Door]:
         """Return a watcher that has seen nothing yet."""
-        wiring = wiring_of(self.settings)
-        door = Door(self.settings, wiring, "http://127.0.0.1:8765")
+        resources = resources_of(self.settings)
+        door = Door(self.settings, resources, "http://127.0.0.1:8765")
         door.notes = self.settings.home / "notes.txt"
-        return Watch(self.inbox, catalogue_of(wiring), door, self.settings.home / "uploads"), door
+        return Watch(self.inbox, catalogue_of(resources), door, self.settings.home / "uploads"), door
 
     def look(self, times: int = 1) -> list[str]:
         """Let a new watcher look so often."""
@@ -78,7 +78,7 @@ class Place:
 
     @property
     def catalogue(self) -> Catalogue:
-        return catalogue_of(wiring_of(self.settings))
+        return catalogue_of(resources_of(self.settings))
 
     @property
     def campaigns(self) -> list[str]:
@@ -103,11 +103,18 @@ def folder(home: Path, tmp_path: Path, fake_models, monkeypatch) -> Place:
 def prefix(home: Path, fake_models, s3_endpoint: str, s3_bucket_name: str) -> Place:
     """A prefix of an S3 bucket."""
     keys = {f"bucket_{name}": value for name, value in s3_server.S3_KEYS.items() if name != "region"}
-    settings = load_settings(watch=f"s3://{s3_bucket_name}/sheets", bucket=f"s3://{s3_bucket_name}/clips",
-                             bucket_endpoint=s3_endpoint, **keys)
+    settings = load_settings(
+        watch=f"s3://{s3_bucket_name}/sheets",
+        bucket=f"s3://{s3_bucket_name}/clips",
+        bucket_endpoint=s3_endpoint,
+        **keys,
+    )
     store = s3_server.client(s3_endpoint)
-    return Place(open_inbox(settings.watch, endpoint=s3_endpoint, **s3_server.S3_KEYS), settings,
-                 lambda name, data: store.put_object(Bucket=s3_bucket_name, Key=f"sheets/{name}", Body=data))
+    return Place(
+        open_inbox(settings.watch, endpoint=s3_endpoint, **s3_server.S3_KEYS),
+        settings,
+        lambda name, data: store.put_object(Bucket=s3_bucket_name, Key=f"sheets/{name}", Body=data),
+    )
 
 
 @pytest.fixture(params=["folder", "prefix"])
@@ -148,8 +155,9 @@ def test_a_watcher_without_memory_reads_no_sheet_twice(place: Place, monkeypatch
     place.look()
     fetched = []
     fetch = type(place.inbox).fetch
-    monkeypatch.setattr(type(place.inbox), "fetch", lambda inbox, name, *rest: (
-        fetched.append(name), fetch(inbox, name, *rest))[1])
+    monkeypatch.setattr(
+        type(place.inbox), "fetch", lambda inbox, name, *rest: (fetched.append(name), fetch(inbox, name, *rest))[1]
+    )
     place.look()
     assert "a.csv" not in fetched
     place.put("a.csv", content + b"more,a blue ball\n")
@@ -244,8 +252,11 @@ def test_a_sheet_of_its_own_may_be_called_as_a_marked_copy_is(folder: Place):
     assert folder.receipt("plan.marked.xlsx")["state"] == "refused"
 
 
-@pytest.mark.parametrize("foreign", [
-    b"their notes", b'{"state": "accepted", "sheet": "b.csv", "at": "x"}', b"[" * 9999], ids=["text", "other", "deep"])
+@pytest.mark.parametrize(
+    "foreign",
+    [b"their notes", b'{"state": "accepted", "sheet": "b.csv", "at": "x"}', b"[" * 9999],
+    ids=["text", "other", "deep"],
+)
 def test_what_is_called_as_a_receipt_is_but_is_none_is_left_alone(folder: Place, foreign: bytes):
     folder.put("a.csv.receipt.json", foreign)
     folder.put("a.csv", GOOD)
@@ -290,7 +301,7 @@ def test_a_refused_sheet_that_was_only_touched_is_read_once_more_and_then_left(f
     watcher.look()
     folder.put("a.csv", BAD)
     watcher.look()
-    monkeypatch.setattr(watching, "keep_dropped", lambda *_: pytest.fail("read again"))
+    monkeypatch.setattr(watching, "snapshot_sheet", lambda *_: pytest.fail("read again"))
     assert watcher.look() == folder.look() == []
 
 
@@ -302,13 +313,14 @@ def test_a_wrong_setting_ends_the_watcher_with_its_sentence(home: Path, monkeypa
         watch_main()
     assert end.value.code == WRONG_SETTINGS
     assert capsys.readouterr().err == (
-        f"{place!r} cannot be watched; set REELMILL_WATCH to a folder or to s3://name/prefix.\n")
+        f"{place!r} cannot be watched; set REELMILL_WATCH to a folder or to s3://name/prefix.\n"
+    )
 
 
 def test_trouble_that_is_not_the_sheets_is_answered_and_tried_again(place: Place):
     place.put("a.csv", GOOD)
     watcher, _ = place.watcher()
-    with patch.object(Entrance, "register", side_effect=BucketUnreachable("The bucket does not answer.")):
+    with patch.object(Entrance, "register", side_effect=BucketUnreachableError("The bucket does not answer.")):
         watcher.look()
     assert place.receipt("a.csv")["state"] == "waiting"
     assert "The bucket does not answer." in place.receipt("a.csv")["message"]
@@ -335,7 +347,7 @@ def test_a_half_written_file_is_waited_for(folder: Place, tmp_path: Path, monkey
 
 
 def _look_apart(place: Place, times: int = 3) -> None:
-    close_tools()
+    close_resources()
     place.look(times)
     os._exit(0)
 
@@ -351,7 +363,7 @@ def test_of_two_watchers_at_once_one_registers(folder: Place):
     for number, sheet in enumerate(sheets):
         folder.put(sheet, GOOD.replace(b"red", f"red{number}".encode()))
     folder.catalogue.campaigns()
-    close_tools()
+    close_resources()
     watchers = [FORK.Process(target=_look_apart, args=(folder,)) for _ in range(2)]
     for process in watchers:
         process.start()
@@ -367,14 +379,15 @@ def test_of_two_watchers_at_once_none_takes_the_others_marked_copy(folder: Place
     for number in range(6):
         folder.put(f"{number}.csv", BAD.replace(b"lots", f"lots{number}".encode()))
     folder.catalogue.campaigns()
-    close_tools()
+    close_resources()
     watchers = [FORK.Process(target=_look_apart, args=(folder, 6)) for _ in range(2)]
     for process in watchers:
         process.start()
     assert _await(*watchers) == [0, 0]
     folder.look()
-    assert _names(folder) == {f"{number}.csv{ending}" for number in range(6)
-                              for ending in ("", ".receipt.json", ".marked.xlsx")}
+    assert _names(folder) == {
+        f"{number}.csv{ending}" for number in range(6) for ending in ("", ".receipt.json", ".marked.xlsx")
+    }
 
 
 @pytest.mark.parametrize("name", ["x" * 240 + ".csv", "y" * 230 + ".marked.xlsx", "z" * 190 + ".csv.marked.xlsx"])
@@ -387,8 +400,14 @@ def test_long_names_are_answered_once(folder: Place, name: str):
 
 
 STEPS: list[tuple[Any, str]] = [
-    (watching, "keep_dropped"), (Catalogue, "take_arrival"), (Door, "read"), (Door, "register"),
-    (Catalogue, "settle_arrival"), (Door, "start"), (FolderInbox, "leave")]
+    (watching, "snapshot_sheet"),
+    (Catalogue, "take_arrival"),
+    (Door, "read"),
+    (Door, "register"),
+    (Catalogue, "settle_arrival"),
+    (Door, "start"),
+    (FolderInbox, "leave"),
+]
 
 
 def _die_at(place: Place, owner: Any, name: str, when: str) -> None:
@@ -409,7 +428,7 @@ def test_killed_at_any_step_it_is_one_campaign_after_all(folder: Place, owner: A
     monkeypatch.setattr(watching, "PATIENCE_WITH_THE_DEAD_S", 0.0)
     folder.put("a.csv", GOOD)
     folder.catalogue.campaigns()
-    close_tools()
+    close_resources()
     process = FORK.Process(target=_die_at, args=(folder, owner, name, when))
     process.start()
     assert _await(process) == [-signal.SIGKILL]

@@ -6,7 +6,7 @@ import tiny_weights
 import torch
 
 from manifests.variant import Variant
-from models.open_clip_scorer import OpenClipScorer
+from models.openclip.scorer import OpenClipScorer
 from models.registry import find_devices, open_generator
 
 pytestmark = [

@@ -8,21 +8,39 @@ from benchmarks import charts
 from benchmarks.result import Limit, Result
 from benchmarks.results_file import Kept
 
-SPANS = [{"lane": "device", "start_s": 0.0, "end_s": 1.0}, {"lane": "score_frames", "start_s": 1.0, "end_s": 1.7},
-         {"lane": "device", "start_s": 1.0, "end_s": 2.0}, {"lane": "encode", "start_s": 30.0, "end_s": 31.0}]
-SURFACE = {"x_name": "pass rate", "x": [0.1, 0.5], "y_name": "correlation", "y": [0.0, 0.3, 0.9],
-           "z_name": "gain", "z": [[1.0, 1.0], [1.2, 1.1], [2.7, 1.3]]}
+SPANS = [
+    {"lane": "device", "start_s": 0.0, "end_s": 1.0},
+    {"lane": "score_frames", "start_s": 1.0, "end_s": 1.7},
+    {"lane": "device", "start_s": 1.0, "end_s": 2.0},
+    {"lane": "encode", "start_s": 30.0, "end_s": 31.0},
+]
+SURFACE = {
+    "x_name": "pass rate",
+    "x": [0.1, 0.5],
+    "y_name": "correlation",
+    "y": [0.0, 0.3, 0.9],
+    "z_name": "gain",
+    "z": [[1.0, 1.0], [1.2, 1.1], [2.7, 1.3]],
+}
 FAST = Result("fast", "", ours=1.0, baseline=20.0, limits=(Limit("ratio", "at least", 10),), series={"timeline": SPANS})
 SLOW = Result("slow", "", ours=1.0, baseline=2.0, limits=(Limit("ratio", "at least", 5),), series={"surface": SURFACE})
-ALONE = Result("alone", "", ours=1.0,
-               series={"line": {"x_name": "clips", "x": [10, 20], "y_name": "RSS in MB", "y": [900.0, 901.0]}})
+ALONE = Result(
+    "alone",
+    "",
+    ours=1.0,
+    series={"line": {"x_name": "clips", "x": [10, 20], "y_name": "RSS in MB", "y": [900.0, 901.0]}},
+)
 KEPT = {one.name: Kept(one, "c0ffee", {}) for one in (FAST, SLOW, ALONE)}
 
 
 def test_each_series_and_all_ratios_are_drawn(tmp_path):
     charts.write(KEPT, tmp_path)
-    assert {path.name for path in tmp_path.iterdir()} == {"ratios.png", "fast-timeline.png", "slow-surface.png",
-                                                            "alone-line.png"}
+    assert {path.name for path in tmp_path.iterdir()} == {
+        "ratios.png",
+        "fast-timeline.png",
+        "slow-surface.png",
+        "alone-line.png",
+    }
     for path in tmp_path.iterdir():
         with Image.open(path) as picture:
             assert picture.width > 600

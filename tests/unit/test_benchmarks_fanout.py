@@ -15,8 +15,8 @@ from benchmarks.fanout_watch import Seen
 from benchmarks.fanout_worker import SHARD, Backlog, Notes, Slice, Worker
 from benchmarks.result import Result
 from manifests.variant import Variant
-from tasks.owner import is_dead
-from tasks.render import ShardReport
+from tasks.render.render import ShardReport
+from tasks.runtime.lease_owner import is_dead
 
 
 @pytest.fixture
@@ -37,21 +37,35 @@ def test_a_simulated_worker_leaves_all_rendered_and_judged(crowd_url):
         assert sum(Worker("me", catalogue, Backlog(slices), notes, 0.0, True).renders()) == 0
         assert sum((Counter(catalogue.tally(one.campaign_id)) for one in slices), Counter()) == {"passed": 104}
         assert {event.to_state for event in catalogue.events(slices[0].campaign_id)} == {
-            "planned", "leased", "rendered", "passed"}
+            "planned",
+            "leased",
+            "rendered",
+            "passed",
+        }
         assert {run.campaign_id: (run.served, run.working) for run in catalogue.runs()} == {
-            one.campaign_id: (one.stop, 0) for one in slices}
+            one.campaign_id: (one.stop, 0) for one in slices
+        }
     assert (notes.counts["leased"], notes.counts["lost"], notes.counts["not_leased"]) == (104, 0, 0)
     assert {name: len(taken) for name, taken in notes.seconds.items()} == {
-        "lease": 26, "record": 104, "book_run": 26, "turn": 26,
-        "shard_begins": 4, "shard_ends": 4, "tries": 4}
+        "lease": 26,
+        "record": 104,
+        "book_run": 26,
+        "turn": 26,
+        "shard_begins": 4,
+        "shard_ends": 4,
+        "tries": 4,
+    }
 
 
 def test_one_that_is_found_at_work_holds_leases_and_renews_them(crowd_url):
     with open_catalogue(crowd_url) as catalogue:
         worker = Worker("me", catalogue, Backlog(slices_of(catalogue)), Notes(), 30.0, False)
         assert 0 <= next(worker.renders()) <= 30
-        held = sum(row.lease_owner == "me" for campaign in catalogue.campaigns()
-                   for row in catalogue.variants(campaign.campaign_id))
+        held = sum(
+            row.lease_owner == "me"
+            for campaign in catalogue.campaigns()
+            for row in catalogue.variants(campaign.campaign_id)
+        )
         assert 1 <= held <= 4
         beats = worker.beats()
         assert 0 <= next(beats) <= 20

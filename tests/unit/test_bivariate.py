@@ -5,7 +5,7 @@ from math import sqrt
 import numpy as np
 import pytest
 
-from tasks.bivariate import Fit, best_gain, expected, fit, moments
+from tasks.render.bivariate import Fit, best_gain, expected, fit, moments
 
 MEANS, SCALES = (-1.0, -2.5), (1.0, 1.6)
 
@@ -19,9 +19,12 @@ def clips(rho: float, number: int, seed: int = 0) -> tuple[np.ndarray, np.ndarra
 def fitted(finals: np.ndarray, drafts: np.ndarray, finished: np.ndarray, drafted: np.ndarray) -> Fit:
     """A fit of one prompt to what is known: masks tell of which clips there is a final, and a draft."""
     both = finished & drafted
-    return fit(moments(np.column_stack([finals[both], drafts[both]]))[None],
-               moments(finals[finished & ~drafted][:, None])[None],
-               moments(drafts[drafted & ~finished][:, None])[None], None)
+    return fit(
+        moments(np.column_stack([finals[both], drafts[both]]))[None],
+        moments(finals[finished & ~drafted][:, None])[None],
+        moments(drafts[drafted & ~finished][:, None])[None],
+        None,
+    )
 
 
 @pytest.mark.parametrize("rho", [0.0, 0.3, 0.6, 0.9])

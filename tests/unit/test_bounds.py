@@ -6,7 +6,7 @@ from zoneinfo import ZoneInfo
 
 import pytest
 
-from app.bounds import UNBOUNDED, bounds_of
+from app.cli.bounds import UNBOUNDED, bounds_of
 from manifests.errors import SettingsError
 
 BERLIN = "Europe/Berlin"
@@ -26,16 +26,25 @@ def test_a_time_of_day_is_its_next(text: str):
 
 
 def test_a_date_is_in_the_zone_of_the_settings_or_its_own():
-    assert bounds_of("2199-07-01T06:00", None, BERLIN).until == datetime(2199, 7, 1, 6, tzinfo=ZoneInfo(
-        BERLIN)).timestamp()
+    assert (
+        bounds_of("2199-07-01T06:00", None, BERLIN).until
+        == datetime(2199, 7, 1, 6, tzinfo=ZoneInfo(BERLIN)).timestamp()
+    )
     assert bounds_of("2199-07-01T06:00", None, BERLIN) != bounds_of("2199-07-01T06:00", None, "UTC")
     assert bounds_of("2199-07-01 06:00+02:00", None, "UTC") == bounds_of("2199-07-01T04:00Z", None, BERLIN)
 
 
-@pytest.mark.parametrize(("text", "told"), [
-    ("25:00", "no time of day"), ("soon", "no time of day"), ("", "no time of day"), ("tomorrow", "no time to stop at"),
-    ("2020-01-01T06:00", "over already"), ("9999-99-99", "no time to stop at"),
-])
+@pytest.mark.parametrize(
+    ("text", "told"),
+    [
+        ("25:00", "no time of day"),
+        ("soon", "no time of day"),
+        ("", "no time of day"),
+        ("tomorrow", "no time to stop at"),
+        ("2020-01-01T06:00", "over already"),
+        ("9999-99-99", "no time to stop at"),
+    ],
+)
 def test_a_bad_time_is_told_in_one_sentence(text: str, told: str):
     with pytest.raises(SettingsError, match=told) as failure:
         bounds_of(text, None, BERLIN)

@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pydantic import ValidationError
 
-from manifests.errors import RuleBroken
+from manifests.errors import CardRuleError
 from models.registry import load_cards
 
 CARDS = load_cards()
@@ -24,7 +24,7 @@ def test_frames_are_the_nearest_that_the_rules_allow(name, duration_s):
     nearest = min(allowed, key=lambda count: (abs(count - wanted), -count))
     try:
         assert card.frames_for(duration_s) == nearest
-    except RuleBroken:
+    except CardRuleError:
         assert abs(nearest - wanted) >= card.rules.frame_multiple / 2
 
 
@@ -35,7 +35,7 @@ def test_a_wish_in_round_seconds_gets_the_next_length(duration_s, num_frames):
 
 @pytest.mark.parametrize(("duration_s", "best"), [(30, "4.125"), (0.2, "1.125"), (0, "1.125"), (-3, "1.125")])
 def test_a_length_out_of_range_names_range_and_nearest(duration_s, best):
-    with pytest.raises(RuleBroken) as caught:
+    with pytest.raises(CardRuleError) as caught:
         RANGED.frames_for(duration_s)
     assert str(caught.value) == (
         f"starter makes clips of 1.125 to 4.125 s, not of {duration_s} s; the nearest it can make is {best} s"
@@ -43,18 +43,18 @@ def test_a_length_out_of_range_names_range_and_nearest(duration_s, best):
 
 
 def test_a_card_of_one_length_says_so():
-    with pytest.raises(RuleBroken, match=r"^starter makes clips of 2.125 s only, not of 5 s$"):
+    with pytest.raises(CardRuleError, match=r"^starter makes clips of 2.125 s only, not of 5 s$"):
         STARTER.frames_for(5)
 
 
 @pytest.mark.parametrize("duration_s", [math.nan, math.inf, -math.inf])
 def test_a_length_that_is_no_number_is_refused(duration_s):
-    with pytest.raises(RuleBroken):
+    with pytest.raises(CardRuleError):
         CARDS["starter"].frames_for(duration_s)
 
 
 def test_an_unknown_ratio_lists_the_known():
-    with pytest.raises(RuleBroken, match=r"^starter does not make the aspect ratio 4:5; use 16:9, 1:1, 9:16$"):
+    with pytest.raises(CardRuleError, match=r"^starter does not make the aspect ratio 4:5; use 16:9, 1:1, 9:16$"):
         CARDS["starter"].size_for("4:5")
 
 

@@ -6,7 +6,7 @@ import tiny_weights
 from hypothesis import given
 from hypothesis import strategies as st
 
-from manifests.errors import IncompleteWeights
+from manifests.errors import IncompleteWeightsError
 from models.vocabulary import load_vocabulary, unknown_words
 
 KNOWN = frozenset(["a", "red", "circle", "shoe", "box", "slow", "motion", "slowmotion", "on", "white", "it", "s"])
@@ -49,7 +49,7 @@ def test_a_vocabulary_is_a_list_or_holds_one(tmp_path, content):
 def test_anything_else_is_refused_in_a_sentence(tmp_path, content):
     path = tmp_path / "words.json"
     path.write_text(content)
-    with pytest.raises(IncompleteWeights, match=r"^The vocabulary .*words\.json is no JSON list of words"):
+    with pytest.raises(IncompleteWeightsError, match=r"^The vocabulary .*words\.json is no JSON list of words"):
         load_vocabulary(path)
 
 

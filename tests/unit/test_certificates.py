@@ -9,8 +9,8 @@ from cryptography.hazmat.primitives.asymmetric.utils import encode_dss_signature
 from hypothesis import given
 from hypothesis import strategies as st
 
-from adapters.certificates import issuer_of, key_signs, name_of, raw_signature, read_chain, read_key
-from manifests.errors import SignerUnavailable
+from adapters.c2pa.certificates import issuer_of, key_signs, name_of, raw_signature, read_chain, read_key
+from manifests.errors import SignerUnavailableError
 
 AUTHORITY = Authority()
 KEY = ec.generate_private_key(ec.SECP256R1())
@@ -30,26 +30,41 @@ def self_signed(authority):
 
 
 BAD_CHAINS = {
-    "expired": (lambda: chain_of(leaf(start=-9 * DAY, end=-DAY), AUTHORITY.intermediate, AUTHORITY.root),
-                "expired on .* UTC; renew it"),
-    "not yet valid": (lambda: chain_of(leaf(start=DAY), AUTHORITY.intermediate, AUTHORITY.root),
-                      "valid only from .* check the clock"),
-    "no intermediate": (lambda: chain_of(leaf(), AUTHORITY.root),
-                        "stops at .*Test signer.*add the certificate of its issuer .*Test intermediate"),
-    "another's intermediate": (lambda: chain_of(leaf(), Authority().intermediate, AUTHORITY.root),
-                               "Test signer.* is not followed by the issuer, .*Test intermediate"),
+    "expired": (
+        lambda: chain_of(leaf(start=-9 * DAY, end=-DAY), AUTHORITY.intermediate, AUTHORITY.root),
+        "expired on .* UTC; renew it",
+    ),
+    "not yet valid": (
+        lambda: chain_of(leaf(start=DAY), AUTHORITY.intermediate, AUTHORITY.root),
+        "valid only from .* check the clock",
+    ),
+    "no intermediate": (
+        lambda: chain_of(leaf(), AUTHORITY.root),
+        "stops at .*Test signer.*add the certificate of its issuer .*Test intermediate",
+    ),
+    "another's intermediate": (
+        lambda: chain_of(leaf(), Authority().intermediate, AUTHORITY.root),
+        "Test signer.* is not followed by the issuer, .*Test intermediate",
+    ),
     "leaf alone": (lambda: chain_of(leaf()), "stops at .*Test signer.*add the certificate of its issuer"),
-    "no root": (lambda: chain_of(leaf(), AUTHORITY.intermediate),
-                "stops at .*intermediate.*name it among the anchors"),
+    "no root": (lambda: chain_of(leaf(), AUTHORITY.intermediate), "stops at .*intermediate.*name it among the anchors"),
     "wrong order": (lambda: chain_of(AUTHORITY.intermediate, leaf(), AUTHORITY.root), "put the signer's own"),
     "self-signed authority": (lambda: chain_of(self_signed(True)), "is self-signed, which C2PA refuses"),
     "self-signed": (lambda: chain_of(self_signed(False)), "is self-signed, which C2PA refuses"),
-    "no purpose": (lambda: chain_of(leaf(purposes=False), AUTHORITY.intermediate, AUTHORITY.root),
-                   "lacks an extended key usage"),
-    "weak RSA": (lambda: chain_of(AUTHORITY.leaf(rsa.generate_private_key(65537, 1024)), AUTHORITY.intermediate,
-                                  AUTHORITY.root), "does not take the signer's kind of key"),
-    "unknown curve": (lambda: chain_of(AUTHORITY.leaf(ec.generate_private_key(ec.SECP256K1())),
-                                       AUTHORITY.intermediate, AUTHORITY.root), "use P-256"),
+    "no purpose": (
+        lambda: chain_of(leaf(purposes=False), AUTHORITY.intermediate, AUTHORITY.root),
+        "lacks an extended key usage",
+    ),
+    "weak RSA": (
+        lambda: chain_of(AUTHORITY.leaf(rsa.generate_private_key(65537, 1024)), AUTHORITY.intermediate, AUTHORITY.root),
+        "does not take the signer's kind of key",
+    ),
+    "unknown curve": (
+        lambda: chain_of(
+            AUTHORITY.leaf(ec.generate_private_key(ec.SECP256K1())), AUTHORITY.intermediate, AUTHORITY.root
+        ),
+        "use P-256",
+    ),
     "no PEM": (lambda: b"hello", "holds no certificate in PEM"),
     "empty": (lambda: b"", "holds no certificate in PEM"),
     "half": (lambda: chain_of(leaf())[:200], "holds no certificate in PEM"),
@@ -61,12 +76,12 @@ BAD_CHAINS = {
 def test_bad_chains(tmp_path, data, sentence):
     path = tmp_path / "chain.pem"
     path.write_bytes(data())
-    with pytest.raises(SignerUnavailable, match=sentence):
+    with pytest.raises(SignerUnavailableError, match=sentence):
         read_chain(path)
 
 
 def test_a_missing_chain_is_named(tmp_path):
-    with pytest.raises(SignerUnavailable, match=r"cannot read the certificate file .*gone.pem: No such file"):
+    with pytest.raises(SignerUnavailableError, match=r"cannot read the certificate file .*gone.pem: No such file"):
         read_chain(tmp_path / "gone.pem")
 
 
@@ -83,14 +98,16 @@ def test_the_root_is_an_anchor_and_is_not_embedded(tmp_path):
     chain = read_chain(path)
     assert chain.anchors == (AUTHORITY.root,)
     assert AUTHORITY.root not in chain.certificates
-    assert (name_of(chain.leaf), issuer_of(chain.leaf)) == ("Tests of Reelmill, Test signer",
-                                                            "Tests of Reelmill, Test intermediate")
+    assert (name_of(chain.leaf), issuer_of(chain.leaf)) == (
+        "Tests of Reelmill, Test signer",
+        "Tests of Reelmill, Test intermediate",
+    )
 
 
 def test_anchors_of_another_authority_are_refused(tmp_path):
     path, _ = AUTHORITY.write(tmp_path)
     (tmp_path / "anchors.pem").write_bytes(pem(Authority().root))
-    with pytest.raises(SignerUnavailable, match=r"stops at .*intermediate"):
+    with pytest.raises(SignerUnavailableError, match=r"stops at .*intermediate"):
         read_chain(path, tmp_path / "anchors.pem")
 
 
@@ -106,19 +123,19 @@ BAD_KEYS = {
 @pytest.mark.parametrize(("data", "sentence"), BAD_KEYS.values(), ids=BAD_KEYS)
 def test_bad_keys(tmp_path, data, sentence):
     (tmp_path / "key.pem").write_bytes(data())
-    with pytest.raises(SignerUnavailable, match=sentence):
+    with pytest.raises(SignerUnavailableError, match=sentence):
         read_key(tmp_path / "key.pem")
 
 
 def test_a_missing_key_is_named(tmp_path):
-    with pytest.raises(SignerUnavailable, match=r"cannot read the private key file .*gone.pem: No such file"):
+    with pytest.raises(SignerUnavailableError, match=r"cannot read the private key file .*gone.pem: No such file"):
         read_key(tmp_path / "gone.pem")
 
 
 def test_a_key_of_another_certificate_is_refused(tmp_path):
     path, _ = AUTHORITY.write(tmp_path)
     other = ec.generate_private_key(ec.SECP256R1())
-    with pytest.raises(SignerUnavailable, match=r"key.pem does not belong to the certificate of .*Test signer"):
+    with pytest.raises(SignerUnavailableError, match=r"key.pem does not belong to the certificate of .*Test signer"):
         key_signs(other, read_chain(path), tmp_path / "key.pem")
 
 

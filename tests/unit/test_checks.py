@@ -9,7 +9,7 @@ from manifests.gate import LIMITS, Gate
 from manifests.score import Score
 from manifests.variant import Variant
 from models.fake import paint
-from tasks.checks import measure
+from tasks.score.technical_checks import measure
 
 HEIGHT, WIDTH, FRAMES = 90, 160, 17
 VARIANT = Variant("c", "1", "p", "", 1, HEIGHT, WIDTH, FRAMES, 8, 1, 1.0)
@@ -175,9 +175,7 @@ def test_the_verdict_does_not_depend_on_the_resolution(height, width):
     assert reasons(strobing(0.5, moving), variant=variant) == ["flicker"]
 
 
-@given(
-    st.integers(1, 6), st.integers(1, 40), st.integers(1, 40), st.integers(0, 2**32 - 1), st.floats(0, 1)
-)
+@given(st.integers(1, 6), st.integers(1, 40), st.integers(1, 40), st.integers(0, 2**32 - 1), st.floats(0, 1))
 def test_any_frames_give_finite_numbers_under_known_names(number, height, width, seed, nan_share):
     frames = np.random.default_rng(seed).integers(0, 256, (number, height, width, 3)).astype(np.uint8)
     checks = measure(frames, nan_share, VARIANT)

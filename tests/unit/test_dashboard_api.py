@@ -39,7 +39,8 @@ def test_clips_are_listed_by_filter_page_by_page(call):
     assert clip["state"] == "published"
     assert clip["duration_s"] == 2.0
     assert call("GET", "/clips?lowest=much").json() == {
-        "error": "The lowest score 'much' is no number from -1 to 1; mend it."}
+        "error": "The lowest score 'much' is no number from -1 to 1; mend it."
+    }
     assert call("GET", "/clips?limit=9999").status_code == 422
 
 
@@ -68,8 +69,10 @@ def test_decisions_are_made_as_seen_and_taken_back(call, session: Session):
     assert said.json()[0]["body"] == "hm"
 
 
-@pytest.mark.parametrize("body", [
-    {"outcome": "loved", "seen": {"a": 1}}, {"outcome": "approved", "seen": {}}, {"outcome": "approved"}, [], "x"])
+@pytest.mark.parametrize(
+    "body",
+    [{"outcome": "loved", "seen": {"a": 1}}, {"outcome": "approved", "seen": {}}, {"outcome": "approved"}, [], "x"],
+)
 def test_nonsense_is_told_in_json(call, body):
     answer = call("POST", "/clips/decisions", json=body)
     assert answer.status_code == 422

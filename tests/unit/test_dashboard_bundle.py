@@ -28,11 +28,14 @@ def test_clips_that_are_gone_are_named_and_all_are_in_the_table(client):
     assert all(any(key[:12] in line for key in ids) for line in told)
 
 
-@pytest.mark.parametrize(("query", "status", "sentence"), [
-    ("", 400, "0 clips are chosen; a ZIP file takes 1 to 100."),
-    ("&".join(f"id={number:032x}" for number in range(101)), 400, "101 clips are chosen"),
-    ("id=" + "0" * 32, 404, "The catalogue holds no variant"),
-])
+@pytest.mark.parametrize(
+    ("query", "status", "sentence"),
+    [
+        ("", 400, "0 clips are chosen; a ZIP file takes 1 to 100."),
+        ("&".join(f"id={number:032x}" for number in range(101)), 400, "101 clips are chosen"),
+        ("id=" + "0" * 32, 404, "The catalogue holds no variant"),
+    ],
+)
 def test_what_cannot_be_packed_is_told(client, query: str, status: int, sentence: str):
     answer = client.get(f"/bundle?{query}")
     assert answer.status_code == status

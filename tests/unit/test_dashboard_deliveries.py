@@ -7,8 +7,8 @@ import pytest
 import samples
 from dashboard_client import session_in
 
-from app.dashboard import deliveries
-from app.dashboard.deliveries import UNDO_S, Deliveries
+from app.dashboard.background import deliveries
+from app.dashboard.background.deliveries import UNDO_S, Deliveries
 
 OWN = samples.campaign().campaign_id
 
@@ -21,24 +21,24 @@ def clock(monkeypatch: pytest.MonkeyPatch) -> list[float]:
 
 
 def test_a_busy_reviewer_delays_nothing(tmp_path: Path, clock: list[float]):
-    desk = Deliveries(session_in(tmp_path / "home"))
+    deps = Deliveries(session_in(tmp_path / "home"))
     delivered = []
     for second in range(40):
         clock[0] = 100.0 + second
         if second % 3 == 0:
-            desk.nudge(["spring"])
-        delivered += [(second, name) for name in desk._take_due()]
+            deps.nudge(["spring"])
+        delivered += [(second, name) for name in deps._take_due()]
     assert delivered[0] == (UNDO_S, "spring")
     assert [after - before for (before, _), (after, _) in pairwise(delivered)] == [3] * 10
 
 
 def test_what_another_dashboard_left_approved_is_taken_up(tmp_path: Path, clock: list[float]):
     session = session_in(tmp_path / "home")
-    desk = Deliveries(session)
-    desk._look()
-    assert desk._take_due() == []
+    deps = Deliveries(session)
+    deps._look()
+    assert deps._take_due() == []
     key = next(row.variant_id for row in session.catalogue.variants(OWN) if row.state == "passed")
     session.catalogue.approve([key], "person:ann")
-    desk._look()
+    deps._look()
     clock[0] += 1
-    assert desk._take_due() == [OWN]
+    assert deps._take_due() == [OWN]

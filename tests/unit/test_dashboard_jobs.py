@@ -7,12 +7,16 @@ from pathlib import Path
 
 import pytest
 
-from app.dashboard import jobs
-from app.dashboard.jobs import Jobs, TooManyJobs
+from app.dashboard.background import jobs
+from app.dashboard.background.jobs import Jobs, TooManyJobsError
 
 SLEEPER = (sys.executable, "-u", "-c", "import sys, time; print('began', sys.argv[1:]); time.sleep(60)")
-STUBBORN = (sys.executable, "-u", "-c",
-            "import signal, time; signal.signal(2, signal.SIG_IGN); print('began'); time.sleep(60)")
+STUBBORN = (
+    sys.executable,
+    "-u",
+    "-c",
+    "import signal, time; signal.signal(2, signal.SIG_IGN); print('began'); time.sleep(60)",
+)
 FAILING = (sys.executable, "-c", "import sys; print('Error: no such thing.'); sys.exit(1)")
 SHORT = (sys.executable, "-c", "import sys, time; time.sleep(0.3); print('done', sys.argv[1:])")
 
@@ -47,7 +51,7 @@ def test_its_state_and_words_are_known(working, tmp_path: Path):
     state = beside.state("spring")
     assert state.running
     assert state.lines[0] == f"began ['run', '--review', 'required', '--', '{tmp_path / '-rf.csv'}']"
-    with pytest.raises(TooManyJobs):
+    with pytest.raises(TooManyJobsError):
         beside.retry("spring")
 
 
@@ -64,7 +68,7 @@ def test_no_more_than_two_at_once_and_the_next_follows(working):
     for name in ("one", "two", "three"):
         beside.resume(name)
     assert beside.state("three") is None
-    with pytest.raises(TooManyJobs):
+    with pytest.raises(TooManyJobsError):
         beside.retry("four")
     wait_for(lambda: beside.state("three") is not None and not beside.state("three").running)
     assert beside.state("three").lines == ("done ['resume', '--if-active', '--', 'three']",)

@@ -8,8 +8,8 @@ from dashboard_client import BASE, client_of, session_in
 from prometheus_client.parser import text_string_to_metric_families
 from starlette.testclient import TestClient
 
-from app.dashboard import metrics
-from app.dashboard.metrics import staged_bytes, watched
+from app.dashboard.routes import metrics
+from app.dashboard.routes.metrics import staged_bytes, watched
 from app.dashboard.server import create_app
 from app.session import Session
 
@@ -21,8 +21,11 @@ def client_at(session: Session, host: str, headers: dict[str, str] | None = None
 
 
 def numbers_of(text: str) -> dict[tuple, float]:
-    return {(sample.name, *sorted(sample.labels.items())): sample.value
-            for family in text_string_to_metric_families(text) for sample in family.samples}
+    return {
+        (sample.name, *sorted(sample.labels.items())): sample.value
+        for family in text_string_to_metric_families(text)
+        for sample in family.samples
+    }
 
 
 def test_its_numbers_are_the_catalogues(tmp_path):
@@ -36,8 +39,8 @@ def test_its_numbers_are_the_catalogues(tmp_path):
     catalogue.add_variants(campaign_id, samples.planned(1, start=50))
     [planned] = [row.variant_id for row in catalogue.variants(campaign_id, ["planned"])]
     samples.take(catalogue, [planned])
-    (session.wiring.staging / "a").mkdir(parents=True)
-    (session.wiring.staging / "a" / "master.mp4").write_bytes(b"x" * 1000)
+    (session.resources.staging / "a").mkdir(parents=True)
+    (session.resources.staging / "a" / "master.mp4").write_bytes(b"x" * 1000)
     answer = client_at(session, "127.0.0.1").get("/metrics")
     assert answer.headers["content-type"].startswith("text/plain; version=")
     found = numbers_of(answer.text)
@@ -64,21 +67,28 @@ def test_without_a_webhook_no_alert_waits(tmp_path):
     assert [found["reelmill_alerts", ("state", state)] for state in ("waiting", "given_up", "kept")] == [0, 0, 1]
 
 
-@pytest.mark.parametrize(("host", "settings", "headers", "status"), [
-    ("127.0.0.1", {}, {}, 200),
-    ("::1", {}, {}, 200),
-    ("10.0.0.7", {}, {}, 401),
-    ("not-an-address", {}, {}, 401),
-    ("127.0.0.1", {"metrics_token": TOKEN}, {}, 401),
-    ("127.0.0.1", {"review_url": "https://review.example"}, {}, 401),
-    ("10.0.0.7", {"metrics_token": TOKEN}, {"Authorization": f"Bearer {TOKEN}"}, 200),
-    ("127.0.0.1", {"metrics_token": TOKEN, "review_url": "https://review.example"},
-     {"Authorization": f"bearer {TOKEN}"}, 200),
-    ("10.0.0.7", {"metrics_token": TOKEN}, {"Authorization": f"Bearer {TOKEN[:-1]}"}, 401),
-    ("10.0.0.7", {"metrics_token": TOKEN}, {"Authorization": "Bearer "}, 401),
-    ("10.0.0.7", {"metrics_token": TOKEN}, {"Authorization": b"Bearer caf\xe9"}, 401),
-    ("10.0.0.7", {}, {"Authorization": "Bearer "}, 401),
-])
+@pytest.mark.parametrize(
+    ("host", "settings", "headers", "status"),
+    [
+        ("127.0.0.1", {}, {}, 200),
+        ("::1", {}, {}, 200),
+        ("10.0.0.7", {}, {}, 401),
+        ("not-an-address", {}, {}, 401),
+        ("127.0.0.1", {"metrics_token": TOKEN}, {}, 401),
+        ("127.0.0.1", {"review_url": "https://review.example"}, {}, 401),
+        ("10.0.0.7", {"metrics_token": TOKEN}, {"Authorization": f"Bearer {TOKEN}"}, 200),
+        (
+            "127.0.0.1",
+            {"metrics_token": TOKEN, "review_url": "https://review.example"},
+            {"Authorization": f"bearer {TOKEN}"},
+            200,
+        ),
+        ("10.0.0.7", {"metrics_token": TOKEN}, {"Authorization": f"Bearer {TOKEN[:-1]}"}, 401),
+        ("10.0.0.7", {"metrics_token": TOKEN}, {"Authorization": "Bearer "}, 401),
+        ("10.0.0.7", {"metrics_token": TOKEN}, {"Authorization": b"Bearer caf\xe9"}, 401),
+        ("10.0.0.7", {}, {"Authorization": "Bearer "}, 401),
+    ],
+)
 def test_who_may_read_it(tmp_path, host, settings, headers, status):
     session = session_in(tmp_path / "home", **settings)
     answer = client_at(session, host, base=settings.get("review_url", BASE)).get("/metrics", headers=headers)
@@ -120,8 +130,12 @@ def test_a_scrape_that_takes_long_leaves_campaigns_to_the_next(tmp_path, monkeyp
 
 
 def test_it_tells_no_secret(tmp_path):
-    session = session_in(tmp_path / "home", metrics_token=TOKEN, alert_webhook="https://hooks.example/in/canary-hook",
-                         bucket_secret_key="canary-bucket")
+    session = session_in(
+        tmp_path / "home",
+        metrics_token=TOKEN,
+        alert_webhook="https://hooks.example/in/canary-hook",
+        bucket_secret_key="canary-bucket",
+    )
     text = client_at(session, "10.0.0.7", {"Authorization": f"Bearer {TOKEN}"}).get("/metrics").text
     assert "canary" not in text
     assert TOKEN not in text

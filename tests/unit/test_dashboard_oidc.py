@@ -21,15 +21,20 @@ def provider() -> Iterator[oidc_provider.Provider]:
 
 @pytest.fixture
 def session(tmp_path: Path, provider: oidc_provider.Provider) -> Session:
-    return session_in(tmp_path / "home", oidc_issuer=provider.issuer, oidc_client_id="reelmill",
-                      oidc_client_secret="hush", oidc_role_claim="reelmill_role")
+    return session_in(
+        tmp_path / "home",
+        oidc_issuer=provider.issuer,
+        oidc_client_id="reelmill",
+        oidc_client_secret="hush",
+        oidc_role_claim="reelmill_role",
+    )
 
 
 def sign_in(client, provider: oidc_provider.Provider):
     begun = client.get("/signin/oidc")
     assert begun.status_code == 302
     back = provider.authorize(begun.headers["location"])
-    return client.get(back[back.index(CALLBACK):])
+    return client.get(back[back.index(CALLBACK) :])
 
 
 def test_a_new_person_becomes_a_viewer_and_is_known_again(session: Session, provider):
@@ -83,9 +88,17 @@ def test_a_disabled_person_stays_out(session: Session, provider):
     assert "disabled" in answer.text
 
 
-@pytest.mark.parametrize("spoil", [{"nonce": "other"}, {"iss": "https://evil.example"}, {"aud": "other"},
-                                   {"aud": "other", "azp": "reelmill"},
-                                   {"exp": 1_000_000}, {"sub": ""}])
+@pytest.mark.parametrize(
+    "spoil",
+    [
+        {"nonce": "other"},
+        {"iss": "https://evil.example"},
+        {"aud": "other"},
+        {"aud": "other", "azp": "reelmill"},
+        {"exp": 1_000_000},
+        {"sub": ""},
+    ],
+)
 def test_a_claim_that_does_not_hold_is_refused(session: Session, provider, spoil: dict):
     provider.spoil = spoil
     client = client_of(session)
@@ -102,7 +115,7 @@ def test_the_state_belongs_to_the_browser(session: Session, provider):
     begun = client_of(session).get("/signin/oidc")
     back = provider.authorize(begun.headers["location"])
     stranger = client_of(session)
-    assert stranger.get(back[back.index(CALLBACK):]).status_code == 400
+    assert stranger.get(back[back.index(CALLBACK) :]).status_code == 400
     assert stranger.get(f"{CALLBACK}?code=x&state=y").status_code == 400
     assert stranger.get("/gallery").status_code == 303
 
@@ -110,8 +123,8 @@ def test_the_state_belongs_to_the_browser(session: Session, provider):
 def test_a_code_works_once(session: Session, provider):
     client = client_of(session)
     back = provider.authorize(client.get("/signin/oidc").headers["location"])
-    assert client.get(back[back.index(CALLBACK):]).status_code == 303
-    assert client_of(session).get(back[back.index(CALLBACK):]).status_code == 400
+    assert client.get(back[back.index(CALLBACK) :]).status_code == 303
+    assert client_of(session).get(back[back.index(CALLBACK) :]).status_code == 400
 
 
 def test_without_a_provider_nothing_is_offered(tmp_path: Path):

@@ -7,7 +7,7 @@ import pytest
 import samples
 from dashboard_client import SAME_SITE, client_of, session_in
 
-from app.dashboard.places import campaign_of
+from app.dashboard.campaign_buckets import campaign_of
 from app.session import Session
 from flows.registration import KEPT
 
@@ -36,27 +36,32 @@ def of_other(row):
 
 
 def test_the_campaign_that_published_counts_unless_another_is_wanted(session: Session):
-    desk, row = client_of(session).app.state.desk, of_other(published(session))
-    assert campaign_of(desk, row) == OTHER.campaign_id
-    assert campaign_of(desk, row, OWN) == OWN
-    assert campaign_of(desk, row, "neither") == OTHER.campaign_id
-    assert campaign_of(desk, replace(row, signed=None)) == OWN
+    deps, row = client_of(session).app.state.deps, of_other(published(session))
+    assert campaign_of(deps, row) == OTHER.campaign_id
+    assert campaign_of(deps, row, OWN) == OWN
+    assert campaign_of(deps, row, "neither") == OTHER.campaign_id
+    assert campaign_of(deps, replace(row, signed=None)) == OWN
 
 
 def test_a_withdrawn_clip_leaves_the_bucket_that_has_it(session: Session, tmp_path: Path):
     row = of_other(published(session))
     with session.catalogue._writing() as connection:
-        from adapters.catalogue.rows import record_text
-        from adapters.catalogue.tables import variants
-        connection.execute(variants.update().where(variants.c.variant_id == row.variant_id)
-                           .values(signed=record_text(row.signed)))
+        from adapters.catalogue.core.rows import record_text
+        from adapters.catalogue.core.tables import variants
+
+        connection.execute(
+            variants.update().where(variants.c.variant_id == row.variant_id).values(signed=record_text(row.signed))
+        )
     for bucket in ("first", "second"):
         file = tmp_path / bucket / row.signed.key
         file.parent.mkdir(parents=True)
         file.write_bytes(b"clip")
     seen = session.catalogue.last_event(row.variant_id)
-    client_of(session, "reviewer").post("/decide", headers=SAME_SITE, data={
-        "outcome": "withdrawn", "reason": "rights", "seen": f"{row.variant_id}:{seen}"})
+    client_of(session, "reviewer").post(
+        "/decide",
+        headers=SAME_SITE,
+        data={"outcome": "withdrawn", "reason": "rights", "seen": f"{row.variant_id}:{seen}"},
+    )
     assert session.catalogue.variant(row.variant_id).url is None
     assert not (tmp_path / "second" / row.signed.key).exists()
     assert (tmp_path / "first" / row.signed.key).exists()

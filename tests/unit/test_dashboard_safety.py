@@ -11,14 +11,22 @@ from dashboard_client import BASE, PASSWORD, SAME_SITE, client_of, run_apart, se
 from fastapi.routing import APIRoute
 from starlette.testclient import TestClient
 
-from app.dashboard.roles import Role, _Needs
+from app.dashboard.auth.roles import Role, _Needs
 from app.dashboard.server import create_app
 from app.session import Session
-from manifests.errors import CatalogueUnreachable
+from manifests.errors import CatalogueUnreachableError
 
-PUBLIC = {("GET", "/signin"), ("POST", "/signin"), ("GET", "/signin/once"), ("POST", "/signout"),
-          ("GET", "/signin/oidc"), ("GET", "/signin/oidc/callback"), ("GET", "/share/{secret}"),
-          ("GET", "/share/{secret}/media/{variant_id}/{kind}"), ("GET", "/metrics")}
+PUBLIC = {
+    ("GET", "/signin"),
+    ("POST", "/signin"),
+    ("GET", "/signin/once"),
+    ("POST", "/signout"),
+    ("GET", "/signin/oidc"),
+    ("GET", "/signin/oidc/callback"),
+    ("GET", "/share/{secret}"),
+    ("GET", "/share/{secret}/media/{variant_id}/{kind}"),
+    ("GET", "/metrics"),
+}
 ROLES = (None, "viewer", "reviewer", "admin")
 
 
@@ -107,21 +115,36 @@ def path_is_api(path: str) -> bool:
 
 
 def ask(client, method: str, path: str, headers=None):
-    values = {"campaign_id": samples.campaign().campaign_id, "kind": "poster", "name": "clips", "key": "0" * 32,
-              "secret": "none", "variant_id": "0" * 32}
+    values = {
+        "campaign_id": samples.campaign().campaign_id,
+        "kind": "poster",
+        "name": "clips",
+        "key": "0" * 32,
+        "secret": "none",
+        "variant_id": "0" * 32,
+    }
     filled = re.sub(r"{(\w+)}", lambda found: values[found[1]], path)
     return client.request(method, filled, headers=SAME_SITE | (headers or {}), data={} if method == "POST" else None)
 
 
-@pytest.mark.parametrize("headers", [
-    {"Origin": "https://evil.example", "Sec-Fetch-Site": "cross-site"}, {"Origin": "https://evil.example"},
-    {"Sec-Fetch-Site": "same-site"}, {"Origin": "null", "Sec-Fetch-Site": "cross-site"}, {"Origin": "null"}, {},
-    {"Origin": "http://127.0.0.1:9999"}, {"Sec-Fetch-Site": "none"},
-])
+@pytest.mark.parametrize(
+    "headers",
+    [
+        {"Origin": "https://evil.example", "Sec-Fetch-Site": "cross-site"},
+        {"Origin": "https://evil.example"},
+        {"Sec-Fetch-Site": "same-site"},
+        {"Origin": "null", "Sec-Fetch-Site": "cross-site"},
+        {"Origin": "null"},
+        {},
+        {"Origin": "http://127.0.0.1:9999"},
+        {"Sec-Fetch-Site": "none"},
+    ],
+)
 def test_a_form_of_another_site_does_nothing(session: Session, clients: dict, headers: dict):
     row = session.catalogue.gallery_rows(samples_ids(session))[0]
-    answer = clients["admin"].post("/decide", headers=headers, data={
-        "outcome": "rejected", "seen": f"{row.variant_id}:{row.seen}"})
+    answer = clients["admin"].post(
+        "/decide", headers=headers, data={"outcome": "rejected", "seen": f"{row.variant_id}:{row.seen}"}
+    )
     assert answer.status_code == 403
     assert session.catalogue.reviews(variant_id=row.variant_id) == []  # work begun by other tests may move it
 
@@ -149,10 +172,19 @@ def test_a_token_opens_no_page(session: Session):
     assert client_of(session).get("/api/campaigns", headers=bearer).status_code == 401
 
 
-@pytest.mark.parametrize(("host", "status"), [
-    ("127.0.0.1:8765", 200), ("localhost:1234", 200), ("[::1]:8765", 200), ("evil.example", 400),
-    ("evil.example:8765", 400), ("127.0.0.1.evil.example", 400), ("", 400), ("127.0.0.1@evil.example", 400),
-])
+@pytest.mark.parametrize(
+    ("host", "status"),
+    [
+        ("127.0.0.1:8765", 200),
+        ("localhost:1234", 200),
+        ("[::1]:8765", 200),
+        ("evil.example", 400),
+        ("evil.example:8765", 400),
+        ("127.0.0.1.evil.example", 400),
+        ("", 400),
+        ("127.0.0.1@evil.example", 400),
+    ],
+)
 def test_only_own_host_names_answer(session: Session, host: str, status: int):
     assert client_of(session).get("/signin", headers={"Host": host}).status_code == status
 
@@ -178,8 +210,12 @@ def test_the_policy_names_the_buckets_origin(tmp_path: Path):
 
 def test_the_cookie_is_for_the_server_alone(session: Session, tmp_path: Path):
     def cookie(of: Session, origin: str) -> str:
-        return client_of(of).post("/signin", data={"name": "viewer", "password": PASSWORD},
-                                  headers={"Origin": origin}).headers["set-cookie"].lower()
+        return (
+            client_of(of)
+            .post("/signin", data={"name": "viewer", "password": PASSWORD}, headers={"Origin": origin})
+            .headers["set-cookie"]
+            .lower()
+        )
 
     plain = cookie(session, BASE)
     assert "httponly" in plain
@@ -201,21 +237,27 @@ def test_signing_in_leads_to_no_other_site(session: Session, there: str):
 
 def test_tries_are_counted_by_name_and_by_address(session: Session):
     client = client_of(session)
-    tries = [client.post("/signin", data={"name": "admin", "password": str(number)}, headers=SAME_SITE)
-             for number in range(7)]
+    tries = [
+        client.post("/signin", data={"name": "admin", "password": str(number)}, headers=SAME_SITE)
+        for number in range(7)
+    ]
     assert [each.status_code for each in tries] == [401] * 5 + [429] * 2
     assert tries[-1].headers["retry-after"] == "60"
     assert "wait a minute" in tries[-1].text
-    others = [client.post("/signin", data={"name": f"name {number}", "password": "x"}, headers=SAME_SITE).status_code
-              for number in range(16)]
+    others = [
+        client.post("/signin", data={"name": f"name {number}", "password": "x"}, headers=SAME_SITE).status_code
+        for number in range(16)
+    ]
     assert others[-1] == 429
 
 
 def test_a_wrong_name_takes_as_long_as_a_wrong_password(session: Session):
     def seconds(name: str) -> float:
         client, began = client_of(session), time.perf_counter()
-        assert "Name or password is wrong" in client.post(
-            "/signin", data={"name": name, "password": "x"}, headers=SAME_SITE).text
+        assert (
+            "Name or password is wrong"
+            in client.post("/signin", data={"name": name, "password": "x"}, headers=SAME_SITE).text
+        )
         return time.perf_counter() - began
 
     seconds("warm")
@@ -238,16 +280,18 @@ def test_sign_ins_end(session: Session):
 
 
 def test_a_disabled_account_does_not_sign_in(session: Session, clients: dict):
-    clients["admin"].post("/people/accounts", headers=SAME_SITE,
-                          data={"name": "gone", "role": "viewer", "password": PASSWORD})
+    clients["admin"].post(
+        "/people/accounts", headers=SAME_SITE, data={"name": "gone", "role": "viewer", "password": PASSWORD}
+    )
     clients["admin"].post("/people/accounts/change", headers=SAME_SITE, data={"name": "gone", "disabled": "1"})
     answer = client_of(session).post("/signin", data={"name": "gone", "password": PASSWORD}, headers=SAME_SITE)
     assert answer.status_code == 401
 
 
 def test_nobody_takes_the_last_admin_away(session: Session, clients: dict):
-    answer = clients["admin"].post("/people/accounts/change", headers=SAME_SITE,
-                                   data={"name": "admin", "role": "viewer"})
+    answer = clients["admin"].post(
+        "/people/accounts/change", headers=SAME_SITE, data={"name": "admin", "role": "viewer"}
+    )
     assert answer.status_code == 400
     assert "cannot take your own rights away" in answer.text
     assert session.catalogue.account("admin").role == "admin"
@@ -255,14 +299,21 @@ def test_nobody_takes_the_last_admin_away(session: Session, clients: dict):
 
 def test_more_blanks_make_no_other_name(session: Session):
     client = client_of(session)
-    answers = [client.post("/signin", data={"name": " " * number + "viewer", "password": "no"}, headers=SAME_SITE)
-               for number in range(7)]
+    answers = [
+        client.post("/signin", data={"name": " " * number + "viewer", "password": "no"}, headers=SAME_SITE)
+        for number in range(7)
+    ]
     assert [answer.status_code for answer in answers] == [401] * 5 + [429] * 2
 
 
-@pytest.mark.parametrize(("path", "kind"), [
-    ("/upload", "multipart/form-data; boundary=b"), ("/api/clips/decisions", "application/json"),
-    ("/decide", "application/x-www-form-urlencoded")])
+@pytest.mark.parametrize(
+    ("path", "kind"),
+    [
+        ("/upload", "multipart/form-data; boundary=b"),
+        ("/api/clips/decisions", "application/json"),
+        ("/decide", "application/x-www-form-urlencoded"),
+    ],
+)
 def test_a_strangers_body_is_not_looked_at(session: Session, path: str, kind: str):
     async def send(message):
         sent.append(message)
@@ -272,9 +323,20 @@ def test_a_strangers_body_is_not_looked_at(session: Session, path: str, kind: st
 
     sent: list = []
     headers = [(b"host", b"127.0.0.1:8765"), (b"origin", BASE.encode()), (b"content-type", kind.encode())]
-    scope = {"type": "http", "method": "POST", "path": path, "raw_path": path.encode(), "query_string": b"",
-             "headers": headers, "client": ("127.0.0.1", 1), "server": ("127.0.0.1", 8765), "scheme": "http",
-             "http_version": "1.1", "root_path": "", "app": None}
+    scope = {
+        "type": "http",
+        "method": "POST",
+        "path": path,
+        "raw_path": path.encode(),
+        "query_string": b"",
+        "headers": headers,
+        "client": ("127.0.0.1", 1),
+        "server": ("127.0.0.1", 8765),
+        "scheme": "http",
+        "http_version": "1.1",
+        "root_path": "",
+        "app": None,
+    }
     run_apart(create_app(session)(scope, receive, send))
     assert sent[0]["status"] == 401
 
@@ -287,8 +349,16 @@ def test_a_body_has_a_limit_whether_or_not_it_says_its_length(session: Session, 
     assert clients["reviewer"].post("/decide", headers=headers, content=iter([b"x" * 1_000_000] * 6)).status_code == 400
 
 
-@pytest.mark.parametrize("path", ["/gallery?q=%00", "/clips/%00", "/gallery?until=9999-12-31&since=0001-01-01",
-                                  "/audit?before=100000000000000000000", "/gallery?campaign=a%00b"])
+@pytest.mark.parametrize(
+    "path",
+    [
+        "/gallery?q=%00",
+        "/clips/%00",
+        "/gallery?until=9999-12-31&since=0001-01-01",
+        "/audit?before=100000000000000000000",
+        "/gallery?campaign=a%00b",
+    ],
+)
 def test_odd_addresses_are_told_not_broken(clients: dict, path: str):
     assert clients["admin"].get(path).status_code in (400, 404, 422)
 
@@ -297,7 +367,7 @@ def test_a_catalogue_that_is_away_is_told(session: Session, monkeypatch: pytest.
     client = client_of(session, "viewer")
 
     def away(secret: str):
-        raise CatalogueUnreachable("The catalogue does not answer.")
+        raise CatalogueUnreachableError("The catalogue does not answer.")
 
     monkeypatch.setattr(session.catalogue, "signed_in", away)
     client.cookies.set("reelmill", "another")
@@ -317,8 +387,12 @@ def test_what_nobody_foresaw_keeps_the_policy(session: Session, monkeypatch: pyt
 
 
 def test_only_what_can_be_decided_is_offered_in_bulk(session: Session, clients: dict):
-    published, other = (next(row for row in session.catalogue.gallery_rows(samples_ids(session))
-                             if (row.state == "published") == wanted) for wanted in (True, False))
+    published, other = (
+        next(
+            row for row in session.catalogue.gallery_rows(samples_ids(session)) if (row.state == "published") == wanted
+        )
+        for wanted in (True, False)
+    )
     approving = clients["reviewer"].get("/bulk?outcome=approved").text
     assert published.variant_id not in approving
     assert other.variant_id in approving
@@ -328,11 +402,11 @@ def test_only_what_can_be_decided_is_offered_in_bulk(session: Session, clients: 
 
 def test_the_one_time_link_works_once(session: Session):
     client = client_of(session)
-    secret = client.app.state.desk.links.make("viewer")
+    secret = client.app.state.deps.links.make("viewer")
     assert client.get("/signin/once", params={"secret": secret}).status_code == 303
     assert client.get("/gallery").status_code == 200
     again = client_of(session)
-    again.app.state.desk = client.app.state.desk
+    again.app.state.deps = client.app.state.deps
     assert again.get("/signin/once", params={"secret": secret}).status_code == 401
     assert again.get("/gallery").status_code == 303
 

@@ -4,8 +4,8 @@ import pytest
 import samples
 from dashboard_client import SAME_SITE, client_of, session_in
 
-from app.dashboard import deliveries
-from app.dashboard.desk import Desk
+from app.dashboard.background import deliveries
+from app.dashboard.deps import Deps
 
 SPRING = samples.campaign().campaign_id
 
@@ -20,7 +20,7 @@ def session(tmp_path, monkeypatch):
 def resumed(monkeypatch) -> list[str]:
     """What is started beside the pages, which these tests do not let run."""
     started: list[str] = []
-    monkeypatch.setattr("app.dashboard.jobs.Jobs.resume", lambda _, campaign_id: started.append(campaign_id))
+    monkeypatch.setattr("app.dashboard.background.jobs.Jobs.resume", lambda _, campaign_id: started.append(campaign_id))
     return started
 
 
@@ -103,15 +103,17 @@ def test_the_api_tells_standing_and_priority(session):
 def test_work_that_follows_does_not_end_a_pause(session, monkeypatch):
     """A re-roll asks for work by itself; only a person's own button may say that a pause is over."""
     words: list[tuple[str, ...]] = []
-    monkeypatch.setattr("app.dashboard.jobs.Jobs._start", lambda _, campaign_id, what, *rest: words.append(rest))
-    Desk(session).jobs.resume(SPRING)
+    monkeypatch.setattr(
+        "app.dashboard.background.jobs.Jobs._start", lambda _, campaign_id, what, *rest: words.append(rest)
+    )
+    Deps(session).jobs.resume(SPRING)
     assert words == [("resume", "--if-active", "--", SPRING)]
 
 
 def test_what_is_approved_waits_while_its_campaign_is_paused(session, monkeypatch):
     delivered: list[str] = []
     monkeypatch.setattr(deliveries, "deliver", lambda _, campaign_id, *rest, **more: delivered.append(campaign_id))
-    beside = Desk(session).deliveries
+    beside = Deps(session).deliveries
     session.catalogue.steer(SPRING, "paused", "person:ann")
     beside._deliver(SPRING)
     assert delivered == []

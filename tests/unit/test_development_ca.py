@@ -13,9 +13,9 @@ from credentials import certificate, key_pem, pem
 from cryptography import x509
 from cryptography.hazmat.primitives.asymmetric import ec
 
-from adapters.certificates import issued, read_certificates, read_key
-from adapters.development_ca import development_chain
-from manifests.errors import SignerUnavailable
+from adapters.c2pa.certificates import issued, read_certificates, read_key
+from adapters.c2pa.development_ca import development_chain
+from manifests.errors import SignerUnavailableError
 
 
 def test_it_is_made_once(tmp_path):
@@ -81,7 +81,7 @@ def test_an_old_leaf_is_renewed_under_the_same_root(tmp_path, end):
 
 def test_a_folder_that_cannot_be_made_is_named(tmp_path):
     (tmp_path / "file").write_text("in the way")
-    with pytest.raises(SignerUnavailable, match=r"cannot keep the development CA in .*: .*configure a signer"):
+    with pytest.raises(SignerUnavailableError, match=r"cannot keep the development CA in .*: .*configure a signer"):
         development_chain(tmp_path / "file" / "ca")
 
 

@@ -7,11 +7,11 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from manifests.brief import Brief
-from manifests.errors import TooManyVariants
+from manifests.errors import TooManyVariantsError
 from manifests.placement import Placement
 from manifests.variant import PlannedVariant, Variant
 from models.registry import load_cards
-from tasks.expand import check_cap, derived_seed, expand, hash_around_seed, sample
+from tasks.plan.expand import check_cap, derived_seed, expand, hash_around_seed, sample
 
 CARDS = load_cards()
 WIDE, TALL = Placement("generic", "16:9"), Placement("tiktok", "9:16")
@@ -26,16 +26,30 @@ def expanded(*briefs: Brief):
 
 
 def test_every_combination_times_its_seeds():
-    planned = expanded(brief(prompts=("a {colour} cup", "a {colour} shoe"), placements=(WIDE, TALL), variants=3,
-                             metadata={"colour": ("red", "blue")}, placeholders=("colour",)))
+    planned = expanded(
+        brief(
+            prompts=("a {colour} cup", "a {colour} shoe"),
+            placements=(WIDE, TALL),
+            variants=3,
+            metadata={"colour": ("red", "blue")},
+            placeholders=("colour",),
+        )
+    )
     assert len(planned) == 2 * 2 * 2 * 3
     assert len({item.variant_id for item in planned}) == 24
     assert {item.variant.prompt for item in planned} == {"a red cup", "a blue cup", "a red shoe", "a blue shoe"}
 
 
 def test_zip_pairs_first_with_first():
-    planned = expanded(brief(prompts=("a {colour} cup",), placements=(WIDE, TALL), axes="zip",
-                             metadata={"colour": ("red", "blue")}, placeholders=("colour",)))
+    planned = expanded(
+        brief(
+            prompts=("a {colour} cup",),
+            placements=(WIDE, TALL),
+            axes="zip",
+            metadata={"colour": ("red", "blue")},
+            placeholders=("colour",),
+        )
+    )
     assert [(item.variant.prompt, item.placement) for item in planned] == [("a red cup", WIDE), ("a blue cup", TALL)]
 
 
@@ -47,7 +61,11 @@ def test_a_column_that_no_prompt_names_is_no_axis():
 def test_first_seeds_come_first():
     planned = expanded(brief(prompts=("a cup", "a shoe"), variants=2, seed=5))
     assert [(item.variant.prompt, item.variant.seed) for item in planned] == [
-        ("a cup", 5), ("a shoe", 5), ("a cup", 6), ("a shoe", 6)]
+        ("a cup", 5),
+        ("a shoe", 5),
+        ("a cup", 6),
+        ("a shoe", 6),
+    ]
 
 
 def test_seeds_wrap_where_torch_ends():
@@ -71,34 +89,48 @@ def test_a_placement_brings_its_own_length():
 
 
 def test_labels_name_the_axes_behind_a_variant():
-    planned = expanded(brief(prompts=("a {colour} cup",), locales=("en", "de"),
-                             metadata={"colour": ("red", "blue")}, placeholders=("colour",)))
+    planned = expanded(
+        brief(
+            prompts=("a {colour} cup",),
+            locales=("en", "de"),
+            metadata={"colour": ("red", "blue")},
+            placeholders=("colour",),
+        )
+    )
     assert dict(planned[-1].labels) == {"locale": "de", "colour": "blue"}
 
 
 def test_over_the_cap_the_count_and_the_axes_are_named():
     large = brief(row=9, prompts=("a", "b", "c"), placements=(WIDE, TALL), variants=100)
-    with pytest.raises(TooManyVariants) as refusal:
+    with pytest.raises(TooManyVariantsError) as refusal:
         check_cap([brief(), large], 500)
     assert str(refusal.value) == (
         "The sheet expands to 601 variants and 500 are allowed; row 9 alone makes 600 "
         "(3 prompt × 2 placements × 100 seeds): shorten an axis, split the sheet, or raise the setting max_variants "
-        "(--max-variants, or REELMILL_MAX_VARIANTS).")
+        "(--max-variants, or REELMILL_MAX_VARIANTS)."
+    )
 
 
 def test_over_the_cap_no_row_is_blamed_for_one_variant():
-    with pytest.raises(TooManyVariants) as refusal:
+    with pytest.raises(TooManyVariantsError) as refusal:
         check_cap([brief(row=row) for row in range(2, 8)], 5)
     assert str(refusal.value) == (
         "The sheet expands to 6 variants and 5 are allowed; each row makes one: split the sheet, or raise the setting "
-        "max_variants (--max-variants, or REELMILL_MAX_VARIANTS).")
+        "max_variants (--max-variants, or REELMILL_MAX_VARIANTS)."
+    )
 
 
 TEXTS = st.text(st.characters(exclude_categories=("Cs",)))
 
 
-@given(TEXTS, TEXTS, st.integers(0, 2**32 - 1), st.sampled_from(["", "ab" * 32]), st.sampled_from(["exact", "fast"]),
-       st.lists(st.sampled_from(["turbo", '"seed":0,', "é", "e\u0301"]), max_size=2))
+@given(
+    TEXTS,
+    TEXTS,
+    st.integers(0, 2**32 - 1),
+    st.sampled_from(["", "ab" * 32]),
+    st.sampled_from(["exact", "fast"]),
+    st.lists(st.sampled_from(["turbo", '"seed":0,', "é", "e\u0301"]), max_size=2),
+)
 @example('"seed":0,"width":8', '\\"seed":0,', 7, "", "exact", [])
 @example("\u0301", "\u0301", 1, "", "exact", ["\u0301"])
 def test_the_fast_id_is_the_variants_own(prompt, negative, seed, picture, profile, loras):
@@ -128,17 +160,21 @@ def test_a_first_frame_is_an_axis_and_decides_the_id():
 def test_the_cap_counts_what_expand_makes(prompts, placements, seeds, axes):
     if axes == "zip":
         placements = prompts if prompts <= 3 else 1
-    asked = brief(prompts=tuple(f"cup {n}" for n in range(prompts)), variants=seeds, axes=axes,
-                  placements=(WIDE, TALL, Placement("generic", "1:1"))[:placements])
+    asked = brief(
+        prompts=tuple(f"cup {n}" for n in range(prompts)),
+        variants=seeds,
+        axes=axes,
+        placements=(WIDE, TALL, Placement("generic", "1:1"))[:placements],
+    )
     assert check_cap([asked], 10**6) == len(expanded(asked))
 
 
 def test_a_sample_keeps_the_cap_too():
     asked = brief(variants=100)
     assert check_cap([asked], 10, sample_size=10) == 10
-    with pytest.raises(TooManyVariants, match="A sample of 11 variants is more than the 10 that are allowed"):
+    with pytest.raises(TooManyVariantsError, match="A sample of 11 variants is more than the 10 that are allowed"):
         check_cap([asked], 10, sample_size=11)
-    with pytest.raises(TooManyVariants, match="10,000,000 are allowed"):
+    with pytest.raises(TooManyVariantsError, match="10,000,000 are allowed"):
         check_cap([brief(prompts=("a",) * 10_001, variants=1000)], 10, sample_size=5)
 
 

@@ -11,9 +11,9 @@ from PIL import Image
 from tiny_cards import FOLDERS, tiny_card, variant_of
 
 from models.card import ModelCard
-from models.families import FAMILIES, Embedding, family_of
-from models.first_frame import fit
-from models.loading import load
+from models.diffusers.families import FAMILIES, Embedding, family_of
+from models.diffusers.first_frame import fit
+from models.diffusers.loading import load
 
 PICTURES = [Image.new("RGB", (64, 64), colour) for colour in ("red", "green")]
 ONE_EACH = {card.pipeline: name for name in FOLDERS for card in [tiny_card(name)] if not card.loras}

@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from flows.fan_out import check_fan_out, is_loopback, pool_of, shares_staging, spans_hosts
+from flows.runtime.fan_out import check_fan_out, is_loopback, pool_of, shares_staging, spans_hosts
 from flows.settings import Settings
 from manifests.errors import SettingsError
 
@@ -20,13 +20,16 @@ def test_many_hosts_with_what_all_of_them_see_are_fine():
     check_fan_out(Settings(**MANY))
 
 
-@pytest.mark.parametrize(("wrong", "names"), [
-    ({"catalogue_url": ""}, "REELMILL_CATALOGUE_URL name a PostgreSQL"),
-    ({"catalogue_url": "sqlite:///clips.db"}, "REELMILL_CATALOGUE_URL name a PostgreSQL"),
-    ({"bucket": ""}, "REELMILL_BUCKET name an S3 bucket"),
-    ({"bucket": "/mnt/clips"}, "REELMILL_BUCKET name an S3 bucket"),
-    ({"staging": "local"}, "REELMILL_STAGING to bucket or auto"),
-])
+@pytest.mark.parametrize(
+    ("wrong", "names"),
+    [
+        ({"catalogue_url": ""}, "REELMILL_CATALOGUE_URL name a PostgreSQL"),
+        ({"catalogue_url": "sqlite:///clips.db"}, "REELMILL_CATALOGUE_URL name a PostgreSQL"),
+        ({"bucket": ""}, "REELMILL_BUCKET name an S3 bucket"),
+        ({"bucket": "/mnt/clips"}, "REELMILL_BUCKET name an S3 bucket"),
+        ({"staging": "local"}, "REELMILL_STAGING to bucket or auto"),
+    ],
+)
 def test_many_hosts_with_what_one_of_them_sees_are_refused(wrong, names):
     with pytest.raises(SettingsError, match=names):
         check_fan_out(Settings(**MANY | wrong))
@@ -39,10 +42,16 @@ def test_a_prefect_server_that_one_host_sees_is_refused(monkeypatch, url):
         check_fan_out(Settings(**MANY))
 
 
-@pytest.mark.parametrize("one_host", [
-    {"runner": "threads"}, {"runner": "threads", "ray_address": "head:6379"}, {"runner": "ray"},
-    {"runner": "ray", "ray_address": "127.0.0.1:6379"}, {"runner": "ray", "ray_address": "ray://localhost:10001"},
-])
+@pytest.mark.parametrize(
+    "one_host",
+    [
+        {"runner": "threads"},
+        {"runner": "threads", "ray_address": "head:6379"},
+        {"runner": "ray"},
+        {"runner": "ray", "ray_address": "127.0.0.1:6379"},
+        {"runner": "ray", "ray_address": "ray://localhost:10001"},
+    ],
+)
 def test_one_host_may_keep_everything_in_its_home(one_host):
     check_fan_out(Settings(**one_host))
     assert not spans_hosts(Settings(**one_host))

@@ -11,13 +11,13 @@ import numpy as np
 import pytest
 from PIL import Image, ImageCms
 
-from adapters import picture as pictures
-from manifests.errors import DiskFull, GenerationFailed, PlanError
+from adapters.media import picture as pictures
+from manifests.errors import DiskFullError, GenerationError, PlanError
 from models.registry import load_cards
-from tasks import first_frames
-from tasks.first_frames import FirstFrames
-from tasks.intake import take_in
-from tasks.pictures import KeptPictures, keep_pictures
+from tasks.intake.intake import take_in
+from tasks.intake.pictures import KeptPictures, keep_pictures
+from tasks.runtime import first_frames
+from tasks.runtime.first_frames import FirstFrames
 
 CARDS = load_cards()
 TAKES = "wan2.1-i2v-14b-480p"
@@ -35,8 +35,10 @@ def taken(folder: Path, cell: str, model: str = TAKES, kept: KeptPictures | None
 
 
 def said(folder: Path, cell: str, model: str = TAKES) -> list[str]:
-    return [problem.sentence.removeprefix("Row 2, column B 'Reference image'")
-            for problem in taken(folder, cell, model).checked.problems]
+    return [
+        problem.sentence.removeprefix("Row 2, column B 'Reference image'")
+        for problem in taken(folder, cell, model).checked.problems
+    ]
 
 
 @pytest.mark.parametrize("name", ["first_frame", "First frame", "Image", "start-image", "Reference image", "picture"])
@@ -80,15 +82,19 @@ UNFIT = {
     "animated.png": (animated, "is animated. Save the one picture that the clip starts from."),
     "cut.png": (cut, "is damaged or cut short. Copy or save it again."),
     "dot.png": (lambda path: saved(path, (63, 64)), "has 63 × 64 pixels. Use one of at least 64 × 64."),
-    "text.png": (lambda path: path.write_text("hello"),
-                 "isn't a picture that can be read. Save it as PNG, JPEG or WebP."),
+    "text.png": (
+        lambda path: path.write_text("hello"),
+        "isn't a picture that can be read. Save it as PNG, JPEG or WebP.",
+    ),
     "old.gif": (lambda path: saved(path), "isn't a picture that can be read. Save it as PNG, JPEG or WebP."),
     "empty.png": (lambda path: path.write_bytes(b""), "is empty. Copy or save it again."),
     "folder": (lambda path: path.mkdir(), "is a folder. Name the picture in it."),
     "pipe": (os.mkfifo, "is no file. Name a picture."),
     "bomb.png": (lambda path: saved(path, (8000, 8000), "1", 0), "has more than 50 million pixels. Save it smaller."),
-    "large.png": (lambda path: saved(path, (20_000, 20_000), "1", 0),
-                  "has more than 50 million pixels. Save it smaller."),
+    "large.png": (
+        lambda path: saved(path, (20_000, 20_000), "1", 0),
+        "has more than 50 million pixels. Save it smaller.",
+    ),
 }
 
 
@@ -99,24 +105,31 @@ def test_what_cannot_be_used_is_told_at_its_cell(tmp_path, name):
     assert said(tmp_path, name) == [f": '{name}' {sentence}"]
 
 
-@pytest.mark.parametrize(("cell", "words"), [
-    ("cupp.png", "Did you mean cup.png?"),
-    ("cup.png, shoe.png", "Several pictures need a | between their names."),
-    ("elsewhere/x.png", "Name it from the sheet's folder on, or by its whole path."),
-    ("https://example.com/cup.png", "is an address, and nothing is fetched."),
-    ("cup.png/x", "holds no such file."),
-    ("x" * 300, "holds no such file."),
-])
+@pytest.mark.parametrize(
+    ("cell", "words"),
+    [
+        ("cupp.png", "Did you mean cup.png?"),
+        ("cup.png, shoe.png", "Several pictures need a | between their names."),
+        ("elsewhere/x.png", "Name it from the sheet's folder on, or by its whole path."),
+        ("https://example.com/cup.png", "is an address, and nothing is fetched."),
+        ("cup.png/x", "holds no such file."),
+        ("x" * 300, "holds no such file."),
+    ],
+)
 def test_what_is_not_there_is_told_with_a_hint(tmp_path, cell, words):
     saved(tmp_path / "cup.png")
     [sentence] = said(tmp_path, cell)
     assert words in sentence
 
 
-@pytest.mark.parametrize(("cell", "hint"), [
-    ("shoe.png", "Put it beside the sheet, or upload both together."),
-    ("cupp.png", "Did you mean cup.png?"),
-    ("cup.png, shoe.png", "Several pictures need a | between their names.")])
+@pytest.mark.parametrize(
+    ("cell", "hint"),
+    [
+        ("shoe.png", "Put it beside the sheet, or upload both together."),
+        ("cupp.png", "Did you mean cup.png?"),
+        ("cup.png, shoe.png", "Several pictures need a | between their names."),
+    ],
+)
 def test_of_a_sheet_from_elsewhere_no_folder_of_ours_is_named(tmp_path, cell, hint):
     saved(tmp_path / "cup.png")
     (tmp_path / "plan.csv").write_text(f'prompt,first_frame,model\na cup,"{cell}",{TAKES}\n')
@@ -182,9 +195,9 @@ def test_a_kept_picture_that_was_changed_or_is_gone_is_told(tmp_path):
     store = FirstFrames(tmp_path / "kept")
     sha256 = store.add(saved(tmp_path / "cup.png"))
     saved(store.path(sha256), colour=(0, 0, 0))
-    with pytest.raises(GenerationFailed, match="was changed since it was kept"):
+    with pytest.raises(GenerationError, match="was changed since it was kept"):
         store.pixels(sha256)
-    with pytest.raises(GenerationFailed, match=r"is not in .*kept; put it back"):
+    with pytest.raises(GenerationError, match=r"is not in .*kept; put it back"):
         store.pixels("00" * 32)
 
 
@@ -204,7 +217,7 @@ def test_a_full_disk_is_told(tmp_path, monkeypatch):
         raise OSError(28, "No space left on device")
 
     monkeypatch.setattr(first_frames, "write_durably", full)
-    with pytest.raises(DiskFull):
+    with pytest.raises(DiskFullError):
         FirstFrames(tmp_path / "kept").add(saved(tmp_path / "cup.png"))
 
 
@@ -235,9 +248,16 @@ def test_pixels_are_upright(tmp_path):
     assert pictures.read_picture(saved(tmp_path / "cup.jpg", (90, 70), exif=exif)).height == 90
 
 
-@pytest.mark.parametrize(("mode", "colour", "rgb"), [
-    ("RGBA", (255, 0, 0, 0), [255, 255, 255]), ("LA", (0, 255), [0, 0, 0]), ("L", 7, [7, 7, 7]),
-    ("I;16", 7 * 256 + 9, [7, 7, 7]), ("1", 1, [255, 255, 255])])
+@pytest.mark.parametrize(
+    ("mode", "colour", "rgb"),
+    [
+        ("RGBA", (255, 0, 0, 0), [255, 255, 255]),
+        ("LA", (0, 255), [0, 0, 0]),
+        ("L", 7, [7, 7, 7]),
+        ("I;16", 7 * 256 + 9, [7, 7, 7]),
+        ("1", 1, [255, 255, 255]),
+    ],
+)
 def test_pixels_are_rgb_whatever_the_mode(mode, colour, rgb):
     assert pixels(Image.new(mode, (64, 64), colour))[3, 3].tolist() == rgb
 
@@ -262,6 +282,6 @@ def test_no_damage_does_more_than_refuse(kind):
             data[place] = rng.integers(0, 256)
         try:
             pictures.pixels_of(bytes(data))
-        except pictures.PictureUnfit:
+        except pictures.InvalidPictureError:
             refused += 1
     assert refused > 0

@@ -5,8 +5,15 @@ import pytest
 from manifests.gate import LIMITS, Gate
 from manifests.score import Score
 
-GOOD = {"nan_share": 0.0, "luma_mean": 120.0, "luma_spread": 40.0, "frame_difference": 60.0,
-        "temporal_flickering": 1.0, "size_error": 0.0, "duration_error": 0.0}
+GOOD = {
+    "nan_share": 0.0,
+    "luma_mean": 120.0,
+    "luma_spread": 40.0,
+    "frame_difference": 60.0,
+    "temporal_flickering": 1.0,
+    "size_error": 0.0,
+    "duration_error": 0.0,
+}
 
 
 def score(adherence=0.3, rank=1, distractors=7, **checks) -> Score:
@@ -21,11 +28,18 @@ def test_a_good_clip_passes():
     assert Gate(0.25).judge(score()).passed
 
 
-@pytest.mark.parametrize(("checks", "code"), [
-    ({"nan_share": 0.01}, "nan"), ({"luma_mean": 1.0}, "black"), ({"frame_difference": 0.0}, "frozen"),
-    ({"temporal_flickering": 90.0}, "flicker"), ({"size_error": 2.0}, "wrong size"),
-    ({"duration_error": 1.0}, "wrong duration"), ({"luma_mean": float("nan")}, "black"),
-])
+@pytest.mark.parametrize(
+    ("checks", "code"),
+    [
+        ({"nan_share": 0.01}, "nan"),
+        ({"luma_mean": 1.0}, "black"),
+        ({"frame_difference": 0.0}, "frozen"),
+        ({"temporal_flickering": 90.0}, "flicker"),
+        ({"size_error": 2.0}, "wrong size"),
+        ({"duration_error": 1.0}, "wrong duration"),
+        ({"luma_mean": float("nan")}, "black"),
+    ],
+)
 def test_each_technical_reason(checks, code):
     verdict = Gate(0.25).judge(score(**checks))
     assert codes(verdict) == [code]
@@ -38,9 +52,18 @@ def test_every_reason_is_told_at_once():
     assert "0.100" in verdict.reasons[2].sentence
 
 
-@pytest.mark.parametrize(("rank", "distractors", "passes"), [
-    (1, 0, True), (1, 7, True), (2, 7, True), (3, 7, False), (2, 3, False), (8, 31, True), (9, 31, False),
-])
+@pytest.mark.parametrize(
+    ("rank", "distractors", "passes"),
+    [
+        (1, 0, True),
+        (1, 7, True),
+        (2, 7, True),
+        (3, 7, False),
+        (2, 3, False),
+        (8, 31, True),
+        (9, 31, False),
+    ],
+)
 def test_the_own_prompt_must_be_among_the_first_quarter(rank, distractors, passes):
     assert Gate(0.25).judge(score(rank=rank, distractors=distractors)).passed is passes
 

@@ -17,11 +17,26 @@ def test_an_id_written_down_in_2026_still_holds():
     assert VARIANT.variant_id == "e7e3dbc4de2aa33c675da6083300606c"
 
 
-@pytest.mark.parametrize("change", [
-    {"card": "other"}, {"revision": "r2"}, {"prompt": "a blue circle"}, {"negative_prompt": "blur"}, {"seed": 8},
-    {"height": 90}, {"width": 90}, {"num_frames": 13}, {"fps": 16}, {"num_inference_steps": 8},
-    {"guidance_scale": 2.0}, {"loras": ("style",)}, {"first_frame_sha256": "ab"}, {"profile": "fast"}, {"recipe": "ab"},
-])
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"card": "other"},
+        {"revision": "r2"},
+        {"prompt": "a blue circle"},
+        {"negative_prompt": "blur"},
+        {"seed": 8},
+        {"height": 90},
+        {"width": 90},
+        {"num_frames": 13},
+        {"fps": 16},
+        {"num_inference_steps": 8},
+        {"guidance_scale": 2.0},
+        {"loras": ("style",)},
+        {"first_frame_sha256": "ab"},
+        {"profile": "fast"},
+        {"recipe": "ab"},
+    ],
+)
 def test_everything_that_decides_pixels_is_in_the_id(change):
     assert VARIANT._replace(**change).variant_id != VARIANT.variant_id
 

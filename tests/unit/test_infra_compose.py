@@ -12,8 +12,15 @@ from infra_files import INFRA, is_pinned, run, tool
 FOLDER = INFRA / "compose"
 HIDDEN = {"HOME": "/nonexistent", "PATH": "/usr/bin:/bin"}
 """The environment of a test: no variable of the machine can fill in for one that is missing."""
-SECRETS = ("POSTGRES_PASSWORD", "PREFECT_POSTGRES_PASSWORD", "PREFECT_AUTH", "RAY_TOKEN", "S3_ACCESS_KEY",
-           "S3_SECRET_KEY", "REVIEW_URL")
+SECRETS = (
+    "POSTGRES_PASSWORD",
+    "PREFECT_POSTGRES_PASSWORD",
+    "PREFECT_AUTH",
+    "RAY_TOKEN",
+    "S3_ACCESS_KEY",
+    "S3_SECRET_KEY",
+    "REVIEW_URL",
+)
 
 
 def read(env_file: Path, *files: str | Path):
@@ -75,18 +82,21 @@ def test_the_rules_hold(services):
     assert list(faults(services)) == []
 
 
-@pytest.mark.parametrize(("service", "change", "said"), [
-    ("s3", {"image": "ghcr.io/versity/versitygw:latest"}, "not pinned"),
-    ("s3", {"image": "ghcr.io/versity/versitygw"}, "not pinned"),
-    ("driver", {"read_only": False}, "write its own files"),
-    ("driver", {"cap_drop": None}, "capabilities"),
-    ("driver", {"privileged": True}, "capabilities"),
-    ("proxy", {"security_opt": []}, "gain privileges"),
-    ("ray-worker", {"deploy": {}}, "no limits"),
-    ("dashboard", {"healthcheck": {"disable": True}}, "how it is"),
-    ("prefect", {"ports": [{"target": 4200, "published": "4200"}]}, "open to all"),
-    ("driver", {"depends_on": {"postgres": {"condition": "service_started"}}}, "waits for postgres"),
-])
+@pytest.mark.parametrize(
+    ("service", "change", "said"),
+    [
+        ("s3", {"image": "ghcr.io/versity/versitygw:latest"}, "not pinned"),
+        ("s3", {"image": "ghcr.io/versity/versitygw"}, "not pinned"),
+        ("driver", {"read_only": False}, "write its own files"),
+        ("driver", {"cap_drop": None}, "capabilities"),
+        ("driver", {"privileged": True}, "capabilities"),
+        ("proxy", {"security_opt": []}, "gain privileges"),
+        ("ray-worker", {"deploy": {}}, "no limits"),
+        ("dashboard", {"healthcheck": {"disable": True}}, "how it is"),
+        ("prefect", {"ports": [{"target": 4200, "published": "4200"}]}, "open to all"),
+        ("driver", {"depends_on": {"postgres": {"condition": "service_started"}}}, "waits for postgres"),
+    ],
+)
 def test_a_broken_service_is_caught(services, service: str, change: dict[str, Any], said: str):
     broken = copy.deepcopy(services)
     broken[service].update(change)
@@ -116,8 +126,10 @@ def test_the_example_holds_no_secret():
 
 def test_what_the_example_calls_defaults_are_the_defaults(tmp_path: Path, services):
     bare = tmp_path / "bare.env"
-    bare.write_text("\n".join(f"{name}={name.lower()}-value" for name in SECRETS if name != "REVIEW_URL")
-                    + "\nREVIEW_URL=http://review.localhost\n")
+    bare.write_text(
+        "\n".join(f"{name}={name.lower()}-value" for name in SECRETS if name != "REVIEW_URL")
+        + "\nREVIEW_URL=http://review.localhost\n"
+    )
     assert json.loads(read(bare, "compose.yaml").stdout)["services"] == services
 
 
@@ -131,8 +143,6 @@ def test_renderers_hold_no_secret_of_bucket_catalogue_or_signer(services):
     for name in ("ray-head", "ray-worker"):
         assert not [key for key in services[name]["environment"] if key.startswith("REELMILL_")]
         assert set(services[name]["networks"]) == {"state"}
-
-
 
 
 def test_the_gpu_file_gives_the_worker_devices(tmp_path: Path):

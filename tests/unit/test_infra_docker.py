@@ -58,14 +58,17 @@ def test_hadolint_finds_nothing():
     assert lint(DOCKERFILE.read_text()) == ""
 
 
-@pytest.mark.parametrize(("line", "rule"), [
-    ("FROM python\n", "DL3006"),
-    ("FROM python:latest\n", "DL3007"),
-    (BASE + "RUN apt-get update && apt-get install -y --no-install-recommends wget=1\n", "DL3009"),
-    (BASE + "ADD x /x\n", "DL3020"),
-    (BASE + "RUN pip install x==1\n", "DL3042"),
-    (BASE + "RUN cd /x && make\n", "DL3003"),
-])
+@pytest.mark.parametrize(
+    ("line", "rule"),
+    [
+        ("FROM python\n", "DL3006"),
+        ("FROM python:latest\n", "DL3007"),
+        (BASE + "RUN apt-get update && apt-get install -y --no-install-recommends wget=1\n", "DL3009"),
+        (BASE + "ADD x /x\n", "DL3020"),
+        (BASE + "RUN pip install x==1\n", "DL3042"),
+        (BASE + "RUN cd /x && make\n", "DL3003"),
+    ],
+)
 def test_hadolint_catches(line: str, rule: str):
     assert rule in lint(line)
 
@@ -74,13 +77,16 @@ def test_nothing_else_is_wrong():
     assert list(faults(DOCKERFILE.read_text())) == []
 
 
-@pytest.mark.parametrize(("old", "new", "said"), [
-    ("python:3.11.15-slim-trixie AS base", "python AS base", "not pinned"),
-    ("PYTHONUNBUFFERED=1", "S3_SECRET_KEY=x", "holds a secret"),
-    ("USER 10001:10001", "USER root", "fixed user"),
-    ("pip install --no-cache-dir", "pip install", "leaves its cache"),
-    ("COPY . .", "ADD . .", "ADD"),
-])
+@pytest.mark.parametrize(
+    ("old", "new", "said"),
+    [
+        ("python:3.11.15-slim-trixie AS base", "python AS base", "not pinned"),
+        ("PYTHONUNBUFFERED=1", "S3_SECRET_KEY=x", "holds a secret"),
+        ("USER 10001:10001", "USER root", "fixed user"),
+        ("pip install --no-cache-dir", "pip install", "leaves its cache"),
+        ("COPY . .", "ADD . .", "ADD"),
+    ],
+)
 def test_a_broken_dockerfile_is_caught(old: str, new: str, said: str):
     assert any(said in fault for fault in faults(DOCKERFILE.read_text().replace(old, new)))
 
@@ -95,8 +101,13 @@ def test_dependencies_are_the_pinned_ones_and_come_before_the_program():
 def test_what_is_copied_is_there_and_not_ignored():
     ignored = (INFRA / "docker" / "Dockerfile.dockerignore").read_text().split()
     assert "*" in ignored
-    copied = [source for keyword, rest in instructions(DOCKERFILE.read_text())
-              if keyword == "COPY" and "--from" not in rest for source in rest.split()[:-1] if source != "."]
+    copied = [
+        source
+        for keyword, rest in instructions(DOCKERFILE.read_text())
+        if keyword == "COPY" and "--from" not in rest
+        for source in rest.split()[:-1]
+        if source != "."
+    ]
     assert copied
     for source in copied:
         assert f"!{source}" in ignored, source

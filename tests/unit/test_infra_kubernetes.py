@@ -11,8 +11,14 @@ from infra_files import INFRA, is_pinned, run, tool, walk
 
 FOLDER = INFRA / "kubernetes"
 KUBERNETES = "1.34"
-RAY_CLUSTER = {"rayVersion", "authOptions", "enableInTreeAutoscaling", "autoscalerOptions", "headGroupSpec",
-               "workerGroupSpecs"}
+RAY_CLUSTER = {
+    "rayVersion",
+    "authOptions",
+    "enableInTreeAutoscaling",
+    "autoscalerOptions",
+    "headGroupSpec",
+    "workerGroupSpecs",
+}
 AUTOSCALER = {"upscalingMode", "idleTimeoutSeconds", "resources", "securityContext"}
 HEAD = {"rayStartParams", "template"}
 WORKERS = HEAD | {"groupName", "replicas", "minReplicas", "maxReplicas"}
@@ -47,8 +53,11 @@ def templates(manifests: list[Manifest]) -> Iterator[tuple[str, Manifest]]:
 def validate(item: Manifest) -> None:
     """Raise where a field is unknown, missing or of a wrong type."""
     if item["kind"] == "RayCluster":
-        item = {"apiVersion": "v1", "kind": "PodTemplateList",
-                "items": [{"metadata": {"name": name}, "template": template} for name, template in templates([item])]}
+        item = {
+            "apiVersion": "v1",
+            "kind": "PodTemplateList",
+            "items": [{"metadata": {"name": name}, "template": template} for name, template in templates([item])],
+        }
     kubernetes_validate.validate(item, KUBERNETES, strict=True)
 
 
@@ -63,8 +72,11 @@ def ray_faults(item: Manifest) -> Iterator[str]:
         yield from (f"workerGroupSpecs has no {key}" for key in group.keys() - WORKERS)
         if not group["minReplicas"] <= group["replicas"] <= group["maxReplicas"]:
             yield "the replicas are out of their range"
-    if any(not isinstance(value, str) for part in [spec["headGroupSpec"], *spec["workerGroupSpecs"]]
-           for value in part["rayStartParams"].values()):
+    if any(
+        not isinstance(value, str)
+        for part in [spec["headGroupSpec"], *spec["workerGroupSpecs"]]
+        for value in part["rayStartParams"].values()
+    ):
         yield "rayStartParams take strings"
 
 
@@ -140,14 +152,17 @@ def test_kubernetes_schemas_know_every_field(manifests, secrets):
         validate(item)
 
 
-@pytest.mark.parametrize(("kind", "path", "value"), [
-    ("Deployment", ["spec", "replica"], 1),
-    ("Deployment", ["spec", "template", "spec", "containers", 0, "livenessProb"], {}),
-    ("Deployment", ["spec", "replicas"], "one"),
-    ("NetworkPolicy", ["spec", "podSelectors"], {}),
-    ("RayCluster", ["spec", "headGroupSpec", "template", "spec", "containers", 0, "imagePolicy"], "Always"),
-    ("PersistentVolumeClaim", ["spec", "accessMode"], "ReadWriteOnce"),
-])
+@pytest.mark.parametrize(
+    ("kind", "path", "value"),
+    [
+        ("Deployment", ["spec", "replica"], 1),
+        ("Deployment", ["spec", "template", "spec", "containers", 0, "livenessProb"], {}),
+        ("Deployment", ["spec", "replicas"], "one"),
+        ("NetworkPolicy", ["spec", "podSelectors"], {}),
+        ("RayCluster", ["spec", "headGroupSpec", "template", "spec", "containers", 0, "imagePolicy"], "Always"),
+        ("PersistentVolumeClaim", ["spec", "accessMode"], "ReadWriteOnce"),
+    ],
+)
 def test_an_unknown_or_wrong_field_is_caught(manifests, kind: str, path: list, value: Any):
     broken = copy.deepcopy(of_kind(manifests, kind)[0])
     target = broken
@@ -163,17 +178,20 @@ def test_the_rules_hold_for_every_pod(manifests):
     assert [fault for item in of_kind(manifests, "Deployment") for fault in probe_faults(item)] == []
 
 
-@pytest.mark.parametrize(("change", "said"), [
-    (lambda pod: pod.pop("securityContext"), "run as root"),
-    (lambda pod: pod["securityContext"].pop("seccompProfile"), "seccomp"),
-    (lambda pod: pod.pop("enableServiceLinks"), "services write"),
-    (lambda pod: pod.pop("automountServiceAccountToken"), "cluster's API"),
-    (lambda pod: pod["containers"][0].pop("securityContext"), "keeps rights"),
-    (lambda pod: pod["containers"][0]["securityContext"].pop("readOnlyRootFilesystem"), "its own files"),
-    (lambda pod: pod["containers"][0].update(image="caddy"), "not pinned"),
-    (lambda pod: pod["containers"][0].pop("resources"), "no limits"),
-    (lambda pod: pod["containers"][0].update(env=[{"name": "RAY_AUTH_TOKEN", "value": "x"}]), "in the open"),
-])
+@pytest.mark.parametrize(
+    ("change", "said"),
+    [
+        (lambda pod: pod.pop("securityContext"), "run as root"),
+        (lambda pod: pod["securityContext"].pop("seccompProfile"), "seccomp"),
+        (lambda pod: pod.pop("enableServiceLinks"), "services write"),
+        (lambda pod: pod.pop("automountServiceAccountToken"), "cluster's API"),
+        (lambda pod: pod["containers"][0].pop("securityContext"), "keeps rights"),
+        (lambda pod: pod["containers"][0]["securityContext"].pop("readOnlyRootFilesystem"), "its own files"),
+        (lambda pod: pod["containers"][0].update(image="caddy"), "not pinned"),
+        (lambda pod: pod["containers"][0].pop("resources"), "no limits"),
+        (lambda pod: pod["containers"][0].update(env=[{"name": "RAY_AUTH_TOKEN", "value": "x"}]), "in the open"),
+    ],
+)
 def test_a_careless_pod_is_caught(manifests, change, said: str):
     template = copy.deepcopy(next(template for name, template in templates(manifests) if name == "dashboard"))
     change(template["spec"])
@@ -191,13 +209,16 @@ def test_the_ray_cluster_uses_what_kuberay_has(manifests):
     assert [fault for item in of_kind(manifests, "RayCluster") for fault in ray_faults(item)] == []
 
 
-@pytest.mark.parametrize(("change", "said"), [
-    (lambda spec: spec.update(autoscaling=True), "has no autoscaling"),
-    (lambda spec: spec["authOptions"].update(mode="disabled"), "no token"),
-    (lambda spec: spec["workerGroupSpecs"][0].update(maxReplicas=-1), "out of their range"),
-    (lambda spec: spec["workerGroupSpecs"][0].update(gpus=1), "has no gpus"),
-    (lambda spec: spec["headGroupSpec"]["rayStartParams"].update({"num-cpus": 0}), "take strings"),
-])
+@pytest.mark.parametrize(
+    ("change", "said"),
+    [
+        (lambda spec: spec.update(autoscaling=True), "has no autoscaling"),
+        (lambda spec: spec["authOptions"].update(mode="disabled"), "no token"),
+        (lambda spec: spec["workerGroupSpecs"][0].update(maxReplicas=-1), "out of their range"),
+        (lambda spec: spec["workerGroupSpecs"][0].update(gpus=1), "has no gpus"),
+        (lambda spec: spec["headGroupSpec"]["rayStartParams"].update({"num-cpus": 0}), "take strings"),
+    ],
+)
 def test_a_broken_ray_cluster_is_caught(manifests, change, said: str):
     broken = copy.deepcopy(of_kind(manifests, "RayCluster")[0])
     change(broken["spec"])
@@ -230,8 +251,11 @@ def test_no_secret_is_applied_or_filled_in(manifests, secrets):
 def test_selectors_choose_pods_that_exist(manifests):
     pods = [template for _, template in templates(manifests)]
     selectors = [item["spec"]["selector"] for item in of_kind(manifests, "Service")]
-    selectors += [item["spec"]["selector"]["matchLabels"] for kind in ("Deployment", "PodDisruptionBudget")
-                  for item in of_kind(manifests, kind)]
+    selectors += [
+        item["spec"]["selector"]["matchLabels"]
+        for kind in ("Deployment", "PodDisruptionBudget")
+        for item in of_kind(manifests, kind)
+    ]
     assert len(selectors) == 8
     assert all(any(chooses(selector, pod) for pod in pods) for selector in selectors)
     assert not any(chooses({"app.kubernetes.io/component": "drivers"}, pod) for pod in pods)
@@ -247,9 +271,16 @@ def test_services_name_ports_that_their_pods_have(manifests):
 def test_network_policies_speak_of_components_that_exist(manifests):
     components = {template["metadata"]["labels"]["app.kubernetes.io/component"] for _, template in templates(manifests)}
     policies = of_kind(manifests, "NetworkPolicy")
-    spoken = {part["matchLabels"]["app.kubernetes.io/component"] for part in walk(policies)
-              if isinstance(part, dict) and "app.kubernetes.io/component" in part.get("matchLabels", {})}
-    spoken |= {value for part in walk(policies) if isinstance(part, dict)
-               and part.get("key") == "app.kubernetes.io/component" for value in part["values"]}
+    spoken = {
+        part["matchLabels"]["app.kubernetes.io/component"]
+        for part in walk(policies)
+        if isinstance(part, dict) and "app.kubernetes.io/component" in part.get("matchLabels", {})
+    }
+    spoken |= {
+        value
+        for part in walk(policies)
+        if isinstance(part, dict) and part.get("key") == "app.kubernetes.io/component"
+        for value in part["values"]
+    }
     assert spoken == components
     assert {"podSelector": {}, "policyTypes": ["Ingress"]} in [item["spec"] for item in policies]

@@ -16,16 +16,25 @@ from moto import mock_aws
 from moto.core import set_initial_no_auth_action_count
 
 from adapters.bucket.s3 import S3Bucket
-from manifests.errors import BucketRefused
+from manifests.errors import BucketRefusedError
 
 FOLDER = INFRA / "terraform" / "policies"
 BUCKET = "clips"
 ACCOUNT = "111122223333"
-NAMES = {"bucket_arn": f"arn:aws:s3:::{BUCKET}", "prefix": "ads/",
-         "key_arn": f"arn:aws:kms:eu-central-1:{ACCOUNT}:key/k", "account_arn": f"arn:aws:iam::{ACCOUNT}:root",
-         "publisher_arn": f"arn:aws:iam::{ACCOUNT}:role/p", "dashboard_arn": f"arn:aws:iam::{ACCOUNT}:role/d"}
-ROLES = {"renderer": ["renderer"], "publisher": ["publisher", "sign"],
-         "dashboard": ["publisher", "sign", "withdraw"], "sweeper": ["sweeper"]}
+NAMES = {
+    "bucket_arn": f"arn:aws:s3:::{BUCKET}",
+    "prefix": "ads/",
+    "key_arn": f"arn:aws:kms:eu-central-1:{ACCOUNT}:key/k",
+    "account_arn": f"arn:aws:iam::{ACCOUNT}:root",
+    "publisher_arn": f"arn:aws:iam::{ACCOUNT}:role/p",
+    "dashboard_arn": f"arn:aws:iam::{ACCOUNT}:role/d",
+}
+ROLES = {
+    "renderer": ["renderer"],
+    "publisher": ["publisher", "sign"],
+    "dashboard": ["publisher", "sign", "withdraw"],
+    "sweeper": ["sweeper"],
+}
 NEEDS = {
     "put_object": {"s3:PutObject"},
     "head_object": {"s3:GetObject", "s3:ListBucket"},
@@ -42,7 +51,7 @@ NEEDS = {
     "sign": {"kms:Sign"},
 }
 """What IAM asks for each call of boto3; without ListBucket a missing key reads as refused, not as missing."""
-WIRING = {"client", "get_paginator", "meta", "session", "Session"}
+RESOURCES = {"client", "get_paginator", "meta", "session", "Session"}
 
 Policy = dict[str, Any]
 
@@ -56,8 +65,13 @@ def listed(value: Any) -> list[Any]:
 
 
 def actions(names: list[str]) -> set[str]:
-    return {action for name in names for part in policy(name)["Statement"] if part["Effect"] == "Allow"
-            for action in listed(part["Action"])}
+    return {
+        action
+        for name in names
+        for part in policy(name)["Statement"]
+        if part["Effect"] == "Allow"
+        for action in listed(part["Action"])
+    }
 
 
 def calls(source: str) -> set[str]:
@@ -75,7 +89,7 @@ def calls(source: str) -> set[str]:
         if on.endswith("client"):
             named = [part.value for part in node.args[:1] if isinstance(part, ast.Constant)]
             found |= set(named) if node.func.attr in ("get_paginator", "generate_presigned_url") else {node.func.attr}
-    return found - WIRING
+    return found - RESOURCES
 
 
 def faults(name: str, document: Policy) -> Iterator[str]:
@@ -98,12 +112,15 @@ def test_nothing_is_allowed_by_pattern_or_everywhere(name: str):
     assert list(faults(name, policy(name))) == []
 
 
-@pytest.mark.parametrize(("change", "said"), [
-    ({"Action": "s3:*"}, "by pattern"),
-    ({"Action": ["s3:GetObject", "s3:Put*"]}, "by pattern"),
-    ({"Resource": "*"}, "everywhere"),
-    ({"Principal": "*"}, "anybody"),
-])
+@pytest.mark.parametrize(
+    ("change", "said"),
+    [
+        ({"Action": "s3:*"}, "by pattern"),
+        ({"Action": ["s3:GetObject", "s3:Put*"]}, "by pattern"),
+        ({"Resource": "*"}, "everywhere"),
+        ({"Principal": "*"}, "anybody"),
+    ],
+)
 def test_a_broad_statement_is_caught(change: dict[str, Any], said: str):
     broad = policy("publisher")
     broad["Statement"][0] |= change
@@ -137,8 +154,10 @@ def test_only_publishers_sign_and_only_digests():
     signing = policy("key")["Statement"][1]
     assert signing["Principal"]["AWS"] == [NAMES["publisher_arn"], NAMES["dashboard_arn"]]
     for part in (signing, policy("sign")["Statement"][0]):
-        assert part["Condition"]["StringEquals"] == {"kms:SigningAlgorithm": "ECDSA_SHA_256",
-                                                     "kms:MessageType": "DIGEST"}
+        assert part["Condition"]["StringEquals"] == {
+            "kms:SigningAlgorithm": "ECDSA_SHA_256",
+            "kms:MessageType": "DIGEST",
+        }
     assert "kms:Sign" not in policy("key")["Statement"][0]["Action"]
 
 
@@ -168,15 +187,17 @@ def as_role(role: str) -> S3Bucket:
     for name in ROLES[role]:
         iam.put_user_policy(UserName=role, PolicyName=name, PolicyDocument=json.dumps(policy(name)))
     keys = iam.create_access_key(UserName=role)["AccessKey"]
-    return S3Bucket(BUCKET, "ads", region="us-east-1", access_key=keys["AccessKeyId"],
-                    secret_key=keys["SecretAccessKey"], tries=1)
+    return S3Bucket(
+        BUCKET, "ads", region="us-east-1", access_key=keys["AccessKeyId"], secret_key=keys["SecretAccessKey"], tries=1
+    )
 
 
 def put(bucket: S3Bucket, key: str, folder: Path) -> None:
     path = folder / "clip.mp4"
     path.write_bytes(key.encode())
-    bucket.put_new(key, path, content_type="video/mp4", cache_control="no-store",
-                   sha256=hashlib.sha256(key.encode()).hexdigest())
+    bucket.put_new(
+        key, path, content_type="video/mp4", cache_control="no-store", sha256=hashlib.sha256(key.encode()).hexdigest()
+    )
 
 
 STEPS = {
@@ -207,7 +228,7 @@ def refused(bucket: S3Bucket, folder: Path) -> dict[str, str]:
     for name, step in STEPS.items():
         try:
             step(bucket, folder)
-        except BucketRefused as error:
+        except BucketRefusedError as error:
             found[name] = str(error)
     return found
 
@@ -223,5 +244,5 @@ def test_nobody_reaches_another_prefix(aws):
     boto3.client("s3", region_name="us-east-1").put_object(Bucket=BUCKET, Key="other/there.mp4", Body=b"x")
     mine = as_role("dashboard")
     mine._prefix = "other/"
-    with pytest.raises(BucketRefused, match="AccessDenied"):
+    with pytest.raises(BucketRefusedError, match="AccessDenied"):
         set_initial_no_auth_action_count(0)(mine.read)("there.mp4")

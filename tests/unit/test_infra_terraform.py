@@ -89,23 +89,42 @@ def test_the_rules_hold(parsed):
     assert list(faults(parsed)) == []
 
 
-@pytest.mark.parametrize(("kind", "change", "said"), [
-    ("aws_s3_bucket_public_access_block", lambda body: body.update(block_public_acls=False), "may be public"),
-    ("aws_s3_bucket_public_access_block", lambda body: body.pop("restrict_public_buckets"), "may be public"),
-    ("aws_s3_bucket_versioning", lambda body: body["versioning_configuration"][0].update(status="Suspended"),
-     "no versions"),
-    ("aws_s3_bucket_server_side_encryption_configuration",
-     lambda body: body["rule"][0]["apply_server_side_encryption_by_default"][0].update(sse_algorithm=""),
-     "not encrypted"),
-    ("aws_s3_bucket_ownership_controls", lambda body: body["rule"][0].update(object_ownership="ObjectWriter"), "ACLs"),
-    ("aws_kms_key", lambda body: body.update(key_usage="ENCRYPT_DECRYPT"), "does not sign"),
-    ("aws_s3_bucket_lifecycle_configuration", lambda body: body["rule"][1].update(filter=[{}]), "published clips"),
-    ("aws_s3_bucket_lifecycle_configuration", lambda body: body["rule"][0].update(expiration=[{"days": 60}]),
-     "waits for a person"),
-    ("aws_s3_bucket_lifecycle_configuration", lambda body: body["rule"].pop(), "abandoned uploads"),
-    ("aws_s3_bucket_lifecycle_configuration", lambda body: body["rule"].pop(2), "old versions"),
-    ("aws_s3_bucket_lifecycle_configuration", lambda body: body["rule"][1].update(status="Disabled"), "quarantine/"),
-])
+@pytest.mark.parametrize(
+    ("kind", "change", "said"),
+    [
+        ("aws_s3_bucket_public_access_block", lambda body: body.update(block_public_acls=False), "may be public"),
+        ("aws_s3_bucket_public_access_block", lambda body: body.pop("restrict_public_buckets"), "may be public"),
+        (
+            "aws_s3_bucket_versioning",
+            lambda body: body["versioning_configuration"][0].update(status="Suspended"),
+            "no versions",
+        ),
+        (
+            "aws_s3_bucket_server_side_encryption_configuration",
+            lambda body: body["rule"][0]["apply_server_side_encryption_by_default"][0].update(sse_algorithm=""),
+            "not encrypted",
+        ),
+        (
+            "aws_s3_bucket_ownership_controls",
+            lambda body: body["rule"][0].update(object_ownership="ObjectWriter"),
+            "ACLs",
+        ),
+        ("aws_kms_key", lambda body: body.update(key_usage="ENCRYPT_DECRYPT"), "does not sign"),
+        ("aws_s3_bucket_lifecycle_configuration", lambda body: body["rule"][1].update(filter=[{}]), "published clips"),
+        (
+            "aws_s3_bucket_lifecycle_configuration",
+            lambda body: body["rule"][0].update(expiration=[{"days": 60}]),
+            "waits for a person",
+        ),
+        ("aws_s3_bucket_lifecycle_configuration", lambda body: body["rule"].pop(), "abandoned uploads"),
+        ("aws_s3_bucket_lifecycle_configuration", lambda body: body["rule"].pop(2), "old versions"),
+        (
+            "aws_s3_bucket_lifecycle_configuration",
+            lambda body: body["rule"][1].update(status="Disabled"),
+            "quarantine/",
+        ),
+    ],
+)
 def test_a_broken_resource_is_caught(parsed, kind: str, change, said: str):
     broken = copy.deepcopy(parsed)
     change(broken[kind])
@@ -133,17 +152,20 @@ def conditions() -> dict[str, str]:
     return {name: match[1] for name, match in found.items() if match}
 
 
-@pytest.mark.parametrize(("name", "value", "is_taken"), [
-    ("bucket_name", "reelmill-clips", True),
-    ("bucket_name", "My.Bucket", False),
-    ("environment", "production", True),
-    ("environment", "Production!", False),
-    ("prefix", "ads/", True),
-    ("prefix", "ads", False),
-    ("prefix", "*/", False),
-    ("trusted_principals", "arn:aws:iam::111122223333:role/ops", True),
-    ("trusted_principals", "*", False),
-])
+@pytest.mark.parametrize(
+    ("name", "value", "is_taken"),
+    [
+        ("bucket_name", "reelmill-clips", True),
+        ("bucket_name", "My.Bucket", False),
+        ("environment", "production", True),
+        ("environment", "Production!", False),
+        ("prefix", "ads/", True),
+        ("prefix", "ads", False),
+        ("prefix", "*/", False),
+        ("trusted_principals", "arn:aws:iam::111122223333:role/ops", True),
+        ("trusted_principals", "*", False),
+    ],
+)
 def test_variables_take_what_is_right_alone(name: str, value: str, is_taken: bool):
     assert bool(re.search(conditions()[name], value)) == is_taken
 
@@ -160,8 +182,9 @@ def dangling(texts: Iterable[str]) -> set[str]:
     text = "\n".join(texts)
     start = {"resource": "", "data": "data.", "variable": "var."}
     known = {start[kind] + ".".join(filter(None, names)) for kind, *names in HEAD.findall(text)}
-    known |= {f"local.{name}" for block in LOCALS.findall(text)
-              for name in re.findall(r"^  (\w+)\s+=", block, re.MULTILINE)}
+    known |= {
+        f"local.{name}" for block in LOCALS.findall(text) for name in re.findall(r"^  (\w+)\s+=", block, re.MULTILINE)
+    }
     return set(REFERENCE.findall(PLAIN.sub(" ", text))) - known
 
 
@@ -171,8 +194,12 @@ def test_everything_that_is_referred_to_is_declared():
 
 def test_a_dangling_reference_is_noticed():
     wrong = "x = var.regin + aws_kms_key.signer.arn + local.nams + data.aws_partition.now.partition\n"
-    assert dangling([*TEXTS.values(), wrong]) == {"var.regin", "aws_kms_key.signer", "local.nams",
-                                                  "data.aws_partition.now"}
+    assert dangling([*TEXTS.values(), wrong]) == {
+        "var.regin",
+        "aws_kms_key.signer",
+        "local.nams",
+        "data.aws_partition.now",
+    }
 
 
 def test_fmt_finds_nothing():
@@ -225,13 +252,16 @@ def test_each_role_gets_its_policies(logic):
     assert "arn:aws:iam::111122223333:role/ops" in answer.stdout
 
 
-@pytest.mark.parametrize(("name", "value", "said"), [
-    ("bucket_name", "My.Bucket", "break TLS"),
-    ("environment", "Production!", "small letters"),
-    ("prefix", "ads", "end it with a slash"),
-    ("prefix", "*/", "as patterns"),
-    ("trusted_principals", '["*"]', "let anybody in"),
-])
+@pytest.mark.parametrize(
+    ("name", "value", "said"),
+    [
+        ("bucket_name", "My.Bucket", "break TLS"),
+        ("environment", "Production!", "small letters"),
+        ("prefix", "ads", "end it with a slash"),
+        ("prefix", "*/", "as patterns"),
+        ("trusted_principals", '["*"]', "let anybody in"),
+    ],
+)
 def test_a_wrong_variable_is_refused_with_a_sentence(logic, name: str, value: str, said: str):
     answer = plan(logic, **{name: value})
     assert answer.returncode != 0

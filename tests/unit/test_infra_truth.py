@@ -11,10 +11,10 @@ import typer
 import yaml
 from infra_files import INFRA, REPO, walk
 
-from app.cli import app
-from flows.fan_out import check_fan_out, spans_hosts
+from app.cli.main import app
+from flows.runtime.fan_out import check_fan_out, spans_hosts
+from flows.runtime.resources import here, resources_of
 from flows.settings import Settings, load_settings
-from flows.wiring import here, wiring_of
 
 FILES = sorted(path for path in INFRA.rglob("*") if path.is_file() and ".terraform" not in path.parts)
 GUIDE = REPO / "docs" / "operations.md"
@@ -32,8 +32,11 @@ def unknown_settings(text: str) -> set[str]:
 
 
 def unknown_to_prefect(text: str) -> set[str]:
-    return {name for name in re.findall(r"\bPREFECT_[A-Z0-9_]*[A-Z0-9]", text)
-            if name not in OURS and not hasattr(prefect.settings, name)}
+    return {
+        name
+        for name in re.findall(r"\bPREFECT_[A-Z0-9_]*[A-Z0-9]", text)
+        if name not in OURS and not hasattr(prefect.settings, name)
+    }
 
 
 def unknown_commands(commands: Iterable[list[str]]) -> set[str]:
@@ -80,8 +83,10 @@ def unknown_modules(commands: Iterable[list[str]]) -> set[str]:
 def environments() -> dict[str, dict[str, str]]:
     """Return what compose and Kubernetes set where campaigns are driven, filled in."""
     compose = yaml.safe_load(text_of(INFRA / "compose" / "compose.yaml"))["services"]["driver"]["environment"]
-    maps = [*yaml.safe_load_all(text_of(INFRA / "kubernetes" / "config.yaml")),
-            *yaml.safe_load_all(text_of(INFRA / "kubernetes" / "secrets.example.yaml"))]
+    maps = [
+        *yaml.safe_load_all(text_of(INFRA / "kubernetes" / "config.yaml")),
+        *yaml.safe_load_all(text_of(INFRA / "kubernetes" / "secrets.example.yaml")),
+    ]
     kubernetes: dict[str, str] = {}
     for item in maps:
         if item["metadata"]["name"] in ("reelmill", "prefect-client"):
@@ -131,13 +136,13 @@ def test_commands_exist():
 
 def test_modules_exist():
     ours = [line[2:] for line in command_lines() if line[:2] == ["python", "-m"]]
-    assert ours.count(["flows.deployments", "--deploy"]) == 2, "compose and Kubernetes deploy the flows"
+    assert ours.count(["flows.prefect.deployments", "--deploy"]) == 2, "compose and Kubernetes deploy the flows"
     assert unknown_modules(ours) == set()
 
 
 def test_an_unknown_module_is_noticed():
-    wrong = [["flows.deployment", "--deploy"], ["flows.deployments", "--deplore"]]
-    assert unknown_modules(wrong) == {"flows.deployment --deploy", "flows.deployments --deplore"}
+    wrong = [["flows.deployment", "--deploy"], ["flows.prefect.deployments", "--deplore"]]
+    assert unknown_modules(wrong) == {"flows.deployment --deploy", "flows.prefect.deployments --deplore"}
 
 
 @pytest.mark.parametrize("where", ["compose", "kubernetes"])
@@ -148,7 +153,7 @@ def test_renderers_are_handed_a_bucket_for_staging_and_postgresql(where: str, mo
     settings = load_settings()
     assert spans_hosts(settings)
     check_fan_out(settings)
-    sent = wiring_of(settings)
+    sent = resources_of(settings)
     for name in environments()[where]:
         monkeypatch.delenv(name)
     monkeypatch.setenv("REELMILL_HOME", str(tmp_path / "renderer"))
@@ -186,21 +191,31 @@ def test_deployments_and_workers_fit():
 def test_a_deployment_that_nobody_runs_is_noticed():
     wrong = [{"name": "x", "entrypoint": "flows.nothing:x", "work_pool": {"name": "y", "work_queue_name": "z"}}]
     said = list(deployment_faults(wrong))
-    assert said == ["x: flows.nothing:x is not there", "x: nobody works for the pool y",
-                    "x: nobody works for the queue z", "the queue default is never fed",
-                    "the queue sweep is never fed", "the queue watch is never fed"]
+    assert said == [
+        "x: flows.nothing:x is not there",
+        "x: nobody works for the pool y",
+        "x: nobody works for the queue z",
+        "the queue default is never fed",
+        "the queue sweep is never fed",
+        "the queue watch is never fed",
+    ]
 
 
 def test_compose_and_kubernetes_run_the_same_workers_and_server():
     compose = yaml.safe_load(text_of(INFRA / "compose" / "compose.yaml"))["services"]
-    config = {item["metadata"]["name"]: item["data"]
-              for item in yaml.safe_load_all(text_of(INFRA / "kubernetes" / "config.yaml"))}
+    config = {
+        item["metadata"]["name"]: item["data"]
+        for item in yaml.safe_load_all(text_of(INFRA / "kubernetes" / "config.yaml"))
+    }
     for name in ("driver", "watcher", "sweeper"):
         deployment = yaml.safe_load(text_of(INFRA / "kubernetes" / f"{name}.yaml"))
         there = deployment["spec"]["template"]["spec"]["containers"][0]["args"]
         assert [word for word in compose[name]["command"] if word not in ("--name", name)] == there
-    server = {name: value for name, value in compose["prefect"]["environment"].items()
-              if name not in ("PREFECT_SERVER_API_AUTH_STRING", "PREFECT_SERVER_DATABASE_CONNECTION_URL")}
+    server = {
+        name: value
+        for name, value in compose["prefect"]["environment"].items()
+        if name not in ("PREFECT_SERVER_API_AUTH_STRING", "PREFECT_SERVER_DATABASE_CONNECTION_URL")
+    }
     assert server == config["prefect-server"]
 
 

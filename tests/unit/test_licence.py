@@ -5,20 +5,26 @@ from pathlib import Path
 
 import pytest
 
-from manifests.attestation import Attestation
-from manifests.errors import LicenceNotAttested
+from manifests.credentials.attestation import Attestation
+from manifests.errors import LicenceNotAttestedError
 from models.card import ModelCard
 from models.registry import get_card
-from tasks import licence
-from tasks.licence import clearance_of, doubts, licence_record, refuse_unattested_use, terms_of, waiting_sentences
-from tasks.wiring import BucketPlace, SignerPlace, Wiring
+from tasks.plan import licence
+from tasks.plan.licence import clearance_of, doubts, licence_record, refuse_unattested_use, terms_of, waiting_sentences
+from tasks.runtime.resources import BucketConfig, Resources, SignerConfig
 
 STABILITY = {
-    "name": "Stability AI Community License Agreement", "url": "https://example.com/licence", "commercial": "limited",
-    "revenue_limit_usd": 1_000_000, "registration": "https://example.com/register",
-    "attribution": "Powered by Stability AI", "sentence": "Read it.",
+    "name": "Stability AI Community License Agreement",
+    "url": "https://example.com/licence",
+    "commercial": "limited",
+    "revenue_limit_usd": 1_000_000,
+    "registration": "https://example.com/register",
+    "attribution": "Powered by Stability AI",
+    "sentence": "Read it.",
 }
-WIRING = Wiring("sqlite:///unused", BucketPlace("unused"), SignerPlace("development", Path("unused")), Path("unused"))
+RESOURCES = Resources(
+    "sqlite:///unused", BucketConfig("unused"), SignerConfig("development", Path("unused")), Path("unused")
+)
 
 
 FREE = {"name": "Apache-2.0"}
@@ -29,8 +35,8 @@ def card(terms: dict = FREE, name: str = "svd", retired: str = "") -> ModelCard:
     return ModelCard.model_validate(made | {"licence": terms})
 
 
-def wiring(**attested: Attestation) -> Wiring:
-    return replace(WIRING, attestations=tuple(attested.items()))
+def resources(**attested: Attestation) -> Resources:
+    return replace(RESOURCES, attestations=tuple(attested.items()))
 
 
 def attestation(of: ModelCard, statement: str = "Jane Doe: we are registered") -> Attestation:
@@ -38,7 +44,7 @@ def attestation(of: ModelCard, statement: str = "Jane Doe: we are registered") -
 
 
 def test_who_may_publish_freely_is_asked_nothing():
-    clearance = clearance_of(WIRING, card())
+    clearance = clearance_of(RESOURCES, card())
     assert clearance.is_given
     assert (clearance.reasons, clearance.notices, clearance.attestation) == ((), (), None)
     assert list(waiting_sentences({"svd": 3}, {"svd": clearance})) == []
@@ -47,67 +53,109 @@ def test_who_may_publish_freely_is_asked_nothing():
 MEND = "; attest that all is met, as `reelmill models show svd` says, and run again."
 
 
-@pytest.mark.parametrize(("terms", "retired", "sentence"), [
-    (STABILITY, "", "2 clips of svd wait unpublished: its licence (Stability AI Community License Agreement) sets "
-     "conditions: it ends at 1,000,000 US dollars of revenue a year, affiliates counted; commercial use needs a "
-     "registration first (https://example.com/register)" + MEND),
-    ({"name": "CC-BY-NC-4.0", "commercial": "forbidden"}, "", "2 clips of svd wait unpublished: its licence "
-     "(CC-BY-NC-4.0) sets conditions: it forbids commercial use, so a licence of your own is needed" + MEND),
-    ({"name": "Tencent", "excluded_territories": ("GB", "KR")}, "", "2 clips of svd wait unpublished: its licence "
-     "(Tencent) sets conditions: neither model nor clips may be used or shown in GB, KR" + MEND),
-    ({"name": "CogVideoX", "audience_limit": "1 million visits a month"}, "", "2 clips of svd wait unpublished: its "
-     "licence (CogVideoX) sets conditions: it ends above 1 million visits a month" + MEND),
-    ({"name": "Two words", "commercial": "limited", "sentence": "Have it settled."}, "", "2 clips of svd wait "
-     "unpublished: its licence (Two words) sets conditions: Have it settled" + MEND),
-    (FREE, "Withdrawn in May 2026; use svd-2.", "2 clips of svd wait unpublished: the model is "
-     "retired (Withdrawn in May 2026; use svd-2)" + MEND),
-    ({"name": "NC", "commercial": "forbidden"}, "since May", "2 clips of svd wait unpublished: its licence (NC) sets "
-     "conditions: it forbids commercial use, so a licence of your own is needed, and the model is retired (since May)"
-     + MEND),
-])
+@pytest.mark.parametrize(
+    ("terms", "retired", "sentence"),
+    [
+        (
+            STABILITY,
+            "",
+            "2 clips of svd wait unpublished: its licence (Stability AI Community License Agreement) sets "
+            "conditions: it ends at 1,000,000 US dollars of revenue a year, affiliates counted; commercial use needs a "
+            "registration first (https://example.com/register)" + MEND,
+        ),
+        (
+            {"name": "CC-BY-NC-4.0", "commercial": "forbidden"},
+            "",
+            "2 clips of svd wait unpublished: its licence "
+            "(CC-BY-NC-4.0) sets conditions: it forbids commercial use, so a licence of your own is needed" + MEND,
+        ),
+        (
+            {"name": "Tencent", "excluded_territories": ("GB", "KR")},
+            "",
+            "2 clips of svd wait unpublished: its licence "
+            "(Tencent) sets conditions: neither model nor clips may be used or shown in GB, KR" + MEND,
+        ),
+        (
+            {"name": "CogVideoX", "audience_limit": "1 million visits a month"},
+            "",
+            "2 clips of svd wait unpublished: its "
+            "licence (CogVideoX) sets conditions: it ends above 1 million visits a month" + MEND,
+        ),
+        (
+            {"name": "Two words", "commercial": "limited", "sentence": "Have it settled."},
+            "",
+            "2 clips of svd wait unpublished: its licence (Two words) sets conditions: Have it settled" + MEND,
+        ),
+        (
+            FREE,
+            "Withdrawn in May 2026; use svd-2.",
+            "2 clips of svd wait unpublished: the model is retired (Withdrawn in May 2026; use svd-2)" + MEND,
+        ),
+        (
+            {"name": "NC", "commercial": "forbidden"},
+            "since May",
+            "2 clips of svd wait unpublished: its licence (NC) sets "
+            "conditions: it forbids commercial use, so a licence of your own is needed, and the model is retired (since May)"
+            + MEND,
+        ),
+    ],
+)
 def test_what_holds_clips_back_is_told_with_the_way_out(terms, retired, sentence):
-    clearance = clearance_of(WIRING, card(terms, retired=retired))
+    clearance = clearance_of(RESOURCES, card(terms, retired=retired))
     assert not clearance.is_given
     assert clearance.waiting(2) == sentence
 
 
 def test_one_clip_waits_and_a_thousand_wait():
-    clearance = clearance_of(WIRING, card(STABILITY))
+    clearance = clearance_of(RESOURCES, card(STABILITY))
     assert clearance.waiting(1).startswith("1 clip of svd waits unpublished: ")
     assert clearance.waiting(1234).startswith("1,234 clips of svd wait unpublished: ")
 
 
 def test_an_attestation_of_these_terms_frees_the_clips():
     limited = card(STABILITY)
-    clearance = clearance_of(wiring(svd=attestation(limited)), limited)
+    clearance = clearance_of(resources(svd=attestation(limited)), limited)
     assert clearance.is_given
     assert clearance.covers(clearance.attestation)
     assert not clearance.covers(None)
     assert licence_record(limited, clearance) == {
-        "name": STABILITY["name"], "url": STABILITY["url"], "sentence": "Read it.",
-        "conditions": list(clearance.reasons), "terms": clearance.terms,
+        "name": STABILITY["name"],
+        "url": STABILITY["url"],
+        "sentence": "Read it.",
+        "conditions": list(clearance.reasons),
+        "terms": clearance.terms,
         "notices": ["The licence asks you to show beside it: “Powered by Stability AI”"],
-        "attestation": {"terms": clearance.terms, "statement": "Jane Doe: we are registered"}}
+        "attestation": {"terms": clearance.terms, "statement": "Jane Doe: we are registered"},
+    }
 
 
-@pytest.mark.parametrize("change", [
-    {"name": "Another licence"}, {"url": "https://example.com/new"}, {"revenue_limit_usd": 900_000},
-    {"registration": ""}, {"commercial": "forbidden"}, {"excluded_territories": ("KR",)}, {"audience_limit": "a few"},
-])
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"name": "Another licence"},
+        {"url": "https://example.com/new"},
+        {"revenue_limit_usd": 900_000},
+        {"registration": ""},
+        {"commercial": "forbidden"},
+        {"excluded_territories": ("KR",)},
+        {"audience_limit": "a few"},
+    ],
+)
 def test_a_changed_licence_is_not_covered_by_what_was_attested_before(change):
     before, now = card(STABILITY), card(STABILITY | change)
-    clearance = clearance_of(wiring(svd=attestation(before)), now)
+    clearance = clearance_of(resources(svd=attestation(before)), now)
     assert not clearance.is_given
     assert clearance.attestation is None
     assert not clearance.covers(attestation(before))
     assert clearance.waiting(1).endswith(
         f"; what was attested is of other terms ({terms_of(before)}, now {terms_of(now)}), so attest that all is met, "
-        "as `reelmill models show svd` says, and run again.")
+        "as `reelmill models show svd` says, and run again."
+    )
 
 
 def test_a_model_that_is_retired_later_has_to_be_attested_anew():
     before = card(STABILITY)
-    assert not clearance_of(wiring(svd=attestation(before)), card(STABILITY, retired="since May")).is_given
+    assert not clearance_of(resources(svd=attestation(before)), card(STABILITY, retired="since May")).is_given
 
 
 def test_what_the_model_makes_changes_no_terms():
@@ -117,36 +165,44 @@ def test_what_the_model_makes_changes_no_terms():
 
 
 def test_another_cards_attestation_frees_nothing():
-    assert not clearance_of(wiring(other=attestation(card(STABILITY))), card(STABILITY)).is_given
+    assert not clearance_of(resources(other=attestation(card(STABILITY))), card(STABILITY)).is_given
 
 
 def test_what_has_to_be_said_to_viewers():
-    assert clearance_of(WIRING, card({"name": "LTX", "disclosure": True, "attribution": "Made with LTX"})).notices == (
+    assert clearance_of(
+        RESOURCES, card({"name": "LTX", "disclosure": True, "attribution": "Made with LTX"})
+    ).notices == (
         "The licence asks you to say that a machine made it, where people can read it: "
         "“This video was made by a machine (Stable Video).”",
-        "The licence asks you to show beside it: “Made with LTX”")
+        "The licence asks you to show beside it: “Made with LTX”",
+    )
 
 
 @pytest.fixture
 def cards(monkeypatch) -> dict[str, ModelCard]:
-    known = {"free": card(name="free"), "svd": card(STABILITY),
-             "far": card({"name": "Tencent", "excluded_territories": ("GB",)}, name="far")}
+    known = {
+        "free": card(name="free"),
+        "svd": card(STABILITY),
+        "far": card({"name": "Tencent", "excluded_territories": ("GB",)}, name="far"),
+    }
     monkeypatch.setattr(licence, "cards_of", lambda _: known)
     return known
 
 
 def test_only_a_licence_that_binds_the_use_itself_stops_rendering(cards):
-    refuse_unattested_use(WIRING, ["free", "svd", "not here"])
-    with pytest.raises(LicenceNotAttested) as refused:
-        refuse_unattested_use(WIRING, ["free", "far"])
+    refuse_unattested_use(RESOURCES, ["free", "svd", "not here"])
+    with pytest.raises(LicenceNotAttestedError) as refused:
+        refuse_unattested_use(RESOURCES, ["free", "far"])
     assert str(refused.value) == (
         "far must not be run yet: its licence (Tencent) sets conditions: neither model nor clips may be used or shown "
-        "in GB; attest that all is met, as `reelmill models show far` says, and run again.")
-    refuse_unattested_use(wiring(far=attestation(cards["far"])), ["far"])
+        "in GB; attest that all is met, as `reelmill models show far` says, and run again."
+    )
+    refuse_unattested_use(resources(far=attestation(cards["far"])), ["far"])
 
 
 def test_attestations_that_do_nothing_are_told(cards):
     nothing = Attestation("12345678", "Jane")
-    assert list(doubts(wiring(free=nothing, svd=nothing, svdd=nothing))) == [
+    assert list(doubts(resources(free=nothing, svd=nothing, svdd=nothing))) == [
         "The setting attestations names 'free', and its licence has no conditions; the entry does nothing.",
-        "The setting attestations names 'svdd', and there is no such model card; mend the name."]
+        "The setting attestations names 'svdd', and there is no such model card; mend the name.",
+    ]

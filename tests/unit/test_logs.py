@@ -9,11 +9,11 @@ from contextvars import copy_context
 
 import pytest
 
-from flows import logs
-from flows.logs import JsonLines, ScopedText, logged, prepare_logs, secrets_of
+from flows.runtime import logs
+from flows.runtime.logs import JsonLines, ScopedText, logged, prepare_logs, secrets_of
+from flows.runtime.resources import resources_of
 from flows.settings import Settings
-from flows.wiring import wiring_of
-from tasks.scope import scope
+from tasks.runtime.log_context import scope
 
 HOOK = "https://chat.example/in/T000/B000/hookSecret0"
 CANARIES = ("bucketSecret0", "catalogueSecret0", "oidcSecret0", "hookSecret0", "metricsSecret0000")
@@ -21,9 +21,15 @@ CANARIES = ("bucketSecret0", "catalogueSecret0", "oidcSecret0", "hookSecret0", "
 
 @pytest.fixture
 def settings(tmp_path) -> Settings:
-    return Settings(home=tmp_path, log_format="json", bucket_secret_key="bucketSecret0",
-                    catalogue_url="postgresql://reel:catalogueSecret0@db/reelmill", oidc_client_secret="oidcSecret0",
-                    alert_webhook=HOOK, metrics_token="metricsSecret0000")
+    return Settings(
+        home=tmp_path,
+        log_format="json",
+        bucket_secret_key="bucketSecret0",
+        catalogue_url="postgresql://reel:catalogueSecret0@db/reelmill",
+        oidc_client_secret="oidcSecret0",
+        alert_webhook=HOOK,
+        metrics_token="metricsSecret0000",
+    )
 
 
 @pytest.fixture(autouse=True)
@@ -46,11 +52,18 @@ def test_a_line_is_one_object_with_its_scope(settings, capsys):
     prepare_logs(settings)
     prepare_logs(settings)
     with scope(campaign_id="spring-1", shard="s0"), scope(variant_id="v", brief_id="cup"):
-        logging.getLogger("tasks.render").info("two\nlines of %s", "one")
+        logging.getLogger("tasks.render.render").info("two\nlines of %s", "one")
     line = line_of(capsys)
     assert line.pop("at").endswith("+00:00")
-    assert line == {"level": "INFO", "logger": "tasks.render", "message": "two\nlines of one",
-                    "campaign_id": "spring-1", "brief_id": "cup", "variant_id": "v", "shard": "s0"}
+    assert line == {
+        "level": "INFO",
+        "logger": "tasks.render.render",
+        "message": "two\nlines of one",
+        "campaign_id": "spring-1",
+        "brief_id": "cup",
+        "variant_id": "v",
+        "shard": "s0",
+    }
 
 
 def test_other_libraries_say_warnings_alone(settings, capsys):
@@ -62,7 +75,7 @@ def test_other_libraries_say_warnings_alone(settings, capsys):
 
 def test_no_secret_of_the_settings_is_in_any_part_of_a_line(settings, capsys):
     prepare_logs(settings)
-    log = logging.getLogger("tasks.render")
+    log = logging.getLogger("tasks.render.render")
     for secret in CANARIES:
         try:
             try:
@@ -110,10 +123,10 @@ def test_prefects_handlers_and_those_that_come_later_get_no_secret_either(settin
         assert "catalogueSecret0" not in said
 
 
-def test_a_worker_that_read_no_settings_knows_the_secrets_of_its_wiring(settings, caplog):
-    wiring = wiring_of(settings)
-    with logged(wiring, campaign_id="spring-1"):
-        logging.getLogger("tasks.x").warning("key bucketSecret0 at %s", wiring.catalogue_url)
+def test_a_worker_that_read_no_settings_knows_the_secrets_of_its_resources(settings, caplog):
+    resources = resources_of(settings)
+    with logged(resources, campaign_id="spring-1"):
+        logging.getLogger("tasks.x").warning("key bucketSecret0 at %s", resources.catalogue_url)
     assert "Secret0" not in caplog.text
     assert caplog.records[-1].scope == {"campaign_id": "spring-1"}  # type: ignore[attr-defined]
 

@@ -10,11 +10,11 @@ import tiny_weights
 import torch
 from tiny_lora import wan_lora
 
-from manifests.errors import CardInvalid, IncompleteWeights
+from manifests.errors import IncompleteWeightsError, InvalidCardError
 from manifests.variant import Variant
 from models.card import ModelCard
-from models.families import family_of
-from models.loras import prepare_pipeline
+from models.diffusers.families import family_of
+from models.diffusers.loras import prepare_pipeline
 from models.weights import weights_problem
 
 VARIANT = Variant("tiny-wan", "1", "a red circle", "", 1, 64, 64, 5, 8, 2, 1.0)
@@ -41,9 +41,7 @@ def file() -> Path:
 
 def test_a_lora_changes_pixels_by_its_scale(file):
     plain = frames(tiny_weights.wan_card())
-    none, half, whole = (
-        frames(tiny_weights.wan_card(loras=[lora(file, scale=scale)])) for scale in (0.0, 0.5, 1.0)
-    )
+    none, half, whole = (frames(tiny_weights.wan_card(loras=[lora(file, scale=scale)])) for scale in (0.0, 0.5, 1.0))
     assert torch.allclose(none, plain, atol=1e-5)
     assert not torch.allclose(half, plain, atol=1e-3)
     assert not torch.allclose(whole, half, atol=1e-3)
@@ -74,7 +72,7 @@ def test_a_lora_that_is_not_there_is_told_before_anything_is_loaded(tmp_path):
     card = tiny_weights.wan_card(loras=[{"name": "fast", "weights": weights, "file": "4steps/high.safetensors"}])
     command = f'hf download makers/loras --revision {"a" * 40} "4steps/high.safetensors" --cache-dir {tmp_path}'
     assert weights_problem(card, tmp_path).endswith(command)
-    with pytest.raises(IncompleteWeights, match="is missing: there is no file"):
+    with pytest.raises(IncompleteWeightsError, match="is missing: there is no file"):
         prepare_pipeline(diffusers.WanPipeline.from_pretrained(tiny_weights.wan_folder()), card, tmp_path)
 
 
@@ -91,9 +89,9 @@ def test_a_lora_that_fits_nowhere_is_refused(file):
         ({"component": "transformer_2"}, "is for transformer_2, which it has not"),
         ({"component": "unet"}, "is for unet, which it has not"),
     ):
-        with pytest.raises(IncompleteWeights, match=sentence):
+        with pytest.raises(IncompleteWeightsError, match=sentence):
             frames(tiny_weights.wan_card(loras=[lora(file, **changes)]))
-    with pytest.raises(IncompleteWeights, match=r"tiny-wan in .* (cannot be loaded|has nothing for transformer)"):
+    with pytest.raises(IncompleteWeightsError, match=r"tiny-wan in .* (cannot be loaded|has nothing for transformer)"):
         frames(tiny_weights.wan_card(tiny_families.wan22_5b_folder(), loras=[lora(_of_another_model())]))
 
 
@@ -109,7 +107,7 @@ def test_a_class_without_loras_says_so(file):
     card = tiny_weights.wan_card(
         tiny_families.hunyuan15_folder(), pipeline="HunyuanVideo15Pipeline", call={}, loras=[lora(file)]
     )
-    with pytest.raises(IncompleteWeights, match="HunyuanVideo15Pipeline takes no LoRAs"):
+    with pytest.raises(IncompleteWeightsError, match="HunyuanVideo15Pipeline takes no LoRAs"):
         frames(card)
 
 
@@ -134,5 +132,5 @@ def test_a_scheduler_keeps_the_folders_configuration_but_for_the_options():
 )
 def test_an_unknown_scheduler_or_option_is_refused(scheduler, sentence):
     pipeline = diffusers.WanPipeline.from_pretrained(tiny_weights.wan_folder())
-    with pytest.raises(CardInvalid, match=sentence):
+    with pytest.raises(InvalidCardError, match=sentence):
         prepare_pipeline(pipeline, tiny_weights.wan_card(scheduler=scheduler))

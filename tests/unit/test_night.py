@@ -8,25 +8,36 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from manifests.errors import SettingsError
-from manifests.night import HALF_A_DAY_S, Night, next_stop, night_of
+from manifests.nightly.night import HALF_A_DAY_S, Night, next_stop, night_of
 
 BERLIN = ZoneInfo("Europe/Berlin")
-ZONES = ["UTC", "Europe/Berlin", "America/New_York", "Australia/Lord_Howe", "Asia/Kolkata", "America/St_Johns",
-         "Pacific/Apia", "Africa/Cairo"]
+ZONES = [
+    "UTC",
+    "Europe/Berlin",
+    "America/New_York",
+    "Australia/Lord_Howe",
+    "Asia/Kolkata",
+    "America/St_Johns",
+    "Pacific/Apia",
+    "Africa/Cairo",
+]
 
 
 def at(text: str, zone: str = "Europe/Berlin", fold: int = 0) -> float:
     return datetime.fromisoformat(text).replace(tzinfo=ZoneInfo(zone), fold=fold).timestamp()
 
 
-@pytest.mark.parametrize(("starts", "until", "ends", "day"), [
-    ("2026-11-26 22:00", "06:00", "2026-11-27 06:00", "2026-11-26"),
-    ("2026-11-27 03:00", "06:00", "2026-11-27 06:00", "2026-11-26"),
-    ("2026-11-27 06:00", "06:00", "2026-11-28 06:00", "2026-11-27"),
-    ("2026-11-27 07:00", "6:00", "2026-11-28 06:00", "2026-11-27"),
-    ("2026-11-27 20:00", "23:30", "2026-11-27 23:30", "2026-11-27"),
-    ("2026-12-31 22:00", "06:00", "2027-01-01 06:00", "2026-12-31"),
-])
+@pytest.mark.parametrize(
+    ("starts", "until", "ends", "day"),
+    [
+        ("2026-11-26 22:00", "06:00", "2026-11-27 06:00", "2026-11-26"),
+        ("2026-11-27 03:00", "06:00", "2026-11-27 06:00", "2026-11-26"),
+        ("2026-11-27 06:00", "06:00", "2026-11-28 06:00", "2026-11-27"),
+        ("2026-11-27 07:00", "6:00", "2026-11-28 06:00", "2026-11-27"),
+        ("2026-11-27 20:00", "23:30", "2026-11-27 23:30", "2026-11-27"),
+        ("2026-12-31 22:00", "06:00", "2027-01-01 06:00", "2026-12-31"),
+    ],
+)
 def test_a_night_is_called_by_the_evening_that_it_begins_in(starts, until, ends, day):
     night = night_of(at(starts), until, "Europe/Berlin")
     assert (night.until, night.day) == (at(ends), date.fromisoformat(day))
@@ -38,13 +49,16 @@ def test_without_an_end_a_night_is_the_day_of_the_time_zone():
     assert night_of(at("2026-11-27 00:30"), "", "America/New_York") == Night(date(2026, 11, 26))
 
 
-@pytest.mark.parametrize(("starts", "until", "hours"), [
-    ("2026-03-28 22:00", "06:00", 7),  # clocks go from 2 to 3
-    ("2026-10-24 22:00", "06:00", 9),  # clocks go from 3 back to 2
-    ("2026-06-01 22:00", "06:00", 8),
-    ("2026-03-28 22:00", "02:30", 4),  # 02:30 never comes: the night ends when the clocks leap over it
-    ("2026-10-24 22:00", "02:30", 4.5),  # 02:30 comes twice: the night ends the first time
-])
+@pytest.mark.parametrize(
+    ("starts", "until", "hours"),
+    [
+        ("2026-03-28 22:00", "06:00", 7),  # clocks go from 2 to 3
+        ("2026-10-24 22:00", "06:00", 9),  # clocks go from 3 back to 2
+        ("2026-06-01 22:00", "06:00", 8),
+        ("2026-03-28 22:00", "02:30", 4),  # 02:30 never comes: the night ends when the clocks leap over it
+        ("2026-10-24 22:00", "02:30", 4.5),  # 02:30 comes twice: the night ends the first time
+    ],
+)
 def test_clocks_that_are_put_forward_or_back(starts, until, hours):
     assert night_of(at(starts), until, "Europe/Berlin").until - at(starts) == hours * 3600
 
@@ -68,15 +82,23 @@ def test_a_stop_is_the_first_moment_after_the_start_that_shows_the_time_or_leaps
         assert any(before < datetime.combine(day, wanted) < shown for day in days)
     moments = (starts + step * 60 for step in range(int((ends - starts) // 60)))
     exact = (moment - moment % 60 + 60 for moment in moments)
-    earlier = [moment for moment in exact if starts < moment < ends
-               and datetime.fromtimestamp(moment, place).time() == wanted
-               and not datetime.fromtimestamp(moment, place).fold]
+    earlier = [
+        moment
+        for moment in exact
+        if starts < moment < ends
+        and datetime.fromtimestamp(moment, place).time() == wanted
+        and not datetime.fromtimestamp(moment, place).fold
+    ]
     assert earlier == []
 
 
 @settings(max_examples=200, deadline=None)
-@given(starts=st.floats(1.5e9, 2.2e9), wait=st.floats(0, 1), minute=st.integers(0, 24 * 60 - 1),
-       zone=st.sampled_from(ZONES))
+@given(
+    starts=st.floats(1.5e9, 2.2e9),
+    wait=st.floats(0, 1),
+    minute=st.integers(0, 24 * 60 - 1),
+    zone=st.sampled_from(ZONES),
+)
 def test_whoever_starts_again_before_the_end_goes_on_with_the_same_night(starts, wait, minute, zone):
     until = f"{minute // 60:02}:{minute % 60:02}"
     night = night_of(starts, until, zone)

@@ -5,12 +5,12 @@ from pathlib import Path
 
 from adapters.catalogue import STATES
 from flows.settings import Settings
+from manifests.nightly.stock import MOST_COMBINATIONS
 from manifests.sheet.stock_cells import PARSERS
 from manifests.sheet.stock_columns import REFUSED, SHOWING
-from manifests.stock import MOST_COMBINATIONS
-from tasks.choosing import GIVE_UP
-from tasks.render import LEASED_AT_ONCE
-from tasks.stocking import THERE, UNBEGUN
+from tasks.render.render import LEASED_AT_ONCE
+from tasks.stock.night_plan import THERE, UNBEGUN
+from tasks.stock.stock_selection import GIVE_UP
 
 ROOT = Path(__file__).parents[2]
 PAGE = (ROOT / "docs" / "nightly.md").read_text()
@@ -19,8 +19,10 @@ PAGE = (ROOT / "docs" / "nightly.md").read_text()
 def table(heading: str) -> list[list[str]]:
     """Return the cells of the table whose first heading is this."""
     lines = PAGE.split(f"| {heading} |", 1)[1].splitlines()[2:]
-    return [[cell.strip() for cell in line.strip("|").split("|")]
-            for line in lines[:next(index for index, line in enumerate([*lines, ""]) if not line.startswith("|"))]]
+    return [
+        [cell.strip() for cell in line.strip("|").split("|")]
+        for line in lines[: next(index for index, line in enumerate([*lines, ""]) if not line.startswith("|"))]
+    ]
 
 
 def test_every_column_is_told_of_and_no_other():
@@ -41,7 +43,8 @@ def test_the_settings_and_their_defaults():
     for name, _, default in table("setting"):
         field = fields[name.strip("`").removeprefix("REELMILL_").lower()]
         assert str(field.default) == (default.strip("`") if "`" in default else default or "") or (
-            float(default) == field.default)
+            float(default) == field.default
+        )
 
 
 def test_its_numbers():

@@ -5,8 +5,8 @@ import tiny_weights
 import torch
 from PIL import Image
 
-from models import open_clip_scorer
-from models.open_clip_scorer import OpenClipScorer
+from models.openclip import scorer as open_clip_scorer
+from models.openclip.scorer import OpenClipScorer
 
 PROMPTS = ["a red circle", "a blue square", "a red circle", ""]
 

@@ -2,7 +2,7 @@
 
 import pytest
 
-from adapters.passwords import LEAST_LENGTH, PasswordUnfit, fits, hash_password, is_outdated
+from adapters.catalogue.accounts.passwords import LEAST_LENGTH, InvalidPasswordError, fits, hash_password, is_outdated
 
 
 def test_a_password_fits_its_hash_alone():
@@ -26,5 +26,5 @@ def test_an_older_hash_is_told():
 
 @pytest.mark.parametrize("password", ["", "x" * (LEAST_LENGTH - 1), "x" * 1001])
 def test_unfit_ones_are_refused(password: str):
-    with pytest.raises(PasswordUnfit, match="at least 10 characters"):
+    with pytest.raises(InvalidPasswordError, match="at least 10 characters"):
         hash_password(password)

@@ -7,39 +7,45 @@ from hypothesis import strategies as st
 from manifests.placement import ASPECT_RATIOS, CHANNELS, OTHER_NAMES, Placement, parse_placement
 
 
-@pytest.mark.parametrize(("text", "placement"), [
-    ("16:9", Placement("generic", "16:9")),
-    (" 9:16 ", Placement("generic", "9:16")),
-    ("16x9", Placement("generic", "16:9")),
-    ("16/9", Placement("generic", "16:9")),
-    ("09:16", Placement("generic", "9:16")),
-    ("01:01:00", Placement("generic", "1:1")),
-    ("16:09:00", Placement("generic", "16:9")),
-    ("Vertical", Placement("generic", "9:16")),
-    ("TikTok", Placement("tiktok", "9:16")),
-    ("Tik Tok", Placement("tiktok", "9:16")),
-    ("tiktok 1:1", Placement("tiktok", "1:1")),
-    ("1:1 tiktok", Placement("tiktok", "1:1")),
-    ("Instagram Feed", Placement("instagram-feed", "1:1")),
-    ("instagram_feed", Placement("instagram-feed", "1:1")),
-    ("YouTube Shorts 6s", Placement("shorts", "9:16", 6.0)),
-    ("16:9 2,5s", Placement("generic", "16:9", 2.5)),
-])
+@pytest.mark.parametrize(
+    ("text", "placement"),
+    [
+        ("16:9", Placement("generic", "16:9")),
+        (" 9:16 ", Placement("generic", "9:16")),
+        ("16x9", Placement("generic", "16:9")),
+        ("16/9", Placement("generic", "16:9")),
+        ("09:16", Placement("generic", "9:16")),
+        ("01:01:00", Placement("generic", "1:1")),
+        ("16:09:00", Placement("generic", "16:9")),
+        ("Vertical", Placement("generic", "9:16")),
+        ("TikTok", Placement("tiktok", "9:16")),
+        ("Tik Tok", Placement("tiktok", "9:16")),
+        ("tiktok 1:1", Placement("tiktok", "1:1")),
+        ("1:1 tiktok", Placement("tiktok", "1:1")),
+        ("Instagram Feed", Placement("instagram-feed", "1:1")),
+        ("instagram_feed", Placement("instagram-feed", "1:1")),
+        ("YouTube Shorts 6s", Placement("shorts", "9:16", 6.0)),
+        ("16:9 2,5s", Placement("generic", "16:9", 2.5)),
+    ],
+)
 def test_what_people_type(text, placement):
     assert parse_placement(text) == placement
 
 
-@pytest.mark.parametrize(("text", "advice"), [
-    ("7:3", "isn't allowed. Use 16:9, 9:16 or 1:1."),
-    ("4:5", "isn't allowed. Use 16:9, 9:16 or 1:1."),
-    ("tiktok 4:5", "isn't allowed. Use 16:9, 9:16 or 1:1."),
-    ("tiktoc", "isn't a channel or an aspect ratio. Did you mean tiktok? "),
-    ("insta", "isn't a channel or an aspect ratio. "),
-    ("16:9 1:1", "isn't one placement."),
-    ("", "isn't one placement."),
-    ("6s", "isn't one placement."),
-    ("16:9 6s 8s", "isn't one placement."),
-])
+@pytest.mark.parametrize(
+    ("text", "advice"),
+    [
+        ("7:3", "isn't allowed. Use 16:9, 9:16 or 1:1."),
+        ("4:5", "isn't allowed. Use 16:9, 9:16 or 1:1."),
+        ("tiktok 4:5", "isn't allowed. Use 16:9, 9:16 or 1:1."),
+        ("tiktoc", "isn't a channel or an aspect ratio. Did you mean tiktok? "),
+        ("insta", "isn't a channel or an aspect ratio. "),
+        ("16:9 1:1", "isn't one placement."),
+        ("", "isn't one placement."),
+        ("6s", "isn't one placement."),
+        ("16:9 6s 8s", "isn't one placement."),
+    ],
+)
 def test_what_is_refused_says_what_to_use(text, advice):
     with pytest.raises(ValueError, match=advice.replace("?", r"\?")):
         parse_placement(text)

@@ -5,8 +5,8 @@ from collections.abc import Iterable
 from manifests.brief import Brief
 from manifests.placement import Placement
 from models.registry import load_cards
-from tasks.expand import expand
-from tasks.plan import make_plan
+from tasks.plan.expand import expand
+from tasks.plan.plan import make_plan
 
 CARDS = load_cards()
 ALL_SIZES = tuple(Placement("generic", ratio) for ratio in ("16:9", "1:1", "9:16"))
@@ -17,8 +17,9 @@ def planned(variants: int = 10):
 
 
 def plan(items: Iterable, states=None, measured=None, shard_size=4):
-    return make_plan(items, lambda ids: {i: (states or {})[i] for i in ids if i in (states or {})}, CARDS,
-                     measured or {}, shard_size)
+    return make_plan(
+        items, lambda ids: {i: (states or {})[i] for i in ids if i in (states or {})}, CARDS, measured or {}, shard_size
+    )
 
 
 def test_counts_and_shards():

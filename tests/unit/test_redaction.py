@@ -10,10 +10,11 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from tasks.redaction import MASK, SHORTEST, Redaction
+from tasks.runtime.redaction import MASK, SHORTEST, Redaction
 
 SECRETS = st.text(st.characters(exclude_categories=["Cs"]), min_size=8, max_size=40).filter(
-    lambda text: len(text.strip()) >= 8 and MASK not in text)
+    lambda text: len(text.strip()) >= 8 and MASK not in text
+)
 FEW = settings(max_examples=40, deadline=None)
 AROUND = st.text(st.characters(exclude_categories=["Cs"]), max_size=40)
 WAYS = {
@@ -34,7 +35,8 @@ WAYS = {
     "dict": lambda text: str({"key": (text, [text])}),
     "error": lambda text: repr(ValueError(text)),
     "log": lambda text: logging.Formatter("%(message)s").format(
-        logging.LogRecord("a", 20, "a", 1, "said %r and %s", (text, text), None)),
+        logging.LogRecord("a", 20, "a", 1, "said %r and %s", (text, text), None)
+    ),
 }
 
 
@@ -78,43 +80,54 @@ def test_short_secrets_are_not_learnt():
     assert redact("a xxx b") == "a xxx b"
 
 
-@pytest.mark.parametrize(("text", "secret"), [
-    ("postgresql://reel:hunter2@db/reelmill refused", "hunter2"),
-    ("postgresql+psycopg://reel:p%40ss@db:5432/x", "p%40ss"),
-    ("https://user:tok@host/x and on", "user"),
-    ("POST https://hooks.slack.com/services/T01/B02/abcDEF failed", "abcDEF"),
-    ("'https://discord.com/api/webhooks/12/abcDEF'", "abcDEF"),
-    ("https://acme.webhook.office.com/webhookb2/abcDEF@x/y", "abcDEF"),
-    ("https://chat.example/hooks/abcDEF", "abcDEF"),
-    ("GET https://b.s3.amazonaws.com/k?X-Amz-Signature=abcdef0123&X-Amz-Date=2026", "abcdef0123"),
-    ("https://x/?X-Amz-Credential=AKIAABCDEFGHIJKLMNOP%2Fx", "AKIAABCDEFGHIJKLMNOP"),
-    ("key AKIAABCDEFGHIJKLMNOP was refused", "AKIAABCDEFGHIJKLMNOP"),
-    ("Authorization: Bearer abcdefgh.ijkl", "abcdefgh.ijkl"),
-    ("{'Authorization': 'Basic dXNlcjpwYXNz'}", "dXNlcjpwYXNz"),
-    ("headers=[(b'authorization', b'Bearer abcdefgh')]", "abcdefgh"),
-    ("the bearer abcdefghijkl is wrong", "abcdefghijkl"),
-    ("aws_secret_access_key = wJalrXUtnFEMI/K7MDENG", "wJalrXUtnFEMI"),
-    ('{"client_secret": "s3 cr3t"}', "s3 cr3t"),
-    ("password=hunter2;host=db", "hunter2"),
-    ("REELMILL_BUCKET_SECRET_KEY='two words'", "two words"),
-    ("-----BEGIN EC PRIVATE KEY-----\nMHcCAQEE\n-----END EC PRIVATE KEY-----", "MHcCAQEE"),
-    ("-----BEGIN PRIVATE KEY-----\nMHcCAQEE cut off", "MHcCAQEE"),
-    ("/share/abcdefghijklmnopqrst/media", "abcdefghijklmnopqrst"),
-    ("/signin/once?secret=abcdefgh", "abcdefgh"),
-])
+@pytest.mark.parametrize(
+    ("text", "secret"),
+    [
+        ("postgresql://reel:hunter2@db/reelmill refused", "hunter2"),
+        ("postgresql+psycopg://reel:p%40ss@db:5432/x", "p%40ss"),
+        ("https://user:tok@host/x and on", "user"),
+        ("POST https://hooks.slack.com/services/T01/B02/abcDEF failed", "abcDEF"),
+        ("'https://discord.com/api/webhooks/12/abcDEF'", "abcDEF"),
+        ("https://acme.webhook.office.com/webhookb2/abcDEF@x/y", "abcDEF"),
+        ("https://chat.example/hooks/abcDEF", "abcDEF"),
+        ("GET https://b.s3.amazonaws.com/k?X-Amz-Signature=abcdef0123&X-Amz-Date=2026", "abcdef0123"),
+        ("https://x/?X-Amz-Credential=AKIAABCDEFGHIJKLMNOP%2Fx", "AKIAABCDEFGHIJKLMNOP"),
+        ("key AKIAABCDEFGHIJKLMNOP was refused", "AKIAABCDEFGHIJKLMNOP"),
+        ("Authorization: Bearer abcdefgh.ijkl", "abcdefgh.ijkl"),
+        ("{'Authorization': 'Basic dXNlcjpwYXNz'}", "dXNlcjpwYXNz"),
+        ("headers=[(b'authorization', b'Bearer abcdefgh')]", "abcdefgh"),
+        ("the bearer abcdefghijkl is wrong", "abcdefghijkl"),
+        ("aws_secret_access_key = wJalrXUtnFEMI/K7MDENG", "wJalrXUtnFEMI"),
+        ('{"client_secret": "s3 cr3t"}', "s3 cr3t"),
+        ("password=hunter2;host=db", "hunter2"),
+        ("REELMILL_BUCKET_SECRET_KEY='two words'", "two words"),
+        ("-----BEGIN EC PRIVATE KEY-----\nMHcCAQEE\n-----END EC PRIVATE KEY-----", "MHcCAQEE"),
+        ("-----BEGIN PRIVATE KEY-----\nMHcCAQEE cut off", "MHcCAQEE"),
+        ("/share/abcdefghijklmnopqrst/media", "abcdefghijklmnopqrst"),
+        ("/signin/once?secret=abcdefgh", "abcdefgh"),
+    ],
+)
 def test_what_looks_like_a_secret_goes_without_being_known(text, secret):
     found = Redaction()(text)
     assert secret not in found
     assert MASK in found
 
 
-@pytest.mark.parametrize("text", [
-    "Campaign Spring (spring-0123456789) has finished. 3 published.",
-    "postgresql://db/reelmill does not answer", "See https://review.example/campaigns/spring-0123",
-    "The token is wrong; ask an admin.", "a password is asked for", "12 tokens/s, key frames: 4",
-    "s3://clips/autumn/spring/0f.mp4", "-----BEGIN CERTIFICATE-----\nMIIB\n-----END CERTIFICATE-----",
-    "2 briefs share the clip 0123456789abcdef", "mail ann@example.org",
-])
+@pytest.mark.parametrize(
+    "text",
+    [
+        "Campaign Spring (spring-0123456789) has finished. 3 published.",
+        "postgresql://db/reelmill does not answer",
+        "See https://review.example/campaigns/spring-0123",
+        "The token is wrong; ask an admin.",
+        "a password is asked for",
+        "12 tokens/s, key frames: 4",
+        "s3://clips/autumn/spring/0f.mp4",
+        "-----BEGIN CERTIFICATE-----\nMIIB\n-----END CERTIFICATE-----",
+        "2 briefs share the clip 0123456789abcdef",
+        "mail ann@example.org",
+    ],
+)
 def test_what_people_need_to_read_stays(text):
     assert Redaction()(text) == text
 
@@ -122,8 +135,25 @@ def test_what_people_need_to_read_stays(text):
 def test_a_long_text_takes_no_long_time():
     redact = Redaction()
     redact.learn(["hunter2 and more"])
-    parts = ("password ", "x://", "a", "a.", "secret-", "secret='", 'token="', "token\\", "http://a", "x:// ",
-             "-----BEGIN ", "api_key = ", "authorization", "bearer ", "?sig", "https://a.", "token: ")
+    parts = (
+        "password ",
+        "x://",
+        "a",
+        "a.",
+        "secret-",
+        "secret='",
+        'token="',
+        "token\\",
+        "http://a",
+        "x:// ",
+        "-----BEGIN ",
+        "api_key = ",
+        "authorization",
+        "bearer ",
+        "?sig",
+        "https://a.",
+        "token: ",
+    )
     began = time.process_time()
     for part in parts:
         redact(part * (100_000 // len(part)))

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 import tiny_weights
 
-from manifests.errors import CardInvalid, ModelError, UnknownCard
+from manifests.errors import InvalidCardError, ModelError, UnknownCardError
 from models.registry import get_card, load_cards, load_scorer_cards, open_scorer
 
 HOME = Path(__file__).parents[2] / "models"
@@ -43,9 +43,9 @@ def test_a_users_folder_adds_cards_with_paths_of_its_own(tmp_path):
 
 
 def test_an_unknown_card_names_those_that_sound_alike():
-    with pytest.raises(UnknownCard, match=r"^There is no model card named 'startr'; did you mean starter\?$"):
+    with pytest.raises(UnknownCardError, match=r"^There is no model card named 'startr'; did you mean starter\?$"):
         get_card("startr")
-    with pytest.raises(UnknownCard, match=r"no scorer card named 'starter'; did you mean starter-openclip\?$"):
+    with pytest.raises(UnknownCardError, match=r"no scorer card named 'starter'; did you mean starter-openclip\?$"):
         open_scorer("starter")
 
 
@@ -62,7 +62,7 @@ BAD = [
 @pytest.mark.parametrize(("text", "sentence"), BAD)
 def test_a_bad_card_names_file_and_field(tmp_path, text, sentence):
     (tmp_path / "bad.json").write_text(text)
-    with pytest.raises(CardInvalid) as caught:
+    with pytest.raises(InvalidCardError) as caught:
         load_cards([tmp_path])
     assert str(caught.value).startswith(f"The card {tmp_path / 'bad.json'} ")
     assert sentence in str(caught.value)
@@ -71,7 +71,7 @@ def test_a_bad_card_names_file_and_field(tmp_path, text, sentence):
 
 def test_two_cards_of_one_name_are_refused(tmp_path):
     (tmp_path / "again.json").write_bytes((HOME / "cards" / "starter.json").read_bytes())
-    with pytest.raises(CardInvalid, match=r"starter\.json and .*again\.json have one name, starter; rename one"):
+    with pytest.raises(InvalidCardError, match=r"starter\.json and .*again\.json have one name, starter; rename one"):
         load_cards([tmp_path])
 
 

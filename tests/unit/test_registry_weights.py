@@ -8,7 +8,7 @@ import tiny_image_families
 import tiny_weights
 from tiny_cards import tiny_card
 
-from manifests.errors import IncompleteWeights
+from manifests.errors import IncompleteWeightsError
 from models.registry import load_cards, open_generator, weights_path, weights_problem
 
 TRANSFORMER = "transformer/diffusion_pytorch_model.safetensors"
@@ -65,7 +65,7 @@ def test_broken_weights_are_refused_in_one_sentence(folder, damage, sentence):
     assert sentence in problem
     assert str(folder) in problem
     assert "\n" not in problem
-    with pytest.raises(IncompleteWeights) as caught:
+    with pytest.raises(IncompleteWeightsError) as caught:
         open_generator(card)
     assert str(caught.value) == problem
 
@@ -118,7 +118,7 @@ def test_a_part_of_no_model_class_is_refused(tmp_path):
     config = json.loads((folder / "config.json").read_text())
     (folder / "config.json").write_text(json.dumps(config | {"_class_name": "DDIMScheduler"}))
     local = {"folder": str(folder), "revision": "1", "size_mb": 1}
-    with pytest.raises(IncompleteWeights, match=r"part motion_adapter .* DDIMScheduler is no model of diffusers"):
+    with pytest.raises(IncompleteWeightsError, match=r"part motion_adapter .* DDIMScheduler is no model of diffusers"):
         open_generator(tiny_card("animatediff-sd1.5", parts={"motion_adapter": local}))
 
 
@@ -131,7 +131,7 @@ def test_a_scorer_folder_needs_its_config(tmp_path):
 def test_weights_that_fit_no_model_are_refused_in_one_sentence(folder):
     config = json.loads((folder / "transformer/config.json").read_text())
     (folder / "transformer/config.json").write_text(json.dumps(config | {"num_layers": 2, "in_channels": 4}))
-    with pytest.raises(IncompleteWeights, match="cannot be loaded") as caught:
+    with pytest.raises(IncompleteWeightsError, match="cannot be loaded") as caught:
         open_generator(tiny_weights.ltx_card(folder))
     assert "\n" not in str(caught.value)
 

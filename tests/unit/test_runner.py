@@ -8,14 +8,14 @@ from collections.abc import Callable
 import engine_variants
 import pytest
 
-from flows.dispatch import BARREN, Wave
-from flows.runner import device_runner, first_line, options_for
+from flows.runtime.dispatch import BARREN, Wave
+from flows.runtime.runner import device_runner, first_line, options_for
 from flows.settings import Settings
-from manifests.errors import BucketError, DeviceBroken, SettingsError
+from manifests.errors import BrokenDeviceError, BucketError, SettingsError
 from models.registry import load_cards
-from tasks.render import ShardReport
-from tasks.shard import Job, Shard
-from tasks.wiring import BucketPlace, SignerPlace, Wiring
+from tasks.plan.shard import Job, Shard
+from tasks.render.render import ShardReport
+from tasks.runtime.resources import BucketConfig, Resources, SignerConfig
 
 STARTER = load_cards()["starter"]
 
@@ -24,15 +24,19 @@ def test_a_head_that_nobody_listens_at_is_told_at_once():
     with socket.socket() as taken:
         taken.bind(("127.0.0.1", 0))  # bound and not listening: nobody else gets the port meanwhile
         settings = Settings(runner="ray", ray_address=f"127.0.0.1:{taken.getsockname()[1]}")
-        with pytest.raises(SettingsError, match=r"does not answer .*mend REELMILL_RAY_ADDRESS"), \
-             device_runner(settings, [STARTER]):
+        with (
+            pytest.raises(SettingsError, match=r"does not answer .*mend REELMILL_RAY_ADDRESS"),
+            device_runner(settings, [STARTER]),
+        ):
             pytest.fail("nothing runs here")
 
 
 def test_a_missing_ray_is_told_with_its_mend(monkeypatch):
     monkeypatch.setitem(sys.modules, "prefect_ray", None)
-    with pytest.raises(SettingsError, match=r"pip install 'reelmill\[ray\]'"), \
-         device_runner(Settings(runner="ray"), [STARTER]):
+    with (
+        pytest.raises(SettingsError, match=r"pip install 'reelmill\[ray\]'"),
+        device_runner(Settings(runner="ray"), [STARTER]),
+    ):
         pytest.fail("nothing runs here")
 
 
@@ -80,53 +84,54 @@ class Runner:
 DONE = ShardReport(1, 0, 0, 1.0)
 
 
-def wave_of(runner: Runner, wiring: Wiring) -> Wave:
+def wave_of(runner: Runner, resources: Resources) -> Wave:
     jobs = (Job(engine_variants.variant("starter"), "a" * 32, ("row-2",), 0.2),)
-    return Wave(Settings(), wiring, runner, [Shard("c", jobs, {}, (), 0.25)] * runner.left)
+    return Wave(Settings(), resources, runner, [Shard("c", jobs, {}, (), 0.25)] * runner.left)
 
 
 @pytest.fixture
-def wiring(tmp_path) -> Wiring:
-    return Wiring("sqlite://", BucketPlace(str(tmp_path)), SignerPlace("development", tmp_path), tmp_path,
-                  devices=("cpu",))
+def resources(tmp_path) -> Resources:
+    return Resources(
+        "sqlite://", BucketConfig(str(tmp_path)), SignerConfig("development", tmp_path), tmp_path, devices=("cpu",)
+    )
 
 
-def test_all_shards_are_submitted_and_reported(wiring):
+def test_all_shards_are_submitted_and_reported(resources):
     runner = Runner(*[DONE] * 9)
-    wave = wave_of(runner, wiring)
+    wave = wave_of(runner, resources)
     wave.roll()
     assert len(wave.reports) == 9
     assert not wave.gave_way
 
 
-def test_a_lost_worker_is_told_apart_from_what_failed(wiring):
+def test_a_lost_worker_is_told_apart_from_what_failed(resources):
     from ray.exceptions import WorkerCrashedError
 
-    wave = wave_of(Runner(DONE, WorkerCrashedError(), DONE), wiring)
+    wave = wave_of(Runner(DONE, WorkerCrashedError(), DONE), resources)
     wave.roll()
     assert wave.reports == [DONE, DONE]
     assert isinstance(wave.lost, WorkerCrashedError)
     assert BARREN > 1
 
 
-@pytest.mark.parametrize(("trouble", "most_tried"), [(BucketError("refused"), 3), (DeviceBroken("burnt"), 4)])
-def test_what_all_would_meet_is_not_tried_with_all(wiring, trouble, most_tried):
+@pytest.mark.parametrize(("trouble", "most_tried"), [(BucketError("refused"), 3), (BrokenDeviceError("burnt"), 4)])
+def test_what_all_would_meet_is_not_tried_with_all(resources, trouble, most_tried):
     runner = Runner(*[trouble] * 100)
     with pytest.raises(type(trouble), match=str(trouble)):
-        wave_of(runner, wiring).roll()
+        wave_of(runner, resources).roll()
     assert 100 - runner.left <= most_tried
 
 
-def test_a_broken_device_does_not_stop_the_others(wiring):
-    runner = Runner(DeviceBroken("burnt"), *[DONE] * 20)
-    with pytest.raises(DeviceBroken):
-        wave_of(runner, wiring).roll()
+def test_a_broken_device_does_not_stop_the_others(resources):
+    runner = Runner(BrokenDeviceError("burnt"), *[DONE] * 20)
+    with pytest.raises(BrokenDeviceError):
+        wave_of(runner, resources).roll()
     assert runner.left == 0
 
 
-def test_no_more_is_submitted_once_others_go_first(wiring):
+def test_no_more_is_submitted_once_others_go_first(resources):
     runner = Runner(DONE, DONE._replace(why_ended="others"), *[DONE] * 50)
-    wave = wave_of(runner, wiring)
+    wave = wave_of(runner, resources)
     wave.roll()
     assert wave.gave_way
     assert runner.left >= 48

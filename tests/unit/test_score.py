@@ -6,9 +6,9 @@ from fake_scorer import FakeScorer
 
 from manifests.gate import Gate
 from manifests.variant import Variant
-from models.base import Generated
 from models.fake import paint
-from tasks.score import MOST_DISTRACTORS, distractors_of, score_frames, spread
+from models.protocols import Generated
+from tasks.score.score import MOST_DISTRACTORS, distractors_of, score_frames, spread
 
 VARIANT = Variant("starter", "r1", "a red circle", "", 7, 96, 96, 17, 8, 16, 3.0)
 GATE = Gate(0.2)

@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
+from flows.runtime.resources import resources_of
 from flows.settings import Settings, load_settings, prepare_prefect
-from flows.wiring import wiring_of
 from manifests.errors import SettingsError
 
 
@@ -26,8 +26,18 @@ def test_arguments_go_before_the_environment_and_that_before_the_file(tmp_path, 
 
 
 def test_an_empty_variable_is_as_good_as_none(monkeypatch):
-    for name in ("METRICS_TOKEN", "RAY_AUTOSCALES", "ALERT_WEBHOOK", "LEASE_S", "RUNNER", "ATTESTATIONS", "TIMEZONE",
-                 "STOCK_CRON", "MODEL", "SIGNER_CHAIN"):
+    for name in (
+        "METRICS_TOKEN",
+        "RAY_AUTOSCALES",
+        "ALERT_WEBHOOK",
+        "LEASE_S",
+        "RUNNER",
+        "ATTESTATIONS",
+        "TIMEZONE",
+        "STOCK_CRON",
+        "MODEL",
+        "SIGNER_CHAIN",
+    ):
         monkeypatch.setenv(f"REELMILL_{name}", "")
     assert load_settings() == load_settings(home=Path(os.environ["REELMILL_HOME"]))
     settings = load_settings()
@@ -50,36 +60,45 @@ def test_a_short_token_is_told_in_characters(monkeypatch):
         load_settings()
 
 
-@pytest.mark.parametrize("wrong", [{"lease_s": 0}, {"attempts": 0}, {"max_rank_share": 1.5}, {"review": "maybe"},
-                                   {"signer": "magic"}, {"max_variants": "many"}])
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        {"lease_s": 0},
+        {"attempts": 0},
+        {"max_rank_share": 1.5},
+        {"review": "maybe"},
+        {"signer": "magic"},
+        {"max_variants": "many"},
+    ],
+)
 def test_a_wrong_value_names_its_setting(wrong):
     with pytest.raises(SettingsError, match=f"The setting '{next(iter(wrong))}' is wrong"):
         load_settings(**wrong)
 
 
 def test_all_embedded_state_lies_under_home(tmp_path):
-    wiring = wiring_of(load_settings())
+    resources = resources_of(load_settings())
     home = tmp_path / "home"
-    assert wiring.catalogue_url == f"sqlite:///{home / 'catalogue.sqlite'}"
-    assert Path(wiring.bucket.location) == home / "bucket"
-    assert wiring.signer.folder == home / "signer"
-    assert wiring.staging == home / "staging"
+    assert resources.catalogue_url == f"sqlite:///{home / 'catalogue.sqlite'}"
+    assert Path(resources.bucket.location) == home / "bucket"
+    assert resources.signer.folder == home / "signer"
+    assert resources.staging == home / "staging"
 
 
 def test_the_prompt_key_is_made_once_and_for_the_owner_alone(tmp_path):
-    first = wiring_of(load_settings()).prompt_key
+    first = resources_of(load_settings()).prompt_key
     assert len(first) == 32
-    assert wiring_of(load_settings()).prompt_key == first
+    assert resources_of(load_settings()).prompt_key == first
     assert (tmp_path / "home" / "prompt.key").stat().st_mode & 0o777 == 0o600
 
 
 def test_secrets_show_in_no_representation(monkeypatch):
     monkeypatch.setenv("REELMILL_BUCKET_SECRET_KEY", "canary")
     settings = load_settings()
-    wiring = wiring_of(settings)
-    assert wiring.bucket.secret_key == "canary"
-    assert "canary" not in repr(settings) + repr(wiring)
-    assert wiring.prompt_key.hex() not in repr(wiring)
+    resources = resources_of(settings)
+    assert resources.bucket.secret_key == "canary"
+    assert "canary" not in repr(settings) + repr(resources)
+    assert resources.prompt_key.hex() not in repr(resources)
 
 
 def test_prefects_state_moves_with_home_unless_the_operator_said_otherwise(tmp_path, monkeypatch):
@@ -101,17 +120,25 @@ def test_every_setting_that_is_a_path_is_absolute(monkeypatch):
 def test_attestations_come_from_the_file_and_the_environment(tmp_path, monkeypatch):
     (tmp_path / "reelmill.toml").write_text('[attestations."svd-1.1"]\nterms = "0a1b2c3d"\nstatement = " Jane Doe "\n')
     monkeypatch.setenv("REELMILL_ATTESTATIONS", '{"ltx": {"terms": "12345678", "statement": "Joe"}}')
-    wiring = wiring_of(load_settings())
-    assert {name: (word.terms, word.statement) for name, word in wiring.attestations} == {
-        "svd-1.1": ("0a1b2c3d", "Jane Doe"), "ltx": ("12345678", "Joe")}
-    assert hash(wiring)
+    resources = resources_of(load_settings())
+    assert {name: (word.terms, word.statement) for name, word in resources.attestations} == {
+        "svd-1.1": ("0a1b2c3d", "Jane Doe"),
+        "ltx": ("12345678", "Joe"),
+    }
+    assert hash(resources)
 
 
-@pytest.mark.parametrize(("word", "sentence"), [
-    ({"terms": "12345678", "statement": "  "}, "'attestations.svd.statement' is wrong: String should have at least 1"),
-    ({"terms": "12345678", "statment": "Jane"}, "'attestations.svd.statement' is wrong: Field required"),
-    ("yes", "'attestations.svd' is wrong: "),
-])
+@pytest.mark.parametrize(
+    ("word", "sentence"),
+    [
+        (
+            {"terms": "12345678", "statement": "  "},
+            "'attestations.svd.statement' is wrong: String should have at least 1",
+        ),
+        ({"terms": "12345678", "statment": "Jane"}, "'attestations.svd.statement' is wrong: Field required"),
+        ("yes", "'attestations.svd' is wrong: "),
+    ],
+)
 def test_an_attestation_without_its_parts_is_refused(monkeypatch, word, sentence):
     monkeypatch.setenv("REELMILL_ATTESTATIONS", json.dumps({"svd": word}))
     with pytest.raises(SettingsError) as refused:

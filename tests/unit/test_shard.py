@@ -1,7 +1,7 @@
 """Shards share a bucket and keep the order of planning."""
 
 from manifests.variant import Variant
-from tasks.shard import Job, Shard, cut
+from tasks.plan.shard import Job, Shard, cut
 
 WIDE = Variant("starter", "r1", "a red circle", "", 7, 90, 160, 17, 8, 16, 3.0)
 

@@ -4,12 +4,14 @@ import openpyxl
 import pytest
 from sheets.making import lines, workbook
 
+from adapters.sheets import annotate, read_table
 from manifests.errors import SheetError
-from manifests.sheet import Checked, Table, annotate, check_table, read_table
+from manifests.sheet import Checked, Table, check_table
 
 RED, YELLOW, NONE = "00F4A6A0", "00FFE699", "00000000"
-SHEET = lines("Summer plan;;", "", "Prompt;Aspect;negativ prompt", "a red circle;7:3;=1+1", ";1:1;x", "a {x};16:9;",
-              "a;b;c;d")
+SHEET = lines(
+    "Summer plan;;", "", "Prompt;Aspect;negativ prompt", "a red circle;7:3;=1+1", ";1:1;x", "a {x};16:9;", "a;b;c;d"
+)
 
 
 @pytest.fixture
@@ -61,7 +63,7 @@ def test_the_copy_has_the_same_problems(annotated, tmp_path):
     """But for the shifted row, which only a text file can have."""
     said = [problem.sentence for problem in annotated[1].problems if problem.column]
     again = [problem.sentence for problem in check_table(read_table(tmp_path / "out.xlsx")).problems]
-    assert again[:len(said)] == said
+    assert again[: len(said)] == said
 
 
 def test_a_problem_in_a_cell_that_is_empty_at_the_end_of_its_row_is_marked(tmp_path):
@@ -82,11 +84,17 @@ def test_any_name_of_a_tab_is_kept_apart_from_ours(tmp_path, title):
     assert read_table(tmp_path / "out.xlsx").rows[0].cells == ("x",)
 
 
-@pytest.mark.parametrize(("out", "sentence"), [
-    ("out.csv", "'out.csv' is to be a workbook; give it a name that ends in .xlsx."),
-    ("plan.xlsx", "'plan.xlsx' is the sheet itself; give the copy another name."),
-    ("nowhere/out.xlsx", "'{path}' cannot be written (No such file or directory); check the folder and its rights."),
-])
+@pytest.mark.parametrize(
+    ("out", "sentence"),
+    [
+        ("out.csv", "'out.csv' is to be a workbook; give it a name that ends in .xlsx."),
+        ("plan.xlsx", "'plan.xlsx' is the sheet itself; give the copy another name."),
+        (
+            "nowhere/out.xlsx",
+            "'{path}' cannot be written (No such file or directory); check the folder and its rights.",
+        ),
+    ],
+)
 def test_where_a_copy_cannot_go_is_told(tmp_path, out, sentence):
     path = tmp_path / "plan.xlsx"
     path.write_bytes(workbook([["prompt"], ["x"]]))

@@ -6,8 +6,9 @@ import pytest
 from sheets.bad import SHEETS, Bad
 from sheets.making import workbook
 
-from manifests.errors import SheetUnreadable
-from manifests.sheet import check_table, read_table
+from adapters.sheets import read_table
+from manifests.errors import UnreadableSheetError
+from manifests.sheet import check_table
 
 
 @pytest.mark.parametrize("sheet", SHEETS, ids=lambda sheet: sheet.case)
@@ -16,7 +17,7 @@ def test_a_bad_sheet_is_told_in_clear_sentences(tmp_path, sheet: Bad):
     path.write_bytes(sheet.data)
     try:
         said = [problem.sentence for problem in check_table(read_table(path)).problems]
-    except SheetUnreadable as error:
+    except UnreadableSheetError as error:
         said = [str(error)]
     assert said == list(sheet.says)
 
@@ -25,15 +26,18 @@ def test_the_corpus_is_as_large_as_it_claims():
     assert len({sheet.case for sheet in SHEETS}) == len(SHEETS) >= 60
 
 
-@pytest.mark.parametrize(("name", "sentence"), [
-    ("nowhere.csv", "There is no file '{path}'; check the name and the folder."),
-    ("folder", "'{path}' is a folder; name the sheet inside it."),
-    ("pipe", "'{path}' is no file; name a sheet."),
-])
+@pytest.mark.parametrize(
+    ("name", "sentence"),
+    [
+        ("nowhere.csv", "There is no file '{path}'; check the name and the folder."),
+        ("folder", "'{path}' is a folder; name the sheet inside it."),
+        ("pipe", "'{path}' is no file; name a sheet."),
+    ],
+)
 def test_what_is_no_file_is_told(tmp_path, name, sentence):
     (tmp_path / "folder").mkdir()
     os.mkfifo(tmp_path / "pipe")
-    with pytest.raises(SheetUnreadable) as caught:
+    with pytest.raises(UnreadableSheetError) as caught:
         read_table(tmp_path / name)
     assert str(caught.value) == sentence.format(path=tmp_path / name)
 
@@ -41,17 +45,19 @@ def test_what_is_no_file_is_told(tmp_path, name, sentence):
 def test_a_tab_that_is_not_there_is_told_with_those_that_are(tmp_path):
     path = tmp_path / "sheet.xlsx"
     path.write_bytes(workbook([["prompt"], ["x"]], lambda tab: tab.parent.create_sheet("Budget")))
-    with pytest.raises(SheetUnreadable, match=r"'sheet.xlsx' has no tab 'Plan'; its tabs are 'Campaign', 'Budget'\."):
+    with pytest.raises(
+        UnreadableSheetError, match=r"'sheet.xlsx' has no tab 'Plan'; its tabs are 'Campaign', 'Budget'\."
+    ):
         read_table(path, "Plan")
 
 
 def test_a_text_file_has_no_tabs(tmp_path):
     path = tmp_path / "sheet.csv"
     path.write_text("prompt\nx\n")
-    with pytest.raises(SheetUnreadable, match="is a text file and has no tabs"):
+    with pytest.raises(UnreadableSheetError, match="is a text file and has no tabs"):
         read_table(path, "Plan")
 
 
 def test_a_file_name_too_long_for_the_system_is_told(tmp_path):
-    with pytest.raises(SheetUnreadable, match="cannot be opened"):
+    with pytest.raises(UnreadableSheetError, match="cannot be opened"):
         read_table(tmp_path / ("x" * 300 + ".csv"))

@@ -12,8 +12,15 @@ from manifests.sheet import Checked, Complaint, Row, Table, campaign_of, check_t
 def table(header: str, *rows: str) -> Table:
     """A table from lines whose cells are parted by semicolons."""
     cells = [tuple(cell.strip() for cell in line.split(";")) for line in (header, *rows)]
-    return Table(Path("plan.csv"), "plan", "ab" * 32, cells[0], 1,
-                 tuple(Row(number, row) for number, row in enumerate(cells[1:], 2) if any(row)), delimiter=";")
+    return Table(
+        Path("plan.csv"),
+        "plan",
+        "ab" * 32,
+        cells[0],
+        1,
+        tuple(Row(number, row) for number, row in enumerate(cells[1:], 2) if any(row)),
+        delimiter=";",
+    )
 
 
 def checked(header: str, *rows: str) -> Checked:
@@ -31,13 +38,29 @@ def sentences(found: tuple) -> list[str]:
 
 
 def test_a_full_row():
-    found = brief("brief_id;prompt;negative_prompt;placements;duration_s;model;variants;want;seed;min_adherence;"
-                  "locale;cta;notes;axes;Client",
-                  "s-1;a red circle;text;16:9|tiktok;2|3,5;Starter;3;2;7;0.25;en|de;Shop|Buy;hi;cartesian;acme|north")
+    found = brief(
+        "brief_id;prompt;negative_prompt;placements;duration_s;model;variants;want;seed;min_adherence;"
+        "locale;cta;notes;axes;Client",
+        "s-1;a red circle;text;16:9|tiktok;2|3,5;Starter;3;2;7;0.25;en|de;Shop|Buy;hi;cartesian;acme|north",
+    )
     assert found == Brief(
-        2, "s-1", ("a red circle",), ("text",), (Placement("generic", "16:9"), Placement("tiktok", "9:16")),
-        (2.0, 3.5), ("starter",), "cartesian", 3, 2, 7, 0.25, ("en", "de"), ("Shop", "Buy"), "hi",
-        {"Client": ("acme", "north")})
+        2,
+        "s-1",
+        ("a red circle",),
+        ("text",),
+        (Placement("generic", "16:9"), Placement("tiktok", "9:16")),
+        (2.0, 3.5),
+        ("starter",),
+        "cartesian",
+        3,
+        2,
+        7,
+        0.25,
+        ("en", "de"),
+        ("Shop", "Buy"),
+        "hi",
+        {"Client": ("acme", "north")},
+    )
     assert found.axis_lengths == {"placements": 2, "duration_s": 2, "locale": 2, "cta": 2}
     assert found.combinations == 16
 
@@ -49,22 +72,41 @@ def test_a_sheet_with_nothing_but_prompts_works(header):
     assert found.brief_id.startswith("a-red-circle-")
 
 
-@pytest.mark.parametrize(("header", "attribute"), [
-    ("Aspect", "placements"), ("Aspect ratio", "placements"), ("Format", "placements"), ("Channel", "placements"),
-    ("Duration (s)", "durations_s"), ("Length", "durations_s"), ("Duration_S", "durations_s"),
-    ("Language", "locales"), ("Call to action", "ctas"), ("Negative", "negative_prompts"), ("Model card", "models")])
+@pytest.mark.parametrize(
+    ("header", "attribute"),
+    [
+        ("Aspect", "placements"),
+        ("Aspect ratio", "placements"),
+        ("Format", "placements"),
+        ("Channel", "placements"),
+        ("Duration (s)", "durations_s"),
+        ("Length", "durations_s"),
+        ("Duration_S", "durations_s"),
+        ("Language", "locales"),
+        ("Call to action", "ctas"),
+        ("Negative", "negative_prompts"),
+        ("Model card", "models"),
+    ],
+)
 def test_columns_go_by_other_names(header, attribute):
     value = {"placements": "9:16", "durations_s": "3"}.get(attribute, "starter")
     assert getattr(brief(f"prompt;{header}", f"x;{value}"), attribute) != getattr(Brief(2, "x", ("x",)), attribute)
 
 
-@pytest.mark.parametrize(("header", "name"), [
-    ("negativ_prompt", "negative_prompt"), ("placment", "placements"), ("Variant", "variants"),
-    ("Durration", "duration_s")])
+@pytest.mark.parametrize(
+    ("header", "name"),
+    [
+        ("negativ_prompt", "negative_prompt"),
+        ("placment", "placements"),
+        ("Variant", "variants"),
+        ("Durration", "duration_s"),
+    ],
+)
 def test_a_typo_in_a_header_is_a_warning_and_the_column_goes_along(header, name):
     result = checked(f"prompt;{header}", "x;7:3")
     assert sentences(result.warnings) == [
-        f"Row 1, column B '{header}' isn't a column we know. Did you mean {name}? It is carried along as it stands."]
+        f"Row 1, column B '{header}' isn't a column we know. Did you mean {name}? It is carried along as it stands."
+    ]
     assert result.briefs[0].metadata == {header: ("7:3",)}
 
 
@@ -87,7 +129,8 @@ def test_a_second_column_of_remarks_that_stands_twice_is_only_a_warning():
 def test_a_header_that_stands_twice_is_a_warning():
     result = checked("prompt;Client;Client", "x;acme;north")
     assert sentences(result.warnings) == [
-        "Row 1, column C 'Client' has the same header as column B 'Client'. Only that one is read."]
+        "Row 1, column C 'Client' has the same header as column B 'Client'. Only that one is read."
+    ]
 
 
 def test_placeholders_are_found_whatever_their_case_and_spaces():
@@ -133,10 +176,14 @@ def test_rows_that_repeat_get_ids_of_their_own_and_a_warning():
     result = checked("prompt", "a cup", "a shoe", "a cup", "a cup")
     made = result.briefs[0].brief_id
     assert [brief.brief_id for brief in result.briefs if brief.prompts == ("a cup",)] == [
-        made, f"{made}-2", f"{made}-3"]
+        made,
+        f"{made}-2",
+        f"{made}-3",
+    ]
     assert sentences(result.warnings) == [
         f"Row 4, column A 'prompt' repeats the prompt of row 2; the row is called {made}-2.",
-        f"Row 5, column A 'prompt' repeats the prompt of row 2; the row is called {made}-3."]
+        f"Row 5, column A 'prompt' repeats the prompt of row 2; the row is called {made}-3.",
+    ]
 
 
 def test_a_made_id_gives_way_to_a_typed_one():
@@ -161,7 +208,8 @@ def test_invisible_characters_are_taken_out_with_a_warning():
     result = checked("prompt", "a red\u200b circle\u00a0 here")
     assert result.briefs[0].prompts == ("a red circle here",)
     assert sentences(result.warnings) == [
-        "Row 2, column A 'prompt': 'a red<U+200B> circle<U+00A0> here' held invisible characters; they were taken out."]
+        "Row 2, column A 'prompt': 'a red<U+200B> circle<U+00A0> here' held invisible characters; they were taken out."
+    ]
 
 
 def test_control_characters_never_reach_metadata():
@@ -190,7 +238,8 @@ def test_checks_of_upper_rooms_speak_of_the_sheets_own_columns():
 
     result = check_table(table("prompt;Length", "x;9"), [check])
     assert sentences(result.problems) == [
-        "Row 2, column B 'Length': '9' is longer than the model can make. Use 4 or less."]
+        "Row 2, column B 'Length': '9' is longer than the model can make. Use 4 or less."
+    ]
     assert sentences(result.warnings) == ["Row 2, model: 'starter' is slow."]
     assert result.briefs == ()
 

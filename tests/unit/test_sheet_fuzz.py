@@ -6,21 +6,30 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from sheets.making import MAIN, lines, raw_workbook, text_cell, workbook
 
-from manifests.errors import SheetUnreadable
-from manifests.sheet import Row, Table, check_table, read_table
+from adapters.sheets import read_table
+from adapters.sheets.sandbox import SandboxError
+from manifests.errors import UnreadableSheetError
+from manifests.sheet import Row, Table, check_table
 from manifests.sheet.columns import COLUMNS
-from manifests.sheet.parse import ChildFailed
-from manifests.sheet.wording import fill
+from manifests.sheet.prompt_template import fill
 
 FEW = settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
-GOOD = {"sheet.csv": lines("prompt;Aspect;notes", '"a red; circle";16:9;x', "b;1:1;y"),
-        "sheet.xlsx": workbook([["prompt", "Aspect"], ["a red circle", "16:9"], ["=A1", None]])}
-SHEET = (f'<?xml version="1.0"?><worksheet xmlns="{MAIN}"><sheetData><row r="1">{text_cell("A1", "prompt")}'
-         f'{text_cell("B1", "seed")}</row><row r="2">{text_cell("A2", "a cup")}<c r="B2"><f>1+1</f><v>2</v></c></row>'
-         '<row r="3"><c r="A3" t="b"><v>1</v></c><c r="B3" t="e"><v>#REF!</v></c></row></sheetData>'
-         '<mergeCells count="1"><mergeCell ref="A2:A3"/></mergeCells></worksheet>').encode()
-WORDS = st.one_of(st.text(max_size=12), st.sampled_from(
-    ["16:9", "7:3", "a|b", "{colour}", "{", "2,5", "-1", "zip", "#N/A", "a {colour} cup", "red|blue|pink", "1|", ""]))
+GOOD = {
+    "sheet.csv": lines("prompt;Aspect;notes", '"a red; circle";16:9;x', "b;1:1;y"),
+    "sheet.xlsx": workbook([["prompt", "Aspect"], ["a red circle", "16:9"], ["=A1", None]]),
+}
+SHEET = (
+    f'<?xml version="1.0"?><worksheet xmlns="{MAIN}"><sheetData><row r="1">{text_cell("A1", "prompt")}'
+    f'{text_cell("B1", "seed")}</row><row r="2">{text_cell("A2", "a cup")}<c r="B2"><f>1+1</f><v>2</v></c></row>'
+    '<row r="3"><c r="A3" t="b"><v>1</v></c><c r="B3" t="e"><v>#REF!</v></c></row></sheetData>'
+    '<mergeCells count="1"><mergeCell ref="A2:A3"/></mergeCells></worksheet>'
+).encode()
+WORDS = st.one_of(
+    st.text(max_size=12),
+    st.sampled_from(
+        ["16:9", "7:3", "a|b", "{colour}", "{", "2,5", "-1", "zip", "#N/A", "a {colour} cup", "red|blue|pink", "1|", ""]
+    ),
+)
 NAMES = st.one_of(st.sampled_from([column.name for column in COLUMNS]), st.just("colour"), st.text(max_size=8))
 HEADERS = st.lists(NAMES, min_size=1, max_size=8)
 CHANGES = st.lists(st.tuples(st.integers(0, 6000), st.integers(0, 255)), max_size=12)
@@ -55,14 +64,14 @@ def told_or_read(path: Path, data: bytes) -> None:
     path.write_bytes(data)
     try:
         table = read_table(path)
-    except SheetUnreadable as error:
+    except UnreadableSheetError as error:
         sentence, death = str(error), error.__cause__.__cause__
     else:
         check_table(table)
         return
     assert sentence.startswith(f"'{path.name}' ")
     assert sentence.endswith(".")
-    assert not isinstance(death, ChildFailed), death
+    assert not isinstance(death, SandboxError), death
 
 
 @given(HEADERS, st.lists(st.lists(WORDS, min_size=1, max_size=9), max_size=4), st.sampled_from(["", ";"]))

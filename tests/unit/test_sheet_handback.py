@@ -3,7 +3,8 @@
 import openpyxl
 from sheets.making import lines
 
-from manifests.sheet import Outcome, Table, check_table, hand_back, read_table
+from adapters.sheets import Outcome, hand_back, read_table
+from manifests.sheet import Table, check_table
 
 DONE = Outcome("published", 2, 1, 0.31256789, "https://cdn.example/a.mp4", "ab" * 32, "1 × adherence", "Say so.")
 FAILED = Outcome("failed", 0, 0, None, "", "", '=cmd|" /C calc"!A0')
@@ -18,12 +19,33 @@ def sheet(tmp_path, *rows: str) -> Table:
 def test_every_row_comes_back_with_its_outcome(tmp_path):
     hand_back(sheet(tmp_path, "a;16:9;acme", "b;1:1;", "c"), {3: DONE, 4: FAILED}, tmp_path / "out.xlsx")
     rows = list(openpyxl.load_workbook(tmp_path / "out.xlsx").active.iter_rows(values_only=True))
-    assert rows[1] == ("Prompt", "Aspect", "Client", "Reelmill status", "Reelmill passed", "Reelmill published",
-                       "Reelmill best score", "Reelmill URL", "Reelmill credential SHA-256", "Reelmill why",
-                       "Reelmill notice")
-    assert rows[2] == ("a", "16:9", "acme", "published", 2, 1, 0.3126, "https://cdn.example/a.mp4", "ab" * 32,
-                       "1 × adherence", "Say so.")
-    assert rows[3] == ("b", "1:1", None, "failed", 0, 0, None, None, None, "'=cmd|\" /C calc\"!A0", None)
+    assert rows[1] == (
+        "Prompt",
+        "Aspect",
+        "Client",
+        "Reelmill status",
+        "Reelmill passed",
+        "Reelmill published",
+        "Reelmill best score",
+        "Reelmill URL",
+        "Reelmill credential SHA-256",
+        "Reelmill why",
+        "Reelmill notice",
+    )
+    assert rows[2] == (
+        "a",
+        "16:9",
+        "acme",
+        "published",
+        2,
+        1,
+        0.3126,
+        "https://cdn.example/a.mp4",
+        "ab" * 32,
+        "1 × adherence",
+        "Say so.",
+    )
+    assert rows[3] == ("b", "1:1", None, "failed", 0, 0, None, None, None, '\'=cmd|" /C calc"!A0', None)
     assert rows[4][:4] == ("c", None, None, None)
 
 

@@ -6,8 +6,9 @@ import time
 import pytest
 from sheets import making
 
-from manifests.errors import SheetUnreadable
-from manifests.sheet import parse, read_table
+from adapters.sheets import read_table
+from adapters.sheets import sandbox as parse
+from manifests.errors import UnreadableSheetError
 
 HOSTILE = {
     "far_cell": "has cells as far out as XFD1048576 in tab 'Campaign'",
@@ -22,16 +23,16 @@ def test_a_hostile_workbook_is_refused_fast_and_the_parent_stays_small(tmp_path,
     path = tmp_path / "sheet.xlsx"
     path.write_bytes(getattr(making, name)())
     before, start = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss, time.monotonic()
-    with pytest.raises(SheetUnreadable, match=HOSTILE[name]):
+    with pytest.raises(UnreadableSheetError, match=HOSTILE[name]):
         read_table(path)
     assert time.monotonic() - start < 20
     assert resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before < 64 * 1024
 
 
 UNGUARDED = """
-import manifests.sheet.workbook as workbook
+import adapters.sheets.workbook_reader as workbook
 workbook.MAX_CELLS, workbook.MAX_RATIO, workbook.MAX_UNPACKED = 10**18, 10**9, 10**12
-from manifests.sheet.child import main; main()
+from adapters.sheets.sandbox_child import main; main()
 """
 
 
@@ -39,7 +40,7 @@ def test_a_small_workbook_cannot_make_the_parent_hold_much(tmp_path):
     """Half a gigabyte of address space would do for the child, but not for what it would answer."""
     path = tmp_path / "sheet.xlsx"
     path.write_bytes(making.one_text_many_times(characters=10_000, times=6_000))
-    with pytest.raises(SheetUnreadable, match="holds more than 50,000,000 characters"):
+    with pytest.raises(UnreadableSheetError, match="holds more than 50,000,000 characters"):
         read_table(path)
 
 
@@ -47,7 +48,7 @@ def test_a_bomb_beside_the_sheet_is_not_unpacked(tmp_path):
     path = tmp_path / "sheet.ods"
     path.write_bytes(making.archive({"mimetype": b"application/vnd.oasis.opendocument" + bytes(200 * 10**6)}))
     before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-    with pytest.raises(SheetUnreadable, match="is an OpenDocument file"):
+    with pytest.raises(UnreadableSheetError, match="is an OpenDocument file"):
         read_table(path)
     assert resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before < 64 * 1024
 
@@ -57,10 +58,10 @@ def test_without_the_checks_beforehand_the_limits_of_the_child_hold(tmp_path, mo
     monkeypatch.setattr(parse, "_CHILD", UNGUARDED)
     path = tmp_path / "sheet.xlsx"
     path.write_bytes(making.far_cell())
-    with pytest.raises(SheetUnreadable, match="needs more memory or time") as caught:
+    with pytest.raises(UnreadableSheetError, match="needs more memory or time") as caught:
         read_table(path)
     failed = caught.value.__cause__.__cause__
-    assert isinstance(failed, parse.ChildFailed)
+    assert isinstance(failed, parse.SandboxError)
     assert "exit status -6" in str(failed)
 
 
@@ -69,7 +70,7 @@ def test_a_child_that_hangs_is_ended(tmp_path, monkeypatch):
     monkeypatch.setattr(parse, "SECONDS", 1)
     path = tmp_path / "sheet.csv"
     path.write_text("prompt\nx\n")
-    with pytest.raises(SheetUnreadable, match="takes too long to read"):
+    with pytest.raises(UnreadableSheetError, match="takes too long to read"):
         read_table(path)
 
 
@@ -81,7 +82,9 @@ def test_the_child_sees_nothing_of_the_environment(tmp_path, monkeypatch):
 
 def test_the_child_is_small(tmp_path, monkeypatch):
     """Libraries with many threads would eat its address space on a machine with many cores."""
-    imports = "import sys, manifests.sheet.child, manifests.sheet.workbook, manifests.sheet.delimited"
+    imports = (
+        "import sys, adapters.sheets.sandbox_child, adapters.sheets.workbook_reader, adapters.sheets.delimited_reader"
+    )
     monkeypatch.setattr(parse, "_CHILD", f"{imports}; sys.exit(bool({{'openpyxl', 'numpy'}} & set(sys.modules)))")
     assert parse._answer(b"", "text", None) == []
 

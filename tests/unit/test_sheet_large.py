@@ -5,15 +5,26 @@ import time
 import pytest
 from openpyxl import Workbook
 
-from manifests.errors import SheetUnreadable
-from manifests.sheet import check_table, read_table
+from adapters.sheets import read_table
+from manifests.errors import UnreadableSheetError
+from manifests.sheet import check_table
 
 HEADER = ("brief_id", "prompt", "colour", "Aspect", "Length", "variants", "seed", "locale", "notes", "Client")
 
 
 def row(number: int) -> tuple[str | int, ...]:
-    return (f"b{number}", f"a {{colour}} circle number {number}", "red|blue", "16:9|1:1", "2,5", 3, number, "en",
-            "hello there", f"c{number % 100}")
+    return (
+        f"b{number}",
+        f"a {{colour}} circle number {number}",
+        "red|blue",
+        "16:9|1:1",
+        "2,5",
+        3,
+        number,
+        "en",
+        "hello there",
+        f"c{number % 100}",
+    )
 
 
 @pytest.mark.slow
@@ -42,7 +53,7 @@ def test_one_row_more_is_too_many_in_a_workbook(tmp_path):
     for number in range(100_001):
         tab.append([f"a cup {number}"])
     book.save(tmp_path / "sheet.xlsx")
-    with pytest.raises(SheetUnreadable, match=r"'sheet.xlsx' has more than 100,000 rows; split it"):
+    with pytest.raises(UnreadableSheetError, match=r"'sheet.xlsx' has more than 100,000 rows; split it"):
         read_table(tmp_path / "sheet.xlsx")
 
 

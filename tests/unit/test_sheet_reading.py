@@ -6,7 +6,8 @@ import hashlib
 import pytest
 from sheets.making import lines, raw_workbook, text_cell, workbook
 
-from manifests.sheet import Table, check_table, read_table
+from adapters.sheets import read_table
+from manifests.sheet import Table, check_table
 
 HEADER = ("Prompt", "Aspect", "Length", "Notes")
 CELLS = ("a red circle, drifting; left", "16:9|9:16", "2,5", "Café à 5 £ €")
@@ -35,23 +36,55 @@ def test_text_files_of_every_delimiter_encoding_and_line_end(tmp_path, delimiter
 
 @pytest.mark.parametrize("length", ["2,5", "2.5", " 2.5 s", "2.5s", "2.50", "2,5 sec"])
 def test_decimal_points_commas_and_units_mean_the_same(tmp_path, length):
-    for data, name in ((lines("prompt;Length", f"x;{length}"), "s.csv"),
-                       (workbook([["prompt", "Length"], ["x", length]]), "s.xlsx")):
+    for data, name in (
+        (lines("prompt;Length", f"x;{length}"), "s.csv"),
+        (workbook([["prompt", "Length"], ["x", length]]), "s.xlsx"),
+    ):
         assert check_table(read(tmp_path, data, name)).briefs[0].durations_s == (2.5,)
 
 
 def test_a_workbook_reads_as_people_see_it(tmp_path):
-    row = ["x", 99, 0.5, 0.1 + 0.2, True, datetime.datetime(2026, 11, 23), datetime.time(16, 9),
-           datetime.datetime(2026, 11, 23, 14, 5), "NA", "null", "0099", -5, 123456789012, "#N/A"]
+    row = [
+        "x",
+        99,
+        0.5,
+        0.1 + 0.2,
+        True,
+        datetime.datetime(2026, 11, 23),
+        datetime.time(16, 9),
+        datetime.datetime(2026, 11, 23, 14, 5),
+        "NA",
+        "null",
+        "0099",
+        -5,
+        123456789012,
+        "#N/A",
+    ]
     table = read(tmp_path, workbook([["prompt", *(f"c{n}" for n in range(1, len(row)))], row]), "s.xlsx")
-    assert table.rows[0].cells == ("x", "99", "0.5", "0.3", "TRUE", "2026-11-23", "16:09", "2026-11-23 14:05",
-                                   "NA", "null", "0099", "-5", "123456789012", "#N/A")
+    assert table.rows[0].cells == (
+        "x",
+        "99",
+        "0.5",
+        "0.3",
+        "TRUE",
+        "2026-11-23",
+        "16:09",
+        "2026-11-23 14:05",
+        "NA",
+        "null",
+        "0099",
+        "-5",
+        "123456789012",
+        "#N/A",
+    )
 
 
 def test_the_market_na_and_the_prompt_null_are_values(tmp_path):
     briefs = check_table(read(tmp_path, lines("prompt,market", "null,NA", "None,nan"))).briefs
     assert [(brief.prompts, brief.metadata["market"]) for brief in briefs] == [
-        (("null",), ("NA",)), (("None",), ("nan",))]
+        (("null",), ("NA",)),
+        (("None",), ("nan",)),
+    ]
 
 
 def test_a_ratio_that_excel_took_for_a_time_is_a_ratio(tmp_path):
@@ -116,9 +149,11 @@ def test_the_first_visible_tab_with_a_prompt_column_is_taken(tmp_path):
 
 
 def test_formulas_count_by_the_results_that_the_file_holds(tmp_path):
-    cells = ('<row r="1">' + text_cell("A1", "prompt") + text_cell("B1", "variants") + text_cell("C1", "sum") + "</row>"
-             '<row r="2"><c r="A2" t="str"><f>B9&amp;C9</f><v>a red circle</v></c><c r="B2"><f>1+1</f><v>2</v></c>'
-             '<c r="C2"><f>SUM(B2)</f></c></row><row r="3"><c r="A3"><f>B9</f></c></row>')
+    cells = (
+        '<row r="1">' + text_cell("A1", "prompt") + text_cell("B1", "variants") + text_cell("C1", "sum") + "</row>"
+        '<row r="2"><c r="A2" t="str"><f>B9&amp;C9</f><v>a red circle</v></c><c r="B2"><f>1+1</f><v>2</v></c>'
+        '<c r="C2"><f>SUM(B2)</f></c></row><row r="3"><c r="A3"><f>B9</f></c></row>'
+    )
     table = read(tmp_path, raw_workbook(cells), "s.xlsx")
     checked = check_table(table)
     assert (checked.briefs[0].prompts, checked.briefs[0].variants) == (("a red circle",), 2)
@@ -128,11 +163,13 @@ def test_formulas_count_by_the_results_that_the_file_holds(tmp_path):
 
 def test_cells_without_places_and_elements_with_prefixes_are_read(tmp_path):
     """As some programs write them: no r attributes, or every name behind a namespace prefix."""
-    bare = ('<row><c t="inlineStr"><is><t>prompt</t></is></c></row><row><c t="inlineStr"><is><t>x</t></is></c></row>')
+    bare = '<row><c t="inlineStr"><is><t>prompt</t></is></c></row><row><c t="inlineStr"><is><t>x</t></is></c></row>'
     main = "http://schemas.openxmlformats.org/spreadsheetml/2006/main"
-    prefixed = (f'<?xml version="1.0"?><x:worksheet xmlns:x="{main}"><x:sheetData><x:row r="1"><x:c r="A1" '
-                't="inlineStr"><x:is><x:t>prompt</x:t></x:is></x:c></x:row><x:row r="2"><x:c r="A2" t="e"><x:v>#REF!'
-                "</x:v></x:c></x:row></x:sheetData></x:worksheet>")
+    prefixed = (
+        f'<?xml version="1.0"?><x:worksheet xmlns:x="{main}"><x:sheetData><x:row r="1"><x:c r="A1" '
+        't="inlineStr"><x:is><x:t>prompt</x:t></x:is></x:c></x:row><x:row r="2"><x:c r="A2" t="e"><x:v>#REF!'
+        "</x:v></x:c></x:row></x:sheetData></x:worksheet>"
+    )
     assert read(tmp_path, raw_workbook(bare), "s.xlsx").rows[0].cells == ("x",)
     assert read(tmp_path, raw_workbook(prefixed.encode()), "s.xlsx").rows[0].cells == ("#REF!",)
 

@@ -8,15 +8,49 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from manifests.sheet import Outcome, Row, Table, annotate, check_table, hand_back, read_table
-from manifests.sheet.safe import cell_value, guarded, unguarded
+from adapters.sheets import Outcome, annotate, hand_back, read_table
+from adapters.sheets.escaping import cell_value, guarded, unguarded
+from manifests.sheet import Row, Table, check_table
 
 TEXT = st.text(st.characters(exclude_categories=("Cs",), exclude_characters="\r\n\ufeff\ufffe\uffff"), max_size=30)
-HARD = st.sampled_from([
-    "=1+1", "+1", "-1", "-x", "@a", "\tx", "'=x", "''=x", "'", "00", "1.0", "1e5", "-0", "0.10", "99", "#N/A", "TRUE",
-    "_x0041_", "_x000D_", "_x005F_x0041_", "a\x01b", "x\ny", "NA", "null", "1234567890123456", "2026-11-23", "16:9",
-    '"', ",", ";", "|", " a ", "\u202ex", "😀",
-])
+HARD = st.sampled_from(
+    [
+        "=1+1",
+        "+1",
+        "-1",
+        "-x",
+        "@a",
+        "\tx",
+        "'=x",
+        "''=x",
+        "'",
+        "00",
+        "1.0",
+        "1e5",
+        "-0",
+        "0.10",
+        "99",
+        "#N/A",
+        "TRUE",
+        "_x0041_",
+        "_x000D_",
+        "_x005F_x0041_",
+        "a\x01b",
+        "x\ny",
+        "NA",
+        "null",
+        "1234567890123456",
+        "2026-11-23",
+        "16:9",
+        '"',
+        ",",
+        ";",
+        "|",
+        " a ",
+        "\u202ex",
+        "😀",
+    ]
+)
 CELLS = st.lists(st.one_of(TEXT, HARD), min_size=1, max_size=6)
 FEW = settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 
@@ -25,8 +59,15 @@ def table(rows: list[list[str]]) -> Table:
     """A table with a prompt in its first column, below a title."""
     width = max(map(len, rows))
     numbered = [Row(number, tuple(["x", *cells, "end"])) for number, cells in enumerate(rows, 4)]
-    return Table(Path("plan.csv"), "plan", "ab" * 32, ("prompt", *(f"c{n}" for n in range(width + 1))), 3,
-                 tuple(numbered), (Row(1, ("Plan",)),))
+    return Table(
+        Path("plan.csv"),
+        "plan",
+        "ab" * 32,
+        ("prompt", *(f"c{n}" for n in range(width + 1))),
+        3,
+        tuple(numbered),
+        (Row(1, ("Plan",)),),
+    )
 
 
 @given(st.text())

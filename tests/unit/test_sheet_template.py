@@ -6,8 +6,9 @@ import os
 import openpyxl
 import pytest
 
-from manifests.errors import DiskFull, SheetError
-from manifests.sheet import check_table, read_table, write_template
+from adapters.sheets import read_table, write_template
+from manifests.errors import DiskFullError, SheetError
+from manifests.sheet import check_table
 from manifests.sheet.columns import COLUMNS, name_of
 from manifests.sheet.table import letter
 
@@ -20,7 +21,10 @@ def test_a_template_is_a_good_sheet(tmp_path, name):
     checked = check_table(read_table(tmp_path / name))
     assert checked.problems == checked.warnings == ()
     assert [(brief.brief_id, brief.combinations * brief.variants) for brief in checked.briefs] == [
-        ("summer-01", 2), ("summer-02", 2), ("summer-03", 2)]
+        ("summer-01", 2),
+        ("summer-02", 2),
+        ("summer-03", 2),
+    ]
 
 
 def test_every_column_is_there_and_explained(tmp_path):
@@ -85,7 +89,7 @@ def test_a_full_disk_is_told(tmp_path, monkeypatch):
         raise OSError(errno.ENOSPC, "No space left on device")
 
     monkeypatch.setattr(os, "replace", full)
-    with pytest.raises(DiskFull, match="The disk is full"):
+    with pytest.raises(DiskFullError, match="The disk is full"):
         write_template(tmp_path / "sheet.xlsx", MODELS)
     assert not list(tmp_path.iterdir())
 

@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from manifests.sheet.wording import fill, placeholders, rename
+from manifests.sheet.prompt_template import fill, placeholders, rename
 
 NAMES = st.text("abc ", min_size=1).filter(str.strip)
 PARTS = st.one_of(st.text().map(lambda text: (text, None)), NAMES.map(lambda name: ("", name)))

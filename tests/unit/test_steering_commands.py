@@ -11,9 +11,9 @@ import samples
 from cli_runner import reelmill
 
 from adapters.catalogue import Catalogue, open_catalogue
-from app.ending import EXIT_STOPPED
-from tasks.owner import current_owner
-from tasks.wiring import close_tools
+from app.cli.run_outcome import EXIT_STOPPED
+from tasks.runtime.lease_owner import current_owner
+from tasks.runtime.resources import close_resources
 
 SPRING = samples.campaign().campaign_id
 
@@ -24,11 +24,11 @@ def catalogue(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("REELMILL_HOME", str(tmp_path / "home"))
     (tmp_path / "home").mkdir()
-    close_tools()
+    close_resources()
     with open_catalogue(f"sqlite:///{tmp_path / 'home' / 'catalogue.sqlite'}") as opened:
         samples.filled(opened, 4)
         yield opened
-    close_tools()
+    close_resources()
 
 
 def lease(catalogue: Catalogue, number: int = 3) -> None:
@@ -98,8 +98,10 @@ def test_resume_if_active_ends_no_pause(catalogue, capsys):
     assert "Traceback" not in ended.err
 
 
-@pytest.mark.parametrize("words", [["pause", "none"], ["cancel", "none"], ["priority", "none", 5], ["runs", "none"],
-                                   ["resume", "none", "--reopen"]])
+@pytest.mark.parametrize(
+    "words",
+    [["pause", "none"], ["cancel", "none"], ["priority", "none", 5], ["runs", "none"], ["resume", "none", "--reopen"]],
+)
 def test_no_such_campaign_is_one_sentence(catalogue, capsys, words):
     ended = reelmill(capsys, *words)
     assert (ended.code, ended.out) == (1, "")
@@ -110,7 +112,10 @@ def test_priority_is_set_and_shown(catalogue, capsys):
     assert "has the priority -5; it was 0" in reelmill(capsys, "priority", SPRING, "-5").out
     assert reelmill(capsys, "priority", SPRING).out == f"{SPRING} has the priority -5.\n"
     assert json.loads(reelmill(capsys, "priority", SPRING, 7, "--json").out) == {
-        "campaign_id": SPRING, "priority": 7, "before": -5}
+        "campaign_id": SPRING,
+        "priority": 7,
+        "before": -5,
+    }
     assert reelmill(capsys, "priority", SPRING, 101).code == 2
     assert reelmill(capsys, "priority", SPRING, "--jsno").code == 2
     assert catalogue.campaign(SPRING).priority == 7
@@ -149,11 +154,14 @@ def test_runs_shows_who_works_and_how_others_ended(catalogue, capsys):
     assert len(json.loads(reelmill(capsys, "runs", "--limit", 1, "--json").out)) == 1
 
 
-@pytest.mark.parametrize(("words", "told"), [
-    (["--until", "soon"], "'soon' is no time of day"),
-    (["--until", "2020-01-01T00:00"], "over already"),
-    (["--budget-hours", "0"], "above 0"),
-])
+@pytest.mark.parametrize(
+    ("words", "told"),
+    [
+        (["--until", "soon"], "'soon' is no time of day"),
+        (["--until", "2020-01-01T00:00"], "over already"),
+        (["--budget-hours", "0"], "above 0"),
+    ],
+)
 def test_a_bad_bound_is_one_sentence_before_anything_happens(catalogue, capsys, words, told):
     reelmill(capsys, "pause", SPRING)
     ended = reelmill(capsys, "resume", SPRING, *words)
@@ -180,5 +188,6 @@ def test_the_guides_commands_and_options_exist(capsys, monkeypatch):
 
 
 def test_the_guides_exit_code_is_the_programs():
-    assert f"\n| {EXIT_STOPPED} | somebody has paused" in (
-        Path(__file__).parents[2] / "docs" / "steering.md").read_text()
+    assert (
+        f"\n| {EXIT_STOPPED} | somebody has paused" in (Path(__file__).parents[2] / "docs" / "steering.md").read_text()
+    )

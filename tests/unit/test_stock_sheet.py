@@ -4,13 +4,13 @@ from pathlib import Path
 
 import pytest
 
+from adapters.sheets import read_table
+from manifests.nightly.stock import StockSheet
 from manifests.placement import Placement
-from manifests.sheet import read_table
-from manifests.sheet.stock import CheckedStock, check_stock
-from manifests.stock import StockSheet
+from manifests.sheet.stock_check import CheckedStock, check_stock
 from models.registry import load_cards
-from tasks.expand import expand
-from tasks.stock_sheet import card_checks
+from tasks.plan.expand import expand
+from tasks.stock.stock_sheet import card_checks
 
 EXAMPLE = Path(__file__).parents[2] / "examples" / "stock.csv"
 
@@ -53,10 +53,15 @@ def test_columns_are_lists_of_their_own_length(tmp_path):
     assert themes == ["a red circle", "a blue cube", "pink waves"]
 
 
-@pytest.mark.parametrize(("header", "prompt"), [
-    ("theme", "{theme}"), ("theme,mood", "{mood} {theme}"), ("theme,shot", "{shot} of {theme}"),
-    ("Themes,Shots,Moods", "{mood} {shot} of {theme}"),
-])
+@pytest.mark.parametrize(
+    ("header", "prompt"),
+    [
+        ("theme", "{theme}"),
+        ("theme,mood", "{mood} {theme}"),
+        ("theme,shot", "{shot} of {theme}"),
+        ("Themes,Shots,Moods", "{mood} {shot} of {theme}"),
+    ],
+)
 def test_without_a_prompt_the_usual_one_is_taken(tmp_path, header, prompt):
     assert good(tmp_path, f"{header}\n{','.join(['a red circle'] * len(header.split(',')))}\n").prompt == prompt
 
@@ -76,34 +81,48 @@ def test_lists_of_the_marketers_own_are_named_by_the_prompt(tmp_path):
 def test_a_value_that_comes_twice_counts_once_and_is_warned_of(tmp_path):
     found = checked(tmp_path, "theme\na red circle\nA red circle\n")
     assert found.sheet.size == 1
-    assert ("Row 3, column A 'theme': 'A red circle' stands in row 2 already. It counts once."
-            in [warning.sentence for warning in found.warnings])
+    assert "Row 3, column A 'theme': 'A red circle' stands in row 2 already. It counts once." in [
+        warning.sentence for warning in found.warnings
+    ]
 
 
-@pytest.mark.parametrize(("text", "sentence"), [
-    ("theme,tries\na red circle,none\n", "Row 2, column B 'tries': 'none' "),
-    ("theme,tries\na red circle,0\n", "Row 2, column B 'tries': '0' "),
-    ("theme,placements\na red circle,7:3\n", "Row 2, column B 'placements': '7:3' "),
-    ("theme,model\na red circle,nosuch\n", "Row 2, column B 'model': 'nosuch' isn't a model card."),
-    ("theme,duration_s\na red circle,900\n", "Row 2, column B 'duration_s': '900' isn't a length in seconds."),
-    ("theme,duration_s\na red circle,60\n", "Row 2, column B 'duration_s': '60' can't be made: "),
-    ("theme,tries\na red circle,3\na blue cube,4\n",
-     "Row 3, column B 'tries': '4' is a second tries, and '3' stands in row 2."),
-    ("theme,want,tries\na red circle,4,3\n", "Row 2, column B 'want': '4' is more than the 3 tries of a night."),
-    ("theme,want,most\na red circle,3,2\n", "Row 2, column B 'want': '3' is more than the 2 clips that are wanted"),
-    ("theme,prompt\na red circle,{thme} rolls\n",
-     "Row 2, column B 'prompt': '{thme}' names no column. The sheet has {theme}."),
-    ("theme,light,prompt\na red circle,at dawn,{theme} rolls\n",
-     "Row 1, column B 'light' is a list that the prompt does not name."),
-    ("theme,first_frame\na red circle,dog.png\n",
-     "Row 1, column B 'first_frame' has no place in a stock sheet: stock footage starts from no picture"),
-    ("theme,themes\na red circle,a blue cube\n",
-     "Row 1, column B 'themes' means theme, and so does column A 'theme'."),
-    ("theme,,shot\na red circle,lost,zooming in\n", "Row 2, column B: 'lost' stands under no header."),
-    ("theme\na red circle,zooming in\n", "Row 2: the row has 2 cells, the header 1."),
-    ("prompt\na red circle\n", "no column lists what the clips show. Head a column 'theme'"),
-    ("shot\nzooming in\n", "the sheet has no prompt. Add a column 'prompt'"),
-])
+@pytest.mark.parametrize(
+    ("text", "sentence"),
+    [
+        ("theme,tries\na red circle,none\n", "Row 2, column B 'tries': 'none' "),
+        ("theme,tries\na red circle,0\n", "Row 2, column B 'tries': '0' "),
+        ("theme,placements\na red circle,7:3\n", "Row 2, column B 'placements': '7:3' "),
+        ("theme,model\na red circle,nosuch\n", "Row 2, column B 'model': 'nosuch' isn't a model card."),
+        ("theme,duration_s\na red circle,900\n", "Row 2, column B 'duration_s': '900' isn't a length in seconds."),
+        ("theme,duration_s\na red circle,60\n", "Row 2, column B 'duration_s': '60' can't be made: "),
+        (
+            "theme,tries\na red circle,3\na blue cube,4\n",
+            "Row 3, column B 'tries': '4' is a second tries, and '3' stands in row 2.",
+        ),
+        ("theme,want,tries\na red circle,4,3\n", "Row 2, column B 'want': '4' is more than the 3 tries of a night."),
+        ("theme,want,most\na red circle,3,2\n", "Row 2, column B 'want': '3' is more than the 2 clips that are wanted"),
+        (
+            "theme,prompt\na red circle,{thme} rolls\n",
+            "Row 2, column B 'prompt': '{thme}' names no column. The sheet has {theme}.",
+        ),
+        (
+            "theme,light,prompt\na red circle,at dawn,{theme} rolls\n",
+            "Row 1, column B 'light' is a list that the prompt does not name.",
+        ),
+        (
+            "theme,first_frame\na red circle,dog.png\n",
+            "Row 1, column B 'first_frame' has no place in a stock sheet: stock footage starts from no picture",
+        ),
+        (
+            "theme,themes\na red circle,a blue cube\n",
+            "Row 1, column B 'themes' means theme, and so does column A 'theme'.",
+        ),
+        ("theme,,shot\na red circle,lost,zooming in\n", "Row 2, column B: 'lost' stands under no header."),
+        ("theme\na red circle,zooming in\n", "Row 2: the row has 2 cells, the header 1."),
+        ("prompt\na red circle\n", "no column lists what the clips show. Head a column 'theme'"),
+        ("shot\nzooming in\n", "the sheet has no prompt. Add a column 'prompt'"),
+    ],
+)
 def test_what_is_wrong_is_one_sentence_with_its_cell(tmp_path, text, sentence):
     found = sentences(tmp_path, text)
     assert len(found) == 1, found

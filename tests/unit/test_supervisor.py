@@ -9,10 +9,10 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 import pytest
 
-from app import supervisor
-from app.supervisor import Program, Supervisor
-from app.up import programs_of
-from flows.prefect_server import answers, health_of, without_password
+from app.cli.commands.up import programs_of
+from app.supervise import supervisor
+from app.supervise.supervisor import Program, Supervisor
+from flows.prefect.server_health import answers, health_of, without_password
 
 
 @contextmanager
@@ -56,8 +56,12 @@ def test_a_server_of_ones_own_is_probed_too():
 
 def test_what_is_waited_for_is_said_once(monkeypatch):
     told: list[str] = []
-    one = Supervisor([Program("it", ("true",), "http://127.0.0.1:9/x", "waits for x")], {},
-                     lambda _, line: told.append(line), lambda: None)
+    one = Supervisor(
+        [Program("it", ("true",), "http://127.0.0.1:9/x", "waits for x")],
+        {},
+        lambda _, line: told.append(line),
+        lambda: None,
+    )
     [each] = one._all
     each.process = object()  # type: ignore[assignment]
     each.started = time.monotonic()

@@ -1,6 +1,6 @@
 """What two validators say of a signed clip that was changed: every row of the table, for both.
 
-Ours (c2pa-python, through `adapters.verifier`) and an independent one (encypher-c2pa).
+Ours (c2pa-python, through `adapters.c2pa.verifier`) and an independent one (encypher-c2pa).
 """
 
 import hashlib
@@ -27,8 +27,8 @@ from credentials import (
     stripped,
 )
 
-from adapters.signer import KeyFile, open_signer
-from adapters.verifier import verify
+from adapters.c2pa.signer import KeyFile, open_signer
+from adapters.c2pa.verifier import verify
 
 HASH = "assertion.bmffHash.mismatch"
 
@@ -79,14 +79,17 @@ def flip_in_box(kind: str) -> Callable[[Scene], bytes]:
     def change(scene: Scene) -> bytes:
         start, end = next((start, end) for found, start, end in boxes(scene.original) if found == kind)
         return flip(scene.original, (start + end) // 2)
+
     return change
 
 
 def flip_in_text(text: bytes) -> Callable[[Scene], bytes]:
     """Change a letter of a statement; the text stands once in the whole file."""
+
     def change(scene: Scene) -> bytes:
         assert scene.original.count(text) == 1
         return flip(scene.original, scene.original.index(text))
+
     return change
 
 
@@ -104,8 +107,10 @@ def insert_box(scene: Scene) -> bytes:
 
 
 def swap_manifests(scene: Scene) -> bytes:
-    return b"".join((scene.another_clip if kind == "uuid" else scene.original)[start:end]
-                    for kind, start, end in boxes(scene.original))
+    return b"".join(
+        (scene.another_clip if kind == "uuid" else scene.original)[start:end]
+        for kind, start, end in boxes(scene.original)
+    )
 
 
 def remux(scene: Scene) -> bytes:
@@ -148,11 +153,20 @@ TABLE = {
     "flip in the claim": mismatch(flip_in_text(b"Spring: a red ball"), "claimSignature.mismatch"),
     "strip the box": Row(lambda scene: stripped(scene.original), "absent", set(), "absent", set()),
     "remux": Row(remux, "absent", set(), "absent", set()),
-    "signed again by another CA": Row(lambda scene: scene.by_others, "valid", {"signingCredential.untrusted"},
-                                      "Valid", {"signingCredential.untrusted"}),
+    "signed again by another CA": Row(
+        lambda scene: scene.by_others,
+        "valid",
+        {"signingCredential.untrusted"},
+        "Valid",
+        {"signingCredential.untrusted"},
+    ),
     "expired, no time stamp": Row(
-        lambda scene: scene.expired, "invalid", {"signingCredential.expired", "signingCredential.untrusted"},
-        "Valid", {"claimSignature.outsideValidity", "signingCredential.untrusted"}),
+        lambda scene: scene.expired,
+        "invalid",
+        {"signingCredential.expired", "signingCredential.untrusted"},
+        "Valid",
+        {"claimSignature.outsideValidity", "signingCredential.untrusted"},
+    ),
     "append a free box": Row(append(box(b"free", b"hidden")), "trusted", set(), "Trusted", set()),
 }
 

@@ -7,9 +7,9 @@ import tiny_weights
 import torch
 from engine_variants import variant
 
-from manifests.errors import CardInvalid
+from manifests.errors import InvalidCardError
 from models.card import ModelCard
-from models.diffusers_video import DiffusersVideo
+from models.diffusers.generator import DiffusersVideo
 
 
 def card_of(**changes) -> ModelCard:
@@ -32,14 +32,25 @@ def exact() -> np.ndarray:
     return made_by(card_of(), num_inference_steps=6)
 
 
-@pytest.mark.parametrize("cache", [
-    {"kind": "FirstBlockCache", "options": {"threshold": 0.5}},
-    {"kind": "TaylorSeerCache", "options": {"cache_interval": 3, "disable_cache_before_step": 1,
-                                            "cache_identifiers": [r"(transformer_)?blocks\.\d+\.(attn\d?|ff|ffn)"]}},
-    {"kind": "PyramidAttentionBroadcast", "options": {"spatial_attention_block_skip_range": 2,
-                                                      "spatial_attention_timestep_skip_range": [100, 800]}},
-    {"kind": "MagCache", "options": {"mag_ratios": [1.0] * 6, "threshold": 1.0, "retention_ratio": 0.2}},
-])
+@pytest.mark.parametrize(
+    "cache",
+    [
+        {"kind": "FirstBlockCache", "options": {"threshold": 0.5}},
+        {
+            "kind": "TaylorSeerCache",
+            "options": {
+                "cache_interval": 3,
+                "disable_cache_before_step": 1,
+                "cache_identifiers": [r"(transformer_)?blocks\.\d+\.(attn\d?|ff|ffn)"],
+            },
+        },
+        {
+            "kind": "PyramidAttentionBroadcast",
+            "options": {"spatial_attention_block_skip_range": 2, "spatial_attention_timestep_skip_range": [100, 800]},
+        },
+        {"kind": "MagCache", "options": {"mag_ratios": [1.0] * 6, "threshold": 1.0, "retention_ratio": 0.2}},
+    ],
+)
 def test_a_step_cache_skips_work_and_starts_anew_with_each_clip(exact, cache):
     generator = DiffusersVideo(wan(step_cache=cache))
     wanted = variant("tiny-wan", profile="fast", num_inference_steps=6)
@@ -71,17 +82,20 @@ def test_an_attention_backend_is_set(exact):
     assert np.abs(frames.astype(int) - exact).max() <= 1
 
 
-@pytest.mark.parametrize(("speed", "sentence"), [
-    ({"attention": "sage_hub"}, "the attention backend sage_hub fetches code when it is used"),
-    ({"attention": "warp_drive"}, "must be one of the following"),
-    ({"step_cache": {"kind": "MagCache"}}, "wrong at step_cache: WanTransformer3DModel with MagCache: "),
-    ({"step_cache": {"kind": "FirstBlockCache", "options": {"thresh": 1}}}, "unexpected keyword argument 'thresh'"),
-])
+@pytest.mark.parametrize(
+    ("speed", "sentence"),
+    [
+        ({"attention": "sage_hub"}, "the attention backend sage_hub fetches code when it is used"),
+        ({"attention": "warp_drive"}, "must be one of the following"),
+        ({"step_cache": {"kind": "MagCache"}}, "wrong at step_cache: WanTransformer3DModel with MagCache: "),
+        ({"step_cache": {"kind": "FirstBlockCache", "options": {"thresh": 1}}}, "unexpected keyword argument 'thresh'"),
+    ],
+)
 def test_what_the_model_cannot_do_is_told(speed, sentence):
     generator = DiffusersVideo(wan(**speed))
     try:
         [failed] = generator.generate([variant("tiny-wan", profile="fast")])
-    except CardInvalid as error:
+    except InvalidCardError as error:
         failed = error
     assert sentence in str(failed)
 
@@ -89,15 +103,21 @@ def test_what_the_model_cannot_do_is_told(speed, sentence):
 @pytest.mark.parametrize("speed", [{"attention": "native"}, {"compile": True}])
 def test_what_a_model_would_ignore_in_silence_is_refused(speed):
     card = tiny_weights.ltx_card(
-        tiny_families.cogvideox_2b_folder(), name="tiny-cog", pipeline="CogVideoXPipeline", profiles={"fast": speed})
-    with pytest.raises(CardInvalid, match=r"^The card tiny-cog is wrong at profiles: CogVideoXTransformer3DModel: "):
+        tiny_families.cogvideox_2b_folder(), name="tiny-cog", pipeline="CogVideoXPipeline", profiles={"fast": speed}
+    )
+    with pytest.raises(
+        InvalidCardError, match=r"^The card tiny-cog is wrong at profiles: CogVideoXTransformer3DModel: "
+    ):
         next(DiffusersVideo(card).generate([variant("tiny-cog", profile="fast")]))
 
 
 def test_profiles_change_on_one_worker_and_leave_nothing_behind():
-    card = card_of(profiles={
-        "balanced": {"step_cache": {"kind": "FirstBlockCache", "options": {"threshold": 0.5}}},
-        "fast": {"storage": "float8_e4m3fn"}})
+    card = card_of(
+        profiles={
+            "balanced": {"step_cache": {"kind": "FirstBlockCache", "options": {"threshold": 0.5}}},
+            "fast": {"storage": "float8_e4m3fn"},
+        }
+    )
     generator = DiffusersVideo(card)
     wanted = variant("tiny-wan", num_inference_steps=6)
     profiles = ("exact", "fast", "balanced", "exact")
@@ -128,8 +148,9 @@ def test_compiled_blocks_give_the_same_clip(exact):
 
 
 def test_a_draft_takes_fewer_steps_and_leaves_the_final_as_it_was():
-    card = card_of(draft={
-        "num_inference_steps": 2, "step_cache": {"kind": "FirstBlockCache", "options": {"threshold": 0.5}}})
+    card = card_of(
+        draft={"num_inference_steps": 2, "step_cache": {"kind": "FirstBlockCache", "options": {"threshold": 0.5}}}
+    )
     generator = DiffusersVideo(card)
     wanted = variant("tiny-wan", num_inference_steps=6)
     [before] = generator.generate([wanted])

@@ -6,8 +6,8 @@ import pytest
 from PIL import Image
 
 from flows.registration import read_sheet, uploads_of
+from flows.runtime.resources import resources_of
 from flows.settings import Settings
-from flows.wiring import wiring_of
 
 
 @pytest.mark.parametrize("uploaded", [True, False])
@@ -19,6 +19,6 @@ def test_an_uploaded_sheet_takes_no_file_from_elsewhere(tmp_path: Path, uploaded
     folder.mkdir(parents=True)
     sheet = folder / "sheet.csv"
     sheet.write_text(f"prompt,model,first_frame\na cup,svd-xt,{secret}\na circle,,\n")
-    intake = read_sheet(settings, wiring_of(settings), sheet, accept_good_rows=True)
+    intake = read_sheet(settings, resources_of(settings), sheet, accept_good_rows=True)
     assert len(intake.checked.briefs) == (1 if uploaded else 2)
     assert bool(intake.pictures) is not uploaded

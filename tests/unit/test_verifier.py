@@ -25,12 +25,12 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from PIL import Image
 
-from adapters.certificates import raw_signature
-from adapters.manifest_store import trust_context
-from adapters.signer import DevelopmentCA, open_signer
-from adapters.verifier import verify
-from manifests.credential_report import STATES, action_sentence, finding_of
-from manifests.definition import IPTC
+from adapters.c2pa.certificates import raw_signature
+from adapters.c2pa.manifest_store import trust_context
+from adapters.c2pa.signer import DevelopmentCA, open_signer
+from adapters.c2pa.verifier import verify
+from manifests.credentials.credential_report import STATES, action_sentence, finding_of
+from manifests.credentials.definition import IPTC
 from manifests.errors import CredentialError
 
 FOREIGN = Authority("Foreign")
@@ -50,21 +50,28 @@ def foreign_signer() -> Signer:
     """A signer with nothing of ours between it and the library."""
     key = ec.generate_private_key(ec.SECP256R1())
     chain = (pem(FOREIGN.leaf(key, "Foreign signer")) + pem(FOREIGN.intermediate)).decode()
-    return Signer.from_callback(lambda data: raw_signature(key.sign(data, ec.ECDSA(hashes.SHA256())), 256),
-                                C2paSigningAlg.ES256, chain)
+    return Signer.from_callback(
+        lambda data: raw_signature(key.sign(data, ec.ECDSA(hashes.SHA256())), 256), C2paSigningAlg.ES256, chain
+    )
 
 
 def sign_as_others_do(path: Path, manifest: dict, media: bytes, media_type: str, parent: tuple = ()) -> None:
-    with foreign_signer() as signer, Builder(manifest, context=trust_context("")) as builder, \
-            open(path, "w+b") as target:
+    with (
+        foreign_signer() as signer,
+        Builder(manifest, context=trust_context("")) as builder,
+        open(path, "w+b") as target,
+    ):
         if parent:
             builder.add_ingredient(*parent)
         builder.sign(signer, media_type, io.BytesIO(media), target)
 
 
 def foreign_manifest(*actions: dict) -> dict:
-    return {"claim_generator_info": [{"name": "Somebody's camera", "version": "9"}], "title": "holiday",
-            "assertions": [{"label": "c2pa.actions.v2", "created": True, "data": {"actions": list(actions)}}]}
+    return {
+        "claim_generator_info": [{"name": "Somebody's camera", "version": "9"}],
+        "title": "holiday",
+        "assertions": [{"label": "c2pa.actions.v2", "created": True, "data": {"actions": list(actions)}}],
+    }
 
 
 def test_our_own_clip_tells_everything(signed):
@@ -106,8 +113,12 @@ def test_a_picture_may_be_verified_too(tmp_path):
     picture = io.BytesIO()
     Image.new("RGB", (16, 16)).save(picture, "jpeg")
     path = tmp_path / "holiday.jpg"
-    sign_as_others_do(path, foreign_manifest({"action": "c2pa.created", "digitalSourceType": IPTC + "digitalCapture"}),
-                      picture.getvalue(), "image/jpeg")
+    sign_as_others_do(
+        path,
+        foreign_manifest({"action": "c2pa.created", "digitalSourceType": IPTC + "digitalCapture"}),
+        picture.getvalue(),
+        "image/jpeg",
+    )
     assert verify(path, pem(FOREIGN.root).decode()).state == "trusted"
 
 
@@ -134,9 +145,14 @@ def test_an_unsigned_clip_has_none(tmp_path):
     assert (report.state, report.sentence) == ("absent", "no Content Credential")
 
 
-@pytest.mark.parametrize(("name", "data"), [
-    ("notes.txt", b"hello"), ("clip.mp4", b"hello world, this is not a video"), ("empty.mp4", b""),
-])
+@pytest.mark.parametrize(
+    ("name", "data"),
+    [
+        ("notes.txt", b"hello"),
+        ("clip.mp4", b"hello world, this is not a video"),
+        ("empty.mp4", b""),
+    ],
+)
 def test_what_is_no_media_is_refused(tmp_path, name, data):
     (tmp_path / name).write_bytes(data)
     with pytest.raises(CredentialError, match=rf"{name} is no media file; name a video"):
@@ -158,8 +174,10 @@ def test_a_missing_sidecar_is_named(tmp_path):
 
 def blanked(data: bytes) -> bytes:
     """The video with its credential overwritten by a free box of the same size."""
-    return b"".join(struct.pack(">I4s", end - start, b"free") + bytes(end - start - 8) if kind == "uuid"
-                    else data[start:end] for kind, start, end in boxes(data))
+    return b"".join(
+        struct.pack(">I4s", end - start, b"free") + bytes(end - start - 8) if kind == "uuid" else data[start:end]
+        for kind, start, end in boxes(data)
+    )
 
 
 @pytest.mark.parametrize("strip", [stripped, blanked])
@@ -191,8 +209,11 @@ def test_a_broken_sidecar_is_no_credential(tmp_path, signed, store):
 def test_a_credential_that_lies_elsewhere_is_not_fetched(tmp_path):
     path, sidecar = tmp_path / "clip.mp4", tmp_path / "clip.c2pa"
     shot = {"action": "c2pa.created", "digitalSourceType": IPTC + "digitalCapture"}
-    with foreign_signer() as signer, Builder(foreign_manifest(shot), context=trust_context("")) as builder, \
-            open(path, "w+b") as target:
+    with (
+        foreign_signer() as signer,
+        Builder(foreign_manifest(shot), context=trust_context("")) as builder,
+        open(path, "w+b") as target,
+    ):
         builder.set_no_embed()
         builder.set_remote_url("http://127.0.0.1:9/clip.c2pa")
         sidecar.write_bytes(builder.sign(signer, "video/mp4", io.BytesIO(clip_bytes()), target))
@@ -217,7 +238,7 @@ def test_no_damage_is_called_trusted_or_crashes(signed, tmp_path, data):
     start = data.draw(st.integers(0, len(original) - 1))
     junk = data.draw(st.binary(max_size=40))
     cut = data.draw(st.booleans())
-    damaged = original[:start] + junk + (b"" if cut else original[start + len(junk):])
+    damaged = original[:start] + junk + (b"" if cut else original[start + len(junk) :])
     path = tmp_path / "damaged.mp4"
     path.write_bytes(damaged)
     try:
@@ -227,14 +248,17 @@ def test_no_damage_is_called_trusted_or_crashes(signed, tmp_path, data):
     assert (state == "trusted") == (damaged == original)
 
 
-@pytest.mark.parametrize(("action", "sentence"), [
-    ({"action": "c2pa.created"}, "created"),
-    ({"action": "c2pa.opened"}, "opened"),
-    ({"action": "c2pa.color_adjustments"}, "colours adjusted"),
-    ({"action": "com.example.sparkle_added", "softwareAgent": {"name": "Sparkler"}}, "sparkle added (Sparkler)"),
-    ({"action": "c2pa.edited", "digitalSourceType": IPTC + "trainedAlgorithmicMedia"}, "edited (the model)"),
-    ({}, "changed"),
-])
+@pytest.mark.parametrize(
+    ("action", "sentence"),
+    [
+        ({"action": "c2pa.created"}, "created"),
+        ({"action": "c2pa.opened"}, "opened"),
+        ({"action": "c2pa.color_adjustments"}, "colours adjusted"),
+        ({"action": "com.example.sparkle_added", "softwareAgent": {"name": "Sparkler"}}, "sparkle added (Sparkler)"),
+        ({"action": "c2pa.edited", "digitalSourceType": IPTC + "trainedAlgorithmicMedia"}, "edited (the model)"),
+        ({}, "changed"),
+    ],
+)
 def test_actions_in_plain_words(action, sentence):
     assert action_sentence(action, "the model", "") == sentence
 

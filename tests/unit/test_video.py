@@ -12,9 +12,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from PIL import Image
 
-from adapters import video
-from adapters.video import encode, probe, read_frames, write_poster
-from manifests.errors import EncodingFailed
+from adapters.media import video
+from adapters.media.video import encode, probe, read_frames, write_poster
+from manifests.errors import EncodingError
 
 ROOT = Path(__file__).parents[2]
 PATCHES = [(200, 40, 60), (20, 180, 240), (250, 250, 10), (128, 128, 128), (255, 255, 255), (0, 0, 0), (30, 60, 20)]
@@ -113,7 +113,7 @@ WRONG = [
 
 @pytest.mark.parametrize(("frames", "sentence"), WRONG)
 def test_frames_that_make_no_video_are_refused(tmp_path, frames, sentence):
-    with pytest.raises(EncodingFailed) as caught:
+    with pytest.raises(EncodingError) as caught:
         encode(frames, 8, tmp_path / "clip.mp4")
     assert sentence in str(caught.value)
     assert list(tmp_path.iterdir()) == []
@@ -123,7 +123,7 @@ def test_a_failure_leaves_what_was_there(tmp_path, monkeypatch):
     encode(moving(), 8, tmp_path / "clip.mp4")
     before = (tmp_path / "clip.mp4").read_bytes()
     monkeypatch.setattr(video, "PRESET", "at leisure")
-    with pytest.raises(EncodingFailed, match="could not be encoded"):
+    with pytest.raises(EncodingError, match="could not be encoded"):
         encode(moving(), 8, tmp_path / "clip.mp4")
     assert (tmp_path / "clip.mp4").read_bytes() == before
     assert [path.name for path in tmp_path.iterdir()] == ["clip.mp4"]
@@ -131,7 +131,7 @@ def test_a_failure_leaves_what_was_there(tmp_path, monkeypatch):
 
 def test_a_folder_that_is_a_file_is_a_clear_error(tmp_path):
     (tmp_path / "file").write_text("")
-    with pytest.raises(EncodingFailed, match="cannot be written"):
+    with pytest.raises(EncodingError, match="cannot be written"):
         encode(moving(), 8, tmp_path / "file" / "clip.mp4")
 
 
@@ -140,9 +140,9 @@ import subprocess, sys
 import numpy as np
 from pathlib import Path
 from PIL import Image
-from adapters import video
-from adapters.video import encode, read_frames, write_poster
-from manifests.errors import DiskFull
+from adapters.media import video
+from adapters.media.video import encode, read_frames, write_poster
+from manifests.errors import DiskFullError
 
 disk = Path(sys.argv[1])
 frames = np.random.default_rng(0).integers(0, 256, (9, 96, 96, 3)).astype(np.uint8)
@@ -152,13 +152,13 @@ for kilobytes in range(8, 200, 8):
         encode(frames, 8, disk / "clip")
         print("clip", len(read_frames(disk / "clip")))
         (disk / "clip").unlink()
-    except DiskFull:
+    except DiskFullError:
         print("clip refused", *disk.iterdir())
     try:
         write_poster(np.tile(frames[0], (3, 3, 1)), disk / "poster")
         Image.open(disk / "poster").load()
         print("poster whole")
-    except DiskFull:
+    except DiskFullError:
         print("poster refused", *disk.iterdir())
     subprocess.run(["umount", disk], check=True)
 """
@@ -209,7 +209,7 @@ def test_what_is_no_video_is_a_clear_error(tmp_path, content, read):
     path = tmp_path / "clip.mp4"
     if content is not None:
         path.write_bytes(content)
-    with pytest.raises(EncodingFailed, match=r"^The video .*clip\.mp4 cannot be read: "):
+    with pytest.raises(EncodingError, match=r"^The video .*clip\.mp4 cannot be read: "):
         read(path)
 
 
@@ -217,5 +217,5 @@ def test_a_cut_off_video_is_a_clear_error(tmp_path):
     other_video(tmp_path / "clip.mp4", faststart=False)
     content = (tmp_path / "clip.mp4").read_bytes()
     (tmp_path / "clip.mp4").write_bytes(content[: len(content) // 2])
-    with pytest.raises(EncodingFailed, match="cannot be read"):
+    with pytest.raises(EncodingError, match="cannot be read"):
         read_frames(tmp_path / "clip.mp4")

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from app.watched import watched_line
+from app.cli.watched_line import watched_line
 from benchmarks.postgres import free_port
 from manifests.errors import SettingsError
 
@@ -29,8 +29,13 @@ def test_up_refuses_a_file_before_anything_is_started(tmp_path: Path):
     (tmp_path / "in.csv").touch()
     environment = {**os.environ, "REELMILL_HOME": str(tmp_path / "home"), "REELMILL_WATCH": str(tmp_path / "in.csv")}
     ports = ["--port", str(free_port()), "--prefect-port", str(free_port())]
-    done = subprocess.run([sys.executable, "-m", "app.cli", "up", *ports], env=environment, capture_output=True,
-                          text=True, timeout=120)
+    done = subprocess.run(
+        [sys.executable, "-m", "app.cli.main", "up", *ports],
+        env=environment,
+        capture_output=True,
+        text=True,
+        timeout=120,
+    )
     assert done.returncode == 1
     assert "is a file and cannot be watched" in " ".join(done.stderr.split())
     assert "[watcher]" not in done.stdout

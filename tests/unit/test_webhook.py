@@ -9,7 +9,7 @@ from email.utils import format_datetime
 import pytest
 from webhook_server import PATH, Plan, webhook_server
 
-from adapters.webhook import LONGEST_REST_S, TAKEN, Webhook, rest_s
+from adapters.notify.webhook import LONGEST_REST_S, TAKEN, Webhook, rest_s
 from manifests.errors import SettingsError
 
 
@@ -76,8 +76,9 @@ def test_a_receiver_that_speaks_no_tls():
     assert not answer.for_good
 
 
-@pytest.mark.parametrize("url", ["", "hooks.slack.com/services/x", "ftp://host/x", "https://", "https://[::1/x",
-                                 "file:///etc/passwd"])
+@pytest.mark.parametrize(
+    "url", ["", "hooks.slack.com/services/x", "ftp://host/x", "https://", "https://[::1/x", "file:///etc/passwd"]
+)
 def test_a_setting_that_is_no_url_is_told_without_it(url):
     with pytest.raises(SettingsError, match="mend REELMILL_ALERT_WEBHOOK") as told:
         Webhook(url)
@@ -93,10 +94,22 @@ def test_its_url_is_in_no_log_no_repr_and_no_error(caplog):
     assert said[-1] == ""
 
 
-@pytest.mark.parametrize(("header", "seconds"), [
-    ("", 0), ("120", 120), (" 7 ", 7), ("-5", 0), ("soon", 0), ("1.5", 0), ("٣", 0), ("9" * 5000, LONGEST_REST_S),
-    ("Fri, 31 Dec 1999 23:59:59 GMT", 0), ("Fri, 31 Dec 9999 23:59:59 GMT", LONGEST_REST_S), ("0", 0),
-])
+@pytest.mark.parametrize(
+    ("header", "seconds"),
+    [
+        ("", 0),
+        ("120", 120),
+        (" 7 ", 7),
+        ("-5", 0),
+        ("soon", 0),
+        ("1.5", 0),
+        ("٣", 0),
+        ("9" * 5000, LONGEST_REST_S),
+        ("Fri, 31 Dec 1999 23:59:59 GMT", 0),
+        ("Fri, 31 Dec 9999 23:59:59 GMT", LONGEST_REST_S),
+        ("0", 0),
+    ],
+)
 def test_how_long_a_receiver_wants_to_be_left_alone(header, seconds):
     assert rest_s(header) == seconds
 

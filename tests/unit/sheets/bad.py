@@ -39,380 +39,636 @@ def hidden(tab: Any) -> None:
 
 
 FILES = (
-    bad("empty file", "sheet.csv",
+    bad(
+        "empty file",
+        "sheet.csv",
         b"",
-        "'sheet.csv' is empty; write a header and a prompt below it, or start from `reelmill "
-        "init`."),
-    bad("only blank lines", "sheet.csv",
+        "'sheet.csv' is empty; write a header and a prompt below it, or start from `reelmill init`.",
+    ),
+    bad(
+        "only blank lines",
+        "sheet.csv",
         b"\r\n\r\n  \r\n",
-        "'sheet.csv' is empty; write a header and a prompt below it, or start from `reelmill "
-        "init`."),
-    bad("only delimiters", "sheet.csv",
+        "'sheet.csv' is empty; write a header and a prompt below it, or start from `reelmill init`.",
+    ),
+    bad(
+        "only delimiters",
+        "sheet.csv",
         b",,,\r\n,,,\r\n",
-        "'sheet.csv' is empty; write a header and a prompt below it, or start from `reelmill "
-        "init`."),
-    bad("a PDF", "brief.pdf",
+        "'sheet.csv' is empty; write a header and a prompt below it, or start from `reelmill init`.",
+    ),
+    bad(
+        "a PDF",
+        "brief.pdf",
         b"%PDF-1.7\n%\xe2\xe3\xcf\xd3\n1 0 obj",
-        "'brief.pdf' is a PDF; copy the table into a spreadsheet and save it as XLSX."),
-    bad("a PDF named xlsx", "brief.xlsx",
+        "'brief.pdf' is a PDF; copy the table into a spreadsheet and save it as XLSX.",
+    ),
+    bad(
+        "a PDF named xlsx",
+        "brief.xlsx",
         b"%PDF-1.7\n%\xe2\xe3\xcf\xd3\n1 0 obj",
-        "'brief.xlsx' is a PDF; copy the table into a spreadsheet and save it as XLSX."),
-    bad("a picture", "sheet.png",
+        "'brief.xlsx' is a PDF; copy the table into a spreadsheet and save it as XLSX.",
+    ),
+    bad(
+        "a picture",
+        "sheet.png",
         b"\x89PNG\r\n\x1a\n" + bytes(40),
-        "'sheet.png' is a picture; type the table into a spreadsheet and save it as XLSX."),
-    bad("old Excel", "sheet.xls",
+        "'sheet.png' is a picture; type the table into a spreadsheet and save it as XLSX.",
+    ),
+    bad(
+        "old Excel",
+        "sheet.xls",
         ole("Workbook"),
-        "'sheet.xls' is an old Excel file (XLS); open it in its program and save it as XLSX or "
-        "CSV."),
-    bad("password", "sheet.xlsx",
+        "'sheet.xls' is an old Excel file (XLS); open it in its program and save it as XLSX or CSV.",
+    ),
+    bad(
+        "password",
+        "sheet.xlsx",
         ole("EncryptedPackage"),
-        "'sheet.xlsx' is protected by a password; save a copy without one."),
-    bad("old Word", "sheet.doc",
+        "'sheet.xlsx' is protected by a password; save a copy without one.",
+    ),
+    bad(
+        "old Word",
+        "sheet.doc",
         ole("WordDocument"),
-        "'sheet.doc' is a Word document; copy the table into a spreadsheet and save it as XLSX."),
-    bad("Word", "brief.docx",
+        "'sheet.doc' is a Word document; copy the table into a spreadsheet and save it as XLSX.",
+    ),
+    bad(
+        "Word",
+        "brief.docx",
         archive({"word/document.xml": "<w/>"}),
-        "'brief.docx' is a Word document; copy the table into a spreadsheet and save it as XLSX."),
-    bad("slides", "deck.pptx",
+        "'brief.docx' is a Word document; copy the table into a spreadsheet and save it as XLSX.",
+    ),
+    bad(
+        "slides",
+        "deck.pptx",
         archive({"ppt/presentation.xml": "<p/>"}),
-        "'deck.pptx' is a presentation; copy the table into a spreadsheet and save it as XLSX."),
-    bad("OpenDocument", "sheet.ods",
+        "'deck.pptx' is a presentation; copy the table into a spreadsheet and save it as XLSX.",
+    ),
+    bad(
+        "OpenDocument",
+        "sheet.ods",
         archive({"mimetype": "application/vnd.oasis.opendocument.spreadsheet", "content.xml": "<x/>"}),
-        "'sheet.ods' is an OpenDocument file (ODS); open it in its program and save it as XLSX or"
-        " CSV."),
-    bad("Numbers", "sheet.numbers",
+        "'sheet.ods' is an OpenDocument file (ODS); open it in its program and save it as XLSX or CSV.",
+    ),
+    bad(
+        "Numbers",
+        "sheet.numbers",
         archive({"Index/Document.iwa": b"x"}),
-        "'sheet.numbers' is a Numbers document; export it as Excel (XLSX) or CSV."),
-    bad("binary workbook", "sheet.xlsb",
+        "'sheet.numbers' is a Numbers document; export it as Excel (XLSX) or CSV.",
+    ),
+    bad(
+        "binary workbook",
+        "sheet.xlsb",
         archive({"xl/workbook.bin": b"x"}),
-        "'sheet.xlsb' is a binary workbook (XLSB); open it in its program and save it as XLSX or "
-        "CSV."),
-    bad("ZIP", "sheets.zip",
+        "'sheet.xlsb' is a binary workbook (XLSB); open it in its program and save it as XLSX or CSV.",
+    ),
+    bad(
+        "ZIP",
+        "sheets.zip",
         archive({"sheet.csv": "prompt"}),
-        "'sheets.zip' is a ZIP archive; unpack it and name the sheet inside."),
-    bad("gzip", "sheet.csv.gz",
-        b"\x1f\x8b\x08\x00" + bytes(20),
-        "'sheet.csv.gz' is compressed; unpack it first."),
-    bad("HTML named xls", "export.xls",
+        "'sheets.zip' is a ZIP archive; unpack it and name the sheet inside.",
+    ),
+    bad("gzip", "sheet.csv.gz", b"\x1f\x8b\x08\x00" + bytes(20), "'sheet.csv.gz' is compressed; unpack it first."),
+    bad(
+        "HTML named xls",
+        "export.xls",
         b"<html><table><tr><td>prompt</td></tr></table></html>",
-        "'export.xls' is a web page or XML, whatever its name says; open it in its program and "
-        "save it as XLSX or CSV."),
-    bad("JSON", "sheet.json",
-        b'[{"prompt": "x"}]',
-        "'sheet.json' is JSON; export the table as CSV."),
-    bad("program", "reelmill",
+        "'export.xls' is a web page or XML, whatever its name says; open it in its program and save it as XLSX or CSV.",
+    ),
+    bad("JSON", "sheet.json", b'[{"prompt": "x"}]', "'sheet.json' is JSON; export the table as CSV."),
+    bad(
+        "program",
+        "reelmill",
         b"\x7fELF\x02\x01\x01" + bytes(range(256)) * 8,
-        "'reelmill' is a binary file, no sheet; save the sheet as XLSX or CSV."),
-    bad("cut short", "sheet.xlsx",
+        "'reelmill' is a binary file, no sheet; save the sheet as XLSX or CSV.",
+    ),
+    bad(
+        "cut short",
+        "sheet.xlsx",
         workbook([["prompt"], [P]])[:900],
-        "'sheet.xlsx' is damaged or cut short; copy or download it again."),
-    bad("damaged XML", "sheet.xlsx",
+        "'sheet.xlsx' is damaged or cut short; copy or download it again.",
+    ),
+    bad(
+        "damaged XML",
+        "sheet.xlsx",
         raw_workbook(b"<worksheet><sheetData><row"),
-        "'sheet.xlsx' is damaged; open it in its program and save it as XLSX again."),
-    bad("no cells", "sheet.xlsx",
+        "'sheet.xlsx' is damaged; open it in its program and save it as XLSX again.",
+    ),
+    bad(
+        "no cells",
+        "sheet.xlsx",
         workbook([]),
-        "'sheet.xlsx' is empty; write a header and a prompt below it, or start from `reelmill "
-        "init`."),
-    bad("all hidden", "sheet.xlsx",
+        "'sheet.xlsx' is empty; write a header and a prompt below it, or start from `reelmill init`.",
+    ),
+    bad(
+        "all hidden",
+        "sheet.xlsx",
         workbook([["prompt"], [P]], hidden),
-        "'sheet.xlsx' has nothing on its visible tabs; show the hidden one with the prompts."),
-    bad("unknown encoding", "sheet.csv",
+        "'sheet.xlsx' has nothing on its visible tabs; show the hidden one with the prompts.",
+    ),
+    bad(
+        "unknown encoding",
+        "sheet.csv",
         b"prompt\r\nclich\x81 \x8d\r\n",
-        "'sheet.csv' cannot be read as text; save it as CSV in UTF-8, or as XLSX."),
-    bad("open quote", "sheet.csv",
-        lines('prompt,notes', '"a red circle,x', 'a blue square,y'),
-        "'sheet.csv' has a double quote in row 2 that is never closed; close it, or take it out."),
-    bad("stray quote", "sheet.csv",
-        lines('prompt,notes', 'a circle,ok', '"big" circle,x'),
+        "'sheet.csv' cannot be read as text; save it as CSV in UTF-8, or as XLSX.",
+    ),
+    bad(
+        "open quote",
+        "sheet.csv",
+        lines("prompt,notes", '"a red circle,x', "a blue square,y"),
+        "'sheet.csv' has a double quote in row 2 that is never closed; close it, or take it out.",
+    ),
+    bad(
+        "stray quote",
+        "sheet.csv",
+        lines("prompt,notes", "a circle,ok", '"big" circle,x'),
         "'sheet.csv' has a stray double quote in row 3; write two for each one that is meant, or "
-        "save the sheet as XLSX."),
-    bad("cell too long", "sheet.csv",
+        "save the sheet as XLSX.",
+    ),
+    bad(
+        "cell too long",
+        "sheet.csv",
         lines("prompt", "x" * 40000),
-        "'sheet.csv' has a cell of more than 32,000 characters in row 2; look for a double quote "
-        "that is never closed."),
-    bad("too many columns", "sheet.csv",
+        "'sheet.csv' has a cell of more than 32,000 characters in row 2; look for a double quote that is never closed.",
+    ),
+    bad(
+        "too many columns",
+        "sheet.csv",
         lines("prompt," + ",".join(f"c{i}" for i in range(200)), "x"),
-        "'sheet.csv' has more than 200 columns; delete those not needed."),
-    bad("too many rows", "sheet.csv",
+        "'sheet.csv' has more than 200 columns; delete those not needed.",
+    ),
+    bad(
+        "too many rows",
+        "sheet.csv",
         b"prompt\n" + b"x\n" * 100001,
-        "'sheet.csv' has more than 100,000 rows; split it into several sheets."),
+        "'sheet.csv' has more than 100,000 rows; split it into several sheets.",
+    ),
 )
 
 HEADERS = (
-    bad("no prompt, near", "sheet.csv",
+    bad(
+        "no prompt, near",
+        "sheet.csv",
         lines("Promtp,Aspect", "x,16:9"),
         "Row 1: no column is called 'prompt'. The columns are 'Promtp', 'Aspect'. If 'Promtp' "
-        "holds the prompts, rename it."),
-    bad("no prompt, alike", "sheet.csv",
+        "holds the prompts, rename it.",
+    ),
+    bad(
+        "no prompt, alike",
+        "sheet.csv",
         lines("Client,Video description,Aspect", "acme,x,16:9"),
         "Row 1: no column is called 'prompt'. The columns are 'Client', 'Video description', "
-        "'Aspect'. If 'Video description' holds the prompts, rename it."),
-    bad("no prompt, none", "sheet.csv",
+        "'Aspect'. If 'Video description' holds the prompts, rename it.",
+    ),
+    bad(
+        "no prompt, none",
+        "sheet.csv",
         lines("Aspect,Length", "16:9,2"),
-        "Row 1: no column is called 'prompt'. The columns are 'Aspect', 'Length'."),
-    bad("no header at all", "sheet.csv",
+        "Row 1: no column is called 'prompt'. The columns are 'Aspect', 'Length'.",
+    ),
+    bad(
+        "no header at all",
+        "sheet.csv",
         lines("a red circle", "a blue square"),
-        "Row 1: no column is called 'prompt'. The columns are 'a red circle'."),
-    bad("no rows", "sheet.csv",
+        "Row 1: no column is called 'prompt'. The columns are 'a red circle'.",
+    ),
+    bad(
+        "no rows",
+        "sheet.csv",
         lines("prompt,placements"),
-        "Row 1: no rows stand below this header. Write a prompt into the next row."),
-    bad("two prompts", "sheet.csv",
+        "Row 1: no rows stand below this header. Write a prompt into the next row.",
+    ),
+    bad(
+        "two prompts",
+        "sheet.csv",
         lines("Prompt,Video prompt", "x,y"),
-        "Row 1, column B 'Video prompt' means prompt, and so does column A 'Prompt'. Keep one, or"
-        " rename the other."),
-    bad("channel and aspect", "sheet.csv",
+        "Row 1, column B 'Video prompt' means prompt, and so does column A 'Prompt'. Keep one, or rename the other.",
+    ),
+    bad(
+        "channel and aspect",
+        "sheet.csv",
         lines("Prompt,Channel,Aspect", "x,tiktok,9:16"),
         "Row 1, column C 'Aspect' means placements, and so does column B 'Channel'. Keep one, or "
-        "rename the other. A cell may say tiktok 9:16."),
+        "rename the other. A cell may say tiktok 9:16.",
+    ),
 )
 
 PROMPTS = (
-    bad("prompt empty", "sheet.csv",
+    bad(
+        "prompt empty",
+        "sheet.csv",
         lines("prompt,notes", ",x"),
-        "Row 2, column A 'prompt' is empty. Write what the clip shows."),
-    bad("prompt of spaces", "sheet.csv",
+        "Row 2, column A 'prompt' is empty. Write what the clip shows.",
+    ),
+    bad(
+        "prompt of spaces",
+        "sheet.csv",
         lines("prompt,notes", "\xa0 ,x"),
-        "Row 2, column A 'prompt' is empty. Write what the clip shows."),
-    bad("prompt too long", "sheet.csv",
+        "Row 2, column A 'prompt' is empty. Write what the clip shows.",
+    ),
+    bad(
+        "prompt too long",
+        "sheet.csv",
         lines("prompt", "x" * 2001),
         "Row 2, column A 'prompt': 'xxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxx…'"
-        " has 2,001 characters. Shorten it to 2,000."),
-    bad("prompt grows too long", "sheet.csv",
+        " has 2,001 characters. Shorten it to 2,000.",
+    ),
+    bad(
+        "prompt grows too long",
+        "sheet.csv",
         lines("prompt,long", "a {long} {long}," + "x" * 1500),
         "Row 2, column A 'prompt': 'a {long} {long}' grows to 3,003 characters once it is filled "
-        "in. Shorten it to 2,000."),
-    bad("gap in an axis", "sheet.csv",
+        "in. Shorten it to 2,000.",
+    ),
+    bad(
+        "gap in an axis",
+        "sheet.csv",
         lines("prompt,notes", "a red circle| |a blue one,x"),
         "Row 2, column A 'prompt': 'a red circle| |a blue one' has nothing on one side of a |. "
-        "Take that | out, or fill the gap."),
-    bad("NUL", "sheet.csv",
+        "Take that | out, or fill the gap.",
+    ),
+    bad(
+        "NUL",
+        "sheet.csv",
         lines("prompt", "a red\x00 circle"),
         "Row 2, column A 'prompt': 'a red<U+0000> circle' holds an invisible control character "
-        "(U+0000). Type the text anew."),
-    bad("right-to-left override", "sheet.csv",
+        "(U+0000). Type the text anew.",
+    ),
+    bad(
+        "right-to-left override",
+        "sheet.csv",
         lines("prompt", "a red \u202ecircle"),
         "Row 2, column A 'prompt': 'a red <U+202E>circle' holds an invisible control character "
-        "(U+202E). Type the text anew."),
-    bad("bell", "sheet.csv",
+        "(U+202E). Type the text anew.",
+    ),
+    bad(
+        "bell",
+        "sheet.csv",
         lines("prompt", "a red \x07circle"),
         "Row 2, column A 'prompt': 'a red <U+0007>circle' holds an invisible control character "
-        "(U+0007). Type the text anew."),
-    bad("error value in text", "sheet.csv",
+        "(U+0007). Type the text anew.",
+    ),
+    bad(
+        "error value in text",
+        "sheet.csv",
         one("model", "#REF!"),
-        "Row 2, column B 'model': '#REF!' is a spreadsheet error. Mend the formula, or type the "
-        "value."),
-    bad("error value in a workbook", "sheet.xlsx",
+        "Row 2, column B 'model': '#REF!' is a spreadsheet error. Mend the formula, or type the value.",
+    ),
+    bad(
+        "error value in a workbook",
+        "sheet.xlsx",
         workbook([["Prompt", "Length"], [P, "#DIV/0!"]]),
-        "Row 2, column B 'Length': '#DIV/0!' is a spreadsheet error. Mend the formula, or type "
-        "the value."),
-    bad("formula without result", "sheet.xlsx",
+        "Row 2, column B 'Length': '#DIV/0!' is a spreadsheet error. Mend the formula, or type the value.",
+    ),
+    bad(
+        "formula without result",
+        "sheet.xlsx",
         workbook([["Prompt", "colour"], ["=A5&B5", "x"]]),
         "Row 2, column A 'Prompt': '=A5&B5' is a formula without a result. Open the sheet in its "
-        "program and save it again, or paste the value."),
-    bad("formula in used column", "sheet.xlsx",
+        "program and save it again, or paste the value.",
+    ),
+    bad(
+        "formula in used column",
+        "sheet.xlsx",
         workbook([["Prompt", "colour"], ["a {colour} circle", "=Z1"]]),
         "Row 2, column B 'colour': '=Z1' is a formula without a result. Open the sheet in its "
-        "program and save it again, or paste the value."),
-    bad("unknown placeholder", "sheet.csv",
+        "program and save it again, or paste the value.",
+    ),
+    bad(
+        "unknown placeholder",
+        "sheet.csv",
         lines("Prompt,Product name", "a {product} on {color},x"),
         "Row 2, column A 'Prompt': '{product}' names no column. Did you mean {Product name}? The "
         "sheet has {Product name}.",
-        "Row 2, column A 'Prompt': '{color}' names no column. The sheet has {Product name}."),
-    bad("placeholder, no other column", "sheet.csv",
+        "Row 2, column A 'Prompt': '{color}' names no column. The sheet has {Product name}.",
+    ),
+    bad(
+        "placeholder, no other column",
+        "sheet.csv",
         lines("Prompt", "a {product}"),
-        "Row 2, column A 'Prompt': '{product}' names no column. The sheet has no other."),
-    bad("misspelt placeholder", "sheet.csv",
+        "Row 2, column A 'Prompt': '{product}' names no column. The sheet has no other.",
+    ),
+    bad(
+        "misspelt placeholder",
+        "sheet.csv",
         lines("Prompt,Colour", "a {color} circle,red"),
-        "Row 2, column A 'Prompt': '{color}' names no column. Did you mean {Colour}? The sheet "
-        "has {Colour}."),
-    bad("placeholder names seed", "sheet.csv",
+        "Row 2, column A 'Prompt': '{color}' names no column. Did you mean {Colour}? The sheet has {Colour}.",
+    ),
+    bad(
+        "placeholder names seed",
+        "sheet.csv",
         lines("Prompt,seed", "a {seed},1"),
-        "Row 2, column A 'Prompt': '{seed}' names no column. The sheet has no other."),
-    bad("unknown in negative", "sheet.csv",
+        "Row 2, column A 'Prompt': '{seed}' names no column. The sheet has no other.",
+    ),
+    bad(
+        "unknown in negative",
+        "sheet.csv",
         lines("Prompt,Avoid", "a circle,{brand}"),
-        "Row 2, column B 'Avoid': '{brand}' names no column. The sheet has no other."),
-    bad("open brace", "sheet.csv",
+        "Row 2, column B 'Avoid': '{brand}' names no column. The sheet has no other.",
+    ),
+    bad(
+        "open brace",
+        "sheet.csv",
         lines("Prompt,colour", "a {colour circle,red"),
-        "Row 2, column A 'Prompt': 'a {colour circle' has a { without its partner. Write {{ where"
-        " a brace is meant."),
-    bad("closing brace", "sheet.csv",
+        "Row 2, column A 'Prompt': 'a {colour circle' has a { without its partner. Write {{ where a brace is meant.",
+    ),
+    bad(
+        "closing brace",
+        "sheet.csv",
         lines("Prompt,colour", "a colour} circle,red"),
-        "Row 2, column A 'Prompt': 'a colour} circle' has a } without its partner. Write }} where"
-        " a brace is meant."),
-    bad("empty braces", "sheet.csv",
+        "Row 2, column A 'Prompt': 'a colour} circle' has a } without its partner. Write }} where a brace is meant.",
+    ),
+    bad(
+        "empty braces",
+        "sheet.csv",
         lines("Prompt,colour", "a {} circle,red"),
         "Row 2, column A 'Prompt': 'a {} circle' has empty braces. Name a column in them, or "
-        "write {{}} where braces are meant."),
-    bad("empty placeholder cell", "sheet.csv",
+        "write {{}} where braces are meant.",
+    ),
+    bad(
+        "empty placeholder cell",
+        "sheet.csv",
         lines("Prompt,colour", "a {colour} circle,"),
         "Row 2, column B 'colour' is empty, but the prompt names {colour}. Fill it in, or take "
-        "{colour} out of the prompt."),
-    bad("error in used column", "sheet.csv",
+        "{colour} out of the prompt.",
+    ),
+    bad(
+        "error in used column",
+        "sheet.csv",
         lines("Prompt,colour", "a {colour} circle,#N/A"),
-        "Row 2, column B 'colour': '#N/A' is a spreadsheet error. Mend the formula, or type the "
-        "value."),
+        "Row 2, column B 'colour': '#N/A' is a spreadsheet error. Mend the formula, or type the value.",
+    ),
 )
 
 PLACEMENTS = (
-    bad("aspect", "sheet.csv",
+    bad(
+        "aspect",
+        "sheet.csv",
         one("Aspect", "7:3"),
-        "Row 2, column B 'Aspect': '7:3' isn't allowed. Use 16:9, 9:16 or 1:1."),
-    bad("aspect 4:5", "sheet.csv",
+        "Row 2, column B 'Aspect': '7:3' isn't allowed. Use 16:9, 9:16 or 1:1.",
+    ),
+    bad(
+        "aspect 4:5",
+        "sheet.csv",
         one("Aspect ratio", "4:5"),
-        "Row 2, column B 'Aspect ratio': '4:5' isn't allowed. Use 16:9, 9:16 or 1:1."),
-    bad("aspect as decimal", "sheet.csv",
+        "Row 2, column B 'Aspect ratio': '4:5' isn't allowed. Use 16:9, 9:16 or 1:1.",
+    ),
+    bad(
+        "aspect as decimal",
+        "sheet.csv",
         one("Aspect", "1.78"),
         "Row 2, column B 'Aspect': '1.78' isn't a channel or an aspect ratio. Use 16:9, 9:16 or "
         "1:1, or one of youtube, linkedin, display, instagram-feed, facebook-feed, tiktok, reels,"
-        " stories, shorts."),
-    bad("channel typo", "sheet.csv",
+        " stories, shorts.",
+    ),
+    bad(
+        "channel typo",
+        "sheet.csv",
         one("Channel", "tiktock"),
         "Row 2, column B 'Channel': 'tiktock' isn't a channel or an aspect ratio. Did you mean "
         "tiktok? Use 16:9, 9:16 or 1:1, or one of youtube, linkedin, display, instagram-feed, "
-        "facebook-feed, tiktok, reels, stories, shorts."),
-    bad("channel unknown", "sheet.csv",
+        "facebook-feed, tiktok, reels, stories, shorts.",
+    ),
+    bad(
+        "channel unknown",
+        "sheet.csv",
         one("Channel", "cinema"),
         "Row 2, column B 'Channel': 'cinema' isn't a channel or an aspect ratio. Use 16:9, 9:16 "
         "or 1:1, or one of youtube, linkedin, display, instagram-feed, facebook-feed, tiktok, "
-        "reels, stories, shorts."),
-    bad("pixels", "sheet.csv",
+        "reels, stories, shorts.",
+    ),
+    bad(
+        "pixels",
+        "sheet.csv",
         one("Format", "1920x1080"),
-        "Row 2, column B 'Format': '1920x1080' isn't allowed. Use 16:9, 9:16 or 1:1."),
-    bad("one bad of several", "sheet.csv",
+        "Row 2, column B 'Format': '1920x1080' isn't allowed. Use 16:9, 9:16 or 1:1.",
+    ),
+    bad(
+        "one bad of several",
+        "sheet.csv",
         one("Aspect", "16:9|7:3|1:1"),
-        "Row 2, column B 'Aspect': '7:3' isn't allowed. Use 16:9, 9:16 or 1:1."),
-    bad("two ratios", "sheet.csv",
+        "Row 2, column B 'Aspect': '7:3' isn't allowed. Use 16:9, 9:16 or 1:1.",
+    ),
+    bad(
+        "two ratios",
+        "sheet.csv",
         one("Aspect", "16:9 9:16"),
         "Row 2, column B 'Aspect': '16:9 9:16' isn't one placement. Use one channel, one of 16:9,"
-        " 9:16 or 1:1, or both."),
-    bad("commas between", "sheet.csv",
+        " 9:16 or 1:1, or both.",
+    ),
+    bad(
+        "commas between",
+        "sheet.csv",
         lines("prompt;Aspect", f"{P};16:9, 9:16"),
-        "Row 2, column B 'Aspect': '16:9, 9:16' needs a | between its values. Write 16:9|9:16."),
-    bad("line breaks between", "sheet.xlsx",
+        "Row 2, column B 'Aspect': '16:9, 9:16' needs a | between its values. Write 16:9|9:16.",
+    ),
+    bad(
+        "line breaks between",
+        "sheet.xlsx",
         workbook([["prompt", "Channel"], [P, "tiktok\nreels"]]),
-        "Row 2, column B 'Channel': 'tiktok reels' needs a | between its values. Write "
-        "tiktok|reels."),
-    bad("a date", "sheet.xlsx",
+        "Row 2, column B 'Channel': 'tiktok reels' needs a | between its values. Write tiktok|reels.",
+    ),
+    bad(
+        "a date",
+        "sheet.xlsx",
         workbook([["prompt", "Aspect"], [P, datetime(2026, 9, 16)]]),
         "Row 2, column B 'Aspect': '2026-09-16' isn't a channel or an aspect ratio. Use 16:9, "
         "9:16 or 1:1, or one of youtube, linkedin, display, instagram-feed, facebook-feed, "
-        "tiktok, reels, stories, shorts."),
+        "tiktok, reels, stories, shorts.",
+    ),
 )
 
 NUMBERS = (
-    bad("duration zero", "sheet.csv",
+    bad(
+        "duration zero",
+        "sheet.csv",
         one("duration_s", "0"),
-        "Row 2, column B 'duration_s': '0' isn't a length in seconds. Use a number from 0.1 to "
-        "600."),
-    bad("duration negative", "sheet.csv",
+        "Row 2, column B 'duration_s': '0' isn't a length in seconds. Use a number from 0.1 to 600.",
+    ),
+    bad(
+        "duration negative",
+        "sheet.csv",
         one("Duration (s)", "-2"),
-        "Row 2, column B 'Duration (s)': '-2' isn't a length in seconds. Use a number from 0.1 to"
-        " 600."),
-    bad("duration NaN", "sheet.csv",
+        "Row 2, column B 'Duration (s)': '-2' isn't a length in seconds. Use a number from 0.1 to 600.",
+    ),
+    bad(
+        "duration NaN",
+        "sheet.csv",
         one("Length", "nan"),
-        "Row 2, column B 'Length': 'nan' isn't a length in seconds. Use a number from 0.1 to 600."),
-    bad("duration words", "sheet.csv",
+        "Row 2, column B 'Length': 'nan' isn't a length in seconds. Use a number from 0.1 to 600.",
+    ),
+    bad(
+        "duration words",
+        "sheet.csv",
         one("Length", "two seconds"),
-        "Row 2, column B 'Length': 'two seconds' isn't a length in seconds. Use a number from 0.1"
-        " to 600."),
-    bad("duration minutes", "sheet.csv",
+        "Row 2, column B 'Length': 'two seconds' isn't a length in seconds. Use a number from 0.1 to 600.",
+    ),
+    bad(
+        "duration minutes",
+        "sheet.csv",
         one("Length", "1:30"),
-        "Row 2, column B 'Length': '1:30' isn't a length in seconds. Use a number from 0.1 to "
-        "600."),
-    bad("duration huge", "sheet.csv",
+        "Row 2, column B 'Length': '1:30' isn't a length in seconds. Use a number from 0.1 to 600.",
+    ),
+    bad(
+        "duration huge",
+        "sheet.csv",
         one("Length", "1e9"),
-        "Row 2, column B 'Length': '1e9' isn't a length in seconds. Use a number from 0.1 to 600."),
-    bad("duration thousands", "sheet.csv",
+        "Row 2, column B 'Length': '1e9' isn't a length in seconds. Use a number from 0.1 to 600.",
+    ),
+    bad(
+        "duration thousands",
+        "sheet.csv",
         lines("prompt;Length", f"{P};1.500"),
-        "Row 2, column B 'Length': '1.500' could mean thousands or a fraction. Use a number from "
-        "0.1 to 600."),
-    bad("variants zero", "sheet.csv",
+        "Row 2, column B 'Length': '1.500' could mean thousands or a fraction. Use a number from 0.1 to 600.",
+    ),
+    bad(
+        "variants zero",
+        "sheet.csv",
         one("variants", "0"),
-        "Row 2, column B 'variants': '0' isn't allowed. Use a whole number from 1 to 10000."),
-    bad("variants fraction", "sheet.csv",
+        "Row 2, column B 'variants': '0' isn't allowed. Use a whole number from 1 to 10000.",
+    ),
+    bad(
+        "variants fraction",
+        "sheet.csv",
         one("variants", "2.5"),
-        "Row 2, column B 'variants': '2.5' isn't allowed. Use a whole number from 1 to 10000."),
-    bad("variants thousands", "sheet.csv",
+        "Row 2, column B 'variants': '2.5' isn't allowed. Use a whole number from 1 to 10000.",
+    ),
+    bad(
+        "variants thousands",
+        "sheet.csv",
         lines("prompt;variants", f"{P};1,000"),
-        "Row 2, column B 'variants': '1,000' isn't allowed. Use a whole number from 1 to 10000."),
-    bad("variants words", "sheet.csv",
+        "Row 2, column B 'variants': '1,000' isn't allowed. Use a whole number from 1 to 10000.",
+    ),
+    bad(
+        "variants words",
+        "sheet.csv",
         one("variants", "many"),
-        "Row 2, column B 'variants': 'many' isn't allowed. Use a whole number from 1 to 10000."),
-    bad("variants several", "sheet.csv",
+        "Row 2, column B 'variants': 'many' isn't allowed. Use a whole number from 1 to 10000.",
+    ),
+    bad(
+        "variants several",
+        "sheet.csv",
         one("variants", "1|2"),
         "Row 2, column B 'variants': '1|2' isn't allowed. Use a whole number from 1 to 10000. "
-        "Several values cannot stand here."),
-    bad("variants too many", "sheet.csv",
+        "Several values cannot stand here.",
+    ),
+    bad(
+        "variants too many",
+        "sheet.csv",
         one("Seeds", "10001"),
-        "Row 2, column B 'Seeds': '10001' isn't allowed. Use a whole number from 1 to 10000."),
-    bad("want zero", "sheet.csv",
+        "Row 2, column B 'Seeds': '10001' isn't allowed. Use a whole number from 1 to 10000.",
+    ),
+    bad(
+        "want zero",
+        "sheet.csv",
         one("want", "0"),
-        "Row 2, column B 'want': '0' isn't allowed. Use a whole number of 1 or more."),
-    bad("want more", "sheet.csv",
+        "Row 2, column B 'want': '0' isn't allowed. Use a whole number of 1 or more.",
+    ),
+    bad(
+        "want more",
+        "sheet.csv",
         lines("prompt,variants,want", "x,3,4"),
-        "Row 2, column C 'want': '4' is more than the row makes. Use 1 to 3, or raise variants."),
-    bad("seed negative", "sheet.csv",
+        "Row 2, column C 'want': '4' is more than the row makes. Use 1 to 3, or raise variants.",
+    ),
+    bad(
+        "seed negative",
+        "sheet.csv",
         one("seed", "-1"),
-        "Row 2, column B 'seed': '-1' isn't allowed. Use a whole number from 0 to 4294967295."),
-    bad("seed too great", "sheet.csv",
+        "Row 2, column B 'seed': '-1' isn't allowed. Use a whole number from 0 to 4294967295.",
+    ),
+    bad(
+        "seed too great",
+        "sheet.csv",
         one("seed", "4294967296"),
-        "Row 2, column B 'seed': '4294967296' isn't allowed. Use a whole number from 0 to "
-        "4294967295."),
-    bad("seed too near the end", "sheet.csv",
+        "Row 2, column B 'seed': '4294967296' isn't allowed. Use a whole number from 0 to 4294967295.",
+    ),
+    bad(
+        "seed too near the end",
+        "sheet.csv",
         lines("prompt,seed,variants", f"{P},4294967295,2"),
-        "Row 2, column B 'seed': '4294967295' leaves no room for 2 variants. Use at most "
-        "4294967294."),
-    bad("seed rounded by Excel", "sheet.xlsx",
+        "Row 2, column B 'seed': '4294967295' leaves no room for 2 variants. Use at most 4294967294.",
+    ),
+    bad(
+        "seed rounded by Excel",
+        "sheet.xlsx",
         workbook([["prompt", "seed"], [P, 12345678901234567890]]),
-        "Row 2, column B 'seed': '1.23456789012346e+19' isn't allowed. Use a whole number from 0 "
-        "to 4294967295."),
-    bad("adherence above 1", "sheet.csv",
+        "Row 2, column B 'seed': '1.23456789012346e+19' isn't allowed. Use a whole number from 0 to 4294967295.",
+    ),
+    bad(
+        "adherence above 1",
+        "sheet.csv",
         one("min_adherence", "25"),
-        "Row 2, column B 'min_adherence': '25' isn't a threshold. Use a number from -1 to 1."),
-    bad("adherence percent", "sheet.csv",
+        "Row 2, column B 'min_adherence': '25' isn't a threshold. Use a number from -1 to 1.",
+    ),
+    bad(
+        "adherence percent",
+        "sheet.csv",
         one("threshold", "25%"),
-        "Row 2, column B 'threshold': '25%' isn't a threshold. Use a number from -1 to 1."),
-    bad("adherence infinite", "sheet.csv",
+        "Row 2, column B 'threshold': '25%' isn't a threshold. Use a number from -1 to 1.",
+    ),
+    bad(
+        "adherence infinite",
+        "sheet.csv",
         one("min_adherence", "inf"),
-        "Row 2, column B 'min_adherence': 'inf' isn't a threshold. Use a number from -1 to 1."),
+        "Row 2, column B 'min_adherence': 'inf' isn't a threshold. Use a number from -1 to 1.",
+    ),
 )
 
 ROWS = (
-    bad("axes word", "sheet.csv",
+    bad(
+        "axes word",
+        "sheet.csv",
         one("axes", "both"),
-        "Row 2, column B 'axes': 'both' isn't allowed. Use cartesian (every combination) or zip "
-        "(first with first)."),
-    bad("zip lengths", "sheet.csv",
+        "Row 2, column B 'axes': 'both' isn't allowed. Use cartesian (every combination) or zip (first with first).",
+    ),
+    bad(
+        "zip lengths",
+        "sheet.csv",
         lines("prompt,colour,Aspect,axes", "a {colour} circle,red|blue|pink,16:9|9:16,zip"),
         "Row 2, column D 'axes': 'zip' pairs cells of one length, but Aspect has 2 values, "
-        "colour has 3 values. Give them equally many, or use cartesian."),
-    bad("brief_id twice", "sheet.csv",
+        "colour has 3 values. Give them equally many, or use cartesian.",
+    ),
+    bad(
+        "brief_id twice",
+        "sheet.csv",
         lines("brief_id,prompt", "x1,a circle", "X1,a square"),
-        "Row 3, column A 'brief_id': 'X1' stands in row 2 already. Give every row a brief_id of "
-        "its own."),
-    bad("brief_id too long", "sheet.csv",
+        "Row 3, column A 'brief_id': 'X1' stands in row 2 already. Give every row a brief_id of its own.",
+    ),
+    bad(
+        "brief_id too long",
+        "sheet.csv",
         lines("brief_id,prompt", "x" * 121 + ",a circle"),
         "Row 2, column A 'brief_id': "
         "'xxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxx…' has 121 characters. "
-        "Shorten it to 120."),
-    bad("unquoted comma", "sheet.csv",
+        "Shorten it to 120.",
+    ),
+    bad(
+        "unquoted comma",
+        "sheet.csv",
         lines("prompt,Aspect", "a red, round circle,16:9", "a blue square,16:9"),
-        "Row 2: the row has 3 cells, the header 2. Put a text that contains a comma into double "
-        "quotes."),
-    bad("unquoted semicolon", "sheet.csv",
+        "Row 2: the row has 3 cells, the header 2. Put a text that contains a comma into double quotes.",
+    ),
+    bad(
+        "unquoted semicolon",
+        "sheet.csv",
         lines("prompt;Aspect;notes", "a red; round circle;16:9;x", "a;16:9;"),
-        "Row 2: the row has 4 cells, the header 3. Put a text that contains a semicolon into "
-        "double quotes."),
-    bad("several at once", "sheet.csv",
-        lines("Campaign plan", "", "Prompt,Aspect,Length,Variants", ",7:3,-1,0", "a circle,16:9,2,1",
-              "a {x},9:61,2,none"),
+        "Row 2: the row has 4 cells, the header 3. Put a text that contains a semicolon into double quotes.",
+    ),
+    bad(
+        "several at once",
+        "sheet.csv",
+        lines(
+            "Campaign plan", "", "Prompt,Aspect,Length,Variants", ",7:3,-1,0", "a circle,16:9,2,1", "a {x},9:61,2,none"
+        ),
         "Row 4, column A 'Prompt' is empty. Write what the clip shows.",
         "Row 4, column B 'Aspect': '7:3' isn't allowed. Use 16:9, 9:16 or 1:1.",
         "Row 4, column C 'Length': '-1' isn't a length in seconds. Use a number from 0.1 to 600.",
         "Row 4, column D 'Variants': '0' isn't allowed. Use a whole number from 1 to 10000.",
         "Row 6, column A 'Prompt': '{x}' names no column. The sheet has {Aspect}, {Length}.",
         "Row 6, column B 'Aspect': '9:61' isn't allowed. Use 16:9, 9:16 or 1:1.",
-        "Row 6, column D 'Variants': 'none' isn't allowed. Use a whole number from 1 to 10000."),
+        "Row 6, column D 'Variants': 'none' isn't allowed. Use a whole number from 1 to 10000.",
+    ),
 )
 
 SHEETS = (*FILES, *HEADERS, *PROMPTS, *PLACEMENTS, *NUMBERS, *ROWS)

@@ -32,8 +32,9 @@ def lines(*rows: str, encoding: str = "utf-8") -> bytes:
     return "".join(f"{row}\r\n" for row in rows).encode(encoding)
 
 
-def workbook(rows: Iterable[Sequence[Any]], change: Callable[[Any], None] = lambda tab: None,
-             title: str = "Campaign") -> bytes:
+def workbook(
+    rows: Iterable[Sequence[Any]], change: Callable[[Any], None] = lambda tab: None, title: str = "Campaign"
+) -> bytes:
     """A workbook as openpyxl writes it; ``change`` may do more to its tab."""
     book = Workbook()
     book.active.title = title
@@ -61,16 +62,21 @@ def archive(members: dict[str, bytes | str]) -> bytes:
 
 def raw_workbook(cells: str | bytes, **members: bytes | str) -> bytes:
     """A workbook whose only tab holds this XML in its sheetData; ``shared`` is its shared strings."""
-    sheet = cells if isinstance(cells, bytes) else (
-        f'<?xml version="1.0"?><worksheet xmlns="{MAIN}"><sheetData>{cells}</sheetData></worksheet>')
-    return archive({
-        "[Content_Types].xml": CONTENT_TYPES,
-        "_rels/.rels": RELATIONS.format(kind="officeDocument", target="xl/workbook.xml"),
-        "xl/workbook.xml": WORKBOOK,
-        "xl/_rels/workbook.xml.rels": RELATIONS.format(kind="worksheet", target="worksheets/sheet1.xml"),
-        "xl/worksheets/sheet1.xml": sheet,
-        **members,
-    })
+    sheet = (
+        cells
+        if isinstance(cells, bytes)
+        else (f'<?xml version="1.0"?><worksheet xmlns="{MAIN}"><sheetData>{cells}</sheetData></worksheet>')
+    )
+    return archive(
+        {
+            "[Content_Types].xml": CONTENT_TYPES,
+            "_rels/.rels": RELATIONS.format(kind="officeDocument", target="xl/workbook.xml"),
+            "xl/workbook.xml": WORKBOOK,
+            "xl/_rels/workbook.xml.rels": RELATIONS.format(kind="worksheet", target="worksheets/sheet1.xml"),
+            "xl/worksheets/sheet1.xml": sheet,
+            **members,
+        }
+    )
 
 
 def text_cell(place: str, text: str) -> str:
@@ -80,8 +86,9 @@ def text_cell(place: str, text: str) -> str:
 
 def far_cell() -> bytes:
     """4 KB that make calamine lay out 17 billion cells: A1 and XFD1048576."""
-    return raw_workbook(f'<row r="1">{text_cell("A1", "Prompt")}</row>'
-                        f'<row r="1048576">{text_cell("XFD1048576", "x")}</row>')
+    return raw_workbook(
+        f'<row r="1">{text_cell("A1", "Prompt")}</row><row r="1048576">{text_cell("XFD1048576", "x")}</row>'
+    )
 
 
 def bomb() -> bytes:
@@ -94,9 +101,11 @@ def bomb() -> bytes:
 def billion_laughs() -> bytes:
     """Entities that name each other ten times, nine levels deep."""
     levels = "".join(f'<!ENTITY l{n} "{f"&l{n - 1};" * 10}">' for n in range(1, 10))
-    sheet = (f'<?xml version="1.0"?><!DOCTYPE x [<!ENTITY l0 "lol">{levels}]>'
-             f'<worksheet xmlns="{MAIN}"><sheetData><row r="1">{text_cell("A1", "&l9;")}</row>'
-             "</sheetData></worksheet>")
+    sheet = (
+        f'<?xml version="1.0"?><!DOCTYPE x [<!ENTITY l0 "lol">{levels}]>'
+        f'<worksheet xmlns="{MAIN}"><sheetData><row r="1">{text_cell("A1", "&l9;")}</row>'
+        "</sheetData></worksheet>"
+    )
     return raw_workbook(sheet.encode())
 
 
@@ -105,6 +114,8 @@ def one_text_many_times(characters: int = 30_000, times: int = 20_000) -> bytes:
     rows = "".join(f'<row r="{n}"><c r="A{n}" t="s"><v>0</v></c></row>' for n in range(1, times + 1))
     shared = f'<?xml version="1.0"?><sst xmlns="{MAIN}"><si><t>{"a" * characters}</t></si></sst>'
     relations = RELATIONS.format(kind="worksheet", target="worksheets/sheet1.xml").replace(
-        "</Relationships>", '<Relationship Id="rId2" Type="http://schemas.openxmlformats.org/officeDocument/2006/'
-        'relationships/sharedStrings" Target="sharedStrings.xml"/></Relationships>')
+        "</Relationships>",
+        '<Relationship Id="rId2" Type="http://schemas.openxmlformats.org/officeDocument/2006/'
+        'relationships/sharedStrings" Target="sharedStrings.xml"/></Relationships>',
+    )
     return raw_workbook(rows, **{"xl/sharedStrings.xml": shared, "xl/_rels/workbook.xml.rels": relations})

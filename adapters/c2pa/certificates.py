@@ -1,0 +1,251 @@
+"""Certificate chains and private keys in PEM, checked before anything is signed with them.
+
+The signing library says no more than "the certificate is invalid"; here each fault gets its sentence.
+"""
+
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+
+from cryptography import x509
+from cryptography.exceptions import InvalidSignature
+from cryptography.hazmat.primitives import hashes, serialization
+from cryptography.hazmat.primitives.asymmetric import ec, ed25519, padding, rsa
+from cryptography.hazmat.primitives.asymmetric.utils import decode_dss_signature
+
+from manifests.errors import SignerUnavailableError
+
+PrivateKey = ec.EllipticCurvePrivateKey | rsa.RSAPrivateKey | ed25519.Ed25519PrivateKey
+SignBytes = Callable[[bytes], bytes]
+"""Signs a byte string; ECDSA signatures are r and s side by side, as COSE wants them."""
+
+KINDS = "P-256, P-384, P-521, Ed25519, or RSA of at least 2048 bits"
+CURVES = {"secp256r1": "ES256", "secp384r1": "ES384", "secp521r1": "ES512"}
+DIGESTS: dict[str, hashes.HashAlgorithm] = {
+    "ES256": hashes.SHA256(),
+    "ES384": hashes.SHA384(),
+    "ES512": hashes.SHA512(),
+    "PS256": hashes.SHA256(),
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Chain:
+    """A certificate chain that reaches its anchors.
+
+    Attributes:
+        certificates: the leaf, then its issuers in order; a root is left out, as C2PA asks.
+        anchors: the roots (or intermediates) under which the leaf is trusted.
+    """
+
+    certificates: tuple[x509.Certificate, ...]
+    anchors: tuple[x509.Certificate, ...]
+
+    @property
+    def leaf(self) -> x509.Certificate:
+        """The certificate that signs."""
+        return self.certificates[0]
+
+    @property
+    def algorithm(self) -> str:
+        """COSE name of the signing algorithm that the leaf's key asks for."""
+        return algorithm_of(self.leaf.public_key())
+
+
+def read_chain(path: Path, anchors: Path | None = None) -> Chain:
+    """Read a chain in PEM, leaf first.
+
+    Args:
+        anchors: PEM file of trusted roots; without one the chain must end in its self-signed root.
+
+    Raises:
+        SignerUnavailableError: missing or unreadable file, expired or unfit leaf, gap in the chain.
+    """
+    certificates = read_certificates(path)
+    own_root = certificates[-1:] if len(certificates) > 1 and _is_root(certificates[-1]) else ()
+    chain = Chain(
+        certificates[: len(certificates) - len(own_root)], read_certificates(anchors) if anchors else own_root
+    )
+    check_leaf(chain.leaf, path)
+    _check_links(chain, path)
+    return chain
+
+
+def read_certificates(path: Path) -> tuple[x509.Certificate, ...]:
+    """Read every certificate of a PEM file.
+
+    Raises:
+        SignerUnavailableError: missing or unreadable file, or no certificate in it.
+    """
+    try:
+        return tuple(x509.load_pem_x509_certificates(_read(path, "certificate file")))
+    except ValueError as error:
+        raise SignerUnavailableError(f"{path} holds no certificate in PEM; export the chain as PEM") from error
+
+
+def read_key(path: Path) -> PrivateKey:
+    """Read an unencrypted private key in PEM.
+
+    Raises:
+        SignerUnavailableError: missing, unreadable, encrypted, or of a kind that C2PA does not take.
+    """
+    try:
+        key = serialization.load_pem_private_key(_read(path, "private key file"), password=None)
+    except TypeError as error:
+        raise SignerUnavailableError(
+            f"the private key {path} has a passphrase; give one without, or use a KMS"
+        ) from error
+    except ValueError as error:
+        raise SignerUnavailableError(f"{path} holds no private key in PEM; export it as PKCS#8 PEM") from error
+    if not isinstance(key, PrivateKey):
+        raise SignerUnavailableError(f"C2PA does not take the kind of key in {path}; use {KINDS}")
+    algorithm_of(key.public_key())
+    return key
+
+
+def key_signs(key: PrivateKey, chain: Chain, path: Path) -> SignBytes:
+    """Return the key's signing function.
+
+    Raises:
+        SignerUnavailableError: the key is not the one that the leaf certifies.
+    """
+    if key.public_key() != chain.leaf.public_key():
+        raise SignerUnavailableError(
+            f"the private key {path} does not belong to the certificate of "
+            f"{name_of(chain.leaf)!r}; give the key that its request was made with"
+        )
+    if isinstance(key, ed25519.Ed25519PrivateKey):
+        return key.sign
+    if isinstance(key, rsa.RSAPrivateKey):
+        pss = padding.PSS(padding.MGF1(hashes.SHA256()), salt_length=padding.PSS.DIGEST_LENGTH)
+        return lambda data: key.sign(data, pss, hashes.SHA256())
+    method = ec.ECDSA(DIGESTS[chain.algorithm])
+    return lambda data: raw_signature(key.sign(data, method), key.curve.key_size)
+
+
+def raw_signature(der: bytes, key_bits: int) -> bytes:
+    """Return an ECDSA signature as r and s side by side (RFC 9053, 2.1) instead of DER."""
+    size = (key_bits + 7) // 8
+    return b"".join(number.to_bytes(size, "big") for number in decode_dss_signature(der))
+
+
+def algorithm_of(key: object) -> str:
+    """Return the COSE name of the algorithm for a public key.
+
+    Raises:
+        SignerUnavailableError: C2PA does not take this kind of key.
+    """
+    if isinstance(key, ec.EllipticCurvePublicKey) and key.curve.name in CURVES:
+        return CURVES[key.curve.name]
+    if isinstance(key, rsa.RSAPublicKey) and key.key_size >= 2048:
+        return "PS256"
+    if isinstance(key, ed25519.Ed25519PublicKey):
+        return "ED25519"
+    raise SignerUnavailableError(f"C2PA does not take the signer's kind of key; use {KINDS}")
+
+
+def check_leaf(leaf: x509.Certificate, path: Path) -> None:
+    """Refuse a leaf that cannot sign now.
+
+    Raises:
+        SignerUnavailableError: says what is wrong with it.
+    """
+    now = datetime.now(UTC)
+    if leaf.not_valid_after_utc <= now:
+        raise SignerUnavailableError(
+            f"the certificate {path} expired on {leaf.not_valid_after_utc:%Y-%m-%d %H:%M} UTC; renew it"
+        )
+    if leaf.not_valid_before_utc > now:
+        raise SignerUnavailableError(
+            f"the certificate {path} is valid only from "
+            f"{leaf.not_valid_before_utc:%Y-%m-%d %H:%M} UTC on; check the clock"
+        )
+    if _is_root(leaf):
+        raise SignerUnavailableError(
+            f"the certificate {path} is self-signed, which C2PA refuses; ask an authority "
+            "for one, or leave the setting out to use the development CA"
+        )
+    if _is_authority(leaf):
+        raise SignerUnavailableError(
+            f"the first certificate of {path} is an authority's, not a signer's; put the signer's own certificate first"
+        )
+    if missing := next(_lacks(leaf), None):
+        raise SignerUnavailableError(
+            f"the certificate {path} lacks {missing}, which C2PA asks for; ask its authority for one that has it"
+        )
+    algorithm_of(leaf.public_key())
+
+
+def name_of(certificate: x509.Certificate) -> str:
+    """Return organisation and common name of the subject, whichever there are."""
+    return _readable(certificate.subject)
+
+
+def issuer_of(certificate: x509.Certificate) -> str:
+    """Return organisation and common name of the issuer, whichever there are."""
+    return _readable(certificate.issuer)
+
+
+def to_pem(certificates: Sequence[x509.Certificate]) -> str:
+    """Return the certificates as one PEM text."""
+    return "".join(each.public_bytes(serialization.Encoding.PEM).decode() for each in certificates)
+
+
+def issued(issuer: x509.Certificate, certificate: x509.Certificate) -> bool:
+    """True where the issuer's name and key stand behind the certificate."""
+    try:
+        certificate.verify_directly_issued_by(issuer)
+    except (ValueError, TypeError, InvalidSignature):
+        return False
+    return True
+
+
+def _readable(name: x509.Name) -> str:
+    wanted = (x509.NameOID.ORGANIZATION_NAME, x509.NameOID.COMMON_NAME)
+    parts = [str(entry.value) for oid in wanted for entry in name.get_attributes_for_oid(oid)]
+    return ", ".join(parts) or name.rfc4514_string()
+
+
+def _read(path: Path, what: str) -> bytes:
+    try:
+        return path.read_bytes()
+    except OSError as error:
+        raise SignerUnavailableError(f"cannot read the {what} {path}: {error.strerror}") from error
+
+
+def _check_links(chain: Chain, path: Path) -> None:
+    for certificate, issuer in zip(chain.certificates, chain.certificates[1:], strict=False):
+        if not issued(issuer, certificate):
+            raise SignerUnavailableError(
+                f"{name_of(certificate)!r} in {path} is not followed by the issuer, "
+                f"{issuer_of(certificate)!r}; put the chain in order, leaf first"
+            )
+    last = chain.certificates[-1]
+    if last not in chain.anchors and not any(issued(anchor, last) for anchor in chain.anchors):
+        raise SignerUnavailableError(
+            f"the chain of {path} stops at {name_of(last)!r}; add the certificate of its "
+            f"issuer {issuer_of(last)!r}, or name it among the anchors"
+        )
+
+
+def _lacks(leaf: x509.Certificate) -> Iterator[str]:
+    kinds = {type(extension.value): extension.value for extension in leaf.extensions}
+    usage = kinds.get(x509.KeyUsage)
+    if not isinstance(usage, x509.KeyUsage) or not usage.digital_signature:
+        yield "the key usage digitalSignature"
+    if x509.ExtendedKeyUsage not in kinds:
+        yield "an extended key usage, such as emailProtection"
+    if x509.AuthorityKeyIdentifier not in kinds:
+        yield "an authority key identifier"
+
+
+def _is_root(certificate: x509.Certificate) -> bool:
+    return certificate.subject == certificate.issuer
+
+
+def _is_authority(certificate: x509.Certificate) -> bool:
+    try:
+        return certificate.extensions.get_extension_for_class(x509.BasicConstraints).value.ca
+    except x509.ExtensionNotFound:
+        return False

@@ -1,0 +1,183 @@
+"""A certificate authority of this installation's own, so that a bare machine can sign.
+
+Its root is trusted by nobody else: clips signed with it read Trusted only where the root is
+named among the anchors.
+"""
+
+import errno
+import fcntl
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes, serialization
+from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
+
+from adapters.c2pa.certificates import Chain, issued, read_certificates, read_key, to_pem
+from adapters.files.durable import write_durably
+from manifests.errors import DiskFullError, SignerUnavailableError
+
+ORGANIZATION = "Reelmill development (not for production)"
+C2PA_SIGNING = x509.ObjectIdentifier("1.3.6.1.4.1.62558.2.1")
+ROOT_DAYS = 3650
+LEAF_DAYS = 365
+RENEW_BEFORE = timedelta(days=30)
+
+
+def development_chain(folder: Path) -> tuple[Chain, ec.EllipticCurvePrivateKey]:
+    """Return chain and key, making on first use what is missing, broken or about to expire.
+
+    A root is made anew only where it is missing, broken or expired; a leaf also in its last
+    30 days. Files are readable by their owner alone.
+
+    Raises:
+        SignerUnavailableError: the folder cannot be written.
+    """
+    try:
+        folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+        with _locked(folder):
+            root, root_key = _root(folder)
+            leaf, key = _leaf(folder, root, root_key)
+            former = _former(folder)
+    except OSError as error:
+        if error.errno in (errno.ENOSPC, errno.EDQUOT):
+            raise DiskFullError(
+                f"The disk that holds {folder} is full; free some space, or move REELMILL_HOME, and run again."
+            ) from error
+        raise SignerUnavailableError(
+            f"cannot keep the development CA in {folder}: {error.strerror}; "
+            "make the folder writable, or configure a signer"
+        ) from error
+    return Chain((leaf,), (root, *former)), key
+
+
+def _root(folder: Path) -> tuple[x509.Certificate, ec.EllipticCurvePrivateKey]:
+    kept = _kept(folder / "root.pem", folder / "root.key", timedelta(days=LEAF_DAYS))
+    if kept:
+        return kept
+    key = ec.generate_private_key(ec.SECP256R1())
+    name = _name("Reelmill development root")
+    root = (
+        _builder(name, name, key, key, ROOT_DAYS)
+        .add_extension(x509.BasicConstraints(ca=True, path_length=0), critical=True)
+        .add_extension(_usage(certifies=True), critical=True)
+        .sign(key, hashes.SHA256())
+    )
+    _retire(folder)
+    _keep(folder / "root.pem", folder / "root.key", root, key)
+    return root, key
+
+
+def _leaf(
+    folder: Path, root: x509.Certificate, root_key: ec.EllipticCurvePrivateKey
+) -> tuple[x509.Certificate, ec.EllipticCurvePrivateKey]:
+    kept = _kept(folder / "leaf.pem", folder / "leaf.key", RENEW_BEFORE)
+    if kept and issued(root, kept[0]):
+        return kept
+    key = ec.generate_private_key(ec.SECP256R1())
+    purposes = [ExtendedKeyUsageOID.EMAIL_PROTECTION, C2PA_SIGNING]
+    leaf = (
+        _builder(_name("Reelmill development signer"), root.subject, key, root_key, LEAF_DAYS)
+        .add_extension(x509.BasicConstraints(ca=False, path_length=None), critical=True)
+        .add_extension(_usage(certifies=False), critical=True)
+        .add_extension(x509.ExtendedKeyUsage(purposes), critical=False)
+        .sign(root_key, hashes.SHA256())
+    )
+    _keep(folder / "leaf.pem", folder / "leaf.key", leaf, key)
+    return leaf, key
+
+
+def _builder(
+    subject: x509.Name,
+    issuer: x509.Name,
+    key: ec.EllipticCurvePrivateKey,
+    issuer_key: ec.EllipticCurvePrivateKey,
+    days: int,
+) -> x509.CertificateBuilder:
+    start = datetime.now(UTC) - timedelta(minutes=5)  # another machine's clock may be behind
+    authority = x509.AuthorityKeyIdentifier.from_issuer_public_key(issuer_key.public_key())
+    return (
+        x509.CertificateBuilder()
+        .subject_name(subject)
+        .issuer_name(issuer)
+        .public_key(key.public_key())
+        .serial_number(x509.random_serial_number())
+        .not_valid_before(start)
+        .not_valid_after(start + timedelta(days=days))
+        .add_extension(x509.SubjectKeyIdentifier.from_public_key(key.public_key()), critical=False)
+        .add_extension(authority, critical=False)
+    )
+
+
+def _name(common_name: str) -> x509.Name:
+    return x509.Name(
+        [
+            x509.NameAttribute(NameOID.ORGANIZATION_NAME, ORGANIZATION),
+            x509.NameAttribute(NameOID.COMMON_NAME, common_name),
+        ]
+    )
+
+
+def _usage(certifies: bool) -> x509.KeyUsage:
+    return x509.KeyUsage(
+        digital_signature=not certifies,
+        key_cert_sign=certifies,
+        crl_sign=certifies,
+        content_commitment=False,
+        key_encipherment=False,
+        data_encipherment=False,
+        key_agreement=False,
+        encipher_only=False,
+        decipher_only=False,
+    )
+
+
+def _kept(
+    certificate: Path, key: Path, margin: timedelta
+) -> tuple[x509.Certificate, ec.EllipticCurvePrivateKey] | None:
+    """Return what a former run kept, or None where it is missing, half-written or too old."""
+    try:
+        kept, kept_key = read_certificates(certificate)[0], read_key(key)
+    except SignerUnavailableError:
+        return None
+    if not isinstance(kept_key, ec.EllipticCurvePrivateKey) or kept_key.public_key() != kept.public_key():
+        return None
+    now = datetime.now(UTC)
+    in_time = kept.not_valid_before_utc <= now and now + margin < kept.not_valid_after_utc
+    return (kept, kept_key) if in_time else None
+
+
+def _keep(certificate: Path, key: Path, made: x509.Certificate, made_key: ec.EllipticCurvePrivateKey) -> None:
+    """Write the key first: a certificate without its key would look complete to other programs."""
+    pem = made_key.private_bytes(
+        serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
+    )
+    write_durably(key, pem, mode=0o600)
+    write_durably(certificate, to_pem([made]).encode(), mode=0o600)
+
+
+def _former(folder: Path) -> tuple[x509.Certificate, ...]:
+    """Return the roots that were replaced; clips signed under them stay trusted."""
+    path = folder / "former-roots.pem"
+    return read_certificates(path) if path.exists() else ()
+
+
+def _retire(folder: Path) -> None:
+    try:
+        old = read_certificates(folder / "root.pem")
+    except SignerUnavailableError:
+        return
+    roots = (*_former(folder), *(root for root in old if root not in _former(folder)))
+    write_durably(folder / "former-roots.pem", to_pem(roots).encode(), mode=0o600)
+
+
+@contextmanager
+def _locked(folder: Path) -> Iterator[None]:
+    """Two processes that start together must not each make a root."""
+    with open(os.open(folder / ".lock", os.O_CREAT | os.O_RDWR, 0o600), "wb") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        yield

@@ -1,0 +1,117 @@
+"""Reading the C2PA manifest store of a file, for the signer and for the verifier."""
+
+import json
+from collections.abc import Iterator
+from functools import lru_cache
+from typing import Any, BinaryIO, NamedTuple
+
+from c2pa import Context, Reader
+
+UNTRUSTED = "signingCredential.untrusted"
+
+
+class StoreReading(NamedTuple):
+    """What the library says of a file.
+
+    Attributes:
+        text: its JSON as it came.
+        store: the same, parsed.
+        signature: of the active manifest: certificateInfo and, where there is one, timeStampInfo.
+    """
+
+    text: str
+    store: dict[str, Any]
+    signature: dict[str, Any]
+
+    @property
+    def label(self) -> str:
+        """Label of the active manifest."""
+        return self.store.get("active_manifest", "")
+
+    @property
+    def manifest(self) -> dict[str, Any]:
+        """The active manifest."""
+        return self.store.get("manifests", {}).get(self.label, {})
+
+    @property
+    def state(self) -> str:
+        """``Trusted``, ``Valid`` (intact, its signer not among the anchors) or ``Invalid``."""
+        return self.store.get("validation_state", "Invalid")
+
+    def lineage(self) -> list[dict[str, Any]]:
+        """Return the active manifest and its parents, oldest first."""
+        manifests = self.store.get("manifests", {})
+        line: list[dict[str, Any]] = []
+        label = self.label
+        while label in manifests and manifests[label] not in line:
+            line.insert(0, manifests[label])
+            label = next(
+                (
+                    each.get("active_manifest", "")
+                    for each in line[0].get("ingredients", [])
+                    if each.get("relationship") == "parentOf"
+                ),
+                "",
+            )
+        return line
+
+    def codes(self, kind: str) -> list[dict[str, Any]]:
+        """Return the entries of the active manifest's results: success, informational or failure."""
+        return self.store.get("validation_results", {}).get("activeManifest", {}).get(kind, [])
+
+    def assertion(self, label: str) -> dict[str, Any]:
+        """Return the data of an assertion of the active manifest, empty where it has none."""
+        return assertion_of(self.manifest, label)
+
+    def tampered_ingredients(self) -> Iterator[tuple[str, dict[str, Any]]]:
+        """Yield title and failure of every ingredient, at any depth, that is worse than untrusted.
+
+        The store's own state does not tell: a tampered parent still reads Trusted.
+        """
+        for manifest in self.store.get("manifests", {}).values():
+            for ingredient in manifest.get("ingredients", []):
+                results = ingredient.get("validation_results", {}).get("activeManifest", {})
+                for failure in results.get("failure", []):
+                    if failure["code"] != UNTRUSTED:
+                        yield ingredient.get("title", "untitled"), failure
+        for delta in self.store.get("validation_results", {}).get("ingredientDeltas", []):
+            for failure in delta.get("validationDeltas", {}).get("failure", []):
+                if failure["code"] != UNTRUSTED:
+                    yield "an ingredient", failure
+
+
+def assertion_of(manifest: dict[str, Any], label: str) -> dict[str, Any]:
+    """Return the data of a manifest's assertion, empty where it has none."""
+    return next((each["data"] for each in manifest.get("assertions", []) if each["label"] == label), {})
+
+
+@lru_cache(maxsize=8)
+def trust_context(anchors_pem: str) -> Context:
+    """Return the process's context for these anchors; it never asks the network for anything."""
+    return Context.from_dict(
+        {
+            "trust": {"user_anchors": anchors_pem} if anchors_pem else {},
+            "verify": {"remote_manifest_fetch": False, "ocsp_fetch": False, "verify_after_sign": False},
+            "builder": {"thumbnail": {"enabled": False}},
+            "core": {"backing_store_memory_threshold_in_mb": 16},
+        }
+    )
+
+
+def read_store(file: BinaryIO, context: Context, sidecar: bytes | None = None) -> StoreReading | None:
+    """Read the manifest store of an open file, or check ``sidecar`` against it.
+
+    Returns:
+        None where the file holds no manifest store.
+
+    Raises:
+        C2paError: the file is no media, is broken, or its store is.
+    """
+    reader = Reader.try_create(None, file, sidecar, context=context)
+    if reader is None:
+        return None
+    with reader:
+        text, details = reader.json(), json.loads(reader.crjson())
+    store = json.loads(text)
+    manifests = {each.get("label"): each for each in details.get("manifests", [])}
+    return StoreReading(text, store, manifests.get(store.get("active_manifest"), {}).get("signature", {}))

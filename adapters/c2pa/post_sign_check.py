@@ -1,0 +1,55 @@
+"""Whether a clip that was just signed reads back as it was meant."""
+
+from collections.abc import Iterator
+from typing import Any
+
+from adapters.c2pa.manifest_store import StoreReading
+from manifests.credentials.credential_report import finding_of
+from manifests.credentials.definition import ActionsAssertion, ManifestDefinition
+from manifests.errors import TimeStampUnavailableError, UntrustedCredentialError
+
+
+def check_read_back(reading: StoreReading | None, meant: ManifestDefinition, tsa: str | None) -> StoreReading:
+    """Return the reading of a signed clip, if nothing speaks against letting it out.
+
+    Raises:
+        UntrustedCredentialError: not Trusted, a tampered ingredient, or other content than was meant.
+        TimeStampUnavailableError: a time stamp was asked for, and none is there.
+    """
+    if reading is None:
+        raise UntrustedCredentialError("the signed clip holds no credential")
+    reasons = [*_distrust(reading), *_tampered(reading), *_differences(reading, meant)]
+    if reasons:
+        raise UntrustedCredentialError(f"the signed clip does not read back as meant: {'; '.join(reasons)}")
+    if tsa and not any(each["code"] == "timeStamp.validated" for each in reading.codes("success")):
+        raise TimeStampUnavailableError(f"{tsa} answered, but not with a time stamp that holds; check the address")
+    return reading
+
+
+def _distrust(reading: StoreReading) -> Iterator[str]:
+    if reading.state != "Trusted":
+        sentences = dict.fromkeys(finding_of(failure).sentence for failure in reading.codes("failure"))
+        yield "; ".join(sentences) or f"its state is {reading.state}"
+
+
+def _tampered(reading: StoreReading) -> Iterator[str]:
+    for title, failure in reading.tampered_ingredients():
+        yield f"in its ingredient {title!r}, {finding_of(failure).sentence}"
+
+
+def _differences(reading: StoreReading, meant: ManifestDefinition) -> Iterator[str]:
+    if reading.manifest.get("title") != meant.title:
+        yield f"its title is {reading.manifest.get('title')!r} instead of {meant.title!r}"
+    actions = reading.assertion("c2pa.actions.v2").get("actions", [])
+    read = [(each["action"], each.get("digitalSourceType")) for each in actions]
+    if read != [(each.action, each.digital_source_type) for each in meant.actions]:
+        yield f"its actions are {_brief(actions)}"
+    for assertion in meant.assertions:
+        wanted = assertion.data.model_dump(mode="json", by_alias=True, exclude_none=True)
+        if not isinstance(assertion, ActionsAssertion) and reading.assertion(assertion.label) != wanted:
+            yield f"its assertion {assertion.label} differs"
+
+
+def _brief(actions: list[dict[str, Any]]) -> str:
+    words = (f"{each['action']} {each.get('digitalSourceType', '')}".strip() for each in actions)
+    return ", ".join(words) or "none"

@@ -1,0 +1,279 @@
+"""Signs clips: each gets a Content Credential, and is let out only if that reads back Trusted."""
+
+import errno
+import hashlib
+import os
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import UTC, datetime
+from glob import escape
+from io import BytesIO
+from pathlib import Path
+from typing import Any, BinaryIO
+from uuid import uuid4
+
+from c2pa import Builder, C2paError, C2paSigningAlg
+from c2pa import Signer as NativeSigner
+
+from adapters.c2pa.certificates import check_leaf, issuer_of, name_of, to_pem
+from adapters.c2pa.manifest_store import read_store, trust_context
+from adapters.c2pa.post_sign_check import check_read_back
+from adapters.c2pa.signer_source import (
+    CallbackKey,
+    DevelopmentCA,
+    KeyFile,
+    OpenKey,
+    SignerSource,
+    TimeStamps,
+    open_key,
+)
+from adapters.files.durable import sync_folder, write_durably
+from manifests.credentials.definition import ManifestDefinition, check_definition
+from manifests.credentials.signed import Signed, SignerFacts
+from manifests.errors import (
+    CredentialError,
+    DiskFullError,
+    ReelmillError,
+    SignerUnavailableError,
+    TimeStampUnavailableError,
+)
+
+__all__ = [
+    "CallbackKey",
+    "DevelopmentCA",
+    "KeyFile",
+    "Signed",
+    "Signer",
+    "SignerFacts",
+    "SignerSource",
+    "TimeStamps",
+    "open_signer",
+]
+
+MEDIA_TYPE = "video/mp4"
+PARENT = "parent"
+NO_SPACE = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
+
+
+@contextmanager
+def open_signer(source: SignerSource, time_stamps: TimeStamps | None = None) -> "Iterator[Signer]":
+    """Open a signer for many clips; threads may share it, processes open their own (spawn, not fork).
+
+    Raises:
+        SignerUnavailableError: a missing or unfit certificate, key or chain; says which and what to do.
+    """
+    signer = Signer(open_key(source), time_stamps)
+    try:
+        yield signer
+    finally:
+        signer.close()
+
+
+class Signer:
+    """A certificate with its key; made by `open_signer`."""
+
+    def __init__(self, key: OpenKey, time_stamps: TimeStamps | None) -> None:
+        self._key = key
+        self._tsa = time_stamps.url if time_stamps else None
+        self._anchors = to_pem(key.chain.anchors) + (time_stamps.anchors_pem if time_stamps else "")
+        self._context = trust_context(self._anchors)
+        self._attempt = threading.local()
+        self._native = self._open_native()
+
+    def describe(self) -> SignerFacts:
+        """Return who signs, and until when."""
+        leaf = self._key.chain.leaf
+        left = leaf.not_valid_after_utc - datetime.now(UTC)
+        return SignerFacts(
+            name_of(leaf),
+            issuer_of(leaf),
+            leaf.not_valid_after_utc,
+            left.days,
+            self._key.chain.algorithm,
+            self._key.kind,
+            self._tsa,
+        )
+
+    def anchors_pem(self) -> str:
+        """Return the roots under which the clips read Trusted, in PEM; the time stamps' root among them."""
+        return self._anchors
+
+    def close(self) -> None:
+        """Free the native handle."""
+        self._native.close()
+
+    def sign(self, clip: Path, poster: Path, definition: ManifestDefinition, out: Path, sidecar: Path) -> Signed:
+        """Sign a clip into ``out``, with its manifest store in ``sidecar``.
+
+        A clip that carries a credential already keeps it, as the parent of the new one. Both files
+        are put into place only after the signed clip read back Trusted and as defined.
+
+        Raises:
+            InvalidDefinitionError: the definition breaks our schema.
+            SignerUnavailableError: the certificate has expired, or its key did not sign.
+            TimeStampUnavailableError: no time stamp; the same call may succeed later.
+            UntrustedCredentialError: what was written does not read back as it was meant.
+            DiskFullError: free some space; nothing was left behind.
+            CredentialError: a file cannot be read or written.
+        """
+        definition = check_definition(definition)
+        check_leaf(self._key.chain.leaf, self._key.path)
+        with _temporary_beside(out) as temporary:
+            parent = self._read_parent(clip)
+            meant = definition if parent is None else definition.opening(PARENT)
+            store = self._write(clip, poster, meant, temporary, parent)
+            signed = self._read_back(temporary, meant, store, out, sidecar)
+            write_durably(sidecar, store)
+            os.replace(temporary, out)
+            sync_folder(out.parent)
+        return signed
+
+    def _open_native(self) -> NativeSigner:
+        algorithm = C2paSigningAlg[self._key.chain.algorithm]
+        chain = to_pem(self._key.chain.certificates)
+        try:
+            return NativeSigner.from_callback(self._sign_bytes, algorithm, chain, self._tsa)
+        except C2paError as error:
+            raise SignerUnavailableError(f"the signing library refuses {self._key.path}: {error}") from error
+
+    def _sign_bytes(self, data: bytes) -> bytes:
+        """Sign for the library, which swallows what a callback raises: it is kept for `_explain`."""
+        try:
+            signature = self._key.sign(data)
+        except Exception as error:  # noqa: BLE001
+            self._attempt.failure = error
+            return b""
+        self._attempt.signed = True
+        return signature
+
+    def _read_parent(self, clip: Path) -> str | None:
+        """Return the title of the credential that the clip carries already, or None."""
+        with open(clip, "rb") as source:
+            try:
+                reading = read_store(source, self._context)
+            except C2paError as error:
+                raise CredentialError(f"cannot sign {clip}: no video that can be read ({error})") from error
+        return (reading.manifest.get("title") or clip.name) if reading else None
+
+    def _write(self, clip: Path, poster: Path, meant: ManifestDefinition, temporary: Path, parent: str | None) -> bytes:
+        self._attempt.failure, self._attempt.signed = None, False
+        with (
+            open(clip, "rb") as source,
+            open(temporary, "xb+") as file,
+            Builder(meant.to_dict(), context=self._context) as builder,
+        ):
+            target = _Watched(file)
+            try:
+                with open(poster, "rb") as picture:
+                    builder.add_resource(meant.thumbnail.identifier, picture)
+                _add_prompt(builder, meant)
+                _add_first_frame(builder, meant)
+                if parent is not None:
+                    _add_parent(builder, parent, source)
+                store = builder.sign(self._native, MEDIA_TYPE, source, target)
+            except C2paError as error:
+                raise self._explain(error, target) from error
+            file.flush()
+            os.fsync(file.fileno())
+        return store
+
+    def _explain(self, error: C2paError, target: "_Watched") -> Exception:
+        failure = self._attempt.failure
+        if target.failure:
+            return target.failure
+        if isinstance(failure, ReelmillError):
+            return failure
+        if failure:
+            what = f"{type(failure).__name__}: {failure}"
+            return SignerUnavailableError(f"the {self._key.kind} did not sign; check that it works ({what})")
+        if "No space left" in str(error):
+            return DiskFullError()
+        if self._tsa and self._attempt.signed:
+            return TimeStampUnavailableError(
+                f"no time stamp from {self._tsa}; check the address, or run again later ({error})"
+            )
+        if "certificate" in str(error):
+            return SignerUnavailableError(f"the signing library refuses {self._key.path}: {error}")
+        return CredentialError(f"the signing library failed: {error}")
+
+    def _read_back(self, temporary: Path, meant: ManifestDefinition, store: bytes, out: Path, sidecar: Path) -> Signed:
+        with open(temporary, "rb") as file:
+            reading = check_read_back(read_store(file, self._context), meant, self._tsa)
+            file.seek(0)
+            digest = hashlib.file_digest(file, "sha256").hexdigest()
+        stamp = reading.signature.get("timeStampInfo", {}).get("timestamp")
+        return Signed(
+            out,
+            digest,
+            temporary.stat().st_size,
+            sidecar,
+            hashlib.sha256(store).hexdigest(),
+            reading.label,
+            stamp or datetime.now(UTC).isoformat(timespec="seconds"),
+        )
+
+
+class _Watched:
+    """A file that keeps the error of a failed write, which the library turns into "IO error"."""
+
+    def __init__(self, file: BinaryIO) -> None:
+        self.failure: OSError | None = None
+        self.read, self.seek, self.tell = file.read, file.seek, file.tell
+        self._file = file
+
+    def write(self, data: bytes) -> int:
+        return self._watch(lambda: self._file.write(data))
+
+    def flush(self) -> None:
+        self._watch(self._file.flush)
+
+    def _watch(self, call: Any) -> Any:
+        try:
+            return call()
+        except OSError as error:
+            self.failure = error
+            raise
+
+
+def _add_prompt(builder: Builder, meant: ManifestDefinition) -> None:
+    if meant.prompt is not None:
+        builder.add_resource(meant.ingredients[0].data.identifier, BytesIO(meant.prompt.encode()))
+
+
+def _add_first_frame(builder: Builder, meant: ManifestDefinition) -> None:
+    """Name the picture that the clip starts from; a credential of its own comes along."""
+    if meant.first_frame is not None:
+        ingredient = meant.first_frame.to_dict()
+        builder.add_resource(ingredient["thumbnail"]["identifier"], BytesIO(meant.first_frame.thumbnail))
+        with open(meant.first_frame.path, "rb") as picture:
+            builder.add_ingredient(ingredient, meant.first_frame.format, picture)
+
+
+def _add_parent(builder: Builder, title: str, source: BinaryIO) -> None:
+    builder.add_ingredient({"title": title, "label": PARENT, "relationship": "parentOf"}, MEDIA_TYPE, source)
+    source.seek(0)
+
+
+@contextmanager
+def _temporary_beside(out: Path) -> Iterator[Path]:
+    """Yield a new path in the same folder; whatever lies there afterwards, or lay there before, goes.
+
+    Only the owner of a clip's lease signs it, so what a killed run left under this name is nobody's.
+    """
+    try:
+        for leftover in out.parent.glob(f".{escape(out.name)}.*.part"):
+            leftover.unlink(missing_ok=True)
+        temporary = out.with_name(f".{out.name}.{uuid4().hex}.part")
+        try:
+            yield temporary
+        finally:
+            temporary.unlink(missing_ok=True)
+    except OSError as error:
+        raise _clear(error, out) from error
+
+
+def _clear(error: OSError, out: Path) -> ReelmillError:
+    if error.errno in NO_SPACE:
+        return DiskFullError(f"the disk of {out.parent} is full; free some space and run again")
+    return CredentialError(f"cannot sign {out.name}: {error.strerror}: {error.filename or out}")

@@ -1,0 +1,159 @@
+"""Says of any media file who signed it, whether that holds, and what was done to it."""
+
+import hashlib
+from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
+from typing import Any, BinaryIO
+
+from c2pa import C2paError, Context
+
+from adapters.c2pa.manifest_store import StoreReading, assertion_of, read_store, trust_context
+from adapters.c2pa.sidecar_restore import restore_sidecar
+from manifests.credentials.credential_report import (
+    CredentialReport,
+    Finding,
+    Ingredient,
+    SignedBy,
+    State,
+    action_sentence,
+    finding_of,
+)
+from manifests.credentials.definition import OWN_LABEL
+from manifests.errors import CredentialError
+
+__all__ = ["CredentialReport", "verify"]
+
+STATES: dict[str, State] = {"Trusted": "trusted", "Valid": "valid"}
+UNREADABLE = finding_of({"code": "credential.unreadable"})
+ELSEWHERE = "its credential lies at {}; download it, and name it as the sidecar"
+OTHER_BYTES = finding_of({"code": "file.sha256.mismatch"})
+
+
+def verify(
+    path: Path, anchors_pem: str | None = None, sidecar: Path | None = None, sha256: str | None = None
+) -> CredentialReport:
+    """Check the Content Credential of a file, without asking the network.
+
+    Args:
+        anchors_pem: roots that are trusted; without any, the best state is ``valid``.
+        sidecar: manifest store to go by where the file carries none (platforms strip it).
+        sha256: hash of the whole file as it was published, if that is known; a credential does
+            not cover every byte of a video (a ``free`` box can be appended unseen).
+
+    Raises:
+        CredentialError: a file is missing, cannot be read, or is no media at all.
+    """
+    try:
+        store = sidecar.read_bytes() if sidecar else None
+        with open(path, "rb") as file:
+            digest = hashlib.file_digest(file, "sha256").hexdigest()
+            report = _report(file, trust_context(anchors_pem or ""), store)
+    except OSError as error:
+        raise CredentialError(f"cannot read {error.filename or path}: {error.strerror}") from error
+    except C2paError.NotSupported as error:
+        raise CredentialError(f"{path} is no media file; name a video, such as an MP4") from error
+    if sha256 and sha256 != digest:
+        report = replace(report, state="invalid", findings=(*report.findings, OTHER_BYTES))
+    return replace(report, path=str(path), sha256=digest)
+
+
+def _report(file: BinaryIO, context: Context, store: bytes | None) -> CredentialReport:
+    try:
+        reading = read_store(file, context)
+        if reading:
+            return _tell(reading)
+        missing: tuple[Finding, ...] = ()
+    except C2paError.NotSupported:
+        raise
+    except C2paError as error:
+        if not str(error).startswith("Remote:"):
+            return CredentialReport("invalid", (UNREADABLE,))
+        missing = (Finding("credential.elsewhere", ELSEWHERE.format(str(error).rpartition(" ")[2])),)
+    if store is None:
+        return CredentialReport("absent", missing)
+    try:
+        return replace(_tell(_read_beside(file, context, store)), from_sidecar=True)
+    except C2paError:
+        return CredentialReport("invalid", (UNREADABLE,), from_sidecar=True)
+
+
+def _read_beside(file: BinaryIO, context: Context, store: bytes) -> StoreReading:
+    """Read the sidecar against the file as it is, or with the store back in its place."""
+    as_it_is = _read(file, context, store)
+    if as_it_is.state in STATES:
+        return as_it_is
+    with restore_sidecar(file, store) as whole:
+        again = read_store(whole, context)
+    return again if again and again.state in STATES else as_it_is
+
+
+def _read(file: BinaryIO, context: Context, store: bytes) -> StoreReading:
+    file.seek(0)
+    reading = read_store(file, context, store)
+    if reading is None:
+        raise C2paError("the sidecar holds no manifest store")
+    return reading
+
+
+def _tell(reading: StoreReading) -> CredentialReport:
+    tampered = tuple(_tampered(reading))
+    ingredients = tuple(_ingredient(each) for each in reading.manifest.get("ingredients", []))
+    return CredentialReport(
+        state="invalid" if tampered else STATES.get(reading.state, "invalid"),
+        findings=(*(finding_of(each) for each in _objections(reading)), *tampered),
+        signer=_signer(reading.signature),
+        time_stamped=any(each["code"] == "timeStamp.validated" for each in reading.codes("success")),
+        title=reading.manifest.get("title") or "",
+        actions=tuple(_history(reading)),
+        ingredients=ingredients,
+        generation=reading.assertion(OWN_LABEL),
+        manifest_label=reading.label,
+        store=reading.text,
+    )
+
+
+def _objections(reading: StoreReading) -> list[dict[str, Any]]:
+    """Return the failures, and what is amiss with the time stamp, which the library only remarks on."""
+    remarks = (each for each in reading.codes("informational") if each["code"].startswith("timeStamp."))
+    return [*reading.codes("failure"), *remarks]
+
+
+def _tampered(reading: StoreReading) -> Iterator[Finding]:
+    for title, failure in reading.tampered_ingredients():
+        code, sentence = finding_of(failure)
+        yield Finding(code, f"in its ingredient “{title}”, {sentence}")
+
+
+def _history(reading: StoreReading) -> Iterator[str]:
+    """Yield what was done, from the first parent that is known on."""
+    opened = ""
+    for manifest in reading.lineage():
+        model = assertion_of(manifest, "c2pa.ai-disclosure").get("modelName", "")
+        for label in ("c2pa.actions.v2", "c2pa.actions"):
+            for action in assertion_of(manifest, label).get("actions", []):
+                yield action_sentence(action, model, opened)
+        opened = manifest.get("title") or ""
+
+
+def _ingredient(ingredient: dict[str, Any]) -> Ingredient:
+    results = ingredient.get("validation_results", {}).get("activeManifest", {})
+    findings = tuple(finding_of(each) for each in results.get("failure", []))
+    return Ingredient(ingredient.get("title") or "untitled", ingredient.get("relationship", ""), findings)
+
+
+def _signer(signature: dict[str, Any]) -> SignedBy | None:
+    certificate = signature.get("certificateInfo")
+    if not certificate:
+        return None
+    time = signature.get("timeStampInfo", {}).get("timestamp")
+    return SignedBy(
+        _name(certificate.get("subject", {})),
+        _name(certificate.get("issuer", {})),
+        signature.get("algorithm", "").upper(),
+        time,
+    )
+
+
+def _name(parts: dict[str, str]) -> str:
+    return ", ".join(parts[key] for key in ("O", "CN") if parts.get(key)) or "unnamed"

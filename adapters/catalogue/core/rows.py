@@ -1,0 +1,243 @@
+"""What the catalogue hands out, frozen; and how records lie in its text columns."""
+
+import json
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import Any
+
+from manifests.brief import Brief
+from manifests.clip import Clip
+from manifests.credentials.attestation import Attestation
+from manifests.placement import Placement
+from manifests.score import Score
+from manifests.variant import Variant
+from manifests.verdict import Reason
+
+
+@dataclass(frozen=True, slots=True)
+class CampaignRow:
+    """A campaign as it was added.
+
+    Attributes:
+        created_at: seconds since 1970.
+        draft_seconds: device time of drafts that no clip carries.
+        thresholds: by model card, prompt adherence for briefs that name none of their own; a card that is not
+            in it keeps its default.
+        second_share: share of the decided clips that a second person reviews blind, 0..1.
+        priority: how urgent, -100..100; 0 is ordinary.
+        standing: ``active``, ``paused`` or ``cancelled``.
+        stood: who said so and why: ``actor`` and ``reason``; empty where nobody ever did.
+    """
+
+    campaign_id: str
+    name: str
+    sheet_sha256: str
+    settings: Mapping[str, Any]
+    created_at: float
+    draft_seconds: float = 0.0
+    thresholds: Mapping[str, float] = field(default_factory=dict)
+    second_share: float = 0.0
+    priority: int = 0
+    standing: str = "active"
+    stood: Mapping[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Membership:
+    """A variant's place in a campaign; ``ordinal`` counts from 0 in the order of planning."""
+
+    brief_id: str
+    variant_id: str
+    placement: str
+    ordinal: int
+    labels: tuple[tuple[str, str], ...] = ()
+    locale: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class SignedFacts:
+    """What is committed before the first byte is uploaded.
+
+    Attributes:
+        key: where the signed clip will lie in the bucket; holds its SHA-256.
+        sha256, size: hex digest and bytes of the signed clip.
+        sidecar_key, poster_key, record_key: its companions; "" where there is none.
+        digests: hex SHA-256 of each companion by its key.
+        path: the signed file as it lies staged on the machine that signed.
+        attestation: the operator's word under which it may be published; None where none was needed.
+    """
+
+    key: str
+    sha256: str
+    size: int
+    sidecar_key: str = ""
+    poster_key: str = ""
+    record_key: str = ""
+    digests: Mapping[str, str] = field(default_factory=dict)
+    path: Path | None = None
+    attestation: Attestation | None = None
+
+    @property
+    def campaign_id(self) -> str:
+        """The campaign that publishes it, which its key begins with; other campaigns may share the clip."""
+        return self.key.partition("/")[0]
+
+    @property
+    def keys(self) -> tuple[str, ...]:
+        """Every key that belongs to the clip, the clip's own last: it is uploaded last."""
+        return tuple(key for key in (self.sidecar_key, self.poster_key, self.record_key, self.key) if key)
+
+
+@dataclass(frozen=True, slots=True)
+class VariantRow:
+    """All that is known of a variant.
+
+    Attributes:
+        attempt: counts its leases; the fence that keeps a worker who lost one from writing.
+        tries: leases since it last made progress; the attempts cap looks at it.
+        lease_expires: seconds since 1970 by the database's clock.
+        error: what went wrong, where generation failed or it was quarantined.
+    """
+
+    variant_id: str
+    variant: Variant
+    state: str
+    attempt: int = 0
+    tries: int = 0
+    lease_owner: str | None = None
+    lease_expires: float | None = None
+    parent_id: str | None = None
+    clip: Clip | None = None
+    score: Score | None = None
+    reasons: tuple[Reason, ...] = ()
+    signed: SignedFacts | None = None
+    url: str | None = None
+    error: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Waiting:
+    """A variant that waits for a step; ``machine`` is where its clip lies, None where it has none."""
+
+    variant_id: str
+    card: str
+    lease_owner: str | None
+    machine: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class Lease:
+    """The right to work on a variant until it expires; ``row`` is the variant as it was taken."""
+
+    variant_id: str
+    owner: str
+    attempt: int
+    row: VariantRow
+
+    @property
+    def variant(self) -> Variant:
+        """The generation inputs."""
+        return self.row.variant
+
+    @property
+    def state(self) -> str:
+        """The state in which it was taken."""
+        return self.row.state
+
+
+@dataclass(frozen=True, slots=True)
+class Event:
+    """One thing that happened; the list only grows. ``at`` in seconds since 1970."""
+
+    event_id: int
+    variant_id: str
+    at: float
+    actor: str
+    from_state: str | None
+    to_state: str
+    detail: Mapping[str, Any]
+
+
+def _plain(value: Any) -> Any:
+    return asdict(value) if isinstance(value, Attestation) else str(value)
+
+
+_encode = json.JSONEncoder(separators=(",", ":"), default=_plain).encode
+
+
+def to_text(value: Any) -> str:
+    """Return JSON in ASCII: NUL, lone surrogates and NaN survive in both databases' text columns."""
+    return _encode(value)
+
+
+def clean(text: str) -> str:
+    """Return text that a text column takes: PostgreSQL refuses NUL, UTF-8 lone surrogates."""
+    return text.replace("\x00", "\ufffd").encode("utf-8", "replace").decode()
+
+
+def record_text(record: Any) -> str:
+    """Return a dataclass record as JSON; asdict would copy every value deeply first, at a third of a commit's time."""
+    return to_text({name: getattr(record, name) for name in record.__dataclass_fields__})
+
+
+def brief_from(text: str) -> Brief:
+    """Read a brief back as it was."""
+    body: dict[str, Any] = {
+        name: tuple(value) if isinstance(value, list) else value for name, value in json.loads(text).items()
+    }
+    body["placements"] = tuple(Placement(*placement) for placement in body["placements"])
+    body["metadata"] = {name: tuple(values) for name, values in body["metadata"].items()}
+    return Brief(**body)
+
+
+def variant_text(variant: Variant) -> str:
+    """Return the variant's fields by name, so that a field added later finds old rows readable."""
+    return to_text(variant._asdict())
+
+
+def variant_from(text: str) -> Variant:
+    """Read a variant back as it was: its id must come out the same."""
+    variant = Variant(**json.loads(text))
+    return variant._replace(loras=tuple(variant.loras))
+
+
+def variant_row(row: Any) -> VariantRow:
+    """Build the record from a row of ``tables.variants``."""
+    return VariantRow(
+        row.variant_id,
+        variant_from(row.body),
+        row.state,
+        row.attempt,
+        row.tries,
+        row.lease_owner,
+        row.lease_expires,
+        row.parent_id,
+        _clip_from(row.clip),
+        Score(**json.loads(row.score)) if row.score else None,
+        tuple(Reason(*reason) for reason in json.loads(row.reasons or "[]")),
+        _signed_from(row.signed),
+        row.url,
+        row.error,
+    )
+
+
+def _clip_from(text: str | None) -> Clip | None:
+    if text is None:
+        return None
+    body = json.loads(text)
+    return Clip(**{**body, "path": Path(body["path"]), "poster": Path(body["poster"])})
+
+
+def _signed_from(text: str | None) -> SignedFacts | None:
+    if text is None:
+        return None
+    body = json.loads(text)
+    attestation = body.get("attestation")
+    return SignedFacts(
+        **{
+            **body,
+            "path": Path(body["path"]) if body["path"] else None,
+            "attestation": Attestation(**attestation) if attestation else None,
+        }
+    )

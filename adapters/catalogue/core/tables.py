@@ -1,0 +1,295 @@
+"""The tables as the code of today knows them; `adapters/catalogue/migrations` brings a database there."""
+
+from typing import Any
+
+from sqlalchemy import (
+    BigInteger,
+    Column,
+    Float,
+    ForeignKey,
+    ForeignKeyConstraint,
+    Index,
+    Integer,
+    MetaData,
+    String,
+    Table,
+    Text,
+    UniqueConstraint,
+)
+from sqlalchemy.ext.compiler import compiles
+from sqlalchemy.sql.functions import FunctionElement
+
+
+class database_now(FunctionElement[float]):
+    """Seconds since 1970 by the database's clock, so that workers' clocks need not agree."""
+
+    type = Float()
+    inherit_cache = True
+
+
+@compiles(database_now, "sqlite")
+def _sqlite_now(element: Any, compiler: Any, **kwargs: Any) -> str:
+    return "((julianday('now') - 2440587.5) * 86400.0)"
+
+
+@compiles(database_now, "postgresql")
+def _postgresql_now(element: Any, compiler: Any, **kwargs: Any) -> str:
+    return "CAST(extract(epoch FROM clock_timestamp()) AS double precision)"
+
+
+metadata = MetaData()
+
+campaigns = Table(
+    "campaigns",
+    metadata,
+    Column("campaign_id", String, primary_key=True),
+    Column("name", String, nullable=False),
+    Column("sheet_sha256", String(64), nullable=False),
+    Column("settings", Text, nullable=False),
+    Column("created_at", Float, nullable=False, default=database_now()),
+    Column("draft_seconds", Float, nullable=False, server_default="0"),
+    Column("thresholds", Text, nullable=False, server_default="{}"),
+    Column("second_share", Float, nullable=False, server_default="0"),
+    Column("priority", Integer, nullable=False, server_default="0"),
+    Column("standing", String(16), nullable=False, server_default="active"),
+    Column("stood", Text, nullable=False, server_default="{}"),
+)
+
+briefs = Table(
+    "briefs",
+    metadata,
+    Column("campaign_id", ForeignKey("campaigns.campaign_id"), primary_key=True),
+    Column("brief_id", String, primary_key=True),
+    Column("ordinal", Integer, nullable=False),
+    Column("body", Text, nullable=False),
+)
+
+variants = Table(
+    "variants",
+    metadata,
+    Column("variant_id", String(32), primary_key=True),
+    Column("body", Text, nullable=False),
+    Column("parent_id", String(32)),
+    Column("state", String(16), nullable=False),
+    Column("attempt", Integer, nullable=False, default=0),
+    Column("tries", Integer, nullable=False, default=0),
+    Column("lease_owner", String),
+    Column("lease_expires", Float),
+    Column("clip", Text),
+    Column("score", Text),
+    Column("prompt_adherence", Float),
+    Column("reasons", Text),
+    Column("signed", Text),
+    Column("url", Text),
+    Column("error", Text),
+    Column("card", String, nullable=False, server_default=""),
+    Column("seed", BigInteger, nullable=False, server_default="0"),
+    Column("prompt", Text, nullable=False, server_default=""),
+    Column("made_at", Float, nullable=False, server_default="0"),
+    Column("sort_score", Float, nullable=False, server_default="-2"),
+)
+UNSCORED = -2.0
+"""``sort_score`` of a clip without prompt_adherence: below every cosine, so that it is listed last."""
+Index("variants_by_state", variants.c.state)
+Index("variants_by_score", variants.c.sort_score, variants.c.variant_id)
+Index("variants_by_state_score", variants.c.state, variants.c.sort_score, variants.c.variant_id)
+Index("variants_by_made", variants.c.made_at, variants.c.variant_id)
+Index("variants_by_state_made", variants.c.state, variants.c.made_at, variants.c.variant_id)
+Index("variants_by_seed", variants.c.seed)
+Index("variants_by_parent", variants.c.parent_id)
+Index(
+    "variants_by_lease_owner",
+    variants.c.lease_owner,
+    sqlite_where=variants.c.lease_owner.is_not(None),
+    postgresql_where=variants.c.lease_owner.is_not(None),
+)
+
+memberships = Table(
+    "memberships",
+    metadata,
+    Column("campaign_id", String, primary_key=True),
+    Column("brief_id", String, primary_key=True),
+    Column("ordinal", Integer, nullable=False),
+    Column("variant_id", ForeignKey("variants.variant_id"), primary_key=True),
+    Column("placement", String, primary_key=True),
+    Column("labels", Text, nullable=False),
+    Column("locale", String, nullable=False, server_default=""),
+    ForeignKeyConstraint(["campaign_id", "brief_id"], ["briefs.campaign_id", "briefs.brief_id"]),
+)
+Index("memberships_by_variant", memberships.c.variant_id, memberships.c.campaign_id, memberships.c.ordinal)
+
+events = Table(
+    "events",
+    metadata,
+    Column("event_id", BigInteger().with_variant(Integer, "sqlite"), primary_key=True, autoincrement=True),
+    Column("variant_id", ForeignKey("variants.variant_id"), nullable=False),
+    Column("at", Float, nullable=False, default=database_now()),
+    Column("actor", String, nullable=False),
+    Column("from_state", String(16)),
+    Column("to_state", String(16), nullable=False),
+    Column("detail", Text, nullable=False, default="{}"),
+)
+Index("events_by_variant", events.c.variant_id)
+Index(
+    "one_published_event",
+    events.c.variant_id,
+    unique=True,
+    sqlite_where=events.c.to_state == "published",
+    postgresql_where=events.c.to_state == "published",
+)
+
+accounts = Table(
+    "accounts",
+    metadata,
+    Column("name", String, primary_key=True),
+    Column("role", String(16), nullable=False),
+    Column("password_hash", Text),
+    Column("issuer", String),
+    Column("subject", String),
+    Column("disabled", Integer, nullable=False, server_default="0"),
+    Column("created_at", Float, nullable=False, default=database_now()),
+    UniqueConstraint("issuer", "subject"),
+)
+
+
+def _secrets(name: str) -> Table:
+    """Sign-ins and API tokens: only the secret's hash is kept."""
+    return Table(
+        name,
+        metadata,
+        Column("secret_sha256", String(64), primary_key=True),
+        Column("account", ForeignKey("accounts.name"), nullable=False),
+        Column("label", String, nullable=False, default=""),
+        Column("created_at", Float, nullable=False, default=database_now()),
+        Column("expires_at", Float, nullable=False),
+    )
+
+
+sessions, tokens = _secrets("sessions"), _secrets("tokens")
+
+shares = Table(
+    "shares",
+    metadata,
+    Column("secret_sha256", String(64), primary_key=True),
+    Column("campaign_id", ForeignKey("campaigns.campaign_id"), nullable=False),
+    Column("created_by", String, nullable=False),
+    Column("created_at", Float, nullable=False, default=database_now()),
+    Column("expires_at", Float, nullable=False),
+)
+
+views = Table(
+    "views",
+    metadata,
+    Column("account", String, primary_key=True),
+    Column("name", String, primary_key=True),
+    Column("query", Text, nullable=False),
+)
+
+_number = BigInteger().with_variant(Integer, "sqlite")
+
+reviews = Table(
+    "reviews",
+    metadata,
+    Column("review_id", _number, primary_key=True, autoincrement=True),
+    Column("variant_id", ForeignKey("variants.variant_id"), nullable=False),
+    Column("author", String, nullable=False),
+    Column("at", Float, nullable=False, default=database_now()),
+    Column("outcome", String(16), nullable=False),
+    Column("codes", Text, nullable=False, default="[]"),
+    Column("reason", Text, nullable=False, default=""),
+    Column("blind", Integer, nullable=False, default=0),
+    Column("undo_until", Float),
+    Column("undone_at", Float),
+)
+Index("reviews_by_variant", reviews.c.variant_id)
+
+comments = Table(
+    "comments",
+    metadata,
+    Column("comment_id", _number, primary_key=True, autoincrement=True),
+    Column("variant_id", ForeignKey("variants.variant_id"), nullable=False),
+    Column("author", String, nullable=False),
+    Column("at", Float, nullable=False, default=database_now()),
+    Column("body", Text, nullable=False),
+    Column("clip_s", Float),
+)
+Index("comments_by_variant", comments.c.variant_id)
+
+audit = Table(
+    "audit",
+    metadata,
+    Column("audit_id", BigInteger, primary_key=True, autoincrement=False),
+    Column("at_ms", BigInteger, nullable=False),
+    Column("actor", String, nullable=False),
+    Column("action", String, nullable=False),
+    Column("subject", String, nullable=False),
+    Column("detail", Text, nullable=False),
+    Column("previous", String(64), nullable=False),
+    Column("digest", String(64), nullable=False),
+)
+
+audit_head = Table(
+    "audit_head",
+    metadata,
+    Column("head_id", Integer, primary_key=True),
+    Column("entries", BigInteger, nullable=False),
+    Column("digest", String(64), nullable=False),
+    Column("since_event", BigInteger, nullable=False),
+)
+
+runs = Table(
+    "runs",
+    metadata,
+    Column("run_id", String(32), primary_key=True),
+    Column("campaign_id", ForeignKey("campaigns.campaign_id"), nullable=False),
+    Column("pool", String, nullable=False),
+    Column("owner", String, nullable=False),
+    Column("started_at", Float, nullable=False, default=database_now()),
+    Column("beat_at", Float, nullable=False, default=database_now()),
+    Column("claimed_at", Float, nullable=False, default=database_now()),
+    Column("ended_at", Float),
+    Column("outcome", String(16), nullable=False, server_default=""),
+    Column("waiting", Integer, nullable=False, server_default="0"),
+    Column("working", Integer, nullable=False, server_default="0"),
+    Column("served", BigInteger, nullable=False, server_default="0"),
+    Column("spent_s", Float, nullable=False, server_default="0"),
+    Column("until", Float),
+    Column("budget_s", Float),
+    Column("detail", Text, nullable=False, server_default="{}"),
+)
+Index("runs_by_campaign", runs.c.campaign_id, runs.c.started_at)
+Index("runs_alive", runs.c.pool, sqlite_where=runs.c.ended_at.is_(None), postgresql_where=runs.c.ended_at.is_(None))
+
+alerts = Table(
+    "alerts",
+    metadata,
+    Column("alert_id", _number, primary_key=True, autoincrement=True),
+    Column("key", String, nullable=False, unique=True),
+    Column("at", Float, nullable=False, default=database_now()),
+    Column("kind", String(32), nullable=False),
+    Column("campaign_id", String),
+    Column("text", Text, nullable=False),
+    Column("detail", Text, nullable=False, server_default="{}"),
+    Column("due_at", Float, nullable=False, default=database_now()),
+    Column("tries", Integer, nullable=False, server_default="0"),
+    Column("sent_at", Float),
+    Column("given_up_at", Float),
+    Column("error", Text, nullable=False, server_default=""),
+)
+Index(
+    "alerts_due", alerts.c.due_at, sqlite_where=alerts.c.sent_at.is_(None), postgresql_where=alerts.c.sent_at.is_(None)
+)
+
+arrivals = Table(
+    "arrivals",
+    metadata,
+    Column("sha256", String(64), primary_key=True),
+    Column("name", String, nullable=False),
+    Column("place", String, nullable=False),
+    Column("at", Float, nullable=False, default=database_now()),
+    Column("state", String(16), nullable=False),
+    Column("owner", String, nullable=False, server_default=""),
+    Column("tries", Integer, nullable=False, server_default="0"),
+    Column("campaign_id", String),
+    Column("detail", Text, nullable=False, server_default=""),
+)

@@ -1,0 +1,188 @@
+"""A log that only grows: each entry's digest covers the one before, so that no change goes unseen."""
+
+import hashlib
+import json
+import time
+from collections import Counter
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from sqlalchemy import Connection, insert, select, update
+
+from adapters.catalogue.core.rows import clean, to_text
+from adapters.catalogue.core.store import Store
+from adapters.catalogue.core.tables import audit, audit_head, events
+
+GENESIS = "0" * 64
+SHOWN_PROBLEMS = 20
+_ROWS = 10_000
+
+
+@dataclass(frozen=True, slots=True)
+class AuditEntry:
+    """What somebody did.
+
+    Attributes:
+        at_ms: milliseconds since 1970, by the clock of the process that wrote it.
+        subject: what it was done to: a variant, a campaign, an account.
+        digest: SHA-256 over the entry and the digest before it, hex.
+    """
+
+    audit_id: int
+    at_ms: int
+    actor: str
+    action: str
+    subject: str
+    detail: Mapping[str, Any]
+    previous: str
+    digest: str
+
+    @property
+    def at(self) -> float:
+        """Seconds since 1970."""
+        return self.at_ms / 1000
+
+
+@dataclass(frozen=True, slots=True)
+class AuditReport:
+    """What verifying found; ``digest`` is the last entry's, to be noted elsewhere."""
+
+    entries: int
+    digest: str
+    problems: tuple[str, ...] = ()
+
+    @property
+    def ok(self) -> bool:
+        """True where nothing speaks against the log."""
+        return not self.problems
+
+
+def append(connection: Connection, actor: str, action: str, entries: Iterable[tuple[str, Mapping[str, Any]]]) -> None:
+    """Add an entry for each (subject, detail), within the transaction of what it tells of.
+
+    The head's row is locked first: entries of two transactions never take the same place.
+    """
+    head = lock_head(connection)
+    rows, number, previous = [], head.entries, head.digest
+    for subject, detail in entries:
+        number += 1
+        row = {
+            "audit_id": number,
+            "at_ms": int(time.time() * 1000),
+            "actor": clean(actor),
+            "action": action,
+            "subject": clean(subject),
+            "detail": to_text(detail),
+            "previous": previous,
+        }
+        previous = row["digest"] = _digest(row)
+        rows.append(row)
+    if rows:
+        connection.execute(insert(audit), rows)
+        connection.execute(update(audit_head).where(audit_head.c.head_id == 1).values(entries=number, digest=previous))
+
+
+def lock_head(connection: Connection) -> Any:
+    """Return the head; whoever else would write to the log waits until this transaction ends."""
+    return connection.execute(select(audit_head).where(audit_head.c.head_id == 1).with_for_update()).one()
+
+
+def _digest(row: Mapping[str, Any]) -> str:
+    fields = [row[name] for name in ("audit_id", "at_ms", "actor", "action", "subject", "detail", "previous")]
+    return hashlib.sha256(json.dumps(fields).encode()).hexdigest()
+
+
+class Audit(Store):
+    """Reading the log, and holding it against itself and the events."""
+
+    def note(self, actor: str, action: str, subject: str, **detail: Any) -> None:
+        """Add one entry about something that changes nothing else."""
+        with self._writing() as connection:
+            append(connection, actor, action, [(subject, detail)])
+
+    def audit_entries(self, before: int | None = None, limit: int = 100) -> list[AuditEntry]:
+        """Return entries, the newest first; ``before`` is the id from which to go on."""
+        query = select(audit).order_by(audit.c.audit_id.desc()).limit(limit)
+        if before is not None:
+            query = query.where(audit.c.audit_id < before)
+        with self._reading() as connection:
+            return [_entry(row) for row in connection.execute(query)]
+
+    def verify_audit(self, expected: str | None = None) -> AuditReport:
+        """Compute every digest anew, and hold the log against its head and against the events.
+
+        Args:
+            expected: a digest that was noted earlier; the log must still hold it. Only this finds out
+                who rewrote log, head and events together.
+        """
+        with self._reading_at_once() as connection:
+            head = connection.execute(select(audit_head)).one()
+            walk = _Walk(expected)
+            for row in _all(connection):
+                walk.step(row)
+            problems = [
+                *walk.problems,
+                *walk.held_against(head.entries, head.digest),
+                *_untold(connection, walk.decisions, head.since_event),
+            ]
+        return AuditReport(walk.entries, walk.previous, tuple(problems[:SHOWN_PROBLEMS]))
+
+
+class _Walk:
+    """One pass over the log."""
+
+    def __init__(self, expected: str | None) -> None:
+        self._expected = expected
+        self.entries = 0
+        self.previous = GENESIS
+        self.problems: list[str] = []
+        self.decisions: Counter[tuple[str, str, str]] = Counter()
+
+    def step(self, row: Any) -> None:
+        """Check one entry against the one before."""
+        self.entries += 1
+        if row.audit_id != self.entries:
+            self.problems.append(f"Entry {self.entries} is missing; {row.audit_id} stands in its place.")
+            self.entries = row.audit_id
+        if row.previous != self.previous:
+            self.problems.append(f"Entry {row.audit_id} does not follow the one before it: one of them was changed.")
+        if row.digest != _digest(row._mapping):
+            self.problems.append(f"Entry {row.audit_id} ({row.action}, {row.actor}) was changed after it was written.")
+        self.previous = row.digest
+        self.decisions[row.subject, row.action, row.actor] += 1
+        if self._expected == row.digest:
+            self._expected = None
+
+    def held_against(self, entries: int, digest: str) -> Iterator[str]:
+        """Yield what the head, and the digest that was noted earlier, have against the log."""
+        if (entries, digest) != (self.entries, self.previous):
+            yield f"The log ends at entry {self.entries} and its head says {entries}: the end was cut off or put on."
+        if self._expected is not None and self._expected != GENESIS:
+            yield f"No entry has the digest {self._expected}: the log was written anew since it was noted."
+
+
+def _all(connection: Connection) -> Iterator[Any]:
+    last = 0
+    while rows := connection.execute(
+        select(audit).where(audit.c.audit_id > last).order_by(audit.c.audit_id).limit(_ROWS)
+    ).all():
+        yield from rows
+        last = rows[-1].audit_id
+
+
+def _untold(connection: Connection, told: Counter[tuple[str, str, str]], since: int) -> Iterator[str]:
+    """Yield the persons' events of which the log says nothing."""
+    query = select(events.c.variant_id, events.c.to_state, events.c.actor).where(
+        events.c.event_id > since, events.c.actor.startswith("person:")
+    )
+    counted = Counter((row.variant_id, row.to_state, row.actor) for row in connection.execute(query))
+    for (variant_id, state, actor), number in counted.items():
+        if told[variant_id, state, actor] < number:
+            yield f"{actor} brought variant {variant_id} to {state}, and the log does not say so."
+
+
+def _entry(row: Any) -> AuditEntry:
+    return AuditEntry(
+        row.audit_id, row.at_ms, row.actor, row.action, row.subject, json.loads(row.detail), row.previous, row.digest
+    )

@@ -1,0 +1,72 @@
+"""People's words on clips beside the clips' scores, read in one go."""
+
+import json
+from dataclasses import dataclass
+from typing import Any
+
+from sqlalchemy import select
+
+from adapters.catalogue.core.store import Store
+from adapters.catalogue.core.tables import memberships, reviews, variants
+
+
+@dataclass(frozen=True, slots=True)
+class LabelRow:
+    """One review of a scored clip.
+
+    Attributes:
+        only_adherence: no reason but adherence speaks against it.
+        passes: the gate has nothing against it today.
+    """
+
+    variant_id: str
+    card: str
+    score: float
+    only_adherence: bool
+    passes: bool
+    author: str
+    approved: bool
+    blind: bool
+
+
+class Labels(Store):
+    """What calibration asks."""
+
+    def labels(self, campaign_id: str | None = None) -> list[LabelRow]:
+        """Return the reviews that hold, of a campaign or of all, the oldest first; clips without a score are not in."""
+        query = (
+            select(
+                reviews.c.variant_id,
+                reviews.c.author,
+                reviews.c.outcome,
+                reviews.c.blind,
+                variants.c.card,
+                variants.c.prompt_adherence,
+                variants.c.reasons,
+            )
+            .join(variants, variants.c.variant_id == reviews.c.variant_id)
+            .where(reviews.c.undone_at.is_(None), variants.c.prompt_adherence.is_not(None))
+            .order_by(reviews.c.review_id)
+        )
+        if campaign_id is not None:
+            query = query.where(
+                reviews.c.variant_id.in_(
+                    select(memberships.c.variant_id).where(memberships.c.campaign_id == campaign_id)
+                )
+            )
+        with self._reading() as connection:
+            return [_label(row) for row in connection.execute(query)]
+
+
+def _label(row: Any) -> LabelRow:
+    codes = {code for code, *_ in json.loads(row.reasons or "[]")}
+    return LabelRow(
+        row.variant_id,
+        row.card,
+        row.prompt_adherence,
+        codes <= {"adherence"},
+        not codes,
+        row.author,
+        row.outcome == "approved",
+        bool(row.blind),
+    )

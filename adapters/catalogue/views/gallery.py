@@ -1,0 +1,384 @@
+"""Pages of clips by filter, order and key: never an OFFSET, so that page 10,000 is as quick as the first."""
+
+import json
+import re
+from collections import defaultdict
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
+from math import isfinite, nan
+from typing import Any, NamedTuple
+
+from sqlalchemy import (
+    ColumnElement,
+    Connection,
+    Float,
+    Select,
+    and_,
+    exists,
+    func,
+    literal,
+    or_,
+    select,
+    tuple_,
+    union_all,
+)
+from sqlalchemy.sql.elements import UnaryExpression
+
+from adapters.catalogue.core.rows import brief_from, variant_from
+from adapters.catalogue.core.store import Store
+from adapters.catalogue.core.tables import briefs, comments, events, memberships, reviews, variants
+from manifests.errors import CatalogueError
+from manifests.states import STATES
+from manifests.variant import Variant
+from manifests.verdict import Reason
+
+SMALL = 20_000
+"""Members up to which a campaign is read first and then sorted; above, the order's index is walked."""
+MOST_COUNTED = 10_000
+PAGE = 60
+by_score, by_made = variants.c.sort_score, variants.c.made_at
+_WORDS = re.compile(r'"([^"]+)"|(\S+)')
+ORDERS: dict[str, tuple[ColumnElement[float], bool]] = {
+    "score": (by_score, True),
+    "-score": (by_score, False),
+    "newest": (by_made, True),
+    "oldest": (by_made, False),
+}
+"""By name: what is compared, and whether the highest comes first."""
+
+
+@dataclass(frozen=True, slots=True)
+class Filter:
+    """What a gallery shows; empty values filter nothing.
+
+    Attributes:
+        state, verdict: ``passed``, ``failed`` …; the verdict is the gate's, whatever people made of it.
+        reason: a reason code of the gate.
+        lowest, highest: prompt adherence, both included.
+        since, until: when the clip was made, seconds since 1970, ``until`` not included.
+        text: all its words, and phrases in quotes, must be in the prompt; or it begins the variant's id.
+        reviewed: ``yes`` or ``no``: whether a person said a word on it.
+    """
+
+    campaign: str = ""
+    brief: str = ""
+    placement: str = ""
+    locale: str = ""
+    states: tuple[str, ...] = ()
+    verdict: str = ""
+    reason: str = ""
+    lowest: float | None = None
+    highest: float | None = None
+    model: str = ""
+    since: float | None = None
+    until: float | None = None
+    text: str = ""
+    seed: int | None = None
+    reviewed: str = ""
+    parent: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class GalleryRow:
+    """A clip as a card of the gallery shows it.
+
+    Attributes:
+        seen: id of its last event, which a decision about it must name.
+        machine: where its clip lies; None where there is none.
+        comments: how many there are.
+        places: the briefs and placements that it serves, such as ``b1 · tiktok 9:16``.
+    """
+
+    variant_id: str
+    variant: Variant
+    state: str
+    prompt_adherence: float | None
+    reasons: tuple[Reason, ...]
+    error: str | None
+    machine: str | None
+    made_at: float | None
+    parent_id: str | None
+    seen: int
+    comments: int
+    key: float
+    places: tuple[str, ...] = ()
+
+    @property
+    def cursor(self) -> str:
+        """From where the next page goes on."""
+        return f"{self.key!r}~{self.variant_id}"
+
+
+class GalleryPage(NamedTuple):
+    """Some rows in their order, and the cursors of the pages beside; None where there is none."""
+
+    rows: tuple[GalleryRow, ...]
+    after: str | None
+    before: str | None
+
+
+class Count(NamedTuple):
+    """How many; ``more`` where counting stopped there."""
+
+    number: int
+    more: bool = False
+
+
+class Gallery(Store):
+    """What the pages of clips ask."""
+
+    def gallery(
+        self,
+        chosen: Filter,
+        order: str = "score",
+        *,
+        after: str | None = None,
+        before: str | None = None,
+        limit: int = PAGE,
+    ) -> GalleryPage:
+        """Return a page of clips.
+
+        Args:
+            order: one of ORDERS.
+            after, before: cursors of a page beside; one of them at most.
+
+        Raises:
+            CatalogueError: no such order, state, verdict or cursor.
+        """
+        if order not in ORDERS:
+            raise CatalogueError(f"There is no order {order!r}; use {', '.join(ORDERS)}.")
+        column, descending = ORDERS[order]
+        descending = descending != bool(before)
+        with self._reading() as connection:
+            small = self._is_small(connection, chosen)
+            # With nothing added to it, the column has an index, which a small campaign must not walk.
+            key = column + literal(0.0, Float()) if small else column
+            place = (_turned(key, descending), _turned(variants.c.variant_id, descending))
+            cursor = after or before
+            on = [_beyond(key, cursor, descending)] if cursor else []
+            if small or len(chosen.states) < 2:
+                query = _shown(key).where(*_conditions(chosen, small), *on)
+            else:  # an index by state and key each, then the best of them
+                parts = [
+                    select(variants.c.variant_id)
+                    .where(*_conditions(replace(chosen, states=(state,)), small), *on)
+                    .order_by(*place)
+                    .limit(limit + 1)
+                    .subquery()
+                    for state in chosen.states
+                ]
+                query = _shown(key).where(variants.c.variant_id.in_(union_all(*map(select, parts))))
+            rows = _rows(connection, query.order_by(*place).limit(limit + 1))
+        return _page(rows, limit, cursor=after or before, backwards=bool(before))
+
+    def gallery_rows(self, variant_ids: Sequence[str], order: str = "score") -> list[GalleryRow]:
+        """Return some clips, at most a thousand, in the order of their ids as given."""
+        query = _shown(ORDERS[order][0]).where(variants.c.variant_id.in_(list(variant_ids)))
+        with self._reading() as connection:
+            found = {row.variant_id: row for row in _rows(connection, query)}
+        return [found[key] for key in variant_ids if key in found]
+
+    def count(self, chosen: Filter, most: int = MOST_COUNTED) -> Count:
+        """Count clips, up to ``most``."""
+        with self._reading() as connection:
+            small = self._is_small(connection, chosen)
+            fitting = select(literal(1)).select_from(variants).where(*_conditions(chosen, small))
+            some = fitting.limit(most + 1).subquery()
+            number = connection.execute(select(func.count()).select_from(some)).scalar_one()
+        return Count(min(number, most), number > most)
+
+    def facets(self, campaign_id: str) -> dict[str, list[str]]:
+        """Return the briefs, placements and locales of a campaign's first thousand briefs, to choose from."""
+        query = select(briefs.c.body).where(briefs.c.campaign_id == campaign_id).order_by(briefs.c.ordinal).limit(1000)
+        with self._reading() as connection:
+            found = [brief_from(body) for body in connection.execute(query).scalars()]
+        return {
+            "brief": [brief.brief_id for brief in found],
+            "placement": sorted({placement.label for brief in found for placement in brief.placements}),
+            "locale": sorted({locale for brief in found for locale in brief.locales}),
+        }
+
+    def children(self, variant_id: str) -> list[str]:
+        """Return the variants that were re-rolled from this one."""
+        query = select(variants.c.variant_id).where(variants.c.parent_id == variant_id).order_by(variants.c.variant_id)
+        with self._reading() as connection:
+            return list(connection.execute(query).scalars())
+
+    def last_event(self, variant_id: str) -> int:
+        """Return the id of a variant's last event: what a decision about it must name."""
+        with self._reading() as connection:
+            return (
+                connection.execute(
+                    select(func.max(events.c.event_id)).where(events.c.variant_id == variant_id)
+                ).scalar()
+                or 0
+            )
+
+    def seen(self, chosen: Filter, limit: int) -> dict[str, int]:
+        """Return the variants of a filter with their last events: what a decision about all of them must name."""
+        with self._reading() as connection:
+            small = self._is_small(connection, chosen)
+            some = select(variants.c.variant_id).where(*_conditions(chosen, small)).limit(limit).subquery()
+            query = (
+                select(events.c.variant_id, func.max(events.c.event_id).label("seen"))
+                .where(events.c.variant_id.in_(select(some.c.variant_id)))
+                .group_by(events.c.variant_id)
+            )
+            return {row.variant_id: row.seen for row in connection.execute(query)}
+
+    @staticmethod
+    def _is_small(connection: Any, chosen: Filter) -> bool:
+        """True where so few members fit that reading them first beats walking an index of all clips."""
+        member = list(_membership(chosen))
+        if not member or not chosen.campaign:
+            return False
+        some = select(literal(1)).where(*member).limit(SMALL + 1).subquery()
+        return bool(connection.execute(select(func.count()).select_from(some)).scalar_one() <= SMALL)
+
+
+def _shown(key: ColumnElement[float]) -> Select[Any]:
+    seen = (
+        select(func.max(events.c.event_id))
+        .where(events.c.variant_id == variants.c.variant_id)
+        .scalar_subquery()
+        .label("seen")
+    )
+    said = (
+        select(func.count())
+        .select_from(comments)
+        .where(comments.c.variant_id == variants.c.variant_id)
+        .scalar_subquery()
+        .label("comments")
+    )
+    table = variants.c
+    return select(
+        table.variant_id,
+        table.body,
+        table.state,
+        table.prompt_adherence,
+        table.reasons,
+        table.error,
+        table.clip,
+        table.made_at,
+        table.parent_id,
+        key.label("key"),
+        seen,
+        said,
+    )
+
+
+def _membership(chosen: Filter) -> Iterator[ColumnElement[bool]]:
+    wanted = {
+        "campaign_id": chosen.campaign,
+        "brief_id": chosen.brief,
+        "placement": chosen.placement,
+        "locale": chosen.locale,
+    }
+    return (memberships.c[name] == value for name, value in wanted.items() if value)
+
+
+def _conditions(chosen: Filter, small: bool) -> Iterator[ColumnElement[bool]]:
+    table = variants.c
+    yield from _belonging(chosen, small)
+    if chosen.states:
+        if unknown := set(chosen.states) - set(STATES):
+            raise CatalogueError(f"There is no state {min(unknown)!r}; use {', '.join(STATES)}.")
+        yield table.state.in_(chosen.states) if len(chosen.states) > 1 else table.state == chosen.states[0]
+    yield from _judged(chosen)
+    for bound, condition in (
+        (chosen.lowest, by_score >= (chosen.lowest or 0.0)),
+        (chosen.highest, and_(by_score <= (chosen.highest or 0.0), by_score >= -1.0)),
+        (chosen.since, by_made >= (chosen.since or 0.0)),
+        (chosen.until, and_(by_made < (chosen.until or 0.0), by_made > 0.0)),
+        (chosen.seed, table.seed == chosen.seed),
+    ):
+        if bound is not None:
+            yield condition
+    if chosen.model:
+        yield table.card == chosen.model
+    if chosen.parent:
+        yield table.parent_id == chosen.parent
+    if chosen.text.strip():
+        words = (quoted or word for quoted, word in _WORDS.findall(chosen.text))
+        fits = and_(*(table.prompt.icontains(word, autoescape=True) for word in words))
+        yield or_(fits, table.variant_id.startswith(chosen.text.strip().lower(), autoescape=True))
+    if chosen.reviewed:
+        said = exists().where(reviews.c.variant_id == table.variant_id, reviews.c.undone_at.is_(None))
+        yield said if chosen.reviewed == "yes" else ~said
+
+
+def _belonging(chosen: Filter, small: bool) -> Iterator[ColumnElement[bool]]:
+    member = list(_membership(chosen))
+    if member and small:
+        yield variants.c.variant_id.in_(select(memberships.c.variant_id).where(*member))
+    elif member:
+        yield exists().where(memberships.c.variant_id == variants.c.variant_id, *member)
+
+
+def _judged(chosen: Filter) -> Iterator[ColumnElement[bool]]:
+    reasons = variants.c.reasons
+    if chosen.verdict not in ("", "passed", "failed"):
+        raise CatalogueError(f"There is no verdict {chosen.verdict!r}; use passed or failed.")
+    if chosen.verdict:
+        yield reasons == "[]" if chosen.verdict == "passed" else and_(reasons.is_not(None), reasons != "[]")
+    if chosen.reason:
+        yield reasons.contains(f"[{json.dumps(chosen.reason)},", autoescape=True)
+
+
+def _beyond(key: ColumnElement[float], cursor: str, descending: bool) -> ColumnElement[bool]:
+    value, _, variant_id = cursor.partition("~")
+    try:
+        number = float(value)
+    except ValueError:
+        number = nan
+    if not isfinite(number):
+        raise CatalogueError(f"{cursor!r} is no place in the gallery; begin at its first page.")
+    place = tuple_(literal(number, Float()), literal(variant_id))
+    here = tuple_(key, variants.c.variant_id)
+    return here < place if descending else here > place
+
+
+def _turned(column: Any, descending: bool) -> UnaryExpression[Any]:
+    return column.desc() if descending else column.asc()
+
+
+def _page(rows: Sequence[GalleryRow], limit: int, *, cursor: str | None, backwards: bool) -> GalleryPage:
+    more, kept = len(rows) > limit, tuple(rows[:limit])
+    if backwards:
+        kept = kept[::-1]
+    if not kept:
+        return GalleryPage((), None, None)
+    first, last = kept[0].cursor, kept[-1].cursor
+    if backwards:
+        return GalleryPage(kept, last, first if more else None)
+    return GalleryPage(kept, last if more else None, first if cursor else None)
+
+
+def _rows(connection: Connection, query: Select[Any]) -> list[GalleryRow]:
+    rows = connection.execute(query).all()
+    member, places = memberships.c, defaultdict[str, list[str]](list)
+    for at in connection.execute(
+        select(member.variant_id, member.brief_id, member.placement)
+        .where(member.variant_id.in_([row.variant_id for row in rows]))
+        .order_by(member.ordinal)
+    ):
+        places[at.variant_id].append(f"{at.brief_id} · {at.placement}")
+    return [_row(row, tuple(dict.fromkeys(places[row.variant_id]))) for row in rows]
+
+
+def _row(row: Any, places: tuple[str, ...]) -> GalleryRow:
+    return GalleryRow(
+        row.variant_id,
+        variant_from(row.body),
+        row.state,
+        row.prompt_adherence,
+        tuple(Reason(*reason) for reason in json.loads(row.reasons or "[]")),
+        row.error,
+        json.loads(row.clip).get("machine", "") if row.clip else None,
+        row.made_at,
+        row.parent_id,
+        row.seen or 0,
+        row.comments,
+        row.key,
+        places,
+    )

@@ -1,0 +1,118 @@
+"""Counts over whole campaigns, made in the database: for pages that must not read a million rows."""
+
+import json
+from collections import Counter
+from typing import NamedTuple
+
+from sqlalchemy import Float, Integer, and_, case, cast, func, select
+
+from adapters.catalogue.core.store import Store
+from adapters.catalogue.core.tables import database_now, events, memberships, variants
+
+BIN = 0.005
+"""Width of a bin of scores, a cosine."""
+PACE_S = 300.0
+_RECENT = 20_000
+"""Events looked at for the pace; older ones are not asked for their time."""
+
+
+class ScoreBin(NamedTuple):
+    """Clips of a brief whose prompt adherence lies in ``[lowest, lowest + BIN)``.
+
+    Attributes:
+        open: those against which nothing speaks but, perhaps, adherence: the threshold decides them.
+    """
+
+    brief_id: str
+    lowest: float
+    number: int
+    open: int
+
+
+class CardWork(NamedTuple):
+    """A campaign's made clips of one card."""
+
+    card: str
+    made: int
+
+
+class Overview(Store):
+    """What the pages of campaigns ask."""
+
+    def score_bins(self, campaign_id: str) -> list[ScoreBin]:
+        """Return how the scores of a campaign's clips are spread, by brief."""
+        place = cast(func.floor(variants.c.sort_score / BIN), Integer)
+        reasons = variants.c.reasons
+        # Within a sentence JSON writes \" for a quote, so this stands between two reasons and nowhere else.
+        only_adherence = and_(reasons.like('[["adherence",%'), ~reasons.like('%"],["%'))
+        is_open = case(((reasons == "[]") | only_adherence, 1), else_=0)
+        counted = (
+            select(memberships.c.brief_id, memberships.c.variant_id)
+            .distinct()
+            .where(memberships.c.campaign_id == campaign_id)
+            .subquery()
+        )
+        query = (
+            select(
+                counted.c.brief_id, place.label("place"), func.count().label("number"), func.sum(is_open).label("open")
+            )
+            .join(variants, variants.c.variant_id == counted.c.variant_id)
+            .where(variants.c.sort_score >= -1.0)
+            .group_by(counted.c.brief_id, place)
+            .order_by(counted.c.brief_id, place)
+        )
+        with self._reading() as connection:
+            return [
+                ScoreBin(row.brief_id, round(row.place * BIN, 6), row.number, int(row.open))
+                for row in connection.execute(query)
+            ]
+
+    def reasons(self, campaign_id: str) -> dict[str, int]:
+        """Return how often each reason code speaks against the campaign's failed clips, the most frequent first."""
+        mine = select(memberships.c.variant_id).where(memberships.c.campaign_id == campaign_id)
+        codes = func.substr(variants.c.reasons, 1, 400)
+        query = (
+            select(codes.label("reasons"), func.count().label("number"))
+            .where(variants.c.state == "failed", variants.c.variant_id.in_(mine))
+            .group_by(codes)
+        )
+        found: Counter[str] = Counter()
+        with self._reading() as connection:
+            for row in connection.execute(query):
+                for code in _codes(row.reasons):
+                    found[code] += row.number
+        return dict(found.most_common())
+
+    def made_by_card(self, campaign_id: str) -> list[CardWork]:
+        """Return how many clips of each card the campaign has."""
+        mine = select(memberships.c.variant_id).where(memberships.c.campaign_id == campaign_id)
+        query = (
+            select(variants.c.card, func.count().label("made"))
+            .where(variants.c.clip.is_not(None), variants.c.variant_id.in_(mine))
+            .group_by(variants.c.card)
+        )
+        with self._reading() as connection:
+            return [CardWork(row.card, row.made) for row in connection.execute(query)]
+
+    def pace(self, campaign_id: str) -> float:
+        """Return how many of the campaign's clips were judged a second, over the last minutes."""
+        newest = select(func.max(events.c.event_id)).scalar_subquery()
+        mine = select(memberships.c.variant_id).where(memberships.c.campaign_id == campaign_id)
+        query = select(func.count(), func.min(events.c.at), cast(database_now(), Float)).where(
+            events.c.event_id > newest - _RECENT,
+            events.c.at > database_now() - PACE_S,
+            events.c.from_state == "rendered",
+            events.c.to_state.in_(("passed", "failed")),
+            events.c.variant_id.in_(mine),
+        )
+        with self._reading() as connection:
+            number, first, now = connection.execute(query).one()
+        return number / max(now - first, 1.0) if number > 1 else 0.0
+
+
+def _codes(text: str | None) -> list[str]:
+    """Return the codes of reasons, also where their text was cut off."""
+    try:
+        return [str(code) for code, *_ in json.loads(text or "[]")]
+    except ValueError:
+        return [part.partition('"')[0] for part in (text or "").split('["')[1:]]

@@ -1,0 +1,192 @@
+"""Who may work on a variant, and for how long."""
+
+from collections.abc import Collection, Iterable, Mapping, Sequence
+
+from sqlalchemy import ColumnElement, Connection, case, or_, select, text, update
+
+from adapters.catalogue.core.rows import Lease, variant_row
+from adapters.catalogue.core.store import SYSTEM, Store, batches, do_not_wait_for_the_disk, log, move, pick
+from adapters.catalogue.core.tables import campaigns, database_now, variants
+from adapters.catalogue.review.reviews import undoable
+from manifests.states import APPROVED, LEASED, PLANNED, QUARANTINED, RENDERED, SIGNING
+
+ACTIVE = "active"
+"""Standing of a campaign that hands out leases; see ``steering``."""
+_LEASABLE = (LEASED, RENDERED, APPROVED, SIGNING)
+_STANDING_LOCKS = 7_335_136
+"""Namespace of PostgreSQL's advisory locks on campaigns' standings."""
+
+
+class Leasing(Store):
+    """Taking, renewing and giving back."""
+
+    def lease(
+        self,
+        variant_ids: Sequence[str],
+        owner: str,
+        seconds: float,
+        states: Collection[str] = (PLANNED,),
+        *,
+        attempts_cap: int,
+        campaign_id: str | None = None,
+    ) -> list[Lease]:
+        """Take those of the variants that are free, or whose lease has expired.
+
+        A planned one becomes leased; so does an abandoned one (leased or rendered) where
+        ``states`` names planned. Where ``states`` names its own state, it keeps that:
+        rendered, approved and signing are taken up where they were left.
+
+        Args:
+            attempts_cap: a variant taken so often without getting anywhere is quarantined instead.
+            campaign_id: for which campaign; one that is paused or cancelled gets none.
+        """
+        taken: dict[str, Lease] = {}
+        for batch in batches(variant_ids):
+            with self._writing() as connection:
+                if campaign_id:
+                    hold_standing(connection, campaign_id)
+                picked = self._pick_free(connection, batch, states, campaign_id)
+                tired = self._quarantine_tired(connection, picked, attempts_cap)
+                fresh = {key: state for key, state in picked.items() if key not in tired}
+                taken.update(self._take(connection, fresh, owner, seconds, states))
+        return [taken[variant_id] for variant_id in dict.fromkeys(variant_ids) if variant_id in taken]
+
+    def renew(self, owner: str, seconds: float) -> int:
+        """Let the owner's leases end ``seconds`` from now; return how many it still holds.
+
+        A crash of the database may forget the last renewals: who takes a lease then is told apart by its attempt.
+        """
+        with self._writing() as connection:
+            do_not_wait_for_the_disk(connection)
+            held = _held_by(connection, owner)
+            for batch in batches(held):
+                connection.execute(
+                    update(variants)
+                    .where(variants.c.variant_id.in_(batch))
+                    .values(lease_expires=database_now() + seconds)
+                )
+        return len(held)
+
+    def release(self, leases: Iterable[Lease], *, begun: bool = False) -> int:
+        """Give back what was not begun, as if it had never been taken; return how many were.
+
+        Args:
+            begun: these were, and to no end: the try counts.
+        """
+        released = 0
+        ordered = sorted(leases, key=lambda lease: lease.variant_id)
+        if not ordered:
+            return released
+        with self._writing() as connection:
+            for lease in ordered:
+                held = pick(
+                    connection,
+                    [lease.variant_id],
+                    _LEASABLE,
+                    variants.c.lease_owner == lease.owner,
+                    variants.c.attempt == lease.attempt,
+                )
+                free(connection, held, lease.owner, variants.c.tries - (0 if begun else 1))
+                released += len(held)
+        return released
+
+    def release_owner(self, owner: str) -> int:
+        """End all leases of an owner known to be dead; return how many they were."""
+        with self._writing() as connection:
+            held = _held_by(connection, owner)
+            for batch in batches(held):
+                free(connection, {key: held[key] for key in batch}, owner, variants.c.tries)
+        return len(held)
+
+    @staticmethod
+    def _pick_free(
+        connection: Connection, batch: Sequence[str], states: Collection[str], campaign_id: str | None
+    ) -> dict[str, str]:
+        wanted = {*states, *((LEASED, RENDERED) if PLANNED in states else ())}
+        unheld = or_(variants.c.lease_owner.is_(None), variants.c.lease_expires < database_now())
+        conditions = [
+            unheld,
+            *([~undoable()] if APPROVED in wanted else []),
+            *([is_active(campaign_id)] if campaign_id else []),
+        ]
+        return pick(connection, batch, sorted(wanted), *conditions, wait=False)
+
+    @staticmethod
+    def _quarantine_tired(connection: Connection, picked: Mapping[str, str], cap: int) -> dict[str, str]:
+        query = select(variants.c.variant_id).where(variants.c.variant_id.in_(list(picked)), variants.c.tries >= cap)
+        tired = {key: picked[key] for key in connection.execute(query).scalars()}
+        reason = f"Taken {cap} times without an end; see the workers' logs, then retry it by hand."
+        move(connection, tired, QUARANTINED, SYSTEM, {"error": reason}, reason=reason)
+        return tired
+
+    def _take(
+        self, connection: Connection, picked: Mapping[str, str], owner: str, seconds: float, states: Collection[str]
+    ) -> dict[str, Lease]:
+        begun = {key: state for key, state in picked.items() if state in (PLANNED, LEASED) or state not in states}
+        mine = variants.c.variant_id.in_(list(picked))
+        connection.execute(
+            update(variants)
+            .where(mine)
+            .values(
+                state=case((variants.c.variant_id.in_(list(begun)), LEASED), else_=variants.c.state),
+                lease_owner=owner,
+                lease_expires=database_now() + seconds,
+                attempt=variants.c.attempt + 1,
+                tries=variants.c.tries + 1,
+            )
+        )
+        log(connection, begun, LEASED, owner)
+        return {
+            row.variant_id: Lease(row.variant_id, owner, row.attempt, variant_row(row))
+            for row in connection.execute(select(variants).where(mine))
+        }
+
+
+def _held_by(connection: Connection, owner: str) -> dict[str, str]:
+    query = (
+        select(variants.c.variant_id, variants.c.state)
+        .where(variants.c.lease_owner == owner)
+        .order_by(variants.c.variant_id)
+        .with_for_update()
+    )
+    return {row.variant_id: row.state for row in connection.execute(query)}
+
+
+def free(connection: Connection, held: Mapping[str, str], actor: str, tries: object) -> None:
+    """End leases: what was leased is planned again, everything else keeps its state."""
+    if not held:
+        return
+    connection.execute(
+        update(variants)
+        .where(variants.c.variant_id.in_(list(held)))
+        .values(
+            state=case((variants.c.state == LEASED, PLANNED), else_=variants.c.state),
+            lease_owner=None,
+            lease_expires=None,
+            tries=tries,
+        )
+    )
+    log(connection, {key: state for key, state in held.items() if state == LEASED}, PLANNED, actor, released=True)
+
+
+def is_active(campaign_id: str) -> ColumnElement[bool]:
+    """Return the condition that the campaign hands out leases."""
+    return (
+        select(campaigns.c.campaign_id)
+        .where(campaigns.c.campaign_id == campaign_id, campaigns.c.standing == ACTIVE)
+        .exists()
+    )
+
+
+def hold_standing(connection: Connection, campaign_id: str, *, alone: bool = False) -> None:
+    """Keep a campaign's standing as it is until the transaction ends; ``alone`` to change it.
+
+    Without this PostgreSQL would let a lease that was begun before a pause be committed after it. An advisory lock,
+    since one on the row would be written to the row by every worker. SQLite's writers take turns anyway.
+    """
+    if connection.dialect.name == "postgresql":
+        name = "pg_advisory_xact_lock" if alone else "pg_advisory_xact_lock_shared"
+        connection.execute(
+            text(f"SELECT {name}(:space, hashtext(:campaign_id))"),
+            {"space": _STANDING_LOCKS, "campaign_id": campaign_id},
+        )

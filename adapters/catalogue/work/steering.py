@@ -1,0 +1,143 @@
+"""What people say of a whole campaign while it runs: go on, pause, cancel, and how urgent it is."""
+
+from collections.abc import Iterable
+
+from sqlalchemy import Connection, func, select, update
+
+from adapters.catalogue.core.rows import clean, to_text
+from adapters.catalogue.core.store import Store, batches, pick
+from adapters.catalogue.core.tables import campaigns, memberships, runs, variants
+from adapters.catalogue.review.audit import append
+from adapters.catalogue.work.leases import ACTIVE, free, hold_standing
+from adapters.catalogue.work.runs import catch_up
+from manifests.errors import CatalogueError
+from manifests.states import LEASED, PLANNED, RENDERED
+
+PAUSED = "paused"
+CANCELLED = "cancelled"
+STANDINGS = (ACTIVE, PAUSED, CANCELLED)
+LEAST, MOST = -100, 100
+"""Bounds of a priority; 0 is ordinary, more is more urgent."""
+
+
+class CampaignStandingError(CatalogueError):
+    """The campaign's standing forbids this word."""
+
+
+class Steering(Store):
+    """Standing and priority of campaigns."""
+
+    def steer(self, campaign_id: str, standing: str, actor: str, reason: str = "", *, unless: str = "") -> int:
+        """Let a campaign go on (``active``), pause or cancel it; told in the audit.
+
+        A pause hands out no new leases, and what is in hand is finished. A cancellation ends the leases of what is
+        being made as well, unless another active campaign shares the variant; files on their way into the bucket
+        get there. What is finished stays in either case.
+
+        Args:
+            unless: a standing that only another word may change.
+
+        Returns:
+            How many leases were ended.
+
+        Raises:
+            CampaignStandingError: it has that standing; nothing is changed.
+            CatalogueError: there is no such campaign.
+        """
+        if standing not in STANDINGS:
+            raise ValueError(f"a campaign is {', '.join(STANDINGS)}; not {standing!r}")
+        with self._writing() as connection:
+            hold_standing(connection, campaign_id, alone=True)
+            if unless and _standing(connection, campaign_id) == unless:
+                raise CampaignStandingError(f"The campaign {campaign_id} is {unless}.")
+            stood = to_text({"actor": clean(actor), "reason": clean(reason)})
+            changed = connection.execute(
+                update(campaigns)
+                .where(campaigns.c.campaign_id == campaign_id, campaigns.c.standing != standing)
+                .values(standing=standing, stood=stood)
+            ).rowcount
+            ended = self._end_leases(connection, campaign_id, actor) if standing == CANCELLED else 0
+            if changed:
+                append(connection, actor, standing, [(campaign_id, {"reason": reason, "leases_ended": ended})])
+            else:
+                _standing(connection, campaign_id)
+        return ended
+
+    def set_priority(self, campaign_id: str, priority: int, actor: str) -> None:
+        """Say how urgent a campaign is; 0 is ordinary.
+
+        Raises:
+            ValueError: outside -100..100.
+            CatalogueError: there is no such campaign.
+        """
+        if not LEAST <= priority <= MOST:
+            raise ValueError(f"a priority lies in {LEAST}..{MOST}, and {priority} does not")
+        with self._writing() as connection:
+            changed = connection.execute(
+                update(campaigns)
+                .where(campaigns.c.campaign_id == campaign_id, campaigns.c.priority != priority)
+                .values(priority=priority)
+            ).rowcount
+            if changed:
+                catch_up(connection, runs.c.campaign_id == campaign_id)
+                append(connection, actor, "priority", [(campaign_id, {"priority": priority})])
+            else:
+                _standing(connection, campaign_id)
+
+    def standing(self, campaign_id: str) -> str:
+        """Return ``active``, ``paused`` or ``cancelled``."""
+        with self._reading() as connection:
+            return _standing(connection, campaign_id)
+
+    def _end_leases(self, connection: Connection, campaign_id: str, actor: str) -> int:
+        mine = (
+            select(memberships.c.variant_id)
+            .join(variants, variants.c.variant_id == memberships.c.variant_id)
+            .where(
+                memberships.c.campaign_id == campaign_id,
+                variants.c.lease_owner.is_not(None),
+                variants.c.state.in_((LEASED, RENDERED)),
+            )
+            .distinct()
+        )
+        held: dict[str, str] = {}
+        for batch in batches(sorted(connection.execute(mine).scalars())):
+            own = set(batch) - _shared(connection, batch, campaign_id)
+            held |= pick(connection, own, (LEASED, RENDERED), variants.c.lease_owner.is_not(None))
+        # Rows first and the audit's end last, as decisions do: the other way round they could wait for each other.
+        append(
+            connection,
+            actor,
+            PLANNED,
+            [(key, {"cancelled": campaign_id}) for key, state in held.items() if state == LEASED],
+        )
+        fewer = func.greatest if self._engine.dialect.name == "postgresql" else func.max
+        for batch in batches(held):
+            free(connection, {key: held[key] for key in batch}, actor, fewer(variants.c.tries - 1, 0))
+        return len(held)
+
+
+def _standing(connection: Connection, campaign_id: str) -> str:
+    """Return a campaign's standing.
+
+    Raises:
+        CatalogueError: there is no such campaign.
+    """
+    found = connection.execute(select(campaigns.c.standing).where(campaigns.c.campaign_id == campaign_id)).scalar()
+    if found is None:
+        raise CatalogueError(f"No campaign in the catalogue has the id {campaign_id!r}; `reelmill status` lists them.")
+    return str(found)
+
+
+def _shared(connection: Connection, variant_ids: Iterable[str], campaign_id: str) -> set[str]:
+    """Return those that another active campaign has as well."""
+    query = (
+        select(memberships.c.variant_id)
+        .join(campaigns, campaigns.c.campaign_id == memberships.c.campaign_id)
+        .where(
+            memberships.c.variant_id.in_(list(variant_ids)),
+            memberships.c.campaign_id != campaign_id,
+            campaigns.c.standing == ACTIVE,
+        )
+    )
+    return set(connection.execute(query).scalars())

@@ -1,0 +1,193 @@
+"""What a worker that holds a lease may write; each is one transaction with its event."""
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import asdict
+from math import isfinite
+from typing import Any
+
+from sqlalchemy import Connection, bindparam, select, update
+
+from adapters.catalogue.core.rows import Lease, SignedFacts, clean, record_text, to_text
+from adapters.catalogue.core.store import Store, batches, event_row, log, write_events
+from adapters.catalogue.core.tables import UNSCORED, database_now, variants
+from manifests.clip import Clip
+from manifests.errors import LostLeaseError
+from manifests.score import Score
+from manifests.states import APPROVED, FAILED, LEASED, PASSED, PLANNED, PUBLISHED, RENDERED, SIGNING
+from manifests.verdict import Reason, Verdict
+
+_ENDED = {"lease_owner": None, "lease_expires": None}
+_by_id = update(variants).where(variants.c.variant_id == bindparam("id"))
+Judged = tuple[Lease, Clip, Score, Verdict]
+
+
+class Transitions(Store):
+    """From leased to published. Every method raises LostLeaseError where another worker has taken over."""
+
+    def rendered(self, lease: Lease, clip: Clip) -> None:
+        """Leased (or rendered before) → rendered: the staged file is safe on this machine's disk."""
+        with self._writing() as connection:
+            _step(
+                connection,
+                lease,
+                (LEASED, RENDERED),
+                RENDERED,
+                {"clip": record_text(clip), "made_at": database_now()},
+                sha256=clip.sha256,
+            )
+
+    def judged(self, lease: Lease, score: Score, verdict: Verdict) -> None:
+        """Rendered → passed or failed; ends the lease."""
+        with self._writing() as connection:
+            _judge(connection, lease, score, verdict)
+
+    def record(self, judged: Iterable[Judged]) -> list[str]:
+        """Do both for many clips in one transaction.
+
+        Returns:
+            The ids of those whose lease was lost: they are left alone, the others are committed.
+        """
+        items = {item[0].variant_id: item for item in judged}
+        with self._writing() as connection:
+            held = _still_held(connection, [lease for lease, *_ in items.values()], (LEASED, RENDERED))
+            kept = [item for variant_id, item in items.items() if variant_id in held]
+            if kept:
+                _write_judged(connection, kept, held)
+        return [variant_id for variant_id in items if variant_id not in held]
+
+    def generation_failed(self, lease: Lease, reason: str) -> None:
+        """Leased or rendered → failed with the reason code ``generation``; ends the lease."""
+        reasons = [Reason("generation", clean(reason))]
+        values = {"error": clean(reason), "reasons": to_text(reasons), "made_at": database_now(), **_ENDED}
+        with self._writing() as connection:
+            _step(connection, lease, (LEASED, RENDERED), FAILED, values, reasons=reasons)
+
+    def requeue(self, lease: Lease, reason: str) -> None:
+        """Approved or signing → planned, since its staged files are gone; ends the lease."""
+        values = {
+            "clip": None,
+            "score": None,
+            "prompt_adherence": None,
+            "sort_score": UNSCORED,
+            "reasons": None,
+            "signed": None,
+            "tries": 0,
+            **_ENDED,
+        }
+        with self._writing() as connection:
+            _step(connection, lease, (APPROVED, SIGNING), PLANNED, values, reason=clean(reason))
+
+    def signed(self, lease: Lease, facts: SignedFacts) -> None:
+        """Approved (or signing before) → signing: commits keys and hashes before any upload."""
+        with self._writing() as connection:
+            _step(
+                connection,
+                lease,
+                (APPROVED, SIGNING),
+                SIGNING,
+                {"signed": record_text(facts)},
+                sha256=facts.sha256,
+                keys=facts.keys,
+                **attested(facts),
+            )
+
+    def published(self, lease: Lease, url: str) -> None:
+        """Signing → published: every file is in the bucket; ends the lease."""
+        with self._writing() as connection:
+            _step(connection, lease, (SIGNING,), PUBLISHED, {"url": clean(url), **_ENDED}, url=clean(url))
+
+
+def attested(facts: SignedFacts) -> dict[str, Any]:
+    """Return the operator's word as the event keeps it; nothing where none was needed."""
+    return {"attestation": asdict(facts.attestation)} if facts.attestation else {}
+
+
+def _judge(connection: Connection, lease: Lease, score: Score, verdict: Verdict) -> None:
+    _step(connection, lease, (RENDERED,), _outcome(verdict), _judged_values(score, verdict), reasons=verdict.reasons)
+
+
+def _still_held(connection: Connection, leases: Sequence[Lease], sources: Sequence[str]) -> dict[str, str]:
+    """Lock the variants; return the state of those that are still the leases' own."""
+    mine = {lease.variant_id: (lease.owner, lease.attempt) for lease in leases}
+    held: dict[str, str] = {}
+    for batch in batches(sorted(mine)):
+        query = (
+            select(variants.c.variant_id, variants.c.state, variants.c.lease_owner, variants.c.attempt)
+            .where(variants.c.variant_id.in_(batch), variants.c.state.in_(sources))
+            .order_by(variants.c.variant_id)
+            .with_for_update()
+        )
+        held.update(
+            (row.variant_id, row.state)
+            for row in connection.execute(query)
+            if mine[row.variant_id] == (row.lease_owner, row.attempt)
+        )
+    return held
+
+
+def _write_judged(connection: Connection, items: Sequence[Judged], held: Mapping[str, str]) -> None:
+    connection.execute(
+        _by_id.values(made_at=database_now()),
+        [
+            {
+                "id": lease.variant_id,
+                "state": _outcome(verdict),
+                "clip": record_text(clip),
+                **_judged_values(score, verdict),
+            }
+            for lease, clip, score, verdict in items
+        ],
+    )
+    write_events(
+        connection,
+        [
+            event_row(lease.variant_id, held[lease.variant_id], RENDERED, lease.owner, sha256=clip.sha256)
+            for lease, clip, _, _ in items
+        ],
+    )
+    write_events(
+        connection,
+        [
+            event_row(lease.variant_id, RENDERED, _outcome(verdict), lease.owner, reasons=verdict.reasons)
+            for lease, _, _, verdict in items
+        ],
+    )
+
+
+def _outcome(verdict: Verdict) -> str:
+    return PASSED if verdict.passed else FAILED
+
+
+def _judged_values(score: Score, verdict: Verdict) -> dict[str, Any]:
+    value = score.prompt_adherence
+    known = value if value is not None and isfinite(value) else None
+    return {
+        "score": record_text(score),
+        "prompt_adherence": known,
+        "sort_score": UNSCORED if known is None else known,
+        "reasons": to_text(verdict.reasons),
+        "error": None,
+        "tries": 0,
+        **_ENDED,
+    }
+
+
+def _step(
+    connection: Connection, lease: Lease, sources: Sequence[str], to_state: str, values: dict[str, Any], **detail: Any
+) -> None:
+    for source in sources:
+        moved = connection.execute(
+            update(variants)
+            .where(
+                variants.c.variant_id == lease.variant_id,
+                variants.c.state == source,
+                variants.c.lease_owner == lease.owner,
+                variants.c.attempt == lease.attempt,
+            )
+            .values(state=to_state, **values)
+        ).rowcount
+        if moved == 1:
+            return log(connection, {lease.variant_id: source}, to_state, lease.owner, **detail)
+    raise LostLeaseError(
+        f"Another worker has taken variant {lease.variant_id}, or a person has moved it; this worker leaves it alone."
+    )

@@ -1,0 +1,164 @@
+"""The sheet that a new user starts from."""
+
+import csv
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from openpyxl import Workbook
+from openpyxl.comments import Comment
+from openpyxl.styles import Alignment
+from openpyxl.worksheet.datavalidation import DataValidation
+
+from adapters.sheets.atomic_save import saving
+from adapters.sheets.workbook_writer import BOLD, HEADER, values_of
+from manifests.errors import SheetError
+from manifests.placement import ASPECT_RATIOS, CHANNELS
+from manifests.sheet.columns import COLUMNS, Column
+from manifests.sheet.table import letter
+
+OWN_COLUMN = "colour"
+HEADERS = ("brief_id", "prompt", OWN_COLUMN, *(column.name for column in COLUMNS[2:]))
+ROWS: tuple[dict[str, str], ...] = (
+    {
+        "brief_id": "summer-01",
+        "prompt": "a red circle drifting left on a white background",
+        "placements": "16:9",
+        "variants": "2",
+        "want": "1",
+        "notes": "two tries, stop at the first that passes",
+    },
+    {
+        "brief_id": "summer-02",
+        "prompt": "a {colour} square zooming in on a white background",
+        "colour": "red|blue",
+        "placements": "1:1",
+        "notes": "one clip for each colour",
+    },
+    {
+        "brief_id": "summer-03",
+        "prompt": "a {colour} triangle drifting up on a black background",
+        "colour": "yellow|pink",
+        "placements": "16:9|tiktok",
+        "axes": "zip",
+        "notes": "yellow for 16:9, pink for tiktok",
+    },
+)
+"""In the starter's domain, so that the template runs as it is."""
+
+_GUIDE = ("Column", "What it means", "What it takes", "Example", "If empty")
+_MORE = (
+    (
+        "any other",
+        "A column of your own. {its name} in a prompt is filled from it; it goes along into every record.",
+        "Text.",
+        "red|blue",
+        "fine, unless a prompt names it",
+    ),
+    (
+        "cells with |",
+        "Several values. One clip is made of each, combined as axes says.",
+        "Values parted by |. \\| is a plain bar.",
+        "16:9|9:16",
+        "",
+    ),
+)
+_LIST_ROWS = 1_000
+_WIDTHS = {"prompt": 58, "notes": 40, "negative_prompt": 20, "placements": 16, "brief_id": 14}
+
+
+def write_template(path: Path, models: Sequence[str]) -> None:
+    """Write a sheet with example rows; as XLSX with every column explained, as CSV if so named.
+
+    A file that is there is replaced: whether it may be is the caller's to ask.
+
+    Args:
+        models: names of the model cards to choose from.
+
+    Raises:
+        SheetError: the name ends in neither .xlsx nor .csv, or the file cannot be written.
+        DiskFullError: no room.
+    """
+    if path.suffix.lower() not in (".xlsx", ".csv"):
+        raise SheetError(f"'{path.name}' ends in neither .xlsx nor .csv; give it such a name.")
+    if path.suffix.lower() == ".csv":
+        _write_csv(path)
+    else:
+        with saving(path) as unfinished:
+            _workbook(models).save(unfinished)
+
+
+def _write_csv(path: Path) -> None:
+    """Write UTF-8 with a byte order mark, without which Excel takes it for Windows-1252."""
+    with saving(path) as unfinished, unfinished.open("w", encoding="utf-8-sig", newline="") as stream:
+        writer = csv.DictWriter(stream, HEADERS)
+        writer.writeheader()
+        writer.writerows(ROWS)
+
+
+def _workbook(models: Sequence[str]) -> Workbook:
+    book = Workbook()
+    _write_campaign(book.active, models)
+    _write_guide(book.create_sheet("Columns"))
+    names = book.create_sheet("Models")
+    for text in ("model", *models):
+        names.append([text])
+    names["A1"].font = BOLD
+    return book
+
+
+def _write_campaign(tab: Any, models: Sequence[str]) -> None:
+    tab.title = "Campaign"
+    tab.append(list(HEADERS))
+    for row in ROWS:
+        tab.append(values_of([row.get(header, "") for header in HEADERS]))
+    tab.freeze_panes = "A2"
+    abouts = {column.name: column for column in COLUMNS}
+    for index, header in enumerate(HEADERS):
+        _style_column(tab, index, header, abouts.get(header))
+    _choices(tab, "placements", f'"{",".join((*ASPECT_RATIOS, *CHANNELS))}"')
+    _choices(tab, "axes", '"cartesian,zip"')
+    if models:
+        _choices(tab, "model", f"=Models!$A$2:$A${len(models) + 1}")
+
+
+def _style_column(tab: Any, index: int, header: str, column: Column | None) -> None:
+    """Style a header; placements are text, or Excel would take 16:9 for a time of day."""
+    cell = tab.cell(1, index + 1)
+    cell.font, cell.fill = BOLD, HEADER
+    cell.comment = Comment(_hint(column), "Reelmill", height=150, width=320)
+    tab.column_dimensions[letter(index)].width = _WIDTHS.get(header, 13)
+    if header == "placements":
+        tab.column_dimensions[letter(index)].number_format = "@"
+        for row in range(2, _LIST_ROWS + 2):
+            tab.cell(row, index + 1).number_format = "@"
+
+
+def _hint(column: Column | None) -> str:
+    if column is None:
+        return f"A column of your own: {{{OWN_COLUMN}}} in a prompt is filled from here."
+    return f"{column.about}\n{column.allowed}\nExample: {column.example}\nIf empty: {column.default}"
+
+
+def _choices(tab: Any, header: str, formula: str) -> None:
+    """Offer a list of values; others may be typed, since a cell can hold several."""
+    place = letter(HEADERS.index(header))
+    choice = DataValidation("list", formula1=formula, allow_blank=True, showErrorMessage=False)
+    choice.add(f"{place}2:{place}{_LIST_ROWS + 1}")
+    tab.add_data_validation(choice)
+
+
+def _write_guide(tab: Any) -> None:
+    tab.append(list(_GUIDE))
+    for column in COLUMNS:
+        tab.append([column.name, column.about, column.allowed, column.example, column.default])
+    for line in _MORE:
+        tab.append(list(line))
+    for index, width in enumerate((18, 62, 62, 40, 26)):
+        tab.column_dimensions[letter(index)].width = width
+    for row in tab.iter_rows():
+        for cell in row:
+            cell.alignment = Alignment(wrap_text=True, vertical="top")
+    for cell in tab[1]:
+        cell.font, cell.fill = BOLD, HEADER
+    tab.freeze_panes = "A2"

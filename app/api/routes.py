@@ -1,0 +1,301 @@
+"""The same actions as JSON, for programs: a DAM that reads approved clips, an ad tool that decides."""
+
+from collections.abc import Mapping, Sequence
+from typing import Annotated, Any, Literal
+
+from fastapi import APIRouter, Query, Request
+from fastapi.openapi.utils import get_openapi
+from fastapi.responses import HTMLResponse, Response
+from pydantic import BaseModel, Field
+
+from adapters.catalogue import REVIEW_CODES, STATES, Decided, GalleryRow
+from adapters.catalogue.views.gallery import ORDERS
+from app.dashboard.auth.roles import Reviewer, Viewer
+from app.dashboard.deps import Deps, PageDeps
+from app.dashboard.filters import AskedFor
+from app.dashboard.routes.clip import checks_of, credential_of
+from app.dashboard.routes.decisions import MOST_AT_ONCE, decided, rerolled, undone
+from app.dashboard.routes.gallery import GATE_CODES
+from app.dashboard.routes.media import Kind, download_response
+from app.dashboard.templating import page
+from tasks.plan.thresholds import threshold_of
+
+router = APIRouter(prefix="/api", tags=["api"])
+VERSION = "1"
+LARGEST_PAGE = 500
+EXAMPLES: dict[str, dict[str, Any]] = {
+    "/api/clips/decisions": {"outcome": "rejected", "seen": {"VARIANT_ID": 17}, "codes": ["brand"]},
+    "/api/clips/undo": {"ids": ["VARIANT_ID"]},
+    "/api/clips/reroll": {"ids": ["VARIANT_ID"], "prompt": "other words"},
+    "/api/clips/{variant_id}/comments": {"body": "too dark here", "clip_s": 1.5},
+}
+"""A body for each call that takes one."""
+
+
+class CampaignOut(BaseModel):
+    """A campaign; ``states`` counts its clips."""
+
+    campaign_id: str
+    name: str
+    created_at: float = Field(description="seconds since 1970")
+    review: str
+    states: dict[str, int]
+    standing: str = Field(description="active, paused or cancelled")
+    priority: int = Field(description="-100..100, 0 is ordinary")
+
+
+class ClipOut(BaseModel):
+    """A clip as lists show it; ``seen`` must be named when it is decided."""
+
+    variant_id: str
+    state: str
+    prompt: str
+    model: str
+    seed: int
+    prompt_adherence: float | None
+    reasons: list[str]
+    made_at: float | None
+    parent_id: str | None
+    seen: int
+    width: int
+    height: int
+    duration_s: float
+
+
+class PageOut(BaseModel):
+    """Some clips, and the cursor of the next page."""
+
+    clips: list[ClipOut]
+    after: str | None
+
+
+class ClipDetail(ClipOut):
+    """All that is known of a clip."""
+
+    threshold: float
+    checks: dict[str, float]
+    checks_broken: list[str]
+    url: str | None
+    key: str | None
+    sha256: str | None
+    campaigns: list[dict[str, str]]
+    comments: list[dict[str, Any]]
+    children: list[str]
+    generation: dict[str, Any]
+
+
+class DecisionIn(BaseModel):
+    """A decision about clips as they were seen."""
+
+    outcome: Literal["approved", "rejected", "withdrawn"]
+    seen: dict[str, int] = Field(min_length=1, max_length=MOST_AT_ONCE, description="last event by variant_id")
+    reason: str = Field("", max_length=1000)
+    codes: list[str] = Field(default_factory=list, description=f"some of {', '.join(REVIEW_CODES)}")
+
+
+class IdsIn(BaseModel):
+    """Which clips."""
+
+    ids: list[str] = Field(min_length=1, max_length=MOST_AT_ONCE)
+
+
+class RerollIn(IdsIn):
+    """New tries; ``prompt`` gives one clip other words under its seed."""
+
+    prompt: str | None = Field(None, max_length=2000)
+    campaign_id: str = Field("", description="for which of the campaigns that share a clip")
+
+
+class CommentIn(BaseModel):
+    """A comment; ``clip_s`` is the moment in the clip, in seconds."""
+
+    body: str = Field(min_length=1, max_length=4000)
+    clip_s: float | None = Field(None, ge=0, lt=36_000)
+
+
+class DecidedOut(BaseModel):
+    """Which were moved, and why the others were not."""
+
+    moved: list[str]
+    refused: dict[str, str]
+
+
+@router.get("/campaigns")
+def campaigns(deps: PageDeps, person: Viewer) -> list[CampaignOut]:
+    """List the campaigns, the newest first."""
+    return [
+        CampaignOut(
+            campaign_id=row.campaign_id,
+            name=row.name,
+            created_at=row.created_at,
+            review=row.settings.get("review", "auto"),
+            states=deps.catalogue.tally(row.campaign_id),
+            standing=row.standing,
+            priority=row.priority,
+        )
+        for row in deps.catalogue.campaigns()
+    ]
+
+
+@router.get("/clips")
+def clips(
+    deps: PageDeps,
+    person: Viewer,
+    asked: AskedFor,
+    after: str = "",
+    limit: Annotated[int, Query(ge=1, le=LARGEST_PAGE)] = 60,
+) -> PageOut:
+    """List clips by the gallery's filters; ``after`` is the cursor that the page before has named."""
+    found = deps.catalogue.gallery(asked.chosen, asked.order, after=after or None, limit=limit)
+    return PageOut(clips=[ClipOut(**_shown(row)) for row in found.rows], after=found.after)
+
+
+@router.get("/clips/{variant_id}")
+def clip(variant_id: str, deps: PageDeps, person: Viewer) -> ClipDetail:
+    """Return all that is known of a clip."""
+    return _detail(deps, variant_id)
+
+
+@router.get("/clips/{variant_id}/credential")
+def credential(variant_id: str, deps: PageDeps, person: Viewer) -> dict[str, Any]:
+    """Read the Content Credential of a published clip; ``absent`` where it is not published."""
+    report = credential_of(deps, deps.catalogue.variant(variant_id))
+    if report is None:
+        return {"state": "absent", "sentence": "It is signed once it is approved."}
+    return {
+        "state": report.state,
+        "sentence": report.sentence,
+        "signer": report.signer and report.signer._asdict(),
+        "actions": report.actions,
+        "ingredients": [each._asdict() for each in report.ingredients],
+        "manifest_label": report.manifest_label,
+        "store": report.store,
+    }
+
+
+@router.get("/clips/{variant_id}/file/{kind}", response_class=Response)
+def file(variant_id: str, kind: Kind, deps: PageDeps, person: Viewer) -> Response:
+    """Return a clip's file, or lead to it for some minutes where the bucket is remote."""
+    return download_response(deps, variant_id, kind)
+
+
+@router.post("/clips/decisions")
+def decisions(given: DecisionIn, deps: PageDeps, person: Reviewer) -> DecidedOut:
+    """Approve, reject or withdraw; what has changed since it was seen is refused, with the reason."""
+    return _told(decided(deps, person, given.outcome, given.seen, given.reason.strip(), given.codes))
+
+
+@router.post("/clips/undo")
+def undo(given: IdsIn, deps: PageDeps, person: Reviewer) -> DecidedOut:
+    """Take back one's own last decisions, as long as nothing was sent; admins anybody's."""
+    return _told(undone(deps, person, given.ids))
+
+
+@router.post("/clips/reroll")
+def reroll(given: RerollIn, deps: PageDeps, person: Reviewer) -> DecidedOut:
+    """Plan new tries and start to render them; ``moved`` names the new clips."""
+    return _told(rerolled(deps, person, given.ids, given.prompt, given.campaign_id))
+
+
+@router.post("/clips/{variant_id}/comments", status_code=201)
+def comment(variant_id: str, given: CommentIn, deps: PageDeps, person: Reviewer) -> list[dict[str, Any]]:
+    """Keep a comment; return all of the clip's."""
+    deps.catalogue.add_comment(variant_id, person.actor, given.body, given.clip_s)
+    return _comments(deps, variant_id)
+
+
+@router.get("/openapi.json", include_in_schema=False)
+def schema(request: Request, person: Viewer) -> dict[str, Any]:
+    """Describe the API."""
+    return openapi()
+
+
+@router.get("/docs", include_in_schema=False)
+def docs(request: Request, person: Viewer) -> HTMLResponse:
+    """Describe the API for people."""
+    return page(
+        request,
+        "api.html",
+        spec=openapi(),
+        examples=EXAMPLES,
+        values={
+            "state": STATES,
+            "order": tuple(ORDERS),
+            "verdict": ("passed", "failed"),
+            "reviewed": ("yes", "no"),
+            "reason": GATE_CODES,
+        },
+    )
+
+
+def openapi() -> dict[str, Any]:
+    """Return the OpenAPI description, which asks for a token on every route."""
+    described = get_openapi(
+        title="Reelmill",
+        version=VERSION,
+        routes=router.routes,
+        description=(
+            "Every call needs the header `Authorization: Bearer TOKEN`; admins make tokens on the page People."
+        ),
+    )
+    described.setdefault("components", {})["securitySchemes"] = {"token": {"type": "http", "scheme": "bearer"}}
+    return described | {"security": [{"token": []}]}
+
+
+def _shown(row: GalleryRow) -> dict[str, Any]:
+    variant = row.variant
+    return {
+        "variant_id": row.variant_id,
+        "state": row.state,
+        "prompt": variant.prompt,
+        "model": variant.card,
+        "seed": variant.seed,
+        "prompt_adherence": row.prompt_adherence,
+        "reasons": [reason.sentence for reason in row.reasons],
+        "made_at": row.made_at or None,
+        "parent_id": row.parent_id,
+        "seen": row.seen,
+        "width": variant.width,
+        "height": variant.height,
+        "duration_s": variant.num_frames / variant.fps,
+    }
+
+
+def _detail(deps: Deps, variant_id: str) -> ClipDetail:
+    row = deps.catalogue.variant(variant_id)
+    [card] = deps.catalogue.gallery_rows([variant_id])
+    checks = checks_of(row)
+    return ClipDetail(
+        **_shown(card),
+        threshold=threshold_of(deps.session.resources, row),
+        checks=row.score.checks if row.score else {},
+        checks_broken=[each.name for each in checks if not each.holds],
+        url=row.url,
+        key=row.signed.key if row.signed else None,
+        sha256=row.signed.sha256 if row.signed else None,
+        campaigns=_places(deps, variant_id),
+        comments=_comments(deps, variant_id),
+        children=deps.catalogue.children(variant_id),
+        generation=row.variant._asdict(),
+    )
+
+
+def _places(deps: Deps, variant_id: str) -> list[dict[str, str]]:
+    names: Sequence[str] = sorted(deps.catalogue.campaigns_of([variant_id]).get(variant_id, ()))
+    return [
+        {"campaign_id": name, "brief_id": member.brief_id, "placement": member.placement, "locale": member.locale}
+        for name in names
+        for member in deps.catalogue.memberships(name, [variant_id])
+    ]
+
+
+def _comments(deps: Deps, variant_id: str) -> list[dict[str, Any]]:
+    return [
+        {"author": each.author, "at": each.at, "body": each.body, "clip_s": each.clip_s}
+        for each in deps.catalogue.comments(variant_id)
+    ]
+
+
+def _told(done: Decided) -> DecidedOut:
+    refused: Mapping[str, str] = done.refused
+    return DecidedOut(moved=list(done.moved), refused=dict(refused))

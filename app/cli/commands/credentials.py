@@ -1,0 +1,88 @@
+"""`reelmill signer` and `reelmill verify`: who signs, and who signed."""
+
+from dataclasses import asdict
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from adapters.c2pa.verifier import CredentialReport
+from adapters.c2pa.verifier import verify as verify_file
+from adapters.files.durable import write_durably
+from app.cli.options import AsJson
+from app.cli.output import say, say_json, sentence_of, warn
+from app.session import Session
+from manifests.errors import CredentialError, ReelmillError
+from tasks.runtime.resources import signer_of
+
+
+def signer(
+    anchors: Annotated[Path | None, typer.Option("--anchors", help="Write the trust anchors to this PEM file.")] = None,
+    as_json: AsJson = False,
+) -> None:
+    """Show the signer in use, and write its trust anchors for others to verify with."""
+    with signer_of(Session.open().resources) as opened:
+        facts, pem = opened.describe(), opened.anchors_pem()
+    if anchors:
+        write_durably(anchors.absolute(), pem.encode())
+    if as_json:
+        say_json({**asdict(facts), "anchors": anchors})
+        return
+    say(f"Signer: {facts.subject} ({facts.kind}, {facts.algorithm})")
+    say(f"Issued by: {facts.issuer}")
+    say(f"Valid until: {facts.not_after:%Y-%m-%d} ({facts.days_left} days)")
+    say(f"Time stamps: {facts.tsa or 'none; clips stay trusted until the certificate expires'}")
+    if anchors:
+        say(f"Wrote {anchors}.")
+
+
+def verify(
+    files: Annotated[list[Path], typer.Argument(help="MP4 files, by anyone.")],
+    anchors: Annotated[Path | None, typer.Option("--anchors", help="PEM of trusted roots; else our own.")] = None,
+    sidecar: Annotated[Path | None, typer.Option("--sidecar", help="The .c2pa of a stripped video.")] = None,
+    as_json: AsJson = False,
+) -> None:
+    """Say who signed each file, whether it is trusted, and what was done to it."""
+    pem = _read_anchors(anchors)
+    reports: dict[str, CredentialReport] = {}
+    unreadable: dict[str, str] = {}
+    for file in files:
+        try:
+            reports[str(file)] = verify_file(file, pem, sidecar)
+        except CredentialError as error:
+            unreadable[str(file)] = str(error)
+            warn(f"Error: {sentence_of(error)}")
+    if as_json:
+        say_json(
+            {name: asdict(report) for name, report in reports.items()}
+            | {name: {"state": "unreadable", "error": error} for name, error in unreadable.items()}
+        )
+    else:
+        for name, report in reports.items():
+            _show(name, report)
+    if unreadable or any(report.state != "trusted" for report in reports.values()):
+        raise typer.Exit(1)
+
+
+def _read_anchors(path: Path | None) -> str:
+    if path is None:
+        with signer_of(Session.open().resources) as opened:
+            return opened.anchors_pem()
+    try:
+        text = path.read_text()
+    except (OSError, UnicodeDecodeError):
+        text = ""
+    if "-----BEGIN CERTIFICATE-----" not in text:
+        raise ReelmillError(f"{path} holds no PEM certificate; `reelmill signer --anchors FILE` writes ours.")
+    return text
+
+
+def _show(name: str, report: CredentialReport) -> None:
+    say(f"{name}: {report.state} – {report.sentence}")
+    if report.signer:
+        stamped = "with a time stamp" if report.time_stamped else "without a time stamp"
+        say(f"  signed by {report.signer.subject}, issued by {report.signer.issuer}, {stamped}")
+    for action in report.actions:
+        say(f"  {action}")
+    for ingredient in report.ingredients:
+        say(f"  made from {ingredient.title} ({ingredient.relationship})")

@@ -1,0 +1,143 @@
+"""`reelmill models`: the cards, and whether their weights are here."""
+
+import json
+from collections.abc import Iterable, Sequence
+from typing import Annotated, Any
+
+import typer
+
+from app.cli.options import AsJson
+from app.cli.output import say, say_json, show_table
+from app.session import Session
+from models.card import Card, ModelCard
+from models.registry import get_any_card, load_scorer_cards, weights_path, weights_problem
+from tasks.plan.licence import Clearance, clearance_of, clearances_of
+
+models = typer.Typer(no_args_is_help=False, help="List the model cards, or show one.")
+
+
+@models.callback(invoke_without_command=True)
+def list_cards(context: typer.Context, as_json: AsJson = False) -> None:
+    """List the cards with size, licence, rules, and whether the weights are here."""
+    if context.invoked_subcommand:
+        return
+    session = Session.open()
+    cards = [*session.cards.values(), *load_scorer_cards(session.settings.model_folders).values()]
+    if as_json:
+        say_json([_as_json(session, card) for card in cards])
+        return
+    problems = {card.name: weights_problem(card, session.settings.weights_root) for card in cards}
+    clearances = clearances_of(session.resources)
+    show_table(
+        "",
+        ["model", "kind", "size", "licence", "publishing", "makes", "weights"],
+        [
+            (
+                card.name,
+                card.kind,
+                f"{card.weights.size_mb:,.0f} MB",
+                card.licence.name,
+                publishing_text(clearances.get(card.name)),
+                makes_text(card),
+                "missing" if problems[card.name] else "here",
+            )
+            for card in cards
+        ],
+    )
+    for problem in filter(None, problems.values()):
+        say(f"\n{problem}")
+    say("\nShow one: reelmill models show starter")
+
+
+@models.command()
+def show(name: Annotated[str, typer.Argument(help="Name of a card.")], as_json: AsJson = False) -> None:
+    """Show one card: what it makes, its vocabulary, example prompts, limits, what was measured."""
+    session = Session.open()
+    card = get_any_card(name, session.settings.model_folders)
+    if as_json:
+        say_json(_as_json(session, card))
+        return
+    problem = weights_problem(card, session.settings.weights_root)
+    say(f"{card.title} ({card.name})\n{card.description}\n")
+    if isinstance(card, ModelCard):
+        say(f"Pipeline: {card.pipeline}, scored by {card.scorer}")
+    say(f"Makes: {makes_text(card)}\nLicence: {card.licence.name} {card.licence.url}".rstrip())
+    if isinstance(card, ModelCard):
+        _show_clearance(card, clearance_of(session.resources, card))
+    say(f"Weights: {problem or weights_path(card, session.settings.weights_root)}")
+    _show_list("Limits", card.limits)
+    _show_list("Measured", [f"{what}: {value}" for what, value in card.measured.items()])
+    if isinstance(card, ModelCard) and card.vocabulary:
+        _show_vocabulary(json.loads((card.home / card.vocabulary).read_text(encoding="utf-8")))
+
+
+def publishing_text(clearance: Clearance | None) -> str:
+    """Return ``free``, ``attested`` or ``attest first``; of a scorer, a dash: nothing of it is published."""
+    if clearance is None:
+        return "–"
+    if not clearance.reasons:
+        return "free"
+    return "attested" if clearance.is_given else "attest first"
+
+
+def _show_clearance(card: ModelCard, clearance: Clearance) -> None:
+    if card.licence.sentence:
+        say(card.licence.sentence)
+    if card.retired:
+        say(f"Retired: {card.retired}")
+    for notice in clearance.notices:
+        say(notice)
+    if not clearance.reasons:
+        say("Publishing: free")
+    elif clearance.attestation:
+        say(f"Publishing: attested (terms {clearance.terms}): {clearance.attestation.statement}")
+    else:
+        say(
+            f"Publishing: not before somebody attests, since {' and '.join(clearance.reasons)}."
+            + (f" What was attested is of other terms ({clearance.outdated})." if clearance.outdated else "")
+            + f" Once that is settled, put this into reelmill.toml, with a statement of your own:\n\n"
+            f'[attestations."{card.name}"]\nterms = "{clearance.terms}"\n'
+            'statement = ""  # who attests what, such as: Jane Doe, 24 November 2026: we are registered since May\n'
+        )
+
+
+def makes_text(card: Card) -> str:
+    """Return ``9 to 33 frames at 8 fps; 16:9 160x90, 1:1 96x96``; of a scorer, what it does."""
+    if not isinstance(card, ModelCard):
+        return "scores of frames against prompts"
+    rules = card.rules
+    sizes = ", ".join(f"{ratio} {size.width}x{size.height}" for ratio, size in card.sizes.items())
+    one_length = rules.min_frames == rules.max_frames
+    frames = rules.max_frames if one_length else f"{rules.min_frames} to {rules.max_frames}"
+    return f"{frames} frames at {rules.fps} fps; {sizes}"
+
+
+def _show_vocabulary(vocabulary: dict[str, Any]) -> None:
+    synonyms = vocabulary.get("synonyms", {})
+    for name in ("colours", "motifs", "motions"):
+        words = {word: synonyms.get(name, {}).get(word, ()) for word in vocabulary.get(name, ())}
+        _show_list(name.capitalize(), [_with_synonyms(word, others) for word, others in words.items()])
+    if vocabulary.get("backgrounds"):
+        say(f"\nBackgrounds: {', '.join(vocabulary['backgrounds'])}")
+    _show_list("Example prompts", vocabulary.get("examples", ()))
+
+
+def _with_synonyms(word: str, others: Iterable[str]) -> str:
+    others = [other for other in others if other != word]
+    return f"{word} (also: {', '.join(others)})" if others else word
+
+
+def _show_list(title: str, lines: Sequence[str]) -> None:
+    if lines:
+        say(f"\n{title}:")
+    for line in lines:
+        say(f"  {line}")
+
+
+def _as_json(session: Session, card: Card) -> dict[str, Any]:
+    problem = weights_problem(card, session.settings.weights_root)
+    told = {"weights_present": problem is None, "weights_problem": problem}
+    if isinstance(card, ModelCard):
+        clearance = clearance_of(session.resources, card)
+        told |= {"publishing": publishing_text(clearance), "terms": clearance.terms}
+    return {**card.model_dump(mode="json"), **told}

@@ -1,0 +1,98 @@
+"""`reelmill stock`: a night of stock footage, now."""
+
+import time
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from app.cli.commands.sheets import tell_warnings
+from app.cli.completion import files_of
+from app.cli.options import AsJson, Model
+from app.cli.output import say, say_json, show_table
+from app.cli.progress import live_progress
+from app.cli.run_outcome import EXIT_STOPPED, STOPPED_BY_PEOPLE
+from app.report.contact_sheet import write_contact_sheet
+from app.session import Session
+from flows.nightly import begin, prepare, report_after, terms_of
+from flows.prefect.embedded_server import prefect_server
+from flows.registration import check_models
+from flows.settings import prepare_prefect
+from manifests.errors import RejectedSheetError
+from manifests.nightly.night_report import NightReport
+from tasks.stock.stock_sheet import read_stock
+
+
+def stock(
+    sheet: Annotated[str, typer.Argument(help="CSV, TSV or XLSX, or a key in the bucket; else REELMILL_STOCK.")] = "",
+    until: Annotated[str | None, typer.Option("--until", help="Take no more work after HH:MM; '' for no end.")] = None,
+    budget_h: Annotated[float | None, typer.Option("--budget-hours", help="Device hours; 0 for no limit.")] = None,
+    budget_money: Annotated[float | None, typer.Option("--budget-money", help="What device time may cost.")] = None,
+    price_h: Annotated[float | None, typer.Option("--price-hour", help="Money for a device hour.")] = None,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Tell what would be made, and begin nothing.")] = False,
+    model: Model = None,
+    out: Annotated[Path | None, typer.Option("--out", help="Folder for contact sheet and table of clips.")] = None,
+    as_json: AsJson = False,
+) -> None:
+    """Make what a stock sheet wants and the catalogue lacks; run again in the same night, it goes on."""
+    session, starts = Session.open(model=model), time.time()
+    settings, resources = session.settings, session.resources
+    terms = terms_of(settings, until, budget_h, budget_money, price_h, dry_run=dry_run)
+    try:
+        shift = prepare(settings, resources, sheet, terms, starts)
+    except RejectedSheetError:
+        _tell_problems(session, sheet or settings.stock)
+        raise
+    if not as_json:
+        tell_warnings(shift.warnings)
+    if shift.report.ended:
+        _show(shift.report, {}, as_json)
+        return
+    begin(settings, resources, shift)
+    check_models(resources, shift.campaign_id)
+    prepare_prefect(settings.home)
+    with prefect_server(settings.home), live_progress(session.catalogue, shift.campaign_id, shown=not as_json):
+        from flows.stock import stock as night
+
+        told = night(
+            sheet=sheet,
+            until=until,
+            budget_h=budget_h,
+            budget_money=budget_money,
+            price_h=price_h,
+            starts=starts,
+            settings={"model": model} if model else {},
+        )
+    report = report_after(resources, shift, told["ended"])
+    _show(report, _files(session, report.campaign_id, out), as_json)
+    if report.ended in STOPPED_BY_PEOPLE:
+        raise typer.Exit(EXIT_STOPPED)
+
+
+def _tell_problems(session: Session, place: str) -> None:
+    """Print every bad cell; the error that follows names the first."""
+    _, checked = read_stock(session.resources, place, session.cards, session.settings.model)
+    for problem in checked.problems:
+        say(problem.sentence)
+
+
+def _files(session: Session, campaign_id: str, out: Path | None) -> dict[str, Path | None]:
+    folder = out or session.settings.home / "campaigns" / campaign_id
+    sheet = write_contact_sheet(
+        session.resources, session.catalogue.variants(campaign_id), folder / "contact-sheet.png"
+    )
+    return {"contact_sheet": sheet, "clips": files_of(session, campaign_id, folder)["clips"]}
+
+
+def _show(report: NightReport, files: Mapping[str, Path | None], as_json: bool) -> None:
+    if as_json:
+        say_json({**report.as_json(), **files})
+        return
+    show_table("", ["stock night", report.day], report.rows())
+    say(f"\n{report.sentence}")
+    for what, path in files.items():
+        if path:
+            say(f"{what.replace('_', ' ').capitalize()}: {path}")
+    if report.campaign_id:
+        say(f"Campaign: {report.campaign_id}")

@@ -1,0 +1,179 @@
+"""`reelmill up`: everything that one machine needs, under one command."""
+
+import fcntl
+import os
+import secrets
+import socket
+import sys
+from collections.abc import Iterator
+from contextlib import closing, contextmanager, suppress
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from adapters.files.durable import write_durably
+from app.cli.commands import dashboard as serve
+from app.cli.output import say
+from app.cli.watched_line import watched_line
+from app.session import Session
+from app.supervise.reaper import keep
+from app.supervise.supervisor import Program, Supervisor
+from flows.prefect.server_health import health_of, without_password
+from flows.settings import prepare_prefect
+from manifests.errors import ReelmillError
+from tasks.runtime.resources import close_resources
+
+PREFECT_PORT = 4200
+DEFAULTS = {
+    "PREFECT_LOGGING_LEVEL": "INFO",
+    "PREFECT_SERVER_LOGGING_LEVEL": "WARNING",
+    "PREFECT_SERVER_UI_ENABLED": "true",
+    "PREFECT_SERVER_CSRF_PROTECTION_ENABLED": "true",
+    "PREFECT_SERVER_CONCURRENCY_LEASE_STORAGE": "prefect.server.concurrency.lease_storage.filesystem",
+}
+"""What the operator may set otherwise; slots of runs survive the server in files."""
+
+
+def up(
+    port: Annotated[int, typer.Option("--port", min=1, max=65535, help="Of the dashboard.")] = serve.PORT,
+    prefect_port: Annotated[
+        int, typer.Option("--prefect-port", min=1, max=65535, help="Of Prefect's server.")
+    ] = PREFECT_PORT,
+) -> None:
+    """Run Prefect's server, the schedules, the watcher and the dashboard on this machine; Ctrl-C ends them all."""
+    session = Session.open()
+    home = session.settings.home
+    with _only_one(home):
+        check_port(port, "--port")
+        server = os.environ.get("PREFECT_API_URL", "")
+        if not server:
+            if port == prefect_port:
+                raise ReelmillError(
+                    f"Dashboard and Prefect's server cannot both have port {port}; name another by "
+                    "--port or --prefect-port."
+                )
+            check_port(prefect_port, "--prefect-port")
+        environment = environment_of(home, prefect_port)
+        dashboard = session.settings.review_url.rstrip("/") or f"http://127.0.0.1:{port}"
+        programs = programs_of(
+            port, 0 if server else prefect_port, bool(session.settings.watch), dashboard, environment["PREFECT_API_URL"]
+        )
+        session.catalogue.campaigns()  # a database that does not answer is told here, once
+        close_resources()
+        say("Starting; this takes up to a minute, and Ctrl-C ends it all.")
+        places = places_of(session, dashboard, environment, is_own=not server)
+        code = keep(lambda: Supervisor(programs, environment, _tell, lambda: _show(places)).run())
+    if code:
+        raise typer.Exit(code)
+
+
+def programs_of(port: int, prefect_port: int, is_watching: bool, dashboard: str, server: str) -> list[Program]:
+    """Return what runs; a ``prefect_port`` of 0 means that the server is somebody else's."""
+    python = (sys.executable, "-m")
+    waits = "" if prefect_port else f"waits for Prefect's server at {without_password(server)}"
+    programs = [
+        Program(
+            "schedules",
+            (*python, "flows.prefect.deployments", *(["--owns-server"] if prefect_port else [])),
+            health_of(server),
+            waits,
+        ),
+        Program(
+            "dashboard",
+            (*python, "app.cli.main", "review", "--port", str(port), "--no-browser"),
+            f"http://127.0.0.1:{port}/signin",
+        ),
+    ]
+    if prefect_port:
+        command = (*python, "prefect", "server", "start", "--host", "127.0.0.1", "--port", str(prefect_port))
+        programs.insert(0, Program("prefect", command, health_of(server), is_last=True))
+    if is_watching:
+        programs.append(Program("watcher", (*python, "flows.watch", "--dashboard", dashboard)))
+    return programs
+
+
+def environment_of(home: Path, prefect_port: int) -> dict[str, str]:
+    """Return the programs' environment: they find Prefect's server in it, and what opens it.
+
+    Anyone on this machine could start flows through a server without a password.
+    """
+    for name, value in {**DEFAULTS, "PREFECT_SERVER_UI_STATIC_DIRECTORY": str(home / "prefect" / "ui")}.items():
+        os.environ.setdefault(name, value)
+    prepare_prefect(home)
+    environment = {**os.environ, "PYTHONUNBUFFERED": "1"}
+    if not environment.get("PREFECT_API_URL"):
+        server = f"http://127.0.0.1:{prefect_port}/api"
+        password = _password(home / "prefect.password")
+        environment |= {
+            "PREFECT_API_URL": server,
+            "PREFECT_API_AUTH_STRING": password,
+            "PREFECT_SERVER_API_AUTH_STRING": password,
+            "PREFECT_SERVER_UI_API_URL": server,
+        }
+    return environment
+
+
+def places_of(session: Session, dashboard: str, environment: dict[str, str], *, is_own: bool) -> list[str]:
+    """Return where to look, a line each."""
+    settings = session.settings
+    server = without_password(environment["PREFECT_API_URL"]).rstrip("/").removesuffix("/api")
+    opened = f" (it asks for what {settings.home / 'prefect.password'} holds)" if is_own else ""
+    return [
+        f"Dashboard: {dashboard}",
+        f"Metrics:   {dashboard}/metrics",
+        f"Prefect:   {server}{opened}",
+        f"Watched:   {watched_line(settings.watch)}",
+        f"Home:      {settings.home}",
+    ]
+
+
+def check_port(port: int, option: str) -> None:
+    """Refuse a port that is taken.
+
+    Raises:
+        ReelmillError: names the option.
+    """
+    with closing(socket.socket(socket.AF_INET, socket.SOCK_STREAM)) as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind(("127.0.0.1", port))
+        except OSError:
+            raise ReelmillError(
+                f"Port {port} is taken or not yours to use; end what listens there, or name another port by {option}."
+            ) from None
+
+
+@contextmanager
+def _only_one(home: Path) -> Iterator[None]:
+    """Hold the home for one `reelmill up`: also while an earlier one still ends."""
+    with (home / "up.lock").open("w") as lock:
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError:
+            raise ReelmillError(
+                f"Another `reelmill up` works in {home}, or still ends; end it first, or let "
+                "REELMILL_HOME name another folder."
+            ) from None
+        yield
+
+
+def _password(path: Path) -> str:
+    if not path.is_file():
+        write_durably(path, f"admin:{secrets.token_urlsafe(24)}".encode(), mode=0o600)
+    return path.read_text().strip()
+
+
+def _show(places: list[str]) -> None:
+    for line in ["Everything runs.", *places]:
+        _print(line)
+
+
+def _tell(name: str, line: str) -> None:
+    _print(f"[{name}] {line}")
+
+
+def _print(line: str) -> None:
+    """Print a line; a reader that is gone ends nothing: the programs work on."""
+    with suppress(OSError, SystemExit):
+        say(line)

@@ -1,0 +1,175 @@
+"""How a command brings a campaign to its end, and what it leaves behind for people."""
+
+import shutil
+from pathlib import Path
+from typing import Any
+
+import typer
+
+from adapters.catalogue import SYSTEM, VariantRow
+from adapters.catalogue.work.leases import ACTIVE
+from adapters.sheets import hand_back
+from app.cli.bounds import UNBOUNDED, Bounds
+from app.cli.output import say, say_json, seconds_text, show_table, warn
+from app.cli.progress import live_progress
+from app.cli.run_outcome import EXIT_STOPPED, FINISHED, LEFT, STOPPED_BY_PEOPLE, ending_sentence, outcome_of, own_run
+from app.report.clip_table import write_clip_table
+from app.report.contact_sheet import write_contact_sheet
+from app.report.report import CampaignReport, report_of
+from app.session import Session
+from flows.prefect.embedded_server import prefect_server
+from flows.registration import check_disk, check_doors, check_models, read_sheet
+from flows.settings import prepare_prefect
+from manifests.errors import ReelmillError
+from manifests.identity import slug
+from manifests.pluralize import count_of, counted, one_or_more
+from tasks.intake.intake import Intake
+from tasks.plan.licence import clearances_of
+from tasks.plan.remaining import Remaining
+
+DECIDED = ("approved", "rejected", "withdrawn")
+
+
+def finish_campaign(
+    session: Session, campaign_id: str, quiet: bool, overrides: dict[str, Any], bounds: Bounds = UNBOUNDED
+) -> str:
+    """Run the flow under the live view, unless there is nothing to do; Prefect is loaded only here.
+
+    Returns:
+        ``finished``, or why it ended before that: ``paused``, ``cancelled``, ``window``, ``budget``, ``left``.
+    """
+    settings, catalogue = session.settings, session.catalogue
+    remaining = Remaining(session.resources, campaign_id, settings.max_rank_share)
+    if remaining.is_done(settings.review):
+        return FINISHED
+    if (standing := catalogue.standing(campaign_id)) != ACTIVE:
+        return standing
+    check_disk(settings.home)
+    check_doors(session.resources)
+    check_models(session.resources, campaign_id)
+    prepare_prefect(settings.home)
+    given = {name: value for name, value in overrides.items() if value is not None}
+    with prefect_server(settings.home), live_progress(catalogue, campaign_id, shown=not quiet):
+        from flows.campaign import campaign
+
+        campaign(campaign_id=campaign_id, settings=given, until=bounds.until, budget_s=bounds.budget_s)
+    return outcome_of(catalogue, campaign_id)
+
+
+def close_campaign(
+    session: Session, campaign_id: str, intake: Intake | None, out: Path | None, as_json: bool, outcome: str = FINISHED
+) -> None:
+    """Write contact sheet, clip table and, where there is a sheet, its results; say where they are.
+
+    Raises:
+        ReelmillError: something is not finished, and nobody and no bound has stopped the run.
+        typer.Exit: EXIT_STOPPED where a person has.
+    """
+    folder = out or session.settings.home / "campaigns" / campaign_id
+    intake = _remembered(session, campaign_id, intake)
+    report = report_of(session.catalogue, campaign_id, clearances_of(session.resources))
+    rows = session.catalogue.variants(campaign_id)
+    folder.mkdir(parents=True, exist_ok=True)
+    written = {
+        "contact_sheet": write_contact_sheet(session.resources, rows, folder / "contact-sheet.png"),
+        "clip_table": _write_clips(session, campaign_id, rows, folder / "clips.csv"),
+        "results": _hand_back(intake, report, folder) if intake else None,
+    }
+    if as_json:
+        say_json({**report.as_json(), **written, "outcome": outcome})
+    else:
+        show_report(report)
+        for what, path in written.items():
+            if path:
+                say(f"{what.replace('_', ' ').capitalize()}: {path}")
+        if report.published:
+            say(f"Clips: {session.resources.bucket.location}")
+        for notice in report.notices:
+            say(notice)
+        for sentence in report.waiting:
+            warn(sentence)
+    waiting = session.catalogue.held_for_review(campaign_id)
+    if waiting and not as_json:
+        number = len(waiting)
+        say(
+            f"{count_of(number, 'clip')} {one_or_more(number, 'waits', 'wait')} for a person: look at "
+            f"{one_or_more(number, 'it', 'them')} by reelmill review, or reelmill approve {campaign_id} --all."
+        )
+    if report.unfinished and outcome not in (FINISHED, LEFT):
+        _tell_ending(session, campaign_id, outcome, report.unfinished)
+    elif report.unfinished:
+        number = report.unfinished
+        raise ReelmillError(
+            f"{counted(number, 'variant{s} {are} not finished')}; another process works "
+            f"on {one_or_more(number, 'it', 'them')}, or run the same command again to go on."
+        )
+
+
+def _tell_ending(session: Session, campaign_id: str, outcome: str, left: int) -> None:
+    row = session.catalogue.campaign(campaign_id)
+    run = own_run(session.catalogue, campaign_id)
+    warn(ending_sentence(row, outcome, left, run, session.settings.timezone))
+    if outcome in STOPPED_BY_PEOPLE:
+        raise typer.Exit(EXIT_STOPPED)
+
+
+def files_of(session: Session, campaign_id: str, folder: Path) -> dict[str, Path | None]:
+    """Write the table of clips anew, and the sheet with its results where the sheet is kept here."""
+    intake = _remembered(session, campaign_id, None)
+    report = report_of(session.catalogue, campaign_id, clearances_of(session.resources))
+    folder.mkdir(parents=True, exist_ok=True)
+    return {
+        "clips": _write_clips(session, campaign_id, session.catalogue.variants(campaign_id), folder / "clips.csv"),
+        "results": _hand_back(intake, report, folder) if intake else None,
+    }
+
+
+def _remembered(session: Session, campaign_id: str, intake: Intake | None) -> Intake | None:
+    """Keep a copy of the sheet on the first run, and read it on the later commands that name no sheet."""
+    place = session.settings.home / "campaigns" / campaign_id / "sheet"
+    if intake:
+        place.mkdir(parents=True, exist_ok=True)
+        shutil.copyfile(intake.table.path, place / intake.table.path.name)
+        return intake
+    for sheet in place.glob("*"):
+        return read_sheet(session.settings, session.resources, sheet, accept_good_rows=True)
+    return None
+
+
+def _write_clips(session: Session, campaign_id: str, rows: list[VariantRow], out: Path) -> Path:
+    catalogue = session.catalogue
+    sheet_rows = {brief.brief_id: brief.row for brief in catalogue.briefs(campaign_id)}
+    said = {
+        event.variant_id: f"{event.to_state} by {event.actor}: {event.detail.get('reason', '')}".rstrip(": ")
+        for event in catalogue.events(campaign_id)
+        if event.to_state in DECIDED and event.actor != SYSTEM
+    }
+    return write_clip_table(rows, catalogue.memberships(campaign_id), sheet_rows, said, out)
+
+
+def _hand_back(intake: Intake, report: CampaignReport, folder: Path) -> Path:
+    results = folder / f"{slug(intake.table.name)}-results.xlsx"
+    hand_back(intake.table, report.outcomes(intake.checked.problems), results)
+    return results
+
+
+def show_report(report: CampaignReport) -> None:
+    """Print a campaign's table and its sums."""
+    show_table(
+        "",
+        ["brief", "variants", "passed", "published", "best score", "why others failed"],
+        [
+            (
+                brief.brief_id,
+                brief.variants,
+                brief.passed,
+                brief.published,
+                brief.best_score,
+                brief.why or ("enough passed" if brief.not_needed else ""),
+            )
+            for brief in report.briefs
+        ],
+    )
+    each = report.seconds_a_passing_clip
+    share = f", {each:.1f} s a passing clip" if each is not None else ""
+    say(f"\n{report.campaign_id}: {report.states_text}; {seconds_text(report.device_seconds)} of device time{share}.")

@@ -1,0 +1,78 @@
+"""The live view of a run: what the catalogue says, a few times a second."""
+
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from rich.live import Live
+from rich.text import Text
+
+from adapters.catalogue import Catalogue
+from app.cli.output import console, seconds_text
+from manifests.errors import ReelmillError
+
+POLL_S = 1.0
+DONE = ("failed", "passed", "approved", "rejected", "signing", "published", "withdrawn", "quarantined")
+GOOD = ("passed", "approved", "signing", "published")
+BAR = 12
+
+
+class Progress:
+    """Counts of a campaign, with the time that is left by the pace so far."""
+
+    def __init__(self, catalogue: Catalogue, campaign_id: str) -> None:
+        self._catalogue = catalogue
+        self._campaign_id = campaign_id
+        self._done_before: int | None = None
+        self._start: tuple[int, float] | None = None
+
+    def line(self) -> str:
+        """Return one line: bar, clips done, passing, published, device seconds, ETA."""
+        states = self._catalogue.tally(self._campaign_id)
+        total, done = sum(states.values()), sum(states.get(state, 0) for state in DONE)
+        if not total:
+            return "reading the sheet"
+        good = sum(states.get(state, 0) for state in GOOD)
+        filled = BAR * done // total
+        worked = self._catalogue.device_seconds(self._campaign_id)
+        return (
+            f"{'━' * filled}{'─' * (BAR - filled)} {done}/{total} clips, {good} passing, "
+            f"{states.get('published', 0)} published, {worked:.0f} s of device{self._eta(done, total)}"
+        )
+
+    def _eta(self, done: int, total: int) -> str:
+        """Return the time left by the pace since the first clip of this run, once there is a pace."""
+        now = time.monotonic()
+        self._done_before = done if self._done_before is None else self._done_before
+        if self._start is None and done > self._done_before:
+            self._start = (done, now)
+        if self._start is None or done in (self._start[0], total):
+            return ""
+        pace = (now - self._start[1]) / (done - self._start[0])
+        return f", {seconds_text(pace * (total - done))} left"
+
+
+@contextmanager
+def live_progress(catalogue: Catalogue, campaign_id: str, shown: bool) -> Iterator[None]:
+    """Show the line while the block runs; nothing where the output is no terminal."""
+    if not shown or not console.is_terminal:
+        yield
+        return
+    progress, ended = Progress(catalogue, campaign_id), threading.Event()
+    with Live(Text("starting"), console=console, refresh_per_second=4, transient=True) as live:
+        thread = threading.Thread(target=_follow, args=(progress, live, ended), daemon=True)
+        thread.start()
+        try:
+            yield
+        finally:
+            ended.set()
+            thread.join()
+
+
+def _follow(progress: Progress, live: Live, ended: threading.Event) -> None:
+    while not ended.wait(POLL_S):
+        try:
+            live.update(Text(progress.line()))
+        except ReelmillError as error:
+            live.update(Text(str(error)))

@@ -1,0 +1,164 @@
+"""What stands before every page: who asks, from where, and what the browser may do with the answer."""
+
+import time
+from collections.abc import Mapping
+from urllib.parse import urlsplit
+
+from starlette.datastructures import Headers, MutableHeaders
+from starlette.requests import Request
+from starlette.responses import PlainTextResponse
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from adapters.catalogue import Catalogue
+from adapters.catalogue.accounts.accounts import Account
+from app.dashboard.auth.roles import Person, Role
+from manifests.errors import ReelmillError
+
+LOOPBACK = frozenset({"127.0.0.1", "localhost", "[::1]"})
+SAFE_METHODS = frozenset({"GET", "HEAD", "OPTIONS"})
+REMEMBERED_S = 3.0
+"""A page of posters is one question about who asks, not sixty; a withdrawn right holds so long at most."""
+
+
+OTHER_HOST = "This host name is not the dashboard's; use the address that `reelmill review` prints."
+NUL = "The address holds a NUL character, which no name has; mend it."
+
+
+def cookie_name(review_url: str) -> str:
+    """Return the sign-in cookie's name; over HTTPS the browser itself then refuses another host's."""
+    return "__Host-reelmill" if review_url.startswith("https://") else "reelmill"
+
+
+def csp(media_origin: str = "", form_origin: str = "") -> str:
+    """Return the content security policy: nothing inline, nothing from elsewhere but media of the bucket."""
+    return "; ".join(
+        [
+            "default-src 'none'",
+            "script-src 'self'",
+            "style-src 'self'",
+            "font-src 'self'",
+            "connect-src 'self'",
+            f"img-src 'self' data: {media_origin}".rstrip(),
+            f"media-src 'self' {media_origin}".rstrip(),
+            f"form-action 'self' {form_origin}".rstrip(),
+            "base-uri 'none'",
+            "frame-ancestors 'none'",
+        ]
+    )
+
+
+def headers_of(policy: str, review_url: str) -> dict[str, str]:
+    """Return what every answer says to the browser, whatever it is."""
+    headers = {
+        "Content-Security-Policy": policy,
+        "X-Content-Type-Options": "nosniff",
+        # Nothing is told to others; one's own forms must name their origin, which no-referrer would hide.
+        "Referrer-Policy": "same-origin",
+        "Cross-Origin-Opener-Policy": "same-origin",
+        "Cross-Origin-Resource-Policy": "same-origin",
+        "Permissions-Policy": "camera=(), microphone=(), geolocation=(), payment=(), usb=()",
+    }
+    return headers | ({"Strict-Transport-Security": "max-age=31536000"} if review_url.startswith("https://") else {})
+
+
+class SecurityMiddleware:
+    """Refuses foreign hosts and foreign forms, and writes the headers of every answer."""
+
+    def __init__(self, app: ASGIApp, headers: Mapping[str, str], review_url: str) -> None:
+        self._app = app
+        self._headers = headers
+        public = urlsplit(review_url).hostname
+        self._hosts = LOOPBACK | ({public} if public else set())
+        self._origin = f"{urlsplit(review_url).scheme}://{urlsplit(review_url).netloc}" if review_url else ""
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Answer one request."""
+        if scope["type"] != "http":
+            return await self._app(scope, receive, send)
+        if "\x00" in scope["path"] or b"%00" in scope["query_string"]:
+            return await PlainTextResponse(NUL, 400)(scope, receive, self._with(send))
+        host = Headers(scope=scope).get("host", "")
+        if _name_of(host) not in self._hosts:
+            return await PlainTextResponse(OTHER_HOST, 400)(scope, receive, self._with(send))
+        if refusal := self._refusal(scope, host):
+            return await PlainTextResponse(refusal, 403)(scope, receive, self._with(send))
+        await self._app(scope, receive, self._with(send))
+
+    def _refusal(self, scope: Scope, host: str) -> str:
+        headers = Headers(scope=scope)
+        if scope["method"] in SAFE_METHODS or _has_token(scope["path"], headers):
+            return ""
+        site, origin = headers.get("sec-fetch-site"), headers.get("origin")
+        own = {f"http://{host}", f"https://{host}", self._origin} - {""}
+        if (site is not None and site != "same-origin") or (origin is not None and origin not in own):
+            return "This form was sent from another site, so nothing was done; use the dashboard's own pages."
+        if site is None and origin is None:
+            return "The browser does not say from where this form was sent, so nothing was done; use a newer one."
+        return ""
+
+    def _with(self, send: Send) -> Send:
+        async def sending(message: Message) -> None:
+            if message["type"] == "http.response.start":
+                headers = MutableHeaders(scope=message)
+                headers.update(self._headers)
+                headers.setdefault("Cache-Control", "no-store")
+            await send(message)
+
+        return sending
+
+
+class AuthenticationMiddleware:
+    """Finds out who asks: by the cookie on pages, by a token under /api and nowhere else."""
+
+    def __init__(self, app: ASGIApp, catalogue: Catalogue, cookie: str) -> None:
+        self._app = app
+        self._catalogue = catalogue
+        self._cookie = cookie
+        self._known: dict[tuple[str, str], tuple[float, Person | None]] = {}
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Answer one request."""
+        if scope["type"] == "http" and not scope["path"].startswith("/static/"):
+            try:
+                scope.setdefault("state", {})["person"] = await self._person(scope)
+            except ReelmillError as error:
+                return await PlainTextResponse(str(error), 503)(scope, receive, send)
+            scope["state"]["forget"] = self._known.clear
+        await self._app(scope, receive, send)
+
+    async def _person(self, scope: Scope) -> Person | None:
+        headers = Headers(scope=scope)
+        if _has_token(scope["path"], headers):
+            return await self._find("token", headers["authorization"].partition(" ")[2].strip())
+        secret = Request(scope).cookies.get(self._cookie, "")
+        # A cookie moves nothing under /api: programs show a token, and no other site can make one.
+        if not secret or (scope["path"].startswith("/api/") and scope["method"] not in SAFE_METHODS):
+            return None
+        return await self._find("session", secret)
+
+    async def _find(self, kind: str, secret: str) -> Person | None:
+        from starlette.concurrency import run_in_threadpool
+
+        now = time.monotonic()
+        at, person = self._known.get((kind, secret), (0.0, None))
+        if at > now:
+            return person
+        find = self._catalogue.token_holder if kind == "token" else self._catalogue.signed_in
+        found = _person_of(await run_in_threadpool(find, secret))
+        if len(self._known) > 1000:
+            self._known.clear()
+        self._known[kind, secret] = now + REMEMBERED_S, found
+        return found
+
+
+def _person_of(account: Account | None) -> Person | None:
+    return Person(account.name, Role[account.role.upper()]) if account else None
+
+
+def _has_token(path: str, headers: Mapping[str, str]) -> bool:
+    return path.startswith("/api/") and headers.get("authorization", "").lower().startswith("bearer ")
+
+
+def _name_of(host: str) -> str:
+    name, colon, port = host.rpartition(":")
+    return (name if colon and port.isdecimal() else host).lower()

@@ -1,0 +1,125 @@
+"""Accounts, API tokens and share links: for admins."""
+
+from typing import Annotated
+
+from fastapi import APIRouter, Form, Request
+from fastapi.responses import HTMLResponse, RedirectResponse, Response
+
+from adapters.catalogue.accounts.accounts import ROLES
+from adapters.catalogue.accounts.passwords import hash_password
+from app.dashboard.auth.roles import Admin
+from app.dashboard.deps import Deps, PageDeps
+from app.dashboard.templating import page
+from manifests.errors import ReelmillError
+
+router = APIRouter()
+DAY_S = 86_400.0
+LONGEST_DAYS = 366
+
+
+@router.get("/people")
+def people(request: Request, deps: PageDeps, person: Admin) -> HTMLResponse:
+    """Show who may do what."""
+    return _shown(request, deps)
+
+
+@router.post("/people/accounts")
+def add(
+    request: Request,
+    deps: PageDeps,
+    person: Admin,
+    name: Annotated[str, Form()] = "",
+    role: Annotated[str, Form()] = "",
+    password: Annotated[str, Form()] = "",
+) -> Response:
+    """Add an account with a password."""
+    deps.catalogue.add_account(name, role, person.actor, password_hash=hash_password(password))
+    return RedirectResponse("/people", 303)
+
+
+@router.post("/people/accounts/change")
+def change(
+    request: Request,
+    deps: PageDeps,
+    person: Admin,
+    name: Annotated[str, Form()] = "",
+    role: Annotated[str, Form()] = "",
+    disabled: Annotated[str, Form()] = "",
+    password: Annotated[str, Form()] = "",
+) -> Response:
+    """Change an account's role, password, or whether it may sign in."""
+    if name == person.name and (disabled == "1" or role not in ("", "admin")):
+        raise ReelmillError("You cannot take your own rights away; let another admin do it.")
+    deps.catalogue.change_account(
+        name,
+        person.actor,
+        role=role or None,
+        disabled={"1": True, "0": False}.get(disabled),
+        password_hash=hash_password(password) if password else None,
+    )
+    request.state.forget()
+    return RedirectResponse("/people", 303)
+
+
+@router.post("/people/tokens")
+def add_token(
+    request: Request,
+    deps: PageDeps,
+    person: Admin,
+    name: Annotated[str, Form()] = "",
+    label: Annotated[str, Form()] = "",
+    days: Annotated[int, Form()] = 90,
+) -> HTMLResponse:
+    """Make an API token, and show it once."""
+    secret = deps.catalogue.add_token(name, label[:80], _days(days) * DAY_S, person.actor)
+    return _shown(request, deps, secret=secret, secret_of=f"The token {label!r} of {name}")
+
+
+@router.post("/people/tokens/drop")
+def drop_token(request: Request, deps: PageDeps, person: Admin, secret_sha256: Annotated[str, Form()] = "") -> Response:
+    """Let a token hold no more."""
+    deps.catalogue.drop_token(secret_sha256, person.actor)
+    request.state.forget()
+    return RedirectResponse("/people", 303)
+
+
+@router.post("/people/shares")
+def add_share(
+    request: Request,
+    deps: PageDeps,
+    person: Admin,
+    campaign: Annotated[str, Form()] = "",
+    days: Annotated[int, Form()] = 7,
+) -> HTMLResponse:
+    """Make a link that shows one campaign, and show it once."""
+    secret = deps.catalogue.add_share(campaign, person.actor, _days(days) * DAY_S)
+    base = deps.session.settings.review_url.rstrip("/") or str(request.base_url).rstrip("/")
+    return _shown(request, deps, secret=f"{base}/share/{secret}", secret_of=f"The link to {campaign}")
+
+
+@router.post("/people/shares/drop")
+def drop_share(deps: PageDeps, person: Admin, secret_sha256: Annotated[str, Form()] = "") -> Response:
+    """Let a link hold no more."""
+    deps.catalogue.drop_share(secret_sha256, person.actor)
+    return RedirectResponse("/people", 303)
+
+
+def _days(days: int) -> int:
+    if not 1 <= days <= LONGEST_DAYS:
+        raise ReelmillError(f"{days} days are not allowed; give 1 to {LONGEST_DAYS}.")
+    return days
+
+
+def _shown(request: Request, deps: Deps, secret: str = "", secret_of: str = "") -> HTMLResponse:
+    catalogue = deps.catalogue
+    return page(
+        request,
+        "people.html",
+        accounts=catalogue.accounts(),
+        tokens=catalogue.tokens(),
+        shares=catalogue.shares(),
+        campaigns=catalogue.campaigns(),
+        roles=ROLES,
+        secret=secret,
+        secret_of=secret_of,
+    )

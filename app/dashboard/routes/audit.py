@@ -1,0 +1,33 @@
+"""The audit, for admins."""
+
+from typing import Annotated
+
+from fastapi import APIRouter, Query, Request
+from fastapi.responses import HTMLResponse
+
+from app.dashboard.auth.roles import Admin
+from app.dashboard.deps import PageDeps
+from app.dashboard.templating import page
+
+router = APIRouter()
+PAGE = 100
+
+
+@router.get("/audit")
+def audit(
+    request: Request,
+    deps: PageDeps,
+    person: Admin,
+    before: Annotated[int | None, Query(ge=0, lt=2**53)] = None,
+    verify: bool = False,
+) -> HTMLResponse:
+    """Show what people did, the newest first; verify the chain where that is asked for."""
+    entries = deps.catalogue.audit_entries(before, PAGE)
+    report = deps.catalogue.verify_audit() if verify else None
+    return page(
+        request,
+        "audit.html",
+        entries=entries,
+        report=report,
+        older=entries[-1].audit_id if len(entries) == PAGE else None,
+    )

@@ -1,0 +1,56 @@
+"""Blind second reviews: the clip and its prompt, and nothing of what was said before."""
+
+from typing import Annotated
+
+from fastapi import APIRouter, Form, Request
+from fastapi.responses import HTMLResponse, RedirectResponse, Response
+
+from adapters.catalogue import REVIEW_CODES
+from app.dashboard.auth.roles import Reviewer
+from app.dashboard.deps import PageDeps
+from app.dashboard.templating import page
+from manifests.errors import ReelmillError
+
+router = APIRouter()
+MOST_LISTED = 60
+
+
+@router.get("/second-review")
+def second_review(request: Request, deps: PageDeps, person: Reviewer, campaign: str = "") -> HTMLResponse:
+    """Show the next clip that waits for the word of a second person."""
+    campaigns = [row for row in deps.catalogue.campaigns() if row.second_share]
+    waiting = [
+        deps.catalogue.second_reviews(row.campaign_id, person.actor, MOST_LISTED)
+        for row in campaigns
+        if campaign in ("", row.campaign_id)
+    ]
+    queue = [key for keys in waiting for key in keys]
+    more = " or more" if any(len(keys) == MOST_LISTED for keys in waiting) else ""
+    row = deps.catalogue.variant(queue[0]) if queue else None
+    return page(
+        request,
+        "second.html",
+        row=row,
+        campaign=campaign,
+        campaigns=campaigns,
+        left=f"{len(queue)}{more}",
+        codes=REVIEW_CODES,
+    )
+
+
+@router.post("/second-review")
+def give(
+    deps: PageDeps,
+    person: Reviewer,
+    variant_id: Annotated[str, Form()] = "",
+    outcome: Annotated[str, Form()] = "",
+    codes: Annotated[list[str] | None, Form()] = None,
+    reason: Annotated[str, Form()] = "",
+    campaign: Annotated[str, Form()] = "",
+) -> Response:
+    """Keep a second review, and go on to the next."""
+    if outcome not in ("approved", "rejected"):
+        raise ReelmillError(f"{outcome!r} is no review; use approved or rejected.")
+    deps.catalogue.add_second_review(variant_id, person.actor, outcome, codes or [], reason.strip())
+    known = {row.campaign_id for row in deps.catalogue.campaigns()}
+    return RedirectResponse("/second-review" + (f"?campaign={campaign}" if campaign in known else ""), 303)

@@ -1,0 +1,166 @@
+"""Calibration: the gate against people, and a threshold that would agree better."""
+
+import json
+from collections.abc import Iterable
+from typing import Annotated, Any
+
+from fastapi import APIRouter, Form, Request
+from fastapi.responses import HTMLResponse, RedirectResponse, Response
+
+from adapters.catalogue import CampaignRow
+from adapters.catalogue.review.labels import LabelRow
+from app.dashboard.auth.roles import Admin, Viewer
+from app.dashboard.deps import Deps, PageDeps
+from app.dashboard.templating import page
+from app.session import Session
+from manifests.calibration import Label, Point, agreement, at, best_precision, curve, doubts, is_enough, propose
+from manifests.errors import ReelmillError
+from tasks.review.calibrate import apply_threshold
+
+router = APIRouter()
+CHART = (640, 240)
+MOST_POINTS = 400
+
+
+@router.get("/calibration")
+def calibration(
+    request: Request, deps: PageDeps, person: Viewer, campaign: str = "", model: str = "", precision: str = ""
+) -> HTMLResponse:
+    """Show how thresholds agree with people, by campaign and by model: scores of two models do not compare."""
+    head = deps.catalogue.campaign(campaign) if campaign else None
+    rows = deps.catalogue.labels(head.campaign_id if head else None)
+    reviewed = sorted({row.card for row in rows})
+    models = reviewed or [deps.session.settings.model]
+    model = model if model in models else models[0]
+    mine = [row for row in rows if row.card == model]
+    now = _threshold(deps, head, model)
+    labels, wanted = labels_of(mine), _percent(precision)
+    return page(
+        request,
+        "calibration.html",
+        head=head,
+        campaigns=deps.catalogue.campaigns(),
+        models=models,
+        model=model,
+        labels=labels,
+        here=at(labels, now),
+        now=now,
+        doubts=doubts(labels),
+        agreement=agreement(pairs_of(mine)),
+        precision=precision,
+        chart=_chart(curve(labels), now),
+        proposal=propose(labels, now, wanted) if is_enough(labels) else None,
+        enough=is_enough(labels),
+        best=best_precision(labels),
+        wanted=wanted or 0.0,
+        own=_own(deps, head),
+    )
+
+
+@router.post("/calibration/apply")
+def apply(
+    request: Request,
+    deps: PageDeps,
+    person: Admin,
+    campaign: Annotated[str, Form()] = "",
+    model: Annotated[str, Form()] = "",
+    threshold: Annotated[str, Form()] = "",
+) -> Response:
+    """Set a campaign's threshold for one model, and judge again what waits; an empty one leaves it to the card."""
+    session, campaign_id = Session.of_campaign(campaign)
+    try:
+        value = float(threshold) if threshold.strip() else None
+    except ValueError:
+        raise ReelmillError(f"A threshold of {threshold!r} is no number; give one from -1 to 1.") from None
+    if model not in session.cards:
+        raise ReelmillError(f"There is no model {model!r}; choose one on the calibration page.")
+    applied = apply_threshold(
+        session.resources, campaign_id, model, value, person.actor, session.settings.max_rank_share
+    )
+    deps.remembered.forget()
+    deps.deliveries.nudge([campaign_id])
+    return page(
+        request, "applied.html", head=deps.catalogue.campaign(campaign_id), model=model, changed=applied.changed
+    )
+
+
+@router.get("/calibration/apply")
+def applied(person: Viewer) -> Response:
+    """Lead back whoever reloads the page of a threshold that was applied."""
+    return RedirectResponse("/calibration", 303)
+
+
+def labels_of(rows: Iterable[LabelRow]) -> list[Label]:
+    """Return one label a clip: its first review that was not blind."""
+    first: dict[str, Label] = {}
+    for row in rows:
+        if not row.blind:
+            first.setdefault(row.variant_id, Label(row.score, row.approved, row.only_adherence, row.passes))
+    return list(first.values())
+
+
+def pairs_of(rows: Iterable[LabelRow]) -> list[tuple[bool, bool]]:
+    """Return first and second review of every clip that has both, by different people."""
+    first: dict[str, LabelRow] = {}
+    second: dict[str, LabelRow] = {}
+    for row in rows:
+        (second if row.blind else first).setdefault(row.variant_id, row)
+    return [
+        (first[key].approved, row.approved)
+        for key, row in second.items()
+        if key in first and first[key].author != row.author
+    ]
+
+
+def _threshold(deps: Deps, head: CampaignRow | None, model: str) -> float:
+    if head and model in head.thresholds:
+        return head.thresholds[model]
+    card = deps.session.cards.get(model)
+    return card.defaults.min_adherence if card else 0.0
+
+
+def _own(deps: Deps, head: CampaignRow | None) -> int:
+    briefs = deps.catalogue.briefs(head.campaign_id) if head else ()
+    return sum(brief.min_adherence is not None for brief in briefs)
+
+
+def _percent(text: str) -> float | None:
+    if not text.strip():
+        return None
+    try:
+        value = float(text.strip().rstrip("%"))
+    except ValueError:
+        value = -1.0
+    if not 1 <= value <= 100:
+        raise ReelmillError(f"A precision of {text!r} is none; give per cent from 1 to 100, or nothing.")
+    return value / 100
+
+
+def _chart(points: list[Point], now: float) -> dict[str, Any] | None:
+    """Return polylines of precision and recall, and the points for the slider."""
+    if len(points) < 2:
+        return None
+    data = [(point.threshold, point.true_passes, point.false_passes, point.missed) for point in points]
+    step = max(1, len(points) // MOST_POINTS)
+    points = points[::step] + ([points[-1]] if (len(points) - 1) % step else [])
+    width, height = CHART
+    low, high = min(points[0].threshold, now), max(points[-1].threshold, now)
+    across = {point.threshold: (point.threshold - low) / (high - low) * width for point in points}
+
+    def line(name: str) -> str:
+        return " ".join(
+            f"{across[point.threshold]:.1f},{height - height * (getattr(point, name).value or 0.0):.1f}"
+            for point in points
+        )
+
+    return {
+        "precision": line("precision"),
+        "recall": line("recall"),
+        "low": low,
+        "high": high,
+        "width": width,
+        "height": height,
+        "points": points,
+        "step": step,
+        "data": json.dumps(data),
+    }

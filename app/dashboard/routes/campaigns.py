@@ -1,0 +1,260 @@
+"""Campaigns: all of them, and one with its briefs, scores and files."""
+
+import json
+import mimetypes
+import tempfile
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+from fastapi import APIRouter, Form, Request
+from fastapi.responses import FileResponse, HTMLResponse, RedirectResponse, Response
+
+from adapters.catalogue import CampaignRow
+from adapters.catalogue.views.overview import BIN, ScoreBin
+from app.cli.completion import files_of
+from app.dashboard.auth.roles import Admin, Reviewer, Viewer
+from app.dashboard.background.campaign_stats import Standing, standing_of
+from app.dashboard.deps import Deps, PageDeps
+from app.dashboard.routes.media import MediaNotFoundError
+from app.dashboard.templating import page
+from app.report.report import report_of
+from app.session import Session
+from manifests.errors import ReelmillError
+from tasks.plan.licence import clearances_of
+from tasks.runtime.steering import let_campaign_go_on
+
+router = APIRouter()
+WHOLE = 20_000
+"""Variants up to which a campaign's page reads them all, for what only the whole tells."""
+CHART = (640, 150)
+MOST_BRIEFS = 1000
+LARGEST_TABLE = 200_000
+"""Clips; a table of more takes gigabytes of memory."""
+NO_SHEET = "The sheet of this campaign is not kept here; it was registered on another machine."
+
+
+@router.get("/")
+def start(person: Viewer) -> Response:
+    """Lead to the campaigns."""
+    return RedirectResponse("/campaigns", 303)
+
+
+@router.get("/campaigns")
+def campaigns(request: Request, deps: PageDeps, person: Viewer) -> HTMLResponse:
+    """List the campaigns; their numbers follow, each when it is counted."""
+    return page(request, "campaigns.html", campaigns=deps.catalogue.campaigns())
+
+
+@router.get("/campaigns/{campaign_id}/row")
+def row(request: Request, campaign_id: str, deps: PageDeps, person: Viewer) -> HTMLResponse:
+    """Return the numbers of one campaign."""
+    head = deps.catalogue.campaign(campaign_id)
+    return page(
+        request,
+        "_campaign_row.html",
+        head=head,
+        each=_standing(deps, head),
+        job=deps.jobs.state(head.campaign_id),
+        problem=deps.deliveries.problems.get(head.campaign_id, ""),
+    )
+
+
+@router.get("/campaigns/{campaign_id}")
+def campaign(request: Request, campaign_id: str, deps: PageDeps, person: Viewer) -> HTMLResponse:
+    """Show one campaign; what has to be counted follows, each part when it is there."""
+    head = deps.catalogue.campaign(campaign_id)
+    if head.campaign_id != campaign_id:
+        raise MediaNotFoundError(f"No campaign is called {campaign_id!r}.")
+    return page(request, "campaign.html", head=head)
+
+
+@router.get("/campaigns/{campaign_id}/scores")
+def scores(request: Request, campaign_id: str, deps: PageDeps, person: Viewer) -> HTMLResponse:
+    """Return scores, threshold and reasons."""
+    head = deps.catalogue.campaign(campaign_id)
+    return page(
+        request,
+        "_campaign_scores.html",
+        head=head,
+        reasons=_reasons(deps, head),
+        histogram=_histogram(deps, head, _standing(deps, head)),
+    )
+
+
+@router.get("/campaigns/{campaign_id}/briefs")
+def briefs(request: Request, campaign_id: str, deps: PageDeps, person: Viewer) -> HTMLResponse:
+    """Return what became of each brief."""
+    head = deps.catalogue.campaign(campaign_id)
+    return page(
+        request,
+        "_campaign_briefs.html",
+        head=head,
+        report=_report(deps, head, _standing(deps, head)),
+        has_sheet=_sheet(deps, campaign_id) is not None,
+    )
+
+
+@router.get("/campaigns/{campaign_id}/status")
+def status(request: Request, campaign_id: str, deps: PageDeps, person: Viewer, watched: bool = False) -> HTMLResponse:
+    """Return the part of the page that changes while work goes on; once it has ended, the other parts follow."""
+    head, job = deps.catalogue.campaign(campaign_id), deps.jobs.state(campaign_id)
+    standing = _standing(deps, head)
+    moves = bool(job and job.running) or standing.is_moving
+    if watched and not moves:
+        deps.remembered.forget()
+        standing = _standing(deps, head)
+    response = page(
+        request,
+        "_campaign_status.html",
+        each=standing,
+        job=job,
+        moves=moves,
+        problem=deps.deliveries.problems.get(campaign_id, ""),
+        head=head,
+    )
+    if watched and not moves:
+        response.headers["HX-Trigger"] = "settled"
+    return response
+
+
+@router.get("/campaigns/{campaign_id}/files/{name}")
+def files(campaign_id: str, name: Literal["sheet", "results", "clips"], deps: PageDeps, person: Viewer) -> Response:
+    """Respond with the sheet as it was handed in, with its results, or with the table of all clips."""
+    session, campaign_id = Session.of_campaign(campaign_id)
+    headers = {"Cache-Control": "no-store"}
+    if name == "sheet":
+        if (sheet := _sheet(deps, campaign_id)) is None:
+            raise MediaNotFoundError(NO_SHEET)
+        return FileResponse(sheet, filename=sheet.name, headers=headers)
+    if (total := _standing(deps, deps.catalogue.campaign(campaign_id)).total) > LARGEST_TABLE:
+        raise ReelmillError(
+            f"{campaign_id} has {total:,} clips, too many for a page to write; `reelmill resume "
+            f"{campaign_id}` writes table and results into its folder."
+        )
+    with tempfile.TemporaryDirectory() as folder:
+        path = files_of(session, campaign_id, Path(folder)).get(name)
+        if path is None:
+            raise MediaNotFoundError(NO_SHEET)
+        headers["Content-Disposition"] = f'attachment; filename="{path.name}"'
+        return Response(path.read_bytes(), media_type=mimetypes.guess_type(path.name)[0], headers=headers)
+
+
+@router.post("/campaigns/{campaign_id}/work")
+def work(campaign_id: str, deps: PageDeps, person: Reviewer, what: Annotated[str, Form()] = "resume") -> Response:
+    """Go on with a campaign, a pause of which ends so; or try again what failed."""
+    head = deps.catalogue.campaign(campaign_id)
+    if what == "retry":
+        deps.jobs.retry(head.campaign_id)
+    elif what == "resume":
+        let_campaign_go_on(deps.catalogue, head.campaign_id, person.actor)
+        deps.jobs.resume(head.campaign_id)
+    else:
+        raise ReelmillError(f"{what!r} cannot be done; use resume or retry.")
+    deps.catalogue.note(person.actor, "work", head.campaign_id, what=what)
+    return RedirectResponse(f"/campaigns/{head.campaign_id}", 303)
+
+
+@router.post("/campaigns/{campaign_id}/second-share")
+def second_share(campaign_id: str, deps: PageDeps, person: Admin, percent: Annotated[float, Form()] = 0.0) -> Response:
+    """Let a share of the decided clips be reviewed blind by a second person."""
+    deps.catalogue.set_second_share(campaign_id, percent / 100, person.actor)
+    return RedirectResponse(f"/campaigns/{campaign_id}", 303)
+
+
+def _standing(deps: Deps, head: CampaignRow) -> Standing:
+    return deps.remembered.get(
+        ("standing", head.campaign_id), lambda: standing_of(deps.catalogue, deps.session.cards, head)
+    )
+
+
+def _reasons(deps: Deps, head: CampaignRow) -> dict[str, int]:
+    return deps.remembered.get(("reasons", head.campaign_id), lambda: deps.catalogue.reasons(head.campaign_id))
+
+
+def _report(deps: Deps, head: CampaignRow, standing: Standing) -> Any:
+    """Return the report by brief; None where the campaign is too large to read whole for a page."""
+    if standing.total > WHOLE:
+        return None
+    clearances = clearances_of(deps.session.resources)
+    return deps.remembered.get(
+        ("report", head.campaign_id), lambda: report_of(deps.catalogue, head.campaign_id, clearances)
+    )
+
+
+def _sheet(deps: Deps, campaign_id: str) -> Path | None:
+    found = sorted((deps.session.settings.home / "campaigns" / campaign_id / "sheet").glob("*"))
+    return found[0] if found else None
+
+
+def _histogram(deps: Deps, head: CampaignRow, standing: Standing) -> dict[str, Any] | None:
+    """Return the bars of the chart, and what the slider's script computes with."""
+    bins = deps.remembered.get(("bins", head.campaign_id), lambda: deps.catalogue.score_bins(head.campaign_id))
+    if not bins:
+        return None
+    briefs = deps.catalogue.briefs(head.campaign_id)
+    wants = {brief.brief_id: brief.want for brief in briefs}
+    lowest, highest = min(each.lowest for each in bins), max(each.lowest for each in bins) + BIN
+    threshold = _threshold(deps, head)
+    told = bins
+    if len(briefs) > MOST_BRIEFS:  # a page of megabytes; what each brief wants is in the results sheet
+        told, wants, briefs = _together(bins), {}, ()
+    data = {
+        "bins": [(each.brief_id, each.lowest, each.number, each.open) for each in told],
+        "width": BIN,
+        "wants": {name: want for name, want in wants.items() if want},
+        "own": {brief.brief_id: brief.min_adherence for brief in briefs if brief.min_adherence is not None},
+        "seconds": standing.device_seconds / standing.done if standing.done else 0.0,
+        "now": threshold,
+    }
+    return {
+        "bars": _bars(bins, lowest, highest),
+        "lowest": lowest,
+        "highest": round(highest, 3),
+        "threshold": min(max(threshold, lowest), highest),
+        "now": threshold,
+        # Within a script element only the end tag could end it, so that must not appear.
+        "data": json.dumps(data).replace("<", "\\u003c"),
+        "width": CHART[0],
+        "height": CHART[1],
+        "own": sum(brief.min_adherence is not None for brief in briefs),
+        "cards": len(deps.catalogue.made_by_card(head.campaign_id)),
+    }
+
+
+def _together(bins: list[ScoreBin]) -> list[ScoreBin]:
+    """Return the bins of all briefs as those of one."""
+    sums: dict[float, tuple[int, int]] = {}
+    for each in bins:
+        number, is_open = sums.get(each.lowest, (0, 0))
+        sums[each.lowest] = number + each.number, is_open + each.open
+    return [ScoreBin("", lowest, *counts) for lowest, counts in sorted(sums.items())]
+
+
+def _threshold(deps: Deps, head: CampaignRow) -> float:
+    """Return the threshold of the campaign's briefs that name none of their own, for the first of its models."""
+    cards = [card for card, _ in deps.catalogue.made_by_card(head.campaign_id)]
+    known = [
+        head.thresholds.get(card, deps.session.cards[card].defaults.min_adherence)
+        for card in cards
+        if card in deps.session.cards
+    ]
+    return known[0] if known else 0.0
+
+
+def _bars(bins: list[ScoreBin], lowest: float, highest: float) -> list[dict[str, float]]:
+    width, height = CHART
+    heights: dict[float, int] = {}
+    for each in bins:
+        heights[each.lowest] = heights.get(each.lowest, 0) + each.number
+    tallest, step = max(heights.values()), width / max((highest - lowest) / BIN, 1)
+    return [
+        {
+            "x": round((place - lowest) / BIN * step, 2),
+            "width": round(max(step - 0.5, 0.5), 2),
+            "height": round(number / tallest * height, 2),
+            "y": round(height - number / tallest * height, 2),
+            "from": place,
+            "number": number,
+        }
+        for place, number in sorted(heights.items())
+    ]

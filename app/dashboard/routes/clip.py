@@ -1,0 +1,173 @@
+"""One clip with all that is known of it."""
+
+import re
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any, NamedTuple
+from urllib.parse import quote
+
+from fastapi import APIRouter, Request
+from fastapi.responses import HTMLResponse
+
+from adapters.c2pa.verifier import CredentialReport, verify
+from adapters.catalogue import REVIEW_CODES, SYSTEM, GalleryRow, VariantRow
+from app.dashboard.auth.roles import Role, Viewer
+from app.dashboard.campaign_buckets import session_of
+from app.dashboard.deps import Deps, PageDeps
+from app.dashboard.filters import asked_from
+from app.dashboard.routes.media import published_path
+from app.dashboard.templating import page
+from manifests.errors import CredentialError
+from manifests.gate import LIMITS, Gate
+from tasks.plan.thresholds import threshold_of
+from tasks.runtime.resources import bucket_of, signer_of
+from tasks.runtime.shared_staging import is_within_reach
+
+router = APIRouter()
+LARGEST_CREDENTIAL = 200_000_000
+"""Bytes of a clip in a remote bucket that are fetched to read its credential."""
+
+NOTHING: tuple[object, ...] = ("", ())
+TOOK = ("size", "device_seconds", "draft_seconds", "rung")
+
+
+class CheckRow(NamedTuple):
+    """A technical measurement against its bounds."""
+
+    name: str
+    value: float
+    bounds: str
+    holds: bool
+
+
+@router.get("/clips/{variant_id}")
+def clip(request: Request, variant_id: str, deps: PageDeps, person: Viewer) -> HTMLResponse:
+    """Show a clip; ``in`` holds the gallery's query, in whose order J and K go on."""
+    within = request.query_params.get("in", "")
+    row = deps.catalogue.variant(variant_id)
+    [card] = deps.catalogue.gallery_rows([variant_id], asked_from(within).order if within else "score")
+    before, after = _neighbours(deps, card, within)
+    facts = _facts(deps, row)
+    decided = next((event.actor for event in reversed(facts["events"]) if event.to_state == row.state), "")
+    may_undo = decided == person.actor or (person.role == Role.ADMIN and decided != SYSTEM)
+    return page(
+        request,
+        "clip.html",
+        **facts,
+        card=card,
+        may_undo=may_undo,
+        before=before,
+        after=after,
+        within=within,
+        within_quoted=quote(within, safe=""),
+        codes=REVIEW_CODES,
+    )
+
+
+@router.get("/clips/{variant_id}/credential")
+def credential(request: Request, variant_id: str, deps: PageDeps, person: Viewer) -> HTMLResponse:
+    """Read the Content Credential of the published file as it lies in the bucket, and say what it says."""
+    row = deps.catalogue.variant(variant_id)
+    report, problem = None, ""
+    try:
+        report = credential_of(deps, row)
+    except CredentialError as error:
+        problem = str(error)
+    oversight = re.search(r'"humanOversightLevel":\s*"(\w+)"', report.store if report else "")
+    return page(
+        request,
+        "_credential.html",
+        row=row,
+        report=report,
+        problem=problem,
+        oversight=oversight[1].replace("_", " ") if oversight else "",
+    )
+
+
+def credential_of(deps: Deps, row: VariantRow) -> CredentialReport | None:
+    """Return what the credential of a published clip says; None where the clip is not published."""
+    if row.state != "published" or row.signed is None:
+        return None
+    with signer_of(session_of(deps, row).resources) as signer:
+        anchors = signer.anchors_pem()
+    with _published_file(deps, row) as path:
+        return verify(path, anchors, sha256=row.signed.sha256)
+
+
+@contextmanager
+def _published_file(deps: Deps, row: VariantRow) -> Iterator[Path]:
+    assert row.signed is not None
+    if path := published_path(deps, row, "clip"):
+        yield path
+        return
+    if row.signed.size > LARGEST_CREDENTIAL:
+        raise CredentialError(f"The clip has {row.signed.size / 1e6:.0f} MB; download it, and use `reelmill verify`.")
+    with tempfile.NamedTemporaryFile(suffix=".mp4") as file:
+        file.write(bucket_of(session_of(deps, row).resources).read(row.signed.key))
+        file.flush()
+        yield Path(file.name)
+
+
+def _neighbours(deps: Deps, card: GalleryRow, within: str) -> tuple[str | None, str | None]:
+    """Return the clips before and after this one in the gallery that its reader came from."""
+    if not within:
+        return None, None
+    asked = asked_from(within)
+    before = deps.catalogue.gallery(asked.chosen, asked.order, before=card.cursor, limit=1).rows
+    after = deps.catalogue.gallery(asked.chosen, asked.order, after=card.cursor, limit=1).rows
+    return (before[0].variant_id if before else None), (after[0].variant_id if after else None)
+
+
+def _facts(deps: Deps, row: VariantRow) -> dict[str, Any]:
+    names = sorted(deps.catalogue.campaigns_of([row.variant_id]).get(row.variant_id, ()))
+    members = [(name, member) for name in names for member in deps.catalogue.memberships(name, [row.variant_id])]
+    return {
+        "row": row,
+        "members": members,
+        "threshold": threshold_of(deps.session.resources, row),
+        "allowed_rank": _allowed_rank(deps, row),
+        "checks": checks_of(row),
+        "settings": _settings(row),
+        "events": deps.catalogue.events(variant_id=row.variant_id),
+        "comments": deps.catalogue.comments(row.variant_id),
+        "reviews": deps.catalogue.reviews(variant_id=row.variant_id),
+        "children": deps.catalogue.children(row.variant_id),
+        "problems": [deps.deliveries.problems[name] for name in names if name in deps.deliveries.problems],
+        "here": row.clip is not None
+        and (row.state == "published" or is_within_reach(deps.session.resources, row.clip)),
+    }
+
+
+def checks_of(row: VariantRow) -> list[CheckRow]:
+    """Return every technical measurement with its bounds, and whether it holds them."""
+    checks = row.score.checks if row.score else {}
+    return [
+        CheckRow(name.replace("_", " "), value, _bounds(name), not (name in LIMITS and LIMITS[name].broken_by(value)))
+        for name, value in checks.items()
+    ]
+
+
+def _allowed_rank(deps: Deps, row: VariantRow) -> int:
+    share = session_of(deps, row).settings.max_rank_share
+    return Gate(0.0, share).allowed_rank(row.score) if row.score else 1
+
+
+def _bounds(name: str) -> str:
+    limit = LIMITS.get(name)
+    if limit is None:
+        return "measured only"
+    parts = [f"at least {limit.lowest:g}"] if limit.lowest > float("-inf") else []
+    return " and ".join([*parts, *([f"at most {limit.highest:g}"] if limit.highest < float("inf") else [])])
+
+
+def _settings(row: VariantRow) -> dict[str, Any]:
+    """Return the generation inputs, and what the clip became and took."""
+    inputs = {name: value for name, value in row.variant._asdict().items() if name != "prompt" and value not in NOTHING}
+    made = asdict(row.clip) if row.clip else {}
+    took = {name: made[name] for name in TOOK if made.get(name)}
+    if "size" in took:
+        took["size"] = f"{took['size'] / 1000:,.0f} kB"
+    return inputs | {name: f"{value:.4g}" if isinstance(value, float) else value for name, value in took.items()}

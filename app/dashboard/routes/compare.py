@@ -1,0 +1,48 @@
+"""Two to four clips side by side, playing in step."""
+
+from typing import Annotated
+from urllib.parse import urlencode
+
+from fastapi import APIRouter, Query, Request
+from fastapi.responses import RedirectResponse, Response
+
+from adapters.catalogue import REVIEW_CODES
+from app.dashboard.auth.roles import Viewer
+from app.dashboard.campaign_buckets import campaign_of
+from app.dashboard.deps import PageDeps
+from app.dashboard.filters import AskedFor
+from app.dashboard.templating import page
+from manifests.errors import ReelmillError
+
+router = APIRouter()
+MOST = 4
+
+
+@router.get("/compare")
+def compare(
+    request: Request,
+    deps: PageDeps,
+    person: Viewer,
+    asked: AskedFor,
+    id: Annotated[list[str] | None, Query()] = None,
+    size: Annotated[int, Query(ge=2, le=MOST)] = MOST,
+    of: str = "",
+    after: str = "",
+    before: str = "",
+) -> Response:
+    """Compare the clips that are named, or a brief's variants a few at a time: the brief of a clip, with ``of``."""
+    if of and (name := campaign_of(deps, deps.catalogue.variant(of), asked.chosen.campaign)):
+        [member, *_] = deps.catalogue.memberships(name, [of])
+        return RedirectResponse(f"/compare?{urlencode({'campaign': name, 'brief': member.brief_id})}", 303)
+    if id:
+        rows, earlier, later = deps.catalogue.gallery_rows(id[:MOST]), None, None
+    else:
+        found = deps.catalogue.gallery(
+            asked.chosen, asked.order, after=after or None, before=before or None, limit=size
+        )
+        rows, earlier, later = list(found.rows), found.before, found.after
+    if len(rows) < 1:
+        raise ReelmillError("There is nothing to compare; choose two to four clips in the gallery by X.")
+    return page(
+        request, "compare.html", rows=rows, asked=asked, size=size, earlier=earlier, later=later, codes=REVIEW_CODES
+    )

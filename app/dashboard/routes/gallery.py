@@ -1,0 +1,99 @@
+"""Clips as cards: filtered, ordered, a page at a time."""
+
+from typing import Annotated, Any
+
+from fastapi import APIRouter, Form, Query, Request
+from fastapi.responses import HTMLResponse, PlainTextResponse, RedirectResponse, Response
+
+from adapters.catalogue import REVIEW_CODES, STATES, Filter
+from adapters.catalogue.views.gallery import ORDERS, PAGE
+from app.dashboard.auth.roles import Reviewer, Viewer
+from app.dashboard.deps import Deps, PageDeps
+from app.dashboard.filters import Asked, AskedFor, asked_from
+from app.dashboard.templating import page
+from manifests.errors import ReelmillError
+from manifests.gate import LIMITS
+
+router = APIRouter()
+GATE_CODES = ("adherence", "rank", "unscored", "generation", *(limit.code for limit in LIMITS.values()))
+ORDER_NAMES = {"score": "best score", "-score": "worst score", "newest": "newest", "oldest": "oldest"}
+LONGEST_NAME = 60
+
+
+@router.get("/gallery")
+def gallery(
+    request: Request, deps: PageDeps, person: Viewer, asked: AskedFor, after: str = "", before: str = ""
+) -> HTMLResponse:
+    """Show a page of clips; HTMX gets the results alone."""
+    shown = deps.catalogue.gallery(asked.chosen, asked.order, after=after or None, before=before or None, limit=PAGE)
+    context: dict[str, Any] = {"asked": asked, "shown": shown, "codes": REVIEW_CODES}
+    if request.headers.get("HX-Request"):
+        response = page(request, "_results.html", **context)
+    else:
+        response = page(
+            request, "gallery.html", **context, **_choices(deps, asked), views=deps.catalogue.views(person.name)
+        )
+    response.headers["Vary"] = "HX-Request"
+    return response
+
+
+@router.get("/gallery/count")
+def count(request: Request, deps: PageDeps, person: Viewer, asked: AskedFor) -> HTMLResponse:
+    """Say how many clips there are; asked for after the page is there, since it may take longer."""
+    return page(request, "_count.html", count=deps.count(asked.chosen), asked=asked)
+
+
+@router.get("/gallery/waiting")
+def waiting(deps: PageDeps, person: Reviewer) -> PlainTextResponse:
+    """Say how many clips wait for a person, for the menu; nothing where none does."""
+    found = deps.count(Filter(states=("passed",), reviewed="no"))
+    return PlainTextResponse(f"{found.number:,}{'+' if found.more else ''}" if found.number else "")
+
+
+@router.get("/gallery/cards")
+def cards(
+    request: Request, deps: PageDeps, person: Viewer, id: Annotated[list[str] | None, Query()] = None
+) -> Response:
+    """Return cards as they are now, for a page that watches clips on their way to the bucket."""
+    return page(request, "_cards.html", rows=deps.catalogue.gallery_rows((id or [])[:PAGE]))
+
+
+@router.get("/gallery/view")
+def saved_view(deps: PageDeps, person: Viewer, name: str = "") -> Response:
+    """Lead to a saved view."""
+    for saved in deps.catalogue.views(person.name):
+        if saved.name == name:
+            return RedirectResponse(f"/gallery?{asked_from(saved.query).query}", 303)
+    raise ReelmillError(f"There is no saved view {name!r}; the gallery lists yours.")
+
+
+@router.post("/views")
+def save_view(
+    deps: PageDeps,
+    person: Viewer,
+    query: Annotated[str, Form()] = "",
+    name: Annotated[str, Form()] = "",
+    drop: Annotated[str, Form()] = "",
+) -> Response:
+    """Keep the filters of a gallery under a name, or forget one."""
+    asked = asked_from(query)
+    name = " ".join(name.split())
+    if not name or len(name) > LONGEST_NAME:
+        raise ReelmillError(f"A view needs a name of at most {LONGEST_NAME} characters.")
+    if drop:
+        deps.catalogue.drop_view(person.name, name)
+    else:
+        deps.catalogue.save_view(person.name, name, asked.query)
+    return RedirectResponse(f"/gallery?{asked.query}", 303)
+
+
+def _choices(deps: Deps, asked: Asked) -> dict[str, Any]:
+    facets: dict[str, list[str]] = deps.catalogue.facets(asked.chosen.campaign) if asked.chosen.campaign else {}
+    return {
+        "campaigns": deps.catalogue.campaigns(),
+        "facets": facets,
+        "states": STATES,
+        "gate_codes": GATE_CODES,
+        "models": sorted(deps.session.cards),
+        "orders": {name: ORDER_NAMES[name] for name in ORDERS},
+    }

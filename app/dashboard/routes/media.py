@@ -1,0 +1,142 @@
+"""Posters, clips and what belongs to them: from this machine's disk, or from the bucket."""
+
+import re
+from pathlib import Path
+from typing import Literal
+
+from fastapi import APIRouter
+from fastapi.responses import FileResponse, RedirectResponse, Response
+
+from adapters.bucket.base import PRESIGNED_S
+from adapters.catalogue import VariantRow
+from app.dashboard.auth.roles import Viewer
+from app.dashboard.campaign_buckets import session_of
+from app.dashboard.deps import Deps, PageDeps
+from manifests.errors import ReelmillError
+from tasks.runtime.resources import bucket_of
+from tasks.runtime.shared_staging import SHARED, brought_here, is_within_reach, poster_brought_here
+
+router = APIRouter()
+TYPES = {"clip": "video/mp4", "poster": "image/jpeg", "sidecar": "application/c2pa", "record": "application/json"}
+ENDINGS = {"clip": ".mp4", "poster": ".jpg", "sidecar": ".c2pa", "record": ".json"}
+_ID = re.compile(r"[0-9a-f]{32}")
+Kind = Literal["clip", "poster", "sidecar", "record"]
+
+
+class MediaNotFoundError(ReelmillError):
+    """There is no such file."""
+
+
+@router.get("/media/{variant_id}/poster")
+def poster(variant_id: str, deps: PageDeps, person: Viewer) -> Response:
+    """Respond with the clip's middle frame."""
+    return poster_response(deps, variant_id)
+
+
+@router.get("/media/{variant_id}/clip")
+def clip(variant_id: str, deps: PageDeps, person: Viewer) -> Response:
+    """Respond with the clip, or the part of it that a Range header names."""
+    return clip_response(deps, _row(deps, variant_id))
+
+
+@router.get("/media/{variant_id}/download/{kind}")
+def download(variant_id: str, kind: Kind, deps: PageDeps, person: Viewer) -> Response:
+    """Respond with a published file as it lies in the bucket; before that with the unsigned clip or its poster."""
+    return download_response(deps, variant_id, kind)
+
+
+def download_response(deps: Deps, variant_id: str, kind: Kind) -> Response:
+    """Return a file under a name that people can tell."""
+    row = _row(deps, variant_id)
+    name = f"{row.variant.card}-{variant_id[:12]}{ENDINGS[kind]}"
+    response = _published(deps, row, kind) or _staged(deps, row, kind)
+    if not isinstance(response, RedirectResponse):
+        response.headers["Content-Disposition"] = f'attachment; filename="{name}"'
+    return response
+
+
+def poster_response(deps: Deps, variant_id: str) -> Response:
+    """Return the poster; one that lies here needs no question to the catalogue."""
+    if _ID.fullmatch(variant_id):
+        staged = deps.session.resources.staging / variant_id[:2] / variant_id / "poster.jpg"
+        if staged.is_file():
+            return _file(staged, "poster")
+    row = _row(deps, variant_id)
+    return _published(deps, row, "poster") or _staged(deps, row, "poster")
+
+
+def clip_response(deps: Deps, row: VariantRow) -> Response:
+    """Return the master that lies here, or else what was published."""
+    if row.clip and row.clip.machine == deps.session.resources.machine and row.clip.path.is_file():
+        return _file(row.clip.path, "clip")
+    return _published(deps, row, "clip") or _staged(deps, row, "clip")
+
+
+def published_path(deps: Deps, row: VariantRow, kind: Kind) -> Path | None:
+    """Return where a published file lies on this machine, None where it does not."""
+    key = published_key(row, kind)
+    return bucket_of(session_of(deps, row).resources).local_path(key) if key else None
+
+
+def published_key(row: VariantRow, kind: Kind) -> str:
+    """Return under which key a file of the clip lies in the bucket; "" where it is not published."""
+    signed = row.signed
+    if row.state != "published" or signed is None:
+        return ""
+    return {
+        "clip": signed.key,
+        "poster": signed.poster_key,
+        "sidecar": signed.sidecar_key,
+        "record": signed.record_key,
+    }[kind]
+
+
+def _row(deps: Deps, variant_id: str) -> VariantRow:
+    return deps.catalogue.variant(variant_id)
+
+
+def _published(deps: Deps, row: VariantRow, kind: Kind) -> Response | None:
+    if not (key := published_key(row, kind)):
+        return None
+    bucket = bucket_of(session_of(deps, row).resources)
+    if path := bucket.local_path(key):
+        return _file(path, kind)
+    url = bucket.presigned(key, PRESIGNED_S)
+    return RedirectResponse(url, 302, {"Cache-Control": f"private, max-age={PRESIGNED_S // 2}"}) if url else None
+
+
+def staged_path(deps: Deps, row: VariantRow, kind: Kind) -> Path:
+    """Return where a clip's own file lies that is not published.
+
+    Raises:
+        MediaNotFoundError: it never came to be, or is not on this machine.
+    """
+    clip = row.clip
+    if clip is None:
+        raise MediaNotFoundError(f"No clip came of variant {row.variant_id[:12]}; it is {row.state}.")
+    resources = session_of(deps, row).resources
+    if not is_within_reach(resources, clip):
+        raise MediaNotFoundError(
+            f"Clip {row.variant_id[:12]} lies on another machine and is not published; look at it there."
+        )
+    if kind not in ("clip", "poster"):
+        raise MediaNotFoundError(f"Clip {row.variant_id[:12]} is {row.state}; it has a {kind} once it is published.")
+    if kind == "poster":
+        path = poster_brought_here(resources, clip)
+    else:
+        here = brought_here(resources, clip) if clip.machine == SHARED else clip
+        path = here.path if here else None
+    if path is None or not path.is_file():
+        raise MediaNotFoundError(f"The {kind} of {row.variant_id[:12]} is gone from this machine; it can be re-rolled.")
+    return path
+
+
+def _staged(deps: Deps, row: VariantRow, kind: Kind) -> Response:
+    return _file(staged_path(deps, row, kind), kind)
+
+
+def _file(path: Path, kind: Kind) -> Response:
+    headers = {"Cache-Control": "private, max-age=86400"}
+    if kind == "poster":  # small, and sixty a page: whole from memory in a third of the time
+        return Response(path.read_bytes(), media_type=TYPES[kind], headers=headers)
+    return FileResponse(path, media_type=TYPES[kind], headers=headers)

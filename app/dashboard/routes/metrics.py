@@ -1,0 +1,174 @@
+"""Numbers for Prometheus: few series, cheap over a million clips, and none that tells a secret."""
+
+import os
+import secrets
+import time
+from collections import Counter
+from collections.abc import Iterator, Mapping
+from functools import partial
+from ipaddress import ip_address
+from pathlib import Path
+
+from fastapi import APIRouter, Request
+from fastapi.responses import PlainTextResponse, Response
+from prometheus_client import CollectorRegistry
+from prometheus_client.exposition import CONTENT_TYPE_LATEST, generate_latest
+from prometheus_client.metrics_core import CounterMetricFamily, GaugeMetricFamily, Metric
+
+from adapters.catalogue import Catalogue
+from adapters.catalogue.views.gauges import Numbers
+from app.dashboard.auth.roles import Person
+from app.dashboard.deps import Deps, PageDeps
+
+router = APIRouter(tags=["metrics"])
+CAMPAIGNS = 50
+"""Campaigns with series of their own: those that a run works on, then the newest."""
+
+
+COUNTING_S = 4.0
+"""After so long a scrape counts no further campaign anew: Prometheus waits 10 s, and the next scrape goes on."""
+REFUSED = (
+    "Metrics are read on the machine itself; from elsewhere, or behind a proxy, by "
+    "Authorization: Bearer with what REELMILL_METRICS_TOKEN holds, or signed in."
+)
+
+
+def may_read(request: Request, deps: Deps) -> bool:
+    """True for who shows the token or is signed in; and for anybody on this machine, unless a proxy stands before it.
+
+    Behind a proxy on the same machine all the world comes from loopback.
+    """
+    token, public = deps.session.settings.metrics_token, deps.session.settings.review_url
+    shown = request.headers.get("authorization", "").partition(" ")[2].strip()
+    if token and secrets.compare_digest(shown.encode(), token.get_secret_value().encode()):
+        return True
+    person: Person | None = getattr(request.state, "person", None)
+    on_this_machine = _is_loopback(request.client.host if request.client else "")
+    return person is not None or (on_this_machine and not public and not token)
+
+
+def _is_loopback(host: str) -> bool:
+    try:
+        return ip_address(host).is_loopback
+    except ValueError:
+        return False
+
+
+@router.get("/metrics")
+def metrics(request: Request, deps: PageDeps) -> Response:
+    """Respond with all numbers, in Prometheus's text format; what is dear to count is remembered for a while."""
+    if not may_read(request, deps):
+        return PlainTextResponse(REFUSED, 401, {"WWW-Authenticate": "Bearer"})
+    registry = CollectorRegistry(auto_describe=False)
+    registry.register(Collected(deps))
+    return Response(generate_latest(registry), media_type=CONTENT_TYPE_LATEST)
+
+
+class Collected:
+    """Reads the catalogue when it is collected."""
+
+    def __init__(self, deps: Deps) -> None:
+        self._desk = deps
+
+    def collect(self) -> Iterator[Metric]:
+        """Yield the metrics."""
+        catalogue, remembered = self._desk.catalogue, self._desk.remembered
+        has_receiver = self._desk.session.settings.alert_webhook is not None
+        yield from of_numbers(remembered.get("numbers", catalogue.numbers), has_receiver)
+        yield _by(
+            "reelmill_clips",
+            "Clips by state, in the whole catalogue.",
+            "state",
+            remembered.get("all states", catalogue.all_states),
+        )
+        yield self._campaigns()
+        yield _by(
+            "reelmill_runs_live",
+            "Runs that go on, by pool.",
+            "pool",
+            Counter(run.pool for run in catalogue.live_runs()),
+        )
+        resources = self._desk.session.resources
+        yield _one(
+            "reelmill_staged_bytes",
+            "Bytes that wait in this machine's staging folder.",
+            remembered.get("staged", lambda: staged_bytes(resources.staging)),
+        )
+
+    def _campaigns(self) -> Metric:
+        family = GaugeMetricFamily(
+            "reelmill_campaign_clips",
+            f"Clips by state, of the {CAMPAIGNS} campaigns that runs work on or that are newest.",
+            labels=["campaign", "state"],
+        )
+        began = time.monotonic()
+        for campaign_id in watched(self._desk.catalogue):
+            if time.monotonic() - began > COUNTING_S:
+                break
+            tally = partial(self._desk.catalogue.tally, campaign_id)
+            for state, number in self._desk.remembered.get(("tally", campaign_id), tally).items():
+                family.add_metric([campaign_id, state], number)
+        return family
+
+
+def of_numbers(numbers: Numbers, has_receiver: bool) -> Iterator[Metric]:
+    """Yield what one look at the catalogue's small tables and newest events tells.
+
+    Args:
+        has_receiver: alerts wait for one; without it they are only kept.
+    """
+    yield _by("reelmill_campaigns", "Campaigns by standing.", "standing", numbers.campaigns)
+    yield _by("reelmill_arrivals", "Sheets that were dropped in, by what became of them.", "state", numbers.arrivals)
+    runs = {outcome or "working": number for outcome, number in numbers.outcomes.items()}
+    yield _by("reelmill_runs", "Runs that ever were, by outcome.", "outcome", runs)
+    spent = CounterMetricFamily("reelmill_device_seconds", "Seconds that devices worked for runs.")
+    spent.add_metric([], numbers.spent_s)
+    yield spent
+    yield _one("reelmill_leases", "Clips that a worker holds.", numbers.leases)
+    yield _one("reelmill_leases_expired", "Clips whose lease is over, and that nobody has taken up.", numbers.expired)
+    yield _by(
+        "reelmill_alerts",
+        "Alerts that are not sent.",
+        "state",
+        {
+            "waiting": numbers.alerts_waiting if has_receiver else 0,
+            "given_up": numbers.alerts_given_up,
+            "kept": numbers.alerts_kept + (0 if has_receiver else numbers.alerts_waiting),
+        },
+    )
+    lately = numbers.lately._asdict()
+    yield _by("reelmill_lately", "Clips of the last five minutes, by what became of them.", "outcome", lately)
+
+
+def watched(catalogue: Catalogue) -> list[str]:
+    """Return the campaigns with series of their own: those that runs work on, then the newest."""
+    worked_on = [run.campaign_id for run in catalogue.live_runs()]
+    newest = [row.campaign_id for row in catalogue.campaigns()]
+    return list(dict.fromkeys([*worked_on, *newest]))[:CAMPAIGNS]
+
+
+def staged_bytes(folder: Path) -> int:
+    """Return the bytes of all files under a folder; files that go meanwhile count nothing."""
+    total, folders = 0, [folder]
+    while folders:
+        try:
+            with os.scandir(folders.pop()) as found:
+                for entry in found:
+                    if entry.is_dir(follow_symlinks=False):
+                        folders.append(Path(entry.path))
+                    else:
+                        total += entry.stat(follow_symlinks=False).st_size
+        except OSError:
+            continue
+    return total
+
+
+def _by(name: str, words: str, label: str, values: Mapping[str, float]) -> Metric:
+    family = GaugeMetricFamily(name, words, labels=[label])
+    for value, number in values.items():
+        family.add_metric([value], number)
+    return family
+
+
+def _one(name: str, words: str, value: float) -> Metric:
+    return GaugeMetricFamily(name, words, value=value)

@@ -1,0 +1,41 @@
+"""One campaign, read-only, for whoever has the link."""
+
+from fastapi import APIRouter, Request
+from fastapi.responses import HTMLResponse, Response
+
+from adapters.catalogue import Filter
+from app.dashboard.deps import Deps, PageDeps
+from app.dashboard.routes.media import MediaNotFoundError, clip_response, poster_response
+from app.dashboard.templating import page
+
+router = APIRouter()
+SHOWN = ("approved", "signing", "published")
+"""Whoever has a link sees what was approved, by a person or by the campaign's policy."""
+SPENT = "This link has expired or was taken back; ask for a new one."
+
+
+@router.get("/share/{secret}")
+def share(request: Request, secret: str, deps: PageDeps, after: str = "") -> HTMLResponse:
+    """Show the campaign's approved clips."""
+    campaign = _campaign(deps, secret)
+    shown = deps.catalogue.gallery(Filter(campaign=campaign, states=SHOWN), after=after or None)
+    return page(request, "share.html", secret=secret, shown=shown, campaign=deps.catalogue.campaign(campaign))
+
+
+@router.get("/share/{secret}/media/{variant_id}/{kind}")
+def media(secret: str, variant_id: str, kind: str, deps: PageDeps) -> Response:
+    """Respond with a clip or poster of the campaign that the link shows, and of no other."""
+    campaign = _campaign(deps, secret)
+    if not deps.catalogue.memberships(campaign, [variant_id]):
+        raise MediaNotFoundError("This clip is not part of what the link shows.")
+    row = deps.catalogue.variant(variant_id)
+    if row.state not in SHOWN or kind not in ("clip", "poster"):
+        raise MediaNotFoundError("This clip is not part of what the link shows.")
+    return clip_response(deps, row) if kind == "clip" else poster_response(deps, variant_id)
+
+
+def _campaign(deps: Deps, secret: str) -> str:
+    campaign = deps.catalogue.shared_campaign(secret)
+    if campaign is None:
+        raise MediaNotFoundError(SPENT)
+    return campaign

@@ -1,0 +1,105 @@
+"""Signing in by password, or by the link that `reelmill review` prints, and out."""
+
+from typing import Annotated
+
+from fastapi import APIRouter, Form, Request
+from fastapi.responses import RedirectResponse, Response
+
+from adapters.catalogue import Catalogue
+from adapters.catalogue.accounts.accounts import Account
+from adapters.catalogue.accounts.passwords import fits, hash_password, is_outdated
+from app.dashboard.deps import Deps, PageDeps
+from app.dashboard.middleware.security_middleware import cookie_name
+from app.dashboard.routes.decisions import is_local
+from app.dashboard.templating import page
+from manifests.errors import CatalogueError
+
+router = APIRouter()
+SESSION_S = 12 * 3600.0
+WRONG = "Name or password is wrong."
+LINK_SPENT = (
+    "This sign-in link was used already or is older than five minutes; start `reelmill review` again, "
+    "or sign in by name and password."
+)
+
+
+@router.get("/signin")
+def form(request: Request, deps: PageDeps, next: str = "/") -> Response:
+    """Show the form."""
+    return page(
+        request,
+        "signin.html",
+        next=next if is_local(next) else "/",
+        problem="",
+        oidc=bool(deps.session.settings.oidc_issuer),
+    )
+
+
+@router.post("/signin")
+def sign_in(
+    request: Request,
+    deps: PageDeps,
+    name: Annotated[str, Form()] = "",
+    password: Annotated[str, Form()] = "",
+    next: Annotated[str, Form()] = "/",
+) -> Response:
+    """Sign in by name and password."""
+    deps.tries.count(request.client.host if request.client else "", name)
+    account = _account(deps.catalogue, name)
+    if not fits(password, account.password_hash if account else None) or account is None or account.disabled:
+        return page(
+            request,
+            "signin.html",
+            401,
+            next=next if is_local(next) else "/",
+            problem=WRONG,
+            oidc=bool(deps.session.settings.oidc_issuer),
+        )
+    if account.password_hash and is_outdated(account.password_hash):
+        deps.catalogue.change_account(account.name, "system", password_hash=hash_password(password))
+    return welcome(deps, account.name, next)
+
+
+@router.get("/signin/once")
+def by_link(request: Request, deps: PageDeps, secret: str = "") -> Response:
+    """Sign in whoever started the program, by the link that it printed."""
+    name = deps.links.take(secret)
+    if name is None:
+        return page(
+            request, "signin.html", 401, next="/", problem=LINK_SPENT, oidc=bool(deps.session.settings.oidc_issuer)
+        )
+    return welcome(deps, name, "/")
+
+
+@router.post("/signout")
+def sign_out(request: Request, deps: PageDeps) -> Response:
+    """Sign out here."""
+    name = cookie_name(deps.session.settings.review_url)
+    deps.catalogue.sign_out(request.cookies.get(name, ""))
+    request.state.forget()
+    response = RedirectResponse("/signin", 303)
+    response.delete_cookie(name)
+    return response
+
+
+def welcome(deps: Deps, name: str, next: str) -> Response:
+    """Respond with the cookie of a new sign-in, and lead on."""
+    url = deps.session.settings.review_url
+    response = RedirectResponse(next if is_local(next) else "/", 303)
+    response.set_cookie(
+        cookie_name(url),
+        deps.catalogue.sign_in(name, SESSION_S),
+        max_age=int(SESSION_S),
+        path="/",
+        httponly=True,
+        samesite="lax",
+        secure=url.startswith("https://"),
+    )
+    return response
+
+
+def _account(catalogue: Catalogue, name: str) -> Account | None:
+    try:
+        return catalogue.account(" ".join(name.split()))
+    except CatalogueError:
+        return None

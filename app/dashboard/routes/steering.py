@@ -1,0 +1,67 @@
+"""A campaign's buttons: pause, cancel, go on again, and how urgent it is."""
+
+from typing import Annotated
+
+from fastapi import APIRouter, Form
+from fastapi.responses import RedirectResponse, Response
+
+from adapters.catalogue.work.steering import LEAST, MOST
+from app.dashboard.auth.roles import Admin, Reviewer
+from app.dashboard.deps import Deps, PageDeps
+from manifests.errors import ReelmillError
+from tasks.runtime.steering import cancel_campaign, let_campaign_go_on, pause_campaign
+
+router = APIRouter()
+
+
+@router.post("/campaigns/{campaign_id}/pause")
+def pause(campaign_id: str, deps: PageDeps, person: Reviewer, reason: Annotated[str, Form()] = "") -> Response:
+    """Begin nothing more of a campaign; what is in hand is finished."""
+    campaign_id = deps.catalogue.campaign(campaign_id).campaign_id
+    pause_campaign(deps.catalogue, campaign_id, person.actor, reason.strip())
+    return _back(deps, campaign_id)
+
+
+@router.post("/campaigns/{campaign_id}/cancel")
+def cancel(campaign_id: str, deps: PageDeps, person: Admin, reason: Annotated[str, Form()] = "") -> Response:
+    """End the work on a campaign, that in hand as well."""
+    campaign_id = deps.catalogue.campaign(campaign_id).campaign_id
+    cancel_campaign(deps.catalogue, campaign_id, person.actor, reason.strip())
+    return _back(deps, campaign_id)
+
+
+@router.post("/campaigns/{campaign_id}/reopen")
+def reopen(campaign_id: str, deps: PageDeps, person: Admin) -> Response:
+    """Go on with a campaign that was cancelled."""
+    campaign_id = deps.catalogue.campaign(campaign_id).campaign_id
+    let_campaign_go_on(deps.catalogue, campaign_id, person.actor, reopen=True)
+    deps.jobs.resume(campaign_id)
+    return _back(deps, campaign_id)
+
+
+@router.post("/campaigns/{campaign_id}/priority")
+def priority(campaign_id: str, deps: PageDeps, person: Admin, number: Annotated[str, Form()] = "") -> Response:
+    """Say how urgent a campaign is."""
+    campaign_id = deps.catalogue.campaign(campaign_id).campaign_id
+    deps.catalogue.set_priority(campaign_id, _number(number), person.actor)
+    return _back(deps, campaign_id)
+
+
+def _number(text: str) -> int:
+    """Read a priority.
+
+    Raises:
+        ReelmillError: it is none.
+    """
+    try:
+        number = int(text)
+    except ValueError:
+        number = MOST + 1
+    if not LEAST <= number <= MOST:
+        raise ReelmillError(f"{text!r} is no priority; give a whole number from {LEAST} to {MOST}, 0 being ordinary.")
+    return number
+
+
+def _back(deps: Deps, campaign_id: str) -> Response:
+    deps.remembered.forget()
+    return RedirectResponse(f"/campaigns/{campaign_id}", 303)

@@ -1,0 +1,73 @@
+"""Every variant of a campaign as a row of a CSV: for analysts, and for whoever wants to know why."""
+
+from collections import defaultdict
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+from adapters.catalogue import Membership, VariantRow
+from adapters.sheets.escaping import guarded
+
+
+def write_clip_table(
+    rows: Sequence[VariantRow],
+    memberships: Sequence[Membership],
+    sheet_rows: Mapping[str, int],
+    decisions: Mapping[str, str],
+    out: Path,
+) -> Path:
+    """Write state, inputs, measurements, reasons and keys; a column for each technical check.
+
+    Args:
+        sheet_rows: row of the sheet by brief id.
+        decisions: what people said when they decided, by variant id.
+    """
+    import pandas as pd  # takes half a second, and most commands write no table
+
+    places: defaultdict[str, list[Membership]] = defaultdict(list)
+    for member in memberships:
+        places[member.variant_id].append(member)
+    table = pd.json_normalize(
+        [
+            {**_places(places[row.variant_id], sheet_rows), **_flat(row, decisions.get(row.variant_id, ""))}
+            for row in rows
+        ]
+    )
+    texts = table.select_dtypes(exclude="number").columns
+    table[texts] = table[texts].map(lambda cell: guarded(cell) if isinstance(cell, str) else cell)
+    out.parent.mkdir(parents=True, exist_ok=True)
+    table.to_csv(out, index=False)
+    return out
+
+
+def _places(members: Sequence[Membership], sheet_rows: Mapping[str, int]) -> dict[str, str]:
+    """Return the sheet's rows, briefs and placements that a clip serves, each separated by ``|``."""
+    briefs = list(dict.fromkeys(member.brief_id for member in members))
+    return {
+        "row": "|".join(str(sheet_rows[brief_id]) for brief_id in briefs),
+        "brief_id": "|".join(briefs),
+        "placements": "|".join(dict.fromkeys(member.placement for member in members)),
+    }
+
+
+def _flat(row: VariantRow, decision: str) -> dict[str, Any]:
+    score = asdict(row.score) if row.score else {}
+    return {
+        "variant_id": row.variant_id,
+        "parent_id": row.parent_id or "",
+        "state": row.state,
+        "reasons": "; ".join(reason.sentence for reason in row.reasons) or row.error or "",
+        "decision": decision,
+        **{name: value for name, value in row.variant._asdict().items() if name != "loras"},
+        **{name: score.get(name) for name in ("prompt_adherence", "prompt_rank", "num_distractors", "scorer")},
+        **score.get("checks", {}),
+        "device_seconds": row.clip.device_seconds if row.clip else None,
+        "draft_seconds": row.clip.draft_seconds if row.clip else None,
+        "memory_rung": row.clip.rung if row.clip else "",
+        "key": row.signed.key if row.signed else "",
+        "sha256": row.signed.sha256 if row.signed else "",
+        "credential_sha256": row.signed.digests.get(row.signed.sidecar_key, "") if row.signed else "",
+        "url": row.url or "",
+        "attestation": row.signed.attestation.statement if row.signed and row.signed.attestation else "",
+    }

@@ -1,0 +1,88 @@
+"""A picture of a campaign: three moments of each clip, its prompt, score and verdict."""
+
+import textwrap
+from collections.abc import Iterable, Iterator, Sequence
+from itertools import islice
+from pathlib import Path
+
+from PIL import Image, ImageDraw, ImageFont
+
+from adapters.catalogue import VariantRow
+from adapters.media.video import read_frames
+from manifests.errors import BucketError, EncodingError
+from tasks.runtime.resources import Resources
+from tasks.runtime.shared_staging import SHARED, brought_here
+
+MOMENTS = 3
+COLUMNS = 3
+FRAME_HEIGHT = 110
+GAP = 8
+CAPTION_HEIGHT = 56
+MOST_CLIPS = 60
+MOST_LOOKED_AT = 300
+"""Masters of old campaigns are gone: they are not looked for without end."""
+INK = {"good": (22, 120, 60), "bad": (170, 40, 40), "text": (40, 40, 44), "paper": (250, 250, 248)}
+
+
+def write_contact_sheet(resources: Resources, rows: Sequence[VariantRow], out: Path) -> Path | None:
+    """Write a PNG of at most MOST_CLIPS clips; None where no clip can be shown here.
+
+    Clips that passed come first, then the others; within both in the order of planning.
+    """
+    made = sorted((row for row in rows if row.clip), key=lambda row: bool(row.reasons))
+    paths = _paths(resources, made[:MOST_LOOKED_AT])
+    cells = list(islice((cell for row, path in paths if (cell := _cell(row, path))), MOST_CLIPS))
+    if not cells:
+        return None
+    lines = -(-len(cells) // COLUMNS)
+    cell_width, cell_height = max(cell.width for cell in cells), FRAME_HEIGHT + CAPTION_HEIGHT
+    columns = min(COLUMNS, len(cells))
+    sheet = Image.new("RGB", (columns * (cell_width + GAP) + GAP, lines * (cell_height + GAP) + GAP), INK["paper"])
+    for index, cell in enumerate(cells):
+        line, column = divmod(index, COLUMNS)
+        sheet.paste(cell, (GAP + column * (cell_width + GAP), GAP + line * (cell_height + GAP)))
+    out.parent.mkdir(parents=True, exist_ok=True)
+    sheet.save(out, optimize=True)
+    return out
+
+
+def _paths(resources: Resources, rows: Iterable[VariantRow]) -> Iterator[tuple[VariantRow, Path]]:
+    """Yield clips that lie here, fetched where hosts share their staging; a bucket that is away is asked once."""
+    is_away = False
+    for row in rows:
+        clip = row.clip
+        if clip and clip.machine == SHARED:
+            try:
+                clip = None if is_away else brought_here(resources, clip)
+            except BucketError:
+                clip, is_away = None, True  # the sheet is for people's eyes, and can be made again
+        if clip and clip.path.is_file():
+            yield row, clip.path
+
+
+def _cell(row: VariantRow, path: Path) -> Image.Image | None:
+    try:
+        frames = read_frames(path)
+    except EncodingError:
+        return None
+    pictures = [Image.fromarray(frames[index]) for index in (0, len(frames) // 2, len(frames) - 1)]
+    pictures = [picture.resize((picture.width * FRAME_HEIGHT // picture.height, FRAME_HEIGHT)) for picture in pictures]
+    width = sum(picture.width for picture in pictures) + (MOMENTS - 1) * 2
+    cell = Image.new("RGB", (max(width, 360), FRAME_HEIGHT + CAPTION_HEIGHT), INK["paper"])
+    left = 0
+    for picture in pictures:
+        cell.paste(picture, (left, 0))
+        left += picture.width + 2
+    _caption(cell, row)
+    return cell
+
+
+def _caption(cell: Image.Image, row: VariantRow) -> None:
+    draw = ImageDraw.Draw(cell)
+    font = ImageFont.load_default(size=12)
+    score = row.score.prompt_adherence if row.score else None
+    verdict = row.state if not row.reasons else "failed: " + ", ".join(reason.code for reason in row.reasons)
+    head = f"{verdict}   {score:.3f}" if score is not None else verdict
+    draw.text((0, FRAME_HEIGHT + 3), head, INK["bad" if row.reasons else "good"], font)
+    prompt = textwrap.wrap(row.variant.prompt, width=cell.width // 7, max_lines=2, placeholder="…")
+    draw.text((0, FRAME_HEIGHT + 19), "\n".join(prompt), INK["text"], font)

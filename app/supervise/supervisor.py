@@ -1,0 +1,215 @@
+"""Programs that run until they are asked to end: what dies is started again, and nothing is left behind."""
+
+import os
+import selectors
+import signal
+import subprocess
+import time
+from collections.abc import Callable, Collection, Mapping, Sequence
+from contextlib import suppress
+from dataclasses import dataclass
+
+from adapters.process_lifetime import end_with_parent, kill_descendants
+from flows.prefect.server_health import answers
+from flows.runtime.process_setup import WRONG_SETTINGS
+
+PAUSES_S = (1.0, 2.0, 5.0, 15.0, 60.0)
+"""Before a program is started again; the first of them once more after it has run for STEADY_S."""
+STEADY_S = 120.0
+PROBE_S = 1.0
+GRACE_S = 15.0
+"""For programs to end what they do, before they are killed."""
+TICK_S = 0.5
+PATIENCE_S = 10.0
+"""After which it is said what a program waits for."""
+LONGEST_LINE = 20_000
+
+
+@dataclass(frozen=True, slots=True)
+class Program:
+    """One program.
+
+    Attributes:
+        name: what its lines are headed with.
+        probe: a URL that answers once it works; empty where nothing tells.
+        waits: said once where the probe has not answered after PATIENCE_S.
+        is_last: the others need it, so that it ends after them.
+    """
+
+    name: str
+    command: tuple[str, ...]
+    probe: str = ""
+    waits: str = ""
+    is_last: bool = False
+
+
+@dataclass(slots=True)
+class _Running:
+    """What is known of a program: alive where ``process`` is set, and otherwise due at ``due``."""
+
+    program: Program
+    process: subprocess.Popen[bytes] | None = None
+    started: float = 0.0
+    due: float = 0.0
+    failures: int = 0
+    answers: bool = False
+    is_told: bool = False
+    is_steady: bool = False
+    rest: bytes = b""
+
+
+class Supervisor:
+    """Runs programs from one thread."""
+
+    def __init__(
+        self,
+        programs: Sequence[Program],
+        environment: Mapping[str, str],
+        tell: Callable[[str, str], None],
+        ready: Callable[[], None],
+        fatal: Collection[int] = (WRONG_SETTINGS,),
+    ) -> None:
+        """Prepare; nothing is started.
+
+        Args:
+            tell: takes a program's name, and a line of it or of what happened to it.
+            ready: called once, when all have answered.
+            fatal: exit codes by which a program says that starting it again is of no use: all end then,
+                unless it has run for STEADY_S before.
+        """
+        self._environment = environment
+        self._tell = tell
+        self._ready = ready
+        self._fatal = fatal
+        self._all = [_Running(program) for program in programs]
+        self._asked = 0
+        self._code = 0
+        self._selector = selectors.DefaultSelector()
+
+    def run(self) -> int:
+        """Supervise until SIGTERM, SIGINT or SIGHUP, a second of which kills; return the exit code."""
+        reader, writer = os.pipe2(os.O_NONBLOCK | os.O_CLOEXEC)
+        self._selector.register(reader, selectors.EVENT_READ)
+        signal.set_wakeup_fd(writer, warn_on_full_buffer=False)
+        for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
+            signal.signal(number, self._ask)
+        signal.signal(signal.SIGCHLD, lambda *_: None)
+        try:
+            self._supervise()
+            self._end([each for each in self._all if not each.program.is_last])
+            self._end(self._all)
+        finally:
+            kill_descendants()
+        return self._code
+
+    def _ask(self, *_: object) -> None:
+        self._asked += 1
+
+    def _supervise(self) -> None:
+        is_told = False
+        while not self._asked:
+            for each in self._all:
+                if each.process is None and time.monotonic() >= each.due:
+                    self._start(each)
+            self._turn()
+            if not is_told and all([self._answers(each) for each in self._all]):
+                is_told = True
+                self._ready()
+
+    def _start(self, each: _Running) -> None:
+        each.process = subprocess.Popen(  # noqa: S603
+            each.program.command,
+            env=self._environment,
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            start_new_session=True,
+            preexec_fn=end_with_parent,
+        )
+        each.started, each.answers, each.is_told, each.rest = time.monotonic(), False, False, b""
+        output = each.process.stdout
+        assert output
+        os.set_blocking(output.fileno(), False)
+        self._selector.register(output, selectors.EVENT_READ, each)
+
+    def _turn(self) -> None:
+        """Wait a moment for a line, a signal or the death of a program, and see to them."""
+        for key, _ in self._selector.select(TICK_S):
+            if key.data is None:
+                with suppress(BlockingIOError):
+                    os.read(key.fd, 4096)
+            else:
+                self._read(key.data)
+        with suppress(ChildProcessError):
+            while (ended := os.waitpid(-1, os.WNOHANG))[0]:
+                self._bury(*ended)
+
+    def _read(self, each: _Running) -> None:
+        output = each.process.stdout if each.process else None
+        if output is None or output.closed:
+            return
+        with suppress(BlockingIOError):
+            data = os.read(output.fileno(), 65_536)
+            if not data:
+                self._selector.unregister(output)
+                output.close()
+            *lines, each.rest = (each.rest + data).split(b"\n")
+            if not data or len(each.rest) > LONGEST_LINE:
+                lines, each.rest = [*lines, each.rest], b""
+            for line in lines:
+                if line.strip():
+                    self._tell(each.program.name, line.decode("utf-8", "replace").rstrip())
+
+    def _bury(self, pid: int, status: int) -> None:
+        """See to a program that has ended; orphans that were adopted are only reaped."""
+        for each in self._all:
+            process = each.process
+            if process is None or process.pid != pid:
+                continue
+            code = process.returncode = os.waitstatus_to_exitcode(status)
+            with suppress(ProcessLookupError):
+                os.killpg(pid, signal.SIGKILL)
+            self._read(each)
+            if process.stdout and not process.stdout.closed:
+                self._selector.unregister(process.stdout)
+                process.stdout.close()
+            each.process = None
+            kill_descendants(spared=self._pids())
+            if not self._asked:
+                self._plan(each, code)
+
+    def _plan(self, each: _Running, code: int) -> None:
+        """Say when a program that has ended is started again; end all where that is of no use."""
+        if time.monotonic() - each.started > STEADY_S:
+            each.failures, each.is_steady = 0, True
+        if code in self._fatal and not each.is_steady:  # what worked with its settings once may do so again
+            self._asked, self._code = 1, 1
+            return
+        pause = PAUSES_S[min(each.failures, len(PAUSES_S) - 1)]
+        each.failures += 1
+        each.due = time.monotonic() + pause
+        how = f"was killed by signal {-code}" if code < 0 else f"ended with code {code}"
+        self._tell(each.program.name, f"{how}; it is started again in {pause:.0f} s")
+
+    def _answers(self, each: _Running) -> bool:
+        if not each.answers and each.process is not None:
+            each.answers = not each.program.probe or answers(each.program.probe, PROBE_S)
+            if not each.answers and not each.is_told and time.monotonic() - each.started > PATIENCE_S:
+                each.is_told = True
+                if each.program.waits:
+                    self._tell(each.program.name, each.program.waits)
+        return each.answers
+
+    def _end(self, chosen: Sequence[_Running]) -> None:
+        """Ask programs to end, and wait as long as GRACE_S for them; a second signal from outside ends the wait."""
+        asked, deadline = self._asked, time.monotonic() + GRACE_S
+        for each in chosen:
+            if each.process:
+                with suppress(ProcessLookupError):  # all of its group: Prefect's runner would wait for its flows
+                    os.killpg(each.process.pid, signal.SIGTERM)
+        self._asked = max(asked, 1)
+        while any(each.process for each in chosen) and time.monotonic() < deadline and self._asked < 2:
+            self._turn()
+
+    def _pids(self) -> set[int]:
+        return {each.process.pid for each in self._all if each.process}

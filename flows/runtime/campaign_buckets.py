@@ -1,0 +1,26 @@
+"""Which bucket holds which campaigns: each keeps the one that it was registered with."""
+
+from collections import defaultdict
+from typing import Any
+
+from flows.runtime.resources import resources_of
+from flows.settings import load_settings
+from tasks.runtime.resources import Resources, catalogue_of
+from tasks.sweep.terms import Place
+
+BUCKET = ("bucket", "bucket_endpoint", "bucket_region", "bucket_public_url")
+
+
+def places_of(resources: Resources, **overrides: Any) -> tuple[Place, ...]:
+    """Return every bucket with its campaigns; what a campaign was registered with goes before the overrides."""
+    by_settings: defaultdict[tuple[Any, ...], set[str]] = defaultdict(set)
+    for row in catalogue_of(resources).campaigns():
+        by_settings[tuple((name, row.settings[name]) for name in BUCKET if name in row.settings)].add(row.campaign_id)
+    by_bucket: dict[tuple[str, str | None], Resources] = {}
+    campaigns: defaultdict[tuple[str, str | None], set[str]] = defaultdict(set)
+    for kept, names in by_settings.items():
+        own = resources_of(load_settings(**overrides | dict(kept)))
+        where = own.bucket.location.rstrip("/"), own.bucket.endpoint
+        by_bucket.setdefault(where, own)
+        campaigns[where] |= names
+    return tuple(Place(by_bucket[where], frozenset(campaigns[where])) for where in sorted(by_bucket, key=str))

@@ -1,0 +1,175 @@
+"""What a Content Credential of ours discloses."""
+
+import hashlib
+import hmac
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+from unicodedata import category
+
+from manifests.credentials.definition import (
+    COMPOSITE_MEDIA,
+    FIRST_FRAME,
+    OWN_LABEL,
+    TITLE_LIMIT,
+    TRAINED_ALGORITHMIC_MEDIA,
+    FirstFrame,
+    ManifestDefinition,
+    check_definition,
+)
+from manifests.errors import InvalidDefinitionError
+from manifests.identity import canonical_json
+from manifests.variant import Variant
+
+PROGRAM = "Reelmill"
+SYSTEM_ACTOR = "system"
+USES = ("data_mining", "ai_inference", "ai_training", "ai_generative_training")
+NOTHING_ALLOWED: Mapping[str, str] = dict.fromkeys(USES, "notAllowed")
+
+
+@dataclass(frozen=True, slots=True)
+class Provenance:
+    """Facts of one generated clip, from which its credential is made.
+
+    Attributes:
+        title: what viewers see; white space and control characters become spaces.
+        variant_id: 32 hex digits.
+        model_name: the card's title, ``Reelmill starter``.
+        pipeline: the pipeline class, ``LTXPipeline``.
+        generator_library: its library with the version, ``diffusers 0.42.1``.
+        created_at: when the clip was generated, ISO 8601 with its offset.
+        program_version: version of Reelmill.
+        licence: SPDX name or title of the model's licence.
+        licence_terms: digest of the licence's conditions where somebody attested that they are met. Who,
+            and in what words, is not disclosed.
+        prompt_hmac_key: secret of the installation, at least 16 bytes; with it, and only with it,
+            a prompt can be shown to be the one of a clip.
+        approved_by: the person who approved the clip; None or ``system`` where no person did.
+            Decides the level of human oversight; the name itself is not disclosed.
+        training_mining: a use of USES to allowed, notAllowed, or ``constrained: <terms>``.
+        disclose_prompt: adds the prompt in plain words.
+        run_id: flow run that made the clip, if there was one.
+        first_frame: the picture that it starts from, if there is one.
+    """
+
+    title: str
+    variant: Variant
+    variant_id: str
+    campaign_id: str
+    model_name: str
+    pipeline: str
+    generator_library: str
+    created_at: str
+    program_version: str
+    licence: str
+    prompt_hmac_key: bytes = field(repr=False)
+    licence_terms: str | None = None
+    approved_by: str | None = None
+    training_mining: Mapping[str, str] = field(default_factory=lambda: NOTHING_ALLOWED)
+    disclose_prompt: bool = False
+    run_id: str | None = None
+    first_frame: FirstFrame | None = None
+
+
+def generation_definition(provenance: Provenance) -> ManifestDefinition:
+    """Return the checked definition of a clip that was generated here, from a prompt and perhaps a picture.
+
+    Raises:
+        InvalidDefinitionError: a fact is missing or malformed.
+    """
+    definition: dict[str, Any] = {
+        "claim_generator_info": [{"name": PROGRAM, "version": provenance.program_version}],
+        "title": clean_title(provenance.title),
+        "assertions": [
+            _assertion("c2pa.actions.v2", {"actions": [_created(provenance)]}),
+            _assertion("c2pa.ai-disclosure", _disclosure(provenance)),
+            _assertion("cawg.training-mining", {"entries": _entries(provenance.training_mining)}),
+            _assertion(
+                "cawg.metadata",
+                {
+                    "Iptc4xmpExt:AISystemUsed": provenance.model_name,
+                    "Iptc4xmpExt:AISystemVersionUsed": provenance.variant.revision,
+                },
+            ),
+            _assertion(OWN_LABEL, _generation(provenance)),
+        ],
+    }
+    if provenance.disclose_prompt:
+        definition |= {"ingredients": [{}], "prompt": provenance.variant.prompt}
+    if provenance.first_frame:
+        definition |= {"first_frame": provenance.first_frame}
+    return check_definition(definition)
+
+
+def clean_title(text: str) -> str:
+    """Return the text on one line, without control characters, at most TITLE_LIMIT characters long."""
+    encodable = text.encode("utf-8", "replace").decode()
+    one_line = "".join(" " if category(char) in ("Cc", "Zl", "Zp") else char for char in encodable)
+    return " ".join(one_line.split())[:TITLE_LIMIT].rstrip() or "untitled"
+
+
+def prompt_hmac(key: bytes, variant: Variant) -> str:
+    """Return the HMAC-SHA-256 of prompt and negative prompt, as hex digits.
+
+    Raises:
+        InvalidDefinitionError: the key is shorter than 16 bytes, so that it could be guessed.
+    """
+    if len(key) < 16:
+        raise InvalidDefinitionError("the key of the prompt's HMAC is too short; give it at least 16 bytes")
+    return hmac.digest(key, canonical_json([variant.prompt, variant.negative_prompt]), "sha256").hex()
+
+
+def parameters_sha256(variant: Variant) -> str:
+    """Return the SHA-256 of all generation inputs but the words of the prompts, as hex digits."""
+    inputs = {name: value for name, value in variant._asdict().items() if "prompt" not in name}
+    return hashlib.sha256(canonical_json(inputs)).hexdigest()
+
+
+def _assertion(label: str, data: dict[str, Any]) -> dict[str, Any]:
+    return {"label": label, "data": data}
+
+
+def _created(provenance: Provenance) -> dict[str, Any]:
+    """Return how the clip came about: one that goes on from a picture is composed of it and of what was generated."""
+    action: dict[str, Any] = {
+        "action": "c2pa.created",
+        "when": provenance.created_at,
+        "digitalSourceType": COMPOSITE_MEDIA if provenance.first_frame else TRAINED_ALGORITHMIC_MEDIA,
+        "softwareAgent": {"name": provenance.pipeline, "version": provenance.generator_library},
+    }
+    used = ["prompt"] * provenance.disclose_prompt + [FIRST_FRAME] * (provenance.first_frame is not None)
+    return action | ({"parameters": {"ingredientIds": used}} if used else {})
+
+
+def _disclosure(provenance: Provenance) -> dict[str, Any]:
+    by_a_person = provenance.approved_by not in (None, "", SYSTEM_ACTOR)
+    level = "human_validated" if by_a_person else "prompt_guided"
+    return {
+        "modelName": provenance.model_name,
+        "modelIdentifier": f"{provenance.variant.card}@{provenance.variant.revision}",
+        "contentProfile": {"humanOversightLevel": level},
+    }
+
+
+def _entries(policy: Mapping[str, str]) -> dict[str, Any]:
+    return {f"cawg.{use}": _entry(value) for use, value in {**NOTHING_ALLOWED, **policy}.items()}
+
+
+def _entry(value: str) -> dict[str, str]:
+    use, _, terms = (part.strip() for part in value.partition(":"))
+    return {"use": use} | ({"constraint_info": terms} if terms else {})
+
+
+def _generation(provenance: Provenance) -> dict[str, Any]:
+    facts = {
+        "campaign_id": provenance.campaign_id,
+        "run_id": provenance.run_id,
+        "variant_id": provenance.variant_id,
+        "seed": str(provenance.variant.seed),
+        "parameters_sha256": parameters_sha256(provenance.variant),
+        "prompt_hmac_sha256": prompt_hmac(provenance.prompt_hmac_key, provenance.variant),
+        "licence": provenance.licence,
+        "licence_terms_attested": provenance.licence_terms,
+        "first_frame_sha256": provenance.variant.first_frame_sha256 or None,
+    }
+    return {name: value for name, value in facts.items() if value is not None}

@@ -1,0 +1,114 @@
+"""Embeds frames and prompts with an OpenCLIP model, through the open_clip library."""
+
+import threading
+from collections import OrderedDict
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import open_clip
+import torch
+import transformers
+from torchvision import transforms
+from torchvision.transforms.v2 import functional as F
+
+from manifests.errors import IncompleteWeightsError
+from models.card import ScorerCard
+from models.cpu_matmul import multiply_by_onednn
+from models.weights import weights_path, weights_problem
+
+BATCH = 32
+CACHED_PROMPTS = 4096
+
+
+class OpenClipScorer:
+    """An OpenCLIP model on a device, with the embeddings of its latest prompts. Threads may share it."""
+
+    def __init__(self, card: ScorerCard, weights_root: Path | None = None, device: str = "cpu") -> None:
+        if problem := weights_problem(card, weights_root):
+            raise IncompleteWeightsError(problem)
+        multiply_by_onednn()
+        self.card = card
+        self.device = torch.device(device)
+        folder = weights_path(card, weights_root)
+        self.model, self.preprocess, self.tokenize = _load(card, folder, self.device)
+        self._prompts: OrderedDict[str, np.ndarray] = OrderedDict()
+        self._looking_up = threading.Lock()
+
+    @property
+    def name(self) -> str:
+        """Name and revision of the weights."""
+        return f"{self.card.name}@{self.card.weights.revision}"
+
+    def embed_frames(self, frames: np.ndarray) -> np.ndarray:
+        """uint8 (n, height, width, 3) -> float32 (n, d), rows of length one."""
+        pictures = torch.from_numpy(np.ascontiguousarray(frames)).to(self.device).permute(0, 3, 1, 2)
+        with torch.inference_mode():
+            batches = [
+                self.model.encode_image(prepare(part, self.preprocess), normalize=True)
+                for part in pictures.split(BATCH)
+            ]
+        return torch.cat(batches).float().cpu().numpy()
+
+    def embed_prompts(self, prompts: Sequence[str]) -> np.ndarray:
+        """n prompts -> float32 (n, d), rows of length one; only prompts not seen lately are embedded."""
+        with self._looking_up:  # threads that share the scorer embed a prompt once, not once each
+            rows = {prompt: self._prompts[prompt] for prompt in prompts if prompt in self._prompts}
+            rows |= self._embed([prompt for prompt in dict.fromkeys(prompts) if prompt not in rows])
+            self._remember(rows)
+        return np.stack([rows[prompt] for prompt in prompts])
+
+    def _embed(self, prompts: list[str]) -> dict[str, np.ndarray]:
+        rows: dict[str, np.ndarray] = {}
+        for start in range(0, len(prompts), BATCH):
+            part = prompts[start : start + BATCH]
+            with torch.inference_mode():
+                vectors = self.model.encode_text(self.tokenize(part).to(self.device), normalize=True)
+            rows |= zip(part, vectors.float().cpu().numpy(), strict=True)
+        return rows
+
+    def _remember(self, rows: dict[str, np.ndarray]) -> None:
+        for prompt, row in rows.items():
+            self._prompts[prompt] = row
+            self._prompts.move_to_end(prompt)
+        while len(self._prompts) > CACHED_PROMPTS:
+            self._prompts.popitem(last=False)
+
+
+def prepare(pictures: torch.Tensor, preprocess: transforms.Compose) -> torch.Tensor:
+    """Apply open_clip's own transform to a batch: uint8 (n, 3, height, width) -> float (n, 3, h, w).
+
+    open_clip's takes one PIL image at a time; the same steps, in the same order, are done on tensors.
+    """
+    for step in preprocess.transforms:
+        pictures = _apply(step, pictures)
+    return pictures
+
+
+def _apply(step: Any, pictures: torch.Tensor) -> torch.Tensor:
+    if isinstance(step, transforms.Resize):
+        return F.resize(pictures, step.size, interpolation=step.interpolation, antialias=True)
+    if isinstance(step, open_clip.transform.ResizeKeepRatio):
+        height, width = pictures.shape[-2:]
+        ratios = (height / step.size[0], width / step.size[1])
+        ratio = max(ratios) * step.longest + min(ratios) * (1 - step.longest)
+        size = [round(height / ratio), round(width / ratio)]
+        return F.resize(pictures, size, step.interpolation, antialias=True)
+    if isinstance(step, open_clip.transform.MaybeConvertMode):
+        return pictures
+    if isinstance(step, transforms.ToTensor):
+        return pictures.float() / 255
+    return step(pictures)
+
+
+def _load(card: ScorerCard, folder: Path, device: torch.device) -> tuple[Any, Any, Any]:
+    transformers.utils.logging.set_verbosity_error()
+    name = f"local-dir:{folder}"
+    try:
+        model, _, preprocess = open_clip.create_model_and_transforms(name, device=device)
+        tokenize = open_clip.get_tokenizer(name)
+    except Exception as error:
+        what = (str(error).strip().splitlines() or [type(error).__name__])[0]
+        raise IncompleteWeightsError(f"The weights of {card.name} in {folder} cannot be loaded: {what}") from error
+    return model.eval(), preprocess, tokenize

@@ -1,0 +1,85 @@
+"""The facts of a clip that its Content Credential discloses."""
+
+from collections.abc import Mapping
+from datetime import UTC, datetime
+from functools import cache
+from importlib.metadata import version
+
+from adapters.catalogue import SYSTEM, Catalogue, Event, VariantRow
+from adapters.media.picture import thumbnail_of
+from manifests.credentials.credential import USES, Provenance
+from manifests.credentials.definition import FirstFrame
+from manifests.errors import GenerationError, InvalidDefinitionError
+from models.card import ModelCard
+from tasks.runtime.first_frames import MEDIA_TYPES, FirstFrames
+
+
+def provenance_of(
+    catalogue: Catalogue,
+    row: VariantRow,
+    card: ModelCard,
+    campaign_id: str,
+    *,
+    prompt_key: bytes,
+    training_mining: str,
+    disclose_prompt: bool,
+    licence_terms: str | None = None,
+    first_frames: FirstFrames | None = None,
+) -> Provenance:
+    """Return what is disclosed of a clip, with who approved it and when it was made.
+
+    Args:
+        first_frames: where the picture is kept that the clip starts from, if it does from any.
+
+    Raises:
+        InvalidDefinitionError: that picture is gone or was changed; its facts cannot be told.
+    """
+    events = catalogue.events(variant_id=row.variant_id)
+    return Provenance(
+        title=f"{row.variant.card} {row.variant_id[:12]}",
+        variant=row.variant,
+        variant_id=row.variant_id,
+        campaign_id=campaign_id,
+        model_name=card.title,
+        pipeline=card.pipeline,
+        generator_library=f"diffusers {_version('diffusers')}",
+        created_at=_moment(events, "rendered"),
+        program_version=_version("reelmill"),
+        licence=card.licence.name,
+        licence_terms=licence_terms,
+        prompt_hmac_key=prompt_key,
+        approved_by=_approver(events),
+        training_mining=_uses(training_mining),
+        disclose_prompt=disclose_prompt,
+        first_frame=_first_frame(first_frames, row.variant.first_frame_sha256) if first_frames else None,
+    )
+
+
+def _first_frame(kept: FirstFrames, sha256: str) -> FirstFrame | None:
+    if not sha256:
+        return None
+    try:
+        path = kept.path(sha256)
+    except GenerationError as error:
+        raise InvalidDefinitionError(str(error)) from error
+    facts = {"path": path, "format": MEDIA_TYPES[path.suffix], "thumbnail": thumbnail_of(path.read_bytes())}
+    return FirstFrame.model_validate(facts)
+
+
+@cache
+def _version(package: str) -> str:
+    return version(package)
+
+
+def _uses(policy: str) -> Mapping[str, str]:
+    return dict.fromkeys(USES, policy)
+
+
+def _moment(events: list[Event], state: str) -> str:
+    at = [event.at for event in events if event.to_state == state][-1]
+    return datetime.fromtimestamp(at, UTC).isoformat(timespec="seconds")
+
+
+def _approver(events: list[Event]) -> str | None:
+    actors = [event.actor for event in events if event.to_state == "approved"]
+    return actors[-1] if actors and actors[-1] != SYSTEM else None

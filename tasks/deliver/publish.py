@@ -1,0 +1,82 @@
+"""Put a signed clip and its companions into the bucket, exactly once."""
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import NamedTuple
+
+from adapters.bucket import Bucket
+from adapters.catalogue import Lease, SignedFacts
+from manifests.errors import BucketError
+from tasks.runtime.resources import Resources, bucket_of, catalogue_of
+from tasks.runtime.retry import retry_transient
+from tasks.runtime.staging import Staging, is_intact
+
+# A key holds the hash of the clip, so what lies under it never changes.
+CACHE_CONTROL = "public, max-age=31536000, immutable"
+CONTENT_TYPES = {".mp4": "video/mp4", ".c2pa": "application/c2pa", ".jpg": "image/jpeg", ".json": "application/json"}
+
+
+class Upload(NamedTuple):
+    """A staged file with the key and hash that were committed for it."""
+
+    key: str
+    path: Path
+    sha256: str
+
+
+def uploads_of(resources: Resources, lease: Lease, facts: SignedFacts) -> Iterator[Upload]:
+    """Yield the four files, the clip last: who sees the clip sees the rest."""
+    signed = facts.path or Path()
+    files = {
+        facts.sidecar_key: signed.with_suffix(".c2pa"),
+        facts.poster_key: Staging(resources.staging).folder(lease.variant_id) / "poster.jpg",
+        facts.record_key: signed.with_name("record.json"),
+        facts.key: signed,
+    }
+    hashes = {**facts.digests, facts.key: facts.sha256}
+    for key in facts.keys:
+        yield Upload(key, files[key], hashes[key])
+
+
+def is_staged(resources: Resources, lease: Lease, facts: SignedFacts) -> bool:
+    """True where every signed file is still here with the committed bytes."""
+    return all(is_intact(upload.path, upload.sha256) for upload in uploads_of(resources, lease, facts))
+
+
+def is_in_bucket(resources: Resources, lease: Lease, facts: SignedFacts) -> bool:
+    """True where the bucket already holds all that was committed."""
+    bucket = bucket_of(resources)
+    heads = ((upload, retry_transient(bucket.head, upload.key)) for upload in uploads_of(resources, lease, facts))
+    return all(head is not None and head.sha256 == upload.sha256 for upload, head in heads)
+
+
+def publish_clip(resources: Resources, lease: Lease, facts: SignedFacts) -> str:
+    """Upload what is missing in the bucket, then move the variant to published; return the URL.
+
+    Raises:
+        BucketError: refused, or not answering after several tries; a later run goes on.
+        LostLeaseError: another worker has taken over.
+    """
+    bucket = bucket_of(resources)
+    if is_staged(resources, lease, facts):
+        for upload in uploads_of(resources, lease, facts):
+            retry_transient(_put, bucket, upload)
+    elif not is_in_bucket(resources, lease, facts):
+        raise BucketError(
+            f"The signed files of variant {lease.variant_id} have gone from {facts.path} before they "
+            "were published; run again, and they are signed anew."
+        )
+    url = bucket.url(facts.key)
+    catalogue_of(resources).published(lease, url)
+    Staging(resources.staging).drop_signed(lease.variant_id)
+    return url
+
+
+def _put(bucket: Bucket, upload: Upload) -> None:
+    bucket.put_new(
+        upload.key,
+        upload.path,
+        content_type=CONTENT_TYPES[upload.path.suffix],
+        cache_control=CACHE_CONTROL,
+        sha256=upload.sha256,
+    )

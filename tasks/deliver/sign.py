@@ -1,0 +1,138 @@
+"""Sign an approved clip, and commit what will be published before a byte of it is uploaded."""
+
+import hashlib
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from adapters.c2pa.signer import Signed, Signer
+from adapters.catalogue import Lease, SignedFacts
+from adapters.files.durable import write_durably
+from manifests.clip import Clip
+from manifests.credentials.attestation import Attestation
+from manifests.credentials.credential import generation_definition
+from manifests.errors import LicenceNotAttestedError
+from manifests.identity import canonical_json
+from tasks.alerts import alerts
+from tasks.deliver.keys import keys_of
+from tasks.deliver.provenance import provenance_of
+from tasks.plan.licence import clearance_of, licence_record
+from tasks.runtime.resources import Resources, card_of, catalogue_of, first_frames_of
+from tasks.runtime.shared_staging import brought_here
+from tasks.runtime.staging import Staging, full_disk_told, sha256_of
+
+RECORD_SCHEMA = 1
+
+
+class Asked(NamedTuple):
+    """Who asked for a clip: a campaign, its briefs and their placements."""
+
+    campaign_id: str
+    brief_ids: tuple[str, ...]
+    placements: tuple[str, ...]
+
+
+def sign_clip(resources: Resources, signer: Signer, lease: Lease, asked: Asked) -> SignedFacts | None:
+    """Sign the staged master of an approved variant and commit keys and hashes.
+
+    Returns:
+        What is now committed; None where the staged master was missing or damaged and the
+        variant went back to be generated again.
+
+    Raises:
+        LicenceNotAttestedError: the clip may not be published yet; nothing is committed.
+        CredentialError: not signed, or it does not read back as Trusted; nothing is committed.
+        LostLeaseError: another worker has taken over.
+    """
+    clip = brought_here(resources, lease.row.clip) if lease.row.clip else None
+    if clip is None:
+        catalogue_of(resources).requeue(lease, "its staged master is missing or damaged")
+        alerts.staging_lost(catalogue_of(resources), asked.campaign_id, lease.variant_id)
+        return None
+    card = card_of(resources, lease.variant.card)
+    clearance = clearance_of(resources, card)
+    if not clearance.is_given:
+        raise LicenceNotAttestedError(clearance.waiting(1))
+    folder = Staging(resources.staging).signing_folder(lease.variant_id, lease.attempt)
+    provenance = provenance_of(
+        catalogue_of(resources),
+        lease.row,
+        card,
+        asked.campaign_id,
+        prompt_key=resources.prompt_key,
+        training_mining=resources.training_mining,
+        disclose_prompt=resources.disclose_prompt,
+        licence_terms=clearance.attestation.terms if clearance.attestation else None,
+        first_frames=first_frames_of(resources),
+    )
+    signed = signer.sign(
+        clip.path, clip.poster, generation_definition(provenance), folder / "clip.mp4", folder / "clip.c2pa"
+    )
+    facts = _facts(lease, clip, asked, signed, folder, licence_record(card, clearance), clearance.attestation)
+    catalogue_of(resources).signed(lease, facts)
+    return facts
+
+
+def _facts(
+    lease: Lease,
+    clip: Clip,
+    asked: Asked,
+    signed: Signed,
+    folder: Path,
+    licence: dict[str, Any],
+    attestation: Attestation | None,
+) -> SignedFacts:
+    keys = keys_of(asked.campaign_id, asked.brief_ids[0], lease.variant_id, signed.sha256)
+    record = canonical_json(record_of(lease, asked, signed, keys.clip, licence))
+    with full_disk_told(folder):
+        write_durably(folder / "record.json", record)
+    digests = {
+        keys.sidecar: signed.sidecar_sha256,
+        keys.poster: sha256_of(clip.poster),
+        keys.record: hashlib.sha256(record).hexdigest(),
+    }
+    return SignedFacts(
+        key=keys.clip,
+        sha256=signed.sha256,
+        size=signed.size,
+        sidecar_key=keys.sidecar,
+        poster_key=keys.poster,
+        record_key=keys.record,
+        digests=digests,
+        path=signed.path,
+        attestation=attestation,
+    )
+
+
+def record_of(lease: Lease, asked: Asked, signed: Signed, key: str, licence: dict[str, Any]) -> dict[str, Any]:
+    """Return the JSON record that lies beside a published clip."""
+    row = lease.row
+    clip, score = row.clip, row.score
+    assert clip is not None
+    return {
+        "schema": RECORD_SCHEMA,
+        "variant_id": row.variant_id,
+        "parent_id": row.parent_id,
+        "campaign_id": asked.campaign_id,
+        "brief_ids": list(asked.brief_ids),
+        "placements": list(asked.placements),
+        "generation": row.variant._asdict(),
+        "clip": {
+            "key": key,
+            "sha256": signed.sha256,
+            "size": signed.size,
+            "height": clip.height,
+            "width": clip.width,
+            "num_frames": clip.num_frames,
+            "fps": clip.fps,
+            "duration_s": clip.duration_s,
+        },
+        "score": asdict(score) if score else None,
+        "licence": licence,
+        "overridden_reasons": [reason._asdict() for reason in row.reasons],
+        "credential": {
+            "sha256": signed.credential_sha256,
+            "manifest_label": signed.manifest_label,
+            "signed_at": signed.signed_at,
+        },
+    }

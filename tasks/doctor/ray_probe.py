@@ -1,0 +1,42 @@
+"""Asks every node of a Ray cluster what it has; run as a program, since joining a cluster cannot be taken back."""
+
+import json
+import logging
+import sys
+from importlib.metadata import PackageNotFoundError, version
+
+ASKED = ("ray", "torch", "prefect", "reelmill")
+NODE_S = 45.0
+
+
+def main(address: str) -> None:
+    """Print resources and versions of each node as one line of JSON."""
+    import ray
+    from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
+
+    def versions() -> dict[str, str]:
+        found = {}
+        for name in ASKED:
+            try:
+                found[name] = version(name)
+            except PackageNotFoundError:
+                continue
+        return found
+
+    ray.init(address=address, log_to_driver=False, logging_level=logging.ERROR)
+    nodes = [node for node in ray.nodes() if node["Alive"]]
+    ask = ray.remote(versions)
+    asked = {
+        f"{node['NodeManagerAddress']}/{node['NodeID'][:8]}": ask.options(
+            num_cpus=0, scheduling_strategy=NodeAffinitySchedulingStrategy(node["NodeID"], soft=False)
+        ).remote()
+        for node in nodes
+    }
+    answers = {name: {"versions": ray.get(answer, timeout=NODE_S)} for name, answer in asked.items()}
+    for name, node in zip(asked, nodes, strict=True):
+        answers[name]["resources"] = {kind: node["Resources"].get(kind, 0) for kind in ("GPU", "CPU")}
+    print(json.dumps(answers))
+
+
+if __name__ == "__main__":
+    main(sys.argv[1])

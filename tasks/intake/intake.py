@@ -1,0 +1,128 @@
+"""A sheet comes in: read, checked against the model cards, refused or taken."""
+
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+from adapters.media.picture import Picture
+from adapters.sheets import read_table
+from manifests.brief import Brief
+from manifests.campaign import Campaign
+from manifests.errors import CardRuleError, RejectedSheetError
+from manifests.pluralize import count_of
+from manifests.sheet import Checked, Complaint, Table, campaign_of, check_table
+from models.card import ModelCard
+from tasks.intake.pictures import KeptPictures, Pictures
+
+SHOWN_PROBLEMS = 3
+
+
+@dataclass(frozen=True, slots=True)
+class Intake:
+    """A sheet with what was found in it; ``pictures`` are those of its good rows."""
+
+    table: Table
+    checked: Checked
+    campaign: Campaign
+    pictures: tuple[Picture, ...] = ()
+
+
+def take_in(
+    path: Path,
+    cards: Mapping[str, ModelCard],
+    default_card: str,
+    kept: KeptPictures | None = None,
+    *,
+    confined: bool = False,
+) -> Intake:
+    """Read and check a sheet with its pictures; problems are in ``checked``, nothing is refused yet.
+
+    Args:
+        kept: copies that stand in for pictures that are gone.
+        confined: see Pictures.
+
+    Raises:
+        UnreadableSheetError: the file is no sheet.
+    """
+    table = read_table(path)
+    pictures = Pictures(path.parent, kept, confined=confined)
+    checked = check_table(table, [card_check(cards, default_card), pictures.check(cards, default_card)])
+    checked = replace(checked, briefs=tuple(map(pictures.hashed, checked.briefs)))
+    return Intake(table, checked, campaign_of(table, checked), pictures.used_in(checked.briefs))
+
+
+def refuse_problems(intake: Intake, accept_good_rows: bool) -> None:
+    """Let the campaign go on, or not.
+
+    Raises:
+        RejectedSheetError: there are problems and the good rows alone are not wanted, or there are none.
+    """
+    checked = intake.checked
+    if not checked.problems and checked.briefs:
+        return
+    if checked.briefs and accept_good_rows:
+        return
+    sentences = [problem.sentence for problem in checked.problems[:SHOWN_PROBLEMS]]
+    more = len(checked.problems) - len(sentences)
+    rest = f" And {more} more." if more > 0 else ""
+    mend = (
+        "Mend them, or run the good rows by --accept-good-rows."
+        if checked.briefs
+        else "No row of the sheet can be used."
+    )
+    raise RejectedSheetError(
+        f"The sheet {intake.table.name} has {count_of(len(checked.problems), 'problem')}. "
+        f"{' '.join(sentences)}{rest} {mend}"
+    )
+
+
+def card_check(cards: Mapping[str, ModelCard], default_card: str) -> Callable[[Brief], Iterator[Complaint]]:
+    """Return the check of a brief against the cards that it uses: shapes, lengths, words."""
+
+    def check(brief: Brief) -> Iterator[Complaint]:
+        for name in brief.models or (default_card,):
+            if name in cards:
+                yield from _complaints(brief, cards[name])
+            else:
+                yield Complaint("model", name, f"isn't a model card. Use one of {', '.join(sorted(cards))}.")
+
+    return check
+
+
+def _complaints(brief: Brief, card: ModelCard) -> Iterator[Complaint]:
+    for placement in brief.placements:
+        if problem := _broken(card.size_for, placement.aspect_ratio):
+            yield Complaint("placements", placement.label, f"can't be made: {problem}.")
+        if placement.duration_s and (problem := _broken(card.frames_for, placement.duration_s)):
+            yield Complaint("placements", placement.label, f"can't be made: {problem}.")
+    for seconds in brief.durations_s:
+        if problem := _broken(card.frames_for, seconds):
+            yield Complaint("duration_s", f"{seconds:g}", f"can't be made: {problem}.")
+    yield from _unknown_words(brief, card)
+
+
+def _broken(rule: Callable[[Any], object], value: Any) -> str:
+    try:
+        rule(value)
+    except CardRuleError as error:
+        return str(error).rstrip(".")
+    return ""
+
+
+def _unknown_words(brief: Brief, card: ModelCard) -> Iterator[Complaint]:
+    texts = [*brief.prompts, *(value for name in brief.placeholders for value in brief.values(name))]
+    unknown = dict.fromkeys(word for text in texts for word in card.outside_vocabulary(_without_placeholders(text)))
+    if unknown:
+        words = ", ".join(list(unknown)[:8])
+        yield Complaint(
+            "prompt",
+            words,
+            f"is outside the vocabulary of {card.name}: it was never shown "
+            f"such words and ignores them. `reelmill models show {card.name}` lists what it knows.",
+            warning=True,
+        )
+
+
+def _without_placeholders(template: str) -> str:
+    return "".join(part.partition("}")[2] if index else part for index, part in enumerate(template.split("{")))

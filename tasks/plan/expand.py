@@ -1,0 +1,194 @@
+"""Briefs into variants: every combination of a row's axes, times its seeds."""
+
+import hashlib
+import heapq
+import itertools
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from typing import Any, NamedTuple
+
+from manifests.brief import Brief
+from manifests.errors import TooManyVariantsError
+from manifests.identity import ID_BYTES, canonical_json
+from manifests.placement import Placement
+from manifests.sheet.prompt_template import fill
+from manifests.variant import PlannedVariant, Variant
+from models.card import ModelCard
+from models.speed import Profile
+
+SEEDS = 2**32
+LARGEST_SHEET = 10_000_000
+Combination = Mapping[str, Any]
+NO_PICTURE = ("", "")
+"""Name and hash."""
+
+
+class _Shaped(NamedTuple):
+    """A combination of axis values, with the variant of its first seed."""
+
+    placement: Placement
+    variant: Variant
+    labels: tuple[tuple[str, str], ...]
+
+
+def check_cap(briefs: Iterable[Brief], max_variants: int, sample_size: int | None = None) -> int:
+    """Return how many variants the briefs ask for, without making them.
+
+    A sample has to keep the cap itself, and the whole from which it is drawn LARGEST_SHEET.
+
+    Raises:
+        TooManyVariantsError: over the cap; names the count, and the axes of the largest row.
+    """
+    counts = [(brief.combinations * brief.variants, brief) for brief in briefs]
+    total = sum(number for number, _ in counts)
+    asked, allowed = total, max_variants
+    if sample_size is not None:
+        asked, allowed = min(sample_size, total), LARGEST_SHEET
+    if sample_size is not None and asked > max_variants:
+        raise TooManyVariantsError(
+            f"A sample of {asked:,} variants is more than the {max_variants:,} that are allowed; "
+            "take a smaller one, or raise --max-variants."
+        )
+    if total <= allowed:
+        return asked
+    number, largest = max(counts, key=lambda pair: pair[0])
+    row = f"row {largest.row} alone makes {number:,} ({_made_of(largest)})" if number > 1 else "each row makes one"
+    shorten = "shorten an axis, " if number > 1 else ""
+    raise TooManyVariantsError(
+        f"The sheet expands to {total:,} variants and {allowed:,} are allowed; {row}: {shorten}split the sheet, or "
+        "raise the setting max_variants (--max-variants, or REELMILL_MAX_VARIANTS)."
+    )
+
+
+def _made_of(brief: Brief) -> str:
+    axes = [f"{length} {name}" for name, length in brief.axis_lengths.items()]
+    joint = " zip " if brief.axes == "zip" else " × "
+    return " × ".join([*([joint.join(axes)] if axes else []), f"{brief.variants} seeds"])
+
+
+def expand(
+    briefs: Iterable[Brief], cards: Mapping[str, ModelCard], default_card: str, profile: Profile = "exact"
+) -> Iterator[PlannedVariant]:
+    """Yield every variant, brief by brief; within a brief, each combination's first seed comes first.
+
+    Args:
+        profile: speed profile wanted; a card that has it not gives the next more exact one.
+
+    Raises:
+        CardRuleError: a card cannot make the shape; the sheet's check tells that earlier.
+    """
+    recipes: dict[tuple[str, Profile], str] = {}
+    for brief in briefs:
+        shaped = [_shape(brief, chosen, cards, profile, recipes) for chosen in _combinations(brief, default_card)]
+        yield from _seeded(brief, shaped)
+
+
+def _seeded(brief: Brief, shaped: Iterable[_Shaped]) -> Iterator[PlannedVariant]:
+    """Yield each combination with each of the brief's seeds; written for speed, since sheets grow to millions.
+
+    Records are made by ``tuple.__new__``, as their own constructors do, but without arguments by name; what
+    stands before and after the seed is kept from seed to seed, in the record and in the hash.
+    """
+    make, brief_id, place = tuple.__new__, brief.brief_id, Variant._fields.index("seed")
+    prepared = [
+        (placement, first.seed, first[:place], first[place + 1 :], *hash_around_seed(first), labels)
+        for placement, first, labels in shaped
+    ]
+    for index in range(brief.variants):
+        for placement, first_seed, before, after, begun, rest, labels in prepared:
+            seed = (first_seed + index) % SEEDS
+            digest = begun()
+            digest.update(b"%d%b" % (seed, rest))
+            yield make(
+                PlannedVariant,
+                (brief_id, placement, make(Variant, (*before, seed, *after)), digest.hexdigest(), labels),
+            )
+
+
+def hash_around_seed(variant: Variant) -> tuple[Callable[[], Any], bytes]:
+    """Return what gives the variant's hash as far as its seed, and the JSON that comes after the seed.
+
+    The hash so begun, updated with any seed and the rest, is the ``variant_id`` of the variant with that
+    seed. A quote within a text is escaped in JSON, so nothing but the seed's own field looks like it.
+    """
+    before, _, after = canonical_json(variant.identity | {"seed": 0}).rpartition(b'"seed":0,')
+    return hashlib.blake2b(before + b'"seed":', digest_size=ID_BYTES).copy, b"," + after
+
+
+def sample(planned: Iterable[PlannedVariant], number: int) -> list[PlannedVariant]:
+    """Return ``number`` variants spread over the campaign: those with the lowest ids, in their order."""
+    chosen = heapq.nsmallest(number, enumerate(planned), key=lambda pair: pair[1].variant_id)
+    return [item for _, item in sorted(chosen, key=lambda pair: pair[0])]
+
+
+def _combinations(brief: Brief, default_card: str) -> Iterator[Combination]:
+    axes: dict[str, tuple[Any, ...]] = {
+        "prompt": brief.prompts,
+        "negative_prompt": brief.negative_prompts or (None,),
+        "placements": brief.placements,
+        "duration_s": brief.durations_s or (None,),
+        "model": brief.models or (default_card,),
+        "first_frame": tuple(zip(brief.first_frames, brief.first_frame_hashes, strict=True)) or (NO_PICTURE,),
+        "locale": brief.locales or ("",),
+        "cta": brief.ctas or ("",),
+    }
+    # A column that Reelmill does not know decides pixels only where a prompt names it.
+    axes |= {name: brief.values(name) or ("",) for name in brief.placeholders if name not in axes}
+    if brief.axes == "zip":
+        axes = {name: values * brief.combinations if len(values) == 1 else values for name, values in axes.items()}
+        rows: Iterable[tuple[Any, ...]] = zip(*axes.values(), strict=True)
+    else:
+        rows = itertools.product(*axes.values())
+    for row in rows:
+        yield dict(zip(axes, row, strict=True))
+
+
+def _shape(
+    brief: Brief,
+    chosen: Combination,
+    cards: Mapping[str, ModelCard],
+    wanted: Profile,
+    recipes: dict[tuple[str, Profile], str],
+) -> _Shaped:
+    """Return a combination's first variant; ``recipes`` keeps what is the same for all of a card."""
+    card, placement = cards[chosen["model"]], chosen["placements"]
+    size = card.size_for(placement.aspect_ratio)
+    duration_s = chosen["duration_s"] or placement.duration_s
+    picture, picture_sha256 = chosen["first_frame"]
+    words = {name: text_of(value) for name, value in chosen.items()} | {"first_frame": picture}
+    prompt = fill(chosen["prompt"], words)
+    profile = card.profile_for(wanted)
+    if (card.name, profile) not in recipes:
+        recipes[card.name, profile] = card.recipe(profile)
+    negative = chosen["negative_prompt"]
+    variant = Variant(
+        card=card.name,
+        revision=card.weights.revision,
+        prompt=prompt,
+        negative_prompt=card.defaults.negative_prompt if negative is None else fill(negative, words),
+        seed=derived_seed(prompt) if brief.seed is None else brief.seed,
+        height=size.height,
+        width=size.width,
+        num_frames=card.frames_for(duration_s) if duration_s else card.defaults.num_frames,
+        fps=card.rules.fps,
+        num_inference_steps=card.defaults.num_inference_steps,
+        guidance_scale=card.defaults.guidance_scale,
+        loras=tuple(lora.name for lora in card.loras),
+        first_frame_sha256=picture_sha256,
+        profile=profile,
+        recipe=recipes[card.name, profile],
+    )
+    return _Shaped(placement, variant, tuple((name, words[name]) for name in brief.axis_lengths))
+
+
+def text_of(value: Any) -> str:
+    """Return an axis value as ``{column}`` shows it."""
+    if value is None:
+        return ""
+    if isinstance(value, float):
+        return f"{value:g}"
+    return value.label if isinstance(value, Placement) else str(value)
+
+
+def derived_seed(prompt: str) -> int:
+    """Return the first seed of a prompt whose row names none: 31 bits of its hash."""
+    return int.from_bytes(hashlib.blake2b(prompt.encode(), digest_size=4).digest(), "big") >> 1

@@ -1,0 +1,115 @@
+"""What a campaign has left to do: from the catalogue's rows to shards."""
+
+import time
+from collections import Counter, defaultdict
+from collections.abc import Iterable, Iterator, Mapping
+
+from adapters.catalogue import SYSTEM, Catalogue, VariantRow
+from manifests.gate import Gate
+from manifests.verdict import Verdict
+from tasks.alerts import alerts
+from tasks.plan.licence import held_cards
+from tasks.plan.shard import GOOD_STATES, Job, Shard, cut
+from tasks.plan.thresholds import lowest
+from tasks.runtime.cancellation import stopping
+from tasks.runtime.lease_owner import is_dead
+from tasks.runtime.resources import Resources, card_of, catalogue_of
+
+POLL_S = 0.5
+UNFINISHED = ("planned", "leased", "rendered")
+SENDING = ("approved", "signing")
+
+
+def free_the_dead(catalogue: Catalogue) -> int:
+    """End the leases of processes of this host that live no more, and tell of them; return how many there were."""
+    ended = 0
+    for owner in filter(is_dead, catalogue.owners()):
+        alerts.worker_lost(catalogue, owner, catalogue.leases_of(owner))
+        ended += catalogue.release_owner(owner)
+    return ended
+
+
+class Remaining:
+    """A campaign's unfinished variants, with the thresholds that its briefs set."""
+
+    def __init__(self, resources: Resources, campaign_id: str, max_rank_share: float) -> None:
+        self._resources = resources
+        self._catalogue = catalogue = catalogue_of(resources)
+        self._campaign_id = campaign_id
+        self._max_rank_share = max_rank_share
+        self._thresholds = catalogue.campaign(campaign_id).thresholds
+        self._briefs = {brief.brief_id: brief for brief in catalogue.briefs(campaign_id)}
+        self._brief_ids: defaultdict[str, dict[str, None]] = defaultdict(dict)
+        for member in catalogue.memberships(campaign_id):
+            self._brief_ids[member.variant_id][member.brief_id] = None
+
+    def shards(self, size: int, run_id: str = "") -> list[Shard]:
+        """Return shards of at most ``size`` jobs that share a bucket."""
+        rows = self._catalogue.variants(self._campaign_id)
+        jobs = (self._job(row) for row in rows if row.state in UNFINISHED)
+        return [
+            Shard(self._campaign_id, group, self._wants(group), (), self._max_rank_share, run_id)
+            for group in cut(jobs, size)
+        ]
+
+    def _wants(self, jobs: Iterable[Job]) -> dict[str, int]:
+        names = {brief_id for job in jobs for brief_id in job.brief_ids}
+        return {name: want for name in sorted(names) if (want := self._briefs[name].want)}
+
+    def await_leases(self, seconds: float) -> None:
+        """Wait until nobody holds what is left to make: a worker that was lost holds its leases until they expire."""
+        deadline = time.monotonic() + seconds
+        while time.monotonic() < deadline and not stopping.is_set():
+            free_the_dead(self._catalogue)
+            if not any(row.lease_owner for row in self._catalogue.waiting(self._campaign_id, ["leased", "rendered"])):
+                return
+            time.sleep(POLL_S)
+
+    def is_done(self, review: str) -> bool:
+        """True where a run would do nothing: all made or not needed, all sent, no verdict to change.
+
+        Clips that a licence holds back count as sent: they wait for the operator, not for a run.
+        """
+        rows = self._catalogue.variants(self._campaign_id)
+        if self._some_to_send(rows, review) or any(self._new_verdicts(rows)):
+            return False
+        good = Counter(
+            brief_id for row in rows if row.state in GOOD_STATES for brief_id in self._brief_ids[row.variant_id]
+        )
+        return not any(row.state in UNFINISHED and self._lacks(row, good) for row in rows)
+
+    def _some_to_send(self, rows: Iterable[VariantRow], review: str) -> bool:
+        held, unlicensed = self._catalogue.held_for_review(self._campaign_id), held_cards(self._resources)
+        if review == "auto" and any(row.state == "passed" and row.variant_id not in held for row in rows):
+            return True
+        return any(row.state in SENDING and row.variant.card not in unlicensed for row in rows)
+
+    def _lacks(self, row: VariantRow, good: Mapping[str, int]) -> bool:
+        briefs = (self._briefs[name] for name in self._brief_ids[row.variant_id])
+        return any(brief.want is None or good[brief.brief_id] < brief.want for brief in briefs)
+
+    def regate(self, actor: str = SYSTEM) -> int:
+        """Judge again what was scored under other thresholds; return how many verdicts changed."""
+        rows = self._catalogue.variants(self._campaign_id, ["passed", "failed"])
+        return self._catalogue.regate(self._new_verdicts(rows), actor)
+
+    def _new_verdicts(self, rows: Iterable[VariantRow]) -> Iterator[Verdict]:
+        """Yield the verdicts that come out otherwise today; what another campaign's gate let pass stays."""
+        changes = [verdict for row in rows if (verdict := self._verdict_changes(row))]
+        sharing = self._catalogue.campaigns_of([change.variant_id for change in changes])
+        return (change for change in changes if change.passed or len(sharing[change.variant_id]) < 2)
+
+    def _verdict_changes(self, row: VariantRow) -> Verdict | None:
+        """Return the verdict under today's thresholds where it is another one."""
+        if row.score is None or row.state not in ("passed", "failed"):
+            return None
+        verdict = Gate(self._threshold(row), self._max_rank_share).judge(row.score)
+        return verdict if verdict.passed != (row.state == "passed") else None
+
+    def _job(self, row: VariantRow) -> Job:
+        return Job(row.variant, row.variant_id, tuple(self._brief_ids[row.variant_id]), self._threshold(row))
+
+    def _threshold(self, row: VariantRow) -> float:
+        briefs = [self._briefs[name] for name in self._brief_ids[row.variant_id]]
+        name = row.variant.card
+        return lowest(briefs, self._thresholds.get(name, card_of(self._resources, name).defaults.min_adherence))

@@ -1,0 +1,28 @@
+"""Which score a clip needs: the brief's word, else the campaign's, else the card's."""
+
+from collections.abc import Iterable
+
+from adapters.catalogue import VariantRow
+from manifests.brief import Brief
+from tasks.runtime.resources import Resources, card_of, catalogue_of
+
+
+def lowest(briefs: Iterable[Brief], default: float) -> float:
+    """Return the lowest threshold among the briefs that share a variant: it is good enough for that one.
+
+    Args:
+        default: of briefs that name none: what calibration has set for the campaign, else the card's.
+    """
+    return min((default if brief.min_adherence is None else brief.min_adherence for brief in briefs), default=default)
+
+
+def threshold_of(resources: Resources, row: VariantRow) -> float:
+    """Return the threshold of one variant over all campaigns that it serves, a cosine."""
+    catalogue, name_of_card = catalogue_of(resources), row.variant.card
+    card = card_of(resources, name_of_card).defaults.min_adherence
+    found = []
+    for name in catalogue.campaigns_of([row.variant_id]).get(row.variant_id, ()):
+        mine = {member.brief_id for member in catalogue.memberships(name, [row.variant_id])}
+        briefs = [brief for brief in catalogue.briefs(name) if brief.brief_id in mine]
+        found.append(lowest(briefs, catalogue.campaign(name).thresholds.get(name_of_card, card)))
+    return min(found, default=card)

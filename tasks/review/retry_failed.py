@@ -1,0 +1,60 @@
+"""What failed gets another try: the same again after an error, a new seed after a verdict."""
+
+from collections import defaultdict
+from typing import NamedTuple
+
+from adapters.catalogue import Catalogue, VariantRow
+from manifests.placement import parse_placement
+from manifests.variant import PlannedVariant, Variant
+from tasks.plan.expand import SEEDS
+
+
+class Retried(NamedTuple):
+    """How many variants are tried again as they are, and how many as a new one."""
+
+    again: int
+    rerolled: int
+
+
+def retry_failed(catalogue: Catalogue, campaign_id: str) -> Retried:
+    """Plan another try for everything that failed, and for nothing else.
+
+    A clip that the gate refused would come out the same from the same seed, so a variant with
+    the next unused seed takes its place and names it as its parent. One that already has such a
+    child is left: the child's own verdict counts.
+    """
+    rows = catalogue.variants(campaign_id)
+    parents = {row.parent_id for row in rows}
+    refused = [row for row in rows if row.state == "failed" and row.score and row.variant_id not in parents]
+    rerolled = _reroll(catalogue, campaign_id, rows, refused)
+    again = catalogue.retry_failed(campaign_id, quarantined=True, scored=False)
+    return Retried(again, rerolled)
+
+
+def _reroll(catalogue: Catalogue, campaign_id: str, rows: list[VariantRow], refused: list[VariantRow]) -> int:
+    used: defaultdict[Variant, set[int]] = defaultdict(set)
+    for row in rows:
+        used[row.variant._replace(seed=0)].add(row.variant.seed)
+    members = defaultdict(list)
+    for member in catalogue.memberships(campaign_id):
+        members[member.variant_id].append(member)
+    added = 0
+    for row in refused:
+        seed = _next_seed(row.variant.seed, used[row.variant._replace(seed=0)])
+        variant = row.variant._replace(seed=seed)
+        planned = [
+            PlannedVariant(
+                member.brief_id, parse_placement(member.placement), variant, variant.variant_id, member.labels
+            )
+            for member in members[row.variant_id]
+        ]
+        added += catalogue.add_variants(campaign_id, planned, parent_id=row.variant_id)
+    return added
+
+
+def _next_seed(seed: int, used: set[int]) -> int:
+    """Return the first seed above ``seed`` that is not used, and mark it as used."""
+    while seed in used:
+        seed = (seed + 1) % SEEDS
+    used.add(seed)
+    return seed

@@ -1,0 +1,84 @@
+"""Takes secrets out of text that people and programs will read: those it was told of, and what looks like one."""
+
+import json
+import re
+from collections.abc import Iterable
+from urllib.parse import quote, quote_plus
+
+MASK = "***"
+SHORTEST = 4
+"""A secret of fewer characters is left: whatever holds it by chance would become unreadable."""
+
+_NAMED = r"(?:secret|passw(?:or)?d|passphrase|token|api[_-]?key|private[_-]?key|access[_-]?key)[\w-]{0,60}"
+"""The end of a name. All repeats are bounded, or begin where the last match ended: a long text takes no long time."""
+_IN_QUERIES = (
+    r"x-(?:amz|goog)-(?:signature|credential|security-token)|signature|sig|awsaccesskeyid|googleaccessid|"
+    r"policy|key-pair-id|code|state|(?:access_|refresh_|id_)?token|(?:client_)?secret|password|api_?key"
+)
+_WEBHOOKS = (
+    r"hooks\.slack(?:-gov)?\.com|discord(?:app)?\.com/api/webhooks|[\w.-]+\.webhook\.office\.com|"
+    r"outlook\.office\.com/webhook|[^\s/'\"]+/hooks"
+)
+_PATTERNS = tuple(
+    (re.compile(pattern, re.IGNORECASE | re.DOTALL), becomes)
+    for pattern, becomes in (
+        (r"-----BEGIN ([A-Z ]*)PRIVATE KEY-----.*?(?:-----END \1PRIVATE KEY-----|\Z)", MASK),
+        (rf"(https?://(?:{_WEBHOOKS})/)[^\s'\"<>\\]+", rf"\g<1>{MASK}"),
+        (r"(https?://)[^\s/@]+@", rf"\g<1>{MASK}@"),
+        (r"(\b[a-z][a-z0-9+.-]{0,30}://[^\s/:@]*):[^\s/]+@", rf"\g<1>:{MASK}@"),
+        (r"(authorization\\*['\"]?\s*[:=,]\s*b?\\*['\"]?)[^\r\n'\"\\]+", rf"\g<1>{MASK}"),
+        (r"(\bbearer\s+)[\w.~+/=-]{8,}", rf"\g<1>{MASK}"),
+        (r"\b(?:AKIA|ASIA)[A-Z0-9]{16}\b", MASK),
+        (rf"([?&;](?:{_IN_QUERIES})=)[^&\s'\"<>\\]+", rf"\g<1>{MASK}"),
+        (rf"({_NAMED}\\*['\"]?\s*[=:]\s*b?)(\\*['\"])(?:(?!\2).){{1,4000}}\2", rf"\g<1>\g<2>{MASK}\g<2>"),
+        (rf"({_NAMED}\s*[=:]\s*)[^\s,;&'\"\\]{{{SHORTEST},}}", rf"\g<1>{MASK}"),
+        (r"(/share/)[\w-]{16,}", rf"\g<1>{MASK}"),
+    )
+)
+"""Private keys, webhooks, passwords within URLs, headers, AWS key ids, signed queries, named secrets, share links."""
+
+
+class Redaction:
+    """Knows secrets, and takes them out in every way in which they are commonly written."""
+
+    def __init__(self) -> None:
+        self._forms: set[str] = set()
+        self._known: re.Pattern[str] | None = None
+
+    def learn(self, secrets: Iterable[str]) -> None:
+        """Remember secrets; those that are shorter than SHORTEST are not."""
+        new = {form for secret in secrets if len(secret) >= SHORTEST for form in _forms(secret)} - self._forms
+        if new:
+            self._forms |= new
+            longest_first = sorted(self._forms, key=len, reverse=True)
+            self._known = re.compile("|".join(map(re.escape, longest_first)), re.IGNORECASE)
+
+    def __call__(self, text: str) -> str:
+        """Return the text without secrets."""
+        if self._known:
+            text = self._known.sub(MASK, text)
+        for pattern, becomes in _PATTERNS:
+            text = pattern.sub(becomes, text)
+        return text
+
+
+def _forms(secret: str) -> set[str]:
+    """Return a secret as it stands in text, in URLs, in JSON, in reprs, and in one of these within another."""
+    ways = (
+        str,
+        quote_plus,
+        lambda text: quote(text, safe=""),
+        quote,
+        lambda text: repr(text)[1:-1],
+        lambda text: repr(f'{text}"')[1:-2],  # beside both kinds of quotes the single ones are escaped
+        lambda text: repr(text.encode(errors="replace"))[2:-1],
+        lambda text: json.dumps(text)[1:-1],
+        lambda text: json.dumps(text, ensure_ascii=False)[1:-1],
+    )
+    sound = secret.encode("utf-8", "replace").decode()
+    once = {way(each) for way in ways for each in {secret if secret == sound else sound, sound}} | {secret}
+    return once | {way(each.encode("utf-8", "replace").decode()) for way in ways for each in once}
+
+
+redact = Redaction()
+"""This process's; flows.runtime.logs tells it the secrets of the settings."""

@@ -1,0 +1,287 @@
+"""Opens what the steps work with, once a process, from plain values that travel anywhere."""
+
+import logging
+import queue
+import threading
+from collections.abc import Iterator
+from contextlib import AbstractContextManager, contextmanager
+from dataclasses import dataclass, field
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+from adapters.bucket import Bucket, open_bucket
+from adapters.c2pa.signer import DevelopmentCA, KeyFile, Signer, SignerSource, TimeStamps, open_signer
+from adapters.catalogue import Catalogue, open_catalogue
+from manifests.credentials.attestation import Attestation
+from manifests.errors import SettingsError, UnknownCardError
+from models.card import ModelCard
+from models.memory import MemoryWatch, capacity_bytes, free_caches, used_bytes
+from models.protocols import FrameScorer, Generator
+from models.registry import find_devices, load_cards, open_generator, open_scorer
+from tasks.runtime.first_frames import FirstFrames
+
+log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class BucketConfig:
+    """Where clips are published; keys that are None are boto3's to find."""
+
+    location: str
+    endpoint: str | None = None
+    region: str | None = None
+    access_key: str | None = field(default=None, repr=False)
+    secret_key: str | None = field(default=None, repr=False)
+    public_url: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class SignerConfig:
+    """Which signer is in use, and where its material lies."""
+
+    kind: str
+    folder: Path
+    chain: Path | None = None
+    key: Path | None = None
+    kms_key: str | None = None
+    kms_endpoint: str | None = None
+    kms_region: str | None = None
+    anchors: Path | None = None
+    tsa_url: str | None = None
+    tsa_anchors: Path | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Resources:
+    """Everything that a step needs to open its tools.
+
+    Attributes:
+        machine: id of this installation; clips that lie on another are left to it.
+        shared: masters wait in the bucket's staging prefix, where every host finds them.
+        staging: folder for masters and signed files that are not published yet.
+        first_frames: folder of the pictures that clips start from.
+        devices: names such as ``cpu`` or ``cuda:0``, one warm model on each; none means all
+            GPUs of the machine that works, or its CPU.
+        lease_s, attempts, drafts, master_crf, attestations: see Settings; the attestations are pairs of a card's name
+            and its own.
+    """
+
+    catalogue_url: str = field(repr=False)
+    bucket: BucketConfig
+    signer: SignerConfig
+    staging: Path
+    first_frames: Path = Path("first-frames")
+    drafts: str = "auto"
+    master_crf: int = 23
+    machine: str = ""
+    shared: bool = False
+    devices: tuple[str, ...] = ()
+    threads: int | None = None
+    model_folders: tuple[Path, ...] = ()
+    weights_root: Path | None = None
+    lease_s: float = 60.0
+    attempts: int = 5
+    training_mining: str = "notAllowed"
+    disclose_prompt: bool = False
+    attestations: tuple[tuple[str, Attestation], ...] = ()
+    prompt_key: bytes = field(default=b"", repr=False)
+
+
+class Device:
+    """A device with at most one warm generator on it, which is opened anew before its memory is full."""
+
+    def __init__(self, name: str, resources: Resources) -> None:
+        self.name = name
+        self._resources = resources
+        self._card = ""
+        self._generator: Generator | None = None
+        self._watch: MemoryWatch | None = None
+        self.recycled = 0
+        self.loads = 0
+        self.drafters: dict[tuple[Any, ...], Any] = {}
+
+    def generator(self, card: ModelCard) -> Generator:
+        """Return the card's generator, freeing another card's first, or its own where memory climbs."""
+        if self._watch and self._watch.is_climbing:
+            log.warning(
+                "Memory of %s climbs by %.1f MB a clip; its model is loaded anew.", self.name, self._watch.slope / 1e6
+            )
+            self.close()
+            self.recycled += 1
+        if self._generator is None or self._card != card.name:
+            self.close()
+            self._generator = open_generator(
+                card,
+                device=self.name,
+                threads=self._resources.threads,
+                weights_root=self._resources.weights_root,
+                pictures=first_frames_of(self._resources).pixels,
+            )
+            self.loads += 1
+            self._card = card.name
+            self._watch = MemoryWatch(capacity_bytes(self.name))
+        return self._generator
+
+    def note_memory(self) -> None:
+        """Note what is in use after a clip."""
+        if self._watch:
+            self._watch.add(used_bytes(self.name))
+
+    def abandon(self) -> None:
+        """Let go of a generator whose device is lost; closing it would only raise."""
+        self._generator, self._card, self._watch = None, "", None
+
+    def close(self) -> None:
+        """Free the device."""
+        if self._generator is not None:
+            self._generator.close()
+            self._generator, self._card, self._watch = None, "", None
+            free_caches()
+
+
+class Devices:
+    """The devices of this process; a shard takes one for as long as it runs."""
+
+    def __init__(self, resources: Resources) -> None:
+        self._free: queue.SimpleQueue[Device] = queue.SimpleQueue()
+        names = resources.devices or find_devices()
+        self._number = len(names)
+        for name in names:
+            self._free.put(Device(name, resources))
+
+    def __len__(self) -> int:
+        return self._number
+
+    @contextmanager
+    def take(self) -> Iterator[Device]:
+        """Wait for a free device and hold it."""
+        device = self._free.get()
+        try:
+            yield device
+        finally:
+            self._free.put(device)
+
+
+_opening = threading.RLock()
+
+
+def catalogue_of(resources: Resources) -> Catalogue:
+    """Return this process's catalogue."""
+    with _opening:
+        return _catalogue(resources.catalogue_url)
+
+
+@cache
+def _catalogue(url: str) -> Catalogue:
+    return open_catalogue(url)
+
+
+def bucket_of(resources: Resources) -> Bucket:
+    """Return this process's bucket."""
+    with _opening:
+        return _bucket(resources.bucket)
+
+
+@cache
+def _bucket(place: BucketConfig) -> Bucket:
+    return open_bucket(
+        place.location,
+        endpoint=place.endpoint,
+        region=place.region,
+        access_key=place.access_key,
+        secret_key=place.secret_key,
+        public_url=place.public_url,
+    )
+
+
+def first_frames_of(resources: Resources) -> FirstFrames:
+    """Return the kept pictures; where hosts share their staging, they are found in the bucket as well."""
+    return FirstFrames(resources.first_frames, bucket_of(resources) if resources.shared else None)
+
+
+def devices_of(resources: Resources) -> Devices:
+    """Return this process's devices."""
+    with _opening:
+        return _devices(resources)
+
+
+@cache
+def _devices(resources: Resources) -> Devices:
+    return Devices(resources)
+
+
+def scorer_of(resources: Resources, card: ModelCard) -> FrameScorer:
+    """Return the warm scorer that the card names; while one is opened, only those wait that need the same."""
+    key = card.scorer, resources.model_folders, resources.weights_root
+    with _opening:
+        lock = _scorer_lock(*key)
+    with lock:
+        return _scorer(*key)
+
+
+@cache
+def _scorer_lock(*_key: object) -> threading.Lock:
+    return threading.Lock()
+
+
+@cache
+def _scorer(name: str, folders: tuple[Path, ...], weights_root: Path | None) -> FrameScorer:
+    return open_scorer(name, extra_folders=folders, weights_root=weights_root)
+
+
+def signer_of(resources: Resources) -> AbstractContextManager[Signer]:
+    """Return a signer, to be opened by ``with``.
+
+    Raises:
+        SignerUnavailableError: when opened; says which file or setting is unfit.
+    """
+    place = resources.signer
+    return open_signer(_source(place), TimeStamps(place.tsa_url, place.tsa_anchors) if place.tsa_url else None)
+
+
+def _source(place: SignerConfig) -> SignerSource:
+    if place.kind == "development":
+        return DevelopmentCA(place.folder)
+    if place.chain is None:
+        raise SettingsError("The signer needs a certificate chain; set REELMILL_SIGNER_CHAIN to a PEM file.")
+    if place.kind == "pem":
+        if place.key is None:
+            raise SettingsError("The signer needs a private key; set REELMILL_SIGNER_KEY to a PEM file.")
+        return KeyFile(place.chain, place.key, place.anchors)
+    if place.kms_key is None:
+        raise SettingsError("The signer needs a key; set REELMILL_SIGNER_KMS_KEY to an AWS KMS key id or ARN.")
+    from adapters.c2pa.kms import kms_key  # boto3 takes its time, and other signers need none of it
+
+    return kms_key(place.chain, place.kms_key, place.anchors, region=place.kms_region, endpoint=place.kms_endpoint)
+
+
+def cards_of(resources: Resources) -> dict[str, ModelCard]:
+    """Return the model cards, the operator's own folders included."""
+    return _cards(resources.model_folders)
+
+
+@cache
+def _cards(folders: tuple[Path, ...]) -> dict[str, ModelCard]:
+    return load_cards(folders)
+
+
+def card_of(resources: Resources, name: str) -> ModelCard:
+    """Return one model card.
+
+    Raises:
+        UnknownCardError: it is not here, though a variant names it.
+    """
+    if name not in cards_of(resources):
+        raise UnknownCardError(
+            f"The model card {name} is not here, and variants of the campaign need it; "
+            "let REELMILL_MODEL_FOLDERS name the folder that holds it."
+        )
+    return cards_of(resources)[name]
+
+
+def close_resources() -> None:
+    """Forget everything that was opened; tests and forked work start clean."""
+    with _opening:
+        for opener in (_catalogue, _bucket, _devices, _scorer, _cards):
+            opener.cache_clear()

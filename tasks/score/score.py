@@ -1,0 +1,75 @@
+"""Measure a clip's frames while they are still in memory."""
+
+import hashlib
+from collections.abc import Sequence
+from weakref import WeakKeyDictionary
+
+import numpy as np
+
+from manifests.gate import Gate
+from manifests.score import Score
+from models.memory import free_caches, is_out_of_memory
+from models.protocols import FrameScorer, Generated
+from tasks.score.technical_checks import measure
+
+SCORED_FRAMES = 8
+MOST_DISTRACTORS = 31
+_portions: WeakKeyDictionary[FrameScorer, int] = WeakKeyDictionary()
+"""Frames at a time, of scorers whose memory has run out."""
+
+
+def distractors_of(prompt: str, prompts: Sequence[str]) -> list[str]:
+    """Return up to MOST_DISTRACTORS other prompts of the campaign; the same choice every time."""
+    others = {other for other in prompts if other != prompt}
+    return sorted(others, key=lambda other: hashlib.blake2b((prompt + "\0" + other).encode()).digest())[
+        :MOST_DISTRACTORS
+    ]
+
+
+def spread(num_frames: int, number: int = SCORED_FRAMES) -> np.ndarray:
+    """Return the indices of ``number`` frames, evenly spread over the clip, ends included."""
+    return np.unique(np.linspace(0, num_frames - 1, min(number, num_frames)).round().astype(int))
+
+
+def embed_with_retry(scorer: FrameScorer, frames: np.ndarray) -> np.ndarray:
+    """Embed frames; where memory runs out, with freed caches, then by halves, down to a frame at a time.
+
+    The way down takes a second of freeing, so a scorer's next clips begin where the last one came down to.
+
+    Raises:
+        Exception: the scorer's own, where not even one frame fits.
+    """
+    size, freed = min(len(frames), _portions.get(scorer, len(frames))), False
+    while True:
+        try:
+            return np.concatenate([scorer.embed_frames(frames[at : at + size]) for at in range(0, len(frames), size)])
+        except Exception as error:
+            if not is_out_of_memory(error) or (freed and size == 1):
+                raise
+        free_caches()
+        size, freed = (-(-size // 2) if freed else size), True
+        _portions[scorer] = min(size, _portions.get(scorer, size))  # another thread may be further down
+
+
+def score_frames(generated: Generated, scorer: FrameScorer, prompts: Sequence[str], gate: Gate) -> Score:
+    """Return checks, adherence and rank; a clip that the gate rules out for its checks is not embedded.
+
+    Args:
+        prompts: all prompts of the campaign; the own one may be among them.
+    """
+    variant, frames = generated.variant, generated.frames
+    checks = measure(frames, generated.nan_share, variant)
+    if any(gate.technical(checks)):
+        return Score(variant.variant_id, checks)
+    rivals = distractors_of(variant.prompt, prompts)
+    image = embed_with_retry(scorer, frames[spread(len(frames))])
+    text = scorer.embed_prompts([variant.prompt, *rivals])
+    cosines = (image @ text.T).mean(axis=0)
+    return Score(
+        variant_id=variant.variant_id,
+        checks=checks,
+        prompt_adherence=float(cosines[0]),
+        prompt_rank=1 + int((cosines[1:] > cosines[0]).sum()),
+        num_distractors=len(rivals),
+        scorer=scorer.name,
+    )

@@ -1,0 +1,157 @@
+"""A stock sheet comes in: from a file or from the bucket, checked against the model cards, refused or taken."""
+
+import tempfile
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from adapters.bucket import Bucket
+from adapters.sheets import read_table
+from adapters.sheets.reader import MAX_BYTES
+from manifests.brief import Brief
+from manifests.errors import BucketError, RejectedSheetError, UnknownCardError, UnreadableSheetError
+from manifests.nightly.stock import StockSheet
+from manifests.pluralize import count_of
+from manifests.sheet import CellProblem, Table
+from manifests.sheet.stock_cells import Cell, StockCells
+from manifests.sheet.stock_check import CheckedStock, StockCheck, check_stock
+from models.card import ModelCard
+from tasks.intake.intake import SHOWN_PROBLEMS, card_check
+from tasks.runtime.resources import Resources, bucket_of
+
+S3 = "s3://"
+
+
+@dataclass(frozen=True, slots=True)
+class StockIntake:
+    """A stock sheet with its table and what was found odd in it."""
+
+    table: Table
+    sheet: StockSheet
+    warnings: tuple[CellProblem, ...] = ()
+
+
+def take_in_stock(resources: Resources, place: str, cards: Mapping[str, ModelCard], default_card: str) -> StockIntake:
+    """Read and check a stock sheet.
+
+    Args:
+        place: a path, a key in the media bucket, or ``s3://name/key``.
+
+    Raises:
+        UnknownCardError: the default card does not exist.
+        UnreadableSheetError: there is no such file, or it is no sheet.
+        RejectedSheetError: it has problems; names the first.
+    """
+    if default_card not in cards:
+        raise UnknownCardError(f"There is no model card {default_card!r}; use one of {', '.join(sorted(cards))}.")
+    table, checked = read_stock(resources, place, cards, default_card)
+    if checked.sheet is None:
+        raise RejectedSheetError(
+            f"The stock sheet {table.name} has {count_of(len(checked.problems), 'problem')}. "
+            f"{_first_of(checked.problems)} Mend them and start again; nothing was begun."
+        )
+    return StockIntake(table, checked.sheet, checked.warnings)
+
+
+def read_stock(
+    resources: Resources, place: str, cards: Mapping[str, ModelCard], default_card: str
+) -> tuple[Table, CheckedStock]:
+    """Read a stock sheet and find every problem in it.
+
+    Raises:
+        UnreadableSheetError: there is no such file, or it is no sheet.
+    """
+    with _file_of(resources, place) as path:
+        table = read_table(path)
+    return table, check_stock(table, [card_checks(cards, default_card)])
+
+
+def card_checks(cards: Mapping[str, ModelCard], default_card: str) -> StockCheck:
+    """Return the check of a sheet's cells against the cards that it uses: names, shapes, lengths, words."""
+
+    def check(reading: StockCells) -> Iterator[tuple[bool, CellProblem]]:
+        models = reading.cells("model")
+        known = tuple(cell.value for cell in models if cell.value in cards) or (default_card,)
+        nowhere = Cell(reading.table.header_row, "", "", "", "")
+        plain = Brief(0, "", ("",), models=known)
+        own = [cell for found in reading.own.values() for cell in found]
+        probes: list[tuple[str, list[Cell], Callable[[Cell], Brief]]] = [
+            ("model", models, lambda cell: replace(plain, models=(cell.value,))),
+            ("placements", reading.cells("placements"), lambda cell: replace(plain, placements=(cell.value,))),
+            ("placements", [] if reading.cells("placements") else [nowhere], lambda _: plain),
+            ("duration_s", reading.cells("duration_s"), lambda cell: replace(plain, durations_s=(cell.value,))),
+            ("prompt", [*own, *reading.cells("prompt")], lambda cell: replace(plain, prompts=(cell.text,))),
+        ]
+        said: set[tuple[str, str]] = set()
+        for column, found, brief_of in probes:
+            for cell in found:
+                for complaint in card_check(cards, default_card)(brief_of(cell)):
+                    if complaint.column == column and (key := (cell.text, complaint.message)) not in said:
+                        said.add(key)
+                        yield complaint.warning, cell._replace(text=complaint.value).problem(complaint.message)
+        for name in known:
+            if cards[name].needs_first_frame:
+                cell = next((cell for cell in models if cell.value == name), nowhere._replace(text=name))
+                yield (
+                    False,
+                    cell.problem(
+                        "makes clips from a picture, and stock footage starts from none. Let the "
+                        f"column model name another card: {_text_cards(cards)}."
+                    ),
+                )
+
+    return check
+
+
+def _text_cards(cards: Mapping[str, ModelCard]) -> str:
+    return ", ".join(sorted(name for name, card in cards.items() if not card.needs_first_frame)[:6])
+
+
+def _first_of(problems: tuple[CellProblem, ...]) -> str:
+    more = len(problems) - SHOWN_PROBLEMS
+    return " ".join(
+        [*(problem.sentence for problem in problems[:SHOWN_PROBLEMS]), *([f"And {more} more."] if more > 0 else [])]
+    )
+
+
+@contextmanager
+def _file_of(resources: Resources, place: str) -> Iterator[Path]:
+    """Yield the sheet as a file of its own name: the parser's child and the campaign's name want one."""
+    path = Path(place).expanduser()
+    if not place.startswith(S3) and path.exists():
+        yield path
+        return
+    bucket, key = _object_of(resources, place)
+    data = _bytes_of(bucket, key, place)
+    with tempfile.TemporaryDirectory() as folder:
+        copy = Path(folder) / Path(key).name
+        copy.write_bytes(data)
+        yield copy
+
+
+def _object_of(resources: Resources, place: str) -> tuple[Bucket, str]:
+    """Return where an object lies: in the media bucket, or in another that the same credentials open."""
+    root = resources.bucket.location.rstrip("/") + "/"
+    if not place.startswith(S3) or place.startswith(root):
+        return bucket_of(resources), place.removeprefix(root)
+    name, _, key = place.removeprefix(S3).partition("/")
+    return bucket_of(replace(resources, bucket=replace(resources.bucket, location=f"{S3}{name}"))), key
+
+
+def _bytes_of(bucket: Bucket, key: str, place: str) -> bytes:
+    missing = UnreadableSheetError(
+        f"There is no stock sheet '{place}', neither as a file nor as a key in the bucket; check "
+        "its name and the folder."
+    )
+    try:
+        head = bucket.head(key)
+    except BucketError as error:
+        if error.transient or place.startswith(S3):
+            raise
+        raise missing from error
+    if head is None:
+        raise missing
+    if head.size > MAX_BYTES:
+        raise UnreadableSheetError(f"'{place}' has more than {MAX_BYTES // 2**20} MiB; split it into several sheets.")
+    return bucket.read(key)

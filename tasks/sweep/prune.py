@@ -1,0 +1,106 @@
+"""Prunes this machine's staging folder by age; what a clip may still need stays."""
+
+import re
+import shutil
+import time
+from collections.abc import Iterator, Sequence
+from contextlib import suppress
+from pathlib import Path
+
+from adapters.catalogue.core.store import batches
+from adapters.catalogue.work.sweeping import StagedRow
+from tasks.runtime.staging import SIGNED
+from tasks.sweep.terms import Sweep
+
+SETTLED = frozenset({"published", "rejected", "withdrawn"})
+"""States in which nobody needs the master any more; posters stay, people look at them."""
+UNSENT = frozenset({"signing", "quarantined"})
+"""States from which signed files may still go into the bucket."""
+AT_ONCE = 200
+"""Folders that the catalogue is asked about at a time: what it says is acted on at once."""
+_ID = re.compile(r"[0-9a-f]{32}")
+
+
+def prune_staging(sweep: Sweep) -> None:
+    """Remove signings that came to an end, unfinished files, old masters, and folders that nobody knows."""
+    unknown: list[Path] = []
+    known = 0
+    for folders in batches(_folders(sweep.resources.staging), AT_ONCE):
+        rows = sweep.catalogue.staged(folder.name for folder in folders)
+        known += len(rows)
+        unknown += [folder for folder in folders if folder.name not in rows and _age(folder) > sweep.terms.grace_s]
+        for folder in folders:
+            if row := rows.get(folder.name):
+                _prune(sweep, folder, row)
+    _remove_unknown(sweep, unknown, sweep.terms.allows(len(unknown), known))
+
+
+def _remove_unknown(sweep: Sweep, folders: Sequence[Path], allowed: bool) -> None:
+    for some in batches(folders, AT_ONCE):
+        rows = sweep.catalogue.staged(folder.name for folder in some)  # a sheet may have been registered meanwhile
+        for folder in some:
+            if folder.name in rows:
+                continue
+            if allowed:
+                _remove(sweep, "unknown-folder", folder)
+            else:
+                sweep.notes.add("unknown-left", _name(sweep, folder))
+
+
+def is_settled(sweep: Sweep, row: StagedRow) -> bool:
+    """True where the master has not been needed for long, and will not be: what the bucket lacks may be."""
+    return (
+        row.state in SETTLED
+        and not row.is_held
+        and row.quiet_s > sweep.terms.keep_s
+        and row.variant_id not in sweep.damaged
+        and row.campaign_id not in sweep.unseen
+    )
+
+
+def _folders(staging: Path) -> Iterator[Path]:
+    for folder in sorted(staging.glob("[0-9a-f][0-9a-f]/*")):
+        if _ID.fullmatch(folder.name) and folder.is_dir() and not folder.is_symlink():
+            yield folder
+
+
+def _prune(sweep: Sweep, folder: Path, row: StagedRow) -> None:
+    grace_s, keep_s = sweep.terms.grace_s, sweep.terms.keep_s
+    for signed in folder.glob(f"{SIGNED}*"):
+        if not row.is_held and not _awaits_upload(signed, row) and _age(signed) > grace_s:
+            _remove(sweep, "signed-folder", signed)
+    for part in folder.rglob(".*.part"):
+        if part.is_file() and _age(part) > grace_s:
+            _remove(sweep, "partial", part)
+    master = folder / "master.mp4"
+    if master.is_file() and is_settled(sweep, row) and _age(master) > keep_s:
+        _remove(sweep, "master", master)
+
+
+def _awaits_upload(signed: Path, row: StagedRow) -> bool:
+    return row.state in UNSENT and row.signed_path is not None and row.signed_path.parent.name == signed.name
+
+
+def _age(path: Path) -> float:
+    """Return the seconds since anything in it was written; 0 where it is gone."""
+    try:
+        return time.time() - max(each.lstat().st_mtime for each in (path, *path.rglob("*")))
+    except FileNotFoundError:
+        return 0.0
+
+
+def _remove(sweep: Sweep, kind: str, path: Path) -> None:
+    size = 0
+    with suppress(FileNotFoundError):
+        size = sum(each.lstat().st_size for each in (path, *path.rglob("*")) if each.is_file())
+    if not sweep.terms.dry_run:
+        if path.is_dir():
+            shutil.rmtree(path, ignore_errors=True)
+        else:
+            path.unlink(missing_ok=True)
+    sweep.notes.add(kind, _name(sweep, path))
+    sweep.notes.look("bytes", size)
+
+
+def _name(sweep: Sweep, path: Path) -> str:
+    return path.relative_to(sweep.resources.staging).as_posix()

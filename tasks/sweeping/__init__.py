@@ -1,1 +1,0 @@
-"""The sweeper's steps, one a file; ``tasks.sweep`` puts them in order."""

@@ -1,0 +1,82 @@
+"""Prefect's server ends with the command that started it, however that ends."""
+
+import os
+import signal
+import subprocess
+import sys
+import time
+import urllib.request
+from contextlib import suppress
+from pathlib import Path
+
+import pytest
+
+from flows.prefect.embedded_server import prefect_server
+from manifests.errors import ReelmillError
+
+HOLD = """
+import os, sys
+from pathlib import Path
+from flows.settings import prepare_prefect
+from flows.prefect.embedded_server import prefect_server
+home = Path(sys.argv[1])
+prepare_prefect(home)
+with prefect_server(home):
+    print(os.environ["PREFECT_API_URL"], flush=True)
+    sys.stdin.read()
+"""
+
+
+@pytest.fixture
+def held(tmp_path: Path):
+    """A process that holds a server, with the server's URL."""
+    environment = {name: value for name, value in os.environ.items() if not name.startswith("PREFECT_")}
+    process = subprocess.Popen(
+        [sys.executable, "-c", HOLD, tmp_path],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        text=True,
+        env=environment,
+        cwd=Path(__file__).parents[2],
+    )
+    yield process, process.stdout.readline().strip()
+    process.kill()
+    process.wait()
+    process.stdin.close()
+    process.stdout.close()
+
+
+def answers(url: str) -> bool:
+    with suppress(OSError), urllib.request.urlopen(f"{url}/health", timeout=5):
+        return True
+    return False
+
+
+def is_gone_within(url: str, seconds: float) -> bool:
+    deadline = time.monotonic() + seconds
+    while answers(url) and time.monotonic() < deadline:
+        time.sleep(0.1)
+    return not answers(url)
+
+
+@pytest.mark.parametrize("sent", [signal.SIGKILL, signal.SIGINT])
+def test_it_ends_with_its_parent(held, sent):
+    process, url = held
+    assert answers(url)
+    process.send_signal(sent)
+    process.wait(timeout=30)
+    assert is_gone_within(url, 10)
+
+
+def test_the_operators_own_server_goes_first(tmp_path, monkeypatch):
+    monkeypatch.setenv("PREFECT_API_URL", "http://127.0.0.1:9/api")
+    with prefect_server(tmp_path):
+        assert os.environ["PREFECT_API_URL"] == "http://127.0.0.1:9/api"
+    assert not (tmp_path / "prefect-server.log").exists()
+
+
+def test_a_server_that_does_not_start_is_told_with_its_log(tmp_path, monkeypatch):
+    monkeypatch.delenv("PREFECT_API_URL", raising=False)
+    monkeypatch.setattr(sys, "executable", "/bin/false")
+    with pytest.raises(ReelmillError, match=r"did not start; .*prefect-server.log says why"), prefect_server(tmp_path):
+        pytest.fail("nothing runs here")

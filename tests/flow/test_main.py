@@ -1,0 +1,222 @@
+"""The commands, as a marketer calls them; fakes stand in for the model only."""
+
+import json
+
+import pytest
+from cli_runner import reelmill
+from credentials import Authority
+
+from adapters.sheets import read_table
+from manifests.sheet import check_table
+from models.registry import HOME
+
+published = pytest.mark.usefixtures("prefect_server", "fake_models")
+
+
+def test_init_writes_a_sheet_that_validates(home, capsys, tmp_path):
+    assert reelmill(capsys, "init", tmp_path / "new.xlsx").code == 0
+    ended = reelmill(capsys, "validate", tmp_path / "new.xlsx")
+    assert ended.code == 0, ended.out + ended.err
+
+
+def test_validate_reports_every_bad_cell_at_once(home, capsys, tmp_path):
+    sheet = tmp_path / "bad.csv"
+    sheet.write_text("prompt,placements,variants\na red cup,7:3,0\n,16:9,2\na blue cup,1:1,1\n")
+    ended = reelmill(capsys, "validate", sheet, "--annotate", tmp_path / "marked.xlsx")
+    assert ended.code == 1
+    assert "Row 2, column B 'placements': '7:3'" in ended.out
+    assert "Row 2, column C 'variants': '0'" in ended.out
+    assert "Row 3" in ended.out
+    assert (tmp_path / "marked.xlsx").is_file()
+    assert reelmill(capsys, "validate", sheet, "--accept-good-rows").code == 0
+
+
+def test_validate_json_lists_the_same(home, capsys, tmp_path):
+    sheet = tmp_path / "bad.csv"
+    sheet.write_text("prompt,placements\na red cup,7:3\na blue cup,1:1\n")
+    answer = json.loads(reelmill(capsys, "validate", sheet, "--json").out)
+    assert answer["good_rows"] == 1
+    assert [(problem["row"], problem["column_letter"]) for problem in answer["problems"]] == [(2, "B")]
+
+
+def test_a_word_outside_the_vocabulary_is_warned_of(home, capsys, tmp_path):
+    sheet = tmp_path / "odd.csv"
+    sheet.write_text("prompt\na red circle beside a xylophone\n")
+    ended = reelmill(capsys, "validate", sheet)
+    assert ended.code == 0
+    assert "xylophone' is outside the vocabulary of starter" in ended.err
+
+
+def test_plan_shows_counts_and_runs_nothing(home, sheet, capsys):
+    answer = json.loads(reelmill(capsys, "plan", sheet, "--json").out)
+    assert (answer["asked"], answer["to_make"], answer["shards"]) == (12, 12, 3)
+    assert answer["device_seconds"] > 0
+    assert not (home / "staging").exists()
+    assert not (home / "prefect").exists()
+
+
+@published
+def test_run_status_plan_and_results(home, sheet, capsys, tmp_path):
+    first = json.loads(reelmill(capsys, "run", sheet, "--json", "--out", tmp_path / "out").out)
+    assert first["states"] == {"published": 10, "planned": 2}
+    assert (tmp_path / "out" / "contact-sheet.png").read_bytes().startswith(b"\x89PNG")
+
+    table = read_table(tmp_path / "out" / "spring-results.xlsx")
+    assert [brief.brief_id for brief in check_table(table).briefs] == ["circle", "cup"]
+    cells = dict(zip(table.columns, table.rows[0].cells, strict=False))
+    assert cells["prompt"] == "a {colour} circle on a white background"
+    assert any(cell.endswith(".mp4") for cell in cells.values())
+
+    shown = reelmill(capsys, "status", "spring")
+    assert "circle" in shown.out
+    assert "10 published" in shown.out
+    assert json.loads(reelmill(capsys, "status", "--json").out)[0]["states"]["published"] == 10
+
+    again = json.loads(reelmill(capsys, "plan", sheet, "--json").out)
+    assert again["skipped"] == {"published": 10, "not needed": 2}
+    assert again["to_make"] == 0
+
+
+@published
+def test_a_finished_campaign_starts_no_server(home, sheet, capsys, monkeypatch):
+    reelmill(capsys, "run", sheet)
+    from flows import campaign
+
+    monkeypatch.setattr(campaign, "finish", lambda *_: pytest.fail("the flow ran"))
+    assert reelmill(capsys, "run", sheet).code == 0
+
+
+def test_a_plan_of_one_is_told_in_the_singular(home, capsys, tmp_path):
+    sheet = tmp_path / "one.csv"
+    sheet.write_text("brief_id,prompt,variants\none,a red circle,1\n")
+    words = " ".join(reelmill(capsys, "plan", sheet).out.split())
+    assert "1 variant asked for, 1 different." in words
+    assert "To make: 1 in 1 shard." in words
+    assert ": 1 clip, " in words
+
+
+@published
+def test_retry_takes_what_failed_and_nothing_else(home, capsys, fake_models, tmp_path):
+    sheet = tmp_path / "mixed.csv"
+    sheet.write_text("brief_id,prompt\ngood,a red circle\nodd,there is nothing here\n")
+    first = json.loads(reelmill(capsys, "run", sheet, "--json").out)
+    assert first["states"] == {"published": 1, "failed": 1}
+    assert reelmill(capsys, "retry", "mixed").code == 1
+
+    ended = reelmill(capsys, "retry", "mixed", "--failed")
+    assert "0 variants are tried again, 1 gets a new seed" in ended.out
+    states = json.loads(reelmill(capsys, "status", "mixed", "--json").out)["states"]
+    assert states == {"published": 1, "failed": 2}
+
+
+@published
+def test_an_error_is_retried_with_the_same_seed(home, capsys, fake_models, tmp_path):
+    from manifests.errors import GenerationError
+
+    sheet = tmp_path / "one.csv"
+    sheet.write_text("brief_id,prompt,seed\none,a red circle,7\n")
+
+    generate = fake_models.generate
+    fake_models.generate = lambda variants: iter([GenerationError("the light went out")] * len(variants))
+    assert json.loads(reelmill(capsys, "run", sheet, "--json").out)["states"] == {"failed": 1}
+    fake_models.generate = generate
+
+    assert "1 variant is tried again, 0 get" in reelmill(capsys, "retry", "one", "--failed").out
+    assert json.loads(reelmill(capsys, "status", "one", "--json").out)["states"] == {"published": 1}
+
+
+@published
+def test_approve_and_reject(home, capsys, sheet):
+    campaign = json.loads(reelmill(capsys, "run", sheet, "--review", "required", "--json").out)["campaign_id"]
+    from flows.runtime.resources import resources_of
+    from flows.settings import load_settings
+    from tasks.runtime.resources import catalogue_of
+
+    ids = [row.variant_id for row in catalogue_of(resources_of(load_settings())).variants(campaign, ["passed"])]
+    assert len(ids) == 10
+    assert "1 rejected" in reelmill(capsys, "reject", campaign, ids[0][:10], "--reason", "too dull").out
+    ended = reelmill(capsys, "approve", campaign, ids[1][:10])
+    assert "1 approved" in ended.out
+    assert "1 published" in ended.out
+    assert reelmill(capsys, "approve", campaign, "zzzz").code == 1
+    assert reelmill(capsys, "approve", campaign, ids[0][:10]).code == 1
+
+    import pandas as pd
+
+    clips = pd.read_csv(home / "campaigns" / campaign / "clips.csv", dtype=str).set_index("variant_id")
+    assert clips["decision"][ids[0]].startswith("rejected by person:")
+    assert clips["decision"][ids[0]].endswith("too dull")
+    assert set(clips["brief_id"]) == {"circle", "cup"}
+    table = read_table(home / "campaigns" / campaign / "spring-results.xlsx")
+    assert any(cell.endswith(".mp4") for row in table.rows for cell in row.cells)
+
+
+@published
+def test_verify_and_signer(home, sheet, capsys, tmp_path):
+    reelmill(capsys, "run", sheet)
+    clips = sorted((home / "bucket").rglob("*.mp4"))
+    ended = reelmill(capsys, "verify", *clips)
+    assert ended.code == 0
+    assert ended.out.count("trusted") >= len(clips)
+    assert "created by a generative model" in ended.out
+
+    shown = reelmill(capsys, "signer", "--anchors", tmp_path / "anchors.pem")
+    assert "development CA" in shown.out
+    assert reelmill(capsys, "verify", clips[0], "--anchors", tmp_path / "anchors.pem").code == 0
+
+    chain, _ = Authority().write(tmp_path / "stranger")
+    stranger = reelmill(capsys, "verify", clips[0], "--anchors", chain)
+    assert stranger.code == 1
+    assert "valid – intact, but its signer is not among the trusted ones" in stranger.out
+    assert "holds no PEM certificate" in reelmill(capsys, "verify", clips[0], "--anchors", sheet).err
+
+
+def test_models_lists_the_cards(home, capsys):
+    cards = {card["name"]: card for card in json.loads(reelmill(capsys, "models", "--json").out)}
+    assert cards["starter"]["licence"]["name"]
+    assert not cards["wan2.1-t2v-1.3b"]["weights_present"]
+    assert "hf download" in reelmill(capsys, "models").out
+    assert cards["starter-openclip"]["weights_present"]
+
+
+def test_models_show_tells_vocabulary_examples_limits_and_figures(home, capsys):
+    told = reelmill(capsys, "models", "show", "starter").out
+    for part in ("Pipeline: LTXPipeline", "17 frames at 8 fps", "sneaker", "rotating", "Limits:", "Measured:"):
+        assert part in told
+    for prompt in load_vocabulary_examples():
+        assert prompt in told
+    assert "Measured:" in reelmill(capsys, "models", "show", "starter-openclip").out
+
+
+def load_vocabulary_examples():
+    examples = json.loads((HOME / "starter" / "vocabulary.json").read_text())["examples"]
+    assert len(examples) == 3
+    return examples
+
+
+@published
+def test_rejected_rows_are_handed_back_with_what_is_wrong(home, capsys, tmp_path):
+    sheet = tmp_path / "mixed.csv"
+    sheet.write_text("prompt,placements\na red circle,16:9\na blue circle,7:3\n")
+    ended = reelmill(capsys, "run", sheet, "--accept-good-rows", "--out", tmp_path / "out")
+    assert ended.code == 0
+    assert "Left out: Row 3, column B 'placements': '7:3'" in ended.err
+    table = read_table(tmp_path / "out" / "mixed-results.xlsx")
+    good, bad = (dict(zip(table.columns, row.cells, strict=False)) for row in table.rows)
+    assert good["Reelmill status"] == "published"
+    assert bad["Reelmill status"] == "not run"
+    assert "'7:3'" in bad["Reelmill why"]
+
+
+@published
+def test_the_clip_table_has_every_clip_and_no_formula(home, capsys, tmp_path):
+    import pandas as pd
+
+    sheet = tmp_path / "odd.csv"
+    sheet.write_text("brief_id,prompt\ngood,=a red circle\nodd,there is nothing here\n")
+    reelmill(capsys, "run", sheet, "--out", tmp_path / "out")
+    table = pd.read_csv(tmp_path / "out" / "clips.csv")
+    assert list(table["state"]) == ["published", "failed"]
+    assert not table["prompt"].str.startswith("=").any()
+    assert table["reasons"][1].startswith("it does not show the prompt")
+    assert table["frame_difference"].notna().all()

@@ -1,0 +1,602 @@
+"""The doctor finds what can be wrong, says how to mend it, waits for nothing for long, and tells no secret."""
+
+import http.client
+import json
+import socket
+import sqlite3
+import threading
+import time
+from collections.abc import Callable, Iterator
+from contextlib import closing, contextmanager
+from datetime import timedelta
+from email.utils import formatdate
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+
+import psycopg
+import pytest
+import s3_server
+from cli_runner import reelmill
+from credentials import Authority
+from cryptography.hazmat.primitives.asymmetric import ec
+
+from adapters.catalogue import open_catalogue
+from adapters.catalogue.views import health as vitals
+from flows.doctor import checks_of
+from flows.runtime.resources import resources_of
+from flows.settings import load_settings
+from manifests.errors import ReelmillError
+from tasks.doctor import program
+from tasks.doctor.check import Check, Finding, examine
+from tasks.doctor.clock import check_clock
+from tasks.doctor.program import check_devices, check_versions, check_weights
+from tasks.doctor.servers import check_prefect, check_ray, check_webhook
+from tasks.doctor.signing import check_signer
+from tasks.doctor.stores import check_bucket, check_database, check_disk
+from tasks.runtime.resources import BucketConfig, card_of, close_resources
+
+Answer = Callable[[BaseHTTPRequestHandler], tuple[int, dict[str, str], bytes]]
+
+
+@pytest.fixture
+def home(tmp_path, monkeypatch):
+    monkeypatch.setenv("REELMILL_HOME", str(tmp_path / "home"))
+    for name in ("PREFECT_API_URL", "PREFECT_API_AUTH_STRING", "PREFECT_API_KEY"):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.chdir(tmp_path)
+    close_resources()
+    yield tmp_path / "home"
+    close_resources()
+
+
+def found(look: Callable[[], Finding], limit_s: float = 60.0) -> Finding:
+    (finding,) = examine({"it": Check(look, limit_s)})
+    assert finding.check == "it"
+    if finding.level != "ok":
+        assert finding.mend or "; " in finding.told, "nobody is told how to mend it"
+    return finding
+
+
+def publish_one(file: Path) -> None:
+    """Put a published clip into a catalogue, of which nothing but its state counts."""
+    with closing(sqlite3.connect(file)) as connection, connection:
+        columns = [
+            (name, kind, default)
+            for _, name, kind, is_needed, default, _ in connection.execute("PRAGMA table_info(variants)")
+            if is_needed and default is None
+        ]
+        values = [
+            "published" if name == "state" else 0 if kind in ("INTEGER", "FLOAT", "BIGINT") else name[:8]
+            for name, kind, _ in columns
+        ]
+        names = ", ".join(name for name, *_ in columns)
+        connection.execute(f"INSERT INTO variants ({names}) VALUES ({', '.join('?' * len(values))})", values)
+
+
+def closed_port() -> int:
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        return int(free.getsockname()[1])
+
+
+@contextmanager
+def serving(answer: Answer) -> Iterator[str]:
+    """Serve every request by the function; yield the URL."""
+
+    class Handler(BaseHTTPRequestHandler):
+        protocol_version = "HTTP/1.1"
+
+        def reply(self) -> None:
+            status, headers, body = answer(self)
+            self.send_response_only(status)
+            for name, value in {"Content-Length": str(len(body)), **headers}.items():
+                self.send_header(name, value)
+            self.end_headers()
+            if self.command != "HEAD":
+                self.wfile.write(body)
+
+        do_GET = do_HEAD = do_PUT = do_DELETE = do_POST = reply
+
+        def log_message(self, *_: object) -> None:
+            """Say nothing."""
+
+    with ThreadingHTTPServer(("127.0.0.1", 0), Handler) as server:
+        thread = threading.Thread(target=server.serve_forever, daemon=True)
+        thread.start()
+        yield f"http://127.0.0.1:{server.server_port}"
+        server.shutdown()
+
+
+class TestExamining:
+    def test_each_is_bounded_and_all_go_at_once(self):
+        def hang() -> Finding:
+            time.sleep(60)
+            raise AssertionError
+
+        began = time.monotonic()
+        findings = examine(
+            {"one": Check(hang, 0.5), "two": Check(hang, 0.5), "three": Check(lambda: Finding("ok", "x"))}
+        )
+        assert time.monotonic() - began < 5
+        assert [(each.check, each.level) for each in findings] == [("one", "fail"), ("two", "fail"), ("three", "ok")]
+        assert "No answer within 0 s" in findings[0].told or "No answer within 1 s" in findings[0].told
+
+    @pytest.mark.parametrize(
+        ("error", "told"),
+        [
+            (ReelmillError("The door is shut; open it."), "The door is shut; open it."),
+            (PermissionError(13, "Permission denied", "/etc/shadow"), "/etc/shadow: Permission denied."),
+            (ValueError("odd"), "ValueError: odd"),
+        ],
+    )
+    def test_whatever_goes_wrong_is_a_finding(self, error, told):
+        def fail() -> Finding:
+            raise error
+
+        (finding,) = examine({"it": Check(fail)})
+        assert (finding.level, finding.told) == ("fail", told)
+
+    def test_secrets_are_taken_out(self):
+        url = "postgresql://reelmill:correcthorse@db/clips"
+        assert "correcthorse" not in found(lambda: Finding("fail", f"{url} is odd", f"mend {url}")).told
+
+
+class TestVersions:
+    def package(self, folder: Path, name: str, version: str, *lines: str) -> None:
+        place = folder / f"{name}-{version}.dist-info"
+        place.mkdir(parents=True)
+        head = ["Metadata-Version: 2.1", f"Name: {name}", f"Version: {version}"]
+        (place / "METADATA").write_text("\n".join([*head, *lines]))
+
+    def test_all_is_met_here(self):
+        finding = found(lambda: check_versions(("ray",)))
+        assert finding.level == "ok", finding.told
+        assert "torch " in finding.told
+
+    def test_the_fastapi_that_stops_prefects_server(self, tmp_path, monkeypatch):
+        self.package(tmp_path, "fastapi", "0.165.0")
+        monkeypatch.syspath_prepend(str(tmp_path))
+        finding = found(check_versions)
+        assert finding.level == "fail"
+        assert "fastapi is 0.165.0, and Reelmill asks for <0.151" in finding.told
+        assert "constraints.txt" in finding.mend
+
+    def test_a_torchvision_of_another_torch(self, tmp_path, monkeypatch):
+        self.package(tmp_path, "torchvision", "0.21.0")
+        monkeypatch.syspath_prepend(str(tmp_path))
+        assert "torchvision is 0.21.0" in found(check_versions).told
+
+    def test_a_build_for_a_device_is_the_same_version(self, tmp_path, monkeypatch):
+        from importlib.metadata import version
+
+        self.package(tmp_path, "torch", f"{version('torch').partition('+')[0]}+cu130")
+        monkeypatch.syspath_prepend(str(tmp_path))
+        assert found(check_versions).level == "ok"
+
+    def test_something_is_not_installed(self, tmp_path, monkeypatch):
+        self.package(tmp_path, "reelmill", "0.1.0", "Requires-Dist: surely-not-installed")
+        monkeypatch.syspath_prepend(str(tmp_path))
+        assert "surely-not-installed is not installed" in found(check_versions).told
+
+    def test_another_python(self, tmp_path, monkeypatch):
+        self.package(tmp_path, "reelmill", "0.1.0", "Requires-Python: >=3.99")
+        monkeypatch.syspath_prepend(str(tmp_path))
+        assert "Reelmill asks for >=3.99" in found(check_versions).told
+
+    def test_not_installed_as_a_package(self, monkeypatch):
+        monkeypatch.setattr(program, "PROGRAM", "surely-not-installed")
+        assert found(check_versions).level == "warn"
+
+
+class TestModels:
+    def test_a_device_that_is_not_there(self):
+        finding = found(lambda: check_devices(("cuda:7",)))
+        assert finding.level == "fail"
+        assert "REELMILL_DEVICE names cuda:7, and this machine has " in finding.told
+        assert found(lambda: check_devices(("cpu",))).level == "ok"
+
+    def test_a_driver_that_torch_does_not_see(self, tmp_path, monkeypatch):
+        monkeypatch.setattr(program, "find_devices", lambda: ("cpu",))
+        (tmp_path / "version").touch()
+        monkeypatch.setattr(program, "NVIDIA", tmp_path / "version")
+        assert "torch sees no GPU" in found(lambda: check_devices(())).told
+
+    def test_weights_that_are_missing(self, home, tmp_path, monkeypatch):
+        assert found(lambda: check_weights(resources_of(load_settings()), "starter")).level == "ok"
+        monkeypatch.setenv("REELMILL_WEIGHTS_ROOT", str(tmp_path / "nothing"))
+        resources = resources_of(load_settings())
+        assert found(lambda: check_weights(resources, "starter")).level == "fail"
+        assert found(lambda: check_weights(resources, "starter", here=False)).level == "warn"
+
+    def test_a_card_that_is_not_here(self, home):
+        assert "none-such is not here" in found(lambda: check_weights(resources_of(load_settings()), "none-such")).told
+
+
+class TestBucket:
+    def place(self, endpoint: str, name: str) -> BucketConfig:
+        return BucketConfig(f"s3://{name}/clips", endpoint=endpoint, region="us-east-1", **s3_server.S3_KEYS)
+
+    def keys(self, endpoint: str, name: str) -> list[str]:
+        listed = s3_server.client(endpoint).list_objects_v2(Bucket=name)
+        return [item["Key"] for item in listed.get("Contents", ())]
+
+    def test_a_folder_is_left_as_it_was(self, tmp_path):
+        assert found(lambda: check_bucket(BucketConfig(str(tmp_path / "bucket")))).level == "ok"
+        assert [path for path in (tmp_path / "bucket").rglob("*") if path.is_file()] == []
+
+    def test_an_absent_folder_is_not_made(self, tmp_path):
+        (tmp_path / "there").mkdir()
+        assert found(lambda: check_bucket(BucketConfig(str(tmp_path / "mount" / "clips")))).level == "ok"
+        assert found(lambda: check_bucket(BucketConfig(str(tmp_path / "there")))).level == "ok"
+        assert [path.name for path in tmp_path.rglob("*")] == ["there"]
+
+    @pytest.mark.parametrize("is_there", [True, False])
+    def test_a_folder_without_the_published_clips(self, tmp_path, is_there):
+        url, place = f"sqlite:///{tmp_path / 'catalogue.sqlite'}", tmp_path / "mount"
+        assert found(lambda: check_bucket(BucketConfig(str(place)), url)).level == "ok"
+        with closing(open_catalogue(url)):
+            pass
+        assert found(lambda: check_bucket(BucketConfig(str(place)), url)).level == "ok"
+        publish_one(tmp_path / "catalogue.sqlite")
+        if is_there:
+            place.mkdir()
+        finding = found(lambda: check_bucket(BucketConfig(str(place)), url))
+        assert (finding.level, "holds nothing, though the catalogue knows 1 published" in finding.told) == (
+            "warn",
+            True,
+        ), finding.told
+        assert place.exists() == is_there
+        place.mkdir(exist_ok=True)
+        (place / "clip.mp4").touch()
+        assert found(lambda: check_bucket(BucketConfig(str(place)), url)).level == "ok"
+
+    def test_a_store_is_left_as_it_was(self, s3_endpoint, s3_bucket_name):
+        finding = found(lambda: check_bucket(self.place(s3_endpoint, s3_bucket_name)))
+        assert finding.level == "ok", finding.told
+        assert self.keys(s3_endpoint, s3_bucket_name) == []
+
+    def test_a_folder_that_is_none(self, tmp_path):
+        (tmp_path / "file").touch()
+        assert found(lambda: check_bucket(BucketConfig(str(tmp_path / "file" / "bucket")))).level == "fail"
+
+    def test_no_such_bucket(self, s3_endpoint):
+        finding = found(lambda: check_bucket(self.place(s3_endpoint, "nobody-made-this")))
+        assert (finding.level, "There is no bucket" in finding.told) == ("fail", True)
+
+    def test_a_store_that_is_away(self):
+        finding = found(lambda: check_bucket(self.place(f"http://127.0.0.1:{closed_port()}", "clips")))
+        assert (finding.level, "does not answer" in finding.told) == ("fail", True)
+
+    @contextmanager
+    def between(self, upstream: str, heeds_conditions: bool = True, may_delete: bool = True) -> Iterator[str]:
+        """A store like the one behind it, but for what it does not heed, or forbid."""
+
+        def forward(request: BaseHTTPRequestHandler) -> tuple[int, dict[str, str], bytes]:
+            body = request.rfile.read(int(request.headers.get("Content-Length") or 0))
+            if request.command == "DELETE" and not may_delete:
+                return 403, {}, b"<Error><Code>AccessDenied</Code></Error>"
+            passed = {
+                name: value
+                for name, value in request.headers.items()
+                if name.lower() not in ("host", "expect") and (heeds_conditions or name.lower() != "if-none-match")
+            }
+            away = http.client.HTTPConnection(upstream.removeprefix("http://"), timeout=20)
+            away.request(request.command, request.path, body, passed)
+            answer = away.getresponse()
+            content = answer.read()
+            kept = {
+                name: value
+                for name, value in answer.getheaders()
+                if name.lower() not in ("connection", "transfer-encoding", "content-length")
+            }
+            if request.command == "HEAD":
+                kept["Content-Length"] = answer.getheader("Content-Length") or "0"
+            return answer.status, kept, content
+
+        with serving(forward) as url:
+            yield url
+
+    def test_a_store_that_overwrites(self, s3_endpoint, s3_bucket_name):
+        with self.between(s3_endpoint, heeds_conditions=False) as careless:
+            finding = found(lambda: check_bucket(self.place(careless, s3_bucket_name)))
+        assert finding.level == "fail"
+        assert "was overwritten by other bytes" in finding.told
+        assert "If-None-Match" in finding.mend
+        assert self.keys(s3_endpoint, s3_bucket_name) == []
+
+    def test_a_role_that_may_not_delete(self, s3_endpoint, s3_bucket_name):
+        with self.between(s3_endpoint, may_delete=False) as strict:
+            finding = found(lambda: check_bucket(self.place(strict, s3_bucket_name)))
+        assert finding.level == "warn"
+        (left,) = self.keys(s3_endpoint, s3_bucket_name)
+        assert left.removeprefix("clips/") in finding.told, "what is left behind is named"
+
+
+class TestDatabase:
+    def test_nothing_is_made_by_looking(self, tmp_path):
+        url = f"sqlite:///{tmp_path / 'catalogue.sqlite'}"
+        assert "no catalogue yet" in found(lambda: check_database(url)).told
+        assert not (tmp_path / "catalogue.sqlite").exists()
+
+    def test_a_good_one(self, catalogue_url):
+        open_catalogue(catalogue_url).close()
+        finding = found(lambda: check_database(catalogue_url))
+        assert finding.level == "ok", finding.told
+        assert f"revision {vitals.HEAD}" in finding.told
+
+    def test_an_empty_one(self, postgres_url):
+        assert "is empty" in found(lambda: check_database(postgres_url)).told
+
+    @pytest.mark.parametrize(("revision", "level"), [("0003", "warn"), ("9999", "fail")])
+    def test_other_tables(self, tmp_path, revision, level):
+        file = tmp_path / "catalogue.sqlite"
+        open_catalogue(f"sqlite:///{file}").close()
+        with sqlite3.connect(file) as connection:
+            connection.execute("UPDATE alembic_version SET version_num = ?", (revision,))
+        finding = found(lambda: check_database(f"sqlite:///{file}"))
+        assert (finding.level, revision in finding.told) == (level, True)
+        with sqlite3.connect(file) as connection:
+            assert connection.execute("SELECT version_num FROM alembic_version").fetchone() == (revision,)
+
+    def test_a_server_that_is_away_tells_no_password(self):
+        url = f"postgresql://reelmill:correcthorse@127.0.0.1:{closed_port()}/clips"
+        finding = found(lambda: check_database(url))
+        assert (finding.level, "does not answer" in finding.told) == ("fail", True)
+        assert "correcthorse" not in finding.told
+
+    def test_one_that_may_only_be_read(self, postgres_url):
+        open_catalogue(postgres_url).close()
+        name = postgres_url.rpartition("/")[2]
+        with psycopg.connect(postgres_url, autocommit=True) as connection:
+            connection.execute(f"ALTER DATABASE {name} SET default_transaction_read_only = on")
+        finding = found(lambda: check_database(postgres_url))
+        assert (finding.level, "takes no writes" in finding.told) == ("fail", True)
+
+    def test_one_that_is_locked(self, tmp_path, monkeypatch):
+        monkeypatch.setattr(vitals, "PATIENCE_S", 0.3)
+        file = tmp_path / "catalogue.sqlite"
+        open_catalogue(f"sqlite:///{file}").close()
+        with sqlite3.connect(file, isolation_level=None) as connection:
+            connection.execute("BEGIN EXCLUSIVE")
+            finding = found(lambda: check_database(f"sqlite:///{file}"))
+        connection.close()
+        assert (finding.level, "locked by another process" in finding.told) == ("fail", True)
+
+    @pytest.mark.parametrize("url", ["mysql://db/clips", "nonsense", "sqlite://"])
+    def test_what_is_no_catalogue(self, url):
+        assert found(lambda: check_database(url)).level == "fail"
+
+    def test_a_file_of_something_else(self, tmp_path):
+        (tmp_path / "catalogue.sqlite").write_bytes(b"not a database at all " * 100)
+        assert found(lambda: check_database(f"sqlite:///{tmp_path / 'catalogue.sqlite'}")).level == "fail"
+
+
+class TestSigner:
+    def resources(self, monkeypatch, chain: Path, key: Path):
+        monkeypatch.setenv("REELMILL_SIGNER", "pem")
+        monkeypatch.setenv("REELMILL_SIGNER_CHAIN", str(chain))
+        monkeypatch.setenv("REELMILL_SIGNER_KEY", str(key))
+        return resources_of(load_settings())
+
+    @pytest.mark.parametrize(("days", "level"), [(300, "ok"), (31, "ok"), (29, "warn")])
+    def test_a_certificate_that_ends_soon(self, home, tmp_path, monkeypatch, days, level):
+        resources = self.resources(monkeypatch, *Authority().write(tmp_path / "pem", end=timedelta(days=days, hours=1)))
+        finding = found(lambda: check_signer(resources))
+        assert (finding.level, f"in {days} days" in finding.told) == (level, True)
+        assert "reads back Trusted" in finding.told
+
+    def test_one_that_has_ended(self, home, tmp_path, monkeypatch):
+        resources = self.resources(
+            monkeypatch, *Authority().write(tmp_path / "pem", start=timedelta(days=-9), end=timedelta(days=-1))
+        )
+        assert (
+            found(lambda: check_signer(resources)).level,
+            "expired" in found(lambda: check_signer(resources)).told,
+        ) == ("fail", True)
+
+    def test_a_key_of_another_certificate(self, home, tmp_path, monkeypatch):
+        chain, _ = Authority().write(tmp_path / "one")
+        _, key = Authority().write(tmp_path / "other", key=ec.generate_private_key(ec.SECP256R1()))
+        finding = found(lambda: check_signer(self.resources(monkeypatch, chain, key)))
+        assert (finding.level, "does not belong to the certificate" in finding.told) == ("fail", True)
+
+    def test_a_key_that_is_gone(self, home, tmp_path, monkeypatch):
+        chain, _ = Authority().write(tmp_path / "one")
+        assert found(lambda: check_signer(self.resources(monkeypatch, chain, tmp_path / "none.pem"))).level == "fail"
+
+    def test_a_time_stamp_service_that_is_away(self, home, monkeypatch):
+        monkeypatch.setenv("REELMILL_TSA_URL", f"http://127.0.0.1:{closed_port()}")
+        finding = found(lambda: check_signer(resources_of(load_settings())))
+        assert (finding.level, "o time stamp from" in finding.told) == ("fail", True)
+
+
+class TestClock:
+    def look(self, ahead_s: float) -> Finding:
+        def answer(_: BaseHTTPRequestHandler) -> tuple[int, dict[str, str], bytes]:
+            return 403, {"Date": formatdate(time.time() + ahead_s, usegmt=True)}, b""
+
+        with serving(answer) as url:
+            return found(lambda: check_clock("sqlite:///none.sqlite", BucketConfig("s3://clips", endpoint=url)))
+
+    @pytest.mark.parametrize(
+        ("ahead_s", "level", "told"),
+        [
+            (0, "ok", "the same to a second"),
+            (60, "warn", "s ahead of this one"),
+            (-60, "warn", "s behind this one"),
+            (3600, "fail", "s ahead of this one"),
+            (-3600, "fail", "s behind this one"),
+        ],
+    )
+    def test_the_stores_clock(self, ahead_s, level, told):
+        finding = self.look(ahead_s)
+        assert (finding.level, told in finding.told) == (level, True), finding.told
+
+    def test_the_databases_clock(self, postgres_url):
+        open_catalogue(postgres_url).close()
+        place = BucketConfig("/folder")
+        assert found(lambda: check_clock(postgres_url, place)).told == "The database's clock is the same to a second."
+        slow = found(lambda: check_clock(postgres_url, place, now=lambda: time.time() - 400))
+        assert (slow.level, "400 s ahead of this one" in slow.told) == ("fail", True)
+
+    @pytest.mark.parametrize("date", ["", "tomorrow"])
+    def test_a_store_that_tells_no_time(self, date):
+        with serving(lambda _: (200, {"Date": date} if date else {}, b"")) as url:
+            finding = found(lambda: check_clock("sqlite:///none.sqlite", BucketConfig("s3://clips", endpoint=url)))
+        assert finding.told == "Nothing else has a clock to compare with."
+
+
+class TestDisk:
+    def test_room(self, tmp_path):
+        assert found(lambda: check_disk(tmp_path, 1, 1)).level == "ok"
+        assert found(lambda: check_disk(tmp_path, 1, 10**18)).level == "warn"
+        assert found(lambda: check_disk(tmp_path, 10**18, 10**18)).level == "fail"
+        assert list(tmp_path.iterdir()) == []
+
+    def test_a_home_that_cannot_be_written(self):
+        assert found(lambda: check_disk(Path("/proc"))).level == "fail"
+
+
+class TestServers:
+    def test_no_prefect_is_named(self):
+        assert found(lambda: check_prefect("")).level == "ok"
+
+    def test_a_prefect_that_is_away(self):
+        finding = found(lambda: check_prefect(f"http://127.0.0.1:{closed_port()}/api"))
+        assert (finding.level, "does not answer" in finding.told) == ("fail", True)
+
+    def prefect(self, version: str, auth: str = "") -> Answer:
+        def answer(request: BaseHTTPRequestHandler) -> tuple[int, dict[str, str], bytes]:
+            if auth and request.headers.get("Authorization") != auth:
+                return 401, {}, b"{}"
+            bodies = {"/api/health": b"true", "/api/admin/version": json.dumps(version).encode()}
+            return (200, {}, bodies[request.path]) if request.path in bodies else (404, {}, b"no")
+
+        return answer
+
+    def test_versions_of_prefect(self):
+        from importlib.metadata import version
+
+        with serving(self.prefect(version("prefect"))) as url:
+            assert found(lambda: check_prefect(f"{url}/api")).level == "ok"
+            assert "as no Prefect server does" in found(lambda: check_prefect(url)).told
+        with serving(self.prefect("2.20.1")) as url:
+            finding = found(lambda: check_prefect(f"{url}/api"))
+            assert (finding.level, "is 2.20.1, and this is" in finding.told) == ("warn", True)
+
+    def test_a_prefect_that_asks_who_we_are(self):
+        from importlib.metadata import version
+
+        with serving(self.prefect(version("prefect"), "Basic YTpi")) as url:
+            refused = found(lambda: check_prefect(f"{url}/api", "a:correcthorse"))
+            assert (refused.level, "PREFECT_API_AUTH_STRING" in refused.mend) == ("fail", True)
+            assert "correcthorse" not in refused.told
+            assert found(lambda: check_prefect(f"{url}/api", "a:b")).level == "ok"
+
+    @pytest.mark.parametrize(
+        ("url", "level"),
+        [
+            ("", "ok"),
+            ("https://hooks.slack.com/services/T0/B0/correcthorse", "ok"),
+            ("http://hooks.example/correcthorse", "warn"),
+            ("correcthorse", "fail"),
+            ("ftp://x/correcthorse", "fail"),
+        ],
+    )
+    def test_the_webhook(self, url, level):
+        finding = found(lambda: check_webhook(url))
+        assert finding.level == level
+        assert "correcthorse" not in finding.told
+
+    def test_a_ray_cluster_that_is_away(self, home):
+        card = card_of(resources_of(load_settings()), "starter")
+        began = time.monotonic()
+        finding = found(lambda: check_ray(f"127.0.0.1:{closed_port()}", card, limit_s=12))
+        assert time.monotonic() - began < 30
+        assert (finding.level, "does not answer" in finding.told) == ("fail", True)
+
+
+class TestCommand:
+    @pytest.fixture(autouse=True)
+    def _quick(self, monkeypatch):
+        """Torch and the signer have tests of their own above."""
+        monkeypatch.setattr("flows.doctor.check_devices", lambda *_: Finding("ok", "cpu."))
+
+    def test_all_is_well_on_a_bare_machine(self, home, capsys):
+        ended = reelmill(capsys, "doctor")
+        assert ended.code == 0, ended.out
+        assert "All is well." in ended.out
+        assert "FAIL" not in ended.out
+
+    def test_a_failure_is_exit_code_1_and_no_secret_is_told(self, home, capsys, monkeypatch):
+        canary = "correcthorse"
+        monkeypatch.setenv("REELMILL_CATALOGUE_URL", f"postgresql://me:{canary}1@127.0.0.1:{closed_port()}/x")
+        monkeypatch.setenv("REELMILL_BUCKET", "s3://clips/x")
+        monkeypatch.setenv("REELMILL_BUCKET_ENDPOINT", f"http://127.0.0.1:{closed_port()}")
+        monkeypatch.setenv("REELMILL_BUCKET_ACCESS_KEY", f"{canary}2")
+        monkeypatch.setenv("REELMILL_BUCKET_SECRET_KEY", f"{canary}3")
+        monkeypatch.setenv("REELMILL_ALERT_WEBHOOK", f"https://hooks.slack.com/{canary}4")
+        monkeypatch.setenv("PREFECT_API_URL", f"http://me:{canary}5@127.0.0.1:{closed_port()}/api")
+        monkeypatch.setenv("PREFECT_API_KEY", f"{canary}6")
+        ended = reelmill(capsys, "doctor", "--json")
+        answer = json.loads(ended.out)
+        assert (ended.code, answer["ok"]) == (1, False)
+        failed = {each["check"] for each in answer["findings"] if each["level"] == "fail"}
+        assert failed == {"bucket", "database", "prefect"}
+        assert canary not in ended.out + ended.err
+
+    def test_settings_that_do_not_go_together(self, home, monkeypatch):
+        monkeypatch.setenv("REELMILL_RUNNER", "ray")
+        monkeypatch.setenv("REELMILL_RAY_ADDRESS", "head.example:6379")
+        check = checks_of(load_settings())["settings"]
+        assert "an SQLite catalogue is a file on one of them" in found(check.look).told
+        assert "ray" in checks_of(load_settings())
+
+    def test_an_address_of_ray_that_nobody_uses(self, home, monkeypatch):
+        monkeypatch.setenv("REELMILL_RAY_ADDRESS", "head.example:6379")
+        finding = found(checks_of(load_settings())["settings"].look)
+        assert (finding.level, "head.example:6379, and nothing is sent there" in finding.told) == ("warn", True)
+        monkeypatch.delenv("REELMILL_RAY_ADDRESS")
+        assert found(checks_of(load_settings())["settings"].look).level == "ok"
+
+
+class TestSchedules:
+    STOCK = str(Path(__file__).parents[2] / "examples" / "stock.csv")
+
+    def look(self, monkeypatch, **settings: str) -> Finding:
+        for name, value in settings.items():
+            monkeypatch.setenv(f"REELMILL_{name.upper()}", value)
+        return found(checks_of(load_settings())["schedules"].look)
+
+    def test_a_good_night(self, home, monkeypatch, tmp_path):
+        finding = self.look(monkeypatch, stock=self.STOCK, watch=str(tmp_path), timezone="Europe/Berlin")
+        assert finding.level == "ok", finding.told
+        assert "Stock at '0 22 * * *'; sweep at '30 6 * * *', in Europe/Berlin" in finding.told
+
+    @pytest.mark.parametrize(
+        ("wrong", "told"),
+        [
+            ({"stock_cron": "at night"}, "REELMILL_STOCK_CRON"),
+            ({"sweep_cron": "x"}, "REELMILL_SWEEP_CRON"),
+            ({"timezone": "Mars/Olympus"}, "no time zone 'Mars/Olympus'"),
+            ({"stock_until": "6 o'clock"}, "no time of day"),
+            ({"stock_budget_money": "5"}, "REELMILL_STOCK_BUDGET_MONEY needs a price"),
+            ({"stock": "nothing.csv"}, "no stock sheet 'nothing.csv'"),
+            ({"stock": str(Path(STOCK).with_name("spring.csv"))}, "a sheet that no night could use"),
+            ({"watch": "/nowhere"}, "The watched folder /nowhere cannot be looked at"),
+        ],
+    )
+    def test_what_would_first_be_seen_at_night(self, home, monkeypatch, wrong, told):
+        finding = self.look(monkeypatch, **{"stock": self.STOCK, **wrong})
+        assert (finding.level, told in finding.told) == ("fail", True), finding.told
+
+    def test_a_sheet_in_a_store_that_is_away(self, home, monkeypatch):
+        finding = self.look(
+            monkeypatch,
+            stock="s3://sheets/stock.csv",
+            bucket_region="us-east-1",
+            bucket_access_key="a",
+            bucket_secret_key="b",
+            bucket_endpoint=f"http://127.0.0.1:{closed_port()}",
+        )
+        assert (finding.level, "could not be looked at" in finding.told) == ("warn", True)

@@ -1,0 +1,212 @@
+"""Out of memory at every stage, injected into real pipelines: what is done, what is kept, what is told."""
+
+import numpy as np
+import pytest
+import tiny_families
+import tiny_weights
+import torch
+from engine_variants import variant
+
+from manifests.errors import BrokenDeviceError, GenerationError
+from models.diffusers.generator import DiffusersVideo
+from models.diffusers.oom_fallback import OomFallback
+from models.speed import Speed
+
+
+def full(*_args, **_kwargs):
+    raise torch.OutOfMemoryError("CUDA out of memory. Tried to allocate 2.00 GiB")
+
+
+class Failing:
+    """A call that fails the first ``times`` times, or while ``when`` holds for its arguments."""
+
+    def __init__(self, original, times=0, when=None, error=full):
+        self.original, self.times, self.when, self.error = original, times, when, error
+        self.failed = 0
+
+    def __call__(self, *args, **kwargs):
+        if self.failed < self.times or (self.when and self.when(*args, **kwargs)):
+            self.failed += 1
+            self.error()
+        return self.original(*args, **kwargs)
+
+
+@pytest.fixture
+def generator() -> DiffusersVideo:
+    return DiffusersVideo(tiny_weights.ltx_card())
+
+
+@pytest.fixture(scope="module")
+def frames() -> dict[int, np.ndarray]:
+    """What comes out where nothing fails, by seed."""
+    made = DiffusersVideo(tiny_weights.ltx_card()).generate([variant(seed=seed) for seed in (1, 2, 3)])
+    return {item.variant.seed: item.frames for item in made}
+
+
+def inject(monkeypatch, target, name, **how) -> Failing:
+    failing = Failing(getattr(target, name), **how)
+    monkeypatch.setattr(target, name, failing)
+    return failing
+
+
+STAGES = {
+    "embed": lambda pipeline: (pipeline.text_encoder, "forward"),
+    "denoise": lambda pipeline: (pipeline.transformer, "forward"),
+    "decode": lambda pipeline: (pipeline.vae, "_decode"),
+}
+
+
+@pytest.mark.parametrize("stage", STAGES)
+def test_once_out_of_memory_frees_the_caches_and_loses_nothing(generator, frames, monkeypatch, stage):
+    inject(monkeypatch, *STAGES[stage](generator.pipeline), times=1)
+    one, two = generator.generate([variant(seed=1), variant(seed=2)])
+    assert np.array_equal(one.frames, frames[1])
+    assert np.array_equal(two.frames, frames[2])
+    assert two.rung == ""
+    assert one.rung == ("" if stage == "embed" else "freed")  # embedding is over when the clips begin
+
+
+def test_a_decode_that_does_not_fit_is_tiled_without_denoising_again_and_the_bucket_remembers(generator, monkeypatch):
+    steps = inject(monkeypatch, generator.pipeline.transformer, "forward")
+    steps.when = lambda *_, **__: counted.append(1) and False
+    counted: list[int] = []
+    vae = generator.pipeline.vae
+    decode = inject(monkeypatch, vae, "_decode", when=lambda *_, **__: not vae.use_tiling)
+    one, two = generator.generate([variant(seed=1), variant(seed=2)])
+    assert (one.rung, two.rung) == ("tiled", "tiled")
+    assert decode.failed == 2  # plain, with freed caches; the second clip begins with tiles
+    assert len(counted) == 2 * 2  # two steps a clip, none of them twice
+
+
+def test_another_bucket_is_not_tiled_for_it(generator, monkeypatch):
+    vae = generator.pipeline.vae
+    monkeypatch.setattr(vae, "_decode", Failing(vae._decode, times=2))
+    tiled, plain = generator.generate([variant(), variant(width=90)])
+    assert (tiled.rung, plain.rung) == ("tiled", "")
+    assert not vae.use_tiling
+
+
+@pytest.mark.parametrize("stage", STAGES)
+def test_what_never_fits_fails_alone_with_its_reason_and_the_rest_goes_on(generator, frames, monkeypatch, stage):
+    target, name = STAGES[stage](generator.pipeline)
+    failing = inject(monkeypatch, target, name, when=lambda *_, **__: True)
+    made = generator.generate([variant(seed=1), variant(seed=2), variant(seed=3)])
+    first = next(made)
+    assert isinstance(first, GenerationError)
+    assert str(first).startswith("tiny-ltx failed on this variant: it does not fit into the memory of cpu, even alone")
+    failing.when = None
+    second, third = made
+    assert np.array_equal(third.frames, frames[3])
+    if stage != "decode":  # tiles stay, and change pixels
+        assert np.array_equal(second.frames, frames[2])
+
+
+def test_a_batch_is_halved_until_it_fits_and_the_bucket_remembers(monkeypatch):
+    card = tiny_weights.ltx_card(profiles={"fast": {"batch": 4}})
+    generator = DiffusersVideo(card)
+    wanted = [variant(seed=seed, profile="fast") for seed in range(6)]
+    list(generator.generate(wanted[:1]))
+    sizes: list[int] = []
+
+    def crowded(hidden_states, **_):
+        sizes.append(len(hidden_states))
+        return len(hidden_states) > 2  # a batch of one, guided
+
+    inject(monkeypatch, generator.pipeline.transformer, "forward", when=crowded)
+    made = list(generator.generate(wanted))
+    assert [item.variant.seed for item in made] == list(range(6))
+    assert {item.rung for item in made} == {"batch 1"}
+    failed = [size for size in sizes if size > 2]
+    assert failed == [8, 8, 4]  # four; four with freed caches; two; then one at a time
+
+
+def test_batches_give_the_clips_that_each_would_be_alone():
+    card = tiny_weights.ltx_card(profiles={"fast": {"batch": 4}})
+    wanted = [variant(seed=seed, prompt=f"a {color} circle") for seed in (1, 2, 3) for color in ("red", "blue")]
+    alone = list(DiffusersVideo(card).generate(wanted))
+    together = list(DiffusersVideo(card).generate([each._replace(profile="fast") for each in wanted]))
+    for one, other in zip(alone, together, strict=True):
+        difference = np.abs(one.frames.astype(int) - other.frames).mean()
+        others = np.mean([np.abs(one.frames.astype(int) - item.frames).mean() for item in alone if item is not one])
+        assert difference < others / 10
+
+
+def test_one_poisoned_variant_of_a_batch_fails_alone(monkeypatch):
+    card = tiny_weights.ltx_card(profiles={"fast": {"batch": 3}})
+    generator = DiffusersVideo(card)
+    original = torch.Generator.manual_seed
+
+    def poisoned(self, seed):
+        if seed == 2:
+            raise ValueError("bad luck")
+        return original(self, seed)
+
+    class Poisoned(torch.Generator):
+        manual_seed = poisoned
+
+    monkeypatch.setattr(torch, "Generator", Poisoned)
+    made = list(generator.generate([variant(seed=seed, profile="fast") for seed in (1, 2, 3, 4)]))
+    assert [isinstance(item, GenerationError) for item in made] == [False, True, False, False]
+    assert str(made[1]) == "tiny-ltx failed on this variant: ValueError: bad luck"
+
+
+def test_a_lost_device_ends_the_work_instead_of_failing_every_clip(generator, monkeypatch):
+    def lost():
+        raise torch.AcceleratorError("CUDA error: an illegal memory access was encountered")
+
+    inject(monkeypatch, generator.pipeline.transformer, "forward", times=1, error=lost)
+    with pytest.raises(BrokenDeviceError, match=r"^The device cpu is lost to this process \(CUDA error: an illegal"):
+        list(generator.generate([variant()]))
+
+
+def test_a_call_that_ran_out_of_memory_leaks_nothing_into_the_next_clip(monkeypatch):
+    cache = {"kind": "FirstBlockCache", "options": {"threshold": 0.5}}
+    card = tiny_weights.wan_card(tiny_families.wan22_5b_folder(), profiles={"fast": {"step_cache": cache}})
+    wanted = variant("tiny-wan", profile="fast", num_inference_steps=6)
+    [clean] = DiffusersVideo(card).generate([wanted])
+    generator = DiffusersVideo(card)
+    list(generator.generate([wanted._replace(seed=9)]))
+    calls = []
+    inject(
+        monkeypatch, generator.pipeline.transformer, "forward", when=lambda *_, **__: calls.append(1) or len(calls) == 5
+    )  # in the midst of the steps
+    [after] = generator.generate([wanted])
+    assert after.rung == "freed"
+    assert np.array_equal(after.frames, clean.frames)
+
+
+class Pipeline:
+    """Only what the ladder moves; there is no GPU to offload from here."""
+
+    model_cpu_offload_seq = "text_encoder->transformer->vae"
+    vae = None
+
+    def __init__(self):
+        self.calls = []
+
+    def enable_model_cpu_offload(self, device):
+        self.calls.append(("model", str(device)))
+
+    def enable_group_offload(self, device, **_):
+        self.calls.append(("group", str(device)))
+
+
+def test_a_gpu_is_relieved_by_offload_before_the_batch_is_halved():
+    pipeline = Pipeline()
+    ladder = OomFallback(pipeline, torch.device("cuda:0"), Speed(batch=2), 8)
+    ladder.stand_on("bucket")
+    rungs = []
+    while ladder.climb():
+        rungs.append(ladder.rung)
+    assert rungs == ["freed", "offloaded", "batch 1"]
+    assert pipeline.calls == [("model", "cuda:0")]
+    ladder.stand_on("another bucket")
+    assert ladder.is_offloaded
+    assert ladder.batch == 2
+
+
+@pytest.mark.parametrize("kind", ["model", "group"])
+def test_an_offload_by_profile_is_there_from_the_start(kind):
+    pipeline = Pipeline()
+    assert OomFallback(pipeline, torch.device("cuda:0"), Speed(offload=kind), 8).is_offloaded
+    assert pipeline.calls == [(kind, "cuda:0")]

@@ -1,0 +1,72 @@
+"""Numbers and their words: one of a thing is told in the singular, in every report."""
+
+import errno
+
+import pytest
+
+from app.cli.commands.sheets import _summary
+from app.cli.output import sentence_of
+from manifests.nightly.night_report import NightReport
+from manifests.pluralize import count_of, counted, in_number
+from tasks.sweep.report import KINDS, LOOKED, Found, SweepReport
+from tasks.sweep.sweep import sentences
+
+
+@pytest.mark.parametrize(("number", "words"), [(0, "0 clips"), (1, "1 clip"), (2, "2 clips"), (2000, "2,000 clips")])
+def test_a_noun(number, words):
+    assert count_of(number, "clip") == words
+
+
+def test_words_that_go_with_it():
+    assert counted(1, "file{s} that {are} missing") == "1 file that is missing"
+    assert counted(2, "file{s} that {were} finished") == "2 files that were finished"
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_a_sweep_tells_of_one_and_of_several(kind):
+    one, two = (next(SweepReport(False, {kind: Found(number, ("name",))}).told())[0] for number in (1, 2))
+    assert one.startswith("1 ")
+    assert two.startswith("2 ")
+    assert one.split(";")[0][2:] != two.split(";")[0][2:]
+    assert not any(bracket in one + two for bracket in "{}")
+
+
+def test_a_missing_file_as_it_is_told_everywhere():
+    report = SweepReport(False, {"missing": Found(1, ("a.mp4",))}, dict.fromkeys(LOOKED, 1))
+    told = "1 published file that is missing in the bucket"
+    assert sentences(report)[0].startswith(f"{told} (a.mp4); put it back")
+    assert next(report.told()) == (f"{told}; to do: {KINDS['missing'].mended(1)}.", "a.mp4")
+    assert report.looked_at[:2] == ["1 published clip compared", "1 object listed"]
+    assert [row["found"] for row in report.rows()] == [in_number(KINDS["missing"].what, 2)]
+
+
+@pytest.mark.parametrize(
+    ("left", "words"),
+    [
+        (8, " 8 of the chosen combinations are left; later nights take them up."),
+        (1, " 1 of the chosen combinations is left; later nights take it up."),
+        (0, ""),
+    ],
+)
+def test_what_a_night_leaves_are_combinations(left, words):
+    report = NightReport("stock", "2026-11-27", "c", 12, 0, 0, 12, "finished", left=left)
+    assert report.sentence == f"Stock night 2026-11-27 of stock: it has done all that it chose.{words}"
+
+
+def test_problems_and_rows_of_a_sheet(capsys):
+    for numbers in ((1, 0, 1), (3, 1, 2), (1, 1, 0), (3, 3, 0)):
+        _summary(*numbers)
+    assert capsys.readouterr().out.splitlines() == [
+        "1 problem; 0 of 1 row is good.",
+        "2 problems; 1 of 3 rows is good.",
+        "The one row is good.",
+        "All 3 rows are good.",
+    ]
+
+
+def test_a_full_disk_is_told_with_the_path(tmp_path, monkeypatch):
+    full = OSError(errno.ENOSPC, "No space left on device", str(tmp_path / "out.csv"))
+    assert sentence_of(full).startswith(f"The disk that holds {tmp_path / 'out.csv'} is full; free some space")
+    monkeypatch.setenv("REELMILL_HOME", str(tmp_path / "home"))
+    nameless = sentence_of(OSError(errno.EDQUOT, "Disk quota exceeded"))
+    assert nameless.startswith(f"The disk that holds {tmp_path / 'home'}, or the folder that was written to, is full")
