@@ -33,7 +33,7 @@ class Session:
         Raises:
             CatalogueError: no campaign, or several, are called so.
         """
-        campaign_id = cls.open().catalogue.campaign(reference).campaign_id
+        campaign_id = cls.open().catalogue.campaigns.get(reference).campaign_id
         settings = settings_of(campaign_id)
         return cls(settings, resources_of(settings)), campaign_id
 

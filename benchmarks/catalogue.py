@@ -83,19 +83,19 @@ def _our_seconds(path: Path, size: int) -> float:
     campaign = Campaign("benchmark", "b" * 64, (Brief(2, "b1", ("a red ball rolls over grass",)),))
     with open_catalogue(f"sqlite:///{path}") as catalogue:
         items = [_judged(number) for number in range(CLIPS)]
-        catalogue.add_campaign(campaign, {})
-        catalogue.add_variants(
+        catalogue.campaigns.add(campaign, {})
+        catalogue.campaigns.add_variants(
             campaign.campaign_id,
             [PlannedVariant("b1", Placement("tiktok", "9:16"), item[0], item[0].variant_id) for item in items],
         )
         ids = [item[0].variant_id for item in items]
-        leases = catalogue.lease(ids, "me", 600.0, attempts_cap=5)
+        leases = catalogue.leases.acquire(ids, "me", 600.0, attempts_cap=5)
         batches = list(_batches(leases, items, size))
         started = time.perf_counter()
         for batch in batches:
-            catalogue.record(batch)
+            catalogue.results.record_batch(batch)
         seconds = time.perf_counter() - started
-        assert catalogue.tally(campaign.campaign_id) == {"passed": CLIPS}
+        assert catalogue.progress.tally(campaign.campaign_id) == {"passed": CLIPS}
     return seconds
 
 

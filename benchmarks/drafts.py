@@ -107,24 +107,24 @@ def gain(pass_rate: float, rho: float, cost: float, seed: int) -> float:
         if spent >= HORIZON:
             return passing / expected_time / pass_rate
         for probed in policy.probe(["prompt"]):
-            policy.drafted(probed, "prompt", drafts[probed], cost)
+            policy.record_draft(probed, "prompt", drafts[probed], cost)
             spent += cost
             expected_time += cost
         final, other = rng.standard_normal(2)
         draft = drafts[key] = float(rho * final + sqrt(1 - rho**2) * other - gate)
-        if policy.pays("prompt", 1):
+        if policy.pays_off("prompt", 1):
             if (now := policy.threshold("prompt")) != threshold:
                 threshold = now
                 of_draft = expected(pass_rate, rho, threshold + gate)
             expected_time += cost + of_draft[0]
             passing += of_draft[1]
-            policy.drafted(key, "prompt", draft, cost)
+            policy.record_draft(key, "prompt", draft, cost)
             spent += cost
-            if not policy.promises(key, "prompt"):
+            if not policy.is_promising(key, "prompt"):
                 continue
         else:
             expected_time += 1
             passing += pass_rate
-        policy.made(key, "prompt", float(final - gate), 1.0)
+        policy.record_final(key, "prompt", float(final - gate), 1.0)
         spent += 1
     raise AssertionError("the count never ends")

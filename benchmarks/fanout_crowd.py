@@ -14,6 +14,7 @@ import numpy as np
 from sqlalchemy import Engine, create_engine
 
 from adapters.catalogue.catalogue import Catalogue
+from adapters.catalogue.core.database import Database
 from adapters.catalogue.core.engine import build_engine
 from benchmarks import forks
 from benchmarks.fanout_worker import Backlog, Notes, Slice, Worker
@@ -113,7 +114,7 @@ def send(orders: Sequence[Order], around: AbstractContextManager[Any] | None = N
 
 def _serve(order: Order, ready: Any, found: Any) -> None:
     try:
-        with Catalogue(_engine(order)) as catalogue:
+        with Catalogue(Database(_engine(order))) as catalogue:
             crew = Crew(order, catalogue)
             crew.warm_up()
             ready.wait(READY_S)
@@ -155,7 +156,7 @@ class Crew:
 
     def warm_up(self) -> None:
         """Open all connections; bring the workers to their first step."""
-        self._in_threads(self._catalogue.live_runs)
+        self._in_threads(self._catalogue.runs.live)
         waiting = deque(enumerate(self._lives))
         self._in_threads(partial(self._begin_lives, waiting))
         self._raise_failure()

@@ -111,7 +111,7 @@ def _connections(url: str) -> int:
 
 def _begin(resources: Resources, ready: Any) -> None:
     stubs.install()
-    catalogue_of(resources).live_runs()
+    catalogue_of(resources).runs.live()
     ready.wait(READY_S)
 
 
@@ -200,7 +200,7 @@ def shards(resources: Resources, name: str, clips: int, size: int) -> list[Shard
     """Plan a campaign and return its shards, with a run that they belong to."""
     catalogue, card = catalogue_of(resources), card_of(resources, "starter")
     campaign = Campaign(name, name.encode().hex().rjust(64, "0"), (Brief(2, "fan", (PROMPT,)),))
-    catalogue.add_campaign(campaign, {})
+    catalogue.campaigns.add(campaign, {})
     seeds = (crc32(f"{name} {number}".encode()) for number in range(clips))
     variants = [
         Variant(
@@ -219,11 +219,11 @@ def shards(resources: Resources, name: str, clips: int, size: int) -> list[Shard
         )
         for seed in seeds
     ]
-    catalogue.add_variants(
+    catalogue.campaigns.add_variants(
         campaign.campaign_id,
         [PlannedVariant("fan", Placement("generic", "16:9"), each, each.variant_id) for each in variants],
     )
-    run_id = catalogue.begin_run(campaign.campaign_id, name, "benchmark")
+    run_id = catalogue.runs.begin(campaign.campaign_id, name, "benchmark")
     found = Remaining(resources, campaign.campaign_id, 0.25).shards(size, run_id)
-    catalogue.shards_wait(run_id, len(found))
+    catalogue.runs.set_waiting_shards(run_id, len(found))
     return found

@@ -6,6 +6,7 @@ from typing import NamedTuple
 import psycopg
 
 from adapters.catalogue.catalogue import Catalogue
+from adapters.catalogue.core.database import Database
 from adapters.catalogue.core.engine import build_engine
 from benchmarks.fanout_crowd import PATIENCE_S, Act, Crowd, Order, send
 from benchmarks.fanout_rows import Planned, fill
@@ -88,9 +89,9 @@ class Stage:
         self._server, self._database, self._planned = server, database, planned
         self._url = f"{server.url}/{database}"
         self._used = 0
-        with Catalogue(build_engine(self._url, PATIENCE_S)) as catalogue:
+        with Catalogue(Database(build_engine(self._url, PATIENCE_S))) as catalogue:
             self._runs = {
-                one.campaign_id: catalogue.begin_run(one.campaign_id, "ray:crowd", "driver") for one in planned
+                one.campaign_id: catalogue.runs.begin(one.campaign_id, "ray:crowd", "driver") for one in planned
             }
 
     def workers(self, connections: int, seconds: float, clip_s: float, *, are_new: bool = False) -> Stretch:
@@ -161,9 +162,9 @@ def names(process: int) -> tuple[str, ...]:
 
 def begins(catalogue: Catalogue, notes: Notes, order: Order) -> None:
     """A shard of the first campaign gets its device."""
-    notes.timed("shard_begins", catalogue.shard_begins, order.slices[0].run_id)
+    notes.timed("shard_begins", catalogue.runs.shard_started, order.slices[0].run_id)
 
 
 def books(catalogue: Catalogue, notes: Notes, order: Order) -> None:
     """Four leases of the first campaign are booked."""
-    notes.timed("book_run", catalogue.book_run, order.slices[0].run_id, 4, 1.0)
+    notes.timed("book_run", catalogue.runs.book, order.slices[0].run_id, 4, 1.0)

@@ -41,7 +41,7 @@ def fill(url: str, sizes: Sequence[int]) -> list[Planned]:
                 for number in range(-(-size // VARIANTS_A_BRIEF))
             )
             campaign = Campaign(f"fanout {index}", f"{index:064x}", briefs)
-            catalogue.add_campaign(campaign, {"review": "required"})
+            catalogue.campaigns.add(campaign, {"review": "required"})
             found.append(Planned(campaign.campaign_id, size))
     slices = [
         (one.campaign_id, start, min(start + SLICE, one.variants))

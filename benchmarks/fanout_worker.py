@@ -120,15 +120,15 @@ class Worker:
             left = piece.variant_ids[random.randrange(SHARD) :]  # noqa: S311
             yield from self._shard(piece._replace(variant_ids=left), random.randint(1, LEASED_AT_ONCE))  # noqa: S311
         while piece := self._backlog.take(self._avoid):
-            timed("shard_begins", catalogue.shard_begins, piece.run_id)
-            timed("tries", catalogue.tries, piece.variant_ids)
+            timed("shard_begins", catalogue.runs.shard_started, piece.run_id)
+            timed("tries", catalogue.variants.tries, piece.variant_ids)
             yield from self._shard(piece)
 
     def beats(self) -> Iterator[float]:
         """The heartbeat of its leases."""
         yield random.uniform(0, LEASE_S / BEATS_A_LEASE)  # noqa: S311
         while True:
-            held = self._notes.timed("renew", self._catalogue.renew, self._name, LEASE_S)
+            held = self._notes.timed("renew", self._catalogue.leases.renew, self._name, LEASE_S)
             self._notes.counts["renewed"] += held
             yield LEASE_S / BEATS_A_LEASE
 
@@ -136,21 +136,21 @@ class Worker:
         timed, catalogue = self._notes.timed, self._catalogue
         left, self._avoid = piece.variant_ids, ""
         while left and not self._avoid:
-            if timed("turn", catalogue.turn, piece.run_id).may_work:
+            if timed("turn", catalogue.runs.turn, piece.run_id).may_work:
                 yield from self._some(piece, left[:number])
                 left, number = left[number:], LEASED_AT_ONCE
             else:
                 self._avoid = piece.campaign_id
                 self._notes.counts["refused"] += 1
                 self._backlog.give_back(piece._replace(variant_ids=left))
-        timed("shard_ends", catalogue.shard_ends, piece.run_id)
+        timed("shard_ends", catalogue.runs.shard_ended, piece.run_id)
         yield 0.0
 
     def _some(self, piece: Piece, variant_ids: Sequence[str]) -> Iterator[float]:
         timed, catalogue = self._notes.timed, self._catalogue
         leases = timed(
             "lease",
-            catalogue.lease,
+            catalogue.leases.acquire,
             variant_ids,
             self._name,
             LEASE_S,
@@ -163,9 +163,9 @@ class Worker:
         for lease in leases:
             yield self._pause
             self._pause = self._clip_s
-            lost = timed("record", catalogue.record, [judged(lease, self._clip_s)])
+            lost = timed("record", catalogue.results.record_batch, [judged(lease, self._clip_s)])
             self._notes.counts["lost"] += len(lost)
-        timed("book_run", catalogue.book_run, piece.run_id, len(leases), self._clip_s * len(leases))
+        timed("book_run", catalogue.runs.book, piece.run_id, len(leases), self._clip_s * len(leases))
 
 
 def judged(lease: Lease, clip_s: float) -> tuple[Lease, Clip, Score, Verdict]:

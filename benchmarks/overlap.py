@@ -170,8 +170,8 @@ def _planned(catalogue: Catalogue, form: Format) -> Shard:
         for prompt in PROMPTS
         for seed in range(CLIPS // len(PROMPTS))
     ]
-    catalogue.add_campaign(campaign, {})
-    catalogue.add_variants(
+    catalogue.campaigns.add(campaign, {})
+    catalogue.campaigns.add_variants(
         campaign.campaign_id,
         [PlannedVariant("kites", Placement("web", "16:9"), variant, variant.variant_id) for variant in variants],
     )

@@ -96,8 +96,8 @@ def _measure(home: Path, rows: int, name: str) -> Result:
 
 def _query_seconds(catalogue: Catalogue) -> tuple[float, float]:
     """Return seconds of a page in the middle of the list, by OFFSET and by key."""
-    middle = int(catalogue.count(Filter(), most=10_000_000).number * DEEP)
-    with catalogue._reading() as connection:
+    middle = int(catalogue.gallery.count(Filter(), most=10_000_000).number * DEEP)
+    with catalogue.database.reading() as connection:
         at = connection.execute(
             text(
                 "SELECT sort_score, variant_id FROM variants ORDER BY sort_score DESC, variant_id "
@@ -109,10 +109,10 @@ def _query_seconds(catalogue: Catalogue) -> tuple[float, float]:
     cursor, by_key, by_offset = f"{at.sort_score!r}~{at.variant_id}", [], []
     for _ in range(5):
         began = time.perf_counter()
-        catalogue.gallery(Filter(), after=cursor)
+        catalogue.gallery.page(Filter(), after=cursor)
         by_key.append(time.perf_counter() - began)
         began = time.perf_counter()
-        with catalogue._reading() as connection:
+        with catalogue.database.reading() as connection:
             _rows(connection, by_number.offset(middle).limit(PAGE + 1))
         by_offset.append(time.perf_counter() - began)
     return min(by_offset), min(by_key)

@@ -23,8 +23,8 @@ def fill(catalogue: Catalogue, rows: int, name: str = "stock", hostile: Sequence
     Args:
         hostile: prompts of further variants; one more brief holds them.
     """
-    first = catalogue.campaigns()[-1].campaign_id
-    made = [row for row in catalogue.variants(first) if row.clip]
+    first = catalogue.campaigns.all()[-1].campaign_id
+    made = [row for row in catalogue.variants.of_campaign(first) if row.clip]
     prompts = [
         f"stock prompt {number} of a {colour} thing"
         for number, colour in zip(range(BRIEFS), itertools.cycle(("red", "blue", "green")), strict=False)
@@ -38,8 +38,10 @@ def fill(catalogue: Catalogue, rows: int, name: str = "stock", hostile: Sequence
             Brief(number, brief_id, (prompts[number % len(prompts)],), want=3) for number, brief_id in enumerate(names)
         ),
     )
-    catalogue.add_campaign(campaign, {"review": "required"})
-    catalogue.add_variants(campaign.campaign_id, (_planned(made[0], names, prompts, index) for index in range(rows)))
+    catalogue.campaigns.add(campaign, {"review": "required"})
+    catalogue.campaigns.add_variants(
+        campaign.campaign_id, (_planned(made[0], names, prompts, index) for index in range(rows))
+    )
     _judge(catalogue, campaign.campaign_id, made)
     return campaign.campaign_id
 
@@ -54,9 +56,9 @@ def _planned(like: VariantRow, names: list[str], prompts: list[str], index: int)
 def _judge(catalogue: Catalogue, campaign_id: str, made: list[VariantRow], batch: int = 1000) -> None:
     """Give every planned variant of the campaign a clip and a score; the same ones each time."""
     dice = random.Random(5)  # noqa: S311
-    waiting = [row.variant_id for row in catalogue.waiting(campaign_id, ["planned"])]
+    waiting = [row.variant_id for row in catalogue.variants.waiting(campaign_id, ["planned"])]
     for start in range(0, len(waiting), batch):
-        leases = catalogue.lease(waiting[start : start + batch], "filler", 600.0, attempts_cap=5)
+        leases = catalogue.leases.acquire(waiting[start : start + batch], "filler", 600.0, attempts_cap=5)
         judged = []
         for lease in leases:
             clip = made[dice.randrange(len(made))].clip
@@ -73,4 +75,4 @@ def _judge(catalogue: Catalogue, campaign_id: str, made: list[VariantRow], batch
                     Verdict(lease.variant_id, reasons),
                 )
             )
-        catalogue.record(judged)
+        catalogue.results.record_batch(judged)

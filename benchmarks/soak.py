@@ -77,7 +77,7 @@ def main() -> None:
     """Render; print what was noted as JSON."""
     resources = resources_of(load_settings())
     catalogue, campaign = catalogue_of(resources), _campaign()
-    catalogue.add_campaign(campaign, {})
+    catalogue.campaigns.add(campaign, {})
     card = card_of(resources, "starter")
     variants = [
         Variant(
@@ -96,7 +96,7 @@ def main() -> None:
         )
         for number in range(CLIPS)
     ]
-    catalogue.add_variants(
+    catalogue.campaigns.add_variants(
         campaign.campaign_id,
         [PlannedVariant("soak", Placement("generic", "16:9"), each, each.variant_id) for each in variants],
     )

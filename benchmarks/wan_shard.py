@@ -62,9 +62,9 @@ def render(
         )
         shard = _planned(resources, name, variants, gates or {}, want)
         report = render_shard(resources, shard)
-        rows = catalogue_of(resources).variants(shard.campaign_id)
+        rows = catalogue_of(resources).variants.of_campaign(shard.campaign_id)
         finals = sum(row.clip.device_seconds for row in rows if row.clip)
-        with_drafts = catalogue_of(resources).device_seconds(shard.campaign_id)
+        with_drafts = catalogue_of(resources).progress.device_seconds(shard.campaign_id)
     finally:
         close_resources()
         free_caches()
@@ -81,8 +81,8 @@ def _planned(
     }
     campaign = Campaign(name, SHEET, tuple(briefs.values()))
     catalogue = catalogue_of(resources)
-    catalogue.add_campaign(campaign, {})
-    catalogue.add_variants(
+    catalogue.campaigns.add(campaign, {})
+    catalogue.campaigns.add_variants(
         campaign.campaign_id,
         [
             PlannedVariant(briefs[variant.prompt].brief_id, Placement("web", "16:9"), variant, variant.variant_id)

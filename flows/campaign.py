@@ -79,7 +79,7 @@ def campaign(
         intake = read_sheet(chosen, resources, Path(sheet), accept_good_rows)
         campaign_id = register(chosen, resources, intake, sample_size)
     catalogue = catalogue_of(resources)
-    campaign_id = catalogue.campaign(campaign_id).campaign_id
+    campaign_id = catalogue.campaigns.get(campaign_id).campaign_id
     say(catalogue, campaign_id, action, priority)
     if action not in ("pause", "cancel"):
         finish(chosen, resources, campaign_id, until=until, budget_s=budget_s)

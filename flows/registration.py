@@ -64,9 +64,9 @@ def _briefs_before(resources: Resources, name: str) -> Iterator[Brief]:
     if not resources.first_frames.is_dir():
         return  # nothing was ever kept, and a sheet can be checked without a catalogue
     catalogue = catalogue_of(resources)
-    for row in sorted(catalogue.campaigns(), key=lambda row: row.created_at):
+    for row in sorted(catalogue.campaigns.all(), key=lambda row: row.created_at):
         if row.name == name:
-            yield from catalogue.briefs(row.campaign_id)
+            yield from catalogue.campaigns.briefs(row.campaign_id)
 
 
 def register(settings: Settings, resources: Resources, intake: Intake, sample_size: int | None = None) -> str:
@@ -86,15 +86,17 @@ def register(settings: Settings, resources: Resources, intake: Intake, sample_si
     check_same_bucket(settings, resources, campaign.campaign_id)
     planned = expand(intake.checked.briefs, cards_of(resources), settings.model, settings.profile)
     keep_pictures(first_frames_of(resources), intake.pictures)
-    catalogue.add_campaign(campaign, {name: getattr(settings, name) for name in KEPT})
-    catalogue.add_variants(campaign.campaign_id, planned if sample_size is None else sample(planned, sample_size))
+    catalogue.campaigns.add(campaign, {name: getattr(settings, name) for name in KEPT})
+    catalogue.campaigns.add_variants(
+        campaign.campaign_id, planned if sample_size is None else sample(planned, sample_size)
+    )
     free_the_dead(catalogue)
     return campaign.campaign_id
 
 
 def settings_of(campaign_id: str, **overrides: Any) -> Settings:
     """Return the settings under which a campaign was registered, but for the overrides."""
-    stored = catalogue_of(resources_of(load_settings(**overrides))).campaign(campaign_id).settings
+    stored = catalogue_of(resources_of(load_settings(**overrides))).campaigns.get(campaign_id).settings
     return load_settings(**{name: stored[name] for name in KEPT if name in stored} | overrides)
 
 
@@ -119,9 +121,13 @@ def check_same_bucket(settings: Settings, resources: Resources, campaign_id: str
         BucketRefusedError: names both.
     """
     catalogue = catalogue_of(resources)
-    for row in catalogue.campaigns():
+    for row in catalogue.campaigns.all():
         before = row.settings.get("bucket", settings.bucket)
-        if row.campaign_id == campaign_id and before != settings.bucket and catalogue.tally(campaign_id).keys() & SENT:
+        if (
+            row.campaign_id == campaign_id
+            and before != settings.bucket
+            and catalogue.progress.tally(campaign_id).keys() & SENT
+        ):
             names = [name or "the folder under REELMILL_HOME" for name in (before, settings.bucket)]
             raise BucketRefusedError(
                 f"Clips of {campaign_id} are published in {names[0]} already, and this run names "
@@ -143,7 +149,7 @@ def check_models(resources: Resources, campaign_id: str) -> None:
         IncompleteWeightsError: names the card, what is missing and how to get it.
         LicenceNotAttestedError: a licence forbids some operators to use the model at all.
     """
-    rows = catalogue_of(resources).variants(campaign_id, UNFINISHED)
+    rows = catalogue_of(resources).variants.of_campaign(campaign_id, UNFINISHED)
     names = sorted({row.variant.card for row in rows})
     refuse_unattested_use(resources, names)
     for name in names:

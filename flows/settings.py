@@ -1,4 +1,4 @@
-"""Every setting, in one typed class: the only place that reads the environment."""
+"""All settings in one typed class; no other module reads the environment."""
 
 import os
 from pathlib import Path
@@ -19,49 +19,13 @@ from manifests.credentials.attestation import Attestation
 from manifests.errors import SettingsError
 
 TOKEN_LENGTH = 16
-"""Characters of a metrics token at least."""
+"""Minimum number of characters of a metrics token."""
 
 
 class Settings(BaseSettings):
     """Settings by precedence: arguments, ``REELMILL_…`` variables, ``reelmill.toml``, defaults.
 
-    Attributes:
-        home: the folder that holds all embedded state.
-        catalogue_url: an SQLAlchemy URL; empty means SQLite under ``home``.
-        bucket: a folder or ``s3://name/prefix``; empty means a folder under ``home``.
-        bucket_public_url: where viewers reach the bucket's root, if it is served anywhere.
-        signer: ``development`` makes a CA on first run; ``pem`` takes a chain and a key file;
-            ``kms`` takes a chain and an AWS KMS key id.
-        drafts: ``auto`` makes drafts first where a brief wants a number of clips and measurements say that it pays.
-        profile: speed profile of the cards; ``exact`` loses nothing.
-        master_crf: quality of the masters, as x264 counts it: 18 looks lossless and takes twice the space of 23.
-        review: ``auto`` approves what passes the gate; ``required`` waits for a person.
-        lease_s: seconds after which the work of a silent worker is given to another.
-        attempts: how often a variant is tried before it is quarantined.
-        shard_size: variants a task run.
-        runner: ``threads`` works on this machine's devices; ``ray`` on those of a Ray cluster.
-        ray_address: the cluster, such as ``head:6379`` or ``ray://head:10001``; empty starts one on this machine.
-        ray_autoscales: the cluster adds workers by itself, so that a card may wait for one that fits.
-        staging: where masters wait to be signed: ``local``, a folder under ``home``; ``bucket``, under ``staging/`` in
-            the bucket, where every host finds them; ``auto``, the bucket where a Ray cluster may span hosts.
-        watch: folder or ``s3://name/prefix`` in which sheets arrive; empty watches none.
-        watch_s: seconds between two looks at it.
-        stock: the stock sheet of the nightly run; empty runs none.
-        stock_cron, stock_until, stock_budget_h: when the nightly run starts (cron), at what time of day it takes no
-            more work (``HH:MM``, empty for no end), and how many device hours it may use (0 for no limit).
-        stock_budget_money, stock_price_h: the same as money, by what a device hour costs in the same currency.
-        sweep_cron: when the sweeper runs.
-        timezone: of the schedules, such as ``Europe/Berlin``.
-        alert_webhook: URL that alerts are posted to, as Slack's incoming webhooks take them.
-        log_format: ``text`` for people; ``json``, a JSON object a line, for programs that collect logs.
-        metrics_token: what Prometheus shows to read `/metrics` from elsewhere than this machine, or behind a proxy.
-        review_url: where people reach the dashboard, if not on this machine: ``https://review.example``.
-        oidc_issuer, oidc_client_id, oidc_client_secret: an OpenID provider that signs people in.
-        oidc_role_claim: the claim of its ID token that names a person's role; without it new people are viewers.
-        attestations: by card, the operator's word that the conditions of its licence are met: ``terms`` as
-            `reelmill models show` prints them, and a ``statement`` of who attests what.
-        threads: CPU threads of the model. One by default: a small model gains little from more, and
-            beside other work they wait for each other (measured: 10 s a clip on two, 1.4 s on one).
+    The text below each setting is its description in docs/settings.md (`make reference`).
     """
 
     model_config = SettingsConfigDict(
@@ -71,64 +35,130 @@ class Settings(BaseSettings):
         extra="forbid",
         frozen=True,
         hide_input_in_errors=True,
+        use_attribute_docstrings=True,
     )
 
     home: Path = Path.home() / ".reelmill"
+    """Folder for all local state: the SQLite catalogue, the default bucket, staging, keys and logs."""
     catalogue_url: str = Field("", repr=False)
+    """SQLAlchemy URL of the catalogue; empty uses SQLite under `home`."""
     bucket: str = ""
+    """Where clips are published: a folder or `s3://name/prefix`; empty uses a folder under `home`."""
     bucket_endpoint: str | None = None
+    """URL of an S3-compatible store other than AWS."""
     bucket_region: str | None = None
+    """Region of the S3 bucket; if unset, the AWS configuration decides."""
     bucket_access_key: SecretStr | None = None
+    """Access key of the S3 bucket; if unset, the AWS credential chain is used."""
     bucket_secret_key: SecretStr | None = None
+    """Secret key that belongs to `bucket_access_key`."""
     bucket_public_url: str | None = None
+    """Public URL of the bucket's root, used for the links in results sheets and on the dashboard."""
     signer: Literal["development", "pem", "kms"] = "development"
+    """Signer of Content Credentials: `development` creates a local CA on the first run, `pem` uses a certificate chain
+    and a key file, `kms` a certificate chain and an AWS KMS key."""
     signer_chain: Path | None = None
+    """PEM file with the signer's certificate chain, leaf first, for `pem` and `kms`."""
     signer_key: Path | None = None
+    """PEM file with the signer's private key, for `pem`."""
     signer_kms_key: str | None = None
+    """Id or ARN of the AWS KMS key, for `kms`."""
     signer_kms_endpoint: str | None = None
+    """URL of a KMS-compatible service other than AWS."""
     signer_kms_region: str | None = None
+    """Region of the KMS key; if unset, the AWS configuration decides."""
     signer_anchors: Path | None = None
+    """PEM file with the trusted root certificates; if unset, the chain must end in its self-signed root."""
     tsa_url: str | None = None
+    """URL of an RFC 3161 time stamp authority; without time stamps, clips are trusted until the signer's certificate
+    expires."""
     tsa_anchors: Path | None = None
+    """PEM file with the root certificate of the time stamp authority; without it, time stamps do not extend trust."""
     model: str = "starter"
+    """Model card for rows that name no model."""
     profile: Literal["exact", "balanced", "fast"] = "exact"
+    """Speed profile of the model cards; `exact` trades no quality for speed."""
     drafts: Literal["auto", "off"] = "auto"
+    """Whether to generate drafts first: `auto` does so if a brief sets `want` and measurements show that it saves
+    device time."""
     model_folders: tuple[Path, ...] = ()
+    """Folders with additional model cards, as a JSON list."""
     weights_root: Path | None = None
+    """Folder with the weights of all models; if unset, the card's own folder or the Hugging Face cache is used."""
     device: str = "auto"
+    """Devices that generate clips, separated by commas: `cpu`, `cuda` or `cuda:N`; `auto` uses all CUDA devices, or the
+    CPU if there are none."""
     threads: int = Field(1, ge=1)
+    """CPU threads of the model in each process. With more threads, a small model gains little, and on a busy machine
+    its threads wait for each other (measured: 10 s per clip with two threads, 1.4 s with one)."""
     review: Literal["auto", "required"] = "auto"
+    """`auto` approves every clip that passes the gate; `required` waits for a person's decision."""
     training_mining: Literal["allowed", "notAllowed"] = "notAllowed"
+    """What Content Credentials declare about using the clips for data mining and AI training."""
     disclose_prompt: bool = False
+    """Whether Content Credentials contain the prompt; otherwise they contain only a keyed hash of it."""
     attestations: dict[str, Attestation] = Field(default_factory=dict)
+    """Statements that a model's licence conditions are met, by model card: `terms` as shown by
+    `reelmill models show CARD`, and a `statement` of who attests what."""
     master_crf: int = Field(23, ge=1, le=51)
+    """x264 quality (CRF) of the encoded clips; lower is better. 18 looks lossless and needs twice the space of 23."""
     max_variants: int = Field(5000, ge=1)
+    """Sheets that expand to more variants are refused."""
     max_rank_share: float = Field(0.25, gt=0, le=1)
+    """A clip passes only if its own prompt ranks within this top share of all prompts that it is compared with; rank 1
+    always passes."""
     lease_s: float = Field(60.0, gt=0)
+    """Seconds without a heartbeat after which a worker's variants are given to another worker."""
     attempts: int = Field(5, ge=1)
+    """Attempts to generate a variant before it is quarantined."""
     shard_size: int = Field(32, ge=1)
+    """Largest number of variants in one shard, the unit of work of a task run."""
     runner: Literal["threads", "ray"] = "threads"
+    """Where shards run: `threads` uses this machine's devices, `ray` those of a Ray cluster."""
     ray_address: str = ""
+    """Address of the Ray cluster, such as `head:6379` or `ray://head:10001`; empty starts a cluster on this machine."""
     ray_autoscales: bool = False
+    """Whether the Ray cluster adds workers on demand; a shard then waits for a worker that has room for its model."""
     staging: Literal["auto", "local", "bucket"] = "auto"
+    """Where encoded clips wait to be signed: `local` uses a folder under `home`, `bucket` the prefix `staging/` of the
+    bucket, which every host can read. `auto` uses the bucket if a Ray cluster may span several hosts."""
     watch: str = ""
+    """Folder or `s3://name/prefix` that is watched for new sheets; empty watches nothing."""
     watch_s: float = Field(20.0, ge=1)
+    """Seconds between two scans of the watched location."""
     stock: str = ""
+    """Stock sheet of the nightly run: a file, or a key in the bucket; empty turns the nightly run off."""
     stock_cron: str = "0 22 * * *"
+    """Cron schedule of the nightly run."""
     stock_until: str = "06:00"
+    """Time of day (`HH:MM`) at which the nightly run starts no more clips; empty sets no end."""
     stock_budget_h: float = Field(0.0, ge=0)
+    """Device hours that a nightly run may use; 0 sets no limit."""
     stock_budget_money: float = Field(0.0, ge=0)
+    """Money that a nightly run may spend on device time, converted with `stock_price_h`; 0 sets no limit."""
     stock_price_h: float = Field(0.0, ge=0)
+    """Price of one device hour, in the currency of `stock_budget_money`."""
     sweep_cron: str = "30 6 * * *"
+    """Cron schedule of the sweeper."""
     timezone: str = "UTC"
+    """Time zone of schedules and times of day, such as `Europe/Berlin`."""
     alert_webhook: SecretStr | None = None
+    """URL that alerts are posted to, in the format of Slack's incoming webhooks."""
     log_format: Literal["text", "json"] = "text"
+    """Log format: `text` for people, or `json` with one JSON object per line for log collectors."""
     metrics_token: SecretStr | None = None
+    """Bearer token that Prometheus needs to read `/metrics` from another machine or through a proxy; at least 16
+    characters."""
     review_url: str = ""
+    """URL of the dashboard for links, if it is not used on this machine, such as `https://review.example`."""
     oidc_issuer: str = ""
+    """Issuer URL of an OpenID Connect provider for single sign-on; empty turns it off."""
     oidc_client_id: str = ""
+    """Client id that is registered with the OpenID Connect provider."""
     oidc_client_secret: SecretStr | None = None
+    """Client secret that is registered with the OpenID Connect provider."""
     oidc_role_claim: str = ""
+    """Claim of the ID token that contains a person's role; empty makes new people viewers."""
 
     @field_validator("home", "signer_chain", "signer_key", "signer_anchors", "tsa_anchors", "weights_root")
     @classmethod
@@ -150,7 +180,7 @@ class Settings(BaseSettings):
     def _check_length(cls, token: SecretStr | None) -> SecretStr | None:
         if token and len(token.get_secret_value()) < TOKEN_LENGTH:
             raise PydanticCustomError(
-                "too_short", "it should have at least {length} characters", {"length": TOKEN_LENGTH}
+                "too_short", "it must have at least {length} characters", {"length": TOKEN_LENGTH}
             )
         return token
 
@@ -163,35 +193,35 @@ class Settings(BaseSettings):
         dotenv_settings: PydanticBaseSettingsSource,
         file_secret_settings: PydanticBaseSettingsSource,
     ) -> tuple[PydanticBaseSettingsSource, ...]:
-        """Put the TOML file behind arguments and environment."""
+        """Read arguments first, then the environment, then the TOML file."""
         return init_settings, _Variables(settings_cls), TomlConfigSettingsSource(settings_cls)
 
 
 class _Variables(EnvSettingsSource):
-    """The environment; an empty variable counts where an empty text says something, and else as not set.
+    """Environment variables; an empty one is ignored unless the empty text is a meaningful value.
 
-    Compose files and units pass on variables that nobody has set as empty ones.
+    Compose files and systemd units pass unset variables on as empty ones.
     """
 
-    SAYING = ("stock_until",)
-    """Settings whose empty text says something though it is not their default."""
+    EMPTY_MEANS_OFF = ("stock_until",)
+    """Settings for which the empty text is a value, although it is not their default."""
 
     def __call__(self) -> dict[str, Any]:
-        """Return the values by the names of the settings."""
+        """Return the values by setting name."""
         empty = {name.lower() for name, value in os.environ.items() if not value}
-        said = {
+        empty_values = {
             name: ""
             for name, field in self.settings_cls.model_fields.items()
-            if f"{self.env_prefix}{name}".lower() in empty and (field.default == "" or name in self.SAYING)
+            if f"{self.env_prefix}{name}".lower() in empty and (field.default == "" or name in self.EMPTY_MEANS_OFF)
         }
-        return {**said, **super().__call__()}
+        return {**empty_values, **super().__call__()}
 
 
 def load_settings(**overrides: Any) -> Settings:
-    """Return the settings; overrides that are None count as not given.
+    """Return the settings; overrides that are None are ignored.
 
     Raises:
-        SettingsError: a value is wrong; names the setting and where it can be set.
+        SettingsError: a value is invalid; the message names the setting and where to set it.
     """
     given = {name: value for name, value in overrides.items() if value is not None}
     try:
@@ -200,19 +230,18 @@ def load_settings(**overrides: Any) -> Settings:
         first = error.errors()[0]
         name = ".".join(str(part) for part in first["loc"])
         raise SettingsError(
-            f"The setting {name!r} is wrong: {first['msg']}; "
-            f"mend REELMILL_{str(first['loc'][0]).upper()} or reelmill.toml."
+            f"Invalid setting {name!r}: {first['msg']}. Fix REELMILL_{str(first['loc'][0]).upper()} or reelmill.toml."
         ) from None
     except Unparsed as error:
-        raise SettingsError(f"A REELMILL variable that takes JSON holds none: {error}; mend it.") from None
+        raise SettingsError(f"A REELMILL_ variable does not contain valid JSON: {error}. Fix it.") from None
     except (ValueError, OSError) as error:
-        raise SettingsError(f"reelmill.toml cannot be read: {error}; mend it or move it away.") from None
+        raise SettingsError(f"Cannot read reelmill.toml: {error}. Fix the file or remove it.") from None
 
 
 def prepare_prefect(home: Path) -> None:
-    """Point Prefect's embedded state into ``home``; call before the first import of prefect.
+    """Keep Prefect's embedded state under ``home``; call this before the first import of prefect.
 
-    What the operator set stands: a PREFECT_API_URL leads to a real server.
+    Variables that the operator has set are kept, such as a PREFECT_API_URL that points to a real server.
     """
     os.environ.setdefault("PREFECT_HOME", str(home / "prefect"))
     os.environ.setdefault("PREFECT_SERVER_ANALYTICS_ENABLED", "false")

@@ -32,15 +32,15 @@ def steer(campaign_id: str, action: Word | None = None, priority: Urgency = None
         CatalogueError: there is no such campaign.
     """
     catalogue = catalogue_of(resources_of(load_settings()))
-    found = catalogue.campaign(campaign_id).campaign_id
+    found = catalogue.campaigns.get(campaign_id).campaign_id
     say(catalogue, found, action, priority)
-    return catalogue.standing(found)
+    return catalogue.steering.standing(found)
 
 
 def say(catalogue: Catalogue, campaign_id: str, action: str | None, priority: int | None) -> None:
     """Pass the words on to the catalogue."""
     if priority is not None:
-        catalogue.set_priority(campaign_id, priority, SYSTEM)
+        catalogue.steering.set_priority(campaign_id, priority, SYSTEM)
     if action == "pause":
         pause_campaign(catalogue, campaign_id, SYSTEM, REASON)
     elif action == "cancel":

@@ -71,7 +71,7 @@ class Entrance:
         with _prefect_errors():
             runs = _flow_runs(campaign_id)
             if any(not is_final(run) for run in runs):
-                beats = [run.beat_at for run in catalogue_of(self._resources).runs(campaign_id, limit=1)]
+                beats = [run.beat_at for run in catalogue_of(self._resources).runs.all(campaign_id, limit=1)]
                 end_silent(runs, max(beats, default=0.0))
                 return True
             if (runs and not _latest(runs).is_crashed()) or len(runs) > MOST_CRASHES:
@@ -93,8 +93,8 @@ class Entrance:
 
     def _is_settled(self, campaign_id: str) -> bool:
         catalogue = catalogue_of(self._resources)
-        last = catalogue.runs(campaign_id, limit=1)
-        return catalogue.standing(campaign_id) != "active" or any(run.outcome == "finished" for run in last)
+        last = catalogue.runs.all(campaign_id, limit=1)
+        return catalogue.steering.standing(campaign_id) != "active" or any(run.outcome == "finished" for run in last)
 
 
 def _flow_runs(campaign_id: str) -> list[FlowRun]:

@@ -1,1 +1,1 @@
-"""Records of a campaign, frozen and pure: what every other room hands around."""
+"""Frozen, pure records of a campaign, shared by all layers."""

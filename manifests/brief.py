@@ -1,4 +1,4 @@
-"""A row of a campaign sheet, checked."""
+"""One validated row of a campaign sheet."""
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -11,25 +11,25 @@ GENERIC = Placement("generic", "16:9")
 
 @dataclass(frozen=True, slots=True)
 class Brief:
-    """What one row asks for. Tuples hold the values of a cell; more than one value is an axis.
+    """The request of one row. Tuples hold the values of a cell; a tuple with more than one value is an axis.
 
     Attributes:
-        row: row number in the sheet as its program shows it, from 1.
-        brief_id: unique within the campaign; from the sheet, or slug and hash of the prompt.
-        prompts: templates; ``{name}`` stands for the column of that name, and is spelt exactly as
-            ``values`` takes it. ``manifests.sheet.prompt_template.fill`` fills them.
-        negative_prompts: templates too; none means the card's own default.
-        durations_s: seconds; none means the card's default length.
-        models: names of cards; none means the campaign's default card.
+        row: row number as the spreadsheet program shows it, from 1.
+        brief_id: unique within the campaign; from the sheet, or a slug and hash of the prompt.
+        prompts: templates in which ``{name}`` stands for a column, spelled exactly as ``values`` expects it.
+            ``manifests.sheet.prompt_template.fill`` fills them.
+        negative_prompts: templates as well; empty for the card's default.
+        durations_s: in seconds; empty for the card's default length.
+        models: names of cards; empty for the campaign's default card.
         axes: ``cartesian`` (every combination) or ``zip`` (first with first, second with second).
-        variants: seeds for each combination, at least 1.
-        want: stop after so many passed; None makes all.
-        seed: first seed; None derives one from the prompt.
-        min_adherence: gate threshold for the cosine, -1..1; None leaves it to the campaign.
-        metadata: every other column as it stands, value tuples split at ``|``; none for an empty cell.
-        placeholders: the columns that the prompts and negative prompts name.
-        first_frames: pictures to start from, as the sheet names them.
-        first_frame_hashes: SHA-256 of each of their files, in hex digits, once they were read; none before.
+        variants: number of seeds per combination, at least 1.
+        want: stop after this many passed clips; None generates all.
+        seed: first seed; None derives it from the prompt.
+        min_adherence: gate threshold for the cosine, -1..1; None for the campaign's threshold.
+        metadata: all other columns as typed, with their values split at ``|``; an empty tuple for an empty cell.
+        placeholders: columns that the prompts and negative prompts use.
+        first_frames: pictures to start from, as named in the sheet.
+        first_frame_hashes: SHA-256 of each picture file, in hex digits; empty until the files have been read.
     """
 
     row: int
@@ -53,15 +53,15 @@ class Brief:
     first_frame_hashes: tuple[str, ...] = ()
 
     def values(self, column: str) -> tuple[str, ...]:
-        """Return the texts that ``{column}`` may become, one for each value of its axis."""
+        """Return the texts that can replace ``{column}``, one for each value of its axis."""
         reading = _TEXTS.get(column)
         return reading(self) if reading else self.metadata.get(column, ())
 
     @property
     def axis_lengths(self) -> dict[str, int]:
-        """Columns with more than one value that decide what is made, in the order of combination.
+        """Number of values of each column that multiplies the variants, in the order of combination.
 
-        A metadata column counts only where a prompt names it.
+        Columns with one value are left out. A metadata column counts only if a prompt uses it.
         """
         lengths = {
             "prompt": len(self.prompts),
@@ -78,7 +78,7 @@ class Brief:
 
     @property
     def combinations(self) -> int:
-        """Combinations of the axes, before seeds."""
+        """Number of combinations of the axes, before seeds."""
         lengths = self.axis_lengths.values()
         return max(lengths, default=1) if self.axes == "zip" else prod(lengths)
 
@@ -92,4 +92,4 @@ _TEXTS: dict[str, Callable[[Brief], tuple[str, ...]]] = {
     "cta": lambda brief: brief.ctas,
     "notes": lambda brief: (brief.notes,),
 }
-"""What a prompt may name of our own columns."""
+"""Our own columns that a prompt can use, with a function that returns their texts."""

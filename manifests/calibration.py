@@ -1,10 +1,12 @@
-"""How well a threshold agrees with people, and which one would agree better."""
+"""Agreement of a gate threshold with human reviews, and proposals for a better threshold."""
 
 from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from math import sqrt
 from typing import NamedTuple
+
+from manifests.pluralize import count_of
 
 Z = 1.96
 """Normal quantile of a two-sided 95 % interval."""
@@ -13,13 +15,13 @@ LEAST_OF_A_KIND = 5
 
 
 class Label(NamedTuple):
-    """A clip with what a person said of it.
+    """A clip's score with its review.
 
     Attributes:
         score: prompt adherence, -1..1.
-        good: the person approved it.
-        open: nothing but adherence speaks against it, so that the threshold decides.
-        passes: the gate has nothing against it today.
+        good: a person approved the clip.
+        open: the clip meets all other rules, so the adherence threshold decides.
+        passes: the clip passes the gate today.
     """
 
     score: float
@@ -29,7 +31,7 @@ class Label(NamedTuple):
 
 
 class Share(NamedTuple):
-    """A share with its 95 % interval after Wilson (1927), all 0..1; None of nothing."""
+    """A share with its 95 % interval (Wilson, 1927), all 0..1; ``value`` is None for an empty sample."""
 
     value: float | None
     low: float
@@ -38,11 +40,12 @@ class Share(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Point:
-    """The gate at one threshold against people.
+    """The gate at one threshold, compared with the reviews.
 
     Attributes:
-        true_passes: good ones that would pass; ``false_passes`` others that would.
-        missed: good ones that would not.
+        true_passes: good clips that would pass.
+        false_passes: other clips that would pass.
+        missed: good clips that would fail.
     """
 
     threshold: float
@@ -52,33 +55,33 @@ class Point:
 
     @property
     def passes(self) -> int:
-        """Labelled clips that would pass."""
+        """Number of labelled clips that would pass."""
         return self.true_passes + self.false_passes
 
     @property
     def precision(self) -> Share:
-        """Good ones among those that would pass."""
+        """Share of good clips among those that would pass."""
         return wilson(self.true_passes, self.passes)
 
     @property
     def recall(self) -> Share:
-        """Those that would pass among the good ones."""
+        """Share of the good clips that would pass."""
         return wilson(self.true_passes, self.true_passes + self.missed)
 
     @property
     def f1(self) -> float:
-        """Harmonic mean of precision and recall, 0..1; 0 where nothing good would pass."""
+        """Harmonic mean of precision and recall, 0..1; 0 if no good clip would pass."""
         both = 2 * self.true_passes + self.false_passes + self.missed
         return 2 * self.true_passes / both if both else 0.0
 
 
 class Agreement(NamedTuple):
-    """How far first and second reviews say the same.
+    """Agreement between first and second reviews.
 
     Attributes:
-        pairs: clips with both.
-        share: of pairs that agree, 0..1; None without pairs.
-        kappa: Cohen's kappa (1960), -1..1; None where chance alone would agree always.
+        pairs: number of clips with both reviews.
+        share: share of pairs that agree, 0..1; None without pairs.
+        kappa: Cohen's kappa (1960), -1..1; None if chance alone would always agree.
     """
 
     pairs: int
@@ -88,10 +91,10 @@ class Agreement(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Proposal:
-    """A better threshold, with what it would have changed among the labelled clips.
+    """A better threshold and its effect on the labelled clips.
 
     Attributes:
-        newly_pass, newly_fail: (good, others) that would change sides.
+        newly_pass, newly_fail: numbers of (good, other) clips whose verdict would change.
     """
 
     point: Point
@@ -101,7 +104,7 @@ class Proposal:
 
 
 def wilson(hits: int, tries: int) -> Share:
-    """Return a share with its interval (Wilson, J. Am. Stat. Assoc. 22, 1927)."""
+    """Return a share with its 95 % interval (Wilson, J. Am. Stat. Assoc. 22, 1927)."""
     if not tries:
         return Share(None, 0.0, 1.0)
     share = hits / tries
@@ -111,7 +114,7 @@ def wilson(hits: int, tries: int) -> Share:
 
 
 def at(labels: Iterable[Label], threshold: float) -> Point:
-    """Return the gate at one threshold; a clip against which something else speaks never passes."""
+    """Return the gate at one threshold; a clip that breaks another rule never passes."""
     labels = list(labels)
     passing = [label for label in labels if label.open and label.score >= threshold]
     hits = sum(label.good for label in passing)
@@ -119,7 +122,7 @@ def at(labels: Iterable[Label], threshold: float) -> Point:
 
 
 def curve(labels: Iterable[Label]) -> list[Point]:
-    """Return the gate at every threshold at which it changes, the lowest first, in one pass over sorted scores."""
+    """Return the gate at every threshold at which its result changes, lowest first, in one pass over sorted scores."""
     labels = list(labels)
     good = sum(label.good for label in labels)
     points: list[Point] = []
@@ -133,7 +136,7 @@ def curve(labels: Iterable[Label]) -> list[Point]:
 
 
 def agreement(pairs: Iterable[tuple[bool, bool]]) -> Agreement:
-    """Return how far two reviews of the same clips agree.
+    """Return the agreement of two reviews of the same clips.
 
     Kappa after Cohen, Educ. Psychol. Meas. 20 (1960): (observed − expected) / (1 − expected).
     """
@@ -149,12 +152,12 @@ def agreement(pairs: Iterable[tuple[bool, bool]]) -> Agreement:
 
 
 def propose(labels: Sequence[Label], now: float, precision: float | None = None) -> Proposal | None:
-    """Return a better threshold, or None where none is better than today's.
+    """Return a better threshold, or None if today's is the best.
 
     Args:
         now: today's threshold.
-        precision: the lowest precision wanted, 0..1: the lowest threshold that reaches it keeps most of what is
-            good. None takes the highest F1, and among equals the threshold nearest to today's.
+        precision: lowest acceptable precision, 0..1. The lowest threshold that reaches it is proposed, because it
+            keeps the most good clips. None proposes the highest F1, and among equals the threshold nearest to today's.
     """
     points = curve(labels)
     if precision is not None:
@@ -176,35 +179,35 @@ def best_precision(labels: Iterable[Label]) -> float:
 
 
 def _between(labels: Iterable[Label], low: float, high: float) -> tuple[int, int]:
-    """Return how many (good, others) have a score in ``[low, high)`` and are decided by the threshold."""
+    """Return the numbers of (good, other) clips with a score in ``[low, high)`` that the threshold decides."""
     some = [label.good for label in labels if label.open and low <= label.score < high]
     return sum(some), len(some) - sum(some)
 
 
 def doubts(labels: Sequence[Label]) -> list[str]:
-    """Return what speaks against relying on the labels, a sentence each."""
+    """Return the reasons not to rely on the labels, as sentences."""
     good = sum(label.good for label in labels)
     found = []
     if len(labels) < LEAST_LABELS:
         found.append(
-            f"{len(labels)} clips were reviewed; {LEAST_LABELS - len(labels)} more are needed before a "
-            "threshold can be proposed."
+            f"{count_of(len(labels), 'clip')} reviewed so far. A threshold can be proposed after "
+            f"{LEAST_LABELS - len(labels)} more."
         )
     elif min(good, len(labels) - good) < LEAST_OF_A_KIND:
         what = "approved" if good < LEAST_OF_A_KIND else "rejected"
         found.append(
-            f"Only {min(good, len(labels) - good)} clips were {what}; {LEAST_OF_A_KIND} are needed before a "
-            "threshold can be proposed."
+            f"Only {count_of(min(good, len(labels) - good), 'clip')} {what} so far. A threshold can be proposed after "
+            f"{LEAST_OF_A_KIND}."
         )
     if labels and all(label.passes for label in labels):
         found.append(
-            "Nobody has reviewed a clip that failed the gate, so recall below today's threshold is unknown; "
-            "review some of those: approve with a reason, or reject."
+            "No clip that failed the gate has been reviewed, so recall below today's threshold is unknown. "
+            "Review some failed clips: approve them with a reason, or reject them."
         )
     return found
 
 
 def is_enough(labels: Sequence[Label]) -> bool:
-    """True where a threshold may be proposed."""
+    """Return whether there are enough labels to propose a threshold."""
     good = sum(label.good for label in labels)
     return len(labels) >= LEAST_LABELS and min(good, len(labels) - good) >= LEAST_OF_A_KIND

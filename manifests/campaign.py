@@ -1,4 +1,4 @@
-"""A sheet, read and checked."""
+"""A validated campaign sheet."""
 
 from dataclasses import dataclass
 
@@ -8,12 +8,12 @@ from manifests.identity import slug
 
 @dataclass(frozen=True, slots=True)
 class Campaign:
-    """A sheet's briefs under a name that its content decides.
+    """The briefs of a sheet, identified by the sheet's content.
 
     Attributes:
-        name: the sheet's file name without its ending.
-        sheet_sha256: hex digest of the sheet's bytes, and of its pictures' where it names any.
-        briefs: the rows that were accepted, in the sheet's order.
+        name: the sheet's file name without its extension.
+        sheet_sha256: hex digest of the sheet's bytes, and of its pictures if it uses any.
+        briefs: the accepted rows, in the sheet's order.
     """
 
     name: str

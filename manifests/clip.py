@@ -6,17 +6,16 @@ from pathlib import Path
 
 @dataclass(frozen=True, slots=True)
 class Clip:
-    """An encoded video with its poster, as it lies on this machine.
+    """An encoded video and its poster on this machine.
 
     Attributes:
         sha256: hex digest of the video file's bytes.
-        size: bytes of the video file.
-        device_seconds: time that the device spent on it (denoise and decode).
-        machine: id of the installation on whose disk the files lie: the same path on another
-            machine is another file.
-        profile: speed profile under which it was made.
-        rung: what it took to fit into the device's memory, such as ``tiled``; empty where nothing.
-        draft_seconds: device time of drafts that led to it.
+        size: size of the video file in bytes.
+        device_seconds: device time of the generation (denoise and decode).
+        machine: id of the installation that stores the files; the same path on another machine is a different file.
+        profile: speed profile used for the generation.
+        rung: memory fallback that was needed, such as ``tiled``; empty if none was.
+        draft_seconds: device time of the drafts that led to it.
     """
 
     variant_id: str
@@ -36,7 +35,7 @@ class Clip:
 
     @property
     def all_device_seconds(self) -> float:
-        """What it cost, its drafts included."""
+        """Total device time, including drafts."""
         return self.device_seconds + self.draft_seconds
 
     @property

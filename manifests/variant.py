@@ -51,7 +51,7 @@ class Variant(NamedTuple):
         return {name: value for name, value in self._asdict().items() if name not in ADDED or value != defaults[name]}
 
     @property
-    def bucket(self) -> tuple[Any, ...]:
+    def shape_group(self) -> tuple[Any, ...]:
         """What must be equal for two variants to share a shard: nothing recompiles or reloads."""
         return (
             self.card,

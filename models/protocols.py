@@ -1,4 +1,4 @@
-"""What runs on a device, as the steps see it."""
+"""Protocols of generators and scorers, and the frames that they exchange."""
 
 from collections.abc import Callable, Iterator, Sequence
 from typing import NamedTuple, Protocol
@@ -15,38 +15,38 @@ class Generated(NamedTuple):
         frames: uint8, shape (num_frames, height, width, 3), RGB, cropped to the variant's size.
         nan_share: share of the model's output values that were not finite, 0..1.
         device_seconds: time that the device spent on this variant.
-        rung: what it took to fit into the device's memory (models/diffusers/oom_fallback.py); empty where nothing.
+        fallback_step: what was needed to fit into the device's memory (models/diffusers/oom_fallback.py); empty if nothing.
     """
 
     variant: Variant
     frames: np.ndarray
     nan_share: float
     device_seconds: float
-    rung: str = ""
+    fallback_step: str = ""
 
 
 PictureSource = Callable[[str], np.ndarray]
-"""From the hash of a first frame's file to its pixels: uint8 (height, width, 3), RGB, upright."""
+"""Maps the hash of a first frame's file to its pixels: uint8 (height, width, 3), RGB, upright."""
 
 
 class Generator(Protocol):
-    """Makes frames from variants of one bucket. A variant decides its frames, whatever is made beside it.
+    """Generates frames for variants of one shape group. A variant's frames do not depend on the rest of its batch.
 
-    Used from one thread at a time.
+    Used by one thread at a time.
     """
 
     def prepare(self, variants: Sequence[Variant]) -> None:
-        """Do once what many variants share: embed their unique texts, then free the text encoder.
+        """Do the work that many variants share: embed their unique texts, then free the text encoder.
 
-        A hint: without it, or with others, ``generate`` makes the same frames.
+        Optional: ``generate`` gives the same frames without it, or after preparing other variants.
         """
         ...
 
     def generate(self, variants: Sequence[Variant], draft: bool = False) -> Iterator[Generated | Exception]:
-        """Yield one item a variant, in order, as each is made: its frames, or the error that only it has.
+        """Yield one item per variant, in order and as soon as it is ready: its frames, or its own error.
 
         Args:
-            draft: make the card's draft of each instead.
+            draft: generate the card's draft of each variant instead.
         """
         ...
 
@@ -64,9 +64,9 @@ class FrameScorer(Protocol):
         ...
 
     def embed_frames(self, frames: np.ndarray) -> np.ndarray:
-        """uint8 (n, height, width, 3) -> float32 (n, d)."""
+        """Embed uint8 (n, height, width, 3) as float32 (n, d)."""
         ...
 
     def embed_prompts(self, prompts: Sequence[str]) -> np.ndarray:
-        """n prompts -> float32 (n, d); repeated prompts are embedded once."""
+        """Embed n prompts as float32 (n, d); repeated prompts are embedded once."""
         ...

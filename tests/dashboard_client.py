@@ -29,7 +29,7 @@ def session_in(home: Path, **settings: object) -> Session:
     for key, state in zip(ids, ("passed", "failed", "published"), strict=True):
         samples.bring_to(session.catalogue, key, state)
     for role in ("viewer", "reviewer", "admin"):
-        session.catalogue.add_account(role, role, "test", password_hash=hash_password(PASSWORD))
+        session.catalogue.accounts.add(role, role, "test", password_hash=hash_password(PASSWORD))
     return session
 
 

@@ -36,14 +36,14 @@ def planned(count: int, brief_id: str = "b1", start: int = 0) -> list[PlannedVar
 
 def filled(catalogue: Catalogue, count: int) -> list[str]:
     """Put a campaign with so many planned variants in; return their ids in order."""
-    catalogue.add_campaign(campaign(), {})
+    catalogue.campaigns.add(campaign(), {})
     items = planned(count)
-    catalogue.add_variants(campaign().campaign_id, items)
+    catalogue.campaigns.add_variants(campaign().campaign_id, items)
     return [item.variant_id for item in items]
 
 
 def take(catalogue: Catalogue, variant_ids: Sequence[str], states=("planned",), owner: str = "me") -> list[Lease]:
-    return catalogue.lease(variant_ids, owner, LONG, states, attempts_cap=CAP)
+    return catalogue.leases.acquire(variant_ids, owner, LONG, states, attempts_cap=CAP)
 
 
 def clip(variant_id: str) -> Clip:
@@ -91,30 +91,30 @@ def bring_to(catalogue: Catalogue, variant_id: str, state: str) -> Lease | None:
     if state == "planned":
         return None
     if state == "quarantined":
-        catalogue.quarantine([variant_id], "odd")
+        catalogue.decisions.quarantine([variant_id], "odd")
         return None
     lease = take(catalogue, [variant_id])[0]
     if state == "leased":
         return lease
-    catalogue.rendered(lease, clip(variant_id))
+    catalogue.results.mark_rendered(lease, clip(variant_id))
     if state == "rendered":
         return lease
     verdict = failed(variant_id) if state == "failed" else passed(variant_id)
-    catalogue.judged(lease, score(variant_id), verdict)
+    catalogue.results.mark_judged(lease, score(variant_id), verdict)
     if state == "rejected":
-        catalogue.reject([variant_id], "ann", "dull")
+        catalogue.decisions.reject([variant_id], "ann", "dull")
     if state in ("passed", "failed", "rejected"):
         return None
-    catalogue.approve([variant_id], "ann")
+    catalogue.decisions.approve([variant_id], "ann")
     return None if state == "approved" else _bring_to_bucket(catalogue, variant_id, state)
 
 
 def _bring_to_bucket(catalogue: Catalogue, variant_id: str, state: str) -> Lease | None:
     lease = take(catalogue, [variant_id], ("approved",))[0]
-    catalogue.signed(lease, facts(variant_id))
+    catalogue.results.mark_signing(lease, facts(variant_id))
     if state == "signing":
         return lease
-    catalogue.published(lease, f"https://clips.example/{variant_id}.mp4")
+    catalogue.results.mark_published(lease, f"https://clips.example/{variant_id}.mp4")
     if state == "withdrawn":
-        catalogue.withdraw([variant_id], "ann", "expired rights")
+        catalogue.decisions.withdraw([variant_id], "ann", "expired rights")
     return None

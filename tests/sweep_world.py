@@ -41,7 +41,7 @@ class SweepWorld:
         self.source = home / "source"
         self.grace_s = grace_s
         home.mkdir(parents=True, exist_ok=True)
-        self.catalogue.add_campaign(samples.campaign(), {})
+        self.catalogue.campaigns.add(samples.campaign(), {})
         self._made = 0
 
     @property
@@ -66,7 +66,7 @@ class SweepWorld:
         """Bring a new variant to a state, with its published files in the bucket; return its id."""
         (item,) = samples.planned(1, start=self._made)
         self._made += 1
-        self.catalogue.add_variants(SPRING, [item])
+        self.catalogue.campaigns.add_variants(SPRING, [item])
         if state not in ("signing", "published", "withdrawn"):
             samples.bring_to(self.catalogue, item.variant_id, state)
             return item.variant_id
@@ -75,20 +75,20 @@ class SweepWorld:
         if upload:
             self.upload(item.variant_id)
         if state != "signing":
-            self.catalogue.published(lease, self.bucket.url(self.facts(item.variant_id).key))
+            self.catalogue.results.mark_published(lease, self.bucket.url(self.facts(item.variant_id).key))
         if state == "withdrawn":
-            self.catalogue.withdraw([item.variant_id], "ann", "rights")
+            self.catalogue.decisions.withdraw([item.variant_id], "ann", "rights")
         return item.variant_id
 
     def sign(self, variant_id: str, states: Sequence[str] = ("approved", "signing")) -> Lease:
         """Commit what shall be published, anew where it was committed before."""
         (lease,) = samples.take(self.catalogue, [variant_id], states)
-        self.catalogue.signed(lease, _facts(self.resources, variant_id, lease.attempt))
+        self.catalogue.results.mark_signing(lease, _facts(self.resources, variant_id, lease.attempt))
         return lease
 
     def facts(self, variant_id: str) -> SignedFacts:
         """Return what was committed."""
-        found = self.catalogue.variant(variant_id).signed
+        found = self.catalogue.variants.get(variant_id).signed
         assert found
         return found
 
@@ -126,7 +126,7 @@ class SweepWorld:
 
     def quiet(self, variant_id: str, seconds: float = OLD_S) -> str:
         """Let nothing have happened to a variant for so long."""
-        with self.catalogue._writing() as connection:
+        with self.catalogue.database.writing() as connection:
             connection.execute(
                 update(events).where(events.c.variant_id == variant_id).values(at=database_now() - seconds)
             )
@@ -143,11 +143,11 @@ class SweepWorld:
 
     def told(self, kind: str = "sweep") -> list[str]:
         """Return the alerts of a kind, the oldest first."""
-        return [alert.text for alert in reversed(self.catalogue.alerts(kind=kind))]
+        return [alert.text for alert in reversed(self.catalogue.alerts.all(kind=kind))]
 
     def named(self) -> Iterator[str]:
         """Yield every key that a clip names which is published, or may be."""
-        for row in self.catalogue.sent(SPRING):
+        for row in self.catalogue.files.sent(SPRING):
             if row.state != "withdrawn" and row.signed:
                 yield from row.signed.keys
 

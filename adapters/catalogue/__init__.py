@@ -2,11 +2,10 @@
 
 from adapters.catalogue.catalogue import Catalogue, open_catalogue
 from adapters.catalogue.core.rows import CampaignRow, Event, Lease, Membership, SignedFacts, VariantRow, Waiting
-from adapters.catalogue.core.store import SYSTEM
-from adapters.catalogue.messages.outbox import Alert
+from adapters.catalogue.core.state_changes import SYSTEM
+from adapters.catalogue.messages.alerts import Alert
 from adapters.catalogue.messages.sheet_imports import SheetImport
-from adapters.catalogue.review.decisions import Decided
-from adapters.catalogue.review.reviews import REVIEW_CODES, Comment, ReviewRow
+from adapters.catalogue.review.reviews import REVIEW_CODES, Comment, Decided, ReviewRow
 from adapters.catalogue.views.gallery import Filter, GalleryPage, GalleryRow
 from adapters.catalogue.work.runs import GO, RunRow, Turn
 from manifests.states import MOVES, STATES

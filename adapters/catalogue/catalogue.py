@@ -1,64 +1,97 @@
-"""The only place where a variant's state changes."""
+"""The catalogue: the only place where a variant's state changes."""
 
-from adapters.catalogue.accounts.accounts import People
+from typing import Self
+
+from adapters.catalogue.accounts.accounts import Accounts
+from adapters.catalogue.accounts.saved_views import SavedViews
+from adapters.catalogue.accounts.sessions import Sessions
+from adapters.catalogue.accounts.share_links import ShareLinks
+from adapters.catalogue.accounts.tokens import Tokens
+from adapters.catalogue.core.database import Database
 from adapters.catalogue.core.engine import build_engine
 from adapters.catalogue.core.schema import bring_to_head
-from adapters.catalogue.messages.outbox import Outbox
-from adapters.catalogue.messages.sheet_imports import Arrivals
+from adapters.catalogue.messages.alerts import Alerts
+from adapters.catalogue.messages.sheet_imports import SheetImports
 from adapters.catalogue.review.audit import Audit
+from adapters.catalogue.review.blind_reviews import BlindReviews
 from adapters.catalogue.review.decisions import Decisions
 from adapters.catalogue.review.labels import Labels
 from adapters.catalogue.review.reviews import Reviews
-from adapters.catalogue.views.existing_footage import Holdings
+from adapters.catalogue.views.campaign_stats import CampaignStats
+from adapters.catalogue.views.existing_footage import ExistingFootage
+from adapters.catalogue.views.files import Files
 from adapters.catalogue.views.gallery import Gallery
-from adapters.catalogue.views.gauges import Gauges
-from adapters.catalogue.views.overview import Overview
-from adapters.catalogue.views.reader import Reader
-from adapters.catalogue.work.leases import Leasing
-from adapters.catalogue.work.planning import Planning
+from adapters.catalogue.views.metrics import Metrics
+from adapters.catalogue.views.progress import Progress
+from adapters.catalogue.views.variants import Variants
+from adapters.catalogue.work.campaigns import Campaigns
+from adapters.catalogue.work.leases import Leases
+from adapters.catalogue.work.results import Results
 from adapters.catalogue.work.runs import Runs
 from adapters.catalogue.work.steering import Steering
-from adapters.catalogue.work.sweeping import Sweeping
-from adapters.catalogue.work.transitions import Transitions
 
 
-class Catalogue(
-    Reader,
-    Planning,
-    Leasing,
-    Transitions,
-    Decisions,
-    Reviews,
-    Gallery,
-    Audit,
-    People,
-    Overview,
-    Labels,
-    Steering,
-    Runs,
-    Outbox,
-    Arrivals,
-    Gauges,
-    Holdings,
-    Sweeping,
-):
-    """A campaign database, SQLite or PostgreSQL; threads may share one, processes open their own.
+class Catalogue:
+    """A campaign database, SQLite or PostgreSQL. Threads may share one; each process opens its own.
 
-    Every method may raise CatalogueUnreachableError (no answer, or locked for too long) and DiskFullError.
+    Each attribute is one part, for example ``catalogue.leases.acquire(...)``. Every method of a part may raise
+    CatalogueUnreachableError (no answer, or locked for too long) and DiskFullError.
     """
+
+    def __init__(self, database: Database) -> None:
+        self.database = database
+        self.accounts = Accounts(database)
+        self.alerts = Alerts(database)
+        self.audit = Audit(database)
+        self.blind_reviews = BlindReviews(database)
+        self.campaign_stats = CampaignStats(database)
+        self.campaigns = Campaigns(database)
+        self.decisions = Decisions(database)
+        self.existing_footage = ExistingFootage(database)
+        self.files = Files(database)
+        self.gallery = Gallery(database)
+        self.labels = Labels(database)
+        self.leases = Leases(database)
+        self.metrics = Metrics(database)
+        self.progress = Progress(database)
+        self.results = Results(database)
+        self.reviews = Reviews(database)
+        self.runs = Runs(database)
+        self.saved_views = SavedViews(database)
+        self.sessions = Sessions(database)
+        self.share_links = ShareLinks(database)
+        self.sheet_imports = SheetImports(database)
+        self.steering = Steering(database)
+        self.tokens = Tokens(database)
+        self.variants = Variants(database)
+
+    @property
+    def url(self) -> str:
+        """The URL with its password, for a worker process that opens its own connection."""
+        return self.database.url
+
+    def close(self) -> None:
+        """Close all connections."""
+        self.database.close()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
 
 
 def open_catalogue(url: str, *, patience: float = 30.0) -> Catalogue:
-    """Open a catalogue, creating it or bringing it to the tables of this version.
+    """Open a catalogue; create or migrate its tables if necessary.
 
     Args:
         url: ``sqlite:///file`` or ``postgresql://user:password@host/database``.
         patience: seconds to wait for a lock that another process holds.
 
     Raises:
-        NewerCatalogueError: a newer version wrote it.
-        CatalogueUnreachableError: it does not answer.
-        DiskFullError: no room to create it.
+        NewerCatalogueError: a newer version of Reelmill wrote it.
+        CatalogueUnreachableError: the database does not answer.
+        DiskFullError: there is no room to create it.
     """
     engine = build_engine(url, patience)
     try:
@@ -66,4 +99,4 @@ def open_catalogue(url: str, *, patience: float = 30.0) -> Catalogue:
     except BaseException:
         engine.dispose()
         raise
-    return Catalogue(engine)
+    return Catalogue(Database(engine))

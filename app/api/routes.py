@@ -129,11 +129,11 @@ def campaigns(deps: PageDeps, person: Viewer) -> list[CampaignOut]:
             name=row.name,
             created_at=row.created_at,
             review=row.settings.get("review", "auto"),
-            states=deps.catalogue.tally(row.campaign_id),
+            states=deps.catalogue.progress.tally(row.campaign_id),
             standing=row.standing,
             priority=row.priority,
         )
-        for row in deps.catalogue.campaigns()
+        for row in deps.catalogue.campaigns.all()
     ]
 
 
@@ -146,7 +146,7 @@ def clips(
     limit: Annotated[int, Query(ge=1, le=LARGEST_PAGE)] = 60,
 ) -> PageOut:
     """List clips by the gallery's filters; ``after`` is the cursor that the page before has named."""
-    found = deps.catalogue.gallery(asked.chosen, asked.order, after=after or None, limit=limit)
+    found = deps.catalogue.gallery.page(asked.chosen, asked.order, after=after or None, limit=limit)
     return PageOut(clips=[ClipOut(**_shown(row)) for row in found.rows], after=found.after)
 
 
@@ -159,7 +159,7 @@ def clip(variant_id: str, deps: PageDeps, person: Viewer) -> ClipDetail:
 @router.get("/clips/{variant_id}/credential")
 def credential(variant_id: str, deps: PageDeps, person: Viewer) -> dict[str, Any]:
     """Read the Content Credential of a published clip; ``absent`` where it is not published."""
-    report = credential_of(deps, deps.catalogue.variant(variant_id))
+    report = credential_of(deps, deps.catalogue.variants.get(variant_id))
     if report is None:
         return {"state": "absent", "sentence": "It is signed once it is approved."}
     return {
@@ -200,7 +200,7 @@ def reroll(given: RerollIn, deps: PageDeps, person: Reviewer) -> DecidedOut:
 @router.post("/clips/{variant_id}/comments", status_code=201)
 def comment(variant_id: str, given: CommentIn, deps: PageDeps, person: Reviewer) -> list[dict[str, Any]]:
     """Keep a comment; return all of the clip's."""
-    deps.catalogue.add_comment(variant_id, person.actor, given.body, given.clip_s)
+    deps.catalogue.reviews.add_comment(variant_id, person.actor, given.body, given.clip_s)
     return _comments(deps, variant_id)
 
 
@@ -262,8 +262,8 @@ def _shown(row: GalleryRow) -> dict[str, Any]:
 
 
 def _detail(deps: Deps, variant_id: str) -> ClipDetail:
-    row = deps.catalogue.variant(variant_id)
-    [card] = deps.catalogue.gallery_rows([variant_id])
+    row = deps.catalogue.variants.get(variant_id)
+    [card] = deps.catalogue.gallery.rows([variant_id])
     checks = checks_of(row)
     return ClipDetail(
         **_shown(card),
@@ -275,24 +275,24 @@ def _detail(deps: Deps, variant_id: str) -> ClipDetail:
         sha256=row.signed.sha256 if row.signed else None,
         campaigns=_places(deps, variant_id),
         comments=_comments(deps, variant_id),
-        children=deps.catalogue.children(variant_id),
+        children=deps.catalogue.gallery.children(variant_id),
         generation=row.variant._asdict(),
     )
 
 
 def _places(deps: Deps, variant_id: str) -> list[dict[str, str]]:
-    names: Sequence[str] = sorted(deps.catalogue.campaigns_of([variant_id]).get(variant_id, ()))
+    names: Sequence[str] = sorted(deps.catalogue.variants.campaigns_of([variant_id]).get(variant_id, ()))
     return [
         {"campaign_id": name, "brief_id": member.brief_id, "placement": member.placement, "locale": member.locale}
         for name in names
-        for member in deps.catalogue.memberships(name, [variant_id])
+        for member in deps.catalogue.campaigns.memberships(name, [variant_id])
     ]
 
 
 def _comments(deps: Deps, variant_id: str) -> list[dict[str, Any]]:
     return [
         {"author": each.author, "at": each.at, "body": each.body, "clip_s": each.clip_s}
-        for each in deps.catalogue.comments(variant_id)
+        for each in deps.catalogue.reviews.comments(variant_id)
     ]
 
 

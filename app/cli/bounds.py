@@ -1,4 +1,4 @@
-"""How long a run may go on: until a time, and within a budget of device hours."""
+"""Limits of a run: an end time and a budget of device hours."""
 
 import math
 import time
@@ -10,7 +10,7 @@ from manifests.nightly.night import next_stop, time_of, zone_of
 
 
 class Bounds(NamedTuple):
-    """When a run takes no more work.
+    """When a run stops starting new clips.
 
     Attributes:
         until: seconds since 1970; None for no end.
@@ -25,15 +25,15 @@ UNBOUNDED = Bounds()
 
 
 def bounds_of(until: str | None, budget_hours: float | None, zone: str) -> Bounds:
-    """Read what a person wrote behind ``--until`` and ``--budget-hours``.
+    """Parse the values of ``--until`` and ``--budget-hours``.
 
     Args:
-        until: ``HH:MM``, whose next time is meant, or a date and time by ISO 8601; without an offset in ``zone``.
+        until: ``HH:MM`` for the next such time, or an ISO 8601 date and time; in ``zone`` unless it has an offset.
         budget_hours: device hours.
-        zone: such as ``Europe/Berlin``.
+        zone: time zone, such as ``Europe/Berlin``.
 
     Raises:
-        SettingsError: no time, one that is over, no positive number of hours, or no time zone.
+        SettingsError: the time is invalid or in the past, the hours are not positive, or the time zone is unknown.
     """
     return Bounds(
         _moment(until, zone) if until is not None else None,
@@ -50,17 +50,15 @@ def _moment(text: str, zone: str) -> float:
         until = (read if read.tzinfo else read.replace(tzinfo=place)).timestamp()
     except (ValueError, OverflowError):
         raise SettingsError(
-            f"{text!r} is no time to stop at; write --until 06:00 or --until 2026-11-27T06:00, in the "
+            f"--until {text!r} is not a valid time. Use --until 06:00 or --until 2026-11-27T06:00, in the "
             f"time zone {zone} or with an offset such as +01:00."
         ) from None
     if until <= now:
-        raise SettingsError(f"--until {text} is over already; name a time to come (REELMILL_TIMEZONE is {zone}).")
+        raise SettingsError(f"--until {text} is in the past. Use a future time (REELMILL_TIMEZONE is {zone}).")
     return until
 
 
 def _seconds(hours: float) -> float:
     if not 0 < hours < math.inf:
-        raise SettingsError(
-            f"A budget is a number of device hours above 0, and {hours:g} is none; mend --budget-hours."
-        )
+        raise SettingsError(f"--budget-hours {hours:g} is not valid. Use a number of device hours above 0.")
     return hours * 3600

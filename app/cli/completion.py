@@ -1,6 +1,7 @@
-"""How a command brings a campaign to its end, and what it leaves behind for people."""
+"""Finish a campaign from the command line, write its result files and print its report."""
 
 import shutil
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -10,12 +11,13 @@ from adapters.catalogue import SYSTEM, VariantRow
 from adapters.catalogue.work.leases import ACTIVE
 from adapters.sheets import hand_back
 from app.cli.bounds import UNBOUNDED, Bounds
-from app.cli.output import say, say_json, seconds_text, show_table, warn
+from app.cli.output import say, say_json, seconds_text, warn
 from app.cli.progress import live_progress
 from app.cli.run_outcome import EXIT_STOPPED, FINISHED, LEFT, STOPPED_BY_PEOPLE, ending_sentence, outcome_of, own_run
+from app.cli.table import show_table
 from app.report.clip_table import write_clip_table
 from app.report.contact_sheet import write_contact_sheet
-from app.report.report import CampaignReport, report_of
+from app.report.report import BriefReport, CampaignReport, report_of
 from app.session import Session
 from flows.prefect.embedded_server import prefect_server
 from flows.registration import check_disk, check_doors, check_models, read_sheet
@@ -28,21 +30,23 @@ from tasks.plan.licence import clearances_of
 from tasks.plan.remaining import Remaining
 
 DECIDED = ("approved", "rejected", "withdrawn")
+SHOWN_REASONS = 20
+"""Briefs whose reasons are listed in a report."""
 
 
 def finish_campaign(
     session: Session, campaign_id: str, quiet: bool, overrides: dict[str, Any], bounds: Bounds = UNBOUNDED
 ) -> str:
-    """Run the flow under the live view, unless there is nothing to do; Prefect is loaded only here.
+    """Run the flow with a live progress line, unless nothing is left to do; Prefect is imported only here.
 
     Returns:
-        ``finished``, or why it ended before that: ``paused``, ``cancelled``, ``window``, ``budget``, ``left``.
+        ``finished``, or why the run ended early: ``paused``, ``cancelled``, ``window``, ``budget``, ``left``.
     """
     settings, catalogue = session.settings, session.catalogue
     remaining = Remaining(session.resources, campaign_id, settings.max_rank_share)
     if remaining.is_done(settings.review):
         return FINISHED
-    if (standing := catalogue.standing(campaign_id)) != ACTIVE:
+    if (standing := catalogue.steering.standing(campaign_id)) != ACTIVE:
         return standing
     check_disk(settings.home)
     check_doors(session.resources)
@@ -59,16 +63,16 @@ def finish_campaign(
 def close_campaign(
     session: Session, campaign_id: str, intake: Intake | None, out: Path | None, as_json: bool, outcome: str = FINISHED
 ) -> None:
-    """Write contact sheet, clip table and, where there is a sheet, its results; say where they are.
+    """Write the contact sheet, the clip table and, if the sheet is available, the results sheet; print the report.
 
     Raises:
-        ReelmillError: something is not finished, and nobody and no bound has stopped the run.
-        typer.Exit: EXIT_STOPPED where a person has.
+        ReelmillError: variants are unfinished although neither a person nor a limit has stopped the run.
+        typer.Exit: EXIT_STOPPED if a person has stopped it.
     """
     folder = out or session.settings.home / "campaigns" / campaign_id
-    intake = _remembered(session, campaign_id, intake)
+    intake = _sheet_of(session, campaign_id, intake)
     report = report_of(session.catalogue, campaign_id, clearances_of(session.resources))
-    rows = session.catalogue.variants(campaign_id)
+    rows = session.catalogue.variants.of_campaign(campaign_id)
     folder.mkdir(parents=True, exist_ok=True)
     written = {
         "contact_sheet": write_contact_sheet(session.resources, rows, folder / "contact-sheet.png"),
@@ -78,35 +82,41 @@ def close_campaign(
     if as_json:
         say_json({**report.as_json(), **written, "outcome": outcome})
     else:
-        show_report(report)
-        for what, path in written.items():
-            if path:
-                say(f"{what.replace('_', ' ').capitalize()}: {path}")
-        if report.published:
-            say(f"Clips: {session.resources.bucket.location}")
-        for notice in report.notices:
-            say(notice)
-        for sentence in report.waiting:
-            warn(sentence)
-    waiting = session.catalogue.held_for_review(campaign_id)
+        _show_result(session, report, written)
+    waiting = session.catalogue.variants.held_for_review(campaign_id)
     if waiting and not as_json:
         number = len(waiting)
         say(
-            f"{count_of(number, 'clip')} {one_or_more(number, 'waits', 'wait')} for a person: look at "
-            f"{one_or_more(number, 'it', 'them')} by reelmill review, or reelmill approve {campaign_id} --all."
+            f"{count_of(number, 'clip')} {one_or_more(number, 'waits', 'wait')} for review. Review in the browser with "
+            f"`reelmill review`, or approve all with `reelmill approve {campaign_id} --all`."
         )
     if report.unfinished and outcome not in (FINISHED, LEFT):
-        _tell_ending(session, campaign_id, outcome, report.unfinished)
+        _warn_of_ending(session, campaign_id, outcome, report.unfinished)
     elif report.unfinished:
         number = report.unfinished
         raise ReelmillError(
-            f"{counted(number, 'variant{s} {are} not finished')}; another process works "
-            f"on {one_or_more(number, 'it', 'them')}, or run the same command again to go on."
+            f"{counted(number, 'variant{s} {are} not finished')}. Unless another process is working on "
+            f"{one_or_more(number, 'it', 'them')}, re-run the same command to resume."
         )
+    elif rows and not waiting and not as_json:
+        say("Next: run `reelmill review` to look at the clips in the browser.")
 
 
-def _tell_ending(session: Session, campaign_id: str, outcome: str, left: int) -> None:
-    row = session.catalogue.campaign(campaign_id)
+def _show_result(session: Session, report: CampaignReport, written: Mapping[str, Path | None]) -> None:
+    show_report(report)
+    for what, path in written.items():
+        if path:
+            say(f"{what.replace('_', ' ').capitalize()}: {path}")
+    if report.published:
+        say(f"Clips: {session.resources.bucket.location}")
+    for notice in report.notices:
+        say(notice)
+    for sentence in report.waiting:
+        warn(sentence)
+
+
+def _warn_of_ending(session: Session, campaign_id: str, outcome: str, left: int) -> None:
+    row = session.catalogue.campaigns.get(campaign_id)
     run = own_run(session.catalogue, campaign_id)
     warn(ending_sentence(row, outcome, left, run, session.settings.timezone))
     if outcome in STOPPED_BY_PEOPLE:
@@ -114,18 +124,20 @@ def _tell_ending(session: Session, campaign_id: str, outcome: str, left: int) ->
 
 
 def files_of(session: Session, campaign_id: str, folder: Path) -> dict[str, Path | None]:
-    """Write the table of clips anew, and the sheet with its results where the sheet is kept here."""
-    intake = _remembered(session, campaign_id, None)
+    """Write the clip table and, if the sheet is available, the results sheet."""
+    intake = _sheet_of(session, campaign_id, None)
     report = report_of(session.catalogue, campaign_id, clearances_of(session.resources))
     folder.mkdir(parents=True, exist_ok=True)
     return {
-        "clips": _write_clips(session, campaign_id, session.catalogue.variants(campaign_id), folder / "clips.csv"),
+        "clips": _write_clips(
+            session, campaign_id, session.catalogue.variants.of_campaign(campaign_id), folder / "clips.csv"
+        ),
         "results": _hand_back(intake, report, folder) if intake else None,
     }
 
 
-def _remembered(session: Session, campaign_id: str, intake: Intake | None) -> Intake | None:
-    """Keep a copy of the sheet on the first run, and read it on the later commands that name no sheet."""
+def _sheet_of(session: Session, campaign_id: str, intake: Intake | None) -> Intake | None:
+    """Keep a copy of the sheet on the first run; read the copy in later commands, which name no sheet."""
     place = session.settings.home / "campaigns" / campaign_id / "sheet"
     if intake:
         place.mkdir(parents=True, exist_ok=True)
@@ -138,13 +150,13 @@ def _remembered(session: Session, campaign_id: str, intake: Intake | None) -> In
 
 def _write_clips(session: Session, campaign_id: str, rows: list[VariantRow], out: Path) -> Path:
     catalogue = session.catalogue
-    sheet_rows = {brief.brief_id: brief.row for brief in catalogue.briefs(campaign_id)}
+    sheet_rows = {brief.brief_id: brief.row for brief in catalogue.campaigns.briefs(campaign_id)}
     said = {
         event.variant_id: f"{event.to_state} by {event.actor}: {event.detail.get('reason', '')}".rstrip(": ")
-        for event in catalogue.events(campaign_id)
+        for event in catalogue.variants.events(campaign_id)
         if event.to_state in DECIDED and event.actor != SYSTEM
     }
-    return write_clip_table(rows, catalogue.memberships(campaign_id), sheet_rows, said, out)
+    return write_clip_table(rows, catalogue.campaigns.memberships(campaign_id), sheet_rows, said, out)
 
 
 def _hand_back(intake: Intake, report: CampaignReport, folder: Path) -> Path:
@@ -154,22 +166,31 @@ def _hand_back(intake: Intake, report: CampaignReport, folder: Path) -> Path:
 
 
 def show_report(report: CampaignReport) -> None:
-    """Print a campaign's table and its sums."""
+    """Print a campaign's table, why clips were not published, and the totals."""
     show_table(
-        "",
-        ["brief", "variants", "passed", "published", "best score", "why others failed"],
-        [
-            (
-                brief.brief_id,
-                brief.variants,
-                brief.passed,
-                brief.published,
-                brief.best_score,
-                brief.why or ("enough passed" if brief.not_needed else ""),
-            )
-            for brief in report.briefs
-        ],
+        ["brief", "variants", "passed", "published", "best score"],
+        [(brief.brief_id, brief.variants, brief.passed, brief.published, brief.best_score) for brief in report.briefs],
     )
+    _show_reasons(report)
     each = report.seconds_a_passing_clip
-    share = f", {each:.1f} s a passing clip" if each is not None else ""
+    share = f", {each:.1f} s per passed clip" if each is not None else ""
     say(f"\n{report.campaign_id}: {report.states_text}; {seconds_text(report.device_seconds)} of device time{share}.")
+
+
+def _show_reasons(report: CampaignReport) -> None:
+    reasons = [(brief.brief_id, why) for brief in report.briefs if (why := _reason_of(brief))]
+    if reasons:
+        say("\nWhy clips were not published:")
+    for brief_id, why in reasons[:SHOWN_REASONS]:
+        say(f"  {brief_id}: {why}", indent=4)
+    if len(reasons) > SHOWN_REASONS:
+        say(
+            f"  {count_of(len(reasons) - SHOWN_REASONS, 'more brief')}; list them all with "
+            f"`reelmill status {report.campaign_id} --json`",
+            indent=4,
+        )
+
+
+def _reason_of(brief: BriefReport) -> str:
+    not_needed = f"{brief.not_needed:,} not needed, since enough passed" if brief.not_needed else ""
+    return ", ".join(filter(None, [brief.why, not_needed]))

@@ -1,4 +1,4 @@
-"""The program `reelmill`."""
+"""The command line program `reelmill`."""
 
 import sys
 from typing import Annotated
@@ -16,52 +16,52 @@ app = typer.Typer(
     no_args_is_help=True,
     add_completion=False,
     pretty_exceptions_enable=False,
-    help="Turns a campaign sheet into signed, published video clips.",
+    help="Turn a campaign sheet into signed, published video clips.",
 )
-app.command()(sheets.init)
-app.command()(sheets.validate)
-app.command()(campaigns.plan)
-app.command()(campaigns.run)
-app.command()(campaigns.status)
-app.command()(campaigns.retry)
-app.command()(campaigns.resume)
-app.command()(steering.pause)
-app.command()(steering.cancel)
-app.command(context_settings={"ignore_unknown_options": True})(steering.priority)
-app.command()(steering.runs)
-app.command()(review.approve)
-app.command()(review.reject)
-app.command()(serve.review)
-app.command()(up.up)
-app.command()(stock.stock)
-app.command()(sweeping.sweep)
-app.add_typer(accounts.accounts, name="accounts")
-app.add_typer(accounts.audit, name="audit")
-app.add_typer(alerts.alerts, name="alerts")
-app.add_typer(cards.models, name="models")
-app.command()(credentials.signer)
-app.command()(credentials.verify)
-app.command()(doctor.doctor)
+CAMPAIGNS = "Campaigns"
+REVIEW = "Review"
+UNATTENDED = "Nightly and unattended"
+MODELS = "Models"
+OPERATIONS = "Operations"
+
+for command in (sheets.init, sheets.validate, campaigns.plan, campaigns.run, campaigns.status, campaigns.retry):
+    app.command(rich_help_panel=CAMPAIGNS)(command)
+for command in (campaigns.resume, steering.pause, steering.cancel):
+    app.command(rich_help_panel=CAMPAIGNS)(command)
+# A negative priority, such as -5, looks like an option.
+app.command(rich_help_panel=CAMPAIGNS, context_settings={"ignore_unknown_options": True})(steering.priority)
+app.command(rich_help_panel=CAMPAIGNS)(steering.runs)
+for command in (serve.review, review.approve, review.reject):
+    app.command(rich_help_panel=REVIEW)(command)
+app.command(rich_help_panel=REVIEW)(credentials.verify)
+for command in (up.up, stock.stock, sweeping.sweep):
+    app.command(rich_help_panel=UNATTENDED)(command)
+app.add_typer(alerts.alerts, name="alerts", rich_help_panel=UNATTENDED)
+app.add_typer(cards.models, name="models", rich_help_panel=MODELS)
+app.command(rich_help_panel=OPERATIONS)(doctor.doctor)
+app.command(rich_help_panel=OPERATIONS)(credentials.signer)
+app.add_typer(accounts.accounts, name="accounts", rich_help_panel=OPERATIONS)
+app.add_typer(accounts.audit, name="audit", rich_help_panel=OPERATIONS)
 
 INTERRUPTED = 130
 
 
 @app.callback()
 def _options(
-    debug: Annotated[bool, typer.Option("--debug", help="Show where an error comes from.")] = False,
+    debug: Annotated[bool, typer.Option("--debug", help="Show the traceback of an error.")] = False,
 ) -> None:
-    """Turns a campaign sheet into signed, published video clips."""
+    """Turn a campaign sheet into signed, published video clips."""
 
 
 def main() -> None:
-    """Run a command; what goes wrong becomes one sentence and an exit code, unless --debug is given."""
+    """Run a command; an error becomes one message and an exit code, or a traceback with --debug."""
     debug = "--debug" in sys.argv
     sys.argv[1:] = [word for word in sys.argv[1:] if word != "--debug"]
     try:
         app()
     except SystemExit as ended:
         if ended.code == INTERRUPTED:
-            warn("Stopped. Run the same command again to go on where it stopped.")
+            warn("Stopped. Re-run the same command to resume.")
         raise
     except Exception as error:
         if debug:

@@ -1,4 +1,4 @@
-"""Arguments and options that several commands take."""
+"""Arguments and options that several commands share."""
 
 from pathlib import Path
 from typing import Annotated
@@ -7,23 +7,34 @@ import typer
 
 from adapters.catalogue.work.steering import LEAST, MOST
 
-Sheet = Annotated[Path, typer.Argument(help="CSV, TSV or XLSX.")]
-Model = Annotated[str | None, typer.Option("--model", help="Card for rows that name none.")]
-MaxVariants = Annotated[int | None, typer.Option("--max-variants", min=1, help="Refuse sheets that expand to more.")]
-Sample = Annotated[int | None, typer.Option("--sample", min=1, help="Take so many variants, spread over the sheet.")]
-GoodRows = Annotated[bool, typer.Option("--accept-good-rows", help="Go on without the rows that have problems.")]
-BucketOption = Annotated[str | None, typer.Option("--bucket", help="A folder, or s3://name/prefix.")]
-Endpoint = Annotated[str | None, typer.Option("--endpoint", help="URL of an S3 store other than AWS.")]
+CAMPAIGN_HELP = "Campaign id, the beginning of one, or a campaign name."
+
+Sheet = Annotated[Path, typer.Argument(metavar="SHEET", help="CSV, TSV or XLSX file.")]
+Model = Annotated[str | None, typer.Option("--model", help="Model card for rows that name no model.")]
+MaxVariants = Annotated[
+    int | None, typer.Option("--max-variants", min=1, help="Refuse a sheet that expands to more variants.")
+]
+Sample = Annotated[
+    int | None, typer.Option("--sample", min=1, help="Use only this many variants, spread over the sheet.")
+]
+GoodRows = Annotated[bool, typer.Option("--accept-good-rows", help="Skip rows with errors and use the others.")]
+Out = Annotated[
+    Path | None, typer.Option("--out", metavar="FOLDER", help="Folder for the contact sheet and the tables.")
+]
+BucketOption = Annotated[str | None, typer.Option("--bucket", help="Folder or s3://name/prefix to publish to.")]
+Endpoint = Annotated[str | None, typer.Option("--endpoint", help="URL of an S3-compatible store other than AWS.")]
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON.")]
-Clips = Annotated[list[str] | None, typer.Argument(help="Beginnings of variant ids.")]
-CampaignName = Annotated[str, typer.Argument(help="Id of the campaign, its beginning, or its name.")]
+Clips = Annotated[list[str] | None, typer.Argument(metavar="[CLIP]...", help="Variant ids, or the beginnings of them.")]
+CampaignName = Annotated[str, typer.Argument(metavar="CAMPAIGN", help=CAMPAIGN_HELP)]
 Priority = Annotated[
-    int | None, typer.Option("--priority", min=LEAST, max=MOST, help="How urgent it is from now on; 0 is ordinary.")
+    int | None,
+    typer.Option("--priority", min=LEAST, max=MOST, help="New priority; the default is 0, and higher runs first."),
 ]
 Until = Annotated[
     str | None,
-    typer.Option("--until", metavar="TIME", help="Take no more work from then on: 06:00, or a date and time."),
+    typer.Option("--until", metavar="TIME", help="Start no more clips after this time: 06:00, or a date and time."),
 ]
 BudgetHours = Annotated[
-    float | None, typer.Option("--budget-hours", metavar="HOURS", help="Take no more work after so many device hours.")
+    float | None,
+    typer.Option("--budget-hours", metavar="HOURS", help="Start no more clips after this many device hours."),
 ]

@@ -1,14 +1,13 @@
-"""How commands speak: tables for people, JSON for programs, one sentence for errors."""
+"""Output of commands: text for people, JSON for programs, one message for an error."""
 
 import errno
 import json
 import os
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping
 from typing import Any
 
 import typer
 from rich.console import Console
-from rich.table import Table
 from rich.text import Text
 
 from flows.settings import load_settings
@@ -18,9 +17,13 @@ console = Console()
 errors = Console(stderr=True)
 
 
-def say(text: str = "") -> None:
-    """Print a line for people; square brackets are text, not markup."""
-    console.print(text, markup=False, highlight=False, soft_wrap=True)
+def say(text: str = "", indent: int | None = None) -> None:
+    """Print text for people, wrapped between words; square brackets are text, not markup.
+
+    Args:
+        indent: spaces before the second and later lines of a wrapped line; by default those of the line itself.
+    """
+    _print(console, text, indent)
 
 
 def say_json(value: Any) -> None:
@@ -29,27 +32,33 @@ def say_json(value: Any) -> None:
 
 
 def warn(text: str) -> None:
-    """Print a line to standard error."""
-    errors.print(text, markup=False, highlight=False, soft_wrap=True)
+    """Print text to standard error, wrapped between words."""
+    _print(errors, text)
 
 
-def show_table(title: str, columns: Sequence[str], rows: Iterable[Sequence[object]]) -> None:
-    """Print rows under headings; numbers are set to the right."""
-    kept = [list(row) for row in rows]
-    table = Table(title=title or None, title_justify="left", show_edge=False, pad_edge=False)
-    for index, column in enumerate(columns):
-        numeric = all(isinstance(row[index], int | float) for row in kept) and bool(kept)
-        table.add_column(column, justify="right" if numeric else "left", overflow="fold")
-    for row in kept:
-        table.add_row(*(plain(cell) for cell in row))
-    console.print(table, markup=False)
+def _print(target: Console, text: str, indent: int | None = None) -> None:
+    width = columns_wanted()
+    if width or target.is_terminal:
+        text = "\n".join(_wrapped(line, width or target.width, indent) for line in text.split("\n"))
+    target.print(text, markup=False, highlight=False, soft_wrap=True)
 
 
-def plain(cell: object) -> Text:
-    """Return a cell as text that Rich takes literally."""
-    if isinstance(cell, float):
-        return Text(f"{cell:.3f}")
-    return Text("–" if cell is None else str(cell))
+def columns_wanted() -> int:
+    """Return the width set by the variable COLUMNS, or 0; without it, text for a pipe or a file is not wrapped."""
+    columns = os.environ.get("COLUMNS", "")
+    return int(columns) if columns.isdigit() else 0
+
+
+def _wrapped(line: str, width: int, indent: int | None) -> str:
+    line = line.expandtabs()
+    own = len(line) - len(line.lstrip())
+    prefix = " " * (own if indent is None else indent)
+    first = Text(line).wrap(console, width, overflow="ignore")
+    if len(first) < 2:
+        return line
+    head = first[0].plain.rstrip()
+    rest = Text(line[len(head) :].lstrip()).wrap(console, max(1, width - len(prefix)), overflow="ignore")
+    return "\n".join([head, *(prefix + part.plain.rstrip() for part in rest)])
 
 
 def seconds_text(seconds: float) -> str:
@@ -60,29 +69,31 @@ def seconds_text(seconds: float) -> str:
 
 
 def sentence_of(error: BaseException) -> str:
-    """Return one sentence for a person: our own errors' words, or what the system says."""
+    """Return an error as one message for people."""
     if isinstance(error, ReelmillError):
         return str(error)
     if isinstance(error, OSError) and error.errno in (errno.ENOSPC, errno.EDQUOT):
         return _full_disk_text(error.filename)
     if isinstance(error, OSError) and error.strerror:
-        return f"{error.filename or 'The system'}: {error.strerror}; check the path and its rights."
-    return f"{type(error).__name__}: {error}; run again with --debug to see where it comes from."
+        return f"{error.filename or 'System error'}: {error.strerror}. Check the path and its permissions."
+    return f"{type(error).__name__}: {error}. Run the command again with --debug to see the traceback."
 
 
 def _full_disk_text(path: str | bytes | None) -> str:
-    """Name the path that the system names; where it names none, the folder that most is written to."""
+    """Name the path that the system reports, or else the folder that most files are written to."""
     if path:
-        return (
-            f"The disk that holds {os.fsdecode(path)} is full; free some space, or move REELMILL_HOME, and run again."
-        )
-    try:
-        home = f"{load_settings().home}, or the folder that was written to,"
-    except ReelmillError:
-        home = "REELMILL_HOME, or the folder that was written to,"
-    return f"The disk that holds {home} is full; free some space, or move REELMILL_HOME, and run again."
+        full = os.fsdecode(path)
+    else:
+        try:
+            full = f"{load_settings().home} or the output folder"
+        except ReelmillError:
+            full = "REELMILL_HOME or the output folder"
+    return (
+        f"The disk that contains {full} is full. Free some space, or set REELMILL_HOME to a folder on another disk, "
+        "and run the command again."
+    )
 
 
 def states_text(states: Mapping[str, int]) -> str:
     """Return ``2 failed, 14 published``."""
-    return ", ".join(f"{number} {state}" for state, number in sorted(states.items())) or "nothing planned"
+    return ", ".join(f"{number} {state}" for state, number in sorted(states.items())) or "no variants"

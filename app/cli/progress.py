@@ -1,4 +1,4 @@
-"""The live view of a run: what the catalogue says, a few times a second."""
+"""Live progress line of a run, read from the catalogue once a second."""
 
 import threading
 import time
@@ -19,7 +19,7 @@ BAR = 12
 
 
 class Progress:
-    """Counts of a campaign, with the time that is left by the pace so far."""
+    """Counts of a campaign, and the time left at the current pace."""
 
     def __init__(self, catalogue: Catalogue, campaign_id: str) -> None:
         self._catalogue = catalogue
@@ -28,21 +28,21 @@ class Progress:
         self._start: tuple[int, float] | None = None
 
     def line(self) -> str:
-        """Return one line: bar, clips done, passing, published, device seconds, ETA."""
-        states = self._catalogue.tally(self._campaign_id)
+        """Return one line: bar, clips done, passed and published, device seconds, time left."""
+        states = self._catalogue.progress.tally(self._campaign_id)
         total, done = sum(states.values()), sum(states.get(state, 0) for state in DONE)
         if not total:
-            return "reading the sheet"
+            return "reading the sheet"  # nothing is planned yet
         good = sum(states.get(state, 0) for state in GOOD)
         filled = BAR * done // total
-        worked = self._catalogue.device_seconds(self._campaign_id)
+        worked = self._catalogue.progress.device_seconds(self._campaign_id)
         return (
-            f"{'━' * filled}{'─' * (BAR - filled)} {done}/{total} clips, {good} passing, "
-            f"{states.get('published', 0)} published, {worked:.0f} s of device{self._eta(done, total)}"
+            f"{'━' * filled}{'─' * (BAR - filled)} {done}/{total} clips, {good} passed, "
+            f"{states.get('published', 0)} published, {worked:.0f} s of device time{self._eta(done, total)}"
         )
 
     def _eta(self, done: int, total: int) -> str:
-        """Return the time left by the pace since the first clip of this run, once there is a pace."""
+        """Return the time left at the pace since the first clip of this run, or an empty text before that."""
         now = time.monotonic()
         self._done_before = done if self._done_before is None else self._done_before
         if self._start is None and done > self._done_before:
@@ -55,7 +55,7 @@ class Progress:
 
 @contextmanager
 def live_progress(catalogue: Catalogue, campaign_id: str, shown: bool) -> Iterator[None]:
-    """Show the line while the block runs; nothing where the output is no terminal."""
+    """Show the line while the block runs; show nothing if the output is not a terminal."""
     if not shown or not console.is_terminal:
         yield
         return

@@ -1,4 +1,4 @@
-"""What people are told of the watched place before it is looked at."""
+"""Description of the watched location for people."""
 
 from pathlib import Path
 
@@ -6,18 +6,18 @@ from manifests.errors import SettingsError
 
 
 def watched_line(location: str) -> str:
-    """Return where sheets arrive; a folder that is not there is waited for, and that is said.
+    """Return a description of the watched location, also if the folder does not exist yet.
 
     Raises:
-        SettingsError: it is a file.
+        SettingsError: the location is a file.
     """
     if not location:
-        return "nothing; let REELMILL_WATCH name a folder or s3://name/prefix"
+        return "nothing (set REELMILL_WATCH to a folder or s3://name/prefix)"
     folder = Path(location).expanduser()
     is_path = "://" not in location
     if is_path and folder.exists() and not folder.is_dir():
         raise SettingsError(
-            f"{location!r} is a file and cannot be watched; let REELMILL_WATCH name the folder in which sheets arrive."
+            f"{location!r} is a file and cannot be watched. Set REELMILL_WATCH to the folder that receives the sheets."
         )
-    missing = " (not there yet)" if is_path and not folder.exists() else ""
-    return f"{location}{missing} – a sheet that is dropped there is answered beside it"
+    missing = " (does not exist yet)" if is_path and not folder.exists() else ""
+    return f"{location}{missing} – for each new sheet, a receipt is written next to it"

@@ -33,7 +33,7 @@ def bundle(deps: PageDeps, person: Viewer, id: Annotated[list[str] | None, Query
     ids = list(dict.fromkeys(id or ()))
     if not 1 <= len(ids) <= MOST:
         raise ReelmillError(f"{len(ids)} clips are chosen; a ZIP file takes 1 to {MOST}.")
-    rows = [deps.catalogue.variant(key) for key in ids]
+    rows = [deps.catalogue.variants.get(key) for key in ids]
     size = sum(row.clip.size for row in rows if row.clip)
     if size > LARGEST:
         raise ReelmillError(f"The clips have {size / 1e9:.1f} GB; at most {LARGEST / 1e9:.0f} fit, so choose fewer.")
@@ -87,12 +87,12 @@ def _add(deps: Deps, archive: zipfile.ZipFile, row: VariantRow) -> None:
 def _tables(deps: Deps, rows: list[VariantRow], folder: Path) -> Iterator[Path]:
     """Yield a table of clips for each campaign that they serve."""
     catalogue = deps.catalogue
-    said = {row.variant_id: _said(catalogue.reviews(variant_id=row.variant_id)) for row in rows}
-    served = catalogue.campaigns_of([row.variant_id for row in rows])
+    said = {row.variant_id: _said(catalogue.reviews.all(variant_id=row.variant_id)) for row in rows}
+    served = catalogue.variants.campaigns_of([row.variant_id for row in rows])
     for name in sorted(set().union(*served.values())):
         mine = [row for row in rows if name in served[row.variant_id]]
-        members = catalogue.memberships(name, [row.variant_id for row in mine])
-        sheet_rows = {brief.brief_id: brief.row for brief in catalogue.briefs(name)}
+        members = catalogue.campaigns.memberships(name, [row.variant_id for row in mine])
+        sheet_rows = {brief.brief_id: brief.row for brief in catalogue.campaigns.briefs(name)}
         yield write_clip_table(mine, members, sheet_rows, said, folder / f"{name}.csv")
 
 

@@ -7,7 +7,7 @@ from app.session import Session
 
 def campaign_of(deps: Deps, row: VariantRow, wanted: str = "") -> str | None:
     """Return a campaign that the clip serves: the wanted one, the one that published it, or the first; None of none."""
-    names = deps.catalogue.campaigns_of([row.variant_id]).get(row.variant_id, set())
+    names = deps.catalogue.variants.campaigns_of([row.variant_id]).get(row.variant_id, set())
     if wanted in names:
         return wanted
     if row.signed and row.signed.campaign_id in names:

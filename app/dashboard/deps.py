@@ -38,7 +38,7 @@ class Deps:
 
     def count(self, chosen: Filter) -> Count:
         """Return how many clips a filter leaves, remembered for a moment."""
-        return self.remembered.get(("count", chosen), lambda: self.catalogue.count(chosen))
+        return self.remembered.get(("count", chosen), lambda: self.catalogue.gallery.count(chosen))
 
     @cached_property
     def deliveries(self) -> Deliveries:

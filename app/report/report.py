@@ -153,13 +153,13 @@ def report_of(
     Raises:
         CatalogueError: there is no such campaign.
     """
-    head = catalogue.campaign(campaign_id)
-    rows = {row.variant_id: row for row in catalogue.variants(head.campaign_id)}
+    head = catalogue.campaigns.get(campaign_id)
+    rows = {row.variant_id: row for row in catalogue.variants.of_campaign(head.campaign_id)}
     members: defaultdict[str, dict[str, VariantRow]] = defaultdict(dict)
-    for member in catalogue.memberships(head.campaign_id):
+    for member in catalogue.campaigns.memberships(head.campaign_id):
         members[member.brief_id][member.variant_id] = rows[member.variant_id]
     waiting = {*MAKING, *SENDING, *(("passed",) if head.settings.get("review") == "auto" else ())}
-    held = catalogue.held_for_review(head.campaign_id)
+    held = catalogue.variants.held_for_review(head.campaign_id)
     barred = {name for name, clearance in clearances.items() if not clearance.is_given}
     unlicensed = {key for key, row in rows.items() if row.state in SENDING and row.variant.card in barred}
     unfinished = {key for key, row in rows.items() if row.state in waiting and key not in held} - unlicensed
@@ -168,7 +168,7 @@ def report_of(
         name=head.name,
         briefs=tuple(
             _brief(brief, members[brief.brief_id].values(), unfinished, unlicensed, clearances)
-            for brief in catalogue.briefs(head.campaign_id)
+            for brief in catalogue.campaigns.briefs(head.campaign_id)
         ),
         states=dict(Counter(row.state for row in rows.values())),
         device_seconds=head.draft_seconds + sum(row.clip.all_device_seconds for row in rows.values() if row.clip),

@@ -79,7 +79,7 @@ class Board:
         """Create or update the progress artifact."""
         from prefect.artifacts import create_progress_artifact, update_progress_artifact
 
-        states = self._catalogue.tally(self._run.campaign_id)
+        states = self._catalogue.progress.tally(self._run.campaign_id)
         share, words = share_of(states), words_of(states)
         if self._progress_id is None:
             self._progress_id = _id(
@@ -94,7 +94,7 @@ class Board:
         from prefect.artifacts import create_link_artifact, create_table_artifact
 
         campaign_id = self._run.campaign_id
-        states = self._catalogue.tally(campaign_id)
+        states = self._catalogue.progress.tally(campaign_id)
         outcome = "failed" if self.is_failed else self._run.outcome
         create_table_artifact(
             key=f"states-{campaign_id}",

@@ -14,7 +14,7 @@ BUCKET = ("bucket", "bucket_endpoint", "bucket_region", "bucket_public_url")
 def places_of(resources: Resources, **overrides: Any) -> tuple[Place, ...]:
     """Return every bucket with its campaigns; what a campaign was registered with goes before the overrides."""
     by_settings: defaultdict[tuple[Any, ...], set[str]] = defaultdict(set)
-    for row in catalogue_of(resources).campaigns():
+    for row in catalogue_of(resources).campaigns.all():
         by_settings[tuple((name, row.settings[name]) for name in BUCKET if name in row.settings)].add(row.campaign_id)
     by_bucket: dict[tuple[str, str | None], Resources] = {}
     campaigns: defaultdict[tuple[str, str | None], set[str]] = defaultdict(set)

@@ -46,7 +46,7 @@ class Run:
 
     def await_turn(self, shards: int) -> bool:
         """Wait until the run may take work for so many shards; False where it may no more."""
-        self._catalogue.shards_wait(self.run_id, shards)
+        self._catalogue.runs.set_waiting_shards(self.run_id, shards)
         while not stopping.is_set():
             if self._may_work():
                 return True
@@ -57,7 +57,7 @@ class Run:
 
     def _may_work(self) -> bool:
         """Ask, and note what ends the run; letting others go first does not."""
-        turn = self._catalogue.turn(self.run_id)
+        turn = self._catalogue.runs.turn(self.run_id)
         if not turn.may_work and turn.why != WAITS:
             self.outcome = turn.why
         return turn.may_work
@@ -75,7 +75,7 @@ def run_of(
 ) -> Iterator[Run]:
     """Yield a run that beats until the block ends, and end it with its outcome."""
     run = Run(
-        catalogue, campaign_id, catalogue.begin_run(campaign_id, pool, current_owner(), until=until, budget_s=budget_s)
+        catalogue, campaign_id, catalogue.runs.begin(campaign_id, pool, current_owner(), until=until, budget_s=budget_s)
     )
     ended = threading.Event()
     thread = threading.Thread(target=_beat, args=(catalogue, run, ended), name="run", daemon=True)
@@ -88,12 +88,12 @@ def run_of(
         ended.set()
         thread.join()
         with contextlib.suppress(ReelmillError):  # a run that nobody ended is found by its silence
-            catalogue.end_run(run.run_id, outcome)
+            catalogue.runs.end(run.run_id, outcome)
             alerts.run_ended(catalogue, campaign_id, run.run_id, outcome, review_url)
 
 
 def _beat(catalogue: Catalogue, run: Run, ended: threading.Event) -> None:
     while not ended.wait(BEAT_S):
         with contextlib.suppress(ReelmillError):  # a catalogue that is away for a moment is the steps' to report
-            catalogue.beat_run(run.run_id)
+            catalogue.runs.beat(run.run_id)
             alerts.look(catalogue, run.campaign_id)

@@ -1,4 +1,4 @@
-"""The operator's word that the conditions of a model's licence are met."""
+"""An operator's statement that the conditions of a model's licence are met."""
 
 from pydantic import ConfigDict
 from pydantic.dataclasses import dataclass
@@ -6,11 +6,11 @@ from pydantic.dataclasses import dataclass
 
 @dataclass(frozen=True, slots=True, config=ConfigDict(extra="forbid", str_strip_whitespace=True, str_min_length=1))
 class Attestation:
-    """Stands for one card, and for its conditions as they were when it was given.
+    """An attestation for one card, valid for its conditions at that time.
 
     Attributes:
-        terms: digest of those conditions, as `reelmill models show` prints it.
-        statement: who attests what, in words of their own; it lies in the catalogue and beside every clip.
+        terms: digest of the conditions, as printed by `reelmill models show`.
+        statement: who attests what, in free text; stored in the catalogue and in the record of every clip.
     """
 
     terms: str

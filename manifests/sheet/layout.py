@@ -60,10 +60,10 @@ class Layout:
         index = self.place(name)
         return name if index is None else self.table.columns[index]
 
-    def problem(self, row: int, name: str, value: str, message: str) -> CellProblem:
+    def problem(self, row: int, name: str, value: str, message: str, summary: str = "") -> CellProblem:
         """Return a problem of a cell, by our name of the column or a metadata header."""
         index = self.place(name)
-        return CellProblem(row, "" if index is None else letter(index), self.header(name), value, message)
+        return CellProblem(row, "" if index is None else letter(index), self.header(name), value, message, summary)
 
     def problems(self) -> Iterator[CellProblem]:
         """Yield what makes every row bad: no prompt column, two columns of one meaning, no rows."""

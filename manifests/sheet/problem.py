@@ -18,6 +18,8 @@ class CellProblem(NamedTuple):
         column: the header as typed; empty where the whole row or sheet is meant.
         value: the cell's text; empty where the message is about the column itself.
         message: goes on after the quoted value, or after the column where there is none.
+        summary: what many rows with this finding have in common, for a list that sums them up: it follows the number
+            of rows, and ``{examples}`` stands for some of their values. Empty if the message is precise enough.
     """
 
     row: int
@@ -25,6 +27,7 @@ class CellProblem(NamedTuple):
     column: str
     value: str
     message: str
+    summary: str = ""
 
     @property
     def sentence(self) -> str:
@@ -51,12 +54,14 @@ class Complaint(NamedTuple):
         value: the value complained of.
         message: goes on after the quoted value: ``isn't a model card. Use starter.``
         warning: the row is good all the same.
+        summary: see CellProblem.
     """
 
     column: str
     value: str
     message: str
     warning: bool = False
+    summary: str = ""
 
 
 BriefCheck = Callable[[Brief], Iterable[Complaint]]

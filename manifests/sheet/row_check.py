@@ -217,8 +217,8 @@ class Reading:
         """Run the checks of the upper rooms; what they say of a cell that is bad already is dropped."""
         bad = {problem.column for problem in self.problems}
         for check in checks:
-            for column, value, message, warning in check(brief):
-                problem = self.layout.problem(self.row.number, column, value, message)
+            for column, value, message, warning, summary in check(brief):
+                problem = self.layout.problem(self.row.number, column, value, message, summary)
                 if problem.column not in bad and (column != "prompt" or brief.prompts != ("",)):
                     (self.warnings if warning else self.problems).append(problem)
 

@@ -1,4 +1,4 @@
-"""Clips from any stock video pipeline of diffusers, as a model card describes it."""
+"""Generate clips with any stock video pipeline of diffusers, as described by a model card."""
 
 import gc
 import inspect
@@ -28,17 +28,17 @@ from models.protocols import Generated, PictureSource
 from models.speed import Speed, StepCache
 
 STATIC_SHAPES = 4
-"""Shapes that a compiled worker keeps: torch stops compiling anew after a few, and runs slowly instead."""
+"""Shapes kept compiled: after a few recompilations torch stops compiling and falls back to slow eager execution."""
 
 
 class DiffusersVideo:
-    """A pipeline on a device, warm until it is closed.
+    """A pipeline on a device, loaded until it is closed.
 
-    Not to be shared between threads: pipelines keep the state of a call in themselves.
+    Not thread-safe: pipelines store the state of a call in their attributes.
     """
 
     pipeline: Any = None
-    _ladder: Any = None
+    _fallback: Any = None
     _texts: Any = None
     _speed: Speed
 
@@ -61,33 +61,33 @@ class DiffusersVideo:
         self._load("exact")
 
     def prepare(self, variants: Sequence[Variant]) -> None:
-        """Embed the unique texts of the variants, each once, then send the text encoders away.
+        """Embed each unique text of the variants once, then free the text encoders.
 
-        What fails here fails again, and is told, when its variant is generated.
+        An error here is ignored: it recurs when the variant is generated, and is reported there.
         """
         good = [variant for variant in variants if self._problem(variant) is None]
         if not good or not self._family.embeds:
             return
         self._load(good[0].profile)
-        self._ladder.stand_on(good[0].bucket)
+        self._fallback.select(good[0].shape_group)
         while True:
             try:
                 with torch.no_grad(), fast_matmul(self.device):
                     return self._texts.embed(itertools.chain.from_iterable(map(self._texts_of, good)))
-            except Exception as error:  # noqa: BLE001 - any library may fail, and generate tells it
-                if not self._can_go_on(error):
+            except Exception as error:  # noqa: BLE001 - any library may fail; generate() reports it
+                if not self._can_retry(error):
                     return
 
     def generate(self, variants: Sequence[Variant], draft: bool = False) -> Iterator[Generated | Exception]:
-        """Yield one item a variant, in order: its frames, or the GenerationError that only it has.
+        """Yield one item per variant, in order: its frames, or its own GenerationError.
 
-        The noise is drawn on the CPU, so that a seed means the same noise on every device.
+        Noise is drawn on the CPU, so that a seed gives the same noise on every device.
 
         Raises:
-            BrokenDeviceError: nothing more can be made in this process.
+            BrokenDeviceError: this process cannot generate anything more.
         """
         self.prepare(variants)
-        for bucket, same in itertools.groupby(variants, key=lambda variant: variant.bucket):
+        for shape_group, same in itertools.groupby(variants, key=lambda variant: variant.shape_group):
             waiting = list(same)
             while waiting:
                 if problem := self._problem(waiting[0]):
@@ -95,21 +95,21 @@ class DiffusersVideo:
                     yield GenerationError(problem)
                     continue
                 self._load(waiting[0].profile)
-                self._ladder.stand_on(bucket)
-                batch = self._batch(waiting, self._ladder.batch)
+                self._fallback.select(shape_group)
+                batch = self._batch(waiting, self._fallback.batch)
                 made = self._attempt(batch, draft)
                 yield from made
                 del waiting[: len(made)]
 
     def close(self) -> None:
         """Free the device."""
-        self.pipeline = self._texts = self._ladder = None
+        self.pipeline = self._texts = self._fallback = None
         gc.collect()
         if self.device.type == "cuda":
             torch.cuda.empty_cache()
 
     def _load(self, profile: str) -> None:
-        """Have the pipeline loaded and tuned to a profile; another one's settings cannot all be taken back."""
+        """Load the pipeline and tune it to a profile; reload it for a different one, since not all settings can be undone."""
         speed = self.card.speed_of(self.card.profile_for(profile))
         if self.pipeline is not None:
             if speed == self._speed:
@@ -119,42 +119,44 @@ class DiffusersVideo:
         self.pipeline = load(self.card, self._weights_root, self.device)
         self._check_call()
         tune(self.pipeline, self.card, speed)
-        self._ladder = OomFallback(self.pipeline, self.device, speed, self._family.max_batch)
-        self._texts = Texts(self.pipeline, self._family, self.card, self.device, lambda: self._ladder.is_offloaded)
+        self._fallback = OomFallback(self.pipeline, self.device, speed, self._family.max_batch)
+        self._texts = Texts(self.pipeline, self._family, self.card, self.device, lambda: self._fallback.is_offloaded)
         self._cached: tuple[StepCache | None, int] = (None, 0)
         self._shapes: set[tuple[int, ...]] = set()
 
     def _check_call(self) -> None:
         accepted = inspect.signature(self.pipeline.__call__).parameters
         for name in self.card.call.keys() - accepted.keys():
-            raise InvalidCardError(f"The card {self.card.name} is wrong at call: {self.card.pipeline} takes no {name}.")
+            raise InvalidCardError(
+                f"Invalid card {self.card.name}, field call: {self.card.pipeline} has no argument {name}."
+            )
 
     def _problem(self, variant: Variant) -> str | None:
-        """Say what would give other pixels than the variant's id stands for."""
+        """Return why the loaded card cannot generate the pixels that the variant's id stands for; None if it can."""
         card = self.card
         wanted, loaded = f"{variant.card} {variant.revision}", f"{card.name} {card.weights.revision}"
         if wanted != loaded:
-            return f"The variant asks for {wanted}, and {loaded} is loaded."
+            return f"The variant requires {wanted}, but {loaded} is loaded."
         if variant.recipe not in ("", card.recipe(card.profile_for(variant.profile))):
-            return f"The card {card.name} was edited after this variant was planned; run its sheet again."
+            return f"The card {card.name} was edited after this variant was planned. Run the sheet again."
         if variant.loras != tuple(lora.name for lora in card.loras):
-            return f"The variant asks for the LoRAs {list(variant.loras)}, and {card.name} has others."
+            return f"The variant requires the LoRAs {list(variant.loras)}, but {card.name} has different ones."
         if bool(variant.first_frame_sha256) != card.needs_first_frame:
-            return f"{card.name} {'needs a' if card.needs_first_frame else 'takes no'} first frame."
+            return f"{card.name} {'requires' if card.needs_first_frame else 'does not accept'} a first frame."
         if not any((size.height, size.width) == (variant.height, variant.width) for size in card.sizes.values()):
-            return f"{card.name} has no size {variant.width}x{variant.height}."
+            return f"{card.name} does not support the size {variant.width}x{variant.height}."
         if not card.rules.allows(variant.num_frames):
-            return f"{card.name} does not make clips of {variant.num_frames} frames."
+            return f"{card.name} does not support clips of {variant.num_frames} frames."
         return None
 
     def _batch(self, waiting: Sequence[Variant], number: int) -> list[Variant]:
         return list(itertools.takewhile(lambda variant: self._problem(variant) is None, waiting[:number]))
 
     def _attempt(self, batch: list[Variant], draft: bool) -> list[Generated | Exception]:
-        """Make a batch; with a smaller one where it fails, down to the one variant that is to blame.
+        """Generate a batch; on failure retry with a smaller one, down to the single variant that fails.
 
         Returns:
-            One item for each of the first variants; those after them are still to be made.
+            One item for each of the first variants; the variants after them are still to be generated.
         """
         while True:
             started = self._now()
@@ -163,44 +165,44 @@ class DiffusersVideo:
                     videos = self._render(batch, draft)
                 made = [self._generated(*pair) for pair in zip(batch, videos, strict=True)]
                 seconds = (self._now() - started) / len(batch)
-                rung = self._ladder.rung
-                return [item._replace(device_seconds=seconds, rung=rung) for item in made]
+                step = self._fallback.step
+                return [item._replace(device_seconds=seconds, fallback_step=step) for item in made]
             except Exception as error:
                 if isinstance(error, ModelError) and not isinstance(error, GenerationError | InvalidCardError):
                     raise
-                if self._can_go_on(error):
-                    batch = batch[: self._ladder.batch]
+                if self._can_retry(error):
+                    batch = batch[: self._fallback.batch]
                 elif len(batch) > 1:
                     batch = batch[:1]
                 else:
                     return [self._failure(error)]
 
-    def _can_go_on(self, error: Exception) -> bool:
-        """Clean up after a call that failed; True where the same may work now with less memory.
+    def _can_retry(self, error: Exception) -> bool:
+        """Clean up after a failed call; return whether a retry with less memory may succeed.
 
         Raises:
-            BrokenDeviceError: nothing will work.
+            BrokenDeviceError: the device is no longer usable.
         """
-        traceback.clear_frames(error.__traceback__)  # or the error would keep the device's memory
+        traceback.clear_frames(error.__traceback__)  # frames would keep tensors on the device
         if is_broken_device(error):
             raise BrokenDeviceError(
-                f"The device {self.device} is lost to this process ({first_line(error)}); run again, and what was "
-                "not finished is made then."
+                f"The device {self.device} is no longer usable in this process ({first_line(error)}). "
+                "Re-run the same command to resume."
             ) from error
-        # A call that ended early leaves its state in caches and hooks, and it would leak into the next clip.
+        # A failed call leaves state in caches and hooks, which would leak into the next clip.
         self.pipeline.maybe_free_model_hooks()
-        return is_out_of_memory(error) and self._ladder.climb()
+        return is_out_of_memory(error) and self._fallback.next_step()
 
     def _failure(self, error: Exception) -> GenerationError:
         what = f"{type(error).__name__}: {first_line(error)}"
         if is_out_of_memory(error):
-            what = f"it does not fit into the memory of {self.device}, even alone ({first_line(error)})"
+            what = f"out of memory on {self.device}, even for a single variant ({first_line(error)})"
         failed = GenerationError(f"{self.card.name} failed on this variant: {what}")
         failed.__cause__ = error
         return failed
 
     def _render(self, batch: Sequence[Variant], draft: bool) -> torch.Tensor:
-        """Float (variants, frames, channels, height, width) in 0..1, at the card's render size."""
+        """Return float (variants, frames, channels, height, width) in 0..1, at the card's render size."""
         height, width = self._render_size(batch[0])
         texts: dict[str, Embeddings] | None = None
         if self._family.embeds:
@@ -217,7 +219,7 @@ class DiffusersVideo:
 
     def _as_draft(self, batch: Sequence[Variant]) -> list[Variant]:
         if self.card.draft is None:
-            raise GenerationError(f"{self.card.name} makes no drafts.")
+            raise GenerationError(f"{self.card.name} does not support drafts.")
         steps = self.card.draft.num_inference_steps
         return [variant._replace(num_inference_steps=steps or variant.num_inference_steps) for variant in batch]
 
@@ -244,7 +246,9 @@ class DiffusersVideo:
 
     def _picture(self, variant: Variant, height: int, width: int) -> Image.Image:
         if self._pictures is None:
-            raise GenerationError(f"{self.card.name} needs a first frame, and this worker has no place of pictures.")
+            raise GenerationError(
+                f"{self.card.name} requires a first frame, but this worker has no source of pictures."
+            )
         return fit(self._pictures(variant.first_frame_sha256), height, width)
 
     @staticmethod
@@ -255,7 +259,7 @@ class DiffusersVideo:
         return Generated(variant, frames, nan_share, 0.0)
 
     def _now(self) -> float:
-        """Seconds; on a GPU after everything that was sent there is done."""
+        """Return the time in seconds, on a GPU after all queued work is done."""
         if self.device.type == "cuda":
             torch.cuda.synchronize(self.device)
         return time.perf_counter()
@@ -267,9 +271,9 @@ def _centre(video: torch.Tensor, height: int, width: int) -> torch.Tensor:
 
 
 def _to_uint8(video: torch.Tensor) -> np.ndarray:
-    """(frames, channels, height, width) in 0..1 -> uint8 (frames, height, width, channels); NaN gives 0.
+    """Convert (frames, channels, height, width) in 0..1 to uint8 (frames, height, width, channels); NaN becomes 0.
 
-    A frame at a time: its floats stay in a CPU's cache (measured: 44 ms in place of 260 ms for 49 frames of 480p).
+    Frame by frame, so that the floats stay in the CPU cache (measured: 44 ms instead of 260 ms for 49 frames of 480p).
     """
     number, channels, height, width = video.shape
     levels = torch.empty((number, height, width, channels), dtype=torch.uint8, device=video.device)

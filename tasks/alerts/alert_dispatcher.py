@@ -8,7 +8,7 @@ from contextlib import contextmanager
 from typing import NamedTuple, Protocol
 
 from adapters.catalogue import Alert, Catalogue
-from adapters.catalogue.messages.outbox import PAUSES_S
+from adapters.catalogue.messages.alerts import PAUSES_S
 from adapters.notify.webhook import WebhookResponse
 from manifests.errors import ReelmillError
 from manifests.pluralize import count_of, one_or_more
@@ -63,11 +63,11 @@ class AlertDispatcher:
             CatalogueError: the outbox cannot be read or changed.
         """
         sent = failed = in_a_row = 0
-        while may_go_on() and in_a_row < PATIENCE and (due := self._catalogue.due_alerts()):
+        while may_go_on() and in_a_row < PATIENCE and (due := self._catalogue.alerts.due()):
             for alert in due:
                 if not may_go_on() or in_a_row >= PATIENCE:
                     break
-                if not self._catalogue.alert_taken(alert, TAKEN_S):
+                if not self._catalogue.alerts.claim(alert, TAKEN_S):
                     continue
                 is_sent = self._send(alert)
                 sent, failed = sent + is_sent, failed + (not is_sent)
@@ -80,7 +80,7 @@ class AlertDispatcher:
         Raises:
             CatalogueError: the outbox cannot be changed.
         """
-        if kept := self._catalogue.skip_alerts(PAST_S):
+        if kept := self._catalogue.alerts.skip_older(PAST_S):
             log.warning(
                 "%s older than %.0f h %s kept and not sent; `reelmill alerts send` sends them all the same.",
                 count_of(kept, "alert"),
@@ -90,18 +90,18 @@ class AlertDispatcher:
 
     def due_in_s(self) -> float | None:
         """Return the seconds until the next alert is due; None where none waits."""
-        return self._catalogue.alerts_due_in_s()
+        return self._catalogue.alerts.due_in_s()
 
     def _send(self, alert: Alert) -> bool:
         answer = self._receiver.post(redact(alert.text))
         if not answer.error:
-            self._catalogue.alert_sent(alert)
+            self._catalogue.alerts.mark_sent(alert)
             self._is_failing = False
             return True
         if not self._is_failing:  # once, not with each alert and each try: the outbox has it all
             log.warning("Alerts are kept and not sent: %s", answer.error)
             self._is_failing = True
-        self._catalogue.alert_failed(
+        self._catalogue.alerts.mark_failed(
             alert, redact(answer.error), for_good=answer.for_good, after_s=max(answer.after_s, pause_s(alert.tries))
         )
         return False

@@ -72,7 +72,7 @@ def run_ended(catalogue: Catalogue, campaign_id: str, run_id: str, outcome: str,
     error = sys.exception()
     if outcome in ("paused", "cancelled") or isinstance(error, KeyboardInterrupt | SystemExit):
         return False
-    states = catalogue.tally(campaign_id)
+    states = catalogue.progress.tally(campaign_id)
     kind, words = _ending(outcome, error, sum(states.get(state, 0) for state in LEFT), campaign_id)
     spent = _spent(catalogue, run_id)
     link = f"{review_url.rstrip('/')}/campaigns/{campaign_id}" if review_url else ""
@@ -93,9 +93,9 @@ def look(catalogue: Catalogue, campaign_id: str) -> bool:
     After an alert the comparison starts anew, so that the next one needs a recovery first.
     """
     before = next(
-        (int(alert.detail["event_id"]) for alert in catalogue.alerts(1, kind=COLLAPSED, campaign_id=campaign_id)), 0
+        (int(alert.detail["event_id"]) for alert in catalogue.alerts.all(1, kind=COLLAPSED, campaign_id=campaign_id)), 0
     )
-    verdicts = catalogue.verdicts(campaign_id, after=before)
+    verdicts = catalogue.metrics.verdicts(campaign_id, after=before)
     found = pass_rate_drop_of(verdicts.passed, told_before=bool(before))
     if found is None:
         return False
@@ -121,7 +121,7 @@ def look(catalogue: Catalogue, campaign_id: str) -> bool:
 @_quietly
 def worker_lost(catalogue: Catalogue, owner: str, variant_ids: Sequence[str]) -> bool:
     """Tell that leases of an owner expired, or were ended since its process was found dead."""
-    names = sorted({name for found in catalogue.campaigns_of(variant_ids).values() for name in found})
+    names = sorted({name for found in catalogue.variants.campaigns_of(variant_ids).values() for name in found})
     host, _, pid = [*owner.split(":"), "", "", ""][:3]
     where = f"process {pid} on {host}" if pid else owner
     return _tell(
@@ -172,7 +172,7 @@ def _tell(
     catalogue: Catalogue, key: str, kind: str, text: str, campaign_id: str | None, detail: Mapping[str, Any]
 ) -> bool:
     text = redact(text)
-    if not catalogue.add_alert(key, kind, text, campaign_id=campaign_id, detail=detail):
+    if not catalogue.alerts.add(key, kind, text, campaign_id=campaign_id, detail=detail):
         return False
     for listener in listeners:
         with suppress(Exception):
@@ -205,14 +205,14 @@ def _first_line(error: BaseException) -> str:
 def _name(catalogue: Catalogue, campaign_id: str) -> str:
     """Return a campaign's name for people, on one line, with its id."""
     name = re.sub(
-        r"[\s\x00-\x1f\x7f\u2028\u2029\u202a-\u202e\u2066-\u2069]+", " ", catalogue.campaign(campaign_id).name
+        r"[\s\x00-\x1f\x7f\u2028\u2029\u202a-\u202e\u2066-\u2069]+", " ", catalogue.campaigns.get(campaign_id).name
     ).strip()
     return f"Campaign {name[:LONGEST_NAME]} ({campaign_id})"
 
 
 def _spent(catalogue: Catalogue, run_id: str) -> float:
     try:
-        return round(catalogue.run(run_id).spent_s, 1)
+        return round(catalogue.runs.get(run_id).spent_s, 1)
     except KeyError:
         return 0.0
 

@@ -73,9 +73,11 @@ class Delivery:
 
     def approve_passed(self) -> None:
         """Approve what passed, unless another campaign that shares the clip waits for a person."""
-        passed = {row.variant_id for row in self._catalogue.waiting(self._campaign_id, ["passed"])}
+        passed = {row.variant_id for row in self._catalogue.variants.waiting(self._campaign_id, ["passed"])}
         if passed:
-            self._catalogue.approve(passed - self._catalogue.held_for_review(self._campaign_id), SYSTEM)
+            self._catalogue.decisions.approve(
+                passed - self._catalogue.variants.held_for_review(self._campaign_id), SYSTEM
+            )
 
     def others_hold_some(self) -> bool:
         """True where another worker has clips of this campaign: it delivers them, or its lease expires."""
@@ -97,7 +99,7 @@ class Delivery:
                 with scope(variant_id=lease.variant_id, brief_id=",".join(asked[lease.variant_id].brief_ids)):
                     self._deliver(lease, asked[lease.variant_id])
         finally:
-            self._catalogue.release([lease for lease in leases if lease.variant_id not in self._sent])
+            self._catalogue.leases.release([lease for lease in leases if lease.variant_id not in self._sent])
         return bool(leases)
 
     def _take(self) -> list[Lease]:
@@ -113,7 +115,7 @@ class Delivery:
                 self._backlog.extend(free or [row.variant_id for row in rows])
             while self._backlog:
                 some = [self._backlog.popleft() for _ in range(min(LEASED_AT_ONCE, len(self._backlog)))]
-                if leases := self._catalogue.lease(
+                if leases := self._catalogue.leases.acquire(
                     some,
                     current_owner(),
                     self._resources.lease_s,
@@ -129,7 +131,7 @@ class Delivery:
 
         What the model's licence holds back waits for the operator, not for this.
         """
-        rows = self._catalogue.waiting(self._campaign_id, ["approved", "signing"])
+        rows = self._catalogue.variants.waiting(self._campaign_id, ["approved", "signing"])
         return [
             row
             for row in rows
@@ -143,7 +145,7 @@ class Delivery:
             return {}
         briefs: defaultdict[str, dict[str, None]] = defaultdict(dict)
         placements: defaultdict[str, dict[str, None]] = defaultdict(dict)
-        for member in self._catalogue.memberships(self._campaign_id, [lease.variant_id for lease in leases]):
+        for member in self._catalogue.campaigns.memberships(self._campaign_id, [lease.variant_id for lease in leases]):
             briefs[member.variant_id][member.brief_id] = None
             placements[member.variant_id][member.placement] = None
         return {
@@ -168,7 +170,7 @@ class Delivery:
                 self._sent.add(lease.variant_id)
                 self.published += 1
         except KeyTakenError as error:
-            self._catalogue.quarantine([lease.variant_id], str(error))
+            self._catalogue.decisions.quarantine([lease.variant_id], str(error))
         except (InvalidDefinitionError, UntrustedCredentialError, ValueError) as error:
             # Wrong with this clip alone, as far as one can see: the others must not wait behind it.
             if self._holds(lease):
@@ -179,5 +181,5 @@ class Delivery:
                 raise
 
     def _holds(self, lease: Lease) -> bool:
-        row = self._catalogue.variant(lease.variant_id)
+        row = self._catalogue.variants.get(lease.variant_id)
         return (row.lease_owner, row.attempt) == (lease.owner, lease.attempt)

@@ -34,7 +34,7 @@ def provenance_of(
     Raises:
         InvalidDefinitionError: that picture is gone or was changed; its facts cannot be told.
     """
-    events = catalogue.events(variant_id=row.variant_id)
+    events = catalogue.variants.events(variant_id=row.variant_id)
     return Provenance(
         title=f"{row.variant.card} {row.variant_id[:12]}",
         variant=row.variant,

@@ -67,7 +67,7 @@ def publish_clip(resources: Resources, lease: Lease, facts: SignedFacts) -> str:
             "were published; run again, and they are signed anew."
         )
     url = bucket.url(facts.key)
-    catalogue_of(resources).published(lease, url)
+    catalogue_of(resources).results.mark_published(lease, url)
     Staging(resources.staging).drop_signed(lease.variant_id)
     return url
 

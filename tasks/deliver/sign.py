@@ -46,7 +46,7 @@ def sign_clip(resources: Resources, signer: Signer, lease: Lease, asked: Asked) 
     """
     clip = brought_here(resources, lease.row.clip) if lease.row.clip else None
     if clip is None:
-        catalogue_of(resources).requeue(lease, "its staged master is missing or damaged")
+        catalogue_of(resources).results.requeue(lease, "its staged master is missing or damaged")
         alerts.staging_lost(catalogue_of(resources), asked.campaign_id, lease.variant_id)
         return None
     card = card_of(resources, lease.variant.card)
@@ -69,7 +69,7 @@ def sign_clip(resources: Resources, signer: Signer, lease: Lease, asked: Asked) 
         clip.path, clip.poster, generation_definition(provenance), folder / "clip.mp4", folder / "clip.c2pa"
     )
     facts = _facts(lease, clip, asked, signed, folder, licence_record(card, clearance), clearance.attestation)
-    catalogue_of(resources).signed(lease, facts)
+    catalogue_of(resources).results.mark_signing(lease, facts)
     return facts
 
 

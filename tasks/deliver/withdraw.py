@@ -13,7 +13,7 @@ def withdraw(resources: Resources, seen: Mapping[str, int], actor: str, reason: 
 
     It is withdrawn all the same and keeps its URL, by which ``remove_files`` knows it later.
     """
-    decided = catalogue_of(resources).review(seen, "withdrawn", actor, reason=reason)
+    decided = catalogue_of(resources).reviews.record(seen, "withdrawn", actor, reason=reason)
     left = remove_files(resources, decided.moved)
     return Decided(decided.moved, {**decided.refused, **left})
 
@@ -22,7 +22,7 @@ def remove_files(resources: Resources, variant_ids: Iterable[str]) -> dict[str, 
     """Take the files of withdrawn clips out of the bucket, the clip itself first; return what went wrong, by id."""
     catalogue, bucket, left = catalogue_of(resources), bucket_of(resources), {}
     for variant_id in variant_ids:
-        row = catalogue.variant(variant_id)
+        row = catalogue.variants.get(variant_id)
         if row.state != "withdrawn" or row.url is None or row.signed is None:
             continue
         try:
@@ -31,5 +31,5 @@ def remove_files(resources: Resources, variant_ids: Iterable[str]) -> dict[str, 
         except BucketError as error:
             left[variant_id] = f"It is withdrawn, and its files are still in the bucket: {error} Withdraw it again."
         else:
-            catalogue.removed(variant_id)
+            catalogue.decisions.mark_removed(variant_id)
     return left

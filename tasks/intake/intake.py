@@ -121,6 +121,8 @@ def _unknown_words(brief: Brief, card: ModelCard) -> Iterator[Complaint]:
             f"is outside the vocabulary of {card.name}: it was never shown "
             f"such words and ignores them. `reelmill models show {card.name}` lists what it knows.",
             warning=True,
+            summary=f"use words that {card.name} does not know, for example {{examples}}. The model ignores them; "
+            f"`reelmill models show {card.name}` lists the words it knows.",
         )
 
 

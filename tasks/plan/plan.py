@@ -88,14 +88,14 @@ def make_plan(
             pending = []
     counts.add(pending, states_of)
     by_card: Counter[str] = Counter()
-    for bucket, number in counts.by_bucket.items():
-        by_card[str(bucket[0])] += number
+    for shape_group, number in counts.by_shape_group.items():
+        by_card[str(shape_group[0])] += number
     return Plan(
         asked=sum(by_brief.values()),
         distinct=len(seen),
         skipped=dict(counts.skipped),
         to_make=sum(by_card.values()),
-        shards=sum(-(-number // shard_size) for number in counts.by_bucket.values()),
+        shards=sum(-(-number // shard_size) for number in counts.by_shape_group.values()),
         by_brief=dict(by_brief),
         by_card=dict(by_card),
         estimates={name: estimate(cards[name], number, measured.get(name)) for name, number in by_card.items()},
@@ -106,7 +106,7 @@ class _Counts:
     def __init__(self, satisfied: Collection[str]) -> None:
         self._satisfied = satisfied
         self.skipped: Counter[str] = Counter()
-        self.by_bucket: defaultdict[tuple[object, ...], int] = defaultdict(int)
+        self.by_shape_group: defaultdict[tuple[object, ...], int] = defaultdict(int)
 
     def add(self, items: list[PlannedVariant], states_of: Callable[[list[str]], Mapping[str, str]]) -> None:
         states = states_of([item.variant_id for item in items]) if items else {}
@@ -117,7 +117,7 @@ class _Counts:
             elif item.brief_id in self._satisfied:
                 self.skipped["not needed"] += 1
             else:
-                self.by_bucket[item.variant.bucket] += 1
+                self.by_shape_group[item.variant.shape_group] += 1
 
 
 def estimate(card: ModelCard, number: int, measured: float | None) -> Estimate:

@@ -23,9 +23,9 @@ SENDING = ("approved", "signing")
 def free_the_dead(catalogue: Catalogue) -> int:
     """End the leases of processes of this host that live no more, and tell of them; return how many there were."""
     ended = 0
-    for owner in filter(is_dead, catalogue.owners()):
-        alerts.worker_lost(catalogue, owner, catalogue.leases_of(owner))
-        ended += catalogue.release_owner(owner)
+    for owner in filter(is_dead, catalogue.leases.owners()):
+        alerts.worker_lost(catalogue, owner, catalogue.leases.of_owner(owner))
+        ended += catalogue.leases.release_owner(owner)
     return ended
 
 
@@ -37,15 +37,15 @@ class Remaining:
         self._catalogue = catalogue = catalogue_of(resources)
         self._campaign_id = campaign_id
         self._max_rank_share = max_rank_share
-        self._thresholds = catalogue.campaign(campaign_id).thresholds
-        self._briefs = {brief.brief_id: brief for brief in catalogue.briefs(campaign_id)}
+        self._thresholds = catalogue.campaigns.get(campaign_id).thresholds
+        self._briefs = {brief.brief_id: brief for brief in catalogue.campaigns.briefs(campaign_id)}
         self._brief_ids: defaultdict[str, dict[str, None]] = defaultdict(dict)
-        for member in catalogue.memberships(campaign_id):
+        for member in catalogue.campaigns.memberships(campaign_id):
             self._brief_ids[member.variant_id][member.brief_id] = None
 
     def shards(self, size: int, run_id: str = "") -> list[Shard]:
         """Return shards of at most ``size`` jobs that share a bucket."""
-        rows = self._catalogue.variants(self._campaign_id)
+        rows = self._catalogue.variants.of_campaign(self._campaign_id)
         jobs = (self._job(row) for row in rows if row.state in UNFINISHED)
         return [
             Shard(self._campaign_id, group, self._wants(group), (), self._max_rank_share, run_id)
@@ -61,7 +61,9 @@ class Remaining:
         deadline = time.monotonic() + seconds
         while time.monotonic() < deadline and not stopping.is_set():
             free_the_dead(self._catalogue)
-            if not any(row.lease_owner for row in self._catalogue.waiting(self._campaign_id, ["leased", "rendered"])):
+            if not any(
+                row.lease_owner for row in self._catalogue.variants.waiting(self._campaign_id, ["leased", "rendered"])
+            ):
                 return
             time.sleep(POLL_S)
 
@@ -70,7 +72,7 @@ class Remaining:
 
         Clips that a licence holds back count as sent: they wait for the operator, not for a run.
         """
-        rows = self._catalogue.variants(self._campaign_id)
+        rows = self._catalogue.variants.of_campaign(self._campaign_id)
         if self._some_to_send(rows, review) or any(self._new_verdicts(rows)):
             return False
         good = Counter(
@@ -79,7 +81,7 @@ class Remaining:
         return not any(row.state in UNFINISHED and self._lacks(row, good) for row in rows)
 
     def _some_to_send(self, rows: Iterable[VariantRow], review: str) -> bool:
-        held, unlicensed = self._catalogue.held_for_review(self._campaign_id), held_cards(self._resources)
+        held, unlicensed = self._catalogue.variants.held_for_review(self._campaign_id), held_cards(self._resources)
         if review == "auto" and any(row.state == "passed" and row.variant_id not in held for row in rows):
             return True
         return any(row.state in SENDING and row.variant.card not in unlicensed for row in rows)
@@ -90,13 +92,13 @@ class Remaining:
 
     def regate(self, actor: str = SYSTEM) -> int:
         """Judge again what was scored under other thresholds; return how many verdicts changed."""
-        rows = self._catalogue.variants(self._campaign_id, ["passed", "failed"])
-        return self._catalogue.regate(self._new_verdicts(rows), actor)
+        rows = self._catalogue.variants.of_campaign(self._campaign_id, ["passed", "failed"])
+        return self._catalogue.decisions.regate(self._new_verdicts(rows), actor)
 
     def _new_verdicts(self, rows: Iterable[VariantRow]) -> Iterator[Verdict]:
         """Yield the verdicts that come out otherwise today; what another campaign's gate let pass stays."""
         changes = [verdict for row in rows if (verdict := self._verdict_changes(row))]
-        sharing = self._catalogue.campaigns_of([change.variant_id for change in changes])
+        sharing = self._catalogue.variants.campaigns_of([change.variant_id for change in changes])
         return (change for change in changes if change.passed or len(sharing[change.variant_id]) < 2)
 
     def _verdict_changes(self, row: VariantRow) -> Verdict | None:

@@ -70,11 +70,11 @@ def cut(jobs: Iterable[Job], size: int) -> Iterator[tuple[Job, ...]]:
     of a prompt keep the order in which they were planned: its seeds are drawn one after the other, and none is
     drawn in vain where a brief is soon satisfied.
     """
-    by_bucket: dict[tuple[object, ...], list[Job]] = {}
+    by_shape_group: dict[tuple[object, ...], list[Job]] = {}
     for job in jobs:
-        by_bucket.setdefault(job.variant.bucket, []).append(job)
-    for bucket in sorted(by_bucket, key=repr):
-        group = sorted(by_bucket[bucket], key=_texts)
+        by_shape_group.setdefault(job.variant.shape_group, []).append(job)
+    for shape_group in sorted(by_shape_group, key=repr):
+        group = sorted(by_shape_group[shape_group], key=_texts)
         for start in range(0, len(group), size):
             yield tuple(group[start : start + size])
 

@@ -21,8 +21,8 @@ def threshold_of(resources: Resources, row: VariantRow) -> float:
     catalogue, name_of_card = catalogue_of(resources), row.variant.card
     card = card_of(resources, name_of_card).defaults.min_adherence
     found = []
-    for name in catalogue.campaigns_of([row.variant_id]).get(row.variant_id, ()):
-        mine = {member.brief_id for member in catalogue.memberships(name, [row.variant_id])}
-        briefs = [brief for brief in catalogue.briefs(name) if brief.brief_id in mine]
-        found.append(lowest(briefs, catalogue.campaign(name).thresholds.get(name_of_card, card)))
+    for name in catalogue.variants.campaigns_of([row.variant_id]).get(row.variant_id, ()):
+        mine = {member.brief_id for member in catalogue.campaigns.memberships(name, [row.variant_id])}
+        briefs = [brief for brief in catalogue.campaigns.briefs(name) if brief.brief_id in mine]
+        found.append(lowest(briefs, catalogue.campaigns.get(name).thresholds.get(name_of_card, card)))
     return min(found, default=card)

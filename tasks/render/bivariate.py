@@ -1,7 +1,7 @@
-"""Drafts and finals as normal distributions in two dimensions: what is gained by drafts, and what the scores say.
+"""Bivariate normal model of draft and final scores: fit it to scores, and compute the gain from drafts.
 
-The final's margin over its gate and the draft's are normal around the means of their prompt; how they
-scatter around these is the same for all prompts of a bucket.
+Each prompt has its own mean draft margin and mean final margin. Scores scatter normally around these means,
+with one covariance shared by all prompts of a shape group.
 """
 
 from functools import cache
@@ -11,33 +11,33 @@ from typing import NamedTuple
 
 import numpy as np
 
-PLACES = np.linspace(-5, 5, 401)
-"""Draft scores in standard deviations, over which is integrated."""
-MASS = np.exp(-(PLACES**2) / 2) / np.exp(-(PLACES**2) / 2).sum()
+GRID = np.linspace(-5, 5, 401)
+"""Integration grid: draft scores in standard deviations."""
+MASS = np.exp(-(GRID**2) / 2) / np.exp(-(GRID**2) / 2).sum()
 _ERF = np.array([(1 + erf(place / sqrt(2))) / 2 for place in np.linspace(-8, 8, 3201)])
 PROBABILITIES = (0.002, 0.998)
-"""Pass rates outside of these are taken for them: no measurement of ours tells them apart."""
+"""Pass rates are clipped to this range: our measurements cannot resolve rates outside it."""
 RHOS = np.linspace(-0.2, 0.98, 60)
-"""Correlations that are thought possible."""
+"""Grid of correlations considered possible."""
 PSEUDO_CLIPS = 1.0
-"""Weight, in clips, of an earlier estimate of the finals' scatter."""
+"""Weight, in clips, of the previous estimate of the finals' scatter."""
 SCALE_SD = 0.5
-"""How far the scatter of drafts may lie from that of finals, in e-foldings."""
+"""Prior standard deviation of log(scatter of drafts / scatter of finals)."""
 PRIOR_SD = 0.35
-"""How far a card's correlation may lie from a bucket's, on Fisher's scale."""
+"""Prior standard deviation of a shape group's correlation around the card's, on Fisher's z scale."""
 MEAN_WEIGHT = 1.0
-"""Weight, in clips, of the bucket's mean in the mean of a prompt."""
+"""Weight, in clips, of the shape group's mean in the mean of a prompt."""
 FIRST_SWEEPS, SWEEPS = 100, 4
-"""Of a fit from nothing, which settles slowly where most finals are missing, and from an earlier fit."""
+"""Sweeps of a first fit, which converges slowly if most finals are missing, and of a fit that starts from another."""
 
 
 class Gain(NamedTuple):
     """The best threshold on drafts.
 
     Attributes:
-        gain: passing clips per device-second, in multiples of making everything; 1.0 where no
-            threshold is better than that.
-        threshold: draft score in standard deviations from its mean, from which on it is finished.
+        gain: passing clips per device-second, relative to generating every clip without drafts; 1.0 if no
+            threshold improves on that.
+        threshold: lowest draft score that is finished, in standard deviations from the mean.
         finished: share of the drafts that are finished, 0..1.
         passing: share of the drafts that are finished and pass, 0..1.
     """
@@ -48,15 +48,15 @@ class Gain(NamedTuple):
     passing: float
 
 
-NOTHING = Gain(1.0, -np.inf, 1.0, 1.0)
+NO_GAIN = Gain(1.0, -np.inf, 1.0, 1.0)
 
 
 def best_gain(pass_rate: float, rho: float, cost: float) -> Gain:
-    """Return the threshold t that makes P(pass, d > t) / (cost + P(d > t)) / pass_rate largest.
+    """Return the threshold t that maximises P(pass, d > t) / (cost + P(d > t)) / pass_rate.
 
     Args:
         pass_rate: share of the finals that pass, 0..1.
-        rho: correlation of draft and final.
+        rho: correlation of draft and final scores.
         cost: device time of a draft, as a share of the final's.
     """
     pass_rate = float(np.clip(pass_rate, *PROBABILITIES))
@@ -64,29 +64,29 @@ def best_gain(pass_rate: float, rho: float, cost: float) -> Gain:
     gains = passing / (cost + finished) / pass_rate
     best = int(gains.argmax())
     if gains[best] <= 1:
-        return NOTHING._replace(passing=pass_rate)
-    return Gain(float(gains[best]), float(PLACES[best]), float(finished[best]), float(passing[best]))
+        return NO_GAIN._replace(passing=pass_rate)
+    return Gain(float(gains[best]), float(GRID[best]), float(finished[best]), float(passing[best]))
 
 
 def expected(pass_rate: float, rho: float, threshold: float) -> tuple[float, float]:
-    """Shares of the drafts at or above a threshold, in standard deviations: all, and those whose finals pass."""
+    """Return the share of drafts at or above a threshold (in standard deviations), and of those whose finals pass."""
     finished, passing = _above(pass_rate, rho)
-    edge = PLACES - (PLACES[1] - PLACES[0]) / 2  # the mass of a place reaches half a step below it
+    edge = GRID - (GRID[1] - GRID[0]) / 2  # the mass of a grid point starts half a step below it
     return float(np.interp(threshold, edge, finished)), float(np.interp(threshold, edge, passing))
 
 
 def _above(pass_rate: float, rho: float) -> tuple[np.ndarray, np.ndarray]:
-    """Shares of the drafts from each place on that are finished, and that pass."""
-    return np.cumsum(MASS[::-1])[::-1], np.cumsum((MASS * chance(PLACES, pass_rate, rho))[::-1])[::-1]
+    """Return, for each grid point as threshold, the share of drafts that are finished and that pass."""
+    return np.cumsum(MASS[::-1])[::-1], np.cumsum((MASS * chance(GRID, pass_rate, rho))[::-1])[::-1]
 
 
 def chance(draft: np.ndarray, pass_rate: float, rho: float) -> np.ndarray:
-    """Probability that the final passes, given draft scores in standard deviations from their mean."""
+    """Return the probability that the final passes, given draft scores in standard deviations from their mean."""
     return normal_cdf((rho * draft - _quantile(1 - pass_rate)) / sqrt(1 - rho**2))
 
 
 def normal_cdf(values: np.ndarray | float) -> np.ndarray:
-    """Share of a standard normal distribution below each value."""
+    """Return the share of a standard normal distribution below each value."""
     return np.interp(values, np.linspace(-8, 8, len(_ERF)), _ERF)
 
 
@@ -96,12 +96,12 @@ def _quantile(share: float) -> float:
 
 
 class Fit(NamedTuple):
-    """What the scores say.
+    """The fitted distribution.
 
     Attributes:
-        means: (prompts, 2): of finals and of drafts.
+        means: (prompts, 2): mean margins of finals and of drafts.
         scatter: (2, 2): covariance of finals and drafts within a prompt.
-        belief: probability of each of RHOS.
+        belief: posterior probability of each correlation in RHOS.
     """
 
     means: np.ndarray
@@ -114,12 +114,12 @@ class Fit(NamedTuple):
         return float(self.belief @ RHOS)
 
     def quantile(self, share: float) -> float:
-        """The correlation below which so much of the belief lies."""
+        """Return the quantile of the correlation's posterior."""
         return float(np.interp(share, np.cumsum(self.belief) - self.belief / 2, RHOS))
 
 
 def moments(values: np.ndarray) -> np.ndarray:
-    """Sum of x xᵀ over rows x = (1, value…): adds up, and is all that a fit needs."""
+    """Return the sum of x xᵀ over rows x = (1, value…): additive, and sufficient for a fit."""
     rows = np.column_stack([np.ones(len(values)), values])
     return rows.T @ rows
 
@@ -127,17 +127,17 @@ def moments(values: np.ndarray) -> np.ndarray:
 def fit(
     pairs: np.ndarray, finals: np.ndarray, drafts: np.ndarray, correlation: float | None, start: Fit | None = None
 ) -> Fit:
-    """Estimate the distribution from clips of which both scores are known, or one.
+    """Estimate the distribution from clips with both scores or only one of them.
 
-    Which score is missing is decided by the other one alone (a draft is finished for its own score,
-    and drafted again for its final's), so that the likelihood of all that is known is not misled by
-    the selection (Little and Rubin, Statistical Analysis with Missing Data, 7 and 11.2). Its parts
-    are made largest in turn: the means, the scatter of finals, then that of drafts with the correlation.
+    Whether a score is missing depends only on the other score: a draft is finished because of its own score,
+    a final is drafted afterwards because of its own. The selection therefore does not bias the likelihood of
+    the observed scores (Little and Rubin, Statistical Analysis with Missing Data, 7 and 11.2). The likelihood
+    is maximised in turn over the means, the finals' scatter, and the drafts' scatter with the correlation.
 
     Args:
         pairs, finals, drafts: (prompts, 3, 3), (prompts, 2, 2), (prompts, 2, 2): moments.
-        correlation: prior, of the card; None knows nothing.
-        start: an earlier fit, from which to go on.
+        correlation: the card's, used as prior; None for a flat prior.
+        start: a previous fit to start from.
     """
     scatter = start.scatter if start is not None else _begin(pairs, finals, correlation or 0.5)
     for _ in range(FIRST_SWEEPS if start is None else SWEEPS):
@@ -149,7 +149,7 @@ def fit(
 
 
 def _begin(pairs: np.ndarray, finals: np.ndarray, correlation: float) -> np.ndarray:
-    """Start from the finals: drafts are taken for alike until they show otherwise."""
+    """Return a starting scatter from the finals, assuming that drafts scatter alike."""
     known = pairs[:, :2, :2] + finals
     mean = known[:, 0, 1] / np.maximum(1.0, known[:, 0, 0])
     within = _around(mean[:, None], known)
@@ -157,7 +157,7 @@ def _begin(pairs: np.ndarray, finals: np.ndarray, correlation: float) -> np.ndar
 
 
 def _means(scatter: np.ndarray, pairs: np.ndarray, finals: np.ndarray, drafts: np.ndarray) -> np.ndarray:
-    """Means (prompts, 2) by generalised least squares, each drawn to the bucket's."""
+    """Return means (prompts, 2) by generalised least squares, each shrunk towards the shape group's mean."""
     inverse = np.linalg.inv(scatter)
     weight, sums = pairs[:, :1, :1] * inverse, pairs[:, 0, 1:] @ inverse
     for known, single in enumerate((finals, drafts)):
@@ -171,7 +171,7 @@ def _means(scatter: np.ndarray, pairs: np.ndarray, finals: np.ndarray, drafts: n
 
 
 def _around(means: np.ndarray, sums: np.ndarray) -> np.ndarray:
-    """Moments (1 + values, 1 + values) around the means of the prompts, added up."""
+    """Return the moments (1 + values, 1 + values) around the means of the prompts, summed over prompts."""
     size = sums.shape[-1]
     shift = np.tile(np.eye(size), (len(means), 1, 1))
     shift[:, 1:, 0] = -means
@@ -179,7 +179,7 @@ def _around(means: np.ndarray, sums: np.ndarray) -> np.ndarray:
 
 
 def _finals_scatter(scatter: np.ndarray, pairs: np.ndarray, finals: np.ndarray, drafts: np.ndarray) -> np.ndarray:
-    """A step of expectation-maximisation: finals that are not made scatter as their drafts let expect."""
+    """Do one step of expectation-maximisation: estimate the scatter of missing finals from their drafts."""
     slope = scatter[0, 1] / scatter[1, 1]
     expected = slope**2 * drafts[1, 1] + drafts[0, 0] * (scatter[0, 0] - slope * scatter[0, 1])
     known = pairs[1, 1] + finals[1, 1] + expected + PSEUDO_CLIPS * scatter[0, 0]
@@ -190,7 +190,7 @@ def _finals_scatter(scatter: np.ndarray, pairs: np.ndarray, finals: np.ndarray, 
 def _correlate(
     scatter: np.ndarray, pairs: np.ndarray, drafts: np.ndarray, correlation: float | None
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Posterior of the correlation and of the drafts' scatter on a grid: the scatter, and the belief."""
+    """Return the scatter and the correlation's posterior, from a grid over correlation and drafts' scatter."""
     final = sqrt(scatter[0, 0])
     number, single = pairs[0, 0], drafts[0, 0]
     width = 1 / sqrt(2 * (number + single) + SCALE_SD**-2)

@@ -1,4 +1,4 @@
-"""Drafts on a device: which jobs of a shard are drafted, and which of them may be finished now."""
+"""Drafts on a device: choose the jobs of a shard to draft, and those to finish now."""
 
 import logging
 import queue
@@ -16,14 +16,14 @@ from tasks.score.score import score_frames
 
 log = logging.getLogger(__name__)
 
-MOST_FAILURES = 3
-"""Drafts that may fail one after the other; no more are made then, for each may cost as much as a clip."""
+MAX_FAILURES = 3
+"""Consecutive failed drafts after which drafting stops, since each may cost as much as a clip."""
 
 
 class Drafter:
-    """Of one bucket, for as long as its worker lives: what was learnt in one shard helps the next.
+    """Draft state of one shape group for the lifetime of a worker: later shards use what earlier ones measured.
 
-    All but ``heard`` is called by the device's thread.
+    Only ``observe`` is thread-safe; everything else is called by the device's thread.
     """
 
     def __init__(self, card: ModelCard) -> None:
@@ -37,41 +37,43 @@ class Drafter:
         self._seconds = 0.0
         self._failures = 0
 
-    def heard(self, outcome: Outcome) -> None:
-        """Take note of a verdict; any thread may call it."""
+    def observe(self, outcome: Outcome) -> None:
+        """Record an outcome. Thread-safe."""
         self._outcomes.put(outcome)
 
     def take_seconds(self) -> float:
         """Return the device time of drafts since the last call.
 
-        The next clip that is made carries it; what is left at a shard's end is booked on the campaign.
+        They are recorded on the next generated clip; what is left at the end of a shard goes to the campaign.
         """
         seconds, self._seconds = self._seconds, 0.0
         return seconds
 
-    def look_ahead(
+    def make_drafts(
         self, waiting: Sequence[Job], lacking: dict[str, int], generator: Generator, scorer: FrameScorer, shard: Shard
     ) -> None:
-        """Draft waiting jobs until each prompt where that pays has one that promises enough, or no seed left."""
-        self._learn()
+        """Draft waiting jobs until each prompt for which drafts pay off has a promising draft or no seed left."""
+        self._record_outcomes()
         jobs = [job for job in waiting if _is_counted(job, shard)]
         prompts = list(dict.fromkeys(job.variant.prompt for job in jobs))
-        for key in () if self._is_given_up else self.policy.probe(prompts):
-            if stopping.is_set() or self._is_given_up:
+        for key in () if self._is_disabled else self.policy.probe(prompts):
+            if stopping.is_set() or self._is_disabled:
                 return
             self._draft(self._jobs[str(key)], generator, scorer, shard)
         for prompt in prompts:
             own = [job for job in jobs if job.variant.prompt == prompt]
             fresh = [job for job in own if job.variant_id not in self._drafted]
             for index, job in enumerate(fresh):
-                if any(self._promises(other) for other in own) or not self._pays(job, lacking, len(fresh) - index):
+                if any(self._is_promising(other) for other in own) or not self._pays_off(
+                    job, lacking, len(fresh) - index
+                ):
                     break
                 if stopping.is_set():
                     return
                 self._draft(job, generator, scorer, shard)
 
     def may_finish(self, waiting: Iterable[Job], lacking: dict[str, int], shard: Shard) -> set[str]:
-        """Return the ids of those to make now; of a prompt whose seeds are all drafted, also the poor ones."""
+        """Return the ids of the jobs to generate now; poor drafts once all seeds of their prompt are drafted."""
         waiting = list(waiting)
         fresh: dict[str, int] = {}
         for job in waiting:
@@ -81,57 +83,57 @@ class Drafter:
             for job in waiting
             if not _is_counted(job, shard)
             or not fresh[job.variant.prompt]
-            or self._promises(job)
-            or not self._pays(job, lacking, fresh[job.variant.prompt])
+            or self._is_promising(job)
+            or not self._pays_off(job, lacking, fresh[job.variant.prompt])
         }
 
     def rank(self, job: Job) -> float:
-        """Return how soon a job is made, low first: by its draft's chance; one without a draft lies in the middle."""
+        """Return the sort key of a job, low first: likely drafts, then jobs without a draft, then unlikely drafts."""
         if job.variant_id not in self._drafted:
             return 0.0
         chance = self.policy.chance(job.variant_id, job.variant.prompt)
-        return -1.0 - chance if self._promises(job) else 1.0 - chance
+        return -1.0 - chance if self._is_promising(job) else 1.0 - chance
 
-    def _learn(self) -> None:
+    def _record_outcomes(self) -> None:
         while not self._outcomes.empty():
             outcome = self._outcomes.get()
             variant = outcome.job.variant
             if isinstance(outcome, Judged):
                 self._jobs[outcome.job.variant_id] = outcome.job
                 margin = _margin(outcome.score.prompt_adherence, outcome.job, outcome.verdict.passed)
-                self.policy.made(outcome.job.variant_id, variant.prompt, margin, outcome.clip.device_seconds)
+                self.policy.record_final(outcome.job.variant_id, variant.prompt, margin, outcome.clip.device_seconds)
 
     @property
-    def _is_given_up(self) -> bool:
-        return self._failures >= MOST_FAILURES
+    def _is_disabled(self) -> bool:
+        return self._failures >= MAX_FAILURES
 
-    def _pays(self, job: Job, lacking: dict[str, int], left: int) -> bool:
-        if self._is_given_up:
+    def _pays_off(self, job: Job, lacking: dict[str, int], left: int) -> bool:
+        if self._is_disabled:
             return False
         most = max(lacking[brief_id] for brief_id in job.brief_ids)
-        return self.policy.pays(job.variant.prompt, most, left)
+        return self.policy.pays_off(job.variant.prompt, most, left)
 
-    def _promises(self, job: Job) -> bool:
-        return job.variant_id in self._drafted and self.policy.promises(job.variant_id, job.variant.prompt)
+    def _is_promising(self, job: Job) -> bool:
+        return job.variant_id in self._drafted and self.policy.is_promising(job.variant_id, job.variant.prompt)
 
     def _draft(self, job: Job, generator: Generator, scorer: FrameScorer, shard: Shard) -> None:
-        """Make and score a draft; one that fails has no score, and its final is made last."""
+        """Generate and score a draft; if it fails, it has no score and its final is generated last."""
         [made] = generator.generate([job.variant], draft=True)
         seconds = made.device_seconds if isinstance(made, Generated) else 0.0
         try:
             margin = _margin_of_draft(made, job, scorer, shard)
         except ReelmillError:
             raise
-        except Exception as error:  # noqa: BLE001 - a scorer may fail in any way on one draft, and the rest goes on
+        except Exception as error:  # noqa: BLE001 - a scorer error on one draft must not stop the shard
             margin, made = None, error
         self._failures = self._failures + 1 if isinstance(made, Exception) else 0
         if isinstance(made, Exception):
-            log.warning("The draft of %s failed and says nothing of its clip: %s", job.variant_id, made)
-        if self._is_given_up:
-            log.warning("Drafts are given up on this worker: %d failed one after the other.", self._failures)
+            log.warning("The draft of variant %s failed; its clip is generated last: %s", job.variant_id, made)
+        if self._is_disabled:
+            log.warning("This worker stops making drafts: %d in a row failed.", self._failures)
         self._drafted.add(job.variant_id)
         self._seconds += seconds
-        self.policy.drafted(job.variant_id, job.variant.prompt, margin, seconds)
+        self.policy.record_draft(job.variant_id, job.variant.prompt, margin, seconds)
 
 
 def _margin_of_draft(made: Generated | Exception, job: Job, scorer: FrameScorer, shard: Shard) -> float | None:
@@ -143,12 +145,12 @@ def _margin_of_draft(made: Generated | Exception, job: Job, scorer: FrameScorer,
 
 
 def _is_counted(job: Job, shard: Shard) -> bool:
-    """True where all its briefs want a number of clips: others get every seed in any case."""
+    """Return whether all its briefs want a number of clips; for other briefs every seed is generated anyway."""
     return all(brief_id in shard.wants for brief_id in job.brief_ids)
 
 
 def _margin(adherence: float | None, job: Job, passed: bool) -> float | None:
-    """How far a score lies above the gate; what other rules turn down lies at it at best."""
+    """Return the score minus the gate's threshold; at most 0 if another rule of the gate failed the clip."""
     if adherence is None:
         return None
     margin = adherence - job.min_adherence

@@ -1,4 +1,4 @@
-"""Which jobs of a shard are still needed: a brief may want only so many clips that pass."""
+"""Choose the jobs of a shard that are still needed: a brief may want a limited number of passing clips."""
 
 import threading
 from collections.abc import Callable, Iterable, Sequence
@@ -9,17 +9,17 @@ from tasks.plan.shard import GOOD_STATES, Job, Shard
 from tasks.render.drafting import Drafter
 
 WAKE_S = 5.0
-"""How often a device that waits for verdicts looks whether it was stopped meanwhile."""
+"""Seconds between checks for cancellation while a device waits for verdicts."""
 
 
 class JobSelection:
-    """Chooses what to do next, and is told what became of it. Threads share one.
+    """Selects the next jobs and tracks those in flight. Thread-safe.
 
-    A job is in flight from ``choose`` until ``landed``: until then it may pass. No brief has more in
-    flight than it lacks; meanwhile the others get their turn.
+    A job is in flight between ``choose`` and ``mark_done``, while it may still pass. No brief has more jobs in
+    flight than it lacks clips; jobs of other briefs are chosen meanwhile.
 
     Attributes:
-        not_needed: jobs that were dropped, as all their briefs had enough.
+        not_needed: jobs that were dropped because all their briefs had enough clips.
     """
 
     def __init__(self, catalogue: Catalogue, shard: Shard, drafter: Drafter | None = None) -> None:
@@ -27,28 +27,28 @@ class JobSelection:
         self._shard = shard
         self._drafter = drafter
         self._waiting: Sequence[Job] = shard.jobs
-        self._flying: dict[str, Job] = {}
-        self._landing = threading.Condition()
-        self._landed = self._seen = 0
+        self._in_flight: dict[str, Job] = {}
+        self._condition = threading.Condition()
+        self._done = self._seen = 0
         self.not_needed = 0
 
-    def look_ahead(self, generator: Callable[[], Generator], scorer: Callable[[], FrameScorer]) -> None:
-        """Make drafts where they pay, and put the jobs into the order of what they promise."""
+    def make_drafts(self, generator: Callable[[], Generator], scorer: Callable[[], FrameScorer]) -> None:
+        """Make drafts if they pay off, and sort the jobs by their chance to pass."""
         if self._drafter is None or not self._waiting:
             return
         lacking = self._lacking()
         wanted = [job for job in self._waiting if _wanted(job, lacking)]
-        self._drafter.look_ahead(wanted, lacking, generator(), scorer(), self._shard)
+        self._drafter.make_drafts(wanted, lacking, generator(), scorer(), self._shard)
         self._waiting = sorted(self._waiting, key=self._drafter.rank)
 
     def choose(self, number: int) -> list[Job]:
-        """Return up to ``number`` jobs to do now; none where all that is left waits for verdicts, or is done."""
-        with self._landing:
-            flying = list(self._flying.values())
-            self._seen = self._landed
+        """Return up to ``number`` jobs to do now; none if the rest is done or has to wait for verdicts."""
+        with self._condition:
+            in_flight = list(self._in_flight.values())
+            self._seen = self._done
         lacking = self._lacking()
         allowed = dict(lacking)
-        _subtract(allowed, flying)
+        _subtract(allowed, in_flight)
         wanted = [job for job in self._waiting if _wanted(job, lacking)]
         ready = self._drafter.may_finish(wanted, lacking, self._shard) if self._drafter else None
         now: list[Job] = []
@@ -62,39 +62,39 @@ class JobSelection:
             else:
                 later.append(job)
         self._waiting = later
-        with self._landing:
-            self._flying.update((job.variant_id, job) for job in now)
+        with self._condition:
+            self._in_flight.update((job.variant_id, job) for job in now)
         return now
 
-    def landed(self, job: Job) -> None:
-        """Take a job out of flight: its verdict is in the catalogue, or it has gone elsewhere."""
-        with self._landing:
-            self._flying.pop(job.variant_id, None)
-            self._landed += 1
-            self._landing.notify_all()
+    def mark_done(self, job: Job) -> None:
+        """Remove a job from those in flight: its verdict is in the catalogue, or another worker has it."""
+        with self._condition:
+            self._in_flight.pop(job.variant_id, None)
+            self._done += 1
+            self._condition.notify_all()
 
-    def settle(self, but: Iterable[Job]) -> None:
-        """Return once nothing is in flight but these."""
-        left = {job.variant_id for job in but}
-        with self._landing:
-            while self._flying.keys() - left:
-                self._landing.wait(WAKE_S)
+    def wait_for_others(self, allowed: Iterable[Job]) -> None:
+        """Wait until only the allowed jobs are in flight."""
+        left = {job.variant_id for job in allowed}
+        with self._condition:
+            while self._in_flight.keys() - left:
+                self._condition.wait(WAKE_S)
 
     def wait(self) -> bool:
-        """Wait a while for a verdict that may free the way; False where nothing is left to wait for."""
-        with self._landing:
-            changed = self._landed != self._seen  # since the last choice, which could not know of it
-            if self._waiting and self._flying and not changed:
-                self._landing.wait(WAKE_S)
+        """Wait up to WAKE_S for a verdict; return False if no jobs are left to choose from."""
+        with self._condition:
+            changed = self._done != self._seen  # since the last choose()
+            if self._waiting and self._in_flight and not changed:
+                self._condition.wait(WAKE_S)
                 return True
-            # Without any in flight, what waits had no draft that promises enough yet: the next look ahead goes on.
-            return bool(self._waiting) and (changed or bool(self._flying) or self._drafter is not None)
+            # With none in flight, the waiting jobs have no promising draft yet: the next make_drafts continues.
+            return bool(self._waiting) and (changed or bool(self._in_flight) or self._drafter is not None)
 
     def _lacking(self) -> dict[str, int]:
-        """How many good clips each brief lacks that wants a number of them."""
+        """Return how many good clips each brief with a wanted number still lacks."""
         if not self._shard.wants:
             return {}
-        tallies = self._catalogue.tally_by_brief(self._shard.campaign_id, self._shard.wants)
+        tallies = self._catalogue.progress.tally_by_brief(self._shard.campaign_id, self._shard.wants)
         good = {brief_id: sum(states.get(state, 0) for state in GOOD_STATES) for brief_id, states in tallies.items()}
         return {brief_id: want - good.get(brief_id, 0) for brief_id, want in self._shard.wants.items()}
 

@@ -1,4 +1,4 @@
-"""From frames to a verdict, in threads, while the device is at the next clip."""
+"""Turn frames into a staged, judged clip in background threads, while the device generates the next one."""
 
 import threading
 from collections.abc import Callable
@@ -21,13 +21,13 @@ from tasks.runtime.staging import Staging, sha256_of
 from tasks.score.score import score_frames
 
 THREADS = 2
-"""Encoder, scaler and scorer leave Python's lock, so that two threads use two cores."""
-MOST_AT_ONCE = 4
-"""Clips whose frames are held at a time, those in work included: 81 frames of 480p are 97 MB."""
+"""Encoder, scaler and scorer release the GIL, so two threads use two cores."""
+MAX_PENDING = 4
+"""Clips whose frames are in memory at a time, including those being processed: 81 frames of 480p are 97 MB."""
 
 
-class Made(NamedTuple):
-    """A job's frames, or the clip that an earlier run has staged."""
+class RenderedJob(NamedTuple):
+    """A leased job with its frames; ``generated`` is None if an earlier run has staged the clip."""
 
     job: Job
     lease: Lease
@@ -36,46 +36,49 @@ class Made(NamedTuple):
 
 
 class PostprocessPool:
-    """Takes jobs from the device to the writer; holds the device back only when it is MOST_AT_ONCE clips ahead.
+    """Postprocesses jobs between the device and the writer; blocks the device only when MAX_PENDING clips are pending.
 
     Attributes:
-        failure: what stops the whole shard, such as a full disk; jobs after it are given back.
+        failure: an error that stops the whole shard, such as a full disk; later jobs are returned unprocessed.
     """
 
     def __init__(
-        self, finish: Callable[[Made], Outcome], put: Callable[[Outcome], None], give_back: Callable[[Made], None]
+        self,
+        finish: Callable[[RenderedJob], Outcome],
+        put: Callable[[Outcome], None],
+        return_unprocessed: Callable[[RenderedJob], None],
     ) -> None:
         self._finish = finish
         self._put = put
-        self._give_back = give_back
-        self._room = threading.BoundedSemaphore(MOST_AT_ONCE)
-        self._pool = ThreadPoolExecutor(THREADS, thread_name_prefix="tail")
+        self._return_unprocessed = return_unprocessed
+        self._room = threading.BoundedSemaphore(MAX_PENDING)
+        self._pool = ThreadPoolExecutor(THREADS, thread_name_prefix="postprocess")
         self.failure: BaseException | None = None
 
-    def put(self, made: Made) -> None:
-        """Hand over a job's frames; waits while too many are held."""
+    def put(self, made: RenderedJob) -> None:
+        """Submit a job's frames; blocks while too many are pending."""
         self._room.acquire()
         self._pool.submit(copy_context().run, self._work, made)
 
     def close(self) -> None:
-        """Return once all that was handed over has its outcome."""
+        """Wait until every submitted job has its outcome."""
         self._pool.shutdown()
 
-    def _work(self, made: Made) -> None:
+    def _work(self, made: RenderedJob) -> None:
         try:
             if self.failure is not None:
-                return self._give_back(made)
+                return self._return_unprocessed(made)
             with scope(variant_id=made.lease.variant_id, brief_id=",".join(made.job.brief_ids)):
                 self._put(self._finish(made))
-        except BaseException as error:  # noqa: BLE001 - the thread of the shard raises it
+        except BaseException as error:  # noqa: BLE001 - raised again in the shard's thread
             self.failure = self.failure or error
-            self._give_back(made)
+            self._return_unprocessed(made)
         finally:
             self._room.release()
 
 
 class Postprocessor:
-    """Stages and judges one job at a time; threads share it."""
+    """Stages and judges one job per call. Thread-safe."""
 
     def __init__(self, resources: Resources, shard: Shard, scorer: Callable[[], FrameScorer]) -> None:
         self._resources = resources
@@ -83,11 +86,11 @@ class Postprocessor:
         self._staging = Staging(resources.staging)
         self._scorer = scorer
 
-    def __call__(self, made: Made) -> Outcome:
-        """Encode, stage, measure, score and judge.
+    def __call__(self, made: RenderedJob) -> Outcome:
+        """Encode, stage, measure, score and judge a clip.
 
         Raises:
-            ReelmillError: what no clip is to blame for, such as a full disk.
+            ReelmillError: an error that is not specific to this clip, such as a full disk.
         """
         clip = None
         try:
@@ -99,25 +102,27 @@ class Postprocessor:
             return Failed(made.job, made.lease, clip, str(error))
         except ReelmillError:
             raise
-        except Exception as error:  # noqa: BLE001 - a scorer may fail in any way on one clip, and the rest goes on
+        except Exception as error:  # noqa: BLE001 - a scorer error on one clip must not stop the shard
             what = f"{type(error).__name__}: {(str(error).strip().splitlines() or [''])[0]}"
             return Failed(
                 made.job,
                 made.lease,
                 clip,
-                f"The clip was made and could not be scored ({what}); "
-                "retry it, and it is scored without being made again.",
+                f"The clip was generated but could not be scored ({what}). "
+                "Retry it: the clip is kept, and only scoring is repeated.",
             )
 
-    def _staged(self, made: Made) -> tuple[Clip, Generated]:
+    def _staged(self, made: RenderedJob) -> tuple[Clip, Generated]:
         clip = made.lease.row.clip
         assert clip is not None
         here = brought_here(self._resources, clip)
         if here is None:
-            raise EncodingError(f"The staged file of variant {clip.variant_id} is gone; retry it.")
+            raise EncodingError(
+                f"The staged file of variant {clip.variant_id} is missing. Retry the variant to generate it again."
+            )
         return clip, Generated(made.lease.variant, read_frames(here.path), 0.0, clip.device_seconds)
 
-    def _stage(self, made: Made, generated: Generated) -> tuple[Clip, Generated]:
+    def _stage(self, made: RenderedJob, generated: Generated) -> tuple[Clip, Generated]:
         variant, frames = generated.variant, generated.frames
         folder = self._staging.folder(made.lease.variant_id)
         master, poster = folder / "master.mp4", folder / "poster.jpg"
@@ -137,7 +142,7 @@ class Postprocessor:
             device_seconds=generated.device_seconds,
             machine=self._resources.machine,
             profile=variant.profile,
-            rung=generated.rung,
+            rung=generated.fallback_step,
             draft_seconds=made.draft_seconds,
         )
         return share(self._resources, clip) if self._resources.shared else clip, generated

@@ -1,7 +1,7 @@
-"""A shard on a device: a staged clip, a score and a verdict for each of its variants.
+"""Render a shard on a device: produce a staged clip, a score and a verdict for each variant.
 
-Three kinds of thread share the work, so that the device waits for nobody: this one leases and
-generates; those of the tail encode, measure and score; the writer writes rows, many at a time.
+Three kinds of threads share the work so that the device never waits: this one leases and generates, the
+postprocess threads encode, measure and score, and the writer thread writes rows in batches.
 """
 
 import time
@@ -17,7 +17,7 @@ from tasks.plan.remaining import free_the_dead
 from tasks.plan.shard import Job, Shard
 from tasks.render.drafting import Drafter
 from tasks.render.job_selection import JobSelection
-from tasks.render.postprocess import Made, Postprocessor, PostprocessPool
+from tasks.render.postprocess import Postprocessor, PostprocessPool, RenderedJob
 from tasks.render.result_writer import Failed, ResultWriter
 from tasks.runtime.cancellation import stopping
 from tasks.runtime.heartbeat import heartbeat
@@ -29,12 +29,14 @@ LEASED_AT_ONCE = 4
 
 
 class ShardReport(NamedTuple):
-    """How many of a shard's jobs went which way, the seconds that the device worked, and those that all took.
+    """Outcome counts and times of a shard.
 
     Attributes:
-        worker: the process that did it, as leases name it.
-        loads: how often it had to load a model for it.
-        why_ended: why it took no more though some were left, as ``Turn.why`` has it; empty where it went on to the end.
+        device_seconds: time that the device worked.
+        wall_seconds: total time of the shard.
+        worker: lease owner that rendered the shard.
+        loads: how many times a model was loaded for it.
+        why_ended: why the shard ended early (``Turn.why``); empty if it ran to the end.
     """
 
     passed: int
@@ -50,22 +52,26 @@ class ShardReport(NamedTuple):
 def render_shard(resources: Resources, shard: Shard) -> ShardReport:
     """Render and judge the shard's jobs.
 
-    A job that another worker holds or has finished is left alone; one whose briefs are all
-    satisfied stays planned. What fails on one job is recorded there, and the rest goes on.
+    Jobs that another worker has leased or finished are skipped; jobs whose briefs all have enough clips stay
+    planned. A job that fails is recorded as failed and does not stop the others.
 
     Raises:
-        BrokenDeviceError, DiskFullError, CatalogueError: what stops the whole shard; what is finished stays, and
-            the rest is planned again.
+        BrokenDeviceError, DiskFullError, CatalogueError: the whole shard stops. Finished jobs are kept; the
+            others are planned again.
     """
     catalogue = catalogue_of(resources)
-    with devices_of(resources).take() as device, heartbeat(catalogue, resources.lease_s), place_in(catalogue, shard):
+    with (
+        devices_of(resources).take() as device,
+        heartbeat(catalogue, resources.lease_s),
+        active_in_run(catalogue, shard),
+    ):
         started, loads, turn = time.monotonic(), device.loads, GO
-        if suspects := catalogue.tries(job.variant_id for job in shard.jobs).keys():
-            free_the_dead(catalogue)  # a shard that runs again finds the leases of the worker that it was lost with
+        if suspects := catalogue.variants.tries(job.variant_id for job in shard.jobs).keys():
+            free_the_dead(catalogue)  # a repeated shard finds the leases of its crashed worker
         shard = replace(
             shard,
             jobs=tuple(sorted(shard.jobs, key=lambda job: job.variant_id in suspects)),
-            prompts=shard.prompts or catalogue.prompts(shard.campaign_id),
+            prompts=shard.prompts or catalogue.campaigns.prompts(shard.campaign_id),
         )
         drafter = drafter_of(resources, shard, device)
         selection = JobSelection(catalogue, shard, drafter)
@@ -73,11 +79,11 @@ def render_shard(resources: Resources, shard: Shard) -> ShardReport:
             try:
                 while not stopping.is_set() and (turn := turn_of(catalogue, shard)).may_work:
                     worker.raise_failure()
-                    selection.look_ahead(worker.generator, worker.scorer)
-                    if stopping.is_set():  # drafts take their time, and a clip takes minutes
+                    selection.make_drafts(worker.generator, worker.scorer)
+                    if stopping.is_set():  # drafting may have leased a while, and a clip takes minutes
                         break
-                    if jobs := selection.choose(worker.most):
-                        worker.work_apart(jobs, suspects)
+                    if jobs := selection.choose(worker.chosen_at_once):
+                        worker.work_isolating_suspects(jobs, suspects)
                     elif not selection.wait():
                         break
             except BrokenDeviceError:
@@ -88,30 +94,30 @@ def render_shard(resources: Resources, shard: Shard) -> ShardReport:
 
 
 @contextmanager
-def place_in(catalogue: Catalogue, shard: Shard) -> Iterator[None]:
-    """Tell the shard's run that it has a device for as long as the block lasts."""
+def active_in_run(catalogue: Catalogue, shard: Shard) -> Iterator[None]:
+    """Register the shard as active in its run for the duration of the block."""
     if not shard.run_id:
         yield
         return
-    catalogue.shard_begins(shard.run_id)
+    catalogue.runs.shard_started(shard.run_id)
     try:
         yield
     finally:
-        with suppress(CatalogueError):  # the run's next word corrects it
-            catalogue.shard_ends(shard.run_id)
+        with suppress(CatalogueError):  # the run's next update corrects it
+            catalogue.runs.shard_ended(shard.run_id)
 
 
 def turn_of(catalogue: Catalogue, shard: Shard) -> Turn:
-    """Return whether the shard's run may take more now; a shard without a run always may."""
-    return catalogue.turn(shard.run_id) if shard.run_id else GO
+    """Return whether the shard's run may lease more variants now; a shard without a run always may."""
+    return catalogue.runs.turn(shard.run_id) if shard.run_id else GO
 
 
 def drafter_of(resources: Resources, shard: Shard, device: Device) -> Drafter | None:
-    """Return what the device knows of drafts in the shard's bucket; None where there are none to make."""
+    """Return the device's drafter for the shard's shape group; None if no drafts are to be made."""
     card = card_of(resources, shard.card)
     if card.draft is None or not shard.wants or resources.drafts == "off":
         return None
-    return device.drafters.setdefault(shard.jobs[0].variant.bucket, Drafter(card))
+    return device.drafters.setdefault(shard.jobs[0].variant.shape_group, Drafter(card))
 
 
 @contextmanager
@@ -123,20 +129,20 @@ def worker_of(
     selection: JobSelection,
     drafter: Drafter | None,
 ) -> Iterator["ShardWorker"]:
-    """Yield a worker with its threads; all that was begun has its outcome in the catalogue after it."""
-    writer = ResultWriter(catalogue, selection.landed, *([drafter.heard] if drafter else []))
+    """Yield a worker with its threads; on exit, every started job has its outcome in the catalogue."""
+    writer = ResultWriter(catalogue, selection.mark_done, *([drafter.observe] if drafter else []))
     worker = ShardWorker(resources, catalogue, shard, device, selection, writer, drafter)
     try:
         yield worker
     finally:
-        worker.tail.close()
+        worker.postprocess.close()
         writer.close()
-        worker.settle()
+        worker.release_unfinished()
     worker.raise_failure()
 
 
 class ShardWorker:
-    """Works on the jobs of one shard with one warm model."""
+    """Renders the jobs of one shard with a loaded model."""
 
     def __init__(
         self,
@@ -154,39 +160,40 @@ class ShardWorker:
         self._shard = shard
         self._device = device
         self._card = card_of(resources, shard.card)
-        self._appetite = selection
-        self._clerk = writer
-        self._unfinished: list[Made] = []
+        self._selection = selection
+        self._writer = writer
+        self._unfinished: list[RenderedJob] = []
         self._device_seconds = 0.0
         self._booked_s = 0.0
         self._is_prepared = False
-        finisher = Postprocessor(resources, shard, self.scorer)
-        self.tail = PostprocessPool(finisher, writer.put, self._give_back)
+        postprocessor = Postprocessor(resources, shard, self.scorer)
+        self.postprocess = PostprocessPool(postprocessor, writer.put, self._return_unprocessed)
 
     @property
-    def most(self) -> int:
-        """Jobs to take at a time: a batch of the profile must fill."""
+    def chosen_at_once(self) -> int:
+        """Jobs to choose at a time: enough to fill a batch of the profile."""
         return max(LEASED_AT_ONCE, self._card.speed_of(self._card.profile_for(self._shard.profile)).batch)
 
-    def work_apart(self, jobs: Sequence[Job], suspects: Collection[str]) -> None:
-        """Work on the jobs together; on those that a worker was lost over each alone, with nothing else in flight.
+    def work_isolating_suspects(self, jobs: Sequence[Job], suspects: Collection[str]) -> None:
+        """Render the jobs, and each suspect separately with nothing else in flight.
 
-        One that kills its worker then takes no others with it into quarantine.
+        Suspects are jobs that were leased when a worker crashed. A job that crashes its worker then does not
+        send others into quarantine.
         """
-        alone = [job for job in jobs if job.variant_id in suspects]
-        if calm := [job for job in jobs if job.variant_id not in suspects]:
-            self.work(calm)
-        for index, job in enumerate(alone):
-            self._appetite.settle(alone[index:])
+        suspected = [job for job in jobs if job.variant_id in suspects]
+        if others := [job for job in jobs if job.variant_id not in suspects]:
+            self.work(others)
+        for index, job in enumerate(suspected):
+            self._selection.wait_for_others(suspected[index:])
             if stopping.is_set() or self._failure:
-                self._appetite.landed(job)
+                self._selection.mark_done(job)
             else:
                 self.work([job])
 
     def work(self, jobs: Sequence[Job]) -> None:
-        """Lease what is free of the jobs, and bring each to the tail."""
+        """Lease the jobs that are free, generate their frames and submit them for postprocessing."""
         by_id = {job.variant_id: job for job in jobs}
-        leases = self._catalogue.lease(
+        leases = self._catalogue.leases.acquire(
             list(by_id),
             current_owner(),
             self._resources.lease_s,
@@ -196,28 +203,28 @@ class ShardWorker:
         )
         waiting = {lease.variant_id: lease for lease in leases}
         try:
-            for made in self._made([(by_id[lease.variant_id], lease) for lease in leases]):
+            for made in self._produce([(by_id[lease.variant_id], lease) for lease in leases]):
                 del waiting[made.lease.variant_id]
                 if isinstance(made, Failed):
-                    self._clerk.put(made)
+                    self._writer.put(made)
                 else:
-                    self.tail.put(made)
+                    self.postprocess.put(made)
                 if stopping.is_set() or self._failure:
                     break
         except BrokenDeviceError:
-            # It may be this variant that breaks devices: its try counts, so that it is quarantined in the end.
-            self._catalogue.release(list(waiting.values())[:1], begun=True)
+            # This variant may be what breaks devices: count the attempt, so that it is quarantined eventually.
+            self._catalogue.leases.release(list(waiting.values())[:1], begun=True)
             waiting = dict(list(waiting.items())[1:])
             raise
         finally:
-            self._catalogue.release(waiting.values())
+            self._catalogue.leases.release(waiting.values())
             begun = {lease.variant_id for lease in leases} - waiting.keys()
             for variant_id in by_id.keys() - begun:
-                self._appetite.landed(by_id[variant_id])
+                self._selection.mark_done(by_id[variant_id])
         self._book(len(leases))
 
     def generator(self) -> Generator:
-        """Return the warm model, with the shard's texts embedded."""
+        """Return the loaded model, with the shard's texts embedded."""
         generator = self._device.generator(self._card)
         if not self._is_prepared:
             generator.prepare([job.variant for job in self._shard.jobs])
@@ -229,48 +236,48 @@ class ShardWorker:
         return scorer_of(self._resources, self._card)
 
     def report(self, not_needed: int, wall_seconds: float) -> ShardReport:
-        """Return the tally so far."""
-        outcomes = self._clerk.outcomes
+        """Return the counts so far."""
+        outcomes = self._writer.outcomes
         return ShardReport(outcomes["passed"], outcomes["failed"], not_needed, self._device_seconds, wall_seconds)
 
     def raise_failure(self) -> None:
-        """Raise what stopped the tail or the writer."""
+        """Raise the error that stopped the postprocess pool or the writer, if any."""
         if self._failure:
             raise self._failure
 
-    def settle(self) -> None:
-        """Release what a failure of the tail has left without an outcome; book the drafts that no clip carries."""
+    def release_unfinished(self) -> None:
+        """Release jobs without an outcome after a failure; record the device time of drafts that no clip includes."""
         seconds = self._drafter.take_seconds() if self._drafter else 0.0
         self._device_seconds += seconds
         seconds += sum(made.draft_seconds for made in self._unfinished)
         try:
-            self._catalogue.release([*(made.lease for made in self._unfinished), *self._clerk.unwritten])
+            self._catalogue.leases.release([*(made.lease for made in self._unfinished), *self._writer.unwritten])
             if seconds:
-                self._catalogue.add_draft_seconds(self._shard.campaign_id, seconds)
+                self._catalogue.campaigns.add_draft_seconds(self._shard.campaign_id, seconds)
             self._book(0)
         except CatalogueError:
-            return  # the leases expire; what made it fail is told already
+            return  # the leases expire; the cause is already reported
 
     def _book(self, leases: int) -> None:
-        """Tell the shard's run what it was given since the last word: turns and budgets are counted by it."""
+        """Record new leases and device seconds on the shard's run, which enforces turns and budgets."""
         seconds = self._device_seconds - self._booked_s
         if self._shard.run_id and (leases or seconds):
-            self._catalogue.book_run(self._shard.run_id, leases, seconds)
+            self._catalogue.runs.book(self._shard.run_id, leases, seconds)
             self._booked_s += seconds
 
     @property
     def _failure(self) -> BaseException | None:
-        return self._clerk.failure or self.tail.failure
+        return self._writer.failure or self.postprocess.failure
 
-    def _give_back(self, made: Made) -> None:
+    def _return_unprocessed(self, made: RenderedJob) -> None:
         self._unfinished.append(made)
-        self._appetite.landed(made.job)
+        self._selection.mark_done(made.job)
 
-    def _made(self, taken: Sequence[tuple[Job, Lease]]) -> Iterator[Made | Failed]:
-        staged = [(job, lease) for job, lease in taken if self._is_staged(lease)]
-        yield from (Made(job, lease, None) for job, lease in staged)
-        if to_make := [pair for pair in taken if pair not in staged]:
-            yield from self._generate(to_make)
+    def _produce(self, leased: Sequence[tuple[Job, Lease]]) -> Iterator[RenderedJob | Failed]:
+        staged = [(job, lease) for job, lease in leased if self._is_staged(lease)]
+        yield from (RenderedJob(job, lease, None) for job, lease in staged)
+        if missing := [pair for pair in leased if pair not in staged]:
+            yield from self._generate(missing)
 
     def _is_staged(self, lease: Lease) -> bool:
         clip = lease.row.clip
@@ -281,13 +288,13 @@ class ShardWorker:
             and brought_here(self._resources, clip) is not None
         )
 
-    def _generate(self, taken: Sequence[tuple[Job, Lease]]) -> Iterator[Made | Failed]:
-        results = self.generator().generate([lease.variant for _, lease in taken])
-        for (job, lease), result in zip(taken, results, strict=True):
+    def _generate(self, leased: Sequence[tuple[Job, Lease]]) -> Iterator[RenderedJob | Failed]:
+        results = self.generator().generate([lease.variant for _, lease in leased])
+        for (job, lease), result in zip(leased, results, strict=True):
             if isinstance(result, Exception):
                 yield Failed(job, lease, None, str(result) or type(result).__name__)
                 continue
             drafts = self._drafter.take_seconds() if self._drafter else 0.0
             self._device_seconds += result.device_seconds + drafts
             self._device.note_memory()
-            yield Made(job, lease, result, drafts)
+            yield RenderedJob(job, lease, result, drafts)

@@ -1,4 +1,4 @@
-"""Writes what became of jobs into the catalogue, many at a time, in a thread of its own."""
+"""Write the outcomes of jobs to the catalogue in batches, in a background thread."""
 
 import queue
 import threading
@@ -14,8 +14,8 @@ from manifests.score import Score
 from manifests.verdict import Verdict
 from tasks.plan.shard import Job
 
-MOST = 64
-"""Verdicts in one transaction."""
+MAX_BATCH = 64
+"""Maximum number of outcomes per transaction."""
 PAUSES_S = (0.5, 2.0)
 
 
@@ -30,7 +30,7 @@ class Judged(NamedTuple):
 
 
 class Failed(NamedTuple):
-    """A job that came to nothing; ``clip`` is what was made before that."""
+    """A job that failed; ``clip`` is set if the clip was generated before the failure."""
 
     job: Job
     lease: Lease
@@ -42,20 +42,23 @@ Outcome = Judged | Failed
 
 
 class ResultWriter:
-    """What comes in while a transaction is under way goes into the next one together.
+    """Writes queued outcomes; those that arrive during a transaction form the next batch.
 
     Attributes:
-        outcomes: how many ``passed`` and ``failed``; what another worker had taken over is in neither.
-        failure: what made writing impossible; nothing is written after it, and the leases are given back.
+        outcomes: number of ``passed`` and ``failed`` jobs, without those whose lease was lost to another worker.
+        failure: the error that stopped writing; nothing is written after it, and the leases are in ``unwritten``.
     """
 
     def __init__(
-        self, catalogue: Catalogue, landed: Callable[[Job], None], heard: Callable[[Outcome], None] = lambda _: None
+        self,
+        catalogue: Catalogue,
+        on_done: Callable[[Job], None],
+        on_outcome: Callable[[Outcome], None] = lambda _: None,
     ) -> None:
         self._catalogue = catalogue
-        self._landed = landed
-        self._heard = heard
-        self._desk: queue.SimpleQueue[Outcome | None] = queue.SimpleQueue()
+        self._on_done = on_done
+        self._on_outcome = on_outcome
+        self._queue: queue.SimpleQueue[Outcome | None] = queue.SimpleQueue()
         self._thread = threading.Thread(target=self._work, name="writer", daemon=True)
         self.outcomes: Counter[str] = Counter()
         self.failure: BaseException | None = None
@@ -63,42 +66,42 @@ class ResultWriter:
         self._thread.start()
 
     def put(self, outcome: Outcome) -> None:
-        """Hand over what became of a job."""
-        self._desk.put(outcome)
+        """Queue an outcome."""
+        self._queue.put(outcome)
 
     def close(self) -> None:
-        """Return once all that was handed over is written."""
-        self._desk.put(None)
+        """Wait until every queued outcome is written."""
+        self._queue.put(None)
         self._thread.join()
 
     def _work(self) -> None:
         while batch := self._batch():
             try:
                 if self.failure is None:
-                    self._write_patiently(batch)
-            except BaseException as error:  # noqa: BLE001 - the thread of the shard raises it
+                    self._write_with_retry(batch)
+            except BaseException as error:  # noqa: BLE001 - raised again in the shard's thread
                 self.failure = error
             if self.failure is not None:
                 self.unwritten += [outcome.lease for outcome in batch]
             for outcome in batch:
-                self._heard(outcome)
-                self._landed(outcome.job)
+                self._on_outcome(outcome)
+                self._on_done(outcome.job)
 
     def _batch(self) -> list[Outcome]:
-        """Wait for one; take what lies beside it. Empty when the deps is closed."""
+        """Wait for an outcome and return it with those already queued; empty once the writer is closed."""
         batch: list[Outcome] = []
-        outcome = self._desk.get()
+        outcome = self._queue.get()
         while outcome is not None:
             batch.append(outcome)
-            if len(batch) == MOST or self._desk.empty():
+            if len(batch) == MAX_BATCH or self._queue.empty():
                 return batch
-            outcome = self._desk.get()
+            outcome = self._queue.get()
         if batch:
-            self._desk.put(None)
+            self._queue.put(None)
         return batch
 
-    def _write_patiently(self, batch: Sequence[Outcome]) -> None:
-        """Try again over a catalogue that is away for a moment: hours of work can lie in a batch."""
+    def _write_with_retry(self, batch: Sequence[Outcome]) -> None:
+        """Retry if the catalogue is briefly unreachable: a batch can hold hours of work."""
         for pause in PAUSES_S:
             try:
                 return self._write(batch)
@@ -108,7 +111,7 @@ class ResultWriter:
 
     def _write(self, batch: Sequence[Outcome]) -> None:
         judged = [outcome for outcome in batch if isinstance(outcome, Judged)]
-        lost = self._catalogue.record(outcome[1:] for outcome in judged) if judged else ()
+        lost = self._catalogue.results.record_batch(outcome[1:] for outcome in judged) if judged else ()
         kept = [outcome for outcome in judged if outcome.lease.variant_id not in lost]
         self.outcomes.update("passed" if outcome.verdict.passed else "failed" for outcome in kept)
         for outcome in batch:
@@ -118,8 +121,8 @@ class ResultWriter:
     def _fail(self, failed: Failed) -> None:
         try:
             if failed.clip is not None:
-                self._catalogue.rendered(failed.lease, failed.clip)
-            self._catalogue.generation_failed(failed.lease, failed.reason)
+                self._catalogue.results.mark_rendered(failed.lease, failed.clip)
+            self._catalogue.results.mark_failed(failed.lease, failed.reason)
         except LostLeaseError:
             return
         self.outcomes["failed"] += 1

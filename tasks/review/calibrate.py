@@ -22,5 +22,5 @@ def apply_threshold(
     Args:
         threshold: a cosine; None leaves it to the card again.
     """
-    catalogue_of(resources).set_threshold(campaign_id, card, threshold, actor)
+    catalogue_of(resources).campaigns.set_threshold(campaign_id, card, threshold, actor)
     return Applied(Remaining(resources, campaign_id, max_rank_share).regate(actor))

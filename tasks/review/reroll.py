@@ -20,18 +20,18 @@ def reroll(catalogue: Catalogue, campaign_id: str, variant_id: str, actor: str, 
         PlanError: no words, too many, or these under this seed are planned already.
         CatalogueError: no such variant.
     """
-    row = catalogue.variant(variant_id)
+    row = catalogue.variants.get(variant_id)
     variant = _reworded(row.variant, prompt) if prompt is not None else _reseeded(catalogue, row.variant)
-    members = catalogue.memberships(campaign_id, [variant_id])
+    members = catalogue.campaigns.memberships(campaign_id, [variant_id])
     if not members:
         raise PlanError(f"Clip {variant_id[:12]} is not part of the campaign {campaign_id}.")
-    if catalogue.states([variant.variant_id]):
+    if catalogue.variants.states([variant.variant_id]):
         raise PlanError("These words are planned under this seed already; change them, or take a new seed.")
     planned = [
         PlannedVariant(member.brief_id, parse_placement(member.placement), variant, variant.variant_id, member.labels)
         for member in members
     ]
-    catalogue.add_variants(campaign_id, planned, parent_id=variant_id, actor=actor)
+    catalogue.campaigns.add_variants(campaign_id, planned, parent_id=variant_id, actor=actor)
     return variant.variant_id
 
 
@@ -49,7 +49,7 @@ def _reseeded(catalogue: Catalogue, variant: Variant) -> Variant:
     first = variant.seed + 1
     for ahead in range(0, SEEDS, LOOK_AHEAD):
         tried = [variant._replace(seed=(first + ahead + step) % SEEDS) for step in range(LOOK_AHEAD)]
-        taken = catalogue.states([each.variant_id for each in tried])
+        taken = catalogue.variants.states([each.variant_id for each in tried])
         for each in tried:
             if each.variant_id not in taken:
                 return each

@@ -23,11 +23,11 @@ def retry_failed(catalogue: Catalogue, campaign_id: str) -> Retried:
     the next unused seed takes its place and names it as its parent. One that already has such a
     child is left: the child's own verdict counts.
     """
-    rows = catalogue.variants(campaign_id)
+    rows = catalogue.variants.of_campaign(campaign_id)
     parents = {row.parent_id for row in rows}
     refused = [row for row in rows if row.state == "failed" and row.score and row.variant_id not in parents]
     rerolled = _reroll(catalogue, campaign_id, rows, refused)
-    again = catalogue.retry_failed(campaign_id, quarantined=True, scored=False)
+    again = catalogue.decisions.retry_failed(campaign_id, quarantined=True, scored=False)
     return Retried(again, rerolled)
 
 
@@ -36,7 +36,7 @@ def _reroll(catalogue: Catalogue, campaign_id: str, rows: list[VariantRow], refu
     for row in rows:
         used[row.variant._replace(seed=0)].add(row.variant.seed)
     members = defaultdict(list)
-    for member in catalogue.memberships(campaign_id):
+    for member in catalogue.campaigns.memberships(campaign_id):
         members[member.variant_id].append(member)
     added = 0
     for row in refused:
@@ -48,7 +48,7 @@ def _reroll(catalogue: Catalogue, campaign_id: str, rows: list[VariantRow], refu
             )
             for member in members[row.variant_id]
         ]
-        added += catalogue.add_variants(campaign_id, planned, parent_id=row.variant_id)
+        added += catalogue.campaigns.add_variants(campaign_id, planned, parent_id=row.variant_id)
     return added
 
 

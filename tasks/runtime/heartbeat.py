@@ -25,7 +25,7 @@ def heartbeat(catalogue: Catalogue, lease_s: float) -> Iterator[None]:
 def _beat(catalogue: Catalogue, lease_s: float, ended: threading.Event) -> None:
     while not ended.wait(lease_s / 3):
         try:
-            catalogue.renew(current_owner(), lease_s)
+            catalogue.leases.renew(current_owner(), lease_s)
         except ReelmillError:
             # A catalogue that is away for a moment is the steps' to report; if it stays away
             # the leases expire, and the fence in every transition keeps this worker out.

@@ -16,9 +16,9 @@ def pause_campaign(catalogue: Catalogue, campaign_id: str, actor: str, reason: s
     Raises:
         CampaignCancelledError: a pause would open it again.
     """
-    standing = catalogue.standing(campaign_id)
+    standing = catalogue.steering.standing(campaign_id)
     try:
-        catalogue.steer(campaign_id, PAUSED, actor, reason, unless=CANCELLED)
+        catalogue.steering.steer(campaign_id, PAUSED, actor, reason, unless=CANCELLED)
     except CampaignStandingError:
         raise CampaignCancelledError(
             f"{campaign_id} is cancelled, so that nothing of it is begun anyway; `reelmill resume "
@@ -33,8 +33,8 @@ def cancel_campaign(catalogue: Catalogue, campaign_id: str, actor: str, reason: 
     Returns:
         False where it was cancelled before; and how many leases were ended.
     """
-    standing = catalogue.standing(campaign_id)
-    return standing != CANCELLED, catalogue.steer(campaign_id, CANCELLED, actor, reason)
+    standing = catalogue.steering.standing(campaign_id)
+    return standing != CANCELLED, catalogue.steering.steer(campaign_id, CANCELLED, actor, reason)
 
 
 def let_campaign_go_on(catalogue: Catalogue, campaign_id: str, actor: str, reopen: bool = False) -> bool:
@@ -43,9 +43,9 @@ def let_campaign_go_on(catalogue: Catalogue, campaign_id: str, actor: str, reope
     Raises:
         CampaignCancelledError: it is, and was not to be reopened.
     """
-    standing = catalogue.standing(campaign_id)
+    standing = catalogue.steering.standing(campaign_id)
     try:
-        catalogue.steer(campaign_id, ACTIVE, actor, unless="" if reopen else CANCELLED)
+        catalogue.steering.steer(campaign_id, ACTIVE, actor, unless="" if reopen else CANCELLED)
     except CampaignStandingError:
         raise CampaignCancelledError(
             f"{campaign_id} is cancelled; reopen it first, on its page or by `reelmill resume {campaign_id} --reopen`."

@@ -74,7 +74,7 @@ def work_of(
         profile: see tasks.plan.expand.expand.
     """
     campaign = campaign_of(sheet, night)
-    begun = catalogue.briefs(campaign.campaign_id)
+    begun = catalogue.campaigns.briefs(campaign.campaign_id)
     named = sheet.named()
     firsts = dict(firsts_of(sheet, named, cards, default_card, profile))
     standings = dict(standings_of(catalogue, firsts))
@@ -118,7 +118,7 @@ def standings_of(catalogue: Catalogue, firsts: Mapping[str, Variant]) -> Iterato
         by_concept[Concept.of(variant)].append(brief_id)
     states: defaultdict[Concept, Counter[str]] = defaultdict(Counter)
     seeds: defaultdict[Concept, set[int]] = defaultdict(set)
-    for variant, state in catalogue.held(concept.prompt for concept in by_concept):
+    for variant, state in catalogue.existing_footage.of_prompts(concept.prompt for concept in by_concept):
         concept = Concept.of(variant)
         if concept in by_concept and state != UNBEGUN:
             states[concept][state] += 1
@@ -149,9 +149,9 @@ def briefs_of(
 
 def counted(report: NightReport, catalogue: Catalogue, briefs: Collection[Brief]) -> NightReport:
     """Return the report with what became of the night's campaign until now, and what its runs have spent."""
-    tallies = catalogue.tally_by_brief(report.campaign_id)
+    tallies = catalogue.progress.tally_by_brief(report.campaign_id)
     ends = Counter(_end_of(brief, tallies.get(brief.brief_id, {})) for brief in briefs)
-    states = catalogue.tally(report.campaign_id)
+    states = catalogue.progress.tally(report.campaign_id)
     return replace(
         report,
         done=ends["done"],
@@ -166,8 +166,8 @@ def counted(report: NightReport, catalogue: Catalogue, briefs: Collection[Brief]
 
 def spent_s(catalogue: Catalogue, name: str) -> float:
     """Return the device seconds of a night's runs: a sheet that is changed in the night has no second budget."""
-    nights = [row.campaign_id for row in catalogue.campaigns() if row.name == name]
-    return sum(run.spent_s for campaign_id in nights for run in catalogue.runs(campaign_id, limit=MOST_RUNS))
+    nights = [row.campaign_id for row in catalogue.campaigns.all() if row.name == name]
+    return sum(run.spent_s for campaign_id in nights for run in catalogue.runs.all(campaign_id, limit=MOST_RUNS))
 
 
 def _end_of(brief: Brief, states: Mapping[str, int]) -> str:

@@ -54,7 +54,7 @@ def compare(sweep: Sweep, place: Place) -> None:
 
 def hash_share(sweep: Sweep, place: Place) -> float:
     """Return the share of the objects whose hash is compared, 0..1."""
-    clips = sum(sweep.catalogue.tally(name).get("published", 0) for name in place.campaigns)
+    clips = sum(sweep.catalogue.progress.tally(name).get("published", 0) for name in place.campaigns)
     most = READ if isinstance(bucket_at(place), LocalBucket) else HEADS
     return min(1.0, most / max(1, 4 * clips))
 
@@ -64,7 +64,7 @@ def compare_campaign(sweep: Sweep, place: Place, name: str, listing: Listing, sh
     sweep.notes.look("objects", len(listing))
     known: set[str] = set()
     picked: list[Upload] = []
-    for row in sweep.catalogue.sent(name):
+    for row in sweep.catalogue.files.sent(name):
         if row.signed is None or row.signed.campaign_id != name:
             continue  # another campaign that shares the clip publishes it
         known.update(row.signed.keys)

@@ -22,7 +22,7 @@ def verify_some(sweep: Sweep) -> None:
         BucketError: it refuses, or does not answer.
     """
     half = sweep.terms.sample // 2
-    rows = sweep.catalogue.some_published(sweep.terms.sample - half, half, secrets.token_hex(16))
+    rows = sweep.catalogue.files.sample_published(sweep.terms.sample - half, half, secrets.token_hex(16))
     if not rows:
         return
     with signer_of(sweep.resources) as signer:

@@ -19,22 +19,22 @@ def end_abandoned(sweep: Sweep) -> None:
 
 
 def _end_runs(sweep: Sweep) -> None:
-    for run in sweep.catalogue.silent_runs():
+    for run in sweep.catalogue.runs.silent():
         if lives_here(run.owner):
             continue  # a machine that has slept: its driver goes on in a moment
         if not sweep.terms.dry_run:
             alerts.run_ended(sweep.catalogue, run.campaign_id, run.run_id, LOST, sweep.terms.review_url)
-            if not sweep.catalogue.lose_run(run.run_id):
+            if not sweep.catalogue.runs.mark_lost(run.run_id):
                 continue  # another sweep was faster, or its driver has spoken again
         sweep.notes.add("lost-run", f"{run.run_id} of {run.campaign_id}")
 
 
 def _end_dead(sweep: Sweep) -> None:
     """End the leases of processes of this host that live no more."""
-    for owner in filter(is_dead, sweep.catalogue.owners()):
+    for owner in filter(is_dead, sweep.catalogue.leases.owners()):
         if not sweep.terms.dry_run:
-            alerts.worker_lost(sweep.catalogue, owner, sweep.catalogue.leases_of(owner))
-            if not sweep.catalogue.release_owner(owner):
+            alerts.worker_lost(sweep.catalogue, owner, sweep.catalogue.leases.of_owner(owner))
+            if not sweep.catalogue.leases.release_owner(owner):
                 continue
         sweep.notes.add("dead-worker", owner)
 
@@ -43,7 +43,7 @@ def _end_expired(sweep: Sweep) -> None:
     """End leases that have expired; those of dead processes were ended before."""
     catalogue = sweep.catalogue
     by_owner: defaultdict[str, list[str]] = defaultdict(list)
-    for lease in catalogue.expired_leases():
+    for lease in catalogue.leases.expired():
         by_owner[lease.owner].append(lease.variant_id)
         if sweep.terms.dry_run:
             sweep.notes.add("expired-lease", lease.variant_id)
@@ -51,6 +51,6 @@ def _end_expired(sweep: Sweep) -> None:
         return
     for owner, variant_ids in by_owner.items():
         alerts.worker_lost(catalogue, owner, variant_ids)
-    while ended := catalogue.end_expired_leases():
+    while ended := catalogue.leases.end_expired():
         for lease in ended:
             sweep.notes.add("expired-lease", lease.variant_id)

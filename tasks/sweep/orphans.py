@@ -23,7 +23,7 @@ def quarantine(sweep: Sweep, place: Place, keys: Sequence[str], known: int) -> N
     """
     ours = [key for key in keys if is_key(key)]
     sweep.notes.look("foreign", len(keys) - len(ours))
-    named = sweep.catalogue.keys_named(ours)  # some may have been committed since they were listed
+    named = sweep.catalogue.files.keys_in_use(ours)  # some may have been committed since they were listed
     orphans = [key for key in ours if key not in named]
     for key in orphans:
         if not sweep.terms.allows(len(orphans), known):
@@ -37,10 +37,10 @@ def quarantine(sweep: Sweep, place: Place, keys: Sequence[str], known: int) -> N
 def _move(sweep: Sweep, place: Place, key: str) -> None:
     bucket, aside = bucket_at(place), f"{QUARANTINE}/{datetime.now(UTC):%Y-%m-%d}/{key}"
     try:
-        if sweep.catalogue.keys_named([key]) or not retry_transient(bucket.move, key, aside):
+        if sweep.catalogue.files.keys_in_use([key]) or not retry_transient(bucket.move, key, aside):
             return
         # Whoever committed the key while it was moved has found its bytes there and counts on them.
-        if sweep.catalogue.keys_named([key]):
+        if sweep.catalogue.files.keys_in_use([key]):
             retry_transient(bucket.move, aside, key)
             return
     except KeyTakenError as error:

@@ -7,8 +7,8 @@ from collections.abc import Iterator, Sequence
 from contextlib import suppress
 from pathlib import Path
 
-from adapters.catalogue.core.store import batches
-from adapters.catalogue.work.sweeping import StagedRow
+from adapters.catalogue.core.database import batches
+from adapters.catalogue.views.files import StagedRow
 from tasks.runtime.staging import SIGNED
 from tasks.sweep.terms import Sweep
 
@@ -26,7 +26,7 @@ def prune_staging(sweep: Sweep) -> None:
     unknown: list[Path] = []
     known = 0
     for folders in batches(_folders(sweep.resources.staging), AT_ONCE):
-        rows = sweep.catalogue.staged(folder.name for folder in folders)
+        rows = sweep.catalogue.files.staged(folder.name for folder in folders)
         known += len(rows)
         unknown += [folder for folder in folders if folder.name not in rows and _age(folder) > sweep.terms.grace_s]
         for folder in folders:
@@ -37,7 +37,9 @@ def prune_staging(sweep: Sweep) -> None:
 
 def _remove_unknown(sweep: Sweep, folders: Sequence[Path], allowed: bool) -> None:
     for some in batches(folders, AT_ONCE):
-        rows = sweep.catalogue.staged(folder.name for folder in some)  # a sheet may have been registered meanwhile
+        rows = sweep.catalogue.files.staged(
+            folder.name for folder in some
+        )  # a sheet may have been registered meanwhile
         for folder in some:
             if folder.name in rows:
                 continue

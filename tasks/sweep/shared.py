@@ -6,8 +6,8 @@ from collections.abc import Iterator, Sequence
 from typing import NamedTuple
 
 from adapters.bucket import Entry
-from adapters.catalogue.core.store import batches
-from adapters.catalogue.work.sweeping import StagedRow
+from adapters.catalogue.core.database import batches
+from adapters.catalogue.views.files import StagedRow
 from tasks.runtime.retry import retry_transient
 from tasks.runtime.shared_staging import PREFIX
 from tasks.sweep.prune import AT_ONCE, is_settled
@@ -30,7 +30,7 @@ def prune_shared(sweep: Sweep, place: Place) -> None:
     Masters of variants that the catalogue does not know are another catalogue's, and left alone.
     """
     for masters in batches(_old_masters(sweep, place), AT_ONCE):
-        rows = sweep.catalogue.staged({master.variant_id for master in masters})
+        rows = sweep.catalogue.files.staged({master.variant_id for master in masters})
         sweep.notes.look("foreign", sum(master.variant_id not in rows for master in masters))
         _remove(
             sweep,

@@ -82,7 +82,7 @@ class Sweep:
 
     def is_published(self, row: VariantRow) -> bool:
         """True where the clip was not withdrawn meanwhile."""
-        return self.catalogue.states([row.variant_id]).get(row.variant_id) == "published"
+        return self.catalogue.variants.states([row.variant_id]).get(row.variant_id) == "published"
 
     def place_of(self, row: VariantRow) -> Place | None:
         """Return where a signed clip lies; None where no campaign here has published it."""

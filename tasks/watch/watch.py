@@ -157,7 +157,7 @@ class Watch:
         """Bring a content to its end; False where another works on it, or it is to be tried again."""
         if self._is_taken(dropped):
             return self._take_in(dropped)
-        arrival = self._catalogue.arrival(dropped.sha256)
+        arrival = self._catalogue.sheet_imports.get(dropped.sha256)
         if arrival is None or arrival.state == TAKEN:
             return False
         if arrival.state == ACCEPTED and arrival.campaign_id:
@@ -172,12 +172,12 @@ class Watch:
 
     def _is_taken(self, dropped: SheetSnapshot) -> bool:
         """True where the content is this watcher's to bring to its end."""
-        arrival, patience_s = self._catalogue.arrival(dropped.sha256), PATIENCE_S
+        arrival, patience_s = self._catalogue.sheet_imports.get(dropped.sha256), PATIENCE_S
         if arrival and arrival.state == TAKEN:
             if arrival.owner == current_owner():
                 return True  # a look of ours that could not even give it back
             patience_s = PATIENCE_WITH_THE_DEAD_S if is_dead(arrival.owner) else PATIENCE_S
-        return self._catalogue.take_arrival(
+        return self._catalogue.sheet_imports.claim(
             dropped.sha256, dropped.name, self._inbox.place, current_owner(), patience_s
         )
 
@@ -186,7 +186,7 @@ class Watch:
         try:
             campaign_id = self._register(dropped)
         except Exception as error:  # noqa: BLE001 - whatever it is, the sheet is not lost over it
-            self._catalogue.give_arrival_back(dropped.sha256, _sentence(error))
+            self._catalogue.sheet_imports.release(dropped.sha256, _sentence(error))
             self._answer(
                 Receipt(
                     "waiting", dropped.name, dropped.sha256, f"{_sentence(error)} The sheet is tried again by itself."
@@ -208,9 +208,9 @@ class Watch:
         except (SheetError, PlanError) as error:
             receipt = self._refusal(dropped, intake, error)
             self._answer(receipt)
-            self._catalogue.settle_arrival(dropped.sha256, REFUSED, detail=receipt.message)
+            self._catalogue.sheet_imports.finish(dropped.sha256, REFUSED, detail=receipt.message)
             return ""
-        self._catalogue.settle_arrival(dropped.sha256, ACCEPTED, campaign_id=campaign_id)
+        self._catalogue.sheet_imports.finish(dropped.sha256, ACCEPTED, campaign_id=campaign_id)
         return campaign_id
 
     def _refusal(self, dropped: SheetSnapshot, intake: Intake | None, error: Exception) -> Receipt:
@@ -257,14 +257,14 @@ class Watch:
                     message,
                     campaign_id,
                     self._door.link(campaign_id),
-                    len(self._catalogue.briefs(campaign_id)),
-                    sum(self._catalogue.tally(campaign_id).values()),
+                    len(self._catalogue.campaigns.briefs(campaign_id)),
+                    sum(self._catalogue.progress.tally(campaign_id).values()),
                 )
             )
 
     def _see_to_accepted(self) -> None:
         """Start again what was accepted and whose run died, also where its sheet lies here no more."""
-        for arrival in self._catalogue.arrivals(LATEST):
+        for arrival in self._catalogue.sheet_imports.all(LATEST):
             campaign_id = arrival.campaign_id
             if arrival.state != ACCEPTED or not campaign_id or campaign_id in self._closed:
                 continue

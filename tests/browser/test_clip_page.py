@@ -16,13 +16,13 @@ SPRING = "spring"
 
 def rows(home, **filters) -> tuple[GalleryRow, ...]:
     with open_catalogue(f"sqlite:///{home / 'catalogue.sqlite'}") as catalogue:
-        chosen = Filter(campaign=catalogue.campaign(SPRING).campaign_id, **filters)
-        return catalogue.gallery(chosen).rows
+        chosen = Filter(campaign=catalogue.campaigns.get(SPRING).campaign_id, **filters)
+        return catalogue.gallery.page(chosen).rows
 
 
 def say_of(home, key: str):
     with open_catalogue(f"sqlite:///{home / 'catalogue.sqlite'}") as catalogue:
-        return catalogue.variant(key)
+        return catalogue.variants.get(key)
 
 
 def zip_of(open_page, served, keys: list[str]) -> dict[str, bytes]:
@@ -39,7 +39,7 @@ def zip_of(open_page, served, keys: list[str]) -> dict[str, bytes]:
 
 def spring_id(home) -> str:
     with open_catalogue(f"sqlite:///{home / 'catalogue.sqlite'}") as catalogue:
-        return catalogue.campaign(SPRING).campaign_id
+        return catalogue.campaigns.get(SPRING).campaign_id
 
 
 def test_frames_are_stepped_one_by_one(open_page, served):

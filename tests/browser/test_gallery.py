@@ -16,7 +16,7 @@ def current(page: Page):
 
 def spring(home) -> str:
     with open_catalogue(f"sqlite:///{home / 'catalogue.sqlite'}") as catalogue:
-        return catalogue.campaign("spring").campaign_id
+        return catalogue.campaigns.get("spring").campaign_id
 
 
 def test_j_and_k_go_through_a_page_and_on_to_the_next(open_page):
@@ -110,7 +110,7 @@ def test_reject_asks_why_and_number_keys_answer(open_page, served):
     expect(dialog).to_be_hidden()
     expect(page.locator(f"#c-{key}")).to_have_attribute("data-state", "rejected")
     with open_catalogue(f"sqlite:///{served.home / 'catalogue.sqlite'}") as catalogue:
-        [review] = catalogue.reviews(variant_id=key)
+        [review] = catalogue.reviews.all(variant_id=key)
     assert (review.outcome, review.codes) == ("rejected", ("brand",))
 
 
@@ -152,7 +152,7 @@ def test_all_that_fit_are_counted_first_and_partly_refused(open_page, served):
         .fetchone()[0]
     )
     with open_catalogue(f"sqlite:///{served.home / 'catalogue.sqlite'}") as catalogue:
-        catalogue.approve([key], "person:ben")
+        catalogue.decisions.approve([key], "person:ben")
     page.get_by_label("off brand").check()
     page.get_by_role("button", name="Reject 250").click()
     expect(page.locator("main")).to_contain_text("Rejected: 249 clips.")
@@ -164,7 +164,7 @@ def test_a_stale_decision_is_refused_and_shows_what_is(open_page, served):
     page.keyboard.press("j")
     key = current(page).get_attribute("data-id")
     with open_catalogue(f"sqlite:///{served.home / 'catalogue.sqlite'}") as catalogue:
-        catalogue.review({key: catalogue.last_event(key)}, "rejected", "person:ben", codes=["legal"])
+        catalogue.reviews.record({key: catalogue.gallery.last_event(key)}, "rejected", "person:ben", codes=["legal"])
     page.keyboard.press("a")
     expect(page.locator("#notices")).to_contain_text("It changed while you looked at it: ben made it rejected.")
     expect(page.locator(f"#c-{key}")).to_have_attribute("data-state", "rejected")

@@ -11,7 +11,7 @@ from webhook_server import Plan, WebhookServer, webhook_server
 from adapters.catalogue import Alert, Catalogue
 from adapters.catalogue.core.tables import alerts as rows
 from adapters.catalogue.core.tables import database_now
-from adapters.catalogue.messages.outbox import PAUSES_S
+from adapters.catalogue.messages.alerts import PAUSES_S
 from adapters.notify.webhook import Webhook, WebhookResponse
 from tasks.alerts import alerts
 from tasks.alerts.alert_dispatcher import (
@@ -35,17 +35,17 @@ def listeners() -> Iterator[None]:
 
 
 def make_due(catalogue: Catalogue) -> None:
-    with catalogue._writing() as connection:
+    with catalogue.database.writing() as connection:
         connection.execute(update(rows).values(due_at=database_now() - 1))
 
 
 def put(catalogue: Catalogue, number: int) -> None:
     for each in range(number):
-        assert catalogue.add_alert(f"key {each}", "sweep", f"text {each}")
+        assert catalogue.alerts.add(f"key {each}", "sweep", f"text {each}")
 
 
 def only(catalogue: Catalogue) -> Alert:
-    [alert] = catalogue.alerts()
+    [alert] = catalogue.alerts.all()
     return alert
 
 
@@ -56,7 +56,7 @@ def test_what_is_due_is_sent_once_in_its_order(catalogue: Catalogue):
         assert dispatcher.send_due() == Round(sent=25)
         assert dispatcher.send_due() == Round()
     assert receiver.texts == [f"text {each}" for each in range(25)]
-    assert all(alert.sent_at for alert in catalogue.alerts())
+    assert all(alert.sent_at for alert in catalogue.alerts.all())
 
 
 def test_one_that_fails_twice_and_then_accepts(catalogue: Catalogue):
@@ -64,11 +64,11 @@ def test_one_that_fails_twice_and_then_accepts(catalogue: Catalogue):
     with webhook_server(Plan(500), Plan(503, {"Retry-After": "4000"}), Plan()) as receiver:
         dispatcher = AlertDispatcher(catalogue, Webhook(receiver.url))
         assert dispatcher.send_due() == Round(failed=1)
-        assert PAUSES_S[0] - 3 < (catalogue.alerts_due_in_s() or 0) <= PAUSES_S[0] * (1 + JITTER)
+        assert PAUSES_S[0] - 3 < (catalogue.alerts.due_in_s() or 0) <= PAUSES_S[0] * (1 + JITTER)
         assert dispatcher.send_due() == Round(), "it is not tried before its pause is over"
         make_due(catalogue)
         assert dispatcher.send_due() == Round(failed=1)
-        assert 3990 < (catalogue.alerts_due_in_s() or 0) <= 4000, "the receiver's wish goes over the pause"
+        assert 3990 < (catalogue.alerts.due_in_s() or 0) <= 4000, "the receiver's wish goes over the pause"
         make_due(catalogue)
         assert dispatcher.send_due() == Round(sent=1)
     assert (only(catalogue).tries, only(catalogue).error) == (3, "")
@@ -84,7 +84,7 @@ def test_what_never_will_work_is_given_up_at_once_with_its_reason(catalogue: Cat
 
 
 def aged(catalogue: Catalogue, key: str, seconds: float) -> None:
-    with catalogue._writing() as connection:
+    with catalogue.database.writing() as connection:
         connection.execute(update(rows).where(rows.c.key == key).values(at=database_now() - seconds))
 
 
@@ -103,11 +103,11 @@ def test_a_new_receiver_does_not_get_the_past_and_a_person_may_send_it(catalogue
         begun(catalogue, receiver)
         assert receiver.texts == ["text 1", "text 2"]
         assert "1 alert older than 24 h is kept and not sent; `reelmill alerts send`" in caplog.text
-        numbers = catalogue.numbers()
+        numbers = catalogue.metrics.numbers()
         assert (numbers.alerts_waiting, numbers.alerts_given_up, numbers.alerts_kept) == (0, 0, 1)
         begun(catalogue, receiver)
         assert len(receiver.texts) == 2, "it stays kept"
-        assert catalogue.retry_alerts() == 1
+        assert catalogue.alerts.retry_all() == 1
         begun(catalogue, receiver)
         assert receiver.texts[2:] == ["text 0"]
 
@@ -117,7 +117,7 @@ def test_a_receiver_that_was_there_gets_what_an_absence_left(catalogue: Catalogu
     put(catalogue, 1)
     with webhook_server(plan, Plan()) as receiver:
         begun(catalogue, receiver)
-        assert catalogue.add_alert("late", "sweep", "an old one")
+        assert catalogue.alerts.add("late", "sweep", "an old one")
         aged(catalogue, "late", 3 * PAST_S)
         begun(catalogue, receiver)
         assert "an old one" in receiver.texts
@@ -128,7 +128,7 @@ def test_a_receiver_that_fails_is_left_alone_for_the_round(catalogue: Catalogue)
     with webhook_server(Plan(500)) as receiver:
         assert AlertDispatcher(catalogue, Webhook(receiver.url)).send_due() == Round(failed=PATIENCE)
         assert len(receiver.texts) == PATIENCE
-    assert len(catalogue.due_alerts()) == 10 - PATIENCE
+    assert len(catalogue.alerts.due()) == 10 - PATIENCE
 
 
 def test_several_at_once_send_each_once(catalogue: Catalogue):
@@ -151,7 +151,7 @@ def test_several_at_once_send_each_once(catalogue: Catalogue):
 
 def test_what_a_sender_has_taken_and_died_over_is_sent_by_the_next(catalogue: Catalogue):
     put(catalogue, 1)
-    assert catalogue.alert_taken(only(catalogue), TAKEN_S)
+    assert catalogue.alerts.claim(only(catalogue), TAKEN_S)
     with webhook_server() as receiver:
         dispatcher = AlertDispatcher(catalogue, Webhook(receiver.url))
         assert dispatcher.send_due() == Round()

@@ -6,7 +6,7 @@ import pytest
 import samples
 
 from adapters.catalogue import Alert, Catalogue
-from adapters.catalogue.messages.outbox import Outbox
+from adapters.catalogue.messages.alerts import Alerts
 from manifests.errors import BrokenDeviceError, CatalogueUnreachableError
 from tasks.alerts import alerts
 from tasks.alerts.alerts import look, run_ended, swept, worker_lost
@@ -23,26 +23,26 @@ def listeners() -> Iterator[None]:
 
 
 def only(catalogue: Catalogue) -> Alert:
-    [alert] = catalogue.alerts()
+    [alert] = catalogue.alerts.all()
     return alert
 
 
 def judge(catalogue: Catalogue, passed: int, failed: int, start: int) -> None:
     """Let clips be judged, those that pass first."""
     planned = samples.planned(passed + failed, start=start)
-    catalogue.add_variants(CAMPAIGN, planned)
+    catalogue.campaigns.add_variants(CAMPAIGN, planned)
     leases = samples.take(catalogue, [item.variant_id for item in planned])
     for index, lease in enumerate(leases):
         verdict = samples.passed if index < passed else samples.failed
-        catalogue.rendered(lease, samples.clip(lease.variant_id))
-        catalogue.judged(lease, samples.score(lease.variant_id), verdict(lease.variant_id))
+        catalogue.results.mark_rendered(lease, samples.clip(lease.variant_id))
+        catalogue.results.mark_judged(lease, samples.score(lease.variant_id), verdict(lease.variant_id))
 
 
 def test_a_run_that_has_finished_is_told_once_with_numbers_and_a_link(catalogue: Catalogue):
     ids = samples.filled(catalogue, 3)
     samples.bring_to(catalogue, ids[0], "published")
-    run_id = catalogue.begin_run(CAMPAIGN, "pool", "owner")
-    catalogue.book_run(run_id, 1, 4.25)
+    run_id = catalogue.runs.begin(CAMPAIGN, "pool", "owner")
+    catalogue.runs.book(run_id, 1, 4.25)
     assert run_ended(catalogue, CAMPAIGN, run_id, "finished", "https://review.example/")
     assert not run_ended(catalogue, CAMPAIGN, run_id, "finished", "https://review.example/")
     alert = only(catalogue)
@@ -90,7 +90,7 @@ def test_what_a_person_did_is_not_told(catalogue: Catalogue, outcome):
         raise KeyboardInterrupt
     except KeyboardInterrupt:
         assert not run_ended(catalogue, CAMPAIGN, "run", "failed", "")
-    assert catalogue.alerts() == []
+    assert catalogue.alerts.all() == []
 
 
 def test_a_gate_that_collapses_is_told_once_and_again_after_a_recovery(catalogue: Catalogue):
@@ -108,15 +108,15 @@ def test_a_gate_that_collapses_is_told_once_and_again_after_a_recovery(catalogue
     judge(catalogue, 70, 0, 400)
     judge(catalogue, 0, 60, 500)
     assert look(catalogue, CAMPAIGN)
-    assert len(catalogue.alerts(kind="gate-collapsed", campaign_id=CAMPAIGN)) == 2
+    assert len(catalogue.alerts.all(kind="gate-collapsed", campaign_id=CAMPAIGN)) == 2
 
 
 def test_verdicts_of_other_campaigns_do_not_count(catalogue: Catalogue):
     samples.filled(catalogue, 0)
     judge(catalogue, 0, 70, 100)
     other = samples.campaign("Autumn")
-    catalogue.add_campaign(other, {})
-    assert catalogue.verdicts(other.campaign_id).passed == ()
+    catalogue.campaigns.add(other, {})
+    assert catalogue.metrics.verdicts(other.campaign_id).passed == ()
     assert not look(catalogue, other.campaign_id)
     assert look(catalogue, CAMPAIGN)
 
@@ -145,7 +145,7 @@ def test_a_catalogue_that_does_not_answer_costs_no_run(catalogue: Catalogue, mon
         raise CatalogueUnreachableError
 
     samples.filled(catalogue, 1)
-    monkeypatch.setattr(Outbox, "add_alert", away)
+    monkeypatch.setattr(Alerts, "add", away)
     assert not run_ended(catalogue, CAMPAIGN, "run", "finished", "")
     assert not swept(catalogue, ["odd"])
     assert "An alert could not be kept" in caplog.text
@@ -161,7 +161,7 @@ def test_listeners_hear_what_is_new_and_cannot_break_it(catalogue: Catalogue):
 
 def test_names_of_campaigns_are_one_line_of_bounded_length(catalogue: Catalogue):
     odd = samples.campaign("A\nB\u202eC" + "x" * 300)
-    catalogue.add_campaign(odd, {})
+    catalogue.campaigns.add(odd, {})
     assert run_ended(catalogue, odd.campaign_id, "run", "finished", "")
     assert only(catalogue).text.startswith("Campaign A B Cxxx")
     assert "\n" not in only(catalogue).text
@@ -173,13 +173,13 @@ def test_numbers_are_those_of_the_catalogue(catalogue: Catalogue):
     samples.bring_to(catalogue, ids[0], "published")
     samples.bring_to(catalogue, ids[1], "failed")
     [lease] = samples.take(catalogue, [ids[2]])
-    run_id = catalogue.begin_run(CAMPAIGN, "pool", "owner")
-    catalogue.book_run(run_id, 2, 7.5)
-    catalogue.add_alert("key", "sweep", "text")
-    numbers = catalogue.numbers()
+    run_id = catalogue.runs.begin(CAMPAIGN, "pool", "owner")
+    catalogue.runs.book(run_id, 2, 7.5)
+    catalogue.alerts.add("key", "sweep", "text")
+    numbers = catalogue.metrics.numbers()
     assert (numbers.leases, numbers.expired, numbers.spent_s) == (1, 0, 7.5)
     assert (numbers.campaigns, numbers.outcomes, numbers.arrivals) == ({"active": 1}, {"": 1}, {})
     assert (numbers.alerts_waiting, numbers.alerts_given_up) == (1, 0)
     assert numbers.lately == (1, 1, 1)
-    assert catalogue.all_states() == {"published": 1, "failed": 1, "leased": 1, "planned": 1}
+    assert catalogue.metrics.all_states() == {"published": 1, "failed": 1, "leased": 1, "planned": 1}
     assert lease.variant_id == ids[2]

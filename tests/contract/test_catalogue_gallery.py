@@ -25,7 +25,7 @@ def filled(catalogue: Catalogue) -> dict[str, PlannedVariant]:
     items: dict[str, PlannedVariant] = {}
     for name, brief, locales in (("spring", "b1", ("de",)), ("autumn", "b2", ("fr", "en"))):
         campaign = Campaign(name, name.encode().hex().ljust(64, "0"), (Brief(2, brief, PROMPTS, locales=locales),))
-        catalogue.add_campaign(campaign, {})
+        catalogue.campaigns.add(campaign, {})
         planned = []
         for index, (prompt, seed) in enumerate(itertools.product(PROMPTS, range(6))):
             variant = samples.variant(seed + 10 * (name == "autumn"), prompt)
@@ -35,7 +35,7 @@ def filled(catalogue: Catalogue) -> dict[str, PlannedVariant]:
                     brief, Placement(("tiktok", "youtube")[index % 2], "9:16"), variant, variant.variant_id, labels
                 )
             )
-        catalogue.add_variants(campaign.campaign_id, planned)
+        catalogue.campaigns.add_variants(campaign.campaign_id, planned)
         items |= {item.variant_id: item for item in planned}
     for index, key in enumerate(items):
         if index % 3:
@@ -45,15 +45,17 @@ def filled(catalogue: Catalogue) -> dict[str, PlannedVariant]:
 
 def judge(catalogue: Catalogue, key: str, adherence: float, passes: bool) -> None:
     [lease] = samples.take(catalogue, [key])
-    catalogue.rendered(lease, samples.clip(key))
-    catalogue.judged(lease, Score(key, {}, adherence, 1, 7), samples.passed(key) if passes else samples.failed(key))
+    catalogue.results.mark_rendered(lease, samples.clip(key))
+    catalogue.results.mark_judged(
+        lease, Score(key, {}, adherence, 1, 7), samples.passed(key) if passes else samples.failed(key)
+    )
 
 
 def walk(catalogue: Catalogue, chosen: Filter, order: str, limit: int) -> list[str]:
     """Return the ids of all pages, after going forward and back again."""
     found, cursor, pages = [], None, []
     while True:
-        page = catalogue.gallery(chosen, order, after=cursor, limit=limit)
+        page = catalogue.gallery.page(chosen, order, after=cursor, limit=limit)
         pages.append([row.variant_id for row in page.rows])
         found += pages[-1]
         if page.after is None:
@@ -61,7 +63,7 @@ def walk(catalogue: Catalogue, chosen: Filter, order: str, limit: int) -> list[s
         cursor = page.after
     for earlier in reversed(pages[:-1]):
         assert page.before is not None
-        page = catalogue.gallery(chosen, order, before=page.before, limit=limit)
+        page = catalogue.gallery.page(chosen, order, before=page.before, limit=limit)
         assert [row.variant_id for row in page.rows] == earlier
     assert page.before is None
     return found
@@ -73,12 +75,12 @@ def walk(catalogue: Catalogue, chosen: Filter, order: str, limit: int) -> list[s
 def test_every_page_once_in_order(catalogue: Catalogue, filled, order: str, limit: int, campaign: str, monkeypatch):
     for small in (0, 100):
         monkeypatch.setattr(gallery, "SMALL", small)
-        chosen = Filter(campaign=catalogue.campaign(campaign).campaign_id if campaign else "")
+        chosen = Filter(campaign=catalogue.campaigns.get(campaign).campaign_id if campaign else "")
         found = walk(catalogue, chosen, order, limit)
         assert len(found) == len(set(found)) == (18 if campaign else 36)
-        keys = [row.key for row in catalogue.gallery(chosen, order, limit=100).rows]
+        keys = [row.key for row in catalogue.gallery.page(chosen, order, limit=100).rows]
         assert keys == sorted(keys, reverse=order in ("score", "newest"))
-        assert catalogue.count(chosen).number == len(found)
+        assert catalogue.gallery.count(chosen).number == len(found)
 
 
 CASES = {
@@ -115,43 +117,43 @@ CASES = {
 @pytest.mark.parametrize("case", CASES)
 def test_filters(catalogue: Catalogue, filled, case: str):
     chosen, fits = CASES[case]
-    everything = catalogue.gallery(Filter(), limit=100).rows
+    everything = catalogue.gallery.page(Filter(), limit=100).rows
     expected = {row.variant_id for row in everything if fits(row, filled[row.variant_id])}
-    assert {row.variant_id for row in catalogue.gallery(chosen, limit=100).rows} == expected
-    assert catalogue.count(chosen).number == len(expected)
+    assert {row.variant_id for row in catalogue.gallery.page(chosen, limit=100).rows} == expected
+    assert catalogue.gallery.count(chosen).number == len(expected)
 
 
 def test_the_beginning_of_an_id_finds_it(catalogue: Catalogue, filled):
     key = next(iter(filled))
-    assert key in {row.variant_id for row in catalogue.gallery(Filter(text=key[:10].upper())).rows}
+    assert key in {row.variant_id for row in catalogue.gallery.page(Filter(text=key[:10].upper())).rows}
 
 
 def test_reviewed_ones_are_told_from_others(catalogue: Catalogue, filled):
-    key = catalogue.gallery(Filter(states=("passed",))).rows[0]
-    catalogue.review({key.variant_id: key.seen}, "rejected", "person:ann")
-    catalogue.add_comment(key.variant_id, "person:ann", "dull")
-    [row] = catalogue.gallery(Filter(reviewed="yes")).rows
+    key = catalogue.gallery.page(Filter(states=("passed",))).rows[0]
+    catalogue.reviews.record({key.variant_id: key.seen}, "rejected", "person:ann")
+    catalogue.reviews.add_comment(key.variant_id, "person:ann", "dull")
+    [row] = catalogue.gallery.page(Filter(reviewed="yes")).rows
     assert (row.variant_id, row.comments, row.state) == (key.variant_id, 1, "rejected")
-    assert row.seen == catalogue.last_event(row.variant_id) > key.seen
+    assert row.seen == catalogue.gallery.last_event(row.variant_id) > key.seen
 
 
 def test_counting_stops(catalogue: Catalogue, filled):
-    assert catalogue.count(Filter(), most=10) == (10, True)
-    assert catalogue.count(Filter(), most=36) == (36, False)
+    assert catalogue.gallery.count(Filter(), most=10) == (10, True)
+    assert catalogue.gallery.count(Filter(), most=36) == (36, False)
 
 
 def test_facets(catalogue: Catalogue, filled):
-    facets = catalogue.facets(catalogue.campaign("autumn").campaign_id)
+    facets = catalogue.gallery.facets(catalogue.campaigns.get("autumn").campaign_id)
     assert facets == {"brief": ["b2"], "placement": ["16:9"], "locale": ["en", "fr"]}
 
 
 @pytest.mark.parametrize("asked", [{"order": "best"}, {"after": "nonsense"}, {"after": "nan~a"}, {"before": "~"}])
 def test_nonsense_is_told(catalogue: Catalogue, filled, asked: dict):
     with pytest.raises(CatalogueError, match=r"use score|begin at its first page"):
-        catalogue.gallery(Filter(), **asked)
+        catalogue.gallery.page(Filter(), **asked)
 
 
 @settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(text=st.text(max_size=20))
 def test_any_text_can_be_looked_for(catalogue: Catalogue, text: str):
-    assert catalogue.gallery(Filter(text=text.replace("\x00", ""), brief="x", reason="y")).rows == ()
+    assert catalogue.gallery.page(Filter(text=text.replace("\x00", ""), brief="x", reason="y")).rows == ()

@@ -29,9 +29,9 @@ class Workers(RuleBasedStateMachine):
         self.catalogue = catalogue
         self.leases: list[Lease] = []
         self.campaign = samples.campaign(f"Campaign {next(seeds)}")
-        catalogue.add_campaign(self.campaign, {})
+        catalogue.campaigns.add(self.campaign, {})
         items = samples.planned(VARIANTS, start=next(seeds))
-        catalogue.add_variants(self.campaign.campaign_id, items)
+        catalogue.campaigns.add_variants(self.campaign.campaign_id, items)
         self.ids = [item.variant_id for item in items]
 
     def some(self, numbers: Sequence[int]) -> list[str]:
@@ -39,7 +39,7 @@ class Workers(RuleBasedStateMachine):
 
     def attempt(self, pick: int, operate: Callable[[Lease], None]) -> None:
         lease = self.leases[pick % len(self.leases)]
-        held = self.catalogue.variant(lease.variant_id)
+        held = self.catalogue.variants.get(lease.variant_id)
         is_mine = (held.lease_owner, held.attempt) == (lease.owner, lease.attempt)
         try:
             operate(lease)
@@ -49,33 +49,37 @@ class Workers(RuleBasedStateMachine):
 
     @rule(owner=OWNERS, numbers=SOME, states=ASKED)
     def lease(self, owner, numbers, states):
-        self.leases += self.catalogue.lease(self.some(numbers), owner, 600.0, states, attempts_cap=4)
+        self.leases += self.catalogue.leases.acquire(self.some(numbers), owner, 600.0, states, attempts_cap=4)
 
     @rule(owner=OWNERS)
     def expire(self, owner):
-        self.catalogue.renew(owner, -1.0)
+        self.catalogue.leases.renew(owner, -1.0)
 
     @rule(owner=OWNERS)
     def die(self, owner):
-        self.catalogue.release_owner(owner)
+        self.catalogue.leases.release_owner(owner)
 
     @precondition(lambda self: self.leases)
     @rule(pick=PICK)
     def give_back(self, pick):
-        self.catalogue.release([self.leases[pick % len(self.leases)]])
+        self.catalogue.leases.release([self.leases[pick % len(self.leases)]])
 
     @precondition(lambda self: self.leases)
     @rule(
         pick=PICK,
         step=st.sampled_from(
             [
-                lambda c, lease: c.rendered(lease, samples.clip(lease.variant_id)),
-                lambda c, lease: c.judged(lease, samples.score(lease.variant_id), samples.passed(lease.variant_id)),
-                lambda c, lease: c.judged(lease, samples.score(lease.variant_id), samples.failed(lease.variant_id)),
-                lambda c, lease: c.generation_failed(lease, "out of memory"),
-                lambda c, lease: c.signed(lease, samples.facts(lease.variant_id)),
-                lambda c, lease: c.published(lease, "https://clips.example/x.mp4"),
-                lambda c, lease: c.requeue(lease, "the master is gone"),
+                lambda c, lease: c.results.mark_rendered(lease, samples.clip(lease.variant_id)),
+                lambda c, lease: c.results.mark_judged(
+                    lease, samples.score(lease.variant_id), samples.passed(lease.variant_id)
+                ),
+                lambda c, lease: c.results.mark_judged(
+                    lease, samples.score(lease.variant_id), samples.failed(lease.variant_id)
+                ),
+                lambda c, lease: c.results.mark_failed(lease, "out of memory"),
+                lambda c, lease: c.results.mark_signing(lease, samples.facts(lease.variant_id)),
+                lambda c, lease: c.results.mark_published(lease, "https://clips.example/x.mp4"),
+                lambda c, lease: c.results.requeue(lease, "the master is gone"),
             ]
         ),
     )
@@ -86,7 +90,7 @@ class Workers(RuleBasedStateMachine):
     @rule(numbers=st.lists(PICK, min_size=1, max_size=3))
     def record(self, numbers):
         batch = {lease.variant_id: lease for lease in (self.leases[pick % len(self.leases)] for pick in numbers)}
-        self.catalogue.record(
+        self.catalogue.results.record_batch(
             [(lease, samples.clip(key), samples.score(key), samples.passed(key)) for key, lease in batch.items()]
         )
 
@@ -94,13 +98,13 @@ class Workers(RuleBasedStateMachine):
         numbers=SOME,
         decide=st.sampled_from(
             [
-                lambda c, ids: c.approve(ids, "system"),
-                lambda c, ids: c.approve(ids, "ann", "I like it"),
-                lambda c, ids: c.reject(ids, "ann", "dull"),
-                lambda c, ids: c.withdraw(ids, "ann", "rights"),
-                lambda c, ids: c.quarantine(ids, "odd"),
-                lambda c, ids: c.regate([samples.passed(ids[0])]),
-                lambda c, ids: c.regate([samples.failed(ids[0])]),
+                lambda c, ids: c.decisions.approve(ids, "system"),
+                lambda c, ids: c.decisions.approve(ids, "ann", "I like it"),
+                lambda c, ids: c.decisions.reject(ids, "ann", "dull"),
+                lambda c, ids: c.decisions.withdraw(ids, "ann", "rights"),
+                lambda c, ids: c.decisions.quarantine(ids, "odd"),
+                lambda c, ids: c.decisions.regate([samples.passed(ids[0])]),
+                lambda c, ids: c.decisions.regate([samples.failed(ids[0])]),
             ]
         ),
     )
@@ -109,20 +113,20 @@ class Workers(RuleBasedStateMachine):
 
     @rule(quarantined=st.booleans())
     def retry(self, quarantined):
-        self.catalogue.retry_failed(self.campaign.campaign_id, quarantined=quarantined)
+        self.catalogue.decisions.retry_failed(self.campaign.campaign_id, quarantined=quarantined)
 
     @rule(number=st.integers(0, VARIANTS - 1))
     def walk(self, number):
         """Go the whole way, so that the far states are seen often enough."""
-        if self.catalogue.variant(self.ids[number]).state == "planned":
+        if self.catalogue.variants.get(self.ids[number]).state == "planned":
             samples.bring_to(self.catalogue, self.ids[number], "approved")
 
     @invariant()
     def the_events_tell_the_states(self):
         events: defaultdict[str, list[Event]] = defaultdict(list)
-        for event in self.catalogue.events(self.campaign.campaign_id):
+        for event in self.catalogue.variants.events(self.campaign.campaign_id):
             events[event.variant_id].append(event)
-        for row in self.catalogue.variants(self.campaign.campaign_id):
+        for row in self.catalogue.variants.of_campaign(self.campaign.campaign_id):
             chain = [None, *(event.to_state for event in events[row.variant_id])]
             assert [event.from_state for event in events[row.variant_id]] == chain[:-1]
             assert chain[-1] == row.state
@@ -131,7 +135,7 @@ class Workers(RuleBasedStateMachine):
 
     @invariant()
     def the_facts_fit_the_state(self):
-        for row in self.catalogue.variants(self.campaign.campaign_id):
+        for row in self.catalogue.variants.of_campaign(self.campaign.campaign_id):
             assert row.lease_owner is None or row.state in MAY_BE_HELD
             assert row.lease_owner is not None or row.state != "leased"
             assert row.state not in ("signing", "published", "withdrawn") or row.signed
@@ -140,7 +144,7 @@ class Workers(RuleBasedStateMachine):
 
     @invariant()
     def nobody_is_lost(self):
-        assert sum(self.catalogue.tally(self.campaign.campaign_id).values()) == VARIANTS
+        assert sum(self.catalogue.progress.tally(self.campaign.campaign_id).values()) == VARIANTS
 
 
 def test_no_sequence_of_calls_breaks_the_promises(catalogue: Catalogue):

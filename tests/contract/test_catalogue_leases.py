@@ -13,13 +13,13 @@ from manifests.errors import LostLeaseError, ReelmillError
 
 def test_a_lease_hands_out_the_variant_with_all_that_is_known(catalogue: Catalogue):
     ids = samples.filled(catalogue, 3)
-    leases = catalogue.lease([ids[2], ids[0]], "me", 60.0, attempts_cap=3)
+    leases = catalogue.leases.acquire([ids[2], ids[0]], "me", 60.0, attempts_cap=3)
     assert [lease.variant_id for lease in leases] == [ids[2], ids[0]]
     assert leases[0].variant == samples.planned(3)[2].variant
     assert (leases[0].owner, leases[0].attempt, leases[0].state) == ("me", 1, "leased")
     assert leases[0].row.lease_expires == pytest.approx(time.time() + 60, abs=5)
-    assert catalogue.states(ids) == {ids[0]: "leased", ids[1]: "planned", ids[2]: "leased"}
-    assert catalogue.owners() == ["me"]
+    assert catalogue.variants.states(ids) == {ids[0]: "leased", ids[1]: "planned", ids[2]: "leased"}
+    assert catalogue.leases.owners() == ["me"]
 
 
 def test_what_is_held_is_not_handed_out_not_even_to_its_owner(catalogue: Catalogue):
@@ -45,7 +45,7 @@ def test_what_was_abandoned_is_taken_up(catalogue: Catalogue, state: str, asked:
     lease = samples.bring_to(catalogue, variant_id, state)
     assert lease
     assert samples.take(catalogue, [variant_id], asked, owner="other") == []
-    catalogue.renew("me", 0.05)
+    catalogue.leases.renew("me", 0.05)
     time.sleep(0.1)
     (again,) = samples.take(catalogue, [variant_id], asked, owner="other")
     assert (again.state, again.attempt) == (found, lease.attempt + 1)
@@ -63,56 +63,58 @@ def test_what_was_abandoned_is_taken_up(catalogue: Catalogue, state: str, asked:
 def test_what_was_not_asked_for_is_left(catalogue: Catalogue, state: str, asked: tuple):
     (variant_id,) = samples.filled(catalogue, 1)
     samples.bring_to(catalogue, variant_id, state)
-    catalogue.renew("me", -1.0)
+    catalogue.leases.renew("me", -1.0)
     assert samples.take(catalogue, [variant_id], asked) == []
 
 
 def test_renewing_keeps_a_lease_from_expiring(catalogue: Catalogue):
     ids = samples.filled(catalogue, 2)
-    catalogue.lease(ids, "me", 0.05, attempts_cap=3)
-    assert catalogue.renew("me", 60.0) == 2
-    assert catalogue.renew("nobody", 60.0) == 0
+    catalogue.leases.acquire(ids, "me", 0.05, attempts_cap=3)
+    assert catalogue.leases.renew("me", 60.0) == 2
+    assert catalogue.leases.renew("nobody", 60.0) == 0
     time.sleep(0.1)
     assert samples.take(catalogue, ids, owner="other") == []
 
 
 def test_an_expired_lease_that_nobody_took_is_still_good(catalogue: Catalogue):
     (variant_id,) = samples.filled(catalogue, 1)
-    (lease,) = catalogue.lease([variant_id], "me", -1.0, attempts_cap=3)
-    catalogue.rendered(lease, samples.clip(variant_id))
-    assert catalogue.variant(variant_id).state == "rendered"
+    (lease,) = catalogue.leases.acquire([variant_id], "me", -1.0, attempts_cap=3)
+    catalogue.results.mark_rendered(lease, samples.clip(variant_id))
+    assert catalogue.variants.get(variant_id).state == "rendered"
 
 
 def test_a_dead_owners_work_is_free_at_once(catalogue: Catalogue):
     ids = samples.filled(catalogue, 4)
     for variant_id, state in zip(ids, ("leased", "rendered", "signing", "published"), strict=True):
         samples.bring_to(catalogue, variant_id, state)
-    assert catalogue.release_owner("me") == 3
-    assert catalogue.owners() == []
-    assert catalogue.states(ids) == dict(zip(ids, ("planned", "rendered", "signing", "published"), strict=True))
+    assert catalogue.leases.release_owner("me") == 3
+    assert catalogue.leases.owners() == []
+    assert catalogue.variants.states(ids) == dict(
+        zip(ids, ("planned", "rendered", "signing", "published"), strict=True)
+    )
     assert len(samples.take(catalogue, ids, ("planned", "rendered", "signing"), owner="other")) == 3
 
 
 def test_giving_back_counts_no_try(catalogue: Catalogue):
     ids = samples.filled(catalogue, 2)
     leases = samples.take(catalogue, ids)
-    assert catalogue.release(leases) == 2
-    assert catalogue.release(leases) == 0
-    rows = catalogue.variants(samples.campaign().campaign_id)
+    assert catalogue.leases.release(leases) == 2
+    assert catalogue.leases.release(leases) == 0
+    rows = catalogue.variants.of_campaign(samples.campaign().campaign_id)
     assert [(row.state, row.tries, row.attempt, row.lease_owner) for row in rows] == [("planned", 0, 1, None)] * 2
     with pytest.raises(LostLeaseError):
-        catalogue.rendered(leases[0], samples.clip(ids[0]))
+        catalogue.results.mark_rendered(leases[0], samples.clip(ids[0]))
 
 
 def test_giving_back_what_was_begun_counts_the_try(catalogue: Catalogue):
     ids = samples.filled(catalogue, 2)
     samples.bring_to(catalogue, ids[1], "approved")
     leases = [*samples.take(catalogue, ids[:1]), *samples.take(catalogue, ids[1:], ("approved",))]
-    assert catalogue.release(leases, begun=True) == 2
-    assert catalogue.release(leases, begun=True) == 0
-    rows = catalogue.variants(samples.campaign().campaign_id)
+    assert catalogue.leases.release(leases, begun=True) == 2
+    assert catalogue.leases.release(leases, begun=True) == 0
+    rows = catalogue.variants.of_campaign(samples.campaign().campaign_id)
     assert [(row.state, row.tries, row.lease_owner) for row in rows] == [("planned", 1, None), ("approved", 1, None)]
-    last = catalogue.events(variant_id=ids[0])[-1]
+    last = catalogue.variants.events(variant_id=ids[0])[-1]
     assert (last.to_state, last.detail) == ("planned", {"released": True})
 
 
@@ -120,39 +122,41 @@ def test_what_was_begun_too_often_is_quarantined_though_it_was_given_back(catalo
     poison, idle = samples.filled(catalogue, 2)
     for _ in range(3):
         for variant_id, begun in ((poison, True), (idle, False)):
-            catalogue.release(catalogue.lease([variant_id], "me", 60.0, attempts_cap=3), begun=begun)
-    taken = catalogue.lease([poison, idle], "me", 60.0, attempts_cap=3)
+            catalogue.leases.release(catalogue.leases.acquire([variant_id], "me", 60.0, attempts_cap=3), begun=begun)
+    taken = catalogue.leases.acquire([poison, idle], "me", 60.0, attempts_cap=3)
     assert [lease.variant_id for lease in taken] == [idle]
-    assert catalogue.variant(poison).state == "quarantined"
+    assert catalogue.variants.get(poison).state == "quarantined"
 
 
 def test_giving_back_after_another_took_it_leaves_it_to_the_other(catalogue: Catalogue):
     (variant_id,) = samples.filled(catalogue, 1)
     stale = samples.take(catalogue, [variant_id])
-    catalogue.release_owner("me")
+    catalogue.leases.release_owner("me")
     samples.take(catalogue, [variant_id], owner="me")
-    assert catalogue.release(stale) == 0
-    assert catalogue.variant(variant_id).lease_owner == "me"
+    assert catalogue.leases.release(stale) == 0
+    assert catalogue.variants.get(variant_id).lease_owner == "me"
 
 
 def test_what_is_taken_too_often_is_quarantined_with_its_reason(catalogue: Catalogue):
     poison, good = samples.filled(catalogue, 2)
     for _ in range(3):
-        assert len(catalogue.lease([poison], "me", 60.0, attempts_cap=3)) == 1
-        catalogue.release_owner("me")
-    assert [lease.variant_id for lease in catalogue.lease([poison, good], "me", 60.0, attempts_cap=3)] == [good]
-    row = catalogue.variant(poison)
+        assert len(catalogue.leases.acquire([poison], "me", 60.0, attempts_cap=3)) == 1
+        catalogue.leases.release_owner("me")
+    assert [lease.variant_id for lease in catalogue.leases.acquire([poison, good], "me", 60.0, attempts_cap=3)] == [
+        good
+    ]
+    row = catalogue.variants.get(poison)
     assert (row.state, row.lease_owner) == ("quarantined", None)
     assert str(row.error).startswith("Taken 3 times")
-    assert catalogue.events(variant_id=poison)[-1].to_state == "quarantined"
+    assert catalogue.variants.events(variant_id=poison)[-1].to_state == "quarantined"
 
 
 def test_progress_sets_the_count_of_tries_back(catalogue: Catalogue):
     (variant_id,) = samples.filled(catalogue, 1)
     samples.take(catalogue, [variant_id])
-    catalogue.release_owner("me")
+    catalogue.leases.release_owner("me")
     samples.bring_to(catalogue, variant_id, "approved")
-    row = catalogue.variant(variant_id)
+    row = catalogue.variants.get(variant_id)
     assert (row.tries, row.attempt) == (0, 2)
 
 
@@ -178,7 +182,7 @@ def _take_all(url: str, owner: str, ids: list[str], start, answer) -> None:
         taken = []
         for variant_id in ids:
             for lease in samples.take(catalogue, [variant_id], owner=owner):
-                catalogue.record(
+                catalogue.results.record_batch(
                     [(lease, samples.clip(variant_id), samples.score(variant_id), samples.passed(variant_id))]
                 )
                 taken.append(variant_id)
@@ -199,7 +203,7 @@ def test_of_many_processes_each_variant_goes_to_one(catalogue: Catalogue):
     for process in processes:
         process.join(30)
     assert sorted(taken) == sorted(ids)
-    assert catalogue.tally(samples.campaign().campaign_id) == {"passed": 40}
+    assert catalogue.progress.tally(samples.campaign().campaign_id) == {"passed": 40}
 
 
 def test_a_heartbeat_beside_a_busy_worker_never_deadlocks(catalogue: Catalogue):
@@ -211,7 +215,7 @@ def test_a_heartbeat_beside_a_busy_worker_never_deadlocks(catalogue: Catalogue):
     def beat() -> None:
         while not ended.is_set():
             try:
-                catalogue.renew("me", 60.0)
+                catalogue.leases.renew("me", 60.0)
             except ReelmillError as error:
                 troubles.append(error)
 
@@ -219,7 +223,7 @@ def test_a_heartbeat_beside_a_busy_worker_never_deadlocks(catalogue: Catalogue):
     thread.start()
     for start in range(0, 200, 20):
         group = list(reversed(leases[start : start + 20]))
-        catalogue.record(
+        catalogue.results.record_batch(
             [
                 (
                     lease,
@@ -233,4 +237,4 @@ def test_a_heartbeat_beside_a_busy_worker_never_deadlocks(catalogue: Catalogue):
     ended.set()
     thread.join()
     assert troubles == []
-    assert catalogue.tally(samples.campaign().campaign_id) == {"passed": 200}
+    assert catalogue.progress.tally(samples.campaign().campaign_id) == {"passed": 200}

@@ -14,7 +14,7 @@ ANN, BEN = "person:ann", "person:ben"
 
 
 def seen(catalogue: Catalogue, *ids: str) -> dict[str, int]:
-    return {key: catalogue.last_event(key) for key in ids}
+    return {key: catalogue.gallery.last_event(key) for key in ids}
 
 
 def brought(catalogue: Catalogue, *states: str) -> list[str]:
@@ -27,22 +27,22 @@ def brought(catalogue: Catalogue, *states: str) -> list[str]:
 def test_a_decision_moves_what_is_still_as_it_was_seen(catalogue: Catalogue):
     first, second = brought(catalogue, "passed", "passed")
     looked_at = seen(catalogue, first, second)
-    assert catalogue.review({second: looked_at[second]}, "rejected", BEN, codes=["brand"]).moved == (second,)
+    assert catalogue.reviews.record({second: looked_at[second]}, "rejected", BEN, codes=["brand"]).moved == (second,)
 
-    decided = catalogue.review(looked_at, "approved", ANN)
+    decided = catalogue.reviews.record(looked_at, "approved", ANN)
 
     assert decided.moved == (first,)
     assert decided.refused == {second: "It changed while you looked at it: person:ben made it rejected."}
-    assert catalogue.states([first, second]) == {first: "approved", second: "rejected"}
+    assert catalogue.variants.states([first, second]) == {first: "approved", second: "rejected"}
 
 
 def test_the_same_decision_on_an_undone_one_is_stale_too(catalogue: Catalogue):
     [key] = brought(catalogue, "passed")
     looked_at = seen(catalogue, key)
-    catalogue.review(looked_at, "rejected", BEN)
-    catalogue.undo([key], BEN)
+    catalogue.reviews.record(looked_at, "rejected", BEN)
+    catalogue.reviews.undo([key], BEN)
 
-    assert not catalogue.review(looked_at, "approved", ANN).moved
+    assert not catalogue.reviews.record(looked_at, "approved", ANN).moved
 
 
 @pytest.mark.parametrize(
@@ -63,98 +63,101 @@ def test_the_same_decision_on_an_undone_one_is_stale_too(catalogue: Catalogue):
 )
 def test_what_may_be_decided(catalogue: Catalogue, state: str, outcome: str, reason: str, moves: bool):
     [key] = brought(catalogue, state)
-    decided = catalogue.review(seen(catalogue, key), outcome, ANN, reason=reason)
+    decided = catalogue.reviews.record(seen(catalogue, key), outcome, ANN, reason=reason)
     assert bool(decided.moved) == moves
     assert bool(decided.refused) != moves
-    assert catalogue.states([key]) == {key: outcome if moves else state}
+    assert catalogue.variants.states([key]) == {key: outcome if moves else state}
 
 
 def test_a_failure_without_a_clip_cannot_be_approved(catalogue: Catalogue):
     [key] = samples.filled(catalogue, 1)
-    catalogue.generation_failed(samples.take(catalogue, [key])[0], "out of memory")
-    assert "nothing to approve" in catalogue.review(seen(catalogue, key), "approved", ANN, reason="please").refused[key]
+    catalogue.results.mark_failed(samples.take(catalogue, [key])[0], "out of memory")
+    assert (
+        "nothing to approve"
+        in catalogue.reviews.record(seen(catalogue, key), "approved", ANN, reason="please").refused[key]
+    )
 
 
 @pytest.mark.parametrize("state", ["passed", "failed"])
 @pytest.mark.parametrize("outcome", ["approved", "rejected"])
 def test_undo_brings_back_what_was(catalogue: Catalogue, state: str, outcome: str):
     [key] = brought(catalogue, state)
-    catalogue.review(seen(catalogue, key), outcome, ANN, reason="why")
-    assert catalogue.undo([key], BEN).moved == ()
-    assert catalogue.undo([key], ANN).moved == (key,)
-    assert catalogue.states([key]) == {key: state}
-    assert [review.undone for review in catalogue.reviews()] == [True]
-    assert "cannot be undone" in catalogue.undo([key], ANN).refused[key]
+    catalogue.reviews.record(seen(catalogue, key), outcome, ANN, reason="why")
+    assert catalogue.reviews.undo([key], BEN).moved == ()
+    assert catalogue.reviews.undo([key], ANN).moved == (key,)
+    assert catalogue.variants.states([key]) == {key: state}
+    assert [review.undone for review in catalogue.reviews.all()] == [True]
+    assert "cannot be undone" in catalogue.reviews.undo([key], ANN).refused[key]
 
 
 def test_what_is_on_its_way_cannot_be_undone(catalogue: Catalogue):
     [key] = brought(catalogue, "passed")
-    catalogue.review(seen(catalogue, key), "approved", ANN)
+    catalogue.reviews.record(seen(catalogue, key), "approved", ANN)
     samples.take(catalogue, [key], ("approved",))
-    assert catalogue.undo([key], ANN).moved == ()
+    assert catalogue.reviews.undo([key], ANN).moved == ()
 
 
 def test_delivery_waits_while_a_decision_can_be_taken_back(catalogue: Catalogue):
     first, second, third = brought(catalogue, "passed", "passed", "passed")
     campaign_id = samples.campaign().campaign_id
-    catalogue.review(seen(catalogue, first), "approved", ANN, undo_s=60)
-    catalogue.review(seen(catalogue, second), "approved", ANN)
-    catalogue.approve([third], BEN)
-    assert [row.variant_id for row in catalogue.waiting(campaign_id, ["approved"])] == [second, third]
+    catalogue.reviews.record(seen(catalogue, first), "approved", ANN, undo_s=60)
+    catalogue.reviews.record(seen(catalogue, second), "approved", ANN)
+    catalogue.decisions.approve([third], BEN)
+    assert [row.variant_id for row in catalogue.variants.waiting(campaign_id, ["approved"])] == [second, third]
 
 
 def test_withdrawing_ends_when_the_files_are_gone(catalogue: Catalogue):
     [key] = brought(catalogue, "published")
-    catalogue.review(seen(catalogue, key), "withdrawn", ANN, reason="rights ran out")
-    assert isinstance(catalogue.variant(key).signed, SignedFacts)
-    assert catalogue.variant(key).url
-    catalogue.removed(key)
-    assert catalogue.variant(key).url is None
+    catalogue.reviews.record(seen(catalogue, key), "withdrawn", ANN, reason="rights ran out")
+    assert isinstance(catalogue.variants.get(key).signed, SignedFacts)
+    assert catalogue.variants.get(key).url
+    catalogue.decisions.mark_removed(key)
+    assert catalogue.variants.get(key).url is None
 
 
 def test_an_admin_takes_back_what_others_decided(catalogue: Catalogue):
     [key] = brought(catalogue, "passed")
-    catalogue.review(seen(catalogue, key), "rejected", ANN)
-    assert catalogue.undo([key], BEN).moved == ()
-    assert catalogue.undo([key], BEN, anybodys=True).moved == (key,)
-    assert [review.undone for review in catalogue.reviews(variant_id=key)] == [True]
-    assert catalogue.states([key]) == {key: "passed"}
-    assert catalogue.verify_audit().ok
+    catalogue.reviews.record(seen(catalogue, key), "rejected", ANN)
+    assert catalogue.reviews.undo([key], BEN).moved == ()
+    assert catalogue.reviews.undo([key], BEN, anybodys=True).moved == (key,)
+    assert [review.undone for review in catalogue.reviews.all(variant_id=key)] == [True]
+    assert catalogue.variants.states([key]) == {key: "passed"}
+    assert catalogue.audit.verify().ok
 
 
 def test_what_the_policy_approved_is_not_taken_back(catalogue: Catalogue):
     [key] = brought(catalogue, "passed")
-    catalogue.approve([key], SYSTEM)
-    assert catalogue.undo([key], ANN, anybodys=True).moved == ()
-    assert catalogue.states([key]) == {key: "approved"}
+    catalogue.decisions.approve([key], SYSTEM)
+    assert catalogue.reviews.undo([key], ANN, anybodys=True).moved == ()
+    assert catalogue.variants.states([key]) == {key: "approved"}
 
 
 def test_what_can_be_taken_back_is_not_leased_by_whoever_has_read_it_before(catalogue: Catalogue):
     [key] = brought(catalogue, "passed")
-    catalogue.review(seen(catalogue, key), "approved", ANN, undo_s=60)
+    catalogue.reviews.record(seen(catalogue, key), "approved", ANN, undo_s=60)
     assert samples.take(catalogue, [key], ("approved", "signing")) == []
-    catalogue.undo([key], ANN)
-    catalogue.review(seen(catalogue, key), "approved", ANN)
+    catalogue.reviews.undo([key], ANN)
+    catalogue.reviews.record(seen(catalogue, key), "approved", ANN)
     assert len(samples.take(catalogue, [key], ("approved", "signing"))) == 1
 
 
 def test_a_policy_does_not_approve_what_a_person_took_back(catalogue: Catalogue):
     ids = brought(catalogue, "passed", "passed")
-    catalogue.review(seen(catalogue, ids[0]), "approved", ANN)
-    catalogue.undo([ids[0]], ANN)
-    assert catalogue.held_for_review(samples.campaign().campaign_id) == {ids[0]}
+    catalogue.reviews.record(seen(catalogue, ids[0]), "approved", ANN)
+    catalogue.reviews.undo([ids[0]], ANN)
+    assert catalogue.variants.held_for_review(samples.campaign().campaign_id) == {ids[0]}
 
 
 def test_two_admins_cannot_take_each_others_role_at_once(catalogue: Catalogue):
     for number in range(8):
         names = [f"a{number}", f"b{number}"]
         for name in names:
-            catalogue.add_account(name, "admin", "test")
-        for account in catalogue.accounts():
+            catalogue.accounts.add(name, "admin", "test")
+        for account in catalogue.accounts.all():
             if account.role == "admin" and account.name not in names:
-                catalogue.change_account(account.name, "test", role="viewer")
+                catalogue.accounts.change(account.name, "test", role="viewer")
         with ThreadPoolExecutor(2) as pool:
-            results = [pool.submit(catalogue.change_account, name, "test", role="viewer") for name in names]
+            results = [pool.submit(catalogue.accounts.change, name, "test", role="viewer") for name in names]
         assert sum(result.exception() is None for result in results) == 1
 
 
@@ -163,12 +166,12 @@ def test_verifying_sees_one_state_while_others_write(catalogue: Catalogue):
 
     def write() -> None:
         while not done.is_set():
-            catalogue.note(ANN, "token", "ann")
+            catalogue.audit.note(ANN, "token", "ann")
 
     with ThreadPoolExecutor(2) as pool:
         writers = [pool.submit(write) for _ in range(2)]
         try:
-            reports = [catalogue.verify_audit() for _ in range(8)]
+            reports = [catalogue.audit.verify() for _ in range(8)]
         finally:
             done.set()
     assert [problem for report in reports for problem in report.problems] == []
@@ -178,68 +181,68 @@ def test_verifying_sees_one_state_while_others_write(catalogue: Catalogue):
 def test_a_score_that_is_no_number_harms_no_other(catalogue: Catalogue):
     ids = samples.filled(catalogue, 2)
     leases = samples.take(catalogue, ids)
-    catalogue.record(
+    catalogue.results.record_batch(
         [
             (lease, samples.clip(key), samples.score(key, value), samples.failed(key))
             for key, lease, value in zip(ids, leases, (float("nan"), 0.5), strict=True)
         ]
     )
-    assert [row.prompt_adherence for row in catalogue.gallery_rows(ids)] == [None, 0.5]
-    assert sum(each.number for each in catalogue.score_bins(samples.campaign().campaign_id)) == 1
+    assert [row.prompt_adherence for row in catalogue.gallery.rows(ids)] == [None, 0.5]
+    assert sum(each.number for each in catalogue.campaign_stats.score_bins(samples.campaign().campaign_id)) == 1
 
 
 def test_reason_codes_are_known_ones(catalogue: Catalogue):
     [key] = brought(catalogue, "passed")
     with pytest.raises(CatalogueError, match="'ugly' is no reason code; use prompt, brand"):
-        catalogue.review(seen(catalogue, key), "rejected", ANN, codes=["ugly"])
-    assert catalogue.states([key]) == {key: "passed"}
+        catalogue.reviews.record(seen(catalogue, key), "rejected", ANN, codes=["ugly"])
+    assert catalogue.variants.states([key]) == {key: "passed"}
 
 
 def test_comments_stay_in_their_order(catalogue: Catalogue):
     [key] = brought(catalogue, "passed")
-    catalogue.add_comment(key, ANN, " the logo <b>flickers</b>\x00 ", 0.5)
-    catalogue.add_comment(key, BEN, "agreed")
-    assert [(each.author, each.body, each.clip_s) for each in catalogue.comments(key)] == [
+    catalogue.reviews.add_comment(key, ANN, " the logo <b>flickers</b>\x00 ", 0.5)
+    catalogue.reviews.add_comment(key, BEN, "agreed")
+    assert [(each.author, each.body, each.clip_s) for each in catalogue.reviews.comments(key)] == [
         (ANN, "the logo <b>flickers</b>\ufffd", 0.5),
         (BEN, "agreed", None),
     ]
     with pytest.raises(CatalogueError, match="empty"):
-        catalogue.add_comment(key, ANN, "  ")
+        catalogue.reviews.add_comment(key, ANN, "  ")
     with pytest.raises(CatalogueError, match="no variant"):
-        catalogue.add_comment("0" * 32, ANN, "hello")
+        catalogue.reviews.add_comment("0" * 32, ANN, "hello")
 
 
 def test_a_second_review_is_blind_and_somebody_elses(catalogue: Catalogue):
     ids = brought(catalogue, "passed", "failed", "passed")
     campaign_id = samples.campaign().campaign_id
-    catalogue.review(seen(catalogue, *ids[:2]), "rejected", ANN)
-    assert catalogue.second_reviews(campaign_id, BEN) == []
-    catalogue.set_second_share(campaign_id, 1.0, ANN)
-    assert catalogue.second_reviews(campaign_id, ANN) == []
-    assert catalogue.second_reviews(campaign_id, BEN) == ids[:2]
+    catalogue.reviews.record(seen(catalogue, *ids[:2]), "rejected", ANN)
+    assert catalogue.blind_reviews.pending(campaign_id, BEN) == []
+    catalogue.campaigns.set_second_share(campaign_id, 1.0, ANN)
+    assert catalogue.blind_reviews.pending(campaign_id, ANN) == []
+    assert catalogue.blind_reviews.pending(campaign_id, BEN) == ids[:2]
 
-    catalogue.add_second_review(ids[0], BEN, "approved")
+    catalogue.blind_reviews.add(ids[0], BEN, "approved")
 
-    assert catalogue.second_reviews(campaign_id, BEN) == [ids[1]]
-    assert catalogue.states(ids)[ids[0]] == "rejected"
-    assert [(each.author, each.outcome, each.blind) for each in catalogue.reviews(variant_id=ids[0])] == [
+    assert catalogue.blind_reviews.pending(campaign_id, BEN) == [ids[1]]
+    assert catalogue.variants.states(ids)[ids[0]] == "rejected"
+    assert [(each.author, each.outcome, each.blind) for each in catalogue.reviews.all(variant_id=ids[0])] == [
         (ANN, "rejected", False),
         (BEN, "approved", True),
     ]
     with pytest.raises(CatalogueError, match="second review meanwhile"):
-        catalogue.add_second_review(ids[0], "person:cleo", "approved")
+        catalogue.blind_reviews.add(ids[0], "person:cleo", "approved")
     for key, author in ((ids[0], BEN), (ids[1], ANN), (ids[2], BEN)):
         with pytest.raises(CatalogueError, match="somebody else"):
-            catalogue.add_second_review(key, author, "approved")
+            catalogue.blind_reviews.add(key, author, "approved")
 
 
 def test_a_share_takes_about_so_many(catalogue: Catalogue):
     ids = samples.filled(catalogue, 60)
     for key in ids:
         samples.bring_to(catalogue, key, "passed")
-    catalogue.review(seen(catalogue, *ids), "rejected", ANN)
-    catalogue.set_second_share(samples.campaign().campaign_id, 0.5, ANN)
-    chosen = catalogue.second_reviews(samples.campaign().campaign_id, BEN)
+    catalogue.reviews.record(seen(catalogue, *ids), "rejected", ANN)
+    catalogue.campaigns.set_second_share(samples.campaign().campaign_id, 0.5, ANN)
+    chosen = catalogue.blind_reviews.pending(samples.campaign().campaign_id, BEN)
     assert 15 <= len(chosen) <= 45
     assert all(key < "8" for key in chosen)
 
@@ -247,35 +250,35 @@ def test_a_share_takes_about_so_many(catalogue: Catalogue):
 def test_threshold_and_share_have_bounds(catalogue: Catalogue):
     samples.filled(catalogue, 1)
     campaign_id = samples.campaign().campaign_id
-    catalogue.set_threshold(campaign_id, "starter", 0.31, ANN)
-    assert catalogue.campaign(campaign_id).thresholds == {"starter": 0.31}
+    catalogue.campaigns.set_threshold(campaign_id, "starter", 0.31, ANN)
+    assert catalogue.campaigns.get(campaign_id).thresholds == {"starter": 0.31}
     for call in (
-        lambda: catalogue.set_threshold(campaign_id, "starter", 1.5, ANN),
-        lambda: catalogue.set_second_share(campaign_id, -0.1, ANN),
-        lambda: catalogue.set_threshold("nothing", "starter", 0.5, ANN),
+        lambda: catalogue.campaigns.set_threshold(campaign_id, "starter", 1.5, ANN),
+        lambda: catalogue.campaigns.set_second_share(campaign_id, -0.1, ANN),
+        lambda: catalogue.campaigns.set_threshold("nothing", "starter", 0.5, ANN),
     ):
         with pytest.raises(CatalogueError):
             call()
-    catalogue.add_campaign(samples.campaign(), {"review": "auto"})
-    assert catalogue.campaign(campaign_id).thresholds == {"starter": 0.31}
+    catalogue.campaigns.add(samples.campaign(), {"review": "auto"})
+    assert catalogue.campaigns.get(campaign_id).thresholds == {"starter": 0.31}
 
 
 def decided_audit(catalogue: Catalogue) -> list[str]:
     ids = brought(catalogue, "passed", "failed", "published", "passed")
-    catalogue.review(seen(catalogue, ids[0]), "approved", ANN)
-    catalogue.undo([ids[0]], ANN)
-    catalogue.review(seen(catalogue, ids[1]), "rejected", ANN, codes=["prompt"], reason="ça alors \U0001f600")
-    catalogue.withdraw([ids[2]], BEN, "rights")
-    catalogue.approve([ids[3]], BEN)
-    catalogue.note(BEN, "token", "ann", label="DAM")
+    catalogue.reviews.record(seen(catalogue, ids[0]), "approved", ANN)
+    catalogue.reviews.undo([ids[0]], ANN)
+    catalogue.reviews.record(seen(catalogue, ids[1]), "rejected", ANN, codes=["prompt"], reason="ça alors \U0001f600")
+    catalogue.decisions.withdraw([ids[2]], BEN, "rights")
+    catalogue.decisions.approve([ids[3]], BEN)
+    catalogue.audit.note(BEN, "token", "ann", label="DAM")
     return ids
 
 
 def test_every_decision_is_in_the_audit(catalogue: Catalogue):
     decided_audit(catalogue)
-    report = catalogue.verify_audit()
+    report = catalogue.audit.verify()
     assert report.ok, report.problems
-    entries = catalogue.audit_entries()
+    entries = catalogue.audit.entries()
     told = [(entry.actor, entry.action) for entry in entries if entry.actor in (ANN, BEN)]
     assert told == [
         (BEN, "token"),
@@ -287,15 +290,15 @@ def test_every_decision_is_in_the_audit(catalogue: Catalogue):
     ]
     assert entries[3].detail == {"from": "failed", "codes": ["prompt"], "reason": "ça alors \U0001f600"}
     assert report.digest == entries[0].digest
-    assert catalogue.verify_audit(entries[2].digest).ok
-    assert [entry.audit_id for entry in catalogue.audit_entries(before=entries[0].audit_id, limit=1)] == [
+    assert catalogue.audit.verify(entries[2].digest).ok
+    assert [entry.audit_id for entry in catalogue.audit.entries(before=entries[0].audit_id, limit=1)] == [
         entries[1].audit_id
     ]
 
 
 def tamper(catalogue: Catalogue, *statements: str) -> None:
     """As somebody would who may do anything to the database."""
-    with catalogue._writing() as connection:
+    with catalogue.database.writing() as connection:
         if connection.dialect.name == "sqlite":
             for verb in ("update", "delete"):
                 connection.execute(text(f"DROP TRIGGER audit_no_{verb}"))
@@ -320,12 +323,12 @@ def tamper(catalogue: Catalogue, *statements: str) -> None:
 def test_whatever_is_changed_is_found(catalogue: Catalogue, statement: str):
     decided_audit(catalogue)
     tamper(catalogue, statement)
-    assert not catalogue.verify_audit().ok
+    assert not catalogue.audit.verify().ok
 
 
 def test_a_decision_beside_the_audit_is_found(catalogue: Catalogue):
     [key] = brought(catalogue, "passed")
-    with catalogue._writing() as connection:
+    with catalogue.database.writing() as connection:
         connection.execute(text("UPDATE variants SET state = 'approved'"))
         connection.execute(
             text(
@@ -333,21 +336,21 @@ def test_a_decision_beside_the_audit_is_found(catalogue: Catalogue):
                 f"VALUES ('{key}', 0, 'person:eve', 'passed', 'approved', '{{}}')"
             )
         )
-    assert catalogue.verify_audit().problems == (
+    assert catalogue.audit.verify().problems == (
         f"person:eve brought variant {key} to approved, and the log does not say so.",
     )
 
 
 def test_a_log_written_anew_is_found_by_a_noted_digest(catalogue: Catalogue):
     decided_audit(catalogue)
-    assert catalogue.verify_audit("a" * 64).problems[0].startswith("No entry has the digest")
+    assert catalogue.audit.verify("a" * 64).problems[0].startswith("No entry has the digest")
 
 
 @pytest.mark.parametrize("statement", ["UPDATE audit SET actor = 'eve'", "DELETE FROM audit", "TRUNCATE audit"])
 def test_the_database_itself_refuses_to_change_the_log(catalogue: Catalogue, statement: str):
     decided_audit(catalogue)
-    if statement.startswith("TRUNCATE") and catalogue._engine.dialect.name == "sqlite":
+    if statement.startswith("TRUNCATE") and catalogue.database.engine.dialect.name == "sqlite":
         pytest.skip("SQLite has no TRUNCATE")
-    with pytest.raises(CatalogueError, match="only ever added to"), catalogue._writing() as connection:
+    with pytest.raises(CatalogueError, match="only ever added to"), catalogue.database.writing() as connection:
         connection.execute(text(statement))
-    assert catalogue.verify_audit().ok
+    assert catalogue.audit.verify().ok

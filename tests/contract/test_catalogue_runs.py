@@ -25,78 +25,78 @@ SHARD = 32
 def begin(catalogue: Catalogue, name: str, waiting: int = 0, pool: str = "pool", priority: int = 0, **options) -> str:
     """Add a campaign with a run of it in the pool; return the run's id."""
     campaign = samples.campaign(name)
-    catalogue.add_campaign(campaign, {})
-    catalogue.set_priority(campaign.campaign_id, priority, "test")
-    run_id = catalogue.begin_run(campaign.campaign_id, pool, f"driver of {name}", **options)
+    catalogue.campaigns.add(campaign, {})
+    catalogue.steering.set_priority(campaign.campaign_id, priority, "test")
+    run_id = catalogue.runs.begin(campaign.campaign_id, pool, f"driver of {name}", **options)
     if waiting:
-        catalogue.shards_wait(run_id, waiting)
+        catalogue.runs.set_waiting_shards(run_id, waiting)
     return run_id
 
 
 def campaign_of(catalogue: Catalogue, run_id: str) -> str:
-    return catalogue.run(run_id).campaign_id
+    return catalogue.runs.get(run_id).campaign_id
 
 
 def age(catalogue: Catalogue, run_id: str, column: str, seconds: float) -> None:
     """Let something have happened so long ago."""
-    with catalogue._writing() as connection:
+    with catalogue.database.writing() as connection:
         connection.execute(update(runs).where(runs.c.run_id == run_id).values(**{column: database_now() - seconds}))
 
 
 def why(catalogue: Catalogue, run_id: str) -> str:
     """Return why a run may not work; empty where it may."""
-    turn = catalogue.turn(run_id)
+    turn = catalogue.runs.turn(run_id)
     assert turn.may_work == (turn.why == "")
     return turn.why
 
 
 def test_a_run_is_told_from_its_beginning_to_its_end(catalogue: Catalogue):
     run_id = begin(catalogue, "Spring", until=time.time() + 60, budget_s=90.0, detail={"runner": "threads"})
-    catalogue.shards_wait(run_id, 3)
-    catalogue.shard_begins(run_id)
-    catalogue.shard_begins(run_id)
-    catalogue.book_run(run_id, 4, 2.5)
-    catalogue.book_run(run_id, 1, 0.25)
-    catalogue.shard_ends(run_id)
-    row = catalogue.run(run_id)
+    catalogue.runs.set_waiting_shards(run_id, 3)
+    catalogue.runs.shard_started(run_id)
+    catalogue.runs.shard_started(run_id)
+    catalogue.runs.book(run_id, 4, 2.5)
+    catalogue.runs.book(run_id, 1, 0.25)
+    catalogue.runs.shard_ended(run_id)
+    row = catalogue.runs.get(run_id)
     assert (row.waiting, row.working, row.served, row.spent_s) == (1, 1, 5, 2.75)
     assert (row.pool, row.owner, row.detail, row.budget_s) == ("pool", "driver of Spring", {"runner": "threads"}, 90.0)
     assert row.beat_at == pytest.approx(time.time(), abs=5)
-    assert [each.run_id for each in catalogue.live_runs()] == [run_id]
+    assert [each.run_id for each in catalogue.runs.live()] == [run_id]
     assert why(catalogue, run_id) == ""
-    catalogue.end_run(run_id, "finished")
-    catalogue.end_run(run_id, "lost")
-    row = catalogue.run(run_id)
+    catalogue.runs.end(run_id, "finished")
+    catalogue.runs.end(run_id, "lost")
+    row = catalogue.runs.get(run_id)
     assert (row.outcome, row.waiting, row.working) == ("finished", 0, 0)
     assert row.ended_at == pytest.approx(time.time(), abs=5)
-    assert catalogue.live_runs() == []
+    assert catalogue.runs.live() == []
     assert why(catalogue, run_id) == "ended"
 
 
 def test_numbers_of_shards_never_fall_below_nought(catalogue: Catalogue):
     run_id = begin(catalogue, "Spring")
-    catalogue.shard_ends(run_id)
-    catalogue.shard_begins(run_id)
-    assert (catalogue.run(run_id).waiting, catalogue.run(run_id).working) == (0, 1)
-    catalogue.shards_wait(run_id, 2)
-    assert (catalogue.run(run_id).waiting, catalogue.run(run_id).working) == (2, 0)
+    catalogue.runs.shard_ended(run_id)
+    catalogue.runs.shard_started(run_id)
+    assert (catalogue.runs.get(run_id).waiting, catalogue.runs.get(run_id).working) == (0, 1)
+    catalogue.runs.set_waiting_shards(run_id, 2)
+    assert (catalogue.runs.get(run_id).waiting, catalogue.runs.get(run_id).working) == (2, 0)
 
 
 def test_what_nobody_knows(catalogue: Catalogue):
     with pytest.raises(KeyError):
-        catalogue.run("no-such")
+        catalogue.runs.get("no-such")
     assert why(catalogue, "no-such") == ""
-    catalogue.beat_run("no-such")
-    catalogue.shard_begins("no-such")
-    assert catalogue.runs() == []
+    catalogue.runs.beat("no-such")
+    catalogue.runs.shard_started("no-such")
+    assert catalogue.runs.all() == []
 
 
 def test_runs_are_listed_the_newest_first(catalogue: Catalogue):
     first, second = begin(catalogue, "Spring"), begin(catalogue, "Autumn")
     age(catalogue, first, "started_at", 10)
-    assert [row.run_id for row in catalogue.runs()] == [second, first]
-    assert [row.run_id for row in catalogue.runs(campaign_of(catalogue, first))] == [first]
-    assert [row.run_id for row in catalogue.runs(limit=1)] == [second]
+    assert [row.run_id for row in catalogue.runs.all()] == [second, first]
+    assert [row.run_id for row in catalogue.runs.all(campaign_of(catalogue, first))] == [first]
+    assert [row.run_id for row in catalogue.runs.all(limit=1)] == [second]
 
 
 def test_a_run_stops_at_its_window_and_at_its_budget(catalogue: Catalogue):
@@ -104,50 +104,50 @@ def test_a_run_stops_at_its_window_and_at_its_budget(catalogue: Catalogue):
     open_window = begin(catalogue, "Open", until=time.time() + 60)
     budget = begin(catalogue, "Budget", budget_s=10.0)
     assert [why(catalogue, run_id) for run_id in (window, open_window, budget)] == ["window", "", ""]
-    catalogue.book_run(budget, 1, 10.0)
+    catalogue.runs.book(budget, 1, 10.0)
     assert why(catalogue, budget) == "budget"
 
 
 @pytest.mark.parametrize("standing", ["paused", "cancelled"])
 def test_a_run_stops_at_a_persons_word(catalogue: Catalogue, standing: str):
     run_id = begin(catalogue, "Spring", 3)
-    catalogue.steer(campaign_of(catalogue, run_id), standing, "person:ann")
+    catalogue.steering.steer(campaign_of(catalogue, run_id), standing, "person:ann")
     assert why(catalogue, run_id) == standing
-    catalogue.steer(campaign_of(catalogue, run_id), "active", "person:ann")
+    catalogue.steering.steer(campaign_of(catalogue, run_id), "active", "person:ann")
     assert why(catalogue, run_id) == ""
 
 
 def test_the_higher_priority_goes_first_while_it_waits(catalogue: Catalogue):
     low, high = begin(catalogue, "Low", 2), begin(catalogue, "High", 2, priority=5)
     assert (why(catalogue, low), why(catalogue, high)) == ("others", "")
-    catalogue.book_run(high, 1000, 0.0)
+    catalogue.runs.book(high, 1000, 0.0)
     assert (why(catalogue, low), why(catalogue, high)) == ("others", "")
-    catalogue.shard_begins(high)
-    catalogue.shard_begins(high)
+    catalogue.runs.shard_started(high)
+    catalogue.runs.shard_started(high)
     assert why(catalogue, low) == "", "the high one has all that it can use"
-    catalogue.shards_wait(high, 1)
-    catalogue.set_priority(campaign_of(catalogue, low), 6, "person:ann")
+    catalogue.runs.set_waiting_shards(high, 1)
+    catalogue.steering.set_priority(campaign_of(catalogue, low), 6, "person:ann")
     assert (why(catalogue, low), why(catalogue, high)) == ("", "others")
 
 
 def test_equals_take_turns(catalogue: Catalogue):
     first, second = begin(catalogue, "First", 2), begin(catalogue, "Second", 2)
-    catalogue.book_run(first, TURN - 1, 0.0)
+    catalogue.runs.book(first, TURN - 1, 0.0)
     assert why(catalogue, first) == ""
-    catalogue.book_run(first, 1, 0.0)
+    catalogue.runs.book(first, 1, 0.0)
     assert (why(catalogue, first), why(catalogue, second)) == ("others", "")
     for run_id in (first, second):
-        catalogue.shard_begins(run_id)
+        catalogue.runs.shard_started(run_id)
     assert why(catalogue, first) == "", "of two devices each may be a turn ahead"
-    catalogue.book_run(first, TURN, 0.0)
+    catalogue.runs.book(first, TURN, 0.0)
     assert why(catalogue, first) == "others"
-    catalogue.book_run(second, 1, 0.0)
+    catalogue.runs.book(second, 1, 0.0)
     assert why(catalogue, first) == ""
 
 
 def block(catalogue: Catalogue, blocker: str) -> str:
     """Start a run that the other one, of higher priority, keeps from working."""
-    catalogue.shards_wait(blocker, 2)
+    catalogue.runs.set_waiting_shards(blocker, 2)
     mine = begin(catalogue, "Mine", 2)
     assert why(catalogue, mine) == "others"
     return mine
@@ -164,19 +164,19 @@ def test_nobody_waits_for_a_run_that_cannot_go_on(catalogue: Catalogue, trouble:
     elif trouble == "unserved":
         age(catalogue, other, "claimed_at", CLAIM_S + 1)
     elif trouble in ("paused", "cancelled"):
-        catalogue.steer(campaign_of(catalogue, other), trouble, "person:ann")
+        catalogue.steering.steer(campaign_of(catalogue, other), trouble, "person:ann")
     elif trouble == "ended":
-        catalogue.end_run(other, "finished")
+        catalogue.runs.end(other, "finished")
     elif trouble == "window":
         age(catalogue, other, "until", 1)
     elif trouble == "budget":
-        catalogue.book_run(other, 1, 6.0)
+        catalogue.runs.book(other, 1, 6.0)
     else:
-        catalogue.shards_wait(other, 0)
+        catalogue.runs.set_waiting_shards(other, 0)
     assert why(catalogue, mine) == ""
-    silent = [row.run_id for row in catalogue.silent_runs()]
+    silent = [row.run_id for row in catalogue.runs.silent()]
     assert silent == ([other] if trouble == "silent" else [])
-    assert (other in {row.run_id for row in catalogue.live_runs()}) == (trouble not in ("silent", "ended"))
+    assert (other in {row.run_id for row in catalogue.runs.live()}) == (trouble not in ("silent", "ended"))
 
 
 def test_a_silent_run_that_speaks_again_has_its_claim(catalogue: Catalogue):
@@ -184,52 +184,52 @@ def test_a_silent_run_that_speaks_again_has_its_claim(catalogue: Catalogue):
     mine = block(catalogue, other)
     age(catalogue, other, "beat_at", ALIVE_S + 1)
     assert why(catalogue, mine) == ""
-    catalogue.beat_run(other)
+    catalogue.runs.beat(other)
     assert why(catalogue, mine) == "others"
 
 
 def test_other_pools_and_other_runs_of_the_same_campaign_do_not_matter(catalogue: Catalogue):
     mine = begin(catalogue, "Mine", 2)
     begin(catalogue, "Elsewhere", 2, pool="another machine", priority=50)
-    second = catalogue.begin_run(campaign_of(catalogue, mine), "pool", "second driver")
-    catalogue.shards_wait(second, 2)
-    catalogue.book_run(mine, 10 * TURN, 0.0)
+    second = catalogue.runs.begin(campaign_of(catalogue, mine), "pool", "second driver")
+    catalogue.runs.set_waiting_shards(second, 2)
+    catalogue.runs.book(mine, 10 * TURN, 0.0)
     assert (why(catalogue, mine), why(catalogue, second)) == ("", "")
 
 
 def test_who_comes_later_is_owed_nothing(catalogue: Catalogue):
     old = begin(catalogue, "Old", 2)
-    catalogue.book_run(old, 500, 0.0)
+    catalogue.runs.book(old, 500, 0.0)
     new = begin(catalogue, "New", 2)
     assert (why(catalogue, old), why(catalogue, new)) == ("", "")
-    catalogue.book_run(new, TURN, 0.0)
+    catalogue.runs.book(new, TURN, 0.0)
     assert why(catalogue, new) == "others"
-    assert catalogue.run(new).served == TURN, "people are told what it was really given"
+    assert catalogue.runs.get(new).served == TURN, "people are told what it was really given"
 
 
 def test_who_only_delivers_is_no_measure_for_those_who_come(catalogue: Catalogue):
     delivering = begin(catalogue, "Delivering", 1)
-    catalogue.shards_wait(delivering, 0)
+    catalogue.runs.set_waiting_shards(delivering, 0)
     old = begin(catalogue, "Old", 2)
-    catalogue.book_run(old, 500, 0.0)
+    catalogue.runs.book(old, 500, 0.0)
     new = begin(catalogue, "New", 2)
     assert why(catalogue, old) == ""
-    catalogue.shards_wait(delivering, 3)
+    catalogue.runs.set_waiting_shards(delivering, 3)
     assert why(catalogue, old) == "", "nor is it owed what it did not ask for"
     assert why(catalogue, new) == ""
 
 
 def test_who_comes_back_or_rises_is_owed_nothing(catalogue: Catalogue):
     busy, lapsed, low = begin(catalogue, "Busy", 2), begin(catalogue, "Lapsed", 2), begin(catalogue, "Low", 2)
-    catalogue.set_priority(campaign_of(catalogue, low), -5, "person:ann")
+    catalogue.steering.set_priority(campaign_of(catalogue, low), -5, "person:ann")
     age(catalogue, lapsed, "claimed_at", CLAIM_S + 1)
-    catalogue.book_run(busy, 500, 0.0)
+    catalogue.runs.book(busy, 500, 0.0)
     assert why(catalogue, busy) == ""
-    catalogue.shard_begins(lapsed)
+    catalogue.runs.shard_started(lapsed)
     assert why(catalogue, busy) == ""
-    catalogue.set_priority(campaign_of(catalogue, low), 0, "person:ann")
+    catalogue.steering.set_priority(campaign_of(catalogue, low), 0, "person:ann")
     assert [why(catalogue, run_id) for run_id in (busy, low, lapsed)] == ["", "", ""]
-    assert [catalogue.run(run_id).served for run_id in (busy, low, lapsed)] == [500, 0, 0]
+    assert [catalogue.runs.get(run_id).served for run_id in (busy, low, lapsed)] == [500, 0, 0]
 
 
 class Cluster:
@@ -247,7 +247,7 @@ class Cluster:
         """Begin a round."""
         left = list(shards)
         self.returned[run_id] = []
-        self.catalogue.shards_wait(run_id, len(left))
+        self.catalogue.runs.set_waiting_shards(run_id, len(left))
         self.queue.extend((run_id, jobs) for jobs in left)
 
     def tick(self) -> None:
@@ -265,10 +265,10 @@ class Cluster:
                 if not self.queue:
                     return
                 self.at_work[number] = self.queue.popleft()
-                self.catalogue.shard_begins(self.at_work[number][0])
+                self.catalogue.runs.shard_started(self.at_work[number][0])
             run_id, jobs = self.at_work[number]
-            if self.catalogue.turn(run_id).may_work:
-                self.catalogue.book_run(run_id, STEP, 1.0)
+            if self.catalogue.runs.turn(run_id).may_work:
+                self.catalogue.runs.book(run_id, STEP, 1.0)
                 self.given[run_id] += STEP
                 self.order.append(run_id)
                 jobs -= STEP
@@ -280,7 +280,7 @@ class Cluster:
             self._leave(number)
 
     def _leave(self, number: int) -> None:
-        self.catalogue.shard_ends(self.at_work[number][0])
+        self.catalogue.runs.shard_ended(self.at_work[number][0])
         self.at_work[number] = None
 
 
@@ -344,10 +344,10 @@ def test_threads_of_three_campaigns_lease_in_turn(catalogue: Catalogue):
     for number in range(3):
         run_id = begin(catalogue, f"Campaign {number}")
         items = samples.planned(64, start=1000 * number)
-        catalogue.add_variants(campaign_of(catalogue, run_id), items)
+        catalogue.campaigns.add_variants(campaign_of(catalogue, run_id), items)
         work[run_id] = [item.variant_id for item in items]
-        catalogue.shards_wait(run_id, 4)
-        catalogue.shard_begins(run_id)
+        catalogue.runs.set_waiting_shards(run_id, 4)
+        catalogue.runs.shard_started(run_id)
     given: Counter[str] = Counter()
     first_done: list[Counter[str]] = []
     troubles: list[BaseException] = []
@@ -357,17 +357,17 @@ def test_threads_of_three_campaigns_lease_in_turn(catalogue: Catalogue):
         campaign_id, ids = campaign_of(catalogue, run_id), work[run_id]
         start.wait(20)
         while ids:
-            if not catalogue.turn(run_id).may_work:
+            if not catalogue.runs.turn(run_id).may_work:
                 time.sleep(0.002)
                 continue
-            leases = catalogue.lease(ids[:STEP], run_id, samples.LONG, attempts_cap=5, campaign_id=campaign_id)
+            leases = catalogue.leases.acquire(ids[:STEP], run_id, samples.LONG, attempts_cap=5, campaign_id=campaign_id)
             del ids[:STEP]
-            catalogue.book_run(run_id, len(leases), 1.0)
+            catalogue.runs.book(run_id, len(leases), 1.0)
             with lock:
                 given[run_id] += len(leases)
         with lock:
             first_done.append(given.copy())
-        catalogue.end_run(run_id, "finished")
+        catalogue.runs.end(run_id, "finished")
 
     def watched(run_id: str) -> None:
         try:
@@ -403,30 +403,30 @@ class Turns(RuleBasedStateMachine):
 
     @rule(name=FIELDS, number=st.integers(0, 3))
     def wait(self, name, number):
-        self.catalogue.shards_wait(self.ids[name], number)
+        self.catalogue.runs.set_waiting_shards(self.ids[name], number)
 
     @precondition(lambda self: any(row.waiting for row in self.rows().values()))
     @rule(name=FIELDS)
     def begin(self, name):
-        self.catalogue.shard_begins(self.ids[name])
+        self.catalogue.runs.shard_started(self.ids[name])
 
     @rule(name=FIELDS)
     def end(self, name):
-        self.catalogue.shard_ends(self.ids[name])
+        self.catalogue.runs.shard_ended(self.ids[name])
 
     @rule(name=FIELDS, leases=st.sampled_from([1, STEP, 3 * TURN]))
     def serve(self, name, leases):
-        if self.catalogue.turn(self.ids[name]).may_work:
-            self.catalogue.book_run(self.ids[name], leases, 0.0)
+        if self.catalogue.runs.turn(self.ids[name]).may_work:
+            self.catalogue.runs.book(self.ids[name], leases, 0.0)
             self.given[name] += leases
 
     @rule(name=FIELDS, priority=st.sampled_from([-1, 0, 1]))
     def rank(self, name, priority):
-        self.catalogue.set_priority(campaign_of(self.catalogue, self.ids[name]), priority, "test")
+        self.catalogue.steering.set_priority(campaign_of(self.catalogue, self.ids[name]), priority, "test")
 
     @rule(name=FIELDS, standing=st.sampled_from(["active", "paused", "cancelled"]))
     def steer(self, name, standing):
-        self.catalogue.steer(campaign_of(self.catalogue, self.ids[name]), standing, "test")
+        self.catalogue.steering.steer(campaign_of(self.catalogue, self.ids[name]), standing, "test")
 
     @rule(name=FIELDS, column=st.sampled_from(["beat_at", "claimed_at"]))
     def fall_silent(self, name, column):
@@ -434,10 +434,10 @@ class Turns(RuleBasedStateMachine):
 
     @rule(name=FIELDS)
     def beat(self, name):
-        self.catalogue.beat_run(self.ids[name])
+        self.catalogue.runs.beat(self.ids[name])
 
     def rows(self) -> dict[str, RunRow]:
-        return {name: self.catalogue.run(run_id) for name, run_id in self.ids.items()}
+        return {name: self.catalogue.runs.get(run_id) for name, run_id in self.ids.items()}
 
     @invariant()
     def people_are_told_what_was_given(self):
@@ -445,20 +445,20 @@ class Turns(RuleBasedStateMachine):
 
     @invariant()
     def somebody_may_always_go_on(self):
-        live = {row.run_id for row in self.catalogue.live_runs()}
+        live = {row.run_id for row in self.catalogue.runs.live()}
         active = [
             run_id
             for name, run_id in self.ids.items()
             if run_id in live
-            and self.catalogue.campaign(campaign_of(self.catalogue, run_id)).standing == "active"
+            and self.catalogue.campaigns.get(campaign_of(self.catalogue, run_id)).standing == "active"
             and self.rows()[name].waiting
         ]
-        assert not active or any(self.catalogue.turn(run_id).may_work for run_id in active)
+        assert not active or any(self.catalogue.runs.turn(run_id).may_work for run_id in active)
 
     @invariant()
     def who_stands_still_is_told_so(self):
         for run_id in self.ids.values():
-            standing = self.catalogue.standing(campaign_of(self.catalogue, run_id))
+            standing = self.catalogue.steering.standing(campaign_of(self.catalogue, run_id))
             assert standing == "active" or why(self.catalogue, run_id) == standing
 
 

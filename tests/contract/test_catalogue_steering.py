@@ -20,30 +20,33 @@ SPRING = samples.campaign().campaign_id
 
 
 def take(catalogue: Catalogue, ids: list[str], campaign_id: str = SPRING, states=("planned",), owner="me"):
-    return catalogue.lease(ids, owner, samples.LONG, states, attempts_cap=samples.CAP, campaign_id=campaign_id)
+    return catalogue.leases.acquire(ids, owner, samples.LONG, states, attempts_cap=samples.CAP, campaign_id=campaign_id)
 
 
 def sharing(catalogue: Catalogue, count: int, start: int = 0, name: str = "Autumn") -> str:
     """Add another campaign with so many variants, from that seed on; return its id."""
     other = samples.campaign(name)
-    catalogue.add_campaign(other, {})
-    catalogue.add_variants(other.campaign_id, samples.planned(count, start=start))
+    catalogue.campaigns.add(other, {})
+    catalogue.campaigns.add_variants(other.campaign_id, samples.planned(count, start=start))
     return other.campaign_id
 
 
 def test_a_paused_campaign_gets_no_lease_and_finishes_what_is_in_hand(catalogue: Catalogue):
     ids = samples.filled(catalogue, 4)
     held = take(catalogue, ids[:2])
-    assert catalogue.steer(SPRING, "paused", "person:ann", "too dark") == 0
+    assert catalogue.steering.steer(SPRING, "paused", "person:ann", "too dark") == 0
     assert take(catalogue, ids) == []
-    assert catalogue.renew("me", 60.0) == 2
-    catalogue.rendered(held[0], samples.clip(ids[0]))
-    catalogue.judged(held[0], samples.score(ids[0]), samples.passed(ids[0]))
-    assert catalogue.record([(held[1], samples.clip(ids[1]), samples.score(ids[1]), samples.failed(ids[1]))]) == []
-    row = catalogue.campaign(SPRING)
+    assert catalogue.leases.renew("me", 60.0) == 2
+    catalogue.results.mark_rendered(held[0], samples.clip(ids[0]))
+    catalogue.results.mark_judged(held[0], samples.score(ids[0]), samples.passed(ids[0]))
+    assert (
+        catalogue.results.record_batch([(held[1], samples.clip(ids[1]), samples.score(ids[1]), samples.failed(ids[1]))])
+        == []
+    )
+    row = catalogue.campaigns.get(SPRING)
     assert (row.standing, row.stood) == ("paused", {"actor": "person:ann", "reason": "too dark"})
-    assert catalogue.standing(SPRING) == "paused"
-    catalogue.steer(SPRING, "active", "person:ann")
+    assert catalogue.steering.standing(SPRING) == "paused"
+    catalogue.steering.steer(SPRING, "active", "person:ann")
     assert [lease.variant_id for lease in take(catalogue, ids)] == ids[2:]
 
 
@@ -60,8 +63,8 @@ def test_a_paused_campaign_gets_no_lease_and_finishes_what_is_in_hand(catalogue:
 def test_no_kind_of_work_is_handed_out(catalogue: Catalogue, state: str, states: tuple, standing: str):
     (variant_id,) = samples.filled(catalogue, 1)
     samples.bring_to(catalogue, variant_id, state)
-    catalogue.renew("me", -1.0)
-    catalogue.steer(SPRING, standing, "person:ann")
+    catalogue.leases.renew("me", -1.0)
+    catalogue.steering.steer(SPRING, standing, "person:ann")
     assert take(catalogue, [variant_id], states=states) == []
     assert len(take(catalogue, [variant_id], sharing(catalogue, 1), states=states)) == 1
 
@@ -72,64 +75,67 @@ def test_cancelling_ends_the_leases_of_what_is_being_made(catalogue: Catalogue):
         samples.bring_to(catalogue, key, state)
         for key, state in zip(ids, ("leased", "rendered", "signing", "published", "failed"), strict=True)
     ]
-    assert catalogue.steer(SPRING, "cancelled", "person:ann", "wrong brand") == 2
-    assert catalogue.states(ids) == dict(
+    assert catalogue.steering.steer(SPRING, "cancelled", "person:ann", "wrong brand") == 2
+    assert catalogue.variants.states(ids) == dict(
         zip(ids, ("planned", "rendered", "signing", "published", "failed"), strict=True)
     )
     leased, rendered, signing = leases[:3]
     with pytest.raises(LostLeaseError):
-        catalogue.rendered(leased, samples.clip(ids[0]))
+        catalogue.results.mark_rendered(leased, samples.clip(ids[0]))
     with pytest.raises(LostLeaseError):
-        catalogue.generation_failed(leased, "out of memory")
+        catalogue.results.mark_failed(leased, "out of memory")
     with pytest.raises(LostLeaseError):
-        catalogue.judged(rendered, samples.score(ids[1]), samples.passed(ids[1]))
-    assert catalogue.record([(leased, samples.clip(ids[0]), samples.score(ids[0]), samples.passed(ids[0]))]) == ids[:1]
-    assert catalogue.release([leased, rendered]) == 0
-    catalogue.published(signing, "https://clips.example/x.mp4")
-    assert catalogue.variant(ids[2]).state == "published"
+        catalogue.results.mark_judged(rendered, samples.score(ids[1]), samples.passed(ids[1]))
+    assert (
+        catalogue.results.record_batch([(leased, samples.clip(ids[0]), samples.score(ids[0]), samples.passed(ids[0]))])
+        == ids[:1]
+    )
+    assert catalogue.leases.release([leased, rendered]) == 0
+    catalogue.results.mark_published(signing, "https://clips.example/x.mp4")
+    assert catalogue.variants.get(ids[2]).state == "published"
 
 
 def test_what_is_approved_and_in_hand_gets_signed(catalogue: Catalogue):
     (variant_id,) = samples.filled(catalogue, 1)
     samples.bring_to(catalogue, variant_id, "approved")
     (lease,) = take(catalogue, [variant_id], states=("approved",))
-    assert catalogue.steer(SPRING, "cancelled", "person:ann") == 0
-    catalogue.signed(lease, samples.facts(variant_id))
-    catalogue.published(lease, "https://clips.example/x.mp4")
+    assert catalogue.steering.steer(SPRING, "cancelled", "person:ann") == 0
+    catalogue.results.mark_signing(lease, samples.facts(variant_id))
+    catalogue.results.mark_published(lease, "https://clips.example/x.mp4")
 
 
 def test_cancelling_eats_no_try(catalogue: Catalogue):
     fresh, worn = samples.filled(catalogue, 2)
     take(catalogue, [worn])
-    catalogue.release_owner("me")
+    catalogue.leases.release_owner("me")
     take(catalogue, [fresh, worn])
     for _ in range(2):
-        catalogue.steer(SPRING, "cancelled", "person:ann")
-    assert [catalogue.variant(key).tries for key in (fresh, worn)] == [0, 1]
+        catalogue.steering.steer(SPRING, "cancelled", "person:ann")
+    assert [catalogue.variants.get(key).tries for key in (fresh, worn)] == [0, 1]
     for _ in range(2 * samples.CAP):
-        catalogue.steer(SPRING, "active", "person:ann")
+        catalogue.steering.steer(SPRING, "active", "person:ann")
         assert len(take(catalogue, [fresh, worn])) == 2
-        catalogue.steer(SPRING, "cancelled", "person:ann")
-    assert set(catalogue.states([fresh, worn]).values()) == {"planned"}
+        catalogue.steering.steer(SPRING, "cancelled", "person:ann")
+    assert set(catalogue.variants.states([fresh, worn]).values()) == {"planned"}
 
 
 def test_what_another_active_campaign_shares_is_left_to_it(catalogue: Catalogue):
     ids = samples.filled(catalogue, 4)
     other = sharing(catalogue, 2, start=2)
     leases = take(catalogue, ids)
-    assert catalogue.steer(SPRING, "cancelled", "person:ann") == 2
-    assert catalogue.states(ids) == dict(zip(ids, ("planned", "planned", "leased", "leased"), strict=True))
-    catalogue.rendered(leases[2], samples.clip(ids[2]))
-    catalogue.steer(other, "paused", "person:ann")
-    assert catalogue.steer(SPRING, "cancelled", "person:ann") == 2
-    assert catalogue.owners() == []
+    assert catalogue.steering.steer(SPRING, "cancelled", "person:ann") == 2
+    assert catalogue.variants.states(ids) == dict(zip(ids, ("planned", "planned", "leased", "leased"), strict=True))
+    catalogue.results.mark_rendered(leases[2], samples.clip(ids[2]))
+    catalogue.steering.steer(other, "paused", "person:ann")
+    assert catalogue.steering.steer(SPRING, "cancelled", "person:ann") == 2
+    assert catalogue.leases.owners() == []
 
 
 def test_a_cancelled_campaign_goes_on_where_it_was(catalogue: Catalogue):
     ids = samples.filled(catalogue, 2)
     samples.bring_to(catalogue, ids[0], "rendered")
-    catalogue.steer(SPRING, "cancelled", "person:ann")
-    catalogue.steer(SPRING, "active", "person:bob", "ann was wrong")
+    catalogue.steering.steer(SPRING, "cancelled", "person:ann")
+    catalogue.steering.steer(SPRING, "active", "person:bob", "ann was wrong")
     assert [lease.state for lease in take(catalogue, ids, states=("planned", "rendered"))] == ["rendered", "leased"]
 
 
@@ -137,10 +143,10 @@ def test_the_audit_tells_each_change_once(catalogue: Catalogue):
     ids = samples.filled(catalogue, 1)
     take(catalogue, ids)
     for standing in ("paused", "paused", "cancelled", "active", "active"):
-        catalogue.steer(SPRING, standing, "person:ann", "why")
+        catalogue.steering.steer(SPRING, standing, "person:ann", "why")
     for priority in (5, 5, 0):
-        catalogue.set_priority(SPRING, priority, "person:bob")
-    told = [(entry.actor, entry.action, entry.subject) for entry in catalogue.audit_entries()]
+        catalogue.steering.set_priority(SPRING, priority, "person:bob")
+    told = [(entry.actor, entry.action, entry.subject) for entry in catalogue.audit.entries()]
     assert told == [
         ("person:bob", "priority", SPRING),
         ("person:bob", "priority", SPRING),
@@ -149,26 +155,26 @@ def test_the_audit_tells_each_change_once(catalogue: Catalogue):
         ("person:ann", "planned", ids[0]),
         ("person:ann", "paused", SPRING),
     ]
-    assert catalogue.audit_entries()[3].detail == {"reason": "why", "leases_ended": 1}
-    assert catalogue.verify_audit().ok
+    assert catalogue.audit.entries()[3].detail == {"reason": "why", "leases_ended": 1}
+    assert catalogue.audit.verify().ok
 
 
 def test_odd_words_are_kept_and_wrong_ones_refused(catalogue: Catalogue):
     samples.filled(catalogue, 1)
-    catalogue.steer(SPRING, "paused", "person:ann", "nul \x00 and \ud800 'quotes'; DROP TABLE campaigns")
-    assert catalogue.campaign(SPRING).stood["reason"].endswith("'quotes'; DROP TABLE campaigns")
+    catalogue.steering.steer(SPRING, "paused", "person:ann", "nul \x00 and \ud800 'quotes'; DROP TABLE campaigns")
+    assert catalogue.campaigns.get(SPRING).stood["reason"].endswith("'quotes'; DROP TABLE campaigns")
     with pytest.raises(ValueError, match="not 'halted'"):
-        catalogue.steer(SPRING, "halted", "person:ann")
+        catalogue.steering.steer(SPRING, "halted", "person:ann")
     for priority in (-101, 101):
         with pytest.raises(ValueError, match=r"lies in -100\.\.100"):
-            catalogue.set_priority(SPRING, priority, "person:ann")
+            catalogue.steering.set_priority(SPRING, priority, "person:ann")
 
 
 def test_a_campaign_that_is_not_there_is_told(catalogue: Catalogue):
     for word in (
-        lambda: catalogue.steer("no-such", "paused", "person:ann"),
-        lambda: catalogue.standing("no-such"),
-        lambda: catalogue.set_priority("no-such", 3, "person:ann"),
+        lambda: catalogue.steering.steer("no-such", "paused", "person:ann"),
+        lambda: catalogue.steering.standing("no-such"),
+        lambda: catalogue.steering.set_priority("no-such", 3, "person:ann"),
     ):
         with pytest.raises(CatalogueError, match="No campaign in the catalogue has the id 'no-such'"):
             word()
@@ -176,12 +182,12 @@ def test_a_campaign_that_is_not_there_is_told(catalogue: Catalogue):
 
 def test_a_word_may_leave_a_standing_to_another_word(catalogue: Catalogue):
     samples.filled(catalogue, 1)
-    catalogue.steer(SPRING, "cancelled", "person:ann")
+    catalogue.steering.steer(SPRING, "cancelled", "person:ann")
     with pytest.raises(CampaignStandingError):
-        catalogue.steer(SPRING, "paused", "person:bob", unless="cancelled")
-    assert catalogue.campaign(SPRING).stood["actor"] == "person:ann"
-    catalogue.steer(SPRING, "active", "person:ann", unless="paused")
-    assert catalogue.standing(SPRING) == "active"
+        catalogue.steering.steer(SPRING, "paused", "person:bob", unless="cancelled")
+    assert catalogue.campaigns.get(SPRING).stood["actor"] == "person:ann"
+    catalogue.steering.steer(SPRING, "active", "person:ann", unless="paused")
+    assert catalogue.steering.standing(SPRING) == "active"
 
 
 @pytest.mark.parametrize("standing", ["paused", "cancelled"])
@@ -189,19 +195,19 @@ def test_no_lease_is_committed_after_the_pause_is(catalogue: Catalogue, monkeypa
     """A lease that was begun before is waited for: a pause that returns is one that holds."""
     ids = samples.filled(catalogue, 2)
     picked, go_on = threading.Event(), threading.Event()
-    whole = catalogue._take
+    whole = catalogue.leases._take
 
     def slow(*args):
         picked.set()
         go_on.wait(20)
         return whole(*args)
 
-    monkeypatch.setattr(catalogue, "_take", slow)
+    monkeypatch.setattr(catalogue.leases, "_take", slow)
     worker = threading.Thread(target=take, args=(catalogue, ids[:1]))
     worker.start()
     assert picked.wait(20)
     ended: list[int] = []
-    person = threading.Thread(target=lambda: ended.append(catalogue.steer(SPRING, standing, "person:ann")))
+    person = threading.Thread(target=lambda: ended.append(catalogue.steering.steer(SPRING, standing, "person:ann")))
     person.start()
     person.join(0.3)
     assert person.is_alive(), "the pause was told while a lease was on its way"
@@ -209,7 +215,7 @@ def test_no_lease_is_committed_after_the_pause_is(catalogue: Catalogue, monkeypa
     worker.join(20)
     person.join(20)
     assert ended == [1 if standing == "cancelled" else 0]
-    assert catalogue.states(ids)[ids[0]] == ("planned" if standing == "cancelled" else "leased")
+    assert catalogue.variants.states(ids)[ids[0]] == ("planned" if standing == "cancelled" else "leased")
     assert take(catalogue, ids) == []
 
 
@@ -217,7 +223,7 @@ def test_campaigns_do_not_wait_for_each_others_words(catalogue: Catalogue):
     """Beside a pause, other campaigns and leases for none go on."""
     ids = samples.filled(catalogue, 2)
     other = sharing(catalogue, 2, start=10)
-    catalogue.steer(SPRING, "paused", "person:ann")
+    catalogue.steering.steer(SPRING, "paused", "person:ann")
     assert len(take(catalogue, [item.variant_id for item in samples.planned(2, start=10)], other)) == 2
     assert len(samples.take(catalogue, ids)) == 2
 
@@ -229,13 +235,13 @@ def _work(url: str, owner: str, ids: list[str], start, answer) -> None:
         start.wait(30)
         for begin in range(0, len(ids), 3):
             leases = take(catalogue, ids[begin : begin + 3], owner=owner)
-            if not leases and catalogue.standing(SPRING) == "cancelled":
+            if not leases and catalogue.steering.standing(SPRING) == "cancelled":
                 break
             items = [
                 (each, samples.clip(each.variant_id), samples.score(each.variant_id), samples.passed(each.variant_id))
                 for each in leases
             ]
-            gone = catalogue.record(items)
+            gone = catalogue.results.record_batch(items)
             lost += gone
             done += [each.variant_id for each in leases if each.variant_id not in gone]
             time.sleep(0.01)  # SQLite's lock has no queue: who asks at once again gets it before a person does
@@ -253,18 +259,18 @@ def test_processes_that_work_stop_at_a_cancellation(catalogue: Catalogue):
     for process in processes:
         process.start()
     start.wait(60)
-    while sum(state == "passed" for state in catalogue.states(ids).values()) < 6:
+    while sum(state == "passed" for state in catalogue.variants.states(ids).values()) < 6:
         time.sleep(0.01)
-    catalogue.steer(SPRING, "cancelled", "person:ann")
-    at_cancel = catalogue.states(ids)
+    catalogue.steering.steer(SPRING, "cancelled", "person:ann")
+    at_cancel = catalogue.variants.states(ids)
     answers = [answer.get(timeout=60) for _ in processes]
     for process in processes:
         process.join(30)
-    assert catalogue.states(ids) == at_cancel, "somebody wrote after the cancellation"
+    assert catalogue.variants.states(ids) == at_cancel, "somebody wrote after the cancellation"
     done = [key for each, _ in answers for key in each]
     assert sorted(done) == sorted(key for key, state in at_cancel.items() if state == "passed")
     assert set(at_cancel.values()) == {"passed", "planned"}
-    assert catalogue.owners() == []
+    assert catalogue.leases.owners() == []
 
 
 VARIANTS = 5
@@ -293,7 +299,7 @@ class Steered(RuleBasedStateMachine):
 
     @rule(name=st.sampled_from(NAMES), numbers=st.lists(st.integers(0, VARIANTS - 1), min_size=1, unique=True))
     def lease(self, name, numbers):
-        taken = self.catalogue.lease(
+        taken = self.catalogue.leases.acquire(
             [self.ids[name][number] for number in numbers],
             name,
             600.0,
@@ -308,7 +314,7 @@ class Steered(RuleBasedStateMachine):
     @rule(name=st.sampled_from(NAMES), standing=st.sampled_from(["active", "paused", "cancelled"]))
     def steer(self, name, standing):
         held = self.held()
-        ended = self.catalogue.steer(self.campaigns[name], standing, "person:ann")
+        ended = self.catalogue.steering.steer(self.campaigns[name], standing, "person:ann")
         self.standing[name] = standing
         gone = held.keys() - self.held().keys()
         other = NAMES[1 - NAMES.index(name)]
@@ -325,9 +331,9 @@ class Steered(RuleBasedStateMachine):
         is_mine = self.held().get(lease.variant_id) == (lease.owner, lease.attempt)
         key = lease.variant_id
         step: Callable[[], object] = (
-            (lambda: self.catalogue.generation_failed(lease, "odd"))
+            (lambda: self.catalogue.results.mark_failed(lease, "odd"))
             if end
-            else (lambda: self.catalogue.rendered(lease, samples.clip(key)))
+            else (lambda: self.catalogue.results.mark_rendered(lease, samples.clip(key)))
         )
         try:
             step()
@@ -337,12 +343,16 @@ class Steered(RuleBasedStateMachine):
             assert is_mine
 
     def held(self) -> dict[str, tuple[str, int]]:
-        rows = {row.variant_id: row for each in self.campaigns.values() for row in self.catalogue.variants(each)}
+        rows = {
+            row.variant_id: row for each in self.campaigns.values() for row in self.catalogue.variants.of_campaign(each)
+        }
         return {key: (row.lease_owner, row.attempt) for key, row in rows.items() if row.lease_owner}
 
     @invariant()
     def tries_count_what_was_begun_and_not_taken_away(self):
-        rows = {row.variant_id: row for each in self.campaigns.values() for row in self.catalogue.variants(each)}
+        rows = {
+            row.variant_id: row for each in self.campaigns.values() for row in self.catalogue.variants.of_campaign(each)
+        }
         assert {key: row.tries for key, row in rows.items()} == self.tries
 
 

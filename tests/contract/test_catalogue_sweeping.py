@@ -14,11 +14,11 @@ SPRING = samples.campaign().campaign_id
 
 
 def expire(catalogue: Catalogue, owner: str = "me") -> None:
-    catalogue.renew(owner, -1.0)
+    catalogue.leases.renew(owner, -1.0)
 
 
 def silent(catalogue: Catalogue, run_id: str) -> None:
-    with catalogue._writing() as connection:
+    with catalogue.database.writing() as connection:
         connection.execute(update(runs).where(runs.c.run_id == run_id).values(beat_at=database_now() - ALIVE_S - 1))
 
 
@@ -30,21 +30,21 @@ def test_what_was_leased_is_planned_again_and_the_rest_keeps_its_state(catalogue
     expire(catalogue)
     samples.take(catalogue, [ids[3]], owner="alive")
     expected = {(ids[0], "leased", "me"), (ids[1], "rendered", "me"), (ids[2], "signing", "me")}
-    assert set(catalogue.expired_leases()) == expected
-    assert set(catalogue.end_expired_leases()) == expected
-    assert [catalogue.states(ids)[key] for key in ids] == ["planned", "rendered", "signing", "leased"]
-    assert catalogue.owners() == ["alive"]
-    last = catalogue.events(variant_id=ids[0])[-1]
+    assert set(catalogue.leases.expired()) == expected
+    assert set(catalogue.leases.end_expired()) == expected
+    assert [catalogue.variants.states(ids)[key] for key in ids] == ["planned", "rendered", "signing", "leased"]
+    assert catalogue.leases.owners() == ["alive"]
+    last = catalogue.variants.events(variant_id=ids[0])[-1]
     assert (last.from_state, last.to_state, last.actor) == ("leased", "planned", "system")
-    assert (catalogue.expired_leases(), catalogue.end_expired_leases()) == ([], [])
-    assert catalogue.variant(ids[0]).tries == 1
+    assert (catalogue.leases.expired(), catalogue.leases.end_expired()) == ([], [])
+    assert catalogue.variants.get(ids[0]).tries == 1
 
 
 def test_so_many_are_ended_at_a_time(catalogue: Catalogue):
     ids = samples.filled(catalogue, 5)
     samples.take(catalogue, ids)
     expire(catalogue)
-    assert [len(catalogue.end_expired_leases(2)) for _ in range(4)] == [2, 2, 1, 0]
+    assert [len(catalogue.leases.end_expired(2)) for _ in range(4)] == [2, 2, 1, 0]
 
 
 def test_of_several_sweepers_one_ends_a_lease(catalogue: Catalogue):
@@ -55,7 +55,7 @@ def test_of_several_sweepers_one_ends_a_lease(catalogue: Catalogue):
 
     def end() -> None:
         with open_catalogue(catalogue.url) as own:
-            while found := own.end_expired_leases(7):
+            while found := own.leases.end_expired(7):
                 ended.extend(lease.variant_id for lease in found)
 
     threads = [threading.Thread(target=end) for _ in range(3)]
@@ -64,7 +64,7 @@ def test_of_several_sweepers_one_ends_a_lease(catalogue: Catalogue):
     for thread in threads:
         thread.join(60)
     assert sorted(ended) == sorted(ids)
-    with catalogue._reading() as connection:
+    with catalogue.database.reading() as connection:
         back = connection.execute(select(events.c.variant_id).where(events.c.from_state == "leased")).scalars().all()
     assert sorted(back) == sorted(ids)
 
@@ -74,50 +74,50 @@ def test_what_its_owner_renews_just_now_is_left_to_it(postgres_url: str):
         ids = samples.filled(catalogue, 2)
         samples.take(catalogue, ids)
         expire(catalogue)
-        with catalogue._engine.begin() as renewing:
+        with catalogue.database.engine.begin() as renewing:
             renewing.execute(
                 update(variants).where(variants.c.variant_id == ids[0]).values(lease_expires=database_now() + 60)
             )
-            assert [lease.variant_id for lease in catalogue.end_expired_leases()] == [ids[1]]
-        assert catalogue.end_expired_leases() == []
-        assert catalogue.states(ids) == {ids[0]: "leased", ids[1]: "planned"}
+            assert [lease.variant_id for lease in catalogue.leases.end_expired()] == [ids[1]]
+        assert catalogue.leases.end_expired() == []
+        assert catalogue.variants.states(ids) == {ids[0]: "leased", ids[1]: "planned"}
 
 
 def test_who_holds_what(catalogue: Catalogue):
     ids = samples.filled(catalogue, 3)
     samples.take(catalogue, ids[:2])
     samples.take(catalogue, ids[2:], owner="other")
-    assert catalogue.leases_of("me") == sorted(ids[:2])
-    assert catalogue.leases_of("nobody") == []
+    assert catalogue.leases.of_owner("me") == sorted(ids[:2])
+    assert catalogue.leases.of_owner("nobody") == []
 
 
 def test_a_silent_run_is_lost_once_and_one_that_speaks_is_not(catalogue: Catalogue):
     samples.filled(catalogue, 1)
-    dead, alive = (catalogue.begin_run(SPRING, "pool", owner) for owner in ("dead", "alive"))
-    catalogue.shards_wait(dead, 3)
+    dead, alive = (catalogue.runs.begin(SPRING, "pool", owner) for owner in ("dead", "alive"))
+    catalogue.runs.set_waiting_shards(dead, 3)
     silent(catalogue, dead)
-    assert [catalogue.lose_run(run_id) for run_id in (dead, alive, dead)] == [True, False, False]
-    row = catalogue.run(dead)
+    assert [catalogue.runs.mark_lost(run_id) for run_id in (dead, alive, dead)] == [True, False, False]
+    row = catalogue.runs.get(dead)
     assert (row.outcome, row.waiting, row.working) == ("lost", 0, 0)
     assert row.ended_at
-    assert catalogue.run(alive).ended_at is None
+    assert catalogue.runs.get(alive).ended_at is None
     silent(catalogue, alive)
-    catalogue.beat_run(alive)
-    assert not catalogue.lose_run(alive)
+    catalogue.runs.beat(alive)
+    assert not catalogue.runs.mark_lost(alive)
 
 
 def test_a_lost_run_that_speaks_goes_on_and_one_that_ended_does_not(catalogue: Catalogue):
     samples.filled(catalogue, 1)
-    slept, ended = (catalogue.begin_run(SPRING, "pool", owner) for owner in ("slept", "ended"))
+    slept, ended = (catalogue.runs.begin(SPRING, "pool", owner) for owner in ("slept", "ended"))
     silent(catalogue, slept)
-    assert catalogue.lose_run(slept)
-    catalogue.end_run(ended, "finished")
+    assert catalogue.runs.mark_lost(slept)
+    catalogue.runs.end(ended, "finished")
     for run_id in (slept, ended):
-        catalogue.beat_run(run_id)
-    assert (catalogue.run(slept).outcome, catalogue.run(slept).ended_at) == ("", None)
-    assert catalogue.turn(slept).may_work
-    assert catalogue.run(ended).outcome == "finished"
-    assert catalogue.run(ended).ended_at
+        catalogue.runs.beat(run_id)
+    assert (catalogue.runs.get(slept).outcome, catalogue.runs.get(slept).ended_at) == ("", None)
+    assert catalogue.runs.turn(slept).may_work
+    assert catalogue.runs.get(ended).outcome == "finished"
+    assert catalogue.runs.get(ended).ended_at
 
 
 @pytest.mark.parametrize("state", ["signing", "published", "withdrawn"])
@@ -125,19 +125,19 @@ def test_what_was_signed_is_told_in_every_state(catalogue: Catalogue, state: str
     first, second = samples.filled(catalogue, 2)
     samples.bring_to(catalogue, first, state)
     samples.bring_to(catalogue, second, "approved")
-    (row,) = catalogue.sent(SPRING)
+    (row,) = catalogue.files.sent(SPRING)
     assert (row.variant_id, row.state) == (first, state)
     assert row.signed.keys == samples.facts(first).keys
-    assert list(catalogue.sent("autumn-0000")) == []
+    assert list(catalogue.files.sent("autumn-0000")) == []
 
 
 def test_a_clip_that_campaigns_share_is_told_to_each(catalogue: Catalogue):
     (variant_id,) = samples.filled(catalogue, 1)
     autumn = samples.campaign("Autumn")
-    catalogue.add_campaign(autumn, {})
-    catalogue.add_variants(autumn.campaign_id, samples.planned(1))
+    catalogue.campaigns.add(autumn, {})
+    catalogue.campaigns.add_variants(autumn.campaign_id, samples.planned(1))
     samples.bring_to(catalogue, variant_id, "published")
-    assert [row.variant_id for row in catalogue.sent(autumn.campaign_id)] == [variant_id]
+    assert [row.variant_id for row in catalogue.files.sent(autumn.campaign_id)] == [variant_id]
 
 
 def test_keys_that_are_committed_are_told_from_others(catalogue: Catalogue):
@@ -155,31 +155,31 @@ def test_keys_that_are_committed_are_told_from_others(catalogue: Catalogue):
         f"spring/{ids[0]}.mp4.bak",
         "spring/%_.mp4",
     }
-    assert catalogue.keys_named(named | others) == named
-    assert catalogue.keys_named([]) == set()
+    assert catalogue.files.keys_in_use(named | others) == named
+    assert catalogue.files.keys_in_use([]) == set()
 
 
 def test_many_keys_are_asked_for_at_once(catalogue: Catalogue):
     ids = samples.filled(catalogue, 250)
     for lease in samples.take(catalogue, ids):
-        catalogue.record(
+        catalogue.results.record_batch(
             [(lease, samples.clip(lease.variant_id), samples.score(lease.variant_id), samples.passed(lease.variant_id))]
         )
-    catalogue.approve(ids, "ann")
+    catalogue.decisions.approve(ids, "ann")
     leases = samples.take(catalogue, ids, ("approved",))
     for lease in leases[::2]:
-        catalogue.signed(lease, samples.facts(lease.variant_id))
+        catalogue.results.mark_signing(lease, samples.facts(lease.variant_id))
     keys = {samples.facts(variant_id).key for variant_id in ids}
-    assert catalogue.keys_named(keys) == {samples.facts(lease.variant_id).key for lease in leases[::2]}
+    assert catalogue.files.keys_in_use(keys) == {samples.facts(lease.variant_id).key for lease in leases[::2]}
 
 
 def test_what_is_staged_is_told_with_who_works_on_it_and_since_when(catalogue: Catalogue):
     ids = samples.filled(catalogue, 3)
     samples.bring_to(catalogue, ids[0], "published")
     samples.bring_to(catalogue, ids[1], "signing")
-    with catalogue._writing() as connection:
+    with catalogue.database.writing() as connection:
         connection.execute(update(events).where(events.c.variant_id == ids[0]).values(at=database_now() - 1000))
-    found = catalogue.staged([*ids, "f" * 32])
+    found = catalogue.files.staged([*ids, "f" * 32])
     assert found.keys() == set(ids)
     published, signing, planned = (found[variant_id] for variant_id in ids)
     assert (published.state, published.is_held, published.clip_sha256) == ("published", False, "c" * 64)
@@ -194,22 +194,22 @@ def test_a_sample_holds_the_newest_and_others_none_twice(catalogue: Catalogue):
     ids = samples.filled(catalogue, 8)
     for age, variant_id in enumerate(ids[:6]):
         samples.bring_to(catalogue, variant_id, "published")
-        with catalogue._writing() as connection:
+        with catalogue.database.writing() as connection:
             connection.execute(
                 update(variants).where(variants.c.variant_id == variant_id).values(made_at=database_now() - age)
             )
-    picked = [row.variant_id for row in catalogue.some_published(2, 2, "0" * 32)]
+    picked = [row.variant_id for row in catalogue.files.sample_published(2, 2, "0" * 32)]
     assert picked[:2] == ids[:2]
     assert len(set(picked)) == len(picked) == 4
     for start in "08f":
-        assert len({row.variant_id for row in catalogue.some_published(1, 1, start * 32)}) == 2
-    assert {row.variant_id for row in catalogue.some_published(1, 9, "f" * 32)} == set(ids[:6])
-    assert len(catalogue.some_published(0, 3, "8" * 32)) == 3
-    assert catalogue.some_published(0, 0, "0" * 32) == []
+        assert len({row.variant_id for row in catalogue.files.sample_published(1, 1, start * 32)}) == 2
+    assert {row.variant_id for row in catalogue.files.sample_published(1, 9, "f" * 32)} == set(ids[:6])
+    assert len(catalogue.files.sample_published(0, 3, "8" * 32)) == 3
+    assert catalogue.files.sample_published(0, 0, "0" * 32) == []
 
 
 def test_chance_reaches_every_published_clip(catalogue: Catalogue):
     ids = sorted(samples.filled(catalogue, 6))
     for variant_id in ids:
         samples.bring_to(catalogue, variant_id, "published")
-    assert {catalogue.some_published(0, 1, variant_id)[0].variant_id for variant_id in ids} == set(ids)
+    assert {catalogue.files.sample_published(0, 1, variant_id)[0].variant_id for variant_id in ids} == set(ids)

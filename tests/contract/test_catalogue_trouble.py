@@ -26,7 +26,7 @@ def file_of(url: str) -> Path:
 
 
 def test_the_migrations_make_the_tables_that_the_code_knows(catalogue: Catalogue):
-    with catalogue._engine.connect() as connection:
+    with catalogue.database.engine.connect() as connection:
         context = MigrationContext.configure(connection, opts={"compare_type": True})
         assert compare_metadata(context, metadata) == []
     assert migrations.head() == schema.HEAD
@@ -36,20 +36,20 @@ def test_an_older_one_is_brought_to_head_with_all_it_holds(catalogue_url: str):
     with open_catalogue(catalogue_url) as catalogue:
         ids = samples.filled(catalogue, 5)
         samples.bring_to(catalogue, ids[0], "published")
-        rows, events = catalogue.variants(samples.campaign().campaign_id), catalogue.events()
-        listed = catalogue.gallery(Filter(), "newest").rows
-        with catalogue._writing() as connection:
+        rows, events = catalogue.variants.of_campaign(samples.campaign().campaign_id), catalogue.variants.events()
+        listed = catalogue.gallery.page(Filter(), "newest").rows
+        with catalogue.database.writing() as connection:
             step_back(connection)
     with open_catalogue(catalogue_url) as catalogue:
-        assert catalogue.variants(samples.campaign().campaign_id) == rows
-        assert catalogue.events() == events
-        again = catalogue.gallery(Filter(), "newest").rows
+        assert catalogue.variants.of_campaign(samples.campaign().campaign_id) == rows
+        assert catalogue.variants.events() == events
+        again = catalogue.gallery.page(Filter(), "newest").rows
         assert [(row.variant_id, row.key) for row in again] == [
             (row.variant_id, pytest.approx(row.key, abs=1.0)) for row in listed
         ]
-        assert catalogue.gallery(Filter(text="red ball", model="starter", seed=3)).rows[0].variant_id == ids[3]
-        assert catalogue.verify_audit().ok
-        with catalogue._reading() as connection:
+        assert catalogue.gallery.page(Filter(text="red ball", model="starter", seed=3)).rows[0].variant_id == ids[3]
+        assert catalogue.audit.verify().ok
+        with catalogue.database.reading() as connection:
             assert compare_metadata(MigrationContext.configure(connection), metadata) == []
 
 
@@ -97,13 +97,13 @@ def test_opening_at_head_is_quick_and_changes_nothing(catalogue_url: str):
     started = time.perf_counter()
     with open_catalogue(catalogue_url) as catalogue:
         assert time.perf_counter() - started < 0.3
-        assert catalogue.campaigns() == []
+        assert catalogue.campaigns.all() == []
 
 
 def _open(url: str, start, answer) -> None:
     start.wait()
     with open_catalogue(url) as catalogue:
-        answer.put(catalogue.campaigns())
+        answer.put(catalogue.campaigns.all())
 
 
 def test_several_processes_may_create_it_at_once(catalogue_url: str):
@@ -119,7 +119,7 @@ def test_several_processes_may_create_it_at_once(catalogue_url: str):
 
 
 def test_a_newer_one_is_left_alone(catalogue_url: str):
-    with open_catalogue(catalogue_url) as catalogue, catalogue._writing() as connection:
+    with open_catalogue(catalogue_url) as catalogue, catalogue.database.writing() as connection:
         connection.exec_driver_sql("UPDATE alembic_version SET version_num = '9999'")
     with pytest.raises(NewerCatalogueError, match=r"newer Reelmill; upgrade this one"):
         open_catalogue(catalogue_url)
@@ -138,7 +138,7 @@ def test_a_missing_database_is_named(postgres_server_url: str):
 
 
 def _lose_the_connection(catalogue: Catalogue, url: str) -> None:
-    with catalogue._writing() as connection:
+    with catalogue.database.writing() as connection:
         pid = connection.exec_driver_sql("SELECT pg_backend_pid()").scalar()
         with psycopg.connect(url, autocommit=True) as admin:
             admin.execute("SELECT pg_terminate_backend(%s)", [pid])
@@ -150,7 +150,7 @@ def test_a_server_that_goes_away_is_unreachable_and_comes_back(postgres_url: str
         samples.filled(catalogue, 1)
         with pytest.raises(CatalogueUnreachableError):
             _lose_the_connection(catalogue, postgres_url)
-        assert catalogue.tally(samples.campaign().campaign_id) == {"planned": 1}
+        assert catalogue.progress.tally(samples.campaign().campaign_id) == {"planned": 1}
 
 
 @pytest.mark.parametrize("url", ["mysql://host/db", "nonsense", "", "sqlite://", "sqlite:///:memory:"])
@@ -190,7 +190,7 @@ def test_a_row_locked_for_too_long_says_so(postgres_url: str):
         (variant_id,) = samples.filled(catalogue, 1)
         holder.execute("SELECT * FROM variants FOR UPDATE")
         with pytest.raises(CatalogueUnreachableError, match="locked by another process"):
-            catalogue.quarantine([variant_id], "odd")
+            catalogue.decisions.quarantine([variant_id], "odd")
 
 
 def test_a_full_disk_says_so_and_half_a_batch_is_none(sqlite_url: str):
@@ -198,22 +198,22 @@ def test_a_full_disk_says_so_and_half_a_batch_is_none(sqlite_url: str):
         samples.filled(catalogue, 10)
         pages = 60
 
-        @event.listens_for(catalogue._engine, "checkout")
+        @event.listens_for(catalogue.database.engine, "checkout")
         def _shrink(connection, *_) -> None:
             connection.execute(f"PRAGMA max_page_count = {pages}")
 
         with pytest.raises(DiskFullError, match="free some space"):
-            catalogue.add_variants(samples.campaign().campaign_id, samples.planned(3000))
-        assert catalogue.tally(samples.campaign().campaign_id) == {"planned": 10}
+            catalogue.campaigns.add_variants(samples.campaign().campaign_id, samples.planned(3000))
+        assert catalogue.progress.tally(samples.campaign().campaign_id) == {"planned": 10}
         pages = 1_000_000
-        assert catalogue.add_variants(samples.campaign().campaign_id, samples.planned(3000)) == 2990
+        assert catalogue.campaigns.add_variants(samples.campaign().campaign_id, samples.planned(3000)) == 2990
 
 
 def test_a_full_disk_of_postgresql_says_so(postgres_url: str):
     with (
         open_catalogue(postgres_url) as catalogue,
         pytest.raises(DiskFullError),
-        catalogue._writing() as connection,
+        catalogue.database.writing() as connection,
     ):
         connection.exec_driver_sql("DO $$ BEGIN RAISE EXCEPTION 'no space' USING ERRCODE = '53100'; END $$")
 
@@ -221,9 +221,9 @@ def test_a_full_disk_of_postgresql_says_so(postgres_url: str):
 def test_a_read_only_file_says_so(sqlite_url: str, monkeypatch: pytest.MonkeyPatch):
     open_catalogue(sqlite_url).close()
     with open_catalogue(f"sqlite:///file:{file_of(sqlite_url)}?mode=ro&uri=true") as catalogue:
-        assert catalogue.campaigns() == []
+        assert catalogue.campaigns.all() == []
         with pytest.raises(CatalogueUnreachableError, match="cannot be opened for writing"):
-            catalogue.add_campaign(samples.campaign(), {})
+            catalogue.campaigns.add(samples.campaign(), {})
 
 
 def test_a_journal_left_by_a_killed_writer_is_rolled_back(sqlite_url: str, tmp_path: Path):
@@ -231,7 +231,7 @@ def test_a_journal_left_by_a_killed_writer_is_rolled_back(sqlite_url: str, tmp_p
         samples.filled(catalogue, 5)
         if wal_is_safe():
             pytest.skip("this library keeps a write-ahead log, not a rollback journal")
-        with catalogue._writing() as connection:
+        with catalogue.database.writing() as connection:
             connection.exec_driver_sql("PRAGMA cache_size = 1")
             connection.exec_driver_sql("PRAGMA cache_spill = 1")
             connection.exec_driver_sql("UPDATE variants SET body = hex(randomblob(20000))")
@@ -239,7 +239,7 @@ def test_a_journal_left_by_a_killed_writer_is_rolled_back(sqlite_url: str, tmp_p
                 shutil.copy(file_of(sqlite_url).parent / name, tmp_path / name)
     assert (tmp_path / "catalogue.db-journal").stat().st_size > 0
     with open_catalogue(f"sqlite:///{tmp_path}/catalogue.db") as found:
-        assert len(found.variants(samples.campaign().campaign_id)) == 5
+        assert len(found.variants.of_campaign(samples.campaign().campaign_id)) == 5
 
 
 def test_the_write_ahead_log_is_used_only_where_it_is_safe():
@@ -249,7 +249,7 @@ def test_the_write_ahead_log_is_used_only_where_it_is_safe():
 
 
 def test_sqlite_is_set_up_to_survive_a_power_cut(sqlite_url: str):
-    with open_catalogue(sqlite_url) as catalogue, catalogue._reading() as connection:
+    with open_catalogue(sqlite_url) as catalogue, catalogue.database.reading() as connection:
         asked = {
             name: connection.exec_driver_sql(f"PRAGMA {name}").scalar()
             for name in ("journal_mode", "synchronous", "foreign_keys", "busy_timeout")
@@ -267,7 +267,7 @@ def test_ten_thousand_durable_verdicts_take_seconds(catalogue: Catalogue):
     started = time.perf_counter()
     for start in range(0, 10_000, 500):
         leases = samples.take(catalogue, ids[start : start + 500])
-        catalogue.record(
+        catalogue.results.record_batch(
             [
                 (
                     lease,
@@ -279,4 +279,4 @@ def test_ten_thousand_durable_verdicts_take_seconds(catalogue: Catalogue):
             ]
         )
     assert time.perf_counter() - started < 60
-    assert catalogue.tally(samples.campaign().campaign_id) == {"passed": 10_000}
+    assert catalogue.progress.tally(samples.campaign().campaign_id) == {"passed": 10_000}

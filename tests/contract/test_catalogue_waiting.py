@@ -21,7 +21,7 @@ def placed(catalogue: Catalogue, *states: str) -> list[str]:
 
 def test_waiting_says_who_may_take_what(catalogue: Catalogue):
     planned, approved, signing = placed(catalogue, "planned", "approved", "signing")
-    found = {item.variant_id: item for item in catalogue.waiting(SPRING, ["planned", "approved", "signing"])}
+    found = {item.variant_id: item for item in catalogue.variants.waiting(SPRING, ["planned", "approved", "signing"])}
     assert dataclasses.asdict(found[planned]) == {
         "variant_id": planned,
         "card": "starter",
@@ -36,18 +36,18 @@ def test_waiting_names_the_machine_on_which_a_clip_lies(catalogue: Catalogue):
     (variant_id,) = samples.filled(catalogue, 1)
     (lease,) = samples.take(catalogue, [variant_id])
     clip = dataclasses.replace(samples.clip(variant_id), machine="far", path=Path("/far/clip.mp4"))
-    catalogue.rendered(lease, clip)
-    [found] = catalogue.waiting(SPRING, ["rendered"])
+    catalogue.results.mark_rendered(lease, clip)
+    [found] = catalogue.variants.waiting(SPRING, ["rendered"])
     assert (found.machine, found.lease_owner) == ("far", "me")
 
 
 def test_waiting_names_each_ones_card(catalogue: Catalogue):
-    catalogue.add_campaign(samples.campaign(), {})
+    catalogue.campaigns.add(samples.campaign(), {})
     items = samples.planned(2)
     other = items[1].variant._replace(card="wan")
     items[1] = items[1]._replace(variant=other, variant_id=other.variant_id)
-    catalogue.add_variants(SPRING, items)
-    assert [item.card for item in catalogue.waiting(SPRING, ["planned"])] == ["starter", "wan"]
+    catalogue.campaigns.add_variants(SPRING, items)
+    assert [item.card for item in catalogue.variants.waiting(SPRING, ["planned"])] == ["starter", "wan"]
 
 
 STATES = (
@@ -70,51 +70,53 @@ def test_waiting_gives_the_states_that_are_asked_for_in_the_order_of_planning(ca
     ids = placed(catalogue, *reversed(STATES))
     by_state = dict(zip(reversed(STATES), ids, strict=True))
     wanted = [variant_id for state, variant_id in by_state.items() if state in asked]
-    assert [item.variant_id for item in catalogue.waiting(SPRING, asked)] == wanted
-    assert [row.variant_id for row in catalogue.variants(SPRING, asked)] == wanted
+    assert [item.variant_id for item in catalogue.variants.waiting(SPRING, asked)] == wanted
+    assert [row.variant_id for row in catalogue.variants.of_campaign(SPRING, asked)] == wanted
 
 
 def test_waiting_is_the_campaigns_own_and_names_what_briefs_share_once(catalogue: Catalogue):
     autumn = samples.campaign("Autumn")
     for campaign in (samples.campaign(), autumn):
-        catalogue.add_campaign(campaign, {})
+        catalogue.campaigns.add(campaign, {})
     shared, own = samples.planned(3), samples.planned(2, start=7)
     for brief_id in ("b1", "b2"):
-        catalogue.add_variants(SPRING, [item._replace(brief_id=brief_id) for item in shared])
-    catalogue.add_variants(autumn.campaign_id, [*own, shared[2]])
-    assert [item.variant_id for item in catalogue.waiting(SPRING, ["planned"])] == [item.variant_id for item in shared]
-    assert [item.variant_id for item in catalogue.waiting(autumn.campaign_id, ["planned"])] == [
+        catalogue.campaigns.add_variants(SPRING, [item._replace(brief_id=brief_id) for item in shared])
+    catalogue.campaigns.add_variants(autumn.campaign_id, [*own, shared[2]])
+    assert [item.variant_id for item in catalogue.variants.waiting(SPRING, ["planned"])] == [
+        item.variant_id for item in shared
+    ]
+    assert [item.variant_id for item in catalogue.variants.waiting(autumn.campaign_id, ["planned"])] == [
         item.variant_id for item in (*own, shared[2])
     ]
-    assert catalogue.waiting("no-such-campaign", STATES) == []
+    assert catalogue.variants.waiting("no-such-campaign", STATES) == []
 
 
 def test_a_tally_can_be_asked_for_of_some_briefs(catalogue: Catalogue):
-    catalogue.add_campaign(samples.campaign(), {})
+    catalogue.campaigns.add(samples.campaign(), {})
     for brief_id, count in (("b1", 2), ("b2", 3)):
-        catalogue.add_variants(SPRING, samples.planned(count, brief_id))
-    assert catalogue.tally_by_brief(SPRING, ["b2"]) == {"b2": {"planned": 3}}
-    assert catalogue.tally_by_brief(SPRING, []) == {}
-    assert catalogue.tally_by_brief(SPRING, ["b3"]) == {}
-    assert catalogue.tally_by_brief(SPRING) == {"b1": {"planned": 2}, "b2": {"planned": 3}}
+        catalogue.campaigns.add_variants(SPRING, samples.planned(count, brief_id))
+    assert catalogue.progress.tally_by_brief(SPRING, ["b2"]) == {"b2": {"planned": 3}}
+    assert catalogue.progress.tally_by_brief(SPRING, []) == {}
+    assert catalogue.progress.tally_by_brief(SPRING, ["b3"]) == {}
+    assert catalogue.progress.tally_by_brief(SPRING) == {"b1": {"planned": 2}, "b2": {"planned": 3}}
 
 
 def test_memberships_can_be_asked_for_of_some_variants(catalogue: Catalogue):
     ids = samples.filled(catalogue, 4)
-    found = catalogue.memberships(SPRING, [ids[3], ids[1], "0" * 32])
+    found = catalogue.campaigns.memberships(SPRING, [ids[3], ids[1], "0" * 32])
     assert [member.variant_id for member in found] == [ids[1], ids[3]]
-    assert catalogue.memberships(SPRING, []) == []
+    assert catalogue.campaigns.memberships(SPRING, []) == []
 
 
 def test_drafts_that_no_clip_carries_are_booked_on_the_campaign(catalogue: Catalogue):
     (variant_id,) = placed(catalogue, "passed")
-    catalogue.add_campaign(samples.campaign("Autumn"), {})
+    catalogue.campaigns.add(samples.campaign("Autumn"), {})
     worked = samples.clip(variant_id).device_seconds
-    assert catalogue.device_seconds(SPRING) == worked
+    assert catalogue.progress.device_seconds(SPRING) == worked
     for seconds in (0.5, 0.25):
-        catalogue.add_draft_seconds(SPRING, seconds)
-    catalogue.add_campaign(samples.campaign(), {"review": "auto"})  # registered again, it keeps its account
-    assert catalogue.campaign(SPRING).draft_seconds == 0.75
-    assert catalogue.device_seconds(SPRING) == worked + 0.75
-    assert catalogue.campaign("Autumn").draft_seconds == 0
-    assert catalogue.device_seconds(samples.campaign("Autumn").campaign_id) == 0
+        catalogue.campaigns.add_draft_seconds(SPRING, seconds)
+    catalogue.campaigns.add(samples.campaign(), {"review": "auto"})  # registered again, it keeps its account
+    assert catalogue.campaigns.get(SPRING).draft_seconds == 0.75
+    assert catalogue.progress.device_seconds(SPRING) == worked + 0.75
+    assert catalogue.campaigns.get("Autumn").draft_seconds == 0
+    assert catalogue.progress.device_seconds(samples.campaign("Autumn").campaign_id) == 0

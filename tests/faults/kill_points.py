@@ -61,33 +61,33 @@ def install(point: KillPoint, die: Callable[[], object] = die) -> None:
     setattr(owner, name, wrapped)
 
 
-PLANNING = "adapters.catalogue.work.planning:Planning"
-LEASING = "adapters.catalogue.work.leases:Leasing"
-TRANSITIONS = "adapters.catalogue.work.transitions:Transitions"
+CAMPAIGNS = "adapters.catalogue.work.campaigns:Campaigns"
+LEASES = "adapters.catalogue.work.leases:Leases"
+RESULTS = "adapters.catalogue.work.results:Results"
 DECISIONS = "adapters.catalogue.review.decisions:Decisions"
 
 UPLOADS = [KillPoint("after", "tasks.deliver.publish:_put", nth) for nth in (1, 2, 3, 4)]
 STATE_CHANGES = [
     KillPoint("inside", "adapters.catalogue.core.schema:_migrate"),
-    KillPoint("inside", f"{PLANNING}.add_campaign"),
-    KillPoint("after", f"{PLANNING}.add_campaign"),
-    KillPoint("inside", f"{PLANNING}.add_variants"),
-    KillPoint("after", f"{PLANNING}.add_variants"),
-    KillPoint("inside", f"{LEASING}.lease"),
+    KillPoint("inside", f"{CAMPAIGNS}.add"),
+    KillPoint("after", f"{CAMPAIGNS}.add"),
+    KillPoint("inside", f"{CAMPAIGNS}.add_variants"),
+    KillPoint("after", f"{CAMPAIGNS}.add_variants"),
+    KillPoint("inside", f"{LEASES}.acquire"),
     KillPoint("before", "tasks.render.postprocess:encode"),
-    KillPoint("before", f"{TRANSITIONS}.record"),
-    KillPoint("inside", f"{TRANSITIONS}.record"),
-    KillPoint("after", f"{TRANSITIONS}.record"),
-    KillPoint("inside", f"{TRANSITIONS}.generation_failed"),
-    KillPoint("after", f"{TRANSITIONS}.generation_failed"),
+    KillPoint("before", f"{RESULTS}.record_batch"),
+    KillPoint("inside", f"{RESULTS}.record_batch"),
+    KillPoint("after", f"{RESULTS}.record_batch"),
+    KillPoint("inside", f"{RESULTS}.mark_failed"),
+    KillPoint("after", f"{RESULTS}.mark_failed"),
     KillPoint("inside", f"{DECISIONS}.approve"),
     KillPoint("before", "tasks.deliver.deliver:sign_clip"),
-    KillPoint("before", f"{TRANSITIONS}.signed"),
-    KillPoint("inside", f"{TRANSITIONS}.signed"),
-    KillPoint("after", f"{TRANSITIONS}.signed"),
+    KillPoint("before", f"{RESULTS}.mark_signing"),
+    KillPoint("inside", f"{RESULTS}.mark_signing"),
+    KillPoint("after", f"{RESULTS}.mark_signing"),
     *UPLOADS,
-    KillPoint("inside", f"{TRANSITIONS}.published"),
-    KillPoint("after", f"{TRANSITIONS}.published"),
+    KillPoint("inside", f"{RESULTS}.mark_published"),
+    KillPoint("after", f"{RESULTS}.mark_published"),
 ]
 """Around every commit and every upload."""
 
@@ -102,6 +102,6 @@ FILE_CHANGES = [
     KillPoint("after", "tasks.deliver.sign:write_durably"),
     KillPoint("before", "adapters.bucket.local:os.link", 2),
     KillPoint("after", "adapters.bucket.local:os.link", 2),
-    KillPoint("after", f"{TRANSITIONS}.published", 2),
+    KillPoint("after", f"{RESULTS}.mark_published", 2),
 ]
 """Between the files of one step, which no catalogue sees."""

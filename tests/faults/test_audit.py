@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from audit import Findings
 from campaign_run import World, finish, start
-from kill_points import TRANSITIONS, KillPoint, install
+from kill_points import RESULTS, KillPoint, install
 
 import tasks.deliver.deliver
 import tasks.deliver.sign
@@ -97,7 +97,7 @@ class UploadsFirst:
             bucket_of(self._resources).put_new(
                 upload.key, upload.path, content_type="video/mp4", cache_control="no-store", sha256=upload.sha256
             )
-        self._catalogue.signed(lease, facts)
+        self._catalogue.results.mark_signing(lease, facts)
 
 
 def upload_first(point: KillPoint | None) -> None:
@@ -108,7 +108,7 @@ def upload_first(point: KillPoint | None) -> None:
 
 def commit_first(point: KillPoint) -> None:
     def publish(resources: Resources, lease: Lease, facts: SignedFacts) -> str:
-        catalogue_of(resources).published(lease, bucket_of(resources).url(facts.key))
+        catalogue_of(resources).results.mark_published(lease, bucket_of(resources).url(facts.key))
         return publish_clip(resources, lease, facts)
 
     vars(tasks.deliver.deliver).update(publish_clip=publish)
@@ -116,13 +116,13 @@ def commit_first(point: KillPoint) -> None:
 
 
 def test_uploading_before_the_commit_is_caught(world, findings_of):
-    point = KillPoint("before", f"{TRANSITIONS}.signed")
+    point = KillPoint("before", f"{RESULTS}.mark_signing")
     assert finish(start(world, upload_first, point)) == -signal.SIGKILL
     assert finish(start(world, upload_first, None)) == 0
     assert findings_of(world).counts == {"orphaned": 4, "doubled": 1}
 
 
 def test_saying_published_before_the_upload_is_caught(world, findings_of):
-    assert finish(start(world, commit_first, KillPoint("after", f"{TRANSITIONS}.published"))) == -signal.SIGKILL
+    assert finish(start(world, commit_first, KillPoint("after", f"{RESULTS}.mark_published"))) == -signal.SIGKILL
     assert finish(start(world)) == 0
     assert findings_of(world).counts == {"missing": 4}

@@ -156,7 +156,7 @@ def back_up_while_it_writes(drill: Drill, go_on: Path) -> int:
 
 def clear_away(world: World) -> set[str]:
     """Sweep as `reelmill sweep --many` does a day later, and drop what was moved aside; return its keys."""
-    place = Place(world.resources, frozenset(row.campaign_id for row in catalogue_of(world.resources).campaigns()))
+    place = Place(world.resources, frozenset(row.campaign_id for row in catalogue_of(world.resources).campaigns.all()))
     sweep_all(world.resources, [place], Terms(grace_s=0, many=True))
     bucket = bucket_of(world.resources)
     aside = [entry.key for entry in bucket.entries("quarantine/")]

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 from audit import Findings
 from campaign_run import finish, start
-from kill_points import TRANSITIONS, KillPoint, install
+from kill_points import RESULTS, KillPoint, install
 
 from adapters.catalogue import Catalogue
 
@@ -43,17 +43,17 @@ def sleep_at(point: KillPoint, reached: Path, go_on: Path) -> None:
     [
         pytest.param(
             KillPoint("after", "tasks.render.postprocess:encode"),
-            KillPoint("after", f"{TRANSITIONS}.record"),
+            KillPoint("after", f"{RESULTS}.record_batch"),
             marks=pytest.mark.slow,
         ),
-        (KillPoint("before", "adapters.c2pa.signer:write_durably"), KillPoint("after", f"{TRANSITIONS}.signed")),
+        (KillPoint("before", "adapters.c2pa.signer:write_durably"), KillPoint("after", f"{RESULTS}.mark_signing")),
         (KillPoint("before", "tasks.deliver.sign:write_durably"), KillPoint("after", "tasks.deliver.publish:_put")),
         pytest.param(
-            KillPoint("after", f"{TRANSITIONS}.signed"),
+            KillPoint("after", f"{RESULTS}.mark_signing"),
             KillPoint("after", "tasks.deliver.publish:_put", 3),
             marks=pytest.mark.slow,
         ),
-        (KillPoint("after", "tasks.deliver.publish:_put", 2), KillPoint("before", f"{TRANSITIONS}.published")),
+        (KillPoint("after", "tasks.deliver.publish:_put", 2), KillPoint("before", f"{RESULTS}.mark_published")),
     ],
     ids=str,
 )

@@ -75,13 +75,13 @@ def test_every_published_clip_is_trusted_and_as_its_record_says(home, sheet, fak
 def test_a_second_run_makes_nothing_again(home, sheet, fake_models, monkeypatch):
     campaign_id = run(sheet)
     before = {path: path.stat().st_mtime_ns for path in home.joinpath("bucket").rglob("*") if path.is_file()}
-    events = len(catalogue().events(campaign_id))
+    events = len(catalogue().variants.events(campaign_id))
     monkeypatch.setattr(fake_models, "generate", lambda _: pytest.fail("generated again"))
 
     run(sheet)
 
     assert {path: path.stat().st_mtime_ns for path in home.joinpath("bucket").rglob("*") if path.is_file()} == before
-    assert len(catalogue().events(campaign_id)) == events
+    assert len(catalogue().variants.events(campaign_id)) == events
 
 
 def test_the_same_prompt_in_another_sheet_is_not_made_again(home, sheet, fake_models, tmp_path):
@@ -123,7 +123,7 @@ def test_a_clip_that_does_not_show_its_prompt_fails_and_is_kept(home, fake_model
 
     campaign_id = run(sheet)
 
-    row = catalogue().variants(campaign_id)[0]
+    row = catalogue().variants.of_campaign(campaign_id)[0]
     assert row.state == "failed"
     assert [reason.code for reason in row.reasons] == ["adherence"]
     assert row.clip.path.is_file()
@@ -145,11 +145,11 @@ def test_lowering_the_threshold_publishes_without_generating(home, fake_models, 
 
 def test_review_required_waits_for_a_person(home, sheet, fake_models):
     campaign_id = run(sheet, review="required")
-    rows = catalogue().variants(campaign_id, ["passed"])
+    rows = catalogue().variants.of_campaign(campaign_id, ["passed"])
     assert len(rows) == 10
     assert not list((home / "bucket").rglob("*.mp4"))
 
-    catalogue().approve([rows[0].variant_id], "person:ann")
+    catalogue().decisions.approve([rows[0].variant_id], "person:ann")
     run(sheet, review="required")
 
     assert report_of(catalogue(), campaign_id).published == 1
@@ -159,16 +159,16 @@ def test_review_required_waits_for_a_person(home, sheet, fake_models):
 
 def test_a_lost_master_is_made_again(home, sheet, fake_models):
     campaign_id = run(sheet, review="required")
-    rows = catalogue().variants(campaign_id, ["passed"])
+    rows = catalogue().variants.of_campaign(campaign_id, ["passed"])
     shutil.rmtree(home / "staging")
-    catalogue().approve([row.variant_id for row in rows], "person:ann")
+    catalogue().decisions.approve([row.variant_id for row in rows], "person:ann")
 
     run(sheet, review="required")
 
-    states = catalogue().tally(campaign_id)
+    states = catalogue().progress.tally(campaign_id)
     assert states.get("published", 0) == 0
     assert states["passed"] == 10
-    [alert] = catalogue().alerts(kind="staging-lost", campaign_id=campaign_id)
+    [alert] = catalogue().alerts.all(kind="staging-lost", campaign_id=campaign_id)
     assert "its staged master is missing or damaged" in alert.text
     assert alert.detail["variants"][0] in {row.variant_id for row in rows}
 
@@ -217,21 +217,21 @@ def test_a_campaign_without_review_does_not_approve_what_anothers_reviewers_wait
         sheet.write_text(f"brief_id,prompt\n{brief_id},a red circle\n")
     first = run(waiting, review="required")
     run(hasty)
-    assert catalogue().tally(first) == {"passed": 1}
-    second = catalogue().campaigns()[0].campaign_id
+    assert catalogue().progress.tally(first) == {"passed": 1}
+    second = catalogue().campaigns.all()[0].campaign_id
     assert report_of(catalogue(), second).unfinished == 0
     assert Remaining(resources_of(load_settings()), second, 0.25).is_done("auto")
 
 
 def test_clips_that_lie_on_another_machine_are_left_to_it(home, sheet, fake_models):
     campaign_id = run(sheet, review="required")
-    rows = catalogue().variants(campaign_id, ["passed"])
+    rows = catalogue().variants.of_campaign(campaign_id, ["passed"])
     (home / "machine.id").write_bytes(b"another.")
-    catalogue().approve([row.variant_id for row in rows], "person:ann")
+    catalogue().decisions.approve([row.variant_id for row in rows], "person:ann")
 
     run(sheet, review="required")
 
-    assert catalogue().tally(campaign_id)["approved"] == 10
+    assert catalogue().progress.tally(campaign_id)["approved"] == 10
     assert report_of(catalogue(), campaign_id).unfinished == 10
 
 
@@ -250,8 +250,8 @@ def test_a_clip_that_cannot_be_signed_does_not_hold_up_the_others(home, sheet, f
     monkeypatch.setattr(deliver, "sign_clip", sign_all_but_one)
     with pytest.raises(UntrustedCredentialError, match="not this one"):
         run(sheet)
-    campaign_id = catalogue().campaigns()[0].campaign_id
-    assert catalogue().tally(campaign_id) == {"published": 9, "approved": 1, "planned": 2}
+    campaign_id = catalogue().campaigns.all()[0].campaign_id
+    assert catalogue().progress.tally(campaign_id) == {"published": 9, "approved": 1, "planned": 2}
     monkeypatch.setattr(deliver, "sign_clip", sign)
     run(sheet)
     assert report_of(catalogue(), campaign_id).published == 10
@@ -303,11 +303,11 @@ def test_an_interrupted_run_gives_its_leases_back_and_can_go_on(home, sheet, fak
     monkeypatch.setattr(fake_models, "generate", generate)
     with pytest.raises(KeyboardInterrupt):
         run(sheet)
-    campaign_id = catalogue().campaigns()[0].campaign_id
-    states = catalogue().tally(campaign_id)
+    campaign_id = catalogue().campaigns.all()[0].campaign_id
+    states = catalogue().progress.tally(campaign_id)
     assert "leased" not in states
     assert states["planned"] > 2  # two are not needed in any case
-    assert not catalogue().owners()
+    assert not catalogue().leases.owners()
 
     monkeypatch.setattr(fake_models, "generate", paint)
     assert report_of(catalogue(), run(sheet)).published == 10

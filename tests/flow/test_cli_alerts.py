@@ -24,10 +24,10 @@ def test_none_yet(catalogue, capsys):
 def test_they_are_listed_with_their_state_tries_and_last_error(catalogue, capsys, monkeypatch):
     monkeypatch.setenv("REELMILL_ALERT_WEBHOOK", "https://hooks.example/x")
     for number in range(3):
-        catalogue.add_alert(f"{number}", "sweep", f"text [{number}]")
-    sent, given_up, _ = catalogue.due_alerts()
-    catalogue.alert_sent(sent)
-    catalogue.alert_failed(given_up, "The webhook answered 404.", for_good=True)
+        catalogue.alerts.add(f"{number}", "sweep", f"text [{number}]")
+    sent, given_up, _ = catalogue.alerts.due()
+    catalogue.alerts.mark_sent(sent)
+    catalogue.alerts.mark_failed(given_up, "The webhook answered 404.", for_good=True)
     found = json.loads(reelmill(capsys, "alerts", "--json").out)
     assert [(each["text"], each["state"], each["tries"], each["last_error"]) for each in found] == [
         ("text [2]", "waiting", 0, ""),
@@ -42,12 +42,12 @@ def test_they_are_listed_with_their_state_tries_and_last_error(catalogue, capsys
 
 
 def test_what_is_older_than_the_receiver_and_what_has_none_is_kept(catalogue, capsys, monkeypatch):
-    catalogue.add_alert("0", "sweep", "text 0")
+    catalogue.alerts.add("0", "sweep", "text 0")
     assert json.loads(reelmill(capsys, "alerts", "--json").out)[0]["state"] == "kept", "there is no receiver"
     with webhook_server() as receiver:
         monkeypatch.setenv("REELMILL_ALERT_WEBHOOK", receiver.url)
         assert json.loads(reelmill(capsys, "alerts", "--json").out)[0]["state"] == "waiting"
-        assert catalogue.skip_alerts(-60.0) == 1
+        assert catalogue.alerts.skip_older(-60.0) == 1
         assert "kept" in reelmill(capsys, "alerts").out
         assert reelmill(capsys, "alerts", "send").out == "1 of 1 sent.\n"
         assert receiver.texts == ["text 0"]
@@ -62,7 +62,7 @@ def test_a_test_in_vain_is_not_said_to_be_tried_again(catalogue, capsys, monkeyp
 
 
 def test_one_that_could_not_be_sent_is_told_in_the_singular(catalogue, capsys, monkeypatch):
-    catalogue.add_alert("0", "sweep", "text 0")
+    catalogue.alerts.add("0", "sweep", "text 0")
     with webhook_server(Plan(500)) as receiver:
         monkeypatch.setenv("REELMILL_ALERT_WEBHOOK", receiver.url)
         assert "1 alert could not be sent and is kept." in reelmill(capsys, "alerts", "send").err
@@ -77,9 +77,9 @@ def test_without_a_webhook_both_say_how_to_set_one(catalogue, capsys):
 
 def test_send_sends_what_waits_and_what_was_given_up(catalogue, capsys, monkeypatch):
     for number in range(5):
-        catalogue.add_alert(f"{number}", "sweep", f"text {number}")
-    for alert in catalogue.due_alerts()[:2]:
-        catalogue.alert_failed(alert, "no", for_good=True)
+        catalogue.alerts.add(f"{number}", "sweep", f"text {number}")
+    for alert in catalogue.alerts.due()[:2]:
+        catalogue.alerts.mark_failed(alert, "no", for_good=True)
     with webhook_server(Plan(), Plan(404, body="gone")) as receiver:
         monkeypatch.setenv("REELMILL_ALERT_WEBHOOK", receiver.url)
         ended = reelmill(capsys, "alerts", "send")
@@ -102,4 +102,4 @@ def test_a_test_message(catalogue, capsys, monkeypatch):
         ended = reelmill(capsys, "alerts", "test")
         assert ended.code == 1
         assert "The webhook answered 403" in ended.err
-    assert catalogue.alerts() == []
+    assert catalogue.alerts.all() == []

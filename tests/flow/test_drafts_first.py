@@ -1,4 +1,4 @@
-"""Drafts first through the real steps: what is finished, what is kept, what it costs."""
+"""Drafts in a real run: which clips are finished, which are kept, and what drafts cost."""
 
 import json
 import os
@@ -16,7 +16,7 @@ from manifests.errors import BrokenDeviceError, GenerationError, SettingsError
 from models.fake import FakeGenerator, paint
 from models.protocols import Generated
 from models.registry import HOME
-from tasks.render.drafting import MOST_FAILURES
+from tasks.render.drafting import MAX_FAILURES
 from tasks.runtime import resources as resources_module
 from tasks.runtime.cancellation import stopping
 from tasks.runtime.resources import catalogue_of, close_resources
@@ -26,7 +26,7 @@ FINAL_S, DRAFT_S = 1.0, 0.1
 
 
 class Drafty(FakeGenerator):
-    """Its drafts are its finals, or pictures of their own."""
+    """Generator whose drafts show the same picture as the final, or an unrelated one."""
 
     def __init__(self, correlates: bool = True) -> None:
         super().__init__(device_seconds=FINAL_S)
@@ -42,10 +42,10 @@ class Drafty(FakeGenerator):
 
 
 def assert_booked(campaign_id: str, *generators: Drafty) -> None:
-    """Every second of every draft and final is in the report and in the live view."""
+    """Assert that the report and the live view include every second of every draft and final."""
     spent = sum(len(made.finals) * FINAL_S + len(made.drafts) * DRAFT_S for made in generators)
     assert report_of(catalogue(), campaign_id).device_seconds == pytest.approx(spent)
-    assert catalogue().device_seconds(campaign_id) == pytest.approx(spent)
+    assert catalogue().progress.device_seconds(campaign_id) == pytest.approx(spent)
 
 
 def run(sheet, **settings) -> str:
@@ -60,7 +60,7 @@ def catalogue():
 
 @pytest.fixture
 def cards(home, tmp_path, monkeypatch):
-    """A card like the starter's that makes drafts."""
+    """A copy of the starter card that makes drafts."""
     folder = tmp_path / "cards"
     folder.mkdir()
     content = json.loads((HOME / "cards" / "starter.json").read_text())
@@ -79,20 +79,20 @@ def put(monkeypatch, fake_models, generator: Drafty) -> Drafty:
 
 @pytest.fixture
 def sheet(tmp_path, cards):
-    """Wants 14 clips, and about a third of the seeds pass."""
+    """A sheet that wants 14 clips; about a third of its seeds pass."""
     path = tmp_path / "many.csv"
     path.write_text(wanting(14, of=150))
     return path
 
 
 def wanting(want: int, of: int) -> str:
-    """A sheet of one brief, of whose seeds about a third passes."""
+    """Return a sheet with one brief; about a third of its seeds pass."""
     header = "brief_id,prompt,placements,variants,want,min_adherence"
     return f"{header}\na,a circle,1:1,{of},{want},{threshold(0.3):.5f}\n"
 
 
 def threshold(pass_rate: float) -> float:
-    """The score that such a share of painted clips exceeds."""
+    """Return the score that this share of painted clips exceeds."""
     from engine_variants import variant
 
     scorer = FakeScorer()
@@ -101,17 +101,17 @@ def threshold(pass_rate: float) -> float:
     return float(np.quantile(scores, 1 - pass_rate))
 
 
-def test_drafts_that_tell_save_device_time_and_give_the_very_same_clips(sheet, home, fake_models, monkeypatch):
+def test_predictive_drafts_save_device_time_and_give_identical_clips(sheet, home, fake_models, monkeypatch):
     plain = put(monkeypatch, fake_models, Drafty())
     first = run(sheet, drafts="off")
     assert not plain.drafts
-    before = {row.variant_id: row.clip.sha256 for row in catalogue().variants(first) if row.clip}
+    before = {row.variant_id: row.clip.sha256 for row in catalogue().variants.of_campaign(first) if row.clip}
 
     close_resources()
     monkeypatch.setenv("REELMILL_HOME", str(home.parent / "other"))
     drafty = put(monkeypatch, fake_models, Drafty())
     second = run(sheet)
-    rows = [row for row in catalogue().variants(second) if row.clip]
+    rows = [row for row in catalogue().variants.of_campaign(second) if row.clip]
     assert report_of(catalogue(), second).published == 14
     assert drafty.drafts
     spent = len(drafty.finals) * FINAL_S + len(drafty.drafts) * DRAFT_S
@@ -122,13 +122,13 @@ def test_drafts_that_tell_save_device_time_and_give_the_very_same_clips(sheet, h
     assert_booked(second, drafty)
 
 
-def test_drafts_that_tell_nothing_are_given_up_and_the_brief_is_satisfied(sheet, fake_models, monkeypatch):
+def test_unrelated_drafts_are_abandoned_and_the_brief_is_satisfied(sheet, fake_models, monkeypatch):
     drafty = put(monkeypatch, fake_models, Drafty(correlates=False))
     assert report_of(catalogue(), run(sheet)).published == 14
     assert len(drafty.drafts) < len(drafty.finals)
 
 
-def test_when_the_seeds_are_used_up_the_poor_drafts_are_finished_too(tmp_path, cards, fake_models, monkeypatch):
+def test_poor_drafts_are_finished_once_all_seeds_are_used_up(tmp_path, cards, fake_models, monkeypatch):
     sheet = tmp_path / "few.csv"
     sheet.write_text(wanting(39, of=40))
     drafty = put(monkeypatch, fake_models, Drafty())
@@ -156,38 +156,38 @@ def test_a_card_without_drafts_makes_its_clips_and_no_draft(sheet, tmp_path, fak
     assert_booked(campaign_id, drafty)
 
 
-def test_drafts_are_asked_for_by_auto_or_off_alone(sheet, fake_models):
+def test_the_drafts_setting_accepts_only_auto_and_off(sheet, fake_models):
     with pytest.raises(SettingsError, match=r"The setting 'drafts' is wrong.*'auto' or 'off'"):
         run(sheet, drafts="on")
 
 
 class Interrupted(Drafty):
-    """A person presses Ctrl-C during the draft of a clip that is not made yet."""
+    """Presses Ctrl-C during the draft of a clip that is not generated yet."""
 
     def generate(self, variants, draft=False):
         yield from super().generate(variants, draft)
         if draft and variants[0].variant_id not in self.finals:
             os.kill(os.getpid(), signal.SIGINT)
-            assert stopping.wait(60)  # the flow's thread takes note of it
+            assert stopping.wait(60)  # set by the flow's thread
 
 
-def test_an_interrupted_draft_phase_loses_nothing_and_goes_on(sheet, fake_models, monkeypatch):
+def test_an_interrupted_draft_phase_loses_nothing_and_resumes(sheet, fake_models, monkeypatch):
     interrupted = put(monkeypatch, fake_models, Interrupted())
     with pytest.raises(KeyboardInterrupt):
         run(sheet)
     assert len(set(interrupted.drafts) - set(interrupted.finals)) == 1
-    [head] = catalogue().campaigns()
-    before = {row.variant_id: row.clip.sha256 for row in catalogue().variants(head.campaign_id) if row.clip}
+    [head] = catalogue().campaigns.all()
+    before = {row.variant_id: row.clip.sha256 for row in catalogue().variants.of_campaign(head.campaign_id) if row.clip}
     assert before.keys() == set(interrupted.finals)
-    assert "leased" not in catalogue().tally(head.campaign_id)
-    assert not catalogue().owners()
+    assert "leased" not in catalogue().progress.tally(head.campaign_id)
+    assert not catalogue().leases.owners()
     assert head.draft_seconds > 0
     assert_booked(head.campaign_id, interrupted)
 
     close_resources()
     drafty = put(monkeypatch, fake_models, Drafty())
     assert run(sheet) == head.campaign_id
-    rows = {row.variant_id: row for row in catalogue().variants(head.campaign_id)}
+    rows = {row.variant_id: row for row in catalogue().variants.of_campaign(head.campaign_id)}
     assert report_of(catalogue(), head.campaign_id).published == 14
     assert not before.keys() & set(drafty.finals)
     assert {key: rows[key].clip.sha256 for key in before} == before
@@ -195,7 +195,7 @@ def test_an_interrupted_draft_phase_loses_nothing_and_goes_on(sheet, fake_models
 
 
 class Failing(Drafty):
-    """Its drafts fail: all of them; all but those of finished clips, so that drafts are found to pay; or some."""
+    """Fails all drafts ("all"), those of new clips, once drafts have proved useful ("new"), or some ("some")."""
 
     def __init__(self, error: Exception, which: str) -> None:
         super().__init__()
@@ -224,18 +224,18 @@ class Failing(Drafty):
         ("some", "ValueError: no luck"),
     ],
 )
-def test_a_draft_that_fails_costs_no_clip(sheet, fake_models, monkeypatch, caplog, which, error):
+def test_a_failed_draft_does_not_cost_a_clip(sheet, fake_models, monkeypatch, caplog, which, error):
     failing = put(monkeypatch, fake_models, Failing(GenerationError(error), which))
     campaign_id = run(sheet)
     assert failing.failed
     assert report_of(catalogue(), campaign_id).published == 14
-    assert not any(row.error for row in catalogue().variants(campaign_id))
-    assert f"says nothing of its clip: {error}" in caplog.text
-    assert which == "some" or len(failing.failed) == MOST_FAILURES
+    assert not any(row.error for row in catalogue().variants.of_campaign(campaign_id))
+    assert f"its clip is generated last: {error}" in caplog.text
+    assert which == "some" or len(failing.failed) == MAX_FAILURES
     assert_booked(campaign_id, failing)
 
 
-def test_the_final_of_a_draft_that_failed_may_fail_too_with_its_reason(sheet, fake_models, monkeypatch):
+def test_a_final_that_fails_after_its_draft_failed_records_its_own_reason(sheet, fake_models, monkeypatch):
     failing = put(monkeypatch, fake_models, Failing(GenerationError("no room"), "new"))
     generate = failing.generate
 
@@ -245,7 +245,7 @@ def test_the_final_of_a_draft_that_failed_may_fail_too_with_its_reason(sheet, fa
 
     monkeypatch.setattr(failing, "generate", both)
     campaign_id = run(sheet)
-    rows = catalogue().variants(campaign_id)
+    rows = catalogue().variants.of_campaign(campaign_id)
     assert failing.failed
     assert {row.variant_id for row in rows if row.error} >= set(failing.failed)
     assert {row.error for row in rows if row.error} == {"no room for the clip either"}
@@ -254,13 +254,13 @@ def test_the_final_of_a_draft_that_failed_may_fail_too_with_its_reason(sheet, fa
 
 
 class Moody(FakeScorer):
-    """Fails in the thread that drafts, and nowhere else."""
+    """Fails only in the thread that makes drafts."""
 
     def __init__(self) -> None:
         self.failures = 0
 
     def embed_frames(self, frames):
-        if not threading.current_thread().name.startswith("tail"):
+        if not threading.current_thread().name.startswith("postprocess"):
             self.failures += 1
             raise RuntimeError("CUDA error: no kernel image")
         return super().embed_frames(frames)
@@ -273,11 +273,11 @@ def test_a_draft_that_cannot_be_scored_stops_nothing(sheet, fake_models, monkeyp
     campaign_id = run(sheet)
     assert scorer.failures
     assert report_of(catalogue(), campaign_id).published == 14
-    assert "says nothing of its clip: CUDA error: no kernel image" in caplog.text
+    assert "its clip is generated last: CUDA error: no kernel image" in caplog.text
     assert_booked(campaign_id, drafty)
 
 
-def test_a_device_that_is_lost_to_a_draft_gives_everything_back(sheet, fake_models, monkeypatch):
+def test_a_device_that_breaks_during_a_draft_releases_all_leases(sheet, fake_models, monkeypatch):
     lost = put(monkeypatch, fake_models, Drafty())
     generate = lost.generate
 
@@ -289,8 +289,8 @@ def test_a_device_that_is_lost_to_a_draft_gives_everything_back(sheet, fake_mode
     monkeypatch.setattr(lost, "generate", breaking)
     with pytest.raises(BrokenDeviceError, match="is lost to this process"):
         run(sheet)
-    [head] = catalogue().campaigns()
-    tally = catalogue().tally(head.campaign_id)
+    [head] = catalogue().campaigns.all()
+    tally = catalogue().progress.tally(head.campaign_id)
     assert not tally.keys() & {"leased", "quarantined"}
-    assert not catalogue().owners()
+    assert not catalogue().leases.owners()
     assert_booked(head.campaign_id, lost)

@@ -118,8 +118,8 @@ def _assert_recorded(home, terms: str) -> None:
         by_card.setdefault(record["generation"]["card"], []).append(record["licence"]["attestation"])
     assert by_card == {"svd": [word, word], "starter": [None]}
     catalogue = catalogue_of(resources_of(load_settings()))
-    campaign_id = catalogue.campaigns()[0].campaign_id
-    events = [event.detail for event in catalogue.events(campaign_id) if event.to_state == "signing"]
+    campaign_id = catalogue.campaigns.all()[0].campaign_id
+    events = [event.detail for event in catalogue.variants.events(campaign_id) if event.to_state == "signing"]
     assert sorted("attestation" in detail for detail in events) == [False, True, True]
     assert [detail["attestation"] for detail in events if "attestation" in detail] == [word, word]
     with open_signer(DevelopmentCA(home / "signer")) as signer:

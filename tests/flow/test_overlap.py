@@ -1,4 +1,4 @@
-"""The device and the threads behind it, through real steps with models that only claim to be some."""
+"""The device thread and the postprocess threads in a real run with fake models."""
 
 import threading
 import time
@@ -15,7 +15,7 @@ from flows.runtime.resources import resources_of
 from flows.settings import load_settings
 from manifests.errors import BrokenDeviceError, DiskFullError, EncodingError
 from models import memory
-from tasks.render.postprocess import MOST_AT_ONCE
+from tasks.render.postprocess import MAX_PENDING
 from tasks.runtime import resources as resources_module
 from tasks.runtime.resources import catalogue_of, devices_of
 
@@ -40,7 +40,7 @@ def large(tmp_path):
 
 
 def slowed(monkeypatch, fake_models, seconds) -> list[tuple[float, float]]:
-    """Let every clip take its time on the device; return when it was at work."""
+    """Make every clip take ``seconds`` on the device; return the list that collects their (start, end) times."""
     paint, busy = fake_models.generate, []
 
     def generate(variants, draft=False) -> Iterator:
@@ -70,7 +70,7 @@ def test_the_device_works_while_clips_are_encoded(home, large, fake_models, monk
     assert overlapping >= 10
 
 
-def test_frames_of_a_few_clips_only_are_held(home, large, fake_models, monkeypatch):
+def test_only_a_few_clips_are_in_memory_at_a_time(home, large, fake_models, monkeypatch):
     paint, held, most = fake_models.generate, [0], [0]
     lock = threading.Lock()
 
@@ -92,10 +92,10 @@ def test_frames_of_a_few_clips_only_are_held(home, large, fake_models, monkeypat
     monkeypatch.setattr(fake_models, "generate", generate)
     monkeypatch.setattr(tasks.render.postprocess, "encode", slow)
     assert report_of(catalogue(), run(large)).published == 12
-    assert 2 <= most[0] <= MOST_AT_ONCE + 1  # one waits at the door
+    assert 2 <= most[0] <= MAX_PENDING + 1  # one is blocked in put()
 
 
-def test_rows_are_written_together(home, large, fake_models, monkeypatch):
+def test_rows_are_written_in_batches(home, large, fake_models, monkeypatch):
     held = catalogue()
     record, batches = held.record, []
 
@@ -111,7 +111,7 @@ def test_rows_are_written_together(home, large, fake_models, monkeypatch):
     assert len(batches) < 9
 
 
-def test_a_full_disk_ends_the_run_with_its_sentence_and_the_rest_is_planned(home, large, fake_models, monkeypatch):
+def test_a_full_disk_ends_the_run_with_its_error_and_the_rest_stays_planned(home, large, fake_models, monkeypatch):
     from flows.runtime import dispatch as module
 
     encode, calls = tasks.render.postprocess.encode, []
@@ -126,10 +126,10 @@ def test_a_full_disk_ends_the_run_with_its_sentence_and_the_rest_is_planned(home
     monkeypatch.setattr(module, "render", module.render.with_options(retries=0))
     with pytest.raises(DiskFullError, match="The disk is full"):
         run(large)
-    tally = catalogue().tally(catalogue().campaigns()[0].campaign_id)
+    tally = catalogue().progress.tally(catalogue().campaigns.all()[0].campaign_id)
     assert tally.get("leased", 0) == 0
     assert tally["planned"] == 9
-    assert not catalogue().owners()
+    assert not catalogue().leases.owners()
 
 
 def test_a_clip_that_cannot_be_encoded_fails_alone(home, large, fake_models, monkeypatch):
@@ -147,7 +147,7 @@ def test_a_clip_that_cannot_be_encoded_fails_alone(home, large, fake_models, mon
 
 
 class Crowded(FakeScorer):
-    """Has memory for so many frames at a time."""
+    """Scorer with memory for ``room`` frames at a time."""
 
     def __init__(self, room: int) -> None:
         self.room = room
@@ -160,28 +160,28 @@ class Crowded(FakeScorer):
         return super().embed_frames(frames)
 
 
-def test_a_scorer_without_room_takes_fewer_frames_at_a_time(home, large, fake_models, monkeypatch):
+def test_a_scorer_out_of_memory_gets_fewer_frames_at_a_time(home, large, fake_models, monkeypatch):
     scorer = Crowded(2)
     monkeypatch.setattr(resources_module, "open_scorer", lambda *_, **__: scorer)
     assert report_of(catalogue(), run(large)).published == 12
     assert {8, 4, 2} <= set(scorer.asked)
     failed = [size for size in scorer.asked if size > 2]
-    assert len(failed) <= 6 * tasks.render.postprocess.THREADS, "the next clips begin with what fits"
+    assert len(failed) <= 6 * tasks.render.postprocess.THREADS, "later clips start with the size that fits"
 
 
-def test_a_clip_that_cannot_be_scored_is_kept_and_scored_on_a_retry_without_being_made_again(
+def test_a_clip_that_cannot_be_scored_is_kept_and_a_retry_only_scores_it(
     home, large, fake_models, monkeypatch
 ):
     scorer = Crowded(0)
     monkeypatch.setattr(resources_module, "open_scorer", lambda *_, **__: scorer)
     campaign_id = run(large)
-    rows = catalogue().variants(campaign_id, ["failed"])
+    rows = catalogue().variants.of_campaign(campaign_id, ["failed"])
     assert len(rows) == 12
-    assert all("was made and could not be scored (OutOfMemoryError" in str(row.error) for row in rows)
+    assert all("The clip was generated but could not be scored (OutOfMemoryError" in str(row.error) for row in rows)
 
     scorer.room = 8
-    monkeypatch.setattr(fake_models, "generate", lambda *_: pytest.fail("made again"))
-    assert catalogue().retry_failed(campaign_id) == 12
+    monkeypatch.setattr(fake_models, "generate", lambda *_: pytest.fail("generated again"))
+    assert catalogue().decisions.retry_failed(campaign_id) == 12
     from flows.campaign import campaign
 
     campaign(campaign_id=campaign_id)
@@ -201,14 +201,14 @@ def test_a_lost_device_fails_no_clip(home, large, fake_models, monkeypatch):
     monkeypatch.setattr(fake_models, "generate", generate)
     with pytest.raises(BrokenDeviceError, match="is lost to this process"):
         run(large)
-    campaign_id = catalogue().campaigns()[0].campaign_id
-    assert "failed" not in catalogue().tally(campaign_id)
+    campaign_id = catalogue().campaigns.all()[0].campaign_id
+    assert "failed" not in catalogue().progress.tally(campaign_id)
     monkeypatch.setattr(fake_models, "generate", paint)
     run(large)
     assert report_of(catalogue(), campaign_id).published == 12
 
 
-def test_a_worker_whose_memory_climbs_is_recycled_before_it_is_full(home, tmp_path, fake_models, monkeypatch):
+def test_a_worker_whose_memory_use_grows_is_recycled_before_it_is_full(home, tmp_path, fake_models, monkeypatch):
     sheet = tmp_path / "many.csv"
     sheet.write_text("brief_id,prompt,placements,variants\na,a red circle,16:9,60\n")
     used = [500_000_000]

@@ -71,7 +71,7 @@ def sheet(tmp_path):
 
 def test_each_picture_makes_its_own_clip_and_is_kept(tiny, sheet, home, tmp_path):
     campaign_id = run(sheet)
-    rows = catalogue().variants(campaign_id)
+    rows = catalogue().variants.of_campaign(campaign_id)
     assert len({row.variant.first_frame_sha256 for row in rows}) == 2
     clips = [row.clip for row in rows if row.clip]
     assert len({clip.sha256 for clip in clips}) == 2
@@ -84,12 +84,12 @@ def test_each_picture_makes_its_own_clip_and_is_kept(tiny, sheet, home, tmp_path
 
 def test_a_campaign_goes_on_though_its_pictures_are_gone(tiny, sheet, tmp_path):
     campaign_id = run(sheet, sample_size=None)
-    before = {row.variant_id for row in catalogue().variants(campaign_id)}
+    before = {row.variant_id for row in catalogue().variants.of_campaign(campaign_id)}
     for name in ("cup.png", "shoe.jpg"):
         (tmp_path / name).unlink()
     close_resources()
     assert run(sheet) == campaign_id
-    assert {row.variant_id for row in catalogue().variants(campaign_id)} == before
+    assert {row.variant_id for row in catalogue().variants.of_campaign(campaign_id)} == before
     assert report_of(catalogue(), campaign_id).briefs[0].variants == 2
 
 

@@ -46,14 +46,14 @@ def settings_in(home: Path, **more: object) -> tuple[Settings, Catalogue]:
 
 def test_a_webhook_that_fails_twice_and_then_accepts_gets_the_end_of_a_run(home, fake_models, sheet, monkeypatch):
     monkeypatch.setattr("tasks.alerts.alert_dispatcher.pause_s", lambda tries: 0.0)
-    monkeypatch.setattr("adapters.catalogue.messages.outbox.PAUSES_S", (0.05,) * 6)
+    monkeypatch.setattr("adapters.catalogue.messages.alerts.PAUSES_S", (0.05,) * 6)
     with webhook_server(Plan(503), Plan(500), Plan()) as receiver:
         settings, catalogue = settings_in(home, alert_webhook=receiver.url)
         with posting.posting(settings, catalogue):
             campaign_id = campaign(sheet=str(sheet))
             assert receiver.await_texts(3, seconds=60)[0].startswith(f"Campaign spring ({campaign_id}) has finished.")
         assert posting._beats[-1].await_end(30)
-    [alert] = catalogue.alerts(kind="finished")
+    [alert] = catalogue.alerts.all(kind="finished")
     assert alert.sent_at
     assert alert.tries == 3
     assert len(receiver.texts) == 3
@@ -63,14 +63,14 @@ def test_a_run_does_not_wait_for_a_webhook_that_hangs(home, fake_models, sheet, 
     with webhook_server(Plan(how="hang")) as receiver:
         monkeypatch.setattr(posting, "webhook_of", lambda _: Webhook(receiver.url, whole_s=LONG_S))
         settings, catalogue = settings_in(home, alert_webhook=receiver.url)
-        catalogue.add_alert("before", "sweep", "something from before")
+        catalogue.alerts.add("before", "sweep", "something from before")
         began = time.monotonic()
         with posting.posting(settings, catalogue):
             receiver.await_texts(1)
             campaign_id = campaign(sheet=str(sheet))
         assert time.monotonic() - began < LONG_S
         assert receiver.texts == ["something from before"], "it hangs on the first to this moment"
-        assert [run.outcome for run in catalogue.runs(campaign_id)] == ["finished"]
+        assert [run.outcome for run in catalogue.runs.all(campaign_id)] == ["finished"]
 
 
 def test_a_setting_that_is_no_url_fails_no_run(home, caplog):
@@ -87,7 +87,7 @@ from flows.runtime.alert_delivery import posting
 from flows.settings import load_settings
 with open_catalogue(sys.argv[1]) as catalogue:
     with posting(load_settings(alert_webhook=sys.argv[2], home=sys.argv[3]), catalogue):
-        catalogue.add_alert("key", "sweep", "the last")
+        catalogue.alerts.add("key", "sweep", "the last")
     print(time.time(), flush=True)
 """
 
@@ -107,7 +107,7 @@ def test_a_process_that_ends_sends_its_last_alert_and_waits_for_no_answer_that_d
         assert time.time() - float(ended.stdout) < posting.LAST_S + 5
         assert receiver.texts == ["the last"]
     with open_catalogue(url) as catalogue:
-        [alert] = catalogue.alerts()
+        [alert] = catalogue.alerts.all()
     assert bool(alert.sent_at) == is_sent
     assert "Traceback" not in ended.stderr
 
@@ -135,7 +135,7 @@ def test_an_alert_reaches_prefects_server_as_an_event(home):
         time.sleep(0.2)
     [event] = found
     assert event["resource"]["prefect.resource.id"] == f"reelmill.campaign.{campaign_id}"
-    assert event["payload"]["text"] == catalogue.alerts()[0].text
+    assert event["payload"]["text"] == catalogue.alerts.all()[0].text
     assert event["payload"]["outcome"] == "budget"
 
 

@@ -28,10 +28,10 @@ def test_a_word_holds_for_a_name_too(campaign_id):
     from flows.steer import steer
 
     assert steer("spring", action="pause", priority=7) == "paused"
-    row = catalogue().campaign(campaign_id)
+    row = catalogue().campaigns.get(campaign_id)
     assert (row.standing, row.priority) == ("paused", 7)
     assert campaign(campaign_id=campaign_id[:8], action="resume", priority=-3) == campaign_id
-    row = catalogue().campaign(campaign_id)
+    row = catalogue().campaigns.get(campaign_id)
     assert (row.standing, row.priority) == ("active", -3)
 
 
@@ -45,7 +45,7 @@ def test_what_is_cancelled_is_reopened_by_that_word_alone(campaign_id):
             steer(campaign_id, action=word)
         with pytest.raises(CampaignCancelledError):
             campaign(campaign_id=campaign_id, action=word)
-    assert catalogue().standing(campaign_id) == "cancelled"
+    assert catalogue().steering.standing(campaign_id) == "cancelled"
     assert steer(campaign_id, action="reopen") == "active"
 
 
@@ -73,11 +73,11 @@ def test_a_run_that_others_leave_nothing_is_not_called_finished(home, sheet):
     settings = load_settings(lease_s=1.0)
     resources = resources_of(settings)
     made = register(settings, resources, read_sheet(settings, resources, sheet, False))
-    held = [row.variant_id for row in catalogue().variants(made)][:3]
-    catalogue().lease(held, "elsewhere:boot:1:1", 600, attempts_cap=5, campaign_id=made)
+    held = [row.variant_id for row in catalogue().variants.of_campaign(made)][:3]
+    catalogue().leases.acquire(held, "elsewhere:boot:1:1", 600, attempts_cap=5, campaign_id=made)
     assert finish_in_flow(finish, settings, resources, made) == "left"
-    assert catalogue().runs(made)[0].outcome == "left"
-    [alert] = [each for each in catalogue().alerts(10) if each.kind == "failed"]
+    assert catalogue().runs.all(made)[0].outcome == "left"
+    [alert] = [each for each in catalogue().alerts.all(10) if each.kind == "failed"]
     assert "others hold some of it" in alert.text
 
 

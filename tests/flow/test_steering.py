@@ -104,7 +104,7 @@ def leads(order: list[str], first: str, second: str, spare: int = 0) -> list[int
 
 
 def made(catalogue: Catalogue, campaign_id: str) -> int:
-    states = catalogue.tally(campaign_id)
+    states = catalogue.progress.tally(campaign_id)
     return sum(number for state, number in states.items() if state not in ("planned", "leased", "rendered"))
 
 
@@ -139,7 +139,7 @@ def test_two_campaigns_on_one_device_take_turns(home, catalogue, new_campaign, m
     seen = leads(order, "first", "second")
     assert max(seen) - min(seen) <= 2 * (TURN + LEASED_AT_ONCE), "from a turn ahead to a turn behind"
     assert sum(one != other for one, other in pairwise(order)) >= 3
-    assert [row.outcome for row in catalogue.runs()] == ["finished", "finished"]
+    assert [row.outcome for row in catalogue.runs.all()] == ["finished", "finished"]
 
 
 def test_a_fast_driver_waits_for_a_slow_one(home, catalogue, new_campaign):
@@ -170,22 +170,22 @@ def test_a_higher_priority_goes_first(home, catalogue, new_campaign, monkeypatch
     assert order[begins : begins + 40] == ["high"] * 40
     assert Counter(order) == {"low": 96, "high": 40}
     assert begins < 90, "the low one had something left when the high one came"
-    assert catalogue.campaign(high).priority == 5
+    assert catalogue.campaigns.get(high).priority == 5
 
 
 def test_a_pause_from_another_process_ends_the_run_and_loses_nothing(home, catalogue, new_campaign, capsys):
     campaign_id = new_campaign("spring", 40, review="auto")
     process = driver.start(0.25, campaign_id=campaign_id)
-    await_(lambda: catalogue.tally(campaign_id).get("published", 0) >= 2)
+    await_(lambda: catalogue.progress.tally(campaign_id).get("published", 0) >= 2)
     assert reelmill(capsys, "pause", "spring").code == 0
-    at_pause, before = leased(home, spring=campaign_id), catalogue.tally(campaign_id)
-    await_(lambda: catalogue.runs(campaign_id)[0].ended_at, SOON_S)
+    at_pause, before = leased(home, spring=campaign_id), catalogue.progress.tally(campaign_id)
+    await_(lambda: catalogue.runs.all(campaign_id)[0].ended_at, SOON_S)
     assert driver.finish(process) == 0
     assert leased(home, spring=campaign_id) == at_pause, "a lease was handed out after the pause"
-    (run,) = catalogue.runs(campaign_id)
-    after = catalogue.tally(campaign_id)
+    (run,) = catalogue.runs.all(campaign_id)
+    after = catalogue.progress.tally(campaign_id)
     assert run.outcome == "paused"
-    assert catalogue.owners() == []
+    assert catalogue.leases.owners() == []
     assert after["published"] >= before["published"] >= 2
     assert after.get("leased", 0) == 0
     assert made(catalogue, campaign_id) == len(at_pause), "what was in hand is finished"
@@ -196,7 +196,7 @@ def test_a_pause_from_another_process_ends_the_run_and_loses_nothing(home, catal
     assert "is paused by person:" in again.err
     done = reelmill(capsys, "resume", "spring", "--json")
     assert (done.code, json.loads(done.out)["outcome"]) == (0, "finished")
-    assert catalogue.tally(campaign_id) == {"published": 40}
+    assert catalogue.progress.tally(campaign_id) == {"published": 40}
     check(home)
 
 
@@ -204,20 +204,23 @@ def test_a_cancellation_ends_the_leases_and_reopening_goes_on(home, catalogue, n
     campaign_id = new_campaign("spring", 24, review="auto")
     process = driver.start(0.5, campaign_id=campaign_id)
     await_(
-        lambda: catalogue.tally(campaign_id).get("published", 0) >= 1 and catalogue.tally(campaign_id).get("leased", 0)
+        lambda: (
+            catalogue.progress.tally(campaign_id).get("published", 0) >= 1
+            and catalogue.progress.tally(campaign_id).get("leased", 0)
+        )
     )
     answer = json.loads(reelmill(capsys, "cancel", "spring", "--reason", "wrong brand", "--json").out)
     assert answer["leases_ended"] >= 1
-    assert catalogue.tally(campaign_id).get("leased", 0) == 0
+    assert catalogue.progress.tally(campaign_id).get("leased", 0) == 0
     at_cancel = made(catalogue, campaign_id)
     assert driver.finish(process) == 0
-    (run,) = catalogue.runs(campaign_id)
+    (run,) = catalogue.runs.all(campaign_id)
     assert run.outcome == "cancelled"
     assert made(catalogue, campaign_id) == at_cancel, "what was taken away came back"
-    assert catalogue.owners() == []
+    assert catalogue.leases.owners() == []
     assert reelmill(capsys, "resume", "spring").code == 1
     assert reelmill(capsys, "resume", "spring", "--reopen").code == 0
-    assert catalogue.tally(campaign_id) == {"published": 24}
+    assert catalogue.progress.tally(campaign_id) == {"published": 24}
     check(home)
 
 
@@ -225,12 +228,12 @@ def test_a_campaign_that_is_paused_during_delivery_says_so(home, catalogue, new_
     """Nothing is left to make, and what is approved waits."""
     campaign_id = new_campaign("spring", 2)
     reelmill(capsys, "resume", "spring")
-    catalogue.approve([row.variant_id for row in catalogue.variants(campaign_id)], "person:ann")
+    catalogue.decisions.approve([row.variant_id for row in catalogue.variants.of_campaign(campaign_id)], "person:ann")
     reelmill(capsys, "pause", "spring")
     ended = reelmill(capsys, "resume", "spring", "--if-active")
-    assert (ended.code, catalogue.tally(campaign_id)) == (3, {"approved": 2})
+    assert (ended.code, catalogue.progress.tally(campaign_id)) == (3, {"approved": 2})
     assert reelmill(capsys, "resume", "spring").code == 0
-    assert catalogue.tally(campaign_id) == {"published": 2}
+    assert catalogue.progress.tally(campaign_id) == {"published": 2}
     check(home)
 
 
@@ -240,11 +243,11 @@ def test_a_budget_ends_a_run_cleanly(home, catalogue, new_campaign, capsys):
     assert ended.code == 0
     assert "The budget of 2.77778e-05 device hours is used up; " in ended.err
     assert f"`reelmill resume {campaign_id}` goes on" in ended.err
-    (run,) = catalogue.runs(campaign_id)
-    assert (run.outcome, catalogue.owners()) == ("budget", [])
+    (run,) = catalogue.runs.all(campaign_id)
+    assert (run.outcome, catalogue.leases.owners()) == ("budget", [])
     assert 10 <= made(catalogue, campaign_id) <= 10 + 2 * LEASED_AT_ONCE, "a fake clip costs 0.01 s"
     assert reelmill(capsys, "resume", "spring").code == 0
-    assert catalogue.tally(campaign_id) == {"passed": 40}
+    assert catalogue.progress.tally(campaign_id) == {"passed": 40}
 
 
 def test_a_window_ends_a_run_cleanly(home, catalogue, new_campaign, capsys, monkeypatch):
@@ -254,8 +257,8 @@ def test_a_window_ends_a_run_cleanly(home, catalogue, new_campaign, capsys, monk
     ended = reelmill(capsys, "run", home.parent / "spring.csv", "--review", "required", "--until", until.isoformat())
     assert ended.code == 0
     assert f"Stopped at {until:%H:%M} (UTC), as asked; " in ended.err
-    (run,) = catalogue.runs(campaign_id)
+    (run,) = catalogue.runs.all(campaign_id)
     assert run.outcome == "window"
     assert abs(run.ended_at - until.timestamp()) < SOON_S
     assert made(catalogue, campaign_id) < 60
-    assert catalogue.owners() == []
+    assert catalogue.leases.owners() == []

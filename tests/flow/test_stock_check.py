@@ -13,6 +13,7 @@ from sqlalchemy import update
 
 from adapters.catalogue.accounts.passwords import hash_password
 from adapters.catalogue.core.tables import runs
+from adapters.catalogue.work.campaigns import Campaigns
 from flows.runtime.resources import resources_of
 from flows.settings import load_settings
 from manifests.errors import (
@@ -102,7 +103,7 @@ def test_the_second_night_makes_nothing_that_the_first_made(home, stock_sheet, f
     second = night(stock_sheet, FIRST + DAY_S)
     assert (second["chosen"], second["there"], second["ended"]) == (0, COMBINATIONS, "nothing to do")
     assert len(seen) == COMBINATIONS
-    assert len(catalogue().campaigns()) == 1
+    assert len(catalogue().campaigns.all()) == 1
     assert audited(home)["published"] == COMBINATIONS
 
 
@@ -131,14 +132,14 @@ def test_withdrawn_footage_is_not_made_again_unasked_and_rejected_is_with_other_
     home, stock_sheet, fake_models, monkeypatch, state, there
 ):
     first = night(stock_sheet, settings={"review": "required"})
-    passed = catalogue().variants(first["campaign_id"], ["passed"])[0].variant_id
+    passed = catalogue().variants.of_campaign(first["campaign_id"], ["passed"])[0].variant_id
     if state == "withdrawn":
         night(stock_sheet)
-        catalogue().withdraw([passed], "ann", "rights have ended")
+        catalogue().decisions.withdraw([passed], "ann", "rights have ended")
     elif state == "rejected":
-        catalogue().reject([passed], "ann", "dull")
+        catalogue().decisions.reject([passed], "ann", "dull")
     else:
-        catalogue().quarantine([passed], "it kills its worker")
+        catalogue().decisions.quarantine([passed], "it kills its worker")
     seen = made(fake_models, monkeypatch)
     second = night(stock_sheet, FIRST + DAY_S)
     assert (second["chosen"], second["there"]) == (1 - there, COMBINATIONS - 1 + there)
@@ -171,7 +172,7 @@ def test_a_window_that_ends_in_the_middle_stops_cleanly_and_the_next_night_goes_
     def shut_after_two(variants, *rest):
         for result in generate(variants, *rest):
             if len(seen) == 2:  # the window ends while a clip is in hand
-                with catalogue()._writing() as connection:
+                with catalogue().database.writing() as connection:
                     connection.execute(update(runs).values(until=time.time() - 1))
             yield result
 
@@ -189,7 +190,7 @@ def test_a_window_that_ends_in_the_middle_stops_cleanly_and_the_next_night_goes_
     assert (second["there"], second["chosen"], second["done"]) == (first["made"], first["left"], first["left"])
     assert len(seen) == len(set(seen)) == COMBINATIONS
     assert audited(home)["published"] == COMBINATIONS
-    assert len(catalogue().campaigns()) == 2
+    assert len(catalogue().campaigns.all()) == 2
 
 
 def test_a_budget_that_is_used_up_stops_cleanly_and_the_same_night_goes_on_with_what_is_left_of_it(
@@ -216,7 +217,7 @@ def test_a_budget_that_is_used_up_stops_cleanly_and_the_same_night_goes_on_with_
     assert more["spent_money"] == pytest.approx(COMBINATIONS, abs=0.2)
     assert len(seen) == COMBINATIONS
     assert audited(home)["published"] == COMBINATIONS
-    assert len(catalogue().campaigns()) == 1
+    assert len(catalogue().campaigns.all()) == 1
     assert night(stock_sheet, budget_h=150 / 3600)["ended"] == "finished"
 
 
@@ -242,28 +243,27 @@ def test_a_sheet_that_is_changed_in_the_night_has_no_second_budget(home, stock_s
 def test_a_night_that_died_while_it_was_planned_goes_on_with_its_own_choice(
     home, stock_sheet, fake_models, monkeypatch
 ):
-    from adapters.catalogue import Catalogue
 
     def died(*_, **__):
         raise CatalogueError("The power was cut.")
 
     with monkeypatch.context() as patched:
-        patched.setattr(Catalogue, "add_variants", died)
+        patched.setattr(Campaigns, "add_variants", died)
         with pytest.raises(CatalogueError):
             night(stock_sheet)
-    chosen = catalogue().briefs(catalogue().campaigns()[0].campaign_id)
+    chosen = catalogue().campaigns.briefs(catalogue().campaigns.all()[0].campaign_id)
     assert night(stock_sheet)["published"] == COMBINATIONS
-    assert catalogue().briefs(catalogue().campaigns()[0].campaign_id) == chosen
+    assert catalogue().campaigns.briefs(catalogue().campaigns.all()[0].campaign_id) == chosen
 
 
 def test_a_night_that_somebody_pauses_says_so_and_goes_on_when_it_may(home, stock_sheet, fake_models):
     campaign_id = night(stock_sheet, budget_h=0.0001)["campaign_id"]
-    before = catalogue().tally(campaign_id).get("published", 0)
-    catalogue().steer(campaign_id, "paused", "ann")
+    before = catalogue().progress.tally(campaign_id).get("published", 0)
+    catalogue().steering.steer(campaign_id, "paused", "ann")
     paused = night(stock_sheet)
     assert (paused["ended"], paused["published"]) == ("paused", before)
     assert f"go on by reelmill resume {campaign_id}" in paused["sentence"]
-    catalogue().steer(campaign_id, "active", "ann")
+    catalogue().steering.steer(campaign_id, "active", "ann")
     assert night(stock_sheet)["published"] == COMBINATIONS
 
 
@@ -271,7 +271,7 @@ def test_a_run_that_comes_by_day_begins_nothing(home, stock_sheet, fake_models, 
     seen = made(fake_models, monkeypatch)
     report = night(stock_sheet, time.time() - 3 * DAY_S, until="06:00")
     assert (report["ended"], report["chosen"], report["campaign_id"]) == ("window", 0, "")
-    assert (seen, catalogue().campaigns()) == ([], [])
+    assert (seen, catalogue().campaigns.all()) == ([], [])
 
 
 def test_a_scheduled_night_starts_when_its_schedule_said_so(home, stock_sheet, fake_models):
@@ -293,7 +293,7 @@ def test_a_scheduled_night_starts_when_its_schedule_said_so(home, stock_sheet, f
 def test_a_dry_run_begins_nothing(home, stock_sheet, fake_models):
     report = night(stock_sheet, dry_run=True)
     assert (report["ended"], report["chosen"]) == ("dry run", COMBINATIONS)
-    assert catalogue().campaigns() == []
+    assert catalogue().campaigns.all() == []
 
 
 def test_a_failure_is_reported_and_raised(home, stock_sheet, fake_models, monkeypatch):
@@ -358,7 +358,7 @@ def test_review_and_dashboard_work_on_a_night_as_on_any_campaign(home, stock_she
     campaign_id = waiting["campaign_id"]
 
     session = Session.open()
-    session.catalogue.add_account("admin", "admin", "test", password_hash=hash_password(PASSWORD))
+    session.catalogue.accounts.add("admin", "admin", "test", password_hash=hash_password(PASSWORD))
     client = client_of(session, "admin")
     page = client.get(f"/campaigns/{campaign_id}")
     assert page.status_code == 200

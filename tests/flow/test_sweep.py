@@ -12,8 +12,9 @@ from sqlalchemy import update
 from sweep_world import DAY_S, OLD_S, SPRING, SweepWorld, aged, content_of
 
 from adapters.bucket import LocalBucket
-from adapters.catalogue import Catalogue, SignedFacts
+from adapters.catalogue import SignedFacts
 from adapters.catalogue.core.tables import database_now, runs
+from adapters.catalogue.views.files import Files
 from adapters.catalogue.work.runs import ALIVE_S
 from manifests.errors import BucketRefusedError, BucketUnreachableError
 from tasks.runtime.lease_owner import current_owner
@@ -69,7 +70,7 @@ def test_a_published_file_that_is_missing_is_told_once_a_day(world: SweepWorld):
     (text,) = world.told()
     assert key in text
     assert "put it back" in text
-    assert world.catalogue.states([variant_id]) == {variant_id: "published"}
+    assert world.catalogue.variants.states([variant_id]) == {variant_id: "published"}
     world.put(key, content_of(key))
     assert world.sweep().is_empty
 
@@ -116,7 +117,7 @@ def test_what_is_on_its_way_stays_and_what_another_attempt_left_goes(world: Swee
     early = world.facts(first).keys[:2]
     for key in early:
         world.put(key, content_of(key), age_s=2 * DAY_S)
-    world.catalogue.renew("me", -1.0)
+    world.catalogue.leases.renew("me", -1.0)
     world.sign(first)
     late = world.facts(first).keys[:3]
     for key in late:
@@ -149,7 +150,7 @@ def test_a_key_that_is_committed_since_the_clips_were_read_is_no_orphan(embedded
     variant_id = embedded.variant("approved")
     key = embedded.put(f"{SPRING}/{variant_id}.mp4", age_s=2 * DAY_S)
     monkeypatch.setattr("sweep_world._facts", lambda *_: SignedFacts(key, "5" * 64, 3))
-    just_before(monkeypatch, Catalogue, "keys_named", lambda: embedded.sign(variant_id))
+    just_before(monkeypatch, Files, "keys_in_use", lambda: embedded.sign(variant_id))
     assert embedded.sweep(dry_run=True).is_empty
 
 
@@ -157,7 +158,9 @@ def test_a_clip_that_is_withdrawn_meanwhile_is_not_called_damaged(embedded: Swee
     variant_id = embedded.variant("published")
     for key in embedded.facts(variant_id).keys:
         embedded.bucket.remove(key)
-    just_before(monkeypatch, LocalBucket, "head", lambda: embedded.catalogue.withdraw([variant_id], "ann", "rights"))
+    just_before(
+        monkeypatch, LocalBucket, "head", lambda: embedded.catalogue.decisions.withdraw([variant_id], "ann", "rights")
+    )
     assert embedded.sweep(dry_run=True).is_empty
 
 
@@ -298,8 +301,8 @@ def test_masters_of_damaged_clips_stay(world: SweepWorld):
 
 def test_signings_that_ended_and_files_that_were_never_finished_go(embedded: SweepWorld):
     signing = embedded.variant("signing")
-    embedded.catalogue.renew("me", -1.0)
-    embedded.catalogue.end_expired_leases()
+    embedded.catalogue.leases.renew("me", -1.0)
+    embedded.catalogue.leases.end_expired()
     awaited = embedded.stage(signing, f"{embedded.facts(signing).path.parent.name}/clip.mp4")
     earlier = embedded.stage(signing, "signed-9/clip.mp4")
     done = embedded.variant("published")
@@ -365,20 +368,23 @@ def test_young_shared_masters_stay(embedded: SweepWorld):
 def test_what_was_abandoned_is_ended_and_told_once(world: SweepWorld):
     ids = [world.variant() for _ in range(4)]
     samples.take(world.catalogue, ids[:2], owner="far:boot:17:99")
-    world.catalogue.renew("far:boot:17:99", -1.0)
+    world.catalogue.leases.renew("far:boot:17:99", -1.0)
     dead = current_owner().rpartition(":")[0] + ":1"
     samples.take(world.catalogue, ids[2:3], owner=dead)
     samples.take(world.catalogue, ids[3:], owner="alive")
-    run_id = world.catalogue.begin_run(SPRING, "pool", "far:boot:16:98")
-    with world.catalogue._writing() as connection:
+    run_id = world.catalogue.runs.begin(SPRING, "pool", "far:boot:16:98")
+    with world.catalogue.database.writing() as connection:
         connection.execute(update(runs).values(beat_at=database_now() - ALIVE_S - 1))
     expected = {"expired-lease": 2, "dead-worker": 1, "lost-run": 1}
     assert counts(world.sweep(dry_run=True)) == expected
-    assert (world.catalogue.owners(), world.told("worker-lost")) == (sorted(["alive", dead, "far:boot:17:99"]), [])
+    assert (world.catalogue.leases.owners(), world.told("worker-lost")) == (
+        sorted(["alive", dead, "far:boot:17:99"]),
+        [],
+    )
     assert counts(world.sweep()) == expected
-    assert world.catalogue.owners() == ["alive"]
-    assert set(world.catalogue.states(ids[:3]).values()) == {"planned"}
-    assert world.catalogue.run(run_id).outcome == "lost"
+    assert world.catalogue.leases.owners() == ["alive"]
+    assert set(world.catalogue.variants.states(ids[:3]).values()) == {"planned"}
+    assert world.catalogue.runs.get(run_id).outcome == "lost"
     assert world.sweep().is_empty
     told = world.told("worker-lost")
     assert len(told) == 3
@@ -387,18 +393,18 @@ def test_what_was_abandoned_is_ended_and_told_once(world: SweepWorld):
 
 
 def test_a_driver_of_this_machine_that_lives_is_only_late(embedded: SweepWorld):
-    run_id = embedded.catalogue.begin_run(SPRING, "pool", current_owner())
-    with embedded.catalogue._writing() as connection:
+    run_id = embedded.catalogue.runs.begin(SPRING, "pool", current_owner())
+    with embedded.catalogue.database.writing() as connection:
         connection.execute(update(runs).values(beat_at=database_now() - ALIVE_S - 1))
     assert embedded.sweep().is_empty
-    assert embedded.catalogue.run(run_id).ended_at is None
+    assert embedded.catalogue.runs.get(run_id).ended_at is None
 
 
 def test_a_bucket_that_refuses_stops_only_its_own_steps(embedded: SweepWorld, monkeypatch):
     variant_id = embedded.quiet(embedded.variant("published"))
     master, other = embedded.stage(variant_id), embedded.stage(embedded.quiet(embedded.variant("rejected")))
     leased = embedded.variant("leased")
-    embedded.catalogue.renew("me", -1.0)
+    embedded.catalogue.leases.renew("me", -1.0)
 
     def refused(*_: object):
         raise BucketRefusedError("The bucket refused the call (AccessDenied); check its rights.")
@@ -410,7 +416,7 @@ def test_a_bucket_that_refuses_stops_only_its_own_steps(embedded: SweepWorld, mo
     assert list(report.for_people) == ["not-done"]
     assert master.exists(), "nobody has seen that its clip is in the bucket"
     assert not other.exists()
-    assert embedded.catalogue.states([leased]) == {leased: "planned"}
+    assert embedded.catalogue.variants.states([leased]) == {leased: "planned"}
     assert counts(embedded.sweep()) == {"master": 1}
 
 
@@ -445,11 +451,11 @@ class Killed(BaseException):
 
 
 STEPS = [
-    "adapters.catalogue.catalogue:Catalogue.lose_run",
-    "adapters.catalogue.catalogue:Catalogue.release_owner",
-    "adapters.catalogue.catalogue:Catalogue.end_expired_leases",
-    "adapters.catalogue.catalogue:Catalogue.add_alert",
-    "adapters.catalogue.catalogue:Catalogue.removed",
+    "adapters.catalogue.work.runs:Runs.mark_lost",
+    "adapters.catalogue.work.leases:Leases.release_owner",
+    "adapters.catalogue.work.leases:Leases.end_expired",
+    "adapters.catalogue.messages.alerts:Alerts.add",
+    "adapters.catalogue.review.decisions:Decisions.mark_removed",
     "adapters.bucket.local:LocalBucket.move",
     "adapters.bucket.local:LocalBucket.remove",
     "os:link",
@@ -463,11 +469,11 @@ def test_killed_at_any_step_another_sweep_finishes(embedded: SweepWorld, monkeyp
     orphans = [embedded.orphan(f"b1/{number}.mp4") for number in range(2)]
     lost = embedded.variant()
     samples.take(embedded.catalogue, [lost], owner="far:boot:17:99")
-    embedded.catalogue.renew("far:boot:17:99", -1.0)
+    embedded.catalogue.leases.renew("far:boot:17:99", -1.0)
     held = embedded.variant()
     samples.take(embedded.catalogue, [held], owner=current_owner().rpartition(":")[0] + ":1")
-    embedded.catalogue.begin_run(SPRING, "pool", "far:boot:16:98")
-    with embedded.catalogue._writing() as connection:
+    embedded.catalogue.runs.begin(SPRING, "pool", "far:boot:16:98")
+    with embedded.catalogue.database.writing() as connection:
         connection.execute(update(runs).values(beat_at=database_now() - ALIVE_S - 1))
     embedded.variant("withdrawn")
     published = embedded.variant("published")
@@ -478,7 +484,7 @@ def test_killed_at_any_step_another_sweep_finishes(embedded: SweepWorld, monkeyp
     embedded.sweep()
     assert embedded.sweep().is_empty
     assert len(embedded.told("worker-lost")) == 3
-    assert set(embedded.catalogue.states([lost, held]).values()) == {"planned"}
+    assert set(embedded.catalogue.variants.states([lost, held]).values()) == {"planned"}
     expected = {f"{TODAY}/{key}": b"odd" for key in orphans}
     assert embedded.snapshot() == expected | {key: content_of(key) for key in embedded.facts(published).keys}
 

@@ -83,14 +83,14 @@ def build(world: SweepWorld, made: Made) -> None:
     for name in made.staged:
         world.stage(variant_id, name, age_s=made.quiet_days * DAY_S)
     world.quiet(variant_id, made.quiet_days * DAY_S)
-    row = world.catalogue.variant(variant_id)
+    row = world.catalogue.variants.get(variant_id)
     for number, key in enumerate(row.signed.keys if row.signed else ()):
         if number in made.lost | made.swapped:
             world.bucket.remove(key)
         if number in made.swapped:
             world.put(key, b"swapped", age_s=40 * DAY_S)
     if made.expired:
-        world.catalogue.renew("me", -1.0)
+        world.catalogue.leases.renew("me", -1.0)
 
 
 @settings(max_examples=40, deadline=None)
@@ -112,7 +112,9 @@ def check(world: SweepWorld, clips: Sequence[Made], orphans: Sequence[tuple[str,
     assert {key: data for key, data in objects.items() if key in named} == {
         key: data for key, data in after.items() if key in named
     }
-    withdrawn = {key for row in world.catalogue.sent(SPRING) if row.state == "withdrawn" for key in row.signed.keys}
+    withdrawn = {
+        key for row in world.catalogue.files.sent(SPRING) if row.state == "withdrawn" for key in row.signed.keys
+    }
     assert sorted(after.values()) == sorted(data for key, data in objects.items() if key not in withdrawn)
     gone = {key for key in named if objects.get(key) != content_of(key)}
     told = {name for kind in ("missing", "differing") for name in first[kind].names}
@@ -124,4 +126,4 @@ def check(world: SweepWorld, clips: Sequence[Made], orphans: Sequence[tuple[str,
 
 
 def is_published(world: SweepWorld, key: str) -> bool:
-    return any(key in row.signed.keys and row.state == "published" for row in world.catalogue.sent(SPRING))
+    return any(key in row.signed.keys and row.state == "published" for row in world.catalogue.files.sent(SPRING))

@@ -195,7 +195,7 @@ def test_a_dropped_sheet_becomes_published_clips(up: Up):
     assert answer["state"] == "accepted"
     assert answer["link"].startswith(f"http://127.0.0.1:{up.port}/campaigns/")
     assert up.status(up.port, answer["link"].partition(str(up.port))[2]) in (200, 303, 401)
-    assert awaited(lambda: up.catalogue.tally(answer["campaign"]).get("published", 0) == 2, 180), up.text
+    assert awaited(lambda: up.catalogue.progress.tally(answer["campaign"]).get("published", 0) == 2, 180), up.text
 
 
 def test_an_event_lets_prefect_look_at_once(up: Up, monkeypatch):
@@ -326,10 +326,10 @@ def test_sigkill_leaves_no_process_and_the_next_one_goes_on(up: Up):
     second = Up(up.home, up.inbox)
     try:
         assert second.says("Everything runs."), second.text
-        [campaign] = [row.campaign_id for row in second.catalogue.campaigns() if row.name == "summer"]
+        [campaign] = [row.campaign_id for row in second.catalogue.campaigns.all() if row.name == "summer"]
         assert second.says(r"for flow 'campaign'"), second.text
         second.end(signal.SIGKILL)
-        states = second.catalogue.tally(campaign)
+        states = second.catalogue.progress.tally(campaign)
         assert sum(states.values()) == 40
         third = Up(up.home, up.inbox)
         try:

@@ -15,6 +15,7 @@ import pytest
 import s3_server
 
 from adapters.catalogue import Catalogue
+from adapters.catalogue.messages.sheet_imports import SheetImports
 from adapters.inbox import FolderInbox, Inbox, open_inbox
 from flows.runtime.process_setup import WRONG_SETTINGS
 from flows.runtime.resources import resources_of
@@ -82,7 +83,7 @@ class Place:
 
     @property
     def campaigns(self) -> list[str]:
-        return [row.campaign_id for row in self.catalogue.campaigns()]
+        return [row.campaign_id for row in self.catalogue.campaigns.all()]
 
     @property
     def notes(self) -> list[str]:
@@ -362,7 +363,7 @@ def test_of_two_watchers_at_once_one_registers(folder: Place):
     sheets = [f"{number}.csv" for number in range(4)]
     for number, sheet in enumerate(sheets):
         folder.put(sheet, GOOD.replace(b"red", f"red{number}".encode()))
-    folder.catalogue.campaigns()
+    folder.catalogue.campaigns.all()
     close_resources()
     watchers = [FORK.Process(target=_look_apart, args=(folder,)) for _ in range(2)]
     for process in watchers:
@@ -378,7 +379,7 @@ def test_of_two_watchers_at_once_one_registers(folder: Place):
 def test_of_two_watchers_at_once_none_takes_the_others_marked_copy(folder: Place):
     for number in range(6):
         folder.put(f"{number}.csv", BAD.replace(b"lots", f"lots{number}".encode()))
-    folder.catalogue.campaigns()
+    folder.catalogue.campaigns.all()
     close_resources()
     watchers = [FORK.Process(target=_look_apart, args=(folder, 6)) for _ in range(2)]
     for process in watchers:
@@ -401,10 +402,10 @@ def test_long_names_are_answered_once(folder: Place, name: str):
 
 STEPS: list[tuple[Any, str]] = [
     (watching, "snapshot_sheet"),
-    (Catalogue, "take_arrival"),
+    (SheetImports, "claim"),
     (Door, "read"),
     (Door, "register"),
-    (Catalogue, "settle_arrival"),
+    (SheetImports, "finish"),
     (Door, "start"),
     (FolderInbox, "leave"),
 ]
@@ -427,7 +428,7 @@ def _die_at(place: Place, owner: Any, name: str, when: str) -> None:
 def test_killed_at_any_step_it_is_one_campaign_after_all(folder: Place, owner: Any, name: str, when: str, monkeypatch):
     monkeypatch.setattr(watching, "PATIENCE_WITH_THE_DEAD_S", 0.0)
     folder.put("a.csv", GOOD)
-    folder.catalogue.campaigns()
+    folder.catalogue.campaigns.all()
     close_resources()
     process = FORK.Process(target=_die_at, args=(folder, owner, name, when))
     process.start()
@@ -436,7 +437,7 @@ def test_killed_at_any_step_it_is_one_campaign_after_all(folder: Place, owner: A
     [campaign_id] = folder.campaigns
     assert folder.receipt("a.csv")["campaign"] == campaign_id
     assert f"started {campaign_id}" in folder.notes
-    assert sum(folder.catalogue.tally(campaign_id).values()) == 5
+    assert sum(folder.catalogue.progress.tally(campaign_id).values()) == 5
 
 
 def test_a_place_must_be_named(home: Path):

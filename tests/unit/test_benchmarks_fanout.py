@@ -27,22 +27,22 @@ def crowd_url(postgres_url):
 
 
 def slices_of(catalogue):
-    sizes = {row.campaign_id: catalogue.tally(row.campaign_id)["planned"] for row in catalogue.campaigns()}
-    return tuple(Slice(name, catalogue.begin_run(name, "pool", "driver"), 0, size) for name, size in sizes.items())
+    sizes = {row.campaign_id: catalogue.progress.tally(row.campaign_id)["planned"] for row in catalogue.campaigns.all()}
+    return tuple(Slice(name, catalogue.runs.begin(name, "pool", "driver"), 0, size) for name, size in sizes.items())
 
 
 def test_a_simulated_worker_leaves_all_rendered_and_judged(crowd_url):
     with open_catalogue(crowd_url) as catalogue:
         slices, notes = slices_of(catalogue), Notes()
         assert sum(Worker("me", catalogue, Backlog(slices), notes, 0.0, True).renders()) == 0
-        assert sum((Counter(catalogue.tally(one.campaign_id)) for one in slices), Counter()) == {"passed": 104}
-        assert {event.to_state for event in catalogue.events(slices[0].campaign_id)} == {
+        assert sum((Counter(catalogue.progress.tally(one.campaign_id)) for one in slices), Counter()) == {"passed": 104}
+        assert {event.to_state for event in catalogue.variants.events(slices[0].campaign_id)} == {
             "planned",
             "leased",
             "rendered",
             "passed",
         }
-        assert {run.campaign_id: (run.served, run.working) for run in catalogue.runs()} == {
+        assert {run.campaign_id: (run.served, run.working) for run in catalogue.runs.all()} == {
             one.campaign_id: (one.stop, 0) for one in slices
         }
     assert (notes.counts["leased"], notes.counts["lost"], notes.counts["not_leased"]) == (104, 0, 0)
@@ -63,8 +63,8 @@ def test_one_that_is_found_at_work_holds_leases_and_renews_them(crowd_url):
         assert 0 <= next(worker.renders()) <= 30
         held = sum(
             row.lease_owner == "me"
-            for campaign in catalogue.campaigns()
-            for row in catalogue.variants(campaign.campaign_id)
+            for campaign in catalogue.campaigns.all()
+            for row in catalogue.variants.of_campaign(campaign.campaign_id)
         )
         assert 1 <= held <= 4
         beats = worker.beats()

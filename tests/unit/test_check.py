@@ -16,12 +16,12 @@ from pathlib import Path
 import psycopg
 import pytest
 import s3_server
+from adapters.catalogue.saved_views.all import health as vitals
 from cli_runner import reelmill
 from credentials import Authority
 from cryptography.hazmat.primitives.asymmetric import ec
 
 from adapters.catalogue import open_catalogue
-from adapters.catalogue.views import health as vitals
 from flows.doctor import checks_of
 from flows.runtime.resources import resources_of
 from flows.settings import load_settings

@@ -50,11 +50,11 @@ def session(tmp_path, monkeypatch) -> Session:
 
 def test_whoever_starts_the_program_is_an_admin(session: Session):
     assert [_own_account(session) for _ in range(2)] == ["deploy", "deploy"]
-    assert session.catalogue.account("deploy").role == "admin"
+    assert session.catalogue.accounts.get("deploy").role == "admin"
 
 
 @pytest.mark.parametrize("kind", [{"issuer": "https://id.example", "subject": "7"}, {"password_hash": "x"}])
 def test_an_account_of_somebody_else_gains_nothing_by_its_name(session: Session, kind: dict):
-    session.catalogue.add_account("deploy", "viewer", "test", **kind)
+    session.catalogue.accounts.add("deploy", "viewer", "test", **kind)
     assert [_own_account(session) for _ in range(2)] == ["deploy (this machine 1)"] * 2
-    assert session.catalogue.account("deploy").role == "viewer"
+    assert session.catalogue.accounts.get("deploy").role == "viewer"

@@ -20,7 +20,7 @@ def session(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Session:
 
 @pytest.fixture
 def call(session: Session):
-    token = session.catalogue.add_token("reviewer", "test", 600, "test")
+    token = session.catalogue.tokens.add("reviewer", "test", 600, "test")
     client = client_of(session)
 
     def called(method: str, path: str, **options):
@@ -63,7 +63,7 @@ def test_decisions_are_made_as_seen_and_taken_back(call, session: Session):
     assert stale["moved"] == []
     assert "changed while you looked" in stale["refused"][clip["variant_id"]]
     assert call("POST", "/clips/undo", json={"ids": [clip["variant_id"]]}).json()["moved"] == [clip["variant_id"]]
-    assert session.catalogue.reviews()[-1].author == "person:reviewer"
+    assert session.catalogue.reviews.all()[-1].author == "person:reviewer"
     said = call("POST", f"/clips/{clip['variant_id']}/comments", json={"body": "hm", "clip_s": 0.5})
     assert said.status_code == 201
     assert said.json()[0]["body"] == "hm"

@@ -37,8 +37,8 @@ def test_what_another_dashboard_left_approved_is_taken_up(tmp_path: Path, clock:
     deps = Deliveries(session)
     deps._look()
     assert deps._take_due() == []
-    key = next(row.variant_id for row in session.catalogue.variants(OWN) if row.state == "passed")
-    session.catalogue.approve([key], "person:ann")
+    key = next(row.variant_id for row in session.catalogue.variants.of_campaign(OWN) if row.state == "passed")
+    session.catalogue.decisions.approve([key], "person:ann")
     deps._look()
     clock[0] += 1
     assert deps._take_due() == [OWN]

@@ -31,13 +31,13 @@ def numbers_of(text: str) -> dict[tuple, float]:
 def test_its_numbers_are_the_catalogues(tmp_path):
     session = session_in(tmp_path / "home", alert_webhook="https://hooks.example/x")
     catalogue, campaign_id = session.catalogue, samples.campaign().campaign_id
-    run_id = catalogue.begin_run(campaign_id, "threads:here", "owner")
-    catalogue.book_run(run_id, 2, 12.5)
-    catalogue.add_alert("a", "sweep", "text")
-    catalogue.add_alert("b", "sweep", "text")
-    catalogue.alert_failed(catalogue.alerts(1)[0], "no", for_good=True)
-    catalogue.add_variants(campaign_id, samples.planned(1, start=50))
-    [planned] = [row.variant_id for row in catalogue.variants(campaign_id, ["planned"])]
+    run_id = catalogue.runs.begin(campaign_id, "threads:here", "owner")
+    catalogue.runs.book(run_id, 2, 12.5)
+    catalogue.alerts.add("a", "sweep", "text")
+    catalogue.alerts.add("b", "sweep", "text")
+    catalogue.alerts.mark_failed(catalogue.alerts.all(1)[0], "no", for_good=True)
+    catalogue.campaigns.add_variants(campaign_id, samples.planned(1, start=50))
+    [planned] = [row.variant_id for row in catalogue.variants.of_campaign(campaign_id, ["planned"])]
     samples.take(catalogue, [planned])
     (session.resources.staging / "a").mkdir(parents=True)
     (session.resources.staging / "a" / "master.mp4").write_bytes(b"x" * 1000)
@@ -62,7 +62,7 @@ def test_its_numbers_are_the_catalogues(tmp_path):
 
 def test_without_a_webhook_no_alert_waits(tmp_path):
     session = session_in(tmp_path / "home")
-    session.catalogue.add_alert("a", "sweep", "text")
+    session.catalogue.alerts.add("a", "sweep", "text")
     found = numbers_of(client_at(session, "127.0.0.1").get("/metrics").text)
     assert [found["reelmill_alerts", ("state", state)] for state in ("waiting", "given_up", "kept")] == [0, 0, 1]
 
@@ -115,9 +115,9 @@ def test_it_has_as_many_series_with_many_campaigns(tmp_path, monkeypatch):
     session = session_in(tmp_path / "home")
     catalogue, old = session.catalogue, samples.campaign().campaign_id
     for number in range(12):
-        catalogue.add_campaign(samples.campaign(f"More {number}"), {})
+        catalogue.campaigns.add(samples.campaign(f"More {number}"), {})
     assert old not in watched(catalogue)
-    catalogue.begin_run(old, "pool", "owner")
+    catalogue.runs.begin(old, "pool", "owner")
     assert watched(catalogue)[0] == old
     assert len(watched(catalogue)) == 5
 

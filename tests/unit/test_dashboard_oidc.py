@@ -42,20 +42,20 @@ def test_a_new_person_becomes_a_viewer_and_is_known_again(session: Session, prov
     assert sign_in(client, provider).headers["location"] == "/"
     assert client.get("/gallery").status_code == 200
     assert client.post("/undo", headers={"Origin": "http://127.0.0.1:8765"}).status_code == 403
-    account = session.catalogue.account("ann@brand.example")
+    account = session.catalogue.accounts.get("ann@brand.example")
     assert (account.role, account.issuer, account.subject) == ("viewer", provider.issuer, "17")
     provider.claims["email"] = "ann.new@brand.example"
     sign_in(client_of(session), provider)
-    assert [each.name for each in session.catalogue.accounts() if each.issuer] == ["ann@brand.example"]
+    assert [each.name for each in session.catalogue.accounts.all() if each.issuer] == ["ann@brand.example"]
 
 
 def test_the_provider_names_the_role(session: Session, provider):
     provider.claims["reelmill_role"] = "reviewer"
     sign_in(client_of(session), provider)
-    assert session.catalogue.account("ann@brand.example").role == "reviewer"
+    assert session.catalogue.accounts.get("ann@brand.example").role == "reviewer"
     provider.claims["reelmill_role"] = ["staff", "viewer", "admin"]
     sign_in(client_of(session), provider)
-    assert session.catalogue.account("ann@brand.example").role == "admin"
+    assert session.catalogue.accounts.get("ann@brand.example").role == "admin"
 
 
 @pytest.mark.parametrize("lost", [None, "emperor", [], {"admin": True}])
@@ -64,25 +64,25 @@ def test_who_has_lost_the_role_there_has_lost_it_here(session: Session, provider
     sign_in(client_of(session), provider)
     provider.claims["reelmill_role"] = lost
     sign_in(client_of(session), provider)
-    assert session.catalogue.account("ann@brand.example").role == "viewer"
+    assert session.catalogue.accounts.get("ann@brand.example").role == "viewer"
 
 
 def test_an_address_that_nobody_verified_names_nobody(session: Session, provider):
     provider.claims |= {"email_verified": False, "preferred_username": "mallory"}
     sign_in(client_of(session), provider)
-    assert [each.name for each in session.catalogue.accounts() if each.issuer] == ["mallory"]
+    assert [each.name for each in session.catalogue.accounts.all() if each.issuer] == ["mallory"]
 
 
 def test_no_local_account_is_taken_over(session: Session, provider):
     provider.claims["email"] = "admin"
     sign_in(client_of(session), provider)
-    assert session.catalogue.account("admin").issuer is None
-    assert session.catalogue.account("admin 2").role == "viewer"
+    assert session.catalogue.accounts.get("admin").issuer is None
+    assert session.catalogue.accounts.get("admin 2").role == "viewer"
 
 
 def test_a_disabled_person_stays_out(session: Session, provider):
     sign_in(client_of(session), provider)
-    session.catalogue.change_account("ann@brand.example", "test", disabled=True)
+    session.catalogue.accounts.change("ann@brand.example", "test", disabled=True)
     answer = sign_in(client_of(session), provider)
     assert answer.status_code == 400
     assert "disabled" in answer.text

@@ -22,13 +22,13 @@ def session(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Session:
     session = session_in(tmp_path / "home")
     for campaign, bucket in ((samples.campaign(), "first"), (OTHER, "second")):
         settings = {name: getattr(session.settings, name) for name in KEPT} | {"bucket": str(tmp_path / bucket)}
-        session.catalogue.add_campaign(campaign, settings)
-    session.catalogue.add_variants(OTHER.campaign_id, samples.planned(3))
+        session.catalogue.campaigns.add(campaign, settings)
+    session.catalogue.campaigns.add_variants(OTHER.campaign_id, samples.planned(3))
     return session
 
 
 def published(session: Session):
-    return next(row for row in session.catalogue.variants(OWN) if row.state == "published")
+    return next(row for row in session.catalogue.variants.of_campaign(OWN) if row.state == "published")
 
 
 def of_other(row):
@@ -45,7 +45,7 @@ def test_the_campaign_that_published_counts_unless_another_is_wanted(session: Se
 
 def test_a_withdrawn_clip_leaves_the_bucket_that_has_it(session: Session, tmp_path: Path):
     row = of_other(published(session))
-    with session.catalogue._writing() as connection:
+    with session.catalogue.database.writing() as connection:
         from adapters.catalogue.core.rows import record_text
         from adapters.catalogue.core.tables import variants
 
@@ -56,12 +56,12 @@ def test_a_withdrawn_clip_leaves_the_bucket_that_has_it(session: Session, tmp_pa
         file = tmp_path / bucket / row.signed.key
         file.parent.mkdir(parents=True)
         file.write_bytes(b"clip")
-    seen = session.catalogue.last_event(row.variant_id)
+    seen = session.catalogue.gallery.last_event(row.variant_id)
     client_of(session, "reviewer").post(
         "/decide",
         headers=SAME_SITE,
         data={"outcome": "withdrawn", "reason": "rights", "seen": f"{row.variant_id}:{seen}"},
     )
-    assert session.catalogue.variant(row.variant_id).url is None
+    assert session.catalogue.variants.get(row.variant_id).url is None
     assert not (tmp_path / "second" / row.signed.key).exists()
     assert (tmp_path / "first" / row.signed.key).exists()

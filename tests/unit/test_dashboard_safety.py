@@ -101,7 +101,7 @@ def test_route_by_role(session: Session, clients: dict):
 def test_route_by_role_of_a_token(session: Session):
     client = client_of(session)
     for name in ROLES[1:]:
-        token = session.catalogue.add_token(name, "test", 600, "test")
+        token = session.catalogue.tokens.add(name, "test", 600, "test")
         for route in [each for each in routes(session) if path_is_api(each.path)]:
             role = needed(route.dependant)
             for method in route.methods:
@@ -141,34 +141,34 @@ def ask(client, method: str, path: str, headers=None):
     ],
 )
 def test_a_form_of_another_site_does_nothing(session: Session, clients: dict, headers: dict):
-    row = session.catalogue.gallery_rows(samples_ids(session))[0]
+    row = session.catalogue.gallery.rows(samples_ids(session))[0]
     answer = clients["admin"].post(
         "/decide", headers=headers, data={"outcome": "rejected", "seen": f"{row.variant_id}:{row.seen}"}
     )
     assert answer.status_code == 403
-    assert session.catalogue.reviews(variant_id=row.variant_id) == []  # work begun by other tests may move it
+    assert session.catalogue.reviews.all(variant_id=row.variant_id) == []  # work begun by other tests may move it
 
 
 def samples_ids(session: Session) -> list[str]:
-    return [row.variant_id for row in session.catalogue.variants(samples.campaign().campaign_id)]
+    return [row.variant_id for row in session.catalogue.variants.of_campaign(samples.campaign().campaign_id)]
 
 
 def test_a_cookie_moves_nothing_under_the_api(session: Session, clients: dict):
-    row = session.catalogue.gallery_rows(samples_ids(session))[0]
+    row = session.catalogue.gallery.rows(samples_ids(session))[0]
     body = {"outcome": "rejected", "seen": {row.variant_id: row.seen}}
     assert clients["admin"].post("/api/clips/decisions", headers=SAME_SITE, json=body).status_code == 401
     evil = {"Origin": "https://evil.example", "Authorization": "Bearer nothing"}
     assert clients["admin"].post("/api/clips/decisions", headers=evil, json=body).status_code == 401
-    assert session.catalogue.reviews(variant_id=row.variant_id) == []  # work begun by other tests may move it
+    assert session.catalogue.reviews.all(variant_id=row.variant_id) == []  # work begun by other tests may move it
 
 
 def test_a_token_opens_no_page(session: Session):
-    token = session.catalogue.add_token("admin", "test", 600, "test")
+    token = session.catalogue.tokens.add("admin", "test", 600, "test")
     client, bearer = client_of(session), {"Authorization": f"Bearer {token}"}
     assert client.get("/people", headers=bearer).status_code == 303
     assert client.get("/api/campaigns", headers=bearer).status_code == 200
-    [kept] = [each for each in session.catalogue.tokens("admin") if each.label == "test"][-1:]
-    session.catalogue.drop_token(kept.secret_sha256, "test")
+    [kept] = [each for each in session.catalogue.tokens.all("admin") if each.label == "test"][-1:]
+    session.catalogue.tokens.revoke(kept.secret_sha256, "test")
     assert client_of(session).get("/api/campaigns", headers=bearer).status_code == 401
 
 
@@ -267,16 +267,20 @@ def test_a_wrong_name_takes_as_long_as_a_wrong_password(session: Session):
 
 def test_sign_ins_end(session: Session):
     catalogue = session.catalogue
-    catalogue.add_account("tim", "reviewer", "test")
-    expired, other, kept = catalogue.sign_in("tim", -1), catalogue.sign_in("tim", 60), catalogue.sign_in("tim", 60)
-    assert catalogue.signed_in(expired) is None
-    catalogue.sign_out(other)
-    assert catalogue.signed_in(other) is None
-    assert catalogue.signed_in(kept).role == "reviewer"
-    token = catalogue.add_token("tim", "t", 60, "test")
-    catalogue.change_account("tim", "test", disabled=True)
-    assert catalogue.signed_in(kept) is None
-    assert catalogue.token_holder(token) is None
+    catalogue.accounts.add("tim", "reviewer", "test")
+    expired, other, kept = (
+        catalogue.sessions.start("tim", -1),
+        catalogue.sessions.start("tim", 60),
+        catalogue.sessions.start("tim", 60),
+    )
+    assert catalogue.sessions.account(expired) is None
+    catalogue.sessions.end(other)
+    assert catalogue.sessions.account(other) is None
+    assert catalogue.sessions.account(kept).role == "reviewer"
+    token = catalogue.tokens.add("tim", "t", 60, "test")
+    catalogue.accounts.change("tim", "test", disabled=True)
+    assert catalogue.sessions.account(kept) is None
+    assert catalogue.tokens.holder(token) is None
 
 
 def test_a_disabled_account_does_not_sign_in(session: Session, clients: dict):
@@ -294,7 +298,7 @@ def test_nobody_takes_the_last_admin_away(session: Session, clients: dict):
     )
     assert answer.status_code == 400
     assert "cannot take your own rights away" in answer.text
-    assert session.catalogue.account("admin").role == "admin"
+    assert session.catalogue.accounts.get("admin").role == "admin"
 
 
 def test_more_blanks_make_no_other_name(session: Session):
@@ -389,7 +393,7 @@ def test_what_nobody_foresaw_keeps_the_policy(session: Session, monkeypatch: pyt
 def test_only_what_can_be_decided_is_offered_in_bulk(session: Session, clients: dict):
     published, other = (
         next(
-            row for row in session.catalogue.gallery_rows(samples_ids(session)) if (row.state == "published") == wanted
+            row for row in session.catalogue.gallery.rows(samples_ids(session)) if (row.state == "published") == wanted
         )
         for wanted in (True, False)
     )
@@ -414,14 +418,14 @@ def test_the_one_time_link_works_once(session: Session):
 def test_a_share_link_shows_its_campaign_alone(session: Session):
     catalogue, own = session.catalogue, samples.campaign().campaign_id
     other = samples.campaign("Autumn")
-    catalogue.add_campaign(other, {})
+    catalogue.campaigns.add(other, {})
     foreign = samples.planned(1, start=90)
-    catalogue.add_variants(other.campaign_id, foreign)
-    secret, client = catalogue.add_share(own, "test", 60), client_of(session)
+    catalogue.campaigns.add_variants(other.campaign_id, foreign)
+    secret, client = catalogue.share_links.add(own, "test", 60), client_of(session)
     assert client.get(f"/share/{secret}").status_code == 200
-    failed = next(row.variant_id for row in catalogue.variants(own) if row.state == "failed")
+    failed = next(row.variant_id for row in catalogue.variants.of_campaign(own) if row.state == "failed")
     for key in (foreign[0].variant_id, failed, "0" * 32):
         assert client.get(f"/share/{secret}/media/{key}/clip").status_code == 404
-    assert client.get(f"/share/{catalogue.add_share(own, 'test', -1)}").status_code == 404
+    assert client.get(f"/share/{catalogue.share_links.add(own, 'test', -1)}").status_code == 404
     assert client.get("/share/guess").status_code == 404
     assert client.get("/gallery").status_code == 303

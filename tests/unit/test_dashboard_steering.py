@@ -31,7 +31,7 @@ def press(client, button: str, **fields: str):
 def test_a_reviewer_pauses_and_resumes(session, resumed):
     client = client_of(session, "reviewer")
     assert press(client, "pause", reason=" too dark ").status_code == 303
-    assert session.catalogue.campaign(SPRING).stood == {"actor": "person:reviewer", "reason": "too dark"}
+    assert session.catalogue.campaigns.get(SPRING).stood == {"actor": "person:reviewer", "reason": "too dark"}
     shown = client.get(f"/campaigns/{SPRING}/status").text
     assert "<strong>paused</strong> by reviewer: too dark" in shown
     assert "paused" in client.get(f"/campaigns/{SPRING}/row").text
@@ -39,8 +39,8 @@ def test_a_reviewer_pauses_and_resumes(session, resumed):
     assert "/pause" not in page
     assert ">Resume<" in page
     assert press(client, "work", what="resume").status_code == 303
-    assert (session.catalogue.standing(SPRING), resumed) == ("active", [SPRING])
-    told = [(entry.actor, entry.action) for entry in session.catalogue.audit_entries() if entry.subject == SPRING]
+    assert (session.catalogue.steering.standing(SPRING), resumed) == ("active", [SPRING])
+    told = [(entry.actor, entry.action) for entry in session.catalogue.audit.entries() if entry.subject == SPRING]
     assert told[:3] == [("person:reviewer", "work"), ("person:reviewer", "active"), ("person:reviewer", "paused")]
 
 
@@ -49,7 +49,10 @@ def test_only_an_admin_cancels_reopens_and_ranks(session, resumed):
     for button in ("cancel", "reopen", "priority"):
         assert press(reviewer, button, number="5").status_code == 403
         assert f"/{button}" not in reviewer.get(f"/campaigns/{SPRING}").text
-    assert (session.catalogue.standing(SPRING), session.catalogue.campaign(SPRING).priority) == ("active", 0)
+    assert (session.catalogue.steering.standing(SPRING), session.catalogue.campaigns.get(SPRING).priority) == (
+        "active",
+        0,
+    )
     assert press(admin, "priority", number="7").status_code == 303
     assert "Priority 7" in reviewer.get(f"/campaigns/{SPRING}").text
     assert "priority 7" in reviewer.get(f"/campaigns/{SPRING}/row").text
@@ -60,9 +63,9 @@ def test_only_an_admin_cancels_reopens_and_ranks(session, resumed):
     assert answer.status_code == 400
     assert "is cancelled; reopen it first" in answer.text
     assert press(reviewer, "pause").status_code == 400
-    assert (session.catalogue.standing(SPRING), resumed) == ("cancelled", [])
+    assert (session.catalogue.steering.standing(SPRING), resumed) == ("cancelled", [])
     assert press(admin, "reopen").status_code == 303
-    assert (session.catalogue.standing(SPRING), resumed) == ("active", [SPRING])
+    assert (session.catalogue.steering.standing(SPRING), resumed) == ("active", [SPRING])
 
 
 @pytest.mark.parametrize("number", ["", "many", "101", "-101", "1.5"])
@@ -70,7 +73,7 @@ def test_what_is_no_priority_is_refused_in_one_sentence(session, number: str):
     answer = press(client_of(session, "admin"), "priority", number=number)
     assert answer.status_code == 400
     assert "is no priority; give a whole number from -100 to 100" in answer.text
-    assert session.catalogue.campaign(SPRING).priority == 0
+    assert session.catalogue.campaigns.get(SPRING).priority == 0
 
 
 def test_an_odd_reason_is_text(session):
@@ -90,12 +93,12 @@ def test_a_form_of_another_site_pauses_nothing(session):
     for button in ("pause", "cancel", "priority", "reopen"):
         answer = client.post(f"/campaigns/{SPRING}/{button}", headers={"Origin": "https://evil.example"})
         assert answer.status_code == 403
-    assert session.catalogue.standing(SPRING) == "active"
+    assert session.catalogue.steering.standing(SPRING) == "active"
 
 
 def test_the_api_tells_standing_and_priority(session):
-    session.catalogue.steer(SPRING, "paused", "person:ann")
-    session.catalogue.set_priority(SPRING, 3, "person:ann")
+    session.catalogue.steering.steer(SPRING, "paused", "person:ann")
+    session.catalogue.steering.set_priority(SPRING, 3, "person:ann")
     (row,) = client_of(session, "viewer").get("/api/campaigns").json()
     assert (row["standing"], row["priority"]) == ("paused", 3)
 
@@ -114,9 +117,9 @@ def test_what_is_approved_waits_while_its_campaign_is_paused(session, monkeypatc
     delivered: list[str] = []
     monkeypatch.setattr(deliveries, "deliver", lambda _, campaign_id, *rest, **more: delivered.append(campaign_id))
     beside = Deps(session).deliveries
-    session.catalogue.steer(SPRING, "paused", "person:ann")
+    session.catalogue.steering.steer(SPRING, "paused", "person:ann")
     beside._deliver(SPRING)
     assert delivered == []
-    session.catalogue.steer(SPRING, "active", "person:ann")
+    session.catalogue.steering.steer(SPRING, "active", "person:ann")
     beside._deliver(SPRING)
     assert (delivered, beside.problems) == ([SPRING], {})

@@ -256,10 +256,10 @@ def test_each_role_gets_its_policies(logic):
     ("name", "value", "said"),
     [
         ("bucket_name", "My.Bucket", "break TLS"),
-        ("environment", "Production!", "small letters"),
+        ("environment", "Production!", "lowercase letters"),
         ("prefix", "ads", "end it with a slash"),
         ("prefix", "*/", "as patterns"),
-        ("trusted_principals", '["*"]', "let anybody in"),
+        ("trusted_principals", '["*"]', "allow everyone to assume the roles"),
     ],
 )
 def test_a_wrong_variable_is_refused_with_a_sentence(logic, name: str, value: str, said: str):

@@ -8,10 +8,11 @@ from tasks.render.job_selection import JobSelection
 
 
 class Tallies:
-    """A catalogue that only counts."""
+    """A fake catalogue that only counts passed clips."""
 
     def __init__(self) -> None:
         self.passed: dict[str, int] = {}
+        self.progress = self
 
     def tally_by_brief(self, _campaign_id, _brief_ids):
         return {brief_id: {"passed": number} for brief_id, number in self.passed.items()}
@@ -22,54 +23,54 @@ def jobs_of(brief_id: str, number: int) -> list[Job]:
     return [Job(each, each.variant_id, (brief_id,), 0.5) for each in made]
 
 
-def appetite_for(jobs, **wants):
+def selection_for(jobs, **wants):
     tallies = Tallies()
     return JobSelection(tallies, Shard("c", tuple(jobs), wants, (), 0.25)), tallies  # type: ignore[arg-type]
 
 
-def test_no_more_are_in_flight_than_a_brief_lacks_and_others_get_their_turn():
-    selection, _ = appetite_for([*jobs_of("wanted", 6), *jobs_of("all", 3)], wanted=2)
+def test_no_brief_has_more_jobs_in_flight_than_it_lacks_and_other_briefs_fill_the_batch():
+    selection, _ = selection_for([*jobs_of("wanted", 6), *jobs_of("all", 3)], wanted=2)
     now = selection.choose(4)
     assert [job.brief_ids[0] for job in now] == ["wanted", "wanted", "all", "all"]
     assert [job.brief_ids[0] for job in selection.choose(4)] == ["all"]
     assert selection.choose(4) == []
 
 
-def test_a_failure_frees_the_way_for_the_next_seed_and_a_pass_ends_the_brief():
-    selection, tallies = appetite_for(jobs_of("wanted", 5), wanted=1)
+def test_after_a_failure_the_next_seed_is_chosen_and_a_pass_ends_the_brief():
+    selection, tallies = selection_for(jobs_of("wanted", 5), wanted=1)
     [first] = selection.choose(4)
-    selection.landed(first)  # it failed: the tally stays
+    selection.mark_done(first)  # it failed: the tally stays
     [second] = selection.choose(4)
     assert second.variant.seed == 1
     tallies.passed["wanted"] = 1
-    selection.landed(second)
+    selection.mark_done(second)
     assert selection.choose(4) == []
     assert selection.not_needed == 3
     assert not selection.wait()
 
 
-def test_waiting_ends_with_the_verdict():
-    selection, _ = appetite_for(jobs_of("wanted", 2), wanted=1)
+def test_wait_returns_when_a_verdict_arrives():
+    selection, _ = selection_for(jobs_of("wanted", 2), wanted=1)
     [job] = selection.choose(4)
     assert selection.choose(4) == []
-    threading.Timer(0.1, selection.landed, [job]).start()
+    threading.Timer(0.1, selection.mark_done, [job]).start()
     started = time.monotonic()
     assert selection.wait()
     assert time.monotonic() - started < 2
 
 
-def test_a_verdict_between_choice_and_wait_is_not_slept_over():
-    selection, _ = appetite_for([*jobs_of("one", 2), *jobs_of("two", 2)], one=1, two=1)
+def test_wait_notices_a_verdict_that_arrived_before_it():
+    selection, _ = selection_for([*jobs_of("one", 2), *jobs_of("two", 2)], one=1, two=1)
     first, _ = selection.choose(4)
     assert selection.choose(4) == []
-    selection.landed(first)  # the other is still in flight
+    selection.mark_done(first)  # the other is still in flight
     started = time.monotonic()
     assert selection.wait()
     assert time.monotonic() - started < 1
 
 
-def test_all_done_is_the_end():
-    selection, _ = appetite_for(jobs_of("all", 2))
+def test_wait_returns_false_when_all_jobs_are_done():
+    selection, _ = selection_for(jobs_of("all", 2))
     for job in selection.choose(4):
-        selection.landed(job)
+        selection.mark_done(job)
     assert not selection.wait()

@@ -13,7 +13,7 @@ def jobs(*variants: Variant) -> list[Job]:
 def test_one_bucket_a_shard():
     tall = WIDE._replace(height=160, width=90)
     groups = list(cut(jobs(WIDE, tall, WIDE._replace(seed=8), tall._replace(seed=8)), 10))
-    assert sorted(len({job.variant.bucket for job in group}) for group in groups) == [1, 1]
+    assert sorted(len({job.variant.shape_group for job in group}) for group in groups) == [1, 1]
     assert [job.variant.seed for job in groups[0]] == [7, 8]
 
 

@@ -32,8 +32,8 @@ def catalogue(tmp_path, monkeypatch):
 
 
 def lease(catalogue: Catalogue, number: int = 3) -> None:
-    ids = [row.variant_id for row in catalogue.variants(SPRING)]
-    assert catalogue.lease(ids[:number], "elsewhere", 600.0, attempts_cap=5, campaign_id=SPRING)
+    ids = [row.variant_id for row in catalogue.variants.of_campaign(SPRING)]
+    assert catalogue.leases.acquire(ids[:number], "elsewhere", 600.0, attempts_cap=5, campaign_id=SPRING)
 
 
 def test_pause_says_what_happens_and_may_be_said_twice(catalogue, capsys):
@@ -42,10 +42,10 @@ def test_pause_says_what_happens_and_may_be_said_twice(catalogue, capsys):
     assert ended.code == 0
     assert f"{SPRING} is paused; nothing more of it is begun, and what is in hand is finished." in ended.out
     assert f"reelmill resume {SPRING}" in ended.out
-    assert catalogue.owners() == ["elsewhere"]
+    assert catalogue.leases.owners() == ["elsewhere"]
     again = reelmill(capsys, "pause", "Spring")
     assert (again.code, "was paused before" in again.out) == (0, True)
-    assert catalogue.campaign(SPRING).stood["reason"] == "too dark", "the first word stands"
+    assert catalogue.campaigns.get(SPRING).stood["reason"] == "too dark", "the first word stands"
 
 
 def test_cancel_counts_the_leases_that_it_ended(catalogue, capsys):
@@ -69,7 +69,7 @@ def test_a_retry_of_nothing_says_that_a_person_has_stopped_the_campaign(catalogu
 
 
 def test_what_is_one_is_told_in_the_singular(catalogue, capsys):
-    catalogue.shards_wait(catalogue.begin_run(SPRING, "pool", current_owner()), 1)
+    catalogue.runs.set_waiting_shards(catalogue.runs.begin(SPRING, "pool", current_owner()), 1)
     assert " waits " in reelmill(capsys, "runs").out
     lease(catalogue, 1)
     assert "; 1 lease was ended, and" in reelmill(capsys, "cancel", SPRING).out
@@ -78,14 +78,14 @@ def test_what_is_one_is_told_in_the_singular(catalogue, capsys):
 def test_a_cancelled_campaign_is_not_paused_open(catalogue, capsys):
     reelmill(capsys, "cancel", SPRING)
     ended = reelmill(capsys, "pause", SPRING)
-    assert (ended.code, catalogue.standing(SPRING)) == (1, "cancelled")
+    assert (ended.code, catalogue.steering.standing(SPRING)) == (1, "cancelled")
     assert "is cancelled, so that nothing of it is begun anyway" in ended.err
 
 
 def test_resume_of_a_cancelled_campaign_needs_reopen(catalogue, capsys):
     reelmill(capsys, "cancel", SPRING)
     ended = reelmill(capsys, "resume", SPRING)
-    assert (ended.code, catalogue.standing(SPRING)) == (1, "cancelled")
+    assert (ended.code, catalogue.steering.standing(SPRING)) == (1, "cancelled")
     assert "reopen it first" in ended.err
     assert f"reelmill resume {SPRING} --reopen" in ended.err
 
@@ -93,7 +93,7 @@ def test_resume_of_a_cancelled_campaign_needs_reopen(catalogue, capsys):
 def test_resume_if_active_ends_no_pause(catalogue, capsys):
     reelmill(capsys, "pause", SPRING, "--reason", "too dark")
     ended = reelmill(capsys, "resume", SPRING, "--if-active")
-    assert (ended.code, catalogue.standing(SPRING)) == (3, "paused")
+    assert (ended.code, catalogue.steering.standing(SPRING)) == (3, "paused")
     assert "too dark; 4 variants are left" in ended.err
     assert "Traceback" not in ended.err
 
@@ -118,13 +118,13 @@ def test_priority_is_set_and_shown(catalogue, capsys):
     }
     assert reelmill(capsys, "priority", SPRING, 101).code == 2
     assert reelmill(capsys, "priority", SPRING, "--jsno").code == 2
-    assert catalogue.campaign(SPRING).priority == 7
+    assert catalogue.campaigns.get(SPRING).priority == 7
 
 
 def test_the_audit_names_the_person(catalogue, capsys):
     reelmill(capsys, "pause", SPRING)
     reelmill(capsys, "priority", SPRING, 2)
-    told = [(entry.action, entry.actor.partition(":")[0]) for entry in catalogue.audit_entries()]
+    told = [(entry.action, entry.actor.partition(":")[0]) for entry in catalogue.audit.entries()]
     assert told == [("priority", "person"), ("paused", "person")]
 
 
@@ -142,10 +142,10 @@ def test_status_shows_standing_and_priority(catalogue, capsys):
 
 def test_runs_shows_who_works_and_how_others_ended(catalogue, capsys):
     assert "No run yet" in reelmill(capsys, "runs").out
-    old = catalogue.begin_run(SPRING, "pool", current_owner(), until=time.time() + 600, budget_s=7200)
-    catalogue.book_run(old, 3, 90.0)
-    catalogue.end_run(old, "budget")
-    catalogue.shards_wait(catalogue.begin_run(SPRING, "pool", current_owner()), 2)
+    old = catalogue.runs.begin(SPRING, "pool", current_owner(), until=time.time() + 600, budget_s=7200)
+    catalogue.runs.book(old, 3, 90.0)
+    catalogue.runs.end(old, "budget")
+    catalogue.runs.set_waiting_shards(catalogue.runs.begin(SPRING, "pool", current_owner()), 2)
     rows = json.loads(reelmill(capsys, "runs", SPRING, "--json").out)
     assert {(row["outcome"], row["served"]) for row in rows} == {("running", 0), ("budget", 3)}
     shown = reelmill(capsys, "runs").out
@@ -167,7 +167,7 @@ def test_a_bad_bound_is_one_sentence_before_anything_happens(catalogue, capsys, 
     ended = reelmill(capsys, "resume", SPRING, *words)
     assert ended.code == 1
     assert told in ended.err
-    assert catalogue.standing(SPRING) == "paused"
+    assert catalogue.steering.standing(SPRING) == "paused"
 
 
 def documented() -> list[list[str]]:

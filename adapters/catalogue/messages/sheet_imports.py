@@ -5,12 +5,16 @@ from typing import Any, NamedTuple
 from sqlalchemy import ColumnElement, Insert, or_, select, update
 from sqlalchemy.dialects import postgresql, sqlite
 
+from adapters.catalogue.core.database import Part
 from adapters.catalogue.core.rows import clean
-from adapters.catalogue.core.store import Store
 from adapters.catalogue.core.tables import arrivals, database_now
 
 TAKEN = "taken"
+
+
 ACCEPTED = "accepted"
+
+
 REFUSED = "refused"
 
 
@@ -38,16 +42,16 @@ class SheetImport(NamedTuple):
     detail: str
 
 
-class Arrivals(Store):
+class SheetImports(Part):
     """Taking a content, and saying what became of it."""
 
-    def take_arrival(self, sha256: str, name: str, place: str, owner: str, patience_s: float) -> bool:
+    def claim(self, sha256: str, name: str, place: str, owner: str, patience_s: float) -> bool:
         """Take a sheet's content; False where it is settled, or another took it less than ``patience_s`` ago.
 
         So a watcher that dies over a sheet does not keep it from the next.
         """
         row = {"sha256": sha256, "name": clean(name), "place": clean(place), "state": TAKEN, "owner": owner, "tries": 1}
-        with self._writing() as connection:
+        with self._db.writing() as connection:
             if connection.execute(self._insert_arrival().returning(arrivals.c.sha256), row).first():
                 return True
             stale = or_(arrivals.c.at < database_now() - patience_s, arrivals.c.owner == "")
@@ -60,7 +64,7 @@ class Arrivals(Store):
                 == 1
             )
 
-    def settle_arrival(self, sha256: str, state: str, *, campaign_id: str | None = None, detail: str = "") -> None:
+    def finish(self, sha256: str, state: str, *, campaign_id: str | None = None, detail: str = "") -> None:
         """Say that a sheet was accepted, or why it was refused; an acceptance stands."""
         if state not in (ACCEPTED, REFUSED):
             raise ValueError(f"an arrival is settled as {ACCEPTED} or {REFUSED}, not as {state!r}")
@@ -68,19 +72,19 @@ class Arrivals(Store):
             sha256, arrivals.c.state != ACCEPTED, state=state, campaign_id=campaign_id, detail=clean(detail)
         )
 
-    def give_arrival_back(self, sha256: str, detail: str) -> None:
+    def release(self, sha256: str, detail: str) -> None:
         """Let the next look take it again, since the trouble was not the sheet's; what is settled stays so."""
         self._change_arrival(sha256, arrivals.c.state == TAKEN, owner="", detail=clean(detail))
 
-    def arrival(self, sha256: str) -> SheetImport | None:
+    def get(self, sha256: str) -> SheetImport | None:
         """Return what is known of a content."""
-        with self._reading() as connection:
+        with self._db.reading() as connection:
             row = connection.execute(select(arrivals).where(arrivals.c.sha256 == sha256)).first()
         return _arrival(row) if row else None
 
-    def arrivals(self, limit: int = 100) -> list[SheetImport]:
+    def all(self, limit: int = 100) -> list[SheetImport]:
         """Return what arrived, the newest first."""
-        with self._reading() as connection:
+        with self._db.reading() as connection:
             return [
                 _arrival(row)
                 for row in connection.execute(
@@ -89,11 +93,11 @@ class Arrivals(Store):
             ]
 
     def _change_arrival(self, sha256: str, *where: ColumnElement[bool], **values: Any) -> None:
-        with self._writing() as connection:
+        with self._db.writing() as connection:
             connection.execute(update(arrivals).where(arrivals.c.sha256 == sha256, *where).values(**values))
 
     def _insert_arrival(self) -> Insert:
-        dialect = postgresql if self._engine.dialect.name == "postgresql" else sqlite
+        dialect = postgresql if self._db.dialect == "postgresql" else sqlite
         return dialect.insert(arrivals).on_conflict_do_nothing(index_elements=["sha256"])
 
 

@@ -10,12 +10,16 @@ from typing import Any
 
 from sqlalchemy import Connection, insert, select, update
 
+from adapters.catalogue.core.database import Part
 from adapters.catalogue.core.rows import clean, to_text
-from adapters.catalogue.core.store import Store
 from adapters.catalogue.core.tables import audit, audit_head, events
 
 GENESIS = "0" * 64
+
+
 SHOWN_PROBLEMS = 20
+
+
 _ROWS = 10_000
 
 
@@ -58,6 +62,42 @@ class AuditReport:
         return not self.problems
 
 
+class Audit(Part):
+    """Reading the log, and holding it against itself and the events."""
+
+    def note(self, actor: str, action: str, subject: str, **detail: Any) -> None:
+        """Add one entry about something that changes nothing else."""
+        with self._db.writing() as connection:
+            append(connection, actor, action, [(subject, detail)])
+
+    def entries(self, before: int | None = None, limit: int = 100) -> list[AuditEntry]:
+        """Return entries, the newest first; ``before`` is the id from which to go on."""
+        query = select(audit).order_by(audit.c.audit_id.desc()).limit(limit)
+        if before is not None:
+            query = query.where(audit.c.audit_id < before)
+        with self._db.reading() as connection:
+            return [_entry(row) for row in connection.execute(query)]
+
+    def verify(self, expected: str | None = None) -> AuditReport:
+        """Compute every digest anew, and hold the log against its head and against the events.
+
+        Args:
+            expected: a digest that was noted earlier; the log must still hold it. Only this finds out
+                who rewrote log, head and events together.
+        """
+        with self._db.reading_snapshot() as connection:
+            head = connection.execute(select(audit_head)).one()
+            walk = _Walk(expected)
+            for row in _all(connection):
+                walk.step(row)
+            problems = [
+                *walk.problems,
+                *walk.held_against(head.entries, head.digest),
+                *_untold(connection, walk.decisions, head.since_event),
+            ]
+        return AuditReport(walk.entries, walk.previous, tuple(problems[:SHOWN_PROBLEMS]))
+
+
 def append(connection: Connection, actor: str, action: str, entries: Iterable[tuple[str, Mapping[str, Any]]]) -> None:
     """Add an entry for each (subject, detail), within the transaction of what it tells of.
 
@@ -91,42 +131,6 @@ def lock_head(connection: Connection) -> Any:
 def _digest(row: Mapping[str, Any]) -> str:
     fields = [row[name] for name in ("audit_id", "at_ms", "actor", "action", "subject", "detail", "previous")]
     return hashlib.sha256(json.dumps(fields).encode()).hexdigest()
-
-
-class Audit(Store):
-    """Reading the log, and holding it against itself and the events."""
-
-    def note(self, actor: str, action: str, subject: str, **detail: Any) -> None:
-        """Add one entry about something that changes nothing else."""
-        with self._writing() as connection:
-            append(connection, actor, action, [(subject, detail)])
-
-    def audit_entries(self, before: int | None = None, limit: int = 100) -> list[AuditEntry]:
-        """Return entries, the newest first; ``before`` is the id from which to go on."""
-        query = select(audit).order_by(audit.c.audit_id.desc()).limit(limit)
-        if before is not None:
-            query = query.where(audit.c.audit_id < before)
-        with self._reading() as connection:
-            return [_entry(row) for row in connection.execute(query)]
-
-    def verify_audit(self, expected: str | None = None) -> AuditReport:
-        """Compute every digest anew, and hold the log against its head and against the events.
-
-        Args:
-            expected: a digest that was noted earlier; the log must still hold it. Only this finds out
-                who rewrote log, head and events together.
-        """
-        with self._reading_at_once() as connection:
-            head = connection.execute(select(audit_head)).one()
-            walk = _Walk(expected)
-            for row in _all(connection):
-                walk.step(row)
-            problems = [
-                *walk.problems,
-                *walk.held_against(head.entries, head.digest),
-                *_untold(connection, walk.decisions, head.since_event),
-            ]
-        return AuditReport(walk.entries, walk.previous, tuple(problems[:SHOWN_PROBLEMS]))
 
 
 class _Walk:

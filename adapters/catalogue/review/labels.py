@@ -6,7 +6,7 @@ from typing import Any
 
 from sqlalchemy import select
 
-from adapters.catalogue.core.store import Store
+from adapters.catalogue.core.database import Part
 from adapters.catalogue.core.tables import memberships, reviews, variants
 
 
@@ -29,10 +29,10 @@ class LabelRow:
     blind: bool
 
 
-class Labels(Store):
+class Labels(Part):
     """What calibration asks."""
 
-    def labels(self, campaign_id: str | None = None) -> list[LabelRow]:
+    def all(self, campaign_id: str | None = None) -> list[LabelRow]:
         """Return the reviews that hold, of a campaign or of all, the oldest first; clips without a score are not in."""
         query = (
             select(
@@ -54,7 +54,7 @@ class Labels(Store):
                     select(memberships.c.variant_id).where(memberships.c.campaign_id == campaign_id)
                 )
             )
-        with self._reading() as connection:
+        with self._db.reading() as connection:
             return [_label(row) for row in connection.execute(query)]
 
 

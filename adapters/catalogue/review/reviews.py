@@ -1,17 +1,35 @@
-"""What people said of clips: reviews with reason codes, blind second reviews, comments."""
+"""Reviews of clips: decisions of people, with undo, and comments."""
 
 import json
-from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
 from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, Select, and_, exists, func, insert, select, update
+from sqlalchemy import (
+    ColumnElement,
+    Connection,
+    exists,
+    func,
+    insert,
+    select,
+    update,
+)
 
+from adapters.catalogue.core.database import Part
 from adapters.catalogue.core.rows import clean, to_text
-from adapters.catalogue.core.store import Store
-from adapters.catalogue.core.tables import campaigns, comments, database_now, memberships, reviews, variants
-from adapters.catalogue.review.audit import append, lock_head
+from adapters.catalogue.core.state_changes import SYSTEM, move, pick
+from adapters.catalogue.core.tables import comments, database_now, events, memberships, reviews, variants
+from adapters.catalogue.review.audit import append
 from manifests.errors import CatalogueError
+from manifests.states import (
+    APPROVED,
+    FAILED,
+    PASSED,
+    PUBLISHED,
+    REJECTED,
+    STATES,
+    WITHDRAWN,
+)
 
 REVIEW_CODES: Mapping[str, str] = {
     "prompt": "does not show what was asked",
@@ -63,10 +81,23 @@ class Comment:
     clip_s: float | None = None
 
 
-class Reviews(Store):
-    """Comments, second reviews, and what a campaign's reviews say."""
+@dataclass(frozen=True, slots=True)
+class Decided:
+    """What a decision did.
 
-    def reviews(self, campaign_id: str | None = None, *, variant_id: str | None = None) -> list[ReviewRow]:
+    Attributes:
+        moved: ids of the variants that were moved.
+        refused: why not, a sentence by id of each of the others.
+    """
+
+    moved: tuple[str, ...]
+    refused: Mapping[str, str] = field(default_factory=dict)
+
+
+class Reviews(Part):
+    """Record and read people's decisions and comments."""
+
+    def all(self, campaign_id: str | None = None, *, variant_id: str | None = None) -> list[ReviewRow]:
         """Return reviews of a campaign's clips, of one clip or of all, the oldest first."""
         query = select(reviews).order_by(reviews.c.review_id)
         if variant_id is not None:
@@ -77,7 +108,7 @@ class Reviews(Store):
                     select(memberships.c.variant_id).where(memberships.c.campaign_id == campaign_id)
                 )
             )
-        with self._reading() as connection:
+        with self._db.reading() as connection:
             return [_review(row) for row in connection.execute(query)]
 
     def add_comment(self, variant_id: str, author: str, body: str, clip_s: float | None = None) -> None:
@@ -89,7 +120,7 @@ class Reviews(Store):
         if not body.strip():
             raise CatalogueError("The comment is empty; write something.")
         row = {"variant_id": variant_id, "author": clean(author), "body": clean(body.strip()), "clip_s": clip_s}
-        with self._writing() as connection:
+        with self._db.writing() as connection:
             if not connection.execute(select(variants.c.variant_id).where(variants.c.variant_id == variant_id)).first():
                 raise CatalogueError(f"The catalogue holds no variant {variant_id!r}.")
             connection.execute(insert(comments), row)
@@ -98,103 +129,76 @@ class Reviews(Store):
     def comments(self, variant_id: str) -> list[Comment]:
         """Return the comments on a clip, the oldest first."""
         query = select(comments).where(comments.c.variant_id == variant_id).order_by(comments.c.comment_id)
-        with self._reading() as connection:
+        with self._db.reading() as connection:
             return [
                 Comment(row.comment_id, row.variant_id, row.author, row.at, row.body, row.clip_s)
                 for row in connection.execute(query)
             ]
 
-    def set_second_share(self, campaign_id: str, share: float, actor: str) -> None:
-        """Let this share of a campaign's decided clips be reviewed blind by a second person, 0..1."""
-        if not 0 <= share <= 1:
-            raise CatalogueError(f"A share of {share:g} is none; give a number from 0 to 1.")
-        with self._writing() as connection:
-            _set(connection, campaign_id, second_share=share)
-            append(connection, actor, "second review", [(campaign_id, {"second_share": share})])
+    def record(
+        self,
+        seen: Mapping[str, int],
+        outcome: str,
+        actor: str,
+        *,
+        reason: str = "",
+        codes: Sequence[str] = (),
+        undo_s: float = 0.0,
+    ) -> Decided:
+        """Approve, reject or withdraw clips as their reviewer saw them.
 
-    def set_threshold(self, campaign_id: str, card: str, min_adherence: float | None, actor: str) -> None:
-        """Set the threshold of a card's clips in briefs that name none of their own; None leaves it to the card."""
-        if min_adherence is not None and not -1 <= min_adherence <= 1:
-            raise CatalogueError(f"A threshold of {min_adherence:g} is no cosine; give a number from -1 to 1.")
-        with self._writing() as connection:
-            lock_head(connection)
-            kept = connection.execute(
-                select(campaigns.c.thresholds).where(campaigns.c.campaign_id == campaign_id)
-            ).scalar()
-            thresholds = json.loads(kept or "{}") | {card: min_adherence}
-            _set(
-                connection,
-                campaign_id,
-                thresholds=to_text({name: value for name, value in thresholds.items() if value is not None}),
-            )
-            append(connection, actor, "threshold", [(campaign_id, {"card": card, "min_adherence": min_adherence})])
+        A passed clip may be approved; a failed one with a reason. Both may be rejected: to reject a
+        failed one is to agree with the gate. A published one may be withdrawn.
 
-    def second_reviews(self, campaign_id: str, reader: str, limit: int = 60) -> list[str]:
-        """Return the decided clips of the campaign's share on which ``reader`` has not yet said a word.
-
-        Which clips fall into the share is decided by their ids, so that nobody chooses them.
+        Args:
+            seen: by variant id, the last event that the reviewer's page knew of; one that has moved since
+                is refused, never decided over somebody's head.
+            outcome: ``approved``, ``rejected`` or ``withdrawn``.
+            undo_s: seconds for which delivery leaves approved clips alone, so that ``undo`` can take it back.
         """
-        with self._reading() as connection:
-            share = (
-                connection.execute(
-                    select(campaigns.c.second_share).where(campaigns.c.campaign_id == campaign_id)
-                ).scalar()
-                or 0.0
-            )
-            rows = connection.execute(self._undoubled(campaign_id, reader, _bound(share)).limit(limit))
-            return list(rows.scalars())
-
-    def add_second_review(
-        self, variant_id: str, author: str, outcome: str, codes: Sequence[str] = (), reason: str = ""
-    ) -> None:
-        """Keep a blind review; it moves nothing.
-
-        Raises:
-            CatalogueError: its author has reviewed the clip already, or nobody has.
-        """
-        with self._writing() as connection:
-            earlier = connection.execute(
-                select(reviews.c.author, reviews.c.blind).where(
-                    reviews.c.variant_id == variant_id, reviews.c.undone_at.is_(None)
-                )
-            ).all()
-            if not any(not row.blind for row in earlier) or any(row.author == author for row in earlier):
-                raise CatalogueError("A second review is given by somebody else, once the first is there.")
-            if any(row.blind for row in earlier):
-                raise CatalogueError("Somebody else has given the second review meanwhile; go on to the next.")
-            write_reviews(connection, [variant_id], author, outcome, codes, reason, blind=True)
-            append(
+        sources = {
+            APPROVED: (PASSED, FAILED) if reason else (PASSED,),
+            REJECTED: (PASSED, FAILED),
+            WITHDRAWN: (PUBLISHED,),
+        }[outcome]
+        with self._db.writing() as connection:
+            picked = pick(connection, seen, STATES)
+            refused = _refusals(connection, seen, picked, outcome, sources)
+            moved = {key: state for key, state in picked.items() if key not in refused}
+            record_decision(
                 connection,
-                author,
-                "second review",
-                [(variant_id, {"outcome": outcome, "codes": list(codes), "reason": reason})],
+                moved,
+                outcome,
+                actor,
+                {"tries": 0} if outcome == APPROVED else {},
+                codes=codes,
+                undo_s=undo_s if outcome == APPROVED else 0.0,
+                reason=clean(reason),
             )
+        return Decided(tuple(moved), refused)
 
-    @staticmethod
-    def _undoubled(campaign_id: str, reader: str, bound: str) -> Select[Any]:
-        mine = exists().where(
-            memberships.c.variant_id == reviews.c.variant_id, memberships.c.campaign_id == campaign_id
-        )
-        second = reviews.alias()
-        said = exists().where(
-            second.c.variant_id == reviews.c.variant_id,
-            second.c.undone_at.is_(None),
-            (second.c.author == reader) | (second.c.blind == 1),
-        )
-        return (
-            select(reviews.c.variant_id)
-            .where(and_(reviews.c.blind == 0, reviews.c.undone_at.is_(None), mine, ~said, reviews.c.variant_id < bound))
-            .group_by(reviews.c.variant_id)
-            .order_by(func.min(reviews.c.review_id))
-        )
+    def undo(self, variant_ids: Iterable[str], actor: str, *, anybodys: bool = False) -> Decided:
+        """Approved or rejected → what it was, where nothing was sent.
 
-
-def _set(connection: Connection, campaign_id: str, **values: Any) -> None:
-    changed = connection.execute(
-        update(campaigns).where(campaigns.c.campaign_id == campaign_id).values(**values)
-    ).rowcount
-    if not changed:
-        raise CatalogueError(f"No campaign in the catalogue is called {campaign_id!r}.")
+        Args:
+            anybodys: take back what other people have decided as well; else only what the actor has. What the
+                policy has approved is the policy's: it would only do so again.
+        """
+        wanted = list(dict.fromkeys(variant_ids))
+        with self._db.writing() as connection:
+            picked = pick(connection, wanted, (APPROVED, REJECTED), variants.c.lease_owner.is_(None))
+            mine = {
+                row.variant_id: row
+                for row in _last_decisions(connection, picked)
+                if row.actor == actor or (anybodys and row.actor != SYSTEM)
+            }
+            for state in (PASSED, FAILED):
+                back = {key: picked[key] for key, row in mine.items() if row.from_state == state}
+                move(connection, back, state, actor, {}, undone=True)
+                append(connection, actor, state, [(key, {"undone": picked[key]}) for key in back])
+            _take_back_reviews(connection, mine)
+        rule = "somebody else decided it, it is on its way, or it is published: withdraw it then"
+        return Decided(tuple(mine), {key: f"It cannot be undone: {rule}." for key in wanted if key not in mine})
 
 
 def write_reviews(
@@ -237,11 +241,6 @@ def undoable() -> ColumnElement[bool]:
     )
 
 
-def _bound(share: float) -> str:
-    """Return the id below which so large a share of all ids lies; ``g`` stands above every hex digit."""
-    return "g" if share >= 1 else f"{int(share * 16**8):08x}"
-
-
 def _review(row: Any) -> ReviewRow:
     return ReviewRow(
         row.review_id,
@@ -254,3 +253,76 @@ def _review(row: Any) -> ReviewRow:
         bool(row.blind),
         row.undone_at is not None,
     )
+
+
+def _refusals(
+    connection: Connection, seen: Mapping[str, int], picked: Mapping[str, str], outcome: str, sources: Sequence[str]
+) -> dict[str, str]:
+    """Return why not, for each variant that is not as it was seen, or may not be decided so."""
+    last = {row.variant_id: row for row in _last_events(connection, picked)}
+    clips = set(
+        connection.execute(
+            select(variants.c.variant_id).where(variants.c.variant_id.in_(list(picked)), variants.c.clip.is_not(None))
+        ).scalars()
+    )
+    refused: dict[str, str] = {}
+    for key, event_id in seen.items():
+        if key not in picked:
+            refused[key] = "It is not in the catalogue."
+        elif last[key].event_id != event_id:
+            refused[key] = f"It changed while you looked at it: {last[key].actor} made it {picked[key]}."
+        elif picked[key] == FAILED and outcome == APPROVED and FAILED not in sources:
+            refused[key] = "It failed the gate; give a reason to approve it all the same."
+        elif picked[key] not in sources:
+            refused[key] = f"It is {picked[key]}, and only what is {' or '.join(sources)} can be {outcome}."
+        elif outcome == APPROVED and key not in clips:
+            refused[key] = "No clip came of it, so there is nothing to approve; re-roll it."
+    return refused
+
+
+def _last_events(connection: Connection, variant_ids: Iterable[str], *conditions: Any) -> Sequence[Any]:
+    newest = (
+        select(func.max(events.c.event_id))
+        .where(events.c.variant_id.in_(list(variant_ids)), *conditions)
+        .group_by(events.c.variant_id)
+    )
+    return connection.execute(select(events).where(events.c.event_id.in_(newest))).all()
+
+
+def _last_decisions(connection: Connection, picked: Mapping[str, str]) -> list[Any]:
+    """Return the last event of each variant, where it is the one that brought it to its state."""
+    return [row for row in _last_events(connection, picked) if row.to_state == picked[row.variant_id]]
+
+
+def _take_back_reviews(connection: Connection, variant_ids: Iterable[str]) -> None:
+    newest = (
+        select(func.max(reviews.c.review_id))
+        .where(reviews.c.variant_id.in_(list(variant_ids)), reviews.c.blind == 0)
+        .group_by(reviews.c.variant_id)
+    )
+    connection.execute(
+        update(reviews).where(reviews.c.review_id.in_(newest.scalar_subquery())).values(undone_at=database_now())
+    )
+
+
+def record_decision(
+    connection: Connection,
+    picked: Mapping[str, str],
+    to_state: str,
+    actor: str,
+    values: dict[str, Any],
+    *,
+    codes: Sequence[str] = (),
+    undo_s: float = 0.0,
+    **detail: Any,
+) -> None:
+    """Move with events; a person's decision goes into the audit, and a verdict on a clip into the reviews."""
+    if not picked:
+        return
+    detail |= {"codes": list(codes)} if codes else {}
+    move(connection, picked, to_state, actor, values, **detail)
+    if actor == SYSTEM:
+        return
+    append(connection, actor, to_state, [(key, {"from": state, **detail}) for key, state in picked.items()])
+    if to_state in (APPROVED, REJECTED):
+        write_reviews(connection, picked, actor, to_state, codes, str(detail.get("reason", "")), undo_s=undo_s)

@@ -5,8 +5,8 @@ from typing import NamedTuple
 
 from sqlalchemy import select
 
+from adapters.catalogue.core.database import Part, batches
 from adapters.catalogue.core.rows import clean, variant_from
-from adapters.catalogue.core.store import Store, batches
 from adapters.catalogue.core.tables import variants
 from manifests.variant import Variant
 
@@ -21,14 +21,14 @@ class Held(NamedTuple):
     state: str
 
 
-class Holdings(Store):
+class ExistingFootage(Part):
     """What a stock sheet asks before it asks for more."""
 
-    def held(self, prompts: Iterable[str]) -> Iterator[Held]:
+    def of_prompts(self, prompts: Iterable[str]) -> Iterator[Held]:
         """Yield every variant of these prompts. It reads all variants once for every 10,000 prompts."""
         for batch in batches(dict.fromkeys(map(clean, prompts)), _PROMPTS):
             query = select(variants.c.body, variants.c.state).where(variants.c.prompt.in_(batch))
-            with self._reading() as connection:
+            with self._db.reading() as connection:
                 rows = connection.execute(query).all()
             for row in rows:
                 yield Held(variant_from(row.body), row.state)

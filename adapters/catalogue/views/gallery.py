@@ -24,8 +24,8 @@ from sqlalchemy import (
 )
 from sqlalchemy.sql.elements import UnaryExpression
 
+from adapters.catalogue.core.database import Part
 from adapters.catalogue.core.rows import brief_from, variant_from
-from adapters.catalogue.core.store import Store
 from adapters.catalogue.core.tables import briefs, comments, events, memberships, reviews, variants
 from manifests.errors import CatalogueError
 from manifests.states import STATES
@@ -34,10 +34,20 @@ from manifests.verdict import Reason
 
 SMALL = 20_000
 """Members up to which a campaign is read first and then sorted; above, the order's index is walked."""
+
+
 MOST_COUNTED = 10_000
+
+
 PAGE = 60
+
+
 by_score, by_made = variants.c.sort_score, variants.c.made_at
+
+
 _WORDS = re.compile(r'"([^"]+)"|(\S+)')
+
+
 ORDERS: dict[str, tuple[ColumnElement[float], bool]] = {
     "score": (by_score, True),
     "-score": (by_score, False),
@@ -124,10 +134,10 @@ class Count(NamedTuple):
     more: bool = False
 
 
-class Gallery(Store):
+class Gallery(Part):
     """What the pages of clips ask."""
 
-    def gallery(
+    def page(
         self,
         chosen: Filter,
         order: str = "score",
@@ -149,7 +159,7 @@ class Gallery(Store):
             raise CatalogueError(f"There is no order {order!r}; use {', '.join(ORDERS)}.")
         column, descending = ORDERS[order]
         descending = descending != bool(before)
-        with self._reading() as connection:
+        with self._db.reading() as connection:
             small = self._is_small(connection, chosen)
             # With nothing added to it, the column has an index, which a small campaign must not walk.
             key = column + literal(0.0, Float()) if small else column
@@ -171,16 +181,16 @@ class Gallery(Store):
             rows = _rows(connection, query.order_by(*place).limit(limit + 1))
         return _page(rows, limit, cursor=after or before, backwards=bool(before))
 
-    def gallery_rows(self, variant_ids: Sequence[str], order: str = "score") -> list[GalleryRow]:
+    def rows(self, variant_ids: Sequence[str], order: str = "score") -> list[GalleryRow]:
         """Return some clips, at most a thousand, in the order of their ids as given."""
         query = _shown(ORDERS[order][0]).where(variants.c.variant_id.in_(list(variant_ids)))
-        with self._reading() as connection:
+        with self._db.reading() as connection:
             found = {row.variant_id: row for row in _rows(connection, query)}
         return [found[key] for key in variant_ids if key in found]
 
     def count(self, chosen: Filter, most: int = MOST_COUNTED) -> Count:
         """Count clips, up to ``most``."""
-        with self._reading() as connection:
+        with self._db.reading() as connection:
             small = self._is_small(connection, chosen)
             fitting = select(literal(1)).select_from(variants).where(*_conditions(chosen, small))
             some = fitting.limit(most + 1).subquery()
@@ -190,7 +200,7 @@ class Gallery(Store):
     def facets(self, campaign_id: str) -> dict[str, list[str]]:
         """Return the briefs, placements and locales of a campaign's first thousand briefs, to choose from."""
         query = select(briefs.c.body).where(briefs.c.campaign_id == campaign_id).order_by(briefs.c.ordinal).limit(1000)
-        with self._reading() as connection:
+        with self._db.reading() as connection:
             found = [brief_from(body) for body in connection.execute(query).scalars()]
         return {
             "brief": [brief.brief_id for brief in found],
@@ -201,12 +211,12 @@ class Gallery(Store):
     def children(self, variant_id: str) -> list[str]:
         """Return the variants that were re-rolled from this one."""
         query = select(variants.c.variant_id).where(variants.c.parent_id == variant_id).order_by(variants.c.variant_id)
-        with self._reading() as connection:
+        with self._db.reading() as connection:
             return list(connection.execute(query).scalars())
 
     def last_event(self, variant_id: str) -> int:
         """Return the id of a variant's last event: what a decision about it must name."""
-        with self._reading() as connection:
+        with self._db.reading() as connection:
             return (
                 connection.execute(
                     select(func.max(events.c.event_id)).where(events.c.variant_id == variant_id)
@@ -214,9 +224,9 @@ class Gallery(Store):
                 or 0
             )
 
-    def seen(self, chosen: Filter, limit: int) -> dict[str, int]:
+    def last_events(self, chosen: Filter, limit: int) -> dict[str, int]:
         """Return the variants of a filter with their last events: what a decision about all of them must name."""
-        with self._reading() as connection:
+        with self._db.reading() as connection:
             small = self._is_small(connection, chosen)
             some = select(variants.c.variant_id).where(*_conditions(chosen, small)).limit(limit).subquery()
             query = (

@@ -1,26 +1,43 @@
 """Who may work on a variant, and for how long."""
 
 from collections.abc import Collection, Iterable, Mapping, Sequence
+from typing import NamedTuple
 
 from sqlalchemy import ColumnElement, Connection, case, or_, select, text, update
 
-from adapters.catalogue.core.rows import Lease, variant_row
-from adapters.catalogue.core.store import SYSTEM, Store, batches, do_not_wait_for_the_disk, log, move, pick
+from adapters.catalogue.core.database import BATCH, Part, batches, relax_durability
+from adapters.catalogue.core.rows import (
+    Lease,
+    variant_row,
+)
+from adapters.catalogue.core.state_changes import SYSTEM, log, move, pick
 from adapters.catalogue.core.tables import campaigns, database_now, variants
 from adapters.catalogue.review.reviews import undoable
 from manifests.states import APPROVED, LEASED, PLANNED, QUARANTINED, RENDERED, SIGNING
 
 ACTIVE = "active"
 """Standing of a campaign that hands out leases; see ``steering``."""
+
+
 _LEASABLE = (LEASED, RENDERED, APPROVED, SIGNING)
+
+
 _STANDING_LOCKS = 7_335_136
 """Namespace of PostgreSQL's advisory locks on campaigns' standings."""
 
 
-class Leasing(Store):
+class ExpiredLease(NamedTuple):
+    """A lease whose owner did not renew it in time."""
+
+    variant_id: str
+    state: str
+    owner: str
+
+
+class Leases(Part):
     """Taking, renewing and giving back."""
 
-    def lease(
+    def acquire(
         self,
         variant_ids: Sequence[str],
         owner: str,
@@ -42,7 +59,7 @@ class Leasing(Store):
         """
         taken: dict[str, Lease] = {}
         for batch in batches(variant_ids):
-            with self._writing() as connection:
+            with self._db.writing() as connection:
                 if campaign_id:
                     hold_standing(connection, campaign_id)
                 picked = self._pick_free(connection, batch, states, campaign_id)
@@ -56,8 +73,8 @@ class Leasing(Store):
 
         A crash of the database may forget the last renewals: who takes a lease then is told apart by its attempt.
         """
-        with self._writing() as connection:
-            do_not_wait_for_the_disk(connection)
+        with self._db.writing() as connection:
+            relax_durability(connection)
             held = _held_by(connection, owner)
             for batch in batches(held):
                 connection.execute(
@@ -77,7 +94,7 @@ class Leasing(Store):
         ordered = sorted(leases, key=lambda lease: lease.variant_id)
         if not ordered:
             return released
-        with self._writing() as connection:
+        with self._db.writing() as connection:
             for lease in ordered:
                 held = pick(
                     connection,
@@ -92,7 +109,7 @@ class Leasing(Store):
 
     def release_owner(self, owner: str) -> int:
         """End all leases of an owner known to be dead; return how many they were."""
-        with self._writing() as connection:
+        with self._db.writing() as connection:
             held = _held_by(connection, owner)
             for batch in batches(held):
                 free(connection, {key: held[key] for key in batch}, owner, variants.c.tries)
@@ -140,6 +157,33 @@ class Leasing(Store):
             row.variant_id: Lease(row.variant_id, owner, row.attempt, variant_row(row))
             for row in connection.execute(select(variants).where(mine))
         }
+
+    def owners(self) -> list[str]:
+        """Return who holds leases, whether expired or not."""
+        query = select(variants.c.lease_owner).where(variants.c.lease_owner.is_not(None)).distinct()
+        with self._db.reading() as connection:
+            return sorted(connection.execute(query).scalars())
+
+    def expired(self) -> list[ExpiredLease]:
+        """Return the leases that have expired and that nobody has taken over."""
+        with self._db.reading() as connection:
+            return _expired(connection, None)
+
+    def end_expired(self, most: int = BATCH) -> list[ExpiredLease]:
+        """End at most so many of them; what was leased is planned again, the rest keeps its state.
+
+        What another transaction works on, its owner that renews it for one, is left out.
+        """
+        with self._db.writing() as connection:
+            ended = _expired(connection, most)
+            free(connection, {each.variant_id: each.state for each in ended}, SYSTEM, variants.c.tries)
+        return ended
+
+    def of_owner(self, owner: str) -> list[str]:
+        """Return the ids of the variants that an owner holds."""
+        query = select(variants.c.variant_id).where(variants.c.lease_owner == owner).order_by(variants.c.variant_id)
+        with self._db.reading() as connection:
+            return list(connection.execute(query).scalars())
 
 
 def _held_by(connection: Connection, owner: str) -> dict[str, str]:
@@ -190,3 +234,13 @@ def hold_standing(connection: Connection, campaign_id: str, *, alone: bool = Fal
             text(f"SELECT {name}(:space, hashtext(:campaign_id))"),
             {"space": _STANDING_LOCKS, "campaign_id": campaign_id},
         )
+
+
+def _expired(connection: Connection, most: int | None) -> list[ExpiredLease]:
+    """Return expired leases; locked where there is a ``most``."""
+    query = select(variants.c.variant_id, variants.c.state, variants.c.lease_owner).where(
+        variants.c.lease_owner.is_not(None), variants.c.lease_expires < database_now()
+    )
+    if most is not None:
+        query = query.limit(most).with_for_update(skip_locked=True)
+    return [ExpiredLease(*row) for row in connection.execute(query)]

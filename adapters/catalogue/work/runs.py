@@ -8,19 +8,26 @@ from typing import Any, NamedTuple
 
 from sqlalchemy import ColumnElement, Connection, Float, case, cast, func, insert, or_, select, update
 
-from adapters.catalogue.core.engine import our_errors
+from adapters.catalogue.core.database import Part
 from adapters.catalogue.core.rows import to_text
-from adapters.catalogue.core.store import Store
 from adapters.catalogue.core.tables import campaigns, database_now, runs
 from adapters.catalogue.work.leases import ACTIVE
 
 ALIVE_S = 90.0
 """A run whose driver has been silent for so long is not waited for."""
+
+
 CLAIM_S = 900.0
 """A run that waits has a claim on its turn for so long after it was last served: it may wait for what is not there."""
+
+
 LOST = "lost"
+
+
 TURN = 16
 """Leases a device that a run may be ahead of another of equal priority before it lets that one go first."""
+
+
 _CREDIT = "credit"
 """In a run's detail: how many of the leases that its turn counts it was never given."""
 
@@ -74,10 +81,10 @@ class RunRow:
     detail: Mapping[str, Any] = field(default_factory=dict)
 
 
-class Runs(Store):
+class Runs(Part):
     """Runs begin, beat, take turns and end."""
 
-    def begin_run(
+    def begin(
         self,
         campaign_id: str,
         pool: str,
@@ -92,7 +99,7 @@ class Runs(Store):
         Its turn count starts at that of the least served run that it takes turns with: it is owed nothing of the past.
         """
         run_id = secrets.token_hex(8)
-        with self._writing() as connection:
+        with self._db.writing() as connection:
             connection.execute(
                 insert(runs).values(
                     run_id=run_id,
@@ -107,7 +114,7 @@ class Runs(Store):
             catch_up(connection, runs.c.run_id == run_id)
         return run_id
 
-    def beat_run(self, run_id: str) -> None:
+    def beat(self, run_id: str) -> None:
         """Say that the driver lives; one that was taken for lost meanwhile is not."""
         was_lost = runs.c.outcome == LOST
         self._set(
@@ -117,17 +124,17 @@ class Runs(Store):
             outcome=case((was_lost, ""), else_=runs.c.outcome),
         )
 
-    def shards_wait(self, run_id: str, number: int) -> None:
+    def set_waiting_shards(self, run_id: str, number: int) -> None:
         """Say how many shards wait for a device; none has one. The run joins those that take turns."""
-        with self._writing() as connection:
+        with self._db.writing() as connection:
             catch_up(connection, runs.c.run_id == run_id)
             connection.execute(
                 update(runs).where(runs.c.run_id == run_id).values(waiting=number, working=0, claimed_at=database_now())
             )
 
-    def shard_begins(self, run_id: str) -> None:
+    def shard_started(self, run_id: str) -> None:
         """A shard has got its device."""
-        with self._writing() as connection:
+        with self._db.writing() as connection:
             catch_up(connection, runs.c.run_id == run_id, runs.c.claimed_at <= database_now() - CLAIM_S)
         self._set(
             run_id,
@@ -136,17 +143,17 @@ class Runs(Store):
             claimed_at=database_now(),
         )
 
-    def shard_ends(self, run_id: str) -> None:
+    def shard_ended(self, run_id: str) -> None:
         """A shard gives its device back."""
         self._set(run_id, working=case((runs.c.working > 0, runs.c.working - 1), else_=0))
 
-    def book_run(self, run_id: str, leases: int, device_s: float) -> None:
+    def book(self, run_id: str, leases: int, device_s: float) -> None:
         """Book what a run was given, and what its devices worked."""
         self._set(run_id, served=runs.c.served + leases, spent_s=runs.c.spent_s + device_s, claimed_at=database_now())
 
-    def end_run(self, run_id: str, outcome: str) -> None:
+    def end(self, run_id: str, outcome: str) -> None:
         """Note how a run ended; the first word stands."""
-        with self._writing() as connection:
+        with self._db.writing() as connection:
             connection.execute(
                 update(runs)
                 .where(runs.c.run_id == run_id, runs.c.ended_at.is_(None))
@@ -159,7 +166,7 @@ class Runs(Store):
         First goes, among the live runs of the pool that have shards waiting, the higher priority; among equals
         the one that was served less, as soon as the other is TURN leases a device ahead.
         """
-        with self._reading() as connection:
+        with self._db.reading() as connection:
             mine = connection.execute(
                 select(runs, campaigns.c.standing, campaigns.c.priority, cast(database_now(), Float).label("now"))
                 .join(campaigns, campaigns.c.campaign_id == runs.c.campaign_id)
@@ -171,31 +178,31 @@ class Runs(Store):
                 return Turn(False, over)
             return Turn(False, "others") if _others_first(connection, mine) else GO
 
-    def run(self, run_id: str) -> RunRow:
+    def get(self, run_id: str) -> RunRow:
         """Return one run; KeyError where there is none."""
-        with self._reading() as connection:
+        with self._db.reading() as connection:
             row = connection.execute(select(runs).where(runs.c.run_id == run_id)).first()
         if row is None:
             raise KeyError(run_id)
         return _run(row)
 
-    def runs(self, campaign_id: str | None = None, *, limit: int = 100) -> list[RunRow]:
+    def all(self, campaign_id: str | None = None, *, limit: int = 100) -> list[RunRow]:
         """Return runs, of one campaign or of all, the newest first."""
         query = select(runs).order_by(runs.c.started_at.desc(), runs.c.run_id).limit(limit)
         if campaign_id is not None:
             query = query.where(runs.c.campaign_id == campaign_id)
-        with self._reading() as connection:
+        with self._db.reading() as connection:
             return [_run(row) for row in connection.execute(query)]
 
-    def live_runs(self) -> list[RunRow]:
+    def live(self) -> list[RunRow]:
         """Return the runs that go on, their drivers having been heard of lately."""
-        with self._reading() as connection:
+        with self._db.reading() as connection:
             return [_run(row) for row in connection.execute(select(runs).where(*_alive()).order_by(runs.c.started_at))]
 
-    def silent_runs(self) -> list[RunRow]:
+    def silent(self) -> list[RunRow]:
         """Return the runs that never ended, and whose drivers are silent."""
         query = select(runs).where(runs.c.ended_at.is_(None), runs.c.beat_at <= database_now() - ALIVE_S)
-        with self._reading() as connection:
+        with self._db.reading() as connection:
             return [_run(row) for row in connection.execute(query.order_by(runs.c.started_at))]
 
     def _set(self, run_id: str, **values: Any) -> None:
@@ -205,13 +212,28 @@ class Runs(Store):
         may forget the last half second of counting, which misplaces a turn by a few leases; no clip hangs on it.
         """
         change = update(runs).where(runs.c.run_id == run_id).values(**values)
-        if self._engine.dialect.name != "postgresql":
-            with self._writing() as connection:
+        if self._db.dialect != "postgresql":
+            with self._db.writing() as connection:
                 connection.execute(change)
             return
-        at_once = self._engine.execution_options(isolation_level="AUTOCOMMIT")
-        with our_errors(at_once), at_once.connect() as connection:
+        with self._db.autocommit() as connection:
             connection.execute(change.where(func.set_config("synchronous_commit", "off", True) == "off"))
+
+    def mark_lost(self, run_id: str) -> bool:
+        """End a run as lost if its driver is still silent; False where it was heard of, or has ended."""
+        with self._db.writing() as connection:
+            return (
+                connection.execute(
+                    update(runs)
+                    .where(
+                        runs.c.run_id == run_id,
+                        runs.c.ended_at.is_(None),
+                        runs.c.beat_at <= database_now() - ALIVE_S,
+                    )
+                    .values(ended_at=database_now(), outcome=LOST, waiting=0, working=0)
+                ).rowcount
+                == 1
+            )
 
 
 def catch_up(connection: Connection, *which: ColumnElement[bool]) -> None:

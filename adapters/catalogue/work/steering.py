@@ -4,8 +4,9 @@ from collections.abc import Iterable
 
 from sqlalchemy import Connection, func, select, update
 
+from adapters.catalogue.core.database import Part, batches
 from adapters.catalogue.core.rows import clean, to_text
-from adapters.catalogue.core.store import Store, batches, pick
+from adapters.catalogue.core.state_changes import pick
 from adapters.catalogue.core.tables import campaigns, memberships, runs, variants
 from adapters.catalogue.review.audit import append
 from adapters.catalogue.work.leases import ACTIVE, free, hold_standing
@@ -14,8 +15,14 @@ from manifests.errors import CatalogueError
 from manifests.states import LEASED, PLANNED, RENDERED
 
 PAUSED = "paused"
+
+
 CANCELLED = "cancelled"
+
+
 STANDINGS = (ACTIVE, PAUSED, CANCELLED)
+
+
 LEAST, MOST = -100, 100
 """Bounds of a priority; 0 is ordinary, more is more urgent."""
 
@@ -24,7 +31,7 @@ class CampaignStandingError(CatalogueError):
     """The campaign's standing forbids this word."""
 
 
-class Steering(Store):
+class Steering(Part):
     """Standing and priority of campaigns."""
 
     def steer(self, campaign_id: str, standing: str, actor: str, reason: str = "", *, unless: str = "") -> int:
@@ -46,7 +53,7 @@ class Steering(Store):
         """
         if standing not in STANDINGS:
             raise ValueError(f"a campaign is {', '.join(STANDINGS)}; not {standing!r}")
-        with self._writing() as connection:
+        with self._db.writing() as connection:
             hold_standing(connection, campaign_id, alone=True)
             if unless and _standing(connection, campaign_id) == unless:
                 raise CampaignStandingError(f"The campaign {campaign_id} is {unless}.")
@@ -72,7 +79,7 @@ class Steering(Store):
         """
         if not LEAST <= priority <= MOST:
             raise ValueError(f"a priority lies in {LEAST}..{MOST}, and {priority} does not")
-        with self._writing() as connection:
+        with self._db.writing() as connection:
             changed = connection.execute(
                 update(campaigns)
                 .where(campaigns.c.campaign_id == campaign_id, campaigns.c.priority != priority)
@@ -86,7 +93,7 @@ class Steering(Store):
 
     def standing(self, campaign_id: str) -> str:
         """Return ``active``, ``paused`` or ``cancelled``."""
-        with self._reading() as connection:
+        with self._db.reading() as connection:
             return _standing(connection, campaign_id)
 
     def _end_leases(self, connection: Connection, campaign_id: str, actor: str) -> int:
@@ -111,7 +118,7 @@ class Steering(Store):
             PLANNED,
             [(key, {"cancelled": campaign_id}) for key, state in held.items() if state == LEASED],
         )
-        fewer = func.greatest if self._engine.dialect.name == "postgresql" else func.max
+        fewer = func.greatest if self._db.dialect == "postgresql" else func.max
         for batch in batches(held):
             free(connection, {key: held[key] for key in batch}, actor, fewer(variants.c.tries - 1, 0))
         return len(held)

@@ -1,4 +1,4 @@
-"""`reelmill accounts` and `reelmill audit`: who may come in, and whether the log of decisions holds."""
+"""`reelmill accounts` and `reelmill audit`: accounts of the dashboard, and verification of the audit log."""
 
 import getpass
 import sys
@@ -8,86 +8,92 @@ import typer
 
 from adapters.catalogue.accounts.passwords import hash_password
 from app.cli.options import AsJson
-from app.cli.output import say, say_json, show_table, warn
+from app.cli.output import say, say_json, warn
+from app.cli.table import show_table
 from app.session import Session
+from manifests.pluralize import one_or_more
 
-accounts = typer.Typer(no_args_is_help=True, help="Who may sign in to the dashboard.")
-audit = typer.Typer(no_args_is_help=True, help="The log of decisions.")
+accounts = typer.Typer(no_args_is_help=True, help="Manage the accounts of the dashboard.")
+audit = typer.Typer(no_args_is_help=True, help="Verify the audit log.")
 
-Name = Annotated[str, typer.Argument(help="Name of the account.")]
+Name = Annotated[str, typer.Argument(metavar="NAME", help="Account name.")]
 Role = Annotated[str, typer.Option("--role", help="viewer, reviewer or admin.")]
+PasswordStdin = Annotated[bool, typer.Option("--password-stdin", help="Read the password from standard input.")]
 
 
 @accounts.command()
 def add(
     name: Name,
     role: Role = "reviewer",
-    password_stdin: Annotated[bool, typer.Option("--password-stdin", help="Read it from a pipe.")] = False,
+    password_stdin: PasswordStdin = False,
 ) -> None:
-    """Add an account; the password is asked for."""
+    """Add an account; prompts for its password."""
     hashed = hash_password(_password(password_stdin))
-    account = Session.open().catalogue.add_account(name, role, _actor(), password_hash=hashed)
-    say(f"{account.name} may sign in as {account.role}.")
+    account = Session.open().catalogue.accounts.add(name, role, _actor(), password_hash=hashed)
+    say(f"Added {account.name} as {account.role}.")
 
 
 @accounts.command("list")
 def list_accounts(as_json: AsJson = False) -> None:
     """List the accounts."""
-    rows = Session.open().catalogue.accounts()
+    rows = Session.open().catalogue.accounts.all()
     if as_json:
         say_json([{"name": row.name, "role": row.role, "disabled": row.disabled, "issuer": row.issuer} for row in rows])
     elif rows:
         show_table(
-            "",
-            ["account", "role", "signs in by"],
+            ["account", "role", "sign-in"],
             [(row.name, row.role, _way(row.disabled, row.issuer, row.password_hash)) for row in rows],
         )
     else:
-        say("No account yet; `reelmill review` makes one for you, `reelmill accounts add` for others.")
+        say("No accounts yet. `reelmill review` creates one for you; add others with `reelmill accounts add NAME`.")
 
 
 @accounts.command()
-def role(name: Name, role: Annotated[str, typer.Argument(help="viewer, reviewer or admin.")]) -> None:
-    """Change a role; the person signs in anew."""
-    Session.open().catalogue.change_account(name, _actor(), role=role)
-    say(f"{name} is a {role} now.")
+def role(name: Name, role: Annotated[str, typer.Argument(metavar="ROLE", help="viewer, reviewer or admin.")]) -> None:
+    """Change the role of an account; the person has to sign in again."""
+    Session.open().catalogue.accounts.change(name, _actor(), role=role)
+    say(f"Changed the role of {name} to {role}.")
 
 
 @accounts.command()
-def password(name: Name, password_stdin: Annotated[bool, typer.Option("--password-stdin")] = False) -> None:
-    """Set a new password; the person is signed out everywhere."""
-    Session.open().catalogue.change_account(name, _actor(), password_hash=hash_password(_password(password_stdin)))
-    say(f"{name} has a new password.")
+def password(name: Name, password_stdin: PasswordStdin = False) -> None:
+    """Set a new password; ends all sessions of the account."""
+    Session.open().catalogue.accounts.change(name, _actor(), password_hash=hash_password(_password(password_stdin)))
+    say(f"Changed the password of {name}.")
 
 
 @accounts.command()
 def disable(name: Name) -> None:
-    """Let an account sign in no more; it is signed out everywhere."""
-    Session.open().catalogue.change_account(name, _actor(), disabled=True)
-    say(f"{name} may sign in no more.")
+    """Disable an account; ends all its sessions."""
+    Session.open().catalogue.accounts.change(name, _actor(), disabled=True)
+    say(f"Disabled {name}.")
 
 
 @accounts.command()
 def enable(name: Name) -> None:
-    """Let a disabled account sign in again."""
-    Session.open().catalogue.change_account(name, _actor(), disabled=False)
-    say(f"{name} may sign in again.")
+    """Enable a disabled account."""
+    Session.open().catalogue.accounts.change(name, _actor(), disabled=False)
+    say(f"Enabled {name}.")
 
 
 @audit.command()
 def verify(
-    expect: Annotated[str | None, typer.Option("--expect", help="A digest noted earlier.")] = None,
+    expect: Annotated[
+        str | None, typer.Option("--expect", metavar="DIGEST", help="Digest printed by an earlier run.")
+    ] = None,
     as_json: AsJson = False,
 ) -> None:
-    """Check that no entry of the log was changed, left out or put in."""
-    report = Session.open().catalogue.verify_audit(expect)
+    """Verify that no entry of the audit log was changed, removed or inserted."""
+    report = Session.open().catalogue.audit.verify(expect)
     if as_json:
         say_json({"ok": report.ok, "entries": report.entries, "digest": report.digest, "problems": report.problems})
     else:
         for problem in report.problems:
             warn(problem)
-        say(f"{report.entries:,} entries, " + ("all in order." if report.ok else "and the log does not hold."))
-        say(f"Digest: {report.digest} (note it elsewhere; --expect DIGEST then finds a log written anew)")
+        verdict = "the log is intact" if report.ok else "the log was tampered with"
+        say(f"{report.entries:,} {one_or_more(report.entries, 'entry', 'entries')} checked: {verdict}.")
+        say(f"Digest: {report.digest}")
+        say("Store the digest elsewhere. With `--expect DIGEST`, a log that was rewritten as a whole is detected.")
     if not report.ok:
         raise typer.Exit(1)
 
@@ -105,4 +111,4 @@ def _actor() -> str:
 def _way(disabled: bool, issuer: str | None, password_hash: str | None) -> str:
     if disabled:
         return "disabled"
-    return issuer or ("password" if password_hash else "the link of `reelmill review`")
+    return issuer or ("password" if password_hash else "link of `reelmill review`")

@@ -1,4 +1,4 @@
-"""`reelmill alerts`: what people were told, and whether it has reached them."""
+"""`reelmill alerts`: alerts and their delivery status."""
 
 import time
 from datetime import datetime
@@ -8,80 +8,87 @@ import typer
 
 from adapters.catalogue import Alert
 from app.cli.options import AsJson
-from app.cli.output import say, say_json, seconds_text, show_table
+from app.cli.output import say, say_json, seconds_text
 from app.session import Session
 from flows.runtime.alert_delivery import webhook_of
 from manifests.errors import ReelmillError
-from manifests.pluralize import counted
+from manifests.pluralize import count_of, counted
 from tasks.alerts.alert_dispatcher import AlertDispatcher
 
-alerts = typer.Typer(no_args_is_help=False, help="What people were told, and whether it has reached them.")
+alerts = typer.Typer(no_args_is_help=False, help="List alerts and their delivery status.")
 SHOWN = 20
-TEST = "Reelmill can reach you here: this is the test message of `reelmill alerts test`."
+TEST = "This is the test message of `reelmill alerts test`: Reelmill alerts arrive here."
 
 
 @alerts.callback(invoke_without_command=True)
 def list_alerts(
     context: typer.Context,
-    limit: Annotated[int, typer.Option("--limit", min=1, max=10_000, help="The newest so many.")] = SHOWN,
+    limit: Annotated[
+        int, typer.Option("--limit", min=1, max=10_000, help="Number of alerts to list, newest first.")
+    ] = SHOWN,
     as_json: AsJson = False,
 ) -> None:
-    """List alerts, the newest first, with their tries and the last error."""
+    """List alerts and their delivery status, newest first."""
     if context.invoked_subcommand:
         return
     session = Session.open()
-    found = session.catalogue.alerts(limit)
+    found = session.catalogue.alerts.all(limit)
     has_receiver = session.settings.alert_webhook is not None
     if as_json:
         say_json([_as_json(alert, has_receiver) for alert in found])
     elif found:
-        show_table(
-            "",
-            ["at", "kind", "state", "tries", "text", "last error"],
-            [
-                (_local(alert.at), alert.kind, state_of(alert, has_receiver), alert.tries, alert.text, alert.error)
-                for alert in found
-            ],
-        )
+        for alert in found:
+            _show(alert, has_receiver)
     else:
-        say("No alert yet.")
+        say("No alerts yet.")
 
 
 @alerts.command()
 def send(as_json: AsJson = False) -> None:
-    """Send now what waits or was given up, with all its tries anew; exit code 1 where some could not be sent."""
+    """Send undelivered alerts now, including those that were given up.
+
+    The exit code is 1 if an alert could not be sent.
+    """
     session = Session.open()
     receiver = webhook_of(session.settings)
-    waiting = session.catalogue.retry_alerts()
+    waiting = session.catalogue.alerts.retry_all()
     done = AlertDispatcher(session.catalogue, receiver).send_due()
     left = max(0, waiting - done.sent)
     if as_json:
         say_json({"sent": done.sent, "failed": done.failed, "left": left})
     else:
-        say(f"{done.sent} of {waiting} sent." if waiting else "No alert waits.")
+        say(f"Sent {done.sent} of {count_of(waiting, 'alert')}." if waiting else "No alerts to send.")
     if done.failed:
-        failed = next((alert.error for alert in session.catalogue.alerts(1000) if alert.error), "")
+        failed = next((alert.error for alert in session.catalogue.alerts.all(1000) if alert.error), "")
         raise ReelmillError(f"{counted(left, 'alert{s} could not be sent and {are} kept.')} {failed}")
 
 
 @alerts.command()
 def test() -> None:
-    """Send a message that says nothing but that it has come."""
+    """Send a test message to the webhook."""
     session = Session.open()
     began = time.monotonic()
     answer = webhook_of(session.settings).post(TEST, "run it again later")
     if answer.error:
         raise ReelmillError(answer.error)
-    say(f"The webhook has taken the test message, in {seconds_text(time.monotonic() - began)}.")
+    say(f"The webhook accepted the test message in {seconds_text(time.monotonic() - began)}.")
 
 
 def state_of(alert: Alert, has_receiver: bool) -> str:
-    """Return ``sent``, ``given up``, ``waiting``, or ``kept``: without a receiver, or older than it."""
+    """Return ``sent``, ``given up``, ``waiting``, or ``kept`` if there is no webhook or the alert is older than it."""
     if alert.sent_at is not None:
         return "sent"
     if alert.given_up_at is not None:
         return "given up" if alert.tries else "kept"
     return "waiting" if has_receiver else "kept"
+
+
+def _show(alert: Alert, has_receiver: bool) -> None:
+    attempts = f", {count_of(alert.tries, 'attempt')}" if alert.tries else ""
+    say(f"{_local(alert.at)}  {alert.kind}: {state_of(alert, has_receiver)}{attempts}")
+    say(f"  {alert.text}")
+    if alert.error:
+        say(f"  Last error: {alert.error}")
 
 
 def _as_json(alert: Alert, has_receiver: bool) -> dict[str, object]:

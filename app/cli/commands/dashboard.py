@@ -47,16 +47,16 @@ def _own_account(session: Session) -> str:
     Somebody else's account that happens to have the name of the system user is left as it is.
     """
     user, catalogue = getpass.getuser(), session.catalogue
-    known = {account.name: account for account in catalogue.accounts()}
+    known = {account.name: account for account in catalogue.accounts.all()}
     for name in itertools.chain([user], (f"{user} (this machine {number})" for number in itertools.count(1))):
         account = known.get(name)
         if account is None:
-            catalogue.add_account(name, "admin", f"person:{name}")
+            catalogue.accounts.add(name, "admin", f"person:{name}")
             return name
         if account.issuer is None and account.role == "admin" and not account.disabled:
             return name
         if account.issuer is None and account.password_hash is None:
-            catalogue.change_account(name, f"person:{name}", role="admin", disabled=False)
+            catalogue.accounts.change(name, f"person:{name}", role="admin", disabled=False)
             return name
     raise AssertionError("names do not end")
 

@@ -23,7 +23,7 @@ def approve(
     """Approve clips that wait for a person; they are signed and published at once."""
     session, campaign_id = Session.of_campaign(campaign)
     chosen = _chosen(session, campaign_id, clips, everything)
-    moved = session.catalogue.approve(chosen, actor_name(), reason)
+    moved = session.catalogue.decisions.approve(chosen, actor_name(), reason)
     _tell_moved(
         "approved", moved, chosen, "Only clips that passed and wait can be, or failed ones with a --reason.", as_json
     )
@@ -43,7 +43,7 @@ def reject(
     """Reject clips that wait for a person."""
     session, campaign_id = Session.of_campaign(campaign)
     chosen = _chosen(session, campaign_id, clips, everything)
-    moved = session.catalogue.reject(chosen, actor_name(), reason)
+    moved = session.catalogue.decisions.reject(chosen, actor_name(), reason)
     _tell_moved("rejected", moved, chosen, "Only clips that passed and wait can be.", as_json)
     if as_json:
         say_json({"campaign_id": campaign_id, "rejected": moved})
@@ -57,7 +57,7 @@ def actor_name() -> str:
 
 
 def _chosen(session: Session, campaign_id: str, clips: list[str] | None, everything: bool) -> list[str]:
-    rows = session.catalogue.variants(campaign_id)
+    rows = session.catalogue.variants.of_campaign(campaign_id)
     if everything:
         return [row.variant_id for row in rows if row.state == "passed"]
     if not clips:

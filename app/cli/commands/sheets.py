@@ -1,4 +1,4 @@
-"""`reelmill init` and `reelmill validate`: sheets before they become campaigns."""
+"""`reelmill init` and `reelmill validate`: write and check sheets."""
 
 from pathlib import Path
 from typing import Annotated
@@ -6,7 +6,9 @@ from typing import Annotated
 import typer
 
 from adapters.sheets import annotate, write_template
-from app.cli.output import say, say_json, warn
+from app.cli.findings import show_errors, show_warnings
+from app.cli.options import AsJson, Model, Sheet
+from app.cli.output import say, say_json
 from app.session import Session
 from flows.registration import kept_pictures
 from manifests.errors import SheetError
@@ -15,28 +17,30 @@ from manifests.sheet import CellProblem
 from tasks.intake.intake import take_in
 from tasks.plan.expand import check_cap
 
-SHOWN_WARNINGS = 12
-
 
 def init(
-    sheet: Annotated[Path, typer.Argument(help="Where to write the template: .xlsx or .csv.")],
-    force: Annotated[bool, typer.Option("--force", help="Replace a file that is there.")] = False,
+    sheet: Annotated[Path, typer.Argument(metavar="SHEET", help="File to write: .xlsx or .csv.")],
+    force: Annotated[bool, typer.Option("--force", help="Overwrite an existing file.")] = False,
 ) -> None:
-    """Write a template sheet that explains every column."""
+    """Write a template sheet with an explanation of every column."""
     if sheet.exists() and not force:
-        raise SheetError(f"{sheet} exists already; name another file, or replace it by --force.")
+        raise SheetError(f"{sheet} already exists. Choose another file, or overwrite it with --force.")
     write_template(sheet, sorted(Session.open().cards))
-    say(f"Wrote {sheet}. Fill in the prompts, then: reelmill validate {sheet}")
+    say(f"Wrote {sheet}. Fill in the prompts, then run: reelmill validate {sheet}")
 
 
 def validate(
-    sheet: Annotated[Path, typer.Argument(help="CSV, TSV or XLSX.")],
-    annotated: Annotated[Path | None, typer.Option("--annotate", help="Write a copy with bad cells marked.")] = None,
-    accept_good_rows: Annotated[bool, typer.Option("--accept-good-rows", help="Succeed if any row is good.")] = False,
-    model: Annotated[str | None, typer.Option("--model", help="Card for rows that name none.")] = None,
-    as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
+    sheet: Sheet,
+    annotated: Annotated[
+        Path | None, typer.Option("--annotate", metavar="FILE", help="Write a copy of the sheet with errors marked.")
+    ] = None,
+    accept_good_rows: Annotated[
+        bool, typer.Option("--accept-good-rows", help="Succeed if at least one row is valid.")
+    ] = False,
+    model: Model = None,
+    as_json: AsJson = False,
 ) -> None:
-    """Check a sheet and report every bad cell at once; runs nothing."""
+    """Check a sheet and report all its errors."""
     session = Session.open(model=model)
     intake = take_in(sheet, session.cards, session.settings.model, kept_pictures(session.resources, sheet))
     checked = intake.checked
@@ -54,36 +58,24 @@ def validate(
             }
         )
     else:
-        for problem in checked.problems:
-            say(problem.sentence)
-        tell_warnings(checked.warnings)
+        show_errors(checked.problems, sheet)
+        show_warnings(checked.warnings, len(intake.table.rows), sheet)
         if annotated:
-            say(f"Wrote {annotated} with the bad cells marked.")
-        _summary(len(intake.table.rows), len(checked.briefs), len(checked.problems))
+            say(f"Wrote {annotated} with the errors marked.")
+        say(_summary(len(intake.table.rows), len(checked.briefs), len(checked.problems), len(checked.warnings)))
     if not checked.briefs or (checked.problems and not accept_good_rows):
         raise typer.Exit(1)
     check_cap(checked.briefs, session.settings.max_variants)
 
 
-def tell_warnings(warnings: tuple[CellProblem, ...]) -> None:
-    """Print warnings, the first few of them whole."""
-    for warning in warnings[:SHOWN_WARNINGS]:
-        warn(f"Warning: {warning.sentence}")
-    if len(warnings) > SHOWN_WARNINGS:
-        warn(
-            f"And {count_of(len(warnings) - SHOWN_WARNINGS, 'more warning')}; reelmill validate --json lists them all."
-        )
-
-
-def _summary(rows: int, good: int, problems: int) -> None:
-    if problems:
-        say(
-            f"{count_of(problems, 'problem')}; {good} of {count_of(rows, 'row')} "
-            f"{'is' if 1 in (good, rows) else 'are'} good."
-        )
-    else:
-        say("The one row is good." if good == 1 else f"All {good} rows are good.")
+def _summary(rows: int, valid: int, errors: int, warnings: int) -> str:
+    """Return ``2 errors, 1 warning; 3 of 5 rows are valid.``"""
+    counts = [count_of(number, noun) for number, noun in ((errors, "error"), (warnings, "warning")) if number]
+    of = f"{valid:,} of {count_of(rows, 'row')} {'is' if 1 in (valid, rows) else 'are'} valid."
+    return f"{', '.join(counts) or 'No errors'}; {of}"
 
 
 def _as_json(problem: CellProblem) -> dict[str, object]:
-    return {**problem._asdict(), "sentence": problem.sentence}
+    values = problem._asdict()
+    del values["summary"]
+    return {**values, "sentence": problem.sentence}

@@ -27,7 +27,11 @@ def pause(campaign: CampaignName, reason: Reason = "", as_json: AsJson = False) 
     changed = pause_campaign(catalogue, head.campaign_id, actor_name(), reason)
     if as_json:
         return say_json(
-            {"campaign_id": head.campaign_id, **standing_json(catalogue.campaign(head.campaign_id)), "changed": changed}
+            {
+                "campaign_id": head.campaign_id,
+                **standing_json(catalogue.campaigns.get(head.campaign_id)),
+                "changed": changed,
+            }
         )
     said = "is paused; nothing more of it is begun, and what is in hand is finished" if changed else "was paused before"
     say(f"{head.campaign_id} {said}. `reelmill resume {head.campaign_id}` goes on.")
@@ -41,7 +45,7 @@ def cancel(campaign: CampaignName, reason: Reason = "", as_json: AsJson = False)
         return say_json(
             {
                 "campaign_id": head.campaign_id,
-                **standing_json(catalogue.campaign(head.campaign_id)),
+                **standing_json(catalogue.campaigns.get(head.campaign_id)),
                 "changed": changed,
                 "leases_ended": ended,
             }
@@ -62,8 +66,8 @@ def priority(
     """Say how urgent a campaign is, -100 to 100; without a number, show it."""
     catalogue, head = _found(campaign)
     if number is not None:
-        catalogue.set_priority(head.campaign_id, number, actor_name())
-    now = catalogue.campaign(head.campaign_id).priority
+        catalogue.steering.set_priority(head.campaign_id, number, actor_name())
+    now = catalogue.campaigns.get(head.campaign_id).priority
     if as_json:
         return say_json({"campaign_id": head.campaign_id, "priority": now, "before": head.priority})
     before = f"; it was {head.priority}" if now != head.priority else ""
@@ -78,9 +82,9 @@ def runs(
     """Show who works on which campaign, and how earlier runs ended."""
     session = Session.open()
     catalogue = session.catalogue
-    campaign_id = catalogue.campaign(campaign).campaign_id if campaign else None
-    rows = catalogue.runs(campaign_id, limit=limit)
-    live = {run.run_id for run in catalogue.live_runs()}
+    campaign_id = catalogue.campaigns.get(campaign).campaign_id if campaign else None
+    rows = catalogue.runs.all(campaign_id, limit=limit)
+    live = {run.run_id for run in catalogue.runs.live()}
     if as_json:
         say_json([{**asdict(run), "outcome": _outcome(run, live)} for run in rows])
     elif rows:
@@ -108,7 +112,7 @@ def standing_line(row: CampaignRow) -> str:
 
 def _found(reference: str) -> tuple[Catalogue, CampaignRow]:
     catalogue = Session.open().catalogue
-    return catalogue, catalogue.campaign(reference)
+    return catalogue, catalogue.campaigns.get(reference)
 
 
 def _outcome(run: RunRow, live: set[str]) -> str:

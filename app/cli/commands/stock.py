@@ -80,7 +80,7 @@ def _tell_problems(session: Session, place: str) -> None:
 def _files(session: Session, campaign_id: str, out: Path | None) -> dict[str, Path | None]:
     folder = out or session.settings.home / "campaigns" / campaign_id
     sheet = write_contact_sheet(
-        session.resources, session.catalogue.variants(campaign_id), folder / "contact-sheet.png"
+        session.resources, session.catalogue.variants.of_campaign(campaign_id), folder / "contact-sheet.png"
     )
     return {"contact_sheet": sheet, "clips": files_of(session, campaign_id, folder)["clips"]}
 

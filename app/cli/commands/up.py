@@ -59,7 +59,7 @@ def up(
         programs = programs_of(
             port, 0 if server else prefect_port, bool(session.settings.watch), dashboard, environment["PREFECT_API_URL"]
         )
-        session.catalogue.campaigns()  # a database that does not answer is told here, once
+        session.catalogue.campaigns.all()  # a database that does not answer is told here, once
         close_resources()
         say("Starting; this takes up to a minute, and Ctrl-C ends it all.")
         places = places_of(session, dashboard, environment, is_own=not server)

@@ -86,17 +86,17 @@ def account_of(deps: Deps, settings: Settings, claims: dict[str, Any]) -> Accoun
     A name that somebody else has is never taken over: it gets a number.
     """
     catalogue, role = deps.catalogue, _role(claims, settings.oidc_role_claim)
-    known = catalogue.account_of(settings.oidc_issuer, str(claims["sub"]))
+    known = catalogue.accounts.of_identity(settings.oidc_issuer, str(claims["sub"]))
     if known:
         if settings.oidc_role_claim and role != known.role:
-            catalogue.change_account(known.name, SYSTEM, role=role)
-        return catalogue.account(known.name)
+            catalogue.accounts.change(known.name, SYSTEM, role=role)
+        return catalogue.accounts.get(known.name)
     email = claims.get("email") if claims.get("email_verified") else None
     wanted = str(email or claims.get("preferred_username") or claims["sub"])[:70]
-    taken = {account.name for account in catalogue.accounts()}
+    taken = {account.name for account in catalogue.accounts.all()}
     name = next(each for each in (wanted, *(f"{wanted} {number}" for number in range(2, 10_000))) if each not in taken)
     try:
-        return catalogue.add_account(name, role, SYSTEM, issuer=settings.oidc_issuer, subject=str(claims["sub"]))
+        return catalogue.accounts.add(name, role, SYSTEM, issuer=settings.oidc_issuer, subject=str(claims["sub"]))
     except CatalogueError as error:
         raise OidcProviderError(f"The provider's name for you cannot be an account: {error}") from error
 

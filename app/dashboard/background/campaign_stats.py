@@ -106,19 +106,21 @@ class _Slot:
 
 def standing_of(catalogue: Catalogue, cards: dict[str, ModelCard], row: CampaignRow) -> Standing:
     """Count a campaign."""
-    states = catalogue.tally(row.campaign_id)
+    states = catalogue.progress.tally(row.campaign_id)
     seconds, money, is_estimate = _cost(catalogue, cards, row)
     left = sum(states.get(state, 0) for state in ("planned", "leased", "rendered"))
-    pace = catalogue.pace(row.campaign_id) if left else 0.0
+    pace = catalogue.campaign_stats.pace(row.campaign_id) if left else 0.0
     return Standing(row, states, seconds, money, is_estimate, left / pace if pace else None)
 
 
 def _cost(catalogue: Catalogue, cards: dict[str, ModelCard], row: CampaignRow) -> tuple[float, float, bool]:
-    work = catalogue.made_by_card(row.campaign_id)
-    rates = catalogue.device_rates()
+    work = catalogue.campaign_stats.generated_by_card(row.campaign_id)
+    rates = catalogue.progress.device_rates()
     about = {card: made * rates.get(card, 0.0) for card, made in work}
     is_estimate = sum(made for _, made in work) > EXACT
-    seconds = sum(about.values()) + row.draft_seconds if is_estimate else catalogue.device_seconds(row.campaign_id)
+    seconds = (
+        sum(about.values()) + row.draft_seconds if is_estimate else catalogue.progress.device_seconds(row.campaign_id)
+    )
     share = seconds / sum(about.values()) if sum(about.values()) else 0.0
     money = sum(value * share / 3600 * _price(cards.get(card)) for card, value in about.items())
     return seconds, money, is_estimate

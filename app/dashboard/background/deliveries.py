@@ -68,7 +68,7 @@ class Deliveries:
     def _look(self) -> None:
         """Take up what is approved and has nobody who delivers it: its dashboard or run has ended."""
         try:
-            self.nudge(self._session.catalogue.left_to_deliver(), 0.0)
+            self.nudge(self._session.catalogue.progress.left_to_deliver(), 0.0)
         except CatalogueError:
             return  # it is looked again
 
@@ -83,7 +83,7 @@ class Deliveries:
         """Deliver; whatever goes wrong is kept for the pages, and tried again."""
         try:
             session, campaign_id = Session.of_campaign(campaign_id)
-            if session.catalogue.standing(campaign_id) != ACTIVE:
+            if session.catalogue.steering.standing(campaign_id) != ACTIVE:
                 return  # what is approved waits until somebody lets the campaign go on
             rendered = threading.Event()
             rendered.set()

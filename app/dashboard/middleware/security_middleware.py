@@ -143,7 +143,7 @@ class AuthenticationMiddleware:
         at, person = self._known.get((kind, secret), (0.0, None))
         if at > now:
             return person
-        find = self._catalogue.token_holder if kind == "token" else self._catalogue.signed_in
+        find = self._catalogue.tokens.holder if kind == "token" else self._catalogue.sessions.account
         found = _person_of(await run_in_threadpool(find, secret))
         if len(self._known) > 1000:
             self._known.clear()

@@ -33,7 +33,7 @@ def add(
     password: Annotated[str, Form()] = "",
 ) -> Response:
     """Add an account with a password."""
-    deps.catalogue.add_account(name, role, person.actor, password_hash=hash_password(password))
+    deps.catalogue.accounts.add(name, role, person.actor, password_hash=hash_password(password))
     return RedirectResponse("/people", 303)
 
 
@@ -50,7 +50,7 @@ def change(
     """Change an account's role, password, or whether it may sign in."""
     if name == person.name and (disabled == "1" or role not in ("", "admin")):
         raise ReelmillError("You cannot take your own rights away; let another admin do it.")
-    deps.catalogue.change_account(
+    deps.catalogue.accounts.change(
         name,
         person.actor,
         role=role or None,
@@ -71,14 +71,14 @@ def add_token(
     days: Annotated[int, Form()] = 90,
 ) -> HTMLResponse:
     """Make an API token, and show it once."""
-    secret = deps.catalogue.add_token(name, label[:80], _days(days) * DAY_S, person.actor)
+    secret = deps.catalogue.tokens.add(name, label[:80], _days(days) * DAY_S, person.actor)
     return _shown(request, deps, secret=secret, secret_of=f"The token {label!r} of {name}")
 
 
 @router.post("/people/tokens/drop")
 def drop_token(request: Request, deps: PageDeps, person: Admin, secret_sha256: Annotated[str, Form()] = "") -> Response:
     """Let a token hold no more."""
-    deps.catalogue.drop_token(secret_sha256, person.actor)
+    deps.catalogue.tokens.revoke(secret_sha256, person.actor)
     request.state.forget()
     return RedirectResponse("/people", 303)
 
@@ -92,7 +92,7 @@ def add_share(
     days: Annotated[int, Form()] = 7,
 ) -> HTMLResponse:
     """Make a link that shows one campaign, and show it once."""
-    secret = deps.catalogue.add_share(campaign, person.actor, _days(days) * DAY_S)
+    secret = deps.catalogue.share_links.add(campaign, person.actor, _days(days) * DAY_S)
     base = deps.session.settings.review_url.rstrip("/") or str(request.base_url).rstrip("/")
     return _shown(request, deps, secret=f"{base}/share/{secret}", secret_of=f"The link to {campaign}")
 
@@ -100,7 +100,7 @@ def add_share(
 @router.post("/people/shares/drop")
 def drop_share(deps: PageDeps, person: Admin, secret_sha256: Annotated[str, Form()] = "") -> Response:
     """Let a link hold no more."""
-    deps.catalogue.drop_share(secret_sha256, person.actor)
+    deps.catalogue.share_links.revoke(secret_sha256, person.actor)
     return RedirectResponse("/people", 303)
 
 
@@ -115,10 +115,10 @@ def _shown(request: Request, deps: Deps, secret: str = "", secret_of: str = "") 
     return page(
         request,
         "people.html",
-        accounts=catalogue.accounts(),
-        tokens=catalogue.tokens(),
-        shares=catalogue.shares(),
-        campaigns=catalogue.campaigns(),
+        accounts=catalogue.accounts.all(),
+        tokens=catalogue.tokens.all(),
+        shares=catalogue.share_links.all(),
+        campaigns=catalogue.campaigns.all(),
         roles=ROLES,
         secret=secret,
         secret_of=secret_of,

@@ -22,8 +22,8 @@ def audit(
     verify: bool = False,
 ) -> HTMLResponse:
     """Show what people did, the newest first; verify the chain where that is asked for."""
-    entries = deps.catalogue.audit_entries(before, PAGE)
-    report = deps.catalogue.verify_audit() if verify else None
+    entries = deps.catalogue.audit.entries(before, PAGE)
+    report = deps.catalogue.audit.verify() if verify else None
     return page(
         request,
         "audit.html",

@@ -18,15 +18,15 @@ MOST_LISTED = 60
 @router.get("/second-review")
 def second_review(request: Request, deps: PageDeps, person: Reviewer, campaign: str = "") -> HTMLResponse:
     """Show the next clip that waits for the word of a second person."""
-    campaigns = [row for row in deps.catalogue.campaigns() if row.second_share]
+    campaigns = [row for row in deps.catalogue.campaigns.all() if row.second_share]
     waiting = [
-        deps.catalogue.second_reviews(row.campaign_id, person.actor, MOST_LISTED)
+        deps.catalogue.blind_reviews.pending(row.campaign_id, person.actor, MOST_LISTED)
         for row in campaigns
         if campaign in ("", row.campaign_id)
     ]
     queue = [key for keys in waiting for key in keys]
     more = " or more" if any(len(keys) == MOST_LISTED for keys in waiting) else ""
-    row = deps.catalogue.variant(queue[0]) if queue else None
+    row = deps.catalogue.variants.get(queue[0]) if queue else None
     return page(
         request,
         "second.html",
@@ -51,6 +51,6 @@ def give(
     """Keep a second review, and go on to the next."""
     if outcome not in ("approved", "rejected"):
         raise ReelmillError(f"{outcome!r} is no review; use approved or rejected.")
-    deps.catalogue.add_second_review(variant_id, person.actor, outcome, codes or [], reason.strip())
-    known = {row.campaign_id for row in deps.catalogue.campaigns()}
+    deps.catalogue.blind_reviews.add(variant_id, person.actor, outcome, codes or [], reason.strip())
+    known = {row.campaign_id for row in deps.catalogue.campaigns.all()}
     return RedirectResponse("/second-review" + (f"?campaign={campaign}" if campaign in known else ""), 303)

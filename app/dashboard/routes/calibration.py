@@ -27,8 +27,8 @@ def calibration(
     request: Request, deps: PageDeps, person: Viewer, campaign: str = "", model: str = "", precision: str = ""
 ) -> HTMLResponse:
     """Show how thresholds agree with people, by campaign and by model: scores of two models do not compare."""
-    head = deps.catalogue.campaign(campaign) if campaign else None
-    rows = deps.catalogue.labels(head.campaign_id if head else None)
+    head = deps.catalogue.campaigns.get(campaign) if campaign else None
+    rows = deps.catalogue.labels.all(head.campaign_id if head else None)
     reviewed = sorted({row.card for row in rows})
     models = reviewed or [deps.session.settings.model]
     model = model if model in models else models[0]
@@ -39,7 +39,7 @@ def calibration(
         request,
         "calibration.html",
         head=head,
-        campaigns=deps.catalogue.campaigns(),
+        campaigns=deps.catalogue.campaigns.all(),
         models=models,
         model=model,
         labels=labels,
@@ -80,7 +80,7 @@ def apply(
     deps.remembered.forget()
     deps.deliveries.nudge([campaign_id])
     return page(
-        request, "applied.html", head=deps.catalogue.campaign(campaign_id), model=model, changed=applied.changed
+        request, "applied.html", head=deps.catalogue.campaigns.get(campaign_id), model=model, changed=applied.changed
     )
 
 
@@ -120,7 +120,7 @@ def _threshold(deps: Deps, head: CampaignRow | None, model: str) -> float:
 
 
 def _own(deps: Deps, head: CampaignRow | None) -> int:
-    briefs = deps.catalogue.briefs(head.campaign_id) if head else ()
+    briefs = deps.catalogue.campaigns.briefs(head.campaign_id) if head else ()
     return sum(brief.min_adherence is not None for brief in briefs)
 
 

@@ -10,7 +10,7 @@ from fastapi import APIRouter, Form, Request
 from fastapi.responses import FileResponse, HTMLResponse, RedirectResponse, Response
 
 from adapters.catalogue import CampaignRow
-from adapters.catalogue.views.overview import BIN, ScoreBin
+from adapters.catalogue.views.campaign_stats import BIN, ScoreBin
 from app.cli.completion import files_of
 from app.dashboard.auth.roles import Admin, Reviewer, Viewer
 from app.dashboard.background.campaign_stats import Standing, standing_of
@@ -42,13 +42,13 @@ def start(person: Viewer) -> Response:
 @router.get("/campaigns")
 def campaigns(request: Request, deps: PageDeps, person: Viewer) -> HTMLResponse:
     """List the campaigns; their numbers follow, each when it is counted."""
-    return page(request, "campaigns.html", campaigns=deps.catalogue.campaigns())
+    return page(request, "campaigns.html", campaigns=deps.catalogue.campaigns.all())
 
 
 @router.get("/campaigns/{campaign_id}/row")
 def row(request: Request, campaign_id: str, deps: PageDeps, person: Viewer) -> HTMLResponse:
     """Return the numbers of one campaign."""
-    head = deps.catalogue.campaign(campaign_id)
+    head = deps.catalogue.campaigns.get(campaign_id)
     return page(
         request,
         "_campaign_row.html",
@@ -62,7 +62,7 @@ def row(request: Request, campaign_id: str, deps: PageDeps, person: Viewer) -> H
 @router.get("/campaigns/{campaign_id}")
 def campaign(request: Request, campaign_id: str, deps: PageDeps, person: Viewer) -> HTMLResponse:
     """Show one campaign; what has to be counted follows, each part when it is there."""
-    head = deps.catalogue.campaign(campaign_id)
+    head = deps.catalogue.campaigns.get(campaign_id)
     if head.campaign_id != campaign_id:
         raise MediaNotFoundError(f"No campaign is called {campaign_id!r}.")
     return page(request, "campaign.html", head=head)
@@ -71,7 +71,7 @@ def campaign(request: Request, campaign_id: str, deps: PageDeps, person: Viewer)
 @router.get("/campaigns/{campaign_id}/scores")
 def scores(request: Request, campaign_id: str, deps: PageDeps, person: Viewer) -> HTMLResponse:
     """Return scores, threshold and reasons."""
-    head = deps.catalogue.campaign(campaign_id)
+    head = deps.catalogue.campaigns.get(campaign_id)
     return page(
         request,
         "_campaign_scores.html",
@@ -84,7 +84,7 @@ def scores(request: Request, campaign_id: str, deps: PageDeps, person: Viewer) -
 @router.get("/campaigns/{campaign_id}/briefs")
 def briefs(request: Request, campaign_id: str, deps: PageDeps, person: Viewer) -> HTMLResponse:
     """Return what became of each brief."""
-    head = deps.catalogue.campaign(campaign_id)
+    head = deps.catalogue.campaigns.get(campaign_id)
     return page(
         request,
         "_campaign_briefs.html",
@@ -97,7 +97,7 @@ def briefs(request: Request, campaign_id: str, deps: PageDeps, person: Viewer) -
 @router.get("/campaigns/{campaign_id}/status")
 def status(request: Request, campaign_id: str, deps: PageDeps, person: Viewer, watched: bool = False) -> HTMLResponse:
     """Return the part of the page that changes while work goes on; once it has ended, the other parts follow."""
-    head, job = deps.catalogue.campaign(campaign_id), deps.jobs.state(campaign_id)
+    head, job = deps.catalogue.campaigns.get(campaign_id), deps.jobs.state(campaign_id)
     standing = _standing(deps, head)
     moves = bool(job and job.running) or standing.is_moving
     if watched and not moves:
@@ -126,7 +126,7 @@ def files(campaign_id: str, name: Literal["sheet", "results", "clips"], deps: Pa
         if (sheet := _sheet(deps, campaign_id)) is None:
             raise MediaNotFoundError(NO_SHEET)
         return FileResponse(sheet, filename=sheet.name, headers=headers)
-    if (total := _standing(deps, deps.catalogue.campaign(campaign_id)).total) > LARGEST_TABLE:
+    if (total := _standing(deps, deps.catalogue.campaigns.get(campaign_id)).total) > LARGEST_TABLE:
         raise ReelmillError(
             f"{campaign_id} has {total:,} clips, too many for a page to write; `reelmill resume "
             f"{campaign_id}` writes table and results into its folder."
@@ -142,7 +142,7 @@ def files(campaign_id: str, name: Literal["sheet", "results", "clips"], deps: Pa
 @router.post("/campaigns/{campaign_id}/work")
 def work(campaign_id: str, deps: PageDeps, person: Reviewer, what: Annotated[str, Form()] = "resume") -> Response:
     """Go on with a campaign, a pause of which ends so; or try again what failed."""
-    head = deps.catalogue.campaign(campaign_id)
+    head = deps.catalogue.campaigns.get(campaign_id)
     if what == "retry":
         deps.jobs.retry(head.campaign_id)
     elif what == "resume":
@@ -150,14 +150,14 @@ def work(campaign_id: str, deps: PageDeps, person: Reviewer, what: Annotated[str
         deps.jobs.resume(head.campaign_id)
     else:
         raise ReelmillError(f"{what!r} cannot be done; use resume or retry.")
-    deps.catalogue.note(person.actor, "work", head.campaign_id, what=what)
+    deps.catalogue.audit.note(person.actor, "work", head.campaign_id, what=what)
     return RedirectResponse(f"/campaigns/{head.campaign_id}", 303)
 
 
 @router.post("/campaigns/{campaign_id}/second-share")
 def second_share(campaign_id: str, deps: PageDeps, person: Admin, percent: Annotated[float, Form()] = 0.0) -> Response:
     """Let a share of the decided clips be reviewed blind by a second person."""
-    deps.catalogue.set_second_share(campaign_id, percent / 100, person.actor)
+    deps.catalogue.campaigns.set_second_share(campaign_id, percent / 100, person.actor)
     return RedirectResponse(f"/campaigns/{campaign_id}", 303)
 
 
@@ -168,7 +168,9 @@ def _standing(deps: Deps, head: CampaignRow) -> Standing:
 
 
 def _reasons(deps: Deps, head: CampaignRow) -> dict[str, int]:
-    return deps.remembered.get(("reasons", head.campaign_id), lambda: deps.catalogue.reasons(head.campaign_id))
+    return deps.remembered.get(
+        ("reasons", head.campaign_id), lambda: deps.catalogue.campaign_stats.reasons(head.campaign_id)
+    )
 
 
 def _report(deps: Deps, head: CampaignRow, standing: Standing) -> Any:
@@ -188,10 +190,12 @@ def _sheet(deps: Deps, campaign_id: str) -> Path | None:
 
 def _histogram(deps: Deps, head: CampaignRow, standing: Standing) -> dict[str, Any] | None:
     """Return the bars of the chart, and what the slider's script computes with."""
-    bins = deps.remembered.get(("bins", head.campaign_id), lambda: deps.catalogue.score_bins(head.campaign_id))
+    bins = deps.remembered.get(
+        ("bins", head.campaign_id), lambda: deps.catalogue.campaign_stats.score_bins(head.campaign_id)
+    )
     if not bins:
         return None
-    briefs = deps.catalogue.briefs(head.campaign_id)
+    briefs = deps.catalogue.campaigns.briefs(head.campaign_id)
     wants = {brief.brief_id: brief.want for brief in briefs}
     lowest, highest = min(each.lowest for each in bins), max(each.lowest for each in bins) + BIN
     threshold = _threshold(deps, head)
@@ -217,7 +221,7 @@ def _histogram(deps: Deps, head: CampaignRow, standing: Standing) -> dict[str, A
         "width": CHART[0],
         "height": CHART[1],
         "own": sum(brief.min_adherence is not None for brief in briefs),
-        "cards": len(deps.catalogue.made_by_card(head.campaign_id)),
+        "cards": len(deps.catalogue.campaign_stats.generated_by_card(head.campaign_id)),
     }
 
 
@@ -232,7 +236,7 @@ def _together(bins: list[ScoreBin]) -> list[ScoreBin]:
 
 def _threshold(deps: Deps, head: CampaignRow) -> float:
     """Return the threshold of the campaign's briefs that name none of their own, for the first of its models."""
-    cards = [card for card, _ in deps.catalogue.made_by_card(head.campaign_id)]
+    cards = [card for card, _ in deps.catalogue.campaign_stats.generated_by_card(head.campaign_id)]
     known = [
         head.thresholds.get(card, deps.session.cards[card].defaults.min_adherence)
         for card in cards

@@ -47,8 +47,8 @@ class CheckRow(NamedTuple):
 def clip(request: Request, variant_id: str, deps: PageDeps, person: Viewer) -> HTMLResponse:
     """Show a clip; ``in`` holds the gallery's query, in whose order J and K go on."""
     within = request.query_params.get("in", "")
-    row = deps.catalogue.variant(variant_id)
-    [card] = deps.catalogue.gallery_rows([variant_id], asked_from(within).order if within else "score")
+    row = deps.catalogue.variants.get(variant_id)
+    [card] = deps.catalogue.gallery.rows([variant_id], asked_from(within).order if within else "score")
     before, after = _neighbours(deps, card, within)
     facts = _facts(deps, row)
     decided = next((event.actor for event in reversed(facts["events"]) if event.to_state == row.state), "")
@@ -70,7 +70,7 @@ def clip(request: Request, variant_id: str, deps: PageDeps, person: Viewer) -> H
 @router.get("/clips/{variant_id}/credential")
 def credential(request: Request, variant_id: str, deps: PageDeps, person: Viewer) -> HTMLResponse:
     """Read the Content Credential of the published file as it lies in the bucket, and say what it says."""
-    row = deps.catalogue.variant(variant_id)
+    row = deps.catalogue.variants.get(variant_id)
     report, problem = None, ""
     try:
         report = credential_of(deps, row)
@@ -116,14 +116,16 @@ def _neighbours(deps: Deps, card: GalleryRow, within: str) -> tuple[str | None, 
     if not within:
         return None, None
     asked = asked_from(within)
-    before = deps.catalogue.gallery(asked.chosen, asked.order, before=card.cursor, limit=1).rows
-    after = deps.catalogue.gallery(asked.chosen, asked.order, after=card.cursor, limit=1).rows
+    before = deps.catalogue.gallery.page(asked.chosen, asked.order, before=card.cursor, limit=1).rows
+    after = deps.catalogue.gallery.page(asked.chosen, asked.order, after=card.cursor, limit=1).rows
     return (before[0].variant_id if before else None), (after[0].variant_id if after else None)
 
 
 def _facts(deps: Deps, row: VariantRow) -> dict[str, Any]:
-    names = sorted(deps.catalogue.campaigns_of([row.variant_id]).get(row.variant_id, ()))
-    members = [(name, member) for name in names for member in deps.catalogue.memberships(name, [row.variant_id])]
+    names = sorted(deps.catalogue.variants.campaigns_of([row.variant_id]).get(row.variant_id, ()))
+    members = [
+        (name, member) for name in names for member in deps.catalogue.campaigns.memberships(name, [row.variant_id])
+    ]
     return {
         "row": row,
         "members": members,
@@ -131,10 +133,10 @@ def _facts(deps: Deps, row: VariantRow) -> dict[str, Any]:
         "allowed_rank": _allowed_rank(deps, row),
         "checks": checks_of(row),
         "settings": _settings(row),
-        "events": deps.catalogue.events(variant_id=row.variant_id),
-        "comments": deps.catalogue.comments(row.variant_id),
-        "reviews": deps.catalogue.reviews(variant_id=row.variant_id),
-        "children": deps.catalogue.children(row.variant_id),
+        "events": deps.catalogue.variants.events(variant_id=row.variant_id),
+        "comments": deps.catalogue.reviews.comments(row.variant_id),
+        "reviews": deps.catalogue.reviews.all(variant_id=row.variant_id),
+        "children": deps.catalogue.gallery.children(row.variant_id),
         "problems": [deps.deliveries.problems[name] for name in names if name in deps.deliveries.problems],
         "here": row.clip is not None
         and (row.state == "published" or is_within_reach(deps.session.resources, row.clip)),

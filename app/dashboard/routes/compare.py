@@ -31,13 +31,13 @@ def compare(
     before: str = "",
 ) -> Response:
     """Compare the clips that are named, or a brief's variants a few at a time: the brief of a clip, with ``of``."""
-    if of and (name := campaign_of(deps, deps.catalogue.variant(of), asked.chosen.campaign)):
-        [member, *_] = deps.catalogue.memberships(name, [of])
+    if of and (name := campaign_of(deps, deps.catalogue.variants.get(of), asked.chosen.campaign)):
+        [member, *_] = deps.catalogue.campaigns.memberships(name, [of])
         return RedirectResponse(f"/compare?{urlencode({'campaign': name, 'brief': member.brief_id})}", 303)
     if id:
-        rows, earlier, later = deps.catalogue.gallery_rows(id[:MOST]), None, None
+        rows, earlier, later = deps.catalogue.gallery.rows(id[:MOST]), None, None
     else:
-        found = deps.catalogue.gallery(
+        found = deps.catalogue.gallery.page(
             asked.chosen, asked.order, after=after or None, before=before or None, limit=size
         )
         rows, earlier, later = list(found.rows), found.before, found.after

@@ -89,9 +89,9 @@ def comment(
     clip_s: Annotated[str, Form()] = "",
 ) -> Response:
     """Keep a comment, on the whole or on a moment of the clip."""
-    deps.catalogue.add_comment(variant_id, person.actor, body[:4000], _moment(clip_s))
+    deps.catalogue.reviews.add_comment(variant_id, person.actor, body[:4000], _moment(clip_s))
     if request.headers.get("HX-Request"):
-        return page(request, "_comments.html", comments=deps.catalogue.comments(variant_id))
+        return page(request, "_comments.html", comments=deps.catalogue.reviews.comments(variant_id))
     return RedirectResponse(f"/clips/{variant_id}", 303)
 
 
@@ -104,7 +104,7 @@ def bulk(
         raise ReelmillError(f"{outcome!r} is no decision; use {', '.join(OUTCOMES)}.")
     may = tuple(state for state in asked.chosen.states or DECIDABLE[outcome] if state in DECIDABLE[outcome])
     chosen = replace(asked.chosen, states=may)
-    seen = deps.catalogue.seen(chosen, MOST_AT_ONCE) if may else {}
+    seen = deps.catalogue.gallery.last_events(chosen, MOST_AT_ONCE) if may else {}
     return page(
         request,
         "bulk.html",
@@ -133,15 +133,15 @@ def decided(
         raise ReelmillError("No clip is chosen; choose some first.")
     if outcome == "withdrawn":
         return _withdrawn(deps, person, seen, reason)
-    done = deps.catalogue.review(seen, outcome, person.actor, reason=reason, codes=codes, undo_s=UNDO_S)
+    done = deps.catalogue.reviews.record(seen, outcome, person.actor, reason=reason, codes=codes, undo_s=UNDO_S)
     if outcome == "approved":
-        deps.deliveries.nudge(set().union(*deps.catalogue.campaigns_of(done.moved).values()))
+        deps.deliveries.nudge(set().union(*deps.catalogue.variants.campaigns_of(done.moved).values()))
     return done
 
 
 def undone(deps: Deps, person: Person, ids: list[str]) -> Decided:
     """Take decisions back."""
-    return deps.catalogue.undo(ids, person.actor, anybodys=person.role == Role.ADMIN)
+    return deps.catalogue.reviews.undo(ids, person.actor, anybodys=person.role == Role.ADMIN)
 
 
 def _withdrawn(deps: Deps, person: Person, seen: Mapping[str, int], reason: str) -> Decided:
@@ -161,7 +161,7 @@ def _withdrawn(deps: Deps, person: Person, seen: Mapping[str, int], reason: str)
 
 
 def _is_stuck(deps: Deps, variant_id: str) -> bool:
-    row = deps.catalogue.variant(variant_id)
+    row = deps.catalogue.variants.get(variant_id)
     return row.state == "withdrawn" and row.url is not None
 
 
@@ -173,7 +173,7 @@ def _by_campaign(
     unknown: dict[str, str] = {}
     for variant_id in variant_ids:
         try:
-            name = campaign_of(deps, deps.catalogue.variant(variant_id), wanted)
+            name = campaign_of(deps, deps.catalogue.variants.get(variant_id), wanted)
         except CatalogueError as error:
             if error.transient:
                 raise
@@ -242,7 +242,7 @@ def is_local(path: str) -> bool:
 
 def _told(request: Request, deps: Deps, outcome: str, done: Decided, back: str) -> Response:
     """Respond with the cards as they are now and a notice; without HTMX with a page that says the same."""
-    shown = deps.catalogue.gallery_rows([*done.moved, *done.refused][:200])
+    shown = deps.catalogue.gallery.rows([*done.moved, *done.refused][:200])
     context: dict[str, Any] = {"rows": shown, "done": done, "word": DONE[outcome]}
     if request.headers.get("HX-Request"):
         return page(request, "_decided.html", **context)

@@ -25,13 +25,19 @@ def gallery(
     request: Request, deps: PageDeps, person: Viewer, asked: AskedFor, after: str = "", before: str = ""
 ) -> HTMLResponse:
     """Show a page of clips; HTMX gets the results alone."""
-    shown = deps.catalogue.gallery(asked.chosen, asked.order, after=after or None, before=before or None, limit=PAGE)
+    shown = deps.catalogue.gallery.page(
+        asked.chosen, asked.order, after=after or None, before=before or None, limit=PAGE
+    )
     context: dict[str, Any] = {"asked": asked, "shown": shown, "codes": REVIEW_CODES}
     if request.headers.get("HX-Request"):
         response = page(request, "_results.html", **context)
     else:
         response = page(
-            request, "gallery.html", **context, **_choices(deps, asked), views=deps.catalogue.views(person.name)
+            request,
+            "gallery.html",
+            **context,
+            **_choices(deps, asked),
+            views=deps.catalogue.saved_views.all(person.name),
         )
     response.headers["Vary"] = "HX-Request"
     return response
@@ -55,13 +61,13 @@ def cards(
     request: Request, deps: PageDeps, person: Viewer, id: Annotated[list[str] | None, Query()] = None
 ) -> Response:
     """Return cards as they are now, for a page that watches clips on their way to the bucket."""
-    return page(request, "_cards.html", rows=deps.catalogue.gallery_rows((id or [])[:PAGE]))
+    return page(request, "_cards.html", rows=deps.catalogue.gallery.rows((id or [])[:PAGE]))
 
 
 @router.get("/gallery/view")
 def saved_view(deps: PageDeps, person: Viewer, name: str = "") -> Response:
     """Lead to a saved view."""
-    for saved in deps.catalogue.views(person.name):
+    for saved in deps.catalogue.saved_views.all(person.name):
         if saved.name == name:
             return RedirectResponse(f"/gallery?{asked_from(saved.query).query}", 303)
     raise ReelmillError(f"There is no saved view {name!r}; the gallery lists yours.")
@@ -81,16 +87,16 @@ def save_view(
     if not name or len(name) > LONGEST_NAME:
         raise ReelmillError(f"A view needs a name of at most {LONGEST_NAME} characters.")
     if drop:
-        deps.catalogue.drop_view(person.name, name)
+        deps.catalogue.saved_views.delete(person.name, name)
     else:
-        deps.catalogue.save_view(person.name, name, asked.query)
+        deps.catalogue.saved_views.save(person.name, name, asked.query)
     return RedirectResponse(f"/gallery?{asked.query}", 303)
 
 
 def _choices(deps: Deps, asked: Asked) -> dict[str, Any]:
-    facets: dict[str, list[str]] = deps.catalogue.facets(asked.chosen.campaign) if asked.chosen.campaign else {}
+    facets: dict[str, list[str]] = deps.catalogue.gallery.facets(asked.chosen.campaign) if asked.chosen.campaign else {}
     return {
-        "campaigns": deps.catalogue.campaigns(),
+        "campaigns": deps.catalogue.campaigns.all(),
         "facets": facets,
         "states": STATES,
         "gate_codes": GATE_CODES,

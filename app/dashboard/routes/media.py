@@ -92,7 +92,7 @@ def published_key(row: VariantRow, kind: Kind) -> str:
 
 
 def _row(deps: Deps, variant_id: str) -> VariantRow:
-    return deps.catalogue.variant(variant_id)
+    return deps.catalogue.variants.get(variant_id)
 
 
 def _published(deps: Deps, row: VariantRow, kind: Kind) -> Response | None:

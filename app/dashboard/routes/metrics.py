@@ -16,7 +16,7 @@ from prometheus_client.exposition import CONTENT_TYPE_LATEST, generate_latest
 from prometheus_client.metrics_core import CounterMetricFamily, GaugeMetricFamily, Metric
 
 from adapters.catalogue import Catalogue
-from adapters.catalogue.views.gauges import Numbers
+from adapters.catalogue.views.metrics import Numbers
 from app.dashboard.auth.roles import Person
 from app.dashboard.deps import Deps, PageDeps
 
@@ -74,19 +74,19 @@ class Collected:
         """Yield the metrics."""
         catalogue, remembered = self._desk.catalogue, self._desk.remembered
         has_receiver = self._desk.session.settings.alert_webhook is not None
-        yield from of_numbers(remembered.get("numbers", catalogue.numbers), has_receiver)
+        yield from of_numbers(remembered.get("numbers", catalogue.metrics.numbers), has_receiver)
         yield _by(
             "reelmill_clips",
             "Clips by state, in the whole catalogue.",
             "state",
-            remembered.get("all states", catalogue.all_states),
+            remembered.get("all states", catalogue.metrics.all_states),
         )
         yield self._campaigns()
         yield _by(
             "reelmill_runs_live",
             "Runs that go on, by pool.",
             "pool",
-            Counter(run.pool for run in catalogue.live_runs()),
+            Counter(run.pool for run in catalogue.runs.live()),
         )
         resources = self._desk.session.resources
         yield _one(
@@ -105,7 +105,7 @@ class Collected:
         for campaign_id in watched(self._desk.catalogue):
             if time.monotonic() - began > COUNTING_S:
                 break
-            tally = partial(self._desk.catalogue.tally, campaign_id)
+            tally = partial(self._desk.catalogue.progress.tally, campaign_id)
             for state, number in self._desk.remembered.get(("tally", campaign_id), tally).items():
                 family.add_metric([campaign_id, state], number)
         return family
@@ -142,8 +142,8 @@ def of_numbers(numbers: Numbers, has_receiver: bool) -> Iterator[Metric]:
 
 def watched(catalogue: Catalogue) -> list[str]:
     """Return the campaigns with series of their own: those that runs work on, then the newest."""
-    worked_on = [run.campaign_id for run in catalogue.live_runs()]
-    newest = [row.campaign_id for row in catalogue.campaigns()]
+    worked_on = [run.campaign_id for run in catalogue.runs.live()]
+    newest = [row.campaign_id for row in catalogue.campaigns.all()]
     return list(dict.fromkeys([*worked_on, *newest]))[:CAMPAIGNS]
 
 

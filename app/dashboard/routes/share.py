@@ -18,24 +18,24 @@ SPENT = "This link has expired or was taken back; ask for a new one."
 def share(request: Request, secret: str, deps: PageDeps, after: str = "") -> HTMLResponse:
     """Show the campaign's approved clips."""
     campaign = _campaign(deps, secret)
-    shown = deps.catalogue.gallery(Filter(campaign=campaign, states=SHOWN), after=after or None)
-    return page(request, "share.html", secret=secret, shown=shown, campaign=deps.catalogue.campaign(campaign))
+    shown = deps.catalogue.gallery.page(Filter(campaign=campaign, states=SHOWN), after=after or None)
+    return page(request, "share.html", secret=secret, shown=shown, campaign=deps.catalogue.campaigns.get(campaign))
 
 
 @router.get("/share/{secret}/media/{variant_id}/{kind}")
 def media(secret: str, variant_id: str, kind: str, deps: PageDeps) -> Response:
     """Respond with a clip or poster of the campaign that the link shows, and of no other."""
     campaign = _campaign(deps, secret)
-    if not deps.catalogue.memberships(campaign, [variant_id]):
+    if not deps.catalogue.campaigns.memberships(campaign, [variant_id]):
         raise MediaNotFoundError("This clip is not part of what the link shows.")
-    row = deps.catalogue.variant(variant_id)
+    row = deps.catalogue.variants.get(variant_id)
     if row.state not in SHOWN or kind not in ("clip", "poster"):
         raise MediaNotFoundError("This clip is not part of what the link shows.")
     return clip_response(deps, row) if kind == "clip" else poster_response(deps, variant_id)
 
 
 def _campaign(deps: Deps, secret: str) -> str:
-    campaign = deps.catalogue.shared_campaign(secret)
+    campaign = deps.catalogue.share_links.campaign_of(secret)
     if campaign is None:
         raise MediaNotFoundError(SPENT)
     return campaign

@@ -56,7 +56,7 @@ def sign_in(
             oidc=bool(deps.session.settings.oidc_issuer),
         )
     if account.password_hash and is_outdated(account.password_hash):
-        deps.catalogue.change_account(account.name, "system", password_hash=hash_password(password))
+        deps.catalogue.accounts.change(account.name, "system", password_hash=hash_password(password))
     return welcome(deps, account.name, next)
 
 
@@ -75,7 +75,7 @@ def by_link(request: Request, deps: PageDeps, secret: str = "") -> Response:
 def sign_out(request: Request, deps: PageDeps) -> Response:
     """Sign out here."""
     name = cookie_name(deps.session.settings.review_url)
-    deps.catalogue.sign_out(request.cookies.get(name, ""))
+    deps.catalogue.sessions.end(request.cookies.get(name, ""))
     request.state.forget()
     response = RedirectResponse("/signin", 303)
     response.delete_cookie(name)
@@ -88,7 +88,7 @@ def welcome(deps: Deps, name: str, next: str) -> Response:
     response = RedirectResponse(next if is_local(next) else "/", 303)
     response.set_cookie(
         cookie_name(url),
-        deps.catalogue.sign_in(name, SESSION_S),
+        deps.catalogue.sessions.start(name, SESSION_S),
         max_age=int(SESSION_S),
         path="/",
         httponly=True,
@@ -100,6 +100,6 @@ def welcome(deps: Deps, name: str, next: str) -> Response:
 
 def _account(catalogue: Catalogue, name: str) -> Account | None:
     try:
-        return catalogue.account(" ".join(name.split()))
+        return catalogue.accounts.get(" ".join(name.split()))
     except CatalogueError:
         return None

@@ -17,7 +17,7 @@ router = APIRouter()
 @router.post("/campaigns/{campaign_id}/pause")
 def pause(campaign_id: str, deps: PageDeps, person: Reviewer, reason: Annotated[str, Form()] = "") -> Response:
     """Begin nothing more of a campaign; what is in hand is finished."""
-    campaign_id = deps.catalogue.campaign(campaign_id).campaign_id
+    campaign_id = deps.catalogue.campaigns.get(campaign_id).campaign_id
     pause_campaign(deps.catalogue, campaign_id, person.actor, reason.strip())
     return _back(deps, campaign_id)
 
@@ -25,7 +25,7 @@ def pause(campaign_id: str, deps: PageDeps, person: Reviewer, reason: Annotated[
 @router.post("/campaigns/{campaign_id}/cancel")
 def cancel(campaign_id: str, deps: PageDeps, person: Admin, reason: Annotated[str, Form()] = "") -> Response:
     """End the work on a campaign, that in hand as well."""
-    campaign_id = deps.catalogue.campaign(campaign_id).campaign_id
+    campaign_id = deps.catalogue.campaigns.get(campaign_id).campaign_id
     cancel_campaign(deps.catalogue, campaign_id, person.actor, reason.strip())
     return _back(deps, campaign_id)
 
@@ -33,7 +33,7 @@ def cancel(campaign_id: str, deps: PageDeps, person: Admin, reason: Annotated[st
 @router.post("/campaigns/{campaign_id}/reopen")
 def reopen(campaign_id: str, deps: PageDeps, person: Admin) -> Response:
     """Go on with a campaign that was cancelled."""
-    campaign_id = deps.catalogue.campaign(campaign_id).campaign_id
+    campaign_id = deps.catalogue.campaigns.get(campaign_id).campaign_id
     let_campaign_go_on(deps.catalogue, campaign_id, person.actor, reopen=True)
     deps.jobs.resume(campaign_id)
     return _back(deps, campaign_id)
@@ -42,8 +42,8 @@ def reopen(campaign_id: str, deps: PageDeps, person: Admin) -> Response:
 @router.post("/campaigns/{campaign_id}/priority")
 def priority(campaign_id: str, deps: PageDeps, person: Admin, number: Annotated[str, Form()] = "") -> Response:
     """Say how urgent a campaign is."""
-    campaign_id = deps.catalogue.campaign(campaign_id).campaign_id
-    deps.catalogue.set_priority(campaign_id, _number(number), person.actor)
+    campaign_id = deps.catalogue.campaigns.get(campaign_id).campaign_id
+    deps.catalogue.steering.set_priority(campaign_id, _number(number), person.actor)
     return _back(deps, campaign_id)
 
 

@@ -142,14 +142,14 @@ def run(
         options += ["--sample", str(int(sample))]
     campaign_id = intake.campaign.campaign_id
     deps.jobs.run(campaign_id, intake.table.path, *options)
-    deps.catalogue.note(person.actor, "run", campaign_id, sheet=intake.table.name, review=review)
+    deps.catalogue.audit.note(person.actor, "run", campaign_id, sheet=intake.table.name, review=review)
     return RedirectResponse(f"/started/{campaign_id}", 303)
 
 
 @router.get("/started/{campaign_id}")
 def started(request: Request, campaign_id: str, deps: PageDeps, person: Reviewer) -> Response:
     """Lead to the campaign once it is registered; until then say what the program says."""
-    if any(row.campaign_id == campaign_id for row in deps.catalogue.campaigns()):
+    if any(row.campaign_id == campaign_id for row in deps.catalogue.campaigns.all()):
         there = f"/campaigns/{campaign_id}"
         if request.headers.get("HX-Request"):
             return Response(headers={"HX-Redirect": there})
@@ -179,7 +179,11 @@ def _plan(deps: Deps, intake: Intake) -> tuple[Any, str]:
         check_cap(briefs, LARGEST_SHEET)
         planned = expand(briefs, session.cards, session.settings.model, session.settings.profile)
         plan = make_plan(
-            planned, deps.catalogue.states, session.cards, deps.catalogue.device_rates(), session.settings.shard_size
+            planned,
+            deps.catalogue.variants.states,
+            session.cards,
+            deps.catalogue.progress.device_rates(),
+            session.settings.shard_size,
         )
         check_cap(briefs, session.settings.max_variants)
     except PlanError as error:

@@ -6,7 +6,7 @@ from typing import NamedTuple
 
 from sqlalchemy import Column, ColumnElement, Connection, case, exists, func, select
 
-from adapters.catalogue.core.store import Store
+from adapters.catalogue.core.database import Part
 from adapters.catalogue.core.tables import (
     alerts,
     arrivals,
@@ -20,6 +20,8 @@ from adapters.catalogue.core.tables import (
 
 RECENT = 20_000
 """Events that are looked at; what is older counts for nothing here."""
+
+
 LATELY_S = 300.0
 
 
@@ -72,7 +74,7 @@ class Numbers(NamedTuple):
     lately: Lately
 
 
-class Gauges(Store):
+class Metrics(Part):
     """What alerts and the metrics page ask."""
 
     def verdicts(self, campaign_id: str, *, after: int = 0, limit: int = 400) -> Verdicts:
@@ -88,7 +90,7 @@ class Gauges(Store):
             .order_by(events.c.event_id.desc())
             .limit(limit)
         )
-        with self._reading() as connection:
+        with self._db.reading() as connection:
             since = max(after, _newest(connection) - RECENT)
             rows = connection.execute(query.where(events.c.event_id > since)).all()
         return Verdicts(
@@ -100,7 +102,7 @@ class Gauges(Store):
     def numbers(self) -> Numbers:
         """Return all but ``all_states``; no query reads more than the tables of campaigns, runs, sheets and alerts,
         the leases in force, and RECENT events."""
-        with self._reading() as connection:
+        with self._db.reading() as connection:
             spent = connection.execute(select(func.coalesce(func.sum(runs.c.spent_s), 0.0))).scalar_one()
             held, expired = connection.execute(
                 select(func.count(), _sum(variants.c.lease_expires < database_now())).where(
@@ -128,7 +130,7 @@ class Gauges(Store):
 
     def all_states(self) -> dict[str, int]:
         """Return how many variants are in each state; this walks over an index of all of them."""
-        with self._reading() as connection:
+        with self._db.reading() as connection:
             return _counts(connection, variants.c.state)
 
 

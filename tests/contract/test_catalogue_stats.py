@@ -5,7 +5,7 @@ from collections import Counter
 import samples
 
 from adapters.catalogue import Catalogue
-from adapters.catalogue.views.overview import BIN
+from adapters.catalogue.views.campaign_stats import BIN
 from manifests.score import Score
 from manifests.verdict import Reason, Verdict
 
@@ -21,16 +21,16 @@ def judged(catalogue: Catalogue) -> list[tuple[float, tuple[Reason, ...]]]:
     ids, done = samples.filled(catalogue, 24), []
     for index, key in enumerate(ids[:20]):
         [lease] = samples.take(catalogue, [key])
-        catalogue.rendered(lease, samples.clip(key))
+        catalogue.results.mark_rendered(lease, samples.clip(key))
         value, reasons = round(-0.1 + 0.0317 * index, 4), REASONS[index % 4]
-        catalogue.judged(lease, Score(key, {}, value, 1, 7), Verdict(key, reasons))
+        catalogue.results.mark_judged(lease, Score(key, {}, value, 1, 7), Verdict(key, reasons))
         done.append((value, reasons))
     return done
 
 
 def test_scores_are_counted_in_bins(catalogue: Catalogue):
     done = judged(catalogue)
-    bins = catalogue.score_bins(samples.campaign().campaign_id)
+    bins = catalogue.campaign_stats.score_bins(samples.campaign().campaign_id)
     assert sum(each.number for each in bins) == 20
     assert sum(each.open for each in bins) == sum(
         {reason.code for reason in reasons} <= {"adherence"} for _, reasons in done
@@ -44,33 +44,33 @@ def test_scores_are_counted_in_bins(catalogue: Catalogue):
 def test_reasons_are_counted(catalogue: Catalogue):
     done = judged(catalogue)
     expected = Counter(reason.code for _, reasons in done for reason in reasons)
-    assert catalogue.reasons(samples.campaign().campaign_id) == dict(expected)
+    assert catalogue.campaign_stats.reasons(samples.campaign().campaign_id) == dict(expected)
 
 
 def test_made_clips_and_pace(catalogue: Catalogue):
     campaign_id = samples.campaign().campaign_id
     judged(catalogue)
-    assert catalogue.made_by_card(campaign_id) == [("starter", 20)]
-    assert catalogue.pace(campaign_id) > 1
-    assert catalogue.pace("nothing") == 0
-    assert catalogue.left_to_deliver() == {}
+    assert catalogue.campaign_stats.generated_by_card(campaign_id) == [("starter", 20)]
+    assert catalogue.campaign_stats.pace(campaign_id) > 1
+    assert catalogue.campaign_stats.pace("nothing") == 0
+    assert catalogue.progress.left_to_deliver() == {}
 
 
 def test_labels_are_reviews_of_scored_clips(catalogue: Catalogue):
     judged(catalogue)
     rows = {
         row.variant_id: row
-        for row in catalogue.gallery_rows(
-            [row.variant_id for row in catalogue.variants(samples.campaign().campaign_id)]
+        for row in catalogue.gallery.rows(
+            [row.variant_id for row in catalogue.variants.of_campaign(samples.campaign().campaign_id)]
         )
     }
     for row in list(rows.values())[:8]:
-        catalogue.review({row.variant_id: row.seen}, "rejected", "person:ann")
-    catalogue.undo([next(iter(rows))], "person:ann")
-    labels = catalogue.labels(samples.campaign().campaign_id)
+        catalogue.reviews.record({row.variant_id: row.seen}, "rejected", "person:ann")
+    catalogue.reviews.undo([next(iter(rows))], "person:ann")
+    labels = catalogue.labels.all(samples.campaign().campaign_id)
     assert len(labels) == 7
     assert {label.author for label in labels} == {"person:ann"}
     for label in labels:
         codes = {reason.code for reason in rows[label.variant_id].reasons}
         assert (label.only_adherence, label.passes) == (codes <= {"adherence"}, not codes)
-    assert catalogue.labels("nothing") == []
+    assert catalogue.labels.all("nothing") == []

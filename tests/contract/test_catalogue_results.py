@@ -13,41 +13,41 @@ Operation = Callable[[Catalogue, str, Lease], object]
 
 OPERATIONS: dict[str, tuple[Operation, dict[str, str]]] = {
     "rendered": (
-        lambda c, v, lease: c.rendered(lease, samples.clip(v)),
+        lambda c, v, lease: c.results.mark_rendered(lease, samples.clip(v)),
         {"leased": "rendered", "rendered": "rendered"},
     ),
     "judged passed": (
-        lambda c, v, lease: c.judged(lease, samples.score(v), samples.passed(v)),
+        lambda c, v, lease: c.results.mark_judged(lease, samples.score(v), samples.passed(v)),
         {"rendered": "passed"},
     ),
     "judged failed": (
-        lambda c, v, lease: c.judged(lease, samples.score(v, None), samples.failed(v)),
+        lambda c, v, lease: c.results.mark_judged(lease, samples.score(v, None), samples.failed(v)),
         {"rendered": "failed"},
     ),
     "generation failed": (
-        lambda c, v, lease: c.generation_failed(lease, "out of memory"),
+        lambda c, v, lease: c.results.mark_failed(lease, "out of memory"),
         {"leased": "failed", "rendered": "failed"},
     ),
-    "requeue": (lambda c, v, lease: c.requeue(lease, "the master is gone"), {"signing": "planned"}),
-    "signed": (lambda c, v, lease: c.signed(lease, samples.facts(v)), {"signing": "signing"}),
-    "published": (lambda c, v, lease: c.published(lease, "https://x.example/1"), {"signing": "published"}),
-    "approve": (lambda c, v, lease: c.approve([v], "ann"), {"passed": "approved"}),
+    "requeue": (lambda c, v, lease: c.results.requeue(lease, "the master is gone"), {"signing": "planned"}),
+    "signed": (lambda c, v, lease: c.results.mark_signing(lease, samples.facts(v)), {"signing": "signing"}),
+    "published": (lambda c, v, lease: c.results.mark_published(lease, "https://x.example/1"), {"signing": "published"}),
+    "approve": (lambda c, v, lease: c.decisions.approve([v], "ann"), {"passed": "approved"}),
     "approve with reason": (
-        lambda c, v, lease: c.approve([v], "ann", "I like it"),
+        lambda c, v, lease: c.decisions.approve([v], "ann", "I like it"),
         {"passed": "approved", "failed": "approved"},
     ),
-    "approve by policy": (lambda c, v, lease: c.approve([v], "system", "auto"), {"passed": "approved"}),
-    "reject": (lambda c, v, lease: c.reject([v], "ann", "dull"), {"passed": "rejected"}),
-    "withdraw": (lambda c, v, lease: c.withdraw([v], "ann", "rights"), {"published": "withdrawn"}),
-    "regate to passed": (lambda c, v, lease: c.regate([samples.passed(v)]), {"failed": "passed"}),
-    "regate to failed": (lambda c, v, lease: c.regate([samples.failed(v)]), {"passed": "failed"}),
-    "retry": (lambda c, v, lease: c.retry_failed(samples.campaign().campaign_id), {"failed": "planned"}),
+    "approve by policy": (lambda c, v, lease: c.decisions.approve([v], "system", "auto"), {"passed": "approved"}),
+    "reject": (lambda c, v, lease: c.decisions.reject([v], "ann", "dull"), {"passed": "rejected"}),
+    "withdraw": (lambda c, v, lease: c.decisions.withdraw([v], "ann", "rights"), {"published": "withdrawn"}),
+    "regate to passed": (lambda c, v, lease: c.decisions.regate([samples.passed(v)]), {"failed": "passed"}),
+    "regate to failed": (lambda c, v, lease: c.decisions.regate([samples.failed(v)]), {"passed": "failed"}),
+    "retry": (lambda c, v, lease: c.decisions.retry_failed(samples.campaign().campaign_id), {"failed": "planned"}),
     "retry quarantined": (
-        lambda c, v, lease: c.retry_failed(samples.campaign().campaign_id, quarantined=True),
+        lambda c, v, lease: c.decisions.retry_failed(samples.campaign().campaign_id, quarantined=True),
         {"failed": "planned", "quarantined": "planned"},
     ),
     "quarantine": (
-        lambda c, v, lease: c.quarantine([v], "odd"),
+        lambda c, v, lease: c.decisions.quarantine([v], "odd"),
         {state: "quarantined" for state, targets in MOVES.items() if "quarantined" in targets},
     ),
 }
@@ -68,22 +68,22 @@ def test_each_operation_moves_from_its_states_only(catalogue: Catalogue, state: 
         OPERATIONS, OPERATIONS.values(), samples.filled(catalogue, len(OPERATIONS)), strict=True
     ):
         held = samples.bring_to(catalogue, variant_id, state)
-        lease = held or Lease(variant_id, "me", 1, catalogue.variant(variant_id))
-        before = catalogue.variant(variant_id), catalogue.events(variant_id=variant_id)
+        lease = held or Lease(variant_id, "me", 1, catalogue.variants.get(variant_id))
+        before = catalogue.variants.get(variant_id), catalogue.variants.events(variant_id=variant_id)
         if name in WORKERS and state not in moves:
             with pytest.raises(LostLeaseError, match=variant_id):
                 operate(catalogue, variant_id, lease)
         else:
             operate(catalogue, variant_id, lease)
-        events = catalogue.events(variant_id=variant_id)
+        events = catalogue.variants.events(variant_id=variant_id)
         if state in moves:
-            assert catalogue.variant(variant_id).state == moves[state], name
+            assert catalogue.variants.get(variant_id).state == moves[state], name
             assert [(event.from_state, event.to_state) for event in events[len(before[1]) :]] == [
                 (state, moves[state])
             ], name
             assert moves[state] in MOVES[state]
         else:
-            assert (catalogue.variant(variant_id), events) == before, name
+            assert (catalogue.variants.get(variant_id), events) == before, name
 
 
 @pytest.mark.parametrize("next_owner", ["other", "me"])
@@ -93,25 +93,25 @@ def test_a_worker_that_lost_its_lease_writes_nothing(catalogue: Catalogue, state
     for name, variant_id in zip(WORKERS, ids, strict=True):
         lease = samples.bring_to(catalogue, variant_id, state)
         assert lease
-        catalogue.release_owner("me")
+        catalogue.leases.release_owner("me")
         again = samples.take(catalogue, [variant_id], ("planned", state), owner=next_owner)
-        before = catalogue.variant(variant_id), catalogue.events(variant_id=variant_id)
+        before = catalogue.variants.get(variant_id), catalogue.variants.events(variant_id=variant_id)
         with pytest.raises(LostLeaseError):
             OPERATIONS[name][0](catalogue, variant_id, lease)
-        assert (catalogue.variant(variant_id), catalogue.events(variant_id=variant_id)) == before
+        assert (catalogue.variants.get(variant_id), catalogue.variants.events(variant_id=variant_id)) == before
         assert again[0].attempt == lease.attempt + 1
 
 
 def test_the_whole_way_keeps_every_fact(catalogue: Catalogue):
     (variant_id,) = samples.filled(catalogue, 1)
     samples.bring_to(catalogue, variant_id, "published")
-    row = catalogue.variant(variant_id)
+    row = catalogue.variants.get(variant_id)
     assert row.clip == samples.clip(variant_id)
     assert row.score == samples.score(variant_id)
     assert row.signed == samples.facts(variant_id)
     assert row.url == f"https://clips.example/{variant_id}.mp4"
     assert (row.lease_owner, row.lease_expires, row.reasons) == (None, None, ())
-    events = catalogue.events(variant_id=variant_id)
+    events = catalogue.variants.events(variant_id=variant_id)
     assert [event.to_state for event in events] == [
         "planned",
         "leased",
@@ -129,12 +129,12 @@ def test_the_whole_way_keeps_every_fact(catalogue: Catalogue):
 def test_a_failure_keeps_its_reasons_and_a_retry_starts_clean(catalogue: Catalogue):
     judged, generation = samples.filled(catalogue, 2)
     samples.bring_to(catalogue, judged, "failed")
-    catalogue.generation_failed(samples.take(catalogue, [generation])[0], "out of memory")
-    assert catalogue.variant(judged).reasons == samples.failed(judged).reasons
-    assert [tuple(reason) for reason in catalogue.variant(generation).reasons] == [("generation", "out of memory")]
-    assert catalogue.retry_failed(samples.campaign().campaign_id) == 2
+    catalogue.results.mark_failed(samples.take(catalogue, [generation])[0], "out of memory")
+    assert catalogue.variants.get(judged).reasons == samples.failed(judged).reasons
+    assert [tuple(reason) for reason in catalogue.variants.get(generation).reasons] == [("generation", "out of memory")]
+    assert catalogue.decisions.retry_failed(samples.campaign().campaign_id) == 2
     for variant_id in (judged, generation):
-        row = catalogue.variant(variant_id)
+        row = catalogue.variants.get(variant_id)
         assert (row.state, row.tries, row.clip, row.score, row.reasons, row.error) == (
             "planned",
             0,
@@ -147,47 +147,52 @@ def test_a_failure_keeps_its_reasons_and_a_retry_starts_clean(catalogue: Catalog
 
 def test_a_clip_that_never_was_can_be_neither_approved_nor_regated(catalogue: Catalogue):
     (variant_id,) = samples.filled(catalogue, 1)
-    catalogue.generation_failed(samples.take(catalogue, [variant_id])[0], "out of memory")
-    assert catalogue.approve([variant_id], "ann", "please") == []
-    assert catalogue.regate([samples.passed(variant_id)]) == 0
-    assert catalogue.variant(variant_id).state == "failed"
+    catalogue.results.mark_failed(samples.take(catalogue, [variant_id])[0], "out of memory")
+    assert catalogue.decisions.approve([variant_id], "ann", "please") == []
+    assert catalogue.decisions.regate([samples.passed(variant_id)]) == 0
+    assert catalogue.variants.get(variant_id).state == "failed"
 
 
 def test_decisions_say_which_they_moved(catalogue: Catalogue):
     ids = samples.filled(catalogue, 4)
     for variant_id in ids[:3]:
         samples.bring_to(catalogue, variant_id, "passed")
-    assert catalogue.reject([ids[1]], "bob", "dull") == [ids[1]]
-    assert catalogue.approve([ids[2], *ids, "0" * 32], "ann") == [ids[2], ids[0]]
-    assert catalogue.events(variant_id=ids[1])[-1].detail == {"reason": "dull"}
+    assert catalogue.decisions.reject([ids[1]], "bob", "dull") == [ids[1]]
+    assert catalogue.decisions.approve([ids[2], *ids, "0" * 32], "ann") == [ids[2], ids[0]]
+    assert catalogue.variants.events(variant_id=ids[1])[-1].detail == {"reason": "dull"}
 
 
 def test_what_was_signed_goes_back_to_signing_after_quarantine(catalogue: Catalogue):
     (variant_id,) = samples.filled(catalogue, 1)
     samples.bring_to(catalogue, variant_id, "signing")
-    catalogue.quarantine([variant_id], "key taken")
-    assert catalogue.variant(variant_id).error == "key taken"
-    assert catalogue.retry_failed(samples.campaign().campaign_id, quarantined=True) == 1
-    row = catalogue.variant(variant_id)
+    catalogue.decisions.quarantine([variant_id], "key taken")
+    assert catalogue.variants.get(variant_id).error == "key taken"
+    assert catalogue.decisions.retry_failed(samples.campaign().campaign_id, quarantined=True) == 1
+    row = catalogue.variants.get(variant_id)
     assert (row.state, row.signed, row.error) == ("signing", samples.facts(variant_id), None)
 
 
 def test_a_batch_commits_all_but_what_was_lost(catalogue: Catalogue):
     ids = samples.filled(catalogue, 6)
     leases = samples.take(catalogue, ids)
-    catalogue.rendered(leases[5], samples.clip(ids[5]))
-    catalogue.quarantine([ids[2]], "odd")
-    catalogue.release([leases[3]])
+    catalogue.results.mark_rendered(leases[5], samples.clip(ids[5]))
+    catalogue.decisions.quarantine([ids[2]], "odd")
+    catalogue.leases.release([leases[3]])
     samples.take(catalogue, [ids[3]])
     verdicts = [samples.failed(ids[4]) if index == 4 else samples.passed(ids[index]) for index in range(6)]
-    lost = catalogue.record(
+    lost = catalogue.results.record_batch(
         [
             (lease, samples.clip(lease.variant_id), samples.score(lease.variant_id), verdict)
             for lease, verdict in zip(leases, verdicts, strict=True)
         ]
     )
     assert lost == [ids[2], ids[3]]
-    assert catalogue.tally(samples.campaign().campaign_id) == {"passed": 3, "failed": 1, "quarantined": 1, "leased": 1}
+    assert catalogue.progress.tally(samples.campaign().campaign_id) == {
+        "passed": 3,
+        "failed": 1,
+        "quarantined": 1,
+        "leased": 1,
+    }
 
 
 def test_a_variant_is_published_once_even_by_hand(catalogue: Catalogue):
@@ -198,7 +203,7 @@ def test_a_variant_is_published_once_even_by_hand(catalogue: Catalogue):
 
     (variant_id,) = samples.filled(catalogue, 1)
     samples.bring_to(catalogue, variant_id, "published")
-    with catalogue._engine.connect() as connection, pytest.raises(IntegrityError):
+    with catalogue.database.engine.connect() as connection, pytest.raises(IntegrityError):
         connection.execute(insert(events).values(variant_id=variant_id, to_state="published", actor="x"))
 
 
@@ -206,7 +211,7 @@ def test_a_variant_is_published_once_even_by_hand(catalogue: Catalogue):
 def test_what_lost_its_staged_files_is_made_again(catalogue: Catalogue, state: str):
     (variant_id,) = samples.filled(catalogue, 1)
     lease = samples.bring_to(catalogue, variant_id, state) or samples.take(catalogue, [variant_id], [state])[0]
-    catalogue.requeue(lease, "the master is gone")
-    row = catalogue.variant(variant_id)
+    catalogue.results.requeue(lease, "the master is gone")
+    row = catalogue.variants.get(variant_id)
     assert (row.state, row.tries, row.clip, row.signed, row.lease_owner) == ("planned", 0, None, None, None)
-    assert catalogue.events(variant_id=variant_id)[-1].detail == {"reason": "the master is gone"}
+    assert catalogue.variants.events(variant_id=variant_id)[-1].detail == {"reason": "the master is gone"}

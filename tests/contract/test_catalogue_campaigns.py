@@ -18,29 +18,29 @@ CAMPAIGN = samples.campaign()
 
 
 def test_a_campaign_comes_out_as_it_went_in(catalogue: Catalogue):
-    catalogue.add_campaign(CAMPAIGN, {"review": "auto", "min_adherence": 0.2})
-    row = catalogue.campaign(CAMPAIGN.campaign_id)
+    catalogue.campaigns.add(CAMPAIGN, {"review": "auto", "min_adherence": 0.2})
+    row = catalogue.campaigns.get(CAMPAIGN.campaign_id)
     assert (row.name, row.sheet_sha256) == (CAMPAIGN.name, CAMPAIGN.sheet_sha256)
     assert row.settings == {"review": "auto", "min_adherence": 0.2}
-    assert catalogue.briefs(CAMPAIGN.campaign_id) == CAMPAIGN.briefs
+    assert catalogue.campaigns.briefs(CAMPAIGN.campaign_id) == CAMPAIGN.briefs
 
 
 def test_adding_a_campaign_again_only_takes_the_new_settings(catalogue: Catalogue):
-    catalogue.add_campaign(CAMPAIGN, {"review": "auto"})
-    first = catalogue.campaigns()[0]
-    catalogue.add_campaign(CAMPAIGN, {"review": "required"})
-    (row,) = catalogue.campaigns()
+    catalogue.campaigns.add(CAMPAIGN, {"review": "auto"})
+    first = catalogue.campaigns.all()[0]
+    catalogue.campaigns.add(CAMPAIGN, {"review": "required"})
+    (row,) = catalogue.campaigns.all()
     assert row.settings == {"review": "required"}
     assert row.created_at == first.created_at
-    assert catalogue.briefs(CAMPAIGN.campaign_id) == CAMPAIGN.briefs
+    assert catalogue.campaigns.briefs(CAMPAIGN.campaign_id) == CAMPAIGN.briefs
 
 
 def test_variants_come_out_in_the_order_of_planning(catalogue: Catalogue):
     ids = samples.filled(catalogue, 20)
-    rows = catalogue.variants(CAMPAIGN.campaign_id)
+    rows = catalogue.variants.of_campaign(CAMPAIGN.campaign_id)
     assert [row.variant_id for row in rows] == ids
     assert all(row.variant.variant_id == row.variant_id and row.state == "planned" for row in rows)
-    members = catalogue.memberships(CAMPAIGN.campaign_id)
+    members = catalogue.campaigns.memberships(CAMPAIGN.campaign_id)
     assert [(member.variant_id, member.ordinal) for member in members] == list(zip(ids, range(20), strict=True))
     assert members[3].labels == (("seed", "3"),)
     assert members[3].placement == "tiktok 9:16"
@@ -49,16 +49,16 @@ def test_variants_come_out_in_the_order_of_planning(catalogue: Catalogue):
 def test_adding_again_adds_nothing_and_moves_nothing(catalogue: Catalogue):
     ids = samples.filled(catalogue, 10)
     samples.bring_to(catalogue, ids[0], "published")
-    before = catalogue.events(CAMPAIGN.campaign_id)
-    assert catalogue.add_variants(CAMPAIGN.campaign_id, samples.planned(12)) == 2
-    assert catalogue.states([ids[0]]) == {ids[0]: "published"}
-    assert len(catalogue.events(CAMPAIGN.campaign_id)) == len(before) + 2
-    assert catalogue.tally(CAMPAIGN.campaign_id) == {"planned": 11, "published": 1}
+    before = catalogue.variants.events(CAMPAIGN.campaign_id)
+    assert catalogue.campaigns.add_variants(CAMPAIGN.campaign_id, samples.planned(12)) == 2
+    assert catalogue.variants.states([ids[0]]) == {ids[0]: "published"}
+    assert len(catalogue.variants.events(CAMPAIGN.campaign_id)) == len(before) + 2
+    assert catalogue.progress.tally(CAMPAIGN.campaign_id) == {"planned": 11, "published": 1}
 
 
 def test_each_planned_variant_has_its_event(catalogue: Catalogue):
     ids = samples.filled(catalogue, 3)
-    events = catalogue.events(CAMPAIGN.campaign_id)
+    events = catalogue.variants.events(CAMPAIGN.campaign_id)
     assert sorted(event.variant_id for event in events) == sorted(ids)
     assert {(event.from_state, event.to_state, event.actor) for event in events} == {(None, "planned", "system")}
 
@@ -66,91 +66,93 @@ def test_each_planned_variant_has_its_event(catalogue: Catalogue):
 def test_campaigns_and_briefs_share_a_variant_that_is_the_same(catalogue: Catalogue):
     autumn = samples.campaign("Autumn")
     for campaign in (CAMPAIGN, autumn):
-        catalogue.add_campaign(campaign, {})
-        added = [catalogue.add_variants(campaign.campaign_id, samples.planned(4, brief)) for brief in ("b1", "b2")]
+        catalogue.campaigns.add(campaign, {})
+        added = [
+            catalogue.campaigns.add_variants(campaign.campaign_id, samples.planned(4, brief)) for brief in ("b1", "b2")
+        ]
         assert added == ([4, 0] if campaign is CAMPAIGN else [0, 0])
     samples.bring_to(catalogue, samples.planned(1)[0].variant_id, "passed")
     for campaign in (CAMPAIGN, autumn):
-        assert catalogue.tally(campaign.campaign_id) == {"planned": 3, "passed": 1}
-        assert catalogue.tally_by_brief(campaign.campaign_id) == {
+        assert catalogue.progress.tally(campaign.campaign_id) == {"planned": 3, "passed": 1}
+        assert catalogue.progress.tally_by_brief(campaign.campaign_id) == {
             "b1": {"planned": 3, "passed": 1},
             "b2": {"planned": 3, "passed": 1},
         }
-        assert len(catalogue.variants(campaign.campaign_id)) == 4
+        assert len(catalogue.variants.of_campaign(campaign.campaign_id)) == 4
 
 
 def test_one_brief_may_want_a_variant_for_two_placements(catalogue: Catalogue):
-    catalogue.add_campaign(CAMPAIGN, {})
+    catalogue.campaigns.add(CAMPAIGN, {})
     variant = samples.variant()
     items = [
         PlannedVariant("b1", Placement(channel, "9:16"), variant, variant.variant_id) for channel in ("tiktok", "reels")
     ]
-    assert catalogue.add_variants(CAMPAIGN.campaign_id, items) == 1
-    assert [member.placement for member in catalogue.memberships(CAMPAIGN.campaign_id)] == [
+    assert catalogue.campaigns.add_variants(CAMPAIGN.campaign_id, items) == 1
+    assert [member.placement for member in catalogue.campaigns.memberships(CAMPAIGN.campaign_id)] == [
         "tiktok 9:16",
         "reels 9:16",
     ]
-    assert catalogue.tally(CAMPAIGN.campaign_id) == {"planned": 1}
+    assert catalogue.progress.tally(CAMPAIGN.campaign_id) == {"planned": 1}
 
 
 def test_a_brief_that_the_campaign_lacks_is_refused_whole(catalogue: Catalogue):
-    catalogue.add_campaign(CAMPAIGN, {})
+    catalogue.campaigns.add(CAMPAIGN, {})
     with pytest.raises(CatalogueError):
-        catalogue.add_variants(CAMPAIGN.campaign_id, samples.planned(3, "no-such-brief"))
-    assert catalogue.states(item.variant_id for item in samples.planned(3)) == {}
+        catalogue.campaigns.add_variants(CAMPAIGN.campaign_id, samples.planned(3, "no-such-brief"))
+    assert catalogue.variants.states(item.variant_id for item in samples.planned(3)) == {}
 
 
 def test_a_re_roll_names_its_parent(catalogue: Catalogue):
     ids = samples.filled(catalogue, 1)
-    catalogue.add_variants(CAMPAIGN.campaign_id, samples.planned(1, start=9), parent_id=ids[0])
-    assert [row.parent_id for row in catalogue.variants(CAMPAIGN.campaign_id)].count(ids[0]) == 1
+    catalogue.campaigns.add_variants(CAMPAIGN.campaign_id, samples.planned(1, start=9), parent_id=ids[0])
+    assert [row.parent_id for row in catalogue.variants.of_campaign(CAMPAIGN.campaign_id)].count(ids[0]) == 1
 
 
 def test_states_leaves_out_what_is_not_here(catalogue: Catalogue):
     ids = samples.filled(catalogue, 2500)
-    assert catalogue.states([*ids, "0" * 32]) == dict.fromkeys(ids, "planned")
+    assert catalogue.variants.states([*ids, "0" * 32]) == dict.fromkeys(ids, "planned")
 
 
 def test_variants_can_be_asked_for_by_state(catalogue: Catalogue):
     ids = samples.filled(catalogue, 3)
     samples.bring_to(catalogue, ids[1], "failed")
-    assert [row.variant_id for row in catalogue.variants(CAMPAIGN.campaign_id, ["failed"])] == [ids[1]]
-    assert catalogue.variants(CAMPAIGN.campaign_id, []) == []
-    assert catalogue.variants("no-such-campaign") == []
+    assert [row.variant_id for row in catalogue.variants.of_campaign(CAMPAIGN.campaign_id, ["failed"])] == [ids[1]]
+    assert catalogue.variants.of_campaign(CAMPAIGN.campaign_id, []) == []
+    assert catalogue.variants.of_campaign("no-such-campaign") == []
 
 
 def test_a_campaign_is_found_by_id_beginning_or_name(catalogue: Catalogue):
     for name in ("Spring", "Spring sale", "Autumn"):
-        catalogue.add_campaign(samples.campaign(name), {})
+        catalogue.campaigns.add(samples.campaign(name), {})
     for reference in (samples.campaign("Autumn").campaign_id, "aut", "Autumn"):
-        assert catalogue.campaign(reference).name == "Autumn"
-    assert catalogue.campaign("Spring").name == "Spring"
+        assert catalogue.campaigns.get(reference).name == "Autumn"
+    assert catalogue.campaigns.get("Spring").name == "Spring"
     with pytest.raises(CatalogueError, match="Several campaigns begin with 'sp'"):
-        catalogue.campaign("sp")
+        catalogue.campaigns.get("sp")
     for nothing in ("winter", "%", "_pring"):
         with pytest.raises(CatalogueError, match="No campaign"):
-            catalogue.campaign(nothing)
+            catalogue.campaigns.get(nothing)
 
 
 def test_an_unknown_variant_is_said(catalogue: Catalogue):
     with pytest.raises(CatalogueError, match="no variant '00'"):
-        catalogue.variant("00")
+        catalogue.variants.get("00")
 
 
 ODD_TEXT = "nul \x00, lone \ud83d, \u202e, '; DROP TABLE variants; --, 🎬"
 
 
 def test_odd_text_survives_both_databases(catalogue: Catalogue):
-    catalogue.add_campaign(CAMPAIGN, {"note": ODD_TEXT})
+    catalogue.campaigns.add(CAMPAIGN, {"note": ODD_TEXT})
     variant = samples.variant(prompt="nul \x00 '; DROP TABLE variants; --, 🎬")
     item = PlannedVariant("b1", Placement("generic", "16:9"), variant, variant.variant_id, (("cta", ODD_TEXT),))
-    catalogue.add_variants(CAMPAIGN.campaign_id, [item])
+    catalogue.campaigns.add_variants(CAMPAIGN.campaign_id, [item])
     lease = samples.take(catalogue, [variant.variant_id])[0]
-    catalogue.generation_failed(lease, ODD_TEXT)
-    row = catalogue.variant(variant.variant_id)
+    catalogue.results.mark_failed(lease, ODD_TEXT)
+    row = catalogue.variants.get(variant.variant_id)
     assert row.variant == variant
-    assert catalogue.campaigns()[0].settings == {"note": ODD_TEXT}
-    assert catalogue.memberships(CAMPAIGN.campaign_id)[0].labels == (("cta", ODD_TEXT),)
+    assert catalogue.campaigns.all()[0].settings == {"note": ODD_TEXT}
+    assert catalogue.campaigns.memberships(CAMPAIGN.campaign_id)[0].labels == (("cta", ODD_TEXT),)
     assert row.error == clean(ODD_TEXT)
     assert "🎬" in row.error
 

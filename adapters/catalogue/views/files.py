@@ -1,31 +1,25 @@
-"""What a sweeper asks and does: ends what was abandoned, names what must lie in the bucket and in staging."""
+"""Files that variants own in the bucket and in staging."""
 
 import re
 from collections.abc import Collection, Iterable, Iterator
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from sqlalchemy import ColumnElement, Connection, func, or_, select, update
+from sqlalchemy import ColumnElement, func, or_, select
 
+from adapters.catalogue.core.database import Part, batches
 from adapters.catalogue.core.rows import VariantRow, variant_row
-from adapters.catalogue.core.store import BATCH, SYSTEM, Store, batches
-from adapters.catalogue.core.tables import database_now, events, memberships, runs, variants
-from adapters.catalogue.work.leases import free
-from adapters.catalogue.work.runs import ALIVE_S, LOST
+from adapters.catalogue.core.tables import database_now, events, memberships, variants
 from manifests.states import PUBLISHED
 
 _LONGEST_ID = 32
+
+
 _RANGES = 100
 """Ranges of ids in one query."""
+
+
 _NAMED = re.compile(r"([0-9a-f]{12,32})(?=[-.])")
-
-
-class ExpiredLease(NamedTuple):
-    """A lease whose owner did not renew it in time."""
-
-    variant_id: str
-    state: str
-    owner: str
 
 
 class StagedRow(NamedTuple):
@@ -48,55 +42,18 @@ class StagedRow(NamedTuple):
     signed_path: Path | None
 
 
-class Sweeping(Store):
-    """Each can be asked by many at once, and while workers work."""
-
-    def expired_leases(self) -> list[ExpiredLease]:
-        """Return the leases that have expired and that nobody has taken over."""
-        with self._reading() as connection:
-            return _expired(connection, None)
-
-    def end_expired_leases(self, most: int = BATCH) -> list[ExpiredLease]:
-        """End at most so many of them; what was leased is planned again, the rest keeps its state.
-
-        What another transaction works on, its owner that renews it for one, is left out.
-        """
-        with self._writing() as connection:
-            ended = _expired(connection, most)
-            free(connection, {each.variant_id: each.state for each in ended}, SYSTEM, variants.c.tries)
-        return ended
-
-    def leases_of(self, owner: str) -> list[str]:
-        """Return the ids of the variants that an owner holds."""
-        query = select(variants.c.variant_id).where(variants.c.lease_owner == owner).order_by(variants.c.variant_id)
-        with self._reading() as connection:
-            return list(connection.execute(query).scalars())
-
-    def lose_run(self, run_id: str) -> bool:
-        """End a run as lost if its driver is still silent; False where it was heard of, or has ended."""
-        with self._writing() as connection:
-            return (
-                connection.execute(
-                    update(runs)
-                    .where(
-                        runs.c.run_id == run_id,
-                        runs.c.ended_at.is_(None),
-                        runs.c.beat_at <= database_now() - ALIVE_S,
-                    )
-                    .values(ended_at=database_now(), outcome=LOST, waiting=0, working=0)
-                ).rowcount
-                == 1
-            )
+class Files(Part):
+    """Find which variants own which files."""
 
     def sent(self, campaign_id: str) -> Iterator[VariantRow]:
         """Yield the campaign's variants whose keys are committed, in whatever state; read a batch at a time."""
         mine = select(memberships.c.variant_id).where(memberships.c.campaign_id == campaign_id).distinct()
-        with self._reading() as connection:
+        with self._db.reading() as connection:
             ids = connection.execute(mine).scalars().all()
         for batch in batches(ids):
             yield from self._rows(variants.c.variant_id.in_(batch), variants.c.signed.is_not(None))
 
-    def keys_named(self, keys: Collection[str]) -> set[str]:
+    def keys_in_use(self, keys: Collection[str]) -> set[str]:
         """Return those of the keys that some variant has committed; a key tells the beginning of its variant's id."""
         starts = {found[1] for key in keys if (found := _NAMED.match(key.rpartition("/")[2]))}
         named: set[str] = set()
@@ -122,11 +79,11 @@ class Sweeping(Store):
             query = select(variants, (database_now() - mine.c.at).label("quiet_s")).join(
                 mine, mine.c.variant_id == variants.c.variant_id
             )
-            with self._reading() as connection:
+            with self._db.reading() as connection:
                 found.update((row.variant_id, _staged(row)) for row in connection.execute(query))
         return found
 
-    def some_published(self, newest: int, others: int, start: str) -> list[VariantRow]:
+    def sample_published(self, newest: int, others: int, start: str) -> list[VariantRow]:
         """Return the newest published variants, and others from a place in the order of their ids, which are hashes.
 
         Args:
@@ -142,18 +99,8 @@ class Sweeping(Store):
 
     def _rows(self, *conditions: ColumnElement[bool], order: Any = None, most: int | None = None) -> list[VariantRow]:
         query = select(variants).where(*conditions).order_by(order).limit(most)
-        with self._reading() as connection:
+        with self._db.reading() as connection:
             return [variant_row(row) for row in connection.execute(query)]
-
-
-def _expired(connection: Connection, most: int | None) -> list[ExpiredLease]:
-    """Return expired leases; locked where there is a ``most``."""
-    query = select(variants.c.variant_id, variants.c.state, variants.c.lease_owner).where(
-        variants.c.lease_owner.is_not(None), variants.c.lease_expires < database_now()
-    )
-    if most is not None:
-        query = query.limit(most).with_for_update(skip_locked=True)
-    return [ExpiredLease(*row) for row in connection.execute(query)]
 
 
 def _staged(row: Any) -> StagedRow:

@@ -8,8 +8,8 @@ from typing import Any
 from sqlalchemy import Insert, exists, func, or_, select, update
 from sqlalchemy.dialects import postgresql, sqlite
 
+from adapters.catalogue.core.database import Part
 from adapters.catalogue.core.rows import clean, to_text
-from adapters.catalogue.core.store import Store
 from adapters.catalogue.core.tables import alerts, database_now
 
 PAUSES_S = (10.0, 60.0, 300.0, 1800.0, 7200.0, 21600.0)
@@ -43,10 +43,10 @@ class Alert:
     error: str
 
 
-class Outbox(Store):
+class Alerts(Part):
     """Alerts come in once each, and leave when they are sent."""
 
-    def add_alert(
+    def add(
         self, key: str, kind: str, text: str, *, campaign_id: str | None = None, detail: Mapping[str, Any] | None = None
     ) -> bool:
         """Put an alert into the outbox; False where one with this key was there already."""
@@ -57,10 +57,10 @@ class Outbox(Store):
             "campaign_id": campaign_id,
             "detail": to_text(dict(detail or {})),
         }
-        with self._writing() as connection:
+        with self._db.writing() as connection:
             return connection.execute(self._insert_alert().returning(alerts.c.alert_id), row).first() is not None
 
-    def due_alerts(self, limit: int = 20) -> list[Alert]:
+    def due(self, limit: int = 20) -> list[Alert]:
         """Return what is to be sent now, the oldest first."""
         query = (
             select(alerts)
@@ -68,12 +68,12 @@ class Outbox(Store):
             .order_by(alerts.c.alert_id)
             .limit(limit)
         )
-        with self._reading() as connection:
+        with self._db.reading() as connection:
             return [_alert(row) for row in connection.execute(query)]
 
-    def alert_taken(self, alert: Alert, seconds: float) -> bool:
+    def claim(self, alert: Alert, seconds: float) -> bool:
         """Keep others from sending an alert for so long; False where another has taken it."""
-        with self._writing() as connection:
+        with self._db.writing() as connection:
             return (
                 connection.execute(
                     update(alerts)
@@ -88,11 +88,11 @@ class Outbox(Store):
                 == 1
             )
 
-    def alert_sent(self, alert: Alert) -> None:
+    def mark_sent(self, alert: Alert) -> None:
         """Note that it has reached its receiver."""
         self._change(alert, sent_at=database_now(), tries=alerts.c.tries + 1, error="")
 
-    def alert_failed(self, alert: Alert, error: str, *, after_s: float = 0.0, for_good: bool = False) -> None:
+    def mark_failed(self, alert: Alert, error: str, *, after_s: float = 0.0, for_good: bool = False) -> None:
         """Note a try in vain; the next is due after a longer pause, and after the last it is given up.
 
         Args:
@@ -106,33 +106,33 @@ class Outbox(Store):
             values["given_up_at"] = database_now()
         self._change(alert, **values)  # nothing where another has sent it meanwhile
 
-    def alerts(self, limit: int = 100, *, kind: str = "", campaign_id: str | None = None) -> list[Alert]:
+    def all(self, limit: int = 100, *, kind: str = "", campaign_id: str | None = None) -> list[Alert]:
         """Return alerts, of a kind and of a campaign where these are named, the newest first, sent or not."""
         query = select(alerts).order_by(alerts.c.alert_id.desc()).limit(limit)
         if kind:
             query = query.where(alerts.c.kind == kind)
         if campaign_id is not None:
             query = query.where(alerts.c.campaign_id == campaign_id)
-        with self._reading() as connection:
+        with self._db.reading() as connection:
             return [_alert(row) for row in connection.execute(query)]
 
-    def alerts_due_in_s(self) -> float | None:
+    def due_in_s(self) -> float | None:
         """Return the seconds until the next alert is due, 0 where one is now; None where none waits."""
         query = select(func.min(alerts.c.due_at) - database_now()).where(
             alerts.c.sent_at.is_(None), alerts.c.given_up_at.is_(None)
         )
-        with self._reading() as connection:
+        with self._db.reading() as connection:
             seconds = connection.execute(query).scalar()
         return None if seconds is None else max(0.0, seconds)
 
-    def skip_alerts(self, older_s: float) -> int:
+    def skip_older(self, older_s: float) -> int:
         """Give up untried what is older than so many seconds, if nothing was ever sent or tried; return how many.
 
         So who sets a receiver after a year does not get the year; ``retry_alerts`` takes it back.
         """
         other = alerts.alias()
         was_tried = exists().where(or_(other.c.sent_at.is_not(None), other.c.tries > 0, other.c.error != ""))
-        with self._writing() as connection:
+        with self._db.writing() as connection:
             return connection.execute(
                 update(alerts)
                 .where(
@@ -144,9 +144,9 @@ class Outbox(Store):
                 .values(given_up_at=database_now())
             ).rowcount
 
-    def retry_alerts(self) -> int:
+    def retry_all(self) -> int:
         """Let what was given up, or waits for its next try, be due now with all its tries; return how many."""
-        with self._writing() as connection:
+        with self._db.writing() as connection:
             return connection.execute(
                 update(alerts)
                 .where(alerts.c.sent_at.is_(None))
@@ -154,13 +154,13 @@ class Outbox(Store):
             ).rowcount
 
     def _change(self, alert: Alert, **values: Any) -> None:
-        with self._writing() as connection:
+        with self._db.writing() as connection:
             connection.execute(
                 update(alerts).where(alerts.c.alert_id == alert.alert_id, alerts.c.sent_at.is_(None)).values(**values)
             )
 
     def _insert_alert(self) -> Insert:
-        dialect = postgresql if self._engine.dialect.name == "postgresql" else sqlite
+        dialect = postgresql if self._db.dialect == "postgresql" else sqlite
         return dialect.insert(alerts).on_conflict_do_nothing(index_elements=["key"])
 
 

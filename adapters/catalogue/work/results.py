@@ -7,8 +7,9 @@ from typing import Any
 
 from sqlalchemy import Connection, bindparam, select, update
 
+from adapters.catalogue.core.database import Part, batches
 from adapters.catalogue.core.rows import Lease, SignedFacts, clean, record_text, to_text
-from adapters.catalogue.core.store import Store, batches, event_row, log, write_events
+from adapters.catalogue.core.state_changes import event_row, log, write_events
 from adapters.catalogue.core.tables import UNSCORED, database_now, variants
 from manifests.clip import Clip
 from manifests.errors import LostLeaseError
@@ -17,16 +18,20 @@ from manifests.states import APPROVED, FAILED, LEASED, PASSED, PLANNED, PUBLISHE
 from manifests.verdict import Reason, Verdict
 
 _ENDED = {"lease_owner": None, "lease_expires": None}
+
+
 _by_id = update(variants).where(variants.c.variant_id == bindparam("id"))
+
+
 Judged = tuple[Lease, Clip, Score, Verdict]
 
 
-class Transitions(Store):
+class Results(Part):
     """From leased to published. Every method raises LostLeaseError where another worker has taken over."""
 
-    def rendered(self, lease: Lease, clip: Clip) -> None:
+    def mark_rendered(self, lease: Lease, clip: Clip) -> None:
         """Leased (or rendered before) → rendered: the staged file is safe on this machine's disk."""
-        with self._writing() as connection:
+        with self._db.writing() as connection:
             _step(
                 connection,
                 lease,
@@ -36,30 +41,30 @@ class Transitions(Store):
                 sha256=clip.sha256,
             )
 
-    def judged(self, lease: Lease, score: Score, verdict: Verdict) -> None:
+    def mark_judged(self, lease: Lease, score: Score, verdict: Verdict) -> None:
         """Rendered → passed or failed; ends the lease."""
-        with self._writing() as connection:
+        with self._db.writing() as connection:
             _judge(connection, lease, score, verdict)
 
-    def record(self, judged: Iterable[Judged]) -> list[str]:
+    def record_batch(self, judged: Iterable[Judged]) -> list[str]:
         """Do both for many clips in one transaction.
 
         Returns:
             The ids of those whose lease was lost: they are left alone, the others are committed.
         """
         items = {item[0].variant_id: item for item in judged}
-        with self._writing() as connection:
+        with self._db.writing() as connection:
             held = _still_held(connection, [lease for lease, *_ in items.values()], (LEASED, RENDERED))
             kept = [item for variant_id, item in items.items() if variant_id in held]
             if kept:
                 _write_judged(connection, kept, held)
         return [variant_id for variant_id in items if variant_id not in held]
 
-    def generation_failed(self, lease: Lease, reason: str) -> None:
+    def mark_failed(self, lease: Lease, reason: str) -> None:
         """Leased or rendered → failed with the reason code ``generation``; ends the lease."""
         reasons = [Reason("generation", clean(reason))]
         values = {"error": clean(reason), "reasons": to_text(reasons), "made_at": database_now(), **_ENDED}
-        with self._writing() as connection:
+        with self._db.writing() as connection:
             _step(connection, lease, (LEASED, RENDERED), FAILED, values, reasons=reasons)
 
     def requeue(self, lease: Lease, reason: str) -> None:
@@ -74,12 +79,12 @@ class Transitions(Store):
             "tries": 0,
             **_ENDED,
         }
-        with self._writing() as connection:
+        with self._db.writing() as connection:
             _step(connection, lease, (APPROVED, SIGNING), PLANNED, values, reason=clean(reason))
 
-    def signed(self, lease: Lease, facts: SignedFacts) -> None:
+    def mark_signing(self, lease: Lease, facts: SignedFacts) -> None:
         """Approved (or signing before) → signing: commits keys and hashes before any upload."""
-        with self._writing() as connection:
+        with self._db.writing() as connection:
             _step(
                 connection,
                 lease,
@@ -91,9 +96,9 @@ class Transitions(Store):
                 **attested(facts),
             )
 
-    def published(self, lease: Lease, url: str) -> None:
+    def mark_published(self, lease: Lease, url: str) -> None:
         """Signing → published: every file is in the bucket; ends the lease."""
-        with self._writing() as connection:
+        with self._db.writing() as connection:
             _step(connection, lease, (SIGNING,), PUBLISHED, {"url": clean(url), **_ENDED}, url=clean(url))
 
 

@@ -6,12 +6,16 @@ from typing import NamedTuple
 
 from sqlalchemy import Float, Integer, and_, case, cast, func, select
 
-from adapters.catalogue.core.store import Store
+from adapters.catalogue.core.database import Part
 from adapters.catalogue.core.tables import database_now, events, memberships, variants
 
 BIN = 0.005
 """Width of a bin of scores, a cosine."""
+
+
 PACE_S = 300.0
+
+
 _RECENT = 20_000
 """Events looked at for the pace; older ones are not asked for their time."""
 
@@ -36,7 +40,7 @@ class CardWork(NamedTuple):
     made: int
 
 
-class Overview(Store):
+class CampaignStats(Part):
     """What the pages of campaigns ask."""
 
     def score_bins(self, campaign_id: str) -> list[ScoreBin]:
@@ -61,7 +65,7 @@ class Overview(Store):
             .group_by(counted.c.brief_id, place)
             .order_by(counted.c.brief_id, place)
         )
-        with self._reading() as connection:
+        with self._db.reading() as connection:
             return [
                 ScoreBin(row.brief_id, round(row.place * BIN, 6), row.number, int(row.open))
                 for row in connection.execute(query)
@@ -77,13 +81,13 @@ class Overview(Store):
             .group_by(codes)
         )
         found: Counter[str] = Counter()
-        with self._reading() as connection:
+        with self._db.reading() as connection:
             for row in connection.execute(query):
                 for code in _codes(row.reasons):
                     found[code] += row.number
         return dict(found.most_common())
 
-    def made_by_card(self, campaign_id: str) -> list[CardWork]:
+    def generated_by_card(self, campaign_id: str) -> list[CardWork]:
         """Return how many clips of each card the campaign has."""
         mine = select(memberships.c.variant_id).where(memberships.c.campaign_id == campaign_id)
         query = (
@@ -91,7 +95,7 @@ class Overview(Store):
             .where(variants.c.clip.is_not(None), variants.c.variant_id.in_(mine))
             .group_by(variants.c.card)
         )
-        with self._reading() as connection:
+        with self._db.reading() as connection:
             return [CardWork(row.card, row.made) for row in connection.execute(query)]
 
     def pace(self, campaign_id: str) -> float:
@@ -105,7 +109,7 @@ class Overview(Store):
             events.c.to_state.in_(("passed", "failed")),
             events.c.variant_id.in_(mine),
         )
-        with self._reading() as connection:
+        with self._db.reading() as connection:
             number, first, now = connection.execute(query).one()
         return number / max(now - first, 1.0) if number > 1 else 0.0
 

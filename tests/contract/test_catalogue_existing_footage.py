@@ -16,8 +16,10 @@ PLACE = Placement("generic", "16:9")
 def plan(catalogue: Catalogue, name: str, prompts: dict[str, int]) -> list[str]:
     made = [variant(seed, prompt) for prompt, seeds in prompts.items() for seed in range(seeds)]
     head = campaign(name)
-    catalogue.add_campaign(head, {})
-    catalogue.add_variants(head.campaign_id, [PlannedVariant("b1", PLACE, each, each.variant_id) for each in made])
+    catalogue.campaigns.add(head, {})
+    catalogue.campaigns.add_variants(
+        head.campaign_id, [PlannedVariant("b1", PLACE, each, each.variant_id) for each in made]
+    )
     return [each.variant_id for each in made]
 
 
@@ -26,7 +28,7 @@ def test_variants_of_all_campaigns_are_held_with_their_states(catalogue):
     plan(catalogue, "Autumn", {"a red ball": 3})
     bring_to(catalogue, first[0], "failed")
     bring_to(catalogue, first[1], "published")
-    held = list(catalogue.held(["a red ball", "a green cup"]))
+    held = list(catalogue.existing_footage.of_prompts(["a red ball", "a green cup"]))
     assert Counter(state for _, state in held) == {"failed": 1, "published": 1, "planned": 1}
     assert {each.variant.variant_id: each.state for each in held}[first[1]] == "published"
     assert {each.variant.prompt for each in held} == {"a red ball"}
@@ -34,7 +36,7 @@ def test_variants_of_all_campaigns_are_held_with_their_states(catalogue):
 
 def test_nothing_is_held_of_no_prompts(catalogue):
     plan(catalogue, "Spring", {"a red ball": 1})
-    assert list(catalogue.held([])) == []
+    assert list(catalogue.existing_footage.of_prompts([])) == []
 
 
 @pytest.mark.parametrize("at_once", [1, 2, 100])
@@ -42,4 +44,4 @@ def test_every_prompt_is_asked_for_once_however_many_there_are(catalogue, monkey
     monkeypatch.setattr(holdings, "_PROMPTS", at_once)
     plan(catalogue, "Spring", {f"prompt {index}": 1 for index in range(5)})
     asked = [*(f"prompt {index}" for index in range(5)), "prompt 0"]
-    assert sorted(each.variant.prompt for each in catalogue.held(asked)) == sorted(set(asked))
+    assert sorted(each.variant.prompt for each in catalogue.existing_footage.of_prompts(asked)) == sorted(set(asked))

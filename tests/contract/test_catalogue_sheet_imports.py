@@ -17,17 +17,17 @@ SHA = "a" * 64
 
 
 def take(catalogue: Catalogue, owner: str = "watcher", patience_s: float = PATIENCE, sha256: str = SHA) -> bool:
-    return catalogue.take_arrival(sha256, "spring.csv", "/watched/spring.csv", owner, patience_s)
+    return catalogue.sheet_imports.claim(sha256, "spring.csv", "/watched/spring.csv", owner, patience_s)
 
 
 def known(catalogue: Catalogue, sha256: str = SHA) -> SheetImport:
-    arrival = catalogue.arrival(sha256)
+    arrival = catalogue.sheet_imports.get(sha256)
     assert arrival
     return arrival
 
 
 def test_a_content_is_taken_once(catalogue: Catalogue):
-    assert catalogue.arrival(SHA) is None
+    assert catalogue.sheet_imports.get(SHA) is None
     assert take(catalogue)
     assert not take(catalogue)
     assert not take(catalogue, "another")
@@ -35,12 +35,12 @@ def test_a_content_is_taken_once(catalogue: Catalogue):
     arrival = known(catalogue)
     assert (arrival.name, arrival.place, arrival.owner) == ("spring.csv", "/watched/spring.csv", "watcher")
     assert (arrival.state, arrival.tries, arrival.campaign_id) == ("taken", 1, None)
-    assert {each.sha256 for each in catalogue.arrivals()} == {SHA, "b" * 64}
-    assert len(catalogue.arrivals(limit=1)) == 1
+    assert {each.sha256 for each in catalogue.sheet_imports.all()} == {SHA, "b" * 64}
+    assert len(catalogue.sheet_imports.all(limit=1)) == 1
 
 
 def test_odd_names_are_kept(catalogue: Catalogue):
-    assert catalogue.take_arrival(SHA, "nul\x00 \ud800 <b>.csv", "s3://b/'; --", "watcher", PATIENCE)
+    assert catalogue.sheet_imports.claim(SHA, "nul\x00 \ud800 <b>.csv", "s3://b/'; --", "watcher", PATIENCE)
     assert known(catalogue).name.endswith("<b>.csv")
 
 
@@ -49,9 +49,11 @@ def test_what_is_settled_is_never_taken_again(catalogue: Catalogue, state: str):
     samples.filled(catalogue, 1)
     campaign_id = samples.campaign().campaign_id if state == "accepted" else None
     assert take(catalogue)
-    catalogue.settle_arrival(SHA, state, campaign_id=campaign_id, detail="row 3 \x00" if state == "refused" else "")
+    catalogue.sheet_imports.finish(
+        SHA, state, campaign_id=campaign_id, detail="row 3 \x00" if state == "refused" else ""
+    )
     assert not take(catalogue, "another", patience_s=-1.0)
-    catalogue.give_arrival_back(SHA, "I am late")
+    catalogue.sheet_imports.release(SHA, "I am late")
     assert not take(catalogue, "another", patience_s=-1.0)
     assert (known(catalogue).state, known(catalogue).campaign_id) == (state, campaign_id)
     assert known(catalogue).detail.rstrip("\ufffd ") == ("row 3" if state == "refused" else "")
@@ -66,7 +68,7 @@ def test_a_watcher_that_died_over_it_is_followed_by_the_next(catalogue: Catalogu
 
 def test_what_is_given_back_is_taken_at_the_next_look(catalogue: Catalogue):
     assert take(catalogue)
-    catalogue.give_arrival_back(SHA, "The bucket does not answer.")
+    catalogue.sheet_imports.release(SHA, "The bucket does not answer.")
     assert known(catalogue).detail == "The bucket does not answer."
     assert take(catalogue, "another")
     assert not take(catalogue)
@@ -77,8 +79,8 @@ def test_an_acceptance_stands(catalogue: Catalogue):
     """A watcher that was slow, not dead, has nothing to say against the one that took over."""
     assert take(catalogue)
     assert take(catalogue, "another", patience_s=-1.0)
-    catalogue.settle_arrival(SHA, "accepted", campaign_id="spring-1")
-    catalogue.settle_arrival(SHA, "refused", detail="the file is gone")
+    catalogue.sheet_imports.finish(SHA, "accepted", campaign_id="spring-1")
+    catalogue.sheet_imports.finish(SHA, "refused", detail="the file is gone")
     assert (known(catalogue).state, known(catalogue).campaign_id, known(catalogue).detail) == (
         "accepted",
         "spring-1",
@@ -89,7 +91,7 @@ def test_an_acceptance_stands(catalogue: Catalogue):
 def test_other_words_are_refused(catalogue: Catalogue):
     take(catalogue)
     with pytest.raises(ValueError, match="not as 'taken'"):
-        catalogue.settle_arrival(SHA, "taken")
+        catalogue.sheet_imports.finish(SHA, "taken")
 
 
 def _take_many(url: str, owner: str, start, answer) -> None:
@@ -142,20 +144,20 @@ class Watchers(RuleBasedStateMachine):
 
     @rule()
     def give_back(self):
-        self.catalogue.give_arrival_back(self.sha256, "trouble")
+        self.catalogue.sheet_imports.release(self.sha256, "trouble")
         if self.settled is None:
             self.holder = ""
 
     @rule(state=st.sampled_from(["accepted", "refused"]))
     def settle(self, state):
         campaign_id = "spring-1" if state == "accepted" else None
-        self.catalogue.settle_arrival(self.sha256, state, campaign_id=campaign_id)
+        self.catalogue.sheet_imports.finish(self.sha256, state, campaign_id=campaign_id)
         if self.takes and (self.settled is None or self.settled[0] != "accepted"):
             self.settled = state, campaign_id
 
     @invariant()
     def it_is_known_as_it_is(self):
-        arrival = self.catalogue.arrival(self.sha256)
+        arrival = self.catalogue.sheet_imports.get(self.sha256)
         assert (arrival is None) == (self.takes == 0)
         if arrival:
             assert (arrival.tries, arrival.state) == (self.takes, self.settled[0] if self.settled else "taken")

@@ -1,0 +1,64 @@
+"""Secrets of sessions, API tokens and share links; only their hashes are stored."""
+
+import hashlib
+import secrets
+import time
+from dataclasses import dataclass
+from typing import Any
+
+from sqlalchemy import Table, delete, insert, select
+
+from adapters.catalogue.accounts.accounts import Account, account_from
+from adapters.catalogue.core.database import Database
+from adapters.catalogue.core.tables import accounts
+from adapters.catalogue.review.audit import append
+
+SECRET_BYTES = 32
+
+
+@dataclass(frozen=True, slots=True)
+class Token:
+    """An API token or a share link; ``secret_sha256`` is all that is kept of its secret."""
+
+    secret_sha256: str
+    owner: str
+    label: str
+    created_at: float
+    expires_at: float
+
+
+def new_secret(connection: Any, table: Table, name: str, label: str, seconds: float) -> str:
+    secret = secrets.token_urlsafe(SECRET_BYTES)
+    connection.execute(
+        insert(table),
+        {"secret_sha256": hash_secret(secret), "account": name, "label": label, "expires_at": time.time() + seconds},
+    )
+    return secret
+
+
+def hash_secret(secret: str) -> str:
+    """Secrets are random and long, so a plain hash suffices: there is nothing to guess."""
+    return hashlib.sha256(secret.encode("utf-8", "replace")).hexdigest()
+
+
+def holder_of(database: Database, table: Table, secret: str) -> Account | None:
+    """Return the enabled account that a valid secret belongs to."""
+    query = (
+        select(accounts)
+        .join(table, table.c.account == accounts.c.name)
+        .where(
+            table.c.secret_sha256 == hash_secret(secret),
+            table.c.expires_at > time.time(),
+            accounts.c.disabled == 0,
+        )
+    )
+    with database.reading() as connection:
+        row = connection.execute(query).first()
+    return account_from(row) if row else None
+
+
+def revoke(database: Database, table: Table, secret_sha256: str, actor: str, action: str) -> None:
+    """Delete a secret, with an audit entry."""
+    with database.writing() as connection:
+        connection.execute(delete(table).where(table.c.secret_sha256 == secret_sha256))
+        append(connection, actor, action, [(secret_sha256[:12], {})])

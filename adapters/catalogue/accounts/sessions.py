@@ -1,0 +1,29 @@
+"""Signed-in sessions of accounts."""
+
+import time
+
+from sqlalchemy import delete
+
+from adapters.catalogue.accounts.accounts import Account
+from adapters.catalogue.accounts.secrets import hash_secret, holder_of, new_secret
+from adapters.catalogue.core.database import Part
+from adapters.catalogue.core.tables import sessions
+
+
+class Sessions(Part):
+    """Start, end and look up sessions."""
+
+    def start(self, name: str, seconds: float) -> str:
+        """Return the secret of a new sign-in; only its hash is kept. Sign-ins that have expired are forgotten."""
+        with self._db.writing() as connection:
+            connection.execute(delete(sessions).where(sessions.c.expires_at < time.time()))
+            return new_secret(connection, sessions, name, "", seconds)
+
+    def end(self, secret: str) -> None:
+        """End a sign-in."""
+        with self._db.writing() as connection:
+            connection.execute(delete(sessions).where(sessions.c.secret_sha256 == hash_secret(secret)))
+
+    def account(self, secret: str) -> Account | None:
+        """Return whose sign-in this is; None where it has expired, or the account is disabled."""
+        return holder_of(self._db, sessions, secret)

@@ -1,0 +1,64 @@
+"""Links that show one campaign read-only."""
+
+import secrets
+import time
+
+from sqlalchemy import insert, select
+
+from adapters.catalogue.accounts.secrets import SECRET_BYTES, Token, hash_secret, revoke
+from adapters.catalogue.core.database import Part
+from adapters.catalogue.core.tables import campaigns, shares
+from adapters.catalogue.review.audit import append
+from manifests.errors import CatalogueError
+
+
+class ShareLinks(Part):
+    """Issue, list and revoke share links."""
+
+    def add(self, campaign_id: str, actor: str, seconds: float) -> str:
+        """Return the secret of a new link that shows one campaign.
+
+        Raises:
+            CatalogueError: there is no such campaign.
+        """
+        secret = secrets.token_urlsafe(SECRET_BYTES)
+        with self._db.writing() as connection:
+            if not connection.execute(
+                select(campaigns.c.campaign_id).where(campaigns.c.campaign_id == campaign_id)
+            ).first():
+                raise CatalogueError(f"No campaign in the catalogue is called {campaign_id!r}.")
+            connection.execute(
+                insert(shares),
+                {
+                    "secret_sha256": hash_secret(secret),
+                    "campaign_id": campaign_id,
+                    "created_by": actor,
+                    "expires_at": time.time() + seconds,
+                },
+            )
+            append(connection, actor, "shared", [(campaign_id, {"seconds": seconds})])
+        return secret
+
+    def all(self, campaign_id: str | None = None) -> list[Token]:
+        """Return the share links; ``label`` is the campaign."""
+        query = select(shares).order_by(shares.c.created_at)
+        if campaign_id is not None:
+            query = query.where(shares.c.campaign_id == campaign_id)
+        with self._db.reading() as connection:
+            return [
+                Token(row.secret_sha256, row.created_by, row.campaign_id, row.created_at, row.expires_at)
+                for row in connection.execute(query)
+            ]
+
+    def campaign_of(self, secret: str) -> str | None:
+        """Return the campaign that a link shows; None where it has expired or was dropped."""
+        with self._db.reading() as connection:
+            return connection.execute(
+                select(shares.c.campaign_id).where(
+                    shares.c.secret_sha256 == hash_secret(secret), shares.c.expires_at > time.time()
+                )
+            ).scalar()
+
+    def revoke(self, secret_sha256: str, actor: str) -> None:
+        """Let a share link hold no more."""
+        revoke(self._db, shares, secret_sha256, actor, "share dropped")

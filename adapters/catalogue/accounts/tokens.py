@@ -1,0 +1,40 @@
+"""API tokens of accounts."""
+
+from sqlalchemy import select
+
+from adapters.catalogue.accounts.accounts import Account, find_account
+from adapters.catalogue.accounts.secrets import Token, holder_of, new_secret, revoke
+from adapters.catalogue.core.database import Part
+from adapters.catalogue.core.rows import clean
+from adapters.catalogue.core.tables import tokens
+from adapters.catalogue.review.audit import append
+
+
+class Tokens(Part):
+    """Issue, list and revoke API tokens."""
+
+    def add(self, name: str, label: str, seconds: float, actor: str) -> str:
+        """Return a new API token of an account; it is shown this once."""
+        with self._db.writing() as connection:
+            find_account(connection, name)
+            append(connection, actor, "token added", [(name, {"label": label})])
+            return new_secret(connection, tokens, name, clean(label), seconds)
+
+    def all(self, name: str | None = None) -> list[Token]:
+        """Return the API tokens, or those of one account."""
+        query = select(tokens).order_by(tokens.c.created_at)
+        if name is not None:
+            query = query.where(tokens.c.account == name)
+        with self._db.reading() as connection:
+            return [
+                Token(row.secret_sha256, row.account, row.label, row.created_at, row.expires_at)
+                for row in connection.execute(query)
+            ]
+
+    def holder(self, secret: str) -> Account | None:
+        """Return whose API token this is; None where it has expired, or the account is disabled."""
+        return holder_of(self._db, tokens, secret)
+
+    def revoke(self, secret_sha256: str, actor: str) -> None:
+        """Let a token hold no more."""
+        revoke(self._db, tokens, secret_sha256, actor, "token dropped")

@@ -1,0 +1,85 @@
+"""A database connection pool, its transactions, and the base of the catalogue's parts."""
+
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from itertools import islice
+from typing import TypeVar
+
+from sqlalchemy import Connection, Engine, text
+
+from adapters.catalogue.core.engine import our_errors, writing
+
+BATCH = 1000
+"""Rows per statement; SQLite allows 32,766 bound values."""
+
+T = TypeVar("T")
+
+
+class Database:
+    """An engine with its transactions. Threads may share one; each process opens its own."""
+
+    def __init__(self, engine: Engine) -> None:
+        self.engine = engine
+        self._writer = writing(engine)
+
+    @property
+    def url(self) -> str:
+        """The URL with its password, for a worker process that opens its own connection."""
+        return self.engine.url.render_as_string(hide_password=False)
+
+    @property
+    def dialect(self) -> str:
+        """``sqlite`` or ``postgresql``."""
+        return self.engine.dialect.name
+
+    def close(self) -> None:
+        """Close all connections."""
+        self.engine.dispose()
+
+    @contextmanager
+    def reading(self) -> Iterator[Connection]:
+        """Open a transaction that only reads."""
+        with our_errors(self.engine), self.engine.connect() as connection:
+            yield connection
+
+    @contextmanager
+    def reading_snapshot(self) -> Iterator[Connection]:
+        """Open a transaction whose queries all see the same state; SQLite's transactions always do."""
+        engine = self.engine
+        if self.dialect == "postgresql":
+            engine = engine.execution_options(isolation_level="REPEATABLE READ")
+        with our_errors(engine), engine.connect() as connection:
+            yield connection
+
+    @contextmanager
+    def autocommit(self) -> Iterator[Connection]:
+        """Open a connection on which each statement commits itself (PostgreSQL only)."""
+        engine = self.engine.execution_options(isolation_level="AUTOCOMMIT")
+        with our_errors(engine), engine.connect() as connection:
+            yield connection
+
+    @contextmanager
+    def writing(self) -> Iterator[Connection]:
+        """Open a transaction that writes, and commit it at the end."""
+        with our_errors(self.engine), self._writer.begin() as connection:
+            yield connection
+
+
+class Part:
+    """One part of the catalogue, working on a shared database."""
+
+    def __init__(self, database: Database) -> None:
+        self._db = database
+
+
+def batches(items: Iterable[T], size: int = BATCH) -> Iterator[list[T]]:
+    """Split items into lists of ``size``; the last one may be shorter."""
+    iterator = iter(items)
+    while batch := list(islice(iterator, size)):
+        yield batch
+
+
+def relax_durability(connection: Connection) -> None:
+    """Let PostgreSQL commit this transaction before it reaches the disk; only for data that a crash may lose."""
+    if connection.dialect.name == "postgresql":
+        connection.execute(text("SET LOCAL synchronous_commit TO off"))

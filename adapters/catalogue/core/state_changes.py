@@ -1,0 +1,71 @@
+"""Change a variant's state together with its event, within one transaction."""
+
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from typing import Any
+
+from sqlalchemy import Connection, insert, select, update
+
+from adapters.catalogue.core.rows import clean, to_text
+from adapters.catalogue.core.tables import events, variants
+
+SYSTEM = "system"
+
+
+def log(connection: Connection, moved: Mapping[str, str | None], to_state: str, actor: str, **detail: Any) -> None:
+    """Write an event for each variant id, which came from the state it maps to."""
+    write_events(
+        connection, [event_row(variant_id, source, to_state, actor, **detail) for variant_id, source in moved.items()]
+    )
+
+
+def event_row(variant_id: str, from_state: str | None, to_state: str, actor: str, **detail: Any) -> dict[str, Any]:
+    """Return an event as the table takes it."""
+    return {
+        "variant_id": variant_id,
+        "from_state": from_state,
+        "to_state": to_state,
+        "actor": clean(actor),
+        "detail": to_text(detail),
+    }
+
+
+def write_events(connection: Connection, rows: Sequence[Mapping[str, Any]]) -> None:
+    """Append events; their time is the database's."""
+    if rows:
+        connection.execute(insert(events), rows)
+
+
+def pick(
+    connection: Connection, variant_ids: Iterable[str], states: Collection[str], *conditions: Any, wait: bool = True
+) -> dict[str, str]:
+    """Lock those of the variants that are in one of the states and meet the conditions.
+
+    In the order of their ids, so that no two transactions wait for each other. Without
+    ``wait``, rows that another transaction holds are left out.
+    """
+    query = (
+        select(variants.c.variant_id, variants.c.state)
+        .where(variants.c.variant_id.in_(list(variant_ids)), variants.c.state.in_(states), *conditions)
+        .order_by(variants.c.variant_id)
+        .with_for_update(skip_locked=not wait)
+    )
+    return {row.variant_id: row.state for row in connection.execute(query)}
+
+
+def move(
+    connection: Connection,
+    picked: Mapping[str, str],
+    to_state: str,
+    actor: str,
+    values: Mapping[str, Any],
+    **detail: Any,
+) -> None:
+    """Bring picked variants to a state, each with its event, and end their leases."""
+    if not picked:
+        return
+    connection.execute(
+        update(variants)
+        .where(variants.c.variant_id.in_(list(picked)))
+        .values(state=to_state, lease_owner=None, lease_expires=None, **values)
+    )
+    log(connection, picked, to_state, actor, **detail)

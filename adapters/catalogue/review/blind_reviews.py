@@ -1,0 +1,78 @@
+"""Blind second reviews: a second person reviews a clip without seeing the first decision."""
+
+from collections.abc import Sequence
+from typing import Any
+
+from sqlalchemy import Select, and_, exists, func, select
+
+from adapters.catalogue.core.database import Part
+from adapters.catalogue.core.tables import campaigns, memberships, reviews
+from adapters.catalogue.review.audit import append
+from adapters.catalogue.review.reviews import write_reviews
+from manifests.errors import CatalogueError
+
+
+class BlindReviews(Part):
+    """Choose clips for a second review, and record it."""
+
+    def pending(self, campaign_id: str, reader: str, limit: int = 60) -> list[str]:
+        """Return the decided clips of the campaign's share on which ``reader`` has not yet said a word.
+
+        Which clips fall into the share is decided by their ids, so that nobody chooses them.
+        """
+        with self._db.reading() as connection:
+            share = (
+                connection.execute(
+                    select(campaigns.c.second_share).where(campaigns.c.campaign_id == campaign_id)
+                ).scalar()
+                or 0.0
+            )
+            rows = connection.execute(self._undoubled(campaign_id, reader, _bound(share)).limit(limit))
+            return list(rows.scalars())
+
+    def add(self, variant_id: str, author: str, outcome: str, codes: Sequence[str] = (), reason: str = "") -> None:
+        """Keep a blind review; it moves nothing.
+
+        Raises:
+            CatalogueError: its author has reviewed the clip already, or nobody has.
+        """
+        with self._db.writing() as connection:
+            earlier = connection.execute(
+                select(reviews.c.author, reviews.c.blind).where(
+                    reviews.c.variant_id == variant_id, reviews.c.undone_at.is_(None)
+                )
+            ).all()
+            if not any(not row.blind for row in earlier) or any(row.author == author for row in earlier):
+                raise CatalogueError("A second review is given by somebody else, once the first is there.")
+            if any(row.blind for row in earlier):
+                raise CatalogueError("Somebody else has given the second review meanwhile; go on to the next.")
+            write_reviews(connection, [variant_id], author, outcome, codes, reason, blind=True)
+            append(
+                connection,
+                author,
+                "second review",
+                [(variant_id, {"outcome": outcome, "codes": list(codes), "reason": reason})],
+            )
+
+    @staticmethod
+    def _undoubled(campaign_id: str, reader: str, bound: str) -> Select[Any]:
+        mine = exists().where(
+            memberships.c.variant_id == reviews.c.variant_id, memberships.c.campaign_id == campaign_id
+        )
+        second = reviews.alias()
+        said = exists().where(
+            second.c.variant_id == reviews.c.variant_id,
+            second.c.undone_at.is_(None),
+            (second.c.author == reader) | (second.c.blind == 1),
+        )
+        return (
+            select(reviews.c.variant_id)
+            .where(and_(reviews.c.blind == 0, reviews.c.undone_at.is_(None), mine, ~said, reviews.c.variant_id < bound))
+            .group_by(reviews.c.variant_id)
+            .order_by(func.min(reviews.c.review_id))
+        )
+
+
+def _bound(share: float) -> str:
+    """Return the id below which so large a share of all ids lies; ``g`` stands above every hex digit."""
+    return "g" if share >= 1 else f"{int(share * 16**8):08x}"

@@ -1,0 +1,70 @@
+"""Counts and device time of a campaign."""
+
+import json
+from collections.abc import Collection
+from typing import Any
+
+from sqlalchemy import Select, func, select
+
+from adapters.catalogue.core.database import Part
+from adapters.catalogue.core.tables import campaigns, memberships, variants
+
+
+class Progress(Part):
+    """Count a campaign's variants and its device time."""
+
+    def tally(self, campaign_id: str) -> dict[str, int]:
+        """Return how many variants of the campaign are in each state."""
+        query = self._counting(campaign_id, variants.c.state)
+        with self._db.reading() as connection:
+            return {row.state: row.count_ for row in connection.execute(query)}
+
+    def tally_by_brief(self, campaign_id: str, brief_ids: Collection[str] | None = None) -> dict[str, dict[str, int]]:
+        """Return the same for each brief that has variants, or for these of them only."""
+        query = self._counting(campaign_id, memberships.c.brief_id, variants.c.state)
+        if brief_ids is not None:
+            query = query.where(memberships.c.brief_id.in_(list(brief_ids)))
+        counts: dict[str, dict[str, int]] = {}
+        with self._db.reading() as connection:
+            for row in connection.execute(query):
+                counts.setdefault(row.brief_id, {})[row.state] = row.count_
+        return counts
+
+    def left_to_deliver(self) -> dict[str, int]:
+        """Return by campaign how many of its clips are approved or being signed."""
+        query = (
+            select(memberships.c.campaign_id, func.count(variants.c.variant_id.distinct()).label("count_"))
+            .join(memberships, memberships.c.variant_id == variants.c.variant_id)
+            .where(variants.c.state.in_(("approved", "signing")))
+            .group_by(memberships.c.campaign_id)
+        )
+        with self._db.reading() as connection:
+            return {row.campaign_id: row.count_ for row in connection.execute(query)}
+
+    def device_seconds(self, campaign_id: str) -> float:
+        """Return what the device has worked on the campaign's clips that lie here, and on drafts."""
+        mine = select(memberships.c.variant_id).where(memberships.c.campaign_id == campaign_id)
+        query = select(variants.c.clip).where(variants.c.clip.is_not(None), variants.c.variant_id.in_(mine))
+        with self._db.reading() as connection:
+            clips = map(json.loads, connection.execute(query).scalars())
+            worked = sum(clip["device_seconds"] + clip.get("draft_seconds", 0.0) for clip in clips)
+            drafted = select(campaigns.c.draft_seconds).where(campaigns.c.campaign_id == campaign_id)
+            return worked + (connection.execute(drafted).scalar() or 0.0)
+
+    def device_rates(self, clips: int = 200) -> dict[str, float]:
+        """Return the mean device seconds a clip by card, over some of the clips that lie here."""
+        query = select(variants.c.body, variants.c.clip).where(variants.c.clip.is_not(None)).limit(clips)
+        seconds: dict[str, list[float]] = {}
+        with self._db.reading() as connection:
+            for row in connection.execute(query):
+                seconds.setdefault(json.loads(row.body)["card"], []).append(json.loads(row.clip)["device_seconds"])
+        return {card: sum(values) / len(values) for card, values in seconds.items()}
+
+    @staticmethod
+    def _counting(campaign_id: str, *columns: Any) -> Select[Any]:
+        return (
+            select(*columns, func.count(variants.c.variant_id.distinct()).label("count_"))
+            .join(memberships, memberships.c.variant_id == variants.c.variant_id)
+            .where(memberships.c.campaign_id == campaign_id)
+            .group_by(*columns)
+        )

@@ -1,0 +1,176 @@
+"""Read variants, their states and their events."""
+
+import json
+from collections.abc import Collection, Iterable
+from typing import Any
+
+from sqlalchemy import Select, func, select
+
+from adapters.catalogue.core.database import Part, batches
+from adapters.catalogue.core.rows import (
+    Event,
+    VariantRow,
+    Waiting,
+    variant_row,
+)
+from adapters.catalogue.core.tables import campaigns, events, memberships, reviews, variants
+from adapters.catalogue.review.reviews import undoable
+from manifests.errors import CatalogueError
+
+
+class Variants(Part):
+    """Read variants."""
+
+    def of_campaign(self, campaign_id: str, states: Collection[str] | None = None) -> list[VariantRow]:
+        """Return the campaign's variants, each once, in the order of planning."""
+        query = self._whole(campaign_id) if states is None else self._in_states(campaign_id, states)
+        with self._db.reading() as connection:
+            return [variant_row(row) for row in connection.execute(query)]
+
+    def get(self, variant_id: str) -> VariantRow:
+        """Return one variant.
+
+        Raises:
+            CatalogueError: it is not here.
+        """
+        with self._db.reading() as connection:
+            row = connection.execute(select(variants).where(variants.c.variant_id == variant_id)).first()
+        if row is None:
+            raise CatalogueError(
+                f"The catalogue holds no variant {variant_id!r}; `reelmill status` lists the campaigns."
+            )
+        return variant_row(row)
+
+    def waiting(self, campaign_id: str, states: Collection[str]) -> list[Waiting]:
+        """Return the same for those in the states, but only what says who may take them.
+
+        What a person may still take back is left out: see ``undoable``.
+        """
+        query = (
+            self._in_states(campaign_id, states)
+            .with_only_columns(variants.c.variant_id, variants.c.body, variants.c.lease_owner, variants.c.clip)
+            .where(~undoable())
+        )
+        with self._db.reading() as connection:
+            return [
+                Waiting(
+                    row.variant_id,
+                    json.loads(row.body)["card"],
+                    row.lease_owner,
+                    json.loads(row.clip).get("machine", "") if row.clip else None,
+                )
+                for row in connection.execute(query)
+            ]
+
+    def states(self, variant_ids: Iterable[str]) -> dict[str, str]:
+        """Return the state of each variant that the catalogue holds; the others are left out."""
+        found: dict[str, str] = {}
+        with self._db.reading() as connection:
+            for batch in batches(variant_ids):
+                query = select(variants.c.variant_id, variants.c.state).where(variants.c.variant_id.in_(batch))
+                found.update((row.variant_id, row.state) for row in connection.execute(query))
+        return found
+
+    def tries(self, variant_ids: Iterable[str]) -> dict[str, int]:
+        """Return how often each was taken without an end, of those that were at all."""
+        found: dict[str, int] = {}
+        with self._db.reading() as connection:
+            for batch in batches(variant_ids):
+                query = select(variants.c.variant_id, variants.c.tries).where(
+                    variants.c.variant_id.in_(batch), variants.c.tries > 0
+                )
+                found.update((row.variant_id, row.tries) for row in connection.execute(query))
+        return found
+
+    def campaigns_of(self, variant_ids: Iterable[str]) -> dict[str, set[str]]:
+        """Return the campaigns that each variant serves."""
+        found: dict[str, set[str]] = {}
+        with self._db.reading() as connection:
+            for batch in batches(variant_ids):
+                query = select(memberships.c.variant_id, memberships.c.campaign_id).where(
+                    memberships.c.variant_id.in_(batch)
+                )
+                for row in connection.execute(query):
+                    found.setdefault(row.variant_id, set()).add(row.campaign_id)
+        return found
+
+    def held_for_review(self, campaign_id: str) -> set[str]:
+        """Return the campaign's passed variants that no policy may approve: a campaign that shares them,
+        or this one, waits for a person; or a person has taken an approval back."""
+        reviewed = self._awaiting_review()
+        passed = [row.variant_id for row in self.waiting(campaign_id, ["passed"])]
+        sharing = self.campaigns_of(passed) if reviewed else {}
+        held = {variant_id for variant_id, names in sharing.items() if reviewed & names}
+        return held | self._taken_back(passed)
+
+    def _awaiting_review(self) -> set[str]:
+        query = select(campaigns.c.campaign_id, campaigns.c.settings)
+        with self._db.reading() as connection:
+            rows = connection.execute(query).all()
+        return {row.campaign_id for row in rows if json.loads(row.settings).get("review") == "required"}
+
+    def _taken_back(self, variant_ids: Iterable[str]) -> set[str]:
+        found: set[str] = set()
+        with self._db.reading() as connection:
+            for batch in batches(variant_ids):
+                found.update(
+                    connection.execute(
+                        select(reviews.c.variant_id).where(
+                            reviews.c.variant_id.in_(batch), reviews.c.undone_at.is_not(None)
+                        )
+                    ).scalars()
+                )
+        return found
+
+    def events(self, campaign_id: str | None = None, *, variant_id: str | None = None) -> list[Event]:
+        """Return what happened to a campaign's variants, or to one, the oldest first."""
+        query = select(events).order_by(events.c.event_id)
+        if variant_id is not None:
+            query = query.where(events.c.variant_id == variant_id)
+        if campaign_id is not None:
+            query = query.where(
+                events.c.variant_id.in_(
+                    select(memberships.c.variant_id).where(memberships.c.campaign_id == campaign_id)
+                )
+            )
+        with self._db.reading() as connection:
+            return [
+                Event(
+                    row.event_id,
+                    row.variant_id,
+                    row.at,
+                    row.actor,
+                    row.from_state,
+                    row.to_state,
+                    json.loads(row.detail),
+                )
+                for row in connection.execute(query)
+            ]
+
+    @staticmethod
+    def _whole(campaign_id: str) -> Select[Any]:
+        first = (
+            select(memberships.c.variant_id, func.min(memberships.c.ordinal).label("place"))
+            .where(memberships.c.campaign_id == campaign_id)
+            .group_by(memberships.c.variant_id)
+            .subquery()
+        )
+        return (
+            select(variants)
+            .join(first, first.c.variant_id == variants.c.variant_id)
+            .order_by(first.c.place, variants.c.variant_id)
+        )
+
+    @staticmethod
+    def _in_states(campaign_id: str, states: Collection[str]) -> Select[Any]:
+        """Start from the states: workers poll for the few that wait, among all that were planned."""
+        place = (
+            select(func.min(memberships.c.ordinal))
+            .where(memberships.c.variant_id == variants.c.variant_id, memberships.c.campaign_id == campaign_id)
+            .scalar_subquery()
+        )
+        return (
+            select(variants)
+            .where(variants.c.state.in_(list(states)), place.is_not(None))
+            .order_by(place, variants.c.variant_id)
+        )

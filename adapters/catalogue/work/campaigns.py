@@ -1,0 +1,307 @@
+"""Campaigns, their briefs and what belongs to a campaign as a whole."""
+
+import json
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from typing import Any
+
+from sqlalchemy import (
+    Connection,
+    Insert,
+    Select,
+    Table,
+    insert,
+    literal,
+    or_,
+    select,
+    update,
+)
+from sqlalchemy.dialects import postgresql, sqlite
+
+from adapters.catalogue.core.database import Part, batches
+from adapters.catalogue.core.rows import (
+    CampaignRow,
+    Membership,
+    brief_from,
+    clean,
+    record_text,
+    to_text,
+    variant_text,
+)
+from adapters.catalogue.core.state_changes import SYSTEM
+from adapters.catalogue.core.tables import (
+    briefs,
+    campaigns,
+    database_now,
+    events,
+    memberships,
+    variants,
+)
+from adapters.catalogue.review.audit import append, lock_head
+from manifests.brief import Brief
+from manifests.campaign import Campaign
+from manifests.errors import CatalogueError
+from manifests.states import PLANNED
+from manifests.variant import PlannedVariant
+
+_ROWS = 4000
+
+
+class Campaigns(Part):
+    """Add and read campaigns."""
+
+    def all(self) -> list[CampaignRow]:
+        """Return every campaign, the newest first."""
+        return self._campaign_rows(select(campaigns))
+
+    def get(self, reference: str) -> CampaignRow:
+        """Find a campaign by its id, a unique beginning of it, or its name (the newest of that name).
+
+        Raises:
+            CatalogueError: none or several fit.
+        """
+        start = campaigns.c.campaign_id.startswith(reference, autoescape=True)
+        found = self._campaign_rows(select(campaigns).where(or_(start, campaigns.c.name == reference)))
+        exact = [row for row in found if row.campaign_id == reference] or [
+            row for row in found if row.name == reference
+        ]
+        if exact or len(found) == 1:
+            return (exact or found)[0]
+        if not found:
+            raise CatalogueError(f"No campaign in the catalogue is called {reference!r}; `reelmill status` lists them.")
+        raise CatalogueError(
+            f"Several campaigns begin with {reference!r}: "
+            f"{', '.join(row.campaign_id for row in found)}; write more of the id."
+        )
+
+    def briefs(self, campaign_id: str) -> tuple[Brief, ...]:
+        """Return the campaign's briefs in the sheet's order."""
+        query = select(briefs.c.body).where(briefs.c.campaign_id == campaign_id).order_by(briefs.c.ordinal)
+        with self._db.reading() as connection:
+            return tuple(brief_from(body) for body in connection.execute(query).scalars())
+
+    def memberships(self, campaign_id: str, variant_ids: Collection[str] | None = None) -> list[Membership]:
+        """Return which variant serves which brief and placement, in the order of planning.
+
+        Args:
+            variant_ids: only these, at most a thousand; None for all.
+        """
+        query = (
+            select(memberships)
+            .where(memberships.c.campaign_id == campaign_id)
+            .order_by(memberships.c.ordinal, memberships.c.variant_id)
+        )
+        if variant_ids is not None:
+            query = query.where(memberships.c.variant_id.in_(list(variant_ids)))
+        with self._db.reading() as connection:
+            return [
+                Membership(
+                    row.brief_id,
+                    row.variant_id,
+                    row.placement,
+                    row.ordinal,
+                    tuple((name, value) for name, value in json.loads(row.labels)),
+                    row.locale,
+                )
+                for row in connection.execute(query)
+            ]
+
+    def prompts(self, campaign_id: str) -> tuple[str, ...]:
+        """Return the campaign's prompts, each once, sorted."""
+        query = (
+            select(variants.c.prompt)
+            .join(memberships, memberships.c.variant_id == variants.c.variant_id)
+            .where(memberships.c.campaign_id == campaign_id)
+            .distinct()
+        )
+        with self._db.reading() as connection:
+            return tuple(sorted(connection.execute(query).scalars()))
+
+    def _campaign_rows(self, query: Select[Any]) -> list[CampaignRow]:
+        newest_first = query.order_by(campaigns.c.created_at.desc(), campaigns.c.campaign_id)
+        with self._db.reading() as connection:
+            return [
+                CampaignRow(
+                    row.campaign_id,
+                    row.name,
+                    row.sheet_sha256,
+                    json.loads(row.settings),
+                    row.created_at,
+                    row.draft_seconds,
+                    json.loads(row.thresholds),
+                    row.second_share,
+                    row.priority,
+                    row.standing,
+                    json.loads(row.stood),
+                )
+                for row in connection.execute(newest_first)
+            ]
+
+    def add(self, campaign: Campaign, settings: Mapping[str, Any]) -> None:
+        """Add a campaign with its briefs; one that is there already only takes the new settings."""
+        head = {
+            "campaign_id": campaign.campaign_id,
+            "name": clean(campaign.name),
+            "sheet_sha256": campaign.sheet_sha256,
+            "settings": to_text(dict(settings)),
+        }
+        rows = [
+            {
+                "campaign_id": campaign.campaign_id,
+                "brief_id": brief.brief_id,
+                "ordinal": ordinal,
+                "body": record_text(brief),
+            }
+            for ordinal, brief in enumerate(campaign.briefs)
+        ]
+        with self._db.writing() as connection:
+            connection.execute(self._upsert_campaign(), head)
+            if rows:
+                connection.execute(self._insert_new(briefs), rows)
+
+    def add_draft_seconds(self, campaign_id: str, seconds: float) -> None:
+        """Book device time of drafts that no clip carries."""
+        with self._db.writing() as connection:
+            connection.execute(
+                update(campaigns)
+                .where(campaigns.c.campaign_id == campaign_id)
+                .values(draft_seconds=campaigns.c.draft_seconds + seconds)
+            )
+
+    def add_variants(
+        self, campaign_id: str, planned: Iterable[PlannedVariant], *, parent_id: str | None = None, actor: str = SYSTEM
+    ) -> int:
+        """Add what the campaign asks for, a transaction every few thousand; return how many are new.
+
+        A variant that any campaign already holds keeps its state: it is never made twice.
+        """
+        added, ordinal = 0, 0
+        locales: dict[str, str] = {}
+        for batch in batches(planned, _ROWS):
+            locales |= self._only_locales(campaign_id, {item.brief_id for item in batch} - locales.keys())
+            with self._db.writing() as connection:
+                added += self._add_batch(connection, campaign_id, batch, ordinal, parent_id, locales, actor)
+            ordinal += len(batch)
+        return added
+
+    def _add_batch(
+        self,
+        connection: Connection,
+        campaign_id: str,
+        batch: Sequence[PlannedVariant],
+        ordinal: int,
+        parent_id: str | None,
+        locales: Mapping[str, str],
+        actor: str,
+    ) -> int:
+        # In the order of their ids, so that two processes adding the same ones don't deadlock.
+        unique = sorted({item.variant_id: item.variant for item in batch}.items())
+        new = (
+            connection.execute(
+                self._insert_new(variants).returning(variants.c.variant_id),
+                [
+                    {
+                        "variant_id": variant_id,
+                        "body": variant_text(variant),
+                        "state": PLANNED,
+                        "parent_id": parent_id,
+                        "card": variant.card,
+                        "seed": variant.seed,
+                        "prompt": clean(variant.prompt),
+                    }
+                    for variant_id, variant in unique
+                ],
+            )
+            .scalars()
+            .all()
+        )
+        self._log_planned(connection, campaign_id, new, actor)
+        if actor != SYSTEM:
+            append(connection, actor, PLANNED, [(key, {"parent_id": parent_id}) for key in new])
+        connection.execute(
+            self._insert_new(memberships),
+            [
+                {
+                    "campaign_id": campaign_id,
+                    "brief_id": item.brief_id,
+                    "variant_id": item.variant_id,
+                    "placement": item.placement.label,
+                    "ordinal": number,
+                    "labels": to_text(item.labels),
+                    "locale": clean(dict(item.labels).get("locale") or locales.get(item.brief_id, "")),
+                }
+                for number, item in enumerate(batch, ordinal)
+            ],
+        )
+        return len(new)
+
+    def _only_locales(self, campaign_id: str, brief_ids: Collection[str]) -> dict[str, str]:
+        """Return the locale of each brief that names one only; "" of others, where a variant's labels tell."""
+        found: dict[str, str] = {}
+        with self._db.reading() as connection:
+            for batch in batches(sorted(brief_ids)):
+                query = select(briefs.c.brief_id, briefs.c.body).where(
+                    briefs.c.campaign_id == campaign_id, briefs.c.brief_id.in_(batch)
+                )
+                for row in connection.execute(query):
+                    locales = json.loads(row.body).get("locales") or []
+                    found[row.brief_id] = locales[0] if len(locales) == 1 else ""
+        return found
+
+    @staticmethod
+    def _log_planned(connection: Connection, campaign_id: str, new: Sequence[str], actor: str) -> None:
+        rows = select(
+            variants.c.variant_id,
+            database_now(),
+            literal(clean(actor)),
+            literal(PLANNED),
+            literal(to_text({"campaign_id": campaign_id})),
+        ).where(variants.c.variant_id.in_(new))
+        connection.execute(
+            insert(events).from_select(
+                ["variant_id", "at", "actor", "to_state", "detail"], rows, include_defaults=False
+            )
+        )
+
+    def _insert_new(self, table: Table) -> Insert:
+        dialect = postgresql if self._db.dialect == "postgresql" else sqlite
+        return dialect.insert(table).on_conflict_do_nothing()
+
+    def _upsert_campaign(self) -> Insert:
+        dialect = postgresql if self._db.dialect == "postgresql" else sqlite
+        statement = dialect.insert(campaigns)
+        return statement.on_conflict_do_update(
+            index_elements=["campaign_id"], set_={"settings": statement.excluded.settings}
+        )
+
+    def set_second_share(self, campaign_id: str, share: float, actor: str) -> None:
+        """Let this share of a campaign's decided clips be reviewed blind by a second person, 0..1."""
+        if not 0 <= share <= 1:
+            raise CatalogueError(f"A share of {share:g} is none; give a number from 0 to 1.")
+        with self._db.writing() as connection:
+            _set(connection, campaign_id, second_share=share)
+            append(connection, actor, "second review", [(campaign_id, {"second_share": share})])
+
+    def set_threshold(self, campaign_id: str, card: str, min_adherence: float | None, actor: str) -> None:
+        """Set the threshold of a card's clips in briefs that name none of their own; None leaves it to the card."""
+        if min_adherence is not None and not -1 <= min_adherence <= 1:
+            raise CatalogueError(f"A threshold of {min_adherence:g} is no cosine; give a number from -1 to 1.")
+        with self._db.writing() as connection:
+            lock_head(connection)
+            kept = connection.execute(
+                select(campaigns.c.thresholds).where(campaigns.c.campaign_id == campaign_id)
+            ).scalar()
+            thresholds = json.loads(kept or "{}") | {card: min_adherence}
+            _set(
+                connection,
+                campaign_id,
+                thresholds=to_text({name: value for name, value in thresholds.items() if value is not None}),
+            )
+            append(connection, actor, "threshold", [(campaign_id, {"card": card, "min_adherence": min_adherence})])
+
+
+def _set(connection: Connection, campaign_id: str, **values: Any) -> None:
+    changed = connection.execute(
+        update(campaigns).where(campaigns.c.campaign_id == campaign_id).values(**values)
+    ).rowcount
+    if not changed:
+        raise CatalogueError(f"No campaign in the catalogue is called {campaign_id!r}.")
