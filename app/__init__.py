@@ -1,1 +1,1 @@
-"""People's doors: the command line, later the dashboard."""
+"""User interfaces: the command line, the dashboard and the HTTP API."""

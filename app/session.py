@@ -1,4 +1,4 @@
-"""What a command works with: settings, catalogue, cards. Opened by the first command that needs it."""
+"""Session of a command: settings, catalogue and model cards, opened on first use."""
 
 from dataclasses import dataclass
 from typing import Any
@@ -14,24 +14,24 @@ from tasks.runtime.resources import Resources, cards_of, catalogue_of
 
 @dataclass(frozen=True, slots=True)
 class Session:
-    """Settings with what they lead to."""
+    """The settings, and the resources that they configure."""
 
     settings: Settings
     resources: Resources
 
     @classmethod
     def open(cls, **overrides: Any) -> "Session":
-        """Load the settings; options of the command line that are None count as not given."""
+        """Load the settings; command line options that are None are ignored."""
         settings = load_settings(**overrides)
         prepare_logs(settings)
         return cls(settings, resources_of(settings))
 
     @classmethod
     def of_campaign(cls, reference: str) -> "tuple[Session, str]":
-        """Open what a campaign was registered with; return that and the campaign's whole id.
+        """Open a session with the settings that a campaign was registered with; return it with the full campaign id.
 
         Raises:
-            CatalogueError: no campaign, or several, are called so.
+            CatalogueError: no campaign matches the reference, or several do.
         """
         campaign_id = cls.open().catalogue.campaigns.get(reference).campaign_id
         settings = settings_of(campaign_id)
@@ -39,7 +39,7 @@ class Session:
 
     @property
     def catalogue(self) -> Catalogue:
-        """The catalogue, made on first use."""
+        """The catalogue, opened on first use."""
         return catalogue_of(self.resources)
 
     @property

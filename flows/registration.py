@@ -10,16 +10,16 @@ from flows.runtime.resources import resources_of
 from flows.settings import Settings, load_settings
 from manifests.brief import Brief
 from manifests.errors import BucketRefusedError, DiskFullError, IncompleteWeightsError, UnknownCardError
+from manifests.states import SENT, UNFINISHED
 from models.registry import weights_problem
 from tasks.intake.intake import Intake, refuse_problems, take_in
 from tasks.intake.pictures import KeptPictures, keep_pictures
 from tasks.plan.expand import check_cap, expand, sample
 from tasks.plan.licence import refuse_unattested_use
-from tasks.plan.remaining import UNFINISHED, free_the_dead
+from tasks.plan.remaining import free_the_dead
 from tasks.runtime.resources import Resources, bucket_of, card_of, cards_of, catalogue_of, first_frames_of, signer_of
 
 LEAST_FREE_BYTES = 100_000_000
-SENT = frozenset({"signing", "published"})
 KEPT = (
     "model",
     "profile",

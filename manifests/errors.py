@@ -1,10 +1,10 @@
-"""Everything that can go wrong, as one tree.
+"""The exception tree.
 
 ReelmillError
-├── SheetError              the sheet cannot be read, or holds bad cells
+├── SheetError              the sheet cannot be read or has errors
 │   ├── UnreadableSheetError
 │   └── RejectedSheetError
-├── PlanError               the sheet is fine, what it asks for is not
+├── PlanError               the sheet is valid, but its campaign cannot be planned
 │   └── TooManyVariantsError
 ├── ModelError
 │   ├── UnknownCardError
@@ -31,14 +31,16 @@ ReelmillError
 ├── SettingsError
 └── DiskFullError
 
-A message is one sentence: what, where, how to mend it. The class docstring is the
-message where none is given. ``transient`` tells a retrying caller that the same call
-may succeed later.
+Packages derive their own exceptions from these: for example ``CampaignStandingError`` from CatalogueError and
+``SheetTooLargeError`` from SheetError.
+
+A message says what is wrong, where, and how to fix it. The class docstring is the default message. ``transient``
+marks errors after which the same call may succeed later.
 """
 
 
 class ReelmillError(Exception):
-    """Something went wrong; run again with --debug to see where."""
+    """An error occurred. Run the command again with --debug to see the details."""
 
     transient = False
 
@@ -51,11 +53,11 @@ class SheetError(ReelmillError):
 
 
 class UnreadableSheetError(SheetError):
-    """The file cannot be read as a sheet; save it as XLSX or as CSV in UTF-8."""
+    """The file cannot be read as a sheet. Save it as XLSX, or as CSV in UTF-8."""
 
 
 class RejectedSheetError(SheetError):
-    """The sheet has bad cells; mend them, or go on with the good rows by --accept-good-rows."""
+    """The sheet has errors. Fix them, or skip the rows with errors by using --accept-good-rows."""
 
 
 class PlanError(ReelmillError):
@@ -63,7 +65,7 @@ class PlanError(ReelmillError):
 
 
 class TooManyVariantsError(PlanError):
-    """The sheet expands to more variants than allowed; raise --max-variants or shorten an axis."""
+    """The sheet expands to more variants than allowed. Raise --max-variants, or remove values from the sheet."""
 
 
 class ModelError(ReelmillError):
@@ -71,35 +73,35 @@ class ModelError(ReelmillError):
 
 
 class UnknownCardError(ModelError):
-    """No model card has this name; `reelmill models` lists them."""
+    """There is no model with this name. List the models with `reelmill models`."""
 
 
 class InvalidCardError(ModelError):
-    """A model card breaks the card schema; mend the field that the message names."""
+    """The model card does not match the card schema."""
 
 
 class IncompleteWeightsError(ModelError):
-    """The weights folder lacks files; `reelmill models` says how to get them."""
+    """The weights of the model are incomplete. `reelmill models show NAME` explains how to get them."""
 
 
 class CardRuleError(ModelError):
-    """The model cannot make this shape; its card states the rules."""
+    """The model does not support this shape. `reelmill models show NAME` lists the supported shapes."""
 
 
 class LicenceNotAttestedError(ModelError):
-    """Nobody has attested that the conditions of the model's licence are met; `reelmill models show` says how."""
+    """The conditions of the model's licence are not attested. `reelmill models show NAME` explains how to do it."""
 
 
 class GenerationError(ModelError):
-    """The model failed on this variant."""
+    """The model failed to generate this variant."""
 
 
 class BrokenDeviceError(ModelError):
-    """The device is lost to this process; run again, and what was not finished is made then."""
+    """The device has failed and cannot be used by this process again. Re-run the same command to resume."""
 
 
 class EncodingError(ReelmillError):
-    """The frames could not be written as a video."""
+    """The frames could not be encoded as a video."""
 
 
 class CatalogueError(ReelmillError):
@@ -107,17 +109,17 @@ class CatalogueError(ReelmillError):
 
 
 class CatalogueUnreachableError(CatalogueError):
-    """The catalogue's database does not answer; check REELMILL_CATALOGUE_URL and that it runs."""
+    """The catalogue's database does not respond. Check that it is running and that REELMILL_CATALOGUE_URL is right."""
 
     transient = True
 
 
 class NewerCatalogueError(CatalogueError):
-    """The catalogue was written by a newer Reelmill; upgrade this one, or use another REELMILL_HOME."""
+    """The catalogue was written by a newer version of Reelmill. Upgrade Reelmill, or use another REELMILL_HOME."""
 
 
 class LostLeaseError(CatalogueError):
-    """Another worker has taken this variant; this worker leaves it alone."""
+    """The lease of this variant has passed to another worker."""
 
 
 class BucketError(ReelmillError):
@@ -125,46 +127,46 @@ class BucketError(ReelmillError):
 
 
 class BucketRefusedError(BucketError):
-    """The bucket refused the call; check its name, the credentials and their rights."""
+    """The bucket refused the request. Check its name, the credentials and their permissions."""
 
 
 class BucketUnreachableError(BucketError):
-    """The bucket does not answer; check the endpoint and the network, then run again."""
+    """The bucket does not respond. Check the endpoint and the network, then run the command again."""
 
     transient = True
 
 
 class KeyTakenError(BucketError):
-    """Other bytes already lie under this key."""
+    """The object already exists with different content."""
 
 
 class CredentialError(ReelmillError):
-    """The Content Credential cannot be made or checked."""
+    """The Content Credential cannot be created or verified."""
 
 
 class InvalidDefinitionError(CredentialError):
-    """The manifest definition breaks our schema."""
+    """The manifest definition does not match the schema."""
 
 
 class SignerUnavailableError(CredentialError):
-    """The signer cannot be used; check its certificate chain and key settings."""
+    """The signer cannot be used. Check its certificate chain and key settings."""
 
 
 class TimeStampUnavailableError(CredentialError):
-    """The time stamp authority does not answer; clips wait unsigned, run again later."""
+    """The time stamp authority does not respond, so clips are not signed yet. Run the command again later."""
 
     transient = True
 
 
 class UntrustedCredentialError(CredentialError):
-    """The signed file does not read back as Trusted under the configured anchors."""
+    """The signed file does not verify as Trusted under the configured trust anchors."""
 
 
 class SettingsError(ReelmillError):
-    """A setting is wrong."""
+    """A setting is invalid."""
 
 
 class DiskFullError(ReelmillError):
-    """The disk is full; free some space, or move REELMILL_HOME, and run again."""
+    """The disk is full. Free some space or move REELMILL_HOME, then run the command again."""
 
     transient = True

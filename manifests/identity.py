@@ -1,4 +1,4 @@
-"""Content hashes and slugs: the only sources of ids and keys."""
+"""Content hashes and slugs, the only source of ids and keys."""
 
 import hashlib
 import json
@@ -10,7 +10,7 @@ ID_BYTES = 16
 
 
 def canonical_json(value: Any) -> bytes:
-    """Return the one byte string for a JSON value (RFC 8785 for strings, ints and plain floats).
+    """Return the canonical byte string of a JSON value (RFC 8785 for strings, ints and plain floats).
 
     Keys are sorted, no white space, UTF-8, NFC. NaN and infinities raise ValueError.
     """
@@ -24,10 +24,9 @@ def content_id(value: Any) -> str:
 
 
 def slug(text: str, max_length: int = 40) -> str:
-    """Return lower-case ``a-z0-9-`` made from any text; never empty, never starting with a dash.
+    """Return a slug of lower-case ``a-z0-9-`` for any text; it is never empty and never starts with a dash.
 
-    Text with no Latin letters or digits at all gets a hash of itself, so that two such
-    names stay apart.
+    Text without Latin letters and digits becomes a hash, so that two such names get different slugs.
     """
     ascii_text = unicodedata.normalize("NFKD", text).encode("ascii", "ignore").decode()
     words = re.sub(r"[^a-z0-9]+", "-", ascii_text.lower()).strip("-")[:max_length].strip("-")

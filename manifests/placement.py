@@ -1,4 +1,4 @@
-"""Where an ad runs."""
+"""Channels and aspect ratios in which an ad runs."""
 
 import re
 from collections.abc import Sequence
@@ -36,17 +36,17 @@ OTHER_NAMES = {
 SHAPES = {"landscape": "16:9", "horizontal": "16:9", "portrait": "9:16", "vertical": "9:16", "square": "1:1"}
 
 _RATIO = re.compile(r"0*(\d{1,4})[:x×/]0*(\d{1,4})(?::00)?")
-"""``16:9``; ``16x9``; and ``16:09`` or ``16:09:00``, which spreadsheet programs make of ``16:9``."""
+"""``16:9``, ``16x9``, and ``16:09`` or ``16:09:00``, to which spreadsheet programs convert ``16:9``."""
 _SECONDS = re.compile(r"(\d{1,3}(?:[.,]\d{1,2})?)s")
 
 
 class Placement(NamedTuple):
-    """A channel with the aspect ratio that it wants.
+    """A channel with its aspect ratio.
 
     Attributes:
-        channel: a key of CHANNELS, or ``generic`` where the sheet names a ratio alone.
+        channel: a key of CHANNELS, or ``generic`` if the sheet gives only a ratio.
         aspect_ratio: one of ASPECT_RATIOS, as width:height.
-        duration_s: the length wanted in seconds; None leaves it to the brief and the card.
+        duration_s: length in seconds; None for the length of the brief or the card.
     """
 
     channel: str
@@ -55,24 +55,27 @@ class Placement(NamedTuple):
 
     @property
     def label(self) -> str:
-        """``tiktok 9:16``, or the ratio alone."""
+        """``tiktok 9:16``, or only the ratio if the channel is ``generic``."""
         return self.aspect_ratio if self.channel == "generic" else f"{self.channel} {self.aspect_ratio}"
 
 
 @lru_cache(4096)
 def parse_placement(text: str) -> Placement:
-    """Read ``16:9``, ``tiktok``, ``tiktok 1:1`` or ``tiktok 6s``, also as people and Excel write them.
+    """Parse ``16:9``, ``tiktok``, ``tiktok 1:1`` or ``tiktok 6s``, and the ways in which people and Excel write them.
 
     Raises:
-        ValueError: neither a known channel nor a known ratio; the message goes on after the
-            quoted text and lists what is allowed.
+        ValueError: neither a known channel nor a known ratio. The message continues after the quoted text and lists
+            the allowed values.
     """
     words = text.strip().lower().replace("_", "-").split()
     ratios = [_ratio(word) for word in words if _is_ratio(word)]
     lengths = [float(found[1].replace(",", ".")) for word in words if (found := _SECONDS.fullmatch(word))]
     channel = _channel([word for word in words if not _is_ratio(word) and not _SECONDS.fullmatch(word)])
     if len(ratios) > 1 or len(lengths) > 1 or not (ratios or channel):
-        raise ValueError(f"isn't one placement. Use one channel, one of {_listed(ASPECT_RATIOS)}, or both.")
+        raise ValueError(
+            f"is not a single placement. Use one channel, one of {_listed(ASPECT_RATIOS)}, or both, for example "
+            "tiktok 1:1. Separate several placements with |."
+        )
     return Placement(channel or "generic", ratios[0] if ratios else CHANNELS[channel], lengths[0] if lengths else None)
 
 
@@ -84,7 +87,7 @@ def _ratio(word: str) -> str:
     found = _RATIO.fullmatch(word)
     ratio = f"{found[1]}:{found[2]}" if found else SHAPES[word]
     if ratio not in ASPECT_RATIOS:
-        raise ValueError(f"isn't allowed. Use {_listed(ASPECT_RATIOS)}.")
+        raise ValueError(f"is not a supported aspect ratio. Use {_listed(ASPECT_RATIOS)}.")
     return ratio
 
 
@@ -95,7 +98,7 @@ def _channel(words: Sequence[str]) -> str:
         near = get_close_matches(name, [*CHANNELS, *OTHER_NAMES], 1, 0.7)
         hint = f"Did you mean {OTHER_NAMES.get(near[0], near[0])}? " if near else ""
         raise ValueError(
-            f"isn't a channel or an aspect ratio. {hint}Use {_listed(ASPECT_RATIOS)}, or one of {', '.join(CHANNELS)}."
+            f"is not a channel or an aspect ratio. {hint}Use {_listed(ASPECT_RATIOS)}, or one of {', '.join(CHANNELS)}."
         )
     return name
 

@@ -1,4 +1,4 @@
-"""How many of something, in words."""
+"""Counts with their nouns in the singular or plural."""
 
 ONE = {"s": "", "are": "is", "were": "was", "them": "it", "their": "its"}
 MORE = {"s": "s", "are": "are", "were": "were", "them": "them", "their": "their"}
@@ -10,7 +10,7 @@ def count_of(number: int, noun: str) -> str:
 
 
 def counted(number: int, words: str) -> str:
-    """Return a number and the words for it, as ``in_number`` puts them."""
+    """Return a number followed by ``in_number`` of the words: ``1 file is``, ``2 files are``."""
     return f"{number:,} {in_number(words, number)}"
 
 
@@ -18,11 +18,11 @@ def in_number(words: str, number: int) -> str:
     """Put words into the singular or the plural.
 
     Args:
-        words: with ``{s}``, ``{are}`` and the like where the two differ: ``file{s} that {are} missing``.
+        words: with ``{s}``, ``{are}`` and the other keys of ONE where the forms differ: ``file{s} that {are} missing``.
     """
     return words.format(**(ONE if number == 1 else MORE))
 
 
 def one_or_more(number: int, one: str, more: str) -> str:
-    """Return the word that fits a number: ``it`` or ``them``."""
+    """Return the first word for 1 and the second for any other number: ``it`` or ``them``."""
     return one if number == 1 else more

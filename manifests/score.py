@@ -1,18 +1,18 @@
-"""What was measured on a clip."""
+"""Measurements of a clip."""
 
 from dataclasses import dataclass, field
 
 
 @dataclass(frozen=True, slots=True)
 class Score:
-    """Measurements only; whether they suffice is the gate's to say.
+    """Measurements only; the gate decides whether they suffice.
 
     Attributes:
         checks: technical measurements by name (see tasks/score/technical_checks.py for their units).
         prompt_adherence: cosine of prompt and frame embeddings, mean over frames, -1..1;
-            None where a technical check already ruled the clip out.
-        prompt_rank: place of the own prompt among itself and the distractors, 1 is best.
-        num_distractors: how many other prompts it was ranked against.
+            None if a technical check already failed the clip.
+        prompt_rank: rank of the clip's own prompt among itself and the distractors, 1 is best.
+        num_distractors: number of other prompts in the ranking.
         scorer: name and revision of the OpenCLIP weights.
     """
 

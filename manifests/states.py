@@ -1,33 +1,59 @@
-"""The states of a variant, and which may follow which."""
+"""The states of a variant: which may follow which, and the sets that steps ask about."""
 
-PLANNED = "planned"
-LEASED = "leased"
-RENDERED = "rendered"
-PASSED = "passed"
-FAILED = "failed"
-APPROVED = "approved"
-REJECTED = "rejected"
-SIGNING = "signing"
-PUBLISHED = "published"
-QUARANTINED = "quarantined"
-WITHDRAWN = "withdrawn"
+from enum import StrEnum
 
-MOVES: dict[str, frozenset[str]] = {
-    PLANNED: frozenset({LEASED, QUARANTINED}),
-    LEASED: frozenset({PLANNED, LEASED, RENDERED, FAILED, QUARANTINED}),
-    RENDERED: frozenset({LEASED, RENDERED, PASSED, FAILED, QUARANTINED}),
-    PASSED: frozenset({APPROVED, REJECTED, FAILED, QUARANTINED}),
-    FAILED: frozenset({PLANNED, PASSED, APPROVED, REJECTED, QUARANTINED}),
-    APPROVED: frozenset({PLANNED, SIGNING, QUARANTINED, PASSED, FAILED}),
-    SIGNING: frozenset({PLANNED, SIGNING, PUBLISHED, QUARANTINED}),
-    PUBLISHED: frozenset({WITHDRAWN}),
-    REJECTED: frozenset({PASSED, FAILED}),
-    QUARANTINED: frozenset({PLANNED, SIGNING}),
-    WITHDRAWN: frozenset(),
+
+class State(StrEnum):
+    """The state of a variant, as the catalogue stores it."""
+
+    PLANNED = "planned"
+    LEASED = "leased"
+    RENDERED = "rendered"
+    PASSED = "passed"
+    FAILED = "failed"
+    APPROVED = "approved"
+    REJECTED = "rejected"
+    SIGNING = "signing"
+    PUBLISHED = "published"
+    QUARANTINED = "quarantined"
+    WITHDRAWN = "withdrawn"
+
+
+MOVES: dict[State, frozenset[State]] = {
+    State.PLANNED: frozenset({State.LEASED, State.QUARANTINED}),
+    State.LEASED: frozenset({State.PLANNED, State.LEASED, State.RENDERED, State.FAILED, State.QUARANTINED}),
+    State.RENDERED: frozenset({State.LEASED, State.RENDERED, State.PASSED, State.FAILED, State.QUARANTINED}),
+    State.PASSED: frozenset({State.APPROVED, State.REJECTED, State.FAILED, State.QUARANTINED}),
+    State.FAILED: frozenset({State.PLANNED, State.PASSED, State.APPROVED, State.REJECTED, State.QUARANTINED}),
+    State.APPROVED: frozenset({State.PLANNED, State.SIGNING, State.QUARANTINED, State.PASSED, State.FAILED}),
+    State.SIGNING: frozenset({State.PLANNED, State.SIGNING, State.PUBLISHED, State.QUARANTINED}),
+    State.PUBLISHED: frozenset({State.WITHDRAWN}),
+    State.REJECTED: frozenset({State.PASSED, State.FAILED}),
+    State.QUARANTINED: frozenset({State.PLANNED, State.SIGNING}),
+    State.WITHDRAWN: frozenset(),
 }
-STATES = tuple(MOVES)
+"""For each state, the states that may follow it."""
+
+STATES = tuple(State)
+
+UNFINISHED = frozenset({State.PLANNED, State.LEASED, State.RENDERED})
+"""Still to be generated, scored or judged."""
+IN_PROGRESS = frozenset({State.LEASED, State.RENDERED})
+"""A worker has it, or had it when it died."""
+FINISHED = frozenset(State) - UNFINISHED
+"""Generated and judged, or set aside; a run has nothing to generate for it."""
+UNDELIVERED = frozenset({State.APPROVED, State.SIGNING})
+"""Approved, and not yet published."""
+GOOD = frozenset({State.PASSED, State.APPROVED, State.SIGNING, State.PUBLISHED})
+"""Counts towards the number of clips that a brief wants."""
+PASSED_OR_LATER = GOOD | {State.REJECTED, State.WITHDRAWN}
+"""Passed the gate at some time, whatever a person decided later."""
+SENT = frozenset({State.SIGNING, State.PUBLISHED})
+"""Its keys are committed, and objects may be in the bucket."""
+DECIDED = frozenset({State.APPROVED, State.REJECTED, State.WITHDRAWN})
+"""The outcomes of a review."""
 
 
-def sources_of(state: str) -> list[str]:
-    """Return the states from which ``state`` may be entered."""
+def sources_of(state: State) -> list[State]:
+    """Return the states from which a variant may change to ``state``."""
     return [source for source, targets in MOVES.items() if state in targets]

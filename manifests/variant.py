@@ -1,4 +1,4 @@
-"""One thing to generate; its id is the hash of everything that decides its pixels."""
+"""One thing to generate; its id is the hash of everything that determines its pixels."""
 
 from typing import Any, NamedTuple
 
@@ -6,21 +6,22 @@ from manifests.identity import content_id
 from manifests.placement import Placement
 
 ADDED = frozenset({"profile", "recipe"})
-"""Fields that came later: at their defaults they are left out of the id, so that old ids stay what they were."""
+"""Fields that were added later. At their defaults they are left out of the id, so that old ids do not change."""
 
 
 class Variant(NamedTuple):
-    """Generation inputs in diffusers' words.
+    """Generation inputs, named as in diffusers.
 
     Attributes:
         card: name of the model card.
         revision: the card's pinned revision of its weights.
-        height, width: pixels of the frames that are kept (after the card's crop).
-        fps: frames a second of the clip.
+        height, width: size of the final frames in pixels (after the card's crop).
+        fps: frames per second of the clip.
         loras: names of LoRAs, in the order in which they are applied.
-        first_frame_sha256: hash of the first-frame image's file, for image-to-video cards.
+        first_frame_sha256: hash of the first-frame file, for image-to-video cards.
         profile: speed profile of the card.
-        recipe: digest of what else on the card decides the pixels; empty in variants of before it was kept.
+        recipe: digest of everything else on the card that determines the pixels; empty in variants that were planned
+            before it was recorded.
     """
 
     card: str
@@ -46,13 +47,13 @@ class Variant(NamedTuple):
 
     @property
     def identity(self) -> dict[str, Any]:
-        """The fields whose canonical JSON the id is the hash of."""
+        """The fields that are hashed into the id, as canonical JSON."""
         defaults = self._field_defaults
         return {name: value for name, value in self._asdict().items() if name not in ADDED or value != defaults[name]}
 
     @property
     def shape_group(self) -> tuple[Any, ...]:
-        """What must be equal for two variants to share a shard: nothing recompiles or reloads."""
+        """The values that all variants of a shard share, so that nothing is recompiled or reloaded."""
         return (
             self.card,
             self.loras,
@@ -66,7 +67,7 @@ class Variant(NamedTuple):
 
 
 class PlannedVariant(NamedTuple):
-    """A variant as one brief's placement asks for it; ``labels`` are (column, value) of its axes."""
+    """A variant of one brief and placement; ``labels`` are the (column, value) pairs of its axes."""
 
     brief_id: str
     placement: Placement

@@ -1,11 +1,11 @@
-"""What the gate said of a clip."""
+"""The verdict of the gate on a clip."""
 
 from dataclasses import dataclass
 from typing import NamedTuple
 
 
 class Reason(NamedTuple):
-    """Why a clip failed: a code to count by, a sentence to read."""
+    """Why a clip failed: a code for counting and a sentence for people."""
 
     code: str
     sentence: str
@@ -13,12 +13,12 @@ class Reason(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Verdict:
-    """Passed, or every reason why not."""
+    """Passed, or failed with all reasons."""
 
     variant_id: str
     reasons: tuple[Reason, ...] = ()
 
     @property
     def passed(self) -> bool:
-        """True where no reason speaks against the clip."""
+        """True if there are no reasons to fail the clip."""
         return not self.reasons

@@ -1,4 +1,4 @@
-"""A model card: one JSON file that says what a model is, where its weights lie and what it can make."""
+"""Model cards: one JSON file per model with its description, weights, limits and defaults."""
 
 import math
 from pathlib import Path
@@ -17,11 +17,11 @@ RECIPE_DIGITS = 16
 
 
 class Size(Record):
-    """What a placement gets for its aspect ratio; pixels.
+    """Size in pixels for one aspect ratio.
 
-    The model renders ``render_height`` x ``render_width`` where its multiples do not hit the
-    ratio, and the centre ``height`` x ``width`` is kept. Kept sizes are even: H.264 in yuv420p
-    has no odd ones.
+    The model renders ``render_height`` x ``render_width``, and the centre ``height`` x ``width`` is kept. The two
+    differ if the model's size multiples do not allow the exact ratio. Kept sizes are even, since H.264 in yuv420p
+    does not support odd ones.
     """
 
     height: int = Field(gt=0, multiple_of=2)
@@ -32,12 +32,12 @@ class Size(Record):
     @model_validator(mode="after")
     def _is_a_crop(self) -> Self:
         if self.height > self.render_height or self.width > self.render_width:
-            raise ValueError("height and width must lie within render_height and render_width")
+            raise ValueError("height and width must not exceed render_height and render_width")
         return self
 
 
 class Rules(Record):
-    """Shapes that the pipeline accepts: frames are ``frame_multiple * k + frame_offset``."""
+    """Shapes that the pipeline accepts. Frame counts have the form ``frame_multiple * k + frame_offset``."""
 
     frame_multiple: int = Field(gt=0)
     frame_offset: int = Field(ge=0)
@@ -50,23 +50,23 @@ class Rules(Record):
     def _bounds_are_allowed(self) -> Self:
         for name in ("min_frames", "max_frames"):
             if self.nearest(getattr(self, name)) != getattr(self, name):
-                raise ValueError(f"{name} is not frame_multiple * k + frame_offset")
+                raise ValueError(f"{name} must have the form frame_multiple * k + frame_offset")
         if self.min_frames > self.max_frames:
-            raise ValueError("min_frames is larger than max_frames")
+            raise ValueError("min_frames must not exceed max_frames")
         return self
 
     def nearest(self, num_frames: float) -> int:
-        """The count ``frame_multiple * k + frame_offset`` next to a wish, the longer of two; no bounds."""
+        """Return the nearest count of the form ``frame_multiple * k + frame_offset``, ignoring bounds; ties round up."""
         steps = math.floor((num_frames - self.frame_offset) / self.frame_multiple + 0.5)
         return steps * self.frame_multiple + self.frame_offset
 
     def allows(self, num_frames: int) -> bool:
-        """True where the pipeline makes exactly so many frames."""
+        """Return whether the pipeline supports exactly this number of frames."""
         return self.min_frames <= num_frames <= self.max_frames and self.nearest(num_frames) == num_frames
 
 
 class Defaults(Record):
-    """Inputs where the sheet names none."""
+    """Default generation inputs, used if the sheet does not set them."""
 
     num_frames: int = Field(gt=0)
     num_inference_steps: int = Field(gt=0)
@@ -76,14 +76,13 @@ class Defaults(Record):
 
 
 class Weights(Record):
-    """Where the weights come from: a folder, or a hub id with a pinned revision.
+    """Source of the weights: a folder, or a hub id with a pinned revision.
 
     Attributes:
-        folder: relative to the folder that holds the user's cards; for the cards that ship with the
-            program, to ``models/``. An absolute path stands for itself.
+        folder: absolute, or relative to the folder of the user's card; for bundled cards, relative to ``models/``.
         hub_id: ``owner/name`` on the Hugging Face hub.
-        revision: of a folder, any word that changes when the weights do; of a hub id, the 40 hex
-            digits of a commit. It is part of every variant's id.
+        revision: for a folder, any string that changes with the weights; for a hub id, the 40 hex digits of a
+            commit. It is part of every variant's id.
         size_mb: megabytes on disk.
     """
 
@@ -95,14 +94,14 @@ class Weights(Record):
     @model_validator(mode="after")
     def _is_pinned(self) -> Self:
         if (self.folder is None) == (self.hub_id is None):
-            raise ValueError("name either folder or hub_id")
+            raise ValueError("set either folder or hub_id")
         if self.hub_id and not (len(self.revision) == 40 and set(self.revision) <= set("0123456789abcdef")):
-            raise ValueError("revision of a hub_id must be a commit of 40 hex digits: branches move")
+            raise ValueError("revision of a hub_id must be a commit of 40 hex digits, since branches change")
         return self
 
 
 class Rate(Record):
-    """A measured rate, for estimates only: device seconds of a default clip, on a named machine."""
+    """A measured rate, used only for estimates: device seconds of a default clip on a named machine."""
 
     seconds_a_clip: float = Field(gt=0)
     machine: str
@@ -110,11 +109,12 @@ class Rate(Record):
 
 
 class Memory(Record):
-    """What a default clip needs, in GB (10^9 bytes), as ``source`` says.
+    """Device memory for a default clip, in GB (10^9 bytes).
 
     Attributes:
-        device_gb: with everything on the device.
+        device_gb: with all components on the device.
         offload_gb: with ``model`` offload.
+        source: where the figures come from.
     """
 
     device_gb: float | None = Field(None, gt=0)
@@ -123,10 +123,10 @@ class Memory(Record):
 
 
 class Worker(Record):
-    """What a worker of a Ray cluster needs for one model of this card; Ray gives it no more and no less.
+    """Resources that a Ray task with this card requests.
 
     Attributes:
-        num_gpus: 0 lets it run on a worker without one; a part of one lets several share it.
+        num_gpus: 0 allows workers without a GPU; a fraction lets several tasks share one.
         num_cpus: cores.
     """
 
@@ -135,11 +135,11 @@ class Worker(Record):
 
 
 class Lora(Record):
-    """Low-rank weights that a card always applies, such as those of few-step distillation.
+    """Low-rank weights that a card always applies, for example few-step distillation.
 
     Attributes:
-        file: the safetensors file in its folder or snapshot.
-        component: which transformer takes them.
+        file: path of the safetensors file in its folder or snapshot.
+        component: the component to which the weights are applied.
     """
 
     name: str = Field(pattern=r"^[a-z0-9][a-z0-9._-]*$")
@@ -150,20 +150,20 @@ class Lora(Record):
 
 
 class Scheduler(Record):
-    """A scheduler of diffusers instead of the folder's own; ``options`` override its configuration."""
+    """A diffusers scheduler that replaces the folder's own; ``options`` override its configuration."""
 
     name: str = Field(pattern=r"^[A-Z]\w*Scheduler$")
     options: dict[str, JsonValue] = Field(default_factory=dict)
 
 
 class Card(Record):
-    """What every card has.
+    """Fields that all cards share.
 
     Attributes:
-        limits: what it cannot do, a sentence each.
-        measured: figures and what was counted, for people; a script writes them, nobody types them.
-        retired: since when its makers have withdrawn it, and what takes its place; empty while it lives.
-        home: folder that relative paths of the card start from; the registry fills it in.
+        limits: known limitations, one sentence each.
+        measured: figures and how they were measured, for people; written by a script, not by hand.
+        retired: since when its makers have withdrawn the model, and its replacement; empty if it is available.
+        home: base folder of the card's relative paths; set by the registry.
     """
 
     name: str = Field(pattern=r"^[a-z0-9][a-z0-9.-]*$")
@@ -180,22 +180,22 @@ class Card(Record):
 
 
 class ModelCard(Card):
-    """Everything the program knows of a model that makes clips.
+    """A model that generates clips.
 
     Attributes:
         pipeline: class name in diffusers.
         sizes: by aspect ratio, as ``width:height``.
         call: further arguments of the pipeline's call.
-        precision: dtype on a GPU by component, ``default`` for the others; a CPU holds float32.
-        vocabulary: file of the words that the model knows; None where it knows language at large.
+        precision: dtype on a GPU by component, ``default`` for the others; a CPU always uses float32.
+        vocabulary: file of the words that the model was trained on; None for general language.
         scorer: name of the scorer card.
-        rates: measured, the first is the one that estimates use.
-        parts: components that come from elsewhere than ``weights``, by name.
-        loras: applied in this order, all of them, always.
-        scheduler: None takes the folder's own.
-        profiles: by name; one that is missing is what the next more exact one is.
-        draft: None where it makes none.
-        worker: what it needs of a Ray cluster; threads take a whole device each.
+        rates: measured rates; estimates use the first one.
+        parts: components that are not loaded from ``weights``, by name.
+        loras: always applied, all of them, in this order.
+        scheduler: None for the folder's own.
+        profiles: by name; a missing profile falls back to the next more exact one.
+        draft: None if the model does not support drafts.
+        worker: resources on a Ray cluster; with threads, each worker uses a whole device.
     """
 
     kind: Literal["text-to-video", "image-to-video"]
@@ -220,18 +220,18 @@ class ModelCard(Card):
     @model_validator(mode="after")
     def _keeps_its_rules(self) -> Self:
         if not self.rules.allows(self.defaults.num_frames):
-            raise ValueError("defaults.num_frames breaks rules")
+            raise ValueError("defaults.num_frames is not allowed by rules")
         for ratio, size in self.sizes.items():
             if size.render_height % self.rules.size_multiple or size.render_width % self.rules.size_multiple:
-                raise ValueError(f"sizes.{ratio} is not rendered in multiples of {self.rules.size_multiple}")
+                raise ValueError(f"the render size of sizes.{ratio} must be in multiples of {self.rules.size_multiple}")
         return self
 
     def frames_for(self, duration_s: float) -> int:
         """Return the allowed frame count nearest to a duration in seconds.
 
         Raises:
-            CardRuleError: the nearest count lies outside the card's range; the message has the range and
-                the nearest length that can be made.
+            CardRuleError: the nearest count is out of the card's range; the message names the range and the
+                nearest supported length.
         """
         wanted = duration_s * self.rules.fps
         nearest = self.rules.nearest(wanted) if math.isfinite(wanted) else 0
@@ -239,32 +239,32 @@ class ModelCard(Card):
             return nearest
         low, high = self.rules.min_frames, self.rules.max_frames
         if low == high:
-            raise CardRuleError(f"{self.name} makes clips of {self._seconds(low)} s only, not of {duration_s:g} s")
+            raise CardRuleError(f"{self.name} only supports clips of {self._seconds(low)} s, not {duration_s:g} s")
         best = high if wanted > high else low
         raise CardRuleError(
-            f"{self.name} makes clips of {self._seconds(low)} to {self._seconds(high)} s, not of "
-            f"{duration_s:g} s; the nearest it can make is {self._seconds(best)} s"
+            f"{self.name} supports clips of {self._seconds(low)} to {self._seconds(high)} s, not "
+            f"{duration_s:g} s; the nearest supported length is {self._seconds(best)} s"
         )
 
     @property
     def needs_first_frame(self) -> bool:
-        """True where a clip starts from an image."""
+        """Whether clips start from an image."""
         return self.kind == "image-to-video"
 
     def profile_for(self, wanted: str) -> Profile:
-        """Return the profile that a wish leads to: itself, or the next more exact one that the card has."""
+        """Return the wanted profile, or the next more exact one if the card does not have it."""
         known = [name for name in PROFILES if name == wanted]
         slower = PROFILES[: PROFILES.index(known[0]) + 1] if known else ()
         return next((name for name in reversed(slower) if name in self.profiles), "exact")
 
     def speed_of(self, profile: Profile) -> Speed:
-        """Return a profile's settings; plain ones where the card has none for it."""
+        """Return a profile's settings, or the defaults if the card has none for it."""
         return self.profiles.get(profile, Speed())
 
     def recipe(self, profile: Profile) -> str:
-        """Return a digest of all that decides a clip's pixels beside the variant's own fields.
+        """Return a digest of everything that decides a clip's pixels besides the variant's own fields.
 
-        Who edits the card's call, precision, scheduler, LoRAs or speed makes other variants by it.
+        Editing the card's call, precision, scheduler, LoRAs or speed therefore gives different variants.
         """
         deciding: dict[str, Any] = {
             "pipeline": self.pipeline,
@@ -285,17 +285,17 @@ class ModelCard(Card):
         """Return the size of an aspect ratio such as ``16:9``.
 
         Raises:
-            CardRuleError: the card has no such ratio; the message lists those it has.
+            CardRuleError: the card does not have this ratio; the message lists the supported ones.
         """
         if aspect_ratio not in self.sizes:
             known = ", ".join(self.sizes)
-            raise CardRuleError(f"{self.name} does not make the aspect ratio {aspect_ratio}; use {known}")
+            raise CardRuleError(f"{self.name} does not support the aspect ratio {aspect_ratio}; use {known}")
         return self.sizes[aspect_ratio]
 
     def outside_vocabulary(self, prompt: str) -> tuple[str, ...]:
-        """Return the prompt's words that the model does not know, in order, each once.
+        """Return the unique words of the prompt that are not in the model's vocabulary, in order.
 
-        Empty where the card has no vocabulary.
+        Empty if the card has no vocabulary.
         """
         if self.vocabulary is None:
             return ()
@@ -306,6 +306,6 @@ class ModelCard(Card):
 
 
 class ScorerCard(Card):
-    """An OpenCLIP model: a folder or hub id that holds ``open_clip_config.json`` and safetensors."""
+    """An OpenCLIP model: a folder or hub id with ``open_clip_config.json`` and safetensors files."""
 
     kind: Literal["openclip"]

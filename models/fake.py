@@ -1,7 +1,7 @@
-"""A generator without a model, for tests of the steps around it.
+"""A fake generator for tests of the steps around it.
 
-It keeps the contract of the real ones (tests/contract/test_generator.py runs over all). The registry
-never opens it: whoever wants it makes one and hands it on.
+It satisfies the same contract as the real ones (tests/contract/test_generator.py runs over all of them). The
+registry never returns it: tests create it and pass it on.
 """
 
 from collections.abc import Iterator, Mapping, Sequence
@@ -13,11 +13,11 @@ from models.protocols import Generated
 
 
 class FakeGenerator:
-    """Paints a square that drifts over a gradient, both in colours from the variant's id.
+    """Paints a square that moves across a gradient, with colours derived from the variant's id.
 
     Args:
-        failures: errors by variant id, yielded in place of frames.
-        device_seconds: what each clip claims to have cost.
+        failures: errors by variant id, yielded instead of frames.
+        device_seconds: reported device time of each clip.
     """
 
     def __init__(self, failures: Mapping[str, Exception] | None = None, device_seconds: float = 0.01) -> None:
@@ -26,21 +26,21 @@ class FakeGenerator:
         self.closed = False
 
     def prepare(self, variants: Sequence[Variant]) -> None:
-        """Nothing is shared."""
+        """Do nothing."""
 
     def generate(self, variants: Sequence[Variant], draft: bool = False) -> Iterator[Generated | Exception]:
-        """Yield one item a variant, in order; a draft is painted like its final."""
+        """Yield one item per variant, in order; drafts look like their finals."""
         for variant in variants:
             failure = self.failures.get(variant.variant_id)
             yield failure or Generated(variant, paint(variant), 0.0, self.device_seconds)
 
     def close(self) -> None:
-        """Remember that it was called."""
+        """Record that the generator was closed."""
         self.closed = True
 
 
 def paint(variant: Variant) -> np.ndarray:
-    """uint8 (num_frames, height, width, 3); the same for the same variant id."""
+    """Return uint8 (num_frames, height, width, 3), deterministic for a variant id."""
     rng = np.random.default_rng(int(variant.variant_id, 16))
     dark, light = rng.integers(20, 100, 3), rng.integers(130, 250, 3)
     ramp = np.linspace(0, 60, variant.width, dtype=np.float32)[None, None, :, None]

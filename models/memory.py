@@ -1,6 +1,6 @@
-"""Memory: what ran out, how to free it, and whether it climbs.
+"""Detect out-of-memory errors, free caches, and watch for memory growth.
 
-Nothing here imports torch: where it is not loaded, no error of its own can turn up.
+This module does not import torch: if torch is not loaded, its errors cannot occur.
 """
 
 import ctypes
@@ -13,43 +13,43 @@ import numpy as np
 import psutil
 
 PHRASES = ("out of memory", "can't allocate memory", "not enough memory", "alloc_failed", "cannot allocate memory")
-"""In messages of torch's allocators, cuBLAS and cuDNN, which raise plain RuntimeErrors too."""
+"""Phrases in messages of torch's allocators, cuBLAS and cuDNN, which may raise plain RuntimeErrors."""
 WARM_UP = 8
-"""Clips after a start that say nothing: caches fill, buffers are made."""
+"""Clips ignored after a start, while caches fill and buffers are allocated."""
 FEWEST = 16
 KEPT = 128
 CERTAIN = 4.0
-"""Standard errors that a slope must lie above zero."""
+"""Standard errors by which a slope must exceed zero."""
 HORIZON = 50
-"""Clips ahead in which memory that climbs must not run out."""
+"""Number of clips for which the memory must suffice at the current growth."""
 FULL = 0.92
-"""Share of the capacity that counts as full."""
+"""Share of the capacity that is considered full."""
 
 
 def is_out_of_memory(error: BaseException) -> bool:
-    """True for an allocation that failed, on a device or in the machine's memory."""
+    """Return whether the error is a failed allocation, on a device or in main memory."""
     if isinstance(error, MemoryError) or type(error).__name__ == "OutOfMemoryError":
         return True
     return isinstance(error, RuntimeError) and any(phrase in str(error).lower() for phrase in PHRASES)
 
 
 def is_broken_device(error: BaseException) -> bool:
-    """True where a device is lost to this process: every later call would fail like this one."""
+    """Return whether the device is no longer usable in this process, so that every later call would fail too."""
     return type(error).__name__ == "AcceleratorError" and not is_out_of_memory(error)
 
 
 def free_caches() -> None:
-    """Give back what is kept for reuse: Python's cycles, torch's cached blocks, the C library's heap."""
+    """Free memory kept for reuse: Python's reference cycles, torch's cached blocks, the C library's heap."""
     gc.collect()
     torch = sys.modules.get("torch")
     if torch is not None and torch.cuda.is_initialized():
         torch.cuda.empty_cache()
-    with suppress(OSError, AttributeError):  # another C library keeps its heap
+    with suppress(OSError, AttributeError):  # not glibc: its heap cannot be trimmed
         ctypes.CDLL("libc.so.6").malloc_trim(0)
 
 
 def used_bytes(device: str) -> int:
-    """Return what the worker holds: a GPU's reserved bytes, or this process's resident ones."""
+    """Return the bytes in use: reserved bytes of a GPU, or resident bytes of this process."""
     torch = sys.modules.get("torch")
     if device.startswith("cuda") and torch is not None:
         return int(torch.cuda.memory_reserved(device))
@@ -57,7 +57,7 @@ def used_bytes(device: str) -> int:
 
 
 def capacity_bytes(device: str) -> int:
-    """Return what the worker can have at most: the GPU's memory, or the machine's."""
+    """Return the total bytes of the GPU's memory, or of main memory."""
     torch = sys.modules.get("torch")
     if device.startswith("cuda") and torch is not None:
         return int(torch.cuda.get_device_properties(device).total_memory)
@@ -65,7 +65,7 @@ def capacity_bytes(device: str) -> int:
 
 
 class MemoryWatch:
-    """Sees from the bytes in use after each clip that they climb towards the capacity."""
+    """Detects growth of the bytes in use after each clip that would exceed the capacity."""
 
     def __init__(self, capacity: int) -> None:
         self._capacity = capacity
@@ -73,19 +73,19 @@ class MemoryWatch:
         self._used: deque[int] = deque(maxlen=KEPT)
 
     def add(self, used: int) -> None:
-        """Note the bytes in use after one more clip."""
+        """Record the bytes in use after a clip."""
         self._seen += 1
         if self._seen > WARM_UP:
             self._used.append(used)
 
     def reset(self) -> None:
-        """Forget everything: the worker was recycled."""
+        """Discard all records after the worker was recycled."""
         self._seen = 0
         self._used.clear()
 
     @property
     def slope(self) -> float:
-        """Bytes a clip, by least squares over the last KEPT clips; 0 while it is not certain."""
+        """Growth in bytes per clip, by least squares over the last KEPT clips; 0 if it is not significant."""
         number = len(self._used)
         if number < FEWEST:
             return 0.0
@@ -98,6 +98,6 @@ class MemoryWatch:
 
     @property
     def is_climbing(self) -> bool:
-        """True where the slope leads to a full memory within HORIZON clips."""
+        """Whether memory will be full within HORIZON clips at the current growth."""
         slope = self.slope
         return slope > 0 and self._used[-1] + slope * HORIZON > FULL * self._capacity

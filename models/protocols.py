@@ -15,7 +15,7 @@ class Generated(NamedTuple):
         frames: uint8, shape (num_frames, height, width, 3), RGB, cropped to the variant's size.
         nan_share: share of the model's output values that were not finite, 0..1.
         device_seconds: time that the device spent on this variant.
-        fallback_step: what was needed to fit into the device's memory (models/diffusers/oom_fallback.py); empty if nothing.
+        fallback_step: last out-of-memory step (models/diffusers/oom_fallback.py); empty if none was needed.
     """
 
     variant: Variant

@@ -1,4 +1,4 @@
-"""What every record of a card is: frozen, and closed to fields that nobody knows."""
+"""Base class of all records of a card: frozen, with unknown fields forbidden."""
 
 from pydantic import BaseModel, ConfigDict
 

@@ -1,4 +1,4 @@
-"""Finds cards by name and opens what they describe. Importing it costs no torch."""
+"""Find cards by name and open their models. Importing this module does not import torch."""
 
 import difflib
 import json
@@ -36,10 +36,10 @@ CardType = TypeVar("CardType", bound=Card)
 
 
 def load_cards(extra_folders: Iterable[Path] = ()) -> dict[str, ModelCard]:
-    """Return all model cards by name: those that ship with the program, then those of the folders.
+    """Return all model cards by name: the bundled ones and those in the extra folders.
 
     Raises:
-        InvalidCardError: a card breaks the schema, or two have one name; names file and field.
+        InvalidCardError: a card does not match the schema, or two cards have the same name; names file and field.
     """
     return _load(ModelCard, extra_folders)
 
@@ -53,7 +53,7 @@ def get_card(name: str, extra_folders: Iterable[Path] = ()) -> ModelCard:
     """Return one model card.
 
     Raises:
-        UnknownCardError: there is none of that name; names those that sound alike.
+        UnknownCardError: no card has this name; the message suggests similar names.
     """
     return _pick(name, load_cards(extra_folders), "model card")
 
@@ -75,12 +75,12 @@ def open_generator(
 
     Args:
         device: ``cpu``, ``cuda`` or ``cuda:N``.
-        threads: CPU threads of torch, for the whole process; None leaves them to torch.
-        pictures: where the first frames of image-to-video cards come from.
+        threads: CPU threads of torch for the whole process; None for torch's default.
+        pictures: source of the first frames for image-to-video cards.
 
     Raises:
-        IncompleteWeightsError: files are missing or damaged, or are not what the card says.
-        ModelError: the device is not there.
+        IncompleteWeightsError: files are missing, damaged, or do not match the card.
+        ModelError: the device does not exist.
     """
     from models.diffusers.generator import DiffusersVideo
 
@@ -93,7 +93,7 @@ def open_scorer(
     """Load a scorer by the name of its card.
 
     Raises:
-        UnknownCardError: there is no scorer of that name.
+        UnknownCardError: no scorer has this name.
         IncompleteWeightsError: files are missing or damaged.
     """
     card = _pick(name, load_scorer_cards(extra_folders), "scorer card")
@@ -103,7 +103,7 @@ def open_scorer(
 
 
 def find_devices() -> tuple[str, ...]:
-    """Return the CUDA devices of this machine, or ``cpu`` where it has none; imports torch."""
+    """Return the CUDA devices of this machine, or ``cpu`` if it has none. Imports torch."""
     import torch
 
     return tuple(f"cuda:{index}" for index in range(torch.cuda.device_count())) or ("cpu",)
@@ -115,7 +115,9 @@ def _load(kind: type[CardType], extra_folders: Iterable[Path]) -> dict[str, Card
     for path, home in _card_files(extra_folders):
         card = _read_card(path, home)
         if card.name in files:
-            raise InvalidCardError(f"The cards {files[card.name]} and {path} have one name, {card.name}; rename one.")
+            raise InvalidCardError(
+                f"The cards {files[card.name]} and {path} have the same name, {card.name}. Rename one of them."
+            )
         files[card.name] = path
         if isinstance(card, kind):
             cards[card.name] = card
@@ -123,12 +125,12 @@ def _load(kind: type[CardType], extra_folders: Iterable[Path]) -> dict[str, Card
 
 
 def _card_files(extra_folders: Iterable[Path]) -> Iterator[tuple[Path, Path]]:
-    """Yield each card's file with the folder that its relative paths start from."""
+    """Yield each card's file with the base folder of its relative paths."""
     for path in sorted((HOME / "cards").glob("*.json")):
         yield path, HOME
     for folder in map(Path, extra_folders):
         if not folder.is_dir():
-            raise ModelError(f"The folder of cards {folder} does not exist; mend the setting model_folders.")
+            raise ModelError(f"The card folder {folder} does not exist. Fix the setting model_folders.")
         for path in sorted(folder.glob("*.json")):
             yield path, folder
 
@@ -137,21 +139,21 @@ def _read_card(path: Path, home: Path) -> Card:
     try:
         content = json.loads(path.read_text(encoding="utf-8"))
     except (OSError, ValueError) as error:
-        raise InvalidCardError(f"The card {path} cannot be read as JSON: {error}.") from error
+        raise InvalidCardError(f"The card {path} is not valid JSON: {error}.") from error
     kind = KINDS.get(str(content.get("kind"))) if isinstance(content, dict) else None
     if kind is None:
-        raise InvalidCardError(f"The card {path} is wrong at kind: use one of {', '.join(KINDS)}.")
+        raise InvalidCardError(f"Invalid card {path}, field kind: use one of {', '.join(KINDS)}.")
     try:
         return kind.model_validate({**content, "home": home})
     except ValidationError as error:
         first = error.errors()[0]
-        field = ".".join(map(str, first["loc"])) or "the whole card"
+        field = f"field {'.'.join(map(str, first['loc']))}" if first["loc"] else "whole card"
         what = first["msg"].removeprefix("Value error, ")
-        raise InvalidCardError(f"The card {path} is wrong at {field}: {what}.") from error
+        raise InvalidCardError(f"Invalid card {path}, {field}: {what}.") from error
 
 
 def _pick(name: str, cards: dict[str, CardType], what: str) -> CardType:
     if name in cards:
         return cards[name]
     near = difflib.get_close_matches(name.lower(), cards, n=3) or sorted(cards)
-    raise UnknownCardError(f"There is no {what} named {name!r}; did you mean {', '.join(near)}?")
+    raise UnknownCardError(f"No {what} is named {name!r}. Did you mean {', '.join(near)}?")

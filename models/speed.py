@@ -1,4 +1,4 @@
-"""How fast a card may be run: settings of diffusers under three names, and drafts."""
+"""Speed profiles and drafts of a card."""
 
 from typing import Literal
 
@@ -8,11 +8,11 @@ from models.record import Record
 
 Profile = Literal["exact", "balanced", "fast"]
 PROFILES: tuple[Profile, ...] = ("exact", "balanced", "fast")
-"""From nothing lost to most lost. ``exact`` differs from the plain pipeline by rounding at most."""
+"""From most exact to fastest. ``exact`` differs from the plain pipeline at most by rounding."""
 
 
 class StepCache(Record):
-    """A cache of diffusers that skips work in steps that change little.
+    """A step cache of diffusers, which skips work in steps that change little.
 
     Attributes:
         kind: class name in diffusers without ``Config``, such as ``FirstBlockCache``.
@@ -26,18 +26,18 @@ class StepCache(Record):
 class Speed(Record):
     """Settings of one profile.
 
-    ``step_cache``, ``storage`` and ``tile_vae`` change pixels and are part of a variant's id; the
-    others change rounding at most.
+    ``step_cache``, ``storage`` and ``tile_vae`` change pixels and are part of a variant's id. The other settings
+    change at most rounding.
 
     Attributes:
-        attention: a backend that ``set_attention_backend`` knows; none that fetches code.
-        compile: regional compile of the transformer's repeated blocks.
+        attention: a backend of ``set_attention_backend``, except those that download code.
+        compile: compile the transformer's repeated blocks.
         step_cache: None computes every step in full.
-        storage: dtype in which the transformer's weights lie; they are computed with in the card's precision.
-        offload: what waits in the machine's memory: ``model`` moves components, ``group`` moves blocks.
+        storage: dtype in which the transformer's weights are stored; computation uses the card's precision.
+        offload: keep components (``model``) or blocks (``group``) in main memory and move them when needed.
         tile_vae: decode in tiles: less memory, 20 to 30 % slower.
         slice_vae: decode one clip of a batch at a time.
-        batch: variants in one forward; pays below about 4,000 tokens.
+        batch: variants per forward pass; faster below about 4,000 tokens.
     """
 
     attention: str | None = Field(default=None, pattern=r"^[a-z0-9_]+$")
@@ -50,18 +50,18 @@ class Speed(Record):
     batch: int = Field(default=1, ge=1)
 
     def deciding_pixels(self) -> dict[str, JsonValue]:
-        """Return what belongs into a variant's id; empty for a profile that loses nothing."""
+        """Return the settings that are part of a variant's id; empty for an exact profile."""
         kept = self.model_dump(mode="json", include={"step_cache", "storage", "tile_vae"})
         return {name: value for name, value in kept.items() if value}
 
 
 class Draft(Record):
-    """A cheaper clip of the same seed and shape, by whose score it is decided what to finish.
+    """A cheaper clip with the same seed and shape; its score decides whether the variant is finished.
 
     Attributes:
-        num_inference_steps: None keeps the variant's.
+        num_inference_steps: None for the variant's own.
         step_cache: as in Speed.
-        correlation: of a draft's score with the final's, -1..1, as measured; the run measures its own.
+        correlation: measured correlation of draft and final scores, -1..1; each run also measures it.
         cost: device time of a draft, as a share of the final's.
     """
 

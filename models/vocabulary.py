@@ -1,4 +1,4 @@
-"""Words that a small model was trained on."""
+"""Vocabulary of a small model: the words that it was trained on."""
 
 import json
 import re
@@ -13,24 +13,24 @@ WORD = re.compile(r"[^\W_]+(?:['’-][^\W_]+)*")
 
 @lru_cache(maxsize=16)
 def load_vocabulary(path: Path) -> frozenset[str]:
-    """Read a JSON list of words, or an object whose ``words`` is that list.
+    """Read a JSON list of words, or an object with that list in ``words``.
 
     Raises:
-        IncompleteWeightsError: the file is missing or is no such list.
+        IncompleteWeightsError: the file is missing or has a different format.
     """
     try:
         content = json.loads(path.read_text(encoding="utf-8"))
         words = content["words"] if isinstance(content, dict) else content
         return frozenset(_plain(word) for word in words)
     except (OSError, ValueError, KeyError, TypeError) as error:
-        raise IncompleteWeightsError(f"The vocabulary {path} is no JSON list of words: {error}") from error
+        raise IncompleteWeightsError(f"The vocabulary {path} is not a JSON list of words: {error}") from error
 
 
 def unknown_words(prompt: str, vocabulary: frozenset[str]) -> tuple[str, ...]:
-    """Return the words of a prompt that a vocabulary lacks, in order, each once, in lower case.
+    """Return the unique words of a prompt that are not in the vocabulary, in order and in lower case.
 
-    Case, punctuation and a plural ending make no difference; of a hyphenated word either the whole
-    or every part must be known.
+    Case, punctuation and plural endings are ignored. A hyphenated word is known if the whole word or each of its
+    parts is known.
     """
     words = dict.fromkeys(WORD.findall(_plain(prompt)))
     return tuple(word for word in words if not _is_known(word, vocabulary))
@@ -48,6 +48,6 @@ def _is_known(word: str, vocabulary: frozenset[str]) -> bool:
 
 
 def _forms(word: str) -> tuple[str, ...]:
-    """The word itself, its singular where it ends like a plural, and its plural."""
+    """Return the word, its singular if it ends like a plural, and its plural."""
     singular = (word[:-2], word[:-1]) if word.endswith("es") else (word[:-1],) if word.endswith("s") else ()
     return (word, *singular, word + "s", word + "es")

@@ -1,4 +1,4 @@
-"""A weights folder: where it lies, and whether everything in it is there and harmless."""
+"""Locate the weights of a card and check that they are complete and safe to load."""
 
 import json
 import re
@@ -15,36 +15,36 @@ OPENS_ALSO = {
     "LTX2ImageToVideoPipeline": "LTX2Pipeline",
     "WanImageToVideoPipeline": "WanPipeline",
 }
-"""Which other class's folder a class opens as well: the repositories of those models name one class of two."""
+"""Pipeline classes that can also load the folder of another class: those repositories name only one of two classes."""
 PICKLED = ("*.bin", "*.pt", "*.pth", "*.ckpt", "*.pkl")
 HEADER_LIMIT = 100_000_000
-"""Bytes; the safetensors format itself allows no longer header."""
+"""Maximum header length of the safetensors format, in bytes."""
 
 
 def weights_path(card: Card, weights_root: Path | None = None) -> Path:
-    """Return the folder of a card's weights, whether it is there or not.
+    """Return the folder of a card's weights, whether it exists or not.
 
     Args:
-        weights_root: where relative folders and downloaded snapshots lie instead of beside the card
-            and in the Hugging Face cache.
+        weights_root: base folder for relative folders and downloaded snapshots; by default the card's folder and
+            the Hugging Face cache.
     """
     return _place(card.weights, card.home, weights_root)
 
 
 def lora_path(card: ModelCard, lora: Lora, weights_root: Path | None = None) -> Path:
-    """Return the file of one of a card's LoRAs, whether it is there or not."""
+    """Return the file of one of a card's LoRAs, whether it exists or not."""
     return _place(lora.weights, card.home, weights_root) / lora.file
 
 
 def part_path(card: ModelCard, name: str, weights_root: Path | None = None) -> Path:
-    """Return the folder of one of a card's parts, whether it is there or not."""
+    """Return the folder of one of a card's parts, whether it exists or not."""
     return _place(card.parts[name], card.home, weights_root)
 
 
 def weights_problem(card: Card, weights_root: Path | None = None) -> str | None:
-    """Return None where the weights can be loaded, else one sentence: what is wrong and how to mend it.
+    """Return None if the weights can be loaded, else one sentence with the problem and how to fix it.
 
-    Headers are read, tensors are not: it takes milliseconds for any size.
+    Only headers are read, so that the check takes milliseconds for any size.
     """
     folder = weights_path(card, weights_root)
     if not folder.is_dir():
@@ -67,13 +67,13 @@ def _place(weights: Weights, home: Path, weights_root: Path | None) -> Path:
 def _cache(weights_root: Path | None) -> Path:
     if weights_root is not None:
         return weights_root
-    from huggingface_hub.constants import HF_HUB_CACHE  # the cache's place is the library's to say
+    from huggingface_hub.constants import HF_HUB_CACHE  # the library decides where its cache is
 
     return Path(HF_HUB_CACHE)
 
 
 def _wanted_files(card: Card) -> str:
-    """What ``hf download`` is told to fetch: no pickles, and no second copy of the weights in another precision."""
+    """Return options for ``hf download`` that exclude pickles and copies of the weights in another precision."""
     if not isinstance(card, ModelCard):
         return '--exclude "*.bin"'
     return '--include "model_index.json" --include "*/*" --exclude "*.bin" --exclude "*.fp16*" --exclude "*.bf16*"'
@@ -81,10 +81,10 @@ def _wanted_files(card: Card) -> str:
 
 def _missing(what: str, weights: Weights, path: Path, files: str, weights_root: Path | None) -> str:
     if weights.folder is not None:
-        return f"{what} are missing: there is no {'file' if path.suffix == '.safetensors' else 'folder'} {path}."
+        return f"{what} are missing: the {'file' if path.suffix == '.safetensors' else 'folder'} {path} does not exist."
     place = f" --cache-dir {weights_root}" if weights_root else ""
     return (
-        f"{what} ({weights.size_mb / 1000:.1f} GB) are not downloaded; get them by: "
+        f"{what} ({weights.size_mb / 1000:.1f} GB) are not downloaded. Download them with: "
         f"hf download {weights.hub_id} --revision {weights.revision} {files}{place}"
     )
 
@@ -111,9 +111,9 @@ def _lora_problems(card: ModelCard, weights_root: Path | None) -> Iterator[str]:
 
 
 def _problems(card: Card, folder: Path) -> Iterator[str]:
-    """Yield what is wrong, the first thing to mend first."""
+    """Yield the problems in the order in which to fix them."""
     yield from (
-        f"it holds code ({path.relative_to(folder)}), which is never run; remove it"
+        f"it contains code ({path.relative_to(folder)}), which is never run; remove the file"
         for path in sorted(folder.rglob("*.py"))
     )
     if isinstance(card, ModelCard):
@@ -130,7 +130,7 @@ def _pipeline_problems(card: ModelCard, folder: Path) -> Iterator[str]:
         yield "model_index.json is missing or damaged"
         return
     if not _opens(card.pipeline, index):
-        yield f"it holds a {index.get('_class_name')}, and the card says {card.pipeline}"
+        yield f"it contains a {index.get('_class_name')}, but the card requires {card.pipeline}"
     for name, entry in index.items():
         if isinstance(entry, list) and entry[1:] != [None] and name not in card.parts:
             if not _is_stock(str(entry[0])):
@@ -141,12 +141,14 @@ def _pipeline_problems(card: ModelCard, folder: Path) -> Iterator[str]:
 def _opens(pipeline: str, index: dict) -> bool:
     held = index.get("_class_name")
     if held == "WanPipeline" and pipeline == "WanImageToVideoPipeline":
-        return bool(index.get("expand_timesteps"))  # Wan 2.2 5B makes both; the other Wans have weights for each
+        return bool(
+            index.get("expand_timesteps")
+        )  # Wan 2.2 5B supports both; the other Wan models have separate weights
     return held in (pipeline, OPENS_ALSO.get(pipeline))
 
 
 def _is_stock(library: str) -> bool:
-    """True for the two libraries and for diffusers' own pipeline folders; others would be imported blindly."""
+    """Return whether it is one of the two libraries or a pipeline folder of diffusers; others would be imported unchecked."""
     if library in ("diffusers", "transformers"):
         return True
     diffusers = find_spec("diffusers")
@@ -169,15 +171,15 @@ def _tensor_problems(component: Path, folder: Path) -> Iterator[str]:
     place = component.relative_to(folder).as_posix()
     pickled = sorted(path.name for pattern in PICKLED for path in component.glob(pattern))
     if not files and pickled:
-        yield (f"{place} holds only pickled weights ({pickled[0]}), which can carry code; convert them to safetensors")
+        yield f"{place} contains only pickled weights ({pickled[0]}), which can contain code; convert them to safetensors"
     elif not files:
-        yield f"{place} holds no safetensors file"
+        yield f"{place} contains no safetensors file"
     yield from (f"{path.relative_to(folder)} is missing" for path in _shards(component) if not path.exists())
     yield from (f"{path.relative_to(folder)} {damage}" for path in files if (damage := _damage(path)))
 
 
 def _shards(component: Path) -> list[Path]:
-    """Files that an index of a split checkpoint names."""
+    """Return the files that the index of a sharded checkpoint lists."""
     names: set[str] = set()
     for index in component.glob("*.safetensors.index.json"):
         names.update((_read_json(index) or {}).get("weight_map", {}).values())
@@ -185,7 +187,7 @@ def _shards(component: Path) -> list[Path]:
 
 
 def _damage(path: Path) -> str | None:
-    """Compare a safetensors file's size with what its header announces.
+    """Compare a safetensors file's size with the size given in its header; return the damage, if any.
 
     Layout: eight bytes (header length, little endian), the header as JSON, the tensors.
     """
@@ -198,9 +200,9 @@ def _damage(path: Path) -> str | None:
         tensors.pop("__metadata__", None)
         end = max((entry["data_offsets"][1] for entry in tensors.values()), default=0)
     except (ValueError, TypeError, KeyError, AttributeError):
-        return "is no safetensors file (a git-lfs pointer, or cut off at its start); fetch it again"
+        return "is not a safetensors file (a git-lfs pointer, or truncated); download it again"
     if size != 8 + length + end:
-        return f"is cut off ({size:,} of {8 + length + end:,} bytes); fetch it again"
+        return f"is truncated ({size:,} of {8 + length + end:,} bytes); download it again"
     return None
 
 

@@ -3,6 +3,8 @@
 from collections.abc import Sequence
 from pathlib import Path
 
+from decisions import decide
+
 from adapters.catalogue import Catalogue, Lease, SignedFacts
 from manifests.brief import Brief
 from manifests.campaign import Campaign
@@ -102,10 +104,10 @@ def bring_to(catalogue: Catalogue, variant_id: str, state: str) -> Lease | None:
     verdict = failed(variant_id) if state == "failed" else passed(variant_id)
     catalogue.results.mark_judged(lease, score(variant_id), verdict)
     if state == "rejected":
-        catalogue.decisions.reject([variant_id], "ann", "dull")
+        decide(catalogue, [variant_id], "rejected", "ann", "dull")
     if state in ("passed", "failed", "rejected"):
         return None
-    catalogue.decisions.approve([variant_id], "ann")
+    decide(catalogue, [variant_id], "approved", "ann")
     return None if state == "approved" else _bring_to_bucket(catalogue, variant_id, state)
 
 
@@ -116,5 +118,5 @@ def _bring_to_bucket(catalogue: Catalogue, variant_id: str, state: str) -> Lease
         return lease
     catalogue.results.mark_published(lease, f"https://clips.example/{variant_id}.mp4")
     if state == "withdrawn":
-        catalogue.decisions.withdraw([variant_id], "ann", "expired rights")
+        decide(catalogue, [variant_id], "withdrawn", "ann", "expired rights")
     return None

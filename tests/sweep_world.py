@@ -8,6 +8,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import samples
+from decisions import decide
 from sqlalchemy import update
 
 from adapters.bucket import Bucket
@@ -77,7 +78,7 @@ class SweepWorld:
         if state != "signing":
             self.catalogue.results.mark_published(lease, self.bucket.url(self.facts(item.variant_id).key))
         if state == "withdrawn":
-            self.catalogue.decisions.withdraw([item.variant_id], "ann", "rights")
+            decide(self.catalogue, [item.variant_id], "withdrawn", "ann", "rights")
         return item.variant_id
 
     def sign(self, variant_id: str, states: Sequence[str] = ("approved", "signing")) -> Lease:

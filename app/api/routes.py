@@ -12,9 +12,9 @@ from adapters.catalogue import REVIEW_CODES, STATES, Decided, GalleryRow
 from adapters.catalogue.views.gallery import ORDERS
 from app.dashboard.auth.roles import Reviewer, Viewer
 from app.dashboard.deps import Deps, PageDeps
-from app.dashboard.filters import AskedFor
+from app.dashboard.filters import PageQuery
 from app.dashboard.routes.clip import checks_of, credential_of
-from app.dashboard.routes.decisions import MOST_AT_ONCE, decided, rerolled, undone
+from app.dashboard.routes.decisions import MAX_AT_ONCE, record_decision, regenerate_clips, undo_decisions
 from app.dashboard.routes.gallery import GATE_CODES
 from app.dashboard.routes.media import Kind, download_response
 from app.dashboard.templating import page
@@ -88,7 +88,7 @@ class DecisionIn(BaseModel):
     """A decision about clips as they were seen."""
 
     outcome: Literal["approved", "rejected", "withdrawn"]
-    seen: dict[str, int] = Field(min_length=1, max_length=MOST_AT_ONCE, description="last event by variant_id")
+    seen: dict[str, int] = Field(min_length=1, max_length=MAX_AT_ONCE, description="last event by variant_id")
     reason: str = Field("", max_length=1000)
     codes: list[str] = Field(default_factory=list, description=f"some of {', '.join(REVIEW_CODES)}")
 
@@ -96,7 +96,7 @@ class DecisionIn(BaseModel):
 class IdsIn(BaseModel):
     """Which clips."""
 
-    ids: list[str] = Field(min_length=1, max_length=MOST_AT_ONCE)
+    ids: list[str] = Field(min_length=1, max_length=MAX_AT_ONCE)
 
 
 class RerollIn(IdsIn):
@@ -141,13 +141,13 @@ def campaigns(deps: PageDeps, person: Viewer) -> list[CampaignOut]:
 def clips(
     deps: PageDeps,
     person: Viewer,
-    asked: AskedFor,
+    query: PageQuery,
     after: str = "",
     limit: Annotated[int, Query(ge=1, le=LARGEST_PAGE)] = 60,
 ) -> PageOut:
     """List clips by the gallery's filters; ``after`` is the cursor that the page before has named."""
-    found = deps.catalogue.gallery.page(asked.chosen, asked.order, after=after or None, limit=limit)
-    return PageOut(clips=[ClipOut(**_shown(row)) for row in found.rows], after=found.after)
+    found = deps.catalogue.gallery.page(query.filter, query.order, after=after or None, limit=limit)
+    return PageOut(clips=[ClipOut(**_clip_fields(row)) for row in found.rows], after=found.after)
 
 
 @router.get("/clips/{variant_id}")
@@ -182,19 +182,19 @@ def file(variant_id: str, kind: Kind, deps: PageDeps, person: Viewer) -> Respons
 @router.post("/clips/decisions")
 def decisions(given: DecisionIn, deps: PageDeps, person: Reviewer) -> DecidedOut:
     """Approve, reject or withdraw; what has changed since it was seen is refused, with the reason."""
-    return _told(decided(deps, person, given.outcome, given.seen, given.reason.strip(), given.codes))
+    return _decided_out(record_decision(deps, person, given.outcome, given.seen, given.reason.strip(), given.codes))
 
 
 @router.post("/clips/undo")
 def undo(given: IdsIn, deps: PageDeps, person: Reviewer) -> DecidedOut:
     """Take back one's own last decisions, as long as nothing was sent; admins anybody's."""
-    return _told(undone(deps, person, given.ids))
+    return _decided_out(undo_decisions(deps, person, given.ids))
 
 
 @router.post("/clips/reroll")
 def reroll(given: RerollIn, deps: PageDeps, person: Reviewer) -> DecidedOut:
     """Plan new tries and start to render them; ``moved`` names the new clips."""
-    return _told(rerolled(deps, person, given.ids, given.prompt, given.campaign_id))
+    return _decided_out(regenerate_clips(deps, person, given.ids, given.prompt, given.campaign_id))
 
 
 @router.post("/clips/{variant_id}/comments", status_code=201)
@@ -242,7 +242,7 @@ def openapi() -> dict[str, Any]:
     return described | {"security": [{"token": []}]}
 
 
-def _shown(row: GalleryRow) -> dict[str, Any]:
+def _clip_fields(row: GalleryRow) -> dict[str, Any]:
     variant = row.variant
     return {
         "variant_id": row.variant_id,
@@ -266,21 +266,21 @@ def _detail(deps: Deps, variant_id: str) -> ClipDetail:
     [card] = deps.catalogue.gallery.rows([variant_id])
     checks = checks_of(row)
     return ClipDetail(
-        **_shown(card),
+        **_clip_fields(card),
         threshold=threshold_of(deps.session.resources, row),
         checks=row.score.checks if row.score else {},
-        checks_broken=[each.name for each in checks if not each.holds],
+        checks_broken=[each.name for each in checks if not each.ok],
         url=row.url,
         key=row.signed.key if row.signed else None,
         sha256=row.signed.sha256 if row.signed else None,
-        campaigns=_places(deps, variant_id),
+        campaigns=_memberships(deps, variant_id),
         comments=_comments(deps, variant_id),
         children=deps.catalogue.gallery.children(variant_id),
         generation=row.variant._asdict(),
     )
 
 
-def _places(deps: Deps, variant_id: str) -> list[dict[str, str]]:
+def _memberships(deps: Deps, variant_id: str) -> list[dict[str, str]]:
     names: Sequence[str] = sorted(deps.catalogue.variants.campaigns_of([variant_id]).get(variant_id, ()))
     return [
         {"campaign_id": name, "brief_id": member.brief_id, "placement": member.placement, "locale": member.locale}
@@ -296,6 +296,6 @@ def _comments(deps: Deps, variant_id: str) -> list[dict[str, Any]]:
     ]
 
 
-def _told(done: Decided) -> DecidedOut:
+def _decided_out(done: Decided) -> DecidedOut:
     refused: Mapping[str, str] = done.refused
     return DecidedOut(moved=list(done.moved), refused=dict(refused))

@@ -25,11 +25,11 @@ from flows.settings import prepare_prefect
 from manifests.errors import ReelmillError
 from manifests.identity import slug
 from manifests.pluralize import count_of, counted, one_or_more
+from manifests.states import DECIDED
 from tasks.intake.intake import Intake
 from tasks.plan.licence import clearances_of
 from tasks.plan.remaining import Remaining
 
-DECIDED = ("approved", "rejected", "withdrawn")
 SHOWN_REASONS = 20
 """Briefs whose reasons are listed in a report."""
 

@@ -11,10 +11,9 @@ from rich.text import Text
 from adapters.catalogue import Catalogue
 from app.cli.output import console, seconds_text
 from manifests.errors import ReelmillError
+from manifests.states import FINISHED, GOOD
 
 POLL_S = 1.0
-DONE = ("failed", "passed", "approved", "rejected", "signing", "published", "withdrawn", "quarantined")
-GOOD = ("passed", "approved", "signing", "published")
 BAR = 12
 
 
@@ -30,7 +29,7 @@ class Progress:
     def line(self) -> str:
         """Return one line: bar, clips done, passed and published, device seconds, time left."""
         states = self._catalogue.progress.tally(self._campaign_id)
-        total, done = sum(states.values()), sum(states.get(state, 0) for state in DONE)
+        total, done = sum(states.values()), sum(states.get(state, 0) for state in FINISHED)
         if not total:
             return "reading the sheet"  # nothing is planned yet
         good = sum(states.get(state, 0) for state in GOOD)

@@ -1,4 +1,4 @@
-"""Chosen clips in one ZIP file, with a table for each campaign: for whoever hands them on."""
+"""Download selected clips as one ZIP file with a clip table for each campaign."""
 
 import tempfile
 import zipfile
@@ -21,23 +21,23 @@ from manifests.identity import slug
 from tasks.runtime.resources import bucket_of
 
 router = APIRouter()
-MOST = 100
-LARGEST = 2_000_000_000
-"""Bytes of clips in one file; more is fetched from the bucket."""
-_PIECE = 1 << 20
+MAX_CLIPS = 100
+MAX_BYTES = 2_000_000_000
+"""Maximum size of the clips in one ZIP file, in bytes."""
+_CHUNK = 1 << 20
 
 
 @router.get("/bundle")
 def bundle(deps: PageDeps, person: Viewer, id: Annotated[list[str] | None, Query()] = None) -> StreamingResponse:
-    """Respond with the chosen clips: published ones signed, with sidecar and record; others as they were made."""
+    """Return the selected clips: published ones signed, with sidecar and record; others unsigned."""
     ids = list(dict.fromkeys(id or ()))
-    if not 1 <= len(ids) <= MOST:
-        raise ReelmillError(f"{len(ids)} clips are chosen; a ZIP file takes 1 to {MOST}.")
+    if not 1 <= len(ids) <= MAX_CLIPS:
+        raise ReelmillError(f"{len(ids)} clips are selected. A ZIP file can contain 1 to {MAX_CLIPS} clips.")
     rows = [deps.catalogue.variants.get(key) for key in ids]
     size = sum(row.clip.size for row in rows if row.clip)
-    if size > LARGEST:
-        raise ReelmillError(f"The clips have {size / 1e9:.1f} GB; at most {LARGEST / 1e9:.0f} fit, so choose fewer.")
-    file = tempfile.TemporaryFile()  # noqa: SIM115 - it is read, and closed, after this function's end
+    if size > MAX_BYTES:
+        raise ReelmillError(f"The selected clips are {size / 1e9:.1f} GB. The limit is {MAX_BYTES / 1e9:.0f} GB; select fewer clips.")
+    file = tempfile.TemporaryFile()  # noqa: SIM115 - the response reads and closes it after this function returns
     try:
         _write(deps, rows, file)
     except BaseException:
@@ -46,7 +46,7 @@ def bundle(deps: PageDeps, person: Viewer, id: Annotated[list[str] | None, Query
     length = file.tell()
     file.seek(0)
     return StreamingResponse(
-        _pieces(file),
+        _chunks(file),
         media_type="application/zip",
         headers={"Content-Length": str(length), "Content-Disposition": 'attachment; filename="reelmill-clips.zip"'},
     )
@@ -54,7 +54,7 @@ def bundle(deps: PageDeps, person: Viewer, id: Annotated[list[str] | None, Query
 
 def _write(deps: Deps, rows: list[VariantRow], file: IO[bytes]) -> None:
     missing = []
-    with zipfile.ZipFile(file, "w", zipfile.ZIP_STORED) as archive:  # media do not get smaller
+    with zipfile.ZipFile(file, "w", zipfile.ZIP_STORED) as archive:  # MP4 does not compress further
         for row in rows:
             try:
                 _add(deps, archive, row)
@@ -71,7 +71,7 @@ def _add(deps: Deps, archive: zipfile.ZipFile, row: VariantRow) -> None:
     """Add a clip's files.
 
     Raises:
-        MediaNotFoundError: no clip came of it, or it lies elsewhere; the bucket may refuse as well.
+        MediaNotFoundError: there is no clip, or its file is on another machine. Bucket errors are raised as well.
     """
     name = f"{slug(row.variant.prompt, 40)}-{row.variant_id[:12]}"
     kinds: tuple[Kind, ...] = ("clip", "sidecar", "record")
@@ -85,18 +85,18 @@ def _add(deps: Deps, archive: zipfile.ZipFile, row: VariantRow) -> None:
 
 
 def _tables(deps: Deps, rows: list[VariantRow], folder: Path) -> Iterator[Path]:
-    """Yield a table of clips for each campaign that they serve."""
+    """Write a clip table for each campaign that uses the clips."""
     catalogue = deps.catalogue
-    said = {row.variant_id: _said(catalogue.reviews.all(variant_id=row.variant_id)) for row in rows}
+    decisions = {row.variant_id: _review_text(catalogue.reviews.all(variant_id=row.variant_id)) for row in rows}
     served = catalogue.variants.campaigns_of([row.variant_id for row in rows])
     for name in sorted(set().union(*served.values())):
         mine = [row for row in rows if name in served[row.variant_id]]
         members = catalogue.campaigns.memberships(name, [row.variant_id for row in mine])
         sheet_rows = {brief.brief_id: brief.row for brief in catalogue.campaigns.briefs(name)}
-        yield write_clip_table(mine, members, sheet_rows, said, folder / f"{name}.csv")
+        yield write_clip_table(mine, members, sheet_rows, decisions, folder / f"{name}.csv")
 
 
-def _said(reviews: list[ReviewRow]) -> str:
+def _review_text(reviews: list[ReviewRow]) -> str:
     return "; ".join(
         f"{each.outcome} by {each.author}: {each.reason}".rstrip(": ")
         for each in reviews
@@ -104,7 +104,7 @@ def _said(reviews: list[ReviewRow]) -> str:
     )
 
 
-def _pieces(file: IO[bytes]) -> Iterator[bytes]:
+def _chunks(file: IO[bytes]) -> Iterator[bytes]:
     with file:
-        while piece := file.read(_PIECE):
-            yield piece
+        while chunk := file.read(_CHUNK):
+            yield chunk

@@ -1,4 +1,4 @@
-"""Where a clip belongs: the campaign whose settings say in which bucket it lies."""
+"""Find the campaign of a clip; its settings name the bucket that stores the clip."""
 
 from adapters.catalogue import VariantRow
 from app.dashboard.deps import Deps
@@ -6,7 +6,10 @@ from app.session import Session
 
 
 def campaign_of(deps: Deps, row: VariantRow, wanted: str = "") -> str | None:
-    """Return a campaign that the clip serves: the wanted one, the one that published it, or the first; None of none."""
+    """Return the campaign of a clip, or None if it has none.
+
+    If several campaigns share the clip, the wanted one is returned, else the one that published it, else the first.
+    """
     names = deps.catalogue.variants.campaigns_of([row.variant_id]).get(row.variant_id, set())
     if wanted in names:
         return wanted
@@ -16,6 +19,6 @@ def campaign_of(deps: Deps, row: VariantRow, wanted: str = "") -> str | None:
 
 
 def session_of(deps: Deps, row: VariantRow) -> Session:
-    """Return the settings of that campaign."""
+    """Return a session with the settings of the clip's campaign."""
     name = campaign_of(deps, row)
     return Session.of_campaign(name)[0] if name else deps.session

@@ -1,4 +1,4 @@
-"""What every page works with: the session of this process, and what runs beside the pages."""
+"""Dependencies shared by all routes: the session, caches, limits and background services."""
 
 from dataclasses import dataclass, field
 from functools import cached_property
@@ -17,42 +17,42 @@ from app.session import Session
 
 @dataclass(frozen=True)
 class Deps:
-    """Opened once for the app.
+    """Created once per app.
 
     Attributes:
-        links: sign-in links that work once.
-        oauth: client of the OpenID provider; None where none is set.
-        remembered: counts over whole campaigns, for a while.
+        links: one-time sign-in links.
+        stats_cache: cached counts over whole campaigns.
+        oauth: client of the OpenID provider, or None if no provider is configured.
     """
 
     session: Session
-    tries: LoginRateLimit = field(default_factory=LoginRateLimit)
+    login_limit: LoginRateLimit = field(default_factory=LoginRateLimit)
     links: OneTimeLinks = field(default_factory=OneTimeLinks)
-    remembered: StatsCache = field(default_factory=StatsCache)
+    stats_cache: StatsCache = field(default_factory=StatsCache)
     oauth: Any = None
 
     @property
     def catalogue(self) -> Catalogue:
-        """The catalogue."""
+        """The session's catalogue."""
         return self.session.catalogue
 
     def count(self, chosen: Filter) -> Count:
-        """Return how many clips a filter leaves, remembered for a moment."""
-        return self.remembered.get(("count", chosen), lambda: self.catalogue.gallery.count(chosen))
+        """Return the number of clips that match a filter, cached for a short time."""
+        return self.stats_cache.get(("count", chosen), lambda: self.catalogue.gallery.count(chosen))
 
     @cached_property
     def deliveries(self) -> Deliveries:
-        """What signs and publishes beside the pages."""
+        """The background thread that signs and publishes."""
         return Deliveries(self.session)
 
     @cached_property
     def jobs(self) -> Jobs:
-        """What renders beside the pages."""
+        """The child processes that generate clips."""
         return Jobs(self.session.settings.home / "jobs")
 
 
 async def deps_of(request: Request) -> Deps:
-    """Return the app's deps."""
+    """Return the app's dependencies."""
     deps: Deps = request.app.state.deps
     return deps
 

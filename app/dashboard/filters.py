@@ -1,4 +1,4 @@
-"""What a gallery's URL says, and how it is said again."""
+"""Parse the gallery's query string into a filter, and build it again for links."""
 
 from datetime import UTC, datetime, timedelta
 from typing import Annotated, Any
@@ -29,32 +29,40 @@ NAMES = (
     "order",
 )
 DEFAULT_ORDER = "score"
-SAID = {
-    "q": "words",
+FILTER_LABELS = {
+    "q": "text",
     "lowest": "score from",
     "highest": "score to",
-    "since": "made from",
-    "until": "made to",
-    "reason": "failed by",
-    "parent": "re-rolled from",
+    "since": "created from",
+    "until": "created to",
+    "reason": "failure reason",
+    "parent": "regenerated from",
 }
 
 
 class InvalidFilterError(ReelmillError):
-    """The address asks for something that the gallery does not understand."""
+    """A filter in the URL is invalid."""
 
 
-class Asked:
-    """The query of a gallery page: a Filter, an order, a place; the same as the texts of the form."""
+class GalleryQuery:
+    """The query of a gallery page.
+
+    Attributes:
+        values: the texts of the form by field name, without blanks.
+        states: the selected states.
+        order: a key of ORDERS.
+        filter: the same as a catalogue filter.
+    """
+
 
     def __init__(self, texts: dict[str, str], states: tuple[str, ...]) -> None:
-        self.texts = {name: value.strip() for name, value in texts.items() if value and value.strip()}
+        self.values = {name: value.strip() for name, value in texts.items() if value and value.strip()}
         self.states = tuple(state for state in states if state)
-        self.order = self.texts.get("order", DEFAULT_ORDER)
-        self.chosen = self._filter()
+        self.order = self.values.get("order", DEFAULT_ORDER)
+        self.filter = self._filter()
 
     def _filter(self) -> Filter:
-        text = self.texts.get
+        text = self.values.get
         return Filter(
             campaign=text("campaign", ""),
             brief=text("brief", ""),
@@ -75,58 +83,58 @@ class Asked:
         )
 
     def _number(self, name: str) -> float | None:
-        if name not in self.texts:
+        if name not in self.values:
             return None
         try:
-            value = float(self.texts[name].replace(",", "."))
+            value = float(self.values[name].replace(",", "."))
         except ValueError:
             value = 9.0
         if not -1 <= value <= 1:
-            raise InvalidFilterError(f"The {name} score {self.texts[name]!r} is no number from -1 to 1; mend it.")
+            raise InvalidFilterError(f"The {name} score {self.values[name]!r} is invalid. Enter a number from -1 to 1.")
         return value
 
     def _seed(self) -> int | None:
-        seed = self.texts.get("seed")
+        seed = self.values.get("seed")
         if seed is None:
             return None
         if not (seed.isascii() and seed.isdigit() and len(seed) <= 10):
-            raise InvalidFilterError(f"The seed {seed!r} is no whole number; mend it.")
+            raise InvalidFilterError(f"The seed {seed!r} is invalid. Enter a whole number.")
         return int(seed)
 
     def _day(self, name: str, days: int = 0) -> float | None:
-        if name not in self.texts:
+        if name not in self.values:
             return None
         try:
-            day = datetime.strptime(self.texts[name], "%Y-%m-%d").replace(tzinfo=UTC)
+            day = datetime.strptime(self.values[name], "%Y-%m-%d").replace(tzinfo=UTC)
             return (day + timedelta(days=days)).timestamp()
         except (ValueError, OverflowError):
-            raise InvalidFilterError(f"The date {self.texts[name]!r} is none; write it as 2026-11-24.") from None
+            raise InvalidFilterError(f"The date {self.values[name]!r} is invalid. Enter it as YYYY-MM-DD, for example 2026-11-24.") from None
 
     @property
-    def query(self) -> str:
-        """The same as a query string, without the place."""
+    def query_string(self) -> str:
+        """The query string without the page cursor."""
         return self.with_()
 
     def with_(self, **changes: Any) -> str:
-        """Return the query string with other values; None leaves one out."""
-        texts = {**self.texts, **{name: value for name, value in changes.items() if name != "state"}}
+        """Return the query string with changed values; None removes a value."""
+        texts = {**self.values, **{name: value for name, value in changes.items() if name != "state"}}
         pairs = [(name, str(value)) for name, value in texts.items() if value is not None]
         states = changes.get("state", self.states)
         return urlencode(sorted(pairs) + [("state", state) for state in states or ()])
 
     @property
-    def told(self) -> list[str]:
-        """What is filtered, for people."""
-        said = [f"{SAID.get(name, name)} {value}" for name, value in self.texts.items() if name != "order"]
-        return said + ([f"state {' or '.join(self.states)}"] if self.states else [])
+    def labels(self) -> list[str]:
+        """The active filters as text for people."""
+        labels = [f"{FILTER_LABELS.get(name, name)} {value}" for name, value in self.values.items() if name != "order"]
+        return labels + ([f"state {' or '.join(self.states)}"] if self.states else [])
 
     @property
-    def narrowed(self) -> bool:
-        """True where anything is filtered."""
-        return bool(self.states) or any(name != "order" for name in self.texts)
+    def is_filtered(self) -> bool:
+        """True if any filter is active."""
+        return bool(self.states) or any(name != "order" for name in self.values)
 
 
-async def _asked(
+async def _page_query(
     state: Annotated[list[str] | None, Query()] = None,
     campaign: str = "",
     brief: str = "",
@@ -144,7 +152,7 @@ async def _asked(
     reviewed: str = "",
     parent: str = "",
     order: str = "",
-) -> Asked:
+) -> GalleryQuery:
     given = {
         "campaign": campaign,
         "brief": brief,
@@ -163,16 +171,16 @@ async def _asked(
         "parent": parent,
         "order": order,
     }
-    return Asked(given, tuple(state or ()))
+    return GalleryQuery(given, tuple(state or ()))
 
 
-AskedFor = Annotated[Asked, Depends(_asked)]
+PageQuery = Annotated[GalleryQuery, Depends(_page_query)]
 
 
-def asked_from(query: str) -> Asked:
-    """Read a saved query string; what it does not know is left out."""
+def parse_query(query: str) -> GalleryQuery:
+    """Parse a query string; unknown parameters are ignored."""
     from urllib.parse import parse_qsl
 
     pairs = parse_qsl(query, max_num_fields=60)
     texts = {name: value for name, value in pairs if name in NAMES and name != "state"}
-    return Asked(texts, tuple(value for name, value in pairs if name == "state"))
+    return GalleryQuery(texts, tuple(value for name, value in pairs if name == "state"))

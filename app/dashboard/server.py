@@ -1,4 +1,4 @@
-"""The app: pages, files, and the order of what stands before them."""
+"""The FastAPI app: routers, middleware and background services."""
 
 import secrets
 from collections.abc import AsyncIterator
@@ -72,7 +72,7 @@ OIDC_COOKIE_S = 600
 def create_app(session: Session) -> FastAPI:
     """Return the dashboard over the session's catalogue."""
     settings = session.settings
-    app = FastAPI(title="Reelmill", docs_url=None, redoc_url=None, openapi_url=None, lifespan=_alive)
+    app = FastAPI(title="Reelmill", docs_url=None, redoc_url=None, openapi_url=None, lifespan=_lifespan)
     app.state.deps = Deps(session, oauth=oidc.oauth_of(settings))
     app.mount("/static", StaticFiles(directory=HERE / "static"), name="static")
     for router in ROUTERS:
@@ -89,14 +89,14 @@ def create_app(session: Session) -> FastAPI:
         )
     app.add_middleware(RequestLimits)
     app.add_middleware(AuthenticationMiddleware, catalogue=session.catalogue, cookie=cookie_name(settings.review_url))
-    # An answer to an unforeseen error does not pass the guard, so it takes the headers from here.
+    # The response to an unexpected error bypasses SecurityMiddleware, so its handler reads the headers from here.
     app.state.headers = headers_of(csp(_media_origin(session), _origin(settings.oidc_issuer)), settings.review_url)
     app.add_middleware(SecurityMiddleware, headers=app.state.headers, review_url=settings.review_url)
     return app
 
 
 def _media_origin(session: Session) -> str:
-    """Return from where presigned URLs bring media; nothing for a folder."""
+    """Return the origins of presigned media URLs, or an empty string if the bucket is a folder."""
     place = session.resources.bucket
     if not place.location.startswith("s3://"):
         return ""
@@ -113,8 +113,8 @@ def _origin(url: str) -> str:
 
 
 @asynccontextmanager
-async def _alive(app: FastAPI) -> AsyncIterator[None]:
-    """What works beside the pages begins and ends with the app."""
+async def _lifespan(app: FastAPI) -> AsyncIterator[None]:
+    """Start the background services with the app and stop them with it."""
     deps: Deps = app.state.deps
     deps.deliveries.start()
     with posting(deps.session.settings, deps.catalogue):

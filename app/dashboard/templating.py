@@ -1,4 +1,4 @@
-"""Pages from templates; every value is escaped."""
+"""HTML pages from Jinja templates with autoescaping."""
 
 import json
 from datetime import UTC, datetime
@@ -34,9 +34,9 @@ _environment.filters.update(moment=_moment, score=_score, seconds=seconds_text, 
 
 
 def page(request: Request, template: str, status: int = 200, **context: Any) -> HTMLResponse:
-    """Return a template as a page; ``person`` is who asks, None before signing in.
+    """Render a template as a page.
 
-    Every template gets ``request``, ``person`` and what the call names.
+    Every template receives ``request``, ``person`` (the signed-in person or None) and the given context.
     """
     person = getattr(request.state, "person", None)
     body = _environment.get_template(template).render(request=request, person=person, **context)

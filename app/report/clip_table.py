@@ -1,4 +1,4 @@
-"""Every variant of a campaign as a row of a CSV: for analysts, and for whoever wants to know why."""
+"""Clip table of a campaign: a CSV file with one row per variant."""
 
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
@@ -17,13 +17,13 @@ def write_clip_table(
     decisions: Mapping[str, str],
     out: Path,
 ) -> Path:
-    """Write state, inputs, measurements, reasons and keys; a column for each technical check.
+    """Write state, inputs, measurements, reasons and keys of each variant, with a column per technical check.
 
     Args:
-        sheet_rows: row of the sheet by brief id.
-        decisions: what people said when they decided, by variant id.
+        sheet_rows: row number in the sheet by brief id.
+        decisions: decision and reason of a person, by variant id.
     """
-    import pandas as pd  # takes half a second, and most commands write no table
+    import pandas as pd  # the import takes half a second, and most commands write no table
 
     places: defaultdict[str, list[Membership]] = defaultdict(list)
     for member in memberships:
@@ -42,7 +42,7 @@ def write_clip_table(
 
 
 def _places(members: Sequence[Membership], sheet_rows: Mapping[str, int]) -> dict[str, str]:
-    """Return the sheet's rows, briefs and placements that a clip serves, each separated by ``|``."""
+    """Return the rows, briefs and placements that a clip is for, each separated by ``|``."""
     briefs = list(dict.fromkeys(member.brief_id for member in members))
     return {
         "row": "|".join(str(sheet_rows[brief_id]) for brief_id in briefs),

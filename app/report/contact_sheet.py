@@ -1,4 +1,4 @@
-"""A picture of a campaign: three moments of each clip, its prompt, score and verdict."""
+"""Contact sheet of a campaign: three frames of each clip with its prompt, score and verdict."""
 
 import textwrap
 from collections.abc import Iterable, Iterator, Sequence
@@ -20,14 +20,14 @@ GAP = 8
 CAPTION_HEIGHT = 56
 MOST_CLIPS = 60
 MOST_LOOKED_AT = 300
-"""Masters of old campaigns are gone: they are not looked for without end."""
+"""The encoded clips of old campaigns are deleted; this limits the search for them."""
 INK = {"good": (22, 120, 60), "bad": (170, 40, 40), "text": (40, 40, 44), "paper": (250, 250, 248)}
 
 
 def write_contact_sheet(resources: Resources, rows: Sequence[VariantRow], out: Path) -> Path | None:
-    """Write a PNG of at most MOST_CLIPS clips; None where no clip can be shown here.
+    """Write a PNG of at most MOST_CLIPS clips; return None if no clip is available on this machine.
 
-    Clips that passed come first, then the others; within both in the order of planning.
+    Passed clips come first, then the others, both in the order of planning.
     """
     made = sorted((row for row in rows if row.clip), key=lambda row: bool(row.reasons))
     paths = _paths(resources, made[:MOST_LOOKED_AT])
@@ -47,7 +47,10 @@ def write_contact_sheet(resources: Resources, rows: Sequence[VariantRow], out: P
 
 
 def _paths(resources: Resources, rows: Iterable[VariantRow]) -> Iterator[tuple[VariantRow, Path]]:
-    """Yield clips that lie here, fetched where hosts share their staging; a bucket that is away is asked once."""
+    """Yield the clips on this machine, and those that can be fetched from shared staging.
+
+    An unreachable bucket is asked only once.
+    """
     is_away = False
     for row in rows:
         clip = row.clip
@@ -55,7 +58,7 @@ def _paths(resources: Resources, rows: Iterable[VariantRow]) -> Iterator[tuple[V
             try:
                 clip = None if is_away else brought_here(resources, clip)
             except BucketError:
-                clip, is_away = None, True  # the sheet is for people's eyes, and can be made again
+                clip, is_away = None, True  # a missing clip is no error: the sheet can be written again later
         if clip and clip.path.is_file():
             yield row, clip.path
 

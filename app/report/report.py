@@ -1,4 +1,4 @@
-"""What became of a campaign, from the catalogue alone."""
+"""Report of a campaign, from the catalogue alone."""
 
 from collections import Counter, defaultdict
 from collections.abc import Container, Iterable, Mapping
@@ -9,28 +9,23 @@ from adapters.catalogue import Catalogue, VariantRow
 from adapters.sheets import Outcome
 from manifests.brief import Brief
 from manifests.sheet import CellProblem
+from manifests.states import GOOD, PASSED_OR_LATER, UNDELIVERED, UNFINISHED, State
 from tasks.plan.licence import Clearance, waiting_sentences
-from tasks.plan.shard import GOOD_STATES
-
-PASSED = frozenset({"passed", "approved", "rejected", "signing", "published", "withdrawn"})
-GOOD = frozenset(GOOD_STATES)
-MAKING = ("planned", "leased", "rendered")
-SENDING = ("approved", "signing")
 
 
 @dataclass(frozen=True, slots=True)
 class BriefReport:
-    """One brief's clips, counted.
+    """Counts of one brief's clips.
 
     Attributes:
         best_score: highest prompt adherence (cosine) among the scored clips.
-        not_needed: left planned since the brief has as many good clips as it wants.
-        waiting: approved, and held back until somebody attests what the model's licence asks.
-        open: not finished: still to be made, or approved and not published.
-        reasons: how often each reason code spoke against a clip.
+        not_needed: left planned, since the brief already has as many passed clips as it wants.
+        waiting: approved, but blocked until the model's licence conditions are attested.
+        open: unfinished: not generated yet, or approved and not published.
+        reasons: number of clips that failed, by reason code.
         url, credential_sha256: of the best published clip.
-        unattested: the number that waits, by card.
-        notices: what licences want to be said wherever its published clips are shown.
+        unattested: number of blocked clips, by model card.
+        notices: texts that licences require wherever its published clips are shown.
     """
 
     brief_id: str
@@ -52,7 +47,7 @@ class BriefReport:
 
     @property
     def status(self) -> str:
-        """One word for the row of the sheet."""
+        """Status for the results sheet."""
         if not self.variants:
             return "not run"
         if self.open:
@@ -65,11 +60,11 @@ class BriefReport:
 
     @property
     def why(self) -> str:
-        """``3 adherence, 1 flicker``; of what waits for an attestation, also whose and how to give it."""
+        """``3 adherence, 1 flicker``; for blocked clips, also the model and how to attest."""
         counted = [f"{number} {code}" for code, number in self.reasons.items()]
         quarantined = [f"{self.quarantined} quarantined"] if self.quarantined else []
         waiting = [
-            f"{number} of {card} not yet attested (`reelmill models show {card}` says how)"
+            f"{number} of {card} not attested (see `reelmill models show {card}`)"
             for card, number in self.unattested.items()
         ]
         return ", ".join([*counted, *quarantined, *waiting])
@@ -77,11 +72,11 @@ class BriefReport:
 
 @dataclass(frozen=True, slots=True)
 class CampaignReport:
-    """A campaign's briefs and sums.
+    """Counts of a campaign, by brief and in total.
 
     Attributes:
-        waiting: why clips are held back that are made and approved, a sentence for each card.
-        notices: what licences want to be said wherever the campaign's published clips are shown.
+        waiting: why approved clips cannot be published, one sentence for each model card.
+        notices: texts that licences require wherever the campaign's published clips are shown.
     """
 
     campaign_id: str
@@ -94,13 +89,13 @@ class CampaignReport:
 
     @property
     def published(self) -> int:
-        """Clips in the bucket."""
-        return self.states.get("published", 0)
+        """Number of published clips."""
+        return self.states.get(State.PUBLISHED, 0)
 
     @property
     def seconds_a_passing_clip(self) -> float | None:
-        """Device time by clips that passed; what failed and what was only drafted is paid by them. None without any."""
-        passing = sum(self.states.get(state, 0) for state in GOOD_STATES)
+        """Device time per passed clip, including the time of failed clips and drafts; None if no clip passed."""
+        passing = sum(self.states.get(state, 0) for state in GOOD)
         return self.device_seconds / passing if passing else None
 
     @property
@@ -113,16 +108,16 @@ class CampaignReport:
 
     @property
     def unfinished(self) -> int:
-        """Variants that still have to be made or published."""
+        """Variants that are not generated or published yet."""
         return sum(brief.open for brief in self.briefs)
 
     def as_json(self) -> dict[str, object]:
-        """Return plain values."""
+        """Return the report for programs."""
         briefs = [{**asdict(brief), "status": brief.status} for brief in self.briefs]
         return {**asdict(self), "seconds_a_passing_clip": self.seconds_a_passing_clip, "briefs": briefs}
 
     def outcomes(self, problems: Iterable[CellProblem] = ()) -> dict[int, Outcome]:
-        """Return what goes back into the sheet, by row number; rows with problems were not run."""
+        """Return the outcomes for the results sheet, by row number; rows with errors were not run."""
         wrong: defaultdict[int, list[str]] = defaultdict(list)
         for problem in problems:
             wrong[problem.row].append(problem.sentence)
@@ -145,23 +140,23 @@ class CampaignReport:
 def report_of(
     catalogue: Catalogue, campaign_id: str, clearances: Mapping[str, Clearance] = MappingProxyType({})
 ) -> CampaignReport:
-    """Count a campaign by brief.
+    """Count a campaign's clips by brief.
 
     Args:
-        clearances: by card, whether its clips may be published; without one they may.
+        clearances: by model card, whether its clips may be published; without an entry, they may.
 
     Raises:
-        CatalogueError: there is no such campaign.
+        CatalogueError: the campaign does not exist.
     """
     head = catalogue.campaigns.get(campaign_id)
     rows = {row.variant_id: row for row in catalogue.variants.of_campaign(head.campaign_id)}
     members: defaultdict[str, dict[str, VariantRow]] = defaultdict(dict)
     for member in catalogue.campaigns.memberships(head.campaign_id):
         members[member.brief_id][member.variant_id] = rows[member.variant_id]
-    waiting = {*MAKING, *SENDING, *(("passed",) if head.settings.get("review") == "auto" else ())}
+    waiting = {*UNFINISHED, *UNDELIVERED, *((State.PASSED,) if head.settings.get("review") == "auto" else ())}
     held = catalogue.variants.held_for_review(head.campaign_id)
     barred = {name for name, clearance in clearances.items() if not clearance.is_given}
-    unlicensed = {key for key, row in rows.items() if row.state in SENDING and row.variant.card in barred}
+    unlicensed = {key for key, row in rows.items() if row.state in UNDELIVERED and row.variant.card in barred}
     unfinished = {key for key, row in rows.items() if row.state in waiting and key not in held} - unlicensed
     return CampaignReport(
         campaign_id=head.campaign_id,
@@ -186,10 +181,10 @@ def _brief(
 ) -> BriefReport:
     rows = list(members)
     states = Counter(row.state for row in rows)
-    # A person may have rejected what failed anyway: it did not pass by that.
-    passed = sum(row.state in PASSED and not (row.state == "rejected" and row.reasons) for row in rows)
+    # A rejected clip that had failed the gate did not pass.
+    passed = sum(row.state in PASSED_OR_LATER and not (row.state == State.REJECTED and row.reasons) for row in rows)
     scored = [row for row in rows if row.score and row.score.prompt_adherence is not None]
-    published = [row for row in scored if row.state == "published"]
+    published = [row for row in scored if row.state == State.PUBLISHED]
     best = max(published, key=_adherence, default=None)
     satisfied = brief.want is not None and sum(states[state] for state in GOOD) >= brief.want
     left = sum(row.variant_id in unfinished for row in rows)
@@ -199,14 +194,14 @@ def _brief(
         row=brief.row,
         variants=len(rows),
         passed=passed,
-        published=states["published"],
-        failed=states["failed"],
-        quarantined=states["quarantined"],
-        not_needed=states["planned"] if satisfied else 0,
+        published=states[State.PUBLISHED],
+        failed=states[State.FAILED],
+        quarantined=states[State.QUARANTINED],
+        not_needed=states[State.PLANNED] if satisfied else 0,
         waiting=unattested.total(),
-        open=left - (states["planned"] if satisfied else 0),
+        open=left - (states[State.PLANNED] if satisfied else 0),
         best_score=max(map(_adherence, scored), default=None),
-        reasons=dict(Counter(reason.code for row in rows if row.state == "failed" for reason in row.reasons)),
+        reasons=dict(Counter(reason.code for row in rows if row.state == State.FAILED for reason in row.reasons)),
         url=best.url or "" if best else "",
         credential_sha256=best.signed.digests.get(best.signed.sidecar_key, "") if best and best.signed else "",
         unattested=dict(sorted(unattested.items())),
@@ -215,8 +210,8 @@ def _brief(
 
 
 def _notices(rows: Iterable[VariantRow], clearances: Mapping[str, Clearance]) -> tuple[str, ...]:
-    """Return what has to be said beside the published ones, each once."""
-    cards = dict.fromkeys(row.variant.card for row in rows if row.state == "published")
+    """Return the notices that the licences of the published clips require, each once."""
+    cards = dict.fromkeys(row.variant.card for row in rows if row.state == State.PUBLISHED)
     return tuple(dict.fromkeys(notice for card in cards if card in clearances for notice in clearances[card].notices))
 
 

@@ -1,4 +1,4 @@
-"""A process that outlives no work and is outlived by none: the work runs in a child that it keeps."""
+"""Run work in a child process, so that no process of it survives, however either process is killed."""
 
 import os
 import signal
@@ -11,10 +11,10 @@ ASKED = (signal.SIGTERM, signal.SIGINT, signal.SIGHUP)
 
 
 def keep(work: Callable[[], int]) -> int:
-    """Run work in a child, hand signals on to it, and return its exit code.
+    """Run work in a child, forward signals to it, and return its exit code.
 
-    Two processes, since either may be killed in a way that it cannot see: the child hears of this one's death by a
-    SIGTERM, and this one adopts what the child leaves behind and ends it.
+    Each process covers for the other if it is killed without warning: the child gets a SIGTERM when this process dies,
+    and this process adopts and ends the processes that the child leaves behind.
     """
     adopt_orphans()
     parent = os.getpid()
@@ -22,7 +22,7 @@ def keep(work: Callable[[], int]) -> int:
     if child == 0:
         os._exit(_as_child(work, parent))
     for number in ASKED:
-        signal.signal(number, lambda *_: _hand_on(child))
+        signal.signal(number, lambda *_: _forward(child))
     try:
         while True:
             ended, status = os.waitpid(-1, 0)
@@ -32,20 +32,20 @@ def keep(work: Callable[[], int]) -> int:
         kill_descendants()
 
 
-def _hand_on(child: int) -> None:
+def _forward(child: int) -> None:
     with suppress(ProcessLookupError):
         os.kill(child, signal.SIGTERM)
 
 
 def _as_child(work: Callable[[], int], parent: int) -> int:
-    os.setsid()  # Ctrl-C is handed on once, and not sent by the terminal too
+    os.setsid()  # Ctrl-C is forwarded once, and not also sent by the terminal
     adopt_orphans()
     end_with_parent(signal.SIGTERM)
     if os.getppid() != parent:
         return 1
     try:
         return work()
-    except BaseException as error:  # noqa: BLE001 - nobody is above who would show it
+    except BaseException as error:  # noqa: BLE001 - no caller above would report it
         with suppress(OSError):
             os.write(2, f"Error: {error}\n".encode("utf-8", "replace"))
         return 1

@@ -1,4 +1,4 @@
-"""Programs that run until they are asked to end: what dies is started again, and nothing is left behind."""
+"""Supervise programs: restart those that end, and stop all of them, with their children, on request."""
 
 import os
 import selectors
@@ -14,14 +14,14 @@ from flows.prefect.server_health import answers
 from flows.runtime.process_setup import WRONG_SETTINGS
 
 PAUSES_S = (1.0, 2.0, 5.0, 15.0, 60.0)
-"""Before a program is started again; the first of them once more after it has run for STEADY_S."""
+"""Pauses before a restart; after a program has run for STEADY_S, the first one applies again."""
 STEADY_S = 120.0
 PROBE_S = 1.0
 GRACE_S = 15.0
-"""For programs to end what they do, before they are killed."""
+"""Time for programs to stop before they are killed."""
 TICK_S = 0.5
 PATIENCE_S = 10.0
-"""After which it is said what a program waits for."""
+"""Time after which the message about what a program is waiting for is printed."""
 LONGEST_LINE = 20_000
 
 
@@ -30,10 +30,10 @@ class Program:
     """One program.
 
     Attributes:
-        name: what its lines are headed with.
-        probe: a URL that answers once it works; empty where nothing tells.
-        waits: said once where the probe has not answered after PATIENCE_S.
-        is_last: the others need it, so that it ends after them.
+        name: printed before each of its lines.
+        probe: a URL that answers when the program is ready; empty if there is none.
+        waits: printed once if the probe has not answered after PATIENCE_S.
+        is_last: the other programs depend on it, so it is stopped after them.
     """
 
     name: str
@@ -45,7 +45,7 @@ class Program:
 
 @dataclass(slots=True)
 class _Running:
-    """What is known of a program: alive where ``process`` is set, and otherwise due at ``due``."""
+    """State of a program: running if ``process`` is set, otherwise to be started at ``due``."""
 
     program: Program
     process: subprocess.Popen[bytes] | None = None
@@ -53,32 +53,32 @@ class _Running:
     due: float = 0.0
     failures: int = 0
     answers: bool = False
-    is_told: bool = False
+    was_reported: bool = False
     is_steady: bool = False
     rest: bytes = b""
 
 
 class Supervisor:
-    """Runs programs from one thread."""
+    """Run programs from one thread."""
 
     def __init__(
         self,
         programs: Sequence[Program],
         environment: Mapping[str, str],
-        tell: Callable[[str, str], None],
+        report: Callable[[str, str], None],
         ready: Callable[[], None],
         fatal: Collection[int] = (WRONG_SETTINGS,),
     ) -> None:
-        """Prepare; nothing is started.
+        """Prepare without starting anything.
 
         Args:
-            tell: takes a program's name, and a line of it or of what happened to it.
-            ready: called once, when all have answered.
-            fatal: exit codes by which a program says that starting it again is of no use: all end then,
-                unless it has run for STEADY_S before.
+            report: called with a program's name and a line of its output, or a message about it.
+            ready: called once all programs have answered.
+            fatal: exit codes for which a restart is pointless: all programs are stopped, unless the program has run
+                for STEADY_S before.
         """
         self._environment = environment
-        self._tell = tell
+        self._report = report
         self._ready = ready
         self._fatal = fatal
         self._all = [_Running(program) for program in programs]
@@ -87,7 +87,7 @@ class Supervisor:
         self._selector = selectors.DefaultSelector()
 
     def run(self) -> int:
-        """Supervise until SIGTERM, SIGINT or SIGHUP, a second of which kills; return the exit code."""
+        """Supervise until SIGTERM, SIGINT or SIGHUP; a second signal kills at once. Return the exit code."""
         reader, writer = os.pipe2(os.O_NONBLOCK | os.O_CLOEXEC)
         self._selector.register(reader, selectors.EVENT_READ)
         signal.set_wakeup_fd(writer, warn_on_full_buffer=False)
@@ -106,14 +106,14 @@ class Supervisor:
         self._asked += 1
 
     def _supervise(self) -> None:
-        is_told = False
+        was_reported = False
         while not self._asked:
             for each in self._all:
                 if each.process is None and time.monotonic() >= each.due:
                     self._start(each)
             self._turn()
-            if not is_told and all([self._answers(each) for each in self._all]):
-                is_told = True
+            if not was_reported and all([self._answers(each) for each in self._all]):
+                was_reported = True
                 self._ready()
 
     def _start(self, each: _Running) -> None:
@@ -126,14 +126,14 @@ class Supervisor:
             start_new_session=True,
             preexec_fn=end_with_parent,
         )
-        each.started, each.answers, each.is_told, each.rest = time.monotonic(), False, False, b""
+        each.started, each.answers, each.was_reported, each.rest = time.monotonic(), False, False, b""
         output = each.process.stdout
         assert output
         os.set_blocking(output.fileno(), False)
         self._selector.register(output, selectors.EVENT_READ, each)
 
     def _turn(self) -> None:
-        """Wait a moment for a line, a signal or the death of a program, and see to them."""
+        """Wait up to TICK_S for output, a signal or the end of a program, and handle them."""
         for key, _ in self._selector.select(TICK_S):
             if key.data is None:
                 with suppress(BlockingIOError):
@@ -142,7 +142,7 @@ class Supervisor:
                 self._read(key.data)
         with suppress(ChildProcessError):
             while (ended := os.waitpid(-1, os.WNOHANG))[0]:
-                self._bury(*ended)
+                self._handle_exit(*ended)
 
     def _read(self, each: _Running) -> None:
         output = each.process.stdout if each.process else None
@@ -158,10 +158,10 @@ class Supervisor:
                 lines, each.rest = [*lines, each.rest], b""
             for line in lines:
                 if line.strip():
-                    self._tell(each.program.name, line.decode("utf-8", "replace").rstrip())
+                    self._report(each.program.name, line.decode("utf-8", "replace").rstrip())
 
-    def _bury(self, pid: int, status: int) -> None:
-        """See to a program that has ended; orphans that were adopted are only reaped."""
+    def _handle_exit(self, pid: int, status: int) -> None:
+        """Handle a program that has ended; adopted orphans need no handling."""
         for each in self._all:
             process = each.process
             if process is None or process.pid != pid:
@@ -179,33 +179,33 @@ class Supervisor:
                 self._plan(each, code)
 
     def _plan(self, each: _Running, code: int) -> None:
-        """Say when a program that has ended is started again; end all where that is of no use."""
+        """Schedule the restart of a program that has ended, or stop all programs if its exit code is fatal."""
         if time.monotonic() - each.started > STEADY_S:
             each.failures, each.is_steady = 0, True
-        if code in self._fatal and not each.is_steady:  # what worked with its settings once may do so again
+        if code in self._fatal and not each.is_steady:  # its settings have worked before
             self._asked, self._code = 1, 1
             return
         pause = PAUSES_S[min(each.failures, len(PAUSES_S) - 1)]
         each.failures += 1
         each.due = time.monotonic() + pause
-        how = f"was killed by signal {-code}" if code < 0 else f"ended with code {code}"
-        self._tell(each.program.name, f"{how}; it is started again in {pause:.0f} s")
+        how = f"was killed by signal {-code}" if code < 0 else f"exited with code {code}"
+        self._report(each.program.name, f"{how}; restarting in {pause:.0f} s")
 
     def _answers(self, each: _Running) -> bool:
         if not each.answers and each.process is not None:
             each.answers = not each.program.probe or answers(each.program.probe, PROBE_S)
-            if not each.answers and not each.is_told and time.monotonic() - each.started > PATIENCE_S:
-                each.is_told = True
+            if not each.answers and not each.was_reported and time.monotonic() - each.started > PATIENCE_S:
+                each.was_reported = True
                 if each.program.waits:
-                    self._tell(each.program.name, each.program.waits)
+                    self._report(each.program.name, each.program.waits)
         return each.answers
 
     def _end(self, chosen: Sequence[_Running]) -> None:
-        """Ask programs to end, and wait as long as GRACE_S for them; a second signal from outside ends the wait."""
+        """Stop programs, and wait up to GRACE_S for them; a second signal ends the wait."""
         asked, deadline = self._asked, time.monotonic() + GRACE_S
         for each in chosen:
             if each.process:
-                with suppress(ProcessLookupError):  # all of its group: Prefect's runner would wait for its flows
+                with suppress(ProcessLookupError):  # the whole group: Prefect's runner would wait for its flows
                     os.killpg(each.process.pid, signal.SIGTERM)
         self._asked = max(asked, 1)
         while any(each.process for each in chosen) and time.monotonic() < deadline and self._asked < 2:

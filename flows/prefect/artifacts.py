@@ -12,6 +12,7 @@ from uuid import UUID
 from adapters.catalogue import Catalogue
 from flows.settings import Settings
 from manifests.errors import ReelmillError
+from manifests.states import UNFINISHED
 from tasks.runtime.resources import Resources, catalogue_of
 
 BEAT_S = 10.0
@@ -21,7 +22,6 @@ LAST_S = 5.0
 """What a run waits at most for its last artifacts, where the ones before were taken."""
 FAILURES = 3
 """After so many in a row nothing more is shown; Prefect is for display."""
-OPEN = ("planned", "leased", "rendered")
 
 log = logging.getLogger(__name__)
 
@@ -113,13 +113,13 @@ class Board:
 def share_of(states: Mapping[str, int]) -> float:
     """Return how much of a campaign needs no device any more, 0..100."""
     total = sum(states.values())
-    return 100.0 * (total - sum(states.get(state, 0) for state in OPEN)) / total if total else 0.0
+    return 100.0 * (total - sum(states.get(state, 0) for state in UNFINISHED)) / total if total else 0.0
 
 
 def words_of(states: Mapping[str, int]) -> str:
     """Return ``12 of 40 clips: 2 failed, 10 published, 28 planned``."""
     total = sum(states.values())
-    done = total - sum(states.get(state, 0) for state in OPEN)
+    done = total - sum(states.get(state, 0) for state in UNFINISHED)
     counted = ", ".join(f"{number:,} {state}" for state, number in sorted(states.items()))
     return f"{done:,} of {total:,} clips: {counted or 'nothing planned'}"
 

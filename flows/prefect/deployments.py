@@ -21,6 +21,7 @@ from prefect.exceptions import ObjectAlreadyExists
 from prefect.flows import Flow
 from prefect.runner import Runner
 
+from adapters.child_python import PYTHON, isolated_environment
 from flows import watch
 from flows.campaign import campaign
 from flows.prefect.crash_automation import watch_for_zombies
@@ -169,8 +170,8 @@ def deploy(environment: Mapping[str, str]) -> int:
     with suppress(ObjectAlreadyExists), get_client(sync_client=True) as client:
         client.create_work_pool(WorkPoolCreate(name=POOL, type="process"))
     watch_for_zombies()
-    return subprocess.call(
-        [sys.executable, "-m", "prefect", "--no-prompt", "deploy", "--all"], env={**environment, **words}
+    return subprocess.call(  # noqa: S603
+        [*PYTHON, "-m", "prefect", "--no-prompt", "deploy", "--all"], env={**isolated_environment(environment), **words}
     )
 
 

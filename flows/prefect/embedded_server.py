@@ -4,13 +4,13 @@ import os
 import signal
 import socket
 import subprocess
-import sys
 import time
 import urllib.request
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
+from adapters.child_python import PYTHON, isolated_environment
 from adapters.process_lifetime import end_with_parent
 from manifests.errors import ReelmillError
 
@@ -33,7 +33,8 @@ def prefect_server(home: Path) -> Iterator[None]:
     port, log = free_port(), home / "prefect-server.log"
     with log.open("wb") as output:
         process = subprocess.Popen(  # noqa: S603
-            [sys.executable, "-m", "prefect", "server", "start", "--host", "127.0.0.1", "--port", str(port)],
+            [*PYTHON, "-m", "prefect", "server", "start", "--host", "127.0.0.1", "--port", str(port)],
+            env=isolated_environment(),
             stdin=subprocess.DEVNULL,
             stdout=output,
             stderr=output,

@@ -1,4 +1,4 @@
-"""What a Content Credential of ours discloses."""
+"""The content of our Content Credentials."""
 
 import hashlib
 import hmac
@@ -29,27 +29,27 @@ NOTHING_ALLOWED: Mapping[str, str] = dict.fromkeys(USES, "notAllowed")
 
 @dataclass(frozen=True, slots=True)
 class Provenance:
-    """Facts of one generated clip, from which its credential is made.
+    """Facts about one generated clip, from which its credential is built.
 
     Attributes:
-        title: what viewers see; white space and control characters become spaces.
+        title: shown to viewers; white space and control characters become spaces.
         variant_id: 32 hex digits.
-        model_name: the card's title, ``Reelmill starter``.
-        pipeline: the pipeline class, ``LTXPipeline``.
-        generator_library: its library with the version, ``diffusers 0.42.1``.
-        created_at: when the clip was generated, ISO 8601 with its offset.
+        model_name: title of the card, ``Reelmill starter``.
+        pipeline: class of the pipeline, ``LTXPipeline``.
+        generator_library: library of the pipeline with its version, ``diffusers 0.42.1``.
+        created_at: time of the generation, ISO 8601 with its offset.
         program_version: version of Reelmill.
         licence: SPDX name or title of the model's licence.
-        licence_terms: digest of the licence's conditions where somebody attested that they are met. Who,
-            and in what words, is not disclosed.
-        prompt_hmac_key: secret of the installation, at least 16 bytes; with it, and only with it,
-            a prompt can be shown to be the one of a clip.
-        approved_by: the person who approved the clip; None or ``system`` where no person did.
-            Decides the level of human oversight; the name itself is not disclosed.
-        training_mining: a use of USES to allowed, notAllowed, or ``constrained: <terms>``.
-        disclose_prompt: adds the prompt in plain words.
-        run_id: flow run that made the clip, if there was one.
-        first_frame: the picture that it starts from, if there is one.
+        licence_terms: digest of the licence's conditions, if they were attested. The person and the wording of
+            the attestation are not disclosed.
+        prompt_hmac_key: secret of the installation, at least 16 bytes. It is required to prove which prompt a
+            clip was generated from.
+        approved_by: the person who approved the clip; None or ``system`` if no person did. Determines the level
+            of human oversight; the name is not disclosed.
+        training_mining: maps each use in USES to allowed, notAllowed or ``constrained: <terms>``.
+        disclose_prompt: adds the prompt in plain text.
+        run_id: flow run that generated the clip, if any.
+        first_frame: picture that the clip starts from, if any.
     """
 
     title: str
@@ -72,7 +72,7 @@ class Provenance:
 
 
 def generation_definition(provenance: Provenance) -> ManifestDefinition:
-    """Return the checked definition of a clip that was generated here, from a prompt and perhaps a picture.
+    """Return the validated definition of a clip that was generated from a prompt and, optionally, a picture.
 
     Raises:
         InvalidDefinitionError: a fact is missing or malformed.
@@ -102,7 +102,7 @@ def generation_definition(provenance: Provenance) -> ManifestDefinition:
 
 
 def clean_title(text: str) -> str:
-    """Return the text on one line, without control characters, at most TITLE_LIMIT characters long."""
+    """Return the text on one line, without control characters, with at most TITLE_LIMIT characters."""
     encodable = text.encode("utf-8", "replace").decode()
     one_line = "".join(" " if category(char) in ("Cc", "Zl", "Zp") else char for char in encodable)
     return " ".join(one_line.split())[:TITLE_LIMIT].rstrip() or "untitled"
@@ -112,15 +112,15 @@ def prompt_hmac(key: bytes, variant: Variant) -> str:
     """Return the HMAC-SHA-256 of prompt and negative prompt, as hex digits.
 
     Raises:
-        InvalidDefinitionError: the key is shorter than 16 bytes, so that it could be guessed.
+        InvalidDefinitionError: the key is shorter than 16 bytes and could be guessed.
     """
     if len(key) < 16:
-        raise InvalidDefinitionError("the key of the prompt's HMAC is too short; give it at least 16 bytes")
+        raise InvalidDefinitionError("the prompt HMAC key is too short; it needs at least 16 bytes")
     return hmac.digest(key, canonical_json([variant.prompt, variant.negative_prompt]), "sha256").hex()
 
 
 def parameters_sha256(variant: Variant) -> str:
-    """Return the SHA-256 of all generation inputs but the words of the prompts, as hex digits."""
+    """Return the SHA-256 of all generation inputs except the prompt texts, as hex digits."""
     inputs = {name: value for name, value in variant._asdict().items() if "prompt" not in name}
     return hashlib.sha256(canonical_json(inputs)).hexdigest()
 
@@ -130,7 +130,7 @@ def _assertion(label: str, data: dict[str, Any]) -> dict[str, Any]:
 
 
 def _created(provenance: Provenance) -> dict[str, Any]:
-    """Return how the clip came about: one that goes on from a picture is composed of it and of what was generated."""
+    """Return the action that created the clip; a clip that starts from a picture is a composite."""
     action: dict[str, Any] = {
         "action": "c2pa.created",
         "when": provenance.created_at,

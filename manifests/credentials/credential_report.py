@@ -1,4 +1,4 @@
-"""What `verify` says of a file, in words that need no knowledge of C2PA."""
+"""The result of `verify` for one file, in sentences that require no knowledge of C2PA."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -10,8 +10,8 @@ State = Literal["trusted", "valid", "invalid", "absent"]
 
 STATES: Mapping[State, str] = {
     "trusted": "intact, and signed by a trusted signer",
-    "valid": "intact, but its signer is not among the trusted ones",
-    "invalid": "changed or broken: do not rely on it",
+    "valid": "intact, but the signer is not trusted",
+    "invalid": "modified or damaged; do not rely on it",
     "absent": "no Content Credential",
 }
 
@@ -20,28 +20,28 @@ SENTENCES = {
     "assertion.dataHash.mismatch": "the file was changed after signing",
     "assertion.boxesHash.mismatch": "the file was changed after signing",
     "assertion.hashedURI.mismatch": "a statement of the credential was changed after signing",
-    "assertion.missing": "a statement of the credential was taken out",
-    "assertion.undeclared": "a statement was put into the credential after signing",
-    "claim.missing": "the credential lacks its claim",
-    "claim.hardBindings.missing": "the credential is bound to no file",
+    "assertion.missing": "a statement was removed from the credential",
+    "assertion.undeclared": "a statement was added to the credential after signing",
+    "claim.missing": "the credential has no claim",
+    "claim.hardBindings.missing": "the credential is not bound to a file",
     "claimSignature.mismatch": "the credential was changed after signing, or its signature is forged",
     "claimSignature.missing": "the credential is not signed",
     "claimSignature.outsideValidity": "it was signed while the signer's certificate was not valid",
-    "credential.unreadable": "the file or its credential is broken or cut off",
-    "file.sha256.mismatch": "the file is not the one that was signed, byte for byte: something was added "
-    "where the credential does not look",
+    "credential.unreadable": "the file or its credential is damaged or truncated",
+    "file.sha256.mismatch": "the file is not identical to the signed file: bytes were added in a part that the "
+    "credential does not cover",
     "ingredient.claimSignature.mismatch": "the credential of an ingredient was changed after signing",
-    "ingredient.manifest.missing": "the credential of an ingredient was taken out",
-    "ingredient.manifest.mismatch": "the credential of an ingredient was exchanged",
-    "signingCredential.expired": "the signer's certificate has expired, and no trusted time stamp shows that "
-    "it was signed before",
-    "signingCredential.invalid": "the signer's certificate is not fit for signing",
+    "ingredient.manifest.missing": "the credential of an ingredient was removed",
+    "ingredient.manifest.mismatch": "the credential of an ingredient was replaced",
+    "signingCredential.expired": "the signer's certificate has expired, and no trusted time stamp proves that "
+    "the file was signed before",
+    "signingCredential.invalid": "the signer's certificate is not valid for signing",
     "signingCredential.revoked": "the signer's certificate was revoked",
-    "signingCredential.untrusted": "the signer is not among the trusted ones",
+    "signingCredential.untrusted": "the signer is not trusted",
     "timeStamp.malformed": "the time stamp cannot be read",
-    "timeStamp.mismatch": "the time stamp belongs to something else",
-    "timeStamp.outsideValidity": "the time stamp was made while its authority's certificate was not valid",
-    "timeStamp.untrusted": "the time stamp's authority is not among the trusted ones",
+    "timeStamp.mismatch": "the time stamp was issued for different data",
+    "timeStamp.outsideValidity": "the time stamp was issued while its authority's certificate was not valid",
+    "timeStamp.untrusted": "the time stamp authority is not trusted",
 }
 
 SOURCES = {
@@ -70,23 +70,23 @@ ACTIONS = {
     "c2pa.repackaged": "repackaged",
     "c2pa.watermarked": "watermarked",
     "c2pa.watermarked.bound": "watermarked",
-    "c2pa.redacted": "parts of its credential taken out",
-    "c2pa.unknown": "changed in a way that is not said",
+    "c2pa.redacted": "parts of its credential removed",
+    "c2pa.unknown": "changed in an unspecified way",
 }
 
 
 class Finding(NamedTuple):
-    """Something that speaks against a file: a code to count by, a sentence to read."""
+    """A problem with a file: a code for counting and a sentence for people."""
 
     code: str
     sentence: str
 
 
 class SignedBy(NamedTuple):
-    """Who signed.
+    """The signer of a file.
 
     Attributes:
-        time: of the time stamp, ISO 8601; None where there is none, for a signer's word is no proof.
+        time: time of the time stamp, ISO 8601; None without one, because the signer's own clock is not proof.
     """
 
     subject: str
@@ -96,7 +96,7 @@ class SignedBy(NamedTuple):
 
 
 class Ingredient(NamedTuple):
-    """What a clip was made from; findings say what is wrong with it."""
+    """An input of a clip, with the problems that were found in it."""
 
     title: str
     relationship: str
@@ -105,18 +105,18 @@ class Ingredient(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class CredentialReport:
-    """What is known of a file from its Content Credential.
+    """What the Content Credential of a file shows.
 
     Attributes:
         state: trusted, valid (intact, unknown signer), invalid or absent.
-        findings: everything that speaks against it.
-        time_stamped: True where a time stamp is there and intact.
-        actions: what was done, in order, as plain sentences.
-        generation: our own facts, where Reelmill made the clip: campaign_id, variant_id, seed…
+        findings: all problems that were found.
+        time_stamped: True if there is an intact time stamp.
+        actions: actions in order, as plain sentences.
+        generation: our own facts if Reelmill generated the clip: campaign_id, variant_id, seed…
         from_sidecar: the credential came from the ``.c2pa`` file, not from the file itself.
-        store: the manifest store as the library prints it, JSON.
-        path: the file, as it was named.
-        sha256: of the whole file.
+        store: the manifest store as printed by the library, JSON.
+        path: path of the file as it was given.
+        sha256: hex digest of the whole file.
     """
 
     state: State
@@ -139,18 +139,18 @@ class CredentialReport:
         reasons = dict.fromkeys(finding.sentence for finding in self.findings)
         codes = {finding.code for finding in self.findings}
         if self.state == "valid" or "signingCredential.expired" in codes:
-            reasons.pop(SENTENCES["signingCredential.untrusted"], None)  # said already
+            reasons.pop(SENTENCES["signingCredential.untrusted"], None)  # implied by the state or the expiry
         return STATES[self.state] + (f" ({'; '.join(reasons)})" if reasons else "")
 
 
 def finding_of(failure: Mapping[str, Any]) -> Finding:
-    """Return a failure of the library's as a finding; its own explanation where we know none better."""
+    """Return a failure reported by the library as a finding, with our sentence or else the library's explanation."""
     code = failure["code"]
     return Finding(code, SENTENCES.get(code) or failure.get("explanation") or code)
 
 
 def action_sentence(action: Mapping[str, Any], model: str, opened: str) -> str:
-    """Return what an action did: ``created by a generative model (Reelmill starter, LTXPipeline, …)``.
+    """Describe an action: ``created by a generative model (Reelmill starter, LTXPipeline, …)``.
 
     Args:
         model: name of the model that the manifest discloses, or empty.

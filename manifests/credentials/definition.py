@@ -1,7 +1,7 @@
-"""The manifest definition: what the C2PA builder is handed, checked before it gets there.
+"""The manifest definition, validated before it is passed to the C2PA builder.
 
-The builder accepts typos without a word (``digitalSourceType: "foo"`` reads Trusted), so nothing
-is signed that has not passed through these models. They cover what Reelmill writes, no more.
+The builder accepts typos silently (a clip with ``digitalSourceType: "foo"`` reads Trusted), so only definitions that
+pass these models are signed. The models cover only what Reelmill writes.
 """
 
 import json
@@ -43,7 +43,7 @@ SOURCE_TYPES = frozenset(
         "virtualRecording",
     }
 )
-"""IPTC NewsCodes of digital source types that are not retired."""
+"""IPTC NewsCodes of digital source types, without the retired ones."""
 
 TRAINED_ALGORITHMIC_MEDIA = IPTC + "trainedAlgorithmicMedia"
 COMPOSITE_MEDIA = IPTC + "compositeWithTrainedAlgorithmicMedia"
@@ -56,13 +56,13 @@ Use = Literal["allowed", "notAllowed", "constrained"]
 
 def _known_source_type(uri: str) -> str:
     if uri.removeprefix(IPTC) not in SOURCE_TYPES or not uri.startswith(IPTC):
-        raise ValueError(f"{uri!r} is no digital source type of the IPTC")
+        raise ValueError(f"{uri!r} is not an IPTC digital source type")
     return uri
 
 
 def _encodable(text: str) -> str:
     if any(0xD800 <= ord(char) <= 0xDFFF for char in text):
-        raise ValueError("holds half a surrogate pair, which UTF-8 cannot write")
+        raise ValueError("contains a lone surrogate, which UTF-8 cannot encode")
     return text
 
 
@@ -81,34 +81,34 @@ class _Camel(_Record):
 
 
 class ClaimGenerator(_Record):
-    """Which program makes the claim."""
+    """The program that makes the claim."""
 
     name: Text
     version: Text
 
 
 class Thumbnail(_Record):
-    """The poster; ``identifier`` names the resource that the signer adds."""
+    """The poster; ``identifier`` names the resource, which the signer adds."""
 
     format: Literal["image/jpeg"] = "image/jpeg"
     identifier: Literal["poster.jpg"] = "poster.jpg"
 
 
 class SoftwareAgent(_Record):
-    """What carried an action out."""
+    """The software that performed an action."""
 
     name: Text
     version: Text
 
 
 class Parameters(_Camel):
-    """Labels of the ingredients that an action used."""
+    """Labels of the ingredients used by an action."""
 
     ingredient_ids: tuple[Text, ...] = Field(min_length=1)
 
 
 class Action(_Camel):
-    """Something that was done, with its time."""
+    """An action with its time."""
 
     action: Literal["c2pa.created", "c2pa.opened", "c2pa.published"]
     when: AwareDatetime
@@ -121,12 +121,12 @@ class Action(_Camel):
         if self.action == "c2pa.created" and not self.digital_source_type:
             raise ValueError("c2pa.created needs a digitalSourceType")
         if self.action == "c2pa.opened" and not self.parameters:
-            raise ValueError("c2pa.opened needs the ingredient that was opened")
+            raise ValueError("c2pa.opened needs the label of the opened ingredient")
         return self
 
 
 class ActionList(_Camel):
-    """Everything that was done; the first entry says how the clip began, no other does."""
+    """All actions. The first one, and only the first, is the origin of the clip."""
 
     actions: tuple[Action, ...] = Field(min_length=1)
     all_actions_included: Literal[True] = True
@@ -135,18 +135,18 @@ class ActionList(_Camel):
     def _begins_once(self) -> "ActionList":
         beginnings = [entry.action in ("c2pa.created", "c2pa.opened") for entry in self.actions]
         if beginnings != [True] + [False] * (len(beginnings) - 1):
-            raise ValueError("the first action, and no other, is c2pa.created or c2pa.opened")
+            raise ValueError("the first action, and only the first, must be c2pa.created or c2pa.opened")
         return self
 
 
 class ContentProfile(_Camel):
-    """How far a person looked at the clip (C2PA 2.4)."""
+    """Level of human oversight (C2PA 2.4)."""
 
     human_oversight_level: Literal["fully_autonomous", "prompt_guided", "human_validated"]
 
 
 class Disclosure(_Camel):
-    """Which model made the clip."""
+    """The model that generated the clip."""
 
     model_config = ConfigDict(protected_namespaces=())
 
@@ -157,7 +157,7 @@ class Disclosure(_Camel):
 
 
 class UseEntry(_Record):
-    """Whether a use is allowed; ``constraint_info`` says under which terms."""
+    """Permission for one use; ``constraint_info`` states the terms."""
 
     use: Use
     constraint_info: Text | None = None
@@ -165,12 +165,12 @@ class UseEntry(_Record):
     @model_validator(mode="after")
     def _states_its_terms(self) -> "UseEntry":
         if (self.use == "constrained") != (self.constraint_info is not None):
-            raise ValueError("constrained, and only constrained, needs constraint_info")
+            raise ValueError("constraint_info is required for constrained and not allowed otherwise")
         return self
 
 
 class UseEntries(_Record):
-    """The four uses that CAWG names."""
+    """Permissions for the four uses defined by CAWG."""
 
     data_mining: UseEntry = Field(alias="cawg.data_mining")
     ai_inference: UseEntry = Field(alias="cawg.ai_inference")
@@ -179,7 +179,7 @@ class UseEntries(_Record):
 
 
 class TrainingMining(_Record):
-    """What others may do with the clip."""
+    """Permissions for data mining and training."""
 
     entries: UseEntries
 
@@ -191,7 +191,7 @@ class IptcContext(_Record):
 
 
 class IptcMetadata(_Record):
-    """Which AI system was used, in the words of IPTC 2025.1."""
+    """The AI system that was used, as IPTC 2025.1 properties."""
 
     context: IptcContext = Field(IptcContext(), alias="@context")
     ai_system_used: Text = Field(alias="Iptc4xmpExt:AISystemUsed")
@@ -199,14 +199,14 @@ class IptcMetadata(_Record):
 
 
 class Generation(_Record):
-    """Our own facts; they lead from a published clip back to its row in the catalogue.
+    """Our own facts. They link a published clip to its row in the catalogue.
 
     Attributes:
-        seed: in decimal digits, for a JSON number loses those above 2**53.
-        parameters_sha256: of every generation input but the words of the prompts.
-        prompt_hmac_sha256: keyed, so that no one can try likely prompts against it.
-        first_frame_sha256: of the file of the picture that the clip starts from, where there is one.
-        licence_terms_attested: which conditions of the licence the operator attested, as a digest.
+        seed: in decimal digits, because JSON numbers lose precision above 2**53.
+        parameters_sha256: hash of all generation inputs except the prompt texts.
+        prompt_hmac_sha256: keyed hash, so that likely prompts cannot be tried against it.
+        first_frame_sha256: hash of the file of the picture that the clip starts from, if any.
+        licence_terms_attested: digest of the licence conditions that the operator attested.
     """
 
     campaign_id: Text
@@ -221,34 +221,34 @@ class Generation(_Record):
 
 
 class _Assertion(_Camel):
-    """``created`` puts it among the assertions that the signer answers for."""
+    """Base of all assertions; ``created`` marks those that the signer is responsible for."""
 
     created: Literal[True] = True
 
 
 class ActionsAssertion(_Assertion):
-    """What was done."""
+    """The actions."""
 
     label: Literal["c2pa.actions.v2"] = "c2pa.actions.v2"
     data: ActionList
 
 
 class DisclosureAssertion(_Assertion):
-    """That a model made it."""
+    """The disclosure that a model generated the clip."""
 
     label: Literal["c2pa.ai-disclosure"] = "c2pa.ai-disclosure"
     data: Disclosure
 
 
 class TrainingMiningAssertion(_Assertion):
-    """Whether it may be mined or trained on."""
+    """The permissions for data mining and training."""
 
     label: Literal["cawg.training-mining"] = "cawg.training-mining"
     data: TrainingMining
 
 
 class MetadataAssertion(_Assertion):
-    """IPTC properties; they are JSON-LD, so not in CBOR as the others are."""
+    """IPTC properties, stored as JSON-LD instead of CBOR."""
 
     label: Literal["cawg.metadata"] = "cawg.metadata"
     kind: Literal["Json"] = "Json"
@@ -269,20 +269,20 @@ Assertion = Annotated[
 
 
 class PromptData(_Record):
-    """The prompt's resource, which the signer adds."""
+    """The resource with the prompt, which the signer adds."""
 
     format: Literal["text/plain"] = "text/plain"
     identifier: Literal["prompt.txt"] = "prompt.txt"
 
 
 class PromptType(_Record):
-    """Says that the ingredient is a prompt."""
+    """Marks the ingredient as a prompt."""
 
     type: Literal["c2pa.types.generator.prompt"] = "c2pa.types.generator.prompt"
 
 
 class PromptIngredient(_Record):
-    """The prompt in plain words, where the campaign discloses it."""
+    """The prompt in plain text, if the campaign discloses it."""
 
     title: Literal["prompt"] = "prompt"
     label: Literal["prompt"] = "prompt"
@@ -293,10 +293,10 @@ class PromptIngredient(_Record):
 
 
 class FirstFrame(_Record):
-    """The picture that a clip starts from. The signer reads it, with the credential that it may carry.
+    """The picture that a clip starts from. The signer reads it, including its own credential if it has one.
 
     Attributes:
-        thumbnail: JPEG of it.
+        thumbnail: JPEG of the picture.
     """
 
     path: Path
@@ -304,17 +304,17 @@ class FirstFrame(_Record):
     thumbnail: bytes = Field(min_length=1, repr=False)
 
     def to_dict(self) -> dict[str, Any]:
-        """Return what the C2PA builder takes; the file's name stays at home."""
+        """Return the input of the C2PA builder; the file name is not disclosed."""
         thumbnail = {"format": "image/jpeg", "identifier": f"{FIRST_FRAME}.jpg"}
         return {"title": "first frame", "label": FIRST_FRAME, "relationship": "inputTo", "thumbnail": thumbnail}
 
 
 class ManifestDefinition(_Record):
-    """Everything that is signed beside the pixels.
+    """Everything that is signed in addition to the pixels.
 
     Attributes:
-        prompt: text of the prompt ingredient; a resource of the manifest, so not part of the JSON.
-        first_frame: a file that the builder reads, so no part of it either.
+        prompt: text of the prompt ingredient. It is a resource of the manifest, so it is not part of the JSON.
+        first_frame: a file that the builder reads, so it is not part of the JSON either.
     """
 
     claim_generator_info: tuple[ClaimGenerator, ...] = Field(min_length=1, max_length=1)
@@ -330,33 +330,33 @@ class ManifestDefinition(_Record):
     def _is_whole(self) -> "ManifestDefinition":
         labels = [assertion.label for assertion in self.assertions]
         if len(set(labels)) != len(labels) or "c2pa.actions.v2" not in labels:
-            raise ValueError("needs c2pa.actions.v2, and each assertion once")
+            raise ValueError("c2pa.actions.v2 is required, and each assertion may occur only once")
         if bool(self.ingredients) != (self.prompt is not None):
-            raise ValueError("a prompt ingredient needs its text, and a text its ingredient")
+            raise ValueError("a prompt ingredient and its text must be given together")
         made = self.actions[0]
         named = made.parameters is not None and FIRST_FRAME in made.parameters.ingredient_ids
         if made.action == "c2pa.created" and named != (self.first_frame is not None):
-            raise ValueError("a first frame and the action that used it need each other")
+            raise ValueError("a first frame and the action that uses it must be given together")
         return self
 
     @property
     def actions(self) -> tuple[Action, ...]:
-        """What was done, in order."""
+        """The actions, in order."""
         return next(each.data.actions for each in self.assertions if isinstance(each, ActionsAssertion))
 
     def to_dict(self) -> dict[str, Any]:
-        """Return what the C2PA builder takes."""
+        """Return the input of the C2PA builder."""
         return self.model_dump(mode="json", by_alias=True, exclude_none=True)
 
     def to_json(self) -> str:
-        """Return the same as JSON."""
+        """Return the input of the C2PA builder as JSON."""
         return json.dumps(self.to_dict(), ensure_ascii=False)
 
     def opening(self, parent_label: str) -> "ManifestDefinition":
-        """Return the definition for a source that is signed already: opened and published, not created.
+        """Return the definition for a source that is already signed: it is opened and published, not created.
 
         Args:
-            parent_label: label of the ingredient that holds the source's own manifest.
+            parent_label: label of the ingredient that contains the source's own manifest.
         """
         when = self.actions[0].when
         actions = ActionList(
@@ -370,10 +370,10 @@ class ManifestDefinition(_Record):
 
 
 def check_definition(definition: ManifestDefinition | dict[str, Any] | str) -> ManifestDefinition:
-    """Return the definition, checked from the ground up (copies with updates slip past pydantic).
+    """Validate a definition completely, because pydantic does not validate copies with updates.
 
     Raises:
-        InvalidDefinitionError: names the first field that breaks the schema, and how many do.
+        InvalidDefinitionError: the definition is invalid; names the first invalid field and the number of others.
     """
     try:
         if isinstance(definition, ManifestDefinition):
@@ -390,6 +390,6 @@ def check_definition(definition: ManifestDefinition | dict[str, Any] | str) -> M
 
 def _sentence(error: ValidationError) -> str:
     first = error.errors()[0]
-    place = ".".join(str(part) for part in first["loc"]) or "the whole"
+    place = ".".join(str(part) for part in first["loc"]) or "the top level"
     more = f" (and {error.error_count() - 1} more)" if error.error_count() > 1 else ""
-    return f"the manifest definition is wrong at {place}: {first['msg']}{more}"
+    return f"the manifest definition is invalid at {place}: {first['msg']}{more}"

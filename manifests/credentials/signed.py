@@ -1,4 +1,4 @@
-"""A signed clip, and who signed it."""
+"""A signed clip and its signer."""
 
 from dataclasses import dataclass
 from datetime import datetime
@@ -7,14 +7,14 @@ from pathlib import Path
 
 @dataclass(frozen=True, slots=True)
 class SignerFacts:
-    """Who signs, for people to read.
+    """Details of the signer, for people to read.
 
     Attributes:
-        not_after: when the certificate expires.
-        days_left: whole days until then.
+        not_after: expiry of the certificate.
+        days_left: whole days until the expiry.
         algorithm: COSE name, ``ES256``.
         kind: ``development CA``, ``key file``, ``AWS KMS`` or ``callback``.
-        tsa: address of the time stamp authority, if one is asked.
+        tsa: address of the time stamp authority, if one is used.
     """
 
     subject: str
@@ -28,15 +28,15 @@ class SignerFacts:
 
 @dataclass(frozen=True, slots=True)
 class Signed:
-    """A clip with its Content Credential, as it lies on this machine.
+    """A clip with its Content Credential, on this machine.
 
     Attributes:
-        sha256: of the whole signed file; it covers what the credential does not, too.
-        size: bytes of the signed file.
-        sidecar: the manifest store as a ``.c2pa`` file, for where platforms strip the embedded one.
-        sidecar_sha256: of that file.
+        sha256: hex digest of the whole signed file, including the parts that the credential does not cover.
+        size: size of the signed file in bytes.
+        sidecar: the manifest store as a ``.c2pa`` file, for platforms that strip the embedded one.
+        sidecar_sha256: hex digest of the sidecar.
         manifest_label: ``urn:c2pa:…`` of the active manifest.
-        signed_at: ISO 8601; of the time stamp, or else of this machine.
+        signed_at: ISO 8601; from the time stamp, or else from this machine's clock.
     """
 
     path: Path
@@ -49,5 +49,5 @@ class Signed:
 
     @property
     def credential_sha256(self) -> str:
-        """Hash of the manifest store, which is the same in the clip and beside it."""
+        """Hash of the manifest store, which is identical in the clip and in the sidecar."""
         return self.sidecar_sha256

@@ -1,6 +1,6 @@
-"""What differs between the video pipelines of diffusers: how texts are embedded, what a call is given and returns.
+"""Differences between the video pipelines of diffusers: text embedding, call arguments and results.
 
-Read in diffusers 0.42.1 and held by tests/contract/test_families_*.py. docs/families.md has the table.
+Derived from diffusers 0.42.1 and verified by tests/contract/test_families_*.py. See the table in docs/families.md.
 """
 
 import inspect
@@ -16,10 +16,10 @@ from manifests.variant import Variant
 from models.card import ModelCard
 
 Embedding = dict[str, torch.Tensor]
-"""What ``encode_prompt`` makes of one text, under the names by which the call takes it; batch of one."""
+"""Embedding of one text, keyed by the names of the call's arguments; batch of one."""
 
 SHARED_OPTIONS = ("max_sequence_length", "clip_skip")
-"""Options of both the call and ``encode_prompt``; their defaults differ in Wan, so both are told."""
+"""Options of both the call and ``encode_prompt``. Their defaults differ in Wan, so both are passed explicitly."""
 
 
 def _guided(variant: Variant, call: Mapping[str, Any]) -> bool:
@@ -27,12 +27,12 @@ def _guided(variant: Variant, call: Mapping[str, Any]) -> bool:
 
 
 def _guided_by_guider(variant: Variant, call: Mapping[str, Any]) -> bool:
-    """HunyuanVideo's guider is off at exactly 1."""
+    """HunyuanVideo disables its guider at exactly 1."""
     return not math.isclose(variant.guidance_scale, 1.0)
 
 
 def _guided_with_sound(variant: Variant, call: Mapping[str, Any]) -> bool:
-    """LTX-2 guides picture and sound together where either scale exceeds 1; 0 for the sound means as the picture."""
+    """LTX-2 guides video and audio together if either scale exceeds 1; an audio scale of 0 means the video's scale."""
     sound = call.get("audio_guidance_scale", 7.0) or variant.guidance_scale
     return max(variant.guidance_scale, sound) > 1
 
@@ -46,27 +46,27 @@ def _set_guider(pipeline: Any, variant: Variant) -> None:
 
 
 def _pad_left(pipeline: Any, variant: Variant) -> None:
-    """The connectors ask the tokenizer for what ``encode_prompt`` sets on the way."""
+    """Set the padding side that the connectors read from the tokenizer; normally ``encode_prompt`` sets it."""
     if getattr(pipeline, "tokenizer", None) is not None:
         pipeline.tokenizer.padding_side = "left"
 
 
 @dataclass(frozen=True)
 class Family:
-    """How one pipeline class is called.
+    """How to call one pipeline class.
 
     Attributes:
-        names: of what ``encode_prompt`` returns first, as the call takes it back, also as ``negative_…``;
-            empty where texts cannot be embedded before the call.
-        encoding: further arguments that ``encode_prompt`` demands.
-        text_encoders: components that nothing needs once all texts are embedded. Set them to None: a
-            pipeline takes its first component's device for its own, so one that was only moved misleads it.
-        max_batch: variants in one call; 1 where more fail, or would share a picture.
-        noise_in_model_dtype: the seed's noise is drawn in the model's dtype, so that a seed means other
-            noise in bfloat16 than in float32; else in float32 always.
-        needs_text: False where the prompt is not read at all.
-        guided: whether a call guides, and so wants negative texts.
-        set_up: what has to be set on the pipeline before a call.
+        names: call arguments for the first values that ``encode_prompt`` returns, also used with the prefix
+            ``negative_``; empty if texts cannot be embedded before the call.
+        encoding: further required arguments of ``encode_prompt``.
+        text_encoders: components that are not needed once all texts are embedded. Set them to None instead of
+            moving them: a pipeline uses the device of its first component as its own.
+        max_batch: variants per call; 1 if larger batches fail or would share a picture.
+        noise_in_model_dtype: the noise is drawn in the model's dtype, so that a seed gives different noise in
+            bfloat16 and float32; otherwise always in float32.
+        needs_text: False if the pipeline does not use the prompt.
+        guided: whether a call uses guidance and therefore needs negative texts.
+        set_up: prepares the pipeline before a call.
     """
 
     names: tuple[str, ...] = ()
@@ -80,11 +80,11 @@ class Family:
 
     @property
     def embeds(self) -> bool:
-        """True where texts can be embedded before the call."""
+        """Whether texts can be embedded before the call."""
         return bool(self.names)
 
     def texts(self, pipeline: Any, variant: Variant, card: ModelCard) -> tuple[str, ...]:
-        """Return what a variant's call reads: the prompt and, where it guides, the negative prompt."""
+        """Return the texts that a variant's call uses: the prompt and, with guidance, the negative prompt."""
         if not self.needs_text:
             return ()
         negative = self._negative(pipeline, variant, card)
@@ -93,7 +93,7 @@ class Family:
     def encode(
         self, pipeline: Any, text: str, device: torch.device | str, call_options: Mapping[str, Any]
     ) -> Embedding:
-        """Embed one text, without gradients (with them another kernel runs, and the last bits differ).
+        """Embed one text, without gradients (with gradients a different kernel runs and the last bits differ).
 
         Args:
             call_options: the card's ``call``.
@@ -115,15 +115,15 @@ class Family:
         pictures: Sequence[Image] | None = None,
         texts: Mapping[str, Embedding] | None = None,
     ) -> dict[str, Any]:
-        """Return the keyword arguments of the call that makes all variants of one bucket at once.
+        """Return the keyword arguments of a call that generates a batch of variants of one shape group.
 
-        Noise is drawn on the CPU, from a generator a variant, so that a seed means the same noise on
-        every device and in every batch. HunyuanVideo's guider is set on the pipeline on the way.
+        Noise is drawn on the CPU, from one generator per variant, so that a seed gives the same noise on every
+        device and in every batch. As a side effect, HunyuanVideo's guider is set on the pipeline.
 
         Args:
-            height, width: of the render, in pixels.
-            pictures: RGB first frames of that size, one a variant; None for text to video.
-            texts: embeddings of all of ``texts()`` on the device of the call; None gives the words.
+            height, width: render size in pixels.
+            pictures: RGB first frames of that size, one per variant; None for text to video.
+            texts: embeddings of all ``texts()`` on the device of the call; if None, the texts themselves are passed.
         """
         first = variants[0]
         self.set_up(pipeline, first)
@@ -148,7 +148,7 @@ class Family:
         return {name: value for name, value in stock.items() if name in accepted} | card.call
 
     def video(self, result: Any) -> torch.Tensor:
-        """Return the picture of what the call returned, float (batch, frames, channels, height, width), 0..1."""
+        """Return the frames of a call's result, float (batch, frames, channels, height, width), 0..1."""
         frames = result.frames if hasattr(result, "frames") else result[0]
         return frames.float()
 
@@ -163,7 +163,7 @@ class Family:
             return {}
         wanted = {"": [variant.prompt for variant in variants]}
         negatives = [self._negative(pipeline, variant, card) for variant in variants]
-        if guided := [text for text in negatives if text is not None]:  # all or none: a bucket has one guidance
+        if guided := [text for text in negatives if text is not None]:  # all or none: same guidance for all
             wanted["negative_"] = guided
         if texts is None or not self.embeds:
             return {f"{sign}prompt": _one_or_all(words) for sign, words in wanted.items()}
@@ -181,18 +181,18 @@ class Family:
 
 
 def family_of(pipeline: str) -> Family:
-    """Return how a class is called; one that nobody described gets words and what its signature accepts."""
+    """Return the family of a class; an unknown class gets the texts and the arguments that its signature accepts."""
     return FAMILIES.get(pipeline, Family())
 
 
 def _shared_options(pipeline: Any, call_options: Mapping[str, Any]) -> dict[str, Any]:
-    """Return options that the call and ``encode_prompt`` must agree on: the card's, else the call's defaults."""
+    """Return the options that the call and ``encode_prompt`` share: from the card, else the call's defaults."""
     defaults = inspect.signature(pipeline.__call__).parameters
     return {name: call_options.get(name, defaults[name].default) for name in SHARED_OPTIONS if name in defaults}
 
 
 def _one_or_all(values: Sequence[Any]) -> Any:
-    """One value bare, as not every class takes lists."""
+    """Return a single value without a list, since not every class accepts lists."""
     return values[0] if len(values) == 1 else list(values)
 
 
@@ -201,7 +201,7 @@ _MASKED = ("prompt_embeds", "prompt_attention_mask")
 _TWICE = ("prompt_embeds", "prompt_embeds_mask", "prompt_embeds_2", "prompt_embeds_mask_2")
 _T5 = ("text_encoder",)
 BATCH = 64
-"""No family has a limit of its own where batches work; memory sets one."""
+"""Families that support batches have no limit; memory sets it."""
 
 _LTX2 = Family(_MASKED, text_encoders=_T5, max_batch=BATCH, guided=_guided_with_sound, set_up=_pad_left)
 _HUNYUAN = Family(
@@ -233,4 +233,4 @@ FAMILIES = {
     ),
     "StableVideoDiffusionPipeline": Family(noise_in_model_dtype=True, needs_text=False),
 }
-"""By class name. A Hunyuan batch fails in its VAE; image-to-video is called for one picture at a time."""
+"""By class name. Batches of Hunyuan fail in its VAE; image-to-video pipelines are called with one picture at a time."""

@@ -21,7 +21,7 @@ from models.diffusers.families import family_of
 from models.diffusers.first_frame import fit
 from models.diffusers.loading import find_device, first_line, load
 from models.diffusers.oom_fallback import OomFallback
-from models.diffusers.text_embeddings import Embeddings, Texts
+from models.diffusers.text_embeddings import Embeddings, TextEmbedder
 from models.diffusers.tuning import set_step_cache, tune
 from models.memory import is_broken_device, is_out_of_memory
 from models.protocols import Generated, PictureSource
@@ -39,7 +39,7 @@ class DiffusersVideo:
 
     pipeline: Any = None
     _fallback: Any = None
-    _texts: Any = None
+    _embedder: Any = None
     _speed: Speed
 
     def __init__(
@@ -73,7 +73,7 @@ class DiffusersVideo:
         while True:
             try:
                 with torch.no_grad(), fast_matmul(self.device):
-                    return self._texts.embed(itertools.chain.from_iterable(map(self._texts_of, good)))
+                    return self._embedder.embed(itertools.chain.from_iterable(map(self._texts_of, good)))
             except Exception as error:  # noqa: BLE001 - any library may fail; generate() reports it
                 if not self._can_retry(error):
                     return
@@ -103,13 +103,13 @@ class DiffusersVideo:
 
     def close(self) -> None:
         """Free the device."""
-        self.pipeline = self._texts = self._fallback = None
+        self.pipeline = self._embedder = self._fallback = None
         gc.collect()
         if self.device.type == "cuda":
             torch.cuda.empty_cache()
 
     def _load(self, profile: str) -> None:
-        """Load the pipeline and tune it to a profile; reload it for a different one, since not all settings can be undone."""
+        """Load the pipeline and tune it to a profile; reload for another profile, as some settings cannot be undone."""
         speed = self.card.speed_of(self.card.profile_for(profile))
         if self.pipeline is not None:
             if speed == self._speed:
@@ -120,7 +120,9 @@ class DiffusersVideo:
         self._check_call()
         tune(self.pipeline, self.card, speed)
         self._fallback = OomFallback(self.pipeline, self.device, speed, self._family.max_batch)
-        self._texts = Texts(self.pipeline, self._family, self.card, self.device, lambda: self._fallback.is_offloaded)
+        self._embedder = TextEmbedder(
+            self.pipeline, self._family, self.card, self.device, lambda: self._fallback.is_offloaded
+        )
         self._cached: tuple[StepCache | None, int] = (None, 0)
         self._shapes: set[tuple[int, ...]] = set()
 
@@ -206,7 +208,7 @@ class DiffusersVideo:
         height, width = self._render_size(batch[0])
         texts: dict[str, Embeddings] | None = None
         if self._family.embeds:
-            texts = self._texts.of(itertools.chain.from_iterable(map(self._texts_of, batch)))
+            texts = self._embedder.of(itertools.chain.from_iterable(map(self._texts_of, batch)))
         pictures = [self._picture(variant, height, width) for variant in batch] if self.card.needs_first_frame else None
         wanted = self._as_draft(batch) if draft else batch
         self._cache_steps(wanted[0], draft)
@@ -246,9 +248,7 @@ class DiffusersVideo:
 
     def _picture(self, variant: Variant, height: int, width: int) -> Image.Image:
         if self._pictures is None:
-            raise GenerationError(
-                f"{self.card.name} requires a first frame, but this worker has no source of pictures."
-            )
+            raise GenerationError(f"{self.card.name} requires a first frame, but this worker has no picture source.")
         return fit(self._pictures(variant.first_frame_sha256), height, width)
 
     @staticmethod

@@ -1,4 +1,4 @@
-"""From a card to a stock pipeline on a device."""
+"""Load a card's stock pipeline onto a device."""
 
 import warnings
 from pathlib import Path
@@ -17,35 +17,35 @@ from models.weights import weights_path, weights_problem
 
 
 def find_device(name: str) -> torch.device:
-    """Return a device by its name.
+    """Return the device with this name.
 
     Raises:
-        ModelError: torch knows no such device, or it is not there.
+        ModelError: the name is unknown to torch, or the device does not exist.
     """
     try:
         device = torch.device(name)
     except RuntimeError as error:
-        raise ModelError(f"There is no device {name!r}; use cpu, cuda or cuda:0.") from error
+        raise ModelError(f"Unknown device {name!r}. Use cpu, cuda or cuda:0.") from error
     number = torch.cuda.device_count()
     if device.type == "cuda" and (device.index or 0) >= number:
-        raise ModelError(f"The device {name} is not there: torch sees {number} GPUs; use cpu.")
+        raise ModelError(f"The device {name} does not exist: torch detects {number} GPUs. Use cpu.")
     return device
 
 
 def load(card: ModelCard, weights_root: Path | None, device: torch.device) -> Any:
-    """Load the stock class that the card names: no other class, no code from the folder, no pickles.
+    """Load the card's stock pipeline class with its scheduler and LoRAs onto the device.
 
-    The pipeline has the card's scheduler and LoRAs, and lies on the device.
+    No other class is loaded, no code from the folder is run, and no pickles are read.
 
     Raises:
-        InvalidCardError: diffusers has no such class.
-        IncompleteWeightsError: files are missing or damaged, or are not what the card says.
+        InvalidCardError: diffusers does not have this class.
+        IncompleteWeightsError: files are missing, damaged, or do not match the card.
     """
     if problem := weights_problem(card, weights_root):
         raise IncompleteWeightsError(problem)
     pipeline_class = getattr(diffusers, card.pipeline, None)
     if pipeline_class is None or not issubclass(pipeline_class, diffusers.DiffusionPipeline):
-        raise InvalidCardError(f"The card {card.name} is wrong at pipeline: diffusers has no {card.pipeline}.")
+        raise InvalidCardError(f"Invalid card {card.name}, field pipeline: diffusers has no class {card.pipeline}.")
     folder = weights_path(card, weights_root)
     _hush()
     precision = _precision(card, device)
@@ -63,7 +63,7 @@ def load(card: ModelCard, weights_root: Path | None, device: torch.device) -> An
 
 
 def first_line(error: BaseException) -> str:
-    """Return what an error says first; its kind where it says nothing."""
+    """Return the first line of an error's message, or its class name if it has none."""
     return (str(error).strip().splitlines() or [type(error).__name__])[0]
 
 
@@ -74,7 +74,7 @@ def _precision(card: ModelCard, device: torch.device) -> dict[str, torch.dtype]:
 
 
 def _hush() -> None:
-    """Keep progress bars and advice of the libraries out of the program's own output."""
+    """Silence progress bars and advice of the libraries."""
     warnings.filterwarnings("ignore", message="Mismatch dtype between input and weight")
     for logging in (diffusers_logging, transformers_logging):
         logging.set_verbosity_error()

@@ -1,4 +1,4 @@
-"""What a card changes on a pipeline that was loaded: its scheduler and its LoRAs."""
+"""Apply a card's scheduler and LoRAs to a loaded pipeline."""
 
 import inspect
 import warnings
@@ -14,11 +14,11 @@ from models.weights import lora_path
 
 
 def prepare_pipeline(pipeline: Any, card: ModelCard, weights_root: Path | None = None) -> None:
-    """Give a pipeline the card's scheduler and LoRAs; call it before anything is compiled, cast or offloaded.
+    """Set the card's scheduler and load its LoRAs. Call this before anything is compiled, cast or offloaded.
 
     Raises:
-        InvalidCardError: diffusers has no such scheduler, or it has no such option.
-        IncompleteWeightsError: a LoRA's file is missing or does not fit; names both.
+        InvalidCardError: diffusers does not have this scheduler, or the scheduler does not have this option.
+        IncompleteWeightsError: a LoRA's file is missing or does not match; names the LoRA and the file.
     """
     if card.scheduler is not None:
         pipeline.scheduler = _scheduler(card.name, card.scheduler, pipeline.scheduler.config)
@@ -29,27 +29,29 @@ def prepare_pipeline(pipeline: Any, card: ModelCard, weights_root: Path | None =
 
 
 def _scheduler(card: str, wanted: Scheduler, config: Any) -> Any:
-    """A stock scheduler with the folder's configuration, as far as it has the same fields."""
+    """Return a stock scheduler with the folder's configuration for all fields that it shares."""
     kind = getattr(diffusers, wanted.name, None)
     if kind is None or not issubclass(kind, diffusers.SchedulerMixin):
-        raise InvalidCardError(f"The card {card} is wrong at scheduler.name: diffusers has no {wanted.name}.")
+        raise InvalidCardError(f"Invalid card {card}, field scheduler.name: diffusers has no class {wanted.name}.")
     for name in wanted.options.keys() - inspect.signature(kind).parameters.keys():
-        raise InvalidCardError(f"The card {card} is wrong at scheduler.options: {wanted.name} has no {name}.")
+        raise InvalidCardError(f"Invalid card {card}, field scheduler.options: {wanted.name} has no option {name}.")
     return kind.from_config(config, **wanted.options)
 
 
 def _load(pipeline: Any, card: ModelCard, lora: Lora, path: Path) -> None:
     if not hasattr(pipeline, "load_lora_weights"):
         raise IncompleteWeightsError(
-            f"The LoRA {lora.name} of {card.name} cannot be used: {card.pipeline} takes no LoRAs."
+            f"The LoRA {lora.name} of {card.name} cannot be used: {card.pipeline} does not support LoRAs."
         )
     model = getattr(pipeline, lora.component, None)
     if model is None:
-        raise IncompleteWeightsError(f"The LoRA {lora.name} of {card.name} is for {lora.component}, which it has not.")
+        raise IncompleteWeightsError(
+            f"The LoRA {lora.name} of {card.name} is for {lora.component}, but {card.pipeline} has no such component."
+        )
     if not path.is_file():
-        raise IncompleteWeightsError(f"The LoRA {lora.name} of {card.name} is missing: there is no file {path}.")
+        raise IncompleteWeightsError(f"The LoRA {lora.name} of {card.name} is missing: the file {path} does not exist.")
     second = {"load_into_transformer_2": True} if lora.component == "transformer_2" else {}
-    warnings.filterwarnings("ignore", message="Already found a `peft_config`")  # several LoRAs are meant
+    warnings.filterwarnings("ignore", message="Already found a `peft_config`")  # several LoRAs are intended
     try:
         pipeline.load_lora_weights(
             str(path.parent),
@@ -64,8 +66,10 @@ def _load(pipeline: Any, card: ModelCard, lora: Lora, path: Path) -> None:
         raise IncompleteWeightsError(
             f"The LoRA {lora.name} of {card.name} in {path} cannot be loaded: {what}"
         ) from error
-    if _adapter(lora) not in getattr(model, "peft_config", {}):  # diffusers only logs that nothing fitted
-        raise IncompleteWeightsError(f"The LoRA {lora.name} of {card.name} in {path} has nothing for {lora.component}.")
+    if _adapter(lora) not in getattr(model, "peft_config", {}):  # diffusers only logs that no weights matched
+        raise IncompleteWeightsError(
+            f"The LoRA {lora.name} of {card.name} in {path} has no weights for {lora.component}."
+        )
 
 
 def _scale(pipeline: Any, component: str, loras: Sequence[Lora]) -> None:
@@ -73,5 +77,5 @@ def _scale(pipeline: Any, component: str, loras: Sequence[Lora]) -> None:
 
 
 def _adapter(lora: Lora) -> str:
-    """The name inside of torch's modules, which take no dots."""
+    """Return the adapter name: torch module names must not contain dots."""
     return lora.name.replace(".", "_")

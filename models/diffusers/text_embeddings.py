@@ -1,4 +1,4 @@
-"""A pipeline's texts: each embedded once, kept in the machine's memory."""
+"""Embed a pipeline's texts once and cache the embeddings in main memory."""
 
 import contextlib
 from collections import OrderedDict
@@ -14,17 +14,17 @@ from models.diffusers.families import Family
 Embeddings = dict[str, torch.Tensor]
 
 SHARE = 0.25
-"""Of the machine's free memory that embeddings may take: most are 4 MB a text, those of LTX-2 385 MB."""
+"""Share of free main memory for the cache. Most embeddings take 4 MB per text, those of LTX-2 385 MB."""
 
 
-class Texts:
-    """Embeds texts one at a time, so that what stands beside a text changes nothing in it.
+class TextEmbedder:
+    """Embeds texts one at a time, so that an embedding does not depend on other texts of a batch.
 
-    Between two rounds of embedding the pipeline is without its text encoders, and the device too: they are
-    larger than most video models (UMT5-XXL: 11.4 GB).
+    Text encoders are removed from the pipeline and the device when they are not in use, since they are larger
+    than most video models (UMT5-XXL: 11.4 GB).
 
     Attributes:
-        encoded: how many texts were embedded so far.
+        encoded: how many texts have been embedded.
     """
 
     def __init__(
@@ -42,14 +42,14 @@ class Texts:
         self._device = device
         self._is_offloaded = is_offloaded
         self._budget = int(psutil.virtual_memory().available * SHARE) if budget is None else budget
-        self._kept: OrderedDict[str, Embeddings] = OrderedDict()
+        self._cache: OrderedDict[str, Embeddings] = OrderedDict()
         self._bytes = 0
-        self._away: dict[str, Any] = {}
+        self._detached: dict[str, Any] = {}
         self.encoded = 0
 
     def embed(self, texts: Iterable[str]) -> None:
-        """Embed what is new of the texts, as far as the budget goes."""
-        missing = [text for text in dict.fromkeys(texts) if text not in self._kept]
+        """Embed the texts that are not cached yet, until the budget is used up."""
+        missing = [text for text in dict.fromkeys(texts) if text not in self._cache]
         if not missing or not self._family.embeds:
             return
         with self._encoders():
@@ -57,20 +57,20 @@ class Texts:
                 self._remember(text, self._encode(text))
                 if self._bytes > self._budget:
                     break
-        self._forget(keep={*missing})
+        self._evict(keep={*missing})
 
     def of(self, texts: Iterable[str]) -> dict[str, Embeddings]:
-        """Return the embeddings of a few texts on the device; those that are new are embedded now."""
+        """Return the embeddings of a few texts on the device; embed those that are not cached."""
         wanted = list(dict.fromkeys(texts))
-        missing = [text for text in wanted if text not in self._kept]
+        missing = [text for text in wanted if text not in self._cache]
         if missing:
             with self._encoders():
                 for text in missing:
                     self._remember(text, self._encode(text))
-        found = {text: self._kept[text] for text in wanted}
+        found = {text: self._cache[text] for text in wanted}
         for text in wanted:
-            self._kept.move_to_end(text)
-        self._forget(keep={*wanted})
+            self._cache.move_to_end(text)
+        self._evict(keep={*wanted})
         return {
             text: {name: value.to(self._device) for name, value in embeddings.items()}
             for text, embeddings in found.items()
@@ -82,39 +82,39 @@ class Texts:
         return {name: value.cpu() for name, value in made.items()}
 
     def _remember(self, text: str, embeddings: Embeddings) -> None:
-        self._kept[text] = embeddings
+        self._cache[text] = embeddings
         self._bytes += _size(embeddings)
 
-    def _forget(self, keep: set[str]) -> None:
-        for text in list(self._kept):
+    def _evict(self, keep: set[str]) -> None:
+        for text in list(self._cache):
             if self._bytes <= self._budget:
                 return
             if text not in keep:
-                self._bytes -= _size(self._kept.pop(text))
+                self._bytes -= _size(self._cache.pop(text))
 
     @contextlib.contextmanager
     def _encoders(self) -> Iterator[None]:
-        """Give the pipeline its text encoders back for a while."""
-        for name, encoder in self._away.items():
+        """Restore the pipeline's text encoders for the duration of the block."""
+        for name, encoder in self._detached.items():
             setattr(self._pipeline, name, encoder if self._is_offloaded() else encoder.to(self._device))
-        if self._away and self._is_offloaded():
-            self._pipeline.enable_model_cpu_offload(device=self._device)  # hooks for those that are back
-        self._away = {}
+        if self._detached and self._is_offloaded():
+            self._pipeline.enable_model_cpu_offload(device=self._device)  # installs hooks on the restored encoders
+        self._detached = {}
         try:
             yield
         finally:
-            self._send_away()
+            self._detach()
 
-    def _send_away(self) -> None:
+    def _detach(self) -> None:
         if self._is_offloaded():
-            return  # the hooks move the encoders by themselves
+            return  # the offload hooks move the encoders
         for name in self._family.text_encoders:
             encoder = getattr(self._pipeline, name, None)
             if encoder is not None:
-                self._away[name] = encoder.to("cpu")
-                # Left in place it would make the pipeline believe that it works on the CPU.
+                self._detached[name] = encoder.to("cpu")
+                # If it stayed, the pipeline would assume that its device is the CPU.
                 setattr(self._pipeline, name, None)
-        if self._away and self._device.type == "cuda":
+        if self._detached and self._device.type == "cuda":
             torch.cuda.empty_cache()
 
 

@@ -1,4 +1,4 @@
-"""A profile's settings, put into force on a loaded pipeline."""
+"""Apply a speed profile to a loaded pipeline."""
 
 import inspect
 from typing import Any
@@ -12,27 +12,27 @@ from models.diffusers.loading import first_line
 from models.speed import Speed, StepCache
 
 DENOISERS = ("transformer", "transformer_2", "unet")
-"""Components that run once a step; all are models of diffusers."""
+"""Components that run in every step; all are diffusers models."""
 
 
 def denoisers(pipeline: Any) -> list[Any]:
-    """Return what the pipeline runs in every step."""
+    """Return the pipeline's components that run in every step."""
     found = (getattr(pipeline, name, None) for name in DENOISERS)
     return [component for component in found if component is not None]
 
 
 def tune(pipeline: Any, card: ModelCard, speed: Speed) -> None:
-    """Set what holds for as long as the pipeline is loaded: attention, storage, compilation.
+    """Apply the settings that stay while the pipeline is loaded: attention, storage and compilation.
 
     Raises:
-        InvalidCardError: the card asks for what its pipeline cannot do; diffusers would pass some of that in silence.
+        InvalidCardError: the pipeline does not support a setting, including those that diffusers would ignore.
     """
     for component in denoisers(pipeline):
         try:
             _tune(component, speed)
         except (ValueError, RuntimeError, ImportError, AttributeError) as error:
             name = type(component).__name__
-            raise InvalidCardError(f"The card {card.name} is wrong at profiles: {name}: {first_line(error)}") from error
+            raise InvalidCardError(f"Invalid card {card.name}, field profiles: {name}: {first_line(error)}") from error
 
 
 def _tune(component: Any, speed: Speed) -> None:
@@ -47,20 +47,20 @@ def _tune(component: Any, speed: Speed) -> None:
 
 
 def _set_attention(component: Any, backend: str) -> None:
-    """Set the backend, and see that something took it: CogVideoX, Mochi and UNets ignore it without a word."""
+    """Set the backend and check that it took effect: CogVideoX, Mochi and UNets ignore it silently."""
     if backend.endswith("_hub"):
-        raise ValueError(f"the attention backend {backend} fetches code when it is used")
+        raise ValueError(f"the attention backend {backend} downloads code at run time")
     component.set_attention_backend(backend)
     processors = getattr(component, "attn_processors", {}).values()
     if not any(getattr(processor, "_attention_backend", None) is not None for processor in processors):
-        raise ValueError(f"nothing in it takes the attention backend {backend}")
+        raise ValueError(f"the attention backend {backend} has no effect on this model")
 
 
 def set_step_cache(pipeline: Any, card: ModelCard, cache: StepCache | None, num_inference_steps: int) -> None:
-    """Switch a step cache on, or off where it is None.
+    """Enable a step cache, or disable it if ``cache`` is None.
 
     Raises:
-        InvalidCardError: the denoiser takes none of that kind.
+        InvalidCardError: the denoiser does not support this kind of cache.
     """
     for component in denoisers(pipeline):
         if getattr(component, "is_cache_enabled", False):
@@ -72,12 +72,12 @@ def set_step_cache(pipeline: Any, card: ModelCard, cache: StepCache | None, num_
         except (ValueError, TypeError, AttributeError) as error:
             name = type(component).__name__
             raise InvalidCardError(
-                f"The card {card.name} is wrong at step_cache: {name} with {cache.kind}: {first_line(error)}"
+                f"Invalid card {card.name}, field step_cache: {name} with {cache.kind}: {first_line(error)}"
             ) from error
 
 
 def _configuration(pipeline: Any, cache: StepCache, num_inference_steps: int) -> Any:
-    """Build diffusers' object; ranges are tuples there, and two arguments are the call's to know."""
+    """Build diffusers' configuration: lists become tuples, and two arguments are taken from the call."""
     config_class = getattr(diffusers, f"{cache.kind}Config")
     options: dict[str, Any] = {
         name: tuple(value) if isinstance(value, list) else value for name, value in cache.options.items()

@@ -1,4 +1,4 @@
-"""Embeds frames and prompts with an OpenCLIP model, through the open_clip library."""
+"""Embed frames and prompts with an OpenCLIP model, using the open_clip library."""
 
 import threading
 from collections import OrderedDict
@@ -23,7 +23,7 @@ CACHED_PROMPTS = 4096
 
 
 class OpenClipScorer:
-    """An OpenCLIP model on a device, with the embeddings of its latest prompts. Threads may share it."""
+    """An OpenCLIP model on a device, with a cache of recent prompt embeddings. Thread-safe."""
 
     def __init__(self, card: ScorerCard, weights_root: Path | None = None, device: str = "cpu") -> None:
         if problem := weights_problem(card, weights_root):
@@ -42,7 +42,7 @@ class OpenClipScorer:
         return f"{self.card.name}@{self.card.weights.revision}"
 
     def embed_frames(self, frames: np.ndarray) -> np.ndarray:
-        """uint8 (n, height, width, 3) -> float32 (n, d), rows of length one."""
+        """Embed uint8 (n, height, width, 3) as float32 (n, d), rows of length one."""
         pictures = torch.from_numpy(np.ascontiguousarray(frames)).to(self.device).permute(0, 3, 1, 2)
         with torch.inference_mode():
             batches = [
@@ -52,8 +52,8 @@ class OpenClipScorer:
         return torch.cat(batches).float().cpu().numpy()
 
     def embed_prompts(self, prompts: Sequence[str]) -> np.ndarray:
-        """n prompts -> float32 (n, d), rows of length one; only prompts not seen lately are embedded."""
-        with self._looking_up:  # threads that share the scorer embed a prompt once, not once each
+        """Embed n prompts as float32 (n, d), rows of length one; recent prompts come from the cache."""
+        with self._looking_up:  # so that threads do not embed the same prompt twice
             rows = {prompt: self._prompts[prompt] for prompt in prompts if prompt in self._prompts}
             rows |= self._embed([prompt for prompt in dict.fromkeys(prompts) if prompt not in rows])
             self._remember(rows)
@@ -77,9 +77,9 @@ class OpenClipScorer:
 
 
 def prepare(pictures: torch.Tensor, preprocess: transforms.Compose) -> torch.Tensor:
-    """Apply open_clip's own transform to a batch: uint8 (n, 3, height, width) -> float (n, 3, h, w).
+    """Apply open_clip's transform to a batch: uint8 (n, 3, height, width) -> float (n, 3, h, w).
 
-    open_clip's takes one PIL image at a time; the same steps, in the same order, are done on tensors.
+    open_clip's own transform accepts one PIL image; this does the same steps in the same order on tensors.
     """
     for step in preprocess.transforms:
         pictures = _apply(step, pictures)

@@ -17,6 +17,7 @@ from typing import Any, NamedTuple, TypeVar
 from adapters.catalogue import Catalogue
 from manifests.errors import ReelmillError
 from manifests.pluralize import count_of
+from manifests.states import UNFINISHED
 from tasks.alerts.pass_rate_drop import pass_rate_drop_of
 from tasks.runtime.redaction import redact
 
@@ -31,7 +32,6 @@ FINISHED, FAILED, BUDGET, COLLAPSED, LOST, STAGING, SWEEP = (
 )
 LONGEST_NAME = 80
 SHOWN = 5
-LEFT = ("planned", "leased", "rendered")
 
 log = logging.getLogger(__name__)
 R = TypeVar("R")
@@ -73,7 +73,7 @@ def run_ended(catalogue: Catalogue, campaign_id: str, run_id: str, outcome: str,
     if outcome in ("paused", "cancelled") or isinstance(error, KeyboardInterrupt | SystemExit):
         return False
     states = catalogue.progress.tally(campaign_id)
-    kind, words = _ending(outcome, error, sum(states.get(state, 0) for state in LEFT), campaign_id)
+    kind, words = _ending(outcome, error, sum(states.get(state, 0) for state in UNFINISHED), campaign_id)
     spent = _spent(catalogue, run_id)
     link = f"{review_url.rstrip('/')}/campaigns/{campaign_id}" if review_url else ""
     return _tell(

@@ -7,6 +7,7 @@ from collections import defaultdict, deque
 from adapters.c2pa.signer import Signer
 from adapters.catalogue import SYSTEM, Catalogue, Lease, Waiting
 from manifests.errors import InvalidDefinitionError, KeyTakenError, ReelmillError, UntrustedCredentialError
+from manifests.states import UNDELIVERED, State
 from tasks.deliver.publish import is_in_bucket, is_staged, publish_clip
 from tasks.deliver.sign import Asked, sign_clip
 from tasks.plan.licence import clearances_of, held_cards
@@ -73,11 +74,9 @@ class Delivery:
 
     def approve_passed(self) -> None:
         """Approve what passed, unless another campaign that shares the clip waits for a person."""
-        passed = {row.variant_id for row in self._catalogue.variants.waiting(self._campaign_id, ["passed"])}
+        passed = {row.variant_id for row in self._catalogue.variants.waiting(self._campaign_id, [State.PASSED])}
         if passed:
-            self._catalogue.decisions.approve(
-                passed - self._catalogue.variants.held_for_review(self._campaign_id), SYSTEM
-            )
+            self._catalogue.decisions.approve(passed - self._catalogue.variants.held_for_review(self._campaign_id))
 
     def others_hold_some(self) -> bool:
         """True where another worker has clips of this campaign: it delivers them, or its lease expires."""
@@ -119,7 +118,7 @@ class Delivery:
                     some,
                     current_owner(),
                     self._resources.lease_s,
-                    states=("approved", "signing"),
+                    states=UNDELIVERED,
                     attempts_cap=self._resources.attempts,
                     campaign_id=self._campaign_id,
                 ):
@@ -131,7 +130,7 @@ class Delivery:
 
         What the model's licence holds back waits for the operator, not for this.
         """
-        rows = self._catalogue.variants.waiting(self._campaign_id, ["approved", "signing"])
+        rows = self._catalogue.variants.waiting(self._campaign_id, UNDELIVERED)
         return [
             row
             for row in rows
@@ -157,7 +156,7 @@ class Delivery:
 
     def _deliver(self, lease: Lease, asked: Asked) -> None:
         try:
-            facts = lease.row.signed if lease.state == "signing" else None
+            facts = lease.row.signed if lease.state == State.SIGNING else None
             clearance = self._clearances.get(lease.variant.card)
             if facts and clearance and not clearance.covers(facts.attestation):
                 facts = None  # signed under other terms than those of today

@@ -10,6 +10,7 @@ from adapters.media.picture import thumbnail_of
 from manifests.credentials.credential import USES, Provenance
 from manifests.credentials.definition import FirstFrame
 from manifests.errors import GenerationError, InvalidDefinitionError
+from manifests.states import State
 from models.card import ModelCard
 from tasks.runtime.first_frames import MEDIA_TYPES, FirstFrames
 
@@ -43,7 +44,7 @@ def provenance_of(
         model_name=card.title,
         pipeline=card.pipeline,
         generator_library=f"diffusers {_version('diffusers')}",
-        created_at=_moment(events, "rendered"),
+        created_at=_moment(events, State.RENDERED),
         program_version=_version("reelmill"),
         licence=card.licence.name,
         licence_terms=licence_terms,
@@ -81,5 +82,5 @@ def _moment(events: list[Event], state: str) -> str:
 
 
 def _approver(events: list[Event]) -> str | None:
-    actors = [event.actor for event in events if event.to_state == "approved"]
+    actors = [event.actor for event in events if event.to_state == State.APPROVED]
     return actors[-1] if actors and actors[-1] != SYSTEM else None

@@ -4,6 +4,7 @@ from collections.abc import Iterable, Mapping
 
 from adapters.catalogue import Decided
 from manifests.errors import BucketError
+from manifests.states import State
 from tasks.runtime.resources import Resources, bucket_of, catalogue_of
 from tasks.runtime.retry import retry_transient
 
@@ -13,7 +14,7 @@ def withdraw(resources: Resources, seen: Mapping[str, int], actor: str, reason: 
 
     It is withdrawn all the same and keeps its URL, by which ``remove_files`` knows it later.
     """
-    decided = catalogue_of(resources).reviews.record(seen, "withdrawn", actor, reason=reason)
+    decided = catalogue_of(resources).reviews.record(seen, State.WITHDRAWN, actor, reason=reason)
     left = remove_files(resources, decided.moved)
     return Decided(decided.moved, {**decided.refused, **left})
 
@@ -23,7 +24,7 @@ def remove_files(resources: Resources, variant_ids: Iterable[str]) -> dict[str, 
     catalogue, bucket, left = catalogue_of(resources), bucket_of(resources), {}
     for variant_id in variant_ids:
         row = catalogue.variants.get(variant_id)
-        if row.state != "withdrawn" or row.url is None or row.signed is None:
+        if row.state != State.WITHDRAWN or row.url is None or row.signed is None:
             continue
         try:
             for key in reversed(row.signed.keys):

@@ -1,1 +1,1 @@
-"""What `reelmill doctor` looks at, a file a kind; each check is a plain function that returns a Finding."""
+"""The checks of `reelmill doctor`, one module per subject. Each check is a plain function that returns a Finding."""

@@ -1,4 +1,4 @@
-"""Looks at everything that a run will need, each thing for a bounded time, and says how to mend what is wrong."""
+"""Run checks concurrently, each with a time limit, and return their findings."""
 
 import threading
 import time
@@ -10,84 +10,85 @@ from tasks.runtime.redaction import redact
 
 OK, WARN, FAIL = "ok", "warn", "fail"
 LIMIT_S = 30.0
-"""Seconds for a check that names no other limit."""
+"""Default time limit of a check, in seconds."""
 
 
 @dataclass(frozen=True, slots=True)
 class Finding:
-    """What a check has found.
+    """The result of a check.
 
     Attributes:
-        level: ``ok``, ``warn`` (works, or will for a while) or ``fail`` (a run would not).
-        told: what is so.
-        mend: what to do about it; empty where nothing is to be done, or ``told`` says it.
-        seconds: that the check took.
+        level: ``ok``, ``warn`` (a run works, at least for now) or ``fail`` (a run would fail).
+        message: what was found.
+        fix: how to fix it; empty if there is nothing to fix or ``message`` contains the fix.
+        check: name of the check.
+        seconds: duration of the check.
     """
 
     level: str
-    told: str
-    mend: str = ""
+    message: str
+    fix: str = ""
     check: str = ""
     seconds: float = 0.0
 
 
 @dataclass(frozen=True, slots=True)
 class Check:
-    """A check, and the seconds that it may take."""
+    """A check and its time limit in seconds."""
 
-    look: Callable[[], Finding]
+    function: Callable[[], Finding]
     limit_s: float = LIMIT_S
 
 
-def examine(checks: Mapping[str, Check]) -> list[Finding]:
-    """Do all checks at once and return what they found, in their order; secrets are taken out of it.
+def run_checks(checks: Mapping[str, Check]) -> list[Finding]:
+    """Run all checks concurrently and return their findings in the same order, with secrets redacted.
 
-    One that takes longer than its limit has failed; its thread is left behind and ends with the process.
+    A check that exceeds its limit fails; its daemon thread ends with the process.
     """
-    looks = [_Look(name, check) for name, check in checks.items()]
-    for look in looks:
-        look.start()
-    return [_told(look.outcome()) for look in looks]
+    threads = [_CheckThread(name, check) for name, check in checks.items()]
+    for thread in threads:
+        thread.start()
+    return [_redacted(thread.finding()) for thread in threads]
 
 
-class _Look(threading.Thread):
+class _CheckThread(threading.Thread):
     def __init__(self, name: str, check: Check) -> None:
         super().__init__(name=f"check {name}", daemon=True)
         self._check = check
-        self._called = name
+        self._check_name = name
         self._began = time.monotonic()
         self._finding: Finding | None = None
 
     def run(self) -> None:
         try:
-            found = self._check.look()
+            found = self._check.function()
         except ReelmillError as error:
             found = Finding(FAIL, str(error))
         except OSError as error:
             found = Finding(
                 FAIL,
-                f"{error.filename or 'The system'}: {error.strerror or error}.",
-                "Check the path, its rights and the disk.",
+                f"{error.filename or 'System call'}: {error.strerror or error}.",
+                "Check the path, its permissions and the disk.",
             )
-        except Exception as error:  # noqa: BLE001 - a check that stumbles is a finding like any other
+        except Exception as error:  # noqa: BLE001 - an unexpected error is a finding too
             found = Finding(
                 FAIL,
                 f"{type(error).__name__}: {error}",
-                "Run `reelmill doctor` again; if it stays so, report it with this line.",
+                "Run `reelmill doctor` again. If the error persists, report it with this line.",
             )
         self._finding = replace(found, seconds=time.monotonic() - self._began)
 
-    def outcome(self) -> Finding:
+    def finding(self) -> Finding:
         limit = self._check.limit_s
         self.join(max(0.0, self._began + limit - time.monotonic()))
         found = self._finding or Finding(
             FAIL,
             f"No answer within {limit:.0f} s.",
-            "See whether network, disk and service are alive, then run it again.",
+            "Check that the network, the disk and the service respond, then run the command again.",
             seconds=limit,
         )
-        return replace(found, check=self._called)
+        return replace(found, check=self._check_name)
 
 
-def _told(finding: Finding) -> Finding:
-    return replace(finding, told=redact(finding.told), mend=redact(finding.mend))
+def _redacted(finding: Finding) -> Finding:
+    return replace(finding, message=redact(finding.message), fix=redact(finding.fix))

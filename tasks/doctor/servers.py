@@ -3,7 +3,6 @@
 import base64
 import json
 import subprocess
-import sys
 import urllib.error
 import urllib.request
 from collections.abc import Mapping
@@ -11,6 +10,7 @@ from importlib.metadata import version
 from typing import Any
 from urllib.parse import urlsplit
 
+from adapters.child_python import PYTHON, isolated_environment
 from models.card import ModelCard
 from tasks.doctor.check import FAIL, OK, WARN, Finding
 
@@ -72,7 +72,8 @@ def check_ray(address: str, card: ModelCard, autoscales: bool = False, limit_s: 
         return Finding(OK, f"Each command starts a Ray cluster of its own on this machine (Ray {version('ray')}).")
     try:
         asked = subprocess.run(  # noqa: S603
-            [sys.executable, "-m", "tasks.doctor.ray_probe", address],
+            [*PYTHON, "-m", "tasks.doctor.ray_probe", address],
+            env=isolated_environment(),
             stdin=subprocess.DEVNULL,
             capture_output=True,
             text=True,

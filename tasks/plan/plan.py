@@ -4,10 +4,10 @@ from collections import Counter, defaultdict
 from collections.abc import Callable, Collection, Iterable, Mapping
 from dataclasses import dataclass, field
 
+from manifests.states import FINISHED, State
 from manifests.variant import PlannedVariant
 from models.card import ModelCard
 
-FINISHED = frozenset({"failed", "approved", "rejected", "signing", "published", "withdrawn", "quarantined", "passed"})
 LOOK_UP = 5000
 
 
@@ -111,7 +111,7 @@ class _Counts:
     def add(self, items: list[PlannedVariant], states_of: Callable[[list[str]], Mapping[str, str]]) -> None:
         states = states_of([item.variant_id for item in items]) if items else {}
         for item in items:
-            state = states.get(item.variant_id, "planned")
+            state = states.get(item.variant_id, State.PLANNED)
             if state in FINISHED:
                 self.skipped[state] += 1
             elif item.brief_id in self._satisfied:

@@ -6,18 +6,17 @@ from collections.abc import Iterable, Iterator, Mapping
 
 from adapters.catalogue import SYSTEM, Catalogue, VariantRow
 from manifests.gate import Gate
+from manifests.states import GOOD, IN_PROGRESS, UNDELIVERED, UNFINISHED, State
 from manifests.verdict import Verdict
 from tasks.alerts import alerts
 from tasks.plan.licence import held_cards
-from tasks.plan.shard import GOOD_STATES, Job, Shard, cut
+from tasks.plan.shard import Job, Shard, cut
 from tasks.plan.thresholds import lowest
 from tasks.runtime.cancellation import stopping
 from tasks.runtime.lease_owner import is_dead
 from tasks.runtime.resources import Resources, card_of, catalogue_of
 
 POLL_S = 0.5
-UNFINISHED = ("planned", "leased", "rendered")
-SENDING = ("approved", "signing")
 
 
 def free_the_dead(catalogue: Catalogue) -> int:
@@ -61,9 +60,7 @@ class Remaining:
         deadline = time.monotonic() + seconds
         while time.monotonic() < deadline and not stopping.is_set():
             free_the_dead(self._catalogue)
-            if not any(
-                row.lease_owner for row in self._catalogue.variants.waiting(self._campaign_id, ["leased", "rendered"])
-            ):
+            if not any(row.lease_owner for row in self._catalogue.variants.waiting(self._campaign_id, IN_PROGRESS)):
                 return
             time.sleep(POLL_S)
 
@@ -75,16 +72,14 @@ class Remaining:
         rows = self._catalogue.variants.of_campaign(self._campaign_id)
         if self._some_to_send(rows, review) or any(self._new_verdicts(rows)):
             return False
-        good = Counter(
-            brief_id for row in rows if row.state in GOOD_STATES for brief_id in self._brief_ids[row.variant_id]
-        )
+        good = Counter(brief_id for row in rows if row.state in GOOD for brief_id in self._brief_ids[row.variant_id])
         return not any(row.state in UNFINISHED and self._lacks(row, good) for row in rows)
 
     def _some_to_send(self, rows: Iterable[VariantRow], review: str) -> bool:
         held, unlicensed = self._catalogue.variants.held_for_review(self._campaign_id), held_cards(self._resources)
-        if review == "auto" and any(row.state == "passed" and row.variant_id not in held for row in rows):
+        if review == "auto" and any(row.state == State.PASSED and row.variant_id not in held for row in rows):
             return True
-        return any(row.state in SENDING and row.variant.card not in unlicensed for row in rows)
+        return any(row.state in UNDELIVERED and row.variant.card not in unlicensed for row in rows)
 
     def _lacks(self, row: VariantRow, good: Mapping[str, int]) -> bool:
         briefs = (self._briefs[name] for name in self._brief_ids[row.variant_id])
@@ -92,7 +87,7 @@ class Remaining:
 
     def regate(self, actor: str = SYSTEM) -> int:
         """Judge again what was scored under other thresholds; return how many verdicts changed."""
-        rows = self._catalogue.variants.of_campaign(self._campaign_id, ["passed", "failed"])
+        rows = self._catalogue.variants.of_campaign(self._campaign_id, [State.PASSED, State.FAILED])
         return self._catalogue.decisions.regate(self._new_verdicts(rows), actor)
 
     def _new_verdicts(self, rows: Iterable[VariantRow]) -> Iterator[Verdict]:
@@ -103,10 +98,10 @@ class Remaining:
 
     def _verdict_changes(self, row: VariantRow) -> Verdict | None:
         """Return the verdict under today's thresholds where it is another one."""
-        if row.score is None or row.state not in ("passed", "failed"):
+        if row.score is None or row.state not in (State.PASSED, State.FAILED):
             return None
         verdict = Gate(self._threshold(row), self._max_rank_share).judge(row.score)
-        return verdict if verdict.passed != (row.state == "passed") else None
+        return verdict if verdict.passed != (row.state == State.PASSED) else None
 
     def _job(self, row: VariantRow) -> Job:
         return Job(row.variant, row.variant_id, tuple(self._brief_ids[row.variant_id]), self._threshold(row))

@@ -7,9 +7,6 @@ from typing import NamedTuple
 
 from manifests.variant import Variant
 
-GOOD_STATES = ("passed", "approved", "signing", "published")
-"""What counts towards the number of clips that a brief wants."""
-
 
 class Job(NamedTuple):
     """A variant with what its verdict depends on.

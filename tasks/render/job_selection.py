@@ -4,8 +4,9 @@ import threading
 from collections.abc import Callable, Iterable, Sequence
 
 from adapters.catalogue import Catalogue
+from manifests.states import GOOD
 from models.protocols import FrameScorer, Generator
-from tasks.plan.shard import GOOD_STATES, Job, Shard
+from tasks.plan.shard import Job, Shard
 from tasks.render.drafting import Drafter
 
 WAKE_S = 5.0
@@ -95,7 +96,7 @@ class JobSelection:
         if not self._shard.wants:
             return {}
         tallies = self._catalogue.progress.tally_by_brief(self._shard.campaign_id, self._shard.wants)
-        good = {brief_id: sum(states.get(state, 0) for state in GOOD_STATES) for brief_id, states in tallies.items()}
+        good = {brief_id: sum(states.get(state, 0) for state in GOOD) for brief_id, states in tallies.items()}
         return {brief_id: want - good.get(brief_id, 0) for brief_id, want in self._shard.wants.items()}
 
 

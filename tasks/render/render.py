@@ -12,6 +12,7 @@ from typing import NamedTuple
 
 from adapters.catalogue import GO, Catalogue, Lease, Turn
 from manifests.errors import BrokenDeviceError, CatalogueError
+from manifests.states import State
 from models.protocols import FrameScorer, Generator
 from tasks.plan.remaining import free_the_dead
 from tasks.plan.shard import Job, Shard
@@ -197,7 +198,7 @@ class ShardWorker:
             list(by_id),
             current_owner(),
             self._resources.lease_s,
-            states=("planned", "rendered"),
+            states=(State.PLANNED, State.RENDERED),
             attempts_cap=self._resources.attempts,
             campaign_id=self._shard.campaign_id,
         )
@@ -238,7 +239,9 @@ class ShardWorker:
     def report(self, not_needed: int, wall_seconds: float) -> ShardReport:
         """Return the counts so far."""
         outcomes = self._writer.outcomes
-        return ShardReport(outcomes["passed"], outcomes["failed"], not_needed, self._device_seconds, wall_seconds)
+        return ShardReport(
+            outcomes[State.PASSED], outcomes[State.FAILED], not_needed, self._device_seconds, wall_seconds
+        )
 
     def raise_failure(self) -> None:
         """Raise the error that stopped the postprocess pool or the writer, if any."""
@@ -282,7 +285,7 @@ class ShardWorker:
     def _is_staged(self, lease: Lease) -> bool:
         clip = lease.row.clip
         return (
-            lease.state in ("rendered", "leased")
+            lease.state in (State.RENDERED, State.LEASED)
             and clip is not None
             and is_within_reach(self._resources, clip)
             and brought_here(self._resources, clip) is not None

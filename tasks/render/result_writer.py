@@ -11,6 +11,7 @@ from adapters.catalogue import Catalogue, Lease
 from manifests.clip import Clip
 from manifests.errors import CatalogueUnreachableError, LostLeaseError
 from manifests.score import Score
+from manifests.states import State
 from manifests.verdict import Verdict
 from tasks.plan.shard import Job
 
@@ -113,7 +114,7 @@ class ResultWriter:
         judged = [outcome for outcome in batch if isinstance(outcome, Judged)]
         lost = self._catalogue.results.record_batch(outcome[1:] for outcome in judged) if judged else ()
         kept = [outcome for outcome in judged if outcome.lease.variant_id not in lost]
-        self.outcomes.update("passed" if outcome.verdict.passed else "failed" for outcome in kept)
+        self.outcomes.update(State.PASSED if outcome.verdict.passed else State.FAILED for outcome in kept)
         for outcome in batch:
             if isinstance(outcome, Failed):
                 self._fail(outcome)
@@ -125,4 +126,4 @@ class ResultWriter:
             self._catalogue.results.mark_failed(failed.lease, failed.reason)
         except LostLeaseError:
             return
-        self.outcomes["failed"] += 1
+        self.outcomes[State.FAILED] += 1

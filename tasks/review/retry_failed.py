@@ -5,6 +5,7 @@ from typing import NamedTuple
 
 from adapters.catalogue import Catalogue, VariantRow
 from manifests.placement import parse_placement
+from manifests.states import State
 from manifests.variant import PlannedVariant, Variant
 from tasks.plan.expand import SEEDS
 
@@ -25,7 +26,7 @@ def retry_failed(catalogue: Catalogue, campaign_id: str) -> Retried:
     """
     rows = catalogue.variants.of_campaign(campaign_id)
     parents = {row.parent_id for row in rows}
-    refused = [row for row in rows if row.state == "failed" and row.score and row.variant_id not in parents]
+    refused = [row for row in rows if row.state == State.FAILED and row.score and row.variant_id not in parents]
     rerolled = _reroll(catalogue, campaign_id, rows, refused)
     again = catalogue.decisions.retry_failed(campaign_id, quarantined=True, scored=False)
     return Retried(again, rerolled)

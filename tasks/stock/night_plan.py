@@ -12,20 +12,18 @@ from manifests.campaign import Campaign
 from manifests.nightly.night import Night
 from manifests.nightly.night_report import NightReport
 from manifests.nightly.stock import Combination, StockSheet
+from manifests.states import GOOD, PASSED_OR_LATER, UNFINISHED, State
 from manifests.variant import Variant
 from models.card import ModelCard
 from models.speed import Profile
 from tasks.plan.expand import SEEDS, expand
-from tasks.plan.remaining import UNFINISHED
-from tasks.plan.shard import GOOD_STATES
 from tasks.stock.stock_selection import NOTHING, Choice, Standing, choose, free_seed
 
 UNBEGUN = "planned"
 """Counts for nothing: it is what nights before did not come to, and a night that takes it up makes the same clip."""
-THERE = frozenset({*GOOD_STATES, "leased", "rendered", "withdrawn"})
+THERE = frozenset({*GOOD, State.LEASED, State.RENDERED, State.WITHDRAWN})
 """Counts as made. What is being made will be; what a person took back from viewers is not made again unasked."""
 MOST_RUNS = 10_000
-PASSED = frozenset({"passed", "approved", "signing", "published", "rejected", "withdrawn"})
 
 
 class Concept(NamedTuple):
@@ -157,9 +155,9 @@ def counted(report: NightReport, catalogue: Catalogue, briefs: Collection[Brief]
         done=ends["done"],
         vain=ends["vain"],
         left=ends["left"],
-        made=sum(number for state, number in states.items() if state in {*PASSED, "failed"}),
-        passed=sum(number for state, number in states.items() if state in PASSED),
-        published=states.get("published", 0),
+        made=sum(number for state, number in states.items() if state in {*PASSED_OR_LATER, State.FAILED}),
+        passed=sum(number for state, number in states.items() if state in PASSED_OR_LATER),
+        published=states.get(State.PUBLISHED, 0),
         spent_s=spent_s(catalogue, name_of(report.sheet, report.day)),
     )
 
@@ -171,6 +169,6 @@ def spent_s(catalogue: Catalogue, name: str) -> float:
 
 
 def _end_of(brief: Brief, states: Mapping[str, int]) -> str:
-    if sum(states.get(state, 0) for state in GOOD_STATES) >= (brief.want or 1):
+    if sum(states.get(state, 0) for state in GOOD) >= (brief.want or 1):
         return "done"
     return "left" if any(states.get(state, 0) for state in UNFINISHED) or not states else "vain"

@@ -9,6 +9,7 @@ from typing import NamedTuple
 
 from adapters.bucket import Entry, LocalBucket
 from adapters.catalogue import VariantRow
+from manifests.states import State
 from tasks.runtime.retry import retry_transient
 from tasks.runtime.shared_staging import PREFIX, is_within_reach
 from tasks.sweep.orphans import QUARANTINE, quarantine
@@ -54,7 +55,7 @@ def compare(sweep: Sweep, place: Place) -> None:
 
 def hash_share(sweep: Sweep, place: Place) -> float:
     """Return the share of the objects whose hash is compared, 0..1."""
-    clips = sum(sweep.catalogue.progress.tally(name).get("published", 0) for name in place.campaigns)
+    clips = sum(sweep.catalogue.progress.tally(name).get(State.PUBLISHED, 0) for name in place.campaigns)
     most = READ if isinstance(bucket_at(place), LocalBucket) else HEADS
     return min(1.0, most / max(1, 4 * clips))
 
@@ -68,10 +69,10 @@ def compare_campaign(sweep: Sweep, place: Place, name: str, listing: Listing, sh
         if row.signed is None or row.signed.campaign_id != name:
             continue  # another campaign that shares the clip publishes it
         known.update(row.signed.keys)
-        if row.state == "published":
+        if row.state == State.PUBLISHED:
             sweep.notes.look("clips")
             picked += _check_listed(sweep, place, row, listing, share)
-        elif row.state == "withdrawn":
+        elif row.state == State.WITHDRAWN:
             remove_left(sweep, place, row, listing)
     with ThreadPoolExecutor(THREADS) as pool:
         list(pool.map(lambda upload: _check_hash(sweep, place, upload), picked))

@@ -9,12 +9,13 @@ from pathlib import Path
 
 from adapters.catalogue.core.database import batches
 from adapters.catalogue.views.files import StagedRow
+from manifests.states import State
 from tasks.runtime.staging import SIGNED
 from tasks.sweep.terms import Sweep
 
-SETTLED = frozenset({"published", "rejected", "withdrawn"})
+SETTLED = frozenset({State.PUBLISHED, State.REJECTED, State.WITHDRAWN})
 """States in which nobody needs the master any more; posters stay, people look at them."""
-UNSENT = frozenset({"signing", "quarantined"})
+UNSENT = frozenset({State.SIGNING, State.QUARANTINED})
 """States from which signed files may still go into the bucket."""
 AT_ONCE = 200
 """Folders that the catalogue is asked about at a time: what it says is acted on at once."""

@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 
 from adapters.bucket import Bucket
 from adapters.catalogue import Catalogue, VariantRow
+from manifests.states import State
 from tasks.runtime.resources import Resources, bucket_of, catalogue_of
 from tasks.sweep.report import Notes
 
@@ -82,7 +83,7 @@ class Sweep:
 
     def is_published(self, row: VariantRow) -> bool:
         """True where the clip was not withdrawn meanwhile."""
-        return self.catalogue.variants.states([row.variant_id]).get(row.variant_id) == "published"
+        return self.catalogue.variants.states([row.variant_id]).get(row.variant_id) == State.PUBLISHED
 
     def place_of(self, row: VariantRow) -> Place | None:
         """Return where a signed clip lies; None where no campaign here has published it."""

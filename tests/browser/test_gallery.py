@@ -3,6 +3,7 @@
 import re
 import sqlite3
 
+from decisions import decide
 from playwright.sync_api import Page, expect
 
 from adapters.catalogue import open_catalogue
@@ -152,7 +153,7 @@ def test_all_that_fit_are_counted_first_and_partly_refused(open_page, served):
         .fetchone()[0]
     )
     with open_catalogue(f"sqlite:///{served.home / 'catalogue.sqlite'}") as catalogue:
-        catalogue.decisions.approve([key], "person:ben")
+        decide(catalogue, [key], "approved", "person:ben")
     page.get_by_label("off brand").check()
     page.get_by_role("button", name="Reject 250").click()
     expect(page.locator("main")).to_contain_text("Rejected: 249 clips.")
@@ -164,7 +165,9 @@ def test_a_stale_decision_is_refused_and_shows_what_is(open_page, served):
     page.keyboard.press("j")
     key = current(page).get_attribute("data-id")
     with open_catalogue(f"sqlite:///{served.home / 'catalogue.sqlite'}") as catalogue:
-        catalogue.reviews.record({key: catalogue.gallery.last_event(key)}, "rejected", "person:ben", codes=["legal"])
+        catalogue.reviews.record(
+            {key: catalogue.variants.last_events([key])[key]}, "rejected", "person:ben", codes=["legal"]
+        )
     page.keyboard.press("a")
     expect(page.locator("#notices")).to_contain_text("It changed while you looked at it: ben made it rejected.")
     expect(page.locator(f"#c-{key}")).to_have_attribute("data-state", "rejected")

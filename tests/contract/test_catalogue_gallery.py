@@ -134,7 +134,7 @@ def test_reviewed_ones_are_told_from_others(catalogue: Catalogue, filled):
     catalogue.reviews.add_comment(key.variant_id, "person:ann", "dull")
     [row] = catalogue.gallery.page(Filter(reviewed="yes")).rows
     assert (row.variant_id, row.comments, row.state) == (key.variant_id, 1, "rejected")
-    assert row.seen == catalogue.gallery.last_event(row.variant_id) > key.seen
+    assert row.seen == catalogue.variants.last_events([row.variant_id])[row.variant_id] > key.seen
 
 
 def test_counting_stops(catalogue: Catalogue, filled):

@@ -5,6 +5,7 @@ from collections import defaultdict
 from collections.abc import Callable, Sequence
 
 import samples
+from decisions import decide
 from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule, run_state_machine_as_test
@@ -98,10 +99,10 @@ class Workers(RuleBasedStateMachine):
         numbers=SOME,
         decide=st.sampled_from(
             [
-                lambda c, ids: c.decisions.approve(ids, "system"),
-                lambda c, ids: c.decisions.approve(ids, "ann", "I like it"),
-                lambda c, ids: c.decisions.reject(ids, "ann", "dull"),
-                lambda c, ids: c.decisions.withdraw(ids, "ann", "rights"),
+                lambda c, ids: c.decisions.approve(ids),
+                lambda c, ids: decide(c, ids, "approved", "ann", "I like it"),
+                lambda c, ids: decide(c, ids, "rejected", "ann", "dull"),
+                lambda c, ids: decide(c, ids, "withdrawn", "ann", "rights"),
                 lambda c, ids: c.decisions.quarantine(ids, "odd"),
                 lambda c, ids: c.decisions.regate([samples.passed(ids[0])]),
                 lambda c, ids: c.decisions.regate([samples.failed(ids[0])]),

@@ -5,6 +5,7 @@ from itertools import pairwise
 
 import pytest
 import samples
+from decisions import decide
 
 from adapters.catalogue import MOVES, STATES, Catalogue, Lease
 from manifests.errors import LostLeaseError
@@ -31,14 +32,17 @@ OPERATIONS: dict[str, tuple[Operation, dict[str, str]]] = {
     "requeue": (lambda c, v, lease: c.results.requeue(lease, "the master is gone"), {"signing": "planned"}),
     "signed": (lambda c, v, lease: c.results.mark_signing(lease, samples.facts(v)), {"signing": "signing"}),
     "published": (lambda c, v, lease: c.results.mark_published(lease, "https://x.example/1"), {"signing": "published"}),
-    "approve": (lambda c, v, lease: c.decisions.approve([v], "ann"), {"passed": "approved"}),
+    "approve": (lambda c, v, lease: decide(c, [v], "approved", "ann"), {"passed": "approved"}),
     "approve with reason": (
-        lambda c, v, lease: c.decisions.approve([v], "ann", "I like it"),
+        lambda c, v, lease: decide(c, [v], "approved", "ann", "I like it"),
         {"passed": "approved", "failed": "approved"},
     ),
-    "approve by policy": (lambda c, v, lease: c.decisions.approve([v], "system", "auto"), {"passed": "approved"}),
-    "reject": (lambda c, v, lease: c.decisions.reject([v], "ann", "dull"), {"passed": "rejected"}),
-    "withdraw": (lambda c, v, lease: c.decisions.withdraw([v], "ann", "rights"), {"published": "withdrawn"}),
+    "approve by policy": (lambda c, v, lease: c.decisions.approve([v]), {"passed": "approved"}),
+    "reject": (
+        lambda c, v, lease: decide(c, [v], "rejected", "ann", "dull"),
+        {"passed": "rejected", "failed": "rejected"},
+    ),
+    "withdraw": (lambda c, v, lease: decide(c, [v], "withdrawn", "ann", "rights"), {"published": "withdrawn"}),
     "regate to passed": (lambda c, v, lease: c.decisions.regate([samples.passed(v)]), {"failed": "passed"}),
     "regate to failed": (lambda c, v, lease: c.decisions.regate([samples.failed(v)]), {"passed": "failed"}),
     "retry": (lambda c, v, lease: c.decisions.retry_failed(samples.campaign().campaign_id), {"failed": "planned"}),
@@ -148,7 +152,7 @@ def test_a_failure_keeps_its_reasons_and_a_retry_starts_clean(catalogue: Catalog
 def test_a_clip_that_never_was_can_be_neither_approved_nor_regated(catalogue: Catalogue):
     (variant_id,) = samples.filled(catalogue, 1)
     catalogue.results.mark_failed(samples.take(catalogue, [variant_id])[0], "out of memory")
-    assert catalogue.decisions.approve([variant_id], "ann", "please") == []
+    assert decide(catalogue, [variant_id], "approved", "ann", "please") == []
     assert catalogue.decisions.regate([samples.passed(variant_id)]) == 0
     assert catalogue.variants.get(variant_id).state == "failed"
 
@@ -157,8 +161,8 @@ def test_decisions_say_which_they_moved(catalogue: Catalogue):
     ids = samples.filled(catalogue, 4)
     for variant_id in ids[:3]:
         samples.bring_to(catalogue, variant_id, "passed")
-    assert catalogue.decisions.reject([ids[1]], "bob", "dull") == [ids[1]]
-    assert catalogue.decisions.approve([ids[2], *ids, "0" * 32], "ann") == [ids[2], ids[0]]
+    assert decide(catalogue, [ids[1]], "rejected", "bob", "dull") == [ids[1]]
+    assert decide(catalogue, [ids[2], *ids, "0" * 32], "approved", "ann") == [ids[2], ids[0]]
     assert catalogue.variants.events(variant_id=ids[1])[-1].detail == {"reason": "dull"}
 
 

@@ -5,16 +5,17 @@ from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 import samples
+from decisions import decide
 from sqlalchemy import text
 
-from adapters.catalogue import SYSTEM, Catalogue, SignedFacts
+from adapters.catalogue import Catalogue, SignedFacts
 from manifests.errors import CatalogueError
 
 ANN, BEN = "person:ann", "person:ben"
 
 
 def seen(catalogue: Catalogue, *ids: str) -> dict[str, int]:
-    return {key: catalogue.gallery.last_event(key) for key in ids}
+    return {key: catalogue.variants.last_events([key])[key] for key in ids}
 
 
 def brought(catalogue: Catalogue, *states: str) -> list[str]:
@@ -102,7 +103,7 @@ def test_delivery_waits_while_a_decision_can_be_taken_back(catalogue: Catalogue)
     campaign_id = samples.campaign().campaign_id
     catalogue.reviews.record(seen(catalogue, first), "approved", ANN, undo_s=60)
     catalogue.reviews.record(seen(catalogue, second), "approved", ANN)
-    catalogue.decisions.approve([third], BEN)
+    decide(catalogue, [third], "approved", BEN)
     assert [row.variant_id for row in catalogue.variants.waiting(campaign_id, ["approved"])] == [second, third]
 
 
@@ -127,7 +128,7 @@ def test_an_admin_takes_back_what_others_decided(catalogue: Catalogue):
 
 def test_what_the_policy_approved_is_not_taken_back(catalogue: Catalogue):
     [key] = brought(catalogue, "passed")
-    catalogue.decisions.approve([key], SYSTEM)
+    catalogue.decisions.approve([key])
     assert catalogue.reviews.undo([key], ANN, anybodys=True).moved == ()
     assert catalogue.variants.states([key]) == {key: "approved"}
 
@@ -268,8 +269,8 @@ def decided_audit(catalogue: Catalogue) -> list[str]:
     catalogue.reviews.record(seen(catalogue, ids[0]), "approved", ANN)
     catalogue.reviews.undo([ids[0]], ANN)
     catalogue.reviews.record(seen(catalogue, ids[1]), "rejected", ANN, codes=["prompt"], reason="ça alors \U0001f600")
-    catalogue.decisions.withdraw([ids[2]], BEN, "rights")
-    catalogue.decisions.approve([ids[3]], BEN)
+    decide(catalogue, [ids[2]], "withdrawn", BEN, "rights")
+    decide(catalogue, [ids[3]], "approved", BEN)
     catalogue.audit.note(BEN, "token", "ann", label="DAM")
     return ids
 

@@ -4,6 +4,7 @@ import threading
 
 import pytest
 import samples
+from decisions import decide
 from sqlalchemy import select, update
 
 from adapters.catalogue import Catalogue, open_catalogue
@@ -165,7 +166,7 @@ def test_many_keys_are_asked_for_at_once(catalogue: Catalogue):
         catalogue.results.record_batch(
             [(lease, samples.clip(lease.variant_id), samples.score(lease.variant_id), samples.passed(lease.variant_id))]
         )
-    catalogue.decisions.approve(ids, "ann")
+    decide(catalogue, ids, "approved", "ann")
     leases = samples.take(catalogue, ids, ("approved",))
     for lease in leases[::2]:
         catalogue.results.mark_signing(lease, samples.facts(lease.variant_id))

@@ -1,4 +1,4 @@
-"""Every shipped card through the program's own way, with tiny random weights of its classes."""
+"""Generate with every bundled card, using tiny random weights of its classes."""
 
 from collections.abc import Iterator
 from typing import NamedTuple
@@ -16,7 +16,7 @@ from models.registry import load_cards, open_generator
 CARDS = load_cards()
 SPEEDS = [(name, profile) for name in FOLDERS for profile in CARDS[name].profiles if profile != "exact"]
 STEPS = {"HunyuanVideo15Pipeline": 12, "HunyuanVideo15ImageToVideoPipeline": 12, "MochiPipeline": 12}
-"""Their caches start late."""
+"""Step caches of these pipelines take effect only after many steps."""
 COLOURS = {"red": (255, 0, 0), "green": (0, 255, 0)}
 
 
@@ -25,7 +25,7 @@ def test_every_card_that_ships_without_weights_has_a_tiny_folder():
 
 
 def picture(name: str) -> np.ndarray:
-    """A colour beside black, in another shape than the clip's."""
+    """Return a picture that is half coloured, half black, with a different shape than the clip."""
     made = np.zeros((80, 100, 3), np.uint8)
     made[:, :50] = COLOURS[name]
     return made
@@ -48,7 +48,7 @@ def frames(generator: DiffusersVideo, *variants: Variant, draft: bool = False) -
 
 
 class Case(NamedTuple):
-    """A tiny card, its generator, a variant and the frames that were made of it first."""
+    """A tiny card, its generator, a variant and the first frames generated for it."""
 
     card: ModelCard
     generator: DiffusersVideo
@@ -64,7 +64,7 @@ def case(request: pytest.FixtureRequest) -> Iterator[Case]:
     generator.close()
 
 
-def test_another_generator_makes_the_same_frames(case: Case):
+def test_another_generator_gives_the_same_frames(case: Case):
     assert case.frames.std() > 0
     generator = opened(case.card)
     [other, again] = frames(generator, case.variant._replace(seed=2), case.variant)
@@ -72,7 +72,7 @@ def test_another_generator_makes_the_same_frames(case: Case):
     assert not np.array_equal(other, case.frames)
 
 
-def test_what_a_card_reads_changes_its_frames(case: Case):
+def test_every_input_of_a_card_changes_its_frames(case: Case):
     card, scale = case.card, case.card.defaults.guidance_scale
     changes = [{"prompt": "a blue square drifting left"}] if card.pipeline != "StableVideoDiffusionPipeline" else []
     if card.needs_first_frame:
@@ -86,10 +86,10 @@ def test_what_a_card_reads_changes_its_frames(case: Case):
         assert not np.array_equal(other, case.frames), change
 
 
-def test_a_draft_is_another_clip_of_the_same_shape(case: Case):
+def test_a_draft_is_a_different_clip_of_the_same_shape(case: Case):
     if case.card.draft is None:
         [item] = case.generator.generate([case.variant], draft=True)
-        assert "makes no drafts" in str(item)
+        assert "does not support drafts" in str(item)
     else:
         [draft] = frames(case.generator, case.variant, draft=True)
         assert not np.array_equal(draft, case.frames)

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 from credentials import failures, second_opinion
+from decisions import decide
 
 from adapters.c2pa.signer import DevelopmentCA, open_signer
 from adapters.c2pa.verifier import verify
@@ -149,7 +150,7 @@ def test_review_required_waits_for_a_person(home, sheet, fake_models):
     assert len(rows) == 10
     assert not list((home / "bucket").rglob("*.mp4"))
 
-    catalogue().decisions.approve([rows[0].variant_id], "person:ann")
+    decide(catalogue(), [rows[0].variant_id], "approved", "person:ann")
     run(sheet, review="required")
 
     assert report_of(catalogue(), campaign_id).published == 1
@@ -161,7 +162,7 @@ def test_a_lost_master_is_made_again(home, sheet, fake_models):
     campaign_id = run(sheet, review="required")
     rows = catalogue().variants.of_campaign(campaign_id, ["passed"])
     shutil.rmtree(home / "staging")
-    catalogue().decisions.approve([row.variant_id for row in rows], "person:ann")
+    decide(catalogue(), [row.variant_id for row in rows], "approved", "person:ann")
 
     run(sheet, review="required")
 
@@ -227,7 +228,7 @@ def test_clips_that_lie_on_another_machine_are_left_to_it(home, sheet, fake_mode
     campaign_id = run(sheet, review="required")
     rows = catalogue().variants.of_campaign(campaign_id, ["passed"])
     (home / "machine.id").write_bytes(b"another.")
-    catalogue().decisions.approve([row.variant_id for row in rows], "person:ann")
+    decide(catalogue(), [row.variant_id for row in rows], "approved", "person:ann")
 
     run(sheet, review="required")
 

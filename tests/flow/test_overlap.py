@@ -169,9 +169,7 @@ def test_a_scorer_out_of_memory_gets_fewer_frames_at_a_time(home, large, fake_mo
     assert len(failed) <= 6 * tasks.render.postprocess.THREADS, "later clips start with the size that fits"
 
 
-def test_a_clip_that_cannot_be_scored_is_kept_and_a_retry_only_scores_it(
-    home, large, fake_models, monkeypatch
-):
+def test_a_clip_that_cannot_be_scored_is_kept_and_a_retry_only_scores_it(home, large, fake_models, monkeypatch):
     scorer = Crowded(0)
     monkeypatch.setattr(resources_module, "open_scorer", lambda *_, **__: scorer)
     campaign_id = run(large)

@@ -13,6 +13,7 @@ from pathlib import Path
 import driver
 import pytest
 from cli_runner import reelmill
+from decisions import decide
 from sqlalchemy import create_engine, text
 
 from adapters.catalogue import Catalogue, open_catalogue
@@ -228,7 +229,7 @@ def test_a_campaign_that_is_paused_during_delivery_says_so(home, catalogue, new_
     """Nothing is left to make, and what is approved waits."""
     campaign_id = new_campaign("spring", 2)
     reelmill(capsys, "resume", "spring")
-    catalogue.decisions.approve([row.variant_id for row in catalogue.variants.of_campaign(campaign_id)], "person:ann")
+    decide(catalogue, [row.variant_id for row in catalogue.variants.of_campaign(campaign_id)], "approved", "person:ann")
     reelmill(capsys, "pause", "spring")
     ended = reelmill(capsys, "resume", "spring", "--if-active")
     assert (ended.code, catalogue.progress.tally(campaign_id)) == (3, {"approved": 2})

@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 from cli_runner import reelmill
 from dashboard_client import PASSWORD, client_of
+from decisions import decide
 from sqlalchemy import update
 
 from adapters.catalogue.accounts.passwords import hash_password
@@ -135,9 +136,9 @@ def test_withdrawn_footage_is_not_made_again_unasked_and_rejected_is_with_other_
     passed = catalogue().variants.of_campaign(first["campaign_id"], ["passed"])[0].variant_id
     if state == "withdrawn":
         night(stock_sheet)
-        catalogue().decisions.withdraw([passed], "ann", "rights have ended")
+        decide(catalogue(), [passed], "withdrawn", "ann", "rights have ended")
     elif state == "rejected":
-        catalogue().decisions.reject([passed], "ann", "dull")
+        decide(catalogue(), [passed], "rejected", "ann", "dull")
     else:
         catalogue().decisions.quarantine([passed], "it kills its worker")
     seen = made(fake_models, monkeypatch)

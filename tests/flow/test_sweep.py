@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 import samples
+from decisions import decide
 from s3_server import S3_KEYS
 from sqlalchemy import update
 from sweep_world import DAY_S, OLD_S, SPRING, SweepWorld, aged, content_of
@@ -159,7 +160,7 @@ def test_a_clip_that_is_withdrawn_meanwhile_is_not_called_damaged(embedded: Swee
     for key in embedded.facts(variant_id).keys:
         embedded.bucket.remove(key)
     just_before(
-        monkeypatch, LocalBucket, "head", lambda: embedded.catalogue.decisions.withdraw([variant_id], "ann", "rights")
+        monkeypatch, LocalBucket, "head", lambda: decide(embedded.catalogue, [variant_id], "withdrawn", "ann", "rights")
     )
     assert embedded.sweep(dry_run=True).is_empty
 

@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 import samples
 from dashboard_client import session_in
+from decisions import decide
 
 from app.dashboard.background import deliveries
 from app.dashboard.background.deliveries import UNDO_S, Deliveries
@@ -26,8 +27,8 @@ def test_a_busy_reviewer_delays_nothing(tmp_path: Path, clock: list[float]):
     for second in range(40):
         clock[0] = 100.0 + second
         if second % 3 == 0:
-            deps.nudge(["spring"])
-        delivered += [(second, name) for name in deps._take_due()]
+            deps.schedule(["spring"])
+        delivered += [(second, name) for name in deps._pop_due()]
     assert delivered[0] == (UNDO_S, "spring")
     assert [after - before for (before, _), (after, _) in pairwise(delivered)] == [3] * 10
 
@@ -35,10 +36,10 @@ def test_a_busy_reviewer_delays_nothing(tmp_path: Path, clock: list[float]):
 def test_what_another_dashboard_left_approved_is_taken_up(tmp_path: Path, clock: list[float]):
     session = session_in(tmp_path / "home")
     deps = Deliveries(session)
-    deps._look()
-    assert deps._take_due() == []
+    deps._schedule_unattended()
+    assert deps._pop_due() == []
     key = next(row.variant_id for row in session.catalogue.variants.of_campaign(OWN) if row.state == "passed")
-    session.catalogue.decisions.approve([key], "person:ann")
-    deps._look()
+    decide(session.catalogue, [key], "approved", "person:ann")
+    deps._schedule_unattended()
     clock[0] += 1
-    assert deps._take_due() == [OWN]
+    assert deps._pop_due() == [OWN]

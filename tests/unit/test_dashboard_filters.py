@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from app.dashboard.filters import NAMES, Asked, InvalidFilterError, asked_from
+from app.dashboard.filters import NAMES, GalleryQuery, InvalidFilterError, parse_query
 from app.dashboard.routes.decisions import is_local, parse_seen
 from manifests.errors import CatalogueError, ReelmillError
 
@@ -12,19 +12,19 @@ TEXTS = st.text(max_size=12)
 
 
 def test_all_filters_are_understood():
-    asked = asked_from(
+    query = parse_query(
         "campaign=c&brief=b&placement=tiktok+9%3A16&locale=de&state=passed&state=failed&verdict=failed"
         "&reason=black&lowest=0,25&highest=.5&model=starter&since=2026-11-23&until=2026-11-24&q=red+ball"
         "&seed=7&reviewed=no&parent=p&order=newest&hack=1"
     )
-    chosen = asked.chosen
+    chosen = query.filter
     assert (chosen.campaign, chosen.placement, chosen.states) == ("c", "tiktok 9:16", ("passed", "failed"))
     assert (chosen.lowest, chosen.highest, chosen.seed, chosen.text) == (0.25, 0.5, 7, "red ball")
     assert chosen.since is not None
     assert chosen.until == chosen.since + 2 * 86_400
-    assert asked.order == "newest"
-    assert asked_from(asked.query).chosen == chosen
-    assert "hack" not in asked.query
+    assert query.order == "newest"
+    assert parse_query(query.query_string).filter == chosen
+    assert "hack" not in query.query_string
 
 
 @given(
@@ -37,10 +37,10 @@ def test_all_filters_are_understood():
     st.lists(TEXTS, max_size=3),
 )
 def test_a_query_says_what_it_was_read_from(texts: dict[str, str], states: list[str]):
-    asked = Asked(texts, tuple(states))
-    again = asked_from(asked.query)
-    assert again.texts == asked.texts
-    assert again.states == asked.states
+    query = GalleryQuery(texts, tuple(states))
+    again = parse_query(query.query_string)
+    assert again.values == query.values
+    assert again.states == query.states
 
 
 @pytest.mark.parametrize(
@@ -56,13 +56,13 @@ def test_a_query_says_what_it_was_read_from(texts: dict[str, str], states: list[
 )
 def test_nonsense_is_told(query: str, sentence: str):
     with pytest.raises(InvalidFilterError, match=sentence):
-        asked_from(query)
+        parse_query(query)
 
 
 def test_other_values_replace_those_of_the_query():
-    asked = asked_from("q=red&state=passed&order=newest")
-    assert asked_from(asked.with_(after="1~a", q=None)).texts == {"order": "newest"}
-    assert asked.with_(state=("failed",)).endswith("state=failed")
+    query = parse_query("q=red&state=passed&order=newest")
+    assert parse_query(query.with_(after="1~a", q=None)).values == {"order": "newest"}
+    assert query.with_(state=("failed",)).endswith("state=failed")
 
 
 @pytest.mark.parametrize(

@@ -9,7 +9,7 @@ from prometheus_client.parser import text_string_to_metric_families
 from starlette.testclient import TestClient
 
 from app.dashboard.routes import metrics
-from app.dashboard.routes.metrics import staged_bytes, watched
+from app.dashboard.routes.metrics import staged_bytes, tracked_campaigns
 from app.dashboard.server import create_app
 from app.session import Session
 
@@ -111,19 +111,19 @@ def test_a_person_reads_it_signed_in(tmp_path):
 
 
 def test_it_has_as_many_series_with_many_campaigns(tmp_path, monkeypatch):
-    monkeypatch.setattr(metrics, "CAMPAIGNS", 5)
+    monkeypatch.setattr(metrics, "MAX_CAMPAIGNS", 5)
     session = session_in(tmp_path / "home")
     catalogue, old = session.catalogue, samples.campaign().campaign_id
     for number in range(12):
         catalogue.campaigns.add(samples.campaign(f"More {number}"), {})
-    assert old not in watched(catalogue)
+    assert old not in tracked_campaigns(catalogue)
     catalogue.runs.begin(old, "pool", "owner")
-    assert watched(catalogue)[0] == old
-    assert len(watched(catalogue)) == 5
+    assert tracked_campaigns(catalogue)[0] == old
+    assert len(tracked_campaigns(catalogue)) == 5
 
 
 def test_a_scrape_that_takes_long_leaves_campaigns_to_the_next(tmp_path, monkeypatch):
-    monkeypatch.setattr(metrics, "COUNTING_S", -1.0)
+    monkeypatch.setattr(metrics, "SCRAPE_BUDGET_S", -1.0)
     text = client_at(session_in(tmp_path / "home"), "127.0.0.1").get("/metrics").text
     assert "reelmill_campaign_clips{" not in text
     assert 'reelmill_clips{state="published"}' in text

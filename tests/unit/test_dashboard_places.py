@@ -56,7 +56,7 @@ def test_a_withdrawn_clip_leaves_the_bucket_that_has_it(session: Session, tmp_pa
         file = tmp_path / bucket / row.signed.key
         file.parent.mkdir(parents=True)
         file.write_bytes(b"clip")
-    seen = session.catalogue.gallery.last_event(row.variant_id)
+    seen = session.catalogue.variants.last_events([row.variant_id])[row.variant_id]
     client_of(session, "reviewer").post(
         "/decide",
         headers=SAME_SITE,

@@ -406,7 +406,7 @@ def test_only_what_can_be_decided_is_offered_in_bulk(session: Session, clients: 
 
 def test_the_one_time_link_works_once(session: Session):
     client = client_of(session)
-    secret = client.app.state.deps.links.make("viewer")
+    secret = client.app.state.deps.links.create("viewer")
     assert client.get("/signin/once", params={"secret": secret}).status_code == 303
     assert client.get("/gallery").status_code == 200
     again = client_of(session)

@@ -46,7 +46,7 @@ def test_each_text_is_encoded_once(monkeypatch):
 
 @pytest.mark.parametrize("card", [tiny_weights.ltx_card, tiny_weights.wan_card])
 @pytest.mark.parametrize("guidance_scale", [1.0, 3.0])
-def test_embeddings_give_the_pixels_that_the_words_give(card, guidance_scale, monkeypatch):
+def test_embeddings_give_the_same_pixels_as_texts(card, guidance_scale, monkeypatch):
     generator = DiffusersVideo(card())
     wanted = variant(card().name, guidance_scale=guidance_scale)
     [embedded] = generator.generate([wanted])
@@ -56,7 +56,7 @@ def test_embeddings_give_the_pixels_that_the_words_give(card, guidance_scale, mo
 
 
 def plain_diffusers(width: int) -> np.ndarray:
-    """What a script without Reelmill gets from the same folder and seed."""
+    """Return the frames that plain diffusers gives for the same folder and seed."""
     pipeline = LTXPipeline.from_pretrained(tiny_weights.ltx_folder(), dtype=torch.float32)
     with fast_matmul(torch.device("cpu")):
         frames = pipeline(
@@ -72,12 +72,12 @@ def test_the_frames_are_those_of_a_plain_diffusers_call(generator):
     assert np.array_equal(made.frames, plain_diffusers(64))
 
 
-def test_the_centre_is_kept_where_the_render_is_larger(generator):
+def test_a_larger_render_is_cropped_to_its_centre(generator):
     [made] = generator.generate([variant(width=90)])
     assert np.array_equal(made.frames, plain_diffusers(96)[:, :, 3:93])
 
 
-def test_fast_arithmetic_changes_pixels_by_rounding_only(generator, monkeypatch):
+def test_fast_matmul_changes_pixels_by_rounding_only(generator, monkeypatch):
     [fast] = generator.generate([variant()])
     monkeypatch.setattr(torch.cpu, "get_capabilities", dict)
     exact, other = generator.generate([variant(), variant(seed=2)])
@@ -91,7 +91,7 @@ def test_a_negative_prompt_changes_the_pixels(generator):
     assert not np.array_equal(one.frames, other.frames)
 
 
-def test_values_that_are_not_finite_are_counted_and_shown_black(monkeypatch):
+def test_non_finite_values_are_counted_and_rendered_black(monkeypatch):
     generator = DiffusersVideo(tiny_weights.ltx_card())
     with torch.no_grad():
         generator.pipeline.vae.decoder.conv_out.conv.bias[:] = float("nan")
@@ -101,10 +101,10 @@ def test_values_that_are_not_finite_are_counted_and_shown_black(monkeypatch):
 
 
 @pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16, torch.float16])
-def test_levels_are_those_of_the_whole_video_at_once(dtype):
+def test_frame_by_frame_conversion_equals_conversion_of_the_whole_video(dtype):
     video = torch.rand(5, 3, 30, 34, generator=torch.Generator().manual_seed(0)) * 1.4 - 0.2
     video[0, 0, 0, :3] = torch.tensor([float("nan"), float("inf"), float("-inf")])
-    video[1, 0] = (torch.arange(30 * 34).reshape(30, 34) % 256 + 0.5) / 255  # halves, which round to even
+    video[1, 0] = (torch.arange(30 * 34).reshape(30, 34) % 256 + 0.5) / 255  # halves round to even
     video = video.to(dtype)[..., 1:29, 2:30]
     levels = (torch.nan_to_num(video.float()) * 255).round().clamp(0, 255).to(torch.uint8)
     made = _to_uint8(video)
@@ -112,25 +112,25 @@ def test_levels_are_those_of_the_whole_video_at_once(dtype):
     assert np.array_equal(made, levels.permute(0, 2, 3, 1).numpy())
 
 
-def test_the_share_of_values_that_are_not_finite_is_exact():
+def test_the_share_of_non_finite_values_is_exact():
     video = torch.zeros(9, 3, 64, 64)
     video[2, 1, 3, 4:6] = torch.tensor([float("nan"), float("inf")])
     assert DiffusersVideo._generated(variant(), video).nan_share == 1 - (video.numel() - 2) / video.numel()
 
 
 REFUSED = [
-    (variant(revision="2"), "The variant asks for tiny-ltx 2, and tiny-ltx 1 is loaded."),
-    (variant(loras=("style",)), "The variant asks for the LoRAs ['style'], and tiny-ltx has others."),
-    (variant(first_frame_sha256="00"), "tiny-ltx takes no first frame."),
-    (variant(recipe="0123"), "The card tiny-ltx was edited after this variant was planned; run its sheet again."),
-    (variant(height=66), "tiny-ltx has no size 64x66."),
-    (variant(num_frames=8), "tiny-ltx does not make clips of 8 frames."),
+    (variant(revision="2"), "The variant requires tiny-ltx 2, but tiny-ltx 1 is loaded."),
+    (variant(loras=("style",)), "The variant requires the LoRAs ['style'], but tiny-ltx has different ones."),
+    (variant(first_frame_sha256="00"), "tiny-ltx does not accept a first frame."),
+    (variant(recipe="0123"), "The card tiny-ltx was edited after this variant was planned. Run the sheet again."),
+    (variant(height=66), "tiny-ltx does not support the size 64x66."),
+    (variant(num_frames=8), "tiny-ltx does not support clips of 8 frames."),
     (variant(num_inference_steps=0), "tiny-ltx failed on this variant: "),
 ]
 
 
 @pytest.mark.parametrize(("wanted", "sentence"), REFUSED)
-def test_what_the_card_cannot_make_is_refused_on_its_own(generator, wanted, sentence):
+def test_an_unsupported_variant_fails_without_affecting_others(generator, wanted, sentence):
     failed, made = generator.generate([wanted, variant()])
     assert isinstance(failed, GenerationError)
     assert str(failed).startswith(sentence)
@@ -139,13 +139,13 @@ def test_what_the_card_cannot_make_is_refused_on_its_own(generator, wanted, sent
 
 def test_a_card_with_an_argument_that_the_pipeline_lacks_is_refused():
     card = tiny_weights.ltx_card(call={"max_sequence_length": 16, "strength": 0.5})
-    with pytest.raises(InvalidCardError, match="wrong at call: LTXPipeline takes no strength"):
+    with pytest.raises(InvalidCardError, match="field call: LTXPipeline has no argument strength"):
         DiffusersVideo(card)
 
 
 @pytest.mark.parametrize("device", ["cuda:7", "abacus"])
-def test_a_device_that_is_not_there_is_refused(device):
-    with pytest.raises(ModelError, match="use cpu"):
+def test_a_missing_device_is_refused(device):
+    with pytest.raises(ModelError, match="Use cpu"):
         DiffusersVideo(tiny_weights.ltx_card(), device=device)
 
 
@@ -153,7 +153,7 @@ def test_weights_stored_in_half_precision_run_in_single_on_a_cpu(generator):
     assert {weight.dtype for weight in generator.pipeline.transformer.parameters()} == {torch.float32}
 
 
-def test_nothing_but_the_program_prints():
+def test_libraries_print_nothing():
     code = (
         "import sys; sys.path[:0] = ['..', '.']; import tiny_weights\n"
         "from models.registry import open_generator; from manifests.variant import Variant\n"
@@ -169,7 +169,7 @@ def test_nothing_but_the_program_prints():
 
 
 def test_a_failure_keeps_no_tensors_alive(generator, monkeypatch):
-    """The error may be held for long; what the failed call had in hand must go."""
+    """The error may be kept for a long time; the tensors of the failed call must be freed."""
     kept = []
 
     def failing(*args, **kwargs):

@@ -1,4 +1,4 @@
-"""What a card changes on its pipeline, on tiny folders of the real classes."""
+"""Schedulers and LoRAs of a card, applied to tiny models of the real classes."""
 
 import shutil
 from pathlib import Path
@@ -55,7 +55,7 @@ def test_two_loras_add_up_and_their_order_is_recorded(file):
     assert both.recipe("exact") != swapped.recipe("exact")
 
 
-def test_each_of_two_transformers_takes_its_own_lora():
+def test_each_of_two_transformers_has_its_own_lora():
     folder = tiny_families.wan22_a14b_folder()
     file = wan_lora(folder)
     plain, first, second = (
@@ -67,16 +67,16 @@ def test_each_of_two_transformers_takes_its_own_lora():
     assert not torch.allclose(second, first, atol=1e-3)
 
 
-def test_a_lora_that_is_not_there_is_told_before_anything_is_loaded(tmp_path):
+def test_a_missing_lora_is_reported_before_anything_is_loaded(tmp_path):
     weights = {"hub_id": "makers/loras", "revision": "a" * 40, "size_mb": 300}
     card = tiny_weights.wan_card(loras=[{"name": "fast", "weights": weights, "file": "4steps/high.safetensors"}])
     command = f'hf download makers/loras --revision {"a" * 40} "4steps/high.safetensors" --cache-dir {tmp_path}'
     assert weights_problem(card, tmp_path).endswith(command)
-    with pytest.raises(IncompleteWeightsError, match="is missing: there is no file"):
+    with pytest.raises(IncompleteWeightsError, match=r"is missing: the file .* does not exist"):
         prepare_pipeline(diffusers.WanPipeline.from_pretrained(tiny_weights.wan_folder()), card, tmp_path)
 
 
-def test_a_lora_that_was_cut_off_is_refused(tmp_path, file):
+def test_a_truncated_lora_is_refused(tmp_path, file):
     broken = Path(shutil.copy(file, tmp_path))
     broken.write_bytes(broken.read_bytes()[:-10])
     card = tiny_weights.wan_card(loras=[lora(broken)])
@@ -84,34 +84,36 @@ def test_a_lora_that_was_cut_off_is_refused(tmp_path, file):
     assert "is cut off" in weights_problem(card)
 
 
-def test_a_lora_that_fits_nowhere_is_refused(file):
+def test_a_lora_without_a_matching_component_is_refused(file):
     for changes, sentence in (
-        ({"component": "transformer_2"}, "is for transformer_2, which it has not"),
-        ({"component": "unet"}, "is for unet, which it has not"),
+        ({"component": "transformer_2"}, "is for transformer_2, but WanPipeline has no such component"),
+        ({"component": "unet"}, "is for unet, but WanPipeline has no such component"),
     ):
         with pytest.raises(IncompleteWeightsError, match=sentence):
             frames(tiny_weights.wan_card(loras=[lora(file, **changes)]))
-    with pytest.raises(IncompleteWeightsError, match=r"tiny-wan in .* (cannot be loaded|has nothing for transformer)"):
-        frames(tiny_weights.wan_card(tiny_families.wan22_5b_folder(), loras=[lora(_of_another_model())]))
+    with pytest.raises(
+        IncompleteWeightsError, match=r"tiny-wan in .* (cannot be loaded|has no weights)"
+    ):
+        frames(tiny_weights.wan_card(tiny_families.wan22_5b_folder(), loras=[lora(_lora_of_another_model())]))
 
 
-def _of_another_model() -> Path:
+def _lora_of_another_model() -> Path:
     from safetensors.torch import save_file
 
-    path = tiny_weights._folder("foreign") / "foreign.safetensors"
+    path = tiny_weights._folder("other") / "other.safetensors"
     save_file({"unet.down.lora_A.weight": torch.ones(2, 8), "unet.down.lora_B.weight": torch.ones(8, 2)}, path)
     return path
 
 
-def test_a_class_without_loras_says_so(file):
+def test_a_class_without_loras_is_refused(file):
     card = tiny_weights.wan_card(
         tiny_families.hunyuan15_folder(), pipeline="HunyuanVideo15Pipeline", call={}, loras=[lora(file)]
     )
-    with pytest.raises(IncompleteWeightsError, match="HunyuanVideo15Pipeline takes no LoRAs"):
+    with pytest.raises(IncompleteWeightsError, match="HunyuanVideo15Pipeline does not support LoRAs"):
         frames(card)
 
 
-def test_a_scheduler_keeps_the_folders_configuration_but_for_the_options():
+def test_a_scheduler_keeps_the_folders_configuration_except_for_its_options():
     scheduler = {"name": "FlowMatchEulerDiscreteScheduler", "options": {"shift": 5.0}}
     card = tiny_weights.wan_card(scheduler=scheduler)
     pipeline = diffusers.WanPipeline.from_pretrained(tiny_weights.wan_folder())
@@ -126,8 +128,11 @@ def test_a_scheduler_keeps_the_folders_configuration_but_for_the_options():
 @pytest.mark.parametrize(
     ("scheduler", "sentence"),
     [
-        ({"name": "MagicScheduler"}, "wrong at scheduler.name: diffusers has no MagicScheduler"),
-        ({"name": "DDIMScheduler", "options": {"speed": 1}}, "at scheduler.options: DDIMScheduler has no speed"),
+        ({"name": "MagicScheduler"}, "field scheduler.name: diffusers has no class MagicScheduler"),
+        (
+            {"name": "DDIMScheduler", "options": {"speed": 1}},
+            "scheduler.options: DDIMScheduler has no option speed",
+        ),
     ],
 )
 def test_an_unknown_scheduler_or_option_is_refused(scheduler, sentence):

@@ -1,4 +1,4 @@
-"""Out of memory at every stage, injected into real pipelines: what is done, what is kept, what is told."""
+"""Out-of-memory errors injected into every stage of real pipelines: steps taken, state kept, errors reported."""
 
 import numpy as np
 import pytest
@@ -38,7 +38,7 @@ def generator() -> DiffusersVideo:
 
 @pytest.fixture(scope="module")
 def frames() -> dict[int, np.ndarray]:
-    """What comes out where nothing fails, by seed."""
+    """Frames generated without failures, by seed."""
     made = DiffusersVideo(tiny_weights.ltx_card()).generate([variant(seed=seed) for seed in (1, 2, 3)])
     return {item.variant.seed: item.frames for item in made}
 
@@ -57,51 +57,51 @@ STAGES = {
 
 
 @pytest.mark.parametrize("stage", STAGES)
-def test_once_out_of_memory_frees_the_caches_and_loses_nothing(generator, frames, monkeypatch, stage):
+def test_a_single_out_of_memory_error_frees_the_caches_and_changes_nothing(generator, frames, monkeypatch, stage):
     inject(monkeypatch, *STAGES[stage](generator.pipeline), times=1)
     one, two = generator.generate([variant(seed=1), variant(seed=2)])
     assert np.array_equal(one.frames, frames[1])
     assert np.array_equal(two.frames, frames[2])
-    assert two.rung == ""
-    assert one.rung == ("" if stage == "embed" else "freed")  # embedding is over when the clips begin
+    assert two.fallback_step == ""
+    assert one.fallback_step == ("" if stage == "embed" else "freed")  # reset before the first clip
 
 
-def test_a_decode_that_does_not_fit_is_tiled_without_denoising_again_and_the_bucket_remembers(generator, monkeypatch):
+def test_a_decode_that_does_not_fit_is_tiled_without_denoising_again_and_the_group_keeps_it(generator, monkeypatch):
     steps = inject(monkeypatch, generator.pipeline.transformer, "forward")
     steps.when = lambda *_, **__: counted.append(1) and False
     counted: list[int] = []
     vae = generator.pipeline.vae
     decode = inject(monkeypatch, vae, "_decode", when=lambda *_, **__: not vae.use_tiling)
     one, two = generator.generate([variant(seed=1), variant(seed=2)])
-    assert (one.rung, two.rung) == ("tiled", "tiled")
-    assert decode.failed == 2  # plain, with freed caches; the second clip begins with tiles
-    assert len(counted) == 2 * 2  # two steps a clip, none of them twice
+    assert (one.fallback_step, two.fallback_step) == ("tiled", "tiled")
+    assert decode.failed == 2  # plain, then with freed caches; the second clip starts tiled
+    assert len(counted) == 2 * 2  # two steps per clip, none repeated
 
 
-def test_another_bucket_is_not_tiled_for_it(generator, monkeypatch):
+def test_tiling_does_not_affect_another_shape_group(generator, monkeypatch):
     vae = generator.pipeline.vae
     monkeypatch.setattr(vae, "_decode", Failing(vae._decode, times=2))
     tiled, plain = generator.generate([variant(), variant(width=90)])
-    assert (tiled.rung, plain.rung) == ("tiled", "")
+    assert (tiled.fallback_step, plain.fallback_step) == ("tiled", "")
     assert not vae.use_tiling
 
 
 @pytest.mark.parametrize("stage", STAGES)
-def test_what_never_fits_fails_alone_with_its_reason_and_the_rest_goes_on(generator, frames, monkeypatch, stage):
+def test_a_variant_that_never_fits_fails_with_its_reason_and_the_others_succeed(generator, frames, monkeypatch, stage):
     target, name = STAGES[stage](generator.pipeline)
     failing = inject(monkeypatch, target, name, when=lambda *_, **__: True)
     made = generator.generate([variant(seed=1), variant(seed=2), variant(seed=3)])
     first = next(made)
     assert isinstance(first, GenerationError)
-    assert str(first).startswith("tiny-ltx failed on this variant: it does not fit into the memory of cpu, even alone")
+    assert str(first).startswith("tiny-ltx failed on this variant: out of memory on cpu, even for a single variant")
     failing.when = None
     second, third = made
     assert np.array_equal(third.frames, frames[3])
-    if stage != "decode":  # tiles stay, and change pixels
+    if stage != "decode":  # tiling stays on and changes pixels
         assert np.array_equal(second.frames, frames[2])
 
 
-def test_a_batch_is_halved_until_it_fits_and_the_bucket_remembers(monkeypatch):
+def test_a_batch_is_halved_until_it_fits_and_the_group_keeps_it(monkeypatch):
     card = tiny_weights.ltx_card(profiles={"fast": {"batch": 4}})
     generator = DiffusersVideo(card)
     wanted = [variant(seed=seed, profile="fast") for seed in range(6)]
@@ -110,17 +110,17 @@ def test_a_batch_is_halved_until_it_fits_and_the_bucket_remembers(monkeypatch):
 
     def crowded(hidden_states, **_):
         sizes.append(len(hidden_states))
-        return len(hidden_states) > 2  # a batch of one, guided
+        return len(hidden_states) > 2  # a batch of one with guidance
 
     inject(monkeypatch, generator.pipeline.transformer, "forward", when=crowded)
     made = list(generator.generate(wanted))
     assert [item.variant.seed for item in made] == list(range(6))
-    assert {item.rung for item in made} == {"batch 1"}
+    assert {item.fallback_step for item in made} == {"batch 1"}
     failed = [size for size in sizes if size > 2]
     assert failed == [8, 8, 4]  # four; four with freed caches; two; then one at a time
 
 
-def test_batches_give_the_clips_that_each_would_be_alone():
+def test_a_batch_gives_the_same_clips_as_single_calls():
     card = tiny_weights.ltx_card(profiles={"fast": {"batch": 4}})
     wanted = [variant(seed=seed, prompt=f"a {color} circle") for seed in (1, 2, 3) for color in ("red", "blue")]
     alone = list(DiffusersVideo(card).generate(wanted))
@@ -150,12 +150,14 @@ def test_one_poisoned_variant_of_a_batch_fails_alone(monkeypatch):
     assert str(made[1]) == "tiny-ltx failed on this variant: ValueError: bad luck"
 
 
-def test_a_lost_device_ends_the_work_instead_of_failing_every_clip(generator, monkeypatch):
+def test_a_broken_device_stops_the_generator_instead_of_failing_every_clip(generator, monkeypatch):
     def lost():
         raise torch.AcceleratorError("CUDA error: an illegal memory access was encountered")
 
     inject(monkeypatch, generator.pipeline.transformer, "forward", times=1, error=lost)
-    with pytest.raises(BrokenDeviceError, match=r"^The device cpu is lost to this process \(CUDA error: an illegal"):
+    with pytest.raises(
+        BrokenDeviceError, match=r"^The device cpu is no longer usable in this process \(CUDA error: an illegal"
+    ):
         list(generator.generate([variant()]))
 
 
@@ -169,14 +171,14 @@ def test_a_call_that_ran_out_of_memory_leaks_nothing_into_the_next_clip(monkeypa
     calls = []
     inject(
         monkeypatch, generator.pipeline.transformer, "forward", when=lambda *_, **__: calls.append(1) or len(calls) == 5
-    )  # in the midst of the steps
+    )  # in the middle of denoising
     [after] = generator.generate([wanted])
-    assert after.rung == "freed"
+    assert after.fallback_step == "freed"
     assert np.array_equal(after.frames, clean.frames)
 
 
 class Pipeline:
-    """Only what the ladder moves; there is no GPU to offload from here."""
+    """Only what the fallback moves; there is no GPU to offload from here."""
 
     model_cpu_offload_seq = "text_encoder->transformer->vae"
     vae = None
@@ -191,22 +193,22 @@ class Pipeline:
         self.calls.append(("group", str(device)))
 
 
-def test_a_gpu_is_relieved_by_offload_before_the_batch_is_halved():
+def test_a_gpu_offloads_before_the_batch_is_halved():
     pipeline = Pipeline()
-    ladder = OomFallback(pipeline, torch.device("cuda:0"), Speed(batch=2), 8)
-    ladder.stand_on("bucket")
-    rungs = []
-    while ladder.climb():
-        rungs.append(ladder.rung)
-    assert rungs == ["freed", "offloaded", "batch 1"]
+    fallback = OomFallback(pipeline, torch.device("cuda:0"), Speed(batch=2), 8)
+    fallback.select("group")
+    steps_taken = []
+    while fallback.next_step():
+        steps_taken.append(fallback.step)
+    assert steps_taken == ["freed", "offloaded", "batch 1"]
     assert pipeline.calls == [("model", "cuda:0")]
-    ladder.stand_on("another bucket")
-    assert ladder.is_offloaded
-    assert ladder.batch == 2
+    fallback.select("another group")
+    assert fallback.is_offloaded
+    assert fallback.batch == 2
 
 
 @pytest.mark.parametrize("kind", ["model", "group"])
-def test_an_offload_by_profile_is_there_from_the_start(kind):
+def test_an_offload_set_by_the_profile_is_active_from_the_start(kind):
     pipeline = Pipeline()
     assert OomFallback(pipeline, torch.device("cuda:0"), Speed(offload=kind), 8).is_offloaded
     assert pipeline.calls == [(kind, "cuda:0")]

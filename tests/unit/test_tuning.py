@@ -1,4 +1,4 @@
-"""Speed profiles on real pipelines: what they do, and what is refused instead of being ignored."""
+"""Speed profiles on real pipelines: their effects, and unsupported settings that must be refused, not ignored."""
 
 import numpy as np
 import pytest
@@ -13,7 +13,7 @@ from models.diffusers.generator import DiffusersVideo
 
 
 def card_of(**changes) -> ModelCard:
-    """Two blocks: a cache needs a first one and others."""
+    """Return a card of a model with two blocks: a step cache needs a first block and others."""
     return tiny_weights.wan_card(tiny_families.wan22_5b_folder(), **changes)
 
 
@@ -51,7 +51,7 @@ def exact() -> np.ndarray:
         {"kind": "MagCache", "options": {"mag_ratios": [1.0] * 6, "threshold": 1.0, "retention_ratio": 0.2}},
     ],
 )
-def test_a_step_cache_skips_work_and_starts_anew_with_each_clip(exact, cache):
+def test_a_step_cache_skips_work_and_is_reset_for_each_clip(exact, cache):
     generator = DiffusersVideo(wan(step_cache=cache))
     wanted = variant("tiny-wan", profile="fast", num_inference_steps=6)
     one, _, again = generator.generate([wanted, wanted._replace(seed=2), wanted])
@@ -59,7 +59,7 @@ def test_a_step_cache_skips_work_and_starts_anew_with_each_clip(exact, cache):
     assert not np.array_equal(one.frames, exact)
 
 
-def test_weights_stored_in_eight_bits_take_a_quarter_and_give_nearly_the_same(exact):
+def test_weights_stored_in_eight_bits_give_nearly_the_same_clip(exact):
     card = wan(storage="float8_e4m3fn")
     generator = DiffusersVideo(card)
     [made] = generator.generate([variant("tiny-wan", profile="fast", num_inference_steps=6)])
@@ -68,12 +68,12 @@ def test_weights_stored_in_eight_bits_take_a_quarter_and_give_nearly_the_same(ex
     assert 0 < np.abs(made.frames.astype(int) - exact).mean() < 8
 
 
-def test_tiles_by_profile_are_in_the_id_and_in_force():
+def test_tiling_by_profile_is_part_of_the_id_and_takes_effect():
     card = wan(tile_vae=True)
     generator = DiffusersVideo(card)
     [made] = generator.generate([variant("tiny-wan", profile="fast")])
     assert generator.pipeline.vae.use_tiling
-    assert made.rung == ""  # asked for, not forced
+    assert made.fallback_step == ""  # requested by the profile, not a fallback
     assert card.recipe("fast") != card.recipe("exact")
 
 
@@ -85,13 +85,13 @@ def test_an_attention_backend_is_set(exact):
 @pytest.mark.parametrize(
     ("speed", "sentence"),
     [
-        ({"attention": "sage_hub"}, "the attention backend sage_hub fetches code when it is used"),
+        ({"attention": "sage_hub"}, "the attention backend sage_hub downloads code at run time"),
         ({"attention": "warp_drive"}, "must be one of the following"),
-        ({"step_cache": {"kind": "MagCache"}}, "wrong at step_cache: WanTransformer3DModel with MagCache: "),
+        ({"step_cache": {"kind": "MagCache"}}, "field step_cache: WanTransformer3DModel with MagCache: "),
         ({"step_cache": {"kind": "FirstBlockCache", "options": {"thresh": 1}}}, "unexpected keyword argument 'thresh'"),
     ],
 )
-def test_what_the_model_cannot_do_is_told(speed, sentence):
+def test_an_unsupported_setting_is_reported(speed, sentence):
     generator = DiffusersVideo(wan(**speed))
     try:
         [failed] = generator.generate([variant("tiny-wan", profile="fast")])
@@ -101,17 +101,17 @@ def test_what_the_model_cannot_do_is_told(speed, sentence):
 
 
 @pytest.mark.parametrize("speed", [{"attention": "native"}, {"compile": True}])
-def test_what_a_model_would_ignore_in_silence_is_refused(speed):
+def test_a_setting_that_diffusers_would_ignore_is_refused(speed):
     card = tiny_weights.ltx_card(
         tiny_families.cogvideox_2b_folder(), name="tiny-cog", pipeline="CogVideoXPipeline", profiles={"fast": speed}
     )
     with pytest.raises(
-        InvalidCardError, match=r"^The card tiny-cog is wrong at profiles: CogVideoXTransformer3DModel: "
+        InvalidCardError, match=r"^Invalid card tiny-cog, field profiles: CogVideoXTransformer3DModel: "
     ):
         next(DiffusersVideo(card).generate([variant("tiny-cog", profile="fast")]))
 
 
-def test_profiles_change_on_one_worker_and_leave_nothing_behind():
+def test_one_worker_can_switch_profiles_without_side_effects():
     card = card_of(
         profiles={
             "balanced": {"step_cache": {"kind": "FirstBlockCache", "options": {"threshold": 0.5}}},
@@ -147,7 +147,7 @@ def test_compiled_blocks_give_the_same_clip(exact):
     assert np.abs(frames.astype(int) - exact).mean() < 1
 
 
-def test_a_draft_takes_fewer_steps_and_leaves_the_final_as_it_was():
+def test_a_draft_uses_fewer_steps_and_does_not_change_the_final():
     card = card_of(
         draft={"num_inference_steps": 2, "step_cache": {"kind": "FirstBlockCache", "options": {"threshold": 0.5}}}
     )
@@ -162,6 +162,6 @@ def test_a_draft_takes_fewer_steps_and_leaves_the_final_as_it_was():
     assert np.array_equal(before.frames, after.frames)
 
 
-def test_a_card_without_a_draft_says_so():
+def test_a_card_without_drafts_reports_an_error():
     [failed] = DiffusersVideo(card_of()).generate([variant("tiny-wan")], draft=True)
-    assert "tiny-wan makes no drafts" in str(failed)
+    assert "tiny-wan does not support drafts" in str(failed)

@@ -19,6 +19,8 @@ from sqlalchemy import (
 from sqlalchemy.ext.compiler import compiles
 from sqlalchemy.sql.functions import FunctionElement
 
+from manifests.states import State
+
 
 class database_now(FunctionElement[float]):
     """Seconds since 1970 by the database's clock, so that workers' clocks need not agree."""
@@ -134,8 +136,8 @@ Index(
     "one_published_event",
     events.c.variant_id,
     unique=True,
-    sqlite_where=events.c.to_state == "published",
-    postgresql_where=events.c.to_state == "published",
+    sqlite_where=events.c.to_state == State.PUBLISHED,
+    postgresql_where=events.c.to_state == State.PUBLISHED,
 )
 
 accounts = Table(

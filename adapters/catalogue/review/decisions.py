@@ -11,18 +11,7 @@ from adapters.catalogue.core.state_changes import SYSTEM, event_row, pick, write
 from adapters.catalogue.core.tables import UNSCORED, memberships, variants
 from adapters.catalogue.review.audit import append
 from adapters.catalogue.review.reviews import record_decision
-from manifests.states import (
-    APPROVED,
-    FAILED,
-    PASSED,
-    PLANNED,
-    PUBLISHED,
-    QUARANTINED,
-    REJECTED,
-    SIGNING,
-    WITHDRAWN,
-    sources_of,
-)
+from manifests.states import State, sources_of
 from manifests.verdict import Verdict
 
 _AGAIN = {"tries": 0, "score": None, "prompt_adherence": None, "sort_score": UNSCORED, "reasons": None, "error": None}
@@ -31,35 +20,30 @@ _AGAIN = {"tries": 0, "score": None, "prompt_adherence": None, "sort_score": UNS
 class Decisions(Part):
     """Each returns the ids that it moved; those in another state meanwhile are left as they are."""
 
-    def approve(self, variant_ids: Iterable[str], actor: str, reason: str = "") -> list[str]:
-        """Passed → approved; a person who gives a reason may approve a failed clip as well."""
-        overruling = bool(reason) and actor != SYSTEM
-        sources = (PASSED, FAILED) if overruling else (PASSED,)
+    def approve(self, variant_ids: Iterable[str]) -> list[str]:
+        """Approve passed variants by policy; people decide through ``Reviews.record``."""
         return self._decide(
-            variant_ids, sources, APPROVED, actor, {"tries": 0}, variants.c.clip.is_not(None), reason=clean(reason)
+            variant_ids, (State.PASSED,), State.APPROVED, SYSTEM, {"tries": 0}, variants.c.clip.is_not(None)
         )
-
-    def reject(self, variant_ids: Iterable[str], actor: str, reason: str = "") -> list[str]:
-        """Passed → rejected."""
-        return self._decide(variant_ids, (PASSED,), REJECTED, actor, {}, reason=clean(reason))
-
-    def withdraw(self, variant_ids: Iterable[str], actor: str, reason: str = "") -> list[str]:
-        """Published → withdrawn; taking the files out of the bucket is the caller's."""
-        return self._decide(variant_ids, (PUBLISHED,), WITHDRAWN, actor, {}, reason=clean(reason))
 
     def mark_removed(self, variant_id: str) -> None:
         """Forget the URL of a withdrawn clip: its files are out of the bucket."""
         with self._db.writing() as connection:
             connection.execute(
                 update(variants)
-                .where(variants.c.variant_id == variant_id, variants.c.state == WITHDRAWN)
+                .where(variants.c.variant_id == variant_id, variants.c.state == State.WITHDRAWN)
                 .values(url=None)
             )
 
     def quarantine(self, variant_ids: Iterable[str], reason: str, actor: str = SYSTEM) -> list[str]:
         """Take variants out of work whoever holds them, with the reason why."""
         return self._decide(
-            variant_ids, sources_of(QUARANTINED), QUARANTINED, actor, {"error": clean(reason)}, reason=clean(reason)
+            variant_ids,
+            sources_of(State.QUARANTINED),
+            State.QUARANTINED,
+            actor,
+            {"error": clean(reason)},
+            reason=clean(reason),
         )
 
     def regate(self, verdicts: Iterable[Verdict], actor: str = SYSTEM) -> int:
@@ -68,9 +52,9 @@ class Decisions(Part):
         for batch in batches(verdicts):
             by_id = {verdict.variant_id: verdict for verdict in batch}
             with self._db.writing() as connection:
-                picked = pick(connection, by_id, (PASSED, FAILED), variants.c.score.is_not(None))
+                picked = pick(connection, by_id, (State.PASSED, State.FAILED), variants.c.score.is_not(None))
                 changed = [
-                    (by_id[key], state) for key, state in picked.items() if by_id[key].passed == (state == FAILED)
+                    (by_id[key], state) for key, state in picked.items() if by_id[key].passed == (state == State.FAILED)
                 ]
                 _write_verdicts(connection, changed, actor)
             moved += len(changed)
@@ -87,7 +71,7 @@ class Decisions(Part):
         Args:
             scored: take those as well that failed by their score, and would do so again.
         """
-        states = (FAILED, QUARANTINED) if quarantined else (FAILED,)
+        states = (State.FAILED, State.QUARANTINED) if quarantined else (State.FAILED,)
         query = (
             select(variants.c.variant_id)
             .join(memberships)
@@ -95,14 +79,16 @@ class Decisions(Part):
             .distinct()
         )
         if not scored:
-            query = query.where(or_(variants.c.score.is_(None), variants.c.state == QUARANTINED))
+            query = query.where(or_(variants.c.score.is_(None), variants.c.state == State.QUARANTINED))
         with self._db.reading() as connection:
             failed = connection.execute(query).scalars().all()
         signed = variants.c.signed.is_not(None)
         unscored = case((variants.c.score.is_(None), variants.c.clip), else_=None)
-        again = self._decide(failed, states, PLANNED, actor, {**_AGAIN, "clip": unscored}, ~signed, retried=True)
+        again = self._decide(failed, states, State.PLANNED, actor, {**_AGAIN, "clip": unscored}, ~signed, retried=True)
         resumed = (
-            self._decide(failed, (QUARANTINED,), SIGNING, actor, {"tries": 0, "error": None}, signed, retried=True)
+            self._decide(
+                failed, (State.QUARANTINED,), State.SIGNING, actor, {"tries": 0, "error": None}, signed, retried=True
+            )
             if quarantined
             else []
         )
@@ -131,7 +117,7 @@ def _write_verdicts(connection: Connection, changed: Sequence[tuple[Verdict, str
     """Write verdicts that came out otherwise, each with the state that it ends, their events and audit entries."""
     if not changed:
         return
-    outcomes = {verdict.variant_id: PASSED if verdict.passed else FAILED for verdict, _ in changed}
+    outcomes = {verdict.variant_id: State.PASSED if verdict.passed else State.FAILED for verdict, _ in changed}
     connection.execute(
         update(variants).where(variants.c.variant_id == bindparam("id")),
         [
@@ -153,7 +139,7 @@ def _write_verdicts(connection: Connection, changed: Sequence[tuple[Verdict, str
             for verdict, state in changed
         ],
     )
-    for outcome in (PASSED, FAILED) if actor != SYSTEM else ():
+    for outcome in (State.PASSED, State.FAILED) if actor != SYSTEM else ():
         append(
             connection,
             actor,

@@ -8,6 +8,7 @@ from sqlalchemy import select
 
 from adapters.catalogue.core.database import Part
 from adapters.catalogue.core.tables import memberships, reviews, variants
+from manifests.states import State
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,6 +68,6 @@ def _label(row: Any) -> LabelRow:
         codes <= {"adherence"},
         not codes,
         row.author,
-        row.outcome == "approved",
+        row.outcome == State.APPROVED,
         bool(row.blind),
     )

@@ -21,15 +21,7 @@ from adapters.catalogue.core.state_changes import SYSTEM, move, pick
 from adapters.catalogue.core.tables import comments, database_now, events, memberships, reviews, variants
 from adapters.catalogue.review.audit import append
 from manifests.errors import CatalogueError
-from manifests.states import (
-    APPROVED,
-    FAILED,
-    PASSED,
-    PUBLISHED,
-    REJECTED,
-    STATES,
-    WITHDRAWN,
-)
+from manifests.states import STATES, State
 
 REVIEW_CODES: Mapping[str, str] = {
     "prompt": "does not show what was asked",
@@ -156,11 +148,12 @@ class Reviews(Part):
             outcome: ``approved``, ``rejected`` or ``withdrawn``.
             undo_s: seconds for which delivery leaves approved clips alone, so that ``undo`` can take it back.
         """
-        sources = {
-            APPROVED: (PASSED, FAILED) if reason else (PASSED,),
-            REJECTED: (PASSED, FAILED),
-            WITHDRAWN: (PUBLISHED,),
-        }[outcome]
+        may_be: dict[str, tuple[State, ...]] = {
+            State.APPROVED: (State.PASSED, State.FAILED) if reason else (State.PASSED,),
+            State.REJECTED: (State.PASSED, State.FAILED),
+            State.WITHDRAWN: (State.PUBLISHED,),
+        }
+        sources = may_be[outcome]
         with self._db.writing() as connection:
             picked = pick(connection, seen, STATES)
             refused = _refusals(connection, seen, picked, outcome, sources)
@@ -170,9 +163,9 @@ class Reviews(Part):
                 moved,
                 outcome,
                 actor,
-                {"tries": 0} if outcome == APPROVED else {},
+                {"tries": 0} if outcome == State.APPROVED else {},
                 codes=codes,
-                undo_s=undo_s if outcome == APPROVED else 0.0,
+                undo_s=undo_s if outcome == State.APPROVED else 0.0,
                 reason=clean(reason),
             )
         return Decided(tuple(moved), refused)
@@ -186,13 +179,13 @@ class Reviews(Part):
         """
         wanted = list(dict.fromkeys(variant_ids))
         with self._db.writing() as connection:
-            picked = pick(connection, wanted, (APPROVED, REJECTED), variants.c.lease_owner.is_(None))
+            picked = pick(connection, wanted, (State.APPROVED, State.REJECTED), variants.c.lease_owner.is_(None))
             mine = {
                 row.variant_id: row
                 for row in _last_decisions(connection, picked)
                 if row.actor == actor or (anybodys and row.actor != SYSTEM)
             }
-            for state in (PASSED, FAILED):
+            for state in (State.PASSED, State.FAILED):
                 back = {key: picked[key] for key, row in mine.items() if row.from_state == state}
                 move(connection, back, state, actor, {}, undone=True)
                 append(connection, actor, state, [(key, {"undone": picked[key]}) for key in back])
@@ -271,11 +264,11 @@ def _refusals(
             refused[key] = "It is not in the catalogue."
         elif last[key].event_id != event_id:
             refused[key] = f"It changed while you looked at it: {last[key].actor} made it {picked[key]}."
-        elif picked[key] == FAILED and outcome == APPROVED and FAILED not in sources:
+        elif picked[key] == State.FAILED and outcome == State.APPROVED and State.FAILED not in sources:
             refused[key] = "It failed the gate; give a reason to approve it all the same."
         elif picked[key] not in sources:
             refused[key] = f"It is {picked[key]}, and only what is {' or '.join(sources)} can be {outcome}."
-        elif outcome == APPROVED and key not in clips:
+        elif outcome == State.APPROVED and key not in clips:
             refused[key] = "No clip came of it, so there is nothing to approve; re-roll it."
     return refused
 
@@ -324,5 +317,5 @@ def record_decision(
     if actor == SYSTEM:
         return
     append(connection, actor, to_state, [(key, {"from": state, **detail}) for key, state in picked.items()])
-    if to_state in (APPROVED, REJECTED):
+    if to_state in (State.APPROVED, State.REJECTED):
         write_reviews(connection, picked, actor, to_state, codes, str(detail.get("reason", "")), undo_s=undo_s)

@@ -8,6 +8,7 @@ from sqlalchemy import Float, Integer, and_, case, cast, func, select
 
 from adapters.catalogue.core.database import Part
 from adapters.catalogue.core.tables import database_now, events, memberships, variants
+from manifests.states import State
 
 BIN = 0.005
 """Width of a bin of scores, a cosine."""
@@ -77,7 +78,7 @@ class CampaignStats(Part):
         codes = func.substr(variants.c.reasons, 1, 400)
         query = (
             select(codes.label("reasons"), func.count().label("number"))
-            .where(variants.c.state == "failed", variants.c.variant_id.in_(mine))
+            .where(variants.c.state == State.FAILED, variants.c.variant_id.in_(mine))
             .group_by(codes)
         )
         found: Counter[str] = Counter()
@@ -105,8 +106,8 @@ class CampaignStats(Part):
         query = select(func.count(), func.min(events.c.at), cast(database_now(), Float)).where(
             events.c.event_id > newest - _RECENT,
             events.c.at > database_now() - PACE_S,
-            events.c.from_state == "rendered",
-            events.c.to_state.in_(("passed", "failed")),
+            events.c.from_state == State.RENDERED,
+            events.c.to_state.in_((State.PASSED, State.FAILED)),
             events.c.variant_id.in_(mine),
         )
         with self._db.reading() as connection:

@@ -10,7 +10,7 @@ from sqlalchemy import ColumnElement, func, or_, select
 from adapters.catalogue.core.database import Part, batches
 from adapters.catalogue.core.rows import VariantRow, variant_row
 from adapters.catalogue.core.tables import database_now, events, memberships, variants
-from manifests.states import PUBLISHED
+from manifests.states import State
 
 _LONGEST_ID = 32
 
@@ -89,7 +89,7 @@ class Files(Part):
         Args:
             start: that place, 32 random hex digits.
         """
-        published = variants.c.state == PUBLISHED
+        published = variants.c.state == State.PUBLISHED
         rows = self._rows(published, order=variants.c.made_at.desc(), most=newest)
         others_only = published, variants.c.variant_id.not_in([row.variant_id for row in rows])
         for side in (variants.c.variant_id >= start, variants.c.variant_id < start):

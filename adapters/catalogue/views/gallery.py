@@ -214,16 +214,6 @@ class Gallery(Part):
         with self._db.reading() as connection:
             return list(connection.execute(query).scalars())
 
-    def last_event(self, variant_id: str) -> int:
-        """Return the id of a variant's last event: what a decision about it must name."""
-        with self._db.reading() as connection:
-            return (
-                connection.execute(
-                    select(func.max(events.c.event_id)).where(events.c.variant_id == variant_id)
-                ).scalar()
-                or 0
-            )
-
     def last_events(self, chosen: Filter, limit: int) -> dict[str, int]:
         """Return the variants of a filter with their last events: what a decision about all of them must name."""
         with self._db.reading() as connection:

@@ -9,6 +9,7 @@ from sqlalchemy import Connection, Engine, Float, cast, func, select, text
 from adapters.catalogue.core.engine import build_engine, our_errors, writing
 from adapters.catalogue.core.schema import HEAD, revision_of
 from adapters.catalogue.core.tables import database_now, variants
+from manifests.states import State
 
 PATIENCE_S = 5.0
 
@@ -68,7 +69,7 @@ def count_published(url: str) -> int:
         with our_errors(engine), engine.connect() as connection:
             return int(
                 connection.execute(
-                    select(func.count()).select_from(variants).where(variants.c.state == "published")
+                    select(func.count()).select_from(variants).where(variants.c.state == State.PUBLISHED)
                 ).scalar_one()
             )
     finally:

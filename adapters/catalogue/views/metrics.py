@@ -17,6 +17,7 @@ from adapters.catalogue.core.tables import (
     runs,
     variants,
 )
+from manifests.states import State
 
 RECENT = 20_000
 """Events that are looked at; what is older counts for nothing here."""
@@ -94,7 +95,7 @@ class Metrics(Part):
             since = max(after, _newest(connection) - RECENT)
             rows = connection.execute(query.where(events.c.event_id > since)).all()
         return Verdicts(
-            tuple(row.to_state == "passed" for row in rows),
+            tuple(row.to_state == State.PASSED for row in rows),
             tuple(row.detail for row in rows),
             rows[0].event_id if rows else 0,
         )
@@ -139,7 +140,7 @@ def _counts(connection: Connection, column: Column[str]) -> dict[str, int]:
 
 
 def _lately(connection: Connection) -> Lately:
-    passed, published = events.c.to_state == "passed", events.c.to_state == "published"
+    passed, published = events.c.to_state == State.PASSED, events.c.to_state == State.PUBLISHED
     query = select(_sum(_judged() & passed), _sum(_judged() & ~passed), _sum(published)).where(
         events.c.event_id > _newest(connection) - RECENT, events.c.at > database_now() - LATELY_S
     )
@@ -152,7 +153,7 @@ def _newest(connection: Connection) -> int:
 
 
 def _judged() -> ColumnElement[bool]:
-    return (events.c.from_state == "rendered") & events.c.to_state.in_(("passed", "failed"))
+    return (events.c.from_state == State.RENDERED) & events.c.to_state.in_((State.PASSED, State.FAILED))
 
 
 def _sum(condition: ColumnElement[bool]) -> ColumnElement[int]:

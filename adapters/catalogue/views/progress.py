@@ -8,6 +8,7 @@ from sqlalchemy import Select, func, select
 
 from adapters.catalogue.core.database import Part
 from adapters.catalogue.core.tables import campaigns, memberships, variants
+from manifests.states import UNDELIVERED
 
 
 class Progress(Part):
@@ -35,7 +36,7 @@ class Progress(Part):
         query = (
             select(memberships.c.campaign_id, func.count(variants.c.variant_id.distinct()).label("count_"))
             .join(memberships, memberships.c.variant_id == variants.c.variant_id)
-            .where(variants.c.state.in_(("approved", "signing")))
+            .where(variants.c.state.in_(UNDELIVERED))
             .group_by(memberships.c.campaign_id)
         )
         with self._db.reading() as connection:

@@ -16,6 +16,7 @@ from adapters.catalogue.core.rows import (
 from adapters.catalogue.core.tables import campaigns, events, memberships, reviews, variants
 from adapters.catalogue.review.reviews import undoable
 from manifests.errors import CatalogueError
+from manifests.states import State
 
 
 class Variants(Part):
@@ -82,6 +83,19 @@ class Variants(Part):
                 found.update((row.variant_id, row.tries) for row in connection.execute(query))
         return found
 
+    def last_events(self, variant_ids: Iterable[str]) -> dict[str, int]:
+        """Return the id of each variant's last event, which a decision about it must name."""
+        found: dict[str, int] = {}
+        with self._db.reading() as connection:
+            for batch in batches(variant_ids):
+                query = (
+                    select(events.c.variant_id, func.max(events.c.event_id).label("seen"))
+                    .where(events.c.variant_id.in_(batch))
+                    .group_by(events.c.variant_id)
+                )
+                found.update((row.variant_id, row.seen) for row in connection.execute(query))
+        return found
+
     def campaigns_of(self, variant_ids: Iterable[str]) -> dict[str, set[str]]:
         """Return the campaigns that each variant serves."""
         found: dict[str, set[str]] = {}
@@ -98,7 +112,7 @@ class Variants(Part):
         """Return the campaign's passed variants that no policy may approve: a campaign that shares them,
         or this one, waits for a person; or a person has taken an approval back."""
         reviewed = self._awaiting_review()
-        passed = [row.variant_id for row in self.waiting(campaign_id, ["passed"])]
+        passed = [row.variant_id for row in self.waiting(campaign_id, [State.PASSED])]
         sharing = self.campaigns_of(passed) if reviewed else {}
         held = {variant_id for variant_id, names in sharing.items() if reviewed & names}
         return held | self._taken_back(passed)

@@ -40,7 +40,7 @@ from adapters.catalogue.review.audit import append, lock_head
 from manifests.brief import Brief
 from manifests.campaign import Campaign
 from manifests.errors import CatalogueError
-from manifests.states import PLANNED
+from manifests.states import State
 from manifests.variant import PlannedVariant
 
 _ROWS = 4000
@@ -202,7 +202,7 @@ class Campaigns(Part):
                     {
                         "variant_id": variant_id,
                         "body": variant_text(variant),
-                        "state": PLANNED,
+                        "state": State.PLANNED,
                         "parent_id": parent_id,
                         "card": variant.card,
                         "seed": variant.seed,
@@ -216,7 +216,7 @@ class Campaigns(Part):
         )
         self._log_planned(connection, campaign_id, new, actor)
         if actor != SYSTEM:
-            append(connection, actor, PLANNED, [(key, {"parent_id": parent_id}) for key in new])
+            append(connection, actor, State.PLANNED, [(key, {"parent_id": parent_id}) for key in new])
         connection.execute(
             self._insert_new(memberships),
             [
@@ -253,7 +253,7 @@ class Campaigns(Part):
             variants.c.variant_id,
             database_now(),
             literal(clean(actor)),
-            literal(PLANNED),
+            literal(State.PLANNED),
             literal(to_text({"campaign_id": campaign_id})),
         ).where(variants.c.variant_id.in_(new))
         connection.execute(

@@ -13,13 +13,13 @@ from adapters.catalogue.core.rows import (
 from adapters.catalogue.core.state_changes import SYSTEM, log, move, pick
 from adapters.catalogue.core.tables import campaigns, database_now, variants
 from adapters.catalogue.review.reviews import undoable
-from manifests.states import APPROVED, LEASED, PLANNED, QUARANTINED, RENDERED, SIGNING
+from manifests.states import State
 
 ACTIVE = "active"
 """Standing of a campaign that hands out leases; see ``steering``."""
 
 
-_LEASABLE = (LEASED, RENDERED, APPROVED, SIGNING)
+_LEASABLE = (State.LEASED, State.RENDERED, State.APPROVED, State.SIGNING)
 
 
 _STANDING_LOCKS = 7_335_136
@@ -42,7 +42,7 @@ class Leases(Part):
         variant_ids: Sequence[str],
         owner: str,
         seconds: float,
-        states: Collection[str] = (PLANNED,),
+        states: Collection[str] = (State.PLANNED,),
         *,
         attempts_cap: int,
         campaign_id: str | None = None,
@@ -119,11 +119,11 @@ class Leases(Part):
     def _pick_free(
         connection: Connection, batch: Sequence[str], states: Collection[str], campaign_id: str | None
     ) -> dict[str, str]:
-        wanted = {*states, *((LEASED, RENDERED) if PLANNED in states else ())}
+        wanted = {*states, *((State.LEASED, State.RENDERED) if State.PLANNED in states else ())}
         unheld = or_(variants.c.lease_owner.is_(None), variants.c.lease_expires < database_now())
         conditions = [
             unheld,
-            *([~undoable()] if APPROVED in wanted else []),
+            *([~undoable()] if State.APPROVED in wanted else []),
             *([is_active(campaign_id)] if campaign_id else []),
         ]
         return pick(connection, batch, sorted(wanted), *conditions, wait=False)
@@ -133,26 +133,28 @@ class Leases(Part):
         query = select(variants.c.variant_id).where(variants.c.variant_id.in_(list(picked)), variants.c.tries >= cap)
         tired = {key: picked[key] for key in connection.execute(query).scalars()}
         reason = f"Taken {cap} times without an end; see the workers' logs, then retry it by hand."
-        move(connection, tired, QUARANTINED, SYSTEM, {"error": reason}, reason=reason)
+        move(connection, tired, State.QUARANTINED, SYSTEM, {"error": reason}, reason=reason)
         return tired
 
     def _take(
         self, connection: Connection, picked: Mapping[str, str], owner: str, seconds: float, states: Collection[str]
     ) -> dict[str, Lease]:
-        begun = {key: state for key, state in picked.items() if state in (PLANNED, LEASED) or state not in states}
+        begun = {
+            key: state for key, state in picked.items() if state in (State.PLANNED, State.LEASED) or state not in states
+        }
         mine = variants.c.variant_id.in_(list(picked))
         connection.execute(
             update(variants)
             .where(mine)
             .values(
-                state=case((variants.c.variant_id.in_(list(begun)), LEASED), else_=variants.c.state),
+                state=case((variants.c.variant_id.in_(list(begun)), State.LEASED), else_=variants.c.state),
                 lease_owner=owner,
                 lease_expires=database_now() + seconds,
                 attempt=variants.c.attempt + 1,
                 tries=variants.c.tries + 1,
             )
         )
-        log(connection, begun, LEASED, owner)
+        log(connection, begun, State.LEASED, owner)
         return {
             row.variant_id: Lease(row.variant_id, owner, row.attempt, variant_row(row))
             for row in connection.execute(select(variants).where(mine))
@@ -204,13 +206,19 @@ def free(connection: Connection, held: Mapping[str, str], actor: str, tries: obj
         update(variants)
         .where(variants.c.variant_id.in_(list(held)))
         .values(
-            state=case((variants.c.state == LEASED, PLANNED), else_=variants.c.state),
+            state=case((variants.c.state == State.LEASED, State.PLANNED), else_=variants.c.state),
             lease_owner=None,
             lease_expires=None,
             tries=tries,
         )
     )
-    log(connection, {key: state for key, state in held.items() if state == LEASED}, PLANNED, actor, released=True)
+    log(
+        connection,
+        {key: state for key, state in held.items() if state == State.LEASED},
+        State.PLANNED,
+        actor,
+        released=True,
+    )
 
 
 def is_active(campaign_id: str) -> ColumnElement[bool]:

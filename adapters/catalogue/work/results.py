@@ -14,7 +14,7 @@ from adapters.catalogue.core.tables import UNSCORED, database_now, variants
 from manifests.clip import Clip
 from manifests.errors import LostLeaseError
 from manifests.score import Score
-from manifests.states import APPROVED, FAILED, LEASED, PASSED, PLANNED, PUBLISHED, RENDERED, SIGNING
+from manifests.states import State
 from manifests.verdict import Reason, Verdict
 
 _ENDED = {"lease_owner": None, "lease_expires": None}
@@ -35,8 +35,8 @@ class Results(Part):
             _step(
                 connection,
                 lease,
-                (LEASED, RENDERED),
-                RENDERED,
+                (State.LEASED, State.RENDERED),
+                State.RENDERED,
                 {"clip": record_text(clip), "made_at": database_now()},
                 sha256=clip.sha256,
             )
@@ -54,7 +54,7 @@ class Results(Part):
         """
         items = {item[0].variant_id: item for item in judged}
         with self._db.writing() as connection:
-            held = _still_held(connection, [lease for lease, *_ in items.values()], (LEASED, RENDERED))
+            held = _still_held(connection, [lease for lease, *_ in items.values()], (State.LEASED, State.RENDERED))
             kept = [item for variant_id, item in items.items() if variant_id in held]
             if kept:
                 _write_judged(connection, kept, held)
@@ -65,7 +65,7 @@ class Results(Part):
         reasons = [Reason("generation", clean(reason))]
         values = {"error": clean(reason), "reasons": to_text(reasons), "made_at": database_now(), **_ENDED}
         with self._db.writing() as connection:
-            _step(connection, lease, (LEASED, RENDERED), FAILED, values, reasons=reasons)
+            _step(connection, lease, (State.LEASED, State.RENDERED), State.FAILED, values, reasons=reasons)
 
     def requeue(self, lease: Lease, reason: str) -> None:
         """Approved or signing → planned, since its staged files are gone; ends the lease."""
@@ -80,7 +80,7 @@ class Results(Part):
             **_ENDED,
         }
         with self._db.writing() as connection:
-            _step(connection, lease, (APPROVED, SIGNING), PLANNED, values, reason=clean(reason))
+            _step(connection, lease, (State.APPROVED, State.SIGNING), State.PLANNED, values, reason=clean(reason))
 
     def mark_signing(self, lease: Lease, facts: SignedFacts) -> None:
         """Approved (or signing before) → signing: commits keys and hashes before any upload."""
@@ -88,8 +88,8 @@ class Results(Part):
             _step(
                 connection,
                 lease,
-                (APPROVED, SIGNING),
-                SIGNING,
+                (State.APPROVED, State.SIGNING),
+                State.SIGNING,
                 {"signed": record_text(facts)},
                 sha256=facts.sha256,
                 keys=facts.keys,
@@ -99,7 +99,7 @@ class Results(Part):
     def mark_published(self, lease: Lease, url: str) -> None:
         """Signing → published: every file is in the bucket; ends the lease."""
         with self._db.writing() as connection:
-            _step(connection, lease, (SIGNING,), PUBLISHED, {"url": clean(url), **_ENDED}, url=clean(url))
+            _step(connection, lease, (State.SIGNING,), State.PUBLISHED, {"url": clean(url), **_ENDED}, url=clean(url))
 
 
 def attested(facts: SignedFacts) -> dict[str, Any]:
@@ -108,7 +108,9 @@ def attested(facts: SignedFacts) -> dict[str, Any]:
 
 
 def _judge(connection: Connection, lease: Lease, score: Score, verdict: Verdict) -> None:
-    _step(connection, lease, (RENDERED,), _outcome(verdict), _judged_values(score, verdict), reasons=verdict.reasons)
+    _step(
+        connection, lease, (State.RENDERED,), _outcome(verdict), _judged_values(score, verdict), reasons=verdict.reasons
+    )
 
 
 def _still_held(connection: Connection, leases: Sequence[Lease], sources: Sequence[str]) -> dict[str, str]:
@@ -146,21 +148,21 @@ def _write_judged(connection: Connection, items: Sequence[Judged], held: Mapping
     write_events(
         connection,
         [
-            event_row(lease.variant_id, held[lease.variant_id], RENDERED, lease.owner, sha256=clip.sha256)
+            event_row(lease.variant_id, held[lease.variant_id], State.RENDERED, lease.owner, sha256=clip.sha256)
             for lease, clip, _, _ in items
         ],
     )
     write_events(
         connection,
         [
-            event_row(lease.variant_id, RENDERED, _outcome(verdict), lease.owner, reasons=verdict.reasons)
+            event_row(lease.variant_id, State.RENDERED, _outcome(verdict), lease.owner, reasons=verdict.reasons)
             for lease, _, _, verdict in items
         ],
     )
 
 
 def _outcome(verdict: Verdict) -> str:
-    return PASSED if verdict.passed else FAILED
+    return State.PASSED if verdict.passed else State.FAILED
 
 
 def _judged_values(score: Score, verdict: Verdict) -> dict[str, Any]:

@@ -12,7 +12,7 @@ from adapters.catalogue.review.audit import append
 from adapters.catalogue.work.leases import ACTIVE, free, hold_standing
 from adapters.catalogue.work.runs import catch_up
 from manifests.errors import CatalogueError
-from manifests.states import LEASED, PLANNED, RENDERED
+from manifests.states import State
 
 PAUSED = "paused"
 
@@ -103,20 +103,20 @@ class Steering(Part):
             .where(
                 memberships.c.campaign_id == campaign_id,
                 variants.c.lease_owner.is_not(None),
-                variants.c.state.in_((LEASED, RENDERED)),
+                variants.c.state.in_((State.LEASED, State.RENDERED)),
             )
             .distinct()
         )
         held: dict[str, str] = {}
         for batch in batches(sorted(connection.execute(mine).scalars())):
             own = set(batch) - _shared(connection, batch, campaign_id)
-            held |= pick(connection, own, (LEASED, RENDERED), variants.c.lease_owner.is_not(None))
+            held |= pick(connection, own, (State.LEASED, State.RENDERED), variants.c.lease_owner.is_not(None))
         # Rows first and the audit's end last, as decisions do: the other way round they could wait for each other.
         append(
             connection,
             actor,
-            PLANNED,
-            [(key, {"cancelled": campaign_id}) for key, state in held.items() if state == LEASED],
+            State.PLANNED,
+            [(key, {"cancelled": campaign_id}) for key, state in held.items() if state == State.LEASED],
         )
         fewer = func.greatest if self._db.dialect == "postgresql" else func.max
         for batch in batches(held):

@@ -36,18 +36,17 @@ from app.session import Session
 from flows.registration import read_sheet, register
 from manifests.errors import ReelmillError
 from manifests.pluralize import count_of, counted
+from manifests.states import GOOD, UNFINISHED, State
 from models.registry import get_card, weights_problem
 from tasks.intake.intake import Intake
 from tasks.plan.expand import LARGEST_SHEET, check_cap, expand, sample
 from tasks.plan.licence import clearances_of, doubts, waiting_sentences
 from tasks.plan.plan import Plan, make_plan
-from tasks.plan.remaining import UNFINISHED
-from tasks.plan.shard import GOOD_STATES
 from tasks.review.retry_failed import Retried, retry_failed
 from tasks.runtime.steering import let_campaign_go_on
 
 SHOWN_BRIEFS = 40
-TO_PUBLISH = ("passed", "approved", "signing")
+TO_PUBLISH = (State.PASSED, State.APPROVED, State.SIGNING)
 
 
 def plan(
@@ -215,7 +214,7 @@ def _intake(session: Session, sheet: Path, accept_good_rows: bool, quiet: bool) 
 def _satisfied(session: Session, intake: Intake) -> set[str]:
     """Return the briefs that already have as many passed clips as they want."""
     tallies = session.catalogue.progress.tally_by_brief(intake.campaign.campaign_id)
-    good = {name: sum(states.get(state, 0) for state in GOOD_STATES) for name, states in tallies.items()}
+    good = {name: sum(states.get(state, 0) for state in GOOD) for name, states in tallies.items()}
     return {
         brief.brief_id for brief in intake.checked.briefs if brief.want and good.get(brief.brief_id, 0) >= brief.want
     }

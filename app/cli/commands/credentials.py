@@ -1,4 +1,4 @@
-"""`reelmill signer` and `reelmill verify`: who signs, and who signed."""
+"""`reelmill signer` and `reelmill verify`: the signer in use, and Content Credentials of files."""
 
 from dataclasses import asdict
 from pathlib import Path
@@ -17,10 +17,12 @@ from tasks.runtime.resources import signer_of
 
 
 def signer(
-    anchors: Annotated[Path | None, typer.Option("--anchors", help="Write the trust anchors to this PEM file.")] = None,
+    anchors: Annotated[
+        Path | None, typer.Option("--anchors", metavar="FILE", help="Write its trust anchors to this PEM file.")
+    ] = None,
     as_json: AsJson = False,
 ) -> None:
-    """Show the signer in use, and write its trust anchors for others to verify with."""
+    """Show the signer in use, or export its trust anchors."""
     with signer_of(Session.open().resources) as opened:
         facts, pem = opened.describe(), opened.anchors_pem()
     if anchors:
@@ -31,18 +33,28 @@ def signer(
     say(f"Signer: {facts.subject} ({facts.kind}, {facts.algorithm})")
     say(f"Issued by: {facts.issuer}")
     say(f"Valid until: {facts.not_after:%Y-%m-%d} ({facts.days_left} days)")
-    say(f"Time stamps: {facts.tsa or 'none; clips stay trusted until the certificate expires'}")
+    say(f"Time stamps: {facts.tsa or 'none; clips are trusted until the certificate expires'}")
     if anchors:
         say(f"Wrote {anchors}.")
 
 
 def verify(
-    files: Annotated[list[Path], typer.Argument(help="MP4 files, by anyone.")],
-    anchors: Annotated[Path | None, typer.Option("--anchors", help="PEM of trusted roots; else our own.")] = None,
-    sidecar: Annotated[Path | None, typer.Option("--sidecar", help="The .c2pa of a stripped video.")] = None,
+    files: Annotated[list[Path], typer.Argument(metavar="FILE...", help="MP4 files, also from other programs.")],
+    anchors: Annotated[
+        Path | None,
+        typer.Option("--anchors", metavar="FILE", help="PEM file with trusted roots; default: the signer in use."),
+    ] = None,
+    sidecar: Annotated[
+        Path | None,
+        typer.Option("--sidecar", metavar="FILE", help="The .c2pa file of a video without embedded credential."),
+    ] = None,
     as_json: AsJson = False,
 ) -> None:
-    """Say who signed each file, whether it is trusted, and what was done to it."""
+    """Verify the Content Credentials of files.
+
+    Shows who signed each file, whether the signature is trusted, and how the file was made. The exit code is 1 if a
+    file is not trusted.
+    """
     pem = _read_anchors(anchors)
     reports: dict[str, CredentialReport] = {}
     unreadable: dict[str, str] = {}
@@ -73,7 +85,9 @@ def _read_anchors(path: Path | None) -> str:
     except (OSError, UnicodeDecodeError):
         text = ""
     if "-----BEGIN CERTIFICATE-----" not in text:
-        raise ReelmillError(f"{path} holds no PEM certificate; `reelmill signer --anchors FILE` writes ours.")
+        raise ReelmillError(
+            f"{path} does not contain a PEM certificate. `reelmill signer --anchors FILE` exports those of the signer."
+        )
     return text
 
 

@@ -1,4 +1,4 @@
-"""`reelmill review`: the dashboard, on this machine."""
+"""`reelmill review`: start the dashboard on this machine."""
 
 import getpass
 import itertools
@@ -17,11 +17,16 @@ PORTS = 20
 
 
 def review(
-    port: Annotated[int | None, typer.Option("--port", min=1, max=65535, help="Else 8765, or the next free.")] = None,
-    browser: Annotated[bool, typer.Option(help="Open the browser.")] = True,
+    port: Annotated[
+        int | None, typer.Option("--port", min=1, max=65535, help="Port; default: 8765 or the next free one.")
+    ] = None,
+    browser: Annotated[bool, typer.Option(help="Open the dashboard in the browser.")] = True,
 ) -> None:
-    """Open the review dashboard over the catalogue that runs have filled; Ctrl-C ends it."""
-    import uvicorn  # with FastAPI half a second, which no other command needs
+    """Open the dashboard to review clips in the browser.
+
+    Press Ctrl-C to stop it.
+    """
+    import uvicorn  # with FastAPI, the import takes half a second, which other commands do not need
 
     from app.dashboard.server import create_app
 
@@ -30,11 +35,11 @@ def review(
     app = create_app(session)
     here = f"http://127.0.0.1:{listener.getsockname()[1]}"
     address = session.settings.review_url.rstrip("/") or here
-    link = f"{address}/signin/once?secret={app.state.deps.links.make(_own_account(session))}"
+    link = f"{address}/signin/once?secret={app.state.deps.links.create(_own_account(session))}"
     say(f"Review dashboard: {link}")
     if address != here:
-        say(f"It listens on {here}, behind your proxy.")
-    say("The link signs you in once, within five minutes. Ctrl-C ends the dashboard.")
+        say(f"Listening on {here}, behind your proxy.")
+    say("The link works once and expires after five minutes. Press Ctrl-C to stop the dashboard.")
     if browser:
         webbrowser.open(link)
     config = uvicorn.Config(app, log_level="warning", timeout_graceful_shutdown=3, server_header=False)
@@ -42,9 +47,9 @@ def review(
 
 
 def _own_account(session: Session) -> str:
-    """Return the account of whoever started the program: an admin without a password, who comes by link alone.
+    """Return the account of the system user: an admin without a password, who signs in by link.
 
-    Somebody else's account that happens to have the name of the system user is left as it is.
+    If another person's account has the name of the system user, that account is not changed.
     """
     user, catalogue = getpass.getuser(), session.catalogue
     known = {account.name: account for account in catalogue.accounts.all()}
@@ -58,12 +63,12 @@ def _own_account(session: Session) -> str:
         if account.issuer is None and account.password_hash is None:
             catalogue.accounts.change(name, f"person:{name}", role="admin", disabled=False)
             return name
-    raise AssertionError("names do not end")
+    raise AssertionError("unreachable: count() is endless")
 
 
 def _listen(port: int | None) -> socket.socket:
     for number in [port] if port else range(PORT, PORT + PORTS):
-        # asyncio turns off Nagle's algorithm, which costs 40 ms an answer, only where the protocol is named.
+        # asyncio disables Nagle's algorithm, which costs 40 ms per response, only if the protocol is given.
         listener = socket.socket(socket.AF_INET, socket.SOCK_STREAM, socket.IPPROTO_TCP)
         listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         try:
@@ -73,5 +78,7 @@ def _listen(port: int | None) -> socket.socket:
         except OSError:
             listener.close()
     if port:
-        raise ReelmillError(f"Port {port} is taken or not yours to use; name another by --port, or none.")
-    raise ReelmillError(f"The ports {PORT} to {PORT + PORTS - 1} are all taken; name a free one by --port.")
+        raise ReelmillError(
+            f"Port {port} is in use, or you may not use it. Choose another port with --port, or omit the option."
+        )
+    raise ReelmillError(f"The ports {PORT} to {PORT + PORTS - 1} are all in use. Choose a free port with --port.")

@@ -1,4 +1,4 @@
-"""`reelmill doctor`: is everything here that a run needs, and how is it mended."""
+"""`reelmill doctor`: check everything that a run needs."""
 
 from dataclasses import asdict
 
@@ -8,15 +8,17 @@ from app.cli.options import AsJson
 from app.cli.output import say, say_json
 from flows.doctor import checks_of
 from flows.settings import load_settings
+from manifests.pluralize import count_of
 from tasks.doctor.check import FAIL, OK, WARN, Finding, examine
 
 MARKS = {OK: "ok  ", WARN: "warn", FAIL: "FAIL"}
 
 
 def doctor(as_json: AsJson = False) -> None:
-    """Check versions, devices, weights, bucket, database, signer, clock, disk and services; exit code 1 on a failure.
+    """Check the installation and report how to fix problems.
 
-    What is written to try bucket and disk is taken away again; nothing else is changed.
+    Checks versions, devices, weights, bucket, database, signer, clock, disk and services. Test files written to the
+    bucket and the disk are deleted again; nothing else is changed. The exit code is 1 if a check fails.
     """
     findings = examine(checks_of(load_settings()))
     failed = sum(finding.level == FAIL for finding in findings)
@@ -30,12 +32,14 @@ def doctor(as_json: AsJson = False) -> None:
 
 def _show(findings: list[Finding], failed: int) -> None:
     width = max(len(finding.check) for finding in findings)
+    indent = len(f"{MARKS[OK]}  {'':<{width}}  ")
     for finding in findings:
-        say(f"{MARKS[finding.level]}  {finding.check:<{width}}  {finding.told}")
-        if finding.mend:
-            say(f"{'':<{len('warn')}}  {'':<{width}}  → {finding.mend}")
+        say(f"{MARKS[finding.level]}  {finding.check:<{width}}  {finding.message}", indent)
+        if finding.fix:
+            say(f"{'':<{indent}}→ {finding.fix}", indent + len("→ "))
     warned = sum(finding.level == WARN for finding in findings)
     if failed or warned:
-        say(f"\n{failed} to mend, {warned} to look at.")
+        counts = [count_of(number, noun) for number, noun in ((failed, "error"), (warned, "warning")) if number]
+        say(f"\n{', '.join(counts)}.")
     else:
-        say("\nAll is well.")
+        say("\nAll checks passed.")

@@ -1,4 +1,4 @@
-"""`reelmill models`: the cards, and whether their weights are here."""
+"""`reelmill models`: list and show model cards."""
 
 import json
 from collections.abc import Iterable, Sequence
@@ -7,18 +7,19 @@ from typing import Annotated, Any
 import typer
 
 from app.cli.options import AsJson
-from app.cli.output import say, say_json, show_table
+from app.cli.output import say, say_json
+from app.cli.table import show_table
 from app.session import Session
 from models.card import Card, ModelCard
 from models.registry import get_any_card, load_scorer_cards, weights_path, weights_problem
 from tasks.plan.licence import Clearance, clearance_of, clearances_of
 
-models = typer.Typer(no_args_is_help=False, help="List the model cards, or show one.")
+models = typer.Typer(no_args_is_help=False, help="List the model cards, or show one in detail.")
 
 
 @models.callback(invoke_without_command=True)
 def list_cards(context: typer.Context, as_json: AsJson = False) -> None:
-    """List the cards with size, licence, rules, and whether the weights are here."""
+    """List the model cards, their licence gate and whether their weights are present."""
     if context.invoked_subcommand:
         return
     session = Session.open()
@@ -26,32 +27,30 @@ def list_cards(context: typer.Context, as_json: AsJson = False) -> None:
     if as_json:
         say_json([_as_json(session, card) for card in cards])
         return
-    problems = {card.name: weights_problem(card, session.settings.weights_root) for card in cards}
     clearances = clearances_of(session.resources)
     show_table(
-        "",
-        ["model", "kind", "size", "licence", "publishing", "makes", "weights"],
+        ["model", "kind", "licence gate", "weights"],
         [
             (
                 card.name,
                 card.kind,
-                f"{card.weights.size_mb:,.0f} MB",
-                card.licence.name,
                 publishing_text(clearances.get(card.name)),
-                makes_text(card),
-                "missing" if problems[card.name] else "here",
+                "missing" if weights_problem(card, session.settings.weights_root) else "present",
             )
             for card in cards
         ],
     )
-    for problem in filter(None, problems.values()):
-        say(f"\n{problem}")
-    say("\nShow one: reelmill models show starter")
+    say(
+        "\nClips of `free` and `attested` models can be published; `attest first` requires an attestation."
+        "\nLicence, sizes, vocabulary and download command of a model: reelmill models show MODEL"
+    )
 
 
 @models.command()
-def show(name: Annotated[str, typer.Argument(help="Name of a card.")], as_json: AsJson = False) -> None:
-    """Show one card: what it makes, its vocabulary, example prompts, limits, what was measured."""
+def show(
+    name: Annotated[str, typer.Argument(metavar="MODEL", help="Name of a model card.")], as_json: AsJson = False
+) -> None:
+    """Show a model card: output, licence, weights, vocabulary, example prompts, limits and measurements."""
     session = Session.open()
     card = get_any_card(name, session.settings.model_folders)
     if as_json:
@@ -61,10 +60,12 @@ def show(name: Annotated[str, typer.Argument(help="Name of a card.")], as_json: 
     say(f"{card.title} ({card.name})\n{card.description}\n")
     if isinstance(card, ModelCard):
         say(f"Pipeline: {card.pipeline}, scored by {card.scorer}")
-    say(f"Makes: {makes_text(card)}\nLicence: {card.licence.name} {card.licence.url}".rstrip())
+    say(f"Output: {makes_text(card)}")
+    say(f"Licence: {card.licence.name} {card.licence.url}".rstrip())
     if isinstance(card, ModelCard):
         _show_clearance(card, clearance_of(session.resources, card))
-    say(f"Weights: {problem or weights_path(card, session.settings.weights_root)}")
+    say(f"Size: {card.weights.size_mb:,.0f} MB")
+    say(f"Weights: {_with_command(problem) if problem else weights_path(card, session.settings.weights_root)}")
     _show_list("Limits", card.limits)
     _show_list("Measured", [f"{what}: {value}" for what, value in card.measured.items()])
     if isinstance(card, ModelCard) and card.vocabulary:
@@ -72,7 +73,7 @@ def show(name: Annotated[str, typer.Argument(help="Name of a card.")], as_json: 
 
 
 def publishing_text(clearance: Clearance | None) -> str:
-    """Return ``free``, ``attested`` or ``attest first``; of a scorer, a dash: nothing of it is published."""
+    """Return ``free``, ``attested`` or ``attest first``; a dash for a scorer, which generates nothing to publish."""
     if clearance is None:
         return "–"
     if not clearance.reasons:
@@ -93,23 +94,32 @@ def _show_clearance(card: ModelCard, clearance: Clearance) -> None:
         say(f"Publishing: attested (terms {clearance.terms}): {clearance.attestation.statement}")
     else:
         say(
-            f"Publishing: not before somebody attests, since {' and '.join(clearance.reasons)}."
-            + (f" What was attested is of other terms ({clearance.outdated})." if clearance.outdated else "")
-            + f" Once that is settled, put this into reelmill.toml, with a statement of your own:\n\n"
+            f"Publishing: requires an attestation, since {' and '.join(clearance.reasons)}."
+            + (f" The existing attestation is for other terms ({clearance.outdated})." if clearance.outdated else "")
+            + f" When the condition is met, add this to reelmill.toml, with your own statement:\n\n"
             f'[attestations."{card.name}"]\nterms = "{clearance.terms}"\n'
-            'statement = ""  # who attests what, such as: Jane Doe, 24 November 2026: we are registered since May\n'
+            'statement = ""  # who attests what\n\nExample of a statement: '
+            "Jane Doe, 24 November 2026: we have been registered since May.\n"
         )
 
 
 def makes_text(card: Card) -> str:
-    """Return ``9 to 33 frames at 8 fps; 16:9 160x90, 1:1 96x96``; of a scorer, what it does."""
+    """Return ``9 to 33 frames at 8 fps; 16:9 160x90, 1:1 96x96``, or what a scorer does."""
     if not isinstance(card, ModelCard):
-        return "scores of frames against prompts"
+        return "scores of how well frames match prompts"
     rules = card.rules
     sizes = ", ".join(f"{ratio} {size.width}x{size.height}" for ratio, size in card.sizes.items())
     one_length = rules.min_frames == rules.max_frames
     frames = rules.max_frames if one_length else f"{rules.min_frames} to {rules.max_frames}"
     return f"{frames} frames at {rules.fps} fps; {sizes}"
+
+
+def _with_command(problem: str) -> str:
+    """Put the download command, if there is one, on lines of its own that can be copied to a shell."""
+    text, found, command = problem.partition(" hf download ")
+    if not found:
+        return problem
+    return f"{text}\n\n  hf download {command}\n".replace(" --", " \\\n    --")
 
 
 def _show_vocabulary(vocabulary: dict[str, Any]) -> None:
@@ -136,8 +146,8 @@ def _show_list(title: str, lines: Sequence[str]) -> None:
 
 def _as_json(session: Session, card: Card) -> dict[str, Any]:
     problem = weights_problem(card, session.settings.weights_root)
-    told = {"weights_present": problem is None, "weights_problem": problem}
+    answer: dict[str, Any] = {"weights_present": problem is None, "weights_problem": problem}
     if isinstance(card, ModelCard):
         clearance = clearance_of(session.resources, card)
-        told |= {"publishing": publishing_text(clearance), "terms": clearance.terms}
-    return {**card.model_dump(mode="json"), **told}
+        answer |= {"publishing": publishing_text(clearance), "terms": clearance.terms}
+    return {**card.model_dump(mode="json"), **answer}

@@ -1,4 +1,4 @@
-"""`reelmill approve` and `reelmill reject`: a person's decision, until the dashboard takes it."""
+"""`reelmill approve` and `reelmill reject`: decide about clips from the command line."""
 
 import getpass
 from typing import Annotated
@@ -7,26 +7,24 @@ import typer
 
 from app.cli.completion import close_campaign, finish_campaign
 from app.cli.options import AsJson, CampaignName, Clips
-from app.cli.output import say, say_json
+from app.cli.output import say, say_json, warn
 from app.cli.run_outcome import FINISHED
 from app.session import Session
 from manifests.errors import ReelmillError
+from manifests.states import State
 
 
 def approve(
     campaign: CampaignName,
     clips: Clips = None,
-    everything: Annotated[bool, typer.Option("--all", help="All clips that passed.")] = False,
-    reason: Annotated[str, typer.Option("--reason", help="Needed to approve a clip that failed.")] = "",
+    everything: Annotated[bool, typer.Option("--all", help="All clips that passed the gate.")] = False,
+    reason: Annotated[str, typer.Option("--reason", help="Reason; required to approve a failed clip.")] = "",
     as_json: AsJson = False,
 ) -> None:
-    """Approve clips that wait for a person; they are signed and published at once."""
+    """Approve clips; they are signed and published at once."""
     session, campaign_id = Session.of_campaign(campaign)
     chosen = _chosen(session, campaign_id, clips, everything)
-    moved = session.catalogue.decisions.approve(chosen, actor_name(), reason)
-    _tell_moved(
-        "approved", moved, chosen, "Only clips that passed and wait can be, or failed ones with a --reason.", as_json
-    )
+    moved = _decide(session, chosen, State.APPROVED, reason, as_json)
     outcome = finish_campaign(session, campaign_id, as_json, {}) if moved else FINISHED
     close_campaign(session, campaign_id, None, None, as_json, outcome)
     if clips and len(moved) < len(chosen):
@@ -36,45 +34,49 @@ def approve(
 def reject(
     campaign: CampaignName,
     clips: Clips = None,
-    everything: Annotated[bool, typer.Option("--all", help="All clips that passed.")] = False,
-    reason: Annotated[str, typer.Option("--reason", help="Why; kept with the decision.")] = "",
+    everything: Annotated[bool, typer.Option("--all", help="All clips that passed the gate.")] = False,
+    reason: Annotated[str, typer.Option("--reason", help="Reason; recorded with the decision.")] = "",
     as_json: AsJson = False,
 ) -> None:
-    """Reject clips that wait for a person."""
+    """Reject clips."""
     session, campaign_id = Session.of_campaign(campaign)
     chosen = _chosen(session, campaign_id, clips, everything)
-    moved = session.catalogue.decisions.reject(chosen, actor_name(), reason)
-    _tell_moved("rejected", moved, chosen, "Only clips that passed and wait can be.", as_json)
+    moved = _decide(session, chosen, State.REJECTED, reason, as_json)
     if as_json:
-        say_json({"campaign_id": campaign_id, "rejected": moved})
+        say_json({"campaign_id": campaign_id, "rejected": list(moved)})
     if clips and len(moved) < len(chosen):
         raise typer.Exit(1)
 
 
 def actor_name() -> str:
-    """The person at the keyboard, as events name them."""
+    """Return the system user in the form that events record."""
     return f"person:{getpass.getuser()}"
 
 
 def _chosen(session: Session, campaign_id: str, clips: list[str] | None, everything: bool) -> list[str]:
     rows = session.catalogue.variants.of_campaign(campaign_id)
     if everything:
-        return [row.variant_id for row in rows if row.state == "passed"]
+        return [row.variant_id for row in rows if row.state == State.PASSED]
     if not clips:
-        raise ReelmillError("Name clips by the beginnings of their ids, or take --all.")
+        raise ReelmillError("No clips selected. Give the beginnings of their ids, or --all.")
     chosen = []
     for clip in clips:
         found = [row.variant_id for row in rows if row.variant_id.startswith(clip.lower())]
         if len(found) != 1:
             raise ReelmillError(
-                f"{len(found)} clips of {campaign_id} have an id that begins with {clip!r}; "
-                "the clip table that every run writes lists them."
+                f"{len(found)} clips of {campaign_id} have an id that begins with {clip!r}. "
+                "The clip table clips.csv of the campaign lists all ids."
             )
         chosen += found
     return chosen
 
 
-def _tell_moved(word: str, moved: list[str], chosen: list[str], rule: str, as_json: bool) -> None:
-    left = len(chosen) - len(moved)
+def _decide(session: Session, chosen: list[str], outcome: State, reason: str, as_json: bool) -> tuple[str, ...]:
+    """Record the decision on the clips as they are now; report each clip that did not change, with the reason."""
+    seen = session.catalogue.variants.last_events(chosen)
+    decided = session.catalogue.reviews.record(seen, outcome, actor_name(), reason=reason)
     if not as_json:
-        say(f"{len(moved)} {word}." + (f" {left} left as they were: {rule}" if left else ""))
+        say(f"{len(decided.moved)} {outcome}.")
+    for variant_id, why in decided.refused.items():
+        warn(f"Clip {variant_id[:12]} was not {outcome}: {why}")
+    return decided.moved

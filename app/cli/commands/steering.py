@@ -1,4 +1,4 @@
-"""`reelmill pause`, `cancel`, `priority` and `runs`: people's word on a whole campaign while it is worked on."""
+"""`reelmill pause`, `cancel`, `priority` and `runs`: control campaigns and list their runs."""
 
 from dataclasses import asdict
 from datetime import datetime
@@ -10,19 +10,23 @@ from adapters.catalogue import CampaignRow, Catalogue, RunRow
 from adapters.catalogue.work.leases import ACTIVE
 from adapters.catalogue.work.steering import CANCELLED, LEAST, MOST
 from app.cli.commands.review import actor_name
-from app.cli.options import AsJson, CampaignName
-from app.cli.output import say, say_json, seconds_text, show_table
+from app.cli.options import CAMPAIGN_HELP, AsJson, CampaignName
+from app.cli.output import say, say_json, seconds_text
 from app.cli.run_outcome import standing_text
+from app.cli.table import show_table
 from app.session import Session
 from manifests.nightly.night import zone_of
-from manifests.pluralize import counted, one_or_more
+from manifests.pluralize import count_of, counted
 from tasks.runtime.steering import cancel_campaign, pause_campaign
 
-Reason = Annotated[str, typer.Option("--reason", help="Why; kept with the word, and shown.")]
+Reason = Annotated[str, typer.Option("--reason", help="Reason; recorded and shown with the status.")]
 
 
 def pause(campaign: CampaignName, reason: Reason = "", as_json: AsJson = False) -> None:
-    """Take no more work of a campaign: what is in hand is finished, and what is finished stays."""
+    """Pause a campaign; clips in progress are finished.
+
+    `reelmill resume` ends the pause.
+    """
     catalogue, head = _found(campaign)
     changed = pause_campaign(catalogue, head.campaign_id, actor_name(), reason)
     if as_json:
@@ -33,12 +37,17 @@ def pause(campaign: CampaignName, reason: Reason = "", as_json: AsJson = False) 
                 "changed": changed,
             }
         )
-    said = "is paused; nothing more of it is begun, and what is in hand is finished" if changed else "was paused before"
-    say(f"{head.campaign_id} {said}. `reelmill resume {head.campaign_id}` goes on.")
+    status = (
+        "is paused. Clips in progress are finished, and no new ones are started" if changed else "is already paused"
+    )
+    say(f"{head.campaign_id} {status}. Resume with `reelmill resume {head.campaign_id}`.")
 
 
 def cancel(campaign: CampaignName, reason: Reason = "", as_json: AsJson = False) -> None:
-    """End the work on a campaign, that in hand as well; what is finished stays, uploads in hand are finished."""
+    """Cancel a campaign; clips in progress are discarded.
+
+    Finished clips are kept, and uploads in progress are completed. `reelmill resume --reopen` continues the campaign.
+    """
     catalogue, head = _found(campaign)
     changed, ended = cancel_campaign(catalogue, head.campaign_id, actor_name(), reason)
     if as_json:
@@ -50,36 +59,41 @@ def cancel(campaign: CampaignName, reason: Reason = "", as_json: AsJson = False)
                 "leases_ended": ended,
             }
         )
-    said = "is cancelled" if changed else "was cancelled before"
-    leases = "no clip was being made" if not ended else f"{counted(ended, 'lease{s} {were}')} ended"
+    status = "is cancelled" if changed else "is already cancelled"
+    leases = "no clip was in progress" if not ended else f"{counted(ended, 'lease{s} {were}')} ended"
     say(
-        f"{head.campaign_id} {said}; {leases}, and what is finished stays. "
-        f"`reelmill resume {head.campaign_id} --reopen` goes on."
+        f"{head.campaign_id} {status}; {leases}. Finished clips are kept. "
+        f"Resume with `reelmill resume {head.campaign_id} --reopen`."
     )
 
 
 def priority(
     campaign: CampaignName,
-    number: Annotated[int | None, typer.Argument(min=LEAST, max=MOST, help="0 is ordinary, more is sooner.")] = None,
+    number: Annotated[
+        int | None,
+        typer.Argument(
+            metavar="[NUMBER]", min=LEAST, max=MOST, help="New priority; the default is 0, and higher runs first."
+        ),
+    ] = None,
     as_json: AsJson = False,
 ) -> None:
-    """Say how urgent a campaign is, -100 to 100; without a number, show it."""
+    """Show the priority of a campaign, or set it (-100 to 100)."""
     catalogue, head = _found(campaign)
     if number is not None:
         catalogue.steering.set_priority(head.campaign_id, number, actor_name())
     now = catalogue.campaigns.get(head.campaign_id).priority
     if as_json:
         return say_json({"campaign_id": head.campaign_id, "priority": now, "before": head.priority})
-    before = f"; it was {head.priority}" if now != head.priority else ""
-    say(f"{head.campaign_id} has the priority {now}{before}.")
+    before = f" (was {head.priority})" if now != head.priority else ""
+    say(f"{head.campaign_id} has priority {now}{before}.")
 
 
 def runs(
-    campaign: Annotated[str | None, typer.Argument(help="Id of a campaign, its beginning, or its name.")] = None,
-    limit: Annotated[int, typer.Option("--limit", min=1, help="So many at most, the newest first.")] = 20,
+    campaign: Annotated[str | None, typer.Argument(metavar="[CAMPAIGN]", help=CAMPAIGN_HELP)] = None,
+    limit: Annotated[int, typer.Option("--limit", min=1, help="Number of runs to list, newest first.")] = 20,
     as_json: AsJson = False,
 ) -> None:
-    """Show who works on which campaign, and how earlier runs ended."""
+    """List current and earlier runs, and how they ended."""
     session = Session.open()
     catalogue = session.catalogue
     campaign_id = catalogue.campaigns.get(campaign).campaign_id if campaign else None
@@ -88,25 +102,27 @@ def runs(
     if as_json:
         say_json([{**asdict(run), "outcome": _outcome(run, live)} for run in rows])
     elif rows:
+        zone = session.settings.timezone
         show_table(
-            "",
-            ["run", "campaign", "began", "outcome", "shards", "clips", "device time", "bounds"],
-            [_cells(run, live, session.settings.timezone) for run in rows],
+            ["run", "campaign", "started", "outcome", "clips", "device time"],
+            [_cells(run, live, zone) for run in rows],
         )
+        details = [(run.run_id[:8], detail) for run in rows if (detail := _detail(run, zone))]
+        for index, (run_id, detail) in enumerate(details):
+            say(f"{'' if index else chr(10)}{run_id}: {detail}", indent=2)
     else:
-        say("No run yet; reelmill run SHEET starts one.")
+        say("No runs yet. Start one with `reelmill run SHEET`.")
 
 
 def standing_json(row: CampaignRow) -> dict[str, Any]:
-    """Return standing and priority for programs."""
+    """Return status and priority for programs."""
     return {"standing": row.standing, "priority": row.priority, "stood": dict(row.stood)}
 
 
 def standing_line(row: CampaignRow) -> str:
-    """Return standing and priority in one sentence."""
-    again = {ACTIVE: "", CANCELLED: f" `reelmill resume {row.campaign_id} --reopen` goes on."}.get(
-        row.standing, f" `reelmill resume {row.campaign_id}` goes on."
-    )
+    """Return status and priority as one line for people."""
+    reopen = " --reopen" if row.standing == CANCELLED else ""
+    again = "" if row.standing == ACTIVE else f" Resume with `reelmill resume {row.campaign_id}{reopen}`."
     return f"Priority {row.priority}, {standing_text(row) or ACTIVE}.{again}"
 
 
@@ -116,22 +132,24 @@ def _found(reference: str) -> tuple[Catalogue, CampaignRow]:
 
 
 def _outcome(run: RunRow, live: set[str]) -> str:
-    """Return how a run ended; ``running``, or ``silent`` where its driver has not been heard of for a while."""
+    """Return how a run ended, or ``running``, or ``silent`` if its heartbeat has stopped."""
     return run.outcome or ("running" if run.run_id in live else "silent")
 
 
 def _cells(run: RunRow, live: set[str], zone: str) -> tuple[object, ...]:
-    place = zone_of(zone)
-    until = [f"until {datetime.fromtimestamp(run.until, place):%m-%d %H:%M}"] if run.until else []
-    budget = [f"{run.budget_s / 3600:g} device hours"] if run.budget_s else []
-    shards = "" if run.ended_at else f"{run.working} at work, {run.waiting} {one_or_more(run.waiting, 'waits', 'wait')}"
     return (
         run.run_id[:8],
         run.campaign_id,
-        f"{datetime.fromtimestamp(run.started_at, place):%Y-%m-%d %H:%M}",
+        f"{datetime.fromtimestamp(run.started_at, zone_of(zone)):%Y-%m-%d %H:%M}",
         _outcome(run, live),
-        shards,
         run.served,
         seconds_text(run.spent_s),
-        ", ".join(until + budget),
     )
+
+
+def _detail(run: RunRow, zone: str) -> str:
+    """Return the shards of a run that has not ended, and its limits."""
+    shards = [f"{count_of(run.working, 'shard')} running, {run.waiting:,} waiting"] if not run.ended_at else []
+    until = [f"until {datetime.fromtimestamp(run.until, zone_of(zone)):%Y-%m-%d %H:%M}"] if run.until else []
+    budget = [f"budget {run.budget_s / 3600:g} device hours"] if run.budget_s else []
+    return ", ".join(shards + until + budget)

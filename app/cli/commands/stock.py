@@ -1,4 +1,4 @@
-"""`reelmill stock`: a night of stock footage, now."""
+"""`reelmill stock`: start a nightly run of stock footage now."""
 
 import time
 from collections.abc import Mapping
@@ -7,12 +7,13 @@ from typing import Annotated
 
 import typer
 
-from app.cli.commands.sheets import tell_warnings
 from app.cli.completion import files_of
+from app.cli.findings import show_warnings
 from app.cli.options import AsJson, Model
-from app.cli.output import say, say_json, show_table
+from app.cli.output import say, say_json
 from app.cli.progress import live_progress
 from app.cli.run_outcome import EXIT_STOPPED, STOPPED_BY_PEOPLE
+from app.cli.table import show_table
 from app.report.contact_sheet import write_contact_sheet
 from app.session import Session
 from flows.nightly import begin, prepare, report_after, terms_of
@@ -25,27 +26,47 @@ from tasks.stock.stock_sheet import read_stock
 
 
 def stock(
-    sheet: Annotated[str, typer.Argument(help="CSV, TSV or XLSX, or a key in the bucket; else REELMILL_STOCK.")] = "",
-    until: Annotated[str | None, typer.Option("--until", help="Take no more work after HH:MM; '' for no end.")] = None,
-    budget_h: Annotated[float | None, typer.Option("--budget-hours", help="Device hours; 0 for no limit.")] = None,
-    budget_money: Annotated[float | None, typer.Option("--budget-money", help="What device time may cost.")] = None,
-    price_h: Annotated[float | None, typer.Option("--price-hour", help="Money for a device hour.")] = None,
-    dry_run: Annotated[bool, typer.Option("--dry-run", help="Tell what would be made, and begin nothing.")] = False,
+    sheet: Annotated[
+        str,
+        typer.Argument(
+            metavar="[SHEET]", help="CSV, TSV or XLSX file, or a key in the bucket; default: REELMILL_STOCK."
+        ),
+    ] = "",
+    until: Annotated[
+        str | None, typer.Option("--until", metavar="TIME", help="Start no more clips after HH:MM; '' for no end.")
+    ] = None,
+    budget_h: Annotated[
+        float | None,
+        typer.Option("--budget-hours", metavar="HOURS", help="Largest number of device hours; 0 for no limit."),
+    ] = None,
+    budget_money: Annotated[
+        float | None,
+        typer.Option("--budget-money", metavar="MONEY", help="Largest cost of device time; 0 for no limit."),
+    ] = None,
+    price_h: Annotated[
+        float | None, typer.Option("--price-hour", metavar="MONEY", help="Price of one device hour.")
+    ] = None,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Show what would be generated, without starting.")] = False,
     model: Model = None,
-    out: Annotated[Path | None, typer.Option("--out", help="Folder for contact sheet and table of clips.")] = None,
+    out: Annotated[
+        Path | None, typer.Option("--out", metavar="FOLDER", help="Folder for the contact sheet and the clip table.")
+    ] = None,
     as_json: AsJson = False,
 ) -> None:
-    """Make what a stock sheet wants and the catalogue lacks; run again in the same night, it goes on."""
+    """Generate the stock footage that a stock sheet asks for and the catalogue lacks.
+
+    Re-run the same command in the same night to resume.
+    """
     session, starts = Session.open(model=model), time.time()
     settings, resources = session.settings, session.resources
     terms = terms_of(settings, until, budget_h, budget_money, price_h, dry_run=dry_run)
     try:
         shift = prepare(settings, resources, sheet, terms, starts)
     except RejectedSheetError:
-        _tell_problems(session, sheet or settings.stock)
+        _show_problems(session, sheet or settings.stock)
         raise
     if not as_json:
-        tell_warnings(shift.warnings)
+        show_warnings(shift.warnings, len({warning.row for warning in shift.warnings}))
     if shift.report.ended:
         _show(shift.report, {}, as_json)
         return
@@ -55,7 +76,7 @@ def stock(
     with prefect_server(settings.home), live_progress(session.catalogue, shift.campaign_id, shown=not as_json):
         from flows.stock import stock as night
 
-        told = night(
+        result = night(
             sheet=sheet,
             until=until,
             budget_h=budget_h,
@@ -64,14 +85,14 @@ def stock(
             starts=starts,
             settings={"model": model} if model else {},
         )
-    report = report_after(resources, shift, told["ended"])
+    report = report_after(resources, shift, result["ended"])
     _show(report, _files(session, report.campaign_id, out), as_json)
     if report.ended in STOPPED_BY_PEOPLE:
         raise typer.Exit(EXIT_STOPPED)
 
 
-def _tell_problems(session: Session, place: str) -> None:
-    """Print every bad cell; the error that follows names the first."""
+def _show_problems(session: Session, place: str) -> None:
+    """Print all errors of the sheet; the exception names only the first ones."""
     _, checked = read_stock(session.resources, place, session.cards, session.settings.model)
     for problem in checked.problems:
         say(problem.sentence)
@@ -89,7 +110,7 @@ def _show(report: NightReport, files: Mapping[str, Path | None], as_json: bool) 
     if as_json:
         say_json({**report.as_json(), **files})
         return
-    show_table("", ["stock night", report.day], report.rows())
+    show_table(["nightly run", report.day], report.rows())
     say(f"\n{report.sentence}")
     for what, path in files.items():
         if path:

@@ -1,4 +1,4 @@
-"""`reelmill sweep`: what outside deletions, killed workers and time have left behind."""
+"""`reelmill sweep`: clean up after deleted files, killed workers and expired data."""
 
 from typing import Annotated
 
@@ -14,14 +14,21 @@ from tasks.sweep.terms import MOST_SAMPLE, Terms
 
 
 def sweep(
-    dry_run: Annotated[bool, typer.Option("--dry-run", help="Tell what would be done, and change nothing.")] = False,
+    dry_run: Annotated[
+        bool, typer.Option("--dry-run", help="Show what would be done, without changing anything.")
+    ] = False,
     sample: Annotated[
-        int, typer.Option("--sample", min=0, max=MOST_SAMPLE, help="Credentials that are verified again.")
+        int, typer.Option("--sample", min=0, max=MOST_SAMPLE, help="Number of credentials to verify again.")
     ] = 20,
-    many: Annotated[bool, typer.Option("--many", help="Take unknown files away however many they are.")] = False,
+    many: Annotated[
+        bool, typer.Option("--many", help="Remove unknown files regardless of how many there are.")
+    ] = False,
     as_json: AsJson = False,
 ) -> None:
-    """End what was abandoned, compare bucket and catalogue, prune staging; exit code 1 asks for a person."""
+    """Clean up: end abandoned work, compare bucket and catalogue, prune staging.
+
+    The exit code is 1 if a finding needs a person's attention.
+    """
     session = Session.open()
     report = sweep_all(
         session.resources,
@@ -34,14 +41,14 @@ def sweep(
 
 
 def _show(report: SweepReport) -> None:
-    say(f"Looked at: {', '.join(report.looked_at) or 'an empty installation'}.")
+    say(f"Checked: {', '.join(report.looked_at) or 'an empty installation'}.")
     if report.is_empty:
-        say("Nothing was found.")
+        say("No findings.")
         return
     for sentence, names in report.told():
         say(sentence)
         say(f"    {names}")
     if report.dry_run:
-        say("This was a dry run: nothing was changed.")
+        say("This was a dry run. Nothing was changed.")
     if report.for_people:
-        warn("A person has to see to what is left to do.")
+        warn("Some findings need a person's attention.")

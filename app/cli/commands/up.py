@@ -1,10 +1,9 @@
-"""`reelmill up`: everything that one machine needs, under one command."""
+"""`reelmill up`: run all services of one machine with one command."""
 
 import fcntl
 import os
 import secrets
 import socket
-import sys
 from collections.abc import Iterator
 from contextlib import closing, contextmanager, suppress
 from pathlib import Path
@@ -12,6 +11,7 @@ from typing import Annotated
 
 import typer
 
+from adapters.child_python import PYTHON, isolated_environment
 from adapters.files.durable import write_durably
 from app.cli.commands import dashboard as serve
 from app.cli.output import say
@@ -32,16 +32,19 @@ DEFAULTS = {
     "PREFECT_SERVER_CSRF_PROTECTION_ENABLED": "true",
     "PREFECT_SERVER_CONCURRENCY_LEASE_STORAGE": "prefect.server.concurrency.lease_storage.filesystem",
 }
-"""What the operator may set otherwise; slots of runs survive the server in files."""
+"""Prefect settings that the operator may override. Concurrency slots are stored in files, to survive the server."""
 
 
 def up(
-    port: Annotated[int, typer.Option("--port", min=1, max=65535, help="Of the dashboard.")] = serve.PORT,
+    port: Annotated[int, typer.Option("--port", min=1, max=65535, help="Port of the dashboard.")] = serve.PORT,
     prefect_port: Annotated[
-        int, typer.Option("--prefect-port", min=1, max=65535, help="Of Prefect's server.")
+        int, typer.Option("--prefect-port", min=1, max=65535, help="Port of Prefect's server.")
     ] = PREFECT_PORT,
 ) -> None:
-    """Run Prefect's server, the schedules, the watcher and the dashboard on this machine; Ctrl-C ends them all."""
+    """Run the dashboard, the schedules and the watcher on this machine.
+
+    Also starts Prefect's server, unless PREFECT_API_URL is set. Press Ctrl-C to stop everything.
+    """
     session = Session.open()
     home = session.settings.home
     with _only_one(home):
@@ -50,7 +53,7 @@ def up(
         if not server:
             if port == prefect_port:
                 raise ReelmillError(
-                    f"Dashboard and Prefect's server cannot both have port {port}; name another by "
+                    f"The dashboard and Prefect's server cannot both use port {port}. Choose another port with "
                     "--port or --prefect-port."
                 )
             check_port(prefect_port, "--prefect-port")
@@ -59,19 +62,19 @@ def up(
         programs = programs_of(
             port, 0 if server else prefect_port, bool(session.settings.watch), dashboard, environment["PREFECT_API_URL"]
         )
-        session.catalogue.campaigns.all()  # a database that does not answer is told here, once
+        session.catalogue.campaigns.all()  # fails here, once, if the database does not answer
         close_resources()
-        say("Starting; this takes up to a minute, and Ctrl-C ends it all.")
-        places = places_of(session, dashboard, environment, is_own=not server)
-        code = keep(lambda: Supervisor(programs, environment, _tell, lambda: _show(places)).run())
+        say("Starting. This takes up to a minute. Press Ctrl-C to stop.")
+        addresses = addresses_of(session, dashboard, environment, is_own=not server)
+        code = keep(lambda: Supervisor(programs, environment, _print_line_of, lambda: _show(addresses)).run())
     if code:
         raise typer.Exit(code)
 
 
 def programs_of(port: int, prefect_port: int, is_watching: bool, dashboard: str, server: str) -> list[Program]:
-    """Return what runs; a ``prefect_port`` of 0 means that the server is somebody else's."""
-    python = (sys.executable, "-m")
-    waits = "" if prefect_port else f"waits for Prefect's server at {without_password(server)}"
+    """Return the programs to run; with a ``prefect_port`` of 0, an existing Prefect server is used."""
+    python = (*PYTHON, "-m")
+    waits = "" if prefect_port else f"waiting for Prefect's server at {without_password(server)}"
     programs = [
         Program(
             "schedules",
@@ -94,14 +97,14 @@ def programs_of(port: int, prefect_port: int, is_watching: bool, dashboard: str,
 
 
 def environment_of(home: Path, prefect_port: int) -> dict[str, str]:
-    """Return the programs' environment: they find Prefect's server in it, and what opens it.
+    """Return the environment of the programs, with the URL and the password of Prefect's server.
 
-    Anyone on this machine could start flows through a server without a password.
+    Without a password, every user of this machine could start flows.
     """
     for name, value in {**DEFAULTS, "PREFECT_SERVER_UI_STATIC_DIRECTORY": str(home / "prefect" / "ui")}.items():
         os.environ.setdefault(name, value)
     prepare_prefect(home)
-    environment = {**os.environ, "PYTHONUNBUFFERED": "1"}
+    environment = {**isolated_environment(), "PYTHONUNBUFFERED": "1"}
     if not environment.get("PREFECT_API_URL"):
         server = f"http://127.0.0.1:{prefect_port}/api"
         password = _password(home / "prefect.password")
@@ -114,11 +117,11 @@ def environment_of(home: Path, prefect_port: int) -> dict[str, str]:
     return environment
 
 
-def places_of(session: Session, dashboard: str, environment: dict[str, str], *, is_own: bool) -> list[str]:
-    """Return where to look, a line each."""
+def addresses_of(session: Session, dashboard: str, environment: dict[str, str], *, is_own: bool) -> list[str]:
+    """Return the addresses of the services, one line each."""
     settings = session.settings
     server = without_password(environment["PREFECT_API_URL"]).rstrip("/").removesuffix("/api")
-    opened = f" (it asks for what {settings.home / 'prefect.password'} holds)" if is_own else ""
+    opened = f" (user and password: {settings.home / 'prefect.password'})" if is_own else ""
     return [
         f"Dashboard: {dashboard}",
         f"Metrics:   {dashboard}/metrics",
@@ -129,10 +132,10 @@ def places_of(session: Session, dashboard: str, environment: dict[str, str], *, 
 
 
 def check_port(port: int, option: str) -> None:
-    """Refuse a port that is taken.
+    """Check that a port is free.
 
     Raises:
-        ReelmillError: names the option.
+        ReelmillError: the port is in use; the message names the option that changes it.
     """
     with closing(socket.socket(socket.AF_INET, socket.SOCK_STREAM)) as probe:
         probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
@@ -140,20 +143,21 @@ def check_port(port: int, option: str) -> None:
             probe.bind(("127.0.0.1", port))
         except OSError:
             raise ReelmillError(
-                f"Port {port} is taken or not yours to use; end what listens there, or name another port by {option}."
+                f"Port {port} is in use, or you may not use it. Stop the program that uses it, or choose another "
+                f"port with {option}."
             ) from None
 
 
 @contextmanager
 def _only_one(home: Path) -> Iterator[None]:
-    """Hold the home for one `reelmill up`: also while an earlier one still ends."""
+    """Lock the home folder; an earlier `reelmill up` that is still stopping keeps its lock."""
     with (home / "up.lock").open("w") as lock:
         try:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except OSError:
             raise ReelmillError(
-                f"Another `reelmill up` works in {home}, or still ends; end it first, or let "
-                "REELMILL_HOME name another folder."
+                f"Another `reelmill up` is running in {home}, or still stopping. Stop it first, or set "
+                "REELMILL_HOME to another folder."
             ) from None
         yield
 
@@ -164,16 +168,16 @@ def _password(path: Path) -> str:
     return path.read_text().strip()
 
 
-def _show(places: list[str]) -> None:
-    for line in ["Everything runs.", *places]:
+def _show(addresses: list[str]) -> None:
+    for line in ["Everything is running.", *addresses]:
         _print(line)
 
 
-def _tell(name: str, line: str) -> None:
+def _print_line_of(name: str, line: str) -> None:
     _print(f"[{name}] {line}")
 
 
 def _print(line: str) -> None:
-    """Print a line; a reader that is gone ends nothing: the programs work on."""
+    """Print a line; if the output is closed, the programs keep running."""
     with suppress(OSError, SystemExit):
         say(line)

@@ -1,4 +1,4 @@
-"""What holds a guesser back: counted tries, and links that work once."""
+"""Rate limits for sign-in attempts, and one-time sign-in links."""
 
 import secrets
 import threading
@@ -14,21 +14,21 @@ LINK_S = 300.0
 
 
 class TooManyAttemptsError(ReelmillError):
-    """Too many tries to sign in; wait a minute."""
+    """Too many sign-in attempts. Wait a minute, then try again."""
 
 
 class LoginRateLimit:
-    """Counts tries to sign in, by address and by name."""
+    """Limits sign-in attempts by address and by account name."""
 
     def __init__(self) -> None:
         self._limiter = MovingWindowRateLimiter(MemoryStorage())
         self._by_address, self._by_name = parse("20/minute"), parse("5/minute")
 
     def count(self, address: str, name: str) -> None:
-        """Count one.
+        """Count one attempt.
 
         Raises:
-            TooManyAttemptsError: no more are looked at for now.
+            TooManyAttemptsError: the limit is reached.
         """
         name = " ".join(name.split()).casefold()[:100]
         free = self._limiter.hit(self._by_address, "address", address)
@@ -37,21 +37,21 @@ class LoginRateLimit:
 
 
 class OneTimeLinks:
-    """Secrets of sign-in links, in this process's memory only; each works once."""
+    """Secrets of one-time sign-in links, kept in memory only."""
 
     def __init__(self) -> None:
         self._names: dict[str, tuple[float, str]] = {}
         self._lock = threading.Lock()
 
-    def make(self, name: str) -> str:
-        """Return the secret of a link for an account."""
+    def create(self, name: str) -> str:
+        """Create a link for an account and return its secret."""
         secret = secrets.token_urlsafe(32)
         with self._lock:
             self._names[secret] = time.monotonic() + LINK_S, name
         return secret
 
-    def take(self, secret: str) -> str | None:
-        """Return the account's name, once."""
+    def redeem(self, secret: str) -> str | None:
+        """Return the account name and invalidate the link; None if the link is unknown or expired."""
         with self._lock:
             until, name = self._names.pop(secret, (0.0, ""))
         return name if until > time.monotonic() else None

@@ -1,4 +1,4 @@
-"""Signing in by an OpenID provider: authorization code with PKCE, by Authlib."""
+"""Sign in through an OpenID provider: authorization code flow with PKCE, using Authlib."""
 
 import logging
 from typing import Any
@@ -11,7 +11,7 @@ from fastapi.responses import Response
 from adapters.catalogue import SYSTEM
 from adapters.catalogue.accounts.accounts import ROLES, Account
 from app.dashboard.deps import Deps, PageDeps
-from app.dashboard.routes.signin import welcome
+from app.dashboard.routes.signin import start_session
 from flows.settings import Settings
 from manifests.errors import CatalogueError, ReelmillError
 
@@ -21,11 +21,11 @@ CALLBACK = "/signin/oidc/callback"
 
 
 class OidcProviderError(ReelmillError):
-    """The sign-in provider refused, or its answer does not hold; try again."""
+    """The sign-in provider rejected the request, or its response is invalid. Try again."""
 
 
 def oauth_of(settings: Settings) -> Any:
-    """Return the client of the provider that the settings name; None where they name none."""
+    """Return the client of the configured provider, or None if none is configured."""
     if not settings.oidc_issuer:
         return None
     secret = settings.oidc_client_secret
@@ -41,18 +41,18 @@ def oauth_of(settings: Settings) -> Any:
 
 @router.get("/signin/oidc")
 async def begin(request: Request, deps: PageDeps) -> Response:
-    """Lead to the provider."""
+    """Redirect to the provider."""
     try:
         response: Response = await _client(deps).authorize_redirect(request, _back(request, deps.session.settings))
     except Exception as error:
-        log.warning("The OpenID provider cannot be asked: %s", error)
-        raise OidcProviderError("The sign-in provider does not answer; try again, or sign in by password.") from error
+        log.warning("The OpenID provider is unreachable: %s", error)
+        raise OidcProviderError("The sign-in provider does not respond. Try again, or sign in with a password.") from error
     return response
 
 
 @router.get(CALLBACK)
 async def callback(request: Request, deps: PageDeps) -> Response:
-    """Take the provider's word: state, nonce, issuer, audience, signature and expiry are checked by Authlib."""
+    """Complete the sign-in. Authlib checks state, nonce, issuer, audience, signature and expiry."""
     settings = deps.session.settings
     try:
         token = await _client(deps).authorize_access_token(
@@ -63,27 +63,27 @@ async def callback(request: Request, deps: PageDeps) -> Response:
             },
         )
     except Exception as error:
-        # Whatever is wrong with the answer, nobody comes in by it.
-        log.warning("An answer of the OpenID provider was refused: %s", error)
+        # Any error in the response means that the sign-in is refused.
+        log.warning("Rejected a response of the OpenID provider: %s", error)
         raise OidcProviderError from error
     claims = token.get("userinfo")
     if not claims or not claims.get("sub"):
-        raise OidcProviderError("The sign-in provider did not say who you are; ask its administrator.")
-    return await run_in_threadpool(_let_in, deps, claims)
+        raise OidcProviderError("The sign-in provider did not send a user id. Contact its administrator.")
+    return await run_in_threadpool(_sign_in, deps, claims)
 
 
-def _let_in(deps: Deps, claims: dict[str, Any]) -> Response:
+def _sign_in(deps: Deps, claims: dict[str, Any]) -> Response:
     account = account_of(deps, deps.session.settings, claims)
     if account.disabled:
-        raise OidcProviderError("This account is disabled; ask an admin.")
-    return welcome(deps, account.name, "/")
+        raise OidcProviderError("This account is disabled. Contact an admin.")
+    return start_session(deps, account.name, "/")
 
 
 def account_of(deps: Deps, settings: Settings, claims: dict[str, Any]) -> Account:
-    """Return the person's account; a new person gets one, in the role that the provider names, or as a viewer.
+    """Return the account of a person, and create it on the first sign-in.
 
-    Where the provider names roles, its word of today counts: who has lost theirs there is a viewer here.
-    A name that somebody else has is never taken over: it gets a number.
+    With a role claim configured, every sign-in sets the account to the role in the claim; without a role in the
+    claim the person is a viewer. If another account already has the name, the new account gets a number.
     """
     catalogue, role = deps.catalogue, _role(claims, settings.oidc_role_claim)
     known = catalogue.accounts.of_identity(settings.oidc_issuer, str(claims["sub"]))
@@ -98,19 +98,19 @@ def account_of(deps: Deps, settings: Settings, claims: dict[str, Any]) -> Accoun
     try:
         return catalogue.accounts.add(name, role, SYSTEM, issuer=settings.oidc_issuer, subject=str(claims["sub"]))
     except CatalogueError as error:
-        raise OidcProviderError(f"The provider's name for you cannot be an account: {error}") from error
+        raise OidcProviderError(f"The name from the sign-in provider cannot be used for an account. {error}") from error
 
 
 def _role(claims: dict[str, Any], name: str | None) -> str:
-    """Return the highest role that the claim names, alone or in a list; without any, viewer."""
-    said = claims.get(name) if name else None
-    named = said if isinstance(said, list) else [said]
+    """Return the highest role in the claim, which is a role or a list of roles; viewer if there is none."""
+    claim = claims.get(name) if name else None
+    named = claim if isinstance(claim, list) else [claim]
     return next((role for role in reversed(ROLES) if role in named), "viewer")
 
 
 def _client(deps: Deps) -> Any:
     if deps.oauth is None:
-        raise OidcProviderError("No sign-in provider is set; set REELMILL_OIDC_ISSUER.")
+        raise OidcProviderError("No sign-in provider is configured. Set REELMILL_OIDC_ISSUER.")
     return deps.oauth
 
 

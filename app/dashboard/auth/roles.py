@@ -1,4 +1,4 @@
-"""Who may do what: every route says which role it needs."""
+"""Roles, and the dependency that checks them: every route declares the role it needs."""
 
 from enum import IntEnum
 from typing import Annotated, Any, NamedTuple
@@ -9,7 +9,7 @@ from manifests.errors import ReelmillError
 
 
 class Role(IntEnum):
-    """Each may do what those before it may."""
+    """A role includes the permissions of the lower roles."""
 
     VIEWER = 1
     REVIEWER = 2
@@ -17,35 +17,37 @@ class Role(IntEnum):
 
     @property
     def word(self) -> str:
-        """As it lies in the catalogue."""
+        """The role as the catalogue stores it."""
         return self.name.lower()
 
 
 class Person(NamedTuple):
-    """Somebody signed in; ``name`` is the account's."""
+    """A signed-in person; ``name`` is the account name."""
 
     name: str
     role: Role
 
     @property
     def actor(self) -> str:
-        """As events and the audit name them."""
+        """The actor name in events and in the audit log."""
         return f"person:{self.name}"
 
 
 class NotSignedInError(ReelmillError):
-    """Sign in first."""
+    """You are not signed in. Sign in and try again."""
 
 
 class NotAllowedError(ReelmillError):
-    """Your role does not allow this; ask an admin."""
+    """Your role does not allow this. Ask an admin for access."""
 
 
 async def current_person(request: Request) -> Person:
-    """Return who asks, as the sign-in middleware found out; async, since a plain function would take a thread.
+    """Return the signed-in person that AuthenticationMiddleware found.
+
+    Async because FastAPI runs a plain function in a thread.
 
     Raises:
-        NotSignedInError: nobody.
+        NotSignedInError: nobody is signed in.
     """
     person: Person | None = getattr(request.state, "person", None)
     if person is None:
@@ -54,7 +56,7 @@ async def current_person(request: Request) -> Person:
 
 
 class _Needs:
-    """The dependency of a route; the route × role matrix of the tests reads ``role``."""
+    """The role dependency of a route; the tests read ``role`` to check every route."""
 
     def __init__(self, role: Role) -> None:
         self.role = role
@@ -62,13 +64,14 @@ class _Needs:
     async def __call__(self, person: Annotated[Person, Depends(current_person)]) -> Person:
         if person.role < self.role:
             raise NotAllowedError(
-                f"This needs the role {self.role.word}, and {person.name} is a {person.role.word}; ask an admin."
+                f"This action needs the role {self.role.word}. {person.name} has the role {person.role.word}. "
+                "Ask an admin for access."
             )
         return person
 
 
 def needs(role: Role) -> Any:
-    """Return what a route's parameter depends on, so that only people with the role get in."""
+    """Return a dependency that admits only people with the role."""
     return Depends(_Needs(role))
 
 

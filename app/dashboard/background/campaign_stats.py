@@ -1,4 +1,4 @@
-"""Where a campaign stands, counted in the database and remembered for as long as counting takes effort."""
+"""Campaign statistics, cached in proportion to the time that counting takes."""
 
 import time
 from collections.abc import Callable
@@ -7,28 +7,28 @@ from threading import Lock
 from typing import Any, TypeVar
 
 from adapters.catalogue import CampaignRow, Catalogue
-from app.cli.progress import DONE, GOOD
+from manifests.states import FINISHED, GOOD, UNFINISHED, State
 from models.card import ModelCard
 
-EXACT = 20_000
-"""Clips up to which device time is summed; above, it is the mean of some times their number."""
-LEAST_FRESH_S = 2.0
-EFFORT = 20.0
-"""What took a second is remembered for twenty."""
+MAX_EXACT_CLIPS = 20_000
+"""Up to this number of clips device time is summed exactly; above it is estimated from a sample."""
+MIN_CACHE_S = 2.0
+CACHE_FACTOR = 20.0
+"""A result that took one second to compute is cached for twenty."""
 
 T = TypeVar("T")
 
 
 @dataclass(frozen=True, slots=True)
-class Standing:
-    """A campaign in numbers.
+class CampaignStats:
+    """Progress and cost of a campaign.
 
     Attributes:
-        good: clips that passed and were not rejected; ``judged``: those that the gate has seen.
-        device_seconds: what the devices have worked on it.
-        money: what that cost, where the cards state a price an hour; 0 where none does.
-        is_estimate: device time and money come from a sample.
-        eta_s: seconds until nothing is left to make, by the pace of the last minutes; None without any.
+        states: number of clips by state.
+        device_seconds: device time spent on the campaign.
+        money: cost of that time if the model cards state an hourly price; otherwise 0.
+        is_estimate: True if device time and cost are estimated from a sample.
+        eta_s: seconds until all clips are generated, at the pace of the last minutes; None if nothing was generated.
     """
 
     row: CampaignRow
@@ -40,44 +40,46 @@ class Standing:
 
     @property
     def total(self) -> int:
-        """All variants."""
+        """Number of variants."""
         return sum(self.states.values())
 
     @property
     def done(self) -> int:
-        """Variants that need no device any more."""
-        return sum(self.states.get(state, 0) for state in DONE)
+        """Number of variants that need no more device time."""
+        return sum(self.states.get(state, 0) for state in FINISHED)
 
     @property
     def good(self) -> int:
-        """Clips that passed."""
+        """Number of clips that passed and were not rejected."""
         return sum(self.states.get(state, 0) for state in GOOD)
 
     @property
     def passing_rate(self) -> float | None:
-        """Good ones among those that are done, 0..1."""
+        """Share of passed clips among the done ones, 0..1; None if none are done."""
         return self.good / self.done if self.done else None
 
     @property
-    def is_moving(self) -> bool:
-        """True while clips are made or on their way to the bucket."""
-        return self.eta_s is not None or any(self.states.get(state) for state in ("leased", "rendered", "signing"))
+    def is_active(self) -> bool:
+        """True while clips are being generated or published."""
+        return self.eta_s is not None or any(
+            self.states.get(state) for state in (State.LEASED, State.RENDERED, State.SIGNING)
+        )
 
     @property
     def published(self) -> int:
-        """Clips in the bucket."""
-        return self.states.get("published", 0)
+        """Number of published clips."""
+        return self.states.get(State.PUBLISHED, 0)
 
 
 class StatsCache:
-    """Results by key, kept for EFFORT times as long as it took to get them; made once, however many ask."""
+    """Caches results by key for CACHE_FACTOR times their computing time; concurrent requests compute a result once."""
 
     def __init__(self) -> None:
         self._kept: dict[Any, _Slot] = {}
         self._lock = Lock()
 
     def get(self, key: Any, make: Callable[[], T]) -> T:
-        """Return what is remembered, or make it."""
+        """Return the cached result, or compute it."""
         with self._lock:
             if len(self._kept) > 500:
                 self._kept.clear()
@@ -87,12 +89,12 @@ class StatsCache:
             if slot.until <= began:
                 slot.value = make()
                 now = time.monotonic()
-                slot.until = now + max(LEAST_FRESH_S, EFFORT * (now - began))
+                slot.until = now + max(MIN_CACHE_S, CACHE_FACTOR * (now - began))
             value: T = slot.value
             return value
 
-    def forget(self) -> None:
-        """Forget all: something was changed on purpose, and shall be seen."""
+    def clear(self) -> None:
+        """Clear the cache, so that a change is visible at once."""
         with self._lock:
             self._kept.clear()
 
@@ -104,20 +106,20 @@ class _Slot:
         self.value: Any = None
 
 
-def standing_of(catalogue: Catalogue, cards: dict[str, ModelCard], row: CampaignRow) -> Standing:
-    """Count a campaign."""
+def stats_of(catalogue: Catalogue, cards: dict[str, ModelCard], row: CampaignRow) -> CampaignStats:
+    """Compute the statistics of a campaign."""
     states = catalogue.progress.tally(row.campaign_id)
     seconds, money, is_estimate = _cost(catalogue, cards, row)
-    left = sum(states.get(state, 0) for state in ("planned", "leased", "rendered"))
+    left = sum(states.get(state, 0) for state in UNFINISHED)
     pace = catalogue.campaign_stats.pace(row.campaign_id) if left else 0.0
-    return Standing(row, states, seconds, money, is_estimate, left / pace if pace else None)
+    return CampaignStats(row, states, seconds, money, is_estimate, left / pace if pace else None)
 
 
 def _cost(catalogue: Catalogue, cards: dict[str, ModelCard], row: CampaignRow) -> tuple[float, float, bool]:
     work = catalogue.campaign_stats.generated_by_card(row.campaign_id)
     rates = catalogue.progress.device_rates()
     about = {card: made * rates.get(card, 0.0) for card, made in work}
-    is_estimate = sum(made for _, made in work) > EXACT
+    is_estimate = sum(made for _, made in work) > MAX_EXACT_CLIPS
     seconds = (
         sum(about.values()) + row.draft_seconds if is_estimate else catalogue.progress.device_seconds(row.campaign_id)
     )

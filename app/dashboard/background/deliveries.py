@@ -1,4 +1,4 @@
-"""Signing and publishing of what people approve, beside the pages."""
+"""Background thread that signs and publishes approved clips."""
 
 import threading
 import time
@@ -13,18 +13,18 @@ from tasks.deliver.deliver import deliver
 from tasks.runtime.cancellation import stopping
 
 UNDO_S = 8.0
-"""For so long an approval can be taken back before the clip is signed."""
+"""Time in which an approval can be undone before the clip is signed."""
 TICK_S = 0.5
-LOOK_S = 20.0
-AGAIN_S = 60.0
-"""After a failure, such as a bucket that does not answer, it is tried again after so long."""
+SCAN_S = 20.0
+RETRY_S = 60.0
+"""Delay before a failed delivery is retried, for example if the bucket is unreachable."""
 
 
 class Deliveries:
-    """One thread; campaigns are delivered one after the other once their approvals have settled.
+    """Delivers campaigns one at a time, in one thread, once the undo time of their approvals is over.
 
     Attributes:
-        problems: by campaign id, why its last delivery failed; gone once one succeeds.
+        problems: error message of the last failed delivery by campaign id; removed when a delivery succeeds.
     """
 
     def __init__(self, session: Session) -> None:
@@ -36,20 +36,20 @@ class Deliveries:
         self.problems: dict[str, str] = {}
 
     def start(self) -> None:
-        """Begin."""
+        """Start the thread."""
         stopping.clear()
         self._ended.clear()
         self._thread = threading.Thread(target=self._work, name="deliveries", daemon=True)
         self._thread.start()
 
-    def nudge(self, campaign_ids: Iterable[str], after_s: float = UNDO_S) -> None:
-        """Deliver these campaigns once the approval of just now has settled, and what was due before then, too."""
-        due = ceil(time.monotonic() + after_s)  # whole seconds, so that a quick reviewer's approvals fall together
+    def schedule(self, campaign_ids: Iterable[str], after_s: float = UNDO_S) -> None:
+        """Schedule a delivery of these campaigns; earlier scheduled deliveries stay."""
+        due = ceil(time.monotonic() + after_s)  # whole seconds, to deliver quick approvals together
         with self._lock:
             self._due |= {(due, campaign_id) for campaign_id in campaign_ids}
 
     def stop(self) -> None:
-        """End after the clip in hand; what is left stays approved and is taken up by the next start."""
+        """Stop after the current clip; the remaining clips stay approved and are delivered after the next start."""
         self._ended.set()
         stopping.set()
         if self._thread:
@@ -57,22 +57,22 @@ class Deliveries:
         stopping.clear()
 
     def _work(self) -> None:
-        look_at = 0.0
+        scan_at = 0.0
         while not self._ended.wait(TICK_S):
-            if time.monotonic() >= look_at:
-                self._look()
-                look_at = time.monotonic() + LOOK_S
-            for campaign_id in self._take_due():
+            if time.monotonic() >= scan_at:
+                self._schedule_unattended()
+                scan_at = time.monotonic() + SCAN_S
+            for campaign_id in self._pop_due():
                 self._deliver(campaign_id)
 
-    def _look(self) -> None:
-        """Take up what is approved and has nobody who delivers it: its dashboard or run has ended."""
+    def _schedule_unattended(self) -> None:
+        """Schedule campaigns with approved clips whose dashboard or run has ended."""
         try:
-            self.nudge(self._session.catalogue.progress.left_to_deliver(), 0.0)
+            self.schedule(self._session.catalogue.progress.left_to_deliver(), 0.0)
         except CatalogueError:
-            return  # it is looked again
+            return  # retried at the next scan
 
-    def _take_due(self) -> list[str]:
+    def _pop_due(self) -> list[str]:
         now = time.monotonic()
         with self._lock:
             due = {each for each in self._due if each[0] <= now}
@@ -80,15 +80,15 @@ class Deliveries:
         return sorted({name for _, name in due})
 
     def _deliver(self, campaign_id: str) -> None:
-        """Deliver; whatever goes wrong is kept for the pages, and tried again."""
+        """Deliver a campaign; an error is shown on the pages, and the delivery is retried."""
         try:
             session, campaign_id = Session.of_campaign(campaign_id)
             if session.catalogue.steering.standing(campaign_id) != ACTIVE:
-                return  # what is approved waits until somebody lets the campaign go on
+                return  # approved clips wait until the campaign is resumed
             rendered = threading.Event()
             rendered.set()
             deliver(session.resources, campaign_id, session.settings.review, rendered, patient=False)
             self.problems.pop(campaign_id, None)
-        except Exception as error:  # noqa: BLE001 - the thread must outlive every kind of trouble
+        except Exception as error:  # noqa: BLE001 - the thread must survive any error
             self.problems[campaign_id] = sentence_of(error)
-            self.nudge([campaign_id], AGAIN_S)
+            self.schedule([campaign_id], RETRY_S)

@@ -1,37 +1,39 @@
-"""Work that pages start: the program itself, in processes of their own that end with the dashboard."""
+"""Child processes that the pages start: `reelmill` commands that end with the dashboard."""
 
 import os
 import signal
 import subprocess
-import sys
 import threading
 import time
 from dataclasses import dataclass
 from pathlib import Path
 
+from adapters.child_python import PYTHON, isolated_environment
 from app.cli.run_outcome import EXIT_STOPPED
 from manifests.errors import ReelmillError
 from manifests.identity import slug
 
-PROGRAM = (sys.executable, "-c", "from app.cli.main import main; main()")
-GO_ON = ("resume", "--if-active", "--")
-"""What a page's button does not say, a job must not: that a pause is over."""
-MOST_AT_ONCE = 2
+PROGRAM = (*PYTHON, "-c", "from app.cli.main import main; main()")
+RESUME_COMMAND = ("resume", "--if-active", "--")
+"""A job must not end a pause; only a person's Resume button may."""
+MAX_JOBS = 2
 SHOWN_LINES = 12
 GRACE_S = 10.0
 
 
 class TooManyJobsError(ReelmillError):
-    """Other campaigns are being worked on; wait for one of them to end."""
+    """Too many campaigns are running. Wait until one of them has finished, then try again."""
 
 
 @dataclass(frozen=True, slots=True)
 class JobState:
-    """What became of the last work on a campaign.
+    """State of the last job of a campaign.
 
     Attributes:
-        running: it still goes on.
-        failed: it ended with an error (a pause or a cancellation is none); ``lines`` end with its sentence.
+        what: run, retry or resume.
+        running: the process is running.
+        failed: the process ended with an error; a pause or a cancellation is not an error.
+        lines: the last lines of output; for a failed job they end with the error message.
     """
 
     what: str
@@ -47,11 +49,11 @@ class _Job:
         self.process = process
         self.log = log
         self.started_at = time.time()
-        self.again = False
+        self.run_again = False
 
 
 class Jobs:
-    """At most one a campaign, and MOST_AT_ONCE in all; one that is asked for meanwhile follows."""
+    """Runs at most one job per campaign and MAX_JOBS in total; a resume requested meanwhile starts later."""
 
     def __init__(self, folder: Path) -> None:
         self._folder = folder
@@ -61,39 +63,39 @@ class Jobs:
         self._ended = threading.Event()
 
     def run(self, campaign_id: str, sheet: Path, *options: str) -> None:
-        """Begin a campaign from its sheet.
+        """Run a campaign from its sheet.
 
         Raises:
-            TooManyJobsError: it is being worked on already, or too many others are.
+            TooManyJobsError: the campaign or too many others are running.
         """
         with self._lock:
-            if self._is_running(campaign_id) or not self._room():
+            if self._is_running(campaign_id) or not self._has_capacity():
                 raise TooManyJobsError
             self._start(campaign_id, "run", "run", *options, "--", str(sheet))
 
     def retry(self, campaign_id: str) -> None:
-        """Try again what failed.
+        """Retry the failed clips of a campaign.
 
         Raises:
-            TooManyJobsError: it is being worked on already, or too many others are.
+            TooManyJobsError: the campaign or too many others are running.
         """
         with self._lock:
-            if self._is_running(campaign_id) or not self._room():
+            if self._is_running(campaign_id) or not self._has_capacity():
                 raise TooManyJobsError
             self._start(campaign_id, "retry", "retry", "--failed", "--", campaign_id)
 
     def resume(self, campaign_id: str) -> None:
-        """Go on with a campaign; where it is being worked on, once more after that."""
+        """Resume a campaign; if one of its jobs is running, resume it again afterwards."""
         with self._lock:
             if self._is_running(campaign_id):
-                self._jobs[campaign_id].again = True
-            elif self._room():
-                self._start(campaign_id, "go on", *GO_ON, campaign_id)
+                self._jobs[campaign_id].run_again = True
+            elif self._has_capacity():
+                self._start(campaign_id, "resume", *RESUME_COMMAND, campaign_id)
             elif campaign_id not in self._waiting:
                 self._waiting.append(campaign_id)
 
     def state(self, campaign_id: str) -> JobState | None:
-        """Return the last work on a campaign in this process; None where there was none."""
+        """Return the state of the last job that this process started for a campaign, or None."""
         with self._lock:
             job = self._jobs.get(campaign_id)
             if job is None:
@@ -103,7 +105,7 @@ class Jobs:
             return JobState(job.what, code is None, failed, job.started_at, _last_lines(job.log))
 
     def stop(self) -> None:
-        """End all: an interrupt first, so that nothing is lost, and by force after GRACE_S."""
+        """Stop all jobs: interrupt them so that they finish cleanly, and kill them after GRACE_S."""
         with self._lock:
             self._ended.set()
             self._waiting.clear()
@@ -122,33 +124,33 @@ class Jobs:
         job = self._jobs.get(campaign_id)
         return job is not None and job.process.poll() is None
 
-    def _room(self) -> bool:
-        return sum(job.process.poll() is None for job in self._jobs.values()) < MOST_AT_ONCE
+    def _has_capacity(self) -> bool:
+        return sum(job.process.poll() is None for job in self._jobs.values()) < MAX_JOBS
 
     def _start(self, campaign_id: str, what: str, *words: str) -> None:
         self._folder.mkdir(parents=True, exist_ok=True)
         log = self._folder / f"{slug(campaign_id, 80)}.log"
         with log.open("wb") as out:
-            # A session of its own: Ctrl-C in the terminal is the dashboard's to pass on.
+            # A new session, so that Ctrl-C in the terminal reaches the dashboard only, which then stops its jobs.
             process = subprocess.Popen(  # noqa: S603
                 [*PROGRAM, *words],
                 stdin=subprocess.DEVNULL,
                 stdout=out,
                 stderr=subprocess.STDOUT,
                 start_new_session=True,
-                env={**os.environ, "COLUMNS": "160"},
+                env=isolated_environment(),
             )
         self._jobs[campaign_id] = job = _Job(what, process, log)
         threading.Thread(target=self._follow, args=(campaign_id, job), name="job", daemon=True).start()
 
     def _follow(self, campaign_id: str, job: _Job) -> None:
-        """Wait for the end; then start what was asked for meanwhile."""
+        """Wait until the job ends, then start what was requested meanwhile."""
         job.process.wait()
         with self._lock:
             if self._ended.is_set():
                 return
-            if job.again:
-                self._start(campaign_id, "go on", *GO_ON, campaign_id)
+            if job.run_again:
+                self._start(campaign_id, "resume", *RESUME_COMMAND, campaign_id)
             elif self._waiting:
                 self.resume(self._waiting.pop(0))
 

@@ -1,6 +1,5 @@
-"""Errors as pages and as JSON: one sentence, and the status that says whose turn it is."""
+"""Convert exceptions to error pages or JSON errors with a status code."""
 
-from urllib.parse import quote
 
 from fastapi import FastAPI, Request
 from fastapi.exceptions import RequestValidationError
@@ -23,55 +22,58 @@ STATUS: tuple[tuple[type[ReelmillError], int], ...] = (
 
 
 def add_error_handlers(app: FastAPI) -> None:
-    """Let every error end in a sentence."""
+    """Register a handler for every kind of error."""
 
     @app.exception_handler(NotSignedInError)
-    def nobody(request: Request, error: NotSignedInError) -> Response:
+    def not_signed_in(request: Request, error: NotSignedInError) -> Response:
         if request.url.path.startswith("/api/"):
             return JSONResponse(
-                {"error": "Show a token: Authorization: Bearer TOKEN."}, 401, {"WWW-Authenticate": "Bearer"}
+                {"error": "Missing or invalid API token. Send the header Authorization: Bearer TOKEN."},
+                401,
+                {"WWW-Authenticate": "Bearer"},
             )
-        there = "/signin?next=" + quote(_path(request), safe="")
         if request.headers.get("HX-Request"):
             return Response(status_code=401, headers={"HX-Redirect": "/signin"})
-        return RedirectResponse(there, 303) if request.method in ("GET", "HEAD") else told(request, str(error), 401)
+        if request.method in ("GET", "HEAD"):
+            return RedirectResponse("/signin?next=" + quote(_path(request), safe=""), 303)
+        return error_response(request, str(error), 401)
 
     @app.exception_handler(ReelmillError)
-    def ours(request: Request, error: ReelmillError) -> Response:
+    def known_error(request: Request, error: ReelmillError) -> Response:
         status = next(number for kind, number in STATUS if isinstance(error, kind))
         if isinstance(error, CatalogueError):
             status = 503 if error.transient else 404 if "holds no" in str(error) or "No campaign" in str(error) else 400
-        response = told(request, str(error), status)
+        response = error_response(request, str(error), status)
         if status == 429:
             response.headers["Retry-After"] = "60"
         return response
 
     @app.exception_handler(RequestValidationError)
-    def unreadable(request: Request, error: RequestValidationError) -> Response:
+    def invalid_request(request: Request, error: RequestValidationError) -> Response:
         first = error.errors()[0]
-        name = ".".join(str(part) for part in first["loc"][1:]) or "the request"
-        return told(request, f"{name}: {first['msg']}; mend it.", 422)
+        name = ".".join(str(part) for part in first["loc"][1:]) or "the request body"
+        return error_response(request, f"Invalid value for {name}: {first['msg']}.", 422)
 
     @app.exception_handler(HTTPException)
-    def missing(request: Request, error: HTTPException) -> Response:
-        words = {404: "There is no such page.", 405: "This cannot be done here."}
-        return told(request, words.get(error.status_code, str(error.detail)), error.status_code)
+    def http_error(request: Request, error: HTTPException) -> Response:
+        words = {404: "This page does not exist.", 405: "This URL does not support the request method."}
+        return error_response(request, words.get(error.status_code, str(error.detail)), error.status_code)
 
     @app.exception_handler(Exception)
-    def broken(request: Request, error: Exception) -> Response:
-        response = told(
+    def unexpected_error(request: Request, error: Exception) -> Response:
+        response = error_response(
             request,
             sentence_of(error)
             if isinstance(error, OSError)
-            else "Something went wrong here; the program's output says what.",
+            else "An unexpected error occurred. The log of the dashboard shows the details.",
             500,
         )
         response.headers.update(request.app.state.headers)
         return response
 
 
-def told(request: Request, sentence: str, status: int) -> Response:
-    """Return a sentence as a page, or as JSON where a program asks."""
+def error_response(request: Request, sentence: str, status: int) -> Response:
+    """Return a message as an error page, or as JSON under /api/."""
     if request.url.path.startswith("/api/"):
         return JSONResponse({"error": sentence}, status)
     return page(request, "error.html", status, sentence=sentence)

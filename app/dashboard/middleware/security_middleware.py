@@ -1,4 +1,4 @@
-"""What stands before every page: who asks, from where, and what the browser may do with the answer."""
+"""Middleware before every route: authentication, host and origin checks, security headers."""
 
 import time
 from collections.abc import Mapping
@@ -16,21 +16,21 @@ from manifests.errors import ReelmillError
 
 LOOPBACK = frozenset({"127.0.0.1", "localhost", "[::1]"})
 SAFE_METHODS = frozenset({"GET", "HEAD", "OPTIONS"})
-REMEMBERED_S = 3.0
-"""A page of posters is one question about who asks, not sixty; a withdrawn right holds so long at most."""
+PERSON_CACHE_S = 3.0
+"""Cache time of a signed-in person: a page of 60 posters needs one lookup, and a revoked right ends after this time."""
 
 
-OTHER_HOST = "This host name is not the dashboard's; use the address that `reelmill review` prints."
-NUL = "The address holds a NUL character, which no name has; mend it."
+OTHER_HOST = "Unknown host name. Use the address that `reelmill review` prints, or set REELMILL_REVIEW_URL."
+NUL = "The address contains a NUL character. Correct the address."
 
 
 def cookie_name(review_url: str) -> str:
-    """Return the sign-in cookie's name; over HTTPS the browser itself then refuses another host's."""
+    """Return the name of the session cookie; over HTTPS the prefix ``__Host-`` binds it to this host."""
     return "__Host-reelmill" if review_url.startswith("https://") else "reelmill"
 
 
 def csp(media_origin: str = "", form_origin: str = "") -> str:
-    """Return the content security policy: nothing inline, nothing from elsewhere but media of the bucket."""
+    """Return the content security policy: no inline scripts or styles, and no other origins except the bucket's media."""
     return "; ".join(
         [
             "default-src 'none'",
@@ -48,11 +48,11 @@ def csp(media_origin: str = "", form_origin: str = "") -> str:
 
 
 def headers_of(policy: str, review_url: str) -> dict[str, str]:
-    """Return what every answer says to the browser, whatever it is."""
+    """Return the security headers of every response."""
     headers = {
         "Content-Security-Policy": policy,
         "X-Content-Type-Options": "nosniff",
-        # Nothing is told to others; one's own forms must name their origin, which no-referrer would hide.
+        # Sends no referrer to other sites. The own forms need an Origin header, which no-referrer would suppress.
         "Referrer-Policy": "same-origin",
         "Cross-Origin-Opener-Policy": "same-origin",
         "Cross-Origin-Resource-Policy": "same-origin",
@@ -62,7 +62,7 @@ def headers_of(policy: str, review_url: str) -> dict[str, str]:
 
 
 class SecurityMiddleware:
-    """Refuses foreign hosts and foreign forms, and writes the headers of every answer."""
+    """Rejects unknown hosts and forms of other sites, and adds the security headers to every response."""
 
     def __init__(self, app: ASGIApp, headers: Mapping[str, str], review_url: str) -> None:
         self._app = app
@@ -72,7 +72,7 @@ class SecurityMiddleware:
         self._origin = f"{urlsplit(review_url).scheme}://{urlsplit(review_url).netloc}" if review_url else ""
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Answer one request."""
+        """Process one request."""
         if scope["type"] != "http":
             return await self._app(scope, receive, send)
         if "\x00" in scope["path"] or b"%00" in scope["query_string"]:
@@ -91,9 +91,9 @@ class SecurityMiddleware:
         site, origin = headers.get("sec-fetch-site"), headers.get("origin")
         own = {f"http://{host}", f"https://{host}", self._origin} - {""}
         if (site is not None and site != "same-origin") or (origin is not None and origin not in own):
-            return "This form was sent from another site, so nothing was done; use the dashboard's own pages."
+            return "The form was sent from another site and was rejected. Nothing was changed. Use the pages of the dashboard."
         if site is None and origin is None:
-            return "The browser does not say from where this form was sent, so nothing was done; use a newer one."
+            return "The browser sent no Origin header, so the form was rejected. Nothing was changed. Update the browser."
         return ""
 
     def _with(self, send: Send) -> Send:
@@ -108,7 +108,7 @@ class SecurityMiddleware:
 
 
 class AuthenticationMiddleware:
-    """Finds out who asks: by the cookie on pages, by a token under /api and nowhere else."""
+    """Identifies the signed-in person: by cookie on pages, by API token under /api/ only."""
 
     def __init__(self, app: ASGIApp, catalogue: Catalogue, cookie: str) -> None:
         self._app = app
@@ -117,7 +117,7 @@ class AuthenticationMiddleware:
         self._known: dict[tuple[str, str], tuple[float, Person | None]] = {}
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Answer one request."""
+        """Process one request."""
         if scope["type"] == "http" and not scope["path"].startswith("/static/"):
             try:
                 scope.setdefault("state", {})["person"] = await self._person(scope)
@@ -131,7 +131,7 @@ class AuthenticationMiddleware:
         if _has_token(scope["path"], headers):
             return await self._find("token", headers["authorization"].partition(" ")[2].strip())
         secret = Request(scope).cookies.get(self._cookie, "")
-        # A cookie moves nothing under /api: programs show a token, and no other site can make one.
+        # Changes under /api/ need a token. A cookie is not enough, because other sites could use it (CSRF).
         if not secret or (scope["path"].startswith("/api/") and scope["method"] not in SAFE_METHODS):
             return None
         return await self._find("session", secret)
@@ -147,7 +147,7 @@ class AuthenticationMiddleware:
         found = _person_of(await run_in_threadpool(find, secret))
         if len(self._known) > 1000:
             self._known.clear()
-        self._known[kind, secret] = now + REMEMBERED_S, found
+        self._known[kind, secret] = now + PERSON_CACHE_S, found
         return found
 
 

@@ -1,4 +1,4 @@
-"""Accounts, API tokens and share links: for admins."""
+"""Accounts, API tokens and share links, for admins."""
 
 from typing import Annotated
 
@@ -14,13 +14,13 @@ from manifests.errors import ReelmillError
 
 router = APIRouter()
 DAY_S = 86_400.0
-LONGEST_DAYS = 366
+MAX_DAYS = 366
 
 
 @router.get("/people")
 def people(request: Request, deps: PageDeps, person: Admin) -> HTMLResponse:
-    """Show who may do what."""
-    return _shown(request, deps)
+    """Show accounts, API tokens and share links."""
+    return _people_page(request, deps)
 
 
 @router.post("/people/accounts")
@@ -47,9 +47,9 @@ def change(
     disabled: Annotated[str, Form()] = "",
     password: Annotated[str, Form()] = "",
 ) -> Response:
-    """Change an account's role, password, or whether it may sign in."""
+    """Change the role or password of an account, or disable it."""
     if name == person.name and (disabled == "1" or role not in ("", "admin")):
-        raise ReelmillError("You cannot take your own rights away; let another admin do it.")
+        raise ReelmillError("You cannot remove your own admin role or disable your own account. Ask another admin.")
     deps.catalogue.accounts.change(
         name,
         person.actor,
@@ -70,14 +70,14 @@ def add_token(
     label: Annotated[str, Form()] = "",
     days: Annotated[int, Form()] = 90,
 ) -> HTMLResponse:
-    """Make an API token, and show it once."""
+    """Create an API token and show it once."""
     secret = deps.catalogue.tokens.add(name, label[:80], _days(days) * DAY_S, person.actor)
-    return _shown(request, deps, secret=secret, secret_of=f"The token {label!r} of {name}")
+    return _people_page(request, deps, secret=secret, secret_of=f"API token {label!r} of {name}")
 
 
 @router.post("/people/tokens/drop")
 def drop_token(request: Request, deps: PageDeps, person: Admin, secret_sha256: Annotated[str, Form()] = "") -> Response:
-    """Let a token hold no more."""
+    """Revoke an API token."""
     deps.catalogue.tokens.revoke(secret_sha256, person.actor)
     request.state.forget()
     return RedirectResponse("/people", 303)
@@ -91,26 +91,26 @@ def add_share(
     campaign: Annotated[str, Form()] = "",
     days: Annotated[int, Form()] = 7,
 ) -> HTMLResponse:
-    """Make a link that shows one campaign, and show it once."""
+    """Create a share link to one campaign and show it once."""
     secret = deps.catalogue.share_links.add(campaign, person.actor, _days(days) * DAY_S)
     base = deps.session.settings.review_url.rstrip("/") or str(request.base_url).rstrip("/")
-    return _shown(request, deps, secret=f"{base}/share/{secret}", secret_of=f"The link to {campaign}")
+    return _people_page(request, deps, secret=f"{base}/share/{secret}", secret_of=f"Share link to {campaign}")
 
 
 @router.post("/people/shares/drop")
 def drop_share(deps: PageDeps, person: Admin, secret_sha256: Annotated[str, Form()] = "") -> Response:
-    """Let a link hold no more."""
+    """Revoke a share link."""
     deps.catalogue.share_links.revoke(secret_sha256, person.actor)
     return RedirectResponse("/people", 303)
 
 
 def _days(days: int) -> int:
-    if not 1 <= days <= LONGEST_DAYS:
-        raise ReelmillError(f"{days} days are not allowed; give 1 to {LONGEST_DAYS}.")
+    if not 1 <= days <= MAX_DAYS:
+        raise ReelmillError(f"{days} days is not allowed. Enter 1 to {MAX_DAYS} days.")
     return days
 
 
-def _shown(request: Request, deps: Deps, secret: str = "", secret_of: str = "") -> HTMLResponse:
+def _people_page(request: Request, deps: Deps, secret: str = "", secret_of: str = "") -> HTMLResponse:
     catalogue = deps.catalogue
     return page(
         request,

@@ -1,4 +1,4 @@
-"""The audit, for admins."""
+"""The audit log, for admins."""
 
 from typing import Annotated
 
@@ -21,7 +21,7 @@ def audit(
     before: Annotated[int | None, Query(ge=0, lt=2**53)] = None,
     verify: bool = False,
 ) -> HTMLResponse:
-    """Show what people did, the newest first; verify the chain where that is asked for."""
+    """Show the audit log, newest first, and verify its hash chain on request."""
     entries = deps.catalogue.audit.entries(before, PAGE)
     report = deps.catalogue.audit.verify() if verify else None
     return page(

@@ -1,4 +1,4 @@
-"""Blind second reviews: the clip and its prompt, and nothing of what was said before."""
+"""Blind second reviews: the page shows the clip and its prompt, but no score and no earlier decision."""
 
 from typing import Annotated
 
@@ -10,22 +10,23 @@ from app.dashboard.auth.roles import Reviewer
 from app.dashboard.deps import PageDeps
 from app.dashboard.templating import page
 from manifests.errors import ReelmillError
+from manifests.states import State
 
 router = APIRouter()
-MOST_LISTED = 60
+MAX_LISTED = 60
 
 
 @router.get("/second-review")
 def second_review(request: Request, deps: PageDeps, person: Reviewer, campaign: str = "") -> HTMLResponse:
-    """Show the next clip that waits for the word of a second person."""
+    """Show the next clip that needs a second review."""
     campaigns = [row for row in deps.catalogue.campaigns.all() if row.second_share]
     waiting = [
-        deps.catalogue.blind_reviews.pending(row.campaign_id, person.actor, MOST_LISTED)
+        deps.catalogue.blind_reviews.pending(row.campaign_id, person.actor, MAX_LISTED)
         for row in campaigns
         if campaign in ("", row.campaign_id)
     ]
     queue = [key for keys in waiting for key in keys]
-    more = " or more" if any(len(keys) == MOST_LISTED for keys in waiting) else ""
+    more = " or more" if any(len(keys) == MAX_LISTED for keys in waiting) else ""
     row = deps.catalogue.variants.get(queue[0]) if queue else None
     return page(
         request,
@@ -39,7 +40,7 @@ def second_review(request: Request, deps: PageDeps, person: Reviewer, campaign: 
 
 
 @router.post("/second-review")
-def give(
+def save_review(
     deps: PageDeps,
     person: Reviewer,
     variant_id: Annotated[str, Form()] = "",
@@ -48,9 +49,9 @@ def give(
     reason: Annotated[str, Form()] = "",
     campaign: Annotated[str, Form()] = "",
 ) -> Response:
-    """Keep a second review, and go on to the next."""
-    if outcome not in ("approved", "rejected"):
-        raise ReelmillError(f"{outcome!r} is no review; use approved or rejected.")
+    """Save a second review and show the next clip."""
+    if outcome not in (State.APPROVED, State.REJECTED):
+        raise ReelmillError(f"{outcome!r} is not a valid review. Use approved or rejected.")
     deps.catalogue.blind_reviews.add(variant_id, person.actor, outcome, codes or [], reason.strip())
     known = {row.campaign_id for row in deps.catalogue.campaigns.all()}
     return RedirectResponse("/second-review" + (f"?campaign={campaign}" if campaign in known else ""), 303)

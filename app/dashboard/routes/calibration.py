@@ -1,4 +1,4 @@
-"""Calibration: the gate against people, and a threshold that would agree better."""
+"""Calibration: compare the gate with reviews, and propose a better threshold."""
 
 import json
 from collections.abc import Iterable
@@ -26,7 +26,7 @@ MOST_POINTS = 400
 def calibration(
     request: Request, deps: PageDeps, person: Viewer, campaign: str = "", model: str = "", precision: str = ""
 ) -> HTMLResponse:
-    """Show how thresholds agree with people, by campaign and by model: scores of two models do not compare."""
+    """Show how well thresholds agree with reviews, by campaign and model; scores of two models are not comparable."""
     head = deps.catalogue.campaigns.get(campaign) if campaign else None
     rows = deps.catalogue.labels.all(head.campaign_id if head else None)
     reviewed = sorted({row.card for row in rows})
@@ -66,19 +66,19 @@ def apply(
     model: Annotated[str, Form()] = "",
     threshold: Annotated[str, Form()] = "",
 ) -> Response:
-    """Set a campaign's threshold for one model, and judge again what waits; an empty one leaves it to the card."""
+    """Set the threshold of a campaign and model, and gate undecided clips again; empty restores the model's default."""
     session, campaign_id = Session.of_campaign(campaign)
     try:
         value = float(threshold) if threshold.strip() else None
     except ValueError:
-        raise ReelmillError(f"A threshold of {threshold!r} is no number; give one from -1 to 1.") from None
+        raise ReelmillError(f"The threshold {threshold!r} is not a number. Enter a number from -1 to 1.") from None
     if model not in session.cards:
-        raise ReelmillError(f"There is no model {model!r}; choose one on the calibration page.")
+        raise ReelmillError(f"Unknown model {model!r}. Select a model on the calibration page.")
     applied = apply_threshold(
         session.resources, campaign_id, model, value, person.actor, session.settings.max_rank_share
     )
-    deps.remembered.forget()
-    deps.deliveries.nudge([campaign_id])
+    deps.stats_cache.clear()
+    deps.deliveries.schedule([campaign_id])
     return page(
         request, "applied.html", head=deps.catalogue.campaigns.get(campaign_id), model=model, changed=applied.changed
     )
@@ -86,12 +86,12 @@ def apply(
 
 @router.get("/calibration/apply")
 def applied(person: Viewer) -> Response:
-    """Lead back whoever reloads the page of a threshold that was applied."""
+    """Redirect a reload of the confirmation page to the calibration page."""
     return RedirectResponse("/calibration", 303)
 
 
 def labels_of(rows: Iterable[LabelRow]) -> list[Label]:
-    """Return one label a clip: its first review that was not blind."""
+    """Return one label for each clip: its first review that is not blind."""
     first: dict[str, Label] = {}
     for row in rows:
         if not row.blind:
@@ -100,7 +100,7 @@ def labels_of(rows: Iterable[LabelRow]) -> list[Label]:
 
 
 def pairs_of(rows: Iterable[LabelRow]) -> list[tuple[bool, bool]]:
-    """Return first and second review of every clip that has both, by different people."""
+    """Return the first and second decision on every clip that two different people reviewed."""
     first: dict[str, LabelRow] = {}
     second: dict[str, LabelRow] = {}
     for row in rows:
@@ -132,12 +132,12 @@ def _percent(text: str) -> float | None:
     except ValueError:
         value = -1.0
     if not 1 <= value <= 100:
-        raise ReelmillError(f"A precision of {text!r} is none; give per cent from 1 to 100, or nothing.")
+        raise ReelmillError(f"The precision {text!r} is invalid. Enter a percentage from 1 to 100, or leave the field empty.")
     return value / 100
 
 
 def _chart(points: list[Point], now: float) -> dict[str, Any] | None:
-    """Return polylines of precision and recall, and the points for the slider."""
+    """Return the polylines of precision and recall, and the data for the slider."""
     if len(points) < 2:
         return None
     data = [(point.threshold, point.true_passes, point.false_passes, point.missed) for point in points]

@@ -1,4 +1,4 @@
-"""Campaigns: all of them, and one with its briefs, scores and files."""
+"""The list of campaigns, and the page of one campaign with its briefs, scores and files."""
 
 import json
 import mimetypes
@@ -13,7 +13,7 @@ from adapters.catalogue import CampaignRow
 from adapters.catalogue.views.campaign_stats import BIN, ScoreBin
 from app.cli.completion import files_of
 from app.dashboard.auth.roles import Admin, Reviewer, Viewer
-from app.dashboard.background.campaign_stats import Standing, standing_of
+from app.dashboard.background.campaign_stats import CampaignStats, stats_of
 from app.dashboard.deps import Deps, PageDeps
 from app.dashboard.routes.media import MediaNotFoundError
 from app.dashboard.templating import page
@@ -24,36 +24,36 @@ from tasks.plan.licence import clearances_of
 from tasks.runtime.steering import let_campaign_go_on
 
 router = APIRouter()
-WHOLE = 20_000
-"""Variants up to which a campaign's page reads them all, for what only the whole tells."""
+MAX_REPORT_VARIANTS = 20_000
+"""Maximum number of variants for which the page builds a report by brief."""
 CHART = (640, 150)
-MOST_BRIEFS = 1000
-LARGEST_TABLE = 200_000
-"""Clips; a table of more takes gigabytes of memory."""
-NO_SHEET = "The sheet of this campaign is not kept here; it was registered on another machine."
+MAX_CHART_BRIEFS = 1000
+MAX_TABLE_CLIPS = 200_000
+"""Maximum number of clips in a table; a larger one needs gigabytes of memory."""
+NO_SHEET = "The sheet of this campaign is not available here, because the campaign was registered on another machine."
 
 
 @router.get("/")
 def start(person: Viewer) -> Response:
-    """Lead to the campaigns."""
+    """Redirect to the list of campaigns."""
     return RedirectResponse("/campaigns", 303)
 
 
 @router.get("/campaigns")
 def campaigns(request: Request, deps: PageDeps, person: Viewer) -> HTMLResponse:
-    """List the campaigns; their numbers follow, each when it is counted."""
+    """List the campaigns; the page loads the numbers of each one separately."""
     return page(request, "campaigns.html", campaigns=deps.catalogue.campaigns.all())
 
 
 @router.get("/campaigns/{campaign_id}/row")
 def row(request: Request, campaign_id: str, deps: PageDeps, person: Viewer) -> HTMLResponse:
-    """Return the numbers of one campaign."""
+    """Return the table cells with the numbers of one campaign."""
     head = deps.catalogue.campaigns.get(campaign_id)
     return page(
         request,
         "_campaign_row.html",
         head=head,
-        each=_standing(deps, head),
+        each=_stats(deps, head),
         job=deps.jobs.state(head.campaign_id),
         problem=deps.deliveries.problems.get(head.campaign_id, ""),
     )
@@ -61,52 +61,52 @@ def row(request: Request, campaign_id: str, deps: PageDeps, person: Viewer) -> H
 
 @router.get("/campaigns/{campaign_id}")
 def campaign(request: Request, campaign_id: str, deps: PageDeps, person: Viewer) -> HTMLResponse:
-    """Show one campaign; what has to be counted follows, each part when it is there."""
+    """Show one campaign; the page loads the parts that need counting separately."""
     head = deps.catalogue.campaigns.get(campaign_id)
     if head.campaign_id != campaign_id:
-        raise MediaNotFoundError(f"No campaign is called {campaign_id!r}.")
+        raise MediaNotFoundError(f"Campaign {campaign_id!r} does not exist.")
     return page(request, "campaign.html", head=head)
 
 
 @router.get("/campaigns/{campaign_id}/scores")
 def scores(request: Request, campaign_id: str, deps: PageDeps, person: Viewer) -> HTMLResponse:
-    """Return scores, threshold and reasons."""
+    """Return the part of the page with scores, threshold and failure reasons."""
     head = deps.catalogue.campaigns.get(campaign_id)
     return page(
         request,
         "_campaign_scores.html",
         head=head,
         reasons=_reasons(deps, head),
-        histogram=_histogram(deps, head, _standing(deps, head)),
+        histogram=_histogram(deps, head, _stats(deps, head)),
     )
 
 
 @router.get("/campaigns/{campaign_id}/briefs")
 def briefs(request: Request, campaign_id: str, deps: PageDeps, person: Viewer) -> HTMLResponse:
-    """Return what became of each brief."""
+    """Return the part of the page with the results by brief."""
     head = deps.catalogue.campaigns.get(campaign_id)
     return page(
         request,
         "_campaign_briefs.html",
         head=head,
-        report=_report(deps, head, _standing(deps, head)),
+        report=_report(deps, head, _stats(deps, head)),
         has_sheet=_sheet(deps, campaign_id) is not None,
     )
 
 
 @router.get("/campaigns/{campaign_id}/status")
 def status(request: Request, campaign_id: str, deps: PageDeps, person: Viewer, watched: bool = False) -> HTMLResponse:
-    """Return the part of the page that changes while work goes on; once it has ended, the other parts follow."""
+    """Return the status part of the page, which polls while the campaign is active; at the end it reloads the rest."""
     head, job = deps.catalogue.campaigns.get(campaign_id), deps.jobs.state(campaign_id)
-    standing = _standing(deps, head)
-    moves = bool(job and job.running) or standing.is_moving
+    stats = _stats(deps, head)
+    moves = bool(job and job.running) or stats.is_active
     if watched and not moves:
-        deps.remembered.forget()
-        standing = _standing(deps, head)
+        deps.stats_cache.clear()
+        stats = _stats(deps, head)
     response = page(
         request,
         "_campaign_status.html",
-        each=standing,
+        each=stats,
         job=job,
         moves=moves,
         problem=deps.deliveries.problems.get(campaign_id, ""),
@@ -119,17 +119,17 @@ def status(request: Request, campaign_id: str, deps: PageDeps, person: Viewer, w
 
 @router.get("/campaigns/{campaign_id}/files/{name}")
 def files(campaign_id: str, name: Literal["sheet", "results", "clips"], deps: PageDeps, person: Viewer) -> Response:
-    """Respond with the sheet as it was handed in, with its results, or with the table of all clips."""
+    """Return the uploaded sheet, the sheet with results, or the table of all clips."""
     session, campaign_id = Session.of_campaign(campaign_id)
     headers = {"Cache-Control": "no-store"}
     if name == "sheet":
         if (sheet := _sheet(deps, campaign_id)) is None:
             raise MediaNotFoundError(NO_SHEET)
         return FileResponse(sheet, filename=sheet.name, headers=headers)
-    if (total := _standing(deps, deps.catalogue.campaigns.get(campaign_id)).total) > LARGEST_TABLE:
+    if (total := _stats(deps, deps.catalogue.campaigns.get(campaign_id)).total) > MAX_TABLE_CLIPS:
         raise ReelmillError(
-            f"{campaign_id} has {total:,} clips, too many for a page to write; `reelmill resume "
-            f"{campaign_id}` writes table and results into its folder."
+            f"{campaign_id} has {total:,} clips, which is too many for a download. "
+            f"Run `reelmill resume {campaign_id}` to write the table and the results to its folder."
         )
     with tempfile.TemporaryDirectory() as folder:
         path = files_of(session, campaign_id, Path(folder)).get(name)
@@ -141,7 +141,7 @@ def files(campaign_id: str, name: Literal["sheet", "results", "clips"], deps: Pa
 
 @router.post("/campaigns/{campaign_id}/work")
 def work(campaign_id: str, deps: PageDeps, person: Reviewer, what: Annotated[str, Form()] = "resume") -> Response:
-    """Go on with a campaign, a pause of which ends so; or try again what failed."""
+    """Resume a campaign, which ends a pause, or retry its failed clips."""
     head = deps.catalogue.campaigns.get(campaign_id)
     if what == "retry":
         deps.jobs.retry(head.campaign_id)
@@ -149,36 +149,34 @@ def work(campaign_id: str, deps: PageDeps, person: Reviewer, what: Annotated[str
         let_campaign_go_on(deps.catalogue, head.campaign_id, person.actor)
         deps.jobs.resume(head.campaign_id)
     else:
-        raise ReelmillError(f"{what!r} cannot be done; use resume or retry.")
+        raise ReelmillError(f"Unknown action {what!r}. Use resume or retry.")
     deps.catalogue.audit.note(person.actor, "work", head.campaign_id, what=what)
     return RedirectResponse(f"/campaigns/{head.campaign_id}", 303)
 
 
 @router.post("/campaigns/{campaign_id}/second-share")
 def second_share(campaign_id: str, deps: PageDeps, person: Admin, percent: Annotated[float, Form()] = 0.0) -> Response:
-    """Let a share of the decided clips be reviewed blind by a second person."""
+    """Set the share of decided clips that get a blind second review."""
     deps.catalogue.campaigns.set_second_share(campaign_id, percent / 100, person.actor)
     return RedirectResponse(f"/campaigns/{campaign_id}", 303)
 
 
-def _standing(deps: Deps, head: CampaignRow) -> Standing:
-    return deps.remembered.get(
-        ("standing", head.campaign_id), lambda: standing_of(deps.catalogue, deps.session.cards, head)
-    )
+def _stats(deps: Deps, head: CampaignRow) -> CampaignStats:
+    return deps.stats_cache.get(("stats", head.campaign_id), lambda: stats_of(deps.catalogue, deps.session.cards, head))
 
 
 def _reasons(deps: Deps, head: CampaignRow) -> dict[str, int]:
-    return deps.remembered.get(
+    return deps.stats_cache.get(
         ("reasons", head.campaign_id), lambda: deps.catalogue.campaign_stats.reasons(head.campaign_id)
     )
 
 
-def _report(deps: Deps, head: CampaignRow, standing: Standing) -> Any:
-    """Return the report by brief; None where the campaign is too large to read whole for a page."""
-    if standing.total > WHOLE:
+def _report(deps: Deps, head: CampaignRow, stats: CampaignStats) -> Any:
+    """Return the report by brief, or None if the campaign is too large for a page."""
+    if stats.total > MAX_REPORT_VARIANTS:
         return None
     clearances = clearances_of(deps.session.resources)
-    return deps.remembered.get(
+    return deps.stats_cache.get(
         ("report", head.campaign_id), lambda: report_of(deps.catalogue, head.campaign_id, clearances)
     )
 
@@ -188,9 +186,9 @@ def _sheet(deps: Deps, campaign_id: str) -> Path | None:
     return found[0] if found else None
 
 
-def _histogram(deps: Deps, head: CampaignRow, standing: Standing) -> dict[str, Any] | None:
-    """Return the bars of the chart, and what the slider's script computes with."""
-    bins = deps.remembered.get(
+def _histogram(deps: Deps, head: CampaignRow, stats: CampaignStats) -> dict[str, Any] | None:
+    """Return the bars of the chart and the data for the slider."""
+    bins = deps.stats_cache.get(
         ("bins", head.campaign_id), lambda: deps.catalogue.campaign_stats.score_bins(head.campaign_id)
     )
     if not bins:
@@ -199,15 +197,15 @@ def _histogram(deps: Deps, head: CampaignRow, standing: Standing) -> dict[str, A
     wants = {brief.brief_id: brief.want for brief in briefs}
     lowest, highest = min(each.lowest for each in bins), max(each.lowest for each in bins) + BIN
     threshold = _threshold(deps, head)
-    told = bins
-    if len(briefs) > MOST_BRIEFS:  # a page of megabytes; what each brief wants is in the results sheet
-        told, wants, briefs = _together(bins), {}, ()
+    shown_bins = bins
+    if len(briefs) > MAX_CHART_BRIEFS:  # keeps the page small; the results sheet has the targets of each brief
+        shown_bins, wants, briefs = _merged(bins), {}, ()
     data = {
-        "bins": [(each.brief_id, each.lowest, each.number, each.open) for each in told],
+        "bins": [(each.brief_id, each.lowest, each.number, each.open) for each in shown_bins],
         "width": BIN,
         "wants": {name: want for name, want in wants.items() if want},
         "own": {brief.brief_id: brief.min_adherence for brief in briefs if brief.min_adherence is not None},
-        "seconds": standing.device_seconds / standing.done if standing.done else 0.0,
+        "seconds": stats.device_seconds / stats.done if stats.done else 0.0,
         "now": threshold,
     }
     return {
@@ -216,7 +214,7 @@ def _histogram(deps: Deps, head: CampaignRow, standing: Standing) -> dict[str, A
         "highest": round(highest, 3),
         "threshold": min(max(threshold, lowest), highest),
         "now": threshold,
-        # Within a script element only the end tag could end it, so that must not appear.
+        # Escape "<" so that the data cannot end the script element.
         "data": json.dumps(data).replace("<", "\\u003c"),
         "width": CHART[0],
         "height": CHART[1],
@@ -225,8 +223,8 @@ def _histogram(deps: Deps, head: CampaignRow, standing: Standing) -> dict[str, A
     }
 
 
-def _together(bins: list[ScoreBin]) -> list[ScoreBin]:
-    """Return the bins of all briefs as those of one."""
+def _merged(bins: list[ScoreBin]) -> list[ScoreBin]:
+    """Merge the bins of all briefs."""
     sums: dict[float, tuple[int, int]] = {}
     for each in bins:
         number, is_open = sums.get(each.lowest, (0, 0))
@@ -235,7 +233,7 @@ def _together(bins: list[ScoreBin]) -> list[ScoreBin]:
 
 
 def _threshold(deps: Deps, head: CampaignRow) -> float:
-    """Return the threshold of the campaign's briefs that name none of their own, for the first of its models."""
+    """Return the threshold of briefs without their own one, for the campaign's first model."""
     cards = [card for card, _ in deps.catalogue.campaign_stats.generated_by_card(head.campaign_id)]
     known = [
         head.thresholds.get(card, deps.session.cards[card].defaults.min_adherence)

@@ -17,11 +17,12 @@ from adapters.catalogue import REVIEW_CODES, SYSTEM, GalleryRow, VariantRow
 from app.dashboard.auth.roles import Role, Viewer
 from app.dashboard.campaign_buckets import session_of
 from app.dashboard.deps import Deps, PageDeps
-from app.dashboard.filters import asked_from
+from app.dashboard.filters import parse_query
 from app.dashboard.routes.media import published_path
 from app.dashboard.templating import page
 from manifests.errors import CredentialError
 from manifests.gate import LIMITS, Gate
+from manifests.states import State
 from tasks.plan.thresholds import threshold_of
 from tasks.runtime.resources import bucket_of, signer_of
 from tasks.runtime.shared_staging import is_within_reach
@@ -30,8 +31,8 @@ router = APIRouter()
 LARGEST_CREDENTIAL = 200_000_000
 """Bytes of a clip in a remote bucket that are fetched to read its credential."""
 
-NOTHING: tuple[object, ...] = ("", ())
-TOOK = ("size", "device_seconds", "draft_seconds", "rung")
+EMPTY: tuple[object, ...] = ("", ())
+CLIP_FACTS = ("size", "device_seconds", "draft_seconds", "rung")
 
 
 class CheckRow(NamedTuple):
@@ -40,7 +41,7 @@ class CheckRow(NamedTuple):
     name: str
     value: float
     bounds: str
-    holds: bool
+    ok: bool
 
 
 @router.get("/clips/{variant_id}")
@@ -48,7 +49,7 @@ def clip(request: Request, variant_id: str, deps: PageDeps, person: Viewer) -> H
     """Show a clip; ``in`` holds the gallery's query, in whose order J and K go on."""
     within = request.query_params.get("in", "")
     row = deps.catalogue.variants.get(variant_id)
-    [card] = deps.catalogue.gallery.rows([variant_id], asked_from(within).order if within else "score")
+    [card] = deps.catalogue.gallery.rows([variant_id], parse_query(within).order if within else "score")
     before, after = _neighbours(deps, card, within)
     facts = _facts(deps, row)
     decided = next((event.actor for event in reversed(facts["events"]) if event.to_state == row.state), "")
@@ -89,7 +90,7 @@ def credential(request: Request, variant_id: str, deps: PageDeps, person: Viewer
 
 def credential_of(deps: Deps, row: VariantRow) -> CredentialReport | None:
     """Return what the credential of a published clip says; None where the clip is not published."""
-    if row.state != "published" or row.signed is None:
+    if row.state != State.PUBLISHED or row.signed is None:
         return None
     with signer_of(session_of(deps, row).resources) as signer:
         anchors = signer.anchors_pem()
@@ -115,9 +116,9 @@ def _neighbours(deps: Deps, card: GalleryRow, within: str) -> tuple[str | None, 
     """Return the clips before and after this one in the gallery that its reader came from."""
     if not within:
         return None, None
-    asked = asked_from(within)
-    before = deps.catalogue.gallery.page(asked.chosen, asked.order, before=card.cursor, limit=1).rows
-    after = deps.catalogue.gallery.page(asked.chosen, asked.order, after=card.cursor, limit=1).rows
+    query = parse_query(within)
+    before = deps.catalogue.gallery.page(query.filter, query.order, before=card.cursor, limit=1).rows
+    after = deps.catalogue.gallery.page(query.filter, query.order, after=card.cursor, limit=1).rows
     return (before[0].variant_id if before else None), (after[0].variant_id if after else None)
 
 
@@ -139,7 +140,7 @@ def _facts(deps: Deps, row: VariantRow) -> dict[str, Any]:
         "children": deps.catalogue.gallery.children(row.variant_id),
         "problems": [deps.deliveries.problems[name] for name in names if name in deps.deliveries.problems],
         "here": row.clip is not None
-        and (row.state == "published" or is_within_reach(deps.session.resources, row.clip)),
+        and (row.state == State.PUBLISHED or is_within_reach(deps.session.resources, row.clip)),
     }
 
 
@@ -167,9 +168,9 @@ def _bounds(name: str) -> str:
 
 def _settings(row: VariantRow) -> dict[str, Any]:
     """Return the generation inputs, and what the clip became and took."""
-    inputs = {name: value for name, value in row.variant._asdict().items() if name != "prompt" and value not in NOTHING}
+    inputs = {name: value for name, value in row.variant._asdict().items() if name != "prompt" and value not in EMPTY}
     made = asdict(row.clip) if row.clip else {}
-    took = {name: made[name] for name in TOOK if made.get(name)}
+    took = {name: made[name] for name in CLIP_FACTS if made.get(name)}
     if "size" in took:
         took["size"] = f"{took['size'] / 1000:,.0f} kB"
     return inputs | {name: f"{value:.4g}" if isinstance(value, float) else value for name, value in took.items()}

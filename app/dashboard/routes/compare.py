@@ -10,7 +10,7 @@ from adapters.catalogue import REVIEW_CODES
 from app.dashboard.auth.roles import Viewer
 from app.dashboard.campaign_buckets import campaign_of
 from app.dashboard.deps import PageDeps
-from app.dashboard.filters import AskedFor
+from app.dashboard.filters import PageQuery
 from app.dashboard.templating import page
 from manifests.errors import ReelmillError
 
@@ -23,7 +23,7 @@ def compare(
     request: Request,
     deps: PageDeps,
     person: Viewer,
-    asked: AskedFor,
+    query: PageQuery,
     id: Annotated[list[str] | None, Query()] = None,
     size: Annotated[int, Query(ge=2, le=MOST)] = MOST,
     of: str = "",
@@ -31,18 +31,18 @@ def compare(
     before: str = "",
 ) -> Response:
     """Compare the clips that are named, or a brief's variants a few at a time: the brief of a clip, with ``of``."""
-    if of and (name := campaign_of(deps, deps.catalogue.variants.get(of), asked.chosen.campaign)):
+    if of and (name := campaign_of(deps, deps.catalogue.variants.get(of), query.filter.campaign)):
         [member, *_] = deps.catalogue.campaigns.memberships(name, [of])
         return RedirectResponse(f"/compare?{urlencode({'campaign': name, 'brief': member.brief_id})}", 303)
     if id:
         rows, earlier, later = deps.catalogue.gallery.rows(id[:MOST]), None, None
     else:
         found = deps.catalogue.gallery.page(
-            asked.chosen, asked.order, after=after or None, before=before or None, limit=size
+            query.filter, query.order, after=after or None, before=before or None, limit=size
         )
         rows, earlier, later = list(found.rows), found.before, found.after
     if len(rows) < 1:
         raise ReelmillError("There is nothing to compare; choose two to four clips in the gallery by X.")
     return page(
-        request, "compare.html", rows=rows, asked=asked, size=size, earlier=earlier, later=later, codes=REVIEW_CODES
+        request, "compare.html", rows=rows, query=query, size=size, earlier=earlier, later=later, codes=REVIEW_CODES
     )

@@ -14,23 +14,28 @@ from app.dashboard.auth.roles import Person, Reviewer, Role
 from app.dashboard.background.deliveries import UNDO_S
 from app.dashboard.campaign_buckets import campaign_of
 from app.dashboard.deps import Deps, PageDeps
-from app.dashboard.filters import AskedFor
+from app.dashboard.filters import PageQuery
 from app.dashboard.templating import page
 from app.session import Session
 from manifests.errors import CatalogueError, ReelmillError
+from manifests.states import State
 from tasks.deliver.withdraw import remove_files, withdraw
 from tasks.review.reroll import reroll
 
 router = APIRouter()
-MOST_AT_ONCE = 1000
-DECIDABLE = {"approved": ("passed", "failed"), "rejected": ("passed", "failed"), "withdrawn": ("published",)}
+MAX_AT_ONCE = 1000
+DECIDABLE: dict[str, tuple[State, ...]] = {
+    State.APPROVED: (State.PASSED, State.FAILED),
+    State.REJECTED: (State.PASSED, State.FAILED),
+    State.WITHDRAWN: (State.PUBLISHED,),
+}
 OUTCOMES = tuple(DECIDABLE)
-DONE = {
-    "approved": "Approved",
-    "rejected": "Rejected",
-    "withdrawn": "Withdrawn",
+TITLES = {
+    State.APPROVED: "Approved",
+    State.REJECTED: "Rejected",
+    State.WITHDRAWN: "Withdrawn",
     "undone": "Taken back",
-    "planned": "Re-rolled",
+    State.PLANNED: "Re-rolled",
 }
 
 
@@ -46,8 +51,8 @@ def decide(
     back: Annotated[str, Form()] = "",
 ) -> Response:
     """Approve, reject or withdraw the clips that ``seen`` names, as ``id:event`` with blanks between."""
-    done = decided(deps, person, outcome, parse_seen(seen), reason.strip(), codes or [])
-    return _told(request, deps, outcome, done, back)
+    done = record_decision(deps, person, outcome, parse_seen(seen), reason.strip(), codes or [])
+    return _decision_response(request, deps, outcome, done, back)
 
 
 @router.post("/undo")
@@ -59,12 +64,12 @@ def undo(
     back: Annotated[str, Form()] = "",
 ) -> Response:
     """Take back one's own last decisions, as long as nothing was sent; admins anybody's."""
-    done = undone(deps, person, _some(ids.split()))
-    return _told(request, deps, "undone", done, back)
+    done = undo_decisions(deps, person, _limited(ids.split()))
+    return _decision_response(request, deps, "undone", done, back)
 
 
 @router.post("/reroll")
-def roll_again(
+def regenerate(
     request: Request,
     deps: PageDeps,
     person: Reviewer,
@@ -75,8 +80,8 @@ def roll_again(
     back: Annotated[str, Form()] = "",
 ) -> Response:
     """Plan new tries, and start to render them."""
-    done = rerolled(deps, person, _some(ids.split()), None if same else prompt, campaign)
-    return _told(request, deps, "planned", done, back)
+    done = regenerate_clips(deps, person, _limited(ids.split()), None if same else prompt, campaign)
+    return _decision_response(request, deps, State.PLANNED, done, back)
 
 
 @router.post("/clips/{variant_id}/comments")
@@ -97,28 +102,28 @@ def comment(
 
 @router.get("/bulk")
 def bulk(
-    request: Request, deps: PageDeps, person: Reviewer, asked: AskedFor, outcome: str = "approved"
+    request: Request, deps: PageDeps, person: Reviewer, query: PageQuery, outcome: str = State.APPROVED
 ) -> HTMLResponse:
     """Ask to confirm a decision about all clips of a filter, with their count."""
     if outcome not in OUTCOMES:
         raise ReelmillError(f"{outcome!r} is no decision; use {', '.join(OUTCOMES)}.")
-    may = tuple(state for state in asked.chosen.states or DECIDABLE[outcome] if state in DECIDABLE[outcome])
-    chosen = replace(asked.chosen, states=may)
-    seen = deps.catalogue.gallery.last_events(chosen, MOST_AT_ONCE) if may else {}
+    may = tuple(state for state in query.filter.states or DECIDABLE[outcome] if state in DECIDABLE[outcome])
+    chosen = replace(query.filter, states=may)
+    seen = deps.catalogue.gallery.last_events(chosen, MAX_AT_ONCE) if may else {}
     return page(
         request,
         "bulk.html",
-        asked=asked,
+        query=query,
         outcome=outcome,
         seen=seen,
         codes=REVIEW_CODES,
         total=deps.count(chosen) if may else Count(0),
-        most=MOST_AT_ONCE,
+        most=MAX_AT_ONCE,
         may=DECIDABLE[outcome],
     )
 
 
-def decided(
+def record_decision(
     deps: Deps, person: Person, outcome: str, seen: Mapping[str, int], reason: str, codes: list[str]
 ) -> Decided:
     """Decide, and let delivery know; pages and API come through here.
@@ -131,15 +136,15 @@ def decided(
         raise ReelmillError(f"{outcome!r} is no decision; use {', '.join(OUTCOMES)}.")
     if not seen:
         raise ReelmillError("No clip is chosen; choose some first.")
-    if outcome == "withdrawn":
+    if outcome == State.WITHDRAWN:
         return _withdrawn(deps, person, seen, reason)
     done = deps.catalogue.reviews.record(seen, outcome, person.actor, reason=reason, codes=codes, undo_s=UNDO_S)
-    if outcome == "approved":
-        deps.deliveries.nudge(set().union(*deps.catalogue.variants.campaigns_of(done.moved).values()))
+    if outcome == State.APPROVED:
+        deps.deliveries.schedule(set().union(*deps.catalogue.variants.campaigns_of(done.moved).values()))
     return done
 
 
-def undone(deps: Deps, person: Person, ids: list[str]) -> Decided:
+def undo_decisions(deps: Deps, person: Person, ids: list[str]) -> Decided:
     """Take decisions back."""
     return deps.catalogue.reviews.undo(ids, person.actor, anybodys=person.role == Role.ADMIN)
 
@@ -162,7 +167,7 @@ def _withdrawn(deps: Deps, person: Person, seen: Mapping[str, int], reason: str)
 
 def _is_stuck(deps: Deps, variant_id: str) -> bool:
     row = deps.catalogue.variants.get(variant_id)
-    return row.state == "withdrawn" and row.url is not None
+    return row.state == State.WITHDRAWN and row.url is not None
 
 
 def _by_campaign(
@@ -185,7 +190,7 @@ def _by_campaign(
     return dict(found), unknown
 
 
-def rerolled(deps: Deps, person: Person, ids: list[str], prompt: str | None, campaign: str = "") -> Decided:
+def regenerate_clips(deps: Deps, person: Person, ids: list[str], prompt: str | None, campaign: str = "") -> Decided:
     """Plan a new try of each clip and start to render; what cannot be planned is told among the refused.
 
     Args:
@@ -213,7 +218,7 @@ def parse_seen(text: str) -> dict[str, int]:
         CatalogueError: it is not written so, or there are too many.
     """
     seen = {}
-    for pair in _some(text.split()):
+    for pair in _limited(text.split()):
         key, _, event = pair.partition(":")
         if not event.isdecimal() or len(event) > 18:
             raise CatalogueError(f"{pair[:60]!r} names no clip as it was seen; reload the page.")
@@ -221,9 +226,9 @@ def parse_seen(text: str) -> dict[str, int]:
     return seen
 
 
-def _some(items: list[str]) -> list[str]:
-    if len(items) > MOST_AT_ONCE:
-        raise CatalogueError(f"{len(items):,} clips are too many at once; at most {MOST_AT_ONCE:,} are allowed.")
+def _limited(items: list[str]) -> list[str]:
+    if len(items) > MAX_AT_ONCE:
+        raise CatalogueError(f"{len(items):,} clips are too many at once; at most {MAX_AT_ONCE:,} are allowed.")
     return items
 
 
@@ -240,10 +245,10 @@ def is_local(path: str) -> bool:
     return path.startswith("/") and not path.startswith(("//", "/\\")) and "\n" not in path
 
 
-def _told(request: Request, deps: Deps, outcome: str, done: Decided, back: str) -> Response:
+def _decision_response(request: Request, deps: Deps, outcome: str, done: Decided, back: str) -> Response:
     """Respond with the cards as they are now and a notice; without HTMX with a page that says the same."""
     shown = deps.catalogue.gallery.rows([*done.moved, *done.refused][:200])
-    context: dict[str, Any] = {"rows": shown, "done": done, "word": DONE[outcome]}
+    context: dict[str, Any] = {"rows": shown, "done": done, "word": TITLES[outcome]}
     if request.headers.get("HX-Request"):
         return page(request, "_decided.html", **context)
     return page(request, "decided.html", **context, back=back if is_local(back) else "/gallery")

@@ -9,10 +9,11 @@ from adapters.catalogue import REVIEW_CODES, STATES, Filter
 from adapters.catalogue.views.gallery import ORDERS, PAGE
 from app.dashboard.auth.roles import Reviewer, Viewer
 from app.dashboard.deps import Deps, PageDeps
-from app.dashboard.filters import Asked, AskedFor, asked_from
+from app.dashboard.filters import GalleryQuery, PageQuery, parse_query
 from app.dashboard.templating import page
 from manifests.errors import ReelmillError
 from manifests.gate import LIMITS
+from manifests.states import State
 
 router = APIRouter()
 GATE_CODES = ("adherence", "rank", "unscored", "generation", *(limit.code for limit in LIMITS.values()))
@@ -22,13 +23,13 @@ LONGEST_NAME = 60
 
 @router.get("/gallery")
 def gallery(
-    request: Request, deps: PageDeps, person: Viewer, asked: AskedFor, after: str = "", before: str = ""
+    request: Request, deps: PageDeps, person: Viewer, query: PageQuery, after: str = "", before: str = ""
 ) -> HTMLResponse:
     """Show a page of clips; HTMX gets the results alone."""
     shown = deps.catalogue.gallery.page(
-        asked.chosen, asked.order, after=after or None, before=before or None, limit=PAGE
+        query.filter, query.order, after=after or None, before=before or None, limit=PAGE
     )
-    context: dict[str, Any] = {"asked": asked, "shown": shown, "codes": REVIEW_CODES}
+    context: dict[str, Any] = {"query": query, "shown": shown, "codes": REVIEW_CODES}
     if request.headers.get("HX-Request"):
         response = page(request, "_results.html", **context)
     else:
@@ -36,7 +37,7 @@ def gallery(
             request,
             "gallery.html",
             **context,
-            **_choices(deps, asked),
+            **_choices(deps, query),
             views=deps.catalogue.saved_views.all(person.name),
         )
     response.headers["Vary"] = "HX-Request"
@@ -44,15 +45,15 @@ def gallery(
 
 
 @router.get("/gallery/count")
-def count(request: Request, deps: PageDeps, person: Viewer, asked: AskedFor) -> HTMLResponse:
+def count(request: Request, deps: PageDeps, person: Viewer, query: PageQuery) -> HTMLResponse:
     """Say how many clips there are; asked for after the page is there, since it may take longer."""
-    return page(request, "_count.html", count=deps.count(asked.chosen), asked=asked)
+    return page(request, "_count.html", count=deps.count(query.filter), query=query)
 
 
 @router.get("/gallery/waiting")
 def waiting(deps: PageDeps, person: Reviewer) -> PlainTextResponse:
     """Say how many clips wait for a person, for the menu; nothing where none does."""
-    found = deps.count(Filter(states=("passed",), reviewed="no"))
+    found = deps.count(Filter(states=(State.PASSED,), reviewed="no"))
     return PlainTextResponse(f"{found.number:,}{'+' if found.more else ''}" if found.number else "")
 
 
@@ -69,7 +70,7 @@ def saved_view(deps: PageDeps, person: Viewer, name: str = "") -> Response:
     """Lead to a saved view."""
     for saved in deps.catalogue.saved_views.all(person.name):
         if saved.name == name:
-            return RedirectResponse(f"/gallery?{asked_from(saved.query).query}", 303)
+            return RedirectResponse(f"/gallery?{parse_query(saved.query).query_string}", 303)
     raise ReelmillError(f"There is no saved view {name!r}; the gallery lists yours.")
 
 
@@ -82,19 +83,19 @@ def save_view(
     drop: Annotated[str, Form()] = "",
 ) -> Response:
     """Keep the filters of a gallery under a name, or forget one."""
-    asked = asked_from(query)
+    filters = parse_query(query)
     name = " ".join(name.split())
     if not name or len(name) > LONGEST_NAME:
         raise ReelmillError(f"A view needs a name of at most {LONGEST_NAME} characters.")
     if drop:
         deps.catalogue.saved_views.delete(person.name, name)
     else:
-        deps.catalogue.saved_views.save(person.name, name, asked.query)
-    return RedirectResponse(f"/gallery?{asked.query}", 303)
+        deps.catalogue.saved_views.save(person.name, name, filters.query_string)
+    return RedirectResponse(f"/gallery?{filters.query_string}", 303)
 
 
-def _choices(deps: Deps, asked: Asked) -> dict[str, Any]:
-    facets: dict[str, list[str]] = deps.catalogue.gallery.facets(asked.chosen.campaign) if asked.chosen.campaign else {}
+def _choices(deps: Deps, query: GalleryQuery) -> dict[str, Any]:
+    facets: dict[str, list[str]] = deps.catalogue.gallery.facets(query.filter.campaign) if query.filter.campaign else {}
     return {
         "campaigns": deps.catalogue.campaigns.all(),
         "facets": facets,

@@ -13,6 +13,7 @@ from app.dashboard.auth.roles import Viewer
 from app.dashboard.campaign_buckets import session_of
 from app.dashboard.deps import Deps, PageDeps
 from manifests.errors import ReelmillError
+from manifests.states import State
 from tasks.runtime.resources import bucket_of
 from tasks.runtime.shared_staging import SHARED, brought_here, is_within_reach, poster_brought_here
 
@@ -81,7 +82,7 @@ def published_path(deps: Deps, row: VariantRow, kind: Kind) -> Path | None:
 def published_key(row: VariantRow, kind: Kind) -> str:
     """Return under which key a file of the clip lies in the bucket; "" where it is not published."""
     signed = row.signed
-    if row.state != "published" or signed is None:
+    if row.state != State.PUBLISHED or signed is None:
         return ""
     return {
         "clip": signed.key,

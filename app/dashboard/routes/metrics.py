@@ -21,13 +21,13 @@ from app.dashboard.auth.roles import Person
 from app.dashboard.deps import Deps, PageDeps
 
 router = APIRouter(tags=["metrics"])
-CAMPAIGNS = 50
+MAX_CAMPAIGNS = 50
 """Campaigns with series of their own: those that a run works on, then the newest."""
 
 
-COUNTING_S = 4.0
+SCRAPE_BUDGET_S = 4.0
 """After so long a scrape counts no further campaign anew: Prometheus waits 10 s, and the next scrape goes on."""
-REFUSED = (
+ACCESS_DENIED = (
     "Metrics are read on the machine itself; from elsewhere, or behind a proxy, by "
     "Authorization: Bearer with what REELMILL_METRICS_TOKEN holds, or signed in."
 )
@@ -58,38 +58,38 @@ def _is_loopback(host: str) -> bool:
 def metrics(request: Request, deps: PageDeps) -> Response:
     """Respond with all numbers, in Prometheus's text format; what is dear to count is remembered for a while."""
     if not may_read(request, deps):
-        return PlainTextResponse(REFUSED, 401, {"WWW-Authenticate": "Bearer"})
+        return PlainTextResponse(ACCESS_DENIED, 401, {"WWW-Authenticate": "Bearer"})
     registry = CollectorRegistry(auto_describe=False)
-    registry.register(Collected(deps))
+    registry.register(CatalogueCollector(deps))
     return Response(generate_latest(registry), media_type=CONTENT_TYPE_LATEST)
 
 
-class Collected:
+class CatalogueCollector:
     """Reads the catalogue when it is collected."""
 
     def __init__(self, deps: Deps) -> None:
-        self._desk = deps
+        self._deps = deps
 
     def collect(self) -> Iterator[Metric]:
         """Yield the metrics."""
-        catalogue, remembered = self._desk.catalogue, self._desk.remembered
-        has_receiver = self._desk.session.settings.alert_webhook is not None
-        yield from of_numbers(remembered.get("numbers", catalogue.metrics.numbers), has_receiver)
-        yield _by(
+        catalogue, remembered = self._deps.catalogue, self._deps.stats_cache
+        has_receiver = self._deps.session.settings.alert_webhook is not None
+        yield from catalogue_metrics(remembered.get("numbers", catalogue.metrics.numbers), has_receiver)
+        yield _labelled_gauge(
             "reelmill_clips",
             "Clips by state, in the whole catalogue.",
             "state",
             remembered.get("all states", catalogue.metrics.all_states),
         )
         yield self._campaigns()
-        yield _by(
+        yield _labelled_gauge(
             "reelmill_runs_live",
             "Runs that go on, by pool.",
             "pool",
             Counter(run.pool for run in catalogue.runs.live()),
         )
-        resources = self._desk.session.resources
-        yield _one(
+        resources = self._deps.session.resources
+        yield _gauge(
             "reelmill_staged_bytes",
             "Bytes that wait in this machine's staging folder.",
             remembered.get("staged", lambda: staged_bytes(resources.staging)),
@@ -98,35 +98,37 @@ class Collected:
     def _campaigns(self) -> Metric:
         family = GaugeMetricFamily(
             "reelmill_campaign_clips",
-            f"Clips by state, of the {CAMPAIGNS} campaigns that runs work on or that are newest.",
+            f"Clips by state, of the {MAX_CAMPAIGNS} campaigns that runs work on or that are newest.",
             labels=["campaign", "state"],
         )
         began = time.monotonic()
-        for campaign_id in watched(self._desk.catalogue):
-            if time.monotonic() - began > COUNTING_S:
+        for campaign_id in tracked_campaigns(self._deps.catalogue):
+            if time.monotonic() - began > SCRAPE_BUDGET_S:
                 break
-            tally = partial(self._desk.catalogue.progress.tally, campaign_id)
-            for state, number in self._desk.remembered.get(("tally", campaign_id), tally).items():
+            tally = partial(self._deps.catalogue.progress.tally, campaign_id)
+            for state, number in self._deps.stats_cache.get(("tally", campaign_id), tally).items():
                 family.add_metric([campaign_id, state], number)
         return family
 
 
-def of_numbers(numbers: Numbers, has_receiver: bool) -> Iterator[Metric]:
+def catalogue_metrics(numbers: Numbers, has_receiver: bool) -> Iterator[Metric]:
     """Yield what one look at the catalogue's small tables and newest events tells.
 
     Args:
         has_receiver: alerts wait for one; without it they are only kept.
     """
-    yield _by("reelmill_campaigns", "Campaigns by standing.", "standing", numbers.campaigns)
-    yield _by("reelmill_arrivals", "Sheets that were dropped in, by what became of them.", "state", numbers.arrivals)
+    yield _labelled_gauge("reelmill_campaigns", "Campaigns by standing.", "standing", numbers.campaigns)
+    yield _labelled_gauge(
+        "reelmill_arrivals", "Sheets that were dropped in, by what became of them.", "state", numbers.arrivals
+    )
     runs = {outcome or "working": number for outcome, number in numbers.outcomes.items()}
-    yield _by("reelmill_runs", "Runs that ever were, by outcome.", "outcome", runs)
+    yield _labelled_gauge("reelmill_runs", "Runs that ever were, by outcome.", "outcome", runs)
     spent = CounterMetricFamily("reelmill_device_seconds", "Seconds that devices worked for runs.")
     spent.add_metric([], numbers.spent_s)
     yield spent
-    yield _one("reelmill_leases", "Clips that a worker holds.", numbers.leases)
-    yield _one("reelmill_leases_expired", "Clips whose lease is over, and that nobody has taken up.", numbers.expired)
-    yield _by(
+    yield _gauge("reelmill_leases", "Clips that a worker holds.", numbers.leases)
+    yield _gauge("reelmill_leases_expired", "Clips whose lease is over, and that nobody has taken up.", numbers.expired)
+    yield _labelled_gauge(
         "reelmill_alerts",
         "Alerts that are not sent.",
         "state",
@@ -137,14 +139,16 @@ def of_numbers(numbers: Numbers, has_receiver: bool) -> Iterator[Metric]:
         },
     )
     lately = numbers.lately._asdict()
-    yield _by("reelmill_lately", "Clips of the last five minutes, by what became of them.", "outcome", lately)
+    yield _labelled_gauge(
+        "reelmill_lately", "Clips of the last five minutes, by what became of them.", "outcome", lately
+    )
 
 
-def watched(catalogue: Catalogue) -> list[str]:
+def tracked_campaigns(catalogue: Catalogue) -> list[str]:
     """Return the campaigns with series of their own: those that runs work on, then the newest."""
     worked_on = [run.campaign_id for run in catalogue.runs.live()]
     newest = [row.campaign_id for row in catalogue.campaigns.all()]
-    return list(dict.fromkeys([*worked_on, *newest]))[:CAMPAIGNS]
+    return list(dict.fromkeys([*worked_on, *newest]))[:MAX_CAMPAIGNS]
 
 
 def staged_bytes(folder: Path) -> int:
@@ -163,12 +167,12 @@ def staged_bytes(folder: Path) -> int:
     return total
 
 
-def _by(name: str, words: str, label: str, values: Mapping[str, float]) -> Metric:
+def _labelled_gauge(name: str, words: str, label: str, values: Mapping[str, float]) -> Metric:
     family = GaugeMetricFamily(name, words, labels=[label])
     for value, number in values.items():
         family.add_metric([value], number)
     return family
 
 
-def _one(name: str, words: str, value: float) -> Metric:
+def _gauge(name: str, words: str, value: float) -> Metric:
     return GaugeMetricFamily(name, words, value=value)

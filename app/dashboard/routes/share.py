@@ -7,11 +7,12 @@ from adapters.catalogue import Filter
 from app.dashboard.deps import Deps, PageDeps
 from app.dashboard.routes.media import MediaNotFoundError, clip_response, poster_response
 from app.dashboard.templating import page
+from manifests.states import State
 
 router = APIRouter()
-SHOWN = ("approved", "signing", "published")
+SHOWN = (State.APPROVED, State.SIGNING, State.PUBLISHED)
 """Whoever has a link sees what was approved, by a person or by the campaign's policy."""
-SPENT = "This link has expired or was taken back; ask for a new one."
+LINK_EXPIRED = "This link has expired or was taken back; ask for a new one."
 
 
 @router.get("/share/{secret}")
@@ -37,5 +38,5 @@ def media(secret: str, variant_id: str, kind: str, deps: PageDeps) -> Response:
 def _campaign(deps: Deps, secret: str) -> str:
     campaign = deps.catalogue.share_links.campaign_of(secret)
     if campaign is None:
-        raise MediaNotFoundError(SPENT)
+        raise MediaNotFoundError(LINK_EXPIRED)
     return campaign

@@ -17,7 +17,7 @@ from manifests.errors import CatalogueError
 router = APIRouter()
 SESSION_S = 12 * 3600.0
 WRONG = "Name or password is wrong."
-LINK_SPENT = (
+LINK_EXPIRED = (
     "This sign-in link was used already or is older than five minutes; start `reelmill review` again, "
     "or sign in by name and password."
 )
@@ -44,7 +44,7 @@ def sign_in(
     next: Annotated[str, Form()] = "/",
 ) -> Response:
     """Sign in by name and password."""
-    deps.tries.count(request.client.host if request.client else "", name)
+    deps.login_limit.count(request.client.host if request.client else "", name)
     account = _account(deps.catalogue, name)
     if not fits(password, account.password_hash if account else None) or account is None or account.disabled:
         return page(
@@ -57,18 +57,18 @@ def sign_in(
         )
     if account.password_hash and is_outdated(account.password_hash):
         deps.catalogue.accounts.change(account.name, "system", password_hash=hash_password(password))
-    return welcome(deps, account.name, next)
+    return start_session(deps, account.name, next)
 
 
 @router.get("/signin/once")
 def by_link(request: Request, deps: PageDeps, secret: str = "") -> Response:
     """Sign in whoever started the program, by the link that it printed."""
-    name = deps.links.take(secret)
+    name = deps.links.redeem(secret)
     if name is None:
         return page(
-            request, "signin.html", 401, next="/", problem=LINK_SPENT, oidc=bool(deps.session.settings.oidc_issuer)
+            request, "signin.html", 401, next="/", problem=LINK_EXPIRED, oidc=bool(deps.session.settings.oidc_issuer)
         )
-    return welcome(deps, name, "/")
+    return start_session(deps, name, "/")
 
 
 @router.post("/signout")
@@ -82,7 +82,7 @@ def sign_out(request: Request, deps: PageDeps) -> Response:
     return response
 
 
-def welcome(deps: Deps, name: str, next: str) -> Response:
+def start_session(deps: Deps, name: str, next: str) -> Response:
     """Respond with the cookie of a new sign-in, and lead on."""
     url = deps.session.settings.review_url
     response = RedirectResponse(next if is_local(next) else "/", 303)

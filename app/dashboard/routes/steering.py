@@ -63,5 +63,5 @@ def _number(text: str) -> int:
 
 
 def _back(deps: Deps, campaign_id: str) -> Response:
-    deps.remembered.forget()
+    deps.stats_cache.clear()
     return RedirectResponse(f"/campaigns/{campaign_id}", 303)

@@ -28,7 +28,7 @@ from tasks.plan.plan import make_plan
 router = APIRouter()
 LARGEST = 20_000_000
 LARGEST_PICTURE = 30_000_000
-MOST_PICTURES = 200
+MAX_PICTURES = 200
 SHOWN_ROWS = 200
 SHEETS = (".csv", ".tsv", ".xlsx")
 PICTURES = (".png", ".jpg", ".jpeg", ".webp")
@@ -42,12 +42,12 @@ def form(request: Request, person: Reviewer) -> HTMLResponse:
 
 
 @router.post("/upload")
-def hand_in(
+def receive(
     request: Request, deps: PageDeps, person: Reviewer, sheet: UploadFile, pictures: list[UploadFile] | None = None
 ) -> Response:
     """Keep a sheet with its pictures, and lead to what was found in it."""
     try:
-        key = _kept(deps, sheet, [each for each in (pictures or [])[:MOST_PICTURES] if each.filename])
+        key = _store_upload(deps, sheet, [each for each in (pictures or [])[:MAX_PICTURES] if each.filename])
     except SheetError as error:
         return page(request, "upload.html", 400, problem=str(error))
     return RedirectResponse(f"/upload/{key}", 303)
@@ -66,7 +66,7 @@ def template(deps: PageDeps, person: Reviewer) -> Response:
         )
 
 
-def _kept(deps: Deps, sheet: UploadFile, pictures: list[UploadFile]) -> str:
+def _store_upload(deps: Deps, sheet: UploadFile, pictures: list[UploadFile]) -> str:
     """Keep an upload in a folder of its own; return its key.
 
     Raises:

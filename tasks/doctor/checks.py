@@ -1,0 +1,68 @@
+"""The list of all checks, built from plain values and callables that the flows layer provides."""
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from tasks.doctor.check import Check
+from tasks.doctor.clock import check_clock
+from tasks.doctor.configuration import Schedules, check_schedules, check_settings
+from tasks.doctor.program import check_devices, check_versions, check_weights
+from tasks.doctor.servers import RAY_S, check_prefect, check_ray, check_webhook
+from tasks.doctor.signing import check_signer
+from tasks.doctor.stores import check_bucket, check_database, check_disk
+from tasks.runtime.resources import Resources, card_of
+
+IMPORT_S = 60.0
+"""The first import of torch from a slow disk takes half a minute."""
+
+
+@dataclass(frozen=True, slots=True)
+class DoctorConfig:
+    """The installation to check.
+
+    Attributes:
+        model: name of the default model card.
+        check_fan_out: raises SettingsError if the settings do not allow the configured Ray cluster.
+        webhook: URL that alerts are posted to; empty if there is none.
+        prefect_url, prefect_auth, prefect_key: PREFECT_API_URL, PREFECT_API_AUTH_STRING and PREFECT_API_KEY.
+    """
+
+    resources: Resources
+    home: Path
+    model: str
+    runner: str
+    ray_address: str
+    ray_autoscales: bool
+    check_fan_out: Callable[[], None]
+    schedules: Schedules
+    webhook: str = field(default="", repr=False)
+    prefect_url: str = field(default="", repr=False)
+    prefect_auth: str = field(default="", repr=False)
+    prefect_key: str = field(default="", repr=False)
+
+
+def checks_of(config: DoctorConfig) -> dict[str, Check]:
+    """Return the checks by name."""
+    resources, on_ray = config.resources, config.runner == "ray"
+    checks = {
+        "settings": Check(
+            lambda: check_settings(resources, config.home, config.runner, config.ray_address, config.check_fan_out)
+        ),
+        "schedules": Check(lambda: check_schedules(config.schedules), IMPORT_S),
+        "versions": Check(lambda: check_versions(("ray",) if on_ray else ())),
+        "devices": Check(lambda: check_devices(() if on_ray else resources.devices), IMPORT_S),
+        "weights": Check(lambda: check_weights(resources, config.model, here=not on_ray)),
+        "bucket": Check(lambda: check_bucket(resources.bucket, resources.catalogue_url)),
+        "database": Check(lambda: check_database(resources.catalogue_url)),
+        "signer": Check(lambda: check_signer(resources), IMPORT_S),
+        "clock": Check(lambda: check_clock(resources.catalogue_url, resources.bucket)),
+        "disk": Check(lambda: check_disk(config.home)),
+        "prefect": Check(lambda: check_prefect(config.prefect_url, config.prefect_auth, config.prefect_key)),
+        "webhook": Check(lambda: check_webhook(config.webhook)),
+    }
+    if on_ray:
+        checks["ray"] = Check(
+            lambda: check_ray(config.ray_address, card_of(resources, config.model), config.ray_autoscales), RAY_S + 5
+        )
+    return checks
