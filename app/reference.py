@@ -67,7 +67,8 @@ def commands_page() -> str:
     """Return the page of all commands with their arguments and options, by the panels of `reelmill --help`."""
     program: Any = typer.main.get_command(app)
     panels: dict[str, list[str]] = {}
-    for name, command in program.commands.items():
+    for name in program.list_commands(None):
+        command = program.commands[name]
         panels.setdefault(command.rich_help_panel, []).extend(_command_lines(f"reelmill {name}", command))
     lines = [COMMANDS_INTRO]
     for title, panel in panels.items():
@@ -120,18 +121,14 @@ def _metavar(argument: Any) -> str:
 
 
 def _option_text(option: Any) -> str:
-    names = " / ".join(f"`{name}`" for name in [*option.opts, *option.secondary_opts])
-    return names if option.is_flag else f"{names} `{option.metavar or type(option.type).name.split()[0].upper()}`"
+    value = "" if option.is_flag else f" {option.metavar}"
+    return " / ".join(f"`{name}{value}`" for name in [*option.opts, *option.secondary_opts])
 
 
 def _option_default(option: Any) -> str:
-    low, high = getattr(option.type, "min", None), getattr(option.type, "max", None)
-    range_text = (
-        f" From {low} to {high}." if None not in (low, high) else f" At least {low}." if low is not None else ""
-    )
-    if option.is_flag or option.default in (None, "") or "efault" in (option.help or ""):
-        return range_text
-    return f"{range_text} Default: `{option.default}`."
+    if option.is_flag or option.default in (None, "") or "default" in option.help:
+        return ""
+    return f" Default: `{option.default}`."
 
 
 def _type_text(field: FieldInfo) -> str:

@@ -9,7 +9,7 @@ from prefect.cache_policies import NO_CACHE
 from prefect.task_runners import ThreadPoolTaskRunner
 
 from flows.prefect.artifacts import shown
-from flows.registration import check_models, read_sheet, register, settings_of
+from flows.registration import check_models, settings_of
 from flows.runtime.alert_delivery import posting
 from flows.runtime.dispatch import is_transient, render_all, stopped_by_errors
 from flows.runtime.fan_out import check_fan_out, pool_of
@@ -19,8 +19,9 @@ from flows.runtime.resources import resources_of
 from flows.runtime.run import LEFT, Run, run_of
 from flows.settings import Settings, load_settings
 from flows.steer import Urgency, Word, say
+from flows.submit import submit
 from tasks.deliver.deliver import deliver
-from tasks.plan.remaining import Remaining, free_the_dead
+from tasks.plan.remaining import Remaining, release_dead_leases
 from tasks.runtime.cancellation import stopping
 from tasks.runtime.resources import Resources, catalogue_of
 
@@ -76,8 +77,9 @@ def campaign(
     prepare_logs(chosen)
     resources = resources_of(chosen)
     if not campaign_id:
-        intake = read_sheet(chosen, resources, Path(sheet), accept_good_rows)
-        campaign_id = register(chosen, resources, intake, sample_size)
+        campaign_id = submit(
+            chosen, resources, Path(sheet), accept_good_rows=accept_good_rows, sample_size=sample_size
+        ).campaign_id
     catalogue = catalogue_of(resources)
     campaign_id = catalogue.campaigns.get(campaign_id).campaign_id
     say(catalogue, campaign_id, action, priority)
@@ -111,7 +113,7 @@ def finish(
     catalogue = catalogue_of(resources)
     if settings.runner == "threads":
         check_models(resources, campaign_id)  # a cluster's workers have weights of their own
-    free_the_dead(catalogue)
+    release_dead_leases(catalogue)
     remaining = Remaining(resources, campaign_id, settings.max_rank_share)
     remaining.regate()
     pool = pool_of(settings, resources.machine)

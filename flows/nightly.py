@@ -11,10 +11,10 @@ from manifests.nightly.night import Night, night_of
 from manifests.nightly.night_report import DRY_RUN, NOTHING_TO_DO, NightReport
 from manifests.sheet import CellProblem, Checked
 from tasks.intake.intake import Intake
-from tasks.plan.remaining import free_the_dead
+from tasks.plan.remaining import release_dead_leases
 from tasks.runtime.resources import Resources, cards_of, catalogue_of
-from tasks.stock.night_plan import Work, counted, spent_s, work_of
-from tasks.stock.stock_sheet import StockIntake, take_in_stock
+from tasks.stock.night_plan import NightPlan, plan_night, spent_s, with_progress
+from tasks.stock.stock_sheet import StockIntake, load_stock_sheet
 
 FINISHED, WINDOW, BUDGET = "finished", "window", "budget"
 
@@ -65,7 +65,7 @@ class Shift:
     intake: StockIntake
     night: Night
     terms: Terms
-    work: Work
+    work: NightPlan
     report: NightReport
 
     @property
@@ -96,10 +96,10 @@ def prepare(settings: Settings, resources: Resources, place: str, terms: Terms, 
         raise SettingsError("No stock sheet is named; set REELMILL_STOCK, or name one: reelmill stock SHEET.")
     night = night_of(starts, terms.until, settings.timezone)
     cards, catalogue = cards_of(resources), catalogue_of(resources)
-    intake = take_in_stock(resources, place, cards, settings.model)
+    intake = load_stock_sheet(resources, place, cards, settings.model)
     if not terms.dry_run:
-        free_the_dead(catalogue)
-    work = work_of(catalogue, intake.sheet, night, cards, settings.model, settings.profile)
+        release_dead_leases(catalogue)
+    work = plan_night(catalogue, intake.sheet, night, cards, settings.model, settings.profile)
     _check_cap(settings, intake, work)
     return Shift(intake, night, terms, work, _before(intake, night, terms, work))
 
@@ -121,11 +121,11 @@ def budget_left_s(resources: Resources, shift: Shift) -> float | None:
 
 def report_after(resources: Resources, shift: Shift, ended: str, why: str = "") -> NightReport:
     """Return what the night came to; one that has come to all that it chose is finished, whatever else has ended."""
-    report = counted(replace(shift.report, ended=ended, why=why), catalogue_of(resources), shift.work.briefs)
+    report = with_progress(replace(shift.report, ended=ended, why=why), catalogue_of(resources), shift.work.briefs)
     return replace(report, ended=FINISHED) if ended in (WINDOW, BUDGET) and not report.left else report
 
 
-def _before(intake: StockIntake, night: Night, terms: Terms, work: Work) -> NightReport:
+def _before(intake: StockIntake, night: Night, terms: Terms, work: NightPlan) -> NightReport:
     is_over = night.until is not None and time.time() >= night.until
     ended, chosen = "", len(work.briefs)
     if terms.dry_run:
@@ -140,7 +140,7 @@ def _before(intake: StockIntake, night: Night, terms: Terms, work: Work) -> Nigh
         campaign_id="" if ended else work.campaign.campaign_id,
         combinations=intake.sheet.size,
         there=work.choice.enough,
-        given_up=len(work.choice.hopeless),
+        given_up=len(work.choice.given_up),
         chosen=chosen,
         ended=ended,
         budget=terms.budget,
@@ -148,7 +148,7 @@ def _before(intake: StockIntake, night: Night, terms: Terms, work: Work) -> Nigh
     )
 
 
-def _check_cap(settings: Settings, intake: StockIntake, work: Work) -> None:
+def _check_cap(settings: Settings, intake: StockIntake, work: NightPlan) -> None:
     asked = sum(brief.variants for brief in work.briefs)
     if work.is_new and asked > settings.max_variants:
         raise TooManyVariantsError(

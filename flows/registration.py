@@ -1,22 +1,20 @@
-"""What is settled before anything is dispatched: the campaign in the catalogue, the doors open."""
+"""Register a campaign, and check everything that its run needs, before any work starts."""
 
 import shutil
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 from flows.runtime.fan_out import check_fan_out
 from flows.runtime.resources import resources_of
 from flows.settings import Settings, load_settings
-from manifests.brief import Brief
-from manifests.errors import BucketRefusedError, DiskFullError, IncompleteWeightsError, UnknownCardError
+from manifests.errors import BucketRefusedError, DiskFullError, IncompleteWeightsError
 from manifests.states import SENT, UNFINISHED
 from models.registry import weights_problem
-from tasks.intake.intake import Intake, refuse_problems, take_in
-from tasks.intake.pictures import KeptPictures, keep_pictures
+from tasks.intake.intake import Intake
+from tasks.intake.pictures import keep_pictures
 from tasks.plan.expand import check_cap, expand, sample
 from tasks.plan.licence import refuse_unattested_use
-from tasks.plan.remaining import free_the_dead
+from tasks.plan.remaining import release_dead_leases
 from tasks.runtime.resources import Resources, bucket_of, card_of, cards_of, catalogue_of, first_frames_of, signer_of
 
 LEAST_FREE_BYTES = 100_000_000
@@ -30,43 +28,7 @@ KEPT = (
     "bucket_public_url",
     "max_rank_share",
 )
-"""Settings that stay with a campaign, so that whoever goes on with it means the same."""
-
-
-def read_sheet(settings: Settings, resources: Resources, sheet: Path, accept_good_rows: bool) -> Intake:
-    """Read and check a sheet; where a picture of it is gone, the copy is taken that an earlier run of it has kept.
-
-    Raises:
-        UnknownCardError: the default card does not exist.
-        SheetError: unreadable, or it has problems and the good rows alone are not wanted.
-    """
-    cards = cards_of(resources)
-    if settings.model not in cards:
-        raise UnknownCardError(f"There is no model card {settings.model!r}; use one of {', '.join(sorted(cards))}.")
-    confined = sheet.resolve().is_relative_to(uploads_of(settings).resolve())
-    intake = take_in(sheet, cards, settings.model, kept_pictures(resources, sheet), confined=confined)
-    refuse_problems(intake, accept_good_rows)
-    return intake
-
-
-def uploads_of(settings: Settings) -> Path:
-    """Return the folder of sheets that came by a browser: they name pictures of their own folder alone."""
-    return settings.home / "uploads"
-
-
-def kept_pictures(resources: Resources, sheet: Path) -> KeptPictures:
-    """Return the copies that earlier runs of a sheet have kept of its pictures."""
-    return KeptPictures(first_frames_of(resources), lambda: _briefs_before(resources, sheet.stem))
-
-
-def _briefs_before(resources: Resources, name: str) -> Iterator[Brief]:
-    """Yield the briefs of all campaigns that were registered from sheets of a name, the latest last."""
-    if not resources.first_frames.is_dir():
-        return  # nothing was ever kept, and a sheet can be checked without a catalogue
-    catalogue = catalogue_of(resources)
-    for row in sorted(catalogue.campaigns.all(), key=lambda row: row.created_at):
-        if row.name == name:
-            yield from catalogue.campaigns.briefs(row.campaign_id)
+"""Settings that are stored with a campaign, so that a resumed run uses the same ones."""
 
 
 def register(settings: Settings, resources: Resources, intake: Intake, sample_size: int | None = None) -> str:
@@ -90,7 +52,7 @@ def register(settings: Settings, resources: Resources, intake: Intake, sample_si
     catalogue.campaigns.add_variants(
         campaign.campaign_id, planned if sample_size is None else sample(planned, sample_size)
     )
-    free_the_dead(catalogue)
+    release_dead_leases(catalogue)
     return campaign.campaign_id
 
 

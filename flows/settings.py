@@ -229,6 +229,10 @@ def load_settings(**overrides: Any) -> Settings:
     except ValidationError as error:
         first = error.errors()[0]
         name = ".".join(str(part) for part in first["loc"])
+        if first["type"] == "extra_forbidden":
+            raise SettingsError(
+                f"Unknown setting {name!r} in reelmill.toml. docs/settings.md lists all settings."
+            ) from None
         raise SettingsError(
             f"Invalid setting {name!r}: {first['msg']}. Fix REELMILL_{str(first['loc'][0]).upper()} or reelmill.toml."
         ) from None

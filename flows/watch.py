@@ -1,7 +1,6 @@
 """The watch flow: sheets that arrive in a folder or a bucket start their campaigns."""
 
 import argparse
-import shutil
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -19,14 +18,14 @@ from prefect.exceptions import ObjectNotFound, PrefectException
 
 from adapters.inbox import open_inbox
 from flows.prefect.stale_flow_runs import end_silent, is_final
-from flows.registration import kept_pictures, register, uploads_of
 from flows.runtime.parameters import settings_given
 from flows.runtime.process_setup import program
 from flows.runtime.resources import resources_of
 from flows.settings import Settings
+from flows.submit import submit
 from manifests.errors import ReelmillError, SettingsError
-from tasks.intake.intake import Intake, take_in
-from tasks.runtime.resources import Resources, cards_of, catalogue_of
+from tasks.intake.sheet_store import SheetStore
+from tasks.runtime.resources import Resources, catalogue_of
 from tasks.watch.watch import Watch
 
 DEPLOYMENT = "campaign/campaign"
@@ -46,19 +45,9 @@ class Entrance:
         self._resources = resources
         self._dashboard = (settings.review_url or dashboard).rstrip("/")
 
-    def read(self, sheet: Path) -> Intake:
-        """Read a sheet as strangers' ones are read: pictures of its own folder alone."""
-        return take_in(
-            sheet, cards_of(self._resources), self._settings.model, kept_pictures(self._resources, sheet), confined=True
-        )
-
-    def register(self, intake: Intake) -> str:
-        """Commit the campaign, and keep the sheet where its results are written from."""
-        campaign_id = register(self._settings, self._resources, intake)
-        place = self._settings.home / "campaigns" / campaign_id / "sheet"
-        place.mkdir(parents=True, exist_ok=True)
-        shutil.copyfile(intake.table.path, place / intake.table.path.name)
-        return campaign_id
+    def submit(self, sheet: Path) -> str:
+        """Check a sheet, register its campaign and return the campaign's id."""
+        return submit(self._settings, self._resources, sheet).campaign_id
 
     def start(self, campaign_id: str) -> bool:
         """Begin a flow run unless one goes on, or the last came to an end of its own; one that crashed is followed.
@@ -140,7 +129,9 @@ def watch_of(settings: Settings, dashboard: str = "") -> Watch:
         access_key=place.access_key,
         secret_key=place.secret_key,
     )
-    return Watch(inbox, catalogue_of(resources), Entrance(settings, resources, dashboard), uploads_of(settings))
+    return Watch(
+        inbox, catalogue_of(resources), Entrance(settings, resources, dashboard), SheetStore(settings.home).uploads
+    )
 
 
 @flow(name="watch", persist_result=False)

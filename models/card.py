@@ -56,7 +56,7 @@ class Rules(Record):
         return self
 
     def nearest(self, num_frames: float) -> int:
-        """Return the nearest count of the form ``frame_multiple * k + frame_offset``, ignoring bounds; ties round up."""
+        """Return the nearest ``frame_multiple * k + frame_offset``, ignoring bounds; ties round up."""
         steps = math.floor((num_frames - self.frame_offset) / self.frame_multiple + 0.5)
         return steps * self.frame_multiple + self.frame_offset
 

@@ -139,7 +139,7 @@ def _read_card(path: Path, home: Path) -> Card:
     try:
         content = json.loads(path.read_text(encoding="utf-8"))
     except (OSError, ValueError) as error:
-        raise InvalidCardError(f"The card {path} is not valid JSON: {error}.") from error
+        raise InvalidCardError(f"Invalid card {path}: not valid JSON: {error}.") from error
     kind = KINDS.get(str(content.get("kind"))) if isinstance(content, dict) else None
     if kind is None:
         raise InvalidCardError(f"Invalid card {path}, field kind: use one of {', '.join(KINDS)}.")

@@ -141,14 +141,12 @@ def _pipeline_problems(card: ModelCard, folder: Path) -> Iterator[str]:
 def _opens(pipeline: str, index: dict) -> bool:
     held = index.get("_class_name")
     if held == "WanPipeline" and pipeline == "WanImageToVideoPipeline":
-        return bool(
-            index.get("expand_timesteps")
-        )  # Wan 2.2 5B supports both; the other Wan models have separate weights
+        return bool(index.get("expand_timesteps"))  # Wan 2.2 5B supports both; other Wans have separate weights
     return held in (pipeline, OPENS_ALSO.get(pipeline))
 
 
 def _is_stock(library: str) -> bool:
-    """Return whether it is one of the two libraries or a pipeline folder of diffusers; others would be imported unchecked."""
+    """Return whether it is one of the two libraries or a pipeline folder of diffusers; nothing else is imported."""
     if library in ("diffusers", "transformers"):
         return True
     diffusers = find_spec("diffusers")
@@ -171,7 +169,7 @@ def _tensor_problems(component: Path, folder: Path) -> Iterator[str]:
     place = component.relative_to(folder).as_posix()
     pickled = sorted(path.name for pattern in PICKLED for path in component.glob(pattern))
     if not files and pickled:
-        yield f"{place} contains only pickled weights ({pickled[0]}), which can contain code; convert them to safetensors"
+        yield f"{place} contains only pickled weights ({pickled[0]}), which can run code; convert them to safetensors"
     elif not files:
         yield f"{place} contains no safetensors file"
     yield from (f"{path.relative_to(folder)} is missing" for path in _shards(component) if not path.exists())

@@ -1,4 +1,4 @@
-"""Where clips are published: a local folder, or an S3 bucket."""
+"""Object storage for published clips: a local folder or an S3 bucket."""
 
 from pathlib import Path
 from urllib.parse import unquote, urlsplit
@@ -19,20 +19,20 @@ def open_bucket(
     secret_key: str | None = None,
     public_url: str | None = None,
 ) -> Bucket:
-    """Open a bucket; nothing is written and nobody is called yet (``check()`` does).
+    """Open a bucket without any I/O; ``check()`` tests the access.
 
     Args:
         location: a folder, a ``file://`` URL, or ``s3://name/prefix``.
         endpoint: URL of a store other than AWS.
-        access_key, secret_key: None leaves them to boto3's own ways of finding credentials.
-        public_url: what viewers' URLs begin with, instead of the store's own address.
+        access_key, secret_key: credentials; None uses boto3's credential chain.
+        public_url: base of the public URLs, instead of the address of the store.
 
     Raises:
-        BucketRefusedError: the location is none of these.
+        BucketRefusedError: the location has another form.
     """
     parts = urlsplit(location)
     if parts.scheme == "s3" and parts.netloc:
-        from adapters.bucket.s3 import S3Bucket  # boto3 takes its time, and a folder needs none of it
+        from adapters.bucket.s3 import S3Bucket  # boto3 is slow to import, and a folder does not need it
 
         return S3Bucket(
             parts.netloc,
@@ -46,5 +46,5 @@ def open_bucket(
     if parts.scheme == "file":
         return LocalBucket(Path(unquote(parts.path)), public_url)
     if "://" in location or not location.strip():
-        raise BucketRefusedError(f"{location!r} is not a bucket; use a folder or s3://name/prefix.")
+        raise BucketRefusedError(f"{location!r} is not a bucket. Use a folder or s3://name/prefix.")
     return LocalBucket(Path(location).expanduser(), public_url)

@@ -1,4 +1,4 @@
-"""What every bucket can do, and what every key looks like."""
+"""The bucket protocol and the format of keys."""
 
 import hashlib
 import re
@@ -11,18 +11,18 @@ from manifests.errors import BucketError
 _KEY = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,199}(/[A-Za-z0-9][A-Za-z0-9._-]{0,199})*")
 _LONGEST_KEY = 900
 PRESIGNED_S = 300
-"""Seconds for which a presigned URL holds at most."""
+"""Maximum lifetime of a presigned URL, in seconds."""
 
 
 class Head(NamedTuple):
-    """What lies under a key: bytes and the hex SHA-256 of them."""
+    """Size in bytes and hex SHA-256 of an object."""
 
     size: int
     sha256: str
 
 
 class Entry(NamedTuple):
-    """An object as a listing tells of it: bytes, and when it was last written, seconds since 1970."""
+    """An object in a listing: key, size in bytes and time of the last write, in seconds since 1970."""
 
     key: str
     size: int
@@ -30,113 +30,128 @@ class Entry(NamedTuple):
 
 
 class Bucket(Protocol):
-    """An object store to which files are added, never changed; they go only when a clip is withdrawn."""
+    """An object store. Objects are never overwritten; those of a clip are deleted only when it is withdrawn."""
 
     def put_new(self, key: str, path: Path, *, content_type: str, cache_control: str, sha256: str) -> None:
-        """Put the file there; the same bytes being there already is success.
+        """Upload a file to a new key; succeed if the object already exists with the same content.
 
         Raises:
-            KeyTakenError: other bytes lie under the key.
-            BucketError: the file's bytes have another hash than ``sha256``.
+            KeyTakenError: the object already exists with different content.
+            BucketError: the hash of the file differs from ``sha256``.
         """
         ...
 
     def head(self, key: str) -> Head | None:
-        """Return what lies under the key, None where nothing does."""
+        """Return size and hash of an object; None if it does not exist."""
         ...
 
     def read(self, key: str) -> bytes:
-        """Return the bytes under the key; BucketError where nothing lies there."""
+        """Return the content of an object.
+
+        Raises:
+            BucketError: the object does not exist.
+        """
         ...
 
     def url(self, key: str) -> str:
-        """Return where a viewer finds it."""
+        """Return the URL of an object for viewers."""
         ...
 
     def presigned(self, key: str, seconds: int) -> str | None:
-        """Return a URL that lets anyone read the object for so long, at most PRESIGNED_S; None from a folder.
+        """Return a URL with which anyone can read the object for a limited time; None for a folder.
+
+        Args:
+            seconds: lifetime of the URL, at most PRESIGNED_S.
 
         Raises:
-            ValueError: longer.
+            ValueError: the lifetime is out of range.
         """
         ...
 
     def local_path(self, key: str) -> Path | None:
-        """Return where the object lies on this machine; None where it is elsewhere, or not there."""
+        """Return the object's file on this machine; None if the store is remote or the object does not exist."""
         ...
 
     def remove(self, key: str) -> None:
-        """Take the object away, with its earlier versions; nothing being there is success.
+        """Delete an object with all its versions; succeed if it does not exist.
 
         Raises:
-            BucketRefusedError: the right to delete is missing.
+            BucketRefusedError: no permission to delete.
         """
         ...
 
     def list(self, prefix: str = "") -> Iterator[str]:
-        """Yield the keys that begin with the prefix, sorted."""
+        """Yield the keys with a prefix, sorted."""
         ...
 
     def entries(self, prefix: str = "") -> Iterator[Entry]:
-        """Yield the same with size and time, read as they are asked for; no bytes are read."""
+        """Yield the objects with a prefix, sorted by key and listed lazily; their content is not read."""
         ...
 
     def move(self, key: str, new_key: str) -> bool:
-        """Copy, then remove; the same bytes being under the new key already is success.
+        """Copy an object to a new key, then delete it; an existing copy with the same content is accepted.
 
         Returns:
-            False where nothing lies under the key (any more).
+            False if the object does not exist.
 
         Raises:
-            KeyTakenError: other bytes lie under the new key; nothing is changed.
-            BucketRefusedError: the right to write or to delete is missing.
+            KeyTakenError: the new key already exists with different content; nothing is changed.
+            BucketRefusedError: no permission to write or to delete.
         """
         ...
 
     def check(self) -> str:
-        """Say in one sentence that the bucket can be written; raise where it cannot."""
+        """Test that the bucket is writable and return a sentence that confirms it.
+
+        Raises:
+            BucketError: the bucket is not writable.
+        """
         ...
 
 
 def checked_key(key: str) -> str:
-    """Return the key where it is made of plain path segments, as slugs and hashes are.
+    """Return a key that consists of plain path segments, such as slugs and hashes.
 
     Raises:
-        BucketError: anything that a file system or a URL could read in another way.
+        BucketError: a file system or a URL could interpret the key differently.
     """
     if not is_key(key):
-        raise BucketError(f"{key[:80]!r} cannot be a key; keys are slugs and hashes joined by '/'.")
+        raise BucketError(f"Invalid key {key[:80]!r}. Keys are slugs and hashes joined by '/'.")
     return key
 
 
 def is_key(key: str) -> bool:
-    """True where ``checked_key`` takes it; a listing may hold other programs' objects that are called otherwise."""
+    """Whether ``checked_key`` accepts the key; other programs may store objects with other keys in the bucket."""
     return len(key) <= _LONGEST_KEY and bool(_KEY.fullmatch(key))
 
 
 def checked_seconds(seconds: int) -> int:
-    """Return the life of a presigned URL where it is short enough."""
+    """Return the lifetime of a presigned URL if it is in range.
+
+    Raises:
+        ValueError: it is not.
+    """
     if not 0 < seconds <= PRESIGNED_S:
-        raise ValueError(f"a presigned URL holds 1 to {PRESIGNED_S} seconds, not {seconds}")
+        raise ValueError(f"the lifetime of a presigned URL must be 1 to {PRESIGNED_S} seconds, not {seconds}")
     return seconds
 
 
 def file_sha256(path: Path) -> str:
-    """Return the hex SHA-256 of a file's bytes."""
+    """Return the hex SHA-256 of a file."""
     with path.open("rb") as file:
         return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 def file_unreadable(path: object, error: OSError) -> BucketError:
-    """Return the error for a staged file that is gone or closed to us."""
-    return BucketError(f"The file {path} cannot be read ({error.strerror}); it is not published, run again.")
+    """Return the error for a staged file that is missing or unreadable."""
+    return BucketError(f"Cannot read {path} ({error.strerror}). It was not published; run the command again.")
 
 
 def hash_differs(path: Path) -> BucketError:
-    """Return the error for a staged file that is not what it was when it was hashed."""
-    return BucketError(f"The file {path} has changed since it was hashed; it is not published, run again.")
+    """Return the error for a staged file that changed after it was hashed."""
+    return BucketError(f"The file {path} has changed since it was hashed. It was not published; run the command again.")
 
 
 def key_missing(key: str, where: str) -> BucketError:
-    """Return the error for a key under which nothing lies."""
-    return BucketError(f"Nothing lies under {key} in {where}; `reelmill status` lists what was published.")
+    """Return the error for an object that does not exist."""
+    return BucketError(f"There is no object {key} in {where}. `reelmill status` lists the published clips.")

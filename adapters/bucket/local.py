@@ -28,7 +28,7 @@ _CHUNK = 1 << 20
 
 
 class LocalBucket:
-    """Files under one folder; a web server that serves it takes content types from their endings."""
+    """Files in a folder. Content types are not stored; a web server derives them from the file extensions."""
 
     def __init__(self, folder: Path, public_url: str | None = None) -> None:
         self._root = folder.absolute()
@@ -36,11 +36,11 @@ class LocalBucket:
 
     @property
     def folder(self) -> Path:
-        """The folder that holds the files; it need not be there yet."""
+        """The folder with the files; it may not exist yet."""
         return self._root
 
     def put_new(self, key: str, path: Path, *, content_type: str, cache_control: str, sha256: str) -> None:
-        """Copy, sync, then link: the key appears with all its bytes or not at all."""
+        """Copy, sync, then link: the object appears complete or not at all."""
         target = self._path(key)
         with _our_errors(self._root):
             if target.exists():
@@ -56,13 +56,13 @@ class LocalBucket:
                 temporary.unlink(missing_ok=True)
 
     def head(self, key: str) -> Head | None:
-        """Return size and hash, read from the bytes as they lie there."""
+        """Return size and hash, computed from the file."""
         path = self._path(key)
         with _our_errors(self._root):
             return Head(path.stat().st_size, file_sha256(path)) if path.is_file() else None
 
     def read(self, key: str) -> bytes:
-        """Return the bytes under the key."""
+        """Return the content of an object."""
         path = self._path(key)
         with _our_errors(self._root):
             if not path.is_file():
@@ -70,22 +70,22 @@ class LocalBucket:
             return path.read_bytes()
 
     def url(self, key: str) -> str:
-        """Return the public URL, or the file's own."""
+        """Return the public URL, or else a file URL."""
         path = self._path(key)
         return f"{self._public_url}/{key}" if self._public_url else path.as_uri()
 
     def presigned(self, key: str, seconds: int) -> str | None:
-        """Return nothing: whoever may read a folder needs no URL."""
+        """Return None: files are read directly."""
         checked_seconds(seconds)
         return None
 
     def local_path(self, key: str) -> Path | None:
-        """Return the file, where it is there."""
+        """Return the path of the file if it exists."""
         path = self._path(key)
         return path if path.is_file() else None
 
     def remove(self, key: str) -> None:
-        """Unlink the file, and sync the folder that held it."""
+        """Unlink the file and sync its folder."""
         path = self._path(key)
         with _our_errors(self._root):
             if path.is_file():
@@ -93,12 +93,12 @@ class LocalBucket:
                 _sync_folder(path.parent)
 
     def list(self, prefix: str = "") -> Iterator[str]:
-        """Yield the keys that begin with the prefix, sorted."""
+        """Yield the keys with a prefix, sorted."""
         keys = sorted(path.relative_to(self._root).as_posix() for path in self._files())
         return (key for key in keys if key.startswith(prefix))
 
     def entries(self, prefix: str = "") -> Iterator[Entry]:
-        """Walk the folders that can hold such keys, in the keys' order."""
+        """Walk the folders that can contain the prefix, in the order of the keys."""
         folder, _, _ = prefix.rpartition("/")
         start = self._path(folder) if folder else self._root
         with _our_errors(self._root):
@@ -115,32 +115,29 @@ class LocalBucket:
             self._make_folders(target.parent)
             try:
                 _link(source, target)
-            except FileNotFoundError:  # another mover was faster
+            except FileNotFoundError:  # another process moved it first
                 return False
             except FileExistsError:
-                raise KeyTakenError(
-                    f"Other bytes already lie under {new_key} in the folder {self._root}; "
-                    "move that file away, then run again."
-                ) from None
+                raise self._taken(new_key) from None
             _sync_folder(target.parent)
             source.unlink(missing_ok=True)
             _sync_folder(source.parent)
         return True
 
     def check(self) -> str:
-        """Write a file and take it away again; leftovers of killed writers go as well."""
+        """Write and delete a test file, and remove leftovers of killed writers."""
         with _our_errors(self._root):
             self._sweep()
             with tempfile.NamedTemporaryFile(dir=self._incoming(), prefix="check-") as file:
                 file.write(b"can be written")
                 file.flush()
                 os.fsync(file.fileno())
-        return f"The folder {self._root} can be written."
+        return f"The folder {self._root} is writable."
 
     def _path(self, key: str) -> Path:
         path = self._root / checked_key(key)
         if not path.parent.resolve().is_relative_to(self._root.resolve()):
-            raise BucketError(f"{key!r} leads out of the folder {self._root} by a link; remove the link.")
+            raise BucketError(f"A symbolic link in {key!r} points outside the folder {self._root}. Remove the link.")
         return path
 
     def _files(self) -> Iterator[Path]:
@@ -150,10 +147,14 @@ class LocalBucket:
 
     def _compare(self, key: str, target: Path, sha256: str) -> None:
         if file_sha256(target) != sha256:
-            raise KeyTakenError(
-                f"Other bytes already lie under {key} in the folder {self._root}; move that file away, then run again."
-            )
+            raise self._taken(key)
         _sync_folder(target.parent)
+
+    def _taken(self, key: str) -> KeyTakenError:
+        return KeyTakenError(
+            f"The object {key} already exists with different content in the folder {self._root}. "
+            "Move that file away, then run the command again."
+        )
 
     def _copy(self, path: Path, sha256: str) -> Path:
         digest = hashlib.sha256()
@@ -179,7 +180,7 @@ class LocalBucket:
         return folder
 
     def _make_folders(self, folder: Path) -> None:
-        """Make what is missing, each safe on disk in the folder above it."""
+        """Create missing folders and sync each to disk."""
         missing = [folder, *folder.parents]
         missing = missing[: next(i for i, path in enumerate(missing) if path.is_dir())]
         for path in reversed(missing):
@@ -194,7 +195,7 @@ class LocalBucket:
 
 
 def _walk(folder: Path, prefix: str) -> Iterator[Entry]:
-    """Yield the files below a folder, no links; a folder sorts as its keys do, which go on with a slash."""
+    """Yield the files below a folder, without links, sorted by key; a folder's name therefore sorts with its slash."""
     try:
         found = [
             (each.name + "/" if each.is_dir(follow_symlinks=False) else each.name, each)
@@ -216,11 +217,11 @@ def _walk(folder: Path, prefix: str) -> Iterator[Entry]:
 
 
 def _link(source: Path, target: Path) -> None:
-    """Make the target the source's file; one with the same bytes is as good.
+    """Link the source to the target; accept an existing target with the same content.
 
     Raises:
-        FileNotFoundError: the source is gone.
-        FileExistsError: the target holds other bytes.
+        FileNotFoundError: the source does not exist.
+        FileExistsError: the target has different content.
     """
     try:
         os.link(source, target)
@@ -244,12 +245,12 @@ def _our_errors(root: Path) -> Iterator[None]:
     except OSError as error:
         if error.errno in (errno.ENOSPC, errno.EDQUOT):
             raise DiskFullError(
-                f"The disk that holds the bucket {root} is full; free some space, "
-                "or name another bucket, and run again."
+                f"The disk of the bucket {root} is full. Free some space or use another bucket, then run the command "
+                "again."
             ) from error
         if error.filename and not Path(error.filename).is_relative_to(root):
             raise file_unreadable(error.filename, error) from error
         raise BucketRefusedError(
-            f"The folder {root} cannot be used as a bucket ({error.strerror}: "
-            f"{error.filename}); check its rights, or name another bucket."
+            f"The folder {root} cannot be used as a bucket ({error.strerror}: {error.filename}). "
+            "Check its permissions, or use another bucket."
         ) from error

@@ -1,4 +1,4 @@
-"""S3 and stores that speak its language, by boto3."""
+"""Buckets on S3 and compatible stores, with boto3."""
 
 import base64
 import hashlib
@@ -39,7 +39,7 @@ _READ_TRIES = 3
 
 
 class S3Bucket:
-    """A bucket and a prefix in it. Files go up in one request, so up to 5 GB each."""
+    """A bucket and a prefix in it. Files are uploaded in one request, so they may have up to 5 GB."""
 
     def __init__(
         self,
@@ -57,7 +57,7 @@ class S3Bucket:
         self._name = name
         self._prefix = f"{prefix.strip('/')}/" if prefix.strip("/") else ""
         self._public_url = public_url.rstrip("/") if public_url else None
-        # Without a checksum of ours boto3 would add its own, which not every store takes.
+        # By default, boto3 adds checksums that not every store accepts.
         config = Config(
             connect_timeout=min(5.0, timeout_s),
             read_timeout=timeout_s,
@@ -77,7 +77,7 @@ class S3Bucket:
             )
 
     def put_new(self, key: str, path: Path, *, content_type: str, cache_control: str, sha256: str) -> None:
-        """Put only where nothing lies; a lost answer looks like a taken key, so the hashes decide."""
+        """Upload with If-None-Match; if the key exists, compare hashes, because an earlier response may be lost."""
         full = self._full(key)
         _check_hash(path, sha256)
         for attempt in range(_CONFLICT_TRIES):
@@ -90,10 +90,12 @@ class S3Bucket:
                 if status != 409:
                     raise self._translate(error) from error
                 time.sleep(0.1 * 2**attempt)
-        raise BucketUnreachableError(f"Another writer keeps {key} in the bucket {self._name} busy; run again.")
+        raise BucketUnreachableError(
+            f"Conflicting writes to {key} in the bucket {self._name}. Run the command again later."
+        )
 
     def head(self, key: str) -> Head | None:
-        """Return size and hash: the store's checksum, else the bytes themselves are read."""
+        """Return size and hash: the checksum of the store or, if there is none, computed from the content."""
         full = self._full(key)
         with self._our_errors():
             try:
@@ -105,7 +107,7 @@ class S3Bucket:
         return Head(found["ContentLength"], self._sha256(key, found))
 
     def read(self, key: str) -> bytes:
-        """Return the bytes under the key."""
+        """Return the content of an object."""
         full = self._full(key)
         for attempt in range(_READ_TRIES):
             with self._our_errors():
@@ -122,7 +124,7 @@ class S3Bucket:
         raise AssertionError("unreachable")
 
     def url(self, key: str) -> str:
-        """Return the public URL, or the store's own for the object."""
+        """Return the public URL, or else the store's URL of the object."""
         full = self._full(key)
         if self._public_url:
             return f"{self._public_url}/{full}"
@@ -130,7 +132,7 @@ class S3Bucket:
         return f"{host}/{self._name}/{full}"
 
     def presigned(self, key: str, seconds: int) -> str | None:
-        """Return a presigned GET; nothing is asked of the store."""
+        """Return a presigned GET URL, without a request to the store."""
         params = {"Bucket": self._name, "Key": self._full(key)}
         with self._our_errors():
             url: str = self._client.generate_presigned_url(
@@ -139,22 +141,22 @@ class S3Bucket:
         return url
 
     def local_path(self, key: str) -> Path | None:
-        """Return nothing: the object lies elsewhere."""
+        """Return None: objects are remote."""
         checked_key(key)
         return None
 
     def remove(self, key: str) -> None:
-        """Delete every version where the bucket keeps them, else the object."""
+        """Delete every version of a versioned object, or else the object."""
         full = self._full(key)
         with self._our_errors():
             versions = list(self._versions(full))
             for version in versions:
                 self._client.delete_object(Bucket=self._name, Key=full, VersionId=version)
-            if not versions:  # where versions are kept, this would only put a marker over them
+            if not versions:  # in a versioned bucket this would only add a delete marker
                 self._client.delete_object(Bucket=self._name, Key=full)
 
     def _versions(self, full: str) -> Iterator[str]:
-        """Yield the versions of a key; ``null`` is one from before they were kept. None where there is no such call."""
+        """Yield the version ids of a key (``null`` if it predates versioning); nothing without support by the store."""
         pages = self._client.get_paginator("list_object_versions")
         try:
             for page in pages.paginate(Bucket=self._name, Prefix=full):
@@ -166,11 +168,11 @@ class S3Bucket:
                 raise
 
     def list(self, prefix: str = "") -> Iterator[str]:
-        """Yield the keys that begin with the prefix, sorted."""
+        """Yield the keys with a prefix, sorted."""
         return (item["Key"].removeprefix(self._prefix) for item in self._items(prefix))
 
     def entries(self, prefix: str = "") -> Iterator[Entry]:
-        """Yield what the listing says; the empty objects that stand for folders are left out."""
+        """Yield the objects of the listing, without the empty objects that represent folders."""
         for item in self._items(prefix):
             if not item["Key"].endswith("/"):
                 yield Entry(item["Key"].removeprefix(self._prefix), item["Size"], item["LastModified"].timestamp())
@@ -182,7 +184,7 @@ class S3Bucket:
                 yield from page.get("Contents", ())
 
     def move(self, key: str, new_key: str) -> bool:
-        """Let the store copy, compare the hashes, then remove the old one; a bucket that keeps versions keeps its."""
+        """Copy within the store, compare hashes, then delete the old object; a versioned bucket keeps its versions."""
         found = self.head(key)
         if found is None or not self._copy(self._full(key), self._full(new_key)):
             return False
@@ -192,7 +194,7 @@ class S3Bucket:
         return True
 
     def _copy(self, full: str, new: str) -> bool:
-        """Copy unless something lies there, which the caller looks at; False where the source is gone."""
+        """Copy unless the target exists; the caller compares it. Return False if the source does not exist."""
         with self._our_errors():
             try:
                 if self._absent(new):
@@ -211,7 +213,7 @@ class S3Bucket:
         return True
 
     def _absent(self, full: str) -> bool:
-        """True where nothing lies there: not every store heeds a condition on copies."""
+        """Whether an object does not exist; needed because not every store supports conditional copies."""
         try:
             self._client.head_object(Bucket=self._name, Key=full)
         except ClientError as error:
@@ -221,13 +223,13 @@ class S3Bucket:
         return False
 
     def check(self) -> str:
-        """Begin an upload and drop it: it takes the right to write, and leaves nothing behind."""
+        """Start and abort a multipart upload: this needs the permission to write and leaves nothing behind."""
         key = f"{self._prefix}reelmill-check"
         with self._our_errors():
             upload = self._client.create_multipart_upload(Bucket=self._name, Key=key)
-            with suppress(ClientError):  # the right to abort is another one, and not needed to publish
+            with suppress(ClientError):  # aborting needs a separate permission, which publishing does not need
                 self._client.abort_multipart_upload(Bucket=self._name, Key=key, UploadId=upload["UploadId"])
-        return f"The bucket {self._name} can be written."
+        return f"The bucket {self._name} is writable."
 
     def _full(self, key: str) -> str:
         return self._prefix + checked_key(key)
@@ -249,13 +251,13 @@ class S3Bucket:
         found = self.head(key)
         if found is None or found.sha256 != sha256:
             raise KeyTakenError(
-                f"Other bytes already lie under {key} in the bucket {self._name}; "
-                "publish to another prefix, or move that object away."
+                f"The object {key} already exists with different content in the bucket {self._name}. "
+                "Publish to another prefix, or move that object away."
             )
 
     def _sha256(self, key: str, found: dict[str, Any]) -> str:
         checksum = found.get("ChecksumSHA256", "")
-        # A checksum of parts, written by another program, ends in -N and is not one of the bytes.
+        # The checksum of a multipart upload by another program ends in -N and is not the hash of the content.
         if checksum and "-" not in checksum:
             return base64.b64decode(checksum).hex()
         return hashlib.sha256(self.read(key)).hexdigest()
@@ -274,29 +276,30 @@ class S3Bucket:
             yield
         except (NoCredentialsError, PartialCredentialsError) as error:
             raise BucketRefusedError(
-                f"The bucket {self._name} needs credentials and none were found; set "
-                "REELMILL_BUCKET_ACCESS_KEY and REELMILL_BUCKET_SECRET_KEY, "
-                "or use AWS's own ways."
+                f"No credentials were found for the bucket {self._name}. Set REELMILL_BUCKET_ACCESS_KEY and "
+                "REELMILL_BUCKET_SECRET_KEY, or configure the AWS credential chain."
             ) from error
         except (BotoConnectionError, HTTPClientError, IncompleteReadError) as error:
             raise BucketUnreachableError(
-                f"The bucket {self._name} does not answer ({_reason(error)}); "
-                "check the endpoint and the network, then run again."
+                f"The bucket {self._name} does not respond ({_reason(error)}). "
+                "Check the endpoint and the network, then run the command again."
             ) from error
         except BotoCoreError as error:
             raise BucketError(
-                f"The bucket {self._name} cannot be used ({_reason(error)}); check its name, region and endpoint."
+                f"The bucket {self._name} cannot be used ({_reason(error)}). Check its name, region and endpoint."
             ) from error
 
     def _translate(self, error: ClientError) -> BucketError:
         status, code = error.response["ResponseMetadata"]["HTTPStatusCode"], _code(error)
         if code == "NoSuchBucket":
-            return BucketRefusedError(f"There is no bucket {self._name}; create it, or name another by --bucket.")
+            return BucketRefusedError(f"The bucket {self._name} does not exist. Create it, or set another in --bucket.")
         if status >= 500 or status == 409 or code in ("SlowDown", "RequestTimeout", "Throttling"):
-            return BucketUnreachableError(f"The bucket {self._name} is out of order ({code}); run again later.")
+            return BucketUnreachableError(
+                f"The bucket {self._name} is temporarily unavailable ({code}). Run the command again later."
+            )
         return BucketRefusedError(
-            f"The bucket {self._name} refused the call ({code}); "
-            "check its name, the credentials and their right to write."
+            f"The bucket {self._name} refused the request ({code}). "
+            "Check its name, the credentials and their write permission."
         )
 
 

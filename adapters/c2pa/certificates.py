@@ -1,6 +1,6 @@
-"""Certificate chains and private keys in PEM, checked before anything is signed with them.
+"""Read and check certificate chains and private keys in PEM before they are used.
 
-The signing library says no more than "the certificate is invalid"; here each fault gets its sentence.
+The signing library only reports "the certificate is invalid"; these checks report the reason.
 """
 
 from collections.abc import Callable, Iterator, Sequence
@@ -18,9 +18,9 @@ from manifests.errors import SignerUnavailableError
 
 PrivateKey = ec.EllipticCurvePrivateKey | rsa.RSAPrivateKey | ed25519.Ed25519PrivateKey
 SignBytes = Callable[[bytes], bytes]
-"""Signs a byte string; ECDSA signatures are r and s side by side, as COSE wants them."""
+"""Signs a byte string; ECDSA signatures are r and s concatenated, as COSE requires."""
 
-KINDS = "P-256, P-384, P-521, Ed25519, or RSA of at least 2048 bits"
+KEY_TYPES = "P-256, P-384, P-521, Ed25519, or RSA of at least 2048 bits"
 CURVES = {"secp256r1": "ES256", "secp384r1": "ES384", "secp521r1": "ES512"}
 DIGESTS: dict[str, hashes.HashAlgorithm] = {
     "ES256": hashes.SHA256(),
@@ -32,11 +32,11 @@ DIGESTS: dict[str, hashes.HashAlgorithm] = {
 
 @dataclass(frozen=True, slots=True)
 class Chain:
-    """A certificate chain that reaches its anchors.
+    """A certificate chain that ends at a trust anchor.
 
     Attributes:
-        certificates: the leaf, then its issuers in order; a root is left out, as C2PA asks.
-        anchors: the roots (or intermediates) under which the leaf is trusted.
+        certificates: the leaf, then its issuers in order, without the root, as C2PA requires.
+        anchors: the roots (or intermediates) that make the leaf trusted.
     """
 
     certificates: tuple[x509.Certificate, ...]
@@ -44,12 +44,12 @@ class Chain:
 
     @property
     def leaf(self) -> x509.Certificate:
-        """The certificate that signs."""
+        """The signing certificate."""
         return self.certificates[0]
 
     @property
     def algorithm(self) -> str:
-        """COSE name of the signing algorithm that the leaf's key asks for."""
+        """COSE name of the signing algorithm for the leaf's key."""
         return algorithm_of(self.leaf.public_key())
 
 
@@ -57,10 +57,10 @@ def read_chain(path: Path, anchors: Path | None = None) -> Chain:
     """Read a chain in PEM, leaf first.
 
     Args:
-        anchors: PEM file of trusted roots; without one the chain must end in its self-signed root.
+        anchors: PEM file of trusted roots; without it, the chain must end in its self-signed root.
 
     Raises:
-        SignerUnavailableError: missing or unreadable file, expired or unfit leaf, gap in the chain.
+        SignerUnavailableError: missing or unreadable file, expired or invalid leaf, or incomplete chain.
     """
     certificates = read_certificates(path)
     own_root = certificates[-1:] if len(certificates) > 1 and _is_root(certificates[-1]) else ()
@@ -76,44 +76,44 @@ def read_certificates(path: Path) -> tuple[x509.Certificate, ...]:
     """Read every certificate of a PEM file.
 
     Raises:
-        SignerUnavailableError: missing or unreadable file, or no certificate in it.
+        SignerUnavailableError: missing or unreadable file, or a file without a certificate.
     """
     try:
         return tuple(x509.load_pem_x509_certificates(_read(path, "certificate file")))
     except ValueError as error:
-        raise SignerUnavailableError(f"{path} holds no certificate in PEM; export the chain as PEM") from error
+        raise SignerUnavailableError(f"{path} contains no PEM certificate. Export the chain as PEM.") from error
 
 
 def read_key(path: Path) -> PrivateKey:
     """Read an unencrypted private key in PEM.
 
     Raises:
-        SignerUnavailableError: missing, unreadable, encrypted, or of a kind that C2PA does not take.
+        SignerUnavailableError: missing, unreadable or encrypted file, or a key type that C2PA does not support.
     """
     try:
         key = serialization.load_pem_private_key(_read(path, "private key file"), password=None)
     except TypeError as error:
         raise SignerUnavailableError(
-            f"the private key {path} has a passphrase; give one without, or use a KMS"
+            f"The private key {path} is encrypted. Use a key without a passphrase, or a KMS."
         ) from error
     except ValueError as error:
-        raise SignerUnavailableError(f"{path} holds no private key in PEM; export it as PKCS#8 PEM") from error
+        raise SignerUnavailableError(f"{path} contains no PEM private key. Export the key as PKCS#8 PEM.") from error
     if not isinstance(key, PrivateKey):
-        raise SignerUnavailableError(f"C2PA does not take the kind of key in {path}; use {KINDS}")
+        raise SignerUnavailableError(f"C2PA does not support the type of key in {path}. Use {KEY_TYPES}.")
     algorithm_of(key.public_key())
     return key
 
 
 def key_signs(key: PrivateKey, chain: Chain, path: Path) -> SignBytes:
-    """Return the key's signing function.
+    """Return the signing function of a key.
 
     Raises:
-        SignerUnavailableError: the key is not the one that the leaf certifies.
+        SignerUnavailableError: the key does not belong to the leaf certificate.
     """
     if key.public_key() != chain.leaf.public_key():
         raise SignerUnavailableError(
-            f"the private key {path} does not belong to the certificate of "
-            f"{name_of(chain.leaf)!r}; give the key that its request was made with"
+            f"The private key {path} does not belong to the certificate of {name_of(chain.leaf)!r}. "
+            "Use the key that the certificate was requested with."
         )
     if isinstance(key, ed25519.Ed25519PrivateKey):
         return key.sign
@@ -125,7 +125,7 @@ def key_signs(key: PrivateKey, chain: Chain, path: Path) -> SignBytes:
 
 
 def raw_signature(der: bytes, key_bits: int) -> bytes:
-    """Return an ECDSA signature as r and s side by side (RFC 9053, 2.1) instead of DER."""
+    """Convert an ECDSA signature from DER to r and s concatenated (RFC 9053, 2.1)."""
     size = (key_bits + 7) // 8
     return b"".join(number.to_bytes(size, "big") for number in decode_dss_signature(der))
 
@@ -134,7 +134,7 @@ def algorithm_of(key: object) -> str:
     """Return the COSE name of the algorithm for a public key.
 
     Raises:
-        SignerUnavailableError: C2PA does not take this kind of key.
+        SignerUnavailableError: C2PA does not support this type of key.
     """
     if isinstance(key, ec.EllipticCurvePublicKey) and key.curve.name in CURVES:
         return CURVES[key.curve.name]
@@ -142,48 +142,48 @@ def algorithm_of(key: object) -> str:
         return "PS256"
     if isinstance(key, ed25519.Ed25519PublicKey):
         return "ED25519"
-    raise SignerUnavailableError(f"C2PA does not take the signer's kind of key; use {KINDS}")
+    raise SignerUnavailableError(f"C2PA does not support the signer's type of key. Use {KEY_TYPES}.")
 
 
 def check_leaf(leaf: x509.Certificate, path: Path) -> None:
-    """Refuse a leaf that cannot sign now.
+    """Check that a leaf certificate can sign now.
 
     Raises:
-        SignerUnavailableError: says what is wrong with it.
+        SignerUnavailableError: it cannot.
     """
     now = datetime.now(UTC)
     if leaf.not_valid_after_utc <= now:
         raise SignerUnavailableError(
-            f"the certificate {path} expired on {leaf.not_valid_after_utc:%Y-%m-%d %H:%M} UTC; renew it"
+            f"The certificate {path} expired on {leaf.not_valid_after_utc:%Y-%m-%d %H:%M} UTC. Renew it."
         )
     if leaf.not_valid_before_utc > now:
         raise SignerUnavailableError(
-            f"the certificate {path} is valid only from "
-            f"{leaf.not_valid_before_utc:%Y-%m-%d %H:%M} UTC on; check the clock"
+            f"The certificate {path} is not valid before {leaf.not_valid_before_utc:%Y-%m-%d %H:%M} UTC. "
+            "Check the clock."
         )
     if _is_root(leaf):
         raise SignerUnavailableError(
-            f"the certificate {path} is self-signed, which C2PA refuses; ask an authority "
-            "for one, or leave the setting out to use the development CA"
+            f"The certificate {path} is self-signed, which C2PA does not allow. Get one from a certificate authority, "
+            "or unset REELMILL_SIGNER to use the development CA."
         )
     if _is_authority(leaf):
         raise SignerUnavailableError(
-            f"the first certificate of {path} is an authority's, not a signer's; put the signer's own certificate first"
+            f"The first certificate in {path} is a CA certificate. Put the signer's certificate first."
         )
-    if missing := next(_lacks(leaf), None):
+    if missing := next(_missing_extensions(leaf), None):
         raise SignerUnavailableError(
-            f"the certificate {path} lacks {missing}, which C2PA asks for; ask its authority for one that has it"
+            f"The certificate {path} lacks {missing}, which C2PA requires. Request a certificate that has it."
         )
     algorithm_of(leaf.public_key())
 
 
 def name_of(certificate: x509.Certificate) -> str:
-    """Return organisation and common name of the subject, whichever there are."""
+    """Return the organisation and common name of the subject, as far as present."""
     return _readable(certificate.subject)
 
 
 def issuer_of(certificate: x509.Certificate) -> str:
-    """Return organisation and common name of the issuer, whichever there are."""
+    """Return the organisation and common name of the issuer, as far as present."""
     return _readable(certificate.issuer)
 
 
@@ -193,7 +193,7 @@ def to_pem(certificates: Sequence[x509.Certificate]) -> str:
 
 
 def issued(issuer: x509.Certificate, certificate: x509.Certificate) -> bool:
-    """True where the issuer's name and key stand behind the certificate."""
+    """Whether the issuer, by name and key, signed the certificate."""
     try:
         certificate.verify_directly_issued_by(issuer)
     except (ValueError, TypeError, InvalidSignature):
@@ -211,25 +211,25 @@ def _read(path: Path, what: str) -> bytes:
     try:
         return path.read_bytes()
     except OSError as error:
-        raise SignerUnavailableError(f"cannot read the {what} {path}: {error.strerror}") from error
+        raise SignerUnavailableError(f"Cannot read the {what} {path}: {error.strerror}.") from error
 
 
 def _check_links(chain: Chain, path: Path) -> None:
     for certificate, issuer in zip(chain.certificates, chain.certificates[1:], strict=False):
         if not issued(issuer, certificate):
             raise SignerUnavailableError(
-                f"{name_of(certificate)!r} in {path} is not followed by the issuer, "
-                f"{issuer_of(certificate)!r}; put the chain in order, leaf first"
+                f"In {path}, the certificate of {name_of(certificate)!r} is not followed by that of its issuer "
+                f"{issuer_of(certificate)!r}. Put the chain in order, leaf first."
             )
     last = chain.certificates[-1]
     if last not in chain.anchors and not any(issued(anchor, last) for anchor in chain.anchors):
         raise SignerUnavailableError(
-            f"the chain of {path} stops at {name_of(last)!r}; add the certificate of its "
-            f"issuer {issuer_of(last)!r}, or name it among the anchors"
+            f"The chain in {path} ends at {name_of(last)!r}. Add the certificate of its issuer {issuer_of(last)!r}, "
+            "or add the issuer to the anchors."
         )
 
 
-def _lacks(leaf: x509.Certificate) -> Iterator[str]:
+def _missing_extensions(leaf: x509.Certificate) -> Iterator[str]:
     kinds = {type(extension.value): extension.value for extension in leaf.extensions}
     usage = kinds.get(x509.KeyUsage)
     if not isinstance(usage, x509.KeyUsage) or not usage.digital_signature:

@@ -1,7 +1,6 @@
-"""A certificate authority of this installation's own, so that a bare machine can sign.
+"""A local certificate authority, so that a machine without a certificate can sign.
 
-Its root is trusted by nobody else: clips signed with it read Trusted only where the root is
-named among the anchors.
+Clips signed with it are Trusted only by verifiers that have its root among their anchors.
 """
 
 import errno
@@ -29,13 +28,13 @@ RENEW_BEFORE = timedelta(days=30)
 
 
 def development_chain(folder: Path) -> tuple[Chain, ec.EllipticCurvePrivateKey]:
-    """Return chain and key, making on first use what is missing, broken or about to expire.
+    """Return the chain and the key; create them if they are missing, invalid or about to expire.
 
-    A root is made anew only where it is missing, broken or expired; a leaf also in its last
-    30 days. Files are readable by their owner alone.
+    The root is replaced if it is missing, invalid, or would expire before a new leaf; the leaf is also replaced in its
+    last 30 days. Only the owner can read the files.
 
     Raises:
-        SignerUnavailableError: the folder cannot be written.
+        SignerUnavailableError: the folder is not writable.
     """
     try:
         folder.mkdir(parents=True, exist_ok=True, mode=0o700)
@@ -46,19 +45,19 @@ def development_chain(folder: Path) -> tuple[Chain, ec.EllipticCurvePrivateKey]:
     except OSError as error:
         if error.errno in (errno.ENOSPC, errno.EDQUOT):
             raise DiskFullError(
-                f"The disk that holds {folder} is full; free some space, or move REELMILL_HOME, and run again."
+                f"The disk of {folder} is full. Free some space or move REELMILL_HOME, then run the command again."
             ) from error
         raise SignerUnavailableError(
-            f"cannot keep the development CA in {folder}: {error.strerror}; "
-            "make the folder writable, or configure a signer"
+            f"Cannot store the development CA in {folder}: {error.strerror}. "
+            "Make the folder writable, or configure another signer."
         ) from error
     return Chain((leaf,), (root, *former)), key
 
 
 def _root(folder: Path) -> tuple[x509.Certificate, ec.EllipticCurvePrivateKey]:
-    kept = _kept(folder / "root.pem", folder / "root.key", timedelta(days=LEAF_DAYS))
-    if kept:
-        return kept
+    stored = _load(folder / "root.pem", folder / "root.key", timedelta(days=LEAF_DAYS))
+    if stored:
+        return stored
     key = ec.generate_private_key(ec.SECP256R1())
     name = _name("Reelmill development root")
     root = (
@@ -68,16 +67,16 @@ def _root(folder: Path) -> tuple[x509.Certificate, ec.EllipticCurvePrivateKey]:
         .sign(key, hashes.SHA256())
     )
     _retire(folder)
-    _keep(folder / "root.pem", folder / "root.key", root, key)
+    _save(folder / "root.pem", folder / "root.key", root, key)
     return root, key
 
 
 def _leaf(
     folder: Path, root: x509.Certificate, root_key: ec.EllipticCurvePrivateKey
 ) -> tuple[x509.Certificate, ec.EllipticCurvePrivateKey]:
-    kept = _kept(folder / "leaf.pem", folder / "leaf.key", RENEW_BEFORE)
-    if kept and issued(root, kept[0]):
-        return kept
+    stored = _load(folder / "leaf.pem", folder / "leaf.key", RENEW_BEFORE)
+    if stored and issued(root, stored[0]):
+        return stored
     key = ec.generate_private_key(ec.SECP256R1())
     purposes = [ExtendedKeyUsageOID.EMAIL_PROTECTION, C2PA_SIGNING]
     leaf = (
@@ -87,7 +86,7 @@ def _leaf(
         .add_extension(x509.ExtendedKeyUsage(purposes), critical=False)
         .sign(root_key, hashes.SHA256())
     )
-    _keep(folder / "leaf.pem", folder / "leaf.key", leaf, key)
+    _save(folder / "leaf.pem", folder / "leaf.key", leaf, key)
     return leaf, key
 
 
@@ -136,32 +135,32 @@ def _usage(certifies: bool) -> x509.KeyUsage:
     )
 
 
-def _kept(
-    certificate: Path, key: Path, margin: timedelta
+def _load(
+    certificate_path: Path, key_path: Path, margin: timedelta
 ) -> tuple[x509.Certificate, ec.EllipticCurvePrivateKey] | None:
-    """Return what a former run kept, or None where it is missing, half-written or too old."""
+    """Return a stored certificate and key; None if they are missing, incomplete or too old."""
     try:
-        kept, kept_key = read_certificates(certificate)[0], read_key(key)
+        certificate, key = read_certificates(certificate_path)[0], read_key(key_path)
     except SignerUnavailableError:
         return None
-    if not isinstance(kept_key, ec.EllipticCurvePrivateKey) or kept_key.public_key() != kept.public_key():
+    if not isinstance(key, ec.EllipticCurvePrivateKey) or key.public_key() != certificate.public_key():
         return None
     now = datetime.now(UTC)
-    in_time = kept.not_valid_before_utc <= now and now + margin < kept.not_valid_after_utc
-    return (kept, kept_key) if in_time else None
+    is_valid = certificate.not_valid_before_utc <= now and now + margin < certificate.not_valid_after_utc
+    return (certificate, key) if is_valid else None
 
 
-def _keep(certificate: Path, key: Path, made: x509.Certificate, made_key: ec.EllipticCurvePrivateKey) -> None:
+def _save(
+    certificate_path: Path, key_path: Path, certificate: x509.Certificate, key: ec.EllipticCurvePrivateKey
+) -> None:
     """Write the key first: a certificate without its key would look complete to other programs."""
-    pem = made_key.private_bytes(
-        serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
-    )
-    write_durably(key, pem, mode=0o600)
-    write_durably(certificate, to_pem([made]).encode(), mode=0o600)
+    pem = key.private_bytes(serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption())
+    write_durably(key_path, pem, mode=0o600)
+    write_durably(certificate_path, to_pem([certificate]).encode(), mode=0o600)
 
 
 def _former(folder: Path) -> tuple[x509.Certificate, ...]:
-    """Return the roots that were replaced; clips signed under them stay trusted."""
+    """Return replaced roots; clips signed under them stay trusted."""
     path = folder / "former-roots.pem"
     return read_certificates(path) if path.exists() else ()
 
@@ -177,7 +176,7 @@ def _retire(folder: Path) -> None:
 
 @contextmanager
 def _locked(folder: Path) -> Iterator[None]:
-    """Two processes that start together must not each make a root."""
+    """Prevent two processes that start together from creating two roots."""
     with open(os.open(folder / ".lock", os.O_CREAT | os.O_RDWR, 0o600), "wb") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
         yield

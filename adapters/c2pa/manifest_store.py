@@ -1,4 +1,4 @@
-"""Reading the C2PA manifest store of a file, for the signer and for the verifier."""
+"""Read the C2PA manifest store of a file, for the signer and the verifier."""
 
 import json
 from collections.abc import Iterator
@@ -11,12 +11,12 @@ UNTRUSTED = "signingCredential.untrusted"
 
 
 class StoreReading(NamedTuple):
-    """What the library says of a file.
+    """The library's report on a file.
 
     Attributes:
-        text: its JSON as it came.
-        store: the same, parsed.
-        signature: of the active manifest: certificateInfo and, where there is one, timeStampInfo.
+        text: the original JSON.
+        store: the parsed JSON.
+        signature: signature of the active manifest: certificateInfo and, if it is time-stamped, timeStampInfo.
     """
 
     text: str
@@ -35,7 +35,7 @@ class StoreReading(NamedTuple):
 
     @property
     def state(self) -> str:
-        """``Trusted``, ``Valid`` (intact, its signer not among the anchors) or ``Invalid``."""
+        """``Trusted``, ``Valid`` (intact, but by a signer that is not trusted) or ``Invalid``."""
         return self.store.get("validation_state", "Invalid")
 
     def lineage(self) -> list[dict[str, Any]]:
@@ -60,13 +60,13 @@ class StoreReading(NamedTuple):
         return self.store.get("validation_results", {}).get("activeManifest", {}).get(kind, [])
 
     def assertion(self, label: str) -> dict[str, Any]:
-        """Return the data of an assertion of the active manifest, empty where it has none."""
+        """Return the data of an assertion of the active manifest; empty if it is missing."""
         return assertion_of(self.manifest, label)
 
     def tampered_ingredients(self) -> Iterator[tuple[str, dict[str, Any]]]:
         """Yield title and failure of every ingredient, at any depth, that is worse than untrusted.
 
-        The store's own state does not tell: a tampered parent still reads Trusted.
+        The state of the store does not cover this: a clip with a tampered parent is still Trusted.
         """
         for manifest in self.store.get("manifests", {}).values():
             for ingredient in manifest.get("ingredients", []):
@@ -81,13 +81,13 @@ class StoreReading(NamedTuple):
 
 
 def assertion_of(manifest: dict[str, Any], label: str) -> dict[str, Any]:
-    """Return the data of a manifest's assertion, empty where it has none."""
+    """Return the data of a manifest's assertion; empty if it is missing."""
     return next((each["data"] for each in manifest.get("assertions", []) if each["label"] == label), {})
 
 
 @lru_cache(maxsize=8)
 def trust_context(anchors_pem: str) -> Context:
-    """Return the process's context for these anchors; it never asks the network for anything."""
+    """Return the process's context for these anchors; it never accesses the network."""
     return Context.from_dict(
         {
             "trust": {"user_anchors": anchors_pem} if anchors_pem else {},
@@ -99,13 +99,13 @@ def trust_context(anchors_pem: str) -> Context:
 
 
 def read_store(file: BinaryIO, context: Context, sidecar: bytes | None = None) -> StoreReading | None:
-    """Read the manifest store of an open file, or check ``sidecar`` against it.
+    """Read the manifest store of an open file, or validate ``sidecar`` against it.
 
     Returns:
-        None where the file holds no manifest store.
+        None if the file contains no manifest store.
 
     Raises:
-        C2paError: the file is no media, is broken, or its store is.
+        C2paError: the file is not a media file, or it or its store is damaged.
     """
     reader = Reader.try_create(None, file, sidecar, context=context)
     if reader is None:

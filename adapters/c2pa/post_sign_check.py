@@ -1,4 +1,4 @@
-"""Whether a clip that was just signed reads back as it was meant."""
+"""Check a clip after signing, before it is released."""
 
 from collections.abc import Iterator
 from typing import Any
@@ -10,19 +10,19 @@ from manifests.errors import TimeStampUnavailableError, UntrustedCredentialError
 
 
 def check_read_back(reading: StoreReading | None, meant: ManifestDefinition, tsa: str | None) -> StoreReading:
-    """Return the reading of a signed clip, if nothing speaks against letting it out.
+    """Return the reading of a signed clip if it is Trusted and matches its definition.
 
     Raises:
-        UntrustedCredentialError: not Trusted, a tampered ingredient, or other content than was meant.
-        TimeStampUnavailableError: a time stamp was asked for, and none is there.
+        UntrustedCredentialError: it is not Trusted, has a tampered ingredient, or differs from its definition.
+        TimeStampUnavailableError: the required time stamp is missing.
     """
     if reading is None:
-        raise UntrustedCredentialError("the signed clip holds no credential")
+        raise UntrustedCredentialError("The signed clip contains no credential.")
     reasons = [*_distrust(reading), *_tampered(reading), *_differences(reading, meant)]
     if reasons:
-        raise UntrustedCredentialError(f"the signed clip does not read back as meant: {'; '.join(reasons)}")
+        raise UntrustedCredentialError(f"The signed clip failed verification: {'; '.join(reasons)}.")
     if tsa and not any(each["code"] == "timeStamp.validated" for each in reading.codes("success")):
-        raise TimeStampUnavailableError(f"{tsa} answered, but not with a time stamp that holds; check the address")
+        raise TimeStampUnavailableError(f"{tsa} did not return a valid time stamp. Check REELMILL_TSA_URL.")
     return reading
 
 

@@ -1,4 +1,4 @@
-"""A video whose embedded credential was stripped, made whole again from its ``.c2pa`` sidecar."""
+"""Restore a stripped credential of a video from its ``.c2pa`` sidecar."""
 
 import shutil
 import struct
@@ -13,10 +13,10 @@ IN_MEMORY = 16 * 2**20
 
 @contextmanager
 def restore_sidecar(file: BinaryIO, store: bytes) -> Iterator[BinaryIO]:
-    """Yield a copy with the manifest store put back behind ``ftyp``, where the signer had it.
+    """Yield a copy with the manifest store after ``ftyp``, where the signer puts it.
 
-    The hash of a video covers where its boxes lie, so a store is of no use beside a file that has
-    become shorter by it. Layout of the box: C2PA 2.4, A.5.1.
+    The hash of a video depends on the positions of its boxes, so a store does not validate against a file from which
+    it was removed. Layout of the box: C2PA 2.4, A.5.1.
     """
     with tempfile.SpooledTemporaryFile(max_size=IN_MEMORY) as whole:
         file.seek(0)

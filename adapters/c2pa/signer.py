@@ -1,4 +1,4 @@
-"""Signs clips: each gets a Content Credential, and is let out only if that reads back Trusted."""
+"""Sign clips with Content Credentials; a clip is released only if its credential is Trusted."""
 
 import errno
 import hashlib
@@ -58,10 +58,10 @@ NO_SPACE = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 
 @contextmanager
 def open_signer(source: SignerSource, time_stamps: TimeStamps | None = None) -> "Iterator[Signer]":
-    """Open a signer for many clips; threads may share it, processes open their own (spawn, not fork).
+    """Open a signer for many clips. Threads may share it; each process opens its own (spawn, not fork).
 
     Raises:
-        SignerUnavailableError: a missing or unfit certificate, key or chain; says which and what to do.
+        SignerUnavailableError: the certificate, the key or the chain is missing or invalid.
     """
     signer = Signer(open_key(source), time_stamps)
     try:
@@ -71,7 +71,7 @@ def open_signer(source: SignerSource, time_stamps: TimeStamps | None = None) -> 
 
 
 class Signer:
-    """A certificate with its key; made by `open_signer`."""
+    """A certificate with its key, created by `open_signer`."""
 
     def __init__(self, key: OpenKey, time_stamps: TimeStamps | None) -> None:
         self._key = key
@@ -82,7 +82,7 @@ class Signer:
         self._native = self._open_native()
 
     def describe(self) -> SignerFacts:
-        """Return who signs, and until when."""
+        """Return who signs, and until when the certificate is valid."""
         leaf = self._key.chain.leaf
         left = leaf.not_valid_after_utc - datetime.now(UTC)
         return SignerFacts(
@@ -96,7 +96,7 @@ class Signer:
         )
 
     def anchors_pem(self) -> str:
-        """Return the roots under which the clips read Trusted, in PEM; the time stamps' root among them."""
+        """Return the roots under which clips are Trusted, including that of the time stamps, in PEM."""
         return self._anchors
 
     def close(self) -> None:
@@ -104,22 +104,22 @@ class Signer:
         self._native.close()
 
     def sign(self, clip: Path, poster: Path, definition: ManifestDefinition, out: Path, sidecar: Path) -> Signed:
-        """Sign a clip into ``out``, with its manifest store in ``sidecar``.
+        """Sign a clip to ``out`` and write its manifest store to ``sidecar``.
 
-        A clip that carries a credential already keeps it, as the parent of the new one. Both files
-        are put into place only after the signed clip read back Trusted and as defined.
+        An existing credential of the clip becomes the parent of the new one. Both files appear only after the signed
+        clip was verified as Trusted and as matching its definition.
 
         Raises:
-            InvalidDefinitionError: the definition breaks our schema.
-            SignerUnavailableError: the certificate has expired, or its key did not sign.
+            InvalidDefinitionError: the definition does not match our schema.
+            SignerUnavailableError: the certificate has expired, or the key failed to sign.
             TimeStampUnavailableError: no time stamp; the same call may succeed later.
-            UntrustedCredentialError: what was written does not read back as it was meant.
-            DiskFullError: free some space; nothing was left behind.
+            UntrustedCredentialError: the signed clip failed verification.
+            DiskFullError: the disk is full; nothing was left behind.
             CredentialError: a file cannot be read or written.
         """
         definition = check_definition(definition)
         check_leaf(self._key.chain.leaf, self._key.path)
-        with _temporary_beside(out) as temporary:
+        with _temporary_file(out) as temporary:
             parent = self._read_parent(clip)
             meant = definition if parent is None else definition.opening(PARENT)
             store = self._write(clip, poster, meant, temporary, parent)
@@ -135,10 +135,10 @@ class Signer:
         try:
             return NativeSigner.from_callback(self._sign_bytes, algorithm, chain, self._tsa)
         except C2paError as error:
-            raise SignerUnavailableError(f"the signing library refuses {self._key.path}: {error}") from error
+            raise SignerUnavailableError(f"The signing library rejects {self._key.path} ({error}).") from error
 
     def _sign_bytes(self, data: bytes) -> bytes:
-        """Sign for the library, which swallows what a callback raises: it is kept for `_explain`."""
+        """Sign for the library; keep an exception for `_explain`, because the library swallows it."""
         try:
             signature = self._key.sign(data)
         except Exception as error:  # noqa: BLE001
@@ -148,12 +148,12 @@ class Signer:
         return signature
 
     def _read_parent(self, clip: Path) -> str | None:
-        """Return the title of the credential that the clip carries already, or None."""
+        """Return the title of the clip's existing credential, or None."""
         with open(clip, "rb") as source:
             try:
                 reading = read_store(source, self._context)
             except C2paError as error:
-                raise CredentialError(f"cannot sign {clip}: no video that can be read ({error})") from error
+                raise CredentialError(f"Cannot sign {clip}: it is not a readable video ({error}).") from error
         return (reading.manifest.get("title") or clip.name) if reading else None
 
     def _write(self, clip: Path, poster: Path, meant: ManifestDefinition, temporary: Path, parent: str | None) -> bytes:
@@ -186,16 +186,16 @@ class Signer:
             return failure
         if failure:
             what = f"{type(failure).__name__}: {failure}"
-            return SignerUnavailableError(f"the {self._key.kind} did not sign; check that it works ({what})")
+            return SignerUnavailableError(f"The {self._key.kind} failed to sign ({what}). Check that it works.")
         if "No space left" in str(error):
             return DiskFullError()
         if self._tsa and self._attempt.signed:
             return TimeStampUnavailableError(
-                f"no time stamp from {self._tsa}; check the address, or run again later ({error})"
+                f"No time stamp from {self._tsa} ({error}). Check REELMILL_TSA_URL, or run the command again later."
             )
         if "certificate" in str(error):
-            return SignerUnavailableError(f"the signing library refuses {self._key.path}: {error}")
-        return CredentialError(f"the signing library failed: {error}")
+            return SignerUnavailableError(f"The signing library rejects {self._key.path} ({error}).")
+        return CredentialError(f"The signing library failed ({error}).")
 
     def _read_back(self, temporary: Path, meant: ManifestDefinition, store: bytes, out: Path, sidecar: Path) -> Signed:
         with open(temporary, "rb") as file:
@@ -215,7 +215,7 @@ class Signer:
 
 
 class _Watched:
-    """A file that keeps the error of a failed write, which the library turns into "IO error"."""
+    """A file that keeps the error of a failed write, because the library only reports "IO error"."""
 
     def __init__(self, file: BinaryIO) -> None:
         self.failure: OSError | None = None
@@ -242,7 +242,7 @@ def _add_prompt(builder: Builder, meant: ManifestDefinition) -> None:
 
 
 def _add_first_frame(builder: Builder, meant: ManifestDefinition) -> None:
-    """Name the picture that the clip starts from; a credential of its own comes along."""
+    """Add the first frame as an ingredient, with its own credential if it has one."""
     if meant.first_frame is not None:
         ingredient = meant.first_frame.to_dict()
         builder.add_resource(ingredient["thumbnail"]["identifier"], BytesIO(meant.first_frame.thumbnail))
@@ -256,10 +256,10 @@ def _add_parent(builder: Builder, title: str, source: BinaryIO) -> None:
 
 
 @contextmanager
-def _temporary_beside(out: Path) -> Iterator[Path]:
-    """Yield a new path in the same folder; whatever lies there afterwards, or lay there before, goes.
+def _temporary_file(out: Path) -> Iterator[Path]:
+    """Yield a temporary path next to ``out``; remove the file afterwards, and leftovers of killed runs before.
 
-    Only the owner of a clip's lease signs it, so what a killed run left under this name is nobody's.
+    Removing leftovers is safe, because only the owner of a clip's lease signs it.
     """
     try:
         for leftover in out.parent.glob(f".{escape(out.name)}.*.part"):
@@ -270,10 +270,10 @@ def _temporary_beside(out: Path) -> Iterator[Path]:
         finally:
             temporary.unlink(missing_ok=True)
     except OSError as error:
-        raise _clear(error, out) from error
+        raise _our_error(error, out) from error
 
 
-def _clear(error: OSError, out: Path) -> ReelmillError:
+def _our_error(error: OSError, out: Path) -> ReelmillError:
     if error.errno in NO_SPACE:
-        return DiskFullError(f"the disk of {out.parent} is full; free some space and run again")
-    return CredentialError(f"cannot sign {out.name}: {error.strerror}: {error.filename or out}")
+        return DiskFullError(f"The disk of {out.parent} is full. Free some space, then run the command again.")
+    return CredentialError(f"Cannot sign {out.name}: {error.strerror}: {error.filename or out}.")

@@ -1,4 +1,4 @@
-"""Where a signer's certificate and key come from."""
+"""Sources of a signer's certificate and key."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -27,7 +27,7 @@ from manifests.errors import ReelmillError, SignerUnavailableError
 
 @dataclass(frozen=True, slots=True)
 class DevelopmentCA:
-    """A root and a leaf of this installation's own, made in ``folder`` on first use."""
+    """A local root and leaf certificate, created in ``folder`` on first use."""
 
     folder: Path
 
@@ -37,8 +37,8 @@ class KeyFile:
     """A certificate chain and its private key, both in PEM.
 
     Attributes:
-        chain: leaf first; ends in its root, unless ``anchors`` names one.
-        anchors: PEM file of the roots under which the clips are to read Trusted.
+        chain: leaf first; it must end in its root unless ``anchors`` contains that.
+        anchors: PEM file of the roots under which clips are Trusted.
     """
 
     chain: Path
@@ -48,12 +48,12 @@ class KeyFile:
 
 @dataclass(frozen=True, slots=True)
 class CallbackKey:
-    """A certificate chain whose private key lies elsewhere: a KMS, an HSM, a signing service.
+    """A certificate chain with an external private key: in a KMS, an HSM or a signing service.
 
     Attributes:
-        sign: signs a byte string with the leaf's key; ECDSA as r and s side by side, RSA as PSS
-            with a salt as long as the digest. Called from the thread that signs the clip.
-        kind: what to call it.
+        sign: signs a byte string with the leaf's key: ECDSA as r and s concatenated, RSA as PSS with a salt as long as
+            the digest. Called from the thread that signs the clip.
+        kind: name for messages.
     """
 
     chain: Path
@@ -70,12 +70,11 @@ class TimeStamps:
     """A time stamp authority (RFC 3161).
 
     Attributes:
-        url: http or https address.
-        anchors: PEM file of its root; without one a clip stays Trusted only until the signer's
-            certificate expires.
+        url: HTTP or HTTPS URL.
+        anchors: PEM file of its root; without it, a clip is Trusted only until the signer's certificate expires.
 
     Raises:
-        SignerUnavailableError: the address is none.
+        SignerUnavailableError: invalid URL.
     """
 
     url: str
@@ -84,20 +83,21 @@ class TimeStamps:
     def __post_init__(self) -> None:
         if not self.url.startswith(("http://", "https://")):
             raise SignerUnavailableError(
-                f"the time stamp authority's address {self.url!r} must begin with http:// or https://"
+                f"Invalid URL of the time stamp authority: {self.url!r}. "
+                "Set REELMILL_TSA_URL to a URL that starts with http:// or https://."
             )
 
     @property
     def anchors_pem(self) -> str:
-        """Its root in PEM, or nothing."""
+        """The root in PEM, or an empty string."""
         return to_pem(read_certificates(self.anchors)) if self.anchors else ""
 
 
 class OpenKey(NamedTuple):
-    """A chain that was checked, with what signs for it.
+    """A validated chain with its signing function.
 
     Attributes:
-        path: where the chain was read; for messages.
+        path: file of the chain, for messages.
     """
 
     chain: Chain
@@ -107,10 +107,10 @@ class OpenKey(NamedTuple):
 
 
 def open_key(source: SignerSource) -> OpenKey:
-    """Read and check what a source names.
+    """Read and validate the chain and the key of a source.
 
     Raises:
-        SignerUnavailableError: says what is missing or unfit.
+        SignerUnavailableError: a file or the key is missing or invalid.
     """
     if isinstance(source, DevelopmentCA):
         own_chain, own_key = development_chain(source.folder)
@@ -120,24 +120,23 @@ def open_key(source: SignerSource) -> OpenKey:
     if isinstance(source, KeyFile):
         sign = key_signs(read_key(source.key), chain, source.key)
         return OpenKey(chain, sign, "key file", source.chain)
-    _try_out(source, chain)
+    _check_callback(source, chain)
     return OpenKey(chain, source.sign, source.kind, source.chain)
 
 
-def _try_out(source: CallbackKey, chain: Chain) -> None:
-    """Sign a few bytes: better to learn now than with the first clip that the key is another one."""
+def _check_callback(source: CallbackKey, chain: Chain) -> None:
+    """Sign a few bytes, to find a wrong key before the first clip is signed."""
     probe = b"reelmill: does this key belong to the certificate?"
     try:
         signature = source.sign(probe)
     except ReelmillError:
         raise
     except Exception as error:
-        raise SignerUnavailableError(f"the signing callback failed: {type(error).__name__}: {error}") from error
+        raise SignerUnavailableError(f"The signing callback failed ({type(error).__name__}: {error}).") from error
     if not _verifies(chain.leaf, signature, probe, chain.algorithm):
         raise SignerUnavailableError(
-            f"the {source.kind} key does not belong to the certificate of "
-            f"{name_of(chain.leaf)!r} in {source.chain}; name the key that its request "
-            "was made with"
+            f"The {source.kind} key does not belong to the certificate of {name_of(chain.leaf)!r} in {source.chain}. "
+            "Use the key that the certificate was requested with."
         )
 
 

@@ -1,4 +1,4 @@
-"""Says of any media file who signed it, whether that holds, and what was done to it."""
+"""Verify the Content Credential of a media file: who signed it, whether it is intact, and what was done to it."""
 
 import hashlib
 from collections.abc import Iterator
@@ -26,23 +26,23 @@ __all__ = ["CredentialReport", "verify"]
 
 STATES: dict[str, State] = {"Trusted": "trusted", "Valid": "valid"}
 UNREADABLE = finding_of({"code": "credential.unreadable"})
-ELSEWHERE = "its credential lies at {}; download it, and name it as the sidecar"
+ELSEWHERE = "its credential is stored at {}; download it and pass it as the sidecar"
 OTHER_BYTES = finding_of({"code": "file.sha256.mismatch"})
 
 
 def verify(
     path: Path, anchors_pem: str | None = None, sidecar: Path | None = None, sha256: str | None = None
 ) -> CredentialReport:
-    """Check the Content Credential of a file, without asking the network.
+    """Verify the Content Credential of a file, without network access.
 
     Args:
-        anchors_pem: roots that are trusted; without any, the best state is ``valid``.
-        sidecar: manifest store to go by where the file carries none (platforms strip it).
-        sha256: hash of the whole file as it was published, if that is known; a credential does
-            not cover every byte of a video (a ``free`` box can be appended unseen).
+        anchors_pem: trusted roots; without any, the best state is ``valid``.
+        sidecar: manifest store to use if the file contains none (platforms strip it).
+        sha256: hash of the whole file as published, if known; a credential does not cover every byte of a video (a
+            ``free`` box can be appended without invalidating it).
 
     Raises:
-        CredentialError: a file is missing, cannot be read, or is no media at all.
+        CredentialError: a file is missing or unreadable, or not a media file.
     """
     try:
         store = sidecar.read_bytes() if sidecar else None
@@ -50,9 +50,9 @@ def verify(
             digest = hashlib.file_digest(file, "sha256").hexdigest()
             report = _report(file, trust_context(anchors_pem or ""), store)
     except OSError as error:
-        raise CredentialError(f"cannot read {error.filename or path}: {error.strerror}") from error
+        raise CredentialError(f"Cannot read {error.filename or path}: {error.strerror}.") from error
     except C2paError.NotSupported as error:
-        raise CredentialError(f"{path} is no media file; name a video, such as an MP4") from error
+        raise CredentialError(f"{path} is not a media file. Use a video, such as an MP4.") from error
     if sha256 and sha256 != digest:
         report = replace(report, state="invalid", findings=(*report.findings, OTHER_BYTES))
     return replace(report, path=str(path), sha256=digest)
@@ -62,7 +62,7 @@ def _report(file: BinaryIO, context: Context, store: bytes | None) -> Credential
     try:
         reading = read_store(file, context)
         if reading:
-            return _tell(reading)
+            return _report_of(reading)
         missing: tuple[Finding, ...] = ()
     except C2paError.NotSupported:
         raise
@@ -73,35 +73,35 @@ def _report(file: BinaryIO, context: Context, store: bytes | None) -> Credential
     if store is None:
         return CredentialReport("absent", missing)
     try:
-        return replace(_tell(_read_beside(file, context, store)), from_sidecar=True)
+        return replace(_report_of(_read_sidecar(file, context, store)), from_sidecar=True)
     except C2paError:
         return CredentialReport("invalid", (UNREADABLE,), from_sidecar=True)
 
 
-def _read_beside(file: BinaryIO, context: Context, store: bytes) -> StoreReading:
-    """Read the sidecar against the file as it is, or with the store back in its place."""
-    as_it_is = _read(file, context, store)
-    if as_it_is.state in STATES:
-        return as_it_is
-    with restore_sidecar(file, store) as whole:
-        again = read_store(whole, context)
-    return again if again and again.state in STATES else as_it_is
+def _read_sidecar(file: BinaryIO, context: Context, store: bytes) -> StoreReading:
+    """Validate the sidecar against the file as it is, or else with the store restored to its position."""
+    reading = _read(file, context, store)
+    if reading.state in STATES:
+        return reading
+    with restore_sidecar(file, store) as restored:
+        second = read_store(restored, context)
+    return second if second and second.state in STATES else reading
 
 
 def _read(file: BinaryIO, context: Context, store: bytes) -> StoreReading:
     file.seek(0)
     reading = read_store(file, context, store)
     if reading is None:
-        raise C2paError("the sidecar holds no manifest store")
+        raise C2paError("the sidecar contains no manifest store")
     return reading
 
 
-def _tell(reading: StoreReading) -> CredentialReport:
+def _report_of(reading: StoreReading) -> CredentialReport:
     tampered = tuple(_tampered(reading))
     ingredients = tuple(_ingredient(each) for each in reading.manifest.get("ingredients", []))
     return CredentialReport(
         state="invalid" if tampered else STATES.get(reading.state, "invalid"),
-        findings=(*(finding_of(each) for each in _objections(reading)), *tampered),
+        findings=(*(finding_of(each) for each in _problems(reading)), *tampered),
         signer=_signer(reading.signature),
         time_stamped=any(each["code"] == "timeStamp.validated" for each in reading.codes("success")),
         title=reading.manifest.get("title") or "",
@@ -113,10 +113,10 @@ def _tell(reading: StoreReading) -> CredentialReport:
     )
 
 
-def _objections(reading: StoreReading) -> list[dict[str, Any]]:
-    """Return the failures, and what is amiss with the time stamp, which the library only remarks on."""
-    remarks = (each for each in reading.codes("informational") if each["code"].startswith("timeStamp."))
-    return [*reading.codes("failure"), *remarks]
+def _problems(reading: StoreReading) -> list[dict[str, Any]]:
+    """Return the failures and the time stamp problems, which the library reports as informational."""
+    time_stamps = (each for each in reading.codes("informational") if each["code"].startswith("timeStamp."))
+    return [*reading.codes("failure"), *time_stamps]
 
 
 def _tampered(reading: StoreReading) -> Iterator[Finding]:
@@ -126,7 +126,7 @@ def _tampered(reading: StoreReading) -> Iterator[Finding]:
 
 
 def _history(reading: StoreReading) -> Iterator[str]:
-    """Yield what was done, from the first parent that is known on."""
+    """Yield what was done, starting with the oldest known parent."""
     opened = ""
     for manifest in reading.lineage():
         model = assertion_of(manifest, "c2pa.ai-disclosure").get("modelName", "")

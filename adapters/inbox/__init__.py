@@ -1,4 +1,4 @@
-"""Where sheets arrive: a folder, or a prefix of an S3 bucket."""
+"""Watched places in which sheets arrive: a folder, or a prefix of an S3 bucket."""
 
 from pathlib import Path
 from urllib.parse import urlsplit
@@ -18,22 +18,22 @@ def open_inbox(
     access_key: str | None = None,
     secret_key: str | None = None,
 ) -> Inbox:
-    """Open a watched place; nothing is read yet, and nobody is called.
+    """Open a watched place without reading it or connecting to it.
 
     Args:
         location: a folder, or ``s3://name/prefix``.
-        endpoint, region, access_key, secret_key: as ``open_bucket`` takes them.
+        endpoint, region, access_key, secret_key: see ``open_bucket``.
 
     Raises:
-        SettingsError: the location is neither.
+        SettingsError: the location is neither of them.
     """
     parts = urlsplit(location)
     if parts.scheme == "s3" and parts.netloc:
-        from adapters.inbox.s3 import S3Inbox  # boto3 takes its time, and a folder needs none of it
+        from adapters.inbox.s3 import S3Inbox  # boto3 is slow to import, and a folder does not need it
 
         return S3Inbox(
             parts.netloc, parts.path, endpoint=endpoint, region=region, access_key=access_key, secret_key=secret_key
         )
     if "://" in location or not location.strip():
-        raise SettingsError(f"{location!r} cannot be watched; set REELMILL_WATCH to a folder or to s3://name/prefix.")
+        raise SettingsError(f"{location!r} cannot be watched. Set REELMILL_WATCH to a folder or to s3://name/prefix.")
     return FolderInbox(Path(location).expanduser().absolute())

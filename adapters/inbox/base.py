@@ -1,16 +1,16 @@
-"""What a watched place can do."""
+"""The interface of watched places."""
 
 from typing import NamedTuple, Protocol
 
 
 class Found(NamedTuple):
-    """A file that lies in a watched place.
+    """A file in a watched place.
 
     Attributes:
-        name: without any folder.
-        size: bytes.
-        stamp: another one means other content, as far as can be told without reading.
-        age_s: seconds since the last change; None where the place shows only whole files.
+        name: name without folder.
+        size: size in bytes.
+        stamp: changes with the content, as far as this can be detected without reading the file.
+        age_s: seconds since the last change; None if the place lists only complete files.
     """
 
     name: str
@@ -20,31 +20,31 @@ class Found(NamedTuple):
 
 
 class Inbox(Protocol):
-    """A flat place into which others put files, and where answers are left beside them."""
+    """A folder or prefix to which others write sheets, and to which we write receipts."""
 
     place: str
-    """What people call it: a path, or an s3 URL."""
+    """Path or s3 URL of the place, for people."""
 
     def found(self) -> list[Found]:
-        """Return the files that lie here by name, but hidden ones and those in folders below.
+        """Return the files, without hidden files and without subfolders.
 
         Raises:
-            BucketError: the place cannot be looked at.
+            BucketError: the place cannot be listed.
         """
         ...
 
     def fetch(self, name: str, most: int) -> bytes | None:
-        """Return a file's bytes, ``most`` + 1 of them where there are more; None where it is gone.
+        """Return a file's bytes, at most ``most`` + 1 of them; None if the file does not exist.
 
         Raises:
-            BucketError: it cannot be read.
+            BucketError: the file cannot be read.
         """
         ...
 
     def leave(self, name: str, data: bytes) -> None:
-        """Put a file here, whole, in the place of one with its name.
+        """Write a file atomically; an existing file with this name is replaced.
 
         Raises:
-            BucketError: it cannot be written.
+            BucketError: the file cannot be written.
         """
         ...

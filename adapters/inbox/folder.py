@@ -13,36 +13,36 @@ from manifests.errors import BucketRefusedError, BucketUnreachableError
 
 
 class FolderInbox:
-    """A folder of this machine, or one that is mounted. Links are not followed: they may lead anywhere."""
+    """A local or mounted folder. Symbolic links are not followed, because they can point to any file."""
 
     def __init__(self, folder: Path) -> None:
         self._folder = folder
         self.place = str(folder)
 
     def found(self) -> list[Found]:
-        """Return the plain files."""
-        with self._our_errors("looked at"), os.scandir(self._folder) as entries:
+        """Return the regular files."""
+        with self._our_errors("listed"), os.scandir(self._folder) as entries:
             return sorted(_found(entries, time.time()))
 
     def fetch(self, name: str, most: int) -> bytes | None:
-        """Return a plain file's bytes."""
+        """Return the bytes of a regular file."""
         with self._our_errors("read"):
             try:
                 handle = os.open(self._path(name), os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK)
             except FileNotFoundError:
-                self._folder.stat()  # a folder that is gone is another trouble than a file that is
+                self._folder.stat()  # raises if the folder itself does not exist
                 return None
             with open(handle, "rb") as file:
                 return file.read(most + 1) if stat.S_ISREG(os.fstat(handle).st_mode) else None
 
     def leave(self, name: str, data: bytes) -> None:
-        """Write beside, then put into place."""
-        with self._our_errors("written"):
+        """Write to a temporary file, then rename it."""
+        with self._our_errors("written to"):
             write_durably(self._path(name), data)
 
     def _path(self, name: str) -> Path:
         if "/" in name or name in ("", ".", ".."):
-            raise BucketRefusedError(f"{name[:80]!r} is no file's name in the watched folder {self._folder}.")
+            raise BucketRefusedError(f"{name[:80]!r} is not a valid file name in the watched folder {self._folder}.")
         return self._folder / name
 
     @contextmanager
@@ -51,8 +51,8 @@ class FolderInbox:
             yield
         except OSError as error:
             raise BucketUnreachableError(
-                f"The watched folder {self._folder} cannot be {done} ({error.strerror}); "
-                "see that it is there and that its rights allow it."
+                f"The watched folder {self._folder} cannot be {done} ({error.strerror}). "
+                "Check that it exists and check its permissions."
             ) from error
 
 
@@ -60,9 +60,9 @@ def _found(entries: Iterable[os.DirEntry[str]], now: float) -> Iterator[Found]:
     for entry in entries:
         if entry.name.startswith(".") or not entry.is_file(follow_symlinks=False):
             continue
-        with suppress(FileNotFoundError):  # it was taken away this moment
+        with suppress(FileNotFoundError):  # deleted since the folder was listed
             about = entry.stat(follow_symlinks=False)
-            # The time of the inode, too: copying programs set the other one to that of the original.
+            # The inode's time counts too, because copying programs set the other one to the time of the original.
             yield Found(
                 entry.name,
                 about.st_size,

@@ -10,7 +10,7 @@ TIMEOUT_S = 20.0
 
 
 class S3Inbox(S3Bucket):
-    """What lies directly under a prefix. Names are what people typed, not the plain keys that we write."""
+    """The objects directly under a prefix. Their names are typed by people, unlike the keys that we generate."""
 
     def __init__(
         self,
@@ -35,7 +35,7 @@ class S3Inbox(S3Bucket):
         self.place = f"s3://{name}/{self._prefix}".rstrip("/")
 
     def found(self) -> list[Found]:
-        """Return the objects; S3 shows none before it is whole."""
+        """Return the objects; S3 lists an object only after it is complete."""
         pages = self._client.get_paginator("list_objects_v2")
         with self._our_errors():
             items = [
@@ -64,7 +64,7 @@ class S3Inbox(S3Bucket):
         return data
 
     def leave(self, name: str, data: bytes) -> None:
-        """Put an object."""
+        """Write an object."""
         kind = "application/json" if name.endswith(".json") else "application/octet-stream"
         with self._our_errors():
             self._client.put_object(Bucket=self._name, Key=self._prefix + name, Body=data, ContentType=kind)

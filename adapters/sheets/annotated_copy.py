@@ -1,4 +1,4 @@
-"""A copy of a sheet with its bad cells in red and everything that was said on a tab of its own."""
+"""A copy of a sheet in which invalid cells are marked in colour and all findings are listed on a separate tab."""
 
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
@@ -25,19 +25,19 @@ from manifests.sheet.table import Table, letter
 
 ERRORS = "Errors"
 MOST_COMMENTS = 2_000
-"""Comments in one sheet, above which spreadsheet programs grow slow; colours and the tab go on."""
+"""Maximum number of comments; more make spreadsheet programs slow. Colours and the Errors tab cover all cells."""
 
 Marks = Mapping[tuple[int, str], tuple[str, bool]]
 
 
 def annotate(table: Table, problems: Iterable[CellProblem], warnings: Iterable[CellProblem], out: Path) -> None:
-    """Write a copy as XLSX: bad cells red, odd ones yellow, with comments and an Errors tab.
+    """Write a copy as XLSX: cells with errors in red, with warnings in yellow, with comments and an Errors tab.
 
-    Every row stands where it stood, so that the row numbers of the sentences hold.
+    Every row keeps its number, so that the row numbers in the messages are correct.
 
     Raises:
         SheetError: ``out`` does not end in .xlsx, is the sheet itself, or cannot be written.
-        DiskFullError: no room.
+        DiskFullError: the disk is full.
     """
     findings = [(problem, True) for problem in problems] + [(warning, False) for warning in warnings]
     with new_book(out, table.path) as book:
@@ -46,14 +46,14 @@ def annotate(table: Table, problems: Iterable[CellProblem], warnings: Iterable[C
 
 
 def _marks(findings: Sequence[tuple[CellProblem, bool]]) -> Marks:
-    """Return what is said of each cell, and whether it is bad; of a whole row, in its first cell."""
-    said: dict[tuple[int, str], list[str]] = defaultdict(list)
-    bad: set[tuple[int, str]] = set()
-    for problem, is_bad in findings:
+    """Return the comment of each cell and whether it is an error; findings of a whole row belong to its first cell."""
+    comments: dict[tuple[int, str], list[str]] = defaultdict(list)
+    errors: set[tuple[int, str]] = set()
+    for problem, is_error in findings:
         place = (problem.row, problem.column_letter or "A")
-        said[place].append(problem.sentence)
-        bad |= {place} if is_bad else set()
-    return {place: ("\n".join(sentences), place in bad) for place, sentences in said.items()}
+        comments[place].append(problem.sentence)
+        errors |= {place} if is_error else set()
+    return {place: ("\n".join(sentences), place in errors) for place, sentences in comments.items()}
 
 
 def _write_copy(book: Workbook, table: Table, marks: Marks) -> None:
@@ -89,7 +89,7 @@ def _marked(tab: Any, texts: Sequence[str], index: int, mark: tuple[str, bool] |
 
 def _write_errors(book: Workbook, findings: Sequence[tuple[CellProblem, bool]]) -> None:
     tab = add_tab(book, ERRORS, dict(enumerate((8, 8, 8, 24, 32, 60))))
-    header = ("Row", "Column", "Kind", "Header", "Value", "What to do")
+    header = ("Row", "Column", "Kind", "Header", "Value", "Message")
     tab.append([cell_of(tab, text, HEADER, BOLD) for text in header])
     for problem, bad in findings:
         texts = (

@@ -1,4 +1,4 @@
-"""Saving a file in one step: whole, or not at all."""
+"""Atomic saving: a file is written completely or not at all."""
 
 import errno
 import os
@@ -11,11 +11,11 @@ from manifests.errors import DiskFullError, SheetError
 
 @contextmanager
 def saving(out: Path) -> Iterator[Path]:
-    """Yield a name beside ``out`` to write to; what lies there is then renamed.
+    """Yield a temporary path in the folder of ``out``; the file written there is then renamed to ``out``.
 
     Raises:
-        DiskFullError: no room.
-        SheetError: the folder is missing or cannot be written.
+        DiskFullError: the disk is full.
+        SheetError: the folder does not exist or is not writable.
     """
     unfinished = out.with_name(f".{out.name}.{os.getpid()}")
     try:
@@ -24,8 +24,8 @@ def saving(out: Path) -> Iterator[Path]:
         os.replace(unfinished, out)
     except OSError as error:
         if error.errno in (errno.ENOSPC, errno.EDQUOT):
-            raise DiskFullError(f"The disk is full, '{out}' was not written; free some space.") from error
-        message = f"'{out}' cannot be written ({error.strerror}); check the folder and its rights."
+            raise DiskFullError(f"The disk is full, '{out}' was not written. Free some space and try again.") from error
+        message = f"'{out}' cannot be written ({error.strerror}). Check the folder and its permissions."
         raise SheetError(message) from error
     finally:
         with suppress(OSError):

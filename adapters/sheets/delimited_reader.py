@@ -1,4 +1,4 @@
-"""Sheets kept as text: CSV, semicolon CSV, TSV."""
+"""Reader for text sheets: CSV, semicolon CSV and TSV."""
 
 import codecs
 import csv
@@ -21,11 +21,11 @@ _BOMS = {
 }
 _SAMPLE = 64
 _MOST_CHARACTERS = 32_000
-"""Longest cell; Excel's own limit is 32,767, and some room is left for what guarding adds."""
+"""Maximum length of a cell. Excel's limit is 32,767; the difference is reserved for escaping."""
 
 
 class _Shape(NamedTuple):
-    """How well a delimiter fits; the greatest wins."""
+    """How well a delimiter fits; the greatest value wins."""
 
     known: int
     fitting: bool
@@ -34,20 +34,20 @@ class _Shape(NamedTuple):
 
 
 def decode(data: bytes) -> str:
-    """Return the text: by its byte order mark, else as UTF-8, else as Windows-1252.
+    """Decode text by its byte order mark, or else as UTF-8, or else as Windows-1252.
 
     Raises:
-        UnreadableSheetError: no text, or in an encoding that nobody can tell.
+        UnreadableSheetError: not text, or the encoding cannot be detected.
     """
     encoding = next((name for bom, name in _BOMS.items() if data.startswith(bom)), None) or _unmarked(data)
     try:
         return data.decode(encoding)
     except UnicodeDecodeError as error:
-        raise UnreadableSheetError("cannot be read as text; save it as CSV in UTF-8, or as XLSX") from error
+        raise UnreadableSheetError("cannot be decoded as text. Save it as CSV in UTF-8, or as XLSX") from error
 
 
 def _unmarked(data: bytes) -> str:
-    """Tell UTF-16 by its zeros: every second byte of Latin text is one, and hardly any of the others."""
+    """Detect the encoding; in UTF-16, every second byte of Latin text is zero, and hardly any of the others."""
     even, odd = data[:4096:2].count(0), data[1:4096:2].count(0)
     if max(even, odd) * 4 > len(data[:4096]) and min(even, odd) * 20 <= max(even, odd):
         return "utf-16-le" if odd > even else "utf-16-be"
@@ -55,7 +55,7 @@ def _unmarked(data: bytes) -> str:
         data.decode("utf-8")
     except UnicodeDecodeError:
         if even or odd:
-            raise UnreadableSheetError("is a binary file, no sheet; save the sheet as XLSX or CSV") from None
+            raise UnreadableSheetError("is a binary file, not a sheet. Save the sheet as XLSX or CSV") from None
         return "cp1252"
     return "utf-8"
 
@@ -63,10 +63,10 @@ def _unmarked(data: bytes) -> str:
 def read_delimited(data: bytes) -> tuple[str, list[Row]]:
     """Return the delimiter and the rows that are not blank.
 
-    A first line ``sep=;`` names the delimiter and, as in Excel, is not counted.
+    A first line ``sep=;`` sets the delimiter and is not counted as a row, as in Excel.
 
     Raises:
-        UnreadableSheetError: no text, or a quote that is opened and not closed.
+        UnreadableSheetError: not text, or an unclosed double quote.
     """
     csv.field_size_limit(_MOST_CHARACTERS)
     text = decode(data)
@@ -97,13 +97,16 @@ def _rows(text: str, delimiter: str) -> Iterator[Row]:
 
 def _quoting(number: int, error: str) -> str:
     if "end of data" in error:
-        return f"has a double quote in row {number} that is never closed; close it, or take it out"
+        return f"has an unclosed double quote in row {number}. Close it, or delete it"
     if "field limit" in error:
         return (
-            f"has a cell of more than {_MOST_CHARACTERS:,} characters in row {number}; "
-            "look for a double quote that is never closed"
+            f"has a cell with more than {_MOST_CHARACTERS:,} characters in row {number}. "
+            "Check for an unclosed double quote, or shorten the cell"
         )
-    return f"has a stray double quote in row {number}; write two for each one that is meant, or save the sheet as XLSX"
+    return (
+        f"has a stray double quote in row {number}. Write two double quotes for each one in a quoted text, or save "
+        "the sheet as XLSX"
+    )
 
 
 def _shape(text: str, delimiter: str) -> _Shape:

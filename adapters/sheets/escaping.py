@@ -1,35 +1,35 @@
-"""Text of people in files that a spreadsheet program will open: no formula, nothing illegal in XML."""
+"""Escaping of untrusted text in files for spreadsheet programs: no formulas, no characters that are illegal in XML."""
 
 import re
 
 _FORMULA = re.compile(r"'*[=+\-@\t\r]")
 _NUMBER = re.compile(r"-?(0|[1-9]\d{0,14})(\.\d{1,10})?", re.ASCII)
 _ILLEGAL = re.compile("[\x00-\x08\x0b-\x1f]")
-"""Controls that XML 1.0 cannot hold, and the carriage return, which it makes a line feed of."""
+"""Control characters that XML 1.0 does not allow, and the carriage return, which it converts to a line feed."""
 _NO_CHARACTER = re.compile("[\ud800-\udfff\ufffe\uffff]")
-"""What XML cannot hold and the format cannot escape."""
+"""Characters that XML does not allow and XLSX cannot escape."""
 _ESCAPED = re.compile(r"_(?=x[0-9A-Fa-f]{4}_)")
 
 
 def guarded(text: str) -> str:
-    """Return the text with an apostrophe before what a program would take for a formula.
+    """Return the text with an apostrophe in front if a spreadsheet program would treat it as a formula.
 
-    ``unguarded`` takes it off again; text that has apostrophes there already gets one more, so
-    that every text comes back as it was.
+    ``unguarded`` removes it. Text that already starts with apostrophes gets one more, so that every text is restored
+    exactly.
     """
     return "'" + text if _FORMULA.match(text) else text
 
 
 def unguarded(text: str) -> str:
-    """Return the text without the apostrophe that ``guarded`` or a person put before a formula."""
+    """Return the text without the apostrophe that ``guarded`` or a person added in front of a formula."""
     return text[1:] if text.startswith("'") and _FORMULA.match(text) else text
 
 
 def cell_value(text: str) -> str | float | int:
-    """Return what to write into a workbook's cell: numbers as numbers, other text guarded.
+    """Return the value for a workbook's cell: numbers as numbers, other text guarded.
 
-    Characters that XML cannot hold are written the way that the format escapes them; lone
-    surrogates and noncharacters, which it cannot, become U+FFFD.
+    Characters that XML does not allow are escaped as in XLSX. Lone surrogates and noncharacters, which cannot be
+    escaped, become U+FFFD.
     """
     found = _NUMBER.fullmatch(text)
     if found and text != "-0":

@@ -1,4 +1,4 @@
-"""What a file is, by its first bytes; what is no sheet gets the sentence that helps."""
+"""Detection of a file's kind by its first bytes, with a helpful message for files that are not sheets."""
 
 import io
 import zipfile
@@ -9,36 +9,41 @@ from manifests.errors import UnreadableSheetError
 TEXT, WORKBOOK = "text", "workbook"
 
 _OLE = b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1"
-_AS_XLSX = "open it in its program and save it as XLSX or CSV"
+_AS_XLSX = "Open it in a spreadsheet program and save it as XLSX or CSV"
+_COPY = "Copy the table to a spreadsheet and save it as XLSX"
+_TYPE = "Type the table in a spreadsheet and save it as XLSX"
+_UNPACK = "Unpack it first"
+PROTECTED = "is protected by a password. Save a copy without a password"
+EMPTY = "is empty. Enter a header and a prompt below it, or create a template with `reelmill init`"
 _MAGIC = {
-    b"%PDF": "a PDF; copy the table into a spreadsheet and save it as XLSX",
-    b"\x89PNG": "a picture; type the table into a spreadsheet and save it as XLSX",
-    b"\xff\xd8\xff": "a picture; type the table into a spreadsheet and save it as XLSX",
-    b"GIF8": "a picture; type the table into a spreadsheet and save it as XLSX",
-    b"\x1f\x8b": "compressed; unpack it first",
-    b"7z\xbc\xaf": "compressed; unpack it first",
-    b"Rar!": "compressed; unpack it first",
-    b"PAR1": "a Parquet file; export it as CSV",
-    b"SQLite format 3": "a database; export its table as CSV",
-    b"{\\rtf": f"a text document; copy the table into a spreadsheet, or {_AS_XLSX}",
+    b"%PDF": f"a PDF. {_COPY}",
+    b"\x89PNG": f"a picture. {_TYPE}",
+    b"\xff\xd8\xff": f"a picture. {_TYPE}",
+    b"GIF8": f"a picture. {_TYPE}",
+    b"\x1f\x8b": f"compressed. {_UNPACK}",
+    b"7z\xbc\xaf": f"compressed. {_UNPACK}",
+    b"Rar!": f"compressed. {_UNPACK}",
+    b"PAR1": "a Parquet file. Export it as CSV",
+    b"SQLite format 3": "a database. Export its table as CSV",
+    b"{\\rtf": f"a text document. {_COPY}",
 }
 _MEMBERS = {
-    "xl/workbook.bin": f"a binary workbook (XLSB); {_AS_XLSX}",
-    "word/document.xml": "a Word document; copy the table into a spreadsheet and save it as XLSX",
-    "ppt/presentation.xml": "a presentation; copy the table into a spreadsheet and save it as XLSX",
-    "Index/Document.iwa": "a Numbers document; export it as Excel (XLSX) or CSV",
-    "Index.zip": "a Numbers document; export it as Excel (XLSX) or CSV",
+    "xl/workbook.bin": f"a binary workbook (XLSB). {_AS_XLSX}",
+    "word/document.xml": f"a Word document. {_COPY}",
+    "ppt/presentation.xml": f"a presentation. {_COPY}",
+    "Index/Document.iwa": "a Numbers document. Export it as Excel (XLSX) or CSV",
+    "Index.zip": "a Numbers document. Export it as Excel (XLSX) or CSV",
 }
 
 
 def kind_of(data: bytes) -> str:
-    """Return TEXT, or WORKBOOK for what ``check_package`` has still to look into.
+    """Return TEXT, or WORKBOOK for a ZIP that ``check_package`` has yet to check.
 
     Raises:
-        UnreadableSheetError: neither; the message goes on after the file's name.
+        UnreadableSheetError: neither of them. The message continues after the file's name and has no full stop.
     """
     if not data.strip():
-        raise UnreadableSheetError("is empty; write a header and a prompt below it, or start from `reelmill init`")
+        raise UnreadableSheetError(EMPTY)
     for magic, words in _MAGIC.items():
         if data.startswith(magic):
             raise UnreadableSheetError(f"is {words}")
@@ -48,35 +53,36 @@ def kind_of(data: bytes) -> str:
         return WORKBOOK
     start = data[:4096].lstrip(b"\xef\xbb\xbf \t\r\n").lower()
     if start.startswith((b"<!doctype", b"<html", b"<table", b"<?xml")):
-        raise UnreadableSheetError(f"is a web page or XML, whatever its name says; {_AS_XLSX}")
+        raise UnreadableSheetError(f"is a web page or an XML file, whatever its extension. {_AS_XLSX}")
     if start.startswith((b"[{", b'{"', b"[\n", b"{\n")):
-        raise UnreadableSheetError("is JSON; export the table as CSV")
+        raise UnreadableSheetError("is a JSON file. Export the table as CSV")
     return TEXT
 
 
 def _old_office(data: bytes) -> str:
     if "EncryptedPackage".encode("utf-16-le") in data:
-        return "is protected by a password; save a copy without one"
+        return PROTECTED
     if "WordDocument".encode("utf-16-le") in data:
-        return "is a Word document; copy the table into a spreadsheet and save it as XLSX"
-    return f"is an old Excel file (XLS); {_AS_XLSX}"
+        return f"is a Word document. {_COPY}"
+    return f"is an old Excel file (XLS). {_AS_XLSX}"
 
 
 def check_package(data: bytes) -> None:
-    """Make sure that a ZIP is a workbook. For the child: even a list of members can be made to harm.
+    """Check that a ZIP is a workbook. To be called in the child, because even a list of members can be malicious.
 
     Raises:
-        UnreadableSheetError: damaged, or something else; the message goes on after the file's name.
+        UnreadableSheetError: damaged, or another kind of file. The message continues after the file's name and has no
+            full stop.
     """
     try:
         with zipfile.ZipFile(io.BytesIO(data)) as package:
             names = set(package.namelist())
             mime = package.open("mimetype").read(80) if "mimetype" in names else b""
     except (zipfile.BadZipFile, zlib.error, NotImplementedError, OSError, RuntimeError, ValueError) as error:
-        raise UnreadableSheetError("is damaged or cut short; copy or download it again") from error
+        raise UnreadableSheetError("is damaged or incomplete. Copy or download it again") from error
     if "xl/workbook.xml" in names:
         return
     if b"opendocument" in mime:
-        raise UnreadableSheetError(f"is an OpenDocument file (ODS); {_AS_XLSX}")
+        raise UnreadableSheetError(f"is an OpenDocument file (ODS). {_AS_XLSX}")
     words = next((words for name, words in _MEMBERS.items() if name in names), None)
-    raise UnreadableSheetError(f"is {words}" if words else "is a ZIP archive; unpack it and name the sheet inside")
+    raise UnreadableSheetError(f"is {words}" if words else "is a ZIP archive. Unpack it and use the sheet inside")

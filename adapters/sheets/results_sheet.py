@@ -1,4 +1,4 @@
-"""The sheet handed back: the same rows, with what became of each."""
+"""The results sheet: the rows of a sheet with the result of each."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -31,21 +31,21 @@ RESULTS = {
     "Reelmill why": 60,
     "Reelmill notice": 60,
 }
-"""Headers of our columns, with their widths; columns.is_result knows them, so they are no input."""
+"""Headers of our columns with their widths. ``columns.is_result`` recognises them, so they are ignored as input."""
 
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """What became of a row.
+    """The result of a row.
 
     Attributes:
-        status: one word, such as published, failed or not run.
+        status: short text, such as published, failed or not run.
         passed, published: numbers of clips.
-        best_score: highest prompt_adherence, -1..1; None where nothing was scored.
-        url: where the best published clip lies; empty if none.
-        credential_sha256: hex digest of that clip's Content Credential; empty if none.
-        why: reasons why clips failed, or what was wrong with the row.
-        notice: what a licence wants to be said wherever the clips are shown; empty where nothing.
+        best_score: highest prompt_adherence, -1..1; None if nothing was scored.
+        url: URL of the best published clip; empty if there is none.
+        credential_sha256: hex digest of that clip's Content Credential; empty if there is none.
+        why: reasons why clips failed, or the errors of the row.
+        notice: notice that a licence requires wherever the clips are shown; empty if none is required.
     """
 
     status: str
@@ -59,16 +59,16 @@ class Outcome:
 
 
 def hand_back(table: Table, outcomes: Mapping[int, Outcome], out: Path) -> None:
-    """Write the sheet's rows as XLSX with our columns behind; earlier ones of ours are replaced.
+    """Write the sheet's rows as XLSX with our columns after them; earlier results are replaced.
 
-    The file can be run again: our columns are no input, and every text comes back as it was.
+    The file can be used as a sheet again: our columns are ignored as input, and every text is preserved.
 
     Args:
-        outcomes: by row number; a row without one gets empty cells.
+        outcomes: by row number; rows without an outcome get empty cells.
 
     Raises:
         SheetError: ``out`` does not end in .xlsx, is the sheet itself, or cannot be written.
-        DiskFullError: no room.
+        DiskFullError: the disk is full.
     """
     kept = _kept(table)
     widths = widths_of(table)
@@ -84,7 +84,7 @@ def hand_back(table: Table, outcomes: Mapping[int, Outcome], out: Path) -> None:
 
 
 def _kept(table: Table) -> list[int]:
-    """Return the places of all columns but ours."""
+    """Return the indexes of all columns except ours."""
     width = max(len(table.columns), max((len(row.cells) for row in table.rows), default=0))
     ours = {index for index, header in enumerate(table.columns) if is_result(header)}
     return [index for index in range(width) if index not in ours]

@@ -1,4 +1,4 @@
-"""Parsing in a child process: whatever a file does to it, this process goes on."""
+"""Parsing in a child process, so that a malicious file cannot harm this process."""
 
 import json
 import os
@@ -11,13 +11,13 @@ from manifests.errors import UnreadableSheetError
 from manifests.sheet.table import Row, trimmed
 
 SECONDS = 90
-"""Wall clock for the child; its own limits are in child.py."""
+"""Time limit for the child; its other limits are in sandbox_child.py."""
 
 _CHILD = "from adapters.sheets.sandbox_child import main; main()"
 
 
 class Parsed(NamedTuple):
-    """What the child found in a file; see Table for the fields."""
+    """The result of the child; see Table for the fields."""
 
     rows: list[Row]
     tab: str
@@ -36,7 +36,8 @@ def parse(data: bytes, kind: str, tab: str | None) -> Parsed:
     """Return the rows that are not blank.
 
     Raises:
-        UnreadableSheetError: what the child said, or that it died; goes on after the file's name.
+        UnreadableSheetError: the child reported an error or died. The message continues after the file's name and has
+            no full stop.
     """
     head, *lines = _answer(data, kind, tab)
     found = json.loads(head)
@@ -48,7 +49,7 @@ def parse(data: bytes, kind: str, tab: str | None) -> Parsed:
 
 
 def _answer(data: bytes, kind: str, tab: str | None) -> list[bytes]:
-    """Run the child; it gets this process's import path and nothing else of its environment."""
+    """Run the child, with this process's import path but without the rest of its environment."""
     environment = {"PYTHONPATH": os.pathsep.join(filter(None, sys.path)), "PYTHONUTF8": "1"}
     command = [sys.executable, "-P", "-c", _CHILD, kind, json.dumps(tab)]
     try:
@@ -61,14 +62,14 @@ def _answer(data: bytes, kind: str, tab: str | None) -> list[bytes]:
             check=False,
         )
     except subprocess.TimeoutExpired as error:
-        raise UnreadableSheetError("takes too long to read; copy the table into a new sheet") from error
+        raise UnreadableSheetError("takes too long to read. Copy the table to a new sheet") from error
     if done.returncode:
         raise UnreadableSheetError(_death(done)) from SandboxError(done)
     return done.stdout.splitlines()
 
 
 def _death(done: subprocess.CompletedProcess[bytes]) -> str:
-    """Tell a child that ran into its limits from one that met something nobody thought of."""
+    """Return the message for a child that exceeded its limits, or for one that failed unexpectedly."""
     if done.returncode < 0 or b"MemoryError" in done.stderr:
-        return "needs more memory or time than a sheet should; copy the table into a new sheet"
-    return "cannot be read; open it in its program and save it anew as XLSX"
+        return "needs too much memory or time to read. Copy the table to a new sheet"
+    return "cannot be read. Open it in a spreadsheet program and save it again as XLSX"

@@ -1,8 +1,7 @@
-"""The child process that parses a sheet: what people upload can kill only this one.
+"""The child process that parses a sheet, so that a malicious upload can crash only this process.
 
-Takes the file's bytes on standard input and answers in lines of JSON: first a head with
-either ``error`` (a sentence) or ``tab``, ``delimiter`` and ``formulas``; then a line for
-each row that is not blank.
+It reads the file's bytes from standard input and writes lines of JSON: first a head with either ``error`` (a message)
+or ``tab``, ``delimiter`` and ``formulas``, then a line for each row that is not blank.
 """
 
 import json
@@ -15,14 +14,14 @@ from manifests.errors import UnreadableSheetError
 from manifests.sheet.table import Row
 
 MEMORY = 2**30
-"""Bytes of address space."""
+"""Limit of the address space in bytes."""
 CPU_SECONDS = 60
 MAX_CHARACTERS, MAX_CELLS = 50_000_000, 4_000_000
-"""What the parent may have to hold: a workbook can name one long text a million times."""
+"""Limits of what the parent has to keep in memory: a workbook can reference one long text a million times."""
 
 
 def main() -> None:
-    """Parse standard input; the arguments are the kind of file and a JSON text or null, the tab."""
+    """Parse standard input; the arguments are the kind of file and the tab as JSON (a string or null)."""
     _limit()
     kind, tab = sys.argv[1], json.loads(sys.argv[2])
     try:
@@ -30,7 +29,7 @@ def main() -> None:
     except UnreadableSheetError as error:
         head, rows = {"error": str(error)}, []
     except MemoryError:
-        head, rows = {"error": "needs more memory than a sheet should; copy the table into a new sheet"}, []
+        head, rows = {"error": "needs too much memory to read. Copy the table to a new sheet"}, []
     print(json.dumps(head))
     for row in rows:
         print(json.dumps(row))
@@ -43,7 +42,7 @@ def _limit() -> None:
         (resource.RLIMIT_CORE, 0),
         (resource.RLIMIT_FSIZE, 0),
     ):
-        with suppress(ValueError, OSError):  # macOS knows the name of the limit, but not the limit
+        with suppress(ValueError, OSError):  # macOS defines the limits but does not support all of them
             resource.setrlimit(limit, (value, value))
 
 
@@ -61,9 +60,9 @@ def _parse(data: bytes, kind: str, tab: str | None) -> tuple[dict[str, object], 
         delimiter, rows = read_delimited(data)
         head = {"tab": "", "delimiter": delimiter, "formulas": []}
     if sum(len(cell) for row in rows for cell in row.cells) > MAX_CHARACTERS:
-        raise UnreadableSheetError(f"holds more than {MAX_CHARACTERS:,} characters; split it into several sheets")
+        raise UnreadableSheetError(f"has more than {MAX_CHARACTERS:,} characters. Split it into several sheets")
     if sum(len(row.cells) for row in rows) > MAX_CELLS:
-        raise UnreadableSheetError(f"holds more than {MAX_CELLS:,} cells; split it into several sheets")
+        raise UnreadableSheetError(f"has more than {MAX_CELLS:,} cells. Split it into several sheets")
     return head, rows
 
 

@@ -1,4 +1,4 @@
-"""The sheet that a new user starts from."""
+"""The template from which new users start."""
 
 import csv
 from collections.abc import Sequence
@@ -44,21 +44,21 @@ ROWS: tuple[dict[str, str], ...] = (
         "notes": "yellow for 16:9, pink for tiktok",
     },
 )
-"""In the starter's domain, so that the template runs as it is."""
+"""Rows within the starter's vocabulary, so that the template runs unchanged."""
 
-_GUIDE = ("Column", "What it means", "What it takes", "Example", "If empty")
+_GUIDE = ("Column", "Meaning", "Allowed values", "Example", "If empty")
 _MORE = (
     (
         "any other",
-        "A column of your own. {its name} in a prompt is filled from it; it goes along into every record.",
+        "A column of your own. {its name} in a prompt is replaced by its value. It is kept in every record.",
         "Text.",
         "red|blue",
-        "fine, unless a prompt names it",
+        "allowed, unless a prompt uses it",
     ),
     (
         "cells with |",
-        "Several values. One clip is made of each, combined as axes says.",
-        "Values parted by |. \\| is a plain bar.",
+        "Several values. One clip is generated for each of them. The column axes defines how they are combined.",
+        "Values separated by |. Write \\| for a literal bar.",
         "16:9|9:16",
         "",
     ),
@@ -68,19 +68,19 @@ _WIDTHS = {"prompt": 58, "notes": 40, "negative_prompt": 20, "placements": 16, "
 
 
 def write_template(path: Path, models: Sequence[str]) -> None:
-    """Write a sheet with example rows; as XLSX with every column explained, as CSV if so named.
+    """Write a sheet with example rows, as XLSX with an explanation of every column, or as CSV.
 
-    A file that is there is replaced: whether it may be is the caller's to ask.
+    An existing file is replaced. The caller decides whether that is allowed.
 
     Args:
         models: names of the model cards to choose from.
 
     Raises:
-        SheetError: the name ends in neither .xlsx nor .csv, or the file cannot be written.
-        DiskFullError: no room.
+        SheetError: the name does not end in .xlsx or .csv, or the file cannot be written.
+        DiskFullError: the disk is full.
     """
     if path.suffix.lower() not in (".xlsx", ".csv"):
-        raise SheetError(f"'{path.name}' ends in neither .xlsx nor .csv; give it such a name.")
+        raise SheetError(f"The template cannot be written to '{path.name}'. Use a name that ends in .xlsx or .csv.")
     if path.suffix.lower() == ".csv":
         _write_csv(path)
     else:
@@ -89,7 +89,7 @@ def write_template(path: Path, models: Sequence[str]) -> None:
 
 
 def _write_csv(path: Path) -> None:
-    """Write UTF-8 with a byte order mark, without which Excel takes it for Windows-1252."""
+    """Write UTF-8 with a byte order mark, because Excel reads it as Windows-1252 otherwise."""
     with saving(path) as unfinished, unfinished.open("w", encoding="utf-8-sig", newline="") as stream:
         writer = csv.DictWriter(stream, HEADERS)
         writer.writeheader()
@@ -123,7 +123,7 @@ def _write_campaign(tab: Any, models: Sequence[str]) -> None:
 
 
 def _style_column(tab: Any, index: int, header: str, column: Column | None) -> None:
-    """Style a header; placements are text, or Excel would take 16:9 for a time of day."""
+    """Style a header; placements are formatted as text, because Excel converts 16:9 to a time of day otherwise."""
     cell = tab.cell(1, index + 1)
     cell.font, cell.fill = BOLD, HEADER
     cell.comment = Comment(_hint(column), "Reelmill", height=150, width=320)
@@ -136,12 +136,12 @@ def _style_column(tab: Any, index: int, header: str, column: Column | None) -> N
 
 def _hint(column: Column | None) -> str:
     if column is None:
-        return f"A column of your own: {{{OWN_COLUMN}}} in a prompt is filled from here."
+        return f"A column of your own. {{{OWN_COLUMN}}} in a prompt is replaced by its value."
     return f"{column.about}\n{column.allowed}\nExample: {column.example}\nIf empty: {column.default}"
 
 
 def _choices(tab: Any, header: str, formula: str) -> None:
-    """Offer a list of values; others may be typed, since a cell can hold several."""
+    """Offer a list of values; other texts can be typed, because a cell can contain several values."""
     place = letter(HEADERS.index(header))
     choice = DataValidation("list", formula1=formula, allow_blank=True, showErrorMessage=False)
     choice.add(f"{place}2:{place}{_LIST_ROWS + 1}")

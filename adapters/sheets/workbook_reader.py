@@ -1,4 +1,4 @@
-"""Sheets kept as XLSX. Looked through as a stream before calamine may lay them out in memory."""
+"""Reader for XLSX sheets. They are scanned as a stream before calamine loads them into memory."""
 
 import datetime
 import io
@@ -13,16 +13,18 @@ from xml.parsers import expat
 
 from python_calamine import CalamineError, CalamineWorkbook, SheetTypeEnum, SheetVisibleEnum
 
+from adapters.sheets.file_kind import EMPTY, PROTECTED
 from manifests.errors import UnreadableSheetError
 from manifests.sheet.header import header_index, known_in
 from manifests.sheet.table import MAX_ROWS, SPARE_ROWS, Row, letter, trimmed
 
+DAMAGED = "is damaged. Open it in a spreadsheet program and save it again as XLSX"
 MAX_UNPACKED = 300 * 2**20
 MAX_RATIO = 200
-"""Unpacked to packed size; 100,000 rows of ten equal cells come to 39. Only parts over 8 MiB are judged by it."""
+"""Maximum ratio of unpacked to packed size, for parts over 8 MiB. 100,000 rows of ten equal cells reach 39."""
 _JUDGED = 8 * 2**20
 MAX_CELLS = 10_000_000
-"""calamine lays out the whole rectangle: 32 bytes a cell."""
+"""calamine allocates the whole rectangle, with 32 bytes per cell."""
 _DAMAGE = (
     zipfile.BadZipFile,
     zlib.error,
@@ -35,19 +37,19 @@ _DAMAGE = (
     OSError,
     RuntimeError,
 )
-"""What the libraries raise on bytes that were changed, as a search with random changes found."""
+"""The exceptions that the libraries raise on modified bytes, as found by fuzzing."""
 _PLACE = re.compile(r"\$?([A-Z]{1,3})\$?(\d{1,7})")
 
 
 @dataclass(slots=True)
 class Extent:
-    """What a stream over a worksheet found.
+    """The result of scanning a worksheet.
 
     Attributes:
-        last_row, last_column: the outermost filled cells; rows from 1, columns from 0.
-        filled_rows: how many rows hold something.
-        formulas: formulas without a result, which calamine reads as blank, by row and column.
-        errors: error values, which calamine reads as blank too.
+        last_row, last_column: the last filled row and column; rows from 1, columns from 0.
+        filled_rows: number of rows that are not blank.
+        formulas: formulas without a stored result, by row and column; calamine reads them as blank.
+        errors: error values, by row and column; calamine reads them as blank too.
     """
 
     last_row: int = 0
@@ -58,13 +60,12 @@ class Extent:
 
 
 def read_workbook(data: bytes, tab: str | None) -> tuple[str, list[Row], list[tuple[int, int]]]:
-    """Return the tab's name, its rows that are not blank, and its formulas without a result.
+    """Return the tab's name, its rows that are not blank, and its formulas without a stored result.
 
-    Without a name, the first visible tab with a prompt column is taken, else the first that is
-    not empty.
+    Without a name, this is the first visible tab with a prompt column, or else the first that is not empty.
 
     Raises:
-        UnreadableSheetError: a bomb, a damaged file, no such tab, nothing in it, too many rows.
+        UnreadableSheetError: a ZIP bomb, a damaged file, an unknown tab, no data, or too many rows.
     """
     try:
         with zipfile.ZipFile(io.BytesIO(data)) as package:
@@ -72,16 +73,16 @@ def read_workbook(data: bytes, tab: str | None) -> tuple[str, list[Row], list[tu
             book = CalamineWorkbook.from_filelike(io.BytesIO(data))
             return _chosen(package, book, tab)
     except _DAMAGE as error:
-        raise UnreadableSheetError("is damaged; open it in its program and save it as XLSX again") from error
+        raise UnreadableSheetError(DAMAGED) from error
 
 
 def _check_sizes(package: zipfile.ZipFile) -> None:
     members = package.infolist()
     if any(member.flag_bits & 1 for member in members):
-        raise UnreadableSheetError("is protected by a password; save a copy without one")
+        raise UnreadableSheetError(PROTECTED)
     bombs = [m for m in members if m.file_size > _JUDGED and m.file_size > MAX_RATIO * m.compress_size]
     if bombs or sum(member.file_size for member in members) > MAX_UNPACKED:
-        raise UnreadableSheetError("unpacks to far more than a sheet holds; copy the table into a new sheet")
+        raise UnreadableSheetError("unpacks to far more data than a sheet needs. Copy the table to a new sheet")
 
 
 def _chosen(
@@ -91,7 +92,7 @@ def _chosen(
     visible = [sheet.name for sheet in sheets if sheet.visible == SheetVisibleEnum.Visible]
     if tab is not None and tab not in [sheet.name for sheet in sheets]:
         names = ", ".join(f"'{sheet.name}'" for sheet in sheets)
-        raise UnreadableSheetError(f"has no tab '{tab}'; its tabs are {names}")
+        raise UnreadableSheetError(f"has no tab '{tab}'. Use one of its tabs: {names}")
     first = None
     for name in [tab] if tab is not None else visible:
         rows, formulas = _read_tab(package, book, name)
@@ -100,9 +101,9 @@ def _chosen(
             return found
         first = first or (found if rows else None)
     if not first and len(visible) < len(sheets):
-        raise UnreadableSheetError("has nothing on its visible tabs; show the hidden one with the prompts")
+        raise UnreadableSheetError("has no data on its visible tabs. Unhide the tab with the prompts")
     if not first:
-        raise UnreadableSheetError("is empty; write a header and a prompt below it, or start from `reelmill init`")
+        raise UnreadableSheetError(EMPTY)
     return first
 
 
@@ -128,17 +129,17 @@ def _read_tab(package: zipfile.ZipFile, book: CalamineWorkbook, name: str) -> tu
 
 def _check_extent(extent: Extent, name: str) -> None:
     if extent.filled_rows > MAX_ROWS + SPARE_ROWS:
-        raise UnreadableSheetError(f"has more than {MAX_ROWS:,} rows; split it into several sheets")
+        raise UnreadableSheetError(f"has more than {MAX_ROWS:,} rows. Split it into several sheets")
     if extent.last_row * (extent.last_column + 1) > MAX_CELLS:
         corner = f"{letter(extent.last_column)}{extent.last_row}"
         raise UnreadableSheetError(
-            f"has cells as far out as {corner} in tab '{name}'; delete what lies "
-            "beyond the table, or copy the table into a new sheet"
+            f"has cells as far out as {corner} on the tab '{name}'. Delete the cells outside the table, or copy the "
+            "table to a new sheet"
         )
 
 
 def _fill_merged(grid: dict[int, list[str]], ranges: list[tuple[tuple[int, int], tuple[int, int]]]) -> None:
-    """Give the value of cells merged downwards to every row of theirs, as it looks on the screen."""
+    """Copy the value of vertically merged cells to each of their rows, as it appears on the screen."""
     for (top, column), (bottom, _) in ranges:
         source = grid.get(top + 1, [])
         if column < len(source) and source[column]:
@@ -149,7 +150,7 @@ def _fill_merged(grid: dict[int, list[str]], ranges: list[tuple[tuple[int, int],
 
 
 def _text(value: Any) -> str:
-    """Return a value as people read it: 99 and 0.5, TRUE, 2026-11-23, 16:09."""
+    """Return a value as people see it: 99 and 0.5, TRUE, 2026-11-23, 16:09."""
     if isinstance(value, bool):
         return str(value).upper()
     if isinstance(value, float):
@@ -165,7 +166,7 @@ def _text(value: Any) -> str:
 
 
 def _part_of(package: zipfile.ZipFile, tab: str) -> str:
-    """Return the name of the package's part that holds a tab."""
+    """Return the name of the package part that contains a tab."""
     targets: dict[str, str] = {}
     ids: dict[str, str] = {}
     with package.open("xl/_rels/workbook.xml.rels") as stream:
@@ -181,7 +182,7 @@ def _relation(attributes: dict[str, str]) -> str:
 
 
 class _Elements:
-    """Hands the attributes of every element of one name to a function."""
+    """Calls a function with the attributes of every element that has a name."""
 
     def __init__(self, name: str, found: Callable[[dict[str, str]], None]) -> None:
         self.name, self.found = name, found
@@ -191,14 +192,14 @@ class _Elements:
             self.found(attributes)
 
     def end(self, tag: str) -> None:
-        """Nothing is open."""
+        """Ignore the end of elements."""
 
     def text(self, data: str) -> None:
-        """Texts are not looked at."""
+        """Ignore texts."""
 
 
 class _Scan:
-    """Follows a worksheet's rows and cells."""
+    """Scans the rows and cells of a worksheet."""
 
     def __init__(self, extent: Extent) -> None:
         self.extent = extent
@@ -254,10 +255,10 @@ class _Scan:
 
 
 def _coordinates(place: str) -> tuple[int, int]:
-    """Return the row from 1 and the column from 0 of a place such as B7."""
+    """Return the row from 1 and the column from 0 of a cell reference such as B7."""
     found = _PLACE.fullmatch(place)
     if not found:
-        raise UnreadableSheetError("is damaged; open it in its program and save it as XLSX again")
+        raise UnreadableSheetError(DAMAGED)
     column = 0
     for character in found[1]:
         column = column * 26 + ord(character) - ord("A") + 1
@@ -265,7 +266,7 @@ def _coordinates(place: str) -> tuple[int, int]:
 
 
 def _walk(stream: IO[bytes], handler: "_Elements | _Scan") -> None:
-    """Stream XML through a handler; a document type (the way to entity bombs) is refused."""
+    """Stream XML through a handler. Document types are rejected, because they allow entity bombs."""
     parser = expat.ParserCreate()
     parser.buffer_text = True
     parser.StartElementHandler = handler.start
@@ -278,4 +279,7 @@ def _walk(stream: IO[bytes], handler: "_Elements | _Scan") -> None:
 
 
 def _refuse_doctype(*_: object) -> None:
-    raise UnreadableSheetError("holds XML declarations that no spreadsheet program writes; save it as XLSX again")
+    raise UnreadableSheetError(
+        "contains XML declarations that spreadsheet programs do not write. Open it in a spreadsheet program and save "
+        "it again as XLSX"
+    )

@@ -1,4 +1,4 @@
-"""Writing workbooks: a table laid out anew, every row where it was."""
+"""Writer for workbooks. Every row of a copied table keeps its row number."""
 
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
@@ -21,24 +21,24 @@ YELLOW = PatternFill("solid", fgColor="FFE699")
 GREEN = PatternFill("solid", fgColor="C6E5B3")
 
 _NARROWEST, _WIDEST = 10, 60
-"""Widths of columns, in characters."""
+"""Limits of the column width, in characters."""
 
 
 @contextmanager
 def new_book(out: Path, source: Path) -> Iterator[Workbook]:
-    """Yield a workbook that is written row by row; at the end it lies at ``out``, whole or not at all.
+    """Yield a workbook that is written row by row and saved atomically as ``out``.
 
     Args:
-        source: the sheet that it is a copy of.
+        source: the sheet that is copied.
 
     Raises:
-        SheetError: the name does not end in .xlsx, is the source's own, or cannot be written.
-        DiskFullError: no room.
+        SheetError: ``out`` does not end in .xlsx, is the source itself, or cannot be written.
+        DiskFullError: the disk is full.
     """
     if out.suffix.lower() != ".xlsx":
-        raise SheetError(f"'{out.name}' is to be a workbook; give it a name that ends in .xlsx.")
+        raise SheetError(f"The workbook cannot be written to '{out.name}'. Use a name that ends in .xlsx.")
     if out.resolve() == source.resolve():
-        raise SheetError(f"'{out.name}' is the sheet itself; give the copy another name.")
+        raise SheetError(f"'{out.name}' is the sheet itself. Use another name for the copy.")
     with saving(out) as unfinished:
         book = Workbook(write_only=True)
         try:
@@ -49,7 +49,7 @@ def new_book(out: Path, source: Path) -> Iterator[Workbook]:
 
 
 def _close(book: Workbook) -> None:
-    """Close the tabs of a book that was not saved, or openpyxl complains of them on standard error."""
+    """Close the tabs of a workbook that was not saved; otherwise openpyxl warns about them on standard error."""
     for tab in book.worksheets:
         with suppress(OSError, ValueError):
             if not tab.closed:
@@ -57,7 +57,7 @@ def _close(book: Workbook) -> None:
 
 
 def add_tab(book: Workbook, title: str, widths: Mapping[int, int], frozen: int = 1) -> Any:
-    """Add a tab with its column widths in characters; the first ``frozen`` rows stay in sight."""
+    """Add a tab with its column widths in characters; the first ``frozen`` rows stay visible."""
     tab = book.create_sheet(title)
     for index, width in widths.items():
         tab.column_dimensions[letter(index)].width = min(max(width + 2, _NARROWEST), _WIDEST)
@@ -66,7 +66,7 @@ def add_tab(book: Workbook, title: str, widths: Mapping[int, int], frozen: int =
 
 
 def cell_of(tab: Any, text: str, fill: PatternFill | None = None, font: Font | None = None) -> Any:
-    """Return a cell that is safe to open, in a style."""
+    """Return a styled cell with escaped text."""
     cell = WriteOnlyCell(tab, cell_value(text) if text else None)
     if fill:
         cell.fill = fill
@@ -76,12 +76,12 @@ def cell_of(tab: Any, text: str, fill: PatternFill | None = None, font: Font | N
 
 
 def values_of(texts: Sequence[str]) -> list[str | float | None]:
-    """Return texts as they are written to cells; an empty text leaves its cell empty."""
+    """Return escaped texts for cells; an empty text leaves its cell empty."""
     return [cell_value(text) if text else None for text in texts]
 
 
 def lines_of(table: Table) -> Iterator[tuple[int, tuple[str, ...]]]:
-    """Yield every line of a sheet down to its last, with its row number; blank ones are empty."""
+    """Yield every row of a sheet with its row number; blank rows are empty."""
     filled = {row.number: row.cells for row in (*table.above, *table.rows)}
     filled[table.header_row] = table.columns
     for number in range(1, max(filled) + 1):
@@ -89,7 +89,7 @@ def lines_of(table: Table) -> Iterator[tuple[int, tuple[str, ...]]]:
 
 
 def widths_of(table: Table) -> dict[int, int]:
-    """Return how many characters each column's header and first cells take."""
+    """Return the longest text among each column's header and first cells, in characters."""
     widths: dict[int, int] = {}
     for texts in (table.columns, *(row.cells for row in table.rows[:100])):
         for index, text in enumerate(texts):

@@ -1,4 +1,4 @@
-"""The same actions as JSON, for programs: a DAM that reads approved clips, an ad tool that decides."""
+"""The JSON API, for programs such as a DAM that downloads approved clips or an ad tool that reviews them."""
 
 from collections.abc import Mapping, Sequence
 from typing import Annotated, Any, Literal
@@ -26,26 +26,26 @@ LARGEST_PAGE = 500
 EXAMPLES: dict[str, dict[str, Any]] = {
     "/api/clips/decisions": {"outcome": "rejected", "seen": {"VARIANT_ID": 17}, "codes": ["brand"]},
     "/api/clips/undo": {"ids": ["VARIANT_ID"]},
-    "/api/clips/reroll": {"ids": ["VARIANT_ID"], "prompt": "other words"},
-    "/api/clips/{variant_id}/comments": {"body": "too dark here", "clip_s": 1.5},
+    "/api/clips/reroll": {"ids": ["VARIANT_ID"], "prompt": "a red cup on a table"},
+    "/api/clips/{variant_id}/comments": {"body": "Too dark here.", "clip_s": 1.5},
 }
-"""A body for each call that takes one."""
+"""Example request bodies for the documentation page."""
 
 
 class CampaignOut(BaseModel):
-    """A campaign; ``states`` counts its clips."""
+    """A campaign with the number of its clips by state."""
 
     campaign_id: str
     name: str
-    created_at: float = Field(description="seconds since 1970")
+    created_at: float = Field(description="Unix time in seconds")
     review: str
     states: dict[str, int]
-    standing: str = Field(description="active, paused or cancelled")
-    priority: int = Field(description="-100..100, 0 is ordinary")
+    standing: str = Field(description="Status of the campaign: active, paused or cancelled")
+    priority: int = Field(description="-100 to 100; 0 is normal")
 
 
 class ClipOut(BaseModel):
-    """A clip as lists show it; ``seen`` must be named when it is decided."""
+    """A clip in a list. Send its ``seen`` value with a decision."""
 
     variant_id: str
     state: str
@@ -63,14 +63,14 @@ class ClipOut(BaseModel):
 
 
 class PageOut(BaseModel):
-    """Some clips, and the cursor of the next page."""
+    """A page of clips and the cursor of the next page."""
 
     clips: list[ClipOut]
     after: str | None
 
 
 class ClipDetail(ClipOut):
-    """All that is known of a clip."""
+    """A clip with all details."""
 
     threshold: float
     checks: dict[str, float]
@@ -85,36 +85,38 @@ class ClipDetail(ClipOut):
 
 
 class DecisionIn(BaseModel):
-    """A decision about clips as they were seen."""
+    """A decision on one or more clips."""
 
     outcome: Literal["approved", "rejected", "withdrawn"]
-    seen: dict[str, int] = Field(min_length=1, max_length=MAX_AT_ONCE, description="last event by variant_id")
-    reason: str = Field("", max_length=1000)
-    codes: list[str] = Field(default_factory=list, description=f"some of {', '.join(REVIEW_CODES)}")
+    seen: dict[str, int] = Field(
+        min_length=1, max_length=MAX_AT_ONCE, description="seen value of each clip by variant_id"
+    )
+    reason: str = Field("", max_length=1000, description="Required to withdraw, or to approve a failed clip")
+    codes: list[str] = Field(default_factory=list, description=f"Reason codes: {', '.join(REVIEW_CODES)}")
 
 
 class IdsIn(BaseModel):
-    """Which clips."""
+    """Clips by id."""
 
-    ids: list[str] = Field(min_length=1, max_length=MAX_AT_ONCE)
+    ids: list[str] = Field(min_length=1, max_length=MAX_AT_ONCE, description="Values of variant_id")
 
 
 class RerollIn(IdsIn):
-    """New tries; ``prompt`` gives one clip other words under its seed."""
+    """Clips to regenerate. A ``prompt`` regenerates one clip with a new prompt and the same seed."""
 
-    prompt: str | None = Field(None, max_length=2000)
-    campaign_id: str = Field("", description="for which of the campaigns that share a clip")
+    prompt: str | None = Field(None, max_length=2000, description="New prompt for one clip; null keeps the prompt")
+    campaign_id: str = Field("", description="Campaign to use if several campaigns share the clip")
 
 
 class CommentIn(BaseModel):
-    """A comment; ``clip_s`` is the moment in the clip, in seconds."""
+    """A comment; ``clip_s`` is its position in the clip, in seconds."""
 
-    body: str = Field(min_length=1, max_length=4000)
-    clip_s: float | None = Field(None, ge=0, lt=36_000)
+    body: str = Field(min_length=1, max_length=4000, description="Text of the comment")
+    clip_s: float | None = Field(None, ge=0, lt=36_000, description="Position in the clip, in seconds")
 
 
 class DecidedOut(BaseModel):
-    """Which were moved, and why the others were not."""
+    """Ids of the changed clips, and an error message for each clip that was not changed."""
 
     moved: list[str]
     refused: dict[str, str]
@@ -122,7 +124,7 @@ class DecidedOut(BaseModel):
 
 @router.get("/campaigns")
 def campaigns(deps: PageDeps, person: Viewer) -> list[CampaignOut]:
-    """List the campaigns, the newest first."""
+    """List campaigns, newest first."""
     return [
         CampaignOut(
             campaign_id=row.campaign_id,
@@ -142,26 +144,26 @@ def clips(
     deps: PageDeps,
     person: Viewer,
     query: PageQuery,
-    after: str = "",
-    limit: Annotated[int, Query(ge=1, le=LARGEST_PAGE)] = 60,
+    after: Annotated[str, Query(description="Cursor of the next page")] = "",
+    limit: Annotated[int, Query(ge=1, le=LARGEST_PAGE, description="Clips per page, up to 500")] = 60,
 ) -> PageOut:
-    """List clips by the gallery's filters; ``after`` is the cursor that the page before has named."""
+    """List clips with the filters of the gallery. For the next page, send the ``after`` value of the last response."""
     found = deps.catalogue.gallery.page(query.filter, query.order, after=after or None, limit=limit)
     return PageOut(clips=[ClipOut(**_clip_fields(row)) for row in found.rows], after=found.after)
 
 
 @router.get("/clips/{variant_id}")
 def clip(variant_id: str, deps: PageDeps, person: Viewer) -> ClipDetail:
-    """Return all that is known of a clip."""
+    """Return a clip with all details."""
     return _detail(deps, variant_id)
 
 
 @router.get("/clips/{variant_id}/credential")
 def credential(variant_id: str, deps: PageDeps, person: Viewer) -> dict[str, Any]:
-    """Read the Content Credential of a published clip; ``absent`` where it is not published."""
+    """Return the verified Content Credential of a published clip; the state is ``absent`` for other clips."""
     report = credential_of(deps, deps.catalogue.variants.get(variant_id))
     if report is None:
-        return {"state": "absent", "sentence": "It is signed once it is approved."}
+        return {"state": "absent", "sentence": "The clip has no Content Credential. It is signed after approval."}
     return {
         "state": report.state,
         "sentence": report.sentence,
@@ -175,44 +177,44 @@ def credential(variant_id: str, deps: PageDeps, person: Viewer) -> dict[str, Any
 
 @router.get("/clips/{variant_id}/file/{kind}", response_class=Response)
 def file(variant_id: str, kind: Kind, deps: PageDeps, person: Viewer) -> Response:
-    """Return a clip's file, or lead to it for some minutes where the bucket is remote."""
+    """Download a file of a clip. If the bucket is remote, the response redirects to a URL that is valid for minutes."""
     return download_response(deps, variant_id, kind)
 
 
 @router.post("/clips/decisions")
 def decisions(given: DecisionIn, deps: PageDeps, person: Reviewer) -> DecidedOut:
-    """Approve, reject or withdraw; what has changed since it was seen is refused, with the reason."""
+    """Approve, reject or withdraw clips. Clips that changed since they were listed are returned in ``refused``."""
     return _decided_out(record_decision(deps, person, given.outcome, given.seen, given.reason.strip(), given.codes))
 
 
 @router.post("/clips/undo")
 def undo(given: IdsIn, deps: PageDeps, person: Reviewer) -> DecidedOut:
-    """Take back one's own last decisions, as long as nothing was sent; admins anybody's."""
+    """Undo your decisions on clips that are not published yet. Admins can undo decisions of other people."""
     return _decided_out(undo_decisions(deps, person, given.ids))
 
 
 @router.post("/clips/reroll")
 def reroll(given: RerollIn, deps: PageDeps, person: Reviewer) -> DecidedOut:
-    """Plan new tries and start to render them; ``moved`` names the new clips."""
+    """Regenerate clips with a new seed or a new prompt. ``moved`` contains the ids of the new clips."""
     return _decided_out(regenerate_clips(deps, person, given.ids, given.prompt, given.campaign_id))
 
 
 @router.post("/clips/{variant_id}/comments", status_code=201)
 def comment(variant_id: str, given: CommentIn, deps: PageDeps, person: Reviewer) -> list[dict[str, Any]]:
-    """Keep a comment; return all of the clip's."""
+    """Add a comment and return all comments of the clip."""
     deps.catalogue.reviews.add_comment(variant_id, person.actor, given.body, given.clip_s)
     return _comments(deps, variant_id)
 
 
 @router.get("/openapi.json", include_in_schema=False)
 def schema(request: Request, person: Viewer) -> dict[str, Any]:
-    """Describe the API."""
+    """Return the OpenAPI description."""
     return openapi()
 
 
 @router.get("/docs", include_in_schema=False)
 def docs(request: Request, person: Viewer) -> HTMLResponse:
-    """Describe the API for people."""
+    """Show the API documentation."""
     return page(
         request,
         "api.html",
@@ -229,13 +231,13 @@ def docs(request: Request, person: Viewer) -> HTMLResponse:
 
 
 def openapi() -> dict[str, Any]:
-    """Return the OpenAPI description, which asks for a token on every route."""
+    """Return the OpenAPI description; every route requires a token."""
     described = get_openapi(
         title="Reelmill",
         version=VERSION,
         routes=router.routes,
         description=(
-            "Every call needs the header `Authorization: Bearer TOKEN`; admins make tokens on the page People."
+            "Every request needs the header `Authorization: Bearer TOKEN`. Admins create tokens on the People page."
         ),
     )
     described.setdefault("components", {})["securitySchemes"] = {"token": {"type": "http", "scheme": "bearer"}}

@@ -1,6 +1,5 @@
 """Finish a campaign from the command line, write its result files and print its report."""
 
-import shutil
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -20,13 +19,15 @@ from app.report.contact_sheet import write_contact_sheet
 from app.report.report import BriefReport, CampaignReport, report_of
 from app.session import Session
 from flows.prefect.embedded_server import prefect_server
-from flows.registration import check_disk, check_doors, check_models, read_sheet
+from flows.registration import check_disk, check_doors, check_models
 from flows.settings import prepare_prefect
+from flows.submit import read_sheet
 from manifests.errors import ReelmillError
 from manifests.identity import slug
 from manifests.pluralize import count_of, counted, one_or_more
 from manifests.states import DECIDED
 from tasks.intake.intake import Intake
+from tasks.intake.sheet_store import SheetStore
 from tasks.plan.licence import clearances_of
 from tasks.plan.remaining import Remaining
 
@@ -137,15 +138,11 @@ def files_of(session: Session, campaign_id: str, folder: Path) -> dict[str, Path
 
 
 def _sheet_of(session: Session, campaign_id: str, intake: Intake | None) -> Intake | None:
-    """Keep a copy of the sheet on the first run; read the copy in later commands, which name no sheet."""
-    place = session.settings.home / "campaigns" / campaign_id / "sheet"
+    """Return the intake given, or read the campaign's copy of its sheet: later commands name no sheet."""
     if intake:
-        place.mkdir(parents=True, exist_ok=True)
-        shutil.copyfile(intake.table.path, place / intake.table.path.name)
         return intake
-    for sheet in place.glob("*"):
-        return read_sheet(session.settings, session.resources, sheet, accept_good_rows=True)
-    return None
+    sheet = SheetStore(session.settings.home).of_campaign(campaign_id)
+    return read_sheet(session.settings, session.resources, sheet) if sheet else None
 
 
 def _write_clips(session: Session, campaign_id: str, rows: list[VariantRow], out: Path) -> Path:

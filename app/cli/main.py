@@ -1,9 +1,10 @@
 """The command line program `reelmill`."""
 
 import sys
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
+from typer.core import TyperGroup
 
 from app.cli.commands import accounts, alerts, campaigns, credentials, doctor, review, sheets, steering, stock, up
 from app.cli.commands import dashboard as serve
@@ -11,19 +12,31 @@ from app.cli.commands import models as cards
 from app.cli.commands import sweep as sweeping
 from app.cli.output import sentence_of, warn
 
+CAMPAIGNS = "Campaigns"
+REVIEW = "Review"
+UNATTENDED = "Nightly and unattended"
+MODELS = "Models"
+OPERATIONS = "Operations"
+PANELS = (CAMPAIGNS, REVIEW, UNATTENDED, MODELS, OPERATIONS)
+
+
+class PanelGroup(TyperGroup):
+    """The top-level commands in the order of their panels."""
+
+    def list_commands(self, ctx: Any) -> list[str]:
+        """Return the command names; Typer lists all groups after all commands."""
+        names = super().list_commands(ctx)
+        return sorted(names, key=lambda name: PANELS.index(getattr(self.commands[name], "rich_help_panel", "")))
+
+
 app = typer.Typer(
+    cls=PanelGroup,
     name="reelmill",
     no_args_is_help=True,
     add_completion=False,
     pretty_exceptions_enable=False,
     help="Turn a campaign sheet into signed, published video clips.",
 )
-CAMPAIGNS = "Campaigns"
-REVIEW = "Review"
-UNATTENDED = "Nightly and unattended"
-MODELS = "Models"
-OPERATIONS = "Operations"
-
 for command in (sheets.init, sheets.validate, campaigns.plan, campaigns.run, campaigns.status, campaigns.retry):
     app.command(rich_help_panel=CAMPAIGNS)(command)
 for command in (campaigns.resume, steering.pause, steering.cancel):

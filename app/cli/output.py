@@ -3,12 +3,13 @@
 import errno
 import json
 import os
+import re
 from collections.abc import Mapping
 from typing import Any
 
 import typer
+from rich.cells import cell_len
 from rich.console import Console
-from rich.text import Text
 
 from flows.settings import load_settings
 from manifests.errors import ReelmillError
@@ -50,15 +51,15 @@ def columns_wanted() -> int:
 
 
 def _wrapped(line: str, width: int, indent: int | None) -> str:
-    line = line.expandtabs()
-    own = len(line) - len(line.lstrip())
-    prefix = " " * (own if indent is None else indent)
-    first = Text(line).wrap(console, width, overflow="ignore")
-    if len(first) < 2:
-        return line
-    head = first[0].plain.rstrip()
-    rest = Text(line[len(head) :].lstrip()).wrap(console, max(1, width - len(prefix)), overflow="ignore")
-    return "\n".join([head, *(prefix + part.plain.rstrip() for part in rest)])
+    """Break a line between words; a word that is longer than the width stays in one piece."""
+    prefix = " " * (len(line) - len(line.lstrip()) if indent is None else indent)
+    lines = [""]
+    for word in re.findall(r"\s*\S+", line):
+        if lines[-1].strip() and cell_len(lines[-1] + word) > width:
+            lines.append(prefix + word.lstrip())
+        else:
+            lines[-1] += word
+    return "\n".join(lines)
 
 
 def seconds_text(seconds: float) -> str:

@@ -28,7 +28,7 @@ def show_table(columns: Sequence[str], rows: Iterable[Sequence[object]]) -> None
     table = Table(show_edge=False, pad_edge=False)
     for index, column in enumerate(columns):
         heading = Text(_in_column(column, widths[index]))
-        table.add_column(heading, justify="right" if numeric[index] else "left", no_wrap=True, overflow="ignore")
+        table.add_column(heading, justify="right" if numeric[index] else "left", no_wrap=True, overflow="crop")
     for row in texts:
         table.add_row(*(Text(_in_column(text, width)) for text, width in zip(row, widths, strict=True)))
     console.print(table, markup=False, width=max(console.width, sum(widths) + GAP * len(widths)), crop=False)
@@ -41,17 +41,19 @@ def _cell_text(cell: object) -> str:
 
 
 def _column_widths(rows: Sequence[Sequence[str]], numeric: Sequence[bool], available: int) -> list[int]:
-    """Return each column's width: its longest text, or less if all columns together are too wide."""
+    """Return each column's width: its longest text, or less if all columns together are too wide.
+
+    Headings are wrapped first, then the widest columns.
+    """
     columns = list(zip(*rows, strict=True))
     widths = [max(map(cell_len, column)) for column in columns]
     least = [_least_width(column, is_number) for column, is_number in zip(columns, numeric, strict=True)]
+    body = [max(map(cell_len, column[1:]), default=0) for column in columns]
     excess = sum(widths) + GAP * (len(widths) - 1) - available
-    while excess > 0:
-        slack = [(width, index) for index, width in enumerate(widths) if width > least[index]]
-        if not slack:
-            break
-        widths[max(slack)[1]] -= 1
-        excess -= 1
+    for lowest in ([max(pair) for pair in zip(least, body, strict=True)], least):
+        while excess > 0 and (slack := [(width, i) for i, width in enumerate(widths) if width > lowest[i]]):
+            widths[max(slack)[1]] -= 1
+            excess -= 1
     return widths
 
 

@@ -36,7 +36,9 @@ def bundle(deps: PageDeps, person: Viewer, id: Annotated[list[str] | None, Query
     rows = [deps.catalogue.variants.get(key) for key in ids]
     size = sum(row.clip.size for row in rows if row.clip)
     if size > MAX_BYTES:
-        raise ReelmillError(f"The selected clips are {size / 1e9:.1f} GB. The limit is {MAX_BYTES / 1e9:.0f} GB; select fewer clips.")
+        raise ReelmillError(
+            f"The selected clips have {size / 1e9:.1f} GB. The limit is {MAX_BYTES / 1e9:.0f} GB. Select fewer clips."
+        )
     file = tempfile.TemporaryFile()  # noqa: SIM115 - the response reads and closes it after this function returns
     try:
         _write(deps, rows, file)

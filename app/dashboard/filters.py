@@ -54,7 +54,6 @@ class GalleryQuery:
         filter: the same as a catalogue filter.
     """
 
-
     def __init__(self, texts: dict[str, str], states: tuple[str, ...]) -> None:
         self.values = {name: value.strip() for name, value in texts.items() if value and value.strip()}
         self.states = tuple(state for state in states if state)
@@ -108,7 +107,9 @@ class GalleryQuery:
             day = datetime.strptime(self.values[name], "%Y-%m-%d").replace(tzinfo=UTC)
             return (day + timedelta(days=days)).timestamp()
         except (ValueError, OverflowError):
-            raise InvalidFilterError(f"The date {self.values[name]!r} is invalid. Enter it as YYYY-MM-DD, for example 2026-11-24.") from None
+            raise InvalidFilterError(
+                f"The date {self.values[name]!r} is invalid. Enter it as YYYY-MM-DD, for example 2026-11-24."
+            ) from None
 
     @property
     def query_string(self) -> str:
@@ -135,23 +136,23 @@ class GalleryQuery:
 
 
 async def _page_query(
-    state: Annotated[list[str] | None, Query()] = None,
-    campaign: str = "",
-    brief: str = "",
-    placement: str = "",
-    locale: str = "",
-    verdict: str = "",
-    reason: str = "",
-    lowest: str = "",
-    highest: str = "",
-    model: str = "",
-    since: str = "",
-    until: str = "",
-    q: str = "",
-    seed: str = "",
-    reviewed: str = "",
-    parent: str = "",
-    order: str = "",
+    state: Annotated[list[str] | None, Query(description="State; repeat for several states")] = None,
+    campaign: Annotated[str, Query(description="Campaign id")] = "",
+    brief: Annotated[str, Query(description="Brief id")] = "",
+    placement: Annotated[str, Query(description="Placement")] = "",
+    locale: Annotated[str, Query(description="Locale")] = "",
+    verdict: Annotated[str, Query(description="Verdict of the gate")] = "",
+    reason: Annotated[str, Query(description="Failure reason of the gate")] = "",
+    lowest: Annotated[str, Query(description="Lowest prompt adherence, -1 to 1")] = "",
+    highest: Annotated[str, Query(description="Highest prompt adherence, -1 to 1")] = "",
+    model: Annotated[str, Query(description="Name of the model card")] = "",
+    since: Annotated[str, Query(description="Created on or after this date (UTC), as YYYY-MM-DD")] = "",
+    until: Annotated[str, Query(description="Created on or before this date (UTC), as YYYY-MM-DD")] = "",
+    q: Annotated[str, Query(description="Text in the prompt, or a clip id")] = "",
+    seed: Annotated[str, Query(description="Seed")] = "",
+    reviewed: Annotated[str, Query(description="Whether a person has reviewed the clip")] = "",
+    parent: Annotated[str, Query(description="Id of the clip that was regenerated")] = "",
+    order: Annotated[str, Query(description="Sort order; score is highest first, -score lowest first")] = "",
 ) -> GalleryQuery:
     given = {
         "campaign": campaign,

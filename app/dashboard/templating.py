@@ -10,6 +10,7 @@ from fastapi.responses import HTMLResponse
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
 from app.cli.output import seconds_text
+from manifests.pluralize import count_of
 
 HERE = Path(__file__).parent
 _environment = Environment(
@@ -30,7 +31,9 @@ def _score(value: float | None) -> str:
     return "–" if value is None else f"{value:.3f}"
 
 
-_environment.filters.update(moment=_moment, score=_score, seconds=seconds_text, tojson_plain=json.dumps)
+_environment.filters.update(
+    moment=_moment, score=_score, seconds=seconds_text, count_of=count_of, tojson_plain=json.dumps
+)
 
 
 def page(request: Request, template: str, status: int = 200, **context: Any) -> HTMLResponse:

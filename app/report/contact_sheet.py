@@ -11,7 +11,7 @@ from adapters.catalogue import VariantRow
 from adapters.media.video import read_frames
 from manifests.errors import BucketError, EncodingError
 from tasks.runtime.resources import Resources
-from tasks.runtime.shared_staging import SHARED, brought_here
+from tasks.runtime.shared_staging import SHARED, fetch_staged
 
 MOMENTS = 3
 COLUMNS = 3
@@ -56,7 +56,7 @@ def _paths(resources: Resources, rows: Iterable[VariantRow]) -> Iterator[tuple[V
         clip = row.clip
         if clip and clip.machine == SHARED:
             try:
-                clip = None if is_away else brought_here(resources, clip)
+                clip = None if is_away else fetch_staged(resources, clip)
             except BucketError:
                 clip, is_away = None, True  # a missing clip is no error: the sheet can be written again later
         if clip and clip.path.is_file():

@@ -25,7 +25,7 @@ from adapters.child_python import PYTHON, isolated_environment
 from flows import watch
 from flows.campaign import campaign
 from flows.prefect.crash_automation import watch_for_zombies
-from flows.prefect.schedules import check_night, cron
+from flows.prefect.schedules import check_stock_run, cron
 from flows.prefect.server_health import answers, health_of, without_password
 from flows.prefect.stale_flow_runs import end_leftovers
 from flows.runtime.alert_delivery import grant_the_last, posting
@@ -72,7 +72,7 @@ def served(settings: Settings) -> list[RunnerDeployment]:
     Raises:
         SettingsError: a cron expression, the time zone, or what a night needs is wrong.
     """
-    if settings.stock and (unknown := check_night(settings)):
+    if settings.stock and (unknown := check_stock_run(settings)):
         print(f"The stock sheet could not be looked at: {unknown}", file=sys.stderr, flush=True)
     return [
         _deployment(campaign, limit=CAMPAIGNS, strategy=ConcurrencyLimitStrategy.ENQUEUE),

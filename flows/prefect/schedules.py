@@ -1,4 +1,4 @@
-"""The schedules: when they are due, and whether what they start could begin."""
+"""Cron schedules, and checks that scheduled work can start."""
 
 import time
 from typing import TYPE_CHECKING
@@ -10,19 +10,19 @@ from flows.settings import Settings
 from manifests.errors import BucketError, ReelmillError, SettingsError
 from manifests.nightly.night import night_of, zone_of
 from tasks.runtime.resources import cards_of
-from tasks.stock.stock_sheet import take_in_stock
+from tasks.stock.stock_sheet import load_stock_sheet
 
 if TYPE_CHECKING:
     from prefect.client.schemas.schedules import CronSchedule
 
 
 def cron(settings: Settings, name: str) -> "CronSchedule":
-    """Return the schedule that a setting says.
+    """Return the schedule of a setting.
 
     Raises:
-        SettingsError: names the setting.
+        SettingsError: the cron expression or the time zone is invalid.
     """
-    from prefect.client.schemas.schedules import CronSchedule  # seconds, which no command needs that has no schedule
+    from prefect.client.schemas.schedules import CronSchedule  # the import takes seconds; most commands do not need it
 
     text = getattr(settings, name)
     zone_of(settings.timezone)
@@ -30,46 +30,46 @@ def cron(settings: Settings, name: str) -> "CronSchedule":
         return CronSchedule(cron=text, timezone=settings.timezone)
     except ValueError:
         raise SettingsError(
-            f"{text!r} is no cron expression; set REELMILL_{name.upper()} to minute, hour, day, month "
+            f"{text!r} is not a valid cron expression. Set REELMILL_{name.upper()} to minute, hour, day, month "
             "and weekday, such as '0 22 * * *'."
         ) from None
 
 
-def check_night(settings: Settings) -> str:
-    """Look whether a night could begin: its end, its budget and its sheet.
+def check_stock_run(settings: Settings) -> str:
+    """Check that a nightly run can start: its end, its budget and its sheet.
 
     Returns:
-        Why the sheet could not be looked at just now; empty where it could.
+        Why the sheet could not be read at the moment; empty if it could.
 
     Raises:
-        SettingsError: it could not, and only a person can change that.
+        SettingsError: the run cannot start until a person fixes the settings or the sheet.
     """
     if settings.stock_budget_money and not settings.stock_price_h:
         raise SettingsError(
-            "REELMILL_STOCK_BUDGET_MONEY needs a price; set REELMILL_STOCK_PRICE_H to what a device "
-            "hour costs, or give the budget in hours by REELMILL_STOCK_BUDGET_H."
+            "REELMILL_STOCK_BUDGET_MONEY needs a price. Set REELMILL_STOCK_PRICE_H to the price of a device "
+            "hour, or set the budget in hours with REELMILL_STOCK_BUDGET_H."
         )
     terms = terms_of(settings)
     night_of(time.time(), terms.until, settings.timezone)
     resources = resources_of(settings)
     try:
-        take_in_stock(resources, settings.stock, cards_of(resources), settings.model)
+        load_stock_sheet(resources, settings.stock, cards_of(resources), settings.model)
     except BucketError as error:
         if error.transient:
             return str(error)
-        raise SettingsError(f"REELMILL_STOCK cannot be read: {error}") from error
+        raise SettingsError(f"Cannot read the sheet in REELMILL_STOCK: {error}") from error
     except SettingsError:
         raise
     except ReelmillError as error:
-        raise SettingsError(f"REELMILL_STOCK names a sheet that no night could use: {error}") from error
+        raise SettingsError(f"The nightly run cannot use the sheet in REELMILL_STOCK: {error}") from error
     return ""
 
 
 def check_watched(settings: Settings) -> None:
-    """Look whether the watched place can be read.
+    """Check that the watched location can be read.
 
     Raises:
-        ReelmillError: it cannot.
+        ReelmillError: it cannot be read.
     """
     place = resources_of(settings).bucket
     open_inbox(

@@ -1,4 +1,4 @@
-"""A night: the window in which stock footage is made, and the day that it is called by."""
+"""The time window of a nightly run, and the date that identifies it."""
 
 from dataclasses import dataclass
 from datetime import date, datetime, time, timedelta
@@ -7,20 +7,20 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 from manifests.errors import SettingsError
 
 UNTIL = r"^$|^([01]?\d|2[0-3]):[0-5]\d$"
-"""A time of day as people give it; empty for no end."""
+"""A time of day as people type it; empty for no end."""
 HALF_A_DAY_S = 12 * 3600
 
 
 @dataclass(frozen=True, slots=True)
 class Night:
-    """One night's window.
+    """The window of one nightly run.
 
     Attributes:
-        day: the date that it is called by. A window that ends at six belongs to the day before, so that whoever
-            starts again after midnight goes on with the same night.
-        until: when no more work is begun, seconds since 1970; None for no end.
-        stop: the same as people say it: ``2026-11-27 06:00 (Europe/Berlin)``. With its date, since a start after the
-            time of day means the next day's.
+        day: the date that identifies the run. A window that ends at six belongs to the day before, so that a restart
+            after midnight resumes the same night.
+        until: time after which no more work is started, seconds since 1970; None for no end.
+        stop: ``until`` in readable form: ``2026-11-27 06:00 (Europe/Berlin)``. It includes the date, because a run
+            that starts after that time of day ends on the next day.
     """
 
     day: date
@@ -29,15 +29,15 @@ class Night:
 
 
 def night_of(starts: float, until: str, zone: str) -> Night:
-    """Return the night that a start belongs to.
+    """Return the night that a start time belongs to.
 
     Args:
-        starts: seconds since 1970, as it was scheduled: a start that comes late has the same end.
-        until: ``HH:MM``, or empty: then a night is a calendar day without an end.
-        zone: such as ``Europe/Berlin``.
+        starts: the scheduled start, seconds since 1970; a late start has the same end.
+        until: ``HH:MM``, or empty for a night that is a calendar day without an end.
+        zone: time zone, such as ``Europe/Berlin``.
 
     Raises:
-        SettingsError: no time of day, or no time zone.
+        SettingsError: invalid time of day, or unknown time zone.
     """
     place = zone_of(zone)
     if not until.strip():
@@ -51,23 +51,23 @@ def night_of(starts: float, until: str, zone: str) -> Night:
 
 
 def next_stop(after: float, at: time, zone: ZoneInfo) -> float:
-    """Return the first stop after a moment, seconds since 1970."""
+    """Return the first stop time after ``after``, both in seconds since 1970."""
     today = datetime.fromtimestamp(after, zone).date()
     stops = (_first_at(today + timedelta(days=days), at, zone) for days in range(4))
     return next(stop for stop in stops if stop > after)
 
 
 def time_of(text: str) -> time:
-    """Read a time of day.
+    """Parse a time of day.
 
     Raises:
-        SettingsError: it is none.
+        SettingsError: the text is not a time of day.
     """
     try:
         return datetime.strptime(text.strip(), "%H:%M").time()
     except ValueError:
         raise SettingsError(
-            f"{text!r} is no time of day to stop at; write it as 06:00, at most 23:59, in --until or "
+            f"{text!r} is not a valid time of day. Use a time from 00:00 to 23:59, for example 06:00, in --until or "
             "REELMILL_STOCK_UNTIL."
         ) from None
 
@@ -76,20 +76,21 @@ def zone_of(name: str) -> ZoneInfo:
     """Return a time zone.
 
     Raises:
-        SettingsError: no zone is called so.
+        SettingsError: unknown time zone.
     """
     try:
         return ZoneInfo(name)
     except (ZoneInfoNotFoundError, ValueError, OSError):
         raise SettingsError(
-            f"There is no time zone {name!r}; let REELMILL_TIMEZONE name one such as Europe/Berlin."
+            f"Unknown time zone {name!r}. Set REELMILL_TIMEZONE to a name such as Europe/Berlin."
         ) from None
 
 
 def _first_at(day: date, at: time, zone: ZoneInfo) -> float:
-    """Return when the clocks of a day first show a time or a later one.
+    """Return the moment at which the clocks first show a time of day, or a later one.
 
-    Of a time that comes twice that night, the first counts; where the clocks leap over it, the leap does.
+    If the time occurs twice (clocks go back), this is its first occurrence. If it is skipped (clocks go forward), this
+    is the moment of the change.
     """
     shown = datetime.combine(day, at)
     first = shown.replace(tzinfo=zone).timestamp()

@@ -1,11 +1,11 @@
-"""What a night came to."""
+"""The report of a nightly run."""
 
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
 from manifests.nightly.budget import HOUR_S, Budget
-from manifests.pluralize import in_number, one_or_more
+from manifests.pluralize import counted
 
 NOTHING_TO_DO = "nothing to do"
 DRY_RUN = "dry run"
@@ -14,25 +14,28 @@ FAILED = "failed"
 
 @dataclass(frozen=True, slots=True)
 class NightReport:
-    """One night of one stock sheet; clips and device time are those of the whole night, also where it was run twice.
+    """One night of one stock sheet. Clips and device time cover the whole night, even if it was run twice.
 
     Attributes:
         sheet: the sheet's name.
-        day: the date that the night is called by, ``2026-11-27``.
-        campaign_id: the night's campaign; empty where none was begun.
-        combinations: all that the sheet lists: there, given up, chosen and later add up to it.
-        there: of these, what the catalogue had enough of before the night.
-        given_up: what was tried too often in vain.
-        chosen: what the night took up.
-        later: what is left to later nights.
-        done, vain, left: of the chosen, those with the clips that are wanted, those whose tries were all in vain,
-            and those that the night did not get to the end of.
-        made: clips that were made and judged; of these, passed the gate; and of these, published.
-        spent_s: device seconds of the night, also those of a sheet that was changed in it.
-        stop: when it took no more work, as people say it, with its date; empty for no end.
+        day: the date that identifies the night, ``2026-11-27``.
+        campaign_id: the night's campaign; empty if none was started.
+        combinations: number of combinations in the sheet: the sum of ``there``, ``given_up``, ``chosen`` and ``later``.
+        there: combinations with enough clips in the catalogue before the night.
+        given_up: combinations whose tries failed too often.
+        chosen: combinations that were chosen for the night.
+        later: combinations that are left for later nights.
+        done: chosen combinations that have the wanted number of clips.
+        vain: chosen combinations whose tries all failed.
+        left: chosen combinations that the night did not finish.
+        made: clips that were generated and judged.
+        passed: of these, clips that passed the gate.
+        published: of these, published clips.
+        spent_s: device seconds of the night, including those of earlier versions of the sheet.
+        stop: end of the window in readable form with its date; empty for no end.
         ended: ``finished``, ``window``, ``budget``, ``paused``, ``cancelled``, ``left``, ``failed``, ``nothing to
             do`` or ``dry run``.
-        why: the error's sentence where it failed.
+        why: the error message if it failed.
     """
 
     sheet: str
@@ -56,43 +59,43 @@ class NightReport:
 
     @property
     def later(self) -> int:
-        """Combinations that the night did not take up, and that are not there."""
+        """Missing combinations that were not chosen for the night."""
         return self.combinations - self.there - self.given_up - self.chosen
 
     @property
     def sentence(self) -> str:
-        """Why it ended, and what becomes of the rest."""
-        left, them = in_number("{are} left", self.left), one_or_more(self.left, "it", "them")
-        rest = f" {self.left:,} of the chosen combinations {left}; later nights take {them} up." if self.left else ""
-        return f"Stock night {self.day} of {self.sheet}: {self._why()}{rest}"
+        """Why it ended, and how many chosen combinations are unfinished."""
+        unfinished = counted(self.left, "chosen combination{s} {are} unfinished and left for later nights")
+        return f"Nightly run {self.day} of {self.sheet}: {self._why()}{f' {unfinished}.' if self.left else ''}"
 
     def _why(self) -> str:
         return {
-            "finished": "it has done all that it chose.",
-            "window": f"it stopped at the end of its window, {self.stop}.",
-            "budget": f"it stopped at the end of its budget, {self._limit()}.",
-            "paused": f"somebody has paused it; go on by reelmill resume {self.campaign_id}.",
-            "cancelled": "somebody has cancelled it.",
-            "left": "other processes hold some of it, or workers are lost over it again and again.",
-            FAILED: f"it failed. {self.why}",
-            NOTHING_TO_DO: "there is nothing to make: the catalogue has enough, or the rest was given up.",
-            DRY_RUN: "this was a dry run; nothing was begun.",
+            "finished": "all chosen combinations are finished.",
+            "window": f"stopped at the end of the window, {self.stop}.",
+            "budget": f"stopped because the budget of {self._limit()} is spent.",
+            "paused": f"paused. Run `reelmill resume {self.campaign_id}` to resume it.",
+            "cancelled": "cancelled.",
+            "left": "some clips are leased by other processes, or their workers failed repeatedly.",
+            FAILED: f"failed. {self.why}",
+            NOTHING_TO_DO: "nothing to generate. The catalogue has enough clips, or the remaining combinations were "
+            "given up.",
+            DRY_RUN: "dry run, nothing was started.",
         }[self.ended]
 
     def rows(self) -> Iterator[tuple[str, str]]:
-        """Yield what a table shows."""
+        """Yield the rows of the report as (label, value)."""
         yield "combinations", f"{self.combinations:,}"
-        yield "already there", f"{self.there:,}"
+        yield "already in the catalogue", f"{self.there:,}"
         yield "given up", f"{self.given_up:,}"
         yield "chosen", f"{self.chosen:,}"
-        yield "for later nights", f"{self.later:,}"
+        yield "left for later nights", f"{self.later:,}"
         if self.ended not in (DRY_RUN, NOTHING_TO_DO):
-            yield "chosen: done / in vain / left", f"{self.done:,} / {self.vain:,} / {self.left:,}"
-            yield "clips made / passed / published", f"{self.made:,} / {self.passed:,} / {self.published:,}"
+            yield "chosen: finished / failed / unfinished", f"{self.done:,} / {self.vain:,} / {self.left:,}"
+            yield "clips generated / passed / published", f"{self.made:,} / {self.passed:,} / {self.published:,}"
             yield "spent", self._amount(self.spent_s)
         yield "budget", self._limit()
         yield "window ends", self.stop or "never"
-        yield "ended by", self.ended
+        yield "ended", self.ended
 
     def as_json(self) -> dict[str, Any]:
         """Return plain values; device time in seconds."""
@@ -109,9 +112,9 @@ class NightReport:
         return "no limit" if self.budget.device_s is None else self._amount(self.budget.device_s)
 
     def _amount(self, device_s: float) -> str:
-        """Return ``75 min of device time``, with its price where one is known."""
+        """Return ``75 min of device time``, with its cost if the price is known."""
         money = self.budget.money(device_s)
-        return f"{_time(device_s)} of device time" + ("" if money is None else f" ({money:.2f} in money)")
+        return f"{_time(device_s)} of device time" + ("" if money is None else f" (cost: {money:.2f})")
 
 
 def _time(seconds: float) -> str:

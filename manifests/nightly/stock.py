@@ -1,4 +1,4 @@
-"""A stock sheet, checked: lists of what clips may show, of which every combination is wanted."""
+"""A validated stock sheet: lists of values, every combination of which is to be generated."""
 
 import itertools
 from collections.abc import Iterator, Mapping
@@ -15,7 +15,7 @@ MOST_COMBINATIONS = 100_000
 ID_DIGITS = 12
 NAME_LENGTH = 60
 BRIEF_COLUMNS = ("locale", "cta")
-"""Columns of a sheet's own that a brief keeps in fields, not in its metadata."""
+"""Columns of the sheet's own that a brief keeps in fields instead of its metadata."""
 
 
 class Combination(NamedTuple):
@@ -23,9 +23,9 @@ class Combination(NamedTuple):
 
     Attributes:
         row: row number of its value in the first column.
-        values: (column, text) of the sheet's own columns.
-        model: a card's name; empty for the default one.
-        duration_s: seconds; None leaves it to placement and card.
+        values: (column, text) pairs of the sheet's own columns.
+        model: name of a card; empty for the default card.
+        duration_s: in seconds; None for the length of the placement or the card.
     """
 
     row: int
@@ -36,31 +36,31 @@ class Combination(NamedTuple):
 
     @property
     def brief_id(self) -> str:
-        """Readable, and the same in every night: ``on-blue-drifting-left-red-circle-16-9-1f2e3d4c5b6a``."""
+        """A readable id, the same every night: ``on-blue-drifting-left-red-circle-16-9-1f2e3d4c5b6a``."""
         digest = content_id([self.values, self.placement.label, self.placement.duration_s, self.model, self.duration_s])
         words = " ".join((*(text for _, text in self.values), self.placement.label))
         return f"{slug(words, NAME_LENGTH)}-{digest[:ID_DIGITS]}"
 
     @property
-    def faces(self) -> tuple[tuple[str, str], ...]:
-        """All that coverage is counted over: the values, and shape, model and length where a sheet names several."""
+    def list_values(self) -> tuple[tuple[str, str], ...]:
+        """The (list, value) pairs over which coverage is counted: own values, placement, model and duration."""
         length = "" if self.duration_s is None else f"{self.duration_s:g}"
         return (*self.values, ("placements", self.placement.label), ("model", self.model), ("duration_s", length))
 
 
 @dataclass(frozen=True, slots=True)
 class StockSheet:
-    """What a sheet lists, and how much of it is wanted.
+    """The lists of a stock sheet, and the number of clips to generate.
 
     Attributes:
-        name: the sheet's file name without its ending.
+        name: the sheet's file name without its extension.
         sha256: hex digest of the file's bytes.
         axes: the sheet's own columns with their values as (row, text), in the sheet's order.
-        prompt: the pattern; ``{name}`` stands for a column.
-        tries: seeds for each combination in a night.
-        want: good clips of a combination that end its work for a night.
-        most: good clips in all after which a combination is left alone.
-        nightly: combinations begun in a night, at most.
+        prompt: template in which ``{name}`` stands for a column.
+        tries: number of seeds per combination and night.
+        want: number of good clips after which a combination is finished for the night.
+        most: total number of good clips after which a combination is complete.
+        nightly: maximum number of combinations started per night.
         min_adherence: see Brief.
     """
 
@@ -81,18 +81,18 @@ class StockSheet:
 
     @property
     def lengths(self) -> dict[str, int]:
-        """How many values each list has; lists of one are left out."""
+        """Number of values in each list; lists with one value are left out."""
         lengths = {name: len(values) for name, values in self.axes.items()}
         lengths |= {"placements": len(self.placements), "model": len(self.models), "duration_s": len(self.durations_s)}
         return {name: length for name, length in lengths.items() if length > 1}
 
     @property
     def size(self) -> int:
-        """How many combinations there are."""
+        """Number of combinations."""
         return prod(self.lengths.values())
 
     def combinations(self) -> Iterator[Combination]:
-        """Yield every combination, the last column changing fastest."""
+        """Yield every combination; the last column changes fastest."""
         names = tuple(self.axes)
         shapes = tuple(itertools.product(self.placements, self.models or ("",), self.durations_s or (None,)))
         for cells in itertools.product(*self.axes.values()):
@@ -101,13 +101,13 @@ class StockSheet:
                 yield Combination(cells[0][0], values, placement, model, duration_s)
 
     def named(self) -> dict[str, Combination]:
-        """Return every combination by its brief id."""
+        """Return all combinations by brief id."""
         return {combination.brief_id: combination for combination in self.combinations()}
 
     def brief(
         self, combination: Combination, *, seed: int | None = None, want: int | None = None, variants: int = 1
     ) -> Brief:
-        """Return what makes a combination: its values are the brief's metadata, and fill the prompt."""
+        """Return the brief of a combination; its values become metadata and fill in the prompt."""
         own = dict(combination.values)
         known = {name: (own.pop(name),) if name in own else () for name in BRIEF_COLUMNS}
         return Brief(

@@ -1,4 +1,4 @@
-"""The rules of campaign sheets: columns, cells, rows and what may be wrong with them. Files are read elsewhere."""
+"""Rules of campaign and stock sheets: columns, cells and rows. Pure; ``adapters.sheets`` reads and writes the files."""
 
 from manifests.sheet.problem import BriefCheck, CellProblem, Complaint
 from manifests.sheet.table import Row, Table

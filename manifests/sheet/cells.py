@@ -1,4 +1,4 @@
-"""From the text of a cell to its value. Every parser raises ValueError with a message for the person."""
+"""Parsers for the text of a cell. Each raises ValueError with a message that continues after the quoted text."""
 
 import re
 import unicodedata
@@ -30,9 +30,9 @@ EXCEL_ERRORS = frozenset(
 HARMFUL = re.compile(
     "[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x84\x86-\x9f\u202a-\u202e\u2066-\u2069\ud800-\udfff\ufffe\uffff]"
 )
-"""Controls, bidirectional overrides and lone surrogates: what they show is not what they say."""
+"""Control characters, bidirectional overrides and lone surrogates, which make a text look different from what it is."""
 INVISIBLE = re.compile("[\u00ad\u200b\u2060\ufeff]")
-"""Soft hyphens, zero-width spaces and byte order marks, which copying brings along."""
+"""Soft hyphens, zero-width spaces and byte order marks, which are often copied along with a text."""
 
 _SPLIT = re.compile(r"(?<!\\)\|")
 _DECIMAL = re.compile(r"[+-]?(\d+[.,]?\d*|[.,]\d+)", re.ASCII)
@@ -42,12 +42,12 @@ _SECONDS = re.compile(r"\s*(s|sec|secs|second|seconds)\.?$", re.IGNORECASE)
 
 
 def complaint(text: str) -> str | None:
-    """Return why a cell's text cannot be used whatever its column, or None."""
+    """Return why a cell's text is invalid in any column, or None."""
     if text.strip() in EXCEL_ERRORS:
-        return "is a spreadsheet error. Mend the formula, or type the value."
+        return "is a spreadsheet error. Fix the formula, or enter the value."
     found = HARMFUL.search(text)
     if found:
-        return f"holds an invisible control character (U+{ord(found[0]):04X}). Type the text anew."
+        return f"contains an invisible control character (U+{ord(found[0]):04X}). Clear the cell and type it again."
     return None
 
 
@@ -58,35 +58,35 @@ def clean(text: str) -> str:
 
 
 def split(text: str) -> tuple[str, ...]:
-    r"""Return the values of a cell: parted by ``|``, each cleaned; ``\|`` is a literal bar.
+    r"""Return the values of a cell: split at ``|``, each cleaned; ``\|`` is a literal bar.
 
     Raises:
-        ValueError: nothing stands before, after or between bars.
+        ValueError: a value is empty.
     """
     if "|" not in text:
         return (clean(text),)
     values = tuple(clean(part) for part in parts(text))
     if not all(values):
-        raise ValueError("has nothing on one side of a |. Take that | out, or fill the gap.")
+        raise ValueError("has an empty value before or after a |. Remove the |, or enter the value.")
     return values
 
 
 def parts(text: str) -> list[str]:
-    """Return what stands between the bars of a cell, as it is."""
+    """Return the texts between the bars of a cell, as typed."""
     return [part.replace("\\|", "|") for part in _SPLIT.split(text)]
 
 
 def prompt(text: str) -> str:
     """Accept a prompt of at most PROMPT_LENGTH characters."""
     if len(text) > PROMPT_LENGTH:
-        raise ValueError(f"has {len(text):,} characters. Shorten it to {PROMPT_LENGTH:,}.")
+        raise ValueError(f"has {len(text):,} characters. Shorten it to at most {PROMPT_LENGTH:,}.")
     return text
 
 
 def brief_id(text: str) -> str:
     """Accept a name of at most ID_LENGTH characters."""
     if len(text) > ID_LENGTH:
-        raise ValueError(f"has {len(text):,} characters. Shorten it to {ID_LENGTH}.")
+        raise ValueError(f"has {len(text):,} characters. Shorten it to at most {ID_LENGTH}.")
     return text
 
 
@@ -96,48 +96,52 @@ def text_of(text: str) -> str:
 
 
 def name(text: str) -> str:
-    """Accept a name, in lower case."""
+    """Return a name in lower case."""
     return text.lower()
 
 
 def axes(text: str) -> str:
     """Accept cartesian or zip."""
     if text.lower() not in ("cartesian", "zip"):
-        raise ValueError("isn't allowed. Use cartesian (every combination) or zip (first with first).")
+        raise ValueError("is not allowed. Use cartesian (every combination) or zip (first with first).")
     return text.lower()
 
 
 def seconds(text: str) -> float:
-    """Accept 0.1 to 600, with ``.`` or ``,`` and an ``s`` if need be."""
-    return _decimal(_SECONDS.sub("", text), 0.1, 600, "isn't a length in seconds")
+    """Accept 0.1 to 600, with ``.`` or ``,`` and optionally a unit such as ``s``."""
+    return _decimal(_SECONDS.sub("", text), 0.1, 600, "Enter seconds from 0.1 to 600, for example 5.")
 
 
 def adherence(text: str) -> float:
     """Accept -1 to 1."""
-    return _decimal(text, -1, 1, "isn't a threshold")
+    return _decimal(text, -1, 1, "Enter a number from -1 to 1, for example 0.2.")
 
 
 def whole(lowest: int, highest: int | None = None) -> Callable[[str], int]:
-    """Return a parser of whole numbers in a range, both ends included."""
+    """Return a parser for whole numbers in an inclusive range."""
     allowed = f"of {lowest} or more" if highest is None else f"from {lowest} to {highest}"
 
     def parse(text: str) -> int:
         digits = _plain(text)
-        value = int(re.split("[.,]", digits)[0]) if len(digits) < 30 and _WHOLE.fullmatch(digits) else None
+        if not _WHOLE.fullmatch(digits):
+            raise ValueError(f"is not a whole number. Enter a whole number {allowed}.")
+        value = int(re.split("[.,]", digits)[0]) if len(digits) < 30 else None
         if value is None or value < lowest or (highest is not None and value > highest):
-            raise ValueError(f"isn't allowed. Use a whole number {allowed}.")
+            raise ValueError(f"is out of range. Enter a whole number {allowed}.")
         return value
 
     return parse
 
 
-def _decimal(text: str, lowest: float, highest: float, what: str) -> float:
+def _decimal(text: str, lowest: float, highest: float, advice: str) -> float:
     digits = _plain(text)
     if _THOUSANDS.fullmatch(digits):
-        raise ValueError(f"could mean thousands or a fraction. Use a number from {lowest:g} to {highest:g}.")
-    value = float(digits.replace(",", ".")) if len(digits) < 30 and _DECIMAL.fullmatch(digits) else None
-    if value is None or not lowest <= value <= highest:
-        raise ValueError(f"{what}. Use a number from {lowest:g} to {highest:g}.")
+        raise ValueError(f"is ambiguous: its separator could mean thousands or decimals. {advice}")
+    if len(digits) >= 30 or not _DECIMAL.fullmatch(digits):
+        raise ValueError(f"is not a number. {advice}")
+    value = float(digits.replace(",", "."))
+    if not lowest <= value <= highest:
+        raise ValueError(f"is out of range. {advice}")
     return value
 
 

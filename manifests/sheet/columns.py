@@ -1,4 +1,4 @@
-"""The columns that we know, the names people give them, and what the template says of them."""
+"""The known columns: their names, aliases and explanations for the template."""
 
 import re
 import unicodedata
@@ -9,11 +9,11 @@ from typing import NamedTuple
 from manifests.placement import ASPECT_RATIOS, CHANNELS
 
 RESULT_PREFIX = "reelmill "
-"""Headers of the columns that we add to a handed-back sheet start so; as input they are ignored."""
+"""Prefix of the headers that we add to a results sheet. Columns with this prefix are ignored as input."""
 
 
 class Column(NamedTuple):
-    """A column: what it means, what it takes, what an empty cell means."""
+    """A column: its meaning, the allowed values, and the meaning of an empty cell."""
 
     name: str
     aliases: tuple[str, ...]
@@ -28,10 +28,10 @@ COLUMNS = (
     Column(
         "brief_id",
         ("id", "brief", "brief no", "brief number", "brief name", "ref", "reference"),
-        "Your name for the row; reports and file names carry it.",
+        "Your name for the row. It is used in reports and file names.",
         "Text, different in every row.",
         "summer-01",
-        "made from the prompt",
+        "generated from the prompt",
     ),
     Column(
         "prompt",
@@ -46,8 +46,8 @@ COLUMNS = (
             "ai prompt",
             "generation prompt",
         ),
-        "What the clip shows. {name} stands for the cell of the column called name.",
-        "Text, at most 2,000 characters. {{ and }} give braces.",
+        "What the clip shows. {name} is replaced by the value in the column 'name'.",
+        "Text, at most 2,000 characters. Write {{ and }} for literal braces.",
         "a {colour} circle drifting left on a white background",
         "required",
         True,
@@ -58,7 +58,7 @@ COLUMNS = (
         "What the clip must not show.",
         "Text, at most 2,000 characters.",
         "black background",
-        "the model's own",
+        "the model's default",
         True,
     ),
     Column(
@@ -81,7 +81,7 @@ COLUMNS = (
             "ad placement",
             "ad placements",
         ),
-        "Where the ad runs, or the shape of the picture.",
+        "The channel in which the ad runs, or its aspect ratio.",
         f"{', '.join(ASPECT_RATIOS)}; {', '.join(CHANNELS)}; both, such as tiktok 1:1.",
         "16:9|tiktok",
         "16:9",
@@ -111,14 +111,14 @@ COLUMNS = (
         "Length of the clip in seconds.",
         "A number from 0.1 to 600; the model may allow less.",
         "2",
-        "the model's own",
+        "the model's default",
         True,
     ),
     Column(
         "model",
         ("models", "model card", "video model", "generator"),
-        "Which model makes the clip.",
-        "A name that `reelmill models` lists.",
+        "The model that generates the clip.",
+        "A name that is listed by `reelmill models`.",
         "starter",
         "the campaign's model",
         True,
@@ -149,16 +149,16 @@ COLUMNS = (
             "picture",
             "pictures",
         ),
-        "The picture that the clip starts from, for models that make clips from a picture.",
-        "A file (PNG, JPEG, WebP), named from the sheet's folder on, or by its whole path.",
+        "The picture that the clip starts from, for models that generate clips from a picture.",
+        "A PNG, JPEG or WebP file. Enter its path from the sheet's folder, or its absolute path.",
         "pictures/bottle.png",
-        "none; such a model needs one",
+        "none; required by these models",
         True,
     ),
     Column(
         "variants",
         ("variations", "number of variants", "num variants", "no of variants", "seeds", "number of seeds", "takes"),
-        "How many clips to make of each combination, each from another seed.",
+        "How many clips to generate of each combination, each with a different seed.",
         "A whole number from 1 to 10000.",
         "3",
         "1",
@@ -166,26 +166,26 @@ COLUMNS = (
     Column(
         "want",
         ("wanted", "clips wanted", "want passed", "stop after"),
-        "Stop once so many clips of this row have passed.",
-        "A whole number from 1 to the number of clips that the row makes.",
+        "Stop when this many clips of the row have passed.",
+        "A whole number from 1 to the number of clips of the row.",
         "1",
-        "make all",
+        "generate all",
     ),
     Column(
         "seed",
         ("first seed", "random seed", "start seed"),
-        "The first seed; the same seed gives the same clip again.",
+        "The first seed. The same seed gives the same clip again.",
         "A whole number from 0 to 4294967295.",
         "7",
-        "made from the prompt",
+        "derived from the prompt",
     ),
     Column(
         "min_adherence",
         ("minimum adherence", "adherence", "threshold", "min score", "minimum score"),
-        "How well a clip must show its prompt to pass (cosine of their embeddings).",
+        "How well a clip must match its prompt to pass (cosine of their embeddings).",
         "A number from -1 to 1.",
         "0.2",
-        "the model's own",
+        "the model's default",
     ),
     Column(
         "locale",
@@ -208,7 +208,7 @@ COLUMNS = (
     Column(
         "notes",
         ("note", "comment", "comments", "remark", "remarks"),
-        "For people; nothing is made of it.",
+        "For your team. It does not change the clips unless a prompt uses {notes}.",
         "Text.",
         "for the June mailing",
         "none",
@@ -216,7 +216,8 @@ COLUMNS = (
     Column(
         "axes",
         ("axis", "axes mode"),
-        "How cells with several values combine: every one with every other, or first with first, second with second.",
+        "How cells with several values are combined: every value with every other (cartesian), or first with first and "
+        "second with second (zip).",
         "cartesian or zip",
         "zip",
         "cartesian",
@@ -227,7 +228,7 @@ SPLIT = frozenset(column.name for column in COLUMNS if column.splits)
 
 
 def normalise(header: str) -> str:
-    """Return a header in lower case, with one space for everything that is no letter or digit."""
+    """Return a header in lower case, with one space in place of any run of other characters than letters and digits."""
     return re.sub(r"[\W_]+", " ", unicodedata.normalize("NFKC", header).casefold()).strip()
 
 
@@ -236,23 +237,23 @@ _PROMPT_LIKE = ("description", "text", "scene", "idea", "concept", "script", "sh
 
 
 def name_of(header: str) -> str | None:
-    """Return our name of the column that a header means, or None."""
+    """Return our name for the column of a header, or None."""
     return _MEANINGS.get(normalise(header))
 
 
 def typo_of(header: str) -> str | None:
-    """Return our name of the column that a header nearly spells, or None."""
+    """Return our name for the column of a header with a typo, or None."""
     near = get_close_matches(normalise(header), _MEANINGS, 1, 0.8)
     return _MEANINGS[near[0]] if near else None
 
 
 def is_result(header: str) -> bool:
-    """True for a column that we added when the sheet was handed back."""
+    """Return whether a column was added by us to a results sheet."""
     return normalise(header).startswith(RESULT_PREFIX)
 
 
 def nearest_to_prompt(headers: Iterable[str]) -> str | None:
-    """Return the header that looks most like the prompt's column, or None."""
+    """Return the header that looks most like a prompt column, or None."""
     by_text = {normalise(header): header for header in headers}
     prompts = ("prompt", *BY_NAME["prompt"].aliases)
     near = [header for text, header in by_text.items() if get_close_matches(text, prompts, 1, 0.7)]

@@ -1,4 +1,4 @@
-"""Where the table begins: the row of the headers, below titles and blank lines."""
+"""Detection of the header row, which may follow titles and blank lines."""
 
 from collections.abc import Iterable, Sequence
 from itertools import islice
@@ -6,20 +6,20 @@ from itertools import islice
 from manifests.sheet.columns import is_result, name_of
 
 LOOKED_AT = 50
-"""Rows that are not blank in which a header is looked for."""
+"""Number of rows, without blank ones, that are searched for a header."""
 
 
 def known_in(cells: Iterable[str]) -> int:
-    """Return how many of the cells are headers that we know; a prompt column counts for three."""
+    """Return how many of the cells are known headers; a prompt column counts three times."""
     names = {name_of(cell) for cell in cells if cell.strip() and len(cell) < 100}
     return len(names - {None}) + 2 * ("prompt" in names)
 
 
 def header_index(rows: Sequence[Sequence[str]]) -> int:
-    """Return the place of the header among rows that are not blank.
+    """Return the index of the header among rows that are not blank.
 
-    It is the row that names most of our columns, the first of equals. Where none names any,
-    it is the first row with as many cells as the widest of the first rows, but for titles.
+    The header is the row with the most known headers, or the first of several such rows. If no row has any, it is the
+    first row with at least as many cells as the median row, which excludes titles.
     """
     first = list(islice(rows, LOOKED_AT))
     known = [known_in(row) for row in first]

@@ -1,4 +1,4 @@
-"""Which column of a table means what."""
+"""The meaning of each column of a table."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -10,13 +10,13 @@ from manifests.sheet.table import Table, letter
 
 @dataclass(frozen=True, slots=True)
 class Layout:
-    """Columns by meaning; a column's place is counted from 0.
+    """Columns by meaning, with their indexes counted from 0.
 
     Attributes:
-        known: our names, with their places.
-        metadata: the other headers (white space collapsed), with their places.
-        doubled: places of columns that mean the same as an earlier one, with our name of it; an
-            empty name where two headers of metadata are the same.
+        known: known columns, by our names.
+        metadata: all other columns, by their headers (white space collapsed).
+        doubled: indexes of columns with the same meaning as an earlier one, with our name; the name is empty for
+            duplicate metadata headers.
     """
 
     table: Table
@@ -26,7 +26,7 @@ class Layout:
 
     @classmethod
     def of(cls, table: Table) -> "Layout":
-        """Sort the headers of a table; an earlier column keeps a name that a later one means too."""
+        """Sort the headers of a table; of two columns with the same meaning, the first one is used."""
         known: dict[str, int] = {}
         metadata: dict[str, int] = {}
         doubled: dict[int, str] = {}
@@ -41,42 +41,42 @@ class Layout:
 
     @property
     def nameable(self) -> dict[str, str]:
-        """Headers as typed that may stand in braces, with the name that ``Brief.values`` takes."""
+        """Headers as typed that a prompt can use in braces, with their names for ``Brief.values``."""
         known = {_key(self.table.columns[i]): name for name, i in self.known.items() if name in PLACEHOLDERS}
         return {key: key for key in self.metadata} | known
 
     @property
     def names(self) -> dict[str, str]:
-        """The same by their normalised texts, our own names of the columns among them."""
+        """The names for ``Brief.values`` by normalised header; our own names of the columns are included."""
         spelt = {normalise(header): name for header, name in self.nameable.items()}
         return spelt | {normalise(name): name for name in self.known if name in PLACEHOLDERS}
 
     def place(self, name: str) -> int | None:
-        """Return where a column stands, by our name or a metadata header."""
+        """Return the index of a column, by our name or a metadata header."""
         return self.known.get(name, self.metadata.get(name))
 
     def header(self, name: str) -> str:
-        """Return a column's header as typed; our own name where the sheet has no such column."""
+        """Return a column's header as typed, or our own name if the sheet has no such column."""
         index = self.place(name)
         return name if index is None else self.table.columns[index]
 
     def problem(self, row: int, name: str, value: str, message: str, summary: str = "") -> CellProblem:
-        """Return a problem of a cell, by our name of the column or a metadata header."""
+        """Return a problem of a cell; ``name`` is our name of the column or a metadata header."""
         index = self.place(name)
         return CellProblem(row, "" if index is None else letter(index), self.header(name), value, message, summary)
 
     def problems(self) -> Iterator[CellProblem]:
-        """Yield what makes every row bad: no prompt column, two columns of one meaning, no rows."""
+        """Yield the problems that affect every row: no prompt column, columns with the same meaning, no rows."""
         if "prompt" not in self.known:
             yield self._about_sheet(_no_prompt(self.table))
         for index, name in self.doubled.items():
             if name:
                 yield self._about_doubled(index, name)
         if not self.table.rows:
-            yield self._about_sheet("no rows stand below this header. Write a prompt into the next row.")
+            yield self._about_sheet("there are no rows below the header. Enter a prompt in the next row.")
 
     def warnings(self) -> Iterator[CellProblem]:
-        """Yield headers that nearly spell a column of ours, and metadata headers that stand twice."""
+        """Yield duplicate metadata headers, and headers that look like a typo of a known column."""
         for index, name in self.doubled.items():
             if not name:
                 yield self._about_doubled(index, name)
@@ -84,7 +84,7 @@ class Layout:
             meant = typo_of(header)
             if meant and meant not in self.known and meant != "prompt":
                 yield self._about_header(
-                    index, f"isn't a column we know. Did you mean {meant}? It is carried along as it stands."
+                    index, f"is not a known column. Did you mean {meant}? It is kept as a column of your own."
                 )
 
     def _about_sheet(self, message: str) -> CellProblem:
@@ -97,13 +97,15 @@ class Layout:
         first = self.known[name] if name else self.metadata[_key(self.table.columns[index])]
         other = f"column {letter(first)} '{shown(self.table.columns[first])}'"
         if not name:
-            return self._about_header(index, f"has the same header as {other}. Only that one is read.")
-        both = " A cell may say tiktok 9:16." if name == "placements" else ""
-        return self._about_header(index, f"means {name}, and so does {other}. Keep one, or rename the other.{both}")
+            return self._about_header(index, f"has the same header as {other} and is ignored. Rename it to keep it.")
+        both = " To give a channel and a ratio, write both in one cell: tiktok 9:16." if name == "placements" else ""
+        return self._about_header(
+            index, f"means {name}, and so does {other}. Delete one of them, or rename it to keep it as a note.{both}"
+        )
 
 
 PLACEHOLDERS = frozenset(("brief_id", "placements", "duration_s", "model", "locale", "cta", "notes"))
-"""Columns of ours that a prompt may name."""
+"""Known columns that a prompt can use."""
 
 
 def _headers(table: Table) -> Iterator[tuple[int, str]]:
@@ -119,6 +121,7 @@ def _key(header: str) -> str:
 def _no_prompt(table: Table) -> str:
     headers = [shown(header) for _, header in _headers(table)]
     near = nearest_to_prompt(headers)
-    hint = f" If '{near}' holds the prompts, rename it." if near else ""
+    advice = f"If '{near}' contains the prompts, rename it to 'prompt'." if near else "Add a column 'prompt'."
     listed = ", ".join(f"'{header}'" for header in headers[:12]) + (", …" if len(headers) > 12 else "")
-    return f"no column is called 'prompt'. The columns are {listed}.{hint}"
+    only = f", only {listed}" if listed else ""
+    return f"there is no column 'prompt'{only}. {advice}"

@@ -1,4 +1,4 @@
-"""What is wrong with a cell."""
+"""Problems of cells, with the sentences that people read."""
 
 from collections.abc import Callable, Iterable
 from typing import NamedTuple
@@ -6,18 +6,18 @@ from typing import NamedTuple
 from manifests.brief import Brief
 
 SHOWN = 60
-"""Characters of a value that a sentence quotes."""
+"""Maximum length of a quoted value, in characters."""
 
 
 class CellProblem(NamedTuple):
-    """One bad cell, to be read by the person who filled it.
+    """An error or a warning about one cell, written for the person who filled it in.
 
     Attributes:
         row: row number as the spreadsheet program shows it.
-        column_letter: ``A`` to ``GR``; empty where the sheet has no such column.
-        column: the header as typed; empty where the whole row or sheet is meant.
-        value: the cell's text; empty where the message is about the column itself.
-        message: goes on after the quoted value, or after the column where there is none.
+        column_letter: ``A`` to ``GR``; empty if the sheet has no such column.
+        column: the header as typed; empty for a problem of the whole row or sheet.
+        value: the cell's text; empty if the message is about the column itself.
+        message: continues the sentence after the quoted value, or after the column if there is no value.
         summary: what many rows with this finding have in common, for a list that sums them up: it follows the number
             of rows, and ``{examples}`` stands for some of their values. Empty if the message is precise enough.
     """
@@ -31,7 +31,7 @@ class CellProblem(NamedTuple):
 
     @property
     def sentence(self) -> str:
-        """``Row 14, column D 'Aspect': '7:3' isn't allowed. Use 16:9, 9:16 or 1:1.``"""
+        """``Row 14, column D 'Aspect': '7:3' is not a supported aspect ratio. Use 16:9, 9:16 or 1:1.``"""
         letters = f"column {self.column_letter}" if self.column_letter else ""
         header = f"'{shown(self.column)}'" if letters and self.column else self.column
         place = ", ".join(filter(None, (f"Row {self.row}", f"{letters} {header}".strip())))
@@ -41,19 +41,19 @@ class CellProblem(NamedTuple):
 
 
 def shown(text: str) -> str:
-    """Return the text on one line, invisible characters spelt out, shortened to SHOWN characters."""
+    """Return the text on one line, with invisible characters spelled out and at most SHOWN characters."""
     visible = "".join(c if c.isprintable() else " " if c in "\n\t\r" else f"<U+{ord(c):04X}>" for c in text)
     return visible if len(visible) <= SHOWN else f"{visible[: SHOWN - 1]}…"
 
 
 class Complaint(NamedTuple):
-    """What a check has against one cell of a brief.
+    """An error or a warning that a check returns for one cell of a brief.
 
     Attributes:
         column: our name of the column, such as ``duration_s``.
-        value: the value complained of.
-        message: goes on after the quoted value: ``isn't a model card. Use starter.``
-        warning: the row is good all the same.
+        value: the affected value.
+        message: continues the sentence after the quoted value: ``is not a known model. Use starter.``
+        warning: True for a warning, with which the row stays valid.
         summary: see CellProblem.
     """
 

@@ -1,4 +1,4 @@
-"""Prompt templates: text in which ``{name}`` stands for a column; ``{{`` and ``}}`` are braces."""
+"""Prompt templates, in which ``{name}`` stands for a column, and ``{{`` and ``}}`` are literal braces."""
 
 import re
 from collections.abc import Callable, Mapping
@@ -10,7 +10,7 @@ def placeholders(template: str) -> tuple[str, ...]:
     """Return the names in braces, each once, in order.
 
     Raises:
-        ValueError: a brace without its partner, or nothing between braces.
+        ValueError: unmatched or empty braces.
     """
     names: dict[str, None] = {}
     _replace(template, lambda name: names.setdefault(name) or "")
@@ -18,7 +18,7 @@ def placeholders(template: str) -> tuple[str, ...]:
 
 
 def fill(template: str, values: Mapping[str, str]) -> str:
-    """Return the template with every ``{name}`` replaced; what is filled in is not searched again.
+    """Return the template with every ``{name}`` replaced; braces in the values stay as they are.
 
     Raises:
         KeyError: a name has no value.
@@ -28,7 +28,7 @@ def fill(template: str, values: Mapping[str, str]) -> str:
 
 
 def rename(template: str, names: Mapping[str, str]) -> str:
-    """Return the template with its names spelt as ``names`` has them; all else stays."""
+    """Return the template with its names replaced as in ``names``; everything else stays."""
     return _replace(template, lambda name: "{" + names[name] + "}")
 
 
@@ -36,11 +36,12 @@ def _replace(template: str, named: Callable[[str], str], braces: Callable[[str],
     def part(found: re.Match[str]) -> str:
         text = found[0]
         if len(text) == 1:
-            raise ValueError(f"has a {text} without its partner. Write {text * 2} where a brace is meant.")
+            other = "}" if text == "{" else "{"
+            raise ValueError(f"has a {text} without a matching {other}. For a literal {text}, write {text * 2}.")
         if found[1] is None:
             return braces(text)
         if not found[1].strip():
-            raise ValueError("has empty braces. Name a column in them, or write {{}} where braces are meant.")
+            raise ValueError("has empty braces. Put the name of a column in them, or write {{}} for literal braces.")
         return named(found[1])
 
     return _PART.sub(part, template) if "{" in template or "}" in template else template

@@ -1,4 +1,4 @@
-"""One row, read against the layout: its values, and everything that is wrong with it."""
+"""Validation of one row: its values and all its problems."""
 
 import re
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
@@ -8,10 +8,10 @@ from typing import TypeVar
 
 from manifests.brief import GENERIC, Brief
 from manifests.placement import parse_placement
-from manifests.sheet import cells
-from manifests.sheet import prompt_template as wording
-from manifests.sheet.columns import normalise
-from manifests.sheet.layout import Layout
+from manifests.pluralize import count_of
+from manifests.sheet import cells, prompt_template
+from manifests.sheet.columns import name_of, normalise
+from manifests.sheet.layout import PLACEHOLDERS, Layout
 from manifests.sheet.problem import BriefCheck, CellProblem
 from manifests.sheet.table import Row
 
@@ -20,12 +20,17 @@ T = TypeVar("T")
 VARIANTS = cells.whole(1, 10_000)
 WANT = cells.whole(1)
 SEED = cells.whole(0, 2**32 - 1)
+FORMULA_WITHOUT_RESULT = (
+    "is a formula without a stored result. Open the sheet in a spreadsheet program and save it again, or enter the "
+    "value."
+)
+TEMPLATES = ("prompt", "negative_prompt")
 _SEPARATORS = re.compile(r"[,;\n]")
 
 
 @dataclass(slots=True)
-class Reading:
-    """Reads one row into a brief and collects what is wrong with its cells on the way."""
+class RowReader:
+    """Converts one row to a brief and collects the problems of its cells."""
 
     layout: Layout
     row: Row
@@ -35,14 +40,14 @@ class Reading:
     texts: dict[str, str] = field(default_factory=dict)
 
     def brief(self, checks: Iterable[BriefCheck]) -> Brief:
-        """Return the row's brief, its brief_id still as typed; bad if there are problems.
+        """Return the brief of the row, with brief_id as typed. The brief is invalid if there are problems.
 
-        Cells that are bad stand at their defaults, so that one reading finds all that is wrong.
+        Invalid cells are replaced by their defaults, so that all problems of a row are found at once.
         """
         if self._overflows():
             return Brief(self.row.number, "", ("",))
         self.texts = {name: self._text(name, index) for name, index in self.layout.known.items()}
-        templates = {name: self._many(name, cells.prompt) for name in ("prompt", "negative_prompt")}
+        templates = {name: self._many(name, cells.prompt) for name in TEMPLATES}
         names = {typed: spelt for name in templates for typed, spelt in self._named(name, templates[name])}
         brief = self._build(templates, names)
         self._combinations(brief)
@@ -51,12 +56,12 @@ class Reading:
         return brief
 
     def reject(self, name: str, value: str, message: str) -> str:
-        """Note that a cell is bad; the empty text stands for it."""
+        """Record an error in a cell and return an empty text in its place."""
         self.problems.append(self.layout.problem(self.row.number, name, value, message))
         return ""
 
     def warn(self, name: str, value: str, message: str) -> None:
-        """Note that a cell is odd."""
+        """Record a warning about a cell."""
         self.warnings.append(self.layout.problem(self.row.number, name, value, message))
 
     def _build(self, templates: Mapping[str, Sequence[str]], names: Mapping[str, str]) -> Brief:
@@ -87,33 +92,33 @@ class Reading:
         )
 
     def _overflows(self) -> bool:
-        """True, with a problem, where a text file's row is longer than its header: its cells have shifted."""
+        """Return whether a row of a text file is longer than the header, so that its cells are shifted; record it."""
         width, delimiter = len(self.layout.table.columns), self.layout.table.delimiter
         if not delimiter or len(self.row.cells) <= width:
             return False
         message = (
-            f"the row has {len(self.row.cells)} cells, the header {width}. "
-            f"Put a text that contains {_spoken(delimiter)} into double quotes."
+            f"the row has {len(self.row.cells)} cells, but the header has {width}. "
+            f"Put texts that contain {delimiter_name(delimiter)} in double quotes."
         )
         self.problems.append(CellProblem(self.row.number, "", "", "", message))
         return True
 
     def _text(self, name: str, index: int) -> str:
-        """Return a cell's text; empty, with a problem, where it cannot be used."""
+        """Return a cell's text; if it is invalid, record an error and return an empty text."""
         text = self.row.cell(index)
         if not text or text.isspace():
-            return self.reject(name, "", "is empty. Write what the clip shows.") if name == "prompt" else ""
+            return self.reject(name, "", "is empty. Describe what the clip shows.") if name == "prompt" else ""
         if (self.row.number, index) in self.layout.table.formulas:
             return self.reject(
                 name,
                 text,
-                "is a formula without a result. Open the sheet in its program and save it again, or paste the value.",
+                FORMULA_WITHOUT_RESULT,
             )
         complaint = cells.complaint(text)
         if complaint:
             return self.reject(name, text, complaint)
         if not text.isascii() and cells.INVISIBLE.search(text):
-            self.warn(name, text, "held invisible characters; they were taken out.")
+            self.warn(name, text, "contained invisible characters, which were removed.")
         return text
 
     def _one(self, name: str, parse: Callable[[str], T], default: T) -> T:
@@ -121,7 +126,7 @@ class Reading:
         try:
             return parse(text) if text else default
         except ValueError as error:
-            self.reject(name, text, f"{error}{' Several values cannot stand here.' if '|' in text else ''}")
+            self.reject(name, text, f"{error}{' This column allows only one value per cell.' if '|' in text else ''}")
             return default
 
     def _many(self, name: str, parse: Callable[[str], T]) -> tuple[T, ...]:
@@ -133,12 +138,12 @@ class Reading:
                 values.append(parse(value))
             return tuple(values)
         except ValueError as error:
-            parted = _parted(text, parse)
-            self.reject(name, text if parted else value, parted or str(error))
+            advice = None if name in TEMPLATES else _missing_bars(text, parse)
+            self.reject(name, text if advice else value, advice or str(error))
             return ()
 
     def _carried(self, key: str, index: int, used: bool) -> tuple[str, ...]:
-        """Return the values of a metadata cell; only one that a prompt names can be bad."""
+        """Return the values of a metadata cell; only columns that a prompt uses can have errors."""
         if used:
             self.texts[key] = self._text(key, index)
             return self._many(key, cells.text_of)
@@ -146,15 +151,15 @@ class Reading:
         if not text or text.isspace():
             return ()
         if cells.HARMFUL.search(text):
-            self.warn(key, text, "held invisible control characters; they were taken out.")
+            self.warn(key, text, "contained invisible control characters, which were removed.")
         values = (cells.clean(part) for part in cells.parts(cells.HARMFUL.sub("", text)))
         return tuple(value for value in values if value)
 
     def _named(self, column: str, templates: Iterable[str]) -> Iterator[tuple[str, str]]:
-        """Yield each name in braces with our spelling of it; complain of those that are no column."""
+        """Yield each name in braces with our spelling; record an error for names that are not a column."""
         for template in templates:
             try:
-                for typed in wording.placeholders(template):
+                for typed in prompt_template.placeholders(template):
                     name = self.names.get(normalise(typed))
                     if name:
                         yield typed, name
@@ -169,52 +174,64 @@ class Reading:
         meant = next((header for header, name in headers.items() if near and name == self.names[near[0]]), "")
         hint = f"Did you mean {{{meant}}}? " if meant else ""
         listed = ", ".join("{" + header + "}" for header in list(headers)[:12])
-        return f"names no column. {hint}{f'The sheet has {listed}.' if listed else 'The sheet has no other.'}"
+        advice = f"{hint}The prompt can use {listed}{', …' * (len(headers) > 12)}." if headers else ""
+        if (name_of(typed) or "notes") not in PLACEHOLDERS:
+            return f"cannot be used in a prompt. {advice or 'Remove it from the prompt.'}"
+        advice = advice or "Add a column with this name, or remove it from the prompt."
+        return f"is not a column of this sheet. {advice}"
 
     def _combinations(self, brief: Brief) -> None:
         lengths = brief.axis_lengths
         if brief.axes == "zip" and len(set(lengths.values())) > 1:
-            listed = ", ".join(f"{self.layout.header(name)} has {length} values" for name, length in lengths.items())
+            *first, last = (f"{self.layout.header(name)} has {length}" for name, length in lengths.items())
             self.reject(
-                "axes", "zip", f"pairs cells of one length, but {listed}. Give them equally many, or use cartesian."
+                "axes",
+                "zip",
+                f"needs the same number of values in every cell, but {', '.join(first)} and {last}. Give them the same "
+                "number of values, or use cartesian.",
             )
             return
         total = brief.combinations * brief.variants
         if brief.want and brief.want > total:
-            self.reject("want", self.texts["want"], f"is more than the row makes. Use 1 to {total}, or raise variants.")
+            self.reject(
+                "want",
+                self.texts["want"],
+                f"is more than the row's {count_of(total, 'clip')}. Lower it to {total}, or raise variants.",
+            )
         if brief.seed is not None and brief.seed + brief.variants > 2**32:
             self.reject(
                 "seed",
                 self.texts["seed"],
-                f"leaves no room for {brief.variants} variants. Use at most {2**32 - brief.variants}.",
+                f"is too high for {brief.variants} variants. Use at most {2**32 - brief.variants}.",
             )
 
     def _fillings(self, brief: Brief) -> None:
-        """Complain of empty cells that a prompt names, and of prompts that grow too long."""
+        """Record an error for empty cells that a prompt uses, and for prompts that are too long when filled in."""
         empty = [name for name in brief.placeholders if not self._filled(brief, name)]
         for name in empty:
             self.reject(
                 name,
                 "",
-                f"is empty, but the prompt names {{{name}}}. Fill it in, or take {{{name}}} out of the prompt.",
+                f"is empty, but the prompt uses {{{name}}}. Enter a value, or remove {{{name}}} from the prompt.",
             )
         if brief.placeholders and not empty:
             longest = {name: max(brief.values(name), key=len, default="") for name in brief.placeholders}
-            length = max(len(wording.fill(template, longest)) for template in brief.prompts)
+            length = max(len(prompt_template.fill(template, longest)) for template in brief.prompts)
             if length > cells.PROMPT_LENGTH:
                 self.reject(
                     "prompt",
                     self.texts["prompt"],
-                    f"grows to {length:,} characters once it is filled in. Shorten it to {cells.PROMPT_LENGTH:,}.",
+                    f"has {length:,} characters when its columns are filled in. Shorten it to at most "
+                    f"{cells.PROMPT_LENGTH:,}.",
                 )
 
     def _filled(self, brief: Brief, name: str) -> bool:
-        """True where a column has something to fill in, or has been complained of already."""
+        """Return whether a column has a value for the prompt, or already has an error."""
         place = self.layout.place(name)
         return any(brief.values(name)) or bool(place is not None and self.row.cell(place).strip())
 
     def _checked(self, brief: Brief, checks: Iterable[BriefCheck]) -> None:
-        """Run the checks of the upper rooms; what they say of a cell that is bad already is dropped."""
+        """Run the checks of upper layers; their findings for cells that already have an error are dropped."""
         bad = {problem.column for problem in self.problems}
         for check in checks:
             for column, value, message, warning, summary in check(brief):
@@ -224,15 +241,15 @@ class Reading:
 
 
 def _spelt(template: str, names: Mapping[str, str]) -> str:
-    """Return the template in our spelling; one that is bad becomes plain text."""
+    """Return the template in our spelling; an invalid template becomes plain text."""
     try:
-        return wording.rename(template, names)
+        return prompt_template.rename(template, names)
     except (KeyError, ValueError):
         return template.replace("{", "{{").replace("}", "}}")
 
 
-def _parted(text: str, parse: Callable[[str], object]) -> str | None:
-    """Return the advice for several values that stand apart by other signs than ``|``."""
+def _missing_bars(text: str, parse: Callable[[str], object]) -> str | None:
+    """Return the message for several values that are separated by other characters than ``|``, or None."""
     parts = [part.strip() for part in _SEPARATORS.split(text) if part.strip()]
     if "|" in text or len(parts) < 2:
         return None
@@ -240,8 +257,9 @@ def _parted(text: str, parse: Callable[[str], object]) -> str | None:
         [parse(part) for part in parts]
     except ValueError:
         return None
-    return f"needs a | between its values. Write {'|'.join(parts)}."
+    return f"has several values without a | between them. Write {'|'.join(parts)}."
 
 
-def _spoken(delimiter: str) -> str:
+def delimiter_name(delimiter: str) -> str:
+    """Return the name of a delimiter with its article."""
     return {"\t": "a tab", ",": "a comma", ";": "a semicolon", "|": "a bar"}[delimiter]

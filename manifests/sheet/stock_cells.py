@@ -1,4 +1,4 @@
-"""The cells of a stock sheet: every column is a list, read downwards, and nothing in it is dropped unsaid."""
+"""The cells of a stock sheet. Every column is a list that is read downwards; no cell is ignored without a message."""
 
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
@@ -8,7 +8,7 @@ from manifests.placement import parse_placement
 from manifests.sheet import cells
 from manifests.sheet.columns import is_result
 from manifests.sheet.problem import CellProblem, shown
-from manifests.sheet.row_check import VARIANTS, WANT
+from manifests.sheet.row_check import FORMULA_WITHOUT_RESULT, VARIANTS, WANT, delimiter_name
 from manifests.sheet.stock_columns import REFUSED, SHOWING, SINGLE, meaning_of
 from manifests.sheet.table import Row, Table, letter
 
@@ -27,7 +27,7 @@ PARSERS: Mapping[str, Callable[[str], Any]] = {
 
 
 class Cell(NamedTuple):
-    """One value, with where it stands."""
+    """One value with its place."""
 
     row: int
     letter: str
@@ -36,7 +36,7 @@ class Cell(NamedTuple):
     value: Any
 
     def problem(self, message: str) -> CellProblem:
-        """Return what is wrong with it; the message goes on after the quoted text."""
+        """Return a problem of the cell; the message continues the sentence after the quoted text."""
         return CellProblem(self.row, self.letter, self.header, self.text, message)
 
 
@@ -45,9 +45,9 @@ class StockCells:
     """Reads a table by columns.
 
     Attributes:
-        own: the marketer's columns, by header (white space collapsed), with their values.
-        ours: the same for the columns that we know.
-        places: the column of each, from 0.
+        own: values of the sheet's own columns, by header (white space collapsed).
+        ours: values of the known columns, by our name.
+        places: index of each column, from 0.
     """
 
     table: Table
@@ -71,7 +71,7 @@ class StockCells:
         return reading
 
     def about(self, name: str, message: str) -> None:
-        """Note what is wrong with a column as a whole; with the sheet, where there is no such column."""
+        """Record a problem of a whole column, or of the whole sheet if it has no such column."""
         index = self.places.get(name)
         header = "" if index is None else self.table.columns[index]
         self.problems.append(
@@ -79,7 +79,7 @@ class StockCells:
         )
 
     def cells(self, name: str) -> list[Cell]:
-        """Return a column's values, by our name or the marketer's."""
+        """Return the values of a column, by our name or the sheet's header."""
         return self.own.get(name) or self.ours.get(name) or []
 
     def _read_column(self, index: int, header: str, rows: list[Row]) -> None:
@@ -96,15 +96,15 @@ class StockCells:
                     letter(index),
                     header,
                     "",
-                    f"means {key}, and so does column {letter(other)} '{shown(self.table.columns[other])}'. Put both "
-                    "lists into one column, or rename one.",
+                    f"means {key}, and so does column {letter(other)} '{shown(self.table.columns[other])}'. Move both "
+                    "lists to one column, or rename one of the columns.",
                 )
             )
             return
         self.places[key] = index
         if name in REFUSED:
             if any(row.cell(index).strip() for row in rows):
-                self.about(key, f"has no place in a stock sheet: {REFUSED[name]}. Take the column out.")
+                self.about(key, f"is not supported in a stock sheet: {REFUSED[name]}. Delete the column.")
             return
         is_own = name is None or name in SHOWING or name not in PARSERS
         found = [cell for row in rows for cell in self._values(row, index, header, None if is_own else name)]
@@ -116,14 +116,7 @@ class StockCells:
             return
         place = row.number, letter(index), header
         if (row.number, index) in self.table.formulas:
-            self.problems.append(
-                CellProblem(
-                    *place,
-                    text,
-                    "is a formula without a result. Open the sheet in its "
-                    "program and save it again, or paste the value.",
-                )
-            )
+            self.problems.append(CellProblem(*place, text, FORMULA_WITHOUT_RESULT))
             return
         if complaint := cells.complaint(text):
             self.problems.append(CellProblem(*place, text, complaint))
@@ -136,25 +129,25 @@ class StockCells:
             self.problems.append(CellProblem(*place, text, str(error)))
 
     def _once(self, key: str, found: list[Cell]) -> list[Cell]:
-        """Return each value once; complain of a second value where only one can count."""
+        """Return each value once; record an error for a second value in a column that allows only one."""
         first: dict[Any, Cell] = {}
         for cell in found:
             before = first.setdefault(cell.value.casefold() if isinstance(cell.value, str) else cell.value, cell)
             if before is not cell:
-                self.warnings.append(cell.problem(f"stands in row {before.row} already. It counts once."))
+                self.warnings.append(cell.problem(f"is already listed in row {before.row}. It counts only once."))
         if key in SINGLE:
             for cell in list(first.values())[1:]:
                 self.problems.append(
                     cell.problem(
-                        f"is a second {key}, and '{shown(next(iter(first.values())).text)}' stands in row "
-                        f"{next(iter(first.values())).row}. A stock sheet takes one: keep one, or make two sheets."
+                        f"is a second {key}, after '{shown(next(iter(first.values())).text)}' in row "
+                        f"{next(iter(first.values())).row}. Keep one of them, or split the sheet into two."
                     )
                 )
             return list(first.values())[:1]
         return list(first.values())
 
     def _overflows(self, row: Row) -> bool:
-        """True, with a problem, where a text file's row is longer than its header: its cells have shifted."""
+        """Return whether a row of a text file is longer than the header, so that its cells are shifted; record it."""
         width = len(self.table.columns)
         if not self.table.delimiter or len(row.cells) <= width:
             return False
@@ -164,10 +157,8 @@ class StockCells:
                 "",
                 "",
                 "",
-                (
-                    f"the row has {len(row.cells)} cells, the header {width}. Put a text that contains "
-                    f"'{self.table.delimiter}' into double quotes."
-                ),
+                f"the row has {len(row.cells)} cells, but the header has {width}. "
+                f"Put texts that contain {delimiter_name(self.table.delimiter)} in double quotes.",
             )
         )
         return True
@@ -182,6 +173,6 @@ class StockCells:
                             letter(index),
                             "",
                             text,
-                            "stands under no header. Give its column one, or take it out.",
+                            "is in a column without a header. Add a header, or delete the value.",
                         )
                     )

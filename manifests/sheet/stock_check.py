@@ -1,4 +1,4 @@
-"""From a stock sheet's table to what it lists, or every sentence that says what to mend."""
+"""Validation of a stock sheet: its lists and numbers, or all its problems."""
 
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
@@ -6,29 +6,28 @@ from math import prod
 from typing import Any
 
 from manifests.nightly.stock import MOST_COMBINATIONS, StockSheet
-from manifests.sheet import cells
-from manifests.sheet import prompt_template as wording
+from manifests.sheet import cells, prompt_template
 from manifests.sheet.columns import normalise, typo_of
 from manifests.sheet.problem import CellProblem
 from manifests.sheet.stock_cells import Cell, StockCells
-from manifests.sheet.stock_columns import LISTS, SHOWING, with_header
+from manifests.sheet.stock_columns import LISTS, SHOWING, meaning_of, with_header
 from manifests.sheet.table import Table
 
 NAMEABLE = (*LISTS, "locale", "cta")
-"""Columns of ours that a pattern may name beside the sheet's own."""
+"""Known columns that a prompt can use in addition to the sheet's own."""
 
 StockCheck = Callable[[StockCells], Iterable[tuple[bool, CellProblem]]]
-"""What upper rooms say of the cells: (True for a warning, the problem)."""
+"""An additional check of upper layers; it yields (True for a warning, the problem)."""
 
 
 @dataclass(frozen=True, slots=True)
 class CheckedStock:
-    """A stock sheet, or why there is none.
+    """The result of validating a stock sheet.
 
     Attributes:
-        sheet: None where there are problems.
-        problems: every bad cell, by row.
-        warnings: what is odd but goes on.
+        sheet: None if there are errors.
+        problems: all errors, by row.
+        warnings: findings with which the sheet stays valid.
     """
 
     sheet: StockSheet | None
@@ -37,7 +36,7 @@ class CheckedStock:
 
 
 def check_stock(table: Table, checks: Iterable[StockCheck] = ()) -> CheckedStock:
-    """Read a table as a stock sheet."""
+    """Validate a table as a stock sheet."""
     table = with_header(table)
     reading = StockCells.of(table)
     pattern = _pattern(reading)
@@ -73,17 +72,17 @@ def _one(reading: StockCells, name: str, default: Any) -> Any:
 
 
 def _pattern(reading: StockCells) -> str:
-    """Return the prompt's pattern: the sheet's, else what the columns that it has are usually joined to."""
+    """Return the template of the prompt: the sheet's, or else one of the columns mood, shot and theme."""
     if found := reading.cells("prompt"):
         return str(found[0].value)
     mood, shot, theme = (name if reading.own.get(name) else "" for name in SHOWING)
     if not theme and "theme" in reading.places and reading.problems:
-        return ""  # its cells are complained of already
+        return ""  # its cells already have errors
     if not theme:
         reading.about(
-            "prompt",
-            "the sheet has no prompt. Add a column 'prompt' with a pattern such as "
-            "'{mood} {shot} of {theme}', or call the list of what is shown 'theme'.",
+            "",
+            "the sheet has no prompt. Enter a template such as '{mood} {shot} of {theme}' in a column 'prompt', or "
+            "list the subjects in a column 'theme'.",
         )
         return ""
     before = " ".join("{" + name + "}" for name in (mood, shot) if name)
@@ -91,7 +90,7 @@ def _pattern(reading: StockCells) -> str:
 
 
 def _spelt(reading: StockCells, column: str, pattern: str) -> str:
-    """Return a pattern with its names as the sheet's columns are spelt; complain of those that are none."""
+    """Return a template with its names spelled as the sheet's columns; record an error for unknown names."""
     names = {normalise(name): name for name in reading.own}
     names |= {normalise(name): name for name in NAMEABLE if reading.cells(name) and name not in reading.own}
     names |= {
@@ -101,26 +100,26 @@ def _spelt(reading: StockCells, column: str, pattern: str) -> str:
     }
     found: dict[str, str] = {}
     try:
-        for typed in wording.placeholders(pattern):
+        for typed in prompt_template.placeholders(pattern):
             name = names.get(normalise(typed))
             if name is None:
                 listed = ", ".join("{" + each + "}" for each in dict.fromkeys(names.values()))
-                _complain(
-                    reading,
-                    column,
-                    "{" + typed + "}",
-                    f"names no column. The sheet has {listed or 'none that a prompt can name'}.",
-                )
+                meant = meaning_of(typed)
+                usable = meant is None or meant in (*SHOWING, *NAMEABLE)
+                what = "is not a column of this sheet" if usable else "cannot be used in a prompt"
+                instead = "Add a column with this name, or remove it" if usable else "Remove it"
+                advice = f"The prompt can use {listed}." if listed else f"{instead} from the prompt."
+                _complain(reading, column, "{" + typed + "}", f"{what}. {advice}")
             elif not reading.cells(name):
                 _complain(
                     reading,
                     column,
                     "{" + typed + "}",
-                    "names a column without a value. Fill it in, or take the name out of the prompt.",
+                    "is a column without values. Add values to it, or remove it from the prompt.",
                 )
             else:
                 found[typed] = name
-        return wording.rename(pattern, found)
+        return prompt_template.rename(pattern, found)
     except KeyError:
         return ""
     except ValueError as error:
@@ -134,20 +133,20 @@ def _complain(reading: StockCells, column: str, value: str, message: str) -> Non
 
 
 def _check_lists(reading: StockCells, pattern: str) -> None:
-    """Complain where nothing is listed, where a list is named by no prompt, and where they multiply too far."""
+    """Record errors for missing lists, unused lists, too many combinations and too long prompts."""
     lists = {name: found for name, found in reading.own.items() if found}
     if not lists and not reading.problems:
-        reading.about("", "no column lists what the clips show. Head a column 'theme' and write the themes below it.")
-    named = set(wording.placeholders(pattern))
+        reading.about(
+            "",
+            "there is no list of values. Add a column 'theme' with one subject per row, and use {theme} in the prompt.",
+        )
+    named = set(prompt_template.placeholders(pattern))
     for name in lists if pattern else ():
         if name not in named:
             meant = typo_of(name)
             hint = f" Did you mean {meant}?" if meant else ""
-            reading.about(
-                name,
-                f"is a list that the prompt does not name.{hint} Write {{{name}}} into the prompt, or "
-                "take the column out.",
-            )
+            where = "in the prompt" if reading.cells("prompt") else "in a column 'prompt'"
+            reading.about(name, f"is not used in the prompt.{hint} Use {{{name}}} {where}, or delete the column.")
     lengths = {name: len(found) for name, found in lists.items()} | {
         name: len(found) for name in LISTS if (found := reading.cells(name))
     }
@@ -155,30 +154,36 @@ def _check_lists(reading: StockCells, pattern: str) -> None:
         listed = " × ".join(f"{length} {name}" for name, length in lengths.items() if length > 1)
         reading.about(
             "",
-            f"the lists make {total:,} combinations ({listed}), and {MOST_COMBINATIONS:,} are allowed. "
-            "Split the sheet into several.",
+            f"the lists give {total:,} combinations ({listed}), but at most {MOST_COMBINATIONS:,} are allowed. "
+            "Split the sheet into several sheets.",
         )
     longest = {name: max((cell.text for cell in reading.cells(name)), key=len, default="") for name in named}
-    if pattern and len(filled := wording.fill(pattern, longest)) > cells.PROMPT_LENGTH:
+    if pattern and len(filled := prompt_template.fill(pattern, longest)) > cells.PROMPT_LENGTH:
         _complain(
             reading,
             "prompt",
             pattern,
-            f"grows to {len(filled):,} characters once it is filled in. Shorten it to {cells.PROMPT_LENGTH:,}.",
+            f"has {len(filled):,} characters when its columns are filled in. Shorten it to at most "
+            f"{cells.PROMPT_LENGTH:,}.",
         )
 
 
 def _numbers(reading: StockCells) -> Iterator[tuple[str, int]]:
-    """Yield how much is wanted; a number that another forbids is complained of."""
+    """Yield the numbers of clips and tries; record an error for numbers that contradict each other."""
     tries, want, nightly = _one(reading, "tries", 0), _one(reading, "want", 1), _one(reading, "nightly", 100)
     most = _one(reading, "most", max(1, want))
     if tries and want > tries:
-        _complain(reading, "want", str(want), f"is more than the {tries} tries of a night. Raise tries, or lower it.")
+        _complain(
+            reading,
+            "want",
+            str(want),
+            f"is more than the number of tries per night ({tries}). Raise the tries, or lower this value.",
+        )
     if want > most:
         _complain(
             reading,
             "want",
             str(want),
-            f"is more than the {most} clips that are wanted at most. Raise most, or lower it.",
+            f"is more than the total number of clips ({most}). Raise the total, or lower this value.",
         )
     yield from {"tries": tries or max(3, want), "want": want, "most": most, "nightly": nightly}.items()

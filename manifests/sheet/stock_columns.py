@@ -1,4 +1,4 @@
-"""The columns of a stock sheet: lists of the marketer's own, and the few that say how much is made of them."""
+"""The columns of a stock sheet: lists of values, and numbers of clips and tries."""
 
 from collections.abc import Sequence
 from itertools import islice
@@ -8,15 +8,15 @@ from manifests.sheet.header import LOOKED_AT
 from manifests.sheet.table import Row, Table
 
 SHOWING = ("mood", "shot", "theme")
-"""What the default pattern is made of, where a sheet has it: ``{mood} {shot} of {theme}``."""
+"""Columns of the default prompt, ``{mood} {shot} of {theme}``, which uses those that a sheet has."""
 LISTS = ("placements", "model", "duration_s")
-"""Columns of ours that may list values as well; each is combined with all others."""
+"""Known columns that can list values as well; each is combined with all other lists."""
 SINGLE = ("prompt", "negative_prompt", "tries", "want", "most", "nightly", "min_adherence")
 REFUSED = {
-    "brief_id": "every combination gets a name of its own",
-    "seed": "every night draws new seeds",
+    "brief_id": "every combination gets a generated id",
+    "seed": "every night uses new seeds",
     "axes": "every value is combined with every other",
-    "first_frame": "stock footage starts from no picture; use a campaign sheet for it",
+    "first_frame": "stock footage does not start from a picture (use a campaign sheet for that)",
 }
 _OWN = {
     "theme": ("themes",),
@@ -31,15 +31,15 @@ _MEANINGS = {normalise(name): own for own, others in _OWN.items() for name in (o
 
 
 def meaning_of(header: str) -> str | None:
-    """Return our name of the column that a header means; None for one of the marketer's own."""
+    """Return our name for the column of a header; None for a column of the sheet's own."""
     return _MEANINGS.get(normalise(header)) or _MEANINGS.get(name_of(header) or "", name_of(header))
 
 
 def with_header(table: Table) -> Table:
-    """Return the table with its header where a stock sheet has it.
+    """Return the table with the header row of a stock sheet.
 
-    It is the row that names most of our columns, the first of equals: what campaign sheets look for (a prompt)
-    need not be there.
+    The header is the row with the most known headers, or the first of several such rows. Unlike a campaign sheet, a
+    stock sheet does not need a prompt column.
     """
     lines = [*table.above, Row(table.header_row, table.columns), *table.rows]
     known = [_known_in(line.cells) for line in islice(lines, LOOKED_AT)]

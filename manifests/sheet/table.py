@@ -1,4 +1,4 @@
-"""A sheet as it was typed: texts at their places."""
+"""The texts of a sheet as they were typed, by row and column."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -7,41 +7,40 @@ from typing import NamedTuple
 
 MAX_ROWS, MAX_COLUMNS = 100_000, 200
 SPARE_ROWS = 1_000
-"""Rows that titles may take; the child reads so many more, and the reader sees what is too much."""
+"""Additional rows for titles. The child reads this many more, so that the reader can detect too many rows."""
 
 
 class Row(NamedTuple):
     """A row that is not blank.
 
     Attributes:
-        number: as the spreadsheet program shows it, from 1.
-        cells: texts from column A on; shorter than the header where the rest is empty.
+        number: row number as the spreadsheet program shows it, from 1.
+        cells: texts from column A on, without the empty cells at the end.
     """
 
     number: int
     cells: tuple[str, ...]
 
     def cell(self, index: int) -> str:
-        """Return the text in a column, counted from 0; empty past the end."""
+        """Return the text in a column, counted from 0; empty beyond the last cell."""
         return self.cells[index] if index < len(self.cells) else ""
 
 
 @dataclass(frozen=True, slots=True)
 class Table:
-    """The texts of a sheet, its header found.
+    """The texts of a sheet, with its header.
 
     Attributes:
-        path: the file it was read from.
-        name: the file's name without its ending.
+        path: the file from which it was read.
+        name: the file's name without its extension.
         sha256: hex digest of the file's bytes.
-        columns: headers as typed, from column A on; empty where a column has none.
-        header_row: row number of the headers.
+        columns: headers as typed, from column A on; empty for a column without a header.
+        header_row: row number of the header.
         rows: the rows below the header.
         above: the rows above the header (titles).
         tab: name of the tab in a workbook; empty for text files.
-        delimiter: what separates the cells of a text file; empty for workbooks.
-        formulas: (row number, column from 0) of formulas that the file holds no result for; the
-            cell's text is the formula.
+        delimiter: separator of the cells in a text file; empty for workbooks.
+        formulas: (row number, column from 0) of formulas without a stored result; the cell's text is the formula.
     """
 
     path: Path

@@ -1,4 +1,4 @@
-"""From a table to briefs: every bad cell is found in one go."""
+"""Validation of a whole table: its briefs and all its problems."""
 
 import hashlib
 from collections.abc import Iterable, Iterator, Sequence
@@ -9,19 +9,18 @@ from manifests.campaign import Campaign
 from manifests.identity import slug
 from manifests.sheet.layout import Layout
 from manifests.sheet.problem import BriefCheck, CellProblem
-from manifests.sheet.row_check import Reading
+from manifests.sheet.row_check import RowReader
 from manifests.sheet.table import Table, letter
 
 
 @dataclass(frozen=True, slots=True)
 class Checked:
-    """What a sheet holds: the good rows, and everything that is wrong.
+    """The result of validating a sheet: the valid rows and all problems.
 
     Attributes:
-        briefs: the rows without a problem, in the sheet's order; none where a problem of the
-            header makes every row doubtful.
-        problems: every bad cell, header first, then by row.
-        warnings: what is odd but goes on.
+        briefs: the rows without errors, in the sheet's order; empty if the header has errors.
+        problems: all errors, those of the header first, then by row.
+        warnings: findings with which the rows stay valid.
     """
 
     briefs: tuple[Brief, ...]
@@ -30,69 +29,72 @@ class Checked:
 
 
 def check_table(table: Table, checks: Sequence[BriefCheck] = ()) -> Checked:
-    """Read every row into a brief, or say what is wrong with each of its cells.
+    """Validate every row and return its brief or the problems of its cells.
 
     Args:
-        checks: what upper rooms want to say of a brief (rules of its model card). They also see
-            briefs of bad rows, the bad cells at their defaults.
+        checks: additional checks of upper layers, such as the rules of model cards. They also run on the briefs of
+            invalid rows, in which the invalid cells have their defaults.
     """
     layout = Layout.of(table)
     header = tuple(layout.problems())
     names = layout.names
-    readings = [Reading(layout, row, names) for row in table.rows]
-    briefs = [reading.brief(checks) for reading in readings]
-    briefs = list(_named(briefs, readings))
-    good = [brief for brief, reading in zip(briefs, readings, strict=True) if not reading.problems]
-    problems = [problem for reading in readings for problem in reading.problems]
-    warnings = [warning for reading in readings for warning in reading.warnings]
+    readers = [RowReader(layout, row, names) for row in table.rows]
+    briefs = [reader.brief(checks) for reader in readers]
+    briefs = list(_with_ids(briefs, readers))
+    good = [brief for brief, reader in zip(briefs, readers, strict=True) if not reader.problems]
+    problems = [problem for reader in readers for problem in reader.problems]
+    warnings = [warning for reader in readers for warning in reader.warnings]
     return Checked(
         () if header else tuple(good), (*header, *problems), (*layout.warnings(), *_without_header(table), *warnings)
     )
 
 
 def campaign_of(table: Table, checked: Checked) -> Campaign:
-    """Return the campaign of a sheet's good rows; with other pictures it is another."""
+    """Return the campaign of a sheet's valid rows; the same sheet with other pictures is another campaign."""
     pictures = [sha256 for brief in checked.briefs for sha256 in brief.first_frame_hashes]
     content = "".join((table.sha256, *pictures))
     digest = hashlib.sha256(content.encode()).hexdigest() if pictures else table.sha256
     return Campaign(table.name, digest, checked.briefs)
 
 
-def _named(briefs: Iterable[Brief], readings: Sequence[Reading]) -> Iterator[Brief]:
-    """Give every brief an id of its own; complain of ids that are typed twice."""
+def _with_ids(briefs: Iterable[Brief], readers: Sequence[RowReader]) -> Iterator[Brief]:
+    """Give every brief a unique id; record an error for ids that are used twice."""
     briefs = list(briefs)
     typed: dict[str, int] = {}
-    for brief, reading in zip(briefs, readings, strict=True):
+    for brief, reader in zip(briefs, readers, strict=True):
         if brief.brief_id:
             first = typed.setdefault(brief.brief_id.casefold(), brief.row)
             if first != brief.row:
-                reading.reject(
-                    "brief_id", brief.brief_id, f"stands in row {first} already. Give every row a brief_id of its own."
+                reader.reject(
+                    "brief_id", brief.brief_id, f"is already used in row {first}. Give every row a different brief_id."
                 )
     taken = set(typed)
     seen: dict[str, tuple[int, int]] = {}
-    for brief, reading in zip(briefs, readings, strict=True):
-        yield brief if brief.brief_id else _made(brief, reading, taken, seen)
+    for brief, reader in zip(briefs, readers, strict=True):
+        yield brief if brief.brief_id else _with_generated_id(brief, reader, taken, seen)
 
 
-def _made(brief: Brief, reading: Reading, taken: set[str], seen: dict[str, tuple[int, int]]) -> Brief:
-    """Return the brief with an id made from its prompt, so that it stays when rows move."""
+def _with_generated_id(brief: Brief, reader: RowReader, taken: set[str], seen: dict[str, tuple[int, int]]) -> Brief:
+    """Return the brief with an id derived from its prompt, so that the id does not change when rows are moved."""
     text = "|".join(brief.prompts)
     digest = hashlib.blake2b(text.encode("utf-8", "replace"), digest_size=3).hexdigest()
-    made = brief_id = f"{slug(text)}-{digest}"
-    first, count = seen.get(made, (brief.row, 0))
+    base = brief_id = f"{slug(text)}-{digest}"
+    first, count = seen.get(base, (brief.row, 0))
     while not count or brief_id in taken:
         count += 1
-        brief_id = f"{made}-{count}" if count > 1 else made
+        brief_id = f"{base}-{count}" if count > 1 else base
     taken.add(brief_id)
-    seen[made] = (first, count)
+    seen[base] = (first, count)
     if first != brief.row and text:
-        reading.warn("prompt", "", f"repeats the prompt of row {first}; the row is called {brief_id}.")
+        reader.warn("prompt", "", f"repeats the prompt of row {first}. This row gets the brief_id {brief_id}.")
     return replace(brief, brief_id=brief_id)
 
 
 def _without_header(table: Table) -> Iterator[CellProblem]:
-    """Yield the columns that hold cells but have no header; in text files such rows are problems."""
+    """Yield a warning for each column with values but no header.
+
+    In text files, cells beyond the header are errors of their rows instead.
+    """
     width = max((len(row.cells) for row in table.rows), default=0)
     places = [i for i in range(width) if i >= len(table.columns) or not table.columns[i].strip()]
     for place in places:
@@ -100,5 +102,9 @@ def _without_header(table: Table) -> Iterator[CellProblem]:
             row = next((row for row in table.rows if row.cell(place).strip()), None)
             if row:
                 yield CellProblem(
-                    row.number, letter(place), "", row.cell(place), "stands under no header. It is not read."
+                    row.number,
+                    letter(place),
+                    "",
+                    row.cell(place),
+                    "is in a column without a header and is ignored. Add a header to use the column.",
                 )

@@ -1,16 +1,16 @@
-"""Bring what has passed to the bucket: approve by policy, sign, publish, while rendering goes on."""
+"""Deliver passed clips while rendering continues: approve them by policy, sign and publish."""
 
 import threading
 import time
 from collections import defaultdict, deque
 
 from adapters.c2pa.signer import Signer
-from adapters.catalogue import SYSTEM, Catalogue, Lease, Waiting
+from adapters.catalogue import Catalogue, Lease, Waiting
 from manifests.errors import InvalidDefinitionError, KeyTakenError, ReelmillError, UntrustedCredentialError
 from manifests.states import UNDELIVERED, State
 from tasks.deliver.publish import is_in_bucket, is_staged, publish_clip
-from tasks.deliver.sign import Asked, sign_clip
-from tasks.plan.licence import clearances_of, held_cards
+from tasks.deliver.sign import ClipOrigin, sign_clip
+from tasks.plan.licence import clearances_of, unattested_cards
 from tasks.runtime.cancellation import stopping
 from tasks.runtime.heartbeat import heartbeat
 from tasks.runtime.lease_owner import current_owner
@@ -28,37 +28,41 @@ def deliver(
     """Sign and publish the campaign's approved clips until rendering has ended and none is left.
 
     Args:
-        review: ``auto`` approves what passed; ``required`` leaves that to people.
-        rendered: set when no more clips will come.
-        patient: at the end, wait for what other workers hold: their leases may expire.
+        review: ``auto`` approves passed clips; ``required`` leaves the decision to people.
+        rendered: set once no more clips will be rendered.
+        patient: at the end, wait for clips that other workers have leased, in case the leases expire.
 
     Returns:
-        How many clips this call published.
+        The number of clips that this call published.
 
     Raises:
-        CredentialError: signing does not work; the clips stay approved.
-        BucketError: the bucket does not take them; they stay signed, and a later run goes on.
+        CredentialError: signing failed; the clips stay approved.
+        BucketError: the upload failed; the clips stay signed, and a later run resumes.
     """
     catalogue = catalogue_of(resources)
     with signer_of(resources) as signer, heartbeat(catalogue, resources.lease_s):
-        courier = Delivery(resources, catalogue, signer, campaign_id)
-        patience = 0.0
+        delivery = Delivery(resources, catalogue, signer, campaign_id)
+        waited_s = 0.0
         while not stopping.is_set():
             is_last = rendered.is_set()
             if review == "auto":
-                courier.approve_passed()
-            if courier.deliver_some():
+                delivery.approve_passed()
+            if delivery.deliver_some():
                 continue
-            if is_last and (not patient or patience >= resources.lease_s + POLL_S or not courier.others_hold_some()):
+            if is_last and (not patient or waited_s >= resources.lease_s + POLL_S or not delivery.others_have_leases()):
                 break
-            patience += POLL_S if is_last else 0.0
+            waited_s += POLL_S if is_last else 0.0
             rendered.wait(POLL_S) if not is_last else time.sleep(POLL_S)
-        courier.raise_first_failure()
-        return courier.published
+        delivery.raise_first_failure()
+        return delivery.published
 
 
 class Delivery:
-    """Signs and publishes one campaign's clips; ``published`` counts them."""
+    """Signs and publishes one campaign's clips.
+
+    Attributes:
+        published: number of clips published so far.
+    """
 
     def __init__(self, resources: Resources, catalogue: Catalogue, signer: Signer, campaign_id: str) -> None:
         self._resources = resources
@@ -66,45 +70,45 @@ class Delivery:
         self._signer = signer
         self._campaign_id = campaign_id
         self._clearances = clearances_of(resources)
-        self._held = held_cards(resources)
+        self._unattested = unattested_cards(resources)
         self._failures: dict[str, Exception] = {}
         self._backlog: deque[str] = deque()
         self._sent: set[str] = set()
         self.published = 0
 
     def approve_passed(self) -> None:
-        """Approve what passed, unless another campaign that shares the clip waits for a person."""
+        """Approve passed clips, except those for which another campaign requires review."""
         passed = {row.variant_id for row in self._catalogue.variants.waiting(self._campaign_id, [State.PASSED])}
         if passed:
             self._catalogue.decisions.approve(passed - self._catalogue.variants.held_for_review(self._campaign_id))
 
-    def others_hold_some(self) -> bool:
-        """True where another worker has clips of this campaign: it delivers them, or its lease expires."""
+    def others_have_leases(self) -> bool:
+        """Return whether another worker has leased clips of this campaign."""
         return any(row.lease_owner for row in self._ready())
 
     def raise_first_failure(self) -> None:
-        """Raise what was wrong with single clips, now that all others are through."""
+        """Raise the first error of a single clip, after all other clips are delivered."""
         for failure in self._failures.values():
             raise failure
 
     def deliver_some(self) -> bool:
-        """Take a few free clips through; False where there was none to take."""
-        leases = self._take()
-        asked = self._asked(leases)
+        """Deliver a few available clips; return False if there were none."""
+        leases = self._lease_some()
+        origins = self._origins(leases)
         try:
             for lease in leases:
                 if stopping.is_set():
                     break
-                with scope(variant_id=lease.variant_id, brief_id=",".join(asked[lease.variant_id].brief_ids)):
-                    self._deliver(lease, asked[lease.variant_id])
+                with scope(variant_id=lease.variant_id, brief_id=",".join(origins[lease.variant_id].brief_ids)):
+                    self._deliver(lease, origins[lease.variant_id])
         finally:
             self._catalogue.leases.release([lease for lease in leases if lease.variant_id not in self._sent])
         return bool(leases)
 
-    def _take(self) -> list[Lease]:
-        """Lease a few that nobody holds; else what is held, since a lease may have expired.
+    def _lease_some(self) -> list[Lease]:
+        """Lease a few clips: those without a lease, or else leased ones, since a lease may have expired.
 
-        The catalogue is asked what waits only when all of its last answer was taken: each answer is read once.
+        The catalogue is queried again only when the backlog of the last query is used up.
         """
         fresh = False
         while not fresh:
@@ -126,9 +130,9 @@ class Delivery:
         return []
 
     def _ready(self) -> list[Waiting]:
-        """Return what waits here; clips that lie on another machine are that machine's to deliver.
+        """Return the clips that this machine can deliver.
 
-        What the model's licence holds back waits for the operator, not for this.
+        Clips staged on another machine are delivered there; clips that need an attestation wait for the operator.
         """
         rows = self._catalogue.variants.waiting(self._campaign_id, UNDELIVERED)
         return [
@@ -136,10 +140,10 @@ class Delivery:
             for row in rows
             if row.variant_id not in self._failures
             and row.machine in (None, self._resources.machine, SHARED)
-            and row.card not in self._held
+            and row.card not in self._unattested
         ]
 
-    def _asked(self, leases: list[Lease]) -> dict[str, Asked]:
+    def _origins(self, leases: list[Lease]) -> dict[str, ClipOrigin]:
         if not leases:
             return {}
         briefs: defaultdict[str, dict[str, None]] = defaultdict(dict)
@@ -148,22 +152,22 @@ class Delivery:
             briefs[member.variant_id][member.brief_id] = None
             placements[member.variant_id][member.placement] = None
         return {
-            lease.variant_id: Asked(
+            lease.variant_id: ClipOrigin(
                 self._campaign_id, tuple(briefs[lease.variant_id]), tuple(placements[lease.variant_id])
             )
             for lease in leases
         }
 
-    def _deliver(self, lease: Lease, asked: Asked) -> None:
+    def _deliver(self, lease: Lease, origin: ClipOrigin) -> None:
         try:
             facts = lease.row.signed if lease.state == State.SIGNING else None
             clearance = self._clearances.get(lease.variant.card)
             if facts and clearance and not clearance.covers(facts.attestation):
-                facts = None  # signed under other terms than those of today
+                facts = None  # signed under terms that have changed since
             if facts is None or not (
                 is_staged(self._resources, lease, facts) or is_in_bucket(self._resources, lease, facts)
             ):
-                facts = sign_clip(self._resources, self._signer, lease, asked)
+                facts = sign_clip(self._resources, self._signer, lease, origin)
             if facts is not None:
                 publish_clip(self._resources, lease, facts)
                 self._sent.add(lease.variant_id)
@@ -171,14 +175,14 @@ class Delivery:
         except KeyTakenError as error:
             self._catalogue.decisions.quarantine([lease.variant_id], str(error))
         except (InvalidDefinitionError, UntrustedCredentialError, ValueError) as error:
-            # Wrong with this clip alone, as far as one can see: the others must not wait behind it.
-            if self._holds(lease):
+            # Probably specific to this clip: it must not block the others.
+            if self._has_lease(lease):
                 self._failures[lease.variant_id] = error
         except (ReelmillError, OSError):
-            # Whoever took over has published and cleared the staged files from under this one.
-            if self._holds(lease):
+            # If the lease is lost, another worker has published the clip and deleted its staged files.
+            if self._has_lease(lease):
                 raise
 
-    def _holds(self, lease: Lease) -> bool:
+    def _has_lease(self, lease: Lease) -> bool:
         row = self._catalogue.variants.get(lease.variant_id)
         return (row.lease_owner, row.attempt) == (lease.owner, lease.attempt)

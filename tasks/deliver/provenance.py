@@ -1,4 +1,4 @@
-"""The facts of a clip that its Content Credential discloses."""
+"""Collect the facts about a clip that its Content Credential discloses."""
 
 from collections.abc import Mapping
 from datetime import UTC, datetime
@@ -27,13 +27,13 @@ def provenance_of(
     licence_terms: str | None = None,
     first_frames: FirstFrames | None = None,
 ) -> Provenance:
-    """Return what is disclosed of a clip, with who approved it and when it was made.
+    """Return the disclosed facts about a clip, including who approved it and when it was generated.
 
     Args:
-        first_frames: where the picture is kept that the clip starts from, if it does from any.
+        first_frames: store of the first frames.
 
     Raises:
-        InvalidDefinitionError: that picture is gone or was changed; its facts cannot be told.
+        InvalidDefinitionError: the clip's first frame is missing or was changed.
     """
     events = catalogue.variants.events(variant_id=row.variant_id)
     return Provenance(

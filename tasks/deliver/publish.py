@@ -11,13 +11,13 @@ from tasks.runtime.resources import Resources, bucket_of, catalogue_of
 from tasks.runtime.retry import retry_transient
 from tasks.runtime.staging import Staging, is_intact
 
-# A key holds the hash of the clip, so what lies under it never changes.
+# A key contains the hash of the clip, so its content never changes.
 CACHE_CONTROL = "public, max-age=31536000, immutable"
 CONTENT_TYPES = {".mp4": "video/mp4", ".c2pa": "application/c2pa", ".jpg": "image/jpeg", ".json": "application/json"}
 
 
 class Upload(NamedTuple):
-    """A staged file with the key and hash that were committed for it."""
+    """A staged file with its committed key and hash."""
 
     key: str
     path: Path
@@ -25,7 +25,7 @@ class Upload(NamedTuple):
 
 
 def uploads_of(resources: Resources, lease: Lease, facts: SignedFacts) -> Iterator[Upload]:
-    """Yield the four files, the clip last: who sees the clip sees the rest."""
+    """Yield the four files, the clip last, so that the companion files exist once the clip is visible."""
     signed = facts.path or Path()
     files = {
         facts.sidecar_key: signed.with_suffix(".c2pa"),
@@ -39,23 +39,23 @@ def uploads_of(resources: Resources, lease: Lease, facts: SignedFacts) -> Iterat
 
 
 def is_staged(resources: Resources, lease: Lease, facts: SignedFacts) -> bool:
-    """True where every signed file is still here with the committed bytes."""
+    """Return whether every signed file is staged on this machine with the committed content."""
     return all(is_intact(upload.path, upload.sha256) for upload in uploads_of(resources, lease, facts))
 
 
 def is_in_bucket(resources: Resources, lease: Lease, facts: SignedFacts) -> bool:
-    """True where the bucket already holds all that was committed."""
+    """Return whether the bucket already contains all files with the committed content."""
     bucket = bucket_of(resources)
     heads = ((upload, retry_transient(bucket.head, upload.key)) for upload in uploads_of(resources, lease, facts))
     return all(head is not None and head.sha256 == upload.sha256 for upload, head in heads)
 
 
 def publish_clip(resources: Resources, lease: Lease, facts: SignedFacts) -> str:
-    """Upload what is missing in the bucket, then move the variant to published; return the URL.
+    """Upload the files that are missing in the bucket, mark the variant as published and return its URL.
 
     Raises:
-        BucketError: refused, or not answering after several tries; a later run goes on.
-        LostLeaseError: another worker has taken over.
+        BucketError: the bucket refused the upload or did not respond after several retries; a later run resumes.
+        LostLeaseError: another worker has leased the variant.
     """
     bucket = bucket_of(resources)
     if is_staged(resources, lease, facts):
@@ -63,8 +63,8 @@ def publish_clip(resources: Resources, lease: Lease, facts: SignedFacts) -> str:
             retry_transient(_put, bucket, upload)
     elif not is_in_bucket(resources, lease, facts):
         raise BucketError(
-            f"The signed files of variant {lease.variant_id} have gone from {facts.path} before they "
-            "were published; run again, and they are signed anew."
+            f"The signed files of variant {lease.variant_id} were removed from {facts.path} before they were "
+            "published. Re-run the same command to sign and publish the clip."
         )
     url = bucket.url(facts.key)
     catalogue_of(resources).results.mark_published(lease, url)

@@ -1,4 +1,4 @@
-"""Sign an approved clip, and commit what will be published before a byte of it is uploaded."""
+"""Sign an approved clip, and commit its keys and hashes before anything is uploaded."""
 
 import hashlib
 from dataclasses import asdict
@@ -18,36 +18,35 @@ from tasks.deliver.keys import keys_of
 from tasks.deliver.provenance import provenance_of
 from tasks.plan.licence import clearance_of, licence_record
 from tasks.runtime.resources import Resources, card_of, catalogue_of, first_frames_of
-from tasks.runtime.shared_staging import brought_here
+from tasks.runtime.shared_staging import fetch_staged
 from tasks.runtime.staging import Staging, full_disk_told, sha256_of
 
 RECORD_SCHEMA = 1
 
 
-class Asked(NamedTuple):
-    """Who asked for a clip: a campaign, its briefs and their placements."""
+class ClipOrigin(NamedTuple):
+    """Where a clip comes from: a campaign, its briefs and their placements."""
 
     campaign_id: str
     brief_ids: tuple[str, ...]
     placements: tuple[str, ...]
 
 
-def sign_clip(resources: Resources, signer: Signer, lease: Lease, asked: Asked) -> SignedFacts | None:
+def sign_clip(resources: Resources, signer: Signer, lease: Lease, origin: ClipOrigin) -> SignedFacts | None:
     """Sign the staged master of an approved variant and commit keys and hashes.
 
     Returns:
-        What is now committed; None where the staged master was missing or damaged and the
-        variant went back to be generated again.
+        The committed facts; None if the staged master was missing or damaged. The variant is then planned again.
 
     Raises:
         LicenceNotAttestedError: the clip may not be published yet; nothing is committed.
-        CredentialError: not signed, or it does not read back as Trusted; nothing is committed.
-        LostLeaseError: another worker has taken over.
+        CredentialError: signing failed, or the signature does not verify as trusted; nothing is committed.
+        LostLeaseError: another worker has leased the variant.
     """
-    clip = brought_here(resources, lease.row.clip) if lease.row.clip else None
+    clip = fetch_staged(resources, lease.row.clip) if lease.row.clip else None
     if clip is None:
         catalogue_of(resources).results.requeue(lease, "its staged master is missing or damaged")
-        alerts.staging_lost(catalogue_of(resources), asked.campaign_id, lease.variant_id)
+        alerts.staging_lost(catalogue_of(resources), origin.campaign_id, lease.variant_id)
         return None
     card = card_of(resources, lease.variant.card)
     clearance = clearance_of(resources, card)
@@ -58,7 +57,7 @@ def sign_clip(resources: Resources, signer: Signer, lease: Lease, asked: Asked) 
         catalogue_of(resources),
         lease.row,
         card,
-        asked.campaign_id,
+        origin.campaign_id,
         prompt_key=resources.prompt_key,
         training_mining=resources.training_mining,
         disclose_prompt=resources.disclose_prompt,
@@ -68,7 +67,7 @@ def sign_clip(resources: Resources, signer: Signer, lease: Lease, asked: Asked) 
     signed = signer.sign(
         clip.path, clip.poster, generation_definition(provenance), folder / "clip.mp4", folder / "clip.c2pa"
     )
-    facts = _facts(lease, clip, asked, signed, folder, licence_record(card, clearance), clearance.attestation)
+    facts = _facts(lease, clip, origin, signed, folder, licence_record(card, clearance), clearance.attestation)
     catalogue_of(resources).results.mark_signing(lease, facts)
     return facts
 
@@ -76,14 +75,14 @@ def sign_clip(resources: Resources, signer: Signer, lease: Lease, asked: Asked) 
 def _facts(
     lease: Lease,
     clip: Clip,
-    asked: Asked,
+    origin: ClipOrigin,
     signed: Signed,
     folder: Path,
     licence: dict[str, Any],
     attestation: Attestation | None,
 ) -> SignedFacts:
-    keys = keys_of(asked.campaign_id, asked.brief_ids[0], lease.variant_id, signed.sha256)
-    record = canonical_json(record_of(lease, asked, signed, keys.clip, licence))
+    keys = keys_of(origin.campaign_id, origin.brief_ids[0], lease.variant_id, signed.sha256)
+    record = canonical_json(record_of(lease, origin, signed, keys.clip, licence))
     with full_disk_told(folder):
         write_durably(folder / "record.json", record)
     digests = {
@@ -104,8 +103,8 @@ def _facts(
     )
 
 
-def record_of(lease: Lease, asked: Asked, signed: Signed, key: str, licence: dict[str, Any]) -> dict[str, Any]:
-    """Return the JSON record that lies beside a published clip."""
+def record_of(lease: Lease, origin: ClipOrigin, signed: Signed, key: str, licence: dict[str, Any]) -> dict[str, Any]:
+    """Return the JSON record that is published alongside a clip."""
     row = lease.row
     clip, score = row.clip, row.score
     assert clip is not None
@@ -113,9 +112,9 @@ def record_of(lease: Lease, asked: Asked, signed: Signed, key: str, licence: dic
         "schema": RECORD_SCHEMA,
         "variant_id": row.variant_id,
         "parent_id": row.parent_id,
-        "campaign_id": asked.campaign_id,
-        "brief_ids": list(asked.brief_ids),
-        "placements": list(asked.placements),
+        "campaign_id": origin.campaign_id,
+        "brief_ids": list(origin.brief_ids),
+        "placements": list(origin.placements),
         "generation": row.variant._asdict(),
         "clip": {
             "key": key,

@@ -1,4 +1,4 @@
-"""Take published clips back: out of the catalogue's good ones first, then out of the bucket."""
+"""Withdraw published clips: mark them in the catalogue first, then delete their files from the bucket."""
 
 from collections.abc import Iterable, Mapping
 
@@ -10,9 +10,10 @@ from tasks.runtime.retry import retry_transient
 
 
 def withdraw(resources: Resources, seen: Mapping[str, int], actor: str, reason: str) -> Decided:
-    """Withdraw clips as they were seen; one whose files stay in the bucket is told among the refused.
+    """Withdraw clips in the versions that were seen.
 
-    It is withdrawn all the same and keeps its URL, by which ``remove_files`` knows it later.
+    A clip whose files could not be deleted is withdrawn too, but also reported as refused. It keeps its URL, so that
+    ``remove_files`` can find it later.
     """
     decided = catalogue_of(resources).reviews.record(seen, State.WITHDRAWN, actor, reason=reason)
     left = remove_files(resources, decided.moved)
@@ -20,7 +21,7 @@ def withdraw(resources: Resources, seen: Mapping[str, int], actor: str, reason: 
 
 
 def remove_files(resources: Resources, variant_ids: Iterable[str]) -> dict[str, str]:
-    """Take the files of withdrawn clips out of the bucket, the clip itself first; return what went wrong, by id."""
+    """Delete the files of withdrawn clips from the bucket, the clip itself first; return errors by variant id."""
     catalogue, bucket, left = catalogue_of(resources), bucket_of(resources), {}
     for variant_id in variant_ids:
         row = catalogue.variants.get(variant_id)
@@ -30,7 +31,10 @@ def remove_files(resources: Resources, variant_ids: Iterable[str]) -> dict[str, 
             for key in reversed(row.signed.keys):
                 retry_transient(bucket.remove, key)
         except BucketError as error:
-            left[variant_id] = f"It is withdrawn, and its files are still in the bucket: {error} Withdraw it again."
+            left[variant_id] = (
+                f"The clip is withdrawn, but its files are still in the bucket: {error} "
+                "Withdraw it again to delete them."
+            )
         else:
             catalogue.decisions.mark_removed(variant_id)
     return left

@@ -1,4 +1,4 @@
-"""The program itself: versions, devices, weights."""
+"""Check the installation itself: versions, devices and weights."""
 
 import os
 import sys
@@ -16,63 +16,63 @@ from tasks.runtime.resources import Resources, card_of
 
 PROGRAM = "reelmill"
 SHOWN = ("torch", "torchvision", "prefect", "fastapi")
-"""Named when all is well: these are the ones whose wrong pairs have cost people days."""
+"""Shown if the check passes: incompatible pairs of these packages are a frequent cause of trouble."""
 NVIDIA = Path("/proc/driver/nvidia/version")
 GIB = 2**30
 
 
 def check_versions(extras: Collection[str] = ()) -> Finding:
-    """Compare what is installed with what the program asks for; ``pip check`` does so for all of its own."""
+    """Compare the installed packages with the requirements of Reelmill."""
     try:
         asked, python = requires(PROGRAM) or [], metadata(PROGRAM)["Requires-Python"] or ""
     except PackageNotFoundError:
         return Finding(
             WARN,
-            "Reelmill is not installed as a package, so that its requirements are not known.",
+            "Reelmill is not installed as a package, so its requirements are unknown.",
             "Run `pip install -e . -c constraints.txt` in its folder.",
         )
     here = "{}.{}.{}".format(*sys.version_info)
     if not SpecifierSet(python).contains(here):
         return Finding(
             FAIL,
-            f"This is Python {here}, and Reelmill asks for {python}.",
-            "Make a new environment with a fitting Python.",
+            f"This is Python {here}, but Reelmill requires {python}.",
+            "Create a new environment with a supported Python version.",
         )
     needed = [each for each in map(Requirement, asked) if _applies(each, extras)]
     if wrong := list(_unmet(needed)):
         return Finding(
             FAIL,
             "; ".join(wrong) + ".",
-            f"Run `pip install -c constraints.txt 'reelmill{_named(extras)}'` in an environment of its own.",
+            f"Run `pip install -c constraints.txt 'reelmill{_bracketed(extras)}'` in a separate environment.",
         )
     known = ", ".join(f"{name} {version(name)}" for name in SHOWN)
-    return Finding(OK, f"Python {here}, Reelmill {version(PROGRAM)}, {known}; {len(needed)} requirements are met.")
+    return Finding(OK, f"Python {here}, Reelmill {version(PROGRAM)}, {known}; all {len(needed)} requirements are met.")
 
 
 def check_devices(wanted: Collection[str]) -> Finding:
-    """Look whether the devices of the settings are there; none wanted means all GPUs, or the CPU."""
+    """Check that the configured devices exist; an empty collection stands for all GPUs, or the CPU."""
     found = find_devices()
     missing = [name for name in wanted if name not in (*found, "cpu") and not (name == "cuda" and found != ("cpu",))]
     if missing:
         return Finding(
             FAIL,
-            f"REELMILL_DEVICE names {', '.join(missing)}, and this machine has {', '.join(found)}.",
-            "Name one that is there, or `auto`; see whether the NVIDIA driver is loaded (`nvidia-smi`).",
+            f"REELMILL_DEVICE names {', '.join(missing)}, but this machine has {', '.join(found)}.",
+            "Set it to an existing device or to `auto`, and check that the NVIDIA driver is loaded (`nvidia-smi`).",
         )
     if found == ("cpu",) and NVIDIA.is_file():
         return Finding(
             WARN,
-            "This machine has an NVIDIA driver, and torch sees no GPU; clips are made on the CPU.",
-            "Install the torch that is built for CUDA, and let CUDA_VISIBLE_DEVICES name the GPU.",
+            "This machine has an NVIDIA driver, but torch finds no GPU; clips are generated on the CPU.",
+            "Install a torch build for CUDA, and check that CUDA_VISIBLE_DEVICES includes the GPU.",
         )
     return Finding(OK, ", ".join(_described(name) for name in wanted or found) + ".")
 
 
 def check_weights(resources: Resources, model: str, here: bool = True) -> Finding:
-    """Look whether the weights of the default card and of its scorer can be loaded.
+    """Check that the weights of the default model and of its scorer are complete.
 
     Args:
-        here: this machine makes clips; else its lack is only worth a warning.
+        here: whether this machine generates clips; if not, missing weights are only a warning.
     """
     card = card_of(resources, model)
     for each in (card, get_any_card(card.scorer, resources.model_folders)):
@@ -80,10 +80,10 @@ def check_weights(resources: Resources, model: str, here: bool = True) -> Findin
             return Finding(
                 FAIL if here else WARN,
                 problem,
-                "Fetch them, or let REELMILL_WEIGHTS_ROOT name the folder "
-                f"that holds them; `reelmill models show {each.name}` says where they are looked for.",
+                "Download them, or set REELMILL_WEIGHTS_ROOT to the folder that contains them; "
+                f"`reelmill models show {each.name}` shows where they are expected.",
             )
-    return Finding(OK, f"{model} and its scorer {card.scorer} are complete.")
+    return Finding(OK, f"The weights of {model} and its scorer {card.scorer} are complete.")
 
 
 def _applies(requirement: Requirement, extras: Collection[str]) -> bool:
@@ -100,10 +100,10 @@ def _unmet(needed: Collection[Requirement]) -> Iterator[str]:
             yield f"{each.name} is not installed"
             continue
         if not each.specifier.contains(there, prereleases=True):
-            yield f"{each.name} is {there}, and Reelmill asks for {each.specifier}"
+            yield f"{each.name} is {there}, but Reelmill requires {each.specifier}"
 
 
-def _named(extras: Collection[str]) -> str:
+def _bracketed(extras: Collection[str]) -> str:
     return f"[{','.join(extras)}]" if extras else ""
 
 

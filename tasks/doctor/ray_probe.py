@@ -1,4 +1,7 @@
-"""Asks every node of a Ray cluster what it has; run as a program, since joining a cluster cannot be taken back."""
+"""Query the resources and versions of every node of a Ray cluster.
+
+Runs as a separate program, because a process cannot leave a cluster cleanly.
+"""
 
 import json
 import logging
@@ -10,7 +13,7 @@ NODE_S = 45.0
 
 
 def main(address: str) -> None:
-    """Print resources and versions of each node as one line of JSON."""
+    """Print the resources and versions of each node as one line of JSON."""
     import ray
     from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
 

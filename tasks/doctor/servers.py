@@ -1,4 +1,4 @@
-"""Services beside us: Prefect's server, the Ray cluster, the receiver of alerts."""
+"""Check other services: the Prefect server, the Ray cluster and the webhook for alerts."""
 
 import base64
 import json
@@ -19,17 +19,17 @@ RAY_S = 75.0
 
 
 def check_prefect(url: str, auth: str = "", key: str = "") -> Finding:
-    """Look whether Prefect's server answers, lets us in, and is of our version.
+    """Check that the Prefect server responds, accepts our credentials and has our version.
 
     Args:
-        url: PREFECT_API_URL; empty where each command starts a server of its own.
+        url: PREFECT_API_URL; empty if each command starts its own server.
         auth: PREFECT_API_AUTH_STRING, ``user:password``.
         key: PREFECT_API_KEY.
     """
     ours = version("prefect")
     if not url:
-        return Finding(OK, f"PREFECT_API_URL names no server; each command starts its own (Prefect {ours}).")
-    place = urlsplit(url).netloc.rpartition("@")[2]
+        return Finding(OK, f"PREFECT_API_URL is not set; each command starts its own server (Prefect {ours}).")
+    host = urlsplit(url).netloc.rpartition("@")[2]
     try:
         _ask(f"{url.rstrip('/')}/health", auth, key)
         theirs = str(_ask(f"{url.rstrip('/')}/admin/version", auth, key))
@@ -37,39 +37,39 @@ def check_prefect(url: str, auth: str = "", key: str = "") -> Finding:
         if error.code in (401, 403):
             return Finding(
                 FAIL,
-                f"Prefect's server {place} does not let us in ({error.code}).",
-                "Set PREFECT_API_AUTH_STRING, or PREFECT_API_KEY, to what it asks for.",
+                f"The Prefect server {host} refuses the credentials ({error.code}).",
+                "Set PREFECT_API_AUTH_STRING or PREFECT_API_KEY to valid credentials.",
             )
         return Finding(
             FAIL,
-            f"{place} answers {error.code}, as no Prefect server does.",
-            "Let PREFECT_API_URL end in /api, such as http://prefect:4200/api.",
+            f"{host} responds with {error.code} and is not a Prefect API.",
+            "Set PREFECT_API_URL to a URL that ends in /api, such as http://prefect:4200/api.",
         )
     except (OSError, ValueError) as error:
         return Finding(
             FAIL,
-            f"Prefect's server {place} does not answer ({_reason(error)}).",
-            "Start it (`reelmill up`, or `prefect server start`), or mend or unset PREFECT_API_URL.",
+            f"The Prefect server {host} does not respond ({_reason(error)}).",
+            "Start it (`reelmill up` or `prefect server start`), or correct or unset PREFECT_API_URL.",
         )
     if theirs.split(".")[:2] != ours.split(".")[:2]:
         return Finding(
             WARN,
-            f"Prefect's server {place} is {theirs}, and this is {ours}.",
-            "Let both have one version: older servers refuse newer clients.",
+            f"The Prefect server {host} has version {theirs}, but this installation has {ours}.",
+            "Install the same version on both: older servers refuse newer clients.",
         )
-    return Finding(OK, f"Prefect's server {place} answers ({theirs}).")
+    return Finding(OK, f"The Prefect server {host} responds ({theirs}).")
 
 
 def check_ray(address: str, card: ModelCard, autoscales: bool = False, limit_s: float = RAY_S) -> Finding:
-    """Ask every node of a cluster for its versions, in a process of its own that can be ended.
+    """Check the versions and resources of every node of a cluster, in a separate process that can be killed.
 
     Args:
-        address: as REELMILL_RAY_ADDRESS has it; empty for a cluster that each command starts here.
-        card: that at least one worker must have room for.
-        autoscales: the cluster adds workers by itself.
+        address: REELMILL_RAY_ADDRESS; empty if each command starts a cluster on this machine.
+        card: model card that must fit on at least one worker.
+        autoscales: whether the cluster adds workers on demand.
     """
     if not address:
-        return Finding(OK, f"Each command starts a Ray cluster of its own on this machine (Ray {version('ray')}).")
+        return Finding(OK, f"Each command starts its own Ray cluster on this machine (Ray {version('ray')}).")
     try:
         asked = subprocess.run(  # noqa: S603
             [*PYTHON, "-m", "tasks.doctor.ray_probe", address],
@@ -81,30 +81,30 @@ def check_ray(address: str, card: ModelCard, autoscales: bool = False, limit_s: 
             check=False,
         )
     except subprocess.TimeoutExpired:
-        return _no_ray(address, f"no answer within {limit_s:.0f} s")
+        return _no_ray(address, f"no response within {limit_s:.0f} s")
     if asked.returncode:
         return _no_ray(address, _last_line(asked.stderr))
     return _judge(address, json.loads(asked.stdout.splitlines()[-1]), card, autoscales)
 
 
 def check_webhook(url: str) -> Finding:
-    """Look whether alerts have a receiver; nothing is posted to it, and its path, which is a secret, is not told."""
+    """Check the webhook URL. Nothing is posted to it, and its path is not shown because it is a secret."""
     if not url:
-        return Finding(OK, "No webhook is set; alerts are kept in the outbox, and shown by Prefect.")
+        return Finding(OK, "No webhook is set; alerts are only stored in the outbox and sent to Prefect as events.")
     parts = urlsplit(url)
     if parts.scheme not in ("http", "https") or not parts.hostname:
         return Finding(
             FAIL,
-            "The webhook for alerts is no http address.",
-            "Set REELMILL_ALERT_WEBHOOK to the URL that the receiver gave you.",
+            "The webhook for alerts is not an HTTP URL.",
+            "Set REELMILL_ALERT_WEBHOOK to the URL from the receiving service.",
         )
     if parts.scheme == "http":
         return Finding(
             WARN,
-            f"Alerts go to {parts.hostname} without encryption.",
-            "Use the receiver's https address: the URL itself is a secret.",
+            f"Alerts are sent to {parts.hostname} without encryption.",
+            "Use the receiver's https URL, because the URL itself is a secret.",
         )
-    return Finding(OK, f"Alerts go to {parts.hostname}.")
+    return Finding(OK, f"Alerts are sent to {parts.hostname}.")
 
 
 def _ask(url: str, auth: str, key: str) -> Any:
@@ -120,14 +120,14 @@ def _ask(url: str, auth: str, key: str) -> Any:
 
 def _judge(address: str, nodes: Mapping[str, Mapping[str, Any]], card: ModelCard, autoscales: bool) -> Finding:
     ours = {name: version(name) for name in ("ray", "torch", "prefect", "reelmill")}
-    odd = [
-        f"{place} has {name} {node['versions'].get(name, 'not at all')}, and this machine {mine}"
+    mismatches = [
+        f"{place} has {name} {node['versions'].get(name, '(not installed)')}, but this machine has {mine}"
         for place, node in nodes.items()
         for name, mine in ours.items()
         if node["versions"].get(name) != mine
     ]
-    if odd:
-        return Finding(FAIL, "; ".join(odd) + ".", "Give all hosts one image, or the same constraints.txt.")
+    if mismatches:
+        return Finding(FAIL, "; ".join(mismatches) + ".", "Use one image or the same constraints.txt on all hosts.")
     need = {"GPU": card.worker.num_gpus, "CPU": card.worker.num_cpus}
     fit = [
         place
@@ -135,19 +135,21 @@ def _judge(address: str, nodes: Mapping[str, Mapping[str, Any]], card: ModelCard
         if all(node["resources"].get(kind, 0) >= number for kind, number in need.items())
     ]
     if not fit:
-        told = (
+        message = (
             f"None of the {len(nodes)} nodes of {address} has the {need['GPU']:g} GPUs and {need['CPU']:g} CPUs "
-            f"that {card.name} asks for"
+            f"that {card.name} needs."
         )
-        return Finding(WARN if autoscales else FAIL, f"{told}.", "Add such a worker, or change `worker` in the card.")
-    return Finding(OK, f"{address}: {len(nodes)} nodes of Ray {ours['ray']}, {len(fit)} with room for {card.name}.")
+        return Finding(
+            WARN if autoscales else FAIL, message, "Add a worker that has them, or change `worker` in the card."
+        )
+    return Finding(OK, f"{address}: {len(nodes)} nodes with Ray {ours['ray']}, {len(fit)} with room for {card.name}.")
 
 
 def _no_ray(address: str, reason: str) -> Finding:
     return Finding(
         FAIL,
-        f"The Ray cluster {address} does not answer ({reason}).",
-        "Start it by `ray start`, with the same Python and Ray, or mend REELMILL_RAY_ADDRESS.",
+        f"The Ray cluster {address} does not respond ({reason}).",
+        "Start it with `ray start`, with the same versions of Python and Ray, or correct REELMILL_RAY_ADDRESS.",
     )
 
 
@@ -157,4 +159,4 @@ def _reason(error: Exception) -> str:
 
 def _last_line(text: str) -> str:
     lines = [line for line in text.splitlines() if line.strip()]
-    return lines[-1].strip()[:300] if lines else "it says nothing"
+    return lines[-1].strip()[:300] if lines else "no error output"

@@ -1,4 +1,4 @@
-"""The signer: a trial clip is signed and must read back Trusted."""
+"""Check the signer: sign a test clip and verify that its credential is Trusted."""
 
 import tempfile
 from datetime import UTC, datetime
@@ -19,39 +19,39 @@ FRAMES, SIDE, FPS = 8, 64, 8
 
 
 def check_signer(resources: Resources) -> Finding:
-    """Open the signer, whose key must be its certificate's, sign a trial clip, and tell until when it can."""
+    """Open the signer, which checks that key and certificate match, and sign a test clip."""
     try:
         with signer_of(resources) as signer:
             facts = signer.describe()
-            _sign_trial(signer)
+            _sign_test_clip(signer)
     except CredentialError as error:
-        told = str(error).rstrip(".")
+        message = str(error).rstrip(".")
         return Finding(
             FAIL,
-            f"{told[0].upper()}{told[1:]}.",
-            "Clips are made meanwhile and wait for their signature; "
-            "`reelmill signer` tries it again. The settings are REELMILL_SIGNER… and REELMILL_TSA_URL.",
+            f"{message[0].upper()}{message[1:]}.",
+            "Check the settings REELMILL_SIGNER… and REELMILL_TSA_URL, then test with `reelmill signer`. "
+            "Clips are still generated, and wait to be signed.",
         )
-    stamps = f"time stamps by {facts.tsa}" if facts.tsa else "no time stamps, so that clips stay trusted until then"
-    told = (
-        f"{facts.subject} ({facts.kind}, {facts.algorithm}): a trial clip reads back Trusted; the certificate ends "
+    stamps = f"time stamps by {facts.tsa}" if facts.tsa else "no time stamps, so clips stay trusted only until then"
+    message = (
+        f"{facts.subject} ({facts.kind}, {facts.algorithm}): the test clip is Trusted; the certificate expires "
         f"in {facts.days_left} days, on {facts.not_after:%Y-%m-%d}; {stamps}."
     )
     if facts.days_left < RENEW_DAYS:
         return Finding(
             WARN,
-            told,
-            "Renew the certificate, and put its new chain where REELMILL_SIGNER_CHAIN points; "
-            "docs/operations.md says how keys are changed.",
+            message,
+            "Renew the certificate and save the new chain to the file in REELMILL_SIGNER_CHAIN; "
+            "docs/operations.md describes how to change keys.",
         )
-    return Finding(OK, told)
+    return Finding(OK, message)
 
 
-def _sign_trial(signer: Signer) -> None:
+def _sign_test_clip(signer: Signer) -> None:
     frames = np.zeros((FRAMES, SIDE, SIDE, 3), np.uint8)
     frames[:, :, : SIDE // 2] = 200
     with tempfile.TemporaryDirectory() as folder:
-        clip, poster = Path(folder, "trial.mp4"), Path(folder, "trial.jpg")
+        clip, poster = Path(folder, "test.mp4"), Path(folder, "test.jpg")
         encode(frames, FPS, clip)
         write_poster(frames[0], poster)
         signer.sign(
@@ -60,9 +60,9 @@ def _sign_trial(signer: Signer) -> None:
 
 
 def _provenance() -> Provenance:
-    variant = Variant("doctor", "1", "a trial", "", 0, SIDE, SIDE, FRAMES, FPS, 1, 1.0)
+    variant = Variant("doctor", "1", "a test", "", 0, SIDE, SIDE, FRAMES, FPS, 1, 1.0)
     return Provenance(
-        title="A trial of the signer",
+        title="Signer test",
         variant=variant,
         variant_id=variant.variant_id,
         campaign_id="doctor",

@@ -1,4 +1,4 @@
-"""Where things are kept: bucket, database, disk. What is written to try them is taken away again."""
+"""Check the bucket, the database and the disk. Test files are removed again."""
 
 import hashlib
 import os
@@ -15,8 +15,8 @@ from manifests.errors import BucketError, BucketRefusedError, CatalogueError, Ke
 from tasks.doctor.check import FAIL, OK, WARN, Finding
 from tasks.runtime.resources import BucketConfig
 
-TRIAL = "staging/doctor-{}.txt"
-"""Every role may write under staging, and what is left there is pruned."""
+TEST_KEY = "staging/doctor-{}.txt"
+"""Every role may write under staging/, and the sweeper prunes leftovers there."""
 SLOW_S = 0.25
 LEAST_FREE_BYTES = 100_000_000
 COMFORTABLE_BYTES = 5_000_000_000
@@ -24,10 +24,10 @@ LEAST_FILES = 10_000
 
 
 def check_bucket(place: BucketConfig, catalogue_url: str = "") -> Finding:
-    """Write a small object, try to write another over it, read it back, and take it away.
+    """Write a small object, try to overwrite it, read it back and delete it.
 
     Args:
-        catalogue_url: of the catalogue whose published clips lie there; empty where that is not asked.
+        catalogue_url: URL of the catalogue whose published clips are in the bucket; empty skips that check.
     """
     bucket = open_bucket(
         place.location,
@@ -37,112 +37,114 @@ def check_bucket(place: BucketConfig, catalogue_url: str = "") -> Finding:
         secret_key=place.secret_key,
         public_url=place.public_url,
     )
-    key, content = TRIAL.format(secrets.token_hex(8)), secrets.token_bytes(64)
+    key, content = TEST_KEY.format(secrets.token_hex(8)), secrets.token_bytes(64)
     with _no_new_folders(bucket):
         try:
-            wrong = _try(bucket, key, content)
+            problem = _test(bucket, key, content)
         except BaseException:
             with suppress(BucketError):
                 bucket.remove(key)
             raise
-        left = _taken_away(bucket, key)
-    if wrong:
+        not_deleted = _delete(bucket, key)
+    if problem:
         return Finding(
             FAIL,
-            f"{place.location}: {wrong}",
-            "Use a store that heeds If-None-Match on PutObject; else two writers could overwrite each other's clips.",
+            f"{place.location}: {problem}",
+            "Use a store that supports If-None-Match on PutObject; otherwise, writers can overwrite each other's "
+            "clips.",
         )
-    if left:
+    if not_deleted:
         return Finding(
             WARN,
-            f"{place.location} can be written and read, and the trial {key} could not be deleted: {left}",
-            "Fine for a machine that only renders or publishes; withdrawing and sweeping need the right to delete.",
+            f"{place.location} can be written and read, but the test object {key} cannot be deleted: {not_deleted}",
+            "A machine that only generates or publishes does not need the permission; withdrawing clips and sweeping "
+            "do.",
         )
     if missing := _missing(bucket, catalogue_url):
         return Finding(
             WARN,
-            f"{place.location} can be written, and it holds nothing, though the catalogue knows "
-            f"{missing:,} published clips.",
-            "See that its disk is mounted, and that REELMILL_BUCKET names "
-            "the place where they lie; if they are lost, bring back the backup.",
+            f"{place.location} can be written but is empty, although the catalogue lists {missing:,} published clips.",
+            "Check that its disk is mounted and that REELMILL_BUCKET names the right location; if the files are lost, "
+            "restore a backup.",
         )
-    return Finding(OK, f"{place.location}: written, not overwritten, read back, and taken away again.")
+    return Finding(OK, f"{place.location}: a test object was written, protected from overwriting, read and deleted.")
 
 
 def check_database(url: str) -> Finding:
-    """Look whether it answers, can be written, and has the tables of this version; nothing is migrated."""
-    vitals = check_health(url)
-    if vitals is None:
-        return Finding(OK, "There is no catalogue yet; the first command that needs one makes it.")
-    if vitals.read_only:
+    """Check that the database responds, is writable and has the schema of this version; nothing is migrated."""
+    health = check_health(url)
+    if health is None:
+        return Finding(OK, "There is no catalogue yet; the first command that needs it creates it.")
+    if health.read_only:
         return Finding(
             FAIL,
-            f"{vitals.engine} takes no writes from us: it is read-only, or a standby.",
-            "Let REELMILL_CATALOGUE_URL name the primary, and a role that may write.",
+            f"{health.engine} is read-only, or a standby server.",
+            "Set REELMILL_CATALOGUE_URL to the primary server and a role with write permission.",
         )
-    if vitals.revision is None:
-        return Finding(OK, f"{vitals.engine} is empty; the first command that needs it makes the tables.")
-    if vitals.revision > vitals.head:
+    if health.revision is None:
+        return Finding(OK, f"{health.engine} is empty; the first command that needs it creates the tables.")
+    if health.revision > health.head:
         return Finding(
             FAIL,
-            f"A newer Reelmill wrote this catalogue (revision {vitals.revision}; this one knows {vitals.head}).",
-            "Install that version here as well.",
+            f"A newer version of Reelmill migrated this catalogue (revision {health.revision}; this version supports "
+            f"{health.head}).",
+            "Install the newer version on this machine.",
         )
-    if vitals.revision < vitals.head:
+    if health.revision < health.head:
         return Finding(
             WARN,
-            f"{vitals.engine} has the tables of revision {vitals.revision}; the next command brings "
-            f"them to {vitals.head}.",
+            f"{health.engine} has schema revision {health.revision}; the next command migrates it to {health.head}.",
             "Back it up first, and upgrade all machines together.",
         )
-    told = f"{vitals.engine}, revision {vitals.revision}, answers in {vitals.answer_s * 1000:.0f} ms."
-    if vitals.answer_s > SLOW_S:
-        return Finding(WARN, told, "Each lease and each clip asks it several times: bring it nearer.")
-    return Finding(OK, told)
+    message = f"{health.engine}, revision {health.revision}, responds in {health.answer_s * 1000:.0f} ms."
+    if health.answer_s > SLOW_S:
+        return Finding(WARN, message, "Each lease and each clip needs several queries: move the database closer.")
+    return Finding(OK, message)
 
 
 def check_disk(home: Path, least: int = LEAST_FREE_BYTES, comfortable: int = COMFORTABLE_BYTES) -> Finding:
-    """Look whether the disk under REELMILL_HOME can be written, and has room.
+    """Check that the disk of REELMILL_HOME is writable and has free space.
 
     Args:
-        least: bytes below which no run starts; ``comfortable``: those below which an operator should know.
+        least: the check fails if fewer bytes are free.
+        comfortable: the check warns if fewer bytes are free.
     """
     with tempfile.NamedTemporaryFile(dir=home, prefix=".doctor-") as file:
         file.write(b"can be written")
         file.flush()
         os.fsync(file.fileno())
     usage, files = shutil.disk_usage(home), os.statvfs(home)
-    told = f"{home}: {usage.free / 1e9:.1f} of {usage.total / 1e9:.1f} GB free"
-    mend = "Free some space, prune staging by `reelmill sweep`, or move REELMILL_HOME."
+    message = f"{home}: {usage.free / 1e9:.1f} of {usage.total / 1e9:.1f} GB free"
+    fix = "Free some space, prune staging with `reelmill sweep`, or move REELMILL_HOME to another disk."
     if usage.free < least:
-        return Finding(FAIL, f"{told}, and a run needs at least {least / 1e9:.1f} GB.", mend)
+        return Finding(FAIL, f"{message}, but a run needs at least {least / 1e9:.1f} GB.", fix)
     if files.f_files and files.f_favail < LEAST_FILES:
-        return Finding(WARN, f"{told}, and room for {files.f_favail:,} more files.", mend)
+        return Finding(WARN, f"{message}, with room for only {files.f_favail:,} more files.", fix)
     if usage.free < comfortable:
-        return Finding(WARN, f"{told}; a night of clips may fill it.", mend)
-    return Finding(OK, f"{told}.")
+        return Finding(WARN, f"{message}; a nightly run may fill the disk.", fix)
+    return Finding(OK, f"{message}.")
 
 
-def _try(bucket: Bucket, key: str, content: bytes) -> str:
-    """Return what is wrong; empty where all is as it must be."""
+def _test(bucket: Bucket, key: str, content: bytes) -> str:
+    """Return the problem that was found, or an empty string."""
     with tempfile.TemporaryDirectory() as folder:
         first, second = Path(folder, "first"), Path(folder, "second")
         first.write_bytes(content)
         second.write_bytes(content[::-1] + b"other")
         _put(bucket, key, first)
-        _put(bucket, key, first)  # the answer to the first may be lost: the same bytes again are success
+        _put(bucket, key, first)  # a retry after a lost response: writing the same bytes again must succeed
         with suppress(KeyTakenError):
             _put(bucket, key, second)
-            return "an object was overwritten by other bytes, though the write asked for a new key."
+            return "an object was overwritten with different content, although the write required a new key."
     found = bucket.head(key)
     if bucket.read(key) != content or found is None or found.sha256 != hashlib.sha256(content).hexdigest():
-        return "what was written does not read back."
+        return "an object that was just written has different content when it is read."
     return ""
 
 
 def _missing(bucket: Bucket, catalogue_url: str) -> int:
-    """Return how many published clips a bucket should hold that holds nothing at all."""
-    with suppress(BucketError, CatalogueError):  # a role may be kept from listing; the database has its own check
+    """Return how many published clips an empty bucket should contain; 0 if it is not empty."""
+    with suppress(BucketError, CatalogueError):  # the role may not be allowed to list; the database has its own check
         if catalogue_url and (count := count_published(catalogue_url)) and next(iter(bucket.entries()), None) is None:
             return count
     return 0
@@ -150,12 +152,14 @@ def _missing(bucket: Bucket, catalogue_url: str) -> int:
 
 @contextmanager
 def _no_new_folders(bucket: Bucket) -> Iterator[None]:
-    """Take away the folders that the block makes: an absent one may be a disk that is not mounted."""
+    """Remove the folders that the block creates: a missing folder may be a disk that is not mounted."""
     folders: list[Path] = []
     if isinstance(bucket, LocalBucket):
         root = bucket.folder
         folders = [
-            each for each in (root / Path(TRIAL).parent, root / ".incoming", root, *root.parents) if not each.exists()
+            each
+            for each in (root / Path(TEST_KEY).parent, root / ".incoming", root, *root.parents)
+            if not each.exists()
         ]
     try:
         yield
@@ -170,10 +174,10 @@ def _put(bucket: Bucket, key: str, path: Path) -> None:
     bucket.put_new(key, path, content_type="text/plain", cache_control="no-store", sha256=digest)
 
 
-def _taken_away(bucket: Bucket, key: str) -> str:
-    """Remove the trial; return why it could not be, else nothing."""
+def _delete(bucket: Bucket, key: str) -> str:
+    """Delete the test object; return why that failed, or an empty string."""
     try:
         bucket.remove(key)
     except BucketRefusedError as error:
         return str(error)
-    return "" if bucket.head(key) is None else "it is still there."
+    return "" if bucket.head(key) is None else "it still exists."

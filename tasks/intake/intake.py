@@ -52,28 +52,41 @@ def take_in(
     return Intake(table, checked, campaign_of(table, checked), pictures.used_in(checked.briefs))
 
 
+class SheetProblemsError(RejectedSheetError):
+    """A sheet was rejected because of its errors.
+
+    Attributes:
+        intake: the sheet and what was found in it.
+    """
+
+    def __init__(self, message: str, intake: Intake) -> None:
+        super().__init__(message)
+        self.intake = intake
+
+
 def refuse_problems(intake: Intake, accept_good_rows: bool) -> None:
-    """Let the campaign go on, or not.
+    """Refuse a sheet that has errors, unless its good rows alone are wanted and there are some.
 
     Raises:
-        RejectedSheetError: there are problems and the good rows alone are not wanted, or there are none.
+        SheetProblemsError: names the first errors and how to continue.
     """
     checked = intake.checked
-    if not checked.problems and checked.briefs:
+    if checked.briefs and (accept_good_rows or not checked.problems):
         return
-    if checked.briefs and accept_good_rows:
-        return
+    if not checked.problems:
+        raise SheetProblemsError(f"The sheet {intake.table.name} has no row with a prompt. Add one.", intake)
     sentences = [problem.sentence for problem in checked.problems[:SHOWN_PROBLEMS]]
     more = len(checked.problems) - len(sentences)
     rest = f" And {more} more." if more > 0 else ""
-    mend = (
-        "Mend them, or run the good rows by --accept-good-rows."
+    fix = (
+        "Fix them, or leave out the rows with errors by adding --accept-good-rows."
         if checked.briefs
-        else "No row of the sheet can be used."
+        else "No row can be used."
     )
-    raise RejectedSheetError(
-        f"The sheet {intake.table.name} has {count_of(len(checked.problems), 'problem')}. "
-        f"{' '.join(sentences)}{rest} {mend}"
+    raise SheetProblemsError(
+        f"The sheet {intake.table.name} has {count_of(len(checked.problems), 'error')}. "
+        f"{' '.join(sentences)}{rest} {fix}",
+        intake,
     )
 
 

@@ -1,4 +1,4 @@
-"""The pictures that a sheet names: found, looked through once each, and checked against the model cards."""
+"""The pictures that a sheet uses: each is read once and checked against the model cards."""
 
 import os
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
@@ -27,9 +27,9 @@ class Pictures:
     """Reads each picture of a sheet once.
 
     Args:
-        folder: the sheet's own; names start from it.
-        kept: copies that stand in for pictures that are gone.
-        confined: only names of files in that very folder are looked at: the sheet came from elsewhere.
+        folder: the sheet's folder, to which paths are relative.
+        kept: copies that replace pictures that no longer exist.
+        confined: accept only names of files in this folder, because the sheet comes from another machine.
     """
 
     def __init__(self, folder: Path, kept: "KeptPictures | None" = None, *, confined: bool = False) -> None:
@@ -39,7 +39,7 @@ class Pictures:
         self._read: dict[str, Picture | InvalidPictureError] = {}
 
     def check(self, cards: Cards, default_card: str) -> Callable[[Brief], Iterator[Complaint]]:
-        """Return the check of a brief's first frames: whether its cards take any, and whether they can be used."""
+        """Return the check of a brief's first frames: whether its cards use them, and whether they are valid."""
 
         def check(brief: Brief) -> Iterator[Complaint]:
             used = [cards[name] for name in brief.models or (default_card,) if name in cards]
@@ -50,17 +50,19 @@ class Pictures:
                     yield Complaint(COLUMN, name, str(picture))
                 else:
                     if self._kept and self._kept.has(picture):
-                        yield Complaint(COLUMN, name, "is gone. The copy of an earlier run is used.", warning=True)
+                        yield Complaint(
+                            COLUMN, name, "no longer exists. The copy from an earlier run is used.", warning=True
+                        )
                     yield from _doubts(name, picture, brief, [card for card in used if card.needs_first_frame])
 
         return check
 
     def hashed(self, brief: Brief) -> Brief:
-        """Return a brief that passed the check with the hashes of its pictures."""
+        """Return a valid brief with the hashes of its pictures."""
         return replace(brief, first_frame_hashes=tuple(picture.sha256 for picture in self._used(brief)))
 
     def used_in(self, briefs: Iterable[Brief]) -> tuple[Picture, ...]:
-        """Return the pictures of briefs that passed the check, each once."""
+        """Return the pictures of valid briefs, each once."""
         return tuple(dict.fromkeys(picture for brief in briefs for picture in self._used(brief)))
 
     def _used(self, brief: Brief) -> Iterator[Picture]:
@@ -78,14 +80,15 @@ class Pictures:
         return self._read[name]
 
     def _find(self, name: str) -> Path:
-        """Return the path of a name, also where the cell was cleaned of odd spaces and accents that the name has."""
+        """Return the path for a name in a cell; unusual spaces and accents in the file name do not matter."""
         if "://" in name or name.lower().startswith(("data:", "file:", "www.")):
             raise InvalidPictureError(
-                "is an address, and nothing is fetched. Save the picture beside the sheet and name its file."
+                "is a URL, and pictures are not downloaded. Save the picture in the sheet's folder and enter its file "
+                "name."
             )
         if self._confined and ("/" in name or "\\" in name or name in (".", "..")):
             raise InvalidPictureError(
-                "is a path on another machine. Name the picture's file alone, and upload it with the sheet."
+                "is a path on another machine. Enter only the file name, and upload the picture with the sheet."
             )
         path = self._folder / name
         if os.path.lexists(path):
@@ -100,10 +103,10 @@ class Pictures:
 
 
 class KeptPictures:
-    """Copies that were kept of the pictures that some briefs name.
+    """Copies of the pictures of earlier campaigns.
 
     Args:
-        briefs: of earlier campaigns, the latest last; only asked where a picture is gone.
+        briefs: returns the briefs of earlier campaigns, the latest last; called only if a picture does not exist.
     """
 
     def __init__(self, store: FirstFrames, briefs: Callable[[], Iterable[Brief]]) -> None:
@@ -119,14 +122,14 @@ class KeptPictures:
         }
 
     def of(self, name: str) -> Path | None:
-        """Return the copy of a picture by its name in the sheet, if there is one that is whole."""
+        """Return the copy of a picture by its name in the sheet, or None if there is no intact copy."""
         try:
             return self._store.path(self._hashes[name])
         except (KeyError, GenerationError):
             return None
 
     def has(self, picture: Picture) -> bool:
-        """True where a picture is such a copy."""
+        """Return whether a picture is one of these copies."""
         return picture.path.parent == self._store.root
 
 
@@ -134,11 +137,13 @@ def keep_pictures(store: FirstFrames, pictures: Iterable[Picture]) -> None:
     """Copy pictures into the store.
 
     Raises:
-        PlanError: one was changed since it was looked at, or is gone.
+        PlanError: a picture was changed or deleted since it was checked.
     """
     for picture in pictures:
         if store.add(picture.path) != picture.sha256:
-            raise PlanError(f"The first frame '{picture.path}' was changed while the sheet was read; run it again.")
+            raise PlanError(
+                f"The first frame '{picture.path}' was changed while the sheet was being read. Run the command again."
+            )
 
 
 def _misplaced(brief: Brief, used: Sequence[ModelCard], cards: Cards) -> Iterator[Complaint]:
@@ -147,34 +152,34 @@ def _misplaced(brief: Brief, used: Sequence[ModelCard], cards: Cards) -> Iterato
             yield Complaint(
                 COLUMN,
                 "",
-                f"is empty, but {card.name} makes clips from a picture. Name a PNG, JPEG "
-                "or WebP file, or take a model that makes them from text.",
+                f"is empty, but {card.name} generates clips from a picture. Enter the name of a PNG, JPEG or WebP "
+                "file, or use a model that generates clips from text.",
             )
         if not card.needs_first_frame and brief.first_frames:
-            takers = ", ".join(sorted(name for name, other in cards.items() if other.needs_first_frame))
-            instead = f"Use {takers} as the model, or empty the cell." if takers else "Empty the cell."
+            others = " or ".join(sorted(name for name, other in cards.items() if other.needs_first_frame))
+            instead = f"Clear the cell, or use the model {others}." if others else "Clear the cell."
             yield Complaint(
-                COLUMN, brief.first_frames[0], f"can't be used: {card.name} makes clips from text alone. {instead}"
+                COLUMN, brief.first_frames[0], f"cannot be used: {card.name} generates clips from text only. {instead}"
             )
 
 
 def _sound(picture: Picture) -> Picture:
-    """Refuse a picture whose own credential is broken: no clip made from it would read as trusted."""
+    """Reject a picture whose own credential is invalid, because no clip from it would verify as trusted."""
     try:
         report = verify(picture.path)
     except CredentialError as error:
-        raise InvalidPictureError(f"cannot be read ({error}). Save it anew as PNG, JPEG or WebP.") from error
+        raise InvalidPictureError(f"cannot be read ({error}). Save it again as PNG, JPEG or WebP.") from error
     if report.state == "invalid":
         raise InvalidPictureError(
-            f"carries a Content Credential that doesn't hold ({report.sentence}). Take the original, "
-            "or save a copy without the credential."
+            f"has an invalid Content Credential ({report.sentence}). Use the original, or save a copy without the "
+            "credential."
         )
     return picture
 
 
 def _doubts(name: str, picture: Picture, brief: Brief, cards: Sequence[ModelCard]) -> Iterator[Complaint]:
     if picture.is_transparent:
-        yield Complaint(COLUMN, name, "is transparent in places. White is laid behind it.", warning=True)
+        yield Complaint(COLUMN, name, "is partly transparent. Its transparent areas become white.", warning=True)
     for card in cards:
         for ratio in dict.fromkeys(placement.aspect_ratio for placement in brief.placements):
             if ratio in card.sizes:
@@ -189,15 +194,16 @@ def _fitting(name: str, picture: Picture, shape: str, scale: float, kept: float)
         yield Complaint(
             COLUMN,
             name,
-            f"has {picture.width} × {picture.height} pixels and is enlarged {scale:.1f} "
-            f"times for {shape}. A larger one gives a sharper clip.",
+            f"has {picture.width} × {picture.height} pixels and is enlarged {scale:.1f} times for {shape}. Use a "
+            "larger picture for a sharper clip.",
             warning=True,
         )
     if kept < LEAST_KEPT:
         yield Complaint(
             COLUMN,
             name,
-            f"loses {1 - kept:.0%} of itself at its edges for {shape}. A picture of that shape is kept whole.",
+            f"loses {1 - kept:.0%} of its area at the edges for {shape}. Use a picture with this aspect ratio to keep "
+            "all of it.",
             warning=True,
         )
 
@@ -210,16 +216,16 @@ def _names_in(folder: Path) -> list[str]:
 
 
 def _missing(name: str, path: Path, beside: Sequence[str], *, confined: bool) -> str:
-    """Return where a picture is missed; a confined sheet is read from a folder that nobody knows but us."""
-    where = "isn't there" if confined else f"isn't there: '{path.parent}' holds no such file"
+    """Return the message for a missing picture; the folder of a confined sheet is internal, so it is not shown."""
+    missing = "was not found" if confined else f"was not found in '{path.parent}'"
     pictures = [other for other in beside if other.lower().endswith(_SUFFIXES)]
     near = get_close_matches(path.name, pictures, 1, 0.7)
-    lies = (
-        "Put it beside the sheet, or upload both together."
+    advice = (
+        "Save it in the sheet's folder, or upload it with the sheet."
         if confined
-        else ("Name it from the sheet's folder on, or by its whole path.")
+        else "Enter its path from the sheet's folder, or its absolute path."
     )
-    hint = f"Did you mean {near[0]}?" if near else lies
+    hint = f"Did you mean {near[0]}?" if near else advice
     if "," in name or ";" in name:
-        hint = "Several pictures need a | between their names."
-    return f"{where}. {hint}"
+        hint = "Separate several pictures with |."
+    return f"{missing}. {hint}"

@@ -1,4 +1,4 @@
-"""A sheet that was dropped into a watched place, copied out of it with the pictures that it names."""
+"""Snapshots: copies of sheets from a watched place, with the pictures that they use."""
 
 import hashlib
 import os
@@ -14,24 +14,19 @@ from adapters.sheets import read_table
 from manifests.errors import SheetError, UnreadableSheetError
 from manifests.identity import slug
 from manifests.sheet.cells import clean
-
-SHEETS = (".csv", ".tsv", ".xlsx")
-PICTURES = (".png", ".jpg", ".jpeg", ".webp")
-LARGEST = 20_000_000
-LARGEST_PICTURE = 30_000_000
-MOST_PICTURES = 200
+from tasks.intake.sheet_store import MAX_PICTURE_BYTES, MAX_PICTURES, MAX_SHEET_BYTES, PICTURE_SUFFIXES
 
 
 @dataclass(frozen=True, slots=True)
 class SheetSnapshot:
-    """A copy that nobody changes any more.
+    """A copy that does not change.
 
     Attributes:
-        name: in the watched place.
-        path: of the copy; the pictures lie beside it.
-        sha256: of the sheet's bytes, and of its pictures' where it names any.
-        named: the pictures' names in its cells, whether they are there or not.
-        pictures: names of those that are there.
+        name: name of the sheet in the watched place.
+        path: path of the copy; the pictures are in the same folder.
+        sha256: hex digest of the sheet's bytes, and of its pictures if it uses any.
+        named: names of pictures in its cells, including missing ones.
+        pictures: names of the pictures that exist.
     """
 
     name: str
@@ -42,24 +37,24 @@ class SheetSnapshot:
 
 
 class SheetTooLargeError(SheetError):
-    """The sheet is too large to be taken from a watched place; split it, or use `reelmill run`."""
+    """The sheet is too large for a watched place. Split it, or use `reelmill run`."""
 
 
 def snapshot_sheet(inbox: Inbox, sheet: Found, pictures: Iterable[Found], uploads: Path) -> SheetSnapshot | None:
-    """Copy a sheet and its pictures under ``uploads``, where pictures of its own folder alone are looked at.
+    """Copy a sheet and its pictures to ``uploads``, where a sheet can use only the pictures of its own folder.
 
     Returns:
-        The copy; None where the sheet is gone.
+        The copy; None if the sheet no longer exists.
 
     Raises:
-        SheetTooLargeError: the sheet has more than LARGEST bytes.
+        SheetTooLargeError: the sheet has more than MAX_SHEET_BYTES bytes.
     """
-    content = inbox.fetch(sheet.name, LARGEST)
+    content = inbox.fetch(sheet.name, MAX_SHEET_BYTES)
     if content is None:
         return None
-    if len(content) > LARGEST:
+    if len(content) > MAX_SHEET_BYTES:
         raise SheetTooLargeError(
-            f"{sheet.name} is larger than {LARGEST / 1e6:.0f} MB; split it, or use `reelmill run`."
+            f"{sheet.name} is larger than {MAX_SHEET_BYTES / 1e6:.0f} MB. Split it, or use `reelmill run`."
         )
     uploads.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(dir=uploads, prefix="incoming-") as folder:
@@ -67,13 +62,13 @@ def snapshot_sheet(inbox: Inbox, sheet: Found, pictures: Iterable[Found], upload
         path.parent.mkdir()
         write_durably(path, content)
         named = _named_in(path)
-        used = [each for each in pictures if clean(each.name) in named and each.size <= LARGEST_PICTURE]
-        used = used[:MOST_PICTURES]
+        used = [each for each in pictures if clean(each.name) in named and each.size <= MAX_PICTURE_BYTES]
+        used = used[:MAX_PICTURES]
         digest = _digest(content, [(each.name, _copy(inbox, each, path.parent)) for each in used])
         kept = uploads / f"watched-{digest[:32]}"
         if (kept / path.name).is_file():
             shutil.rmtree(path.parent)
-        else:  # the same content under another name lies beside it
+        else:  # the folder may already contain the same content under another name
             kept.mkdir(exist_ok=True)
             for file in sorted(path.parent.iterdir(), key=lambda file: file.name == path.name):
                 os.replace(file, kept / file.name)
@@ -81,19 +76,19 @@ def snapshot_sheet(inbox: Inbox, sheet: Found, pictures: Iterable[Found], upload
 
 
 def _named_in(path: Path) -> frozenset[str]:
-    """Return what looks like a picture's name in a sheet's cells; a file that is no sheet names none."""
+    """Return the texts in a sheet's cells that look like names of pictures; none for an unreadable sheet."""
     try:
         table = read_table(path)
     except UnreadableSheetError:
         return frozenset()
     parts = (clean(part) for row in table.rows for cell in row.cells for part in cell.split("|"))
-    return frozenset(part for part in parts if part.lower().endswith(PICTURES))
+    return frozenset(part for part in parts if part.lower().endswith(PICTURE_SUFFIXES))
 
 
 def _copy(inbox: Inbox, picture: Found, folder: Path) -> str:
-    """Copy a picture; return its hash, empty where it is gone."""
-    data = inbox.fetch(picture.name, LARGEST_PICTURE)
-    if data is None or len(data) > LARGEST_PICTURE:
+    """Copy a picture and return its hash; empty if the picture no longer exists."""
+    data = inbox.fetch(picture.name, MAX_PICTURE_BYTES)
+    if data is None or len(data) > MAX_PICTURE_BYTES:
         return ""
     write_durably(folder / picture.name, data)
     return hashlib.sha256(data).hexdigest()

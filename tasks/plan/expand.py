@@ -1,4 +1,4 @@
-"""Briefs into variants: every combination of a row's axes, times its seeds."""
+"""Expand briefs into variants: every combination of a row's axes, times its seeds."""
 
 import hashlib
 import heapq
@@ -31,12 +31,12 @@ class _Shaped(NamedTuple):
 
 
 def check_cap(briefs: Iterable[Brief], max_variants: int, sample_size: int | None = None) -> int:
-    """Return how many variants the briefs ask for, without making them.
+    """Return the number of variants that the briefs expand to, without expanding them.
 
-    A sample has to keep the cap itself, and the whole from which it is drawn LARGEST_SHEET.
+    A sample must not exceed the cap, and the campaign from which it is drawn must not exceed LARGEST_SHEET.
 
     Raises:
-        TooManyVariantsError: over the cap; names the count, and the axes of the largest row.
+        TooManyVariantsError: the cap is exceeded; the message names the count and the axes of the largest row.
     """
     counts = [(brief.combinations * brief.variants, brief) for brief in briefs]
     total = sum(number for number, _ in counts)
@@ -45,21 +45,21 @@ def check_cap(briefs: Iterable[Brief], max_variants: int, sample_size: int | Non
         asked, allowed = min(sample_size, total), LARGEST_SHEET
     if sample_size is not None and asked > max_variants:
         raise TooManyVariantsError(
-            f"A sample of {asked:,} variants is more than the {max_variants:,} that are allowed; "
-            "take a smaller one, or raise --max-variants."
+            f"A sample of {asked:,} variants exceeds the limit of {max_variants:,}. "
+            "Use a smaller sample, or raise --max-variants."
         )
     if total <= allowed:
         return asked
     number, largest = max(counts, key=lambda pair: pair[0])
-    row = f"row {largest.row} alone makes {number:,} ({_made_of(largest)})" if number > 1 else "each row makes one"
-    shorten = "shorten an axis, " if number > 1 else ""
+    row = f"Row {largest.row} alone gives {number:,} ({_factors(largest)})" if number > 1 else "Each row gives one"
+    fix = "Shorten an axis, split the sheet" if number > 1 else "Split the sheet"
     raise TooManyVariantsError(
-        f"The sheet expands to {total:,} variants and {allowed:,} are allowed; {row}: {shorten}split the sheet, or "
-        "raise the setting max_variants (--max-variants, or REELMILL_MAX_VARIANTS)."
+        f"The sheet expands to {total:,} variants, but the limit is {allowed:,}. {row}. {fix}, or "
+        "raise the setting max_variants (--max-variants or REELMILL_MAX_VARIANTS)."
     )
 
 
-def _made_of(brief: Brief) -> str:
+def _factors(brief: Brief) -> str:
     axes = [f"{length} {name}" for name, length in brief.axis_lengths.items()]
     joint = " zip " if brief.axes == "zip" else " × "
     return " × ".join([*([joint.join(axes)] if axes else []), f"{brief.variants} seeds"])
@@ -68,13 +68,13 @@ def _made_of(brief: Brief) -> str:
 def expand(
     briefs: Iterable[Brief], cards: Mapping[str, ModelCard], default_card: str, profile: Profile = "exact"
 ) -> Iterator[PlannedVariant]:
-    """Yield every variant, brief by brief; within a brief, each combination's first seed comes first.
+    """Yield every variant, brief by brief; within a brief, the first seeds of all combinations come first.
 
     Args:
-        profile: speed profile wanted; a card that has it not gives the next more exact one.
+        profile: wanted speed profile; a card without it uses the next more exact one.
 
     Raises:
-        CardRuleError: a card cannot make the shape; the sheet's check tells that earlier.
+        CardRuleError: a card does not support the shape; the check of the sheet reports this earlier.
     """
     recipes: dict[tuple[str, Profile], str] = {}
     for brief in briefs:
@@ -83,20 +83,20 @@ def expand(
 
 
 def _seeded(brief: Brief, shaped: Iterable[_Shaped]) -> Iterator[PlannedVariant]:
-    """Yield each combination with each of the brief's seeds; written for speed, since sheets grow to millions.
+    """Yield each combination with each of the brief's seeds. Optimised for speed: sheets can have millions of variants.
 
-    Records are made by ``tuple.__new__``, as their own constructors do, but without arguments by name; what
-    stands before and after the seed is kept from seed to seed, in the record and in the hash.
+    Records are created with ``tuple.__new__``, as their constructors do, but without keyword arguments. The fields
+    before and after the seed are reused for all seeds, in the record and in the hash.
     """
-    make, brief_id, place = tuple.__new__, brief.brief_id, Variant._fields.index("seed")
+    make, brief_id, position = tuple.__new__, brief.brief_id, Variant._fields.index("seed")
     prepared = [
-        (placement, first.seed, first[:place], first[place + 1 :], *hash_around_seed(first), labels)
+        (placement, first.seed, first[:position], first[position + 1 :], *hash_around_seed(first), labels)
         for placement, first, labels in shaped
     ]
     for index in range(brief.variants):
-        for placement, first_seed, before, after, begun, rest, labels in prepared:
+        for placement, first_seed, before, after, hash_before, rest, labels in prepared:
             seed = (first_seed + index) % SEEDS
-            digest = begun()
+            digest = hash_before()
             digest.update(b"%d%b" % (seed, rest))
             yield make(
                 PlannedVariant,
@@ -105,17 +105,17 @@ def _seeded(brief: Brief, shaped: Iterable[_Shaped]) -> Iterator[PlannedVariant]
 
 
 def hash_around_seed(variant: Variant) -> tuple[Callable[[], Any], bytes]:
-    """Return what gives the variant's hash as far as its seed, and the JSON that comes after the seed.
+    """Return a factory of the hash of the variant's JSON before the seed, and the JSON after the seed.
 
-    The hash so begun, updated with any seed and the rest, is the ``variant_id`` of the variant with that
-    seed. A quote within a text is escaped in JSON, so nothing but the seed's own field looks like it.
+    The hash, updated with a seed and the JSON after it, is the ``variant_id`` of the variant with that seed.
+    Quotes within texts are escaped in JSON, so only the field itself can match ``"seed":0,``.
     """
     before, _, after = canonical_json(variant.identity | {"seed": 0}).rpartition(b'"seed":0,')
     return hashlib.blake2b(before + b'"seed":', digest_size=ID_BYTES).copy, b"," + after
 
 
 def sample(planned: Iterable[PlannedVariant], number: int) -> list[PlannedVariant]:
-    """Return ``number`` variants spread over the campaign: those with the lowest ids, in their order."""
+    """Return ``number`` variants spread over the campaign: those with the lowest ids, in their original order."""
     chosen = heapq.nsmallest(number, enumerate(planned), key=lambda pair: pair[1].variant_id)
     return [item for _, item in sorted(chosen, key=lambda pair: pair[0])]
 
@@ -131,7 +131,7 @@ def _combinations(brief: Brief, default_card: str) -> Iterator[Combination]:
         "locale": brief.locales or ("",),
         "cta": brief.ctas or ("",),
     }
-    # A column that Reelmill does not know decides pixels only where a prompt names it.
+    # A custom column affects pixels only if a prompt uses it.
     axes |= {name: brief.values(name) or ("",) for name in brief.placeholders if name not in axes}
     if brief.axes == "zip":
         axes = {name: values * brief.combinations if len(values) == 1 else values for name, values in axes.items()}
@@ -149,7 +149,7 @@ def _shape(
     wanted: Profile,
     recipes: dict[tuple[str, Profile], str],
 ) -> _Shaped:
-    """Return a combination's first variant; ``recipes`` keeps what is the same for all of a card."""
+    """Return a combination's first variant; ``recipes`` caches digests by card and profile."""
     card, placement = cards[chosen["model"]], chosen["placements"]
     size = card.size_for(placement.aspect_ratio)
     duration_s = chosen["duration_s"] or placement.duration_s
@@ -181,7 +181,7 @@ def _shape(
 
 
 def text_of(value: Any) -> str:
-    """Return an axis value as ``{column}`` shows it."""
+    """Return an axis value as inserted for ``{column}`` in a prompt."""
     if value is None:
         return ""
     if isinstance(value, float):
@@ -190,5 +190,5 @@ def text_of(value: Any) -> str:
 
 
 def derived_seed(prompt: str) -> int:
-    """Return the first seed of a prompt whose row names none: 31 bits of its hash."""
+    """Return the first seed of a prompt whose row sets none: 31 bits of the prompt's hash."""
     return int.from_bytes(hashlib.blake2b(prompt.encode(), digest_size=4).digest(), "big") >> 1

@@ -1,4 +1,4 @@
-"""Whether clips of a model may be published: what its licence asks, and who has attested that it is met."""
+"""Licence gate: whether clips of a model may be published, given its licence and the operator's attestations."""
 
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import asdict
@@ -14,15 +14,15 @@ TERMS_DIGITS = 8
 
 
 class Clearance(NamedTuple):
-    """What stands between a card's clips and their publication.
+    """Whether a card's clips may be published, and what is missing if not.
 
     Attributes:
-        reasons: why somebody has to attest first, a phrase each; none where everybody may publish.
+        reasons: why an attestation is required, one phrase each; empty if anyone may publish.
         terms: digest of what has to be attested; it changes with the licence, its conditions or a retirement.
-        attestation: the operator's word where it covers these terms.
-        outdated: terms that were attested instead of these; empty where none were.
-        notices: what the licence wants to be said wherever a clip is shown, a sentence each.
-        binds_use: the licence forbids some operators the mere use of the model, published or not.
+        attestation: the operator's attestation of these terms, if any.
+        outdated: digest of other terms that were attested; empty if there is no such attestation.
+        notices: what the licence requires wherever a clip is shown, one sentence each.
+        binds_use: the licence restricts the use of the model itself, even if nothing is published.
     """
 
     card: str
@@ -35,29 +35,29 @@ class Clearance(NamedTuple):
 
     @property
     def is_given(self) -> bool:
-        """True where clips may be published."""
+        """Whether clips may be published."""
         return not self.reasons or self.attestation is not None
 
     def covers(self, attestation: Attestation | None) -> bool:
-        """True where what was signed under an attestation may go out as it is."""
+        """Return whether a clip signed under an attestation may be published without signing it again."""
         return not self.reasons or (attestation is not None and attestation.terms == self.terms)
 
     @property
     def why(self) -> str:
-        """The reasons and how to go on, in one sentence's second half."""
-        mend = f"attest that all is met, as `reelmill models show {self.card}` says, and run again"
+        """The reasons and how to fix them; continues a sentence."""
+        fix = f"Attest that all conditions are met (see `reelmill models show {self.card}`), then run again."
         if self.outdated:
-            mend = f"what was attested is of other terms ({self.outdated}, now {self.terms}), so {mend}"
-        return f"{', and '.join(self.reasons)}; {mend}."
+            fix = f"The existing attestation is for other terms ({self.outdated}, now {self.terms}). {fix}"
+        return f"{', and '.join(self.reasons)}. {fix}"
 
     def waiting(self, number: int) -> str:
-        """Return the sentence for clips that are held back."""
-        clips = "1 clip" if number == 1 else f"{number:,} clips"
-        return f"{clips} of {self.card} {'waits' if number == 1 else 'wait'} unpublished: {self.why}"
+        """Return the message for clips that must not be published yet."""
+        clips = f"1 clip of {self.card} is" if number == 1 else f"{number:,} clips of {self.card} are"
+        return f"{clips} waiting for an attestation: {self.why}"
 
 
 def clearance_of(resources: Resources, card: ModelCard) -> Clearance:
-    """Return whether the card's clips may be published."""
+    """Return the card's clearance."""
     given = dict(resources.attestations).get(card.name)
     terms = terms_of(card)
     reasons = tuple(_reasons(card))
@@ -73,37 +73,37 @@ def clearance_of(resources: Resources, card: ModelCard) -> Clearance:
 
 
 def clearances_of(resources: Resources) -> dict[str, Clearance]:
-    """Return the same of all cards by name."""
+    """Return the clearances of all cards by name."""
     return {name: clearance_of(resources, card) for name, card in cards_of(resources).items()}
 
 
-def held_cards(resources: Resources) -> frozenset[str]:
-    """Return the cards whose clips are made and kept, and not published until somebody attests."""
+def unattested_cards(resources: Resources) -> frozenset[str]:
+    """Return the cards whose clips are generated but not published until the operator attests their terms."""
     return frozenset(name for name, clearance in clearances_of(resources).items() if not clearance.is_given)
 
 
 def terms_of(card: ModelCard) -> str:
-    """Return the digest of what has to be attested for a card."""
+    """Return the digest of the terms to attest for a card."""
     licence = card.licence
     return content_id([licence.name, licence.url, list(licence.conditions()), card.retired])[:TERMS_DIGITS]
 
 
 def notices_of(card: ModelCard) -> Iterator[str]:
-    """Yield what has to be said to those who see a clip, a sentence each."""
+    """Yield what viewers of a clip must be told, one sentence each."""
     if card.licence.disclosure:
         yield (
-            "The licence asks you to say that a machine made it, where people can read it: "
-            f"“This video was made by a machine ({card.title}).”"
+            "The licence requires a notice that people can read, for example: "
+            f"“This video was generated by a machine ({card.title}).”"
         )
     if card.licence.attribution:
-        yield f"The licence asks you to show beside it: “{card.licence.attribution}”"
+        yield f"The licence requires this text next to the clip: “{card.licence.attribution}”"
 
 
 def refuse_unattested_use(resources: Resources, names: Iterable[str]) -> None:
-    """Refuse to render with cards that some operators must not even run, until it is attested that they may.
+    """Raise if a card whose licence restricts its use is not attested.
 
     Raises:
-        LicenceNotAttestedError: says which card, why, and how to go on.
+        LicenceNotAttestedError: names the card, the reasons and how to attest.
     """
     clearances = clearances_of(resources)
     for name in names:
@@ -111,18 +111,18 @@ def refuse_unattested_use(resources: Resources, names: Iterable[str]) -> None:
             raise LicenceNotAttestedError(f"{name} must not be run yet: {clearances[name].why}")
 
 
-def doubts(resources: Resources) -> Iterator[str]:
-    """Yield a sentence for each attestation that does nothing."""
+def ineffective_attestations(resources: Resources) -> Iterator[str]:
+    """Yield a warning for each attestation that has no effect."""
     clearances = clearances_of(resources)
     for name, _ in resources.attestations:
         if name not in clearances:
-            yield f"The setting attestations names {name!r}, and there is no such model card; mend the name."
+            yield f"The setting attestations contains {name!r}, but no model card has this name. Fix the name."
         elif not clearances[name].reasons:
-            yield f"The setting attestations names {name!r}, and its licence has no conditions; the entry does nothing."
+            yield f"The setting attestations contains {name!r}, but its licence has no conditions. Remove the entry."
 
 
 def licence_record(card: ModelCard, clearance: Clearance) -> dict[str, Any]:
-    """Return what the record beside a clip says of the licence under which it was made and published."""
+    """Return the licence section of the JSON record published with a clip."""
     licence = card.licence
     return {
         "name": licence.name,
@@ -136,7 +136,11 @@ def licence_record(card: ModelCard, clearance: Clearance) -> dict[str, Any]:
 
 
 def waiting_sentences(numbers: Mapping[str, int], clearances: Mapping[str, Clearance]) -> Iterator[str]:
-    """Yield a sentence for each card of which so many clips are, or would be, held back."""
+    """Yield a message for each card with clips that need an attestation.
+
+    Args:
+        numbers: clips by card.
+    """
     for name, number in numbers.items():
         if number and name in clearances and not clearances[name].is_given:
             yield clearances[name].waiting(number)

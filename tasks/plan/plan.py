@@ -1,4 +1,4 @@
-"""What a run would do, before it does anything."""
+"""Preview of a run: counts and estimates before anything is generated."""
 
 from collections import Counter, defaultdict
 from collections.abc import Callable, Collection, Iterable, Mapping
@@ -13,9 +13,11 @@ LOOK_UP = 5000
 
 @dataclass(frozen=True, slots=True)
 class Estimate:
-    """Device time and money for the variants still to make; ``basis`` says where the rate comes from.
+    """Device time and money for the variants still to generate.
 
-    ``device_seconds`` is None where no rate is known.
+    Attributes:
+        device_seconds: None if no rate is known.
+        basis: source of the rate.
     """
 
     device_seconds: float | None
@@ -28,13 +30,14 @@ class Plan:
     """Counts of a campaign.
 
     Attributes:
-        asked: combinations times seeds, as the sheet asks.
-        distinct: different variants among them (equal inputs are made once).
-        skipped: variants of which a re-run makes nothing, by their state.
+        asked: combinations times seeds of the sheet.
+        distinct: different variants among them (equal inputs are generated once).
+        skipped: variants that a run would not generate, by state.
         to_make: variants that a run would generate.
         shards: task runs on devices.
-        by_brief: variants asked for, by brief id.
-        by_card: variants to make, by card.
+        by_brief: number of variants by brief id.
+        by_card: number of variants to generate by card.
+        estimates: by card.
     """
 
     asked: int
@@ -48,13 +51,13 @@ class Plan:
 
     @property
     def device_seconds(self) -> float | None:
-        """Sum over the cards; None where one of them has no known rate."""
+        """Sum over the cards; None if the rate of any card is unknown."""
         seconds = [estimate.device_seconds for estimate in self.estimates.values()]
         return None if None in seconds else sum(each for each in seconds if each is not None)
 
     @property
     def money(self) -> float:
-        """Sum over the cards; 0 where no card states a price."""
+        """Sum over the cards; 0 if no card states a price."""
         return sum(estimate.money for estimate in self.estimates.values())
 
 
@@ -66,12 +69,12 @@ def make_plan(
     shard_size: int,
     satisfied: Collection[str] = (),
 ) -> Plan:
-    """Count without keeping the variants: a million of them fit in memory as ids alone.
+    """Count the variants without keeping them: only the ids of up to millions of variants stay in memory.
 
     Args:
-        states_of: the catalogue's answer for a list of variant ids; unknown ids are left out.
+        states_of: returns the states of variants by id; unknown ids are left out.
+        measured: device seconds per clip by card, from the clips of this catalogue.
         satisfied: briefs that have as many good clips as they want; their other variants are skipped.
-        measured: device seconds a clip by card, from this catalogue's own clips.
     """
     by_brief: Counter[str] = Counter()
     pending: list[PlannedVariant] = []
@@ -121,11 +124,11 @@ class _Counts:
 
 
 def estimate(card: ModelCard, number: int, measured: float | None) -> Estimate:
-    """Return time and money for ``number`` clips: this machine's own rate before the card's."""
+    """Estimate time and money for ``number`` clips; this machine's rate takes precedence over the card's."""
     rate = card.rates[0] if card.rates else None
     seconds = measured if measured is not None else (rate.seconds_a_clip if rate else None)
     if seconds is None:
-        return Estimate(None, 0.0, "no rate is known; run a --sample to measure one")
+        return Estimate(None, 0.0, "unknown rate; run a --sample to measure it")
     price = rate.money_an_hour if rate else 0.0
     basis = "measured here" if measured is not None else f"measured on {rate.machine}" if rate else ""
     return Estimate(number * seconds, number * seconds / 3600 * price, basis)

@@ -1,4 +1,4 @@
-"""What a campaign has left to do: from the catalogue's rows to shards."""
+"""Remaining work of a campaign: select unfinished variants from the catalogue and form shards."""
 
 import time
 from collections import Counter, defaultdict
@@ -9,7 +9,7 @@ from manifests.gate import Gate
 from manifests.states import GOOD, IN_PROGRESS, UNDELIVERED, UNFINISHED, State
 from manifests.verdict import Verdict
 from tasks.alerts import alerts
-from tasks.plan.licence import held_cards
+from tasks.plan.licence import unattested_cards
 from tasks.plan.shard import Job, Shard, cut
 from tasks.plan.thresholds import lowest
 from tasks.runtime.cancellation import stopping
@@ -19,8 +19,8 @@ from tasks.runtime.resources import Resources, card_of, catalogue_of
 POLL_S = 0.5
 
 
-def free_the_dead(catalogue: Catalogue) -> int:
-    """End the leases of processes of this host that live no more, and tell of them; return how many there were."""
+def release_dead_leases(catalogue: Catalogue) -> int:
+    """Release the leases of dead processes on this host, record an alert for each, and return the number of leases."""
     ended = 0
     for owner in filter(is_dead, catalogue.leases.owners()):
         alerts.worker_lost(catalogue, owner, catalogue.leases.of_owner(owner))
@@ -29,7 +29,7 @@ def free_the_dead(catalogue: Catalogue) -> int:
 
 
 class Remaining:
-    """A campaign's unfinished variants, with the thresholds that its briefs set."""
+    """A campaign's unfinished variants, with the thresholds of its briefs."""
 
     def __init__(self, resources: Resources, campaign_id: str, max_rank_share: float) -> None:
         self._resources = resources
@@ -43,7 +43,7 @@ class Remaining:
             self._brief_ids[member.variant_id][member.brief_id] = None
 
     def shards(self, size: int, run_id: str = "") -> list[Shard]:
-        """Return shards of at most ``size`` jobs that share a bucket."""
+        """Return shards of at most ``size`` jobs, each of one shape group."""
         rows = self._catalogue.variants.of_campaign(self._campaign_id)
         jobs = (self._job(row) for row in rows if row.state in UNFINISHED)
         return [
@@ -56,18 +56,18 @@ class Remaining:
         return {name: want for name in sorted(names) if (want := self._briefs[name].want)}
 
     def await_leases(self, seconds: float) -> None:
-        """Wait until nobody holds what is left to make: a worker that was lost holds its leases until they expire."""
+        """Wait until no unfinished variant is leased: the leases of a crashed worker on another host have to expire."""
         deadline = time.monotonic() + seconds
         while time.monotonic() < deadline and not stopping.is_set():
-            free_the_dead(self._catalogue)
+            release_dead_leases(self._catalogue)
             if not any(row.lease_owner for row in self._catalogue.variants.waiting(self._campaign_id, IN_PROGRESS)):
                 return
             time.sleep(POLL_S)
 
     def is_done(self, review: str) -> bool:
-        """True where a run would do nothing: all made or not needed, all sent, no verdict to change.
+        """Return whether a run would do nothing: nothing to generate or deliver, and no verdict to change.
 
-        Clips that a licence holds back count as sent: they wait for the operator, not for a run.
+        Clips that need an attestation count as delivered: they wait for the operator, not for a run.
         """
         rows = self._catalogue.variants.of_campaign(self._campaign_id)
         if self._some_to_send(rows, review) or any(self._new_verdicts(rows)):
@@ -76,28 +76,29 @@ class Remaining:
         return not any(row.state in UNFINISHED and self._lacks(row, good) for row in rows)
 
     def _some_to_send(self, rows: Iterable[VariantRow], review: str) -> bool:
-        held, unlicensed = self._catalogue.variants.held_for_review(self._campaign_id), held_cards(self._resources)
+        held = self._catalogue.variants.held_for_review(self._campaign_id)
+        unattested = unattested_cards(self._resources)
         if review == "auto" and any(row.state == State.PASSED and row.variant_id not in held for row in rows):
             return True
-        return any(row.state in UNDELIVERED and row.variant.card not in unlicensed for row in rows)
+        return any(row.state in UNDELIVERED and row.variant.card not in unattested for row in rows)
 
     def _lacks(self, row: VariantRow, good: Mapping[str, int]) -> bool:
         briefs = (self._briefs[name] for name in self._brief_ids[row.variant_id])
         return any(brief.want is None or good[brief.brief_id] < brief.want for brief in briefs)
 
     def regate(self, actor: str = SYSTEM) -> int:
-        """Judge again what was scored under other thresholds; return how many verdicts changed."""
+        """Apply the current thresholds to existing scores; return how many verdicts changed."""
         rows = self._catalogue.variants.of_campaign(self._campaign_id, [State.PASSED, State.FAILED])
         return self._catalogue.decisions.regate(self._new_verdicts(rows), actor)
 
     def _new_verdicts(self, rows: Iterable[VariantRow]) -> Iterator[Verdict]:
-        """Yield the verdicts that come out otherwise today; what another campaign's gate let pass stays."""
+        """Yield verdicts that change under the current thresholds; clips shared with another campaign stay passed."""
         changes = [verdict for row in rows if (verdict := self._verdict_changes(row))]
         sharing = self._catalogue.variants.campaigns_of([change.variant_id for change in changes])
         return (change for change in changes if change.passed or len(sharing[change.variant_id]) < 2)
 
     def _verdict_changes(self, row: VariantRow) -> Verdict | None:
-        """Return the verdict under today's thresholds where it is another one."""
+        """Return the verdict under the current thresholds if it differs."""
         if row.score is None or row.state not in (State.PASSED, State.FAILED):
             return None
         verdict = Gate(self._threshold(row), self._max_rank_share).judge(row.score)

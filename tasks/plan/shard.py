@@ -1,4 +1,4 @@
-"""What one device gets to do at a time."""
+"""Shards: groups of jobs for one device."""
 
 import hashlib
 from collections.abc import Iterable, Iterator, Mapping
@@ -9,10 +9,10 @@ from manifests.variant import Variant
 
 
 class Job(NamedTuple):
-    """A variant with what its verdict depends on.
+    """A variant with the inputs of its verdict.
 
     Attributes:
-        brief_ids: the briefs of the campaign that it serves.
+        brief_ids: the campaign's briefs that include the variant.
         min_adherence: threshold of the gate, a cosine.
     """
 
@@ -24,14 +24,14 @@ class Job(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Shard:
-    """Jobs of one bucket, for one device.
+    """Jobs of one shape group, for one device.
 
     Attributes:
-        wants: by brief id, how many passing clips end its work.
-        prompts: every prompt of the campaign, for the ranking; empty lets the worker ask the catalogue, since they
-            may be many.
+        wants: number of passing clips that satisfies a brief, by brief id.
+        prompts: all prompts of the campaign, for the ranking. If empty, the worker reads them from the catalogue,
+            since there may be many.
         max_rank_share: see Gate.
-        run_id: the run that it belongs to, whose turn is asked for before more is taken; empty for none.
+        run_id: the shard's run, whose turn is checked before more variants are leased; empty for none.
     """
 
     campaign_id: str
@@ -53,7 +53,7 @@ class Shard:
 
     @property
     def name(self) -> str:
-        """Readable and the same for the same jobs: shows in Prefect's task runs."""
+        """Readable name for Prefect's task runs, the same for the same jobs."""
         ids = "".join(job.variant_id for job in self.jobs)
         digest = hashlib.blake2b(ids.encode(), digest_size=3).hexdigest()
         variant = self.jobs[0].variant
@@ -61,11 +61,10 @@ class Shard:
 
 
 def cut(jobs: Iterable[Job], size: int) -> Iterator[tuple[Job, ...]]:
-    """Yield groups of at most ``size`` jobs that share a bucket, ordered by bucket and then by prompt.
+    """Yield groups of at most ``size`` jobs of one shape group, ordered by shape group and then by prompt.
 
-    So nothing reloads or recompiles without need, and a prompt is embedded by as few shards as can be. The jobs
-    of a prompt keep the order in which they were planned: its seeds are drawn one after the other, and none is
-    drawn in vain where a brief is soon satisfied.
+    This avoids unnecessary reloads and recompilations, and embeds each prompt in as few shards as possible. Jobs
+    of a prompt keep their planned order, so that no seed is generated needlessly once a brief is satisfied.
     """
     by_shape_group: dict[tuple[object, ...], list[Job]] = {}
     for job in jobs:

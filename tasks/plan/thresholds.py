@@ -1,4 +1,4 @@
-"""Which score a clip needs: the brief's word, else the campaign's, else the card's."""
+"""Score thresholds: the brief's, else the campaign's, else the card's."""
 
 from collections.abc import Iterable
 
@@ -8,16 +8,16 @@ from tasks.runtime.resources import Resources, card_of, catalogue_of
 
 
 def lowest(briefs: Iterable[Brief], default: float) -> float:
-    """Return the lowest threshold among the briefs that share a variant: it is good enough for that one.
+    """Return the lowest threshold among the briefs that share a variant, since one of them can use the clip.
 
     Args:
-        default: of briefs that name none: what calibration has set for the campaign, else the card's.
+        default: for briefs without a threshold: the one set by calibration for the campaign, else the card's.
     """
     return min((default if brief.min_adherence is None else brief.min_adherence for brief in briefs), default=default)
 
 
 def threshold_of(resources: Resources, row: VariantRow) -> float:
-    """Return the threshold of one variant over all campaigns that it serves, a cosine."""
+    """Return the lowest threshold of a variant over all campaigns that include it, a cosine."""
     catalogue, name_of_card = catalogue_of(resources), row.variant.card
     card = card_of(resources, name_of_card).defaults.min_adherence
     found = []

@@ -1,7 +1,6 @@
 """Drafts on a device: choose the jobs of a shard to draft, and those to finish now."""
 
 import logging
-import queue
 from collections.abc import Iterable, Sequence
 
 from manifests.errors import ReelmillError
@@ -10,7 +9,7 @@ from models.card import ModelCard
 from models.protocols import FrameScorer, Generated, Generator
 from tasks.plan.shard import Job, Shard
 from tasks.render.draft_policy import DraftPolicy
-from tasks.render.result_writer import Judged, Outcome
+from tasks.render.outcomes import Judged, Outcome
 from tasks.runtime.cancellation import stopping
 from tasks.score.score import score_frames
 
@@ -23,7 +22,7 @@ MAX_FAILURES = 3
 class Drafter:
     """Draft state of one shape group for the lifetime of a worker: later shards use what earlier ones measured.
 
-    Only ``observe`` is thread-safe; everything else is called by the device's thread.
+    Used by the device's thread alone.
     """
 
     def __init__(self, card: ModelCard) -> None:
@@ -31,15 +30,18 @@ class Drafter:
         assert draft is not None
         steps = draft.num_inference_steps or card.defaults.num_inference_steps
         self.policy = DraftPolicy(draft.cost or steps / card.defaults.num_inference_steps, draft.correlation)
-        self._outcomes: queue.SimpleQueue[Outcome] = queue.SimpleQueue()
         self._jobs: dict[str, Job] = {}
         self._drafted: set[str] = set()
         self._seconds = 0.0
         self._failures = 0
 
     def observe(self, outcome: Outcome) -> None:
-        """Record an outcome. Thread-safe."""
-        self._outcomes.put(outcome)
+        """Use an outcome: the margin and the device time of a judged clip."""
+        if isinstance(outcome, Judged):
+            self._jobs[outcome.job.variant_id] = outcome.job
+            margin = _margin(outcome.score.prompt_adherence, outcome.job, outcome.verdict.passed)
+            prompt = outcome.job.variant.prompt
+            self.policy.record_final(outcome.job.variant_id, prompt, margin, outcome.clip.device_seconds)
 
     def take_seconds(self) -> float:
         """Return the device time of drafts since the last call.
@@ -53,7 +55,6 @@ class Drafter:
         self, waiting: Sequence[Job], lacking: dict[str, int], generator: Generator, scorer: FrameScorer, shard: Shard
     ) -> None:
         """Draft waiting jobs until each prompt for which drafts pay off has a promising draft or no seed left."""
-        self._record_outcomes()
         jobs = [job for job in waiting if _is_counted(job, shard)]
         prompts = list(dict.fromkeys(job.variant.prompt for job in jobs))
         for key in () if self._is_disabled else self.policy.probe(prompts):
@@ -93,15 +94,6 @@ class Drafter:
             return 0.0
         chance = self.policy.chance(job.variant_id, job.variant.prompt)
         return -1.0 - chance if self._is_promising(job) else 1.0 - chance
-
-    def _record_outcomes(self) -> None:
-        while not self._outcomes.empty():
-            outcome = self._outcomes.get()
-            variant = outcome.job.variant
-            if isinstance(outcome, Judged):
-                self._jobs[outcome.job.variant_id] = outcome.job
-                margin = _margin(outcome.score.prompt_adherence, outcome.job, outcome.verdict.passed)
-                self.policy.record_final(outcome.job.variant_id, variant.prompt, margin, outcome.clip.device_seconds)
 
     @property
     def _is_disabled(self) -> bool:

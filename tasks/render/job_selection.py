@@ -1,36 +1,43 @@
 """Choose the jobs of a shard that are still needed: a brief may want a limited number of passing clips."""
 
-import threading
+import queue
 from collections.abc import Callable, Iterable, Sequence
+from contextlib import suppress
 
 from adapters.catalogue import Catalogue
 from manifests.states import GOOD
 from models.protocols import FrameScorer, Generator
 from tasks.plan.shard import Job, Shard
 from tasks.render.drafting import Drafter
+from tasks.render.outcomes import Ended, Failed, Judged
 
 WAKE_S = 5.0
 """Seconds between checks for cancellation while a device waits for verdicts."""
 
 
 class JobSelection:
-    """Selects the next jobs and tracks those in flight. Thread-safe.
+    """Selects the next jobs and tracks those in flight; used by the device's thread alone.
 
-    A job is in flight between ``choose`` and ``mark_done``, while it may still pass. No brief has more jobs in
-    flight than it lacks clips; jobs of other briefs are chosen meanwhile.
+    A job is in flight from ``choose`` until it arrives in the queue of ended jobs, while it may still pass. No brief
+    has more jobs in flight than it lacks clips; jobs of other briefs are chosen meanwhile.
 
     Attributes:
         not_needed: jobs that were dropped because all their briefs had enough clips.
     """
 
-    def __init__(self, catalogue: Catalogue, shard: Shard, drafter: Drafter | None = None) -> None:
+    def __init__(
+        self,
+        catalogue: Catalogue,
+        shard: Shard,
+        ended: "queue.SimpleQueue[Ended]",
+        drafter: Drafter | None = None,
+    ) -> None:
         self._catalogue = catalogue
         self._shard = shard
         self._drafter = drafter
         self._waiting: Sequence[Job] = shard.jobs
         self._in_flight: dict[str, Job] = {}
-        self._condition = threading.Condition()
-        self._done = self._seen = 0
+        self._ended = ended
         self.not_needed = 0
 
     def make_drafts(self, generator: Callable[[], Generator], scorer: Callable[[], FrameScorer]) -> None:
@@ -44,12 +51,10 @@ class JobSelection:
 
     def choose(self, number: int) -> list[Job]:
         """Return up to ``number`` jobs to do now; none if the rest is done or has to wait for verdicts."""
-        with self._condition:
-            in_flight = list(self._in_flight.values())
-            self._seen = self._done
+        self.collect()
         lacking = self._lacking()
         allowed = dict(lacking)
-        _subtract(allowed, in_flight)
+        _subtract(allowed, self._in_flight.values())
         wanted = [job for job in self._waiting if _wanted(job, lacking)]
         ready = self._drafter.may_finish(wanted, lacking, self._shard) if self._drafter else None
         now: list[Job] = []
@@ -63,33 +68,36 @@ class JobSelection:
             else:
                 later.append(job)
         self._waiting = later
-        with self._condition:
-            self._in_flight.update((job.variant_id, job) for job in now)
+        self._in_flight.update((job.variant_id, job) for job in now)
         return now
 
-    def mark_done(self, job: Job) -> None:
-        """Remove a job from those in flight: its verdict is in the catalogue, or another worker has it."""
-        with self._condition:
-            self._in_flight.pop(job.variant_id, None)
-            self._done += 1
-            self._condition.notify_all()
+    def collect(self, wait_s: float = 0.0) -> None:
+        """Process the jobs that have ended since; wait up to ``wait_s`` for the first of them."""
+        with suppress(queue.Empty):
+            self._process(self._ended.get(timeout=wait_s) if wait_s else self._ended.get_nowait())
+            while True:
+                self._process(self._ended.get_nowait())
 
     def wait_for_others(self, allowed: Iterable[Job]) -> None:
         """Wait until only the allowed jobs are in flight."""
         left = {job.variant_id for job in allowed}
-        with self._condition:
-            while self._in_flight.keys() - left:
-                self._condition.wait(WAKE_S)
+        self.collect()
+        while self._in_flight.keys() - left:
+            self.collect(WAKE_S)
 
     def wait(self) -> bool:
         """Wait up to WAKE_S for a verdict; return False if no jobs are left to choose from."""
-        with self._condition:
-            changed = self._done != self._seen  # since the last choose()
-            if self._waiting and self._in_flight and not changed:
-                self._condition.wait(WAKE_S)
-                return True
-            # With none in flight, the waiting jobs have no promising draft yet: the next make_drafts continues.
-            return bool(self._waiting) and (changed or bool(self._in_flight) or self._drafter is not None)
+        if self._waiting and self._in_flight:
+            self.collect(WAKE_S)
+            return True
+        # With none in flight, the waiting jobs have no promising draft yet: the next make_drafts continues.
+        return bool(self._waiting) and self._drafter is not None
+
+    def _process(self, ended: Ended) -> None:
+        """Remove a job from those in flight: its verdict is in the catalogue, or another worker has it."""
+        self._in_flight.pop(ended.job.variant_id, None)
+        if self._drafter and isinstance(ended, Judged | Failed):
+            self._drafter.observe(ended)
 
     def _lacking(self) -> dict[str, int]:
         """Return how many good clips each brief with a wanted number still lacks."""

@@ -4,19 +4,17 @@ import threading
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from contextvars import copy_context
-from typing import NamedTuple
 
-from adapters.catalogue import Lease
 from adapters.media.video import encode, read_frames, write_poster
 from manifests.clip import Clip
 from manifests.errors import EncodingError, ReelmillError
 from manifests.gate import Gate
 from models.protocols import FrameScorer, Generated
-from tasks.plan.shard import Job, Shard
-from tasks.render.result_writer import Failed, Judged, Outcome
+from tasks.plan.shard import Shard
+from tasks.render.outcomes import Failed, Judged, Outcome, RenderedJob, Unprocessed
 from tasks.runtime.log_context import scope
 from tasks.runtime.resources import Resources
-from tasks.runtime.shared_staging import brought_here, share
+from tasks.runtime.shared_staging import fetch_staged, share
 from tasks.runtime.staging import Staging, sha256_of
 from tasks.score.score import score_frames
 
@@ -26,31 +24,20 @@ MAX_PENDING = 4
 """Clips whose frames are in memory at a time, including those being processed: 81 frames of 480p are 97 MB."""
 
 
-class RenderedJob(NamedTuple):
-    """A leased job with its frames; ``generated`` is None if an earlier run has staged the clip."""
-
-    job: Job
-    lease: Lease
-    generated: Generated | None
-    draft_seconds: float = 0.0
-
-
 class PostprocessPool:
     """Postprocesses jobs between the device and the writer; blocks the device only when MAX_PENDING clips are pending.
 
     Attributes:
-        failure: an error that stops the whole shard, such as a full disk; later jobs are returned unprocessed.
+        failure: an error that stops the whole shard, such as a full disk; later jobs are passed on unprocessed.
     """
 
     def __init__(
         self,
         finish: Callable[[RenderedJob], Outcome],
-        put: Callable[[Outcome], None],
-        return_unprocessed: Callable[[RenderedJob], None],
+        put: Callable[[Outcome | Unprocessed], None],
     ) -> None:
         self._finish = finish
         self._put = put
-        self._return_unprocessed = return_unprocessed
         self._room = threading.BoundedSemaphore(MAX_PENDING)
         self._pool = ThreadPoolExecutor(THREADS, thread_name_prefix="postprocess")
         self.failure: BaseException | None = None
@@ -67,12 +54,12 @@ class PostprocessPool:
     def _work(self, made: RenderedJob) -> None:
         try:
             if self.failure is not None:
-                return self._return_unprocessed(made)
+                return self._put(Unprocessed(made.job, made.lease, made.draft_seconds))
             with scope(variant_id=made.lease.variant_id, brief_id=",".join(made.job.brief_ids)):
                 self._put(self._finish(made))
         except BaseException as error:  # noqa: BLE001 - raised again in the shard's thread
             self.failure = self.failure or error
-            self._return_unprocessed(made)
+            self._put(Unprocessed(made.job, made.lease, made.draft_seconds))
         finally:
             self._room.release()
 
@@ -115,7 +102,7 @@ class Postprocessor:
     def _staged(self, made: RenderedJob) -> tuple[Clip, Generated]:
         clip = made.lease.row.clip
         assert clip is not None
-        here = brought_here(self._resources, clip)
+        here = fetch_staged(self._resources, clip)
         if here is None:
             raise EncodingError(
                 f"The staged file of variant {clip.variant_id} is missing. Retry the variant to generate it again."

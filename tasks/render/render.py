@@ -4,6 +4,7 @@ Three kinds of threads share the work so that the device never waits: this one l
 postprocess threads encode, measure and score, and the writer thread writes rows in batches.
 """
 
+import queue
 import time
 from collections.abc import Collection, Iterator, Sequence
 from contextlib import contextmanager, suppress
@@ -14,17 +15,18 @@ from adapters.catalogue import GO, Catalogue, Lease, Turn
 from manifests.errors import BrokenDeviceError, CatalogueError
 from manifests.states import State
 from models.protocols import FrameScorer, Generator
-from tasks.plan.remaining import free_the_dead
+from tasks.plan.remaining import release_dead_leases
 from tasks.plan.shard import Job, Shard
 from tasks.render.drafting import Drafter
 from tasks.render.job_selection import JobSelection
-from tasks.render.postprocess import Postprocessor, PostprocessPool, RenderedJob
-from tasks.render.result_writer import Failed, ResultWriter
+from tasks.render.outcomes import Ended, Failed, NotLeased, RenderedJob
+from tasks.render.postprocess import Postprocessor, PostprocessPool
+from tasks.render.result_writer import ResultWriter
 from tasks.runtime.cancellation import stopping
 from tasks.runtime.heartbeat import heartbeat
 from tasks.runtime.lease_owner import current_owner
 from tasks.runtime.resources import Device, Resources, card_of, catalogue_of, devices_of, scorer_of
-from tasks.runtime.shared_staging import brought_here, is_within_reach
+from tasks.runtime.shared_staging import fetch_staged, is_reachable
 
 LEASED_AT_ONCE = 4
 
@@ -68,28 +70,30 @@ def render_shard(resources: Resources, shard: Shard) -> ShardReport:
     ):
         started, loads, turn = time.monotonic(), device.loads, GO
         if suspects := catalogue.variants.tries(job.variant_id for job in shard.jobs).keys():
-            free_the_dead(catalogue)  # a repeated shard finds the leases of its crashed worker
+            release_dead_leases(catalogue)  # a repeated shard finds the leases of its crashed worker
         shard = replace(
             shard,
             jobs=tuple(sorted(shard.jobs, key=lambda job: job.variant_id in suspects)),
             prompts=shard.prompts or catalogue.campaigns.prompts(shard.campaign_id),
         )
         drafter = drafter_of(resources, shard, device)
-        selection = JobSelection(catalogue, shard, drafter)
-        with worker_of(resources, catalogue, shard, device, selection, drafter) as worker:
+        ended: queue.SimpleQueue[Ended] = queue.SimpleQueue()
+        selection = JobSelection(catalogue, shard, ended, drafter)
+        with worker_of(resources, catalogue, shard, device, ended, drafter) as worker:
             try:
                 while not stopping.is_set() and (turn := turn_of(catalogue, shard)).may_work:
                     worker.raise_failure()
                     selection.make_drafts(worker.generator, worker.scorer)
-                    if stopping.is_set():  # drafting may have leased a while, and a clip takes minutes
+                    if stopping.is_set():  # drafting may have taken a while, and a clip takes minutes
                         break
                     if jobs := selection.choose(worker.chosen_at_once):
-                        worker.work_isolating_suspects(jobs, suspects)
+                        work_isolating_suspects(worker, selection, jobs, suspects)
                     elif not selection.wait():
                         break
             except BrokenDeviceError:
                 device.abandon()
                 raise
+        selection.collect()  # so that the drafter learns from the last clips as well
         report = worker.report(selection.not_needed, time.monotonic() - started)
         return report._replace(worker=current_owner(), loads=device.loads - loads, why_ended=turn.why)
 
@@ -127,12 +131,12 @@ def worker_of(
     catalogue: Catalogue,
     shard: Shard,
     device: Device,
-    selection: JobSelection,
+    ended: "queue.SimpleQueue[Ended]",
     drafter: Drafter | None,
 ) -> Iterator["ShardWorker"]:
     """Yield a worker with its threads; on exit, every started job has its outcome in the catalogue."""
-    writer = ResultWriter(catalogue, selection.mark_done, *([drafter.observe] if drafter else []))
-    worker = ShardWorker(resources, catalogue, shard, device, selection, writer, drafter)
+    writer = ResultWriter(catalogue, ended)
+    worker = ShardWorker(resources, catalogue, shard, device, writer, ended, drafter)
     try:
         yield worker
     finally:
@@ -140,6 +144,25 @@ def worker_of(
         writer.close()
         worker.release_unfinished()
     worker.raise_failure()
+
+
+def work_isolating_suspects(
+    worker: "ShardWorker", selection: JobSelection, jobs: Sequence[Job], suspects: Collection[str]
+) -> None:
+    """Render the jobs, and each suspect separately with nothing else in flight.
+
+    Suspects are jobs that were leased when a worker crashed. A job that crashes its worker then does not
+    send others into quarantine.
+    """
+    suspected = [job for job in jobs if job.variant_id in suspects]
+    if others := [job for job in jobs if job.variant_id not in suspects]:
+        worker.work(others)
+    for index, job in enumerate(suspected):
+        selection.wait_for_others(suspected[index:])
+        if stopping.is_set() or worker.failure:
+            worker.skip(job)
+        else:
+            worker.work([job])
 
 
 class ShardWorker:
@@ -151,8 +174,8 @@ class ShardWorker:
         catalogue: Catalogue,
         shard: Shard,
         device: Device,
-        selection: JobSelection,
         writer: ResultWriter,
+        ended: "queue.SimpleQueue[Ended]",
         drafter: Drafter | None = None,
     ) -> None:
         self._drafter = drafter
@@ -161,35 +184,18 @@ class ShardWorker:
         self._shard = shard
         self._device = device
         self._card = card_of(resources, shard.card)
-        self._selection = selection
         self._writer = writer
-        self._unfinished: list[RenderedJob] = []
+        self._ended = ended
         self._device_seconds = 0.0
         self._booked_s = 0.0
         self._is_prepared = False
         postprocessor = Postprocessor(resources, shard, self.scorer)
-        self.postprocess = PostprocessPool(postprocessor, writer.put, self._return_unprocessed)
+        self.postprocess = PostprocessPool(postprocessor, writer.put)
 
     @property
     def chosen_at_once(self) -> int:
         """Jobs to choose at a time: enough to fill a batch of the profile."""
         return max(LEASED_AT_ONCE, self._card.speed_of(self._card.profile_for(self._shard.profile)).batch)
-
-    def work_isolating_suspects(self, jobs: Sequence[Job], suspects: Collection[str]) -> None:
-        """Render the jobs, and each suspect separately with nothing else in flight.
-
-        Suspects are jobs that were leased when a worker crashed. A job that crashes its worker then does not
-        send others into quarantine.
-        """
-        suspected = [job for job in jobs if job.variant_id in suspects]
-        if others := [job for job in jobs if job.variant_id not in suspects]:
-            self.work(others)
-        for index, job in enumerate(suspected):
-            self._selection.wait_for_others(suspected[index:])
-            if stopping.is_set() or self._failure:
-                self._selection.mark_done(job)
-            else:
-                self.work([job])
 
     def work(self, jobs: Sequence[Job]) -> None:
         """Lease the jobs that are free, generate their frames and submit them for postprocessing."""
@@ -210,7 +216,7 @@ class ShardWorker:
                     self._writer.put(made)
                 else:
                     self.postprocess.put(made)
-                if stopping.is_set() or self._failure:
+                if stopping.is_set() or self.failure:
                     break
         except BrokenDeviceError:
             # This variant may be what breaks devices: count the attempt, so that it is quarantined eventually.
@@ -221,8 +227,12 @@ class ShardWorker:
             self._catalogue.leases.release(waiting.values())
             begun = {lease.variant_id for lease in leases} - waiting.keys()
             for variant_id in by_id.keys() - begun:
-                self._selection.mark_done(by_id[variant_id])
+                self.skip(by_id[variant_id])
         self._book(len(leases))
+
+    def skip(self, job: Job) -> None:
+        """Pass a chosen job on without generating it."""
+        self._ended.put(NotLeased(job))
 
     def generator(self) -> Generator:
         """Return the loaded model, with the shard's texts embedded."""
@@ -245,16 +255,16 @@ class ShardWorker:
 
     def raise_failure(self) -> None:
         """Raise the error that stopped the postprocess pool or the writer, if any."""
-        if self._failure:
-            raise self._failure
+        if self.failure:
+            raise self.failure
 
     def release_unfinished(self) -> None:
         """Release jobs without an outcome after a failure; record the device time of drafts that no clip includes."""
         seconds = self._drafter.take_seconds() if self._drafter else 0.0
         self._device_seconds += seconds
-        seconds += sum(made.draft_seconds for made in self._unfinished)
+        seconds += self._writer.lost_draft_seconds
         try:
-            self._catalogue.leases.release([*(made.lease for made in self._unfinished), *self._writer.unwritten])
+            self._catalogue.leases.release(self._writer.unwritten)
             if seconds:
                 self._catalogue.campaigns.add_draft_seconds(self._shard.campaign_id, seconds)
             self._book(0)
@@ -269,12 +279,9 @@ class ShardWorker:
             self._booked_s += seconds
 
     @property
-    def _failure(self) -> BaseException | None:
+    def failure(self) -> BaseException | None:
+        """The error that stopped the postprocess pool or the writer."""
         return self._writer.failure or self.postprocess.failure
-
-    def _return_unprocessed(self, made: RenderedJob) -> None:
-        self._unfinished.append(made)
-        self._selection.mark_done(made.job)
 
     def _produce(self, leased: Sequence[tuple[Job, Lease]]) -> Iterator[RenderedJob | Failed]:
         staged = [(job, lease) for job, lease in leased if self._is_staged(lease)]
@@ -287,8 +294,8 @@ class ShardWorker:
         return (
             lease.state in (State.RENDERED, State.LEASED)
             and clip is not None
-            and is_within_reach(self._resources, clip)
-            and brought_here(self._resources, clip) is not None
+            and is_reachable(self._resources, clip)
+            and fetch_staged(self._resources, clip) is not None
         )
 
     def _generate(self, leased: Sequence[tuple[Job, Lease]]) -> Iterator[RenderedJob | Failed]:

@@ -4,70 +4,41 @@ import queue
 import threading
 import time
 from collections import Counter
-from collections.abc import Callable, Sequence
-from typing import NamedTuple
+from collections.abc import Sequence
 
 from adapters.catalogue import Catalogue, Lease
-from manifests.clip import Clip
 from manifests.errors import CatalogueUnreachableError, LostLeaseError
-from manifests.score import Score
 from manifests.states import State
-from manifests.verdict import Verdict
-from tasks.plan.shard import Job
+from tasks.render.outcomes import Ended, Failed, Judged, Outcome, Unprocessed
 
 MAX_BATCH = 64
 """Maximum number of outcomes per transaction."""
 PAUSES_S = (0.5, 2.0)
 
 
-class Judged(NamedTuple):
-    """A clip with its verdict."""
-
-    job: Job
-    lease: Lease
-    clip: Clip
-    score: Score
-    verdict: Verdict
-
-
-class Failed(NamedTuple):
-    """A job that failed; ``clip`` is set if the clip was generated before the failure."""
-
-    job: Job
-    lease: Lease
-    clip: Clip | None
-    reason: str
-
-
-Outcome = Judged | Failed
-
-
 class ResultWriter:
-    """Writes queued outcomes; those that arrive during a transaction form the next batch.
+    """Writes queued outcomes, then passes each job on as ended; outcomes that arrive meanwhile form the next batch.
 
     Attributes:
         outcomes: number of ``passed`` and ``failed`` jobs, without those whose lease was lost to another worker.
-        failure: the error that stopped writing; nothing is written after it, and the leases are in ``unwritten``.
+        failure: the error that stopped writing; nothing is written after it.
+        unwritten: leases of jobs that ended without an outcome in the catalogue.
+        lost_draft_seconds: device time of drafts for these jobs.
     """
 
-    def __init__(
-        self,
-        catalogue: Catalogue,
-        on_done: Callable[[Job], None],
-        on_outcome: Callable[[Outcome], None] = lambda _: None,
-    ) -> None:
+    def __init__(self, catalogue: Catalogue, ended: "queue.SimpleQueue[Ended]") -> None:
         self._catalogue = catalogue
-        self._on_done = on_done
-        self._on_outcome = on_outcome
-        self._queue: queue.SimpleQueue[Outcome | None] = queue.SimpleQueue()
+        self._ended = ended
+        self._queue: queue.SimpleQueue[Outcome | Unprocessed | None] = queue.SimpleQueue()
         self._thread = threading.Thread(target=self._work, name="writer", daemon=True)
         self.outcomes: Counter[str] = Counter()
         self.failure: BaseException | None = None
         self.unwritten: list[Lease] = []
+        self.lost_draft_seconds = 0.0
         self._thread.start()
 
-    def put(self, outcome: Outcome) -> None:
-        """Queue an outcome."""
+    def put(self, outcome: Outcome | Unprocessed) -> None:
+        """Queue an outcome, or a job that ends without one."""
         self._queue.put(outcome)
 
     def close(self) -> None:
@@ -77,20 +48,22 @@ class ResultWriter:
 
     def _work(self) -> None:
         while batch := self._batch():
+            outcomes = [each for each in batch if not isinstance(each, Unprocessed)]
             try:
-                if self.failure is None:
-                    self._write_with_retry(batch)
+                if self.failure is None and outcomes:
+                    self._write_with_retry(outcomes)
             except BaseException as error:  # noqa: BLE001 - raised again in the shard's thread
                 self.failure = error
-            if self.failure is not None:
-                self.unwritten += [outcome.lease for outcome in batch]
-            for outcome in batch:
-                self._on_outcome(outcome)
-                self._on_done(outcome.job)
+            for each in batch:
+                if isinstance(each, Unprocessed):
+                    self.lost_draft_seconds += each.draft_seconds
+                if isinstance(each, Unprocessed) or self.failure is not None:
+                    self.unwritten.append(each.lease)
+                self._ended.put(each)
 
-    def _batch(self) -> list[Outcome]:
+    def _batch(self) -> list[Outcome | Unprocessed]:
         """Wait for an outcome and return it with those already queued; empty once the writer is closed."""
-        batch: list[Outcome] = []
+        batch: list[Outcome | Unprocessed] = []
         outcome = self._queue.get()
         while outcome is not None:
             batch.append(outcome)

@@ -1,4 +1,4 @@
-"""Another threshold for a campaign, and the verdicts that follow from it."""
+"""Set a campaign's score threshold and update its verdicts."""
 
 from typing import NamedTuple
 
@@ -7,7 +7,11 @@ from tasks.runtime.resources import Resources, catalogue_of
 
 
 class Applied(NamedTuple):
-    """How many verdicts changed."""
+    """Result of a changed threshold.
+
+    Attributes:
+        changed: number of verdicts that changed.
+    """
 
     changed: int
 
@@ -15,12 +19,12 @@ class Applied(NamedTuple):
 def apply_threshold(
     resources: Resources, campaign_id: str, card: str, threshold: float | None, actor: str, max_rank_share: float
 ) -> Applied:
-    """Set a campaign's threshold for a card's clips and judge again what waits; briefs with one of their own keep it.
+    """Set a campaign's threshold for a card's clips and update the verdicts of clips that are not decided yet.
 
-    Clips that people have decided, and what was published, stay as they are.
+    Briefs with their own threshold keep it. Clips that were reviewed or published do not change.
 
     Args:
-        threshold: a cosine; None leaves it to the card again.
+        threshold: a cosine; None restores the card's default.
     """
     catalogue_of(resources).campaigns.set_threshold(campaign_id, card, threshold, actor)
     return Applied(Remaining(resources, campaign_id, max_rank_share).regate(actor))

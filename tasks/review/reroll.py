@@ -1,4 +1,4 @@
-"""A new try of a clip, wished for by a person: another seed, or other words."""
+"""Regenerate a clip with a new seed or a new prompt, at a person's request."""
 
 from adapters.catalogue import Catalogue
 from manifests.errors import PlanError
@@ -11,22 +11,22 @@ LOOK_AHEAD = 200
 
 
 def reroll(catalogue: Catalogue, campaign_id: str, variant_id: str, actor: str, prompt: str | None = None) -> str:
-    """Plan a variant in the place of another, which it names as its parent; return its id.
+    """Plan a replacement for a variant, with the variant as its parent; return the new id.
 
     Args:
-        prompt: other words under the same seed; None keeps the words and takes the next seed that is free.
+        prompt: a new prompt with the same seed; None keeps the prompt and uses the next unused seed.
 
     Raises:
-        PlanError: no words, too many, or these under this seed are planned already.
-        CatalogueError: no such variant.
+        PlanError: the prompt is empty or too long, or this prompt is already planned with this seed.
+        CatalogueError: the variant does not exist.
     """
     row = catalogue.variants.get(variant_id)
     variant = _reworded(row.variant, prompt) if prompt is not None else _reseeded(catalogue, row.variant)
     members = catalogue.campaigns.memberships(campaign_id, [variant_id])
     if not members:
-        raise PlanError(f"Clip {variant_id[:12]} is not part of the campaign {campaign_id}.")
+        raise PlanError(f"Clip {variant_id[:12]} does not belong to the campaign {campaign_id}.")
     if catalogue.variants.states([variant.variant_id]):
-        raise PlanError("These words are planned under this seed already; change them, or take a new seed.")
+        raise PlanError("This prompt is already planned with this seed. Change the prompt or use a new seed.")
     planned = [
         PlannedVariant(member.brief_id, parse_placement(member.placement), variant, variant.variant_id, member.labels)
         for member in members
@@ -38,14 +38,14 @@ def reroll(catalogue: Catalogue, campaign_id: str, variant_id: str, actor: str, 
 def _reworded(variant: Variant, prompt: str) -> Variant:
     words = " ".join(prompt.split())
     if not words:
-        raise PlanError("The prompt is empty; write what the clip shall show.")
+        raise PlanError("The prompt is empty. Describe what the clip should show.")
     if len(words) > LONGEST_PROMPT:
-        raise PlanError(f"The prompt has {len(words):,} characters; at most {LONGEST_PROMPT:,} are allowed.")
+        raise PlanError(f"The prompt has {len(words):,} characters. The limit is {LONGEST_PROMPT:,}.")
     return variant._replace(prompt=words)
 
 
 def _reseeded(catalogue: Catalogue, variant: Variant) -> Variant:
-    """Return the variant with the next seed under which the catalogue holds none, asked for many at a time."""
+    """Return the variant with the next unused seed, looking up LOOK_AHEAD seeds at a time."""
     first = variant.seed + 1
     for ahead in range(0, SEEDS, LOOK_AHEAD):
         tried = [variant._replace(seed=(first + ahead + step) % SEEDS) for step in range(LOOK_AHEAD)]
@@ -53,4 +53,4 @@ def _reseeded(catalogue: Catalogue, variant: Variant) -> Variant:
         for each in tried:
             if each.variant_id not in taken:
                 return each
-    raise PlanError("Every seed of these words is planned; change the words.")
+    raise PlanError("Every seed of this prompt is planned. Change the prompt.")

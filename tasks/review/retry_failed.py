@@ -1,4 +1,4 @@
-"""What failed gets another try: the same again after an error, a new seed after a verdict."""
+"""Retry failed variants: unchanged after an error, with a new seed after a failed verdict."""
 
 from collections import defaultdict
 from typing import NamedTuple
@@ -11,18 +11,22 @@ from tasks.plan.expand import SEEDS
 
 
 class Retried(NamedTuple):
-    """How many variants are tried again as they are, and how many as a new one."""
+    """Number of retried variants.
+
+    Attributes:
+        again: retried unchanged.
+        rerolled: replaced by a new variant with another seed.
+    """
 
     again: int
     rerolled: int
 
 
 def retry_failed(catalogue: Catalogue, campaign_id: str) -> Retried:
-    """Plan another try for everything that failed, and for nothing else.
+    """Retry every failed variant, and nothing else.
 
-    A clip that the gate refused would come out the same from the same seed, so a variant with
-    the next unused seed takes its place and names it as its parent. One that already has such a
-    child is left: the child's own verdict counts.
+    A clip that failed the gate would fail again with the same seed, so a variant with the next unused seed replaces
+    it and records it as parent. Variants that already have a replacement are skipped: the replacement's verdict counts.
     """
     rows = catalogue.variants.of_campaign(campaign_id)
     parents = {row.parent_id for row in rows}

@@ -56,12 +56,12 @@ def keys_of_staged(clip: Clip) -> tuple[str, str]:
     return f"{stem}.mp4", f"{stem}.jpg"
 
 
-def is_within_reach(resources: Resources, clip: Clip) -> bool:
+def is_reachable(resources: Resources, clip: Clip) -> bool:
     """True where the clip is this machine's, or lies in the bucket."""
     return clip.machine in (resources.machine, SHARED)
 
 
-def poster_brought_here(resources: Resources, clip: Clip) -> Path | None:
+def fetch_poster(resources: Resources, clip: Clip) -> Path | None:
     """Return the clip's poster on this machine, fetched where it is not; None where it is gone.
 
     Raises:
@@ -74,7 +74,7 @@ def poster_brought_here(resources: Resources, clip: Clip) -> Path | None:
     return path if path.is_file() else None
 
 
-def brought_here(resources: Resources, clip: Clip) -> Clip | None:
+def fetch_staged(resources: Resources, clip: Clip) -> Clip | None:
     """Return the clip with its files on this machine, fetched where they are not; None where they are gone.
 
     Raises:

@@ -1,4 +1,4 @@
-"""Measure a clip's frames while they are still in memory."""
+"""Score a clip's frames while they are in memory."""
 
 import hashlib
 from collections.abc import Sequence
@@ -14,12 +14,12 @@ from tasks.score.technical_checks import measure
 
 SCORED_FRAMES = 8
 MOST_DISTRACTORS = 31
-_portions: WeakKeyDictionary[FrameScorer, int] = WeakKeyDictionary()
-"""Frames at a time, of scorers whose memory has run out."""
+_frames_per_call: WeakKeyDictionary[FrameScorer, int] = WeakKeyDictionary()
+"""Frames per call for scorers that have run out of memory."""
 
 
 def distractors_of(prompt: str, prompts: Sequence[str]) -> list[str]:
-    """Return up to MOST_DISTRACTORS other prompts of the campaign; the same choice every time."""
+    """Return up to MOST_DISTRACTORS other prompts of the campaign, chosen deterministically."""
     others = {other for other in prompts if other != prompt}
     return sorted(others, key=lambda other: hashlib.blake2b((prompt + "\0" + other).encode()).digest())[
         :MOST_DISTRACTORS
@@ -32,14 +32,14 @@ def spread(num_frames: int, number: int = SCORED_FRAMES) -> np.ndarray:
 
 
 def embed_with_retry(scorer: FrameScorer, frames: np.ndarray) -> np.ndarray:
-    """Embed frames; where memory runs out, with freed caches, then by halves, down to a frame at a time.
+    """Embed frames; if memory runs out, free caches first, then halve the number of frames per call, down to one.
 
-    The way down takes a second of freeing, so a scorer's next clips begin where the last one came down to.
+    Reducing takes about a second, so later clips of the same scorer start with the size that worked last.
 
     Raises:
-        Exception: the scorer's own, where not even one frame fits.
+        Exception: the scorer's own error, if not even one frame fits.
     """
-    size, freed = min(len(frames), _portions.get(scorer, len(frames))), False
+    size, freed = min(len(frames), _frames_per_call.get(scorer, len(frames))), False
     while True:
         try:
             return np.concatenate([scorer.embed_frames(frames[at : at + size]) for at in range(0, len(frames), size)])
@@ -48,14 +48,15 @@ def embed_with_retry(scorer: FrameScorer, frames: np.ndarray) -> np.ndarray:
                 raise
         free_caches()
         size, freed = (-(-size // 2) if freed else size), True
-        _portions[scorer] = min(size, _portions.get(scorer, size))  # another thread may be further down
+        # Another thread may have reduced it further.
+        _frames_per_call[scorer] = min(size, _frames_per_call.get(scorer, size))
 
 
 def score_frames(generated: Generated, scorer: FrameScorer, prompts: Sequence[str], gate: Gate) -> Score:
-    """Return checks, adherence and rank; a clip that the gate rules out for its checks is not embedded.
+    """Return checks, adherence and rank; a clip that fails the technical checks is not embedded.
 
     Args:
-        prompts: all prompts of the campaign; the own one may be among them.
+        prompts: all prompts of the campaign; may include the clip's own.
     """
     variant, frames = generated.variant, generated.frames
     checks = measure(frames, generated.nan_share, variant)

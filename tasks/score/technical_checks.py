@@ -1,4 +1,4 @@
-"""Technical measurements of a clip's frames. Their limits are in manifests/gate.py."""
+"""Technical measurements of a clip's frames; the limits are in manifests/gate.py."""
 
 import numpy as np
 
@@ -6,37 +6,37 @@ from manifests.gate import LIMITS
 from manifests.variant import Variant
 
 LUMA = np.array([0.2126, 0.7152, 0.0722], dtype=np.float32)
-"""Weights of red, green and blue in brightness (ITU-R BT.709)."""
+"""Luma weights of red, green and blue (ITU-R BT.709)."""
 SAMPLED_SIDE = 96
-"""Pixels of the shorter side that are looked at; larger frames are read in strides."""
+"""Pixels sampled along the shorter side; larger frames are subsampled."""
 CELL = 6
-"""Sampled pixels a side of the cells whose change is followed: wide enough to average noise away."""
+"""Side of the cells in which motion is measured, in sampled pixels: large enough to average out noise."""
 TILES = 2
-"""Tiles a side of the grid whose brightness is followed for flicker."""
+"""Tiles per side of the grid in which flicker is measured."""
 LIVELIEST = 0.01
-"""Share of the cells that count as the liveliest."""
+"""Share of the cells with the most motion."""
 DEPENDENT = {
     "nan_share": ("luma_mean", "luma_spread", "frame_difference", "temporal_flickering"),
     "luma_mean": ("luma_spread", "frame_difference", "temporal_flickering"),
     "luma_spread": ("frame_difference",),
 }
-"""What a broken limit makes meaningless: a black clip has no spread, a flat one nothing that moves."""
+"""Measurements that become meaningless if a limit is exceeded: a black clip has no spread, a flat one no motion."""
 
 
 def measure(frames: np.ndarray, nan_share: float, variant: Variant) -> dict[str, float]:
-    """Return the measurements by name; one that an earlier defect makes meaningless is left out.
+    """Return the measurements by name, without those made meaningless by another defect.
 
-    ``nan_share``: share of the model's output values that were not finite, 0..1, as given.
-    ``luma_mean``: mean of each pixel's brightest channel, 0..255: a pure blue light is not dark.
-    ``luma_spread``: standard deviation within a frame, of the channel where it is largest (a red
+    ``nan_share``: share of the model's output values that were not finite, 0..1, as passed in.
+    ``luma_mean``: mean of each pixel's brightest channel, 0..255, so that pure blue does not count as dark.
+    ``luma_spread``: standard deviation within a frame, of the channel in which it is largest (a red
     shape on blue has no spread in green), mean over the frames, 0..127.
-    ``frame_difference``: how far the liveliest 1 % of small cells move between their darkest and
-    their brightest moment in the clip, in the channel where it is largest, 0..255. A mean over the
-    picture would call a small drifting shape frozen.
-    ``temporal_flickering``: how far a tile's brightness lies from the middle of its neighbours in
-    time, mean over tiles and frames, 0..255: strobing counts, drifting and slow pulsing do not.
-    ``size_error``: pixels by which height or width are off, the larger of the two.
-    ``duration_error``: seconds by which the length is off.
+    ``frame_difference``: difference between the darkest and the brightest moment of a small cell, in the channel
+    in which it is largest, mean over the 1 % of cells with the largest difference, 0..255. A mean over the whole
+    frame would miss a small moving shape.
+    ``temporal_flickering``: distance of a tile's brightness from the mean of its two neighbours in time, mean
+    over tiles and frames, 0..255. Detects strobing, but not motion or slow pulsing.
+    ``size_error``: deviation of height or width in pixels, the larger of the two.
+    ``duration_error``: deviation of the length in seconds.
 
     Args:
         frames: uint8 (n, height, width, 3).
@@ -63,13 +63,13 @@ def _pictures(frames: np.ndarray) -> dict[str, float]:
 
 
 def _planes(frames: np.ndarray) -> np.ndarray:
-    """Sampled pixels, float32 (3, n, rows, columns): numpy is six times faster on planes than on triples."""
+    """Return sampled pixels as float32 (3, n, rows, columns): numpy is six times faster on planes than on triples."""
     stride = max(1, min(frames.shape[1:3]) // SAMPLED_SIDE)
     return np.ascontiguousarray(np.moveaxis(frames[:, ::stride, ::stride], -1, 0)).astype(np.float32)
 
 
 def _cells(planes: np.ndarray, height: int, width: int) -> np.ndarray:
-    """Means over cells of pixels: (planes, n, rows, columns); a rest at the right and below is left out."""
+    """Return means over cells of pixels, (planes, n, rows, columns), without incomplete cells at the edges."""
     number, num_frames, *sides = planes.shape
     height, width = min(height, sides[0]), min(width, sides[1])
     rows, columns = sides[0] // height, sides[1] // width

@@ -1,4 +1,4 @@
-"""A night's work: what the catalogue has of a stock sheet, and the briefs of what it lacks."""
+"""The plan of a nightly run: the combinations of a stock sheet that the catalogue lacks, and their briefs."""
 
 import hashlib
 from collections import Counter, defaultdict
@@ -17,17 +17,17 @@ from manifests.variant import Variant
 from models.card import ModelCard
 from models.speed import Profile
 from tasks.plan.expand import SEEDS, expand
-from tasks.stock.stock_selection import NOTHING, Choice, Standing, choose, free_seed
+from tasks.stock.stock_selection import NO_CLIPS, Choice, ExistingClips, choose, free_seed
 
-UNBEGUN = "planned"
-"""Counts for nothing: it is what nights before did not come to, and a night that takes it up makes the same clip."""
-THERE = frozenset({*GOOD, State.LEASED, State.RENDERED, State.WITHDRAWN})
-"""Counts as made. What is being made will be; what a person took back from viewers is not made again unasked."""
+UNSTARTED = "planned"
+"""Not counted: variants that earlier nights did not start. A night that chooses them generates the same clips."""
+EXISTING = frozenset({*GOOD, State.LEASED, State.RENDERED, State.WITHDRAWN})
+"""Counted as existing. This includes clips in progress, and withdrawn clips, which are not generated again."""
 MOST_RUNS = 10_000
 
 
 class Concept(NamedTuple):
-    """What clips share that are the same footage but for their seed; steps, profile and revision don't count."""
+    """The values that clips of the same footage share. Seed, steps, profile and revision may differ."""
 
     card: str
     prompt: str
@@ -39,17 +39,17 @@ class Concept(NamedTuple):
 
     @classmethod
     def of(cls, variant: Variant) -> "Concept":
-        """Return a variant's."""
+        """Return the concept of a variant."""
         return cls(*(getattr(variant, name) for name in cls._fields))
 
 
 @dataclass(frozen=True, slots=True)
-class Work:
-    """What a night takes up.
+class NightPlan:
+    """The work of a night.
 
     Attributes:
         briefs: the chosen combinations, the most wanted first.
-        is_new: False where the catalogue has the night's campaign already.
+        is_new: False if the catalogue already has the night's campaign.
     """
 
     campaign: Campaign
@@ -58,15 +58,15 @@ class Work:
     is_new: bool
 
 
-def work_of(
+def plan_night(
     catalogue: Catalogue,
     sheet: StockSheet,
     night: Night,
     cards: Mapping[str, ModelCard],
     default_card: str,
     profile: Profile = "exact",
-) -> Work:
-    """Return what a night takes up: what it has begun already, or else what the catalogue lacks most.
+) -> NightPlan:
+    """Return the work of a night: what it has already started, or else what the catalogue lacks most.
 
     Args:
         profile: see tasks.plan.expand.expand.
@@ -74,42 +74,42 @@ def work_of(
     campaign = campaign_of(sheet, night)
     begun = catalogue.campaigns.briefs(campaign.campaign_id)
     named = sheet.named()
-    firsts = dict(firsts_of(sheet, named, cards, default_card, profile))
-    standings = dict(standings_of(catalogue, firsts))
-    choice = choose(sheet, named, standings, 0 if begun else sheet.nightly, {brief.brief_id for brief in begun})
-    briefs = begun or tuple(briefs_of(sheet, named, firsts, standings, choice.wanted))
-    return Work(replace(campaign, briefs=briefs), choice, briefs, not begun)
+    firsts = dict(first_variants(sheet, named, cards, default_card, profile))
+    existing = dict(existing_clips(catalogue, firsts))
+    choice = choose(sheet, named, existing, 0 if begun else sheet.nightly, {brief.brief_id for brief in begun})
+    briefs = begun or tuple(new_briefs(sheet, named, firsts, existing, choice.wanted))
+    return NightPlan(replace(campaign, briefs=briefs), choice, briefs, not begun)
 
 
 def campaign_of(sheet: StockSheet, night: Night) -> Campaign:
-    """Return the campaign of a night, without its briefs: the same sheet has one a night, called by the date."""
+    """Return the campaign of a night without its briefs; a sheet has one campaign per night, named by the date."""
     day = night.day.isoformat()
     return Campaign(name_of(sheet.name, day), hashlib.sha256(f"stock {day} {sheet.sha256}".encode()).hexdigest(), ())
 
 
 def name_of(sheet: str, day: str) -> str:
-    """Return what a night's campaign is called by people: the date first, since ids are cut off behind."""
+    """Return the display name of a night's campaign, with the date first because long ids are cut at the end."""
     return f"{day} {sheet}"
 
 
-def firsts_of(
+def first_variants(
     sheet: StockSheet,
     named: Mapping[str, Combination],
     cards: Mapping[str, ModelCard],
     default_card: str,
     profile: Profile,
 ) -> Iterator[tuple[str, Variant]]:
-    """Yield each combination's brief id with the variant of its derived seed."""
+    """Yield the brief id of each combination with its variant for the derived seed."""
     briefs = (sheet.brief(combination) for combination in named.values())
     for brief_id, planned in zip(named, expand(briefs, cards, default_card, profile), strict=True):
         yield brief_id, planned.variant
 
 
-def standings_of(catalogue: Catalogue, firsts: Mapping[str, Variant]) -> Iterator[tuple[str, Standing]]:
-    """Yield what the catalogue has of each combination, whatever campaign asked for it; those without any are left out.
+def existing_clips(catalogue: Catalogue, firsts: Mapping[str, Variant]) -> Iterator[tuple[str, ExistingClips]]:
+    """Yield the existing clips of each combination, from all campaigns; combinations without clips are left out.
 
     Args:
-        firsts: a variant of each, by brief id.
+        firsts: one variant of each combination, by brief id.
     """
     by_concept: defaultdict[Concept, list[str]] = defaultdict(list)
     for brief_id, variant in firsts.items():
@@ -118,35 +118,35 @@ def standings_of(catalogue: Catalogue, firsts: Mapping[str, Variant]) -> Iterato
     seeds: defaultdict[Concept, set[int]] = defaultdict(set)
     for variant, state in catalogue.existing_footage.of_prompts(concept.prompt for concept in by_concept):
         concept = Concept.of(variant)
-        if concept in by_concept and state != UNBEGUN:
+        if concept in by_concept and state != UNSTARTED:
             states[concept][state] += 1
             seeds[concept].add(variant.seed)
     for concept, counts in states.items():
-        good = sum(number for state, number in counts.items() if state in THERE)
-        standing = Standing(good, counts.total() - good, frozenset(seeds[concept]))
-        yield from ((brief_id, standing) for brief_id in by_concept[concept])
+        good = sum(number for state, number in counts.items() if state in EXISTING)
+        clips = ExistingClips(good, counts.total() - good, frozenset(seeds[concept]))
+        yield from ((brief_id, clips) for brief_id in by_concept[concept])
 
 
-def briefs_of(
+def new_briefs(
     sheet: StockSheet,
     named: Mapping[str, Combination],
     firsts: Mapping[str, Variant],
-    standings: Mapping[str, Standing],
+    existing: Mapping[str, ExistingClips],
     wanted: Iterable[str],
 ) -> Iterator[Brief]:
-    """Yield the briefs that make combinations, with seeds that were never tried."""
+    """Yield the briefs for the wanted combinations, with seeds that were never tried."""
     for brief_id in wanted:
-        standing = standings.get(brief_id, NOTHING)
+        clips = existing.get(brief_id, NO_CLIPS)
         yield sheet.brief(
             named[brief_id],
             variants=sheet.tries,
-            want=min(sheet.want, sheet.most - standing.good),
-            seed=free_seed(firsts[brief_id].seed, sheet.tries, standing.used, SEEDS),
+            want=min(sheet.want, sheet.most - clips.good),
+            seed=free_seed(firsts[brief_id].seed, sheet.tries, clips.used, SEEDS),
         )
 
 
-def counted(report: NightReport, catalogue: Catalogue, briefs: Collection[Brief]) -> NightReport:
-    """Return the report with what became of the night's campaign until now, and what its runs have spent."""
+def with_progress(report: NightReport, catalogue: Catalogue, briefs: Collection[Brief]) -> NightReport:
+    """Return the report with the progress of the night's campaign so far and the device time of its runs."""
     tallies = catalogue.progress.tally_by_brief(report.campaign_id)
     ends = Counter(_end_of(brief, tallies.get(brief.brief_id, {})) for brief in briefs)
     states = catalogue.progress.tally(report.campaign_id)
@@ -163,7 +163,10 @@ def counted(report: NightReport, catalogue: Catalogue, briefs: Collection[Brief]
 
 
 def spent_s(catalogue: Catalogue, name: str) -> float:
-    """Return the device seconds of a night's runs: a sheet that is changed in the night has no second budget."""
+    """Return the device seconds of a night's runs, including those of earlier versions of the sheet.
+
+    Changing the sheet during the night does not give it a second budget.
+    """
     nights = [row.campaign_id for row in catalogue.campaigns.all() if row.name == name]
     return sum(run.spent_s for campaign_id in nights for run in catalogue.runs.all(campaign_id, limit=MOST_RUNS))
 

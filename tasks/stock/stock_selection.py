@@ -1,4 +1,4 @@
-"""Which combinations of a stock sheet a night begins with."""
+"""Selection of the combinations of a stock sheet for a night."""
 
 import heapq
 from collections import Counter
@@ -8,17 +8,17 @@ from dataclasses import dataclass
 from manifests.nightly.stock import ID_DIGITS, Combination, StockSheet
 
 GIVE_UP = 4
-"""Nights' worth of tries in vain after which a combination is left alone, for each good clip and the next."""
+"""A combination is given up after this many nights of failed tries, for each good clip and for the next one."""
 
 
 @dataclass(frozen=True, slots=True)
-class Standing:
-    """What the catalogue has of a combination.
+class ExistingClips:
+    """The existing clips of a combination.
 
     Attributes:
-        good: clips that passed and were not sent back, or are being made.
-        vain: clips that failed the gate, were rejected, or never came out.
-        used: seeds that were tried, good or not.
+        good: number of clips that passed and were not rejected, or are being generated.
+        vain: number of clips that failed the gate, were rejected, or could not be generated.
+        used: seeds that were tried, successfully or not.
     """
 
     good: int = 0
@@ -26,96 +26,97 @@ class Standing:
     used: frozenset[int] = frozenset()
 
 
-NOTHING = Standing()
-Face = tuple[str, str]
+NO_CLIPS = ExistingClips()
+ListValue = tuple[str, str]
 """A list and one of its values."""
 
 
 @dataclass(frozen=True, slots=True)
 class Choice:
-    """The brief ids that a night could begin with, the most wanted first, and what it leaves alone.
+    """The selected brief ids, the most wanted first, and the combinations that are skipped.
 
     Attributes:
-        enough: how many have as many good clips as the sheet wants.
-        hopeless: those that were tried too often in vain.
+        enough: number of combinations that have all their clips.
+        given_up: brief ids of combinations whose tries failed too often.
     """
 
     wanted: tuple[str, ...]
     enough: int
-    hopeless: tuple[str, ...]
+    given_up: tuple[str, ...]
 
 
 def choose(
     sheet: StockSheet,
     named: Mapping[str, Combination],
-    standings: Mapping[str, Standing],
+    existing: Mapping[str, ExistingClips],
     limit: int,
     taken: Collection[str] = (),
 ) -> Choice:
-    """Return at most ``limit`` combinations, those first of whose values the catalogue has least.
+    """Return at most ``limit`` combinations, those with the least covered values first.
 
     Args:
         named: the sheet's combinations by brief id.
-        standings: by brief id; a combination that is not in it has nothing.
-        taken: brief ids that the night has begun already; they are neither chosen nor counted.
+        existing: existing clips by brief id; a combination that is not included has none.
+        taken: brief ids that the night has already started; they are neither selected nor counted.
     """
-    enough, hopeless = 0, []
-    coverage: Counter[Face] = Counter()
-    open_: list[tuple[int, tuple[Face, ...], str]] = []
+    enough, given_up = 0, []
+    coverage: Counter[ListValue] = Counter()
+    open_: list[tuple[int, tuple[ListValue, ...], str]] = []
     lists = sheet.lengths
     for brief_id, combination in named.items():
-        standing = standings.get(brief_id, NOTHING)
-        faces = tuple(face for face in combination.faces if face[0] in lists)
-        coverage.update(dict.fromkeys(faces, standing.good))
+        clips = existing.get(brief_id, NO_CLIPS)
+        list_values = tuple(pair for pair in combination.list_values if pair[0] in lists)
+        coverage.update(dict.fromkeys(list_values, clips.good))
         if brief_id in taken:
             continue
-        if standing.good >= sheet.most:
+        if clips.good >= sheet.most:
             enough += 1
-        elif is_hopeless(sheet, standing):
-            hopeless.append(brief_id)
+        elif is_given_up(sheet, clips):
+            given_up.append(brief_id)
         else:
-            # A night in vain counts like a clip: what the model cannot make must not come first for ever.
-            open_.append((standing.good + standing.vain // sheet.tries, faces, brief_id))
+            # A failed night counts as a clip, or combinations that the model cannot generate would always come first.
+            open_.append((clips.good + clips.vain // sheet.tries, list_values, brief_id))
     wanted = tuple(_fairly(open_, coverage, sheet.want, limit))
-    return Choice(wanted, enough, tuple(hopeless))
+    return Choice(wanted, enough, tuple(given_up))
 
 
-def is_hopeless(sheet: StockSheet, standing: Standing) -> bool:
-    """True where so many tries were in vain that more are not worth their device time."""
-    return standing.vain >= GIVE_UP * sheet.tries * (standing.good + 1)
+def is_given_up(sheet: StockSheet, clips: ExistingClips) -> bool:
+    """Return whether so many tries failed that more are not worth their device time."""
+    return clips.vain >= GIVE_UP * sheet.tries * (clips.good + 1)
 
 
 def _fairly(
-    open_: Iterable[tuple[int, tuple[Face, ...], str]], coverage: Counter[Face], gain: int, limit: int
+    open_: Iterable[tuple[int, tuple[ListValue, ...], str]], coverage: Counter[ListValue], gain: int, limit: int
 ) -> Iterator[str]:
-    """Yield the combination whose values are covered least, count it as made, and go on.
+    """Repeatedly yield the combination with the least covered values and count it as generated.
 
-    Coverage only grows, so a heap whose entries are looked at again when they come up is exact. Equals come in the
-    order of the hashes that their ids end with.
+    Coverage only grows, so it is sufficient to update an entry of the heap when it reaches the top. Ties are broken by
+    the hashes at the end of the ids.
     """
     heap = [
-        (level, _covered(faces, coverage), brief_id[-ID_DIGITS:], brief_id, faces) for level, faces, brief_id in open_
+        (level, _covered(list_values, coverage), brief_id[-ID_DIGITS:], brief_id, list_values)
+        for level, list_values, brief_id in open_
     ]
     heapq.heapify(heap)
     while heap and limit > 0:
-        level, covered, order, brief_id, faces = heap[0]
-        now = _covered(faces, coverage)
+        level, covered, order, brief_id, list_values = heap[0]
+        now = _covered(list_values, coverage)
         if now > covered:
-            heapq.heapreplace(heap, (level, now, order, brief_id, faces))
+            heapq.heapreplace(heap, (level, now, order, brief_id, list_values))
             continue
         heapq.heappop(heap)
-        coverage.update(dict.fromkeys(faces, gain))
+        coverage.update(dict.fromkeys(list_values, gain))
         limit -= 1
         yield brief_id
 
 
-def _covered(faces: Iterable[Face], coverage: Mapping[Face, int]) -> tuple[int, int]:
-    counts = [coverage[face] for face in faces]
+def _covered(list_values: Iterable[ListValue], coverage: Mapping[ListValue, int]) -> tuple[int, int]:
+    counts = [coverage[pair] for pair in list_values]
     return max(counts, default=0), sum(counts)
 
 
 def free_seed(first: int, tries: int, used: Collection[int], seeds: int) -> int:
-    """Return the first seed from ``first`` on of ``tries`` in a row that were never tried; after the last comes 0."""
+    """Return the start of the first ``tries`` unused seeds in a row, searching from ``first`` and wrapping to 0."""
     start, run = first, 0
     for step in range(seeds + tries - 1):
         seed = (first + step) % seeds

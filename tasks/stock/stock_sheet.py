@@ -1,4 +1,4 @@
-"""A stock sheet comes in: from a file or from the bucket, checked against the model cards, refused or taken."""
+"""Stock sheets: read from a file or the bucket, and checked against the model cards."""
 
 import tempfile
 from collections.abc import Callable, Iterator, Mapping
@@ -25,14 +25,16 @@ S3 = "s3://"
 
 @dataclass(frozen=True, slots=True)
 class StockIntake:
-    """A stock sheet with its table and what was found odd in it."""
+    """A valid stock sheet with its table and its warnings."""
 
     table: Table
     sheet: StockSheet
     warnings: tuple[CellProblem, ...] = ()
 
 
-def take_in_stock(resources: Resources, place: str, cards: Mapping[str, ModelCard], default_card: str) -> StockIntake:
+def load_stock_sheet(
+    resources: Resources, place: str, cards: Mapping[str, ModelCard], default_card: str
+) -> StockIntake:
     """Read and check a stock sheet.
 
     Args:
@@ -40,27 +42,27 @@ def take_in_stock(resources: Resources, place: str, cards: Mapping[str, ModelCar
 
     Raises:
         UnknownCardError: the default card does not exist.
-        UnreadableSheetError: there is no such file, or it is no sheet.
-        RejectedSheetError: it has problems; names the first.
+        UnreadableSheetError: the file does not exist or is not a sheet.
+        RejectedSheetError: the sheet has errors; the message contains the first ones.
     """
     if default_card not in cards:
-        raise UnknownCardError(f"There is no model card {default_card!r}; use one of {', '.join(sorted(cards))}.")
-    table, checked = read_stock(resources, place, cards, default_card)
+        raise UnknownCardError(f"There is no model {default_card!r}. Use one of {', '.join(sorted(cards))}.")
+    table, checked = validate_stock_sheet(resources, place, cards, default_card)
     if checked.sheet is None:
         raise RejectedSheetError(
-            f"The stock sheet {table.name} has {count_of(len(checked.problems), 'problem')}. "
-            f"{_first_of(checked.problems)} Mend them and start again; nothing was begun."
+            f"The stock sheet {table.name} has {count_of(len(checked.problems), 'error')}. "
+            f"{_first_of(checked.problems)} Nothing was started. Fix the sheet and run the command again."
         )
     return StockIntake(table, checked.sheet, checked.warnings)
 
 
-def read_stock(
+def validate_stock_sheet(
     resources: Resources, place: str, cards: Mapping[str, ModelCard], default_card: str
 ) -> tuple[Table, CheckedStock]:
-    """Read a stock sheet and find every problem in it.
+    """Read a stock sheet and return it with all its problems.
 
     Raises:
-        UnreadableSheetError: there is no such file, or it is no sheet.
+        UnreadableSheetError: the file does not exist or is not a sheet.
     """
     with _file_of(resources, place) as path:
         table = read_table(path)
@@ -68,7 +70,7 @@ def read_stock(
 
 
 def card_checks(cards: Mapping[str, ModelCard], default_card: str) -> StockCheck:
-    """Return the check of a sheet's cells against the cards that it uses: names, shapes, lengths, words."""
+    """Return the check of a sheet's cells against the cards that it uses: names, shapes, durations, words."""
 
     def check(reading: StockCells) -> Iterator[tuple[bool, CellProblem]]:
         models = reading.cells("model")
@@ -96,8 +98,8 @@ def card_checks(cards: Mapping[str, ModelCard], default_card: str) -> StockCheck
                 yield (
                     False,
                     cell.problem(
-                        "makes clips from a picture, and stock footage starts from none. Let the "
-                        f"column model name another card: {_text_cards(cards)}."
+                        "generates clips from a picture, which stock sheets do not support. Enter another model in the "
+                        f"column 'model': {_text_cards(cards)}."
                     ),
                 )
 
@@ -117,7 +119,7 @@ def _first_of(problems: tuple[CellProblem, ...]) -> str:
 
 @contextmanager
 def _file_of(resources: Resources, place: str) -> Iterator[Path]:
-    """Yield the sheet as a file of its own name: the parser's child and the campaign's name want one."""
+    """Yield the path of the sheet; an object of the bucket is copied to a temporary file with the same name."""
     path = Path(place).expanduser()
     if not place.startswith(S3) and path.exists():
         yield path
@@ -131,7 +133,7 @@ def _file_of(resources: Resources, place: str) -> Iterator[Path]:
 
 
 def _object_of(resources: Resources, place: str) -> tuple[Bucket, str]:
-    """Return where an object lies: in the media bucket, or in another that the same credentials open."""
+    """Return the bucket and key of an object: in the media bucket, or in another one with the same credentials."""
     root = resources.bucket.location.rstrip("/") + "/"
     if not place.startswith(S3) or place.startswith(root):
         return bucket_of(resources), place.removeprefix(root)
@@ -141,8 +143,8 @@ def _object_of(resources: Resources, place: str) -> tuple[Bucket, str]:
 
 def _bytes_of(bucket: Bucket, key: str, place: str) -> bytes:
     missing = UnreadableSheetError(
-        f"There is no stock sheet '{place}', neither as a file nor as a key in the bucket; check "
-        "its name and the folder."
+        f"There is no stock sheet '{place}', neither as a file nor as a key in the bucket. Check its name and the "
+        "folder."
     )
     try:
         head = bucket.head(key)
@@ -153,5 +155,5 @@ def _bytes_of(bucket: Bucket, key: str, place: str) -> bytes:
     if head is None:
         raise missing
     if head.size > MAX_BYTES:
-        raise UnreadableSheetError(f"'{place}' has more than {MAX_BYTES // 2**20} MiB; split it into several sheets.")
+        raise UnreadableSheetError(f"'{place}' is larger than {MAX_BYTES // 2**20} MiB. Split it into several sheets.")
     return bucket.read(key)

@@ -11,7 +11,7 @@ from adapters.bucket import Entry, LocalBucket
 from adapters.catalogue import VariantRow
 from manifests.states import State
 from tasks.runtime.retry import retry_transient
-from tasks.runtime.shared_staging import PREFIX, is_within_reach
+from tasks.runtime.shared_staging import PREFIX, is_reachable
 from tasks.sweep.orphans import QUARANTINE, quarantine
 from tasks.sweep.terms import Place, Sweep, bucket_at
 from tasks.sweep.withdrawn import remove_left
@@ -124,5 +124,5 @@ def _is_elsewhere(place: Place, row: VariantRow) -> bool:
     return (
         isinstance(bucket_at(place), LocalBucket)
         and row.clip is not None
-        and not is_within_reach(place.resources, row.clip)
+        and not is_reachable(place.resources, row.clip)
     )

@@ -1,4 +1,4 @@
-"""Marked copies: a refused sheet's bad cells in colour, left beside it and never over anybody's work."""
+"""Annotated copies of rejected sheets, written next to the sheet without overwriting anyone's changes."""
 
 import hashlib
 import io
@@ -23,7 +23,7 @@ from tasks.watch.receipt import (
 
 
 def marked_book(intake: Intake) -> bytes:
-    """Return a workbook of a sheet with its bad and odd cells marked."""
+    """Return a workbook of a sheet in which cells with errors and warnings are marked."""
     with tempfile.TemporaryDirectory() as folder:
         out = Path(folder, "marked.xlsx")
         annotate(intake.table, intake.checked.problems, intake.checked.warnings, out)
@@ -31,24 +31,26 @@ def marked_book(intake: Intake) -> bytes:
 
 
 def marked_base(name: str) -> str:
-    """Return how the answers begin to the sheet of which this may be a marked copy; empty for other names."""
+    """Return the base name of the sheet if ``name`` has the form of an annotated copy, or else an empty text."""
     beginning, ending = map(re.escape, MARKED)
     match = re.fullmatch(rf"(.+){beginning}(-\d+)?{ending}", name, re.DOTALL)
     return match[1] if match and short_name(match[1]) == match[1] else ""
 
 
 def is_marked_copy(inbox: Inbox, name: str) -> bool:
-    """True for a marked copy that is as it was left here; one that was worked on is a sheet."""
+    """Return whether a file is an unchanged annotated copy; a copy that people have edited is a sheet."""
     base = marked_base(name)
     left = left_by(standing_receipt(inbox, base)[1]) if base else {}
     return name in left and left[name] == _digest(inbox.fetch(name, LARGEST))
 
 
 def leave_marked(inbox: Inbox, sheet: str, data: bytes) -> tuple[str, str]:
-    """Put a marked copy beside its sheet, over none but one that was left so; return its name and its sha256.
+    """Write an annotated copy next to its sheet and return its name and sha256.
+
+    Only unchanged annotated copies are overwritten.
 
     Raises:
-        BucketError: it cannot be written, or no name is free.
+        BucketError: the copy cannot be written, or no name is free.
     """
     left = left_by(receipt_of(inbox, sheet))
     for name in names_from(short_name(sheet), *MARKED):
@@ -66,7 +68,7 @@ def _digest(data: bytes | None) -> str:
 
 
 def _is_same_book(data: bytes, other: bytes) -> bool:
-    """True where two workbooks differ in their dates alone: one of ours, whose receipt was taken away."""
+    """Return whether two workbooks differ only in their dates, as a copy of ours whose receipt was deleted."""
     try:
         parts = [
             {

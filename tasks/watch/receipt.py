@@ -1,4 +1,4 @@
-"""What is left beside a sheet that arrived: what became of it."""
+"""Receipts: JSON files next to watched sheets that report the result of each sheet."""
 
 import hashlib
 import json
@@ -13,9 +13,9 @@ from manifests.errors import BucketRefusedError
 
 LONGEST_NAME = 200
 LARGEST = 100_000_000
-"""Bytes of a receipt or a marked copy."""
+"""Maximum size of a receipt or an annotated copy, in bytes."""
 SHOWN = 500
-"""Sentences in a receipt; the marked copy has them all."""
+"""Maximum number of errors and of warnings in a receipt; the annotated copy has all of them."""
 MOST_NAMES = 20
 STATES = ("accepted", "refused", "waiting")
 RECEIPT = (".receipt", ".json")
@@ -24,21 +24,23 @@ MARKED = (".marked", ".xlsx")
 
 @dataclass(frozen=True, slots=True)
 class Receipt:
-    """One answer.
+    """The result of one sheet.
 
     Attributes:
-        state: ``accepted``; ``refused``: the sheet has to change; ``waiting``: the trouble is not the sheet's, and it
-            is tried again.
-        sha256: of the sheet, and of the pictures that it names where there are any.
-        message: what happened and what to do, in a sentence or two.
-        campaign, link: the campaign's id, and where its page is if that is known.
-        rows, variants: what was accepted.
-        errors, warnings: a sentence for each bad or odd cell.
-        marked: name of the copy in which bad cells are marked.
-        left: sha256 by name, of all such copies that were left for this sheet: one that differs is somebody's work.
-        seen: stamps by name, of the sheet and of the pictures that it names, empty for those that are not there: a
-            watcher without memory knows by it that nothing has changed.
-        at: when, ISO 8601 in UTC.
+        state: ``accepted``; ``refused``, if the sheet has errors; or ``waiting``, if the sheet is retried because of
+            another error.
+        sha256: hex digest of the sheet, and of its pictures if it uses any.
+        message: what happened and what to do, in one or two sentences.
+        campaign: id of the campaign.
+        link: URL of the campaign's page, if it is known.
+        rows, variants: numbers of accepted rows and variants.
+        errors, warnings: one sentence per finding.
+        marked: name of the annotated copy.
+        left: sha256 by name of all annotated copies that were written for this sheet. A copy with another hash was
+            edited by people.
+        seen: stamps by name of the sheet and of its pictures; empty for missing pictures. They allow a new watcher to
+            detect that nothing has changed.
+        at: time, ISO 8601 in UTC.
     """
 
     state: Literal["accepted", "refused", "waiting"]
@@ -58,18 +60,20 @@ class Receipt:
 
 
 def receipt_names(sheet: str) -> Iterator[str]:
-    """Yield the names under which a sheet's receipt may lie: the next one where a name is somebody else's."""
+    """Yield the possible names of a sheet's receipt; the next one is used if a file of another origin has the name."""
     return names_from(short_name(sheet), *RECEIPT)
 
 
 def leave_receipt(inbox: Inbox, receipt: Receipt) -> str:
-    """Put a receipt beside its sheet, over none but one of ours; one that says the same is left alone, with its time.
+    """Write a receipt next to its sheet.
+
+    Only our own receipts are overwritten. A receipt with the same content is not written again and keeps its time.
 
     Returns:
-        Its name.
+        The name of the receipt.
 
     Raises:
-        BucketError: it cannot be written, or no name is free.
+        BucketError: the receipt cannot be written, or no name is free.
     """
     name, before = standing_receipt(inbox, short_name(receipt.sheet))
     if not name:
@@ -84,19 +88,19 @@ def leave_receipt(inbox: Inbox, receipt: Receipt) -> str:
 
 
 def note_seen(inbox: Inbox, sheet: str, seen: Mapping[str, str]) -> None:
-    """Note in a sheet's receipt that it stands for other stamps, too: the content is the same."""
+    """Update the stamps in a sheet's receipt after its files changed but their content did not."""
     name, body = standing_receipt(inbox, short_name(sheet))
     if body is not None and body.get("seen") != seen:
         inbox.leave(name, _written({**body, "seen": seen}))
 
 
 def receipt_of(inbox: Inbox, sheet: str) -> Mapping[str, object] | None:
-    """Return what the receipt of a sheet says; None where there is none."""
+    """Return the content of a sheet's receipt; None without a receipt."""
     return standing_receipt(inbox, short_name(sheet))[1]
 
 
 def standing_receipt(inbox: Inbox, base: str) -> tuple[str, Mapping[str, object] | None]:
-    """Return a receipt's name and what it says; else a name that is free, empty where none is."""
+    """Return a receipt's name and content, or else a free name (empty if there is none) and None."""
     for name in names_from(base, *RECEIPT):
         data = inbox.fetch(name, LARGEST)
         if data is None:
@@ -108,11 +112,11 @@ def standing_receipt(inbox: Inbox, base: str) -> tuple[str, Mapping[str, object]
 
 def _written(body: Mapping[str, object]) -> bytes:
     text = json.dumps(body, indent=1, ensure_ascii=False)
-    return text.encode("utf-8", "backslashreplace")  # JSON's own escape, for files' names that are no text
+    return text.encode("utf-8", "backslashreplace")  # JSON escapes for file names that are not valid UTF-8
 
 
 def _ours(data: bytes, base: str) -> Mapping[str, object] | None:
-    """Return what a receipt says that we wrote; None for anything else."""
+    """Return the content of a receipt that we wrote; None for other files."""
     try:
         body = json.loads(data)
     except (ValueError, RecursionError):
@@ -124,28 +128,28 @@ def _ours(data: bytes, base: str) -> Mapping[str, object] | None:
 
 
 def left_by(receipt: Mapping[str, object] | None) -> dict[str, str]:
-    """Return the sha256 by name of the marked copies that a receipt tells of."""
+    """Return the sha256 by name of the annotated copies in a receipt."""
     left = (receipt or {}).get("left")
     return {str(name): str(digest) for name, digest in left.items()} if isinstance(left, dict) else {}
 
 
 def no_free_name(sheet: str) -> BucketRefusedError:
-    """Return the error that too many names are somebody else's."""
+    """Return the error for a sheet next to which all possible names are in use."""
     return BucketRefusedError(
-        f"Beside {sheet[:80]!r} no name is free for the answer; move away the files that are called "
-        f"{RECEIPT[0]}…{RECEIPT[1]} or {MARKED[0]}…{MARKED[1]} after it."
+        f"There is no free name for the receipt of {sheet[:80]!r}. Move or delete files next to it whose names end in "
+        f"{RECEIPT[0]}…{RECEIPT[1]} or {MARKED[0]}…{MARKED[1]}."
     )
 
 
 def names_from(base: str, beginning: str, ending: str) -> Iterator[str]:
-    """Yield names for an answer, the first of which is the usual one."""
+    """Yield possible names for a receipt or a copy, the usual one first."""
     yield f"{base}{beginning}{ending}"
     for number in range(2, MOST_NAMES + 1):
         yield f"{base}{beginning}-{number}{ending}"
 
 
 def short_name(name: str) -> str:
-    """Return a name to which an ending can be added: file systems take 255 bytes."""
+    """Shorten a name so that a suffix can be added; file systems allow 255 bytes."""
     if len(name.encode("utf-8", "replace")) <= LONGEST_NAME:
         return name
     path = Path(name)

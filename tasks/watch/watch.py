@@ -9,10 +9,11 @@ from typing import Protocol
 from adapters.catalogue import Catalogue
 from adapters.catalogue.messages.sheet_imports import ACCEPTED, REFUSED, TAKEN
 from adapters.inbox import Found, Inbox
-from manifests.errors import PlanError, ReelmillError, RejectedSheetError, SheetError
+from manifests.errors import PlanError, ReelmillError, SheetError
 from manifests.sheet.cells import clean
-from tasks.intake.intake import Intake
-from tasks.intake.sheet_snapshot import PICTURES, SHEETS, SheetSnapshot, SheetTooLargeError, snapshot_sheet
+from tasks.intake.intake import SheetProblemsError
+from tasks.intake.sheet_snapshot import SheetSnapshot, SheetTooLargeError, snapshot_sheet
+from tasks.intake.sheet_store import PICTURE_SUFFIXES, SHEET_SUFFIXES
 from tasks.runtime.lease_owner import current_owner, is_dead
 from tasks.runtime.redaction import redact
 from tasks.watch.annotated_copy import is_marked_copy, leave_marked, marked_base, marked_book
@@ -32,12 +33,8 @@ LATEST = 200
 class Door(Protocol):
     """How a sheet that was taken becomes a campaign that runs."""
 
-    def read(self, sheet: Path) -> Intake:
-        """Read and check a sheet whose pictures may lie beside it alone."""
-        ...
-
-    def register(self, intake: Intake) -> str:
-        """Commit the campaign and return its id; once more is harmless."""
+    def submit(self, sheet: Path) -> str:
+        """Check a sheet, register its campaign and return the campaign's id; calling it twice is harmless."""
         ...
 
     def start(self, campaign_id: str) -> bool:
@@ -81,9 +78,9 @@ class Watch:
         self._lines, self.is_unsettled = [], False
         found = self._inbox.found()
         self._found = {each.name: each.stamp for each in found}
-        pictures = [each for each in found if each.name.lower().endswith(PICTURES)]
+        pictures = [each for each in found if each.name.lower().endswith(PICTURE_SUFFIXES)]
         whole = {each.name for each in found if self._is_whole(each)}
-        sheets = [each for each in found if each.name.lower().endswith(SHEETS)]
+        sheets = [each for each in found if each.name.lower().endswith(SHEET_SUFFIXES)]
         waiting: set[str] = set()
         for sheet in sorted(sheets, key=lambda each: len(marked_base(each.name))):  # a copy after its sheet
             # Whose a copy is will be seen once its sheet is answered.
@@ -199,22 +196,19 @@ class Watch:
 
     def _register(self, dropped: SheetSnapshot) -> str:
         """Return the campaign's id; empty where the sheet was refused, which is answered then."""
-        intake: Intake | None = None
         try:
-            intake = self._door.read(dropped.path)
-            if intake.checked.problems or not intake.checked.briefs:
-                raise RejectedSheetError("The sheet has no row that can be used; fill one in and save it here again.")
-            campaign_id = self._door.register(intake)
+            campaign_id = self._door.submit(dropped.path)
         except (SheetError, PlanError) as error:
-            receipt = self._refusal(dropped, intake, error)
+            receipt = self._refusal(dropped, error)
             self._answer(receipt)
             self._catalogue.sheet_imports.finish(dropped.sha256, REFUSED, detail=receipt.message)
             return ""
         self._catalogue.sheet_imports.finish(dropped.sha256, ACCEPTED, campaign_id=campaign_id)
         return campaign_id
 
-    def _refusal(self, dropped: SheetSnapshot, intake: Intake | None, error: Exception) -> Receipt:
+    def _refusal(self, dropped: SheetSnapshot, error: Exception) -> Receipt:
         """Return the answer with every error as a sentence; where cells are bad, beside a copy that marks them."""
+        intake = error.intake if isinstance(error, SheetProblemsError) else None
         problems = intake.checked.problems if intake else ()
         if intake is None or not problems:
             return Receipt("refused", dropped.name, dropped.sha256, str(error), errors=(str(error),))

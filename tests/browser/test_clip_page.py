@@ -1,4 +1,4 @@
-"""One clip, several side by side, and a clip's whole way: approved, signed, published, withdrawn, re-rolled."""
+"""One clip, several side by side, and a clip's whole way: approved, signed, published, withdrawn, regenerated."""
 
 import hashlib
 import re
@@ -105,7 +105,7 @@ def test_comments_at_a_moment(open_page, served):
     page.locator("#position").fill("8")
     expect(page.locator("#frame")).to_have_text(re.compile("^frame 9 "))
     page.get_by_role("textbox", name="Comment").fill("here <i>it</i> jumps")
-    page.get_by_label("at this moment").check()
+    page.get_by_label("at the current frame").check()
     page.get_by_role("button", name="Add").click()
     comment = page.locator("#comments li").last
     expect(comment).to_contain_text("here <i>it</i> jumps")
@@ -169,12 +169,12 @@ def test_a_re_roll_is_rendered_and_knows_its_parent(open_page, served):
     parent = rows(served.home, states=("failed",))[0]
     page = open_page(f"/clips/{parent.variant_id}")
     page.keyboard.press("g")
-    page.get_by_label("Other words, same seed").fill("a red cup zooming in on a blue background")
-    page.locator("#reroll").get_by_role("button", name="Re-roll").click()
-    expect(page.locator("#notices")).to_contain_text("Re-rolled: 1 clip.")
+    page.get_by_label("New prompt, same seed").fill("a red cup zooming in on a blue background")
+    page.locator("#reroll").get_by_role("button", name="Regenerate").click()
+    expect(page.locator("#notices")).to_contain_text("Regenerating 1 clip:")
     page.locator("#notices a").first.click()
     expect(page.locator("h1")).to_have_text("a red cup zooming in on a blue background")
-    expect(page.locator("main")).to_contain_text(f"re-rolled from {parent.variant_id[:12]}")
+    expect(page.locator("main")).to_contain_text(f"regenerated from {parent.variant_id[:12]}")
     key = page.locator(".clip").get_attribute("data-id")
     for _ in range(240):
         if say_of(served.home, key).state not in ("planned", "leased", "rendered"):
@@ -199,7 +199,7 @@ def test_a_decision_is_undone_from_the_next_clip(open_page, served):
     page.wait_for_url(re.compile(f"/clips/(?!{key})"))
     page.wait_for_load_state("load")
     page.keyboard.press("U")
-    expect(page.locator("#notices")).to_contain_text("Taken back: 1 clip.")
+    expect(page.locator("#notices")).to_contain_text("1 decision undone.")
     assert say_of(served.home, key).state == "passed"
 
 

@@ -46,7 +46,7 @@ def test_j_and_k_go_through_a_page_and_on_to_the_next(open_page):
 def test_filters_are_in_the_address_and_counted(open_page):
     page = open_page("/gallery")
     expect(page.locator(".count")).to_have_text(re.compile("5,0[0-9]{2} clips"))
-    page.get_by_text("Filters and order").click()
+    page.get_by_text("Filters and sorting").click()
     page.get_by_label("Search").fill('"prompt 7 of"')
     page.get_by_label("Search").press("Enter")
     expect(page).to_have_url(re.compile("q=%22prompt"))
@@ -55,21 +55,21 @@ def test_filters_are_in_the_address_and_counted(open_page):
     expect(page).to_have_url(re.compile("state=failed"))
     expect(page.locator(".card .state").first).to_have_text("failed")
     page.reload()
-    expect(page.locator("#results")).to_contain_text('Filtered by words "prompt 7 of", state failed.')
-    page.get_by_text("Filters and order").click()
+    expect(page.locator("#results")).to_contain_text('Filters: text "prompt 7 of", state failed.')
+    page.get_by_text("Filters and sorting").click()
     expect(page.get_by_label("Search")).to_have_value('"prompt 7 of"')
     page.get_by_label("Save these filters as").fill("Sevens that <b>failed</b>")
     page.get_by_role("button", name="Save view").click()
     page.goto("/gallery")
     page.get_by_role("link", name="Sevens that <b>failed</b>").click()
     expect(page).to_have_url(re.compile("state=failed"))
-    page.get_by_role("button", name="Forget the view").click()
+    page.get_by_role("button", name="Delete the view").click()
     expect(page.get_by_role("link", name="Sevens that")).to_have_count(0)
 
 
 def test_a_wrong_filter_is_told(open_page):
     page = open_page("/gallery?lowest=much")
-    expect(page.locator("main")).to_contain_text("The lowest score 'much' is no number from -1 to 1; mend it.")
+    expect(page.locator("main")).to_contain_text("The lowest score 'much' is invalid. Enter a number from -1 to 1.")
     open_page.complaints.clear()  # the browser logs the status 400 of the page itself
 
 
@@ -80,10 +80,10 @@ def test_approve_goes_on_and_undo_takes_back(open_page, served):
     page.keyboard.press("a")
     expect(page.locator(f"#{first}")).to_have_attribute("data-state", "approved")
     assert current(page).get_attribute("id") != first
-    expect(page.locator("#notices")).to_contain_text("Approved: 1 clip.")
+    expect(page.locator("#notices")).to_contain_text("1 clip approved.")
     page.keyboard.press("u")
     expect(page.locator(f"#{first}")).to_have_attribute("data-state", "passed")
-    expect(page.locator("#notices")).to_contain_text("Taken back: 1 clip.")
+    expect(page.locator("#notices")).to_contain_text("1 decision undone.")
 
 
 def test_many_decisions_in_a_row_all_arrive(open_page):
@@ -134,14 +134,14 @@ def test_chosen_ones_are_decided_together_with_their_number(open_page):
     for _ in range(3):
         page.keyboard.press("j")
         page.keyboard.press("x")
-    expect(page.locator("#chosen-count")).to_have_text("3 chosen")
+    expect(page.locator("#chosen-count")).to_have_text("3 selected")
     page.keyboard.press("a")
     expect(page.locator("#confirm-title")).to_have_text("Approve 3 clips?")
     page.keyboard.press("Enter")
-    expect(page.locator("#notices")).to_contain_text("Approved: 3 clips.")
+    expect(page.locator("#notices")).to_contain_text("3 clips approved.")
     expect(page.locator("#toolbar")).to_be_hidden()
     page.keyboard.press("u")
-    expect(page.locator("#notices")).to_contain_text("Taken back: 3 clips.")
+    expect(page.locator("#notices")).to_contain_text("3 decisions undone.")
 
 
 def test_all_that_fit_are_counted_first_and_partly_refused(open_page, served):
@@ -156,7 +156,7 @@ def test_all_that_fit_are_counted_first_and_partly_refused(open_page, served):
         decide(catalogue, [key], "approved", "person:ben")
     page.get_by_label("off brand").check()
     page.get_by_role("button", name="Reject 250").click()
-    expect(page.locator("main")).to_contain_text("Rejected: 249 clips.")
+    expect(page.locator("main")).to_contain_text("249 clips rejected.")
     expect(page.locator("main")).to_contain_text("It changed while you looked at it: ben made it approved.")
 
 
@@ -199,7 +199,7 @@ def test_who_wants_little_motion_gets_none_by_hovering(open_page):
 def test_help_lists_the_keys_and_slash_searches(open_page):
     page = open_page("/gallery")
     page.keyboard.press("?")
-    expect(page.locator("#help")).to_contain_text("approve; a failed clip asks for a reason")
+    expect(page.locator("#help")).to_contain_text("approve; a failed clip needs a reason")
     page.keyboard.press("Escape")
     page.keyboard.press("/")
     expect(page.get_by_label("Search")).to_be_focused()
@@ -218,4 +218,4 @@ def test_a_phone_shows_two_columns_and_decides_by_touch(open_page):
     page.locator(".pick").first.tap()
     page.get_by_role("button", name="Reject", exact=True).first.tap()
     page.locator("#reject").get_by_role("button", name="Reject").tap()
-    expect(page.locator("#notices")).to_contain_text("Rejected: 1 clip.")
+    expect(page.locator("#notices")).to_contain_text("1 clip rejected.")

@@ -102,14 +102,14 @@ def test_a_campaigns_page_leads_everywhere(open_page, names):
     row = page.get_by_role("row", name=re.compile("spring"))
     expect(row).to_contain_text("8 of 8")
     page.get_by_role("link", name="spring", exact=True).click()
-    expect(page.locator("#status")).to_contain_text("8 of 8 done, 75 % passing")
+    expect(page.locator("#status")).to_contain_text("8 of 8 done, 75 % passed")
     expect(page.get_by_role("row", name=re.compile("^strict"))).to_contain_text("2 adherence")
     page.get_by_role("link", name=re.compile("^adherence")).click()
     expect(page.locator("#grid > .card")).to_have_count(2)
     page.go_back()
     for name, content in (
-        ("Sheet", b"brief_id,prompt"),
-        ("Table of clips (CSV)", b"variant_id"),
+        ("Uploaded sheet", b"brief_id,prompt"),
+        ("Clip table (CSV)", b"variant_id"),
         ("Sheet with results", b"PK"),
     ):
         with page.expect_download() as download:
@@ -122,12 +122,12 @@ def test_the_slider_says_what_would_pass(open_page, names, home):
     with open_catalogue(f"sqlite:///{home / 'catalogue.sqlite'}") as catalogue:
         would = catalogue.gallery.count(Filter(campaign=names["stock"], lowest=0.75)).number
     page.locator("#slider").evaluate("slider => { slider.value = 0.75; slider.dispatchEvent(new Event('input')); }")
-    expect(page.locator("#preview")).to_contain_text(f"{would:,} would pass at 0.750")
+    expect(page.locator("#preview")).to_contain_text(f"{would:,} clips would pass at 0.750")
     page.locator("#slider").focus()
     page.keyboard.press("ArrowRight")
-    expect(page.locator("#preview")).to_contain_text("would pass at 0.755")
+    expect(page.locator("#preview")).to_contain_text("clips would pass at 0.755")
     page.keyboard.press("End")
-    expect(page.locator("#preview")).to_contain_text(re.compile("device-minutes|cannot be told"))
+    expect(page.locator("#preview")).to_contain_text(re.compile("device-minutes|is unknown"))
 
 
 def test_a_sheet_is_checked_before_anything_runs(open_page, tmp_path, home):
@@ -138,27 +138,27 @@ def test_a_sheet_is_checked_before_anything_runs(open_page, tmp_path, home):
     )
     page = open_page("/upload")
     page.get_by_label("Sheet (CSV").set_input_files(sheet)
-    page.get_by_role("button", name="Check the sheet").click()
-    expect(page.locator("h1")).to_contain_text("problems")
+    page.get_by_role("button", name="Validate sheet").click()
+    expect(page.locator("h1")).to_contain_text("errors")
     expect(page.get_by_role("row", name=re.compile("^3 "))).to_contain_text("'7:3'")
     expect(page.locator("td.marked").first).to_have_text("7:3")
-    expect(page.locator("main")).to_contain_text("1 of 3 rows can be run")
+    expect(page.locator("main")).to_contain_text("Valid rows: 1 of 3.")
     with page.expect_download() as download:
-        page.get_by_role("link", name="Copy with bad cells marked").click()
+        page.get_by_role("link", name="Download annotated sheet").click()
     assert download.value.path().read_bytes()[:2] == b"PK"
-    page.get_by_label(re.compile("Leave the 2 bad rows out")).check()
-    page.get_by_role("button", name="Run").click()
+    page.get_by_label(re.compile("Skip 2 rows with errors and run 1 valid row")).check()
+    page.get_by_role("button", name="Run campaign").click()
     expect(page).to_have_url(re.compile("/campaigns/sommer-aktion-"), timeout=60_000)
     expect(page.locator("#status")).to_contain_text("1 of 1 done", timeout=120_000)
     expect(page.locator("#status")).to_contain_text("passed")
-    expect(page.locator("#scores")).to_contain_text("1 would pass")
+    expect(page.locator("#scores")).to_contain_text("1 clip would pass")
     expect(page.locator("#briefs")).to_contain_text("Sheet with results")
 
 
 def test_a_template_is_at_hand_and_the_menu_counts(open_page):
     page = open_page("/upload")
     with page.expect_download() as download:
-        page.get_by_role("link", name="A template").click()
+        page.get_by_role("link", name="sheet template").click()
     assert download.value.path().read_bytes()[:2] == b"PK"
     expect(page.locator(".waiting")).to_have_text(re.compile("^[1-9]"))
 
@@ -166,7 +166,7 @@ def test_a_template_is_at_hand_and_the_menu_counts(open_page):
 @pytest.mark.parametrize(
     ("name", "content", "sentence"),
     [
-        ("sheet.pdf", b"%PDF", "'sheet.pdf' is not a sheet; hand in .csv, .tsv, .xlsx."),
+        ("sheet.pdf", b"%PDF", "'sheet.pdf' is not a sheet. Upload a file of type .csv, .tsv, .xlsx."),
         ("empty.csv", b"", "'empty.csv' is empty"),
         ("bomb.xlsx", b"PK\x03\x04broken", "'bomb.xlsx' is damaged or cut short"),
     ],
@@ -175,7 +175,7 @@ def test_what_is_no_sheet_is_refused(open_page, tmp_path, name: str, content: by
     (tmp_path / name).write_bytes(content)
     page = open_page("/upload")
     page.locator("input[name=sheet]").set_input_files(tmp_path / name)
-    page.get_by_role("button", name="Check the sheet").click()
+    page.get_by_role("button", name="Validate sheet").click()
     expect(page.locator("main")).to_contain_text(sentence)
     open_page.complaints.clear()  # the browser logs the status 400 of the page itself
 
@@ -185,21 +185,21 @@ def test_an_uploaded_sheet_reads_no_file_of_the_server(open_page, tmp_path):
     sheet.write_text("prompt,model,first_frame\na cup,svd-xt,/etc/passwd\na cup,svd-xt,../../machine.id\n")
     page = open_page("/upload")
     page.locator("input[name=sheet]").set_input_files(sheet)
-    page.get_by_role("button", name="Check the sheet").click()
+    page.get_by_role("button", name="Validate sheet").click()
     expect(page.locator("main")).to_contain_text("is a path on another machine")
-    expect(page.locator("main")).to_contain_text("0 of 2 rows can be run")
+    expect(page.locator("main")).to_contain_text("Valid rows: 0 of 2.")
 
 
 def test_calibration_proposes_and_applies(open_page, names, home):
     page = open_page(f"/calibration?campaign={names['stock']}")
-    expect(page.locator("main")).to_contain_text("120 clips were reviewed")
+    expect(page.locator("main")).to_contain_text("120 clips reviewed")
     expect(page.locator("main")).to_contain_text("40 clips have a blind second review")
     expect(page.locator("main")).to_contain_text("Cohen's kappa")
     page.locator("#slider").focus()
     page.keyboard.press("Home")
     expect(page.locator("#preview")).to_contain_text("recall 100 %")
     page.get_by_role("button", name=re.compile("^Apply")).click()
-    expect(page.locator("h1")).to_contain_text("The threshold of stock for starter is")
+    expect(page.locator("h1")).to_contain_text("Threshold of stock for starter set to")
     expect(page.locator(".notice")).to_contain_text(re.compile("[1-9][0-9]* verdicts changed"))
     with open_catalogue(f"sqlite:///{home / 'catalogue.sqlite'}") as catalogue:
         threshold = catalogue.campaigns.get("stock").thresholds.get("starter")
@@ -208,14 +208,14 @@ def test_calibration_proposes_and_applies(open_page, names, home):
         assert catalogue.gallery.count(below).number == 0
         assert catalogue.audit.verify().ok
     page.goto(f"/calibration?campaign={names['stock']}")
-    page.get_by_role("button", name="Back to the model card's threshold").click()
-    expect(page.locator("h1")).to_contain_text("the model card's again")
+    page.get_by_role("button", name="Reset to the model's default").click()
+    expect(page.locator("h1")).to_contain_text("reset to the model's default")
 
 
 def test_a_second_review_shows_neither_score_nor_state(open_page, names):
     page = open_page(f"/second-review?campaign={names['stock']}")
     main = page.locator("main")
-    expect(main).to_contain_text("wait. Score and first decision are not shown")
+    expect(main).to_contain_text("The score and the first decision are hidden")
     expect(main).not_to_contain_text(re.compile(r"0\.[0-9]{3}|approved|passed"))
     before = page.locator(".clip").get_attribute("data-id")
     page.keyboard.press("r")
@@ -230,11 +230,11 @@ def test_people_tokens_and_links(open_page, names, served, browser):
     accounts = page.locator("section", has_text="Add an account")
     accounts.get_by_label("Name", exact=True).fill("Zoë <b>")
     accounts.get_by_label("Role").last.select_option("viewer")
-    accounts.get_by_label("Password (10").fill("correct horse")
-    accounts.get_by_role("button", name="Add").click()
+    accounts.get_by_label("Password (at least 10").fill("correct horse")
+    accounts.get_by_role("button", name="Add account").click()
     expect(page.get_by_role("rowheader", name="Zoë <b>")).to_be_visible()
     page.locator("form[action='/people/tokens'] [name=label]").fill("DAM")
-    page.get_by_role("button", name="Make a token").click()
+    page.get_by_role("button", name="Create token").click()
     token = page.locator(".secret").inner_text()
     answer = page.request.get("/api/clips?limit=2", headers={"Authorization": f"Bearer {token}"})
     assert len(answer.json()["clips"]) == 2
@@ -242,7 +242,7 @@ def test_people_tokens_and_links(open_page, names, served, browser):
     expect(page.locator(".secret")).to_have_count(0)
     approve_all(served.home, names["spring"])
     page.locator("form[action='/people/shares'] [name=campaign]").select_option(names["spring"])
-    page.get_by_role("button", name="Make a link").click()
+    page.get_by_role("button", name="Create share link").click()
     link = page.locator(".secret").inner_text()
     stranger = browser.new_context().new_page()
     stranger.goto(link)
@@ -257,7 +257,7 @@ def test_people_tokens_and_links(open_page, names, served, browser):
     stranger.get_by_role("button", name="Sign out").click()
     expect(stranger).to_have_url(re.compile("/signin"))
     page.goto("/people")
-    page.get_by_role("button", name=f"End the link to {names['spring']}").click()
+    page.get_by_role("button", name=f"Revoke the link to {names['spring']}").click()
     assert stranger.goto(link).status == 404
     stranger.context.close()
 

@@ -111,7 +111,7 @@ def test_several_movers_of_one_object_do_not_lose_it(bucket, put):
 @pytest.mark.parametrize("keys", [("../a.mp4", "b.mp4"), ("a.mp4", "/etc/passwd"), ("a.mp4", "a//b")])
 def test_keys_that_mean_something_else_are_not_moved(bucket, put, keys):
     put("a.mp4")
-    with pytest.raises(BucketError, match="cannot be a key"):
+    with pytest.raises(BucketError, match="Invalid key"):
         bucket.move(*keys)
     assert list(bucket.list()) == ["a.mp4"]
 
@@ -151,7 +151,7 @@ def test_links_in_a_folder_are_neither_listed_nor_followed(tmp_path):
     (root / ".incoming" / "tmphalf").write_bytes(b"x")
     bucket = open_bucket(str(root))
     assert [entry.key for entry in bucket.entries()] == ["a/clip.mp4"]
-    with pytest.raises(BucketError, match="by a link"):
+    with pytest.raises(BucketError, match="symbolic link"):
         bucket.move("door/secret.mp4", "b.mp4")
 
 
@@ -164,6 +164,6 @@ def test_a_folder_that_may_not_be_written_refuses_a_move(tmp_path, monkeypatch):
         raise PermissionError(13, "Permission denied", str(root / "b.mp4"))
 
     monkeypatch.setattr("os.link", denied)
-    with pytest.raises(BucketRefusedError, match="check its rights"):
+    with pytest.raises(BucketRefusedError, match="Check its permissions"):
         open_bucket(str(root)).move("a.mp4", "b.mp4")
     assert (root / "a.mp4").read_bytes() == b"x"

@@ -1,4 +1,4 @@
-"""What the shipped cards say of sizes and frames, against what their pipelines do."""
+"""Compare the size and frame rules of bundled cards with the behaviour of their pipelines."""
 
 import pytest
 import torch
@@ -13,12 +13,12 @@ from models.weights import weights_problem
 
 BASE = [name for name in FOLDERS if not name.endswith("step")]
 ROOMY = {
-    "cogvideox-5b-i2v": "its positions are learned for one size",
-    "cogvideox1.5-5b-i2v": "the tiny one's positions end at 64 pixels",
-    "svd-xt": "its UNet has fewer levels here than the published one",
-    "hunyuanvideo-1.5-480p-i2v": "it takes its size from the picture",
+    "cogvideox-5b-i2v": "its position embeddings are trained for one size",
+    "cogvideox1.5-5b-i2v": "the position embeddings of the tiny model end at 64 pixels",
+    "svd-xt": "the tiny UNet has fewer levels than the published one",
+    "hunyuanvideo-1.5-480p-i2v": "its size is derived from the picture",
 }
-"""Cards whose size rule the tiny weights cannot show."""
+"""Cards whose size rule cannot be tested with tiny weights."""
 STRICTER = {
     "animatediff-sd1.5": "any count works, up to a limit",
     "svd-xt": "any count works",
@@ -32,7 +32,7 @@ def card(request: pytest.FixtureRequest) -> ModelCard:
 
 
 def shape_of(card: ModelCard, height: int = 64, width: int = 64, num_frames: int | None = None):
-    """(frames, height, width) of what is made; None where the call refuses."""
+    """Return (frames, height, width) of the generated clip; None if the call raises."""
     pipeline, family = load(card, None, torch.device("cpu")), family_of(card.pipeline)
     variant = variant_of(card, num_frames=num_frames or card.defaults.num_frames, num_inference_steps=2)
     pictures = [Image.new("RGB", (width, height), "red")] if card.needs_first_frame else None
@@ -44,11 +44,11 @@ def shape_of(card: ModelCard, height: int = 64, width: int = 64, num_frames: int
     return video.shape[1], *video.shape[3:]
 
 
-def test_a_cards_weights_are_taken_as_they_are_saved(card: ModelCard):
+def test_saved_weights_of_a_card_have_no_problem(card: ModelCard):
     assert weights_problem(card) is None
 
 
-def test_a_cards_sizes_are_those_that_its_pipeline_keeps(card: ModelCard):
+def test_a_cards_sizes_are_kept_by_its_pipeline(card: ModelCard):
     if card.name in ROOMY:
         assert shape_of(card)[1:] == (64, 64)
         return
@@ -59,7 +59,7 @@ def test_a_cards_sizes_are_those_that_its_pipeline_keeps(card: ModelCard):
     assert made is None or made[2] != width + multiple // 2
 
 
-def test_a_cards_frame_counts_are_those_that_its_pipeline_keeps(card: ModelCard):
+def test_a_cards_frame_counts_are_kept_by_its_pipeline(card: ModelCard):
     shortest = card.defaults.num_frames
     assert shape_of(card)[0] == shortest
     if card.name not in STRICTER:
@@ -67,8 +67,8 @@ def test_a_cards_frame_counts_are_those_that_its_pipeline_keeps(card: ModelCard)
         assert shape_of(card, num_frames=between)[0] != between
 
 
-def test_hunyuans_image_sizes_are_those_that_it_would_choose_itself():
-    """Its choice is not stable: a picture of 480x848 would be rendered as 480x832."""
+def test_hunyuans_image_sizes_equal_those_that_it_chooses():
+    """Other sizes would change: a picture of 480x848 would be rendered as 480x832."""
     from diffusers.pipelines.hunyuan_video1_5.image_processor import HunyuanVideo15ImageProcessor
 
     processor = HunyuanVideo15ImageProcessor(vae_scale_factor=16)

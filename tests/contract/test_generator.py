@@ -1,4 +1,4 @@
-"""What every Generator keeps, the fake one included."""
+"""Contract of every Generator, including the fake one."""
 
 import os
 from collections.abc import Iterator
@@ -17,7 +17,7 @@ from models.registry import get_card, open_generator, weights_problem
 
 
 class Case(NamedTuple):
-    """A generator, a variant that it can make and one on which it fails."""
+    """A generator, a variant that it can generate and one on which it fails."""
 
     generator: Generator
     good: Variant
@@ -36,7 +36,7 @@ def variant_of(card: ModelCard, ratio: str = "1:1") -> Variant:
 def fake_case() -> Case:
     good = variant_of(tiny_weights.ltx_card())
     failing = good._replace(seed=666)
-    return Case(FakeGenerator({failing.variant_id: GenerationError("as told")}), good, failing)
+    return Case(FakeGenerator({failing.variant_id: GenerationError("injected")}), good, failing)
 
 
 def real_case(card: ModelCard) -> Case:
@@ -77,14 +77,14 @@ def test_each_variant_gets_one_item_in_order(case: Case):
         assert item.device_seconds > 0
 
 
-def test_the_same_variant_gives_the_same_frames_in_any_company(case: Case):
+def test_a_variants_frames_do_not_depend_on_the_rest_of_the_batch(case: Case):
     other = case.good._replace(seed=2, prompt="a blue square")
     [alone] = case.generator.generate([case.good])
     _, again = case.generator.generate([other, case.good])
     assert np.array_equal(alone.frames, again.frames)
 
 
-def test_another_seed_or_prompt_gives_other_frames(case: Case):
+def test_a_different_seed_or_prompt_gives_different_frames(case: Case):
     others = [case.good, case.good._replace(seed=99), case.good._replace(prompt="a blue square")]
     first, *rest = (item.frames for item in case.generator.generate(others))
     assert all(not np.array_equal(first, frames) for frames in rest)
@@ -97,7 +97,7 @@ def test_an_error_is_yielded_in_the_place_of_its_variant(case: Case):
     assert np.array_equal(before.frames, after.frames)
 
 
-def test_work_is_done_one_variant_at_a_time(case: Case):
+def test_variants_are_generated_lazily(case: Case):
     items = case.generator.generate([case.good] * 10_000)
     assert next(items).variant == case.good
     items.close()

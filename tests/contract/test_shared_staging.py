@@ -1,4 +1,4 @@
-"""Masters that wait in the bucket: every host finds what one of them made, whole or not at all."""
+"""Masters staged in the bucket: every host can fetch them, complete or not at all."""
 
 import hashlib
 import threading
@@ -13,7 +13,7 @@ from manifests.errors import BucketError, GenerationError
 from tasks.runtime import shared_staging
 from tasks.runtime.first_frames import FirstFrames
 from tasks.runtime.resources import BucketConfig, Resources, SignerConfig, bucket_of, close_resources, first_frames_of
-from tasks.runtime.shared_staging import SHARED, brought_here, is_within_reach, keys_of_staged, share
+from tasks.runtime.shared_staging import SHARED, fetch_staged, is_reachable, keys_of_staged, share
 from tasks.runtime.staging import Staging
 
 VARIANT = "ab" * 16
@@ -29,7 +29,7 @@ def place(request: pytest.FixtureRequest, tmp_path: Path) -> BucketConfig:
 
 @pytest.fixture
 def hosts(place: BucketConfig, tmp_path: Path):
-    """Two hosts' resources, with nothing in common but the bucket."""
+    """Resources of two hosts that share only the bucket."""
     yield tuple(
         Resources(
             f"sqlite:///{tmp_path / name}.db",
@@ -64,55 +64,55 @@ def made_on(resources: Resources, master: bytes = b"moving pictures", poster: by
     )
 
 
-def test_what_one_host_made_another_finds(hosts):
+def test_another_host_can_fetch_a_shared_clip(hosts):
     maker, other = hosts
     shared = share(maker, made_on(maker))
     assert shared.machine == SHARED
-    assert is_within_reach(other, shared)
-    here = brought_here(other, shared)
+    assert is_reachable(other, shared)
+    here = fetch_staged(other, shared)
     assert here is not None
     assert here.path.is_relative_to(other.staging)
     assert (here.path.read_bytes(), here.poster.read_bytes()) == (b"moving pictures", b"a picture")
 
 
-def test_what_is_not_shared_stays_its_makers(hosts):
+def test_a_clip_that_is_not_shared_is_only_reachable_on_its_host(hosts):
     maker, other = hosts
     clip = made_on(maker)
-    assert is_within_reach(maker, clip)
-    assert not is_within_reach(other, clip)
+    assert is_reachable(maker, clip)
+    assert not is_reachable(other, clip)
 
 
-def test_sharing_twice_is_sharing_once_even_with_another_poster(hosts):
+def test_sharing_twice_has_no_effect_even_with_another_poster(hosts):
     maker, other = hosts
     share(maker, made_on(maker))
     shared = share(maker, made_on(maker, poster=b"the same frame, written by another version"))
     assert sorted(bucket_of(maker).list("staging/")) == sorted(keys_of_staged(shared))
-    assert brought_here(other, shared).poster.read_bytes() == b"a picture"
+    assert fetch_staged(other, shared).poster.read_bytes() == b"a picture"
 
 
 def test_two_attempts_do_not_mix(hosts):
     maker, other = hosts
     first, second = share(maker, made_on(maker)), share(maker, made_on(maker, b"another try"))
-    assert brought_here(other, second).path.read_bytes() == b"another try"
-    assert brought_here(other, first).path.read_bytes() == b"moving pictures"
+    assert fetch_staged(other, second).path.read_bytes() == b"another try"
+    assert fetch_staged(other, first).path.read_bytes() == b"moving pictures"
 
 
 @pytest.mark.parametrize("gone", [0, 1], ids=["master", "poster"])
-def test_what_the_bucket_has_lost_is_told_as_missing(hosts, gone):
+def test_a_clip_missing_in_the_bucket_is_reported_as_missing(hosts, gone):
     maker, other = hosts
     shared = share(maker, made_on(maker))
     bucket_of(maker).remove(keys_of_staged(shared)[gone])
-    assert brought_here(other, shared) is None
+    assert fetch_staged(other, shared) is None
 
 
 def test_a_damaged_copy_is_fetched_again(hosts):
     maker, other = hosts
     shared = share(maker, made_on(maker))
-    brought_here(other, shared).path.write_bytes(b"cut o")
-    assert brought_here(other, shared).path.read_bytes() == b"moving pictures"
+    fetch_staged(other, shared).path.write_bytes(b"cut o")
+    assert fetch_staged(other, shared).path.read_bytes() == b"moving pictures"
 
 
-def test_a_bucket_that_does_not_answer_is_not_one_that_has_lost_it(hosts, monkeypatch):
+def test_an_unreachable_bucket_raises_instead_of_reporting_a_missing_clip(hosts, monkeypatch):
     maker, other = hosts
     shared = share(maker, made_on(maker))
 
@@ -121,13 +121,13 @@ def test_a_bucket_that_does_not_answer_is_not_one_that_has_lost_it(hosts, monkey
 
     monkeypatch.setattr(shared_staging, "retry_transient", refused)
     with pytest.raises(BucketError, match="away"):
-        brought_here(other, shared)
+        fetch_staged(other, shared)
 
 
-def test_threads_that_fetch_at_once_find_it_whole(hosts):
+def test_concurrent_fetches_give_complete_files(hosts):
     maker, other = hosts
     shared, found = share(maker, made_on(maker, b"x" * 300_000)), []
-    threads = [threading.Thread(target=lambda: found.append(brought_here(other, shared))) for _ in range(8)]
+    threads = [threading.Thread(target=lambda: found.append(fetch_staged(other, shared))) for _ in range(8)]
     for thread in threads:
         thread.start()
     for thread in threads:
@@ -136,7 +136,7 @@ def test_threads_that_fetch_at_once_find_it_whole(hosts):
     assert all(clip and clip.path.stat().st_size == 300_000 for clip in found)
 
 
-def test_first_frames_are_found_on_other_hosts(hosts, tmp_path):
+def test_first_frames_are_available_on_other_hosts(hosts, tmp_path):
     maker, other = hosts
     Image.new("RGB", (96, 96), (9, 99, 200)).save(tmp_path / "start.png")
     kept = first_frames_of(maker).add(tmp_path / "start.png")

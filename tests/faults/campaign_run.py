@@ -21,7 +21,7 @@ from models.fake import FakeGenerator
 from tasks.deliver.deliver import deliver
 from tasks.intake.intake import Intake
 from tasks.plan.expand import expand
-from tasks.plan.remaining import Remaining, free_the_dead
+from tasks.plan.remaining import Remaining, release_dead_leases
 from tasks.render.render import render_shard
 from tasks.runtime.resources import BucketConfig, Resources, SignerConfig, cards_of, catalogue_of
 
@@ -103,7 +103,7 @@ def run_campaign(world: World, shard_size: int = 4) -> None:
     intake = Intake(None, Checked(campaign.briefs), campaign)  # type: ignore[arg-type]
     campaign_id = register(Settings(home=world.home), resources, intake)
     catalogue = catalogue_of(resources)
-    free_the_dead(catalogue)
+    release_dead_leases(catalogue)
     remaining = Remaining(resources, campaign_id, 0.25)
     remaining.regate()
     with Delivery(resources, campaign_id):

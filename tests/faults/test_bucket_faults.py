@@ -39,7 +39,7 @@ def test_a_bucket_that_refuses_stops_the_run_before_anything_is_made(served_worl
         assert len(store.met) == 1
     told = served_world.told.read_text()
     assert told.startswith("BucketRefusedError: The bucket clips-")
-    assert told.endswith("refused the call (AccessDenied); check its name, the credentials and their right to write.")
+    assert told.endswith("refused the request (AccessDenied). Check its name, the credentials and their write permission.")
     assert not list((served_world.home / "staging").rglob("*.mp4"))
 
 

@@ -1,4 +1,4 @@
-"""The doctor beside a real Ray cluster of a head and two workers."""
+"""`check_ray` with a real Ray cluster of one head and two workers."""
 
 import time
 from collections.abc import Iterator
@@ -35,24 +35,24 @@ def card(num_gpus: float = 0.0, num_cpus: float = 1.0):
 
 def test_each_node_is_asked(cluster: Cluster):
     finding = check_ray(cluster.address, card(), limit_s=200)
-    assert finding.level == "ok", finding.told
-    assert "3 nodes of Ray" in finding.told
-    assert "2 with room for starter" in finding.told
+    assert finding.level == "ok", finding.message
+    assert "3 nodes with Ray" in finding.message
+    assert "2 with room for starter" in finding.message
 
 
 def test_a_card_that_fits_nowhere(cluster: Cluster):
     finding = check_ray(cluster.address, card(num_gpus=1), limit_s=200)
-    assert (finding.level, "has the 1 GPUs and 1 CPUs that starter asks for" in finding.told) == ("fail", True)
+    assert (finding.level, "has the 1 GPUs and 1 CPUs that starter needs" in finding.message) == ("fail", True)
     assert check_ray(cluster.address, card(num_gpus=1), autoscales=True, limit_s=200).level == "warn"
 
 
 def test_hosts_of_other_versions(cluster: Cluster, monkeypatch: pytest.MonkeyPatch):
-    """This machine's version is told wrongly: the nodes are then those that differ."""
+    """A faked version of this machine makes all nodes differ."""
     true = servers.version
     monkeypatch.setattr(servers, "version", lambda name: "0.0.1" if name == "torch" else true(name))
     finding = check_ray(cluster.address, card(), limit_s=200)
     assert finding.level == "fail"
-    assert "and this machine 0.0.1" in finding.told
+    assert "but this machine has 0.0.1" in finding.message
 
 
 def test_a_token_that_the_cluster_does_not_know(cluster: Cluster, monkeypatch: pytest.MonkeyPatch):
@@ -61,4 +61,4 @@ def test_a_token_that_the_cluster_does_not_know(cluster: Cluster, monkeypatch: p
     finding = check_ray(cluster.address, card(), limit_s=20)
     assert time.monotonic() - began < 60
     assert finding.level == "fail"
-    assert "0" * 64 not in finding.told
+    assert "0" * 64 not in finding.message

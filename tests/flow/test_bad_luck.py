@@ -26,16 +26,16 @@ def refused(ended, sentence: str) -> None:
         (["run", "nowhere.csv"], "There is no file 'nowhere.csv'"),
         (["validate", "nowhere.csv"], "There is no file 'nowhere.csv'"),
         (["run", "."], "is a folder"),
-        (["plan", "spring.csv", "--model", "sora"], "no model card 'sora'; use one of .*starter"),
-        (["models", "show", "startre"], "no model card named 'startre'; did you mean starter"),
+        (["plan", "spring.csv", "--model", "sora"], "No model card is called 'sora'. Use one of .*starter"),
+        (["models", "show", "startre"], "No model card is named 'startre'. Did you mean starter"),
         (["status", "winter"], "No campaign in the catalogue is called 'winter'"),
         (["retry", "winter", "--failed"], "No campaign in the catalogue is called 'winter'"),
         (["approve", "winter", "--all"], "No campaign in the catalogue is called 'winter'"),
-        (["run", "spring.csv", "--bucket", "ftp://x"], "'ftp://x' is not a bucket; use a folder or s3://name/prefix"),
-        (["plan", "spring.csv", "--max-variants", "5"], "expands to 12 variants and 5 are allowed"),
+        (["run", "spring.csv", "--bucket", "ftp://x"], "'ftp://x' is not a bucket. Use a folder or s3://name/prefix"),
+        (["plan", "spring.csv", "--max-variants", "5"], "expands to 12 variants, but the limit is 5"),
         (["verify", "nowhere.mp4"], "nowhere.mp4: No such file"),
-        (["verify", "spring.csv"], "is no media file; name a video"),
-        (["init", "spring.csv"], "spring.csv exists already; name another file, or replace it by --force"),
+        (["verify", "spring.csv"], "is not a media file. Use a video"),
+        (["init", "spring.csv"], "spring.csv already exists. Choose another file, or overwrite it with --force"),
     ],
 )
 def test_a_wrong_word_is_told(home, sheet, capsys, words, sentence):
@@ -45,11 +45,11 @@ def test_a_wrong_word_is_told(home, sheet, capsys, words, sentence):
 @pytest.mark.parametrize(
     ("name", "value", "sentence"),
     [
-        ("LEASE_S", "soon", "The setting 'lease_s' is wrong.*REELMILL_LEASE_S"),
-        ("REVIEW", "perhaps", "The setting 'review' is wrong.*REELMILL_REVIEW"),
+        ("LEASE_S", "soon", "Invalid setting 'lease_s'.*REELMILL_LEASE_S"),
+        ("REVIEW", "perhaps", "Invalid setting 'review'.*REELMILL_REVIEW"),
         ("CATALOGUE_URL", "oracle://x", "The catalogue's URL is not understood"),
         ("SIGNER", "pem", "needs a certificate chain; set REELMILL_SIGNER_CHAIN"),
-        ("HOME", "/proc/reelmill", "/proc/reelmill: No such file or directory; check the path"),
+        ("HOME", "/proc/reelmill", "/proc/reelmill: No such file or directory. Check the path"),
     ],
 )
 def test_a_wrong_setting_is_told(home, sheet, capsys, monkeypatch, name, value, sentence):
@@ -59,12 +59,12 @@ def test_a_wrong_setting_is_told(home, sheet, capsys, monkeypatch, name, value, 
 
 def test_a_broken_settings_file_is_told(home, sheet, capsys, tmp_path):
     (tmp_path / "reelmill.toml").write_text("lease_s = = 3\n")
-    refused(reelmill(capsys, "status"), "reelmill.toml cannot be read")
+    refused(reelmill(capsys, "status"), "Cannot read reelmill.toml: ")
 
 
 def test_an_unknown_setting_in_the_file_is_told(home, sheet, capsys, tmp_path):
     (tmp_path / "reelmill.toml").write_text("leese_s = 3\n")
-    refused(reelmill(capsys, "status"), "The setting 'leese_s' is wrong")
+    refused(reelmill(capsys, "status"), "Unknown setting 'leese_s' in reelmill.toml")
 
 
 def test_a_missing_signing_key_is_told_before_anything_is_made(home, sheet, capsys, monkeypatch, tmp_path):
@@ -119,7 +119,7 @@ def test_a_full_disk_is_told_before_anything_is_made(sheet, home, capsys, tmp_pa
 
 
 def test_debug_shows_where_it_comes_from(home, sheet, capsys):
-    with pytest.raises(Exception, match="no model card 'sora'"):
+    with pytest.raises(Exception, match="No model card is called 'sora'"):
         reelmill(capsys, "--debug", "plan", sheet, "--model", "sora")
 
 

@@ -108,13 +108,13 @@ def test_one_variant_that_fails_does_not_stop_the_rest(home, sheet, fake_models)
 
 
 def catalogue_ids(sheet: Path) -> list[str]:
-    from flows.registration import read_sheet
+    from flows.submit import read_sheet
     from tasks.plan.expand import expand
     from tasks.runtime.resources import cards_of
 
     settings = load_settings()
     resources = resources_of(settings)
-    intake = read_sheet(settings, resources, sheet, False)
+    intake = read_sheet(settings, resources, sheet)
     return [item.variant_id for item in expand(intake.checked.briefs, cards_of(resources), settings.model)]
 
 

@@ -17,7 +17,7 @@ def catalogue(home):
 
 
 def test_none_yet(catalogue, capsys):
-    assert reelmill(capsys, "alerts") == (0, "No alert yet.\n", "")
+    assert reelmill(capsys, "alerts") == (0, "No alerts yet.\n", "")
     assert json.loads(reelmill(capsys, "alerts", "--json").out) == []
 
 
@@ -49,7 +49,7 @@ def test_what_is_older_than_the_receiver_and_what_has_none_is_kept(catalogue, ca
         assert json.loads(reelmill(capsys, "alerts", "--json").out)[0]["state"] == "waiting"
         assert catalogue.alerts.skip_older(-60.0) == 1
         assert "kept" in reelmill(capsys, "alerts").out
-        assert reelmill(capsys, "alerts", "send").out == "1 of 1 sent.\n"
+        assert reelmill(capsys, "alerts", "send").out == "Sent 1 of 1 alert.\n"
         assert receiver.texts == ["text 0"]
 
 
@@ -90,15 +90,15 @@ def test_send_sends_what_waits_and_what_was_given_up(catalogue, capsys, monkeypa
         monkeypatch.setenv("REELMILL_ALERT_WEBHOOK", receiver.url)
         assert json.loads(reelmill(capsys, "alerts", "send", "--json").out) == {"sent": 4, "failed": 0, "left": 0}
         assert sorted(receiver.texts) == [f"text {number}" for number in range(1, 5)]
-        assert reelmill(capsys, "alerts", "send").out == "No alert waits.\n"
+        assert reelmill(capsys, "alerts", "send").out == "No alerts to send.\n"
 
 
 def test_a_test_message(catalogue, capsys, monkeypatch):
     with webhook_server(Plan(), Plan(403)) as receiver:
         monkeypatch.setenv("REELMILL_ALERT_WEBHOOK", receiver.url)
         ended = reelmill(capsys, "alerts", "test")
-        assert ended.out.startswith("The webhook has taken the test message")
-        assert receiver.texts[0].startswith("Reelmill can reach you here")
+        assert ended.out.startswith("The webhook accepted the test message")
+        assert receiver.texts[0].startswith("This is the test message")
         ended = reelmill(capsys, "alerts", "test")
         assert ended.code == 1
         assert "The webhook answered 403" in ended.err

@@ -171,7 +171,7 @@ def set_state(run: Any, state: Any) -> None:
 
 
 def test_a_campaign_is_begun_once_and_again_only_after_a_crash(deployed, entrance, fake_models, sheet, tmp_path):
-    campaign_id = entrance.register(entrance.read(sheet))
+    campaign_id = entrance.submit(sheet)
 
     def runs() -> list[Any]:
         return [run for run in runs_of(deployed["campaign"].id) if campaign_id in run.tags]
@@ -191,7 +191,7 @@ def test_a_campaign_is_begun_once_and_again_only_after_a_crash(deployed, entranc
 
 def test_a_campaign_whose_run_was_not_heard_of_is_begun_again(deployed, entrance, fake_models, sheet, monkeypatch):
     sheet.write_text(sheet.read_text().replace("cup", "mug"))
-    campaign_id = entrance.register(entrance.read(sheet))
+    campaign_id = entrance.submit(sheet)
     entrance.start(campaign_id)
     [run] = [run for run in runs_of(deployed["campaign"].id) if campaign_id in run.tags]
     set_state(run, Pending())

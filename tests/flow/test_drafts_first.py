@@ -157,7 +157,7 @@ def test_a_card_without_drafts_makes_its_clips_and_no_draft(sheet, tmp_path, fak
 
 
 def test_the_drafts_setting_accepts_only_auto_and_off(sheet, fake_models):
-    with pytest.raises(SettingsError, match=r"The setting 'drafts' is wrong.*'auto' or 'off'"):
+    with pytest.raises(SettingsError, match=r"Invalid setting 'drafts'.*'auto' or 'off'"):
         run(sheet, drafts="on")
 
 

@@ -11,6 +11,7 @@ from pathlib import Path
 
 import pytest
 
+from flows.prefect import embedded_server
 from flows.prefect.embedded_server import prefect_server
 from manifests.errors import ReelmillError
 
@@ -18,6 +19,7 @@ HOLD = """
 import os, sys
 from pathlib import Path
 from flows.settings import prepare_prefect
+from flows.prefect import embedded_server
 from flows.prefect.embedded_server import prefect_server
 home = Path(sys.argv[1])
 prepare_prefect(home)
@@ -77,6 +79,6 @@ def test_the_operators_own_server_goes_first(tmp_path, monkeypatch):
 
 def test_a_server_that_does_not_start_is_told_with_its_log(tmp_path, monkeypatch):
     monkeypatch.delenv("PREFECT_API_URL", raising=False)
-    monkeypatch.setattr(sys, "executable", "/bin/false")
+    monkeypatch.setattr(embedded_server, "PYTHON", ("/bin/false",))
     with pytest.raises(ReelmillError, match=r"did not start; .*prefect-server.log says why"), prefect_server(tmp_path):
         pytest.fail("nothing runs here")

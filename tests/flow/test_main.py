@@ -90,9 +90,33 @@ def test_a_plan_of_one_is_told_in_the_singular(home, capsys, tmp_path):
     sheet = tmp_path / "one.csv"
     sheet.write_text("brief_id,prompt,variants\none,a red circle,1\n")
     words = " ".join(reelmill(capsys, "plan", sheet).out.split())
-    assert "1 variant asked for, 1 different." in words
-    assert "To make: 1 in 1 shard." in words
+    assert "1 variant requested, 1 distinct." in words
+    assert "To generate: 1 variant in 1 shard." in words
     assert ": 1 clip, " in words
+
+
+@published
+def test_a_run_fits_80_columns_and_ends_with_the_next_command(home, capsys, tmp_path, monkeypatch):
+    monkeypatch.setenv("COLUMNS", "80")
+    monkeypatch.chdir(tmp_path)
+    names = ("hero-circle-on-a-white-background-3f2a91", "cup")
+    briefs = (f"{names[0]},a red circle,2,", f"{names[1]},a red cup,4,2", "odd,there is nothing here,1,")
+    (tmp_path / "spring.csv").write_text("\n".join(["brief_id,prompt,variants,want", *briefs, ""]))
+    ended = reelmill(capsys, "run", "spring.csv", "--out", "out")
+    assert ended.code == 0, ended.err
+    lines = ended.out.splitlines()
+    assert [line for line in lines if len(line) > 80 and str(tmp_path) not in line] == []
+    assert [line.split("│")[0].strip() for line in lines if "│" in line] == [*names, "odd"]
+    assert "  cup: 2 not needed, since enough passed" in lines
+    assert any(line.startswith("  odd: ") for line in lines)
+    assert lines[-1] == "Next: run `reelmill review` to look at the clips in the browser."
+
+
+@published
+def test_clips_that_wait_for_review_name_the_commands(home, sheet, capsys):
+    ended = reelmill(capsys, "run", sheet, "--review", "required")
+    assert "10 clips wait for review. Review in the browser with `reelmill review`, or approve all with" in ended.out
+    assert "Next:" not in ended.out
 
 
 @published
@@ -104,7 +128,7 @@ def test_retry_takes_what_failed_and_nothing_else(home, capsys, fake_models, tmp
     assert reelmill(capsys, "retry", "mixed").code == 1
 
     ended = reelmill(capsys, "retry", "mixed", "--failed")
-    assert "0 variants are tried again, 1 gets a new seed" in ended.out
+    assert "0 variants are retried with the same seed, 1 variant with a new seed" in ended.out
     states = json.loads(reelmill(capsys, "status", "mixed", "--json").out)["states"]
     assert states == {"published": 1, "failed": 2}
 
@@ -121,7 +145,7 @@ def test_an_error_is_retried_with_the_same_seed(home, capsys, fake_models, tmp_p
     assert json.loads(reelmill(capsys, "run", sheet, "--json").out)["states"] == {"failed": 1}
     fake_models.generate = generate
 
-    assert "1 variant is tried again, 0 get" in reelmill(capsys, "retry", "one", "--failed").out
+    assert "1 variant is retried with the same seed, 0 variants" in reelmill(capsys, "retry", "one", "--failed").out
     assert json.loads(reelmill(capsys, "status", "one", "--json").out)["states"] == {"published": 1}
 
 
@@ -132,7 +156,8 @@ def test_approve_and_reject(home, capsys, sheet):
     from flows.settings import load_settings
     from tasks.runtime.resources import catalogue_of
 
-    ids = [row.variant_id for row in catalogue_of(resources_of(load_settings())).variants(campaign, ["passed"])]
+    variants = catalogue_of(resources_of(load_settings())).variants
+    ids = [row.variant_id for row in variants.of_campaign(campaign, ["passed"])]
     assert len(ids) == 10
     assert "1 rejected" in reelmill(capsys, "reject", campaign, ids[0][:10], "--reason", "too dull").out
     ended = reelmill(capsys, "approve", campaign, ids[1][:10])
@@ -167,15 +192,15 @@ def test_verify_and_signer(home, sheet, capsys, tmp_path):
     chain, _ = Authority().write(tmp_path / "stranger")
     stranger = reelmill(capsys, "verify", clips[0], "--anchors", chain)
     assert stranger.code == 1
-    assert "valid – intact, but its signer is not among the trusted ones" in stranger.out
-    assert "holds no PEM certificate" in reelmill(capsys, "verify", clips[0], "--anchors", sheet).err
+    assert "valid – intact, but the signer is not trusted" in stranger.out
+    assert "does not contain a PEM certificate" in reelmill(capsys, "verify", clips[0], "--anchors", sheet).err
 
 
 def test_models_lists_the_cards(home, capsys):
     cards = {card["name"]: card for card in json.loads(reelmill(capsys, "models", "--json").out)}
     assert cards["starter"]["licence"]["name"]
     assert not cards["wan2.1-t2v-1.3b"]["weights_present"]
-    assert "hf download" in reelmill(capsys, "models").out
+    assert "hf download" in reelmill(capsys, "models", "show", "wan2.1-t2v-1.3b").out
     assert cards["starter-openclip"]["weights_present"]
 
 
@@ -200,7 +225,7 @@ def test_rejected_rows_are_handed_back_with_what_is_wrong(home, capsys, tmp_path
     sheet.write_text("prompt,placements\na red circle,16:9\na blue circle,7:3\n")
     ended = reelmill(capsys, "run", sheet, "--accept-good-rows", "--out", tmp_path / "out")
     assert ended.code == 0
-    assert "Left out: Row 3, column B 'placements': '7:3'" in ended.err
+    assert "Skipped: Row 3, column B 'placements': '7:3'" in ended.err
     table = read_table(tmp_path / "out" / "mixed-results.xlsx")
     good, bad = (dict(zip(table.columns, row.cells, strict=False)) for row in table.rows)
     assert good["Reelmill status"] == "published"
@@ -218,5 +243,5 @@ def test_the_clip_table_has_every_clip_and_no_formula(home, capsys, tmp_path):
     table = pd.read_csv(tmp_path / "out" / "clips.csv")
     assert list(table["state"]) == ["published", "failed"]
     assert not table["prompt"].str.startswith("=").any()
-    assert table["reasons"][1].startswith("it does not show the prompt")
+    assert table["reasons"][1].startswith("it does not match the prompt")
     assert table["frame_difference"].notna().all()

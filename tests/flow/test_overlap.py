@@ -97,7 +97,7 @@ def test_only_a_few_clips_are_in_memory_at_a_time(home, large, fake_models, monk
 
 def test_rows_are_written_in_batches(home, large, fake_models, monkeypatch):
     held = catalogue()
-    record, batches = held.record, []
+    record, batches = held.results.record_batch, []
 
     def slow(judged):
         items = list(judged)
@@ -105,7 +105,7 @@ def test_rows_are_written_in_batches(home, large, fake_models, monkeypatch):
         time.sleep(0.4)
         return record(items)
 
-    monkeypatch.setattr(held, "record", slow)
+    monkeypatch.setattr(held.results, "record_batch", slow)
     run(large)
     assert sum(batches) == 12
     assert len(batches) < 9

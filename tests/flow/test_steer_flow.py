@@ -68,11 +68,11 @@ def test_secrets_among_parameters_are_refused_and_called_burnt(campaign_id):
 
 def test_a_run_that_others_leave_nothing_is_not_called_finished(home, sheet):
     from flows.campaign import finish
-    from flows.registration import read_sheet, register
+    from flows.submit import submit
 
     settings = load_settings(lease_s=1.0)
     resources = resources_of(settings)
-    made = register(settings, resources, read_sheet(settings, resources, sheet, False))
+    made = submit(settings, resources, sheet).campaign_id
     held = [row.variant_id for row in catalogue().variants.of_campaign(made)][:3]
     catalogue().leases.acquire(held, "elsewhere:boot:1:1", 600, attempts_cap=5, campaign_id=made)
     assert finish_in_flow(finish, settings, resources, made) == "left"

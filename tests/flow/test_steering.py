@@ -18,9 +18,9 @@ from sqlalchemy import create_engine, text
 
 from adapters.catalogue import Catalogue, open_catalogue
 from adapters.catalogue.work.runs import TURN
-from flows.registration import read_sheet, register
 from flows.runtime.resources import resources_of
 from flows.settings import load_settings
+from flows.submit import submit
 from tasks.render.render import LEASED_AT_ONCE
 from tasks.runtime import resources as resources_module
 
@@ -42,7 +42,7 @@ def new_campaign(home: Path, tmp_path: Path) -> Callable[..., str]:
         sheet.write_text(f"brief_id,prompt,placements,variants\n{name},a red circle for {name},1:1,{variants}\n")
         settings = load_settings(review=review)
         opened = resources_of(settings)
-        return register(settings, opened, read_sheet(settings, opened, sheet, False))
+        return submit(settings, opened, sheet).campaign_id
 
     return new
 
@@ -243,7 +243,7 @@ def test_a_budget_ends_a_run_cleanly(home, catalogue, new_campaign, capsys):
     ended = reelmill(capsys, "resume", "spring", "--budget-hours", 0.1 / 3600)
     assert ended.code == 0
     assert "The budget of 2.77778e-05 device hours is used up; " in ended.err
-    assert f"`reelmill resume {campaign_id}` goes on" in ended.err
+    assert f"Resume with `reelmill resume {campaign_id}`." in ended.err
     (run,) = catalogue.runs.all(campaign_id)
     assert (run.outcome, catalogue.leases.owners()) == ("budget", [])
     assert 10 <= made(catalogue, campaign_id) <= 10 + 2 * LEASED_AT_ONCE, "a fake clip costs 0.01 s"

@@ -17,7 +17,7 @@ EXAMPLE = Path(__file__).parents[2] / "examples" / "stock.csv"
 
 
 def campaigns():
-    return catalogue_of(resources_of(load_settings())).campaigns()
+    return catalogue_of(resources_of(load_settings())).campaigns.all()
 
 
 @nightly
@@ -26,7 +26,12 @@ def test_a_night_its_report_and_its_campaign(home, capsys, tmp_path):
         capsys, "stock", EXAMPLE, "--until", "", "--budget-money", 10, "--price-hour", 2, "--out", tmp_path / "out"
     )
     assert ended.code == 0, ended.err
-    for part in ("12 / 0 / 0", "12 / 12 / 12", "5.0 h of device time (10.00 in money)", "it has done all that it"):
+    for part in (
+        "12 / 0 / 0",
+        "12 / 12 / 12",
+        "5.0 h of device time (cost: 10.00)",
+        "all chosen combinations are finished",
+    ):
         assert part in ended.out
     assert (tmp_path / "out" / "contact-sheet.png").is_file()
     assert len((tmp_path / "out" / "clips.csv").read_text().splitlines()) > 12
@@ -55,7 +60,7 @@ def test_the_sheet_window_and_budget_of_the_settings(home, capsys, monkeypatch):
 def test_a_dry_run_needs_no_prefect_and_begins_nothing(home, capsys):
     ended = reelmill(capsys, "stock", EXAMPLE, "--dry-run")
     assert ended.code == 0
-    assert "this was a dry run; nothing was begun" in ended.out
+    assert "dry run, nothing was started" in ended.out
     assert campaigns() == []
     assert not (home / "prefect").exists()
 
@@ -70,7 +75,7 @@ def test_a_time_that_is_past_today_is_shown_to_be_tomorrow(home, capsys):
 def test_one_bad_cell_is_one_problem(home, capsys, tmp_path):
     sheet = tmp_path / "bad.csv"
     sheet.write_text("theme,want\na red circle,0\n")
-    assert "has 1 problem. " in reelmill(capsys, "stock", sheet).err
+    assert "has 1 error. " in reelmill(capsys, "stock", sheet).err
 
 
 def test_every_bad_cell_is_told_at_once(home, capsys, tmp_path):
@@ -80,7 +85,7 @@ def test_every_bad_cell_is_told_at_once(home, capsys, tmp_path):
     assert ended.code == 1
     for column in ("B 'tries': 'many'", "C 'want': '0'", "D 'most': 'x'", "E 'nightly': '-3'"):
         assert f"Row 2, column {column}" in ended.out
-    assert "has 4 problems" in ended.err
+    assert "has 4 errors" in ended.err
 
 
 @pytest.mark.parametrize(
@@ -88,10 +93,13 @@ def test_every_bad_cell_is_told_at_once(home, capsys, tmp_path):
     [
         ([], "No stock sheet is named; set REELMILL_STOCK, or name one: reelmill stock SHEET."),
         (["nowhere.csv"], "There is no stock sheet 'nowhere.csv', neither as a file nor as a key in the bucket"),
-        ([EXAMPLE, "--until", "25:00"], "'25:00' is no time of day to stop at; write it as 06:00"),
-        ([EXAMPLE, "--budget-hours", "-1"], "The budget's hours is -1; give a number that is not below zero."),
-        ([EXAMPLE, "--budget-money", "5"], "A budget in money needs a price: add --price-hour"),
-        ([EXAMPLE, "--model", "nosuch"], "There is no model card 'nosuch'; use one of"),
+        (
+            [EXAMPLE, "--until", "25:00"],
+            "'25:00' is not a valid time of day. Use a time from 00:00 to 23:59",
+        ),
+        ([EXAMPLE, "--budget-hours", "-1"], "Invalid budget: hours = -1. Use 0 or a positive number."),
+        ([EXAMPLE, "--budget-money", "5"], "A budget in money requires the price of a device hour. Set --price-hour"),
+        ([EXAMPLE, "--model", "nosuch"], "There is no model 'nosuch'. Use one of"),
     ],
 )
 def test_what_is_wrong_is_one_sentence(home, capsys, words, sentence):

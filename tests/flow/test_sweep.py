@@ -213,7 +213,7 @@ def test_an_orphan_whose_place_is_taken_stays_and_is_told(world: SweepWorld):
     before = world.snapshot()
     report = world.sweep()
     assert list(report.for_people) == ["orphan-left"]
-    assert "Other bytes already lie under" in report["orphan-left"].names[0]
+    assert "already exists with different content" in report["orphan-left"].names[0]
     assert world.snapshot() == before
 
 

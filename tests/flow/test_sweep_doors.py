@@ -37,7 +37,7 @@ def test_a_sound_installation(clips, capsys):
     assert ended.code == 0
     assert "10 published clips compared" in ended.out
     assert "3 credentials verified" in ended.out
-    assert "Nothing was found." in ended.out
+    assert "No findings." in ended.out
 
 
 def test_damage_is_told_and_asks_for_a_person(clips, capsys, home):
@@ -62,12 +62,12 @@ def test_damage_is_told_and_asks_for_a_person(clips, capsys, home):
     assert tampered.name in report["found"]["untrusted"]["names"][0]
     assert missing.name in report["found"]["missing"]["names"][0]
     assert [path.name for path in (home / "bucket" / "quarantine").rglob("*.mp4")] == ["odd.mp4"]
-    (alert,) = catalogue_of(resources_of(load_settings())).alerts(kind="sweep")
+    (alert,) = catalogue_of(resources_of(load_settings())).alerts.all(kind="sweep")
     assert "1 published file that is missing in the bucket" in alert.text
     assert "odd.mp4" not in alert.text
     ended = reelmill(capsys, "sweep")
     assert ended.code == 1
-    assert "A person has to see to what is left to do." in ended.err
+    assert "Some findings need a person's attention." in ended.err
     words = " ".join(ended.out.split())
     assert "1 published file that is missing" in words
     assert "put it back" in words
@@ -80,7 +80,7 @@ def test_a_clip_that_another_authority_signed_is_not_trusted(clips, capsys, home
     code, report = swept(capsys, "--sample", "2")
     assert code == 1
     assert report["found"]["untrusted"]["count"] == 2
-    assert "reelmill signer" in catalogue_of(resources_of(load_settings())).alerts(kind="sweep")[0].text
+    assert "reelmill signer" in catalogue_of(resources_of(load_settings())).alerts.all(kind="sweep")[0].text
 
 
 def test_without_a_signer_the_rest_is_done(clips, capsys, monkeypatch):
@@ -108,7 +108,7 @@ def test_each_campaign_is_looked_for_in_its_own_bucket(clips, capsys, tmp_path):
 def test_before_the_first_campaign_there_is_nothing_to_sweep(home, capsys):
     ended = reelmill(capsys, "sweep")
     assert ended.code == 0
-    assert "Looked at: an empty installation." in ended.out
+    assert "Checked: an empty installation." in ended.out
 
 
 def test_the_flow_keeps_its_report_where_operators_look(clips, capsys):

@@ -151,7 +151,7 @@ def up(tmp_path_factory) -> Iterator[Up]:
 
 
 def test_it_answers_everywhere_and_says_where(up: Up):
-    assert up.says("Everything runs."), up.text
+    assert up.says("Everything is running."), up.text
     assert up.says(r"\[schedules\] sweep runs next at \d{4}-\d\d-\d\d \d\d:\d\d UTC"), up.text
     for said in (
         f"Dashboard: http://127.0.0.1:{up.port}",
@@ -222,7 +222,7 @@ def test_what_is_killed_is_started_again(up: Up, words: str, name: str):
     before = up.one(words)
     below = before.children(recursive=True)
     before.kill()
-    assert up.says(rf"\[{name}\] was killed by signal 9; it is started again in \d+ s", 20), up.text
+    assert up.says(rf"\[{name}\] was killed by signal 9; restarting in \d+ s", 20), up.text
     assert awaited(lambda: _other(up, words, before), 60), up.text
     assert psutil.wait_procs(below, 20)[1] == []
     assert awaited(lambda: _is_up(up), 120)
@@ -244,7 +244,7 @@ def test_a_second_one_in_the_same_home_is_refused(up: Up):
     other = Up(up.home, up.inbox)
     assert other.process.wait(60) == 1
     other._reader.join(10)
-    assert "Another `reelmill up` works in" in other.text
+    assert "Another `reelmill up` is running in" in other.text
 
 
 def test_a_port_that_is_taken_is_refused(up: Up, tmp_path: Path):
@@ -257,7 +257,7 @@ def test_a_port_that_is_taken_is_refused(up: Up, tmp_path: Path):
         timeout=60,
     )
     assert done.returncode == 1
-    assert f"Port {up.port} is taken" in done.stderr
+    assert f"Port {up.port} is in use" in done.stderr
     assert "--port" in done.stderr
 
 
@@ -272,7 +272,7 @@ def test_one_port_for_two_is_refused(tmp_path: Path):
         timeout=60,
     )
     assert done.returncode == 1
-    assert f"cannot both have port {port}" in done.stderr
+    assert f"cannot both use port {port}" in done.stderr
 
 
 def test_a_server_of_ones_own_that_does_not_answer_is_waited_for(tmp_path: Path):
@@ -280,9 +280,9 @@ def test_a_server_of_ones_own_that_does_not_answer_is_waited_for(tmp_path: Path)
     away = f"http://me:correcthorse@127.0.0.1:{free_port()}/api"
     waiting = Up(tmp_path / "home", tmp_path / "in", prefect_api_url=away)
     try:
-        assert waiting.says(r"\[schedules\] waits for Prefect's server at http://127.0.0.1:\d+/api", 90), waiting.text
+        assert waiting.says(r"\[schedules\] waiting for Prefect's server at http://127.0.0.1:\d+/api", 90), waiting.text
         assert awaited(lambda: waiting.status_or_none(waiting.port, "/signin") == 200, 90), waiting.text
-        assert "Everything runs." not in waiting.text
+        assert "Everything is running." not in waiting.text
         assert "correcthorse" not in waiting.text
     finally:
         assert waiting.end(signal.SIGTERM) == 0
@@ -325,7 +325,7 @@ def test_sigterm_leaves_no_process(up: Up):
 def test_sigkill_leaves_no_process_and_the_next_one_goes_on(up: Up):
     second = Up(up.home, up.inbox)
     try:
-        assert second.says("Everything runs."), second.text
+        assert second.says("Everything is running."), second.text
         [campaign] = [row.campaign_id for row in second.catalogue.campaigns.all() if row.name == "summer"]
         assert second.says(r"for flow 'campaign'"), second.text
         second.end(signal.SIGKILL)

@@ -14,6 +14,7 @@ import openpyxl
 import pytest
 import s3_server
 
+import flows.submit
 from adapters.catalogue import Catalogue
 from adapters.catalogue.messages.sheet_imports import SheetImports
 from adapters.inbox import FolderInbox, Inbox, open_inbox
@@ -23,7 +24,6 @@ from flows.settings import Settings, load_settings
 from flows.watch import Entrance, watch_of
 from flows.watch import main as watch_main
 from manifests.errors import BucketUnreachableError, SettingsError
-from tasks.intake.intake import Intake
 from tasks.runtime.resources import catalogue_of, close_resources
 from tasks.watch import receipt
 from tasks.watch import watch as watching
@@ -39,8 +39,8 @@ class Door(Entrance):
 
     notes: Path
 
-    def register(self, intake: Intake) -> str:
-        campaign_id = super().register(intake)
+    def submit(self, sheet: Path) -> str:
+        campaign_id = super().submit(sheet)
         self.note(f"registered {campaign_id}")
         return campaign_id
 
@@ -321,7 +321,7 @@ def test_a_wrong_setting_ends_the_watcher_with_its_sentence(home: Path, monkeypa
 def test_trouble_that_is_not_the_sheets_is_answered_and_tried_again(place: Place):
     place.put("a.csv", GOOD)
     watcher, _ = place.watcher()
-    with patch.object(Entrance, "register", side_effect=BucketUnreachableError("The bucket does not answer.")):
+    with patch.object(Entrance, "submit", side_effect=BucketUnreachableError("The bucket does not answer.")):
         watcher.look()
     assert place.receipt("a.csv")["state"] == "waiting"
     assert "The bucket does not answer." in place.receipt("a.csv")["message"]
@@ -403,8 +403,8 @@ def test_long_names_are_answered_once(folder: Place, name: str):
 STEPS: list[tuple[Any, str]] = [
     (watching, "snapshot_sheet"),
     (SheetImports, "claim"),
-    (Door, "read"),
-    (Door, "register"),
+    (Door, "submit"),
+    (flows.submit, "register"),
     (SheetImports, "finish"),
     (Door, "start"),
     (FolderInbox, "leave"),

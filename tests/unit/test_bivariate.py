@@ -1,4 +1,4 @@
-"""What scores say of drafts and finals: means, scatter and correlation, with one score missing for many clips."""
+"""Fit of means, scatter and correlation of drafts and finals, with one score missing for many clips."""
 
 from math import sqrt
 
@@ -11,13 +11,13 @@ MEANS, SCALES = (-1.0, -2.5), (1.0, 1.6)
 
 
 def clips(rho: float, number: int, seed: int = 0) -> tuple[np.ndarray, np.ndarray]:
-    """Finals and drafts, whose means and scatter differ."""
+    """Return finals and drafts with different means and scatter."""
     final, other = np.random.default_rng(seed).standard_normal((2, number))
     return MEANS[0] + SCALES[0] * final, MEANS[1] + SCALES[1] * (rho * final + sqrt(1 - rho**2) * other)
 
 
 def fitted(finals: np.ndarray, drafts: np.ndarray, finished: np.ndarray, drafted: np.ndarray) -> Fit:
-    """A fit of one prompt to what is known: masks tell of which clips there is a final, and a draft."""
+    """Fit one prompt; the masks select the clips with a final and those with a draft."""
     both = finished & drafted
     return fit(
         moments(np.column_stack([finals[both], drafts[both]]))[None],
@@ -28,7 +28,7 @@ def fitted(finals: np.ndarray, drafts: np.ndarray, finished: np.ndarray, drafted
 
 
 @pytest.mark.parametrize("rho", [0.0, 0.3, 0.6, 0.9])
-def test_a_few_extreme_finals_tell_the_correlation(rho):
+def test_a_few_extreme_finals_determine_the_correlation(rho):
     found = []
     for seed in range(60):
         finals, drafts = clips(rho, 400, seed)
@@ -40,7 +40,7 @@ def test_a_few_extreme_finals_tell_the_correlation(rho):
 
 
 @pytest.mark.parametrize("rho", [0.0, 0.6, 0.9])
-def test_finishing_only_good_drafts_misleads_nothing(rho):
+def test_finishing_only_good_drafts_does_not_bias_the_fit(rho):
     found, first = [], np.arange(4000) < 100
     for seed in range(12):
         finals, drafts = clips(rho, 4000, seed)
@@ -51,7 +51,7 @@ def test_finishing_only_good_drafts_misleads_nothing(rho):
     assert deviations == pytest.approx(SCALES, rel=0.05)
 
 
-def test_a_prompt_without_drafts_shares_the_others_shift():
+def test_a_prompt_without_drafts_is_shrunk_towards_the_others():
     finals, drafts = clips(0.6, 200)
     pairs = np.stack([moments(np.column_stack([finals, drafts])), np.zeros((3, 3))])
     alone = np.stack([np.zeros((2, 2)), moments(finals[:, None] + 2)])
@@ -60,7 +60,7 @@ def test_a_prompt_without_drafts_shares_the_others_shift():
     assert MEANS[1] - 0.5 < means[1, 1] < MEANS[1] + 2 * 0.6 * SCALES[1] + 0.5
 
 
-def test_what_is_expected_of_a_threshold_is_what_the_optimum_counts():
+def test_expected_shares_at_the_best_threshold_give_the_best_gain():
     best = best_gain(0.1, 0.6, 0.15)
     finished, passing = expected(0.1, 0.6, best.threshold)
     assert passing / (0.15 + finished) / 0.1 == pytest.approx(best.gain, rel=1e-3)

@@ -29,32 +29,32 @@ def test_frames_are_the_nearest_that_the_rules_allow(name, duration_s):
 
 
 @pytest.mark.parametrize(("duration_s", "num_frames"), [(2, 17), (1, 9), (2.125, 17), (1.8, 13), (4.1, 33)])
-def test_a_wish_in_round_seconds_gets_the_next_length(duration_s, num_frames):
+def test_a_duration_gets_the_nearest_supported_length(duration_s, num_frames):
     assert RANGED.frames_for(duration_s) == num_frames
 
 
 @pytest.mark.parametrize(("duration_s", "best"), [(30, "4.125"), (0.2, "1.125"), (0, "1.125"), (-3, "1.125")])
-def test_a_length_out_of_range_names_range_and_nearest(duration_s, best):
+def test_a_duration_out_of_range_names_the_range_and_the_nearest_length(duration_s, best):
     with pytest.raises(CardRuleError) as caught:
         RANGED.frames_for(duration_s)
     assert str(caught.value) == (
-        f"starter makes clips of 1.125 to 4.125 s, not of {duration_s} s; the nearest it can make is {best} s"
+        f"starter supports clips of 1.125 to 4.125 s, not {duration_s} s; the nearest supported length is {best} s"
     )
 
 
-def test_a_card_of_one_length_says_so():
-    with pytest.raises(CardRuleError, match=r"^starter makes clips of 2.125 s only, not of 5 s$"):
+def test_a_card_with_one_length_reports_it():
+    with pytest.raises(CardRuleError, match=r"^starter only supports clips of 2.125 s, not 5 s$"):
         STARTER.frames_for(5)
 
 
 @pytest.mark.parametrize("duration_s", [math.nan, math.inf, -math.inf])
-def test_a_length_that_is_no_number_is_refused(duration_s):
+def test_a_duration_that_is_not_finite_is_refused(duration_s):
     with pytest.raises(CardRuleError):
         CARDS["starter"].frames_for(duration_s)
 
 
-def test_an_unknown_ratio_lists_the_known():
-    with pytest.raises(CardRuleError, match=r"^starter does not make the aspect ratio 4:5; use 16:9, 1:1, 9:16$"):
+def test_an_unknown_ratio_lists_the_supported_ones():
+    with pytest.raises(CardRuleError, match=r"^starter does not support the aspect ratio 4:5; use 16:9, 1:1, 9:16$"):
         CARDS["starter"].size_for("4:5")
 
 
@@ -62,7 +62,7 @@ SIZES = [(name, ratio) for name, card in CARDS.items() for ratio in card.sizes]
 
 
 @pytest.mark.parametrize(("name", "ratio"), SIZES)
-def test_kept_sizes_have_their_ratio_exactly_and_can_be_encoded(name, ratio):
+def test_kept_sizes_match_their_ratio_exactly_and_can_be_encoded(name, ratio):
     size = CARDS[name].size_for(ratio)
     width, height = map(int, ratio.split(":"))
     assert size.width * height == size.height * width
@@ -70,11 +70,11 @@ def test_kept_sizes_have_their_ratio_exactly_and_can_be_encoded(name, ratio):
 
 
 @pytest.mark.parametrize("name", CARDS)
-def test_card_rules_are_those_of_the_pipeline(name):
-    """The pipelines' own words, read from diffusers.
+def test_card_rules_match_the_pipeline(name):
+    """Compare with the rules in the source of diffusers.
 
-    A card may ask for more than check_inputs does: some pipelines round a size down or fail at it
-    later, which tests/contract/test_families_rules.py looks at. HunyuanVideo takes its size from the picture.
+    A card may be stricter than check_inputs: some pipelines round a size down or fail later, see
+    tests/contract/test_families_rules.py. HunyuanVideo derives its size from the picture.
     """
     import inspect
 
@@ -96,18 +96,21 @@ def test_card_rules_are_those_of_the_pipeline(name):
 BROKEN = [
     ({"sizes": {}}, "sizes"),
     ({"sizes": {"1:1": {"height": 63, "width": 64, "render_height": 64, "render_width": 64}}}, "multiple of 2"),
-    ({"sizes": {"1:1": {"height": 64, "width": 98, "render_height": 64, "render_width": 96}}}, "lie within"),
+    ({"sizes": {"1:1": {"height": 64, "width": 98, "render_height": 64, "render_width": 96}}}, "must not exceed"),
     ({"sizes": {"1:1": {"height": 64, "width": 64, "render_height": 80, "render_width": 64}}}, "multiples of 32"),
     ({"weights": {"folder": "x", "hub_id": "a/b", "revision": "1", "size_mb": 1}}, "either folder or hub_id"),
-    ({"weights": {"hub_id": "a/b", "revision": "main", "size_mb": 1}}, "branches move"),
-    ({"defaults": {"num_frames": 10, "num_inference_steps": 2, "guidance_scale": 1, "min_adherence": 0}}, "breaks"),
+    ({"weights": {"hub_id": "a/b", "revision": "main", "size_mb": 1}}, "branches change"),
+    (
+        {"defaults": {"num_frames": 10, "num_inference_steps": 2, "guidance_scale": 1, "min_adherence": 0}},
+        "not allowed by rules",
+    ),
     ({"name": "Tiny LTX"}, "pattern"),
     ({"surprise": 1}, "Extra inputs"),
 ]
 
 
 @pytest.mark.parametrize(("change", "sentence"), BROKEN, ids=[sentence for _, sentence in BROKEN])
-def test_a_card_that_contradicts_itself_is_refused(tmp_path, change, sentence):
+def test_an_inconsistent_card_is_refused(tmp_path, change, sentence):
     with pytest.raises(ValidationError, match=sentence):
         tiny_weights.ltx_card(tmp_path, **change)
 
@@ -120,7 +123,7 @@ def test_parts_and_loras_are_part_of_a_cards_recipe():
     assert fast.model_copy(update={"loras": fast.loras[::-1]}).recipe("exact") != fast.recipe("exact")
 
 
-def test_what_binds_the_operator_stands_on_the_cards():
+def test_cards_state_the_conditions_that_bind_the_operator():
     conditions = {name: " ".join(card.licence.conditions()) for name, card in CARDS.items()}
     assert conditions["wan2.2-i2v-a14b"] == conditions["mochi-1"] == ""
     assert "10,000,000" in conditions["ltx-2"]

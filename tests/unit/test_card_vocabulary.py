@@ -33,27 +33,27 @@ def test_words_outside_the_vocabulary(prompt, unknown):
 
 
 @given(st.text())
-def test_any_text_is_taken(prompt):
+def test_any_text_is_accepted(prompt):
     words = unknown_words(prompt, KNOWN)
     assert len(set(words)) == len(words)
     assert not set(words) & KNOWN
 
 
 @pytest.mark.parametrize("content", [["Red", "circle"], {"words": ["red", "circle"], "made": "today"}])
-def test_a_vocabulary_is_a_list_or_holds_one(tmp_path, content):
+def test_a_vocabulary_is_a_list_or_contains_one(tmp_path, content):
     (tmp_path / "words.json").write_text(json.dumps(content))
     assert load_vocabulary(tmp_path / "words.json") == {"red", "circle"}
 
 
 @pytest.mark.parametrize("content", ["{", '{"red": 1}', "[1, 2]", "7"])
-def test_anything_else_is_refused_in_a_sentence(tmp_path, content):
+def test_any_other_content_is_refused(tmp_path, content):
     path = tmp_path / "words.json"
     path.write_text(content)
-    with pytest.raises(IncompleteWeightsError, match=r"^The vocabulary .*words\.json is no JSON list of words"):
+    with pytest.raises(IncompleteWeightsError, match=r"^The vocabulary .*words\.json is not a JSON list of words"):
         load_vocabulary(path)
 
 
-def test_a_card_asks_its_own_vocabulary(tmp_path):
+def test_a_card_uses_its_own_vocabulary(tmp_path):
     (tmp_path / "words.json").write_text('["red"]')
     card = tiny_weights.ltx_card(tmp_path, vocabulary=str(tmp_path / "words.json"))
     assert card.outside_vocabulary("red whale") == ("whale",)

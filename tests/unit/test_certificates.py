@@ -32,43 +32,43 @@ def self_signed(authority):
 BAD_CHAINS = {
     "expired": (
         lambda: chain_of(leaf(start=-9 * DAY, end=-DAY), AUTHORITY.intermediate, AUTHORITY.root),
-        "expired on .* UTC; renew it",
+        "expired on .* UTC. Renew it",
     ),
     "not yet valid": (
         lambda: chain_of(leaf(start=DAY), AUTHORITY.intermediate, AUTHORITY.root),
-        "valid only from .* check the clock",
+        "not valid before .* Check the clock",
     ),
     "no intermediate": (
         lambda: chain_of(leaf(), AUTHORITY.root),
-        "stops at .*Test signer.*add the certificate of its issuer .*Test intermediate",
+        "ends at .*Test signer.*Add the certificate of its issuer .*Test intermediate",
     ),
     "another's intermediate": (
         lambda: chain_of(leaf(), Authority().intermediate, AUTHORITY.root),
-        "Test signer.* is not followed by the issuer, .*Test intermediate",
+        "Test signer.* is not followed by that of its issuer .*Test intermediate",
     ),
-    "leaf alone": (lambda: chain_of(leaf()), "stops at .*Test signer.*add the certificate of its issuer"),
-    "no root": (lambda: chain_of(leaf(), AUTHORITY.intermediate), "stops at .*intermediate.*name it among the anchors"),
-    "wrong order": (lambda: chain_of(AUTHORITY.intermediate, leaf(), AUTHORITY.root), "put the signer's own"),
-    "self-signed authority": (lambda: chain_of(self_signed(True)), "is self-signed, which C2PA refuses"),
-    "self-signed": (lambda: chain_of(self_signed(False)), "is self-signed, which C2PA refuses"),
+    "leaf alone": (lambda: chain_of(leaf()), "ends at .*Test signer.*Add the certificate of its issuer"),
+    "no root": (lambda: chain_of(leaf(), AUTHORITY.intermediate), "ends at .*intermediate.*add the issuer to the anchors"),
+    "wrong order": (lambda: chain_of(AUTHORITY.intermediate, leaf(), AUTHORITY.root), "Put the signer's"),
+    "self-signed authority": (lambda: chain_of(self_signed(True)), "is self-signed, which C2PA does not allow"),
+    "self-signed": (lambda: chain_of(self_signed(False)), "is self-signed, which C2PA does not allow"),
     "no purpose": (
         lambda: chain_of(leaf(purposes=False), AUTHORITY.intermediate, AUTHORITY.root),
         "lacks an extended key usage",
     ),
     "weak RSA": (
         lambda: chain_of(AUTHORITY.leaf(rsa.generate_private_key(65537, 1024)), AUTHORITY.intermediate, AUTHORITY.root),
-        "does not take the signer's kind of key",
+        "does not support the signer's type of key",
     ),
     "unknown curve": (
         lambda: chain_of(
             AUTHORITY.leaf(ec.generate_private_key(ec.SECP256K1())), AUTHORITY.intermediate, AUTHORITY.root
         ),
-        "use P-256",
+        "Use P-256",
     ),
-    "no PEM": (lambda: b"hello", "holds no certificate in PEM"),
-    "empty": (lambda: b"", "holds no certificate in PEM"),
-    "half": (lambda: chain_of(leaf())[:200], "holds no certificate in PEM"),
-    "a key": (lambda: key_pem(KEY), "holds no certificate in PEM"),
+    "no PEM": (lambda: b"hello", "contains no PEM certificate"),
+    "empty": (lambda: b"", "contains no PEM certificate"),
+    "half": (lambda: chain_of(leaf())[:200], "contains no PEM certificate"),
+    "a key": (lambda: key_pem(KEY), "contains no PEM certificate"),
 }
 
 
@@ -81,7 +81,7 @@ def test_bad_chains(tmp_path, data, sentence):
 
 
 def test_a_missing_chain_is_named(tmp_path):
-    with pytest.raises(SignerUnavailableError, match=r"cannot read the certificate file .*gone.pem: No such file"):
+    with pytest.raises(SignerUnavailableError, match=r"Cannot read the certificate file .*gone.pem: No such file"):
         read_chain(tmp_path / "gone.pem")
 
 
@@ -107,16 +107,16 @@ def test_the_root_is_an_anchor_and_is_not_embedded(tmp_path):
 def test_anchors_of_another_authority_are_refused(tmp_path):
     path, _ = AUTHORITY.write(tmp_path)
     (tmp_path / "anchors.pem").write_bytes(pem(Authority().root))
-    with pytest.raises(SignerUnavailableError, match=r"stops at .*intermediate"):
+    with pytest.raises(SignerUnavailableError, match=r"ends at .*intermediate"):
         read_chain(path, tmp_path / "anchors.pem")
 
 
 BAD_KEYS = {
-    "passphrase": (lambda: key_pem(KEY, b"secret"), "has a passphrase"),
-    "no PEM": (lambda: b"hello", "holds no private key in PEM"),
-    "a certificate": (lambda: pem(AUTHORITY.root), "holds no private key in PEM"),
-    "DSA": (lambda: key_pem(dsa.generate_private_key(1024)), "does not take the kind of key"),
-    "unknown curve": (lambda: key_pem(ec.generate_private_key(ec.SECP256K1())), "use P-256"),
+    "passphrase": (lambda: key_pem(KEY, b"secret"), "is encrypted"),
+    "no PEM": (lambda: b"hello", "contains no PEM private key"),
+    "a certificate": (lambda: pem(AUTHORITY.root), "contains no PEM private key"),
+    "DSA": (lambda: key_pem(dsa.generate_private_key(1024)), "does not support the type of key"),
+    "unknown curve": (lambda: key_pem(ec.generate_private_key(ec.SECP256K1())), "Use P-256"),
 }
 
 
@@ -128,7 +128,7 @@ def test_bad_keys(tmp_path, data, sentence):
 
 
 def test_a_missing_key_is_named(tmp_path):
-    with pytest.raises(SignerUnavailableError, match=r"cannot read the private key file .*gone.pem: No such file"):
+    with pytest.raises(SignerUnavailableError, match=r"Cannot read the private key file .*gone.pem: No such file"):
         read_key(tmp_path / "gone.pem")
 
 

@@ -1,7 +1,8 @@
-"""The doctor finds what can be wrong, says how to mend it, waits for nothing for long, and tells no secret."""
+"""`reelmill doctor` finds problems, suggests fixes, respects its time limits and shows no secrets."""
 
 import http.client
 import json
+import re
 import socket
 import sqlite3
 import threading
@@ -16,18 +17,19 @@ from pathlib import Path
 import psycopg
 import pytest
 import s3_server
-from adapters.catalogue.saved_views.all import health as vitals
 from cli_runner import reelmill
 from credentials import Authority
 from cryptography.hazmat.primitives.asymmetric import ec
 
 from adapters.catalogue import open_catalogue
-from flows.doctor import checks_of
+from adapters.catalogue.views import health
+from flows.doctor import doctor_config
 from flows.runtime.resources import resources_of
 from flows.settings import load_settings
 from manifests.errors import ReelmillError
 from tasks.doctor import program
-from tasks.doctor.check import Check, Finding, examine
+from tasks.doctor.check import Check, Finding, run_checks
+from tasks.doctor.checks import checks_of
 from tasks.doctor.clock import check_clock
 from tasks.doctor.program import check_devices, check_versions, check_weights
 from tasks.doctor.servers import check_prefect, check_ray, check_webhook
@@ -49,16 +51,16 @@ def home(tmp_path, monkeypatch):
     close_resources()
 
 
-def found(look: Callable[[], Finding], limit_s: float = 60.0) -> Finding:
-    (finding,) = examine({"it": Check(look, limit_s)})
+def found(check: Callable[[], Finding], limit_s: float = 60.0) -> Finding:
+    (finding,) = run_checks({"it": Check(check, limit_s)})
     assert finding.check == "it"
     if finding.level != "ok":
-        assert finding.mend or "; " in finding.told, "nobody is told how to mend it"
+        assert finding.fix or re.search(r"[.;] ", finding.message), "no fix is suggested"
     return finding
 
 
 def publish_one(file: Path) -> None:
-    """Put a published clip into a catalogue, of which nothing but its state counts."""
+    """Insert a published clip into a catalogue; only its state matters."""
     with closing(sqlite3.connect(file)) as connection, connection:
         columns = [
             (name, kind, default)
@@ -81,7 +83,7 @@ def closed_port() -> int:
 
 @contextmanager
 def serving(answer: Answer) -> Iterator[str]:
-    """Serve every request by the function; yield the URL."""
+    """Answer every request with the function; yield the URL."""
 
     class Handler(BaseHTTPRequestHandler):
         protocol_version = "HTTP/1.1"
@@ -98,7 +100,7 @@ def serving(answer: Answer) -> Iterator[str]:
         do_GET = do_HEAD = do_PUT = do_DELETE = do_POST = reply
 
         def log_message(self, *_: object) -> None:
-            """Say nothing."""
+            """Log nothing."""
 
     with ThreadingHTTPServer(("127.0.0.1", 0), Handler) as server:
         thread = threading.Thread(target=server.serve_forever, daemon=True)
@@ -107,38 +109,38 @@ def serving(answer: Answer) -> Iterator[str]:
         server.shutdown()
 
 
-class TestExamining:
-    def test_each_is_bounded_and_all_go_at_once(self):
+class TestRunChecks:
+    def test_checks_run_concurrently_and_time_out(self):
         def hang() -> Finding:
             time.sleep(60)
             raise AssertionError
 
         began = time.monotonic()
-        findings = examine(
+        findings = run_checks(
             {"one": Check(hang, 0.5), "two": Check(hang, 0.5), "three": Check(lambda: Finding("ok", "x"))}
         )
         assert time.monotonic() - began < 5
         assert [(each.check, each.level) for each in findings] == [("one", "fail"), ("two", "fail"), ("three", "ok")]
-        assert "No answer within 0 s" in findings[0].told or "No answer within 1 s" in findings[0].told
+        assert "No answer within 0 s" in findings[0].message or "No answer within 1 s" in findings[0].message
 
     @pytest.mark.parametrize(
-        ("error", "told"),
+        ("error", "message"),
         [
-            (ReelmillError("The door is shut; open it."), "The door is shut; open it."),
+            (ReelmillError("The disk is full. Free some space."), "The disk is full. Free some space."),
             (PermissionError(13, "Permission denied", "/etc/shadow"), "/etc/shadow: Permission denied."),
             (ValueError("odd"), "ValueError: odd"),
         ],
     )
-    def test_whatever_goes_wrong_is_a_finding(self, error, told):
+    def test_every_error_becomes_a_finding(self, error, message):
         def fail() -> Finding:
             raise error
 
-        (finding,) = examine({"it": Check(fail)})
-        assert (finding.level, finding.told) == ("fail", told)
+        (finding,) = run_checks({"it": Check(fail)})
+        assert (finding.level, finding.message) == ("fail", message)
 
-    def test_secrets_are_taken_out(self):
+    def test_secrets_are_redacted(self):
         url = "postgresql://reelmill:correcthorse@db/clips"
-        assert "correcthorse" not in found(lambda: Finding("fail", f"{url} is odd", f"mend {url}")).told
+        assert "correcthorse" not in found(lambda: Finding("fail", f"{url} is wrong", f"fix {url}")).message
 
 
 class TestVersions:
@@ -148,23 +150,23 @@ class TestVersions:
         head = ["Metadata-Version: 2.1", f"Name: {name}", f"Version: {version}"]
         (place / "METADATA").write_text("\n".join([*head, *lines]))
 
-    def test_all_is_met_here(self):
+    def test_requirements_are_met_here(self):
         finding = found(lambda: check_versions(("ray",)))
-        assert finding.level == "ok", finding.told
-        assert "torch " in finding.told
+        assert finding.level == "ok", finding.message
+        assert "torch " in finding.message
 
     def test_the_fastapi_that_stops_prefects_server(self, tmp_path, monkeypatch):
         self.package(tmp_path, "fastapi", "0.165.0")
         monkeypatch.syspath_prepend(str(tmp_path))
         finding = found(check_versions)
         assert finding.level == "fail"
-        assert "fastapi is 0.165.0, and Reelmill asks for <0.151" in finding.told
-        assert "constraints.txt" in finding.mend
+        assert "fastapi is 0.165.0, but Reelmill requires <0.151" in finding.message
+        assert "constraints.txt" in finding.fix
 
     def test_a_torchvision_of_another_torch(self, tmp_path, monkeypatch):
         self.package(tmp_path, "torchvision", "0.21.0")
         monkeypatch.syspath_prepend(str(tmp_path))
-        assert "torchvision is 0.21.0" in found(check_versions).told
+        assert "torchvision is 0.21.0" in found(check_versions).message
 
     def test_a_build_for_a_device_is_the_same_version(self, tmp_path, monkeypatch):
         from importlib.metadata import version
@@ -176,12 +178,12 @@ class TestVersions:
     def test_something_is_not_installed(self, tmp_path, monkeypatch):
         self.package(tmp_path, "reelmill", "0.1.0", "Requires-Dist: surely-not-installed")
         monkeypatch.syspath_prepend(str(tmp_path))
-        assert "surely-not-installed is not installed" in found(check_versions).told
+        assert "surely-not-installed is not installed" in found(check_versions).message
 
     def test_another_python(self, tmp_path, monkeypatch):
         self.package(tmp_path, "reelmill", "0.1.0", "Requires-Python: >=3.99")
         monkeypatch.syspath_prepend(str(tmp_path))
-        assert "Reelmill asks for >=3.99" in found(check_versions).told
+        assert "Reelmill requires >=3.99" in found(check_versions).message
 
     def test_not_installed_as_a_package(self, monkeypatch):
         monkeypatch.setattr(program, "PROGRAM", "surely-not-installed")
@@ -192,14 +194,14 @@ class TestModels:
     def test_a_device_that_is_not_there(self):
         finding = found(lambda: check_devices(("cuda:7",)))
         assert finding.level == "fail"
-        assert "REELMILL_DEVICE names cuda:7, and this machine has " in finding.told
+        assert "REELMILL_DEVICE names cuda:7, but this machine has " in finding.message
         assert found(lambda: check_devices(("cpu",))).level == "ok"
 
     def test_a_driver_that_torch_does_not_see(self, tmp_path, monkeypatch):
         monkeypatch.setattr(program, "find_devices", lambda: ("cpu",))
         (tmp_path / "version").touch()
         monkeypatch.setattr(program, "NVIDIA", tmp_path / "version")
-        assert "torch sees no GPU" in found(lambda: check_devices(())).told
+        assert "torch finds no GPU" in found(lambda: check_devices(())).message
 
     def test_weights_that_are_missing(self, home, tmp_path, monkeypatch):
         assert found(lambda: check_weights(resources_of(load_settings()), "starter")).level == "ok"
@@ -209,7 +211,9 @@ class TestModels:
         assert found(lambda: check_weights(resources, "starter", here=False)).level == "warn"
 
     def test_a_card_that_is_not_here(self, home):
-        assert "none-such is not here" in found(lambda: check_weights(resources_of(load_settings()), "none-such")).told
+        assert (
+            "none-such is not here" in found(lambda: check_weights(resources_of(load_settings()), "none-such")).message
+        )
 
 
 class TestBucket:
@@ -241,10 +245,10 @@ class TestBucket:
         if is_there:
             place.mkdir()
         finding = found(lambda: check_bucket(BucketConfig(str(place)), url))
-        assert (finding.level, "holds nothing, though the catalogue knows 1 published" in finding.told) == (
+        assert (finding.level, "is empty, although the catalogue lists 1 published" in finding.message) == (
             "warn",
             True,
-        ), finding.told
+        ), finding.message
         assert place.exists() == is_there
         place.mkdir(exist_ok=True)
         (place / "clip.mp4").touch()
@@ -252,7 +256,7 @@ class TestBucket:
 
     def test_a_store_is_left_as_it_was(self, s3_endpoint, s3_bucket_name):
         finding = found(lambda: check_bucket(self.place(s3_endpoint, s3_bucket_name)))
-        assert finding.level == "ok", finding.told
+        assert finding.level == "ok", finding.message
         assert self.keys(s3_endpoint, s3_bucket_name) == []
 
     def test_a_folder_that_is_none(self, tmp_path):
@@ -261,15 +265,15 @@ class TestBucket:
 
     def test_no_such_bucket(self, s3_endpoint):
         finding = found(lambda: check_bucket(self.place(s3_endpoint, "nobody-made-this")))
-        assert (finding.level, "There is no bucket" in finding.told) == ("fail", True)
+        assert (finding.level, "does not exist" in finding.message) == ("fail", True)
 
     def test_a_store_that_is_away(self):
         finding = found(lambda: check_bucket(self.place(f"http://127.0.0.1:{closed_port()}", "clips")))
-        assert (finding.level, "does not answer" in finding.told) == ("fail", True)
+        assert (finding.level, "does not respond" in finding.message) == ("fail", True)
 
     @contextmanager
     def between(self, upstream: str, heeds_conditions: bool = True, may_delete: bool = True) -> Iterator[str]:
-        """A store like the one behind it, but for what it does not heed, or forbid."""
+        """Proxy to a store; it can ignore conditional writes and refuse deletions."""
 
         def forward(request: BaseHTTPRequestHandler) -> tuple[int, dict[str, str], bytes]:
             body = request.rfile.read(int(request.headers.get("Content-Length") or 0))
@@ -300,8 +304,8 @@ class TestBucket:
         with self.between(s3_endpoint, heeds_conditions=False) as careless:
             finding = found(lambda: check_bucket(self.place(careless, s3_bucket_name)))
         assert finding.level == "fail"
-        assert "was overwritten by other bytes" in finding.told
-        assert "If-None-Match" in finding.mend
+        assert "was overwritten with different content" in finding.message
+        assert "If-None-Match" in finding.fix
         assert self.keys(s3_endpoint, s3_bucket_name) == []
 
     def test_a_role_that_may_not_delete(self, s3_endpoint, s3_bucket_name):
@@ -309,23 +313,23 @@ class TestBucket:
             finding = found(lambda: check_bucket(self.place(strict, s3_bucket_name)))
         assert finding.level == "warn"
         (left,) = self.keys(s3_endpoint, s3_bucket_name)
-        assert left.removeprefix("clips/") in finding.told, "what is left behind is named"
+        assert left.removeprefix("clips/") in finding.message, "the remaining object is not named"
 
 
 class TestDatabase:
-    def test_nothing_is_made_by_looking(self, tmp_path):
+    def test_the_check_creates_nothing(self, tmp_path):
         url = f"sqlite:///{tmp_path / 'catalogue.sqlite'}"
-        assert "no catalogue yet" in found(lambda: check_database(url)).told
+        assert "no catalogue yet" in found(lambda: check_database(url)).message
         assert not (tmp_path / "catalogue.sqlite").exists()
 
     def test_a_good_one(self, catalogue_url):
         open_catalogue(catalogue_url).close()
         finding = found(lambda: check_database(catalogue_url))
-        assert finding.level == "ok", finding.told
-        assert f"revision {vitals.HEAD}" in finding.told
+        assert finding.level == "ok", finding.message
+        assert f"revision {health.HEAD}" in finding.message
 
     def test_an_empty_one(self, postgres_url):
-        assert "is empty" in found(lambda: check_database(postgres_url)).told
+        assert "is empty" in found(lambda: check_database(postgres_url)).message
 
     @pytest.mark.parametrize(("revision", "level"), [("0003", "warn"), ("9999", "fail")])
     def test_other_tables(self, tmp_path, revision, level):
@@ -334,15 +338,15 @@ class TestDatabase:
         with sqlite3.connect(file) as connection:
             connection.execute("UPDATE alembic_version SET version_num = ?", (revision,))
         finding = found(lambda: check_database(f"sqlite:///{file}"))
-        assert (finding.level, revision in finding.told) == (level, True)
+        assert (finding.level, revision in finding.message) == (level, True)
         with sqlite3.connect(file) as connection:
             assert connection.execute("SELECT version_num FROM alembic_version").fetchone() == (revision,)
 
-    def test_a_server_that_is_away_tells_no_password(self):
+    def test_an_unreachable_server_does_not_reveal_the_password(self):
         url = f"postgresql://reelmill:correcthorse@127.0.0.1:{closed_port()}/clips"
         finding = found(lambda: check_database(url))
-        assert (finding.level, "does not answer" in finding.told) == ("fail", True)
-        assert "correcthorse" not in finding.told
+        assert (finding.level, "does not answer" in finding.message) == ("fail", True)
+        assert "correcthorse" not in finding.message
 
     def test_one_that_may_only_be_read(self, postgres_url):
         open_catalogue(postgres_url).close()
@@ -350,17 +354,17 @@ class TestDatabase:
         with psycopg.connect(postgres_url, autocommit=True) as connection:
             connection.execute(f"ALTER DATABASE {name} SET default_transaction_read_only = on")
         finding = found(lambda: check_database(postgres_url))
-        assert (finding.level, "takes no writes" in finding.told) == ("fail", True)
+        assert (finding.level, "is read-only" in finding.message) == ("fail", True)
 
     def test_one_that_is_locked(self, tmp_path, monkeypatch):
-        monkeypatch.setattr(vitals, "PATIENCE_S", 0.3)
+        monkeypatch.setattr(health, "PATIENCE_S", 0.3)
         file = tmp_path / "catalogue.sqlite"
         open_catalogue(f"sqlite:///{file}").close()
         with sqlite3.connect(file, isolation_level=None) as connection:
             connection.execute("BEGIN EXCLUSIVE")
             finding = found(lambda: check_database(f"sqlite:///{file}"))
         connection.close()
-        assert (finding.level, "locked by another process" in finding.told) == ("fail", True)
+        assert (finding.level, "locked by another process" in finding.message) == ("fail", True)
 
     @pytest.mark.parametrize("url", ["mysql://db/clips", "nonsense", "sqlite://"])
     def test_what_is_no_catalogue(self, url):
@@ -382,8 +386,8 @@ class TestSigner:
     def test_a_certificate_that_ends_soon(self, home, tmp_path, monkeypatch, days, level):
         resources = self.resources(monkeypatch, *Authority().write(tmp_path / "pem", end=timedelta(days=days, hours=1)))
         finding = found(lambda: check_signer(resources))
-        assert (finding.level, f"in {days} days" in finding.told) == (level, True)
-        assert "reads back Trusted" in finding.told
+        assert (finding.level, f"in {days} days" in finding.message) == (level, True)
+        assert "the test clip is Trusted" in finding.message
 
     def test_one_that_has_ended(self, home, tmp_path, monkeypatch):
         resources = self.resources(
@@ -391,14 +395,14 @@ class TestSigner:
         )
         assert (
             found(lambda: check_signer(resources)).level,
-            "expired" in found(lambda: check_signer(resources)).told,
+            "expired" in found(lambda: check_signer(resources)).message,
         ) == ("fail", True)
 
     def test_a_key_of_another_certificate(self, home, tmp_path, monkeypatch):
         chain, _ = Authority().write(tmp_path / "one")
         _, key = Authority().write(tmp_path / "other", key=ec.generate_private_key(ec.SECP256R1()))
         finding = found(lambda: check_signer(self.resources(monkeypatch, chain, key)))
-        assert (finding.level, "does not belong to the certificate" in finding.told) == ("fail", True)
+        assert (finding.level, "does not belong to the certificate" in finding.message) == ("fail", True)
 
     def test_a_key_that_is_gone(self, home, tmp_path, monkeypatch):
         chain, _ = Authority().write(tmp_path / "one")
@@ -407,11 +411,11 @@ class TestSigner:
     def test_a_time_stamp_service_that_is_away(self, home, monkeypatch):
         monkeypatch.setenv("REELMILL_TSA_URL", f"http://127.0.0.1:{closed_port()}")
         finding = found(lambda: check_signer(resources_of(load_settings())))
-        assert (finding.level, "o time stamp from" in finding.told) == ("fail", True)
+        assert (finding.level, "o time stamp from" in finding.message) == ("fail", True)
 
 
 class TestClock:
-    def look(self, ahead_s: float) -> Finding:
+    def check(self, ahead_s: float) -> Finding:
         def answer(_: BaseHTTPRequestHandler) -> tuple[int, dict[str, str], bytes]:
             return 403, {"Date": formatdate(time.time() + ahead_s, usegmt=True)}, b""
 
@@ -419,31 +423,32 @@ class TestClock:
             return found(lambda: check_clock("sqlite:///none.sqlite", BucketConfig("s3://clips", endpoint=url)))
 
     @pytest.mark.parametrize(
-        ("ahead_s", "level", "told"),
+        ("ahead_s", "level", "message"),
         [
-            (0, "ok", "the same to a second"),
-            (60, "warn", "s ahead of this one"),
-            (-60, "warn", "s behind this one"),
-            (3600, "fail", "s ahead of this one"),
-            (-3600, "fail", "s behind this one"),
+            (0, "ok", "within a second of this machine's"),
+            (60, "warn", "s ahead of this machine's"),
+            (-60, "warn", "s behind this machine's"),
+            (3600, "fail", "s ahead of this machine's"),
+            (-3600, "fail", "s behind this machine's"),
         ],
     )
-    def test_the_stores_clock(self, ahead_s, level, told):
-        finding = self.look(ahead_s)
-        assert (finding.level, told in finding.told) == (level, True), finding.told
+    def test_the_stores_clock(self, ahead_s, level, message):
+        finding = self.check(ahead_s)
+        assert (finding.level, message in finding.message) == (level, True), finding.message
 
     def test_the_databases_clock(self, postgres_url):
         open_catalogue(postgres_url).close()
         place = BucketConfig("/folder")
-        assert found(lambda: check_clock(postgres_url, place)).told == "The database's clock is the same to a second."
+        same = found(lambda: check_clock(postgres_url, place))
+        assert same.message == "The database's clock is within a second of this machine's."
         slow = found(lambda: check_clock(postgres_url, place, now=lambda: time.time() - 400))
-        assert (slow.level, "400 s ahead of this one" in slow.told) == ("fail", True)
+        assert (slow.level, "400 s ahead of this machine's" in slow.message) == ("fail", True)
 
     @pytest.mark.parametrize("date", ["", "tomorrow"])
-    def test_a_store_that_tells_no_time(self, date):
+    def test_a_store_without_a_valid_date(self, date):
         with serving(lambda _: (200, {"Date": date} if date else {}, b"")) as url:
             finding = found(lambda: check_clock("sqlite:///none.sqlite", BucketConfig("s3://clips", endpoint=url)))
-        assert finding.told == "Nothing else has a clock to compare with."
+        assert finding.message == "There is no other clock to compare with."
 
 
 class TestDisk:
@@ -463,7 +468,7 @@ class TestServers:
 
     def test_a_prefect_that_is_away(self):
         finding = found(lambda: check_prefect(f"http://127.0.0.1:{closed_port()}/api"))
-        assert (finding.level, "does not answer" in finding.told) == ("fail", True)
+        assert (finding.level, "does not respond" in finding.message) == ("fail", True)
 
     def prefect(self, version: str, auth: str = "") -> Answer:
         def answer(request: BaseHTTPRequestHandler) -> tuple[int, dict[str, str], bytes]:
@@ -479,18 +484,18 @@ class TestServers:
 
         with serving(self.prefect(version("prefect"))) as url:
             assert found(lambda: check_prefect(f"{url}/api")).level == "ok"
-            assert "as no Prefect server does" in found(lambda: check_prefect(url)).told
+            assert "is not a Prefect API" in found(lambda: check_prefect(url)).message
         with serving(self.prefect("2.20.1")) as url:
             finding = found(lambda: check_prefect(f"{url}/api"))
-            assert (finding.level, "is 2.20.1, and this is" in finding.told) == ("warn", True)
+            assert (finding.level, "has version 2.20.1, but this installation has" in finding.message) == ("warn", True)
 
-    def test_a_prefect_that_asks_who_we_are(self):
+    def test_a_prefect_that_requires_credentials(self):
         from importlib.metadata import version
 
         with serving(self.prefect(version("prefect"), "Basic YTpi")) as url:
             refused = found(lambda: check_prefect(f"{url}/api", "a:correcthorse"))
-            assert (refused.level, "PREFECT_API_AUTH_STRING" in refused.mend) == ("fail", True)
-            assert "correcthorse" not in refused.told
+            assert (refused.level, "PREFECT_API_AUTH_STRING" in refused.fix) == ("fail", True)
+            assert "correcthorse" not in refused.message
             assert found(lambda: check_prefect(f"{url}/api", "a:b")).level == "ok"
 
     @pytest.mark.parametrize(
@@ -506,29 +511,29 @@ class TestServers:
     def test_the_webhook(self, url, level):
         finding = found(lambda: check_webhook(url))
         assert finding.level == level
-        assert "correcthorse" not in finding.told
+        assert "correcthorse" not in finding.message
 
     def test_a_ray_cluster_that_is_away(self, home):
         card = card_of(resources_of(load_settings()), "starter")
         began = time.monotonic()
         finding = found(lambda: check_ray(f"127.0.0.1:{closed_port()}", card, limit_s=12))
         assert time.monotonic() - began < 30
-        assert (finding.level, "does not answer" in finding.told) == ("fail", True)
+        assert (finding.level, "does not respond" in finding.message) == ("fail", True)
 
 
 class TestCommand:
     @pytest.fixture(autouse=True)
     def _quick(self, monkeypatch):
-        """Torch and the signer have tests of their own above."""
-        monkeypatch.setattr("flows.doctor.check_devices", lambda *_: Finding("ok", "cpu."))
+        """Skip the import of torch; devices are tested above."""
+        monkeypatch.setattr("tasks.doctor.checks.check_devices", lambda *_: Finding("ok", "cpu."))
 
-    def test_all_is_well_on_a_bare_machine(self, home, capsys):
+    def test_all_checks_pass_on_a_bare_machine(self, home, capsys):
         ended = reelmill(capsys, "doctor")
         assert ended.code == 0, ended.out
-        assert "All is well." in ended.out
+        assert "All checks passed." in ended.out
         assert "FAIL" not in ended.out
 
-    def test_a_failure_is_exit_code_1_and_no_secret_is_told(self, home, capsys, monkeypatch):
+    def test_a_failure_exits_with_1_and_shows_no_secret(self, home, capsys, monkeypatch):
         canary = "correcthorse"
         monkeypatch.setenv("REELMILL_CATALOGUE_URL", f"postgresql://me:{canary}1@127.0.0.1:{closed_port()}/x")
         monkeypatch.setenv("REELMILL_BUCKET", "s3://clips/x")
@@ -548,50 +553,53 @@ class TestCommand:
     def test_settings_that_do_not_go_together(self, home, monkeypatch):
         monkeypatch.setenv("REELMILL_RUNNER", "ray")
         monkeypatch.setenv("REELMILL_RAY_ADDRESS", "head.example:6379")
-        check = checks_of(load_settings())["settings"]
-        assert "an SQLite catalogue is a file on one of them" in found(check.look).told
-        assert "ray" in checks_of(load_settings())
+        check = checks_of(doctor_config(load_settings()))["settings"]
+        assert "an SQLite catalogue is a file on one of them" in found(check.function).message
+        assert "ray" in checks_of(doctor_config(load_settings()))
 
     def test_an_address_of_ray_that_nobody_uses(self, home, monkeypatch):
         monkeypatch.setenv("REELMILL_RAY_ADDRESS", "head.example:6379")
-        finding = found(checks_of(load_settings())["settings"].look)
-        assert (finding.level, "head.example:6379, and nothing is sent there" in finding.told) == ("warn", True)
+        finding = found(checks_of(doctor_config(load_settings()))["settings"].function)
+        assert (finding.level, "set to head.example:6379 but not used" in finding.message) == ("warn", True)
         monkeypatch.delenv("REELMILL_RAY_ADDRESS")
-        assert found(checks_of(load_settings())["settings"].look).level == "ok"
+        assert found(checks_of(doctor_config(load_settings()))["settings"].function).level == "ok"
 
 
 class TestSchedules:
     STOCK = str(Path(__file__).parents[2] / "examples" / "stock.csv")
 
-    def look(self, monkeypatch, **settings: str) -> Finding:
+    def check(self, monkeypatch, **settings: str) -> Finding:
         for name, value in settings.items():
             monkeypatch.setenv(f"REELMILL_{name.upper()}", value)
-        return found(checks_of(load_settings())["schedules"].look)
+        return found(checks_of(doctor_config(load_settings()))["schedules"].function)
 
     def test_a_good_night(self, home, monkeypatch, tmp_path):
-        finding = self.look(monkeypatch, stock=self.STOCK, watch=str(tmp_path), timezone="Europe/Berlin")
-        assert finding.level == "ok", finding.told
-        assert "Stock at '0 22 * * *'; sweep at '30 6 * * *', in Europe/Berlin" in finding.told
+        finding = self.check(monkeypatch, stock=self.STOCK, watch=str(tmp_path), timezone="Europe/Berlin")
+        assert finding.level == "ok", finding.message
+        assert "Stock at '0 22 * * *'; sweep at '30 6 * * *' (Europe/Berlin)" in finding.message
 
     @pytest.mark.parametrize(
-        ("wrong", "told"),
+        ("wrong", "message"),
         [
             ({"stock_cron": "at night"}, "REELMILL_STOCK_CRON"),
             ({"sweep_cron": "x"}, "REELMILL_SWEEP_CRON"),
-            ({"timezone": "Mars/Olympus"}, "no time zone 'Mars/Olympus'"),
-            ({"stock_until": "6 o'clock"}, "no time of day"),
+            ({"timezone": "Mars/Olympus"}, "Unknown time zone 'Mars/Olympus'"),
+            ({"stock_until": "6 o'clock"}, "not a valid time of day"),
             ({"stock_budget_money": "5"}, "REELMILL_STOCK_BUDGET_MONEY needs a price"),
             ({"stock": "nothing.csv"}, "no stock sheet 'nothing.csv'"),
-            ({"stock": str(Path(STOCK).with_name("spring.csv"))}, "a sheet that no night could use"),
-            ({"watch": "/nowhere"}, "The watched folder /nowhere cannot be looked at"),
+            (
+                {"stock": str(Path(STOCK).with_name("spring.csv"))},
+                "The nightly run cannot use the sheet in REELMILL_STOCK",
+            ),
+            ({"watch": "/nowhere"}, "The watched folder /nowhere cannot be listed"),
         ],
     )
-    def test_what_would_first_be_seen_at_night(self, home, monkeypatch, wrong, told):
-        finding = self.look(monkeypatch, **{"stock": self.STOCK, **wrong})
-        assert (finding.level, told in finding.told) == ("fail", True), finding.told
+    def test_problems_that_would_only_show_at_night(self, home, monkeypatch, wrong, message):
+        finding = self.check(monkeypatch, **{"stock": self.STOCK, **wrong})
+        assert (finding.level, message in finding.message) == ("fail", True), finding.message
 
     def test_a_sheet_in_a_store_that_is_away(self, home, monkeypatch):
-        finding = self.look(
+        finding = self.check(
             monkeypatch,
             stock="s3://sheets/stock.csv",
             bucket_region="us-east-1",
@@ -599,4 +607,4 @@ class TestSchedules:
             bucket_secret_key="b",
             bucket_endpoint=f"http://127.0.0.1:{closed_port()}",
         )
-        assert (finding.level, "could not be looked at" in finding.told) == ("warn", True)
+        assert (finding.level, "could not be checked" in finding.message) == ("warn", True)

@@ -1,4 +1,4 @@
-"""Each defect is caught with exactly its reason; good renders, lively or calm, pass."""
+"""Technical checks: each defect fails with exactly its reason; good clips pass, with much or little motion."""
 
 import numpy as np
 import pytest
@@ -23,7 +23,7 @@ def reasons(frames: np.ndarray, nan_share: float = 0.0, variant: Variant = VARIA
 
 
 def clip(painted: list[np.ndarray], background=(200, 200, 200), colour=(180, 40, 40)) -> np.ndarray:
-    """Frames from masks."""
+    """Return frames from masks."""
     masks = np.stack(painted)[..., None]
     return np.where(masks, np.uint8(colour), np.uint8(background)).astype(np.uint8)
 
@@ -75,7 +75,7 @@ def night() -> np.ndarray:
 
 
 GOOD = {
-    "a small shape that drifts half a pixel a frame": drifting(0.5),
+    "a small shape that moves half a pixel per frame": drifting(0.5),
     "a faint shape": drifting(1, background=(200, 200, 200), colour=(188, 188, 188), radius=20),
     "red on blue of the same green": drifting(1, background=(40, 40, 220), colour=(220, 40, 40)),
     "a small light in the night": night(),
@@ -92,12 +92,12 @@ GOOD = {
 
 
 @pytest.mark.parametrize("name", GOOD)
-def test_good_renders_pass(name):
+def test_good_clips_pass(name):
     assert reasons(GOOD[name]) == []
 
 
 @pytest.mark.parametrize("name", GOOD)
-def test_good_renders_with_a_models_grain_pass(name):
+def test_good_clips_with_grain_pass(name):
     assert reasons(grain(GOOD[name], 2)) == []
 
 
@@ -146,12 +146,12 @@ DEFECTS = [
 
 
 @pytest.mark.parametrize(("frames", "code"), [defect[1:] for defect in DEFECTS], ids=[defect[0] for defect in DEFECTS])
-def test_a_defect_is_caught_with_exactly_its_reason(frames, code):
+def test_a_defect_fails_with_exactly_its_reason(frames, code):
     assert reasons(np.asarray(frames, np.uint8)) == [code]
 
 
 @pytest.mark.parametrize("share", [1.0, 0.3, 1e-6])
-def test_values_that_are_no_numbers_are_caught_alone(share):
+def test_non_finite_values_are_the_only_reason(share):
     frames = drifting(1)
     frames[:, : round(HEIGHT * share)] = 0
     assert reasons(frames, share) == ["nan"]
@@ -162,7 +162,7 @@ def test_two_defects_give_two_reasons():
 
 
 @pytest.mark.parametrize("shape", [(0, HEIGHT, WIDTH, 3), (FRAMES, 0, WIDTH, 3), (0, 0, 0, 3)])
-def test_no_pixels_are_measured_without_an_error(shape):
+def test_empty_frames_raise_no_error(shape):
     assert reasons(np.zeros(shape, np.uint8))
 
 
@@ -176,7 +176,7 @@ def test_the_verdict_does_not_depend_on_the_resolution(height, width):
 
 
 @given(st.integers(1, 6), st.integers(1, 40), st.integers(1, 40), st.integers(0, 2**32 - 1), st.floats(0, 1))
-def test_any_frames_give_finite_numbers_under_known_names(number, height, width, seed, nan_share):
+def test_any_frames_give_finite_numbers_with_known_names(number, height, width, seed, nan_share):
     frames = np.random.default_rng(seed).integers(0, 256, (number, height, width, 3)).astype(np.uint8)
     checks = measure(frames, nan_share, VARIANT)
     assert set(checks) <= set(LIMITS)

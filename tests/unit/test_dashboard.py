@@ -38,7 +38,7 @@ def test_the_next_free_port_is_taken_and_a_named_one_is_told():
     with _listen(None) as first, _listen(None) as second:
         taken, other = first.getsockname()[1], second.getsockname()[1]
         assert PORT <= taken < other < PORT + PORTS
-        with pytest.raises(ReelmillError, match=rf"Port {taken} is taken"):
+        with pytest.raises(ReelmillError, match=rf"Port {taken} is in use"):
             _listen(taken)
 
 

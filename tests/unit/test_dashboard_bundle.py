@@ -31,8 +31,8 @@ def test_clips_that_are_gone_are_named_and_all_are_in_the_table(client):
 @pytest.mark.parametrize(
     ("query", "status", "sentence"),
     [
-        ("", 400, "0 clips are chosen; a ZIP file takes 1 to 100."),
-        ("&".join(f"id={number:032x}" for number in range(101)), 400, "101 clips are chosen"),
+        ("", 400, "0 clips are selected. A ZIP file can contain 1 to 100 clips."),
+        ("&".join(f"id={number:032x}" for number in range(101)), 400, "101 clips are selected"),
         ("id=" + "0" * 32, 404, "The catalogue holds no variant"),
     ],
 )

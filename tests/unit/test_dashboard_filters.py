@@ -46,12 +46,12 @@ def test_a_query_says_what_it_was_read_from(texts: dict[str, str], states: list[
 @pytest.mark.parametrize(
     ("query", "sentence"),
     [
-        ("lowest=much", "'much' is no number from -1 to 1"),
-        ("highest=1.5", "no number from -1 to 1"),
-        ("lowest=nan", "no number"),
-        ("seed=-1", "'-1' is no whole number"),
-        ("seed=٣", "no whole number"),
-        ("since=24.11.2026", "write it as 2026-11-24"),
+        ("lowest=much", "'much' is invalid. Enter a number from -1 to 1"),
+        ("highest=1.5", "Enter a number from -1 to 1"),
+        ("lowest=nan", "Enter a number"),
+        ("seed=-1", "'-1' is invalid. Enter a whole number"),
+        ("seed=٣", "Enter a whole number"),
+        ("since=24.11.2026", "Enter it as YYYY-MM-DD, for example 2026-11-24"),
     ],
 )
 def test_nonsense_is_told(query: str, sentence: str):
@@ -84,7 +84,7 @@ def test_only_own_paths_are_gone_back_to(path: str, local: bool):
 def test_what_was_seen_is_read():
     assert parse_seen(" a:1  b:22 ") == {"a": 1, "b": 22}
     for text in ("a", "a:", "a:x", "a:-1", "a:" + "9" * 30):
-        with pytest.raises(CatalogueError, match="reload the page"):
+        with pytest.raises(CatalogueError, match="Reload the page"):
             parse_seen(text)
     with pytest.raises(ReelmillError, match="1,001 clips are too many"):
         parse_seen(" ".join(f"{number}:1" for number in range(1001)))

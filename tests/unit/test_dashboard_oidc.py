@@ -137,4 +137,4 @@ def test_a_provider_that_is_away_is_told(tmp_path: Path):
     client = client_of(session_in(tmp_path / "home", oidc_issuer="http://127.0.0.1:9", oidc_client_id="x"))
     answer = client.get("/signin/oidc")
     assert answer.status_code == 400
-    assert "does not answer" in answer.text
+    assert "is not responding" in answer.text

@@ -37,7 +37,7 @@ def test_a_reviewer_pauses_and_resumes(session, resumed):
     assert "paused" in client.get(f"/campaigns/{SPRING}/row").text
     page = client.get(f"/campaigns/{SPRING}").text
     assert "/pause" not in page
-    assert ">Resume<" in page
+    assert ">Resume campaign<" in page
     assert press(client, "work", what="resume").status_code == 303
     assert (session.catalogue.steering.standing(SPRING), resumed) == ("active", [SPRING])
     told = [(entry.actor, entry.action) for entry in session.catalogue.audit.entries() if entry.subject == SPRING]
@@ -72,7 +72,7 @@ def test_only_an_admin_cancels_reopens_and_ranks(session, resumed):
 def test_what_is_no_priority_is_refused_in_one_sentence(session, number: str):
     answer = press(client_of(session, "admin"), "priority", number=number)
     assert answer.status_code == 400
-    assert "is no priority; give a whole number from -100 to 100" in answer.text
+    assert "is invalid. Enter a whole number from -100 to 100" in answer.text
     assert session.catalogue.campaigns.get(SPRING).priority == 0
 
 

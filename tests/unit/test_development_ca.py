@@ -81,7 +81,7 @@ def test_an_old_leaf_is_renewed_under_the_same_root(tmp_path, end):
 
 def test_a_folder_that_cannot_be_made_is_named(tmp_path):
     (tmp_path / "file").write_text("in the way")
-    with pytest.raises(SignerUnavailableError, match=r"cannot keep the development CA in .*: .*configure a signer"):
+    with pytest.raises(SignerUnavailableError, match=r"Cannot store the development CA in .*: .*configure another signer"):
         development_chain(tmp_path / "file" / "ca")
 
 

@@ -1,4 +1,4 @@
-"""Briefs into variants."""
+"""Expansion of briefs into variants."""
 
 from itertools import pairwise
 
@@ -53,7 +53,7 @@ def test_zip_pairs_first_with_first():
     assert [(item.variant.prompt, item.placement) for item in planned] == [("a red cup", WIDE), ("a blue cup", TALL)]
 
 
-def test_a_column_that_no_prompt_names_is_no_axis():
+def test_a_column_that_no_prompt_uses_is_not_an_axis():
     planned = expanded(brief(metadata={"team": ("north", "south")}))
     assert len(planned) == 1
 
@@ -68,12 +68,12 @@ def test_first_seeds_come_first():
     ]
 
 
-def test_seeds_wrap_where_torch_ends():
+def test_seeds_wrap_at_the_limit_of_torch():
     planned = expanded(brief(seed=2**32 - 1, variants=2))
     assert [item.variant.seed for item in planned] == [2**32 - 1, 0]
 
 
-def test_the_card_fills_in_what_the_sheet_leaves_out():
+def test_the_card_gives_the_defaults_for_missing_values():
     variant = expanded(brief(placements=(TALL,)))[0].variant
     card = CARDS["starter"]
     assert (variant.width, variant.height) == (card.sizes["9:16"].width, card.sizes["9:16"].height)
@@ -82,13 +82,13 @@ def test_the_card_fills_in_what_the_sheet_leaves_out():
     assert variant.seed == derived_seed("a red circle")
 
 
-def test_a_placement_brings_its_own_length():
+def test_a_placement_sets_the_duration():
     rules = CARDS["starter"].rules
     short = Placement("generic", "1:1", rules.min_frames / rules.fps)
     assert expanded(brief(placements=(short,)))[0].variant.num_frames == rules.min_frames
 
 
-def test_labels_name_the_axes_behind_a_variant():
+def test_labels_name_the_axis_values_of_a_variant():
     planned = expanded(
         brief(
             prompts=("a {colour} cup",),
@@ -105,18 +105,18 @@ def test_over_the_cap_the_count_and_the_axes_are_named():
     with pytest.raises(TooManyVariantsError) as refusal:
         check_cap([brief(), large], 500)
     assert str(refusal.value) == (
-        "The sheet expands to 601 variants and 500 are allowed; row 9 alone makes 600 "
-        "(3 prompt × 2 placements × 100 seeds): shorten an axis, split the sheet, or raise the setting max_variants "
-        "(--max-variants, or REELMILL_MAX_VARIANTS)."
+        "The sheet expands to 601 variants, but the limit is 500. Row 9 alone gives 600 "
+        "(3 prompt × 2 placements × 100 seeds). Shorten an axis, split the sheet, or raise the setting max_variants "
+        "(--max-variants or REELMILL_MAX_VARIANTS)."
     )
 
 
-def test_over_the_cap_no_row_is_blamed_for_one_variant():
+def test_over_the_cap_no_row_is_named_if_each_gives_one_variant():
     with pytest.raises(TooManyVariantsError) as refusal:
         check_cap([brief(row=row) for row in range(2, 8)], 5)
     assert str(refusal.value) == (
-        "The sheet expands to 6 variants and 5 are allowed; each row makes one: split the sheet, or raise the setting "
-        "max_variants (--max-variants, or REELMILL_MAX_VARIANTS)."
+        "The sheet expands to 6 variants, but the limit is 5. Each row gives one. Split the sheet, or raise the setting "
+        "max_variants (--max-variants or REELMILL_MAX_VARIANTS)."
     )
 
 
@@ -141,7 +141,7 @@ def test_the_fast_id_is_the_variants_own(prompt, negative, seed, picture, profil
     assert digest.hexdigest() == first._replace(seed=seed).variant_id
 
 
-def test_what_is_made_fast_is_what_the_constructors_make():
+def test_fast_records_equal_those_of_the_constructors():
     for item in expanded(brief(variants=3, seed=2**32 - 2, locales=("en", "de"))):
         assert type(item) is PlannedVariant
         assert type(item.variant) is Variant
@@ -157,7 +157,7 @@ def test_a_first_frame_is_an_axis_and_decides_the_id():
 
 
 @given(st.integers(1, 4), st.integers(1, 3), st.integers(1, 4), st.sampled_from(["cartesian", "zip"]))
-def test_the_cap_counts_what_expand_makes(prompts, placements, seeds, axes):
+def test_the_cap_counts_what_expand_yields(prompts, placements, seeds, axes):
     if axes == "zip":
         placements = prompts if prompts <= 3 else 1
     asked = brief(
@@ -169,16 +169,16 @@ def test_the_cap_counts_what_expand_makes(prompts, placements, seeds, axes):
     assert check_cap([asked], 10**6) == len(expanded(asked))
 
 
-def test_a_sample_keeps_the_cap_too():
+def test_the_cap_applies_to_a_sample_too():
     asked = brief(variants=100)
     assert check_cap([asked], 10, sample_size=10) == 10
-    with pytest.raises(TooManyVariantsError, match="A sample of 11 variants is more than the 10 that are allowed"):
+    with pytest.raises(TooManyVariantsError, match="A sample of 11 variants exceeds the limit of 10"):
         check_cap([asked], 10, sample_size=11)
-    with pytest.raises(TooManyVariantsError, match="10,000,000 are allowed"):
+    with pytest.raises(TooManyVariantsError, match="the limit is 10,000,000"):
         check_cap([brief(prompts=("a",) * 10_001, variants=1000)], 10, sample_size=5)
 
 
-def test_a_sample_is_the_same_every_time_and_keeps_the_order():
+def test_a_sample_is_deterministic_and_keeps_the_order():
     asked = brief(variants=100, seed=0)
     chosen = sample(expand([asked], CARDS, "starter"), 10)
     assert chosen == sample(expand([asked], CARDS, "starter"), 10)

@@ -1,4 +1,4 @@
-"""How each pipeline class is called, on tiny folders of the real classes."""
+"""Calls of each pipeline class, on tiny models of the real classes."""
 
 from functools import cache
 from typing import Any
@@ -17,7 +17,7 @@ from models.diffusers.loading import load
 
 PICTURES = [Image.new("RGB", (64, 64), colour) for colour in ("red", "green")]
 ONE_EACH = {card.pipeline: name for name in FOLDERS for card in [tiny_card(name)] if not card.loras}
-"""A card of each class."""
+"""One card per class."""
 BATCHES = [name for pipeline, name in ONE_EACH.items() if FAMILIES[pipeline].max_batch > 1]
 
 
@@ -47,7 +47,7 @@ def test_every_described_class_has_a_card():
 
 
 @pytest.mark.parametrize("name", ONE_EACH.values())
-def test_a_call_returns_frames_of_the_shape_that_was_asked_for(name):
+def test_a_call_returns_frames_of_the_requested_shape(name):
     card, _ = loaded(name)
     video = render(name, [variant_of(card)], None)
     assert video.shape == (1, card.defaults.num_frames, 3, 64, 64)
@@ -55,7 +55,7 @@ def test_a_call_returns_frames_of_the_shape_that_was_asked_for(name):
 
 
 @pytest.mark.parametrize("name", [name for pipeline, name in ONE_EACH.items() if FAMILIES[pipeline].embeds])
-def test_embeddings_give_the_pixels_of_the_words_without_the_text_encoders(name):
+def test_embeddings_give_the_same_pixels_as_texts_without_the_text_encoders(name):
     card, pipeline = loaded(name)
     variant = variant_of(card)
     worded, texts = render(name, [variant], None), embedded(name, [variant])
@@ -70,7 +70,7 @@ def test_embeddings_give_the_pixels_of_the_words_without_the_text_encoders(name)
 
 
 @pytest.mark.parametrize("name", BATCHES)
-def test_a_batch_gives_what_its_variants_give_alone(name):
+def test_a_batch_gives_the_same_frames_as_single_calls(name):
     card, _ = loaded(name)
     variants = [variant_of(card), variant_of(card, prompt="a blue square", seed=2)]
     texts = embedded(name, variants)
@@ -79,7 +79,7 @@ def test_a_batch_gives_what_its_variants_give_alone(name):
     assert not torch.allclose(alone[0], alone[1], atol=1e-2)
 
 
-def test_ltx2_guides_for_its_sound_alone():
+def test_ltx2_uses_guidance_if_only_its_audio_scale_needs_it():
     card, pipeline = loaded("ltx-2")
     variant = variant_of(card, guidance_scale=1.0)
     assert family_of(card.pipeline).texts(pipeline, variant, card) == ("a red circle", "blue")
@@ -93,13 +93,13 @@ def test_hunyuans_guider_follows_the_variant():
     assert pipeline.guider.guidance_scale == 2.5
 
 
-def test_a_class_that_nobody_described_gets_what_it_accepts():
+def test_an_unknown_class_gets_the_arguments_that_it_accepts():
     class Pipeline:
         def __call__(self, prompt, frames, height, generator=None):
             pass
 
     card = tiny_card("wan2.1-t2v-1.3b", call={})
-    family = family_of("SomebodysPipeline")
+    family = family_of("UnknownPipeline")
     arguments = family.arguments(Pipeline(), [variant_of(card)], card, 64, 64)
     assert set(arguments) == {"prompt", "frames", "height", "generator"}
     assert arguments["prompt"] == "a red circle"
@@ -107,8 +107,8 @@ def test_a_class_that_nobody_described_gets_what_it_accepts():
 
 
 @pytest.mark.parametrize("name", [name for name in FOLDERS if name.endswith("-4step")])
-def test_four_step_cards_take_the_steps_that_they_were_distilled_for(name):
-    """1, 3/4, 1/2 and 1/4 with a shift of 5, by Euler, as LightX2V's own configurations have them."""
+def test_four_step_cards_use_the_steps_of_their_distillation(name):
+    """1, 3/4, 1/2 and 1/4 with a shift of 5 and Euler steps, as in LightX2V's configurations."""
     scheduler = loaded(name)[1].scheduler
     scheduler.set_timesteps(4)
     wanted = torch.tensor([5 * step / (1 + 4 * step) for step in (1.0, 0.75, 0.5, 0.25, 0.0)])
@@ -118,7 +118,7 @@ def test_four_step_cards_take_the_steps_that_they_were_distilled_for(name):
     assert torch.allclose(moved, noisy + (scheduler.sigmas[1] - scheduler.sigmas[0]) * velocity, atol=1e-5)
 
 
-def test_ltx2_in_eight_steps_takes_the_distilled_sigmas():
+def test_ltx2_in_eight_steps_uses_the_distilled_sigmas():
     from diffusers.pipelines.ltx2.utils import DISTILLED_SIGMA_VALUES
 
     card, pipeline = loaded("ltx-2-8step")
@@ -127,7 +127,7 @@ def test_ltx2_in_eight_steps_takes_the_distilled_sigmas():
     assert torch.allclose(pipeline.scheduler.sigmas[:-1], torch.tensor(DISTILLED_SIGMA_VALUES))
 
 
-def test_a_first_frame_fills_the_render_by_its_centre():
+def test_a_first_frame_is_cropped_to_its_centre():
     picture = np.zeros((100, 300, 3), np.uint8)
     picture[:, 100:200] = (255, 0, 0)
     fitted = fit(picture, 64, 64)
@@ -136,7 +136,7 @@ def test_a_first_frame_fills_the_render_by_its_centre():
     assert np.asarray(fitted)[:, 2:-2, 0].min() > 250
 
 
-def test_a_first_frame_of_the_renders_size_is_left_as_it_is():
+def test_a_first_frame_of_the_render_size_is_unchanged():
     picture = np.random.default_rng(0).integers(0, 255, (64, 96, 3), np.uint8)
     assert np.array_equal(np.asarray(fit(picture, 64, 96)), picture)
 

@@ -1,3 +1,4 @@
+import queue
 import threading
 import time
 
@@ -5,6 +6,7 @@ from engine_variants import variant
 
 from tasks.plan.shard import Job, Shard
 from tasks.render.job_selection import JobSelection
+from tasks.render.outcomes import NotLeased
 
 
 class Tallies:
@@ -25,7 +27,13 @@ def jobs_of(brief_id: str, number: int) -> list[Job]:
 
 def selection_for(jobs, **wants):
     tallies = Tallies()
-    return JobSelection(tallies, Shard("c", tuple(jobs), wants, (), 0.25)), tallies  # type: ignore[arg-type]
+    selection = JobSelection(tallies, Shard("c", tuple(jobs), wants, (), 0.25), queue.SimpleQueue())  # type: ignore[arg-type]
+    return selection, tallies
+
+
+def end(selection: JobSelection, job: Job) -> None:
+    """Pass a job on as ended, as the writer does."""
+    selection._ended.put(NotLeased(job))
 
 
 def test_no_brief_has_more_jobs_in_flight_than_it_lacks_and_other_briefs_fill_the_batch():
@@ -39,11 +47,11 @@ def test_no_brief_has_more_jobs_in_flight_than_it_lacks_and_other_briefs_fill_th
 def test_after_a_failure_the_next_seed_is_chosen_and_a_pass_ends_the_brief():
     selection, tallies = selection_for(jobs_of("wanted", 5), wanted=1)
     [first] = selection.choose(4)
-    selection.mark_done(first)  # it failed: the tally stays
+    end(selection, first)  # it failed: the tally stays
     [second] = selection.choose(4)
     assert second.variant.seed == 1
     tallies.passed["wanted"] = 1
-    selection.mark_done(second)
+    end(selection, second)
     assert selection.choose(4) == []
     assert selection.not_needed == 3
     assert not selection.wait()
@@ -53,7 +61,7 @@ def test_wait_returns_when_a_verdict_arrives():
     selection, _ = selection_for(jobs_of("wanted", 2), wanted=1)
     [job] = selection.choose(4)
     assert selection.choose(4) == []
-    threading.Timer(0.1, selection.mark_done, [job]).start()
+    threading.Timer(0.1, end, [selection, job]).start()
     started = time.monotonic()
     assert selection.wait()
     assert time.monotonic() - started < 2
@@ -63,7 +71,7 @@ def test_wait_notices_a_verdict_that_arrived_before_it():
     selection, _ = selection_for([*jobs_of("one", 2), *jobs_of("two", 2)], one=1, two=1)
     first, _ = selection.choose(4)
     assert selection.choose(4) == []
-    selection.mark_done(first)  # the other is still in flight
+    end(selection, first)  # the other is still in flight
     started = time.monotonic()
     assert selection.wait()
     assert time.monotonic() - started < 1
@@ -72,5 +80,5 @@ def test_wait_notices_a_verdict_that_arrived_before_it():
 def test_wait_returns_false_when_all_jobs_are_done():
     selection, _ = selection_for(jobs_of("all", 2))
     for job in selection.choose(4):
-        selection.mark_done(job)
+        end(selection, job)
     assert not selection.wait()

@@ -1,4 +1,4 @@
-"""Whether clips of a card may be published, and the sentences that say so."""
+"""Clearances: whether clips of a card may be published, and the messages about it."""
 
 from dataclasses import replace
 from pathlib import Path
@@ -10,7 +10,14 @@ from manifests.errors import LicenceNotAttestedError
 from models.card import ModelCard
 from models.registry import get_card
 from tasks.plan import licence
-from tasks.plan.licence import clearance_of, doubts, licence_record, refuse_unattested_use, terms_of, waiting_sentences
+from tasks.plan.licence import (
+    clearance_of,
+    ineffective_attestations,
+    licence_record,
+    refuse_unattested_use,
+    terms_of,
+    waiting_sentences,
+)
 from tasks.runtime.resources import BucketConfig, Resources, SignerConfig
 
 STABILITY = {
@@ -43,14 +50,15 @@ def attestation(of: ModelCard, statement: str = "Jane Doe: we are registered") -
     return Attestation(terms_of(of), statement)
 
 
-def test_who_may_publish_freely_is_asked_nothing():
+def test_a_free_licence_needs_no_attestation():
     clearance = clearance_of(RESOURCES, card())
     assert clearance.is_given
     assert (clearance.reasons, clearance.notices, clearance.attestation) == ((), (), None)
     assert list(waiting_sentences({"svd": 3}, {"svd": clearance})) == []
 
 
-MEND = "; attest that all is met, as `reelmill models show svd` says, and run again."
+WAIT = "2 clips of svd are waiting for an attestation: "
+FIX = ". Attest that all conditions are met (see `reelmill models show svd`), then run again."
 
 
 @pytest.mark.parametrize(
@@ -59,60 +67,59 @@ MEND = "; attest that all is met, as `reelmill models show svd` says, and run ag
         (
             STABILITY,
             "",
-            "2 clips of svd wait unpublished: its licence (Stability AI Community License Agreement) sets "
+            WAIT + "its licence (Stability AI Community License Agreement) sets "
             "conditions: it ends at 1,000,000 US dollars of revenue a year, affiliates counted; commercial use needs a "
-            "registration first (https://example.com/register)" + MEND,
+            "registration first (https://example.com/register)" + FIX,
         ),
         (
             {"name": "CC-BY-NC-4.0", "commercial": "forbidden"},
             "",
-            "2 clips of svd wait unpublished: its licence "
-            "(CC-BY-NC-4.0) sets conditions: it forbids commercial use, so a licence of your own is needed" + MEND,
+            WAIT + "its licence "
+            "(CC-BY-NC-4.0) sets conditions: it forbids commercial use, so a licence of your own is needed" + FIX,
         ),
         (
             {"name": "Tencent", "excluded_territories": ("GB", "KR")},
             "",
-            "2 clips of svd wait unpublished: its licence "
-            "(Tencent) sets conditions: neither model nor clips may be used or shown in GB, KR" + MEND,
+            WAIT + "its licence "
+            "(Tencent) sets conditions: neither model nor clips may be used or shown in GB, KR" + FIX,
         ),
         (
             {"name": "CogVideoX", "audience_limit": "1 million visits a month"},
             "",
-            "2 clips of svd wait unpublished: its "
-            "licence (CogVideoX) sets conditions: it ends above 1 million visits a month" + MEND,
+            WAIT + "its licence (CogVideoX) sets conditions: it ends above 1 million visits a month" + FIX,
         ),
         (
             {"name": "Two words", "commercial": "limited", "sentence": "Have it settled."},
             "",
-            "2 clips of svd wait unpublished: its licence (Two words) sets conditions: Have it settled" + MEND,
+            WAIT + "its licence (Two words) sets conditions: Have it settled" + FIX,
         ),
         (
             FREE,
             "Withdrawn in May 2026; use svd-2.",
-            "2 clips of svd wait unpublished: the model is retired (Withdrawn in May 2026; use svd-2)" + MEND,
+            WAIT + "the model is retired (Withdrawn in May 2026; use svd-2)" + FIX,
         ),
         (
             {"name": "NC", "commercial": "forbidden"},
             "since May",
-            "2 clips of svd wait unpublished: its licence (NC) sets "
-            "conditions: it forbids commercial use, so a licence of your own is needed, and the model is retired (since May)"
-            + MEND,
+            WAIT + "its licence (NC) sets "
+            "conditions: it forbids commercial use, so a licence of your own is needed, and the model is retired "
+            "(since May)" + FIX,
         ),
     ],
 )
-def test_what_holds_clips_back_is_told_with_the_way_out(terms, retired, sentence):
+def test_the_message_names_the_reasons_and_the_fix(terms, retired, sentence):
     clearance = clearance_of(RESOURCES, card(terms, retired=retired))
     assert not clearance.is_given
     assert clearance.waiting(2) == sentence
 
 
-def test_one_clip_waits_and_a_thousand_wait():
+def test_the_message_agrees_in_number():
     clearance = clearance_of(RESOURCES, card(STABILITY))
-    assert clearance.waiting(1).startswith("1 clip of svd waits unpublished: ")
-    assert clearance.waiting(1234).startswith("1,234 clips of svd wait unpublished: ")
+    assert clearance.waiting(1).startswith("1 clip of svd is waiting for an attestation: ")
+    assert clearance.waiting(1234).startswith("1,234 clips of svd are waiting for an attestation: ")
 
 
-def test_an_attestation_of_these_terms_frees_the_clips():
+def test_an_attestation_of_the_current_terms_gives_clearance():
     limited = card(STABILITY)
     clearance = clearance_of(resources(svd=attestation(limited)), limited)
     assert clearance.is_given
@@ -124,7 +131,7 @@ def test_an_attestation_of_these_terms_frees_the_clips():
         "sentence": "Read it.",
         "conditions": list(clearance.reasons),
         "terms": clearance.terms,
-        "notices": ["The licence asks you to show beside it: “Powered by Stability AI”"],
+        "notices": ["The licence requires this text next to the clip: “Powered by Stability AI”"],
         "attestation": {"terms": clearance.terms, "statement": "Jane Doe: we are registered"},
     }
 
@@ -141,40 +148,40 @@ def test_an_attestation_of_these_terms_frees_the_clips():
         {"audience_limit": "a few"},
     ],
 )
-def test_a_changed_licence_is_not_covered_by_what_was_attested_before(change):
+def test_a_changed_licence_is_not_covered_by_an_earlier_attestation(change):
     before, now = card(STABILITY), card(STABILITY | change)
     clearance = clearance_of(resources(svd=attestation(before)), now)
     assert not clearance.is_given
     assert clearance.attestation is None
     assert not clearance.covers(attestation(before))
     assert clearance.waiting(1).endswith(
-        f"; what was attested is of other terms ({terms_of(before)}, now {terms_of(now)}), so attest that all is met, "
-        "as `reelmill models show svd` says, and run again."
+        f". The existing attestation is for other terms ({terms_of(before)}, now {terms_of(now)}). Attest that all "
+        "conditions are met (see `reelmill models show svd`), then run again."
     )
 
 
-def test_a_model_that_is_retired_later_has_to_be_attested_anew():
+def test_a_model_that_is_retired_later_has_to_be_attested_again():
     before = card(STABILITY)
     assert not clearance_of(resources(svd=attestation(before)), card(STABILITY, retired="since May")).is_given
 
 
-def test_what_the_model_makes_changes_no_terms():
+def test_fields_other_than_the_licence_do_not_change_the_terms():
     limited = card(STABILITY)
     other = limited.model_copy(update={"title": "Another title", "scorer": "another"})
     assert terms_of(other) == terms_of(limited)
 
 
-def test_another_cards_attestation_frees_nothing():
+def test_another_cards_attestation_has_no_effect():
     assert not clearance_of(resources(other=attestation(card(STABILITY))), card(STABILITY)).is_given
 
 
-def test_what_has_to_be_said_to_viewers():
+def test_notices_for_viewers():
     assert clearance_of(
         RESOURCES, card({"name": "LTX", "disclosure": True, "attribution": "Made with LTX"})
     ).notices == (
-        "The licence asks you to say that a machine made it, where people can read it: "
-        "“This video was made by a machine (Stable Video).”",
-        "The licence asks you to show beside it: “Made with LTX”",
+        "The licence requires a notice that people can read, for example: "
+        "“This video was generated by a machine (Stable Video).”",
+        "The licence requires this text next to the clip: “Made with LTX”",
     )
 
 
@@ -189,20 +196,20 @@ def cards(monkeypatch) -> dict[str, ModelCard]:
     return known
 
 
-def test_only_a_licence_that_binds_the_use_itself_stops_rendering(cards):
+def test_only_a_licence_that_restricts_use_stops_a_run(cards):
     refuse_unattested_use(RESOURCES, ["free", "svd", "not here"])
     with pytest.raises(LicenceNotAttestedError) as refused:
         refuse_unattested_use(RESOURCES, ["free", "far"])
     assert str(refused.value) == (
         "far must not be run yet: its licence (Tencent) sets conditions: neither model nor clips may be used or shown "
-        "in GB; attest that all is met, as `reelmill models show far` says, and run again."
+        "in GB. Attest that all conditions are met (see `reelmill models show far`), then run again."
     )
     refuse_unattested_use(resources(far=attestation(cards["far"])), ["far"])
 
 
-def test_attestations_that_do_nothing_are_told(cards):
+def test_attestations_without_effect_are_reported(cards):
     nothing = Attestation("12345678", "Jane")
-    assert list(doubts(resources(free=nothing, svd=nothing, svdd=nothing))) == [
-        "The setting attestations names 'free', and its licence has no conditions; the entry does nothing.",
-        "The setting attestations names 'svdd', and there is no such model card; mend the name.",
+    assert list(ineffective_attestations(resources(free=nothing, svd=nothing, svdd=nothing))) == [
+        "The setting attestations contains 'free', but its licence has no conditions. Remove the entry.",
+        "The setting attestations contains 'svdd', but no model card has this name. Fix the name.",
     ]

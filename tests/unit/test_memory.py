@@ -18,23 +18,23 @@ MB = 1_000_000
         RuntimeError("CUDA error: CUBLAS_STATUS_ALLOC_FAILED when calling `cublasCreate(handle)`"),
     ],
 )
-def test_every_allocator_is_understood(error):
+def test_errors_of_every_allocator_are_recognised(error):
     assert is_out_of_memory(error)
     assert not is_broken_device(error)
 
 
-def test_a_real_failed_allocation_is_understood():
+def test_a_real_failed_allocation_is_recognised():
     with pytest.raises(RuntimeError) as caught:
         torch.empty(1 << 60, dtype=torch.uint8)
     assert is_out_of_memory(caught.value)
 
 
 @pytest.mark.parametrize("error", [RuntimeError("shape mismatch"), ValueError("out of memory"), KeyError("x")])
-def test_other_errors_are_other_errors(error):
+def test_other_errors_are_not_out_of_memory(error):
     assert not is_out_of_memory(error)
 
 
-def test_a_lost_device_is_told_from_a_full_one():
+def test_a_broken_device_is_distinguished_from_a_full_one():
     lost = torch.AcceleratorError("CUDA error: an illegal memory access was encountered")
     assert is_broken_device(lost)
     assert not is_out_of_memory(lost)
@@ -47,37 +47,37 @@ def watched(used, capacity=1000 * MB) -> MemoryWatch:
     return watch
 
 
-def test_a_slope_towards_the_capacity_is_seen_before_it_is_reached():
+def test_growth_is_detected_before_the_capacity_is_reached():
     used = [700 * MB + clip * 5 * MB for clip in range(40)]
     assert watched(used).is_climbing
     assert max(used) < 1000 * MB
 
 
-def test_the_same_slope_far_from_the_capacity_is_left_alone():
+def test_the_same_growth_far_from_the_capacity_is_ignored():
     watch = watched([clip * 5 * MB for clip in range(40)], capacity=100_000 * MB)
     assert watch.slope == pytest.approx(5 * MB)
     assert not watch.is_climbing
 
 
 @pytest.mark.parametrize("level", [100, 915])
-def test_noise_around_a_level_is_no_slope(level):
+def test_noise_is_not_growth(level):
     noise = np.random.default_rng(0).normal(level, 5, size=200) * MB
     assert watched(noise).slope == 0
     assert not watched(noise).is_climbing
 
 
-def test_a_warm_up_is_no_slope():
+def test_the_warm_up_is_ignored():
     assert not watched([*(clip * 100 * MB for clip in range(8)), *[800 * MB] * 40]).is_climbing
 
 
-def test_a_recycled_worker_starts_anew():
+def test_reset_discards_the_history():
     watch = watched([900 * MB + clip * MB for clip in range(HORIZON)])
     assert watch.is_climbing
     watch.reset()
     assert not watch.is_climbing
 
 
-def test_freed_memory_leaves_the_process():
+def test_free_caches_returns_memory_to_the_system():
     held = [np.ones(100_000) for _ in range(500)]
     before = used_bytes("cpu")
     held.clear()

@@ -9,7 +9,7 @@ from manifests.nightly.stock import MOST_COMBINATIONS
 from manifests.sheet.stock_cells import PARSERS
 from manifests.sheet.stock_columns import REFUSED, SHOWING
 from tasks.render.render import LEASED_AT_ONCE
-from tasks.stock.night_plan import THERE, UNBEGUN
+from tasks.stock.night_plan import EXISTING, UNSTARTED
 from tasks.stock.stock_selection import GIVE_UP
 
 ROOT = Path(__file__).parents[2]
@@ -34,8 +34,8 @@ def test_every_column_is_told_of_and_no_other():
 def test_every_state_counts_as_the_page_says():
     told = {state: row[1] for row in table("state of such a variant") for state in row[0].split(", ")}
     assert told.keys() == {*STATES}
-    assert {state for state, counts in told.items() if counts.startswith("there")} == THERE
-    assert {state for state, counts in told.items() if counts.startswith("nothing")} == {UNBEGUN}
+    assert {state for state, counts in told.items() if counts.startswith("there")} == EXISTING
+    assert {state for state, counts in told.items() if counts.startswith("nothing")} == {UNSTARTED}
 
 
 def test_the_settings_and_their_defaults():

@@ -17,7 +17,7 @@ def scorer() -> OpenClipScorer:
 
 
 def frames(height: int, width: int, number: int = 3) -> np.ndarray:
-    """Soft shapes with a hard edge and some grain, as real pictures have them."""
+    """Return soft shapes with a hard edge and some grain, similar to real pictures."""
     rng = np.random.default_rng(height * width)
     y, x = np.mgrid[:height, :width] / min(height, width)
     soft = np.stack([np.sin(3 * x + c) * np.cos(2 * y + c) for c in range(3)], axis=-1) * 60 + 128
@@ -27,8 +27,8 @@ def frames(height: int, width: int, number: int = 3) -> np.ndarray:
 
 @pytest.mark.parametrize("resize_mode", ["squash", "shortest", "longest"])
 @pytest.mark.parametrize(("height", "width"), [(96, 96), (90, 160), (160, 90), (20, 24), (270, 480)])
-def test_batched_preparation_equals_open_clips_own(resize_mode, height, width):
-    """Cosine of the prepared pictures and of what the model makes of them, both at least .999."""
+def test_batched_preparation_equals_that_of_open_clip(resize_mode, height, width):
+    """Check that cosines of the prepared pictures and of their embeddings are at least .999."""
     card = tiny_weights.scorer_card(tiny_weights.openclip_folder(resize_mode))
     scorer = OpenClipScorer(card)
     pictures = frames(height, width)
@@ -41,7 +41,7 @@ def test_batched_preparation_equals_open_clips_own(resize_mode, height, width):
     assert (expected * scorer.embed_frames(pictures)).sum(axis=1).min() >= 0.999
 
 
-def test_rows_are_unit_vectors_in_the_order_asked(scorer):
+def test_rows_are_unit_vectors_in_input_order(scorer):
     pictures, texts = scorer.embed_frames(frames(64, 64, 40)), scorer.embed_prompts(PROMPTS)
     assert (pictures.shape, texts.shape) == ((40, 16), (4, 16))
     assert pictures.dtype == texts.dtype == np.float32
@@ -51,14 +51,14 @@ def test_rows_are_unit_vectors_in_the_order_asked(scorer):
     assert not np.allclose(texts[0], texts[1], atol=1e-3)
 
 
-def test_a_prompt_has_the_embedding_that_open_clip_gives_it(scorer):
+def test_prompt_embeddings_equal_those_of_open_clip(scorer):
     tokens = open_clip.get_tokenizer(f"local-dir:{tiny_weights.openclip_folder()}")(PROMPTS)
     with torch.inference_mode():
         expected = scorer.model.encode_text(tokens, normalize=True).numpy()
     assert np.allclose(scorer.embed_prompts(PROMPTS), expected, atol=1e-5)
 
 
-def test_a_known_prompt_is_not_embedded_again(monkeypatch):
+def test_a_cached_prompt_is_not_embedded_again(monkeypatch):
     scorer = OpenClipScorer(tiny_weights.scorer_card())
     seen = []
     tokenize = scorer.tokenize
@@ -69,7 +69,7 @@ def test_a_known_prompt_is_not_embedded_again(monkeypatch):
     assert np.array_equal(first, again[:4])
 
 
-def test_only_the_latest_prompts_are_kept(monkeypatch):
+def test_only_recent_prompts_are_cached(monkeypatch):
     monkeypatch.setattr(open_clip_scorer, "CACHED_PROMPTS", 2)
     scorer = OpenClipScorer(tiny_weights.scorer_card())
     scorer.embed_prompts(["a", "b", "c"])
@@ -79,5 +79,5 @@ def test_only_the_latest_prompts_are_kept(monkeypatch):
     assert scorer.embed_prompts(["a", "b", "c", "d"]).shape == (4, 16)
 
 
-def test_the_name_pins_the_weights(scorer):
+def test_the_name_includes_the_revision(scorer):
     assert scorer.name == "tiny-openclip@1"

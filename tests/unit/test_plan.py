@@ -1,4 +1,4 @@
-"""What a run would do."""
+"""Preview of a run."""
 
 from collections.abc import Iterable
 
@@ -25,7 +25,7 @@ def plan(items: Iterable, states=None, measured=None, shard_size=4):
 def test_counts_and_shards():
     preview = plan(planned())
     assert (preview.asked, preview.distinct, preview.to_make) == (30, 30, 30)
-    assert preview.shards == 3 * 3  # ten of each size, four a shard
+    assert preview.shards == 3 * 3  # ten of each size, four per shard
     assert preview.by_brief == {"b": 30}
 
 
@@ -34,7 +34,7 @@ def test_equal_variants_count_once():
     assert (preview.asked, preview.distinct, preview.to_make) == (60, 30, 30)
 
 
-def test_what_is_there_is_skipped_and_named():
+def test_finished_variants_are_skipped_and_counted_by_state():
     items = planned()
     states = {items[0].variant_id: "published", items[1].variant_id: "failed", items[2].variant_id: "leased"}
     preview = plan(items, states)
@@ -42,13 +42,13 @@ def test_what_is_there_is_skipped_and_named():
     assert preview.to_make == 28
 
 
-def test_the_own_rate_goes_before_the_cards():
+def test_the_measured_rate_takes_precedence_over_the_cards():
     assert plan(planned(), measured={"starter": 2.0}).device_seconds == 60.0
     card_rate = CARDS["starter"].rates[0].seconds_a_clip
     assert plan(planned()).device_seconds == 30 * card_rate
 
 
-def test_more_than_one_look_up():
+def test_states_are_looked_up_in_portions():
     items = planned(2000)
     preview = plan(items, {items[-1].variant_id: "published"})
     assert (preview.distinct, preview.to_make) == (6000, 5999)

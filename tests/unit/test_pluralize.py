@@ -43,30 +43,29 @@ def test_a_missing_file_as_it_is_told_everywhere():
 @pytest.mark.parametrize(
     ("left", "words"),
     [
-        (8, " 8 of the chosen combinations are left; later nights take them up."),
-        (1, " 1 of the chosen combinations is left; later nights take it up."),
+        (8, " 8 chosen combinations are unfinished and left for later nights."),
+        (1, " 1 chosen combination is unfinished and left for later nights."),
         (0, ""),
     ],
 )
 def test_what_a_night_leaves_are_combinations(left, words):
     report = NightReport("stock", "2026-11-27", "c", 12, 0, 0, 12, "finished", left=left)
-    assert report.sentence == f"Stock night 2026-11-27 of stock: it has done all that it chose.{words}"
+    assert report.sentence == f"Nightly run 2026-11-27 of stock: all chosen combinations are finished.{words}"
 
 
-def test_problems_and_rows_of_a_sheet(capsys):
-    for numbers in ((1, 0, 1), (3, 1, 2), (1, 1, 0), (3, 3, 0)):
-        _summary(*numbers)
-    assert capsys.readouterr().out.splitlines() == [
-        "1 problem; 0 of 1 row is good.",
-        "2 problems; 1 of 3 rows is good.",
-        "The one row is good.",
-        "All 3 rows are good.",
+def test_problems_and_rows_of_a_sheet():
+    numbers = ((1, 0, 1, 0), (3, 1, 2, 1), (1, 1, 0, 0), (1_632, 1_632, 0, 1_597))
+    assert [_summary(*each) for each in numbers] == [
+        "1 error; 0 of 1 row is valid.",
+        "2 errors, 1 warning; 1 of 3 rows is valid.",
+        "No errors; 1 of 1 row is valid.",
+        "1,597 warnings; 1,632 of 1,632 rows are valid.",
     ]
 
 
 def test_a_full_disk_is_told_with_the_path(tmp_path, monkeypatch):
     full = OSError(errno.ENOSPC, "No space left on device", str(tmp_path / "out.csv"))
-    assert sentence_of(full).startswith(f"The disk that holds {tmp_path / 'out.csv'} is full; free some space")
+    assert sentence_of(full).startswith(f"The disk that contains {tmp_path / 'out.csv'} is full. Free some space")
     monkeypatch.setenv("REELMILL_HOME", str(tmp_path / "home"))
     nameless = sentence_of(OSError(errno.EDQUOT, "Disk quota exceeded"))
-    assert nameless.startswith(f"The disk that holds {tmp_path / 'home'}, or the folder that was written to, is full")
+    assert nameless.startswith(f"The disk that contains {tmp_path / 'home'} or the output folder is full")

@@ -190,12 +190,12 @@ def test_typos_are_refused(typo):
     data = copy.deepcopy(definition().to_dict())
     assert check_definition(data).to_dict() == data
     typo(data)
-    with pytest.raises(InvalidDefinitionError, match="the manifest definition is wrong at "):
+    with pytest.raises(InvalidDefinitionError, match="the manifest definition is invalid at "):
         check_definition(data)
 
 
 def test_a_copy_with_an_update_is_checked_again():
-    with pytest.raises(InvalidDefinitionError, match="wrong at title"):
+    with pytest.raises(InvalidDefinitionError, match="invalid at title"):
         check_definition(definition().model_copy(update={"title": ""}))
 
 

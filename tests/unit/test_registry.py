@@ -12,7 +12,7 @@ from models.registry import get_card, load_cards, load_scorer_cards, open_scorer
 HOME = Path(__file__).parents[2] / "models"
 
 
-def test_importing_the_registry_costs_no_neural_library():
+def test_importing_the_registry_imports_no_neural_library():
     code = (
         "import sys, models.registry as r; r.load_cards(); "
         "print([n for n in ('torch', 'diffusers', 'transformers', 'open_clip') if n in sys.modules])"
@@ -33,7 +33,7 @@ def test_every_bundled_card_is_complete():
         assert json.loads(path.read_text())["name"] == path.stem
 
 
-def test_a_users_folder_adds_cards_with_paths_of_its_own(tmp_path):
+def test_a_users_folder_adds_cards_with_paths_relative_to_it(tmp_path):
     content = tiny_weights.ltx_card(tmp_path).model_dump(mode="json")
     content["weights"]["folder"] = "mine"
     (tmp_path / "mine.json").write_text(json.dumps(content))
@@ -42,20 +42,20 @@ def test_a_users_folder_adds_cards_with_paths_of_its_own(tmp_path):
     assert "starter" in load_cards([tmp_path])
 
 
-def test_an_unknown_card_names_those_that_sound_alike():
-    with pytest.raises(UnknownCardError, match=r"^There is no model card named 'startr'; did you mean starter\?$"):
+def test_an_unknown_card_suggests_similar_names():
+    with pytest.raises(UnknownCardError, match=r"^No model card is named 'startr'\. Did you mean starter\?$"):
         get_card("startr")
-    with pytest.raises(UnknownCardError, match=r"no scorer card named 'starter'; did you mean starter-openclip\?$"):
+    with pytest.raises(UnknownCardError, match=r"No scorer card is named 'starter'\. Did you mean starter-openclip\?$"):
         open_scorer("starter")
 
 
 BAD = [
-    ("{", "cannot be read as JSON"),
-    ("[]", "is wrong at kind: use one of text-to-video, image-to-video, openclip."),
-    ('{"kind": "image"}', "is wrong at kind"),
-    ('{"kind": "openclip"}', "is wrong at name: Field required."),
+    ("{", "not valid JSON"),
+    ("[]", "field kind: use one of text-to-video, image-to-video, openclip."),
+    ('{"kind": "image"}', "field kind"),
+    ('{"kind": "openclip"}', "field name: Field required."),
     ('{"kind": "openclip", "name": "x", "title": "x", "description": "x", "licence": {"name": "x"}, '
-     '"weights": {"folder": "x", "revision": "1", "size_mb": "much"}}', "is wrong at weights.size_mb"),
+     '"weights": {"folder": "x", "revision": "1", "size_mb": "much"}}', "field weights.size_mb"),
 ]  # fmt: skip
 
 
@@ -64,17 +64,17 @@ def test_a_bad_card_names_file_and_field(tmp_path, text, sentence):
     (tmp_path / "bad.json").write_text(text)
     with pytest.raises(InvalidCardError) as caught:
         load_cards([tmp_path])
-    assert str(caught.value).startswith(f"The card {tmp_path / 'bad.json'} ")
+    assert str(caught.value).startswith(f"Invalid card {tmp_path / 'bad.json'}")
     assert sentence in str(caught.value)
     assert "\n" not in str(caught.value)
 
 
-def test_two_cards_of_one_name_are_refused(tmp_path):
+def test_two_cards_with_the_same_name_are_refused(tmp_path):
     (tmp_path / "again.json").write_bytes((HOME / "cards" / "starter.json").read_bytes())
-    with pytest.raises(InvalidCardError, match=r"starter\.json and .*again\.json have one name, starter; rename one"):
+    with pytest.raises(InvalidCardError, match=r"starter\.json and .*again\.json have the same name, starter\. Rename"):
         load_cards([tmp_path])
 
 
-def test_a_folder_that_is_not_there_is_refused(tmp_path):
-    with pytest.raises(ModelError, match="does not exist; mend the setting model_folders"):
+def test_a_missing_folder_is_refused(tmp_path):
+    with pytest.raises(ModelError, match=r"does not exist\. Fix the setting model_folders"):
         load_cards([tmp_path / "nowhere"])

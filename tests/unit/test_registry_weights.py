@@ -16,7 +16,7 @@ TRANSFORMER = "transformer/diffusion_pytorch_model.safetensors"
 
 @pytest.fixture
 def folder(tmp_path) -> Path:
-    """A copy of the tiny LTX folder, to be broken."""
+    """A copy of the tiny LTX folder for tests that damage it."""
     return shutil.copytree(tiny_weights.ltx_folder(), tmp_path / "weights")
 
 
@@ -33,27 +33,27 @@ def shard(folder: Path) -> None:
     (folder / f"{TRANSFORMER}.index.json").write_text(json.dumps(index))
 
 
-def foreign(folder: Path) -> None:
+def unknown_library(folder: Path) -> None:
     index = json.loads((folder / "model_index.json").read_text())
     index["vae"] = ["antigravity", "AutoencoderKLLTXVideo"]
     (folder / "model_index.json").write_text(json.dumps(index))
 
 
 BREAKAGE = [
-    (foreign, "its component vae comes from antigravity, which is neither diffusers nor transformers"),
-    (lambda folder: shutil.rmtree(folder), "are missing: there is no folder"),
+    (unknown_library, "its component vae comes from antigravity, which is neither diffusers nor transformers"),
+    (lambda folder: shutil.rmtree(folder), "are missing: the folder"),
     (lambda folder: (folder / "model_index.json").unlink(), "model_index.json is missing or damaged"),
     (lambda folder: (folder / "model_index.json").write_text("{"), "model_index.json is missing or damaged"),
     (lambda folder: shutil.rmtree(folder / "vae"), "its component vae is missing"),
     (lambda folder: (folder / "vae/config.json").unlink(), "vae/config.json is missing or damaged"),
-    (lambda folder: (folder / TRANSFORMER).unlink(), "transformer holds no safetensors file"),
-    (lambda folder: cut(folder / TRANSFORMER), f"{TRANSFORMER} is cut off"),
+    (lambda folder: (folder / TRANSFORMER).unlink(), "transformer contains no safetensors file"),
+    (lambda folder: cut(folder / TRANSFORMER), f"{TRANSFORMER} is truncated"),
     (lambda folder: (folder / TRANSFORMER).write_text("version https://git-lfs"), "a git-lfs pointer"),
-    (lambda folder: (folder / TRANSFORMER).write_bytes(b""), "is no safetensors file"),
-    (pickle_only, "holds only pickled weights (diffusion_pytorch_model.bin), which can carry code"),
+    (lambda folder: (folder / TRANSFORMER).write_bytes(b""), "is not a safetensors file"),
+    (pickle_only, "contains only pickled weights (diffusion_pytorch_model.bin), which can run code"),
     (shard, "transformer/part-1.safetensors is missing"),
-    (lambda folder: (folder / "pipeline.py").write_text("print('hello')"), "it holds code (pipeline.py)"),
-    (lambda folder: (folder / "vae/my_vae.py").write_text(""), "it holds code (vae/my_vae.py)"),
+    (lambda folder: (folder / "pipeline.py").write_text("print('hello')"), "it contains code (pipeline.py)"),
+    (lambda folder: (folder / "vae/my_vae.py").write_text(""), "it contains code (vae/my_vae.py)"),
 ]
 
 
@@ -70,24 +70,24 @@ def test_broken_weights_are_refused_in_one_sentence(folder, damage, sentence):
     assert str(caught.value) == problem
 
 
-def test_whole_weights_have_no_problem():
+def test_complete_weights_have_no_problem():
     for card in (tiny_weights.ltx_card(), tiny_weights.wan_card(), tiny_weights.scorer_card()):
         assert weights_problem(card) is None
 
 
-def test_a_component_of_a_pipelines_own_folder_is_stock(folder):
+def test_a_component_from_a_pipeline_folder_of_diffusers_is_stock(folder):
     index = json.loads((folder / "model_index.json").read_text())
     index["vae"] = ["ltx2", "AutoencoderKLLTXVideo"]
     (folder / "model_index.json").write_text(json.dumps(index))
     assert weights_problem(tiny_weights.ltx_card(folder)) is None
 
 
-def test_another_class_than_the_cards_is_refused():
+def test_a_class_that_does_not_match_the_card_is_refused():
     card = tiny_weights.ltx_card(tiny_weights.wan_folder())
-    assert "it holds a WanPipeline, and the card says LTXPipeline" in weights_problem(card)
+    assert "it contains a WanPipeline, but the card requires LTXPipeline" in weights_problem(card)
 
 
-def test_a_picture_may_open_what_its_makers_saved_for_text_alone():
+def test_image_to_video_classes_can_load_folders_saved_for_text_to_video():
     opening = {
         "LTXImageToVideoPipeline": tiny_families.ltx_video_folder,
         "LTX2ImageToVideoPipeline": tiny_families.ltx2_folder,
@@ -97,10 +97,10 @@ def test_a_picture_may_open_what_its_makers_saved_for_text_alone():
     for pipeline, folder in opening.items():
         assert weights_problem(tiny_weights.ltx_card(folder(), pipeline=pipeline)) is None
     text_only = tiny_weights.wan_card(pipeline="WanImageToVideoPipeline")
-    assert "it holds a WanPipeline, and the card says WanImageToVideoPipeline" in weights_problem(text_only)
+    assert "it contains a WanPipeline, but the card requires WanImageToVideoPipeline" in weights_problem(text_only)
 
 
-def test_a_part_is_missed_and_checked_like_the_rest(tmp_path):
+def test_a_part_is_checked_like_the_other_weights(tmp_path):
     hub = {"hub_id": "makers/adapter", "revision": "a" * 40, "size_mb": 1800}
     card = tiny_card("animatediff-sd1.5", parts={"motion_adapter": hub})
     assert f"hf download makers/adapter --revision {'a' * 40} --include" in weights_problem(card, tmp_path)
@@ -110,15 +110,15 @@ def test_a_part_is_missed_and_checked_like_the_rest(tmp_path):
     assert weights_problem(card) is None
     cut(next(folder.glob("*.safetensors")))
     assert "part motion_adapter" in weights_problem(card)
-    assert "is cut off" in weights_problem(card)
+    assert "is truncated" in weights_problem(card)
 
 
-def test_a_part_of_no_model_class_is_refused(tmp_path):
+def test_a_part_that_is_not_a_model_class_is_refused(tmp_path):
     folder = shutil.copytree(tiny_families.motion_adapter_folder(), tmp_path / "adapter")
     config = json.loads((folder / "config.json").read_text())
     (folder / "config.json").write_text(json.dumps(config | {"_class_name": "DDIMScheduler"}))
     local = {"folder": str(folder), "revision": "1", "size_mb": 1}
-    with pytest.raises(IncompleteWeightsError, match=r"part motion_adapter .* DDIMScheduler is no model of diffusers"):
+    with pytest.raises(IncompleteWeightsError, match=r"part motion_adapter .* DDIMScheduler is not a model class"):
         open_generator(tiny_card("animatediff-sd1.5", parts={"motion_adapter": local}))
 
 
@@ -128,7 +128,7 @@ def test_a_scorer_folder_needs_its_config(tmp_path):
     assert "open_clip_config.json is missing" in weights_problem(tiny_weights.scorer_card(folder))
 
 
-def test_weights_that_fit_no_model_are_refused_in_one_sentence(folder):
+def test_weights_that_do_not_match_the_model_are_refused_in_one_sentence(folder):
     config = json.loads((folder / "transformer/config.json").read_text())
     (folder / "transformer/config.json").write_text(json.dumps(config | {"num_layers": 2, "in_channels": 4}))
     with pytest.raises(IncompleteWeightsError, match="cannot be loaded") as caught:
@@ -136,7 +136,7 @@ def test_weights_that_fit_no_model_are_refused_in_one_sentence(folder):
     assert "\n" not in str(caught.value)
 
 
-def test_a_hub_card_says_how_to_get_its_weights(tmp_path):
+def test_a_hub_card_reports_how_to_download_its_weights(tmp_path):
     card = load_cards()["wan2.1-t2v-1.3b"]
     problem = weights_problem(card, tmp_path)
     assert f"hf download {card.weights.hub_id} --revision {card.weights.revision}" in problem

@@ -1,4 +1,4 @@
-"""Scores: a few frames, the own prompt against the campaign's others."""
+"""Scores: a few frames, compared with their prompt and other prompts of the campaign."""
 
 import numpy as np
 import pytest
@@ -15,7 +15,7 @@ GATE = Gate(0.2)
 
 
 class Counting(FakeScorer):
-    """Counts what it is asked."""
+    """Counts the frames that it embeds."""
 
     frames = 0
 
@@ -28,12 +28,12 @@ def generated(frames: np.ndarray | None = None) -> Generated:
     return Generated(VARIANT, paint(VARIANT) if frames is None else frames, 0.0, 0.1)
 
 
-def test_frames_are_spread_over_the_clip_ends_included():
+def test_frames_are_spread_over_the_clip_including_both_ends():
     assert list(spread(17)) == [0, 2, 5, 7, 9, 11, 14, 16]
     assert list(spread(3)) == [0, 1, 2]
 
 
-def test_adherence_is_a_cosine_and_the_rank_counts_who_fits_better():
+def test_adherence_is_a_cosine_and_the_rank_counts_better_prompts():
     score = score_frames(generated(), FakeScorer(), ["a red circle", "there is nothing"], GATE)
     assert 0.9 < score.prompt_adherence <= 1.0
     assert (score.prompt_rank, score.num_distractors) == (1, 1)
@@ -46,7 +46,7 @@ def test_equal_prompts_do_not_rank_against_themselves():
     assert (score.prompt_rank, score.num_distractors) == (1, 0)
 
 
-def test_a_black_clip_is_not_even_embedded():
+def test_a_black_clip_is_not_embedded():
     scorer = Counting()
     score = score_frames(generated(np.zeros((17, 96, 96, 3), np.uint8)), scorer, [], GATE)
     assert scorer.frames == 0
@@ -55,7 +55,7 @@ def test_a_black_clip_is_not_even_embedded():
 
 
 @pytest.mark.parametrize("number", [0, 5, 200])
-def test_distractors_are_few_and_the_same_every_time(number):
+def test_distractors_are_limited_and_deterministic(number):
     prompts = [f"a cup number {n}" for n in range(number)] + ["own"]
     chosen = distractors_of("own", prompts)
     assert chosen == distractors_of("own", prompts[::-1])

@@ -56,7 +56,7 @@ def test_an_empty_text_that_says_something_is_heard(tmp_path, monkeypatch):
 
 def test_a_short_token_is_told_in_characters(monkeypatch):
     monkeypatch.setenv("REELMILL_METRICS_TOKEN", "short")
-    with pytest.raises(SettingsError, match="'metrics_token' is wrong: it should have at least 16 characters"):
+    with pytest.raises(SettingsError, match="Invalid setting 'metrics_token': it must have at least 16 characters"):
         load_settings()
 
 
@@ -72,7 +72,7 @@ def test_a_short_token_is_told_in_characters(monkeypatch):
     ],
 )
 def test_a_wrong_value_names_its_setting(wrong):
-    with pytest.raises(SettingsError, match=f"The setting '{next(iter(wrong))}' is wrong"):
+    with pytest.raises(SettingsError, match=f"Invalid setting '{next(iter(wrong))}'"):
         load_settings(**wrong)
 
 
@@ -133,10 +133,10 @@ def test_attestations_come_from_the_file_and_the_environment(tmp_path, monkeypat
     [
         (
             {"terms": "12345678", "statement": "  "},
-            "'attestations.svd.statement' is wrong: String should have at least 1",
+            "'attestations.svd.statement': String should have at least 1",
         ),
-        ({"terms": "12345678", "statment": "Jane"}, "'attestations.svd.statement' is wrong: Field required"),
-        ("yes", "'attestations.svd' is wrong: "),
+        ({"terms": "12345678", "statment": "Jane"}, "'attestations.svd.statement': Field required"),
+        ("yes", "'attestations.svd': "),
     ],
 )
 def test_an_attestation_without_its_parts_is_refused(monkeypatch, word, sentence):
@@ -144,10 +144,10 @@ def test_an_attestation_without_its_parts_is_refused(monkeypatch, word, sentence
     with pytest.raises(SettingsError) as refused:
         load_settings()
     assert sentence in str(refused.value)
-    assert str(refused.value).endswith("; mend REELMILL_ATTESTATIONS or reelmill.toml.")
+    assert str(refused.value).endswith(". Fix REELMILL_ATTESTATIONS or reelmill.toml.")
 
 
 def test_a_variable_that_is_no_json_is_told(monkeypatch):
     monkeypatch.setenv("REELMILL_ATTESTATIONS", "Jane says so")
-    with pytest.raises(SettingsError, match=r'A REELMILL variable that takes JSON holds none: .*"attestations"'):
+    with pytest.raises(SettingsError, match=r'A REELMILL_ variable does not contain valid JSON: .*"attestations"'):
         load_settings()

@@ -40,11 +40,11 @@ def test_pause_says_what_happens_and_may_be_said_twice(catalogue, capsys):
     lease(catalogue)
     ended = reelmill(capsys, "pause", "Spring", "--reason", "too dark")
     assert ended.code == 0
-    assert f"{SPRING} is paused; nothing more of it is begun, and what is in hand is finished." in ended.out
+    assert f"{SPRING} is paused. Clips in progress are finished, and no new ones are started." in ended.out
     assert f"reelmill resume {SPRING}" in ended.out
     assert catalogue.leases.owners() == ["elsewhere"]
     again = reelmill(capsys, "pause", "Spring")
-    assert (again.code, "was paused before" in again.out) == (0, True)
+    assert (again.code, "is already paused" in again.out) == (0, True)
     assert catalogue.campaigns.get(SPRING).stood["reason"] == "too dark", "the first word stands"
 
 
@@ -52,10 +52,10 @@ def test_cancel_counts_the_leases_that_it_ended(catalogue, capsys):
     lease(catalogue)
     ended = reelmill(capsys, "cancel", SPRING)
     assert ended.code == 0
-    assert "is cancelled; 3 leases were ended, and what is finished stays" in ended.out
+    assert "is cancelled; 3 leases were ended. Finished clips are kept." in ended.out
     assert "--reopen" in ended.out
     again = reelmill(capsys, "cancel", SPRING)
-    assert "was cancelled before; no clip was being made" in again.out
+    assert "is already cancelled; no clip was in progress" in again.out
     assert json.loads(reelmill(capsys, "cancel", SPRING, "--json").out)["leases_ended"] == 0
 
 
@@ -70,9 +70,9 @@ def test_a_retry_of_nothing_says_that_a_person_has_stopped_the_campaign(catalogu
 
 def test_what_is_one_is_told_in_the_singular(catalogue, capsys):
     catalogue.runs.set_waiting_shards(catalogue.runs.begin(SPRING, "pool", current_owner()), 1)
-    assert " waits " in reelmill(capsys, "runs").out
+    assert "0 shards running, 1 waiting" in reelmill(capsys, "runs").out
     lease(catalogue, 1)
-    assert "; 1 lease was ended, and" in reelmill(capsys, "cancel", SPRING).out
+    assert "; 1 lease was ended." in reelmill(capsys, "cancel", SPRING).out
 
 
 def test_a_cancelled_campaign_is_not_paused_open(catalogue, capsys):
@@ -109,8 +109,8 @@ def test_no_such_campaign_is_one_sentence(catalogue, capsys, words):
 
 
 def test_priority_is_set_and_shown(catalogue, capsys):
-    assert "has the priority -5; it was 0" in reelmill(capsys, "priority", SPRING, "-5").out
-    assert reelmill(capsys, "priority", SPRING).out == f"{SPRING} has the priority -5.\n"
+    assert "has priority -5 (was 0)" in reelmill(capsys, "priority", SPRING, "-5").out
+    assert reelmill(capsys, "priority", SPRING).out == f"{SPRING} has priority -5.\n"
     assert json.loads(reelmill(capsys, "priority", SPRING, 7, "--json").out) == {
         "campaign_id": SPRING,
         "priority": 7,
@@ -141,7 +141,7 @@ def test_status_shows_standing_and_priority(catalogue, capsys):
 
 
 def test_runs_shows_who_works_and_how_others_ended(catalogue, capsys):
-    assert "No run yet" in reelmill(capsys, "runs").out
+    assert "No runs yet" in reelmill(capsys, "runs").out
     old = catalogue.runs.begin(SPRING, "pool", current_owner(), until=time.time() + 600, budget_s=7200)
     catalogue.runs.book(old, 3, 90.0)
     catalogue.runs.end(old, "budget")
@@ -157,8 +157,8 @@ def test_runs_shows_who_works_and_how_others_ended(catalogue, capsys):
 @pytest.mark.parametrize(
     ("words", "told"),
     [
-        (["--until", "soon"], "'soon' is no time of day"),
-        (["--until", "2020-01-01T00:00"], "over already"),
+        (["--until", "soon"], "'soon' is not a valid time of day"),
+        (["--until", "2020-01-01T00:00"], "in the past"),
         (["--budget-hours", "0"], "above 0"),
     ],
 )

@@ -7,7 +7,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from manifests.nightly.stock import StockSheet
-from tasks.stock.stock_selection import GIVE_UP, Standing, choose, free_seed
+from tasks.stock.stock_selection import GIVE_UP, ExistingClips, choose, free_seed
 
 THEMES = tuple((row, f"theme {row}") for row in range(2, 8))
 SHOTS = tuple((row, f"shot {row}") for row in range(2, 6))
@@ -15,26 +15,29 @@ SHEET = StockSheet("stock", "0" * 64, {"theme": THEMES, "shot": SHOTS}, "{shot} 
 NAMED = SHEET.named()
 IDS = list(NAMED)
 
-standings = st.dictionaries(
-    st.sampled_from(IDS), st.builds(Standing, st.integers(0, 3), st.integers(0, 3 * GIVE_UP * 2), st.just(frozenset()))
+existing = st.dictionaries(
+    st.sampled_from(IDS),
+    st.builds(ExistingClips, st.integers(0, 3), st.integers(0, 3 * GIVE_UP * 2), st.just(frozenset())),
 )
 
 
 def test_nothing_is_chosen_that_is_there():
-    chosen = choose(SHEET, NAMED, {IDS[0]: Standing(good=1), IDS[5]: Standing(good=2)}, 100)
+    chosen = choose(SHEET, NAMED, {IDS[0]: ExistingClips(good=1), IDS[5]: ExistingClips(good=2)}, 100)
     assert set(chosen.wanted) == {*IDS} - {IDS[0], IDS[5]}
-    assert (chosen.enough, chosen.hopeless) == (2, ())
+    assert (chosen.enough, chosen.given_up) == (2, ())
 
 
 def test_a_sheet_may_want_several_of_each():
-    chosen = choose(replace(SHEET, most=2), NAMED, {IDS[0]: Standing(good=1), IDS[5]: Standing(good=2)}, 100)
+    chosen = choose(replace(SHEET, most=2), NAMED, {IDS[0]: ExistingClips(good=1), IDS[5]: ExistingClips(good=2)}, 100)
     assert chosen.wanted[-1] == IDS[0]
     assert IDS[5] not in chosen.wanted
 
 
 def test_what_was_tried_too_often_in_vain_is_given_up_and_a_night_less_is_not():
-    chosen = choose(SHEET, NAMED, {IDS[0]: Standing(vain=GIVE_UP * 3), IDS[1]: Standing(vain=GIVE_UP * 3 - 1)}, 100)
-    assert chosen.hopeless == (IDS[0],)
+    chosen = choose(
+        SHEET, NAMED, {IDS[0]: ExistingClips(vain=GIVE_UP * 3), IDS[1]: ExistingClips(vain=GIVE_UP * 3 - 1)}, 100
+    )
+    assert chosen.given_up == (IDS[0],)
     assert chosen.wanted[-1] == IDS[1]
 
 
@@ -46,21 +49,21 @@ def test_values_are_covered_evenly():
 
 
 def test_a_value_that_the_catalogue_has_most_of_comes_last():
-    there = {brief_id: Standing(good=1) for brief_id in IDS if "theme 2" in dict(NAMED[brief_id].values).values()}
+    there = {brief_id: ExistingClips(good=1) for brief_id in IDS if "theme 2" in dict(NAMED[brief_id].values).values()}
     some = dict(list(there.items())[:3])
     wanted = choose(SHEET, NAMED, some, 15).wanted
     assert not any(dict(NAMED[brief_id].values)["theme"] == "theme 2" for brief_id in wanted)
 
 
 @settings(max_examples=100, deadline=None)
-@given(standings=standings, limit=st.integers(0, 30), taken=st.sets(st.sampled_from(IDS)))
-def test_every_combination_is_counted_once(standings, limit, taken):
-    chosen = choose(SHEET, NAMED, standings, limit, taken)
+@given(existing=existing, limit=st.integers(0, 30), taken=st.sets(st.sampled_from(IDS)))
+def test_every_combination_is_counted_once(existing, limit, taken):
+    chosen = choose(SHEET, NAMED, existing, limit, taken)
     assert len(set(chosen.wanted)) == len(chosen.wanted) <= limit
     rest = {*IDS} - taken
     assert {*chosen.wanted} <= rest
-    every = choose(SHEET, NAMED, standings, len(IDS), taken)
-    assert len(every.wanted) + every.enough + len(every.hopeless) == len(rest)
+    every = choose(SHEET, NAMED, existing, len(IDS), taken)
+    assert len(every.wanted) + every.enough + len(every.given_up) == len(rest)
     assert every.wanted[:limit] == chosen.wanted
 
 

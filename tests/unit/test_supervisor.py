@@ -51,7 +51,7 @@ def test_a_server_of_ones_own_is_probed_too():
     other = {each.name: each for each in programs_of(8765, 0, False, "", "http://me:x@away:4200/api")}
     assert "prefect" not in other
     assert other["schedules"].probe == "http://away:4200/api/health"
-    assert other["schedules"].waits == "waits for Prefect's server at http://away:4200/api"
+    assert other["schedules"].waits == "waiting for Prefect's server at http://away:4200/api"
 
 
 def test_what_is_waited_for_is_said_once(monkeypatch):

@@ -155,20 +155,20 @@ def test_an_unsigned_clip_has_none(tmp_path):
 )
 def test_what_is_no_media_is_refused(tmp_path, name, data):
     (tmp_path / name).write_bytes(data)
-    with pytest.raises(CredentialError, match=rf"{name} is no media file; name a video"):
+    with pytest.raises(CredentialError, match=rf"{name} is not a media file. Use a video"):
         verify(tmp_path / name)
 
 
 def test_what_is_not_there_is_named(tmp_path):
-    with pytest.raises(CredentialError, match=r"cannot read .*gone.mp4: No such file or directory"):
+    with pytest.raises(CredentialError, match=r"Cannot read .*gone.mp4: No such file or directory"):
         verify(tmp_path / "gone.mp4")
-    with pytest.raises(CredentialError, match=r"cannot read .*: Is a directory"):
+    with pytest.raises(CredentialError, match=r"Cannot read .*: Is a directory"):
         verify(tmp_path)
 
 
 def test_a_missing_sidecar_is_named(tmp_path):
     (tmp_path / "clip.mp4").write_bytes(clip_bytes())
-    with pytest.raises(CredentialError, match=r"cannot read .*clip.c2pa: No such file"):
+    with pytest.raises(CredentialError, match=r"Cannot read .*clip.c2pa: No such file"):
         verify(tmp_path / "clip.mp4", sidecar=tmp_path / "clip.c2pa")
 
 
@@ -219,7 +219,7 @@ def test_a_credential_that_lies_elsewhere_is_not_fetched(tmp_path):
         sidecar.write_bytes(builder.sign(signer, "video/mp4", io.BytesIO(clip_bytes()), target))
     report = verify(path)
     assert report.state == "absent"
-    assert "its credential lies at http://127.0.0.1:9/clip.c2pa; download it" in report.sentence
+    assert "its credential is stored at http://127.0.0.1:9/clip.c2pa; download it" in report.sentence
     assert verify(path, pem(FOREIGN.root).decode(), sidecar=sidecar).state == "trusted"
 
 

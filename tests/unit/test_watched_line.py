@@ -13,10 +13,10 @@ from manifests.errors import SettingsError
 
 
 def test_a_folder_that_is_not_there_is_said_to_be_so(tmp_path: Path):
-    assert watched_line(str(tmp_path / "in")).startswith(f"{tmp_path / 'in'} (not there yet) – ")
+    assert watched_line(str(tmp_path / "in")).startswith(f"{tmp_path / 'in'} (does not exist yet) – ")
     assert watched_line(str(tmp_path)).startswith(f"{tmp_path} – ")
     assert watched_line("s3://name/prefix").startswith("s3://name/prefix – ")
-    assert watched_line("").startswith("nothing; ")
+    assert watched_line("").startswith("nothing (set REELMILL_WATCH ")
 
 
 def test_a_file_is_refused(tmp_path: Path):

@@ -17,7 +17,7 @@ accounts = typer.Typer(no_args_is_help=True, help="Manage the accounts of the da
 audit = typer.Typer(no_args_is_help=True, help="Verify the audit log.")
 
 Name = Annotated[str, typer.Argument(metavar="NAME", help="Account name.")]
-Role = Annotated[str, typer.Option("--role", help="viewer, reviewer or admin.")]
+Role = Annotated[str, typer.Option("--role", metavar="ROLE", help="viewer, reviewer or admin.")]
 PasswordStdin = Annotated[bool, typer.Option("--password-stdin", help="Read the password from standard input.")]
 
 

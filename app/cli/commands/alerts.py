@@ -24,7 +24,8 @@ TEST = "This is the test message of `reelmill alerts test`: Reelmill alerts arri
 def list_alerts(
     context: typer.Context,
     limit: Annotated[
-        int, typer.Option("--limit", min=1, max=10_000, help="Number of alerts to list, newest first.")
+        int,
+        typer.Option("--limit", metavar="NUMBER", min=1, max=10_000, help="Number of alerts to list, newest first."),
     ] = SHOWN,
     as_json: AsJson = False,
 ) -> None:

@@ -33,14 +33,14 @@ from app.cli.run_outcome import outcome_of
 from app.cli.table import show_table
 from app.report.report import report_of
 from app.session import Session
-from flows.registration import read_sheet, register
+from flows.submit import read_sheet, submit
 from manifests.errors import ReelmillError
 from manifests.pluralize import count_of, counted
 from manifests.states import GOOD, UNFINISHED, State
 from models.registry import get_card, weights_problem
-from tasks.intake.intake import Intake
+from tasks.intake.intake import Intake, refuse_problems
 from tasks.plan.expand import LARGEST_SHEET, check_cap, expand, sample
-from tasks.plan.licence import clearances_of, doubts, waiting_sentences
+from tasks.plan.licence import clearances_of, ineffective_attestations, waiting_sentences
 from tasks.plan.plan import Plan, make_plan
 from tasks.review.retry_failed import Retried, retry_failed
 from tasks.runtime.steering import let_campaign_go_on
@@ -59,7 +59,10 @@ def plan(
 ) -> None:
     """Show what a run would generate, skip and cost, without running it."""
     session = Session.open(model=model, max_variants=max_variants)
-    intake = _intake(session, sheet, accept_good_rows, quiet=as_json)
+    intake = read_sheet(session.settings, session.resources, sheet)
+    refuse_problems(intake, accept_good_rows)
+    if not as_json:
+        _show_findings(intake, sheet)
     check_cap(intake.checked.briefs, LARGEST_SHEET)
     planned = expand(intake.checked.briefs, session.cards, session.settings.model, session.settings.profile)
     preview = make_plan(
@@ -87,7 +90,8 @@ def run(
     sample_size: Sample = None,
     accept_good_rows: GoodRows = False,
     review: Annotated[
-        str | None, typer.Option("--review", help="auto publishes clips that pass; required waits for approval.")
+        str | None,
+        typer.Option("--review", metavar="MODE", help="auto publishes clips that pass; required waits for approval."),
     ] = None,
     priority: Priority = None,
     until: Until = None,
@@ -108,8 +112,11 @@ def run(
     }
     session = Session.open(**overrides)
     bounds = bounds_of(until, budget_hours, session.settings.timezone)
-    intake = _intake(session, sheet, accept_good_rows, quiet=as_json)
-    campaign_id = register(session.settings, session.resources, intake, sample_size)
+    campaign_id, intake = submit(
+        session.settings, session.resources, sheet, accept_good_rows=accept_good_rows, sample_size=sample_size
+    )
+    if not as_json:
+        _show_findings(intake, sheet)
     if priority is not None:
         session.catalogue.steering.set_priority(campaign_id, priority, actor_name())
     if not as_json:
@@ -203,12 +210,9 @@ def resume(
     close_campaign(session, campaign_id, None, out, as_json, outcome)
 
 
-def _intake(session: Session, sheet: Path, accept_good_rows: bool, quiet: bool) -> Intake:
-    intake = read_sheet(session.settings, session.resources, sheet, accept_good_rows)
-    if not quiet:
-        show_warnings(intake.checked.warnings, len(intake.table.rows), sheet)
-        show_skipped(intake.checked.problems, sheet)
-    return intake
+def _show_findings(intake: Intake, sheet: Path) -> None:
+    show_warnings(intake.checked.warnings, len(intake.table.rows), sheet)
+    show_skipped(intake.checked.problems, sheet)
 
 
 def _satisfied(session: Session, intake: Intake) -> set[str]:
@@ -234,8 +238,8 @@ def _plan_json(preview: Plan) -> dict[str, Any]:
 
 def _warn_of_licences(session: Session, campaign_id: str) -> None:
     """Warn, before device time is spent, of clips that could not be published."""
-    for doubt in doubts(session.resources):
-        warn(f"Warning: {doubt}")
+    for warning in ineffective_attestations(session.resources):
+        warn(f"Warning: {warning}")
     rows = session.catalogue.variants.of_campaign(campaign_id, [*UNFINISHED, *TO_PUBLISH])
     clearances = clearances_of(session.resources)
     numbers = Counter(row.variant.card for row in rows)
@@ -264,5 +268,8 @@ def _show_plan(session: Session, intake: Intake, preview: Plan) -> None:
         say(f"{name}: {count_of(preview.by_card[name], 'clip')}, {time}{price} ({estimate.basis}).")
         if problem := weights_problem(get_card(name, session.settings.model_folders), session.settings.weights_root):
             warn(f"Warning: {problem}")
-    for sentence in (*doubts(session.resources), *waiting_sentences(preview.by_card, clearances_of(session.resources))):
+    for sentence in (
+        *ineffective_attestations(session.resources),
+        *waiting_sentences(preview.by_card, clearances_of(session.resources)),
+    ):
         warn(f"Warning: {sentence}")

@@ -18,7 +18,8 @@ PORTS = 20
 
 def review(
     port: Annotated[
-        int | None, typer.Option("--port", min=1, max=65535, help="Port; default: 8765 or the next free one.")
+        int | None,
+        typer.Option("--port", metavar="PORT", min=1, max=65535, help="Port; default: 8765 or the next free one."),
     ] = None,
     browser: Annotated[bool, typer.Option(help="Open the dashboard in the browser.")] = True,
 ) -> None:

@@ -6,10 +6,11 @@ import typer
 
 from app.cli.options import AsJson
 from app.cli.output import say, say_json
-from flows.doctor import checks_of
+from flows.doctor import doctor_config
 from flows.settings import load_settings
 from manifests.pluralize import count_of
-from tasks.doctor.check import FAIL, OK, WARN, Finding, examine
+from tasks.doctor.check import FAIL, OK, WARN, Finding, run_checks
+from tasks.doctor.checks import checks_of
 
 MARKS = {OK: "ok  ", WARN: "warn", FAIL: "FAIL"}
 
@@ -20,7 +21,7 @@ def doctor(as_json: AsJson = False) -> None:
     Checks versions, devices, weights, bucket, database, signer, clock, disk and services. Test files written to the
     bucket and the disk are deleted again; nothing else is changed. The exit code is 1 if a check fails.
     """
-    findings = examine(checks_of(load_settings()))
+    findings = run_checks(checks_of(doctor_config(load_settings())))
     failed = sum(finding.level == FAIL for finding in findings)
     if as_json:
         say_json({"ok": not failed, "findings": [asdict(finding) for finding in findings]})

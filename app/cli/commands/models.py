@@ -119,7 +119,7 @@ def _with_command(problem: str) -> str:
     text, found, command = problem.partition(" hf download ")
     if not found:
         return problem
-    return f"{text}\n\n  hf download {command}\n".replace(" --", " \\\n    --")
+    return f"{text}\n\n  hf download {command}".replace(" --", " \\\n    --")
 
 
 def _show_vocabulary(vocabulary: dict[str, Any]) -> None:

@@ -18,7 +18,9 @@ def approve(
     campaign: CampaignName,
     clips: Clips = None,
     everything: Annotated[bool, typer.Option("--all", help="All clips that passed the gate.")] = False,
-    reason: Annotated[str, typer.Option("--reason", help="Reason; required to approve a failed clip.")] = "",
+    reason: Annotated[
+        str, typer.Option("--reason", metavar="TEXT", help="Reason; required to approve a failed clip.")
+    ] = "",
     as_json: AsJson = False,
 ) -> None:
     """Approve clips; they are signed and published at once."""
@@ -35,7 +37,7 @@ def reject(
     campaign: CampaignName,
     clips: Clips = None,
     everything: Annotated[bool, typer.Option("--all", help="All clips that passed the gate.")] = False,
-    reason: Annotated[str, typer.Option("--reason", help="Reason; recorded with the decision.")] = "",
+    reason: Annotated[str, typer.Option("--reason", metavar="TEXT", help="Reason; recorded with the decision.")] = "",
     as_json: AsJson = False,
 ) -> None:
     """Reject clips."""

@@ -10,11 +10,10 @@ from app.cli.findings import show_errors, show_warnings
 from app.cli.options import AsJson, Model, Sheet
 from app.cli.output import say, say_json
 from app.session import Session
-from flows.registration import kept_pictures
+from flows.submit import read_sheet
 from manifests.errors import SheetError
 from manifests.pluralize import count_of
 from manifests.sheet import CellProblem
-from tasks.intake.intake import take_in
 from tasks.plan.expand import check_cap
 
 
@@ -42,7 +41,7 @@ def validate(
 ) -> None:
     """Check a sheet and report all its errors."""
     session = Session.open(model=model)
-    intake = take_in(sheet, session.cards, session.settings.model, kept_pictures(session.resources, sheet))
+    intake = read_sheet(session.settings, session.resources, sheet)
     checked = intake.checked
     if annotated:
         annotate(intake.table, checked.problems, checked.warnings, annotated)

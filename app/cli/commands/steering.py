@@ -10,7 +10,7 @@ from adapters.catalogue import CampaignRow, Catalogue, RunRow
 from adapters.catalogue.work.leases import ACTIVE
 from adapters.catalogue.work.steering import CANCELLED, LEAST, MOST
 from app.cli.commands.review import actor_name
-from app.cli.options import CAMPAIGN_HELP, AsJson, CampaignName
+from app.cli.options import CAMPAIGN_HELP, PRIORITY_HELP, AsJson, CampaignName
 from app.cli.output import say, say_json, seconds_text
 from app.cli.run_outcome import standing_text
 from app.cli.table import show_table
@@ -19,7 +19,7 @@ from manifests.nightly.night import zone_of
 from manifests.pluralize import count_of, counted
 from tasks.runtime.steering import cancel_campaign, pause_campaign
 
-Reason = Annotated[str, typer.Option("--reason", help="Reason; recorded and shown with the status.")]
+Reason = Annotated[str, typer.Option("--reason", metavar="TEXT", help="Reason; recorded and shown with the status.")]
 
 
 def pause(campaign: CampaignName, reason: Reason = "", as_json: AsJson = False) -> None:
@@ -71,9 +71,7 @@ def priority(
     campaign: CampaignName,
     number: Annotated[
         int | None,
-        typer.Argument(
-            metavar="[NUMBER]", min=LEAST, max=MOST, help="New priority; the default is 0, and higher runs first."
-        ),
+        typer.Argument(metavar="[NUMBER]", min=LEAST, max=MOST, help=PRIORITY_HELP),
     ] = None,
     as_json: AsJson = False,
 ) -> None:
@@ -90,7 +88,9 @@ def priority(
 
 def runs(
     campaign: Annotated[str | None, typer.Argument(metavar="[CAMPAIGN]", help=CAMPAIGN_HELP)] = None,
-    limit: Annotated[int, typer.Option("--limit", min=1, help="Number of runs to list, newest first.")] = 20,
+    limit: Annotated[
+        int, typer.Option("--limit", metavar="NUMBER", min=1, help="Number of runs to list, newest first.")
+    ] = 20,
     as_json: AsJson = False,
 ) -> None:
     """List current and earlier runs, and how they ended."""

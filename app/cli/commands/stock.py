@@ -22,7 +22,7 @@ from flows.registration import check_models
 from flows.settings import prepare_prefect
 from manifests.errors import RejectedSheetError
 from manifests.nightly.night_report import NightReport
-from tasks.stock.stock_sheet import read_stock
+from tasks.stock.stock_sheet import validate_stock_sheet
 
 
 def stock(
@@ -93,7 +93,7 @@ def stock(
 
 def _show_problems(session: Session, place: str) -> None:
     """Print all errors of the sheet; the exception names only the first ones."""
-    _, checked = read_stock(session.resources, place, session.cards, session.settings.model)
+    _, checked = validate_stock_sheet(session.resources, place, session.cards, session.settings.model)
     for problem in checked.problems:
         say(problem.sentence)
 

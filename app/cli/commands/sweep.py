@@ -18,7 +18,10 @@ def sweep(
         bool, typer.Option("--dry-run", help="Show what would be done, without changing anything.")
     ] = False,
     sample: Annotated[
-        int, typer.Option("--sample", min=0, max=MOST_SAMPLE, help="Number of credentials to verify again.")
+        int,
+        typer.Option(
+            "--sample", metavar="NUMBER", min=0, max=MOST_SAMPLE, help="Number of credentials to verify again."
+        ),
     ] = 20,
     many: Annotated[
         bool, typer.Option("--many", help="Remove unknown files regardless of how many there are.")

@@ -36,9 +36,11 @@ DEFAULTS = {
 
 
 def up(
-    port: Annotated[int, typer.Option("--port", min=1, max=65535, help="Port of the dashboard.")] = serve.PORT,
+    port: Annotated[
+        int, typer.Option("--port", metavar="PORT", min=1, max=65535, help="Port of the dashboard.")
+    ] = serve.PORT,
     prefect_port: Annotated[
-        int, typer.Option("--prefect-port", min=1, max=65535, help="Port of Prefect's server.")
+        int, typer.Option("--prefect-port", metavar="PORT", min=1, max=65535, help="Port of Prefect's server.")
     ] = PREFECT_PORT,
 ) -> None:
     """Run the dashboard, the schedules and the watcher on this machine.

@@ -46,7 +46,8 @@ async def begin(request: Request, deps: PageDeps) -> Response:
         response: Response = await _client(deps).authorize_redirect(request, _back(request, deps.session.settings))
     except Exception as error:
         log.warning("The OpenID provider is unreachable: %s", error)
-        raise OidcProviderError("The sign-in provider does not respond. Try again, or sign in with a password.") from error
+        message = "The sign-in provider is not responding. Try again, or sign in with a password."
+        raise OidcProviderError(message) from error
     return response
 
 

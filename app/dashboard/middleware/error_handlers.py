@@ -1,5 +1,6 @@
 """Convert exceptions to error pages or JSON errors with a status code."""
 
+from urllib.parse import quote
 
 from fastapi import FastAPI, Request
 from fastapi.exceptions import RequestValidationError
@@ -19,6 +20,14 @@ STATUS: tuple[tuple[type[ReelmillError], int], ...] = (
     (MediaNotFoundError, 404),
     (ReelmillError, 400),
 )
+TITLES = {
+    401: "Sign-in required",
+    403: "Access denied",
+    404: "Not found",
+    429: "Too many requests",
+    500: "Unexpected error",
+    503: "Service unavailable",
+}
 
 
 def add_error_handlers(app: FastAPI) -> None:
@@ -26,17 +35,7 @@ def add_error_handlers(app: FastAPI) -> None:
 
     @app.exception_handler(NotSignedInError)
     def not_signed_in(request: Request, error: NotSignedInError) -> Response:
-        if request.url.path.startswith("/api/"):
-            return JSONResponse(
-                {"error": "Missing or invalid API token. Send the header Authorization: Bearer TOKEN."},
-                401,
-                {"WWW-Authenticate": "Bearer"},
-            )
-        if request.headers.get("HX-Request"):
-            return Response(status_code=401, headers={"HX-Redirect": "/signin"})
-        if request.method in ("GET", "HEAD"):
-            return RedirectResponse("/signin?next=" + quote(_path(request), safe=""), 303)
-        return error_response(request, str(error), 401)
+        return _sign_in_first(request, str(error))
 
     @app.exception_handler(ReelmillError)
     def known_error(request: Request, error: ReelmillError) -> Response:
@@ -72,11 +71,23 @@ def add_error_handlers(app: FastAPI) -> None:
         return response
 
 
+def _sign_in_first(request: Request, message: str) -> Response:
+    """Redirect people to the sign-in page, and ask programs for a token."""
+    if request.url.path.startswith("/api/"):
+        error = "Missing or invalid API token. Send the header Authorization: Bearer TOKEN."
+        return JSONResponse({"error": error}, 401, {"WWW-Authenticate": "Bearer"})
+    if request.headers.get("HX-Request"):
+        return Response(status_code=401, headers={"HX-Redirect": "/signin"})
+    if request.method in ("GET", "HEAD"):
+        return RedirectResponse("/signin?next=" + quote(_path(request), safe=""), 303)
+    return error_response(request, message, 401)
+
+
 def error_response(request: Request, sentence: str, status: int) -> Response:
     """Return a message as an error page, or as JSON under /api/."""
     if request.url.path.startswith("/api/"):
         return JSONResponse({"error": sentence}, status)
-    return page(request, "error.html", status, sentence=sentence)
+    return page(request, "error.html", status, title=TITLES.get(status, "Request failed"), sentence=sentence)
 
 
 def _path(request: Request) -> str:

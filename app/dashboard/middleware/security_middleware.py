@@ -17,7 +17,7 @@ from manifests.errors import ReelmillError
 LOOPBACK = frozenset({"127.0.0.1", "localhost", "[::1]"})
 SAFE_METHODS = frozenset({"GET", "HEAD", "OPTIONS"})
 PERSON_CACHE_S = 3.0
-"""Cache time of a signed-in person: a page of 60 posters needs one lookup, and a revoked right ends after this time."""
+"""Cache time of a signed-in person: a page of posters needs one lookup; a revoked session ends this much later."""
 
 
 OTHER_HOST = "Unknown host name. Use the address that `reelmill review` prints, or set REELMILL_REVIEW_URL."
@@ -30,7 +30,7 @@ def cookie_name(review_url: str) -> str:
 
 
 def csp(media_origin: str = "", form_origin: str = "") -> str:
-    """Return the content security policy: no inline scripts or styles, and no other origins except the bucket's media."""
+    """Return the content security policy: no inline code, and no other origin except for the bucket's media."""
     return "; ".join(
         [
             "default-src 'none'",
@@ -91,9 +91,9 @@ class SecurityMiddleware:
         site, origin = headers.get("sec-fetch-site"), headers.get("origin")
         own = {f"http://{host}", f"https://{host}", self._origin} - {""}
         if (site is not None and site != "same-origin") or (origin is not None and origin not in own):
-            return "The form was sent from another site and was rejected. Nothing was changed. Use the pages of the dashboard."
+            return "This form was sent from another site, so nothing was changed. Use the pages of the dashboard."
         if site is None and origin is None:
-            return "The browser sent no Origin header, so the form was rejected. Nothing was changed. Update the browser."
+            return "Your browser sent no Origin header, so nothing was changed. Use a newer browser."
         return ""
 
     def _with(self, send: Send) -> Send:

@@ -132,7 +132,7 @@ def _percent(text: str) -> float | None:
     except ValueError:
         value = -1.0
     if not 1 <= value <= 100:
-        raise ReelmillError(f"The precision {text!r} is invalid. Enter a percentage from 1 to 100, or leave the field empty.")
+        raise ReelmillError(f"The precision {text!r} is invalid. Enter a percentage from 1 to 100, or leave it empty.")
     return value / 100
 
 

@@ -20,6 +20,7 @@ from app.dashboard.templating import page
 from app.report.report import report_of
 from app.session import Session
 from manifests.errors import ReelmillError
+from tasks.intake.sheet_store import SheetStore
 from tasks.plan.licence import clearances_of
 from tasks.runtime.steering import let_campaign_go_on
 
@@ -182,8 +183,7 @@ def _report(deps: Deps, head: CampaignRow, stats: CampaignStats) -> Any:
 
 
 def _sheet(deps: Deps, campaign_id: str) -> Path | None:
-    found = sorted((deps.session.settings.home / "campaigns" / campaign_id / "sheet").glob("*"))
-    return found[0] if found else None
+    return SheetStore(deps.session.settings.home).of_campaign(campaign_id)
 
 
 def _histogram(deps: Deps, head: CampaignRow, stats: CampaignStats) -> dict[str, Any] | None:

@@ -1,4 +1,4 @@
-"""One clip with all that is known of it."""
+"""The page of one clip."""
 
 import re
 import tempfile
@@ -25,18 +25,18 @@ from manifests.gate import LIMITS, Gate
 from manifests.states import State
 from tasks.plan.thresholds import threshold_of
 from tasks.runtime.resources import bucket_of, signer_of
-from tasks.runtime.shared_staging import is_within_reach
+from tasks.runtime.shared_staging import is_reachable
 
 router = APIRouter()
 LARGEST_CREDENTIAL = 200_000_000
-"""Bytes of a clip in a remote bucket that are fetched to read its credential."""
+"""Maximum size in bytes of a clip that is fetched from a remote bucket to read its credential."""
 
 EMPTY: tuple[object, ...] = ("", ())
 CLIP_FACTS = ("size", "device_seconds", "draft_seconds", "rung")
 
 
 class CheckRow(NamedTuple):
-    """A technical measurement against its bounds."""
+    """A technical measurement, its limits, and whether it is within them."""
 
     name: str
     value: float
@@ -46,7 +46,7 @@ class CheckRow(NamedTuple):
 
 @router.get("/clips/{variant_id}")
 def clip(request: Request, variant_id: str, deps: PageDeps, person: Viewer) -> HTMLResponse:
-    """Show a clip; ``in`` holds the gallery's query, in whose order J and K go on."""
+    """Show a clip; ``in`` is the query of the gallery, which defines the previous and the next clip."""
     within = request.query_params.get("in", "")
     row = deps.catalogue.variants.get(variant_id)
     [card] = deps.catalogue.gallery.rows([variant_id], parse_query(within).order if within else "score")
@@ -70,7 +70,7 @@ def clip(request: Request, variant_id: str, deps: PageDeps, person: Viewer) -> H
 
 @router.get("/clips/{variant_id}/credential")
 def credential(request: Request, variant_id: str, deps: PageDeps, person: Viewer) -> HTMLResponse:
-    """Read the Content Credential of the published file as it lies in the bucket, and say what it says."""
+    """Return the part of the page with the Content Credential of the published file in the bucket."""
     row = deps.catalogue.variants.get(variant_id)
     report, problem = None, ""
     try:
@@ -89,7 +89,7 @@ def credential(request: Request, variant_id: str, deps: PageDeps, person: Viewer
 
 
 def credential_of(deps: Deps, row: VariantRow) -> CredentialReport | None:
-    """Return what the credential of a published clip says; None where the clip is not published."""
+    """Verify the credential of a published clip; None if the clip is not published."""
     if row.state != State.PUBLISHED or row.signed is None:
         return None
     with signer_of(session_of(deps, row).resources) as signer:
@@ -105,7 +105,10 @@ def _published_file(deps: Deps, row: VariantRow) -> Iterator[Path]:
         yield path
         return
     if row.signed.size > LARGEST_CREDENTIAL:
-        raise CredentialError(f"The clip has {row.signed.size / 1e6:.0f} MB; download it, and use `reelmill verify`.")
+        raise CredentialError(
+            f"The clip has {row.signed.size / 1e6:.0f} MB, which is too large to verify here. "
+            "Download it and run `reelmill verify`."
+        )
     with tempfile.NamedTemporaryFile(suffix=".mp4") as file:
         file.write(bucket_of(session_of(deps, row).resources).read(row.signed.key))
         file.flush()
@@ -113,7 +116,7 @@ def _published_file(deps: Deps, row: VariantRow) -> Iterator[Path]:
 
 
 def _neighbours(deps: Deps, card: GalleryRow, within: str) -> tuple[str | None, str | None]:
-    """Return the clips before and after this one in the gallery that its reader came from."""
+    """Return the previous and the next clip in the gallery that the person came from."""
     if not within:
         return None, None
     query = parse_query(within)
@@ -140,12 +143,12 @@ def _facts(deps: Deps, row: VariantRow) -> dict[str, Any]:
         "children": deps.catalogue.gallery.children(row.variant_id),
         "problems": [deps.deliveries.problems[name] for name in names if name in deps.deliveries.problems],
         "here": row.clip is not None
-        and (row.state == State.PUBLISHED or is_within_reach(deps.session.resources, row.clip)),
+        and (row.state == State.PUBLISHED or is_reachable(deps.session.resources, row.clip)),
     }
 
 
 def checks_of(row: VariantRow) -> list[CheckRow]:
-    """Return every technical measurement with its bounds, and whether it holds them."""
+    """Return every technical measurement with its limits."""
     checks = row.score.checks if row.score else {}
     return [
         CheckRow(name.replace("_", " "), value, _bounds(name), not (name in LIMITS and LIMITS[name].broken_by(value)))
@@ -161,16 +164,16 @@ def _allowed_rank(deps: Deps, row: VariantRow) -> int:
 def _bounds(name: str) -> str:
     limit = LIMITS.get(name)
     if limit is None:
-        return "measured only"
+        return "no limit"
     parts = [f"at least {limit.lowest:g}"] if limit.lowest > float("-inf") else []
     return " and ".join([*parts, *([f"at most {limit.highest:g}"] if limit.highest < float("inf") else [])])
 
 
 def _settings(row: VariantRow) -> dict[str, Any]:
-    """Return the generation inputs, and what the clip became and took."""
+    """Return the generation inputs, and the size and device time of the clip."""
     inputs = {name: value for name, value in row.variant._asdict().items() if name != "prompt" and value not in EMPTY}
-    made = asdict(row.clip) if row.clip else {}
-    took = {name: made[name] for name in CLIP_FACTS if made.get(name)}
-    if "size" in took:
-        took["size"] = f"{took['size'] / 1000:,.0f} kB"
-    return inputs | {name: f"{value:.4g}" if isinstance(value, float) else value for name, value in took.items()}
+    clip = asdict(row.clip) if row.clip else {}
+    facts = {name: clip[name] for name in CLIP_FACTS if clip.get(name)}
+    if "size" in facts:
+        facts["size"] = f"{facts['size'] / 1000:,.0f} kB"
+    return inputs | {name: f"{value:.4g}" if isinstance(value, float) else value for name, value in facts.items()}

@@ -1,4 +1,4 @@
-"""Two to four clips side by side, playing in step."""
+"""Compare two to four clips side by side, played in sync."""
 
 from typing import Annotated
 from urllib.parse import urlencode
@@ -30,7 +30,7 @@ def compare(
     after: str = "",
     before: str = "",
 ) -> Response:
-    """Compare the clips that are named, or a brief's variants a few at a time: the brief of a clip, with ``of``."""
+    """Compare the given clips, or page through the clips of a brief; ``of`` selects the brief of a clip."""
     if of and (name := campaign_of(deps, deps.catalogue.variants.get(of), query.filter.campaign)):
         [member, *_] = deps.catalogue.campaigns.memberships(name, [of])
         return RedirectResponse(f"/compare?{urlencode({'campaign': name, 'brief': member.brief_id})}", 303)
@@ -42,7 +42,7 @@ def compare(
         )
         rows, earlier, later = list(found.rows), found.before, found.after
     if len(rows) < 1:
-        raise ReelmillError("There is nothing to compare; choose two to four clips in the gallery by X.")
+        raise ReelmillError("No clips to compare. Select two to four clips in the gallery with X.")
     return page(
         request, "compare.html", rows=rows, query=query, size=size, earlier=earlier, later=later, codes=REVIEW_CODES
     )

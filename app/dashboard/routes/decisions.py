@@ -1,4 +1,4 @@
-"""What people do to clips: decide, take back, re-roll, comment."""
+"""Actions on clips: approve, reject, withdraw, undo, regenerate, comment."""
 
 from collections import defaultdict
 from collections.abc import Iterable, Mapping
@@ -34,8 +34,8 @@ TITLES = {
     State.APPROVED: "Approved",
     State.REJECTED: "Rejected",
     State.WITHDRAWN: "Withdrawn",
-    "undone": "Taken back",
-    State.PLANNED: "Re-rolled",
+    "undone": "Undone",
+    State.PLANNED: "Regenerating",
 }
 
 
@@ -50,7 +50,7 @@ def decide(
     codes: Annotated[list[str] | None, Form()] = None,
     back: Annotated[str, Form()] = "",
 ) -> Response:
-    """Approve, reject or withdraw the clips that ``seen`` names, as ``id:event`` with blanks between."""
+    """Approve, reject or withdraw clips; ``seen`` is a list of ``id:event`` separated by spaces."""
     done = record_decision(deps, person, outcome, parse_seen(seen), reason.strip(), codes or [])
     return _decision_response(request, deps, outcome, done, back)
 
@@ -63,7 +63,7 @@ def undo(
     ids: Annotated[str, Form()] = "",
     back: Annotated[str, Form()] = "",
 ) -> Response:
-    """Take back one's own last decisions, as long as nothing was sent; admins anybody's."""
+    """Undo decisions that are not published yet: your own, or for admins anyone's."""
     done = undo_decisions(deps, person, _limited(ids.split()))
     return _decision_response(request, deps, "undone", done, back)
 
@@ -79,7 +79,7 @@ def regenerate(
     campaign: Annotated[str, Form()] = "",
     back: Annotated[str, Form()] = "",
 ) -> Response:
-    """Plan new tries, and start to render them."""
+    """Regenerate clips with a new seed, or one clip with another prompt."""
     done = regenerate_clips(deps, person, _limited(ids.split()), None if same else prompt, campaign)
     return _decision_response(request, deps, State.PLANNED, done, back)
 
@@ -93,7 +93,7 @@ def comment(
     body: Annotated[str, Form()] = "",
     clip_s: Annotated[str, Form()] = "",
 ) -> Response:
-    """Keep a comment, on the whole or on a moment of the clip."""
+    """Add a comment on the clip or on a moment of it."""
     deps.catalogue.reviews.add_comment(variant_id, person.actor, body[:4000], _moment(clip_s))
     if request.headers.get("HX-Request"):
         return page(request, "_comments.html", comments=deps.catalogue.reviews.comments(variant_id))
@@ -104,9 +104,9 @@ def comment(
 def bulk(
     request: Request, deps: PageDeps, person: Reviewer, query: PageQuery, outcome: str = State.APPROVED
 ) -> HTMLResponse:
-    """Ask to confirm a decision about all clips of a filter, with their count."""
+    """Ask for confirmation of a decision on all clips that match the filters."""
     if outcome not in OUTCOMES:
-        raise ReelmillError(f"{outcome!r} is no decision; use {', '.join(OUTCOMES)}.")
+        raise ReelmillError(f"Unknown decision {outcome!r}. Use {', '.join(OUTCOMES)}.")
     may = tuple(state for state in query.filter.states or DECIDABLE[outcome] if state in DECIDABLE[outcome])
     chosen = replace(query.filter, states=may)
     seen = deps.catalogue.gallery.last_events(chosen, MAX_AT_ONCE) if may else {}
@@ -126,16 +126,16 @@ def bulk(
 def record_decision(
     deps: Deps, person: Person, outcome: str, seen: Mapping[str, int], reason: str, codes: list[str]
 ) -> Decided:
-    """Decide, and let delivery know; pages and API come through here.
+    """Record decisions for the pages and the API, and schedule the delivery of approved clips.
 
     Raises:
-        CatalogueError: no such outcome or reason code.
-        ReelmillError: nothing is named, or a withdrawal has no reason.
+        CatalogueError: the reason code is unknown.
+        ReelmillError: the outcome is unknown, no clip is given, or a withdrawal has no reason.
     """
     if outcome not in OUTCOMES:
-        raise ReelmillError(f"{outcome!r} is no decision; use {', '.join(OUTCOMES)}.")
+        raise ReelmillError(f"Unknown decision {outcome!r}. Use {', '.join(OUTCOMES)}.")
     if not seen:
-        raise ReelmillError("No clip is chosen; choose some first.")
+        raise ReelmillError("No clips are selected. Select at least one clip.")
     if outcome == State.WITHDRAWN:
         return _withdrawn(deps, person, seen, reason)
     done = deps.catalogue.reviews.record(seen, outcome, person.actor, reason=reason, codes=codes, undo_s=UNDO_S)
@@ -145,14 +145,14 @@ def record_decision(
 
 
 def undo_decisions(deps: Deps, person: Person, ids: list[str]) -> Decided:
-    """Take decisions back."""
+    """Undo decisions; admins may undo decisions of other people."""
     return deps.catalogue.reviews.undo(ids, person.actor, anybodys=person.role == Role.ADMIN)
 
 
 def _withdrawn(deps: Deps, person: Person, seen: Mapping[str, int], reason: str) -> Decided:
-    """Withdraw each clip from the bucket of its campaign; one whose files stayed there is tried again."""
+    """Withdraw clips from the buckets of their campaigns, and retry removals that failed earlier."""
     if not reason:
-        raise ReelmillError("Say why it is withdrawn; the reason is kept.")
+        raise ReelmillError("A withdrawal needs a reason. Enter a reason.")
     moved: list[str] = []
     places, refused = _by_campaign(deps, seen)
     for name, ids in places.items():
@@ -173,7 +173,7 @@ def _is_stuck(deps: Deps, variant_id: str) -> bool:
 def _by_campaign(
     deps: Deps, variant_ids: Iterable[str], wanted: str = ""
 ) -> tuple[dict[str, list[str]], dict[str, str]]:
-    """Return the variants by the campaign that each belongs to, and why not for those that are unknown."""
+    """Group variants by campaign; return the groups, and an error message for each unknown variant."""
     found: defaultdict[str, list[str]] = defaultdict(list)
     unknown: dict[str, str] = {}
     for variant_id in variant_ids:
@@ -186,18 +186,18 @@ def _by_campaign(
         if name:
             found[name].append(variant_id)
         else:
-            unknown[variant_id] = "It is not in the catalogue."
+            unknown[variant_id] = "This clip is not in the catalogue."
     return dict(found), unknown
 
 
 def regenerate_clips(deps: Deps, person: Person, ids: list[str], prompt: str | None, campaign: str = "") -> Decided:
-    """Plan a new try of each clip and start to render; what cannot be planned is told among the refused.
+    """Plan a new variant of each clip and start generating; clips that cannot be regenerated are in ``refused``.
 
     Args:
-        campaign: for which of the campaigns that share a clip; where it is none of them, its own.
+        campaign: the campaign to plan for if several share the clip; by default the clip's own.
     """
     if prompt is not None and len(ids) != 1:
-        raise ReelmillError("Other words can be given to one clip at a time.")
+        raise ReelmillError("A new prompt can be used for one clip at a time. Select one clip.")
     new: dict[str, str] = {}
     places, refused = _by_campaign(deps, ids, campaign)
     for campaign_id, members in places.items():
@@ -212,23 +212,23 @@ def regenerate_clips(deps: Deps, person: Person, ids: list[str], prompt: str | N
 
 
 def parse_seen(text: str) -> dict[str, int]:
-    """Read ``id:event id:event …``.
+    """Parse ``id:event id:event …``.
 
     Raises:
-        CatalogueError: it is not written so, or there are too many.
+        CatalogueError: the text is malformed, or there are too many clips.
     """
     seen = {}
     for pair in _limited(text.split()):
         key, _, event = pair.partition(":")
         if not event.isdecimal() or len(event) > 18:
-            raise CatalogueError(f"{pair[:60]!r} names no clip as it was seen; reload the page.")
+            raise CatalogueError(f"The clip reference {pair[:60]!r} is invalid. Reload the page and try again.")
         seen[key] = int(event)
     return seen
 
 
 def _limited(items: list[str]) -> list[str]:
     if len(items) > MAX_AT_ONCE:
-        raise CatalogueError(f"{len(items):,} clips are too many at once; at most {MAX_AT_ONCE:,} are allowed.")
+        raise CatalogueError(f"{len(items):,} clips are too many. Select at most {MAX_AT_ONCE:,} clips.")
     return items
 
 
@@ -241,12 +241,12 @@ def _moment(text: str) -> float | None:
 
 
 def is_local(path: str) -> bool:
-    """True for a path of this server; browsers read ``//`` and a backslash as another host."""
+    """Return True for a path on this server; browsers treat ``//`` and ``/\\`` as another host."""
     return path.startswith("/") and not path.startswith(("//", "/\\")) and "\n" not in path
 
 
 def _decision_response(request: Request, deps: Deps, outcome: str, done: Decided, back: str) -> Response:
-    """Respond with the cards as they are now and a notice; without HTMX with a page that says the same."""
+    """Return the changed cards and a notice for HTMX, or a page with the notice."""
     shown = deps.catalogue.gallery.rows([*done.moved, *done.refused][:200])
     context: dict[str, Any] = {"rows": shown, "done": done, "word": TITLES[outcome]}
     if request.headers.get("HX-Request"):

@@ -1,4 +1,4 @@
-"""Clips as cards: filtered, ordered, a page at a time."""
+"""The gallery: clips as cards, with filters, order and pages."""
 
 from typing import Annotated, Any
 
@@ -17,7 +17,7 @@ from manifests.states import State
 
 router = APIRouter()
 GATE_CODES = ("adherence", "rank", "unscored", "generation", *(limit.code for limit in LIMITS.values()))
-ORDER_NAMES = {"score": "best score", "-score": "worst score", "newest": "newest", "oldest": "oldest"}
+ORDER_NAMES = {"score": "highest score", "-score": "lowest score", "newest": "newest first", "oldest": "oldest first"}
 LONGEST_NAME = 60
 
 
@@ -25,7 +25,7 @@ LONGEST_NAME = 60
 def gallery(
     request: Request, deps: PageDeps, person: Viewer, query: PageQuery, after: str = "", before: str = ""
 ) -> HTMLResponse:
-    """Show a page of clips; HTMX gets the results alone."""
+    """Show a page of clips; HTMX requests get only the results."""
     shown = deps.catalogue.gallery.page(
         query.filter, query.order, after=after or None, before=before or None, limit=PAGE
     )
@@ -46,32 +46,32 @@ def gallery(
 
 @router.get("/gallery/count")
 def count(request: Request, deps: PageDeps, person: Viewer, query: PageQuery) -> HTMLResponse:
-    """Say how many clips there are; asked for after the page is there, since it may take longer."""
+    """Return the number of matching clips; loaded after the page, because counting can be slow."""
     return page(request, "_count.html", count=deps.count(query.filter), query=query)
 
 
 @router.get("/gallery/waiting")
 def waiting(deps: PageDeps, person: Reviewer) -> PlainTextResponse:
-    """Say how many clips wait for a person, for the menu; nothing where none does."""
+    """Return the number of clips to review for the menu; empty if there are none."""
     found = deps.count(Filter(states=(State.PASSED,), reviewed="no"))
     return PlainTextResponse(f"{found.number:,}{'+' if found.more else ''}" if found.number else "")
 
 
 @router.get("/gallery/cards")
-def cards(
+def card_updates(
     request: Request, deps: PageDeps, person: Viewer, id: Annotated[list[str] | None, Query()] = None
 ) -> Response:
-    """Return cards as they are now, for a page that watches clips on their way to the bucket."""
+    """Return the current cards of clips, for pages that poll clips while they are published."""
     return page(request, "_cards.html", rows=deps.catalogue.gallery.rows((id or [])[:PAGE]))
 
 
 @router.get("/gallery/view")
 def saved_view(deps: PageDeps, person: Viewer, name: str = "") -> Response:
-    """Lead to a saved view."""
+    """Redirect to a saved view."""
     for saved in deps.catalogue.saved_views.all(person.name):
         if saved.name == name:
             return RedirectResponse(f"/gallery?{parse_query(saved.query).query_string}", 303)
-    raise ReelmillError(f"There is no saved view {name!r}; the gallery lists yours.")
+    raise ReelmillError(f"The saved view {name!r} does not exist. The gallery lists your saved views.")
 
 
 @router.post("/views")
@@ -82,11 +82,11 @@ def save_view(
     name: Annotated[str, Form()] = "",
     drop: Annotated[str, Form()] = "",
 ) -> Response:
-    """Keep the filters of a gallery under a name, or forget one."""
+    """Save the filters of the gallery under a name, or delete a saved view."""
     filters = parse_query(query)
     name = " ".join(name.split())
     if not name or len(name) > LONGEST_NAME:
-        raise ReelmillError(f"A view needs a name of at most {LONGEST_NAME} characters.")
+        raise ReelmillError(f"Enter a name of 1 to {LONGEST_NAME} characters for the view.")
     if drop:
         deps.catalogue.saved_views.delete(person.name, name)
     else:

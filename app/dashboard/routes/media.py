@@ -1,4 +1,4 @@
-"""Posters, clips and what belongs to them: from this machine's disk, or from the bucket."""
+"""Posters, clips, sidecars and records, from this machine's disk or from the bucket."""
 
 import re
 from pathlib import Path
@@ -15,7 +15,7 @@ from app.dashboard.deps import Deps, PageDeps
 from manifests.errors import ReelmillError
 from manifests.states import State
 from tasks.runtime.resources import bucket_of
-from tasks.runtime.shared_staging import SHARED, brought_here, is_within_reach, poster_brought_here
+from tasks.runtime.shared_staging import SHARED, fetch_poster, fetch_staged, is_reachable
 
 router = APIRouter()
 TYPES = {"clip": "video/mp4", "poster": "image/jpeg", "sidecar": "application/c2pa", "record": "application/json"}
@@ -25,29 +25,29 @@ Kind = Literal["clip", "poster", "sidecar", "record"]
 
 
 class MediaNotFoundError(ReelmillError):
-    """There is no such file."""
+    """The file does not exist."""
 
 
 @router.get("/media/{variant_id}/poster")
 def poster(variant_id: str, deps: PageDeps, person: Viewer) -> Response:
-    """Respond with the clip's middle frame."""
+    """Return the poster: the middle frame of the clip."""
     return poster_response(deps, variant_id)
 
 
 @router.get("/media/{variant_id}/clip")
 def clip(variant_id: str, deps: PageDeps, person: Viewer) -> Response:
-    """Respond with the clip, or the part of it that a Range header names."""
+    """Return the clip, or the part requested by a Range header."""
     return clip_response(deps, _row(deps, variant_id))
 
 
 @router.get("/media/{variant_id}/download/{kind}")
 def download(variant_id: str, kind: Kind, deps: PageDeps, person: Viewer) -> Response:
-    """Respond with a published file as it lies in the bucket; before that with the unsigned clip or its poster."""
+    """Download a published file from the bucket, or the unsigned clip or poster before publishing."""
     return download_response(deps, variant_id, kind)
 
 
 def download_response(deps: Deps, variant_id: str, kind: Kind) -> Response:
-    """Return a file under a name that people can tell."""
+    """Return a file as a download with a readable name."""
     row = _row(deps, variant_id)
     name = f"{row.variant.card}-{variant_id[:12]}{ENDINGS[kind]}"
     response = _published(deps, row, kind) or _staged(deps, row, kind)
@@ -57,7 +57,7 @@ def download_response(deps: Deps, variant_id: str, kind: Kind) -> Response:
 
 
 def poster_response(deps: Deps, variant_id: str) -> Response:
-    """Return the poster; one that lies here needs no question to the catalogue."""
+    """Return the poster; one on this machine is served without a catalogue query."""
     if _ID.fullmatch(variant_id):
         staged = deps.session.resources.staging / variant_id[:2] / variant_id / "poster.jpg"
         if staged.is_file():
@@ -67,20 +67,20 @@ def poster_response(deps: Deps, variant_id: str) -> Response:
 
 
 def clip_response(deps: Deps, row: VariantRow) -> Response:
-    """Return the master that lies here, or else what was published."""
+    """Return the master if it is on this machine, otherwise the published clip."""
     if row.clip and row.clip.machine == deps.session.resources.machine and row.clip.path.is_file():
         return _file(row.clip.path, "clip")
     return _published(deps, row, "clip") or _staged(deps, row, "clip")
 
 
 def published_path(deps: Deps, row: VariantRow, kind: Kind) -> Path | None:
-    """Return where a published file lies on this machine, None where it does not."""
+    """Return the local path of a published file, or None if it is not on this machine."""
     key = published_key(row, kind)
     return bucket_of(session_of(deps, row).resources).local_path(key) if key else None
 
 
 def published_key(row: VariantRow, kind: Kind) -> str:
-    """Return under which key a file of the clip lies in the bucket; "" where it is not published."""
+    """Return the bucket key of a file of the clip, or an empty string if the clip is not published."""
     signed = row.signed
     if row.state != State.PUBLISHED or signed is None:
         return ""
@@ -107,28 +107,32 @@ def _published(deps: Deps, row: VariantRow, kind: Kind) -> Response | None:
 
 
 def staged_path(deps: Deps, row: VariantRow, kind: Kind) -> Path:
-    """Return where a clip's own file lies that is not published.
+    """Return the path of a file of an unpublished clip.
 
     Raises:
-        MediaNotFoundError: it never came to be, or is not on this machine.
+        MediaNotFoundError: the file does not exist, or is not on this machine.
     """
     clip = row.clip
     if clip is None:
-        raise MediaNotFoundError(f"No clip came of variant {row.variant_id[:12]}; it is {row.state}.")
+        raise MediaNotFoundError(f"Variant {row.variant_id[:12]} has no clip. Its state is {row.state}.")
     resources = session_of(deps, row).resources
-    if not is_within_reach(resources, clip):
+    if not is_reachable(resources, clip):
         raise MediaNotFoundError(
-            f"Clip {row.variant_id[:12]} lies on another machine and is not published; look at it there."
+            f"Clip {row.variant_id[:12]} is stored on another machine. Open the dashboard there, or publish the clip."
         )
     if kind not in ("clip", "poster"):
-        raise MediaNotFoundError(f"Clip {row.variant_id[:12]} is {row.state}; it has a {kind} once it is published.")
+        raise MediaNotFoundError(
+            f"Clip {row.variant_id[:12]} has no {kind} yet. It is created when the clip is published."
+        )
     if kind == "poster":
-        path = poster_brought_here(resources, clip)
+        path = fetch_poster(resources, clip)
     else:
-        here = brought_here(resources, clip) if clip.machine == SHARED else clip
+        here = fetch_staged(resources, clip) if clip.machine == SHARED else clip
         path = here.path if here else None
     if path is None or not path.is_file():
-        raise MediaNotFoundError(f"The {kind} of {row.variant_id[:12]} is gone from this machine; it can be re-rolled.")
+        raise MediaNotFoundError(
+            f"The {kind} of {row.variant_id[:12]} is missing on this machine. Regenerate the clip to replace it."
+        )
     return path
 
 
@@ -138,6 +142,6 @@ def _staged(deps: Deps, row: VariantRow, kind: Kind) -> Response:
 
 def _file(path: Path, kind: Kind) -> Response:
     headers = {"Cache-Control": "private, max-age=86400"}
-    if kind == "poster":  # small, and sixty a page: whole from memory in a third of the time
+    if kind == "poster":  # 60 small files per page: reading them at once takes a third of the time
         return Response(path.read_bytes(), media_type=TYPES[kind], headers=headers)
     return FileResponse(path, media_type=TYPES[kind], headers=headers)

@@ -1,4 +1,4 @@
-"""Numbers for Prometheus: few series, cheap over a million clips, and none that tells a secret."""
+"""Metrics for Prometheus: few series, fast with a million clips, and free of secrets."""
 
 import os
 import secrets
@@ -22,21 +22,21 @@ from app.dashboard.deps import Deps, PageDeps
 
 router = APIRouter(tags=["metrics"])
 MAX_CAMPAIGNS = 50
-"""Campaigns with series of their own: those that a run works on, then the newest."""
+"""Number of campaigns with separate series: campaigns with live runs first, then the newest."""
 
 
 SCRAPE_BUDGET_S = 4.0
-"""After so long a scrape counts no further campaign anew: Prometheus waits 10 s, and the next scrape goes on."""
+"""After this time a scrape counts no more campaigns; Prometheus waits 10 s, and the next scrape continues."""
 ACCESS_DENIED = (
-    "Metrics are read on the machine itself; from elsewhere, or behind a proxy, by "
-    "Authorization: Bearer with what REELMILL_METRICS_TOKEN holds, or signed in."
+    "Metrics need authentication from other machines or behind a proxy. Sign in, or send the header "
+    "Authorization: Bearer with the value of REELMILL_METRICS_TOKEN."
 )
 
 
 def may_read(request: Request, deps: Deps) -> bool:
-    """True for who shows the token or is signed in; and for anybody on this machine, unless a proxy stands before it.
+    """Return True for the token, a signed-in person, or a request from this machine without a proxy in front.
 
-    Behind a proxy on the same machine all the world comes from loopback.
+    Behind a proxy on the same machine every request comes from loopback.
     """
     token, public = deps.session.settings.metrics_token, deps.session.settings.review_url
     shown = request.headers.get("authorization", "").partition(" ")[2].strip()
@@ -56,7 +56,7 @@ def _is_loopback(host: str) -> bool:
 
 @router.get("/metrics")
 def metrics(request: Request, deps: PageDeps) -> Response:
-    """Respond with all numbers, in Prometheus's text format; what is dear to count is remembered for a while."""
+    """Return all metrics in Prometheus's text format; expensive counts are cached."""
     if not may_read(request, deps):
         return PlainTextResponse(ACCESS_DENIED, 401, {"WWW-Authenticate": "Bearer"})
     registry = CollectorRegistry(auto_describe=False)
@@ -65,7 +65,7 @@ def metrics(request: Request, deps: PageDeps) -> Response:
 
 
 class CatalogueCollector:
-    """Reads the catalogue when it is collected."""
+    """Prometheus collector that reads the catalogue."""
 
     def __init__(self, deps: Deps) -> None:
         self._deps = deps
@@ -84,21 +84,21 @@ class CatalogueCollector:
         yield self._campaigns()
         yield _labelled_gauge(
             "reelmill_runs_live",
-            "Runs that go on, by pool.",
+            "Live runs by pool.",
             "pool",
             Counter(run.pool for run in catalogue.runs.live()),
         )
         resources = self._deps.session.resources
         yield _gauge(
             "reelmill_staged_bytes",
-            "Bytes that wait in this machine's staging folder.",
+            "Bytes in this machine's staging folder.",
             remembered.get("staged", lambda: staged_bytes(resources.staging)),
         )
 
     def _campaigns(self) -> Metric:
         family = GaugeMetricFamily(
             "reelmill_campaign_clips",
-            f"Clips by state, of the {MAX_CAMPAIGNS} campaigns that runs work on or that are newest.",
+            f"Clips by state, for up to {MAX_CAMPAIGNS} campaigns: those with live runs, then the newest.",
             labels=["campaign", "state"],
         )
         began = time.monotonic()
@@ -112,25 +112,25 @@ class CatalogueCollector:
 
 
 def catalogue_metrics(numbers: Numbers, has_receiver: bool) -> Iterator[Metric]:
-    """Yield what one look at the catalogue's small tables and newest events tells.
+    """Yield the metrics of the catalogue's small tables and newest events.
 
     Args:
-        has_receiver: alerts wait for one; without it they are only kept.
+        has_receiver: True if a webhook is configured; without one alerts count as kept, not as waiting.
     """
-    yield _labelled_gauge("reelmill_campaigns", "Campaigns by standing.", "standing", numbers.campaigns)
-    yield _labelled_gauge(
-        "reelmill_arrivals", "Sheets that were dropped in, by what became of them.", "state", numbers.arrivals
-    )
+    yield _labelled_gauge("reelmill_campaigns", "Campaigns by status.", "standing", numbers.campaigns)
+    yield _labelled_gauge("reelmill_arrivals", "Watched sheets by state.", "state", numbers.arrivals)
     runs = {outcome or "working": number for outcome, number in numbers.outcomes.items()}
-    yield _labelled_gauge("reelmill_runs", "Runs that ever were, by outcome.", "outcome", runs)
-    spent = CounterMetricFamily("reelmill_device_seconds", "Seconds that devices worked for runs.")
+    yield _labelled_gauge("reelmill_runs", "All runs by outcome.", "outcome", runs)
+    spent = CounterMetricFamily("reelmill_device_seconds", "Device seconds used by runs.")
     spent.add_metric([], numbers.spent_s)
     yield spent
-    yield _gauge("reelmill_leases", "Clips that a worker holds.", numbers.leases)
-    yield _gauge("reelmill_leases_expired", "Clips whose lease is over, and that nobody has taken up.", numbers.expired)
+    yield _gauge("reelmill_leases", "Clips leased by a worker.", numbers.leases)
+    yield _gauge(
+        "reelmill_leases_expired", "Clips with an expired lease that no worker has leased again.", numbers.expired
+    )
     yield _labelled_gauge(
         "reelmill_alerts",
-        "Alerts that are not sent.",
+        "Unsent alerts by state.",
         "state",
         {
             "waiting": numbers.alerts_waiting if has_receiver else 0,
@@ -139,20 +139,18 @@ def catalogue_metrics(numbers: Numbers, has_receiver: bool) -> Iterator[Metric]:
         },
     )
     lately = numbers.lately._asdict()
-    yield _labelled_gauge(
-        "reelmill_lately", "Clips of the last five minutes, by what became of them.", "outcome", lately
-    )
+    yield _labelled_gauge("reelmill_lately", "Clips of the last five minutes by outcome.", "outcome", lately)
 
 
 def tracked_campaigns(catalogue: Catalogue) -> list[str]:
-    """Return the campaigns with series of their own: those that runs work on, then the newest."""
+    """Return the campaigns with separate series: those with live runs, then the newest."""
     worked_on = [run.campaign_id for run in catalogue.runs.live()]
     newest = [row.campaign_id for row in catalogue.campaigns.all()]
     return list(dict.fromkeys([*worked_on, *newest]))[:MAX_CAMPAIGNS]
 
 
 def staged_bytes(folder: Path) -> int:
-    """Return the bytes of all files under a folder; files that go meanwhile count nothing."""
+    """Return the total size of all files under a folder; files deleted meanwhile are ignored."""
     total, folders = 0, [folder]
     while folders:
         try:

@@ -1,4 +1,4 @@
-"""One campaign, read-only, for whoever has the link."""
+"""Share links: a read-only page of one campaign for anyone with the link."""
 
 from fastapi import APIRouter, Request
 from fastapi.responses import HTMLResponse, Response
@@ -11,8 +11,8 @@ from manifests.states import State
 
 router = APIRouter()
 SHOWN = (State.APPROVED, State.SIGNING, State.PUBLISHED)
-"""Whoever has a link sees what was approved, by a person or by the campaign's policy."""
-LINK_EXPIRED = "This link has expired or was taken back; ask for a new one."
+"""A share link shows clips that were approved by a person or by the campaign's review policy."""
+LINK_EXPIRED = "This link has expired or was revoked. Ask for a new link."
 
 
 @router.get("/share/{secret}")
@@ -25,13 +25,13 @@ def share(request: Request, secret: str, deps: PageDeps, after: str = "") -> HTM
 
 @router.get("/share/{secret}/media/{variant_id}/{kind}")
 def media(secret: str, variant_id: str, kind: str, deps: PageDeps) -> Response:
-    """Respond with a clip or poster of the campaign that the link shows, and of no other."""
+    """Return a clip or poster of the shared campaign."""
     campaign = _campaign(deps, secret)
     if not deps.catalogue.campaigns.memberships(campaign, [variant_id]):
-        raise MediaNotFoundError("This clip is not part of what the link shows.")
+        raise MediaNotFoundError("This link does not include the clip.")
     row = deps.catalogue.variants.get(variant_id)
     if row.state not in SHOWN or kind not in ("clip", "poster"):
-        raise MediaNotFoundError("This clip is not part of what the link shows.")
+        raise MediaNotFoundError("This link does not include the clip.")
     return clip_response(deps, row) if kind == "clip" else poster_response(deps, variant_id)
 
 

@@ -1,4 +1,4 @@
-"""Signing in by password, or by the link that `reelmill review` prints, and out."""
+"""Sign in with a password or the link that `reelmill review` prints, and sign out."""
 
 from typing import Annotated
 
@@ -16,16 +16,16 @@ from manifests.errors import CatalogueError
 
 router = APIRouter()
 SESSION_S = 12 * 3600.0
-WRONG = "Name or password is wrong."
+WRONG = "Incorrect name or password."
 LINK_EXPIRED = (
-    "This sign-in link was used already or is older than five minutes; start `reelmill review` again, "
-    "or sign in by name and password."
+    "This sign-in link was already used or has expired. Run `reelmill review` again for a new link, "
+    "or sign in with your name and password."
 )
 
 
 @router.get("/signin")
 def form(request: Request, deps: PageDeps, next: str = "/") -> Response:
-    """Show the form."""
+    """Show the sign-in form."""
     return page(
         request,
         "signin.html",
@@ -43,7 +43,7 @@ def sign_in(
     password: Annotated[str, Form()] = "",
     next: Annotated[str, Form()] = "/",
 ) -> Response:
-    """Sign in by name and password."""
+    """Sign in with name and password."""
     deps.login_limit.count(request.client.host if request.client else "", name)
     account = _account(deps.catalogue, name)
     if not fits(password, account.password_hash if account else None) or account is None or account.disabled:
@@ -62,7 +62,7 @@ def sign_in(
 
 @router.get("/signin/once")
 def by_link(request: Request, deps: PageDeps, secret: str = "") -> Response:
-    """Sign in whoever started the program, by the link that it printed."""
+    """Sign in with the one-time link that `reelmill review` printed."""
     name = deps.links.redeem(secret)
     if name is None:
         return page(
@@ -73,7 +73,7 @@ def by_link(request: Request, deps: PageDeps, secret: str = "") -> Response:
 
 @router.post("/signout")
 def sign_out(request: Request, deps: PageDeps) -> Response:
-    """Sign out here."""
+    """End the session."""
     name = cookie_name(deps.session.settings.review_url)
     deps.catalogue.sessions.end(request.cookies.get(name, ""))
     request.state.forget()
@@ -83,7 +83,7 @@ def sign_out(request: Request, deps: PageDeps) -> Response:
 
 
 def start_session(deps: Deps, name: str, next: str) -> Response:
-    """Respond with the cookie of a new sign-in, and lead on."""
+    """Start a session, set its cookie and redirect to the next page."""
     url = deps.session.settings.review_url
     response = RedirectResponse(next if is_local(next) else "/", 303)
     response.set_cookie(

@@ -1,4 +1,4 @@
-"""A campaign's buttons: pause, cancel, go on again, and how urgent it is."""
+"""Buttons of a campaign: pause, cancel, reopen and priority."""
 
 from typing import Annotated
 
@@ -16,7 +16,7 @@ router = APIRouter()
 
 @router.post("/campaigns/{campaign_id}/pause")
 def pause(campaign_id: str, deps: PageDeps, person: Reviewer, reason: Annotated[str, Form()] = "") -> Response:
-    """Begin nothing more of a campaign; what is in hand is finished."""
+    """Pause a campaign; clips in progress are finished."""
     campaign_id = deps.catalogue.campaigns.get(campaign_id).campaign_id
     pause_campaign(deps.catalogue, campaign_id, person.actor, reason.strip())
     return _back(deps, campaign_id)
@@ -24,7 +24,7 @@ def pause(campaign_id: str, deps: PageDeps, person: Reviewer, reason: Annotated[
 
 @router.post("/campaigns/{campaign_id}/cancel")
 def cancel(campaign_id: str, deps: PageDeps, person: Admin, reason: Annotated[str, Form()] = "") -> Response:
-    """End the work on a campaign, that in hand as well."""
+    """Cancel a campaign, including clips in progress."""
     campaign_id = deps.catalogue.campaigns.get(campaign_id).campaign_id
     cancel_campaign(deps.catalogue, campaign_id, person.actor, reason.strip())
     return _back(deps, campaign_id)
@@ -32,7 +32,7 @@ def cancel(campaign_id: str, deps: PageDeps, person: Admin, reason: Annotated[st
 
 @router.post("/campaigns/{campaign_id}/reopen")
 def reopen(campaign_id: str, deps: PageDeps, person: Admin) -> Response:
-    """Go on with a campaign that was cancelled."""
+    """Reopen and resume a cancelled campaign."""
     campaign_id = deps.catalogue.campaigns.get(campaign_id).campaign_id
     let_campaign_go_on(deps.catalogue, campaign_id, person.actor, reopen=True)
     deps.jobs.resume(campaign_id)
@@ -41,24 +41,26 @@ def reopen(campaign_id: str, deps: PageDeps, person: Admin) -> Response:
 
 @router.post("/campaigns/{campaign_id}/priority")
 def priority(campaign_id: str, deps: PageDeps, person: Admin, number: Annotated[str, Form()] = "") -> Response:
-    """Say how urgent a campaign is."""
+    """Set the priority of a campaign."""
     campaign_id = deps.catalogue.campaigns.get(campaign_id).campaign_id
     deps.catalogue.steering.set_priority(campaign_id, _number(number), person.actor)
     return _back(deps, campaign_id)
 
 
 def _number(text: str) -> int:
-    """Read a priority.
+    """Parse a priority.
 
     Raises:
-        ReelmillError: it is none.
+        ReelmillError: the text is not a valid priority.
     """
     try:
         number = int(text)
     except ValueError:
         number = MOST + 1
     if not LEAST <= number <= MOST:
-        raise ReelmillError(f"{text!r} is no priority; give a whole number from {LEAST} to {MOST}, 0 being ordinary.")
+        raise ReelmillError(
+            f"The priority {text!r} is invalid. Enter a whole number from {LEAST} to {MOST}; 0 is normal."
+        )
     return number
 
 

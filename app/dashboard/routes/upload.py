@@ -1,8 +1,6 @@
-"""A new sheet: handed in, checked row by row on the page, and run once its owner says so."""
+"""Upload a campaign sheet, show the validation result row by row, and run the campaign."""
 
-import hashlib
 import mimetypes
-import re
 import tempfile
 from collections import defaultdict
 from pathlib import Path
@@ -11,33 +9,34 @@ from typing import Annotated, Any, Literal
 from fastapi import APIRouter, Form, Request, UploadFile
 from fastapi.responses import FileResponse, HTMLResponse, RedirectResponse, Response
 
-from adapters.files.durable import write_durably
 from adapters.sheets import annotate, write_template
 from app.dashboard.auth.roles import Reviewer
 from app.dashboard.deps import Deps, PageDeps
 from app.dashboard.routes.media import MediaNotFoundError
 from app.dashboard.templating import page
-from flows.registration import kept_pictures, uploads_of
+from flows.submit import read_sheet
 from manifests.errors import PlanError, ReelmillError, SheetError
 from manifests.identity import slug
 from manifests.sheet import CellProblem
-from tasks.intake.intake import Intake, take_in
+from tasks.intake.intake import Intake
+from tasks.intake.sheet_store import (
+    MAX_PICTURE_BYTES,
+    MAX_PICTURES,
+    MAX_SHEET_BYTES,
+    PICTURE_SUFFIXES,
+    SHEET_SUFFIXES,
+    SheetStore,
+)
 from tasks.plan.expand import LARGEST_SHEET, check_cap, expand
 from tasks.plan.plan import make_plan
 
 router = APIRouter()
-LARGEST = 20_000_000
-LARGEST_PICTURE = 30_000_000
-MAX_PICTURES = 200
 SHOWN_ROWS = 200
-SHEETS = (".csv", ".tsv", ".xlsx")
-PICTURES = (".png", ".jpg", ".jpeg", ".webp")
-_KEY = re.compile(r"[0-9a-f]{32}")
 
 
 @router.get("/upload")
 def form(request: Request, person: Reviewer) -> HTMLResponse:
-    """Ask for a sheet."""
+    """Show the upload form."""
     return page(request, "upload.html", problem="")
 
 
@@ -45,7 +44,7 @@ def form(request: Request, person: Reviewer) -> HTMLResponse:
 def receive(
     request: Request, deps: PageDeps, person: Reviewer, sheet: UploadFile, pictures: list[UploadFile] | None = None
 ) -> Response:
-    """Keep a sheet with its pictures, and lead to what was found in it."""
+    """Store a sheet with its pictures and redirect to the validation result."""
     try:
         key = _store_upload(deps, sheet, [each for each in (pictures or [])[:MAX_PICTURES] if each.filename])
     except SheetError as error:
@@ -55,7 +54,7 @@ def receive(
 
 @router.get("/upload/template.xlsx")
 def template(deps: PageDeps, person: Reviewer) -> Response:
-    """Respond with an empty sheet that explains every column."""
+    """Return an empty sheet that explains every column."""
     with tempfile.TemporaryDirectory() as folder:
         out = Path(folder, "sheet.xlsx")
         write_template(out, sorted(deps.session.cards))
@@ -67,32 +66,23 @@ def template(deps: PageDeps, person: Reviewer) -> Response:
 
 
 def _store_upload(deps: Deps, sheet: UploadFile, pictures: list[UploadFile]) -> str:
-    """Keep an upload in a folder of its own; return its key.
+    """Store an upload in a separate folder and return its key.
 
     Raises:
-        SheetError: a file is not what it is taken for, is empty, or is too large.
+        SheetError: a file has an unsupported type, is empty, or is too large.
     """
-    name = _plain_name(sheet.filename or "", SHEETS, "a sheet")
-    content = _read(sheet, LARGEST)
+    name = _plain_name(sheet.filename or "", SHEET_SUFFIXES, "a sheet")
+    content = _read(sheet, MAX_SHEET_BYTES)
     files = {
-        _plain_name(each.filename or "", PICTURES, "a picture", keep=True): _read(each, LARGEST_PICTURE)
+        _plain_name(each.filename or "", PICTURE_SUFFIXES, "a picture", keep=True): _read(each, MAX_PICTURE_BYTES)
         for each in pictures
     }
-    digest = hashlib.sha256(content)
-    for other in sorted(files):
-        digest.update(other.encode() + hashlib.sha256(files[other]).digest())
-    key = digest.hexdigest()[:32]
-    folder = _uploads(deps) / key
-    folder.mkdir(parents=True, exist_ok=True)
-    for other, data in files.items():
-        write_durably(folder / other, data)
-    write_durably(folder / name, content)
-    return key
+    return _store(deps).add_upload(name, content, files)
 
 
 @router.get("/upload/{key}")
 def checked(request: Request, key: str, deps: PageDeps, person: Reviewer) -> HTMLResponse:
-    """Show every row with what is wrong with it, and what a run would make."""
+    """Show every row with its errors and warnings, and the plan of a run."""
     intake = _intake(deps, key)
     plan, problem = _plan(deps, intake)
     return page(
@@ -110,9 +100,9 @@ def checked(request: Request, key: str, deps: PageDeps, person: Reviewer) -> HTM
 
 @router.get("/upload/{key}/annotated")
 def annotated(key: str, deps: PageDeps, person: Reviewer) -> Response:
-    """Respond with a copy of the sheet in which bad cells are marked."""
+    """Return a copy of the sheet with highlighted errors."""
     intake = _intake(deps, key)
-    folder = _uploads(deps) / key / "marked"
+    folder = _store(deps).uploads / key / "marked"
     folder.mkdir(exist_ok=True)
     out = folder / f"{slug(intake.table.name)}-marked.xlsx"
     out.unlink(missing_ok=True)
@@ -129,16 +119,16 @@ def run(
     good_rows: Annotated[str, Form()] = "",
     sample: Annotated[str, Form()] = "",
 ) -> Response:
-    """Begin the campaign; it is checked again, as it lies here."""
+    """Validate the stored sheet again and start the campaign."""
     intake = _intake(deps, key)
     if not intake.checked.briefs:
-        raise SheetError("No row of the sheet can be used; mend it and hand it in again.")
+        raise SheetError("The sheet has no valid rows. Fix the errors and upload the sheet again.")
     if intake.checked.problems and not good_rows:
-        raise SheetError("The sheet has bad rows; mend them, or choose to run the good rows alone.")
+        raise SheetError("The sheet has rows with errors. Fix them, or choose to run only the valid rows.")
     options = ["--review", review, *(["--accept-good-rows"] if intake.checked.problems else [])]
     if sample.strip():
         if not (sample.strip().isdecimal() and 1 <= int(sample) <= 1_000_000):
-            raise ReelmillError(f"A sample of {sample!r} is none; give a whole number from 1.")
+            raise ReelmillError(f"The sample size {sample!r} is invalid. Enter a whole number from 1 to 1,000,000.")
         options += ["--sample", str(int(sample))]
     campaign_id = intake.campaign.campaign_id
     deps.jobs.run(campaign_id, intake.table.path, *options)
@@ -148,7 +138,7 @@ def run(
 
 @router.get("/started/{campaign_id}")
 def started(request: Request, campaign_id: str, deps: PageDeps, person: Reviewer) -> Response:
-    """Lead to the campaign once it is registered; until then say what the program says."""
+    """Redirect to the campaign once it is registered; until then show the program's output."""
     if any(row.campaign_id == campaign_id for row in deps.catalogue.campaigns.all()):
         there = f"/campaigns/{campaign_id}"
         if request.headers.get("HX-Request"):
@@ -156,24 +146,20 @@ def started(request: Request, campaign_id: str, deps: PageDeps, person: Reviewer
         return RedirectResponse(there, 303)
     job = deps.jobs.state(campaign_id)
     if job is None:
-        raise MediaNotFoundError("Nothing was started under this name; hand the sheet in again.")
+        raise MediaNotFoundError("No campaign with this name was started. Upload the sheet again.")
     return page(request, "started.html", job=job, campaign_id=campaign_id)
 
 
 def _intake(deps: Deps, key: str) -> Intake:
-    """Read an upload; its pictures come from its own folder, for it may have been written by anyone."""
-    folder = _uploads(deps) / key
-    found = [path for path in sorted(folder.glob("*")) if path.suffix in SHEETS] if _KEY.fullmatch(key) else []
-    if not found:
-        raise MediaNotFoundError("This upload is not here; hand the sheet in again.")
-    session = deps.session
-    return take_in(
-        found[0], session.cards, session.settings.model, kept_pictures(session.resources, found[0]), confined=True
-    )
+    """Read an upload. Its pictures must come from its own folder, because the sheet is untrusted input."""
+    sheet = _store(deps).upload(key)
+    if sheet is None:
+        raise MediaNotFoundError("This upload does not exist. Upload the sheet again.")
+    return read_sheet(deps.session.settings, deps.session.resources, sheet)
 
 
 def _plan(deps: Deps, intake: Intake) -> tuple[Any, str]:
-    """Return what a run would make, and the sentence of what forbids it."""
+    """Return the plan of a run and an error message; the plan is None if the sheet cannot be run."""
     session, briefs = deps.session, intake.checked.briefs
     try:
         check_cap(briefs, LARGEST_SHEET)
@@ -192,7 +178,7 @@ def _plan(deps: Deps, intake: Intake) -> tuple[Any, str]:
 
 
 def _rows(intake: Intake) -> list[dict[str, Any]]:
-    """Return the rows to show: all bad ones, and good ones up to SHOWN_ROWS."""
+    """Return the rows to show: all rows with errors, and up to SHOWN_ROWS valid ones."""
     bad: defaultdict[int, list[CellProblem]] = defaultdict(list)
     odd: defaultdict[int, list[CellProblem]] = defaultdict(list)
     for problem in intake.checked.problems:
@@ -220,26 +206,28 @@ def _rows(intake: Intake) -> list[dict[str, Any]]:
 
 
 def _plain_name(given: str, endings: tuple[str, ...], what: str, *, keep: bool = False) -> str:
-    """Return a file name without any folder. A picture keeps its own, since the sheet's cells say it."""
+    """Return a safe file name without folders. A picture keeps its name, because the sheet refers to it."""
     base = given.replace("\\", "/").rpartition("/")[2]
     suffix = Path(base).suffix.lower()
     if suffix not in endings:
-        raise SheetError(f"{base[:80]!r} is not {what}; hand in {', '.join(endings)}.")
+        raise SheetError(f"{base[:80]!r} is not {what}. Upload a file of type {', '.join(endings)}.")
     if not keep:
         return slug(Path(base).stem) + suffix
     if base.startswith(".") or not base.isprintable() or len(base.encode()) > 200:
-        raise SheetError(f"The picture's name {base[:80]!r} cannot be kept; rename it.")
+        raise SheetError(f"The picture name {base[:80]!r} is not supported. Rename the picture.")
     return base
 
 
 def _read(upload: UploadFile, most: int) -> bytes:
     content = upload.file.read(most + 1)
     if len(content) > most:
-        raise SheetError(f"{upload.filename!r} is larger than {most / 1e6:.0f} MB; split it, or use `reelmill run`.")
+        raise SheetError(
+            f"{upload.filename!r} is larger than {most / 1e6:.0f} MB. Split the file, or use `reelmill run`."
+        )
     if not content:
-        raise SheetError(f"{upload.filename!r} is empty; hand in the sheet as your program saved it.")
+        raise SheetError(f"{upload.filename!r} is empty. Save the file again and upload it.")
     return content
 
 
-def _uploads(deps: Deps) -> Path:
-    return uploads_of(deps.session.settings)
+def _store(deps: Deps) -> SheetStore:
+    return SheetStore(deps.session.settings.home)

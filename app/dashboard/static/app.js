@@ -1,5 +1,5 @@
-// What every page shares: notices, dialogs, undo, copying, and sending decisions.
-// Decisions go by fetch, each on its own: HTMX would drop one that follows another too quickly.
+// Shared by all pages: notices, dialogs, undo, copying, and sending decisions.
+// Decisions use fetch, because HTMX drops a request that follows another too quickly.
 
 export const typing = (target) => Boolean(target.closest?.("input:not([type=checkbox]):not([type=range]), textarea, select"));
 export const dialogOpen = () => document.querySelector("dialog[open]") !== null;
@@ -25,7 +25,7 @@ function settle() {
 }
 
 function trim() {
-  // Good news goes by itself, once it can no longer be undone; troubles stay until they are read.
+  // Success notices disappear when the undo time is over. Errors stay until they are closed.
   document.querySelectorAll("#notices > .notice.good:not([data-fading])").forEach((each) => {
     each.dataset.fading = "";
     setTimeout(() => each.matches(":hover, :focus-within") || each.remove(), 12000);
@@ -39,7 +39,7 @@ function sentenceIn(html) {
   return (page.querySelector(".notice, main p, p") ?? page.body).textContent.trim().slice(0, 400);
 }
 
-// Cards of a gallery are exchanged; other pages hear of each card and show it in their own way.
+// The gallery swaps the cards. Other pages listen for the event "card" and update themselves.
 function take(html) {
   const answer = new DOMParser().parseFromString(html, "text/html");
   for (const card of answer.querySelectorAll("article.card")) {
@@ -57,19 +57,19 @@ export async function post(url, values) {
     const html = await answer.text();
     const elsewhere = answer.headers.get("HX-Redirect");
     if (elsewhere) location.assign(elsewhere);
-    else if (!answer.ok) say(sentenceIn(html) || `The server answered ${answer.status}; nothing was changed.`);
+    else if (!answer.ok) say(sentenceIn(html) || `The server returned status ${answer.status}. Nothing was changed.`);
     else take(html);
     settle();
     document.dispatchEvent(new CustomEvent("decided", { detail: { ok: answer.ok } }));
     return answer.ok;
   } catch {
-    say("The server does not answer; nothing was changed. Try again.");
+    say("The server is not responding. Nothing was changed. Try again.");
     document.dispatchEvent(new CustomEvent("decided", { detail: { ok: false } }));
     return false;
   }
 }
 
-// Opens a dialog about some cards; ``sent`` is called as soon as the form is submitted.
+// Opens a dialog for the given cards. ``sent`` is called when the form is submitted.
 export function ask(name, cards, sent = () => {}, campaign = null) {
   const dialog = document.getElementById(name), form = dialog.querySelector("form");
   form.reset();
@@ -97,8 +97,8 @@ export function ask(name, cards, sent = () => {}, campaign = null) {
   (dialog.querySelector("input[name=reason]:required") ?? dialog.querySelector("button:not(.quiet)")).focus();
 }
 
-// The campaign on screen: of the address, or of the gallery that a clip was opened from.
-function asked(name) {
+// Reads a gallery filter from the URL, or from the gallery URL that a clip was opened from.
+function galleryFilter(name) {
   const here = new URLSearchParams(location.search);
   return here.get(name) ?? new URLSearchParams(here.get("in") ?? "").get(name);
 }
@@ -107,27 +107,27 @@ export function decide(cards, act, sent = () => {}) {
   if (!cards.length) return;
   const states = cards.map((each) => each.dataset.state);
   if (act === "withdraw" && !states.some((state) => ["published", "withdrawn"].includes(state))) {
-    return say("Only what is published can be withdrawn.");
+    return say("Only published clips can be withdrawn.");
   }
   if (act === "approve" && cards.length === 1 && states[0] !== "failed") {
     sent(post("/decide", { outcome: "approved", seen: `${cards[0].dataset.id}:${cards[0].dataset.seen}` }));
   } else if (act === "approve") ask(cards.length === 1 ? "override" : "confirm", cards, sent);
-  else ask(act, cards, sent, asked("campaign"));
+  else ask(act, cards, sent, galleryFilter("campaign"));
 }
 
-// What can be undone outlives its notice and its page; the server says where it is too late.
+// Undo works after the notice is closed and on the next page. The server refuses it when it is too late.
 const undoable = () => JSON.parse(sessionStorage.getItem("undoable") ?? "[]");
 const remember = (all) => sessionStorage.setItem("undoable", JSON.stringify(all.slice(-20)));
 
 export async function undo(button) {
   const ids = button?.dataset.undo ?? undoable().at(-1);
-  if (!ids) return say("There is nothing to undo.");
+  if (!ids) return say("Nothing to undo.");
   remember(undoable().filter((each) => each !== ids));
   document.querySelectorAll(`.notice [data-undo="${ids}"]`).forEach((each) => each.closest(".notice").remove());
   await post("/undo", { ids });
 }
 
-// Approved clips are signed and published meanwhile; their cards follow.
+// Approved clips are signed and published in the background. Poll them and update their cards.
 async function watch() {
   const moving = [...document.querySelectorAll("[data-state=approved], [data-state=signing]")].slice(0, 60);
   if (!moving.length || document.hidden || dialogOpen()) return;
@@ -155,7 +155,7 @@ async function copy(button) {
     field.select();
     const done = document.execCommand("copy");
     field.remove();
-    say(done ? "Copied." : "The browser refuses to copy; mark the text and copy it by hand.", done ? "good" : "bad");
+    say(done ? "Copied." : "The browser blocked copying. Select the text and copy it manually.", done ? "good" : "bad");
   }
 }
 
@@ -185,4 +185,4 @@ document.addEventListener("keydown", (event) => {
 });
 
 document.addEventListener("htmx:responseError", (event) => say(sentenceIn(event.detail.xhr.responseText)));
-document.addEventListener("htmx:sendError", () => say("The server does not answer; try again."));
+document.addEventListener("htmx:sendError", () => say("The server is not responding. Try again."));

@@ -1,4 +1,4 @@
-// The page of one clip.
+// The clip page.
 import { decide, dialogOpen, typing } from "./app.js";
 import { player } from "./player.js";
 
@@ -7,7 +7,7 @@ const video = document.getElementById("player");
 const deck = player(video ? [video] : [], Number(card.dataset.fps));
 const next = () => document.getElementById("next");
 
-// What has changed is read from the page as it is now; the player goes on.
+// Reloads the changed parts of the page without interrupting the player.
 async function refresh() {
   const text = await fetch(location.href, { headers: { Accept: "text/html" } }).then((page) => page.text());
   const fresh = new DOMParser().parseFromString(text, "text/html");

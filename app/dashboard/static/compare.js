@@ -1,4 +1,4 @@
-// Clips side by side.
+// The comparison page.
 import { decide, dialogOpen, typing } from "./app.js";
 import { player } from "./player.js";
 

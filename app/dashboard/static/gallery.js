@@ -1,4 +1,4 @@
-// The grid: keys, choosing, hovering to play.
+// The gallery grid: keyboard control, selection, playing on hover.
 import { ask, decide, dialogOpen, say, typing } from "./app.js";
 
 const still = matchMedia("(prefers-reduced-motion: reduce)");
@@ -46,7 +46,7 @@ function toggle(card, on = !card.classList.contains("chosen")) {
 function count() {
   const number = chosen().length;
   document.getElementById("toolbar").hidden = !number;
-  document.getElementById("chosen-count").textContent = `${number} chosen`;
+  document.getElementById("chosen-count").textContent = `${number} selected`;
 }
 
 function targets() {
@@ -56,7 +56,7 @@ function targets() {
 
 function act(name) {
   const some = targets();
-  if (!some.length) return say("Choose a clip first: J goes to the next.");
+  if (!some.length) return say("No clip is selected. Press J to go to the next clip.");
   const advance = (answer) => {
     some.forEach((each) => each.classList.add("pending"));
     if (!chosen().length) move(1);
@@ -69,7 +69,7 @@ function act(name) {
 
 function compare() {
   const ids = targets().map((each) => each.dataset.id);
-  if (ids.length > 4) say("Two to four clips are compared; choose fewer.");
+  if (ids.length > 4) say("You can compare up to four clips. Select fewer.");
   else if (ids.length > 1) location.assign(`/compare?${ids.map((id) => `id=${id}`).join("&")}`);
   else if (ids.length) location.assign(`/compare?of=${ids[0]}&${document.getElementById("results").dataset.query}`);
   else location.assign(`/compare?${document.getElementById("results").dataset.query}`);
@@ -130,7 +130,7 @@ document.addEventListener("htmx:afterSettle", (event) => {
   turned = null;
   go(first);
 });
-// A new page of results carries its query to the links and forms beside it.
+// Pass the query of new results to the links and forms of the page.
 document.addEventListener("htmx:afterSwap", (event) => {
   const query = document.getElementById("results")?.dataset.query ?? "";
   document.querySelectorAll("[data-bulk]").forEach((each) => { each.href = `/bulk?outcome=${each.dataset.bulk}&${query}`; });

@@ -1,4 +1,4 @@
-// One or several videos as one player: play, pause, a frame on, a frame back, in step.
+// Controls one or several videos as one player: play, pause and step by frame, in sync.
 
 export function player(videos, fps) {
   const button = document.getElementById("play"), range = document.getElementById("position");
@@ -13,7 +13,7 @@ export function player(videos, fps) {
     if (output) output.textContent = `frame ${frame + 1} of ${frames}`;
     button?.setAttribute("aria-pressed", String(!first.paused));
   }
-  // The middle of a frame, so that rounding never shows the one beside it.
+  // Seek to the middle of a frame, so that rounding never shows a neighbouring frame.
   const seek = (seconds) => videos.forEach((each) => { each.currentTime = Math.min(seconds, each.duration || seconds); });
   const toFrame = (frame) => seek((Math.min(Math.max(frame, 0), frames - 1) + 0.5) / fps);
   const pause = () => videos.forEach((each) => each.pause());

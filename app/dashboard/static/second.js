@@ -1,10 +1,11 @@
-// The blind second review.
+// The second review page.
 import { dialogOpen, typing } from "./app.js";
 import { player } from "./player.js";
 
 const video = document.getElementById("player");
 const deck = player(video ? [video] : [], Number(document.querySelector(".clip")?.dataset.fps ?? 8));
-const keys = { a: () => document.getElementById("approve")?.click(), // As elsewhere: R asks for reasons by number keys, and Enter rejects.
+// As on other pages, R starts a rejection, number keys select reasons, and Enter rejects.
+const keys = { a: () => document.getElementById("approve")?.click(),
   r: () => document.getElementById("reject-now")?.focus(), " ": deck.toggle };
 document.addEventListener("keydown", (event) => {
   if (event.ctrlKey || event.metaKey || event.altKey || typing(event.target) || dialogOpen()) return;

@@ -1,7 +1,7 @@
-// What another threshold would let pass, from the campaign's own scores.
+// Shows how many clips of the campaign would pass at the selected threshold.
 let data = null, slider = null, preview = null;
 
-// ``threshold`` is a number for all briefs, or what gives each its own.
+// ``threshold`` is a number for all briefs, or a function that returns the threshold of a brief.
 function passing(threshold) {
   const of = typeof threshold === "number" ? () => threshold : threshold;
   const briefs = new Map();
@@ -30,10 +30,10 @@ function show() {
   const total = (map) => [...map.values()].reduce((sum, each) => sum + each.pass, 0);
   const now = total(passing((brief) => data.own[brief] ?? data.now)), then = total(briefs), left = minutes(briefs);
   const wanted = Object.keys(data.wants).length
-    ? left === null ? "; how long it takes to reach what is wanted cannot be told, since a brief has none that would pass"
-      : left === 0 ? "; every brief has what it wants" : `; about ${left.toFixed(1)} more device-minutes to reach what is wanted`
+    ? left === null ? ". The time to reach the target is unknown, because no clip of at least one brief would pass"
+      : left === 0 ? ". All briefs reach their target" : `. About ${left.toFixed(1)} more device-minutes are needed to reach the target`
     : "";
-  preview.textContent = `${then.toLocaleString("en")} would pass at ${threshold.toFixed(3)} (${now.toLocaleString("en")} do today)${wanted}.`;
+  preview.textContent = `${then.toLocaleString("en")} ${then === 1 ? "clip" : "clips"} would pass at ${threshold.toFixed(3)} (${now.toLocaleString("en")} pass now)${wanted}.`;
   slider.setAttribute("aria-valuetext", preview.textContent);
   document.querySelectorAll(".histogram rect").forEach((bar) => bar.classList.toggle("passes", Number(bar.dataset.from) + data.width / 2 >= threshold));
   const mark = document.getElementById("mark"), width = document.querySelector(".histogram").viewBox.baseVal.width;
@@ -42,7 +42,7 @@ function show() {
   mark.setAttribute("x2", at);
 }
 
-// The chart follows the page, once it is counted.
+// The chart is loaded after the page.
 document.addEventListener("htmx:afterSettle", () => {
   const text = document.getElementById("threshold-data")?.textContent;
   if (!text || document.getElementById("slider") === slider) return;

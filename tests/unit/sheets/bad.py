@@ -1,4 +1,4 @@
-"""Bad sheets, and what the person who made each should read: every sentence, exactly."""
+"""Invalid sheets with the exact messages that their authors should see."""
 
 from datetime import datetime
 from typing import Any, NamedTuple
@@ -9,7 +9,7 @@ P = "a red circle"
 
 
 class Bad(NamedTuple):
-    """A bad sheet: its case, its file's name and bytes, and all that is said of it."""
+    """An invalid sheet: its case, file name, bytes and messages."""
 
     case: str
     file: str
@@ -18,17 +18,17 @@ class Bad(NamedTuple):
 
 
 def bad(case: str, file: str, data: bytes, *says: str) -> Bad:
-    """A bad sheet."""
+    """Return an invalid sheet."""
     return Bad(case, file, data, says)
 
 
 def ole(word: str) -> bytes:
-    """A file of old Office: its magic, and a name from its directory."""
+    """Return a file of an old Office program: its magic bytes and a name from its directory."""
     return b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1" + bytes(500) + word.encode("utf-16-le") + bytes(3000)
 
 
 def one(column: str, cell: str) -> bytes:
-    """A good prompt beside one cell."""
+    """Return a sheet with a valid prompt and one other cell."""
     return lines(f"prompt,{column}", f"{P},{cell}")
 
 
@@ -43,166 +43,168 @@ FILES = (
         "empty file",
         "sheet.csv",
         b"",
-        "'sheet.csv' is empty; write a header and a prompt below it, or start from `reelmill init`.",
+        "'sheet.csv' is empty. Enter a header and a prompt below it, or create a template with `reelmill init`.",
     ),
     bad(
         "only blank lines",
         "sheet.csv",
         b"\r\n\r\n  \r\n",
-        "'sheet.csv' is empty; write a header and a prompt below it, or start from `reelmill init`.",
+        "'sheet.csv' is empty. Enter a header and a prompt below it, or create a template with `reelmill init`.",
     ),
     bad(
         "only delimiters",
         "sheet.csv",
         b",,,\r\n,,,\r\n",
-        "'sheet.csv' is empty; write a header and a prompt below it, or start from `reelmill init`.",
+        "'sheet.csv' is empty. Enter a header and a prompt below it, or create a template with `reelmill init`.",
     ),
     bad(
         "a PDF",
         "brief.pdf",
         b"%PDF-1.7\n%\xe2\xe3\xcf\xd3\n1 0 obj",
-        "'brief.pdf' is a PDF; copy the table into a spreadsheet and save it as XLSX.",
+        "'brief.pdf' is a PDF. Copy the table to a spreadsheet and save it as XLSX.",
     ),
     bad(
         "a PDF named xlsx",
         "brief.xlsx",
         b"%PDF-1.7\n%\xe2\xe3\xcf\xd3\n1 0 obj",
-        "'brief.xlsx' is a PDF; copy the table into a spreadsheet and save it as XLSX.",
+        "'brief.xlsx' is a PDF. Copy the table to a spreadsheet and save it as XLSX.",
     ),
     bad(
         "a picture",
         "sheet.png",
         b"\x89PNG\r\n\x1a\n" + bytes(40),
-        "'sheet.png' is a picture; type the table into a spreadsheet and save it as XLSX.",
+        "'sheet.png' is a picture. Type the table in a spreadsheet and save it as XLSX.",
     ),
     bad(
         "old Excel",
         "sheet.xls",
         ole("Workbook"),
-        "'sheet.xls' is an old Excel file (XLS); open it in its program and save it as XLSX or CSV.",
+        "'sheet.xls' is an old Excel file (XLS). Open it in a spreadsheet program and save it as XLSX or CSV.",
     ),
     bad(
         "password",
         "sheet.xlsx",
         ole("EncryptedPackage"),
-        "'sheet.xlsx' is protected by a password; save a copy without one.",
+        "'sheet.xlsx' is protected by a password. Save a copy without a password.",
     ),
     bad(
         "old Word",
         "sheet.doc",
         ole("WordDocument"),
-        "'sheet.doc' is a Word document; copy the table into a spreadsheet and save it as XLSX.",
+        "'sheet.doc' is a Word document. Copy the table to a spreadsheet and save it as XLSX.",
     ),
     bad(
         "Word",
         "brief.docx",
         archive({"word/document.xml": "<w/>"}),
-        "'brief.docx' is a Word document; copy the table into a spreadsheet and save it as XLSX.",
+        "'brief.docx' is a Word document. Copy the table to a spreadsheet and save it as XLSX.",
     ),
     bad(
         "slides",
         "deck.pptx",
         archive({"ppt/presentation.xml": "<p/>"}),
-        "'deck.pptx' is a presentation; copy the table into a spreadsheet and save it as XLSX.",
+        "'deck.pptx' is a presentation. Copy the table to a spreadsheet and save it as XLSX.",
     ),
     bad(
         "OpenDocument",
         "sheet.ods",
         archive({"mimetype": "application/vnd.oasis.opendocument.spreadsheet", "content.xml": "<x/>"}),
-        "'sheet.ods' is an OpenDocument file (ODS); open it in its program and save it as XLSX or CSV.",
+        "'sheet.ods' is an OpenDocument file (ODS). Open it in a spreadsheet program and save it as XLSX or CSV.",
     ),
     bad(
         "Numbers",
         "sheet.numbers",
         archive({"Index/Document.iwa": b"x"}),
-        "'sheet.numbers' is a Numbers document; export it as Excel (XLSX) or CSV.",
+        "'sheet.numbers' is a Numbers document. Export it as Excel (XLSX) or CSV.",
     ),
     bad(
         "binary workbook",
         "sheet.xlsb",
         archive({"xl/workbook.bin": b"x"}),
-        "'sheet.xlsb' is a binary workbook (XLSB); open it in its program and save it as XLSX or CSV.",
+        "'sheet.xlsb' is a binary workbook (XLSB). Open it in a spreadsheet program and save it as XLSX or CSV.",
     ),
     bad(
         "ZIP",
         "sheets.zip",
         archive({"sheet.csv": "prompt"}),
-        "'sheets.zip' is a ZIP archive; unpack it and name the sheet inside.",
+        "'sheets.zip' is a ZIP archive. Unpack it and use the sheet inside.",
     ),
-    bad("gzip", "sheet.csv.gz", b"\x1f\x8b\x08\x00" + bytes(20), "'sheet.csv.gz' is compressed; unpack it first."),
+    bad("gzip", "sheet.csv.gz", b"\x1f\x8b\x08\x00" + bytes(20), "'sheet.csv.gz' is compressed. Unpack it first."),
     bad(
         "HTML named xls",
         "export.xls",
         b"<html><table><tr><td>prompt</td></tr></table></html>",
-        "'export.xls' is a web page or XML, whatever its name says; open it in its program and save it as XLSX or CSV.",
+        "'export.xls' is a web page or an XML file, whatever its extension. Open it in a spreadsheet "
+        "program and save it as XLSX or CSV.",
     ),
-    bad("JSON", "sheet.json", b'[{"prompt": "x"}]', "'sheet.json' is JSON; export the table as CSV."),
+    bad("JSON", "sheet.json", b'[{"prompt": "x"}]', "'sheet.json' is a JSON file. Export the table as CSV."),
     bad(
         "program",
         "reelmill",
         b"\x7fELF\x02\x01\x01" + bytes(range(256)) * 8,
-        "'reelmill' is a binary file, no sheet; save the sheet as XLSX or CSV.",
+        "'reelmill' is a binary file, not a sheet. Save the sheet as XLSX or CSV.",
     ),
     bad(
         "cut short",
         "sheet.xlsx",
         workbook([["prompt"], [P]])[:900],
-        "'sheet.xlsx' is damaged or cut short; copy or download it again.",
+        "'sheet.xlsx' is damaged or incomplete. Copy or download it again.",
     ),
     bad(
         "damaged XML",
         "sheet.xlsx",
         raw_workbook(b"<worksheet><sheetData><row"),
-        "'sheet.xlsx' is damaged; open it in its program and save it as XLSX again.",
+        "'sheet.xlsx' is damaged. Open it in a spreadsheet program and save it again as XLSX.",
     ),
     bad(
         "no cells",
         "sheet.xlsx",
         workbook([]),
-        "'sheet.xlsx' is empty; write a header and a prompt below it, or start from `reelmill init`.",
+        "'sheet.xlsx' is empty. Enter a header and a prompt below it, or create a template with `reelmill init`.",
     ),
     bad(
         "all hidden",
         "sheet.xlsx",
         workbook([["prompt"], [P]], hidden),
-        "'sheet.xlsx' has nothing on its visible tabs; show the hidden one with the prompts.",
+        "'sheet.xlsx' has no data on its visible tabs. Unhide the tab with the prompts.",
     ),
     bad(
         "unknown encoding",
         "sheet.csv",
         b"prompt\r\nclich\x81 \x8d\r\n",
-        "'sheet.csv' cannot be read as text; save it as CSV in UTF-8, or as XLSX.",
+        "'sheet.csv' cannot be decoded as text. Save it as CSV in UTF-8, or as XLSX.",
     ),
     bad(
         "open quote",
         "sheet.csv",
         lines("prompt,notes", '"a red circle,x', "a blue square,y"),
-        "'sheet.csv' has a double quote in row 2 that is never closed; close it, or take it out.",
+        "'sheet.csv' has an unclosed double quote in row 2. Close it, or delete it.",
     ),
     bad(
         "stray quote",
         "sheet.csv",
         lines("prompt,notes", "a circle,ok", '"big" circle,x'),
-        "'sheet.csv' has a stray double quote in row 3; write two for each one that is meant, or "
-        "save the sheet as XLSX.",
+        "'sheet.csv' has a stray double quote in row 3. Write two double quotes for each one in a quoted "
+        "text, or save the sheet as XLSX.",
     ),
     bad(
         "cell too long",
         "sheet.csv",
         lines("prompt", "x" * 40000),
-        "'sheet.csv' has a cell of more than 32,000 characters in row 2; look for a double quote that is never closed.",
+        "'sheet.csv' has a cell with more than 32,000 characters in row 2. Check for an unclosed double "
+        "quote, or shorten the cell.",
     ),
     bad(
         "too many columns",
         "sheet.csv",
         lines("prompt," + ",".join(f"c{i}" for i in range(200)), "x"),
-        "'sheet.csv' has more than 200 columns; delete those not needed.",
+        "'sheet.csv' has more than 200 columns. Delete those that are not needed.",
     ),
     bad(
         "too many rows",
         "sheet.csv",
         b"prompt\n" + b"x\n" * 100001,
-        "'sheet.csv' has more than 100,000 rows; split it into several sheets.",
+        "'sheet.csv' has more than 100,000 rows. Split it into several sheets.",
     ),
 )
 
@@ -211,46 +213,48 @@ HEADERS = (
         "no prompt, near",
         "sheet.csv",
         lines("Promtp,Aspect", "x,16:9"),
-        "Row 1: no column is called 'prompt'. The columns are 'Promtp', 'Aspect'. If 'Promtp' "
-        "holds the prompts, rename it.",
+        "Row 1: there is no column 'prompt', only 'Promtp', 'Aspect'. If 'Promtp' contains the prompts, "
+        "rename it to 'prompt'.",
     ),
     bad(
         "no prompt, alike",
         "sheet.csv",
         lines("Client,Video description,Aspect", "acme,x,16:9"),
-        "Row 1: no column is called 'prompt'. The columns are 'Client', 'Video description', "
-        "'Aspect'. If 'Video description' holds the prompts, rename it.",
+        "Row 1: there is no column 'prompt', only 'Client', 'Video description', 'Aspect'. If 'Video "
+        "description' contains the prompts, rename it to 'prompt'.",
     ),
     bad(
         "no prompt, none",
         "sheet.csv",
         lines("Aspect,Length", "16:9,2"),
-        "Row 1: no column is called 'prompt'. The columns are 'Aspect', 'Length'.",
+        "Row 1: there is no column 'prompt', only 'Aspect', 'Length'. Add a column 'prompt'.",
     ),
     bad(
         "no header at all",
         "sheet.csv",
         lines("a red circle", "a blue square"),
-        "Row 1: no column is called 'prompt'. The columns are 'a red circle'.",
+        "Row 1: there is no column 'prompt', only 'a red circle'. Add a column 'prompt'.",
     ),
     bad(
         "no rows",
         "sheet.csv",
         lines("prompt,placements"),
-        "Row 1: no rows stand below this header. Write a prompt into the next row.",
+        "Row 1: there are no rows below the header. Enter a prompt in the next row.",
     ),
     bad(
         "two prompts",
         "sheet.csv",
         lines("Prompt,Video prompt", "x,y"),
-        "Row 1, column B 'Video prompt' means prompt, and so does column A 'Prompt'. Keep one, or rename the other.",
+        "Row 1, column B 'Video prompt' means prompt, and so does column A 'Prompt'. Delete one of them, "
+        "or rename it to keep it as a note.",
     ),
     bad(
         "channel and aspect",
         "sheet.csv",
         lines("Prompt,Channel,Aspect", "x,tiktok,9:16"),
-        "Row 1, column C 'Aspect' means placements, and so does column B 'Channel'. Keep one, or "
-        "rename the other. A cell may say tiktok 9:16.",
+        "Row 1, column C 'Aspect' means placements, and so does column B 'Channel'. Delete one of them, "
+        "or rename it to keep it as a note. To give a channel and a ratio, write both in one cell: "
+        "tiktok 9:16.",
     ),
 )
 
@@ -259,145 +263,148 @@ PROMPTS = (
         "prompt empty",
         "sheet.csv",
         lines("prompt,notes", ",x"),
-        "Row 2, column A 'prompt' is empty. Write what the clip shows.",
+        "Row 2, column A 'prompt' is empty. Describe what the clip shows.",
     ),
     bad(
         "prompt of spaces",
         "sheet.csv",
         lines("prompt,notes", "\xa0 ,x"),
-        "Row 2, column A 'prompt' is empty. Write what the clip shows.",
+        "Row 2, column A 'prompt' is empty. Describe what the clip shows.",
     ),
     bad(
         "prompt too long",
         "sheet.csv",
         lines("prompt", "x" * 2001),
-        "Row 2, column A 'prompt': 'xxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxx…'"
-        " has 2,001 characters. Shorten it to 2,000.",
+        "Row 2, column A 'prompt': 'xxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxx…' has "
+        "2,001 characters. Shorten it to at most 2,000.",
     ),
     bad(
         "prompt grows too long",
         "sheet.csv",
         lines("prompt,long", "a {long} {long}," + "x" * 1500),
-        "Row 2, column A 'prompt': 'a {long} {long}' grows to 3,003 characters once it is filled "
-        "in. Shorten it to 2,000.",
+        "Row 2, column A 'prompt': 'a {long} {long}' has 3,003 characters when its columns are filled "
+        "in. Shorten it to at most 2,000.",
     ),
     bad(
         "gap in an axis",
         "sheet.csv",
         lines("prompt,notes", "a red circle| |a blue one,x"),
-        "Row 2, column A 'prompt': 'a red circle| |a blue one' has nothing on one side of a |. "
-        "Take that | out, or fill the gap.",
+        "Row 2, column A 'prompt': 'a red circle| |a blue one' has an empty value before or after a |. "
+        "Remove the |, or enter the value.",
     ),
     bad(
         "NUL",
         "sheet.csv",
         lines("prompt", "a red\x00 circle"),
-        "Row 2, column A 'prompt': 'a red<U+0000> circle' holds an invisible control character "
-        "(U+0000). Type the text anew.",
+        "Row 2, column A 'prompt': 'a red<U+0000> circle' contains an invisible control character "
+        "(U+0000). Clear the cell and type it again.",
     ),
     bad(
         "right-to-left override",
         "sheet.csv",
         lines("prompt", "a red \u202ecircle"),
-        "Row 2, column A 'prompt': 'a red <U+202E>circle' holds an invisible control character "
-        "(U+202E). Type the text anew.",
+        "Row 2, column A 'prompt': 'a red <U+202E>circle' contains an invisible control character "
+        "(U+202E). Clear the cell and type it again.",
     ),
     bad(
         "bell",
         "sheet.csv",
         lines("prompt", "a red \x07circle"),
-        "Row 2, column A 'prompt': 'a red <U+0007>circle' holds an invisible control character "
-        "(U+0007). Type the text anew.",
+        "Row 2, column A 'prompt': 'a red <U+0007>circle' contains an invisible control character "
+        "(U+0007). Clear the cell and type it again.",
     ),
     bad(
         "error value in text",
         "sheet.csv",
         one("model", "#REF!"),
-        "Row 2, column B 'model': '#REF!' is a spreadsheet error. Mend the formula, or type the value.",
+        "Row 2, column B 'model': '#REF!' is a spreadsheet error. Fix the formula, or enter the value.",
     ),
     bad(
         "error value in a workbook",
         "sheet.xlsx",
         workbook([["Prompt", "Length"], [P, "#DIV/0!"]]),
-        "Row 2, column B 'Length': '#DIV/0!' is a spreadsheet error. Mend the formula, or type the value.",
+        "Row 2, column B 'Length': '#DIV/0!' is a spreadsheet error. Fix the formula, or enter the value.",
     ),
     bad(
         "formula without result",
         "sheet.xlsx",
         workbook([["Prompt", "colour"], ["=A5&B5", "x"]]),
-        "Row 2, column A 'Prompt': '=A5&B5' is a formula without a result. Open the sheet in its "
-        "program and save it again, or paste the value.",
+        "Row 2, column A 'Prompt': '=A5&B5' is a formula without a stored result. Open the sheet in a "
+        "spreadsheet program and save it again, or enter the value.",
     ),
     bad(
         "formula in used column",
         "sheet.xlsx",
         workbook([["Prompt", "colour"], ["a {colour} circle", "=Z1"]]),
-        "Row 2, column B 'colour': '=Z1' is a formula without a result. Open the sheet in its "
-        "program and save it again, or paste the value.",
+        "Row 2, column B 'colour': '=Z1' is a formula without a stored result. Open the sheet in a "
+        "spreadsheet program and save it again, or enter the value.",
     ),
     bad(
         "unknown placeholder",
         "sheet.csv",
         lines("Prompt,Product name", "a {product} on {color},x"),
-        "Row 2, column A 'Prompt': '{product}' names no column. Did you mean {Product name}? The "
-        "sheet has {Product name}.",
-        "Row 2, column A 'Prompt': '{color}' names no column. The sheet has {Product name}.",
+        "Row 2, column A 'Prompt': '{product}' is not a column of this sheet. Did you mean {Product "
+        "name}? The prompt can use {Product name}.",
+        "Row 2, column A 'Prompt': '{color}' is not a column of this sheet. The prompt can use {Product name}.",
     ),
     bad(
         "placeholder, no other column",
         "sheet.csv",
         lines("Prompt", "a {product}"),
-        "Row 2, column A 'Prompt': '{product}' names no column. The sheet has no other.",
+        "Row 2, column A 'Prompt': '{product}' is not a column of this sheet. Add a column with this "
+        "name, or remove it from the prompt.",
     ),
     bad(
         "misspelt placeholder",
         "sheet.csv",
         lines("Prompt,Colour", "a {color} circle,red"),
-        "Row 2, column A 'Prompt': '{color}' names no column. Did you mean {Colour}? The sheet has {Colour}.",
+        "Row 2, column A 'Prompt': '{color}' is not a column of this sheet. Did you mean {Colour}? The "
+        "prompt can use {Colour}.",
     ),
     bad(
         "placeholder names seed",
         "sheet.csv",
         lines("Prompt,seed", "a {seed},1"),
-        "Row 2, column A 'Prompt': '{seed}' names no column. The sheet has no other.",
+        "Row 2, column A 'Prompt': '{seed}' cannot be used in a prompt. Remove it from the prompt.",
     ),
     bad(
         "unknown in negative",
         "sheet.csv",
         lines("Prompt,Avoid", "a circle,{brand}"),
-        "Row 2, column B 'Avoid': '{brand}' names no column. The sheet has no other.",
+        "Row 2, column B 'Avoid': '{brand}' is not a column of this sheet. Add a column with this name, "
+        "or remove it from the prompt.",
     ),
     bad(
         "open brace",
         "sheet.csv",
         lines("Prompt,colour", "a {colour circle,red"),
-        "Row 2, column A 'Prompt': 'a {colour circle' has a { without its partner. Write {{ where a brace is meant.",
+        "Row 2, column A 'Prompt': 'a {colour circle' has a { without a matching }. For a literal {, write {{.",
     ),
     bad(
         "closing brace",
         "sheet.csv",
         lines("Prompt,colour", "a colour} circle,red"),
-        "Row 2, column A 'Prompt': 'a colour} circle' has a } without its partner. Write }} where a brace is meant.",
+        "Row 2, column A 'Prompt': 'a colour} circle' has a } without a matching {. For a literal }, write }}.",
     ),
     bad(
         "empty braces",
         "sheet.csv",
         lines("Prompt,colour", "a {} circle,red"),
-        "Row 2, column A 'Prompt': 'a {} circle' has empty braces. Name a column in them, or "
-        "write {{}} where braces are meant.",
+        "Row 2, column A 'Prompt': 'a {} circle' has empty braces. Put the name of a column in them, or "
+        "write {{}} for literal braces.",
     ),
     bad(
         "empty placeholder cell",
         "sheet.csv",
         lines("Prompt,colour", "a {colour} circle,"),
-        "Row 2, column B 'colour' is empty, but the prompt names {colour}. Fill it in, or take "
-        "{colour} out of the prompt.",
+        "Row 2, column B 'colour' is empty, but the prompt uses {colour}. Enter a value, or remove "
+        "{colour} from the prompt.",
     ),
     bad(
         "error in used column",
         "sheet.csv",
         lines("Prompt,colour", "a {colour} circle,#N/A"),
-        "Row 2, column B 'colour': '#N/A' is a spreadsheet error. Mend the formula, or type the value.",
+        "Row 2, column B 'colour': '#N/A' is a spreadsheet error. Fix the formula, or enter the value.",
     ),
 )
 
@@ -406,76 +413,76 @@ PLACEMENTS = (
         "aspect",
         "sheet.csv",
         one("Aspect", "7:3"),
-        "Row 2, column B 'Aspect': '7:3' isn't allowed. Use 16:9, 9:16 or 1:1.",
+        "Row 2, column B 'Aspect': '7:3' is not a supported aspect ratio. Use 16:9, 9:16 or 1:1.",
     ),
     bad(
         "aspect 4:5",
         "sheet.csv",
         one("Aspect ratio", "4:5"),
-        "Row 2, column B 'Aspect ratio': '4:5' isn't allowed. Use 16:9, 9:16 or 1:1.",
+        "Row 2, column B 'Aspect ratio': '4:5' is not a supported aspect ratio. Use 16:9, 9:16 or 1:1.",
     ),
     bad(
         "aspect as decimal",
         "sheet.csv",
         one("Aspect", "1.78"),
-        "Row 2, column B 'Aspect': '1.78' isn't a channel or an aspect ratio. Use 16:9, 9:16 or "
-        "1:1, or one of youtube, linkedin, display, instagram-feed, facebook-feed, tiktok, reels,"
-        " stories, shorts.",
+        "Row 2, column B 'Aspect': '1.78' is not a channel or an aspect ratio. Use 16:9, 9:16 or 1:1, or "
+        "one of youtube, linkedin, display, instagram-feed, facebook-feed, tiktok, reels, stories, "
+        "shorts.",
     ),
     bad(
         "channel typo",
         "sheet.csv",
         one("Channel", "tiktock"),
-        "Row 2, column B 'Channel': 'tiktock' isn't a channel or an aspect ratio. Did you mean "
-        "tiktok? Use 16:9, 9:16 or 1:1, or one of youtube, linkedin, display, instagram-feed, "
-        "facebook-feed, tiktok, reels, stories, shorts.",
+        "Row 2, column B 'Channel': 'tiktock' is not a channel or an aspect ratio. Did you mean tiktok? "
+        "Use 16:9, 9:16 or 1:1, or one of youtube, linkedin, display, instagram-feed, facebook-feed, "
+        "tiktok, reels, stories, shorts.",
     ),
     bad(
         "channel unknown",
         "sheet.csv",
         one("Channel", "cinema"),
-        "Row 2, column B 'Channel': 'cinema' isn't a channel or an aspect ratio. Use 16:9, 9:16 "
-        "or 1:1, or one of youtube, linkedin, display, instagram-feed, facebook-feed, tiktok, "
-        "reels, stories, shorts.",
+        "Row 2, column B 'Channel': 'cinema' is not a channel or an aspect ratio. Use 16:9, 9:16 or 1:1, "
+        "or one of youtube, linkedin, display, instagram-feed, facebook-feed, tiktok, reels, stories, "
+        "shorts.",
     ),
     bad(
         "pixels",
         "sheet.csv",
         one("Format", "1920x1080"),
-        "Row 2, column B 'Format': '1920x1080' isn't allowed. Use 16:9, 9:16 or 1:1.",
+        "Row 2, column B 'Format': '1920x1080' is not a supported aspect ratio. Use 16:9, 9:16 or 1:1.",
     ),
     bad(
         "one bad of several",
         "sheet.csv",
         one("Aspect", "16:9|7:3|1:1"),
-        "Row 2, column B 'Aspect': '7:3' isn't allowed. Use 16:9, 9:16 or 1:1.",
+        "Row 2, column B 'Aspect': '7:3' is not a supported aspect ratio. Use 16:9, 9:16 or 1:1.",
     ),
     bad(
         "two ratios",
         "sheet.csv",
         one("Aspect", "16:9 9:16"),
-        "Row 2, column B 'Aspect': '16:9 9:16' isn't one placement. Use one channel, one of 16:9,"
-        " 9:16 or 1:1, or both.",
+        "Row 2, column B 'Aspect': '16:9 9:16' is not a single placement. Use one channel, one of 16:9, "
+        "9:16 or 1:1, or both, for example tiktok 1:1. Separate several placements with |.",
     ),
     bad(
         "commas between",
         "sheet.csv",
         lines("prompt;Aspect", f"{P};16:9, 9:16"),
-        "Row 2, column B 'Aspect': '16:9, 9:16' needs a | between its values. Write 16:9|9:16.",
+        "Row 2, column B 'Aspect': '16:9, 9:16' has several values without a | between them. Write 16:9|9:16.",
     ),
     bad(
         "line breaks between",
         "sheet.xlsx",
         workbook([["prompt", "Channel"], [P, "tiktok\nreels"]]),
-        "Row 2, column B 'Channel': 'tiktok reels' needs a | between its values. Write tiktok|reels.",
+        "Row 2, column B 'Channel': 'tiktok reels' has several values without a | between them. Write tiktok|reels.",
     ),
     bad(
         "a date",
         "sheet.xlsx",
         workbook([["prompt", "Aspect"], [P, datetime(2026, 9, 16)]]),
-        "Row 2, column B 'Aspect': '2026-09-16' isn't a channel or an aspect ratio. Use 16:9, "
-        "9:16 or 1:1, or one of youtube, linkedin, display, instagram-feed, facebook-feed, "
-        "tiktok, reels, stories, shorts.",
+        "Row 2, column B 'Aspect': '2026-09-16' is not a channel or an aspect ratio. Use 16:9, 9:16 or "
+        "1:1, or one of youtube, linkedin, display, instagram-feed, facebook-feed, tiktok, reels, "
+        "stories, shorts.",
     ),
 )
 
@@ -484,134 +491,136 @@ NUMBERS = (
         "duration zero",
         "sheet.csv",
         one("duration_s", "0"),
-        "Row 2, column B 'duration_s': '0' isn't a length in seconds. Use a number from 0.1 to 600.",
+        "Row 2, column B 'duration_s': '0' is out of range. Enter seconds from 0.1 to 600, for example 5.",
     ),
     bad(
         "duration negative",
         "sheet.csv",
         one("Duration (s)", "-2"),
-        "Row 2, column B 'Duration (s)': '-2' isn't a length in seconds. Use a number from 0.1 to 600.",
+        "Row 2, column B 'Duration (s)': '-2' is out of range. Enter seconds from 0.1 to 600, for example 5.",
     ),
     bad(
         "duration NaN",
         "sheet.csv",
         one("Length", "nan"),
-        "Row 2, column B 'Length': 'nan' isn't a length in seconds. Use a number from 0.1 to 600.",
+        "Row 2, column B 'Length': 'nan' is not a number. Enter seconds from 0.1 to 600, for example 5.",
     ),
     bad(
         "duration words",
         "sheet.csv",
         one("Length", "two seconds"),
-        "Row 2, column B 'Length': 'two seconds' isn't a length in seconds. Use a number from 0.1 to 600.",
+        "Row 2, column B 'Length': 'two seconds' is not a number. Enter seconds from 0.1 to 600, for example 5.",
     ),
     bad(
         "duration minutes",
         "sheet.csv",
         one("Length", "1:30"),
-        "Row 2, column B 'Length': '1:30' isn't a length in seconds. Use a number from 0.1 to 600.",
+        "Row 2, column B 'Length': '1:30' is not a number. Enter seconds from 0.1 to 600, for example 5.",
     ),
     bad(
         "duration huge",
         "sheet.csv",
         one("Length", "1e9"),
-        "Row 2, column B 'Length': '1e9' isn't a length in seconds. Use a number from 0.1 to 600.",
+        "Row 2, column B 'Length': '1e9' is not a number. Enter seconds from 0.1 to 600, for example 5.",
     ),
     bad(
         "duration thousands",
         "sheet.csv",
         lines("prompt;Length", f"{P};1.500"),
-        "Row 2, column B 'Length': '1.500' could mean thousands or a fraction. Use a number from 0.1 to 600.",
+        "Row 2, column B 'Length': '1.500' is ambiguous: its separator could mean thousands or decimals. "
+        "Enter seconds from 0.1 to 600, for example 5.",
     ),
     bad(
         "variants zero",
         "sheet.csv",
         one("variants", "0"),
-        "Row 2, column B 'variants': '0' isn't allowed. Use a whole number from 1 to 10000.",
+        "Row 2, column B 'variants': '0' is out of range. Enter a whole number from 1 to 10000.",
     ),
     bad(
         "variants fraction",
         "sheet.csv",
         one("variants", "2.5"),
-        "Row 2, column B 'variants': '2.5' isn't allowed. Use a whole number from 1 to 10000.",
+        "Row 2, column B 'variants': '2.5' is not a whole number. Enter a whole number from 1 to 10000.",
     ),
     bad(
         "variants thousands",
         "sheet.csv",
         lines("prompt;variants", f"{P};1,000"),
-        "Row 2, column B 'variants': '1,000' isn't allowed. Use a whole number from 1 to 10000.",
+        "Row 2, column B 'variants': '1,000' is not a whole number. Enter a whole number from 1 to 10000.",
     ),
     bad(
         "variants words",
         "sheet.csv",
         one("variants", "many"),
-        "Row 2, column B 'variants': 'many' isn't allowed. Use a whole number from 1 to 10000.",
+        "Row 2, column B 'variants': 'many' is not a whole number. Enter a whole number from 1 to 10000.",
     ),
     bad(
         "variants several",
         "sheet.csv",
         one("variants", "1|2"),
-        "Row 2, column B 'variants': '1|2' isn't allowed. Use a whole number from 1 to 10000. "
-        "Several values cannot stand here.",
+        "Row 2, column B 'variants': '1|2' is not a whole number. Enter a whole number from 1 to 10000. "
+        "This column allows only one value per cell.",
     ),
     bad(
         "variants too many",
         "sheet.csv",
         one("Seeds", "10001"),
-        "Row 2, column B 'Seeds': '10001' isn't allowed. Use a whole number from 1 to 10000.",
+        "Row 2, column B 'Seeds': '10001' is out of range. Enter a whole number from 1 to 10000.",
     ),
     bad(
         "want zero",
         "sheet.csv",
         one("want", "0"),
-        "Row 2, column B 'want': '0' isn't allowed. Use a whole number of 1 or more.",
+        "Row 2, column B 'want': '0' is out of range. Enter a whole number of 1 or more.",
     ),
     bad(
         "want more",
         "sheet.csv",
         lines("prompt,variants,want", "x,3,4"),
-        "Row 2, column C 'want': '4' is more than the row makes. Use 1 to 3, or raise variants.",
+        "Row 2, column C 'want': '4' is more than the row's 3 clips. Lower it to 3, or raise variants.",
     ),
     bad(
         "seed negative",
         "sheet.csv",
         one("seed", "-1"),
-        "Row 2, column B 'seed': '-1' isn't allowed. Use a whole number from 0 to 4294967295.",
+        "Row 2, column B 'seed': '-1' is out of range. Enter a whole number from 0 to 4294967295.",
     ),
     bad(
         "seed too great",
         "sheet.csv",
         one("seed", "4294967296"),
-        "Row 2, column B 'seed': '4294967296' isn't allowed. Use a whole number from 0 to 4294967295.",
+        "Row 2, column B 'seed': '4294967296' is out of range. Enter a whole number from 0 to 4294967295.",
     ),
     bad(
         "seed too near the end",
         "sheet.csv",
         lines("prompt,seed,variants", f"{P},4294967295,2"),
-        "Row 2, column B 'seed': '4294967295' leaves no room for 2 variants. Use at most 4294967294.",
+        "Row 2, column B 'seed': '4294967295' is too high for 2 variants. Use at most 4294967294.",
     ),
     bad(
         "seed rounded by Excel",
         "sheet.xlsx",
         workbook([["prompt", "seed"], [P, 12345678901234567890]]),
-        "Row 2, column B 'seed': '1.23456789012346e+19' isn't allowed. Use a whole number from 0 to 4294967295.",
+        "Row 2, column B 'seed': '1.23456789012346e+19' is not a whole number. Enter a whole number from "
+        "0 to 4294967295.",
     ),
     bad(
         "adherence above 1",
         "sheet.csv",
         one("min_adherence", "25"),
-        "Row 2, column B 'min_adherence': '25' isn't a threshold. Use a number from -1 to 1.",
+        "Row 2, column B 'min_adherence': '25' is out of range. Enter a number from -1 to 1, for example 0.2.",
     ),
     bad(
         "adherence percent",
         "sheet.csv",
         one("threshold", "25%"),
-        "Row 2, column B 'threshold': '25%' isn't a threshold. Use a number from -1 to 1.",
+        "Row 2, column B 'threshold': '25%' is not a number. Enter a number from -1 to 1, for example 0.2.",
     ),
     bad(
         "adherence infinite",
         "sheet.csv",
         one("min_adherence", "inf"),
-        "Row 2, column B 'min_adherence': 'inf' isn't a threshold. Use a number from -1 to 1.",
+        "Row 2, column B 'min_adherence': 'inf' is not a number. Enter a number from -1 to 1, for example 0.2.",
     ),
 )
 
@@ -620,40 +629,39 @@ ROWS = (
         "axes word",
         "sheet.csv",
         one("axes", "both"),
-        "Row 2, column B 'axes': 'both' isn't allowed. Use cartesian (every combination) or zip (first with first).",
+        "Row 2, column B 'axes': 'both' is not allowed. Use cartesian (every combination) or zip (first with first).",
     ),
     bad(
         "zip lengths",
         "sheet.csv",
         lines("prompt,colour,Aspect,axes", "a {colour} circle,red|blue|pink,16:9|9:16,zip"),
-        "Row 2, column D 'axes': 'zip' pairs cells of one length, but Aspect has 2 values, "
-        "colour has 3 values. Give them equally many, or use cartesian.",
+        "Row 2, column D 'axes': 'zip' needs the same number of values in every cell, but Aspect has 2 "
+        "and colour has 3. Give them the same number of values, or use cartesian.",
     ),
     bad(
         "brief_id twice",
         "sheet.csv",
         lines("brief_id,prompt", "x1,a circle", "X1,a square"),
-        "Row 3, column A 'brief_id': 'X1' stands in row 2 already. Give every row a brief_id of its own.",
+        "Row 3, column A 'brief_id': 'X1' is already used in row 2. Give every row a different brief_id.",
     ),
     bad(
         "brief_id too long",
         "sheet.csv",
         lines("brief_id,prompt", "x" * 121 + ",a circle"),
-        "Row 2, column A 'brief_id': "
-        "'xxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxx…' has 121 characters. "
-        "Shorten it to 120.",
+        "Row 2, column A 'brief_id': 'xxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxx…' has "
+        "121 characters. Shorten it to at most 120.",
     ),
     bad(
         "unquoted comma",
         "sheet.csv",
         lines("prompt,Aspect", "a red, round circle,16:9", "a blue square,16:9"),
-        "Row 2: the row has 3 cells, the header 2. Put a text that contains a comma into double quotes.",
+        "Row 2: the row has 3 cells, but the header has 2. Put texts that contain a comma in double quotes.",
     ),
     bad(
         "unquoted semicolon",
         "sheet.csv",
         lines("prompt;Aspect;notes", "a red; round circle;16:9;x", "a;16:9;"),
-        "Row 2: the row has 4 cells, the header 3. Put a text that contains a semicolon into double quotes.",
+        "Row 2: the row has 4 cells, but the header has 3. Put texts that contain a semicolon in double quotes.",
     ),
     bad(
         "several at once",
@@ -661,13 +669,13 @@ ROWS = (
         lines(
             "Campaign plan", "", "Prompt,Aspect,Length,Variants", ",7:3,-1,0", "a circle,16:9,2,1", "a {x},9:61,2,none"
         ),
-        "Row 4, column A 'Prompt' is empty. Write what the clip shows.",
-        "Row 4, column B 'Aspect': '7:3' isn't allowed. Use 16:9, 9:16 or 1:1.",
-        "Row 4, column C 'Length': '-1' isn't a length in seconds. Use a number from 0.1 to 600.",
-        "Row 4, column D 'Variants': '0' isn't allowed. Use a whole number from 1 to 10000.",
-        "Row 6, column A 'Prompt': '{x}' names no column. The sheet has {Aspect}, {Length}.",
-        "Row 6, column B 'Aspect': '9:61' isn't allowed. Use 16:9, 9:16 or 1:1.",
-        "Row 6, column D 'Variants': 'none' isn't allowed. Use a whole number from 1 to 10000.",
+        "Row 4, column A 'Prompt' is empty. Describe what the clip shows.",
+        "Row 4, column B 'Aspect': '7:3' is not a supported aspect ratio. Use 16:9, 9:16 or 1:1.",
+        "Row 4, column C 'Length': '-1' is out of range. Enter seconds from 0.1 to 600, for example 5.",
+        "Row 4, column D 'Variants': '0' is out of range. Enter a whole number from 1 to 10000.",
+        "Row 6, column A 'Prompt': '{x}' is not a column of this sheet. The prompt can use {Aspect}, {Length}.",
+        "Row 6, column B 'Aspect': '9:61' is not a supported aspect ratio. Use 16:9, 9:16 or 1:1.",
+        "Row 6, column D 'Variants': 'none' is not a whole number. Enter a whole number from 1 to 10000.",
     ),
 )
 

@@ -1,0 +1,61 @@
+"""Where copies of sheets are kept on this machine, and what is accepted as an upload."""
+
+import hashlib
+import shutil
+from collections.abc import Mapping
+from pathlib import Path
+
+from adapters.files.durable import write_durably
+
+SHEET_SUFFIXES = (".csv", ".tsv", ".xlsx")
+PICTURE_SUFFIXES = (".png", ".jpg", ".jpeg", ".webp")
+MAX_SHEET_BYTES = 20_000_000
+MAX_PICTURE_BYTES = 30_000_000
+MAX_PICTURES = 200
+"""Limits of what a browser or a watched folder may hand in; `reelmill run` reads any sheet that the parser accepts."""
+
+
+class SheetStore:
+    """Copies of sheets under one folder.
+
+    An upload is a sheet that somebody else wrote, together with its pictures. It may only name pictures of its own
+    folder. Each registered campaign keeps the copy of its sheet that the results sheet is written from.
+    """
+
+    def __init__(self, home: Path) -> None:
+        self.uploads = home / "uploads"
+        self._campaigns = home / "campaigns"
+
+    def add_upload(self, name: str, content: bytes, pictures: Mapping[str, bytes]) -> str:
+        """Store a sheet and its pictures; return the upload's key, 32 hex digits of their hash."""
+        digest = hashlib.sha256(content)
+        for picture in sorted(pictures):
+            digest.update(picture.encode() + hashlib.sha256(pictures[picture]).digest())
+        key = digest.hexdigest()[:32]
+        folder = self.uploads / key
+        folder.mkdir(parents=True, exist_ok=True)
+        for picture, data in pictures.items():
+            write_durably(folder / picture, data)
+        write_durably(folder / name, content)
+        return key
+
+    def upload(self, key: str) -> Path | None:
+        """Return the sheet of an upload."""
+        if len(key) != 32 or set(key) - set("0123456789abcdef"):
+            return None
+        return next((path for path in sorted((self.uploads / key).glob("*")) if path.suffix in SHEET_SUFFIXES), None)
+
+    def is_upload(self, sheet: Path) -> bool:
+        """Return whether the sheet is an upload, so that it may only name pictures of its own folder."""
+        return sheet.resolve().is_relative_to(self.uploads.resolve())
+
+    def keep(self, campaign_id: str, sheet: Path) -> None:
+        """Keep a copy of a campaign's sheet."""
+        folder = self._campaigns / campaign_id / "sheet"
+        folder.mkdir(parents=True, exist_ok=True)
+        if sheet.resolve() != (folder / sheet.name).resolve():
+            shutil.copyfile(sheet, folder / sheet.name)
+
+    def of_campaign(self, campaign_id: str) -> Path | None:
+        """Return the copy of a campaign's sheet."""
+        return next(iter(sorted((self._campaigns / campaign_id / "sheet").glob("*"))), None)
