@@ -1,41 +1,66 @@
-# Two commands do everything on a bare machine: `make demo` and `make test`.
+# On a fresh machine two commands do everything: `make demo` and `make test`.
+SHELL := /bin/bash
+.SHELLFLAGS := -o pipefail -c
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 TEST_STAMP := $(VENV)/.installed-test
-# Three files at a time on two cores: tests wait for servers, leases and kills for much of their time.
+PIP := $(BIN)/python -m pip install --disable-pip-version-check --progress-bar off -c constraints.txt
+# Print the large downloads and the installation itself, so that nobody waits without knowing for what.
+SHOW_PROGRESS := sed -un -e 's|^ *Downloading .*/\{0,1\}\([^/ ]*\) (\([0-9.]* [MG]B\)).*|  downloading \1 (\2)|p' \
+  -e 's|^ *Using cached \([^ ]*\) (\([0-9.]* [MG]B\)).*|  using \1 (\2)|p' \
+  -e 's|^Installing collected packages.*|  installing the packages|p' -e '/^ERROR/p'
+# Three processes on two cores: tests spend much of their time waiting for servers, leases and kills.
 PYTEST := $(BIN)/python -m pytest -n 3 --dist loadfile --no-loadscope-reorder
 
-.PHONY: demo test test-all lint clean
+.PHONY: demo test test-slow test-all lint format coverage reference clean
 
 $(BIN)/python:
-	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { echo "Reelmill needs Python 3.11 or newer; name one by: make PYTHON=python3.12 $(MAKECMDGOALS)"; exit 1; }
-	@$(PYTHON) -m venv $(VENV) || { echo "Python cannot make a virtual environment here; on Debian or Ubuntu: apt-get install python3-venv"; rm -rf $(VENV); exit 1; }
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { echo "Reelmill needs Python 3.11 or newer. Name one with: make PYTHON=python3.12 $(MAKECMDGOALS)"; exit 1; }
+	@echo "Creating the virtual environment $(VENV) …"
+	@$(PYTHON) -m venv $(VENV) || { echo "Python cannot create a virtual environment here. On Debian or Ubuntu, run: apt-get install python3-venv"; rm -rf $(VENV); exit 1; }
 
 $(STAMP): pyproject.toml constraints.txt | $(BIN)/python
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e .
+	@echo "Installing Reelmill and its packages into $(VENV). This takes a few minutes the first time …"
+	@$(PIP) -e . 2>&1 | $(SHOW_PROGRESS)
 	@touch $@
 
 $(TEST_STAMP): $(STAMP)
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[test]'
+	@echo "Installing the packages for development and tests …"
+	@$(PIP) -e '.[test]' 2>&1 | $(SHOW_PROGRESS)
 	@touch $@
 
 demo: $(STAMP)
-	$(BIN)/reelmill run examples/spring.csv
+	@echo "Running: $(BIN)/reelmill run examples/spring.csv"
+	@$(BIN)/reelmill run examples/spring.csv
+	@echo "The program is $(BIN)/reelmill. Start a sheet of your own with: $(BIN)/reelmill init sheet.xlsx"
 
 test: $(TEST_STAMP)
-	$(MAKE) --no-print-directory lint
+	@$(MAKE) --no-print-directory lint
 	$(PYTEST) -m "not slow and not gpu"
 
-test-all: $(TEST_STAMP)
-	$(MAKE) --no-print-directory lint
-	$(PYTEST)
+test-slow: $(TEST_STAMP)
+	$(PYTEST) -m "slow and not gpu"
+
+test-all: test test-slow
 
 lint: $(TEST_STAMP)
 	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports
+	$(BIN)/python infra/prose/check.py
+
+format: $(TEST_STAMP)
+	$(BIN)/ruff check --fix .
+	$(BIN)/ruff format .
+
+coverage: $(TEST_STAMP)
+	$(PYTEST) -m "not slow and not gpu" --cov --cov-report=term:skip-covered
+
+reference: $(STAMP)
+	$(BIN)/python -m app.reference
 
 clean:
-	rm -rf $(VENV) .pytest_cache .mypy_cache .ruff_cache
+	rm -rf $(VENV) .pytest_cache .mypy_cache .ruff_cache .import_linter_cache

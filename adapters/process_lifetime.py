@@ -1,4 +1,4 @@
-"""Processes that end with the one that started them, however that ends (Linux, prctl(2))."""
+"""Tie the lifetime of child processes to their parent, however it ends (Linux, prctl(2))."""
 
 import ctypes
 import os
@@ -15,19 +15,19 @@ ROUNDS = 50
 
 
 def end_with_parent(number: int = signal.SIGKILL) -> None:
-    """Ask to be sent this signal when the thread that started this process dies; call in the child itself."""
+    """Have this signal sent when the thread that started this process dies; call it in the child."""
     _prctl(PR_SET_PDEATHSIG, number)
 
 
 def adopt_orphans() -> None:
-    """Become the parent of descendants whose own parent dies, so that none of them escapes."""
+    """Become the parent of orphaned descendants, so that none of them escapes."""
     _prctl(PR_SET_CHILD_SUBREAPER, 1)
 
 
 def kill_descendants(spared: Collection[int] = ()) -> None:
-    """Kill all descendants of this process and reap them, but the children ``spared`` and what descends from those."""
+    """Kill and reap all descendants of this process, except the children in ``spared`` and their descendants."""
     me = psutil.Process()
-    for _ in range(ROUNDS):  # one may fork between being found and being killed
+    for _ in range(ROUNDS):  # a process may fork between being listed and being killed
         children = [child for child in me.children() if child.pid not in spared]
         if not children:
             return
@@ -41,7 +41,8 @@ def kill_descendants(spared: Collection[int] = ()) -> None:
 
 def _below(process: psutil.Process) -> list[psutil.Process]:
     with suppress(psutil.NoSuchProcess):
-        return process.children(recursive=True)
+        result: list[psutil.Process] = process.children(recursive=True)
+        return result
     return []
 
 

@@ -1,1 +1,1 @@
-"""Both sides of every speed claim, measured in one run: ``python -m benchmarks``. Imported by nothing."""
+"""Measure both sides of each speed claim in one run: ``python -m benchmarks``. Not part of the program."""

@@ -1,4 +1,4 @@
-"""``python -m benchmarks [NAME…] [--json] [--save]``, from the root of the repository."""
+"""Command line, for the root of the repository: ``python -m benchmarks [NAME…] [--json] [--save]``."""
 
 import argparse
 import importlib
@@ -11,41 +11,46 @@ from typing import Any
 from rich.console import Console
 from rich.table import Table
 
-from benchmarks import machine, results_file
-from benchmarks.result import Limit, Result
+from benchmarks.harness import machine, results_file
+from benchmarks.harness.result import Limit, Result
 
 BENCHMARKS = {
-    "overlap": "benchmarks.overlap",
-    "overhead": "benchmarks.overhead",
-    "mp4": "benchmarks.mp4",
-    "score8": "benchmarks.score8",
-    "checks": "benchmarks.checks",
-    "embed": "benchmarks.embed",
-    "expand": "benchmarks.expand",
-    "catalogue": "benchmarks.catalogue",
-    "drafts": "benchmarks.drafts",
-    "soak": "benchmarks.soak",
-    "starter": "benchmarks.starter",
-    "review": "benchmarks.review",
-    "fanout": "benchmarks.fanout",
+    "overlap": "benchmarks.render.overlap",
+    "overhead": "benchmarks.campaign.overhead",
+    "mp4": "benchmarks.render.mp4",
+    "score8": "benchmarks.render.score8",
+    "checks": "benchmarks.render.checks",
+    "embed": "benchmarks.render.embed",
+    "expand": "benchmarks.campaign.expand",
+    "catalogue": "benchmarks.campaign.catalogue",
+    "drafts": "benchmarks.render.drafts",
+    "soak": "benchmarks.campaign.soak",
+    "starter": "benchmarks.campaign.starter",
+    "review": "benchmarks.review.dashboard",
+    "fanout": "benchmarks.fanout.scaling",
 }
-"""Name -> module with ``run() -> Result``, or several results."""
+"""Name -> module with ``run()``, which returns one Result or yields several."""
 
 GPU_BENCHMARKS = {
-    "gpu-exact": "benchmarks.gpu:exact",
-    "gpu-night": "benchmarks.gpu:night",
-    "gpu-passing": "benchmarks.gpu:passing",
+    "gpu-exact": "benchmarks.wan.gpu:exact",
+    "gpu-night": "benchmarks.wan.gpu:night",
+    "gpu-passing": "benchmarks.wan.gpu:passing",
 }
-"""Run when they are named; ``module:function`` where the function is not ``run``."""
+"""Run only if named. ``module:function`` if the function is not ``run``."""
+
+PARTS = {"fanout-plan": "benchmarks.fanout.scaling:run_plan"}
+"""A part of a benchmark, run only if named: ``fanout`` includes the simulation of ``fanout-plan``."""
+
+NAMES = BENCHMARKS | GPU_BENCHMARKS | PARTS
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Run benchmarks; return 0 where all limits hold, 1 where one does not."""
+    """Run benchmarks. Return 0 if all limits are met, otherwise 1."""
     parser = _parser()
     options = parser.parse_args(arguments)
     for name in options.names:
-        if name not in BENCHMARKS | GPU_BENCHMARKS:
-            parser.error(f"there is no benchmark {name!r}; use {', '.join(BENCHMARKS | GPU_BENCHMARKS)}")
+        if name not in NAMES:
+            parser.error(f"unknown benchmark {name!r}: choose from {', '.join(NAMES)}")
     results = []
     commit, about_machine = machine.commit(), machine.describe()
     for result in _run(options.names or list(BENCHMARKS)):
@@ -67,19 +72,19 @@ def _parser() -> argparse.ArgumentParser:
         "names",
         nargs="*",
         metavar="NAME",
-        help=f"without names, all that need no GPU: {', '.join(BENCHMARKS)}; "
-        f"on a CUDA GPU also {', '.join(GPU_BENCHMARKS)}",
+        help=f"benchmarks to run. Default: all that need no GPU, {', '.join(BENCHMARKS)}. "
+        f"On a CUDA GPU also {', '.join(GPU_BENCHMARKS)}. Part of a benchmark: {', '.join(PARTS)}.",
     )
-    parser.add_argument("--json", action="store_true", help="print one JSON object")
-    parser.add_argument("--save", action="store_true", help=f"keep the results in {results_file.SHOWN}")
+    parser.add_argument("--json", action="store_true", help="print the results as one JSON object")
+    parser.add_argument("--save", action="store_true", help=f"save the results in {results_file.SHOWN}")
     return parser
 
 
 def _run(names: Sequence[str]) -> Iterator[Result]:
     for name in names:
-        module, _, function = (BENCHMARKS | GPU_BENCHMARKS)[name].partition(":")
+        module, _, function = NAMES[name].partition(":")
         if find_spec(module) is None:
-            yield Result(name, "Not written yet.", not_measured="this benchmark is not written yet")
+            yield Result(name, "Not implemented yet.", not_measured="the benchmark is not implemented yet")
             continue
         found = getattr(importlib.import_module(module), function or "run")()
         yield from [found] if isinstance(found, Result) else found
@@ -87,13 +92,13 @@ def _run(names: Sequence[str]) -> Iterator[Result]:
 
 def _outcome(result: Result) -> str:
     if result.not_measured:
-        return f"not measured, {result.not_measured}"
-    limits = "limits hold" if result.met else "LIMITS MISSED"
+        return f"not measured: {result.not_measured}"
+    limits = "limits met" if result.met else "LIMITS MISSED"
     return f"{figure(result.ours)} {result.unit}, ratio {figure(result.ratio)}, {limits}"
 
 
 def _print(results: Sequence[Result], commit: str, own: dict[str, Any]) -> None:
-    table = Table("benchmark", "ours", "baseline", "unit", "ratio", "limits", "met", "further figures")
+    table = Table("benchmark", "ours", "baseline", "unit", "ratio", "limits", "met", "other figures")
     for result in results:
         if result.not_measured:
             table.add_row(result.name, "–", "–", result.unit, "–", "–", "–", f"not measured: {result.not_measured}")
@@ -111,13 +116,13 @@ def _print(results: Sequence[Result], commit: str, own: dict[str, Any]) -> None:
 
 
 def limit_text(result: Result, limit: Limit) -> str:
-    """Such as ``ratio at least 5``, with the value where it is not the ratio that the table shows."""
+    """Return a limit such as ``ratio at least 5``, with the measured value if the table has no column for it."""
     found = "" if limit.figure in ("ratio", "ours") else f" ({figure(result.value_of(limit))})"
     return f"{limit.figure} {limit.direction} {figure(limit.bound)}{found}"
 
 
 def figure(value: float | None) -> str:
-    """Three digits that count; ``–`` for what there is not."""
+    """Return a number with three significant digits, or ``–`` for None."""
     if value is None:
         return "–"
     return f"{value:,.0f}" if abs(value) >= 100 else f"{value:.3g}"

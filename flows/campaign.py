@@ -10,7 +10,7 @@ from prefect.task_runners import ThreadPoolTaskRunner
 
 from flows.prefect.artifacts import shown
 from flows.registration import check_models, settings_of
-from flows.runtime.alert_delivery import posting
+from flows.runtime.alert_delivery import delivering_alerts
 from flows.runtime.dispatch import is_transient, render_all, stopped_by_errors
 from flows.runtime.fan_out import check_fan_out, pool_of
 from flows.runtime.logs import logged, prepare_logs
@@ -118,7 +118,7 @@ def finish(
     remaining.regate()
     pool = pool_of(settings, resources.machine)
     with (
-        posting(settings, catalogue),
+        delivering_alerts(settings, catalogue),
         run_of(catalogue, campaign_id, pool, until=until, budget_s=budget_s, review_url=settings.review_url) as run,
         shown(settings, resources, run),
     ):

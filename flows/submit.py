@@ -8,7 +8,7 @@ from flows.registration import register
 from flows.settings import Settings
 from manifests.brief import Brief
 from manifests.errors import UnknownCardError
-from tasks.intake.intake import Intake, refuse_problems, take_in
+from tasks.intake.intake import Intake, raise_for_errors, validate_sheet
 from tasks.intake.pictures import KeptPictures
 from tasks.intake.sheet_store import SheetStore
 from tasks.runtime.resources import Resources, cards_of, catalogue_of, first_frames_of
@@ -45,7 +45,7 @@ def submit(
         PlanError, SettingsError, BucketError, CredentialError: see ``register``.
     """
     intake = read_sheet(settings, resources, sheet)
-    refuse_problems(intake, accept_good_rows)
+    raise_for_errors(intake, accept_good_rows)
     campaign_id = register(settings, resources, intake, sample_size)
     SheetStore(settings.home).keep(campaign_id, intake.table.path)
     if start:
@@ -67,7 +67,7 @@ def read_sheet(settings: Settings, resources: Resources, sheet: Path) -> Intake:
         raise UnknownCardError(f"No model card is called {settings.model!r}. Use one of {', '.join(sorted(cards))}.")
     confined = SheetStore(settings.home).is_upload(sheet)
     kept = KeptPictures(first_frames_of(resources), lambda: _earlier_briefs(resources, sheet.stem))
-    return take_in(sheet, cards, settings.model, kept, confined=confined)
+    return validate_sheet(sheet, cards, settings.model, kept, confined=confined)
 
 
 def _earlier_briefs(resources: Resources, name: str) -> Iterator[Brief]:

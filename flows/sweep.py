@@ -1,4 +1,4 @@
-"""The sweep flow: what the sweeper found, kept where operators look."""
+"""The sweep flow: run the sweeper and show its report as artifacts."""
 
 from typing import Annotated, Any
 
@@ -6,12 +6,12 @@ from prefect import flow
 from prefect.artifacts import create_markdown_artifact, create_table_artifact
 from pydantic import Field
 
-from flows.runtime.campaign_buckets import places_of
+from flows.runtime.campaign_buckets import sweep_targets
 from flows.runtime.parameters import checked_overrides, settings_given
 from flows.runtime.resources import resources_of
+from tasks.sweep.context import MOST_SAMPLE, SweepOptions
 from tasks.sweep.report import SweepReport
 from tasks.sweep.sweep import sweep_all
-from tasks.sweep.terms import MOST_SAMPLE, Terms
 
 
 @flow(name="sweep", persist_result=False)
@@ -20,40 +20,40 @@ def sweep(
     sample: Annotated[int, Field(ge=0, le=MOST_SAMPLE)] = 20,
     settings: dict[str, Any] | None = None,
 ) -> dict[str, Any]:
-    """Sweep catalogue, buckets and staging; return what was found, as `reelmill sweep --json` prints it.
+    """Sweep the catalogue, the buckets and staging; return the report in the format of `reelmill sweep --json`.
 
     Args:
-        dry_run: tell, and change nothing.
-        sample: how many published credentials are verified again.
-        settings: overrides by the names of Settings.
+        dry_run: report without changing anything.
+        sample: number of published credentials to verify again.
+        settings: overrides by setting name.
 
     Raises:
-        CatalogueError: the catalogue does not answer.
+        CatalogueError: the catalogue does not respond.
     """
     overrides = checked_overrides(settings)
     loaded = settings_given(overrides)
     resources = resources_of(loaded)
     report = sweep_all(
         resources,
-        places_of(resources, **overrides),
-        Terms(dry_run=dry_run, sample=sample, review_url=loaded.review_url),
+        sweep_targets(resources, **overrides),
+        SweepOptions(dry_run=dry_run, sample=sample, review_url=loaded.review_url),
     )
-    keep(report)
+    publish_report(report)
     return report.as_json()
 
 
-def keep(report: SweepReport) -> None:
-    """Keep the report as artifacts of the flow run."""
+def publish_report(report: SweepReport) -> None:
+    """Publish the report as artifacts of the flow run."""
     create_table_artifact(key="sweep", table=list(report.rows()), description=summary(report))
     create_markdown_artifact(key="sweep-summary", markdown=summary(report))
 
 
 def summary(report: SweepReport) -> str:
-    """Return what was looked at, and what it came to, in a few lines."""
+    """Return the outcome and what was checked, in a few lines of Markdown."""
     outcome = (
-        "Nothing was found."
+        "No findings."
         if report.is_empty
-        else ("A person has to see to some of it." if report.for_people else "Nobody has to do anything.")
+        else ("Some findings need a person's attention." if report.needs_person else "No action is needed.")
     )
-    lines = [f"- {looked}" for looked in report.looked_at]
+    lines = [f"- {checked}" for checked in report.checked_texts]
     return "\n".join([f"**{outcome}**{' Dry run: nothing was changed.' if report.dry_run else ''}", "", *lines])

@@ -149,11 +149,11 @@ def watch(dashboard: str = "", settings: dict[str, Any] | None = None) -> list[s
         ReelmillError: the place cannot be looked at.
     """
     watcher = watch_of(settings_given(settings), dashboard)
-    lines = watcher.look()
+    lines = watcher.poll()
     for _ in range(PASSES - 1):
-        if watcher.is_unsettled:
+        if watcher.has_pending:
             time.sleep(PAUSE_S)
-            lines += watcher.look()
+            lines += watcher.poll()
     return lines
 
 
@@ -162,7 +162,7 @@ def keep_watching(settings: Settings, dashboard: str) -> None:
     watcher, told = watch_of(settings, dashboard), ""
     while True:
         try:
-            lines, told = watcher.look(), ""
+            lines, told = watcher.poll(), ""
         except ReelmillError as error:
             lines, told = ([] if told == str(error) else [str(error)]), str(error)
         for line in lines:

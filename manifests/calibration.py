@@ -190,14 +190,14 @@ def doubts(labels: Sequence[Label]) -> list[str]:
     found = []
     if len(labels) < LEAST_LABELS:
         found.append(
-            f"{count_of(len(labels), 'clip')} reviewed so far. A threshold can be proposed after "
-            f"{LEAST_LABELS - len(labels)} more."
+            f"{count_of(len(labels), 'clip')} reviewed so far. {LEAST_LABELS - len(labels)} more are "
+            "needed to propose a threshold."
         )
     elif min(good, len(labels) - good) < LEAST_OF_A_KIND:
         what = "approved" if good < LEAST_OF_A_KIND else "rejected"
         found.append(
-            f"Only {count_of(min(good, len(labels) - good), 'clip')} {what} so far. A threshold can be proposed after "
-            f"{LEAST_OF_A_KIND}."
+            f"Only {count_of(min(good, len(labels) - good), 'clip')} {what} so far. At least {LEAST_OF_A_KIND} are "
+            "needed to propose a threshold."
         )
     if labels and all(label.passes for label in labels):
         found.append(

@@ -18,6 +18,7 @@ ReelmillError
 ├── CatalogueError
 │   ├── CatalogueUnreachableError
 │   ├── NewerCatalogueError
+│   ├── NotFoundError
 │   └── LostLeaseError
 ├── BucketError
 │   ├── BucketRefusedError
@@ -116,6 +117,10 @@ class CatalogueUnreachableError(CatalogueError):
 
 class NewerCatalogueError(CatalogueError):
     """The catalogue was written by a newer version of Reelmill. Upgrade Reelmill, or use another REELMILL_HOME."""
+
+
+class NotFoundError(CatalogueError):
+    """The record does not exist in the catalogue."""
 
 
 class LostLeaseError(CatalogueError):

@@ -5,6 +5,7 @@ import re
 from collections.abc import Iterator
 from importlib.util import find_spec
 from pathlib import Path
+from typing import Any
 
 from models.card import Card, Lora, ModelCard, ScorerCard, Weights
 
@@ -138,7 +139,7 @@ def _pipeline_problems(card: ModelCard, folder: Path) -> Iterator[str]:
             yield from _component_problems(folder, name, str(entry[-1]))
 
 
-def _opens(pipeline: str, index: dict) -> bool:
+def _opens(pipeline: str, index: dict[str, Any]) -> bool:
     held = index.get("_class_name")
     if held == "WanPipeline" and pipeline == "WanImageToVideoPipeline":
         return bool(index.get("expand_timesteps"))  # Wan 2.2 5B supports both; other Wans have separate weights
@@ -204,7 +205,7 @@ def _damage(path: Path) -> str | None:
     return None
 
 
-def _read_json(path: Path) -> dict | None:
+def _read_json(path: Path) -> dict[str, Any] | None:
     try:
         content = json.loads(path.read_text(encoding="utf-8"))
     except (OSError, ValueError):

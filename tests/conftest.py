@@ -10,7 +10,7 @@ import s3_server
 from databases import database
 from services import missing_service
 
-from benchmarks import postgres
+from benchmarks.harness import postgres
 
 os.environ.setdefault("OMP_NUM_THREADS", "1")
 """Torch's threads spin while they wait; beside other work one is the fastest."""

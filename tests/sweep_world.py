@@ -18,9 +18,9 @@ from tasks.deliver.keys import keys_of
 from tasks.runtime.resources import BucketConfig, Resources, SignerConfig, bucket_of, catalogue_of
 from tasks.runtime.shared_staging import keys_of_staged
 from tasks.runtime.staging import Staging
+from tasks.sweep.context import KEEP_S, SweepOptions, SweepTarget
 from tasks.sweep.report import SweepReport
 from tasks.sweep.sweep import sweep_all
-from tasks.sweep.terms import KEEP_S, Place, Terms
 
 SPRING = samples.campaign().campaign_id
 DAY_S = 24 * 3600.0
@@ -60,8 +60,8 @@ class SweepWorld:
 
     def sweep(self, **terms: object) -> SweepReport:
         """Sweep, with no credentials to verify: nothing here is signed."""
-        chosen = Terms(**{"sample": 0, "grace_s": self.grace_s, **terms})
-        return sweep_all(self.resources, [Place(self.resources, frozenset({SPRING}))], chosen)
+        chosen = SweepOptions(**{"sample": 0, "grace_s": self.grace_s, **terms})
+        return sweep_all(self.resources, [SweepTarget(self.resources, frozenset({SPRING}))], chosen)
 
     def variant(self, state: str = "planned", *, upload: bool = True) -> str:
         """Bring a new variant to a state, with its published files in the bucket; return its id."""
@@ -142,7 +142,7 @@ class SweepWorld:
         }
         return {**{key: self.bucket.read(key) for key in self.bucket.list()}, **staged}
 
-    def told(self, kind: str = "sweep") -> list[str]:
+    def alert_texts(self, kind: str = "sweep") -> list[str]:
         """Return the alerts of a kind, the oldest first."""
         return [alert.text for alert in reversed(self.catalogue.alerts.all(kind=kind))]
 

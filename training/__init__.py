@@ -1,1 +1,1 @@
-"""How the starter's weights were made. Nothing else imports this package."""
+"""Training code of the starter's weights. Not part of the program."""

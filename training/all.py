@@ -1,4 +1,4 @@
-"""Every part in order, from nothing or from where it stopped: `python -m training.all`."""
+"""Train all parts in order: `python -m training.all`. Re-run it to resume from the last checkpoint."""
 
 import argparse
 import subprocess
@@ -10,7 +10,7 @@ CPU = (
     ("training.text", "--minutes", "15"),
     ("training.video", "--minutes", "300", "--still-minutes", "40"),
     ("training.openclip", "--minutes", "30"),
-    ("training.motif_judge", "--minutes", "6"),
+    ("training.judges.motif_judge", "--minutes", "6"),
     ("training.export",),
     ("training.stamp",),
     ("training.evaluate",),
@@ -22,7 +22,7 @@ CUDA = (
     ("training.text", "--minutes", "3", "--batch", "1024"),
     ("training.video", "--minutes", "25", "--still-minutes", "4"),
     ("training.openclip", "--minutes", "5", "--batch", "512"),
-    ("training.motif_judge", "--minutes", "2", "--batch", "256"),
+    ("training.judges.motif_judge", "--minutes", "2", "--batch", "256"),
     ("training.export",),
     ("training.stamp",),
     ("training.evaluate",),

@@ -1,7 +1,7 @@
-"""Measures the shipped starter: `python -m training.evaluate [PART…]`, all parts if none is named.
+"""Measure the shipped starter: `python -m training.evaluate [PART…]`. Without PART, measure all parts.
 
-It opens the starter by its card, as the program does, and writes figures and contact sheets to
-`docs/starter/`. The judges of colour and motion count and solve; the judge of motifs saw renders only.
+The starter is opened by its card, as in the program. Figures and contact sheets are written to `docs/starter/`.
+The judges of colour and motion need no training. The judge of motifs is trained on renders only.
 """
 
 import argparse
@@ -17,13 +17,13 @@ from pathlib import Path
 import numpy as np
 import torch
 
-from training import motif_judge
-from training.captions import UNKNOWN, caption, plain
-from training.judging import balanced, distinct, judge, psnr, shares, turn
-from training.renderer import render
-from training.scene import SIZES, Scene
-from training.sheet import save_sheet
-from training.studio import Reader, Studio, revisions
+from training.harness.sheet import save_sheet
+from training.harness.studio import Reader, Studio, revisions
+from training.judges import motif_judge
+from training.judges.judging import balanced, distinct, judge, psnr, shares, turn
+from training.scenes.captions import UNKNOWN, caption, plain
+from training.scenes.renderer import render
+from training.scenes.scene import SIZES, Scene
 
 HOME = Path(__file__).parent.parent / "docs" / "starter"
 CHOICES = 64
@@ -46,11 +46,11 @@ SHOWCASE = (
     ("a teal cup drifting down on a black background for the spring sale",
      Scene("cup", "teal", "black", "drifting down")),
 )  # fmt: skip
-"""The contact sheet's prompts, every motif, some in a marketer's words, and what each asks for."""
+"""Prompts of the contact sheet with their scenes: every motif, some in the words of a marketer."""
 
 
 def judges(chosen: argparse.Namespace) -> dict:
-    """The judges on held-out renders: what they are worth."""
+    """Measure the judges themselves on held-out renders."""
     rng, model = np.random.default_rng(11), motif_judge.load()
     scenes = balanced(chosen.renders, 11, held_out=True)
     clips = [render(scene, *SIZES[turn(i, len(SIZES))], rng) for i, scene in enumerate(scenes)]
@@ -58,7 +58,7 @@ def judges(chosen: argparse.Namespace) -> dict:
 
 
 def autoencoder(chosen: argparse.Namespace) -> dict:
-    """PSNR of held-out renders after encoding and decoding, overall (mean of the motifs) and for each motif."""
+    """Measure the PSNR of held-out renders after encoding and decoding: mean over the motifs, and by motif."""
     rng, by_motif, studio = np.random.default_rng(12), defaultdict(list), Studio()
     for i, scene in enumerate(balanced(chosen.renders, 12, held_out=True)):
         clip = render(scene, *SIZES[turn(i, len(SIZES))], rng)
@@ -68,7 +68,7 @@ def autoencoder(chosen: argparse.Namespace) -> dict:
 
 
 def openclip(chosen: argparse.Namespace) -> dict:
-    """How often a held-out render finds its own caption among 64 of different scenes."""
+    """Measure how often a held-out render matches its own caption among the captions of 64 scenes."""
     reader, rng, hits = Reader(), np.random.default_rng(13), []
     for number in range(max(1, chosen.renders // CHOICES)):
         scenes = distinct(CHOICES, 100 + number)
@@ -79,7 +79,7 @@ def openclip(chosen: argparse.Namespace) -> dict:
 
 
 def pairs_won(clips: list[np.ndarray], scenes: list[Scene]) -> float:
-    """How often a clip's own prompt beats another clip's prompt (of another picture)."""
+    """Return how often the own prompt of a clip scores higher than the prompt of a clip with another picture."""
     reader = Reader()
     seen = np.stack([reader.clip(clip) for clip in clips])
     scores = seen @ reader.prompts([plain(scene) for scene in scenes]).T
@@ -89,7 +89,7 @@ def pairs_won(clips: list[np.ndarray], scenes: list[Scene]) -> float:
 
 
 def clips(chosen: argparse.Namespace) -> dict:
-    """Judges generated clips in plain wording; half of the prompts are held-out combinations."""
+    """Judge generated clips of prompts in plain wording. Half of the prompts are held-out combinations."""
     half = chosen.clips // 2
     scenes = balanced(half, 21) + balanced(chosen.clips - half, 22, held_out=True)
     studio, model = Studio(), motif_judge.load()
@@ -110,7 +110,7 @@ def clips(chosen: argparse.Namespace) -> dict:
 
 
 def wording(chosen: argparse.Namespace) -> dict:
-    """Judges clips of held-out combinations in loose wording: synonyms, filler, any order, unknown words."""
+    """Judge clips of held-out combinations in loose wording: synonyms, filler, any order, unknown words."""
     studio, model, rng = Studio(), motif_judge.load(), np.random.default_rng(23)
     scenes = balanced(chosen.clips // 2, 23, held_out=True)
     prompts = [caption(scene, rng, loose=True).replace(UNKNOWN, "zesty") for scene in scenes]
@@ -120,7 +120,7 @@ def wording(chosen: argparse.Namespace) -> dict:
 
 
 def sheet(chosen: argparse.Namespace) -> dict:
-    """The contact sheet of 16 prompts, first seed, nothing picked."""
+    """Draw the contact sheet of 16 prompts, with the same seed for all and without selection."""
     studio, model = Studio(), motif_judge.load()
     made = [studio.make(prompt, 1)[0] for prompt, _ in SHOWCASE]
     seen = [judge(clip, scene, model) for clip, (_, scene) in zip(made, SHOWCASE, strict=True)]
@@ -130,19 +130,19 @@ def sheet(chosen: argparse.Namespace) -> dict:
 
 
 def failures(prompts: list[str], seen: list) -> list[dict]:
-    """What the judges hold against each clip that is not all right."""
+    """Return the faults of each clip that the judges do not fully accept."""
     return [{"prompt": prompt, "wrong": one.wrong} for prompt, one in zip(prompts, seen, strict=True) if one.wrong]
 
 
 def speed(_chosen: argparse.Namespace) -> dict:
-    """Seconds and memory, in a process of its own."""
+    """Measure seconds and memory in a separate process."""
     command = [sys.executable, "-m", "training.speed"]
     answer = subprocess.run(command, capture_output=True, text=True, check=True)
     return {"machine": machine(), **json.loads(answer.stdout.splitlines()[-1])}
 
 
 def machine() -> str:
-    """The processor's name and how many cores this process may use."""
+    """Return the name of the processor and the number of cores."""
     info = Path("/proc/cpuinfo")
     lines = info.read_text().splitlines() if info.exists() else []
     names = [line.split(":", 1)[1].strip() for line in lines if line.startswith("model name")]
@@ -162,7 +162,7 @@ PARTS = {
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("parts", nargs="*", metavar="PART", help=f"of {', '.join(PARTS)}")
+    parser.add_argument("parts", nargs="*", metavar="PART", help=f"one or more of {', '.join(PARTS)}")
     parser.add_argument("--clips", type=int, default=240)
     parser.add_argument("--renders", type=int, default=240)
     parser.add_argument("--out", type=Path, default=HOME)

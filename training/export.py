@@ -1,6 +1,6 @@
-"""Puts the trained weights where the project ships them: `python -m training.export`.
+"""Export the trained weights to the folder that ships with the project: `python -m training.export`.
 
-Each folder is built beside its place and renamed into it, so that a reader never sees half of one.
+Each folder is built under a temporary name and then renamed, so that readers never see an incomplete one.
 """
 
 import argparse
@@ -9,30 +9,15 @@ import json
 import shutil
 from pathlib import Path
 
-import torch
-from diffusers import FlowMatchEulerDiscreteScheduler, LTXPipeline
-
-from training import (
-    captions,
-    fields,
-    motif_judge,
-    motion,
-    openclip,
-    renderer,
-    scene,
-    shapes,
-    text,
-    tokenizer,
-    vae,
-    video,
-    words,
-)
+from training import openclip
+from training.harness.run import RUNS
+from training.judges import motif_judge
 from training.latents import Cache
-from training.run import RUNS
-from training.scene import COLOURS, FIELDS, FPS, MOTIFS, MOTIONS, NUM_FRAMES, OBJECTS, SIZES, UNSEEN, Scene
+from training.pipeline import build_pipeline
+from training.scenes import captions, fields, motion, renderer, scene, shapes, tokenizer, words
+from training.scenes.scene import COLOURS, FIELDS, FPS, MOTIFS, MOTIONS, NUM_FRAMES, OBJECTS, SIZES, UNSEEN, Scene
 
 STARTER = Path(__file__).parent.parent / "models" / "starter"
-SHIFT = 2.0
 EXAMPLES = (
     Scene("circle", "red", "white", "drifting left"),
     Scene("cup", "yellow", "blue", "pulsing"),
@@ -40,23 +25,8 @@ EXAMPLES = (
 )
 
 
-def pipeline() -> LTXPipeline:
-    """The stock pipeline around the averaged weights so far, in fp32."""
-    autoencoder = vae.load().cpu().to(memory_format=torch.contiguous_format)
-    mean, deviation = video.read_statistics()
-    autoencoder.latents_mean.copy_(mean)
-    autoencoder.latents_std.copy_(deviation)
-    return LTXPipeline(
-        scheduler=FlowMatchEulerDiscreteScheduler(shift=SHIFT),
-        vae=autoencoder,
-        text_encoder=text.load(),
-        tokenizer=tokenizer.build(),
-        transformer=video.load(),
-    )
-
-
 def vocabulary() -> dict:
-    """What the starter knows, for people and for the check of prompts."""
+    """Return the vocabulary of the starter, for people and for the check of prompts."""
     nouns = {motif: list(words.SINGULAR.get(motif, ()) + words.PLURAL.get(motif, ())) for motif in MOTIFS}
     return {
         "colours": list(COLOURS),
@@ -82,12 +52,12 @@ def vocabulary() -> dict:
 
 
 def facts(*parts: str) -> dict:
-    """The run.json of each part: plan, seed, commit, seconds and steps."""
+    """Return the run.json of each part: plan, seed, commit, seconds and steps."""
     return {part: json.loads((RUNS / part / "run.json").read_text()) for part in parts}
 
 
 def data() -> dict:
-    """What the training clips were: the grammar's size, the hold-out, and the code that drew them."""
+    """Describe the training clips: size of the grammar, held-out share, and a hash of the code that draws them."""
     drawing = (captions, fields, motion, renderer, scene, shapes, words)
     digest = hashlib.blake2b(b"".join(Path(part.__file__).read_bytes() for part in drawing), digest_size=6)
     return {
@@ -101,12 +71,12 @@ def data() -> dict:
 
 
 def cached() -> dict:
-    """How many clips and stills the video model learnt from."""
+    """Return the numbers of clips and stills in the training cache of the video model."""
     return {kind: len(Cache.read(kind)) for kind in ("stills", "clips")}
 
 
 def swap_in(fresh: Path, place: Path) -> None:
-    """Renames a finished folder into its place, readable by everybody."""
+    """Replace a folder by the finished new one, and make its weights readable for all users."""
     for file in fresh.rglob("*.safetensors"):
         file.chmod(0o644)
     old = place.with_suffix(".old")
@@ -119,7 +89,7 @@ def swap_in(fresh: Path, place: Path) -> None:
 def export_video() -> None:
     fresh = STARTER / ".t2v.new"
     shutil.rmtree(fresh, ignore_errors=True)
-    pipe = pipeline()
+    pipe = build_pipeline()
     for part in (pipe.vae, pipe.transformer):
         part.half()
     pipe.save_pretrained(fresh, safe_serialization=True)
@@ -155,7 +125,7 @@ EXPORTS = {
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("parts", nargs="*", metavar="part", help=f"of {', '.join(EXPORTS)}; all if none is named")
+    parser.add_argument("parts", nargs="*", metavar="part", help=f"one or more of {', '.join(EXPORTS)}. Default: all.")
     parts = parser.parse_args().parts or list(EXPORTS)
     unknown = sorted(set(parts) - set(EXPORTS))
     if unknown:

@@ -1,6 +1,6 @@
-"""Renders scenes and keeps their latents: `python -m training.latents --clips 24000 --stills 60000`.
+"""Render scenes and store their latents: `python -m training.latents --clips 24000 --stills 60000`.
 
-A still is the first frame of a clip: the encoder is causal, so its latent is the clip's first one.
+A still is the first frame of a clip. The encoder is causal, so the latent of a still is the first of the clip.
 """
 
 import argparse
@@ -11,10 +11,10 @@ from pathlib import Path
 import numpy as np
 import torch
 
-from training.codes import indices
-from training.renderer import render
-from training.run import RUNS, Plan, autocast, device, launch
-from training.scene import NUM_FRAMES, SIZES, sample_scene
+from training.harness.run import RUNS, Plan, autocast, device, launch
+from training.scenes.codes import indices
+from training.scenes.renderer import render
+from training.scenes.scene import NUM_FRAMES, SIZES, sample_scene
 from training.vae import load, to_tensor
 
 FOLDER = RUNS / "latents"
@@ -25,7 +25,7 @@ ODDS = (0.5, 0.25, 0.25)
 
 
 def sample(kind: str, index: int, seed: int) -> tuple[list[np.ndarray], list[list[int]]]:
-    """The clips or stills of a shard, all of one size, and their slot numbers."""
+    """Return the clips or stills of a shard, all of the same size, and their slot numbers."""
     rng = np.random.default_rng((seed, FRAMES[kind], index))
     height, width = SIZES[rng.choice(len(SIZES), p=ODDS)]
     scenes = [sample_scene(rng) for _ in range(SHARD[kind])]
@@ -33,7 +33,7 @@ def sample(kind: str, index: int, seed: int) -> tuple[list[np.ndarray], list[lis
 
 
 def encode(vae, kind: str, frames: list[np.ndarray]) -> np.ndarray:
-    """Latent means, not normalised: float16 (count, 32, latent frames, height/16, width/16)."""
+    """Return latent means, not normalised: float16 (count, 32, latent frames, height/16, width/16)."""
     group = ENCODE[kind] * (1 if device().type == "cpu" else 16)
     kept = []
     for start in range(0, len(frames), group):
@@ -44,7 +44,7 @@ def encode(vae, kind: str, frames: list[np.ndarray]) -> np.ndarray:
 
 
 def write(vae, kind: str, index: int, seed: int) -> None:
-    """Makes one shard unless it is there."""
+    """Create a shard unless it exists."""
     if shard_path(kind, index).exists():
         return
     frames, slots = sample(kind, index, seed)
@@ -56,7 +56,7 @@ def shard_path(kind: str, index: int) -> Path:
 
 
 def keep(kind: str, index: int, latents: np.ndarray, slots: np.ndarray) -> None:
-    """Puts a shard into its place, whole."""
+    """Save a shard atomically."""
     path = shard_path(kind, index)
     part = path.with_suffix(".part.npz")
     np.savez(part, latents=latents, slots=slots)
@@ -64,7 +64,7 @@ def keep(kind: str, index: int, latents: np.ndarray, slots: np.ndarray) -> None:
 
 
 def fill(plan: Plan, rank: int) -> None:
-    """Every worker makes each `workers`-th shard."""
+    """Create the shards of one worker: every `workers`-th one."""
     vae = load()
     kind, count = plan.part.split("-")[1], plan.batch
     for index in range(rank, -(-count // SHARD[kind]), plan.workers):
@@ -73,7 +73,7 @@ def fill(plan: Plan, rank: int) -> None:
 
 @dataclass
 class Cache:
-    """All shards of a kind in memory, grouped by latent shape."""
+    """All shards of one kind in memory, grouped by latent shape."""
 
     latents: dict[tuple[int, ...], torch.Tensor]
     slots: dict[tuple[int, ...], torch.Tensor]
@@ -96,7 +96,7 @@ class Cache:
         return sum(len(rows) for rows in self.slots.values())
 
     def draw(self, rng: np.random.Generator, tokens: int) -> tuple[torch.Tensor, torch.Tensor]:
-        """About `tokens` tokens of one shape: latents (n, 32, frames, height, width) and slots (n, 4)."""
+        """Return about `tokens` tokens of one shape: latents (n, 32, frames, height, width) and slots (n, 4)."""
         shapes = list(self.slots)
         sizes = np.array([len(self.slots[shape]) for shape in shapes])
         shape = shapes[rng.choice(len(shapes), p=sizes / sizes.sum())]
@@ -105,10 +105,19 @@ class Cache:
 
 
 def statistics(cache: Cache) -> tuple[torch.Tensor, torch.Tensor]:
-    """Mean and standard deviation of each latent channel; a channel that hardly moves is not blown up."""
+    """Return mean and standard deviation of each latent channel, with a lower bound for nearly constant channels."""
     flat = torch.cat([part[:2000].float().movedim(1, -1).flatten(0, -2) for part in cache.latents.values()])
     deviation = flat.std(0)
     return flat.mean(0), deviation.clamp(min=0.25 * deviation.median().item())
+
+
+def read_statistics() -> tuple[torch.Tensor, torch.Tensor]:
+    """Return mean and standard deviation of the latents. They are computed once and then stay fixed."""
+    path = FOLDER / "statistics.pt"
+    if not path.exists():
+        torch.save(statistics(Cache.read("clips")), path)
+    mean, deviation = torch.load(path, weights_only=True)
+    return mean, deviation
 
 
 def make(kind: str, count: int, workers: int, seed: int) -> None:

@@ -1,8 +1,8 @@
-"""Trains the tiny OpenCLIP model: `python -m training.openclip --minutes 15`.
+"""Train the tiny OpenCLIP model: `python -m training.openclip --minutes 15`.
 
-Images and captions meet in one space. Each batch holds groups that differ in a single choice, on renders
-and on renders that went through the video autoencoder, so that its blur fools nobody. While training, the
-choices are also read off both embeddings by small linear heads; they are not shipped.
+The model embeds images and captions in one space. Each batch contains groups of scenes that differ in a single
+choice. Some renders pass through the video autoencoder, so that its blur does not affect the scores. During
+training, small linear heads also predict the choices from both embeddings. They are not shipped.
 """
 
 import argparse
@@ -17,12 +17,13 @@ from safetensors.torch import save_file
 from torch import nn
 from torch.nn import functional as F
 
-from training import tokenizer, vae
-from training.captions import caption
-from training.codes import SLOTS, indices
-from training.renderer import render
-from training.run import RUNS, Plan, Run, autocast, device, launch
-from training.scene import COLOURS, MOTIFS, NUM_FRAMES, SIZES, Scene, is_drawable, is_held_out, sample_scene
+from training import vae
+from training.harness.run import RUNS, Plan, Run, autocast, device, launch
+from training.scenes import tokenizer
+from training.scenes.captions import caption
+from training.scenes.codes import SLOTS, indices
+from training.scenes.renderer import render
+from training.scenes.scene import COLOURS, MOTIFS, NUM_FRAMES, SIZES, Scene, is_drawable, is_held_out, sample_scene
 
 SIDE = 96
 EMBED = 128
@@ -52,7 +53,7 @@ def build() -> CLIP:
 
 
 class Trainee(nn.Module):
-    """The model with its reading heads: motif, foreground and background from either embedding."""
+    """The model with prediction heads for motif, foreground and background, for both embeddings."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -60,13 +61,13 @@ class Trainee(nn.Module):
         self.heads = nn.Linear(EMBED, sum(SLOTS[:3]))
 
     def forward(self, images: torch.Tensor, texts: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
-        """Unit vectors (n, 128) of images (n, 3, 96, 96) and of token numbers (n, 32)."""
+        """Return unit vectors (n, 128) of images (n, 3, 96, 96) and of token numbers (n, 32)."""
         seen, read = self.clip.encode_image(images), self.clip.encode_text(texts)
         return F.normalize(seen.float(), dim=-1), F.normalize(read.float(), dim=-1)
 
 
 def vary(scene: Scene, rng: np.random.Generator) -> Scene:
-    """A training scene that differs in one choice, or has its colours swapped."""
+    """Return a training scene that differs in one choice or has swapped colours."""
     names = list(COLOURS)
     while True:
         part = rng.choice(4)
@@ -80,7 +81,7 @@ def vary(scene: Scene, rng: np.random.Generator) -> Scene:
 
 
 def scenes(rng: np.random.Generator, count: int) -> list[Scene]:
-    """Groups of scenes: each group is one scene and its variations."""
+    """Return groups of scenes. Each group is one scene and its variations."""
     picked: list[Scene] = []
     while len(picked) < count:
         first = sample_scene(rng)
@@ -89,14 +90,14 @@ def scenes(rng: np.random.Generator, count: int) -> list[Scene]:
 
 
 def squash(frames: torch.Tensor) -> torch.Tensor:
-    """Images (n, 3, height, width) to (n, 3, 96, 96), as the shipped preprocessing does."""
+    """Resize images (n, 3, height, width) to (n, 3, 96, 96) like the shipped preprocessing."""
     if frames.shape[-2:] == (SIDE, SIDE):
         return frames
     return F.interpolate(frames, (SIDE, SIDE), mode="bilinear", antialias=True, align_corners=False)
 
 
 def pictures(autoencoder, picked: list[Scene], rng: np.random.Generator) -> torch.Tensor:
-    """One frame of each scene, float (n, 3, 96, 96), -1 to 1; a share of them blurred by the autoencoder."""
+    """Return one frame of each scene, float (n, 3, 96, 96), -1 to 1. The autoencoder blurs a share of them."""
     height, width = SIZES[rng.integers(len(SIZES))]
     stills = [render(one, height, width, rng, 1, int(rng.integers(NUM_FRAMES))) for one in picked]
     video = vae.to_tensor(np.stack(stills)).to(device())
@@ -109,7 +110,7 @@ def pictures(autoencoder, picked: list[Scene], rng: np.random.Generator) -> torc
 
 
 def losses(model: Trainee, images, texts, slots) -> dict[str, torch.Tensor]:
-    """Contrast between images and texts, where equal scenes count as one; and reading off both."""
+    """Return the contrastive loss of images and texts, with equal scenes as one class, and the loss of the heads."""
     with autocast():
         seen, read = model(images, texts)
     logits = seen @ read.T * model.clip.logit_scale.exp().clamp(max=100)
@@ -145,7 +146,7 @@ def train(plan: Plan, rank: int) -> None:
 
 
 def load() -> CLIP:
-    """The averaged weights so far, without the heads."""
+    """Load the averaged weights of the latest checkpoint, without the heads."""
     state = torch.load(RUNS / "openclip" / "checkpoint-0.pt", map_location="cpu", weights_only=True)
     model = Trainee()
     model.load_state_dict(state["average"])
@@ -153,7 +154,7 @@ def load() -> CLIP:
 
 
 def save(folder: Path) -> None:
-    """Config, fp16 weights and tokenizer as `open_clip` opens them by `local-dir:`."""
+    """Save configuration, fp16 weights and tokenizer for `open_clip` (`local-dir:`)."""
     folder.mkdir(parents=True)
     config = {"model_cfg": MODEL, "preprocess_cfg": PREPROCESS}
     (folder / "open_clip_config.json").write_text(json.dumps(config, indent=1) + "\n")

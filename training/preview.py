@@ -1,27 +1,27 @@
-"""A contact sheet of the video model as it stands: `python -m training.preview`, while it trains or after.
+"""Draw a contact sheet of the video model, during or after its training: `python -m training.preview`.
 
-Writes `.runs/video/sheet.png` from the last checkpoint's averaged weights, through the whole stock pipeline.
+The sheet `.runs/video/sheet.png` shows the averaged weights of the latest checkpoint in the complete stock pipeline.
 """
 
 import numpy as np
 import torch
 
 from models.registry import load_cards
-from training.captions import plain
-from training.export import pipeline
-from training.judging import balanced
-from training.run import RUNS, device
-from training.scene import FPS, MOTIFS, NUM_FRAMES
-from training.sheet import save_sheet
+from training.harness.run import RUNS, device
+from training.harness.sheet import save_sheet
+from training.judges.judging import balanced
+from training.pipeline import build_pipeline
+from training.scenes.captions import plain
+from training.scenes.scene import FPS, MOTIFS, NUM_FRAMES
 
 SIDE = 96
 
 
 @torch.no_grad()
 def draw() -> None:
-    """One square clip of every motif."""
+    """Generate one square clip of each motif and save the contact sheet."""
     card = load_cards()["starter"]
-    pipe = pipeline().to(device())
+    pipe = build_pipeline().to(device())
     pipe.set_progress_bar_config(disable=True)
     prompts = [plain(scene) for scene in balanced(len(MOTIFS), 31)]
     clips = []

@@ -1,26 +1,26 @@
-"""Draws one motif anew in the cache of latents: `python -m training.renew snow --clips 1536 --stills 4096`.
+"""Replace one motif in the cache of latents: `python -m training.renew snow --clips 1536 --stills 4096`.
 
-For a motif whose drawing was changed, or that needs more examples than its share: its rows leave the cache, and
-shards of nothing but this motif join it.
+Use it if the drawing of a motif has changed, or if the motif needs more examples. The rows of the motif are removed
+from the cache, and new shards with only this motif are added.
 """
 
 import argparse
 
 import numpy as np
 
-from training.codes import indices
+from training.harness.run import Plan, launch
 from training.latents import FOLDER, FRAMES, ODDS, SHARD, encode, keep
-from training.renderer import render
-from training.run import Plan, launch
-from training.scene import MOTIFS, SIZES, Scene, sample_scene
+from training.scenes.codes import indices
+from training.scenes.renderer import render
+from training.scenes.scene import MOTIFS, SIZES, Scene, sample_scene
 from training.vae import load
 
 FIRST = 10_000
-"""Number of the first added shard: far from those of `training.latents`."""
+"""Number of the first added shard, far above those of `training.latents`."""
 
 
 def drop(motif: str) -> None:
-    """Takes the motif's rows out of every shard."""
+    """Remove the rows of the motif from every shard."""
     number = indices(Scene(motif, None, None, None))[0]
     for path in sorted(FOLDER.glob("*-[0-9]*.npz")):
         with np.load(path) as shard:
@@ -43,7 +43,7 @@ def sample(motif: str, rng: np.random.Generator) -> Scene:
 
 
 def add(plan: Plan, rank: int) -> None:
-    """Every worker makes each `workers`-th of the new shards."""
+    """Create the new shards of one worker: every `workers`-th one."""
     _, kind, motif = plan.part.split("-")
     vae = load()
     for index in range(rank, -(-plan.batch // SHARD[kind]), plan.workers):

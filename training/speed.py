@@ -1,4 +1,4 @@
-"""Seconds and memory of the shipped starter in a fresh process: `python -m training.speed`, JSON on stdout."""
+"""Measure seconds and memory of the shipped starter and print them as JSON: `python -m training.speed`."""
 
 import json
 import resource
@@ -10,13 +10,13 @@ CLIPS = 15
 
 
 def peak_mb() -> float:
-    """Largest resident memory of this process so far, megabytes (Linux counts kilobytes)."""
+    """Return the peak resident memory of this process in megabytes. Linux reports kilobytes."""
     return round(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1000)
 
 
 def measure() -> dict[str, float]:
     begun = time.perf_counter()
-    from training.studio import Reader, Studio
+    from training.harness.studio import Reader, Studio
 
     imported = time.perf_counter()
     studio = Studio()

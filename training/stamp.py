@@ -1,6 +1,6 @@
-"""Writes revision and size of the shipped weights into their cards: `python -m training.stamp`.
+"""Write revision and size of the shipped weights into their cards: `python -m training.stamp`.
 
-A variant's id covers its card's revision, so the revision must change when, and only when, the weights do.
+The id of a variant includes the revision of its card, so the revision must change if and only if the weights change.
 """
 
 import hashlib
@@ -12,7 +12,7 @@ CARDS = {"starter.json": "starter/t2v", "starter-openclip.json": "starter/opencl
 
 
 def revision_of(folder: Path) -> str:
-    """Twelve hex digits of the BLAKE2b over the folder's names and bytes, notes about the training left out."""
+    """Return 12 hex digits of the BLAKE2b of all file names and contents in the folder, without training.json."""
     digest = hashlib.blake2b(digest_size=6)
     for path in sorted(folder.rglob("*")):
         if path.is_file() and path.name != "training.json":
@@ -21,7 +21,7 @@ def revision_of(folder: Path) -> str:
 
 
 def size_mb(folder: Path) -> float:
-    """Megabytes on disk, to one decimal."""
+    """Return the size on disk in megabytes, to one decimal."""
     return round(sum(path.stat().st_size for path in folder.rglob("*") if path.is_file()) / 1e6, 1)
 
 

@@ -1,9 +1,9 @@
-"""Trains the text encoder: `python -m training.text --minutes 10`.
+"""Train the text encoder: `python -m training.text --minutes 10`.
 
-It learns from captions alone to put the code of the scene (see `codes`) on every position, padding
-included, and without a mask, because that is how the stock LTX pipeline calls it. Which colour belongs
-to what is taught half-way up: there each colour word must know its role. Without that, motifs and motions
-were read off at 100 % after 250 steps of 256 captions, and colours at 62 %.
+It is trained on captions only and learns to output the code of the scene (see `codes`) at every position, including
+padding and without a mask, because the stock LTX pipeline calls it that way. A head on a middle layer must also
+predict the role of each colour word. Without this head, 100 % of motifs and motions but only 62 % of the colours
+were right after 250 steps of 256 captions.
 """
 
 import argparse
@@ -15,27 +15,27 @@ from torch import nn
 from torch.nn import functional as F
 from transformers import T5Config, T5EncoderModel
 
-from training import tokenizer as words
-from training.captions import marked_caption, open_some, roles, unmarked
-from training.codes import LEVEL, SLOTS, WIDTH, code, decode, indices
-from training.muon import split
-from training.run import RUNS, Plan, Run, autocast, device, launch
-from training.scene import sample_scene
+from training.harness.muon import split
+from training.harness.run import RUNS, Plan, Run, autocast, device, launch
+from training.scenes import tokenizer as words
+from training.scenes.captions import marked_caption, open_some, roles, unmarked
+from training.scenes.codes import LEVEL, SLOTS, WIDTH, code, decode, indices
+from training.scenes.scene import sample_scene
 
 LENGTHS = (32, 32, 32, 32, 48, 64, 128)
-"""Padded lengths: mostly the one that the card asks for, sometimes a caller's own, up to LTX's default."""
+"""Padded lengths: mostly that of the card, sometimes others, up to the default of LTX."""
 MATRIX_RATE = 0.004
 HALF_WAY = 2
 FIRST_LOOKS = (1, 17, 2, 18, 3, 19)
-"""Buckets of T5's relative positions to which the first six heads lean at first: one, two and three words
-back and ahead. Left to itself the table moves too slowly to find a colour's neighbours."""
+"""Buckets of T5's relative positions with an initial bias for the first six heads: one, two and three words back
+and ahead. Without this bias, the table changes too slowly to find the neighbours of a colour word."""
 FIRST_BIAS = 4.0
 PLAIN = ("shared", "relative_attention_bias", "role")
 SHARPNESS = 2.0
 
 
 def build() -> T5EncoderModel:
-    """Four layers of width 128; two of the eight heads begin without a leaning."""
+    """Build four layers of width 128. Two of the eight heads have no initial bias."""
     config = T5Config(
         vocab_size=words.ROOM,
         d_model=WIDTH,
@@ -60,7 +60,7 @@ def build() -> T5EncoderModel:
 
 
 class Trainee(nn.Module):
-    """The encoder, and a head that reads each word's role half-way up; the head is not shipped."""
+    """The encoder, with a head that predicts each word's role from a middle layer. The head is not shipped."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -68,14 +68,14 @@ class Trainee(nn.Module):
         self.role = nn.Linear(WIDTH, 3)
 
     def forward(self, numbers: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
-        """States (n, length, 128) and the log-odds of the roles (n, length, 3) of token numbers."""
+        """Return states (n, length, 128) and the log-odds of the roles (n, length, 3) for token numbers."""
         output = self.encoder(numbers, output_hidden_states=True)
         half_way = output.hidden_states[HALF_WAY].float()
         return output.last_hidden_state.float(), self.role(F.rms_norm(half_way, (WIDTH,)))
 
 
 def sample(rng: np.random.Generator, count: int) -> tuple[list[str], list[list[int]]]:
-    """Marked captions of random scenes and the slot numbers of what they say; then the same, colours swapped."""
+    """Return marked captions of random scenes and their slot numbers, each scene also with swapped colours."""
     texts, slots = [], []
     while len(texts) < count:
         scene = open_some(sample_scene(rng), rng)
@@ -87,13 +87,13 @@ def sample(rng: np.random.Generator, count: int) -> tuple[list[str], list[list[i
 
 
 def role_table(texts: list[str], length: int) -> torch.Tensor:
-    """The roles of marked captions, (n, length); 0 on the end token and the padding."""
+    """Return the roles in marked captions, (n, length). The end token and padding have role 0."""
     rows = [(roles(text) + [0] * length)[:length] for text in texts]
     return torch.tensor(rows, device=device())
 
 
 def losses(states: torch.Tensor, slots: torch.Tensor) -> dict[str, torch.Tensor]:
-    """Squared error to the code, and cross-entropy of its four blocks, over states (n, length, 128)."""
+    """Return the squared error to the code and the cross-entropy of its four blocks, over states (n, length, 128)."""
     target = code(slots)[:, None].expand_as(states)
     blocks = (states[..., : sum(SLOTS)] * SHARPNESS / LEVEL * 4).split(SLOTS, dim=-1)
     wide = slots[:, None].expand(*states.shape[:2], len(SLOTS)).long()
@@ -102,7 +102,7 @@ def losses(states: torch.Tensor, slots: torch.Tensor) -> dict[str, torch.Tensor]
 
 
 def role_loss(odds: torch.Tensor, table: torch.Tensor) -> torch.Tensor:
-    """Cross-entropy of the roles, colour words weighing twenty times the others."""
+    """Return the cross-entropy of the roles, with twenty times the weight for colour words."""
     weight = torch.tensor([0.05, 1.0, 1.0], device=odds.device)
     return F.cross_entropy(odds.transpose(1, 2), table, weight=weight)
 
@@ -130,7 +130,7 @@ def train(plan: Plan, rank: int) -> None:
 
 
 def load() -> T5EncoderModel:
-    """The averaged weights so far."""
+    """Load the averaged weights of the latest checkpoint."""
     state = torch.load(RUNS / "text" / "checkpoint-0.pt", map_location="cpu", weights_only=True)
     model = Trainee()
     model.load_state_dict(state["average"])

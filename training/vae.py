@@ -1,4 +1,4 @@
-"""Trains the video autoencoder: `python -m training.vae --minutes 30`."""
+"""Train the video autoencoder: `python -m training.vae --minutes 30`."""
 
 import argparse
 from pathlib import Path
@@ -8,11 +8,11 @@ import torch
 from diffusers import AutoencoderKLLTXVideo
 from torch.nn import functional as F
 
-from training.muon import split
-from training.renderer import render
-from training.run import RUNS, Plan, Run, autocast, device, launch
-from training.scene import NUM_FRAMES, SIZES, sample_scene
-from training.sheet import save_sheet
+from training.harness.muon import split
+from training.harness.run import RUNS, Plan, Run, autocast, device, launch
+from training.harness.sheet import save_sheet
+from training.scenes.renderer import render
+from training.scenes.scene import NUM_FRAMES, SIZES, sample_scene
 
 LATENT_CHANNELS = 32
 MATRIX_RATE = 0.015
@@ -22,19 +22,19 @@ STAGES = (
     (0.75, 64, (0.15, 0.15, 0.3, 0.4)),
     (1.01, 96, (0.15, 0.15, 0.2, 0.5)),
 )
-"""Until which progress, side of a crop in pixels, odds of each length. Many small pieces of many scenes
-teach colours far sooner than a few whole clips do."""
+"""Progress at the end of the stage, side of a crop in pixels, and probability of each length. Many small crops of
+many scenes teach colours much faster than a few complete clips."""
 PIXELS = 65536
-"""Pixels (over all frames and crops) in one unit of batch."""
+"""Pixels in one unit of batch, over all frames and crops."""
 FIRST_LOG_VARIANCE = -6.0
-"""Latents begin almost free of noise; at the usual 0 the first minutes are spent on learning to outshout it."""
+"""Latents start almost without noise. With the usual 0, the first minutes are lost on learning to overcome it."""
 
 
 def build() -> AutoencoderKLLTXVideo:
-    """16x16 pixels and four frames a latent (the first frame has its own), 32 channels.
+    """Build an autoencoder with 16x16 pixels and four frames per latent (one for the first frame) and 32 channels.
 
-    Both scalings of encoder and decoder carry a shortcut that only reorders pixels, and every residual
-    branch begins at zero.
+    Both scaling steps of encoder and decoder have a shortcut that only reorders pixels, and every residual branch
+    starts at zero.
     """
     vae = AutoencoderKLLTXVideo(
         latent_channels=LATENT_CHANNELS,
@@ -61,18 +61,18 @@ def build() -> AutoencoderKLLTXVideo:
 
 
 def to_tensor(frames: np.ndarray) -> torch.Tensor:
-    """uint8 (..., frames, height, width, 3) to float (..., 3, frames, height, width), -1 to 1."""
+    """Convert uint8 (..., frames, height, width, 3) to float (..., 3, frames, height, width), -1 to 1."""
     return torch.from_numpy(frames).movedim(-1, -4).float() / 127.5 - 1
 
 
 def to_frames(video: torch.Tensor) -> np.ndarray:
-    """The way back, clipped."""
+    """Convert the result of `to_tensor` back to uint8, clipped."""
     scaled = (video.float().clamp(-1, 1) + 1) * 127.5 + 0.5
     return scaled.movedim(-4, -1).to(torch.uint8).cpu().numpy()
 
 
 def crop(rng: np.random.Generator, num_frames: int, side: int) -> np.ndarray:
-    """A square piece of a random training scene, uint8 (num_frames, side, side, 3)."""
+    """Return a square crop of a random training scene, uint8 (num_frames, side, side, 3)."""
     height, width = SIZES[rng.integers(len(SIZES))]
     first = int(rng.integers(NUM_FRAMES - num_frames + 1))
     clip = render(sample_scene(rng), height, width, rng, num_frames, first)
@@ -81,7 +81,7 @@ def crop(rng: np.random.Generator, num_frames: int, side: int) -> np.ndarray:
 
 
 def batch(rng: np.random.Generator, units: int, progress: float) -> torch.Tensor:
-    """Crops of one length and side, float (copies, 3, frames, side, side)."""
+    """Return crops of the same length and side, float (copies, 3, frames, side, side)."""
     _, side, odds = next(stage for stage in STAGES if progress < stage[0])
     num_frames = int(rng.choice(LENGTHS, p=odds))
     copies = max(1, units * PIXELS // (num_frames * side * side))
@@ -90,12 +90,12 @@ def batch(rng: np.random.Generator, units: int, progress: float) -> torch.Tensor
 
 
 def edges(video: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
-    """Differences of neighbours across and down."""
+    """Return the differences of horizontal and of vertical neighbours."""
     return video[..., 1:] - video[..., :-1], video[..., 1:, :] - video[..., :-1, :]
 
 
 def losses(vae: AutoencoderKLLTXVideo, video: torch.Tensor) -> dict[str, torch.Tensor]:
-    """L1, squared error, L1 of edges, and the KL of the latents, each a mean over its elements."""
+    """Return L1, squared error, L1 of the edges and KL of the latents, each as a mean over the elements."""
     with autocast():
         posterior = vae.encode(video).latent_dist
         output = vae.decode(posterior.sample()).sample
@@ -106,7 +106,7 @@ def losses(vae: AutoencoderKLLTXVideo, video: torch.Tensor) -> dict[str, torch.T
 
 
 def show(vae: AutoencoderKLLTXVideo, path: Path) -> None:
-    """Eight clips, each above its reconstruction."""
+    """Draw eight clips, each with its reconstruction."""
     rng = np.random.default_rng(5)
     clips, labels = [], []
     for _ in range(8):
@@ -142,7 +142,7 @@ def train(plan: Plan, rank: int) -> None:
 
 
 def load() -> AutoencoderKLLTXVideo:
-    """The trained autoencoder (averaged weights), ready for use."""
+    """Load the averaged weights of the latest checkpoint, ready for use."""
     vae = build()
     state = torch.load(RUNS / "vae" / "checkpoint-0.pt", map_location="cpu", weights_only=True)
     vae.load_state_dict(state["average"])

@@ -1,7 +1,7 @@
-"""Trains the video model: `python -m training.video --minutes 90 --still-minutes 15`.
+"""Train the video model: `python -m training.video --minutes 90 --still-minutes 15`.
 
-Flow matching on cached latents, conditioned on the code of the scene (see `codes`). First stills, which
-cost a fifth of a clip, until shapes and colours stand; then clips, with some stills among them.
+Training uses flow matching on cached latents, conditioned on the code of the scene (see `codes`). It starts with
+stills, which cost a fifth of a clip, until shapes and colours are learned, and continues with clips and some stills.
 """
 
 import argparse
@@ -15,62 +15,43 @@ from torch import nn
 from torch.nn import functional as F
 from torch.nn.attention import SDPBackend, sdpa_kernel
 
-from training.codes import WIDTH, code
-from training.latents import Cache, statistics
-from training.muon import split
-from training.run import RUNS, Plan, Run, autocast, device, launch
-from training.scene import FPS
-from training.vae import LATENT_CHANNELS
+from training import preview
+from training.harness.muon import split
+from training.harness.run import Plan, Run, autocast, device, launch
+from training.latents import Cache, read_statistics
+from training.scenes.codes import code
+from training.scenes.scene import FPS
+from training.video_model import build
 
 MATRIX_RATE = 0.02
 PLAIN = ("proj_in", "proj_out", "time_embed", "scale_shift_table", "caption_projection.linear_1", "position")
 POSITION_BLOCK, POSITION_WEIGHT = 1, 0.2
 ROPE_SCALE = (4 / FPS, 16, 16)
-"""Seconds a latent frame, pixels a latent: what the stock pipeline passes at `frame_rate=8`."""
+"""Seconds per latent frame and pixels per latent, as passed by the stock pipeline at `frame_rate=8`."""
 STILL_SHARE = 0.25
 SHEET_SECONDS = 900.0
 REREAD = 300
-"""Batches of clips after which the cache is read again, for what was added meanwhile."""
+"""Batches of clips after which the cache is read again, to include added shards."""
 DROP_ALL, DROP_PART = 0.1, 0.08
 
 
 @dataclass(frozen=True)
 class VideoPlan(Plan):
-    """`batch` counts tokens; `still_minutes` is how long only stills are shown at first."""
+    """Plan in which `batch` counts tokens. The first `still_minutes` use stills only."""
 
     still_minutes: float = 15.0
 
 
 class OneToken:
-    """Cross-attention to a single token: its value, whatever the query. Exact, and costs next to nothing."""
+    """Cross-attention to a single token: the result is its value for any query. Exact, at almost no cost."""
 
     def __call__(self, attn, hidden_states, encoder_hidden_states, *_: object, **__: object) -> torch.Tensor:
         value = attn.to_out[0](attn.to_v(encoder_hidden_states))
         return value.expand(-1, hidden_states.size(1), -1)
 
 
-def build(layers: int = 6, heads: int = 4, head_width: int = 48) -> LTXVideoTransformer3DModel:
-    """Begins as a model that predicts zero and whose blocks are modulated by nothing."""
-    model = LTXVideoTransformer3DModel(
-        in_channels=LATENT_CHANNELS,
-        out_channels=LATENT_CHANNELS,
-        num_attention_heads=heads,
-        attention_head_dim=head_width,
-        cross_attention_dim=heads * head_width,
-        num_layers=layers,
-        caption_channels=WIDTH,
-    )
-    with torch.no_grad():
-        for weight in (*model.proj_out.parameters(), *model.time_embed.linear.parameters(), model.scale_shift_table):
-            weight.zero_()
-        for block in model.transformer_blocks:
-            block.scale_shift_table.zero_()
-            block.scale_shift_table[[2, 5]] = 0.5
-    return model
-
-
 def use_one_token(model: LTXVideoTransformer3DModel) -> None:
-    """Training form: every caption token carries the same state, so one stands for all."""
+    """Use a single caption token in training. All caption tokens have the same state, so one is enough."""
     for block in model.transformer_blocks:
         block.attn2.set_processor(OneToken())
         for part in (block.attn2.to_q, block.attn2.to_k, block.attn2.norm_q, block.attn2.norm_k):
@@ -78,11 +59,11 @@ def use_one_token(model: LTXVideoTransformer3DModel) -> None:
 
 
 class Position:
-    """Teaches the model early where in the frame each token stands.
+    """A loss that teaches the model early where in the frame each token is.
 
-    The class knows only relative positions (RoPE); what it needs for a motif in the middle it must infer from
-    the frame's edges. A linear head on the second block, not shipped, is asked for time, height and width;
-    on pure noise that is learnt in under a hundred steps, and left alone in many more.
+    The class has only relative positions (RoPE), so the model must infer the middle of the frame from its edges. A
+    linear head on the second block, which is not shipped, predicts time, height and width. On pure noise, the model
+    learns this in less than a hundred steps; without the head, it needs many more.
     """
 
     def __init__(self, model: LTXVideoTransformer3DModel):
@@ -94,7 +75,7 @@ class Position:
         self.states = states.float()
 
     def loss(self, shape) -> torch.Tensor:
-        """Mean squared error of the three coordinates, each -1 to 1 (time 0 for a still)."""
+        """Return the mean squared error of the three coordinates, each -1 to 1 (time is 0 for a still)."""
         axes = [torch.linspace(-1, 1, length, device=device()) * (length > 1) for length in shape]
         target = torch.stack(torch.meshgrid(*axes, indexing="ij"), dim=-1).flatten(0, 2)
         read = self.head(F.rms_norm(self.states, self.states.shape[-1:]))
@@ -102,19 +83,19 @@ class Position:
 
 
 def pack(latents: torch.Tensor) -> torch.Tensor:
-    """(n, 32, frames, height, width) to tokens (n, frames * height * width, 32)."""
+    """Convert (n, 32, frames, height, width) to tokens (n, frames * height * width, 32)."""
     return latents.flatten(2).transpose(1, 2)
 
 
 def forget(slots: torch.Tensor) -> torch.Tensor:
-    """Leaves parts of some codes open, and all of a tenth: those teach the model to go unguided."""
+    """Clear parts of some codes, and all parts of a tenth of them, as classifier-free guidance needs it."""
     keep = torch.rand(slots.shape) > DROP_PART
     keep &= torch.rand(len(slots), 1) > DROP_ALL
     return slots * keep
 
 
 def predict(model, noisy: torch.Tensor, sigma: torch.Tensor, codes: torch.Tensor, shape) -> torch.Tensor:
-    """The flow (noise minus latents) of noisy tokens (n, tokens, 32) at noise levels `sigma` (n), 0 to 1."""
+    """Predict the flow (noise minus latents) of noisy tokens (n, tokens, 32) at noise levels `sigma` (n), 0 to 1."""
     frames, height, width = shape
     return model(
         hidden_states=noisy,
@@ -130,7 +111,7 @@ def predict(model, noisy: torch.Tensor, sigma: torch.Tensor, codes: torch.Tensor
 
 
 def loss_of(model, latents: torch.Tensor, slots: torch.Tensor) -> torch.Tensor:
-    """Mean squared error of the flow at logit-normal noise levels that lean to the noisy side."""
+    """Return the mean squared error of the flow at logit-normal noise levels, with more weight on high noise."""
     clean = pack(latents)
     noise = torch.randn_like(clean)
     sigma = torch.sigmoid(0.4 + 1.1 * torch.randn(len(clean), device=clean.device))
@@ -141,12 +122,12 @@ def loss_of(model, latents: torch.Tensor, slots: torch.Tensor) -> torch.Tensor:
 
 
 def attention_kernel():
-    """The plain kernel is the quickest backward pass on CPU at these lengths."""
+    """Return the fastest attention kernel. On CPU and at these lengths, the plain one has the fastest backward pass."""
     return sdpa_kernel(SDPBackend.MATH if device().type == "cpu" else SDPBackend.FLASH_ATTENTION)
 
 
 class Feed:
-    """Normalised training batches on the device."""
+    """Source of normalised training batches on the device."""
 
     def __init__(self, plan: VideoPlan, rng: np.random.Generator):
         self.plan, self.rng = plan, rng
@@ -156,7 +137,7 @@ class Feed:
         self.mean, self.deviation = (part[:, None, None, None] for part in read_statistics())
 
     def draw(self, seconds: float) -> tuple[str, torch.Tensor, torch.Tensor]:
-        """The kind of batch, its latents and its slot numbers with some left open."""
+        """Return the kind of the batch, its latents and its slot numbers, some of them cleared."""
         still = seconds < 60 * self.plan.still_minutes or self.rng.random() < STILL_SHARE
         if not still:
             if self.drawn % REREAD == 0:
@@ -165,22 +146,6 @@ class Feed:
         latents, slots = (self.stills if still else self.clips).draw(self.rng, self.plan.batch)
         latents = (latents - self.mean) / self.deviation
         return "still" if still else "clip", latents.to(device()), forget(slots).to(device())
-
-
-def read_statistics() -> tuple[torch.Tensor, torch.Tensor]:
-    """Mean and deviation of the latents, fixed when they are first asked for."""
-    path = RUNS / "latents" / "statistics.pt"
-    if not path.exists():
-        torch.save(statistics(Cache.read("clips")), path)
-    mean, deviation = torch.load(path, weights_only=True)
-    return mean, deviation
-
-
-def show() -> None:
-    """Draws the contact sheet of the last checkpoint."""
-    from training.preview import draw  # it builds the whole pipeline, this module's model among its parts
-
-    draw()
 
 
 def train(plan: VideoPlan, rank: int) -> None:
@@ -204,19 +169,11 @@ def train(plan: VideoPlan, rank: int) -> None:
                 optimizer.step()
             run.stepped(**{kind: loss.item(), f"{kind}_samples": len(latents), "place": place.item()})
             if rank == 0 and time.monotonic() - shown > SHEET_SECONDS:
-                show()
+                preview.draw()
                 shown = time.monotonic()
     run.save()
     if rank == 0:
-        show()
-
-
-def load(checkpoint: str = "video") -> LTXVideoTransformer3DModel:
-    """The averaged weights so far, with ordinary cross-attention."""
-    state = torch.load(RUNS / checkpoint / "checkpoint-0.pt", map_location="cpu", weights_only=True)
-    model = build()
-    model.load_state_dict({name: value for name, value in state["average"].items() if "position" not in name})
-    return model.eval().requires_grad_(False)
+        preview.draw()
 
 
 def main() -> None:

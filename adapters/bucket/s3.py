@@ -36,6 +36,9 @@ from manifests.errors import BucketError, BucketRefusedError, BucketUnreachableE
 
 _CONFLICT_TRIES = 5
 _READ_TRIES = 3
+"""Attempts at the body of a response; botocore retries the request, not the body that follows."""
+TRIES = 6
+"""Attempts per request, with botocore's backoff. No caller retries again (docs/decisions/0029)."""
 
 
 class S3Bucket:
@@ -52,7 +55,7 @@ class S3Bucket:
         secret_key: str | None = None,
         public_url: str | None = None,
         timeout_s: float = 30.0,
-        tries: int = 4,
+        tries: int = TRIES,
     ) -> None:
         self._name = name
         self._prefix = f"{prefix.strip('/')}/" if prefix.strip("/") else ""
@@ -113,7 +116,8 @@ class S3Bucket:
             with self._our_errors():
                 try:
                     answer = self._client.get_object(Bucket=self._name, Key=full)
-                    return answer["Body"].read()
+                    result: bytes = answer["Body"].read()
+                    return result
                 except ClientError as error:
                     if _code(error) == "NoSuchKey":
                         raise key_missing(key, f"the bucket {self._name}") from error

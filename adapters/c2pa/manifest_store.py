@@ -26,17 +26,20 @@ class StoreReading(NamedTuple):
     @property
     def label(self) -> str:
         """Label of the active manifest."""
-        return self.store.get("active_manifest", "")
+        result: str = self.store.get("active_manifest", "")
+        return result
 
     @property
     def manifest(self) -> dict[str, Any]:
         """The active manifest."""
-        return self.store.get("manifests", {}).get(self.label, {})
+        result: dict[str, Any] = self.store.get("manifests", {}).get(self.label, {})
+        return result
 
     @property
     def state(self) -> str:
         """``Trusted``, ``Valid`` (intact, but by a signer that is not trusted) or ``Invalid``."""
-        return self.store.get("validation_state", "Invalid")
+        result: str = self.store.get("validation_state", "Invalid")
+        return result
 
     def lineage(self) -> list[dict[str, Any]]:
         """Return the active manifest and its parents, oldest first."""
@@ -57,7 +60,8 @@ class StoreReading(NamedTuple):
 
     def codes(self, kind: str) -> list[dict[str, Any]]:
         """Return the entries of the active manifest's results: success, informational or failure."""
-        return self.store.get("validation_results", {}).get("activeManifest", {}).get(kind, [])
+        result: list[dict[str, Any]] = self.store.get("validation_results", {}).get("activeManifest", {}).get(kind, [])
+        return result
 
     def assertion(self, label: str) -> dict[str, Any]:
         """Return the data of an assertion of the active manifest; empty if it is missing."""

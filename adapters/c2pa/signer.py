@@ -176,7 +176,8 @@ class Signer:
                 raise self._explain(error, target) from error
             file.flush()
             os.fsync(file.fileno())
-        return store
+        result: bytes = store
+        return result
 
     def _explain(self, error: C2paError, target: "_Watched") -> Exception:
         failure = self._attempt.failure
@@ -223,7 +224,8 @@ class _Watched:
         self._file = file
 
     def write(self, data: bytes) -> int:
-        return self._watch(lambda: self._file.write(data))
+        result: int = self._watch(lambda: self._file.write(data))
+        return result
 
     def flush(self) -> None:
         self._watch(self._file.flush)

@@ -1,14 +1,14 @@
-"""Files that are there whole after a power cut, or not at all."""
+"""Write files so that they are complete or absent after a power failure."""
 
 import os
 from pathlib import Path
 
 
 def write_durably(path: Path, data: bytes, mode: int = 0o644) -> None:
-    """Write beside the path, then put into place. Only one process may write a path at a time.
+    """Write a temporary file next to the path, then rename it. Only one process may write a path at a time.
 
     Raises:
-        OSError: nothing has changed at ``path``.
+        OSError: the write failed; ``path`` is unchanged.
     """
     temporary = path.with_name(f".{path.name}.part")
     temporary.unlink(missing_ok=True)
@@ -24,7 +24,7 @@ def write_durably(path: Path, data: bytes, mode: int = 0o644) -> None:
 
 
 def sync_folder(folder: Path) -> None:
-    """Make the names in a folder survive a power cut."""
+    """Sync a folder, so that its entries survive a power failure."""
     handle = os.open(folder, os.O_RDONLY)
     try:
         os.fsync(handle)

@@ -3,11 +3,11 @@
 from pathlib import Path
 from urllib.parse import urlsplit
 
-from adapters.inbox.base import Found, Inbox
+from adapters.inbox.base import Inbox, InboxFile
 from adapters.inbox.folder import FolderInbox
 from manifests.errors import SettingsError
 
-__all__ = ["FolderInbox", "Found", "Inbox", "open_inbox"]
+__all__ = ["FolderInbox", "Inbox", "InboxFile", "open_inbox"]
 
 
 def open_inbox(

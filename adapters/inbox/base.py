@@ -3,7 +3,7 @@
 from typing import NamedTuple, Protocol
 
 
-class Found(NamedTuple):
+class InboxFile(NamedTuple):
     """A file in a watched place.
 
     Attributes:
@@ -25,7 +25,7 @@ class Inbox(Protocol):
     place: str
     """Path or s3 URL of the place, for people."""
 
-    def found(self) -> list[Found]:
+    def list_files(self) -> list[InboxFile]:
         """Return the files, without hidden files and without subfolders.
 
         Raises:
@@ -41,7 +41,7 @@ class Inbox(Protocol):
         """
         ...
 
-    def leave(self, name: str, data: bytes) -> None:
+    def write(self, name: str, data: bytes) -> None:
         """Write a file atomically; an existing file with this name is replaced.
 
         Raises:

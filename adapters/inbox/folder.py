@@ -8,7 +8,7 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from adapters.files.durable import write_durably
-from adapters.inbox.base import Found
+from adapters.inbox.base import InboxFile
 from manifests.errors import BucketRefusedError, BucketUnreachableError
 
 
@@ -19,10 +19,10 @@ class FolderInbox:
         self._folder = folder
         self.place = str(folder)
 
-    def found(self) -> list[Found]:
+    def list_files(self) -> list[InboxFile]:
         """Return the regular files."""
         with self._our_errors("listed"), os.scandir(self._folder) as entries:
-            return sorted(_found(entries, time.time()))
+            return sorted(_files_in(entries, time.time()))
 
     def fetch(self, name: str, most: int) -> bytes | None:
         """Return the bytes of a regular file."""
@@ -35,7 +35,7 @@ class FolderInbox:
             with open(handle, "rb") as file:
                 return file.read(most + 1) if stat.S_ISREG(os.fstat(handle).st_mode) else None
 
-    def leave(self, name: str, data: bytes) -> None:
+    def write(self, name: str, data: bytes) -> None:
         """Write to a temporary file, then rename it."""
         with self._our_errors("written to"):
             write_durably(self._path(name), data)
@@ -56,14 +56,14 @@ class FolderInbox:
             ) from error
 
 
-def _found(entries: Iterable[os.DirEntry[str]], now: float) -> Iterator[Found]:
+def _files_in(entries: Iterable[os.DirEntry[str]], now: float) -> Iterator[InboxFile]:
     for entry in entries:
         if entry.name.startswith(".") or not entry.is_file(follow_symlinks=False):
             continue
         with suppress(FileNotFoundError):  # deleted since the folder was listed
             about = entry.stat(follow_symlinks=False)
             # The inode's time counts too, because copying programs set the other one to the time of the original.
-            yield Found(
+            yield InboxFile(
                 entry.name,
                 about.st_size,
                 f"{about.st_size}-{about.st_mtime_ns}-{about.st_ino}",

@@ -3,7 +3,7 @@
 from botocore.exceptions import ClientError
 
 from adapters.bucket.s3 import S3Bucket
-from adapters.inbox.base import Found
+from adapters.inbox.base import InboxFile
 
 TRIES = 2
 TIMEOUT_S = 20.0
@@ -34,7 +34,7 @@ class S3Inbox(S3Bucket):
         )
         self.place = f"s3://{name}/{self._prefix}".rstrip("/")
 
-    def found(self) -> list[Found]:
+    def list_files(self) -> list[InboxFile]:
         """Return the objects; S3 lists an object only after it is complete."""
         pages = self._client.get_paginator("list_objects_v2")
         with self._our_errors():
@@ -45,7 +45,7 @@ class S3Inbox(S3Bucket):
             ]
         names = ((item["Key"].removeprefix(self._prefix), item) for item in items)
         return [
-            Found(name, item["Size"], f"{item['Size']}-{item['ETag']}", None)
+            InboxFile(name, item["Size"], f"{item['Size']}-{item['ETag']}", None)
             for name, item in names
             if name and not name.startswith(".")
         ]
@@ -63,7 +63,7 @@ class S3Inbox(S3Bucket):
                 data: bytes = body.read(most + 1)
         return data
 
-    def leave(self, name: str, data: bytes) -> None:
+    def write(self, name: str, data: bytes) -> None:
         """Write an object."""
         kind = "application/json" if name.endswith(".json") else "application/octet-stream"
         with self._our_errors():

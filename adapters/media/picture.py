@@ -1,4 +1,4 @@
-"""Pictures that people hand in (Pillow): looked at with distrust, then turned into plain pixels."""
+"""Validate pictures from users with Pillow and convert them to plain pixels."""
 
 import hashlib
 import os
@@ -11,28 +11,28 @@ import numpy as np
 from PIL import Image, ImageCms, ImageOps, UnidentifiedImageError
 
 MEDIA_TYPES = {"PNG": "image/png", "JPEG": "image/jpeg", "MPO": "image/jpeg", "WEBP": "image/webp"}
-"""By Pillow's format. MPO is what phones call a JPEG with more pictures behind the one that everybody sees."""
+"""Media types by Pillow's format name. MPO is a JPEG of a phone with additional pictures after the visible one."""
 OPENED = ("PNG", "JPEG", "WEBP")
 MAX_BYTES = 64 * 2**20
 MAX_PIXELS = 50_000_000
 MIN_SIDE = 64
 
 _DAMAGE = (OSError, SyntaxError, ValueError, OverflowError, MemoryError, EOFError, IndexError, KeyError, TypeError)
-"""What Pillow's readers raise on bytes that were changed or cut."""
+"""Exceptions of Pillow's readers for damaged or truncated files."""
 
 
 class InvalidPictureError(ValueError):
-    """The picture cannot be used; the message goes on after its quoted name."""
+    """The picture cannot be used. The message continues a sentence that starts with its quoted name."""
 
 
 class Picture(NamedTuple):
-    """A picture that can be used.
+    """A valid picture.
 
     Attributes:
-        sha256: hex digest of the file's bytes.
-        media_type: ``image/png``, ``image/jpeg`` or ``image/webp``, by its bytes.
-        height, width: pixels, upright.
-        is_transparent: True where white will show through.
+        sha256: hex digest of the file.
+        media_type: ``image/png``, ``image/jpeg`` or ``image/webp``, detected from the content.
+        height, width: pixels, in upright orientation.
+        is_transparent: whether it has transparent pixels, which become white.
     """
 
     path: Path
@@ -44,16 +44,16 @@ class Picture(NamedTuple):
 
 
 def read_picture(path: Path) -> Picture:
-    """Look a picture through to its last pixel. It is only read, whatever its name says.
+    """Read and fully decode a picture; the format is detected from the content, not from the name.
 
     Raises:
-        InvalidPictureError: missing, no picture of a known format, animated, damaged, too large or too small.
+        InvalidPictureError: missing, of an unsupported format, animated, damaged, too large or too small.
     """
-    return look_at(path, picture_bytes(path))
+    return inspect_picture(path, picture_bytes(path))
 
 
-def look_at(path: Path, data: bytes) -> Picture:
-    """Do the same with the bytes of a file that was read already."""
+def inspect_picture(path: Path, data: bytes) -> Picture:
+    """Do the same with the content of a file that was already read."""
     image = _opened(data)
     upright = _upright(image)
     see_through = upright.has_transparency_data and bool(np.asarray(upright.convert("RGBA"))[..., 3].min() < 255)
@@ -62,44 +62,45 @@ def look_at(path: Path, data: bytes) -> Picture:
 
 
 def picture_bytes(path: Path) -> bytes:
-    """Return a file's bytes, at most MAX_BYTES; pipes and devices are not opened.
+    """Return the content of a file of at most MAX_BYTES; pipes and devices are not opened.
 
     Raises:
-        InvalidPictureError: missing, no file, too large, or not ours to read.
+        InvalidPictureError: missing, not a file, too large, or not readable.
     """
     try:
         if path.is_dir():
-            raise InvalidPictureError("is a folder. Name the picture in it.")
+            raise InvalidPictureError("is a folder. Enter the path of a picture in it.")
         size = path.stat().st_size
         if not path.is_file():
-            raise InvalidPictureError("is no file. Name a picture.")
+            raise InvalidPictureError("is not a file. Enter the path of a picture.")
         if size > MAX_BYTES:
-            raise InvalidPictureError(f"has more than {MAX_BYTES // 2**20} MiB. Save it smaller.")
+            raise InvalidPictureError(f"is larger than {MAX_BYTES // 2**20} MiB. Reduce its size.")
         with open(os.open(path, os.O_RDONLY | os.O_NONBLOCK), "rb") as file:
             return file.read(MAX_BYTES + 1)
     except FileNotFoundError as error:
         raise InvalidPictureError(
-            f"isn't there: '{path.parent}' holds no such file. Name it from the sheet's folder on, "
-            "or by its whole path."
+            f"does not exist in '{path.parent}'. Enter its path relative to the folder of the sheet, or its full path."
         ) from error
     except (OSError, ValueError) as error:
         reason = error.strerror if isinstance(error, OSError) else None
         if isinstance(error, InvalidPictureError):
             raise
-        raise InvalidPictureError(f"cannot be opened ({reason or error}). Check its name and its rights.") from error
+        raise InvalidPictureError(
+            f"cannot be opened ({reason or error}). Check its name and its permissions."
+        ) from error
 
 
 def pixels_of(data: bytes) -> np.ndarray:
-    """Return uint8 (height, width, 3): sRGB, upright by EXIF, what is transparent laid on white.
+    """Return uint8 (height, width, 3) in sRGB, upright by EXIF, with transparency on white.
 
     Raises:
-        InvalidPictureError: as read_picture.
+        InvalidPictureError: as in read_picture.
     """
     return np.asarray(_srgb(_upright(_opened(data))))
 
 
 def thumbnail_of(data: bytes, side: int = 320) -> bytes:
-    """Return a JPEG of the picture, at most ``side`` pixels wide and high, without its metadata."""
+    """Return a JPEG of at most ``side`` pixels in width and height, without metadata."""
     image = _srgb(_upright(_opened(data)))
     image.thumbnail((side, side))
     out = BytesIO()
@@ -108,7 +109,7 @@ def thumbnail_of(data: bytes, side: int = 320) -> bytes:
 
 
 def _opened(data: bytes) -> Image.Image:
-    """Open a still picture; its size is known and allowed before its pixels are unpacked."""
+    """Open a still picture; its size is checked before its pixels are decoded."""
     if not data:
         raise InvalidPictureError("is empty. Copy or save it again.")
     try:
@@ -120,11 +121,11 @@ def _opened(data: bytes) -> Image.Image:
     except Image.DecompressionBombError as error:
         raise InvalidPictureError(_too_large()) from error
     except UnidentifiedImageError as error:
-        raise InvalidPictureError("isn't a picture that can be read. Save it as PNG, JPEG or WebP.") from error
+        raise InvalidPictureError("is not a readable picture. Save it as PNG, JPEG or WebP.") from error
     except InvalidPictureError:
         raise
     except _DAMAGE as error:
-        raise InvalidPictureError("is damaged or cut short. Copy or save it again.") from error
+        raise InvalidPictureError("is damaged or incomplete. Copy or save it again.") from error
     return image
 
 
@@ -133,25 +134,27 @@ def _check_shape(image: Image.Image) -> None:
     if width * height > MAX_PIXELS:
         raise InvalidPictureError(_too_large())
     if min(width, height) < MIN_SIDE:
-        raise InvalidPictureError(f"has {width} × {height} pixels. Use one of at least {MIN_SIDE} × {MIN_SIDE}.")
+        raise InvalidPictureError(
+            f"has {width} × {height} pixels. Use a picture with at least {MIN_SIDE} × {MIN_SIDE} pixels."
+        )
     if image.format != "MPO" and getattr(image, "n_frames", 1) > 1:
-        raise InvalidPictureError("is animated. Save the one picture that the clip starts from.")
+        raise InvalidPictureError("is animated. Save only the frame that the clip should start with.")
 
 
 def _too_large() -> str:
-    return f"has more than {MAX_PIXELS // 10**6} million pixels. Save it smaller."
+    return f"has more than {MAX_PIXELS // 10**6} million pixels. Reduce its size."
 
 
 def _upright(image: Image.Image) -> Image.Image:
     try:
         return ImageOps.exif_transpose(image)
-    except _DAMAGE:  # EXIF that nobody can read turns nothing
+    except _DAMAGE:  # ignore unreadable EXIF data
         return image
 
 
 def _srgb(image: Image.Image) -> Image.Image:
     profile = image.info.get("icc_profile")
-    if image.mode.startswith("I"):  # 16 bits of grey
+    if image.mode.startswith("I"):  # 16-bit greyscale
         image = Image.fromarray((np.asarray(image) >> 8).astype(np.uint8))
     if image.has_transparency_data:
         above = image.convert("RGBA")
@@ -162,7 +165,7 @@ def _srgb(image: Image.Image) -> Image.Image:
 
 
 def _by_profile(image: Image.Image, profile: bytes) -> Image.Image:
-    """Convert from a wider colour space, such as a phone's Display P3; a broken profile counts as none."""
+    """Convert from another colour space, such as Display P3 of phones; an invalid profile is ignored."""
     try:
         source = ImageCms.ImageCmsProfile(BytesIO(profile))
         if "srgb" not in ImageCms.getProfileDescription(source).casefold():

@@ -1,4 +1,4 @@
-"""Video files, through PyAV: H.264 in MP4 as every player and ad platform takes it."""
+"""Read and write video files with PyAV: H.264 in MP4, which every player and ad platform accepts."""
 
 import errno
 import io
@@ -27,39 +27,39 @@ from adapters.files.durable import sync_folder
 from manifests.errors import DiskFullError, EncodingError
 
 BT709 = 1
-"""The value of bt709 in H.264's tables of primaries, transfer and matrix alike (ITU-T H.273)."""
+"""Value of bt709 in the tables of primaries, transfer and matrix of ITU-T H.273."""
 TO_YUV = Interpolation.AREA
-"""A quarter faster than bicubic, and nearer to the original (34.96 dB against 34.94)."""
+"""A quarter faster than bicubic, and closer to the original (34.96 dB compared with 34.94)."""
 TO_RGB = Interpolation.BICUBIC | Interpolation.ACCURATE_RND | Interpolation.FULL_CHR_H_INT
 X264 = {
-    "mbtree": "0",  # in x264 165 it reads memory that nobody wrote: equal frames gave other bytes in other processes
+    "mbtree": "0",  # x264 165 reads uninitialised memory here: the same frames gave different bytes in other processes
     "b-adapt": "0",
-    "b-pyramid": "none",  # B-frames placed by measure take longer and save nothing; a pyramid takes 5 %
-    "scenecut": "0",  # a clip is one shot: to look for cuts takes a tenth of the time, and a cut needs no key frame
+    "b-pyramid": "none",  # adaptive B-frames are slower and save nothing; a pyramid costs 5 %
+    "scenecut": "0",  # a clip is one shot: scene detection costs a tenth of the time, and cuts need no key frame
     "pbratio": "1.5",
-    "qcomp": "0.7",  # coarser B-frames and less for calm parts: 13 % smaller at the same SSIM
+    "qcomp": "0.7",  # fewer bits for B-frames and calm parts: 13 % smaller at the same SSIM
 }
 CODING = {"profile": "high", "bf": "3", "x264-params": ":".join(f"{name}={value}" for name, value in X264.items())}
 PRESET = "superfast"
-"""With these parameters as small as veryfast at the same SSIM, in half the time; ultrafast takes five times as much."""
+"""With these parameters as small as veryfast at the same SSIM, in half the time; ultrafast needs 5 times the space."""
 AHEAD = 8
-"""Frames that are converted before the encoder takes them."""
+"""Number of frames converted ahead of the encoder."""
 CRF = 23
-"""x264's own default. At 18 files are twice as large; docs/performance.md has SSIM and size beside diffusers' own."""
+"""x264's default. Files with 18 are twice as large; docs/performance.md compares SSIM and size with diffusers."""
 MUXING = {"movflags": "+faststart", "fflags": "+bitexact"}
 NO_SPACE = (errno.ENOSPC, errno.EDQUOT)
 
 
 class VideoFacts(NamedTuple):
-    """What a video file says of itself.
+    """Properties of a video file.
 
     Attributes:
-        profile: of the codec, such as ``High``.
+        profile: codec profile, such as ``High``.
         primaries, transfer, matrix: numbers of ITU-T H.273; 1 is bt709.
-        full_range: False for 16..235 video levels.
-        fps: frames a second, exact.
-        duration_s: of the video stream.
-        faststart: the index stands before the pictures, so that a player starts at once.
+        full_range: False for video levels 16..235.
+        fps: exact frame rate.
+        duration_s: duration of the video stream.
+        faststart: whether the index precedes the frames, so that playback starts immediately.
     """
 
     codec: str
@@ -80,19 +80,18 @@ class VideoFacts(NamedTuple):
 def encode(frames: np.ndarray, fps: int, out: Path, crf: int = CRF, threads: int = 2) -> None:
     """Write frames as an MP4: H.264 High, yuv420p, bt709, constant frame rate, index first.
 
-    The same frames give the same bytes with the same library build. The file appears complete or
-    not at all.
+    The same frames and library build give the same bytes. The file appears complete or not at all.
 
     Args:
         frames: uint8 (n, height, width, 3), RGB; height and width even.
-        fps: frames a second.
-        out: replaced where it exists; its folder is made.
-        crf: x264's constant rate factor, 1 to 51; 18 looks lossless. (0 is, but not in profile High.)
-        threads: of the encoder; one more converts colours for it.
+        fps: frames per second.
+        out: path of the file; it is replaced if it exists, and its folder is created.
+        crf: x264's constant rate factor, 1 to 51; 18 looks lossless. (0 is lossless, but not in profile High.)
+        threads: threads of the encoder; one more thread converts colours.
 
     Raises:
-        EncodingError: the frames have no such shape, or the encoder refuses them.
-        DiskFullError: no space is left.
+        EncodingError: the frames have another shape, or the encoder rejects them.
+        DiskFullError: the disk is full.
     """
     _check(frames)
     with _appearing(out) as part:
@@ -101,26 +100,26 @@ def encode(frames: np.ndarray, fps: int, out: Path, crf: int = CRF, threads: int
         except av.FFmpegError as error:
             if error.errno in NO_SPACE:
                 raise
-            raise EncodingError(f"The frames could not be encoded to {out}: {error}") from error
+            raise EncodingError(f"Cannot encode the frames to {out}: {error}") from error
 
 
 def write_poster(frame: np.ndarray, out: Path, quality: int = 90) -> None:
     """Write one uint8 (height, width, 3) frame as a JPEG; quality is Pillow's, 1 to 95.
 
     Raises:
-        DiskFullError: no space is left.
+        DiskFullError: the disk is full.
     """
     jpeg = io.BytesIO()
     Image.fromarray(frame).save(jpeg, format="JPEG", quality=quality, optimize=True)
     with _appearing(out) as part:
-        part.write_bytes(jpeg.getvalue())  # Pillow itself would leave a cut-off file on a full disk in silence
+        part.write_bytes(jpeg.getvalue())  # on a full disk, Pillow itself would write a truncated file without an error
 
 
 def probe(path: Path) -> VideoFacts:
-    """Read what a video file says of itself, counting its frames.
+    """Read the properties of a video file and count its frames.
 
     Raises:
-        EncodingError: it is no readable video.
+        EncodingError: it is not a readable video.
     """
     with _opened(path) as container:
         stream = container.streams.video[0]
@@ -147,7 +146,7 @@ def read_frames(path: Path) -> np.ndarray:
     """Decode all frames of a video that ``encode`` wrote: uint8 (n, height, width, 3), RGB.
 
     Raises:
-        EncodingError: it is no readable video.
+        EncodingError: it is not a readable video.
     """
     reformatter = VideoReformatter()
     with _opened(path) as container:
@@ -163,17 +162,17 @@ def read_frames(path: Path) -> np.ndarray:
             for frame in container.decode(video=0)
         ]
     if not frames:
-        raise EncodingError(f"The video {path} holds no frames.")
+        raise EncodingError(f"The video {path} contains no frames.")
     return np.stack(frames)
 
 
 def _check(frames: np.ndarray) -> None:
     if frames.dtype != np.uint8 or frames.ndim != 4 or frames.shape[-1] != 3 or not len(frames):
         found = f"{frames.dtype} {frames.shape}"
-        raise EncodingError(f"Frames must be uint8 (n, height, width, 3), and these are {found}.")
+        raise EncodingError(f"Frames must be uint8 (n, height, width, 3), not {found}.")
     height, width = frames.shape[1:3]
     if height % 2 or width % 2:
-        raise EncodingError(f"H.264 needs an even height and width, and the frames are {width}x{height}.")
+        raise EncodingError(f"H.264 needs an even height and width, but the frames are {width}x{height}.")
 
 
 def _write(frames: np.ndarray, fps: int, part: Path, options: dict[str, str], threads: int) -> None:
@@ -191,7 +190,7 @@ def _write(frames: np.ndarray, fps: int, part: Path, options: dict[str, str], th
 
 
 def _converted(frames: np.ndarray, fps: int) -> Iterator[av.VideoFrame]:
-    """Yield them in yuv420p, a few ahead of who takes them: conversion takes as long as encoding."""
+    """Yield the frames in yuv420p, converted in parallel: conversion takes as long as encoding."""
     reformatter, waiting = VideoReformatter(), deque[Future[av.VideoFrame]]()
     with ThreadPoolExecutor(1, "convert") as converter:
         for index, pixels in enumerate(frames):
@@ -203,7 +202,7 @@ def _converted(frames: np.ndarray, fps: int) -> Iterator[av.VideoFrame]:
 
 
 def _to_yuv(pixels: np.ndarray, index: int, fps: int, reformatter: VideoReformatter) -> av.VideoFrame:
-    """Convert by the bt709 matrix: swscale's own default is bt601, whatever the tags say."""
+    """Convert with the bt709 matrix; swscale's default is bt601, regardless of the tags."""
     rgb = av.VideoFrame.from_numpy_buffer(np.ascontiguousarray(pixels), format="rgb24")
     frame = reformatter.reformat(
         rgb,
@@ -221,7 +220,7 @@ def _to_yuv(pixels: np.ndarray, index: int, fps: int, reformatter: VideoReformat
 
 @contextmanager
 def _appearing(out: Path) -> Iterator[Path]:
-    """Yield a temporary path beside ``out``; move it there once it is written and on disk."""
+    """Yield a temporary path next to ``out``; when it is written and synced, rename it to ``out``."""
     part = out.with_name(f".{out.name}.{os.getpid()}.part")
     try:
         out.parent.mkdir(parents=True, exist_ok=True)
@@ -233,9 +232,10 @@ def _appearing(out: Path) -> Iterator[Path]:
     except OSError as error:
         if error.errno in NO_SPACE:
             raise DiskFullError(
-                f"The disk is full while writing {out}; free some space, or move REELMILL_HOME, and run again."
+                f"The disk is full: cannot write {out}. Free some space or move REELMILL_HOME, then run the command "
+                "again."
             ) from error
-        raise EncodingError(f"{out} cannot be written: {error.strerror or error}") from error
+        raise EncodingError(f"Cannot write {out}: {error.strerror or error}") from error
     finally:
         with suppress(OSError):
             part.unlink(missing_ok=True)
@@ -246,14 +246,14 @@ def _opened(path: Path) -> Iterator[av.container.InputContainer]:
     try:
         with av.open(str(path)) as container:
             if not container.streams.video:
-                raise EncodingError(f"The file {path} holds no video.")
+                raise EncodingError(f"The file {path} contains no video.")
             yield container
     except (av.FFmpegError, OSError) as error:
-        raise EncodingError(f"The video {path} cannot be read: {error.strerror or error}") from error
+        raise EncodingError(f"Cannot read the video {path}: {error.strerror or error}") from error
 
 
 def _is_faststart(path: Path) -> bool:
-    """True where the box ``moov`` comes before ``mdat`` (ISO/IEC 14496-12)."""
+    """Whether the box ``moov`` precedes ``mdat`` (ISO/IEC 14496-12)."""
     with path.open("rb") as file:
         while header := file.read(8):
             size, kind = int.from_bytes(header[:4], "big"), header[4:8]

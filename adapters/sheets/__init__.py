@@ -11,14 +11,14 @@ from adapters.sheets.reader import read_table
 
 if TYPE_CHECKING:
     from adapters.sheets.annotated_copy import annotate
-    from adapters.sheets.results_sheet import Outcome, hand_back
+    from adapters.sheets.results_sheet import Outcome, write_results
     from adapters.sheets.template import write_template
 
-__all__ = ["Outcome", "annotate", "hand_back", "read_table", "write_template"]
+__all__ = ["Outcome", "annotate", "read_table", "write_results", "write_template"]
 
 _WRITERS = {
     "annotate": "annotated_copy",
-    "hand_back": "results_sheet",
+    "write_results": "results_sheet",
     "Outcome": "results_sheet",
     "write_template": "template",
 }

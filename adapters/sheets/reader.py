@@ -43,7 +43,7 @@ def _bytes_of(path: Path) -> bytes:
             raise UnreadableSheetError(f"'{path}' is not a regular file. Enter the path of a sheet.")
         return path.read_bytes()
     except FileNotFoundError as error:
-        raise UnreadableSheetError(f"There is no file '{path}'. Check the name and the folder.") from error
+        raise UnreadableSheetError(f"'{path}' does not exist. Check the name and the folder.") from error
     except (OSError, ValueError) as error:
         reason = error.strerror if isinstance(error, OSError) else str(error)
         message = f"'{path}' cannot be opened ({reason}). Check its name and its permissions."

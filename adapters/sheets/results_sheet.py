@@ -58,7 +58,7 @@ class Outcome:
     notice: str = ""
 
 
-def hand_back(table: Table, outcomes: Mapping[int, Outcome], out: Path) -> None:
+def write_results(table: Table, outcomes: Mapping[int, Outcome], out: Path) -> None:
     """Write the sheet's rows as XLSX with our columns after them; earlier results are replaced.
 
     The file can be used as a sheet again: our columns are ignored as input, and every text is preserved.

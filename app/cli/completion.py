@@ -8,7 +8,7 @@ import typer
 
 from adapters.catalogue import SYSTEM, VariantRow
 from adapters.catalogue.work.leases import ACTIVE
-from adapters.sheets import hand_back
+from adapters.sheets import write_results
 from app.cli.bounds import UNBOUNDED, Bounds
 from app.cli.output import say, say_json, seconds_text, warn
 from app.cli.progress import live_progress
@@ -148,17 +148,17 @@ def _sheet_of(session: Session, campaign_id: str, intake: Intake | None) -> Inta
 def _write_clips(session: Session, campaign_id: str, rows: list[VariantRow], out: Path) -> Path:
     catalogue = session.catalogue
     sheet_rows = {brief.brief_id: brief.row for brief in catalogue.campaigns.briefs(campaign_id)}
-    said = {
+    decisions = {
         event.variant_id: f"{event.to_state} by {event.actor}: {event.detail.get('reason', '')}".rstrip(": ")
         for event in catalogue.variants.events(campaign_id)
         if event.to_state in DECIDED and event.actor != SYSTEM
     }
-    return write_clip_table(rows, catalogue.campaigns.memberships(campaign_id), sheet_rows, said, out)
+    return write_clip_table(rows, catalogue.campaigns.memberships(campaign_id), sheet_rows, decisions, out)
 
 
 def _hand_back(intake: Intake, report: CampaignReport, folder: Path) -> Path:
     results = folder / f"{slug(intake.table.name)}-results.xlsx"
-    hand_back(intake.table, report.outcomes(intake.checked.problems), results)
+    write_results(intake.table, report.outcomes(intake.checked.problems), results)
     return results
 
 

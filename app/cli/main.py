@@ -37,18 +37,25 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     help="Turn a campaign sheet into signed, published video clips.",
 )
-for command in (sheets.init, sheets.validate, campaigns.plan, campaigns.run, campaigns.status, campaigns.retry):
-    app.command(rich_help_panel=CAMPAIGNS)(command)
-for command in (campaigns.resume, steering.pause, steering.cancel):
-    app.command(rich_help_panel=CAMPAIGNS)(command)
+app.command(rich_help_panel=CAMPAIGNS)(sheets.init)
+app.command(rich_help_panel=CAMPAIGNS)(sheets.validate)
+app.command(rich_help_panel=CAMPAIGNS)(campaigns.plan)
+app.command(rich_help_panel=CAMPAIGNS)(campaigns.run)
+app.command(rich_help_panel=CAMPAIGNS)(campaigns.status)
+app.command(rich_help_panel=CAMPAIGNS)(campaigns.retry)
+app.command(rich_help_panel=CAMPAIGNS)(campaigns.resume)
+app.command(rich_help_panel=CAMPAIGNS)(steering.pause)
+app.command(rich_help_panel=CAMPAIGNS)(steering.cancel)
 # A negative priority, such as -5, looks like an option.
 app.command(rich_help_panel=CAMPAIGNS, context_settings={"ignore_unknown_options": True})(steering.priority)
 app.command(rich_help_panel=CAMPAIGNS)(steering.runs)
-for command in (serve.review, review.approve, review.reject):
-    app.command(rich_help_panel=REVIEW)(command)
+app.command(rich_help_panel=REVIEW)(serve.review)
+app.command(rich_help_panel=REVIEW)(review.approve)
+app.command(rich_help_panel=REVIEW)(review.reject)
 app.command(rich_help_panel=REVIEW)(credentials.verify)
-for command in (up.up, stock.stock, sweeping.sweep):
-    app.command(rich_help_panel=UNATTENDED)(command)
+app.command(rich_help_panel=UNATTENDED)(up.up)
+app.command(rich_help_panel=UNATTENDED)(stock.stock)
+app.command(rich_help_panel=UNATTENDED)(sweeping.sweep)
 app.add_typer(alerts.alerts, name="alerts", rich_help_panel=UNATTENDED)
 app.add_typer(cards.models, name="models", rich_help_panel=MODELS)
 app.command(rich_help_panel=OPERATIONS)(doctor.doctor)

@@ -36,9 +36,9 @@ class Deps:
         """The session's catalogue."""
         return self.session.catalogue
 
-    def count(self, chosen: Filter) -> Count:
+    def count(self, clip_filter: Filter) -> Count:
         """Return the number of clips that match a filter, cached for a short time."""
-        return self.stats_cache.get(("count", chosen), lambda: self.catalogue.gallery.count(chosen))
+        return self.stats_cache.get(("count", clip_filter), lambda: self.catalogue.gallery.count(clip_filter))
 
     @cached_property
     def deliveries(self) -> Deliveries:

@@ -41,7 +41,7 @@ from app.dashboard.routes import (
 from app.dashboard.routes import decisions as decide
 from app.dashboard.templating import HERE
 from app.session import Session
-from flows.runtime.alert_delivery import posting
+from flows.runtime.alert_delivery import delivering_alerts
 
 ROUTERS: tuple[APIRouter, ...] = tuple(
     module.router
@@ -117,7 +117,7 @@ async def _lifespan(app: FastAPI) -> AsyncIterator[None]:
     """Start the background services with the app and stop them with it."""
     deps: Deps = app.state.deps
     deps.deliveries.start()
-    with posting(deps.session.settings, deps.catalogue):
+    with delivering_alerts(deps.session.settings, deps.catalogue):
         try:
             yield
         finally:

@@ -58,7 +58,7 @@ def _paths(resources: Resources, rows: Iterable[VariantRow]) -> Iterator[tuple[V
             try:
                 clip = None if is_away else fetch_staged(resources, clip)
             except BucketError:
-                clip, is_away = None, True  # a missing clip is no error: the sheet can be written again later
+                clip, is_away = None, True  # a missing clip is not an error: the sheet can be written again
         if clip and clip.path.is_file():
             yield row, clip.path
 

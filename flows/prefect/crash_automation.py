@@ -6,10 +6,10 @@ On one machine whoever serves the deployments sees it itself; see ``flows.prefec
 from datetime import timedelta
 
 from prefect.client.orchestration import get_client
+from prefect.client.schemas.objects import StateType
 from prefect.events.actions import ChangeFlowRunState
 from prefect.events.schemas.automations import AutomationCore, EventTrigger, Posture
 from prefect.events.schemas.events import ResourceSpecification
-from prefect.states import StateType
 
 NAME = "a run was lost"
 BEAT = "prefect.flow-run.heartbeat"

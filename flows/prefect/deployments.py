@@ -15,11 +15,12 @@ from prefect.client.orchestration import get_client
 from prefect.client.schemas.actions import WorkPoolCreate
 from prefect.client.schemas.objects import ConcurrencyLimitConfig, ConcurrencyLimitStrategy
 from prefect.client.schemas.schedules import CronSchedule
-from prefect.deployments.runner import EntrypointType, RunnerDeployment
+from prefect.deployments.runner import RunnerDeployment
 from prefect.events import DeploymentEventTrigger
 from prefect.exceptions import ObjectAlreadyExists
 from prefect.flows import Flow
 from prefect.runner import Runner
+from prefect.types.entrypoint import EntrypointType
 
 from adapters.child_python import PYTHON, isolated_environment
 from flows import watch
@@ -28,7 +29,7 @@ from flows.prefect.crash_automation import watch_for_zombies
 from flows.prefect.schedules import check_stock_run, cron
 from flows.prefect.server_health import answers, health_of, without_password
 from flows.prefect.stale_flow_runs import end_leftovers
-from flows.runtime.alert_delivery import grant_the_last, posting
+from flows.runtime.alert_delivery import await_last_alerts, delivering_alerts
 from flows.runtime.process_setup import program
 from flows.runtime.resources import resources_of
 from flows.settings import Settings, load_settings
@@ -59,7 +60,7 @@ class _Runner(Runner):
         tracebacks behind.
         """
         self.beside.close()
-        grant_the_last()
+        await_last_alerts()
         with suppress(OSError, ValueError, RuntimeError):  # the signal may have come in the midst of a print
             sys.stdout.flush()
             sys.stderr.flush()
@@ -125,7 +126,7 @@ def serve(settings: Settings, deployments: Iterable[RunnerDeployment], *, owns_s
         print(line, flush=True)
     with runner.beside as beside:
         # What was not sent while nothing ran goes out now.
-        beside.enter_context(posting(settings, catalogue_of(resources_of(settings))))
+        beside.enter_context(delivering_alerts(settings, catalogue_of(resources_of(settings))))
         asyncio.run(runner.start())
 
 

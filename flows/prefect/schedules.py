@@ -78,4 +78,4 @@ def check_watched(settings: Settings) -> None:
         region=place.region,
         access_key=place.access_key,
         secret_key=place.secret_key,
-    ).found()
+    ).list_files()

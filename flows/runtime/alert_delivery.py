@@ -1,4 +1,4 @@
-"""Alerts on their way while something runs: to the webhook, and to Prefect."""
+"""Deliver alerts to the webhook while a command or a flow runs."""
 
 import atexit
 import logging
@@ -11,42 +11,42 @@ from adapters.catalogue import Catalogue
 from adapters.notify.webhook import Webhook
 from flows.settings import Settings
 from manifests.errors import SettingsError
-from tasks.alerts.alert_dispatcher import AlertDispatcher, Beat, at_work
+from tasks.alerts.alert_dispatcher import AlertDispatcher, DispatcherThread, dispatching
 
 LAST_S = 3.0
-"""What an ending process waits at most for a message that is being sent; one that was not sent stays in the outbox."""
+"""How long an exiting process waits for alerts that are being sent; unsent ones stay in the outbox."""
 
 log = logging.getLogger(__name__)
-_beats: list[Beat] = []
+_threads: list[DispatcherThread] = []
 _changing = threading.Lock()
 
 
 @contextmanager
-def posting(settings: Settings, catalogue: Catalogue) -> Iterator[None]:
-    """Send alerts beside the block, which neither fails nor waits for them, whatever the receiver does.
+def delivering_alerts(settings: Settings, catalogue: Catalogue) -> Iterator[None]:
+    """Send alerts in the background during the block, which neither fails nor waits because of them.
 
-    After the block the last ones go out on the sender's own time, which an ending process grants for LAST_S.
+    The last alerts may be sent after the block; an exiting process waits up to LAST_S for them.
     """
     receiver = _receiver_of(settings)
     if receiver is None:
         yield
         return
-    with at_work(AlertDispatcher(catalogue, receiver)) as beat:
+    with dispatching(AlertDispatcher(catalogue, receiver)) as thread:
         with _changing:
-            _beats[:] = [*(each for each in _beats if not each.await_end(0)), beat]
+            _threads[:] = [*(each for each in _threads if not each.join(0)), thread]
         yield
 
 
 def webhook_of(settings: Settings) -> Webhook:
-    """Return where alerts go.
+    """Return the webhook that alerts are sent to.
 
     Raises:
-        SettingsError: nowhere, or the setting is no URL.
+        SettingsError: the setting is missing or not a URL.
     """
     if settings.alert_webhook is None:
         raise SettingsError(
-            "There is no webhook to send alerts to; set REELMILL_ALERT_WEBHOOK to its URL, and keep "
-            "that as secret as a password."
+            "No webhook is set for alerts. Set REELMILL_ALERT_WEBHOOK to its URL, and keep the URL secret like a "
+            "password."
         )
     return Webhook(settings.alert_webhook.get_secret_value())
 
@@ -57,13 +57,13 @@ def _receiver_of(settings: Settings) -> Webhook | None:
     try:
         return webhook_of(settings)
     except SettingsError as error:
-        log.warning("Alerts are kept and not sent: %s", error)
+        log.warning("Alerts cannot be sent and are kept in the outbox: %s", error)
         return None
 
 
 @atexit.register
-def grant_the_last() -> None:
-    """Wait for what is being sent, LAST_S at most; for a process that ends by itself."""
+def await_last_alerts() -> None:
+    """Wait up to LAST_S for alerts that are being sent; called when the process exits."""
     until = time.monotonic() + LAST_S
-    for beat in _beats:
-        beat.await_end(max(0.0, until - time.monotonic()))
+    for thread in _threads:
+        thread.join(max(0.0, until - time.monotonic()))

@@ -1,4 +1,4 @@
-"""Which bucket holds which campaigns: each keeps the one that it was registered with."""
+"""Find the buckets of all campaigns: each campaign keeps the bucket that it was registered with."""
 
 from collections import defaultdict
 from typing import Any
@@ -6,13 +6,13 @@ from typing import Any
 from flows.runtime.resources import resources_of
 from flows.settings import load_settings
 from tasks.runtime.resources import Resources, catalogue_of
-from tasks.sweep.terms import Place
+from tasks.sweep.context import SweepTarget
 
 BUCKET = ("bucket", "bucket_endpoint", "bucket_region", "bucket_public_url")
 
 
-def places_of(resources: Resources, **overrides: Any) -> tuple[Place, ...]:
-    """Return every bucket with its campaigns; what a campaign was registered with goes before the overrides."""
+def sweep_targets(resources: Resources, **overrides: Any) -> tuple[SweepTarget, ...]:
+    """Return every bucket with its campaigns; the stored settings of a campaign take precedence over the overrides."""
     by_settings: defaultdict[tuple[Any, ...], set[str]] = defaultdict(set)
     for row in catalogue_of(resources).campaigns.all():
         by_settings[tuple((name, row.settings[name]) for name in BUCKET if name in row.settings)].add(row.campaign_id)
@@ -23,4 +23,4 @@ def places_of(resources: Resources, **overrides: Any) -> tuple[Place, ...]:
         where = own.bucket.location.rstrip("/"), own.bucket.endpoint
         by_bucket.setdefault(where, own)
         campaigns[where] |= names
-    return tuple(Place(by_bucket[where], frozenset(campaigns[where])) for where in sorted(by_bucket, key=str))
+    return tuple(SweepTarget(by_bucket[where], frozenset(campaigns[where])) for where in sorted(by_bucket, key=str))

@@ -17,7 +17,7 @@ from flows.runtime.resources import here
 from flows.runtime.run import Run
 from flows.runtime.runner import at_once, device_runner, first_line, is_lost_worker, options_for
 from flows.settings import Settings
-from manifests.errors import BrokenDeviceError, ReelmillError
+from manifests.errors import BrokenDeviceError, BucketError, ReelmillError
 from tasks.plan.remaining import Remaining
 from tasks.plan.shard import Shard
 from tasks.render.render import ShardReport, render_shard
@@ -31,9 +31,9 @@ notices.install()
 
 
 def is_transient(_task: Any, _run: Any, state: Any) -> bool:
-    """True where a task run may succeed when it is tried again."""
+    """Return whether a task run may succeed when it is retried; bucket requests were retried by their client."""
     error = state.result(raise_on_failure=False)
-    return isinstance(error, ReelmillError) and error.transient
+    return isinstance(error, ReelmillError) and error.transient and not isinstance(error, BucketError)
 
 
 @task(

@@ -96,4 +96,4 @@ def _beat(catalogue: Catalogue, run: Run, ended: threading.Event) -> None:
     while not ended.wait(BEAT_S):
         with contextlib.suppress(ReelmillError):  # a catalogue that is away for a moment is the steps' to report
             catalogue.runs.beat(run.run_id)
-            alerts.look(catalogue, run.campaign_id)
+            alerts.check_pass_rate(catalogue, run.campaign_id)

@@ -1,4 +1,4 @@
-"""Makes the bucket where it is missing, keeps versions, and lets what was staged and forgotten go."""
+"""Create the bucket if it does not exist, and enable versioning."""
 
 import os
 
@@ -13,4 +13,4 @@ except ClientError as error:
     if error.response["Error"]["Code"] not in ("BucketAlreadyOwnedByYou", "BucketAlreadyExists"):
         raise
 client.put_bucket_versioning(Bucket=bucket, VersioningConfiguration={"Status": "Enabled"})
-print(f"The bucket {bucket} is there.")
+print(f"The bucket {bucket} is ready.")

@@ -1,5 +1,5 @@
 #!/bin/sh
-# Prefect's own database and role: its server can then read nothing of the catalogue.
+# Create a separate database and role for Prefect, so that its server cannot read the catalogue.
 set -eu
 psql --set ON_ERROR_STOP=1 --set password="$PREFECT_POSTGRES_PASSWORD" --username "$POSTGRES_USER" --dbname postgres <<'SQL'
 CREATE ROLE prefect LOGIN PASSWORD :'password';

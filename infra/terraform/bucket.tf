@@ -10,7 +10,7 @@ resource "aws_s3_bucket" "clips" {
   bucket = var.bucket_name
 
   lifecycle {
-    prevent_destroy = true # published clips are linked to from elsewhere
+    prevent_destroy = true # other sites link to published clips
   }
 }
 
@@ -38,7 +38,7 @@ resource "aws_s3_bucket_versioning" "clips" {
   }
 }
 
-# S3's own keys: with a KMS key each role would need rights to it, and each read of a viewer would be a call to KMS.
+# Uses S3's own keys. With a KMS key, each role would need permission for it, and each download would call KMS.
 resource "aws_s3_bucket_server_side_encryption_configuration" "clips" {
   bucket = aws_s3_bucket.clips.id
 
@@ -67,8 +67,8 @@ resource "aws_s3_bucket_lifecycle_configuration" "clips" {
       prefix = "${var.prefix}staging/"
     }
 
-    # The sweeper drops what is done with: it knows which clips wait for a person, and which first frames are needed.
-    # What it dropped can be made again, so old versions are worth a day.
+    # The sweeper deletes staged files that are no longer needed, because it knows which clips still await review and
+    # which first frames are in use. Deleted files can be generated again, so old versions are kept for only a day.
     noncurrent_version_expiration {
       noncurrent_days = 1
     }

@@ -1,7 +1,7 @@
 data "aws_caller_identity" "current" {}
 data "aws_partition" "current" {}
 
-# P-256 for ES256. KMS does not rotate asymmetric keys: docs/operations.md says how to change to a new one.
+# ES256 needs P-256. KMS does not rotate asymmetric keys; docs/operations.md describes how to switch to a new one.
 resource "aws_kms_key" "signing" {
   description              = "Reelmill ${var.environment}: signs Content Credentials"
   key_usage                = "SIGN_VERIFY"

@@ -1,5 +1,5 @@
 output "settings" {
-  description = "What Reelmill is told, by variable."
+  description = "Settings for Reelmill, by environment variable."
   value = {
     REELMILL_BUCKET            = "s3://${aws_s3_bucket.clips.id}${var.prefix == "" ? "" : "/${trimsuffix(var.prefix, "/")}"}"
     REELMILL_BUCKET_REGION     = var.region
@@ -15,6 +15,6 @@ output "role_arns" {
 }
 
 output "signing_key_arn" {
-  description = "ARN of the signing key; whoever issues its certificate takes the public half from here."
+  description = "ARN of the signing key. The issuer of its certificate needs the public key from here."
   value       = aws_kms_key.signing.arn
 }

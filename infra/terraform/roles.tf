@@ -1,5 +1,5 @@
 locals {
-  # Which policies of policies/ a role has. The dashboard signs and publishes what people approve, and withdraws.
+  # Policies (in policies/) of each role. The dashboard signs and publishes approved clips, and withdraws clips.
   roles = {
     renderer  = ["renderer"]
     publisher = ["publisher", "sign"]
@@ -35,7 +35,7 @@ resource "aws_iam_role" "reelmill" {
   lifecycle {
     precondition {
       condition     = length(local.trust) > 0
-      error_message = "Nobody could assume the roles: name a cluster_name or trusted_principals."
+      error_message = "No principal could assume the roles. Set cluster_name or trusted_principals."
     }
   }
 }

@@ -18,7 +18,7 @@ class Night:
     Attributes:
         day: the date that identifies the run. A window that ends at six belongs to the day before, so that a restart
             after midnight resumes the same night.
-        until: time after which no more work is started, seconds since 1970; None for no end.
+        until: end of the window, seconds since 1970; no work is started after it. None for no end.
         stop: ``until`` in readable form: ``2026-11-27 06:00 (Europe/Berlin)``. It includes the date, because a run
             that starts after that time of day ends on the next day.
     """

@@ -150,7 +150,7 @@ COLUMNS = (
             "pictures",
         ),
         "The picture that the clip starts from, for models that generate clips from a picture.",
-        "A PNG, JPEG or WebP file. Enter its path from the sheet's folder, or its absolute path.",
+        "A PNG, JPEG or WebP file. Enter its path relative to the folder of the sheet, or its full path.",
         "pictures/bottle.png",
         "none; required by these models",
         True,

@@ -139,7 +139,7 @@ class StockCells:
             for cell in list(first.values())[1:]:
                 self.problems.append(
                     cell.problem(
-                        f"is a second {key}, after '{shown(next(iter(first.values())).text)}' in row "
+                        f"is a second value for {key}, after '{shown(next(iter(first.values())).text)}' in row "
                         f"{next(iter(first.values())).row}. Keep one of them, or split the sheet into two."
                     )
                 )

@@ -149,8 +149,8 @@ class Family:
 
     def video(self, result: Any) -> torch.Tensor:
         """Return the frames of a call's result, float (batch, frames, channels, height, width), 0..1."""
-        frames = result.frames if hasattr(result, "frames") else result[0]
-        return frames.float()
+        frames: torch.Tensor = (result.frames if hasattr(result, "frames") else result[0]).float()
+        return frames
 
     def _text_arguments(
         self,

@@ -73,7 +73,7 @@ class DiffusersVideo:
         while True:
             try:
                 with torch.no_grad(), fast_matmul(self.device):
-                    return self._embedder.embed(itertools.chain.from_iterable(map(self._texts_of, good)))
+                    self._embedder.embed(itertools.chain.from_iterable(map(self._texts_of, good)))
             except Exception as error:  # noqa: BLE001 - any library may fail; generate() reports it
                 if not self._can_retry(error):
                     return

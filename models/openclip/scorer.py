@@ -87,19 +87,23 @@ def prepare(pictures: torch.Tensor, preprocess: transforms.Compose) -> torch.Ten
 
 
 def _apply(step: Any, pictures: torch.Tensor) -> torch.Tensor:
+    result: torch.Tensor
     if isinstance(step, transforms.Resize):
-        return F.resize(pictures, step.size, interpolation=step.interpolation, antialias=True)
+        result = F.resize(pictures, step.size, interpolation=step.interpolation, antialias=True)
+        return result
     if isinstance(step, open_clip.transform.ResizeKeepRatio):
         height, width = pictures.shape[-2:]
         ratios = (height / step.size[0], width / step.size[1])
         ratio = max(ratios) * step.longest + min(ratios) * (1 - step.longest)
         size = [round(height / ratio), round(width / ratio)]
-        return F.resize(pictures, size, step.interpolation, antialias=True)
+        result = F.resize(pictures, size, step.interpolation, antialias=True)
+        return result
     if isinstance(step, open_clip.transform.MaybeConvertMode):
         return pictures
     if isinstance(step, transforms.ToTensor):
         return pictures.float() / 255
-    return step(pictures)
+    result = step(pictures)
+    return result
 
 
 def _load(card: ScorerCard, folder: Path, device: torch.device) -> tuple[Any, Any, Any]:

@@ -1,7 +1,7 @@
-"""What is worth telling people, and in which words.
+"""Create alerts for people: when to alert, and the texts.
 
-Each function may be called as often as one likes: the alert's key lets it be told once. None of them raises for
-a catalogue that does not answer; an alert is not worth a run.
+Every function may be called repeatedly: the key of an alert makes sure that it is created once. None of them raises if
+the catalogue does not respond, because an alert must not stop a run.
 """
 
 import hashlib
@@ -16,7 +16,7 @@ from typing import Any, NamedTuple, TypeVar
 
 from adapters.catalogue import Catalogue
 from manifests.errors import ReelmillError
-from manifests.pluralize import count_of
+from manifests.pluralize import count_of, counted
 from manifests.states import UNFINISHED
 from tasks.alerts.pass_rate_drop import pass_rate_drop_of
 from tasks.runtime.redaction import redact
@@ -38,7 +38,7 @@ R = TypeVar("R")
 
 
 class AlertText(NamedTuple):
-    """An alert as it came into the outbox."""
+    """A new alert in the outbox."""
 
     key: str
     kind: str
@@ -48,65 +48,65 @@ class AlertText(NamedTuple):
 
 
 listeners: list[Callable[[AlertText], None]] = []
-"""Called with each new alert; must neither raise nor block. ``flows.prefect.prefect_events`` registers itself here."""
+"""Called with each new alert; must neither raise nor block. ``flows.prefect.prefect_events`` adds its own."""
 
 
-def _quietly(told: Callable[..., bool]) -> Callable[..., bool]:
-    @wraps(told)
-    def quiet(*args: Any, **kwargs: Any) -> bool:
+def _never_raising(function: Callable[..., bool]) -> Callable[..., bool]:
+    @wraps(function)
+    def wrapper(*args: Any, **kwargs: Any) -> bool:
         try:
-            return told(*args, **kwargs)
+            return function(*args, **kwargs)
         except ReelmillError as error:
-            log.warning("An alert could not be kept: %s", error)
+            log.warning("An alert could not be stored: %s", error)
             return False
 
-    return quiet
+    return wrapper
 
 
-@_quietly
+@_never_raising
 def run_ended(catalogue: Catalogue, campaign_id: str, run_id: str, outcome: str, review_url: str) -> bool:
-    """Tell how a run ended; nothing where a person ended it by pause, cancellation or Ctrl-C.
+    """Alert that a run ended, unless a person ended it with pause, cancel or Ctrl-C.
 
-    Where a run failed, and this is called while its error is on its way, the alert names it.
+    If an exception is being handled, the alert contains its message.
     """
     error = sys.exception()
     if outcome in ("paused", "cancelled") or isinstance(error, KeyboardInterrupt | SystemExit):
         return False
     states = catalogue.progress.tally(campaign_id)
-    kind, words = _ending(outcome, error, sum(states.get(state, 0) for state in UNFINISHED), campaign_id)
+    kind, ending = _ending(outcome, error, sum(states.get(state, 0) for state in UNFINISHED), campaign_id)
     spent = _spent(catalogue, run_id)
     link = f"{review_url.rstrip('/')}/campaigns/{campaign_id}" if review_url else ""
-    return _tell(
+    return _add(
         catalogue,
         f"{kind}:{run_id}",
         kind,
-        f"{_name(catalogue, campaign_id)} {words} {_counted(states)}.",
+        f"{_name(catalogue, campaign_id)} {ending} {_counted(states)}.",
         campaign_id,
         {"run_id": run_id, "outcome": outcome, "states": states, "device_s": spent, "link": link},
     )
 
 
-@_quietly
-def look(catalogue: Catalogue, campaign_id: str) -> bool:
-    """Tell where the gate's pass rate has collapsed; see ``tasks.alerts.pass_rate_drop`` for what counts as one.
+@_never_raising
+def check_pass_rate(catalogue: Catalogue, campaign_id: str) -> bool:
+    """Alert if the pass rate of the gate has dropped sharply, as defined in ``tasks.alerts.pass_rate_drop``.
 
-    After an alert the comparison starts anew, so that the next one needs a recovery first.
+    After an alert, only later verdicts are compared, so the next alert needs a recovery first.
     """
     before = next(
         (int(alert.detail["event_id"]) for alert in catalogue.alerts.all(1, kind=COLLAPSED, campaign_id=campaign_id)), 0
     )
     verdicts = catalogue.metrics.verdicts(campaign_id, after=before)
-    found = pass_rate_drop_of(verdicts.passed, told_before=bool(before))
+    found = pass_rate_drop_of(verdicts.passed, alerted_before=bool(before))
     if found is None:
         return False
     reasons = verdicts.reasons(found.judged)
-    why = f" Mostly: {', '.join(list(reasons)[:3])}." if reasons else ""
-    return _tell(
+    why = f" Main reasons: {', '.join(list(reasons)[:3])}." if reasons else ""
+    return _add(
         catalogue,
         f"{COLLAPSED}:{campaign_id}:{before}",
         COLLAPSED,
-        f"{_name(catalogue, campaign_id)}: {found.sentence}{why} Pause it by reelmill pause {campaign_id} "
-        "if that is not the prompts' fault.",
+        f"{_name(catalogue, campaign_id)}: {found.sentence}{why} If the prompts are not the cause, pause the campaign "
+        f"with `reelmill pause {campaign_id}`.",
         campaign_id,
         {
             "event_id": verdicts.newest,
@@ -118,47 +118,47 @@ def look(catalogue: Catalogue, campaign_id: str) -> bool:
     )
 
 
-@_quietly
+@_never_raising
 def worker_lost(catalogue: Catalogue, owner: str, variant_ids: Sequence[str]) -> bool:
-    """Tell that leases of an owner expired, or were ended since its process was found dead."""
+    """Alert that leases of an owner expired, or were ended because its process is dead."""
     names = sorted({name for found in catalogue.variants.campaigns_of(variant_ids).values() for name in found})
     host, _, pid = [*owner.split(":"), "", "", ""][:3]
-    where = f"process {pid} on {host}" if pid else owner
-    return _tell(
+    worker = f"process {pid} on {host}" if pid else owner
+    return _add(
         catalogue,
         f"{LOST}:{owner}",
         LOST,
-        f"A worker was lost: {where} held {count_of(len(variant_ids), 'clip')}, which others take over. "
-        "Look at its log, and for a killed process at the memory of its machine.",
+        f"A worker was lost: {worker}. Its leases on {count_of(len(variant_ids), 'clip')} pass to other workers. "
+        "Check its log and, if the process was killed, the memory of its machine.",
         names[0] if len(names) == 1 else None,
         {"owner": owner, "variants": list(variant_ids[:100]), "campaigns": names},
     )
 
 
-@_quietly
+@_never_raising
 def staging_lost(catalogue: Catalogue, campaign_id: str, variant_id: str) -> bool:
-    """Tell that an approved clip has to be made again since its staged master is gone; once a campaign and day."""
-    return _tell(
+    """Alert, once per campaign and day, that an approved clip must be regenerated because its master is missing."""
+    return _add(
         catalogue,
         f"{STAGING}:{campaign_id}:{_today()}",
         STAGING,
-        f"{_name(catalogue, campaign_id)}: a clip was approved and cannot be signed, since its staged master "
-        "is missing or damaged. It is made again, and so is each that is found like it today. Look at the "
-        "disk, and at who or what deletes in the bucket's staging/.",
+        f"{_name(catalogue, campaign_id)}: an approved clip cannot be signed because its staged master is missing or "
+        "damaged. It is generated again, as are further clips found in this state today. Check the disk, and what "
+        "deletes files under staging/ in the bucket.",
         campaign_id,
         {"variants": [variant_id]},
     )
 
 
-@_quietly
-def swept(catalogue: Catalogue, problems: Iterable[str], detail: Mapping[str, Any] | None = None) -> bool:
-    """Tell what a sweep found that a person has to look at; the same is told once a day, and nothing is not told."""
+@_never_raising
+def sweep_problems(catalogue: Catalogue, problems: Iterable[str], detail: Mapping[str, Any] | None = None) -> bool:
+    """Alert, at most once a day for the same problems, about problems of a sweep that need a person."""
     found = sorted(set(problems))
     if not found:
         return False
     digest = hashlib.sha256("\n".join(found).encode(errors="replace")).hexdigest()[:16]
     more = f" And {len(found) - SHOWN} more." if len(found) > SHOWN else ""
-    return _tell(
+    return _add(
         catalogue,
         f"{SWEEP}:{_today()}:{digest}",
         SWEEP,
@@ -168,7 +168,7 @@ def swept(catalogue: Catalogue, problems: Iterable[str], detail: Mapping[str, An
     )
 
 
-def _tell(
+def _add(
     catalogue: Catalogue, key: str, kind: str, text: str, campaign_id: str | None, detail: Mapping[str, Any]
 ) -> bool:
     text = redact(text)
@@ -181,16 +181,20 @@ def _tell(
 
 
 def _ending(outcome: str, error: BaseException | None, left: int, campaign_id: str) -> tuple[str, str]:
-    go_on = f"{count_of(left, 'variant')} left to make; go on by reelmill resume {campaign_id}."
-    if outcome in ("budget", "window"):
-        return BUDGET, f"has stopped at the end of its {outcome}, with {go_on}"
+    resume = (
+        f"{counted(left, 'variant{s} {are}')} not generated yet. Resume with `reelmill resume {campaign_id}`. Status:"
+    )
     if outcome == "finished":
-        return FINISHED, "has finished."
+        return FINISHED, "has finished:"
+    if outcome == "budget":
+        return BUDGET, f"has stopped because its budget is used up. {resume}"
+    if outcome == "window":
+        return BUDGET, f"has stopped because its time window ended. {resume}"
     if outcome == "left":
-        return FAILED, f"has ended while others hold some of it, or lost workers over it again and again, with {go_on}"
+        return FAILED, f"has ended, but other workers hold some of its clips or were lost repeatedly. {resume}"
     if outcome == "lost":
-        return LOST, f"has lost the process that ran it, with {go_on}"
-    return FAILED, f"has stopped: {_first_line(error)}, with {go_on}" if error else f"has stopped, with {go_on}"
+        return LOST, f"has stopped because its process died. {resume}"
+    return FAILED, f"has failed: {_first_line(error)}. {resume}" if error else f"has failed. {resume}"
 
 
 def _today() -> str:
@@ -203,7 +207,7 @@ def _first_line(error: BaseException) -> str:
 
 
 def _name(catalogue: Catalogue, campaign_id: str) -> str:
-    """Return a campaign's name for people, on one line, with its id."""
+    """Return the name of a campaign on one line, with its id."""
     name = re.sub(
         r"[\s\x00-\x1f\x7f\u2028\u2029\u202a-\u202e\u2066-\u2069]+", " ", catalogue.campaigns.get(campaign_id).name
     ).strip()
@@ -218,4 +222,4 @@ def _spent(catalogue: Catalogue, run_id: str) -> float:
 
 
 def _counted(states: Mapping[str, int]) -> str:
-    return ", ".join(f"{number:,} {state}" for state, number in sorted(states.items())) or "Nothing was planned"
+    return ", ".join(f"{number:,} {state}" for state, number in sorted(states.items())) or "no variants"

@@ -1,27 +1,27 @@
-"""When a gate's pass rate has collapsed: clearly under what the same campaign passed before, by an exact test."""
+"""Detect a sharp drop of a campaign's pass rate below its earlier rate, with an exact test."""
 
 from collections.abc import Sequence
 from math import comb
 from typing import NamedTuple
 
 WINDOWS = (30, 60, 120)
-"""Clips that are looked at as one: few show a steep fall soon, many a fall from a low rate surely."""
+"""Window sizes in clips: small ones detect a steep drop early, large ones detect a drop from a low rate reliably."""
 FEW = 0.10
-"""A share above this is no collapse, whatever it was before."""
+"""A pass rate above this is never a drop."""
 EARLIER = 30
-"""Clips before the window without which there is nothing to compare with."""
+"""Minimum number of clips before the window to compare with."""
 CHANCE = 1e-6
-"""How likely so few passes may be at an unchanged rate; small, since a long campaign is looked at very often."""
+"""Maximum probability of so few passes at an unchanged rate; small, because a long campaign is checked very often."""
 OPENING = 60
-"""So many clips of a campaign without one pass are told as well: there is no earlier rate, and devices cost money."""
+"""First clips of a campaign that are reported if none passes: there is no earlier rate, and devices cost money."""
 
 
 class PassRateDrop(NamedTuple):
-    """A fall of the pass rate.
+    """A drop of the pass rate.
 
     Attributes:
-        judged, passed: clips of the window, and those of them that passed.
-        before: the pass rate before it, 0..1; None where a campaign began so.
+        judged, passed: number of clips in the window, and how many of them passed.
+        before: the earlier pass rate, 0..1; None at the beginning of a campaign.
     """
 
     judged: int
@@ -30,23 +30,23 @@ class PassRateDrop(NamedTuple):
 
     @property
     def sentence(self) -> str:
-        """For people."""
+        """A sentence for alerts."""
         passed = f"only {self.passed}" if self.passed else "none"
         if self.before is None:
-            return f"{passed} of its first {self.judged} judged clips passed the gate."
-        return f"{passed} of the last {self.judged} judged clips passed the gate, and {self.before:.0%} did before."
+            return f"{passed} of its first {self.judged} clips passed the gate."
+        return f"{passed} of the last {self.judged} clips passed the gate, compared with {self.before:.0%} before."
 
 
-def pass_rate_drop_of(passed: Sequence[bool], *, told_before: bool = False) -> PassRateDrop | None:
-    """Find a collapse in a campaign's verdicts, the newest first.
+def pass_rate_drop_of(passed: Sequence[bool], *, alerted_before: bool = False) -> PassRateDrop | None:
+    """Find a drop in a campaign's verdicts, newest first.
 
-    A campaign that never passed many does not collapse: its strict threshold is meant. Only when nothing at all of
-    its first OPENING clips passed is that told, once.
+    A low rate from the beginning is not a drop, because a strict threshold may be intended. It is reported, once, only
+    if none of the first OPENING clips passed.
 
     Args:
-        told_before: an alert was given before these verdicts.
+        alerted_before: whether there was an alert before these verdicts.
     """
-    if not told_before and len(passed) >= OPENING and not any(passed):
+    if not alerted_before and len(passed) >= OPENING and not any(passed):
         return PassRateDrop(len(passed), 0, None)
     for judged in WINDOWS:
         if len(passed) < judged + EARLIER:
@@ -58,7 +58,7 @@ def pass_rate_drop_of(passed: Sequence[bool], *, told_before: bool = False) -> P
 
 
 def _chance(now: int, judged: int, before: int, earlier: int) -> float:
-    """Return how likely ``now`` or fewer of all passes fall into the window by chance (Fisher's exact test)."""
+    """Return the probability that at most ``now`` of all passes fall into the window (Fisher's exact test)."""
     passes, everything = now + before, judged + earlier
     ways = sum(comb(passes, number) * comb(everything - passes, judged - number) for number in range(now + 1))
     return ways / comb(everything, judged)

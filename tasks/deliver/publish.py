@@ -8,7 +8,6 @@ from adapters.bucket import Bucket
 from adapters.catalogue import Lease, SignedFacts
 from manifests.errors import BucketError
 from tasks.runtime.resources import Resources, bucket_of, catalogue_of
-from tasks.runtime.retry import retry_transient
 from tasks.runtime.staging import Staging, is_intact
 
 # A key contains the hash of the clip, so its content never changes.
@@ -46,7 +45,7 @@ def is_staged(resources: Resources, lease: Lease, facts: SignedFacts) -> bool:
 def is_in_bucket(resources: Resources, lease: Lease, facts: SignedFacts) -> bool:
     """Return whether the bucket already contains all files with the committed content."""
     bucket = bucket_of(resources)
-    heads = ((upload, retry_transient(bucket.head, upload.key)) for upload in uploads_of(resources, lease, facts))
+    heads = ((upload, bucket.head(upload.key)) for upload in uploads_of(resources, lease, facts))
     return all(head is not None and head.sha256 == upload.sha256 for upload, head in heads)
 
 
@@ -60,7 +59,7 @@ def publish_clip(resources: Resources, lease: Lease, facts: SignedFacts) -> str:
     bucket = bucket_of(resources)
     if is_staged(resources, lease, facts):
         for upload in uploads_of(resources, lease, facts):
-            retry_transient(_put, bucket, upload)
+            _put(bucket, upload)
     elif not is_in_bucket(resources, lease, facts):
         raise BucketError(
             f"The signed files of variant {lease.variant_id} were removed from {facts.path} before they were "

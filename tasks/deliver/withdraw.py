@@ -6,7 +6,6 @@ from adapters.catalogue import Decided
 from manifests.errors import BucketError
 from manifests.states import State
 from tasks.runtime.resources import Resources, bucket_of, catalogue_of
-from tasks.runtime.retry import retry_transient
 
 
 def withdraw(resources: Resources, seen: Mapping[str, int], actor: str, reason: str) -> Decided:
@@ -29,7 +28,7 @@ def remove_files(resources: Resources, variant_ids: Iterable[str]) -> dict[str, 
             continue
         try:
             for key in reversed(row.signed.keys):
-                retry_transient(bucket.remove, key)
+                bucket.remove(key)
         except BucketError as error:
             left[variant_id] = (
                 f"The clip is withdrawn, but its files are still in the bucket: {error} "

@@ -1,4 +1,4 @@
-"""A sheet comes in: read, checked against the model cards, refused or taken."""
+"""Validate campaign sheets against the model cards."""
 
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, replace
@@ -10,7 +10,7 @@ from adapters.sheets import read_table
 from manifests.brief import Brief
 from manifests.campaign import Campaign
 from manifests.errors import CardRuleError, RejectedSheetError
-from manifests.pluralize import count_of
+from manifests.pluralize import count_of, one_or_more
 from manifests.sheet import Checked, Complaint, Table, campaign_of, check_table
 from models.card import ModelCard
 from tasks.intake.pictures import KeptPictures, Pictures
@@ -20,7 +20,7 @@ SHOWN_PROBLEMS = 3
 
 @dataclass(frozen=True, slots=True)
 class Intake:
-    """A sheet with what was found in it; ``pictures`` are those of its good rows."""
+    """A sheet with the result of its validation; ``pictures`` are those of its valid rows."""
 
     table: Table
     checked: Checked
@@ -28,7 +28,7 @@ class Intake:
     pictures: tuple[Picture, ...] = ()
 
 
-def take_in(
+def validate_sheet(
     path: Path,
     cards: Mapping[str, ModelCard],
     default_card: str,
@@ -36,14 +36,14 @@ def take_in(
     *,
     confined: bool = False,
 ) -> Intake:
-    """Read and check a sheet with its pictures; problems are in ``checked``, nothing is refused yet.
+    """Read and validate a sheet with its pictures; errors and warnings are in ``checked``.
 
     Args:
-        kept: copies that stand in for pictures that are gone.
+        kept: copies that replace pictures that no longer exist.
         confined: see Pictures.
 
     Raises:
-        UnreadableSheetError: the file is no sheet.
+        UnreadableSheetError: the file is not a sheet.
     """
     table = read_table(path)
     pictures = Pictures(path.parent, kept, confined=confined)
@@ -56,7 +56,7 @@ class SheetProblemsError(RejectedSheetError):
     """A sheet was rejected because of its errors.
 
     Attributes:
-        intake: the sheet and what was found in it.
+        intake: the sheet with its errors.
     """
 
     def __init__(self, message: str, intake: Intake) -> None:
@@ -64,24 +64,24 @@ class SheetProblemsError(RejectedSheetError):
         self.intake = intake
 
 
-def refuse_problems(intake: Intake, accept_good_rows: bool) -> None:
-    """Refuse a sheet that has errors, unless its good rows alone are wanted and there are some.
+def raise_for_errors(intake: Intake, accept_good_rows: bool) -> None:
+    """Reject a sheet with errors, unless ``accept_good_rows`` is set and there are valid rows.
 
     Raises:
-        SheetProblemsError: names the first errors and how to continue.
+        SheetProblemsError: the sheet is rejected; the message contains the first errors and how to continue.
     """
     checked = intake.checked
     if checked.briefs and (accept_good_rows or not checked.problems):
         return
     if not checked.problems:
-        raise SheetProblemsError(f"The sheet {intake.table.name} has no row with a prompt. Add one.", intake)
+        raise SheetProblemsError(f"The sheet {intake.table.name} has no rows. Add a row with a prompt.", intake)
     sentences = [problem.sentence for problem in checked.problems[:SHOWN_PROBLEMS]]
     more = len(checked.problems) - len(sentences)
     rest = f" And {more} more." if more > 0 else ""
     fix = (
-        "Fix them, or leave out the rows with errors by adding --accept-good-rows."
+        "Fix them, or skip the rows with errors by adding --accept-good-rows."
         if checked.briefs
-        else "No row can be used."
+        else "Fix them; no row is valid."
     )
     raise SheetProblemsError(
         f"The sheet {intake.table.name} has {count_of(len(checked.problems), 'error')}. "
@@ -91,14 +91,14 @@ def refuse_problems(intake: Intake, accept_good_rows: bool) -> None:
 
 
 def card_check(cards: Mapping[str, ModelCard], default_card: str) -> Callable[[Brief], Iterator[Complaint]]:
-    """Return the check of a brief against the cards that it uses: shapes, lengths, words."""
+    """Return the check of a brief against the cards that it uses: shapes, durations, words."""
 
     def check(brief: Brief) -> Iterator[Complaint]:
         for name in brief.models or (default_card,):
             if name in cards:
                 yield from _complaints(brief, cards[name])
             else:
-                yield Complaint("model", name, f"isn't a model card. Use one of {', '.join(sorted(cards))}.")
+                yield Complaint("model", name, f"is not a known model. Use one of {', '.join(sorted(cards))}.")
 
     return check
 
@@ -106,12 +106,12 @@ def card_check(cards: Mapping[str, ModelCard], default_card: str) -> Callable[[B
 def _complaints(brief: Brief, card: ModelCard) -> Iterator[Complaint]:
     for placement in brief.placements:
         if problem := _broken(card.size_for, placement.aspect_ratio):
-            yield Complaint("placements", placement.label, f"can't be made: {problem}.")
+            yield Complaint("placements", placement.label, f"is not supported: {problem}.")
         if placement.duration_s and (problem := _broken(card.frames_for, placement.duration_s)):
-            yield Complaint("placements", placement.label, f"can't be made: {problem}.")
+            yield Complaint("placements", placement.label, f"is not supported: {problem}.")
     for seconds in brief.durations_s:
         if problem := _broken(card.frames_for, seconds):
-            yield Complaint("duration_s", f"{seconds:g}", f"can't be made: {problem}.")
+            yield Complaint("duration_s", f"{seconds:g}", f"is not supported: {problem}.")
     yield from _unknown_words(brief, card)
 
 
@@ -131,8 +131,8 @@ def _unknown_words(brief: Brief, card: ModelCard) -> Iterator[Complaint]:
         yield Complaint(
             "prompt",
             words,
-            f"is outside the vocabulary of {card.name}: it was never shown "
-            f"such words and ignores them. `reelmill models show {card.name}` lists what it knows.",
+            f"{one_or_more(len(unknown), 'is', 'are')} not in the vocabulary of {card.name}, which ignores unknown "
+            f"words. `reelmill models show {card.name}` lists the words it knows.",
             warning=True,
             summary=f"use words that {card.name} does not know, for example {{examples}}. The model ignores them; "
             f"`reelmill models show {card.name}` lists the words it knows.",

@@ -170,9 +170,9 @@ def _sound(picture: Picture) -> Picture:
     except CredentialError as error:
         raise InvalidPictureError(f"cannot be read ({error}). Save it again as PNG, JPEG or WebP.") from error
     if report.state == "invalid":
+        reasons = "; ".join(dict.fromkeys(finding.sentence for finding in report.findings))
         raise InvalidPictureError(
-            f"has an invalid Content Credential ({report.sentence}). Use the original, or save a copy without the "
-            "credential."
+            f"has an invalid Content Credential ({reasons}). Use the original, or save a copy without the credential."
         )
     return picture
 
@@ -217,13 +217,13 @@ def _names_in(folder: Path) -> list[str]:
 
 def _missing(name: str, path: Path, beside: Sequence[str], *, confined: bool) -> str:
     """Return the message for a missing picture; the folder of a confined sheet is internal, so it is not shown."""
-    missing = "was not found" if confined else f"was not found in '{path.parent}'"
+    missing = "was not found" if confined else f"does not exist in '{path.parent}'"
     pictures = [other for other in beside if other.lower().endswith(_SUFFIXES)]
     near = get_close_matches(path.name, pictures, 1, 0.7)
     advice = (
         "Save it in the sheet's folder, or upload it with the sheet."
         if confined
-        else "Enter its path from the sheet's folder, or its absolute path."
+        else "Enter its path relative to the folder of the sheet, or its full path."
     )
     hint = f"Did you mean {near[0]}?" if near else advice
     if "," in name or ";" in name:

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from adapters.files.durable import write_durably
-from adapters.inbox import Found, Inbox
+from adapters.inbox import Inbox, InboxFile
 from adapters.sheets import read_table
 from manifests.errors import SheetError, UnreadableSheetError
 from manifests.identity import slug
@@ -40,7 +40,9 @@ class SheetTooLargeError(SheetError):
     """The sheet is too large for a watched place. Split it, or use `reelmill run`."""
 
 
-def snapshot_sheet(inbox: Inbox, sheet: Found, pictures: Iterable[Found], uploads: Path) -> SheetSnapshot | None:
+def snapshot_sheet(
+    inbox: Inbox, sheet: InboxFile, pictures: Iterable[InboxFile], uploads: Path
+) -> SheetSnapshot | None:
     """Copy a sheet and its pictures to ``uploads``, where a sheet can use only the pictures of its own folder.
 
     Returns:
@@ -85,7 +87,7 @@ def _named_in(path: Path) -> frozenset[str]:
     return frozenset(part for part in parts if part.lower().endswith(PICTURE_SUFFIXES))
 
 
-def _copy(inbox: Inbox, picture: Found, folder: Path) -> str:
+def _copy(inbox: Inbox, picture: InboxFile, folder: Path) -> str:
     """Copy a picture and return its hash; empty if the picture no longer exists."""
     data = inbox.fetch(picture.name, MAX_PICTURE_BYTES)
     if data is None or len(data) > MAX_PICTURE_BYTES:

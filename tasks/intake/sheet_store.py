@@ -1,4 +1,4 @@
-"""Where copies of sheets are kept on this machine, and what is accepted as an upload."""
+"""Storage of sheets on this machine, and the limits of uploads."""
 
 import hashlib
 import shutil
@@ -12,14 +12,14 @@ PICTURE_SUFFIXES = (".png", ".jpg", ".jpeg", ".webp")
 MAX_SHEET_BYTES = 20_000_000
 MAX_PICTURE_BYTES = 30_000_000
 MAX_PICTURES = 200
-"""Limits of what a browser or a watched folder may hand in; `reelmill run` reads any sheet that the parser accepts."""
+"""Limits for uploads and watched places; `reelmill run` accepts any sheet that can be parsed."""
 
 
 class SheetStore:
-    """Copies of sheets under one folder.
+    """Copies of sheets in one folder.
 
-    An upload is a sheet that somebody else wrote, together with its pictures. It may only name pictures of its own
-    folder. Each registered campaign keeps the copy of its sheet that the results sheet is written from.
+    An upload is a sheet from another machine, together with its pictures. It can use only the pictures in its own
+    folder. Each registered campaign keeps a copy of its sheet, from which the results sheet is written.
     """
 
     def __init__(self, home: Path) -> None:
@@ -46,7 +46,7 @@ class SheetStore:
         return next((path for path in sorted((self.uploads / key).glob("*")) if path.suffix in SHEET_SUFFIXES), None)
 
     def is_upload(self, sheet: Path) -> bool:
-        """Return whether the sheet is an upload, so that it may only name pictures of its own folder."""
+        """Return whether the sheet is an upload, which can use only the pictures in its own folder."""
         return sheet.resolve().is_relative_to(self.uploads.resolve())
 
     def keep(self, campaign_id: str, sheet: Path) -> None:

@@ -87,7 +87,8 @@ def chance(draft: np.ndarray, pass_rate: float, rho: float) -> np.ndarray:
 
 def normal_cdf(values: np.ndarray | float) -> np.ndarray:
     """Return the share of a standard normal distribution below each value."""
-    return np.interp(values, np.linspace(-8, 8, len(_ERF)), _ERF)
+    result: np.ndarray = np.interp(values, np.linspace(-8, 8, len(_ERF)), _ERF)
+    return result
 
 
 @cache
@@ -121,7 +122,8 @@ class Fit(NamedTuple):
 def moments(values: np.ndarray) -> np.ndarray:
     """Return the sum of x xᵀ over rows x = (1, value…): additive, and sufficient for a fit."""
     rows = np.column_stack([np.ones(len(values)), values])
-    return rows.T @ rows
+    result: np.ndarray = rows.T @ rows
+    return result
 
 
 def fit(
@@ -153,7 +155,10 @@ def _begin(pairs: np.ndarray, finals: np.ndarray, correlation: float) -> np.ndar
     known = pairs[:, :2, :2] + finals
     mean = known[:, 0, 1] / np.maximum(1.0, known[:, 0, 0])
     within = _around(mean[:, None], known)
-    return max(within[1, 1] / max(1.0, within[0, 0]), 1e-12) * np.array([[1, correlation], [correlation, 1]])
+    result: np.ndarray = max(within[1, 1] / max(1.0, within[0, 0]), 1e-12) * np.array(
+        [[1, correlation], [correlation, 1]]
+    )
+    return result
 
 
 def _means(scatter: np.ndarray, pairs: np.ndarray, finals: np.ndarray, drafts: np.ndarray) -> np.ndarray:
@@ -175,7 +180,8 @@ def _around(means: np.ndarray, sums: np.ndarray) -> np.ndarray:
     size = sums.shape[-1]
     shift = np.tile(np.eye(size), (len(means), 1, 1))
     shift[:, 1:, 0] = -means
-    return (shift @ sums @ shift.transpose(0, 2, 1)).sum(axis=0)
+    result: np.ndarray = (shift @ sums @ shift.transpose(0, 2, 1)).sum(axis=0)
+    return result
 
 
 def _finals_scatter(scatter: np.ndarray, pairs: np.ndarray, finals: np.ndarray, drafts: np.ndarray) -> np.ndarray:
@@ -184,7 +190,8 @@ def _finals_scatter(scatter: np.ndarray, pairs: np.ndarray, finals: np.ndarray, 
     expected = slope**2 * drafts[1, 1] + drafts[0, 0] * (scatter[0, 0] - slope * scatter[0, 1])
     known = pairs[1, 1] + finals[1, 1] + expected + PSEUDO_CLIPS * scatter[0, 0]
     scale = sqrt(known / (pairs[0, 0] + finals[0, 0] + drafts[0, 0] + PSEUDO_CLIPS) / scatter[0, 0])
-    return scatter * np.array([[scale**2, scale], [scale, 1]])
+    result: np.ndarray = scatter * np.array([[scale**2, scale], [scale, 1]])
+    return result
 
 
 def _correlate(

@@ -122,7 +122,8 @@ def drafter_of(resources: Resources, shard: Shard, device: Device) -> Drafter | 
     card = card_of(resources, shard.card)
     if card.draft is None or not shard.wants or resources.drafts == "off":
         return None
-    return device.drafters.setdefault(shard.jobs[0].variant.shape_group, Drafter(card))
+    result: Drafter | None = device.drafters.setdefault(shard.jobs[0].variant.shape_group, Drafter(card))
+    return result
 
 
 @contextmanager

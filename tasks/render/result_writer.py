@@ -7,7 +7,7 @@ from collections import Counter
 from collections.abc import Sequence
 
 from adapters.catalogue import Catalogue, Lease
-from manifests.errors import CatalogueUnreachableError, LostLeaseError
+from manifests.errors import CatalogueError, CatalogueUnreachableError, LostLeaseError
 from manifests.states import State
 from tasks.render.outcomes import Ended, Failed, Judged, Outcome, Unprocessed
 
@@ -75,13 +75,20 @@ class ResultWriter:
         return batch
 
     def _write_with_retry(self, batch: Sequence[Outcome]) -> None:
-        """Retry if the catalogue is briefly unreachable: a batch can hold hours of work."""
+        """Retry if the catalogue is briefly unreachable: a batch can hold hours of work.
+
+        Raises:
+            CatalogueError: not transient, so that the shard's task is not retried on top.
+        """
         for pause in PAUSES_S:
             try:
                 return self._write(batch)
             except CatalogueUnreachableError:
                 time.sleep(pause)
-        self._write(batch)
+        try:
+            self._write(batch)
+        except CatalogueUnreachableError as error:
+            raise CatalogueError(str(error)) from error
 
     def _write(self, batch: Sequence[Outcome]) -> None:
         judged = [outcome for outcome in batch if isinstance(outcome, Judged)]

@@ -10,9 +10,8 @@ import numpy as np
 
 from adapters.bucket import Bucket
 from adapters.files.durable import write_durably
-from adapters.media.picture import InvalidPictureError, look_at, picture_bytes, pixels_of
+from adapters.media.picture import InvalidPictureError, inspect_picture, picture_bytes, pixels_of
 from manifests.errors import GenerationError, PlanError
-from tasks.runtime.retry import retry_transient
 from tasks.runtime.staging import full_disk_told
 
 PREFIX = "staging/first-frames"
@@ -40,7 +39,7 @@ class FirstFrames:
         """
         try:
             data = picture_bytes(path)
-            picture = look_at(path, data)
+            picture = inspect_picture(path, data)
         except InvalidPictureError as error:
             raise PlanError(f"The first frame '{path}' {error}") from error
         kept = self.root / f"{picture.sha256}.{ENDINGS[picture.media_type]}"
@@ -48,8 +47,7 @@ class FirstFrames:
             if not (kept.is_file() and kept.read_bytes() == data):
                 write_durably(kept, data)
         if self._shelf is not None:
-            retry_transient(
-                self._shelf.put_new,
+            self._shelf.put_new(
                 f"{PREFIX}/{kept.name}",
                 kept,
                 content_type=picture.media_type,
@@ -91,10 +89,10 @@ class FirstFrames:
     def _fetch(self, shelf: Bucket, sha256: str) -> Path | None:
         for ending in ENDINGS.values():
             key = f"{PREFIX}/{sha256}.{ending}"
-            if retry_transient(shelf.head, key) is not None:
+            if shelf.head(key) is not None:
                 kept = self.root / f"{sha256}.{ending}"
                 with self._alone():
-                    write_durably(kept, retry_transient(shelf.read, key))
+                    write_durably(kept, shelf.read(key))
                 return kept
         return None
 

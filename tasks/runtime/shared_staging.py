@@ -15,7 +15,6 @@ from adapters.files.durable import write_durably
 from manifests.clip import Clip
 from manifests.errors import BucketError, KeyTakenError
 from tasks.runtime.resources import Resources, bucket_of
-from tasks.runtime.retry import retry_transient
 from tasks.runtime.staging import Staging, full_disk_told, is_intact, sha256_of
 
 PREFIX = "staging"
@@ -33,12 +32,9 @@ def share(resources: Resources, clip: Clip) -> Clip:
         BucketError: refused, or not answering after several tries.
     """
     bucket, (master, poster) = bucket_of(resources), keys_of_staged(clip)
-    retry_transient(
-        bucket.put_new, master, clip.path, content_type="video/mp4", cache_control=CACHE_CONTROL, sha256=clip.sha256
-    )
+    bucket.put_new(master, clip.path, content_type="video/mp4", cache_control=CACHE_CONTROL, sha256=clip.sha256)
     with suppress(KeyTakenError):  # a poster of the same master's frames
-        retry_transient(
-            bucket.put_new,
+        bucket.put_new(
             poster,
             clip.poster,
             content_type="image/jpeg",
@@ -104,9 +100,9 @@ def _alone(folder: Path) -> Iterator[None]:
 
 def _fetch(bucket: Bucket, key: str, path: Path) -> None:
     try:
-        data = retry_transient(bucket.read, key)
+        data = bucket.read(key)
     except BucketError:
-        if retry_transient(bucket.head, key) is None:
+        if bucket.head(key) is None:
             return  # the caller finds it missing
         raise
     with full_disk_told(path):

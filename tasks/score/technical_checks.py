@@ -75,7 +75,8 @@ def _cells(planes: np.ndarray, height: int, width: int) -> np.ndarray:
     rows, columns = sides[0] // height, sides[1] // width
     cut = planes[:, :, : rows * height, : columns * width]
     sums = cut.reshape(number, num_frames, rows, height, -1).sum(axis=3)
-    return sums.reshape(number, num_frames, rows, columns, width).sum(axis=-1) / (height * width)
+    result: np.ndarray = sums.reshape(number, num_frames, rows, columns, width).sum(axis=-1) / (height * width)
+    return result
 
 
 def _liveliest(cells: np.ndarray) -> float:
@@ -94,4 +95,5 @@ def _flicker(luma: np.ndarray) -> float:
 
 def _size_error(frames: np.ndarray, variant: Variant) -> int:
     height, width = frames.shape[1:3]
-    return max(abs(height - variant.height), abs(width - variant.width))
+    result: int = max(abs(height - variant.height), abs(width - variant.width))
+    return result

@@ -1,1 +1,1 @@
-"""The sweeper's steps, one a file; ``tasks.sweep.sweep`` puts them in order."""
+"""The steps of the sweeper, one per module; ``tasks.sweep.sweep`` runs them in order."""

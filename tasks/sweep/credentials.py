@@ -1,4 +1,4 @@
-"""Verifies published credentials again, as whoever downloads the clips would."""
+"""Verify published credentials again, as a person who downloads the clips would."""
 
 import secrets
 import tempfile
@@ -10,19 +10,18 @@ from adapters.bucket import Bucket
 from adapters.c2pa.verifier import verify
 from adapters.catalogue import VariantRow
 from tasks.runtime.resources import signer_of
-from tasks.runtime.retry import retry_transient
-from tasks.sweep.terms import Sweep, bucket_at
+from tasks.sweep.context import Sweep
 
 
 def verify_some(sweep: Sweep) -> None:
-    """Verify a sample: one half the newest clips, the other any.
+    """Verify a sample: half of it the newest clips, half of it random ones.
 
     Raises:
-        SignerUnavailableError: there is no signer whose roots could be trusted.
-        BucketError: it refuses, or does not answer.
+        SignerUnavailableError: the trusted roots are unknown without a signer.
+        BucketError: the bucket refuses the request or does not respond.
     """
-    half = sweep.terms.sample // 2
-    rows = sweep.catalogue.files.sample_published(sweep.terms.sample - half, half, secrets.token_hex(16))
+    half = sweep.options.sample // 2
+    rows = sweep.catalogue.files.sample_published(sweep.options.sample - half, half, secrets.token_hex(16))
     if not rows:
         return
     with signer_of(sweep.resources) as signer:
@@ -32,15 +31,15 @@ def verify_some(sweep: Sweep) -> None:
 
 
 def _verify(sweep: Sweep, row: VariantRow, anchors: str) -> None:
-    place, facts = sweep.place_of(row), row.signed
-    if place is None or facts is None:
+    target, facts = sweep.target_of(row), row.signed
+    if target is None or facts is None:
         return
-    bucket = bucket_at(place)
-    if bucket.local_path(facts.key) is None and retry_transient(bucket.head, facts.key) is None:
-        return  # told as missing, or on another machine
+    bucket = target.bucket
+    if bucket.local_path(facts.key) is None and bucket.head(facts.key) is None:
+        return  # reported as missing, or on another machine
     with _file_of(bucket, facts.key) as path:
         report = verify(path, anchors, sha256=facts.sha256)
-    sweep.notes.look("credentials")
+    sweep.notes.count("credentials")
     if report.state != "trusted" and sweep.is_published(row):
         sweep.damaged.add(row.variant_id)
         sweep.notes.add("untrusted", f"{facts.key}: {report.sentence}")
@@ -48,11 +47,11 @@ def _verify(sweep: Sweep, row: VariantRow, anchors: str) -> None:
 
 @contextmanager
 def _file_of(bucket: Bucket, key: str) -> Iterator[Path]:
-    """Yield a file with the object's bytes: its own where it lies here, else a copy for as long as the block lasts."""
+    """Yield a file with the content of an object: the object's own file, or else a temporary copy."""
     if here := bucket.local_path(key):
         yield here
         return
     with tempfile.NamedTemporaryFile(suffix=".mp4") as file:
-        file.write(retry_transient(bucket.read, key))
+        file.write(bucket.read(key))
         file.flush()
         yield Path(file.name)

@@ -1,6 +1,7 @@
-"""Ends what was abandoned: runs without a driver, leases that expired, those of processes that are gone.
+"""End abandoned work: runs without a driver, expired leases, and leases of dead processes.
 
-Each is told before it is ended: a sweep that is killed in between is told again under the same key, which is once.
+The alert is created before the work is ended. If a sweep is killed in between, the next one creates the same alert
+again, which has no effect because of its key.
 """
 
 from collections import defaultdict
@@ -8,11 +9,11 @@ from collections import defaultdict
 from adapters.catalogue.work.runs import LOST
 from tasks.alerts import alerts
 from tasks.runtime.lease_owner import is_dead, lives_here
-from tasks.sweep.terms import Sweep
+from tasks.sweep.context import Sweep
 
 
 def end_abandoned(sweep: Sweep) -> None:
-    """End them all, and tell of each run and worker that was lost, once."""
+    """End abandoned runs and leases, with one alert for each lost run and worker."""
     _end_runs(sweep)
     _end_dead(sweep)
     _end_expired(sweep)
@@ -21,18 +22,18 @@ def end_abandoned(sweep: Sweep) -> None:
 def _end_runs(sweep: Sweep) -> None:
     for run in sweep.catalogue.runs.silent():
         if lives_here(run.owner):
-            continue  # a machine that has slept: its driver goes on in a moment
-        if not sweep.terms.dry_run:
-            alerts.run_ended(sweep.catalogue, run.campaign_id, run.run_id, LOST, sweep.terms.review_url)
+            continue  # the machine was suspended, and the driver will continue soon
+        if not sweep.options.dry_run:
+            alerts.run_ended(sweep.catalogue, run.campaign_id, run.run_id, LOST, sweep.options.review_url)
             if not sweep.catalogue.runs.mark_lost(run.run_id):
-                continue  # another sweep was faster, or its driver has spoken again
+                continue  # another sweep was faster, or its driver sent a heartbeat
         sweep.notes.add("lost-run", f"{run.run_id} of {run.campaign_id}")
 
 
 def _end_dead(sweep: Sweep) -> None:
-    """End the leases of processes of this host that live no more."""
+    """End the leases of dead processes on this host."""
     for owner in filter(is_dead, sweep.catalogue.leases.owners()):
-        if not sweep.terms.dry_run:
+        if not sweep.options.dry_run:
             alerts.worker_lost(sweep.catalogue, owner, sweep.catalogue.leases.of_owner(owner))
             if not sweep.catalogue.leases.release_owner(owner):
                 continue
@@ -40,14 +41,14 @@ def _end_dead(sweep: Sweep) -> None:
 
 
 def _end_expired(sweep: Sweep) -> None:
-    """End leases that have expired; those of dead processes were ended before."""
+    """End expired leases; those of dead processes have already been ended."""
     catalogue = sweep.catalogue
     by_owner: defaultdict[str, list[str]] = defaultdict(list)
     for lease in catalogue.leases.expired():
         by_owner[lease.owner].append(lease.variant_id)
-        if sweep.terms.dry_run:
+        if sweep.options.dry_run:
             sweep.notes.add("expired-lease", lease.variant_id)
-    if sweep.terms.dry_run:
+    if sweep.options.dry_run:
         return
     for owner, variant_ids in by_owner.items():
         alerts.worker_lost(catalogue, owner, variant_ids)

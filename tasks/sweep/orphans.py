@@ -1,47 +1,46 @@
-"""Files in the bucket that no clip names: moved aside, never deleted."""
+"""Move files in the bucket that belong to no clip to quarantine; they are never deleted."""
 
 from collections.abc import Sequence
 from datetime import UTC, datetime
 
 from adapters.bucket.base import is_key
 from manifests.errors import KeyTakenError
-from tasks.runtime.retry import retry_transient
-from tasks.sweep.terms import Place, Sweep, bucket_at
+from tasks.sweep.context import Sweep, SweepTarget
 
 QUARANTINE = "quarantine"
 
 
-def quarantine(sweep: Sweep, place: Place, keys: Sequence[str], known: int) -> None:
-    """Move files of a campaign to ``quarantine/<date>/<key>``; all stay where they are suspiciously many.
+def quarantine(sweep: Sweep, target: SweepTarget, keys: Sequence[str], known: int) -> None:
+    """Move files of a campaign to ``quarantine/<date>/<key>``; if there are suspiciously many, leave them.
 
     Args:
-        known: how many files of the campaign are named by clips.
+        known: number of files of the campaign that belong to clips.
 
     Raises:
-        BucketRefusedError: the right to move them is missing.
-        BucketUnreachableError: it has stopped answering.
+        BucketRefusedError: no permission to move them.
+        BucketUnreachableError: the bucket does not respond.
     """
     ours = [key for key in keys if is_key(key)]
-    sweep.notes.look("foreign", len(keys) - len(ours))
-    named = sweep.catalogue.files.keys_in_use(ours)  # some may have been committed since they were listed
+    sweep.notes.count("foreign", len(keys) - len(ours))
+    named = sweep.catalogue.files.keys_in_use(ours)  # some may have been committed after the listing
     orphans = [key for key in ours if key not in named]
     for key in orphans:
-        if not sweep.terms.allows(len(orphans), known):
+        if not sweep.options.allows(len(orphans), known):
             sweep.notes.add("orphan-left", key)
-        elif sweep.terms.dry_run:
+        elif sweep.options.dry_run:
             sweep.notes.add("orphan", key)
         else:
-            _move(sweep, place, key)
+            _move(sweep, target, key)
 
 
-def _move(sweep: Sweep, place: Place, key: str) -> None:
-    bucket, aside = bucket_at(place), f"{QUARANTINE}/{datetime.now(UTC):%Y-%m-%d}/{key}"
+def _move(sweep: Sweep, target: SweepTarget, key: str) -> None:
+    bucket, aside = target.bucket, f"{QUARANTINE}/{datetime.now(UTC):%Y-%m-%d}/{key}"
     try:
-        if sweep.catalogue.files.keys_in_use([key]) or not retry_transient(bucket.move, key, aside):
+        if sweep.catalogue.files.keys_in_use([key]) or not bucket.move(key, aside):
             return
-        # Whoever committed the key while it was moved has found its bytes there and counts on them.
+        # A worker that committed the key during the move relies on the file being there.
         if sweep.catalogue.files.keys_in_use([key]):
-            retry_transient(bucket.move, aside, key)
+            bucket.move(aside, key)
             return
     except KeyTakenError as error:
         sweep.notes.add("orphan-left", f"{key} ({error})")

@@ -1,4 +1,4 @@
-"""Prunes this machine's staging folder by age; what a clip may still need stays."""
+"""Prune the staging folder of this machine by age, except for files that a clip may still need."""
 
 import re
 import shutil
@@ -11,36 +11,36 @@ from adapters.catalogue.core.database import batches
 from adapters.catalogue.views.files import StagedRow
 from manifests.states import State
 from tasks.runtime.staging import SIGNED
-from tasks.sweep.terms import Sweep
+from tasks.sweep.context import Sweep
 
 SETTLED = frozenset({State.PUBLISHED, State.REJECTED, State.WITHDRAWN})
-"""States in which nobody needs the master any more; posters stay, people look at them."""
+"""States in which the master is no longer needed; posters are kept for reviewers."""
 UNSENT = frozenset({State.SIGNING, State.QUARANTINED})
-"""States from which signed files may still go into the bucket."""
+"""States from which signed files may still be uploaded."""
 AT_ONCE = 200
-"""Folders that the catalogue is asked about at a time: what it says is acted on at once."""
+"""Folders per query to the catalogue; small, so that its answer is still current when it is used."""
 _ID = re.compile(r"[0-9a-f]{32}")
 
 
 def prune_staging(sweep: Sweep) -> None:
-    """Remove signings that came to an end, unfinished files, old masters, and folders that nobody knows."""
+    """Delete folders of ended signings, unfinished files, old masters, and folders of unknown variants."""
     unknown: list[Path] = []
     known = 0
     for folders in batches(_folders(sweep.resources.staging), AT_ONCE):
         rows = sweep.catalogue.files.staged(folder.name for folder in folders)
         known += len(rows)
-        unknown += [folder for folder in folders if folder.name not in rows and _age(folder) > sweep.terms.grace_s]
+        unknown += [folder for folder in folders if folder.name not in rows and _age(folder) > sweep.options.grace_s]
         for folder in folders:
             if row := rows.get(folder.name):
                 _prune(sweep, folder, row)
-    _remove_unknown(sweep, unknown, sweep.terms.allows(len(unknown), known))
+    _remove_unknown(sweep, unknown, sweep.options.allows(len(unknown), known))
 
 
 def _remove_unknown(sweep: Sweep, folders: Sequence[Path], allowed: bool) -> None:
     for some in batches(folders, AT_ONCE):
         rows = sweep.catalogue.files.staged(
             folder.name for folder in some
-        )  # a sheet may have been registered meanwhile
+        )  # a sheet may have been registered in the meantime
         for folder in some:
             if folder.name in rows:
                 continue
@@ -51,13 +51,13 @@ def _remove_unknown(sweep: Sweep, folders: Sequence[Path], allowed: bool) -> Non
 
 
 def is_settled(sweep: Sweep, row: StagedRow) -> bool:
-    """True where the master has not been needed for long, and will not be: what the bucket lacks may be."""
+    """Whether the master is not needed any more; it may be needed to replace damaged or missing files."""
     return (
         row.state in SETTLED
         and not row.is_held
-        and row.quiet_s > sweep.terms.keep_s
+        and row.quiet_s > sweep.options.keep_s
         and row.variant_id not in sweep.damaged
-        and row.campaign_id not in sweep.unseen
+        and row.campaign_id not in sweep.uncompared
     )
 
 
@@ -68,7 +68,7 @@ def _folders(staging: Path) -> Iterator[Path]:
 
 
 def _prune(sweep: Sweep, folder: Path, row: StagedRow) -> None:
-    grace_s, keep_s = sweep.terms.grace_s, sweep.terms.keep_s
+    grace_s, keep_s = sweep.options.grace_s, sweep.options.keep_s
     for signed in folder.glob(f"{SIGNED}*"):
         if not row.is_held and not _awaits_upload(signed, row) and _age(signed) > grace_s:
             _remove(sweep, "signed-folder", signed)
@@ -85,7 +85,7 @@ def _awaits_upload(signed: Path, row: StagedRow) -> bool:
 
 
 def _age(path: Path) -> float:
-    """Return the seconds since anything in it was written; 0 where it is gone."""
+    """Return the seconds since the last write to a file or folder; 0 if it no longer exists."""
     try:
         return time.time() - max(each.lstat().st_mtime for each in (path, *path.rglob("*")))
     except FileNotFoundError:
@@ -96,13 +96,13 @@ def _remove(sweep: Sweep, kind: str, path: Path) -> None:
     size = 0
     with suppress(FileNotFoundError):
         size = sum(each.lstat().st_size for each in (path, *path.rglob("*")) if each.is_file())
-    if not sweep.terms.dry_run:
+    if not sweep.options.dry_run:
         if path.is_dir():
             shutil.rmtree(path, ignore_errors=True)
         else:
             path.unlink(missing_ok=True)
     sweep.notes.add(kind, _name(sweep, path))
-    sweep.notes.look("bytes", size)
+    sweep.notes.count("bytes", size)
 
 
 def _name(sweep: Sweep, path: Path) -> str:

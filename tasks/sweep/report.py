@@ -1,4 +1,4 @@
-"""What a sweep found, by kind, with a count and names."""
+"""The report of a sweep: findings by kind, with counts and names."""
 
 import threading
 from collections import Counter
@@ -9,87 +9,88 @@ from typing import Any, NamedTuple
 from manifests.pluralize import counted, in_number
 
 MOST_NAMES = 1000
-"""Names that are kept of a kind; all are counted."""
+"""Maximum number of names stored per kind; all findings are counted."""
 
 
 class Kind(NamedTuple):
     """A kind of finding.
 
     Attributes:
-        what: its words, for any number; see ``in_number``.
-        did: what a sweep did about it; empty where it only tells of it.
-        mend: what a person can do; empty where nobody needs to.
+        noun: name of the finding in singular and plural; see ``in_number``.
+        done: what the sweep did about it; empty if it only reports it.
+        fix: what a person has to do; empty if nothing.
     """
 
-    what: str
-    did: str = ""
-    mend: str = ""
+    noun: str
+    done: str = ""
+    fix: str = ""
 
-    def mended(self, number: int) -> str:
-        """Return what a person can do about so many."""
-        return in_number(self.mend, number)
+    def fix_text(self, number: int) -> str:
+        """Return what a person has to do about a number of findings."""
+        return in_number(self.fix, number)
 
     def counted(self, number: int) -> str:
-        """Return ``1 published file that is missing in the bucket``."""
-        return counted(number, self.what)
+        """Return ``1 published file missing from the bucket``."""
+        return counted(number, self.noun)
 
 
 KINDS: Mapping[str, Kind] = {
-    "expired-lease": Kind("lease{s} that had expired", "ended"),
-    "dead-worker": Kind("worker{s} of this machine that {are} gone", "{their} leases ended"),
-    "lost-run": Kind("run{s} whose driver is silent", "ended as lost"),
+    "expired-lease": Kind("expired lease{s}", "ended"),
+    "dead-worker": Kind("dead worker{s} on this machine", "removed together with {their} leases"),
+    "lost-run": Kind("run{s} without a heartbeat", "marked as lost"),
     "missing": Kind(
-        "published file{s} that {are} missing in the bucket",
+        "published file{s} missing from the bucket",
         "",
-        "put {them} back from the bucket's versions or a backup, or withdraw {their} clip{s} in the dashboard",
+        "Restore {them} from the bucket's versions or a backup, or withdraw {their} clip{s} in the dashboard",
     ),
     "differing": Kind(
-        "published file{s} with other bytes than were signed",
+        "published file{s} changed after signing",
         "",
-        "find out who wrote {them}, and put the signed one{s} back from the bucket's versions or a backup",
+        "Find the cause, and restore the signed file{s} from the bucket's versions or a backup",
     ),
-    "orphan": Kind("file{s} in the bucket that no clip names", "moved to quarantine/"),
+    "orphan": Kind("file{s} in the bucket without a clip", "moved to quarantine/"),
     "orphan-left": Kind(
-        "file{s} in the bucket that no clip names",
+        "file{s} in the bucket without a clip",
         "",
-        "where they belong to another catalogue, give "
-        "each a bucket or prefix of its own; where not, run `reelmill sweep --many`",
+        "If another catalogue uses the same bucket, give each its own bucket or prefix; otherwise, run "
+        "`reelmill sweep --many`",
     ),
-    "withdrawn": Kind("withdrawn clip{s} that still had files in the bucket", "removed"),
+    "withdrawn": Kind("withdrawn clip{s} with files in the bucket", "deleted there"),
     "withdrawn-left": Kind(
-        "withdrawn clip{s} whose files cannot be removed", "", "mend what the bucket says, and sweep again"
+        "withdrawn clip{s} whose files cannot be deleted", "", "Fix the access to the bucket, then sweep again"
     ),
-    "signed-folder": Kind("staged folder{s} of signings that came to an end", "removed"),
-    "partial": Kind("staged file{s} that {were} never finished", "removed"),
-    "master": Kind("master{s} of clips that are published, rejected or withdrawn", "removed"),
-    "unknown-folder": Kind("staged folder{s} of variants that the catalogue does not know", "removed"),
+    "signed-folder": Kind("staging folder{s} of signings that have ended", "deleted"),
+    "partial": Kind("unfinished file{s} in staging", "deleted"),
+    "master": Kind("master{s} of published, rejected or withdrawn clips", "deleted"),
+    "unknown-folder": Kind("staging folder{s} of variants that are not in the catalogue", "deleted"),
     "unknown-left": Kind(
-        "staged folder{s} of variants that the catalogue does not know",
+        "staging folder{s} of variants that are not in the catalogue",
         "",
-        "where another catalogue uses the same REELMILL_HOME, give it its own; where not, run `reelmill sweep --many`",
+        "If another catalogue uses the same REELMILL_HOME, give it its own; otherwise, run `reelmill sweep --many`",
     ),
-    "shared-master": Kind("master{s} in the bucket's staging/ that nobody needs", "removed"),
+    "shared-master": Kind("obsolete master{s} under staging/ in the bucket", "deleted"),
     "untrusted": Kind(
-        "published clip{s} whose credential does not read Trusted",
+        "published clip{s} whose credential is not Trusted",
         "",
-        "look at {them} by `reelmill verify`, and at the signer by `reelmill signer`",
+        "Check {them} with `reelmill verify`, and the signer with `reelmill signer`",
     ),
-    "not-done": Kind("step{s} that could not be done", "", "mend what is said, and sweep again"),
+    "not-done": Kind("failed step{s}", "", "Fix the reported problem{s}, then sweep again"),
 }
-LOOKED: Mapping[str, str] = {
+CHECKED: Mapping[str, str] = {
     "clips": "published clip{s} compared",
     "objects": "object{s} listed",
-    "hashes": "object{s} whose hash was compared",
+    "hashes": "object{s} compared by hash",
     "credentials": "credential{s} verified",
-    "foreign": "object{s} of others, left alone",
+    "foreign": "unrelated object{s} ignored",
     "elsewhere": "clip{s} published on another machine's disk",
-    "bytes": "byte{s} of staged files",
+    "bytes": "byte{s} in staging files",
 }
+"""What a sweep checks, in singular and plural; see ``in_number``."""
 
 
 @dataclass(frozen=True, slots=True)
 class Found:
-    """How many of a kind, and the names of the first of them, sorted."""
+    """Findings of one kind: their number, and the names of the first ones, sorted."""
 
     count: int = 0
     names: tuple[str, ...] = ()
@@ -97,83 +98,84 @@ class Found:
 
 @dataclass(frozen=True, slots=True)
 class SweepReport:
-    """A sweep's outcome.
+    """The result of a sweep.
 
     Attributes:
-        dry_run: nothing was changed; what is told as done would have been.
-        found: by kind, those of KINDS that were found.
-        looked: by the names of LOOKED, how much was looked at.
+        dry_run: whether the findings were only reported.
+        found: findings by the keys of KINDS.
+        checked: numbers by the keys of CHECKED.
     """
 
     dry_run: bool
     found: Mapping[str, Found] = field(default_factory=dict)
-    looked: Mapping[str, int] = field(default_factory=dict)
+    checked: Mapping[str, int] = field(default_factory=dict)
 
     def __getitem__(self, kind: str) -> Found:
-        """Return what was found of a kind."""
+        """Return the findings of a kind."""
         return self.found.get(kind, Found())
 
     @property
     def is_empty(self) -> bool:
-        """True where nothing was found."""
+        """Whether nothing was found."""
         return not self.found
 
     @property
-    def for_people(self) -> dict[str, Found]:
-        """What a person has to see to."""
-        return {kind: found for kind, found in self.found.items() if KINDS[kind].mend}
+    def needs_person(self) -> dict[str, Found]:
+        """Findings that need a person."""
+        return {kind: found for kind, found in self.found.items() if KINDS[kind].fix}
 
     @property
-    def looked_at(self) -> list[str]:
-        """What was looked at, each as people say it: ``1 object listed``."""
-        return [counted(number, LOOKED[what]) for what, number in self.looked.items()]
+    def checked_texts(self) -> list[str]:
+        """What was checked, such as ``1 object listed``."""
+        return [counted(number, CHECKED[what]) for what, number in self.checked.items()]
 
     def rows(self) -> Iterator[dict[str, Any]]:
-        """Yield a table's rows: what, how many, what was done, the first names."""
+        """Yield the rows of a table: kind, number, what was done, and the first names."""
         for kind, found in self.found.items():
             yield {
-                "found": in_number(KINDS[kind].what, 2),
+                "found": in_number(KINDS[kind].noun, 2),
                 "number": found.count,
-                "done": self._done(kind, found.count),
+                "done": self._done(kind, found.count) or KINDS[kind].fix_text(found.count),
                 "names": names_text(found),
             }
 
-    def told(self) -> Iterator[tuple[str, str]]:
-        """Yield for each kind a sentence that counts it and says what was done, and the first names."""
+    def sentences(self) -> Iterator[tuple[str, str]]:
+        """Yield, for each kind, its number with what was done or how to fix it, and the first names."""
         for kind, found in self.found.items():
-            yield f"{KINDS[kind].counted(found.count)}; {self._done(kind, found.count)}.", names_text(found)
+            done, fix = self._done(kind, found.count), KINDS[kind].fix_text(found.count)
+            yield f"{KINDS[kind].counted(found.count)}{f': {done}' if done else f'. {fix}'}.", names_text(found)
 
     def _done(self, kind: str, number: int) -> str:
-        did = in_number(KINDS[kind].did, number)
-        return f"would be {did}" if did and self.dry_run else did or f"to do: {KINDS[kind].mended(number)}"
+        done = in_number(KINDS[kind].done, number)
+        return f"would be {done}" if done and self.dry_run else done
 
     def as_json(self) -> dict[str, Any]:
-        """Return it for programs."""
+        """Return the report for JSON output."""
         return {
             "dry_run": self.dry_run,
-            "needs_person": bool(self.for_people),
-            "looked": dict(self.looked),
+            "needs_person": bool(self.needs_person),
+            "looked": dict(self.checked),
             "found": {kind: {"count": found.count, "names": list(found.names)} for kind, found in self.found.items()},
         }
 
 
 def names_text(found: Found, shown: int = 3) -> str:
-    """Return the first names, and how many more there are."""
+    """Return the first names and the number of further ones."""
     more = found.count - min(shown, len(found.names))
     return ", ".join(found.names[:shown]) + (f" and {more:,} more" if more else "")
 
 
 class Notes:
-    """Gathers what a sweep finds; threads share it."""
+    """Collects the findings of a sweep; thread-safe."""
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
         self._counts: Counter[str] = Counter()
         self._names: dict[str, set[str]] = {kind: set() for kind in KINDS}
-        self._looked: Counter[str] = Counter()
+        self._checked: Counter[str] = Counter()
 
     def add(self, kind: str, name: str) -> None:
-        """Note a thing that was found; twice is once."""
+        """Add a finding; the same one is counted once."""
         with self._lock:
             name = name.encode("utf-8", "replace").decode()
             if name in self._names[kind]:
@@ -182,14 +184,14 @@ class Notes:
             if len(self._names[kind]) < MOST_NAMES:
                 self._names[kind].add(name)
 
-    def look(self, what: str, number: int = 1) -> None:
-        """Count what was looked at."""
+    def count(self, what: str, number: int = 1) -> None:
+        """Count what was checked."""
         with self._lock:
-            self._looked[what] += number
+            self._checked[what] += number
 
     def report(self, dry_run: bool) -> SweepReport:
-        """Return all of it."""
+        """Return the report."""
         found = {
             kind: Found(self._counts[kind], tuple(sorted(self._names[kind]))) for kind in KINDS if self._counts[kind]
         }
-        return SweepReport(dry_run, found, {what: self._looked[what] for what in LOOKED if self._looked[what]})
+        return SweepReport(dry_run, found, {what: self._checked[what] for what in CHECKED if self._checked[what]})

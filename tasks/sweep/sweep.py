@@ -1,6 +1,6 @@
-"""The sweeper: what outside deletions, killed workers and time leave behind is found, and put right where that is safe.
+"""The sweeper: find leftovers of killed workers, deleted files and outdated files, and fix what is safe to fix.
 
-Each step can be killed and run again, by several at once, while workers work.
+Each step can be killed and run again, and several sweeps may run at the same time as workers.
 """
 
 from collections.abc import Callable, Sequence
@@ -10,50 +10,50 @@ from manifests.errors import BucketError, CredentialError
 from tasks.alerts import alerts
 from tasks.runtime.resources import Resources
 from tasks.sweep.compare import compare
+from tasks.sweep.context import Sweep, SweepOptions, SweepTarget
 from tasks.sweep.credentials import verify_some
 from tasks.sweep.leases import end_abandoned
 from tasks.sweep.prune import prune_staging
 from tasks.sweep.report import KINDS, SweepReport, names_text
 from tasks.sweep.shared import prune_shared
-from tasks.sweep.terms import Place, Sweep, Terms
 
 
-def sweep_all(resources: Resources, places: Sequence[Place], terms: Terms) -> SweepReport:
-    """Sweep catalogue, buckets and this machine's staging.
+def sweep_all(resources: Resources, targets: Sequence[SweepTarget], options: SweepOptions) -> SweepReport:
+    """Sweep the catalogue, the buckets and the staging folder of this machine.
 
-    A bucket that does not answer, or a signer that is missing, is told in the report, and the other steps are done.
+    If a bucket does not respond or the signer is not available, the report says so, and the other steps still run.
 
     Raises:
-        CatalogueError: the catalogue does not answer; a later sweep does the rest.
+        CatalogueError: the catalogue does not respond; a later sweep does the rest.
     """
-    sweep = Sweep(resources, places, terms)
+    sweep = Sweep(resources, targets, options)
     end_abandoned(sweep)
-    for place in places:
-        if not _done(sweep, f"compare {place.resources.bucket.location}", partial(compare, sweep, place)):
-            sweep.unseen.update(place.campaigns)
-    _done(sweep, "verify credentials", partial(verify_some, sweep))
-    for place in places:
-        _done(sweep, f"prune {place.resources.bucket.location}", partial(prune_shared, sweep, place))
-    _done(sweep, f"prune {resources.staging}", partial(prune_staging, sweep))
-    report = sweep.notes.report(terms.dry_run)
-    if not terms.dry_run:
-        alerts.swept(
+    for target in targets:
+        if not _run_step(sweep, f"compare {target.resources.bucket.location}", partial(compare, sweep, target)):
+            sweep.uncompared.update(target.campaigns)
+    _run_step(sweep, "verify credentials", partial(verify_some, sweep))
+    for target in targets:
+        _run_step(sweep, f"prune {target.resources.bucket.location}", partial(prune_shared, sweep, target))
+    _run_step(sweep, f"prune {resources.staging}", partial(prune_staging, sweep))
+    report = sweep.notes.report(options.dry_run)
+    if not options.dry_run:
+        alerts.sweep_problems(
             sweep.catalogue,
             sentences(report),
-            {"found": {kind: found.count for kind, found in report.for_people.items()}},
+            {"found": {kind: found.count for kind, found in report.needs_person.items()}},
         )
     return report
 
 
 def sentences(report: SweepReport) -> list[str]:
-    """Return what needs a person, a sentence for each kind."""
+    """Return a sentence for each kind of finding that needs a person."""
     return [
-        f"{KINDS[kind].counted(found.count)} ({names_text(found)}); {KINDS[kind].mended(found.count)}."
-        for kind, found in report.for_people.items()
+        f"{KINDS[kind].counted(found.count)} ({names_text(found)}). {KINDS[kind].fix_text(found.count)}."
+        for kind, found in report.needs_person.items()
     ]
 
 
-def _done(sweep: Sweep, what: str, step: Callable[[], None]) -> bool:
+def _run_step(sweep: Sweep, what: str, step: Callable[[], None]) -> bool:
     try:
         step()
     except (BucketError, CredentialError, OSError) as error:

@@ -1,35 +1,34 @@
-"""Files of withdrawn clips that still lie in the bucket."""
+"""Delete files of withdrawn clips that are still in the bucket."""
 
 from collections.abc import Collection
 
 from adapters.catalogue import VariantRow
 from manifests.errors import BucketError
 from tasks.deliver.withdraw import remove_files
-from tasks.runtime.retry import retry_transient
-from tasks.sweep.terms import Place, Sweep, bucket_at
+from tasks.sweep.context import Sweep, SweepTarget
 
 
-def remove_left(sweep: Sweep, place: Place, row: VariantRow, listing: Collection[str]) -> None:
-    """Remove what lies there: a removal that failed, or an upload by a worker that slept through the withdrawal."""
+def remove_leftovers(sweep: Sweep, target: SweepTarget, row: VariantRow, listing: Collection[str]) -> None:
+    """Delete files that remained after a failed deletion, or that a worker uploaded after the withdrawal."""
     assert row.signed is not None
-    bucket = bucket_at(place)
-    keys = [key for key in row.signed.keys if key in listing and retry_transient(bucket.head, key)]
+    bucket = target.bucket
+    keys = [key for key in row.signed.keys if key in listing and bucket.head(key)]
     if not keys and row.url is None:
         return
-    left = "" if sweep.terms.dry_run else _remove(place, row, keys)
-    if left:
-        sweep.notes.add("withdrawn-left", f"{row.variant_id}: {left}")
+    error = "" if sweep.options.dry_run else _remove(target, row, keys)
+    if error:
+        sweep.notes.add("withdrawn-left", f"{row.variant_id}: {error}")
     else:
         sweep.notes.add("withdrawn", row.variant_id)
 
 
-def _remove(place: Place, row: VariantRow, keys: Collection[str]) -> str:
-    """Remove a clip's files; return what went wrong."""
-    if left := remove_files(place.resources, [row.variant_id]):
+def _remove(target: SweepTarget, row: VariantRow, keys: Collection[str]) -> str:
+    """Delete the files of a clip; return the error, or an empty string."""
+    if left := remove_files(target.resources, [row.variant_id]):
         return left[row.variant_id]
     try:
         for key in keys:
-            retry_transient(bucket_at(place).remove, key)
+            target.bucket.remove(key)
     except BucketError as error:
         return str(error)
     return ""

@@ -13,16 +13,16 @@ from tasks.intake.intake import Intake
 from tasks.watch.receipt import (
     LARGEST,
     MARKED,
-    left_by,
-    names_from,
-    no_free_name,
-    receipt_of,
+    candidate_names,
+    find_receipt,
+    no_free_name_error,
+    read_receipt,
     short_name,
-    standing_receipt,
+    written_copies,
 )
 
 
-def marked_book(intake: Intake) -> bytes:
+def annotated_workbook(intake: Intake) -> bytes:
     """Return a workbook of a sheet in which cells with errors and warnings are marked."""
     with tempfile.TemporaryDirectory() as folder:
         out = Path(folder, "marked.xlsx")
@@ -30,21 +30,21 @@ def marked_book(intake: Intake) -> bytes:
         return out.read_bytes()
 
 
-def marked_base(name: str) -> str:
+def annotated_base(name: str) -> str:
     """Return the base name of the sheet if ``name`` has the form of an annotated copy, or else an empty text."""
     beginning, ending = map(re.escape, MARKED)
     match = re.fullmatch(rf"(.+){beginning}(-\d+)?{ending}", name, re.DOTALL)
     return match[1] if match and short_name(match[1]) == match[1] else ""
 
 
-def is_marked_copy(inbox: Inbox, name: str) -> bool:
+def is_unchanged_copy(inbox: Inbox, name: str) -> bool:
     """Return whether a file is an unchanged annotated copy; a copy that people have edited is a sheet."""
-    base = marked_base(name)
-    left = left_by(standing_receipt(inbox, base)[1]) if base else {}
+    base = annotated_base(name)
+    left = written_copies(find_receipt(inbox, base)[1]) if base else {}
     return name in left and left[name] == _digest(inbox.fetch(name, LARGEST))
 
 
-def leave_marked(inbox: Inbox, sheet: str, data: bytes) -> tuple[str, str]:
+def write_annotated_copy(inbox: Inbox, sheet: str, data: bytes) -> tuple[str, str]:
     """Write an annotated copy next to its sheet and return its name and sha256.
 
     Only unchanged annotated copies are overwritten.
@@ -52,15 +52,15 @@ def leave_marked(inbox: Inbox, sheet: str, data: bytes) -> tuple[str, str]:
     Raises:
         BucketError: the copy cannot be written, or no name is free.
     """
-    left = left_by(receipt_of(inbox, sheet))
-    for name in names_from(short_name(sheet), *MARKED):
+    left = written_copies(read_receipt(inbox, sheet))
+    for name in candidate_names(short_name(sheet), *MARKED):
         there = inbox.fetch(name, LARGEST)
         if there is not None and _is_same_book(there, data):
             return name, _digest(there)
         if there is None or _digest(there) == left.get(name):
-            inbox.leave(name, data)
+            inbox.write(name, data)
             return name, _digest(data)
-    raise no_free_name(sheet)
+    raise no_free_name_error(sheet)
 
 
 def _digest(data: bytes | None) -> str:

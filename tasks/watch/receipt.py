@@ -61,10 +61,10 @@ class Receipt:
 
 def receipt_names(sheet: str) -> Iterator[str]:
     """Yield the possible names of a sheet's receipt; the next one is used if a file of another origin has the name."""
-    return names_from(short_name(sheet), *RECEIPT)
+    return candidate_names(short_name(sheet), *RECEIPT)
 
 
-def leave_receipt(inbox: Inbox, receipt: Receipt) -> str:
+def write_receipt(inbox: Inbox, receipt: Receipt) -> str:
     """Write a receipt next to its sheet.
 
     Only our own receipts are overwritten. A receipt with the same content is not written again and keeps its time.
@@ -75,33 +75,33 @@ def leave_receipt(inbox: Inbox, receipt: Receipt) -> str:
     Raises:
         BucketError: the receipt cannot be written, or no name is free.
     """
-    name, before = standing_receipt(inbox, short_name(receipt.sheet))
+    name, before = find_receipt(inbox, short_name(receipt.sheet))
     if not name:
-        raise no_free_name(receipt.sheet)
+        raise no_free_name_error(receipt.sheet)
     body = {key: value for key, value in asdict(receipt).items() if value or key in ("state", "sheet")}
-    if left := {**left_by(before), **receipt.left}:
+    if left := {**written_copies(before), **receipt.left}:
         body["left"] = left
     if before is None or {key: value for key, value in before.items() if key != "at"} != json.loads(json.dumps(body)):
         body["at"] = datetime.now(UTC).isoformat(timespec="seconds")
-        inbox.leave(name, _written(body))
+        inbox.write(name, _written(body))
     return name
 
 
-def note_seen(inbox: Inbox, sheet: str, seen: Mapping[str, str]) -> None:
+def update_stamps(inbox: Inbox, sheet: str, seen: Mapping[str, str]) -> None:
     """Update the stamps in a sheet's receipt after its files changed but their content did not."""
-    name, body = standing_receipt(inbox, short_name(sheet))
+    name, body = find_receipt(inbox, short_name(sheet))
     if body is not None and body.get("seen") != seen:
-        inbox.leave(name, _written({**body, "seen": seen}))
+        inbox.write(name, _written({**body, "seen": seen}))
 
 
-def receipt_of(inbox: Inbox, sheet: str) -> Mapping[str, object] | None:
+def read_receipt(inbox: Inbox, sheet: str) -> Mapping[str, object] | None:
     """Return the content of a sheet's receipt; None without a receipt."""
-    return standing_receipt(inbox, short_name(sheet))[1]
+    return find_receipt(inbox, short_name(sheet))[1]
 
 
-def standing_receipt(inbox: Inbox, base: str) -> tuple[str, Mapping[str, object] | None]:
+def find_receipt(inbox: Inbox, base: str) -> tuple[str, Mapping[str, object] | None]:
     """Return a receipt's name and content, or else a free name (empty if there is none) and None."""
-    for name in names_from(base, *RECEIPT):
+    for name in candidate_names(base, *RECEIPT):
         data = inbox.fetch(name, LARGEST)
         if data is None:
             return name, None
@@ -127,13 +127,13 @@ def _ours(data: bytes, base: str) -> Mapping[str, object] | None:
     return body if isinstance(sheet, str) and short_name(sheet) == base else None
 
 
-def left_by(receipt: Mapping[str, object] | None) -> dict[str, str]:
+def written_copies(receipt: Mapping[str, object] | None) -> dict[str, str]:
     """Return the sha256 by name of the annotated copies in a receipt."""
     left = (receipt or {}).get("left")
     return {str(name): str(digest) for name, digest in left.items()} if isinstance(left, dict) else {}
 
 
-def no_free_name(sheet: str) -> BucketRefusedError:
+def no_free_name_error(sheet: str) -> BucketRefusedError:
     """Return the error for a sheet next to which all possible names are in use."""
     return BucketRefusedError(
         f"There is no free name for the receipt of {sheet[:80]!r}. Move or delete files next to it whose names end in "
@@ -141,7 +141,7 @@ def no_free_name(sheet: str) -> BucketRefusedError:
     )
 
 
-def names_from(base: str, beginning: str, ending: str) -> Iterator[str]:
+def candidate_names(base: str, beginning: str, ending: str) -> Iterator[str]:
     """Yield possible names for a receipt or a copy, the usual one first."""
     yield f"{base}{beginning}{ending}"
     for number in range(2, MOST_NAMES + 1):

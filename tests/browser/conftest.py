@@ -13,7 +13,7 @@ from review_program import PROGRAM, environment, program
 from services import missing_service
 
 from adapters.catalogue import open_catalogue
-from benchmarks.review_rows import fill
+from benchmarks.review.rows import fill
 
 ROWS = 5000
 

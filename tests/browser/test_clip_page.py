@@ -67,7 +67,7 @@ def test_everything_that_is_known_is_there(open_page, served):
     main = page.locator("main")
     for text in (
         "threshold 0.990",
-        "it does not show the prompt well enough",
+        "it does not match the prompt well enough",
         "temporal flickering",
         "rank among",
         "guidance scale",

@@ -157,7 +157,7 @@ def test_all_that_fit_are_counted_first_and_partly_refused(open_page, served):
     page.get_by_label("off brand").check()
     page.get_by_role("button", name="Reject 250").click()
     expect(page.locator("main")).to_contain_text("249 clips rejected.")
-    expect(page.locator("main")).to_contain_text("It changed while you looked at it: ben made it approved.")
+    expect(page.locator("main")).to_contain_text("This clip has changed: ben set it to approved.")
 
 
 def test_a_stale_decision_is_refused_and_shows_what_is(open_page, served):
@@ -169,7 +169,7 @@ def test_a_stale_decision_is_refused_and_shows_what_is(open_page, served):
             {key: catalogue.variants.last_events([key])[key]}, "rejected", "person:ben", codes=["legal"]
         )
     page.keyboard.press("a")
-    expect(page.locator("#notices")).to_contain_text("It changed while you looked at it: ben made it rejected.")
+    expect(page.locator("#notices")).to_contain_text("This clip has changed: ben set it to rejected.")
     expect(page.locator(f"#c-{key}")).to_have_attribute("data-state", "rejected")
     expect(page.locator(f"#c-{key}")).not_to_have_class(re.compile("pending"))
 

@@ -9,7 +9,7 @@ from playwright.sync_api import expect
 from review_program import HOSTILE, program
 
 from adapters.catalogue import Filter, open_catalogue
-from benchmarks.review_rows import HOSTILE_BRIEF, fill
+from benchmarks.review.rows import HOSTILE_BRIEF, fill
 
 PAGES = [
     "/campaigns",
@@ -168,7 +168,7 @@ def test_a_template_is_at_hand_and_the_menu_counts(open_page):
     [
         ("sheet.pdf", b"%PDF", "'sheet.pdf' is not a sheet. Upload a file of type .csv, .tsv, .xlsx."),
         ("empty.csv", b"", "'empty.csv' is empty"),
-        ("bomb.xlsx", b"PK\x03\x04broken", "'bomb.xlsx' is damaged or cut short"),
+        ("bomb.xlsx", b"PK\x03\x04broken", "'bomb.xlsx' is damaged or incomplete"),
     ],
 )
 def test_what_is_no_sheet_is_refused(open_page, tmp_path, name: str, content: bytes, sentence: str):

@@ -1,4 +1,4 @@
-"""Alerts reach a real receiver once each, on each engine, whatever it answers and however many send."""
+"""Each alert reaches a real receiver once, on both database engines, with failures and several senders."""
 
 import threading
 import time
@@ -15,14 +15,14 @@ from adapters.catalogue.messages.alerts import PAUSES_S
 from adapters.notify.webhook import Webhook, WebhookResponse
 from tasks.alerts import alerts
 from tasks.alerts.alert_dispatcher import (
+    CLAIM_S,
     JITTER,
-    PAST_S,
-    PATIENCE,
-    TAKEN_S,
+    MAX_AGE_S,
+    MAX_FAILURES,
     AlertDispatcher,
-    Beat,
+    DispatcherThread,
     Round,
-    at_work,
+    dispatching,
     pause_s,
 )
 
@@ -49,7 +49,7 @@ def only(catalogue: Catalogue) -> Alert:
     return alert
 
 
-def test_what_is_due_is_sent_once_in_its_order(catalogue: Catalogue):
+def test_due_alerts_are_sent_once_in_order(catalogue: Catalogue):
     put(catalogue, 25)
     with webhook_server() as receiver:
         dispatcher = AlertDispatcher(catalogue, Webhook(receiver.url))
@@ -65,22 +65,22 @@ def test_one_that_fails_twice_and_then_accepts(catalogue: Catalogue):
         dispatcher = AlertDispatcher(catalogue, Webhook(receiver.url))
         assert dispatcher.send_due() == Round(failed=1)
         assert PAUSES_S[0] - 3 < (catalogue.alerts.due_in_s() or 0) <= PAUSES_S[0] * (1 + JITTER)
-        assert dispatcher.send_due() == Round(), "it is not tried before its pause is over"
+        assert dispatcher.send_due() == Round(), "it is not retried before its pause is over"
         make_due(catalogue)
         assert dispatcher.send_due() == Round(failed=1)
-        assert 3990 < (catalogue.alerts.due_in_s() or 0) <= 4000, "the receiver's wish goes over the pause"
+        assert 3990 < (catalogue.alerts.due_in_s() or 0) <= 4000, "Retry-After overrides a shorter pause"
         make_due(catalogue)
         assert dispatcher.send_due() == Round(sent=1)
     assert (only(catalogue).tries, only(catalogue).error) == (3, "")
     assert len(receiver.texts) == 3
 
 
-def test_what_never_will_work_is_given_up_at_once_with_its_reason(catalogue: Catalogue):
+def test_permanent_errors_are_given_up_at_once(catalogue: Catalogue):
     put(catalogue, 1)
     with webhook_server(Plan(404, body="no_service")) as receiver:
         assert AlertDispatcher(catalogue, Webhook(receiver.url)).send_due() == Round(failed=1)
     assert only(catalogue).given_up_at
-    assert only(catalogue).error == "The webhook answered 404 (no_service); check REELMILL_ALERT_WEBHOOK."
+    assert only(catalogue).error == "The webhook responded with 404 (no_service). Check REELMILL_ALERT_WEBHOOK."
 
 
 def aged(catalogue: Catalogue, key: str, seconds: float) -> None:
@@ -89,20 +89,20 @@ def aged(catalogue: Catalogue, key: str, seconds: float) -> None:
 
 
 def begun(catalogue: Catalogue, receiver: WebhookServer) -> None:
-    """Let a beat make its rounds, the first and the last."""
-    with at_work(AlertDispatcher(catalogue, Webhook(receiver.url))) as beat:
+    """Run the first and the last round of a dispatcher thread."""
+    with dispatching(AlertDispatcher(catalogue, Webhook(receiver.url))) as thread:
         pass
-    assert beat.await_end(20)
+    assert thread.join(20)
 
 
-def test_a_new_receiver_does_not_get_the_past_and_a_person_may_send_it(catalogue: Catalogue, caplog):
+def test_a_new_receiver_gets_no_old_alerts_unless_a_person_sends_them(catalogue: Catalogue, caplog):
     put(catalogue, 3)
-    aged(catalogue, "key 0", PAST_S + 60)
-    aged(catalogue, "key 1", PAST_S - 60)
+    aged(catalogue, "key 0", MAX_AGE_S + 60)
+    aged(catalogue, "key 1", MAX_AGE_S - 60)
     with webhook_server() as receiver:
         begun(catalogue, receiver)
         assert receiver.texts == ["text 1", "text 2"]
-        assert "1 alert older than 24 h is kept and not sent; `reelmill alerts send`" in caplog.text
+        assert "1 alert older than 24 h was not sent. Use `reelmill alerts send` to send it." in caplog.text
         numbers = catalogue.metrics.numbers()
         assert (numbers.alerts_waiting, numbers.alerts_given_up, numbers.alerts_kept) == (0, 0, 1)
         begun(catalogue, receiver)
@@ -113,25 +113,25 @@ def test_a_new_receiver_does_not_get_the_past_and_a_person_may_send_it(catalogue
 
 
 @pytest.mark.parametrize("plan", [Plan(), Plan(500)])
-def test_a_receiver_that_was_there_gets_what_an_absence_left(catalogue: Catalogue, plan: Plan):
+def test_a_known_receiver_gets_old_alerts(catalogue: Catalogue, plan: Plan):
     put(catalogue, 1)
     with webhook_server(plan, Plan()) as receiver:
         begun(catalogue, receiver)
         assert catalogue.alerts.add("late", "sweep", "an old one")
-        aged(catalogue, "late", 3 * PAST_S)
+        aged(catalogue, "late", 3 * MAX_AGE_S)
         begun(catalogue, receiver)
         assert "an old one" in receiver.texts
 
 
-def test_a_receiver_that_fails_is_left_alone_for_the_round(catalogue: Catalogue):
+def test_a_round_ends_after_repeated_failures(catalogue: Catalogue):
     put(catalogue, 10)
     with webhook_server(Plan(500)) as receiver:
-        assert AlertDispatcher(catalogue, Webhook(receiver.url)).send_due() == Round(failed=PATIENCE)
-        assert len(receiver.texts) == PATIENCE
-    assert len(catalogue.alerts.due()) == 10 - PATIENCE
+        assert AlertDispatcher(catalogue, Webhook(receiver.url)).send_due() == Round(failed=MAX_FAILURES)
+        assert len(receiver.texts) == MAX_FAILURES
+    assert len(catalogue.alerts.due()) == 10 - MAX_FAILURES
 
 
-def test_several_at_once_send_each_once(catalogue: Catalogue):
+def test_concurrent_dispatchers_send_each_alert_once(catalogue: Catalogue):
     put(catalogue, 30)
     with webhook_server() as receiver:
         start, rounds = threading.Barrier(5), []
@@ -149,9 +149,9 @@ def test_several_at_once_send_each_once(catalogue: Catalogue):
     assert sum(each.sent for each in rounds) == 30
 
 
-def test_what_a_sender_has_taken_and_died_over_is_sent_by_the_next(catalogue: Catalogue):
+def test_an_alert_claimed_by_a_dead_sender_is_sent_by_another(catalogue: Catalogue):
     put(catalogue, 1)
-    assert catalogue.alerts.claim(only(catalogue), TAKEN_S)
+    assert catalogue.alerts.claim(only(catalogue), CLAIM_S)
     with webhook_server() as receiver:
         dispatcher = AlertDispatcher(catalogue, Webhook(receiver.url))
         assert dispatcher.send_due() == Round()
@@ -160,30 +160,30 @@ def test_what_a_sender_has_taken_and_died_over_is_sent_by_the_next(catalogue: Ca
         assert len(receiver.texts) == 1
 
 
-def test_beside_work_new_alerts_go_out_at_once_and_the_last_after_it(catalogue: Catalogue):
+def test_new_alerts_are_sent_at_once_and_the_last_after_the_block(catalogue: Catalogue):
     put(catalogue, 1)
     with webhook_server() as receiver:
-        with at_work(AlertDispatcher(catalogue, Webhook(receiver.url)), look_s=600) as beat:
+        with dispatching(AlertDispatcher(catalogue, Webhook(receiver.url)), poll_s=600) as thread:
             assert receiver.await_texts(1) == ["text 0"]
-            assert alerts.swept(catalogue, ["A bucket is gone."])
+            assert alerts.sweep_problems(catalogue, ["A bucket is gone."])
             assert receiver.await_texts(2)[1:] == ["The sweeper found: A bucket is gone."]
-            alerts.swept(catalogue, ["Two buckets are gone."])
-        assert beat.await_end(20)
+            alerts.sweep_problems(catalogue, ["Two buckets are gone."])
+        assert thread.join(20)
         assert len(receiver.texts) == 3
 
 
-def test_a_receiver_that_hangs_holds_nobody(catalogue: Catalogue):
+def test_a_hanging_receiver_does_not_block(catalogue: Catalogue):
     put(catalogue, 1)
     with webhook_server(Plan(how="hang")) as receiver:
-        with at_work(AlertDispatcher(catalogue, Webhook(receiver.url, whole_s=3))) as beat:
+        with dispatching(AlertDispatcher(catalogue, Webhook(receiver.url, timeout_s=3))) as thread:
             receiver.await_texts(1)
             began = time.monotonic()
         assert time.monotonic() - began < 1
-        assert beat.await_end(30)
-    assert only(catalogue).error.startswith("The webhook did not answer within 3 s")
+        assert thread.join(30)
+    assert only(catalogue).error.startswith("The webhook did not respond within 3 s")
 
 
-def test_a_receiver_that_breaks_its_word_does_not_end_the_rounds(catalogue: Catalogue, caplog):
+def test_a_receiver_that_raises_does_not_end_the_thread(catalogue: Catalogue, caplog):
     class Broken:
         def __init__(self) -> None:
             self.asked = threading.Semaphore(0)
@@ -194,17 +194,17 @@ def test_a_receiver_that_breaks_its_word_does_not_end_the_rounds(catalogue: Cata
 
     put(catalogue, 1)
     receiver = Broken()
-    beat = Beat(AlertDispatcher(catalogue, receiver), look_s=0.05)
-    beat.start()
+    thread = DispatcherThread(AlertDispatcher(catalogue, receiver), poll_s=0.05)
+    thread.start()
     assert receiver.asked.acquire(timeout=20)
     make_due(catalogue)
     assert receiver.asked.acquire(timeout=20)
-    beat.leave()
-    assert beat.await_end(20)
+    thread.stop()
+    assert thread.join(20)
     assert "Alerts could not be sent: LookupError: odd" in caplog.text
 
 
-def test_pauses_grow_with_some_chance_in_them():
+def test_pauses_grow_and_have_jitter():
     for tries, pause in enumerate(PAUSES_S):
         found = {pause_s(tries) for _ in range(50)}
         assert len(found) > 1

@@ -1,4 +1,4 @@
-"""What is told of runs, gates, workers and sweeps: once each, in words for people, and never at a run's cost."""
+"""Alerts about runs, gates, workers and sweeps: each is created once, and a failing alert stops no run."""
 
 from collections.abc import Iterator
 
@@ -9,7 +9,7 @@ from adapters.catalogue import Alert, Catalogue
 from adapters.catalogue.messages.alerts import Alerts
 from manifests.errors import BrokenDeviceError, CatalogueUnreachableError
 from tasks.alerts import alerts
-from tasks.alerts.alerts import look, run_ended, swept, worker_lost
+from tasks.alerts.alerts import check_pass_rate, run_ended, sweep_problems, worker_lost
 from tasks.runtime.redaction import MASK
 
 CAMPAIGN = samples.campaign().campaign_id
@@ -28,7 +28,7 @@ def only(catalogue: Catalogue) -> Alert:
 
 
 def judge(catalogue: Catalogue, passed: int, failed: int, start: int) -> None:
-    """Let clips be judged, those that pass first."""
+    """Add verdicts, those that passed first."""
     planned = samples.planned(passed + failed, start=start)
     catalogue.campaigns.add_variants(CAMPAIGN, planned)
     leases = samples.take(catalogue, [item.variant_id for item in planned])
@@ -38,7 +38,7 @@ def judge(catalogue: Catalogue, passed: int, failed: int, start: int) -> None:
         catalogue.results.mark_judged(lease, samples.score(lease.variant_id), verdict(lease.variant_id))
 
 
-def test_a_run_that_has_finished_is_told_once_with_numbers_and_a_link(catalogue: Catalogue):
+def test_a_finished_run_creates_one_alert_with_counts_and_a_link(catalogue: Catalogue):
     ids = samples.filled(catalogue, 3)
     samples.bring_to(catalogue, ids[0], "published")
     run_id = catalogue.runs.begin(CAMPAIGN, "pool", "owner")
@@ -46,7 +46,7 @@ def test_a_run_that_has_finished_is_told_once_with_numbers_and_a_link(catalogue:
     assert run_ended(catalogue, CAMPAIGN, run_id, "finished", "https://review.example/")
     assert not run_ended(catalogue, CAMPAIGN, run_id, "finished", "https://review.example/")
     alert = only(catalogue)
-    assert alert.text == f"Campaign Spring ({CAMPAIGN}) has finished. 2 planned, 1 published."
+    assert alert.text == f"Campaign Spring ({CAMPAIGN}) has finished: 2 planned, 1 published."
     assert alert.detail == {
         "run_id": run_id,
         "outcome": "finished",
@@ -59,13 +59,13 @@ def test_a_run_that_has_finished_is_told_once_with_numbers_and_a_link(catalogue:
 @pytest.mark.parametrize(
     ("outcome", "kind", "words"),
     [
-        ("budget", "budget", "has stopped at the end of its budget, with 2 variants left to make"),
-        ("window", "budget", "has stopped at the end of its window, with 2 variants left to make"),
-        ("lost", "worker-lost", "has lost the process that ran it, with 2 variants left"),
-        ("failed", "failed", "has stopped, with 2 variants left to make; go on by reelmill resume"),
+        ("budget", "budget", "has stopped because its budget is used up. 2 variants are not generated yet."),
+        ("window", "budget", "has stopped because its time window ended. 2 variants are not generated yet."),
+        ("lost", "worker-lost", "has stopped because its process died. 2 variants are not generated yet."),
+        ("failed", "failed", "has failed. 2 variants are not generated yet. Resume with `reelmill resume"),
     ],
 )
-def test_other_ends(catalogue: Catalogue, outcome, kind, words):
+def test_other_outcomes(catalogue: Catalogue, outcome, kind, words):
     samples.filled(catalogue, 2)
     assert run_ended(catalogue, CAMPAIGN, "run", outcome, "")
     assert only(catalogue).kind == kind
@@ -78,12 +78,12 @@ def test_a_run_that_failed_names_its_error_without_secrets(catalogue: Catalogue)
         raise BrokenDeviceError("cuda:0 fell off; password=hunter22\nat line 3")
     except BrokenDeviceError:
         assert run_ended(catalogue, CAMPAIGN, "run", "failed", "")
-    assert f"has stopped: cuda:0 fell off; password={MASK}, with 1 variant left" in only(catalogue).text
+    assert f"has failed: cuda:0 fell off; password={MASK} 1 variant is not generated yet." in only(catalogue).text
     assert "line 3" not in only(catalogue).text
 
 
 @pytest.mark.parametrize("outcome", ["paused", "cancelled"])
-def test_what_a_person_did_is_not_told(catalogue: Catalogue, outcome):
+def test_actions_of_people_create_no_alert(catalogue: Catalogue, outcome):
     samples.filled(catalogue, 1)
     assert not run_ended(catalogue, CAMPAIGN, "run", outcome, "")
     try:
@@ -93,21 +93,21 @@ def test_what_a_person_did_is_not_told(catalogue: Catalogue, outcome):
     assert catalogue.alerts.all() == []
 
 
-def test_a_gate_that_collapses_is_told_once_and_again_after_a_recovery(catalogue: Catalogue):
+def test_a_pass_rate_drop_alerts_once_and_again_after_a_recovery(catalogue: Catalogue):
     samples.filled(catalogue, 0)
     judge(catalogue, 40, 0, 100)
-    assert not look(catalogue, CAMPAIGN)
+    assert not check_pass_rate(catalogue, CAMPAIGN)
     judge(catalogue, 0, 30, 200)
-    assert look(catalogue, CAMPAIGN)
+    assert check_pass_rate(catalogue, CAMPAIGN)
     alert = only(catalogue)
-    assert "none of the last 30 judged clips passed the gate, and 100% did before. Mostly: black." in alert.text
+    assert "none of the last 30 clips passed the gate, compared with 100% before. Main reasons: black." in alert.text
     assert (alert.detail["judged"], alert.detail["passed"], alert.detail["reasons"]) == (30, 0, {"black": 30})
-    assert not look(catalogue, CAMPAIGN)
+    assert not check_pass_rate(catalogue, CAMPAIGN)
     judge(catalogue, 0, 60, 300)
-    assert not look(catalogue, CAMPAIGN), "it is still the same collapse"
+    assert not check_pass_rate(catalogue, CAMPAIGN), "it is still the same drop"
     judge(catalogue, 70, 0, 400)
     judge(catalogue, 0, 60, 500)
-    assert look(catalogue, CAMPAIGN)
+    assert check_pass_rate(catalogue, CAMPAIGN)
     assert len(catalogue.alerts.all(kind="gate-collapsed", campaign_id=CAMPAIGN)) == 2
 
 
@@ -117,46 +117,48 @@ def test_verdicts_of_other_campaigns_do_not_count(catalogue: Catalogue):
     other = samples.campaign("Autumn")
     catalogue.campaigns.add(other, {})
     assert catalogue.metrics.verdicts(other.campaign_id).passed == ()
-    assert not look(catalogue, other.campaign_id)
-    assert look(catalogue, CAMPAIGN)
+    assert not check_pass_rate(catalogue, other.campaign_id)
+    assert check_pass_rate(catalogue, CAMPAIGN)
 
 
-def test_a_lost_worker_is_told_once_with_what_it_held(catalogue: Catalogue):
+def test_a_lost_worker_creates_one_alert_with_its_leases(catalogue: Catalogue):
     ids = samples.filled(catalogue, 2)
     assert worker_lost(catalogue, "gpu-7:ab12:4711:99", ids)
     assert not worker_lost(catalogue, "gpu-7:ab12:4711:99", ids[:1])
     alert = only(catalogue)
-    assert alert.text.startswith("A worker was lost: process 4711 on gpu-7 held 2 clips, which others take over.")
+    assert alert.text.startswith(
+        "A worker was lost: process 4711 on gpu-7. Its leases on 2 clips pass to other workers."
+    )
     assert (alert.campaign_id, alert.detail["campaigns"], alert.detail["variants"]) == (CAMPAIGN, [CAMPAIGN], ids)
     assert worker_lost(catalogue, "odd", [])
 
 
-def test_a_sweep_tells_what_is_for_people_once_a_day(catalogue: Catalogue):
-    assert not swept(catalogue, [])
+def test_problems_of_a_sweep_alert_once_a_day(catalogue: Catalogue):
+    assert not sweep_problems(catalogue, [])
     problems = [f"Clip {number} is gone." for number in range(7)]
-    assert swept(catalogue, problems, {"gone": 7})
-    assert not swept(catalogue, reversed(problems))
+    assert sweep_problems(catalogue, problems, {"gone": 7})
+    assert not sweep_problems(catalogue, reversed(problems))
     assert only(catalogue).text.startswith("The sweeper found: Clip 0 is gone. Clip 1 is gone.")
     assert only(catalogue).text.endswith("And 2 more.")
 
 
-def test_a_catalogue_that_does_not_answer_costs_no_run(catalogue: Catalogue, monkeypatch, caplog):
+def test_an_unreachable_catalogue_does_not_raise(catalogue: Catalogue, monkeypatch, caplog):
     def away(*_args, **_kwargs):
         raise CatalogueUnreachableError
 
     samples.filled(catalogue, 1)
     monkeypatch.setattr(Alerts, "add", away)
     assert not run_ended(catalogue, CAMPAIGN, "run", "finished", "")
-    assert not swept(catalogue, ["odd"])
-    assert "An alert could not be kept" in caplog.text
+    assert not sweep_problems(catalogue, ["odd"])
+    assert "An alert could not be stored" in caplog.text
 
 
-def test_listeners_hear_what_is_new_and_cannot_break_it(catalogue: Catalogue):
+def test_listeners_get_new_alerts_and_their_errors_are_ignored(catalogue: Catalogue):
     heard = []
-    alerts.listeners.extend([lambda told: 1 / 0, heard.append])
-    assert swept(catalogue, ["odd"])
-    assert not swept(catalogue, ["odd"])
-    assert [told.text for told in heard] == ["The sweeper found: odd"]
+    alerts.listeners.extend([lambda alert: 1 / 0, heard.append])
+    assert sweep_problems(catalogue, ["odd"])
+    assert not sweep_problems(catalogue, ["odd"])
+    assert [alert.text for alert in heard] == ["The sweeper found: odd"]
 
 
 def test_names_of_campaigns_are_one_line_of_bounded_length(catalogue: Catalogue):

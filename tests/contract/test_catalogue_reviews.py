@@ -33,7 +33,7 @@ def test_a_decision_moves_what_is_still_as_it_was_seen(catalogue: Catalogue):
     decided = catalogue.reviews.record(looked_at, "approved", ANN)
 
     assert decided.moved == (first,)
-    assert decided.refused == {second: "It changed while you looked at it: person:ben made it rejected."}
+    assert decided.refused == {second: "This clip has changed: person:ben set it to rejected. Review it again."}
     assert catalogue.variants.states([first, second]) == {first: "approved", second: "rejected"}
 
 
@@ -74,7 +74,7 @@ def test_a_failure_without_a_clip_cannot_be_approved(catalogue: Catalogue):
     [key] = samples.filled(catalogue, 1)
     catalogue.results.mark_failed(samples.take(catalogue, [key])[0], "out of memory")
     assert (
-        "nothing to approve"
+        "no clip to approve"
         in catalogue.reviews.record(seen(catalogue, key), "approved", ANN, reason="please").refused[key]
     )
 
@@ -194,7 +194,7 @@ def test_a_score_that_is_no_number_harms_no_other(catalogue: Catalogue):
 
 def test_reason_codes_are_known_ones(catalogue: Catalogue):
     [key] = brought(catalogue, "passed")
-    with pytest.raises(CatalogueError, match="'ugly' is no reason code; use prompt, brand"):
+    with pytest.raises(CatalogueError, match="Unknown reason code 'ugly'. Use prompt, brand"):
         catalogue.reviews.record(seen(catalogue, key), "rejected", ANN, codes=["ugly"])
     assert catalogue.variants.states([key]) == {key: "passed"}
 
@@ -230,10 +230,10 @@ def test_a_second_review_is_blind_and_somebody_elses(catalogue: Catalogue):
         (ANN, "rejected", False),
         (BEN, "approved", True),
     ]
-    with pytest.raises(CatalogueError, match="second review meanwhile"):
+    with pytest.raises(CatalogueError, match="already reviewed this clip"):
         catalogue.blind_reviews.add(ids[0], "person:cleo", "approved")
     for key, author in ((ids[0], BEN), (ids[1], ANN), (ids[2], BEN)):
-        with pytest.raises(CatalogueError, match="somebody else"):
+        with pytest.raises(CatalogueError, match="by another person"):
             catalogue.blind_reviews.add(key, author, "approved")
 
 

@@ -17,7 +17,7 @@ from adapters.catalogue import Catalogue, Filter, migrations, open_catalogue
 from adapters.catalogue.core import schema
 from adapters.catalogue.core.engine import wal_is_safe
 from adapters.catalogue.core.tables import metadata
-from benchmarks import postgres
+from benchmarks.harness import postgres
 from manifests.errors import CatalogueError, CatalogueUnreachableError, DiskFullError, NewerCatalogueError
 
 

@@ -8,7 +8,7 @@ import pytest
 import s3_server
 
 from adapters.inbox import Inbox, open_inbox
-from benchmarks.postgres import free_port
+from benchmarks.harness.postgres import free_port
 from manifests.errors import BucketError, BucketRefusedError, BucketUnreachableError, SettingsError
 
 Put = Callable[[str, bytes], None]
@@ -33,17 +33,17 @@ def test_files_are_found_by_what_people_call_them(inbox):
     place, put = inbox
     for name in ("b.csv", "Frühling & Co.xlsx", "A 1.csv", ".hidden.csv", "below/other.csv"):
         put(name, b"prompt\n")
-    assert [each.name for each in place.found()] == ["A 1.csv", "Frühling & Co.xlsx", "b.csv"]
-    assert {each.size for each in place.found()} == {7}
+    assert [each.name for each in place.list_files()] == ["A 1.csv", "Frühling & Co.xlsx", "b.csv"]
+    assert {each.size for each in place.list_files()} == {7}
 
 
 def test_other_content_has_another_stamp(inbox):
     place, put = inbox
     put("a.csv", b"prompt\none\n")
-    before = place.found()
-    assert [each.stamp for each in place.found()] == [each.stamp for each in before]
+    before = place.list_files()
+    assert [each.stamp for each in place.list_files()] == [each.stamp for each in before]
     put("a.csv", b"prompt\ntwo\n")
-    assert place.found()[0].stamp != before[0].stamp
+    assert place.list_files()[0].stamp != before[0].stamp
 
 
 def test_reading_knows_its_bound_and_what_is_gone(inbox):
@@ -54,12 +54,12 @@ def test_reading_knows_its_bound_and_what_is_gone(inbox):
     assert place.fetch("gone.csv", 10) is None
 
 
-def test_what_is_left_replaces_what_was_there(inbox):
+def test_a_written_file_replaces_an_existing_one(inbox):
     place, _ = inbox
     for data in (b"{}", b'{"state": "accepted"}'):
-        place.leave("a.csv.receipt.json", data)
+        place.write("a.csv.receipt.json", data)
     assert place.fetch("a.csv.receipt.json", 100) == b'{"state": "accepted"}'
-    assert [each.name for each in place.found()] == ["a.csv.receipt.json"]
+    assert [each.name for each in place.list_files()] == ["a.csv.receipt.json"]
 
 
 def test_a_folders_links_and_pipes_are_no_files(tmp_path):
@@ -69,7 +69,7 @@ def test_a_folders_links_and_pipes_are_no_files(tmp_path):
     (folder / "link.csv").symlink_to(tmp_path / "secret.csv")
     os.mkfifo(folder / "pipe.csv")
     place = open_inbox(str(folder))
-    assert place.found() == []
+    assert place.list_files() == []
     assert place.fetch("pipe.csv", 10) is None
     with pytest.raises(BucketError):
         place.fetch("link.csv", 10)
@@ -78,14 +78,14 @@ def test_a_folders_links_and_pipes_are_no_files(tmp_path):
 
 
 def test_a_place_that_is_away_is_told_as_transient(tmp_path, s3_endpoint):
-    with pytest.raises(BucketUnreachableError, match=r"watched folder .*nowhere cannot be looked at"):
-        open_inbox(str(tmp_path / "nowhere")).found()
+    with pytest.raises(BucketUnreachableError, match=r"watched folder .*nowhere cannot be listed"):
+        open_inbox(str(tmp_path / "nowhere")).list_files()
     with pytest.raises(BucketUnreachableError):
         open_inbox(str(tmp_path / "nowhere")).fetch("a.csv", 1)
     with pytest.raises(BucketUnreachableError, match="does not respond"):
-        open_inbox("s3://sheets", endpoint=f"http://127.0.0.1:{free_port()}", **s3_server.S3_KEYS).found()
+        open_inbox("s3://sheets", endpoint=f"http://127.0.0.1:{free_port()}", **s3_server.S3_KEYS).list_files()
     with pytest.raises(BucketRefusedError, match="bucket no-such-bucket-here does not exist"):
-        open_inbox("s3://no-such-bucket-here", endpoint=s3_endpoint, **s3_server.S3_KEYS).found()
+        open_inbox("s3://no-such-bucket-here", endpoint=s3_endpoint, **s3_server.S3_KEYS).list_files()
 
 
 @pytest.mark.parametrize("location", ["", "ftp://host/sheets", "s3://"])

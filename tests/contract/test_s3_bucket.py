@@ -9,7 +9,7 @@ from s3_server import S3_KEYS, client
 
 from adapters.bucket import open_bucket
 from adapters.bucket.s3 import S3Bucket
-from benchmarks import postgres
+from benchmarks.harness import postgres
 from manifests.errors import BucketRefusedError, BucketUnreachableError
 
 

@@ -10,7 +10,6 @@ from s3_server import S3_KEYS
 
 from manifests.clip import Clip
 from manifests.errors import BucketError, GenerationError
-from tasks.runtime import shared_staging
 from tasks.runtime.first_frames import FirstFrames
 from tasks.runtime.resources import BucketConfig, Resources, SignerConfig, bucket_of, close_resources, first_frames_of
 from tasks.runtime.shared_staging import SHARED, fetch_staged, is_reachable, keys_of_staged, share
@@ -119,7 +118,7 @@ def test_an_unreachable_bucket_raises_instead_of_reporting_a_missing_clip(hosts,
     def refused(*_):
         raise BucketError("away")
 
-    monkeypatch.setattr(shared_staging, "retry_transient", refused)
+    monkeypatch.setattr(type(bucket_of(other)), "read", refused)
     with pytest.raises(BucketError, match="away"):
         fetch_staged(other, shared)
 

@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
-from benchmarks.postgres import free_port
+from benchmarks.harness.postgres import free_port
 
 START_S = 180.0
 

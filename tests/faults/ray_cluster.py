@@ -14,7 +14,7 @@ from pathlib import Path
 import psutil
 import ray_stub
 
-from benchmarks.postgres import free_port
+from benchmarks.harness.postgres import free_port
 
 NODES = ("node-1", "node-2")
 START_S = 120.0

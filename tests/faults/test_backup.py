@@ -20,10 +20,10 @@ from campaign_run import World, finish, start
 from sqlalchemy import create_engine, text
 from sqlalchemy.exc import DBAPIError
 
-from benchmarks import postgres
+from benchmarks.harness import postgres
 from tasks.runtime.resources import BucketConfig, bucket_of, catalogue_of
+from tasks.sweep.context import SweepOptions, SweepTarget
 from tasks.sweep.sweep import sweep_all
-from tasks.sweep.terms import Place, Terms
 
 GUIDE = Path(__file__).parents[2] / "docs" / "operations.md"
 SEEDS = 6
@@ -156,8 +156,10 @@ def back_up_while_it_writes(drill: Drill, go_on: Path) -> int:
 
 def clear_away(world: World) -> set[str]:
     """Sweep as `reelmill sweep --many` does a day later, and drop what was moved aside; return its keys."""
-    place = Place(world.resources, frozenset(row.campaign_id for row in catalogue_of(world.resources).campaigns.all()))
-    sweep_all(world.resources, [place], Terms(grace_s=0, many=True))
+    target = SweepTarget(
+        world.resources, frozenset(row.campaign_id for row in catalogue_of(world.resources).campaigns.all())
+    )
+    sweep_all(world.resources, [target], SweepOptions(grace_s=0, many=True))
     bucket = bucket_of(world.resources)
     aside = [entry.key for entry in bucket.entries("quarantine/")]
     for key in aside:

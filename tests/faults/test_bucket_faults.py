@@ -8,7 +8,6 @@ import pytest
 from audit import Findings
 from campaign_run import STOPPED, World, finish, start
 
-import tasks.runtime.retry
 from adapters.bucket.s3 import S3Bucket
 
 FAULTS = ["500", "503", "409", "reset", "lost answer", "hang", "truncated answer", "cut request"]
@@ -18,7 +17,6 @@ def hurry() -> None:
     """Wait less: a hung answer for less than a second, retries hardly at all."""
     S3Bucket.__init__.__kwdefaults__["timeout_s"] = 0.5
     botocore.retries.standard.ExponentialBackoff.delay_amount = lambda *_: 0.01
-    vars(tasks.runtime.retry).update(PAUSES_S=(0.05, 0.1, 0.2))
 
 
 def behind(world: World, store: proxy.Proxy) -> World:
@@ -39,7 +37,9 @@ def test_a_bucket_that_refuses_stops_the_run_before_anything_is_made(served_worl
         assert len(store.met) == 1
     told = served_world.told.read_text()
     assert told.startswith("BucketRefusedError: The bucket clips-")
-    assert told.endswith("refused the request (AccessDenied). Check its name, the credentials and their write permission.")
+    assert told.endswith(
+        "refused the request (AccessDenied). Check its name, the credentials and their write permission."
+    )
     assert not list((served_world.home / "staging").rglob("*.mp4"))
 
 

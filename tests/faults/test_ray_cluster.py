@@ -1,7 +1,7 @@
 """A campaign on a real Ray cluster of two worker nodes, with PostgreSQL, S3 and Prefect's server: whatever is killed,
 it ends with nothing missing, corrupt, orphaned, doubled or unfinished.
 
-Times from the kill to the next clip and to the end are printed (``pytest -rP``); docs/operations.md tells them.
+Times from the kill to the next clip and to the end are printed (``pytest -rP``); docs/operations.md lists them.
 """
 
 import os
@@ -26,7 +26,7 @@ from ray_cluster import NODES, Cluster
 from review_program import PROGRAM, environment
 from services import missing_service
 
-from benchmarks import postgres
+from benchmarks.harness import postgres
 
 pytestmark = pytest.mark.timeout(600)
 PATIENCE_S = 240.0

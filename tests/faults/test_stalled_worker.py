@@ -9,7 +9,7 @@ from audit import Findings
 from campaign_run import finish, start
 from kill_points import RESULTS, KillPoint, install
 
-from adapters.catalogue import Catalogue
+from adapters.catalogue.work.leases import Leases
 
 LEASE_S = 1.5
 PATIENCE_S = 60.0
@@ -34,7 +34,7 @@ def hold_at(point: KillPoint, reached: Path, go_on: Path) -> None:
 
 def sleep_at(point: KillPoint, reached: Path, go_on: Path) -> None:
     """The same, without a heartbeat: the lease runs out meanwhile."""
-    Catalogue.renew = lambda *_: 0  # type: ignore[method-assign]
+    Leases.renew = lambda *_: 0  # type: ignore[method-assign]
     hold_at(point, reached, go_on)
 
 

@@ -296,7 +296,7 @@ def test_one_machine_serves_what_its_settings_say(prefect_server, home: Path):
     ("wrong", "said"),
     [
         ({"sweep_cron": "every day"}, "'every day' is no cron expression; set REELMILL_SWEEP_CRON"),
-        ({"timezone": "Mars/Olympus"}, "no time zone 'Mars/Olympus'; let REELMILL_TIMEZONE"),
+        ({"timezone": "Mars/Olympus"}, "Unknown time zone 'Mars/Olympus'. Set REELMILL_TIMEZONE"),
     ],
 )
 def test_a_wrong_schedule_is_told(prefect_server, home: Path, wrong: dict[str, str], said: str):
@@ -307,7 +307,7 @@ def test_a_wrong_schedule_is_told(prefect_server, home: Path, wrong: dict[str, s
 @pytest.mark.parametrize(
     ("wrong", "said"),
     [
-        ({"stock_until": "half past six"}, "'half past six' is no time of day"),
+        ({"stock_until": "half past six"}, "'half past six' is not a valid time of day"),
         ({"stock_budget_money": 5.0}, "REELMILL_STOCK_BUDGET_MONEY needs a price"),
         ({"stock": "nothing.csv"}, "There is no stock sheet 'nothing.csv'"),
         ({"stock": str(REPO / "examples" / "spring.csv")}, "REELMILL_STOCK names a sheet that no night could use"),

@@ -44,7 +44,7 @@ def test_a_word_outside_the_vocabulary_is_warned_of(home, capsys, tmp_path):
     sheet.write_text("prompt\na red circle beside a xylophone\n")
     ended = reelmill(capsys, "validate", sheet)
     assert ended.code == 0
-    assert "xylophone' is outside the vocabulary of starter" in ended.err
+    assert "xylophone' is not in the vocabulary of starter" in ended.err
 
 
 def test_plan_shows_counts_and_runs_nothing(home, sheet, capsys):

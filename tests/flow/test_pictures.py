@@ -97,14 +97,14 @@ def test_validate_takes_the_copies_that_a_run_has_kept_as_the_next_run_will(tiny
     (tmp_path / "cup.png").rename(tmp_path / "away.png")
     before = reelmill(capsys, "validate", sheet)
     assert before.code == 1
-    assert "'cup.png' isn't there" in before.out
+    assert "'cup.png' does not exist" in before.out
     assert not list(tmp_path.rglob("catalogue.sqlite"))  # a check opens none for what was never kept
     (tmp_path / "away.png").rename(tmp_path / "cup.png")
     campaign_id = run(sheet)
     (tmp_path / "cup.png").unlink()
     after = reelmill(capsys, "validate", sheet)
     assert after.code == 0
-    assert "'cup.png' is gone. The copy of an earlier run is used." in after.err
+    assert "'cup.png' no longer exists. The copy from an earlier run is used." in after.err
     assert json.loads(reelmill(capsys, "validate", sheet, "--json").out)["campaign_id"] == campaign_id
     other = sheet.rename(tmp_path / "other.csv")
     assert reelmill(capsys, "validate", other).code == 1  # a sheet of another name knows nothing of them
@@ -113,9 +113,9 @@ def test_validate_takes_the_copies_that_a_run_has_kept_as_the_next_run_will(tiny
 @pytest.mark.parametrize(
     ("cell", "model", "sentence"),
     [
-        ("nowhere.png", "tiny-i2v", "isn't there"),
-        ("", "tiny-i2v", "makes clips from a picture"),
-        ("cup.png", "starter", "starter makes clips from text alone"),
+        ("nowhere.png", "tiny-i2v", "does not exist in"),
+        ("", "tiny-i2v", "generates clips from a picture"),
+        ("cup.png", "starter", "starter generates clips from text only"),
         ("pictures.csv", "tiny-i2v", "pictures.csv"),
     ],
 )

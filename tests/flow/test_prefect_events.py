@@ -61,7 +61,7 @@ def test_a_webhook_that_fails_twice_and_then_accepts_gets_the_end_of_a_run(home,
 
 def test_a_run_does_not_wait_for_a_webhook_that_hangs(home, fake_models, sheet, monkeypatch):
     with webhook_server(Plan(how="hang")) as receiver:
-        monkeypatch.setattr(posting, "webhook_of", lambda _: Webhook(receiver.url, whole_s=LONG_S))
+        monkeypatch.setattr(posting, "webhook_of", lambda _: Webhook(receiver.url, timeout_s=LONG_S))
         settings, catalogue = settings_in(home, alert_webhook=receiver.url)
         catalogue.alerts.add("before", "sweep", "something from before")
         began = time.monotonic()
@@ -225,7 +225,7 @@ def test_words_of_no_clips():
 
 
 def test_an_automation_that_an_operator_wires_notifies_people(home):
-    """As docs/alerts.md tells it, but for the block: Slack's takes no receiver on loopback."""
+    """Run the example of docs/alerts.md with another block, because Slack's accepts no receiver on loopback."""
     from prefect.automations import Automation
     from prefect.blocks.notifications import CustomWebhookNotificationBlock
     from prefect.events.actions import SendNotification
@@ -258,7 +258,7 @@ def test_an_automation_that_an_operator_wires_notifies_people(home):
             deadline, number = time.monotonic() + 90, 0
             while not receiver.texts and time.monotonic() < deadline:  # the server takes a moment to know of it
                 number += 1
-                assert alerts.swept(catalogue, [f"Bucket {number} is gone."])
+                assert alerts.sweep_problems(catalogue, [f"Bucket {number} is gone."])
                 receiver.await_texts(1, seconds=5)
             assert receiver.texts[0].startswith("The sweeper found: Bucket")
         finally:

@@ -172,7 +172,7 @@ def test_a_window_that_ends_in_the_middle_stops_cleanly_and_the_next_night_goes_
 
     def shut_after_two(variants, *rest):
         for result in generate(variants, *rest):
-            if len(seen) == 2:  # the window ends while a clip is in hand
+            if len(seen) == 2:  # the window ends while a clip is being generated
                 with catalogue().database.writing() as connection:
                     connection.execute(update(runs).values(until=time.time() - 1))
             yield result
@@ -182,7 +182,7 @@ def test_a_window_that_ends_in_the_middle_stops_cleanly_and_the_next_night_goes_
         patched.setattr(nightly, "night_of", lambda *_: Night(date(2026, 11, 26), time.time() + 3600, "06:00 (UTC)"))
         first = night(stock_sheet, until="06:00")
     assert first["ended"] == "window"
-    assert "stopped at the end of its window, 06:00 (UTC)" in first["sentence"]
+    assert "stopped at the end of the window, 06:00 (UTC)" in first["sentence"]
     assert 2 <= first["made"] == first["published"] == len(seen) < COMBINATIONS
     assert first["left"] == COMBINATIONS - first["done"] > 0
     assert audited(home)["published"] == first["made"]
@@ -318,7 +318,7 @@ def test_the_report_is_kept_as_artifacts(home, stock_sheet, fake_models):
         newest_first = client.read_artifacts(sort=ArtifactSort.CREATED_DESC)  # other nights' as well
     found = {artifact.key: artifact for artifact in reversed(newest_first) if (artifact.key or "").startswith("stock")}
     assert {"stock-2026-11-26", "stock-summary", "stock-2026-11-26-review"} <= found.keys()
-    assert "it has done all that it chose" in found["stock-summary"].data
+    assert "all chosen combinations are finished" in found["stock-summary"].data
     assert "https://review.example/campaigns/2026-11-26-stock-" in found["stock-2026-11-26-review"].data
 
 

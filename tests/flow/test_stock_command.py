@@ -1,4 +1,4 @@
-"""`reelmill stock`, as a marketer calls it; fakes stand in for the model only."""
+"""`reelmill stock`, as a marketer calls it; only the model is a fake."""
 
 import json
 import re

@@ -1,4 +1,4 @@
-"""The sweeper over a folder with SQLite and over S3 with PostgreSQL: what it finds, mends, tells and leaves alone."""
+"""The sweeper with a folder and SQLite, and with S3 and PostgreSQL: what it finds, fixes, reports and ignores."""
 
 import threading
 from collections.abc import Callable
@@ -20,7 +20,7 @@ from adapters.catalogue.work.runs import ALIVE_S
 from manifests.errors import BucketRefusedError, BucketUnreachableError
 from tasks.runtime.lease_owner import current_owner
 from tasks.runtime.resources import BucketConfig, close_resources
-from tasks.sweep.terms import FEW
+from tasks.sweep.context import FEW
 
 TODAY = f"quarantine/{datetime.now(UTC):%Y-%m-%d}"
 
@@ -48,36 +48,36 @@ def counts(report) -> dict[str, int]:
     return {kind: found.count for kind, found in report.found.items()}
 
 
-def test_where_all_is_in_order_nothing_is_found_told_or_changed(world: SweepWorld):
+def test_an_intact_world_has_no_findings(world: SweepWorld):
     for state in ("planned", "leased", "rendered", "passed", "failed", "approved", "rejected", "signing", "published"):
         world.stage(world.variant(state), age_s=0)
     before = world.snapshot()
     report = world.sweep()
-    assert (counts(report), report.for_people, world.told()) == ({}, {}, [])
+    assert (counts(report), report.needs_person, world.alert_texts()) == ({}, {}, [])
     assert world.snapshot() == before
-    assert report.looked["clips"] == 1
-    assert report.looked["objects"] == 8
+    assert report.checked["clips"] == 1
+    assert report.checked["objects"] == 8
 
 
-def test_a_published_file_that_is_missing_is_told_once_a_day(world: SweepWorld):
+def test_a_missing_published_file_is_alerted_once_a_day(world: SweepWorld):
     variant_id = world.variant("published")
     key = world.facts(variant_id).poster_key
     world.bucket.remove(key)
     assert counts(world.sweep(dry_run=True)) == {"missing": 1}
-    assert world.told() == []
+    assert world.alert_texts() == []
     for _ in range(2):
         report = world.sweep()
         assert report["missing"].names == (key,)
-    (text,) = world.told()
+    (text,) = world.alert_texts()
     assert key in text
-    assert "put it back" in text
+    assert "Restore it" in text
     assert world.catalogue.variants.states([variant_id]) == {variant_id: "published"}
     world.put(key, content_of(key))
     assert world.sweep().is_empty
 
 
 @pytest.mark.parametrize("content", [b"short", None])
-def test_other_bytes_than_were_signed_are_told(world: SweepWorld, content: bytes | None):
+def test_changed_content_is_reported(world: SweepWorld, content: bytes | None):
     key = world.facts(world.variant("published")).key
     world.bucket.remove(key)
     world.put(key, content or content_of(key)[::-1])
@@ -86,14 +86,14 @@ def test_other_bytes_than_were_signed_are_told(world: SweepWorld, content: bytes
     assert world.snapshot() == before
 
 
-def test_a_companion_with_other_bytes_is_told(world: SweepWorld):
+def test_a_changed_sidecar_is_reported(world: SweepWorld):
     key = world.facts(world.variant("published")).sidecar_key
     world.bucket.remove(key)
     world.put(key, b"x")
     assert world.sweep()["differing"].names == (key,)
 
 
-def test_what_no_clip_names_is_moved_aside_and_kept(world: SweepWorld):
+def test_files_without_a_clip_are_moved_to_quarantine(world: SweepWorld):
     kept = world.variant("published")
     orphans = [world.orphan(), world.orphan("b1/readme.txt"), world.orphan(f"b1/{kept[:12]}-{'0' * 16}.mp4")]
     before = world.snapshot()
@@ -101,19 +101,19 @@ def test_what_no_clip_names_is_moved_aside_and_kept(world: SweepWorld):
     assert world.snapshot() == before
     report = world.sweep()
     assert report["orphan"].names == tuple(sorted(orphans))
-    assert not report.for_people
+    assert not report.needs_person
     assert world.snapshot() == {f"{TODAY}/{key}" if key in orphans else key: data for key, data in before.items()}
     assert world.sweep().is_empty
 
 
-def test_young_files_may_be_somebodys_work(embedded: SweepWorld):
+def test_new_files_are_not_touched(embedded: SweepWorld):
     young = embedded.orphan("b1/young.mp4", age_s=DAY_S - 3600)
     embedded.orphan("b1/old.mp4", age_s=DAY_S + 3600)
     assert counts(embedded.sweep()) == {"orphan": 1}
     assert young in embedded.snapshot()
 
 
-def test_what_is_on_its_way_stays_and_what_another_attempt_left_goes(world: SweepWorld):
+def test_uploads_in_progress_stay_and_leftovers_of_other_attempts_go(world: SweepWorld):
     first = world.variant("signing", upload=False)
     early = world.facts(first).keys[:2]
     for key in early:
@@ -127,7 +127,7 @@ def test_what_is_on_its_way_stays_and_what_another_attempt_left_goes(world: Swee
     assert {*late} <= world.snapshot().keys()
 
 
-def test_a_key_that_is_committed_while_its_file_is_moved_gets_it_back(world: SweepWorld, monkeypatch):
+def test_a_file_is_moved_back_if_its_key_is_committed_during_the_move(world: SweepWorld, monkeypatch):
     variant_id = world.variant("approved")
     key = world.put(f"{SPRING}/{variant_id}.mp4", age_s=2 * DAY_S)
     monkeypatch.setattr("sweep_world._facts", lambda *_: SignedFacts(key, "5" * 64, 3))
@@ -147,7 +147,7 @@ def test_a_key_that_is_committed_while_its_file_is_moved_gets_it_back(world: Swe
     assert list(world.bucket.list()) == [key]
 
 
-def test_a_key_that_is_committed_since_the_clips_were_read_is_no_orphan(embedded: SweepWorld, monkeypatch):
+def test_a_key_committed_after_the_clips_were_read_is_not_an_orphan(embedded: SweepWorld, monkeypatch):
     variant_id = embedded.variant("approved")
     key = embedded.put(f"{SPRING}/{variant_id}.mp4", age_s=2 * DAY_S)
     monkeypatch.setattr("sweep_world._facts", lambda *_: SignedFacts(key, "5" * 64, 3))
@@ -155,7 +155,7 @@ def test_a_key_that_is_committed_since_the_clips_were_read_is_no_orphan(embedded
     assert embedded.sweep(dry_run=True).is_empty
 
 
-def test_a_clip_that_is_withdrawn_meanwhile_is_not_called_damaged(embedded: SweepWorld, monkeypatch):
+def test_a_clip_withdrawn_during_the_sweep_is_not_reported_as_damaged(embedded: SweepWorld, monkeypatch):
     variant_id = embedded.variant("published")
     for key in embedded.facts(variant_id).keys:
         embedded.bucket.remove(key)
@@ -166,7 +166,7 @@ def test_a_clip_that_is_withdrawn_meanwhile_is_not_called_damaged(embedded: Swee
 
 
 def just_before(monkeypatch: pytest.MonkeyPatch, owner: type, name: str, happens: Callable[[], object]) -> None:
-    """Let something happen just before the first call of a method."""
+    """Run a callback just before the first call of a method."""
     original, calls = getattr(owner, name), iter([happens])
     lock = threading.Lock()
 
@@ -178,7 +178,7 @@ def just_before(monkeypatch: pytest.MonkeyPatch, owner: type, name: str, happens
     monkeypatch.setattr(owner, name, wrapped)
 
 
-def test_what_is_no_campaigns_is_left_alone(world: SweepWorld):
+def test_objects_of_no_campaign_are_ignored(world: SweepWorld):
     world.variant("published")
     for key in (
         "other-brand/clip.mp4",
@@ -192,11 +192,11 @@ def test_what_is_no_campaigns_is_left_alone(world: SweepWorld):
     before = world.snapshot()
     report = world.sweep()
     assert report.is_empty
-    assert report.looked["foreign"] == 2
+    assert report.checked["foreign"] == 2
     assert world.snapshot() == before
 
 
-def test_files_of_other_programs_in_a_campaigns_folder_are_left_alone(embedded: SweepWorld):
+def test_files_of_other_programs_are_ignored(embedded: SweepWorld):
     embedded.variant("published")
     for name in (".DS_Store", "b 1.mp4", "ü.mp4"):
         path = embedded.folder / SPRING / name
@@ -204,23 +204,22 @@ def test_files_of_other_programs_in_a_campaigns_folder_are_left_alone(embedded: 
         aged(path, OLD_S)
     report = embedded.sweep()
     assert report.is_empty
-    assert report.looked["foreign"] == 3
+    assert report.checked["foreign"] == 3
 
 
-def test_an_orphan_whose_place_is_taken_stays_and_is_told(world: SweepWorld):
+def test_an_orphan_stays_if_its_quarantine_key_exists(world: SweepWorld):
     key = world.orphan()
     world.put(f"{TODAY}/{key}", b"another")
     before = world.snapshot()
     report = world.sweep()
-    assert list(report.for_people) == ["orphan-left"]
+    assert list(report.needs_person) == ["orphan-left"]
     assert "already exists with different content" in report["orphan-left"].names[0]
     assert world.snapshot() == before
 
 
-def test_a_bucket_that_stops_answering_is_not_asked_for_every_orphan(embedded: SweepWorld, monkeypatch):
+def test_an_unreachable_bucket_is_not_tried_for_every_orphan(embedded: SweepWorld, monkeypatch):
     for number in range(5):
         embedded.orphan(f"b1/{number}.mp4")
-    monkeypatch.setattr("tasks.runtime.retry.PAUSES_S", ())
     asked: list[str] = []
 
     def away(self: object, key: str, new_key: str) -> bool:
@@ -232,18 +231,18 @@ def test_a_bucket_that_stops_answering_is_not_asked_for_every_orphan(embedded: S
     assert len(asked) == 1
 
 
-def test_suspiciously_many_are_left_for_a_person(embedded: SweepWorld):
+def test_suspiciously_many_orphans_need_a_person(embedded: SweepWorld):
     for number in range(FEW + 1):
         embedded.orphan(f"b1/{number}.mp4")
     before = embedded.snapshot()
     report = embedded.sweep()
-    assert (counts(report), list(report.for_people)) == ({"orphan-left": FEW + 1}, ["orphan-left"])
+    assert (counts(report), list(report.needs_person)) == ({"orphan-left": FEW + 1}, ["orphan-left"])
     assert embedded.snapshot() == before
     assert counts(embedded.sweep(many=True)) == {"orphan": FEW + 1}
     assert embedded.sweep().is_empty
 
 
-def test_a_withdrawn_clips_files_are_removed_and_then_it_is_done(world: SweepWorld):
+def test_files_of_a_withdrawn_clip_are_deleted_once(world: SweepWorld):
     variant_id = world.variant("withdrawn")
     keys = set(world.facts(variant_id).keys)
     assert keys <= world.snapshot().keys()
@@ -257,7 +256,7 @@ def test_a_withdrawn_clips_files_are_removed_and_then_it_is_done(world: SweepWor
     assert world.snapshot() == {}
 
 
-def test_a_withdrawn_clip_that_cannot_be_removed_is_told(embedded: SweepWorld, monkeypatch):
+def test_a_withdrawn_clip_that_cannot_be_deleted_is_reported(embedded: SweepWorld, monkeypatch):
     embedded.variant("withdrawn")
 
     def refused(*_: object) -> None:
@@ -266,12 +265,12 @@ def test_a_withdrawn_clip_that_cannot_be_removed_is_told(embedded: SweepWorld, m
     with monkeypatch.context() as denied:
         denied.setattr(LocalBucket, "remove", refused)
         report = embedded.sweep()
-    assert list(report.for_people) == ["withdrawn-left"]
-    assert "AccessDenied" in embedded.told()[0]
+    assert list(report.needs_person) == ["withdrawn-left"]
+    assert "AccessDenied" in embedded.alert_texts()[0]
     assert counts(embedded.sweep()) == {"withdrawn": 1}
 
 
-def test_staged_files_go_by_age_and_by_what_may_still_need_them(world: SweepWorld):
+def test_staged_files_are_pruned_by_age_and_need(world: SweepWorld):
     settled = [world.quiet(world.variant(state)) for state in ("published", "rejected")]
     waiting = [world.quiet(world.variant(state)) for state in ("passed", "failed", "approved", "planned")]
     held = world.quiet(world.variant("rendered"))
@@ -285,10 +284,10 @@ def test_staged_files_go_by_age_and_by_what_may_still_need_them(world: SweepWorl
     assert counts(report) == {"master": 2}
     assert not any(path.exists() for path in gone)
     assert all(path.exists() for path in kept)
-    assert report.looked["bytes"] == 12
+    assert report.checked["bytes"] == 12
 
 
-def test_masters_of_damaged_clips_stay(world: SweepWorld):
+def test_masters_of_damaged_clips_are_kept(world: SweepWorld):
     variant_id = world.quiet(world.variant("published"))
     master, shared = world.stage(variant_id), world.shared_master(variant_id)
     key = world.facts(variant_id).key
@@ -300,7 +299,7 @@ def test_masters_of_damaged_clips_stay(world: SweepWorld):
     assert counts(world.sweep(keep_s=-60.0)) == {"master": 1, "shared-master": 1}
 
 
-def test_signings_that_ended_and_files_that_were_never_finished_go(embedded: SweepWorld):
+def test_ended_signings_and_unfinished_files_are_deleted(embedded: SweepWorld):
     signing = embedded.variant("signing")
     embedded.catalogue.leases.renew("me", -1.0)
     embedded.catalogue.leases.end_expired()
@@ -316,7 +315,7 @@ def test_signings_that_ended_and_files_that_were_never_finished_go(embedded: Swe
     assert not any(path.exists() for path in (earlier, earlier.parent, left, left.parent, part))
 
 
-def test_folders_of_variants_that_nobody_knows_go_unless_they_are_many_or_young(embedded: SweepWorld):
+def test_folders_of_unknown_variants_are_deleted_unless_many_or_new(embedded: SweepWorld):
     for number in range(FEW):
         embedded.stage(f"{number:032x}")
     young = embedded.stage("f" * 32, age_s=60)
@@ -326,11 +325,11 @@ def test_folders_of_variants_that_nobody_knows_go_unless_they_are_many_or_young(
     for number in range(FEW + 1):
         embedded.stage(f"{number:032x}")
     report = embedded.sweep()
-    assert list(report.for_people) == ["unknown-left"]
+    assert list(report.needs_person) == ["unknown-left"]
     assert counts(embedded.sweep(many=True)) == {"unknown-folder": FEW + 1}
 
 
-def test_what_else_lies_in_staging_is_left_alone(embedded: SweepWorld):
+def test_other_files_in_staging_are_ignored(embedded: SweepWorld):
     odd = embedded.resources.staging / "ab" / "notes.txt"
     odd.parent.mkdir(parents=True)
     odd.write_text("x")
@@ -345,7 +344,7 @@ def test_what_else_lies_in_staging_is_left_alone(embedded: SweepWorld):
     assert (target / "master.mp4").exists()
 
 
-def test_shared_masters_go_and_pictures_stay(world: SweepWorld):
+def test_shared_masters_are_deleted_and_pictures_kept(world: SweepWorld):
     settled = world.quiet(world.variant("published"))
     waiting, held = world.quiet(world.variant("passed")), world.quiet(world.variant("rendered"))
     gone = {world.shared_master(settled), world.shared_master(waiting, "a" * 64)}
@@ -360,13 +359,13 @@ def test_shared_masters_go_and_pictures_stay(world: SweepWorld):
     assert world.snapshot() == {key: data for key, data in before.items() if key not in gone}
 
 
-def test_young_shared_masters_stay(embedded: SweepWorld):
+def test_new_shared_masters_are_kept(embedded: SweepWorld):
     variant_id = embedded.quiet(embedded.variant("published"))
     embedded.shared_master(variant_id, age_s=60)
     assert embedded.sweep().is_empty
 
 
-def test_what_was_abandoned_is_ended_and_told_once(world: SweepWorld):
+def test_abandoned_work_is_ended_and_alerted_once(world: SweepWorld):
     ids = [world.variant() for _ in range(4)]
     samples.take(world.catalogue, ids[:2], owner="far:boot:17:99")
     world.catalogue.leases.renew("far:boot:17:99", -1.0)
@@ -378,7 +377,7 @@ def test_what_was_abandoned_is_ended_and_told_once(world: SweepWorld):
         connection.execute(update(runs).values(beat_at=database_now() - ALIVE_S - 1))
     expected = {"expired-lease": 2, "dead-worker": 1, "lost-run": 1}
     assert counts(world.sweep(dry_run=True)) == expected
-    assert (world.catalogue.leases.owners(), world.told("worker-lost")) == (
+    assert (world.catalogue.leases.owners(), world.alert_texts("worker-lost")) == (
         sorted(["alive", dead, "far:boot:17:99"]),
         [],
     )
@@ -387,13 +386,13 @@ def test_what_was_abandoned_is_ended_and_told_once(world: SweepWorld):
     assert set(world.catalogue.variants.states(ids[:3]).values()) == {"planned"}
     assert world.catalogue.runs.get(run_id).outcome == "lost"
     assert world.sweep().is_empty
-    told = world.told("worker-lost")
-    assert len(told) == 3
-    assert any("process 17 on far held 2 clips" in text for text in told)
-    assert any("has lost the process that ran it" in text for text in told)
+    texts = world.alert_texts("worker-lost")
+    assert len(texts) == 3
+    assert any("process 17 on far. Its leases on 2 clips pass to other workers" in text for text in texts)
+    assert any("has stopped because its process died" in text for text in texts)
 
 
-def test_a_driver_of_this_machine_that_lives_is_only_late(embedded: SweepWorld):
+def test_a_live_driver_of_this_machine_is_not_lost(embedded: SweepWorld):
     run_id = embedded.catalogue.runs.begin(SPRING, "pool", current_owner())
     with embedded.catalogue.database.writing() as connection:
         connection.execute(update(runs).values(beat_at=database_now() - ALIVE_S - 1))
@@ -401,7 +400,7 @@ def test_a_driver_of_this_machine_that_lives_is_only_late(embedded: SweepWorld):
     assert embedded.catalogue.runs.get(run_id).ended_at is None
 
 
-def test_a_bucket_that_refuses_stops_only_its_own_steps(embedded: SweepWorld, monkeypatch):
+def test_a_bucket_that_refuses_fails_only_its_own_steps(embedded: SweepWorld, monkeypatch):
     variant_id = embedded.quiet(embedded.variant("published"))
     master, other = embedded.stage(variant_id), embedded.stage(embedded.quiet(embedded.variant("rejected")))
     leased = embedded.variant("leased")
@@ -414,14 +413,14 @@ def test_a_bucket_that_refuses_stops_only_its_own_steps(embedded: SweepWorld, mo
         denied.setattr(LocalBucket, "entries", refused)
         report = embedded.sweep()
     assert counts(report) == {"expired-lease": 1, "master": 1, "not-done": 2}
-    assert list(report.for_people) == ["not-done"]
+    assert list(report.needs_person) == ["not-done"]
     assert master.exists(), "nobody has seen that its clip is in the bucket"
     assert not other.exists()
     assert embedded.catalogue.variants.states([leased]) == {leased: "planned"}
     assert counts(embedded.sweep()) == {"master": 1}
 
 
-def test_two_sweeps_at_once_do_what_one_does(world: SweepWorld):
+def test_two_concurrent_sweeps_do_what_one_does(world: SweepWorld):
     orphans = [world.orphan(f"b1/{number}.mp4") for number in range(10)]
     kept = world.variant("published")
     world.stage(world.quiet(world.variant("rejected")))
@@ -448,7 +447,7 @@ def test_two_sweeps_at_once_do_what_one_does(world: SweepWorld):
 
 
 class Killed(BaseException):
-    """Stands for kill -9: nothing catches it."""
+    """Simulates kill -9: no handler catches it."""
 
 
 STEPS = [
@@ -484,14 +483,14 @@ def test_killed_at_any_step_another_sweep_finishes(embedded: SweepWorld, monkeyp
         embedded.sweep()
     embedded.sweep()
     assert embedded.sweep().is_empty
-    assert len(embedded.told("worker-lost")) == 3
+    assert len(embedded.alert_texts("worker-lost")) == 3
     assert set(embedded.catalogue.variants.states([lost, held]).values()) == {"planned"}
     expected = {f"{TODAY}/{key}": b"odd" for key in orphans}
     assert embedded.snapshot() == expected | {key: content_of(key) for key in embedded.facts(published).keys}
 
 
 def _die(monkeypatch: pytest.MonkeyPatch, step: str, when: str) -> None:
-    """Let the next call of a step die, and those after it work."""
+    """Make the next call of a step die; later calls work."""
     target = step.replace(":", ".")
     module, _, name = step.partition(":")
     owner = __import__(module, fromlist=["_"])

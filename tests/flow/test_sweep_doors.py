@@ -1,4 +1,4 @@
-"""The sweeper as people and schedules call it, over clips that were really signed."""
+"""The sweep command and flow, with really signed clips."""
 
 import json
 from pathlib import Path
@@ -17,7 +17,7 @@ pytestmark = pytest.mark.usefixtures("prefect_server", "fake_models")
 
 @pytest.fixture
 def clips(home: Path, sheet: Path, capsys) -> list[Path]:
-    """Ten published clips, as they lie in the bucket."""
+    """Ten published clips in the bucket."""
     assert reelmill(capsys, "run", sheet).code == 0
     found = sorted((home / "bucket").rglob("*.mp4"))
     assert len(found) == 10
@@ -29,7 +29,7 @@ def swept(capsys, *options: str) -> tuple[int, dict]:
     return ended.code, json.loads(ended.out)
 
 
-def test_a_sound_installation(clips, capsys):
+def test_an_intact_installation(clips, capsys):
     code, report = swept(capsys)
     assert (code, report["found"], report["needs_person"]) == (0, {}, False)
     assert report["looked"] == {"clips": 10, "objects": 40, "hashes": 40, "credentials": 10}
@@ -40,7 +40,7 @@ def test_a_sound_installation(clips, capsys):
     assert "No findings." in ended.out
 
 
-def test_damage_is_told_and_asks_for_a_person(clips, capsys, home):
+def test_damage_is_reported_and_needs_a_person(clips, capsys, home):
     tampered, missing = clips[0], clips[1]
     tampered.write_bytes(tampered.read_bytes() + b"\0\0\0\x08free")
     missing.unlink()
@@ -63,14 +63,14 @@ def test_damage_is_told_and_asks_for_a_person(clips, capsys, home):
     assert missing.name in report["found"]["missing"]["names"][0]
     assert [path.name for path in (home / "bucket" / "quarantine").rglob("*.mp4")] == ["odd.mp4"]
     (alert,) = catalogue_of(resources_of(load_settings())).alerts.all(kind="sweep")
-    assert "1 published file that is missing in the bucket" in alert.text
+    assert "1 published file missing from the bucket" in alert.text
     assert "odd.mp4" not in alert.text
     ended = reelmill(capsys, "sweep")
     assert ended.code == 1
     assert "Some findings need a person's attention." in ended.err
     words = " ".join(ended.out.split())
-    assert "1 published file that is missing" in words
-    assert "put it back" in words
+    assert "1 published file missing from the bucket" in words
+    assert "Restore it" in words
     assert "withdraw its clip in the dashboard" in words
 
 
@@ -83,7 +83,7 @@ def test_a_clip_that_another_authority_signed_is_not_trusted(clips, capsys, home
     assert "reelmill signer" in catalogue_of(resources_of(load_settings())).alerts.all(kind="sweep")[0].text
 
 
-def test_without_a_signer_the_rest_is_done(clips, capsys, monkeypatch):
+def test_without_a_signer_the_other_steps_run(clips, capsys, monkeypatch):
     clips[0].unlink()
     monkeypatch.setenv("REELMILL_SIGNER", "pem")
     monkeypatch.setenv("REELMILL_SIGNER_CHAIN", "/nowhere/chain.pem")
@@ -93,7 +93,7 @@ def test_without_a_signer_the_rest_is_done(clips, capsys, monkeypatch):
     assert "chain.pem" in report["found"]["not-done"]["names"][0]
 
 
-def test_each_campaign_is_looked_for_in_its_own_bucket(clips, capsys, tmp_path):
+def test_each_campaign_is_compared_with_its_own_bucket(clips, capsys, tmp_path):
     other = tmp_path / "autumn.csv"
     other.write_text("brief_id,prompt,placements\nleaf,a yellow circle,1:1\n")
     assert reelmill(capsys, "run", other, "--bucket", tmp_path / "elsewhere").code == 0
@@ -111,7 +111,7 @@ def test_before_the_first_campaign_there_is_nothing_to_sweep(home, capsys):
     assert "Checked: an empty installation." in ended.out
 
 
-def test_the_flow_keeps_its_report_where_operators_look(clips, capsys):
+def test_the_flow_publishes_its_report_as_artifacts(clips, capsys):
     from flows.sweep import sweep
 
     report = sweep(sample=2)
@@ -120,9 +120,9 @@ def test_the_flow_keeps_its_report_where_operators_look(clips, capsys):
     sweep(sample=0, dry_run=True)
     table, summary = artifact("sweep"), artifact("sweep-summary")
     (row,) = json.loads(table)
-    assert (row["found"], row["number"]) == ("published files that are missing in the bucket", 1)
+    assert (row["found"], row["number"]) == ("published files missing from the bucket", 1)
     assert clips[0].name in row["names"]
-    assert "**A person has to see to some of it.** Dry run: nothing was changed." in summary
+    assert "**Some findings need a person's attention.** Dry run: nothing was changed." in summary
     assert "- 10 published clips compared" in summary
 
 

@@ -1,4 +1,4 @@
-"""Whatever bucket, staging and catalogue disagree on: what a clip names stays, nothing is lost, one sweep is enough."""
+"""Random differences between bucket, staging and catalogue: clips keep their files, nothing is lost, one sweep suffices."""
 
 import shutil
 import tempfile
@@ -31,7 +31,7 @@ STATES = (
 
 
 class Made(NamedTuple):
-    """A clip with what happened to it."""
+    """A clip and what happened to its files."""
 
     state: str
     lost: frozenset[int]
@@ -62,7 +62,7 @@ ORPHANS = st.lists(
 
 @pytest.fixture(scope="module")
 def template(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """An empty catalogue, made once."""
+    """An empty catalogue, created once."""
     path = tmp_path_factory.mktemp("template") / "catalogue.db"
     open_catalogue(f"sqlite:///{path}").close()
     return path
@@ -95,7 +95,7 @@ def build(world: SweepWorld, made: Made) -> None:
 
 @settings(max_examples=40, deadline=None)
 @given(clips=st.lists(MADE, max_size=8), orphans=ORPHANS)
-def test_what_a_clip_names_stays_and_nothing_is_lost(template, clips, orphans):
+def test_clips_keep_their_files_and_nothing_is_lost(template, clips, orphans):
     with new_world(template) as world:
         check(world, clips, orphans)
 
@@ -117,11 +117,11 @@ def check(world: SweepWorld, clips: Sequence[Made], orphans: Sequence[tuple[str,
     }
     assert sorted(after.values()) == sorted(data for key, data in objects.items() if key not in withdrawn)
     gone = {key for key in named if objects.get(key) != content_of(key)}
-    told = {name for kind in ("missing", "differing") for name in first[kind].names}
-    assert told == {key for key in gone if is_published(world, key)}
+    reported = {name for kind in ("missing", "differing") for name in first[kind].names}
+    assert reported == {key for key in gone if is_published(world, key)}
     second = world.sweep()
-    assert second.for_people == first.for_people
-    assert not [kind for kind in second.found if KINDS[kind].did]
+    assert second.needs_person == first.needs_person
+    assert not [kind for kind in second.found if KINDS[kind].done]
     assert {key: world.bucket.read(key) for key in world.bucket.list()} == after
 
 

@@ -19,7 +19,7 @@ import psutil
 import pytest
 
 from adapters.catalogue import Catalogue
-from benchmarks.postgres import free_port
+from benchmarks.harness.postgres import free_port
 from flows.runtime.resources import resources_of
 from flows.settings import load_settings
 from tasks.runtime.resources import catalogue_of
@@ -291,7 +291,7 @@ def test_a_server_of_ones_own_that_does_not_answer_is_waited_for(tmp_path: Path)
 @pytest.mark.parametrize(
     ("wrong", "said"),
     [
-        ({"stock_until": "half past six"}, "'half past six' is no time of day"),
+        ({"stock_until": "half past six"}, "'half past six' is not a valid time of day"),
         ({"stock": "nothing.csv"}, "There is no stock sheet 'nothing.csv'"),
     ],
 )
@@ -309,7 +309,7 @@ def test_settings_that_cannot_work_end_it_with_a_sentence(tmp_path: Path):
     wrong = Up(tmp_path / "home", tmp_path / "in", sweep_cron="every day")
     assert wrong.process.wait(START_S) == 1
     wrong._reader.join(10)
-    assert "'every day' is no cron expression; set REELMILL_SWEEP_CRON" in wrong.text
+    assert "'every day' is not a valid cron expression. Set REELMILL_SWEEP_CRON" in wrong.text
 
 
 def test_sigterm_leaves_no_process(up: Up):

@@ -1,4 +1,4 @@
-"""A watched place: each sheet's content starts a campaign once, and is answered beside the sheet."""
+"""A watched place: each sheet content starts one campaign, and each sheet gets a receipt."""
 
 import io
 import json
@@ -34,8 +34,8 @@ BAD = b"brief_id,prompt,variants\ncircle,a red circle,2\ncup,a green cup,lots\n"
 FORK = multiprocessing.get_context("fork")
 
 
-class Door(Entrance):
-    """The real door, but for Prefect: what would be started is noted in a file that processes share."""
+class RecordingStarter(Entrance):
+    """The real starter without Prefect: submissions and starts are recorded in a file that processes share."""
 
     notes: Path
 
@@ -54,24 +54,24 @@ class Door(Entrance):
 
 
 class Place:
-    """A watched place as those see it who drop sheets."""
+    """A watched place, as seen by people who upload sheets to it."""
 
     def __init__(self, inbox: Inbox, settings: Settings, put: Callable[[str, bytes], None]) -> None:
         self.inbox = inbox
         self.settings = settings
         self.put = put
 
-    def watcher(self) -> tuple[Watch, Door]:
-        """Return a watcher that has seen nothing yet."""
+    def watcher(self) -> tuple[Watch, RecordingStarter]:
+        """Return a watcher without memory."""
         resources = resources_of(self.settings)
-        door = Door(self.settings, resources, "http://127.0.0.1:8765")
-        door.notes = self.settings.home / "notes.txt"
-        return Watch(self.inbox, catalogue_of(resources), door, self.settings.home / "uploads"), door
+        starter = RecordingStarter(self.settings, resources, "http://127.0.0.1:8765")
+        starter.notes = self.settings.home / "notes.txt"
+        return Watch(self.inbox, catalogue_of(resources), starter, self.settings.home / "uploads"), starter
 
-    def look(self, times: int = 1) -> list[str]:
-        """Let a new watcher look so often."""
+    def poll(self, times: int = 1) -> list[str]:
+        """Poll several times with a new watcher."""
         watcher, _ = self.watcher()
-        return [line for _ in range(times) for line in watcher.look()]
+        return [line for _ in range(times) for line in watcher.poll()]
 
     def receipt(self, sheet: str) -> dict[str, Any] | None:
         data = self.inbox.fetch(f"{sheet}.receipt.json", 1_000_000)
@@ -93,8 +93,8 @@ class Place:
 
 @pytest.fixture
 def folder(home: Path, tmp_path: Path, fake_models, monkeypatch) -> Place:
-    """A folder in which files are whole as soon as they lie there."""
-    monkeypatch.setattr(watching, "QUIET_S", 0.0)
+    """A folder in which files are complete as soon as they are created."""
+    monkeypatch.setattr(watching, "SETTLED_S", 0.0)
     (tmp_path / "in").mkdir()
     settings = load_settings(watch=str(tmp_path / "in"))
     return Place(open_inbox(settings.watch), settings, lambda name, data: (tmp_path / "in" / name).write_bytes(data))
@@ -125,7 +125,7 @@ def place(request: pytest.FixtureRequest) -> Place:
 
 def test_a_sheet_starts_one_campaign_and_is_answered(place: Place):
     place.put("Spring 1.csv", GOOD)
-    lines = place.look(3)
+    lines = place.poll(3)
     assert len(lines) == 1
     assert "Spring 1.csv: accepted as" in lines[0]
     [campaign_id] = place.campaigns
@@ -140,35 +140,35 @@ def test_a_sheet_starts_one_campaign_and_is_answered(place: Place):
 
 def test_the_same_content_again_starts_no_second_campaign(place: Place):
     place.put("a.csv", GOOD)
-    place.look()
+    place.poll()
     place.put("b.csv", GOOD)
     place.put("a.csv", GOOD)
-    place.look(2)
+    place.poll(2)
     [campaign_id] = place.campaigns
     assert place.notes.count(f"registered {campaign_id}") == 1
     assert place.receipt("b.csv")["campaign"] == campaign_id
-    assert "same content came before" in place.receipt("b.csv")["message"]
+    assert "same content was submitted before" in place.receipt("b.csv")["message"]
 
 
 @pytest.mark.parametrize("content", [GOOD, BAD], ids=["accepted", "refused"])
 def test_a_watcher_without_memory_reads_no_sheet_twice(place: Place, monkeypatch, content):
     place.put("a.csv", content)
-    place.look()
+    place.poll()
     fetched = []
     fetch = type(place.inbox).fetch
     monkeypatch.setattr(
         type(place.inbox), "fetch", lambda inbox, name, *rest: (fetched.append(name), fetch(inbox, name, *rest))[1]
     )
-    place.look()
+    place.poll()
     assert "a.csv" not in fetched
     place.put("a.csv", content + b"more,a blue ball\n")
-    place.look()
+    place.poll()
     assert "a.csv" in fetched
 
 
 def test_a_bad_sheet_is_answered_with_its_errors_and_taken_once_mended(place: Place):
     place.put("a.csv", BAD)
-    place.look(2)
+    place.poll(2)
     receipt = place.receipt("a.csv")
     assert receipt["state"] == "refused"
     assert len(receipt["errors"]) == 1
@@ -177,7 +177,7 @@ def test_a_bad_sheet_is_answered_with_its_errors_and_taken_once_mended(place: Pl
     assert any(cell.comment for row in marked.active.iter_rows() for cell in row)
     assert place.campaigns == []
     place.put("a.csv", GOOD)
-    place.look(2)
+    place.poll(2)
     assert place.receipt("a.csv")["state"] == "accepted"
     assert len(place.campaigns) == 1
 
@@ -185,18 +185,18 @@ def test_a_bad_sheet_is_answered_with_its_errors_and_taken_once_mended(place: Pl
 def test_a_refused_sheet_is_read_anew_where_its_answer_was_taken_away(folder: Place, tmp_path: Path):
     folder.put("a.csv", b"brief_id,prompt\nx,\n")
     watcher, _ = folder.watcher()
-    watcher.look()
+    watcher.poll()
     first = folder.receipt("a.csv")
-    watcher.look()
-    assert folder.look() == []
+    watcher.poll()
+    assert folder.poll() == []
     assert folder.receipt("a.csv") == first
     (tmp_path / "in" / "a.csv.receipt.json").unlink()
-    folder.look()
+    folder.poll()
     assert folder.receipt("a.csv")["errors"] == first["errors"]
 
 
 def _mended(data: bytes) -> bytes:
-    """What somebody makes of a marked copy who mends it in place."""
+    """Return an annotated copy in which a person has fixed the error."""
     book = openpyxl.load_workbook(io.BytesIO(data))
     for row in book.active.iter_rows():
         for cell in row:
@@ -211,45 +211,45 @@ def _bytes(place: Place, name: str) -> bytes | None:
 
 
 def _names(place: Place) -> set[str]:
-    return {each.name for each in place.inbox.found()}
+    return {each.name for each in place.inbox.list_files()}
 
 
 def test_a_marked_copy_that_was_mended_in_place_is_a_sheet_and_never_overwritten(place: Place):
     place.put("bad.csv", BAD)
     watcher, _ = place.watcher()
-    watcher.look()
+    watcher.poll()
     mended = _mended(_bytes(place, "bad.csv.marked.xlsx"))
     place.put("bad.csv.marked.xlsx", mended)
-    watcher.look()
+    watcher.poll()
     assert place.receipt("bad.csv.marked.xlsx")["state"] == "accepted"
     assert place.receipt("bad.csv.marked.xlsx")["variants"] == 6
     place.put("bad.csv", BAD.replace(b"lots", b"heaps"))
-    watcher.look()
-    place.look(2)
+    watcher.poll()
+    place.poll(2)
     assert _bytes(place, "bad.csv.marked.xlsx") == mended
     assert place.receipt("bad.csv")["marked"] == "bad.csv.marked-2.xlsx"
-    assert "bad.csv.marked-2.xlsx shows the bad cells" in place.receipt("bad.csv")["message"]
+    assert "bad.csv.marked-2.xlsx marks the cells with errors" in place.receipt("bad.csv")["message"]
     assert place.receipt("bad.csv.marked-2.xlsx") is None
     place.put("bad.csv", BAD.replace(b"lots", b"many"))
-    watcher.look()
+    watcher.poll()
     assert place.receipt("bad.csv")["marked"] == "bad.csv.marked-2.xlsx"
     assert "bad.csv.marked-3.xlsx" not in _names(place)
 
 
 def test_marked_copies_of_ours_are_no_sheets_also_later(place: Place):
     place.put("bad.csv", BAD)
-    place.look(2)
+    place.poll(2)
     place.put("bad.csv", GOOD)
     watcher, _ = place.watcher()
-    watcher.look()
-    place.look()
+    watcher.poll()
+    place.poll()
     assert place.receipt("bad.csv")["state"] == "accepted"
     assert _names(place) == {"bad.csv", "bad.csv.receipt.json", "bad.csv.marked.xlsx"}
 
 
 def test_a_sheet_of_its_own_may_be_called_as_a_marked_copy_is(folder: Place):
     folder.put("plan.marked.xlsx", b"no workbook")
-    folder.look()
+    folder.poll()
     assert folder.receipt("plan.marked.xlsx")["state"] == "refused"
 
 
@@ -262,12 +262,14 @@ def test_what_is_called_as_a_receipt_is_but_is_none_is_left_alone(folder: Place,
     folder.put("a.csv.receipt.json", foreign)
     folder.put("a.csv", GOOD)
     watcher, _ = folder.watcher()
-    lines = watcher.look()
+    lines = watcher.poll()
     assert _bytes(folder, "a.csv.receipt.json") == foreign
     assert json.loads(_bytes(folder, "a.csv.receipt-2.json"))["state"] == "accepted"
-    assert any("a.csv.receipt.json is no receipt" in line and "a.csv.receipt-2.json" in line for line in lines)
-    assert watcher.look() == []
-    folder.look()
+    assert any(
+        "a.csv.receipt.json was not written by Reelmill" in line and "a.csv.receipt-2.json" in line for line in lines
+    )
+    assert watcher.poll() == []
+    folder.poll()
     assert _names(folder) == {"a.csv", "a.csv.receipt.json", "a.csv.receipt-2.json"}
 
 
@@ -277,8 +279,8 @@ def test_where_no_name_is_free_nothing_is_overwritten(folder: Place, monkeypatch
     folder.put("a.csv.receipt-2.json", b"theirs")
     folder.put("a.csv", GOOD)
     watcher, _ = folder.watcher()
-    assert any("no name is free for the answer" in line for line in watcher.look())
-    assert watcher.look() == []
+    assert any("There is no free name for the receipt of 'a.csv'" in line for line in watcher.poll())
+    assert watcher.poll() == []
     assert {_bytes(folder, name) for name in _names(folder) - {"a.csv"}} == {b"theirs"}
 
 
@@ -286,11 +288,11 @@ def test_where_no_name_is_free_nothing_is_overwritten(folder: Place, monkeypatch
 def test_a_living_watcher_answers_anew_where_its_answer_was_taken_away(folder: Place, tmp_path: Path, content: bytes):
     folder.put("a.csv", content)
     watcher, _ = folder.watcher()
-    watcher.look()
-    watcher.look()
+    watcher.poll()
+    watcher.poll()
     state = folder.receipt("a.csv")["state"]
     (tmp_path / "in" / "a.csv.receipt.json").unlink()
-    watcher.look()
+    watcher.poll()
     assert folder.receipt("a.csv")["state"] == state
     assert _names(folder) <= {"a.csv", "a.csv.receipt.json", "a.csv.marked.xlsx"}
     assert len(folder.campaigns) == (1 if content == GOOD else 0)
@@ -299,11 +301,11 @@ def test_a_living_watcher_answers_anew_where_its_answer_was_taken_away(folder: P
 def test_a_refused_sheet_that_was_only_touched_is_read_once_more_and_then_left(folder: Place, monkeypatch):
     folder.put("a.csv", BAD)
     watcher, _ = folder.watcher()
-    watcher.look()
+    watcher.poll()
     folder.put("a.csv", BAD)
-    watcher.look()
+    watcher.poll()
     monkeypatch.setattr(watching, "snapshot_sheet", lambda *_: pytest.fail("read again"))
-    assert watcher.look() == folder.look() == []
+    assert watcher.poll() == folder.poll() == []
 
 
 @pytest.mark.parametrize("place", ["ftp://x", "s3://"])
@@ -314,7 +316,7 @@ def test_a_wrong_setting_ends_the_watcher_with_its_sentence(home: Path, monkeypa
         watch_main()
     assert end.value.code == WRONG_SETTINGS
     assert capsys.readouterr().err == (
-        f"{place!r} cannot be watched; set REELMILL_WATCH to a folder or to s3://name/prefix.\n"
+        f"{place!r} cannot be watched. Set REELMILL_WATCH to a folder or to s3://name/prefix.\n"
     )
 
 
@@ -322,34 +324,34 @@ def test_trouble_that_is_not_the_sheets_is_answered_and_tried_again(place: Place
     place.put("a.csv", GOOD)
     watcher, _ = place.watcher()
     with patch.object(Entrance, "submit", side_effect=BucketUnreachableError("The bucket does not answer.")):
-        watcher.look()
+        watcher.poll()
     assert place.receipt("a.csv")["state"] == "waiting"
     assert "The bucket does not answer." in place.receipt("a.csv")["message"]
-    assert watcher.is_unsettled
-    watcher.look()
+    assert watcher.has_pending
+    watcher.poll()
     assert place.receipt("a.csv")["state"] == "accepted"
     assert len(place.campaigns) == 1
-    assert not watcher.is_unsettled
+    assert not watcher.has_pending
 
 
 def test_a_half_written_file_is_waited_for(folder: Place, tmp_path: Path, monkeypatch):
-    monkeypatch.setattr(watching, "QUIET_S", 60.0)
+    monkeypatch.setattr(watching, "SETTLED_S", 60.0)
     watcher, _ = folder.watcher()
     path = tmp_path / "in" / "a.csv"
     path.write_bytes(GOOD[:60])
-    assert watcher.look() == []
+    assert watcher.poll() == []
     with path.open("ab") as file:
         file.write(GOOD[60:])
-    assert watcher.look() == []
-    assert watcher.is_unsettled
+    assert watcher.poll() == []
+    assert watcher.has_pending
     assert folder.campaigns == []
-    assert len(watcher.look()) == 1
+    assert len(watcher.poll()) == 1
     assert (folder.receipt("a.csv")["rows"], folder.receipt("a.csv")["variants"]) == (2, 5)
 
 
-def _look_apart(place: Place, times: int = 3) -> None:
+def _poll_apart(place: Place, times: int = 3) -> None:
     close_resources()
-    place.look(times)
+    place.poll(times)
     os._exit(0)
 
 
@@ -365,11 +367,11 @@ def test_of_two_watchers_at_once_one_registers(folder: Place):
         folder.put(sheet, GOOD.replace(b"red", f"red{number}".encode()))
     folder.catalogue.campaigns.all()
     close_resources()
-    watchers = [FORK.Process(target=_look_apart, args=(folder,)) for _ in range(2)]
+    watchers = [FORK.Process(target=_poll_apart, args=(folder,)) for _ in range(2)]
     for process in watchers:
         process.start()
     assert _await(*watchers) == [0, 0]
-    folder.look()
+    folder.poll()
     assert len(folder.campaigns) == 4
     registered = [line for line in folder.notes if line.startswith("registered")]
     assert len(registered) == len(set(registered)) == 4
@@ -381,11 +383,11 @@ def test_of_two_watchers_at_once_none_takes_the_others_marked_copy(folder: Place
         folder.put(f"{number}.csv", BAD.replace(b"lots", f"lots{number}".encode()))
     folder.catalogue.campaigns.all()
     close_resources()
-    watchers = [FORK.Process(target=_look_apart, args=(folder, 6)) for _ in range(2)]
+    watchers = [FORK.Process(target=_poll_apart, args=(folder, 6)) for _ in range(2)]
     for process in watchers:
         process.start()
     assert _await(*watchers) == [0, 0]
-    folder.look()
+    folder.poll()
     assert _names(folder) == {
         f"{number}.csv{ending}" for number in range(6) for ending in ("", ".receipt.json", ".marked.xlsx")
     }
@@ -395,19 +397,19 @@ def test_of_two_watchers_at_once_none_takes_the_others_marked_copy(folder: Place
 def test_long_names_are_answered_once(folder: Place, name: str):
     folder.put(name, BAD if name.endswith(".csv") else b"no workbook")
     watcher, _ = folder.watcher()
-    assert len(watcher.look()) == 1
-    assert watcher.look() == folder.look() == []
+    assert len(watcher.poll()) == 1
+    assert watcher.poll() == folder.poll() == []
     assert len(_names(folder)) == 3
 
 
 STEPS: list[tuple[Any, str]] = [
     (watching, "snapshot_sheet"),
     (SheetImports, "claim"),
-    (Door, "submit"),
+    (RecordingStarter, "submit"),
     (flows.submit, "register"),
     (SheetImports, "finish"),
-    (Door, "start"),
-    (FolderInbox, "leave"),
+    (RecordingStarter, "start"),
+    (FolderInbox, "write"),
 ]
 
 
@@ -420,20 +422,20 @@ def _die_at(place: Place, owner: Any, name: str, when: str) -> None:
         os.kill(os.getpid(), signal.SIGKILL)
 
     setattr(owner, name, deadly)
-    _look_apart(place)
+    _poll_apart(place)
 
 
 @pytest.mark.parametrize("when", ["before", "after"])
 @pytest.mark.parametrize(("owner", "name"), STEPS, ids=[name for _, name in STEPS])
 def test_killed_at_any_step_it_is_one_campaign_after_all(folder: Place, owner: Any, name: str, when: str, monkeypatch):
-    monkeypatch.setattr(watching, "PATIENCE_WITH_THE_DEAD_S", 0.0)
+    monkeypatch.setattr(watching, "DEAD_CLAIM_TIMEOUT_S", 0.0)
     folder.put("a.csv", GOOD)
     folder.catalogue.campaigns.all()
     close_resources()
     process = FORK.Process(target=_die_at, args=(folder, owner, name, when))
     process.start()
     assert _await(process) == [-signal.SIGKILL]
-    folder.look(2)
+    folder.poll(2)
     [campaign_id] = folder.campaigns
     assert folder.receipt("a.csv")["campaign"] == campaign_id
     assert f"started {campaign_id}" in folder.notes

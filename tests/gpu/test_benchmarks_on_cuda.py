@@ -1,12 +1,12 @@
-"""The GPU benchmarks' way with tiny networks on a CUDA device: seconds, where the real ones take minutes."""
+"""The GPU benchmarks with tiny networks on a CUDA device. They run in seconds, the real ones in minutes."""
 
 from dataclasses import replace
 
 import pytest
 import torch
 
-from benchmarks import gpu
-from benchmarks.wan import TINY
+from benchmarks.wan import gpu
+from benchmarks.wan.rig import TINY
 
 pytestmark = [
     pytest.mark.gpu,
@@ -15,7 +15,7 @@ pytestmark = [
 ON_CUDA = replace(TINY, device="cuda:0")
 
 
-def test_exact_makes_the_frames_of_the_plain_pipeline():
+def test_exact_generates_the_frames_of_the_plain_pipeline():
     assert gpu.measure_exact(ON_CUDA).figures["largest_difference"] == 0
 
 

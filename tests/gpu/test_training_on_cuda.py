@@ -1,12 +1,14 @@
-"""Training runs on one CUDA GPU as it does on CPU; `pytest -m gpu` runs it where there is one."""
+"""Training works on a CUDA GPU as on CPU: `pytest -m gpu`."""
 
 import json
 
 import pytest
 import torch
 
-from training import motif_judge, run, vae
-from training.run import Plan
+from training import vae
+from training.harness import run
+from training.harness.run import Plan
+from training.judges import motif_judge
 
 pytestmark = [
     pytest.mark.gpu,

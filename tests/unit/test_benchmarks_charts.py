@@ -1,12 +1,12 @@
-"""The pictures of docs/performance.md: one for each series that there is, of the figures that were kept."""
+"""The charts of docs/performance.md: one for each series of the saved results."""
 
 import numpy as np
 import pytest
 from PIL import Image
 
-from benchmarks import charts
-from benchmarks.result import Limit, Result
-from benchmarks.results_file import Kept
+from benchmarks.harness import charts
+from benchmarks.harness.result import Limit, Result
+from benchmarks.harness.results_file import SavedResult
 
 SPANS = [
     {"lane": "device", "start_s": 0.0, "end_s": 1.0},
@@ -30,11 +30,11 @@ ALONE = Result(
     ours=1.0,
     series={"line": {"x_name": "clips", "x": [10, 20], "y_name": "RSS in MB", "y": [900.0, 901.0]}},
 )
-KEPT = {one.name: Kept(one, "c0ffee", {}) for one in (FAST, SLOW, ALONE)}
+SAVED = {one.name: SavedResult(one, "c0ffee", {}) for one in (FAST, SLOW, ALONE)}
 
 
 def test_each_series_and_all_ratios_are_drawn(tmp_path):
-    charts.write(KEPT, tmp_path)
+    charts.write(SAVED, tmp_path)
     assert {path.name for path in tmp_path.iterdir()} == {
         "ratios.png",
         "fast-timeline.png",
@@ -49,32 +49,32 @@ def test_each_series_and_all_ratios_are_drawn(tmp_path):
 
 def test_the_same_results_are_the_same_bytes(tmp_path):
     for name in ("first", "second"):
-        charts.write(KEPT, tmp_path / name)
+        charts.write(SAVED, tmp_path / name)
     for path in (tmp_path / "first").iterdir():
         assert path.read_bytes() == (tmp_path / "second" / path.name).read_bytes()
 
 
-def test_who_cannot_see_hears_what_is_missed():
-    alt = next(charts.charts(KEPT)).alt
+def test_the_alternative_text_names_missed_limits():
+    alt = next(charts.charts(SAVED)).alt
     assert "fast 20" in alt
-    assert "slow 2 (a limit is missed)" in alt
+    assert "slow 2 (limit missed)" in alt
     assert "alone" not in alt
 
 
-def test_lanes_are_in_the_order_of_their_work_and_named_for_people():
+def test_lanes_are_in_order_of_appearance_with_readable_labels():
     axes = charts.timeline(SPANS).axes[0]
     assert [label.get_text() for label in axes.get_yticklabels()] == ["device", "score", "encode"]
     assert axes.get_xlim() == (0, charts.SHOWN_S)
 
 
-def test_a_surface_shows_each_figure_at_its_place():
+def test_a_surface_shows_each_value_in_its_cell():
     texts = {text.get_position(): text.get_text() for text in charts.surface(SURFACE).axes[0].texts}
     assert texts[0, 2] == "2.70"
     assert texts[1, 1] == "1.10"
     assert len(texts) == 6
 
 
-def test_what_is_flat_looks_flat():
+def test_a_flat_line_looks_flat():
     axes = charts.line(ALONE.series["line"]).axes[0]
     assert axes.get_lines()[0].get_ydata().tolist() == [900.0, 901.0]
     assert axes.get_ylim()[0] == 0
@@ -86,5 +86,5 @@ def test_bars_are_as_long_as_their_ratios():
     assert bars[0].get_facecolor() != bars[1].get_facecolor()
 
 
-def test_nothing_measured_is_no_picture():
+def test_without_results_there_are_no_charts():
     assert not list(charts.charts({}))

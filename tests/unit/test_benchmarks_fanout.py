@@ -1,19 +1,22 @@
-"""What the benchmark fanout calculates with, and that a simulated worker leaves what a real one leaves."""
+"""Calculations of the benchmark fanout, and that a simulated worker leaves the same state as a real one."""
 
 import time
 from collections import Counter
+from contextlib import nullcontext
 
 import pytest
 
 from adapters.catalogue import open_catalogue
-from benchmarks import fanout, stubs
-from benchmarks.fanout_crowd import Crew, Crowd, Order, Report
-from benchmarks.fanout_devices import CLIP_S, CLIPS, Fan, fan_of
-from benchmarks.fanout_plan import WORKERS, Plan, Stretch, names
-from benchmarks.fanout_rows import fill
-from benchmarks.fanout_watch import Seen
-from benchmarks.fanout_worker import SHARD, Backlog, Notes, Slice, Worker
-from benchmarks.result import Result
+from benchmarks import __main__ as program
+from benchmarks.fanout import scaling
+from benchmarks.fanout.crowd import Crew, Crowd, Order, Report
+from benchmarks.fanout.devices import CLIP_S, CLIPS, Fan, fan_of
+from benchmarks.fanout.plan import WORKERS, Plan, Stretch, names
+from benchmarks.fanout.rows import fill
+from benchmarks.fanout.watch import Seen
+from benchmarks.fanout.worker import SHARD, Backlog, Notes, Slice, Worker
+from benchmarks.harness import stubs
+from benchmarks.harness.result import Result
 from manifests.variant import Variant
 from tasks.render.render import ShardReport
 from tasks.runtime.lease_owner import is_dead
@@ -31,7 +34,7 @@ def slices_of(catalogue):
     return tuple(Slice(name, catalogue.runs.begin(name, "pool", "driver"), 0, size) for name, size in sizes.items())
 
 
-def test_a_simulated_worker_leaves_all_rendered_and_judged(crowd_url):
+def test_a_simulated_worker_leaves_all_variants_rendered_and_passed(crowd_url):
     with open_catalogue(crowd_url) as catalogue:
         slices, notes = slices_of(catalogue), Notes()
         assert sum(Worker("me", catalogue, Backlog(slices), notes, 0.0, True).renders()) == 0
@@ -57,7 +60,7 @@ def test_a_simulated_worker_leaves_all_rendered_and_judged(crowd_url):
     }
 
 
-def test_one_that_is_found_at_work_holds_leases_and_renews_them(crowd_url):
+def test_a_worker_that_starts_within_a_shard_holds_leases_and_renews_them(crowd_url):
     with open_catalogue(crowd_url) as catalogue:
         worker = Worker("me", catalogue, Backlog(slices_of(catalogue)), Notes(), 30.0, False)
         assert 0 <= next(worker.renders()) <= 30
@@ -73,7 +76,7 @@ def test_one_that_is_found_at_work_holds_leases_and_renews_them(crowd_url):
         assert worker._notes.counts["renewed"] == held
 
 
-def test_a_crew_takes_steps_when_they_are_due_and_ends_in_time(crowd_url):
+def test_a_crew_runs_steps_when_they_are_due_and_ends_in_time(crowd_url):
     with open_catalogue(crowd_url) as catalogue:
         order = Order(crowd_url, ("a", "b"), 2, 0.6, 0.1, slices_of(catalogue), True)
         crew = Crew(order, catalogue)
@@ -85,7 +88,7 @@ def test_a_crew_takes_steps_when_they_are_due_and_ends_in_time(crowd_url):
     assert crowd.late_ms(100) >= crowd.late_ms(50) >= 0
 
 
-def test_what_a_simulated_worker_dies_of_is_told(crowd_url):
+def test_a_failure_of_a_simulated_worker_is_raised(crowd_url):
     def breaks(*_):
         raise ValueError("no")
 
@@ -106,7 +109,7 @@ def test_a_run_that_must_wait_gets_its_shard_back():
     assert backlog.take() is None
 
 
-def test_simulated_owners_are_never_taken_for_dead():
+def test_simulated_owners_never_count_as_dead():
     everyone = [name for process in range(4) for name in names(process)]
     assert len(set(everyone)) == WORKERS
     assert not any(map(is_dead, everyone))
@@ -118,18 +121,18 @@ def test_efficiency_and_busy_share():
     assert four.busy == four.efficiency(one) == pytest.approx(0.9)
 
 
-def test_a_missing_clip_or_worker_is_no_measurement():
+def test_a_missing_clip_or_worker_raises():
     done = [ShardReport(CLIPS // 2, 0, 0, 1.0, worker=name) for name in "ab"]
     assert fan_of(2, 9.0, done).seconds == 9
-    with pytest.raises(RuntimeError, match="16 were made, by 1"):
+    with pytest.raises(RuntimeError, match="got 16 clips from 1"):
         fan_of(2, 9.0, done[:1])
-    with pytest.raises(RuntimeError, match="by 2"):
+    with pytest.raises(RuntimeError, match="clips from 2"):
         fan_of(3, 9.0, done)
 
 
 @pytest.mark.parametrize(("seconds", "met"), [(8.3, True), (8.6, False)])
-def test_less_than_95_percent_of_linear_misses(seconds, met):
-    result = fanout.linear("fanout", [Fan(1, 32.0), Fan(2, 16.0), Fan(4, seconds)], "processes")
+def test_less_than_95_percent_of_linear_misses_the_limit(seconds, met):
+    result = scaling.linear("fanout", [Fan(1, 32.0), Fan(2, 16.0), Fan(4, seconds)], "processes")
     assert result.met is met
     assert result.ratio == pytest.approx(8 / seconds)
 
@@ -142,17 +145,39 @@ def stretch_of(clips, seconds=10.0, lost=0):
 
 
 @pytest.mark.parametrize(("paced", "lost", "met"), [(334, 0, True), (300, 0, False), (334, 1, False)])
-def test_the_plan_says_what_is_carried(paced, lost, met):
+def test_the_plan_reports_rate_and_limits(paced, lost, met):
     full = {4: stretch_of(900), 16: stretch_of(1500)}
     plan = Plan(stretch_of(0), stretch_of(paced, lost=lost), full, 90.0, 300.0, 1.0)
-    result = fanout.planned(plan)
+    result = scaling.planned(plan)
     assert (result.ours, result.met) == (150, met)
     assert result.figures["database_ms_a_clip"] == pytest.approx(10)
-    assert "one core carries 100 clips a second" in result.notes[-1]
+    assert "one core handles 100 clips a second" in result.notes[-1]
     assert Result.from_json(result.to_json()) == result
 
 
-def test_the_sleeping_device_takes_its_time_with_each_clip():
+def test_fanout_plan_runs_the_simulation_only(monkeypatch):
+    simulated = Plan(stretch_of(0), stretch_of(334), {4: stretch_of(900)}, 90.0, 300.0, 1.0)
+    monkeypatch.setattr(scaling, "find_binaries", lambda: "bin")
+    monkeypatch.setattr(scaling, "running", lambda *_: nullcontext("server"))
+    monkeypatch.setattr(scaling, "_database", lambda server, name: nullcontext())
+    monkeypatch.setattr(scaling, "simulate", lambda server, name: simulated)
+    monkeypatch.setattr(scaling, "devices", None)
+    assert list(program._run(["fanout-plan"])) == [scaling.planned(simulated)]
+
+
+def test_fanout_plan_is_not_measured_twice_by_default():
+    assert "fanout-plan" in program.NAMES
+    assert "fanout-plan" not in program.BENCHMARKS
+
+
+@pytest.mark.parametrize("name", ["fanout", "fanout-plan"])
+def test_without_postgresql_nothing_is_measured(monkeypatch, name):
+    monkeypatch.setattr(scaling, "find_binaries", lambda: None)
+    [result] = program._run([name])
+    assert (result.name, result.not_measured) == (name, scaling.NO_POSTGRES)
+
+
+def test_the_sleeping_device_sleeps_for_each_clip():
     variant = Variant("starter", "1", "a red ball", "", 7, 32, 32, 9, 8, 4, 1.0)
     began = time.monotonic()
     made = list(stubs.Sleeper(0.1).generate([variant, variant]))

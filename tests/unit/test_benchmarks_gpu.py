@@ -1,4 +1,4 @@
-"""The GPU benchmarks' own logic, with tiny networks on the processor."""
+"""The logic of the GPU benchmarks, with tiny networks on the CPU."""
 
 from dataclasses import replace
 
@@ -6,10 +6,10 @@ import pytest
 import torch
 from diffusers import WanTransformer3DModel
 
-from benchmarks import gpu
-from benchmarks.flops import forward_flops, peak_flops, tokens_of
-from benchmarks.result import Result
-from benchmarks.wan import TINY, TRANSFORMERS
+from benchmarks.harness.result import Result
+from benchmarks.wan import gpu
+from benchmarks.wan.flops import forward_flops, peak_flops, tokens_of
+from benchmarks.wan.rig import TINY, TRANSFORMERS
 
 
 def real_transformer() -> WanTransformer3DModel:
@@ -27,20 +27,20 @@ def assert_well_formed(result: Result) -> None:
     assert Result.from_json(result.to_json()) == result
 
 
-def test_a_forward_takes_what_is_published():
-    """283 TFLOP for 81 frames of 480x832, with 32,760 tokens."""
+def test_the_flops_of_a_forward_pass_match_the_published_value():
+    """The published value is 283 TFLOP for 81 frames of 480x832, with 32,760 tokens."""
     tokens = tokens_of(480, 832, 81)
     assert tokens == 32_760
     assert forward_flops(real_transformer().config, tokens) == pytest.approx(283e12, rel=0.05)
 
 
 def test_the_real_transformer_has_the_published_parameters():
-    """1.42 billion, as in the repository of Wan 2.1 T2V 1.3B."""
+    """The repository of Wan 2.1 T2V 1.3B lists 1.42 billion."""
     assert sum(weight.numel() for weight in real_transformer().parameters()) == pytest.approx(1.42e9, rel=0.01)
 
 
-def test_flops_agree_with_torch_counting_them():
-    """Of the products of matrices; torch counts those of the embeddings of time and text too."""
+def test_flops_agree_with_the_counter_of_torch():
+    """Both count matrix products. torch also counts those of the time and text embeddings."""
     from torch.utils.flop_counter import FlopCounterMode
 
     with torch.device("meta"):
@@ -51,26 +51,26 @@ def test_flops_agree_with_torch_counting_them():
     assert forward_flops(model.config, tokens_of(480, 832, 17)) == pytest.approx(counter.get_total_flops(), rel=0.02)
 
 
-def test_the_limit_is_known_by_the_devices_name():
+def test_the_peak_is_found_by_the_device_name():
     assert peak_flops("NVIDIA H100 80GB HBM3") == pytest.approx(989e12, rel=0.01)
     assert peak_flops("NVIDIA H100 PCIe") == pytest.approx(756e12, rel=0.01)
     assert peak_flops("Some other device") is None
 
 
-@pytest.mark.skipif(torch.cuda.is_available(), reason="measures for minutes where there is a GPU")
+@pytest.mark.skipif(torch.cuda.is_available(), reason="runs for minutes with a GPU")
 @pytest.mark.parametrize("benchmark", [gpu.exact, gpu.night, gpu.passing])
 def test_without_a_gpu_nothing_is_measured(benchmark):
     assert benchmark().not_measured
 
 
-def test_exact_makes_the_frames_of_the_plain_pipeline():
+def test_exact_generates_the_frames_of_the_plain_pipeline():
     result = gpu.measure_exact(TINY)
     assert_well_formed(result)
     assert result.figures["largest_difference"] == 0
     assert "flop_share_of_the_clip" not in result.figures
 
 
-def test_another_seed_of_the_plain_pipeline_is_seen(monkeypatch):
+def test_another_seed_of_the_plain_pipeline_is_detected(monkeypatch):
     right = gpu.PlainWan.frames
     monkeypatch.setattr(gpu.PlainWan, "frames", lambda self, variant: right(self, variant._replace(seed=2)))
     result = gpu.measure_exact(TINY)

@@ -53,10 +53,10 @@ def test_earlier_runs_of_a_night_have_spent_of_it():
 @pytest.mark.parametrize(
     ("given", "sentence"),
     [
-        ({"hours": -1}, "The budget's hours is -1; give a number that is not below zero."),
-        ({"hours": float("nan")}, "The budget's hours is nan"),
-        ({"money": 5}, "A budget in money needs a price: add --price-hour"),
-        ({"money": 5, "price_h": 0}, "A budget in money needs a price"),
+        ({"hours": -1}, "Invalid budget: hours = -1. Use 0 or a positive number."),
+        ({"hours": float("nan")}, "Invalid budget: hours = nan"),
+        ({"money": 5}, "A budget in money requires the price of a device hour. Set --price-hour"),
+        ({"money": 5, "price_h": 0}, "A budget in money requires the price"),
     ],
 )
 def test_a_budget_that_cannot_be_kept_is_refused(given, sentence):

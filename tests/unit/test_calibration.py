@@ -72,10 +72,10 @@ def test_kappa_of_a_textbook():
 def test_few_labels_are_doubted():
     few = [Label(0.5, True)] * 10
     assert not is_enough(few)
-    assert doubts(few)[0].startswith("10 clips were reviewed; 20 more are needed")
+    assert doubts(few)[0].startswith("10 clips reviewed so far. 20 more are needed")
     one_sided = [Label(0.5, True)] * 40
-    assert "Only 0 clips were rejected" in doubts(one_sided)[0]
-    assert "Nobody has reviewed a clip that failed" in doubts(one_sided)[1]
+    assert "Only 0 clips rejected so far" in doubts(one_sided)[0]
+    assert "No clip that failed the gate has been reviewed" in doubts(one_sided)[1]
     mixed = [Label(0.5, True)] * 30 + [Label(0.2, False, True, False)] * 10
     assert is_enough(mixed)
     assert doubts(mixed) == []

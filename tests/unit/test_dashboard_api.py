@@ -61,7 +61,7 @@ def test_decisions_are_made_as_seen_and_taken_back(call, session: Session):
     assert call("POST", "/clips/decisions", json=body).json() == {"moved": [clip["variant_id"]], "refused": {}}
     stale = call("POST", "/clips/decisions", json=body).json()
     assert stale["moved"] == []
-    assert "changed while you looked" in stale["refused"][clip["variant_id"]]
+    assert "This clip has changed" in stale["refused"][clip["variant_id"]]
     assert call("POST", "/clips/undo", json={"ids": [clip["variant_id"]]}).json()["moved"] == [clip["variant_id"]]
     assert session.catalogue.reviews.all()[-1].author == "person:reviewer"
     said = call("POST", f"/clips/{clip['variant_id']}/comments", json={"body": "hm", "clip_s": 0.5})

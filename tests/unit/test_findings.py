@@ -20,7 +20,9 @@ def _home(tmp_path, monkeypatch):
     close_resources()
 
 
-def problem(row: int, value: str = "7:3", message: str = "isn't allowed. Use 16:9, 9:16 or 1:1.") -> CellProblem:
+def problem(
+    row: int, value: str = "7:3", message: str = "is not a supported aspect ratio. Use 16:9, 9:16 or 1:1."
+) -> CellProblem:
     return CellProblem(row, "B", "placements", value, message)
 
 
@@ -37,7 +39,8 @@ def test_many_errors_of_a_kind_are_summed_up_with_their_rows():
 
 def test_what_differs_between_rows_makes_no_new_kind():
     found = [
-        problem(row, "", f"repeats the prompt of row {row - 1}; the row is called cup-{row}f-2.") for row in range(3, 9)
+        problem(row, "", f"repeats the prompt of row {row - 1}. This row gets the brief_id cup-{row}f-2.")
+        for row in range(3, 9)
     ]
     assert warning_lines(found, 10) == [f"{found[0].sentence} The same applies 5 more times, in rows 4, 5, 6, 7, 8."]
 

@@ -1,4 +1,4 @@
-"""The column of first frames: what of it is refused, what is kept, what the pixels are."""
+"""The column first_frame: invalid pictures, kept copies and pixels."""
 
 import hashlib
 import io
@@ -14,7 +14,7 @@ from PIL import Image, ImageCms
 from adapters.media import picture as pictures
 from manifests.errors import DiskFullError, GenerationError, PlanError
 from models.registry import load_cards
-from tasks.intake.intake import take_in
+from tasks.intake.intake import validate_sheet
 from tasks.intake.pictures import KeptPictures, keep_pictures
 from tasks.runtime import first_frames
 from tasks.runtime.first_frames import FirstFrames
@@ -31,7 +31,7 @@ def saved(path: Path, size=(848, 480), mode="RGB", colour=(9, 99, 200), **option
 def taken(folder: Path, cell: str, model: str = TAKES, kept: KeptPictures | None = None):
     sheet = folder / "plan.csv"
     sheet.write_text(f'prompt,Reference image,model\na cup,"{cell}",{model}\n')
-    return take_in(sheet, CARDS, "starter", kept)
+    return validate_sheet(sheet, CARDS, "starter", kept)
 
 
 def said(folder: Path, cell: str, model: str = TAKES) -> list[str]:
@@ -45,7 +45,7 @@ def said(folder: Path, cell: str, model: str = TAKES) -> list[str]:
 def test_the_column_goes_by_the_names_that_people_give_it(tmp_path, name):
     saved(tmp_path / "cup.png")
     (tmp_path / "plan.csv").write_text(f"prompt,{name}\na cup,cup.png\n")
-    [brief] = take_in(tmp_path / "plan.csv", CARDS, TAKES).checked.briefs
+    [brief] = validate_sheet(tmp_path / "plan.csv", CARDS, TAKES).checked.briefs
     assert brief.first_frames == ("cup.png",)
     assert brief.first_frame_hashes == (hashlib.sha256((tmp_path / "cup.png").read_bytes()).hexdigest(),)
 
@@ -79,21 +79,21 @@ def cut(path: Path) -> None:
 
 
 UNFIT = {
-    "animated.png": (animated, "is animated. Save the one picture that the clip starts from."),
-    "cut.png": (cut, "is damaged or cut short. Copy or save it again."),
-    "dot.png": (lambda path: saved(path, (63, 64)), "has 63 × 64 pixels. Use one of at least 64 × 64."),
+    "animated.png": (animated, "is animated. Save only the frame that the clip should start with."),
+    "cut.png": (cut, "is damaged or incomplete. Copy or save it again."),
+    "dot.png": (lambda path: saved(path, (63, 64)), "has 63 × 64 pixels. Use a picture with at least 64 × 64 pixels."),
     "text.png": (
         lambda path: path.write_text("hello"),
-        "isn't a picture that can be read. Save it as PNG, JPEG or WebP.",
+        "is not a readable picture. Save it as PNG, JPEG or WebP.",
     ),
-    "old.gif": (lambda path: saved(path), "isn't a picture that can be read. Save it as PNG, JPEG or WebP."),
+    "old.gif": (lambda path: saved(path), "is not a readable picture. Save it as PNG, JPEG or WebP."),
     "empty.png": (lambda path: path.write_bytes(b""), "is empty. Copy or save it again."),
-    "folder": (lambda path: path.mkdir(), "is a folder. Name the picture in it."),
-    "pipe": (os.mkfifo, "is no file. Name a picture."),
-    "bomb.png": (lambda path: saved(path, (8000, 8000), "1", 0), "has more than 50 million pixels. Save it smaller."),
+    "folder": (lambda path: path.mkdir(), "is a folder. Enter the path of a picture in it."),
+    "pipe": (os.mkfifo, "is not a file. Enter the path of a picture."),
+    "bomb.png": (lambda path: saved(path, (8000, 8000), "1", 0), "has more than 50 million pixels. Reduce its size."),
     "large.png": (
         lambda path: saved(path, (20_000, 20_000), "1", 0),
-        "has more than 50 million pixels. Save it smaller.",
+        "has more than 50 million pixels. Reduce its size.",
     ),
 }
 
@@ -109,11 +109,11 @@ def test_what_cannot_be_used_is_told_at_its_cell(tmp_path, name):
     ("cell", "words"),
     [
         ("cupp.png", "Did you mean cup.png?"),
-        ("cup.png, shoe.png", "Several pictures need a | between their names."),
-        ("elsewhere/x.png", "Name it from the sheet's folder on, or by its whole path."),
-        ("https://example.com/cup.png", "is an address, and nothing is fetched."),
-        ("cup.png/x", "holds no such file."),
-        ("x" * 300, "holds no such file."),
+        ("cup.png, shoe.png", "Separate several pictures with |."),
+        ("elsewhere/x.png", "Enter its path relative to the folder of the sheet, or its full path."),
+        ("https://example.com/cup.png", "is a URL, and pictures are not downloaded."),
+        ("cup.png/x", "does not exist in"),
+        ("x" * 300, "does not exist in"),
     ],
 )
 def test_what_is_not_there_is_told_with_a_hint(tmp_path, cell, words):
@@ -125,31 +125,33 @@ def test_what_is_not_there_is_told_with_a_hint(tmp_path, cell, words):
 @pytest.mark.parametrize(
     ("cell", "hint"),
     [
-        ("shoe.png", "Put it beside the sheet, or upload both together."),
+        ("shoe.png", "Save it in the sheet's folder, or upload it with the sheet."),
         ("cupp.png", "Did you mean cup.png?"),
-        ("cup.png, shoe.png", "Several pictures need a | between their names."),
+        ("cup.png, shoe.png", "Separate several pictures with |."),
     ],
 )
 def test_of_a_sheet_from_elsewhere_no_folder_of_ours_is_named(tmp_path, cell, hint):
     saved(tmp_path / "cup.png")
     (tmp_path / "plan.csv").write_text(f'prompt,first_frame,model\na cup,"{cell}",{TAKES}\n')
-    [problem] = take_in(tmp_path / "plan.csv", CARDS, "starter", confined=True).checked.problems
-    assert problem.sentence.endswith(f"'{cell}' isn't there. {hint}")
+    [problem] = validate_sheet(tmp_path / "plan.csv", CARDS, "starter", confined=True).checked.problems
+    assert problem.sentence.endswith(f"'{cell}' was not found. {hint}")
 
 
 def test_a_picture_above_the_most_bytes_is_not_read(tmp_path, monkeypatch):
     saved(tmp_path / "cup.png")
     monkeypatch.setattr(pictures, "MAX_BYTES", 100)
     [sentence] = said(tmp_path, "cup.png")
-    assert "has more than 0 MiB. Save it smaller." in sentence
+    assert "is larger than 0 MiB. Reduce its size." in sentence
 
 
 def test_cards_say_whether_they_take_one(tmp_path):
     saved(tmp_path / "cup.png")
     [none] = said(tmp_path, "")
-    assert none.startswith(f" is empty, but {TAKES} makes clips from a picture.")
+    assert none.startswith(f" is empty, but {TAKES} generates clips from a picture.")
     [one] = said(tmp_path, "cup.png", "starter")
-    assert one.startswith(": 'cup.png' can't be used: starter makes clips from text alone. Use ")
+    assert one.startswith(
+        ": 'cup.png' cannot be used: starter generates clips from text only. Clear the cell, or use the model "
+    )
     assert TAKES in one
     assert said(tmp_path, "", "starter") == []
 
@@ -162,9 +164,9 @@ def test_names_with_odd_spaces_and_accents_are_found(tmp_path):
 def test_doubts_are_warnings(tmp_path):
     saved(tmp_path / "cup.png", (100, 300), "RGBA", (9, 99, 200, 10))
     messages = [warning.message for warning in taken(tmp_path, "cup.png").checked.warnings]
-    assert messages[0] == "is transparent in places. White is laid behind it."
+    assert messages[0] == "is partly transparent. Its transparent areas become white."
     assert messages[1].startswith("has 100 × 300 pixels and is enlarged ")
-    assert messages[2].startswith("loses 81% of itself at its edges for ")
+    assert messages[2].startswith("loses 81% of its area at the edges for ")
 
 
 def test_a_broken_credential_is_refused_before_anything_is_made(tmp_path):
@@ -175,7 +177,10 @@ def test_a_broken_credential_is_refused_before_anything_is_made(tmp_path):
     chunk = (len(store) - 4).to_bytes(4, "big") + store + zlib.crc32(store).to_bytes(4, "big")
     path.write_bytes(data[:33] + chunk + data[33:])
     [sentence] = said(tmp_path, "cup.png")
-    assert "carries a Content Credential that doesn't hold" in sentence
+    assert (
+        "has an invalid Content Credential (the file or its credential is damaged or truncated). Use the original"
+        in sentence
+    )
 
 
 def test_it_is_kept_once_and_read_back(tmp_path):
@@ -205,10 +210,10 @@ def test_a_picture_that_changes_before_it_is_kept_is_refused(tmp_path):
     saved(tmp_path / "cup.png")
     intake = taken(tmp_path, "cup.png")
     saved(tmp_path / "cup.png", colour=(0, 0, 0))
-    with pytest.raises(PlanError, match="was changed while the sheet was read"):
+    with pytest.raises(PlanError, match="was changed while the sheet was being read"):
         keep_pictures(FirstFrames(tmp_path / "kept"), intake.pictures)
     (tmp_path / "cup.png").unlink()
-    with pytest.raises(PlanError, match="isn't there"):
+    with pytest.raises(PlanError, match="does not exist"):
         keep_pictures(FirstFrames(tmp_path / "kept"), intake.pictures)
 
 
@@ -230,7 +235,9 @@ def test_the_copy_of_an_earlier_run_stands_in_for_a_picture_that_is_gone(tmp_pat
     kept = KeptPictures(store, lambda: before.checked.briefs)
     again = taken(tmp_path, "cup.png", kept=kept)
     assert again.campaign == replace(before.campaign)
-    assert [warning.message for warning in again.checked.warnings] == ["is gone. The copy of an earlier run is used."]
+    assert [warning.message for warning in again.checked.warnings] == [
+        "no longer exists. The copy from an earlier run is used."
+    ]
     store.path(before.pictures[0].sha256).unlink()
     assert taken(tmp_path, "cup.png", kept=kept).checked.briefs == ()
 

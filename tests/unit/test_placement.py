@@ -35,15 +35,15 @@ def test_what_people_type(text, placement):
 @pytest.mark.parametrize(
     ("text", "advice"),
     [
-        ("7:3", "isn't allowed. Use 16:9, 9:16 or 1:1."),
-        ("4:5", "isn't allowed. Use 16:9, 9:16 or 1:1."),
-        ("tiktok 4:5", "isn't allowed. Use 16:9, 9:16 or 1:1."),
-        ("tiktoc", "isn't a channel or an aspect ratio. Did you mean tiktok? "),
-        ("insta", "isn't a channel or an aspect ratio. "),
-        ("16:9 1:1", "isn't one placement."),
-        ("", "isn't one placement."),
-        ("6s", "isn't one placement."),
-        ("16:9 6s 8s", "isn't one placement."),
+        ("7:3", "is not a supported aspect ratio. Use 16:9, 9:16 or 1:1."),
+        ("4:5", "is not a supported aspect ratio. Use 16:9, 9:16 or 1:1."),
+        ("tiktok 4:5", "is not a supported aspect ratio. Use 16:9, 9:16 or 1:1."),
+        ("tiktoc", "is not a channel or an aspect ratio. Did you mean tiktok? "),
+        ("insta", "is not a channel or an aspect ratio. "),
+        ("16:9 1:1", "is not a single placement."),
+        ("", "is not a single placement."),
+        ("6s", "is not a single placement."),
+        ("16:9 6s 8s", "is not a single placement."),
     ],
 )
 def test_what_is_refused_says_what_to_use(text, advice):

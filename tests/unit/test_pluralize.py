@@ -1,6 +1,7 @@
 """Numbers and their words: one of a thing is told in the singular, in every report."""
 
 import errno
+import re
 
 import pytest
 
@@ -8,7 +9,7 @@ from app.cli.commands.sheets import _summary
 from app.cli.output import sentence_of
 from manifests.nightly.night_report import NightReport
 from manifests.pluralize import count_of, counted, in_number
-from tasks.sweep.report import KINDS, LOOKED, Found, SweepReport
+from tasks.sweep.report import CHECKED, KINDS, Found, SweepReport
 from tasks.sweep.sweep import sentences
 
 
@@ -23,21 +24,21 @@ def test_words_that_go_with_it():
 
 
 @pytest.mark.parametrize("kind", KINDS)
-def test_a_sweep_tells_of_one_and_of_several(kind):
-    one, two = (next(SweepReport(False, {kind: Found(number, ("name",))}).told())[0] for number in (1, 2))
+def test_findings_of_a_sweep_in_singular_and_plural(kind):
+    one, two = (next(SweepReport(False, {kind: Found(number, ("name",))}).sentences())[0] for number in (1, 2))
     assert one.startswith("1 ")
     assert two.startswith("2 ")
-    assert one.split(";")[0][2:] != two.split(";")[0][2:]
+    assert re.split(r"[:.] ", one)[0][2:] != re.split(r"[:.] ", two)[0][2:]
     assert not any(bracket in one + two for bracket in "{}")
 
 
-def test_a_missing_file_as_it_is_told_everywhere():
-    report = SweepReport(False, {"missing": Found(1, ("a.mp4",))}, dict.fromkeys(LOOKED, 1))
-    told = "1 published file that is missing in the bucket"
-    assert sentences(report)[0].startswith(f"{told} (a.mp4); put it back")
-    assert next(report.told()) == (f"{told}; to do: {KINDS['missing'].mended(1)}.", "a.mp4")
-    assert report.looked_at[:2] == ["1 published clip compared", "1 object listed"]
-    assert [row["found"] for row in report.rows()] == [in_number(KINDS["missing"].what, 2)]
+def test_a_missing_file_in_all_reports():
+    report = SweepReport(False, {"missing": Found(1, ("a.mp4",))}, dict.fromkeys(CHECKED, 1))
+    finding = "1 published file missing from the bucket"
+    assert sentences(report)[0].startswith(f"{finding} (a.mp4). Restore it")
+    assert next(report.sentences()) == (f"{finding}. {KINDS['missing'].fix_text(1)}.", "a.mp4")
+    assert report.checked_texts[:2] == ["1 published clip compared", "1 object listed"]
+    assert [row["found"] for row in report.rows()] == [in_number(KINDS["missing"].noun, 2)]
 
 
 @pytest.mark.parametrize(

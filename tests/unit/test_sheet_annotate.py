@@ -87,11 +87,11 @@ def test_any_name_of_a_tab_is_kept_apart_from_ours(tmp_path, title):
 @pytest.mark.parametrize(
     ("out", "sentence"),
     [
-        ("out.csv", "'out.csv' is to be a workbook; give it a name that ends in .xlsx."),
-        ("plan.xlsx", "'plan.xlsx' is the sheet itself; give the copy another name."),
+        ("out.csv", "The workbook cannot be written to 'out.csv'. Use a name that ends in .xlsx."),
+        ("plan.xlsx", "'plan.xlsx' is the sheet itself. Use another name for the copy."),
         (
             "nowhere/out.xlsx",
-            "'{path}' cannot be written (No such file or directory); check the folder and its rights.",
+            "'{path}' cannot be written (No such file or directory). Check the folder and its permissions.",
         ),
     ],
 )

@@ -1,4 +1,4 @@
-"""Every bad sheet of the corpus says exactly what the person who made it should read."""
+"""Every invalid sheet of the corpus gives exactly the expected messages."""
 
 import os
 
@@ -29,9 +29,9 @@ def test_the_corpus_is_as_large_as_it_claims():
 @pytest.mark.parametrize(
     ("name", "sentence"),
     [
-        ("nowhere.csv", "There is no file '{path}'; check the name and the folder."),
-        ("folder", "'{path}' is a folder; name the sheet inside it."),
-        ("pipe", "'{path}' is no file; name a sheet."),
+        ("nowhere.csv", "'{path}' does not exist. Check the name and the folder."),
+        ("folder", "'{path}' is a folder. Enter the path of the sheet inside it."),
+        ("pipe", "'{path}' is not a regular file. Enter the path of a sheet."),
     ],
 )
 def test_what_is_no_file_is_told(tmp_path, name, sentence):
@@ -46,7 +46,7 @@ def test_a_tab_that_is_not_there_is_told_with_those_that_are(tmp_path):
     path = tmp_path / "sheet.xlsx"
     path.write_bytes(workbook([["prompt"], ["x"]], lambda tab: tab.parent.create_sheet("Budget")))
     with pytest.raises(
-        UnreadableSheetError, match=r"'sheet.xlsx' has no tab 'Plan'; its tabs are 'Campaign', 'Budget'\."
+        UnreadableSheetError, match=r"'sheet.xlsx' has no tab 'Plan'. Use one of its tabs: 'Campaign', 'Budget'\."
     ):
         read_table(path, "Plan")
 

@@ -105,7 +105,7 @@ def test_columns_go_by_other_names(header, attribute):
 def test_a_typo_in_a_header_is_a_warning_and_the_column_goes_along(header, name):
     result = checked(f"prompt;{header}", "x;7:3")
     assert sentences(result.warnings) == [
-        f"Row 1, column B '{header}' isn't a column we know. Did you mean {name}? It is carried along as it stands."
+        f"Row 1, column B '{header}' is not a known column. Did you mean {name}? It is kept as a column of your own."
     ]
     assert result.briefs[0].metadata == {header: ("7:3",)}
 
@@ -129,7 +129,7 @@ def test_a_second_column_of_remarks_that_stands_twice_is_only_a_warning():
 def test_a_header_that_stands_twice_is_a_warning():
     result = checked("prompt;Client;Client", "x;acme;north")
     assert sentences(result.warnings) == [
-        "Row 1, column C 'Client' has the same header as column B 'Client'. Only that one is read."
+        "Row 1, column C 'Client' has the same header as column B 'Client' and is ignored. Rename it to keep it."
     ]
 
 
@@ -181,8 +181,8 @@ def test_rows_that_repeat_get_ids_of_their_own_and_a_warning():
         f"{made}-3",
     ]
     assert sentences(result.warnings) == [
-        f"Row 4, column A 'prompt' repeats the prompt of row 2; the row is called {made}-2.",
-        f"Row 5, column A 'prompt' repeats the prompt of row 2; the row is called {made}-3.",
+        f"Row 4, column A 'prompt' repeats the prompt of row 2. This row gets the brief_id {made}-2.",
+        f"Row 5, column A 'prompt' repeats the prompt of row 2. This row gets the brief_id {made}-3.",
     ]
 
 
@@ -208,7 +208,8 @@ def test_invisible_characters_are_taken_out_with_a_warning():
     result = checked("prompt", "a red\u200b circle\u00a0 here")
     assert result.briefs[0].prompts == ("a red circle here",)
     assert sentences(result.warnings) == [
-        "Row 2, column A 'prompt': 'a red<U+200B> circle<U+00A0> here' held invisible characters; they were taken out."
+        "Row 2, column A 'prompt': 'a red<U+200B> circle<U+00A0> here' contained invisible characters, which were "
+        "removed."
     ]
 
 
@@ -228,7 +229,9 @@ def test_cells_without_a_header_are_told_in_workbooks():
     workbook = Table(wide.path, wide.name, wide.sha256, wide.columns, 1, wide.rows, tab="Campaign")
     result = check_table(workbook)
     assert len(result.briefs) == 1
-    assert sentences(result.warnings) == ["Row 2, column B: 'stray' stands under no header. It is not read."]
+    assert sentences(result.warnings) == [
+        "Row 2, column B: 'stray' is in a column without a header and is ignored. Add a header to use the column."
+    ]
 
 
 def test_checks_of_upper_rooms_speak_of_the_sheets_own_columns():
@@ -249,8 +252,8 @@ def test_checks_see_bad_rows_too_but_do_not_speak_twice_of_a_cell():
 
     def check(found: Brief):
         seen.append(found)
-        yield Complaint("placements", "16:9", "can't be made.")
-        yield Complaint("model", "x", "isn't a model card.")
+        yield Complaint("placements", "16:9", "is not supported.")
+        yield Complaint("model", "x", "is not a known model.")
 
     result = check_table(table("prompt;aspect;model", "{oops};7:3;x"), [check])
     assert [problem.column for problem in result.problems] == ["prompt", "aspect", "model"]

@@ -1,4 +1,4 @@
-"""Whatever a file or a table holds, it is read, or told of in sentences."""
+"""Any file or table is either read or rejected with messages."""
 
 from pathlib import Path
 

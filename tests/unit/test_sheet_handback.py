@@ -3,10 +3,12 @@
 import openpyxl
 from sheets.making import lines
 
-from adapters.sheets import Outcome, hand_back, read_table
+from adapters.sheets import Outcome, read_table, write_results
 from manifests.sheet import Table, check_table
 
-DONE = Outcome("published", 2, 1, 0.31256789, "https://cdn.example/a.mp4", "ab" * 32, "1 × adherence", "Say so.")
+DONE = Outcome(
+    "published", 2, 1, 0.31256789, "https://cdn.example/a.mp4", "ab" * 32, "1 × adherence", "Name the licence."
+)
 FAILED = Outcome("failed", 0, 0, None, "", "", '=cmd|" /C calc"!A0')
 
 
@@ -17,7 +19,7 @@ def sheet(tmp_path, *rows: str) -> Table:
 
 
 def test_every_row_comes_back_with_its_outcome(tmp_path):
-    hand_back(sheet(tmp_path, "a;16:9;acme", "b;1:1;", "c"), {3: DONE, 4: FAILED}, tmp_path / "out.xlsx")
+    write_results(sheet(tmp_path, "a;16:9;acme", "b;1:1;", "c"), {3: DONE, 4: FAILED}, tmp_path / "out.xlsx")
     rows = list(openpyxl.load_workbook(tmp_path / "out.xlsx").active.iter_rows(values_only=True))
     assert rows[1] == (
         "Prompt",
@@ -43,7 +45,7 @@ def test_every_row_comes_back_with_its_outcome(tmp_path):
         "https://cdn.example/a.mp4",
         "ab" * 32,
         "1 × adherence",
-        "Say so.",
+        "Name the licence.",
     )
     assert rows[3] == ("b", "1:1", None, "failed", 0, 0, None, None, None, '\'=cmd|" /C calc"!A0', None)
     assert rows[4][:4] == ("c", None, None, None)
@@ -51,22 +53,22 @@ def test_every_row_comes_back_with_its_outcome(tmp_path):
 
 def test_it_runs_again_with_the_same_briefs(tmp_path):
     table = sheet(tmp_path, "- a;16:9;=acme", "b;1:1;'@x")
-    hand_back(table, {3: DONE, 4: FAILED}, tmp_path / "out.xlsx")
+    write_results(table, {3: DONE, 4: FAILED}, tmp_path / "out.xlsx")
     again, before = check_table(read_table(tmp_path / "out.xlsx")), check_table(table)
     assert again == before
     assert before.problems == before.warnings == ()
 
 
 def test_handed_back_twice_it_has_one_set_of_results(tmp_path):
-    hand_back(sheet(tmp_path, "a;16:9;acme"), {3: FAILED}, tmp_path / "once.xlsx")
-    hand_back(read_table(tmp_path / "once.xlsx"), {3: DONE}, tmp_path / "twice.xlsx")
+    write_results(sheet(tmp_path, "a;16:9;acme"), {3: FAILED}, tmp_path / "once.xlsx")
+    write_results(read_table(tmp_path / "once.xlsx"), {3: DONE}, tmp_path / "twice.xlsx")
     table = read_table(tmp_path / "twice.xlsx")
     assert len(table.columns) == len(set(table.columns)) == 11
     assert table.rows[0].cells[3] == "published"
 
 
 def test_a_row_too_long_does_not_run_into_the_results(tmp_path):
-    hand_back(sheet(tmp_path, "a;16:9;acme;stray", "b"), {3: FAILED, 4: DONE}, tmp_path / "out.xlsx")
+    write_results(sheet(tmp_path, "a;16:9;acme;stray", "b"), {3: FAILED, 4: DONE}, tmp_path / "out.xlsx")
     rows = list(openpyxl.load_workbook(tmp_path / "out.xlsx").active.iter_rows(values_only=True))
     assert rows[1][4] == "Reelmill status"
     assert rows[2][3:5] == ("stray", "failed")

@@ -11,10 +11,10 @@ from adapters.sheets import sandbox as parse
 from manifests.errors import UnreadableSheetError
 
 HOSTILE = {
-    "far_cell": "has cells as far out as XFD1048576 in tab 'Campaign'",
-    "bomb": "unpacks to far more than a sheet holds",
-    "billion_laughs": "holds XML declarations that no spreadsheet program writes",
-    "one_text_many_times": "needs more memory or time than a sheet should",
+    "far_cell": "has cells as far out as XFD1048576 on the tab 'Campaign'",
+    "bomb": "unpacks to far more data than a sheet needs",
+    "billion_laughs": "contains XML declarations that spreadsheet programs do not write",
+    "one_text_many_times": "needs too much memory or time to read",
 }
 
 
@@ -40,7 +40,7 @@ def test_a_small_workbook_cannot_make_the_parent_hold_much(tmp_path):
     """Half a gigabyte of address space would do for the child, but not for what it would answer."""
     path = tmp_path / "sheet.xlsx"
     path.write_bytes(making.one_text_many_times(characters=10_000, times=6_000))
-    with pytest.raises(UnreadableSheetError, match="holds more than 50,000,000 characters"):
+    with pytest.raises(UnreadableSheetError, match="has more than 50,000,000 characters"):
         read_table(path)
 
 
@@ -58,7 +58,7 @@ def test_without_the_checks_beforehand_the_limits_of_the_child_hold(tmp_path, mo
     monkeypatch.setattr(parse, "_CHILD", UNGUARDED)
     path = tmp_path / "sheet.xlsx"
     path.write_bytes(making.far_cell())
-    with pytest.raises(UnreadableSheetError, match="needs more memory or time") as caught:
+    with pytest.raises(UnreadableSheetError, match="needs too much memory or time") as caught:
         read_table(path)
     failed = caught.value.__cause__.__cause__
     assert isinstance(failed, parse.SandboxError)

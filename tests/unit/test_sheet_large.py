@@ -53,7 +53,7 @@ def test_one_row_more_is_too_many_in_a_workbook(tmp_path):
     for number in range(100_001):
         tab.append([f"a cup {number}"])
     book.save(tmp_path / "sheet.xlsx")
-    with pytest.raises(UnreadableSheetError, match=r"'sheet.xlsx' has more than 100,000 rows; split it"):
+    with pytest.raises(UnreadableSheetError, match=r"'sheet.xlsx' has more than 100,000 rows. Split it"):
         read_table(tmp_path / "sheet.xlsx")
 
 

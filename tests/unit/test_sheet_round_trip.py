@@ -8,7 +8,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from adapters.sheets import Outcome, annotate, hand_back, read_table
+from adapters.sheets import Outcome, annotate, read_table, write_results
 from adapters.sheets.escaping import cell_value, guarded, unguarded
 from manifests.sheet import Row, Table, check_table
 
@@ -100,7 +100,7 @@ def test_a_copy_reads_back(tmp_path, rows):
 def test_a_sheet_handed_back_reads_back_and_makes_the_same_briefs(tmp_path, rows):
     original = table(rows)
     outcomes = {row.number: Outcome("failed", why=row.cells[1]) for row in original.rows}
-    hand_back(original, outcomes, tmp_path / "copy.xlsx")
+    write_results(original, outcomes, tmp_path / "copy.xlsx")
     again = read_table(tmp_path / "copy.xlsx")
     width = len(original.columns)
     assert [row.cells[:width] for row in again.rows] == [filled(row, width) for row in original.rows]

@@ -95,6 +95,6 @@ def test_a_full_disk_is_told(tmp_path, monkeypatch):
 
 
 def test_a_template_is_xlsx_or_csv(tmp_path):
-    with pytest.raises(SheetError, match=r"ends in neither \.xlsx nor \.csv"):
+    with pytest.raises(SheetError, match=r"cannot be written to 'sheet\.ods'. Use a name that ends in \.xlsx or \.csv"):
         write_template(tmp_path / "sheet.ods", MODELS)
     assert not list(tmp_path.iterdir())

@@ -1,4 +1,4 @@
-"""The weights that ship with the project, and what their cards say of them."""
+"""The weights that ship with the project match their cards, the page and the measurements."""
 
 import json
 
@@ -10,9 +10,9 @@ from models.registry import HOME, load_cards, load_scorer_cards, weights_problem
 from training import page
 from training.evaluate import HOME as MEASURED
 from training.evaluate import PARTS, SHOWCASE
-from training.scene import MOTIFS, MOTIONS, is_drawable
+from training.harness.studio import revisions
+from training.scenes.scene import MOTIFS, MOTIONS, is_drawable
 from training.stamp import CARDS, revision_of
-from training.studio import revisions
 
 MOST_MEGABYTES = 40
 
@@ -23,7 +23,7 @@ def test_a_cards_revision_is_the_hash_of_its_weights(card, folder):
     assert content["weights"]["revision"] == revision_of(HOME / folder)
 
 
-def test_nothing_is_missing():
+def test_no_weights_are_missing():
     assert weights_problem(load_cards()["starter"]) is None
     assert weights_problem(load_scorer_cards()["starter-openclip"]) is None
 
@@ -37,7 +37,7 @@ def test_stock_classes_open_the_folders():
     assert preprocess is not None
 
 
-def test_all_together_stay_small():
+def test_the_total_size_stays_small():
     files = [path for path in (HOME / "starter").rglob("*") if path.is_file()]
     assert sum(path.stat().st_size for path in files) <= MOST_MEGABYTES * 1e6
 
@@ -64,7 +64,7 @@ def test_every_figure_was_measured_on_the_weights_that_ship(part):
     assert figures()[part]["weights"] == revisions()
 
 
-def test_page_and_cards_say_what_was_measured():
+def test_page_and_cards_show_the_measured_figures():
     assert page.table(figures()) in page.PAGE.read_text()
     for cards in (load_cards(), load_scorer_cards()):
         for name in cards.keys() & {"starter", "starter-openclip"}:

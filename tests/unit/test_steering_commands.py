@@ -189,5 +189,5 @@ def test_the_guides_commands_and_options_exist(capsys, monkeypatch):
 
 def test_the_guides_exit_code_is_the_programs():
     assert (
-        f"\n| {EXIT_STOPPED} | somebody has paused" in (Path(__file__).parents[2] / "docs" / "steering.md").read_text()
+        f"\n| {EXIT_STOPPED} | a person paused" in (Path(__file__).parents[2] / "docs" / "steering.md").read_text()
     )

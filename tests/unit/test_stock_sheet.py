@@ -1,4 +1,4 @@
-"""Stock sheets: what they list, and one sentence for each thing that is wrong with one."""
+"""Stock sheets: their lists, and one message for each problem."""
 
 from pathlib import Path
 
@@ -81,7 +81,7 @@ def test_lists_of_the_marketers_own_are_named_by_the_prompt(tmp_path):
 def test_a_value_that_comes_twice_counts_once_and_is_warned_of(tmp_path):
     found = checked(tmp_path, "theme\na red circle\nA red circle\n")
     assert found.sheet.size == 1
-    assert "Row 3, column A 'theme': 'A red circle' stands in row 2 already. It counts once." in [
+    assert "Row 3, column A 'theme': 'A red circle' is already listed in row 2. It counts only once." in [
         warning.sentence for warning in found.warnings
     ]
 
@@ -92,35 +92,47 @@ def test_a_value_that_comes_twice_counts_once_and_is_warned_of(tmp_path):
         ("theme,tries\na red circle,none\n", "Row 2, column B 'tries': 'none' "),
         ("theme,tries\na red circle,0\n", "Row 2, column B 'tries': '0' "),
         ("theme,placements\na red circle,7:3\n", "Row 2, column B 'placements': '7:3' "),
-        ("theme,model\na red circle,nosuch\n", "Row 2, column B 'model': 'nosuch' isn't a model card."),
-        ("theme,duration_s\na red circle,900\n", "Row 2, column B 'duration_s': '900' isn't a length in seconds."),
-        ("theme,duration_s\na red circle,60\n", "Row 2, column B 'duration_s': '60' can't be made: "),
+        ("theme,model\na red circle,nosuch\n", "Row 2, column B 'model': 'nosuch' is not a known model. Use one of "),
+        (
+            "theme,duration_s\na red circle,900\n",
+            "Row 2, column B 'duration_s': '900' is out of range. Enter seconds from 0.1 to 600",
+        ),
+        ("theme,duration_s\na red circle,60\n", "Row 2, column B 'duration_s': '60' is not supported: starter only supports clips of "),
         (
             "theme,tries\na red circle,3\na blue cube,4\n",
-            "Row 3, column B 'tries': '4' is a second tries, and '3' stands in row 2.",
+            "Row 3, column B 'tries': '4' is a second value for tries, after '3' in row 2.",
         ),
-        ("theme,want,tries\na red circle,4,3\n", "Row 2, column B 'want': '4' is more than the 3 tries of a night."),
-        ("theme,want,most\na red circle,3,2\n", "Row 2, column B 'want': '3' is more than the 2 clips that are wanted"),
+        (
+            "theme,want,tries\na red circle,4,3\n",
+            "Row 2, column B 'want': '4' is more than the number of tries per night (3).",
+        ),
+        (
+            "theme,want,most\na red circle,3,2\n",
+            "Row 2, column B 'want': '3' is more than the total number of clips (2).",
+        ),
         (
             "theme,prompt\na red circle,{thme} rolls\n",
-            "Row 2, column B 'prompt': '{thme}' names no column. The sheet has {theme}.",
+            "Row 2, column B 'prompt': '{thme}' is not a column of this sheet. The prompt can use {theme}.",
         ),
         (
             "theme,light,prompt\na red circle,at dawn,{theme} rolls\n",
-            "Row 1, column B 'light' is a list that the prompt does not name.",
+            "Row 1, column B 'light' is not used in the prompt. Use {light} in the prompt",
         ),
         (
             "theme,first_frame\na red circle,dog.png\n",
-            "Row 1, column B 'first_frame' has no place in a stock sheet: stock footage starts from no picture",
+            "Row 1, column B 'first_frame' is not supported in a stock sheet: stock footage does not start from a picture",
         ),
         (
             "theme,themes\na red circle,a blue cube\n",
             "Row 1, column B 'themes' means theme, and so does column A 'theme'.",
         ),
-        ("theme,,shot\na red circle,lost,zooming in\n", "Row 2, column B: 'lost' stands under no header."),
-        ("theme\na red circle,zooming in\n", "Row 2: the row has 2 cells, the header 1."),
-        ("prompt\na red circle\n", "no column lists what the clips show. Head a column 'theme'"),
-        ("shot\nzooming in\n", "the sheet has no prompt. Add a column 'prompt'"),
+        ("theme,,shot\na red circle,lost,zooming in\n", "Row 2, column B: 'lost' is in a column without a header."),
+        ("theme\na red circle,zooming in\n", "Row 2: the row has 2 cells, but the header has 1."),
+        ("prompt\na red circle\n", "there is no list of values. Add a column 'theme'"),
+        (
+            "shot\nzooming in\n",
+            "the sheet has no prompt. Enter a template such as '{mood} {shot} of {theme}' in a column 'prompt'",
+        ),
     ],
 )
 def test_what_is_wrong_is_one_sentence_with_its_cell(tmp_path, text, sentence):
@@ -137,7 +149,7 @@ def test_lists_that_multiply_too_far_are_refused_with_their_lengths(tmp_path):
     lines = "\n".join(f"theme {index},shot {index}" for index in range(317))
     found = sentences(tmp_path, f"theme,shot\n{lines}\n")
     assert len(found) == 1
-    assert "make 100,489 combinations (317 theme × 317 shot), and 100,000 are allowed" in found[0]
+    assert "the lists give 100,489 combinations (317 theme × 317 shot), but at most 100,000 are allowed" in found[0]
 
 
 def test_names_of_combinations_stay_when_the_sheet_grows(tmp_path):

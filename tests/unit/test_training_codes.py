@@ -1,15 +1,15 @@
-"""Codes, captions and the tokenizer: what a text says, and how it is carried."""
+"""Codes, captions and the tokenizer."""
 
 import numpy as np
 import torch
 
-from training import tokenizer, words
-from training.captions import UNKNOWN, caption, open_some, plain
-from training.codes import code, decode, indices, scene
-from training.scene import Scene, sample_scene
+from training.scenes import tokenizer, words
+from training.scenes.captions import UNKNOWN, caption, open_some, plain
+from training.scenes.codes import code, decode, indices, scene
+from training.scenes.scene import Scene, sample_scene
 
 
-def test_codes_are_read_back():
+def test_codes_are_decoded():
     rng = np.random.default_rng(0)
     scenes = [open_some(sample_scene(rng), rng) for _ in range(50)]
     slots = torch.tensor([indices(one) for one in scenes])

@@ -1,12 +1,13 @@
-"""The models that are trained: shapes, starting points, and the shortcut taken in training."""
+"""The trained models: shapes, initial values, and the shortcut used in training."""
 
 import pytest
 import torch
 
-from training.codes import code
-from training.muon import orthogonal
-from training.run import Plan
-from training.video import build, forget, predict, use_one_token
+from training.harness.muon import orthogonal
+from training.harness.run import Plan
+from training.scenes.codes import code
+from training.video import forget, predict, use_one_token
+from training.video_model import build
 
 
 def test_muon_makes_updates_orthogonal():
@@ -16,7 +17,7 @@ def test_muon_makes_updates_orthogonal():
     assert values.max() < 1.3
 
 
-def test_rate_rises_and_falls_to_nothing():
+def test_the_learning_rate_rises_and_falls_to_zero():
     plan = Plan(part="x", minutes=1)
     factors = [plan.factor(progress) for progress in (0.0, 0.02, 0.3, 0.7, 1.0)]
     assert factors[0] < 0.1
@@ -48,7 +49,7 @@ def test_one_token_equals_many_of_the_same():
     assert torch.allclose(many, one, atol=1e-4)
 
 
-def test_some_codes_are_left_open():
+def test_some_codes_are_cleared():
     torch.manual_seed(0)
     slots = forget(torch.ones(4000, 4))
     assert 0.07 < (slots.sum(1) == 0).float().mean() < 0.13

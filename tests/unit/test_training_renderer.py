@@ -1,12 +1,12 @@
-"""The procedural clips: deterministic, of the asked shape, and right by judges that learn nothing."""
+"""The procedural clips are deterministic, have the requested shape and pass the untrained judges."""
 
 import numpy as np
 import pytest
 
-from training.colour_judge import colours_right, colours_swapped
-from training.motion_judge import read_motion
-from training.renderer import render
-from training.scene import MOTIFS, MOTIONS, SIZES, Scene, is_drawable, is_held_out, sample_scene
+from training.judges.colour_judge import colours_right, colours_swapped
+from training.judges.motion_judge import read_motion
+from training.scenes.renderer import render
+from training.scenes.scene import MOTIFS, MOTIONS, SIZES, Scene, is_drawable, is_held_out, sample_scene
 
 
 @pytest.mark.parametrize("size", SIZES)

@@ -1,4 +1,4 @@
-"""A training run: killed, it goes on from its checkpoint; finished, it leaves plan and log."""
+"""A training run resumes from its checkpoint after a kill, and saves its plan and log."""
 
 import json
 import os
@@ -12,8 +12,9 @@ import pytest
 import torch
 from torch import nn
 
-from training import motif_judge, run
-from training.run import Plan, Run
+from training.harness import run
+from training.harness.run import Plan, Run
+from training.judges import motif_judge
 
 
 @pytest.fixture
@@ -40,7 +41,7 @@ def step(one):
     one.stepped(loss=loss.item())
 
 
-def test_a_resumed_run_stands_where_it_was_saved(runs):
+def test_a_resumed_run_continues_from_its_checkpoint(runs):
     first = start()
     for _ in range(5):
         step(first)
@@ -54,7 +55,7 @@ def test_a_resumed_run_stands_where_it_was_saved(runs):
     assert second.optimizers[0].state_dict()["state"][0]["step"] == 5
 
 
-def test_a_checkpoint_cut_short_is_not_taken(runs):
+def test_an_incomplete_checkpoint_is_ignored(runs):
     one = start()
     step(one)
     one.save()
@@ -62,7 +63,7 @@ def test_a_checkpoint_cut_short_is_not_taken(runs):
     assert start().step == 1
 
 
-def test_plan_seed_and_commit_are_written_beside_the_weights(runs):
+def test_plan_seed_and_commit_are_saved_with_the_weights(runs):
     one = start()
     step(one)
     one.save()
@@ -73,7 +74,7 @@ def test_plan_seed_and_commit_are_written_beside_the_weights(runs):
     assert "loss" in json.loads((runs / "probe" / "log.jsonl").read_text().splitlines()[-1])
 
 
-def test_a_longer_plan_keeps_what_the_shorter_one_did(runs):
+def test_a_longer_plan_keeps_the_record_of_the_shorter_one(runs):
     one = start()
     step(one)
     one.save()
@@ -85,7 +86,7 @@ def test_a_longer_plan_keeps_what_the_shorter_one_did(runs):
     assert [(leg["plan"]["minutes"], leg["steps"]) for leg in facts["earlier"]] == [(1, 1)]
 
 
-def test_a_part_trains_from_nothing_and_goes_on(runs):
+def test_a_part_trains_and_resumes(runs):
     plan = Plan(part="motif_judge", minutes=0.08, batch=16, rate=2e-3, workers=1)
     motif_judge.train(plan, 0)
     first = json.loads((runs / "motif_judge" / "run.json").read_text())
@@ -96,9 +97,9 @@ def test_a_part_trains_from_nothing_and_goes_on(runs):
     assert min(losses[-5:]) < losses[0]
 
 
-def test_a_part_is_trained_once_at_a_time(runs):
+def test_only_one_process_trains_a_part(runs):
     def again(plan, rank):
-        with pytest.raises(SystemExit, match="probe is being trained already"):
+        with pytest.raises(SystemExit, match="already training probe"):
             run.launch(plan, again)
 
     run.launch(Plan(part="probe", minutes=0, workers=1), again)
@@ -106,13 +107,13 @@ def test_a_part_is_trained_once_at_a_time(runs):
 
 def test_workers_end_with_their_parent(tmp_path):
     script = (
-        "import sys, time\nfrom pathlib import Path\nfrom training import run\n"
+        "import sys, time\nfrom pathlib import Path\nfrom training.harness import run\n"
         "run.RUNS = Path(sys.argv[1])\nrun.RUNS.mkdir(exist_ok=True)\n"
         "def train(plan, rank):\n    (run.RUNS / f'{rank}.pid').write_text(str(run.os.getpid()))\n    time.sleep(60)\n"
         "if __name__ == '__main__':\n    run.launch(run.Plan(part='probe', minutes=1, workers=2), train)\n"
     )
     (tmp_path / "probe.py").write_text(script)
-    root = Path(run.__file__).parents[1]
+    root = Path(run.__file__).parents[2]
     parent = subprocess.Popen(
         [sys.executable, tmp_path / "probe.py", tmp_path], env=os.environ | {"PYTHONPATH": str(root)}
     )

@@ -1,4 +1,4 @@
-"""A sheet that came by a browser names pictures of its own folder alone, whoever reads it and however often."""
+"""An uploaded sheet can use only the pictures in its own folder, on every read."""
 
 from pathlib import Path
 

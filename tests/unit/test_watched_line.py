@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from app.cli.watched_line import watched_line
-from benchmarks.postgres import free_port
+from benchmarks.harness.postgres import free_port
 from manifests.errors import SettingsError
 
 

@@ -57,7 +57,7 @@ class Accounts(Part):
         name = _checked(name, role)
         with self._db.writing() as connection:
             if connection.execute(select(accounts.c.name).where(accounts.c.name == name)).first():
-                raise CatalogueError(f"There is an account {name!r} already; choose another name.")
+                raise CatalogueError(f"The account {name!r} already exists. Choose another name.")
             connection.execute(
                 insert(accounts),
                 {
@@ -123,7 +123,7 @@ class Accounts(Part):
                 select(accounts.c.name).where(accounts.c.role == "admin", accounts.c.disabled == 0)
             ).first()
             if account.role == "admin" and left is None:
-                raise CatalogueError(f"{account.name} is the last admin; make somebody else one first.")
+                raise CatalogueError(f"{account.name} is the last admin. Give another account the role admin first.")
             connection.execute(delete(sessions).where(sessions.c.account == account.name))
             told = {key: "new" if key == "password_hash" else value for key, value in values.items()}
             append(connection, actor, "account changed", [(account.name, told)])
@@ -132,9 +132,9 @@ class Accounts(Part):
 def _checked(name: str, role: str) -> str:
     name = " ".join(clean(name).split())
     if not name or len(name) > LONGEST_NAME or not name.isprintable():
-        raise CatalogueError(f"An account needs a name of 1 to {LONGEST_NAME} printable characters.")
+        raise CatalogueError(f"Invalid account name. Enter 1 to {LONGEST_NAME} printable characters.")
     if role not in ROLES:
-        raise CatalogueError(f"There is no role {role!r}; use {', '.join(ROLES)}.")
+        raise CatalogueError(f"Unknown role {role!r}. Use {', '.join(ROLES)}.")
     return name
 
 

@@ -32,7 +32,7 @@ def hash_password(password: str) -> str:
         InvalidPasswordError: shorter than LEAST_LENGTH, or absurdly long.
     """
     if not LEAST_LENGTH <= len(password) <= LONGEST:
-        raise InvalidPasswordError(f"A password has at least {LEAST_LENGTH} characters (and at most {LONGEST}).")
+        raise InvalidPasswordError(f"The password is too short or too long. Enter at least {LEAST_LENGTH} characters (at most {LONGEST}).")
     return _hasher().hash(password)
 
 

@@ -9,7 +9,7 @@ from adapters.catalogue.accounts.secrets import SECRET_BYTES, Token, hash_secret
 from adapters.catalogue.core.database import Part
 from adapters.catalogue.core.tables import campaigns, shares
 from adapters.catalogue.review.audit import append
-from manifests.errors import CatalogueError
+from manifests.errors import NotFoundError
 
 
 class ShareLinks(Part):
@@ -26,7 +26,7 @@ class ShareLinks(Part):
             if not connection.execute(
                 select(campaigns.c.campaign_id).where(campaigns.c.campaign_id == campaign_id)
             ).first():
-                raise CatalogueError(f"No campaign in the catalogue is called {campaign_id!r}.")
+                raise NotFoundError(f"No campaign in the catalogue is called {campaign_id!r}.")
             connection.execute(
                 insert(shares),
                 {

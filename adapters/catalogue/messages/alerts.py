@@ -161,7 +161,8 @@ class Alerts(Part):
 
     def _insert_alert(self) -> Insert:
         dialect = postgresql if self._db.dialect == "postgresql" else sqlite
-        return dialect.insert(alerts).on_conflict_do_nothing(index_elements=["key"])
+        result: Insert = dialect.insert(alerts).on_conflict_do_nothing(index_elements=["key"])
+        return result
 
 
 def _alert(row: Any) -> Alert:

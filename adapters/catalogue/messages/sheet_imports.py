@@ -98,7 +98,8 @@ class SheetImports(Part):
 
     def _insert_arrival(self) -> Insert:
         dialect = postgresql if self._db.dialect == "postgresql" else sqlite
-        return dialect.insert(arrivals).on_conflict_do_nothing(index_elements=["sha256"])
+        result: Insert = dialect.insert(arrivals).on_conflict_do_nothing(index_elements=["sha256"])
+        return result
 
 
 def _arrival(row: Any) -> SheetImport:

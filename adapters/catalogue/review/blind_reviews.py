@@ -43,9 +43,9 @@ class BlindReviews(Part):
                 )
             ).all()
             if not any(not row.blind for row in earlier) or any(row.author == author for row in earlier):
-                raise CatalogueError("A second review is given by somebody else, once the first is there.")
+                raise CatalogueError("A second review needs a first review by another person.")
             if any(row.blind for row in earlier):
-                raise CatalogueError("Somebody else has given the second review meanwhile; go on to the next.")
+                raise CatalogueError("Another person has already reviewed this clip. Continue with the next clip.")
             write_reviews(connection, [variant_id], author, outcome, codes, reason, blind=True)
             append(
                 connection,

@@ -20,19 +20,19 @@ from adapters.catalogue.core.rows import clean, to_text
 from adapters.catalogue.core.state_changes import SYSTEM, move, pick
 from adapters.catalogue.core.tables import comments, database_now, events, memberships, reviews, variants
 from adapters.catalogue.review.audit import append
-from manifests.errors import CatalogueError
+from manifests.errors import CatalogueError, NotFoundError
 from manifests.states import STATES, State
 
 REVIEW_CODES: Mapping[str, str] = {
-    "prompt": "does not show what was asked",
+    "prompt": "does not match the prompt",
     "brand": "off brand",
-    "anatomy": "hands, faces or bodies are wrong",
+    "anatomy": "wrong hands, faces or bodies",
     "text": "garbled text or logos",
-    "motion": "motion is odd or missing",
+    "motion": "wrong or missing motion",
     "artefacts": "artefacts or flicker",
     "unsafe": "unsafe or offensive",
-    "legal": "rights or legal doubt",
-    "duplicate": "too like another clip",
+    "legal": "rights or legal concerns",
+    "duplicate": "too similar to another clip",
     "other": "something else",
 }
 """Reason codes of a rejection, with what they mean."""
@@ -110,11 +110,11 @@ class Reviews(Part):
             CatalogueError: it is empty, or the variant is not here.
         """
         if not body.strip():
-            raise CatalogueError("The comment is empty; write something.")
+            raise CatalogueError("The comment is empty. Enter a comment.")
         row = {"variant_id": variant_id, "author": clean(author), "body": clean(body.strip()), "clip_s": clip_s}
         with self._db.writing() as connection:
             if not connection.execute(select(variants.c.variant_id).where(variants.c.variant_id == variant_id)).first():
-                raise CatalogueError(f"The catalogue holds no variant {variant_id!r}.")
+                raise NotFoundError(f"The catalogue holds no variant {variant_id!r}.")
             connection.execute(insert(comments), row)
             append(connection, author, "commented", [(variant_id, {"body": row["body"], "clip_s": clip_s})])
 
@@ -190,8 +190,11 @@ class Reviews(Part):
                 move(connection, back, state, actor, {}, undone=True)
                 append(connection, actor, state, [(key, {"undone": picked[key]}) for key in back])
             _take_back_reviews(connection, mine)
-        rule = "somebody else decided it, it is on its way, or it is published: withdraw it then"
-        return Decided(tuple(mine), {key: f"It cannot be undone: {rule}." for key in wanted if key not in mine})
+        rule = (
+            "This decision cannot be undone, because someone else made it or the clip is being published. "
+            "A published clip can be withdrawn."
+        )
+        return Decided(tuple(mine), {key: rule for key in wanted if key not in mine})
 
 
 def write_reviews(
@@ -211,7 +214,7 @@ def write_reviews(
         CatalogueError: a reason code that there is none.
     """
     if unknown := [code for code in codes if code not in REVIEW_CODES]:
-        raise CatalogueError(f"{unknown[0]!r} is no reason code; use {', '.join(REVIEW_CODES)}.")
+        raise CatalogueError(f"Unknown reason code {unknown[0]!r}. Use {', '.join(REVIEW_CODES)}.")
     row = {
         "author": clean(author),
         "outcome": outcome,
@@ -261,15 +264,15 @@ def _refusals(
     refused: dict[str, str] = {}
     for key, event_id in seen.items():
         if key not in picked:
-            refused[key] = "It is not in the catalogue."
+            refused[key] = "This clip is not in the catalogue."
         elif last[key].event_id != event_id:
-            refused[key] = f"It changed while you looked at it: {last[key].actor} made it {picked[key]}."
+            refused[key] = f"This clip has changed: {last[key].actor} set it to {picked[key]}. Review it again."
         elif picked[key] == State.FAILED and outcome == State.APPROVED and State.FAILED not in sources:
-            refused[key] = "It failed the gate; give a reason to approve it all the same."
+            refused[key] = "This clip failed the gate. Enter a reason to approve it anyway."
         elif picked[key] not in sources:
-            refused[key] = f"It is {picked[key]}, and only what is {' or '.join(sources)} can be {outcome}."
+            refused[key] = f"This clip is {picked[key]}. Only {' and '.join(sources)} clips can be {outcome}."
         elif outcome == State.APPROVED and key not in clips:
-            refused[key] = "No clip came of it, so there is nothing to approve; re-roll it."
+            refused[key] = "This variant has no clip to approve. Regenerate it."
     return refused
 
 

@@ -339,7 +339,8 @@ def _beyond(key: ColumnElement[float], cursor: str, descending: bool) -> ColumnE
 
 
 def _turned(column: Any, descending: bool) -> UnaryExpression[Any]:
-    return column.desc() if descending else column.asc()
+    result: UnaryExpression[Any] = column.desc() if descending else column.asc()
+    return result
 
 
 def _page(rows: Sequence[GalleryRow], limit: int, *, cursor: str | None, backwards: bool) -> GalleryPage:

@@ -149,7 +149,8 @@ def _lately(connection: Connection) -> Lately:
 
 def _newest(connection: Connection) -> int:
     """Asked apart: a bound that PostgreSQL's planner knows leads it to the index, a subquery to the whole table."""
-    return connection.execute(select(func.coalesce(func.max(events.c.event_id), 0))).scalar_one()
+    result: int = connection.execute(select(func.coalesce(func.max(events.c.event_id), 0))).scalar_one()
+    return result
 
 
 def _judged() -> ColumnElement[bool]:

@@ -50,7 +50,8 @@ class Progress(Part):
             clips = map(json.loads, connection.execute(query).scalars())
             worked = sum(clip["device_seconds"] + clip.get("draft_seconds", 0.0) for clip in clips)
             drafted = select(campaigns.c.draft_seconds).where(campaigns.c.campaign_id == campaign_id)
-            return worked + (connection.execute(drafted).scalar() or 0.0)
+            result: float = worked + (connection.execute(drafted).scalar() or 0.0)
+            return result
 
     def device_rates(self, clips: int = 200) -> dict[str, float]:
         """Return the mean device seconds a clip by card, over some of the clips that lie here."""

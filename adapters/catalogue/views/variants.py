@@ -15,7 +15,7 @@ from adapters.catalogue.core.rows import (
 )
 from adapters.catalogue.core.tables import campaigns, events, memberships, reviews, variants
 from adapters.catalogue.review.reviews import undoable
-from manifests.errors import CatalogueError
+from manifests.errors import NotFoundError
 from manifests.states import State
 
 
@@ -37,7 +37,7 @@ class Variants(Part):
         with self._db.reading() as connection:
             row = connection.execute(select(variants).where(variants.c.variant_id == variant_id)).first()
         if row is None:
-            raise CatalogueError(
+            raise NotFoundError(
                 f"The catalogue holds no variant {variant_id!r}; `reelmill status` lists the campaigns."
             )
         return variant_row(row)

@@ -39,7 +39,7 @@ from adapters.catalogue.core.tables import (
 from adapters.catalogue.review.audit import append, lock_head
 from manifests.brief import Brief
 from manifests.campaign import Campaign
-from manifests.errors import CatalogueError
+from manifests.errors import CatalogueError, NotFoundError
 from manifests.states import State
 from manifests.variant import PlannedVariant
 
@@ -67,7 +67,7 @@ class Campaigns(Part):
         if exact or len(found) == 1:
             return (exact or found)[0]
         if not found:
-            raise CatalogueError(f"No campaign in the catalogue is called {reference!r}; `reelmill status` lists them.")
+            raise NotFoundError(f"No campaign in the catalogue is called {reference!r}; `reelmill status` lists them.")
         raise CatalogueError(
             f"Several campaigns begin with {reference!r}: "
             f"{', '.join(row.campaign_id for row in found)}; write more of the id."
@@ -264,14 +264,16 @@ class Campaigns(Part):
 
     def _insert_new(self, table: Table) -> Insert:
         dialect = postgresql if self._db.dialect == "postgresql" else sqlite
-        return dialect.insert(table).on_conflict_do_nothing()
+        result: Insert = dialect.insert(table).on_conflict_do_nothing()
+        return result
 
     def _upsert_campaign(self) -> Insert:
         dialect = postgresql if self._db.dialect == "postgresql" else sqlite
         statement = dialect.insert(campaigns)
-        return statement.on_conflict_do_update(
+        result: Insert = statement.on_conflict_do_update(
             index_elements=["campaign_id"], set_={"settings": statement.excluded.settings}
         )
+        return result
 
     def set_second_share(self, campaign_id: str, share: float, actor: str) -> None:
         """Let this share of a campaign's decided clips be reviewed blind by a second person, 0..1."""
@@ -304,4 +306,4 @@ def _set(connection: Connection, campaign_id: str, **values: Any) -> None:
         update(campaigns).where(campaigns.c.campaign_id == campaign_id).values(**values)
     ).rowcount
     if not changed:
-        raise CatalogueError(f"No campaign in the catalogue is called {campaign_id!r}.")
+        raise NotFoundError(f"No campaign in the catalogue is called {campaign_id!r}.")

@@ -11,7 +11,7 @@ from adapters.catalogue.core.tables import campaigns, memberships, runs, variant
 from adapters.catalogue.review.audit import append
 from adapters.catalogue.work.leases import ACTIVE, free, hold_standing
 from adapters.catalogue.work.runs import catch_up
-from manifests.errors import CatalogueError
+from manifests.errors import CatalogueError, NotFoundError
 from manifests.states import State
 
 PAUSED = "paused"
@@ -132,7 +132,7 @@ def _standing(connection: Connection, campaign_id: str) -> str:
     """
     found = connection.execute(select(campaigns.c.standing).where(campaigns.c.campaign_id == campaign_id)).scalar()
     if found is None:
-        raise CatalogueError(f"No campaign in the catalogue has the id {campaign_id!r}; `reelmill status` lists them.")
+        raise NotFoundError(f"No campaign in the catalogue has the id {campaign_id!r}; `reelmill status` lists them.")
     return str(found)
 
 

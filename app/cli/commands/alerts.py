@@ -69,7 +69,7 @@ def test() -> None:
     """Send a test message to the webhook."""
     session = Session.open()
     began = time.monotonic()
-    answer = webhook_of(session.settings).post(TEST, "run it again later")
+    answer = webhook_of(session.settings).post(TEST, "Run the command again later")
     if answer.error:
         raise ReelmillError(answer.error)
     say(f"The webhook accepted the test message in {seconds_text(time.monotonic() - began)}.")

@@ -38,7 +38,7 @@ from manifests.errors import ReelmillError
 from manifests.pluralize import count_of, counted
 from manifests.states import GOOD, UNFINISHED, State
 from models.registry import get_card, weights_problem
-from tasks.intake.intake import Intake, refuse_problems
+from tasks.intake.intake import Intake, raise_for_errors
 from tasks.plan.expand import LARGEST_SHEET, check_cap, expand, sample
 from tasks.plan.licence import clearances_of, ineffective_attestations, waiting_sentences
 from tasks.plan.plan import Plan, make_plan
@@ -60,7 +60,7 @@ def plan(
     """Show what a run would generate, skip and cost, without running it."""
     session = Session.open(model=model, max_variants=max_variants)
     intake = read_sheet(session.settings, session.resources, sheet)
-    refuse_problems(intake, accept_good_rows)
+    raise_for_errors(intake, accept_good_rows)
     if not as_json:
         _show_findings(intake, sheet)
     check_cap(intake.checked.briefs, LARGEST_SHEET)

@@ -115,7 +115,7 @@ def makes_text(card: Card) -> str:
 
 
 def _with_command(problem: str) -> str:
-    """Put the download command, if there is one, on lines of its own that can be copied to a shell."""
+    """Put the download command, if there is one, on separate lines that can be copied to a shell."""
     text, found, command = problem.partition(" hf download ")
     if not found:
         return problem

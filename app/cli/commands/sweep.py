@@ -7,10 +7,10 @@ import typer
 from app.cli.options import AsJson
 from app.cli.output import say, say_json, warn
 from app.session import Session
-from flows.runtime.campaign_buckets import places_of
+from flows.runtime.campaign_buckets import sweep_targets
+from tasks.sweep.context import MOST_SAMPLE, SweepOptions
 from tasks.sweep.report import SweepReport
 from tasks.sweep.sweep import sweep_all
-from tasks.sweep.terms import MOST_SAMPLE, Terms
 
 
 def sweep(
@@ -35,23 +35,23 @@ def sweep(
     session = Session.open()
     report = sweep_all(
         session.resources,
-        places_of(session.resources),
-        Terms(dry_run=dry_run, sample=sample, many=many, review_url=session.settings.review_url),
+        sweep_targets(session.resources),
+        SweepOptions(dry_run=dry_run, sample=sample, many=many, review_url=session.settings.review_url),
     )
     say_json(report.as_json()) if as_json else _show(report)
-    if report.for_people:
+    if report.needs_person:
         raise typer.Exit(1)
 
 
 def _show(report: SweepReport) -> None:
-    say(f"Checked: {', '.join(report.looked_at) or 'an empty installation'}.")
+    say(f"Checked: {', '.join(report.checked_texts) or 'an empty installation'}.")
     if report.is_empty:
         say("No findings.")
         return
-    for sentence, names in report.told():
+    for sentence, names in report.sentences():
         say(sentence)
         say(f"    {names}")
     if report.dry_run:
         say("This was a dry run. Nothing was changed.")
-    if report.for_people:
+    if report.needs_person:
         warn("Some findings need a person's attention.")

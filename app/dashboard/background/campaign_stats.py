@@ -78,7 +78,7 @@ class StatsCache:
         self._kept: dict[Any, _Slot] = {}
         self._lock = Lock()
 
-    def get(self, key: Any, make: Callable[[], T]) -> T:
+    def get(self, key: Any, compute: Callable[[], T]) -> T:
         """Return the cached result, or compute it."""
         with self._lock:
             if len(self._kept) > 500:
@@ -87,7 +87,7 @@ class StatsCache:
         with slot.lock:
             began = time.monotonic()
             if slot.until <= began:
-                slot.value = make()
+                slot.value = compute()
                 now = time.monotonic()
                 slot.until = now + max(MIN_CACHE_S, CACHE_FACTOR * (now - began))
             value: T = slot.value
@@ -118,13 +118,15 @@ def stats_of(catalogue: Catalogue, cards: dict[str, ModelCard], row: CampaignRow
 def _cost(catalogue: Catalogue, cards: dict[str, ModelCard], row: CampaignRow) -> tuple[float, float, bool]:
     work = catalogue.campaign_stats.generated_by_card(row.campaign_id)
     rates = catalogue.progress.device_rates()
-    about = {card: made * rates.get(card, 0.0) for card, made in work}
-    is_estimate = sum(made for _, made in work) > MAX_EXACT_CLIPS
+    estimates = {card: number * rates.get(card, 0.0) for card, number in work}
+    is_estimate = sum(number for _, number in work) > MAX_EXACT_CLIPS
     seconds = (
-        sum(about.values()) + row.draft_seconds if is_estimate else catalogue.progress.device_seconds(row.campaign_id)
+        sum(estimates.values()) + row.draft_seconds
+        if is_estimate
+        else catalogue.progress.device_seconds(row.campaign_id)
     )
-    share = seconds / sum(about.values()) if sum(about.values()) else 0.0
-    money = sum(value * share / 3600 * _price(cards.get(card)) for card, value in about.items())
+    share = seconds / sum(estimates.values()) if sum(estimates.values()) else 0.0
+    money = sum(value * share / 3600 * _price(cards.get(card)) for card, value in estimates.items())
     return seconds, money, is_estimate
 
 

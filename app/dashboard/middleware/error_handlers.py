@@ -12,12 +12,13 @@ from app.dashboard.auth.login_rate_limit import TooManyAttemptsError
 from app.dashboard.auth.roles import NotAllowedError, NotSignedInError
 from app.dashboard.routes.media import MediaNotFoundError
 from app.dashboard.templating import page
-from manifests.errors import CatalogueError, ReelmillError
+from manifests.errors import CatalogueError, NotFoundError, ReelmillError
 
 STATUS: tuple[tuple[type[ReelmillError], int], ...] = (
     (NotAllowedError, 403),
     (TooManyAttemptsError, 429),
     (MediaNotFoundError, 404),
+    (NotFoundError, 404),
     (ReelmillError, 400),
 )
 TITLES = {
@@ -40,8 +41,8 @@ def add_error_handlers(app: FastAPI) -> None:
     @app.exception_handler(ReelmillError)
     def known_error(request: Request, error: ReelmillError) -> Response:
         status = next(number for kind, number in STATUS if isinstance(error, kind))
-        if isinstance(error, CatalogueError):
-            status = 503 if error.transient else 404 if "holds no" in str(error) or "No campaign" in str(error) else 400
+        if isinstance(error, CatalogueError) and error.transient:
+            status = 503
         response = error_response(request, str(error), status)
         if status == 429:
             response.headers["Retry-After"] = "60"

@@ -108,8 +108,8 @@ def bulk(
     if outcome not in OUTCOMES:
         raise ReelmillError(f"Unknown decision {outcome!r}. Use {', '.join(OUTCOMES)}.")
     may = tuple(state for state in query.filter.states or DECIDABLE[outcome] if state in DECIDABLE[outcome])
-    chosen = replace(query.filter, states=may)
-    seen = deps.catalogue.gallery.last_events(chosen, MAX_AT_ONCE) if may else {}
+    clip_filter = replace(query.filter, states=may)
+    seen = deps.catalogue.gallery.last_events(clip_filter, MAX_AT_ONCE) if may else {}
     return page(
         request,
         "bulk.html",
@@ -117,7 +117,7 @@ def bulk(
         outcome=outcome,
         seen=seen,
         codes=REVIEW_CODES,
-        total=deps.count(chosen) if may else Count(0),
+        total=deps.count(clip_filter) if may else Count(0),
         most=MAX_AT_ONCE,
         may=DECIDABLE[outcome],
     )

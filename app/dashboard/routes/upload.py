@@ -179,26 +179,26 @@ def _plan(deps: Deps, intake: Intake) -> tuple[Any, str]:
 
 def _rows(intake: Intake) -> list[dict[str, Any]]:
     """Return the rows to show: all rows with errors, and up to SHOWN_ROWS valid ones."""
-    bad: defaultdict[int, list[CellProblem]] = defaultdict(list)
-    odd: defaultdict[int, list[CellProblem]] = defaultdict(list)
+    errors: defaultdict[int, list[CellProblem]] = defaultdict(list)
+    warnings: defaultdict[int, list[CellProblem]] = defaultdict(list)
     for problem in intake.checked.problems:
-        bad[problem.row].append(problem)
+        errors[problem.row].append(problem)
     for warning in intake.checked.warnings:
-        odd[warning.row].append(warning)
+        warnings[warning.row].append(warning)
     header = intake.table.header_row
-    first = {"number": header, "cells": (), "bad": bad[header], "odd": odd[header], "marked": set()}
-    rows: list[dict[str, Any]] = [first] if bad[header] else []
-    good = 0
+    first = {"number": header, "cells": (), "errors": errors[header], "warnings": warnings[header], "marked": set()}
+    rows: list[dict[str, Any]] = [first] if errors[header] else []
+    valid = 0
     for row in intake.table.rows:
-        good += not bad[row.number]
-        if bad[row.number] or good <= SHOWN_ROWS:
-            marked = {problem.column for problem in bad[row.number]}
+        valid += not errors[row.number]
+        if errors[row.number] or valid <= SHOWN_ROWS:
+            marked = {problem.column for problem in errors[row.number]}
             rows.append(
                 {
                     "number": row.number,
                     "cells": [row.cell(index) for index in range(len(intake.table.columns))],
-                    "bad": bad[row.number],
-                    "odd": odd[row.number],
+                    "errors": errors[row.number],
+                    "warnings": warnings[row.number],
                     "marked": marked,
                 }
             )
@@ -222,7 +222,7 @@ def _read(upload: UploadFile, most: int) -> bytes:
     content = upload.file.read(most + 1)
     if len(content) > most:
         raise SheetError(
-            f"{upload.filename!r} is larger than {most / 1e6:.0f} MB. Split the file, or use `reelmill run`."
+            f"{upload.filename!r} is larger than {most / 1e6:.0f} MB. Use a smaller file, or run `reelmill run`."
         )
     if not content:
         raise SheetError(f"{upload.filename!r} is empty. Save the file again and upload it.")

@@ -4,7 +4,7 @@
 export const typing = (target) => Boolean(target.closest?.("input:not([type=checkbox]):not([type=range]), textarea, select"));
 export const dialogOpen = () => document.querySelector("dialog[open]") !== null;
 
-export function say(text, kind = "bad") {
+export function notify(text, kind = "bad") {
   const notice = document.createElement("div");
   notice.className = `notice ${kind}`;
   const words = document.createElement("p");
@@ -15,16 +15,16 @@ export function say(text, kind = "bad") {
   close.textContent = "Close";
   notice.append(words, close);
   document.getElementById("notices").append(notice);
-  trim();
+  trimNotices();
 }
 
-function settle() {
+function rememberUndo() {
   const last = [...document.querySelectorAll("#notices [data-undo]")].at(-1)?.dataset.undo;
   if (last && undoable().at(-1) !== last) remember([...undoable(), last]);
-  trim();
+  trimNotices();
 }
 
-function trim() {
+function trimNotices() {
   // Success notices disappear when the undo time is over. Errors stay until they are closed.
   document.querySelectorAll("#notices > .notice.good:not([data-fading])").forEach((each) => {
     each.dataset.fading = "";
@@ -40,7 +40,7 @@ function sentenceIn(html) {
 }
 
 // The gallery swaps the cards. Other pages listen for the event "card" and update themselves.
-function take(html) {
+function applyCards(html) {
   const answer = new DOMParser().parseFromString(html, "text/html");
   for (const card of answer.querySelectorAll("article.card")) {
     document.dispatchEvent(new CustomEvent("card", { detail: { ...card.dataset } }));
@@ -57,13 +57,13 @@ export async function post(url, values) {
     const html = await answer.text();
     const elsewhere = answer.headers.get("HX-Redirect");
     if (elsewhere) location.assign(elsewhere);
-    else if (!answer.ok) say(sentenceIn(html) || `The server returned status ${answer.status}. Nothing was changed.`);
-    else take(html);
-    settle();
+    else if (!answer.ok) notify(sentenceIn(html) || `The server returned status ${answer.status}. Nothing was changed.`);
+    else applyCards(html);
+    rememberUndo();
     document.dispatchEvent(new CustomEvent("decided", { detail: { ok: answer.ok } }));
     return answer.ok;
   } catch {
-    say("The server is not responding. Nothing was changed. Try again.");
+    notify("The server is not responding. Nothing was changed. Try again.");
     document.dispatchEvent(new CustomEvent("decided", { detail: { ok: false } }));
     return false;
   }
@@ -107,7 +107,7 @@ export function decide(cards, act, sent = () => {}) {
   if (!cards.length) return;
   const states = cards.map((each) => each.dataset.state);
   if (act === "withdraw" && !states.some((state) => ["published", "withdrawn"].includes(state))) {
-    return say("Only published clips can be withdrawn.");
+    return notify("Only published clips can be withdrawn.");
   }
   if (act === "approve" && cards.length === 1 && states[0] !== "failed") {
     sent(post("/decide", { outcome: "approved", seen: `${cards[0].dataset.id}:${cards[0].dataset.seen}` }));
@@ -121,7 +121,7 @@ const remember = (all) => sessionStorage.setItem("undoable", JSON.stringify(all.
 
 export async function undo(button) {
   const ids = button?.dataset.undo ?? undoable().at(-1);
-  if (!ids) return say("Nothing to undo.");
+  if (!ids) return notify("Nothing to undo.");
   remember(undoable().filter((each) => each !== ids));
   document.querySelectorAll(`.notice [data-undo="${ids}"]`).forEach((each) => each.closest(".notice").remove());
   await post("/undo", { ids });
@@ -138,7 +138,7 @@ async function watch() {
     if (document.querySelector(`[data-id="${card.dataset.id}"]`)?.dataset.seen === card.dataset.seen) card.remove();
   }
   if (page.querySelector("article.card")) {
-    take(page.body.innerHTML);
+    applyCards(page.body.innerHTML);
     document.dispatchEvent(new CustomEvent("decided", { detail: { ok: false } }));
   }
 }
@@ -147,7 +147,7 @@ setInterval(watch, 3000);
 async function copy(button) {
   try {
     await navigator.clipboard.writeText(button.dataset.copy);
-    say("Copied.", "good");
+    notify("Copied.", "good");
   } catch {
     const field = document.createElement("textarea");
     field.value = button.dataset.copy;
@@ -155,7 +155,7 @@ async function copy(button) {
     field.select();
     const done = document.execCommand("copy");
     field.remove();
-    say(done ? "Copied." : "The browser blocked copying. Select the text and copy it manually.", done ? "good" : "bad");
+    notify(done ? "Copied." : "The browser blocked copying. Select the text and copy it manually.", done ? "good" : "bad");
   }
 }
 
@@ -184,5 +184,5 @@ document.addEventListener("keydown", (event) => {
   else if (event.key.toLowerCase() === "u" && document.getElementById("help")) undo();
 });
 
-document.addEventListener("htmx:responseError", (event) => say(sentenceIn(event.detail.xhr.responseText)));
-document.addEventListener("htmx:sendError", () => say("The server is not responding. Try again."));
+document.addEventListener("htmx:responseError", (event) => notify(sentenceIn(event.detail.xhr.responseText)));
+document.addEventListener("htmx:sendError", () => notify("The server is not responding. Try again."));

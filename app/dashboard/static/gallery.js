@@ -1,11 +1,11 @@
 // The gallery grid: keyboard control, selection, playing on hover.
-import { ask, decide, dialogOpen, say, typing } from "./app.js";
+import { ask, decide, dialogOpen, notify, typing } from "./app.js";
 
-const still = matchMedia("(prefers-reduced-motion: reduce)");
+const reducedMotion = matchMedia("(prefers-reduced-motion: reduce)");
 const cards = () => [...document.querySelectorAll("#grid > .card")];
-const chosen = () => cards().filter((each) => each.classList.contains("chosen"));
+const selected = () => cards().filter((each) => each.classList.contains("chosen"));
 let currentId = null;
-let turned = null;
+let pageTurn = null;
 
 const current = () => document.getElementById(currentId ?? "") ?? null;
 
@@ -24,7 +24,7 @@ function move(by) {
   const next = all[at < 0 ? (by > 0 ? 0 : all.length - 1) : at + by];
   if (next) return go(next);
   const link = document.getElementById(by > 0 ? "later" : "earlier");
-  turned = by;
+  pageTurn = by;
   link?.click();
 }
 
@@ -44,23 +44,23 @@ function toggle(card, on = !card.classList.contains("chosen")) {
 }
 
 function count() {
-  const number = chosen().length;
+  const number = selected().length;
   document.getElementById("toolbar").hidden = !number;
   document.getElementById("chosen-count").textContent = `${number} selected`;
 }
 
 function targets() {
-  const picked = chosen();
+  const picked = selected();
   return picked.length ? picked : [current()].filter(Boolean);
 }
 
 function act(name) {
   const some = targets();
-  if (!some.length) return say("No clip is selected. Press J to go to the next clip.");
+  if (!some.length) return notify("No clip is selected. Press J to go to the next clip.");
   const advance = (answer) => {
     some.forEach((each) => each.classList.add("pending"));
-    if (!chosen().length) move(1);
-    chosen().forEach((each) => toggle(each, false));
+    if (!selected().length) move(1);
+    selected().forEach((each) => toggle(each, false));
     answer.then((ok) => ok || some.forEach((each) => document.getElementById(each.id)?.classList.remove("pending")));
   };
   if (name === "reroll") ask("reroll", some, advance, new URLSearchParams(document.getElementById("results").dataset.query).get("campaign"));
@@ -69,7 +69,7 @@ function act(name) {
 
 function compare() {
   const ids = targets().map((each) => each.dataset.id);
-  if (ids.length > 4) say("You can compare up to four clips. Select fewer.");
+  if (ids.length > 4) notify("You can compare up to four clips. Select fewer.");
   else if (ids.length > 1) location.assign(`/compare?${ids.map((id) => `id=${id}`).join("&")}`);
   else if (ids.length) location.assign(`/compare?of=${ids[0]}&${document.getElementById("results").dataset.query}`);
   else location.assign(`/compare?${document.getElementById("results").dataset.query}`);
@@ -80,10 +80,10 @@ const open = (card) => {
   location.assign(`/clips/${card.dataset.id}?in=${encodeURIComponent(query)}`);
 };
 
-const may = document.querySelector("[data-act=approve]") !== null;
+const canReview = document.querySelector("[data-act=approve]") !== null;
 const keys = {
   j: () => move(1), ArrowRight: () => move(1), k: () => move(-1), ArrowLeft: () => move(-1),
-  a: () => may && act("approve"), r: () => may && act("reject"), g: () => may && act("reroll"), w: () => may && act("withdraw"),
+  a: () => canReview && act("approve"), r: () => canReview && act("reject"), g: () => canReview && act("reroll"), w: () => canReview && act("withdraw"),
   x: () => current() && toggle(current()), c: compare,
   " ": () => {
     const thumb = current()?.querySelector(".thumb");
@@ -105,7 +105,7 @@ document.addEventListener("keydown", (event) => {
 
 document.addEventListener("pointerover", (event) => {
   const thumb = event.target.closest?.(".thumb");
-  if (thumb && !still.matches && event.pointerType !== "touch") play(thumb);
+  if (thumb && !reducedMotion.matches && event.pointerType !== "touch") play(thumb);
 });
 document.addEventListener("pointerout", (event) => {
   const thumb = event.target.closest?.(".thumb");
@@ -119,15 +119,15 @@ document.addEventListener("click", (event) => {
   if (event.target.closest(".thumb")) { go(card); return play(event.target.closest(".thumb")); }
   if (!button) return;
   if (button.dataset.act === "all") cards().forEach((each) => toggle(each, true));
-  else if (button.dataset.act === "none") chosen().forEach((each) => toggle(each, false));
+  else if (button.dataset.act === "none") selected().forEach((each) => toggle(each, false));
   else if (button.dataset.act === "compare") compare();
-  else if (button.dataset.act === "bundle") location.assign(`/bundle?${chosen().map((each) => `id=${each.dataset.id}`).join("&")}`);
+  else if (button.dataset.act === "bundle") location.assign(`/bundle?${selected().map((each) => `id=${each.dataset.id}`).join("&")}`);
   else act(button.dataset.act);
 });
 document.addEventListener("htmx:afterSettle", (event) => {
-  if (turned === null || event.target.id !== "results") return;
-  const all = cards(), first = turned > 0 ? all[0] : all.at(-1);
-  turned = null;
+  if (pageTurn === null || event.target.id !== "results") return;
+  const all = cards(), first = pageTurn > 0 ? all[0] : all.at(-1);
+  pageTurn = null;
   go(first);
 });
 // Pass the query of new results to the links and forms of the page.

@@ -1,0 +1,1 @@
+"""Benchmarks of complete campaigns and of their steps without generation."""

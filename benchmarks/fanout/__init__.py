@@ -1,0 +1,1 @@
+"""Benchmarks of scaling over devices, and a simulation of a thousand workers."""

@@ -1,0 +1,1 @@
+"""Shared parts of the benchmarks: results, machine, timing, charts, a PostgreSQL server and stubs."""

@@ -1,0 +1,1 @@
+"""Benchmarks of generation, encoding, checks and scores."""

@@ -1,0 +1,1 @@
+"""Benchmark of the review dashboard in a browser."""

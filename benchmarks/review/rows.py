@@ -1,0 +1,78 @@
+"""Rows added to a real campaign for benchmarks and tests. They reuse its clips, so each poster is real."""
+
+import itertools
+import random
+from collections.abc import Sequence
+from dataclasses import replace
+
+from adapters.catalogue import Catalogue, VariantRow
+from manifests.brief import Brief
+from manifests.campaign import Campaign
+from manifests.placement import parse_placement
+from manifests.score import Score
+from manifests.variant import PlannedVariant
+from manifests.verdict import Reason, Verdict
+
+BRIEFS = 20
+HOSTILE_BRIEF = "<img src=x onerror=window.hacked=1>"
+
+
+def fill(catalogue: Catalogue, rows: int, name: str = "stock", hostile: Sequence[str] = ()) -> str:
+    """Add a campaign with ``rows`` scored clips to a catalogue that contains generated clips. Return its id.
+
+    Args:
+        hostile: Prompts of additional variants. They belong to an additional brief.
+    """
+    first = catalogue.campaigns.all()[-1].campaign_id
+    made = [row for row in catalogue.variants.of_campaign(first) if row.clip]
+    prompts = [
+        f"stock prompt {number} of a {colour} thing"
+        for number, colour in zip(range(BRIEFS), itertools.cycle(("red", "blue", "green")), strict=False)
+    ]
+    names = [f"stock-{number}" for number in range(BRIEFS)]
+    prompts, names = [*prompts, *hostile], names + ([HOSTILE_BRIEF] if hostile else [])
+    campaign = Campaign(
+        name,
+        f"{rows:064x}",
+        tuple(
+            Brief(number, brief_id, (prompts[number % len(prompts)],), want=3) for number, brief_id in enumerate(names)
+        ),
+    )
+    catalogue.campaigns.add(campaign, {"review": "required"})
+    catalogue.campaigns.add_variants(
+        campaign.campaign_id, (_planned(made[0], names, prompts, index) for index in range(rows))
+    )
+    _judge(catalogue, campaign.campaign_id, made)
+    return campaign.campaign_id
+
+
+def _planned(like: VariantRow, names: list[str], prompts: list[str], index: int) -> PlannedVariant:
+    place = index % len(prompts)
+    variant = like.variant._replace(prompt=prompts[place], seed=index)
+    brief_id = names[min(place, len(names) - 1)]
+    return PlannedVariant(brief_id, parse_placement("16:9"), variant, variant.variant_id)
+
+
+def _judge(catalogue: Catalogue, campaign_id: str, made: list[VariantRow], batch: int = 1000) -> None:
+    """Give every planned variant of the campaign a clip and a score. The results are the same on each call."""
+    dice = random.Random(5)  # noqa: S311
+    waiting = [row.variant_id for row in catalogue.variants.waiting(campaign_id, ["planned"])]
+    for start in range(0, len(waiting), batch):
+        leases = catalogue.leases.acquire(waiting[start : start + batch], "filler", 600.0, attempts_cap=5)
+        judged = []
+        for lease in leases:
+            clip = made[dice.randrange(len(made))].clip
+            assert clip is not None
+            value = round(dice.gauss(0.7, 0.12), 6)
+            reasons = () if value >= 0.6 else (Reason("adherence", "it does not match the prompt well enough"),)
+            judged.append(
+                (
+                    lease,
+                    replace(clip, variant_id=lease.variant_id),
+                    Score(
+                        lease.variant_id, {"luma_mean": 90.0}, max(-1.0, min(1.0, value)), 1, 7, "starter-openclip@1"
+                    ),
+                    Verdict(lease.variant_id, reasons),
+                )
+            )
+        catalogue.results.record_batch(judged)

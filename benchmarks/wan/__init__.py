@@ -1,0 +1,1 @@
+"""Benchmarks of Wan 2.1 on a CUDA GPU."""

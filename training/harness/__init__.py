@@ -1,0 +1,1 @@
+"""Shared parts of the training: runs, the optimizer, contact sheets and the shipped starter."""

@@ -1,0 +1,1 @@
+"""Independent judges of motif, colours and motion."""

@@ -1,0 +1,1 @@
+"""Scenes, their captions and codes, and the renderer of the training clips."""
