@@ -104,9 +104,9 @@ def _command_lines(name: str, command: Any) -> Iterator[str]:
     if arguments or options:
         yield from ("| argument or option | meaning |", "|---|---|")
         for each in arguments:
-            yield f"| `{_metavar(each)}` | {_cell(each.help)} |"
+            yield f"| `{_metavar(each)}` | {_cell(each.help)}{_range_text(each)} |"
         for each in options:
-            yield f"| {_option_text(each)} | {_cell(each.help)}{_option_default(each)} |"
+            yield f"| {_option_text(each)} | {_cell(each.help)}{_range_text(each)}{_default_of_option(each)} |"
         yield ""
     for below, subcommand in getattr(command, "commands", {}).items():
         yield from _command_lines(f"{name} {below}", subcommand)
@@ -125,7 +125,15 @@ def _option_text(option: Any) -> str:
     return " / ".join(f"`{name}{value}`" for name in [*option.opts, *option.secondary_opts])
 
 
-def _option_default(option: Any) -> str:
+def _range_text(parameter: Any) -> str:
+    limits = parameter if hasattr(parameter, "min") else getattr(parameter, "type", None)  # depends on Typer's version
+    low, high = getattr(limits, "min", None), getattr(limits, "max", None)
+    if low is None:
+        return ""
+    return f" At least {low:,}." if high is None else f" From {low:,} to {high:,}."
+
+
+def _default_of_option(option: Any) -> str:
     if option.is_flag or option.default in (None, "") or "default" in option.help:
         return ""
     return f" Default: `{option.default}`."

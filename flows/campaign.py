@@ -1,4 +1,4 @@
-"""The campaign flow: a sheet in, signed and published clips out."""
+"""The campaign flow: from a sheet to signed and published clips."""
 
 import threading
 from pathlib import Path
@@ -8,7 +8,7 @@ from prefect import flow, task
 from prefect.cache_policies import NO_CACHE
 from prefect.task_runners import ThreadPoolTaskRunner
 
-from flows.prefect.artifacts import shown
+from flows.prefect.artifacts import showing_progress
 from flows.registration import check_models, settings_of
 from flows.runtime.alert_delivery import delivering_alerts
 from flows.runtime.dispatch import is_transient, render_all, stopped_by_errors
@@ -18,7 +18,7 @@ from flows.runtime.parameters import checked_overrides
 from flows.runtime.resources import resources_of
 from flows.runtime.run import LEFT, Run, run_of
 from flows.settings import Settings, load_settings
-from flows.steer import Urgency, Word, say
+from flows.steer import Action, Priority, apply_action
 from flows.submit import submit
 from tasks.deliver.deliver import deliver
 from tasks.plan.remaining import Remaining, release_dead_leases
@@ -38,7 +38,7 @@ RUNNER: Any = ThreadPoolTaskRunner(max_workers=2)
     persist_result=False,
 )
 def send(resources: Resources, campaign_id: str, review: str, rendered: threading.Event) -> int:
-    """Sign and publish while rendering goes on."""
+    """Sign and publish clips while others are being generated."""
     with logged(resources, campaign_id=campaign_id):
         return deliver(resources, campaign_id, review, rendered)
 
@@ -49,28 +49,28 @@ def campaign(
     campaign_id: str = "",
     accept_good_rows: bool = False,
     sample_size: int | None = None,
-    priority: Urgency = None,
-    action: Literal["run"] | Word = "run",
+    priority: Priority = None,
+    action: Literal["run"] | Action = "run",
     until: float | None = None,
     budget_s: float | None = None,
     settings: dict[str, Any] | None = None,
 ) -> str:
-    """Run a sheet to its end, or go on with a campaign that the catalogue holds; return its id.
+    """Run the campaign of a sheet, or resume a campaign in the catalogue; return its id.
 
     Args:
-        sheet: path of the sheet; or else
-        campaign_id: what to go on with: its id, a unique beginning of it, or its name.
-        accept_good_rows: go on without the rows that have problems.
-        sample_size: make so many variants only, spread over the campaign.
-        priority: how urgent it is from now on; None leaves it.
-        action: ``run`` does nothing on a campaign that is paused or cancelled; ``resume`` ends a pause first, and
-            ``reopen`` a cancellation; ``pause`` and ``cancel`` say so to whoever runs it, and end.
-        until: when it takes no more work, seconds since 1970.
-        budget_s: device seconds after which it takes no more work.
-        settings: overrides by the names of Settings.
+        sheet: path of the sheet; alternatively
+        campaign_id: campaign to resume: its id, a unique prefix of it, or its name.
+        accept_good_rows: skip rows with errors.
+        sample_size: generate only this number of variants, spread over the campaign.
+        priority: new priority of the campaign; None keeps it.
+        action: ``run`` does nothing if the campaign is paused or cancelled; ``resume`` ends a pause first, and
+            ``reopen`` also a cancellation; ``pause`` and ``cancel`` change the status without running.
+        until: time at which no new work is started, in seconds since 1970.
+        budget_s: device seconds after which no new work is started.
+        settings: overrides by setting name.
 
     Raises:
-        ReelmillError: what stopped it; everything finished until then stays.
+        ReelmillError: the error that stopped the run; finished work is kept.
     """
     overrides = checked_overrides(settings)
     chosen = settings_of(campaign_id, **overrides) if campaign_id else load_settings(**overrides)
@@ -82,7 +82,7 @@ def campaign(
         ).campaign_id
     catalogue = catalogue_of(resources)
     campaign_id = catalogue.campaigns.get(campaign_id).campaign_id
-    say(catalogue, campaign_id, action, priority)
+    apply_action(catalogue, campaign_id, action, priority)
     if action not in ("pause", "cancel"):
         finish(chosen, resources, campaign_id, until=until, budget_s=budget_s)
     return campaign_id
@@ -96,23 +96,22 @@ def finish(
     until: float | None = None,
     budget_s: float | None = None,
 ) -> str:
-    """Render, judge, sign and publish all that is left; return ``finished``, or why the run ended before that.
+    """Generate, score, sign and publish all remaining variants, and return the outcome.
 
-    Further rounds make again what an earlier one sent back since its staged files were gone, and what a worker held
-    that was lost.
+    Later rounds regenerate clips whose staged files are missing, and variants of workers that were lost.
 
     Args:
-        until: when it takes no more work, seconds since 1970.
-        budget_s: device seconds after which it takes no more work.
+        until: time at which no new work is started, in seconds since 1970.
+        budget_s: device seconds after which no new work is started.
 
     Returns:
-        ``finished``, ``paused``, ``cancelled``, ``window``, ``budget``, or ``left``: some is still held by others, or
-        was lost over and over.
+        ``finished``, ``paused``, ``cancelled``, ``window``, ``budget``, or ``left`` if some variants are still leased
+        by others or were lost repeatedly.
     """
     check_fan_out(settings)
     catalogue = catalogue_of(resources)
     if settings.runner == "threads":
-        check_models(resources, campaign_id)  # a cluster's workers have weights of their own
+        check_models(resources, campaign_id)  # the workers of a cluster have their own weights
     release_dead_leases(catalogue)
     remaining = Remaining(resources, campaign_id, settings.max_rank_share)
     remaining.regate()
@@ -120,13 +119,13 @@ def finish(
     with (
         delivering_alerts(settings, catalogue),
         run_of(catalogue, campaign_id, pool, until=until, budget_s=budget_s, review_url=settings.review_url) as run,
-        shown(settings, resources, run),
+        showing_progress(settings, resources, run),
     ):
         for left in reversed(range(ROUNDS)):
             work_through(settings, resources, remaining, run)
             if remaining.is_done(settings.review):
                 break
-            run.look()
+            run.check_ended()
             if run.is_over:
                 break
             if left:
@@ -137,7 +136,7 @@ def finish(
 
 
 def work_through(settings: Settings, resources: Resources, remaining: Remaining, run: Run) -> None:
-    """Render what is left, deliver beside it; raise the first error once the rest has ended."""
+    """Generate the remaining variants and deliver clips at the same time; raise the first error after both ended."""
     stopping.clear()
     rendered = threading.Event()
     delivery = send.submit(resources, run.campaign_id, settings.review, rendered)

@@ -1,4 +1,4 @@
-"""What a night of stock footage settles before anything is dispatched, and what it tells afterwards."""
+"""Prepare a nightly run of stock footage before its campaign starts, and report on it afterwards."""
 
 import time
 from dataclasses import dataclass, field, replace
@@ -20,13 +20,13 @@ FINISHED, WINDOW, BUDGET = "finished", "window", "budget"
 
 
 @dataclass(frozen=True, slots=True)
-class Terms:
-    """How far a night may go.
+class NightLimits:
+    """Limits of a nightly run.
 
     Attributes:
-        until: time of day at which it takes no more work, ``HH:MM``; empty for no end.
+        until: time of day (``HH:MM``) at which no new work is started; empty for no end.
         budget: device time.
-        dry_run: choose, and begin nothing.
+        dry_run: choose combinations without starting the run.
     """
 
     until: str = ""
@@ -34,7 +34,7 @@ class Terms:
     dry_run: bool = False
 
 
-def terms_of(
+def limits_of(
     settings: Settings,
     until: str | None = None,
     budget_h: float | None = None,
@@ -42,98 +42,98 @@ def terms_of(
     price_h: float | None = None,
     *,
     dry_run: bool = False,
-) -> Terms:
-    """Return the terms that are given; those that are None are the settings'.
+) -> NightLimits:
+    """Return the given limits; those that are None come from the settings.
 
     Raises:
-        SettingsError: a number below zero, or money without a price.
+        SettingsError: a negative number, or a budget in money without a price.
     """
     hours = settings.stock_budget_h if budget_h is None else budget_h
     money = settings.stock_budget_money or None if budget_money is None else budget_money
     price = settings.stock_price_h or None if price_h is None else price_h
-    return Terms(settings.stock_until if until is None else until, budget_of(hours, money, price), dry_run)
+    return NightLimits(settings.stock_until if until is None else until, budget_of(hours, money, price), dry_run)
 
 
 @dataclass(frozen=True, slots=True)
-class Shift:
-    """A night, ready to begin.
+class NightRun:
+    """A nightly run that is ready to start.
 
     Attributes:
-        report: what can be told before it; ``ended`` is not empty where there is nothing to begin.
+        report: the report before the start; ``ended`` is not empty if there is nothing to start.
     """
 
     intake: StockIntake
     night: Night
-    terms: Terms
+    limits: NightLimits
     work: NightPlan
     report: NightReport
 
     @property
     def campaign_id(self) -> str:
-        """The night's campaign."""
+        """The campaign of the run."""
         return self.work.campaign.campaign_id
 
     @property
     def warnings(self) -> tuple[CellProblem, ...]:
-        """What is odd in the sheet."""
+        """Warnings about the sheet."""
         return self.intake.warnings
 
 
-def prepare(settings: Settings, resources: Resources, place: str, terms: Terms, starts: float) -> Shift:
-    """Read the stock sheet and choose; plans nothing yet.
+def prepare(settings: Settings, resources: Resources, place: str, limits: NightLimits, starts: float) -> NightRun:
+    """Read the stock sheet and choose combinations, without registering a campaign.
 
     Args:
         place: path or key of the sheet; empty for the setting ``stock``.
-        starts: when the night was to start, seconds since 1970.
+        starts: scheduled start of the run, in seconds since 1970.
 
     Raises:
-        SettingsError: no sheet, no time of day, no time zone.
-        SheetError: unreadable, or it has problems.
-        TooManyVariantsError: a night of this sheet is over the cap.
+        SettingsError: no sheet, or an invalid time of day or time zone.
+        SheetError: the sheet is unreadable or has errors.
+        TooManyVariantsError: a run of this sheet exceeds the limit.
     """
     place = place or settings.stock
     if not place:
-        raise SettingsError("No stock sheet is named; set REELMILL_STOCK, or name one: reelmill stock SHEET.")
-    night = night_of(starts, terms.until, settings.timezone)
+        raise SettingsError("No stock sheet is set. Set REELMILL_STOCK, or pass a sheet: `reelmill stock SHEET`.")
+    night = night_of(starts, limits.until, settings.timezone)
     cards, catalogue = cards_of(resources), catalogue_of(resources)
     intake = load_stock_sheet(resources, place, cards, settings.model)
-    if not terms.dry_run:
+    if not limits.dry_run:
         release_dead_leases(catalogue)
     work = plan_night(catalogue, intake.sheet, night, cards, settings.model, settings.profile)
     _check_cap(settings, intake, work)
-    return Shift(intake, night, terms, work, _before(intake, night, terms, work))
+    return NightRun(intake, night, limits, work, _initial_report(intake, night, limits, work))
 
 
-def begin(settings: Settings, resources: Resources, shift: Shift) -> None:
-    """Commit the night's campaign with all its variants; one that was begun already stays as it is.
+def register_night(settings: Settings, resources: Resources, run: NightRun) -> None:
+    """Register the campaign of the run with all its variants; an existing campaign is not changed.
 
     Raises:
-        ReelmillError: a door is shut; see ``register``.
+        ReelmillError: see ``register``.
     """
-    campaign = shift.work.campaign
-    register(settings, resources, Intake(shift.intake.table, Checked(campaign.briefs), campaign))
+    campaign = run.work.campaign
+    register(settings, resources, Intake(run.intake.table, Checked(campaign.briefs), campaign))
 
 
-def budget_left_s(resources: Resources, shift: Shift) -> float | None:
-    """Return the device seconds that earlier runs of the night have left; None for no limit."""
-    return shift.terms.budget.after(spent_s(catalogue_of(resources), shift.work.campaign.name))
+def budget_left_s(resources: Resources, run: NightRun) -> float | None:
+    """Return the device seconds that remain after earlier runs of the same night; None for no limit."""
+    return run.limits.budget.after(spent_s(catalogue_of(resources), run.work.campaign.name))
 
 
-def report_after(resources: Resources, shift: Shift, ended: str, why: str = "") -> NightReport:
-    """Return what the night came to; one that has come to all that it chose is finished, whatever else has ended."""
-    report = with_progress(replace(shift.report, ended=ended, why=why), catalogue_of(resources), shift.work.briefs)
+def final_report(resources: Resources, run: NightRun, ended: str, why: str = "") -> NightReport:
+    """Return the report after the run; if all chosen combinations are finished, its outcome is ``finished``."""
+    report = with_progress(replace(run.report, ended=ended, why=why), catalogue_of(resources), run.work.briefs)
     return replace(report, ended=FINISHED) if ended in (WINDOW, BUDGET) and not report.left else report
 
 
-def _before(intake: StockIntake, night: Night, terms: Terms, work: NightPlan) -> NightReport:
+def _initial_report(intake: StockIntake, night: Night, limits: NightLimits, work: NightPlan) -> NightReport:
     is_over = night.until is not None and time.time() >= night.until
     ended, chosen = "", len(work.briefs)
-    if terms.dry_run:
+    if limits.dry_run:
         ended = DRY_RUN
     elif not chosen:
         ended = NOTHING_TO_DO
     elif work.is_new and is_over:
-        ended, chosen = WINDOW, 0  # it was to start in the night, and comes by day
+        ended, chosen = WINDOW, 0  # the run was due at night, but starts late in the day
     return NightReport(
         sheet=intake.sheet.name,
         day=night.day.isoformat(),
@@ -143,7 +143,7 @@ def _before(intake: StockIntake, night: Night, terms: Terms, work: NightPlan) ->
         given_up=len(work.choice.given_up),
         chosen=chosen,
         ended=ended,
-        budget=terms.budget,
+        budget=limits.budget,
         stop=night.stop,
     )
 
@@ -152,7 +152,7 @@ def _check_cap(settings: Settings, intake: StockIntake, work: NightPlan) -> None
     asked = sum(brief.variants for brief in work.briefs)
     if work.is_new and asked > settings.max_variants:
         raise TooManyVariantsError(
-            f"A night of {intake.sheet.name} begins {len(work.briefs):,} combinations with {intake.sheet.tries} tries "
-            f"each, {asked:,} variants, and {settings.max_variants:,} are allowed; lower nightly or tries, or "
-            "raise REELMILL_MAX_VARIANTS."
+            f"A nightly run of {intake.sheet.name} needs {asked:,} variants ({len(work.briefs):,} combinations with "
+            f"{intake.sheet.tries} tries each), but at most {settings.max_variants:,} are allowed. Lower `nightly` or "
+            "`tries` in the sheet, or raise REELMILL_MAX_VARIANTS."
         )

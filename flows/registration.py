@@ -32,18 +32,18 @@ KEPT = (
 
 
 def register(settings: Settings, resources: Resources, intake: Intake, sample_size: int | None = None) -> str:
-    """Commit the campaign with all its variants, and return its id; its first frames are kept before that.
+    """Store the first frames, register the campaign with all its variants, and return its id.
 
     Raises:
-        PlanError: a first frame was changed since the sheet was read.
-        TooManyVariantsError: over the cap.
-        SettingsError: the runner cannot work over this catalogue and bucket.
-        BucketError, CredentialError: a door is shut, found out before hours of work.
+        PlanError: a first frame was changed after the sheet was read.
+        TooManyVariantsError: the sheet expands to more variants than allowed.
+        SettingsError: the runner does not work with this catalogue and bucket.
+        BucketError, CredentialError: the bucket or the signer cannot be used; checked before hours of work.
     """
     check_fan_out(settings)
     check_cap(intake.checked.briefs, settings.max_variants, sample_size)
     check_disk(settings.home)
-    check_doors(resources)
+    check_delivery(resources)
     catalogue, campaign = catalogue_of(resources), intake.campaign
     check_same_bucket(settings, resources, campaign.campaign_id)
     planned = expand(intake.checked.briefs, cards_of(resources), settings.model, settings.profile)
@@ -57,30 +57,30 @@ def register(settings: Settings, resources: Resources, intake: Intake, sample_si
 
 
 def settings_of(campaign_id: str, **overrides: Any) -> Settings:
-    """Return the settings under which a campaign was registered, but for the overrides."""
+    """Return the settings that a campaign was registered with, with overrides applied."""
     stored = catalogue_of(resources_of(load_settings(**overrides))).campaigns.get(campaign_id).settings
     return load_settings(**{name: stored[name] for name in KEPT if name in stored} | overrides)
 
 
 def check_disk(home: Path) -> None:
-    """Refuse to start where not even Prefect's embedded state and a few clips have room.
+    """Check that there is space for Prefect's embedded state and a few clips.
 
     Raises:
-        DiskFullError: names the folder, what is free and what is needed.
+        DiskFullError: there is not.
     """
     free = shutil.disk_usage(home).free
     if free < LEAST_FREE_BYTES:
         raise DiskFullError(
-            f"The disk that holds {home} has {free / 1e6:.0f} MB free and a run needs at least "
-            f"{LEAST_FREE_BYTES / 1e6:.0f} MB; free some space, or move REELMILL_HOME, and run again."
+            f"The disk of {home} has {free / 1e6:.0f} MB free, but a run needs at least "
+            f"{LEAST_FREE_BYTES / 1e6:.0f} MB. Free some space or move REELMILL_HOME, then run the command again."
         )
 
 
 def check_same_bucket(settings: Settings, resources: Resources, campaign_id: str) -> None:
-    """Refuse to go on with a campaign in another bucket than the one that holds its first clips.
+    """Check that a campaign is not resumed with another bucket than before.
 
     Raises:
-        BucketRefusedError: names both.
+        BucketRefusedError: clips are already published in another bucket.
     """
     catalogue = catalogue_of(resources)
     for row in catalogue.campaigns.all():
@@ -92,24 +92,28 @@ def check_same_bucket(settings: Settings, resources: Resources, campaign_id: str
         ):
             names = [name or "the folder under REELMILL_HOME" for name in (before, settings.bucket)]
             raise BucketRefusedError(
-                f"Clips of {campaign_id} are published in {names[0]} already, and this run names "
-                f"{names[1]}; name the first again, or copy the clips by hand."
+                f"Clips of {campaign_id} are already published in {names[0]}, but this run uses {names[1]}. "
+                "Use the first bucket again, or copy the clips manually."
             )
 
 
-def check_doors(resources: Resources) -> None:
-    """Raise where the bucket refuses or the signer cannot sign."""
+def check_delivery(resources: Resources) -> None:
+    """Check that the bucket is writable and the signer can be opened.
+
+    Raises:
+        BucketError, CredentialError: one of them cannot be used.
+    """
     bucket_of(resources).check()
     with signer_of(resources):
         pass
 
 
 def check_models(resources: Resources, campaign_id: str) -> None:
-    """Refuse a campaign whose cards cannot be loaded here, or must not be run.
+    """Check that the models of a campaign can be loaded on this machine and may be used.
 
     Raises:
-        IncompleteWeightsError: names the card, what is missing and how to get it.
-        LicenceNotAttestedError: a licence forbids some operators to use the model at all.
+        IncompleteWeightsError: weights are missing; the message says how to get them.
+        LicenceNotAttestedError: the conditions of a licence are not attested.
     """
     rows = catalogue_of(resources).variants.of_campaign(campaign_id, UNFINISHED)
     names = sorted({row.variant.card for row in rows})

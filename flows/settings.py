@@ -131,7 +131,7 @@ class Settings(BaseSettings):
     stock_cron: str = "0 22 * * *"
     """Cron schedule of the nightly run."""
     stock_until: str = "06:00"
-    """Time of day (`HH:MM`) at which the nightly run starts no more clips; empty sets no end."""
+    """Time of day (`HH:MM`) at which the nightly run stops starting clips; empty sets no end."""
     stock_budget_h: float = Field(0.0, ge=0)
     """Device hours that a nightly run may use; 0 sets no limit."""
     stock_budget_money: float = Field(0.0, ge=0)

@@ -1,4 +1,4 @@
-"""The steer flow: a word on a whole campaign, from wherever flows can be started."""
+"""The steer flow: pause, cancel, resume or prioritise a campaign through Prefect."""
 
 from typing import Annotated, Literal
 
@@ -9,36 +9,36 @@ from adapters.catalogue import SYSTEM, Catalogue
 from flows.runtime.resources import resources_of
 from flows.settings import load_settings
 from tasks.runtime.resources import catalogue_of
-from tasks.runtime.steering import cancel_campaign, let_campaign_go_on, pause_campaign
+from tasks.runtime.steering import cancel_campaign, pause_campaign, resume_campaign
 
-Word = Literal["pause", "cancel", "resume", "reopen"]
-Urgency = Annotated[int | None, Field(ge=-100, le=100)]
-REASON = "said to a flow"
+Action = Literal["pause", "cancel", "resume", "reopen"]
+Priority = Annotated[int | None, Field(ge=-100, le=100)]
+REASON = "requested through the steer flow"
 
 
 @flow(name="steer", persist_result=False)
-def steer(campaign_id: str, action: Word | None = None, priority: Urgency = None) -> str:
-    """Pause, cancel, resume or reopen a campaign, or say how urgent it is; return its standing.
+def steer(campaign_id: str, action: Action | None = None, priority: Priority = None) -> str:
+    """Pause, cancel, resume or reopen a campaign, or set its priority; return its status. No run is started.
 
-    A deployment of its own, since those of campaigns wait for each other. It starts no run.
+    It has its own deployment, because flow runs of the campaign deployment wait for each other.
 
     Args:
-        campaign_id: its id, a unique beginning of it, or its name.
-        action: ``resume`` ends a pause, ``reopen`` a cancellation as well.
-        priority: -100..100; None leaves it.
+        campaign_id: id of the campaign, a unique prefix of it, or its name.
+        action: ``resume`` ends a pause; ``reopen`` also ends a cancellation.
+        priority: -100..100; None keeps it.
 
     Raises:
-        CampaignCancelledError: another word than ``reopen``, for a campaign that is cancelled.
-        CatalogueError: there is no such campaign.
+        CampaignCancelledError: the campaign is cancelled, and the action is not ``reopen``.
+        CatalogueError: the campaign does not exist.
     """
     catalogue = catalogue_of(resources_of(load_settings()))
     found = catalogue.campaigns.get(campaign_id).campaign_id
-    say(catalogue, found, action, priority)
+    apply_action(catalogue, found, action, priority)
     return catalogue.steering.standing(found)
 
 
-def say(catalogue: Catalogue, campaign_id: str, action: str | None, priority: int | None) -> None:
-    """Pass the words on to the catalogue."""
+def apply_action(catalogue: Catalogue, campaign_id: str, action: str | None, priority: int | None) -> None:
+    """Change the priority and the status of a campaign in the catalogue."""
     if priority is not None:
         catalogue.steering.set_priority(campaign_id, priority, SYSTEM)
     if action == "pause":
@@ -46,4 +46,4 @@ def say(catalogue: Catalogue, campaign_id: str, action: str | None, priority: in
     elif action == "cancel":
         cancel_campaign(catalogue, campaign_id, SYSTEM, REASON)
     elif action in ("resume", "reopen"):
-        let_campaign_go_on(catalogue, campaign_id, SYSTEM, reopen=action == "reopen")
+        resume_campaign(catalogue, campaign_id, SYSTEM, reopen=action == "reopen")

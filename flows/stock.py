@@ -1,4 +1,4 @@
-"""The stock flow: a night of stock footage, within a window and a budget."""
+"""The stock flow: a nightly run of stock footage, within a time window and a budget."""
 
 import contextlib
 import re
@@ -10,7 +10,7 @@ from prefect.runtime import flow_run
 from pydantic import Field
 
 from flows.campaign import RUNNER, finish
-from flows.nightly import Shift, begin, budget_left_s, prepare, report_after, terms_of
+from flows.nightly import NightRun, budget_left_s, final_report, limits_of, prepare, register_night
 from flows.runtime.parameters import settings_given
 from flows.runtime.resources import resources_of
 from flows.settings import Settings
@@ -33,52 +33,52 @@ def stock(
     starts: float | None = None,
     settings: dict[str, Any] | None = None,
 ) -> dict[str, Any]:
-    """Make what a stock sheet wants and the catalogue lacks; return the report, as `reelmill stock --json` prints it.
+    """Generate the footage of a stock sheet that the catalogue lacks; return the report of `reelmill stock --json`.
 
     Args:
         sheet: path of the stock sheet, its key in the bucket, or ``s3://name/key``; empty for the setting ``stock``.
-        until: time of day at which it takes no more work, ``HH:MM`` in the setting ``timezone``; empty for no end,
-            None for the setting ``stock_until``.
+        until: time of day (``HH:MM``, in the time zone of the settings) at which no new work is started; empty for no
+            end, None for the setting ``stock_until``.
         budget_h: device hours; 0 for no limit, None for the setting ``stock_budget_h``.
-        budget_money: what device time may cost, at ``price_h`` a device hour.
-        price_h: money for a device hour.
-        dry_run: choose and report, begin nothing.
-        starts: when the night was to start, seconds since 1970; None for when the flow run was.
-        settings: overrides by the names of Settings.
+        budget_money: maximum cost of device time, at ``price_h`` per device hour.
+        price_h: price of a device hour.
+        dry_run: choose combinations and report, without starting the run.
+        starts: scheduled start of the run, in seconds since 1970; None for that of the flow run.
+        settings: overrides by setting name.
 
     Raises:
-        ReelmillError: what stopped it; everything finished until then stays, and the same night goes on from there.
+        ReelmillError: the error that stopped the run; finished work is kept, and a run in the same night resumes it.
     """
     chosen = settings_given(settings)
     resources = resources_of(chosen)
-    terms = terms_of(chosen, until, budget_h, budget_money, price_h, dry_run=dry_run)
-    shift = prepare(chosen, resources, sheet, terms, starts_at() if starts is None else starts)
-    report = shift.report if shift.report.ended else work_through_night(chosen, resources, shift)
-    keep(report, chosen.review_url)
+    limits = limits_of(chosen, until, budget_h, budget_money, price_h, dry_run=dry_run)
+    run = prepare(chosen, resources, sheet, limits, starts_at() if starts is None else starts)
+    report = run.report if run.report.ended else run_night(chosen, resources, run)
+    publish_report(report, chosen.review_url)
     return report.as_json()
 
 
 def starts_at() -> float:
-    """Return when the flow run was to start, seconds since 1970: one that comes late ends no later."""
+    """Return the scheduled start of the flow run, in seconds since 1970, so that a late run does not end later."""
     return float(flow_run.scheduled_start_time.timestamp())
 
 
-def work_through_night(settings: Settings, resources: Resources, shift: Shift) -> NightReport:
-    """Run the night's campaign to its end, or to that of window or budget; a failure is reported, and raised."""
-    begin(settings, resources, shift)
+def run_night(settings: Settings, resources: Resources, run: NightRun) -> NightReport:
+    """Run the campaign of the night until it is finished or a limit is reached; a failure is reported and raised."""
+    register_night(settings, resources, run)
     try:
         ended = finish(
-            settings, resources, shift.campaign_id, until=shift.night.until, budget_s=budget_left_s(resources, shift)
+            settings, resources, run.campaign_id, until=run.night.until, budget_s=budget_left_s(resources, run)
         )
     except Exception as error:
-        with contextlib.suppress(ReelmillError):  # a catalogue that is away can tell nothing; the first error counts
-            keep(report_after(resources, shift, FAILED, str(error)), settings.review_url)
+        with contextlib.suppress(ReelmillError):  # if the catalogue does not respond, raise the first error only
+            publish_report(final_report(resources, run, FAILED, str(error)), settings.review_url)
         raise
-    return report_after(resources, shift, ended)
+    return final_report(resources, run, ended)
 
 
-def keep(report: NightReport, review_url: str) -> None:
-    """Keep the report as artifacts of the flow run."""
+def publish_report(report: NightReport, review_url: str) -> None:
+    """Publish the report as artifacts of the flow run."""
     key = re.sub(r"[^a-z0-9]+", "-", f"stock-{report.day}")
     table = [{"what": what, "number": number} for what, number in report.rows()]
     create_table_artifact(key=key, table=table, description=report.sentence)
@@ -88,5 +88,7 @@ def keep(report: NightReport, review_url: str) -> None:
     )
     if review_url and report.campaign_id:
         create_link_artifact(
-            f"{review_url.rstrip('/')}/campaigns/{report.campaign_id}", "Look at the night's clips", key=f"{key}-review"
+            f"{review_url.rstrip('/')}/campaigns/{report.campaign_id}",
+            "Review the clips of this run",
+            key=f"{key}-review",
         )

@@ -1,4 +1,4 @@
-"""The watch flow: sheets that arrive in a folder or a bucket start their campaigns."""
+"""The watch flow: start a campaign for each new sheet in a folder or bucket."""
 
 import argparse
 import time
@@ -17,9 +17,9 @@ from prefect.deployments import run_deployment
 from prefect.exceptions import ObjectNotFound, PrefectException
 
 from adapters.inbox import open_inbox
-from flows.prefect.stale_flow_runs import end_silent, is_final
+from flows.prefect.stale_flow_runs import crash_silent_runs, is_final
 from flows.runtime.parameters import settings_given
-from flows.runtime.process_setup import program
+from flows.runtime.process_setup import process_settings
 from flows.runtime.resources import resources_of
 from flows.settings import Settings
 from flows.submit import submit
@@ -34,11 +34,11 @@ RESOURCE = "reelmill.inbox.*"
 PASSES = 4
 PAUSE_S = 3.0
 MOST_CRASHES = 5
-"""Flow runs of a campaign that may crash one after the other before people have to look."""
+"""Maximum number of crashed flow runs of a campaign, after which it is not restarted."""
 
 
-class Entrance:
-    """Registers sheets, and starts their campaigns as runs of the Prefect deployment of the campaign flow."""
+class DeploymentStarter:
+    """Submits sheets and starts their campaigns as runs of the Prefect deployment of the campaign flow."""
 
     def __init__(self, settings: Settings, resources: Resources, dashboard: str) -> None:
         self._settings = settings
@@ -50,10 +50,10 @@ class Entrance:
         return submit(self._settings, self._resources, sheet).campaign_id
 
     def start(self, campaign_id: str) -> bool:
-        """Begin a flow run unless one goes on, or the last came to an end of its own; one that crashed is followed.
+        """Start a flow run, unless one is in progress or the last one ended without a crash.
 
         Returns:
-            False where nothing is left to see to: it is finished, or it failed and people have to look.
+            False if nothing is left to do: it is finished, or it failed and a person must check it.
         """
         if self._is_settled(campaign_id):
             return False
@@ -61,11 +61,11 @@ class Entrance:
             runs = _flow_runs(campaign_id)
             if any(not is_final(run) for run in runs):
                 beats = [run.beat_at for run in catalogue_of(self._resources).runs.all(campaign_id, limit=1)]
-                end_silent(runs, max(beats, default=0.0))
+                crash_silent_runs(runs, max(beats, default=0.0))
                 return True
             if (runs and not _latest(runs).is_crashed()) or len(runs) > MOST_CRASHES:
                 return False
-            # The key lets two watchers, or one that died meanwhile, begin one run only.
+            # The key ensures that two watchers, or a restarted one, start only one run.
             run_deployment(
                 DEPLOYMENT,
                 parameters={"campaign_id": campaign_id},
@@ -105,48 +105,49 @@ def _prefect_errors() -> Iterator[None]:
         yield
     except ObjectNotFound as error:
         raise ReelmillError(
-            f"Prefect has no deployment {DEPLOYMENT}; keep `reelmill up` running, or deploy it by "
+            f"The Prefect server has no deployment {DEPLOYMENT}. Keep `reelmill up` running, or deploy it with "
             "`python -m flows.prefect.deployments --deploy`."
         ) from error
     except (httpx.HTTPError, PrefectException, OSError) as error:
-        raise ReelmillError(f"Prefect's server does not answer ({type(error).__name__}).") from error
+        raise ReelmillError(
+            f"The Prefect server does not respond ({type(error).__name__}). Check that it is running."
+        ) from error
 
 
 def watch_of(settings: Settings, dashboard: str = "") -> Watch:
-    """Return the watcher of the place that the settings name.
+    """Return the watcher of the configured location.
 
     Raises:
-        SettingsError: they name none.
+        SettingsError: no location is set.
     """
     if not settings.watch:
-        raise SettingsError("No place is watched; set REELMILL_WATCH to a folder or to s3://name/prefix.")
+        raise SettingsError("No location is watched. Set REELMILL_WATCH to a folder or to s3://name/prefix.")
     resources = resources_of(settings)
-    place = resources.bucket
+    bucket = resources.bucket
     inbox = open_inbox(
         settings.watch,
-        endpoint=place.endpoint,
-        region=place.region,
-        access_key=place.access_key,
-        secret_key=place.secret_key,
+        endpoint=bucket.endpoint,
+        region=bucket.region,
+        access_key=bucket.access_key,
+        secret_key=bucket.secret_key,
     )
-    return Watch(
-        inbox, catalogue_of(resources), Entrance(settings, resources, dashboard), SheetStore(settings.home).uploads
-    )
+    starter = DeploymentStarter(settings, resources, dashboard)
+    return Watch(inbox, catalogue_of(resources), starter, SheetStore(settings.home).uploads)
 
 
 @flow(name="watch", persist_result=False)
 def watch(dashboard: str = "", settings: dict[str, Any] | None = None) -> list[str]:
-    """Look at the watched place once, and again in a moment where a file may still be on its way.
+    """Poll the watched location once, and again after a pause if a file may still be incomplete.
 
     Args:
-        dashboard: where the review dashboard is, if the setting ``review_url`` does not say so.
-        settings: overrides by the names of Settings.
+        dashboard: URL of the dashboard, if the setting ``review_url`` is empty.
+        settings: overrides by setting name.
 
     Returns:
         What happened, in sentences.
 
     Raises:
-        ReelmillError: the place cannot be looked at.
+        ReelmillError: the location cannot be read.
     """
     watcher = watch_of(settings_given(settings), dashboard)
     lines = watcher.poll()
@@ -158,24 +159,24 @@ def watch(dashboard: str = "", settings: dict[str, Any] | None = None) -> list[s
 
 
 def keep_watching(settings: Settings, dashboard: str) -> None:
-    """Look for ever, and print what happens; trouble is told once, and tried again."""
-    watcher, told = watch_of(settings, dashboard), ""
+    """Poll forever and print what happens; after an error, polling continues, and the same error is printed once."""
+    watcher, reported = watch_of(settings, dashboard), ""
     while True:
         try:
-            lines, told = watcher.poll(), ""
+            lines, reported = watcher.poll(), ""
         except ReelmillError as error:
-            lines, told = ([] if told == str(error) else [str(error)]), str(error)
+            lines, reported = ([] if reported == str(error) else [str(error)]), str(error)
         for line in lines:
             print(line, flush=True)
         time.sleep(settings.watch_s)
 
 
 def main() -> None:
-    """The watcher as a process of its own: ``python -m flows.watch --dashboard URL``."""
+    """Run the watcher as a separate process: ``python -m flows.watch --dashboard URL``."""
     parser = argparse.ArgumentParser()
     parser.add_argument("--dashboard", default="")
     options = parser.parse_args()
-    with program() as settings:
+    with process_settings() as settings:
         keep_watching(settings, options.dashboard)
 
 

@@ -302,7 +302,8 @@ class ModelCard(Card):
         return unknown_words(prompt, load_vocabulary(self.home / self.vocabulary))
 
     def _seconds(self, num_frames: int) -> str:
-        return f"{num_frames / self.rules.fps:.4g}"
+        """Return a duration with two decimals at most; sheets do not accept three, which could mean thousands."""
+        return f"{round(num_frames / self.rules.fps, 2):g}"
 
 
 class ScorerCard(Card):

@@ -1,4 +1,4 @@
-"""Runs the program in this process, as a person would call it."""
+"""Run the command line in this process."""
 
 import sys
 from typing import NamedTuple
@@ -11,7 +11,7 @@ from app.cli.output import console, errors
 
 
 class Ended(NamedTuple):
-    """Exit code and what was printed."""
+    """The exit code and the output of a command."""
 
     code: int
     out: str
@@ -19,7 +19,7 @@ class Ended(NamedTuple):
 
 
 def reelmill(capsys: pytest.CaptureFixture[str], *words: object) -> Ended:
-    """Call ``reelmill`` with these words."""
+    """Call ``reelmill`` with these arguments."""
     capsys.readouterr()
     console.file, errors.file = sys.stdout, sys.stderr
     code = 0
@@ -29,6 +29,6 @@ def reelmill(capsys: pytest.CaptureFixture[str], *words: object) -> Ended:
         except SystemExit as ended:
             code = int(ended.code or 0)
         finally:
-            console.file = errors.file = None  # what pytest captures by now is closed when the next test prints
+            console.file = errors.file = None  # pytest's capture of this test is closed when the next test prints
     captured = capsys.readouterr()
     return Ended(code, captured.out, captured.err)

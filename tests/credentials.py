@@ -1,4 +1,4 @@
-"""Clips, definitions and certificates for tests of the credential."""
+"""Clips, definitions and certificates for tests of Content Credentials."""
 
 import struct
 import tempfile
@@ -40,13 +40,13 @@ PROVENANCE = Provenance(
 
 
 def definition(**facts: Any) -> ManifestDefinition:
-    """The definition of PROVENANCE, with other facts where they are given."""
+    """Return the definition of PROVENANCE, with the given facts replaced."""
     return generation_definition(replace(PROVENANCE, **facts))
 
 
 @lru_cache
 def clip_bytes(num_frames: int = 12) -> bytes:
-    """A video of 64 x 64 pixels that grows lighter, as MP4 with its index in front."""
+    """Return an MP4 of 64 x 64 pixels that becomes lighter, with its index at the start."""
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder, "clip.mp4")
         with av.open(path, "w", options={"movflags": "faststart"}) as container:
@@ -61,7 +61,7 @@ def clip_bytes(num_frames: int = 12) -> bytes:
 
 
 class Files(NamedTuple):
-    """Paths that `Signer.sign` takes."""
+    """The paths for `Signer.sign`."""
 
     clip: Path
     poster: Path
@@ -70,7 +70,7 @@ class Files(NamedTuple):
 
 
 def files(folder: Path, name: str = "clip") -> Files:
-    """A clip and a poster on disk, and where the signed ones may go."""
+    """Write a clip and a poster; return their paths and those for the signed files."""
     clip, poster = folder / "clip.mp4", folder / "poster.jpg"
     clip.write_bytes(clip_bytes())
     Image.new("RGB", (64, 64), (200, 30, 30)).save(poster)
@@ -84,19 +84,19 @@ def sign(signer: Signer, paths: Files, made: ManifestDefinition | None = None) -
 
 
 def second_opinion(path: Path, anchors_pem: str, **options: Any) -> Mapping[str, Any]:
-    """What the independent validator says."""
+    """Return the report of the independent validator."""
     return encypher_c2pa.verify(
         path, "video/mp4", trust_pem=anchors_pem, no_default_trust=True, telemetry=False, online=False, **options
     )
 
 
 def failures(report: Mapping[str, Any]) -> set[str]:
-    """The failure codes of the independent validator."""
+    """Return the failure codes of the independent validator."""
     return {each["code"] for each in report["validation_results"]["failure"]}
 
 
 def boxes(data: bytes) -> list[tuple[str, int, int]]:
-    """Top-level boxes of an MP4: kind, start, end."""
+    """Return the top-level boxes of an MP4 as kind, start and end."""
     found, start = [], 0
     while start < len(data):
         size, kind = struct.unpack(">I4s", data[start : start + 8])
@@ -106,12 +106,12 @@ def boxes(data: bytes) -> list[tuple[str, int, int]]:
 
 
 def stripped(data: bytes) -> bytes:
-    """The video without its credential, cut out as platforms do."""
+    """Return the video without its credential, which platforms often remove."""
     return b"".join(data[start:end] for kind, start, end in boxes(data) if kind != "uuid")
 
 
 class Authority:
-    """A root, an intermediate and leaves under it."""
+    """A certificate authority with a root and an intermediate, which issues leaf certificates."""
 
     def __init__(self, name: str = "Test") -> None:
         self.root_key, self.key = (ec.generate_private_key(ec.SECP256R1()) for _ in range(2))
@@ -120,11 +120,11 @@ class Authority:
         self.name = f"{name} intermediate"
 
     def leaf(self, key: Any, name: str = "Test signer", **options: Any) -> x509.Certificate:
-        """A leaf for a key."""
+        """Issue a leaf certificate for a key."""
         return certificate(name, key, self.name, self.key, **options)
 
     def write(self, folder: Path, key: Any = None, root: bool = True, **options: Any) -> tuple[Path, Path]:
-        """Write chain and key of a new leaf; return their paths."""
+        """Write the chain and the key of a new leaf certificate; return their paths."""
         key = key or ec.generate_private_key(ec.SECP256R1())
         folder.mkdir(exist_ok=True)
         certificates = [self.leaf(key, **options), self.intermediate, *([self.root] if root else [])]
@@ -145,7 +145,7 @@ def certificate(
     end: timedelta = timedelta(days=300),
     purposes: bool = True,
 ) -> x509.Certificate:
-    """A certificate as C2PA wants it; times are relative to now."""
+    """Return a certificate that meets the rules of C2PA; times are relative to now."""
     now = datetime.now(UTC)
     identifier = x509.AuthorityKeyIdentifier.from_issuer_public_key(issuer_key.public_key())
     builder = (
@@ -169,12 +169,12 @@ def certificate(
 
 
 def pem(certificate: x509.Certificate) -> bytes:
-    """A certificate in PEM."""
+    """Return a certificate as PEM."""
     return certificate.public_bytes(serialization.Encoding.PEM)
 
 
 def key_pem(key: Any, passphrase: bytes | None = None) -> bytes:
-    """A private key in PEM."""
+    """Return a private key as PEM."""
     lock = serialization.BestAvailableEncryption(passphrase) if passphrase else serialization.NoEncryption()
     return key.private_bytes(serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, lock)
 

@@ -1,4 +1,4 @@
-"""Decisions of people, made as the dashboard makes them: on the clips as they are now."""
+"""Record decisions of people as the dashboard does, on the current state of the clips."""
 
 from collections.abc import Iterable
 

@@ -4,6 +4,6 @@ from manifests.variant import Variant
 
 
 def variant(card: str = "tiny-ltx", **changes) -> Variant:
-    """64x64, 9 frames, 2 steps, guided."""
+    """Return a variant of 64x64 pixels, 9 frames and 2 steps, with guidance."""
     made = Variant(card, "1", "a red circle", "blue", 1, 64, 64, 9, 8, 2, 3.0)
     return made._replace(**changes)

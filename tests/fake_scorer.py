@@ -1,4 +1,4 @@
-"""A scorer without a model: brightness against plain words."""
+"""A scorer without a model, which compares brightness with words of the prompt."""
 
 from collections.abc import Sequence
 
@@ -6,17 +6,17 @@ import numpy as np
 
 
 class FakeScorer:
-    """Keeps FrameScorer's contract; a prompt that names ``nothing`` fits no frame."""
+    """A scorer with the contract of FrameScorer. A prompt that contains ``nothing`` fits no frame."""
 
     name = "fake-scorer@1"
 
     def embed_frames(self, frames: np.ndarray) -> np.ndarray:
-        """uint8 (n, height, width, 3) -> float32 (n, 4), rows of length one."""
+        """Map uint8 (n, height, width, 3) to float32 (n, 4) with rows of length one."""
         means = frames.reshape(len(frames), -1, 3).mean(axis=1) + 1.0
         return _unit(np.concatenate([means, np.zeros((len(frames), 1))], axis=1))
 
     def embed_prompts(self, prompts: Sequence[str]) -> np.ndarray:
-        """n prompts -> float32 (n, 4), rows of length one."""
+        """Map n prompts to float32 (n, 4) with rows of length one."""
         rows = [[0.0, 0.0, 0.0, 1.0] if "nothing" in prompt else [1.0, 1.0, 1.0, 0.0] for prompt in prompts]
         return _unit(np.array(rows))
 

@@ -1,4 +1,4 @@
-"""Where infra/ lies, and the tools that its tests run: packages bring them, nothing is fetched."""
+"""The path of infra/, and the tools that its tests run. They are installed as Python packages, not downloaded."""
 
 import shutil
 import subprocess
@@ -14,7 +14,7 @@ INFRA = REPO / "infra"
 
 
 def tool(name: str, package: str) -> str:
-    """Return the path of a program that a Python package installs beside the interpreter."""
+    """Return the path of a program that a Python package installs next to the interpreter."""
     beside = Path(sys.executable).parent / name
     found = str(beside) if beside.is_file() else shutil.which(name)
     if not found:
@@ -23,21 +23,21 @@ def tool(name: str, package: str) -> str:
 
 
 def run(*command: str | Path, stdin: str | None = None, cwd: Path = REPO, env: Mapping[str, str] | None = None):
-    """Run a program to its end; its exit code is the caller's to judge."""
+    """Run a program until it ends. The caller checks the exit code."""
     return subprocess.run(
         [str(part) for part in command], input=stdin, cwd=cwd, env=env, text=True, capture_output=True, timeout=60
     )
 
 
 def is_pinned(image: str) -> bool:
-    """True where an image is named with a tag that is not `latest`, or by its digest."""
+    """Return whether an image has a digest, or a tag other than `latest`."""
     name, _, digest = image.partition("@")
     _, colon, tag = name.rpartition("/")[2].partition(":")
     return bool(digest) or (bool(colon) and tag not in ("", "latest"))
 
 
 def walk(value: Any) -> Iterator[Any]:
-    """Yield every dict and every plain value inside a parsed document."""
+    """Yield every container and every plain value of a parsed document."""
     yield value
     if isinstance(value, dict | list):
         for part in value.values() if isinstance(value, dict) else value:

@@ -1,4 +1,4 @@
-"""A small real OpenID provider on loopback: discovery, keys, codes, PKCE, signed ID tokens."""
+"""A small OpenID provider on loopback, with discovery, keys, codes, PKCE and signed ID tokens."""
 
 import base64
 import hashlib
@@ -15,7 +15,7 @@ from joserfc.jwk import RSAKey
 
 
 class Provider:
-    """``claims`` are what it says of whoever signs in; ``spoil`` changes an ID token before it is handed out."""
+    """A provider. ``claims`` describe the person who signs in; ``spoil`` replaces claims of the ID token."""
 
     def __init__(self) -> None:
         self.key = RSAKey.generate_key(2048, {"kid": "one", "use": "sig", "alg": "RS256"}, private=True)
@@ -26,7 +26,7 @@ class Provider:
         self.issuer = ""
 
     def authorize(self, url: str) -> str:
-        """Sign the person in, as its page would; return where the browser is sent back to."""
+        """Sign the person in, like the provider's page; return the URL to which the browser is redirected."""
         asked = {name: values[0] for name, values in parse_qs(urlsplit(url).query).items()}
         assert asked["code_challenge_method"] == "S256"
         code = f"code-{len(self.codes)}"
@@ -34,7 +34,7 @@ class Provider:
         return f"{asked['redirect_uri']}?{urlencode({'code': code, 'state': asked['state']})}"
 
     def token(self, form: dict[str, str]) -> tuple[int, dict[str, object]]:
-        """Answer the token endpoint: the verifier must fit the challenge of the code."""
+        """Respond to a token request, whose verifier must match the challenge of the code."""
         asked = self.codes.pop(form.get("code", ""), None)
         if asked is None:
             return 400, {"error": "invalid_grant"}
@@ -57,7 +57,7 @@ class Provider:
 
 @contextmanager
 def running() -> Iterator[Provider]:
-    """Start one on a free port; end it."""
+    """Run a provider on a free port until the end of the block."""
     provider = Provider()
     server = ThreadingHTTPServer(("127.0.0.1", 0), _handler(provider))
     provider.issuer = f"http://127.0.0.1:{server.server_port}"

@@ -1,4 +1,4 @@
-"""The real program as a process of its own, and texts that must never be executed."""
+"""The real program in a separate process, and texts that must never be executed."""
 
 import os
 import subprocess
@@ -38,7 +38,7 @@ def environment(home: Path) -> dict[str, str]:
 
 
 def program(home: Path, *words: object, **kwargs) -> subprocess.CompletedProcess[str]:
-    """Run ``reelmill`` to its end."""
+    """Run ``reelmill`` until it ends."""
     return subprocess.run(
         [*PROGRAM, *map(str, words)],
         env=environment(home),

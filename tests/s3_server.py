@@ -1,4 +1,4 @@
-"""moto's S3 over HTTP, for the tests."""
+"""Access to the moto S3 server of the tests."""
 
 import uuid
 
@@ -8,7 +8,7 @@ S3_KEYS = {"access_key": "test-access", "secret_key": "test-secret"}
 
 
 def client(endpoint: str):
-    """Return a plain boto3 client, to look at the store past our own adapter."""
+    """Return a plain boto3 client, to inspect the store without our own adapter."""
     return boto3.client(
         "s3",
         endpoint_url=endpoint,

@@ -1,4 +1,4 @@
-"""Records for tests, small and each different."""
+"""Small sample records for tests, each of them different."""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -37,7 +37,7 @@ def planned(count: int, brief_id: str = "b1", start: int = 0) -> list[PlannedVar
 
 
 def filled(catalogue: Catalogue, count: int) -> list[str]:
-    """Put a campaign with so many planned variants in; return their ids in order."""
+    """Add a campaign with ``count`` planned variants; return their ids in order."""
     catalogue.campaigns.add(campaign(), {})
     items = planned(count)
     catalogue.campaigns.add_variants(campaign().campaign_id, items)
@@ -89,7 +89,7 @@ def facts(variant_id: str) -> SignedFacts:
 
 
 def bring_to(catalogue: Catalogue, variant_id: str, state: str) -> Lease | None:
-    """Walk a planned variant along the legal ways; return the lease that it is left under, if any."""
+    """Bring a planned variant to a state by legal transitions; return its lease, if it still has one."""
     if state == "planned":
         return None
     if state == "quarantined":

@@ -1,4 +1,4 @@
-"""Outside things that tests need."""
+"""External services that tests need."""
 
 import os
 
@@ -6,7 +6,7 @@ import pytest
 
 
 def missing_service(what: str) -> None:
-    """Skip on a person's machine; fail where CI promised the service."""
+    """Skip the test locally; fail it in CI, where the service must be present."""
     if os.environ.get("CI"):
-        pytest.fail(f"{what} is missing, and CI must have it")
+        pytest.fail(f"{what} is missing, but CI must provide it")
     pytest.skip(f"{what} is missing")

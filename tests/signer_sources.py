@@ -1,4 +1,4 @@
-"""One of every kind of signer, each with a key of its own."""
+"""One signer source of every kind, each with its own key."""
 
 from collections.abc import Callable
 from pathlib import Path
@@ -89,9 +89,9 @@ def _(folder, request):
 
 
 def kms_source(folder: Path, request: pytest.FixtureRequest, spec: str) -> CallbackKey:
-    """A key in moto's KMS, with a certificate for its public half."""
+    """Return a key in moto's KMS, with a certificate for its public half."""
     endpoint = request.getfixturevalue("s3_endpoint")
-    mend_kms(request.getfixturevalue("monkeypatch"))
+    patch_kms(request.getfixturevalue("monkeypatch"))
     client = boto3.client("kms", region_name="eu-central-1", endpoint_url=endpoint)
     key_id = client.create_key(KeySpec=spec, KeyUsage="SIGN_VERIFY")["KeyMetadata"]["KeyId"]
     public = load_der_public_key(client.get_public_key(KeyId=key_id)["PublicKey"])
@@ -102,14 +102,14 @@ def kms_source(folder: Path, request: pytest.FixtureRequest, spec: str) -> Callb
 
 
 class Half:
-    """A key pair of which only the public half is known."""
+    """A key pair of which only the public key is known."""
 
     def __init__(self, public) -> None:
         self.public_key = lambda: public
 
 
-def mend_kms(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Make moto's KMS sign a DIGEST as it is; left alone it hashes it once more, which KMS does not."""
+def patch_kms(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Make moto's KMS sign a DIGEST unchanged. Unpatched, it hashes the digest again, unlike the real KMS."""
     monkeypatch.setenv("AWS_ACCESS_KEY_ID", "tests")
     monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "tests")
     digests = {"256": hashes.SHA256(), "384": hashes.SHA384(), "512": hashes.SHA512()}

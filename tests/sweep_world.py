@@ -1,4 +1,4 @@
-"""A catalogue, a bucket and a staging folder to sweep, with clips in them that cost nothing."""
+"""A catalogue, a bucket and a staging folder to sweep, with fake clips."""
 
 import hashlib
 import os
@@ -29,10 +29,10 @@ HEADERS = {"content_type": "video/mp4", "cache_control": "no-store"}
 
 
 class SweepWorld:
-    """One campaign, its variants in any state, and files that fit or do not.
+    """One campaign, its variants in any state, and files that match the catalogue or do not.
 
     Args:
-        grace_s: of the sweeps; 0 for a store whose objects cannot be made to look old.
+        grace_s: grace period of the sweeps; 0 for a store in which the age of objects cannot be set.
     """
 
     def __init__(self, home: Path, catalogue_url: str, bucket: BucketConfig, grace_s: float = DAY_S) -> None:
@@ -55,16 +55,16 @@ class SweepWorld:
 
     @property
     def folder(self) -> Path:
-        """The bucket, where it is a folder."""
+        """The path of a bucket that is a folder."""
         return Path(self.resources.bucket.location)
 
     def sweep(self, **terms: object) -> SweepReport:
-        """Sweep, with no credentials to verify: nothing here is signed."""
+        """Sweep without verifying credentials, because nothing here is signed."""
         chosen = SweepOptions(**{"sample": 0, "grace_s": self.grace_s, **terms})
         return sweep_all(self.resources, [SweepTarget(self.resources, frozenset({SPRING}))], chosen)
 
     def variant(self, state: str = "planned", *, upload: bool = True) -> str:
-        """Bring a new variant to a state, with its published files in the bucket; return its id."""
+        """Add a variant in a state, with its published files in the bucket; return its id."""
         (item,) = samples.planned(1, start=self._made)
         self._made += 1
         self.catalogue.campaigns.add_variants(SPRING, [item])
@@ -82,24 +82,24 @@ class SweepWorld:
         return item.variant_id
 
     def sign(self, variant_id: str, states: Sequence[str] = ("approved", "signing")) -> Lease:
-        """Commit what shall be published, anew where it was committed before."""
+        """Commit the files to publish, again if they were committed before."""
         (lease,) = samples.take(self.catalogue, [variant_id], states)
         self.catalogue.results.mark_signing(lease, _facts(self.resources, variant_id, lease.attempt))
         return lease
 
     def facts(self, variant_id: str) -> SignedFacts:
-        """Return what was committed."""
+        """Return the committed facts."""
         found = self.catalogue.variants.get(variant_id).signed
         assert found
         return found
 
     def upload(self, variant_id: str) -> None:
-        """Put what was committed into the bucket."""
+        """Upload the committed files."""
         for key in self.facts(variant_id).keys:
             self.put(key, content_of(key))
 
     def put(self, key: str, content: bytes = b"odd", age_s: float = 0.0) -> str:
-        """Put an object into the bucket, written so long ago where that can be said."""
+        """Upload an object. In a folder, also set its age."""
         self.source.write_bytes(content)
         self.bucket.put_new(key, self.source, sha256=hashlib.sha256(content).hexdigest(), **HEADERS)
         if path := self.bucket.local_path(key):
@@ -107,11 +107,11 @@ class SweepWorld:
         return key
 
     def orphan(self, name: str = "b1/0123456789ab-0123456789abcdef.mp4", age_s: float = 2 * DAY_S) -> str:
-        """Put a file of the campaign that no clip names."""
+        """Upload an object of the campaign that belongs to no clip."""
         return self.put(f"{SPRING}/{name}", age_s=age_s)
 
     def stage(self, variant_id: str, name: str = "master.mp4", age_s: float = OLD_S) -> Path:
-        """Put a file into the variant's staging folder."""
+        """Write a file into the staging folder of a variant."""
         path = Staging(self.resources.staging).folder(variant_id) / name
         path.parent.mkdir(exist_ok=True)
         path.write_bytes(b"staged")
@@ -120,13 +120,13 @@ class SweepWorld:
         return path
 
     def shared_master(self, variant_id: str, sha256: str = "c" * 64, age_s: float = OLD_S) -> str:
-        """Put a master, with its poster, into the bucket's staging; return the master's key."""
+        """Upload a master and its poster to the staging of the bucket; return the key of the master."""
         master, poster = keys_of_staged(replace(samples.clip(variant_id), sha256=sha256))
         self.put(poster, age_s=age_s)
         return self.put(master, age_s=age_s)
 
     def quiet(self, variant_id: str, seconds: float = OLD_S) -> str:
-        """Let nothing have happened to a variant for so long."""
+        """Set the time of all events of a variant to so many seconds ago."""
         with self.catalogue.database.writing() as connection:
             connection.execute(
                 update(events).where(events.c.variant_id == variant_id).values(at=database_now() - seconds)
@@ -134,7 +134,7 @@ class SweepWorld:
         return variant_id
 
     def snapshot(self) -> dict[str, bytes]:
-        """Return every object, and every staged file."""
+        """Return the contents of all objects and staged files."""
         staged = {
             path.relative_to(self.resources.staging).as_posix(): path.read_bytes()
             for path in self.resources.staging.rglob("*")
@@ -143,18 +143,18 @@ class SweepWorld:
         return {**{key: self.bucket.read(key) for key in self.bucket.list()}, **staged}
 
     def alert_texts(self, kind: str = "sweep") -> list[str]:
-        """Return the alerts of a kind, the oldest first."""
+        """Return the texts of the alerts of a kind, oldest first."""
         return [alert.text for alert in reversed(self.catalogue.alerts.all(kind=kind))]
 
     def named(self) -> Iterator[str]:
-        """Yield every key that a clip names which is published, or may be."""
+        """Yield every key of clips that are in signing or published."""
         for row in self.catalogue.files.sent(SPRING):
             if row.state != "withdrawn" and row.signed:
                 yield from row.signed.keys
 
 
 def content_of(key: str) -> bytes:
-    """Return the bytes that belong under a key."""
+    """Return the content that belongs to a key."""
     return f"bytes of {key}".encode()
 
 

@@ -1,4 +1,4 @@
-"""A time stamp authority on loopback: RFC 3161 by openssl, and the ways in which one can fail."""
+"""A time stamp authority (RFC 3161, with openssl) on loopback, which can also fail in various ways."""
 
 import subprocess
 import threading
@@ -16,7 +16,7 @@ from cryptography.hazmat.primitives.asymmetric import rsa
 from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 
 HASH = slice(22, 54)
-"""Where the hash stands in a query for SHA-256."""
+"""The position of the hash in a query for SHA-256."""
 
 CONFIGURATION = """
 [tsa]
@@ -34,7 +34,7 @@ ess_cert_id_alg = sha256
 
 
 class Tsa(NamedTuple):
-    """A running authority."""
+    """A running time stamp authority."""
 
     url: str
     root: Path
@@ -42,7 +42,7 @@ class Tsa(NamedTuple):
 
 @contextmanager
 def running(folder: Path, manner: str = "well") -> Iterator[Tsa]:
-    """Serve time stamps: well, refusing, hanging (up), with nonsense, or with a stamp for something else."""
+    """Serve time stamps, or fail: refuse, hang, hang up, send nonsense, or send a time stamp for something else."""
     root = _set_up(folder)
     released = threading.Event()
 

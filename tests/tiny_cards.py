@@ -1,4 +1,4 @@
-"""Shipped cards of models too large for a test, on tiny random folders of the same classes."""
+"""Shipped cards of models that are too large for a test, with tiny random weights of the same classes."""
 
 from collections.abc import Callable
 from pathlib import Path
@@ -38,11 +38,11 @@ FOLDERS: dict[str, Callable[[], Path]] = {
     "wan2.2-ti2v-5b": tiny_families.wan22_5b_folder,
     "wan2.2-ti2v-5b-i2v": tiny_families.wan22_5b_folder,
 }
-"""By card: the folder that compresses space and time as the card's weights do."""
+"""By card: the folder of tiny weights with the same compression of space and time as the real weights."""
 
 
 def tiny_card(name: str, **changes: Any) -> ModelCard:
-    """A shipped card with tiny weights, 64x64 pixels, its shortest clip and few steps; all else as it is."""
+    """Return a shipped card with tiny weights, 64x64 pixels, its shortest clip and few steps, otherwise unchanged."""
     content = load_cards()[name].model_dump(mode="json")
     rules = content["rules"]
     shortest = rules["frame_multiple"] + rules["frame_offset"] if rules["frame_offset"] else 4
@@ -61,7 +61,7 @@ def tiny_card(name: str, **changes: Any) -> ModelCard:
 
 
 def variant_of(card: ModelCard, **changes: Any) -> Variant:
-    """A variant of a tiny card's defaults."""
+    """Return a variant with the defaults of a tiny card."""
     defaults, loras = card.defaults, tuple(lora.name for lora in card.loras)
     made = Variant(
         card.name, card.weights.revision, "a red circle", "blue", 1, 64, 64, defaults.num_frames, card.rules.fps,
@@ -71,7 +71,7 @@ def variant_of(card: ModelCard, **changes: Any) -> Variant:
 
 
 def _steps(content: dict) -> int:
-    """A list of sigmas sets the number of steps."""
+    """Reduce the steps. If the profile has a list of sigmas, its length is the number of steps."""
     return len(content["call"].get("sigmas", ())) or content["defaults"]["num_inference_steps"]
 
 

@@ -1,8 +1,8 @@
-"""Tiny random weights of the families that need no first frame, from the real classes; built once a process.
+"""Tiny random weights of the families without a first frame, from the real classes, built once per process.
 
-Shapes are the smallest that keep what sets a family apart: how it compresses space and time, its
-second transformer, its sound. Two blocks, because caches skip what comes after the first.
-``tiny_weights`` has Wan 2.1.
+The shapes are the smallest that keep the characteristics of a family: its compression of space and time, its
+second transformer, its sound. Two blocks, because caches skip all blocks after the first.
+Wan 2.1 is in ``tiny_weights``.
 """
 
 from collections.abc import Callable
@@ -64,19 +64,19 @@ def hunyuan15_folder() -> Path:
 
 @cache
 def animatediff_folder() -> Path:
-    """AnimateDiff: Stable Diffusion 1.5 with a motion adapter, at most 8 frames, each a latent of its own."""
+    """AnimateDiff: Stable Diffusion 1.5 with a motion adapter, at most 8 frames, one latent each."""
     return _saved("animatediff", _animatediff)
 
 
 @cache
 def stable_diffusion_folder() -> Path:
-    """The image model of AnimateDiff, as it lies in its own repository."""
+    """The image model of AnimateDiff, with the layout of its own repository."""
     return _saved("stable-diffusion", _stable_diffusion)
 
 
 @cache
 def motion_adapter_folder() -> Path:
-    """The motion adapter of AnimateDiff, as it lies in its own repository."""
+    """The motion adapter of AnimateDiff, with the layout of its own repository."""
     return _saved("motion-adapter", _motion_adapter)
 
 

@@ -1,4 +1,4 @@
-"""Weights folders of the families that start from an image, tiny and random; built once a process."""
+"""Tiny random weights of the families that start from an image, built once per process."""
 
 from functools import cache
 from pathlib import Path
@@ -11,7 +11,7 @@ PATCHES = 32
 
 @cache
 def wan_i2v_folder() -> Path:
-    """Wan 2.1: the image goes to the VAE and to a CLIP encoder; 8x8 pixels and 4 frames a latent."""
+    """Wan 2.1: the VAE and a CLIP encoder get the image; 8x8 pixels and 4 frames a latent."""
     from transformers import CLIPImageProcessor, CLIPVisionModel
 
     return _saved_wan(
@@ -37,7 +37,7 @@ def wan22_i2v_folder() -> Path:
 def wan22_ti2v_folder() -> Path:
     """Wan 2.2 TI2V-5B: 16x16 pixels a latent; the first latent frame is the image's.
 
-    It is saved as the text-to-video pipeline, as the model's own repository is.
+    It is saved as a text-to-video pipeline, like the model's own repository.
     """
     import torch
     from diffusers import WanPipeline
@@ -103,7 +103,7 @@ def _wan_transformer(**changes):
 
 @cache
 def ltx_i2v_folder() -> Path:
-    """LTX-Video: the same folder as the text's; the class that opens it makes the difference."""
+    """LTX-Video: the same folder as for text-to-video. Only the class that opens it differs."""
     from tiny_families import ltx_video_folder
 
     return ltx_video_folder()
@@ -244,7 +244,7 @@ def cogvideox_i2v_folder() -> Path:
 
 @cache
 def cogvideox15_i2v_folder() -> Path:
-    """CogVideoX 1.5: any size; two latent frames a token, which pads the clip at its start."""
+    """CogVideoX 1.5: any size; two latent frames a token, so the clip is padded at its start."""
     return _saved_cogvideox("cogvideox15-i2v", patch_size_t=2, patch_bias=False, ofs_embed_dim=8)
 
 
@@ -363,7 +363,7 @@ def _qwen():
 
 
 def _chat_tokenizer():
-    """A tokenizer whose template puts 108 tokens before the prompt: the pipeline cuts off so many."""
+    """A tokenizer whose template adds 108 tokens before the prompt, which the pipeline removes."""
     tokenizer = _tokenizer()
     tokenizer.chat_template = "{{ '<unk> ' * 108 }}{{ messages[1]['content'] }}"
     return tokenizer
@@ -371,7 +371,7 @@ def _chat_tokenizer():
 
 @cache
 def svd_folder() -> Path:
-    """Stable Video Diffusion: 8x8 pixels a latent, every frame a latent of its own; no text."""
+    """Stable Video Diffusion: 8x8 pixels a latent, one latent per frame; no text."""
     import torch
     from diffusers import StableVideoDiffusionPipeline
     from transformers import CLIPImageProcessor, CLIPVisionModelWithProjection

@@ -8,7 +8,7 @@ from tiny_weights import _folder
 
 @cache
 def wan_lora(folder: Path) -> Path:
-    """The safetensors file of a LoRA for the transformer of a Wan folder."""
+    """Return the safetensors file of a LoRA for the transformer of a Wan folder."""
     import torch
     from diffusers import WanPipeline, WanTransformer3DModel
     from peft import LoraConfig

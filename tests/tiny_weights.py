@@ -1,4 +1,4 @@
-"""Weights folders of the real classes, tiny and random, as tests need them; built once a process."""
+"""Tiny random weights of the real classes, built once per process."""
 
 import atexit
 import shutil
@@ -12,17 +12,17 @@ WORDS = ("a", "red", "blue", "circle", "square", "drifting", "left", "on", "whit
 
 
 def ltx_card(folder: Path | None = None, **changes) -> ModelCard:
-    """A card of the LTX folder: 64x64 and 64x90 (cropped from 64x96), 9 frames, 2 steps."""
+    """Return a card of the LTX folder: 64x64 and 64x90 (cropped from 64x96), 9 frames, 2 steps."""
     return _video_card(folder or ltx_folder(), {"name": "tiny-ltx", "pipeline": "LTXPipeline"} | changes)
 
 
 def wan_card(folder: Path | None = None, **changes) -> ModelCard:
-    """A card of the Wan folder, in the same shapes."""
+    """Return a card of the Wan folder with the same shapes."""
     return _video_card(folder or wan_folder(), {"name": "tiny-wan", "pipeline": "WanPipeline"} | changes)
 
 
 def scorer_card(folder: Path | None = None) -> ScorerCard:
-    """A card of the OpenCLIP folder."""
+    """Return a card of the OpenCLIP folder."""
     return ScorerCard.model_validate(
         {
             "name": "tiny-openclip",
@@ -168,7 +168,7 @@ def wan_folder() -> Path:
 
 @cache
 def openclip_folder(resize_mode: str = "squash") -> Path:
-    """An OpenCLIP model of 32x32 pixels with the tokenizer beside it."""
+    """An OpenCLIP model of 32x32 pixels, with its tokenizer."""
     import json
 
     import open_clip

@@ -1,4 +1,4 @@
-"""A receiver of webhooks on loopback, with answers planned one by one."""
+"""A receiver of webhooks on loopback with planned responses."""
 
 import json
 import threading
@@ -11,7 +11,7 @@ PATH = "/services/T000/B000/sEcReT-of-the-hook"
 
 
 class Plan(NamedTuple):
-    """One answer; ``hang`` gives none, ``drip`` sends its headers a byte at a time and never ends."""
+    """One response. ``hang`` sends nothing, ``drip`` sends its headers a byte at a time and never ends."""
 
     status: int = 200
     headers: Mapping[str, str] = {}
@@ -20,7 +20,7 @@ class Plan(NamedTuple):
 
 
 class WebhookServer:
-    """What came in, and what goes out: the plans in order, then the last one for ever."""
+    """A receiver that records requests and responds by its plans in order, then always by the last one."""
 
     def __init__(self, *plans: Plan) -> None:
         self.texts: list[str] = []
@@ -32,7 +32,7 @@ class WebhookServer:
         self.url = ""
 
     def next_plan(self, path: str, body: bytes) -> Plan:
-        """Note a request, and return what it gets."""
+        """Record a request; return the plan of its response."""
         with self._came:
             self.paths.append(path)
             self.texts.append(json.loads(body)["text"])
@@ -40,14 +40,14 @@ class WebhookServer:
             return self._plans.pop(0) if len(self._plans) > 1 else self._plans[0]
 
     def await_texts(self, number: int, seconds: float = 20.0) -> list[str]:
-        """Wait until so many have come; return all that have."""
+        """Wait until ``number`` texts have arrived; return all that have."""
         with self._came:
             self._came.wait_for(lambda: len(self.texts) >= number, seconds)
             return list(self.texts)
 
 
 class Handler(BaseHTTPRequestHandler):
-    """Answers by the receiver's plans."""
+    """Respond by the plans of the receiver."""
 
     receiver: WebhookServer
 
@@ -83,12 +83,12 @@ class Handler(BaseHTTPRequestHandler):
             return
 
     def log_message(self, *_: object) -> None:
-        """Say nothing."""
+        """Log nothing."""
 
 
 @contextmanager
 def webhook_server(*plans: Plan) -> Iterator[WebhookServer]:
-    """Yield a receiver that listens."""
+    """Run a receiver until the end of the block."""
     receiver = WebhookServer(*plans)
     server = ThreadingHTTPServer(("127.0.0.1", 0), type("Bound", (Handler,), {"receiver": receiver}))
     server.daemon_threads = True

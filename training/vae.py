@@ -27,7 +27,7 @@ many scenes teach colours much faster than a few complete clips."""
 PIXELS = 65536
 """Pixels in one unit of batch, over all frames and crops."""
 FIRST_LOG_VARIANCE = -6.0
-"""Latents start almost without noise. With the usual 0, the first minutes are lost on learning to overcome it."""
+"""Latents start almost without noise. With the usual 0, training spends its first minutes on the noise."""
 
 
 def build() -> AutoencoderKLLTXVideo:

@@ -88,7 +88,7 @@ def pack(latents: torch.Tensor) -> torch.Tensor:
 
 
 def forget(slots: torch.Tensor) -> torch.Tensor:
-    """Clear parts of some codes, and all parts of a tenth of them, as classifier-free guidance needs it."""
+    """Clear parts of some codes, and all parts of a tenth of them, as required for classifier-free guidance."""
     keep = torch.rand(slots.shape) > DROP_PART
     keep &= torch.rand(len(slots), 1) > DROP_ALL
     return slots * keep

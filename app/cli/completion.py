@@ -19,7 +19,7 @@ from app.report.contact_sheet import write_contact_sheet
 from app.report.report import BriefReport, CampaignReport, report_of
 from app.session import Session
 from flows.prefect.embedded_server import prefect_server
-from flows.registration import check_disk, check_doors, check_models
+from flows.registration import check_delivery, check_disk, check_models
 from flows.settings import prepare_prefect
 from flows.submit import read_sheet
 from manifests.errors import ReelmillError
@@ -50,7 +50,7 @@ def finish_campaign(
     if (standing := catalogue.steering.standing(campaign_id)) != ACTIVE:
         return standing
     check_disk(settings.home)
-    check_doors(session.resources)
+    check_delivery(session.resources)
     check_models(session.resources, campaign_id)
     prepare_prefect(settings.home)
     given = {name: value for name, value in overrides.items() if value is not None}
@@ -100,7 +100,7 @@ def close_campaign(
             f"{one_or_more(number, 'it', 'them')}, re-run the same command to resume."
         )
     elif rows and not waiting and not as_json:
-        say("Next: run `reelmill review` to look at the clips in the browser.")
+        say("Next: run `reelmill review` to view the clips in the browser.")
 
 
 def _show_result(session: Session, report: CampaignReport, written: Mapping[str, Path | None]) -> None:

@@ -8,7 +8,7 @@ import typer
 from adapters.catalogue.work.steering import LEAST, MOST
 
 CAMPAIGN_HELP = "Campaign id, the beginning of one, or a campaign name."
-PRIORITY_HELP = "Priority from -100 to 100; the default is 0, and higher priorities run first."
+PRIORITY_HELP = "Priority; the default is 0, and higher priorities run first."
 
 Sheet = Annotated[Path, typer.Argument(metavar="SHEET", help="CSV, TSV or XLSX file.")]
 Model = Annotated[str | None, typer.Option("--model", metavar="MODEL", help="Model card for rows that name no model.")]
@@ -39,9 +39,9 @@ Priority = Annotated[
 ]
 Until = Annotated[
     str | None,
-    typer.Option("--until", metavar="TIME", help="Start no more clips after this time: 06:00, or a date and time."),
+    typer.Option("--until", metavar="TIME", help="Do not start clips after this time: 06:00, or a date and time."),
 ]
 BudgetHours = Annotated[
     float | None,
-    typer.Option("--budget-hours", metavar="HOURS", help="Start no more clips after this many device hours."),
+    typer.Option("--budget-hours", metavar="HOURS", help="Do not start clips after this many device hours."),
 ]

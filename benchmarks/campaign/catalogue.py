@@ -58,7 +58,7 @@ def run() -> Result:
             "baseline_rows": BASELINE_CLIPS,
             f"rows_per_s_at_{WRITER_BATCH}_a_commit": max(writer),
         },
-        held_back_by="SQLite writes rows and indexes, SQLAlchemy binds values, and Python encodes JSON. Each batch "
+        held_back_by="SQLite's work on rows and indexes, SQLAlchemy's binding of values, and JSON encoding. Each batch "
         "waits for the disk once.",
         notes=(
             f"Both sides write SQLite files with journal_mode={'WAL' if wal_is_safe() else 'TRUNCATE'} and "

@@ -61,8 +61,8 @@ def run() -> Result:
             "itertuples_s": by_tuples,
             "ratio_to_itertuples": by_tuples / ours.wall_s,
         },
-        held_back_by="One thread of Python: a third of the time finishes the hashes, a quarter creates the two records "
-        "of each variant, and the rest is the loop and the shapes.",
+        held_back_by="One Python thread. It spends a third of the time on finishing the hashes, a quarter on the two "
+        "records of each variant, and the rest on the loop and the shapes.",
         notes=(
             "The baseline is apply(axis=1). itertuples is faster, and ours is less than ten times as fast as that "
             "(itertuples_s, ratio_to_itertuples). Both baselines build a table in memory; ours yields one variant "

@@ -48,8 +48,8 @@ def run() -> Result:
         name="overhead",
         unit="additional ms per clip",
         ours=1000 * more["wall"] / CLIPS,
-        what=f"{CLIPS:,} clips of a painted square: read the sheet, encode, check, score, sign, and store four objects "
-        "each in a folder.",
+        what=f"{CLIPS:,} clips of a painted square: sheet, encoding, checks, score, signature, and four objects per "
+        "clip in a folder.",
         limits=(Limit("ours", "at most", 10), Limit("cpu_ms_a_clip_more", "at most", 10)),
         figures={
             "clips": CLIPS,

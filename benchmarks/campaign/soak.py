@@ -63,7 +63,7 @@ def run() -> Result:
             "rss_mb_at_end": float(megabytes[-1]),
             "clips_per_min": CLIPS / measured["seconds"] * 60,
         },
-        held_back_by="The cause of the remaining growth is not known. At this slope, 10,000 clips need "
+        held_back_by="The cause of the remaining growth was not investigated. At this slope, 10,000 clips need "
         f"{1e4 * float(slope):.0f} MB more.",
         notes=(
             f"Resident memory every {EVERY} clips, after garbage collection and after the C library returned its free "

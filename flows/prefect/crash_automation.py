@@ -1,6 +1,6 @@
-"""Flow runs whose process has died without a word: Prefect misses their heartbeat, and calls them crashed.
+"""A Prefect automation that marks flow runs as crashed if their heartbeats stop.
 
-On one machine whoever serves the deployments sees it itself; see ``flows.prefect.stale_flow_runs``.
+On a single machine, the process that serves the deployments does this; see ``flows.prefect.stale_flow_runs``.
 """
 
 from datetime import timedelta
@@ -13,20 +13,20 @@ from prefect.events.schemas.events import ResourceSpecification
 
 NAME = "a run was lost"
 BEAT = "prefect.flow-run.heartbeat"
-"""Sent by runs in whose environment PREFECT_FLOWS_HEARTBEAT_FREQUENCY is set: prefect.yaml does it."""
+"""Event of runs with PREFECT_FLOWS_HEARTBEAT_FREQUENCY in their environment; prefect.yaml sets it."""
 ENDS = {f"prefect.flow-run.{name}" for name in ("Completed", "Failed", "Cancelled", "Crashed")}
 SILENT = timedelta(minutes=5)
-"""Ten heartbeats, so that some may get lost, as with a server that is started again."""
+"""Ten heartbeats, because some may get lost, for example during a restart of the server."""
 
 
 def automation(silent: timedelta = SILENT) -> AutomationCore:
-    """Return what ends a run of our deployments of which nothing was heard for so long after a heartbeat.
+    """Return the automation, which applies to runs of our deployments that were silent for this long after a heartbeat.
 
-    A run that was silent and lives goes on, and ends as it would have.
+    A run that is silent but alive continues, and its final state overrides the crash.
     """
     return AutomationCore(
         name=NAME,
-        description="A run's process or machine has died: its heartbeat is missing.",
+        description="Marks runs without a heartbeat as crashed: their process or machine has died.",
         trigger=EventTrigger(
             after={BEAT},
             expect={BEAT, *ENDS},
@@ -42,14 +42,14 @@ def automation(silent: timedelta = SILENT) -> AutomationCore:
                 state=StateType.CRASHED,
                 name="Crashed",
                 force=False,
-                message="Its process has died: its heartbeat is missing.",
+                message="The heartbeat has stopped: the process has died.",
             )
         ],
     )
 
 
-def watch_for_zombies(silent: timedelta = SILENT) -> None:
-    """Have the server look for them; one that was told before is told anew."""
+def install_crash_automation(silent: timedelta = SILENT) -> None:
+    """Create the automation on the server, or update it if it exists."""
     with get_client(sync_client=True) as client:
         known = client.read_automations_by_name(NAME)
         if known:

@@ -1,4 +1,4 @@
-"""The deployments: served by one process for `reelmill up`, or told to a server whose workers run them."""
+"""The Prefect deployments: served by one process in `reelmill up`, or registered with a server that has workers."""
 
 import argparse
 import asyncio
@@ -25,12 +25,12 @@ from prefect.types.entrypoint import EntrypointType
 from adapters.child_python import PYTHON, isolated_environment
 from flows import watch
 from flows.campaign import campaign
-from flows.prefect.crash_automation import watch_for_zombies
+from flows.prefect.crash_automation import install_crash_automation
 from flows.prefect.schedules import check_stock_run, cron
 from flows.prefect.server_health import answers, health_of, without_password
-from flows.prefect.stale_flow_runs import end_leftovers
+from flows.prefect.stale_flow_runs import crash_stale_runs
 from flows.runtime.alert_delivery import await_last_alerts, delivering_alerts
-from flows.runtime.process_setup import program
+from flows.runtime.process_setup import process_settings
 from flows.runtime.resources import resources_of
 from flows.settings import Settings, load_settings
 from flows.steer import steer
@@ -41,40 +41,39 @@ from tasks.runtime.resources import catalogue_of
 
 POOL = "reelmill"
 CAMPAIGNS = 2
-"""Campaigns that run at once on one machine: an urgent one gets ahead, and each holds a model."""
+"""Campaigns that run at the same time on one machine: an urgent one can overtake another, and each needs a model."""
 PROCESSES = 5
 POLL_S = 3.0
 START_S = 300.0
 
 
 class _Runner(Runner):
-    """Prefect's runner, which ends at once: its own handler starts a coroutine that nothing awaits any more."""
+    """Prefect's runner, but it exits immediately: Prefect's handler starts a coroutine that is never awaited."""
 
-    beside = ExitStack()
-    """What ends with it."""
+    background = ExitStack()
+    """Contexts to close when the runner exits."""
 
     def handle_sigterm(self, *_: Any, **__: Any) -> NoReturn:
-        """End; whoever sent the signal sent it to the flow runs too.
+        """Exit; the flow runs receive the same signal.
 
-        Not by an exception: it would come up in whichever callback the event loop is at, and leave the other tasks'
-        tracebacks behind.
+        An exception would surface in an arbitrary callback of the event loop and print tracebacks of other tasks.
         """
-        self.beside.close()
+        self.background.close()
         await_last_alerts()
-        with suppress(OSError, ValueError, RuntimeError):  # the signal may have come in the midst of a print
+        with suppress(OSError, ValueError, RuntimeError):  # the signal may have interrupted a print
             sys.stdout.flush()
             sys.stderr.flush()
         os._exit(0)
 
 
-def served(settings: Settings) -> list[RunnerDeployment]:
-    """Return the deployments of one machine; a schedule whose setting is empty is taken away.
+def local_deployments(settings: Settings) -> list[RunnerDeployment]:
+    """Return the deployments of one machine; if a setting is empty, its schedule is removed.
 
     Raises:
-        SettingsError: a cron expression, the time zone, or what a night needs is wrong.
+        SettingsError: a cron expression, the time zone or a setting of the nightly run is invalid.
     """
-    if settings.stock and (unknown := check_stock_run(settings)):
-        print(f"The stock sheet could not be looked at: {unknown}", file=sys.stderr, flush=True)
+    if settings.stock and (unavailable := check_stock_run(settings)):
+        print(f"The stock sheet could not be checked: {unavailable}", file=sys.stderr, flush=True)
     return [
         _deployment(campaign, limit=CAMPAIGNS, strategy=ConcurrencyLimitStrategy.ENQUEUE),
         _deployment(steer, limit=None),
@@ -92,7 +91,7 @@ def _deployment(
     strategy: ConcurrencyLimitStrategy = ConcurrencyLimitStrategy.CANCEL_NEW,
     triggers: Iterable[DeploymentEventTrigger] = (),
 ) -> RunnerDeployment:
-    make: Any = flow.to_deployment  # typed as if it might be called in an event loop
+    make: Any = flow.to_deployment  # typed as possibly async
     deployment: RunnerDeployment = make(
         flow.name,
         schedules=[schedule] if schedule else [],
@@ -105,34 +104,35 @@ def _deployment(
 
 
 def arrival_trigger() -> DeploymentEventTrigger:
-    """Return what lets an event start the watch flow."""
+    """Return the trigger that starts the watch flow when an event arrives."""
     return DeploymentEventTrigger(
         name="a sheet arrived", expect={watch.EVENT}, match={"prefect.resource.id": watch.RESOURCE}
     )
 
 
 def serve(settings: Settings, deployments: Iterable[RunnerDeployment], *, owns_server: bool) -> None:
-    """Register the deployments, run what is due, for ever.
+    """Register the deployments and run scheduled flow runs forever.
 
     Args:
-        deployments: those of ``served``.
-        owns_server: nobody else executes flow runs of this server, so what it calls running is a leftover.
+        deployments: those of ``local_deployments``.
+        owns_server: whether this is the only process that runs flows of the server; flow runs that are still marked as
+            running are then stale.
     """
     runner: Any = _Runner(name=POOL, limit=PROCESSES, pause_on_shutdown=False, query_seconds=POLL_S)
     ids = [runner.add_deployment(each) for each in deployments]
     if owns_server:
-        end_leftovers(ids)
-    for line in next_lines(deployments):
+        crash_stale_runs(ids)
+    for line in next_run_lines(deployments):
         print(line, flush=True)
-    with runner.beside as beside:
-        # What was not sent while nothing ran goes out now.
-        beside.enter_context(delivering_alerts(settings, catalogue_of(resources_of(settings))))
+    with runner.background as background:
+        # Alerts that were not sent while no process was running are sent now.
+        background.enter_context(delivering_alerts(settings, catalogue_of(resources_of(settings))))
         asyncio.run(runner.start())
 
 
-def next_lines(deployments: Iterable[RunnerDeployment], now: datetime | None = None) -> list[str]:
-    """Return a sentence for each schedule: when it runs next."""
-    from prefect.server.schemas.schedules import CronSchedule as Dates  # half a second, which nothing else needs
+def next_run_lines(deployments: Iterable[RunnerDeployment], now: datetime | None = None) -> list[str]:
+    """Return a sentence with the next run of each schedule."""
+    from prefect.server.schemas.schedules import CronSchedule as Dates  # the import takes half a second
 
     lines = []
     for each in deployments:
@@ -146,10 +146,10 @@ def next_lines(deployments: Iterable[RunnerDeployment], now: datetime | None = N
 
 
 def await_server(seconds: float = START_S) -> None:
-    """Wait until Prefect's server answers.
+    """Wait until the Prefect server responds.
 
     Raises:
-        ReelmillError: it does not.
+        ReelmillError: it does not respond in time.
     """
     url, deadline = os.environ["PREFECT_API_URL"], time.monotonic() + seconds
     while time.monotonic() < deadline:
@@ -157,27 +157,28 @@ def await_server(seconds: float = START_S) -> None:
             return
         time.sleep(0.2)
     raise ReelmillError(
-        f"Prefect's server at {without_password(url)} does not answer; start it, or mend PREFECT_API_URL."
+        f"The Prefect server at {without_password(url)} does not respond. Start it, or correct PREFECT_API_URL."
     )
 
 
 def deploy(environment: Mapping[str, str]) -> int:
-    """Make the work pool unless it is there, and deploy what prefect.yaml in this folder says; return the exit code.
+    """Create the work pool if it is missing, deploy prefect.yaml of this folder, and return the exit code.
 
     Raises:
-        SettingsError: a cron expression or the time zone is wrong.
+        SettingsError: a cron expression or the time zone is invalid.
     """
-    words = words_of(load_settings())
+    variables = deployment_variables(load_settings())
     with suppress(ObjectAlreadyExists), get_client(sync_client=True) as client:
         client.create_work_pool(WorkPoolCreate(name=POOL, type="process"))
-    watch_for_zombies()
+    install_crash_automation()
     return subprocess.call(  # noqa: S603
-        [*PYTHON, "-m", "prefect", "--no-prompt", "deploy", "--all"], env={**isolated_environment(environment), **words}
+        [*PYTHON, "-m", "prefect", "--no-prompt", "deploy", "--all"],
+        env={**isolated_environment(environment), **variables},
     )
 
 
-def words_of(settings: Settings) -> dict[str, str]:
-    """Return what prefect.yaml leaves open: its schedules, and whether each has something to do."""
+def deployment_variables(settings: Settings) -> dict[str, str]:
+    """Return the variables of prefect.yaml: the schedules, and which of them are active."""
     stock, sweep = cron(settings, "stock_cron"), cron(settings, "sweep_cron")
     return {
         "TIMEZONE": settings.timezone,
@@ -189,15 +190,18 @@ def words_of(settings: Settings) -> dict[str, str]:
 
 
 def main() -> None:
-    """A process of its own: ``python -m flows.prefect.deployments``."""
+    """Run as a separate process: ``python -m flows.prefect.deployments``."""
     parser = argparse.ArgumentParser()
-    parser.add_argument("--deploy", action="store_true", help="Tell the server of prefect.yaml's deployments, and end.")
-    parser.add_argument("--owns-server", action="store_true", help="Nobody else runs flows of this server.")
+    parser.add_argument("--deploy", action="store_true", help="Register the deployments of prefect.yaml and exit.")
+    parser.add_argument(
+        "--owns-server", action="store_true", help="This is the only process that runs flows of the server."
+    )
     options = parser.parse_args()
-    with program() as settings:
+    with process_settings() as settings:
         if not os.environ.get("PREFECT_API_URL"):
-            raise SettingsError("No server is named; let PREFECT_API_URL name Prefect's.")
-        deployments = [] if options.deploy else served(settings)  # what is wrong in them need not wait for the server
+            raise SettingsError("No Prefect server is set. Set PREFECT_API_URL to its URL.")
+        # Created first, so that invalid settings are reported without waiting for the server.
+        deployments = [] if options.deploy else local_deployments(settings)
         await_server()
         if options.deploy:
             sys.exit(deploy(os.environ))

@@ -1,4 +1,4 @@
-"""Prefect's server for one command: it starts with it, and ends with it, however that ends."""
+"""A Prefect server for one command: it starts and ends with the command, even if that is killed."""
 
 import os
 import signal
@@ -19,13 +19,13 @@ START_S = 180.0
 
 @contextmanager
 def prefect_server(home: Path) -> Iterator[None]:
-    """Run a server on loopback and name it in PREFECT_API_URL; the operator's own goes first.
+    """Run a server on loopback and set PREFECT_API_URL to it; do nothing if the variable is already set.
 
-    Prefect's ephemeral server is not used: it shares the terminal's Ctrl-C with its parent, and
-    outlives a parent that is killed.
+    Prefect's ephemeral server is not used, because it receives the terminal's Ctrl-C along with its parent, and
+    survives a parent that is killed.
 
     Raises:
-        ReelmillError: it did not come up; names its log.
+        ReelmillError: the server did not start; the message names its log.
     """
     if os.environ.get("PREFECT_API_URL"):
         yield
@@ -59,13 +59,13 @@ def _await(process: subprocess.Popen[bytes], url: str, log: Path) -> None:
             return
         time.sleep(0.1)
     raise ReelmillError(
-        f"Prefect's server did not start; {log} says why. Free some memory and disk and run again, "
-        "or let PREFECT_API_URL name a server that runs."
+        f"The Prefect server did not start; see {log} for the reason. Free some memory and disk space and run the "
+        "command again, or set PREFECT_API_URL to a running server."
     )
 
 
 def free_port() -> int:
-    """Return a port of loopback that nobody listens on just now."""
+    """Return a free port on loopback."""
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         return int(free.getsockname()[1])

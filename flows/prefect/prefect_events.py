@@ -1,4 +1,4 @@
-"""Alerts as events of Prefect, so that its automations can notify people by any of its blocks."""
+"""Emit alerts as Prefect events, so that automations can send notifications with any Prefect block."""
 
 import os
 
@@ -7,44 +7,44 @@ from tasks.alerts.alerts import AlertText
 
 PREFIX = "reelmill.alert"
 LONGEST_DETAIL = 20
-"""Entries of a list within an event's payload; the outbox keeps them all."""
+"""Maximum length of lists in an event's payload; the outbox stores the full lists."""
 
 
 def install() -> None:
-    """Let each new alert of this process become an event as well; may be called again."""
+    """Emit an event for each new alert of this process; repeated calls have no effect."""
     if emit not in alerts.listeners:
         alerts.listeners.append(emit)
 
 
-def emit(told: AlertText) -> None:
-    """Hand an alert to Prefect's own sender, which works in the background and drops what its server does not take.
+def emit(alert: AlertText) -> None:
+    """Emit an alert with Prefect's client, which sends in the background and drops events that the server rejects.
 
-    Without a server that was named nothing happens: Prefect would start one for this.
+    Do nothing if PREFECT_API_URL is not set, because Prefect would start a server.
     """
     if not os.environ.get("PREFECT_API_URL"):
         return
-    from prefect.events import emit_event  # a second, and processes without a server need none of it
+    from prefect.events import emit_event  # the import takes a second, and is not needed without a server
 
     emit_event(
-        event=f"{PREFIX}.{told.kind}",
-        resource=_resource(told),
+        event=f"{PREFIX}.{alert.kind}",
+        resource=_resource(alert),
         payload={
-            "text": told.text,
-            "kind": told.kind,
-            "campaign_id": told.campaign_id or "",
+            "text": alert.text,
+            "kind": alert.kind,
+            "campaign_id": alert.campaign_id or "",
             **{
                 name: value[:LONGEST_DETAIL] if isinstance(value, list) else value
-                for name, value in told.detail.items()
+                for name, value in alert.detail.items()
             },
         },
     )
 
 
-def _resource(told: AlertText) -> dict[str, str]:
-    if told.campaign_id is None:
+def _resource(alert: AlertText) -> dict[str, str]:
+    if alert.campaign_id is None:
         return {"prefect.resource.id": "reelmill.installation", "prefect.resource.name": "Reelmill"}
     return {
-        "prefect.resource.id": f"reelmill.campaign.{told.campaign_id}",
-        "prefect.resource.name": told.campaign_id,
-        "reelmill.kind": told.kind,
+        "prefect.resource.id": f"reelmill.campaign.{alert.campaign_id}",
+        "prefect.resource.name": alert.campaign_id,
+        "reelmill.kind": alert.kind,
     }

@@ -4,7 +4,7 @@ import time
 from typing import TYPE_CHECKING
 
 from adapters.inbox import open_inbox
-from flows.nightly import terms_of
+from flows.nightly import limits_of
 from flows.runtime.resources import resources_of
 from flows.settings import Settings
 from manifests.errors import BucketError, ReelmillError, SettingsError
@@ -49,8 +49,8 @@ def check_stock_run(settings: Settings) -> str:
             "REELMILL_STOCK_BUDGET_MONEY needs a price. Set REELMILL_STOCK_PRICE_H to the price of a device "
             "hour, or set the budget in hours with REELMILL_STOCK_BUDGET_H."
         )
-    terms = terms_of(settings)
-    night_of(time.time(), terms.until, settings.timezone)
+    limits = limits_of(settings)
+    night_of(time.time(), limits.until, settings.timezone)
     resources = resources_of(settings)
     try:
         load_stock_sheet(resources, settings.stock, cards_of(resources), settings.model)

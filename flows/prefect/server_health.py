@@ -1,4 +1,4 @@
-"""Whether Prefect's server answers, for whoever waits for it."""
+"""Check whether a Prefect server responds."""
 
 import urllib.error
 import urllib.request
@@ -7,18 +7,18 @@ from urllib.parse import urlsplit
 
 
 def without_password(url: str) -> str:
-    """Return a URL without the user and the password that it may hold."""
+    """Return a URL without its user name and password."""
     parts = urlsplit(url)
     return parts._replace(netloc=parts.netloc.rpartition("@")[2]).geturl()
 
 
 def health_of(url: str) -> str:
-    """Return what answers while a server works, by its PREFECT_API_URL."""
+    """Return the health check URL of a server, from its PREFECT_API_URL."""
     return f"{without_password(url).rstrip('/')}/health"
 
 
 def answers(url: str, timeout_s: float = 5.0) -> bool:
-    """True where something works at a URL, if only to tell who may look."""
+    """Whether a URL responds successfully, or with 401 or 403."""
     try:
         with urllib.request.urlopen(url, timeout=timeout_s):  # noqa: S310 - the operator's own server
             return True

@@ -1,4 +1,4 @@
-"""Flow runs that Prefect calls running and that nobody runs: their process, or the whole machine, has died."""
+"""Mark flow runs as crashed that Prefect considers running although their process or machine has died."""
 
 import time
 from collections.abc import Iterable
@@ -17,11 +17,14 @@ from prefect.states import Crashed
 BEGUN = [StateType.PENDING, StateType.RUNNING, StateType.CANCELLING]
 PAGE = 100
 SILENT_S = 600.0
-"""A campaign's driver beats every ten seconds; before its first beat it may look through a million variants."""
+"""Drivers send a heartbeat every ten seconds, but the first one may take longer with a million variants."""
 
 
-def end_leftovers(deployments: Iterable[UUID]) -> int:
-    """Call those of these deployments crashed; right only where nobody executes any just now. Return how many."""
+def crash_stale_runs(deployments: Iterable[UUID]) -> int:
+    """Mark unfinished flow runs of these deployments as crashed and return their number.
+
+    Only correct if no process runs any of them.
+    """
     chosen = FlowRunFilter(
         deployment_id=FlowRunFilterDeploymentId(any_=list(deployments)),
         state=FlowRunFilterState(type=FlowRunFilterStateType(any_=BEGUN)),
@@ -30,29 +33,29 @@ def end_leftovers(deployments: Iterable[UUID]) -> int:
     with get_client(sync_client=True) as client:
         while runs := client.read_flow_runs(flow_run_filter=chosen, limit=PAGE):
             for run in runs:
-                client.set_flow_run_state(run.id, Crashed(message="Whoever ran it has died."), force=True)
+                client.set_flow_run_state(run.id, Crashed(message="The process of this flow run has died."), force=True)
             ended += len(runs)
     return ended
 
 
 def is_final(run: FlowRun) -> bool:
-    """True where a flow run has ended."""
+    """Whether a flow run has ended."""
     return run.state is not None and run.state.is_final()
 
 
-def end_silent(runs: Iterable[FlowRun], heard_at: float) -> int:
-    """Call those crashed that have begun and of which nothing was heard for SILENT_S; return how many.
+def crash_silent_runs(runs: Iterable[FlowRun], heard_at: float) -> int:
+    """Mark started flow runs without a heartbeat for SILENT_S as crashed; return their number.
 
     Args:
-        heard_at: when the catalogue last heard of the campaign's driver, seconds since 1970.
+        heard_at: time of the last heartbeat of the campaign's driver in the catalogue, in seconds since 1970.
     """
     ended = 0
     for run in runs:
         state = run.state
         if state is None or state.type not in BEGUN:
-            continue  # what waits for a worker waits as long as it must
+            continue  # a flow run may wait for a worker indefinitely
         if time.time() - max(heard_at, state.timestamp.timestamp()) > SILENT_S:
             with get_client(sync_client=True) as client:
-                client.set_flow_run_state(run.id, Crashed(message="Nothing was heard of it any more."), force=True)
+                client.set_flow_run_state(run.id, Crashed(message="The heartbeat has stopped."), force=True)
             ended += 1
     return ended

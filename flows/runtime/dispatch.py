@@ -1,4 +1,4 @@
-"""Shards out to devices, and what comes back of them: until none is left, or the run may take no more."""
+"""Dispatch shards to devices and collect their results, until none is left or the run is over."""
 
 from collections import deque
 from collections.abc import Iterable, Iterator
@@ -11,11 +11,11 @@ from prefect.cache_policies import NO_CACHE
 from prefect.futures import PrefectFuture
 from prefect.task_runners import TaskRunner
 
-from flows.prefect import prefect_events as notices
+from flows.prefect import prefect_events
 from flows.runtime.logs import logged
 from flows.runtime.resources import here
 from flows.runtime.run import Run
-from flows.runtime.runner import at_once, device_runner, first_line, is_lost_worker, options_for
+from flows.runtime.runner import device_runner, first_line, is_lost_worker, max_in_flight, options_for
 from flows.settings import Settings
 from manifests.errors import BrokenDeviceError, BucketError, ReelmillError
 from tasks.plan.remaining import Remaining
@@ -25,9 +25,9 @@ from tasks.runtime.cancellation import stopping
 from tasks.runtime.lease_owner import current_owner
 from tasks.runtime.resources import Resources, card_of
 
-BARREN = 3
-"""So many dispatches after which workers were lost and nothing was finished end the run."""
-notices.install()
+MAX_FRUITLESS = 3
+"""Number of waves that may lose workers without finishing any job; then the run fails."""
+prefect_events.install()
 
 
 def is_transient(_task: Any, _run: Any, state: Any) -> bool:
@@ -46,7 +46,7 @@ def is_transient(_task: Any, _run: Any, state: Any) -> bool:
     persist_result=False,
 )
 def render(resources: Resources, shard: Shard) -> ShardReport:
-    """Render and judge one shard on a device."""
+    """Generate and score one shard on a device."""
     with logged(
         resources, campaign_id=shard.campaign_id, shard=shard.name, run_id=shard.run_id, worker=current_owner()
     ):
@@ -54,36 +54,36 @@ def render(resources: Resources, shard: Shard) -> ShardReport:
 
 
 def render_all(settings: Settings, resources: Resources, remaining: Remaining, run: Run) -> None:
-    """Dispatch shards until none is left, or the run is over; those that let others go first are dispatched again."""
+    """Dispatch shards until none is left or the run is over; shards that yielded to other runs are dispatched again."""
     shards = remaining.shards(settings.shard_size, run.run_id)
     cards = tuple(card_of(resources, name) for name in sorted({shard.card for shard in shards}))
     if not shards:
         return
-    barren = 0
+    fruitless = 0
     with device_runner(settings, cards) as runner, stopped_by_errors():
         while shards and run.await_turn(len(shards)):
             wave = Wave(settings, resources, runner, shards)
-            wave.roll()
-            if not wave.lost and not wave.gave_way:
+            wave.run()
+            if not wave.lost and not wave.yielded:
                 return
             left, shards = number_of_jobs(shards), remaining.shards(settings.shard_size, run.run_id)
-            barren = barren + 1 if wave.lost and number_of_jobs(shards) >= left else 0
-            if wave.lost and barren >= BARREN:
+            fruitless = fruitless + 1 if wave.lost and number_of_jobs(shards) >= left else 0
+            if wave.lost and fruitless >= MAX_FRUITLESS:
                 raise BrokenDeviceError(
-                    f"Workers are lost over and over, and nothing comes of it ({first_line(wave.lost)}); look at their "
-                    "logs and at the memory of their machines, then run again."
+                    f"Workers were lost repeatedly without finishing a clip ({first_line(wave.lost)}). Check their "
+                    "logs and the memory of their machines, then re-run the same command to resume."
                 )
 
 
 class Wave:
-    """Shards on their way, a few more at a time than there are devices.
+    """Shards in progress, slightly more at a time than there are devices.
 
-    No more are submitted once the run has to let others go first, or once one failed for a reason that the others
-    would meet as well. A broken device is none, until as many have failed as there are.
+    No further shards are submitted after one has yielded to another run, or has failed for a reason that would affect the
+    others too. A broken device is not such a reason, until as many shards failed as there are devices.
 
     Attributes:
-        reports: of the shards that ended.
-        lost: what lost a shard together with its worker; None where none was.
+        reports: reports of the shards that ended.
+        lost: the error with which a worker was lost; None if there was none.
     """
 
     def __init__(
@@ -95,28 +95,28 @@ class Wave:
         self._waiting = deque(shards)
         self._cards = {shard.card: card_of(resources, shard.card) for shard in self._waiting}
         self._pending = 0
-        self._ended: SimpleQueue[PrefectFuture[ShardReport]] = SimpleQueue()  # in the order of their ends
+        self._ended: SimpleQueue[PrefectFuture[ShardReport]] = SimpleQueue()  # in the order of completion
         self._failures: list[Exception] = []
         self.reports: list[ShardReport] = []
         self.lost: Exception | None = None
 
     @property
-    def gave_way(self) -> bool:
-        """True where shards took no more, so that others go first or since the run is over."""
+    def yielded(self) -> bool:
+        """Whether shards ended early, because other runs have priority or the run is over."""
         return any(report.why_ended for report in self.reports)
 
-    def roll(self) -> None:
-        """Submit, and wait until all that was submitted has ended.
+    def run(self) -> None:
+        """Submit shards and wait until all submitted ones have ended.
 
         Raises:
-            ReelmillError: what failed first.
+            ReelmillError: the first failure.
         """
         while self._waiting or self._pending:
-            most = at_once(self._settings, self._resources, self._cards.values())
+            most = max_in_flight(self._settings, self._resources, self._cards.values())
             while self._waiting and self._pending < most:
                 self._submit(self._waiting.popleft())
-            self._take(self._ended.get())
-            if self.gave_way or len(self._failures) >= most or not all(map(is_of_a_device, self._failures)):
+            self._collect(self._ended.get())
+            if self.yielded or len(self._failures) >= most or not all(map(is_of_a_device, self._failures)):
                 self._waiting.clear()
         if self._failures:
             raise self._failures[0]
@@ -127,11 +127,11 @@ class Wave:
         self._pending += 1
         future.add_done_callback(self._ended.put)
 
-    def _take(self, ended: PrefectFuture[ShardReport]) -> None:
+    def _collect(self, ended: PrefectFuture[ShardReport]) -> None:
         self._pending -= 1
         try:
             self.reports.append(ended.result())
-        except Exception as error:  # noqa: BLE001 - the first is raised in the end
+        except Exception as error:  # noqa: BLE001 - the first one is raised at the end
             if is_lost_worker(error):
                 self.lost = error
             else:
@@ -139,18 +139,18 @@ class Wave:
 
 
 def is_of_a_device(error: Exception) -> bool:
-    """True where other devices may do what one could not."""
+    """Whether other devices may succeed where this one failed."""
     return isinstance(error, BrokenDeviceError)
 
 
 def number_of_jobs(shards: list[Shard]) -> int:
-    """Return how many jobs the shards have together."""
+    """Return the total number of jobs in the shards."""
     return sum(len(shard.jobs) for shard in shards)
 
 
 @contextmanager
 def stopped_by_errors() -> Iterator[None]:
-    """Tell this process's steps to stop: runners wait for their threads, and Ctrl-C would finish the campaign."""
+    """After an exception or Ctrl-C, stop the steps of this process; task runners would wait for them to finish."""
     try:
         yield
     except BaseException:

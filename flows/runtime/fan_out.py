@@ -1,4 +1,4 @@
-"""Where shards run, as the settings say it: on this machine's devices, or on those of a Ray cluster."""
+"""Where shards run according to the settings: on the devices of this machine or of a Ray cluster."""
 
 import os
 from ipaddress import ip_address
@@ -9,45 +9,45 @@ from manifests.errors import SettingsError
 
 
 def check_fan_out(settings: Settings) -> None:
-    """Refuse what cannot work: a Ray cluster of many hosts over what only one host can see.
+    """Check that all hosts of a Ray cluster can reach catalogue, bucket, staging and Prefect server.
 
     Raises:
-        SettingsError: says which setting to change.
+        SettingsError: a setting works on one host only.
     """
     if settings.runner == "threads" or not spans_hosts(settings):
         return
-    cluster = f"The Ray cluster {settings.ray_address} may span hosts"
+    cluster = f"The Ray cluster {settings.ray_address} may span several hosts"
     if not settings.catalogue_url.startswith(("postgresql", "postgres:")):
         raise SettingsError(
-            f"{cluster}, and an SQLite catalogue is a file on one of them; let REELMILL_CATALOGUE_URL "
-            "name a PostgreSQL database."
+            f"{cluster}, but an SQLite catalogue is a file on one of them. Set REELMILL_CATALOGUE_URL to a PostgreSQL "
+            "database."
         )
     if not settings.bucket.startswith("s3://"):
         raise SettingsError(
-            f"{cluster}, and a folder as the bucket lies on one of them; let REELMILL_BUCKET name an "
-            "S3 bucket, such as s3://clips/autumn."
+            f"{cluster}, but the bucket is a folder on one of them. Set REELMILL_BUCKET to an S3 bucket, such as "
+            "s3://clips/autumn."
         )
     if settings.staging == "local":
         raise SettingsError(
-            f"{cluster}, and masters staged on one of them are not found by the others; set "
-            "REELMILL_STAGING to bucket or auto."
+            f"{cluster}, but locally staged masters are only available on one of them. Set REELMILL_STAGING to bucket "
+            "or auto."
         )
     if is_loopback(os.environ.get("PREFECT_API_URL", "")):
         raise SettingsError(
-            f"{cluster}, and its workers report to a Prefect server that all of them can reach; let "
-            "PREFECT_API_URL name one."
+            f"{cluster}, but PREFECT_API_URL does not name a Prefect server that all of them can reach. Set it to such "
+            "a server."
         )
 
 
 def spans_hosts(settings: Settings) -> bool:
-    """True where other hosts can be part of the Ray cluster: its head listens on more than loopback."""
+    """Whether other hosts can be part of the Ray cluster: its head is not on loopback."""
     if settings.runner != "ray" or not settings.ray_address:
         return False
     return not is_loopback(settings.ray_address)
 
 
 def is_loopback(address: str) -> bool:
-    """True where a URL or host:port is reached from its own host alone, or is empty."""
+    """Whether a URL or host:port is empty or a loopback address."""
     host = urlsplit(address if "://" in address else f"//{address}").hostname or "localhost"
     try:
         return ip_address(host).is_loopback
@@ -56,10 +56,10 @@ def is_loopback(address: str) -> bool:
 
 
 def shares_staging(settings: Settings) -> bool:
-    """True where masters wait in the bucket."""
+    """Whether masters are staged in the bucket."""
     return settings.staging == "bucket" or (settings.staging == "auto" and spans_hosts(settings))
 
 
 def pool_of(settings: Settings, machine: str) -> str:
-    """Return what runs share devices in: they take turns there and nowhere else."""
+    """Return the name of the device pool; runs of the same pool take turns."""
     return f"ray:{settings.ray_address or machine}" if settings.runner == "ray" else f"threads:{machine}"

@@ -1,4 +1,4 @@
-"""Log lines: for people or as JSON, each with what it belongs to, none with a secret."""
+"""Logging as text or JSON, with context fields and without secrets."""
 
 import json
 import logging
@@ -13,30 +13,30 @@ from urllib.parse import unquote, urlsplit
 from pydantic import SecretStr
 
 from flows.settings import Settings
-from tasks.runtime.log_context import FIELDS, scope, scope_now
+from tasks.runtime.log_context import FIELDS, current_scope, scope
 from tasks.runtime.redaction import redact
 from tasks.runtime.resources import Resources
 
 TEXT = "%(asctime)s %(levelname)s %(name)s: %(message)s"
 OURS = ("adapters", "app", "flows", "models", "tasks")
 PREFECT = {"flow_run_id": "flow_run_id", "task_run_id": "task_run_id"}
-"""Fields that Prefect's own records carry."""
+"""Fields of Prefect's log records."""
 SHORTEST_PART = 10
-"""Characters of the last part of a webhook's path from which on it is taken for its secret: ``incoming`` is none."""
+"""Minimum length of the last part of a webhook's path to be treated as a secret; ``incoming`` is not one."""
 LONGEST_LINE = 32_768
-"""Characters of a message or of a traceback; collectors cut longer lines anywhere, and then they are no JSON."""
+"""Maximum length of a message or traceback; log collectors truncate longer lines, which makes the JSON invalid."""
 
 
 def prepare_logs(settings: Settings) -> None:
-    """Write this process's log lines as the settings say, and take their secrets out of every record.
+    """Configure the logging of this process, and redact the secrets of the settings in every record.
 
-    May be called as often as one likes; again after Prefect was imported, which sets its own handlers.
+    May be called repeatedly. Call it again after importing Prefect, which sets its own handlers.
     """
     redact.learn(secrets_of(settings))
     redact_records()
     if settings.log_format == "json":
         _handle_root(JsonLines())
-        for name in OURS:  # the root's level stays: other libraries say at INFO each request that they make
+        for name in OURS:  # the root level is not changed: at INFO, other libraries log every request
             logging.getLogger(name).setLevel(logging.INFO)
     elif not logging.getLogger().handlers:
         _handle_root(ScopedText(TEXT))
@@ -44,7 +44,7 @@ def prepare_logs(settings: Settings) -> None:
 
 @contextmanager
 def logged(resources: Resources, **fields: str) -> Iterator[None]:
-    """Let log lines of the block carry fields, and no secret of the resources: a Ray worker has read no settings."""
+    """Add fields to log records of the block and redact secrets of the resources; Ray workers load no settings."""
     redact.learn(secrets_of_resources(resources))
     redact_records()
     with scope(**fields):
@@ -52,7 +52,7 @@ def logged(resources: Resources, **fields: str) -> Iterator[None]:
 
 
 def secrets_of(settings: Settings) -> Iterable[str]:
-    """Yield what the settings keep secret, whole and in the parts that stand alone in messages."""
+    """Yield the secrets of the settings, and parts of them that may appear separately in messages."""
     for name in type(settings).model_fields:
         value = getattr(settings, name)
         if isinstance(value, SecretStr):
@@ -63,7 +63,7 @@ def secrets_of(settings: Settings) -> Iterable[str]:
 
 
 def secrets_of_resources(resources: Resources) -> Iterable[str]:
-    """Yield what a resources keeps secret."""
+    """Yield the secrets of the resources."""
     yield from filter(None, (resources.bucket.access_key, resources.bucket.secret_key))
     yield from _passwords(resources.catalogue_url)
     if resources.prompt_key:
@@ -80,7 +80,7 @@ def _passwords(url: str) -> Iterator[str]:
 
 
 def _secret_path(url: str) -> Iterator[str]:
-    """Yield what comes after a webhook's host: HTTP clients and servers log it alone."""
+    """Yield the path and query of a webhook: HTTP clients and servers log them without the host."""
     try:
         parts = urlsplit(url)
     except ValueError:
@@ -94,52 +94,52 @@ def _secret_path(url: str) -> Iterator[str]:
 
 
 def redact_records() -> None:
-    """Let every log record of this process be made without secrets, whoever logs it and whatever handles it."""
-    made = logging.getLogRecordFactory()
-    if not isinstance(made, _Redacting):
-        logging.setLogRecordFactory(_Redacting(made))
+    """Redact secrets in every log record of this process when it is created, for all loggers and handlers."""
+    factory = logging.getLogRecordFactory()
+    if not isinstance(factory, _RedactingFactory):
+        logging.setLogRecordFactory(_RedactingFactory(factory))
 
 
-class _Redacting:
-    """Makes records whose message and traceback hold no secret, and which know their scope.
+class _RedactingFactory:
+    """Creates log records with redacted message and traceback, and with the current scope.
 
-    A filter would have to stand on every handler, Prefect's included, which come and go; a record is made once.
+    Filters would have to be added to every handler, including those of Prefect, which change.
     """
 
-    def __init__(self, made: Callable[..., logging.LogRecord]) -> None:
-        self._made = made
+    def __init__(self, factory: Callable[..., logging.LogRecord]) -> None:
+        self._factory = factory
 
     def __call__(self, *args: Any, **kwargs: Any) -> logging.LogRecord:
-        record = self._made(*args, **kwargs)
+        record = self._factory(*args, **kwargs)
         try:
             message = record.getMessage()
-        except Exception:  # noqa: BLE001 - logging would print both as they are
+        except Exception:  # noqa: BLE001 - logging would print both unformatted
             message = f"{record.msg!r} {record.args!r}"
         record.msg, record.args = redact(message), ()
         if record.exc_info and record.exc_info[0]:
-            # Handlers that format exc_info themselves, as Prefect's for JSON does, would print it as it is.
+            # Handlers that format exc_info themselves, such as Prefect's JSON handler, would not redact it.
             record.exc_text = redact("".join(traceback.format_exception(*record.exc_info)).rstrip("\n"))
             record.exc_info = None
         if record.stack_info:
             record.stack_info = redact(record.stack_info)
-        record.scope = dict(scope_now())
+        record.scope = dict(current_scope())
         return record
 
 
 class ScopedText(logging.Formatter):
-    """A line for people, with its scope at the end."""
+    """Formats a record as text, with its scope at the end."""
 
     def formatMessage(self, record: logging.LogRecord) -> str:
-        """Return the line."""
+        """Return the formatted line."""
         fields = " ".join(f"{name}={value}" for name, value in _scope_of(record).items())
         return super().formatMessage(record) + (f" [{fields}]" if fields else "")
 
 
 class JsonLines(logging.Formatter):
-    """One JSON object a line: at, level, logger, message, FIELDS of its scope, Prefect's ids, and the traceback."""
+    """Formats a record as one line of JSON: at, level, logger, message, FIELDS, Prefect's ids and the traceback."""
 
     def format(self, record: logging.LogRecord) -> str:
-        """Return the object."""
+        """Return the line."""
         line: dict[str, str] = {
             "at": datetime.fromtimestamp(record.created, UTC).isoformat(timespec="milliseconds"),
             "level": record.levelname,
@@ -150,7 +150,7 @@ class JsonLines(logging.Formatter):
         for name, attribute in PREFECT.items():
             if value := getattr(record, attribute, None):
                 line[name] = str(value)
-        if record.exc_info and not record.exc_text:  # of a record that was made elsewhere
+        if record.exc_info and not record.exc_text:  # a record from another process
             record.exc_text = self.formatException(record.exc_info)
         if record.exc_text:
             line["exception"] = _short(redact(record.exc_text))
@@ -167,7 +167,7 @@ def _scope_of(record: logging.LogRecord) -> dict[str, str]:
 
 
 class Terminal(logging.StreamHandler[Any]):
-    """Writes to what is sys.stderr when a line comes."""
+    """Writes to the current value of sys.stderr."""
 
     def __init__(self, formatter: logging.Formatter) -> None:
         logging.Handler.__init__(self)
@@ -175,12 +175,12 @@ class Terminal(logging.StreamHandler[Any]):
 
     @property
     def stream(self) -> Any:
-        """Where lines go."""
+        """The output stream."""
         return sys.stderr
 
 
 def _handle_root(formatter: logging.Formatter) -> None:
-    """Let the root logger write by this formatter to stderr, and by no console handler beside it."""
+    """Make the root logger write to stderr with this formatter, and remove other console handlers."""
     root = logging.getLogger()
     for handler in [each for each in root.handlers if _is_console(each)]:
         root.removeHandler(handler)
@@ -188,5 +188,5 @@ def _handle_root(formatter: logging.Formatter) -> None:
 
 
 def _is_console(handler: logging.Handler) -> bool:
-    """True for handlers that write to this process's terminal: ours of an earlier call, and Prefect's."""
+    """Whether a handler writes to the terminal: ours from an earlier call, or Prefect's."""
     return isinstance(handler, Terminal) or type(handler).__name__ == "PrefectConsoleHandler"

@@ -1,4 +1,4 @@
-"""What flows are given: settings by name, and no secrets, since Prefect keeps and shows parameters."""
+"""Parameters of flows: overrides of settings, but no secrets, because Prefect stores and shows parameters."""
 
 from typing import Any, get_args
 
@@ -19,27 +19,26 @@ SECRET = frozenset(
 
 
 def checked_overrides(settings: dict[str, Any] | None) -> dict[str, Any]:
-    """Return a flow's overrides of settings.
+    """Return the setting overrides of a flow.
 
     Raises:
-        SettingsError: one of them is a secret.
+        SettingsError: an override is a secret.
     """
     overrides = settings or {}
     if secret := SECRET & overrides.keys():
         raise SettingsError(
-            f"The setting {min(secret)!r} is secret, and parameters are kept in Prefect's database: "
-            f"delete this flow run, change the secret, and set it as REELMILL_{min(secret).upper()} "
-            "where flows run."
+            f"The setting {min(secret)!r} is secret, but Prefect stores parameters in its database. Delete this flow "
+            f"run, replace the secret, and set REELMILL_{min(secret).upper()} where flows run."
         )
     return overrides
 
 
 def settings_given(settings: dict[str, Any] | None) -> Settings:
-    """Return the settings with a flow's overrides, and let logs and alerts of this process keep their secrets.
+    """Return the settings with the overrides of a flow, and redact their secrets in logs and alerts of this process.
 
     Raises:
-        SettingsError: one is a secret, or is wrong.
+        SettingsError: an override is a secret or invalid.
     """
     loaded = load_settings(**checked_overrides(settings))
-    prepare_logs(loaded)  # again: Prefect's import has set handlers of its own
+    prepare_logs(loaded)  # needed again, because importing Prefect sets its own handlers
     return loaded

@@ -1,4 +1,4 @@
-"""What the processes have in common that `reelmill up` keeps alive."""
+"""Setup of the processes that `reelmill up` supervises."""
 
 import os
 import sys
@@ -10,12 +10,12 @@ from flows.settings import Settings, load_settings
 from manifests.errors import ReelmillError, SettingsError
 
 WRONG_SETTINGS = os.EX_CONFIG
-"""Exit code where starting again is of no use."""
+"""Exit code after which a restart is pointless."""
 
 
 @contextmanager
-def program() -> Iterator[Settings]:
-    """Yield the settings, with logs as they say; an error of ours ends the process with its sentence."""
+def process_settings() -> Iterator[Settings]:
+    """Configure logging and yield the settings; a ReelmillError ends the process with its message."""
     try:
         settings = load_settings()
         prepare_logs(settings)

@@ -1,4 +1,4 @@
-"""From settings to the plain values that the steps open their tools with."""
+"""Convert settings to the resources of the steps, which are plain values."""
 
 import fcntl
 import secrets
@@ -15,7 +15,7 @@ PROMPT_KEY_BYTES = 32
 
 
 def resources_of(settings: Settings) -> Resources:
-    """Return the resources, making the embedded state's folder and secrets on first use."""
+    """Return the resources; the folder of the local state and its secrets are created on first use."""
     settings.home.mkdir(parents=True, exist_ok=True)
     return Resources(
         catalogue_url=settings.catalogue_url or f"sqlite:///{settings.home / 'catalogue.sqlite'}",
@@ -44,7 +44,7 @@ def resources_of(settings: Settings) -> Resources:
         drafts=settings.drafts,
         master_crf=settings.master_crf,
         shared=shares_staging(settings),
-        machine=_kept(settings, "machine.id", 8).hex(),
+        machine=_load_or_create(settings, "machine.id", 8).hex(),
         devices=() if settings.device == "auto" else tuple(settings.device.split(",")),
         threads=settings.threads,
         model_folders=settings.model_folders,
@@ -54,12 +54,12 @@ def resources_of(settings: Settings) -> Resources:
         training_mining=settings.training_mining,
         disclose_prompt=settings.disclose_prompt,
         attestations=tuple(settings.attestations.items()),
-        prompt_key=_kept(settings, "prompt.key", PROMPT_KEY_BYTES),
+        prompt_key=_load_or_create(settings, "prompt.key", PROMPT_KEY_BYTES),
     )
 
 
 def here(resources: Resources) -> Resources:
-    """Return the resources as it is on the host that works: where hosts share their staging, the rest is their own."""
+    """Return the resources with the local values of this host; only needed if hosts share their staging."""
     if not resources.shared:
         return resources
     own = resources_of(load_settings())
@@ -79,8 +79,8 @@ def _plain(secret: SecretStr | None) -> str | None:
     return secret.get_secret_value() if secret else None
 
 
-def _kept(settings: Settings, name: str, length: int) -> bytes:
-    """Return random bytes that this installation made once: its id, or the key of its prompts' HMACs."""
+def _load_or_create(settings: Settings, name: str, length: int) -> bytes:
+    """Return random bytes that are created once per installation: its id, or the HMAC key for prompts."""
     path = settings.home / name
     with (settings.home / ".lock").open("wb") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)

@@ -1,4 +1,4 @@
-"""A run of a campaign: known to the catalogue from its beginning to its end, so that runs can take turns."""
+"""A run of a campaign, recorded in the catalogue from start to end so that runs can take turns."""
 
 import contextlib
 import threading
@@ -16,17 +16,16 @@ BEAT_S = 10.0
 GATE_S = 1.0
 FINISHED = "finished"
 LEFT = "left"
-"""Nobody has stopped the run, and yet not all was made: others hold it, or lose it over and over."""
+"""The run was not stopped, but some variants are leased by others or were lost repeatedly."""
 FAILED = "failed"
 WAITS = "others"
 
 
 class Run:
-    """What the driver says of its run, and asks of it.
+    """A run as its driver sees it.
 
     Attributes:
-        outcome: ``finished`` until something ends it early: ``paused``, ``cancelled``, ``window``, ``budget``,
-            ``left``.
+        outcome: ``finished``, unless the run ends early: ``paused``, ``cancelled``, ``window``, ``budget`` or ``left``.
     """
 
     def __init__(self, catalogue: Catalogue, campaign_id: str, run_id: str) -> None:
@@ -37,15 +36,19 @@ class Run:
 
     @property
     def is_over(self) -> bool:
-        """True where the run takes no more work."""
+        """Whether the run starts no new work."""
         return self.outcome != FINISHED or stopping.is_set()
 
-    def look(self) -> None:
-        """Note where the run was stopped while it delivered."""
+    def check_ended(self) -> None:
+        """Update the outcome if the run was stopped during delivery."""
         self._may_work()
 
     def await_turn(self, shards: int) -> bool:
-        """Wait until the run may take work for so many shards; False where it may no more."""
+        """Wait until the run may start work; return False if it is over.
+
+        Args:
+            shards: number of shards that are waiting.
+        """
         self._catalogue.runs.set_waiting_shards(self.run_id, shards)
         while not stopping.is_set():
             if self._may_work():
@@ -56,7 +59,7 @@ class Run:
         return False
 
     def _may_work(self) -> bool:
-        """Ask, and note what ends the run; letting others go first does not."""
+        """Return whether the run may start work now, and update the outcome if it is over."""
         turn = self._catalogue.runs.turn(self.run_id)
         if not turn.may_work and turn.why != WAITS:
             self.outcome = turn.why
@@ -73,7 +76,7 @@ def run_of(
     budget_s: float | None = None,
     review_url: str = "",
 ) -> Iterator[Run]:
-    """Yield a run that beats until the block ends, and end it with its outcome."""
+    """Yield a run that sends heartbeats during the block, and end it with its outcome."""
     run = Run(
         catalogue, campaign_id, catalogue.runs.begin(campaign_id, pool, current_owner(), until=until, budget_s=budget_s)
     )
@@ -87,13 +90,13 @@ def run_of(
     finally:
         ended.set()
         thread.join()
-        with contextlib.suppress(ReelmillError):  # a run that nobody ended is found by its silence
+        with contextlib.suppress(ReelmillError):  # a run that could not be ended is found by its missing heartbeat
             catalogue.runs.end(run.run_id, outcome)
             alerts.run_ended(catalogue, campaign_id, run.run_id, outcome, review_url)
 
 
 def _beat(catalogue: Catalogue, run: Run, ended: threading.Event) -> None:
     while not ended.wait(BEAT_S):
-        with contextlib.suppress(ReelmillError):  # a catalogue that is away for a moment is the steps' to report
+        with contextlib.suppress(ReelmillError):  # the steps report a catalogue that does not respond
             catalogue.runs.beat(run.run_id)
             alerts.check_pass_rate(catalogue, run.campaign_id)

@@ -19,7 +19,7 @@ from tasks.deliver.provenance import provenance_of
 from tasks.plan.licence import clearance_of, licence_record
 from tasks.runtime.resources import Resources, card_of, catalogue_of, first_frames_of
 from tasks.runtime.shared_staging import fetch_staged
-from tasks.runtime.staging import Staging, full_disk_told, sha256_of
+from tasks.runtime.staging import Staging, disk_full_errors, sha256_of
 
 RECORD_SCHEMA = 1
 
@@ -83,7 +83,7 @@ def _facts(
 ) -> SignedFacts:
     keys = keys_of(origin.campaign_id, origin.brief_ids[0], lease.variant_id, signed.sha256)
     record = canonical_json(record_of(lease, origin, signed, keys.clip, licence))
-    with full_disk_told(folder):
+    with disk_full_errors(folder):
         write_durably(folder / "record.json", record)
     digests = {
         keys.sidecar: signed.sidecar_sha256,

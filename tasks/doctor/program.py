@@ -81,7 +81,7 @@ def check_weights(resources: Resources, model: str, here: bool = True) -> Findin
                 FAIL if here else WARN,
                 problem,
                 "Download them, or set REELMILL_WEIGHTS_ROOT to the folder that contains them; "
-                f"`reelmill models show {each.name}` shows where they are expected.",
+                f"`reelmill models show {each.name}` shows the expected path.",
             )
     return Finding(OK, f"The weights of {model} and its scorer {card.scorer} are complete.")
 

@@ -64,7 +64,7 @@ def render_shard(resources: Resources, shard: Shard) -> ShardReport:
     """
     catalogue = catalogue_of(resources)
     with (
-        devices_of(resources).take() as device,
+        devices_of(resources).acquire() as device,
         heartbeat(catalogue, resources.lease_s),
         active_in_run(catalogue, shard),
     ):

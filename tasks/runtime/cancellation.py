@@ -1,6 +1,6 @@
-"""A person's wish to stop: this process's steps look at it between clips."""
+"""Cancellation of this process: its steps check for it between clips."""
 
 import threading
 
 stopping = threading.Event()
-"""Set when the flow is interrupted; leases are given back, what is finished stays."""
+"""Set when the flow is interrupted. Leases are released, and finished work is kept."""

@@ -1,4 +1,4 @@
-"""First frames, kept by their hash: a campaign goes on though its pictures were moved or changed."""
+"""Store first frames by their hash, so that a campaign can resume after its pictures were moved or changed."""
 
 import fcntl
 import hashlib
@@ -12,30 +12,30 @@ from adapters.bucket import Bucket
 from adapters.files.durable import write_durably
 from adapters.media.picture import InvalidPictureError, inspect_picture, picture_bytes, pixels_of
 from manifests.errors import GenerationError, PlanError
-from tasks.runtime.staging import full_disk_told
+from tasks.runtime.staging import disk_full_errors
 
 PREFIX = "staging/first-frames"
 ENDINGS = {"image/png": "png", "image/jpeg": "jpg", "image/webp": "webp"}
 MEDIA_TYPES = {f".{ending}": media_type for media_type, ending in ENDINGS.items()}
-"""By ending: of a kept picture's path."""
+"""Media types by file extension."""
 
 
 class FirstFrames:
-    """A folder of pictures, ``<sha256>.<ending>``, each written once.
+    """A folder of pictures, ``<sha256>.<extension>``, each written once.
 
-    With a ``shelf`` each lies in that bucket as well, under PREFIX, and is fetched from there by hosts that lack it.
+    With a bucket, pictures are also stored there under PREFIX, and other hosts fetch them from it.
     """
 
-    def __init__(self, root: Path, shelf: Bucket | None = None) -> None:
+    def __init__(self, root: Path, bucket: Bucket | None = None) -> None:
         self.root = root
-        self._shelf = shelf
+        self._bucket = bucket
 
     def add(self, path: Path) -> str:
-        """Keep a copy of a picture and return the SHA-256 of its bytes, in hex digits.
+        """Store a copy of a picture and return its SHA-256 in hex digits.
 
         Raises:
-            PlanError: it cannot be used (any more).
-            DiskFullError: no room.
+            PlanError: the picture is invalid or no longer exists.
+            DiskFullError: the disk is full.
         """
         try:
             data = picture_bytes(path)
@@ -46,8 +46,8 @@ class FirstFrames:
         with self._alone():
             if not (kept.is_file() and kept.read_bytes() == data):
                 write_durably(kept, data)
-        if self._shelf is not None:
-            self._shelf.put_new(
+        if self._bucket is not None:
+            self._bucket.put_new(
                 f"{PREFIX}/{kept.name}",
                 kept,
                 content_type=picture.media_type,
@@ -57,20 +57,20 @@ class FirstFrames:
         return picture.sha256
 
     def path(self, sha256: str) -> Path:
-        """Return where a picture is kept.
+        """Return the path of a stored picture.
 
         Raises:
-            GenerationError: it is not there, or is not what it was.
+            GenerationError: it is missing or was changed.
         """
         kept = self._find(sha256)
         _unchanged(kept, sha256)
         return kept
 
     def pixels(self, sha256: str) -> np.ndarray:
-        """Return a picture's pixels: uint8 (height, width, 3), sRGB, upright, transparency on white.
+        """Return the pixels of a picture: uint8 (height, width, 3), sRGB, upright, transparency on white.
 
         Raises:
-            GenerationError: as ``path``.
+            GenerationError: it is missing or was changed.
         """
         return pixels_of(_unchanged(self._find(sha256), sha256))
 
@@ -79,27 +79,27 @@ class FirstFrames:
             kept = self.root / f"{sha256}.{ending}"
             if kept.is_file():
                 return kept
-        if self._shelf is not None and (fetched := self._fetch(self._shelf, sha256)):
+        if self._bucket is not None and (fetched := self._fetch(self._bucket, sha256)):
             return fetched
         raise GenerationError(
-            f"The first frame {sha256[:12]}… is not in {self.root}; put it back by running a sheet "
-            "that names the picture, or copy the folder from the machine that has it."
+            f"The first frame {sha256[:12]}… is not in {self.root}. Restore it by running a sheet that uses the "
+            "picture, or copy the folder from the machine that has it."
         )
 
-    def _fetch(self, shelf: Bucket, sha256: str) -> Path | None:
+    def _fetch(self, bucket: Bucket, sha256: str) -> Path | None:
         for ending in ENDINGS.values():
             key = f"{PREFIX}/{sha256}.{ending}"
-            if shelf.head(key) is not None:
+            if bucket.head(key) is not None:
                 kept = self.root / f"{sha256}.{ending}"
                 with self._alone():
-                    write_durably(kept, shelf.read(key))
+                    write_durably(kept, bucket.read(key))
                 return kept
         return None
 
     @contextmanager
     def _alone(self) -> Iterator[None]:
-        """Keep other processes from writing the same picture."""
-        with full_disk_told(self.root):
+        """Prevent other processes from writing the same picture."""
+        with disk_full_errors(self.root):
             self.root.mkdir(parents=True, exist_ok=True)
             with (self.root / ".lock").open("wb") as lock:
                 fcntl.flock(lock, fcntl.LOCK_EX)
@@ -110,7 +110,7 @@ def _unchanged(kept: Path, sha256: str) -> bytes:
     data = kept.read_bytes()
     if hashlib.sha256(data).hexdigest() != sha256:
         raise GenerationError(
-            f"The first frame {kept} was changed since it was kept; delete it, and put it back by "
-            "running a sheet that names the picture."
+            f"The first frame {kept} was changed after it was stored. Delete it, then restore it by running a sheet "
+            "that uses the picture."
         )
     return data

@@ -1,4 +1,4 @@
-"""Keeps this process's leases alive while it works."""
+"""Renew the leases of this process while it works."""
 
 import threading
 from collections.abc import Iterator
@@ -11,7 +11,7 @@ from tasks.runtime.lease_owner import current_owner
 
 @contextmanager
 def heartbeat(catalogue: Catalogue, lease_s: float) -> Iterator[None]:
-    """Renew all leases of this process three times in each lease's length."""
+    """Renew all leases of this process during the block, three times per lease duration."""
     ended = threading.Event()
     thread = threading.Thread(target=_beat, args=(catalogue, lease_s, ended), name="heartbeat", daemon=True)
     thread.start()
@@ -27,6 +27,6 @@ def _beat(catalogue: Catalogue, lease_s: float, ended: threading.Event) -> None:
         try:
             catalogue.leases.renew(current_owner(), lease_s)
         except ReelmillError:
-            # A catalogue that is away for a moment is the steps' to report; if it stays away
-            # the leases expire, and the fence in every transition keeps this worker out.
+            # The steps report a catalogue that does not respond. If it stays away, the leases
+            # expire, and every state change checks the lease, so this worker cannot write.
             continue

@@ -1,4 +1,4 @@
-"""Who holds a lease: a name that tells whether its process still lives."""
+"""Names of lease owners, from which one can check whether the process is still alive."""
 
 import os
 import socket
@@ -7,9 +7,9 @@ from pathlib import Path
 
 
 def _started(pid: int) -> str:
-    """Start time of a process in clock ticks since boot, empty where it is gone or unknown.
+    """Return the start time of a process in clock ticks since boot; empty if it has ended or is unknown.
 
-    Linux only (field 22 of /proc/PID/stat); it tells a reused process id from the first one.
+    Linux only (field 22 of /proc/PID/stat). It distinguishes processes that reuse a process id.
     """
     try:
         stat = Path(f"/proc/{pid}/stat").read_text()
@@ -28,21 +28,21 @@ def _boot_id() -> str:
 
 
 def current_owner() -> str:
-    """Return ``host:boot:pid:started`` of this process."""
+    """Return the owner name of this process, ``host:boot:pid:started``."""
     return f"{socket.gethostname()}:{_boot_id()}:{os.getpid()}:{_started(os.getpid())}"
 
 
-def lives_here(owner: str) -> bool:
-    """True only where the owner surely lives: it runs on this host. It may be stopped, or its host may have slept."""
+def is_alive(owner: str) -> bool:
+    """Whether the owner is certainly alive, on this host; it may be stopped, or the host may have been suspended."""
     here = f"{socket.gethostname()}:{_boot_id()}:"
     pid, _, started = owner.removeprefix(here).partition(":")
     return owner.startswith(here) and pid.isdecimal() and bool(started) and _started(int(pid)) == started
 
 
 def is_dead(owner: str) -> bool:
-    """True only where the owner surely lives no more: it ran on this host and its process is gone.
+    """Whether the owner is certainly dead: it ran on this host, and its process has ended.
 
-    Owners on other hosts are never called dead; their leases expire.
+    This is never known of owners on other hosts; their leases expire.
     """
     try:
         host, boot, pid, started = owner.rsplit(":", 3)

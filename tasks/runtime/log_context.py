@@ -1,4 +1,4 @@
-"""What the work in hand belongs to, so that a log line can say so."""
+"""Context fields for log lines, such as the current campaign and variant."""
 
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -11,9 +11,9 @@ _now: ContextVar[Mapping[str, str]] = ContextVar("scope", default={})  # noqa: B
 
 @contextmanager
 def scope(**fields: str) -> Iterator[None]:
-    """Let records of the block carry some of FIELDS; a thread that is begun in it needs ``copy_context().run``."""
+    """Add some of FIELDS to the log records of the block; threads started in it need ``copy_context().run``."""
     if unknown := fields.keys() - set(FIELDS):
-        raise TypeError(f"a scope has {', '.join(FIELDS)}; not {', '.join(sorted(unknown))}")
+        raise TypeError(f"unknown fields: {', '.join(sorted(unknown))}; the fields are {', '.join(FIELDS)}")
     token = _now.set({**_now.get(), **fields})
     try:
         yield
@@ -21,6 +21,6 @@ def scope(**fields: str) -> Iterator[None]:
         _now.reset(token)
 
 
-def scope_now() -> Mapping[str, str]:
-    """Return the fields of the blocks around the caller."""
+def current_scope() -> Mapping[str, str]:
+    """Return the fields of the enclosing scopes."""
     return _now.get()

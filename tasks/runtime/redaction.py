@@ -1,4 +1,4 @@
-"""Takes secrets out of text that people and programs will read: those it was told of, and what looks like one."""
+"""Redact secrets in text: known secrets, and patterns that look like secrets."""
 
 import json
 import re
@@ -7,10 +7,10 @@ from urllib.parse import quote, quote_plus
 
 MASK = "***"
 SHORTEST = 4
-"""A secret of fewer characters is left: whatever holds it by chance would become unreadable."""
+"""Shorter secrets are not redacted, because they occur by chance in ordinary text."""
 
 _NAMED = r"(?:secret|passw(?:or)?d|passphrase|token|api[_-]?key|private[_-]?key|access[_-]?key)[\w-]{0,60}"
-"""The end of a name. All repeats are bounded, or begin where the last match ended: a long text takes no long time."""
+"""The end of a secret's name. Repetitions are bounded or follow the last match, so long texts are processed quickly."""
 _IN_QUERIES = (
     r"x-(?:amz|goog)-(?:signature|credential|security-token)|signature|sig|awsaccesskeyid|googleaccessid|"
     r"policy|key-pair-id|code|state|(?:access_|refresh_|id_)?token|(?:client_)?secret|password|api_?key"
@@ -35,18 +35,18 @@ _PATTERNS = tuple(
         (r"(/share/)[\w-]{16,}", rf"\g<1>{MASK}"),
     )
 )
-"""Private keys, webhooks, passwords within URLs, headers, AWS key ids, signed queries, named secrets, share links."""
+"""Private keys, webhooks, passwords in URLs, headers, AWS key ids, signed queries, named secrets and share links."""
 
 
 class Redaction:
-    """Knows secrets, and takes them out in every way in which they are commonly written."""
+    """Redacts known secrets in all their common encodings."""
 
     def __init__(self) -> None:
         self._forms: set[str] = set()
         self._known: re.Pattern[str] | None = None
 
     def learn(self, secrets: Iterable[str]) -> None:
-        """Remember secrets; those that are shorter than SHORTEST are not."""
+        """Add secrets, except those shorter than SHORTEST."""
         new = {form for secret in secrets if len(secret) >= SHORTEST for form in _forms(secret)} - self._forms
         if new:
             self._forms |= new
@@ -54,7 +54,7 @@ class Redaction:
             self._known = re.compile("|".join(map(re.escape, longest_first)), re.IGNORECASE)
 
     def __call__(self, text: str) -> str:
-        """Return the text without secrets."""
+        """Return the text with its secrets replaced by MASK."""
         if self._known:
             text = self._known.sub(MASK, text)
         for pattern, becomes in _PATTERNS:
@@ -63,14 +63,14 @@ class Redaction:
 
 
 def _forms(secret: str) -> set[str]:
-    """Return a secret as it stands in text, in URLs, in JSON, in reprs, and in one of these within another."""
+    """Return a secret as it appears in text, URLs, JSON and reprs, and in one of these nested in another."""
     ways = (
         str,
         quote_plus,
         lambda text: quote(text, safe=""),
         quote,
         lambda text: repr(text)[1:-1],
-        lambda text: repr(f'{text}"')[1:-2],  # beside both kinds of quotes the single ones are escaped
+        lambda text: repr(f'{text}"')[1:-2],  # in text with both kinds of quotes, single quotes are escaped
         lambda text: repr(text.encode(errors="replace"))[2:-1],
         lambda text: json.dumps(text)[1:-1],
         lambda text: json.dumps(text, ensure_ascii=False)[1:-1],
@@ -81,4 +81,4 @@ def _forms(secret: str) -> set[str]:
 
 
 redact = Redaction()
-"""This process's; flows.runtime.logs tells it the secrets of the settings."""
+"""The redaction of this process; flows.runtime.logs adds the secrets of the settings."""

@@ -1,4 +1,4 @@
-"""Opens what the steps work with, once a process, from plain values that travel anywhere."""
+"""Open the resources of the steps, once per process, from plain values that can be sent to any host."""
 
 import logging
 import queue
@@ -26,7 +26,7 @@ log = logging.getLogger(__name__)
 
 @dataclass(frozen=True, slots=True)
 class BucketConfig:
-    """Where clips are published; keys that are None are boto3's to find."""
+    """The bucket that clips are published to; without access keys, boto3's credential chain is used."""
 
     location: str
     endpoint: str | None = None
@@ -38,7 +38,7 @@ class BucketConfig:
 
 @dataclass(frozen=True, slots=True)
 class SignerConfig:
-    """Which signer is in use, and where its material lies."""
+    """The signer in use, and its files and keys."""
 
     kind: str
     folder: Path
@@ -54,17 +54,17 @@ class SignerConfig:
 
 @dataclass(frozen=True, slots=True)
 class Resources:
-    """Everything that a step needs to open its tools.
+    """Everything that a step needs to open its catalogue, bucket, signer and models.
 
     Attributes:
-        machine: id of this installation; clips that lie on another are left to it.
-        shared: masters wait in the bucket's staging prefix, where every host finds them.
+        machine: id of this installation; clips staged on another one are not touched.
+        shared: whether masters wait under the bucket's staging prefix, which every host can read.
         staging: folder for masters and signed files that are not published yet.
-        first_frames: folder of the pictures that clips start from.
-        devices: names such as ``cpu`` or ``cuda:0``, one warm model on each; none means all
-            GPUs of the machine that works, or its CPU.
-        lease_s, attempts, drafts, master_crf, attestations: see Settings; the attestations are pairs of a card's name
-            and its own.
+        first_frames: folder of the stored first frames.
+        devices: names such as ``cpu`` or ``cuda:0``, with one warm model on each; empty for all GPUs of the machine
+            that does the work, or its CPU.
+        lease_s, attempts, drafts, master_crf, attestations: see Settings; attestations are pairs of a model card's
+            name and its attestation.
     """
 
     catalogue_url: str = field(repr=False)
@@ -89,7 +89,7 @@ class Resources:
 
 
 class Device:
-    """A device with at most one warm generator on it, which is opened anew before its memory is full."""
+    """A device with at most one warm generator, which is reloaded before the memory is full."""
 
     def __init__(self, name: str, resources: Resources) -> None:
         self.name = name
@@ -102,10 +102,10 @@ class Device:
         self.drafters: dict[tuple[Any, ...], Any] = {}
 
     def generator(self, card: ModelCard) -> Generator:
-        """Return the card's generator, freeing another card's first, or its own where memory climbs."""
+        """Return the generator of a card; another card's generator, or one with growing memory, is closed first."""
         if self._watch and self._watch.is_climbing:
             log.warning(
-                "Memory of %s climbs by %.1f MB a clip; its model is loaded anew.", self.name, self._watch.slope / 1e6
+                "Memory of %s grows by %.1f MB per clip; reloading the model.", self.name, self._watch.slope / 1e6
             )
             self.close()
             self.recycled += 1
@@ -124,12 +124,12 @@ class Device:
         return self._generator
 
     def note_memory(self) -> None:
-        """Note what is in use after a clip."""
+        """Record the memory in use after a clip."""
         if self._watch:
             self._watch.add(used_bytes(self.name))
 
     def abandon(self) -> None:
-        """Let go of a generator whose device is lost; closing it would only raise."""
+        """Drop a generator whose device is lost, because closing it would raise."""
         self._generator, self._card, self._watch = None, "", None
 
     def close(self) -> None:
@@ -141,7 +141,7 @@ class Device:
 
 
 class Devices:
-    """The devices of this process; a shard takes one for as long as it runs."""
+    """The devices of this process; a shard uses one while it runs."""
 
     def __init__(self, resources: Resources) -> None:
         self._free: queue.SimpleQueue[Device] = queue.SimpleQueue()
@@ -154,8 +154,8 @@ class Devices:
         return self._number
 
     @contextmanager
-    def take(self) -> Iterator[Device]:
-        """Wait for a free device and hold it."""
+    def acquire(self) -> Iterator[Device]:
+        """Wait for a free device and reserve it during the block."""
         device = self._free.get()
         try:
             yield device
@@ -196,7 +196,7 @@ def _bucket(place: BucketConfig) -> Bucket:
 
 
 def first_frames_of(resources: Resources) -> FirstFrames:
-    """Return the kept pictures; where hosts share their staging, they are found in the bucket as well."""
+    """Return the stored first frames; with shared staging, they are stored in the bucket as well."""
     return FirstFrames(resources.first_frames, bucket_of(resources) if resources.shared else None)
 
 
@@ -212,7 +212,7 @@ def _devices(resources: Resources) -> Devices:
 
 
 def scorer_of(resources: Resources, card: ModelCard) -> FrameScorer:
-    """Return the warm scorer that the card names; while one is opened, only those wait that need the same."""
+    """Return the warm scorer of a card; while one is being opened, only callers that need the same one wait."""
     key = card.scorer, resources.model_folders, resources.weights_root
     with _opening:
         lock = _scorer_lock(*key)
@@ -231,10 +231,10 @@ def _scorer(name: str, folders: tuple[Path, ...], weights_root: Path | None) -> 
 
 
 def signer_of(resources: Resources) -> AbstractContextManager[Signer]:
-    """Return a signer, to be opened by ``with``.
+    """Return a signer as a context manager.
 
     Raises:
-        SignerUnavailableError: when opened; says which file or setting is unfit.
+        SignerUnavailableError: on entering, if a file or a setting is invalid.
     """
     place = resources.signer
     return open_signer(_source(place), TimeStamps(place.tsa_url, place.tsa_anchors) if place.tsa_url else None)
@@ -244,20 +244,20 @@ def _source(place: SignerConfig) -> SignerSource:
     if place.kind == "development":
         return DevelopmentCA(place.folder)
     if place.chain is None:
-        raise SettingsError("The signer needs a certificate chain; set REELMILL_SIGNER_CHAIN to a PEM file.")
+        raise SettingsError("The signer needs a certificate chain. Set REELMILL_SIGNER_CHAIN to a PEM file.")
     if place.kind == "pem":
         if place.key is None:
-            raise SettingsError("The signer needs a private key; set REELMILL_SIGNER_KEY to a PEM file.")
+            raise SettingsError("The signer needs a private key. Set REELMILL_SIGNER_KEY to a PEM file.")
         return KeyFile(place.chain, place.key, place.anchors)
     if place.kms_key is None:
-        raise SettingsError("The signer needs a key; set REELMILL_SIGNER_KMS_KEY to an AWS KMS key id or ARN.")
-    from adapters.c2pa.kms import kms_key  # boto3 takes its time, and other signers need none of it
+        raise SettingsError("The signer needs a key. Set REELMILL_SIGNER_KMS_KEY to an AWS KMS key id or ARN.")
+    from adapters.c2pa.kms import kms_key  # boto3 is slow to import, and other signers do not need it
 
     return kms_key(place.chain, place.kms_key, place.anchors, region=place.kms_region, endpoint=place.kms_endpoint)
 
 
 def cards_of(resources: Resources) -> dict[str, ModelCard]:
-    """Return the model cards, the operator's own folders included."""
+    """Return the model cards, including those of the configured folders."""
     return _cards(resources.model_folders)
 
 
@@ -270,18 +270,17 @@ def card_of(resources: Resources, name: str) -> ModelCard:
     """Return one model card.
 
     Raises:
-        UnknownCardError: it is not here, though a variant names it.
+        UnknownCardError: this machine does not have the card.
     """
     if name not in cards_of(resources):
         raise UnknownCardError(
-            f"The model card {name} is not here, and variants of the campaign need it; "
-            "let REELMILL_MODEL_FOLDERS name the folder that holds it."
+            f"The model card {name} is not available on this machine. Add its folder to REELMILL_MODEL_FOLDERS."
         )
     return cards_of(resources)[name]
 
 
 def close_resources() -> None:
-    """Forget everything that was opened; tests and forked work start clean."""
+    """Drop all opened resources, for tests and forked processes."""
     with _opening:
         for opener in (_catalogue, _bucket, _devices, _scorer, _cards):
             opener.cache_clear()

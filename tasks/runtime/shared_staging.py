@@ -1,7 +1,7 @@
-"""Staged masters where every host finds them: under ``staging/`` in the bucket.
+"""Stage masters under ``staging/`` in the bucket, where every host can read them.
 
-A worker puts master and poster there before it tells the catalogue of the clip; whoever judges it again, signs it or
-shows it fetches them. Keys hold the master's SHA-256, so that two attempts never mix.
+A worker uploads master and poster before it records the clip in the catalogue; processes that score, sign or show the
+clip download them. Keys contain the SHA-256 of the master, so two attempts never mix.
 """
 
 import fcntl
@@ -15,25 +15,25 @@ from adapters.files.durable import write_durably
 from manifests.clip import Clip
 from manifests.errors import BucketError, KeyTakenError
 from tasks.runtime.resources import Resources, bucket_of
-from tasks.runtime.staging import Staging, full_disk_told, is_intact, sha256_of
+from tasks.runtime.staging import Staging, disk_full_errors, is_intact, sha256_of
 
 PREFIX = "staging"
 SHARED = "bucket"
-"""``Clip.machine`` of what lies in the bucket."""
+"""``Clip.machine`` of clips staged in the bucket."""
 CACHE_CONTROL = "private, no-store"
 
 
 def share(resources: Resources, clip: Clip) -> Clip:
-    """Put a clip's master and poster into the bucket; return the clip as every host may find it.
+    """Upload a clip's master and poster to the bucket, and return the clip with its shared location.
 
-    Here they are dropped, since workers' disks are small and nobody may ever look here again.
+    The local files are deleted, because disks of workers are small.
 
     Raises:
-        BucketError: refused, or not answering after several tries.
+        BucketError: the bucket refused the request, or did not respond after several retries.
     """
     bucket, (master, poster) = bucket_of(resources), keys_of_staged(clip)
     bucket.put_new(master, clip.path, content_type="video/mp4", cache_control=CACHE_CONTROL, sha256=clip.sha256)
-    with suppress(KeyTakenError):  # a poster of the same master's frames
+    with suppress(KeyTakenError):  # a poster of the same master already exists
         bucket.put_new(
             poster,
             clip.poster,
@@ -47,21 +47,21 @@ def share(resources: Resources, clip: Clip) -> Clip:
 
 
 def keys_of_staged(clip: Clip) -> tuple[str, str]:
-    """Return the keys of master and poster."""
+    """Return the keys of the master and the poster."""
     stem = f"{PREFIX}/{clip.variant_id[:2]}/{clip.variant_id}/{clip.sha256}"
     return f"{stem}.mp4", f"{stem}.jpg"
 
 
 def is_reachable(resources: Resources, clip: Clip) -> bool:
-    """True where the clip is this machine's, or lies in the bucket."""
+    """Whether the clip is staged on this machine or in the bucket."""
     return clip.machine in (resources.machine, SHARED)
 
 
 def fetch_poster(resources: Resources, clip: Clip) -> Path | None:
-    """Return the clip's poster on this machine, fetched where it is not; None where it is gone.
+    """Return the local path of a clip's poster, downloaded if necessary; None if it no longer exists.
 
     Raises:
-        BucketError: it does not answer.
+        BucketError: the bucket does not respond.
     """
     path = clip.poster if clip.machine != SHARED else Staging(resources.staging).folder(clip.variant_id) / "poster.jpg"
     if clip.machine == SHARED and not path.is_file():
@@ -71,10 +71,10 @@ def fetch_poster(resources: Resources, clip: Clip) -> Path | None:
 
 
 def fetch_staged(resources: Resources, clip: Clip) -> Clip | None:
-    """Return the clip with its files on this machine, fetched where they are not; None where they are gone.
+    """Return the clip with local paths, downloaded if necessary; None if its files no longer exist.
 
     Raises:
-        BucketError: it does not answer.
+        BucketError: the bucket does not respond.
     """
     if clip.machine != SHARED:
         return clip if is_intact(clip.path, clip.sha256) and clip.poster.is_file() else None
@@ -92,7 +92,7 @@ def fetch_staged(resources: Resources, clip: Clip) -> Clip | None:
 
 @contextmanager
 def _alone(folder: Path) -> Iterator[None]:
-    """Keep other processes of this machine from fetching the same files."""
+    """Prevent other processes of this machine from downloading the same files."""
     with (folder / ".lock").open("wb") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
         yield
@@ -103,7 +103,7 @@ def _fetch(bucket: Bucket, key: str, path: Path) -> None:
         data = bucket.read(key)
     except BucketError:
         if bucket.head(key) is None:
-            return  # the caller finds it missing
+            return  # the caller checks whether the file exists
         raise
-    with full_disk_told(path):
+    with disk_full_errors(path):
         write_durably(path, data)

@@ -1,4 +1,4 @@
-"""A person's word on a campaign, as command line and dashboard pass it on: what it may change, and what it may not."""
+"""Pause, cancel and resume campaigns, for the command line and the dashboard."""
 
 from adapters.catalogue import Catalogue
 from adapters.catalogue.work.leases import ACTIVE
@@ -7,47 +7,54 @@ from manifests.errors import ReelmillError
 
 
 class CampaignCancelledError(ReelmillError):
-    """The campaign is cancelled; reopen it first."""
+    """The campaign is cancelled. Reopen it first."""
 
 
 def pause_campaign(catalogue: Catalogue, campaign_id: str, actor: str, reason: str = "") -> bool:
-    """Hand out no more leases of a campaign; False where it was paused before.
+    """Pause a campaign: no new leases are given out.
+
+    Returns:
+        False if it was already paused.
 
     Raises:
-        CampaignCancelledError: a pause would open it again.
+        CampaignCancelledError: the campaign is cancelled.
     """
     standing = catalogue.steering.standing(campaign_id)
     try:
         catalogue.steering.steer(campaign_id, PAUSED, actor, reason, unless=CANCELLED)
     except CampaignStandingError:
         raise CampaignCancelledError(
-            f"{campaign_id} is cancelled, so that nothing of it is begun anyway; `reelmill resume "
-            f"{campaign_id} --reopen` goes on with it."
+            f"The campaign {campaign_id} is cancelled and cannot be paused. Use `reelmill resume {campaign_id} "
+            "--reopen` to reopen it."
         ) from None
     return standing != PAUSED
 
 
 def cancel_campaign(catalogue: Catalogue, campaign_id: str, actor: str, reason: str = "") -> tuple[bool, int]:
-    """End the leases of what is being made, and hand out no more.
+    """Cancel a campaign: its leases are ended, and no new ones are given out.
 
     Returns:
-        False where it was cancelled before; and how many leases were ended.
+        False if it was already cancelled, and the number of leases that were ended.
     """
     standing = catalogue.steering.standing(campaign_id)
     return standing != CANCELLED, catalogue.steering.steer(campaign_id, CANCELLED, actor, reason)
 
 
-def let_campaign_go_on(catalogue: Catalogue, campaign_id: str, actor: str, reopen: bool = False) -> bool:
-    """Make a paused campaign active, and with ``reopen`` a cancelled one; False where it was active before.
+def resume_campaign(catalogue: Catalogue, campaign_id: str, actor: str, reopen: bool = False) -> bool:
+    """Activate a paused campaign or, with ``reopen``, a cancelled one.
+
+    Returns:
+        False if it was already active.
 
     Raises:
-        CampaignCancelledError: it is, and was not to be reopened.
+        CampaignCancelledError: the campaign is cancelled and ``reopen`` is false.
     """
     standing = catalogue.steering.standing(campaign_id)
     try:
         catalogue.steering.steer(campaign_id, ACTIVE, actor, unless="" if reopen else CANCELLED)
     except CampaignStandingError:
         raise CampaignCancelledError(
-            f"{campaign_id} is cancelled; reopen it first, on its page or by `reelmill resume {campaign_id} --reopen`."
+            f"The campaign {campaign_id} is cancelled. Reopen it on its page or with `reelmill resume {campaign_id} "
+            "--reopen`."
         ) from None
     return standing != ACTIVE

@@ -47,7 +47,7 @@ def compare(sweep: Sweep, target: SweepTarget) -> None:
             seen.add(name)
             compare_campaign(sweep, target, name, {entry.key: entry for entry in entries}, share)
         elif name not in RESERVED | sweep.campaigns:
-            sweep.notes.count("foreign", sum(1 for _ in entries))
+            sweep.notes.count("unrelated", sum(1 for _ in entries))
     for name in sorted(target.campaigns - seen):
         compare_campaign(sweep, target, name, {}, share)
 

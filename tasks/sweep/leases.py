@@ -8,7 +8,7 @@ from collections import defaultdict
 
 from adapters.catalogue.work.runs import LOST
 from tasks.alerts import alerts
-from tasks.runtime.lease_owner import is_dead, lives_here
+from tasks.runtime.lease_owner import is_alive, is_dead
 from tasks.sweep.context import Sweep
 
 
@@ -21,7 +21,7 @@ def end_abandoned(sweep: Sweep) -> None:
 
 def _end_runs(sweep: Sweep) -> None:
     for run in sweep.catalogue.runs.silent():
-        if lives_here(run.owner):
+        if is_alive(run.owner):
             continue  # the machine was suspended, and the driver will continue soon
         if not sweep.options.dry_run:
             alerts.run_ended(sweep.catalogue, run.campaign_id, run.run_id, LOST, sweep.options.review_url)

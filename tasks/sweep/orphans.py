@@ -21,7 +21,7 @@ def quarantine(sweep: Sweep, target: SweepTarget, keys: Sequence[str], known: in
         BucketUnreachableError: the bucket does not respond.
     """
     ours = [key for key in keys if is_key(key)]
-    sweep.notes.count("foreign", len(keys) - len(ours))
+    sweep.notes.count("unrelated", len(keys) - len(ours))
     named = sweep.catalogue.files.keys_in_use(ours)  # some may have been committed after the listing
     orphans = [key for key in ours if key not in named]
     for key in orphans:

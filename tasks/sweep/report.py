@@ -81,7 +81,7 @@ CHECKED: Mapping[str, str] = {
     "objects": "object{s} listed",
     "hashes": "object{s} compared by hash",
     "credentials": "credential{s} verified",
-    "foreign": "unrelated object{s} ignored",
+    "unrelated": "unrelated object{s} ignored",
     "elsewhere": "clip{s} published on another machine's disk",
     "bytes": "byte{s} in staging files",
 }

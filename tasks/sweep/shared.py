@@ -30,7 +30,7 @@ def prune_shared(sweep: Sweep, target: SweepTarget) -> None:
     """
     for masters in batches(_old_masters(sweep, target), AT_ONCE):
         rows = sweep.catalogue.files.staged({master.variant_id for master in masters})
-        sweep.notes.count("foreign", sum(master.variant_id not in rows for master in masters))
+        sweep.notes.count("unrelated", sum(master.variant_id not in rows for master in masters))
         _remove(
             sweep,
             target,

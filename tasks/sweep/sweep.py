@@ -21,7 +21,7 @@ from tasks.sweep.shared import prune_shared
 def sweep_all(resources: Resources, targets: Sequence[SweepTarget], options: SweepOptions) -> SweepReport:
     """Sweep the catalogue, the buckets and the staging folder of this machine.
 
-    If a bucket does not respond or the signer is not available, the report says so, and the other steps still run.
+    If a bucket does not respond or the signer is not available, this is reported, and the other steps still run.
 
     Raises:
         CatalogueError: the catalogue does not respond; a later sweep does the rest.

@@ -1,4 +1,4 @@
-"""One clip, several side by side, and a clip's whole way: approved, signed, published, withdrawn, regenerated."""
+"""The clip page, the comparison of clips, and a clip's way: approved, signed, published, withdrawn, regenerated."""
 
 import hashlib
 import re
@@ -20,13 +20,13 @@ def rows(home, **filters) -> tuple[GalleryRow, ...]:
         return catalogue.gallery.page(chosen).rows
 
 
-def say_of(home, key: str):
+def row_of(home, key: str):
     with open_catalogue(f"sqlite:///{home / 'catalogue.sqlite'}") as catalogue:
         return catalogue.variants.get(key)
 
 
 def zip_of(open_page, served, keys: list[str]) -> dict[str, bytes]:
-    """Choose clips in the gallery and download them; return the files in the ZIP by name."""
+    """Select clips in the gallery and download them; return the files in the ZIP by name."""
     page = open_page(f"/gallery?campaign={spring_id(served.home)}")
     for key in keys:
         page.locator(f"#c-{key} .pick").check()
@@ -61,7 +61,7 @@ def test_frames_are_stepped_one_by_one(open_page, served):
     expect(page.locator("#player")).to_have_js_property("paused", True)
 
 
-def test_everything_that_is_known_is_there(open_page, served):
+def test_all_facts_of_a_clip_are_shown(open_page, served):
     row = rows(served.home, states=("failed",))[0]
     page = open_page(f"/clips/{row.variant_id}")
     main = page.locator("main")
@@ -81,7 +81,7 @@ def test_everything_that_is_known_is_there(open_page, served):
         expect(main).to_contain_text(text)
 
 
-def test_neighbours_follow_the_gallery(open_page, served):
+def test_next_and_previous_follow_the_order_of_the_gallery(open_page, served):
     page = open_page("/gallery?q=%22prompt+1+of%22&order=-score")
     ids = page.locator("#grid > .card").evaluate_all("cards => cards.map((card) => card.dataset.id)")
     page.keyboard.press("j")
@@ -98,7 +98,7 @@ def test_neighbours_follow_the_gallery(open_page, served):
     expect(page).to_have_url(re.compile("order=-score"))
 
 
-def test_comments_at_a_moment(open_page, served):
+def test_a_comment_on_a_frame(open_page, served):
     row = rows(served.home, states=("passed",))[1]
     page = open_page(f"/clips/{row.variant_id}")
     expect(page.locator("#player")).to_have_js_property("readyState", 4)
@@ -123,13 +123,13 @@ def test_the_prompt_is_copied(open_page, served):
     assert page.evaluate("navigator.clipboard.readText()") == row.variant.prompt
 
 
-def test_approved_signed_published_and_withdrawn(open_page, served, signed_in, tmp_path):
+def test_a_clip_is_approved_signed_published_and_withdrawn(open_page, served, signed_in, tmp_path):
     key = rows(served.home, states=("passed",))[2].variant_id
     page = open_page(f"/clips/{key}")
     page.keyboard.press("a")
     expect(page.locator("#state")).to_have_text("approved")
     for _ in range(60):
-        if say_of(served.home, key).state == "published":
+        if row_of(served.home, key).state == "published":
             break
         page.wait_for_timeout(500)
     page.reload()
@@ -137,7 +137,7 @@ def test_approved_signed_published_and_withdrawn(open_page, served, signed_in, t
     credential = page.locator("#credential")
     expect(credential).to_contain_text("trusted: intact, and signed by a trusted signer")
     expect(credential.locator(".raw")).to_contain_text("human_validated")
-    row = say_of(served.home, key)
+    row = row_of(served.home, key)
     assert row.signed is not None
     with page.expect_download() as download:
         page.get_by_role("link", name="Clip", exact=True).click()
@@ -162,10 +162,10 @@ def test_approved_signed_published_and_withdrawn(open_page, served, signed_in, t
     page.keyboard.press("Enter")
     expect(page.locator("#state")).to_have_text("withdrawn")
     assert [name for name in row.signed.keys if (served.home / "bucket" / name).exists()] == []
-    assert say_of(served.home, key).url is None
+    assert row_of(served.home, key).url is None
 
 
-def test_a_re_roll_is_rendered_and_knows_its_parent(open_page, served):
+def test_a_regenerated_clip_is_generated_and_names_its_parent(open_page, served):
     parent = rows(served.home, states=("failed",))[0]
     page = open_page(f"/clips/{parent.variant_id}")
     page.keyboard.press("g")
@@ -177,16 +177,16 @@ def test_a_re_roll_is_rendered_and_knows_its_parent(open_page, served):
     expect(page.locator("main")).to_contain_text(f"regenerated from {parent.variant_id[:12]}")
     key = page.locator(".clip").get_attribute("data-id")
     for _ in range(240):
-        if say_of(served.home, key).state not in ("planned", "leased", "rendered"):
+        if row_of(served.home, key).state not in ("planned", "leased", "rendered"):
             break
         page.wait_for_timeout(500)
-    row = say_of(served.home, key)
+    row = row_of(served.home, key)
     assert row.clip is not None
     assert row.variant.seed == parent.variant.seed
     assert row.variant.prompt == "a red cup zooming in on a blue background"
 
 
-def test_a_decision_is_undone_from_the_next_clip(open_page, served):
+def test_a_decision_can_be_undone_on_the_next_clip(open_page, served):
     page = open_page("/gallery?q=%22prompt+11+of%22&state=passed")
     page.keyboard.press("j")
     key = page.locator(".card[aria-current]").get_attribute("data-id")
@@ -200,10 +200,10 @@ def test_a_decision_is_undone_from_the_next_clip(open_page, served):
     page.wait_for_load_state("load")
     page.keyboard.press("U")
     expect(page.locator("#notices")).to_contain_text("1 decision undone.")
-    assert say_of(served.home, key).state == "passed"
+    assert row_of(served.home, key).state == "passed"
 
 
-def test_what_was_approved_is_published_before_ones_eyes(open_page, served):
+def test_the_gallery_shows_when_an_approved_clip_is_published(open_page, served):
     page = open_page(f"/gallery?campaign={spring_id(served.home)}&state=passed")
     page.keyboard.press("j")
     key = page.locator(".card[aria-current]").get_attribute("data-id")
@@ -213,7 +213,7 @@ def test_what_was_approved_is_published_before_ones_eyes(open_page, served):
     expect(clip.locator("#credential")).to_contain_text("human validated")
 
 
-def test_c_compares_the_clips_of_the_same_brief(open_page, served):
+def test_c_compares_the_clips_of_a_brief(open_page, served):
     page = open_page("/gallery?q=stock&order=-score")
     page.keyboard.press("j")
     prompt = page.locator(".card[aria-current]").get_attribute("data-prompt")
@@ -223,7 +223,7 @@ def test_c_compares_the_clips_of_the_same_brief(open_page, served):
     assert set(page.locator("#grid > .card").evaluate_all("all => all.map((each) => each.dataset.prompt)")) == {prompt}
 
 
-def test_two_to_four_play_in_step(open_page, served):
+def test_compared_clips_play_in_sync(open_page, served):
     page = open_page("/gallery?campaign=" + "&q=teal+waves")
     for _ in range(3):
         page.keyboard.press("j")
@@ -250,7 +250,7 @@ def test_two_to_four_play_in_step(open_page, served):
     expect(page.locator(".card").nth(1).locator(".state")).to_have_text("rejected")
 
 
-def test_a_briefs_clips_are_compared_a_few_at_a_time(open_page, served):
+def test_clips_of_a_brief_are_compared_page_by_page(open_page, served):
     page = open_page("/compare?brief=stock-2&order=score&size=2")
     expect(page.locator("#grid > .card")).to_have_count(2)
     first = page.locator(".card").first.get_attribute("data-id")
@@ -262,7 +262,7 @@ def test_a_briefs_clips_are_compared_a_few_at_a_time(open_page, served):
     expect(page.locator("#grid > .card")).to_have_count(3)
 
 
-def test_media_answers_ranges(served, signed_in):
+def test_media_supports_range_requests(served, signed_in):
     cookies = {each["name"]: each["value"] for each in signed_in["cookies"]}
     key = rows(served.home, states=("passed", "failed", "published"))[0].variant_id
     with httpx.Client(base_url=served.url, cookies=cookies) as client:

@@ -1,4 +1,4 @@
-"""Finding clips, going through them, deciding: with the keys and eyes of a reviewer."""
+"""Find, browse and review clips in the gallery with the keyboard."""
 
 import re
 import sqlite3
@@ -20,7 +20,7 @@ def spring(home) -> str:
         return catalogue.campaigns.get("spring").campaign_id
 
 
-def test_j_and_k_go_through_a_page_and_on_to_the_next(open_page):
+def test_j_and_k_move_through_pages(open_page):
     page = open_page("/gallery?order=score")
     cards = page.locator("#grid > .card")
     expect(cards).to_have_count(60)
@@ -43,7 +43,7 @@ def test_j_and_k_go_through_a_page_and_on_to_the_next(open_page):
     expect(page).to_have_url(re.compile("after="))
 
 
-def test_filters_are_in_the_address_and_counted(open_page):
+def test_filters_are_in_the_url_and_clips_are_counted(open_page):
     page = open_page("/gallery")
     expect(page.locator(".count")).to_have_text(re.compile("5,0[0-9]{2} clips"))
     page.get_by_text("Filters and sorting").click()
@@ -67,13 +67,13 @@ def test_filters_are_in_the_address_and_counted(open_page):
     expect(page.get_by_role("link", name="Sevens that")).to_have_count(0)
 
 
-def test_a_wrong_filter_is_told(open_page):
+def test_an_invalid_filter_shows_an_error(open_page):
     page = open_page("/gallery?lowest=much")
     expect(page.locator("main")).to_contain_text("The lowest score 'much' is invalid. Enter a number from -1 to 1.")
-    open_page.complaints.clear()  # the browser logs the status 400 of the page itself
+    open_page.complaints.clear()  # the browser logs the page's own status 400
 
 
-def test_approve_goes_on_and_undo_takes_back(open_page, served):
+def test_approve_moves_to_the_next_clip_and_undo_reverts(open_page, served):
     page = open_page(REAL.format(spring(served.home)))
     page.keyboard.press("j")
     first = current(page).get_attribute("id")
@@ -86,7 +86,7 @@ def test_approve_goes_on_and_undo_takes_back(open_page, served):
     expect(page.locator("#notices")).to_contain_text("1 decision undone.")
 
 
-def test_many_decisions_in_a_row_all_arrive(open_page):
+def test_many_decisions_in_a_row_are_all_saved(open_page):
     page = open_page("/gallery?q=%22prompt+3+of%22&state=passed")
     page.keyboard.press("j")
     for _ in range(12):
@@ -97,7 +97,7 @@ def test_many_decisions_in_a_row_all_arrive(open_page):
     expect(cards.nth(12)).to_have_attribute("data-state", "passed")
 
 
-def test_reject_asks_why_and_number_keys_answer(open_page, served):
+def test_reject_asks_for_reasons_and_number_keys_choose_them(open_page, served):
     page = open_page("/gallery?q=%22prompt+4+of%22&state=passed")
     page.keyboard.press("j")
     key = current(page).get_attribute("data-id")
@@ -115,12 +115,12 @@ def test_reject_asks_why_and_number_keys_answer(open_page, served):
     assert (review.outcome, review.codes) == ("rejected", ("brand",))
 
 
-def test_a_failed_clip_needs_a_reason(open_page, served):
+def test_approving_a_failed_clip_requires_a_reason(open_page, served):
     page = open_page("/gallery?q=%22prompt+4+of%22&state=failed")
     page.keyboard.press("j")
     key = current(page).get_attribute("data-id")
     page.keyboard.press("a")
-    page.keyboard.press("Enter")  # the field is required, so nothing is sent
+    page.keyboard.press("Enter")  # the reason is required, so nothing is sent
     expect(page.locator("#override")).to_be_visible()
     page.keyboard.type("the client likes it")
     page.keyboard.press("Enter")
@@ -129,7 +129,7 @@ def test_a_failed_clip_needs_a_reason(open_page, served):
     expect(page.locator(f"#c-{key}")).to_have_attribute("data-state", "failed")
 
 
-def test_chosen_ones_are_decided_together_with_their_number(open_page):
+def test_selected_clips_are_decided_together_after_a_confirmation(open_page):
     page = open_page("/gallery?q=%22prompt+5+of%22&state=passed")
     for _ in range(3):
         page.keyboard.press("j")
@@ -144,7 +144,7 @@ def test_chosen_ones_are_decided_together_with_their_number(open_page):
     expect(page.locator("#notices")).to_contain_text("3 decisions undone.")
 
 
-def test_all_that_fit_are_counted_first_and_partly_refused(open_page, served):
+def test_a_bulk_decision_is_counted_first_and_skips_changed_clips(open_page, served):
     page = open_page("/bulk?outcome=rejected&q=%22prompt+6+of%22")
     expect(page.get_by_role("heading", name="Reject 250 clips?")).to_be_visible()
     key = (
@@ -160,7 +160,7 @@ def test_all_that_fit_are_counted_first_and_partly_refused(open_page, served):
     expect(page.locator("main")).to_contain_text("This clip has changed: ben set it to approved.")
 
 
-def test_a_stale_decision_is_refused_and_shows_what_is(open_page, served):
+def test_a_stale_decision_is_refused_and_the_current_state_shown(open_page, served):
     page = open_page("/gallery?q=%22prompt+8+of%22&state=passed")
     page.keyboard.press("j")
     key = current(page).get_attribute("data-id")
@@ -174,7 +174,7 @@ def test_a_stale_decision_is_refused_and_shows_what_is(open_page, served):
     expect(page.locator(f"#c-{key}")).not_to_have_class(re.compile("pending"))
 
 
-def test_hover_plays_and_space_too(open_page):
+def test_hover_and_space_play_a_clip(open_page):
     page = open_page("/gallery")
     page.locator(".thumb").nth(2).hover()
     video = page.locator(".thumb video")
@@ -189,7 +189,7 @@ def test_hover_plays_and_space_too(open_page):
     expect(video).to_have_count(0)
 
 
-def test_who_wants_little_motion_gets_none_by_hovering(open_page):
+def test_hover_does_not_play_with_reduced_motion(open_page):
     page = open_page("/gallery", reduced_motion="reduce")
     page.locator(".thumb").nth(2).hover()
     page.wait_for_timeout(400)

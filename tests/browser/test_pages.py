@@ -1,4 +1,4 @@
-"""Every page: accessible, in both schemes, on a phone; and the ways through campaigns, sheets, people, calibration."""
+"""All pages: accessibility in light, dark and phone layouts; campaigns, sheets, people and calibration."""
 
 import re
 import subprocess
@@ -52,7 +52,7 @@ def names(home) -> dict[str, str]:
 
 
 def reviewed(catalogue, campaign_id: str) -> None:
-    """Let Ann decide 120 clips by a stricter eye than the gate's, and Ben a third of them again, blind."""
+    """Record 120 reviews by Ann, who is stricter than the gate, and 40 blind second reviews by Ben."""
     catalogue.campaigns.set_second_share(campaign_id, 1.0, "person:ann")
     rows = [
         row
@@ -71,8 +71,8 @@ def reviewed(catalogue, campaign_id: str) -> None:
 
 
 @pytest.mark.parametrize("path", PAGES)
-@pytest.mark.parametrize("look", ["light", "dark", "phone"])
-def test_axe_finds_nothing(open_page, names, path: str, look: str):
+@pytest.mark.parametrize("look", ["light", *(pytest.param(look, marks=pytest.mark.slow) for look in ("dark", "phone"))])
+def test_axe_finds_no_violations(open_page, names, path: str, look: str):
     options = {"color_scheme": "dark"} if look == "dark" else {}
     if look == "phone":
         options = {"viewport": {"width": 390, "height": 800}, "is_mobile": True, "has_touch": True}
@@ -85,18 +85,18 @@ def test_axe_finds_nothing(open_page, names, path: str, look: str):
     found = Axe().run(page).response["violations"]
     assert [(each["id"], each["nodes"][0]["html"]) for each in found] == []
     if path == "/no-such-page":
-        open_page.complaints.clear()  # the browser logs the status 404 of the page itself
+        open_page.complaints.clear()  # the browser logs the page's own status 404
 
 
 @pytest.mark.parametrize("dialog", ["help", "reject", "override", "confirm", "withdraw", "reroll"])
-def test_axe_finds_nothing_in_dialogs(open_page, dialog: str):
+def test_axe_finds_no_violations_in_dialogs(open_page, dialog: str):
     page = open_page("/gallery")
     page.evaluate("name => document.getElementById(name).showModal()", dialog)
     found = Axe().run(page, context=f"#{dialog}").response["violations"]
     assert [(each["id"], each["nodes"][0]["html"]) for each in found] == []
 
 
-def test_a_campaigns_page_leads_everywhere(open_page, names):
+def test_a_campaign_page_links_to_its_clips_and_files(open_page, names):
     page = open_page("/")
     expect(page).to_have_url(re.compile("/campaigns$"))
     row = page.get_by_role("row", name=re.compile("spring"))
@@ -117,7 +117,7 @@ def test_a_campaigns_page_leads_everywhere(open_page, names):
         assert content in download.value.path().read_bytes()
 
 
-def test_the_slider_says_what_would_pass(open_page, names, home):
+def test_the_slider_shows_how_many_clips_would_pass(open_page, names, home):
     page = open_page(f"/campaigns/{names['stock']}")
     with open_catalogue(f"sqlite:///{home / 'catalogue.sqlite'}") as catalogue:
         would = catalogue.gallery.count(Filter(campaign=names["stock"], lowest=0.75)).number
@@ -130,7 +130,7 @@ def test_the_slider_says_what_would_pass(open_page, names, home):
     expect(page.locator("#preview")).to_contain_text(re.compile("device-minutes|is unknown"))
 
 
-def test_a_sheet_is_checked_before_anything_runs(open_page, tmp_path, home):
+def test_a_sheet_is_validated_before_it_runs(open_page, tmp_path, home):
     sheet = tmp_path / "Sommer Aktion.csv"
     sheet.write_text(
         "prompt,placements,variants\na red circle drifting right on a white background,16:9,1\n"
@@ -155,7 +155,7 @@ def test_a_sheet_is_checked_before_anything_runs(open_page, tmp_path, home):
     expect(page.locator("#briefs")).to_contain_text("Sheet with results")
 
 
-def test_a_template_is_at_hand_and_the_menu_counts(open_page):
+def test_the_template_can_be_downloaded_and_the_menu_shows_a_count(open_page):
     page = open_page("/upload")
     with page.expect_download() as download:
         page.get_by_role("link", name="sheet template").click()
@@ -171,16 +171,16 @@ def test_a_template_is_at_hand_and_the_menu_counts(open_page):
         ("bomb.xlsx", b"PK\x03\x04broken", "'bomb.xlsx' is damaged or incomplete"),
     ],
 )
-def test_what_is_no_sheet_is_refused(open_page, tmp_path, name: str, content: bytes, sentence: str):
+def test_an_invalid_file_is_refused(open_page, tmp_path, name: str, content: bytes, sentence: str):
     (tmp_path / name).write_bytes(content)
     page = open_page("/upload")
     page.locator("input[name=sheet]").set_input_files(tmp_path / name)
     page.get_by_role("button", name="Validate sheet").click()
     expect(page.locator("main")).to_contain_text(sentence)
-    open_page.complaints.clear()  # the browser logs the status 400 of the page itself
+    open_page.complaints.clear()  # the browser logs the page's own status 400
 
 
-def test_an_uploaded_sheet_reads_no_file_of_the_server(open_page, tmp_path):
+def test_an_uploaded_sheet_cannot_read_files_of_the_server(open_page, tmp_path):
     sheet = tmp_path / "sheet.csv"
     sheet.write_text("prompt,model,first_frame\na cup,svd-xt,/etc/passwd\na cup,svd-xt,../../machine.id\n")
     page = open_page("/upload")
@@ -190,7 +190,7 @@ def test_an_uploaded_sheet_reads_no_file_of_the_server(open_page, tmp_path):
     expect(page.locator("main")).to_contain_text("Valid rows: 0 of 2.")
 
 
-def test_calibration_proposes_and_applies(open_page, names, home):
+def test_calibration_proposes_and_applies_a_threshold(open_page, names, home):
     page = open_page(f"/calibration?campaign={names['stock']}")
     expect(page.locator("main")).to_contain_text("120 clips reviewed")
     expect(page.locator("main")).to_contain_text("40 clips have a blind second review")
@@ -268,7 +268,7 @@ def approve_all(home, campaign_id: str) -> None:
         catalogue.reviews.record({row.variant_id: row.seen for row in rows}, "approved", "person:ann", undo_s=3600)
 
 
-def test_hostile_texts_stay_texts(open_page, served, names, home):
+def test_hostile_texts_are_not_executed(open_page, served, names, home):
     with open_catalogue(f"sqlite:///{home / 'catalogue.sqlite'}") as catalogue:
         campaign = fill(catalogue, (20 + len(HOSTILE)) * 3, "hostile", HOSTILE)
         rows = catalogue.gallery.page(Filter(campaign=campaign), limit=200).rows
@@ -316,7 +316,7 @@ def briefs_of(home, campaign: str):
         return catalogue.campaigns.briefs(campaign)
 
 
-def test_the_policy_holds_back_what_is_inline(open_page):
+def test_the_content_security_policy_blocks_inline_scripts(open_page):
     page = open_page("/gallery")
     page.evaluate(
         "() => { const it = document.createElement('script'); it.textContent = 'window.hacked=1';"
@@ -328,7 +328,7 @@ def test_the_policy_holds_back_what_is_inline(open_page):
     open_page.complaints.clear()
 
 
-def test_no_secret_is_in_a_page(open_page, served, signed_in):
+def test_pages_contain_no_secrets(open_page, served, signed_in):
     page = open_page("/people")
     secret = next(each["value"] for each in signed_in["cookies"] if each["name"] == "reelmill")
     for path in ("/people", "/campaigns", "/audit", "/api/docs"):
@@ -337,7 +337,7 @@ def test_no_secret_is_in_a_page(open_page, served, signed_in):
     assert page.evaluate("document.cookie") == ""
 
 
-def test_the_program_lists_and_verifies(served):
+def test_the_cli_lists_accounts_and_verifies_the_audit_log(served):
     ended: subprocess.CompletedProcess[str] = program(served.home, "audit", "verify")
     assert ended.returncode == 0, ended.stderr
     assert "the log is intact" in ended.stdout

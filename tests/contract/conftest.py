@@ -1,4 +1,4 @@
-"""A catalogue on each engine in turn."""
+"""New catalogues on each database engine."""
 
 import shutil
 from collections.abc import Iterator
@@ -12,7 +12,7 @@ from adapters.catalogue import Catalogue, open_catalogue
 
 @pytest.fixture(scope="session")
 def new_file(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A new catalogue's file: copies of it are quicker than migrations."""
+    """The file of a new catalogue. Copying it is faster than running the migrations."""
     path = tmp_path_factory.mktemp("catalogue") / "new.db"
     open_catalogue(f"sqlite:///{path}").close()
     return path
@@ -20,7 +20,7 @@ def new_file(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="session")
 def new_database(postgres_server_url: str) -> Iterator[str]:
-    """The name of a new catalogue's database, for the same reason."""
+    """The name of a new catalogue's database. Copying it is faster than running the migrations."""
     with database(postgres_server_url) as url:
         open_catalogue(url).close()
         yield url.rpartition("/")[2]
@@ -42,7 +42,7 @@ def new_postgres_url(postgres_server_url: str, new_database: str) -> Iterator[st
 
 @pytest.fixture(params=["sqlite", "postgresql"])
 def catalogue(request: pytest.FixtureRequest) -> Iterator[Catalogue]:
-    """A new catalogue, open."""
+    """An open new catalogue on each engine."""
     name = "new_sqlite_url" if request.param == "sqlite" else "new_postgres_url"
     with open_catalogue(request.getfixturevalue(name)) as opened:
         yield opened

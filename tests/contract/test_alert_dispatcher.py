@@ -59,7 +59,7 @@ def test_due_alerts_are_sent_once_in_order(catalogue: Catalogue):
     assert all(alert.sent_at for alert in catalogue.alerts.all())
 
 
-def test_one_that_fails_twice_and_then_accepts(catalogue: Catalogue):
+def test_a_receiver_that_fails_twice_and_then_accepts(catalogue: Catalogue):
     put(catalogue, 1)
     with webhook_server(Plan(500), Plan(503, {"Retry-After": "4000"}), Plan()) as receiver:
         dispatcher = AlertDispatcher(catalogue, Webhook(receiver.url))
@@ -106,7 +106,7 @@ def test_a_new_receiver_gets_no_old_alerts_unless_a_person_sends_them(catalogue:
         numbers = catalogue.metrics.numbers()
         assert (numbers.alerts_waiting, numbers.alerts_given_up, numbers.alerts_kept) == (0, 0, 1)
         begun(catalogue, receiver)
-        assert len(receiver.texts) == 2, "it stays kept"
+        assert len(receiver.texts) == 2, "it is still not sent automatically"
         assert catalogue.alerts.retry_all() == 1
         begun(catalogue, receiver)
         assert receiver.texts[2:] == ["text 0"]

@@ -1,4 +1,4 @@
-"""Alerts about runs, gates, workers and sweeps: each is created once, and a failing alert stops no run."""
+"""Alerts about runs, gates, workers and sweeps: each is created once, and a failing alert does not stop a run."""
 
 from collections.abc import Iterator
 

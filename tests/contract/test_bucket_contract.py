@@ -1,4 +1,4 @@
-"""What every bucket promises, asked of each."""
+"""The contract of every bucket, tested on each implementation."""
 
 import hashlib
 import threading
@@ -35,7 +35,7 @@ def file_of(tmp_path: Path):
     return make
 
 
-def test_what_was_put_can_be_read_and_found(bucket, file_of):
+def test_an_uploaded_object_can_be_read_and_found(bucket, file_of):
     path, sha256 = file_of(b"moving pictures")
     assert bucket.head("spring/clip.mp4") is None
     bucket.put_new("spring/clip.mp4", path, sha256=sha256, **HEADERS)
@@ -43,14 +43,14 @@ def test_what_was_put_can_be_read_and_found(bucket, file_of):
     assert bucket.head("spring/clip.mp4") == Head(15, sha256)
 
 
-def test_the_same_bytes_again_are_success(bucket, file_of):
+def test_uploading_identical_content_again_succeeds(bucket, file_of):
     path, sha256 = file_of(b"same")
     for _ in range(2):
         bucket.put_new("a/clip.mp4", path, sha256=sha256, **HEADERS)
     assert list(bucket.list()) == ["a/clip.mp4"]
 
 
-def test_other_bytes_under_a_taken_key_are_refused_and_change_nothing(bucket, file_of):
+def test_different_content_under_an_existing_key_is_refused(bucket, file_of):
     path, sha256 = file_of(b"first")
     bucket.put_new("a/clip.mp4", path, sha256=sha256, **HEADERS)
     other, other_sha256 = file_of(b"other", "other.mp4")
@@ -59,7 +59,7 @@ def test_other_bytes_under_a_taken_key_are_refused_and_change_nothing(bucket, fi
     assert bucket.read("a/clip.mp4") == b"first"
 
 
-def test_a_file_that_changed_since_it_was_hashed_is_not_put(bucket, file_of):
+def test_a_file_that_changed_since_it_was_hashed_is_not_uploaded(bucket, file_of):
     path, sha256 = file_of(b"whole")
     path.write_bytes(b"who")
     with pytest.raises(BucketError, match="changed since"):
@@ -73,13 +73,13 @@ def test_a_missing_file_is_named(bucket, tmp_path):
         bucket.put_new("a/clip.mp4", tmp_path / "gone.mp4", sha256="0" * 64, **HEADERS)
 
 
-def test_an_empty_file_is_a_file(bucket, file_of):
+def test_an_empty_file_can_be_uploaded(bucket, file_of):
     path, sha256 = file_of(b"")
     bucket.put_new("empty.c2pa", path, sha256=sha256, **HEADERS)
     assert bucket.head("empty.c2pa") == Head(0, sha256)
 
 
-def test_list_is_sorted_and_keeps_to_its_prefix(bucket, file_of):
+def test_list_is_sorted_and_limited_to_the_prefix(bucket, file_of):
     path, sha256 = file_of(b"x")
     for key in ("b/2.mp4", "a/1.mp4", "a/10.mp4", "ab/3.mp4"):
         bucket.put_new(key, path, sha256=sha256, **HEADERS)
@@ -87,17 +87,17 @@ def test_list_is_sorted_and_keeps_to_its_prefix(bucket, file_of):
     assert list(bucket.list("a/")) == ["a/1.mp4", "a/10.mp4"]
 
 
-def test_reading_nothing_names_the_key(bucket):
+def test_reading_a_missing_object_names_its_key(bucket):
     with pytest.raises(BucketError, match=r"spring/none\.mp4"):
         bucket.read("spring/none.mp4")
 
 
-def test_check_says_so_in_a_sentence_and_leaves_nothing(bucket):
+def test_check_reports_success_and_leaves_no_objects(bucket):
     assert bucket.check().endswith("is writable.")
     assert list(bucket.list()) == []
 
 
-def test_of_many_writers_of_one_key_one_wins_and_the_others_learn_it(bucket, file_of):
+def test_one_of_several_concurrent_writers_wins_and_the_others_get_an_error(bucket, file_of):
     files = [file_of(f"writer {number}".encode(), f"{number}.mp4") for number in range(6)]
     outcomes: list[str] = []
 
@@ -143,7 +143,7 @@ ODD_PARTS = st.sampled_from(["..", ".", "a", "b.mp4", "", "\0", "\u202e", "/", "
 
 
 @pytest.mark.parametrize("key", BAD_KEYS)
-def test_keys_that_mean_something_else_are_refused(bucket, file_of, key):
+def test_invalid_keys_are_refused(bucket, file_of, key):
     path, sha256 = file_of(b"x")
     with pytest.raises(BucketError, match="Invalid key"):
         bucket.put_new(key, path, sha256=sha256, **HEADERS)
@@ -154,7 +154,7 @@ def test_keys_that_mean_something_else_are_refused(bucket, file_of, key):
 
 @settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(key=st.one_of(st.text(max_size=30), st.lists(ODD_PARTS, max_size=6).map("/".join)))
-def test_no_key_leads_out_of_the_folder(tmp_path_factory, key):
+def test_no_key_escapes_the_folder(tmp_path_factory, key):
     outside = tmp_path_factory.mktemp("outside")
     source = outside / "source"
     source.write_bytes(b"x")
@@ -168,7 +168,7 @@ def test_no_key_leads_out_of_the_folder(tmp_path_factory, key):
     assert sorted(path.name for path in outside.iterdir()) in (["source"], ["inside", "source"])
 
 
-def test_what_is_removed_is_gone_and_may_be_removed_again(bucket, file_of):
+def test_remove_deletes_only_the_object_and_can_be_repeated(bucket, file_of):
     path, sha256 = file_of(b"once")
     for key in ("a/clip.mp4", "a/clip.mp4x"):
         bucket.put_new(key, path, sha256=sha256, **HEADERS)
@@ -180,7 +180,7 @@ def test_what_is_removed_is_gone_and_may_be_removed_again(bucket, file_of):
         bucket.remove("../clip.mp4")
 
 
-def test_an_object_is_reached_by_its_path_or_by_a_url_for_a_while(bucket, file_of):
+def test_an_object_has_a_local_path_or_a_temporary_url(bucket, file_of):
     path, sha256 = file_of(b"moving")
     bucket.put_new("a/clip.mp4", path, sha256=sha256, **HEADERS)
     here, url = bucket.local_path("a/clip.mp4"), bucket.presigned("a/clip.mp4", 120)

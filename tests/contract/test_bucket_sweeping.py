@@ -1,4 +1,4 @@
-"""What the sweeper asks of every bucket: listings with size and time, and moves that lose nothing."""
+"""What the sweeper needs from every bucket: listings with size and time, and moves without data loss."""
 
 import hashlib
 import threading
@@ -35,7 +35,7 @@ def put(bucket: Bucket, tmp_path: Path):
     return put
 
 
-def test_entries_tell_key_size_and_time_in_the_keys_order(bucket, put):
+def test_entries_have_key_size_and_time_and_are_sorted_by_key(bucket, put):
     began = time.time()
     keys = ["a-b/1.mp4", "a/1.mp4", "a/10.mp4", "a.mp4", "ab/3.mp4", "a/1/deep.mp4", "z.mp4"]
     for number, key in enumerate(keys):
@@ -46,7 +46,7 @@ def test_entries_tell_key_size_and_time_in_the_keys_order(bucket, put):
     assert all(began - 5 <= entry.modified <= time.time() + 5 for entry in entries)
 
 
-def test_entries_keep_to_their_prefix(bucket, put):
+def test_entries_are_limited_to_the_prefix(bucket, put):
     for key in ("a/1.mp4", "a/10.mp4", "a/b/1.mp4", "ab/3.mp4"):
         put(key)
     assert [entry.key for entry in bucket.entries("a/")] == ["a/1.mp4", "a/10.mp4", "a/b/1.mp4"]
@@ -54,7 +54,7 @@ def test_entries_keep_to_their_prefix(bucket, put):
     assert list(bucket.entries("none/")) == []
 
 
-def test_what_is_moved_lies_under_the_new_key_alone(bucket, put):
+def test_a_moved_object_exists_only_under_its_new_key(bucket, put):
     put("spring/clip.mp4", b"moved")
     put("spring/clip.mp4.json", b"stays")
     assert bucket.move("spring/clip.mp4", "quarantine/spring/clip.mp4")
@@ -64,7 +64,7 @@ def test_what_is_moved_lies_under_the_new_key_alone(bucket, put):
     assert [entry.key for entry in bucket.entries()] == ["quarantine/spring/clip.mp4", "spring/clip.mp4.json"]
 
 
-def test_a_move_can_be_taken_back_and_the_key_be_put_again(bucket, put):
+def test_a_move_can_be_undone_and_the_key_reused(bucket, put):
     put("a.mp4", b"same")
     assert bucket.move("a.mp4", "b.mp4")
     assert bucket.move("b.mp4", "a.mp4")
@@ -74,19 +74,19 @@ def test_a_move_can_be_taken_back_and_the_key_be_put_again(bucket, put):
     assert (bucket.read("a.mp4"), bucket.read("b.mp4")) == (b"another", b"same")
 
 
-def test_nothing_to_move_is_said(bucket):
+def test_moving_a_missing_object_returns_false(bucket):
     assert not bucket.move("spring/none.mp4", "quarantine/none.mp4")
     assert list(bucket.entries()) == []
 
 
-def test_a_move_that_was_cut_off_is_finished_by_the_next(bucket, put):
+def test_an_interrupted_move_is_completed_by_the_next(bucket, put):
     put("a.mp4", b"same")
     put("b.mp4", b"same")
     assert bucket.move("a.mp4", "b.mp4")
     assert list(bucket.list()) == ["b.mp4"]
 
 
-def test_other_bytes_under_the_new_key_are_kept_and_so_is_the_old_one(bucket, put):
+def test_a_move_does_not_overwrite_different_content(bucket, put):
     put("a.mp4", b"one")
     put("b.mp4", b"two")
     with pytest.raises(KeyTakenError, match=r"b\.mp4"):
@@ -94,7 +94,7 @@ def test_other_bytes_under_the_new_key_are_kept_and_so_is_the_old_one(bucket, pu
     assert (bucket.read("a.mp4"), bucket.read("b.mp4")) == (b"one", b"two")
 
 
-def test_several_movers_of_one_object_do_not_lose_it(bucket, put):
+def test_concurrent_moves_do_not_lose_the_object(bucket, put):
     put("a.mp4", b"precious")
     outcomes: list[bool] = []
     threads = [threading.Thread(target=lambda: outcomes.append(bucket.move("a.mp4", "b.mp4"))) for _ in range(5)]
@@ -109,14 +109,14 @@ def test_several_movers_of_one_object_do_not_lose_it(bucket, put):
 
 
 @pytest.mark.parametrize("keys", [("../a.mp4", "b.mp4"), ("a.mp4", "/etc/passwd"), ("a.mp4", "a//b")])
-def test_keys_that_mean_something_else_are_not_moved(bucket, put, keys):
+def test_invalid_keys_are_not_moved(bucket, put, keys):
     put("a.mp4")
     with pytest.raises(BucketError, match="Invalid key"):
         bucket.move(*keys)
     assert list(bucket.list()) == ["a.mp4"]
 
 
-def test_a_bucket_that_keeps_versions_keeps_those_of_what_was_moved(s3_endpoint, s3_bucket_name):
+def test_a_move_in_a_versioned_bucket_keeps_old_versions(s3_endpoint, s3_bucket_name):
     store = client(s3_endpoint)
     store.put_bucket_versioning(Bucket=s3_bucket_name, VersioningConfiguration={"Status": "Enabled"})
     for content in (b"one", b"two"):
@@ -131,7 +131,7 @@ def test_a_bucket_that_keeps_versions_keeps_those_of_what_was_moved(s3_endpoint,
     ] == [b"two", b"one"]
 
 
-def test_the_objects_that_stand_for_folders_are_no_entries(s3_endpoint, s3_bucket_name):
+def test_folder_placeholder_objects_are_not_listed(s3_endpoint, s3_bucket_name):
     store = client(s3_endpoint)
     for key in ("spring/", "spring/clip.mp4"):
         store.put_object(Bucket=s3_bucket_name, Key=key, Body=b"")
@@ -139,23 +139,23 @@ def test_the_objects_that_stand_for_folders_are_no_entries(s3_endpoint, s3_bucke
     assert [entry.key for entry in bucket.entries()] == ["spring/clip.mp4"]
 
 
-def test_links_in_a_folder_are_neither_listed_nor_followed(tmp_path):
+def test_symbolic_links_are_neither_listed_nor_followed(tmp_path):
     root = tmp_path / "bucket"
     (root / "a").mkdir(parents=True)
     (root / "a" / "clip.mp4").write_bytes(b"x")
     (tmp_path / "outside").mkdir()
     (tmp_path / "outside" / "secret.mp4").write_bytes(b"x")
-    (root / "door").symlink_to(tmp_path / "outside")
+    (root / "link").symlink_to(tmp_path / "outside")
     (root / "alias.mp4").symlink_to(root / "a" / "clip.mp4")
     (root / ".incoming").mkdir()
     (root / ".incoming" / "tmphalf").write_bytes(b"x")
     bucket = open_bucket(str(root))
     assert [entry.key for entry in bucket.entries()] == ["a/clip.mp4"]
     with pytest.raises(BucketError, match="symbolic link"):
-        bucket.move("door/secret.mp4", "b.mp4")
+        bucket.move("link/secret.mp4", "b.mp4")
 
 
-def test_a_folder_that_may_not_be_written_refuses_a_move(tmp_path, monkeypatch):
+def test_a_move_without_write_permission_is_refused(tmp_path, monkeypatch):
     root = tmp_path / "bucket"
     root.mkdir()
     (root / "a.mp4").write_bytes(b"x")

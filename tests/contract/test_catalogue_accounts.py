@@ -1,4 +1,4 @@
-"""Accounts and secrets: only hashes are kept, everything is told in the audit."""
+"""Accounts and secrets: only hashes are stored, and every change is in the audit log."""
 
 import pytest
 import samples
@@ -21,13 +21,13 @@ def test_an_account_is_added_once_and_found(catalogue: Catalogue):
 @pytest.mark.parametrize(
     ("name", "role"), [("", "viewer"), ("a\nb\x07", "viewer"), ("x" * 81, "viewer"), ("Ann", "king")]
 )
-def test_unfit_accounts_are_refused(catalogue: Catalogue, name: str, role: str):
+def test_invalid_accounts_are_refused(catalogue: Catalogue, name: str, role: str):
     with pytest.raises(CatalogueError):
         catalogue.accounts.add(name, role, "test")
     assert catalogue.accounts.all() == []
 
 
-def test_the_last_admin_stays(catalogue: Catalogue):
+def test_the_last_admin_cannot_be_demoted_or_disabled(catalogue: Catalogue):
     catalogue.accounts.add("ann", "admin", "test")
     for change in ({"role": "viewer"}, {"disabled": True}):
         with pytest.raises(CatalogueError, match="last admin"):
@@ -37,13 +37,13 @@ def test_the_last_admin_stays(catalogue: Catalogue):
     assert catalogue.accounts.get("ann").role == "viewer"
 
 
-def test_people_of_a_provider_are_found_by_what_it_calls_them(catalogue: Catalogue):
+def test_accounts_are_found_by_the_identity_at_their_provider(catalogue: Catalogue):
     catalogue.accounts.add("ann", "viewer", "test", issuer="https://id.example", subject="17")
     assert catalogue.accounts.of_identity("https://id.example", "17").name == "ann"
     assert catalogue.accounts.of_identity("https://other.example", "17") is None
 
 
-def test_no_secret_lies_in_the_catalogue(catalogue: Catalogue):
+def test_the_catalogue_stores_no_secrets(catalogue: Catalogue):
     samples.filled(catalogue, 1)
     catalogue.accounts.add("ann", "admin", "test")
     secrets = [
@@ -62,7 +62,7 @@ def test_no_secret_lies_in_the_catalogue(catalogue: Catalogue):
         assert find(secrets[0] + "\x00\ud800") is None
 
 
-def test_what_has_expired_or_was_dropped_holds_no_more(catalogue: Catalogue):
+def test_expired_and_revoked_secrets_are_invalid(catalogue: Catalogue):
     samples.filled(catalogue, 1)
     catalogue.accounts.add("ann", "admin", "test")
     own = samples.campaign().campaign_id
@@ -84,7 +84,7 @@ def test_what_has_expired_or_was_dropped_holds_no_more(catalogue: Catalogue):
     }
 
 
-def test_views_are_ones_own(catalogue: Catalogue):
+def test_saved_views_belong_to_one_account(catalogue: Catalogue):
     catalogue.saved_views.save("ann", "failed", "state=failed")
     catalogue.saved_views.save("ann", "failed", "state=failed&order=newest")
     catalogue.saved_views.save("ben", "failed", "q=x")

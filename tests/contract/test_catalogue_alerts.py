@@ -1,4 +1,4 @@
-"""Alerts are told once each, and tried again until they are sent or given up."""
+"""Alerts are sent once each, and retried until they are sent or given up."""
 
 import threading
 
@@ -11,7 +11,7 @@ from adapters.catalogue.messages.alerts import PAUSES_S
 
 
 def make_due(catalogue: Catalogue) -> None:
-    """Let all pauses be over."""
+    """Make all alerts due now."""
     with catalogue.database.writing() as connection:
         connection.execute(update(alerts).values(due_at=database_now() - 1))
 
@@ -21,7 +21,7 @@ def only(catalogue: Catalogue) -> Alert:
     return alert
 
 
-def test_an_alert_is_there_once_with_all_that_it_tells(catalogue: Catalogue):
+def test_an_alert_is_stored_once_with_all_its_fields(catalogue: Catalogue):
     samples.filled(catalogue, 1)
     campaign_id = samples.campaign().campaign_id
     text = "Spring is finished: 3 of 4 clips <b>passed</b>, nul \x00 and \ud800."
@@ -39,14 +39,14 @@ def test_an_alert_is_there_once_with_all_that_it_tells(catalogue: Catalogue):
     assert catalogue.alerts.due() == [alert]
 
 
-def test_what_is_due_comes_in_its_order(catalogue: Catalogue):
+def test_due_alerts_are_listed_oldest_first(catalogue: Catalogue):
     for number in range(4):
         catalogue.alerts.add(f"key {number}", "sweep", f"text {number}")
     assert [alert.text for alert in catalogue.alerts.due(limit=3)] == ["text 0", "text 1", "text 2"]
     assert [alert.text for alert in catalogue.alerts.all(limit=2)] == ["text 3", "text 2"]
 
 
-def test_what_is_sent_is_not_due_and_not_taken(catalogue: Catalogue):
+def test_a_sent_alert_is_neither_due_nor_claimed(catalogue: Catalogue):
     catalogue.alerts.add("key", "sweep", "text")
     [alert] = catalogue.alerts.due()
     catalogue.alerts.mark_failed(alert, "no answer")
@@ -55,11 +55,11 @@ def test_what_is_sent_is_not_due_and_not_taken(catalogue: Catalogue):
     assert catalogue.alerts.due() == []
     assert not catalogue.alerts.claim(only(catalogue), 60.0)
     assert only(catalogue).sent_at
-    assert (only(catalogue).error, only(catalogue).tries) == ("", 2), "the one that succeeded counts"
-    assert not catalogue.alerts.add("key", "sweep", "text"), "it is not told again"
+    assert (only(catalogue).error, only(catalogue).tries) == ("", 2), "the successful try counts too"
+    assert not catalogue.alerts.add("key", "sweep", "text"), "a sent alert is not added again"
 
 
-def test_it_is_tried_after_longer_and_longer_pauses_and_then_given_up(catalogue: Catalogue):
+def test_an_alert_is_retried_with_growing_pauses_and_then_given_up(catalogue: Catalogue):
     catalogue.alerts.add("key", "sweep", "text")
     pauses = []
     while due := catalogue.alerts.due():
@@ -77,7 +77,7 @@ def test_it_is_tried_after_longer_and_longer_pauses_and_then_given_up(catalogue:
     assert not catalogue.alerts.claim(only(catalogue), 60.0)
 
 
-def test_one_who_has_taken_it_keeps_others_away_for_a_while(catalogue: Catalogue):
+def test_a_claimed_alert_is_not_claimed_again_until_the_claim_expires(catalogue: Catalogue):
     catalogue.alerts.add("key", "sweep", "text")
     [alert] = catalogue.alerts.due()
     assert catalogue.alerts.claim(alert, 60.0)
@@ -85,10 +85,10 @@ def test_one_who_has_taken_it_keeps_others_away_for_a_while(catalogue: Catalogue
     assert catalogue.alerts.due() == []
     make_due(catalogue)
     [again] = catalogue.alerts.due()
-    assert catalogue.alerts.claim(again, 60.0), "whoever took it first has died"
+    assert catalogue.alerts.claim(again, 60.0), "the first claim has expired"
 
 
-def test_who_fails_late_does_not_undo_what_another_has_sent(catalogue: Catalogue):
+def test_a_late_failure_does_not_undo_a_sent_alert(catalogue: Catalogue):
     catalogue.alerts.add("key", "sweep", "text")
     [alert] = catalogue.alerts.due()
     catalogue.alerts.mark_sent(alert)
@@ -97,7 +97,7 @@ def test_who_fails_late_does_not_undo_what_another_has_sent(catalogue: Catalogue
     assert only(catalogue).sent_at
 
 
-def test_what_never_will_work_is_given_up_until_somebody_asks_for_it(catalogue: Catalogue):
+def test_a_permanent_failure_is_given_up_until_a_person_retries_it(catalogue: Catalogue):
     catalogue.alerts.add("key", "sweep", "text")
     catalogue.alerts.mark_failed(only(catalogue), "it answered 404", for_good=True)
     make_due(catalogue)
@@ -108,7 +108,7 @@ def test_what_never_will_work_is_given_up_until_somebody_asks_for_it(catalogue: 
     assert (again.tries, again.given_up_at, again.error) == (0, None, "it answered 404")
 
 
-def test_a_receiver_is_left_alone_for_as_long_as_it_asks(catalogue: Catalogue):
+def test_the_pause_that_a_receiver_requests_is_kept(catalogue: Catalogue):
     assert catalogue.alerts.due_in_s() is None
     catalogue.alerts.add("key", "sweep", "text")
     assert catalogue.alerts.due_in_s() == 0.0
@@ -116,7 +116,7 @@ def test_a_receiver_is_left_alone_for_as_long_as_it_asks(catalogue: Catalogue):
     assert 90.0 < (catalogue.alerts.due_in_s() or 0.0) <= 100.0
 
 
-def test_alerts_of_a_kind_and_of_a_campaign(catalogue: Catalogue):
+def test_alerts_are_filtered_by_kind_and_campaign(catalogue: Catalogue):
     for number, kind in enumerate(("sweep", "budget", "budget")):
         catalogue.alerts.add(f"{number}", kind, f"text {number}", campaign_id=f"c{number}")
     assert [alert.text for alert in catalogue.alerts.all(kind="budget")] == ["text 2", "text 1"]
@@ -124,7 +124,7 @@ def test_alerts_of_a_kind_and_of_a_campaign(catalogue: Catalogue):
 
 
 def at_once(number: int, work) -> list:
-    """Run ``work(n)`` in threads that begin together; return what they return."""
+    """Run ``work(n)`` in threads that start at the same time; return their results."""
     answers: list = []
     start = threading.Barrier(number)
 
@@ -141,7 +141,7 @@ def at_once(number: int, work) -> list:
     return answers
 
 
-def test_of_many_one_adds_and_one_takes(catalogue: Catalogue):
+def test_only_one_of_several_concurrent_callers_adds_or_claims_an_alert(catalogue: Catalogue):
     assert sum(at_once(6, lambda which: catalogue.alerts.add("key", "sweep", f"text {which}"))) == 1
     [alert] = catalogue.alerts.due()
     assert sum(at_once(6, lambda _: catalogue.alerts.claim(alert, 60.0))) == 1

@@ -1,4 +1,4 @@
-"""Campaigns and variants go in once, and come out as they were."""
+"""Campaigns and variants are stored once and read back unchanged."""
 
 import json
 
@@ -17,7 +17,7 @@ from manifests.variant import PlannedVariant, Variant
 CAMPAIGN = samples.campaign()
 
 
-def test_a_campaign_comes_out_as_it_went_in(catalogue: Catalogue):
+def test_a_campaign_is_read_back_unchanged(catalogue: Catalogue):
     catalogue.campaigns.add(CAMPAIGN, {"review": "auto", "min_adherence": 0.2})
     row = catalogue.campaigns.get(CAMPAIGN.campaign_id)
     assert (row.name, row.sheet_sha256) == (CAMPAIGN.name, CAMPAIGN.sheet_sha256)
@@ -25,7 +25,7 @@ def test_a_campaign_comes_out_as_it_went_in(catalogue: Catalogue):
     assert catalogue.campaigns.briefs(CAMPAIGN.campaign_id) == CAMPAIGN.briefs
 
 
-def test_adding_a_campaign_again_only_takes_the_new_settings(catalogue: Catalogue):
+def test_adding_a_campaign_again_updates_only_its_settings(catalogue: Catalogue):
     catalogue.campaigns.add(CAMPAIGN, {"review": "auto"})
     first = catalogue.campaigns.all()[0]
     catalogue.campaigns.add(CAMPAIGN, {"review": "required"})
@@ -35,7 +35,7 @@ def test_adding_a_campaign_again_only_takes_the_new_settings(catalogue: Catalogu
     assert catalogue.campaigns.briefs(CAMPAIGN.campaign_id) == CAMPAIGN.briefs
 
 
-def test_variants_come_out_in_the_order_of_planning(catalogue: Catalogue):
+def test_variants_are_returned_in_planning_order(catalogue: Catalogue):
     ids = samples.filled(catalogue, 20)
     rows = catalogue.variants.of_campaign(CAMPAIGN.campaign_id)
     assert [row.variant_id for row in rows] == ids
@@ -46,7 +46,7 @@ def test_variants_come_out_in_the_order_of_planning(catalogue: Catalogue):
     assert members[3].placement == "tiktok 9:16"
 
 
-def test_adding_again_adds_nothing_and_moves_nothing(catalogue: Catalogue):
+def test_adding_variants_again_adds_only_new_ones(catalogue: Catalogue):
     ids = samples.filled(catalogue, 10)
     samples.bring_to(catalogue, ids[0], "published")
     before = catalogue.variants.events(CAMPAIGN.campaign_id)
@@ -56,14 +56,14 @@ def test_adding_again_adds_nothing_and_moves_nothing(catalogue: Catalogue):
     assert catalogue.progress.tally(CAMPAIGN.campaign_id) == {"planned": 11, "published": 1}
 
 
-def test_each_planned_variant_has_its_event(catalogue: Catalogue):
+def test_each_planned_variant_has_an_event(catalogue: Catalogue):
     ids = samples.filled(catalogue, 3)
     events = catalogue.variants.events(CAMPAIGN.campaign_id)
     assert sorted(event.variant_id for event in events) == sorted(ids)
     assert {(event.from_state, event.to_state, event.actor) for event in events} == {(None, "planned", "system")}
 
 
-def test_campaigns_and_briefs_share_a_variant_that_is_the_same(catalogue: Catalogue):
+def test_campaigns_and_briefs_share_identical_variants(catalogue: Catalogue):
     autumn = samples.campaign("Autumn")
     for campaign in (CAMPAIGN, autumn):
         catalogue.campaigns.add(campaign, {})
@@ -81,7 +81,7 @@ def test_campaigns_and_briefs_share_a_variant_that_is_the_same(catalogue: Catalo
         assert len(catalogue.variants.of_campaign(campaign.campaign_id)) == 4
 
 
-def test_one_brief_may_want_a_variant_for_two_placements(catalogue: Catalogue):
+def test_a_brief_can_use_one_variant_for_two_placements(catalogue: Catalogue):
     catalogue.campaigns.add(CAMPAIGN, {})
     variant = samples.variant()
     items = [
@@ -95,25 +95,25 @@ def test_one_brief_may_want_a_variant_for_two_placements(catalogue: Catalogue):
     assert catalogue.progress.tally(CAMPAIGN.campaign_id) == {"planned": 1}
 
 
-def test_a_brief_that_the_campaign_lacks_is_refused_whole(catalogue: Catalogue):
+def test_variants_of_an_unknown_brief_are_all_refused(catalogue: Catalogue):
     catalogue.campaigns.add(CAMPAIGN, {})
     with pytest.raises(CatalogueError):
         catalogue.campaigns.add_variants(CAMPAIGN.campaign_id, samples.planned(3, "no-such-brief"))
     assert catalogue.variants.states(item.variant_id for item in samples.planned(3)) == {}
 
 
-def test_a_re_roll_names_its_parent(catalogue: Catalogue):
+def test_a_regenerated_variant_names_its_parent(catalogue: Catalogue):
     ids = samples.filled(catalogue, 1)
     catalogue.campaigns.add_variants(CAMPAIGN.campaign_id, samples.planned(1, start=9), parent_id=ids[0])
     assert [row.parent_id for row in catalogue.variants.of_campaign(CAMPAIGN.campaign_id)].count(ids[0]) == 1
 
 
-def test_states_leaves_out_what_is_not_here(catalogue: Catalogue):
+def test_states_omits_unknown_variants(catalogue: Catalogue):
     ids = samples.filled(catalogue, 2500)
     assert catalogue.variants.states([*ids, "0" * 32]) == dict.fromkeys(ids, "planned")
 
 
-def test_variants_can_be_asked_for_by_state(catalogue: Catalogue):
+def test_variants_are_filtered_by_state(catalogue: Catalogue):
     ids = samples.filled(catalogue, 3)
     samples.bring_to(catalogue, ids[1], "failed")
     assert [row.variant_id for row in catalogue.variants.of_campaign(CAMPAIGN.campaign_id, ["failed"])] == [ids[1]]
@@ -121,7 +121,7 @@ def test_variants_can_be_asked_for_by_state(catalogue: Catalogue):
     assert catalogue.variants.of_campaign("no-such-campaign") == []
 
 
-def test_a_campaign_is_found_by_id_beginning_or_name(catalogue: Catalogue):
+def test_a_campaign_is_found_by_id_id_prefix_or_name(catalogue: Catalogue):
     for name in ("Spring", "Spring sale", "Autumn"):
         catalogue.campaigns.add(samples.campaign(name), {})
     for reference in (samples.campaign("Autumn").campaign_id, "aut", "Autumn"):
@@ -134,7 +134,7 @@ def test_a_campaign_is_found_by_id_beginning_or_name(catalogue: Catalogue):
             catalogue.campaigns.get(nothing)
 
 
-def test_an_unknown_variant_is_said(catalogue: Catalogue):
+def test_an_unknown_variant_raises(catalogue: Catalogue):
     with pytest.raises(CatalogueError, match="no variant '00'"):
         catalogue.variants.get("00")
 
@@ -142,7 +142,7 @@ def test_an_unknown_variant_is_said(catalogue: Catalogue):
 ODD_TEXT = "nul \x00, lone \ud83d, \u202e, '; DROP TABLE variants; --, 🎬"
 
 
-def test_odd_text_survives_both_databases(catalogue: Catalogue):
+def test_unusual_text_is_stored_on_both_engines(catalogue: Catalogue):
     catalogue.campaigns.add(CAMPAIGN, {"note": ODD_TEXT})
     variant = samples.variant(prompt="nul \x00 '; DROP TABLE variants; --, 🎬")
     item = PlannedVariant("b1", Placement("generic", "16:9"), variant, variant.variant_id, (("cta", ODD_TEXT),))
@@ -176,7 +176,7 @@ FLOATS = st.floats(allow_nan=False, allow_infinity=False) | st.integers(-5, 5)
         TEXTS,
     )
 )
-def test_a_variant_read_back_is_equal_to_the_bit(variant):
+def test_a_variant_read_back_is_identical(variant):
     again = variant_from(variant_text(variant))
     assert again == variant
     assert json.dumps(again) == json.dumps(variant)

@@ -1,4 +1,4 @@
-"""What the catalogue holds of prompts, on every engine."""
+"""Find the existing variants of given prompts, on every engine."""
 
 from collections import Counter
 
@@ -23,7 +23,7 @@ def plan(catalogue: Catalogue, name: str, prompts: dict[str, int]) -> list[str]:
     return [each.variant_id for each in made]
 
 
-def test_variants_of_all_campaigns_are_held_with_their_states(catalogue):
+def test_variants_of_all_campaigns_are_found_with_their_states(catalogue):
     first = plan(catalogue, "Spring", {"a red ball": 2, "a blue cube": 1})
     plan(catalogue, "Autumn", {"a red ball": 3})
     bring_to(catalogue, first[0], "failed")
@@ -34,13 +34,13 @@ def test_variants_of_all_campaigns_are_held_with_their_states(catalogue):
     assert {each.variant.prompt for each in held} == {"a red ball"}
 
 
-def test_nothing_is_held_of_no_prompts(catalogue):
+def test_no_prompts_find_no_variants(catalogue):
     plan(catalogue, "Spring", {"a red ball": 1})
     assert list(catalogue.existing_footage.of_prompts([])) == []
 
 
 @pytest.mark.parametrize("at_once", [1, 2, 100])
-def test_every_prompt_is_asked_for_once_however_many_there_are(catalogue, monkeypatch, at_once):
+def test_each_prompt_is_queried_once_for_any_batch_size(catalogue, monkeypatch, at_once):
     monkeypatch.setattr(holdings, "_PROMPTS", at_once)
     plan(catalogue, "Spring", {f"prompt {index}": 1 for index in range(5)})
     asked = [*(f"prompt {index}" for index in range(5)), "prompt 0"]

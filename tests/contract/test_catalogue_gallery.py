@@ -1,4 +1,4 @@
-"""Pages of clips: every filter against plain Python, every page once, whatever the order."""
+"""Gallery pages: every filter is compared with plain Python, and every clip is on one page in any order."""
 
 import itertools
 
@@ -21,7 +21,7 @@ PROMPTS = ("a red ball on 100% grass", "a blue_cup at sea", "a Red kite")
 
 @pytest.fixture
 def filled(catalogue: Catalogue) -> dict[str, PlannedVariant]:
-    """Thirty-six clips in two campaigns; two of three are made, with scores of which several are equal."""
+    """Add 36 variants in two campaigns. Two of three are generated, and several of their scores are equal."""
     items: dict[str, PlannedVariant] = {}
     for name, brief, locales in (("spring", "b1", ("de",)), ("autumn", "b2", ("fr", "en"))):
         campaign = Campaign(name, name.encode().hex().ljust(64, "0"), (Brief(2, brief, PROMPTS, locales=locales),))
@@ -52,7 +52,7 @@ def judge(catalogue: Catalogue, key: str, adherence: float, passes: bool) -> Non
 
 
 def walk(catalogue: Catalogue, chosen: Filter, order: str, limit: int) -> list[str]:
-    """Return the ids of all pages, after going forward and back again."""
+    """Return the ids of all pages, read forward and then checked backward."""
     found, cursor, pages = [], None, []
     while True:
         page = catalogue.gallery.page(chosen, order, after=cursor, limit=limit)
@@ -72,7 +72,9 @@ def walk(catalogue: Catalogue, chosen: Filter, order: str, limit: int) -> list[s
 @pytest.mark.parametrize("order", gallery.ORDERS)
 @pytest.mark.parametrize("limit", [1, 7, 18, 100])
 @pytest.mark.parametrize("campaign", ["", "spring"])
-def test_every_page_once_in_order(catalogue: Catalogue, filled, order: str, limit: int, campaign: str, monkeypatch):
+def test_each_clip_is_on_one_page_in_order(
+    catalogue: Catalogue, filled, order: str, limit: int, campaign: str, monkeypatch
+):
     for small in (0, 100):
         monkeypatch.setattr(gallery, "SMALL", small)
         chosen = Filter(campaign=catalogue.campaigns.get(campaign).campaign_id if campaign else "")
@@ -99,13 +101,13 @@ CASES = {
     "words": (Filter(text="RED ball"), lambda row, item: "ball" in item.variant.prompt),
     "a phrase": (Filter(text='"red BALL on" grass'), lambda row, item: "red ball on" in item.variant.prompt),
     "words out of order": (Filter(text='"ball red"'), lambda row, item: False),
-    "per cent is no wildcard": (Filter(text="100%"), lambda row, item: "100%" in item.variant.prompt),
-    "nor an underscore": (Filter(text="_cup"), lambda row, item: "_cup" in item.variant.prompt),
+    "percent is not a wildcard": (Filter(text="100%"), lambda row, item: "100%" in item.variant.prompt),
+    "underscore is not a wildcard": (Filter(text="_cup"), lambda row, item: "_cup" in item.variant.prompt),
     "seed": (Filter(seed=13), lambda row, item: item.variant.seed == 13),
     "model": (Filter(model="starter"), lambda row, item: True),
     "no model": (Filter(model="wan"), lambda row, item: False),
-    "made": (Filter(since=1.0), lambda row, item: row.state != "planned"),
-    "made before": (Filter(until=1.0), lambda row, item: False),
+    "generated": (Filter(since=1.0), lambda row, item: row.state != "planned"),
+    "generated before": (Filter(until=1.0), lambda row, item: False),
     "unreviewed": (Filter(reviewed="no"), lambda row, item: True),
     "both": (
         Filter(states=("passed",), text="kite"),
@@ -123,12 +125,12 @@ def test_filters(catalogue: Catalogue, filled, case: str):
     assert catalogue.gallery.count(chosen).number == len(expected)
 
 
-def test_the_beginning_of_an_id_finds_it(catalogue: Catalogue, filled):
+def test_the_beginning_of_an_id_finds_the_clip(catalogue: Catalogue, filled):
     key = next(iter(filled))
     assert key in {row.variant_id for row in catalogue.gallery.page(Filter(text=key[:10].upper())).rows}
 
 
-def test_reviewed_ones_are_told_from_others(catalogue: Catalogue, filled):
+def test_reviewed_clips_are_filtered(catalogue: Catalogue, filled):
     key = catalogue.gallery.page(Filter(states=("passed",))).rows[0]
     catalogue.reviews.record({key.variant_id: key.seen}, "rejected", "person:ann")
     catalogue.reviews.add_comment(key.variant_id, "person:ann", "dull")
@@ -137,7 +139,7 @@ def test_reviewed_ones_are_told_from_others(catalogue: Catalogue, filled):
     assert row.seen == catalogue.variants.last_events([row.variant_id])[row.variant_id] > key.seen
 
 
-def test_counting_stops(catalogue: Catalogue, filled):
+def test_counting_stops_at_the_limit(catalogue: Catalogue, filled):
     assert catalogue.gallery.count(Filter(), most=10) == (10, True)
     assert catalogue.gallery.count(Filter(), most=36) == (36, False)
 
@@ -148,12 +150,12 @@ def test_facets(catalogue: Catalogue, filled):
 
 
 @pytest.mark.parametrize("asked", [{"order": "best"}, {"after": "nonsense"}, {"after": "nan~a"}, {"before": "~"}])
-def test_nonsense_is_told(catalogue: Catalogue, filled, asked: dict):
+def test_an_invalid_order_or_cursor_raises(catalogue: Catalogue, filled, asked: dict):
     with pytest.raises(CatalogueError, match=r"use score|begin at its first page"):
         catalogue.gallery.page(Filter(), **asked)
 
 
 @settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(text=st.text(max_size=20))
-def test_any_text_can_be_looked_for(catalogue: Catalogue, text: str):
+def test_any_text_can_be_searched_for(catalogue: Catalogue, text: str):
     assert catalogue.gallery.page(Filter(text=text.replace("\x00", ""), brief="x", reason="y")).rows == ()

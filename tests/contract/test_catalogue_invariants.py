@@ -1,4 +1,4 @@
-"""No sequence of calls, by however many workers and people, breaks what the catalogue promises."""
+"""No sequence of calls by workers and people violates the guarantees of the catalogue."""
 
 import itertools
 from collections import defaultdict
@@ -23,7 +23,7 @@ seeds = itertools.count(0, VARIANTS)
 
 
 class Workers(RuleBasedStateMachine):
-    """Workers that live, die and come back late, and people who change their minds."""
+    """Workers that crash or return late, and people who change their decisions."""
 
     def __init__(self, catalogue: Catalogue) -> None:
         super().__init__()
@@ -62,7 +62,7 @@ class Workers(RuleBasedStateMachine):
 
     @precondition(lambda self: self.leases)
     @rule(pick=PICK)
-    def give_back(self, pick):
+    def release(self, pick):
         self.catalogue.leases.release([self.leases[pick % len(self.leases)]])
 
     @precondition(lambda self: self.leases)
@@ -118,12 +118,12 @@ class Workers(RuleBasedStateMachine):
 
     @rule(number=st.integers(0, VARIANTS - 1))
     def walk(self, number):
-        """Go the whole way, so that the far states are seen often enough."""
+        """Advance a variant to approved, so that late states occur often enough."""
         if self.catalogue.variants.get(self.ids[number]).state == "planned":
             samples.bring_to(self.catalogue, self.ids[number], "approved")
 
     @invariant()
-    def the_events_tell_the_states(self):
+    def events_match_the_state(self):
         events: defaultdict[str, list[Event]] = defaultdict(list)
         for event in self.catalogue.variants.events(self.campaign.campaign_id):
             events[event.variant_id].append(event)
@@ -135,7 +135,7 @@ class Workers(RuleBasedStateMachine):
             assert chain.count("published") <= 1
 
     @invariant()
-    def the_facts_fit_the_state(self):
+    def facts_match_the_state(self):
         for row in self.catalogue.variants.of_campaign(self.campaign.campaign_id):
             assert row.lease_owner is None or row.state in MAY_BE_HELD
             assert row.lease_owner is not None or row.state != "leased"
@@ -144,11 +144,11 @@ class Workers(RuleBasedStateMachine):
             assert row.state not in ("passed", "approved", "rejected", "published") or row.clip
 
     @invariant()
-    def nobody_is_lost(self):
+    def no_variant_is_lost(self):
         assert sum(self.catalogue.progress.tally(self.campaign.campaign_id).values()) == VARIANTS
 
 
-def test_no_sequence_of_calls_breaks_the_promises(catalogue: Catalogue):
+def test_no_sequence_of_calls_violates_the_guarantees(catalogue: Catalogue):
     run_state_machine_as_test(
         lambda: Workers(catalogue),
         settings=settings(

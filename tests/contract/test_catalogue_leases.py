@@ -1,4 +1,4 @@
-"""A lease is one worker's, for as long as it lasts."""
+"""A lease belongs to one worker for as long as it lasts."""
 
 import multiprocessing
 import threading
@@ -11,7 +11,7 @@ from adapters.catalogue import Catalogue, open_catalogue
 from manifests.errors import LostLeaseError, ReelmillError
 
 
-def test_a_lease_hands_out_the_variant_with_all_that_is_known(catalogue: Catalogue):
+def test_a_lease_contains_the_variant_and_its_row(catalogue: Catalogue):
     ids = samples.filled(catalogue, 3)
     leases = catalogue.leases.acquire([ids[2], ids[0]], "me", 60.0, attempts_cap=3)
     assert [lease.variant_id for lease in leases] == [ids[2], ids[0]]
@@ -22,7 +22,7 @@ def test_a_lease_hands_out_the_variant_with_all_that_is_known(catalogue: Catalog
     assert catalogue.leases.owners() == ["me"]
 
 
-def test_what_is_held_is_not_handed_out_not_even_to_its_owner(catalogue: Catalogue):
+def test_a_leased_variant_is_not_leased_again_even_to_its_owner(catalogue: Catalogue):
     ids = samples.filled(catalogue, 2)
     assert len(samples.take(catalogue, ids)) == 2
     assert samples.take(catalogue, ids) == []
@@ -40,7 +40,9 @@ def test_what_is_held_is_not_handed_out_not_even_to_its_owner(catalogue: Catalog
         ("signing", ("approved", "signing"), "signing"),
     ],
 )
-def test_what_was_abandoned_is_taken_up(catalogue: Catalogue, state: str, asked: tuple, found: str):
+def test_a_variant_with_an_expired_lease_is_leased_to_another_worker(
+    catalogue: Catalogue, state: str, asked: tuple, found: str
+):
     (variant_id,) = samples.filled(catalogue, 1)
     lease = samples.bring_to(catalogue, variant_id, state)
     assert lease
@@ -60,7 +62,7 @@ def test_what_was_abandoned_is_taken_up(catalogue: Catalogue, state: str, asked:
         ("failed", ("planned",)),
     ],
 )
-def test_what_was_not_asked_for_is_left(catalogue: Catalogue, state: str, asked: tuple):
+def test_variants_in_other_states_are_not_leased(catalogue: Catalogue, state: str, asked: tuple):
     (variant_id,) = samples.filled(catalogue, 1)
     samples.bring_to(catalogue, variant_id, state)
     catalogue.leases.renew("me", -1.0)
@@ -76,14 +78,14 @@ def test_renewing_keeps_a_lease_from_expiring(catalogue: Catalogue):
     assert samples.take(catalogue, ids, owner="other") == []
 
 
-def test_an_expired_lease_that_nobody_took_is_still_good(catalogue: Catalogue):
+def test_an_expired_lease_stays_valid_until_it_is_leased_again(catalogue: Catalogue):
     (variant_id,) = samples.filled(catalogue, 1)
     (lease,) = catalogue.leases.acquire([variant_id], "me", -1.0, attempts_cap=3)
     catalogue.results.mark_rendered(lease, samples.clip(variant_id))
     assert catalogue.variants.get(variant_id).state == "rendered"
 
 
-def test_a_dead_owners_work_is_free_at_once(catalogue: Catalogue):
+def test_variants_of_a_dead_owner_are_free_at_once(catalogue: Catalogue):
     ids = samples.filled(catalogue, 4)
     for variant_id, state in zip(ids, ("leased", "rendered", "signing", "published"), strict=True):
         samples.bring_to(catalogue, variant_id, state)
@@ -95,7 +97,7 @@ def test_a_dead_owners_work_is_free_at_once(catalogue: Catalogue):
     assert len(samples.take(catalogue, ids, ("planned", "rendered", "signing"), owner="other")) == 3
 
 
-def test_giving_back_counts_no_try(catalogue: Catalogue):
+def test_releasing_an_unstarted_variant_does_not_count_as_a_try(catalogue: Catalogue):
     ids = samples.filled(catalogue, 2)
     leases = samples.take(catalogue, ids)
     assert catalogue.leases.release(leases) == 2
@@ -106,7 +108,7 @@ def test_giving_back_counts_no_try(catalogue: Catalogue):
         catalogue.results.mark_rendered(leases[0], samples.clip(ids[0]))
 
 
-def test_giving_back_what_was_begun_counts_the_try(catalogue: Catalogue):
+def test_releasing_a_started_variant_counts_as_a_try(catalogue: Catalogue):
     ids = samples.filled(catalogue, 2)
     samples.bring_to(catalogue, ids[1], "approved")
     leases = [*samples.take(catalogue, ids[:1]), *samples.take(catalogue, ids[1:], ("approved",))]
@@ -118,7 +120,7 @@ def test_giving_back_what_was_begun_counts_the_try(catalogue: Catalogue):
     assert (last.to_state, last.detail) == ("planned", {"released": True})
 
 
-def test_what_was_begun_too_often_is_quarantined_though_it_was_given_back(catalogue: Catalogue):
+def test_a_variant_started_too_often_is_quarantined_even_if_released(catalogue: Catalogue):
     poison, idle = samples.filled(catalogue, 2)
     for _ in range(3):
         for variant_id, begun in ((poison, True), (idle, False)):
@@ -128,7 +130,7 @@ def test_what_was_begun_too_often_is_quarantined_though_it_was_given_back(catalo
     assert catalogue.variants.get(poison).state == "quarantined"
 
 
-def test_giving_back_after_another_took_it_leaves_it_to_the_other(catalogue: Catalogue):
+def test_releasing_a_stale_lease_does_not_end_the_new_one(catalogue: Catalogue):
     (variant_id,) = samples.filled(catalogue, 1)
     stale = samples.take(catalogue, [variant_id])
     catalogue.leases.release_owner("me")
@@ -137,7 +139,7 @@ def test_giving_back_after_another_took_it_leaves_it_to_the_other(catalogue: Cat
     assert catalogue.variants.get(variant_id).lease_owner == "me"
 
 
-def test_what_is_taken_too_often_is_quarantined_with_its_reason(catalogue: Catalogue):
+def test_a_variant_leased_too_often_is_quarantined_with_a_reason(catalogue: Catalogue):
     poison, good = samples.filled(catalogue, 2)
     for _ in range(3):
         assert len(catalogue.leases.acquire([poison], "me", 60.0, attempts_cap=3)) == 1
@@ -151,7 +153,7 @@ def test_what_is_taken_too_often_is_quarantined_with_its_reason(catalogue: Catal
     assert catalogue.variants.events(variant_id=poison)[-1].to_state == "quarantined"
 
 
-def test_progress_sets_the_count_of_tries_back(catalogue: Catalogue):
+def test_progress_resets_the_number_of_tries(catalogue: Catalogue):
     (variant_id,) = samples.filled(catalogue, 1)
     samples.take(catalogue, [variant_id])
     catalogue.leases.release_owner("me")
@@ -160,7 +162,7 @@ def test_progress_sets_the_count_of_tries_back(catalogue: Catalogue):
     assert (row.tries, row.attempt) == (0, 2)
 
 
-def test_of_many_threads_each_variant_goes_to_one(catalogue: Catalogue):
+def test_threads_never_lease_the_same_variant(catalogue: Catalogue):
     ids = samples.filled(catalogue, 60)
     taken: list[str] = []
 
@@ -189,7 +191,7 @@ def _take_all(url: str, owner: str, ids: list[str], start, answer) -> None:
         answer.put(taken)
 
 
-def test_of_many_processes_each_variant_goes_to_one(catalogue: Catalogue):
+def test_processes_never_lease_the_same_variant(catalogue: Catalogue):
     ids = samples.filled(catalogue, 40)
     context = multiprocessing.get_context("spawn")
     start, answer = context.Barrier(3), context.Queue()
@@ -206,18 +208,18 @@ def test_of_many_processes_each_variant_goes_to_one(catalogue: Catalogue):
     assert catalogue.progress.tally(samples.campaign().campaign_id) == {"passed": 40}
 
 
-def test_a_heartbeat_beside_a_busy_worker_never_deadlocks(catalogue: Catalogue):
+def test_a_heartbeat_does_not_deadlock_with_a_busy_worker(catalogue: Catalogue):
     ids = samples.filled(catalogue, 200)
     leases = samples.take(catalogue, ids)
     ended = threading.Event()
-    troubles: list[Exception] = []
+    errors: list[Exception] = []
 
     def beat() -> None:
         while not ended.is_set():
             try:
                 catalogue.leases.renew("me", 60.0)
             except ReelmillError as error:
-                troubles.append(error)
+                errors.append(error)
 
     thread = threading.Thread(target=beat)
     thread.start()
@@ -236,5 +238,5 @@ def test_a_heartbeat_beside_a_busy_worker_never_deadlocks(catalogue: Catalogue):
         )
     ended.set()
     thread.join()
-    assert troubles == []
+    assert errors == []
     assert catalogue.progress.tally(samples.campaign().campaign_id) == {"passed": 200}

@@ -1,4 +1,4 @@
-"""Every way from state to state: the legal ones with their event, the others refused."""
+"""State transitions: every legal one records an event, every other one is refused."""
 
 from collections.abc import Callable
 from itertools import pairwise
@@ -67,7 +67,7 @@ WORKERS = (
 
 
 @pytest.mark.parametrize("state", STATES)
-def test_each_operation_moves_from_its_states_only(catalogue: Catalogue, state: str):
+def test_each_operation_is_allowed_only_from_its_states(catalogue: Catalogue, state: str):
     for name, (operate, moves), variant_id in zip(
         OPERATIONS, OPERATIONS.values(), samples.filled(catalogue, len(OPERATIONS)), strict=True
     ):
@@ -106,7 +106,7 @@ def test_a_worker_that_lost_its_lease_writes_nothing(catalogue: Catalogue, state
         assert again[0].attempt == lease.attempt + 1
 
 
-def test_the_whole_way_keeps_every_fact(catalogue: Catalogue):
+def test_every_fact_is_kept_from_planned_to_published(catalogue: Catalogue):
     (variant_id,) = samples.filled(catalogue, 1)
     samples.bring_to(catalogue, variant_id, "published")
     row = catalogue.variants.get(variant_id)
@@ -149,7 +149,7 @@ def test_a_failure_keeps_its_reasons_and_a_retry_starts_clean(catalogue: Catalog
         )
 
 
-def test_a_clip_that_never_was_can_be_neither_approved_nor_regated(catalogue: Catalogue):
+def test_a_variant_without_a_clip_can_be_neither_approved_nor_regated(catalogue: Catalogue):
     (variant_id,) = samples.filled(catalogue, 1)
     catalogue.results.mark_failed(samples.take(catalogue, [variant_id])[0], "out of memory")
     assert decide(catalogue, [variant_id], "approved", "ann", "please") == []
@@ -157,7 +157,7 @@ def test_a_clip_that_never_was_can_be_neither_approved_nor_regated(catalogue: Ca
     assert catalogue.variants.get(variant_id).state == "failed"
 
 
-def test_decisions_say_which_they_moved(catalogue: Catalogue):
+def test_decisions_return_the_variants_they_changed(catalogue: Catalogue):
     ids = samples.filled(catalogue, 4)
     for variant_id in ids[:3]:
         samples.bring_to(catalogue, variant_id, "passed")
@@ -166,7 +166,7 @@ def test_decisions_say_which_they_moved(catalogue: Catalogue):
     assert catalogue.variants.events(variant_id=ids[1])[-1].detail == {"reason": "dull"}
 
 
-def test_what_was_signed_goes_back_to_signing_after_quarantine(catalogue: Catalogue):
+def test_a_signed_variant_returns_to_signing_after_quarantine(catalogue: Catalogue):
     (variant_id,) = samples.filled(catalogue, 1)
     samples.bring_to(catalogue, variant_id, "signing")
     catalogue.decisions.quarantine([variant_id], "key taken")
@@ -176,7 +176,7 @@ def test_what_was_signed_goes_back_to_signing_after_quarantine(catalogue: Catalo
     assert (row.state, row.signed, row.error) == ("signing", samples.facts(variant_id), None)
 
 
-def test_a_batch_commits_all_but_what_was_lost(catalogue: Catalogue):
+def test_a_batch_commits_all_results_except_those_of_lost_leases(catalogue: Catalogue):
     ids = samples.filled(catalogue, 6)
     leases = samples.take(catalogue, ids)
     catalogue.results.mark_rendered(leases[5], samples.clip(ids[5]))
@@ -199,7 +199,7 @@ def test_a_batch_commits_all_but_what_was_lost(catalogue: Catalogue):
     }
 
 
-def test_a_variant_is_published_once_even_by_hand(catalogue: Catalogue):
+def test_the_database_refuses_a_second_published_event(catalogue: Catalogue):
     from sqlalchemy import insert
     from sqlalchemy.exc import IntegrityError
 
@@ -212,7 +212,7 @@ def test_a_variant_is_published_once_even_by_hand(catalogue: Catalogue):
 
 
 @pytest.mark.parametrize("state", ["approved", "signing"])
-def test_what_lost_its_staged_files_is_made_again(catalogue: Catalogue, state: str):
+def test_a_variant_without_its_staged_files_is_planned_again(catalogue: Catalogue, state: str):
     (variant_id,) = samples.filled(catalogue, 1)
     lease = samples.bring_to(catalogue, variant_id, state) or samples.take(catalogue, [variant_id], [state])[0]
     catalogue.results.requeue(lease, "the master is gone")

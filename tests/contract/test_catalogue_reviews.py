@@ -1,4 +1,4 @@
-"""People's decisions: seen before they are made, taken back, doubled blind, and all of them in the audit."""
+"""Reviews: stale decisions, undo, blind second reviews, and the audit log of all decisions."""
 
 import threading
 from concurrent.futures import ThreadPoolExecutor
@@ -18,15 +18,15 @@ def seen(catalogue: Catalogue, *ids: str) -> dict[str, int]:
     return {key: catalogue.variants.last_events([key])[key] for key in ids}
 
 
-def brought(catalogue: Catalogue, *states: str) -> list[str]:
+def variants_in(catalogue: Catalogue, *states: str) -> list[str]:
     ids = samples.filled(catalogue, len(states))
     for key, state in zip(ids, states, strict=True):
         samples.bring_to(catalogue, key, state)
     return ids
 
 
-def test_a_decision_moves_what_is_still_as_it_was_seen(catalogue: Catalogue):
-    first, second = brought(catalogue, "passed", "passed")
+def test_a_decision_applies_only_to_clips_that_are_unchanged_since_seen(catalogue: Catalogue):
+    first, second = variants_in(catalogue, "passed", "passed")
     looked_at = seen(catalogue, first, second)
     assert catalogue.reviews.record({second: looked_at[second]}, "rejected", BEN, codes=["brand"]).moved == (second,)
 
@@ -37,8 +37,8 @@ def test_a_decision_moves_what_is_still_as_it_was_seen(catalogue: Catalogue):
     assert catalogue.variants.states([first, second]) == {first: "approved", second: "rejected"}
 
 
-def test_the_same_decision_on_an_undone_one_is_stale_too(catalogue: Catalogue):
-    [key] = brought(catalogue, "passed")
+def test_a_decision_is_stale_even_if_the_other_one_was_undone(catalogue: Catalogue):
+    [key] = variants_in(catalogue, "passed")
     looked_at = seen(catalogue, key)
     catalogue.reviews.record(looked_at, "rejected", BEN)
     catalogue.reviews.undo([key], BEN)
@@ -62,8 +62,8 @@ def test_the_same_decision_on_an_undone_one_is_stale_too(catalogue: Catalogue):
         ("quarantined", "rejected", "", False),
     ],
 )
-def test_what_may_be_decided(catalogue: Catalogue, state: str, outcome: str, reason: str, moves: bool):
-    [key] = brought(catalogue, state)
+def test_which_decisions_are_allowed(catalogue: Catalogue, state: str, outcome: str, reason: str, moves: bool):
+    [key] = variants_in(catalogue, state)
     decided = catalogue.reviews.record(seen(catalogue, key), outcome, ANN, reason=reason)
     assert bool(decided.moved) == moves
     assert bool(decided.refused) != moves
@@ -81,8 +81,8 @@ def test_a_failure_without_a_clip_cannot_be_approved(catalogue: Catalogue):
 
 @pytest.mark.parametrize("state", ["passed", "failed"])
 @pytest.mark.parametrize("outcome", ["approved", "rejected"])
-def test_undo_brings_back_what_was(catalogue: Catalogue, state: str, outcome: str):
-    [key] = brought(catalogue, state)
+def test_undo_restores_the_previous_state(catalogue: Catalogue, state: str, outcome: str):
+    [key] = variants_in(catalogue, state)
     catalogue.reviews.record(seen(catalogue, key), outcome, ANN, reason="why")
     assert catalogue.reviews.undo([key], BEN).moved == ()
     assert catalogue.reviews.undo([key], ANN).moved == (key,)
@@ -91,15 +91,15 @@ def test_undo_brings_back_what_was(catalogue: Catalogue, state: str, outcome: st
     assert "cannot be undone" in catalogue.reviews.undo([key], ANN).refused[key]
 
 
-def test_what_is_on_its_way_cannot_be_undone(catalogue: Catalogue):
-    [key] = brought(catalogue, "passed")
+def test_an_approval_cannot_be_undone_during_delivery(catalogue: Catalogue):
+    [key] = variants_in(catalogue, "passed")
     catalogue.reviews.record(seen(catalogue, key), "approved", ANN)
     samples.take(catalogue, [key], ("approved",))
     assert catalogue.reviews.undo([key], ANN).moved == ()
 
 
-def test_delivery_waits_while_a_decision_can_be_taken_back(catalogue: Catalogue):
-    first, second, third = brought(catalogue, "passed", "passed", "passed")
+def test_delivery_waits_while_a_decision_can_be_undone(catalogue: Catalogue):
+    first, second, third = variants_in(catalogue, "passed", "passed", "passed")
     campaign_id = samples.campaign().campaign_id
     catalogue.reviews.record(seen(catalogue, first), "approved", ANN, undo_s=60)
     catalogue.reviews.record(seen(catalogue, second), "approved", ANN)
@@ -107,8 +107,8 @@ def test_delivery_waits_while_a_decision_can_be_taken_back(catalogue: Catalogue)
     assert [row.variant_id for row in catalogue.variants.waiting(campaign_id, ["approved"])] == [second, third]
 
 
-def test_withdrawing_ends_when_the_files_are_gone(catalogue: Catalogue):
-    [key] = brought(catalogue, "published")
+def test_a_withdrawn_clip_loses_its_url_when_its_files_are_removed(catalogue: Catalogue):
+    [key] = variants_in(catalogue, "published")
     catalogue.reviews.record(seen(catalogue, key), "withdrawn", ANN, reason="rights ran out")
     assert isinstance(catalogue.variants.get(key).signed, SignedFacts)
     assert catalogue.variants.get(key).url
@@ -116,8 +116,8 @@ def test_withdrawing_ends_when_the_files_are_gone(catalogue: Catalogue):
     assert catalogue.variants.get(key).url is None
 
 
-def test_an_admin_takes_back_what_others_decided(catalogue: Catalogue):
-    [key] = brought(catalogue, "passed")
+def test_an_admin_can_undo_decisions_of_others(catalogue: Catalogue):
+    [key] = variants_in(catalogue, "passed")
     catalogue.reviews.record(seen(catalogue, key), "rejected", ANN)
     assert catalogue.reviews.undo([key], BEN).moved == ()
     assert catalogue.reviews.undo([key], BEN, anybodys=True).moved == (key,)
@@ -126,15 +126,15 @@ def test_an_admin_takes_back_what_others_decided(catalogue: Catalogue):
     assert catalogue.audit.verify().ok
 
 
-def test_what_the_policy_approved_is_not_taken_back(catalogue: Catalogue):
-    [key] = brought(catalogue, "passed")
+def test_an_approval_by_policy_cannot_be_undone(catalogue: Catalogue):
+    [key] = variants_in(catalogue, "passed")
     catalogue.decisions.approve([key])
     assert catalogue.reviews.undo([key], ANN, anybodys=True).moved == ()
     assert catalogue.variants.states([key]) == {key: "approved"}
 
 
-def test_what_can_be_taken_back_is_not_leased_by_whoever_has_read_it_before(catalogue: Catalogue):
-    [key] = brought(catalogue, "passed")
+def test_a_clip_is_not_leased_while_its_decision_can_be_undone(catalogue: Catalogue):
+    [key] = variants_in(catalogue, "passed")
     catalogue.reviews.record(seen(catalogue, key), "approved", ANN, undo_s=60)
     assert samples.take(catalogue, [key], ("approved", "signing")) == []
     catalogue.reviews.undo([key], ANN)
@@ -142,14 +142,14 @@ def test_what_can_be_taken_back_is_not_leased_by_whoever_has_read_it_before(cata
     assert len(samples.take(catalogue, [key], ("approved", "signing"))) == 1
 
 
-def test_a_policy_does_not_approve_what_a_person_took_back(catalogue: Catalogue):
-    ids = brought(catalogue, "passed", "passed")
+def test_a_policy_does_not_approve_a_clip_whose_approval_was_undone(catalogue: Catalogue):
+    ids = variants_in(catalogue, "passed", "passed")
     catalogue.reviews.record(seen(catalogue, ids[0]), "approved", ANN)
     catalogue.reviews.undo([ids[0]], ANN)
     assert catalogue.variants.held_for_review(samples.campaign().campaign_id) == {ids[0]}
 
 
-def test_two_admins_cannot_take_each_others_role_at_once(catalogue: Catalogue):
+def test_two_admins_cannot_demote_each_other_concurrently(catalogue: Catalogue):
     for number in range(8):
         names = [f"a{number}", f"b{number}"]
         for name in names:
@@ -162,7 +162,7 @@ def test_two_admins_cannot_take_each_others_role_at_once(catalogue: Catalogue):
         assert sum(result.exception() is None for result in results) == 1
 
 
-def test_verifying_sees_one_state_while_others_write(catalogue: Catalogue):
+def test_verify_reads_a_consistent_state_during_writes(catalogue: Catalogue):
     done = threading.Event()
 
     def write() -> None:
@@ -179,7 +179,7 @@ def test_verifying_sees_one_state_while_others_write(catalogue: Catalogue):
     assert all(writer.exception() is None for writer in writers)
 
 
-def test_a_score_that_is_no_number_harms_no_other(catalogue: Catalogue):
+def test_a_nan_score_does_not_affect_other_scores(catalogue: Catalogue):
     ids = samples.filled(catalogue, 2)
     leases = samples.take(catalogue, ids)
     catalogue.results.record_batch(
@@ -192,15 +192,15 @@ def test_a_score_that_is_no_number_harms_no_other(catalogue: Catalogue):
     assert sum(each.number for each in catalogue.campaign_stats.score_bins(samples.campaign().campaign_id)) == 1
 
 
-def test_reason_codes_are_known_ones(catalogue: Catalogue):
-    [key] = brought(catalogue, "passed")
-    with pytest.raises(CatalogueError, match="Unknown reason code 'ugly'. Use prompt, brand"):
+def test_unknown_reason_codes_are_refused(catalogue: Catalogue):
+    [key] = variants_in(catalogue, "passed")
+    with pytest.raises(CatalogueError, match=r"Unknown reason code 'ugly'\. Use prompt, brand"):
         catalogue.reviews.record(seen(catalogue, key), "rejected", ANN, codes=["ugly"])
     assert catalogue.variants.states([key]) == {key: "passed"}
 
 
-def test_comments_stay_in_their_order(catalogue: Catalogue):
-    [key] = brought(catalogue, "passed")
+def test_comments_keep_their_order(catalogue: Catalogue):
+    [key] = variants_in(catalogue, "passed")
     catalogue.reviews.add_comment(key, ANN, " the logo <b>flickers</b>\x00 ", 0.5)
     catalogue.reviews.add_comment(key, BEN, "agreed")
     assert [(each.author, each.body, each.clip_s) for each in catalogue.reviews.comments(key)] == [
@@ -213,8 +213,8 @@ def test_comments_stay_in_their_order(catalogue: Catalogue):
         catalogue.reviews.add_comment("0" * 32, ANN, "hello")
 
 
-def test_a_second_review_is_blind_and_somebody_elses(catalogue: Catalogue):
-    ids = brought(catalogue, "passed", "failed", "passed")
+def test_a_second_review_is_blind_and_by_another_person(catalogue: Catalogue):
+    ids = variants_in(catalogue, "passed", "failed", "passed")
     campaign_id = samples.campaign().campaign_id
     catalogue.reviews.record(seen(catalogue, *ids[:2]), "rejected", ANN)
     assert catalogue.blind_reviews.pending(campaign_id, BEN) == []
@@ -237,7 +237,7 @@ def test_a_second_review_is_blind_and_somebody_elses(catalogue: Catalogue):
             catalogue.blind_reviews.add(key, author, "approved")
 
 
-def test_a_share_takes_about_so_many(catalogue: Catalogue):
+def test_second_reviews_cover_about_the_given_share(catalogue: Catalogue):
     ids = samples.filled(catalogue, 60)
     for key in ids:
         samples.bring_to(catalogue, key, "passed")
@@ -265,7 +265,7 @@ def test_threshold_and_share_have_bounds(catalogue: Catalogue):
 
 
 def decided_audit(catalogue: Catalogue) -> list[str]:
-    ids = brought(catalogue, "passed", "failed", "published", "passed")
+    ids = variants_in(catalogue, "passed", "failed", "published", "passed")
     catalogue.reviews.record(seen(catalogue, ids[0]), "approved", ANN)
     catalogue.reviews.undo([ids[0]], ANN)
     catalogue.reviews.record(seen(catalogue, ids[1]), "rejected", ANN, codes=["prompt"], reason="ça alors \U0001f600")
@@ -280,8 +280,8 @@ def test_every_decision_is_in_the_audit(catalogue: Catalogue):
     report = catalogue.audit.verify()
     assert report.ok, report.problems
     entries = catalogue.audit.entries()
-    told = [(entry.actor, entry.action) for entry in entries if entry.actor in (ANN, BEN)]
-    assert told == [
+    recorded = [(entry.actor, entry.action) for entry in entries if entry.actor in (ANN, BEN)]
+    assert recorded == [
         (BEN, "token"),
         (BEN, "approved"),
         (BEN, "withdrawn"),
@@ -298,7 +298,7 @@ def test_every_decision_is_in_the_audit(catalogue: Catalogue):
 
 
 def tamper(catalogue: Catalogue, *statements: str) -> None:
-    """As somebody would who may do anything to the database."""
+    """Change the audit log like someone with full access to the database."""
     with catalogue.database.writing() as connection:
         if connection.dialect.name == "sqlite":
             for verb in ("update", "delete"):
@@ -321,14 +321,14 @@ def tamper(catalogue: Catalogue, *statements: str) -> None:
         "DELETE FROM audit",
     ],
 )
-def test_whatever_is_changed_is_found(catalogue: Catalogue, statement: str):
+def test_any_change_to_the_audit_log_is_detected(catalogue: Catalogue, statement: str):
     decided_audit(catalogue)
     tamper(catalogue, statement)
     assert not catalogue.audit.verify().ok
 
 
-def test_a_decision_beside_the_audit_is_found(catalogue: Catalogue):
-    [key] = brought(catalogue, "passed")
+def test_a_decision_missing_from_the_audit_log_is_detected(catalogue: Catalogue):
+    [key] = variants_in(catalogue, "passed")
     with catalogue.database.writing() as connection:
         connection.execute(text("UPDATE variants SET state = 'approved'"))
         connection.execute(
@@ -342,13 +342,13 @@ def test_a_decision_beside_the_audit_is_found(catalogue: Catalogue):
     )
 
 
-def test_a_log_written_anew_is_found_by_a_noted_digest(catalogue: Catalogue):
+def test_a_rewritten_audit_log_is_detected_by_a_recorded_digest(catalogue: Catalogue):
     decided_audit(catalogue)
     assert catalogue.audit.verify("a" * 64).problems[0].startswith("No entry has the digest")
 
 
 @pytest.mark.parametrize("statement", ["UPDATE audit SET actor = 'eve'", "DELETE FROM audit", "TRUNCATE audit"])
-def test_the_database_itself_refuses_to_change_the_log(catalogue: Catalogue, statement: str):
+def test_the_database_refuses_changes_to_the_audit_log(catalogue: Catalogue, statement: str):
     decided_audit(catalogue)
     if statement.startswith("TRUNCATE") and catalogue.database.engine.dialect.name == "sqlite":
         pytest.skip("SQLite has no TRUNCATE")

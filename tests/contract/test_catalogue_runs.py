@@ -1,4 +1,4 @@
-"""Whose turn it is on shared devices: priority first, equals in turn, and nobody waits for a run that cannot go on."""
+"""Turns on shared devices: higher priority first, equal runs alternate, and no run waits for one that cannot work."""
 
 import itertools
 import threading
@@ -18,7 +18,7 @@ from adapters.catalogue.core.tables import database_now, runs
 from adapters.catalogue.work.runs import ALIVE_S, CLAIM_S, TURN
 
 STEP = 4
-"""Leases that a shard takes at a time."""
+"""Number of leases that a shard acquires at a time."""
 SHARD = 32
 
 
@@ -38,19 +38,19 @@ def campaign_of(catalogue: Catalogue, run_id: str) -> str:
 
 
 def age(catalogue: Catalogue, run_id: str, column: str, seconds: float) -> None:
-    """Let something have happened so long ago."""
+    """Set a timestamp of a run to so many seconds ago."""
     with catalogue.database.writing() as connection:
         connection.execute(update(runs).where(runs.c.run_id == run_id).values(**{column: database_now() - seconds}))
 
 
 def why(catalogue: Catalogue, run_id: str) -> str:
-    """Return why a run may not work; empty where it may."""
+    """Return why a run may not work; empty if it may."""
     turn = catalogue.runs.turn(run_id)
     assert turn.may_work == (turn.why == "")
     return turn.why
 
 
-def test_a_run_is_told_from_its_beginning_to_its_end(catalogue: Catalogue):
+def test_a_run_is_recorded_from_start_to_end(catalogue: Catalogue):
     run_id = begin(catalogue, "Spring", until=time.time() + 60, budget_s=90.0, detail={"runner": "threads"})
     catalogue.runs.set_waiting_shards(run_id, 3)
     catalogue.runs.shard_started(run_id)
@@ -73,7 +73,7 @@ def test_a_run_is_told_from_its_beginning_to_its_end(catalogue: Catalogue):
     assert why(catalogue, run_id) == "ended"
 
 
-def test_numbers_of_shards_never_fall_below_nought(catalogue: Catalogue):
+def test_shard_counts_are_never_negative(catalogue: Catalogue):
     run_id = begin(catalogue, "Spring")
     catalogue.runs.shard_ended(run_id)
     catalogue.runs.shard_started(run_id)
@@ -82,7 +82,7 @@ def test_numbers_of_shards_never_fall_below_nought(catalogue: Catalogue):
     assert (catalogue.runs.get(run_id).waiting, catalogue.runs.get(run_id).working) == (2, 0)
 
 
-def test_what_nobody_knows(catalogue: Catalogue):
+def test_unknown_runs(catalogue: Catalogue):
     with pytest.raises(KeyError):
         catalogue.runs.get("no-such")
     assert why(catalogue, "no-such") == ""
@@ -91,7 +91,7 @@ def test_what_nobody_knows(catalogue: Catalogue):
     assert catalogue.runs.all() == []
 
 
-def test_runs_are_listed_the_newest_first(catalogue: Catalogue):
+def test_runs_are_listed_newest_first(catalogue: Catalogue):
     first, second = begin(catalogue, "Spring"), begin(catalogue, "Autumn")
     age(catalogue, first, "started_at", 10)
     assert [row.run_id for row in catalogue.runs.all()] == [second, first]
@@ -99,7 +99,7 @@ def test_runs_are_listed_the_newest_first(catalogue: Catalogue):
     assert [row.run_id for row in catalogue.runs.all(limit=1)] == [second]
 
 
-def test_a_run_stops_at_its_window_and_at_its_budget(catalogue: Catalogue):
+def test_a_run_stops_at_the_end_of_its_window_and_budget(catalogue: Catalogue):
     window = begin(catalogue, "Window", until=time.time() - 1)
     open_window = begin(catalogue, "Open", until=time.time() + 60)
     budget = begin(catalogue, "Budget", budget_s=10.0)
@@ -109,7 +109,7 @@ def test_a_run_stops_at_its_window_and_at_its_budget(catalogue: Catalogue):
 
 
 @pytest.mark.parametrize("standing", ["paused", "cancelled"])
-def test_a_run_stops_at_a_persons_word(catalogue: Catalogue, standing: str):
+def test_a_run_stops_when_its_campaign_is_paused_or_cancelled(catalogue: Catalogue, standing: str):
     run_id = begin(catalogue, "Spring", 3)
     catalogue.steering.steer(campaign_of(catalogue, run_id), standing, "person:ann")
     assert why(catalogue, run_id) == standing
@@ -117,20 +117,20 @@ def test_a_run_stops_at_a_persons_word(catalogue: Catalogue, standing: str):
     assert why(catalogue, run_id) == ""
 
 
-def test_the_higher_priority_goes_first_while_it_waits(catalogue: Catalogue):
+def test_a_higher_priority_run_goes_first_while_it_waits(catalogue: Catalogue):
     low, high = begin(catalogue, "Low", 2), begin(catalogue, "High", 2, priority=5)
     assert (why(catalogue, low), why(catalogue, high)) == ("others", "")
     catalogue.runs.book(high, 1000, 0.0)
     assert (why(catalogue, low), why(catalogue, high)) == ("others", "")
     catalogue.runs.shard_started(high)
     catalogue.runs.shard_started(high)
-    assert why(catalogue, low) == "", "the high one has all that it can use"
+    assert why(catalogue, low) == "", "the high-priority run has all the devices that it can use"
     catalogue.runs.set_waiting_shards(high, 1)
     catalogue.steering.set_priority(campaign_of(catalogue, low), 6, "person:ann")
     assert (why(catalogue, low), why(catalogue, high)) == ("", "others")
 
 
-def test_equals_take_turns(catalogue: Catalogue):
+def test_runs_of_equal_priority_take_turns(catalogue: Catalogue):
     first, second = begin(catalogue, "First", 2), begin(catalogue, "Second", 2)
     catalogue.runs.book(first, TURN - 1, 0.0)
     assert why(catalogue, first) == ""
@@ -138,7 +138,7 @@ def test_equals_take_turns(catalogue: Catalogue):
     assert (why(catalogue, first), why(catalogue, second)) == ("others", "")
     for run_id in (first, second):
         catalogue.runs.shard_started(run_id)
-    assert why(catalogue, first) == "", "of two devices each may be a turn ahead"
+    assert why(catalogue, first) == "", "with two devices each run may be one turn ahead"
     catalogue.runs.book(first, TURN, 0.0)
     assert why(catalogue, first) == "others"
     catalogue.runs.book(second, 1, 0.0)
@@ -146,7 +146,7 @@ def test_equals_take_turns(catalogue: Catalogue):
 
 
 def block(catalogue: Catalogue, blocker: str) -> str:
-    """Start a run that the other one, of higher priority, keeps from working."""
+    """Start a run that has to wait for the higher-priority ``blocker``."""
     catalogue.runs.set_waiting_shards(blocker, 2)
     mine = begin(catalogue, "Mine", 2)
     assert why(catalogue, mine) == "others"
@@ -156,7 +156,7 @@ def block(catalogue: Catalogue, blocker: str) -> str:
 @pytest.mark.parametrize(
     "trouble", ["silent", "unserved", "paused", "cancelled", "ended", "window", "budget", "nothing waits"]
 )
-def test_nobody_waits_for_a_run_that_cannot_go_on(catalogue: Catalogue, trouble: str):
+def test_no_run_waits_for_one_that_cannot_continue(catalogue: Catalogue, trouble: str):
     other = begin(catalogue, "Other", priority=5, budget_s=5.0, until=time.time() + 600)
     mine = block(catalogue, other)
     if trouble == "silent":
@@ -179,7 +179,7 @@ def test_nobody_waits_for_a_run_that_cannot_go_on(catalogue: Catalogue, trouble:
     assert (other in {row.run_id for row in catalogue.runs.live()}) == (trouble not in ("silent", "ended"))
 
 
-def test_a_silent_run_that_speaks_again_has_its_claim(catalogue: Catalogue):
+def test_a_silent_run_regains_its_claim_with_a_heartbeat(catalogue: Catalogue):
     other = begin(catalogue, "Other", priority=5)
     mine = block(catalogue, other)
     age(catalogue, other, "beat_at", ALIVE_S + 1)
@@ -197,17 +197,17 @@ def test_other_pools_and_other_runs_of_the_same_campaign_do_not_matter(catalogue
     assert (why(catalogue, mine), why(catalogue, second)) == ("", "")
 
 
-def test_who_comes_later_is_owed_nothing(catalogue: Catalogue):
+def test_a_later_run_is_not_compensated_for_earlier_work(catalogue: Catalogue):
     old = begin(catalogue, "Old", 2)
     catalogue.runs.book(old, 500, 0.0)
     new = begin(catalogue, "New", 2)
     assert (why(catalogue, old), why(catalogue, new)) == ("", "")
     catalogue.runs.book(new, TURN, 0.0)
     assert why(catalogue, new) == "others"
-    assert catalogue.runs.get(new).served == TURN, "people are told what it was really given"
+    assert catalogue.runs.get(new).served == TURN, "the reported number is what the run really got"
 
 
-def test_who_only_delivers_is_no_measure_for_those_who_come(catalogue: Catalogue):
+def test_a_run_that_only_delivers_does_not_affect_new_runs(catalogue: Catalogue):
     delivering = begin(catalogue, "Delivering", 1)
     catalogue.runs.set_waiting_shards(delivering, 0)
     old = begin(catalogue, "Old", 2)
@@ -215,11 +215,11 @@ def test_who_only_delivers_is_no_measure_for_those_who_come(catalogue: Catalogue
     new = begin(catalogue, "New", 2)
     assert why(catalogue, old) == ""
     catalogue.runs.set_waiting_shards(delivering, 3)
-    assert why(catalogue, old) == "", "nor is it owed what it did not ask for"
+    assert why(catalogue, old) == "", "nor is it compensated for work it did not request"
     assert why(catalogue, new) == ""
 
 
-def test_who_comes_back_or_rises_is_owed_nothing(catalogue: Catalogue):
+def test_a_returning_or_promoted_run_is_not_compensated(catalogue: Catalogue):
     busy, lapsed, low = begin(catalogue, "Busy", 2), begin(catalogue, "Lapsed", 2), begin(catalogue, "Low", 2)
     catalogue.steering.set_priority(campaign_of(catalogue, low), -5, "person:ann")
     age(catalogue, lapsed, "claimed_at", CLAIM_S + 1)
@@ -233,7 +233,7 @@ def test_who_comes_back_or_rises_is_owed_nothing(catalogue: Catalogue):
 
 
 class Cluster:
-    """Devices and a queue of shards, first in, first out, as a cluster has them; rounds as drivers make them."""
+    """Devices and a first-in, first-out queue of shards, like a cluster, with rounds like those of a driver."""
 
     def __init__(self, catalogue: Catalogue, devices: int) -> None:
         self.catalogue = catalogue
@@ -244,14 +244,14 @@ class Cluster:
         self.order: list[str] = []
 
     def submit(self, run_id: str, shards: Iterable[int]) -> None:
-        """Begin a round."""
+        """Submit a round of shards."""
         left = list(shards)
         self.returned[run_id] = []
         self.catalogue.runs.set_waiting_shards(run_id, len(left))
         self.queue.extend((run_id, jobs) for jobs in left)
 
     def tick(self) -> None:
-        """Let every device take one step."""
+        """Run one step on every device."""
         for number in range(len(self.at_work)):
             self._step(number)
         for run_id, left in list(self.returned.items()):
@@ -285,7 +285,7 @@ class Cluster:
 
 
 def jain(shares: Iterable[float]) -> float:
-    """Jain's index: 1 where all have the same, 1/n where one has all."""
+    """Return Jain's index: 1 if all shares are equal, 1/n if one has everything."""
     values = list(shares)
     return sum(values) ** 2 / (len(values) * sum(value * value for value in values))
 
@@ -318,7 +318,7 @@ def test_a_small_campaign_does_not_wait_for_a_large_one(catalogue: Catalogue):
     assert cluster.given[large] - before <= 2 * (TURN + STEP)
 
 
-def test_an_urgent_campaign_gets_the_devices_after_what_is_in_hand(catalogue: Catalogue):
+def test_an_urgent_campaign_gets_the_devices_after_the_current_steps(catalogue: Catalogue):
     cluster = Cluster(catalogue, 2)
     others = [begin(catalogue, name) for name in ("First", "Second")]
     for run_id in others:
@@ -331,15 +331,15 @@ def test_an_urgent_campaign_gets_the_devices_after_what_is_in_hand(catalogue: Ca
     while cluster.given[urgent] < 3 * SHARD:
         cluster.tick()
     order = cluster.order[seen:]
-    assert set(order[: 2 * SHARD // STEP]) == {urgent}, "the steps in hand had ended, and none was begun"
+    assert set(order[: 2 * SHARD // STEP]) == {urgent}, "only steps that had already started may end first"
     tail = order[order.index(urgent) :]
     assert tail.count(urgent) == 3 * SHARD // STEP
-    assert set(others) & set(tail), "its last shard leaves a device to the others"
+    assert set(others) & set(tail), "its last shard leaves one device to the others"
     assert tail.index(next(each for each in tail if each in others)) >= 2 * SHARD // STEP - 1
 
 
 def test_threads_of_three_campaigns_lease_in_turn(catalogue: Catalogue):
-    """Real leases by real threads: when the first campaign has all, the others are a turn behind at most."""
+    """Real threads acquire real leases: when the first campaign is done, the others are at most a turn behind."""
     work: dict[str, list[str]] = {}
     for number in range(3):
         run_id = begin(catalogue, f"Campaign {number}")
@@ -350,7 +350,7 @@ def test_threads_of_three_campaigns_lease_in_turn(catalogue: Catalogue):
         catalogue.runs.shard_started(run_id)
     given: Counter[str] = Counter()
     first_done: list[Counter[str]] = []
-    troubles: list[BaseException] = []
+    errors: list[BaseException] = []
     lock, start = threading.Lock(), threading.Barrier(3)
 
     def drive(run_id: str) -> None:
@@ -373,7 +373,7 @@ def test_threads_of_three_campaigns_lease_in_turn(catalogue: Catalogue):
         try:
             drive(run_id)
         except BaseException as error:
-            troubles.append(error)
+            errors.append(error)
             raise
 
     threads = [threading.Thread(target=watched, args=(run_id,)) for run_id in work]
@@ -381,7 +381,7 @@ def test_threads_of_three_campaigns_lease_in_turn(catalogue: Catalogue):
         thread.start()
     for thread in threads:
         thread.join(60)
-    assert troubles == []
+    assert errors == []
     assert set(given.values()) == {64}
     assert min(first_done[0].values()) >= 64 - 2 * (TURN + STEP)
 
@@ -392,7 +392,7 @@ FIELDS = st.sampled_from(NAMES)
 
 
 class Turns(RuleBasedStateMachine):
-    """Drivers and people do whatever they like, in any order."""
+    """Drivers and people act in any order."""
 
     def __init__(self, catalogue: Catalogue) -> None:
         super().__init__()
@@ -440,11 +440,11 @@ class Turns(RuleBasedStateMachine):
         return {name: self.catalogue.runs.get(run_id) for name, run_id in self.ids.items()}
 
     @invariant()
-    def people_are_told_what_was_given(self):
+    def served_numbers_are_exact(self):
         assert {name: row.served for name, row in self.rows().items()} == self.given
 
     @invariant()
-    def somebody_may_always_go_on(self):
+    def one_waiting_run_may_always_work(self):
         live = {row.run_id for row in self.catalogue.runs.live()}
         active = [
             run_id
@@ -456,13 +456,13 @@ class Turns(RuleBasedStateMachine):
         assert not active or any(self.catalogue.runs.turn(run_id).may_work for run_id in active)
 
     @invariant()
-    def who_stands_still_is_told_so(self):
+    def a_stopped_run_gets_the_status_as_reason(self):
         for run_id in self.ids.values():
             standing = self.catalogue.steering.standing(campaign_of(self.catalogue, run_id))
             assert standing == "active" or why(self.catalogue, run_id) == standing
 
 
-def test_no_order_of_events_brings_all_to_a_stop(catalogue: Catalogue):
+def test_no_order_of_events_stops_all_runs(catalogue: Catalogue):
     run_state_machine_as_test(
         lambda: Turns(catalogue),
         settings=settings(

@@ -1,4 +1,4 @@
-"""A sheet's content starts a campaign once, whoever sees it, and however often a watcher dies over it."""
+"""A sheet's content starts one campaign, even if several watchers see it or a watcher crashes during the import."""
 
 import hashlib
 import itertools
@@ -21,31 +21,31 @@ def take(catalogue: Catalogue, owner: str = "watcher", patience_s: float = PATIE
 
 
 def known(catalogue: Catalogue, sha256: str = SHA) -> SheetImport:
-    arrival = catalogue.sheet_imports.get(sha256)
-    assert arrival
-    return arrival
+    found = catalogue.sheet_imports.get(sha256)
+    assert found
+    return found
 
 
-def test_a_content_is_taken_once(catalogue: Catalogue):
+def test_a_content_is_claimed_once(catalogue: Catalogue):
     assert catalogue.sheet_imports.get(SHA) is None
     assert take(catalogue)
     assert not take(catalogue)
     assert not take(catalogue, "another")
-    assert take(catalogue, sha256="b" * 64), "another content is another arrival"
-    arrival = known(catalogue)
-    assert (arrival.name, arrival.place, arrival.owner) == ("spring.csv", "/watched/spring.csv", "watcher")
-    assert (arrival.state, arrival.tries, arrival.campaign_id) == ("taken", 1, None)
+    assert take(catalogue, sha256="b" * 64), "different content is a separate import"
+    found = known(catalogue)
+    assert (found.name, found.place, found.owner) == ("spring.csv", "/watched/spring.csv", "watcher")
+    assert (found.state, found.tries, found.campaign_id) == ("taken", 1, None)
     assert {each.sha256 for each in catalogue.sheet_imports.all()} == {SHA, "b" * 64}
     assert len(catalogue.sheet_imports.all(limit=1)) == 1
 
 
-def test_odd_names_are_kept(catalogue: Catalogue):
+def test_unusual_names_are_stored(catalogue: Catalogue):
     assert catalogue.sheet_imports.claim(SHA, "nul\x00 \ud800 <b>.csv", "s3://b/'; --", "watcher", PATIENCE)
     assert known(catalogue).name.endswith("<b>.csv")
 
 
 @pytest.mark.parametrize("state", ["accepted", "refused"])
-def test_what_is_settled_is_never_taken_again(catalogue: Catalogue, state: str):
+def test_a_finished_import_is_never_claimed_again(catalogue: Catalogue, state: str):
     samples.filled(catalogue, 1)
     campaign_id = samples.campaign().campaign_id if state == "accepted" else None
     assert take(catalogue)
@@ -59,24 +59,24 @@ def test_what_is_settled_is_never_taken_again(catalogue: Catalogue, state: str):
     assert known(catalogue).detail.rstrip("\ufffd ") == ("row 3" if state == "refused" else "")
 
 
-def test_a_watcher_that_died_over_it_is_followed_by_the_next(catalogue: Catalogue):
+def test_the_import_of_a_dead_watcher_is_claimed_by_another(catalogue: Catalogue):
     assert take(catalogue)
     assert take(catalogue, "another", patience_s=-1.0)
     assert (known(catalogue).owner, known(catalogue).tries) == ("another", 2)
     assert not take(catalogue, "a third")
 
 
-def test_what_is_given_back_is_taken_at_the_next_look(catalogue: Catalogue):
+def test_a_released_import_can_be_claimed_again_at_once(catalogue: Catalogue):
     assert take(catalogue)
-    catalogue.sheet_imports.release(SHA, "The bucket does not answer.")
-    assert known(catalogue).detail == "The bucket does not answer."
+    catalogue.sheet_imports.release(SHA, "The bucket does not respond.")
+    assert known(catalogue).detail == "The bucket does not respond."
     assert take(catalogue, "another")
     assert not take(catalogue)
     assert known(catalogue).tries == 2
 
 
-def test_an_acceptance_stands(catalogue: Catalogue):
-    """A watcher that was slow, not dead, has nothing to say against the one that took over."""
+def test_an_accepted_import_stays_accepted(catalogue: Catalogue):
+    """A slow watcher cannot overrule the one that took over from it."""
     assert take(catalogue)
     assert take(catalogue, "another", patience_s=-1.0)
     catalogue.sheet_imports.finish(SHA, "accepted", campaign_id="spring-1")
@@ -88,7 +88,7 @@ def test_an_acceptance_stands(catalogue: Catalogue):
     )
 
 
-def test_other_words_are_refused(catalogue: Catalogue):
+def test_invalid_outcomes_are_refused(catalogue: Catalogue):
     take(catalogue)
     with pytest.raises(ValueError, match="not as 'taken'"):
         catalogue.sheet_imports.finish(SHA, "taken")
@@ -106,7 +106,7 @@ def _take_many(url: str, owner: str, start, answer) -> None:
         )
 
 
-def test_of_many_processes_one_takes_each(catalogue: Catalogue):
+def test_each_content_is_claimed_by_one_process(catalogue: Catalogue):
     context = multiprocessing.get_context("spawn")
     start, answer = context.Barrier(3), context.Queue()
     processes = [
@@ -125,7 +125,7 @@ contents = itertools.count()
 
 
 class Watchers(RuleBasedStateMachine):
-    """Two watchers see one content, in any order of luck."""
+    """Two watchers see the same content, and events happen in any order."""
 
     def __init__(self, catalogue: Catalogue) -> None:
         super().__init__()
@@ -143,7 +143,7 @@ class Watchers(RuleBasedStateMachine):
             self.holder, self.takes = owner, self.takes + 1
 
     @rule()
-    def give_back(self):
+    def release(self):
         self.catalogue.sheet_imports.release(self.sha256, "trouble")
         if self.settled is None:
             self.holder = ""
@@ -156,15 +156,15 @@ class Watchers(RuleBasedStateMachine):
             self.settled = state, campaign_id
 
     @invariant()
-    def it_is_known_as_it_is(self):
-        arrival = self.catalogue.sheet_imports.get(self.sha256)
-        assert (arrival is None) == (self.takes == 0)
-        if arrival:
-            assert (arrival.tries, arrival.state) == (self.takes, self.settled[0] if self.settled else "taken")
-            assert arrival.campaign_id == (self.settled[1] if self.settled else None)
+    def the_stored_import_is_correct(self):
+        found = self.catalogue.sheet_imports.get(self.sha256)
+        assert (found is None) == (self.takes == 0)
+        if found:
+            assert (found.tries, found.state) == (self.takes, self.settled[0] if self.settled else "taken")
+            assert found.campaign_id == (self.settled[1] if self.settled else None)
 
 
-def test_no_order_of_events_starts_it_twice(catalogue: Catalogue):
+def test_no_order_of_events_starts_a_campaign_twice(catalogue: Catalogue):
     run_state_machine_as_test(
         lambda: Watchers(catalogue),
         settings=settings(

@@ -1,4 +1,4 @@
-"""Counts over a campaign, against the same counted in Python."""
+"""Statistics of a campaign, compared with the same counts in Python."""
 
 from collections import Counter
 
@@ -47,7 +47,7 @@ def test_reasons_are_counted(catalogue: Catalogue):
     assert catalogue.campaign_stats.reasons(samples.campaign().campaign_id) == dict(expected)
 
 
-def test_made_clips_and_pace(catalogue: Catalogue):
+def test_generated_clips_and_pace(catalogue: Catalogue):
     campaign_id = samples.campaign().campaign_id
     judged(catalogue)
     assert catalogue.campaign_stats.generated_by_card(campaign_id) == [("starter", 20)]

@@ -1,4 +1,4 @@
-"""People's word on a whole campaign: what a pause lets go on, what a cancellation ends, what both leave alone."""
+"""Pause, cancel and resume a campaign: what still finishes, what ends, and what is not affected."""
 
 import itertools
 import multiprocessing
@@ -24,14 +24,14 @@ def take(catalogue: Catalogue, ids: list[str], campaign_id: str = SPRING, states
 
 
 def sharing(catalogue: Catalogue, count: int, start: int = 0, name: str = "Autumn") -> str:
-    """Add another campaign with so many variants, from that seed on; return its id."""
+    """Add another campaign with ``count`` variants whose seeds begin at ``start``; return its id."""
     other = samples.campaign(name)
     catalogue.campaigns.add(other, {})
     catalogue.campaigns.add_variants(other.campaign_id, samples.planned(count, start=start))
     return other.campaign_id
 
 
-def test_a_paused_campaign_gets_no_lease_and_finishes_what_is_in_hand(catalogue: Catalogue):
+def test_a_paused_campaign_gets_no_leases_and_finishes_current_ones(catalogue: Catalogue):
     ids = samples.filled(catalogue, 4)
     held = take(catalogue, ids[:2])
     assert catalogue.steering.steer(SPRING, "paused", "person:ann", "too dark") == 0
@@ -60,7 +60,9 @@ def test_a_paused_campaign_gets_no_lease_and_finishes_what_is_in_hand(catalogue:
     ],
 )
 @pytest.mark.parametrize("standing", ["paused", "cancelled"])
-def test_no_kind_of_work_is_handed_out(catalogue: Catalogue, state: str, states: tuple, standing: str):
+def test_a_stopped_campaign_gets_no_leases_for_any_kind_of_work(
+    catalogue: Catalogue, state: str, states: tuple, standing: str
+):
     (variant_id,) = samples.filled(catalogue, 1)
     samples.bring_to(catalogue, variant_id, state)
     catalogue.leases.renew("me", -1.0)
@@ -69,7 +71,7 @@ def test_no_kind_of_work_is_handed_out(catalogue: Catalogue, state: str, states:
     assert len(take(catalogue, [variant_id], sharing(catalogue, 1), states=states)) == 1
 
 
-def test_cancelling_ends_the_leases_of_what_is_being_made(catalogue: Catalogue):
+def test_cancelling_ends_the_leases_of_clips_in_generation(catalogue: Catalogue):
     ids = samples.filled(catalogue, 5)
     leases = [
         samples.bring_to(catalogue, key, state)
@@ -95,7 +97,7 @@ def test_cancelling_ends_the_leases_of_what_is_being_made(catalogue: Catalogue):
     assert catalogue.variants.get(ids[2]).state == "published"
 
 
-def test_what_is_approved_and_in_hand_gets_signed(catalogue: Catalogue):
+def test_a_leased_approved_clip_is_signed_despite_a_cancellation(catalogue: Catalogue):
     (variant_id,) = samples.filled(catalogue, 1)
     samples.bring_to(catalogue, variant_id, "approved")
     (lease,) = take(catalogue, [variant_id], states=("approved",))
@@ -104,7 +106,7 @@ def test_what_is_approved_and_in_hand_gets_signed(catalogue: Catalogue):
     catalogue.results.mark_published(lease, "https://clips.example/x.mp4")
 
 
-def test_cancelling_eats_no_try(catalogue: Catalogue):
+def test_cancelling_does_not_count_as_a_try(catalogue: Catalogue):
     fresh, worn = samples.filled(catalogue, 2)
     take(catalogue, [worn])
     catalogue.leases.release_owner("me")
@@ -119,7 +121,7 @@ def test_cancelling_eats_no_try(catalogue: Catalogue):
     assert set(catalogue.variants.states([fresh, worn]).values()) == {"planned"}
 
 
-def test_what_another_active_campaign_shares_is_left_to_it(catalogue: Catalogue):
+def test_cancelling_keeps_leases_shared_with_an_active_campaign(catalogue: Catalogue):
     ids = samples.filled(catalogue, 4)
     other = sharing(catalogue, 2, start=2)
     leases = take(catalogue, ids)
@@ -131,7 +133,7 @@ def test_what_another_active_campaign_shares_is_left_to_it(catalogue: Catalogue)
     assert catalogue.leases.owners() == []
 
 
-def test_a_cancelled_campaign_goes_on_where_it_was(catalogue: Catalogue):
+def test_a_cancelled_campaign_can_be_resumed(catalogue: Catalogue):
     ids = samples.filled(catalogue, 2)
     samples.bring_to(catalogue, ids[0], "rendered")
     catalogue.steering.steer(SPRING, "cancelled", "person:ann")
@@ -139,15 +141,15 @@ def test_a_cancelled_campaign_goes_on_where_it_was(catalogue: Catalogue):
     assert [lease.state for lease in take(catalogue, ids, states=("planned", "rendered"))] == ["rendered", "leased"]
 
 
-def test_the_audit_tells_each_change_once(catalogue: Catalogue):
+def test_the_audit_log_contains_each_change_once(catalogue: Catalogue):
     ids = samples.filled(catalogue, 1)
     take(catalogue, ids)
     for standing in ("paused", "paused", "cancelled", "active", "active"):
         catalogue.steering.steer(SPRING, standing, "person:ann", "why")
     for priority in (5, 5, 0):
         catalogue.steering.set_priority(SPRING, priority, "person:bob")
-    told = [(entry.actor, entry.action, entry.subject) for entry in catalogue.audit.entries()]
-    assert told == [
+    recorded = [(entry.actor, entry.action, entry.subject) for entry in catalogue.audit.entries()]
+    assert recorded == [
         ("person:bob", "priority", SPRING),
         ("person:bob", "priority", SPRING),
         ("person:ann", "active", SPRING),
@@ -159,7 +161,7 @@ def test_the_audit_tells_each_change_once(catalogue: Catalogue):
     assert catalogue.audit.verify().ok
 
 
-def test_odd_words_are_kept_and_wrong_ones_refused(catalogue: Catalogue):
+def test_unusual_reasons_are_stored_and_invalid_values_refused(catalogue: Catalogue):
     samples.filled(catalogue, 1)
     catalogue.steering.steer(SPRING, "paused", "person:ann", "nul \x00 and \ud800 'quotes'; DROP TABLE campaigns")
     assert catalogue.campaigns.get(SPRING).stood["reason"].endswith("'quotes'; DROP TABLE campaigns")
@@ -170,17 +172,17 @@ def test_odd_words_are_kept_and_wrong_ones_refused(catalogue: Catalogue):
             catalogue.steering.set_priority(SPRING, priority, "person:ann")
 
 
-def test_a_campaign_that_is_not_there_is_told(catalogue: Catalogue):
-    for word in (
+def test_an_unknown_campaign_raises(catalogue: Catalogue):
+    for call in (
         lambda: catalogue.steering.steer("no-such", "paused", "person:ann"),
         lambda: catalogue.steering.standing("no-such"),
         lambda: catalogue.steering.set_priority("no-such", 3, "person:ann"),
     ):
         with pytest.raises(CatalogueError, match="No campaign in the catalogue has the id 'no-such'"):
-            word()
+            call()
 
 
-def test_a_word_may_leave_a_standing_to_another_word(catalogue: Catalogue):
+def test_a_status_is_not_changed_if_unless_matches_it(catalogue: Catalogue):
     samples.filled(catalogue, 1)
     catalogue.steering.steer(SPRING, "cancelled", "person:ann")
     with pytest.raises(CampaignStandingError):
@@ -191,8 +193,8 @@ def test_a_word_may_leave_a_standing_to_another_word(catalogue: Catalogue):
 
 
 @pytest.mark.parametrize("standing", ["paused", "cancelled"])
-def test_no_lease_is_committed_after_the_pause_is(catalogue: Catalogue, monkeypatch, standing: str):
-    """A lease that was begun before is waited for: a pause that returns is one that holds."""
+def test_no_lease_is_committed_after_a_pause_or_cancellation(catalogue: Catalogue, monkeypatch, standing: str):
+    """A pause waits for a lease that is being acquired, so that it is in force when it returns."""
     ids = samples.filled(catalogue, 2)
     picked, go_on = threading.Event(), threading.Event()
     whole = catalogue.leases._take
@@ -210,7 +212,7 @@ def test_no_lease_is_committed_after_the_pause_is(catalogue: Catalogue, monkeypa
     person = threading.Thread(target=lambda: ended.append(catalogue.steering.steer(SPRING, standing, "person:ann")))
     person.start()
     person.join(0.3)
-    assert person.is_alive(), "the pause was told while a lease was on its way"
+    assert person.is_alive(), "the pause returned while a lease was being acquired"
     go_on.set()
     worker.join(20)
     person.join(20)
@@ -219,8 +221,8 @@ def test_no_lease_is_committed_after_the_pause_is(catalogue: Catalogue, monkeypa
     assert take(catalogue, ids) == []
 
 
-def test_campaigns_do_not_wait_for_each_others_words(catalogue: Catalogue):
-    """Beside a pause, other campaigns and leases for none go on."""
+def test_campaigns_do_not_wait_for_each_others_pauses(catalogue: Catalogue):
+    """Other campaigns, and leases without a campaign, are not affected by a pause."""
     ids = samples.filled(catalogue, 2)
     other = sharing(catalogue, 2, start=10)
     catalogue.steering.steer(SPRING, "paused", "person:ann")
@@ -229,7 +231,7 @@ def test_campaigns_do_not_wait_for_each_others_words(catalogue: Catalogue):
 
 
 def _work(url: str, owner: str, ids: list[str], start, answer) -> None:
-    """Take and record some at a time; report what was recorded, and what was lost."""
+    """Lease and record a few variants at a time; report which were recorded and which were lost."""
     done, lost = [], []
     with open_catalogue(url) as catalogue:
         start.wait(30)
@@ -244,11 +246,12 @@ def _work(url: str, owner: str, ids: list[str], start, answer) -> None:
             gone = catalogue.results.record_batch(items)
             lost += gone
             done += [each.variant_id for each in leases if each.variant_id not in gone]
-            time.sleep(0.01)  # SQLite's lock has no queue: who asks at once again gets it before a person does
+            # SQLite's lock has no queue: without a pause, a worker would get it again before a person does.
+            time.sleep(0.01)
     answer.put((done, lost))
 
 
-def test_processes_that_work_stop_at_a_cancellation(catalogue: Catalogue):
+def test_working_processes_stop_at_a_cancellation(catalogue: Catalogue):
     ids = samples.filled(catalogue, 600)
     context = multiprocessing.get_context("spawn")
     start, answer = context.Barrier(3), context.Queue()
@@ -266,7 +269,7 @@ def test_processes_that_work_stop_at_a_cancellation(catalogue: Catalogue):
     answers = [answer.get(timeout=60) for _ in processes]
     for process in processes:
         process.join(30)
-    assert catalogue.variants.states(ids) == at_cancel, "somebody wrote after the cancellation"
+    assert catalogue.variants.states(ids) == at_cancel, "a worker wrote after the cancellation"
     done = [key for each, _ in answers for key in each]
     assert sorted(done) == sorted(key for key, state in at_cancel.items() if state == "passed")
     assert set(at_cancel.values()) == {"passed", "planned"}
@@ -279,7 +282,7 @@ seeds = itertools.count(1000, VARIANTS + 3)
 
 
 class Steered(RuleBasedStateMachine):
-    """Two campaigns that share some variants, workers of both, and people who change their minds."""
+    """Two campaigns that share some variants, workers of both, and people who change their decisions."""
 
     def __init__(self, catalogue: Catalogue) -> None:
         super().__init__()
@@ -349,14 +352,14 @@ class Steered(RuleBasedStateMachine):
         return {key: (row.lease_owner, row.attempt) for key, row in rows.items() if row.lease_owner}
 
     @invariant()
-    def tries_count_what_was_begun_and_not_taken_away(self):
+    def tries_count_leases_that_were_not_revoked(self):
         rows = {
             row.variant_id: row for each in self.campaigns.values() for row in self.catalogue.variants.of_campaign(each)
         }
         assert {key: row.tries for key, row in rows.items()} == self.tries
 
 
-def test_no_order_of_words_and_work_breaks_the_promises(catalogue: Catalogue):
+def test_no_order_of_steering_and_work_violates_the_guarantees(catalogue: Catalogue):
     run_state_machine_as_test(
         lambda: Steered(catalogue),
         settings=settings(

@@ -1,4 +1,4 @@
-"""What the sweeper asks of the catalogue, and ends there."""
+"""What the sweeper queries and ends in the catalogue."""
 
 import threading
 
@@ -23,7 +23,7 @@ def silent(catalogue: Catalogue, run_id: str) -> None:
         connection.execute(update(runs).where(runs.c.run_id == run_id).values(beat_at=database_now() - ALIVE_S - 1))
 
 
-def test_what_was_leased_is_planned_again_and_the_rest_keeps_its_state(catalogue: Catalogue):
+def test_ending_an_expired_lease_resets_only_the_leased_state(catalogue: Catalogue):
     states = ("leased", "rendered", "signing")
     ids = samples.filled(catalogue, 4)
     for variant_id, state in zip(ids, states, strict=False):
@@ -41,14 +41,14 @@ def test_what_was_leased_is_planned_again_and_the_rest_keeps_its_state(catalogue
     assert catalogue.variants.get(ids[0]).tries == 1
 
 
-def test_so_many_are_ended_at_a_time(catalogue: Catalogue):
+def test_expired_leases_are_ended_in_batches(catalogue: Catalogue):
     ids = samples.filled(catalogue, 5)
     samples.take(catalogue, ids)
     expire(catalogue)
     assert [len(catalogue.leases.end_expired(2)) for _ in range(4)] == [2, 2, 1, 0]
 
 
-def test_of_several_sweepers_one_ends_a_lease(catalogue: Catalogue):
+def test_each_lease_is_ended_by_one_sweeper(catalogue: Catalogue):
     ids = samples.filled(catalogue, 40)
     samples.take(catalogue, ids)
     expire(catalogue)
@@ -70,7 +70,7 @@ def test_of_several_sweepers_one_ends_a_lease(catalogue: Catalogue):
     assert sorted(back) == sorted(ids)
 
 
-def test_what_its_owner_renews_just_now_is_left_to_it(postgres_url: str):
+def test_a_lease_that_is_being_renewed_is_not_ended(postgres_url: str):
     with open_catalogue(postgres_url) as catalogue:
         ids = samples.filled(catalogue, 2)
         samples.take(catalogue, ids)
@@ -84,7 +84,7 @@ def test_what_its_owner_renews_just_now_is_left_to_it(postgres_url: str):
         assert catalogue.variants.states(ids) == {ids[0]: "leased", ids[1]: "planned"}
 
 
-def test_who_holds_what(catalogue: Catalogue):
+def test_leases_are_listed_by_owner(catalogue: Catalogue):
     ids = samples.filled(catalogue, 3)
     samples.take(catalogue, ids[:2])
     samples.take(catalogue, ids[2:], owner="other")
@@ -92,7 +92,7 @@ def test_who_holds_what(catalogue: Catalogue):
     assert catalogue.leases.of_owner("nobody") == []
 
 
-def test_a_silent_run_is_lost_once_and_one_that_speaks_is_not(catalogue: Catalogue):
+def test_a_silent_run_is_marked_lost_once_and_a_live_run_is_not(catalogue: Catalogue):
     samples.filled(catalogue, 1)
     dead, alive = (catalogue.runs.begin(SPRING, "pool", owner) for owner in ("dead", "alive"))
     catalogue.runs.set_waiting_shards(dead, 3)
@@ -107,7 +107,7 @@ def test_a_silent_run_is_lost_once_and_one_that_speaks_is_not(catalogue: Catalog
     assert not catalogue.runs.mark_lost(alive)
 
 
-def test_a_lost_run_that_speaks_goes_on_and_one_that_ended_does_not(catalogue: Catalogue):
+def test_a_heartbeat_revives_a_lost_run_but_not_an_ended_one(catalogue: Catalogue):
     samples.filled(catalogue, 1)
     slept, ended = (catalogue.runs.begin(SPRING, "pool", owner) for owner in ("slept", "ended"))
     silent(catalogue, slept)
@@ -122,7 +122,7 @@ def test_a_lost_run_that_speaks_goes_on_and_one_that_ended_does_not(catalogue: C
 
 
 @pytest.mark.parametrize("state", ["signing", "published", "withdrawn"])
-def test_what_was_signed_is_told_in_every_state(catalogue: Catalogue, state: str):
+def test_signed_files_are_listed_in_every_state(catalogue: Catalogue, state: str):
     first, second = samples.filled(catalogue, 2)
     samples.bring_to(catalogue, first, state)
     samples.bring_to(catalogue, second, "approved")
@@ -132,7 +132,7 @@ def test_what_was_signed_is_told_in_every_state(catalogue: Catalogue, state: str
     assert list(catalogue.files.sent("autumn-0000")) == []
 
 
-def test_a_clip_that_campaigns_share_is_told_to_each(catalogue: Catalogue):
+def test_a_shared_clip_is_listed_for_each_campaign(catalogue: Catalogue):
     (variant_id,) = samples.filled(catalogue, 1)
     autumn = samples.campaign("Autumn")
     catalogue.campaigns.add(autumn, {})
@@ -141,7 +141,7 @@ def test_a_clip_that_campaigns_share_is_told_to_each(catalogue: Catalogue):
     assert [row.variant_id for row in catalogue.files.sent(autumn.campaign_id)] == [variant_id]
 
 
-def test_keys_that_are_committed_are_told_from_others(catalogue: Catalogue):
+def test_committed_keys_are_distinguished_from_others(catalogue: Catalogue):
     ids = samples.filled(catalogue, 3)
     for variant_id, state in zip(ids, ("published", "signing", "approved"), strict=True):
         samples.bring_to(catalogue, variant_id, state)
@@ -160,7 +160,7 @@ def test_keys_that_are_committed_are_told_from_others(catalogue: Catalogue):
     assert catalogue.files.keys_in_use([]) == set()
 
 
-def test_many_keys_are_asked_for_at_once(catalogue: Catalogue):
+def test_many_keys_are_checked_at_once(catalogue: Catalogue):
     ids = samples.filled(catalogue, 250)
     for lease in samples.take(catalogue, ids):
         catalogue.results.record_batch(
@@ -174,7 +174,7 @@ def test_many_keys_are_asked_for_at_once(catalogue: Catalogue):
     assert catalogue.files.keys_in_use(keys) == {samples.facts(lease.variant_id).key for lease in leases[::2]}
 
 
-def test_what_is_staged_is_told_with_who_works_on_it_and_since_when(catalogue: Catalogue):
+def test_staged_variants_are_reported_with_lease_and_idle_time(catalogue: Catalogue):
     ids = samples.filled(catalogue, 3)
     samples.bring_to(catalogue, ids[0], "published")
     samples.bring_to(catalogue, ids[1], "signing")
@@ -191,7 +191,7 @@ def test_what_is_staged_is_told_with_who_works_on_it_and_since_when(catalogue: C
     assert (planned.state, planned.is_held, planned.clip_sha256, planned.signed_path) == ("planned", False, "", None)
 
 
-def test_a_sample_holds_the_newest_and_others_none_twice(catalogue: Catalogue):
+def test_a_sample_has_the_newest_and_random_clips_without_duplicates(catalogue: Catalogue):
     ids = samples.filled(catalogue, 8)
     for age, variant_id in enumerate(ids[:6]):
         samples.bring_to(catalogue, variant_id, "published")
@@ -209,7 +209,7 @@ def test_a_sample_holds_the_newest_and_others_none_twice(catalogue: Catalogue):
     assert catalogue.files.sample_published(0, 0, "0" * 32) == []
 
 
-def test_chance_reaches_every_published_clip(catalogue: Catalogue):
+def test_a_random_sample_can_contain_any_published_clip(catalogue: Catalogue):
     ids = sorted(samples.filled(catalogue, 6))
     for variant_id in ids:
         samples.bring_to(catalogue, variant_id, "published")

@@ -1,4 +1,4 @@
-"""Bad luck with a database ends in one clear sentence."""
+"""Database failures end with one clear error message."""
 
 import multiprocessing
 import shutil
@@ -25,14 +25,14 @@ def file_of(url: str) -> Path:
     return Path(url.removeprefix("sqlite:///"))
 
 
-def test_the_migrations_make_the_tables_that_the_code_knows(catalogue: Catalogue):
+def test_the_migrations_create_the_tables_of_the_code(catalogue: Catalogue):
     with catalogue.database.engine.connect() as connection:
         context = MigrationContext.configure(connection, opts={"compare_type": True})
         assert compare_metadata(context, metadata) == []
     assert migrations.head() == schema.HEAD
 
 
-def test_an_older_one_is_brought_to_head_with_all_it_holds(catalogue_url: str):
+def test_an_older_catalogue_is_migrated_with_all_its_data(catalogue_url: str):
     with open_catalogue(catalogue_url) as catalogue:
         ids = samples.filled(catalogue, 5)
         samples.bring_to(catalogue, ids[0], "published")
@@ -54,7 +54,7 @@ def test_an_older_one_is_brought_to_head_with_all_it_holds(catalogue_url: str):
 
 
 def step_back(connection: Connection) -> None:
-    """Leave the tables as revision 0001 made them."""
+    """Restore the tables of revision 0001."""
     for table in (
         "sessions",
         "tokens",
@@ -92,7 +92,7 @@ def step_back(connection: Connection) -> None:
         connection.exec_driver_sql(statement)
 
 
-def test_opening_at_head_is_quick_and_changes_nothing(catalogue_url: str):
+def test_opening_a_current_catalogue_is_fast_and_changes_nothing(catalogue_url: str):
     open_catalogue(catalogue_url).close()
     started = time.perf_counter()
     with open_catalogue(catalogue_url) as catalogue:
@@ -106,7 +106,7 @@ def _open(url: str, start, answer) -> None:
         answer.put(catalogue.campaigns.all())
 
 
-def test_several_processes_may_create_it_at_once(catalogue_url: str):
+def test_several_processes_can_create_a_catalogue_at_once(catalogue_url: str):
     context = multiprocessing.get_context("spawn")
     start, answer = context.Barrier(4), context.Queue()
     processes = [context.Process(target=_open, args=(catalogue_url, start, answer)) for _ in range(4)]
@@ -118,14 +118,14 @@ def test_several_processes_may_create_it_at_once(catalogue_url: str):
     assert [process.exitcode for process in processes] == [0] * 4
 
 
-def test_a_newer_one_is_left_alone(catalogue_url: str):
+def test_a_newer_catalogue_is_refused(catalogue_url: str):
     with open_catalogue(catalogue_url) as catalogue, catalogue.database.writing() as connection:
         connection.exec_driver_sql("UPDATE alembic_version SET version_num = '9999'")
     with pytest.raises(NewerCatalogueError, match=r"newer Reelmill; upgrade this one"):
         open_catalogue(catalogue_url)
 
 
-def test_a_database_that_is_not_there_is_unreachable():
+def test_an_absent_server_is_unreachable():
     with pytest.raises(CatalogueUnreachableError, match=r"127\.0\.0\.1/reelmill does not answer") as trouble:
         open_catalogue(f"postgresql://someone:secret@127.0.0.1:{postgres.free_port()}/reelmill")
     assert "secret" not in str(trouble.value)
@@ -145,7 +145,7 @@ def _lose_the_connection(catalogue: Catalogue, url: str) -> None:
         connection.exec_driver_sql("SELECT 1")
 
 
-def test_a_server_that_goes_away_is_unreachable_and_comes_back(postgres_url: str):
+def test_a_lost_connection_raises_and_the_next_one_works(postgres_url: str):
     with open_catalogue(postgres_url) as catalogue:
         samples.filled(catalogue, 1)
         with pytest.raises(CatalogueUnreachableError):
@@ -154,12 +154,12 @@ def test_a_server_that_goes_away_is_unreachable_and_comes_back(postgres_url: str
 
 
 @pytest.mark.parametrize("url", ["mysql://host/db", "nonsense", "", "sqlite://", "sqlite:///:memory:"])
-def test_other_urls_are_refused(url: str):
+def test_unsupported_urls_are_refused(url: str):
     with pytest.raises(CatalogueError, match="sqlite:///"):
         open_catalogue(url)
 
 
-def test_a_file_that_is_no_database_is_left_alone(tmp_path: Path):
+def test_a_file_that_is_not_a_database_is_not_changed(tmp_path: Path):
     path = tmp_path / "notes.db"
     path.write_text("dear diary " * 200)
     with pytest.raises(CatalogueError, match="is not a catalogue"):
@@ -167,13 +167,13 @@ def test_a_file_that_is_no_database_is_left_alone(tmp_path: Path):
     assert path.read_text() == "dear diary " * 200
 
 
-def test_a_folder_that_cannot_be_made_is_named(tmp_path: Path):
+def test_a_folder_that_cannot_be_created_is_named(tmp_path: Path):
     (tmp_path / "file").write_text("")
     with pytest.raises(CatalogueUnreachableError, match=r"folder .*file/sub cannot be made"):
         open_catalogue(f"sqlite:///{tmp_path}/file/sub/catalogue.db")
 
 
-def test_a_database_locked_for_too_long_says_so_and_loses_nothing(sqlite_url: str):
+def test_a_database_locked_for_too_long_raises_and_loses_nothing(sqlite_url: str):
     with open_catalogue(sqlite_url, patience=0.2) as catalogue:
         samples.filled(catalogue, 1)
         holder = sqlite3.connect(file_of(sqlite_url), isolation_level=None)
@@ -185,7 +185,7 @@ def test_a_database_locked_for_too_long_says_so_and_loses_nothing(sqlite_url: st
         assert len(samples.take(catalogue, [samples.variant().variant_id])) == 1
 
 
-def test_a_row_locked_for_too_long_says_so(postgres_url: str):
+def test_a_row_locked_for_too_long_raises(postgres_url: str):
     with open_catalogue(postgres_url, patience=0.2) as catalogue, psycopg.connect(postgres_url) as holder:
         (variant_id,) = samples.filled(catalogue, 1)
         holder.execute("SELECT * FROM variants FOR UPDATE")
@@ -193,7 +193,7 @@ def test_a_row_locked_for_too_long_says_so(postgres_url: str):
             catalogue.decisions.quarantine([variant_id], "odd")
 
 
-def test_a_full_disk_says_so_and_half_a_batch_is_none(sqlite_url: str):
+def test_a_full_disk_raises_and_rolls_back_the_batch(sqlite_url: str):
     with open_catalogue(sqlite_url) as catalogue:
         samples.filled(catalogue, 10)
         pages = 60
@@ -209,7 +209,7 @@ def test_a_full_disk_says_so_and_half_a_batch_is_none(sqlite_url: str):
         assert catalogue.campaigns.add_variants(samples.campaign().campaign_id, samples.planned(3000)) == 2990
 
 
-def test_a_full_disk_of_postgresql_says_so(postgres_url: str):
+def test_a_full_disk_of_postgresql_raises(postgres_url: str):
     with (
         open_catalogue(postgres_url) as catalogue,
         pytest.raises(DiskFullError),
@@ -218,7 +218,7 @@ def test_a_full_disk_of_postgresql_says_so(postgres_url: str):
         connection.exec_driver_sql("DO $$ BEGIN RAISE EXCEPTION 'no space' USING ERRCODE = '53100'; END $$")
 
 
-def test_a_read_only_file_says_so(sqlite_url: str, monkeypatch: pytest.MonkeyPatch):
+def test_writing_to_a_read_only_file_raises(sqlite_url: str, monkeypatch: pytest.MonkeyPatch):
     open_catalogue(sqlite_url).close()
     with open_catalogue(f"sqlite:///file:{file_of(sqlite_url)}?mode=ro&uri=true") as catalogue:
         assert catalogue.campaigns.all() == []
@@ -230,7 +230,7 @@ def test_a_journal_left_by_a_killed_writer_is_rolled_back(sqlite_url: str, tmp_p
     with open_catalogue(sqlite_url) as catalogue:
         samples.filled(catalogue, 5)
         if wal_is_safe():
-            pytest.skip("this library keeps a write-ahead log, not a rollback journal")
+            pytest.skip("this SQLite version uses a write-ahead log instead of a rollback journal")
         with catalogue.database.writing() as connection:
             connection.exec_driver_sql("PRAGMA cache_size = 1")
             connection.exec_driver_sql("PRAGMA cache_spill = 1")
@@ -242,7 +242,7 @@ def test_a_journal_left_by_a_killed_writer_is_rolled_back(sqlite_url: str, tmp_p
         assert len(found.variants.of_campaign(samples.campaign().campaign_id)) == 5
 
 
-def test_the_write_ahead_log_is_used_only_where_it_is_safe():
+def test_the_write_ahead_log_is_used_only_with_safe_sqlite_versions():
     unsafe = [(3, 40, 1), (3, 44, 5), (3, 45, 0), (3, 50, 6), (3, 51, 2)]
     safe = [(3, 44, 6), (3, 50, 7), (3, 51, 3), (3, 52, 0)]
     assert [wal_is_safe(version) for version in unsafe + safe] == [False] * 5 + [True] * 4

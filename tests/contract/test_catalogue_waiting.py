@@ -1,4 +1,4 @@
-"""What workers poll for: who may take which variant, asked without the rest."""
+"""What workers poll for: which variants they can lease, without the rest of the rows."""
 
 import dataclasses
 from pathlib import Path
@@ -12,14 +12,14 @@ SPRING = samples.campaign().campaign_id
 
 
 def placed(catalogue: Catalogue, *states: str) -> list[str]:
-    """A campaign with a variant in each state; its ids in the order of planning."""
+    """Fill a campaign with a variant in each state; return the ids in planning order."""
     ids = samples.filled(catalogue, len(states))
     for variant_id, state in zip(ids, states, strict=True):
         samples.bring_to(catalogue, variant_id, state)
     return ids
 
 
-def test_waiting_says_who_may_take_what(catalogue: Catalogue):
+def test_waiting_returns_card_lease_owner_and_machine(catalogue: Catalogue):
     planned, approved, signing = placed(catalogue, "planned", "approved", "signing")
     found = {item.variant_id: item for item in catalogue.variants.waiting(SPRING, ["planned", "approved", "signing"])}
     assert dataclasses.asdict(found[planned]) == {
@@ -32,7 +32,7 @@ def test_waiting_says_who_may_take_what(catalogue: Catalogue):
     assert (found[signing].lease_owner, found[signing].machine) == ("me", "")
 
 
-def test_waiting_names_the_machine_on_which_a_clip_lies(catalogue: Catalogue):
+def test_waiting_names_the_machine_that_stores_a_clip(catalogue: Catalogue):
     (variant_id,) = samples.filled(catalogue, 1)
     (lease,) = samples.take(catalogue, [variant_id])
     clip = dataclasses.replace(samples.clip(variant_id), machine="far", path=Path("/far/clip.mp4"))
@@ -41,7 +41,7 @@ def test_waiting_names_the_machine_on_which_a_clip_lies(catalogue: Catalogue):
     assert (found.machine, found.lease_owner) == ("far", "me")
 
 
-def test_waiting_names_each_ones_card(catalogue: Catalogue):
+def test_waiting_names_the_card_of_each_variant(catalogue: Catalogue):
     catalogue.campaigns.add(samples.campaign(), {})
     items = samples.planned(2)
     other = items[1].variant._replace(card="wan")
@@ -66,7 +66,7 @@ STATES = (
 
 
 @pytest.mark.parametrize("asked", [(state,) for state in STATES] + [(), ("approved", "signing"), STATES])
-def test_waiting_gives_the_states_that_are_asked_for_in_the_order_of_planning(catalogue: Catalogue, asked):
+def test_waiting_returns_the_requested_states_in_planning_order(catalogue: Catalogue, asked):
     ids = placed(catalogue, *reversed(STATES))
     by_state = dict(zip(reversed(STATES), ids, strict=True))
     wanted = [variant_id for state, variant_id in by_state.items() if state in asked]
@@ -74,7 +74,7 @@ def test_waiting_gives_the_states_that_are_asked_for_in_the_order_of_planning(ca
     assert [row.variant_id for row in catalogue.variants.of_campaign(SPRING, asked)] == wanted
 
 
-def test_waiting_is_the_campaigns_own_and_names_what_briefs_share_once(catalogue: Catalogue):
+def test_waiting_is_limited_to_the_campaign_and_lists_shared_variants_once(catalogue: Catalogue):
     autumn = samples.campaign("Autumn")
     for campaign in (samples.campaign(), autumn):
         catalogue.campaigns.add(campaign, {})
@@ -91,7 +91,7 @@ def test_waiting_is_the_campaigns_own_and_names_what_briefs_share_once(catalogue
     assert catalogue.variants.waiting("no-such-campaign", STATES) == []
 
 
-def test_a_tally_can_be_asked_for_of_some_briefs(catalogue: Catalogue):
+def test_a_tally_can_be_limited_to_some_briefs(catalogue: Catalogue):
     catalogue.campaigns.add(samples.campaign(), {})
     for brief_id, count in (("b1", 2), ("b2", 3)):
         catalogue.campaigns.add_variants(SPRING, samples.planned(count, brief_id))
@@ -101,21 +101,21 @@ def test_a_tally_can_be_asked_for_of_some_briefs(catalogue: Catalogue):
     assert catalogue.progress.tally_by_brief(SPRING) == {"b1": {"planned": 2}, "b2": {"planned": 3}}
 
 
-def test_memberships_can_be_asked_for_of_some_variants(catalogue: Catalogue):
+def test_memberships_can_be_limited_to_some_variants(catalogue: Catalogue):
     ids = samples.filled(catalogue, 4)
     found = catalogue.campaigns.memberships(SPRING, [ids[3], ids[1], "0" * 32])
     assert [member.variant_id for member in found] == [ids[1], ids[3]]
     assert catalogue.campaigns.memberships(SPRING, []) == []
 
 
-def test_drafts_that_no_clip_carries_are_booked_on_the_campaign(catalogue: Catalogue):
+def test_draft_seconds_without_a_clip_are_booked_on_the_campaign(catalogue: Catalogue):
     (variant_id,) = placed(catalogue, "passed")
     catalogue.campaigns.add(samples.campaign("Autumn"), {})
     worked = samples.clip(variant_id).device_seconds
     assert catalogue.progress.device_seconds(SPRING) == worked
     for seconds in (0.5, 0.25):
         catalogue.campaigns.add_draft_seconds(SPRING, seconds)
-    catalogue.campaigns.add(samples.campaign(), {"review": "auto"})  # registered again, it keeps its account
+    catalogue.campaigns.add(samples.campaign(), {"review": "auto"})  # adding it again keeps the draft seconds
     assert catalogue.campaigns.get(SPRING).draft_seconds == 0.75
     assert catalogue.progress.device_seconds(SPRING) == worked + 0.75
     assert catalogue.campaigns.get("Autumn").draft_seconds == 0

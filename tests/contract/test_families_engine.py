@@ -64,6 +64,7 @@ def case(request: pytest.FixtureRequest) -> Iterator[Case]:
     generator.close()
 
 
+@pytest.mark.slow
 def test_another_generator_gives_the_same_frames(case: Case):
     assert case.frames.std() > 0
     generator = opened(case.card)

@@ -67,7 +67,7 @@ def test_a_cards_frame_counts_are_kept_by_its_pipeline(card: ModelCard):
         assert shape_of(card, num_frames=between)[0] != between
 
 
-def test_hunyuans_image_sizes_equal_those_that_it_chooses():
+def test_hunyuans_image_sizes_equal_those_that_its_pipeline_chooses():
     """Other sizes would change: a picture of 480x848 would be rendered as 480x832."""
     from diffusers.pipelines.hunyuan_video1_5.image_processor import HunyuanVideo15ImageProcessor
 

@@ -1,4 +1,4 @@
-"""Both watched places do the same."""
+"""Both kinds of watched locations behave the same."""
 
 import os
 from collections.abc import Callable
@@ -16,7 +16,7 @@ Put = Callable[[str, bytes], None]
 
 @pytest.fixture(params=["folder", "s3"])
 def inbox(request: pytest.FixtureRequest, tmp_path: Path) -> tuple[Inbox, Put]:
-    """Return a watched place, and how others put something there."""
+    """Return a watched location, and a function that puts a file there."""
     if request.param == "folder":
         folder = tmp_path / "in"
         (folder / "below").mkdir(parents=True)
@@ -29,7 +29,7 @@ def inbox(request: pytest.FixtureRequest, tmp_path: Path) -> tuple[Inbox, Put]:
     )
 
 
-def test_files_are_found_by_what_people_call_them(inbox):
+def test_files_are_listed_by_name(inbox):
     place, put = inbox
     for name in ("b.csv", "Frühling & Co.xlsx", "A 1.csv", ".hidden.csv", "below/other.csv"):
         put(name, b"prompt\n")
@@ -37,7 +37,7 @@ def test_files_are_found_by_what_people_call_them(inbox):
     assert {each.size for each in place.list_files()} == {7}
 
 
-def test_other_content_has_another_stamp(inbox):
+def test_different_content_has_a_different_stamp(inbox):
     place, put = inbox
     put("a.csv", b"prompt\none\n")
     before = place.list_files()
@@ -46,7 +46,7 @@ def test_other_content_has_another_stamp(inbox):
     assert place.list_files()[0].stamp != before[0].stamp
 
 
-def test_reading_knows_its_bound_and_what_is_gone(inbox):
+def test_fetch_is_limited_in_size_and_returns_none_for_a_missing_file(inbox):
     place, put = inbox
     put("a.csv", b"0123456789")
     assert place.fetch("a.csv", 10) == b"0123456789"
@@ -62,7 +62,7 @@ def test_a_written_file_replaces_an_existing_one(inbox):
     assert [each.name for each in place.list_files()] == ["a.csv.receipt.json"]
 
 
-def test_a_folders_links_and_pipes_are_no_files(tmp_path):
+def test_symbolic_links_and_pipes_are_not_listed(tmp_path):
     (tmp_path / "secret.csv").write_bytes(b"x")
     folder = tmp_path / "in"
     folder.mkdir()
@@ -77,7 +77,7 @@ def test_a_folders_links_and_pipes_are_no_files(tmp_path):
         place.fetch("../secret.csv", 10)
 
 
-def test_a_place_that_is_away_is_told_as_transient(tmp_path, s3_endpoint):
+def test_an_unavailable_location_raises(tmp_path, s3_endpoint):
     with pytest.raises(BucketUnreachableError, match=r"watched folder .*nowhere cannot be listed"):
         open_inbox(str(tmp_path / "nowhere")).list_files()
     with pytest.raises(BucketUnreachableError):
@@ -89,6 +89,6 @@ def test_a_place_that_is_away_is_told_as_transient(tmp_path, s3_endpoint):
 
 
 @pytest.mark.parametrize("location", ["", "ftp://host/sheets", "s3://"])
-def test_other_places_are_refused(location):
+def test_unsupported_locations_are_refused(location):
     with pytest.raises(SettingsError, match="REELMILL_WATCH"):
         open_inbox(location)

@@ -1,4 +1,4 @@
-"""What only the folder can get wrong."""
+"""Behaviour of the local bucket that other buckets do not share."""
 
 import hashlib
 import os
@@ -24,25 +24,25 @@ def source(tmp_path: Path) -> Path:
     return path
 
 
-def test_a_link_that_leads_out_is_not_followed(tmp_path, source):
+def test_a_symbolic_link_out_of_the_bucket_is_not_followed(tmp_path, source):
     bucket = open_bucket(str(tmp_path / "bucket"))
     put(bucket, source)
     outside = tmp_path / "outside"
     outside.mkdir()
-    (tmp_path / "bucket" / "door").symlink_to(outside)
+    (tmp_path / "bucket" / "link").symlink_to(outside)
     with pytest.raises(BucketError, match="symbolic link"):
-        put(bucket, source, "door/clip.mp4")
+        put(bucket, source, "link/clip.mp4")
     assert list(outside.iterdir()) == []
 
 
-def test_nothing_but_the_keys_remains(tmp_path, source):
+def test_an_upload_leaves_only_the_object(tmp_path, source):
     bucket = open_bucket((tmp_path / "bucket").as_uri())
     put(bucket, source)
     files = [path for path in (tmp_path / "bucket").rglob("*") if path.is_file()]
     assert files == [tmp_path / "bucket" / "a" / "clip.mp4"]
 
 
-def test_leftovers_of_killed_writers_are_no_keys_and_go_after_a_day(tmp_path, source):
+def test_leftovers_of_killed_writers_are_not_listed_and_are_removed_after_a_day(tmp_path, source):
     bucket = open_bucket(str(tmp_path / "bucket"))
     put(bucket, source)
     leftover = tmp_path / "bucket" / ".incoming" / "tmpdead"
@@ -55,29 +55,29 @@ def test_leftovers_of_killed_writers_are_no_keys_and_go_after_a_day(tmp_path, so
     assert not leftover.exists()
 
 
-def test_a_file_where_the_folder_should_be_is_refused_in_a_sentence(source):
+def test_a_file_instead_of_a_folder_is_refused(source):
     with pytest.raises(BucketRefusedError, match="cannot be used as a bucket"):
         open_bucket(str(source)).check()
 
 
-def test_urls_are_the_files_own_or_the_public_ones(tmp_path):
+def test_urls_are_file_urls_or_public_urls(tmp_path):
     assert open_bucket(str(tmp_path)).url("a/b.mp4") == (tmp_path / "a/b.mp4").as_uri()
     assert open_bucket(str(tmp_path), public_url="https://clips.example/").url("a.mp4") == "https://clips.example/a.mp4"
 
 
 @pytest.mark.parametrize("location", ["", "gs://bucket/x", "https://example.com", "s3://"])
-def test_other_locations_are_refused(location):
+def test_unsupported_locations_are_refused(location):
     with pytest.raises(BucketRefusedError, match="is not a bucket"):
         open_bucket(location)
 
 
-@pytest.mark.skipif(os.geteuid() != 0, reason="mounting a small disk takes root")
-def test_a_full_disk_says_so_and_leaves_no_key(tmp_path, source):
+@pytest.mark.skipif(os.geteuid() != 0, reason="mounting a small disk requires root")
+def test_a_full_disk_raises_and_leaves_no_object(tmp_path, source):
     small = tmp_path / "small"
     small.mkdir()
     mount = ["mount", "-t", "tmpfs", "-o", "size=64k", "tmpfs", small]
     if subprocess.run(mount, capture_output=True).returncode:
-        pytest.skip("this machine does not let a test mount a small disk")
+        pytest.skip("this machine does not allow mounting a small disk")
     try:
         bucket = open_bucket(str(small / "bucket"))
         source.write_bytes(os.urandom(256 * 1024))

@@ -1,4 +1,4 @@
-"""What only S3 can get wrong."""
+"""Behaviour of S3 buckets that other buckets do not share."""
 
 import hashlib
 from pathlib import Path
@@ -13,7 +13,7 @@ from benchmarks.harness import postgres
 from manifests.errors import BucketRefusedError, BucketUnreachableError
 
 
-def test_content_type_and_cache_headers_arrive(s3_endpoint, s3_bucket_name, tmp_path: Path):
+def test_content_type_and_cache_headers_are_stored(s3_endpoint, s3_bucket_name, tmp_path: Path):
     source = tmp_path / "clip.mp4"
     source.write_bytes(b"x")
     bucket = open_bucket(f"s3://{s3_bucket_name}/brand", endpoint=s3_endpoint, **S3_KEYS)
@@ -34,14 +34,14 @@ def test_a_missing_bucket_is_named(s3_endpoint):
         bucket.check()
 
 
-def test_nobody_there_is_unreachable(tmp_path):
+def test_an_endpoint_that_does_not_respond_raises(tmp_path):
     endpoint = f"http://127.0.0.1:{postgres.free_port()}"
     bucket = S3Bucket("clips", endpoint=endpoint, timeout_s=1, tries=1, **S3_KEYS)
     with pytest.raises(BucketUnreachableError, match="clips does not respond"):
         bucket.check()
 
 
-def test_missing_credentials_are_said(s3_endpoint, monkeypatch):
+def test_missing_credentials_raise(s3_endpoint, monkeypatch):
     monkeypatch.setenv("AWS_EC2_METADATA_DISABLED", "true")
     for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_PROFILE"):
         monkeypatch.delenv(name, raising=False)
@@ -51,14 +51,14 @@ def test_missing_credentials_are_said(s3_endpoint, monkeypatch):
         open_bucket("s3://clips", endpoint=s3_endpoint).check()
 
 
-def test_urls_are_the_stores_own_or_the_public_ones(s3_endpoint):
+def test_urls_are_endpoint_urls_or_public_urls(s3_endpoint):
     own = open_bucket("s3://clips/brand", endpoint=s3_endpoint, **S3_KEYS)
     public = open_bucket("s3://clips/brand", endpoint=s3_endpoint, public_url="https://cdn.example/", **S3_KEYS)
     assert own.url("a.mp4") == f"{s3_endpoint}/clips/brand/a.mp4"
     assert public.url("a.mp4") == "https://cdn.example/brand/a.mp4"
 
 
-def test_versions_that_may_not_be_listed_are_not_called_gone(s3_endpoint, s3_bucket_name, monkeypatch):
+def test_remove_without_permission_to_list_versions_raises(s3_endpoint, s3_bucket_name, monkeypatch):
     bucket = open_bucket(f"s3://{s3_bucket_name}", endpoint=s3_endpoint, **S3_KEYS)
 
     def denied(name: str):

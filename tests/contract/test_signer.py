@@ -1,4 +1,4 @@
-"""One contract over every kind of signer."""
+"""The contract of every kind of signer."""
 
 import hashlib
 import io
@@ -28,12 +28,12 @@ def source(request: pytest.FixtureRequest, tmp_path: Path) -> SignerSource:
 
 @pytest.fixture(scope="module")
 def ours(tmp_path_factory: pytest.TempPathFactory) -> Iterator:
-    """A signer that many tests share, as a process does."""
+    """One signer for all tests, as in a process."""
     with open_signer(DevelopmentCA(tmp_path_factory.mktemp("ca"))) as signer:
         yield signer
 
 
-def test_what_it_signs_is_trusted_by_both_validators(source, tmp_path):
+def test_signed_clips_are_trusted_by_both_validators(source, tmp_path):
     paths = files(tmp_path)
     with open_signer(source) as signer:
         signed = sign(signer, paths)
@@ -44,7 +44,7 @@ def test_what_it_signs_is_trusted_by_both_validators(source, tmp_path):
     assert not failures(opinion)
 
 
-def test_it_says_who_signs(source, tmp_path):
+def test_describe_matches_the_signer_in_the_credential(source, tmp_path):
     paths = files(tmp_path)
     with open_signer(source) as signer:
         facts = signer.describe()
@@ -56,7 +56,7 @@ def test_it_says_who_signs(source, tmp_path):
     assert facts.tsa is None
 
 
-def test_it_keeps_account_of_what_it_wrote(ours, tmp_path):
+def test_sign_returns_the_facts_of_the_written_files(ours, tmp_path):
     paths = files(tmp_path)
     signed = sign(ours, paths)
     assert signed.sha256 == hashlib.sha256(paths.out.read_bytes()).hexdigest()
@@ -68,13 +68,13 @@ def test_it_keeps_account_of_what_it_wrote(ours, tmp_path):
     assert paths.out.stat().st_mode & 0o044
 
 
-def test_the_poster_is_its_thumbnail(ours, tmp_path):
+def test_the_poster_is_embedded_as_thumbnail(ours, tmp_path):
     paths = files(tmp_path)
     sign(ours, paths)
     assert paths.poster.read_bytes() in paths.out.read_bytes()
 
 
-def test_a_disclosed_prompt_is_in_it_and_another_is_not(ours, tmp_path):
+def test_the_prompt_is_embedded_only_if_disclosed(ours, tmp_path):
     paths = files(tmp_path)
     sign(ours, paths, definition(disclose_prompt=True))
     assert VARIANT.prompt.encode() in paths.out.read_bytes()
@@ -85,7 +85,7 @@ def test_a_disclosed_prompt_is_in_it_and_another_is_not(ours, tmp_path):
 
 @settings(max_examples=30, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(title=st.text(st.characters(exclude_categories=()), max_size=220))
-def test_titles_of_any_kind_are_signed(ours, tmp_path, title):
+def test_any_title_can_be_signed(ours, tmp_path, title):
     paths, made = files(tmp_path), definition(title=title)
     sign(ours, paths, made)
     assert verify(paths.out).title == made.title
@@ -109,7 +109,7 @@ def test_signing_again_keeps_the_parent(ours, tmp_path):
 
 
 @pytest.mark.parametrize("disclose_prompt", [False, True])
-def test_a_first_frame_is_its_input_with_the_credential_that_it_carries(ours, tmp_path, disclose_prompt):
+def test_a_first_frame_is_an_input_and_keeps_its_own_credential(ours, tmp_path, disclose_prompt):
     picture = io.BytesIO()
     Image.new("RGB", (96, 64), (9, 99, 200)).save(picture, "png")
     plain, carrying = tmp_path / "plain.png", tmp_path / "carrying.png"
@@ -147,7 +147,7 @@ def test_a_first_frame_is_its_input_with_the_credential_that_it_carries(ours, tm
         assert (opinion["validation_state"], failures(opinion)) == ("Trusted", set())
 
 
-def test_a_file_may_be_signed_in_place(ours, tmp_path):
+def test_a_file_can_be_signed_in_place(ours, tmp_path):
     paths = files(tmp_path)
     ours.sign(paths.clip, paths.poster, definition(), paths.clip, paths.sidecar)
     assert verify(paths.clip, ours.anchors_pem()).state == "trusted"

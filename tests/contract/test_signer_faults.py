@@ -1,4 +1,4 @@
-"""What signing promises when something is wrong: nothing left behind, and a sentence that says what."""
+"""Failures of signing: no files are left behind, and the error names the cause."""
 
 import socket
 import time
@@ -11,7 +11,7 @@ from c2pa import Builder
 from credentials import Authority, Files, definition, files, key_pem, sign
 from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import ec, ed25519
-from signer_sources import mend_kms
+from signer_sources import patch_kms
 
 from adapters.c2pa.certificates import key_signs, read_chain
 from adapters.c2pa.kms import kms_key
@@ -23,21 +23,21 @@ AUTHORITY = Authority()
 
 @pytest.fixture(scope="module")
 def ours(tmp_path_factory: pytest.TempPathFactory) -> Iterator:
-    """A signer that many tests share, as a process does."""
+    """One signer for all tests, as in a process."""
     with open_signer(DevelopmentCA(tmp_path_factory.mktemp("ca"))) as signer:
         yield signer
 
 
 @contextmanager
 def leaves_nothing(paths: Files) -> Iterator[None]:
-    """Check, whatever happens inside, that nothing lies where signed clips go."""
+    """Check that the output folder is empty at the end of the block, even if the block raises."""
     try:
         yield
     finally:
         assert not list(paths.out.parent.iterdir())
 
 
-def test_a_tampered_parent_is_not_let_out(ours, tmp_path):
+def test_a_clip_with_a_tampered_parent_is_not_written(ours, tmp_path):
     paths = files(tmp_path)
     sign(ours, paths)
     data = bytearray(paths.out.read_bytes())
@@ -49,7 +49,7 @@ def test_a_tampered_parent_is_not_let_out(ours, tmp_path):
     assert paths.out.read_bytes() == before
 
 
-def test_after_a_failure_nothing_lies_there_and_the_signer_goes_on(ours, tmp_path):
+def test_a_failure_leaves_no_files_and_the_signer_stays_usable(ours, tmp_path):
     paths = files(tmp_path)
     good = paths.clip.read_bytes()
     for bad in (b"", b"hello", good[:20]):
@@ -75,14 +75,14 @@ def test_a_missing_folder_is_named(ours, tmp_path):
         ours.sign(paths.clip, paths.poster, definition(), tmp_path / "nowhere" / "clip.mp4", paths.sidecar)
 
 
-def test_a_definition_that_slipped_past_pydantic_is_refused(ours, tmp_path):
+def test_a_definition_that_bypassed_pydantic_is_refused(ours, tmp_path):
     paths = files(tmp_path)
     bad = definition().model_copy(update={"title": ""})
     with pytest.raises(InvalidDefinitionError, match="invalid at title"), leaves_nothing(paths):
         sign(ours, paths, bad)
 
 
-def test_what_a_killed_run_left_is_swept_up(ours, tmp_path):
+def test_leftovers_of_a_killed_run_are_removed(ours, tmp_path):
     paths = files(tmp_path)
     (paths.out.parent / ".clip.mp4.0123.part").write_bytes(b"half")
     (paths.out.parent / ".other.mp4.0123.part").write_bytes(b"half")
@@ -90,8 +90,8 @@ def test_what_a_killed_run_left_is_swept_up(ours, tmp_path):
     assert {path.name for path in paths.out.parent.iterdir()} == {"clip.mp4", "clip.c2pa", ".other.mp4.0123.part"}
 
 
-def test_what_reads_back_otherwise_is_not_let_out(ours, tmp_path, monkeypatch):
-    """The library takes a definition without a word; here another one reaches it than was meant."""
+def test_a_credential_that_differs_from_its_definition_is_not_written(ours, tmp_path, monkeypatch):
+    """The library accepts any definition without an error; here it gets a different one than intended."""
     paths, other = files(tmp_path), definition(title="other", model_name="other model").to_dict()
     other["assertions"][0]["data"]["actions"][0]["digitalSourceType"] = "foo"
     real = Builder.__init__
@@ -102,7 +102,7 @@ def test_what_reads_back_otherwise_is_not_let_out(ours, tmp_path, monkeypatch):
         assert part in str(caught.value)
 
 
-def test_a_callback_that_fails_says_so_itself(tmp_path):
+def test_the_error_of_a_failing_callback_is_reported(tmp_path):
     key = ec.generate_private_key(ec.SECP256R1())
     chain, _ = AUTHORITY.write(tmp_path / "keys", key)
     sign_bytes, calls = key_signs(key, read_chain(chain), chain), []
@@ -120,7 +120,7 @@ def test_a_callback_that_fails_says_so_itself(tmp_path):
         assert sign(signer, paths).size
 
 
-def test_a_callback_that_signs_wrongly_later_is_not_let_out(tmp_path):
+def test_a_clip_with_a_forged_signature_is_not_written(tmp_path):
     key = ec.generate_private_key(ec.SECP256R1())
     chain, _ = AUTHORITY.write(tmp_path / "keys", key)
     rightly = key_signs(key, read_chain(chain), chain)
@@ -155,7 +155,7 @@ def test_a_key_file_of_another_certificate_is_refused_at_once(tmp_path):
         pass
 
 
-def test_a_certificate_that_expires_meanwhile_signs_no_more(tmp_path):
+def test_a_certificate_that_expires_meanwhile_no_longer_signs(tmp_path):
     chain, key = AUTHORITY.write(tmp_path / "keys", end=timedelta(seconds=2))
     paths = files(tmp_path)
     with open_signer(KeyFile(chain, key)) as signer:
@@ -165,8 +165,8 @@ def test_a_certificate_that_expires_meanwhile_signs_no_more(tmp_path):
             sign(signer, paths)
 
 
-def test_kms_that_refuses_is_named(s3_endpoint, monkeypatch, tmp_path):
-    mend_kms(monkeypatch)
+def test_a_refusal_of_kms_is_reported(s3_endpoint, monkeypatch, tmp_path):
+    patch_kms(monkeypatch)
     chain, _ = AUTHORITY.write(tmp_path / "keys")
     source = kms_key(chain, "alias/gone", region="eu-central-1", endpoint=s3_endpoint)
     with (
@@ -177,8 +177,8 @@ def test_kms_that_refuses_is_named(s3_endpoint, monkeypatch, tmp_path):
     assert not caught.value.transient
 
 
-def test_kms_that_is_away_is_named(monkeypatch, tmp_path):
-    mend_kms(monkeypatch)
+def test_an_unreachable_kms_is_reported(monkeypatch, tmp_path):
+    patch_kms(monkeypatch)
     chain, _ = AUTHORITY.write(tmp_path / "keys")
     with socket.socket() as closed:
         closed.bind(("127.0.0.1", 0))
@@ -189,7 +189,7 @@ def test_kms_that_is_away_is_named(monkeypatch, tmp_path):
     assert caught.value.transient
 
 
-def test_kms_without_a_region_is_named(monkeypatch, tmp_path):
+def test_a_missing_kms_region_is_reported(monkeypatch, tmp_path):
     for name in ("AWS_REGION", "AWS_DEFAULT_REGION"):
         monkeypatch.delenv(name, raising=False)
     monkeypatch.setenv("AWS_CONFIG_FILE", str(tmp_path / "none"))
@@ -198,7 +198,7 @@ def test_kms_without_a_region_is_named(monkeypatch, tmp_path):
         kms_key(chain, "any")
 
 
-def test_kms_signs_no_edwards_curve(tmp_path):
+def test_kms_does_not_support_ed25519(tmp_path):
     chain, _ = AUTHORITY.write(tmp_path / "keys", ed25519.Ed25519PrivateKey.generate())
     with pytest.raises(SignerUnavailableError, match="cannot sign digests with ED25519"):
         kms_key(chain, "any", region="eu-central-1")

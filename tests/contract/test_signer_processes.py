@@ -1,4 +1,4 @@
-"""Signing from threads and processes, and where the disk ends."""
+"""Signing from threads and processes, and on a full disk."""
 
 import multiprocessing
 import resource
@@ -16,7 +16,7 @@ from manifests.errors import DiskFullError
 
 @pytest.fixture(scope="module")
 def ours(tmp_path_factory: pytest.TempPathFactory) -> Iterator:
-    """A signer that many tests share, as a process does."""
+    """One signer for all tests, as in a process."""
     with open_signer(DevelopmentCA(tmp_path_factory.mktemp("ca"))) as signer:
         yield signer
 
@@ -35,7 +35,7 @@ def test_threads_share_a_signer(ours, tmp_path):
 
 
 def _sign_elsewhere(folder: Path, index: int, most_bytes: int | None = None) -> str:
-    """Sign in a process of its own; return the state, or the name of the error."""
+    """Sign in a worker process; return the state, or the name of the error."""
     paths = files(folder / str(index))
     if most_bytes:
         resource.setrlimit(resource.RLIMIT_FSIZE, (most_bytes, most_bytes))
@@ -47,7 +47,7 @@ def _sign_elsewhere(folder: Path, index: int, most_bytes: int | None = None) -> 
         return verify(paths.out, signer.anchors_pem()).state
 
 
-def test_spawned_processes_sign_side_by_side(tmp_path):
+def test_spawned_processes_sign_concurrently(tmp_path):
     for index in range(2):
         (tmp_path / str(index)).mkdir()
     with multiprocessing.get_context("spawn").Pool(2) as pool:
@@ -56,7 +56,7 @@ def test_spawned_processes_sign_side_by_side(tmp_path):
 
 @pytest.mark.parametrize("most_bytes", [5000, 15000, 16000], ids=["video", "credential", "nearly done"])
 def test_a_full_disk_leaves_nothing_behind(tmp_path, most_bytes):
-    """A limit on the size of files stands in for the end of the disk: the write fails the same way."""
+    """A limit on the file size replaces the full disk, because the write fails in the same way."""
     (tmp_path / "0").mkdir()
     with multiprocessing.get_context("spawn").Pool(1) as pool:
         assert pool.apply(_sign_elsewhere, (tmp_path, 0, most_bytes)) == "DiskFullError: []"

@@ -1,4 +1,4 @@
-"""Time stamps by a real authority, and by the ones that fail."""
+"""Time stamps from a working authority and from failing ones."""
 
 import time
 from datetime import UTC, datetime, timedelta
@@ -22,7 +22,7 @@ def tsa(tmp_path_factory):
         yield running
 
 
-def test_a_stamp_says_when(tsa, tmp_path):
+def test_a_time_stamp_contains_the_signing_time(tsa, tmp_path):
     paths = files(tmp_path)
     start = datetime.now(UTC).replace(microsecond=0)
     with open_signer(DevelopmentCA(tmp_path / "ca"), TimeStamps(tsa.url, tsa.root)) as signer:
@@ -34,7 +34,7 @@ def test_a_stamp_says_when(tsa, tmp_path):
     assert start <= datetime.fromisoformat(signed.signed_at) <= datetime.now(UTC)
 
 
-def test_without_an_authority_there_is_none(tmp_path):
+def test_a_clip_has_no_time_stamp_without_an_authority(tmp_path):
     paths = files(tmp_path)
     with open_signer(DevelopmentCA(tmp_path / "ca")) as signer:
         sign(signer, paths)
@@ -43,7 +43,7 @@ def test_without_an_authority_there_is_none(tmp_path):
     assert report.signer.time is None
 
 
-def test_a_stamp_outlives_the_certificate(tsa, tmp_path):
+def test_a_time_stamped_clip_stays_trusted_after_the_certificate_expires(tsa, tmp_path):
     chain, key = AUTHORITY.write(tmp_path / "keys", end=timedelta(seconds=5))
     paths, bare = files(tmp_path), tmp_path / "bare.mp4"
     with open_signer(KeyFile(chain, key), TimeStamps(tsa.url, tsa.root)) as signer:
@@ -71,7 +71,7 @@ def test_a_stamp_outlives_the_certificate(tsa, tmp_path):
         pytest.param("hanging", marks=pytest.mark.slow),
     ],
 )
-def test_no_stamp_no_clip(tmp_path, manner):
+def test_a_failing_authority_leaves_no_signed_clip(tmp_path, manner):
     paths = files(tmp_path)
     start = time.monotonic()
     with (
@@ -85,7 +85,7 @@ def test_no_stamp_no_clip(tmp_path, manner):
     assert not list(paths.out.parent.iterdir())
 
 
-def test_the_same_call_succeeds_when_the_authority_is_back(tsa, tmp_path):
+def test_signing_succeeds_when_the_authority_is_available_again(tsa, tmp_path):
     paths = files(tmp_path)
     with time_stamps.running(tmp_path / "tsa", "refusing") as broken:
         away = TimeStamps(broken.url)
@@ -95,8 +95,8 @@ def test_the_same_call_succeeds_when_the_authority_is_back(tsa, tmp_path):
         assert sign(signer, paths).size
 
 
-def test_a_stamp_that_went_missing_is_noticed(tmp_path):
-    """The library fails by itself where it gets none; this is for the day when it does not."""
+def test_a_missing_time_stamp_is_detected(tmp_path):
+    """Today the library already raises if it gets no time stamp; this covers a version that does not."""
     paths, made = files(tmp_path), definition()
     with open_signer(DevelopmentCA(tmp_path / "ca")) as signer, open(sign(signer, paths, made).path, "rb") as file:
         reading = read_store(file, trust_context(signer.anchors_pem()))
@@ -106,6 +106,6 @@ def test_a_stamp_that_went_missing_is_noticed(tmp_path):
 
 
 @pytest.mark.parametrize("url", ["", "tsa.example.com", "ftp://tsa.example.com"])
-def test_an_address_that_is_none_is_refused_at_once(url):
+def test_an_invalid_address_is_refused_at_once(url):
     with pytest.raises(SignerUnavailableError, match="starts with http:// or https://"):
         TimeStamps(url)

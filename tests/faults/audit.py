@@ -1,6 +1,6 @@
-"""Looks at what a campaign left behind, with eyes of its own: plain SQL, plain bytes.
+"""Check the results of a campaign independently, with plain SQL and plain bytes.
 
-It shares no code with the steps that it judges, but for the C2PA verifier.
+Except for the C2PA verifier, the audit shares no code with the steps that it checks.
 """
 
 import hashlib
@@ -21,7 +21,7 @@ NAMED = ("signing", "published", "withdrawn")
 
 @dataclass(frozen=True, slots=True)
 class Findings:
-    """What is wrong, by kind; each a sentence."""
+    """The problems found, by kind, as sentences."""
 
     missing: tuple[str, ...] = ()
     corrupt: tuple[str, ...] = ()
@@ -31,14 +31,14 @@ class Findings:
 
     @property
     def counts(self) -> dict[str, int]:
-        """How many of each kind there are; kinds without any are left out."""
+        """The number of problems of each kind, without the kinds that have none."""
         found = {field.name: len(getattr(self, field.name)) for field in fields(self)}
         return {name: number for name, number in found.items() if number}
 
 
 @dataclass(frozen=True, slots=True)
 class Evidence:
-    """What was found: rows and events of the catalogue, objects of the bucket."""
+    """What the audit examines: rows and events of the catalogue, and objects of the bucket."""
 
     rows: Mapping[str, Any]
     events: Mapping[str, list[Any]]
@@ -46,12 +46,12 @@ class Evidence:
 
     @property
     def facts(self) -> dict[str, dict[str, Any]]:
-        """The committed facts of what is published, or on its way there, by variant."""
+        """The committed facts of clips in signing, published or withdrawn, by variant."""
         return {key: json.loads(row.signed) for key, row in self.rows.items() if row.state in NAMED and row.signed}
 
 
 def collect(catalogue_url: str, objects: Mapping[str, bytes]) -> Evidence:
-    """Read everything once."""
+    """Read all rows and events once."""
     engine = create_engine(catalogue_url.replace("postgresql://", "postgresql+psycopg://"))
     with engine.connect() as connection:
         rows = {row.variant_id: row for row in connection.execute(text("SELECT * FROM variants"))}
@@ -63,11 +63,11 @@ def collect(catalogue_url: str, objects: Mapping[str, bytes]) -> Evidence:
 
 
 def audit(evidence: Evidence, expected: Mapping[str, str], anchors_pem: str) -> Findings:
-    """Compare what is there with what must be there.
+    """Compare the evidence with the expected result.
 
     Args:
         expected: the state in which each variant must end.
-        anchors_pem: roots under which every published clip must read Trusted.
+        anchors_pem: root certificates under which every published clip must be trusted.
     """
     return Findings(
         missing=tuple(_missing(evidence, expected)),
@@ -98,12 +98,12 @@ def _corrupt(evidence: Evidence, anchors_pem: str) -> Iterator[str]:
         for key in _keys(facts):
             content = evidence.objects.get(key)
             if content is not None and hashlib.sha256(content).hexdigest() != hashes[key]:
-                yield f"{variant_id}: {key} has other bytes than were committed"
+                yield f"{variant_id}: {key} has different content than committed"
         clip, record = evidence.objects.get(facts["key"]), evidence.objects.get(facts["record_key"])
         if clip and not _is_trusted(clip, anchors_pem):
             yield f"{variant_id}: its credential is not trusted"
         if record and json.loads(record)["clip"]["sha256"] != facts["sha256"]:
-            yield f"{variant_id}: its record tells of another clip"
+            yield f"{variant_id}: its record describes another clip"
     for variant_id, events in evidence.events.items():
         states = [None, *(event.to_state for event in events)]
         if [event.from_state for event in events] != states[:-1] or states[-1] != evidence.rows[variant_id].state:
@@ -119,8 +119,10 @@ def _is_trusted(clip: bytes, anchors_pem: str) -> bool:
 
 def _orphaned(evidence: Evidence, expected: Mapping[str, str]) -> Iterator[str]:
     known = {key for facts in evidence.facts.values() for key in _keys(facts)}
-    yield from (f"{key} lies in the bucket and nobody knows it" for key in sorted(evidence.objects) if key not in known)
-    yield from (f"{key} is in the catalogue and nobody asked for it" for key in evidence.rows if key not in expected)
+    yield from (
+        f"{key} is in the bucket but not in the catalogue" for key in sorted(evidence.objects) if key not in known
+    )
+    yield from (f"{key} is in the catalogue but was not planned" for key in evidence.rows if key not in expected)
 
 
 def _doubled(evidence: Evidence) -> Iterator[str]:
@@ -137,6 +139,6 @@ def _unfinished(evidence: Evidence, expected: Mapping[str, str]) -> Iterator[str
     for variant_id, state in expected.items():
         row = evidence.rows.get(variant_id)
         if row and row.state != state:
-            yield f"{variant_id} is {row.state}, and should be {state}"
+            yield f"{variant_id} is {row.state}but should be {state}"
         if row and row.lease_owner:
-            yield f"{variant_id} is still held by {row.lease_owner}"
+            yield f"{variant_id} is still leased by {row.lease_owner}"

@@ -1,4 +1,4 @@
-"""A small campaign, run by a process of its own: the flow's steps below Prefect, with a fake model."""
+"""Run a small campaign in a separate process: the steps of the flow without Prefect, with a fake model."""
 
 import multiprocessing
 import sys
@@ -31,13 +31,13 @@ ENDINGS = {
     "the wrong thing": "failed",
     "a broken one": "failed",
 }
-"""What each prompt of the campaign must come to."""
+"""The state in which each prompt of the campaign must end."""
 STOPPED = 3
-"""Exit code of a run that ended with one of our errors; its sentence lies in ``World.told``."""
+"""Exit code of a run that ended with one of our errors. Its message is in ``World.error_file``."""
 
 
 class Model(FakeGenerator):
-    """The fake generator, failing where the prompt says so."""
+    """The fake generator, which fails for prompts that contain "broken"."""
 
     def generate(self, variants):
         for variant, result in zip(variants, super().generate(variants), strict=True):
@@ -45,7 +45,7 @@ class Model(FakeGenerator):
 
 
 class Scorer:
-    """Finds every picture fitting, but for prompts that say that they are wrong."""
+    """A scorer for which every picture fits, except for prompts that contain "wrong"."""
 
     name = "fake@1"
 
@@ -58,7 +58,7 @@ class Scorer:
 
 @dataclass(frozen=True, slots=True)
 class World:
-    """Where a run keeps everything, and what it runs."""
+    """The storage and the campaign of a run."""
 
     home: Path
     catalogue_url: str
@@ -80,9 +80,9 @@ class World:
         )
 
     @property
-    def told(self) -> Path:
-        """What the last run that stopped had to say; not in ``home``, whose disk may be full."""
-        return self.home.with_name(f"{self.home.name}.told")
+    def error_file(self) -> Path:
+        """The error message of the last run that stopped. Not in ``home``, whose disk may be full."""
+        return self.home.with_name(f"{self.home.name}.error")
 
     @property
     def campaign(self) -> Campaign:
@@ -96,7 +96,7 @@ class World:
 
 
 def run_campaign(world: World, shard_size: int = 4) -> None:
-    """Do what flows.campaign does, in threads of this process."""
+    """Run the steps of flows.campaign in threads of this process."""
     vars(tasks.runtime.resources).update(open_generator=lambda *_, **__: Model(), open_scorer=lambda *_, **__: Scorer())
     resources = world.resources
     campaign = world.campaign
@@ -112,7 +112,7 @@ def run_campaign(world: World, shard_size: int = 4) -> None:
 
 
 class Delivery:
-    """Delivers in a thread while the block renders; its error comes out at the block's end."""
+    """Deliver in a thread while the block renders, and raise its error at the end of the block."""
 
     def __init__(self, resources: Resources, campaign_id: str) -> None:
         self._call = (resources, campaign_id, "auto")
@@ -123,7 +123,7 @@ class Delivery:
     def _work(self) -> None:
         try:
             deliver(*self._call, self._rendered)
-        except BaseException as error:  # noqa: BLE001 - handed on to the block
+        except BaseException as error:  # noqa: BLE001 - raised at the end of the block
             self._error = error
 
     def __enter__(self) -> None:
@@ -143,14 +143,14 @@ _CONTEXT.set_forkserver_preload(["warm"])
 def start(
     world: World, prepare: Callable[..., None] | None = None, *arguments: Any, options: Mapping[str, Any] | None = None
 ) -> multiprocessing.process.BaseProcess:
-    """Start a run in a process of its own, after ``prepare(*arguments)`` there."""
+    """Start a run in a separate process, after calling ``prepare(*arguments)`` there."""
     process = _CONTEXT.Process(target=_child, args=(world, prepare, arguments, dict(options or {})))
     process.start()
     return process
 
 
 def finish(process: multiprocessing.process.BaseProcess, seconds: float = 120.0) -> int:
-    """Wait for a run; return its exit code, negative for a signal."""
+    """Wait for a run; return its exit code, which is negative for a signal."""
     process.join(seconds)
     if process.exitcode is None:
         process.kill()
@@ -167,5 +167,5 @@ def _child(
     try:
         run_campaign(world, **options)
     except ReelmillError as error:
-        world.told.write_text(f"{type(error).__name__}: {error}")
+        world.error_file.write_text(f"{type(error).__name__}: {error}")
         sys.exit(STOPPED)

@@ -1,4 +1,4 @@
-"""Worlds for runs that are killed or cut off: one with a folder, one with servers."""
+"""Worlds for runs that are killed or disconnected: one with local storage, one with servers."""
 
 from collections.abc import Callable
 from pathlib import Path
@@ -13,7 +13,7 @@ from tasks.runtime.resources import BucketConfig
 
 @pytest.fixture
 def embedded_world(tmp_path: Path, sqlite_url: str) -> World:
-    """SQLite and a folder, as on a bare machine."""
+    """SQLite and a local folder, as in a default installation."""
     return World(tmp_path, sqlite_url, BucketConfig(str(tmp_path / "bucket")))
 
 
@@ -29,13 +29,13 @@ def served_world(tmp_path: Path, postgres_url: str, s3_endpoint: str, s3_bucket_
 
 @pytest.fixture(params=["embedded", "served"])
 def world(request: pytest.FixtureRequest) -> World:
-    """Each in turn."""
+    """Each of the two worlds."""
     return request.getfixturevalue(f"{request.param}_world")
 
 
 @pytest.fixture
 def findings_of(request: pytest.FixtureRequest) -> Callable[[World], Findings]:
-    """Audit a world."""
+    """Return a function that audits a world."""
 
     def examine(world: World) -> Findings:
         local = world.bucket.endpoint is None

@@ -1,4 +1,4 @@
-"""Where a process kills itself: before, inside or after a named call. No hook lives in the program."""
+"""Points at which a process kills itself: before, inside or after a named call. The program has no hooks for this."""
 
 import functools
 import importlib
@@ -13,11 +13,11 @@ from sqlalchemy import Engine, event
 
 
 class KillPoint(NamedTuple):
-    """``inside`` is between a transaction's last statement and its commit.
+    """A call at which to kill the process. ``inside`` is between the last statement and the commit.
 
     Attributes:
         target: ``module:name`` or ``module:Class.method``.
-        nth: the call that is meant; ``inside`` takes the first commit from there on.
+        nth: the number of the call; ``inside`` uses the first commit from that call on.
     """
 
     when: Literal["before", "inside", "after"]
@@ -36,7 +36,7 @@ def die() -> None:
 
 
 def install(point: KillPoint, die: Callable[[], object] = die) -> None:
-    """Let this process kill itself at the point, or do something else there."""
+    """Make this process kill itself at the point, or call ``die`` there."""
     module, _, path = point.target.partition(":")
     *parents, name = path.split(".")
     owner: Any = functools.reduce(getattr, parents, importlib.import_module(module))
@@ -89,7 +89,7 @@ STATE_CHANGES = [
     KillPoint("inside", f"{RESULTS}.mark_published"),
     KillPoint("after", f"{RESULTS}.mark_published"),
 ]
-"""Around every commit and every upload."""
+"""Before, inside or after every commit and every upload."""
 
 COMMITS = [point for point in STATE_CHANGES if point.when == "inside"]
 
@@ -104,4 +104,4 @@ FILE_CHANGES = [
     KillPoint("after", "adapters.bucket.local:os.link", 2),
     KillPoint("after", f"{RESULTS}.mark_published", 2),
 ]
-"""Between the files of one step, which no catalogue sees."""
+"""Between the file operations of one step, which the catalogue does not record."""

@@ -16,7 +16,7 @@ START_S = 180.0
 
 
 class PrefectProcess:
-    """A server on loopback, its state in a folder."""
+    """A server on loopback that keeps its state in a folder."""
 
     def __init__(self, folder: Path) -> None:
         self._folder = folder
@@ -25,7 +25,7 @@ class PrefectProcess:
         self.url = f"http://127.0.0.1:{self._port}/api"
 
     def start(self) -> None:
-        """Start it and wait until it answers."""
+        """Start the server and wait until it responds."""
         kept = {name: value for name, value in os.environ.items() if not name.startswith(("REELMILL_", "PREFECT_"))}
         with (self._folder / "server.log").open("ab") as log:
             self._process = subprocess.Popen(
@@ -51,7 +51,7 @@ class PrefectProcess:
         raise AssertionError(f"Prefect's server did not start: {(self._folder / 'server.log').read_text()[-2000:]}")
 
     def kill(self) -> None:
-        """SIGKILL to it and what it started."""
+        """Kill the server and its child processes with SIGKILL."""
         if self._process:
             with suppress(ProcessLookupError):
                 os.killpg(self._process.pid, signal.SIGKILL)
@@ -60,7 +60,7 @@ class PrefectProcess:
 
 @contextmanager
 def running(folder: Path) -> Iterator[PrefectProcess]:
-    """Start a server, and end it with the block."""
+    """Run a server until the end of the block."""
     server = PrefectProcess(folder)
     try:
         server.start()

@@ -1,4 +1,4 @@
-"""A loopback proxy that lets a store fail in the ways in which networks and stores do."""
+"""A loopback proxy that simulates the failures of networks and object stores."""
 
 import http.client
 import itertools
@@ -14,11 +14,11 @@ from typing import ClassVar
 HANG_S = 1.0
 HOP_BY_HOP = {"connection", "transfer-encoding", "keep-alive", "expect"}
 Chooser = Callable[[int], str | None]
-"""From the number of a request, from 0, to the fault that it meets, if any."""
+"""Returns the fault of a request, if any, from the number of the request, which starts at 0."""
 
 
 class Proxy(ThreadingHTTPServer):
-    """Forwards to one server, by a choice of faults that a test may change while it runs."""
+    """A proxy for one server. ``choose`` selects the faults, and a test can replace it at any time."""
 
     daemon_threads = True
 
@@ -34,11 +34,11 @@ class Proxy(ThreadingHTTPServer):
         return f"http://127.0.0.1:{self.server_port}"
 
     def handle_error(self, request: object, client_address: object) -> None:
-        """Connections that break are what this is for."""
+        """Ignore broken connections: they are the purpose of this proxy."""
 
 
 class Handler(BaseHTTPRequestHandler):
-    """One connection; each request is forwarded, or meets its fault."""
+    """Handle one connection: forward each request, or apply its fault."""
 
     protocol_version = "HTTP/1.1"
     server: Proxy
@@ -50,13 +50,13 @@ class Handler(BaseHTTPRequestHandler):
     }
 
     def log_message(self, *_: object) -> None:
-        """Say nothing."""
+        """Log nothing."""
 
     def meet(self) -> None:
         body = self.rfile.read(int(self.headers.get("Content-Length") or 0))
         fault = self.server.choose(next(self.server.numbers))
         if fault == "409" and self.command != "PUT":
-            fault = None  # S3 says so of conditional writes only
+            fault = None  # S3 returns 409 only for conditional writes
         if fault:
             self.server.met.append(fault)
         if fault in self.unforwarded:
@@ -110,7 +110,7 @@ class Handler(BaseHTTPRequestHandler):
         self.cut()
 
     def cut(self) -> None:
-        """Reset the connection: what was not sent yet never arrives."""
+        """Reset the connection, so that unsent data is lost."""
         self.wfile.flush()
         self.connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
         self.close_connection = True
@@ -118,12 +118,12 @@ class Handler(BaseHTTPRequestHandler):
 
 
 def every_second(fault: str) -> Chooser:
-    """Every second request meets the fault, the first one included."""
+    """Apply the fault to every second request, beginning with the first."""
     return lambda number: fault if number % 2 == 0 else None
 
 
 def some(share: float, faults: list[str], seed: int) -> Chooser:
-    """A share of the requests meets one of the faults, by chance that repeats."""
+    """Apply random faults to a share of the requests, reproducibly by the seed."""
     chance = random.Random(seed)
     return lambda _: chance.choice(faults) if chance.random() < share else None
 

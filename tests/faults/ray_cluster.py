@@ -1,4 +1,4 @@
-"""A real Ray cluster on this machine, for the tests: a head without devices, and worker nodes of one CPU each."""
+"""A real Ray cluster on this machine: a head without devices, and worker nodes with one CPU each."""
 
 import os
 import secrets
@@ -25,11 +25,11 @@ PROGRAM = Path(sys.executable).with_name("ray")
 
 
 class Cluster:
-    """Starts and kills nodes; ``environment`` is what a driver needs to reach them."""
+    """Start and kill nodes. ``environment`` has the variables that a driver needs to connect."""
 
     def __init__(self, folder: Path) -> None:
         self._folder = folder
-        # Unix sockets below it must stay under 108 characters.
+        # Short, because the paths of Unix sockets in it must have fewer than 108 characters.
         self._session = Path(tempfile.mkdtemp(prefix="ray", dir="/tmp"))
         self._nodes: dict[str, subprocess.Popen[bytes]] = {}
         self.address = f"127.0.0.1:{free_port()}"
@@ -54,7 +54,7 @@ class Cluster:
         self.restore()
 
     def add(self, name: str) -> None:
-        """Start a worker node, with a home of its own, as on a machine of its own."""
+        """Start a worker node with its own home, as on a separate machine."""
         self._start(
             name,
             f"--address={self.address}",
@@ -63,7 +63,7 @@ class Cluster:
         )
 
     def kill(self, name: str) -> None:
-        """Let a node vanish: SIGKILL to all its processes."""
+        """Kill all processes of a node with SIGKILL."""
         node = self._nodes.pop(name)
         with suppress(psutil.NoSuchProcess):
             for process in [*psutil.Process(node.pid).children(recursive=True), psutil.Process(node.pid)]:
@@ -72,14 +72,14 @@ class Cluster:
         node.wait()
 
     def restore(self) -> None:
-        """Start the nodes that are not there; one by one, since nodes of one address mix up their sockets."""
+        """Start the missing nodes one by one, because nodes that share an address mix up their sockets."""
         for number, name in enumerate(NODES, 1):
             if name not in self._nodes:
                 self.add(name)
                 self._await(number)
 
     def stop(self) -> None:
-        """End all."""
+        """Kill all nodes and remove the session folder."""
         for name in (*NODES, "head"):
             if name in self._nodes:
                 self.kill(name)
@@ -108,7 +108,7 @@ class Cluster:
             )
 
     def _await(self, workers: int) -> None:
-        """Wait until the head knows so many CPUs; a process of its own asks, since Ray connects a process once."""
+        """Wait until the head has so many CPUs. Ask in a new process, because Ray connects only once per process."""
         ask = (
             "import ray, sys; ray.init(address=sys.argv[1], logging_level='ERROR', log_to_driver=False); "
             "print(int(ray.cluster_resources().get('CPU', 0)))"
@@ -126,12 +126,12 @@ class Cluster:
             if asked.returncode == 0 and int(asked.stdout.split()[-1]) == workers:
                 return
             time.sleep(0.5)
-        raise AssertionError(f"the Ray cluster did not come up; {self._folder} has its logs: {asked.stderr[-500:]}")
+        raise AssertionError(f"the Ray cluster did not start; its logs are in {self._folder}: {asked.stderr[-500:]}")
 
 
 @contextmanager
 def running(folder: Path) -> Iterator[Cluster]:
-    """Start a cluster of two workers, and stop it at the end of the block."""
+    """Run a cluster of two workers until the end of the block."""
     cluster = Cluster(folder)
     try:
         cluster.start()
@@ -142,7 +142,7 @@ def running(folder: Path) -> Iterator[Cluster]:
 
 @contextmanager
 def throttled(pid: int, stopped_s: float = 0.3, running_s: float = 0.1) -> Iterator[None]:
-    """Let a process run for a part of the time only, as on a slower machine."""
+    """Let a process run only part of the time, as on a slower machine."""
     script = (
         "import os,signal,sys,time\npid,stop,go=int(sys.argv[1]),float(sys.argv[2]),float(sys.argv[3])\n"
         "while True:\n os.kill(pid,signal.SIGSTOP);time.sleep(stop);os.kill(pid,signal.SIGCONT);time.sleep(go)\n"

@@ -1,7 +1,7 @@
-"""What the workers of the tests' Ray cluster do before their first task: count model loads; paint where told to.
+"""The setup of workers in the tests' Ray cluster: count model loads, and use a fake generator if the test asks for it.
 
-Ray calls ``install`` in each worker process. Whether a model is real is asked when it is opened, since Ray starts
-processes ahead of need.
+Ray calls ``install`` in each worker process. The choice between a real and a fake model is made when the model is
+opened, because Ray starts processes in advance.
 """
 
 import json
@@ -24,21 +24,21 @@ NODE = "REELMILL_TEST_NODE"
 
 
 class Load(NamedTuple):
-    """A model that was opened: by which process, on which node."""
+    """The process and the node that opened a model."""
 
     pid: int
     node: str
 
 
 class Board:
-    """A folder in which a test tells workers what to be, and they tell what they did."""
+    """A folder through which a test configures the workers, and the workers report their model loads."""
 
     def __init__(self, folder: Path) -> None:
         self._plan = folder / "plan.json"
         self._loads = folder / "loads"
 
     def plan(self, *, real: bool = False, pauses: dict[str, float] | None = None) -> None:
-        """Let coming models be real, or painters that take so many seconds a clip by node; forget earlier loads."""
+        """Choose real models, or painters with a pause per clip in seconds by node, and forget earlier loads."""
         self._plan.write_text(json.dumps({"real": real, "pauses": pauses or {}}))
         self._loads.unlink(missing_ok=True)
 
@@ -61,7 +61,7 @@ class Board:
 
 
 class Painter(FakeGenerator):
-    """The fake generator at a worker's pace; a prompt that says poison kills the process, as a driver's bug would."""
+    """A fake generator with a pause per clip. A prompt with "poison" kills the process, like a bug in a GPU driver."""
 
     def __init__(self, pause: float) -> None:
         super().__init__(device_seconds=pause)
@@ -76,14 +76,14 @@ class Painter(FakeGenerator):
 
 
 def variables(folder: Path, node: str) -> dict[str, str]:
-    """Return the environment in which Ray's worker processes call ``install``."""
+    """Return the environment variables that make Ray's worker processes call ``install``."""
     return {FOLDER: str(folder), NODE: node, "__RAY_WORKER_PROCESS_SETUP_HOOK_ENV_VAR": "ray_stub.install"}
 
 
 def install() -> None:
-    """Put counting and painting in the place of loading, and let the node be a host of its own name.
+    """Count model loads, replace real models if planned, and use the node's name as the host name.
 
-    Owners on other hosts are never found dead: their leases have to expire, as they would on many machines.
+    Dead lease owners on other hosts cannot be detected, so their leases have to expire, as on separate machines.
     """
     board, node = Board(Path(os.environ[FOLDER])), os.environ[NODE]
     tasks.runtime.lease_owner.socket = types.SimpleNamespace(gethostname=lambda: node)

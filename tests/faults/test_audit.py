@@ -1,4 +1,4 @@
-"""The audit finds what it is there to find: in tampered worlds, and in steps put in the wrong order."""
+"""The audit detects damage: in tampered worlds, and after steps in the wrong order."""
 
 import shutil
 import signal
@@ -47,9 +47,9 @@ def change(world: World, statement: str) -> None:
 TAMPERINGS = {
     "a clip is gone": (lambda w: published(w, ".mp4").unlink(), {"missing": 1}),
     "a sidecar is gone": (lambda w: published(w, ".c2pa").unlink(), {"missing": 1}),
-    "a clip has another byte": (lambda w: flip(published(w, ".mp4")), {"corrupt": 2}),
-    "a poster has another byte": (lambda w: flip(published(w, ".jpg")), {"corrupt": 1}),
-    "a file that nobody committed": (
+    "a clip has a changed byte": (lambda w: flip(published(w, ".mp4")), {"corrupt": 2}),
+    "a poster has a changed byte": (lambda w: flip(published(w, ".jpg")), {"corrupt": 1}),
+    "a file that was never committed": (
         lambda w: published(w, ".jpg").with_name("stray.jpg").write_bytes(b"x"),
         {"orphaned": 1},
     ),
@@ -57,11 +57,11 @@ TAMPERINGS = {
         lambda w: (clip := published(w, ".mp4")).with_name(f"{clip.stem}-again.mp4").write_bytes(b"x"),
         {"orphaned": 1, "doubled": 1},
     ),
-    "a variant stuck on its way": (
+    "a variant stuck in signing": (
         lambda w: change(w, "UPDATE variants SET state = 'signing' WHERE state = 'published'"),
         {"corrupt": 2, "unfinished": 2},
     ),
-    "a lease that was never given back": (
+    "a lease that was never released": (
         lambda w: change(w, "UPDATE variants SET lease_owner = 'x' WHERE state = 'failed'"),
         {"unfinished": 2},
     ),
@@ -73,7 +73,7 @@ TAMPERINGS = {
 
 
 @pytest.mark.parametrize("tampering", TAMPERINGS)
-def test_each_kind_of_damage_is_found(finished_world, findings_of, tmp_path: Path, tampering: str):
+def test_each_kind_of_damage_is_detected(finished_world, findings_of, tmp_path: Path, tampering: str):
     shutil.copytree(finished_world.home, tmp_path / "copy")
     world = world_in(tmp_path / "copy")
     assert findings_of(world) == Findings()
@@ -83,7 +83,7 @@ def test_each_kind_of_damage_is_found(finished_world, findings_of, tmp_path: Pat
 
 
 class UploadsFirst:
-    """A catalogue that commits keys only after the upload: the order that must not be."""
+    """A catalogue that commits keys only after the upload, which is the wrong order."""
 
     def __init__(self, resources: Resources) -> None:
         self._resources = resources
@@ -115,14 +115,14 @@ def commit_first(point: KillPoint) -> None:
     install(point)
 
 
-def test_uploading_before_the_commit_is_caught(world, findings_of):
+def test_uploading_before_the_commit_is_detected(world, findings_of):
     point = KillPoint("before", f"{RESULTS}.mark_signing")
     assert finish(start(world, upload_first, point)) == -signal.SIGKILL
     assert finish(start(world, upload_first, None)) == 0
     assert findings_of(world).counts == {"orphaned": 4, "doubled": 1}
 
 
-def test_saying_published_before_the_upload_is_caught(world, findings_of):
+def test_marking_published_before_the_upload_is_detected(world, findings_of):
     assert finish(start(world, commit_first, KillPoint("after", f"{RESULTS}.mark_published"))) == -signal.SIGKILL
     assert finish(start(world)) == 0
     assert findings_of(world).counts == {"missing": 4}

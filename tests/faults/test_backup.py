@@ -1,4 +1,4 @@
-"""The backup and restore of docs/operations.md, drilled: taken while a campaign writes, then everything is lost."""
+"""Test backup and restore as in docs/operations.md: back up during a campaign, lose everything, restore."""
 
 import os
 import re
@@ -32,13 +32,13 @@ PATIENCE_S = 60.0
 
 
 def script(name: str) -> str:
-    """Return the commands of the guide that are marked so."""
+    """Return the commands of the guide that are marked with this name."""
     return re.search(rf"<!-- drill: {name} -->\n```sh\n(.*?)```", GUIDE.read_text(), re.DOTALL)[1]
 
 
 @dataclass(frozen=True)
 class Drill:
-    """An installation that is backed up, lost, and put back."""
+    """An installation that is backed up, lost and restored."""
 
     world: World
     variables: Mapping[str, str]
@@ -59,7 +59,7 @@ class Drill:
             assert ended.returncode == 0, f"{name}\n{ended.stdout}\n{ended.stderr}"
 
     def count(self, what: str) -> int:
-        """Count rows; 0 before there are tables."""
+        """Count rows; return 0 if the tables do not exist yet."""
         engine = create_engine(self.world.catalogue_url.replace("postgresql://", "postgresql+psycopg://"))
         with suppress(DBAPIError), engine.connect() as connection:
             return connection.execute(text(f"SELECT count(*) FROM {what}")).scalar_one()
@@ -70,14 +70,14 @@ def variables_of(home: Path, backup: Path, **more: str) -> dict[str, str]:
     home.mkdir()
     backup.mkdir()
     kept = {name: value for name, value in os.environ.items() if not name.startswith(("REELMILL_", "PREFECT_"))}
-    beside = Path(sys.executable).parent
-    path = os.pathsep.join(filter(None, [more.pop("PATH", ""), str(beside), kept["PATH"]]))
+    scripts = Path(sys.executable).parent
+    path = os.pathsep.join(filter(None, [more.pop("PATH", ""), str(scripts), kept["PATH"]]))
     return {**kept, "REELMILL_HOME": str(home), "BACKUP": str(backup), "PATH": path, **more}
 
 
 @pytest.fixture
 def one_machine(tmp_path: Path) -> Drill:
-    """SQLite and a folder under one home, whose disk dies."""
+    """SQLite and a folder in one home, whose disk is lost."""
     home = tmp_path / "home"
     world = World(home, f"sqlite:///{home / 'catalogue.sqlite'}", BucketConfig(str(home / "bucket")), seeds=SEEDS)
     return Drill(
@@ -93,7 +93,7 @@ def one_machine(tmp_path: Path) -> Drill:
 def servers(
     tmp_path: Path, postgres_server_url: str, postgres_url: str, s3_endpoint: str, s3_bucket_name: str
 ) -> Drill:
-    """PostgreSQL and S3: the database and the driver's disk are lost, the bucket stays."""
+    """PostgreSQL and S3: the database and the driver's disk are lost, the bucket is not."""
     home, database = tmp_path / "home", postgres_url.rpartition("/")[2]
     place = BucketConfig(f"s3://{s3_bucket_name}/clips", endpoint=s3_endpoint, region="us-east-1", **s3_server.S3_KEYS)
     binaries = postgres.find_binaries()
@@ -122,12 +122,12 @@ def servers(
 
 @pytest.fixture(params=["one_machine", "servers"])
 def drill(request: pytest.FixtureRequest) -> Drill:
-    """Each in turn."""
+    """Each of the two installations."""
     return request.getfixturevalue(request.param)
 
 
 def slow_until(go_on: Path) -> None:
-    """Let the model take its time until a file is there, so that a backup falls into the midst of the work."""
+    """Slow the model down until a file exists, so that the backup happens during the campaign."""
     generate = campaign_run.Model.generate
 
     def slowly(self, variants):
@@ -139,7 +139,7 @@ def slow_until(go_on: Path) -> None:
 
 
 def back_up_while_it_writes(drill: Drill, go_on: Path) -> int:
-    """Run the campaign to its end, with a backup in its midst; return how many clips were published when it began."""
+    """Run the campaign with a backup in between; return how many clips were published before the backup."""
     process = start(drill.world, slow_until, go_on)
     published, deadline = 0, time.monotonic() + PATIENCE_S
     while not published:
@@ -154,8 +154,8 @@ def back_up_while_it_writes(drill: Drill, go_on: Path) -> int:
     return published
 
 
-def clear_away(world: World) -> set[str]:
-    """Sweep as `reelmill sweep --many` does a day later, and drop what was moved aside; return its keys."""
+def sweep_orphans(world: World) -> set[str]:
+    """Sweep like `reelmill sweep --many` a day later, and delete the quarantined objects; return their keys."""
     target = SweepTarget(
         world.resources, frozenset(row.campaign_id for row in catalogue_of(world.resources).campaigns.all())
     )
@@ -167,19 +167,21 @@ def clear_away(world: World) -> set[str]:
     return {key.split("/", 2)[2] for key in aside}
 
 
-def test_a_backup_brings_everything_back(drill: Drill, findings_of, tmp_path: Path):
+def test_a_backup_restores_everything(drill: Drill, findings_of, tmp_path: Path):
     published = back_up_while_it_writes(drill, tmp_path / "go-on")
     of_all = drill.count("variants WHERE state = 'published'")
     assert published < of_all == 2 * SEEDS
     drill.lose()
     drill.do(*drill.restore, "check")
     restored = drill.count("variants WHERE state = 'published'")
-    assert published <= restored < of_all, "the backup is of neither the beginning nor the end"
+    assert published <= restored < of_all, "the backup was not taken during the campaign"
 
     assert finish(start(drill.world)) == 0
     found = findings_of(drill.world)
     assert not found.missing + found.corrupt + found.unfinished
     orphans = {sentence.split()[0] for sentence in found.orphaned}
-    assert orphans or drill.world.bucket.endpoint is None, "what was published later lies in the bucket that stayed"
-    assert clear_away(drill.world) == orphans
+    assert orphans or drill.world.bucket.endpoint is None, (
+        "clips published after the backup must still be in the bucket"
+    )
+    assert sweep_orphans(drill.world) == orphans
     assert findings_of(drill.world) == Findings()

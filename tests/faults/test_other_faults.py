@@ -1,4 +1,4 @@
-"""Full disks, locked and vanishing databases, many workers killed at random."""
+"""Full disks, locked databases, lost connections, and many workers killed at random."""
 
 import contextlib
 import os
@@ -18,7 +18,7 @@ import psycopg
 import pytest
 from audit import Findings
 from campaign_run import STOPPED, World, finish, start
-from test_bucket_faults import FAULTS, behind, hurry
+from test_bucket_faults import FAULTS, behind, shorten_waits
 
 import flows.registration
 from tasks.runtime.resources import BucketConfig
@@ -32,13 +32,13 @@ def small_disk(tmp_path: Path) -> Iterator[Path]:
     folder.mkdir()
     mount = ["mount", "-t", "tmpfs", "-o", f"size={DISK_KB}k", "tmpfs", str(folder)]
     if os.geteuid() != 0 or subprocess.run(mount, capture_output=True).returncode:
-        pytest.skip("mounting a small disk takes root and the right to mount")
+        pytest.skip("mounting a small disk requires root and permission to mount")
     yield folder
     subprocess.run(["umount", "--lazy", folder], check=True)
 
 
-def look_away() -> None:
-    """Start on a disk however small: it is to become full on the way."""
+def skip_space_check() -> None:
+    """Skip the check of free space, so that the disk becomes full during the run."""
     vars(flows.registration).update(LEAST_FREE_BYTES=0)
 
 
@@ -54,7 +54,9 @@ def look_away() -> None:
         pytest.param("bucket", 4, marks=pytest.mark.slow),
     ],
 )
-def test_a_full_disk_stops_the_run_and_a_later_one_ends_it(tmp_path, small_disk, findings_of, part: str, free_kb: int):
+def test_a_full_disk_stops_the_run_and_the_next_run_completes_it(
+    tmp_path, small_disk, findings_of, part: str, free_kb: int
+):
     places = {name: tmp_path / name for name in ("catalogue", "home", "bucket")} | {part: small_disk}
     world = World(
         places["home"], f"sqlite:///{places['catalogue']}/catalogue.db", BucketConfig(str(places["bucket"] / "clips"))
@@ -62,14 +64,14 @@ def test_a_full_disk_stops_the_run_and_a_later_one_ends_it(tmp_path, small_disk,
     places["home"].mkdir(exist_ok=True)
     ballast = small_disk / "ballast"
     ballast.write_bytes(b"\0" * 1024 * (DISK_KB - free_kb))
-    assert finish(start(world, look_away)) == STOPPED
-    assert re.search("disk .*is full|No space left on device", world.told.read_text())
+    assert finish(start(world, skip_space_check)) == STOPPED
+    assert re.search("disk .*is full|No space left on device", world.error_file.read_text())
     ballast.unlink()
-    assert finish(start(world, look_away)) == 0
+    assert finish(start(world, skip_space_check)) == 0
     assert findings_of(world) == Findings()
 
 
-def test_a_database_locked_for_seconds_only_delays(embedded_world, findings_of):
+def test_a_database_locked_for_seconds_only_delays_the_run(embedded_world, findings_of):
     assert finish(start(replace(embedded_world))) == 0
     later = replace(embedded_world, seeds=2)
     path = embedded_world.catalogue_url.removeprefix("sqlite:///")
@@ -84,7 +86,7 @@ def test_a_database_locked_for_seconds_only_delays(embedded_world, findings_of):
     assert findings_of(later) == Findings()
 
 
-def test_connections_that_break_stop_the_run_and_a_later_one_ends_it(served_world, findings_of):
+def test_lost_connections_stop_the_run_and_the_next_run_completes_it(served_world, findings_of):
     ended = threading.Event()
 
     def cut() -> None:
@@ -111,7 +113,7 @@ def test_three_workers_killed_at_random_behind_a_bad_network(served_world, findi
     kills = 25
     with proxy.running(s3_endpoint, proxy.some(0.4, FAULTS, seed=3)) as store:
         world = behind(replace(served_world, seeds=12), store)
-        workers = [start(world, hurry) for _ in range(3)]
+        workers = [start(world, shorten_waits) for _ in range(3)]
         while kills:
             time.sleep(chance.uniform(0.1, 1.5))
             number = chance.randrange(3)
@@ -119,9 +121,9 @@ def test_three_workers_killed_at_random_behind_a_bad_network(served_world, findi
                 os.kill(workers[number].pid, signal.SIGKILL)
                 kills -= 1
             workers[number].join()
-            workers[number] = start(world, hurry)
+            workers[number] = start(world, shorten_waits)
         for worker in workers:
             finish(worker, 200)
         store.choose = lambda _: None
-        assert finish(start(world, hurry)) == 0
+        assert finish(start(world, shorten_waits)) == 0
     assert findings_of(world) == Findings()

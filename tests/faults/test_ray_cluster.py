@@ -1,7 +1,7 @@
-"""A campaign on a real Ray cluster of two worker nodes, with PostgreSQL, S3 and Prefect's server: whatever is killed,
-it ends with nothing missing, corrupt, orphaned, doubled or unfinished.
+"""A campaign on a real Ray cluster of two worker nodes, with PostgreSQL, S3 and Prefect's server. Whichever process is
+killed, the campaign ends with nothing missing, corrupt, orphaned, doubled or unfinished.
 
-Times from the kill to the next clip and to the end are printed (``pytest -rP``); docs/operations.md lists them.
+The tests print the times from the kill to the next clip and to the end (``pytest -rP``); docs/operations.md lists them.
 """
 
 import os
@@ -28,7 +28,7 @@ from services import missing_service
 
 from benchmarks.harness import postgres
 
-pytestmark = pytest.mark.timeout(600)
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(600)]
 PATIENCE_S = 240.0
 LEASE_S = 10
 CLIPS = 24
@@ -37,7 +37,7 @@ SHEET = f"brief_id,prompt,placements,variants\nball,a red ball,1:1,{CLIPS}\n"
 
 @dataclass(frozen=True, slots=True)
 class Place:
-    """A driver's installation, and the services that it shares with the cluster."""
+    """The installation of a driver, and the services that it shares with the cluster."""
 
     cluster: Cluster
     home: Path
@@ -47,7 +47,7 @@ class Place:
     prefect_url: str
 
     def start(self, sheet: str = SHEET, **settings: object) -> subprocess.Popen[str]:
-        """Start ``reelmill run`` on a sheet, as its user does."""
+        """Start ``reelmill run`` with a sheet, as a user does."""
         path = self.home.with_name("sheet.csv")
         path.write_text(sheet)
         named = {
@@ -85,16 +85,16 @@ class Place:
         return self.home.with_name("driver.log")
 
     def rows(self) -> list[dict[str, str]]:
-        """Return the variants; none before there is a table."""
+        """Return the variants; none if the table does not exist yet."""
         return self._ask("SELECT variant_id, state, lease_owner, prompt, reasons, error, tries FROM variants")
 
     def made_by(self) -> Counter[int]:
-        """Return how many clips each process has made."""
+        """Return how many clips each process has generated."""
         rows = self._ask("SELECT actor FROM events WHERE to_state IN ('passed', 'failed')")
         return Counter(int(row["actor"].rsplit(":", 2)[1]) for row in rows)
 
     def findings(self, endings: dict[str, str] | None = None) -> Findings:
-        """Audit what is there: each prompt's variants end as said, else published."""
+        """Audit the result. Variants must end in the state of ``endings`` for their prompt, by default published."""
         client = s3_server.client(self.s3_endpoint)
         keys = [
             item["Key"]
@@ -121,16 +121,16 @@ class Place:
             return []
 
 
-def await_that(what: Callable[[], bool], driver: subprocess.Popen[str] | None = None) -> None:
+def wait_until(what: Callable[[], bool], driver: subprocess.Popen[str] | None = None) -> None:
     deadline = time.monotonic() + PATIENCE_S
     while not what():
-        assert time.monotonic() < deadline, "waited in vain"
+        assert time.monotonic() < deadline, f"timed out after {PATIENCE_S} s"
         assert driver is None or driver.poll() is None, "the driver ended early"
         time.sleep(0.1)
 
 
 def ended(driver: subprocess.Popen[str], place: Place) -> int:
-    """Wait for a driver's end; return its exit code."""
+    """Wait until a driver ends; return its exit code."""
     try:
         return driver.wait(PATIENCE_S)
     except subprocess.TimeoutExpired:
@@ -139,7 +139,7 @@ def ended(driver: subprocess.Popen[str], place: Place) -> int:
 
 
 def run_again_if_needed(code: int, place: Place, sheet: str = SHEET, **settings: object) -> int:
-    """Run once more where the first run ended with an error; return how many runs it took."""
+    """Run once more if the first run ended with an error; return the number of runs."""
     if code == 0:
         return 1
     assert ended(place.start(sheet, **settings), place) == 0, place.log.read_text()[-3000:]
@@ -173,11 +173,11 @@ def clock(what: str) -> Iterator[None]:
     print(f"{what}: {time.monotonic() - started:.1f} s")
 
 
-def test_the_starter_loads_once_a_worker_and_the_faster_worker_does_more(place: Place):
+def test_the_starter_loads_once_per_worker_and_the_faster_worker_generates_more(place: Place):
     place.cluster.board.plan(real=True)
     sheet = "brief_id,prompt,placements,variants\ncircle,a red circle drifting right on a white background,1:1,10\n"
     driver = place.start(sheet, shard_size=1)
-    await_that(lambda: len(place.cluster.board.loads) == len(NODES), driver)
+    wait_until(lambda: len(place.cluster.board.loads) == len(NODES), driver)
     slow = place.cluster.board.loads[1].pid
     with ray_cluster.throttled(slow):
         assert ended(driver, place) == 0, place.log.read_text()[-3000:]
@@ -185,8 +185,8 @@ def test_the_starter_loads_once_a_worker_and_the_faster_worker_does_more(place: 
     assert len(place.cluster.board.loads) == len(NODES), "a model was loaded again"
     made = place.made_by()
     assert made.total() == 10
-    assert made[slow] < made.total() / 2, f"the slowed worker made {made[slow]} of {made.total()}"
-    print(f"clips made by the slowed worker and the other: {made[slow]}, {made.total() - made[slow]}")
+    assert made[slow] < made.total() / 2, f"the throttled worker generated {made[slow]} of {made.total()}"
+    print(f"clips generated by the throttled worker and the other: {made[slow]}, {made.total() - made[slow]}")
     states = Counter(row["state"] for row in place.rows())
     assert states.keys() <= {"published", "failed"}
     assert place.findings({row["variant_id"]: row["state"] for row in place.rows()}).counts == {}
@@ -195,7 +195,7 @@ def test_the_starter_loads_once_a_worker_and_the_faster_worker_does_more(place: 
 @pytest.mark.parametrize("lost", ["worker", "node"])
 def test_a_worker_is_killed_in_the_middle_of_a_shard(place: Place, lost: str):
     driver = place.start()
-    await_that(lambda: len(place.made_by()) == len(NODES) and place.made_by().total() >= 4, driver)
+    wait_until(lambda: len(place.made_by()) == len(NODES) and place.made_by().total() >= 4, driver)
     victim = place.cluster.board.loads[0]
     held = [row["variant_id"] for row in place.rows() if f":{victim.pid}:" in (row["lease_owner"] or "")]
     if lost == "node":
@@ -204,10 +204,10 @@ def test_a_worker_is_killed_in_the_middle_of_a_shard(place: Place, lost: str):
         os.kill(victim.pid, signal.SIGKILL)
     try:
         with clock(f"killed a {lost}, until the run's end"):
-            with clock(f"killed a {lost}, until its clips are another's"):
-                await_that(lambda: not any(f":{victim.pid}:" in (row["lease_owner"] or "") for row in place.rows()))
+            with clock(f"killed a {lost}, until its leases have passed to another worker"):
+                wait_until(lambda: not any(f":{victim.pid}:" in (row["lease_owner"] or "") for row in place.rows()))
             assert held
-            assert run_again_if_needed(ended(driver, place), place) == 1, "the run did not get over it by itself"
+            assert run_again_if_needed(ended(driver, place), place) == 1, "the run did not recover automatically"
     finally:
         place.cluster.restore()
     assert len(place.rows()) == CLIPS
@@ -216,14 +216,14 @@ def test_a_worker_is_killed_in_the_middle_of_a_shard(place: Place, lost: str):
 
 def test_the_driver_is_killed(place: Place):
     driver = place.start()
-    await_that(lambda: place.made_by().total() >= 4, driver)
+    wait_until(lambda: place.made_by().total() >= 4, driver)
     driver.kill()
     driver.wait()
     before = place.made_by().total()
     with clock("killed the driver, from the next run's start to its end"):
         again = place.start()
         with clock("killed the driver, from the next run's start to its first clip"):
-            await_that(lambda: place.made_by().total() > before + 1, again)
+            wait_until(lambda: place.made_by().total() > before + 1, again)
         assert ended(again, place) == 0, place.log.read_text()[-3000:]
     assert len(place.rows()) == CLIPS
     assert place.findings().counts == {}
@@ -240,7 +240,7 @@ def test_the_database_is_killed(place: Place):
             place.cluster, place.home, f"{database.url}/clips", place.s3_endpoint, place.bucket, place.prefect_url
         )
         driver = own.start()
-        await_that(lambda: own.made_by().total() >= 4, driver)
+        wait_until(lambda: own.made_by().total() >= 4, driver)
         database.kill()
         time.sleep(2.0)
         with clock("killed the database, from its start to the end of the campaign"):
@@ -256,7 +256,7 @@ def test_prefects_server_is_killed(place: Place, tmp_path: Path):
     with prefect_process.running(tmp_path / "prefect") as server:
         own = Place(place.cluster, place.home, place.catalogue_url, place.s3_endpoint, place.bucket, server.url)
         driver = own.start()
-        await_that(lambda: own.made_by().total() >= 4, driver)
+        wait_until(lambda: own.made_by().total() >= 4, driver)
         server.kill()
         time.sleep(2.0)
         with clock("killed Prefect's server, from its start to the end of the campaign"):
@@ -267,7 +267,7 @@ def test_prefects_server_is_killed(place: Place, tmp_path: Path):
     assert own.findings().counts == {}
 
 
-def test_a_poison_variant_is_quarantined_alone_and_tells_why(place: Place):
+def test_only_the_poison_variant_is_quarantined_and_its_error_is_stored(place: Place):
     sheet = "brief_id,prompt,placements,variants\nball,a red ball,1:1,8\nbad,a poison ball,1:1,1\n"
     place.cluster.board.plan()
     with clock("a poison variant, three tries"):
@@ -278,7 +278,7 @@ def test_a_poison_variant_is_quarantined_alone_and_tells_why(place: Place):
     assert "3" in (poisoned[0]["error"] or ""), poisoned
     assert place.findings({"poison": "quarantined"}).counts == {}
     deaths = Counter(load.pid for load in place.cluster.board.loads)
-    assert len(deaths) <= 3 + len(NODES), "Ray tried it for ever"
+    assert len(deaths) <= 3 + len(NODES), "Ray retried it too often"
 
 
 def test_ray_on_one_machine_needs_no_services(prefect_url: str, tmp_path: Path):

@@ -33,21 +33,21 @@ def card(num_gpus: float = 0.0, num_cpus: float = 1.0):
     )
 
 
-def test_each_node_is_asked(cluster: Cluster):
+def test_each_node_is_checked(cluster: Cluster):
     finding = check_ray(cluster.address, card(), limit_s=200)
     assert finding.level == "ok", finding.message
     assert "3 nodes with Ray" in finding.message
     assert "2 with room for starter" in finding.message
 
 
-def test_a_card_that_fits_nowhere(cluster: Cluster):
+def test_a_card_that_fits_on_no_node(cluster: Cluster):
     finding = check_ray(cluster.address, card(num_gpus=1), limit_s=200)
     assert (finding.level, "has the 1 GPUs and 1 CPUs that starter needs" in finding.message) == ("fail", True)
     assert check_ray(cluster.address, card(num_gpus=1), autoscales=True, limit_s=200).level == "warn"
 
 
-def test_hosts_of_other_versions(cluster: Cluster, monkeypatch: pytest.MonkeyPatch):
-    """A faked version of this machine makes all nodes differ."""
+def test_nodes_with_other_versions(cluster: Cluster, monkeypatch: pytest.MonkeyPatch):
+    """Fake the version of this machine, so that all nodes differ from it."""
     true = servers.version
     monkeypatch.setattr(servers, "version", lambda name: "0.0.1" if name == "torch" else true(name))
     finding = check_ray(cluster.address, card(), limit_s=200)
@@ -55,7 +55,7 @@ def test_hosts_of_other_versions(cluster: Cluster, monkeypatch: pytest.MonkeyPat
     assert "but this machine has 0.0.1" in finding.message
 
 
-def test_a_token_that_the_cluster_does_not_know(cluster: Cluster, monkeypatch: pytest.MonkeyPatch):
+def test_an_invalid_token(cluster: Cluster, monkeypatch: pytest.MonkeyPatch):
     monkeypatch.setenv("RAY_AUTH_TOKEN", "0" * 64)
     began = time.monotonic()
     finding = check_ray(cluster.address, card(), limit_s=20)

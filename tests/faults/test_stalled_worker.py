@@ -1,4 +1,4 @@
-"""A worker that sleeps through its lease and wakes up in the middle of another's work does no harm."""
+"""A worker that stalls until its lease has expired does no harm when it resumes during another worker's work."""
 
 import time
 from dataclasses import replace
@@ -18,12 +18,12 @@ PATIENCE_S = 60.0
 def wait_for(path: Path) -> None:
     deadline = time.monotonic() + PATIENCE_S
     while not path.exists():
-        assert time.monotonic() < deadline, f"waited in vain for {path.name}"
+        assert time.monotonic() < deadline, f"timed out waiting for {path.name}"
         time.sleep(0.02)
 
 
 def hold_at(point: KillPoint, reached: Path, go_on: Path) -> None:
-    """Let the thread that comes to the point wait there for a file."""
+    """Make the thread that reaches the point wait there for a file."""
 
     def hold() -> None:
         reached.touch()
@@ -33,7 +33,7 @@ def hold_at(point: KillPoint, reached: Path, go_on: Path) -> None:
 
 
 def sleep_at(point: KillPoint, reached: Path, go_on: Path) -> None:
-    """The same, without a heartbeat: the lease runs out meanwhile."""
+    """Do the same without a heartbeat, so that the lease expires meanwhile."""
     Leases.renew = lambda *_: 0  # type: ignore[method-assign]
     hold_at(point, reached, go_on)
 
@@ -57,7 +57,7 @@ def sleep_at(point: KillPoint, reached: Path, go_on: Path) -> None:
     ],
     ids=str,
 )
-def test_who_wakes_up_late_leaves_the_others_work_alone(
+def test_a_stalled_worker_does_not_overwrite_the_work_of_others(
     embedded_world, findings_of, tmp_path: Path, asleep: KillPoint, other: KillPoint
 ):
     world = replace(embedded_world, lease_s=LEASE_S)

@@ -1,4 +1,4 @@
-"""Imported once by the server that forks the runs: what each of them would otherwise import anew."""
+"""Modules that the fork server imports once, so that the runs do not import them again."""
 
 import campaign_run
 import kill_points

@@ -1,4 +1,4 @@
-"""One Prefect for all flow tests, and a home of its own for each."""
+"""One Prefect server for all flow tests, and a separate home for each test."""
 
 import os
 from collections.abc import Iterator
@@ -15,7 +15,7 @@ from tasks.runtime import resources as resources
 
 @pytest.fixture(scope="session")
 def prefect_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
-    """Prefect's test harness: twelve seconds, once."""
+    """Start Prefect's test harness once; it takes twelve seconds."""
     prepare_prefect(tmp_path_factory.mktemp("prefect"))
     from prefect.testing.utilities import prefect_test_harness
 
@@ -29,7 +29,7 @@ def prefect_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
 
 @pytest.fixture
 def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
-    """A new REELMILL_HOME, with nothing else set and nothing opened before or after."""
+    """A new REELMILL_HOME; no other setting is set, and no resources are open before or after the test."""
     for name in list(os.environ):
         if name.startswith("REELMILL_"):
             monkeypatch.delenv(name)
@@ -42,7 +42,7 @@ def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
 
 @pytest.fixture
 def fake_models(monkeypatch: pytest.MonkeyPatch) -> FakeGenerator:
-    """Put the fakes in the models' place; return the generator, to plan failures on it."""
+    """Replace the models by fakes; return the generator, on which tests can plan failures."""
     generator = FakeGenerator()
     monkeypatch.setattr(resources, "open_generator", lambda *_, **__: generator)
     monkeypatch.setattr(resources, "open_scorer", lambda *_, **__: FakeScorer())
@@ -52,7 +52,7 @@ def fake_models(monkeypatch: pytest.MonkeyPatch) -> FakeGenerator:
 
 @pytest.fixture
 def sheet(tmp_path: Path) -> Path:
-    """Two briefs: one with axes, one that wants two of four."""
+    """A sheet with two briefs: one with axes, and one that needs two of four variants."""
     path = tmp_path / "spring.csv"
     path.write_text(
         "brief_id,prompt,placements,variants,want,colour\n"

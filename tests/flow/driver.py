@@ -1,4 +1,4 @@
-"""A driver in a process of its own: the campaign flow, with a model that takes its time."""
+"""The campaign flow with a slow model, in a separate process."""
 
 import multiprocessing
 import os
@@ -17,28 +17,28 @@ _CONTEXT = multiprocessing.get_context("spawn")
 
 
 class SlowModel(FakeGenerator):
-    """Takes ``clip_s`` seconds a clip."""
+    """A generator that takes ``clip_s`` seconds per clip."""
 
     def __init__(self, clip_s: float) -> None:
         super().__init__()
         self.clip_s = clip_s
 
     def generate(self, variants: Sequence[Variant], draft: bool = False) -> Iterator[Generated | Exception]:
-        """Yield one at a time."""
+        """Yield one clip at a time."""
         for item in super().generate(variants, draft):
             time.sleep(self.clip_s)
             yield item
 
 
 def start(clip_s: float, **parameters: Any) -> BaseProcess:
-    """Start the flow with these parameters; home and Prefect's server are this process's."""
+    """Start the flow with these parameters, with the home and Prefect server of this process."""
     process = _CONTEXT.Process(target=_drive, args=(clip_s, parameters, dict(os.environ)))
     process.start()
     return process
 
 
 def finish(process: BaseProcess, seconds: float = 90.0) -> int:
-    """Wait for its end; return its exit code."""
+    """Wait for the process to end and return its exit code."""
     process.join(seconds)
     if process.exitcode is None:
         process.kill()

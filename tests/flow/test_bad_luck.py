@@ -1,4 +1,4 @@
-"""What goes wrong is one clear sentence and a non-zero exit, never a traceback."""
+"""Each failure gives one clear sentence and a non-zero exit code, never a traceback."""
 
 import os
 import re
@@ -12,7 +12,7 @@ from tasks.runtime.resources import close_resources
 
 
 def refused(ended, sentence: str) -> None:
-    """The run ended badly, with this sentence (a regex) and nothing like a traceback."""
+    """Assert that the command failed with this sentence (a regex) and without a traceback."""
     assert ended.code != 0
     assert re.search(sentence, ended.err), ended.err
     assert "Traceback" not in ended.err + ended.out
@@ -38,7 +38,7 @@ def refused(ended, sentence: str) -> None:
         (["init", "spring.csv"], "spring.csv already exists. Choose another file, or overwrite it with --force"),
     ],
 )
-def test_a_wrong_word_is_told(home, sheet, capsys, words, sentence):
+def test_a_wrong_argument_is_reported(home, sheet, capsys, words, sentence):
     refused(reelmill(capsys, *words), sentence)
 
 
@@ -52,35 +52,35 @@ def test_a_wrong_word_is_told(home, sheet, capsys, words, sentence):
         ("HOME", "/proc/reelmill", "/proc/reelmill: No such file or directory. Check the path"),
     ],
 )
-def test_a_wrong_setting_is_told(home, sheet, capsys, monkeypatch, name, value, sentence):
+def test_a_wrong_setting_is_reported(home, sheet, capsys, monkeypatch, name, value, sentence):
     monkeypatch.setenv(f"REELMILL_{name}", value)
     refused(reelmill(capsys, "signer" if name == "SIGNER" else "status"), sentence)
 
 
-def test_a_broken_settings_file_is_told(home, sheet, capsys, tmp_path):
+def test_a_broken_settings_file_is_reported(home, sheet, capsys, tmp_path):
     (tmp_path / "reelmill.toml").write_text("lease_s = = 3\n")
     refused(reelmill(capsys, "status"), "Cannot read reelmill.toml: ")
 
 
-def test_an_unknown_setting_in_the_file_is_told(home, sheet, capsys, tmp_path):
+def test_an_unknown_setting_in_the_file_is_reported(home, sheet, capsys, tmp_path):
     (tmp_path / "reelmill.toml").write_text("leese_s = 3\n")
     refused(reelmill(capsys, "status"), "Unknown setting 'leese_s' in reelmill.toml")
 
 
-def test_a_missing_signing_key_is_told_before_anything_is_made(home, sheet, capsys, monkeypatch, tmp_path):
+def test_a_missing_signing_key_is_reported_before_generation(home, sheet, capsys, monkeypatch, tmp_path):
     monkeypatch.setenv("REELMILL_SIGNER", "pem")
     monkeypatch.setenv("REELMILL_SIGNER_CHAIN", str(tmp_path / "chain.pem"))
     monkeypatch.setenv("REELMILL_SIGNER_KEY", str(tmp_path / "key.pem"))
     refused(reelmill(capsys, "run", sheet), "chain.pem")
 
 
-def test_incomplete_weights_are_told(home, sheet, capsys, monkeypatch, tmp_path):
+def test_incomplete_weights_are_reported(home, sheet, capsys, monkeypatch, tmp_path):
     monkeypatch.setenv("REELMILL_WEIGHTS_ROOT", str(tmp_path / "weights"))
     (tmp_path / "weights" / "starter" / "t2v").mkdir(parents=True)
     refused(reelmill(capsys, "run", sheet), "The weights of starter in .* cannot be used: .*model_index.json")
 
 
-def test_a_database_of_a_newer_version_is_told(home, sheet, capsys):
+def test_a_database_of_a_newer_version_is_reported(home, sheet, capsys):
     import sqlite3
 
     reelmill(capsys, "status")
@@ -91,34 +91,34 @@ def test_a_database_of_a_newer_version_is_told(home, sheet, capsys):
     refused(reelmill(capsys, "status"), "newer")
 
 
-def test_a_file_that_is_no_database_is_told(home, sheet, capsys):
+def test_a_file_that_is_not_a_database_is_reported(home, sheet, capsys):
     home.mkdir()
     (home / "catalogue.sqlite").write_bytes(b"not a database" * 100)
     refused(reelmill(capsys, "status"), "is not a catalogue, or is damaged")
 
 
-def test_a_database_that_does_not_answer_is_told(home, sheet, capsys, monkeypatch):
+def test_an_unreachable_database_is_reported(home, sheet, capsys, monkeypatch):
     with socket.socket() as unused:
         unused.bind(("127.0.0.1", 0))
         monkeypatch.setenv("REELMILL_CATALOGUE_URL", f"postgresql://127.0.0.1:{unused.getsockname()[1]}/reelmill")
         refused(reelmill(capsys, "status"), "does not answer")
 
 
-def test_a_full_disk_is_told_before_anything_is_made(sheet, home, capsys, tmp_path, monkeypatch):
+def test_a_full_disk_is_reported_before_generation(sheet, home, capsys, tmp_path, monkeypatch):
     small = tmp_path / "small"
     small.mkdir()
     mounted = subprocess.run(["mount", "-t", "tmpfs", "-o", "size=4m", "tmpfs", small], capture_output=True)
     if mounted.returncode:
-        pytest.skip("the right to mount a small tmpfs is missing")
+        pytest.skip("mounting a tmpfs is not permitted on this machine")
     try:
         monkeypatch.setenv("REELMILL_HOME", str(small / "home"))
-        refused(reelmill(capsys, "run", sheet), r"4 MB free and a run needs at least 100 MB; free some space")
+        refused(reelmill(capsys, "run", sheet), r"4 MB free, but a run needs at least 100 MB. Free some space")
     finally:
         close_resources()
         subprocess.run(["umount", small], check=True)
 
 
-def test_debug_shows_where_it_comes_from(home, sheet, capsys):
+def test_debug_shows_the_traceback(home, sheet, capsys):
     with pytest.raises(Exception, match="No model card is called 'sora'"):
         reelmill(capsys, "--debug", "plan", sheet, "--model", "sora")
 
@@ -130,7 +130,7 @@ def test_no_secret_is_shown_in_an_error(home, sheet, capsys, monkeypatch):
     assert "canary" not in ended.out + ended.err
 
 
-def test_a_home_that_cannot_be_written_is_told(home, sheet, capsys, monkeypatch, tmp_path):
+def test_a_home_that_is_not_writable_is_reported(home, sheet, capsys, monkeypatch, tmp_path):
     (tmp_path / "file").write_text("")
     monkeypatch.setenv("REELMILL_HOME", str(tmp_path / "file"))
     refused(reelmill(capsys, "status"), "file: (File exists|Not a directory)")

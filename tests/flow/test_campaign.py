@@ -1,4 +1,4 @@
-"""The campaign flow: fakes on the device, everything after it real."""
+"""The campaign flow with fake models; everything after generation is real."""
 
 import json
 import os
@@ -52,7 +52,7 @@ def test_a_sheet_becomes_published_clips(home, sheet, fake_models):
     assert files == sorted([".mp4", ".jpg", ".c2pa", ".json"] * 10)
 
 
-def test_every_published_clip_is_trusted_and_as_its_record_says(home, sheet, fake_models):
+def test_every_published_clip_is_trusted_and_matches_its_record(home, sheet, fake_models):
     run(sheet)
     with open_signer(DevelopmentCA(home / "signer")) as signer:
         anchors = signer.anchors_pem()
@@ -73,7 +73,7 @@ def test_every_published_clip_is_trusted_and_as_its_record_says(home, sheet, fak
         assert record["score"]["prompt_rank"] >= 1
 
 
-def test_a_second_run_makes_nothing_again(home, sheet, fake_models, monkeypatch):
+def test_a_second_run_regenerates_nothing(home, sheet, fake_models, monkeypatch):
     campaign_id = run(sheet)
     before = {path: path.stat().st_mtime_ns for path in home.joinpath("bucket").rglob("*") if path.is_file()}
     events = len(catalogue().variants.events(campaign_id))
@@ -85,7 +85,7 @@ def test_a_second_run_makes_nothing_again(home, sheet, fake_models, monkeypatch)
     assert len(catalogue().variants.events(campaign_id)) == events
 
 
-def test_the_same_prompt_in_another_sheet_is_not_made_again(home, sheet, fake_models, tmp_path):
+def test_the_same_prompt_in_another_sheet_is_not_regenerated(home, sheet, fake_models, tmp_path):
     run(sheet)
     other = tmp_path / "summer.csv"
     other.write_text("brief_id,prompt,variants,colour\nagain,a {colour} circle on a white background,2,red\n")
@@ -158,7 +158,7 @@ def test_review_required_waits_for_a_person(home, sheet, fake_models):
     assert "human_validated" in verify(clip, None).store
 
 
-def test_a_lost_master_is_made_again(home, sheet, fake_models):
+def test_a_lost_master_is_regenerated_and_reviewed_again(home, sheet, fake_models):
     campaign_id = run(sheet, review="required")
     rows = catalogue().variants.of_campaign(campaign_id, ["passed"])
     shutil.rmtree(home / "staging")
@@ -176,7 +176,7 @@ def test_a_lost_master_is_made_again(home, sheet, fake_models):
 
 @pytest.fixture
 def s3_keys(monkeypatch):
-    """Credentials of moto's, where the flow runs."""
+    """Set the credentials of moto in the environment of the flow."""
     monkeypatch.setenv("REELMILL_BUCKET_ACCESS_KEY", "test")
     monkeypatch.setenv("REELMILL_BUCKET_SECRET_KEY", "test")
 
@@ -194,25 +194,25 @@ def test_publishing_to_s3(home, sheet, fake_models, s3_endpoint, s3_bucket_name,
     assert bucket_of(resources).head(clip).sha256[:16] in clip
 
 
-def test_a_refused_bucket_is_told_before_anything_is_made(home, sheet, fake_models, s3_endpoint, s3_keys, monkeypatch):
-    monkeypatch.setattr(fake_models, "generate", lambda _: pytest.fail("generated in vain"))
+def test_a_refused_bucket_is_reported_before_generation(home, sheet, fake_models, s3_endpoint, s3_keys, monkeypatch):
+    monkeypatch.setattr(fake_models, "generate", lambda _: pytest.fail("generated although the bucket was refused"))
     with pytest.raises(BucketRefusedError, match="nowhere"):
         run(sheet, bucket="s3://nowhere", bucket_endpoint=s3_endpoint, bucket_region="us-east-1")
 
 
 @pytest.mark.parametrize("name", ["bucket_secret_key", "catalogue_url"])
-def test_secrets_are_no_flow_parameters(home, sheet, fake_models, name):
+def test_secrets_are_refused_as_flow_parameters(home, sheet, fake_models, name):
     with pytest.raises(SettingsError, match=f"REELMILL_{name.upper()}"):
         run(sheet, **{name: "canary"})
 
 
 def test_another_bucket_is_refused_once_clips_are_published(home, sheet, fake_models, tmp_path):
     run(sheet)
-    with pytest.raises(BucketRefusedError, match="are published in the folder under REELMILL_HOME already"):
+    with pytest.raises(BucketRefusedError, match="are already published in the folder under REELMILL_HOME"):
         run(sheet, bucket=str(tmp_path / "other"))
 
 
-def test_a_campaign_without_review_does_not_approve_what_anothers_reviewers_wait_for(home, fake_models, tmp_path):
+def test_a_campaign_without_review_does_not_approve_shared_clips_under_review(home, fake_models, tmp_path):
     waiting, hasty = tmp_path / "waiting.csv", tmp_path / "hasty.csv"
     for sheet, brief_id in ((waiting, "w"), (hasty, "h")):
         sheet.write_text(f"brief_id,prompt\n{brief_id},a red circle\n")
@@ -224,7 +224,7 @@ def test_a_campaign_without_review_does_not_approve_what_anothers_reviewers_wait
     assert Remaining(resources_of(load_settings()), second, 0.25).is_done("auto")
 
 
-def test_clips_that_lie_on_another_machine_are_left_to_it(home, sheet, fake_models):
+def test_clips_stored_on_another_machine_are_left_to_it(home, sheet, fake_models):
     campaign_id = run(sheet, review="required")
     rows = catalogue().variants.of_campaign(campaign_id, ["passed"])
     (home / "machine.id").write_bytes(b"another.")
@@ -236,7 +236,7 @@ def test_clips_that_lie_on_another_machine_are_left_to_it(home, sheet, fake_mode
     assert report_of(catalogue(), campaign_id).unfinished == 10
 
 
-def test_a_clip_that_cannot_be_signed_does_not_hold_up_the_others(home, sheet, fake_models, monkeypatch):
+def test_a_clip_that_cannot_be_signed_does_not_block_the_others(home, sheet, fake_models, monkeypatch):
     from manifests.errors import UntrustedCredentialError
     from tasks.deliver import deliver
 
@@ -267,7 +267,7 @@ def test_a_campaign_on_postgresql(home, sheet, fake_models, postgres_url, monkey
     close_resources()
 
 
-def test_missing_weights_are_told(home, sheet, tmp_path):
+def test_missing_weights_are_reported(home, sheet, tmp_path):
     with pytest.raises(IncompleteWeightsError, match="starter"):
         run(sheet, weights_root=tmp_path / "empty")
 
@@ -284,12 +284,12 @@ def test_bad_rows_stop_the_campaign_unless_the_good_ones_suffice(home, fake_mode
     assert report_of(catalogue(), campaign_id).published == 1
 
 
-def test_the_cap_is_kept(home, sheet, fake_models):
+def test_the_limit_on_variants_is_enforced(home, sheet, fake_models):
     with pytest.raises(TooManyVariantsError, match="12 variants and 5 are allowed"):
         run(sheet, max_variants=5)
 
 
-def test_an_interrupted_run_gives_its_leases_back_and_can_go_on(home, sheet, fake_models, monkeypatch):
+def test_an_interrupted_run_releases_its_leases_and_can_be_resumed(home, sheet, fake_models, monkeypatch):
     paint = fake_models.generate
     made = []
 

@@ -1,4 +1,4 @@
-"""`reelmill alerts` as a person calls it."""
+"""`reelmill alerts` on the command line."""
 
 import json
 
@@ -16,12 +16,12 @@ def catalogue(home):
     return catalogue_of(resources_of(load_settings()))
 
 
-def test_none_yet(catalogue, capsys):
+def test_no_alerts_yet(catalogue, capsys):
     assert reelmill(capsys, "alerts") == (0, "No alerts yet.\n", "")
     assert json.loads(reelmill(capsys, "alerts", "--json").out) == []
 
 
-def test_they_are_listed_with_their_state_tries_and_last_error(catalogue, capsys, monkeypatch):
+def test_alerts_are_listed_with_state_tries_and_last_error(catalogue, capsys, monkeypatch):
     monkeypatch.setenv("REELMILL_ALERT_WEBHOOK", "https://hooks.example/x")
     for number in range(3):
         catalogue.alerts.add(f"{number}", "sweep", f"text [{number}]")
@@ -41,9 +41,11 @@ def test_they_are_listed_with_their_state_tries_and_last_error(catalogue, capsys
     assert "text [0]" not in ended.out
 
 
-def test_what_is_older_than_the_receiver_and_what_has_none_is_kept(catalogue, capsys, monkeypatch):
+def test_alerts_without_a_receiver_or_older_than_it_are_kept(catalogue, capsys, monkeypatch):
     catalogue.alerts.add("0", "sweep", "text 0")
-    assert json.loads(reelmill(capsys, "alerts", "--json").out)[0]["state"] == "kept", "there is no receiver"
+    assert json.loads(reelmill(capsys, "alerts", "--json").out)[0]["state"] == "kept", (
+        "an alert without a webhook is not kept"
+    )
     with webhook_server() as receiver:
         monkeypatch.setenv("REELMILL_ALERT_WEBHOOK", receiver.url)
         assert json.loads(reelmill(capsys, "alerts", "--json").out)[0]["state"] == "waiting"
@@ -54,28 +56,28 @@ def test_what_is_older_than_the_receiver_and_what_has_none_is_kept(catalogue, ca
 
 
 @pytest.mark.parametrize("status", [429, 500])
-def test_a_test_in_vain_is_not_said_to_be_tried_again(catalogue, capsys, monkeypatch, status):
+def test_a_failed_test_message_is_not_retried(catalogue, capsys, monkeypatch, status):
     with webhook_server(Plan(status, body="")) as receiver:
         monkeypatch.setenv("REELMILL_ALERT_WEBHOOK", receiver.url)
         ended = reelmill(capsys, "alerts", "test")
-    assert (ended.code, ended.err) == (1, f"Error: The webhook answered {status}; run it again later.\n")
+    assert (ended.code, ended.err) == (1, f"Error: The webhook responded with {status}. Run the command again later.\n")
 
 
-def test_one_that_could_not_be_sent_is_told_in_the_singular(catalogue, capsys, monkeypatch):
+def test_a_single_unsent_alert_is_singular(catalogue, capsys, monkeypatch):
     catalogue.alerts.add("0", "sweep", "text 0")
     with webhook_server(Plan(500)) as receiver:
         monkeypatch.setenv("REELMILL_ALERT_WEBHOOK", receiver.url)
         assert "1 alert could not be sent and is kept." in reelmill(capsys, "alerts", "send").err
 
 
-def test_without_a_webhook_both_say_how_to_set_one(catalogue, capsys):
+def test_without_a_webhook_send_and_test_explain_how_to_set_one(catalogue, capsys):
     for word in ("send", "test"):
         ended = reelmill(capsys, "alerts", word)
         assert (ended.code, ended.out) == (1, "")
-        assert "set REELMILL_ALERT_WEBHOOK to its URL" in ended.err
+        assert "Set REELMILL_ALERT_WEBHOOK to its URL" in ended.err
 
 
-def test_send_sends_what_waits_and_what_was_given_up(catalogue, capsys, monkeypatch):
+def test_send_sends_waiting_and_given_up_alerts(catalogue, capsys, monkeypatch):
     for number in range(5):
         catalogue.alerts.add(f"{number}", "sweep", f"text {number}")
     for alert in catalogue.alerts.due()[:2]:
@@ -84,7 +86,7 @@ def test_send_sends_what_waits_and_what_was_given_up(catalogue, capsys, monkeypa
         monkeypatch.setenv("REELMILL_ALERT_WEBHOOK", receiver.url)
         ended = reelmill(capsys, "alerts", "send")
         assert ended.code == 1
-        assert "4 alerts could not be sent and are kept. The webhook answered 404 (gone)" in ended.err
+        assert "4 alerts could not be sent and are kept. The webhook responded with 404 (gone)" in ended.err
         assert "sEcReT" not in ended.out + ended.err
     with webhook_server() as receiver:
         monkeypatch.setenv("REELMILL_ALERT_WEBHOOK", receiver.url)
@@ -93,7 +95,7 @@ def test_send_sends_what_waits_and_what_was_given_up(catalogue, capsys, monkeypa
         assert reelmill(capsys, "alerts", "send").out == "No alerts to send.\n"
 
 
-def test_a_test_message(catalogue, capsys, monkeypatch):
+def test_a_test_message_is_sent_and_not_stored(catalogue, capsys, monkeypatch):
     with webhook_server(Plan(), Plan(403)) as receiver:
         monkeypatch.setenv("REELMILL_ALERT_WEBHOOK", receiver.url)
         ended = reelmill(capsys, "alerts", "test")
@@ -101,5 +103,5 @@ def test_a_test_message(catalogue, capsys, monkeypatch):
         assert receiver.texts[0].startswith("This is the test message")
         ended = reelmill(capsys, "alerts", "test")
         assert ended.code == 1
-        assert "The webhook answered 403" in ended.err
+        assert "The webhook responded with 403" in ended.err
     assert catalogue.alerts.all() == []

@@ -1,4 +1,4 @@
-"""The deployments: prefect.yaml on a real server, and those that one machine serves."""
+"""The deployments: prefect.yaml on a real server, and those that a single machine serves."""
 
 import importlib
 import json
@@ -43,7 +43,7 @@ FLOWS = ("campaign", "steer", "stock", "sweep", "watch")
 
 @pytest.fixture(scope="module")
 def deployed(prefect_server, tmp_path_factory) -> dict[str, Any]:
-    """What the server knows after `python -m flows.prefect.deployments --deploy`."""
+    """The deployments on the server after `python -m flows.prefect.deployments --deploy`."""
     environment = {name: value for name, value in os.environ.items() if not name.startswith("REELMILL_")}
     environment |= {
         "REELMILL_HOME": str(tmp_path_factory.mktemp("home")),
@@ -76,18 +76,18 @@ def test_each_flow_is_deployed_by_its_module(deployed):
         assert each.enforce_parameter_schema
 
 
-def test_schedules_are_those_of_the_settings_in_the_operators_time_zone(deployed):
+def test_schedules_match_the_settings_and_their_time_zone(deployed):
     for name, said in (("stock", Settings.model_fields["stock_cron"].default), ("sweep", "15 5 * * *")):
         [item] = deployed[name].schedules
         assert (item.schedule.cron, item.schedule.timezone, item.active) == (said, "Europe/Berlin", True)
     [item] = deployed["watch"].schedules
     assert item.schedule.interval.total_seconds() == 60
-    assert not item.active, "nothing is watched"
+    assert not item.active, "the schedule is active although nothing is watched"
     assert deployed["campaign"].schedules == []
 
 
-def test_two_at_once_are_kept_apart_where_they_would_hurt(deployed):
-    assert deployed["steer"].global_concurrency_limit is None, "a pause must not wait for what it pauses"
+def test_concurrent_runs_are_limited(deployed):
+    assert deployed["steer"].global_concurrency_limit is None, "a pause would wait for the run that it pauses"
     limits = {
         name: (each.global_concurrency_limit.limit, each.concurrency_options.collision_strategy.value)
         for name, each in deployed.items()
@@ -101,7 +101,7 @@ def test_two_at_once_are_kept_apart_where_they_would_hurt(deployed):
     }
 
 
-def test_the_file_declares_what_one_machine_serves(deployed):
+def test_prefect_yaml_declares_the_same_trigger_as_a_single_machine(deployed):
     [declared] = [
         each for each in yaml.safe_load((REPO / "prefect.yaml").read_text())["deployments"] if each["name"] == "watch"
     ]
@@ -114,18 +114,18 @@ def test_the_file_declares_what_one_machine_serves(deployed):
     assert [each["name"] for each in automations].count("a sheet arrived") == 1
 
 
-def test_an_arrival_posted_to_the_server_starts_the_watch_flow(deployed):
+def test_an_arrival_event_starts_the_watch_flow(deployed):
     assert s3_arrival.handler(NOTIFICATION) == 1
     assert awaited(lambda: [run for run in runs_of(deployed["watch"].id) if not run.auto_scheduled], 60)
 
 
-def test_a_worker_elsewhere_runs_it_from_the_installed_package(deployed, home: Path, tmp_path: Path):
+def test_a_worker_in_another_folder_runs_the_installed_package(deployed, home: Path, tmp_path: Path):
     (tmp_path / "in").mkdir()
     (tmp_path / "in" / "bad.csv").write_text("brief_id,prompt\nx,\n")
     os.utime(tmp_path / "in" / "bad.csv", (0, 0))
     environment = {**os.environ, "REELMILL_HOME": str(home), "REELMILL_WATCH": str(tmp_path / "in")}
     with get_client(sync_client=True) as client:
-        client.create_flow_run_from_deployment(deployed["watch"].id)  # the event's run may have gone first
+        client.create_flow_run_from_deployment(deployed["watch"].id)  # the run of the event may have been cancelled
     worker = [
         sys.executable,
         "-m",
@@ -152,17 +152,17 @@ def test_a_worker_elsewhere_runs_it_from_the_installed_package(deployed, home: P
     assert awaited(lambda: ended & beaten(), 30), "the worker's run sent no heartbeat"
 
 
-def test_notifications_are_unpacked_from_sns_and_tests_of_s3_tell_nothing():
+def test_sns_notifications_are_unpacked_and_s3_test_events_are_ignored():
     by_sns = {"Records": [{"EventSource": "aws:sns", "Sns": {"Message": json.dumps(NOTIFICATION)}}]}
     assert s3_arrival.records_of(by_sns) == s3_arrival.records_of(NOTIFICATION) == NOTIFICATION["Records"]
     assert s3_arrival.handler({"Service": "Amazon S3", "Event": "s3:TestEvent"}) == 0
 
 
 @pytest.fixture
-def entrance(deployed, home: Path) -> watch.Entrance:
-    """The watcher's door to the deployment on the server, which nobody works for."""
+def entrance(deployed, home: Path) -> watch.CampaignStarter:
+    """The watcher's access to the campaign deployment; no worker serves it."""
     settings = load_settings()
-    return watch.Entrance(settings, resources_of(settings), "")
+    return watch.CampaignStarter(settings, resources_of(settings), "")
 
 
 def set_state(run: Any, state: Any) -> None:
@@ -170,7 +170,7 @@ def set_state(run: Any, state: Any) -> None:
         client.set_flow_run_state(run.id, state, force=True)
 
 
-def test_a_campaign_is_begun_once_and_again_only_after_a_crash(deployed, entrance, fake_models, sheet, tmp_path):
+def test_a_campaign_is_started_once_and_again_only_after_a_crash(deployed, entrance, fake_models, sheet, tmp_path):
     campaign_id = entrance.submit(sheet)
 
     def runs() -> list[Any]:
@@ -189,7 +189,7 @@ def test_a_campaign_is_begun_once_and_again_only_after_a_crash(deployed, entranc
     assert len(runs()) == 2
 
 
-def test_a_campaign_whose_run_was_not_heard_of_is_begun_again(deployed, entrance, fake_models, sheet, monkeypatch):
+def test_a_campaign_with_a_silent_run_is_started_again(deployed, entrance, fake_models, sheet, monkeypatch):
     sheet.write_text(sheet.read_text().replace("cup", "mug"))
     campaign_id = entrance.submit(sheet)
     entrance.start(campaign_id)
@@ -202,14 +202,14 @@ def test_a_campaign_whose_run_was_not_heard_of_is_begun_again(deployed, entrance
     assert len([each for each in runs_of(deployed["campaign"].id) if campaign_id in each.tags]) == 2
 
 
-def test_leftovers_end_and_what_waits_or_has_ended_stays(deployed):
+def test_stale_runs_are_ended_and_waiting_or_ended_runs_are_kept(deployed):
     states = {"left": Running(), "late": None, "done": Completed()}
     with get_client(sync_client=True) as client:
         runs = {name: client.create_flow_run_from_deployment(deployed["sweep"].id) for name in states}
     for name, state in states.items():
         if state:
             set_state(runs[name], state)
-    assert leftovers.end_leftovers([deployed["sweep"].id]) == 1
+    assert leftovers.crash_stale_runs([deployed["sweep"].id]) == 1
     after = {run.id: run.state.type for run in runs_of(deployed["sweep"].id)}
     assert {name: after[run.id].value for name, run in runs.items()} == {
         "left": "CRASHED",
@@ -218,19 +218,19 @@ def test_leftovers_end_and_what_waits_or_has_ended_stays(deployed):
     }
 
 
-def test_a_run_that_does_not_beat_any_more_has_crashed(deployed):
-    """The real beats come every 30 s, so the test sends the very events, and the server waits shorter."""
+def test_a_run_without_heartbeats_is_marked_as_crashed(deployed):
+    """Real heartbeats come every 30 s, so the test sends the same events itself and the server waits a shorter time."""
     with get_client(sync_client=True) as client:
         runs = {
             name: client.create_flow_run_from_deployment(deployed["sweep"].id) for name in ("lost", "alive", "done")
         }
-        foreign = client.create_flow_run(watch.watch, name="of somebody else's")
+        foreign = client.create_flow_run(watch.watch, name="of another application")
 
     def state(run: Any) -> str:
         with get_client(sync_client=True) as client:
             return client.read_flow_run(run.id).state.type.value
 
-    zombies.watch_for_zombies(timedelta(seconds=12))
+    zombies.install_crash_automation(timedelta(seconds=12))
     try:
         for run in (*runs.values(), foreign):
             set_state(run, Running())
@@ -244,21 +244,21 @@ def test_a_run_that_does_not_beat_any_more_has_crashed(deployed):
         }
         assert state(foreign) == "RUNNING"
     finally:
-        zombies.watch_for_zombies()
+        zombies.install_crash_automation()
         for run in (runs["alive"], foreign):
             set_state(run, Cancelled())
     with get_client(sync_client=True) as client:
         [told] = client.read_automations_by_name(zombies.NAME)
-    assert told.trigger.within == zombies.SILENT, "what was told before is told anew, once"
+    assert told.trigger.within == zombies.SILENT, "the automation was not updated"
 
 
-def test_all_deployed_runs_beat(deployed):
+def test_all_deployed_runs_send_heartbeats(deployed):
     for each in deployed.values():
         assert each.job_variables["env"] == {"PREFECT_FLOWS_HEARTBEAT_FREQUENCY": "30"}
 
 
 def beaten() -> set[UUID]:
-    """Return the flow runs whose heartbeat the server has kept."""
+    """Return the flow runs of which the server has stored a heartbeat."""
     with get_client(sync_client=True) as client:
         events = client._client.post("/events/filter", json={"filter": {"event": {"name": [zombies.BEAT]}}}).json()
     names = [each["resource"]["prefect.resource.id"] for each in events["events"]]
@@ -266,13 +266,13 @@ def beaten() -> set[UUID]:
 
 
 def beat(run: Any) -> None:
-    """Send what Prefect's engine sends for a run, by its own hands."""
+    """Send a heartbeat with Prefect's own engine."""
     engine = FlowRunEngine(flow=watch.watch, flow_run=run)
     engine._emit_flow_run_heartbeat()
 
 
-def test_one_machine_serves_what_its_settings_say(prefect_server, home: Path):
-    bare = {each.name: each for each in deployments.served(load_settings())}
+def test_a_single_machine_serves_the_deployments_of_its_settings(prefect_server, home: Path):
+    bare = {each.name: each for each in deployments.local_deployments(load_settings())}
     assert {name: len(each.schedules) for name, each in bare.items()} == {
         "campaign": 0,
         "steer": 0,
@@ -282,26 +282,26 @@ def test_one_machine_serves_what_its_settings_say(prefect_server, home: Path):
     }
     night = {
         each.name: each
-        for each in deployments.served(
+        for each in deployments.local_deployments(
             load_settings(stock=str(REPO / "examples" / "stock.csv"), stock_cron="15 1 * * *", timezone="Europe/Berlin")
         )
     }
     [item] = night["stock"].schedules
     assert (item.schedule.cron, item.schedule.timezone) == ("15 1 * * *", "Europe/Berlin")
     now = datetime(2026, 11, 27, 12, tzinfo=UTC)
-    assert deployments.next_lines([night["stock"]], now) == ["stock runs next at 2026-11-28 01:15 Europe/Berlin"]
+    assert deployments.next_run_lines([night["stock"]], now) == ["stock runs next at 2026-11-28 01:15 Europe/Berlin"]
 
 
 @pytest.mark.parametrize(
     ("wrong", "said"),
     [
-        ({"sweep_cron": "every day"}, "'every day' is no cron expression; set REELMILL_SWEEP_CRON"),
+        ({"sweep_cron": "every day"}, "'every day' is not a valid cron expression. Set REELMILL_SWEEP_CRON"),
         ({"timezone": "Mars/Olympus"}, "Unknown time zone 'Mars/Olympus'. Set REELMILL_TIMEZONE"),
     ],
 )
-def test_a_wrong_schedule_is_told(prefect_server, home: Path, wrong: dict[str, str], said: str):
+def test_a_wrong_schedule_is_refused(prefect_server, home: Path, wrong: dict[str, str], said: str):
     with pytest.raises(SettingsError, match=said):
-        deployments.served(load_settings(**wrong))
+        deployments.local_deployments(load_settings(**wrong))
 
 
 @pytest.mark.parametrize(
@@ -313,13 +313,15 @@ def test_a_wrong_schedule_is_told(prefect_server, home: Path, wrong: dict[str, s
         ({"stock": str(REPO / "examples" / "spring.csv")}, "REELMILL_STOCK names a sheet that no night could use"),
     ],
 )
-def test_a_night_that_could_not_begin_is_told_before_it(prefect_server, home: Path, wrong: dict[str, Any], said: str):
+def test_a_nightly_run_that_cannot_start_is_refused_in_advance(
+    prefect_server, home: Path, wrong: dict[str, Any], said: str
+):
     with pytest.raises(SettingsError, match=said):
-        deployments.served(load_settings(**{"stock": str(REPO / "examples" / "stock.csv"), **wrong}))
+        deployments.local_deployments(load_settings(**{"stock": str(REPO / "examples" / "stock.csv"), **wrong}))
 
 
-def test_a_stock_sheet_in_a_store_that_is_away_stops_nothing(prefect_server, home: Path, capsys):
-    deployments.served(
+def test_an_unreachable_stock_sheet_does_not_stop_the_deployments(prefect_server, home: Path, capsys):
+    deployments.local_deployments(
         load_settings(
             stock="s3://sheets/stock.csv",
             bucket_endpoint="http://127.0.0.1:9",
@@ -328,7 +330,7 @@ def test_a_stock_sheet_in_a_store_that_is_away_stops_nothing(prefect_server, hom
             bucket_secret_key="b",
         )
     )
-    assert "The stock sheet could not be looked at" in capsys.readouterr().err
+    assert "The stock sheet could not be checked" in capsys.readouterr().err
 
 
 def runs_of(deployment_id: Any) -> list[Any]:

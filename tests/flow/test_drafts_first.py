@@ -49,7 +49,7 @@ def assert_booked(campaign_id: str, *generators: Drafty) -> None:
 
 
 def run(sheet, **settings) -> str:
-    from flows.campaign import campaign  # Prefect may be loaded once its home is set
+    from flows.campaign import campaign  # import Prefect only after its home is set
 
     return campaign(sheet=str(sheet), settings=settings)
 
@@ -60,7 +60,7 @@ def catalogue():
 
 @pytest.fixture
 def cards(home, tmp_path, monkeypatch):
-    """A copy of the starter card that makes drafts."""
+    """A copy of the starter card that supports drafts."""
     folder = tmp_path / "cards"
     folder.mkdir()
     content = json.loads((HOME / "cards" / "starter.json").read_text())
@@ -79,7 +79,7 @@ def put(monkeypatch, fake_models, generator: Drafty) -> Drafty:
 
 @pytest.fixture
 def sheet(tmp_path, cards):
-    """A sheet that wants 14 clips; about a third of its seeds pass."""
+    """A sheet that needs 14 clips; about a third of its seeds pass."""
     path = tmp_path / "many.csv"
     path.write_text(wanting(14, of=150))
     return path
@@ -137,7 +137,7 @@ def test_poor_drafts_are_finished_once_all_seeds_are_used_up(tmp_path, cards, fa
     assert len(drafty.finals) == 40
 
 
-def test_a_brief_that_wants_all_is_never_drafted(tmp_path, cards, fake_models, monkeypatch):
+def test_a_brief_that_needs_all_its_variants_is_never_drafted(tmp_path, cards, fake_models, monkeypatch):
     sheet = tmp_path / "all.csv"
     sheet.write_text("brief_id,prompt,placements,variants\na,a circle,1:1,40\n")
     drafty = put(monkeypatch, fake_models, Drafty())
@@ -146,7 +146,7 @@ def test_a_brief_that_wants_all_is_never_drafted(tmp_path, cards, fake_models, m
     assert len(drafty.finals) == 40
 
 
-def test_a_card_without_drafts_makes_its_clips_and_no_draft(sheet, tmp_path, fake_models, monkeypatch):
+def test_a_card_without_drafts_generates_its_clips_and_no_draft(sheet, tmp_path, fake_models, monkeypatch):
     path = tmp_path / "cards" / "drafty.json"
     path.write_text(json.dumps(json.loads(path.read_text()) | {"draft": None}))
     drafty = put(monkeypatch, fake_models, Drafty())

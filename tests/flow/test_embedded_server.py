@@ -1,4 +1,4 @@
-"""Prefect's server ends with the command that started it, however that ends."""
+"""Prefect's server ends with the command that started it, even if the command is killed."""
 
 import os
 import signal
@@ -31,7 +31,7 @@ with prefect_server(home):
 
 @pytest.fixture
 def held(tmp_path: Path):
-    """A process that holds a server, with the server's URL."""
+    """A process that runs a server, with the URL of the server."""
     environment = {name: value for name, value in os.environ.items() if not name.startswith("PREFECT_")}
     process = subprocess.Popen(
         [sys.executable, "-c", HOLD, tmp_path],
@@ -62,7 +62,7 @@ def is_gone_within(url: str, seconds: float) -> bool:
 
 
 @pytest.mark.parametrize("sent", [signal.SIGKILL, signal.SIGINT])
-def test_it_ends_with_its_parent(held, sent):
+def test_the_server_ends_with_its_parent(held, sent):
     process, url = held
     assert answers(url)
     process.send_signal(sent)
@@ -70,15 +70,15 @@ def test_it_ends_with_its_parent(held, sent):
     assert is_gone_within(url, 10)
 
 
-def test_the_operators_own_server_goes_first(tmp_path, monkeypatch):
+def test_the_operators_own_server_takes_precedence(tmp_path, monkeypatch):
     monkeypatch.setenv("PREFECT_API_URL", "http://127.0.0.1:9/api")
     with prefect_server(tmp_path):
         assert os.environ["PREFECT_API_URL"] == "http://127.0.0.1:9/api"
     assert not (tmp_path / "prefect-server.log").exists()
 
 
-def test_a_server_that_does_not_start_is_told_with_its_log(tmp_path, monkeypatch):
+def test_a_server_that_does_not_start_is_reported_with_its_log(tmp_path, monkeypatch):
     monkeypatch.delenv("PREFECT_API_URL", raising=False)
     monkeypatch.setattr(embedded_server, "PYTHON", ("/bin/false",))
-    with pytest.raises(ReelmillError, match=r"did not start; .*prefect-server.log says why"), prefect_server(tmp_path):
-        pytest.fail("nothing runs here")
+    with pytest.raises(ReelmillError, match=r"did not start; see .*prefect-server\.log for the reason"), prefect_server(tmp_path):
+        pytest.fail("the server started")

@@ -1,4 +1,4 @@
-"""The licence gate in the whole program: clips are generated and wait until an attestation releases them."""
+"""The licence gate in the whole program: generated clips wait until an attestation releases them."""
 
 import importlib
 import json
@@ -81,7 +81,7 @@ def test_clips_wait_until_the_operator_attests_and_are_not_regenerated(
     assert [(brief["waiting"], brief["unattested"]) for brief in told["briefs"]] == [(2, {"svd": 2}), (0, {})]
 
     terms = attest(monkeypatch)
-    monkeypatch.setattr(fake_models, "generate", lambda *_, **__: pytest.fail("made again"))
+    monkeypatch.setattr(fake_models, "generate", lambda *_, **__: pytest.fail("generated again"))
     second = reelmill(capsys, "run", sheet, "--out", tmp_path / "out")
     assert second.code == 0, second.err
     assert "wait" not in second.err
@@ -182,7 +182,7 @@ def test_a_model_with_restricted_use_is_not_run_before_it_is_attested(
 ):
     sheet = tmp_path / "far.csv"
     sheet.write_text("prompt,model\na red circle,far\n")
-    monkeypatch.setattr(fake_models, "generate", lambda *_, **__: pytest.fail("it was run"))
+    monkeypatch.setattr(fake_models, "generate", lambda *_, **__: pytest.fail("the restricted model was run"))
     ended = reelmill(capsys, "run", sheet)
     assert ended.code == 1
     assert (
@@ -192,7 +192,7 @@ def test_a_model_with_restricted_use_is_not_run_before_it_is_attested(
     assert "No clip of this run can be published until then" in ended.err
 
 
-def test_models_show_what_has_to_be_attested(home, cards, capsys, monkeypatch, tmp_path):
+def test_models_shows_what_has_to_be_attested(home, cards, capsys, monkeypatch, tmp_path):
     told = {card["name"]: card.get("publishing") for card in json.loads(reelmill(capsys, "models", "--json").out)}
     assert (told["starter"], told["svd"], told["starter-openclip"]) == ("free", "attest first", None)
     shown = reelmill(capsys, "models", "show", "svd").out

@@ -14,10 +14,10 @@ MOST_KILOBYTES = 1_500_000
 def test_plan_of_a_million(home, tmp_path):
     sheet, answer = tmp_path / "million.csv", tmp_path / "answer.json"
     axis = "|".join(f"number {n}" for n in range(100))
-    sheet.write_text(f"prompt,first,second,variants\na {{first}} circle beside a {{second}} cup,{axis},{axis},100\n")
+    sheet.write_text(f"prompt,first,second,variants\na {{first}} circle on a {{second}} cup,{axis},{axis},100\n")
     command = [str(PROGRAM), "plan", str(sheet), "--max-variants", "1000000", "--json"]
     started = time.monotonic()
-    # A process starts with its parent's peak for its own, so that a small one has to stand between.
+    # A process inherits the peak memory of its parent, so a small process runs in between.
     code = (
         "import resource, subprocess, sys; "
         "subprocess.run(sys.argv[2:], stdout=open(sys.argv[1], 'w'), check=True); "

@@ -23,7 +23,7 @@ pytestmark = pytest.mark.usefixtures("prefect_server")
 
 
 def run(sheet, **settings) -> str:
-    from flows.campaign import campaign  # Prefect may be loaded once its home is set
+    from flows.campaign import campaign  # import Prefect only after its home is set
 
     return campaign(sheet=str(sheet), settings=settings)
 
@@ -54,7 +54,7 @@ def slowed(monkeypatch, fake_models, seconds) -> list[tuple[float, float]]:
     return busy
 
 
-def test_the_device_works_while_clips_are_encoded(home, large, fake_models, monkeypatch):
+def test_the_device_generates_while_clips_are_encoded(home, large, fake_models, monkeypatch):
     busy = slowed(monkeypatch, fake_models, 0.15)
     encode, encoding = tasks.render.postprocess.encode, []
 
@@ -223,6 +223,6 @@ def test_a_worker_whose_memory_use_grows_is_recycled_before_it_is_full(home, tmp
     monkeypatch.setattr(resources_module, "capacity_bytes", lambda _: 1_100_000_000)
     assert report_of(catalogue(), run(sheet, shard_size=60)).published == 60
     devices = devices_of(resources_of(load_settings()))
-    with devices.take() as device:
+    with devices.acquire() as device:
         assert device.recycled >= 1
     assert used[0] < memory.FULL * 1_100_000_000

@@ -20,7 +20,7 @@ pytestmark = pytest.mark.usefixtures("prefect_server")
 
 
 def run(sheet, **settings) -> str:
-    from flows.campaign import campaign  # Prefect may be loaded once its home is set
+    from flows.campaign import campaign  # import Prefect only after its home is set
 
     return campaign(sheet=str(sheet), settings=settings)
 
@@ -69,7 +69,7 @@ def sheet(tmp_path):
     return path
 
 
-def test_each_picture_makes_its_own_clip_and_is_kept(tiny, sheet, home, tmp_path):
+def test_each_picture_gives_its_own_clip_and_is_kept(tiny, sheet, home, tmp_path):
     campaign_id = run(sheet)
     rows = catalogue().variants.of_campaign(campaign_id)
     assert len({row.variant.first_frame_sha256 for row in rows}) == 2
@@ -82,7 +82,7 @@ def test_each_picture_makes_its_own_clip_and_is_kept(tiny, sheet, home, tmp_path
     assert {item["generation"]["first_frame_sha256"] for item in record} <= set(kept)
 
 
-def test_a_campaign_goes_on_though_its_pictures_are_gone(tiny, sheet, tmp_path):
+def test_a_campaign_can_be_resumed_without_its_original_pictures(tiny, sheet, tmp_path):
     campaign_id = run(sheet, sample_size=None)
     before = {row.variant_id for row in catalogue().variants.of_campaign(campaign_id)}
     for name in ("cup.png", "shoe.jpg"):
@@ -93,12 +93,12 @@ def test_a_campaign_goes_on_though_its_pictures_are_gone(tiny, sheet, tmp_path):
     assert report_of(catalogue(), campaign_id).briefs[0].variants == 2
 
 
-def test_validate_takes_the_copies_that_a_run_has_kept_as_the_next_run_will(tiny, sheet, tmp_path, capsys):
+def test_validate_uses_the_copies_kept_by_a_run_as_the_next_run_does(tiny, sheet, tmp_path, capsys):
     (tmp_path / "cup.png").rename(tmp_path / "away.png")
     before = reelmill(capsys, "validate", sheet)
     assert before.code == 1
     assert "'cup.png' does not exist" in before.out
-    assert not list(tmp_path.rglob("catalogue.sqlite"))  # a check opens none for what was never kept
+    assert not list(tmp_path.rglob("catalogue.sqlite"))  # validate creates no catalogue
     (tmp_path / "away.png").rename(tmp_path / "cup.png")
     campaign_id = run(sheet)
     (tmp_path / "cup.png").unlink()
@@ -107,7 +107,7 @@ def test_validate_takes_the_copies_that_a_run_has_kept_as_the_next_run_will(tiny
     assert "'cup.png' no longer exists. The copy from an earlier run is used." in after.err
     assert json.loads(reelmill(capsys, "validate", sheet, "--json").out)["campaign_id"] == campaign_id
     other = sheet.rename(tmp_path / "other.csv")
-    assert reelmill(capsys, "validate", other).code == 1  # a sheet of another name knows nothing of them
+    assert reelmill(capsys, "validate", other).code == 1  # a sheet with another name has no kept copies
 
 
 @pytest.mark.parametrize(
@@ -119,7 +119,7 @@ def test_validate_takes_the_copies_that_a_run_has_kept_as_the_next_run_will(tiny
         ("pictures.csv", "tiny-i2v", "pictures.csv"),
     ],
 )
-def test_a_bad_cell_is_told(tiny, sheet, tmp_path, cell, model, sentence):
+def test_a_bad_cell_is_reported(tiny, sheet, tmp_path, cell, model, sentence):
     sheet.write_text(f"brief_id,prompt,placements,first_frame,model\na,a red circle,1:1,{cell},{model}\n")
     with pytest.raises(RejectedSheetError) as caught:
         run(sheet)

@@ -1,4 +1,4 @@
-"""What people see and hear of a run: alerts by webhook, events and artifacts in Prefect; a run waits for none of it."""
+"""Alerts by webhook, and events and artifacts in Prefect; a run never waits for them."""
 
 import subprocess
 import sys
@@ -14,9 +14,9 @@ from webhook_server import Plan, webhook_server
 from adapters.catalogue import Catalogue, open_catalogue
 from adapters.notify.webhook import Webhook
 from flows.campaign import campaign
-from flows.prefect import prefect_events as notices
-from flows.prefect.artifacts import Board, shown, words_of
-from flows.runtime import alert_delivery as posting
+from flows.prefect import prefect_events
+from flows.prefect.artifacts import RunArtifacts, progress_text, showing_progress
+from flows.runtime import alert_delivery
 from flows.runtime.resources import resources_of
 from flows.settings import Settings, load_settings
 from manifests.errors import CatalogueUnreachableError
@@ -44,15 +44,15 @@ def settings_in(home: Path, **more: object) -> tuple[Settings, Catalogue]:
     return settings, catalogue_of(resources_of(settings))
 
 
-def test_a_webhook_that_fails_twice_and_then_accepts_gets_the_end_of_a_run(home, fake_models, sheet, monkeypatch):
+def test_the_alert_of_a_finished_run_is_retried_until_the_webhook_accepts_it(home, fake_models, sheet, monkeypatch):
     monkeypatch.setattr("tasks.alerts.alert_dispatcher.pause_s", lambda tries: 0.0)
     monkeypatch.setattr("adapters.catalogue.messages.alerts.PAUSES_S", (0.05,) * 6)
     with webhook_server(Plan(503), Plan(500), Plan()) as receiver:
         settings, catalogue = settings_in(home, alert_webhook=receiver.url)
-        with posting.posting(settings, catalogue):
+        with alert_delivery.delivering_alerts(settings, catalogue):
             campaign_id = campaign(sheet=str(sheet))
-            assert receiver.await_texts(3, seconds=60)[0].startswith(f"Campaign spring ({campaign_id}) has finished.")
-        assert posting._beats[-1].await_end(30)
+            assert receiver.await_texts(3, seconds=60)[0].startswith(f"Campaign spring ({campaign_id}) has finished:")
+        assert alert_delivery._threads[-1].join(30)
     [alert] = catalogue.alerts.all(kind="finished")
     assert alert.sent_at
     assert alert.tries == 3
@@ -61,39 +61,39 @@ def test_a_webhook_that_fails_twice_and_then_accepts_gets_the_end_of_a_run(home,
 
 def test_a_run_does_not_wait_for_a_webhook_that_hangs(home, fake_models, sheet, monkeypatch):
     with webhook_server(Plan(how="hang")) as receiver:
-        monkeypatch.setattr(posting, "webhook_of", lambda _: Webhook(receiver.url, timeout_s=LONG_S))
+        monkeypatch.setattr(alert_delivery, "webhook_of", lambda _: Webhook(receiver.url, timeout_s=LONG_S))
         settings, catalogue = settings_in(home, alert_webhook=receiver.url)
         catalogue.alerts.add("before", "sweep", "something from before")
         began = time.monotonic()
-        with posting.posting(settings, catalogue):
+        with alert_delivery.delivering_alerts(settings, catalogue):
             receiver.await_texts(1)
             campaign_id = campaign(sheet=str(sheet))
         assert time.monotonic() - began < LONG_S
-        assert receiver.texts == ["something from before"], "it hangs on the first to this moment"
+        assert receiver.texts == ["something from before"], "the webhook received more than the first alert"
         assert [run.outcome for run in catalogue.runs.all(campaign_id)] == ["finished"]
 
 
-def test_a_setting_that_is_no_url_fails_no_run(home, caplog):
+def test_an_invalid_webhook_url_does_not_fail_a_run(home, caplog):
     settings, catalogue = settings_in(home, alert_webhook="hooks")
-    with posting.posting(settings, catalogue):
+    with alert_delivery.delivering_alerts(settings, catalogue):
         pass
-    assert "Alerts are kept and not sent: The setting 'alert_webhook' is no URL" in caplog.text
+    assert "Alerts cannot be sent and are kept in the outbox: Invalid setting 'alert_webhook'" in caplog.text
 
 
 ENDING = """
 import sys, time
 from adapters.catalogue import open_catalogue
-from flows.runtime.alert_delivery import posting
+from flows.runtime.alert_delivery import delivering_alerts
 from flows.settings import load_settings
 with open_catalogue(sys.argv[1]) as catalogue:
-    with posting(load_settings(alert_webhook=sys.argv[2], home=sys.argv[3]), catalogue):
+    with delivering_alerts(load_settings(alert_webhook=sys.argv[2], home=sys.argv[3]), catalogue):
         catalogue.alerts.add("key", "sweep", "the last")
     print(time.time(), flush=True)
 """
 
 
 @pytest.mark.parametrize(("how", "is_sent"), [("answer", True), ("hang", False)])
-def test_a_process_that_ends_sends_its_last_alert_and_waits_for_no_answer_that_does_not_come(tmp_path, how, is_sent):
+def test_a_process_sends_its_last_alert_at_exit_and_does_not_wait_for_a_hanging_webhook(tmp_path, how, is_sent):
     url = f"sqlite:///{tmp_path / 'c.sqlite'}"
     with webhook_server(Plan(how=how)) as receiver:
         ended = subprocess.run(
@@ -104,7 +104,7 @@ def test_a_process_that_ends_sends_its_last_alert_and_waits_for_no_answer_that_d
             text=True,
             cwd=Path(__file__).parents[2],
         )
-        assert time.time() - float(ended.stdout) < posting.LAST_S + 5
+        assert time.time() - float(ended.stdout) < alert_delivery.LAST_S + 5
         assert receiver.texts == ["the last"]
     with open_catalogue(url) as catalogue:
         [alert] = catalogue.alerts.all()
@@ -125,8 +125,8 @@ def test_an_alert_reaches_prefects_server_as_an_event(home):
     _, catalogue = settings_in(home)
     samples.filled(catalogue, 1)
     campaign_id = samples.campaign().campaign_id
-    notices.install()
-    notices.install()
+    prefect_events.install()
+    prefect_events.install()
     assert alerts.run_ended(catalogue, campaign_id, "run-1", "budget", "")
     EventsWorker.instance().wait_until_empty()
     deadline, found = time.monotonic() + 60, []
@@ -142,7 +142,7 @@ def test_an_alert_reaches_prefects_server_as_an_event(home):
 def test_without_a_server_nothing_is_emitted(monkeypatch):
     monkeypatch.delenv("PREFECT_API_URL")
     monkeypatch.setattr("prefect.events.emit_event", lambda **_: pytest.fail("emitted"))
-    notices.emit(alerts.AlertText("key", "sweep", None, "text", {}))
+    prefect_events.emit(alerts.AlertText("key", "sweep", None, "text", {}))
 
 
 def test_a_flow_run_shows_progress_states_and_a_link(home):
@@ -154,7 +154,7 @@ def test_a_flow_run_shows_progress_states_and_a_link(home):
 
     @flow(persist_result=False)
     def showing() -> None:
-        with shown(settings, resources_of(settings), FakeRun(campaign_id), beat_s=0.1):
+        with showing_progress(settings, resources_of(settings), FakeRun(campaign_id), beat_s=0.1):
             samples.bring_to(catalogue, ids[0], "published")
             samples.bring_to(catalogue, ids[1], "failed")
 
@@ -168,7 +168,7 @@ def test_a_flow_run_shows_progress_states_and_a_link(home):
     assert all(found[key]["flow_run_id"] for key in found if (key or "").endswith(campaign_id))
 
 
-def test_a_run_that_fails_is_shown_as_failed(home):
+def test_a_failed_run_is_shown_as_failed(home):
     from prefect import flow
 
     settings, catalogue = settings_in(home)
@@ -177,7 +177,7 @@ def test_a_run_that_fails_is_shown_as_failed(home):
 
     @flow(persist_result=False)
     def failing() -> None:
-        with shown(settings, resources_of(settings), FakeRun(campaign_id), beat_s=0.1):
+        with showing_progress(settings, resources_of(settings), FakeRun(campaign_id), beat_s=0.1):
             time.sleep(1)
             raise ZeroDivisionError
 
@@ -190,21 +190,21 @@ def test_a_run_that_fails_is_shown_as_failed(home):
 
 
 @pytest.mark.parametrize("error", [RuntimeError("no route"), CatalogueUnreachableError()])
-def test_what_cannot_be_shown_fails_nothing_and_is_given_up(home, monkeypatch, error):
+def test_artifacts_that_cannot_be_written_are_given_up_without_failing_the_run(home, monkeypatch, error):
     from prefect import flow
 
     tries = []
 
-    def refuse(_board: Board) -> None:
+    def refuse(_board: RunArtifacts) -> None:
         tries.append(time.monotonic())
         raise error
 
     settings, _ = settings_in(home)
-    monkeypatch.setattr(Board, "show_progress", refuse)
+    monkeypatch.setattr(RunArtifacts, "show_progress", refuse)
 
     @flow(persist_result=False)
     def showing() -> None:
-        with shown(settings, resources_of(settings), FakeRun("none"), beat_s=0.01):
+        with showing_progress(settings, resources_of(settings), FakeRun("none"), beat_s=0.01):
             while len(tries) < 3:
                 time.sleep(0.01)
             time.sleep(0.3)
@@ -213,18 +213,18 @@ def test_what_cannot_be_shown_fails_nothing_and_is_given_up(home, monkeypatch, e
     assert len(tries) == 3
 
 
-def test_outside_of_a_flow_run_nothing_is_shown(home, monkeypatch):
+def test_outside_of_a_flow_run_no_artifacts_are_written(home, monkeypatch):
     settings, _ = settings_in(home)
-    monkeypatch.setattr(Board, "show_progress", lambda _: pytest.fail("shown"))
-    with shown(settings, resources_of(settings), FakeRun("none")):
+    monkeypatch.setattr(RunArtifacts, "show_progress", lambda _: pytest.fail("shown"))
+    with showing_progress(settings, resources_of(settings), FakeRun("none")):
         pass
 
 
-def test_words_of_no_clips():
-    assert words_of({}) == "0 of 0 clips: nothing planned"
+def test_the_description_of_zero_clips():
+    assert progress_text({}) == "0 of 0 clips: nothing planned"
 
 
-def test_an_automation_that_an_operator_wires_notifies_people(home):
+def test_an_automation_of_the_operator_sends_notifications(home):
     """Run the example of docs/alerts.md with another block, because Slack's accepts no receiver on loopback."""
     from prefect.automations import Automation
     from prefect.blocks.notifications import CustomWebhookNotificationBlock
@@ -254,9 +254,11 @@ def test_an_automation_that_an_operator_wires_notifies_people(home):
         ).create()
         try:
             _, catalogue = settings_in(home)
-            notices.install()
+            prefect_events.install()
             deadline, number = time.monotonic() + 90, 0
-            while not receiver.texts and time.monotonic() < deadline:  # the server takes a moment to know of it
+            while (
+                not receiver.texts and time.monotonic() < deadline
+            ):  # the server needs a moment to load the automation
                 number += 1
                 assert alerts.sweep_problems(catalogue, [f"Bucket {number} is gone."])
                 receiver.await_texts(1, seconds=5)

@@ -1,4 +1,4 @@
-"""Every command in the README runs, in its order, with the real starter."""
+"""Every command in the README runs, in order, with the real starter model."""
 
 import os
 import re
@@ -36,7 +36,7 @@ def call(command: str, folder: Path) -> subprocess.CompletedProcess[str]:
 
 
 @pytest.mark.timeout(900)
-def test_the_readmes_commands(tmp_path):
+def test_the_commands_of_the_readme_run(tmp_path):
     shutil.copytree(ROOT / "examples", tmp_path / "examples")
     assert len(commands()) >= 10
     for command in commands():
@@ -49,13 +49,13 @@ def test_the_readmes_commands(tmp_path):
         assert call(f"reelmill verify {clip}", tmp_path).returncode == 0
 
 
-def test_makes_two_commands_are_the_makefiles():
+def test_the_make_commands_of_the_readme_match_the_makefile():
     makefile = (ROOT / "Makefile").read_text()
     for target in ("demo", "test"):
         assert f"make {target}" in (ROOT / "README.md").read_text()
         assert re.search(rf"^{target}:", makefile, re.MULTILINE)
 
 
-def test_every_link_of_the_readme_leads_somewhere():
+def test_every_link_in_the_readme_has_a_target():
     for target in re.findall(r"\]\(([^)#]+)\)", (ROOT / "README.md").read_text()):
         assert (ROOT / target).exists(), target

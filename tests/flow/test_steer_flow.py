@@ -1,4 +1,4 @@
-"""Words on a campaign that are said to flows, and what a run says that could not make everything."""
+"""Steering actions of the flows, and the outcome of a run that could not generate everything."""
 
 import pytest
 
@@ -17,13 +17,13 @@ def catalogue():
 
 @pytest.fixture
 def campaign_id(home, sheet) -> str:
-    """A campaign that was run to its end, called ``spring``."""
+    """A finished campaign with the name ``spring``."""
     from flows.campaign import campaign
 
     return campaign(sheet=str(sheet))
 
 
-def test_a_word_holds_for_a_name_too(campaign_id):
+def test_an_action_accepts_a_campaign_name(campaign_id):
     from flows.campaign import campaign
     from flows.steer import steer
 
@@ -35,7 +35,7 @@ def test_a_word_holds_for_a_name_too(campaign_id):
     assert (row.standing, row.priority) == ("active", -3)
 
 
-def test_what_is_cancelled_is_reopened_by_that_word_alone(campaign_id):
+def test_only_reopen_reopens_a_cancelled_campaign(campaign_id):
     from flows.campaign import campaign
     from flows.steer import steer
 
@@ -49,7 +49,7 @@ def test_what_is_cancelled_is_reopened_by_that_word_alone(campaign_id):
     assert steer(campaign_id, action="reopen") == "active"
 
 
-def test_an_unknown_campaign_and_a_wrong_word_are_told(campaign_id):
+def test_an_unknown_campaign_and_a_wrong_action_are_refused(campaign_id):
     from flows.steer import steer
 
     with pytest.raises(CatalogueError, match="No campaign in the catalogue is called 'autumn'"):
@@ -58,7 +58,7 @@ def test_an_unknown_campaign_and_a_wrong_word_are_told(campaign_id):
         steer(campaign_id, action="stop")
 
 
-def test_secrets_among_parameters_are_refused_and_called_burnt(campaign_id):
+def test_secrets_in_parameters_are_refused_with_the_advice_to_change_them(campaign_id):
     from flows.campaign import campaign
 
     for secret in ("catalogue_url", "bucket_secret_key", "metrics_token", "alert_webhook"):
@@ -66,7 +66,7 @@ def test_secrets_among_parameters_are_refused_and_called_burnt(campaign_id):
             campaign(campaign_id=campaign_id, settings={secret: "s3cr3t"})
 
 
-def test_a_run_that_others_leave_nothing_is_not_called_finished(home, sheet):
+def test_a_run_is_not_finished_while_others_hold_leases(home, sheet):
     from flows.campaign import finish
     from flows.submit import submit
 

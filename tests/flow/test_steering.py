@@ -30,12 +30,12 @@ from audit import audit, collect
 
 pytestmark = pytest.mark.usefixtures("prefect_server", "fake_models")
 SOON_S = 15.0
-"""Seconds within which a word has its effect here; a clip of these drivers takes up to half a second."""
+"""Seconds within which an action takes effect; a clip of these drivers takes up to half a second."""
 
 
 @pytest.fixture
 def new_campaign(home: Path, tmp_path: Path) -> Callable[..., str]:
-    """Register a campaign of one brief with so many variants; its clips wait for a person, unless told otherwise."""
+    """Register a campaign of one brief with a number of variants; by default, its clips wait for review."""
 
     def new(name: str, variants: int, review: str = "required") -> str:
         sheet = tmp_path / f"{name}.csv"
@@ -59,7 +59,7 @@ def url_of(home: Path) -> str:
 
 
 def leased(home: Path, **names: str) -> list[str]:
-    """Return whose variant was leased, in the order of the leases."""
+    """Return the name of the campaign of each leased variant, in the order of the leases."""
     engine = create_engine(url_of(home))
     query = text(
         "SELECT m.campaign_id FROM events e JOIN memberships m ON m.variant_id = e.variant_id "
@@ -72,11 +72,11 @@ def leased(home: Path, **names: str) -> list[str]:
     return [called[row] for row in rows]
 
 
-def await_(condition: Callable[[], object], seconds: float = 60.0) -> None:
-    """Wait for it."""
+def wait_until(condition: Callable[[], object], seconds: float = 60.0) -> None:
+    """Wait until the condition is true."""
     began = time.monotonic()
     while not condition():
-        assert time.monotonic() - began < seconds, "it did not happen in time"
+        assert time.monotonic() - began < seconds, "the condition did not become true in time"
         time.sleep(0.05)
 
 
@@ -89,14 +89,14 @@ def run_in_thread(**parameters: object) -> threading.Thread:
 
 
 def leads(order: list[str], first: str, second: str, spare: int = 0) -> list[int]:
-    """Return by how much the first was ahead after each lease, from the second one's first on.
+    """Return the lead of the first campaign after each lease, starting with the first lease of the second campaign.
 
     Args:
-        spare: it is looked at until one of them has so many left: the last shard of a run waits for nobody.
+        spare: stop when one of them has this many leases left, because the last shard of a run does not wait.
     """
     begins = order.index(second)
     ends = min([at for at, name in enumerate(order) if name == which][-1 - spare] for which in (first, second))
-    assert begins < ends, "the second came when the first had done all"
+    assert begins < ends, "the second campaign started after the first had ended"
     lead, seen = 0, []
     for name in order[begins : ends + 1]:
         lead += 1 if name == first else -1
@@ -110,7 +110,7 @@ def made(catalogue: Catalogue, campaign_id: str) -> int:
 
 
 def check(home: Path) -> None:
-    """Find nothing missing, corrupt, orphaned, doubled or unfinished."""
+    """Assert that no clip is missing, corrupt, orphaned, duplicate or unfinished."""
     bucket = home / "bucket"
     objects = {
         path.relative_to(bucket).as_posix(): path.read_bytes()
@@ -127,24 +127,25 @@ def slow_down(monkeypatch, clip_s: float) -> None:
 
 
 def test_two_campaigns_on_one_device_take_turns(home, catalogue, new_campaign, monkeypatch):
-    """The first has the device with all its work in one shard; without turns the second would come after it."""
+    """The first campaign uses the device for one large shard; without turns, the second would have to wait for it."""
     slow_down(monkeypatch, 0.02)
     first, second = new_campaign("first", 96), new_campaign("second", 64)
     drivers = [run_in_thread(campaign_id=first, settings={"shard_size": 96})]
-    await_(lambda: made(catalogue, first))
+    wait_until(lambda: made(catalogue, first))
     drivers.append(run_in_thread(campaign_id=second, settings={"shard_size": 96}))
     for each in drivers:
         each.join(120)
     order = leased(home, first=first, second=second)
     assert Counter(order) == {"first": 96, "second": 64}
     seen = leads(order, "first", "second")
-    assert max(seen) - min(seen) <= 2 * (TURN + LEASED_AT_ONCE), "from a turn ahead to a turn behind"
+    assert max(seen) - min(seen) <= 2 * (TURN + LEASED_AT_ONCE), "the lead varies by more than a turn in each direction"
     assert sum(one != other for one, other in pairwise(order)) >= 3
     assert [row.outcome for row in catalogue.runs.all()] == ["finished", "finished"]
 
 
+@pytest.mark.slow
 def test_a_fast_driver_waits_for_a_slow_one(home, catalogue, new_campaign):
-    """Two processes of one machine, each with a model of its own: they share its devices, so they take turns."""
+    """Two processes of one machine, each with its own model, share its devices and take turns."""
     fast, slow = new_campaign("fast", 120), new_campaign("slow", 40)
     drivers = [
         driver.start(0.0, campaign_id=fast, settings={"shard_size": 8}),
@@ -155,14 +156,14 @@ def test_a_fast_driver_waits_for_a_slow_one(home, catalogue, new_campaign):
     assert Counter(order) == {"fast": 120, "slow": 40}
     early, late = ("slow", "fast") if order.index("slow") < order.index("fast") else ("fast", "slow")
     ahead = max(map(abs, leads(order, early, late, spare=16)))
-    assert ahead <= 2 * TURN + 2 * LEASED_AT_ONCE, "a turn for each of the two devices"
+    assert ahead <= 2 * TURN + 2 * LEASED_AT_ONCE, "the lead is more than one turn for each of the two processes"
 
 
 def test_a_higher_priority_goes_first(home, catalogue, new_campaign, monkeypatch):
     slow_down(monkeypatch, 0.02)
     low, high = new_campaign("low", 96), new_campaign("high", 40)
     drivers = [run_in_thread(campaign_id=low)]
-    await_(lambda: made(catalogue, low))
+    wait_until(lambda: made(catalogue, low))
     drivers.append(run_in_thread(campaign_id=high, priority=5))
     for each in drivers:
         each.join(120)
@@ -170,17 +171,17 @@ def test_a_higher_priority_goes_first(home, catalogue, new_campaign, monkeypatch
     begins = order.index("high")
     assert order[begins : begins + 40] == ["high"] * 40
     assert Counter(order) == {"low": 96, "high": 40}
-    assert begins < 90, "the low one had something left when the high one came"
+    assert begins < 90, "the campaign with the low priority had already ended"
     assert catalogue.campaigns.get(high).priority == 5
 
 
 def test_a_pause_from_another_process_ends_the_run_and_loses_nothing(home, catalogue, new_campaign, capsys):
     campaign_id = new_campaign("spring", 40, review="auto")
     process = driver.start(0.25, campaign_id=campaign_id)
-    await_(lambda: catalogue.progress.tally(campaign_id).get("published", 0) >= 2)
+    wait_until(lambda: catalogue.progress.tally(campaign_id).get("published", 0) >= 2)
     assert reelmill(capsys, "pause", "spring").code == 0
     at_pause, before = leased(home, spring=campaign_id), catalogue.progress.tally(campaign_id)
-    await_(lambda: catalogue.runs.all(campaign_id)[0].ended_at, SOON_S)
+    wait_until(lambda: catalogue.runs.all(campaign_id)[0].ended_at, SOON_S)
     assert driver.finish(process) == 0
     assert leased(home, spring=campaign_id) == at_pause, "a lease was handed out after the pause"
     (run,) = catalogue.runs.all(campaign_id)
@@ -189,11 +190,11 @@ def test_a_pause_from_another_process_ends_the_run_and_loses_nothing(home, catal
     assert catalogue.leases.owners() == []
     assert after["published"] >= before["published"] >= 2
     assert after.get("leased", 0) == 0
-    assert made(catalogue, campaign_id) == len(at_pause), "what was in hand is finished"
+    assert made(catalogue, campaign_id) == len(at_pause), "clips in progress were not finished"
     assert made(catalogue, campaign_id) < 40
 
     again = reelmill(capsys, "run", home.parent / "spring.csv")
-    assert again.code == 3, "run ends no pause"
+    assert again.code == 3, "`reelmill run` ended the pause"
     assert "is paused by person:" in again.err
     done = reelmill(capsys, "resume", "spring", "--json")
     assert (done.code, json.loads(done.out)["outcome"]) == (0, "finished")
@@ -201,10 +202,10 @@ def test_a_pause_from_another_process_ends_the_run_and_loses_nothing(home, catal
     check(home)
 
 
-def test_a_cancellation_ends_the_leases_and_reopening_goes_on(home, catalogue, new_campaign, capsys):
+def test_cancelling_ends_the_leases_and_reopening_resumes(home, catalogue, new_campaign, capsys):
     campaign_id = new_campaign("spring", 24, review="auto")
     process = driver.start(0.5, campaign_id=campaign_id)
-    await_(
+    wait_until(
         lambda: (
             catalogue.progress.tally(campaign_id).get("published", 0) >= 1
             and catalogue.progress.tally(campaign_id).get("leased", 0)
@@ -217,7 +218,7 @@ def test_a_cancellation_ends_the_leases_and_reopening_goes_on(home, catalogue, n
     assert driver.finish(process) == 0
     (run,) = catalogue.runs.all(campaign_id)
     assert run.outcome == "cancelled"
-    assert made(catalogue, campaign_id) == at_cancel, "what was taken away came back"
+    assert made(catalogue, campaign_id) == at_cancel, "a clip was stored after its lease was ended"
     assert catalogue.leases.owners() == []
     assert reelmill(capsys, "resume", "spring").code == 1
     assert reelmill(capsys, "resume", "spring", "--reopen").code == 0
@@ -225,8 +226,8 @@ def test_a_cancellation_ends_the_leases_and_reopening_goes_on(home, catalogue, n
     check(home)
 
 
-def test_a_campaign_that_is_paused_during_delivery_says_so(home, catalogue, new_campaign, capsys):
-    """Nothing is left to make, and what is approved waits."""
+def test_a_campaign_paused_during_delivery_exits_as_stopped(home, catalogue, new_campaign, capsys):
+    """Nothing is left to generate, and the approved clips wait."""
     campaign_id = new_campaign("spring", 2)
     reelmill(capsys, "resume", "spring")
     decide(catalogue, [row.variant_id for row in catalogue.variants.of_campaign(campaign_id)], "approved", "person:ann")

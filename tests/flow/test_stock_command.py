@@ -1,4 +1,4 @@
-"""`reelmill stock`, as a marketer calls it; only the model is a fake."""
+"""`reelmill stock` with a fake model; everything else is real."""
 
 import json
 import re
@@ -21,7 +21,7 @@ def campaigns():
 
 
 @nightly
-def test_a_night_its_report_and_its_campaign(home, capsys, tmp_path):
+def test_a_night_gives_a_report_and_a_campaign(home, capsys, tmp_path):
     ended = reelmill(
         capsys, "stock", EXAMPLE, "--until", "", "--budget-money", 10, "--price-hour", 2, "--out", tmp_path / "out"
     )
@@ -47,7 +47,7 @@ def test_a_night_its_report_and_its_campaign(home, capsys, tmp_path):
 
 
 @nightly
-def test_the_sheet_window_and_budget_of_the_settings(home, capsys, monkeypatch):
+def test_sheet_window_and_budget_come_from_the_settings(home, capsys, monkeypatch):
     monkeypatch.setenv("REELMILL_STOCK", str(EXAMPLE))
     monkeypatch.setenv("REELMILL_STOCK_UNTIL", "5:30")
     monkeypatch.setenv("REELMILL_STOCK_BUDGET_H", "2")
@@ -57,7 +57,7 @@ def test_the_sheet_window_and_budget_of_the_settings(home, capsys, monkeypatch):
     assert re.fullmatch(r"20\d\d-\d\d-\d\d 05:30 \(Europe/Berlin\)", answer["stop"])
 
 
-def test_a_dry_run_needs_no_prefect_and_begins_nothing(home, capsys):
+def test_a_dry_run_needs_no_prefect_and_starts_nothing(home, capsys):
     ended = reelmill(capsys, "stock", EXAMPLE, "--dry-run")
     assert ended.code == 0
     assert "dry run, nothing was started" in ended.out
@@ -65,20 +65,20 @@ def test_a_dry_run_needs_no_prefect_and_begins_nothing(home, capsys):
     assert not (home / "prefect").exists()
 
 
-def test_a_time_that_is_past_today_is_shown_to_be_tomorrow(home, capsys):
+def test_a_time_that_has_passed_today_means_tomorrow(home, capsys):
     now = datetime.now(UTC)
     tomorrow = f"{(now - timedelta(minutes=1)) + timedelta(days=1):%Y-%m-%d %H:%M} (UTC)"
     ended = reelmill(capsys, "stock", EXAMPLE, "--dry-run", "--until", tomorrow[11:16])
     assert tomorrow in ended.out
 
 
-def test_one_bad_cell_is_one_problem(home, capsys, tmp_path):
+def test_one_bad_cell_is_one_error(home, capsys, tmp_path):
     sheet = tmp_path / "bad.csv"
     sheet.write_text("theme,want\na red circle,0\n")
     assert "has 1 error. " in reelmill(capsys, "stock", sheet).err
 
 
-def test_every_bad_cell_is_told_at_once(home, capsys, tmp_path):
+def test_all_bad_cells_are_reported_at_once(home, capsys, tmp_path):
     sheet = tmp_path / "bad.csv"
     sheet.write_text("theme,tries,want,most,nightly\na red circle,many,0,x,-3\n")
     ended = reelmill(capsys, "stock", sheet)
@@ -91,7 +91,7 @@ def test_every_bad_cell_is_told_at_once(home, capsys, tmp_path):
 @pytest.mark.parametrize(
     ("words", "sentence"),
     [
-        ([], "No stock sheet is named; set REELMILL_STOCK, or name one: reelmill stock SHEET."),
+        ([], "No stock sheet is set. Set REELMILL_STOCK, or pass a sheet: `reelmill stock SHEET`."),
         (["nowhere.csv"], "There is no stock sheet 'nowhere.csv', neither as a file nor as a key in the bucket"),
         (
             [EXAMPLE, "--until", "25:00"],
@@ -102,7 +102,7 @@ def test_every_bad_cell_is_told_at_once(home, capsys, tmp_path):
         ([EXAMPLE, "--model", "nosuch"], "There is no model 'nosuch'. Use one of"),
     ],
 )
-def test_what_is_wrong_is_one_sentence(home, capsys, words, sentence):
+def test_a_wrong_option_is_reported_in_one_line(home, capsys, words, sentence):
     ended = reelmill(capsys, "stock", *words)
     assert ended.code == 1
     assert sentence in ended.err

@@ -40,7 +40,7 @@ def served(tmp_path: Path, postgres_url: str, s3_endpoint: str, s3_bucket_name: 
 
 @pytest.fixture(params=["embedded", "served"])
 def world(request: pytest.FixtureRequest) -> SweepWorld:
-    """Each in turn."""
+    """Return each of the two installations in turn."""
     return request.getfixturevalue(request.param)
 
 
@@ -178,7 +178,7 @@ def just_before(monkeypatch: pytest.MonkeyPatch, owner: type, name: str, happens
     monkeypatch.setattr(owner, name, wrapped)
 
 
-def test_objects_of_no_campaign_are_ignored(world: SweepWorld):
+def test_objects_outside_every_campaign_are_ignored(world: SweepWorld):
     world.variant("published")
     for key in (
         "other-brand/clip.mp4",
@@ -192,7 +192,7 @@ def test_objects_of_no_campaign_are_ignored(world: SweepWorld):
     before = world.snapshot()
     report = world.sweep()
     assert report.is_empty
-    assert report.checked["foreign"] == 2
+    assert report.checked["unrelated"] == 2
     assert world.snapshot() == before
 
 
@@ -204,7 +204,7 @@ def test_files_of_other_programs_are_ignored(embedded: SweepWorld):
         aged(path, OLD_S)
     report = embedded.sweep()
     assert report.is_empty
-    assert report.checked["foreign"] == 3
+    assert report.checked["unrelated"] == 3
 
 
 def test_an_orphan_stays_if_its_quarantine_key_exists(world: SweepWorld):
@@ -251,7 +251,7 @@ def test_files_of_a_withdrawn_clip_are_deleted_once(world: SweepWorld):
     assert counts(world.sweep()) == {"withdrawn": 1}
     assert world.snapshot() == {}
     assert world.sweep().is_empty
-    world.upload(variant_id)  # by a worker that slept through it all
+    world.upload(variant_id)  # by a worker that was suspended
     assert counts(world.sweep()) == {"withdrawn": 1}
     assert world.snapshot() == {}
 
@@ -414,7 +414,7 @@ def test_a_bucket_that_refuses_fails_only_its_own_steps(embedded: SweepWorld, mo
         report = embedded.sweep()
     assert counts(report) == {"expired-lease": 1, "master": 1, "not-done": 2}
     assert list(report.needs_person) == ["not-done"]
-    assert master.exists(), "nobody has seen that its clip is in the bucket"
+    assert master.exists(), "the master was deleted although its clip was not seen in the bucket"
     assert not other.exists()
     assert embedded.catalogue.variants.states([leased]) == {leased: "planned"}
     assert counts(embedded.sweep()) == {"master": 1}

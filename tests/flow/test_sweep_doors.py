@@ -29,7 +29,7 @@ def swept(capsys, *options: str) -> tuple[int, dict]:
     return ended.code, json.loads(ended.out)
 
 
-def test_an_intact_installation(clips, capsys):
+def test_an_intact_installation_has_no_findings(clips, capsys):
     code, report = swept(capsys)
     assert (code, report["found"], report["needs_person"]) == (0, {}, False)
     assert report["looked"] == {"clips": 10, "objects": 40, "hashes": 40, "credentials": 10}
@@ -135,7 +135,7 @@ def artifact(key: str) -> str:
 
 
 @pytest.mark.parametrize("sample", [-1, 1_000_000, "many"])
-def test_the_flow_refuses_what_makes_no_sense(home, sample):
+def test_the_flow_refuses_invalid_parameters(home, sample):
     from prefect.exceptions import ParameterTypeError
 
     from flows.sweep import sweep
@@ -144,7 +144,7 @@ def test_the_flow_refuses_what_makes_no_sense(home, sample):
         sweep(sample=sample)
 
 
-def test_the_flow_takes_no_secrets(home):
+def test_the_flow_refuses_secrets_as_parameters(home):
     from flows.sweep import sweep
 
     with pytest.raises(SettingsError, match="REELMILL_BUCKET_SECRET_KEY"):

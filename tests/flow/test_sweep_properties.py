@@ -1,4 +1,4 @@
-"""Random differences between bucket, staging and catalogue: clips keep their files, nothing is lost, one sweep suffices."""
+"""Random differences between bucket, staging and catalogue: clips keep their files, and nothing is lost."""
 
 import shutil
 import tempfile

@@ -1,4 +1,4 @@
-"""`reelmill up`: everything answers, a dropped sheet becomes clips, what dies comes back, and nothing stays behind."""
+"""`reelmill up`: every server answers, a new sheet becomes clips, dead programs restart, and no process remains."""
 
 import json
 import os
@@ -86,7 +86,7 @@ class Up:
         return awaited(lambda: re.search(pattern, self.text), seconds)
 
     def everyone(self) -> set[psutil.Process]:
-        """All processes that it has, remembered for the end."""
+        """Return all processes so far, including ended ones, which `end` checks."""
         self.seen |= set(psutil.Process(self.process.pid).children(recursive=True))
         return self.seen
 
@@ -125,7 +125,7 @@ class Up:
 
 
 def command_of(process: psutil.Process) -> list[str]:
-    with suppress(psutil.NoSuchProcess):  # what has ended and is not reaped yet has none
+    with suppress(psutil.NoSuchProcess):  # a zombie process has no command line
         return process.cmdline()
     return []
 
@@ -150,7 +150,7 @@ def up(tmp_path_factory) -> Iterator[Up]:
     psutil.wait_procs(running.seen, END_S)
 
 
-def test_it_answers_everywhere_and_says_where(up: Up):
+def test_every_server_answers_and_its_address_is_printed(up: Up):
     assert up.says("Everything is running."), up.text
     assert up.says(r"\[schedules\] sweep runs next at \d{4}-\d\d-\d\d \d\d:\d\d UTC"), up.text
     for said in (
@@ -165,13 +165,13 @@ def test_it_answers_everywhere_and_says_where(up: Up):
     assert up.status(up.prefect_port, "/api/health") == 200
 
 
-def test_prefects_server_opens_for_nobody_without_its_password(up: Up):
+def test_prefects_server_requires_its_password(up: Up):
     assert up.status(up.prefect_port, "/api/admin/version") == 401
     assert (up.home / "prefect.password").stat().st_mode & 0o077 == 0
     assert (up.home / "prefect.password").read_text() not in up.text
 
 
-def test_it_listens_on_loopback_alone(up: Up):
+def test_the_servers_listen_on_loopback_only(up: Up):
     listening = {
         connection.laddr.ip
         for process in up.everyone()
@@ -198,14 +198,14 @@ def test_a_dropped_sheet_becomes_published_clips(up: Up):
     assert awaited(lambda: up.catalogue.progress.tally(answer["campaign"]).get("published", 0) == 2, 180), up.text
 
 
-def test_an_event_lets_prefect_look_at_once(up: Up, monkeypatch):
+def test_an_arrival_event_starts_the_watch_flow_at_once(up: Up, monkeypatch):
     monkeypatch.setenv("PREFECT_API_URL", f"http://127.0.0.1:{up.prefect_port}/api")
     monkeypatch.setenv("PREFECT_API_AUTH_STRING", (up.home / "prefect.password").read_text())
     assert s3_arrival.handler({"Records": [{"s3": {"bucket": {"name": "sheets"}}}]}) == 1
     assert up.says(r"Beginning flow run '[\w-]+' for flow 'watch'", 60), up.text
 
 
-def test_the_schedule_runs(up: Up):
+def test_a_scheduled_flow_runs(up: Up):
     assert up.says(r"Beginning flow run '[\w-]+' for flow 'sweep'", 150), up.text
 
 
@@ -218,7 +218,7 @@ def test_the_schedule_runs(up: Up):
         ("prefect server start", "prefect"),
     ],
 )
-def test_what_is_killed_is_started_again(up: Up, words: str, name: str):
+def test_a_killed_program_is_restarted(up: Up, words: str, name: str):
     before = up.one(words)
     below = before.children(recursive=True)
     before.kill()
@@ -240,14 +240,14 @@ def _is_up(up: Up) -> bool:
     return False
 
 
-def test_a_second_one_in_the_same_home_is_refused(up: Up):
+def test_a_second_up_in_the_same_home_is_refused(up: Up):
     other = Up(up.home, up.inbox)
     assert other.process.wait(60) == 1
     other._reader.join(10)
     assert "Another `reelmill up` is running in" in other.text
 
 
-def test_a_port_that_is_taken_is_refused(up: Up, tmp_path: Path):
+def test_a_port_in_use_is_refused(up: Up, tmp_path: Path):
     environment = {**os.environ, "REELMILL_HOME": str(tmp_path)}
     done = subprocess.run(
         [sys.executable, "-m", "app.cli.main", "up", "--port", str(up.port)],
@@ -261,7 +261,7 @@ def test_a_port_that_is_taken_is_refused(up: Up, tmp_path: Path):
     assert "--port" in done.stderr
 
 
-def test_one_port_for_two_is_refused(tmp_path: Path):
+def test_the_same_port_for_both_servers_is_refused(tmp_path: Path):
     environment = {**os.environ, "REELMILL_HOME": str(tmp_path), "PREFECT_API_URL": ""}
     port = str(free_port())
     done = subprocess.run(
@@ -275,7 +275,8 @@ def test_one_port_for_two_is_refused(tmp_path: Path):
     assert f"cannot both use port {port}" in done.stderr
 
 
-def test_a_server_of_ones_own_that_does_not_answer_is_waited_for(tmp_path: Path):
+@pytest.mark.slow
+def test_up_waits_for_an_external_server_that_does_not_answer(tmp_path: Path):
     (tmp_path / "in").mkdir()
     away = f"http://me:correcthorse@127.0.0.1:{free_port()}/api"
     waiting = Up(tmp_path / "home", tmp_path / "in", prefect_api_url=away)
@@ -295,7 +296,7 @@ def test_a_server_of_ones_own_that_does_not_answer_is_waited_for(tmp_path: Path)
         ({"stock": "nothing.csv"}, "There is no stock sheet 'nothing.csv'"),
     ],
 )
-def test_a_night_that_could_not_begin_is_told_at_once(tmp_path: Path, wrong: dict[str, str], said: str):
+def test_a_nightly_run_that_cannot_start_is_reported_at_once(tmp_path: Path, wrong: dict[str, str], said: str):
     (tmp_path / "in").mkdir()
     good = str(Path(__file__).parents[2] / "examples" / "stock.csv")
     refused = Up(tmp_path / "home", tmp_path / "in", **{"stock": good, **wrong})
@@ -304,7 +305,7 @@ def test_a_night_that_could_not_begin_is_told_at_once(tmp_path: Path, wrong: dic
     assert said in refused.text
 
 
-def test_settings_that_cannot_work_end_it_with_a_sentence(tmp_path: Path):
+def test_invalid_settings_end_up_with_a_message(tmp_path: Path):
     (tmp_path / "in").mkdir()
     wrong = Up(tmp_path / "home", tmp_path / "in", sweep_cron="every day")
     assert wrong.process.wait(START_S) == 1
@@ -322,7 +323,8 @@ def test_sigterm_leaves_no_process(up: Up):
     assert [line for line in up.lines[before:] if "Traceback" in line or "never retrieved" in line] == []
 
 
-def test_sigkill_leaves_no_process_and_the_next_one_goes_on(up: Up):
+@pytest.mark.slow
+def test_sigkill_leaves_no_process_and_the_next_start_resumes(up: Up):
     second = Up(up.home, up.inbox)
     try:
         assert second.says("Everything is running."), second.text

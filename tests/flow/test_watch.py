@@ -1,4 +1,4 @@
-"""A watched place: each sheet content starts one campaign, and each sheet gets a receipt."""
+"""A watched place: each distinct sheet starts one campaign, and each file gets a receipt."""
 
 import io
 import json
@@ -21,7 +21,7 @@ from adapters.inbox import FolderInbox, Inbox, open_inbox
 from flows.runtime.process_setup import WRONG_SETTINGS
 from flows.runtime.resources import resources_of
 from flows.settings import Settings, load_settings
-from flows.watch import Entrance, watch_of
+from flows.watch import DeploymentStarter, watch_of
 from flows.watch import main as watch_main
 from manifests.errors import BucketUnreachableError, SettingsError
 from tasks.runtime.resources import catalogue_of, close_resources
@@ -34,8 +34,8 @@ BAD = b"brief_id,prompt,variants\ncircle,a red circle,2\ncup,a green cup,lots\n"
 FORK = multiprocessing.get_context("fork")
 
 
-class RecordingStarter(Entrance):
-    """The real starter without Prefect: submissions and starts are recorded in a file that processes share."""
+class RecordingStarter(DeploymentStarter):
+    """The real starter without Prefect: it records submissions and starts in a file that processes share."""
 
     notes: Path
 
@@ -54,7 +54,7 @@ class RecordingStarter(Entrance):
 
 
 class Place:
-    """A watched place, as seen by people who upload sheets to it."""
+    """A watched place, seen from the side of the people who upload sheets."""
 
     def __init__(self, inbox: Inbox, settings: Settings, put: Callable[[str, bytes], None]) -> None:
         self.inbox = inbox
@@ -62,7 +62,7 @@ class Place:
         self.put = put
 
     def watcher(self) -> tuple[Watch, RecordingStarter]:
-        """Return a watcher without memory."""
+        """Return a new watcher without state."""
         resources = resources_of(self.settings)
         starter = RecordingStarter(self.settings, resources, "http://127.0.0.1:8765")
         starter.notes = self.settings.home / "notes.txt"
@@ -123,7 +123,7 @@ def place(request: pytest.FixtureRequest) -> Place:
     return request.getfixturevalue(request.param)
 
 
-def test_a_sheet_starts_one_campaign_and_is_answered(place: Place):
+def test_a_sheet_starts_one_campaign_and_gets_a_receipt(place: Place):
     place.put("Spring 1.csv", GOOD)
     lines = place.poll(3)
     assert len(lines) == 1
@@ -151,7 +151,7 @@ def test_the_same_content_again_starts_no_second_campaign(place: Place):
 
 
 @pytest.mark.parametrize("content", [GOOD, BAD], ids=["accepted", "refused"])
-def test_a_watcher_without_memory_reads_no_sheet_twice(place: Place, monkeypatch, content):
+def test_a_restarted_watcher_reads_no_sheet_twice(place: Place, monkeypatch, content):
     place.put("a.csv", content)
     place.poll()
     fetched = []
@@ -166,7 +166,7 @@ def test_a_watcher_without_memory_reads_no_sheet_twice(place: Place, monkeypatch
     assert "a.csv" in fetched
 
 
-def test_a_bad_sheet_is_answered_with_its_errors_and_taken_once_mended(place: Place):
+def test_a_bad_sheet_gets_its_errors_and_is_accepted_once_fixed(place: Place):
     place.put("a.csv", BAD)
     place.poll(2)
     receipt = place.receipt("a.csv")
@@ -182,7 +182,7 @@ def test_a_bad_sheet_is_answered_with_its_errors_and_taken_once_mended(place: Pl
     assert len(place.campaigns) == 1
 
 
-def test_a_refused_sheet_is_read_anew_where_its_answer_was_taken_away(folder: Place, tmp_path: Path):
+def test_a_refused_sheet_is_read_again_if_its_receipt_was_deleted(folder: Place, tmp_path: Path):
     folder.put("a.csv", b"brief_id,prompt\nx,\n")
     watcher, _ = folder.watcher()
     watcher.poll()
@@ -195,7 +195,7 @@ def test_a_refused_sheet_is_read_anew_where_its_answer_was_taken_away(folder: Pl
     assert folder.receipt("a.csv")["errors"] == first["errors"]
 
 
-def _mended(data: bytes) -> bytes:
+def _fixed(data: bytes) -> bytes:
     """Return an annotated copy in which a person has fixed the error."""
     book = openpyxl.load_workbook(io.BytesIO(data))
     for row in book.active.iter_rows():
@@ -214,11 +214,11 @@ def _names(place: Place) -> set[str]:
     return {each.name for each in place.inbox.list_files()}
 
 
-def test_a_marked_copy_that_was_mended_in_place_is_a_sheet_and_never_overwritten(place: Place):
+def test_an_annotated_copy_fixed_in_place_is_a_sheet_and_never_overwritten(place: Place):
     place.put("bad.csv", BAD)
     watcher, _ = place.watcher()
     watcher.poll()
-    mended = _mended(_bytes(place, "bad.csv.marked.xlsx"))
+    mended = _fixed(_bytes(place, "bad.csv.marked.xlsx"))
     place.put("bad.csv.marked.xlsx", mended)
     watcher.poll()
     assert place.receipt("bad.csv.marked.xlsx")["state"] == "accepted"
@@ -236,7 +236,7 @@ def test_a_marked_copy_that_was_mended_in_place_is_a_sheet_and_never_overwritten
     assert "bad.csv.marked-3.xlsx" not in _names(place)
 
 
-def test_marked_copies_of_ours_are_no_sheets_also_later(place: Place):
+def test_our_annotated_copies_are_never_read_as_sheets(place: Place):
     place.put("bad.csv", BAD)
     place.poll(2)
     place.put("bad.csv", GOOD)
@@ -247,23 +247,23 @@ def test_marked_copies_of_ours_are_no_sheets_also_later(place: Place):
     assert _names(place) == {"bad.csv", "bad.csv.receipt.json", "bad.csv.marked.xlsx"}
 
 
-def test_a_sheet_of_its_own_may_be_called_as_a_marked_copy_is(folder: Place):
-    folder.put("plan.marked.xlsx", b"no workbook")
+def test_a_sheet_can_have_the_name_of_an_annotated_copy(folder: Place):
+    folder.put("plan.marked.xlsx", b"not a workbook")
     folder.poll()
     assert folder.receipt("plan.marked.xlsx")["state"] == "refused"
 
 
 @pytest.mark.parametrize(
-    "foreign",
+    "other",
     [b"their notes", b'{"state": "accepted", "sheet": "b.csv", "at": "x"}', b"[" * 9999],
     ids=["text", "other", "deep"],
 )
-def test_what_is_called_as_a_receipt_is_but_is_none_is_left_alone(folder: Place, foreign: bytes):
-    folder.put("a.csv.receipt.json", foreign)
+def test_another_file_with_the_name_of_a_receipt_is_left_alone(folder: Place, other: bytes):
+    folder.put("a.csv.receipt.json", other)
     folder.put("a.csv", GOOD)
     watcher, _ = folder.watcher()
     lines = watcher.poll()
-    assert _bytes(folder, "a.csv.receipt.json") == foreign
+    assert _bytes(folder, "a.csv.receipt.json") == other
     assert json.loads(_bytes(folder, "a.csv.receipt-2.json"))["state"] == "accepted"
     assert any(
         "a.csv.receipt.json was not written by Reelmill" in line and "a.csv.receipt-2.json" in line for line in lines
@@ -273,7 +273,7 @@ def test_what_is_called_as_a_receipt_is_but_is_none_is_left_alone(folder: Place,
     assert _names(folder) == {"a.csv", "a.csv.receipt.json", "a.csv.receipt-2.json"}
 
 
-def test_where_no_name_is_free_nothing_is_overwritten(folder: Place, monkeypatch):
+def test_without_a_free_name_nothing_is_overwritten(folder: Place, monkeypatch):
     monkeypatch.setattr(receipt, "MOST_NAMES", 2)
     folder.put("a.csv.receipt.json", b"theirs")
     folder.put("a.csv.receipt-2.json", b"theirs")
@@ -285,7 +285,7 @@ def test_where_no_name_is_free_nothing_is_overwritten(folder: Place, monkeypatch
 
 
 @pytest.mark.parametrize("content", [GOOD, BAD], ids=["accepted", "refused"])
-def test_a_living_watcher_answers_anew_where_its_answer_was_taken_away(folder: Place, tmp_path: Path, content: bytes):
+def test_a_running_watcher_writes_a_deleted_receipt_again(folder: Place, tmp_path: Path, content: bytes):
     folder.put("a.csv", content)
     watcher, _ = folder.watcher()
     watcher.poll()
@@ -298,7 +298,7 @@ def test_a_living_watcher_answers_anew_where_its_answer_was_taken_away(folder: P
     assert len(folder.campaigns) == (1 if content == GOOD else 0)
 
 
-def test_a_refused_sheet_that_was_only_touched_is_read_once_more_and_then_left(folder: Place, monkeypatch):
+def test_a_refused_sheet_that_was_only_touched_is_read_once_more(folder: Place, monkeypatch):
     folder.put("a.csv", BAD)
     watcher, _ = folder.watcher()
     watcher.poll()
@@ -309,7 +309,7 @@ def test_a_refused_sheet_that_was_only_touched_is_read_once_more_and_then_left(f
 
 
 @pytest.mark.parametrize("place", ["ftp://x", "s3://"])
-def test_a_wrong_setting_ends_the_watcher_with_its_sentence(home: Path, monkeypatch, capsys, place: str):
+def test_a_wrong_setting_ends_the_watcher_with_a_message(home: Path, monkeypatch, capsys, place: str):
     monkeypatch.setenv("REELMILL_WATCH", place)
     monkeypatch.setattr("sys.argv", ["watch"])
     with pytest.raises(SystemExit) as end:
@@ -320,10 +320,10 @@ def test_a_wrong_setting_ends_the_watcher_with_its_sentence(home: Path, monkeypa
     )
 
 
-def test_trouble_that_is_not_the_sheets_is_answered_and_tried_again(place: Place):
+def test_a_failure_unrelated_to_the_sheet_is_reported_and_retried(place: Place):
     place.put("a.csv", GOOD)
     watcher, _ = place.watcher()
-    with patch.object(Entrance, "submit", side_effect=BucketUnreachableError("The bucket does not answer.")):
+    with patch.object(DeploymentStarter, "submit", side_effect=BucketUnreachableError("The bucket does not answer.")):
         watcher.poll()
     assert place.receipt("a.csv")["state"] == "waiting"
     assert "The bucket does not answer." in place.receipt("a.csv")["message"]
@@ -334,7 +334,7 @@ def test_trouble_that_is_not_the_sheets_is_answered_and_tried_again(place: Place
     assert not watcher.has_pending
 
 
-def test_a_half_written_file_is_waited_for(folder: Place, tmp_path: Path, monkeypatch):
+def test_the_watcher_waits_for_a_partly_written_file(folder: Place, tmp_path: Path, monkeypatch):
     monkeypatch.setattr(watching, "SETTLED_S", 60.0)
     watcher, _ = folder.watcher()
     path = tmp_path / "in" / "a.csv"
@@ -361,7 +361,7 @@ def _await(*processes: Any) -> list[int]:
     return [process.exitcode for process in processes]
 
 
-def test_of_two_watchers_at_once_one_registers(folder: Place):
+def test_only_one_of_two_watchers_registers_a_sheet(folder: Place):
     sheets = [f"{number}.csv" for number in range(4)]
     for number, sheet in enumerate(sheets):
         folder.put(sheet, GOOD.replace(b"red", f"red{number}".encode()))
@@ -378,7 +378,7 @@ def test_of_two_watchers_at_once_one_registers(folder: Place):
     assert {folder.receipt(sheet)["state"] for sheet in sheets} == {"accepted"}
 
 
-def test_of_two_watchers_at_once_none_takes_the_others_marked_copy(folder: Place):
+def test_two_watchers_do_not_read_each_others_annotated_copies(folder: Place):
     for number in range(6):
         folder.put(f"{number}.csv", BAD.replace(b"lots", f"lots{number}".encode()))
     folder.catalogue.campaigns.all()
@@ -394,8 +394,8 @@ def test_of_two_watchers_at_once_none_takes_the_others_marked_copy(folder: Place
 
 
 @pytest.mark.parametrize("name", ["x" * 240 + ".csv", "y" * 230 + ".marked.xlsx", "z" * 190 + ".csv.marked.xlsx"])
-def test_long_names_are_answered_once(folder: Place, name: str):
-    folder.put(name, BAD if name.endswith(".csv") else b"no workbook")
+def test_a_sheet_with_a_long_name_gets_one_receipt(folder: Place, name: str):
+    folder.put(name, BAD if name.endswith(".csv") else b"not a workbook")
     watcher, _ = folder.watcher()
     assert len(watcher.poll()) == 1
     assert watcher.poll() == folder.poll() == []
@@ -427,7 +427,9 @@ def _die_at(place: Place, owner: Any, name: str, when: str) -> None:
 
 @pytest.mark.parametrize("when", ["before", "after"])
 @pytest.mark.parametrize(("owner", "name"), STEPS, ids=[name for _, name in STEPS])
-def test_killed_at_any_step_it_is_one_campaign_after_all(folder: Place, owner: Any, name: str, when: str, monkeypatch):
+def test_a_watcher_killed_at_any_step_still_gives_one_campaign(
+    folder: Place, owner: Any, name: str, when: str, monkeypatch
+):
     monkeypatch.setattr(watching, "DEAD_CLAIM_TIMEOUT_S", 0.0)
     folder.put("a.csv", GOOD)
     folder.catalogue.campaigns.all()
@@ -442,6 +444,6 @@ def test_killed_at_any_step_it_is_one_campaign_after_all(folder: Place, owner: A
     assert sum(folder.catalogue.progress.tally(campaign_id).values()) == 5
 
 
-def test_a_place_must_be_named(home: Path):
+def test_a_watched_place_must_be_set(home: Path):
     with pytest.raises(SettingsError, match="REELMILL_WATCH"):
         watch_of(load_settings())

@@ -1,4 +1,4 @@
-"""The GPU benchmarks with tiny networks on a CUDA device. They run in seconds, the real ones in minutes."""
+"""The GPU benchmarks with tiny networks on a CUDA device. They take seconds instead of minutes."""
 
 from dataclasses import replace
 
@@ -19,7 +19,7 @@ def test_exact_generates_the_frames_of_the_plain_pipeline():
     assert gpu.measure_exact(ON_CUDA).figures["largest_difference"] == 0
 
 
-def test_a_night_and_passing_clips():
+def test_the_nightly_and_passing_clips_benchmarks():
     night = gpu.measure_night(replace(ON_CUDA, guidance=1.0, few_steps=True, clips_a_prompt=2, plain_clips=2))
     passing = gpu.measure_passing(replace(ON_CUDA, steps=16, clips_a_prompt=40, plain_clips=2, want=9, known=4))
     assert night.figures["clips"] == 4

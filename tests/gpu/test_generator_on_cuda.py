@@ -1,4 +1,4 @@
-"""The generator on a CUDA device; `pytest -m gpu` runs it where there is one."""
+"""The generator on a CUDA device. Run with `pytest -m gpu`."""
 
 import numpy as np
 import pytest
@@ -28,8 +28,8 @@ def test_the_devices_are_found():
 
 
 @pytest.mark.parametrize("family", CARDS)
-def test_a_seed_means_the_same_noise_as_on_a_cpu(family):
-    """Pixels differ by bfloat16's rounding; another seed differs by far more."""
+def test_a_seed_gives_the_same_noise_as_on_a_cpu(family):
+    """Pixels differ only by the rounding of bfloat16; another seed differs far more."""
     card = CARDS[family]()
     wanted = variant(card)
     [on_cpu] = open_generator(card, "cpu").generate([wanted])

@@ -1,4 +1,4 @@
-"""Training works on a CUDA GPU as on CPU: `pytest -m gpu`."""
+"""Training on a CUDA device works as on a CPU. Run with `pytest -m gpu`."""
 
 import json
 

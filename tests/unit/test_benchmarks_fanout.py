@@ -1,4 +1,4 @@
-"""Calculations of the benchmark fanout, and that a simulated worker leaves the same state as a real one."""
+"""Calculations of the fanout benchmark; a simulated worker leaves the same state as a real one."""
 
 import time
 from collections import Counter

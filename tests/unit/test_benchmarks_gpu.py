@@ -63,6 +63,7 @@ def test_without_a_gpu_nothing_is_measured(benchmark):
     assert benchmark().not_measured
 
 
+@pytest.mark.slow
 def test_exact_generates_the_frames_of_the_plain_pipeline():
     result = gpu.measure_exact(TINY)
     assert_well_formed(result)
@@ -70,6 +71,7 @@ def test_exact_generates_the_frames_of_the_plain_pipeline():
     assert "flop_share_of_the_clip" not in result.figures
 
 
+@pytest.mark.slow
 def test_another_seed_of_the_plain_pipeline_is_detected(monkeypatch):
     right = gpu.PlainWan.frames
     monkeypatch.setattr(gpu.PlainWan, "frames", lambda self, variant: right(self, variant._replace(seed=2)))

@@ -1,4 +1,4 @@
-"""How long a run may go on, as people write it."""
+"""Limits on the duration of a run: end time and budget."""
 
 import time
 from datetime import datetime
@@ -12,12 +12,12 @@ from manifests.errors import SettingsError
 BERLIN = "Europe/Berlin"
 
 
-def test_nothing_said_is_no_bound():
+def test_no_options_mean_no_bounds():
     assert bounds_of(None, None, "UTC") == UNBOUNDED
 
 
 @pytest.mark.parametrize("text", ["06:00", "6:00", "23:59", "00:00"])
-def test_a_time_of_day_is_its_next(text: str):
+def test_a_time_of_day_means_its_next_occurrence(text: str):
     until = bounds_of(text, None, BERLIN).until
     assert 0 < until - time.time() <= 25 * 3600
     hour, minute = map(int, text.split(":"))
@@ -25,7 +25,7 @@ def test_a_time_of_day_is_its_next(text: str):
     assert (shown.hour, shown.minute, shown.second) == (hour, minute, 0)
 
 
-def test_a_date_is_in_the_zone_of_the_settings_or_its_own():
+def test_a_date_uses_its_own_offset_or_the_time_zone_of_the_settings():
     assert (
         bounds_of("2199-07-01T06:00", None, BERLIN).until
         == datetime(2199, 7, 1, 6, tzinfo=ZoneInfo(BERLIN)).timestamp()
@@ -45,22 +45,22 @@ def test_a_date_is_in_the_zone_of_the_settings_or_its_own():
         ("9999-99-99", "is not a valid time"),
     ],
 )
-def test_a_bad_time_is_told_in_one_sentence(text: str, told: str):
+def test_an_invalid_time_is_refused(text: str, told: str):
     with pytest.raises(SettingsError, match=told) as failure:
         bounds_of(text, None, BERLIN)
     assert "--until" in str(failure.value)
 
 
-def test_a_zone_that_is_none():
+def test_an_unknown_time_zone_is_refused():
     with pytest.raises(SettingsError, match="Unknown time zone 'Mars/Olympus'"):
         bounds_of("06:00", None, "Mars/Olympus")
 
 
-def test_a_budget_is_in_hours():
+def test_a_budget_is_given_in_hours():
     assert bounds_of(None, 1.5, "UTC").budget_s == 5400
 
 
 @pytest.mark.parametrize("hours", [0.0, -1.0, float("nan"), float("inf")])
-def test_a_budget_of_nothing_or_everything_is_none(hours: float):
+def test_a_zero_negative_or_infinite_budget_is_refused(hours: float):
     with pytest.raises(SettingsError, match="above 0"):
         bounds_of(None, hours, "UTC")

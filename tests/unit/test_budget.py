@@ -1,8 +1,8 @@
-"""Budgets: hours, money, or whichever ends first."""
+"""Budgets: device hours, money, or the lower of the two."""
 
 import pytest
 
-from flows.nightly import terms_of
+from flows.nightly import limits_of
 from flows.settings import Settings
 from manifests.errors import SettingsError
 from manifests.nightly.budget import budget_of
@@ -20,7 +20,7 @@ from manifests.nightly.budget import budget_of
         (0, None, 2.5, None),
     ],
 )
-def test_the_limit_that_is_reached_first_counts(hours, money, price_h, device_s):
+def test_the_lower_limit_applies(hours, money, price_h, device_s):
     assert budget_of(hours, money, price_h).device_s == device_s
 
 
@@ -35,16 +35,16 @@ def test_the_limit_that_is_reached_first_counts(hours, money, price_h, device_s)
         ({"stock_price_h": 2.5}, {"budget_money": 2.5}, 3600),
     ],
 )
-def test_what_is_not_given_is_the_settings(said, given, device_s):
-    assert terms_of(Settings(**said), **given).budget.device_s == device_s
+def test_missing_values_come_from_the_settings(said, given, device_s):
+    assert limits_of(Settings(**said), **given).budget.device_s == device_s
 
 
-def test_what_is_spent_is_told_in_money_where_there_is_a_price():
+def test_spending_is_shown_in_money_if_a_price_is_set():
     assert budget_of(1, None, 2.5).money(1800) == 1.25
     assert budget_of(1).money(1800) is None
 
 
-def test_earlier_runs_of_a_night_have_spent_of_it():
+def test_earlier_runs_of_the_same_night_reduce_the_budget():
     assert budget_of(1).after(600) == 3000
     assert budget_of(1).after(4000) == 0
     assert budget_of().after(4000) is None
@@ -59,6 +59,6 @@ def test_earlier_runs_of_a_night_have_spent_of_it():
         ({"money": 5, "price_h": 0}, "A budget in money requires the price"),
     ],
 )
-def test_a_budget_that_cannot_be_kept_is_refused(given, sentence):
+def test_an_invalid_budget_is_refused(given, sentence):
     with pytest.raises(SettingsError, match=sentence):
         budget_of(**given)

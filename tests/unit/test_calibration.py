@@ -13,7 +13,7 @@ LABELS = st.lists(
 
 
 @given(LABELS)
-def test_the_curve_is_the_gate_at_every_score(labels: list[Label]):
+def test_the_curve_matches_the_gate_at_every_score(labels: list[Label]):
     points = curve(labels)
     assert [point.threshold for point in points] == sorted({label.score for label in labels if label.open})
     for point in points:
@@ -25,7 +25,7 @@ def test_the_curve_is_the_gate_at_every_score(labels: list[Label]):
 
 
 @given(LABELS, st.sampled_from([index / 20 for index in range(-20, 21)]))
-def test_a_proposal_is_better_and_says_what_changes(labels: list[Label], now: float):
+def test_a_proposal_improves_the_gate_and_lists_its_changes(labels: list[Label], now: float):
     found = propose(labels, now)
     best = max((point.f1 for point in curve(labels)), default=0.0)
     if found is None:
@@ -37,7 +37,7 @@ def test_a_proposal_is_better_and_says_what_changes(labels: list[Label], now: fl
 
 
 @given(LABELS, st.sampled_from([0.5, 0.8, 0.9, 1.0]))
-def test_a_wanted_precision_is_reached_by_the_lowest_threshold(labels: list[Label], wanted: float):
+def test_the_lowest_threshold_with_the_requested_precision_is_proposed(labels: list[Label], wanted: float):
     found = propose(labels, -1.0, wanted)
     reaching = [point for point in curve(labels) if point.precision.value >= wanted]
     if found is None:
@@ -47,20 +47,20 @@ def test_a_wanted_precision_is_reached_by_the_lowest_threshold(labels: list[Labe
 
 
 @given(st.integers(0, 200), st.integers(0, 200))
-def test_an_interval_holds_its_share(hits: int, others: int):
+def test_an_interval_contains_its_nominal_share(hits: int, others: int):
     share = wilson(hits, hits + others)
     assert 0 <= share.low <= share.high <= 1
     if hits + others:
         assert share.low - 1e-12 <= share.value <= share.high + 1e-12
 
 
-def test_intervals_of_the_literature():
+def test_intervals_match_published_values():
     assert wilson(0, 10).high == pytest.approx(0.2775, abs=1e-3)
     assert wilson(81, 263).low == pytest.approx(0.2553, abs=1e-3)  # Newcombe 1998, table I
     assert wilson(81, 263).high == pytest.approx(0.3662, abs=1e-3)
 
 
-def test_kappa_of_a_textbook():
+def test_kappa_matches_a_textbook_example():
     pairs = [(True, True)] * 20 + [(True, False)] * 5 + [(False, True)] * 10 + [(False, False)] * 15
     assert agreement(pairs).pairs == 50
     assert agreement(pairs).share == pytest.approx(0.7)
@@ -69,7 +69,7 @@ def test_kappa_of_a_textbook():
     assert agreement([(True, True)] * 9) == (9, 1.0, None)
 
 
-def test_few_labels_are_doubted():
+def test_few_labels_give_a_warning():
     few = [Label(0.5, True)] * 10
     assert not is_enough(few)
     assert doubts(few)[0].startswith("10 clips reviewed so far. 20 more are needed")

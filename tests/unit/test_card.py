@@ -33,22 +33,22 @@ def test_a_duration_gets_the_nearest_supported_length(duration_s, num_frames):
     assert RANGED.frames_for(duration_s) == num_frames
 
 
-@pytest.mark.parametrize(("duration_s", "best"), [(30, "4.125"), (0.2, "1.125"), (0, "1.125"), (-3, "1.125")])
+@pytest.mark.parametrize(("duration_s", "best"), [(30, "4.12"), (0.2, "1.12"), (0, "1.12"), (-3, "1.12")])
 def test_a_duration_out_of_range_names_the_range_and_the_nearest_length(duration_s, best):
     with pytest.raises(CardRuleError) as caught:
         RANGED.frames_for(duration_s)
     assert str(caught.value) == (
-        f"starter supports clips of 1.125 to 4.125 s, not {duration_s} s; the nearest supported length is {best} s"
+        f"starter supports clips of 1.12 to 4.12 s, not {duration_s} s; the nearest supported length is {best} s"
     )
 
 
 def test_a_card_with_one_length_reports_it():
-    with pytest.raises(CardRuleError, match=r"^starter only supports clips of 2.125 s, not 5 s$"):
+    with pytest.raises(CardRuleError, match=r"^starter only supports clips of 2.12 s, not 5 s$"):
         STARTER.frames_for(5)
 
 
 @pytest.mark.parametrize("duration_s", [math.nan, math.inf, -math.inf])
-def test_a_duration_that_is_not_finite_is_refused(duration_s):
+def test_a_non_finite_duration_is_refused(duration_s):
     with pytest.raises(CardRuleError):
         CARDS["starter"].frames_for(duration_s)
 

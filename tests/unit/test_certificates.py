@@ -1,4 +1,4 @@
-"""Every fault of a chain or a key gets its sentence."""
+"""Every fault of a certificate chain or key has its own error message."""
 
 from datetime import timedelta
 
@@ -47,7 +47,10 @@ BAD_CHAINS = {
         "Test signer.* is not followed by that of its issuer .*Test intermediate",
     ),
     "leaf alone": (lambda: chain_of(leaf()), "ends at .*Test signer.*Add the certificate of its issuer"),
-    "no root": (lambda: chain_of(leaf(), AUTHORITY.intermediate), "ends at .*intermediate.*add the issuer to the anchors"),
+    "no root": (
+        lambda: chain_of(leaf(), AUTHORITY.intermediate),
+        "ends at .*intermediate.*add the issuer to the anchors",
+    ),
     "wrong order": (lambda: chain_of(AUTHORITY.intermediate, leaf(), AUTHORITY.root), "Put the signer's"),
     "self-signed authority": (lambda: chain_of(self_signed(True)), "is self-signed, which C2PA does not allow"),
     "self-signed": (lambda: chain_of(self_signed(False)), "is self-signed, which C2PA does not allow"),

@@ -162,7 +162,7 @@ def test_two_defects_give_two_reasons():
 
 
 @pytest.mark.parametrize("shape", [(0, HEIGHT, WIDTH, 3), (FRAMES, 0, WIDTH, 3), (0, 0, 0, 3)])
-def test_empty_frames_raise_no_error(shape):
+def test_zero_frames_raise_no_error(shape):
     assert reasons(np.zeros(shape, np.uint8))
 
 

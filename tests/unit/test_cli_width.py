@@ -60,7 +60,7 @@ def test_models_is_a_narrow_list(catalogue, capsys):
     assert len(ended.out.splitlines()) <= len(all_cards(capsys)) + 8, "a line per model"
 
 
-def test_models_show_has_the_rest(catalogue, capsys):
+def test_models_show_has_the_details(catalogue, capsys):
     for name in all_cards(capsys):
         shown = reelmill(capsys, "models", "show", name).out
         long = [line for line in shown.splitlines() if cell_len(line) > WIDTH]
@@ -71,7 +71,7 @@ def test_models_show_has_the_rest(catalogue, capsys):
     assert "832x468" in shown
 
 
-def test_status_does_not_squeeze_the_briefs(catalogue, capsys):
+def test_status_does_not_truncate_brief_ids(catalogue, capsys):
     ids = [row.variant_id for row in catalogue.variants.of_campaign(SPRING.campaign_id)]
     for variant_id, state in zip(ids, ["failed"] * 3 + ["passed", "published", "quarantined"], strict=False):
         samples.bring_to(catalogue, variant_id, state)
@@ -85,7 +85,7 @@ def test_status_does_not_squeeze_the_briefs(catalogue, capsys):
     assert_fits(reelmill(capsys, "status").out, "12", "failed", "quarantined", "published")
 
 
-def test_many_reasons_are_cut_short(catalogue, capsys):
+def test_many_reasons_are_summed_up(catalogue, capsys):
     briefs = tuple(Brief(row, f"b{row}", (f"p{row}",)) for row in range(2, 32))
     many = Campaign("Many", "ab" * 32, briefs)
     catalogue.campaigns.add(many, {})
@@ -98,14 +98,14 @@ def test_many_reasons_are_cut_short(catalogue, capsys):
     assert f"10 more briefs; list them all with `reelmill status {many.campaign_id} --json`" in " ".join(shown.split())
 
 
-def test_plan(catalogue, capsys, tmp_path):
+def test_plan_fits_80_columns(catalogue, capsys, tmp_path):
     sheet = tmp_path / "autumn.csv"
     sheet.write_text("".join(f"{line}\n" for line in ["brief_id,prompt", *(f"{name},a red cup" for name in BRIEFS)]))
     ended = reelmill(capsys, "plan", sheet)
     assert_fits(ended.out, *BRIEFS, "variants", "requested", "distinct")
 
 
-def test_runs(catalogue, capsys):
+def test_runs_fits_80_columns(catalogue, capsys):
     begun = catalogue.runs.begin(SPRING.campaign_id, "pool", current_owner(), until=time.time() + 600, budget_s=7200)
     catalogue.runs.book(begun, 1234, 8000.0)
     catalogue.runs.end(begun, "budget")
@@ -114,7 +114,7 @@ def test_runs(catalogue, capsys):
     assert_fits(ended.out, begun[:8], "waterproof-", "running", "budget 2 device hours", "0 shards running, 2 waiting")
 
 
-def test_alerts(catalogue, capsys):
+def test_alerts_fits_80_columns(catalogue, capsys):
     text = "1,204 published files that are missing in the bucket: put them back from the bucket's versions or a backup."
     catalogue.alerts.add("1", "sweep", text)
     catalogue.alerts.mark_failed(catalogue.alerts.due()[0], "The webhook answered 404.", for_good=True)
@@ -122,7 +122,7 @@ def test_alerts(catalogue, capsys):
     assert_fits(ended.out, *text.split(), "kept" if "kept" in ended.out else "given up", "1 attempt", "Last error:")
 
 
-def test_doctor(catalogue, capsys, monkeypatch):
+def test_doctor_fits_80_columns(catalogue, capsys, monkeypatch):
     long = "SQLite 3.40.1, revision 0005, answers in 16 ms; a trial clip is Trusted, and its certificate expires soon."
     found = [Finding("ok", long, check="settings"), Finding("fail", long, f"Fix it. {long}", check="bucket")]
     monkeypatch.setattr(doctor, "run_checks", lambda _: [*found, Finding("warn", long, check="clock")])
@@ -135,7 +135,7 @@ def test_doctor(catalogue, capsys, monkeypatch):
     assert len(continued) == 5, "continuation lines are indented below the text"
 
 
-def test_accounts_list(catalogue, capsys):
+def test_accounts_list_fits_80_columns(catalogue, capsys):
     catalogue.accounts.add("maria.gonzalez-hernandez.of.the.creative.studio@example-agency.com", "reviewer", "me")
     ended = reelmill(capsys, "accounts", "list")
     assert_fits(ended.out, "maria.", "gonzalez-", "hernandez.", "reviewer", "link of `reelmill review`")

@@ -1,4 +1,4 @@
-"""Matrices are multiplied by oneDNN, and what comes out stays what it was."""
+"""Matrix products use oneDNN, and their results do not change."""
 
 from collections.abc import Iterator
 
@@ -25,12 +25,12 @@ def _as_torch_comes() -> Iterator[None]:
 @pytest.mark.parametrize(
     "opening", [lambda: OpenClipScorer(tiny_weights.scorer_card()), lambda: DiffusersVideo(tiny_weights.ltx_card())]
 )
-def test_whoever_opens_a_model_has_it(opening):
+def test_opening_a_model_selects_onednn(opening):
     opening()
     assert MATMUL.fp32_precision == "bf16"
 
 
-def test_products_stay_float32_where_there_is_no_amx():
+def test_products_stay_float32_without_amx():
     left, layer = torch.randn(400, 768, generator=torch.Generator().manual_seed(1)), torch.nn.Linear(768, 512)
     with torch.inference_mode():
         exact = layer.double()(left.double())
@@ -41,7 +41,7 @@ def test_products_stay_float32_where_there_is_no_amx():
     assert (after - exact).abs().max() < (0.05 if HAS_AMX else 1e-5)
 
 
-def test_scores_are_those_of_torchs_own_products():
+def test_scores_match_those_of_torchs_default():
     scorer = OpenClipScorer(tiny_weights.scorer_card())
     frames = np.random.default_rng(3).integers(0, 256, (5, 90, 160, 3), dtype=np.uint8)
     fast = scorer.embed_frames(frames)

@@ -1,4 +1,4 @@
-"""The JSON API: what programs read and decide."""
+"""The JSON API: list clips, return details, record decisions."""
 
 from pathlib import Path
 
@@ -44,7 +44,7 @@ def test_clips_are_listed_by_filter_page_by_page(call):
     assert call("GET", "/clips?limit=9999").status_code == 422
 
 
-def test_a_clip_is_told_whole(call):
+def test_a_clip_is_returned_with_all_details(call):
     [clip] = call("GET", "/clips?state=failed").json()["clips"]
     whole = call("GET", f"/clips/{clip['variant_id']}").json()
     assert whole["reasons"] == ["the clip is black"]
@@ -55,7 +55,7 @@ def test_a_clip_is_told_whole(call):
     assert call("GET", "/campaigns").json()[0]["states"] == {"failed": 1, "passed": 1, "published": 1}
 
 
-def test_decisions_are_made_as_seen_and_taken_back(call, session: Session):
+def test_stale_decisions_are_refused_and_decisions_can_be_undone(call, session: Session):
     [clip] = call("GET", "/clips?state=passed").json()["clips"]
     body = {"outcome": "rejected", "seen": {clip["variant_id"]: clip["seen"]}, "codes": ["brand"]}
     assert call("POST", "/clips/decisions", json=body).json() == {"moved": [clip["variant_id"]], "refused": {}}
@@ -73,13 +73,13 @@ def test_decisions_are_made_as_seen_and_taken_back(call, session: Session):
     "body",
     [{"outcome": "loved", "seen": {"a": 1}}, {"outcome": "approved", "seen": {}}, {"outcome": "approved"}, [], "x"],
 )
-def test_nonsense_is_told_in_json(call, body):
+def test_an_invalid_body_gives_a_json_error(call, body):
     answer = call("POST", "/clips/decisions", json=body)
     assert answer.status_code == 422
     assert answer.json()["error"].startswith("Invalid value for ")
 
 
-def test_the_description_is_valid_and_says_how_to_come_in(call):
+def test_the_openapi_description_is_valid_and_names_the_authentication(call):
     described = call("GET", "/openapi.json").json()
     validate(described)
     assert described["security"] == [{"token": []}]

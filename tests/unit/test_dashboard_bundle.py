@@ -1,4 +1,4 @@
-"""The ZIP of chosen clips: what is missing is told, and too many are refused."""
+"""The ZIP file of selected clips: missing clips are listed, and too many are refused."""
 
 import io
 import zipfile
@@ -15,7 +15,7 @@ def client(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
     return client_of(session_in(tmp_path / "home"), "viewer")
 
 
-def test_clips_that_are_gone_are_named_and_all_are_in_the_table(client):
+def test_missing_clips_are_listed_and_the_table_has_every_clip(client):
     ids = [item.variant_id for item in samples.planned(3)]
     answer = client.get("/bundle", params={"id": [*ids, ids[0]]})
     assert answer.headers["content-disposition"] == 'attachment; filename="reelmill-clips.zip"'
@@ -36,7 +36,7 @@ def test_clips_that_are_gone_are_named_and_all_are_in_the_table(client):
         ("id=" + "0" * 32, 404, "The catalogue holds no variant"),
     ],
 )
-def test_what_cannot_be_packed_is_told(client, query: str, status: int, sentence: str):
+def test_an_invalid_selection_is_refused(client, query: str, status: int, sentence: str):
     answer = client.get(f"/bundle?{query}")
     assert answer.status_code == status
     assert sentence in answer.text

@@ -1,4 +1,4 @@
-"""When the dashboard delivers: each approval after its own eight seconds, however busy its reviewer is."""
+"""The dashboard delivers each approval eight seconds later, even if more approvals follow."""
 
 from itertools import pairwise
 from pathlib import Path
@@ -21,7 +21,7 @@ def clock(monkeypatch: pytest.MonkeyPatch) -> list[float]:
     return now
 
 
-def test_a_busy_reviewer_delays_nothing(tmp_path: Path, clock: list[float]):
+def test_further_approvals_do_not_delay_a_delivery(tmp_path: Path, clock: list[float]):
     deps = Deliveries(session_in(tmp_path / "home"))
     delivered = []
     for second in range(40):
@@ -33,7 +33,7 @@ def test_a_busy_reviewer_delays_nothing(tmp_path: Path, clock: list[float]):
     assert [after - before for (before, _), (after, _) in pairwise(delivered)] == [3] * 10
 
 
-def test_what_another_dashboard_left_approved_is_taken_up(tmp_path: Path, clock: list[float]):
+def test_clips_approved_by_a_previous_process_are_delivered(tmp_path: Path, clock: list[float]):
     session = session_in(tmp_path / "home")
     deps = Deliveries(session)
     deps._schedule_unattended()

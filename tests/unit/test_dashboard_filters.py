@@ -1,4 +1,4 @@
-"""Filters in addresses: read, said again, and nonsense told in one sentence."""
+"""Filters in URLs: parsed, written back, and refused with one message if invalid."""
 
 import pytest
 from hypothesis import given
@@ -11,7 +11,7 @@ from manifests.errors import CatalogueError, ReelmillError
 TEXTS = st.text(max_size=12)
 
 
-def test_all_filters_are_understood():
+def test_all_filters_are_parsed():
     query = parse_query(
         "campaign=c&brief=b&placement=tiktok+9%3A16&locale=de&state=passed&state=failed&verdict=failed"
         "&reason=black&lowest=0,25&highest=.5&model=starter&since=2026-11-23&until=2026-11-24&q=red+ball"
@@ -36,7 +36,7 @@ def test_all_filters_are_understood():
     ),
     st.lists(TEXTS, max_size=3),
 )
-def test_a_query_says_what_it_was_read_from(texts: dict[str, str], states: list[str]):
+def test_a_query_string_round_trips(texts: dict[str, str], states: list[str]):
     query = GalleryQuery(texts, tuple(states))
     again = parse_query(query.query_string)
     assert again.values == query.values
@@ -54,7 +54,7 @@ def test_a_query_says_what_it_was_read_from(texts: dict[str, str], states: list[
         ("since=24.11.2026", "Enter it as YYYY-MM-DD, for example 2026-11-24"),
     ],
 )
-def test_nonsense_is_told(query: str, sentence: str):
+def test_an_invalid_filter_is_refused(query: str, sentence: str):
     with pytest.raises(InvalidFilterError, match=sentence):
         parse_query(query)
 
@@ -77,11 +77,11 @@ def test_other_values_replace_those_of_the_query():
         ("javascript:1", False),
     ],
 )
-def test_only_own_paths_are_gone_back_to(path: str, local: bool):
+def test_redirects_stay_on_this_site(path: str, local: bool):
     assert is_local(path) is local
 
 
-def test_what_was_seen_is_read():
+def test_seen_events_are_parsed():
     assert parse_seen(" a:1  b:22 ") == {"a": 1, "b": 22}
     for text in ("a", "a:", "a:x", "a:-1", "a:" + "9" * 30):
         with pytest.raises(CatalogueError, match="Reload the page"):

@@ -1,4 +1,4 @@
-"""Work beside the pages, in real child processes."""
+"""Background jobs of the dashboard, in real child processes."""
 
 import os
 import sys
@@ -43,7 +43,7 @@ def working(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
         each.stop()
 
 
-def test_its_state_and_words_are_known(working, tmp_path: Path):
+def test_a_job_has_a_state_and_its_output(working, tmp_path: Path):
     beside = working(SLEEPER)
     assert beside.state("spring") is None
     beside.run("spring", tmp_path / "-rf.csv", "--review", "required")
@@ -55,7 +55,7 @@ def test_its_state_and_words_are_known(working, tmp_path: Path):
         beside.retry("spring")
 
 
-def test_a_failure_is_told_by_its_sentence(working):
+def test_a_failed_job_shows_its_error_message(working):
     beside = working(FAILING)
     beside.retry("spring")
     wait_for(lambda: not beside.state("spring").running)
@@ -63,7 +63,7 @@ def test_a_failure_is_told_by_its_sentence(working):
     assert beside.state("spring").lines == ("Error: no such thing.",)
 
 
-def test_no_more_than_two_at_once_and_the_next_follows(working):
+def test_at_most_two_jobs_run_at_once_and_the_next_one_follows(working):
     beside = working(SHORT)
     for name in ("one", "two", "three"):
         beside.resume(name)
@@ -74,7 +74,7 @@ def test_no_more_than_two_at_once_and_the_next_follows(working):
     assert beside.state("three").lines == ("done ['resume', '--if-active', '--', 'three']",)
 
 
-def test_what_is_asked_for_meanwhile_is_done_after(working):
+def test_a_request_during_a_job_runs_after_it(working):
     beside = working(SHORT)
     beside.resume("spring")
     first = beside.state("spring").started_at
@@ -83,7 +83,7 @@ def test_what_is_asked_for_meanwhile_is_done_after(working):
 
 
 @pytest.mark.parametrize("program", [SLEEPER, STUBBORN])
-def test_stopping_ends_all(working, program):
+def test_stop_ends_all_jobs(working, program):
     beside = working(program)
     beside.resume("spring")
     wait_for(lambda: beside.state("spring").lines)

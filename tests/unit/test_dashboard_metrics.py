@@ -1,4 +1,4 @@
-"""The page for Prometheus: its numbers, who may read it, and that it tells no secret."""
+"""The metrics page for Prometheus: its values, who can read it, and that it contains no secret."""
 
 from pathlib import Path
 
@@ -28,7 +28,7 @@ def numbers_of(text: str) -> dict[tuple, float]:
     }
 
 
-def test_its_numbers_are_the_catalogues(tmp_path):
+def test_the_metrics_match_the_catalogue(tmp_path):
     session = session_in(tmp_path / "home", alert_webhook="https://hooks.example/x")
     catalogue, campaign_id = session.catalogue, samples.campaign().campaign_id
     run_id = catalogue.runs.begin(campaign_id, "threads:here", "owner")
@@ -60,7 +60,7 @@ def test_its_numbers_are_the_catalogues(tmp_path):
     assert found["reelmill_lately", ("outcome", "published")] == 1
 
 
-def test_without_a_webhook_no_alert_waits(tmp_path):
+def test_without_a_webhook_no_alert_is_waiting(tmp_path):
     session = session_in(tmp_path / "home")
     session.catalogue.alerts.add("a", "sweep", "text")
     found = numbers_of(client_at(session, "127.0.0.1").get("/metrics").text)
@@ -89,7 +89,7 @@ def test_without_a_webhook_no_alert_waits(tmp_path):
         ("10.0.0.7", {}, {"Authorization": "Bearer "}, 401),
     ],
 )
-def test_who_may_read_it(tmp_path, host, settings, headers, status):
+def test_access_to_the_metrics(tmp_path, host, settings, headers, status):
     session = session_in(tmp_path / "home", **settings)
     answer = client_at(session, host, base=settings.get("review_url", BASE)).get("/metrics", headers=headers)
     assert answer.status_code == status
@@ -99,18 +99,18 @@ def test_who_may_read_it(tmp_path, host, settings, headers, status):
         assert "reelmill_clips" not in answer.text
 
 
-def test_another_host_name_gets_nothing_even_from_loopback(tmp_path):
+def test_another_host_name_is_refused_even_from_loopback(tmp_path):
     answer = client_at(session_in(tmp_path / "home"), "127.0.0.1", base="http://evil.example").get("/metrics")
     assert answer.status_code == 400
 
 
-def test_a_person_reads_it_signed_in(tmp_path):
+def test_a_signed_in_person_can_read_the_metrics(tmp_path):
     session = session_in(tmp_path / "home", review_url="https://review.example")
     assert client_of(session, "viewer").get("/metrics").status_code == 200
     assert client_of(session).get("/metrics").status_code == 401
 
 
-def test_it_has_as_many_series_with_many_campaigns(tmp_path, monkeypatch):
+def test_the_number_of_series_is_limited_with_many_campaigns(tmp_path, monkeypatch):
     monkeypatch.setattr(metrics, "MAX_CAMPAIGNS", 5)
     session = session_in(tmp_path / "home")
     catalogue, old = session.catalogue, samples.campaign().campaign_id
@@ -122,14 +122,14 @@ def test_it_has_as_many_series_with_many_campaigns(tmp_path, monkeypatch):
     assert len(tracked_campaigns(catalogue)) == 5
 
 
-def test_a_scrape_that_takes_long_leaves_campaigns_to_the_next(tmp_path, monkeypatch):
+def test_a_slow_scrape_omits_the_campaigns(tmp_path, monkeypatch):
     monkeypatch.setattr(metrics, "SCRAPE_BUDGET_S", -1.0)
     text = client_at(session_in(tmp_path / "home"), "127.0.0.1").get("/metrics").text
     assert "reelmill_campaign_clips{" not in text
     assert 'reelmill_clips{state="published"}' in text
 
 
-def test_it_tells_no_secret(tmp_path):
+def test_the_metrics_contain_no_secret(tmp_path):
     session = session_in(
         tmp_path / "home",
         metrics_token=TOKEN,
@@ -141,7 +141,7 @@ def test_it_tells_no_secret(tmp_path):
     assert TOKEN not in text
 
 
-def test_bytes_of_a_folder_that_is_not_there_and_of_links(tmp_path: Path):
+def test_staged_bytes_ignore_links_and_a_missing_folder(tmp_path: Path):
     assert staged_bytes(tmp_path / "none") == 0
     (tmp_path / "big").write_bytes(b"x" * 5000)
     (tmp_path / "staging").mkdir()

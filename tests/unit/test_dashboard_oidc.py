@@ -1,4 +1,4 @@
-"""Signing in by an OpenID provider: a real one, with every part of its answer spoilt in turn."""
+"""Sign-in through a real OpenID Connect provider, with each part of its response corrupted in turn."""
 
 from collections.abc import Iterator
 from pathlib import Path
@@ -37,7 +37,7 @@ def sign_in(client, provider: oidc_provider.Provider):
     return client.get(back[back.index(CALLBACK) :])
 
 
-def test_a_new_person_becomes_a_viewer_and_is_known_again(session: Session, provider):
+def test_a_new_person_becomes_a_viewer_and_is_recognised_next_time(session: Session, provider):
     client = client_of(session)
     assert sign_in(client, provider).headers["location"] == "/"
     assert client.get("/gallery").status_code == 200
@@ -49,7 +49,7 @@ def test_a_new_person_becomes_a_viewer_and_is_known_again(session: Session, prov
     assert [each.name for each in session.catalogue.accounts.all() if each.issuer] == ["ann@brand.example"]
 
 
-def test_the_provider_names_the_role(session: Session, provider):
+def test_the_provider_sets_the_role(session: Session, provider):
     provider.claims["reelmill_role"] = "reviewer"
     sign_in(client_of(session), provider)
     assert session.catalogue.accounts.get("ann@brand.example").role == "reviewer"
@@ -59,7 +59,7 @@ def test_the_provider_names_the_role(session: Session, provider):
 
 
 @pytest.mark.parametrize("lost", [None, "emperor", [], {"admin": True}])
-def test_who_has_lost_the_role_there_has_lost_it_here(session: Session, provider, lost: object):
+def test_a_role_removed_at_the_provider_is_removed_here(session: Session, provider, lost: object):
     provider.claims["reelmill_role"] = "admin"
     sign_in(client_of(session), provider)
     provider.claims["reelmill_role"] = lost
@@ -67,7 +67,7 @@ def test_who_has_lost_the_role_there_has_lost_it_here(session: Session, provider
     assert session.catalogue.accounts.get("ann@brand.example").role == "viewer"
 
 
-def test_an_address_that_nobody_verified_names_nobody(session: Session, provider):
+def test_an_unverified_address_is_not_used_as_a_name(session: Session, provider):
     provider.claims |= {"email_verified": False, "preferred_username": "mallory"}
     sign_in(client_of(session), provider)
     assert [each.name for each in session.catalogue.accounts.all() if each.issuer] == ["mallory"]
@@ -80,7 +80,7 @@ def test_no_local_account_is_taken_over(session: Session, provider):
     assert session.catalogue.accounts.get("admin 2").role == "viewer"
 
 
-def test_a_disabled_person_stays_out(session: Session, provider):
+def test_a_disabled_person_cannot_sign_in(session: Session, provider):
     sign_in(client_of(session), provider)
     session.catalogue.accounts.change("ann@brand.example", "test", disabled=True)
     answer = sign_in(client_of(session), provider)
@@ -99,19 +99,19 @@ def test_a_disabled_person_stays_out(session: Session, provider):
         {"sub": ""},
     ],
 )
-def test_a_claim_that_does_not_hold_is_refused(session: Session, provider, spoil: dict):
+def test_an_invalid_claim_is_refused(session: Session, provider, spoil: dict):
     provider.spoil = spoil
     client = client_of(session)
     assert sign_in(client, provider).status_code == 400
     assert client.get("/gallery").status_code == 303
 
 
-def test_another_key_is_refused(session: Session, provider):
+def test_a_token_signed_with_another_key_is_refused(session: Session, provider):
     provider.signing_key = RSAKey.generate_key(2048, {"kid": "one"}, private=True)
     assert sign_in(client_of(session), provider).status_code == 400
 
 
-def test_the_state_belongs_to_the_browser(session: Session, provider):
+def test_the_state_is_bound_to_the_browser(session: Session, provider):
     begun = client_of(session).get("/signin/oidc")
     back = provider.authorize(begun.headers["location"])
     stranger = client_of(session)
@@ -127,13 +127,13 @@ def test_a_code_works_once(session: Session, provider):
     assert client_of(session).get(back[back.index(CALLBACK) :]).status_code == 400
 
 
-def test_without_a_provider_nothing_is_offered(tmp_path: Path):
+def test_without_a_provider_no_oidc_sign_in_is_offered(tmp_path: Path):
     client = client_of(session_in(tmp_path / "home"))
     assert "organisation" not in client.get("/signin").text
     assert client.get("/signin/oidc").status_code == 400
 
 
-def test_a_provider_that_is_away_is_told(tmp_path: Path):
+def test_an_unreachable_provider_is_reported(tmp_path: Path):
     client = client_of(session_in(tmp_path / "home", oidc_issuer="http://127.0.0.1:9", oidc_client_id="x"))
     answer = client.get("/signin/oidc")
     assert answer.status_code == 400

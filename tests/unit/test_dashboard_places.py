@@ -1,4 +1,4 @@
-"""Which campaign a shared clip belongs to, and that withdrawing it empties the right bucket."""
+"""Which campaign a shared clip belongs to, and from which bucket it is deleted when it is withdrawn."""
 
 from dataclasses import replace
 from pathlib import Path
@@ -17,7 +17,7 @@ OWN = samples.campaign().campaign_id
 
 @pytest.fixture
 def session(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Session:
-    """The published clip serves two campaigns with a bucket each; the second one has published it."""
+    """Two campaigns with separate buckets share the published clip; the second one published it."""
     monkeypatch.setenv("REELMILL_HOME", str(tmp_path / "home"))
     session = session_in(tmp_path / "home")
     for campaign, bucket in ((samples.campaign(), "first"), (OTHER, "second")):
@@ -35,7 +35,7 @@ def of_other(row):
     return replace(row, signed=replace(row.signed, key=f"{OTHER.campaign_id}/b1/clip.mp4"))
 
 
-def test_the_campaign_that_published_counts_unless_another_is_wanted(session: Session):
+def test_a_clip_belongs_to_the_campaign_that_published_it_unless_another_is_requested(session: Session):
     deps, row = client_of(session).app.state.deps, of_other(published(session))
     assert campaign_of(deps, row) == OTHER.campaign_id
     assert campaign_of(deps, row, OWN) == OWN
@@ -43,7 +43,7 @@ def test_the_campaign_that_published_counts_unless_another_is_wanted(session: Se
     assert campaign_of(deps, replace(row, signed=None)) == OWN
 
 
-def test_a_withdrawn_clip_leaves_the_bucket_that_has_it(session: Session, tmp_path: Path):
+def test_a_withdrawn_clip_is_deleted_from_the_bucket_that_has_it(session: Session, tmp_path: Path):
     row = of_other(published(session))
     with session.catalogue.database.writing() as connection:
         from adapters.catalogue.core.rows import record_text

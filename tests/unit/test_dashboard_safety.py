@@ -1,4 +1,4 @@
-"""Who gets in, from where, and what the browser is told; over every route that the app has."""
+"""Access control and security headers of every route of the dashboard."""
 
 import re
 import time
@@ -34,7 +34,7 @@ ROLES = (None, "viewer", "reviewer", "admin")
 def session(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Session]:
     home = tmp_path_factory.mktemp("dashboard") / "home"
     with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("REELMILL_HOME", str(home))  # what pages start works there, too
+        patch.setenv("REELMILL_HOME", str(home))  # for the jobs that pages start
         yield session_in(home)
 
 
@@ -58,7 +58,7 @@ def flat(found):
 
 
 def needed(dependant) -> Role | None:
-    """Return the role that a route asks for, wherever its dependency stands."""
+    """Return the role that a route requires, including through nested dependencies."""
     for each in dependant.dependencies:
         if isinstance(each.call, _Needs):
             return each.call.role
@@ -67,7 +67,7 @@ def needed(dependant) -> Role | None:
     return None
 
 
-def test_every_route_names_a_role_or_is_public_on_purpose(session: Session):
+def test_every_route_requires_a_role_or_is_listed_as_public(session: Session):
     found = {(method, route.path): needed(route.dependant) for route in routes(session) for method in route.methods}
     assert len(found) > 45
     assert {key for key, role in found.items() if role is None} == PUBLIC
@@ -76,7 +76,7 @@ def test_every_route_names_a_role_or_is_public_on_purpose(session: Session):
     assert {key for key, role in changing.items() if role is Role.VIEWER} == {own_filters}
 
 
-def test_route_by_role(session: Session, clients: dict):
+def test_each_route_accepts_exactly_its_roles(session: Session, clients: dict):
     wrong = []
     for route in routes(session):
         role = needed(route.dependant)
@@ -84,10 +84,10 @@ def test_route_by_role(session: Session, clients: dict):
             for name in ROLES:
                 allowed = role is None or (name is not None and Role[name.upper()] >= role)
                 if (method, route.path) in {("POST", "/signout"), ("POST", "/signin"), ("GET", "/metrics")}:
-                    continue  # the metrics have rules of their own: tests/unit/test_dashboard_metrics.py
+                    continue  # tested in tests/unit/test_dashboard_metrics.py
                 status = ask(clients[name], method, route.path).status_code
                 if path_is_api(route.path) and method == "POST":
-                    expected = {401}  # a cookie moves nothing under /api
+                    expected = {401}  # the API does not accept cookies
                 elif allowed:
                     expected = None
                 else:
@@ -98,7 +98,7 @@ def test_route_by_role(session: Session, clients: dict):
     assert wrong == []
 
 
-def test_route_by_role_of_a_token(session: Session):
+def test_each_api_route_accepts_exactly_its_roles_by_token(session: Session):
     client = client_of(session)
     for name in ROLES[1:]:
         token = session.catalogue.tokens.add(name, "test", 600, "test")
@@ -140,26 +140,30 @@ def ask(client, method: str, path: str, headers=None):
         {"Sec-Fetch-Site": "none"},
     ],
 )
-def test_a_form_of_another_site_does_nothing(session: Session, clients: dict, headers: dict):
+def test_a_form_of_another_site_is_refused(session: Session, clients: dict, headers: dict):
     row = session.catalogue.gallery.rows(samples_ids(session))[0]
     answer = clients["admin"].post(
         "/decide", headers=headers, data={"outcome": "rejected", "seen": f"{row.variant_id}:{row.seen}"}
     )
     assert answer.status_code == 403
-    assert session.catalogue.reviews.all(variant_id=row.variant_id) == []  # work begun by other tests may move it
+    assert (
+        session.catalogue.reviews.all(variant_id=row.variant_id) == []
+    )  # jobs started by other tests can change its state
 
 
 def samples_ids(session: Session) -> list[str]:
     return [row.variant_id for row in session.catalogue.variants.of_campaign(samples.campaign().campaign_id)]
 
 
-def test_a_cookie_moves_nothing_under_the_api(session: Session, clients: dict):
+def test_a_cookie_changes_nothing_under_the_api(session: Session, clients: dict):
     row = session.catalogue.gallery.rows(samples_ids(session))[0]
     body = {"outcome": "rejected", "seen": {row.variant_id: row.seen}}
     assert clients["admin"].post("/api/clips/decisions", headers=SAME_SITE, json=body).status_code == 401
     evil = {"Origin": "https://evil.example", "Authorization": "Bearer nothing"}
     assert clients["admin"].post("/api/clips/decisions", headers=evil, json=body).status_code == 401
-    assert session.catalogue.reviews.all(variant_id=row.variant_id) == []  # work begun by other tests may move it
+    assert (
+        session.catalogue.reviews.all(variant_id=row.variant_id) == []
+    )  # jobs started by other tests can change its state
 
 
 def test_a_token_opens_no_page(session: Session):
@@ -185,11 +189,11 @@ def test_a_token_opens_no_page(session: Session):
         ("127.0.0.1@evil.example", 400),
     ],
 )
-def test_only_own_host_names_answer(session: Session, host: str, status: int):
+def test_only_known_host_names_are_served(session: Session, host: str, status: int):
     assert client_of(session).get("/signin", headers={"Host": host}).status_code == status
 
 
-def test_every_answer_carries_the_policy(clients: dict):
+def test_every_response_has_the_security_headers(clients: dict):
     for path in ("/gallery", "/no-such-page", "/static/app.css", "/api/campaigns", "/media/0/clip"):
         headers = clients["admin"].get(path).headers
         assert "default-src 'none'" in headers["content-security-policy"], path
@@ -201,14 +205,14 @@ def test_every_answer_carries_the_policy(clients: dict):
     assert clients["admin"].get("/gallery").headers["cache-control"] == "no-store"
 
 
-def test_the_policy_names_the_buckets_origin(tmp_path: Path):
+def test_the_policy_allows_the_buckets_origin(tmp_path: Path):
     session = session_in(tmp_path / "home", bucket="s3://clips", bucket_endpoint="https://s3.example:9000")
     policy = client_of(session).get("/signin").headers["content-security-policy"]
     assert "media-src 'self' https://s3.example:9000;" in policy
     assert "script-src 'self';" in policy
 
 
-def test_the_cookie_is_for_the_server_alone(session: Session, tmp_path: Path):
+def test_the_cookie_has_safe_attributes(session: Session, tmp_path: Path):
     def cookie(of: Session, origin: str) -> str:
         return (
             client_of(of)
@@ -228,14 +232,14 @@ def test_the_cookie_is_for_the_server_alone(session: Session, tmp_path: Path):
 
 
 @pytest.mark.parametrize("there", ["https://evil.example", "//evil.example", "/\\evil.example", "javascript:alert(1)"])
-def test_signing_in_leads_to_no_other_site(session: Session, there: str):
+def test_signing_in_redirects_to_no_other_site(session: Session, there: str):
     client = client_of(session)
     answer = client.post("/signin", data={"name": "viewer", "password": PASSWORD, "next": there}, headers=SAME_SITE)
     assert answer.headers["location"] == "/"
     assert "evil" not in client.get("/signin", params={"next": there}).text
 
 
-def test_tries_are_counted_by_name_and_by_address(session: Session):
+def test_sign_in_attempts_are_limited_by_name_and_by_address(session: Session):
     client = client_of(session)
     tries = [
         client.post("/signin", data={"name": "admin", "password": str(number)}, headers=SAME_SITE)
@@ -265,7 +269,7 @@ def test_a_wrong_name_takes_as_long_as_a_wrong_password(session: Session):
     assert 0.3 < known / unknown < 3
 
 
-def test_sign_ins_end(session: Session):
+def test_sessions_and_tokens_end(session: Session):
     catalogue = session.catalogue
     catalogue.accounts.add("tim", "reviewer", "test")
     expired, other, kept = (
@@ -283,7 +287,7 @@ def test_sign_ins_end(session: Session):
     assert catalogue.tokens.holder(token) is None
 
 
-def test_a_disabled_account_does_not_sign_in(session: Session, clients: dict):
+def test_a_disabled_account_cannot_sign_in(session: Session, clients: dict):
     clients["admin"].post(
         "/people/accounts", headers=SAME_SITE, data={"name": "gone", "role": "viewer", "password": PASSWORD}
     )
@@ -292,7 +296,7 @@ def test_a_disabled_account_does_not_sign_in(session: Session, clients: dict):
     assert answer.status_code == 401
 
 
-def test_nobody_takes_the_last_admin_away(session: Session, clients: dict):
+def test_admins_cannot_remove_their_own_role(session: Session, clients: dict):
     answer = clients["admin"].post(
         "/people/accounts/change", headers=SAME_SITE, data={"name": "admin", "role": "viewer"}
     )
@@ -301,7 +305,7 @@ def test_nobody_takes_the_last_admin_away(session: Session, clients: dict):
     assert session.catalogue.accounts.get("admin").role == "admin"
 
 
-def test_more_blanks_make_no_other_name(session: Session):
+def test_leading_spaces_do_not_bypass_the_limit(session: Session):
     client = client_of(session)
     answers = [
         client.post("/signin", data={"name": " " * number + "viewer", "password": "no"}, headers=SAME_SITE)
@@ -318,12 +322,12 @@ def test_more_blanks_make_no_other_name(session: Session):
         ("/decide", "application/x-www-form-urlencoded"),
     ],
 )
-def test_a_strangers_body_is_not_looked_at(session: Session, path: str, kind: str):
+def test_the_body_of_an_unauthenticated_request_is_not_read(session: Session, path: str, kind: str):
     async def send(message):
         sent.append(message)
 
     async def receive():
-        raise AssertionError("the body was read")
+        raise AssertionError("the body was read before the sign-in was checked")
 
     sent: list = []
     headers = [(b"host", b"127.0.0.1:8765"), (b"origin", BASE.encode()), (b"content-type", kind.encode())]
@@ -345,7 +349,7 @@ def test_a_strangers_body_is_not_looked_at(session: Session, path: str, kind: st
     assert sent[0]["status"] == 401
 
 
-def test_a_body_has_a_limit_whether_or_not_it_says_its_length(session: Session, clients: dict):
+def test_a_body_is_limited_with_and_without_a_length_header(session: Session, clients: dict):
     headers = SAME_SITE | {"Content-Type": "application/x-www-form-urlencoded"}
     told = clients["reviewer"].post("/decide", headers=headers, content=b"x" * 5_000_001)
     assert told.status_code == 413
@@ -363,11 +367,11 @@ def test_a_body_has_a_limit_whether_or_not_it_says_its_length(session: Session, 
         "/gallery?campaign=a%00b",
     ],
 )
-def test_odd_addresses_are_told_not_broken(clients: dict, path: str):
+def test_invalid_addresses_give_a_client_error(clients: dict, path: str):
     assert clients["admin"].get(path).status_code in (400, 404, 422)
 
 
-def test_a_catalogue_that_is_away_is_told(session: Session, monkeypatch: pytest.MonkeyPatch):
+def test_an_unreachable_catalogue_gives_503(session: Session, monkeypatch: pytest.MonkeyPatch):
     client = client_of(session, "viewer")
 
     def away(secret: str):
@@ -380,7 +384,7 @@ def test_a_catalogue_that_is_away_is_told(session: Session, monkeypatch: pytest.
     assert "default-src 'none'" in answer.headers["content-security-policy"]
 
 
-def test_what_nobody_foresaw_keeps_the_policy(session: Session, monkeypatch: pytest.MonkeyPatch):
+def test_an_unexpected_error_keeps_the_security_headers(session: Session, monkeypatch: pytest.MonkeyPatch):
     client = TestClient(create_app(session), base_url=BASE, follow_redirects=False, raise_server_exceptions=False)
     client.cookies = client_of(session, "viewer").cookies
     monkeypatch.setattr(session.catalogue.campaigns, "all", lambda: 1 / 0)
@@ -390,7 +394,7 @@ def test_what_nobody_foresaw_keeps_the_policy(session: Session, monkeypatch: pyt
     assert "division" not in answer.text
 
 
-def test_only_what_can_be_decided_is_offered_in_bulk(session: Session, clients: dict):
+def test_bulk_decisions_offer_only_clips_that_can_be_decided(session: Session, clients: dict):
     published, other = (
         next(
             row for row in session.catalogue.gallery.rows(samples_ids(session)) if (row.state == "published") == wanted
@@ -415,7 +419,7 @@ def test_the_one_time_link_works_once(session: Session):
     assert again.get("/gallery").status_code == 303
 
 
-def test_a_share_link_shows_its_campaign_alone(session: Session):
+def test_a_share_link_shows_only_its_campaign(session: Session):
     catalogue, own = session.catalogue, samples.campaign().campaign_id
     other = samples.campaign("Autumn")
     catalogue.campaigns.add(other, {})

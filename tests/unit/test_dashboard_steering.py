@@ -1,4 +1,4 @@
-"""Pause, cancel, reopen and priority by a page: who may, what it does, and who is named for it."""
+"""Pause, cancel, reopen and set the priority on a page: permissions, effects and the audit trail."""
 
 import pytest
 import samples
@@ -18,7 +18,7 @@ def session(tmp_path, monkeypatch):
 
 @pytest.fixture
 def resumed(monkeypatch) -> list[str]:
-    """What is started beside the pages, which these tests do not let run."""
+    """The campaigns that pages resume in the background; these tests do not run them."""
     started: list[str] = []
     monkeypatch.setattr("app.dashboard.background.jobs.Jobs.resume", lambda _, campaign_id: started.append(campaign_id))
     return started
@@ -44,7 +44,7 @@ def test_a_reviewer_pauses_and_resumes(session, resumed):
     assert told[:3] == [("person:reviewer", "work"), ("person:reviewer", "active"), ("person:reviewer", "paused")]
 
 
-def test_only_an_admin_cancels_reopens_and_ranks(session, resumed):
+def test_only_an_admin_can_cancel_reopen_and_set_the_priority(session, resumed):
     reviewer, admin = client_of(session, "reviewer"), client_of(session, "admin")
     for button in ("cancel", "reopen", "priority"):
         assert press(reviewer, button, number="5").status_code == 403
@@ -61,7 +61,7 @@ def test_only_an_admin_cancels_reopens_and_ranks(session, resumed):
     assert 'value="resume"' not in reviewer.get(f"/campaigns/{SPRING}").text
     answer = press(reviewer, "work", what="resume")
     assert answer.status_code == 400
-    assert "is cancelled; reopen it first" in answer.text
+    assert "is cancelled. Reopen it" in answer.text
     assert press(reviewer, "pause").status_code == 400
     assert (session.catalogue.steering.standing(SPRING), resumed) == ("cancelled", [])
     assert press(admin, "reopen").status_code == 303
@@ -69,26 +69,26 @@ def test_only_an_admin_cancels_reopens_and_ranks(session, resumed):
 
 
 @pytest.mark.parametrize("number", ["", "many", "101", "-101", "1.5"])
-def test_what_is_no_priority_is_refused_in_one_sentence(session, number: str):
+def test_an_invalid_priority_is_refused(session, number: str):
     answer = press(client_of(session, "admin"), "priority", number=number)
     assert answer.status_code == 400
     assert "is invalid. Enter a whole number from -100 to 100" in answer.text
     assert session.catalogue.campaigns.get(SPRING).priority == 0
 
 
-def test_an_odd_reason_is_text(session):
+def test_a_reason_is_escaped(session):
     client = client_of(session, "admin")
     press(client, "cancel", reason="<script>alert(1)</script>")
     assert "<script>alert" not in client.get(f"/campaigns/{SPRING}/status").text
 
 
-def test_no_campaign_of_that_name(session):
+def test_an_unknown_campaign_is_reported(session):
     answer = client_of(session, "admin").post("/campaigns/none/pause", headers=SAME_SITE)
     assert answer.status_code in (400, 404)
     assert "No campaign in the catalogue is called" in answer.text
 
 
-def test_a_form_of_another_site_pauses_nothing(session):
+def test_a_form_of_another_site_cannot_steer_a_campaign(session):
     client = client_of(session, "admin")
     for button in ("pause", "cancel", "priority", "reopen"):
         answer = client.post(f"/campaigns/{SPRING}/{button}", headers={"Origin": "https://evil.example"})
@@ -96,15 +96,15 @@ def test_a_form_of_another_site_pauses_nothing(session):
     assert session.catalogue.steering.standing(SPRING) == "active"
 
 
-def test_the_api_tells_standing_and_priority(session):
+def test_the_api_returns_status_and_priority(session):
     session.catalogue.steering.steer(SPRING, "paused", "person:ann")
     session.catalogue.steering.set_priority(SPRING, 3, "person:ann")
     (row,) = client_of(session, "viewer").get("/api/campaigns").json()
     assert (row["standing"], row["priority"]) == ("paused", 3)
 
 
-def test_work_that_follows_does_not_end_a_pause(session, monkeypatch):
-    """A re-roll asks for work by itself; only a person's own button may say that a pause is over."""
+def test_follow_up_work_does_not_end_a_pause(session, monkeypatch):
+    """Regenerating a clip starts work automatically, but only a person can end a pause."""
     words: list[tuple[str, ...]] = []
     monkeypatch.setattr(
         "app.dashboard.background.jobs.Jobs._start", lambda _, campaign_id, what, *rest: words.append(rest)
@@ -113,7 +113,7 @@ def test_work_that_follows_does_not_end_a_pause(session, monkeypatch):
     assert words == [("resume", "--if-active", "--", SPRING)]
 
 
-def test_what_is_approved_waits_while_its_campaign_is_paused(session, monkeypatch):
+def test_approved_clips_are_not_delivered_while_their_campaign_is_paused(session, monkeypatch):
     delivered: list[str] = []
     monkeypatch.setattr(deliveries, "deliver", lambda _, campaign_id, *rest, **more: delivered.append(campaign_id))
     beside = Deps(session).deliveries

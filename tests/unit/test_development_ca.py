@@ -1,4 +1,4 @@
-"""The development CA: made once, kept safe, made again where it is broken."""
+"""The development CA: created once, readable by its owner only, recreated if damaged."""
 
 import fcntl
 import multiprocessing
@@ -18,7 +18,7 @@ from adapters.c2pa.development_ca import development_chain
 from manifests.errors import SignerUnavailableError
 
 
-def test_it_is_made_once(tmp_path):
+def test_the_ca_is_created_once(tmp_path):
     first, key = development_chain(tmp_path / "ca")
     second, same_key = development_chain(tmp_path / "ca")
     assert second == first
@@ -26,14 +26,14 @@ def test_it_is_made_once(tmp_path):
     assert issued(first.anchors[0], first.leaf)
 
 
-def test_only_its_owner_reads_it(tmp_path):
+def test_only_the_owner_can_read_the_ca(tmp_path):
     development_chain(tmp_path / "ca")
     modes = {path.name: stat.S_IMODE(path.stat().st_mode) for path in (tmp_path / "ca").iterdir()}
     assert modes == dict.fromkeys(["root.pem", "root.key", "leaf.pem", "leaf.key", ".lock"], 0o600)
     assert stat.S_IMODE((tmp_path / "ca").stat().st_mode) == 0o700
 
 
-def test_the_leaf_is_what_c2pa_asks_for(tmp_path):
+def test_the_leaf_meets_the_requirements_of_c2pa(tmp_path):
     leaf = development_chain(tmp_path)[0].leaf
     purposes = leaf.extensions.get_extension_for_class(x509.ExtendedKeyUsage).value
     assert {each.dotted_string for each in purposes} == {"1.3.6.1.5.5.7.3.4", "1.3.6.1.4.1.62558.2.1"}
@@ -44,8 +44,10 @@ def test_the_leaf_is_what_c2pa_asks_for(tmp_path):
 
 
 @pytest.mark.parametrize("broken", ["root.pem", "root.key", "leaf.pem", "leaf.key"])
-@pytest.mark.parametrize("left", [None, b"", b"-----BEGIN CERTIFICATE-----\nMIIB"], ids=["gone", "empty", "half"])
-def test_what_a_crash_left_is_made_again(tmp_path, broken, left):
+@pytest.mark.parametrize(
+    "left", [None, b"", b"-----BEGIN CERTIFICATE-----\nMIIB"], ids=["missing", "empty", "truncated"]
+)
+def test_files_damaged_by_a_crash_are_recreated(tmp_path, broken, left):
     before, _ = development_chain(tmp_path)
     (tmp_path / broken).unlink()
     if left is not None:
@@ -79,9 +81,11 @@ def test_an_old_leaf_is_renewed_under_the_same_root(tmp_path, end):
     assert read_certificates(tmp_path / "leaf.pem") == (after.leaf,)
 
 
-def test_a_folder_that_cannot_be_made_is_named(tmp_path):
+def test_a_folder_that_cannot_be_created_is_named(tmp_path):
     (tmp_path / "file").write_text("in the way")
-    with pytest.raises(SignerUnavailableError, match=r"Cannot store the development CA in .*: .*configure another signer"):
+    with pytest.raises(
+        SignerUnavailableError, match=r"Cannot store the development CA in .*: .*configure another signer"
+    ):
         development_chain(tmp_path / "file" / "ca")
 
 
@@ -90,13 +94,13 @@ def _serial(folder: Path) -> tuple[int, int]:
     return chain.anchors[0].serial_number, chain.leaf.serial_number
 
 
-def test_processes_that_start_together_share_it(tmp_path):
+def test_processes_that_start_together_share_the_ca(tmp_path):
     with multiprocessing.get_context("spawn").Pool(2) as pool:
         serials = pool.map(_serial, [tmp_path / "ca"] * 4, chunksize=1)
     assert len(set(serials)) == 1
 
 
-def test_who_comes_second_waits(tmp_path):
+def test_a_second_process_waits_for_the_lock(tmp_path):
     with open(tmp_path / ".lock", "wb") as first, ThreadPoolExecutor(1) as pool:
         fcntl.flock(first, fcntl.LOCK_EX)
         second = pool.submit(development_chain, tmp_path)
@@ -107,7 +111,7 @@ def test_who_comes_second_waits(tmp_path):
         assert second.result(timeout=30)[0].leaf
 
 
-def test_a_killed_writer_leaves_no_key_behind(tmp_path):
+def test_a_partial_key_of_a_killed_writer_is_removed(tmp_path):
     (tmp_path / ".leaf.key.part").write_bytes(b"half a key")
     development_chain(tmp_path)
     assert read_key(tmp_path / "leaf.key")

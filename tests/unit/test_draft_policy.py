@@ -1,4 +1,4 @@
-"""Whether drafts pay off: the closed form, and a policy that measures it."""
+"""Whether drafts pay off: the closed-form gain, and a policy that learns it from measurements."""
 
 from math import sqrt
 
@@ -16,7 +16,7 @@ def test_the_closed_form_gives_the_published_gains(pass_rate, rho, cost, gain):
     assert best_gain(pass_rate, rho, cost).gain == pytest.approx(gain, abs=0.02)
 
 
-def test_the_closed_form_agrees_with_counting():
+def test_the_closed_form_agrees_with_a_simulation():
     rng = np.random.default_rng(0)
     final, other = rng.standard_normal((2, 400_000))
     draft = 0.8 * final + sqrt(1 - 0.64) * other
@@ -70,7 +70,7 @@ def test_the_policy_learns_whether_drafts_pay_off(pass_rate, rho, cost, pays_off
     assert policy.pays_off("p", 1) == pays_off
 
 
-def test_no_draft_is_made_if_even_perfect_drafts_gain_little():
+def test_no_draft_is_generated_if_even_perfect_drafts_gain_little():
     assert taught(0.9, 0.9, 0.5)[1] == 0
 
 

@@ -25,7 +25,7 @@ def expanded(*briefs: Brief):
     return list(expand(briefs, CARDS, "starter"))
 
 
-def test_every_combination_times_its_seeds():
+def test_every_combination_is_expanded_for_each_seed():
     planned = expanded(
         brief(
             prompts=("a {colour} cup", "a {colour} shoe"),
@@ -133,7 +133,7 @@ TEXTS = st.text(st.characters(exclude_categories=("Cs",)))
 )
 @example('"seed":0,"width":8', '\\"seed":0,', 7, "", "exact", [])
 @example("\u0301", "\u0301", 1, "", "exact", ["\u0301"])
-def test_the_fast_id_is_the_variants_own(prompt, negative, seed, picture, profile, loras):
+def test_the_fast_id_equals_the_variants_own(prompt, negative, seed, picture, profile, loras):
     first = Variant("starter", "r1", prompt, negative, 0, 64, 64, 12, 24, 8, 3.0, tuple(loras), picture, profile, "ab")
     begun, rest = hash_around_seed(first)
     digest = begun()

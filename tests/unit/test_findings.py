@@ -37,7 +37,7 @@ def test_many_errors_of_a_kind_are_summed_up_with_their_rows():
     assert lines[4:] == [problem(9, "", "is empty.").sentence], "another kind is not lost"
 
 
-def test_what_differs_between_rows_makes_no_new_kind():
+def test_values_that_differ_between_rows_do_not_make_a_new_kind():
     found = [
         problem(row, "", f"repeats the prompt of row {row - 1}. This row gets the brief_id cup-{row}f-2.")
         for row in range(3, 9)
@@ -59,7 +59,7 @@ def unknown_words(tmp_path, rows: int):
 
 
 @pytest.mark.parametrize("command", ["validate", "plan"])
-def test_unknown_words_are_one_line(capsys, tmp_path, command):
+def test_unknown_words_are_summed_up_in_one_line(capsys, tmp_path, command):
     sheet = unknown_words(tmp_path, 40)
     ended = reelmill(capsys, command, sheet)
     assert ended.code == 0, ended.err

@@ -1,4 +1,4 @@
-"""The column first_frame: invalid pictures, kept copies and pixels."""
+"""The column first_frame: invalid pictures, stored copies and pixels."""
 
 import hashlib
 import io
@@ -42,7 +42,7 @@ def said(folder: Path, cell: str, model: str = TAKES) -> list[str]:
 
 
 @pytest.mark.parametrize("name", ["first_frame", "First frame", "Image", "start-image", "Reference image", "picture"])
-def test_the_column_goes_by_the_names_that_people_give_it(tmp_path, name):
+def test_the_column_has_several_accepted_names(tmp_path, name):
     saved(tmp_path / "cup.png")
     (tmp_path / "plan.csv").write_text(f"prompt,{name}\na cup,cup.png\n")
     [brief] = validate_sheet(tmp_path / "plan.csv", CARDS, TAKES).checked.briefs
@@ -50,7 +50,7 @@ def test_the_column_goes_by_the_names_that_people_give_it(tmp_path, name):
     assert brief.first_frame_hashes == (hashlib.sha256((tmp_path / "cup.png").read_bytes()).hexdigest(),)
 
 
-def test_several_are_an_axis_and_absolute_paths_are_paths(tmp_path):
+def test_several_pictures_are_an_axis_and_absolute_paths_are_accepted(tmp_path):
     saved(tmp_path / "cup.png")
     shoe = saved(tmp_path / "shoe.jpg", colour=(1, 2, 3))
     found = taken(tmp_path, f"cup.png|{shoe}")
@@ -59,7 +59,7 @@ def test_several_are_an_axis_and_absolute_paths_are_paths(tmp_path):
     assert [picture.path.name for picture in found.pictures] == ["cup.png", "shoe.jpg"]
 
 
-def test_another_picture_is_another_campaign(tmp_path):
+def test_another_picture_gives_another_campaign(tmp_path):
     saved(tmp_path / "cup.png")
     first = taken(tmp_path, "cup.png").campaign.campaign_id
     assert taken(tmp_path, "cup.png").campaign.campaign_id == first
@@ -99,7 +99,7 @@ UNFIT = {
 
 
 @pytest.mark.parametrize("name", UNFIT)
-def test_what_cannot_be_used_is_told_at_its_cell(tmp_path, name):
+def test_an_unusable_picture_is_reported_at_its_cell(tmp_path, name):
     make, sentence = UNFIT[name]
     make(tmp_path / name)
     assert said(tmp_path, name) == [f": '{name}' {sentence}"]
@@ -116,7 +116,7 @@ def test_what_cannot_be_used_is_told_at_its_cell(tmp_path, name):
         ("x" * 300, "does not exist in"),
     ],
 )
-def test_what_is_not_there_is_told_with_a_hint(tmp_path, cell, words):
+def test_a_missing_picture_is_reported_with_a_hint(tmp_path, cell, words):
     saved(tmp_path / "cup.png")
     [sentence] = said(tmp_path, cell)
     assert words in sentence
@@ -130,21 +130,21 @@ def test_what_is_not_there_is_told_with_a_hint(tmp_path, cell, words):
         ("cup.png, shoe.png", "Separate several pictures with |."),
     ],
 )
-def test_of_a_sheet_from_elsewhere_no_folder_of_ours_is_named(tmp_path, cell, hint):
+def test_errors_of_an_uploaded_sheet_name_no_local_folder(tmp_path, cell, hint):
     saved(tmp_path / "cup.png")
     (tmp_path / "plan.csv").write_text(f'prompt,first_frame,model\na cup,"{cell}",{TAKES}\n')
     [problem] = validate_sheet(tmp_path / "plan.csv", CARDS, "starter", confined=True).checked.problems
     assert problem.sentence.endswith(f"'{cell}' was not found. {hint}")
 
 
-def test_a_picture_above_the_most_bytes_is_not_read(tmp_path, monkeypatch):
+def test_a_picture_above_the_size_limit_is_not_read(tmp_path, monkeypatch):
     saved(tmp_path / "cup.png")
     monkeypatch.setattr(pictures, "MAX_BYTES", 100)
     [sentence] = said(tmp_path, "cup.png")
     assert "is larger than 0 MiB. Reduce its size." in sentence
 
 
-def test_cards_say_whether_they_take_one(tmp_path):
+def test_a_card_either_requires_or_refuses_a_first_frame(tmp_path):
     saved(tmp_path / "cup.png")
     [none] = said(tmp_path, "")
     assert none.startswith(f" is empty, but {TAKES} generates clips from a picture.")
@@ -156,12 +156,12 @@ def test_cards_say_whether_they_take_one(tmp_path):
     assert said(tmp_path, "", "starter") == []
 
 
-def test_names_with_odd_spaces_and_accents_are_found(tmp_path):
+def test_names_with_unusual_spaces_and_accents_are_found(tmp_path):
     saved(tmp_path / "cafe\u0301  cup.png")
     assert said(tmp_path, "café cup.png") == []
 
 
-def test_doubts_are_warnings(tmp_path):
+def test_questionable_pictures_give_warnings(tmp_path):
     saved(tmp_path / "cup.png", (100, 300), "RGBA", (9, 99, 200, 10))
     messages = [warning.message for warning in taken(tmp_path, "cup.png").checked.warnings]
     assert messages[0] == "is partly transparent. Its transparent areas become white."
@@ -169,7 +169,7 @@ def test_doubts_are_warnings(tmp_path):
     assert messages[2].startswith("loses 81% of its area at the edges for ")
 
 
-def test_a_broken_credential_is_refused_before_anything_is_made(tmp_path):
+def test_a_picture_with_a_broken_credential_is_refused_before_generation(tmp_path):
     saved(tmp_path / "cup.png")
     path = tmp_path / "cup.png"
     data = path.read_bytes()
@@ -183,7 +183,7 @@ def test_a_broken_credential_is_refused_before_anything_is_made(tmp_path):
     )
 
 
-def test_it_is_kept_once_and_read_back(tmp_path):
+def test_a_picture_is_kept_once_and_read_back(tmp_path):
     store = FirstFrames(tmp_path / "kept")
     path = saved(tmp_path / "cup.png")
     sha256 = store.add(path)
@@ -196,7 +196,7 @@ def test_it_is_kept_once_and_read_back(tmp_path):
     assert store.pixels(sha256)[5, 5].tolist() == [9, 99, 200]
 
 
-def test_a_kept_picture_that_was_changed_or_is_gone_is_told(tmp_path):
+def test_a_changed_or_missing_kept_picture_is_reported(tmp_path):
     store = FirstFrames(tmp_path / "kept")
     sha256 = store.add(saved(tmp_path / "cup.png"))
     saved(store.path(sha256), colour=(0, 0, 0))
@@ -217,7 +217,7 @@ def test_a_picture_that_changes_before_it_is_kept_is_refused(tmp_path):
         keep_pictures(FirstFrames(tmp_path / "kept"), intake.pictures)
 
 
-def test_a_full_disk_is_told(tmp_path, monkeypatch):
+def test_a_full_disk_is_reported(tmp_path, monkeypatch):
     def full(*_):
         raise OSError(28, "No space left on device")
 
@@ -226,7 +226,7 @@ def test_a_full_disk_is_told(tmp_path, monkeypatch):
         FirstFrames(tmp_path / "kept").add(saved(tmp_path / "cup.png"))
 
 
-def test_the_copy_of_an_earlier_run_stands_in_for_a_picture_that_is_gone(tmp_path):
+def test_the_copy_of_an_earlier_run_replaces_a_missing_picture(tmp_path):
     store = FirstFrames(tmp_path / "kept")
     saved(tmp_path / "cup.png")
     before = taken(tmp_path, "cup.png")
@@ -265,11 +265,11 @@ def test_pixels_are_upright(tmp_path):
         ("1", 1, [255, 255, 255]),
     ],
 )
-def test_pixels_are_rgb_whatever_the_mode(mode, colour, rgb):
+def test_pixels_are_rgb_in_every_mode(mode, colour, rgb):
     assert pixels(Image.new(mode, (64, 64), colour))[3, 3].tolist() == rgb
 
 
-def test_colours_of_another_profile_are_converted_and_a_broken_one_counts_as_none():
+def test_colour_profiles_are_converted_and_a_broken_profile_is_ignored():
     lab = ImageCms.ImageCmsProfile(ImageCms.createProfile("XYZ")).tobytes()
     grey = Image.new("RGB", (64, 64), (100, 100, 100))
     assert pixels(grey, icc_profile=b"broken")[0, 0].tolist() == [100, 100, 100]
@@ -277,7 +277,7 @@ def test_colours_of_another_profile_are_converted_and_a_broken_one_counts_as_non
 
 
 @pytest.mark.parametrize("kind", ["png", "jpeg", "webp"])
-def test_no_damage_does_more_than_refuse(kind):
+def test_a_damaged_picture_is_refused_or_read(kind):
     noise = np.random.default_rng(2).integers(0, 255, (64, 64, 3), dtype=np.uint8)
     stream = io.BytesIO()
     Image.fromarray(noise).save(stream, kind)

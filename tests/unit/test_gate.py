@@ -46,7 +46,7 @@ def test_each_technical_reason(checks, code):
     assert not verdict.passed
 
 
-def test_every_reason_is_told_at_once():
+def test_all_reasons_are_returned_at_once():
     verdict = Gate(0.25).judge(score(adherence=0.1, rank=8, luma_mean=0.0, frame_difference=0.0))
     assert codes(verdict) == ["black", "frozen", "adherence", "rank"]
     assert "0.100" in verdict.reasons[2].sentence
@@ -64,7 +64,7 @@ def test_every_reason_is_told_at_once():
         (9, 31, False),
     ],
 )
-def test_the_own_prompt_must_be_among_the_first_quarter(rank, distractors, passes):
+def test_the_own_prompt_must_rank_in_the_first_quarter(rank, distractors, passes):
     assert Gate(0.25).judge(score(rank=rank, distractors=distractors)).passed is passes
 
 
@@ -72,13 +72,13 @@ def test_adherence_that_is_not_a_number_fails():
     assert codes(Gate(0.25).judge(score(adherence=float("nan")))) == ["adherence"]
 
 
-def test_a_clip_that_nobody_scored_does_not_pass():
+def test_an_unscored_clip_does_not_pass():
     assert codes(Gate(0.25).judge(Score("v", GOOD))) == ["unscored"]
 
 
-def test_a_clip_that_its_checks_rule_out_needs_no_score():
+def test_a_clip_that_fails_its_checks_needs_no_score():
     assert codes(Gate(0.25).judge(Score("v", {**GOOD, "luma_mean": 0.0}))) == ["black"]
 
 
-def test_limits_are_named_once():
+def test_each_limit_is_named_once():
     assert len({limit.code for limit in LIMITS.values()}) == len(LIMITS)

@@ -1,4 +1,4 @@
-"""Ids and slugs: the same on any machine, harmless in any key."""
+"""Ids and slugs: the same on every machine, and safe in every bucket key."""
 
 import re
 
@@ -12,7 +12,7 @@ from manifests.variant import Variant
 VARIANT = Variant("starter", "r1", "a red circle", "", 7, 96, 160, 17, 8, 16, 3.0)
 
 
-def test_an_id_written_down_in_2026_still_holds():
+def test_an_id_recorded_in_2026_is_unchanged():
     assert canonical_json({"b": 1, "a": [1.5, "é"]}) == '{"a":[1.5,"é"],"b":1}'.encode()
     assert VARIANT.variant_id == "e7e3dbc4de2aa33c675da6083300606c"
 
@@ -41,11 +41,11 @@ def test_everything_that_decides_pixels_is_in_the_id(change):
     assert VARIANT._replace(**change).variant_id != VARIANT.variant_id
 
 
-def test_composed_and_decomposed_letters_are_one():
+def test_composed_and_decomposed_letters_give_the_same_id():
     assert content_id({"prompt": "caf\u00e9"}) == content_id({"prompt": "cafe\u0301"})
 
 
-def test_a_number_that_is_none_is_refused():
+def test_a_non_finite_number_is_refused():
     with pytest.raises(ValueError, match="Out of range"):
         canonical_json({"guidance_scale": float("nan")})
 
@@ -55,5 +55,5 @@ def test_slugs_are_path_segments(text):
     assert re.fullmatch(r"[a-z0-9][a-z0-9-]{0,39}", slug(text))
 
 
-def test_names_without_latin_letters_stay_apart():
+def test_names_without_latin_letters_get_different_slugs():
     assert slug("春天") != slug("夏天")

@@ -1,4 +1,4 @@
-"""The compose files by Compose itself, and by our rules; no engine is needed to read them."""
+"""The compose files, checked by Docker Compose and by our own rules, without a container engine."""
 
 import copy
 import json
@@ -50,7 +50,7 @@ def once(service: dict[str, Any]) -> bool:
 
 
 def faults(services: dict[str, Any]) -> Iterator[str]:
-    """Yield what Compose takes and we do not."""
+    """Yield violations of our rules that Compose accepts."""
     for name, service in services.items():
         yield from (f"{name}: {fault}" for fault in _faults(service))
         for other, need in service.get("depends_on", {}).items():
@@ -63,22 +63,22 @@ def _faults(service: dict[str, Any]) -> Iterator[str]:
     if not is_pinned(service["image"]):
         yield "its image is not pinned"
     if not service.get("read_only"):
-        yield "it can write its own files"
+        yield "its root file system is writable"
     if service.get("cap_drop") != ["ALL"] or service.get("privileged"):
-        yield "it keeps capabilities"
+        yield "it does not drop all capabilities"
     if "no-new-privileges:true" not in service.get("security_opt", []):
         yield "it can gain privileges"
     limits = service.get("deploy", {}).get("resources", {}).get("limits", {})
     if not limits.get("memory") or not limits.get("cpus"):
         yield "it has no limits"
     if not once(service) and not service.get("healthcheck", {}).get("test"):
-        yield "nobody asks how it is"
+        yield "it has no health check"
     for port in service.get("ports", []):
         if port.get("host_ip") != "127.0.0.1" and port["target"] not in (80, 443):
             yield f"port {port['target']} is open to all"
 
 
-def test_the_rules_hold(services):
+def test_all_services_follow_the_rules(services):
     assert list(faults(services)) == []
 
 
@@ -87,23 +87,23 @@ def test_the_rules_hold(services):
     [
         ("s3", {"image": "ghcr.io/versity/versitygw:latest"}, "not pinned"),
         ("s3", {"image": "ghcr.io/versity/versitygw"}, "not pinned"),
-        ("driver", {"read_only": False}, "write its own files"),
+        ("driver", {"read_only": False}, "root file system is writable"),
         ("driver", {"cap_drop": None}, "capabilities"),
         ("driver", {"privileged": True}, "capabilities"),
         ("proxy", {"security_opt": []}, "gain privileges"),
         ("ray-worker", {"deploy": {}}, "no limits"),
-        ("dashboard", {"healthcheck": {"disable": True}}, "how it is"),
+        ("dashboard", {"healthcheck": {"disable": True}}, "no health check"),
         ("prefect", {"ports": [{"target": 4200, "published": "4200"}]}, "open to all"),
         ("driver", {"depends_on": {"postgres": {"condition": "service_started"}}}, "waits for postgres"),
     ],
 )
-def test_a_broken_service_is_caught(services, service: str, change: dict[str, Any], said: str):
+def test_a_broken_service_is_reported(services, service: str, change: dict[str, Any], said: str):
     broken = copy.deepcopy(services)
     broken[service].update(change)
     assert any(fault.startswith(f"{service}:") and said in fault for fault in faults(broken))
 
 
-def test_compose_refuses_a_word_that_it_does_not_know(tmp_path: Path):
+def test_compose_refuses_an_unknown_key(tmp_path: Path):
     wrong = tmp_path / "wrong.yaml"
     wrong.write_text("services: {driver: {restarts: always}}")
     answer = read(filled(tmp_path), "compose.yaml", wrong)
@@ -112,19 +112,19 @@ def test_compose_refuses_a_word_that_it_does_not_know(tmp_path: Path):
 
 
 @pytest.mark.parametrize("name", SECRETS)
-def test_a_missing_secret_stops_it_with_a_sentence(tmp_path: Path, name: str):
+def test_a_missing_secret_stops_compose_with_a_message(tmp_path: Path, name: str):
     answer = read(filled(tmp_path, **{name: ""}), "compose.yaml")
     assert answer.returncode != 0
     assert f"required variable {name} is missing a value: " in answer.stderr
 
 
-def test_the_example_holds_no_secret():
+def test_the_example_contains_no_secret():
     answer = read(FOLDER / "example.env", "compose.yaml")
     assert answer.returncode != 0
     assert all(f"variable {name} is missing" in answer.stderr for name in SECRETS)
 
 
-def test_what_the_example_calls_defaults_are_the_defaults(tmp_path: Path, services):
+def test_the_defaults_in_the_example_are_the_defaults(tmp_path: Path, services):
     bare = tmp_path / "bare.env"
     bare.write_text(
         "\n".join(f"{name}={name.lower()}-value" for name in SECRETS if name != "REVIEW_URL")
@@ -133,13 +133,13 @@ def test_what_the_example_calls_defaults_are_the_defaults(tmp_path: Path, servic
     assert json.loads(read(bare, "compose.yaml").stdout)["services"] == services
 
 
-def test_optional_settings_are_unset_unless_written(tmp_path: Path, services):
+def test_optional_settings_are_unset_by_default(tmp_path: Path, services):
     assert services["driver"]["environment"]["REELMILL_SIGNER"] is None
     told = json.loads(read(filled(tmp_path, REELMILL_SIGNER="kms"), "compose.yaml").stdout)
     assert told["services"]["driver"]["environment"]["REELMILL_SIGNER"] == "kms"
 
 
-def test_renderers_hold_no_secret_of_bucket_catalogue_or_signer(services):
+def test_renderers_have_no_secret_of_bucket_catalogue_or_signer(services):
     for name in ("ray-head", "ray-worker"):
         assert not [key for key in services[name]["environment"] if key.startswith("REELMILL_")]
         assert set(services[name]["networks"]) == {"state"}

@@ -1,4 +1,4 @@
-"""The Dockerfile by hadolint, and by what hadolint does not look at."""
+"""The Dockerfile, checked by hadolint and by our own rules."""
 
 import re
 import tomllib
@@ -16,7 +16,7 @@ def lint(text: str) -> str:
 
 
 def instructions(text: str) -> list[tuple[str, str]]:
-    """Return keyword and rest of each instruction, continued lines joined, comments left out."""
+    """Return the keyword and arguments of each instruction, with continued lines joined and comments removed."""
     lines = (line for line in text.splitlines() if line.strip() and not line.lstrip().startswith("#"))
     joined = re.sub(r"\\\n\s*", " ", "\n".join(lines))
     return [(line.split(None, 1)[0].upper(), line.split(None, 1)[1]) for line in joined.splitlines()]
@@ -34,7 +34,7 @@ def stages(text: str) -> dict[str, list[tuple[str, str]]]:
 
 
 def faults(text: str) -> Iterator[str]:
-    """Yield what hadolint lets pass and we do not."""
+    """Yield violations of our rules that hadolint accepts."""
     known: set[str] = set()
     for name, lines in stages(text).items():
         base = lines[0][1].split()[0]
@@ -69,11 +69,11 @@ def test_hadolint_finds_nothing():
         (BASE + "RUN cd /x && make\n", "DL3003"),
     ],
 )
-def test_hadolint_catches(line: str, rule: str):
+def test_hadolint_reports_known_faults(line: str, rule: str):
     assert rule in lint(line)
 
 
-def test_nothing_else_is_wrong():
+def test_the_dockerfile_follows_our_rules():
     assert list(faults(DOCKERFILE.read_text())) == []
 
 
@@ -87,18 +87,18 @@ def test_nothing_else_is_wrong():
         ("COPY . .", "ADD . .", "ADD"),
     ],
 )
-def test_a_broken_dockerfile_is_caught(old: str, new: str, said: str):
+def test_a_broken_dockerfile_is_reported(old: str, new: str, said: str):
     assert any(said in fault for fault in faults(DOCKERFILE.read_text().replace(old, new)))
 
 
-def test_dependencies_are_the_pinned_ones_and_come_before_the_program():
+def test_pinned_dependencies_are_installed_before_the_program():
     build = [rest for keyword, rest in stages(DOCKERFILE.read_text())["build"] if keyword in ("RUN", "COPY")]
     assert build[0].startswith("pyproject.toml constraints.txt")
     assert "-c constraints.txt" in build[1]
     assert build.index(". .") == 2
 
 
-def test_what_is_copied_is_there_and_not_ignored():
+def test_copied_files_exist_and_are_not_ignored():
     ignored = (INFRA / "docker" / "Dockerfile.dockerignore").read_text().split()
     assert "*" in ignored
     copied = [
@@ -114,7 +114,7 @@ def test_what_is_copied_is_there_and_not_ignored():
         assert (REPO / source).exists(), source
 
 
-def test_every_package_enters_the_build():
+def test_every_package_is_part_of_the_build():
     project = tomllib.loads((REPO / "pyproject.toml").read_text())
     packages = {name.rstrip("*") for name in project["tool"]["setuptools"]["packages"]["find"]["include"]}
     entering = set((INFRA / "docker" / "Dockerfile.dockerignore").read_text().split())

@@ -1,4 +1,4 @@
-"""The manifests, rendered by kustomize and held against Kubernetes' own schemas and our rules; no cluster is asked."""
+"""The manifests, rendered by kustomize and checked against Kubernetes' schemas and our rules, without a cluster."""
 
 import copy
 from collections.abc import Iterator
@@ -40,7 +40,7 @@ def secrets() -> list[Manifest]:
 
 
 def templates(manifests: list[Manifest]) -> Iterator[tuple[str, Manifest]]:
-    """Yield each pod template with a name for it."""
+    """Yield the name and template of each pod."""
     for item in manifests:
         if item["kind"] == "Deployment":
             yield item["metadata"]["name"], item["spec"]["template"]
@@ -51,7 +51,7 @@ def templates(manifests: list[Manifest]) -> Iterator[tuple[str, Manifest]]:
 
 
 def validate(item: Manifest) -> None:
-    """Raise where a field is unknown, missing or of a wrong type."""
+    """Raise an error if a field is unknown, missing or of a wrong type."""
     if item["kind"] == "RayCluster":
         item = {
             "apiVersion": "v1",
@@ -67,17 +67,17 @@ def ray_faults(item: Manifest) -> Iterator[str]:
     yield from (f"autoscalerOptions has no {key}" for key in spec["autoscalerOptions"].keys() - AUTOSCALER)
     yield from (f"headGroupSpec has no {key}" for key in spec["headGroupSpec"].keys() - HEAD)
     if set(spec["authOptions"]) != {"mode", "secretName"} or spec["authOptions"]["mode"] != "token":
-        yield "Ray asks for no token"
+        yield "Ray requires no token"
     for group in spec["workerGroupSpecs"]:
         yield from (f"workerGroupSpecs has no {key}" for key in group.keys() - WORKERS)
         if not group["minReplicas"] <= group["replicas"] <= group["maxReplicas"]:
-            yield "the replicas are out of their range"
+            yield "replicas is outside its range"
     if any(
         not isinstance(value, str)
         for part in [spec["headGroupSpec"], *spec["workerGroupSpecs"]]
         for value in part["rayStartParams"].values()
     ):
-        yield "rayStartParams take strings"
+        yield "rayStartParams must be strings"
 
 
 def pod_faults(name: str, template: Manifest) -> Iterator[str]:
@@ -90,7 +90,7 @@ def pod_faults(name: str, template: Manifest) -> Iterator[str]:
     if spec.get("enableServiceLinks") is not False:
         yield f"{name}: services write variables into it"
     if name != "ray-head" and spec.get("automountServiceAccountToken") is not False:
-        yield f"{name}: can ask the cluster's API"
+        yield f"{name}: has access to the cluster's API"
     for container in [*spec["containers"], *spec.get("initContainers", [])]:
         yield from (f"{name}/{container['name']}: {fault}" for fault in _container_faults(container))
 
@@ -98,16 +98,16 @@ def pod_faults(name: str, template: Manifest) -> Iterator[str]:
 def _container_faults(container: Manifest) -> Iterator[str]:
     context = container.get("securityContext", {})
     if context.get("allowPrivilegeEscalation") is not False or context.get("capabilities") != {"drop": ["ALL"]}:
-        yield "keeps rights"
+        yield "can gain privileges"
     if not context.get("readOnlyRootFilesystem"):
-        yield "can write its own files"
+        yield "its root file system is writable"
     if not is_pinned(container["image"]):
         yield "its image is not pinned"
     resources = container.get("resources", {})
     if not resources.get("limits", {}).get("memory") or not resources.get("requests", {}).get("cpu"):
         yield "no limits or requests"
     if any(value.get("value") for value in container.get("env", []) if value["name"].endswith(("TOKEN", "SECRET"))):
-        yield "a secret stands in the open"
+        yield "a secret is in plain text"
 
 
 def probe_faults(item: Manifest) -> Iterator[str]:
@@ -125,7 +125,7 @@ REFERENCES = {"configMapRef": "ConfigMap", "secretRef": "Secret", "secretKeyRef"
 
 
 def wanted(manifests: list[Manifest]) -> set[tuple[str, str]]:
-    """Return kind and name of all that pods refer to."""
+    """Return the kind and name of each object that pods refer to."""
     found = set()
     for part in walk([template for _, template in templates(manifests)]):
         if isinstance(part, dict):
@@ -139,7 +139,7 @@ def wanted(manifests: list[Manifest]) -> set[tuple[str, str]]:
     return found
 
 
-def chooses(selector: dict[str, str], template: Manifest) -> bool:
+def matches_pod(selector: dict[str, str], template: Manifest) -> bool:
     return selector.items() <= template["metadata"]["labels"].items()
 
 
@@ -163,7 +163,7 @@ def test_kubernetes_schemas_know_every_field(manifests, secrets):
         ("PersistentVolumeClaim", ["spec", "accessMode"], "ReadWriteOnce"),
     ],
 )
-def test_an_unknown_or_wrong_field_is_caught(manifests, kind: str, path: list, value: Any):
+def test_an_unknown_or_wrong_field_is_refused(manifests, kind: str, path: list, value: Any):
     broken = copy.deepcopy(of_kind(manifests, kind)[0])
     target = broken
     for part in path[:-1]:
@@ -173,7 +173,7 @@ def test_an_unknown_or_wrong_field_is_caught(manifests, kind: str, path: list, v
         validate(broken)
 
 
-def test_the_rules_hold_for_every_pod(manifests):
+def test_every_pod_follows_the_rules(manifests):
     assert [fault for name, template in templates(manifests) for fault in pod_faults(name, template)] == []
     assert [fault for item in of_kind(manifests, "Deployment") for fault in probe_faults(item)] == []
 
@@ -185,27 +185,30 @@ def test_the_rules_hold_for_every_pod(manifests):
         (lambda pod: pod["securityContext"].pop("seccompProfile"), "seccomp"),
         (lambda pod: pod.pop("enableServiceLinks"), "services write"),
         (lambda pod: pod.pop("automountServiceAccountToken"), "cluster's API"),
-        (lambda pod: pod["containers"][0].pop("securityContext"), "keeps rights"),
-        (lambda pod: pod["containers"][0]["securityContext"].pop("readOnlyRootFilesystem"), "its own files"),
+        (lambda pod: pod["containers"][0].pop("securityContext"), "can gain privileges"),
+        (
+            lambda pod: pod["containers"][0]["securityContext"].pop("readOnlyRootFilesystem"),
+            "root file system is writable",
+        ),
         (lambda pod: pod["containers"][0].update(image="caddy"), "not pinned"),
         (lambda pod: pod["containers"][0].pop("resources"), "no limits"),
-        (lambda pod: pod["containers"][0].update(env=[{"name": "RAY_AUTH_TOKEN", "value": "x"}]), "in the open"),
+        (lambda pod: pod["containers"][0].update(env=[{"name": "RAY_AUTH_TOKEN", "value": "x"}]), "in plain text"),
     ],
 )
-def test_a_careless_pod_is_caught(manifests, change, said: str):
+def test_an_insecure_pod_is_reported(manifests, change, said: str):
     template = copy.deepcopy(next(template for name, template in templates(manifests) if name == "dashboard"))
     change(template["spec"])
     assert any(said in fault for fault in pod_faults("dashboard", template))
 
 
-def test_a_deployment_without_probes_is_caught(manifests):
+def test_a_deployment_without_probes_is_reported(manifests):
     broken = copy.deepcopy(of_kind(manifests, "Deployment")[0])
     for container in broken["spec"]["template"]["spec"]["containers"]:
         container.pop("livenessProbe", None)
     assert any("no livenessProbe" in fault for fault in probe_faults(broken))
 
 
-def test_the_ray_cluster_uses_what_kuberay_has(manifests):
+def test_the_ray_cluster_uses_only_fields_of_kuberay(manifests):
     assert [fault for item in of_kind(manifests, "RayCluster") for fault in ray_faults(item)] == []
 
 
@@ -214,12 +217,12 @@ def test_the_ray_cluster_uses_what_kuberay_has(manifests):
     [
         (lambda spec: spec.update(autoscaling=True), "has no autoscaling"),
         (lambda spec: spec["authOptions"].update(mode="disabled"), "no token"),
-        (lambda spec: spec["workerGroupSpecs"][0].update(maxReplicas=-1), "out of their range"),
+        (lambda spec: spec["workerGroupSpecs"][0].update(maxReplicas=-1), "outside its range"),
         (lambda spec: spec["workerGroupSpecs"][0].update(gpus=1), "has no gpus"),
-        (lambda spec: spec["headGroupSpec"]["rayStartParams"].update({"num-cpus": 0}), "take strings"),
+        (lambda spec: spec["headGroupSpec"]["rayStartParams"].update({"num-cpus": 0}), "must be strings"),
     ],
 )
-def test_a_broken_ray_cluster_is_caught(manifests, change, said: str):
+def test_a_broken_ray_cluster_is_reported(manifests, change, said: str):
     broken = copy.deepcopy(of_kind(manifests, "RayCluster")[0])
     change(broken["spec"])
     assert any(said in fault for fault in ray_faults(broken))
@@ -232,23 +235,23 @@ def test_a_worker_has_one_gpu_and_the_group_scales_to_nothing(manifests):
     assert group["minReplicas"] == 0 < group["maxReplicas"]
 
 
-def test_everything_that_pods_refer_to_is_there(manifests, secrets):
+def test_everything_that_pods_refer_to_exists(manifests, secrets):
     assert wanted(manifests)
     assert wanted(manifests) - named([*manifests, *secrets]) == set()
-    assert wanted(manifests) - named(manifests), "secrets are no part of what kustomize applies"
+    assert wanted(manifests) - named(manifests), "secrets are applied separately from kustomize"
 
 
-def test_a_missing_secret_is_noticed(manifests, secrets):
+def test_a_missing_secret_is_reported(manifests, secrets):
     without = [item for item in secrets if item["metadata"]["name"] != "ray-token"]
     assert wanted(manifests) - named([*manifests, *without]) == {("Secret", "ray-token")}
 
 
-def test_no_secret_is_applied_or_filled_in(manifests, secrets):
+def test_secrets_are_not_applied_and_contain_placeholders_only(manifests, secrets):
     assert of_kind(manifests, "Secret") == []
     assert all("REPLACE" in value for item in secrets for value in item["stringData"].values())
 
 
-def test_selectors_choose_pods_that_exist(manifests):
+def test_selectors_match_existing_pods(manifests):
     pods = [template for _, template in templates(manifests)]
     selectors = [item["spec"]["selector"] for item in of_kind(manifests, "Service")]
     selectors += [
@@ -257,18 +260,20 @@ def test_selectors_choose_pods_that_exist(manifests):
         for item in of_kind(manifests, kind)
     ]
     assert len(selectors) == 8
-    assert all(any(chooses(selector, pod) for pod in pods) for selector in selectors)
-    assert not any(chooses({"app.kubernetes.io/component": "drivers"}, pod) for pod in pods)
+    assert all(any(matches_pod(selector, pod) for pod in pods) for selector in selectors)
+    assert not any(matches_pod({"app.kubernetes.io/component": "drivers"}, pod) for pod in pods)
 
 
-def test_services_name_ports_that_their_pods_have(manifests):
+def test_services_use_ports_of_their_pods(manifests):
     for service in of_kind(manifests, "Service"):
-        pod = next(template for _, template in templates(manifests) if chooses(service["spec"]["selector"], template))
+        pod = next(
+            template for _, template in templates(manifests) if matches_pod(service["spec"]["selector"], template)
+        )
         open_ports = {port["name"] for container in pod["spec"]["containers"] for port in container.get("ports", [])}
         assert {port["targetPort"] for port in service["spec"]["ports"]} <= open_ports
 
 
-def test_network_policies_speak_of_components_that_exist(manifests):
+def test_network_policies_cover_exactly_the_existing_components(manifests):
     components = {template["metadata"]["labels"]["app.kubernetes.io/component"] for _, template in templates(manifests)}
     policies = of_kind(manifests, "NetworkPolicy")
     spoken = {

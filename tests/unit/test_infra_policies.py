@@ -1,4 +1,4 @@
-"""The roles' policies: they name what the code calls, and moto's IAM lets each role do its work and no more."""
+"""The policies of the roles: they allow exactly what the code calls, and each role can do exactly its work in moto."""
 
 import ast
 import hashlib
@@ -75,9 +75,9 @@ def actions(names: list[str]) -> set[str]:
 
 
 def calls(source: str) -> set[str]:
-    """Return the operations that a module asks of its client, those of paginators and presigned URLs included.
+    """Return the operations that a module calls on its client, including those of paginators and presigned URLs.
 
-    A module that names boto3 nowhere has another kind of client, and asks AWS nothing.
+    A module that does not mention boto3 has another kind of client and does not call AWS.
     """
     found = set()
     if "boto" not in source:
@@ -98,17 +98,17 @@ def faults(name: str, document: Policy) -> Iterator[str]:
             continue
         if any("*" in action for action in listed(part["Action"])) or "NotAction" in part:
             yield f"{name}: {part['Sid']} allows by pattern"
-        if "*" in listed(part.get("Resource", "*")) and name != "key":  # in a key's policy it means the key
+        if "*" in listed(part.get("Resource", "*")) and name != "key":  # in a key policy, "*" means the key itself
             yield f"{name}: {part['Sid']} allows everywhere"
         if part.get("Principal") == "*":
-            yield f"{name}: {part['Sid']} allows anybody"
+            yield f"{name}: {part['Sid']} allows everyone"
 
 
 ALL = sorted(path.stem for path in FOLDER.glob("*.json"))
 
 
 @pytest.mark.parametrize("name", ALL)
-def test_nothing_is_allowed_by_pattern_or_everywhere(name: str):
+def test_no_policy_allows_wildcards(name: str):
     assert list(faults(name, policy(name))) == []
 
 
@@ -118,10 +118,10 @@ def test_nothing_is_allowed_by_pattern_or_everywhere(name: str):
         ({"Action": "s3:*"}, "by pattern"),
         ({"Action": ["s3:GetObject", "s3:Put*"]}, "by pattern"),
         ({"Resource": "*"}, "everywhere"),
-        ({"Principal": "*"}, "anybody"),
+        ({"Principal": "*"}, "everyone"),
     ],
 )
-def test_a_broad_statement_is_caught(change: dict[str, Any], said: str):
+def test_a_broad_statement_is_reported(change: dict[str, Any], said: str):
     broad = policy("publisher")
     broad["Statement"][0] |= change
     assert any(said in fault for fault in faults("publisher", broad))
@@ -135,21 +135,21 @@ def test_terraform_gives_the_roles_these_policies():
     assert {name for names in ROLES.values() for name in names} | {"bucket", "key"} == set(ALL)
 
 
-def test_the_code_calls_nothing_that_no_policy_names():
+def test_policies_allow_exactly_the_calls_of_the_code():
     called = {name for path in (REPO / "adapters").rglob("*.py") for name in calls(path.read_text())}
     assert {"put_object", "list_objects_v2", "get_object", "sign"} <= called
-    assert called - NEEDS.keys() == set(), "say in NEEDS what IAM asks for it"
+    assert called - NEEDS.keys() == set(), "add the IAM permission for the call to NEEDS"
     needed = set().union(*(NEEDS[name] for name in called))
     granted = actions([name for names in ROLES.values() for name in names])
     assert needed == granted
 
 
-def test_a_new_call_is_noticed():
+def test_a_new_call_is_reported():
     source = "import boto3\nself._client.get_object_tagging(Bucket=name)"
     assert calls(source) - NEEDS.keys() == {"get_object_tagging"}
 
 
-def test_only_publishers_sign_and_only_digests():
+def test_only_publisher_and_dashboard_can_sign_and_only_digests():
     assert [role for role, names in ROLES.items() if "kms:Sign" in actions(names)] == ["publisher", "dashboard"]
     signing = policy("key")["Statement"][1]
     assert signing["Principal"]["AWS"] == [NAMES["publisher_arn"], NAMES["dashboard_arn"]]
@@ -161,7 +161,7 @@ def test_only_publishers_sign_and_only_digests():
     assert "kms:Sign" not in policy("key")["Statement"][0]["Action"]
 
 
-def test_the_bucket_refuses_plain_http_and_second_writes():
+def test_the_bucket_refuses_plain_http_and_overwriting():
     tls, once = policy("bucket")["Statement"]
     assert tls["Condition"] == {"Bool": {"aws:SecureTransport": "false"}}
     assert set(tls["Resource"]) == {NAMES["bucket_arn"], f"{NAMES['bucket_arn']}/*"}
@@ -171,7 +171,7 @@ def test_the_bucket_refuses_plain_http_and_second_writes():
 
 @pytest.fixture
 def aws() -> Iterator[None]:
-    """AWS as moto plays it, with a published clip and a staged master in the bucket."""
+    """AWS simulated by moto, with a published clip and a staged master in the bucket."""
     with mock_aws():
         client = boto3.client("s3", region_name="us-east-1")
         client.create_bucket(Bucket=BUCKET)
@@ -217,13 +217,13 @@ MAY = {
     "renderer": {"stage", "read staged", "find nothing", "list"},
     "publisher": STEPS.keys() - {"move aside", "move back", "remove published"},
     "dashboard": STEPS.keys(),
-    "sweeper": STEPS.keys(),  # it must be able to put back what was committed while it was moved aside
+    "sweeper": STEPS.keys(),  # it moves a file back if its key is committed during the move
 }
 
 
 @set_initial_no_auth_action_count(0)
 def refused(bucket: S3Bucket, folder: Path) -> dict[str, str]:
-    """Try every step; return those that IAM does not let through, with what was said."""
+    """Try every step; return those that IAM refuses, with the error messages."""
     found = {}
     for name, step in STEPS.items():
         try:
@@ -234,13 +234,13 @@ def refused(bucket: S3Bucket, folder: Path) -> dict[str, str]:
 
 
 @pytest.mark.parametrize("role", sorted(ROLES))
-def test_a_role_does_its_work_and_no_more(aws, tmp_path: Path, role: str):
+def test_a_role_can_do_exactly_its_work(aws, tmp_path: Path, role: str):
     found = refused(as_role(role), tmp_path)
     assert found.keys() == STEPS.keys() - MAY[role], found
     assert all("AccessDenied" in said or "(403)" in said for said in found.values()), found
 
 
-def test_nobody_reaches_another_prefix(aws):
+def test_no_role_reaches_another_prefix(aws):
     boto3.client("s3", region_name="us-east-1").put_object(Bucket=BUCKET, Key="other/there.mp4", Body=b"x")
     mine = as_role("dashboard")
     mine._prefix = "other/"

@@ -1,6 +1,6 @@
-"""Terraform's files: form, rules, and what the variables refuse. AWS's provider cannot be had here.
+"""The Terraform files: formatting, rules and validation of variables, without the AWS provider.
 
-What needs the program is skipped where it is missing; the rules that matter are held a second time without it.
+Tests that need the terraform program are skipped if it is missing; the important rules are also tested without it.
 """
 
 import copy
@@ -25,13 +25,13 @@ Body = dict[str, Any]
 def terraform(*arguments: str, cwd: Path):
     program = shutil.which("terraform")
     if program is None:
-        pytest.skip("terraform is missing, and no package brings it")
+        pytest.skip("the terraform program is not installed, and no Python package contains it")
     quiet = os.environ | {"TF_CLI_CONFIG_FILE": os.devnull, "CHECKPOINT_DISABLE": "1"}
     return run(program, *arguments, cwd=cwd, env=quiet)
 
 
 def plain(value: Any) -> Any:
-    """Return what the parser found without its quotes and its marks."""
+    """Return the parser's result without its quotes and markers."""
     if isinstance(value, dict):
         return {plain(key): plain(part) for key, part in value.items() if not key.startswith("__")}
     if isinstance(value, list):
@@ -41,7 +41,7 @@ def plain(value: Any) -> Any:
 
 @pytest.fixture(scope="module")
 def parsed() -> dict[str, Body]:
-    """Every resource by type; there is one of each."""
+    """The resources by type; there is one of each type."""
     found: dict[str, Body] = {}
     for path in sorted(FOLDER.glob("*.tf")):
         with path.open() as file:
@@ -57,12 +57,12 @@ def faults(resources: dict[str, Body]) -> Iterator[str]:
     if not all(public.get(name) in (True, "true") for name in BLOCKED):
         yield "the bucket may be public"
     if resources["aws_s3_bucket_versioning"]["versioning_configuration"][0]["status"] != "Enabled":
-        yield "no versions are kept"
+        yield "versioning is not enabled"
     rule = resources["aws_s3_bucket_server_side_encryption_configuration"]["rule"][0]
     if rule["apply_server_side_encryption_by_default"][0]["sse_algorithm"] not in ("AES256", "aws:kms"):
         yield "the bucket is not encrypted"
     if resources["aws_s3_bucket_ownership_controls"]["rule"][0]["object_ownership"] != "BucketOwnerEnforced":
-        yield "ACLs count"
+        yield "ACLs are in effect"
     key = resources["aws_kms_key"]
     if (key["key_usage"], key["customer_master_key_spec"]) != ("SIGN_VERIFY", "ECC_NIST_P256"):
         yield "the key does not sign as ES256"
@@ -75,17 +75,17 @@ def _lifecycle_faults(rules: list[Body]) -> Iterator[str]:
     if any("days" in part for rule in everywhere for part in rule.get("expiration", [])):
         yield "published clips expire"
     if not any("abort_incomplete_multipart_upload" in rule for rule in everywhere):
-        yield "abandoned uploads stay"
+        yield "abandoned uploads are not deleted"
     if not any("noncurrent_version_expiration" in rule for rule in everywhere):
-        yield "old versions stay"
+        yield "old versions are not deleted"
     expiring = {rule["filter"][0].get("prefix") for rule in rules if "days" in str(rule.get("expiration"))}
     if "${var.prefix}quarantine/" not in expiring:
         yield "quarantine/ is never cleared"
     if "${var.prefix}staging/" in expiring:
-        yield "what waits for a person expires"
+        yield "clips that wait for review expire"
 
 
-def test_the_rules_hold(parsed):
+def test_the_resources_follow_the_rules(parsed):
     assert list(faults(parsed)) == []
 
 
@@ -97,7 +97,7 @@ def test_the_rules_hold(parsed):
         (
             "aws_s3_bucket_versioning",
             lambda body: body["versioning_configuration"][0].update(status="Suspended"),
-            "no versions",
+            "versioning is not",
         ),
         (
             "aws_s3_bucket_server_side_encryption_configuration",
@@ -114,7 +114,7 @@ def test_the_rules_hold(parsed):
         (
             "aws_s3_bucket_lifecycle_configuration",
             lambda body: body["rule"][0].update(expiration=[{"days": 60}]),
-            "waits for a person",
+            "wait for review",
         ),
         ("aws_s3_bucket_lifecycle_configuration", lambda body: body["rule"].pop(), "abandoned uploads"),
         ("aws_s3_bucket_lifecycle_configuration", lambda body: body["rule"].pop(2), "old versions"),
@@ -125,13 +125,13 @@ def test_the_rules_hold(parsed):
         ),
     ],
 )
-def test_a_broken_resource_is_caught(parsed, kind: str, change, said: str):
+def test_a_broken_resource_is_reported(parsed, kind: str, change, said: str):
     broken = copy.deepcopy(parsed)
     change(broken[kind])
     assert any(said in fault for fault in faults(broken))
 
 
-def test_versions_are_pinned_and_variables_described():
+def test_versions_are_pinned_and_variables_are_described():
     with (FOLDER / "versions.tf").open() as file:
         settings = plain(hcl2.load(file))["terraform"][0]
     assert settings["required_version"] == ">= 1.9, < 2.0"
@@ -166,19 +166,19 @@ def conditions() -> dict[str, str]:
         ("trusted_principals", "*", False),
     ],
 )
-def test_variables_take_what_is_right_alone(name: str, value: str, is_taken: bool):
+def test_variables_accept_only_valid_values(name: str, value: str, is_taken: bool):
     assert bool(re.search(conditions()[name], value)) == is_taken
 
 
 HEAD = re.compile(r'^(resource|data|variable) "(\w+)"(?: "(\w+)")?', re.MULTILINE)
 LOCALS = re.compile(r"^locals \{\n(.*?)^\}", re.MULTILINE | re.DOTALL)
 PLAIN = re.compile(r'#.*|"(?:[^"$\n]|\$(?!\{))*"')
-"""Comments, and strings that hold no expression."""
+"""Comments, and strings without an expression."""
 REFERENCE = re.compile(r"\b(?:var|local)\.\w+|\b(?:data\.)?aws_\w+\.\w+")
 
 
 def dangling(texts: Iterable[str]) -> set[str]:
-    """Return what is referred to and nowhere declared: variables, locals, data and resources."""
+    """Return the variables, locals, data sources and resources that are used but not declared."""
     text = "\n".join(texts)
     start = {"resource": "", "data": "data.", "variable": "var."}
     known = {start[kind] + ".".join(filter(None, names)) for kind, *names in HEAD.findall(text)}
@@ -192,7 +192,7 @@ def test_everything_that_is_referred_to_is_declared():
     assert dangling(TEXTS.values()) == set()
 
 
-def test_a_dangling_reference_is_noticed():
+def test_a_dangling_reference_is_reported():
     wrong = "x = var.regin + aws_kms_key.signer.arn + local.nams + data.aws_partition.now.partition\n"
     assert dangling([*TEXTS.values(), wrong]) == {
         "var.regin",
@@ -202,19 +202,19 @@ def test_a_dangling_reference_is_noticed():
     }
 
 
-def test_fmt_finds_nothing():
+def test_the_files_are_formatted():
     answer = terraform("fmt", "-check", "-diff", cwd=FOLDER)
     assert answer.returncode == 0, answer.stdout
 
 
-def test_fmt_finds_what_is_crooked(tmp_path: Path):
+def test_fmt_reports_a_badly_formatted_file(tmp_path: Path):
     (tmp_path / "crooked.tf").write_text('variable "x" {\ntype=string\n}\n')
     assert terraform("fmt", "-check", cwd=tmp_path).returncode != 0
 
 
 @pytest.fixture(scope="module")
 def logic(tmp_path_factory) -> Path:
-    """What needs no provider: the variables, who has which policy, and the policies themselves."""
+    """The part that needs no provider: the variables, the policies of each role, and the policies themselves."""
     folder = tmp_path_factory.mktemp("logic")
     shutil.copy(FOLDER / "variables.tf", folder)
     shutil.copytree(FOLDER / "policies", folder / "policies")
@@ -262,7 +262,7 @@ def test_each_role_gets_its_policies(logic):
         ("trusted_principals", '["*"]', "allow everyone to assume the roles"),
     ],
 )
-def test_a_wrong_variable_is_refused_with_a_sentence(logic, name: str, value: str, said: str):
+def test_an_invalid_variable_is_refused_with_a_message(logic, name: str, value: str, said: str):
     answer = plan(logic, **{name: value})
     assert answer.returncode != 0
     assert said in " ".join(re.sub(r"[│╷╵]", " ", answer.stderr).split())

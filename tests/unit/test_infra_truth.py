@@ -1,4 +1,4 @@
-"""infra/ and its guide name only what the code has: settings, commands, flows, queues, versions."""
+"""infra/ and its guide mention only settings, commands, flows, queues and versions that exist."""
 
 import re
 from collections.abc import Iterable, Iterator
@@ -19,7 +19,7 @@ from flows.settings import Settings, load_settings
 FILES = sorted(path for path in INFRA.rglob("*") if path.is_file() and ".terraform" not in path.parts)
 GUIDE = REPO / "docs" / "operations.md"
 OURS = {"PREFECT_AUTH", "PREFECT_POSTGRES_PASSWORD"}
-"""What compose asks the operator for; no settings of Prefect's."""
+"""Variables that compose requires from the operator; they are not settings of Prefect."""
 
 
 def text_of(path: Path) -> str:
@@ -40,7 +40,7 @@ def unknown_to_prefect(text: str) -> set[str]:
 
 
 def unknown_commands(commands: Iterable[list[str]]) -> set[str]:
-    """Return what is no command of `reelmill`, or no option of one."""
+    """Return the commands and options that `reelmill` does not have."""
     group: Any = typer.main.get_command(app)
     return {" ".join(words) for words in commands if not _is_known(group, words)}
 
@@ -61,7 +61,7 @@ def documents() -> Iterator[Any]:
 
 
 def command_lines() -> Iterator[list[str]]:
-    """Yield each list in compose, Kubernetes and the Dockerfile that starts a program of ours."""
+    """Yield each command in compose, Kubernetes and the Dockerfile that starts one of our programs."""
     for part in walk(list(documents())):
         if isinstance(part, list) and part and part[0] in ("reelmill", "prefect", "python", "ray"):
             yield part
@@ -70,7 +70,7 @@ def command_lines() -> Iterator[list[str]]:
 
 
 def unknown_modules(commands: Iterable[list[str]]) -> set[str]:
-    """Return what is no module of ours behind `python -m`, or an option that its text does not name."""
+    """Return commands of `python -m` with an unknown module, or with an option that the module does not mention."""
     found = set()
     for words in commands:
         path = REPO / f"{words[0].replace('.', '/')}.py"
@@ -81,7 +81,7 @@ def unknown_modules(commands: Iterable[list[str]]) -> set[str]:
 
 
 def environments() -> dict[str, dict[str, str]]:
-    """Return what compose and Kubernetes set where campaigns are driven, filled in."""
+    """Return the environment of the campaign worker in compose and Kubernetes, with variables filled in."""
     compose = yaml.safe_load(text_of(INFRA / "compose" / "compose.yaml"))["services"]["driver"]["environment"]
     maps = [
         *yaml.safe_load_all(text_of(INFRA / "kubernetes" / "config.yaml")),
@@ -95,7 +95,7 @@ def environments() -> dict[str, dict[str, str]]:
 
 
 def filled(value: str) -> str:
-    """Put defaults, and a word where there is none, in the place of compose's variables."""
+    """Replace compose's variables by their defaults, or by an example value if there is none."""
     return re.sub(r"\$\{\w+(?::-([^}]*)|:\?[^}]*)\}", lambda found: found[1] or "https://given.example", value)
 
 
@@ -107,14 +107,14 @@ def deployment_faults(deployments: list[dict[str, Any]]) -> Iterator[str]:
     for item in deployments:
         module, _, name = item["entrypoint"].partition(":")
         if not (REPO / f"{module.replace('.', '/')}.py").is_file() or not name:
-            yield f"{item['name']}: {item['entrypoint']} is not there"
+            yield f"{item['name']}: {item['entrypoint']} does not exist"
         pool = item["work_pool"]
         if pool["name"] != "reelmill":
-            yield f"{item['name']}: nobody works for the pool {pool['name']}"
+            yield f"{item['name']}: no worker serves the pool {pool['name']}"
         if pool.get("work_queue_name", "default") not in queues():
-            yield f"{item['name']}: nobody works for the queue {pool['work_queue_name']}"
+            yield f"{item['name']}: no worker serves the queue {pool['work_queue_name']}"
     fed = {item["work_pool"].get("work_queue_name", "default") for item in deployments}
-    yield from (f"the queue {name} is never fed" for name in sorted(queues() - fed))
+    yield from (f"the queue {name} has no deployment" for name in sorted(queues() - fed))
 
 
 @pytest.mark.parametrize("path", [*FILES, GUIDE], ids=lambda path: path.relative_to(REPO).as_posix())
@@ -123,7 +123,7 @@ def test_settings_exist(path: Path):
     assert unknown_to_prefect(text_of(path)) == set()
 
 
-def test_an_unknown_setting_is_noticed():
+def test_an_unknown_setting_is_reported():
     assert unknown_settings("REELMILL_HOME=/x REELMILL_HOUSE: y") == {"REELMILL_HOUSE"}
     assert unknown_to_prefect("PREFECT_API_URL PREFECT_API_LINK") == {"PREFECT_API_LINK"}
 
@@ -140,13 +140,13 @@ def test_modules_exist():
     assert unknown_modules(ours) == set()
 
 
-def test_an_unknown_module_is_noticed():
+def test_an_unknown_module_is_reported():
     wrong = [["flows.deployment", "--deploy"], ["flows.prefect.deployments", "--deplore"]]
     assert unknown_modules(wrong) == {"flows.deployment --deploy", "flows.prefect.deployments --deplore"}
 
 
 @pytest.mark.parametrize("where", ["compose", "kubernetes"])
-def test_renderers_are_handed_a_bucket_for_staging_and_postgresql(where: str, monkeypatch, tmp_path: Path):
+def test_renderers_receive_shared_staging_and_postgresql(where: str, monkeypatch, tmp_path: Path):
     for name, value in environments()[where].items():
         monkeypatch.setenv(name, value)
     monkeypatch.setenv("REELMILL_HOME", str(tmp_path / "driver"))
@@ -171,33 +171,33 @@ def test_commands_of_the_guide_exist():
     assert unknown_commands([span.split("#")[0].split() for span in spans]) == set()
 
 
-def test_files_that_the_guide_names_are_there():
+def test_files_that_the_guide_names_exist():
     named = re.findall(r"`((?:infra|tests)/[\w./-]+)`", text_of(GUIDE))
     named += [f"docs/{target}" for target in re.findall(r"\]\(([^)#]+)\)", text_of(GUIDE))]
     assert len(named) > 5
     assert [name for name in named if not (REPO / name).exists()] == []
 
 
-def test_an_unknown_command_is_noticed():
+def test_an_unknown_command_is_reported():
     assert unknown_commands([["review", "--prot", "1"], ["revue"], ["audit", "verify"]]) == {"review --prot 1", "revue"}
 
 
-def test_deployments_and_workers_fit():
+def test_deployments_and_workers_match():
     deployments = yaml.safe_load(text_of(REPO / "prefect.yaml"))["deployments"]
     assert {"campaign", "stock", "sweep", "watch"} <= {item["name"] for item in deployments}
     assert list(deployment_faults(deployments)) == []
 
 
-def test_a_deployment_that_nobody_runs_is_noticed():
+def test_a_deployment_without_a_worker_is_reported():
     wrong = [{"name": "x", "entrypoint": "flows.nothing:x", "work_pool": {"name": "y", "work_queue_name": "z"}}]
     said = list(deployment_faults(wrong))
     assert said == [
-        "x: flows.nothing:x is not there",
-        "x: nobody works for the pool y",
-        "x: nobody works for the queue z",
-        "the queue default is never fed",
-        "the queue sweep is never fed",
-        "the queue watch is never fed",
+        "x: flows.nothing:x does not exist",
+        "x: no worker serves the pool y",
+        "x: no worker serves the queue z",
+        "the queue default has no deployment",
+        "the queue sweep has no deployment",
+        "the queue watch has no deployment",
     ]
 
 
@@ -219,19 +219,19 @@ def test_compose_and_kubernetes_run_the_same_workers_and_server():
     assert server == config["prefect-server"]
 
 
-def test_one_user_everywhere():
+def test_containers_use_the_same_user_everywhere():
     uid = re.findall(r"^USER (\d+):\d+$", text_of(INFRA / "docker" / "Dockerfile"), re.MULTILINE)[-1]
     users = {part["runAsUser"] for part in walk(list(documents())) if isinstance(part, dict) and "runAsUser" in part}
     assert users == {int(uid)}
     assert f"uid={uid}," in text_of(INFRA / "compose" / "compose.yaml")
 
 
-def test_versions_are_those_of_the_pins():
+def test_versions_match_the_pins():
     pins = dict(line.split("==") for line in text_of(REPO / "constraints.txt").split())
     assert f'rayVersion: "{pins["ray"]}"' in text_of(INFRA / "kubernetes" / "ray.yaml")
 
 
-def test_terraform_binds_the_accounts_that_pods_have():
+def test_terraform_binds_the_service_accounts_of_the_pods():
     items = yaml.safe_load_all(text_of(INFRA / "kubernetes" / "accounts.yaml"))
     accounts = {item["metadata"]["name"] for item in items}
     block = re.search(r"  roles = \{\n(.*?)\n  \}", text_of(INFRA / "terraform" / "roles.tf"), re.DOTALL)[1]

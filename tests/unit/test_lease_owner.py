@@ -1,14 +1,14 @@
-"""An owner's name tells whether it lives."""
+"""The name of a lease owner shows whether its process is alive."""
 
 import subprocess
 import sys
 
-from tasks.runtime.lease_owner import current_owner, is_dead, lives_here
+from tasks.runtime.lease_owner import current_owner, is_alive, is_dead
 
 
-def test_this_process_lives():
+def test_the_current_process_is_alive():
     assert not is_dead(current_owner())
-    assert lives_here(current_owner())
+    assert is_alive(current_owner())
 
 
 def test_a_killed_process_is_dead():
@@ -16,11 +16,11 @@ def test_a_killed_process_is_dead():
     child = subprocess.Popen([sys.executable, "-c", code], stdout=subprocess.PIPE, stdin=subprocess.PIPE, text=True)
     owner = child.stdout.readline().strip()
     assert not is_dead(owner)
-    assert lives_here(owner)
+    assert is_alive(owner)
     child.kill()
     child.wait()
     assert is_dead(owner)
-    assert not lives_here(owner)
+    assert not is_alive(owner)
     for pipe in (child.stdout, child.stdin):
         pipe.close()
 
@@ -35,13 +35,13 @@ def test_a_reused_process_id_is_another_process():
         f"elsewhere:{boot}:{pid}:{started}",
         f"{host}:{boot}:{pid}:",
         "",
-        "somebody",
+        "unknown",
         f"{pid}:{started}",
     ):
-        assert not lives_here(other)
+        assert not is_alive(other)
 
 
-def test_other_hosts_and_odd_names_are_never_called_dead():
+def test_other_hosts_and_invalid_names_are_never_considered_dead():
     assert not is_dead("elsewhere:abc:1:1")
-    assert not is_dead("somebody")
+    assert not is_dead("unknown")
     assert not is_dead("")

@@ -1,4 +1,4 @@
-"""Log lines carry their scope and no secret, through every handler, Prefect's included."""
+"""Log lines contain their scope and no secret, with every handler including Prefect's."""
 
 import io
 import json
@@ -33,7 +33,7 @@ def settings(tmp_path) -> Settings:
 
 
 @pytest.fixture(autouse=True)
-def _as_it_was() -> Iterator[None]:
+def _restore_logging() -> Iterator[None]:
     root, made = logging.getLogger(), logging.getLogRecordFactory()
     handlers, levels = list(root.handlers), {name: logging.getLogger(name).level for name in logs.OURS}
     yield
@@ -48,7 +48,7 @@ def line_of(capsys: pytest.CaptureFixture[str]) -> dict[str, str]:
     return json.loads(text)
 
 
-def test_a_line_is_one_object_with_its_scope(settings, capsys):
+def test_a_line_is_one_json_object_with_its_scope(settings, capsys):
     prepare_logs(settings)
     prepare_logs(settings)
     with scope(campaign_id="spring-1", shard="s0"), scope(variant_id="v", brief_id="cup"):
@@ -66,14 +66,14 @@ def test_a_line_is_one_object_with_its_scope(settings, capsys):
     }
 
 
-def test_other_libraries_say_warnings_alone(settings, capsys):
+def test_other_libraries_log_warnings_only(settings, capsys):
     prepare_logs(settings)
     logging.getLogger("somelib").info("a request")
     logging.getLogger("somelib").warning("a warning")
     assert line_of(capsys)["message"] == "a warning"
 
 
-def test_no_secret_of_the_settings_is_in_any_part_of_a_line(settings, capsys):
+def test_no_part_of_a_line_contains_a_secret(settings, capsys):
     prepare_logs(settings)
     log = logging.getLogger("tasks.render.render")
     for secret in CANARIES:
@@ -84,7 +84,7 @@ def test_no_secret_of_the_settings_is_in_any_part_of_a_line(settings, capsys):
                 raise ValueError(secret) from error
         except ValueError:
             log.exception("said %r, %s", {"key": secret}, secret, stack_info=True)
-            log.warning("%d", secret)  # arguments that do not fit
+            log.warning("%d", secret)  # arguments that do not match the format
     with scope(campaign_id="oidcSecret0"):
         log.warning("scope")
     said = capsys.readouterr().err
@@ -93,7 +93,7 @@ def test_no_secret_of_the_settings_is_in_any_part_of_a_line(settings, capsys):
     assert "Traceback" in json.loads(said.splitlines()[0])["exception"]
 
 
-def test_the_path_of_a_webhook_is_secret_without_its_host(settings):
+def test_the_path_of_a_webhook_is_secret_on_its_own(settings):
     assert {"/in/T000/B000/hookSecret0", HOOK} <= set(secrets_of(settings))
 
 
@@ -101,7 +101,7 @@ def test_every_secret_setting_is_known(settings):
     assert set(CANARIES) - {"hookSecret0"} <= set(secrets_of(settings))
 
 
-def test_prefects_handlers_and_those_that_come_later_get_no_secret_either(settings):
+def test_prefects_handlers_and_later_handlers_get_no_secret(settings):
     prepare_logs(settings)
     from prefect.logging.formatters import JsonFormatter
 
@@ -123,7 +123,7 @@ def test_prefects_handlers_and_those_that_come_later_get_no_secret_either(settin
         assert "catalogueSecret0" not in said
 
 
-def test_a_worker_that_read_no_settings_knows_the_secrets_of_its_resources(settings, caplog):
+def test_a_worker_redacts_the_secrets_of_its_resources(settings, caplog):
     resources = resources_of(settings)
     with logged(resources, campaign_id="spring-1"):
         logging.getLogger("tasks.x").warning("key bucketSecret0 at %s", resources.catalogue_url)
@@ -131,7 +131,7 @@ def test_a_worker_that_read_no_settings_knows_the_secrets_of_its_resources(setti
     assert caplog.records[-1].scope == {"campaign_id": "spring-1"}  # type: ignore[attr-defined]
 
 
-def test_text_for_people_names_the_scope_at_its_end(settings):
+def test_plain_text_ends_with_the_scope(settings):
     logs.redact_records()
     with scope(variant_id="0f"):
         record = logging.getLogRecordFactory()("tasks.a", logging.WARNING, "a.py", 1, "odd %s", ("clip",), None)
@@ -139,12 +139,12 @@ def test_text_for_people_names_the_scope_at_its_end(settings):
     assert json.loads(JsonLines().format(record))["variant_id"] == "0f"
 
 
-def test_a_line_is_never_longer_than_collectors_take():
+def test_a_line_is_never_longer_than_log_collectors_accept():
     record = logging.LogRecord("a", logging.INFO, "a.py", 1, "x" * 100_000, (), None)
     assert len(JsonLines().format(record)) < logs.LONGEST_LINE + 500
 
 
-def test_a_record_made_elsewhere_has_its_traceback_redacted(settings):
+def test_the_traceback_of_an_external_record_is_redacted(settings):
     prepare_logs(settings)
     try:
         raise ValueError("oidcSecret0")
@@ -153,7 +153,7 @@ def test_a_record_made_elsewhere_has_its_traceback_redacted(settings):
     assert "oidcSecret0" not in JsonLines().format(record)
 
 
-def test_a_scope_reaches_threads_that_are_begun_with_it_and_ends_with_its_block(caplog):
+def test_a_scope_applies_to_threads_with_its_context_and_ends_with_its_block(caplog):
     logs.redact_records()
 
     def work() -> None:
@@ -167,6 +167,6 @@ def test_a_scope_reaches_threads_that_are_begun_with_it_and_ends_with_its_block(
     assert [record.scope for record in caplog.records] == [{"shard": "s1"}, {}]  # type: ignore[attr-defined]
 
 
-def test_a_scope_has_known_fields_alone():
-    with pytest.raises(TypeError, match="not prompt"), scope(prompt="x"):
-        pytest.fail("no scope")
+def test_a_scope_accepts_known_fields_only():
+    with pytest.raises(TypeError, match="unknown fields: prompt"), scope(prompt="x"):
+        pytest.fail("the scope accepted an unknown field")

@@ -1,4 +1,4 @@
-"""Nights: which one a start belongs to, and when it ends, also where clocks are put forward or back."""
+"""Nightly runs: which night a start belongs to and when it ends, including clock changes."""
 
 from datetime import date, datetime, time, timedelta
 from zoneinfo import ZoneInfo
@@ -38,13 +38,13 @@ def at(text: str, zone: str = "Europe/Berlin", fold: int = 0) -> float:
         ("2026-12-31 22:00", "06:00", "2027-01-01 06:00", "2026-12-31"),
     ],
 )
-def test_a_night_is_called_by_the_evening_that_it_begins_in(starts, until, ends, day):
+def test_a_night_has_the_date_of_its_first_evening(starts, until, ends, day):
     night = night_of(at(starts), until, "Europe/Berlin")
     assert (night.until, night.day) == (at(ends), date.fromisoformat(day))
-    assert night.stop == f"{ends} (Europe/Berlin)", "with its date: it may be the next day's"
+    assert night.stop == f"{ends} (Europe/Berlin)", "the date is shown because it can be the next day"
 
 
-def test_without_an_end_a_night_is_the_day_of_the_time_zone():
+def test_without_an_end_a_night_has_the_date_of_the_time_zone():
     assert night_of(at("2026-11-27 00:30"), "", "Europe/Berlin") == Night(date(2026, 11, 27))
     assert night_of(at("2026-11-27 00:30"), "", "America/New_York") == Night(date(2026, 11, 26))
 
@@ -55,23 +55,23 @@ def test_without_an_end_a_night_is_the_day_of_the_time_zone():
         ("2026-03-28 22:00", "06:00", 7),  # clocks go from 2 to 3
         ("2026-10-24 22:00", "06:00", 9),  # clocks go from 3 back to 2
         ("2026-06-01 22:00", "06:00", 8),
-        ("2026-03-28 22:00", "02:30", 4),  # 02:30 never comes: the night ends when the clocks leap over it
-        ("2026-10-24 22:00", "02:30", 4.5),  # 02:30 comes twice: the night ends the first time
+        ("2026-03-28 22:00", "02:30", 4),  # 02:30 is skipped: the night ends when the clocks change
+        ("2026-10-24 22:00", "02:30", 4.5),  # 02:30 occurs twice: the night ends the first time
     ],
 )
-def test_clocks_that_are_put_forward_or_back(starts, until, hours):
+def test_nights_with_a_clock_change(starts, until, hours):
     assert night_of(at(starts), until, "Europe/Berlin").until - at(starts) == hours * 3600
 
 
-def test_between_the_two_times_that_the_clock_shows_half_past_two_the_next_night_has_begun():
+def test_after_the_first_of_two_identical_clock_times_the_next_night_has_begun():
     assert next_stop(at("2026-10-25 02:45"), time(2, 30), BERLIN) == at("2026-10-26 02:30")
     assert next_stop(at("2026-10-25 02:15", fold=1), time(2, 30), BERLIN) == at("2026-10-26 02:30")
 
 
 @settings(max_examples=300, deadline=None)
 @given(starts=st.floats(1.5e9, 2.2e9), minute=st.integers(0, 24 * 60 - 1), zone=st.sampled_from(ZONES))
-@example(starts=at("2011-12-29 22:00", "Pacific/Apia"), minute=360, zone="Pacific/Apia")  # the 30th never was
-def test_a_stop_is_the_first_moment_after_the_start_that_shows_the_time_or_leaps_over_it(starts, minute, zone):
+@example(starts=at("2011-12-29 22:00", "Pacific/Apia"), minute=360, zone="Pacific/Apia")  # Samoa skipped the 30th
+def test_a_stop_is_the_first_moment_at_or_skipped_past_the_given_time(starts, minute, zone):
     place, wanted = ZoneInfo(zone), time(minute // 60, minute % 60)
     ends = next_stop(starts, wanted, place)
     assert starts < ends <= starts + 50 * 3600
@@ -99,7 +99,7 @@ def test_a_stop_is_the_first_moment_after_the_start_that_shows_the_time_or_leaps
     minute=st.integers(0, 24 * 60 - 1),
     zone=st.sampled_from(ZONES),
 )
-def test_whoever_starts_again_before_the_end_goes_on_with_the_same_night(starts, wait, minute, zone):
+def test_a_restart_before_the_end_belongs_to_the_same_night(starts, wait, minute, zone):
     until = f"{minute // 60:02}:{minute % 60:02}"
     night = night_of(starts, until, zone)
     again = starts + wait * (night.until - 1 - starts)
@@ -108,12 +108,14 @@ def test_whoever_starts_again_before_the_end_goes_on_with_the_same_night(starts,
 
 
 @pytest.mark.parametrize("until", ["25:00", "6", "6 am", "06:60", "six"])
-def test_what_is_no_time_of_day_is_said(until):
-    with pytest.raises(SettingsError, match="is not a valid time of day. Use a time from 00:00 to 23:59, for example 06:00"):
+def test_an_invalid_time_of_day_is_refused(until):
+    with pytest.raises(
+        SettingsError, match=r"is not a valid time of day\. Use a time from 00:00 to 23:59, for example 06:00"
+    ):
         night_of(0.0, until, "UTC")
 
 
 @pytest.mark.parametrize("zone", ["Europe/Atlantis", "", "../etc/passwd"])
-def test_what_is_no_time_zone_is_said(zone):
+def test_an_unknown_time_zone_is_refused(zone):
     with pytest.raises(SettingsError, match="Unknown time zone"):
         night_of(0.0, "06:00", zone)

@@ -17,7 +17,7 @@ PAGE = (ROOT / "docs" / "nightly.md").read_text()
 
 
 def table(heading: str) -> list[list[str]]:
-    """Return the cells of the table whose first heading is this."""
+    """Return the cells of the table with this first heading."""
     lines = PAGE.split(f"| {heading} |", 1)[1].splitlines()[2:]
     return [
         [cell.strip() for cell in line.strip("|").split("|")]
@@ -25,20 +25,20 @@ def table(heading: str) -> list[list[str]]:
     ]
 
 
-def test_every_column_is_told_of_and_no_other():
+def test_the_page_describes_exactly_the_columns():
     told = {name for row in table("column") for name in re.findall(r"`(\w+)`", row[0])}
     assert told == {*PARSERS, *SHOWING, "locale", "cta", "notes"}
     assert all(f"`{name}`" in PAGE for name in REFUSED)
 
 
-def test_every_state_counts_as_the_page_says():
+def test_every_state_counts_as_the_page_describes():
     told = {state: row[1] for row in table("state of an equal variant") for state in row[0].split(", ")}
     assert told.keys() == {*STATES}
     assert {state for state, counts in told.items() if counts.startswith("existing")} == EXISTING
     assert {state for state, counts in told.items() if counts.startswith("not counted")} == {UNSTARTED}
 
 
-def test_the_settings_and_their_defaults():
+def test_the_page_lists_the_settings_and_their_defaults():
     fields = Settings.model_fields
     for name, _, default in table("setting"):
         field = fields[name.strip("`").removeprefix("REELMILL_").lower()]
@@ -47,7 +47,7 @@ def test_the_settings_and_their_defaults():
         )
 
 
-def test_its_numbers():
+def test_the_numbers_on_the_page_match_the_code():
     assert f"at most {MOST_COMBINATIONS:,} per sheet" in PAGE
     assert f"{GIVE_UP} nights' worth of failed tries" in PAGE
     assert f"one lease ({LEASED_AT_ONCE} clips" in PAGE

@@ -1,4 +1,4 @@
-"""Placements as people type them."""
+"""Placements in the spellings that people use."""
 
 import pytest
 from hypothesis import given
@@ -28,7 +28,7 @@ from manifests.placement import ASPECT_RATIOS, CHANNELS, OTHER_NAMES, Placement,
         ("16:9 2,5s", Placement("generic", "16:9", 2.5)),
     ],
 )
-def test_what_people_type(text, placement):
+def test_accepted_spellings(text, placement):
     assert parse_placement(text) == placement
 
 
@@ -46,25 +46,25 @@ def test_what_people_type(text, placement):
         ("16:9 6s 8s", "is not a single placement."),
     ],
 )
-def test_what_is_refused_says_what_to_use(text, advice):
+def test_an_invalid_placement_is_refused_with_an_alternative(text, advice):
     with pytest.raises(ValueError, match=advice.replace("?", r"\?")):
         parse_placement(text)
 
 
-def test_other_names_lead_to_channels():
+def test_alternative_names_map_to_channels():
     assert set(OTHER_NAMES.values()) <= set(CHANNELS)
     assert set(CHANNELS.values()) <= set(ASPECT_RATIOS)
 
 
 @pytest.mark.parametrize("channel", CHANNELS)
 @pytest.mark.parametrize("ratio", ASPECT_RATIOS)
-def test_a_label_reads_back(channel, ratio):
+def test_a_label_parses_back_to_its_placement(channel, ratio):
     placement = Placement(channel, ratio)
     assert parse_placement(placement.label) == placement
 
 
 @given(st.text(max_size=30))
-def test_any_text_is_a_placement_or_a_value_error(text):
+def test_any_text_gives_a_placement_or_a_value_error(text):
     try:
         placement = parse_placement(text)
     except ValueError:

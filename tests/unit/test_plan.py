@@ -1,4 +1,4 @@
-"""Preview of a run."""
+"""The preview of a run: counts, shards and estimates."""
 
 from collections.abc import Iterable
 

@@ -1,4 +1,4 @@
-"""Numbers and their words: one of a thing is told in the singular, in every report."""
+"""Singular and plural in every report."""
 
 import errno
 import re
@@ -14,17 +14,17 @@ from tasks.sweep.sweep import sentences
 
 
 @pytest.mark.parametrize(("number", "words"), [(0, "0 clips"), (1, "1 clip"), (2, "2 clips"), (2000, "2,000 clips")])
-def test_a_noun(number, words):
+def test_nouns_agree_with_their_number(number, words):
     assert count_of(number, "clip") == words
 
 
-def test_words_that_go_with_it():
+def test_verbs_and_pronouns_agree_with_the_number():
     assert counted(1, "file{s} that {are} missing") == "1 file that is missing"
     assert counted(2, "file{s} that {were} finished") == "2 files that were finished"
 
 
 @pytest.mark.parametrize("kind", KINDS)
-def test_findings_of_a_sweep_in_singular_and_plural(kind):
+def test_sweep_findings_in_singular_and_plural(kind):
     one, two = (next(SweepReport(False, {kind: Found(number, ("name",))}).sentences())[0] for number in (1, 2))
     assert one.startswith("1 ")
     assert two.startswith("2 ")
@@ -32,7 +32,7 @@ def test_findings_of_a_sweep_in_singular_and_plural(kind):
     assert not any(bracket in one + two for bracket in "{}")
 
 
-def test_a_missing_file_in_all_reports():
+def test_one_missing_file_is_singular_in_all_reports():
     report = SweepReport(False, {"missing": Found(1, ("a.mp4",))}, dict.fromkeys(CHECKED, 1))
     finding = "1 published file missing from the bucket"
     assert sentences(report)[0].startswith(f"{finding} (a.mp4). Restore it")
@@ -49,12 +49,12 @@ def test_a_missing_file_in_all_reports():
         (0, ""),
     ],
 )
-def test_what_a_night_leaves_are_combinations(left, words):
+def test_a_nightly_run_reports_remaining_combinations(left, words):
     report = NightReport("stock", "2026-11-27", "c", 12, 0, 0, 12, "finished", left=left)
     assert report.sentence == f"Nightly run 2026-11-27 of stock: all chosen combinations are finished.{words}"
 
 
-def test_problems_and_rows_of_a_sheet():
+def test_problems_and_rows_of_a_sheet_in_singular_and_plural():
     numbers = ((1, 0, 1, 0), (3, 1, 2, 1), (1, 1, 0, 0), (1_632, 1_632, 0, 1_597))
     assert [_summary(*each) for each in numbers] == [
         "1 error; 0 of 1 row is valid.",
@@ -64,7 +64,7 @@ def test_problems_and_rows_of_a_sheet():
     ]
 
 
-def test_a_full_disk_is_told_with_the_path(tmp_path, monkeypatch):
+def test_a_full_disk_is_reported_with_its_path(tmp_path, monkeypatch):
     full = OSError(errno.ENOSPC, "No space left on device", str(tmp_path / "out.csv"))
     assert sentence_of(full).startswith(f"The disk that contains {tmp_path / 'out.csv'} is full. Free some space")
     monkeypatch.setenv("REELMILL_HOME", str(tmp_path / "home"))

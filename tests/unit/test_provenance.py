@@ -1,4 +1,4 @@
-"""The definition of a generated clip, and our own schema of it."""
+"""The manifest definition of a generated clip, and our schema of it."""
 
 import copy
 import hmac
@@ -20,7 +20,7 @@ def assertions(made) -> dict:
     return {each["label"]: each for each in made.to_dict()["assertions"]}
 
 
-def test_a_local_generation_says_what_the_facts_ask_for():
+def test_a_local_generation_has_the_expected_assertions():
     made = assertions(definition())
     assert all(each["created"] is True for each in made.values())
     actions = made["c2pa.actions.v2"]["data"]
@@ -45,7 +45,7 @@ def test_a_local_generation_says_what_the_facts_ask_for():
     assert made["org.reelmill.generation"]["data"]["seed"] == "7"
 
 
-def test_nothing_may_be_trained_on_unless_the_campaign_says_so():
+def test_training_is_not_allowed_by_default():
     entries = assertions(definition())["cawg.training-mining"]["data"]["entries"]
     assert entries == {
         f"cawg.{use}": {"use": "notAllowed"}
@@ -70,14 +70,14 @@ def test_a_campaign_sets_its_own_policy():
         ("ana@example.com", "human_validated"),
     ],
 )
-def test_only_a_person_validates(approved_by, level):
+def test_only_a_person_counts_as_human_validation(approved_by, level):
     made = definition(approved_by=approved_by)
     profile = assertions(made)["c2pa.ai-disclosure"]["data"]["contentProfile"]
     assert profile["humanOversightLevel"] == level
     assert "example.com" not in made.to_json()
 
 
-def test_the_prompt_stays_at_home():
+def test_the_prompt_is_not_disclosed_by_default():
     text = definition().to_json()
     assert VARIANT.prompt not in text
     assert VARIANT.negative_prompt not in text
@@ -86,7 +86,7 @@ def test_the_prompt_stays_at_home():
     assert own["prompt_hmac_sha256"] == hmac.digest(b"a secret of tests", message, "sha256").hex()
 
 
-def test_the_parameters_hash_tells_nothing_of_the_prompt():
+def test_the_parameters_hash_reveals_nothing_about_the_prompt():
     other = VARIANT._replace(prompt="a blue cube", negative_prompt="")
     assert parameters_sha256(other) == parameters_sha256(VARIANT)
     assert parameters_sha256(VARIANT._replace(num_inference_steps=9)) != parameters_sha256(VARIANT)
@@ -102,7 +102,7 @@ def test_a_disclosed_prompt_is_an_input_of_the_creation():
     assert made.prompt == VARIANT.prompt
 
 
-def test_a_key_that_could_be_guessed_is_refused():
+def test_a_short_key_is_refused():
     with pytest.raises(InvalidDefinitionError, match="at least 16 bytes"):
         prompt_hmac(b"short", VARIANT)
 
@@ -112,7 +112,7 @@ def test_the_key_is_not_printed():
 
 
 @given(st.text(st.characters(exclude_categories=())))
-def test_any_title_becomes_one_line_that_the_schema_takes(text):
+def test_any_title_becomes_one_line_that_the_schema_accepts(text):
     title = clean_title(text)
     assert definition(title=text).title == title
     assert 0 < len(title) <= TITLE_LIMIT
@@ -134,7 +134,7 @@ def test_a_signed_source_is_opened_and_not_created():
 
 
 def put(*path):
-    """A change that sets the value at a path, or deletes it where the value is None."""
+    """Return a change that sets the value at a path, or deletes it if the value is None."""
     *way, last, value = path
 
     def change(data):
@@ -194,12 +194,12 @@ def test_typos_are_refused(typo):
         check_definition(data)
 
 
-def test_a_copy_with_an_update_is_checked_again():
+def test_an_updated_copy_is_validated_again():
     with pytest.raises(InvalidDefinitionError, match="invalid at title"):
         check_definition(definition().model_copy(update={"title": ""}))
 
 
 @pytest.mark.parametrize("text", ["{", "[]", "null", '"x"'])
-def test_what_is_no_definition_is_refused(text):
+def test_an_invalid_definition_is_refused(text):
     with pytest.raises(InvalidDefinitionError, match="the manifest definition is "):
         check_definition(text)

@@ -1,4 +1,4 @@
-"""A secret never survives, however it is quoted, wherever it stands, be it known or only looking like one."""
+"""Secrets are redacted in any quoting and position, whether they are known or only look like secrets."""
 
 import json
 import logging
@@ -46,7 +46,7 @@ WAYS = {
 @example(secret="p'a\"s\\s/w+o r%d", before="", after="")
 @example(secret="line\nbreak\t\x00\x7f", before="", after="")
 @example(secret="gemälde€☂𝄞𝄞", before="", after="")
-def test_a_known_secret_survives_no_quoting(way, secret, before, after):
+def test_a_known_secret_is_redacted_in_any_quoting(way, secret, before, after):
     redact = Redaction()
     redact.learn([secret])
     written = WAYS[way](secret)
@@ -58,7 +58,7 @@ def test_a_known_secret_survives_no_quoting(way, secret, before, after):
 
 @FEW
 @given(st.lists(SECRETS, min_size=2, max_size=4))
-def test_of_several_that_hold_each_other_none_is_left_in_part(secrets):
+def test_overlapping_secrets_are_redacted_completely(secrets):
     whole = "".join(secrets)
     redact = Redaction()
     redact.learn([*secrets, whole])
@@ -67,14 +67,14 @@ def test_of_several_that_hold_each_other_none_is_left_in_part(secrets):
 
 @FEW
 @given(AROUND)
-def test_what_holds_no_secret_stays(text):
+def test_text_without_a_secret_is_unchanged(text):
     plain = re.sub(r"[^a-z ]", "", text)
     redact = Redaction()
     redact.learn(["Correct Horse 7", "abc"])
     assert redact(plain) == plain
 
 
-def test_short_secrets_are_not_learnt():
+def test_very_short_secrets_are_ignored():
     redact = Redaction()
     redact.learn(["", "a", "x" * (SHORTEST - 1)])
     assert redact("a xxx b") == "a xxx b"
@@ -107,7 +107,7 @@ def test_short_secrets_are_not_learnt():
         ("/signin/once?secret=abcdefgh", "abcdefgh"),
     ],
 )
-def test_what_looks_like_a_secret_goes_without_being_known(text, secret):
+def test_text_that_looks_like_a_secret_is_redacted(text, secret):
     found = Redaction()(text)
     assert secret not in found
     assert MASK in found
@@ -128,11 +128,11 @@ def test_what_looks_like_a_secret_goes_without_being_known(text, secret):
         "mail ann@example.org",
     ],
 )
-def test_what_people_need_to_read_stays(text):
+def test_ordinary_messages_are_unchanged(text):
     assert Redaction()(text) == text
 
 
-def test_a_long_text_takes_no_long_time():
+def test_redaction_of_long_texts_is_fast():
     redact = Redaction()
     redact.learn(["hunter2 and more"])
     parts = (
@@ -160,7 +160,7 @@ def test_a_long_text_takes_no_long_time():
     assert time.process_time() - began < 20
 
 
-def test_redacted_twice_is_redacted_once():
+def test_redaction_is_idempotent():
     redact = Redaction()
     redact.learn(["hunter2"])
     once = redact("password=hunter2 https://u:p@h/x Authorization: Bearer abcdefghijk")

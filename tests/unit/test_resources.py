@@ -1,4 +1,4 @@
-"""From settings to the tools that they name."""
+"""Resources that are opened from settings."""
 
 import threading
 from concurrent.futures import ThreadPoolExecutor
@@ -26,17 +26,17 @@ def kind_of(**settings) -> str:
         return signer.describe().kind
 
 
-def test_the_development_ca_by_default(tmp_path):
+def test_the_default_signer_is_the_development_ca(tmp_path):
     assert kind_of() == "development CA"
     assert (tmp_path / "home" / "signer").is_dir()
 
 
-def test_a_pem_chain_and_key(tmp_path):
+def test_a_signer_with_a_pem_chain_and_key(tmp_path):
     chain, key = Authority().write(tmp_path / "pem")
     assert kind_of(signer="pem", signer_chain=chain, signer_key=key) == "key file"
 
 
-def test_a_key_in_kms(tmp_path, s3_endpoint, monkeypatch, request):
+def test_a_signer_with_a_key_in_kms(tmp_path, s3_endpoint, monkeypatch, request):
     opened = {}
     monkeypatch.setattr(signer_sources, "kms_key", lambda chain, key_id, **_: opened.update(chain=chain, key=key_id))
     signer_sources.kms_source(tmp_path / "kms", request, "ECC_NIST_P256")
@@ -52,7 +52,7 @@ def test_a_key_in_kms(tmp_path, s3_endpoint, monkeypatch, request):
     )
 
 
-def test_a_time_stamp_authority_is_named(tmp_path):
+def test_the_time_stamp_authority_is_passed_to_the_signer(tmp_path):
     with signer_of(resources_of(load_settings(tsa_url="http://127.0.0.1:9/tsa"))) as signer:
         assert signer.describe().tsa == "http://127.0.0.1:9/tsa"
 
@@ -70,7 +70,7 @@ def test_a_missing_setting_is_named(settings, missing):
         kind_of(**settings)
 
 
-def test_while_a_scorer_is_opened_only_those_wait_that_need_the_same(monkeypatch):
+def test_opening_a_scorer_blocks_only_callers_that_need_it(monkeypatch):
     begun, go_on, opened = threading.Event(), threading.Event(), []
 
     def slow(name: str, **_: object) -> object:

@@ -1,4 +1,4 @@
-"""What runs shards, and what of it is told before any is submitted; real clusters are in tests/faults."""
+"""Runners of shards, and errors that are raised before submission; tests/faults uses real clusters."""
 
 import socket
 import sys
@@ -8,7 +8,7 @@ from collections.abc import Callable
 import engine_variants
 import pytest
 
-from flows.runtime.dispatch import BARREN, Wave
+from flows.runtime.dispatch import MAX_FRUITLESS, Wave
 from flows.runtime.runner import device_runner, first_line, options_for
 from flows.settings import Settings
 from manifests.errors import BrokenDeviceError, BucketError, SettingsError
@@ -20,40 +20,40 @@ from tasks.runtime.resources import BucketConfig, Resources, SignerConfig
 STARTER = load_cards()["starter"]
 
 
-def test_a_head_that_nobody_listens_at_is_told_at_once():
+def test_an_unreachable_ray_head_is_reported_at_once():
     with socket.socket() as taken:
-        taken.bind(("127.0.0.1", 0))  # bound and not listening: nobody else gets the port meanwhile
+        taken.bind(("127.0.0.1", 0))  # bound but not listening, so that no other process gets the port
         settings = Settings(runner="ray", ray_address=f"127.0.0.1:{taken.getsockname()[1]}")
         with (
-            pytest.raises(SettingsError, match=r"does not answer .*mend REELMILL_RAY_ADDRESS"),
+            pytest.raises(SettingsError, match=r"does not respond .*correct REELMILL_RAY_ADDRESS"),
             device_runner(settings, [STARTER]),
         ):
-            pytest.fail("nothing runs here")
+            pytest.fail("a runner was opened")
 
 
-def test_a_missing_ray_is_told_with_its_mend(monkeypatch):
+def test_a_missing_ray_is_reported_with_its_pip_command(monkeypatch):
     monkeypatch.setitem(sys.modules, "prefect_ray", None)
     with (
         pytest.raises(SettingsError, match=r"pip install 'reelmill\[ray\]'"),
         device_runner(Settings(runner="ray"), [STARTER]),
     ):
-        pytest.fail("nothing runs here")
+        pytest.fail("a runner was opened")
 
 
-def test_ray_keeps_processes_warm_and_gives_what_the_card_asks():
+def test_ray_keeps_processes_warm_and_reserves_what_the_card_requires():
     from prefect_ray.context import RemoteOptionsContext
 
     card = STARTER.model_copy(update={"worker": STARTER.worker.model_copy(update={"num_gpus": 0.5, "num_cpus": 2})})
     with options_for(Settings(runner="ray"), card, attempts=5):
         options = RemoteOptionsContext.get().current_remote_options
     assert (options["num_gpus"], options["num_cpus"], options["max_calls"]) == (0.5, 2, 0)
-    assert options["max_retries"] > 5, "a variant that kills its worker must be quarantined before Ray gives up"
+    assert options["max_retries"] > 5, "Ray gives up before a variant that kills its worker is quarantined"
     with options_for(Settings(), card, attempts=5):
         assert RemoteOptionsContext.get().current_remote_options == {}
 
 
 class Future:
-    """A future of Prefect's that has ended."""
+    """A Prefect future that has completed."""
 
     def __init__(self, outcome: ShardReport | Exception) -> None:
         self._outcome = outcome
@@ -68,7 +68,7 @@ class Future:
 
 
 class Runner:
-    """Ends each shard as it was told, at once."""
+    """A runner that ends each shard at once with the given outcome."""
 
     def __init__(self, *outcomes: ShardReport | Exception) -> None:
         self._outcomes = deque(outcomes)
@@ -99,44 +99,44 @@ def resources(tmp_path) -> Resources:
 def test_all_shards_are_submitted_and_reported(resources):
     runner = Runner(*[DONE] * 9)
     wave = wave_of(runner, resources)
-    wave.roll()
+    wave.run()
     assert len(wave.reports) == 9
-    assert not wave.gave_way
+    assert not wave.yielded
 
 
-def test_a_lost_worker_is_told_apart_from_what_failed(resources):
+def test_a_lost_worker_is_distinguished_from_a_failure(resources):
     from ray.exceptions import WorkerCrashedError
 
     wave = wave_of(Runner(DONE, WorkerCrashedError(), DONE), resources)
-    wave.roll()
+    wave.run()
     assert wave.reports == [DONE, DONE]
     assert isinstance(wave.lost, WorkerCrashedError)
-    assert BARREN > 1
+    assert MAX_FRUITLESS > 1
 
 
 @pytest.mark.parametrize(("trouble", "most_tried"), [(BucketError("refused"), 3), (BrokenDeviceError("burnt"), 4)])
-def test_what_all_would_meet_is_not_tried_with_all(resources, trouble, most_tried):
+def test_an_error_that_affects_every_shard_stops_the_wave_early(resources, trouble, most_tried):
     runner = Runner(*[trouble] * 100)
     with pytest.raises(type(trouble), match=str(trouble)):
-        wave_of(runner, resources).roll()
+        wave_of(runner, resources).run()
     assert 100 - runner.left <= most_tried
 
 
 def test_a_broken_device_does_not_stop_the_others(resources):
     runner = Runner(BrokenDeviceError("burnt"), *[DONE] * 20)
     with pytest.raises(BrokenDeviceError):
-        wave_of(runner, resources).roll()
+        wave_of(runner, resources).run()
     assert runner.left == 0
 
 
-def test_no_more_is_submitted_once_others_go_first(resources):
+def test_nothing_is_submitted_after_giving_way_to_another_run(resources):
     runner = Runner(DONE, DONE._replace(why_ended="others"), *[DONE] * 50)
     wave = wave_of(runner, resources)
-    wave.roll()
-    assert wave.gave_way
+    wave.run()
+    assert wave.yielded
     assert runner.left >= 48
 
 
-def test_of_what_ray_says_the_first_line_is_told():
+def test_only_the_first_line_of_a_ray_error_is_shown():
     assert first_line(RuntimeError("it died\nat length")) == "it died"
     assert first_line(RuntimeError()) == "RuntimeError"

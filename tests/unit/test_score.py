@@ -1,4 +1,4 @@
-"""Scores: a few frames, compared with their prompt and other prompts of the campaign."""
+"""Scores: a few frames are compared with their prompt and other prompts of the campaign."""
 
 import numpy as np
 import pytest

@@ -1,4 +1,4 @@
-"""Settings: one class, by precedence."""
+"""Settings: precedence, validation, and the paths derived from them."""
 
 import json
 import os
@@ -17,7 +17,7 @@ def _alone(tmp_path, monkeypatch):
     monkeypatch.setenv("REELMILL_HOME", str(tmp_path / "home"))
 
 
-def test_arguments_go_before_the_environment_and_that_before_the_file(tmp_path, monkeypatch):
+def test_arguments_override_the_environment_which_overrides_the_file(tmp_path, monkeypatch):
     (tmp_path / "reelmill.toml").write_text('shard_size = 3\nlease_s = 5\nreview = "required"\n')
     monkeypatch.setenv("REELMILL_LEASE_S", "6")
     monkeypatch.setenv("REELMILL_REVIEW", "auto")
@@ -25,7 +25,7 @@ def test_arguments_go_before_the_environment_and_that_before_the_file(tmp_path, 
     assert (settings.shard_size, settings.lease_s, settings.review) == (3, 6.0, "required")
 
 
-def test_an_empty_variable_is_as_good_as_none(monkeypatch):
+def test_an_empty_variable_counts_as_unset(monkeypatch):
     for name in (
         "METRICS_TOKEN",
         "RAY_AUTOSCALES",
@@ -45,7 +45,7 @@ def test_an_empty_variable_is_as_good_as_none(monkeypatch):
     assert (settings.timezone, settings.stock_cron, settings.signer_chain) == ("UTC", "0 22 * * *", None)
 
 
-def test_an_empty_text_that_says_something_is_heard(tmp_path, monkeypatch):
+def test_an_empty_value_counts_if_the_setting_gives_it_a_meaning(tmp_path, monkeypatch):
     (tmp_path / "reelmill.toml").write_text('watch = "/in"\nstock_until = "05:00"\n')
     assert (load_settings().watch, load_settings().stock_until) == ("/in", "05:00")
     monkeypatch.setenv("REELMILL_STOCK_UNTIL", "")
@@ -54,7 +54,7 @@ def test_an_empty_text_that_says_something_is_heard(tmp_path, monkeypatch):
     assert load_settings(stock_until="04:00").stock_until == "04:00"
 
 
-def test_a_short_token_is_told_in_characters(monkeypatch):
+def test_a_short_token_is_refused_with_the_required_length(monkeypatch):
     monkeypatch.setenv("REELMILL_METRICS_TOKEN", "short")
     with pytest.raises(SettingsError, match="Invalid setting 'metrics_token': it must have at least 16 characters"):
         load_settings()
@@ -76,7 +76,7 @@ def test_a_wrong_value_names_its_setting(wrong):
         load_settings(**wrong)
 
 
-def test_all_embedded_state_lies_under_home(tmp_path):
+def test_all_embedded_state_is_under_home(tmp_path):
     resources = resources_of(load_settings())
     home = tmp_path / "home"
     assert resources.catalogue_url == f"sqlite:///{home / 'catalogue.sqlite'}"
@@ -85,14 +85,14 @@ def test_all_embedded_state_lies_under_home(tmp_path):
     assert resources.staging == home / "staging"
 
 
-def test_the_prompt_key_is_made_once_and_for_the_owner_alone(tmp_path):
+def test_the_prompt_key_is_created_once_and_readable_by_its_owner_only(tmp_path):
     first = resources_of(load_settings()).prompt_key
     assert len(first) == 32
     assert resources_of(load_settings()).prompt_key == first
     assert (tmp_path / "home" / "prompt.key").stat().st_mode & 0o777 == 0o600
 
 
-def test_secrets_show_in_no_representation(monkeypatch):
+def test_secrets_are_in_no_representation(monkeypatch):
     monkeypatch.setenv("REELMILL_BUCKET_SECRET_KEY", "canary")
     settings = load_settings()
     resources = resources_of(settings)
@@ -101,8 +101,8 @@ def test_secrets_show_in_no_representation(monkeypatch):
     assert resources.prompt_key.hex() not in repr(resources)
 
 
-def test_prefects_state_moves_with_home_unless_the_operator_said_otherwise(tmp_path, monkeypatch):
-    monkeypatch.setenv("PREFECT_HOME", "put back at the end")
+def test_prefects_state_is_in_home_unless_prefect_home_is_set(tmp_path, monkeypatch):
+    monkeypatch.setenv("PREFECT_HOME", "restored after the test")
     monkeypatch.delenv("PREFECT_HOME")
     prepare_prefect(tmp_path / "home")
     assert os.environ["PREFECT_HOME"] == str(tmp_path / "home" / "prefect")
@@ -111,7 +111,7 @@ def test_prefects_state_moves_with_home_unless_the_operator_said_otherwise(tmp_p
     assert os.environ["PREFECT_HOME"] == "/elsewhere"
 
 
-def test_every_setting_that_is_a_path_is_absolute(monkeypatch):
+def test_path_settings_become_absolute(monkeypatch):
     monkeypatch.setenv("REELMILL_SIGNER_CHAIN", "chain.pem")
     assert load_settings().signer_chain.is_absolute()
     assert Settings(home="~/x").home == Path.home() / "x"
@@ -139,7 +139,7 @@ def test_attestations_come_from_the_file_and_the_environment(tmp_path, monkeypat
         ("yes", "'attestations.svd': "),
     ],
 )
-def test_an_attestation_without_its_parts_is_refused(monkeypatch, word, sentence):
+def test_an_incomplete_attestation_is_refused(monkeypatch, word, sentence):
     monkeypatch.setenv("REELMILL_ATTESTATIONS", json.dumps({"svd": word}))
     with pytest.raises(SettingsError) as refused:
         load_settings()
@@ -147,7 +147,7 @@ def test_an_attestation_without_its_parts_is_refused(monkeypatch, word, sentence
     assert str(refused.value).endswith(". Fix REELMILL_ATTESTATIONS or reelmill.toml.")
 
 
-def test_a_variable_that_is_no_json_is_told(monkeypatch):
-    monkeypatch.setenv("REELMILL_ATTESTATIONS", "Jane says so")
+def test_a_variable_with_invalid_json_is_refused(monkeypatch):
+    monkeypatch.setenv("REELMILL_ATTESTATIONS", "not JSON")
     with pytest.raises(SettingsError, match=r'A REELMILL_ variable does not contain valid JSON: .*"attestations"'):
         load_settings()

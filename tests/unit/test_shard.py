@@ -22,7 +22,7 @@ def test_no_shard_exceeds_the_size():
     assert [len(group) for group in groups] == [3, 3, 1]
 
 
-def test_names_of_shards_differ_with_their_jobs():
+def test_shards_with_different_jobs_have_different_names():
     one, other = (Shard("c", tuple(jobs(WIDE._replace(seed=seed))), {}, (), 0.25) for seed in (1, 2))
     assert one.name != other.name
     assert one.name.startswith("starter-160x90-1-")

@@ -1,4 +1,4 @@
-"""The annotated copy, as openpyxl and we read it."""
+"""The annotated copy, as read by openpyxl and by Reelmill."""
 
 import openpyxl
 import pytest
@@ -24,21 +24,21 @@ def annotated(tmp_path) -> tuple[Table, Checked, openpyxl.Workbook]:
     return table, checked, openpyxl.load_workbook(tmp_path / "out.xlsx")
 
 
-def test_bad_cells_are_red_and_odd_ones_yellow(annotated):
+def test_errors_are_red_and_warnings_yellow(annotated):
     tab = annotated[2].worksheets[0]
     colours = {cell.coordinate: cell.fill.fgColor.rgb for row in tab.iter_rows() for cell in row if cell.comment}
     assert colours == {"B4": RED, "A5": RED, "A6": RED, "A7": RED, "C3": YELLOW}
     assert tab["B5"].fill.fgColor.rgb == NONE
 
 
-def test_comments_say_what_the_sentences_say(annotated):
+def test_comments_contain_the_messages(annotated):
     _, checked, book = annotated
     tab = book.worksheets[0]
     for problem in (*checked.problems, *checked.warnings):
         assert problem.sentence in tab[f"{problem.column_letter or 'A'}{problem.row}"].comment.text
 
 
-def test_a_tab_lists_everything(annotated):
+def test_a_tab_lists_all_errors_and_warnings(annotated):
     _, checked, book = annotated
     listed = [row[-1] for row in book["Errors"].iter_rows(min_row=2, values_only=True)]
     assert listed == [found.sentence for found in (*checked.problems, *checked.warnings)]
@@ -52,7 +52,7 @@ def test_nothing_in_the_copy_is_a_formula(annotated):
     assert annotated[2].worksheets[0]["C4"].value == "'=1+1"
 
 
-def test_rows_stand_where_they_stood_and_the_header_stays_in_sight(annotated):
+def test_rows_keep_their_positions_and_the_header_is_frozen(annotated):
     tab = annotated[2].worksheets[0]
     assert tab["A3"].value == "Prompt"
     assert tab["A4"].value == "a red circle"
@@ -60,13 +60,13 @@ def test_rows_stand_where_they_stood_and_the_header_stays_in_sight(annotated):
 
 
 def test_the_copy_has_the_same_problems(annotated, tmp_path):
-    """But for the shifted row, which only a text file can have."""
+    """The shifted row is an exception: only a text file can have one."""
     said = [problem.sentence for problem in annotated[1].problems if problem.column]
     again = [problem.sentence for problem in check_table(read_table(tmp_path / "out.xlsx")).problems]
     assert again[: len(said)] == said
 
 
-def test_a_problem_in_a_cell_that_is_empty_at_the_end_of_its_row_is_marked(tmp_path):
+def test_a_problem_in_an_empty_last_cell_is_marked(tmp_path):
     path = tmp_path / "plan.csv"
     path.write_bytes(lines("Prompt,colour", "a {colour} cup,"))
     table = read_table(path)
@@ -75,7 +75,7 @@ def test_a_problem_in_a_cell_that_is_empty_at_the_end_of_its_row_is_marked(tmp_p
 
 
 @pytest.mark.parametrize("title", ["Errors", "errors", "Müller & Söhne", "a" * 31])
-def test_any_name_of_a_tab_is_kept_apart_from_ours(tmp_path, title):
+def test_the_errors_tab_never_clashes_with_an_existing_tab(tmp_path, title):
     path = tmp_path / "plan.xlsx"
     path.write_bytes(workbook([["prompt"], ["x"]], title=title))
     annotate(read_table(path), (), (), tmp_path / "out.xlsx")
@@ -95,7 +95,7 @@ def test_any_name_of_a_tab_is_kept_apart_from_ours(tmp_path, title):
         ),
     ],
 )
-def test_where_a_copy_cannot_go_is_told(tmp_path, out, sentence):
+def test_an_invalid_destination_is_refused(tmp_path, out, sentence):
     path = tmp_path / "plan.xlsx"
     path.write_bytes(workbook([["prompt"], ["x"]]))
     with pytest.raises(SheetError) as caught:

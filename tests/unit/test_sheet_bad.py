@@ -12,7 +12,7 @@ from manifests.sheet import check_table
 
 
 @pytest.mark.parametrize("sheet", SHEETS, ids=lambda sheet: sheet.case)
-def test_a_bad_sheet_is_told_in_clear_sentences(tmp_path, sheet: Bad):
+def test_a_bad_sheet_gives_exactly_its_messages(tmp_path, sheet: Bad):
     path = tmp_path / sheet.file
     path.write_bytes(sheet.data)
     try:
@@ -34,7 +34,7 @@ def test_the_corpus_is_as_large_as_it_claims():
         ("pipe", "'{path}' is not a regular file. Enter the path of a sheet."),
     ],
 )
-def test_what_is_no_file_is_told(tmp_path, name, sentence):
+def test_a_path_that_is_not_a_file_is_refused(tmp_path, name, sentence):
     (tmp_path / "folder").mkdir()
     os.mkfifo(tmp_path / "pipe")
     with pytest.raises(UnreadableSheetError) as caught:
@@ -42,7 +42,7 @@ def test_what_is_no_file_is_told(tmp_path, name, sentence):
     assert str(caught.value) == sentence.format(path=tmp_path / name)
 
 
-def test_a_tab_that_is_not_there_is_told_with_those_that_are(tmp_path):
+def test_a_missing_tab_is_reported_with_the_existing_tabs(tmp_path):
     path = tmp_path / "sheet.xlsx"
     path.write_bytes(workbook([["prompt"], ["x"]], lambda tab: tab.parent.create_sheet("Budget")))
     with pytest.raises(
@@ -58,6 +58,6 @@ def test_a_text_file_has_no_tabs(tmp_path):
         read_table(path, "Plan")
 
 
-def test_a_file_name_too_long_for_the_system_is_told(tmp_path):
+def test_a_file_name_that_is_too_long_is_reported(tmp_path):
     with pytest.raises(UnreadableSheetError, match="cannot be opened"):
         read_table(tmp_path / ("x" * 300 + ".csv"))

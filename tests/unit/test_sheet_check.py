@@ -1,4 +1,4 @@
-"""From a table to briefs."""
+"""Validation of a table, and the briefs in it."""
 
 from pathlib import Path
 
@@ -10,7 +10,7 @@ from manifests.sheet import Checked, Complaint, Row, Table, campaign_of, check_t
 
 
 def table(header: str, *rows: str) -> Table:
-    """A table from lines whose cells are parted by semicolons."""
+    """Return a table from lines with cells separated by semicolons."""
     cells = [tuple(cell.strip() for cell in line.split(";")) for line in (header, *rows)]
     return Table(
         Path("plan.csv"),
@@ -88,7 +88,7 @@ def test_a_sheet_with_nothing_but_prompts_works(header):
         ("Model card", "models"),
     ],
 )
-def test_columns_go_by_other_names(header, attribute):
+def test_columns_have_alternative_names(header, attribute):
     value = {"placements": "9:16", "durations_s": "3"}.get(attribute, "starter")
     assert getattr(brief(f"prompt;{header}", f"x;{value}"), attribute) != getattr(Brief(2, "x", ("x",)), attribute)
 
@@ -102,7 +102,7 @@ def test_columns_go_by_other_names(header, attribute):
         ("Durration", "duration_s"),
     ],
 )
-def test_a_typo_in_a_header_is_a_warning_and_the_column_goes_along(header, name):
+def test_a_typo_in_a_header_is_a_warning_and_the_column_is_kept(header, name):
     result = checked(f"prompt;{header}", "x;7:3")
     assert sentences(result.warnings) == [
         f"Row 1, column B '{header}' is not a known column. Did you mean {name}? It is kept as a column of your own."
@@ -111,36 +111,36 @@ def test_a_typo_in_a_header_is_a_warning_and_the_column_goes_along(header, name)
 
 
 @pytest.mark.parametrize("header", ["Client", "Product name", "SKU", "Market", "Campaign", "Budget", "Landing page"])
-def test_columns_of_their_own_make_no_noise(header):
+def test_custom_columns_give_no_warning(header):
     result = checked(f"prompt;{header}", "x;y")
     assert result.warnings == result.problems == ()
 
 
-def test_two_columns_for_notes_are_no_problem():
+def test_two_columns_for_notes_are_accepted():
     found = brief("prompt;Notes;Comments", "x;for us;for them")
     assert (found.notes, found.metadata) == ("for us", {"Comments": ("for them",)})
 
 
-def test_a_second_column_of_remarks_that_stands_twice_is_only_a_warning():
+def test_a_duplicate_notes_column_is_only_a_warning():
     result = checked("prompt;Notes;Comments;Comments", "x;a;b;c")
     assert (result.problems, len(result.warnings), len(result.briefs)) == ((), 1, 1)
 
 
-def test_a_header_that_stands_twice_is_a_warning():
+def test_a_duplicate_header_is_a_warning():
     result = checked("prompt;Client;Client", "x;acme;north")
     assert sentences(result.warnings) == [
         "Row 1, column C 'Client' has the same header as column B 'Client' and is ignored. Rename it to keep it."
     ]
 
 
-def test_placeholders_are_found_whatever_their_case_and_spaces():
+def test_placeholders_ignore_case_and_spaces():
     found = brief("Prompt;Product Name;Language", "a {product  name} in {LANGUAGE}, {locale} and {{braces}};cup;en")
     assert found.prompts == ("a {Product Name} in {locale}, {locale} and {{braces}}",)
     assert found.placeholders == ("Product Name", "locale")
     assert [found.values(name) for name in found.placeholders] == [("cup",), ("en",)]
 
 
-def test_a_column_is_an_axis_only_where_a_prompt_names_it():
+def test_a_column_is_an_axis_only_if_a_prompt_names_it():
     assert brief("prompt;tags", "a circle;red|blue").axis_lengths == {}
     assert brief("prompt;tags", "a {tags} circle;red|blue").axis_lengths == {"tags": 2}
 
@@ -151,28 +151,28 @@ def test_placeholders_work_in_the_negative_prompt():
     assert found.combinations == 2
 
 
-def test_a_bar_behind_a_backslash_is_text():
+def test_a_bar_after_a_backslash_is_text():
     assert brief("prompt;brand", r"a\|b|c;x\|y").prompts == ("a|b", "c")
     assert brief("prompt;brand", r"a;x\|y").metadata == {"brand": ("x|y",)}
 
 
-def test_values_that_stand_twice_count_once_but_in_zip():
+def test_duplicate_values_count_once_except_in_zip():
     assert brief("prompt;aspect", "x;1:1|1:1").placements == (Placement("generic", "1:1"),)
     found = brief("prompt;colour;aspect;axes", "a {colour} cup;red|blue;1:1|1:1;zip")
     assert (len(found.placements), found.combinations) == (2, 2)
 
 
-def test_zip_takes_single_values_along():
+def test_zip_repeats_single_values():
     assert brief("prompt;colour;aspect;axes", "a {colour} cup;red|blue;1:1;ZIP").combinations == 2
 
 
-def test_ids_are_made_from_the_prompt_and_stay_when_rows_move():
+def test_ids_come_from_the_prompt_and_do_not_change_when_rows_move():
     first = checked("prompt", "a red circle", "a blue square").briefs
     second = checked("prompt", "a new one", "a blue square", "", "a red circle").briefs
     assert {brief.brief_id for brief in first} < {brief.brief_id for brief in second}
 
 
-def test_rows_that_repeat_get_ids_of_their_own_and_a_warning():
+def test_repeated_rows_get_separate_ids_and_a_warning():
     result = checked("prompt", "a cup", "a shoe", "a cup", "a cup")
     made = result.briefs[0].brief_id
     assert [brief.brief_id for brief in result.briefs if brief.prompts == ("a cup",)] == [
@@ -186,25 +186,25 @@ def test_rows_that_repeat_get_ids_of_their_own_and_a_warning():
     ]
 
 
-def test_a_made_id_gives_way_to_a_typed_one():
+def test_a_typed_id_takes_precedence_over_a_generated_one():
     made = checked("prompt", "a cup").briefs[0].brief_id
     ids = [brief.brief_id for brief in checked("prompt;brief_id", "a cup;", f"a shoe;{made}").briefs]
     assert ids == [f"{made}-2", made]
 
 
-def test_good_rows_go_on_without_the_bad_ones():
+def test_good_rows_are_kept_without_the_bad_ones():
     result = checked("prompt;aspect", "a;16:9", "b;7:3", "c;1:1")
     assert [brief.row for brief in result.briefs] == [2, 4]
     assert [problem.row for problem in result.problems] == [3]
 
 
-def test_a_doubtful_header_makes_no_row_good_but_all_cells_are_told():
+def test_an_ambiguous_header_rejects_every_row_and_all_bad_cells_are_reported():
     result = checked("prompt;aspect;channel", "a;7:3;tiktok", "b;1:1;tiktok")
     assert result.briefs == ()
     assert [problem.row for problem in result.problems] == [1, 2]
 
 
-def test_invisible_characters_are_taken_out_with_a_warning():
+def test_invisible_characters_are_removed_with_a_warning():
     result = checked("prompt", "a red\u200b circle\u00a0 here")
     assert result.briefs[0].prompts == ("a red circle here",)
     assert sentences(result.warnings) == [
@@ -224,7 +224,7 @@ def test_equal_looking_prompts_are_equal():
     assert composed == decomposed
 
 
-def test_cells_without_a_header_are_told_in_workbooks():
+def test_cells_without_a_header_give_a_warning_in_workbooks():
     wide = table("prompt", "x;stray")
     workbook = Table(wide.path, wide.name, wide.sha256, wide.columns, 1, wide.rows, tab="Campaign")
     result = check_table(workbook)
@@ -234,7 +234,7 @@ def test_cells_without_a_header_are_told_in_workbooks():
     ]
 
 
-def test_checks_of_upper_rooms_speak_of_the_sheets_own_columns():
+def test_external_checks_report_the_sheets_own_column_names():
     def check(found: Brief):
         yield Complaint("duration_s", "9", "is longer than the model can make. Use 4 or less.")
         yield Complaint("model", "starter", "is slow.", warning=True)
@@ -247,7 +247,7 @@ def test_checks_of_upper_rooms_speak_of_the_sheets_own_columns():
     assert result.briefs == ()
 
 
-def test_checks_see_bad_rows_too_but_do_not_speak_twice_of_a_cell():
+def test_external_checks_see_bad_rows_but_do_not_report_a_cell_twice():
     seen = []
 
     def check(found: Brief):
@@ -260,7 +260,7 @@ def test_checks_see_bad_rows_too_but_do_not_speak_twice_of_a_cell():
     assert seen[0].prompts == ("{{oops}}",)
 
 
-def test_the_campaign_holds_the_good_rows():
+def test_the_campaign_contains_the_good_rows():
     sheet = table("prompt;aspect", "a;16:9", "b;7:3")
     campaign = campaign_of(sheet, check_table(sheet))
     assert (campaign.name, campaign.campaign_id, len(campaign.briefs)) == ("plan", "plan-ababababab", 1)

@@ -7,7 +7,10 @@ from sheets.bad import FILES, HEADERS, NUMBERS, PLACEMENTS, PROMPTS, ROWS, P, on
 from sheets.making import lines, workbook
 
 from adapters.sheets import read_table
+from manifests.errors import CardRuleError
+from manifests.placement import ASPECT_RATIOS, CHANNELS
 from manifests.sheet import check_table
+from manifests.sheet.cells import seconds
 from manifests.sheet.stock_check import check_stock
 from models.registry import load_cards
 from tasks.intake.intake import card_check
@@ -50,12 +53,7 @@ FIXED: dict[str, tuple[bytes, ...]] = {
         lines("Prompt,colour", "a circle,"),
     ),
     "aspect": tuple(one("Aspect", ratio) for ratio in ("16:9", "9:16", "1:1")),
-    "channel typo": tuple(
-        one("Channel", value)
-        for value in (
-            ["tiktok", "16:9", "9:16", "1:1", "youtube", "linkedin", "display", "instagram-feed", "facebook-feed", "reels", "stories", "shorts"]
-        )
-    ),
+    "channel typo": tuple(one("Channel", value) for value in (*CHANNELS, *ASPECT_RATIOS)),
     "two ratios": tuple(one("Aspect", value) for value in ("tiktok", "16:9", "tiktok 1:1", "16:9|9:16")),
     "commas between": (one("Aspect", "16:9|9:16"),),
     "line breaks between": (workbook([["prompt", "Channel"], [P, "tiktok|reels"]]),),
@@ -97,15 +95,27 @@ def test_a_fixed_sheet_is_valid(tmp_path: Path, case: str, data: bytes):
 
 @pytest.mark.parametrize(
     ("column", "value", "fixed"),
-    [("model", "stater", "starter"), ("duration_s", "60", "2.125"), ("placements", "tiktok 60s", "tiktok 2.125s")],
+    [("model", "stater", "starter"), ("duration_s", "60", "2.12"), ("placements", "tiktok 60s", "tiktok 2.12s")],
 )
-def test_a_fix_by_the_rules_of_a_card_is_valid(tmp_path: Path, column: str, value: str, fixed: str):
+def test_a_fix_suggested_by_a_card_is_valid(tmp_path: Path, column: str, value: str, fixed: str):
     path = tmp_path / "sheet.csv"
     path.write_bytes(one(column, value))
     [problem] = check_table(read_table(path), [card_check(CARDS, "starter")]).problems
     assert fixed.removeprefix("tiktok ").removesuffix("s") in problem.sentence
     path.write_bytes(one(column, fixed))
     assert check_table(read_table(path), [card_check(CARDS, "starter")]).problems == ()
+
+
+@pytest.mark.parametrize("name", CARDS)
+def test_the_durations_that_a_card_suggests_are_valid(name: str):
+    card = CARDS[name]
+    with pytest.raises(CardRuleError) as caught:
+        card.frames_for(600)
+    suggested = caught.value.args[0].partition("clips of ")[2].partition(" s")[0].split(" to ")
+    assert [card.frames_for(seconds(text)) for text in (suggested[0], suggested[-1])] == [
+        card.rules.min_frames,
+        card.rules.max_frames,
+    ]
 
 
 STOCK: list[tuple[str, str, str]] = [

@@ -38,13 +38,13 @@ CHANGES = st.lists(st.tuples(st.integers(0, 6000), st.integers(0, 255)), max_siz
 @given(st.sampled_from(sorted(GOOD)), CHANGES)
 @FEW
 def test_damaged_files_are_read_or_refused(tmp_path, name, changes):
-    told_or_read(tmp_path / name, damaged(GOOD[name], changes))
+    read_or_refuse(tmp_path / name, damaged(GOOD[name], changes))
 
 
 @given(CHANGES)
 @FEW
 def test_damage_inside_a_workbook_is_read_or_refused(tmp_path, changes):
-    told_or_read(tmp_path / "sheet.xlsx", raw_workbook(damaged(SHEET, changes)))
+    read_or_refuse(tmp_path / "sheet.xlsx", raw_workbook(damaged(SHEET, changes)))
 
 
 def damaged(data: bytes, changes: list[tuple[int, int]]) -> bytes:
@@ -57,10 +57,10 @@ def damaged(data: bytes, changes: list[tuple[int, int]]) -> bytes:
 @given(st.binary(max_size=300))
 @FEW
 def test_any_bytes_are_read_or_refused(tmp_path, data):
-    told_or_read(tmp_path / "sheet.csv", data)
+    read_or_refuse(tmp_path / "sheet.csv", data)
 
 
-def told_or_read(path: Path, data: bytes) -> None:
+def read_or_refuse(path: Path, data: bytes) -> None:
     path.write_bytes(data)
     try:
         table = read_table(path)
@@ -75,7 +75,7 @@ def told_or_read(path: Path, data: bytes) -> None:
 
 
 @given(HEADERS, st.lists(st.lists(WORDS, min_size=1, max_size=9), max_size=4), st.sampled_from(["", ";"]))
-def test_any_table_gives_briefs_and_sentences(headers, rows, delimiter):
+def test_any_table_gives_briefs_and_messages(headers, rows, delimiter):
     numbered = tuple(Row(number, tuple(cells)) for number, cells in enumerate(rows, 2))
     checked = check_table(Table(Path("plan.csv"), "plan", "ab" * 32, tuple(headers), 1, numbered, delimiter=delimiter))
     for problem in (*checked.problems, *checked.warnings):

@@ -1,4 +1,4 @@
-"""The sheet handed back."""
+"""The results sheet: the original sheet with the outcome of each row."""
 
 import openpyxl
 from sheets.making import lines
@@ -18,7 +18,7 @@ def sheet(tmp_path, *rows: str) -> Table:
     return read_table(path)
 
 
-def test_every_row_comes_back_with_its_outcome(tmp_path):
+def test_every_row_is_returned_with_its_outcome(tmp_path):
     write_results(sheet(tmp_path, "a;16:9;acme", "b;1:1;", "c"), {3: DONE, 4: FAILED}, tmp_path / "out.xlsx")
     rows = list(openpyxl.load_workbook(tmp_path / "out.xlsx").active.iter_rows(values_only=True))
     assert rows[1] == (
@@ -51,7 +51,7 @@ def test_every_row_comes_back_with_its_outcome(tmp_path):
     assert rows[4][:4] == ("c", None, None, None)
 
 
-def test_it_runs_again_with_the_same_briefs(tmp_path):
+def test_the_results_sheet_gives_the_same_briefs(tmp_path):
     table = sheet(tmp_path, "- a;16:9;=acme", "b;1:1;'@x")
     write_results(table, {3: DONE, 4: FAILED}, tmp_path / "out.xlsx")
     again, before = check_table(read_table(tmp_path / "out.xlsx")), check_table(table)
@@ -59,7 +59,7 @@ def test_it_runs_again_with_the_same_briefs(tmp_path):
     assert before.problems == before.warnings == ()
 
 
-def test_handed_back_twice_it_has_one_set_of_results(tmp_path):
+def test_writing_results_twice_gives_one_set_of_results(tmp_path):
     write_results(sheet(tmp_path, "a;16:9;acme"), {3: FAILED}, tmp_path / "once.xlsx")
     write_results(read_table(tmp_path / "once.xlsx"), {3: DONE}, tmp_path / "twice.xlsx")
     table = read_table(tmp_path / "twice.xlsx")
@@ -67,7 +67,7 @@ def test_handed_back_twice_it_has_one_set_of_results(tmp_path):
     assert table.rows[0].cells[3] == "published"
 
 
-def test_a_row_too_long_does_not_run_into_the_results(tmp_path):
+def test_a_row_with_extra_cells_does_not_overlap_the_results(tmp_path):
     write_results(sheet(tmp_path, "a;16:9;acme;stray", "b"), {3: FAILED, 4: DONE}, tmp_path / "out.xlsx")
     rows = list(openpyxl.load_workbook(tmp_path / "out.xlsx").active.iter_rows(values_only=True))
     assert rows[1][4] == "Reelmill status"

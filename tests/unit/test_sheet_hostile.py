@@ -1,4 +1,4 @@
-"""Files made to harm: the parent process lives, and says what to do."""
+"""Malicious files: the parent process survives and reports what to do."""
 
 import resource
 import time
@@ -19,7 +19,7 @@ HOSTILE = {
 
 
 @pytest.mark.parametrize("name", HOSTILE)
-def test_a_hostile_workbook_is_refused_fast_and_the_parent_stays_small(tmp_path, name):
+def test_a_hostile_workbook_is_refused_quickly_and_the_parent_uses_little_memory(tmp_path, name):
     path = tmp_path / "sheet.xlsx"
     path.write_bytes(getattr(making, name)())
     before, start = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss, time.monotonic()
@@ -36,15 +36,15 @@ from adapters.sheets.sandbox_child import main; main()
 """
 
 
-def test_a_small_workbook_cannot_make_the_parent_hold_much(tmp_path):
-    """Half a gigabyte of address space would do for the child, but not for what it would answer."""
+def test_a_small_workbook_cannot_make_the_parent_use_much_memory(tmp_path):
+    """The child fits into half a gigabyte of address space, but its answer would not."""
     path = tmp_path / "sheet.xlsx"
     path.write_bytes(making.one_text_many_times(characters=10_000, times=6_000))
     with pytest.raises(UnreadableSheetError, match="has more than 50,000,000 characters"):
         read_table(path)
 
 
-def test_a_bomb_beside_the_sheet_is_not_unpacked(tmp_path):
+def test_a_zip_bomb_in_another_archive_member_is_not_unpacked(tmp_path):
     path = tmp_path / "sheet.ods"
     path.write_bytes(making.archive({"mimetype": b"application/vnd.oasis.opendocument" + bytes(200 * 10**6)}))
     before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
@@ -53,8 +53,8 @@ def test_a_bomb_beside_the_sheet_is_not_unpacked(tmp_path):
     assert resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before < 64 * 1024
 
 
-def test_without_the_checks_beforehand_the_limits_of_the_child_hold(tmp_path, monkeypatch):
-    """calamine really aborts its process on this file: the child dies of it, the parent does not."""
+def test_the_limits_of_the_child_protect_without_the_earlier_checks(tmp_path, monkeypatch):
+    """calamine aborts its process on this file: the child dies, the parent survives."""
     monkeypatch.setattr(parse, "_CHILD", UNGUARDED)
     path = tmp_path / "sheet.xlsx"
     path.write_bytes(making.far_cell())
@@ -74,14 +74,14 @@ def test_a_child_that_hangs_is_ended(tmp_path, monkeypatch):
         read_table(path)
 
 
-def test_the_child_sees_nothing_of_the_environment(tmp_path, monkeypatch):
+def test_the_child_gets_an_empty_environment(tmp_path, monkeypatch):
     monkeypatch.setenv("REELMILL_CANARY", "secret")
     monkeypatch.setattr(parse, "_CHILD", "import os, sys; sys.exit('REELMILL_CANARY' in os.environ and 3)")
     assert parse._answer(b"", "text", None) == []
 
 
-def test_the_child_is_small(tmp_path, monkeypatch):
-    """Libraries with many threads would eat its address space on a machine with many cores."""
+def test_the_child_imports_no_large_libraries(tmp_path, monkeypatch):
+    """Libraries with many threads would use up its address space on a machine with many cores."""
     imports = (
         "import sys, adapters.sheets.sandbox_child, adapters.sheets.workbook_reader, adapters.sheets.delimited_reader"
     )

@@ -1,4 +1,4 @@
-"""The largest sheet that is taken, in time and memory."""
+"""The largest accepted sheet: limits, time and memory."""
 
 import time
 
@@ -30,7 +30,7 @@ def row(number: int) -> tuple[str | int, ...]:
 @pytest.mark.slow
 @pytest.mark.parametrize("name", ["sheet.csv", "sheet.xlsx"])
 def test_a_hundred_thousand_rows_are_read_and_checked_in_seconds(tmp_path, name):
-    """Measured: 1 s of processor for CSV, 5 s for XLSX, and 5 s for the check; much more means a quadratic loop."""
+    """Measured: 1 s of CPU time for CSV, 5 s for XLSX, and 5 s for validation; much more means a quadratic loop."""
     if name.endswith("csv"):
         lines = (";".join(map(str, cells)) for cells in (HEADER, *map(row, range(100_000))))
         (tmp_path / name).write_text("\n".join(lines))
@@ -57,7 +57,7 @@ def test_one_row_more_is_too_many_in_a_workbook(tmp_path):
         read_table(tmp_path / "sheet.xlsx")
 
 
-def test_prompts_that_all_repeat_take_no_longer(tmp_path):
+def test_repeated_prompts_take_no_longer(tmp_path):
     (tmp_path / "sheet.csv").write_text("prompt\n" + "a cup\n" * 20_000)
     start = time.process_time()
     checked = check_table(read_table(tmp_path / "sheet.csv"))

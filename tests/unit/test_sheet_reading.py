@@ -1,4 +1,4 @@
-"""Good sheets of every make read to the same table."""
+"""Valid sheets in every file format give the same table."""
 
 import datetime
 import hashlib
@@ -35,7 +35,7 @@ def test_text_files_of_every_delimiter_encoding_and_line_end(tmp_path, delimiter
 
 
 @pytest.mark.parametrize("length", ["2,5", "2.5", " 2.5 s", "2.5s", "2.50", "2,5 sec"])
-def test_decimal_points_commas_and_units_mean_the_same(tmp_path, length):
+def test_decimal_points_commas_and_units_give_the_same_value(tmp_path, length):
     for data, name in (
         (lines("prompt;Length", f"x;{length}"), "s.csv"),
         (workbook([["prompt", "Length"], ["x", length]]), "s.xlsx"),
@@ -43,7 +43,7 @@ def test_decimal_points_commas_and_units_mean_the_same(tmp_path, length):
         assert check_table(read(tmp_path, data, name)).briefs[0].durations_s == (2.5,)
 
 
-def test_a_workbook_reads_as_people_see_it(tmp_path):
+def test_a_workbook_is_read_as_displayed(tmp_path):
     row = [
         "x",
         99,
@@ -87,7 +87,7 @@ def test_the_market_na_and_the_prompt_null_are_values(tmp_path):
     ]
 
 
-def test_a_ratio_that_excel_took_for_a_time_is_a_ratio(tmp_path):
+def test_a_ratio_that_excel_converted_to_a_time_is_restored(tmp_path):
     rows = [["prompt", "Aspect"], ["x", datetime.time(16, 9)], ["y", datetime.time(9, 16)], ["z", datetime.time(1, 1)]]
     briefs = check_table(read(tmp_path, workbook(rows), "s.xlsx")).briefs
     assert [brief.placements[0].aspect_ratio for brief in briefs] == ["16:9", "9:16", "1:1"]
@@ -128,12 +128,12 @@ def test_one_column_of_prompts_with_commas_needs_no_quotes(tmp_path):
     assert [row.cells for row in table.rows] == [("a red circle, drifting left",), ("a blue square",)]
 
 
-def test_the_line_that_names_the_delimiter_is_no_row(tmp_path):
+def test_the_line_that_names_the_delimiter_is_not_a_row(tmp_path):
     table = read(tmp_path, lines("sep=;", "prompt;notes", "x, y;z"))
     assert (table.header_row, table.rows[0].cells) == (1, ("x, y", "z"))
 
 
-def test_the_first_visible_tab_with_a_prompt_column_is_taken(tmp_path):
+def test_the_first_visible_tab_with_a_prompt_column_is_used(tmp_path):
     def more(tab):
         tab.parent.create_sheet("Hidden", 0).append(["prompt"])
         tab.parent["Hidden"].append(["wrong"])
@@ -148,7 +148,7 @@ def test_the_first_visible_tab_with_a_prompt_column_is_taken(tmp_path):
     assert read(tmp_path, data, "s.xlsx", "Budget").columns == ("Item", "Money")
 
 
-def test_formulas_count_by_the_results_that_the_file_holds(tmp_path):
+def test_formulas_have_the_results_stored_in_the_file(tmp_path):
     cells = (
         '<row r="1">' + text_cell("A1", "prompt") + text_cell("B1", "variants") + text_cell("C1", "sum") + "</row>"
         '<row r="2"><c r="A2" t="str"><f>B9&amp;C9</f><v>a red circle</v></c><c r="B2"><f>1+1</f><v>2</v></c>'
@@ -161,8 +161,8 @@ def test_formulas_count_by_the_results_that_the_file_holds(tmp_path):
     assert [(problem.row, problem.value) for problem in checked.problems] == [(3, "=B9")]
 
 
-def test_cells_without_places_and_elements_with_prefixes_are_read(tmp_path):
-    """As some programs write them: no r attributes, or every name behind a namespace prefix."""
+def test_cells_without_references_and_elements_with_prefixes_are_read(tmp_path):
+    """Some programs write no r attributes, or a namespace prefix on every name."""
     bare = '<row><c t="inlineStr"><is><t>prompt</t></is></c></row><row><c t="inlineStr"><is><t>x</t></is></c></row>'
     main = "http://schemas.openxmlformats.org/spreadsheetml/2006/main"
     prefixed = (
@@ -174,7 +174,7 @@ def test_cells_without_places_and_elements_with_prefixes_are_read(tmp_path):
     assert read(tmp_path, raw_workbook(prefixed.encode()), "s.xlsx").rows[0].cells == ("#REF!",)
 
 
-def test_styles_far_below_the_table_do_not_count(tmp_path):
+def test_styles_far_below_the_table_are_ignored(tmp_path):
     def bold(tab):
         tab["XFD1048576"].number_format = "0.00"
 

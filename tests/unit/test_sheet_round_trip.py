@@ -1,4 +1,4 @@
-"""Whatever people typed comes back as it was, from every file that we write."""
+"""Everything that people typed reads back unchanged from every file that we write."""
 
 import csv
 import io
@@ -56,7 +56,7 @@ FEW = settings(max_examples=25, deadline=None, suppress_health_check=[HealthChec
 
 
 def table(rows: list[list[str]]) -> Table:
-    """A table with a prompt in its first column, below a title."""
+    """Return a table with a prompt in its first column, below a title."""
     width = max(map(len, rows))
     numbered = [Row(number, tuple(["x", *cells, "end"])) for number, cells in enumerate(rows, 4)]
     return Table(
@@ -71,25 +71,25 @@ def table(rows: list[list[str]]) -> Table:
 
 
 @given(st.text())
-def test_a_guard_comes_off_again(text):
+def test_a_formula_guard_is_removed_on_reading(text):
     assert unguarded(guarded(text)) == text
     assert not guarded(text).startswith(tuple("=+-@\t\r"))
 
 
 @given(st.from_regex(r"-?[0-9]{1,20}(\.[0-9]{1,12})?", fullmatch=True))
-def test_a_number_is_written_as_one_only_where_it_reads_back_the_same(text):
+def test_a_number_is_written_as_a_number_only_if_it_reads_back_unchanged(text):
     value = cell_value(text)
     assert f"{value:.15g}" == text if not isinstance(value, str) else unguarded(value) == text
 
 
 @pytest.mark.parametrize("character", ["\ud800", "\ufffe", "\uffff"])
-def test_what_no_workbook_can_hold_is_replaced(character):
+def test_characters_that_no_workbook_can_store_are_replaced(character):
     assert cell_value(f"a{character}b") == "a\ufffdb"
 
 
 @given(st.lists(CELLS, min_size=1, max_size=4))
 @FEW
-def test_a_copy_reads_back(tmp_path, rows):
+def test_an_annotated_copy_reads_back_unchanged(tmp_path, rows):
     original = table(rows)
     annotate(original, (), (), tmp_path / "copy.xlsx")
     assert texts(read_table(tmp_path / "copy.xlsx")) == texts(original)
@@ -97,7 +97,7 @@ def test_a_copy_reads_back(tmp_path, rows):
 
 @given(st.lists(CELLS, min_size=1, max_size=4))
 @FEW
-def test_a_sheet_handed_back_reads_back_and_makes_the_same_briefs(tmp_path, rows):
+def test_a_results_sheet_reads_back_and_gives_the_same_briefs(tmp_path, rows):
     original = table(rows)
     outcomes = {row.number: Outcome("failed", why=row.cells[1]) for row in original.rows}
     write_results(original, outcomes, tmp_path / "copy.xlsx")
@@ -109,7 +109,7 @@ def test_a_sheet_handed_back_reads_back_and_makes_the_same_briefs(tmp_path, rows
 
 @given(st.lists(CELLS, min_size=1, max_size=4))
 @FEW
-def test_text_files_read_back(tmp_path, rows):
+def test_text_files_read_back_unchanged(tmp_path, rows):
     original = table(rows)
     stream = io.StringIO(newline="")
     csv.writer(stream).writerows([original.columns, *(row.cells for row in original.rows)])

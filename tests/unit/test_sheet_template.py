@@ -1,4 +1,4 @@
-"""The sheet that a new user starts from."""
+"""The sheet template for new users."""
 
 import errno
 import os
@@ -16,7 +16,7 @@ MODELS = ["starter", *(f"a-model-with-a-long-name-{n}" for n in range(20))]
 
 
 @pytest.mark.parametrize("name", ["sheet.xlsx", "sheet.csv"])
-def test_a_template_is_a_good_sheet(tmp_path, name):
+def test_a_template_is_a_valid_sheet(tmp_path, name):
     write_template(tmp_path / name, MODELS)
     checked = check_table(read_table(tmp_path / name))
     assert checked.problems == checked.warnings == ()
@@ -27,7 +27,7 @@ def test_a_template_is_a_good_sheet(tmp_path, name):
     ]
 
 
-def test_every_column_is_there_and_explained(tmp_path):
+def test_every_column_exists_and_is_explained(tmp_path):
     write_template(tmp_path / "sheet.xlsx", MODELS)
     book = openpyxl.load_workbook(tmp_path / "sheet.xlsx")
     headers = [cell.value for cell in book["Campaign"][1]]
@@ -38,7 +38,7 @@ def test_every_column_is_there_and_explained(tmp_path):
     assert all(all(explained[column.name]) for column in COLUMNS)
 
 
-def test_choices_drop_down_and_the_header_stays(tmp_path):
+def test_choices_are_drop_down_lists_and_the_header_is_frozen(tmp_path):
     write_template(tmp_path / "sheet.xlsx", MODELS)
     book = openpyxl.load_workbook(tmp_path / "sheet.xlsx")
     tab = book["Campaign"]
@@ -59,8 +59,8 @@ def test_a_ratio_typed_into_the_template_stays_text(tmp_path):
     assert {tab.cell(row, place).number_format for row in (2, 5, 500)} == {"@"}
 
 
-def test_examples_are_good_values_of_their_columns(tmp_path):
-    """What the guide gives as an example, a sheet takes."""
+def test_examples_are_valid_values_of_their_columns(tmp_path):
+    """A sheet accepts the examples of the guide."""
     headers = [column.name for column in COLUMNS if column.name not in ("axes", "want")]
     cells = [column.example for column in COLUMNS if column.name in headers]
     path = tmp_path / "sheet.csv"
@@ -69,7 +69,7 @@ def test_examples_are_good_values_of_their_columns(tmp_path):
 
 
 @pytest.mark.parametrize("name", ["sheet.xlsx", "sheet.csv"])
-def test_a_file_that_is_there_is_replaced_whole_or_not_at_all(tmp_path, name, monkeypatch):
+def test_an_existing_file_is_replaced_completely_or_not_at_all(tmp_path, name, monkeypatch):
     (tmp_path / name).write_text("mine")
     monkeypatch.setattr(os, "replace", refuse)
     with pytest.raises(SheetError, match="cannot be written"):
@@ -84,7 +84,7 @@ def refuse(*_: object) -> None:
     raise PermissionError(errno.EACCES, "Permission denied")
 
 
-def test_a_full_disk_is_told(tmp_path, monkeypatch):
+def test_a_full_disk_is_reported(tmp_path, monkeypatch):
     def full(*_: object) -> None:
         raise OSError(errno.ENOSPC, "No space left on device")
 

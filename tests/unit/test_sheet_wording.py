@@ -1,4 +1,4 @@
-"""Prompt templates."""
+"""Prompt templates and their placeholders."""
 
 import pytest
 from hypothesis import given
@@ -10,11 +10,11 @@ NAMES = st.text("abc ", min_size=1).filter(str.strip)
 PARTS = st.one_of(st.text().map(lambda text: (text, None)), NAMES.map(lambda name: ("", name)))
 
 
-def test_names_come_once_and_in_order():
+def test_placeholders_are_unique_and_in_order():
     assert placeholders("a {b} {a} {b} {{c}}") == ("b", "a")
 
 
-def test_what_is_filled_in_is_not_searched_again():
+def test_inserted_values_are_not_expanded_again():
     assert fill("{a}{b} {{a}}", {"a": "{b}", "b": "{a}"}) == "{b}{a} {a}"
 
 
@@ -23,9 +23,9 @@ def test_renaming_leaves_doubled_braces():
 
 
 @pytest.mark.parametrize("template", ["{", "}", "{a", "a}", "{a{b}}", "{}", "{ }", "{{}", "{a}}"])
-def test_braces_without_a_partner_are_refused(template):
+def test_unbalanced_braces_are_refused(template):
     with pytest.raises(ValueError, match=r"has (a|empty)"):
-        placeholders(template) or pytest.fail("nothing was found")
+        placeholders(template) or pytest.fail("no placeholder was found, but no error was raised")
 
 
 def test_a_name_without_a_value_is_an_error():
@@ -34,7 +34,7 @@ def test_a_name_without_a_value_is_an_error():
 
 
 @given(st.lists(PARTS), st.dictionaries(NAMES, st.text()))
-def test_a_template_made_of_texts_and_names_fills_to_what_it_says(parts, values):
+def test_a_template_is_filled_with_its_texts_and_values(parts, values):
     template = "".join("{" + name + "}" if name else text.replace("{", "{{").replace("}", "}}") for text, name in parts)
     names = {name for _, name in parts if name}
     filled = fill(template, {name: values.get(name, "?") for name in names})

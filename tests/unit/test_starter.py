@@ -29,7 +29,7 @@ def test_no_weights_are_missing():
 
 
 @pytest.mark.filterwarnings("ignore")
-def test_stock_classes_open_the_folders():
+def test_stock_classes_load_the_folders():
     pipeline = DiffusionPipeline.from_pretrained(HOME / "starter" / "t2v", local_files_only=True)
     assert type(pipeline) is LTXPipeline
     model, _, preprocess = open_clip.create_model_and_transforms(f"local-dir:{HOME / 'starter' / 'openclip'}")
@@ -42,7 +42,7 @@ def test_the_total_size_stays_small():
     assert sum(path.stat().st_size for path in files) <= MOST_MEGABYTES * 1e6
 
 
-def test_no_weights_but_safetensors():
+def test_all_weights_are_safetensors():
     heavy = {path.suffix for path in (HOME / "starter").rglob("*") if path.is_file() and path.stat().st_size > 200_000}
     assert heavy <= {".safetensors"}
 
@@ -60,7 +60,7 @@ def figures():
 
 
 @pytest.mark.parametrize("part", PARTS)
-def test_every_figure_was_measured_on_the_weights_that_ship(part):
+def test_every_figure_was_measured_on_the_shipped_weights(part):
     assert figures()[part]["weights"] == revisions()
 
 

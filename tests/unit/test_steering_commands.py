@@ -1,4 +1,4 @@
-"""pause, cancel, priority, runs, and what resume and status say of them; nothing here needs a model or Prefect."""
+"""pause, cancel, priority, runs, and their output in resume and status; no model or Prefect server is needed."""
 
 import json
 import re
@@ -36,7 +36,7 @@ def lease(catalogue: Catalogue, number: int = 3) -> None:
     assert catalogue.leases.acquire(ids[:number], "elsewhere", 600.0, attempts_cap=5, campaign_id=SPRING)
 
 
-def test_pause_says_what_happens_and_may_be_said_twice(catalogue, capsys):
+def test_pause_explains_its_effect_and_can_be_repeated(catalogue, capsys):
     lease(catalogue)
     ended = reelmill(capsys, "pause", "Spring", "--reason", "too dark")
     assert ended.code == 0
@@ -45,7 +45,9 @@ def test_pause_says_what_happens_and_may_be_said_twice(catalogue, capsys):
     assert catalogue.leases.owners() == ["elsewhere"]
     again = reelmill(capsys, "pause", "Spring")
     assert (again.code, "is already paused" in again.out) == (0, True)
-    assert catalogue.campaigns.get(SPRING).stood["reason"] == "too dark", "the first word stands"
+    assert catalogue.campaigns.get(SPRING).stood["reason"] == "too dark", (
+        "the second pause replaced the reason of the first"
+    )
 
 
 def test_cancel_counts_the_leases_that_it_ended(catalogue, capsys):
@@ -60,7 +62,7 @@ def test_cancel_counts_the_leases_that_it_ended(catalogue, capsys):
 
 
 @pytest.mark.parametrize(("word", "said"), [("pause", "paused"), ("cancel", "cancelled")])
-def test_a_retry_of_nothing_says_that_a_person_has_stopped_the_campaign(catalogue, capsys, word, said):
+def test_a_retry_of_a_stopped_campaign_names_the_person_who_stopped_it(catalogue, capsys, word, said):
     reelmill(capsys, word, SPRING, "--reason", "too dark")
     ended = reelmill(capsys, "retry", SPRING, "--failed")
     assert ended.code == EXIT_STOPPED
@@ -68,25 +70,25 @@ def test_a_retry_of_nothing_says_that_a_person_has_stopped_the_campaign(catalogu
     assert "another process" not in ended.err
 
 
-def test_what_is_one_is_told_in_the_singular(catalogue, capsys):
+def test_a_single_shard_or_lease_is_singular(catalogue, capsys):
     catalogue.runs.set_waiting_shards(catalogue.runs.begin(SPRING, "pool", current_owner()), 1)
     assert "0 shards running, 1 waiting" in reelmill(capsys, "runs").out
     lease(catalogue, 1)
     assert "; 1 lease was ended." in reelmill(capsys, "cancel", SPRING).out
 
 
-def test_a_cancelled_campaign_is_not_paused_open(catalogue, capsys):
+def test_pausing_does_not_reopen_a_cancelled_campaign(catalogue, capsys):
     reelmill(capsys, "cancel", SPRING)
     ended = reelmill(capsys, "pause", SPRING)
     assert (ended.code, catalogue.steering.standing(SPRING)) == (1, "cancelled")
-    assert "is cancelled, so that nothing of it is begun anyway" in ended.err
+    assert "is cancelled and cannot be paused" in ended.err
 
 
 def test_resume_of_a_cancelled_campaign_needs_reopen(catalogue, capsys):
     reelmill(capsys, "cancel", SPRING)
     ended = reelmill(capsys, "resume", SPRING)
     assert (ended.code, catalogue.steering.standing(SPRING)) == (1, "cancelled")
-    assert "reopen it first" in ended.err
+    assert "Reopen it on its page" in ended.err
     assert f"reelmill resume {SPRING} --reopen" in ended.err
 
 
@@ -102,7 +104,7 @@ def test_resume_if_active_ends_no_pause(catalogue, capsys):
     "words",
     [["pause", "none"], ["cancel", "none"], ["priority", "none", 5], ["runs", "none"], ["resume", "none", "--reopen"]],
 )
-def test_no_such_campaign_is_one_sentence(catalogue, capsys, words):
+def test_an_unknown_campaign_is_reported_in_one_line(catalogue, capsys, words):
     ended = reelmill(capsys, *words)
     assert (ended.code, ended.out) == (1, "")
     assert ended.err == "Error: No campaign in the catalogue is called 'none'; `reelmill status` lists them.\n"
@@ -128,7 +130,7 @@ def test_the_audit_names_the_person(catalogue, capsys):
     assert told == [("priority", "person"), ("paused", "person")]
 
 
-def test_status_shows_standing_and_priority(catalogue, capsys):
+def test_status_shows_state_and_priority(catalogue, capsys):
     reelmill(capsys, "priority", SPRING, 4)
     reelmill(capsys, "pause", SPRING, "--reason", "[red] too dark")
     assert "Priority 4, paused by person:" in reelmill(capsys, "status", SPRING).out
@@ -140,7 +142,7 @@ def test_status_shows_standing_and_priority(catalogue, capsys):
         assert (answer["standing"], answer["priority"], answer["stood"]["reason"]) == ("paused", 4, "[red] too dark")
 
 
-def test_runs_shows_who_works_and_how_others_ended(catalogue, capsys):
+def test_runs_shows_running_and_ended_runs(catalogue, capsys):
     assert "No runs yet" in reelmill(capsys, "runs").out
     old = catalogue.runs.begin(SPRING, "pool", current_owner(), until=time.time() + 600, budget_s=7200)
     catalogue.runs.book(old, 3, 90.0)
@@ -162,7 +164,7 @@ def test_runs_shows_who_works_and_how_others_ended(catalogue, capsys):
         (["--budget-hours", "0"], "above 0"),
     ],
 )
-def test_a_bad_bound_is_one_sentence_before_anything_happens(catalogue, capsys, words, told):
+def test_an_invalid_bound_is_refused_before_anything_changes(catalogue, capsys, words, told):
     reelmill(capsys, "pause", SPRING)
     ended = reelmill(capsys, "resume", SPRING, *words)
     assert ended.code == 1
@@ -187,7 +189,5 @@ def test_the_guides_commands_and_options_exist(capsys, monkeypatch):
             assert option in shown.out, f"{command} has no {option}"
 
 
-def test_the_guides_exit_code_is_the_programs():
-    assert (
-        f"\n| {EXIT_STOPPED} | a person paused" in (Path(__file__).parents[2] / "docs" / "steering.md").read_text()
-    )
+def test_the_guides_exit_code_matches_the_program():
+    assert f"\n| {EXIT_STOPPED} | a person paused" in (Path(__file__).parents[2] / "docs" / "steering.md").read_text()

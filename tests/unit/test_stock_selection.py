@@ -1,4 +1,4 @@
-"""Which combinations a night begins with."""
+"""Which combinations a nightly run selects."""
 
 from collections import Counter
 from dataclasses import replace
@@ -21,19 +21,19 @@ existing = st.dictionaries(
 )
 
 
-def test_nothing_is_chosen_that_is_there():
+def test_existing_combinations_are_not_chosen():
     chosen = choose(SHEET, NAMED, {IDS[0]: ExistingClips(good=1), IDS[5]: ExistingClips(good=2)}, 100)
     assert set(chosen.wanted) == {*IDS} - {IDS[0], IDS[5]}
     assert (chosen.enough, chosen.given_up) == (2, ())
 
 
-def test_a_sheet_may_want_several_of_each():
+def test_a_sheet_can_request_several_clips_per_combination():
     chosen = choose(replace(SHEET, most=2), NAMED, {IDS[0]: ExistingClips(good=1), IDS[5]: ExistingClips(good=2)}, 100)
     assert chosen.wanted[-1] == IDS[0]
     assert IDS[5] not in chosen.wanted
 
 
-def test_what_was_tried_too_often_in_vain_is_given_up_and_a_night_less_is_not():
+def test_a_combination_is_given_up_exactly_at_the_limit_of_failed_tries():
     chosen = choose(
         SHEET, NAMED, {IDS[0]: ExistingClips(vain=GIVE_UP * 3), IDS[1]: ExistingClips(vain=GIVE_UP * 3 - 1)}, 100
     )
@@ -48,7 +48,7 @@ def test_values_are_covered_evenly():
         assert set(counts.values()) == {12 // len(values)}, name
 
 
-def test_a_value_that_the_catalogue_has_most_of_comes_last():
+def test_the_most_common_value_in_the_catalogue_comes_last():
     there = {brief_id: ExistingClips(good=1) for brief_id in IDS if "theme 2" in dict(NAMED[brief_id].values).values()}
     some = dict(list(there.items())[:3])
     wanted = choose(SHEET, NAMED, some, 15).wanted
@@ -68,14 +68,14 @@ def test_every_combination_is_counted_once(existing, limit, taken):
 
 
 @given(first=st.integers(0, 19), tries=st.integers(1, 5), used=st.sets(st.integers(0, 19), max_size=12))
-def test_seeds_are_a_row_that_was_never_tried(first, tries, used):
+def test_seeds_are_consecutive_and_unused(first, tries, used):
     seed = free_seed(first, tries, used, 20)
     row = {(seed + step) % 20 for step in range(tries)}
     rows = [{(start + step) % 20 for step in range(tries)} for start in range(20)]
     assert not row & used or all(other & used for other in rows)
 
 
-def test_an_unused_seed_stays_the_first():
+def test_an_unused_first_seed_is_kept():
     assert free_seed(7, 3, {10}, 2**32) == 7
     assert free_seed(7, 3, {8}, 2**32) == 9
     assert free_seed(2**32 - 1, 2, {2**32 - 1}, 2**32) == 0

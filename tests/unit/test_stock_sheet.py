@@ -1,4 +1,4 @@
-"""Stock sheets: their lists, and one message for each problem."""
+"""Stock sheets: their lists, and one message per problem."""
 
 from pathlib import Path
 
@@ -45,7 +45,7 @@ def test_the_example_lists_twelve_combinations_of_three_columns():
     assert len({item.variant.prompt for item in planned}) == 12
 
 
-def test_columns_are_lists_of_their_own_length(tmp_path):
+def test_columns_are_lists_of_independent_length(tmp_path):
     sheet = good(tmp_path, "theme,shot,mood\na red circle,zooming in,calm\na blue cube,,\npink waves,,\n")
     assert [len(sheet.axes[name]) for name in ("theme", "shot", "mood")] == [3, 1, 1]
     assert sheet.prompt == "{mood} {shot} of {theme}"
@@ -62,23 +62,23 @@ def test_columns_are_lists_of_their_own_length(tmp_path):
         ("Themes,Shots,Moods", "{mood} {shot} of {theme}"),
     ],
 )
-def test_without_a_prompt_the_usual_one_is_taken(tmp_path, header, prompt):
+def test_without_a_prompt_the_default_is_used(tmp_path, header, prompt):
     assert good(tmp_path, f"{header}\n{','.join(['a red circle'] * len(header.split(',')))}\n").prompt == prompt
 
 
-def test_a_cell_may_hold_several_values(tmp_path):
+def test_a_cell_can_contain_several_values(tmp_path):
     sheet = good(tmp_path, "theme,placements\na red circle|a blue cube,16:9|1:1\n")
     assert sheet.size == 4
     assert sheet.placements == (Placement("generic", "16:9"), Placement("generic", "1:1"))
 
 
-def test_lists_of_the_marketers_own_are_named_by_the_prompt(tmp_path):
+def test_the_prompt_names_custom_lists(tmp_path):
     sheet = good(tmp_path, "product,light,prompt\na cup,at dawn,{product} {light}\na shoe,at noon,\n")
     assert list(sheet.axes) == ["product", "light"]
     assert sheet.size == 4
 
 
-def test_a_value_that_comes_twice_counts_once_and_is_warned_of(tmp_path):
+def test_a_duplicate_value_counts_once_and_gives_a_warning(tmp_path):
     found = checked(tmp_path, "theme\na red circle\nA red circle\n")
     assert found.sheet.size == 1
     assert "Row 3, column A 'theme': 'A red circle' is already listed in row 2. It counts only once." in [
@@ -97,7 +97,10 @@ def test_a_value_that_comes_twice_counts_once_and_is_warned_of(tmp_path):
             "theme,duration_s\na red circle,900\n",
             "Row 2, column B 'duration_s': '900' is out of range. Enter seconds from 0.1 to 600",
         ),
-        ("theme,duration_s\na red circle,60\n", "Row 2, column B 'duration_s': '60' is not supported: starter only supports clips of "),
+        (
+            "theme,duration_s\na red circle,60\n",
+            "Row 2, column B 'duration_s': '60' is not supported: starter only supports clips of ",
+        ),
         (
             "theme,tries\na red circle,3\na blue cube,4\n",
             "Row 3, column B 'tries': '4' is a second value for tries, after '3' in row 2.",
@@ -135,24 +138,24 @@ def test_a_value_that_comes_twice_counts_once_and_is_warned_of(tmp_path):
         ),
     ],
 )
-def test_what_is_wrong_is_one_sentence_with_its_cell(tmp_path, text, sentence):
+def test_a_problem_is_one_sentence_with_its_cell(tmp_path, text, sentence):
     found = sentences(tmp_path, text)
     assert len(found) == 1, found
     assert sentence in found[0]
 
 
-def test_all_problems_come_at_once(tmp_path):
+def test_all_problems_are_reported_at_once(tmp_path):
     assert len(sentences(tmp_path, "theme,tries,placements,model\na red circle,many,7:3,nosuch\n")) == 3
 
 
-def test_lists_that_multiply_too_far_are_refused_with_their_lengths(tmp_path):
+def test_too_many_combinations_are_refused_with_the_lengths_of_the_lists(tmp_path):
     lines = "\n".join(f"theme {index},shot {index}" for index in range(317))
     found = sentences(tmp_path, f"theme,shot\n{lines}\n")
     assert len(found) == 1
     assert "the lists give 100,489 combinations (317 theme × 317 shot), but at most 100,000 are allowed" in found[0]
 
 
-def test_names_of_combinations_stay_when_the_sheet_grows(tmp_path):
+def test_names_of_combinations_do_not_change_when_the_sheet_grows(tmp_path):
     before = good(tmp_path, "theme,shot\na red circle,zooming in\na blue cube,drifting left\n").named()
     after = good(tmp_path, "theme,shot\npink waves,drifting left\na red circle,zooming in\na blue cube,\n").named()
     assert before.keys() < after.keys()

@@ -1,4 +1,4 @@
-"""The supervisor's judgement: what answers, what is waited for, and which ends are final."""
+"""The supervisor: which servers count as running, what it waits for, and which exits are final."""
 
 import os
 import threading
@@ -23,7 +23,7 @@ def serving(status: int) -> Iterator[str]:
             self.end_headers()
 
         def log_message(self, *_: object) -> None:
-            """Say nothing."""
+            """Log nothing."""
 
     with ThreadingHTTPServer(("127.0.0.1", 0), Handler) as server:
         threading.Thread(target=server.serve_forever, daemon=True).start()
@@ -32,20 +32,20 @@ def serving(status: int) -> Iterator[str]:
 
 
 @pytest.mark.parametrize(("status", "is_there"), [(200, True), (401, True), (403, True), (404, False), (502, False)])
-def test_what_answers(status: int, is_there: bool):
+def test_a_server_that_answers_or_requires_a_password_counts_as_running(status: int, is_there: bool):
     with serving(status) as url:
         assert answers(url) == is_there
     assert not answers(url, 1.0)
 
 
-def test_a_password_in_the_address_is_neither_told_nor_in_the_way():
+def test_a_password_in_the_url_is_not_shown_and_does_not_prevent_probing():
     url = "http://me:correcthorse@prefect:4200/api/"
     assert without_password(url) == "http://prefect:4200/api/"
     assert health_of(url) == "http://prefect:4200/api/health"
     assert not answers("http://me:x@127.0.0.1:9/api", 1.0)
 
 
-def test_a_server_of_ones_own_is_probed_too():
+def test_an_external_server_is_probed_too():
     own = {each.name: each for each in programs_of(8765, 4200, False, "", "http://127.0.0.1:4200/api")}
     assert own["prefect"].probe == own["schedules"].probe == "http://127.0.0.1:4200/api/health"
     other = {each.name: each for each in programs_of(8765, 0, False, "", "http://me:x@away:4200/api")}
@@ -54,7 +54,7 @@ def test_a_server_of_ones_own_is_probed_too():
     assert other["schedules"].waits == "waiting for Prefect's server at http://away:4200/api"
 
 
-def test_what_is_waited_for_is_said_once(monkeypatch):
+def test_waiting_is_reported_once(monkeypatch):
     told: list[str] = []
     one = Supervisor(
         [Program("it", ("true",), "http://127.0.0.1:9/x", "waits for x")],
@@ -72,7 +72,7 @@ def test_what_is_waited_for_is_said_once(monkeypatch):
     assert told == ["waits for x"]
 
 
-def test_wrong_settings_end_all_but_not_what_has_worked_before():
+def test_wrong_settings_end_everything_unless_the_program_has_run_before():
     told: list[str] = []
     one = Supervisor([Program("it", ("true",))], {}, lambda _, line: told.append(line), lambda: None)
     [each] = one._all

@@ -1,4 +1,4 @@
-"""What two validators say of a signed clip that was changed: every row of the table, for both.
+"""Results of two validators for tampered clips: every row of the table, for both validators.
 
 Ours (c2pa-python, through `adapters.c2pa.verifier`) and an independent one (encypher-c2pa).
 """
@@ -37,7 +37,7 @@ OURS, OTHERS = Authority("Ours"), Authority("Others")
 
 
 class Scene(NamedTuple):
-    """A signed clip, and what a forger may have at hand."""
+    """A signed clip, and the material that a forger could use."""
 
     original: bytes
     sha256: str
@@ -84,7 +84,7 @@ def flip_in_box(kind: str) -> Callable[[Scene], bytes]:
 
 
 def flip_in_text(text: bytes) -> Callable[[Scene], bytes]:
-    """Change a letter of a statement; the text stands once in the whole file."""
+    """Return a change of one letter of a statement that occurs once in the file."""
 
     def change(scene: Scene) -> bytes:
         assert scene.original.count(text) == 1
@@ -126,7 +126,7 @@ def remux(scene: Scene) -> bytes:
 
 
 class Row(NamedTuple):
-    """A change, and what each validator says: its state and, where there are any, its failure codes."""
+    """A change, and the state and failure codes that each validator reports."""
 
     change: Callable[[Scene], bytes]
     ours: str
@@ -172,7 +172,7 @@ TABLE = {
 
 
 def opinion(path: Path, anchors: str) -> tuple[str, set[str]]:
-    """The independent validator's state and failure codes."""
+    """Return the state and failure codes of the independent validator."""
     try:
         report = second_opinion(path, anchors)
     except ValueError:
@@ -181,12 +181,12 @@ def opinion(path: Path, anchors: str) -> tuple[str, set[str]]:
 
 
 @pytest.mark.parametrize("row", TABLE.values(), ids=TABLE)
-def test_tampering(scene: Scene, tmp_path: Path, row: Row):
+def test_tampered_clips_are_detected(scene: Scene, tmp_path: Path, row: Row):
     path = tmp_path / "clip.mp4"
     path.write_bytes(row.change(scene))
     report = verify(path, scene.anchors)
     assert (report.state, {finding.code for finding in report.findings}) == (row.ours, row.our_codes)
     assert opinion(path, scene.anchors) == (row.theirs, row.their_codes)
-    # What no credential can tell, the hash of the whole published file does.
+    # The hash of the whole published file detects changes that a credential cannot detect.
     untouched = path.read_bytes() == scene.original
     assert verify(path, scene.anchors, sha256=scene.sha256).state == ("trusted" if untouched else "invalid")

@@ -86,6 +86,7 @@ def test_a_longer_plan_keeps_the_record_of_the_shorter_one(runs):
     assert [(leg["plan"]["minutes"], leg["steps"]) for leg in facts["earlier"]] == [(1, 1)]
 
 
+@pytest.mark.slow
 def test_a_part_trains_and_resumes(runs):
     plan = Plan(part="motif_judge", minutes=0.08, batch=16, rate=2e-3, workers=1)
     motif_judge.train(plan, 0)
@@ -105,6 +106,7 @@ def test_only_one_process_trains_a_part(runs):
     run.launch(Plan(part="probe", minutes=0, workers=1), again)
 
 
+@pytest.mark.slow
 def test_workers_end_with_their_parent(tmp_path):
     script = (
         "import sys, time\nfrom pathlib import Path\nfrom training.harness import run\n"

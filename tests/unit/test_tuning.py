@@ -21,7 +21,7 @@ def wan(**speed) -> ModelCard:
     return card_of(profiles={"fast": speed})
 
 
-def made_by(card: ModelCard, **changes) -> np.ndarray:
+def generated_by(card: ModelCard, **changes) -> np.ndarray:
     [item] = DiffusersVideo(card).generate([variant(card.name, profile="fast", **changes)])
     assert not isinstance(item, Exception), item
     return item.frames
@@ -29,7 +29,7 @@ def made_by(card: ModelCard, **changes) -> np.ndarray:
 
 @pytest.fixture(scope="module")
 def exact() -> np.ndarray:
-    return made_by(card_of(), num_inference_steps=6)
+    return generated_by(card_of(), num_inference_steps=6)
 
 
 @pytest.mark.parametrize(
@@ -78,7 +78,7 @@ def test_tiling_by_profile_is_part_of_the_id_and_takes_effect():
 
 
 def test_an_attention_backend_is_set(exact):
-    frames = made_by(wan(attention="native"), num_inference_steps=6)
+    frames = generated_by(wan(attention="native"), num_inference_steps=6)
     assert np.abs(frames.astype(int) - exact).max() <= 1
 
 
@@ -143,7 +143,7 @@ def test_blocks_are_compiled_and_shapes_stay_few(monkeypatch):
 
 @pytest.mark.slow
 def test_compiled_blocks_give_the_same_clip(exact):
-    frames = made_by(wan(compile=True), num_inference_steps=6)
+    frames = generated_by(wan(compile=True), num_inference_steps=6)
     assert np.abs(frames.astype(int) - exact).mean() < 1
 
 

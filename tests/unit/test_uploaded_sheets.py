@@ -12,7 +12,7 @@ from tasks.intake.sheet_store import SheetStore
 
 
 @pytest.mark.parametrize("uploaded", [True, False])
-def test_an_uploaded_sheet_takes_no_file_from_elsewhere(tmp_path: Path, uploaded: bool):
+def test_an_uploaded_sheet_cannot_use_files_outside_its_folder(tmp_path: Path, uploaded: bool):
     settings = Settings(home=tmp_path / "home")
     secret = tmp_path / "private.png"
     Image.new("RGB", (64, 64), "red").save(secret)

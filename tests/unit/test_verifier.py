@@ -1,4 +1,4 @@
-"""What the verifier says of files by anyone."""
+"""Verification of our own files and of files by other programs."""
 
 import io
 import json
@@ -33,7 +33,7 @@ from manifests.credentials.credential_report import STATES, action_sentence, fin
 from manifests.credentials.definition import IPTC
 from manifests.errors import CredentialError
 
-FOREIGN = Authority("Foreign")
+FOREIGN = Authority("External")
 
 
 @pytest.fixture(scope="module")
@@ -46,18 +46,18 @@ def signed(tmp_path_factory):
         return facts, signer.anchors_pem()
 
 
-def foreign_signer() -> Signer:
-    """A signer with nothing of ours between it and the library."""
+def external_signer() -> Signer:
+    """Return a signer that uses the library directly, without our code."""
     key = ec.generate_private_key(ec.SECP256R1())
-    chain = (pem(FOREIGN.leaf(key, "Foreign signer")) + pem(FOREIGN.intermediate)).decode()
+    chain = (pem(FOREIGN.leaf(key, "External signer")) + pem(FOREIGN.intermediate)).decode()
     return Signer.from_callback(
         lambda data: raw_signature(key.sign(data, ec.ECDSA(hashes.SHA256())), 256), C2paSigningAlg.ES256, chain
     )
 
 
-def sign_as_others_do(path: Path, manifest: dict, media: bytes, media_type: str, parent: tuple = ()) -> None:
+def sign_externally(path: Path, manifest: dict, media: bytes, media_type: str, parent: tuple = ()) -> None:
     with (
-        foreign_signer() as signer,
+        external_signer() as signer,
         Builder(manifest, context=trust_context("")) as builder,
         open(path, "w+b") as target,
     ):
@@ -66,15 +66,15 @@ def sign_as_others_do(path: Path, manifest: dict, media: bytes, media_type: str,
         builder.sign(signer, media_type, io.BytesIO(media), target)
 
 
-def foreign_manifest(*actions: dict) -> dict:
+def external_manifest(*actions: dict) -> dict:
     return {
-        "claim_generator_info": [{"name": "Somebody's camera", "version": "9"}],
+        "claim_generator_info": [{"name": "Another camera", "version": "9"}],
         "title": "holiday",
         "assertions": [{"label": "c2pa.actions.v2", "created": True, "data": {"actions": list(actions)}}],
     }
 
 
-def test_our_own_clip_tells_everything(signed):
+def test_our_own_clip_is_reported_in_full(signed):
     facts, anchors = signed
     report = verify(facts.path, anchors)
     assert report.state == "trusted"
@@ -90,32 +90,32 @@ def test_our_own_clip_tells_everything(signed):
     assert json.loads(report.store)["validation_state"] == "Trusted"
 
 
-def test_without_anchors_nobody_is_trusted(signed):
+def test_without_anchors_no_signer_is_trusted(signed):
     report = verify(signed[0].path)
     assert report.state == "valid"
     assert report.sentence == STATES["valid"]
     assert [finding.code for finding in report.findings] == ["signingCredential.untrusted"]
 
 
-def test_a_camera_of_somebody_else(tmp_path):
+def test_a_video_of_another_vendors_camera(tmp_path):
     path = tmp_path / "holiday.mp4"
     shot = {"action": "c2pa.created", "digitalSourceType": IPTC + "digitalCapture", "softwareAgent": "Camera 9"}
     cut = {"action": "c2pa.cropped"}
-    sign_as_others_do(path, foreign_manifest(shot, cut), clip_bytes(), "video/mp4")
+    sign_externally(path, external_manifest(shot, cut), clip_bytes(), "video/mp4")
     report = verify(path, pem(FOREIGN.root).decode())
     assert (report.state, report.title) == ("trusted", "holiday")
-    assert report.signer.subject == "Tests of Reelmill, Foreign signer"
+    assert report.signer.subject == "Tests of Reelmill, External signer"
     assert report.actions == ("captured by a camera (Camera 9)", "cropped")
     assert not report.generation
 
 
-def test_a_picture_may_be_verified_too(tmp_path):
+def test_a_picture_can_be_verified_too(tmp_path):
     picture = io.BytesIO()
     Image.new("RGB", (16, 16)).save(picture, "jpeg")
     path = tmp_path / "holiday.jpg"
-    sign_as_others_do(
+    sign_externally(
         path,
-        foreign_manifest({"action": "c2pa.created", "digitalSourceType": IPTC + "digitalCapture"}),
+        external_manifest({"action": "c2pa.created", "digitalSourceType": IPTC + "digitalCapture"}),
         picture.getvalue(),
         "image/jpeg",
     )
@@ -123,13 +123,13 @@ def test_a_picture_may_be_verified_too(tmp_path):
 
 
 def test_a_tampered_ingredient_makes_it_invalid(tmp_path, signed):
-    """Both validators' own state is Trusted here."""
+    """Both validators alone report the state Trusted here."""
     data = bytearray(signed[0].path.read_bytes())
     data[-1] ^= 1
     path = tmp_path / "edited.mp4"
     opened = {"action": "c2pa.opened", "parameters": {"ingredientIds": ["it"]}}
     parent = ({"title": "the ad", "label": "it", "relationship": "parentOf"}, "video/mp4", io.BytesIO(data))
-    sign_as_others_do(path, foreign_manifest(opened), bytes(data), "video/mp4", parent)
+    sign_externally(path, external_manifest(opened), bytes(data), "video/mp4", parent)
     anchors = signed[1] + pem(FOREIGN.root).decode()
     report = verify(path, anchors)
     assert json.loads(report.store)["validation_state"] == "Trusted"
@@ -139,7 +139,7 @@ def test_a_tampered_ingredient_makes_it_invalid(tmp_path, signed):
     assert report.actions[0].startswith("created by a generative model")
 
 
-def test_an_unsigned_clip_has_none(tmp_path):
+def test_an_unsigned_clip_has_no_credential(tmp_path):
     (tmp_path / "clip.mp4").write_bytes(clip_bytes())
     report = verify(tmp_path / "clip.mp4")
     assert (report.state, report.sentence) == ("absent", "no Content Credential")
@@ -153,13 +153,13 @@ def test_an_unsigned_clip_has_none(tmp_path):
         ("empty.mp4", b""),
     ],
 )
-def test_what_is_no_media_is_refused(tmp_path, name, data):
+def test_a_file_that_is_not_media_is_refused(tmp_path, name, data):
     (tmp_path / name).write_bytes(data)
     with pytest.raises(CredentialError, match=rf"{name} is not a media file. Use a video"):
         verify(tmp_path / name)
 
 
-def test_what_is_not_there_is_named(tmp_path):
+def test_a_missing_file_is_named(tmp_path):
     with pytest.raises(CredentialError, match=r"Cannot read .*gone.mp4: No such file or directory"):
         verify(tmp_path / "gone.mp4")
     with pytest.raises(CredentialError, match=r"Cannot read .*: Is a directory"):
@@ -173,7 +173,7 @@ def test_a_missing_sidecar_is_named(tmp_path):
 
 
 def blanked(data: bytes) -> bytes:
-    """The video with its credential overwritten by a free box of the same size."""
+    """Return the video with its credential overwritten by a free box of the same size."""
     return b"".join(
         struct.pack(">I4s", end - start, b"free") + bytes(end - start - 8) if kind == "uuid" else data[start:end]
         for kind, start, end in boxes(data)
@@ -181,7 +181,7 @@ def blanked(data: bytes) -> bytes:
 
 
 @pytest.mark.parametrize("strip", [stripped, blanked])
-def test_a_stripped_clip_is_known_by_its_sidecar(tmp_path, signed, strip):
+def test_a_stripped_clip_is_verified_by_its_sidecar(tmp_path, signed, strip):
     facts, anchors = signed
     path = tmp_path / "clip.mp4"
     path.write_bytes(strip(facts.path.read_bytes()))
@@ -191,7 +191,7 @@ def test_a_stripped_clip_is_known_by_its_sidecar(tmp_path, signed, strip):
     assert report.generation["variant_id"] == VARIANT.variant_id
 
 
-def test_a_sidecar_vouches_for_no_other_clip(tmp_path, signed):
+def test_a_sidecar_is_invalid_for_another_clip(tmp_path, signed):
     facts, anchors = signed
     path = tmp_path / "clip.mp4"
     path.write_bytes(clip_bytes(num_frames=9))
@@ -199,19 +199,19 @@ def test_a_sidecar_vouches_for_no_other_clip(tmp_path, signed):
 
 
 @pytest.mark.parametrize("store", [b"", b"hello", b"\0" * 200])
-def test_a_broken_sidecar_is_no_credential(tmp_path, signed, store):
+def test_a_broken_sidecar_is_not_a_credential(tmp_path, signed, store):
     path, sidecar = tmp_path / "clip.mp4", tmp_path / "clip.c2pa"
     path.write_bytes(stripped(signed[0].path.read_bytes()))
     sidecar.write_bytes(store)
     assert verify(path, signed[1], sidecar=sidecar).state in ("invalid", "absent")
 
 
-def test_a_credential_that_lies_elsewhere_is_not_fetched(tmp_path):
+def test_a_remote_credential_is_not_downloaded(tmp_path):
     path, sidecar = tmp_path / "clip.mp4", tmp_path / "clip.c2pa"
     shot = {"action": "c2pa.created", "digitalSourceType": IPTC + "digitalCapture"}
     with (
-        foreign_signer() as signer,
-        Builder(foreign_manifest(shot), context=trust_context("")) as builder,
+        external_signer() as signer,
+        Builder(external_manifest(shot), context=trust_context("")) as builder,
         open(path, "w+b") as target,
     ):
         builder.set_no_embed()
@@ -223,7 +223,7 @@ def test_a_credential_that_lies_elsewhere_is_not_fetched(tmp_path):
     assert verify(path, pem(FOREIGN.root).decode(), sidecar=sidecar).state == "trusted"
 
 
-def test_the_embedded_credential_comes_first(signed, tmp_path):
+def test_the_embedded_credential_takes_precedence(signed, tmp_path):
     (tmp_path / "other.c2pa").write_bytes(b"hello")
     report = verify(signed[0].path, signed[1], sidecar=tmp_path / "other.c2pa")
     assert (report.state, report.from_sidecar) == ("trusted", False)
@@ -231,8 +231,8 @@ def test_the_embedded_credential_comes_first(signed, tmp_path):
 
 @settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(data=st.data())
-def test_no_damage_is_called_trusted_or_crashes(signed, tmp_path, data):
-    """Cut, flip or overwrite anywhere: an answer or a clear error, and never a false one."""
+def test_a_damaged_file_is_never_trusted_and_never_crashes(signed, tmp_path, data):
+    """Truncate or overwrite the file anywhere: the result is a correct state or a clear error."""
     facts, anchors = signed
     original = facts.path.read_bytes()
     start = data.draw(st.integers(0, len(original) - 1))
@@ -259,10 +259,10 @@ def test_no_damage_is_called_trusted_or_crashes(signed, tmp_path, data):
         ({}, "changed"),
     ],
 )
-def test_actions_in_plain_words(action, sentence):
+def test_actions_are_described_in_plain_words(action, sentence):
     assert action_sentence(action, "the model", "") == sentence
 
 
-def test_an_unknown_code_keeps_the_librarys_words():
+def test_an_unknown_code_keeps_the_librarys_explanation():
     assert finding_of({"code": "x.y", "explanation": "odd"}) == ("x.y", "odd")
     assert finding_of({"code": "x.y"}) == ("x.y", "x.y")

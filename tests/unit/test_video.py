@@ -33,7 +33,7 @@ def patch(colour) -> np.ndarray:
     return np.full((3, 32, 32, 3), colour, np.uint8)
 
 
-def test_a_file_says_what_platforms_ask_for(tmp_path):
+def test_a_file_has_the_properties_that_platforms_require(tmp_path):
     encode(moving(), 8, tmp_path / "clip.mp4")
     facts = probe(tmp_path / "clip.mp4")
     assert (facts.codec, facts.profile, facts.pix_fmt) == ("h264", "High", "yuv420p")
@@ -45,7 +45,7 @@ def test_a_file_says_what_platforms_ask_for(tmp_path):
 
 
 @pytest.mark.parametrize("colour", PATCHES)
-def test_colours_are_converted_by_the_matrix_that_the_tags_name(tmp_path, colour):
+def test_colours_are_converted_with_the_matrix_named_in_the_tags(tmp_path, colour):
     """Luma and chroma as BT.709-6, items 3.2 to 3.4, 8 bits, limited range."""
     encode(patch(colour), 8, tmp_path / "clip.mp4", crf=1)
     with av.open(str(tmp_path / "clip.mp4")) as container:
@@ -58,12 +58,12 @@ def test_colours_are_converted_by_the_matrix_that_the_tags_name(tmp_path, colour
 
 
 @pytest.mark.parametrize("colour", PATCHES)
-def test_colours_come_back(tmp_path, colour):
+def test_colours_survive_encoding(tmp_path, colour):
     encode(patch(colour), 8, tmp_path / "clip.mp4")
     assert np.abs(read_frames(tmp_path / "clip.mp4")[1, 16, 16].astype(int) - colour).max() <= 4
 
 
-def test_pictures_come_back(tmp_path):
+def test_pictures_survive_encoding(tmp_path):
     frames = moving()
     encode(frames, 8, tmp_path / "clip.mp4")
     again = read_frames(tmp_path / "clip.mp4")
@@ -82,7 +82,7 @@ def test_the_frame_rate_is_constant(tmp_path, fps):
 
 @pytest.mark.parametrize(("height", "width"), [(90, 160), (96, 96), (128, 192), (480, 832)])
 def test_equal_frames_give_equal_bytes(tmp_path, height, width):
-    """Also where memory holds other rubbish each time: libraries have read what nobody wrote."""
+    """The memory contains different garbage each time, because libraries have read uninitialised memory before."""
     frames, rng, written = moving(9, height, width), np.random.default_rng(0), set()
     for _ in range(12):
         rubbish = [rng.integers(0, 256, size).astype(np.uint8) for size in rng.integers(1000, 400_000, 40)]
@@ -94,7 +94,7 @@ def test_equal_frames_give_equal_bytes(tmp_path, height, width):
 
 @settings(max_examples=25, deadline=None)
 @given(st.integers(1, 20), st.integers(1, 60), st.integers(1, 60), st.sampled_from([1, 8, 30]))
-def test_every_even_size_and_length_is_written_whole(tmp_path_factory, number, half_height, half_width, fps):
+def test_every_even_size_and_length_is_written_completely(tmp_path_factory, number, half_height, half_width, fps):
     out = tmp_path_factory.mktemp("clips") / "clip.mp4"
     encode(np.zeros((number, 2 * half_height, 2 * half_width, 3), np.uint8), fps, out)
     facts = probe(out)
@@ -112,14 +112,14 @@ WRONG = [
 
 
 @pytest.mark.parametrize(("frames", "sentence"), WRONG)
-def test_frames_that_make_no_video_are_refused(tmp_path, frames, sentence):
+def test_invalid_frames_are_refused(tmp_path, frames, sentence):
     with pytest.raises(EncodingError) as caught:
         encode(frames, 8, tmp_path / "clip.mp4")
     assert sentence in str(caught.value)
     assert list(tmp_path.iterdir()) == []
 
 
-def test_a_failure_leaves_what_was_there(tmp_path, monkeypatch):
+def test_a_failure_keeps_the_existing_file(tmp_path, monkeypatch):
     encode(moving(), 8, tmp_path / "clip.mp4")
     before = (tmp_path / "clip.mp4").read_bytes()
     monkeypatch.setattr(video, "PRESET", "at leisure")
@@ -129,7 +129,7 @@ def test_a_failure_leaves_what_was_there(tmp_path, monkeypatch):
     assert [path.name for path in tmp_path.iterdir()] == ["clip.mp4"]
 
 
-def test_a_folder_that_is_a_file_is_a_clear_error(tmp_path):
+def test_a_file_instead_of_a_folder_gives_a_clear_error(tmp_path):
     (tmp_path / "file").write_text("")
     with pytest.raises(EncodingError, match="Cannot write"):
         encode(moving(), 8, tmp_path / "file" / "clip.mp4")
@@ -164,10 +164,10 @@ for kilobytes in range(8, 200, 8):
 """
 
 
-def test_a_full_disk_gives_a_whole_file_or_a_clear_error(tmp_path):
-    """On real file systems of 8 to 192 kB, in a mount namespace of their own."""
+def test_a_full_disk_gives_a_complete_file_or_a_clear_error(tmp_path):
+    """Use real file systems of 8 to 192 kB in a separate mount namespace."""
     if not shutil.which("unshare") or subprocess.run(["unshare", "-rm", "true"], capture_output=True).returncode:
-        pytest.skip("this machine lets nobody mount")
+        pytest.skip("mounting is not permitted on this machine")
     command = ["unshare", "-rm", sys.executable, "-c", FILL_DISK, str(tmp_path)]
     done = subprocess.run(command, capture_output=True, text=True, cwd=ROOT, check=True)
     assert set(done.stdout.splitlines()) == {"clip refused", "clip 9", "poster refused", "poster whole"}
@@ -182,7 +182,7 @@ def test_a_poster_is_a_jpeg_of_the_frame(tmp_path):
 
 
 def other_video(out: Path, faststart: bool) -> None:
-    """As other programs write them: no bt709, the index behind the pictures."""
+    """Write a video as other programs do: without bt709 tags, and with the index after the pictures."""
     options = {"movflags": "+faststart"} if faststart else {}
     with av.open(str(out), "w", format="mp4", options=options) as container:
         stream = container.add_stream("libx264", rate=Fraction(30000, 1001), options={"profile": "main"})
@@ -193,7 +193,7 @@ def other_video(out: Path, faststart: bool) -> None:
 
 
 @pytest.mark.parametrize("faststart", [True, False])
-def test_probing_tells_another_programs_video_apart(tmp_path, faststart):
+def test_probing_detects_a_video_of_another_program(tmp_path, faststart):
     other_video(tmp_path / "other.mp4", faststart)
     facts = probe(tmp_path / "other.mp4")
     assert facts.faststart is faststart
@@ -203,9 +203,9 @@ def test_probing_tells_another_programs_video_apart(tmp_path, faststart):
     assert facts.num_frames == 9
 
 
-@pytest.mark.parametrize("content", [None, b"", b"no video at all", json.dumps({"moov": 1}).encode()])
+@pytest.mark.parametrize("content", [None, b"", b"not a video", json.dumps({"moov": 1}).encode()])
 @pytest.mark.parametrize("read", [probe, read_frames])
-def test_what_is_no_video_is_a_clear_error(tmp_path, content, read):
+def test_a_file_that_is_not_a_video_gives_a_clear_error(tmp_path, content, read):
     path = tmp_path / "clip.mp4"
     if content is not None:
         path.write_bytes(content)
@@ -213,7 +213,7 @@ def test_what_is_no_video_is_a_clear_error(tmp_path, content, read):
         read(path)
 
 
-def test_a_cut_off_video_is_a_clear_error(tmp_path):
+def test_a_truncated_video_gives_a_clear_error(tmp_path):
     other_video(tmp_path / "clip.mp4", faststart=False)
     content = (tmp_path / "clip.mp4").read_bytes()
     (tmp_path / "clip.mp4").write_bytes(content[: len(content) // 2])

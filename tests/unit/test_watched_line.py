@@ -1,4 +1,4 @@
-"""What `reelmill up` says of the watched place."""
+"""What `reelmill up` prints about the watched place."""
 
 import os
 import subprocess
@@ -12,7 +12,7 @@ from benchmarks.harness.postgres import free_port
 from manifests.errors import SettingsError
 
 
-def test_a_folder_that_is_not_there_is_said_to_be_so(tmp_path: Path):
+def test_a_missing_folder_is_reported(tmp_path: Path):
     assert watched_line(str(tmp_path / "in")).startswith(f"{tmp_path / 'in'} (does not exist yet) – ")
     assert watched_line(str(tmp_path)).startswith(f"{tmp_path} – ")
     assert watched_line("s3://name/prefix").startswith("s3://name/prefix – ")
@@ -25,7 +25,7 @@ def test_a_file_is_refused(tmp_path: Path):
         watched_line(str(tmp_path / "in.csv"))
 
 
-def test_up_refuses_a_file_before_anything_is_started(tmp_path: Path):
+def test_up_refuses_a_file_before_starting_anything(tmp_path: Path):
     (tmp_path / "in.csv").touch()
     environment = {**os.environ, "REELMILL_HOME": str(tmp_path / "home"), "REELMILL_WATCH": str(tmp_path / "in.csv")}
     ports = ["--port", str(free_port()), "--prefect-port", str(free_port())]

@@ -31,7 +31,7 @@ def build() -> PreTrainedTokenizerFast:
 
 
 def numbers(tokenizer: PreTrainedTokenizerFast, texts: list[str], length: int) -> torch.Tensor:
-    """Return token numbers (n, length), padded and truncated like in the stock pipelines."""
+    """Return token numbers (n, length), padded and truncated as in the stock pipelines."""
     batch = tokenizer(texts, padding="max_length", max_length=length, truncation=True, return_tensors="pt")
     return batch.input_ids
 

@@ -43,7 +43,7 @@ from tasks.plan.expand import LARGEST_SHEET, check_cap, expand, sample
 from tasks.plan.licence import clearances_of, ineffective_attestations, waiting_sentences
 from tasks.plan.plan import Plan, make_plan
 from tasks.review.retry_failed import Retried, retry_failed
-from tasks.runtime.steering import let_campaign_go_on
+from tasks.runtime.steering import resume_campaign
 
 SHOWN_BRIEFS = 40
 TO_PUBLISH = (State.PASSED, State.APPROVED, State.SIGNING)
@@ -203,7 +203,7 @@ def resume(
     session, campaign_id = Session.of_campaign(campaign)
     bounds = bounds_of(until, budget_hours, session.settings.timezone)
     if not if_active:
-        let_campaign_go_on(session.catalogue, campaign_id, actor_name(), reopen)
+        resume_campaign(session.catalogue, campaign_id, actor_name(), reopen)
     if priority is not None:
         session.catalogue.steering.set_priority(campaign_id, priority, actor_name())
     outcome = finish_campaign(session, campaign_id, as_json, {}, bounds)

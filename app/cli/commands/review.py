@@ -40,7 +40,7 @@ def reject(
     reason: Annotated[str, typer.Option("--reason", metavar="TEXT", help="Reason; recorded with the decision.")] = "",
     as_json: AsJson = False,
 ) -> None:
-    """Reject clips."""
+    """Reject clips, whether they passed the gate or failed."""
     session, campaign_id = Session.of_campaign(campaign)
     chosen = _chosen(session, campaign_id, clips, everything)
     moved = _decide(session, chosen, State.REJECTED, reason, as_json)

@@ -16,7 +16,7 @@ from app.cli.run_outcome import EXIT_STOPPED, STOPPED_BY_PEOPLE
 from app.cli.table import show_table
 from app.report.contact_sheet import write_contact_sheet
 from app.session import Session
-from flows.nightly import begin, prepare, report_after, terms_of
+from flows.nightly import final_report, limits_of, prepare, register_night
 from flows.prefect.embedded_server import prefect_server
 from flows.registration import check_models
 from flows.settings import prepare_prefect
@@ -33,7 +33,7 @@ def stock(
         ),
     ] = "",
     until: Annotated[
-        str | None, typer.Option("--until", metavar="TIME", help="Start no more clips after HH:MM; '' for no end.")
+        str | None, typer.Option("--until", metavar="TIME", help="Do not start clips after HH:MM; '' for no end.")
     ] = None,
     budget_h: Annotated[
         float | None,
@@ -59,21 +59,21 @@ def stock(
     """
     session, starts = Session.open(model=model), time.time()
     settings, resources = session.settings, session.resources
-    terms = terms_of(settings, until, budget_h, budget_money, price_h, dry_run=dry_run)
+    limits = limits_of(settings, until, budget_h, budget_money, price_h, dry_run=dry_run)
     try:
-        shift = prepare(settings, resources, sheet, terms, starts)
+        run = prepare(settings, resources, sheet, limits, starts)
     except RejectedSheetError:
         _show_problems(session, sheet or settings.stock)
         raise
     if not as_json:
-        show_warnings(shift.warnings, len({warning.row for warning in shift.warnings}))
-    if shift.report.ended:
-        _show(shift.report, {}, as_json)
+        show_warnings(run.warnings, len({warning.row for warning in run.warnings}))
+    if run.report.ended:
+        _show(run.report, {}, as_json)
         return
-    begin(settings, resources, shift)
-    check_models(resources, shift.campaign_id)
+    register_night(settings, resources, run)
+    check_models(resources, run.campaign_id)
     prepare_prefect(settings.home)
-    with prefect_server(settings.home), live_progress(session.catalogue, shift.campaign_id, shown=not as_json):
+    with prefect_server(settings.home), live_progress(session.catalogue, run.campaign_id, shown=not as_json):
         from flows.stock import stock as night
 
         result = night(
@@ -85,7 +85,7 @@ def stock(
             starts=starts,
             settings={"model": model} if model else {},
         )
-    report = report_after(resources, shift, result["ended"])
+    report = final_report(resources, run, result["ended"])
     _show(report, _files(session, report.campaign_id, out), as_json)
     if report.ended in STOPPED_BY_PEOPLE:
         raise typer.Exit(EXIT_STOPPED)

@@ -22,7 +22,7 @@ from app.session import Session
 from manifests.errors import ReelmillError
 from tasks.intake.sheet_store import SheetStore
 from tasks.plan.licence import clearances_of
-from tasks.runtime.steering import let_campaign_go_on
+from tasks.runtime.steering import resume_campaign
 
 router = APIRouter()
 MAX_REPORT_VARIANTS = 20_000
@@ -147,7 +147,7 @@ def work(campaign_id: str, deps: PageDeps, person: Reviewer, what: Annotated[str
     if what == "retry":
         deps.jobs.retry(head.campaign_id)
     elif what == "resume":
-        let_campaign_go_on(deps.catalogue, head.campaign_id, person.actor)
+        resume_campaign(deps.catalogue, head.campaign_id, person.actor)
         deps.jobs.resume(head.campaign_id)
     else:
         raise ReelmillError(f"Unknown action {what!r}. Use resume or retry.")

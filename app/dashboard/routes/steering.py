@@ -9,7 +9,7 @@ from adapters.catalogue.work.steering import LEAST, MOST
 from app.dashboard.auth.roles import Admin, Reviewer
 from app.dashboard.deps import Deps, PageDeps
 from manifests.errors import ReelmillError
-from tasks.runtime.steering import cancel_campaign, let_campaign_go_on, pause_campaign
+from tasks.runtime.steering import cancel_campaign, pause_campaign, resume_campaign
 
 router = APIRouter()
 
@@ -34,7 +34,7 @@ def cancel(campaign_id: str, deps: PageDeps, person: Admin, reason: Annotated[st
 def reopen(campaign_id: str, deps: PageDeps, person: Admin) -> Response:
     """Reopen and resume a cancelled campaign."""
     campaign_id = deps.catalogue.campaigns.get(campaign_id).campaign_id
-    let_campaign_go_on(deps.catalogue, campaign_id, person.actor, reopen=True)
+    resume_campaign(deps.catalogue, campaign_id, person.actor, reopen=True)
     deps.jobs.resume(campaign_id)
     return _back(deps, campaign_id)
 

@@ -1,1 +1,1 @@
-"""Sheets that the tests make: good, bad and hostile ones."""
+"""Sheets for the tests: valid, invalid and malicious ones."""

@@ -1,4 +1,4 @@
-"""Files as spreadsheet programs and people make them, as bytes."""
+"""Files as spreadsheet programs and people create them, as bytes."""
 
 import io
 import zipfile
@@ -28,14 +28,14 @@ WORKBOOK = (
 
 
 def lines(*rows: str, encoding: str = "utf-8") -> bytes:
-    """A text file of these lines."""
+    """Return a text file with these lines."""
     return "".join(f"{row}\r\n" for row in rows).encode(encoding)
 
 
 def workbook(
     rows: Iterable[Sequence[Any]], change: Callable[[Any], None] = lambda tab: None, title: str = "Campaign"
 ) -> bytes:
-    """A workbook as openpyxl writes it; ``change`` may do more to its tab."""
+    """Return a workbook written by openpyxl; ``change`` can modify its tab."""
     book = Workbook()
     book.active.title = title
     for row in rows:
@@ -45,14 +45,14 @@ def workbook(
 
 
 def saved(book: Workbook) -> bytes:
-    """A workbook's bytes."""
+    """Return the bytes of a workbook."""
     stream = io.BytesIO()
     book.save(stream)
     return stream.getvalue()
 
 
 def archive(members: dict[str, bytes | str]) -> bytes:
-    """A ZIP of these members."""
+    """Return a ZIP file with these members."""
     stream = io.BytesIO()
     with zipfile.ZipFile(stream, "w", zipfile.ZIP_DEFLATED) as package:
         for name, data in members.items():
@@ -61,7 +61,7 @@ def archive(members: dict[str, bytes | str]) -> bytes:
 
 
 def raw_workbook(cells: str | bytes, **members: bytes | str) -> bytes:
-    """A workbook whose only tab holds this XML in its sheetData; ``shared`` is its shared strings."""
+    """Return a workbook with this XML in the sheetData of its only tab; ``shared`` contains its shared strings."""
     sheet = (
         cells
         if isinstance(cells, bytes)
@@ -80,26 +80,26 @@ def raw_workbook(cells: str | bytes, **members: bytes | str) -> bytes:
 
 
 def text_cell(place: str, text: str) -> str:
-    """The XML of a cell that holds a text."""
+    """Return the XML of a text cell."""
     return f'<c r="{place}" t="inlineStr"><is><t>{text}</t></is></c>'
 
 
 def far_cell() -> bytes:
-    """4 KB that make calamine lay out 17 billion cells: A1 and XFD1048576."""
+    """Return 4 KB that make calamine allocate 17 billion cells: A1 and XFD1048576."""
     return raw_workbook(
         f'<row r="1">{text_cell("A1", "Prompt")}</row><row r="1048576">{text_cell("XFD1048576", "x")}</row>'
     )
 
 
 def bomb() -> bytes:
-    """1 MB that unpacks to 326 MB."""
+    """Return 1 MB that unpacks to 326 MB."""
     row = b'<row><c t="inlineStr"><is><t>' + b"a" * 200 + b"</t></is></c></row>"
     start = f'<?xml version="1.0"?><worksheet xmlns="{MAIN}"><sheetData>'.encode()
     return raw_workbook(start + row * (326 * 10**6 // len(row)) + b"</sheetData></worksheet>")
 
 
 def billion_laughs() -> bytes:
-    """Entities that name each other ten times, nine levels deep."""
+    """Return a workbook with entities that refer to each other ten times, nine levels deep."""
     levels = "".join(f'<!ENTITY l{n} "{f"&l{n - 1};" * 10}">' for n in range(1, 10))
     sheet = (
         f'<?xml version="1.0"?><!DOCTYPE x [<!ENTITY l0 "lol">{levels}]>'
@@ -110,7 +110,7 @@ def billion_laughs() -> bytes:
 
 
 def one_text_many_times(characters: int = 30_000, times: int = 20_000) -> bytes:
-    """A shared string that many cells name: small packed and parsed, 600 MB once written out."""
+    """Return a workbook in which many cells share one string: small when packed and parsed, 600 MB when expanded."""
     rows = "".join(f'<row r="{n}"><c r="A{n}" t="s"><v>0</v></c></row>' for n in range(1, times + 1))
     shared = f'<?xml version="1.0"?><sst xmlns="{MAIN}"><si><t>{"a" * characters}</t></si></sst>'
     relations = RELATIONS.format(kind="worksheet", target="worksheets/sheet1.xml").replace(

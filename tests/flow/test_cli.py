@@ -1,4 +1,4 @@
-"""The commands, as a marketer calls them; fakes stand in for the model only."""
+"""The commands of a marketer, with a fake model; everything else is real."""
 
 import json
 
@@ -31,7 +31,7 @@ def test_validate_reports_every_bad_cell_at_once(home, capsys, tmp_path):
     assert reelmill(capsys, "validate", sheet, "--accept-good-rows").code == 0
 
 
-def test_validate_json_lists_the_same(home, capsys, tmp_path):
+def test_validate_json_lists_the_same_errors(home, capsys, tmp_path):
     sheet = tmp_path / "bad.csv"
     sheet.write_text("prompt,placements\na red cup,7:3\na blue cup,1:1\n")
     answer = json.loads(reelmill(capsys, "validate", sheet, "--json").out)
@@ -39,9 +39,9 @@ def test_validate_json_lists_the_same(home, capsys, tmp_path):
     assert [(problem["row"], problem["column_letter"]) for problem in answer["problems"]] == [(2, "B")]
 
 
-def test_a_word_outside_the_vocabulary_is_warned_of(home, capsys, tmp_path):
+def test_a_word_outside_the_vocabulary_is_a_warning(home, capsys, tmp_path):
     sheet = tmp_path / "odd.csv"
-    sheet.write_text("prompt\na red circle beside a xylophone\n")
+    sheet.write_text("prompt\na red circle with a xylophone\n")
     ended = reelmill(capsys, "validate", sheet)
     assert ended.code == 0
     assert "xylophone' is not in the vocabulary of starter" in ended.err
@@ -86,7 +86,7 @@ def test_a_finished_campaign_starts_no_server(home, sheet, capsys, monkeypatch):
     assert reelmill(capsys, "run", sheet).code == 0
 
 
-def test_a_plan_of_one_is_told_in_the_singular(home, capsys, tmp_path):
+def test_a_plan_of_one_variant_is_singular(home, capsys, tmp_path):
     sheet = tmp_path / "one.csv"
     sheet.write_text("brief_id,prompt,variants\none,a red circle,1\n")
     words = " ".join(reelmill(capsys, "plan", sheet).out.split())
@@ -109,7 +109,7 @@ def test_a_run_fits_80_columns_and_ends_with_the_next_command(home, capsys, tmp_
     assert [line.split("│")[0].strip() for line in lines if "│" in line] == [*names, "odd"]
     assert "  cup: 2 not needed, since enough passed" in lines
     assert any(line.startswith("  odd: ") for line in lines)
-    assert lines[-1] == "Next: run `reelmill review` to look at the clips in the browser."
+    assert lines[-1] == "Next: run `reelmill review` to view the clips in the browser."
 
 
 @published
@@ -120,7 +120,7 @@ def test_clips_that_wait_for_review_name_the_commands(home, sheet, capsys):
 
 
 @published
-def test_retry_takes_what_failed_and_nothing_else(home, capsys, fake_models, tmp_path):
+def test_retry_failed_retries_only_failed_variants(home, capsys, fake_models, tmp_path):
     sheet = tmp_path / "mixed.csv"
     sheet.write_text("brief_id,prompt\ngood,a red circle\nodd,there is nothing here\n")
     first = json.loads(reelmill(capsys, "run", sheet, "--json").out)
@@ -204,7 +204,7 @@ def test_models_lists_the_cards(home, capsys):
     assert cards["starter-openclip"]["weights_present"]
 
 
-def test_models_show_tells_vocabulary_examples_limits_and_figures(home, capsys):
+def test_models_show_lists_vocabulary_examples_limits_and_figures(home, capsys):
     told = reelmill(capsys, "models", "show", "starter").out
     for part in ("Pipeline: LTXPipeline", "17 frames at 8 fps", "sneaker", "rotating", "Limits:", "Measured:"):
         assert part in told
@@ -220,7 +220,7 @@ def load_vocabulary_examples():
 
 
 @published
-def test_rejected_rows_are_handed_back_with_what_is_wrong(home, capsys, tmp_path):
+def test_the_results_sheet_explains_rejected_rows(home, capsys, tmp_path):
     sheet = tmp_path / "mixed.csv"
     sheet.write_text("prompt,placements\na red circle,16:9\na blue circle,7:3\n")
     ended = reelmill(capsys, "run", sheet, "--accept-good-rows", "--out", tmp_path / "out")

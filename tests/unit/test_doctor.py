@@ -155,7 +155,7 @@ class TestVersions:
         assert finding.level == "ok", finding.message
         assert "torch " in finding.message
 
-    def test_the_fastapi_that_stops_prefects_server(self, tmp_path, monkeypatch):
+    def test_a_fastapi_version_that_breaks_prefects_server_is_reported(self, tmp_path, monkeypatch):
         self.package(tmp_path, "fastapi", "0.165.0")
         monkeypatch.syspath_prepend(str(tmp_path))
         finding = found(check_versions)
@@ -163,54 +163,54 @@ class TestVersions:
         assert "fastapi is 0.165.0, but Reelmill requires <0.151" in finding.message
         assert "constraints.txt" in finding.fix
 
-    def test_a_torchvision_of_another_torch(self, tmp_path, monkeypatch):
+    def test_a_torchvision_built_for_another_torch_is_reported(self, tmp_path, monkeypatch):
         self.package(tmp_path, "torchvision", "0.21.0")
         monkeypatch.syspath_prepend(str(tmp_path))
         assert "torchvision is 0.21.0" in found(check_versions).message
 
-    def test_a_build_for_a_device_is_the_same_version(self, tmp_path, monkeypatch):
+    def test_a_build_suffix_does_not_change_the_version(self, tmp_path, monkeypatch):
         from importlib.metadata import version
 
         self.package(tmp_path, "torch", f"{version('torch').partition('+')[0]}+cu130")
         monkeypatch.syspath_prepend(str(tmp_path))
         assert found(check_versions).level == "ok"
 
-    def test_something_is_not_installed(self, tmp_path, monkeypatch):
+    def test_a_missing_package_is_reported(self, tmp_path, monkeypatch):
         self.package(tmp_path, "reelmill", "0.1.0", "Requires-Dist: surely-not-installed")
         monkeypatch.syspath_prepend(str(tmp_path))
         assert "surely-not-installed is not installed" in found(check_versions).message
 
-    def test_another_python(self, tmp_path, monkeypatch):
+    def test_an_unsupported_python_is_reported(self, tmp_path, monkeypatch):
         self.package(tmp_path, "reelmill", "0.1.0", "Requires-Python: >=3.99")
         monkeypatch.syspath_prepend(str(tmp_path))
         assert "Reelmill requires >=3.99" in found(check_versions).message
 
-    def test_not_installed_as_a_package(self, monkeypatch):
+    def test_running_without_an_installed_package_is_reported(self, monkeypatch):
         monkeypatch.setattr(program, "PROGRAM", "surely-not-installed")
         assert found(check_versions).level == "warn"
 
 
 class TestModels:
-    def test_a_device_that_is_not_there(self):
+    def test_a_missing_device_is_reported(self):
         finding = found(lambda: check_devices(("cuda:7",)))
         assert finding.level == "fail"
         assert "REELMILL_DEVICE names cuda:7, but this machine has " in finding.message
         assert found(lambda: check_devices(("cpu",))).level == "ok"
 
-    def test_a_driver_that_torch_does_not_see(self, tmp_path, monkeypatch):
+    def test_a_driver_that_torch_does_not_see_is_reported(self, tmp_path, monkeypatch):
         monkeypatch.setattr(program, "find_devices", lambda: ("cpu",))
         (tmp_path / "version").touch()
         monkeypatch.setattr(program, "NVIDIA", tmp_path / "version")
         assert "torch finds no GPU" in found(lambda: check_devices(())).message
 
-    def test_weights_that_are_missing(self, home, tmp_path, monkeypatch):
+    def test_missing_weights_are_reported(self, home, tmp_path, monkeypatch):
         assert found(lambda: check_weights(resources_of(load_settings()), "starter")).level == "ok"
         monkeypatch.setenv("REELMILL_WEIGHTS_ROOT", str(tmp_path / "nothing"))
         resources = resources_of(load_settings())
         assert found(lambda: check_weights(resources, "starter")).level == "fail"
         assert found(lambda: check_weights(resources, "starter", here=False)).level == "warn"
 
-    def test_a_card_that_is_not_here(self, home):
+    def test_an_unknown_card_is_reported(self, home):
         assert (
             "none-such is not here" in found(lambda: check_weights(resources_of(load_settings()), "none-such")).message
         )
@@ -224,18 +224,18 @@ class TestBucket:
         listed = s3_server.client(endpoint).list_objects_v2(Bucket=name)
         return [item["Key"] for item in listed.get("Contents", ())]
 
-    def test_a_folder_is_left_as_it_was(self, tmp_path):
+    def test_the_check_leaves_a_folder_unchanged(self, tmp_path):
         assert found(lambda: check_bucket(BucketConfig(str(tmp_path / "bucket")))).level == "ok"
         assert [path for path in (tmp_path / "bucket").rglob("*") if path.is_file()] == []
 
-    def test_an_absent_folder_is_not_made(self, tmp_path):
+    def test_the_check_does_not_create_a_missing_folder(self, tmp_path):
         (tmp_path / "there").mkdir()
         assert found(lambda: check_bucket(BucketConfig(str(tmp_path / "mount" / "clips")))).level == "ok"
         assert found(lambda: check_bucket(BucketConfig(str(tmp_path / "there")))).level == "ok"
         assert [path.name for path in tmp_path.rglob("*")] == ["there"]
 
     @pytest.mark.parametrize("is_there", [True, False])
-    def test_a_folder_without_the_published_clips(self, tmp_path, is_there):
+    def test_a_folder_without_the_published_clips_is_reported(self, tmp_path, is_there):
         url, place = f"sqlite:///{tmp_path / 'catalogue.sqlite'}", tmp_path / "mount"
         assert found(lambda: check_bucket(BucketConfig(str(place)), url)).level == "ok"
         with closing(open_catalogue(url)):
@@ -254,20 +254,20 @@ class TestBucket:
         (place / "clip.mp4").touch()
         assert found(lambda: check_bucket(BucketConfig(str(place)), url)).level == "ok"
 
-    def test_a_store_is_left_as_it_was(self, s3_endpoint, s3_bucket_name):
+    def test_the_check_leaves_a_store_unchanged(self, s3_endpoint, s3_bucket_name):
         finding = found(lambda: check_bucket(self.place(s3_endpoint, s3_bucket_name)))
         assert finding.level == "ok", finding.message
         assert self.keys(s3_endpoint, s3_bucket_name) == []
 
-    def test_a_folder_that_is_none(self, tmp_path):
+    def test_a_bucket_folder_below_a_file_is_reported(self, tmp_path):
         (tmp_path / "file").touch()
         assert found(lambda: check_bucket(BucketConfig(str(tmp_path / "file" / "bucket")))).level == "fail"
 
-    def test_no_such_bucket(self, s3_endpoint):
+    def test_a_missing_bucket_is_reported(self, s3_endpoint):
         finding = found(lambda: check_bucket(self.place(s3_endpoint, "nobody-made-this")))
         assert (finding.level, "does not exist" in finding.message) == ("fail", True)
 
-    def test_a_store_that_is_away(self):
+    def test_an_unreachable_store_is_reported(self):
         finding = found(lambda: check_bucket(self.place(f"http://127.0.0.1:{closed_port()}", "clips")))
         assert (finding.level, "does not respond" in finding.message) == ("fail", True)
 
@@ -300,7 +300,7 @@ class TestBucket:
         with serving(forward) as url:
             yield url
 
-    def test_a_store_that_overwrites(self, s3_endpoint, s3_bucket_name):
+    def test_a_store_without_conditional_writes_is_reported(self, s3_endpoint, s3_bucket_name):
         with self.between(s3_endpoint, heeds_conditions=False) as careless:
             finding = found(lambda: check_bucket(self.place(careless, s3_bucket_name)))
         assert finding.level == "fail"
@@ -308,7 +308,7 @@ class TestBucket:
         assert "If-None-Match" in finding.fix
         assert self.keys(s3_endpoint, s3_bucket_name) == []
 
-    def test_a_role_that_may_not_delete(self, s3_endpoint, s3_bucket_name):
+    def test_a_role_without_permission_to_delete_is_reported(self, s3_endpoint, s3_bucket_name):
         with self.between(s3_endpoint, may_delete=False) as strict:
             finding = found(lambda: check_bucket(self.place(strict, s3_bucket_name)))
         assert finding.level == "warn"
@@ -322,17 +322,17 @@ class TestDatabase:
         assert "no catalogue yet" in found(lambda: check_database(url)).message
         assert not (tmp_path / "catalogue.sqlite").exists()
 
-    def test_a_good_one(self, catalogue_url):
+    def test_a_current_database_passes(self, catalogue_url):
         open_catalogue(catalogue_url).close()
         finding = found(lambda: check_database(catalogue_url))
         assert finding.level == "ok", finding.message
         assert f"revision {health.HEAD}" in finding.message
 
-    def test_an_empty_one(self, postgres_url):
+    def test_an_empty_database_is_recognised(self, postgres_url):
         assert "is empty" in found(lambda: check_database(postgres_url)).message
 
     @pytest.mark.parametrize(("revision", "level"), [("0003", "warn"), ("9999", "fail")])
-    def test_other_tables(self, tmp_path, revision, level):
+    def test_another_schema_revision_is_reported(self, tmp_path, revision, level):
         file = tmp_path / "catalogue.sqlite"
         open_catalogue(f"sqlite:///{file}").close()
         with sqlite3.connect(file) as connection:
@@ -348,7 +348,7 @@ class TestDatabase:
         assert (finding.level, "does not answer" in finding.message) == ("fail", True)
         assert "correcthorse" not in finding.message
 
-    def test_one_that_may_only_be_read(self, postgres_url):
+    def test_a_read_only_database_is_reported(self, postgres_url):
         open_catalogue(postgres_url).close()
         name = postgres_url.rpartition("/")[2]
         with psycopg.connect(postgres_url, autocommit=True) as connection:
@@ -356,7 +356,7 @@ class TestDatabase:
         finding = found(lambda: check_database(postgres_url))
         assert (finding.level, "is read-only" in finding.message) == ("fail", True)
 
-    def test_one_that_is_locked(self, tmp_path, monkeypatch):
+    def test_a_locked_database_is_reported(self, tmp_path, monkeypatch):
         monkeypatch.setattr(health, "PATIENCE_S", 0.3)
         file = tmp_path / "catalogue.sqlite"
         open_catalogue(f"sqlite:///{file}").close()
@@ -367,10 +367,10 @@ class TestDatabase:
         assert (finding.level, "locked by another process" in finding.message) == ("fail", True)
 
     @pytest.mark.parametrize("url", ["mysql://db/clips", "nonsense", "sqlite://"])
-    def test_what_is_no_catalogue(self, url):
+    def test_an_invalid_catalogue_url_is_reported(self, url):
         assert found(lambda: check_database(url)).level == "fail"
 
-    def test_a_file_of_something_else(self, tmp_path):
+    def test_a_file_that_is_not_a_database_is_reported(self, tmp_path):
         (tmp_path / "catalogue.sqlite").write_bytes(b"not a database at all " * 100)
         assert found(lambda: check_database(f"sqlite:///{tmp_path / 'catalogue.sqlite'}")).level == "fail"
 
@@ -383,13 +383,13 @@ class TestSigner:
         return resources_of(load_settings())
 
     @pytest.mark.parametrize(("days", "level"), [(300, "ok"), (31, "ok"), (29, "warn")])
-    def test_a_certificate_that_ends_soon(self, home, tmp_path, monkeypatch, days, level):
+    def test_a_certificate_that_expires_soon_is_reported(self, home, tmp_path, monkeypatch, days, level):
         resources = self.resources(monkeypatch, *Authority().write(tmp_path / "pem", end=timedelta(days=days, hours=1)))
         finding = found(lambda: check_signer(resources))
         assert (finding.level, f"in {days} days" in finding.message) == (level, True)
         assert "the test clip is Trusted" in finding.message
 
-    def test_one_that_has_ended(self, home, tmp_path, monkeypatch):
+    def test_an_expired_certificate_is_reported(self, home, tmp_path, monkeypatch):
         resources = self.resources(
             monkeypatch, *Authority().write(tmp_path / "pem", start=timedelta(days=-9), end=timedelta(days=-1))
         )
@@ -398,17 +398,17 @@ class TestSigner:
             "expired" in found(lambda: check_signer(resources)).message,
         ) == ("fail", True)
 
-    def test_a_key_of_another_certificate(self, home, tmp_path, monkeypatch):
+    def test_a_key_of_another_certificate_is_reported(self, home, tmp_path, monkeypatch):
         chain, _ = Authority().write(tmp_path / "one")
         _, key = Authority().write(tmp_path / "other", key=ec.generate_private_key(ec.SECP256R1()))
         finding = found(lambda: check_signer(self.resources(monkeypatch, chain, key)))
         assert (finding.level, "does not belong to the certificate" in finding.message) == ("fail", True)
 
-    def test_a_key_that_is_gone(self, home, tmp_path, monkeypatch):
+    def test_a_missing_key_is_reported(self, home, tmp_path, monkeypatch):
         chain, _ = Authority().write(tmp_path / "one")
         assert found(lambda: check_signer(self.resources(monkeypatch, chain, tmp_path / "none.pem"))).level == "fail"
 
-    def test_a_time_stamp_service_that_is_away(self, home, monkeypatch):
+    def test_an_unreachable_time_stamp_service_is_reported(self, home, monkeypatch):
         monkeypatch.setenv("REELMILL_TSA_URL", f"http://127.0.0.1:{closed_port()}")
         finding = found(lambda: check_signer(resources_of(load_settings())))
         assert (finding.level, "o time stamp from" in finding.message) == ("fail", True)
@@ -432,11 +432,11 @@ class TestClock:
             (-3600, "fail", "s behind this machine's"),
         ],
     )
-    def test_the_stores_clock(self, ahead_s, level, message):
+    def test_the_clock_is_compared_with_the_stores(self, ahead_s, level, message):
         finding = self.check(ahead_s)
         assert (finding.level, message in finding.message) == (level, True), finding.message
 
-    def test_the_databases_clock(self, postgres_url):
+    def test_the_clock_is_compared_with_the_databases(self, postgres_url):
         open_catalogue(postgres_url).close()
         place = BucketConfig("/folder")
         same = found(lambda: check_clock(postgres_url, place))
@@ -445,28 +445,28 @@ class TestClock:
         assert (slow.level, "400 s ahead of this machine's" in slow.message) == ("fail", True)
 
     @pytest.mark.parametrize("date", ["", "tomorrow"])
-    def test_a_store_without_a_valid_date(self, date):
+    def test_a_store_without_a_valid_date_is_reported(self, date):
         with serving(lambda _: (200, {"Date": date} if date else {}, b"")) as url:
             finding = found(lambda: check_clock("sqlite:///none.sqlite", BucketConfig("s3://clips", endpoint=url)))
         assert finding.message == "There is no other clock to compare with."
 
 
 class TestDisk:
-    def test_room(self, tmp_path):
+    def test_free_disk_space_is_checked(self, tmp_path):
         assert found(lambda: check_disk(tmp_path, 1, 1)).level == "ok"
         assert found(lambda: check_disk(tmp_path, 1, 10**18)).level == "warn"
         assert found(lambda: check_disk(tmp_path, 10**18, 10**18)).level == "fail"
         assert list(tmp_path.iterdir()) == []
 
-    def test_a_home_that_cannot_be_written(self):
+    def test_a_home_that_is_not_writable_is_reported(self):
         assert found(lambda: check_disk(Path("/proc"))).level == "fail"
 
 
 class TestServers:
-    def test_no_prefect_is_named(self):
+    def test_a_missing_prefect_url_is_not_an_error(self):
         assert found(lambda: check_prefect("")).level == "ok"
 
-    def test_a_prefect_that_is_away(self):
+    def test_an_unreachable_prefect_server_is_reported(self):
         finding = found(lambda: check_prefect(f"http://127.0.0.1:{closed_port()}/api"))
         assert (finding.level, "does not respond" in finding.message) == ("fail", True)
 
@@ -479,7 +479,7 @@ class TestServers:
 
         return answer
 
-    def test_versions_of_prefect(self):
+    def test_the_version_of_the_prefect_server_is_checked(self):
         from importlib.metadata import version
 
         with serving(self.prefect(version("prefect"))) as url:
@@ -489,7 +489,7 @@ class TestServers:
             finding = found(lambda: check_prefect(f"{url}/api"))
             assert (finding.level, "has version 2.20.1, but this installation has" in finding.message) == ("warn", True)
 
-    def test_a_prefect_that_requires_credentials(self):
+    def test_a_prefect_server_that_requires_credentials_is_reported(self):
         from importlib.metadata import version
 
         with serving(self.prefect(version("prefect"), "Basic YTpi")) as url:
@@ -508,12 +508,12 @@ class TestServers:
             ("ftp://x/correcthorse", "fail"),
         ],
     )
-    def test_the_webhook(self, url, level):
+    def test_the_webhook_setting_is_checked(self, url, level):
         finding = found(lambda: check_webhook(url))
         assert finding.level == level
         assert "correcthorse" not in finding.message
 
-    def test_a_ray_cluster_that_is_away(self, home):
+    def test_an_unreachable_ray_cluster_is_reported(self, home):
         card = card_of(resources_of(load_settings()), "starter")
         began = time.monotonic()
         finding = found(lambda: check_ray(f"127.0.0.1:{closed_port()}", card, limit_s=12))
@@ -550,14 +550,14 @@ class TestCommand:
         assert failed == {"bucket", "database", "prefect"}
         assert canary not in ended.out + ended.err
 
-    def test_settings_that_do_not_go_together(self, home, monkeypatch):
+    def test_contradicting_settings_are_reported(self, home, monkeypatch):
         monkeypatch.setenv("REELMILL_RUNNER", "ray")
         monkeypatch.setenv("REELMILL_RAY_ADDRESS", "head.example:6379")
         check = checks_of(doctor_config(load_settings()))["settings"]
         assert "an SQLite catalogue is a file on one of them" in found(check.function).message
         assert "ray" in checks_of(doctor_config(load_settings()))
 
-    def test_an_address_of_ray_that_nobody_uses(self, home, monkeypatch):
+    def test_an_unused_ray_address_is_reported(self, home, monkeypatch):
         monkeypatch.setenv("REELMILL_RAY_ADDRESS", "head.example:6379")
         finding = found(checks_of(doctor_config(load_settings()))["settings"].function)
         assert (finding.level, "set to head.example:6379 but not used" in finding.message) == ("warn", True)
@@ -573,7 +573,7 @@ class TestSchedules:
             monkeypatch.setenv(f"REELMILL_{name.upper()}", value)
         return found(checks_of(doctor_config(load_settings()))["schedules"].function)
 
-    def test_a_good_night(self, home, monkeypatch, tmp_path):
+    def test_a_valid_schedule_passes(self, home, monkeypatch, tmp_path):
         finding = self.check(monkeypatch, stock=self.STOCK, watch=str(tmp_path), timezone="Europe/Berlin")
         assert finding.level == "ok", finding.message
         assert "Stock at '0 22 * * *'; sweep at '30 6 * * *' (Europe/Berlin)" in finding.message
@@ -594,11 +594,11 @@ class TestSchedules:
             ({"watch": "/nowhere"}, "The watched folder /nowhere cannot be listed"),
         ],
     )
-    def test_problems_that_would_only_show_at_night(self, home, monkeypatch, wrong, message):
+    def test_problems_of_the_nightly_run_are_reported_in_advance(self, home, monkeypatch, wrong, message):
         finding = self.check(monkeypatch, **{"stock": self.STOCK, **wrong})
         assert (finding.level, message in finding.message) == ("fail", True), finding.message
 
-    def test_a_sheet_in_a_store_that_is_away(self, home, monkeypatch):
+    def test_an_unreachable_stock_sheet_is_reported(self, home, monkeypatch):
         finding = self.check(
             monkeypatch,
             stock="s3://sheets/stock.csv",

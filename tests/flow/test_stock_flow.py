@@ -1,4 +1,4 @@
-"""Nights of stock footage: fakes on the device, everything after it real."""
+"""Nightly runs of stock footage with fake models; everything after generation is real."""
 
 import sys
 import time
@@ -61,7 +61,7 @@ def catalogue():
 
 
 def made(generator, monkeypatch) -> list[str]:
-    """Return a list into which every generated variant goes from now on."""
+    """Return a list that collects the id of every generated variant from now on."""
     seen: list[str] = []
     generate = generator.generate
 
@@ -75,7 +75,7 @@ def made(generator, monkeypatch) -> list[str]:
 
 
 def audited(home: Path) -> Counter[str]:
-    """Return how many variants are in each state, once the audit of the fault tests has found nothing."""
+    """Return the number of variants in each state, after the audit of the fault tests found no problem."""
     files = {
         path.relative_to(home / "bucket").as_posix(): path.read_bytes()
         for path in (home / "bucket").rglob("*")
@@ -88,7 +88,7 @@ def audited(home: Path) -> Counter[str]:
     return Counter(states.values())
 
 
-def test_the_second_night_makes_nothing_that_the_first_made(home, stock_sheet, fake_models, monkeypatch):
+def test_the_second_night_regenerates_nothing_of_the_first(home, stock_sheet, fake_models, monkeypatch):
     seen = made(fake_models, monkeypatch)
     first = night(stock_sheet)
     assert (first["chosen"], first["there"], first["done"], first["published"], first["ended"]) == (
@@ -108,7 +108,7 @@ def test_the_second_night_makes_nothing_that_the_first_made(home, stock_sheet, f
     assert audited(home)["published"] == COMBINATIONS
 
 
-def test_a_sheet_that_wants_more_gets_clips_of_other_seeds(home, stock_sheet, fake_models, monkeypatch):
+def test_a_sheet_that_requests_more_gets_clips_with_other_seeds(home, stock_sheet, fake_models, monkeypatch):
     seen = made(fake_models, monkeypatch)
     text = stock_sheet.read_text().replace("nightly", "nightly,most").replace(",2,20", ",2,20,2")
     stock_sheet.write_text("\n".join(line for line in text.splitlines()) + "\n")
@@ -118,7 +118,7 @@ def test_a_sheet_that_wants_more_gets_clips_of_other_seeds(home, stock_sheet, fa
     assert len(seen) == len(set(seen)) == 2 * COMBINATIONS
 
 
-def test_what_an_ordinary_campaign_has_made_is_there(home, stock_sheet, fake_models, tmp_path):
+def test_clips_of_an_ordinary_campaign_count_as_existing(home, stock_sheet, fake_models, tmp_path):
     from flows.campaign import campaign
 
     ordinary = tmp_path / "spring.csv"
@@ -129,7 +129,7 @@ def test_what_an_ordinary_campaign_has_made_is_there(home, stock_sheet, fake_mod
 
 
 @pytest.mark.parametrize(("state", "there"), [("withdrawn", 1), ("rejected", 0), ("quarantined", 0)])
-def test_withdrawn_footage_is_not_made_again_unasked_and_rejected_is_with_other_seeds(
+def test_withdrawn_footage_is_not_regenerated_and_rejected_footage_gets_other_seeds(
     home, stock_sheet, fake_models, monkeypatch, state, there
 ):
     first = night(stock_sheet, settings={"review": "required"})
@@ -148,7 +148,7 @@ def test_withdrawn_footage_is_not_made_again_unasked_and_rejected_is_with_other_
     assert passed not in seen
 
 
-def test_what_never_comes_out_is_given_up_after_four_nights(home, fake_models, monkeypatch, tmp_path):
+def test_a_combination_that_always_fails_is_given_up_after_four_nights(home, fake_models, monkeypatch, tmp_path):
     sheet = tmp_path / "hard.csv"
     sheet.write_text("theme,tries\na red circle,2\n")
     generate = fake_models.generate
@@ -162,7 +162,7 @@ def test_what_never_comes_out_is_given_up_after_four_nights(home, fake_models, m
     assert night(sheet, FIRST + 5 * DAY_S)["chosen"] == 0
 
 
-def test_a_window_that_ends_in_the_middle_stops_cleanly_and_the_next_night_goes_on(
+def test_a_run_stops_cleanly_at_the_end_of_its_window_and_the_next_night_resumes(
     home, stock_sheet, fake_models, monkeypatch
 ):
     from flows import nightly
@@ -194,7 +194,7 @@ def test_a_window_that_ends_in_the_middle_stops_cleanly_and_the_next_night_goes_
     assert len(catalogue().campaigns.all()) == 2
 
 
-def test_a_budget_that_is_used_up_stops_cleanly_and_the_same_night_goes_on_with_what_is_left_of_it(
+def test_a_used_up_budget_stops_cleanly_and_a_rerun_has_only_the_rest_of_it(
     home, stock_sheet, fake_models, monkeypatch
 ):
     fake_models.device_seconds = 100.0
@@ -222,7 +222,7 @@ def test_a_budget_that_is_used_up_stops_cleanly_and_the_same_night_goes_on_with_
     assert night(stock_sheet, budget_h=150 / 3600)["ended"] == "finished"
 
 
-def test_a_night_that_is_run_again_goes_on_with_its_own_choice(home, stock_sheet, fake_models, monkeypatch):
+def test_a_rerun_of_a_night_keeps_its_selection(home, stock_sheet, fake_models, monkeypatch):
     text = stock_sheet.read_text().replace(",2,20", ",2,3")
     stock_sheet.write_text(text)
     first, again = night(stock_sheet), night(stock_sheet, FIRST + 3600)
@@ -231,7 +231,7 @@ def test_a_night_that_is_run_again_goes_on_with_its_own_choice(home, stock_sheet
     assert night(stock_sheet, FIRST + DAY_S)["there"] == 3
 
 
-def test_a_sheet_that_is_changed_in_the_night_has_no_second_budget(home, stock_sheet, fake_models):
+def test_a_sheet_changed_during_the_night_gets_no_second_budget(home, stock_sheet, fake_models):
     fake_models.device_seconds = 100.0
     first = night(stock_sheet, budget_h=150 / 3600)
     stock_sheet.write_text(stock_sheet.read_text() + "a yellow cup,,,,\n")
@@ -241,9 +241,7 @@ def test_a_sheet_that_is_changed_in_the_night_has_no_second_budget(home, stock_s
     assert (second["there"], second["chosen"]) == (first["made"], 16 - first["made"])
 
 
-def test_a_night_that_died_while_it_was_planned_goes_on_with_its_own_choice(
-    home, stock_sheet, fake_models, monkeypatch
-):
+def test_a_night_that_crashed_while_planning_resumes_with_its_selection(home, stock_sheet, fake_models, monkeypatch):
 
     def died(*_, **__):
         raise CatalogueError("The power was cut.")
@@ -257,7 +255,7 @@ def test_a_night_that_died_while_it_was_planned_goes_on_with_its_own_choice(
     assert catalogue().campaigns.briefs(catalogue().campaigns.all()[0].campaign_id) == chosen
 
 
-def test_a_night_that_somebody_pauses_says_so_and_goes_on_when_it_may(home, stock_sheet, fake_models):
+def test_a_paused_night_is_reported_and_can_be_resumed(home, stock_sheet, fake_models):
     campaign_id = night(stock_sheet, budget_h=0.0001)["campaign_id"]
     before = catalogue().progress.tally(campaign_id).get("published", 0)
     catalogue().steering.steer(campaign_id, "paused", "ann")
@@ -268,14 +266,14 @@ def test_a_night_that_somebody_pauses_says_so_and_goes_on_when_it_may(home, stoc
     assert night(stock_sheet)["published"] == COMBINATIONS
 
 
-def test_a_run_that_comes_by_day_begins_nothing(home, stock_sheet, fake_models, monkeypatch):
+def test_a_run_after_its_window_starts_nothing(home, stock_sheet, fake_models, monkeypatch):
     seen = made(fake_models, monkeypatch)
     report = night(stock_sheet, time.time() - 3 * DAY_S, until="06:00")
     assert (report["ended"], report["chosen"], report["campaign_id"]) == ("window", 0, "")
     assert (seen, catalogue().campaigns.all()) == ([], [])
 
 
-def test_a_scheduled_night_starts_when_its_schedule_said_so(home, stock_sheet, fake_models):
+def test_a_late_scheduled_run_belongs_to_its_scheduled_night(home, stock_sheet, fake_models):
     from prefect.client.orchestration import get_client
     from prefect.flow_engine import run_flow
     from prefect.states import Scheduled
@@ -291,7 +289,7 @@ def test_a_scheduled_night_starts_when_its_schedule_said_so(home, stock_sheet, f
     assert night(stock_sheet, starts=None, dry_run=True)["day"] == datetime.now(UTC).date().isoformat()
 
 
-def test_a_dry_run_begins_nothing(home, stock_sheet, fake_models):
+def test_a_dry_run_starts_nothing(home, stock_sheet, fake_models):
     report = night(stock_sheet, dry_run=True)
     assert (report["ended"], report["chosen"]) == ("dry run", COMBINATIONS)
     assert catalogue().campaigns.all() == []
@@ -315,7 +313,7 @@ def test_the_report_is_kept_as_artifacts(home, stock_sheet, fake_models):
 
     night(stock_sheet, settings={"review_url": "https://review.example/"})
     with get_client(sync_client=True) as client:
-        newest_first = client.read_artifacts(sort=ArtifactSort.CREATED_DESC)  # other nights' as well
+        newest_first = client.read_artifacts(sort=ArtifactSort.CREATED_DESC)  # includes those of other nights
     found = {artifact.key: artifact for artifact in reversed(newest_first) if (artifact.key or "").startswith("stock")}
     assert {"stock-2026-11-26", "stock-summary", "stock-2026-11-26-review"} <= found.keys()
     assert "all chosen combinations are finished" in found["stock-summary"].data
@@ -332,10 +330,10 @@ def test_parameters_are_validated(home, stock_sheet, wrong):
         stock(**{"sheet": str(stock_sheet), **wrong})
 
 
-def test_what_cannot_be_begun_is_said_in_a_sentence(home, stock_sheet, fake_models, tmp_path):
-    with pytest.raises(SettingsError, match="No stock sheet is named; set REELMILL_STOCK"):
+def test_a_run_that_cannot_start_is_refused_with_a_message(home, stock_sheet, fake_models, tmp_path):
+    with pytest.raises(SettingsError, match="No stock sheet is set. Set REELMILL_STOCK"):
         night("")
-    with pytest.raises(SettingsError, match="'catalogue_url' is secret, and parameters are kept in Prefect's database"):
+    with pytest.raises(SettingsError, match="'catalogue_url' is secret, but Prefect stores parameters in its database"):
         night(stock_sheet, settings={"catalogue_url": "sqlite://"})
     with pytest.raises(TooManyVariantsError, match="begins 12 combinations with 2 tries each, 24 variants, and 23 are"):
         night(stock_sheet, settings={"max_variants": 23})
@@ -345,13 +343,13 @@ def test_what_cannot_be_begun_is_said_in_a_sentence(home, stock_sheet, fake_mode
         night(bad)
 
 
-def test_a_sheet_may_lie_in_the_bucket(home, stock_sheet, fake_models):
+def test_a_sheet_can_be_stored_in_the_bucket(home, stock_sheet, fake_models):
     (home / "bucket" / "stock").mkdir(parents=True)
     (home / "bucket" / "stock" / "night.csv").write_bytes(stock_sheet.read_bytes())
     assert night("stock/night.csv")["published"] == COMBINATIONS
 
 
-def test_review_and_dashboard_work_on_a_night_as_on_any_campaign(home, stock_sheet, fake_models, capsys):
+def test_review_and_dashboard_treat_a_night_like_any_campaign(home, stock_sheet, fake_models, capsys):
     from app.session import Session
 
     waiting = night(stock_sheet, settings={"review": "required"})

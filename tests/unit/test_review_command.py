@@ -1,4 +1,4 @@
-"""Where the dashboard listens."""
+"""`reelmill review`: the address of the dashboard and the account of its user."""
 
 import asyncio
 import getpass
@@ -12,8 +12,8 @@ from app.session import Session
 from manifests.errors import ReelmillError
 
 
-def test_answers_do_not_wait_for_the_browsers_acknowledgement():
-    """Nagle's algorithm and delayed acknowledgements cost 40 ms an answer together."""
+def test_responses_do_not_wait_for_the_browsers_acknowledgement():
+    """Together, Nagle's algorithm and delayed acknowledgements add 40 ms to each response."""
     found = []
 
     async def serve_one(listener: socket.socket) -> None:
@@ -34,7 +34,7 @@ def test_answers_do_not_wait_for_the_browsers_acknowledgement():
     assert found == [("127.0.0.1", 1)]
 
 
-def test_the_next_free_port_is_taken_and_a_named_one_is_told():
+def test_the_next_free_port_is_used_and_an_explicit_port_in_use_is_refused():
     with _listen(None) as first, _listen(None) as second:
         taken, other = first.getsockname()[1], second.getsockname()[1]
         assert PORT <= taken < other < PORT + PORTS
@@ -48,13 +48,13 @@ def session(tmp_path, monkeypatch) -> Session:
     return session_in(tmp_path / "home")
 
 
-def test_whoever_starts_the_program_is_an_admin(session: Session):
+def test_the_user_who_starts_the_program_is_an_admin(session: Session):
     assert [_own_account(session) for _ in range(2)] == ["deploy", "deploy"]
     assert session.catalogue.accounts.get("deploy").role == "admin"
 
 
 @pytest.mark.parametrize("kind", [{"issuer": "https://id.example", "subject": "7"}, {"password_hash": "x"}])
-def test_an_account_of_somebody_else_gains_nothing_by_its_name(session: Session, kind: dict):
+def test_an_account_with_the_users_name_gains_no_rights(session: Session, kind: dict):
     session.catalogue.accounts.add("deploy", "viewer", "test", **kind)
     assert [_own_account(session) for _ in range(2)] == ["deploy (this machine 1)"] * 2
     assert session.catalogue.accounts.get("deploy").role == "viewer"
