@@ -16,22 +16,33 @@ from benchmarks.harness import postgres
 
 os.environ.setdefault("OMP_NUM_THREADS", "1")
 """Torch's threads spin while they wait, so one thread is the fastest on a busy machine."""
+os.environ.pop("COLUMNS", None)
+"""xdist's workers set it to 80, and then the output of commands is wrapped."""
 signal.signal(signal.SIGINT, signal.default_int_handler)
 """Background jobs of a shell ignore it, and so do the processes that they start."""
+
+
+PREPARE_SQLITE = engine._prepare_sqlite
 
 
 @pytest.fixture(autouse=True, scope="session")
 def no_fsync() -> Iterator[None]:
     """Skip fsync: killed processes lose no data without it, and no test simulates a power failure."""
-    prepare, fsync = engine._prepare_sqlite, os.fsync
+    fsync = os.fsync
 
     def prepare_without_sync(connection: sqlite3.Connection, record: object) -> None:
-        prepare(connection, record)
+        PREPARE_SQLITE(connection, record)
         connection.execute("PRAGMA synchronous=OFF").close()
 
     engine._prepare_sqlite, os.fsync = prepare_without_sync, lambda _: None
     yield
-    engine._prepare_sqlite, os.fsync = prepare, fsync
+    engine._prepare_sqlite, os.fsync = PREPARE_SQLITE, fsync
+
+
+@pytest.fixture
+def durable_sqlite(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Open SQLite as the product does, with its waits for the disk."""
+    monkeypatch.setattr(engine, "_prepare_sqlite", PREPARE_SQLITE)
 
 
 @pytest.fixture(scope="session")

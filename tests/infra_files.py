@@ -15,8 +15,8 @@ INFRA = REPO / "infra"
 
 def tool(name: str, package: str) -> str:
     """Return the path of a program that a Python package installs next to the interpreter."""
-    beside = Path(sys.executable).parent / name
-    found = str(beside) if beside.is_file() else shutil.which(name)
+    path = Path(sys.executable).parent / name
+    found = str(path) if path.is_file() else shutil.which(name)
     if not found:
         missing_service(f"{name} (the package {package})")
     return found

@@ -121,7 +121,7 @@ def checked_key(key: str) -> str:
 
 
 def is_key(key: str) -> bool:
-    """Whether ``checked_key`` accepts the key; other programs may store objects with other keys in the bucket."""
+    """Return whether ``checked_key`` accepts the key; other programs may store objects with other keys."""
     return len(key) <= _LONGEST_KEY and bool(_KEY.fullmatch(key))
 
 

@@ -217,7 +217,7 @@ class S3Bucket:
         return True
 
     def _absent(self, full: str) -> bool:
-        """Whether an object does not exist; needed because not every store supports conditional copies."""
+        """Return whether an object does not exist; needed because not every store supports conditional copies."""
         try:
             self._client.head_object(Bucket=self._name, Key=full)
         except ClientError as error:

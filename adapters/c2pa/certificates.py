@@ -193,7 +193,7 @@ def to_pem(certificates: Sequence[x509.Certificate]) -> str:
 
 
 def issued(issuer: x509.Certificate, certificate: x509.Certificate) -> bool:
-    """Whether the issuer, by name and key, signed the certificate."""
+    """Return whether the issuer, by name and key, signed the certificate."""
     try:
         certificate.verify_directly_issued_by(issuer)
     except (ValueError, TypeError, InvalidSignature):

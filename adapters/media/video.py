@@ -253,7 +253,7 @@ def _opened(path: Path) -> Iterator[av.container.InputContainer]:
 
 
 def _is_faststart(path: Path) -> bool:
-    """Whether the box ``moov`` precedes ``mdat`` (ISO/IEC 14496-12)."""
+    """Return whether the box ``moov`` precedes ``mdat`` (ISO/IEC 14496-12)."""
     with path.open("rb") as file:
         while header := file.read(8):
             size, kind = int.from_bytes(header[:4], "big"), header[4:8]

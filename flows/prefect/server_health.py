@@ -18,7 +18,7 @@ def health_of(url: str) -> str:
 
 
 def answers(url: str, timeout_s: float = 5.0) -> bool:
-    """Whether a URL responds successfully, or with 401 or 403."""
+    """Return whether a URL responds successfully, or with 401 or 403."""
     try:
         with urllib.request.urlopen(url, timeout=timeout_s):  # noqa: S310 - the operator's own server
             return True

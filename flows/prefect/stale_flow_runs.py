@@ -39,7 +39,7 @@ def crash_stale_runs(deployments: Iterable[UUID]) -> int:
 
 
 def is_final(run: FlowRun) -> bool:
-    """Whether a flow run has ended."""
+    """Return whether a flow run has ended."""
     return run.state is not None and run.state.is_final()
 
 

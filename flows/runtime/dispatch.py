@@ -78,8 +78,8 @@ def render_all(settings: Settings, resources: Resources, remaining: Remaining, r
 class Wave:
     """Shards in progress, slightly more at a time than there are devices.
 
-    No further shards are submitted after one has yielded to another run, or has failed for a reason that would affect the
-    others too. A broken device is not such a reason, until as many shards failed as there are devices.
+    No further shards are submitted after one has yielded to another run, or has failed for a reason that would affect
+    the others too. A broken device is not such a reason, until as many shards failed as there are devices.
 
     Attributes:
         reports: reports of the shards that ended.
@@ -139,7 +139,7 @@ class Wave:
 
 
 def is_of_a_device(error: Exception) -> bool:
-    """Whether other devices may succeed where this one failed."""
+    """Return whether other devices may succeed where this one failed."""
     return isinstance(error, BrokenDeviceError)
 
 

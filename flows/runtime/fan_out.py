@@ -40,14 +40,14 @@ def check_fan_out(settings: Settings) -> None:
 
 
 def spans_hosts(settings: Settings) -> bool:
-    """Whether other hosts can be part of the Ray cluster: its head is not on loopback."""
+    """Return whether other hosts can be part of the Ray cluster: its head is not on loopback."""
     if settings.runner != "ray" or not settings.ray_address:
         return False
     return not is_loopback(settings.ray_address)
 
 
 def is_loopback(address: str) -> bool:
-    """Whether a URL or host:port is empty or a loopback address."""
+    """Return whether a URL or host:port is empty or a loopback address."""
     host = urlsplit(address if "://" in address else f"//{address}").hostname or "localhost"
     try:
         return ip_address(host).is_loopback
@@ -56,7 +56,7 @@ def is_loopback(address: str) -> bool:
 
 
 def shares_staging(settings: Settings) -> bool:
-    """Whether masters are staged in the bucket."""
+    """Return whether masters are staged in the bucket."""
     return settings.staging == "bucket" or (settings.staging == "auto" and spans_hosts(settings))
 
 

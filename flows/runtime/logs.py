@@ -188,5 +188,5 @@ def _handle_root(formatter: logging.Formatter) -> None:
 
 
 def _is_console(handler: logging.Handler) -> bool:
-    """Whether a handler writes to the terminal: ours from an earlier call, or Prefect's."""
+    """Return whether a handler writes to the terminal: ours from an earlier call, or Prefect's."""
     return isinstance(handler, Terminal) or type(handler).__name__ == "PrefectConsoleHandler"

@@ -73,7 +73,7 @@ def max_in_flight(settings: Settings, resources: Resources, cards: Collection[Mo
 
 
 def is_lost_worker(error: BaseException) -> bool:
-    """Whether Ray reports that a shard was lost with its worker, after retries; the shard may be run again."""
+    """Return whether Ray reports that a shard was lost with its worker, after retries; the shard may be run again."""
     ray = sys.modules.get("ray")
     return ray is not None and isinstance(error, ray.exceptions.RayError)
 

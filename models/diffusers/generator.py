@@ -74,6 +74,7 @@ class DiffusersVideo:
             try:
                 with torch.no_grad(), fast_matmul(self.device):
                     self._embedder.embed(itertools.chain.from_iterable(map(self._texts_of, good)))
+                return
             except Exception as error:  # noqa: BLE001 - any library may fail; generate() reports it
                 if not self._can_retry(error):
                     return

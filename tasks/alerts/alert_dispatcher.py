@@ -104,7 +104,10 @@ class AlertDispatcher:
             log.warning("Alerts cannot be sent and are kept in the outbox: %s", answer.error)
             self._is_failing = True
         self._catalogue.alerts.mark_failed(
-            alert, redact(answer.error), for_good=answer.is_permanent, after_s=max(answer.after_s, pause_s(alert.tries))
+            alert,
+            redact(answer.error),
+            permanent=answer.is_permanent,
+            after_s=max(answer.after_s, pause_s(alert.tries)),
         )
         return False
 

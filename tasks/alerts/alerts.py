@@ -191,7 +191,7 @@ def _ending(outcome: str, error: BaseException | None, left: int, campaign_id: s
     if outcome == "window":
         return BUDGET, f"has stopped because its time window ended. {resume}"
     if outcome == "left":
-        return FAILED, f"has ended, but other workers hold some of its clips or were lost repeatedly. {resume}"
+        return FAILED, f"has ended, but other workers hold some of its clips, or workers were lost repeatedly. {resume}"
     if outcome == "lost":
         return LOST, f"has stopped because its process died. {resume}"
     return FAILED, f"has failed: {_first_line(error)}. {resume}" if error else f"has failed. {resume}"

@@ -89,7 +89,7 @@ def terms_of(card: ModelCard) -> str:
 
 
 def notices_of(card: ModelCard) -> Iterator[str]:
-    """Yield what viewers of a clip must be told, one sentence each."""
+    """Yield the notices that viewers of a clip must see, one sentence each."""
     if card.licence.disclosure:
         yield (
             "The licence requires a notice that people can read, for example: "

@@ -33,14 +33,14 @@ def current_owner() -> str:
 
 
 def is_alive(owner: str) -> bool:
-    """Whether the owner is certainly alive, on this host; it may be stopped, or the host may have been suspended."""
+    """Return whether the owner is certainly alive, on this host; it may be stopped or just resumed from suspension."""
     here = f"{socket.gethostname()}:{_boot_id()}:"
     pid, _, started = owner.removeprefix(here).partition(":")
     return owner.startswith(here) and pid.isdecimal() and bool(started) and _started(int(pid)) == started
 
 
 def is_dead(owner: str) -> bool:
-    """Whether the owner is certainly dead: it ran on this host, and its process has ended.
+    """Return whether the owner is certainly dead: it ran on this host, and its process has ended.
 
     This is never known of owners on other hosts; their leases expire.
     """

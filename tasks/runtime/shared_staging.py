@@ -53,7 +53,7 @@ def keys_of_staged(clip: Clip) -> tuple[str, str]:
 
 
 def is_reachable(resources: Resources, clip: Clip) -> bool:
-    """Whether the clip is staged on this machine or in the bucket."""
+    """Return whether the clip is staged on this machine or in the bucket."""
     return clip.machine in (resources.machine, SHARED)
 
 

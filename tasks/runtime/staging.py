@@ -62,5 +62,5 @@ def sha256_of(path: Path) -> str:
 
 
 def is_intact(path: Path, sha256: str) -> bool:
-    """Whether the file exists with this hash."""
+    """Return whether the file exists with this hash."""
     return path.is_file() and sha256_of(path) == sha256

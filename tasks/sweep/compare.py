@@ -121,7 +121,7 @@ def _add_damage(sweep: Sweep, kind: str, row: VariantRow, key: str) -> None:
 
 
 def _is_elsewhere(target: SweepTarget, row: VariantRow) -> bool:
-    """Whether the bucket is a folder on another machine."""
+    """Return whether the bucket is a folder on another machine."""
     return (
         isinstance(target.bucket, LocalBucket) and row.clip is not None and not is_reachable(target.resources, row.clip)
     )

@@ -52,7 +52,7 @@ class SweepOptions:
     review_url: str = ""
 
     def allows(self, unknown: int, known: int) -> bool:
-        """Whether this number of unknown files may be removed.
+        """Return whether this number of unknown files may be removed.
 
         More than a tenth of the known files suggests that they belong to another catalogue, or that the catalogue was
         restored from an old backup. A person must decide then.
@@ -87,7 +87,7 @@ class Sweep:
         return frozenset().union(*(target.campaigns for target in self.targets))
 
     def is_published(self, row: VariantRow) -> bool:
-        """Whether the clip is still published; it may have been withdrawn in the meantime."""
+        """Return whether the clip is still published; it may have been withdrawn in the meantime."""
         return self.catalogue.variants.states([row.variant_id]).get(row.variant_id) == State.PUBLISHED
 
     def target_of(self, row: VariantRow) -> SweepTarget | None:

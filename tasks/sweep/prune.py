@@ -51,7 +51,7 @@ def _remove_unknown(sweep: Sweep, folders: Sequence[Path], allowed: bool) -> Non
 
 
 def is_settled(sweep: Sweep, row: StagedRow) -> bool:
-    """Whether the master is no longer needed; it may be needed to replace damaged or missing files."""
+    """Return whether the master is no longer needed; it may be needed to replace damaged or missing files."""
     return (
         row.state in SETTLED
         and not row.is_held

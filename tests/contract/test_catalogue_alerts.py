@@ -92,14 +92,14 @@ def test_a_late_failure_does_not_undo_a_sent_alert(catalogue: Catalogue):
     catalogue.alerts.add("key", "sweep", "text")
     [alert] = catalogue.alerts.due()
     catalogue.alerts.mark_sent(alert)
-    catalogue.alerts.mark_failed(alert, "no answer", for_good=True)
+    catalogue.alerts.mark_failed(alert, "no answer", permanent=True)
     assert (only(catalogue).error, only(catalogue).given_up_at) == ("", None)
     assert only(catalogue).sent_at
 
 
 def test_a_permanent_failure_is_given_up_until_a_person_retries_it(catalogue: Catalogue):
     catalogue.alerts.add("key", "sweep", "text")
-    catalogue.alerts.mark_failed(only(catalogue), "it answered 404", for_good=True)
+    catalogue.alerts.mark_failed(only(catalogue), "it answered 404", permanent=True)
     make_due(catalogue)
     assert catalogue.alerts.due() == []
     assert catalogue.alerts.due_in_s() is None

@@ -121,7 +121,7 @@ def test_variants_are_filtered_by_state(catalogue: Catalogue):
     assert catalogue.variants.of_campaign("no-such-campaign") == []
 
 
-def test_a_campaign_is_found_by_id_id_prefix_or_name(catalogue: Catalogue):
+def test_a_campaign_is_found_by_id_prefix_or_name(catalogue: Catalogue):
     for name in ("Spring", "Spring sale", "Autumn"):
         catalogue.campaigns.add(samples.campaign(name), {})
     for reference in (samples.campaign("Autumn").campaign_id, "aut", "Autumn"):

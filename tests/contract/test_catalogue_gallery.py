@@ -1,13 +1,17 @@
 """Gallery pages: every filter is compared with plain Python, and every clip is on one page in any order."""
 
 import itertools
+import shutil
+from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 import samples
+from databases import database
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from adapters.catalogue import Catalogue, Filter
+from adapters.catalogue import Catalogue, Filter, open_catalogue
 from adapters.catalogue.views import gallery
 from manifests.brief import Brief
 from manifests.campaign import Campaign
@@ -19,8 +23,55 @@ from manifests.variant import PlannedVariant
 PROMPTS = ("a red ball on 100% grass", "a blue_cup at sea", "a Red kite")
 
 
+Items = dict[str, PlannedVariant]
+
+
+@pytest.fixture(scope="module")
+def filled_file(new_file: Path, tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Items]:
+    """A filled SQLite file, for copies: filling takes a hundred transactions."""
+    path = tmp_path_factory.mktemp("gallery") / "filled.db"
+    shutil.copy(new_file, path)
+    with open_catalogue(f"sqlite:///{path}") as catalogue:
+        return path, fill(catalogue)
+
+
+@pytest.fixture(scope="module")
+def filled_database(postgres_server_url: str, new_database: str) -> Iterator[tuple[str, Items]]:
+    """The name of a filled PostgreSQL database, for copies."""
+    with database(postgres_server_url, new_database) as url:
+        with open_catalogue(url) as catalogue:
+            items = fill(catalogue)
+        yield url.rpartition("/")[2], items
+
+
+@pytest.fixture(params=["sqlite", "postgresql"])
+def opened(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[tuple[Catalogue, Items]]:
+    """A filled catalogue of its own for each test, on each engine in turn."""
+    if request.param == "sqlite":
+        path, items = request.getfixturevalue("filled_file")
+        shutil.copy(path, tmp_path / "filled.db")
+        with open_catalogue(f"sqlite:///{tmp_path / 'filled.db'}") as catalogue:
+            yield catalogue, items
+        return
+    template, items = request.getfixturevalue("filled_database")
+    with (
+        database(request.getfixturevalue("postgres_server_url"), template) as url,
+        open_catalogue(url) as catalogue,
+    ):
+        yield catalogue, items
+
+
 @pytest.fixture
-def filled(catalogue: Catalogue) -> dict[str, PlannedVariant]:
+def catalogue(opened: tuple[Catalogue, Items]) -> Catalogue:
+    return opened[0]
+
+
+@pytest.fixture
+def filled(opened: tuple[Catalogue, Items]) -> Items:
+    return dict(opened[1])
+
+
+def fill(catalogue: Catalogue) -> dict[str, PlannedVariant]:
     """Add 36 variants in two campaigns. Two of three are generated, and several of their scores are equal."""
     items: dict[str, PlannedVariant] = {}
     for name, brief, locales in (("spring", "b1", ("de",)), ("autumn", "b2", ("fr", "en"))):
@@ -151,7 +202,7 @@ def test_facets(catalogue: Catalogue, filled):
 
 @pytest.mark.parametrize("asked", [{"order": "best"}, {"after": "nonsense"}, {"after": "nan~a"}, {"before": "~"}])
 def test_an_invalid_order_or_cursor_raises(catalogue: Catalogue, filled, asked: dict):
-    with pytest.raises(CatalogueError, match=r"use score|begin at its first page"):
+    with pytest.raises(CatalogueError, match=r"Use score|Start at the first page"):
         catalogue.gallery.page(Filter(), **asked)
 
 

@@ -149,7 +149,7 @@ def test_a_variant_leased_too_often_is_quarantined_with_a_reason(catalogue: Cata
     ]
     row = catalogue.variants.get(poison)
     assert (row.state, row.lease_owner) == ("quarantined", None)
-    assert str(row.error).startswith("Taken 3 times")
+    assert str(row.error).startswith("Leased 3 times")
     assert catalogue.variants.events(variant_id=poison)[-1].to_state == "quarantined"
 
 

@@ -120,7 +120,7 @@ def test_an_admin_can_undo_decisions_of_others(catalogue: Catalogue):
     [key] = variants_in(catalogue, "passed")
     catalogue.reviews.record(seen(catalogue, key), "rejected", ANN)
     assert catalogue.reviews.undo([key], BEN).moved == ()
-    assert catalogue.reviews.undo([key], BEN, anybodys=True).moved == (key,)
+    assert catalogue.reviews.undo([key], BEN, all_people=True).moved == (key,)
     assert [review.undone for review in catalogue.reviews.all(variant_id=key)] == [True]
     assert catalogue.variants.states([key]) == {key: "passed"}
     assert catalogue.audit.verify().ok
@@ -129,7 +129,7 @@ def test_an_admin_can_undo_decisions_of_others(catalogue: Catalogue):
 def test_an_approval_by_policy_cannot_be_undone(catalogue: Catalogue):
     [key] = variants_in(catalogue, "passed")
     catalogue.decisions.approve([key])
-    assert catalogue.reviews.undo([key], ANN, anybodys=True).moved == ()
+    assert catalogue.reviews.undo([key], ANN, all_people=True).moved == ()
     assert catalogue.variants.states([key]) == {key: "approved"}
 
 
@@ -338,7 +338,7 @@ def test_a_decision_missing_from_the_audit_log_is_detected(catalogue: Catalogue)
             )
         )
     assert catalogue.audit.verify().problems == (
-        f"person:eve brought variant {key} to approved, and the log does not say so.",
+        f"person:eve set variant {key} to approved, but the log has no entry for it.",
     )
 
 

@@ -90,7 +90,7 @@ def test_an_accepted_import_stays_accepted(catalogue: Catalogue):
 
 def test_invalid_outcomes_are_refused(catalogue: Catalogue):
     take(catalogue)
-    with pytest.raises(ValueError, match="not as 'taken'"):
+    with pytest.raises(ValueError, match="invalid state 'taken'; use accepted or refused"):
         catalogue.sheet_imports.finish(SHA, "taken")
 
 

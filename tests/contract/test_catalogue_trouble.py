@@ -121,12 +121,12 @@ def test_several_processes_can_create_a_catalogue_at_once(catalogue_url: str):
 def test_a_newer_catalogue_is_refused(catalogue_url: str):
     with open_catalogue(catalogue_url) as catalogue, catalogue.database.writing() as connection:
         connection.exec_driver_sql("UPDATE alembic_version SET version_num = '9999'")
-    with pytest.raises(NewerCatalogueError, match=r"newer Reelmill; upgrade this one"):
+    with pytest.raises(NewerCatalogueError, match=r"newer version of Reelmill. Upgrade Reelmill"):
         open_catalogue(catalogue_url)
 
 
 def test_an_absent_server_is_unreachable():
-    with pytest.raises(CatalogueUnreachableError, match=r"127\.0\.0\.1/reelmill does not answer") as trouble:
+    with pytest.raises(CatalogueUnreachableError, match=r"127\.0\.0\.1/reelmill does not respond") as trouble:
         open_catalogue(f"postgresql://someone:secret@127.0.0.1:{postgres.free_port()}/reelmill")
     assert "secret" not in str(trouble.value)
     assert trouble.value.transient
@@ -169,7 +169,7 @@ def test_a_file_that_is_not_a_database_is_not_changed(tmp_path: Path):
 
 def test_a_folder_that_cannot_be_created_is_named(tmp_path: Path):
     (tmp_path / "file").write_text("")
-    with pytest.raises(CatalogueUnreachableError, match=r"folder .*file/sub cannot be made"):
+    with pytest.raises(CatalogueUnreachableError, match=r"Cannot create the catalogue's folder .*file/sub"):
         open_catalogue(f"sqlite:///{tmp_path}/file/sub/catalogue.db")
 
 
@@ -202,7 +202,7 @@ def test_a_full_disk_raises_and_rolls_back_the_batch(sqlite_url: str):
         def _shrink(connection, *_) -> None:
             connection.execute(f"PRAGMA max_page_count = {pages}")
 
-        with pytest.raises(DiskFullError, match="free some space"):
+        with pytest.raises(DiskFullError, match="Free some space"):
             catalogue.campaigns.add_variants(samples.campaign().campaign_id, samples.planned(3000))
         assert catalogue.progress.tally(samples.campaign().campaign_id) == {"planned": 10}
         pages = 1_000_000
@@ -248,7 +248,7 @@ def test_the_write_ahead_log_is_used_only_with_safe_sqlite_versions():
     assert [wal_is_safe(version) for version in unsafe + safe] == [False] * 5 + [True] * 4
 
 
-def test_sqlite_is_set_up_to_survive_a_power_cut(sqlite_url: str):
+def test_sqlite_is_set_up_to_survive_a_power_cut(durable_sqlite, sqlite_url: str):
     with open_catalogue(sqlite_url) as catalogue, catalogue.database.reading() as connection:
         asked = {
             name: connection.exec_driver_sql(f"PRAGMA {name}").scalar()

@@ -23,8 +23,8 @@ def refused(ended, sentence: str) -> None:
 @pytest.mark.parametrize(
     ("words", "sentence"),
     [
-        (["run", "nowhere.csv"], "There is no file 'nowhere.csv'"),
-        (["validate", "nowhere.csv"], "There is no file 'nowhere.csv'"),
+        (["run", "nowhere.csv"], "'nowhere.csv' does not exist. Check the name and the folder"),
+        (["validate", "nowhere.csv"], "'nowhere.csv' does not exist. Check the name and the folder"),
         (["run", "."], "is a folder"),
         (["plan", "spring.csv", "--model", "sora"], "No model card is called 'sora'. Use one of .*starter"),
         (["models", "show", "startre"], "No model card is named 'startre'. Did you mean starter"),
@@ -47,8 +47,8 @@ def test_a_wrong_argument_is_reported(home, sheet, capsys, words, sentence):
     [
         ("LEASE_S", "soon", "Invalid setting 'lease_s'.*REELMILL_LEASE_S"),
         ("REVIEW", "perhaps", "Invalid setting 'review'.*REELMILL_REVIEW"),
-        ("CATALOGUE_URL", "oracle://x", "The catalogue's URL is not understood"),
-        ("SIGNER", "pem", "needs a certificate chain; set REELMILL_SIGNER_CHAIN"),
+        ("CATALOGUE_URL", "oracle://x", "Invalid catalogue URL"),
+        ("SIGNER", "pem", "needs a certificate chain. Set REELMILL_SIGNER_CHAIN"),
         ("HOME", "/proc/reelmill", "/proc/reelmill: No such file or directory. Check the path"),
     ],
 )
@@ -101,7 +101,7 @@ def test_an_unreachable_database_is_reported(home, sheet, capsys, monkeypatch):
     with socket.socket() as unused:
         unused.bind(("127.0.0.1", 0))
         monkeypatch.setenv("REELMILL_CATALOGUE_URL", f"postgresql://127.0.0.1:{unused.getsockname()[1]}/reelmill")
-        refused(reelmill(capsys, "status"), "does not answer")
+        refused(reelmill(capsys, "status"), "does not respond")
 
 
 def test_a_full_disk_is_reported_before_generation(sheet, home, capsys, tmp_path, monkeypatch):

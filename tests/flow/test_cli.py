@@ -41,10 +41,10 @@ def test_validate_json_lists_the_same_errors(home, capsys, tmp_path):
 
 def test_a_word_outside_the_vocabulary_is_a_warning(home, capsys, tmp_path):
     sheet = tmp_path / "odd.csv"
-    sheet.write_text("prompt\na red circle with a xylophone\n")
+    sheet.write_text("prompt\na red circle under a xylophone\n")
     ended = reelmill(capsys, "validate", sheet)
     assert ended.code == 0
-    assert "xylophone' is not in the vocabulary of starter" in ended.err
+    assert "xylophone' are not in the vocabulary of starter" in ended.err
 
 
 def test_plan_shows_counts_and_runs_nothing(home, sheet, capsys):

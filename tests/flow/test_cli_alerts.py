@@ -27,7 +27,7 @@ def test_alerts_are_listed_with_state_tries_and_last_error(catalogue, capsys, mo
         catalogue.alerts.add(f"{number}", "sweep", f"text [{number}]")
     sent, given_up, _ = catalogue.alerts.due()
     catalogue.alerts.mark_sent(sent)
-    catalogue.alerts.mark_failed(given_up, "The webhook answered 404.", for_good=True)
+    catalogue.alerts.mark_failed(given_up, "The webhook answered 404.", permanent=True)
     found = json.loads(reelmill(capsys, "alerts", "--json").out)
     assert [(each["text"], each["state"], each["tries"], each["last_error"]) for each in found] == [
         ("text [2]", "waiting", 0, ""),
@@ -81,7 +81,7 @@ def test_send_sends_waiting_and_given_up_alerts(catalogue, capsys, monkeypatch):
     for number in range(5):
         catalogue.alerts.add(f"{number}", "sweep", f"text {number}")
     for alert in catalogue.alerts.due()[:2]:
-        catalogue.alerts.mark_failed(alert, "no", for_good=True)
+        catalogue.alerts.mark_failed(alert, "no", permanent=True)
     with webhook_server(Plan(), Plan(404, body="gone")) as receiver:
         monkeypatch.setenv("REELMILL_ALERT_WEBHOOK", receiver.url)
         ended = reelmill(capsys, "alerts", "send")

@@ -159,10 +159,10 @@ def test_sns_notifications_are_unpacked_and_s3_test_events_are_ignored():
 
 
 @pytest.fixture
-def entrance(deployed, home: Path) -> watch.CampaignStarter:
+def entrance(deployed, home: Path) -> watch.DeploymentStarter:
     """The watcher's access to the campaign deployment; no worker serves it."""
     settings = load_settings()
-    return watch.CampaignStarter(settings, resources_of(settings), "")
+    return watch.DeploymentStarter(settings, resources_of(settings), "")
 
 
 def set_state(run: Any, state: Any) -> None:
@@ -310,7 +310,7 @@ def test_a_wrong_schedule_is_refused(prefect_server, home: Path, wrong: dict[str
         ({"stock_until": "half past six"}, "'half past six' is not a valid time of day"),
         ({"stock_budget_money": 5.0}, "REELMILL_STOCK_BUDGET_MONEY needs a price"),
         ({"stock": "nothing.csv"}, "There is no stock sheet 'nothing.csv'"),
-        ({"stock": str(REPO / "examples" / "spring.csv")}, "REELMILL_STOCK names a sheet that no night could use"),
+        ({"stock": str(REPO / "examples" / "spring.csv")}, "The nightly run cannot use the sheet in REELMILL_STOCK"),
     ],
 )
 def test_a_nightly_run_that_cannot_start_is_refused_in_advance(

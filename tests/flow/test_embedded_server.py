@@ -80,5 +80,8 @@ def test_the_operators_own_server_takes_precedence(tmp_path, monkeypatch):
 def test_a_server_that_does_not_start_is_reported_with_its_log(tmp_path, monkeypatch):
     monkeypatch.delenv("PREFECT_API_URL", raising=False)
     monkeypatch.setattr(embedded_server, "PYTHON", ("/bin/false",))
-    with pytest.raises(ReelmillError, match=r"did not start; see .*prefect-server\.log for the reason"), prefect_server(tmp_path):
+    with (
+        pytest.raises(ReelmillError, match=r"did not start; see .*prefect-server\.log for the reason"),
+        prefect_server(tmp_path),
+    ):
         pytest.fail("the server started")

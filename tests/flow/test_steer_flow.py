@@ -62,7 +62,7 @@ def test_secrets_in_parameters_are_refused_with_the_advice_to_change_them(campai
     from flows.campaign import campaign
 
     for secret in ("catalogue_url", "bucket_secret_key", "metrics_token", "alert_webhook"):
-        with pytest.raises(SettingsError, match="delete this flow run, change the secret"):
+        with pytest.raises(SettingsError, match="Delete this flow run, replace the secret"):
             campaign(campaign_id=campaign_id, settings={secret: "s3cr3t"})
 
 
@@ -78,7 +78,7 @@ def test_a_run_is_not_finished_while_others_hold_leases(home, sheet):
     assert finish_in_flow(finish, settings, resources, made) == "left"
     assert catalogue().runs.all(made)[0].outcome == "left"
     [alert] = [each for each in catalogue().alerts.all(10) if each.kind == "failed"]
-    assert "others hold some of it" in alert.text
+    assert "other workers hold some of its clips" in alert.text
 
 
 def finish_in_flow(finish, settings, resources, campaign_id: str) -> str:

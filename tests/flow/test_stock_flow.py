@@ -261,7 +261,7 @@ def test_a_paused_night_is_reported_and_can_be_resumed(home, stock_sheet, fake_m
     catalogue().steering.steer(campaign_id, "paused", "ann")
     paused = night(stock_sheet)
     assert (paused["ended"], paused["published"]) == ("paused", before)
-    assert f"go on by reelmill resume {campaign_id}" in paused["sentence"]
+    assert f"Run `reelmill resume {campaign_id}" in paused["sentence"]
     catalogue().steering.steer(campaign_id, "active", "ann")
     assert night(stock_sheet)["published"] == COMBINATIONS
 
@@ -299,12 +299,12 @@ def test_a_failure_is_reported_and_raised(home, stock_sheet, fake_models, monkey
     from flows import stock as module
 
     kept = []
-    monkeypatch.setattr(module, "keep", lambda report, _: kept.append(report))
+    monkeypatch.setattr(module, "publish_report", lambda report, _: kept.append(report))
     monkeypatch.setattr(module, "finish", lambda *_, **__: (_ for _ in ()).throw(ReelmillError("The bucket is away.")))
     with pytest.raises(ReelmillError, match="The bucket is away"):
         night(stock_sheet)
     assert [(report.ended, report.left) for report in kept] == [("failed", COMBINATIONS)]
-    assert "it failed. The bucket is away." in kept[0].sentence
+    assert "failed. The bucket is away." in kept[0].sentence
 
 
 def test_the_report_is_kept_as_artifacts(home, stock_sheet, fake_models):
@@ -331,11 +331,14 @@ def test_parameters_are_validated(home, stock_sheet, wrong):
 
 
 def test_a_run_that_cannot_start_is_refused_with_a_message(home, stock_sheet, fake_models, tmp_path):
-    with pytest.raises(SettingsError, match="No stock sheet is set. Set REELMILL_STOCK"):
+    with pytest.raises(SettingsError, match=r"No stock sheet is set\. Set REELMILL_STOCK"):
         night("")
     with pytest.raises(SettingsError, match="'catalogue_url' is secret, but Prefect stores parameters in its database"):
         night(stock_sheet, settings={"catalogue_url": "sqlite://"})
-    with pytest.raises(TooManyVariantsError, match="begins 12 combinations with 2 tries each, 24 variants, and 23 are"):
+    with pytest.raises(
+        TooManyVariantsError,
+        match=r"needs 24 variants \(12 combinations with 2 tries each\), but at most 23 are allowed",
+    ):
         night(stock_sheet, settings={"max_variants": 23})
     bad = tmp_path / "bad.csv"
     bad.write_text("theme,tries\na red circle,lots\n")

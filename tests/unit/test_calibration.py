@@ -1,4 +1,4 @@
-"""Calibration against counting by hand."""
+"""Calibration, compared with counting by hand."""
 
 import pytest
 from hypothesis import given

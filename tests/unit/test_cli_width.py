@@ -79,7 +79,7 @@ def test_status_does_not_truncate_brief_ids(catalogue, capsys):
     lines = ended.out.splitlines()
     assert_fits(ended.out, "brief", "variants", "passed", "published", "score", SPRING.campaign_id)
     rows = [line.split("│")[0].rstrip() for line in lines if "│" in line]
-    assert rows == [*BRIEFS[:2], "waterproof-trail-running-shoe-at-dawn-", "b77e20"], "broken only where it must"
+    assert rows == [*BRIEFS[:2], "waterproof-trail-running-shoe-at-dawn-", "b77e20"], "ids are broken only if too long"
     assert "Why clips were not published:" in lines
     assert any(line.startswith("  ") and "black" in line for line in lines)
     assert_fits(reelmill(capsys, "status").out, "12", "failed", "quarantined", "published")
@@ -117,7 +117,7 @@ def test_runs_fits_80_columns(catalogue, capsys):
 def test_alerts_fits_80_columns(catalogue, capsys):
     text = "1,204 published files that are missing in the bucket: put them back from the bucket's versions or a backup."
     catalogue.alerts.add("1", "sweep", text)
-    catalogue.alerts.mark_failed(catalogue.alerts.due()[0], "The webhook answered 404.", for_good=True)
+    catalogue.alerts.mark_failed(catalogue.alerts.due()[0], "The webhook answered 404.", permanent=True)
     ended = reelmill(capsys, "alerts")
     assert_fits(ended.out, *text.split(), "kept" if "kept" in ended.out else "given up", "1 attempt", "Last error:")
 

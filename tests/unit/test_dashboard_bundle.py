@@ -33,7 +33,7 @@ def test_missing_clips_are_listed_and_the_table_has_every_clip(client):
     [
         ("", 400, "0 clips are selected. A ZIP file can contain 1 to 100 clips."),
         ("&".join(f"id={number:032x}" for number in range(101)), 400, "101 clips are selected"),
-        ("id=" + "0" * 32, 404, "The catalogue holds no variant"),
+        ("id=" + "0" * 32, 404, "The catalogue has no variant"),
     ],
 )
 def test_an_invalid_selection_is_refused(client, query: str, status: int, sentence: str):

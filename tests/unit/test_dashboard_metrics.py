@@ -35,7 +35,7 @@ def test_the_metrics_match_the_catalogue(tmp_path):
     catalogue.runs.book(run_id, 2, 12.5)
     catalogue.alerts.add("a", "sweep", "text")
     catalogue.alerts.add("b", "sweep", "text")
-    catalogue.alerts.mark_failed(catalogue.alerts.all(1)[0], "no", for_good=True)
+    catalogue.alerts.mark_failed(catalogue.alerts.all(1)[0], "no", permanent=True)
     catalogue.campaigns.add_variants(campaign_id, samples.planned(1, start=50))
     [planned] = [row.variant_id for row in catalogue.variants.of_campaign(campaign_id, ["planned"])]
     samples.take(catalogue, [planned])

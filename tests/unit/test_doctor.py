@@ -212,7 +212,8 @@ class TestModels:
 
     def test_an_unknown_card_is_reported(self, home):
         assert (
-            "none-such is not here" in found(lambda: check_weights(resources_of(load_settings()), "none-such")).message
+            "none-such is not available"
+            in found(lambda: check_weights(resources_of(load_settings()), "none-such")).message
         )
 
 
@@ -345,7 +346,7 @@ class TestDatabase:
     def test_an_unreachable_server_does_not_reveal_the_password(self):
         url = f"postgresql://reelmill:correcthorse@127.0.0.1:{closed_port()}/clips"
         finding = found(lambda: check_database(url))
-        assert (finding.level, "does not answer" in finding.message) == ("fail", True)
+        assert (finding.level, "does not respond" in finding.message) == ("fail", True)
         assert "correcthorse" not in finding.message
 
     def test_a_read_only_database_is_reported(self, postgres_url):

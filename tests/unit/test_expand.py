@@ -115,8 +115,8 @@ def test_over_the_cap_no_row_is_named_if_each_gives_one_variant():
     with pytest.raises(TooManyVariantsError) as refusal:
         check_cap([brief(row=row) for row in range(2, 8)], 5)
     assert str(refusal.value) == (
-        "The sheet expands to 6 variants, but the limit is 5. Each row gives one. Split the sheet, or raise the setting "
-        "max_variants (--max-variants or REELMILL_MAX_VARIANTS)."
+        "The sheet expands to 6 variants, but the limit is 5. Each row gives one. Split the sheet, or raise the "
+        "setting max_variants (--max-variants or REELMILL_MAX_VARIANTS)."
     )
 
 

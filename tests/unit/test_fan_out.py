@@ -23,10 +23,10 @@ def test_settings_that_every_host_can_reach_are_accepted():
 @pytest.mark.parametrize(
     ("wrong", "names"),
     [
-        ({"catalogue_url": ""}, "REELMILL_CATALOGUE_URL name a PostgreSQL"),
-        ({"catalogue_url": "sqlite:///clips.db"}, "REELMILL_CATALOGUE_URL name a PostgreSQL"),
-        ({"bucket": ""}, "REELMILL_BUCKET name an S3 bucket"),
-        ({"bucket": "/mnt/clips"}, "REELMILL_BUCKET name an S3 bucket"),
+        ({"catalogue_url": ""}, "Set REELMILL_CATALOGUE_URL to a PostgreSQL"),
+        ({"catalogue_url": "sqlite:///clips.db"}, "Set REELMILL_CATALOGUE_URL to a PostgreSQL"),
+        ({"bucket": ""}, "Set REELMILL_BUCKET to an S3 bucket"),
+        ({"bucket": "/mnt/clips"}, "Set REELMILL_BUCKET to an S3 bucket"),
         ({"staging": "local"}, "REELMILL_STAGING to bucket or auto"),
     ],
 )
@@ -38,7 +38,7 @@ def test_settings_that_only_one_host_can_reach_are_refused(wrong, names):
 @pytest.mark.parametrize("url", ["", "http://127.0.0.1:4200/api", "http://localhost:4200/api", "http://[::1]:4200/api"])
 def test_a_prefect_server_that_only_one_host_can_reach_is_refused(monkeypatch, url):
     monkeypatch.setenv("PREFECT_API_URL", url)
-    with pytest.raises(SettingsError, match="PREFECT_API_URL name one"):
+    with pytest.raises(SettingsError, match="PREFECT_API_URL does not name a Prefect server"):
         check_fan_out(Settings(**MANY))
 
 

@@ -107,7 +107,7 @@ def test_resume_if_active_ends_no_pause(catalogue, capsys):
 def test_an_unknown_campaign_is_reported_in_one_line(catalogue, capsys, words):
     ended = reelmill(capsys, *words)
     assert (ended.code, ended.out) == (1, "")
-    assert ended.err == "Error: No campaign in the catalogue is called 'none'; `reelmill status` lists them.\n"
+    assert ended.err == "Error: No campaign in the catalogue is called 'none'. List them with `reelmill status`.\n"
 
 
 def test_priority_is_set_and_shown(catalogue, capsys):

@@ -123,7 +123,8 @@ def test_a_duplicate_value_counts_once_and_gives_a_warning(tmp_path):
         ),
         (
             "theme,first_frame\na red circle,dog.png\n",
-            "Row 1, column B 'first_frame' is not supported in a stock sheet: stock footage does not start from a picture",
+            "Row 1, column B 'first_frame' is not supported in a stock sheet: stock footage does not start from a "
+            "picture",
         ),
         (
             "theme,themes\na red circle,a blue cube\n",

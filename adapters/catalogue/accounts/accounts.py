@@ -19,12 +19,12 @@ LONGEST_NAME = 80
 
 @dataclass(frozen=True, slots=True)
 class Account:
-    """Somebody who may sign in.
+    """An account that can sign in.
 
     Attributes:
-        name: unique; events name its holder ``person:name``.
-        password_hash: argon2id; None where the account signs in elsewhere, or by link.
-        issuer, subject: who says so, for accounts of an OpenID provider.
+        name: unique; events name the person as ``person:name``.
+        password_hash: argon2id; None if the account signs in through OpenID or by link.
+        issuer, subject: identity at the OpenID provider, for accounts that sign in there.
     """
 
     name: str
@@ -52,7 +52,7 @@ class Accounts(Part):
         """Add an account.
 
         Raises:
-            CatalogueError: the name is taken or unfit, or there is no such role.
+            CatalogueError: the name exists or is invalid, or the role does not exist.
         """
         name = _checked(name, role)
         with self._db.writing() as connection:
@@ -81,13 +81,13 @@ class Accounts(Part):
         """Return one account.
 
         Raises:
-            CatalogueError: there is none of this name.
+            CatalogueError: no account has this name.
         """
         with self._db.reading() as connection:
             return find_account(connection, name)
 
     def of_identity(self, issuer: str, subject: str) -> Account | None:
-        """Return the account of somebody whom an OpenID provider knows."""
+        """Return the account of an OpenID identity."""
         with self._db.reading() as connection:
             row = connection.execute(
                 select(accounts).where(accounts.c.issuer == issuer, accounts.c.subject == subject)
@@ -103,10 +103,10 @@ class Accounts(Part):
         password_hash: str | None = None,
         disabled: bool | None = None,
     ) -> None:
-        """Change what is given; a disabled account, and one with a new password or role, is signed out everywhere.
+        """Change the given values. Every session of the account ends.
 
         Raises:
-            CatalogueError: no such account or role, or nobody would be left to administer.
+            CatalogueError: the account or role does not exist, or no enabled admin would be left.
         """
         account = self.get(name)
         _checked(account.name, role or account.role)
@@ -117,7 +117,7 @@ class Accounts(Part):
         }
         values = {key: value for key, value in values.items() if value is not None}
         with self._db.writing() as connection:
-            lock_head(connection)  # one change after the other, or two admins could take each other's role away
+            lock_head(connection)  # one change at a time; otherwise two admins could remove each other's role
             connection.execute(update(accounts).where(accounts.c.name == account.name).values(**values))
             left = connection.execute(
                 select(accounts.c.name).where(accounts.c.role == "admin", accounts.c.disabled == 0)
@@ -125,8 +125,8 @@ class Accounts(Part):
             if account.role == "admin" and left is None:
                 raise CatalogueError(f"{account.name} is the last admin. Give another account the role admin first.")
             connection.execute(delete(sessions).where(sessions.c.account == account.name))
-            told = {key: "new" if key == "password_hash" else value for key, value in values.items()}
-            append(connection, actor, "account changed", [(account.name, told)])
+            changes = {key: "new" if key == "password_hash" else value for key, value in values.items()}
+            append(connection, actor, "account changed", [(account.name, changes)])
 
 
 def _checked(name: str, role: str) -> str:

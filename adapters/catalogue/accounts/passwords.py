@@ -1,4 +1,4 @@
-"""Passwords by argon2id, as argon2-cffi recommends it (RFC 9106, low memory)."""
+"""Password hashes: argon2id with the parameters that argon2-cffi recommends (RFC 9106, low memory)."""
 
 from functools import cache
 
@@ -21,29 +21,31 @@ def _hasher() -> PasswordHasher:
 
 
 @cache
-def _nobodys() -> str:
-    return _hasher().hash("nobody's password")
+def _dummy_hash() -> str:
+    return _hasher().hash("no password")
 
 
 def hash_password(password: str) -> str:
     """Return the hash of a new password.
 
     Raises:
-        InvalidPasswordError: shorter than LEAST_LENGTH, or absurdly long.
+        InvalidPasswordError: shorter than LEAST_LENGTH or longer than LONGEST.
     """
     if not LEAST_LENGTH <= len(password) <= LONGEST:
-        raise InvalidPasswordError(f"The password is too short or too long. Enter at least {LEAST_LENGTH} characters (at most {LONGEST}).")
+        raise InvalidPasswordError(
+            f"The password is too short or too long. Enter at least {LEAST_LENGTH} characters (at most {LONGEST})."
+        )
     return _hasher().hash(password)
 
 
 def fits(password: str, password_hash: str | None) -> bool:
-    """True where it is the password; without a hash as much work is done, so that time tells no name."""
+    """Return whether the password matches. Without a hash, take the same time, so that names cannot be guessed."""
     try:
-        return _hasher().verify(password_hash or _nobodys(), password[:LONGEST]) and password_hash is not None
+        return _hasher().verify(password_hash or _dummy_hash(), password[:LONGEST]) and password_hash is not None
     except (VerificationError, InvalidHashError):
         return False
 
 
 def is_outdated(password_hash: str) -> bool:
-    """True where it was made with less work than is asked today."""
+    """Return whether the hash uses weaker parameters than today's."""
     return _hasher().check_needs_rehash(password_hash)

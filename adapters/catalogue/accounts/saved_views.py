@@ -11,7 +11,7 @@ from adapters.catalogue.core.tables import views
 
 @dataclass(frozen=True, slots=True)
 class View:
-    """Filters of a gallery under a name."""
+    """Gallery filters saved under a name."""
 
     name: str
     query: str
@@ -27,7 +27,7 @@ class SavedViews(Part):
             return [View(row.name, row.query) for row in connection.execute(query)]
 
     def save(self, account: str, name: str, query: str) -> None:
-        """Keep filters under a name, in the place of those that had it."""
+        """Save filters under a name, replacing an earlier view of that name."""
         name = clean(name)
         with self._db.writing() as connection:
             connection.execute(delete(views).where(views.c.account == account, views.c.name == name))

@@ -18,7 +18,7 @@ SECRET_BYTES = 32
 
 @dataclass(frozen=True, slots=True)
 class Token:
-    """An API token or a share link; ``secret_sha256`` is all that is kept of its secret."""
+    """An API token or a share link; of its secret, only ``secret_sha256`` is stored."""
 
     secret_sha256: str
     owner: str
@@ -37,7 +37,7 @@ def new_secret(connection: Any, table: Table, name: str, label: str, seconds: fl
 
 
 def hash_secret(secret: str) -> str:
-    """Secrets are random and long, so a plain hash suffices: there is nothing to guess."""
+    """Return the SHA-256 of a secret. Secrets are long and random, so a plain hash suffices."""
     return hashlib.sha256(secret.encode("utf-8", "replace")).hexdigest()
 
 

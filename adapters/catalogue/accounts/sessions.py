@@ -14,16 +14,16 @@ class Sessions(Part):
     """Start, end and look up sessions."""
 
     def start(self, name: str, seconds: float) -> str:
-        """Return the secret of a new sign-in; only its hash is kept. Sign-ins that have expired are forgotten."""
+        """Return the secret of a new session; only its hash is stored. Expired sessions are deleted."""
         with self._db.writing() as connection:
             connection.execute(delete(sessions).where(sessions.c.expires_at < time.time()))
             return new_secret(connection, sessions, name, "", seconds)
 
     def end(self, secret: str) -> None:
-        """End a sign-in."""
+        """End a session."""
         with self._db.writing() as connection:
             connection.execute(delete(sessions).where(sessions.c.secret_sha256 == hash_secret(secret)))
 
     def account(self, secret: str) -> Account | None:
-        """Return whose sign-in this is; None where it has expired, or the account is disabled."""
+        """Return the account of a session; None if it has expired or the account is disabled."""
         return holder_of(self._db, sessions, secret)

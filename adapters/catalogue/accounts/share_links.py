@@ -19,7 +19,7 @@ class ShareLinks(Part):
         """Return the secret of a new link that shows one campaign.
 
         Raises:
-            CatalogueError: there is no such campaign.
+            CatalogueError: the campaign does not exist.
         """
         secret = secrets.token_urlsafe(SECRET_BYTES)
         with self._db.writing() as connection:
@@ -51,7 +51,7 @@ class ShareLinks(Part):
             ]
 
     def campaign_of(self, secret: str) -> str | None:
-        """Return the campaign that a link shows; None where it has expired or was dropped."""
+        """Return the campaign of a link; None if it has expired or was revoked."""
         with self._db.reading() as connection:
             return connection.execute(
                 select(shares.c.campaign_id).where(
@@ -60,5 +60,5 @@ class ShareLinks(Part):
             ).scalar()
 
     def revoke(self, secret_sha256: str, actor: str) -> None:
-        """Let a share link hold no more."""
+        """Revoke a share link."""
         revoke(self._db, shares, secret_sha256, actor, "share dropped")

@@ -14,7 +14,7 @@ class Tokens(Part):
     """Issue, list and revoke API tokens."""
 
     def add(self, name: str, label: str, seconds: float, actor: str) -> str:
-        """Return a new API token of an account; it is shown this once."""
+        """Return a new API token of an account; it cannot be read again."""
         with self._db.writing() as connection:
             find_account(connection, name)
             append(connection, actor, "token added", [(name, {"label": label})])
@@ -32,9 +32,9 @@ class Tokens(Part):
             ]
 
     def holder(self, secret: str) -> Account | None:
-        """Return whose API token this is; None where it has expired, or the account is disabled."""
+        """Return the account of an API token; None if it has expired or the account is disabled."""
         return holder_of(self._db, tokens, secret)
 
     def revoke(self, secret_sha256: str, actor: str) -> None:
-        """Let a token hold no more."""
+        """Revoke a token."""
         revoke(self._db, tokens, secret_sha256, actor, "token dropped")

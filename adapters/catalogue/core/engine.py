@@ -1,4 +1,4 @@
-"""Connections: SQLite made durable, PostgreSQL by psycopg, and the drivers' errors in our words."""
+"""Database connections: durable SQLite, PostgreSQL through psycopg, and translation of driver errors."""
 
 import sqlite3
 from collections.abc import Iterator
@@ -16,18 +16,18 @@ from manifests.errors import CatalogueError, CatalogueUnreachableError, DiskFull
 _WRITE = "BEGIN IMMEDIATE"
 _CONNECT_SECONDS = 5
 _POOL: dict[str, Any] = {"pool_size": 5, "max_overflow": 40}
-"""As many at once as the dashboard has threads; all but a few are closed after use."""
+"""Connections at a time: as many as the dashboard has threads; all but five are closed after use."""
 
 
 def build_engine(url: str, patience: float) -> Engine:
-    """Return an engine; nothing is connected yet.
+    """Return an engine without connecting.
 
     Args:
         url: ``sqlite:///file`` or ``postgresql://…``.
         patience: seconds to wait for a lock that another process holds.
 
     Raises:
-        CatalogueError: the URL is none of the two.
+        CatalogueError: the URL is neither.
     """
     parsed = _parse(url)
     if parsed.get_backend_name() == "postgresql":
@@ -47,23 +47,23 @@ def build_engine(url: str, patience: float) -> Engine:
 
 
 def writing(engine: Engine) -> Engine:
-    """Return the engine for transactions that write: SQLite takes its lock at once, or waits for it."""
+    """Return an engine for writing transactions: SQLite acquires its write lock at the start."""
     return engine.execution_options(reelmill_begin=_WRITE)
 
 
 def wal_is_safe(version: tuple[int, ...] = sqlite3.sqlite_version_info) -> bool:
-    """True where the library is free of the WAL-reset bug (https://sqlite.org/wal.html#walresetbug)."""
+    """Return whether SQLite is free of the WAL-reset bug (https://sqlite.org/wal.html#walresetbug)."""
     return version >= (3, 51, 3) or (3, 50, 7) <= version < (3, 51) or (3, 44, 6) <= version < (3, 45)
 
 
 @contextmanager
 def our_errors(engine: Engine) -> Iterator[None]:
-    """Turn the database's errors into ours; everything else goes through."""
+    """Translate database errors into Reelmill's; other exceptions pass through."""
     try:
         yield
     except PoolTimeout as error:
         raise CatalogueUnreachableError(
-            f"The catalogue {_name(engine)} has no connection free; run fewer workers at once."
+            f"The catalogue {_name(engine)} has no free connection. Run fewer workers at a time."
         ) from error
     except DBAPIError as error:
         raise _translate(engine, error) from error
@@ -85,31 +85,29 @@ def _parse(url: str) -> URL:
 
 def _unknown_url() -> CatalogueError:
     return CatalogueError(
-        "The catalogue's URL is not understood; use sqlite:///file or "
+        "Invalid catalogue URL. Use sqlite:///file or "
         "postgresql://user:password@host/database in REELMILL_CATALOGUE_URL."
     )
 
 
 def _make_folder(url: URL) -> None:
     if not url.database or url.database == ":memory:":
-        raise CatalogueError(
-            "The catalogue needs a file, since several processes share it; name one as sqlite:///file."
-        )
+        raise CatalogueError("The catalogue needs a file, because several processes share it. Use sqlite:///file.")
     if url.database.startswith("file:"):
-        return  # a URI names its file in SQLite's own way
+        return  # SQLite parses file: URIs itself
     folder = Path(url.database).parent
     try:
         folder.mkdir(parents=True, exist_ok=True)
     except OSError as error:
         raise CatalogueUnreachableError(
-            f"The catalogue's folder {folder} cannot be made ({error.strerror}); move it by REELMILL_HOME."
+            f"Cannot create the catalogue's folder {folder} ({error.strerror}). Set REELMILL_HOME to another folder."
         ) from error
 
 
 def _prepare_sqlite(connection: sqlite3.Connection, record: Any) -> None:
     connection.isolation_level = None
     journal = "WAL" if wal_is_safe() else "TRUNCATE"
-    # TRUNCATE with FULL syncs the emptied journal, so that a commit survives a power cut.
+    # TRUNCATE with FULL syncs the emptied journal, so a commit survives a power failure.
     for pragma in (f"journal_mode={journal}", "synchronous=FULL", "foreign_keys=ON"):
         connection.execute(f"PRAGMA {pragma}").close()
 
@@ -129,20 +127,20 @@ def _translate_sqlite(engine: Engine, error: DBAPIError) -> ReelmillError:
     where = _name(engine)
     if name.startswith("SQLITE_FULL"):
         return DiskFullError(
-            f"The disk that holds the catalogue {where} is full; free some space, or move REELMILL_HOME, and run again."
+            f"The disk of the catalogue {where} is full. Free some space or move REELMILL_HOME, then re-run."
         )
     if name.startswith(("SQLITE_BUSY", "SQLITE_LOCKED")):
         return CatalogueUnreachableError(
-            f"The catalogue {where} is locked by another process; wait for it to end, then run again."
+            f"The catalogue {where} is locked by another process. Wait until it ends, then run the command again."
         )
     if name.startswith(("SQLITE_READONLY", "SQLITE_CANTOPEN", "SQLITE_PERM", "SQLITE_AUTH")):
         return CatalogueUnreachableError(
-            f"The catalogue {where} cannot be opened for writing; check the rights of the file and its folder."
+            f"The catalogue {where} cannot be opened for writing. Check the permissions of the file and its folder."
         )
     if name.startswith(("SQLITE_NOTADB", "SQLITE_CORRUPT")):
         return CatalogueError(
-            f"The file {where} is not a catalogue, or is damaged; "
-            "restore it, or name another by REELMILL_CATALOGUE_URL."
+            f"The file {where} is not a catalogue, or is damaged. "
+            "Restore it from a backup, or set REELMILL_CATALOGUE_URL to another one."
         )
     return CatalogueError(f"The catalogue {where} failed: {_first_line(error.orig)}.")
 
@@ -151,17 +149,19 @@ def _translate_postgresql(engine: Engine, error: DBAPIError) -> ReelmillError:
     code = getattr(error.orig, "sqlstate", None) or ""
     where = _name(engine)
     if code == "53100":
-        return DiskFullError(f"The disk of the catalogue {where} is full; free some space there and run again.")
+        return DiskFullError(
+            f"The disk of the catalogue {where} is full. Free some space there, then run the command again."
+        )
     if code in ("55P03", "40P01", "40001"):
         return CatalogueUnreachableError(
-            f"The catalogue {where} is locked by another process; wait for it to end, then run again."
+            f"The catalogue {where} is locked by another process. Wait until it ends, then run the command again."
         )
     if isinstance(error, DataError):
-        return CatalogueError(f"The catalogue {where} does not take this value: {_first_line(error.orig)}.")
+        return CatalogueError(f"The catalogue {where} rejected a value: {_first_line(error.orig)}.")
     if code.startswith(("08", "57P", "53", "28", "3D")) or error.connection_invalidated or not code:
         return CatalogueUnreachableError(
-            f"The catalogue {where} does not answer ({_first_line(error.orig)}); "
-            "check REELMILL_CATALOGUE_URL and that it runs."
+            f"The catalogue {where} does not respond ({_first_line(error.orig)}). "
+            "Check REELMILL_CATALOGUE_URL, and that the server is running."
         )
     return CatalogueError(f"The catalogue {where} failed: {_first_line(error.orig)}.")
 

@@ -1,4 +1,4 @@
-"""What the catalogue hands out, frozen; and how records lie in its text columns."""
+"""Frozen rows that the catalogue returns, and the text format of records in its columns."""
 
 import json
 from collections.abc import Mapping
@@ -17,17 +17,17 @@ from manifests.verdict import Reason
 
 @dataclass(frozen=True, slots=True)
 class CampaignRow:
-    """A campaign as it was added.
+    """A registered campaign.
 
     Attributes:
         created_at: seconds since 1970.
-        draft_seconds: device time of drafts that no clip carries.
-        thresholds: by model card, prompt adherence for briefs that name none of their own; a card that is not
-            in it keeps its default.
+        draft_seconds: device time of drafts that is not included in any clip.
+        thresholds: prompt adherence by model card, for briefs without a threshold; a card that is missing
+            keeps its default.
         second_share: share of the decided clips that a second person reviews blind, 0..1.
-        priority: how urgent, -100..100; 0 is ordinary.
+        priority: -100..100; higher goes first, 0 is the default.
         standing: ``active``, ``paused`` or ``cancelled``.
-        stood: who said so and why: ``actor`` and ``reason``; empty where nobody ever did.
+        stood: ``actor`` and ``reason`` of the last change of standing; empty if it never changed.
     """
 
     campaign_id: str
@@ -57,15 +57,15 @@ class Membership:
 
 @dataclass(frozen=True, slots=True)
 class SignedFacts:
-    """What is committed before the first byte is uploaded.
+    """Facts that are committed before the first byte is uploaded.
 
     Attributes:
-        key: where the signed clip will lie in the bucket; holds its SHA-256.
+        key: key of the signed clip in the bucket; contains its SHA-256.
         sha256, size: hex digest and bytes of the signed clip.
-        sidecar_key, poster_key, record_key: its companions; "" where there is none.
+        sidecar_key, poster_key, record_key: keys of its companions; "" if there is none.
         digests: hex SHA-256 of each companion by its key.
-        path: the signed file as it lies staged on the machine that signed.
-        attestation: the operator's word under which it may be published; None where none was needed.
+        path: the staged signed file, on the machine that signed it.
+        attestation: the attestation under which it may be published; None if none was needed.
     """
 
     key: str
@@ -80,24 +80,24 @@ class SignedFacts:
 
     @property
     def campaign_id(self) -> str:
-        """The campaign that publishes it, which its key begins with; other campaigns may share the clip."""
+        """The campaign that publishes it: the first part of its key. Other campaigns may share the clip."""
         return self.key.partition("/")[0]
 
     @property
     def keys(self) -> tuple[str, ...]:
-        """Every key that belongs to the clip, the clip's own last: it is uploaded last."""
+        """All keys of the clip in the order of upload: the clip itself comes last."""
         return tuple(key for key in (self.sidecar_key, self.poster_key, self.record_key, self.key) if key)
 
 
 @dataclass(frozen=True, slots=True)
 class VariantRow:
-    """All that is known of a variant.
+    """A variant with its state and results.
 
     Attributes:
-        attempt: counts its leases; the fence that keeps a worker who lost one from writing.
-        tries: leases since it last made progress; the attempts cap looks at it.
+        attempt: number of leases so far; prevents a worker that lost its lease from writing.
+        tries: leases since the last progress; limited by the attempts cap.
         lease_expires: seconds since 1970 by the database's clock.
-        error: what went wrong, where generation failed or it was quarantined.
+        error: why generation failed or the variant was quarantined.
     """
 
     variant_id: str
@@ -118,7 +118,7 @@ class VariantRow:
 
 @dataclass(frozen=True, slots=True)
 class Waiting:
-    """A variant that waits for a step; ``machine`` is where its clip lies, None where it has none."""
+    """A variant that waits for a step; ``machine`` holds its clip, None if it has no clip."""
 
     variant_id: str
     card: str
@@ -128,7 +128,7 @@ class Waiting:
 
 @dataclass(frozen=True, slots=True)
 class Lease:
-    """The right to work on a variant until it expires; ``row`` is the variant as it was taken."""
+    """The right to work on a variant until it expires; ``row`` is the variant when it was leased."""
 
     variant_id: str
     owner: str
@@ -142,13 +142,13 @@ class Lease:
 
     @property
     def state(self) -> str:
-        """The state in which it was taken."""
+        """The state in which it was leased."""
         return self.row.state
 
 
 @dataclass(frozen=True, slots=True)
 class Event:
-    """One thing that happened; the list only grows. ``at`` in seconds since 1970."""
+    """One entry of the append-only event log; ``at`` in seconds since 1970."""
 
     event_id: int
     variant_id: str
@@ -167,22 +167,22 @@ _encode = json.JSONEncoder(separators=(",", ":"), default=_plain).encode
 
 
 def to_text(value: Any) -> str:
-    """Return JSON in ASCII: NUL, lone surrogates and NaN survive in both databases' text columns."""
+    """Return ASCII JSON: NUL, lone surrogates and NaN survive in the text columns of both databases."""
     return _encode(value)
 
 
 def clean(text: str) -> str:
-    """Return text that a text column takes: PostgreSQL refuses NUL, UTF-8 lone surrogates."""
+    """Return text that a text column accepts: PostgreSQL rejects NUL, and UTF-8 rejects lone surrogates."""
     return text.replace("\x00", "\ufffd").encode("utf-8", "replace").decode()
 
 
 def record_text(record: Any) -> str:
-    """Return a dataclass record as JSON; asdict would copy every value deeply first, at a third of a commit's time."""
+    """Return a dataclass record as JSON without the deep copy of ``asdict``, a third of a commit's time."""
     return to_text({name: getattr(record, name) for name in record.__dataclass_fields__})
 
 
 def brief_from(text: str) -> Brief:
-    """Read a brief back as it was."""
+    """Parse a stored brief."""
     body: dict[str, Any] = {
         name: tuple(value) if isinstance(value, list) else value for name, value in json.loads(text).items()
     }
@@ -192,18 +192,18 @@ def brief_from(text: str) -> Brief:
 
 
 def variant_text(variant: Variant) -> str:
-    """Return the variant's fields by name, so that a field added later finds old rows readable."""
+    """Return the variant's fields by name, so that old rows stay readable when a field is added."""
     return to_text(variant._asdict())
 
 
 def variant_from(text: str) -> Variant:
-    """Read a variant back as it was: its id must come out the same."""
+    """Parse a stored variant; its id must be the same as before."""
     variant = Variant(**json.loads(text))
     return variant._replace(loras=tuple(variant.loras))
 
 
 def variant_row(row: Any) -> VariantRow:
-    """Build the record from a row of ``tables.variants``."""
+    """Return the record of a row of ``tables.variants``."""
     return VariantRow(
         row.variant_id,
         variant_from(row.body),

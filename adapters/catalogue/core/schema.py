@@ -1,4 +1,4 @@
-"""Bringing a database to the tables of this version."""
+"""Create and migrate the tables."""
 
 from sqlalchemy import Connection, Engine, text
 from sqlalchemy.exc import OperationalError, ProgrammingError
@@ -6,16 +6,16 @@ from sqlalchemy.exc import OperationalError, ProgrammingError
 from adapters.catalogue.core.engine import our_errors, writing
 
 HEAD = "0005"
-"""The newest revision in `adapters/catalogue/migrations/versions`; kept here so that looking costs no import."""
+"""The newest revision in `adapters/catalogue/migrations/versions`; repeated here so that a check costs no import."""
 
 _ADVISORY_LOCK = 7_335_135
 
 
 def bring_to_head(engine: Engine) -> None:
-    """Create or migrate the tables; several processes may do so at once.
+    """Create or migrate the tables; safe if several processes do so at the same time.
 
     Raises:
-        NewerCatalogueError: this version does not know the revision that it finds.
+        NewerCatalogueError: the database has a revision that this version does not know.
     """
     with our_errors(engine):
         if revision_of(engine) != HEAD:
@@ -23,7 +23,7 @@ def bring_to_head(engine: Engine) -> None:
 
 
 def revision_of(engine: Engine) -> str | None:
-    """Return the revision of a database's tables; None where it has none."""
+    """Return the revision of a database's tables; None if there are no tables."""
     with engine.connect() as connection:
         try:
             return connection.execute(text("SELECT version_num FROM alembic_version")).scalar()
@@ -38,7 +38,7 @@ def _table_is_missing(error: OperationalError | ProgrammingError) -> bool:
 
 
 def _migrate(engine: Engine) -> None:
-    from adapters.catalogue.migrations import upgrade  # costs a quarter of a second, and is rarely needed
+    from adapters.catalogue.migrations import upgrade  # takes a quarter of a second and is rarely needed
 
     with writing(engine).begin() as connection:
         _lock(connection)

@@ -12,14 +12,14 @@ SYSTEM = "system"
 
 
 def log(connection: Connection, moved: Mapping[str, str | None], to_state: str, actor: str, **detail: Any) -> None:
-    """Write an event for each variant id, which came from the state it maps to."""
+    """Write an event for each variant; ``moved`` maps its id to the previous state."""
     write_events(
         connection, [event_row(variant_id, source, to_state, actor, **detail) for variant_id, source in moved.items()]
     )
 
 
 def event_row(variant_id: str, from_state: str | None, to_state: str, actor: str, **detail: Any) -> dict[str, Any]:
-    """Return an event as the table takes it."""
+    """Return an event as a row of the table."""
     return {
         "variant_id": variant_id,
         "from_state": from_state,
@@ -30,7 +30,7 @@ def event_row(variant_id: str, from_state: str | None, to_state: str, actor: str
 
 
 def write_events(connection: Connection, rows: Sequence[Mapping[str, Any]]) -> None:
-    """Append events; their time is the database's."""
+    """Append events with the database's time."""
     if rows:
         connection.execute(insert(events), rows)
 
@@ -38,10 +38,10 @@ def write_events(connection: Connection, rows: Sequence[Mapping[str, Any]]) -> N
 def pick(
     connection: Connection, variant_ids: Iterable[str], states: Collection[str], *conditions: Any, wait: bool = True
 ) -> dict[str, str]:
-    """Lock those of the variants that are in one of the states and meet the conditions.
+    """Lock the variants that are in one of the states and meet the conditions; return their states by id.
 
-    In the order of their ids, so that no two transactions wait for each other. Without
-    ``wait``, rows that another transaction holds are left out.
+    Rows are locked in the order of their ids, so that transactions do not deadlock. Without ``wait``, rows that
+    another transaction has locked are left out.
     """
     query = (
         select(variants.c.variant_id, variants.c.state)
@@ -60,7 +60,7 @@ def move(
     values: Mapping[str, Any],
     **detail: Any,
 ) -> None:
-    """Bring picked variants to a state, each with its event, and end their leases."""
+    """Move locked variants to a state, each with its event, and end their leases."""
     if not picked:
         return
     connection.execute(

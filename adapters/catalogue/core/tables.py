@@ -1,4 +1,4 @@
-"""The tables as the code of today knows them; `adapters/catalogue/migrations` brings a database there."""
+"""The tables of this version; `adapters/catalogue/migrations` migrates a database to them."""
 
 from typing import Any
 
@@ -23,7 +23,7 @@ from manifests.states import State
 
 
 class database_now(FunctionElement[float]):
-    """Seconds since 1970 by the database's clock, so that workers' clocks need not agree."""
+    """Seconds since 1970 by the database's clock, so that the clocks of workers need not agree."""
 
     type = Float()
     inherit_cache = True
@@ -91,7 +91,7 @@ variants = Table(
     Column("sort_score", Float, nullable=False, server_default="-2"),
 )
 UNSCORED = -2.0
-"""``sort_score`` of a clip without prompt_adherence: below every cosine, so that it is listed last."""
+"""``sort_score`` of a clip without a score: below every cosine, so that the clip is listed last."""
 Index("variants_by_state", variants.c.state)
 Index("variants_by_score", variants.c.sort_score, variants.c.variant_id)
 Index("variants_by_state_score", variants.c.state, variants.c.sort_score, variants.c.variant_id)
@@ -155,7 +155,7 @@ accounts = Table(
 
 
 def _secrets(name: str) -> Table:
-    """Sign-ins and API tokens: only the secret's hash is kept."""
+    """Sessions and API tokens: only the hash of the secret is stored."""
     return Table(
         name,
         metadata,

@@ -1,4 +1,4 @@
-"""Alerts that wait to be sent: written with what they tell of, sent when the receiver answers."""
+"""The outbox of alerts: written with the change they report, sent when the receiver responds."""
 
 import json
 from collections.abc import Mapping
@@ -13,20 +13,20 @@ from adapters.catalogue.core.rows import clean, to_text
 from adapters.catalogue.core.tables import alerts, database_now
 
 PAUSES_S = (10.0, 60.0, 300.0, 1800.0, 7200.0, 21600.0)
-"""Between the tries to send an alert; after the last it is given up, and kept."""
+"""Pauses between attempts to send an alert; after the last one it is given up and kept."""
 
 
 @dataclass(frozen=True, slots=True)
 class Alert:
-    """Something that people should hear of.
+    """A message for people.
 
     Attributes:
-        key: the same for the same thing, so that it is told once.
-        kind: what it tells of; those of ``tasks.alerts.alerts``, such as ``finished``.
-        at, due_at, sent_at, given_up_at: seconds since 1970 by the database's clock. One that was given up without
-            a try was kept back: it is older than the receiver.
-        tries: those in vain, and the one that succeeded.
-        error: why the last try to send it failed.
+        key: identifies the occasion, so that it is reported once.
+        kind: one of the kinds of ``tasks.alerts.alerts``, such as ``finished``.
+        at, due_at, sent_at, given_up_at: seconds since 1970 by the database's clock. An alert that was
+            given up without an attempt is older than the receiver.
+        tries: number of attempts, including the successful one.
+        error: why the last attempt failed.
     """
 
     alert_id: int
@@ -44,12 +44,12 @@ class Alert:
 
 
 class Alerts(Part):
-    """Alerts come in once each, and leave when they are sent."""
+    """Add each alert once, and track its delivery."""
 
     def add(
         self, key: str, kind: str, text: str, *, campaign_id: str | None = None, detail: Mapping[str, Any] | None = None
     ) -> bool:
-        """Put an alert into the outbox; False where one with this key was there already."""
+        """Add an alert; return False if one with this key exists."""
         row = {
             "key": clean(key),
             "kind": kind,
@@ -61,7 +61,7 @@ class Alerts(Part):
             return connection.execute(self._insert_alert().returning(alerts.c.alert_id), row).first() is not None
 
     def due(self, limit: int = 20) -> list[Alert]:
-        """Return what is to be sent now, the oldest first."""
+        """Return the alerts that are due, oldest first."""
         query = (
             select(alerts)
             .where(alerts.c.sent_at.is_(None), alerts.c.given_up_at.is_(None), alerts.c.due_at <= database_now())
@@ -72,7 +72,7 @@ class Alerts(Part):
             return [_alert(row) for row in connection.execute(query)]
 
     def claim(self, alert: Alert, seconds: float) -> bool:
-        """Keep others from sending an alert for so long; False where another has taken it."""
+        """Claim an alert for ``seconds``; return False if another process has claimed it."""
         with self._db.writing() as connection:
             return (
                 connection.execute(
@@ -89,25 +89,25 @@ class Alerts(Part):
             )
 
     def mark_sent(self, alert: Alert) -> None:
-        """Note that it has reached its receiver."""
+        """Record that the receiver has accepted it."""
         self._change(alert, sent_at=database_now(), tries=alerts.c.tries + 1, error="")
 
-    def mark_failed(self, alert: Alert, error: str, *, after_s: float = 0.0, for_good: bool = False) -> None:
-        """Note a try in vain; the next is due after a longer pause, and after the last it is given up.
+    def mark_failed(self, alert: Alert, error: str, *, after_s: float = 0.0, permanent: bool = False) -> None:
+        """Record a failed attempt; the next is due after a longer pause, and after the last one the alert is given up.
 
         Args:
-            after_s: the receiver wants to be left alone for so long.
-            for_good: the same would fail again, so it is given up at once.
+            after_s: minimum pause that the receiver asked for.
+            permanent: a retry would fail in the same way, so give up now.
         """
         values: dict[str, Any] = {"tries": alert.tries + 1, "error": clean(error)}
-        if alert.tries < len(PAUSES_S) and not for_good:
+        if alert.tries < len(PAUSES_S) and not permanent:
             values["due_at"] = database_now() + max(after_s, PAUSES_S[alert.tries])
         else:
             values["given_up_at"] = database_now()
-        self._change(alert, **values)  # nothing where another has sent it meanwhile
+        self._change(alert, **values)  # no effect if another process has sent it
 
     def all(self, limit: int = 100, *, kind: str = "", campaign_id: str | None = None) -> list[Alert]:
-        """Return alerts, of a kind and of a campaign where these are named, the newest first, sent or not."""
+        """Return alerts, optionally of one kind and campaign, newest first, whether sent or not."""
         query = select(alerts).order_by(alerts.c.alert_id.desc()).limit(limit)
         if kind:
             query = query.where(alerts.c.kind == kind)
@@ -117,7 +117,7 @@ class Alerts(Part):
             return [_alert(row) for row in connection.execute(query)]
 
     def due_in_s(self) -> float | None:
-        """Return the seconds until the next alert is due, 0 where one is now; None where none waits."""
+        """Return the seconds until the next alert is due, 0 if one is due now, None if none is waiting."""
         query = select(func.min(alerts.c.due_at) - database_now()).where(
             alerts.c.sent_at.is_(None), alerts.c.given_up_at.is_(None)
         )
@@ -126,9 +126,9 @@ class Alerts(Part):
         return None if seconds is None else max(0.0, seconds)
 
     def skip_older(self, older_s: float) -> int:
-        """Give up untried what is older than so many seconds, if nothing was ever sent or tried; return how many.
+        """Give up alerts older than ``older_s`` seconds if none was ever sent or attempted; return how many.
 
-        So who sets a receiver after a year does not get the year; ``retry_alerts`` takes it back.
+        A new receiver then does not get the alerts of the past year; ``retry_all`` sends them after all.
         """
         other = alerts.alias()
         was_tried = exists().where(or_(other.c.sent_at.is_not(None), other.c.tries > 0, other.c.error != ""))
@@ -145,7 +145,7 @@ class Alerts(Part):
             ).rowcount
 
     def retry_all(self) -> int:
-        """Let what was given up, or waits for its next try, be due now with all its tries; return how many."""
+        """Make all alerts due now that were given up or wait for their next attempt; return how many."""
         with self._db.writing() as connection:
             return connection.execute(
                 update(alerts)

@@ -1,4 +1,4 @@
-"""Sheets that arrived in a watched place: each content starts a campaign once."""
+"""Sheets imported from a watched location: each content starts one campaign."""
 
 from typing import Any, NamedTuple
 
@@ -19,15 +19,15 @@ REFUSED = "refused"
 
 
 class SheetImport(NamedTuple):
-    """A sheet that arrived.
+    """An imported sheet.
 
     Attributes:
-        sha256: of its bytes, hex.
-        place: where it was found first, a path or an s3 URL.
+        sha256: hex digest of its content.
+        place: its first location, a path or an s3 URL.
         at: seconds since 1970 by the database's clock.
-        state: ``taken`` (somebody reads it), ``accepted`` or ``refused``.
-        owner: who has taken it, as leases name a process.
-        tries: how often it was taken.
+        state: ``taken`` (being processed), ``accepted`` or ``refused``.
+        owner: the process that claimed it, named like a lease owner.
+        tries: how often it was claimed.
         detail: why it was refused.
     """
 
@@ -43,12 +43,12 @@ class SheetImport(NamedTuple):
 
 
 class SheetImports(Part):
-    """Taking a content, and saying what became of it."""
+    """Claim sheets, and record what happened to them."""
 
     def claim(self, sha256: str, name: str, place: str, owner: str, patience_s: float) -> bool:
-        """Take a sheet's content; False where it is settled, or another took it less than ``patience_s`` ago.
+        """Claim a sheet; return False if it is finished, or another process claimed it less than ``patience_s`` ago.
 
-        So a watcher that dies over a sheet does not keep it from the next.
+        A sheet whose watcher dies can therefore be claimed by the next one.
         """
         row = {"sha256": sha256, "name": clean(name), "place": clean(place), "state": TAKEN, "owner": owner, "tries": 1}
         with self._db.writing() as connection:
@@ -65,25 +65,25 @@ class SheetImports(Part):
             )
 
     def finish(self, sha256: str, state: str, *, campaign_id: str | None = None, detail: str = "") -> None:
-        """Say that a sheet was accepted, or why it was refused; an acceptance stands."""
+        """Record that a sheet was accepted, or why it was refused; an accepted sheet stays accepted."""
         if state not in (ACCEPTED, REFUSED):
-            raise ValueError(f"an arrival is settled as {ACCEPTED} or {REFUSED}, not as {state!r}")
+            raise ValueError(f"invalid state {state!r}; use {ACCEPTED} or {REFUSED}")
         self._change_arrival(
             sha256, arrivals.c.state != ACCEPTED, state=state, campaign_id=campaign_id, detail=clean(detail)
         )
 
     def release(self, sha256: str, detail: str) -> None:
-        """Let the next look take it again, since the trouble was not the sheet's; what is settled stays so."""
+        """Release a claim so that the sheet is tried again; no effect on finished sheets."""
         self._change_arrival(sha256, arrivals.c.state == TAKEN, owner="", detail=clean(detail))
 
     def get(self, sha256: str) -> SheetImport | None:
-        """Return what is known of a content."""
+        """Return the import of a sheet's content."""
         with self._db.reading() as connection:
             row = connection.execute(select(arrivals).where(arrivals.c.sha256 == sha256)).first()
         return _arrival(row) if row else None
 
     def all(self, limit: int = 100) -> list[SheetImport]:
-        """Return what arrived, the newest first."""
+        """Return imports, newest first."""
         with self._db.reading() as connection:
             return [
                 _arrival(row)

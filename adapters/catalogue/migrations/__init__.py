@@ -1,4 +1,4 @@
-"""Alembic's steps from one revision of the catalogue to the next."""
+"""Alembic migrations of the catalogue."""
 
 from pathlib import Path
 
@@ -14,10 +14,10 @@ _FOLDER = str(Path(__file__).parent)
 
 
 def upgrade(connection: Connection) -> None:
-    """Bring the tables to the newest revision, inside the connection's transaction.
+    """Migrate the tables to the newest revision, within the connection's transaction.
 
     Raises:
-        NewerCatalogueError: no step here leads to the revision that the database is at.
+        NewerCatalogueError: the database has a revision that is not in this folder.
     """
     config = Config()
     config.set_main_option("script_location", _FOLDER.replace("%", "%%"))
@@ -29,5 +29,5 @@ def upgrade(connection: Connection) -> None:
 
 
 def head() -> str | None:
-    """Return the newest revision that lies here."""
+    """Return the newest revision in this folder."""
     return ScriptDirectory(_FOLDER).get_current_head()

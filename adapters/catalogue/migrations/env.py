@@ -1,4 +1,4 @@
-"""Alembic runs this; the connection, its transaction and its lock are the caller's."""
+"""Run by Alembic; the caller provides the connection, its transaction and its lock."""
 
 from alembic import context
 

@@ -1,4 +1,4 @@
-"""A log that only grows: each entry's digest covers the one before, so that no change goes unseen."""
+"""The append-only audit log: each entry's digest covers the previous entry, which reveals any change."""
 
 import hashlib
 import json
@@ -25,12 +25,12 @@ _ROWS = 10_000
 
 @dataclass(frozen=True, slots=True)
 class AuditEntry:
-    """What somebody did.
+    """One action in the audit log.
 
     Attributes:
         at_ms: milliseconds since 1970, by the clock of the process that wrote it.
-        subject: what it was done to: a variant, a campaign, an account.
-        digest: SHA-256 over the entry and the digest before it, hex.
+        subject: the variant, campaign or account concerned.
+        digest: SHA-256 of the entry and the previous digest, hex.
     """
 
     audit_id: int
@@ -50,7 +50,7 @@ class AuditEntry:
 
 @dataclass(frozen=True, slots=True)
 class AuditReport:
-    """What verifying found; ``digest`` is the last entry's, to be noted elsewhere."""
+    """The result of a verification; ``digest`` is that of the last entry, to be stored elsewhere."""
 
     entries: int
     digest: str
@@ -58,20 +58,20 @@ class AuditReport:
 
     @property
     def ok(self) -> bool:
-        """True where nothing speaks against the log."""
+        """True if no problem was found."""
         return not self.problems
 
 
 class Audit(Part):
-    """Reading the log, and holding it against itself and the events."""
+    """Read the log, and verify it against itself and the events."""
 
     def note(self, actor: str, action: str, subject: str, **detail: Any) -> None:
-        """Add one entry about something that changes nothing else."""
+        """Add one entry for an action that changes nothing else."""
         with self._db.writing() as connection:
             append(connection, actor, action, [(subject, detail)])
 
     def entries(self, before: int | None = None, limit: int = 100) -> list[AuditEntry]:
-        """Return entries, the newest first; ``before`` is the id from which to go on."""
+        """Return entries, newest first; ``before`` is the id to continue from."""
         query = select(audit).order_by(audit.c.audit_id.desc()).limit(limit)
         if before is not None:
             query = query.where(audit.c.audit_id < before)
@@ -79,11 +79,11 @@ class Audit(Part):
             return [_entry(row) for row in connection.execute(query)]
 
     def verify(self, expected: str | None = None) -> AuditReport:
-        """Compute every digest anew, and hold the log against its head and against the events.
+        """Recompute every digest, and compare the log with its head and with the events.
 
         Args:
-            expected: a digest that was noted earlier; the log must still hold it. Only this finds out
-                who rewrote log, head and events together.
+            expected: a digest stored earlier, which the log must still contain. Only this reveals that log, head
+                and events were rewritten together.
         """
         with self._db.reading_snapshot() as connection:
             head = connection.execute(select(audit_head)).one()
@@ -92,16 +92,16 @@ class Audit(Part):
                 walk.step(row)
             problems = [
                 *walk.problems,
-                *walk.held_against(head.entries, head.digest),
-                *_untold(connection, walk.decisions, head.since_event),
+                *walk.compare(head.entries, head.digest),
+                *_unlogged(connection, walk.decisions, head.since_event),
             ]
         return AuditReport(walk.entries, walk.previous, tuple(problems[:SHOWN_PROBLEMS]))
 
 
 def append(connection: Connection, actor: str, action: str, entries: Iterable[tuple[str, Mapping[str, Any]]]) -> None:
-    """Add an entry for each (subject, detail), within the transaction of what it tells of.
+    """Add an entry for each (subject, detail), within the transaction of the change.
 
-    The head's row is locked first: entries of two transactions never take the same place.
+    The head is locked first, so that two transactions never use the same entry number.
     """
     head = lock_head(connection)
     rows, number, previous = [], head.entries, head.digest
@@ -124,7 +124,7 @@ def append(connection: Connection, actor: str, action: str, entries: Iterable[tu
 
 
 def lock_head(connection: Connection) -> Any:
-    """Return the head; whoever else would write to the log waits until this transaction ends."""
+    """Lock and return the head; other writers of the log wait until this transaction ends."""
     return connection.execute(select(audit_head).where(audit_head.c.head_id == 1).with_for_update()).one()
 
 
@@ -144,13 +144,15 @@ class _Walk:
         self.decisions: Counter[tuple[str, str, str]] = Counter()
 
     def step(self, row: Any) -> None:
-        """Check one entry against the one before."""
+        """Check one entry against the previous one."""
         self.entries += 1
         if row.audit_id != self.entries:
-            self.problems.append(f"Entry {self.entries} is missing; {row.audit_id} stands in its place.")
+            self.problems.append(f"Entry {self.entries} is missing; it is followed by entry {row.audit_id}.")
             self.entries = row.audit_id
         if row.previous != self.previous:
-            self.problems.append(f"Entry {row.audit_id} does not follow the one before it: one of them was changed.")
+            self.problems.append(
+                f"Entry {row.audit_id} does not follow the previous entry: one of the two was changed."
+            )
         if row.digest != _digest(row._mapping):
             self.problems.append(f"Entry {row.audit_id} ({row.action}, {row.actor}) was changed after it was written.")
         self.previous = row.digest
@@ -158,12 +160,12 @@ class _Walk:
         if self._expected == row.digest:
             self._expected = None
 
-    def held_against(self, entries: int, digest: str) -> Iterator[str]:
-        """Yield what the head, and the digest that was noted earlier, have against the log."""
+    def compare(self, entries: int, digest: str) -> Iterator[str]:
+        """Yield how the log differs from the head and from the expected digest."""
         if (entries, digest) != (self.entries, self.previous):
-            yield f"The log ends at entry {self.entries} and its head says {entries}: the end was cut off or put on."
+            yield f"The log ends at entry {self.entries}, but its head says {entries}: entries were removed or added."
         if self._expected is not None and self._expected != GENESIS:
-            yield f"No entry has the digest {self._expected}: the log was written anew since it was noted."
+            yield f"No entry has the digest {self._expected}: the log was rewritten since then."
 
 
 def _all(connection: Connection) -> Iterator[Any]:
@@ -175,15 +177,15 @@ def _all(connection: Connection) -> Iterator[Any]:
         last = rows[-1].audit_id
 
 
-def _untold(connection: Connection, told: Counter[tuple[str, str, str]], since: int) -> Iterator[str]:
-    """Yield the persons' events of which the log says nothing."""
+def _unlogged(connection: Connection, logged: Counter[tuple[str, str, str]], since: int) -> Iterator[str]:
+    """Yield the events of persons that have no entry in the log."""
     query = select(events.c.variant_id, events.c.to_state, events.c.actor).where(
         events.c.event_id > since, events.c.actor.startswith("person:")
     )
     counted = Counter((row.variant_id, row.to_state, row.actor) for row in connection.execute(query))
     for (variant_id, state, actor), number in counted.items():
-        if told[variant_id, state, actor] < number:
-            yield f"{actor} brought variant {variant_id} to {state}, and the log does not say so."
+        if logged[variant_id, state, actor] < number:
+            yield f"{actor} set variant {variant_id} to {state}, but the log has no entry for it."
 
 
 def _entry(row: Any) -> AuditEntry:

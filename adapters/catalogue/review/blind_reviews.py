@@ -16,9 +16,9 @@ class BlindReviews(Part):
     """Choose clips for a second review, and record it."""
 
     def pending(self, campaign_id: str, reader: str, limit: int = 60) -> list[str]:
-        """Return the decided clips of the campaign's share on which ``reader`` has not yet said a word.
+        """Return clips of the campaign's share for second reviews that ``reader`` has not reviewed.
 
-        Which clips fall into the share is decided by their ids, so that nobody chooses them.
+        The share is selected by the ids of the clips, which are hashes, so it cannot be influenced.
         """
         with self._db.reading() as connection:
             share = (
@@ -27,14 +27,14 @@ class BlindReviews(Part):
                 ).scalar()
                 or 0.0
             )
-            rows = connection.execute(self._undoubled(campaign_id, reader, _bound(share)).limit(limit))
+            rows = connection.execute(self._without_second_review(campaign_id, reader, _bound(share)).limit(limit))
             return list(rows.scalars())
 
     def add(self, variant_id: str, author: str, outcome: str, codes: Sequence[str] = (), reason: str = "") -> None:
-        """Keep a blind review; it moves nothing.
+        """Record a blind review; the clip's state does not change.
 
         Raises:
-            CatalogueError: its author has reviewed the clip already, or nobody has.
+            CatalogueError: the author has reviewed the clip already, or there is no first review.
         """
         with self._db.writing() as connection:
             earlier = connection.execute(
@@ -55,7 +55,7 @@ class BlindReviews(Part):
             )
 
     @staticmethod
-    def _undoubled(campaign_id: str, reader: str, bound: str) -> Select[Any]:
+    def _without_second_review(campaign_id: str, reader: str, bound: str) -> Select[Any]:
         mine = exists().where(
             memberships.c.variant_id == reviews.c.variant_id, memberships.c.campaign_id == campaign_id
         )
@@ -74,5 +74,5 @@ class BlindReviews(Part):
 
 
 def _bound(share: float) -> str:
-    """Return the id below which so large a share of all ids lies; ``g`` stands above every hex digit."""
+    """Return the upper bound of this share of all ids; ``g`` sorts after every hex digit."""
     return "g" if share >= 1 else f"{int(share * 16**8):08x}"

@@ -1,4 +1,4 @@
-"""What people and policies decide; no lease is needed, none is overruled but by quarantine."""
+"""State changes by policy and by operators; they need no lease, and only quarantine overrides one."""
 
 from collections.abc import Iterable, Sequence
 from typing import Any
@@ -18,7 +18,7 @@ _AGAIN = {"tries": 0, "score": None, "prompt_adherence": None, "sort_score": UNS
 
 
 class Decisions(Part):
-    """Each returns the ids that it moved; those in another state meanwhile are left as they are."""
+    """Methods return the ids they changed; variants that are in another state by then are skipped."""
 
     def approve(self, variant_ids: Iterable[str]) -> list[str]:
         """Approve passed variants by policy; people decide through ``Reviews.record``."""
@@ -27,7 +27,7 @@ class Decisions(Part):
         )
 
     def mark_removed(self, variant_id: str) -> None:
-        """Forget the URL of a withdrawn clip: its files are out of the bucket."""
+        """Clear the URL of a withdrawn clip after its files were deleted from the bucket."""
         with self._db.writing() as connection:
             connection.execute(
                 update(variants)
@@ -36,7 +36,7 @@ class Decisions(Part):
             )
 
     def quarantine(self, variant_ids: Iterable[str], reason: str, actor: str = SYSTEM) -> list[str]:
-        """Take variants out of work whoever holds them, with the reason why."""
+        """Quarantine variants, even if they are leased, with a reason."""
         return self._decide(
             variant_ids,
             sources_of(State.QUARANTINED),
@@ -47,7 +47,7 @@ class Decisions(Part):
         )
 
     def regate(self, verdicts: Iterable[Verdict], actor: str = SYSTEM) -> int:
-        """Passed → failed or failed → passed, since the thresholds changed; return how many moved."""
+        """Passed → failed or failed → passed after a change of thresholds; return how many changed."""
         moved = 0
         for batch in batches(verdicts):
             by_id = {verdict.variant_id: verdict for verdict in batch}
@@ -63,13 +63,13 @@ class Decisions(Part):
     def retry_failed(
         self, campaign_id: str, *, quarantined: bool = False, scored: bool = True, actor: str = SYSTEM
     ) -> int:
-        """Failed (and quarantined, where asked for) → planned, with no try counted; return how many.
+        """Failed and, optionally, quarantined → planned, with the attempts reset; return how many.
 
-        A quarantined one that was signed already goes back to signing: its key is committed. One that
-        was made and could not be scored keeps its clip, and is not made again while that is staged.
+        A quarantined variant that was signed returns to signing, because its key is committed. A variant that was
+        generated but not scored keeps its clip, and is not generated again while the clip is staged.
 
         Args:
-            scored: take those as well that failed by their score, and would do so again.
+            scored: include variants that failed by their score and would fail again.
         """
         states = (State.FAILED, State.QUARANTINED) if quarantined else (State.FAILED,)
         query = (
@@ -114,7 +114,7 @@ class Decisions(Part):
 
 
 def _write_verdicts(connection: Connection, changed: Sequence[tuple[Verdict, str]], actor: str) -> None:
-    """Write verdicts that came out otherwise, each with the state that it ends, their events and audit entries."""
+    """Write changed verdicts with their events and audit entries."""
     if not changed:
         return
     outcomes = {verdict.variant_id: State.PASSED if verdict.passed else State.FAILED for verdict, _ in changed}

@@ -1,4 +1,4 @@
-"""People's words on clips beside the clips' scores, read in one go."""
+"""Reviews together with the scores of the clips, for calibration."""
 
 import json
 from dataclasses import dataclass
@@ -16,8 +16,8 @@ class LabelRow:
     """One review of a scored clip.
 
     Attributes:
-        only_adherence: no reason but adherence speaks against it.
-        passes: the gate has nothing against it today.
+        only_adherence: the gate has no reason other than adherence.
+        passes: the clip passes the gate today.
     """
 
     variant_id: str
@@ -31,10 +31,10 @@ class LabelRow:
 
 
 class Labels(Part):
-    """What calibration asks."""
+    """Read labelled scores."""
 
     def all(self, campaign_id: str | None = None) -> list[LabelRow]:
-        """Return the reviews that hold, of a campaign or of all, the oldest first; clips without a score are not in."""
+        """Return the valid reviews of scored clips, of one campaign or of all, oldest first."""
         query = (
             select(
                 reviews.c.variant_id,

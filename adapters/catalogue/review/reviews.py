@@ -35,19 +35,19 @@ REVIEW_CODES: Mapping[str, str] = {
     "duplicate": "too similar to another clip",
     "other": "something else",
 }
-"""Reason codes of a rejection, with what they mean."""
+"""Reason codes of a rejection and their meanings."""
 
 
 @dataclass(frozen=True, slots=True)
 class ReviewRow:
-    """One person's word on a clip.
+    """One person's decision about a clip.
 
     Attributes:
         at: seconds since 1970.
         outcome: approved or rejected.
         codes: keys of REVIEW_CODES.
-        blind: given without seeing score or first decision; it moves nothing.
-        undone: taken back by its author.
+        blind: given without seeing the score or the first decision; does not change the clip's state.
+        undone: undone later.
     """
 
     review_id: int
@@ -63,7 +63,7 @@ class ReviewRow:
 
 @dataclass(frozen=True, slots=True)
 class Comment:
-    """What somebody wrote about a clip; ``clip_s`` is the moment in the clip, in seconds, or None."""
+    """A comment on a clip; ``clip_s`` is the position in the clip in seconds, or None."""
 
     comment_id: int
     variant_id: str
@@ -75,11 +75,11 @@ class Comment:
 
 @dataclass(frozen=True, slots=True)
 class Decided:
-    """What a decision did.
+    """The result of a decision.
 
     Attributes:
-        moved: ids of the variants that were moved.
-        refused: why not, a sentence by id of each of the others.
+        moved: ids of the variants that changed.
+        refused: by id of each other variant, a sentence that says why it did not change.
     """
 
     moved: tuple[str, ...]
@@ -90,7 +90,7 @@ class Reviews(Part):
     """Record and read people's decisions and comments."""
 
     def all(self, campaign_id: str | None = None, *, variant_id: str | None = None) -> list[ReviewRow]:
-        """Return reviews of a campaign's clips, of one clip or of all, the oldest first."""
+        """Return the reviews of a campaign, of one clip or of all, oldest first."""
         query = select(reviews).order_by(reviews.c.review_id)
         if variant_id is not None:
             query = query.where(reviews.c.variant_id == variant_id)
@@ -104,22 +104,22 @@ class Reviews(Part):
             return [_review(row) for row in connection.execute(query)]
 
     def add_comment(self, variant_id: str, author: str, body: str, clip_s: float | None = None) -> None:
-        """Keep a comment.
+        """Add a comment.
 
         Raises:
-            CatalogueError: it is empty, or the variant is not here.
+            CatalogueError: it is empty, or the variant does not exist.
         """
         if not body.strip():
             raise CatalogueError("The comment is empty. Enter a comment.")
         row = {"variant_id": variant_id, "author": clean(author), "body": clean(body.strip()), "clip_s": clip_s}
         with self._db.writing() as connection:
             if not connection.execute(select(variants.c.variant_id).where(variants.c.variant_id == variant_id)).first():
-                raise NotFoundError(f"The catalogue holds no variant {variant_id!r}.")
+                raise NotFoundError(f"The catalogue has no variant {variant_id!r}.")
             connection.execute(insert(comments), row)
             append(connection, author, "commented", [(variant_id, {"body": row["body"], "clip_s": clip_s})])
 
     def comments(self, variant_id: str) -> list[Comment]:
-        """Return the comments on a clip, the oldest first."""
+        """Return the comments on a clip, oldest first."""
         query = select(comments).where(comments.c.variant_id == variant_id).order_by(comments.c.comment_id)
         with self._db.reading() as connection:
             return [
@@ -137,16 +137,16 @@ class Reviews(Part):
         codes: Sequence[str] = (),
         undo_s: float = 0.0,
     ) -> Decided:
-        """Approve, reject or withdraw clips as their reviewer saw them.
+        """Approve, reject or withdraw clips in the state in which the reviewer saw them.
 
-        A passed clip may be approved; a failed one with a reason. Both may be rejected: to reject a
-        failed one is to agree with the gate. A published one may be withdrawn.
+        Passed clips can be approved; failed clips only with a reason. Both can be rejected: rejecting a failed clip
+        confirms the gate. Published clips can be withdrawn.
 
         Args:
-            seen: by variant id, the last event that the reviewer's page knew of; one that has moved since
-                is refused, never decided over somebody's head.
+            seen: by variant id, the last event that the reviewer saw. A clip that has changed since is refused, so
+                that no decision overwrites another.
             outcome: ``approved``, ``rejected`` or ``withdrawn``.
-            undo_s: seconds for which delivery leaves approved clips alone, so that ``undo`` can take it back.
+            undo_s: seconds for which delivery does not touch approved clips, so that ``undo`` is possible.
         """
         may_be: dict[str, tuple[State, ...]] = {
             State.APPROVED: (State.PASSED, State.FAILED) if reason else (State.PASSED,),
@@ -170,12 +170,12 @@ class Reviews(Part):
             )
         return Decided(tuple(moved), refused)
 
-    def undo(self, variant_ids: Iterable[str], actor: str, *, anybodys: bool = False) -> Decided:
-        """Approved or rejected → what it was, where nothing was sent.
+    def undo(self, variant_ids: Iterable[str], actor: str, *, all_people: bool = False) -> Decided:
+        """Approved or rejected → the state before, if delivery has not started.
 
         Args:
-            anybodys: take back what other people have decided as well; else only what the actor has. What the
-                policy has approved is the policy's: it would only do so again.
+            all_people: also undo decisions of other people, not only those of the actor. Approvals by policy are
+                never undone, because the policy would approve again.
         """
         wanted = list(dict.fromkeys(variant_ids))
         with self._db.writing() as connection:
@@ -183,13 +183,13 @@ class Reviews(Part):
             mine = {
                 row.variant_id: row
                 for row in _last_decisions(connection, picked)
-                if row.actor == actor or (anybodys and row.actor != SYSTEM)
+                if row.actor == actor or (all_people and row.actor != SYSTEM)
             }
             for state in (State.PASSED, State.FAILED):
                 back = {key: picked[key] for key, row in mine.items() if row.from_state == state}
                 move(connection, back, state, actor, {}, undone=True)
                 append(connection, actor, state, [(key, {"undone": picked[key]}) for key in back])
-            _take_back_reviews(connection, mine)
+            _undo_reviews(connection, mine)
         rule = (
             "This decision cannot be undone, because someone else made it or the clip is being published. "
             "A published clip can be withdrawn."
@@ -208,10 +208,10 @@ def write_reviews(
     blind: bool = False,
     undo_s: float = 0.0,
 ) -> None:
-    """Add a review of each variant; delivery leaves an approved clip alone for ``undo_s`` seconds.
+    """Add a review of each variant; delivery does not touch approved clips for ``undo_s`` seconds.
 
     Raises:
-        CatalogueError: a reason code that there is none.
+        CatalogueError: a reason code does not exist.
     """
     if unknown := [code for code in codes if code not in REVIEW_CODES]:
         raise CatalogueError(f"Unknown reason code {unknown[0]!r}. Use {', '.join(REVIEW_CODES)}.")
@@ -229,7 +229,7 @@ def write_reviews(
 
 
 def undoable() -> ColumnElement[bool]:
-    """True of a variant whose approval can still be taken back."""
+    """Return the condition that a variant's approval can still be undone."""
     return exists().where(
         reviews.c.variant_id == variants.c.variant_id,
         reviews.c.undone_at.is_(None),
@@ -254,7 +254,7 @@ def _review(row: Any) -> ReviewRow:
 def _refusals(
     connection: Connection, seen: Mapping[str, int], picked: Mapping[str, str], outcome: str, sources: Sequence[str]
 ) -> dict[str, str]:
-    """Return why not, for each variant that is not as it was seen, or may not be decided so."""
+    """Return a reason for each variant that has changed since it was seen, or that this decision does not apply to."""
     last = {row.variant_id: row for row in _last_events(connection, picked)}
     clips = set(
         connection.execute(
@@ -286,11 +286,11 @@ def _last_events(connection: Connection, variant_ids: Iterable[str], *conditions
 
 
 def _last_decisions(connection: Connection, picked: Mapping[str, str]) -> list[Any]:
-    """Return the last event of each variant, where it is the one that brought it to its state."""
+    """Return the last event of each variant, if that event set its current state."""
     return [row for row in _last_events(connection, picked) if row.to_state == picked[row.variant_id]]
 
 
-def _take_back_reviews(connection: Connection, variant_ids: Iterable[str]) -> None:
+def _undo_reviews(connection: Connection, variant_ids: Iterable[str]) -> None:
     newest = (
         select(func.max(reviews.c.review_id))
         .where(reviews.c.variant_id.in_(list(variant_ids)), reviews.c.blind == 0)
@@ -312,7 +312,7 @@ def record_decision(
     undo_s: float = 0.0,
     **detail: Any,
 ) -> None:
-    """Move with events; a person's decision goes into the audit, and a verdict on a clip into the reviews."""
+    """Move variants with events; add audit entries for people's decisions, and reviews for approvals and rejections."""
     if not picked:
         return
     detail |= {"codes": list(codes)} if codes else {}

@@ -1,4 +1,4 @@
-"""Counts over whole campaigns, made in the database: for pages that must not read a million rows."""
+"""Statistics of a campaign, computed in the database for pages that must not read a million rows."""
 
 import json
 from collections import Counter
@@ -11,21 +11,21 @@ from adapters.catalogue.core.tables import database_now, events, memberships, va
 from manifests.states import State
 
 BIN = 0.005
-"""Width of a bin of scores, a cosine."""
+"""Width of a score bin, a cosine."""
 
 
 PACE_S = 300.0
 
 
 _RECENT = 20_000
-"""Events looked at for the pace; older ones are not asked for their time."""
+"""Number of newest events that the pace is computed from."""
 
 
 class ScoreBin(NamedTuple):
-    """Clips of a brief whose prompt adherence lies in ``[lowest, lowest + BIN)``.
+    """Clips of a brief with a prompt adherence in ``[lowest, lowest + BIN)``.
 
     Attributes:
-        open: those against which nothing speaks but, perhaps, adherence: the threshold decides them.
+        open: clips that fail, if at all, only by adherence, so that the threshold decides.
     """
 
     brief_id: str
@@ -35,20 +35,20 @@ class ScoreBin(NamedTuple):
 
 
 class CardWork(NamedTuple):
-    """A campaign's made clips of one card."""
+    """A campaign's generated clips of one card."""
 
     card: str
     made: int
 
 
 class CampaignStats(Part):
-    """What the pages of campaigns ask."""
+    """Statistics for the pages of campaigns."""
 
     def score_bins(self, campaign_id: str) -> list[ScoreBin]:
-        """Return how the scores of a campaign's clips are spread, by brief."""
+        """Return the distribution of the scores of a campaign's clips, by brief."""
         place = cast(func.floor(variants.c.sort_score / BIN), Integer)
         reasons = variants.c.reasons
-        # Within a sentence JSON writes \" for a quote, so this stands between two reasons and nowhere else.
+        # JSON writes a quote within a sentence as \", so this text occurs only between two reasons.
         only_adherence = and_(reasons.like('[["adherence",%'), ~reasons.like('%"],["%'))
         is_open = case(((reasons == "[]") | only_adherence, 1), else_=0)
         counted = (
@@ -73,7 +73,7 @@ class CampaignStats(Part):
             ]
 
     def reasons(self, campaign_id: str) -> dict[str, int]:
-        """Return how often each reason code speaks against the campaign's failed clips, the most frequent first."""
+        """Return how often each reason code occurs among the campaign's failed clips, most frequent first."""
         mine = select(memberships.c.variant_id).where(memberships.c.campaign_id == campaign_id)
         codes = func.substr(variants.c.reasons, 1, 400)
         query = (
@@ -100,7 +100,7 @@ class CampaignStats(Part):
             return [CardWork(row.card, row.made) for row in connection.execute(query)]
 
     def pace(self, campaign_id: str) -> float:
-        """Return how many of the campaign's clips were judged a second, over the last minutes."""
+        """Return how many clips of the campaign were judged per second over the last minutes."""
         newest = select(func.max(events.c.event_id)).scalar_subquery()
         mine = select(memberships.c.variant_id).where(memberships.c.campaign_id == campaign_id)
         query = select(func.count(), func.min(events.c.at), cast(database_now(), Float)).where(
@@ -116,7 +116,7 @@ class CampaignStats(Part):
 
 
 def _codes(text: str | None) -> list[str]:
-    """Return the codes of reasons, also where their text was cut off."""
+    """Return the reason codes, even if the text was truncated."""
     try:
         return [str(code) for code, *_ in json.loads(text or "[]")]
     except ValueError:

@@ -1,4 +1,4 @@
-"""What the catalogue holds of a prompt, whatever campaign asked for it."""
+"""Variants that exist for a prompt in any campaign."""
 
 from collections.abc import Iterable, Iterator
 from typing import NamedTuple
@@ -11,7 +11,7 @@ from adapters.catalogue.core.tables import variants
 from manifests.variant import Variant
 
 _PROMPTS = 10_000
-"""Prompts a statement: it reads the whole table of variants, so they are few."""
+"""Prompts per statement. Each statement reads all variants, so the number is high."""
 
 
 class Held(NamedTuple):
@@ -22,10 +22,10 @@ class Held(NamedTuple):
 
 
 class ExistingFootage(Part):
-    """What a stock sheet asks before it asks for more."""
+    """Find the footage that a stock sheet already has."""
 
     def of_prompts(self, prompts: Iterable[str]) -> Iterator[Held]:
-        """Yield every variant of these prompts. It reads all variants once for every 10,000 prompts."""
+        """Yield every variant of these prompts. All variants are read once per 10,000 prompts."""
         for batch in batches(dict.fromkeys(map(clean, prompts)), _PROMPTS):
             query = select(variants.c.body, variants.c.state).where(variants.c.prompt.in_(batch))
             with self._db.reading() as connection:

@@ -16,21 +16,21 @@ _LONGEST_ID = 32
 
 
 _RANGES = 100
-"""Ranges of ids in one query."""
+"""Ranges of ids per query."""
 
 
 _NAMED = re.compile(r"([0-9a-f]{12,32})(?=[-.])")
 
 
 class StagedRow(NamedTuple):
-    """What says whether a variant's staged files are still needed.
+    """What decides whether a variant's staged files are still needed.
 
     Attributes:
-        is_held: somebody works on it, or did until a moment ago.
-        quiet_s: seconds since anything happened to it.
-        clip_sha256: of its master; "" where it has none.
-        campaign_id: which campaign publishes it; "" where it was not signed.
-        signed_path: where its signed file was staged.
+        is_held: it is leased, or the lease has not been cleaned up.
+        quiet_s: seconds since its last event.
+        clip_sha256: hash of its master; "" if it has none.
+        campaign_id: the campaign that publishes it; "" if it is not signed.
+        signed_path: path of the staged signed file.
     """
 
     variant_id: str
@@ -46,7 +46,7 @@ class Files(Part):
     """Find which variants own which files."""
 
     def sent(self, campaign_id: str) -> Iterator[VariantRow]:
-        """Yield the campaign's variants whose keys are committed, in whatever state; read a batch at a time."""
+        """Yield the campaign's variants with committed keys, in any state, one batch at a time."""
         mine = select(memberships.c.variant_id).where(memberships.c.campaign_id == campaign_id).distinct()
         with self._db.reading() as connection:
             ids = connection.execute(mine).scalars().all()
@@ -54,7 +54,7 @@ class Files(Part):
             yield from self._rows(variants.c.variant_id.in_(batch), variants.c.signed.is_not(None))
 
     def keys_in_use(self, keys: Collection[str]) -> set[str]:
-        """Return those of the keys that some variant has committed; a key tells the beginning of its variant's id."""
+        """Return the keys that a variant has committed; a key contains the beginning of its variant's id."""
         starts = {found[1] for key in keys if (found := _NAMED.match(key.rpartition("/")[2]))}
         named: set[str] = set()
         for batch in batches(sorted(starts), _RANGES):
@@ -67,7 +67,7 @@ class Files(Part):
         return named & set(keys)
 
     def staged(self, variant_ids: Iterable[str]) -> dict[str, StagedRow]:
-        """Return what is known of the variants; those that are not here are left out."""
+        """Return the rows of the variants that exist."""
         found: dict[str, StagedRow] = {}
         for batch in batches(variant_ids):
             mine = (
@@ -84,10 +84,10 @@ class Files(Part):
         return found
 
     def sample_published(self, newest: int, others: int, start: str) -> list[VariantRow]:
-        """Return the newest published variants, and others from a place in the order of their ids, which are hashes.
+        """Return the newest published variants, and a sample of the others.
 
         Args:
-            start: that place, 32 random hex digits.
+            start: the id from which the sample is taken, 32 random hex digits.
         """
         published = variants.c.state == State.PUBLISHED
         rows = self._rows(published, order=variants.c.made_at.desc(), most=newest)

@@ -1,4 +1,4 @@
-"""Pages of clips by filter, order and key: never an OFFSET, so that page 10,000 is as quick as the first."""
+"""Pages of clips by filter and order, with cursors instead of OFFSET, so that page 10,000 is as fast as the first."""
 
 import json
 import re
@@ -33,7 +33,7 @@ from manifests.variant import Variant
 from manifests.verdict import Reason
 
 SMALL = 20_000
-"""Members up to which a campaign is read first and then sorted; above, the order's index is walked."""
+"""Up to this many members, a campaign is read and then sorted; above, the index of the order is walked."""
 
 
 MOST_COUNTED = 10_000
@@ -54,20 +54,20 @@ ORDERS: dict[str, tuple[ColumnElement[float], bool]] = {
     "newest": (by_made, True),
     "oldest": (by_made, False),
 }
-"""By name: what is compared, and whether the highest comes first."""
+"""By name: the sort column, and whether the order is descending."""
 
 
 @dataclass(frozen=True, slots=True)
 class Filter:
-    """What a gallery shows; empty values filter nothing.
+    """A filter of the gallery; empty values match everything.
 
     Attributes:
-        state, verdict: ``passed``, ``failed`` …; the verdict is the gate's, whatever people made of it.
+        state, verdict: ``passed``, ``failed`` …; the verdict is that of the gate, regardless of reviews.
         reason: a reason code of the gate.
-        lowest, highest: prompt adherence, both included.
-        since, until: when the clip was made, seconds since 1970, ``until`` not included.
-        text: all its words, and phrases in quotes, must be in the prompt; or it begins the variant's id.
-        reviewed: ``yes`` or ``no``: whether a person said a word on it.
+        lowest, highest: prompt adherence, both inclusive.
+        since, until: when the clip was generated, seconds since 1970; ``until`` is exclusive.
+        text: words and quoted phrases that the prompt must contain, or the beginning of the variant's id.
+        reviewed: ``yes`` or ``no``: whether a person has reviewed it.
     """
 
     campaign: str = ""
@@ -90,13 +90,13 @@ class Filter:
 
 @dataclass(frozen=True, slots=True)
 class GalleryRow:
-    """A clip as a card of the gallery shows it.
+    """A clip for a card of the gallery.
 
     Attributes:
-        seen: id of its last event, which a decision about it must name.
-        machine: where its clip lies; None where there is none.
-        comments: how many there are.
-        places: the briefs and placements that it serves, such as ``b1 · tiktok 9:16``.
+        seen: id of its last event, which a decision must name.
+        machine: the machine that has the clip; None if there is no clip.
+        comments: number of comments.
+        places: its briefs and placements, such as ``b1 · tiktok 9:16``.
     """
 
     variant_id: str
@@ -115,12 +115,12 @@ class GalleryRow:
 
     @property
     def cursor(self) -> str:
-        """From where the next page goes on."""
+        """The cursor for the page after this row."""
         return f"{self.key!r}~{self.variant_id}"
 
 
 class GalleryPage(NamedTuple):
-    """Some rows in their order, and the cursors of the pages beside; None where there is none."""
+    """Rows in order, with the cursors of the neighbouring pages; None if there is none."""
 
     rows: tuple[GalleryRow, ...]
     after: str | None
@@ -128,14 +128,14 @@ class GalleryPage(NamedTuple):
 
 
 class Count(NamedTuple):
-    """How many; ``more`` where counting stopped there."""
+    """A count; ``more`` if counting stopped there."""
 
     number: int
     more: bool = False
 
 
 class Gallery(Part):
-    """What the pages of clips ask."""
+    """Read pages of clips."""
 
     def page(
         self,
@@ -150,25 +150,25 @@ class Gallery(Part):
 
         Args:
             order: one of ORDERS.
-            after, before: cursors of a page beside; one of them at most.
+            after, before: cursor of a neighbouring page; at most one of the two.
 
         Raises:
-            CatalogueError: no such order, state, verdict or cursor.
+            CatalogueError: the order, state, verdict or cursor is invalid.
         """
         if order not in ORDERS:
-            raise CatalogueError(f"There is no order {order!r}; use {', '.join(ORDERS)}.")
+            raise CatalogueError(f"Unknown order {order!r}. Use {', '.join(ORDERS)}.")
         column, descending = ORDERS[order]
         descending = descending != bool(before)
         with self._db.reading() as connection:
             small = self._is_small(connection, chosen)
-            # With nothing added to it, the column has an index, which a small campaign must not walk.
+            # The addition keeps the planner from walking the column's index for a small campaign.
             key = column + literal(0.0, Float()) if small else column
             place = (_turned(key, descending), _turned(variants.c.variant_id, descending))
             cursor = after or before
             on = [_beyond(key, cursor, descending)] if cursor else []
             if small or len(chosen.states) < 2:
                 query = _shown(key).where(*_conditions(chosen, small), *on)
-            else:  # an index by state and key each, then the best of them
+            else:  # one index per state and key, then the best of the results
                 parts = [
                     select(variants.c.variant_id)
                     .where(*_conditions(replace(chosen, states=(state,)), small), *on)
@@ -182,7 +182,7 @@ class Gallery(Part):
         return _page(rows, limit, cursor=after or before, backwards=bool(before))
 
     def rows(self, variant_ids: Sequence[str], order: str = "score") -> list[GalleryRow]:
-        """Return some clips, at most a thousand, in the order of their ids as given."""
+        """Return up to 1,000 clips in the order of the given ids."""
         query = _shown(ORDERS[order][0]).where(variants.c.variant_id.in_(list(variant_ids)))
         with self._db.reading() as connection:
             found = {row.variant_id: row for row in _rows(connection, query)}
@@ -198,7 +198,7 @@ class Gallery(Part):
         return Count(min(number, most), number > most)
 
     def facets(self, campaign_id: str) -> dict[str, list[str]]:
-        """Return the briefs, placements and locales of a campaign's first thousand briefs, to choose from."""
+        """Return the briefs, placements and locales of a campaign's first 1,000 briefs, as choices for filters."""
         query = select(briefs.c.body).where(briefs.c.campaign_id == campaign_id).order_by(briefs.c.ordinal).limit(1000)
         with self._db.reading() as connection:
             found = [brief_from(body) for body in connection.execute(query).scalars()]
@@ -209,13 +209,13 @@ class Gallery(Part):
         }
 
     def children(self, variant_id: str) -> list[str]:
-        """Return the variants that were re-rolled from this one."""
+        """Return the variants that were regenerated from this one."""
         query = select(variants.c.variant_id).where(variants.c.parent_id == variant_id).order_by(variants.c.variant_id)
         with self._db.reading() as connection:
             return list(connection.execute(query).scalars())
 
     def last_events(self, chosen: Filter, limit: int) -> dict[str, int]:
-        """Return the variants of a filter with their last events: what a decision about all of them must name."""
+        """Return the variants of a filter with their last events, which a decision about them must name."""
         with self._db.reading() as connection:
             small = self._is_small(connection, chosen)
             some = select(variants.c.variant_id).where(*_conditions(chosen, small)).limit(limit).subquery()
@@ -228,7 +228,7 @@ class Gallery(Part):
 
     @staticmethod
     def _is_small(connection: Any, chosen: Filter) -> bool:
-        """True where so few members fit that reading them first beats walking an index of all clips."""
+        """Return whether so few clips match that reading them beats walking an index of all clips."""
         member = list(_membership(chosen))
         if not member or not chosen.campaign:
             return False
@@ -282,7 +282,7 @@ def _conditions(chosen: Filter, small: bool) -> Iterator[ColumnElement[bool]]:
     yield from _belonging(chosen, small)
     if chosen.states:
         if unknown := set(chosen.states) - set(STATES):
-            raise CatalogueError(f"There is no state {min(unknown)!r}; use {', '.join(STATES)}.")
+            raise CatalogueError(f"Unknown state {min(unknown)!r}. Use {', '.join(STATES)}.")
         yield table.state.in_(chosen.states) if len(chosen.states) > 1 else table.state == chosen.states[0]
     yield from _judged(chosen)
     for bound, condition in (
@@ -318,7 +318,7 @@ def _belonging(chosen: Filter, small: bool) -> Iterator[ColumnElement[bool]]:
 def _judged(chosen: Filter) -> Iterator[ColumnElement[bool]]:
     reasons = variants.c.reasons
     if chosen.verdict not in ("", "passed", "failed"):
-        raise CatalogueError(f"There is no verdict {chosen.verdict!r}; use passed or failed.")
+        raise CatalogueError(f"Unknown verdict {chosen.verdict!r}. Use passed or failed.")
     if chosen.verdict:
         yield reasons == "[]" if chosen.verdict == "passed" else and_(reasons.is_not(None), reasons != "[]")
     if chosen.reason:
@@ -332,7 +332,7 @@ def _beyond(key: ColumnElement[float], cursor: str, descending: bool) -> ColumnE
     except ValueError:
         number = nan
     if not isfinite(number):
-        raise CatalogueError(f"{cursor!r} is no place in the gallery; begin at its first page.")
+        raise CatalogueError(f"Invalid cursor {cursor!r}. Start at the first page.")
     place = tuple_(literal(number, Float()), literal(variant_id))
     here = tuple_(key, variants.c.variant_id)
     return here < place if descending else here > place

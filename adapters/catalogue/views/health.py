@@ -1,4 +1,4 @@
-"""How a database is, for whoever only wants to know: nothing is created, migrated or written."""
+"""Read-only health check of a database: nothing is created, migrated or written."""
 
 import time
 from pathlib import Path
@@ -15,15 +15,15 @@ PATIENCE_S = 5.0
 
 
 class CatalogueHealth(NamedTuple):
-    """How a database is.
+    """The state of a database.
 
     Attributes:
         engine: ``PostgreSQL 15.6`` or ``SQLite 3.40.1``.
-        revision: of its tables; None where it has none yet.
-        head: the revision that this version knows.
-        now: its clock, seconds since 1970; ``asked_at``: ours in the middle of asking.
-        answer_s: seconds that one question took.
-        read_only: it takes no writes.
+        revision: revision of its tables; None if it has none yet.
+        head: the newest revision of this version.
+        now: its clock, seconds since 1970; ``asked_at``: this machine's clock in the middle of the query.
+        answer_s: duration of one query in seconds.
+        read_only: it rejects writes.
     """
 
     engine: str
@@ -36,11 +36,11 @@ class CatalogueHealth(NamedTuple):
 
 
 def check_health(url: str) -> CatalogueHealth | None:
-    """Return how a catalogue's database is; None where SQLite's file is not there yet.
+    """Return the state of a catalogue's database; None if the SQLite file does not exist yet.
 
     Raises:
-        CatalogueUnreachableError: it does not answer, or is locked for longer than PATIENCE_S.
-        CatalogueError: the URL, or what lies there, is no catalogue.
+        CatalogueUnreachableError: it does not respond, or is locked for longer than PATIENCE_S.
+        CatalogueError: the URL is invalid, or the database is not a catalogue.
     """
     engine = build_engine(url, PATIENCE_S)
     try:
@@ -49,14 +49,14 @@ def check_health(url: str) -> CatalogueHealth | None:
             return None
         with our_errors(engine):
             revision = revision_of(engine)
-            with writing(engine).connect() as connection:  # SQLite takes the lock of a writer, and gives it back
+            with writing(engine).connect() as connection:  # SQLite acquires and releases its write lock
                 return _vitals(engine, connection, revision)
     finally:
         engine.dispose()
 
 
 def count_published(url: str) -> int:
-    """Return how many clips a catalogue calls published; 0 where it has no tables yet.
+    """Return the number of published clips; 0 if there are no tables yet.
 
     Raises:
         CatalogueUnreachableError, CatalogueError: as ``check_health``.

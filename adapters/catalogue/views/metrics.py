@@ -1,4 +1,4 @@
-"""Numbers over the whole catalogue, for those who watch it: each by an index, or over the newest events alone."""
+"""Metrics of the whole catalogue, read from indexes or from the newest events only."""
 
 import json
 from collections import Counter
@@ -20,19 +20,19 @@ from adapters.catalogue.core.tables import (
 from manifests.states import State
 
 RECENT = 20_000
-"""Events that are looked at; what is older counts for nothing here."""
+"""Number of newest events that are considered."""
 
 
 LATELY_S = 300.0
 
 
 class Verdicts(NamedTuple):
-    """Clips that were judged, in a row.
+    """The latest judged clips.
 
     Attributes:
-        passed: how each came out, the newest first.
-        details: what the event of each says, JSON.
-        newest: the event that told of the newest; 0 where there is none.
+        passed: the verdict of each, newest first.
+        details: the event detail of each, JSON.
+        newest: id of the newest event; 0 if there is none.
     """
 
     passed: tuple[bool, ...]
@@ -40,13 +40,13 @@ class Verdicts(NamedTuple):
     newest: int
 
     def reasons(self, judged: int) -> dict[str, int]:
-        """Return how often each reason code speaks against the newest of them, the most frequent first."""
+        """Return how often each reason code occurs among the newest of them, most frequent first."""
         codes = Counter(code for detail in self.details[:judged] for code, *_ in json.loads(detail).get("reasons", []))
         return dict(codes.most_common())
 
 
 class Lately(NamedTuple):
-    """What happened in the last LATELY_S seconds."""
+    """Counts of the last LATELY_S seconds."""
 
     passed: int
     failed: int
@@ -54,13 +54,13 @@ class Lately(NamedTuple):
 
 
 class Numbers(NamedTuple):
-    """What a scrape reads anew.
+    """Numbers that each scrape reads.
 
     Attributes:
-        spent_s: device seconds of all runs that ever were.
-        leases, expired: variants that somebody holds, and those of them whose time is over.
-        alerts_waiting, alerts_given_up, alerts_kept: alerts not sent yet, those that failed for good, and those that
-            are older than the receiver.
+        spent_s: device seconds of all runs.
+        leases, expired: number of leases, and how many of them have expired.
+        alerts_waiting, alerts_given_up, alerts_kept: alerts not sent yet, those given up after failures, and those
+            skipped because they are older than the receiver.
     """
 
     campaigns: dict[str, int]
@@ -76,13 +76,13 @@ class Numbers(NamedTuple):
 
 
 class Metrics(Part):
-    """What alerts and the metrics page ask."""
+    """Read metrics for alerts and the metrics page."""
 
     def verdicts(self, campaign_id: str, *, after: int = 0, limit: int = 400) -> Verdicts:
-        """Return how a campaign's clips were judged lately.
+        """Return the latest verdicts of a campaign.
 
         Args:
-            after: only what came after this event.
+            after: only verdicts after this event.
         """
         mine = exists().where(memberships.c.variant_id == events.c.variant_id, memberships.c.campaign_id == campaign_id)
         query = (
@@ -101,8 +101,8 @@ class Metrics(Part):
         )
 
     def numbers(self) -> Numbers:
-        """Return all but ``all_states``; no query reads more than the tables of campaigns, runs, sheets and alerts,
-        the leases in force, and RECENT events."""
+        """Return all numbers except ``all_states``. Queries read at most the tables of campaigns, runs, sheets and
+        alerts, the current leases, and RECENT events."""
         with self._db.reading() as connection:
             spent = connection.execute(select(func.coalesce(func.sum(runs.c.spent_s), 0.0))).scalar_one()
             held, expired = connection.execute(
@@ -130,7 +130,7 @@ class Metrics(Part):
             )
 
     def all_states(self) -> dict[str, int]:
-        """Return how many variants are in each state; this walks over an index of all of them."""
+        """Return how many variants are in each state; this walks an index of all variants."""
         with self._db.reading() as connection:
             return _counts(connection, variants.c.state)
 
@@ -148,7 +148,7 @@ def _lately(connection: Connection) -> Lately:
 
 
 def _newest(connection: Connection) -> int:
-    """Asked apart: a bound that PostgreSQL's planner knows leads it to the index, a subquery to the whole table."""
+    """Queried separately: PostgreSQL's planner uses the index for a known bound, but scans the table for a subquery."""
     result: int = connection.execute(select(func.coalesce(func.max(events.c.event_id), 0))).scalar_one()
     return result
 

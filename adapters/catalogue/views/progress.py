@@ -21,7 +21,7 @@ class Progress(Part):
             return {row.state: row.count_ for row in connection.execute(query)}
 
     def tally_by_brief(self, campaign_id: str, brief_ids: Collection[str] | None = None) -> dict[str, dict[str, int]]:
-        """Return the same for each brief that has variants, or for these of them only."""
+        """Return the number of variants in each state, by brief; optionally for these briefs only."""
         query = self._counting(campaign_id, memberships.c.brief_id, variants.c.state)
         if brief_ids is not None:
             query = query.where(memberships.c.brief_id.in_(list(brief_ids)))
@@ -32,7 +32,7 @@ class Progress(Part):
         return counts
 
     def left_to_deliver(self) -> dict[str, int]:
-        """Return by campaign how many of its clips are approved or being signed."""
+        """Return by campaign the number of approved and signing clips."""
         query = (
             select(memberships.c.campaign_id, func.count(variants.c.variant_id.distinct()).label("count_"))
             .join(memberships, memberships.c.variant_id == variants.c.variant_id)
@@ -43,7 +43,7 @@ class Progress(Part):
             return {row.campaign_id: row.count_ for row in connection.execute(query)}
 
     def device_seconds(self, campaign_id: str) -> float:
-        """Return what the device has worked on the campaign's clips that lie here, and on drafts."""
+        """Return the device time of the campaign's clips and drafts."""
         mine = select(memberships.c.variant_id).where(memberships.c.campaign_id == campaign_id)
         query = select(variants.c.clip).where(variants.c.clip.is_not(None), variants.c.variant_id.in_(mine))
         with self._db.reading() as connection:
@@ -54,7 +54,7 @@ class Progress(Part):
             return result
 
     def device_rates(self, clips: int = 200) -> dict[str, float]:
-        """Return the mean device seconds a clip by card, over some of the clips that lie here."""
+        """Return the mean device seconds per clip by card, over up to ``clips`` clips."""
         query = select(variants.c.body, variants.c.clip).where(variants.c.clip.is_not(None)).limit(clips)
         seconds: dict[str, list[float]] = {}
         with self._db.reading() as connection:

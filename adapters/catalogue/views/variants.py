@@ -32,20 +32,20 @@ class Variants(Part):
         """Return one variant.
 
         Raises:
-            CatalogueError: it is not here.
+            CatalogueError: the variant does not exist.
         """
         with self._db.reading() as connection:
             row = connection.execute(select(variants).where(variants.c.variant_id == variant_id)).first()
         if row is None:
             raise NotFoundError(
-                f"The catalogue holds no variant {variant_id!r}; `reelmill status` lists the campaigns."
+                f"The catalogue has no variant {variant_id!r}. List the campaigns with `reelmill status`."
             )
         return variant_row(row)
 
     def waiting(self, campaign_id: str, states: Collection[str]) -> list[Waiting]:
-        """Return the same for those in the states, but only what says who may take them.
+        """Return the campaign's variants in the states, with only the fields that a worker needs to lease them.
 
-        What a person may still take back is left out: see ``undoable``.
+        Clips whose approval can still be undone are left out; see ``undoable``.
         """
         query = (
             self._in_states(campaign_id, states)
@@ -64,7 +64,7 @@ class Variants(Part):
             ]
 
     def states(self, variant_ids: Iterable[str]) -> dict[str, str]:
-        """Return the state of each variant that the catalogue holds; the others are left out."""
+        """Return the states of the variants that exist, by id."""
         found: dict[str, str] = {}
         with self._db.reading() as connection:
             for batch in batches(variant_ids):
@@ -73,7 +73,7 @@ class Variants(Part):
         return found
 
     def tries(self, variant_ids: Iterable[str]) -> dict[str, int]:
-        """Return how often each was taken without an end, of those that were at all."""
+        """Return the number of leases without a result, for variants that have any."""
         found: dict[str, int] = {}
         with self._db.reading() as connection:
             for batch in batches(variant_ids):
@@ -97,7 +97,7 @@ class Variants(Part):
         return found
 
     def campaigns_of(self, variant_ids: Iterable[str]) -> dict[str, set[str]]:
-        """Return the campaigns that each variant serves."""
+        """Return the campaigns of each variant."""
         found: dict[str, set[str]] = {}
         with self._db.reading() as connection:
             for batch in batches(variant_ids):
@@ -109,13 +109,13 @@ class Variants(Part):
         return found
 
     def held_for_review(self, campaign_id: str) -> set[str]:
-        """Return the campaign's passed variants that no policy may approve: a campaign that shares them,
-        or this one, waits for a person; or a person has taken an approval back."""
+        """Return the campaign's passed variants that no policy may approve, because this campaign or another one that
+        shares them requires review, or because a person has undone an approval."""
         reviewed = self._awaiting_review()
         passed = [row.variant_id for row in self.waiting(campaign_id, [State.PASSED])]
         sharing = self.campaigns_of(passed) if reviewed else {}
         held = {variant_id for variant_id, names in sharing.items() if reviewed & names}
-        return held | self._taken_back(passed)
+        return held | self._with_undone_review(passed)
 
     def _awaiting_review(self) -> set[str]:
         query = select(campaigns.c.campaign_id, campaigns.c.settings)
@@ -123,7 +123,7 @@ class Variants(Part):
             rows = connection.execute(query).all()
         return {row.campaign_id for row in rows if json.loads(row.settings).get("review") == "required"}
 
-    def _taken_back(self, variant_ids: Iterable[str]) -> set[str]:
+    def _with_undone_review(self, variant_ids: Iterable[str]) -> set[str]:
         found: set[str] = set()
         with self._db.reading() as connection:
             for batch in batches(variant_ids):
@@ -137,7 +137,7 @@ class Variants(Part):
         return found
 
     def events(self, campaign_id: str | None = None, *, variant_id: str | None = None) -> list[Event]:
-        """Return what happened to a campaign's variants, or to one, the oldest first."""
+        """Return the events of a campaign's variants, or of one variant, oldest first."""
         query = select(events).order_by(events.c.event_id)
         if variant_id is not None:
             query = query.where(events.c.variant_id == variant_id)
@@ -177,7 +177,7 @@ class Variants(Part):
 
     @staticmethod
     def _in_states(campaign_id: str, states: Collection[str]) -> Select[Any]:
-        """Start from the states: workers poll for the few that wait, among all that were planned."""
+        """Select by state first: workers poll for a few waiting variants among many planned ones."""
         place = (
             select(func.min(memberships.c.ordinal))
             .where(memberships.c.variant_id == variants.c.variant_id, memberships.c.campaign_id == campaign_id)

@@ -1,4 +1,4 @@
-"""Campaigns, their briefs and what belongs to a campaign as a whole."""
+"""Campaigns, their briefs, their variants and their settings."""
 
 import json
 from collections.abc import Collection, Iterable, Mapping, Sequence
@@ -50,14 +50,14 @@ class Campaigns(Part):
     """Add and read campaigns."""
 
     def all(self) -> list[CampaignRow]:
-        """Return every campaign, the newest first."""
+        """Return all campaigns, newest first."""
         return self._campaign_rows(select(campaigns))
 
     def get(self, reference: str) -> CampaignRow:
-        """Find a campaign by its id, a unique beginning of it, or its name (the newest of that name).
+        """Return a campaign by its id, a unique prefix of the id, or its name (the newest with that name).
 
         Raises:
-            CatalogueError: none or several fit.
+            CatalogueError: no campaign matches, or several do.
         """
         start = campaigns.c.campaign_id.startswith(reference, autoescape=True)
         found = self._campaign_rows(select(campaigns).where(or_(start, campaigns.c.name == reference)))
@@ -67,10 +67,12 @@ class Campaigns(Part):
         if exact or len(found) == 1:
             return (exact or found)[0]
         if not found:
-            raise NotFoundError(f"No campaign in the catalogue is called {reference!r}; `reelmill status` lists them.")
+            raise NotFoundError(
+                f"No campaign in the catalogue is called {reference!r}. List them with `reelmill status`."
+            )
         raise CatalogueError(
             f"Several campaigns begin with {reference!r}: "
-            f"{', '.join(row.campaign_id for row in found)}; write more of the id."
+            f"{', '.join(row.campaign_id for row in found)}. Enter more of the id."
         )
 
     def briefs(self, campaign_id: str) -> tuple[Brief, ...]:
@@ -80,10 +82,10 @@ class Campaigns(Part):
             return tuple(brief_from(body) for body in connection.execute(query).scalars())
 
     def memberships(self, campaign_id: str, variant_ids: Collection[str] | None = None) -> list[Membership]:
-        """Return which variant serves which brief and placement, in the order of planning.
+        """Return which variant belongs to which brief and placement, in the order of planning.
 
         Args:
-            variant_ids: only these, at most a thousand; None for all.
+            variant_ids: only these, at most 1,000; None for all.
         """
         query = (
             select(memberships)
@@ -137,7 +139,7 @@ class Campaigns(Part):
             ]
 
     def add(self, campaign: Campaign, settings: Mapping[str, Any]) -> None:
-        """Add a campaign with its briefs; one that is there already only takes the new settings."""
+        """Add a campaign with its briefs; for an existing campaign, only update the settings."""
         head = {
             "campaign_id": campaign.campaign_id,
             "name": clean(campaign.name),
@@ -159,7 +161,7 @@ class Campaigns(Part):
                 connection.execute(self._insert_new(briefs), rows)
 
     def add_draft_seconds(self, campaign_id: str, seconds: float) -> None:
-        """Book device time of drafts that no clip carries."""
+        """Add device time of drafts that is not included in any clip."""
         with self._db.writing() as connection:
             connection.execute(
                 update(campaigns)
@@ -170,9 +172,9 @@ class Campaigns(Part):
     def add_variants(
         self, campaign_id: str, planned: Iterable[PlannedVariant], *, parent_id: str | None = None, actor: str = SYSTEM
     ) -> int:
-        """Add what the campaign asks for, a transaction every few thousand; return how many are new.
+        """Add a campaign's variants, a few thousand per transaction; return how many are new.
 
-        A variant that any campaign already holds keeps its state: it is never made twice.
+        A variant that another campaign already has keeps its state: it is never generated twice.
         """
         added, ordinal = 0, 0
         locales: dict[str, str] = {}
@@ -193,7 +195,7 @@ class Campaigns(Part):
         locales: Mapping[str, str],
         actor: str,
     ) -> int:
-        # In the order of their ids, so that two processes adding the same ones don't deadlock.
+        # Sorted by id, so that two processes that add the same variants do not deadlock.
         unique = sorted({item.variant_id: item.variant for item in batch}.items())
         new = (
             connection.execute(
@@ -235,7 +237,7 @@ class Campaigns(Part):
         return len(new)
 
     def _only_locales(self, campaign_id: str, brief_ids: Collection[str]) -> dict[str, str]:
-        """Return the locale of each brief that names one only; "" of others, where a variant's labels tell."""
+        """Return the locale of each brief that has exactly one; "" for others: their variants' labels have it."""
         found: dict[str, str] = {}
         with self._db.reading() as connection:
             for batch in batches(sorted(brief_ids)):
@@ -276,17 +278,17 @@ class Campaigns(Part):
         return result
 
     def set_second_share(self, campaign_id: str, share: float, actor: str) -> None:
-        """Let this share of a campaign's decided clips be reviewed blind by a second person, 0..1."""
+        """Set the share of a campaign's decided clips that a second person reviews blind, 0..1."""
         if not 0 <= share <= 1:
-            raise CatalogueError(f"A share of {share:g} is none; give a number from 0 to 1.")
+            raise CatalogueError(f"Invalid share {share:g}. Enter a number from 0 to 1.")
         with self._db.writing() as connection:
             _set(connection, campaign_id, second_share=share)
             append(connection, actor, "second review", [(campaign_id, {"second_share": share})])
 
     def set_threshold(self, campaign_id: str, card: str, min_adherence: float | None, actor: str) -> None:
-        """Set the threshold of a card's clips in briefs that name none of their own; None leaves it to the card."""
+        """Set a card's threshold for briefs without their own threshold; None restores the card's default."""
         if min_adherence is not None and not -1 <= min_adherence <= 1:
-            raise CatalogueError(f"A threshold of {min_adherence:g} is no cosine; give a number from -1 to 1.")
+            raise CatalogueError(f"Invalid threshold {min_adherence:g}. Enter a number from -1 to 1.")
         with self._db.writing() as connection:
             lock_head(connection)
             kept = connection.execute(
@@ -306,4 +308,6 @@ def _set(connection: Connection, campaign_id: str, **values: Any) -> None:
         update(campaigns).where(campaigns.c.campaign_id == campaign_id).values(**values)
     ).rowcount
     if not changed:
-        raise NotFoundError(f"No campaign in the catalogue is called {campaign_id!r}.")
+        raise NotFoundError(
+            f"No campaign in the catalogue is called {campaign_id!r}. List them with `reelmill status`."
+        )

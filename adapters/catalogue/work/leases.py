@@ -1,4 +1,4 @@
-"""Who may work on a variant, and for how long."""
+"""Leases: the right of one worker to work on a variant for a limited time."""
 
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from typing import NamedTuple
@@ -16,18 +16,18 @@ from adapters.catalogue.review.reviews import undoable
 from manifests.states import State
 
 ACTIVE = "active"
-"""Standing of a campaign that hands out leases; see ``steering``."""
+"""Standing of a campaign whose variants can be leased; see ``steering``."""
 
 
 _LEASABLE = (State.LEASED, State.RENDERED, State.APPROVED, State.SIGNING)
 
 
 _STANDING_LOCKS = 7_335_136
-"""Namespace of PostgreSQL's advisory locks on campaigns' standings."""
+"""Namespace of PostgreSQL's advisory locks on the standing of campaigns."""
 
 
 class ExpiredLease(NamedTuple):
-    """A lease whose owner did not renew it in time."""
+    """A lease that its owner did not renew in time."""
 
     variant_id: str
     state: str
@@ -35,7 +35,7 @@ class ExpiredLease(NamedTuple):
 
 
 class Leases(Part):
-    """Taking, renewing and giving back."""
+    """Acquire, renew and release leases."""
 
     def acquire(
         self,
@@ -47,31 +47,31 @@ class Leases(Part):
         attempts_cap: int,
         campaign_id: str | None = None,
     ) -> list[Lease]:
-        """Take those of the variants that are free, or whose lease has expired.
+        """Lease the variants that are free or whose lease has expired.
 
-        A planned one becomes leased; so does an abandoned one (leased or rendered) where
-        ``states`` names planned. Where ``states`` names its own state, it keeps that:
-        rendered, approved and signing are taken up where they were left.
+        A planned variant becomes leased, and so does an abandoned one (leased or rendered) if ``states`` includes
+        planned. A variant whose own state is in ``states`` keeps it: rendered, approved and signing variants are
+        resumed.
 
         Args:
-            attempts_cap: a variant taken so often without getting anywhere is quarantined instead.
-            campaign_id: for which campaign; one that is paused or cancelled gets none.
+            attempts_cap: a variant leased this many times without progress is quarantined instead.
+            campaign_id: the campaign to work for; nothing is leased if it is paused or cancelled.
         """
-        taken: dict[str, Lease] = {}
+        leased: dict[str, Lease] = {}
         for batch in batches(variant_ids):
             with self._db.writing() as connection:
                 if campaign_id:
                     hold_standing(connection, campaign_id)
                 picked = self._pick_free(connection, batch, states, campaign_id)
-                tired = self._quarantine_tired(connection, picked, attempts_cap)
-                fresh = {key: state for key, state in picked.items() if key not in tired}
-                taken.update(self._take(connection, fresh, owner, seconds, states))
-        return [taken[variant_id] for variant_id in dict.fromkeys(variant_ids) if variant_id in taken]
+                exhausted = self._quarantine_exhausted(connection, picked, attempts_cap)
+                fresh = {key: state for key, state in picked.items() if key not in exhausted}
+                leased.update(self._lease(connection, fresh, owner, seconds, states))
+        return [leased[variant_id] for variant_id in dict.fromkeys(variant_ids) if variant_id in leased]
 
     def renew(self, owner: str, seconds: float) -> int:
-        """Let the owner's leases end ``seconds`` from now; return how many it still holds.
+        """Extend the owner's leases to ``seconds`` from now; return how many there are.
 
-        A crash of the database may forget the last renewals: who takes a lease then is told apart by its attempt.
+        A crash of the database may lose the last renewals; the attempt number then identifies the valid lease.
         """
         with self._db.writing() as connection:
             relax_durability(connection)
@@ -85,10 +85,10 @@ class Leases(Part):
         return len(held)
 
     def release(self, leases: Iterable[Lease], *, begun: bool = False) -> int:
-        """Give back what was not begun, as if it had never been taken; return how many were.
+        """Release leases as if they had never been acquired; return how many were released.
 
         Args:
-            begun: these were, and to no end: the try counts.
+            begun: work had begun and failed, so the attempt counts.
         """
         released = 0
         ordered = sorted(leases, key=lambda lease: lease.variant_id)
@@ -108,7 +108,7 @@ class Leases(Part):
         return released
 
     def release_owner(self, owner: str) -> int:
-        """End all leases of an owner known to be dead; return how many they were."""
+        """End all leases of a process that has died; return how many there were."""
         with self._db.writing() as connection:
             held = _held_by(connection, owner)
             for batch in batches(held):
@@ -129,14 +129,17 @@ class Leases(Part):
         return pick(connection, batch, sorted(wanted), *conditions, wait=False)
 
     @staticmethod
-    def _quarantine_tired(connection: Connection, picked: Mapping[str, str], cap: int) -> dict[str, str]:
+    def _quarantine_exhausted(connection: Connection, picked: Mapping[str, str], cap: int) -> dict[str, str]:
         query = select(variants.c.variant_id).where(variants.c.variant_id.in_(list(picked)), variants.c.tries >= cap)
-        tired = {key: picked[key] for key in connection.execute(query).scalars()}
-        reason = f"Taken {cap} times without an end; see the workers' logs, then retry it by hand."
-        move(connection, tired, State.QUARANTINED, SYSTEM, {"error": reason}, reason=reason)
-        return tired
+        exhausted = {key: picked[key] for key in connection.execute(query).scalars()}
+        reason = (
+            f"Leased {cap} times without a result. Check the workers' logs, then run "
+            "`reelmill retry CAMPAIGN --failed`."
+        )
+        move(connection, exhausted, State.QUARANTINED, SYSTEM, {"error": reason}, reason=reason)
+        return exhausted
 
-    def _take(
+    def _lease(
         self, connection: Connection, picked: Mapping[str, str], owner: str, seconds: float, states: Collection[str]
     ) -> dict[str, Lease]:
         begun = {
@@ -161,20 +164,20 @@ class Leases(Part):
         }
 
     def owners(self) -> list[str]:
-        """Return who holds leases, whether expired or not."""
+        """Return the owners of all leases, including expired ones."""
         query = select(variants.c.lease_owner).where(variants.c.lease_owner.is_not(None)).distinct()
         with self._db.reading() as connection:
             return sorted(connection.execute(query).scalars())
 
     def expired(self) -> list[ExpiredLease]:
-        """Return the leases that have expired and that nobody has taken over."""
+        """Return expired leases that no other worker has acquired since."""
         with self._db.reading() as connection:
             return _expired(connection, None)
 
     def end_expired(self, most: int = BATCH) -> list[ExpiredLease]:
-        """End at most so many of them; what was leased is planned again, the rest keeps its state.
+        """End up to ``most`` expired leases: leased variants become planned, others keep their state.
 
-        What another transaction works on, its owner that renews it for one, is left out.
+        Rows that another transaction has locked, such as a renewal by the owner, are left out.
         """
         with self._db.writing() as connection:
             ended = _expired(connection, most)
@@ -182,7 +185,7 @@ class Leases(Part):
         return ended
 
     def of_owner(self, owner: str) -> list[str]:
-        """Return the ids of the variants that an owner holds."""
+        """Return the ids of the variants that an owner has leased."""
         query = select(variants.c.variant_id).where(variants.c.lease_owner == owner).order_by(variants.c.variant_id)
         with self._db.reading() as connection:
             return list(connection.execute(query).scalars())
@@ -199,7 +202,7 @@ def _held_by(connection: Connection, owner: str) -> dict[str, str]:
 
 
 def free(connection: Connection, held: Mapping[str, str], actor: str, tries: object) -> None:
-    """End leases: what was leased is planned again, everything else keeps its state."""
+    """End leases: leased variants become planned, others keep their state."""
     if not held:
         return
     connection.execute(
@@ -222,7 +225,7 @@ def free(connection: Connection, held: Mapping[str, str], actor: str, tries: obj
 
 
 def is_active(campaign_id: str) -> ColumnElement[bool]:
-    """Return the condition that the campaign hands out leases."""
+    """Return the condition that the campaign's variants can be leased."""
     return (
         select(campaigns.c.campaign_id)
         .where(campaigns.c.campaign_id == campaign_id, campaigns.c.standing == ACTIVE)
@@ -231,10 +234,10 @@ def is_active(campaign_id: str) -> ColumnElement[bool]:
 
 
 def hold_standing(connection: Connection, campaign_id: str, *, alone: bool = False) -> None:
-    """Keep a campaign's standing as it is until the transaction ends; ``alone`` to change it.
+    """Lock a campaign's standing until the transaction ends; ``alone`` to change it.
 
-    Without this PostgreSQL would let a lease that was begun before a pause be committed after it. An advisory lock,
-    since one on the row would be written to the row by every worker. SQLite's writers take turns anyway.
+    Without it, PostgreSQL could commit a lease after a pause that started later. It is an advisory lock, because a
+    row lock would make every worker write to the row. SQLite allows one writer at a time anyway.
     """
     if connection.dialect.name == "postgresql":
         name = "pg_advisory_xact_lock" if alone else "pg_advisory_xact_lock_shared"
@@ -245,7 +248,7 @@ def hold_standing(connection: Connection, campaign_id: str, *, alone: bool = Fal
 
 
 def _expired(connection: Connection, most: int | None) -> list[ExpiredLease]:
-    """Return expired leases; locked where there is a ``most``."""
+    """Return expired leases; lock them if ``most`` is given."""
     query = select(variants.c.variant_id, variants.c.state, variants.c.lease_owner).where(
         variants.c.lease_owner.is_not(None), variants.c.lease_expires < database_now()
     )

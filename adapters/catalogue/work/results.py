@@ -1,4 +1,4 @@
-"""What a worker that holds a lease may write; each is one transaction with its event."""
+"""Results that a worker writes for a variant it has leased, each in one transaction with its event."""
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict
@@ -27,10 +27,10 @@ Judged = tuple[Lease, Clip, Score, Verdict]
 
 
 class Results(Part):
-    """From leased to published. Every method raises LostLeaseError where another worker has taken over."""
+    """Record results from generation to publishing. Methods raise LostLeaseError if another worker has the variant."""
 
     def mark_rendered(self, lease: Lease, clip: Clip) -> None:
-        """Leased (or rendered before) → rendered: the staged file is safe on this machine's disk."""
+        """Leased or rendered → rendered: the staged file is on this machine's disk."""
         with self._db.writing() as connection:
             _step(
                 connection,
@@ -42,15 +42,15 @@ class Results(Part):
             )
 
     def mark_judged(self, lease: Lease, score: Score, verdict: Verdict) -> None:
-        """Rendered → passed or failed; ends the lease."""
+        """Rendered → passed or failed; end the lease."""
         with self._db.writing() as connection:
             _judge(connection, lease, score, verdict)
 
     def record_batch(self, judged: Iterable[Judged]) -> list[str]:
-        """Do both for many clips in one transaction.
+        """Record clips and verdicts of many variants in one transaction.
 
         Returns:
-            The ids of those whose lease was lost: they are left alone, the others are committed.
+            The ids of variants whose lease was lost; they are not changed.
         """
         items = {item[0].variant_id: item for item in judged}
         with self._db.writing() as connection:
@@ -61,14 +61,14 @@ class Results(Part):
         return [variant_id for variant_id in items if variant_id not in held]
 
     def mark_failed(self, lease: Lease, reason: str) -> None:
-        """Leased or rendered → failed with the reason code ``generation``; ends the lease."""
+        """Leased or rendered → failed, with the reason code ``generation``; end the lease."""
         reasons = [Reason("generation", clean(reason))]
         values = {"error": clean(reason), "reasons": to_text(reasons), "made_at": database_now(), **_ENDED}
         with self._db.writing() as connection:
             _step(connection, lease, (State.LEASED, State.RENDERED), State.FAILED, values, reasons=reasons)
 
     def requeue(self, lease: Lease, reason: str) -> None:
-        """Approved or signing → planned, since its staged files are gone; ends the lease."""
+        """Approved or signing → planned, because the staged files are gone; end the lease."""
         values = {
             "clip": None,
             "score": None,
@@ -83,7 +83,7 @@ class Results(Part):
             _step(connection, lease, (State.APPROVED, State.SIGNING), State.PLANNED, values, reason=clean(reason))
 
     def mark_signing(self, lease: Lease, facts: SignedFacts) -> None:
-        """Approved (or signing before) → signing: commits keys and hashes before any upload."""
+        """Approved or signing → signing: commit keys and hashes before any upload."""
         with self._db.writing() as connection:
             _step(
                 connection,
@@ -97,13 +97,13 @@ class Results(Part):
             )
 
     def mark_published(self, lease: Lease, url: str) -> None:
-        """Signing → published: every file is in the bucket; ends the lease."""
+        """Signing → published: all files are in the bucket; end the lease."""
         with self._db.writing() as connection:
             _step(connection, lease, (State.SIGNING,), State.PUBLISHED, {"url": clean(url), **_ENDED}, url=clean(url))
 
 
 def attested(facts: SignedFacts) -> dict[str, Any]:
-    """Return the operator's word as the event keeps it; nothing where none was needed."""
+    """Return the attestation as event detail; empty if none was needed."""
     return {"attestation": asdict(facts.attestation)} if facts.attestation else {}
 
 
@@ -114,7 +114,7 @@ def _judge(connection: Connection, lease: Lease, score: Score, verdict: Verdict)
 
 
 def _still_held(connection: Connection, leases: Sequence[Lease], sources: Sequence[str]) -> dict[str, str]:
-    """Lock the variants; return the state of those that are still the leases' own."""
+    """Lock the variants; return the states of those whose lease is still valid."""
     mine = {lease.variant_id: (lease.owner, lease.attempt) for lease in leases}
     held: dict[str, str] = {}
     for batch in batches(sorted(mine)):
@@ -196,5 +196,5 @@ def _step(
         if moved == 1:
             return log(connection, {lease.variant_id: source}, to_state, lease.owner, **detail)
     raise LostLeaseError(
-        f"Another worker has taken variant {lease.variant_id}, or a person has moved it; this worker leaves it alone."
+        f"Another worker has leased variant {lease.variant_id}, or a person has changed its state. It is skipped here."
     )

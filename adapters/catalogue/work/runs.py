@@ -1,4 +1,4 @@
-"""Who works on which campaign just now, and whose turn it is on devices that several share."""
+"""Runs of campaigns, and which run may use shared devices next."""
 
 import json
 import secrets
@@ -14,29 +14,29 @@ from adapters.catalogue.core.tables import campaigns, database_now, runs
 from adapters.catalogue.work.leases import ACTIVE
 
 ALIVE_S = 90.0
-"""A run whose driver has been silent for so long is not waited for."""
+"""A run without a heartbeat for this long is considered dead."""
 
 
 CLAIM_S = 900.0
-"""A run that waits has a claim on its turn for so long after it was last served: it may wait for what is not there."""
+"""A waiting run keeps its claim to the next turn for this long after its last lease; its workers may be gone."""
 
 
 LOST = "lost"
 
 
 TURN = 16
-"""Leases a device that a run may be ahead of another of equal priority before it lets that one go first."""
+"""Leases per device that a run may be ahead of another run of equal priority."""
 
 
 _CREDIT = "credit"
-"""In a run's detail: how many of the leases that its turn counts it was never given."""
+"""Key in a run's detail: leases that count for its turn but were never acquired."""
 
 
 class Turn(NamedTuple):
-    """May a run take more work now?
+    """Whether a run may lease more work now.
 
     Attributes:
-        why: where it may not: ``paused``, ``cancelled``, ``window`` (its time is over), ``budget``, ``ended``, or
+        why: the reason if not: ``paused``, ``cancelled``, ``window`` (its time is over), ``budget``, ``ended``, or
             ``others`` (another campaign goes first).
     """
 
@@ -52,16 +52,16 @@ class RunRow:
     """One run of a campaign.
 
     Attributes:
-        pool: what it shares devices in: the machine's id, or the Ray cluster's address.
-        owner: the driver's process, as leases name it.
-        beat_at: when the driver was last heard of, seconds since 1970 by the database's clock.
+        pool: the set of shared devices: the machine's id, or the address of the Ray cluster.
+        owner: the driver's process, named like a lease owner.
+        beat_at: last heartbeat of the driver, seconds since 1970 by the database's clock.
         outcome: ``finished``, ``paused``, ``cancelled``, ``window``, ``budget``, ``left``, ``failed``, ``lost``; empty
-            while it goes on.
-        waiting, working: shards that wait for a device, and that have one.
-        served: variants that it was leased.
+            while it is running.
+        waiting, working: number of shards that wait for a device, and that have one.
+        served: number of variants leased.
         spent_s: device seconds.
-        until: when it takes no more work, seconds since 1970; None for no end.
-        budget_s: device seconds after which it takes no more work.
+        until: no work is leased after this time, seconds since 1970; None for no limit.
+        budget_s: device seconds after which no work is leased.
     """
 
     run_id: str
@@ -82,7 +82,7 @@ class RunRow:
 
 
 class Runs(Part):
-    """Runs begin, beat, take turns and end."""
+    """Begin and end runs, record heartbeats, and decide turns."""
 
     def begin(
         self,
@@ -94,9 +94,9 @@ class Runs(Part):
         budget_s: float | None = None,
         detail: Mapping[str, Any] | None = None,
     ) -> str:
-        """Note that a driver works on a campaign; return the run's id.
+        """Register a run of a campaign; return its id.
 
-        Its turn count starts at that of the least served run that it takes turns with: it is owed nothing of the past.
+        Its turn count starts at that of the least served competing run, so that it gets no credit for the past.
         """
         run_id = secrets.token_hex(8)
         with self._db.writing() as connection:
@@ -115,7 +115,7 @@ class Runs(Part):
         return run_id
 
     def beat(self, run_id: str) -> None:
-        """Say that the driver lives; one that was taken for lost meanwhile is not."""
+        """Record a heartbeat; a run that was marked as lost becomes active again."""
         was_lost = runs.c.outcome == LOST
         self._set(
             run_id,
@@ -125,7 +125,7 @@ class Runs(Part):
         )
 
     def set_waiting_shards(self, run_id: str, number: int) -> None:
-        """Say how many shards wait for a device; none has one. The run joins those that take turns."""
+        """Record how many shards wait for a device. The run joins those that take turns."""
         with self._db.writing() as connection:
             catch_up(connection, runs.c.run_id == run_id)
             connection.execute(
@@ -133,7 +133,7 @@ class Runs(Part):
             )
 
     def shard_started(self, run_id: str) -> None:
-        """A shard has got its device."""
+        """Record that a shard has a device."""
         with self._db.writing() as connection:
             catch_up(connection, runs.c.run_id == run_id, runs.c.claimed_at <= database_now() - CLAIM_S)
         self._set(
@@ -144,15 +144,15 @@ class Runs(Part):
         )
 
     def shard_ended(self, run_id: str) -> None:
-        """A shard gives its device back."""
+        """Record that a shard has released its device."""
         self._set(run_id, working=case((runs.c.working > 0, runs.c.working - 1), else_=0))
 
     def book(self, run_id: str, leases: int, device_s: float) -> None:
-        """Book what a run was given, and what its devices worked."""
+        """Record new leases and device seconds of a run."""
         self._set(run_id, served=runs.c.served + leases, spent_s=runs.c.spent_s + device_s, claimed_at=database_now())
 
     def end(self, run_id: str, outcome: str) -> None:
-        """Note how a run ended; the first word stands."""
+        """Record the outcome of a run; the first outcome is kept."""
         with self._db.writing() as connection:
             connection.execute(
                 update(runs)
@@ -161,10 +161,10 @@ class Runs(Part):
             )
 
     def turn(self, run_id: str) -> Turn:
-        """Say whether a run may take more work: not when it is over, nor when another campaign goes first.
+        """Return whether a run may lease more work: not if it has ended, or if another campaign goes first.
 
-        First goes, among the live runs of the pool that have shards waiting, the higher priority; among equals
-        the one that was served less, as soon as the other is TURN leases a device ahead.
+        Among the live runs of the pool with waiting shards, the higher priority goes first. Among equals, the run
+        with fewer leases goes first once the other is TURN leases per device ahead.
         """
         with self._db.reading() as connection:
             mine = connection.execute(
@@ -179,7 +179,7 @@ class Runs(Part):
             return Turn(False, "others") if _others_first(connection, mine) else GO
 
     def get(self, run_id: str) -> RunRow:
-        """Return one run; KeyError where there is none."""
+        """Return one run; raise KeyError if it does not exist."""
         with self._db.reading() as connection:
             row = connection.execute(select(runs).where(runs.c.run_id == run_id)).first()
         if row is None:
@@ -187,7 +187,7 @@ class Runs(Part):
         return _run(row)
 
     def all(self, campaign_id: str | None = None, *, limit: int = 100) -> list[RunRow]:
-        """Return runs, of one campaign or of all, the newest first."""
+        """Return the runs of one campaign or of all, newest first."""
         query = select(runs).order_by(runs.c.started_at.desc(), runs.c.run_id).limit(limit)
         if campaign_id is not None:
             query = query.where(runs.c.campaign_id == campaign_id)
@@ -195,21 +195,21 @@ class Runs(Part):
             return [_run(row) for row in connection.execute(query)]
 
     def live(self) -> list[RunRow]:
-        """Return the runs that go on, their drivers having been heard of lately."""
+        """Return the running runs with a recent heartbeat."""
         with self._db.reading() as connection:
             return [_run(row) for row in connection.execute(select(runs).where(*_alive()).order_by(runs.c.started_at))]
 
     def silent(self) -> list[RunRow]:
-        """Return the runs that never ended, and whose drivers are silent."""
+        """Return the runs that have not ended and have no recent heartbeat."""
         query = select(runs).where(runs.c.ended_at.is_(None), runs.c.beat_at <= database_now() - ALIVE_S)
         with self._db.reading() as connection:
             return [_run(row) for row in connection.execute(query.order_by(runs.c.started_at))]
 
     def _set(self, run_id: str, **values: Any) -> None:
-        """Change a run's counters, which every worker of a campaign does: nobody may hold the row for long.
+        """Change a run's counters. Every worker of a campaign does, so the row must not stay locked.
 
-        PostgreSQL does it in one statement that commits itself and doesn't wait for the disk. A crash of the database
-        may forget the last half second of counting, which misplaces a turn by a few leases; no clip hangs on it.
+        On PostgreSQL this is one autocommitted statement that does not wait for the disk. A crash of the database may
+        lose the last half second of counting, which shifts a turn by a few leases and affects no clip.
         """
         change = update(runs).where(runs.c.run_id == run_id).values(**values)
         if self._db.dialect != "postgresql":
@@ -220,7 +220,7 @@ class Runs(Part):
             connection.execute(change.where(func.set_config("synchronous_commit", "off", True) == "off"))
 
     def mark_lost(self, run_id: str) -> bool:
-        """End a run as lost if its driver is still silent; False where it was heard of, or has ended."""
+        """End a run as lost; return False if it has a recent heartbeat or has ended."""
         with self._db.writing() as connection:
             return (
                 connection.execute(
@@ -237,9 +237,9 @@ class Runs(Part):
 
 
 def catch_up(connection: Connection, *which: ColumnElement[bool]) -> None:
-    """Let live runs count as many leases as the least served that they take turns with, if they were given fewer.
+    """Raise the turn count of runs to that of the least served competing run.
 
-    Who comes later, or comes back, would otherwise have the devices alone until it has had as much as the others.
+    Otherwise a run that starts later or resumes would have the devices alone until it has caught up.
     """
     query = (
         select(runs, campaigns.c.priority)
@@ -267,7 +267,7 @@ def _alive() -> tuple[Any, ...]:
 
 
 def _rivals(mine: Any) -> tuple[Any, ...]:
-    """Return the conditions on runs of other campaigns that may take work from the same pool."""
+    """Return the conditions for runs of other campaigns that compete for the same pool."""
     return (
         runs.c.pool == mine.pool,
         runs.c.campaign_id != mine.campaign_id,

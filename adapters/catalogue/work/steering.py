@@ -1,4 +1,4 @@
-"""What people say of a whole campaign while it runs: go on, pause, cancel, and how urgent it is."""
+"""Pause, cancel and resume campaigns, and set their priority."""
 
 from collections.abc import Iterable
 
@@ -24,35 +24,35 @@ STANDINGS = (ACTIVE, PAUSED, CANCELLED)
 
 
 LEAST, MOST = -100, 100
-"""Bounds of a priority; 0 is ordinary, more is more urgent."""
+"""Bounds of a priority; 0 is the default, higher goes first."""
 
 
 class CampaignStandingError(CatalogueError):
-    """The campaign's standing forbids this word."""
+    """The campaign's standing does not allow this change."""
 
 
 class Steering(Part):
-    """Standing and priority of campaigns."""
+    """Change the standing and the priority of campaigns."""
 
     def steer(self, campaign_id: str, standing: str, actor: str, reason: str = "", *, unless: str = "") -> int:
-        """Let a campaign go on (``active``), pause or cancel it; told in the audit.
+        """Resume (``active``), pause or cancel a campaign, with an audit entry.
 
-        A pause hands out no new leases, and what is in hand is finished. A cancellation ends the leases of what is
-        being made as well, unless another active campaign shares the variant; files on their way into the bucket
-        get there. What is finished stays in either case.
+        A paused campaign gets no new leases, and variants in progress are finished. A cancellation also ends the
+        leases of variants that are being generated, unless another active campaign shares them; uploads in progress
+        are completed. Finished clips are kept in either case.
 
         Args:
-            unless: a standing that only another word may change.
+            unless: do nothing if the campaign has this standing.
 
         Returns:
-            How many leases were ended.
+            The number of leases ended.
 
         Raises:
-            CampaignStandingError: it has that standing; nothing is changed.
-            CatalogueError: there is no such campaign.
+            CampaignStandingError: the campaign has the standing ``unless``.
+            CatalogueError: the campaign does not exist.
         """
         if standing not in STANDINGS:
-            raise ValueError(f"a campaign is {', '.join(STANDINGS)}; not {standing!r}")
+            raise ValueError(f"invalid standing {standing!r}; use {', '.join(STANDINGS)}")
         with self._db.writing() as connection:
             hold_standing(connection, campaign_id, alone=True)
             if unless and _standing(connection, campaign_id) == unless:
@@ -71,14 +71,14 @@ class Steering(Part):
         return ended
 
     def set_priority(self, campaign_id: str, priority: int, actor: str) -> None:
-        """Say how urgent a campaign is; 0 is ordinary.
+        """Set a campaign's priority; 0 is the default.
 
         Raises:
             ValueError: outside -100..100.
-            CatalogueError: there is no such campaign.
+            CatalogueError: the campaign does not exist.
         """
         if not LEAST <= priority <= MOST:
-            raise ValueError(f"a priority lies in {LEAST}..{MOST}, and {priority} does not")
+            raise ValueError(f"invalid priority {priority}; use {LEAST} to {MOST}")
         with self._db.writing() as connection:
             changed = connection.execute(
                 update(campaigns)
@@ -111,7 +111,7 @@ class Steering(Part):
         for batch in batches(sorted(connection.execute(mine).scalars())):
             own = set(batch) - _shared(connection, batch, campaign_id)
             held |= pick(connection, own, (State.LEASED, State.RENDERED), variants.c.lease_owner.is_not(None))
-        # Rows first and the audit's end last, as decisions do: the other way round they could wait for each other.
+        # Lock rows before the head of the audit log, as decisions do; the opposite order could deadlock.
         append(
             connection,
             actor,
@@ -128,16 +128,18 @@ def _standing(connection: Connection, campaign_id: str) -> str:
     """Return a campaign's standing.
 
     Raises:
-        CatalogueError: there is no such campaign.
+        CatalogueError: the campaign does not exist.
     """
     found = connection.execute(select(campaigns.c.standing).where(campaigns.c.campaign_id == campaign_id)).scalar()
     if found is None:
-        raise NotFoundError(f"No campaign in the catalogue has the id {campaign_id!r}; `reelmill status` lists them.")
+        raise NotFoundError(
+            f"No campaign in the catalogue has the id {campaign_id!r}. List them with `reelmill status`."
+        )
     return str(found)
 
 
 def _shared(connection: Connection, variant_ids: Iterable[str], campaign_id: str) -> set[str]:
-    """Return those that another active campaign has as well."""
+    """Return the variants that another active campaign has too."""
     query = (
         select(memberships.c.variant_id)
         .join(campaigns, campaigns.c.campaign_id == memberships.c.campaign_id)

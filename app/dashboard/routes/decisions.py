@@ -146,7 +146,7 @@ def record_decision(
 
 def undo_decisions(deps: Deps, person: Person, ids: list[str]) -> Decided:
     """Undo decisions; admins may undo decisions of other people."""
-    return deps.catalogue.reviews.undo(ids, person.actor, anybodys=person.role == Role.ADMIN)
+    return deps.catalogue.reviews.undo(ids, person.actor, all_people=person.role == Role.ADMIN)
 
 
 def _withdrawn(deps: Deps, person: Person, seen: Mapping[str, int], reason: str) -> Decided:

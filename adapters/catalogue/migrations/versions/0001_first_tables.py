@@ -8,7 +8,7 @@ down_revision = None
 
 
 def upgrade() -> None:
-    """Make the first tables."""
+    """Create the first tables."""
     op.create_table(
         "campaigns",
         sa.Column("campaign_id", sa.String, primary_key=True),

@@ -1,4 +1,4 @@
-"""Book what drafts cost that led to no clip."""
+"""Device time of drafts that are not included in any clip."""
 
 import sqlalchemy as sa
 from alembic import op
@@ -8,5 +8,5 @@ down_revision = "0002"
 
 
 def upgrade() -> None:
-    """Give each campaign an account of it."""
+    """Add the column to campaigns."""
     op.add_column("campaigns", sa.Column("draft_seconds", sa.Float, nullable=False, server_default="0"))

@@ -1,4 +1,4 @@
-"""What people need to review clips: accounts, reviews, comments, views, an audit, columns to filter by."""
+"""Review: accounts, reviews, comments, saved views, the audit log, and columns for filters."""
 
 import json
 
@@ -11,7 +11,7 @@ _ROWS = 5000
 
 
 def upgrade() -> None:
-    """Make the tables of the review dashboard."""
+    """Create the tables of the dashboard."""
     _columns()
     _people()
     _reviews()
@@ -127,7 +127,7 @@ def _audit() -> None:
 
 
 def _append_only() -> None:
-    """Let the database itself refuse that entries are changed; the chain tells of what gets around it."""
+    """Make the database reject changes of entries; the hash chain reveals changes that bypass it."""
     if op.get_bind().dialect.name == "sqlite":
         for verb in ("UPDATE", "DELETE"):
             op.execute(

@@ -1,4 +1,4 @@
-"""What operating many campaigns needs: standing and priority, runs, alerts to send, sheets that arrived."""
+"""Operations: standing and priority of campaigns, runs, alerts, imported sheets."""
 
 import sqlalchemy as sa
 from alembic import op
