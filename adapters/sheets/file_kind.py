@@ -53,7 +53,7 @@ def kind_of(data: bytes) -> str:
         return WORKBOOK
     start = data[:4096].lstrip(b"\xef\xbb\xbf \t\r\n").lower()
     if start.startswith((b"<!doctype", b"<html", b"<table", b"<?xml")):
-        raise UnreadableSheetError(f"is a web page or an XML file, whatever its extension. {_AS_XLSX}")
+        raise UnreadableSheetError(f"is a web page or an XML file, regardless of its extension. {_AS_XLSX}")
     if start.startswith((b"[{", b'{"', b"[\n", b"{\n")):
         raise UnreadableSheetError("is a JSON file. Export the table as CSV")
     return TEXT

@@ -48,8 +48,8 @@ class Layout:
     @property
     def names(self) -> dict[str, str]:
         """The names for ``Brief.values`` by normalised header; our own names of the columns are included."""
-        spelt = {normalise(header): name for header, name in self.nameable.items()}
-        return spelt | {normalise(name): name for name in self.known if name in PLACEHOLDERS}
+        spelled = {normalise(header): name for header, name in self.nameable.items()}
+        return spelled | {normalise(name): name for name in self.known if name in PLACEHOLDERS}
 
     def place(self, name: str) -> int | None:
         """Return the index of a column, by our name or a metadata header."""

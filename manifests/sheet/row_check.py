@@ -48,7 +48,7 @@ class RowReader:
             return Brief(self.row.number, "", ("",))
         self.texts = {name: self._text(name, index) for name, index in self.layout.known.items()}
         templates = {name: self._many(name, cells.prompt) for name in TEMPLATES}
-        names = {typed: spelt for name in templates for typed, spelt in self._named(name, templates[name])}
+        names = {typed: spelled for name in templates for typed, spelled in self._named(name, templates[name])}
         brief = self._build(templates, names)
         self._combinations(brief)
         self._fillings(brief)

@@ -93,12 +93,12 @@ class Pictures:
         path = self._folder / name
         if os.path.lexists(path):
             return path
-        beside = _names_in(path.parent)
-        if alike := next((other for other in beside if clean(other) == path.name), None):
+        names = _names_in(path.parent)
+        if alike := next((other for other in names if clean(other) == path.name), None):
             return path.with_name(alike)
         copy = self._kept.of(name) if self._kept else None
         if copy is None:
-            raise InvalidPictureError(_missing(name, path, beside, confined=self._confined))
+            raise InvalidPictureError(_missing(name, path, names, confined=self._confined))
         return copy
 
 
@@ -215,10 +215,10 @@ def _names_in(folder: Path) -> list[str]:
         return []
 
 
-def _missing(name: str, path: Path, beside: Sequence[str], *, confined: bool) -> str:
+def _missing(name: str, path: Path, names: Sequence[str], *, confined: bool) -> str:
     """Return the message for a missing picture; the folder of a confined sheet is internal, so it is not shown."""
     missing = "was not found" if confined else f"does not exist in '{path.parent}'"
-    pictures = [other for other in beside if other.lower().endswith(_SUFFIXES)]
+    pictures = [other for other in names if other.lower().endswith(_SUFFIXES)]
     near = get_close_matches(path.name, pictures, 1, 0.7)
     advice = (
         "Save it in the sheet's folder, or upload it with the sheet."

@@ -85,12 +85,12 @@ def card_checks(cards: Mapping[str, ModelCard], default_card: str) -> StockCheck
             ("duration_s", reading.cells("duration_s"), lambda cell: replace(plain, durations_s=(cell.value,))),
             ("prompt", [*own, *reading.cells("prompt")], lambda cell: replace(plain, prompts=(cell.text,))),
         ]
-        said: set[tuple[str, str]] = set()
+        seen: set[tuple[str, str]] = set()
         for column, found, brief_of in probes:
             for cell in found:
                 for complaint in card_check(cards, default_card)(brief_of(cell)):
-                    if complaint.column == column and (key := (cell.text, complaint.message)) not in said:
-                        said.add(key)
+                    if complaint.column == column and (key := (cell.text, complaint.message)) not in seen:
+                        seen.add(key)
                         yield complaint.warning, cell._replace(text=complaint.value).problem(complaint.message)
         for name in known:
             if cards[name].needs_first_frame:

@@ -23,7 +23,7 @@ AUTHORITY = Authority()
 
 @pytest.fixture(scope="module")
 def ours(tmp_path_factory: pytest.TempPathFactory) -> Iterator:
-    """One signer for all tests, as in a process."""
+    """One signer shared by all tests of this file, as in a running process."""
     with open_signer(DevelopmentCA(tmp_path_factory.mktemp("ca"))) as signer:
         yield signer
 

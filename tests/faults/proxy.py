@@ -14,7 +14,7 @@ from typing import ClassVar
 HANG_S = 1.0
 HOP_BY_HOP = {"connection", "transfer-encoding", "keep-alive", "expect"}
 Chooser = Callable[[int], str | None]
-"""Returns the fault of a request, if any, from the number of the request, which starts at 0."""
+"""Maps the number of a request, counted from 0, to its fault or None."""
 
 
 class Proxy(ThreadingHTTPServer):

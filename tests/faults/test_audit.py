@@ -13,6 +13,7 @@ from kill_points import RESULTS, KillPoint, install
 import tasks.deliver.deliver
 import tasks.deliver.sign
 from adapters.catalogue import Catalogue, Lease, SignedFacts
+from adapters.catalogue.work.results import Results
 from tasks.deliver.publish import publish_clip, uploads_of
 from tasks.runtime.resources import BucketConfig, Resources, bucket_of, catalogue_of
 
@@ -82,26 +83,28 @@ def test_each_kind_of_damage_is_detected(finished_world, findings_of, tmp_path: 
     assert findings_of(world).counts == counts
 
 
-class UploadsFirst:
-    """A catalogue that commits keys only after the upload, which is the wrong order."""
+class UploadsFirst(Results):
+    """Commits keys only after the upload, which is the wrong order."""
 
     def __init__(self, resources: Resources) -> None:
+        super().__init__(catalogue_of(resources).database)
         self._resources = resources
-        self._catalogue: Catalogue = catalogue_of(resources)
 
-    def __getattr__(self, name: str):
-        return getattr(self._catalogue, name)
-
-    def signed(self, lease: Lease, facts: SignedFacts) -> None:
+    def mark_signing(self, lease: Lease, facts: SignedFacts) -> None:
         for upload in uploads_of(self._resources, lease, facts):
             bucket_of(self._resources).put_new(
                 upload.key, upload.path, content_type="video/mp4", cache_control="no-store", sha256=upload.sha256
             )
-        self._catalogue.results.mark_signing(lease, facts)
+        super().mark_signing(lease, facts)
 
 
 def upload_first(point: KillPoint | None) -> None:
-    vars(tasks.deliver.sign).update(catalogue_of=UploadsFirst)
+    def catalogue_that_uploads_first(resources: Resources) -> Catalogue:
+        catalogue = Catalogue(catalogue_of(resources).database)
+        catalogue.results = UploadsFirst(resources)
+        return catalogue
+
+    vars(tasks.deliver.sign).update(catalogue_of=catalogue_that_uploads_first)
     if point:
         install(point)
 

@@ -134,7 +134,7 @@ FILES = (
         "HTML named xls",
         "export.xls",
         b"<html><table><tr><td>prompt</td></tr></table></html>",
-        "'export.xls' is a web page or an XML file, whatever its extension. Open it in a spreadsheet "
+        "'export.xls' is a web page or an XML file, regardless of its extension. Open it in a spreadsheet "
         "program and save it as XLSX or CSV.",
     ),
     bad("JSON", "sheet.json", b'[{"prompt": "x"}]', "'sheet.json' is a JSON file. Export the table as CSV."),
