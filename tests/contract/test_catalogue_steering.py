@@ -197,14 +197,14 @@ def test_no_lease_is_committed_after_a_pause_or_cancellation(catalogue: Catalogu
     """A pause waits for a lease that is being acquired, so that it is in force when it returns."""
     ids = samples.filled(catalogue, 2)
     picked, go_on = threading.Event(), threading.Event()
-    whole = catalogue.leases._take
+    whole = catalogue.leases._lease
 
     def slow(*args):
         picked.set()
         go_on.wait(20)
         return whole(*args)
 
-    monkeypatch.setattr(catalogue.leases, "_take", slow)
+    monkeypatch.setattr(catalogue.leases, "_lease", slow)
     worker = threading.Thread(target=take, args=(catalogue, ids[:1]))
     worker.start()
     assert picked.wait(20)

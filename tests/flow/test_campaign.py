@@ -285,7 +285,7 @@ def test_bad_rows_stop_the_campaign_unless_the_good_ones_suffice(home, fake_mode
 
 
 def test_the_limit_on_variants_is_enforced(home, sheet, fake_models):
-    with pytest.raises(TooManyVariantsError, match="12 variants and 5 are allowed"):
+    with pytest.raises(TooManyVariantsError, match="12 variants, but the limit is 5"):
         run(sheet, max_variants=5)
 
 

@@ -258,7 +258,7 @@ def test_a_window_ends_a_run_cleanly(home, catalogue, new_campaign, capsys, monk
     until = datetime.now(UTC) + timedelta(seconds=4)
     ended = reelmill(capsys, "run", home.parent / "spring.csv", "--review", "required", "--until", until.isoformat())
     assert ended.code == 0
-    assert f"Stopped at {until:%H:%M} (UTC), as asked; " in ended.err
+    assert f"Stopped at {until:%H:%M} (UTC) as requested; " in ended.err
     (run,) = catalogue.runs.all(campaign_id)
     assert run.outcome == "window"
     assert abs(run.ended_at - until.timestamp()) < SOON_S

@@ -200,9 +200,9 @@ def test_a_changed_or_missing_kept_picture_is_reported(tmp_path):
     store = FirstFrames(tmp_path / "kept")
     sha256 = store.add(saved(tmp_path / "cup.png"))
     saved(store.path(sha256), colour=(0, 0, 0))
-    with pytest.raises(GenerationError, match="was changed since it was kept"):
+    with pytest.raises(GenerationError, match="was changed after it was stored"):
         store.pixels(sha256)
-    with pytest.raises(GenerationError, match=r"is not in .*kept; put it back"):
+    with pytest.raises(GenerationError, match=r"is not in .*kept\. Restore it by running a sheet"):
         store.pixels("00" * 32)
 
 
