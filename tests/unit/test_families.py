@@ -1,6 +1,5 @@
 """Calls of each pipeline class, on tiny models of the real classes."""
 
-from collections.abc import Iterator
 from functools import cache
 from typing import Any
 
@@ -22,13 +21,7 @@ ONE_EACH = {card.pipeline: name for name in FOLDERS for card in [tiny_card(name)
 BATCHES = [name for pipeline, name in ONE_EACH.items() if FAMILIES[pipeline].max_batch > 1]
 
 
-@pytest.fixture(autouse=True)
-def _torch_matmul() -> Iterator[None]:
-    """Use torch's default matrix products: opening a generator or scorer selects oneDNN for the whole process."""
-    matmul = torch.backends.mkldnn.matmul
-    before, matmul.fp32_precision = matmul.fp32_precision, "none"
-    yield
-    matmul.fp32_precision = before
+pytestmark = pytest.mark.usefixtures("default_matmul")
 
 
 @cache

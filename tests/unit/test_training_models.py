@@ -9,6 +9,8 @@ from training.scenes.codes import code
 from training.video import forget, predict, use_one_token
 from training.video_model import build
 
+pytestmark = pytest.mark.usefixtures("default_matmul")
+
 
 def test_muon_makes_updates_orthogonal():
     update = orthogonal(torch.randn(48, 96, generator=torch.Generator().manual_seed(0)))
