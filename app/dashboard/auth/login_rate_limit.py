@@ -18,7 +18,7 @@ class TooManyAttemptsError(ReelmillError):
 
 
 class LoginRateLimit:
-    """Limits sign-in attempts by address and by account name."""
+    """Rate limit for sign-in attempts by address and by account name."""
 
     def __init__(self) -> None:
         self._limiter = MovingWindowRateLimiter(MemoryStorage())

@@ -72,7 +72,7 @@ class CampaignStats:
 
 
 class StatsCache:
-    """Caches results by key for CACHE_FACTOR times their computing time; concurrent requests compute a result once."""
+    """Cache results by key for CACHE_FACTOR times their computing time; concurrent requests compute a result once."""
 
     def __init__(self) -> None:
         self._kept: dict[Any, _Slot] = {}

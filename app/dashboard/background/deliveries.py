@@ -21,7 +21,7 @@ RETRY_S = 60.0
 
 
 class Deliveries:
-    """Delivers campaigns one at a time, in one thread, once the undo time of their approvals is over.
+    """Deliver campaigns one at a time, in one thread, once the undo time of their approvals is over.
 
     Attributes:
         problems: error message of the last failed delivery by campaign id; removed when a delivery succeeds.

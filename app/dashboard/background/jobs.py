@@ -53,7 +53,7 @@ class _Job:
 
 
 class Jobs:
-    """Runs at most one job per campaign and MAX_JOBS in total; a resume requested meanwhile starts later."""
+    """Run at most one job per campaign and MAX_JOBS in total; a resume requested meanwhile starts later."""
 
     def __init__(self, folder: Path) -> None:
         self._folder = folder

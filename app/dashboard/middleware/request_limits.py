@@ -18,7 +18,7 @@ class BodyTooLargeError(Exception):
 
 
 class RequestLimits:
-    """Ignores the bodies of people who are not signed in, and rejects bodies that are too large."""
+    """Ignore the bodies of people who are not signed in, and reject bodies that are too large."""
 
     def __init__(self, app: ASGIApp) -> None:
         self._app = app

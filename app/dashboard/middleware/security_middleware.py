@@ -62,7 +62,7 @@ def headers_of(policy: str, review_url: str) -> dict[str, str]:
 
 
 class SecurityMiddleware:
-    """Rejects unknown hosts and forms of other sites, and adds the security headers to every response."""
+    """Reject unknown hosts and forms of other sites, and add the security headers to every response."""
 
     def __init__(self, app: ASGIApp, headers: Mapping[str, str], review_url: str) -> None:
         self._app = app
@@ -108,7 +108,7 @@ class SecurityMiddleware:
 
 
 class AuthenticationMiddleware:
-    """Identifies the signed-in person: by cookie on pages, by API token under /api/ only."""
+    """Identify the signed-in person: by cookie on pages, by API token under /api/ only."""
 
     def __init__(self, app: ASGIApp, catalogue: Catalogue, cookie: str) -> None:
         self._app = app
