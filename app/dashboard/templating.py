@@ -1,6 +1,7 @@
 """HTML pages from Jinja templates with autoescaping."""
 
 import json
+import re
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -27,12 +28,18 @@ def _moment(at: float | None) -> str:
     return datetime.fromtimestamp(at, UTC).strftime("%Y-%m-%d %H:%M UTC") if at else "–"
 
 
+def _message(text: str) -> Any:
+    """Return a message as escaped HTML with its `commands` as code."""
+    escape, mark_safe = _environment.filters["escape"], _environment.filters["safe"]
+    return mark_safe(re.sub(r"`([^`]+)`", r"<code>\1</code>", str(escape(text))))
+
+
 def _score(value: float | None) -> str:
     return "–" if value is None else f"{value:.3f}"
 
 
 _environment.filters.update(
-    moment=_moment, score=_score, seconds=seconds_text, count_of=count_of, tojson_plain=json.dumps
+    message=_message, moment=_moment, score=_score, seconds=seconds_text, count_of=count_of, tojson_plain=json.dumps
 )
 
 

@@ -199,7 +199,7 @@ def test_calibration_proposes_and_applies_a_threshold(open_page, names, home):
     page.keyboard.press("Home")
     expect(page.locator("#preview")).to_contain_text("recall 100 %")
     page.get_by_role("button", name=re.compile("^Apply")).click()
-    expect(page.locator("h1")).to_contain_text("Threshold of stock for starter set to")
+    expect(page.locator("h1")).to_contain_text("Threshold of campaign stock set to")
     expect(page.locator(".notice")).to_contain_text(re.compile("[1-9][0-9]* verdicts changed"))
     with open_catalogue(f"sqlite:///{home / 'catalogue.sqlite'}") as catalogue:
         threshold = catalogue.campaigns.get("stock").thresholds.get("starter")
@@ -209,7 +209,7 @@ def test_calibration_proposes_and_applies_a_threshold(open_page, names, home):
         assert catalogue.audit.verify().ok
     page.goto(f"/calibration?campaign={names['stock']}")
     page.get_by_role("button", name="Reset to the model's default").click()
-    expect(page.locator("h1")).to_contain_text("reset to the model's default")
+    expect(page.locator("h1")).to_contain_text("reset to the default of model starter")
 
 
 def test_a_second_review_shows_neither_score_nor_state(open_page, names):
