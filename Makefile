@@ -7,10 +7,10 @@ BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 TEST_STAMP := $(VENV)/.installed-test
 PIP := $(BIN)/python -m pip install --disable-pip-version-check --progress-bar off -c constraints.txt
-# Print the large downloads and the installation itself, so that nobody waits without knowing for what.
+# Show the large downloads, the installation and errors: the first installation takes minutes.
 SHOW_PROGRESS := sed -un -e 's|^ *Downloading \(.*/\)\{0,1\}\([^/ ]*\) (\([0-9.]* [MG]B\)).*|  downloading \2 (\3)|p' \
   -e 's|^ *Using cached \([^ ]*\) (\([0-9.]* [MG]B\)).*|  using \1 (\2)|p' \
-  -e 's|^Installing collected packages.*|  installing the packages|p' -e '/^ERROR/p'
+  -e 's|^Installing collected packages.*|  installing the packages|p' -e '/[Ee][Rr][Rr][Oo][Rr]/p'
 # Three processes on two cores: tests spend much of their time waiting for servers, leases and kills.
 PYTEST := $(BIN)/python -m pytest -n 3 --dist loadfile --no-loadscope-reorder
 

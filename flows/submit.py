@@ -1,6 +1,6 @@
 """Submit a sheet: the one way in for the command line, the dashboard, the watcher and the campaign flow."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 from typing import NamedTuple
 
@@ -28,16 +28,14 @@ def submit(
     *,
     accept_good_rows: bool = False,
     sample_size: int | None = None,
-    start: Callable[[str], object] | None = None,
 ) -> Submission:
-    """Read and check a sheet, register its campaign, keep a copy of the sheet, and start the campaign.
+    """Read and check a sheet, register its campaign, and keep a copy of the sheet. The caller starts the campaign.
 
     Submitting the same sheet again is harmless: the campaign's id is a hash of the sheet.
 
     Args:
         accept_good_rows: leave rows with errors out instead of refusing the sheet.
         sample_size: register this many variants only, spread over the campaign.
-        start: called with the campaign's id once it is registered.
 
     Raises:
         UnknownCardError: the default model card does not exist.
@@ -48,8 +46,6 @@ def submit(
     raise_for_errors(intake, accept_good_rows)
     campaign_id = register(settings, resources, intake, sample_size)
     SheetStore(settings.home).keep(campaign_id, intake.table.path)
-    if start:
-        start(campaign_id)
     return Submission(campaign_id, intake)
 
 

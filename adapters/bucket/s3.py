@@ -5,6 +5,7 @@ import hashlib
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -38,7 +39,9 @@ _CONFLICT_TRIES = 5
 _READ_TRIES = 3
 """Attempts at the body of a response; botocore retries the request, not the body that follows."""
 TRIES = 6
-"""Attempts per request, with botocore's backoff. No caller retries again (docs/decisions/0029)."""
+"""Attempts per request with botocore's backoff, 31 s of pauses at most. Callers do not retry (docs/decisions/0029)."""
+CHECK_TRIES = 2
+"""Attempts of ``check``, so that a wrong endpoint is reported at once."""
 
 
 class S3Bucket:
@@ -64,20 +67,21 @@ class S3Bucket:
         config = Config(
             connect_timeout=min(5.0, timeout_s),
             read_timeout=timeout_s,
-            retries={"mode": "standard", "total_max_attempts": tries},
             request_checksum_calculation="when_required",
             response_checksum_validation="when_required",
             s3={"addressing_style": "path"} if endpoint else {},
         )
+        self._new_client = partial(
+            boto3.session.Session().client,
+            "s3",
+            endpoint_url=endpoint,
+            region_name=region or ("us-east-1" if endpoint else None),
+            aws_access_key_id=access_key,
+            aws_secret_access_key=secret_key,
+        )
+        self._config = config
         with self._our_errors():
-            self._client = boto3.session.Session().client(
-                "s3",
-                endpoint_url=endpoint,
-                region_name=region or ("us-east-1" if endpoint else None),
-                aws_access_key_id=access_key,
-                aws_secret_access_key=secret_key,
-                config=config,
-            )
+            self._client = self._new_client(config=self._with_retries(tries))
 
     def put_new(self, key: str, path: Path, *, content_type: str, cache_control: str, sha256: str) -> None:
         """Upload with If-None-Match; if the key exists, compare hashes, because an earlier response may be lost."""
@@ -230,10 +234,15 @@ class S3Bucket:
         """Start and abort a multipart upload: this needs the permission to write and leaves nothing behind."""
         key = f"{self._prefix}reelmill-check"
         with self._our_errors():
-            upload = self._client.create_multipart_upload(Bucket=self._name, Key=key)
+            client = self._new_client(config=self._with_retries(CHECK_TRIES))
+            upload = client.create_multipart_upload(Bucket=self._name, Key=key)
             with suppress(ClientError):  # aborting needs a separate permission, which publishing does not need
-                self._client.abort_multipart_upload(Bucket=self._name, Key=key, UploadId=upload["UploadId"])
+                client.abort_multipart_upload(Bucket=self._name, Key=key, UploadId=upload["UploadId"])
         return f"The bucket {self._name} is writable."
+
+    def _with_retries(self, tries: int) -> Config:
+        # The mode "standard" gives up within a second, which is too soon for a store that restarts.
+        return self._config.merge(Config(retries={"mode": "legacy", "total_max_attempts": tries}))
 
     def _full(self, key: str) -> str:
         return self._prefix + checked_key(key)

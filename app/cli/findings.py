@@ -23,17 +23,19 @@ _VARIABLE = re.compile(r"(?<!\w)'[^']*'(?!\w)|\{[^}]*\}|\S*\d\S*")
 
 def show_errors(problems: Sequence[CellProblem], sheet: Path) -> None:
     """Print the errors of a sheet that was validated."""
-    for line in error_lines(problems):
+    lines = error_lines(problems)
+    for line in lines:
         say(line)
-    if len(error_lines(problems)) < len(problems):
+    if len(lines) < len(problems):
         say(f"List every error with `{_validate(sheet)} --json`, or mark the cells in a copy with --annotate FILE.")
 
 
 def show_skipped(problems: Sequence[CellProblem], sheet: Path) -> None:
     """Print why rows of a sheet are skipped."""
-    for line in error_lines(problems):
+    lines = error_lines(problems)
+    for line in lines:
         warn(f"Skipped: {line}")
-    if len(error_lines(problems)) < len(problems):
+    if len(lines) < len(problems):
         warn(f"List every skipped row with `{_validate(sheet)} --json`.")
 
 

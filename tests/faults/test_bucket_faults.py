@@ -2,7 +2,7 @@
 
 from dataclasses import replace
 
-import botocore.retries.standard
+import botocore.retryhandler
 import proxy
 import pytest
 from audit import Findings
@@ -16,7 +16,7 @@ FAULTS = ["500", "503", "409", "reset", "lost answer", "hang", "truncated answer
 def shorten_waits() -> None:
     """Shorten the timeout to half a second, and the pauses between retries to 10 ms."""
     S3Bucket.__init__.__kwdefaults__["timeout_s"] = 0.5
-    botocore.retries.standard.ExponentialBackoff.delay_amount = lambda *_: 0.01
+    botocore.retryhandler.delay_exponential = lambda **_: 0.01
 
 
 def behind(world: World, store: proxy.Proxy) -> World:
