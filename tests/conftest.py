@@ -22,6 +22,18 @@ signal.signal(signal.SIGINT, signal.default_int_handler)
 """Background jobs of a shell ignore it, and so do the processes that they start."""
 
 
+BROWSER_LATER = ("tests/browser/test_gallery.py", "tests/browser/test_pages.py")
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Run two browser files later: the first one generates the campaign that all of them copy."""
+    later = [item for item in items if item.nodeid.startswith(BROWSER_LATER)]
+    if len(later) < len(items):
+        others = [item for item in items if not item.nodeid.startswith(BROWSER_LATER)]
+        place = next((i for i, item in enumerate(others) if item.nodeid.startswith("tests/flow/")), len(others))
+        items[:] = [*others[:place], *later, *others[place:]]
+
+
 PREPARE_SQLITE = engine._prepare_sqlite
 
 
