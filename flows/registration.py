@@ -103,7 +103,7 @@ def check_delivery(resources: Resources) -> None:
     Raises:
         BucketError, CredentialError: one of them cannot be used.
     """
-    bucket_of(resources).check()
+    bucket_of(resources, patient=False).check()
     with signer_of(resources):
         pass
 

@@ -18,6 +18,7 @@ def open_bucket(
     access_key: str | None = None,
     secret_key: str | None = None,
     public_url: str | None = None,
+    patient: bool = True,
 ) -> Bucket:
     """Open a bucket without any I/O; ``check()`` tests the access.
 
@@ -26,13 +27,18 @@ def open_bucket(
         endpoint: URL of a store other than AWS.
         access_key, secret_key: credentials; None uses boto3's credential chain.
         public_url: base of the public URLs, instead of the address of the store.
+        patient: retry for half a minute if the store does not respond; otherwise for less than a second.
 
     Raises:
         BucketRefusedError: the location has another form.
     """
     parts = urlsplit(location)
     if parts.scheme == "s3" and parts.netloc:
-        from adapters.bucket.s3 import S3Bucket  # boto3 is slow to import, and a folder does not need it
+        from adapters.bucket.s3 import (  # boto3 is slow to import, and a folder does not need it
+            PATIENT_S,
+            QUICK_S,
+            S3Bucket,
+        )
 
         return S3Bucket(
             parts.netloc,
@@ -42,6 +48,7 @@ def open_bucket(
             access_key=access_key,
             secret_key=secret_key,
             public_url=public_url,
+            pauses_s=PATIENT_S if patient else QUICK_S,
         )
     if parts.scheme == "file":
         return LocalBucket(Path(unquote(parts.path)), public_url)

@@ -3,11 +3,11 @@
 import base64
 import hashlib
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import boto3
 from botocore.config import Config
@@ -18,7 +18,6 @@ from botocore.exceptions import (
     IncompleteReadError,
     NoCredentialsError,
     PartialCredentialsError,
-    ReadTimeoutError,
     ResponseStreamingError,
 )
 from botocore.exceptions import ConnectionError as BotoConnectionError
@@ -35,13 +34,12 @@ from adapters.bucket.base import (
 )
 from manifests.errors import BucketError, BucketRefusedError, BucketUnreachableError, KeyTakenError
 
-_CONFLICT_TRIES = 5
-_READ_TRIES = 3
-"""Attempts at the body of a response; botocore retries the request, not the body that follows."""
-TRIES = 6
-"""Attempts per request with botocore's backoff, 31 s of pauses at most. Callers do not retry (docs/decisions/0029)."""
-CHECK_TRIES = 2
-"""Attempts of ``check``, so that a wrong endpoint is reported at once."""
+PATIENT_S = (0.5, 2.0, 8.0, 20.0)
+"""Pauses between the attempts of a request in the background: a store may restart meanwhile."""
+QUICK_S = (0.1, 0.3)
+"""The same for requests that a person waits for."""
+
+R = TypeVar("R")
 
 
 class S3Bucket:
@@ -58,78 +56,90 @@ class S3Bucket:
         secret_key: str | None = None,
         public_url: str | None = None,
         timeout_s: float = 30.0,
-        tries: int = TRIES,
+        pauses_s: Sequence[float] = PATIENT_S,
     ) -> None:
         self._name = name
         self._prefix = f"{prefix.strip('/')}/" if prefix.strip("/") else ""
         self._public_url = public_url.rstrip("/") if public_url else None
-        # By default, boto3 adds checksums that not every store accepts.
+        self._pauses_s = pauses_s
+        # By default, boto3 adds checksums that not every store accepts. Its retries end within a second, which is too
+        # soon for a store that restarts; ``_send`` is the only level of retries (docs/decisions/0029).
         config = Config(
             connect_timeout=min(5.0, timeout_s),
             read_timeout=timeout_s,
+            retries={"total_max_attempts": 1},
             request_checksum_calculation="when_required",
             response_checksum_validation="when_required",
             s3={"addressing_style": "path"} if endpoint else {},
         )
-        self._new_client = partial(
-            boto3.session.Session().client,
-            "s3",
-            endpoint_url=endpoint,
-            region_name=region or ("us-east-1" if endpoint else None),
-            aws_access_key_id=access_key,
-            aws_secret_access_key=secret_key,
-        )
-        self._config = config
         with self._our_errors():
-            self._client = self._new_client(config=self._with_retries(tries))
+            self._client = boto3.session.Session().client(
+                "s3",
+                endpoint_url=endpoint,
+                region_name=region or ("us-east-1" if endpoint else None),
+                aws_access_key_id=access_key,
+                aws_secret_access_key=secret_key,
+                config=config,
+            )
 
     def put_new(self, key: str, path: Path, *, content_type: str, cache_control: str, sha256: str) -> None:
         """Upload with If-None-Match; if the key exists, compare hashes, because an earlier response may be lost."""
         full = self._full(key)
         _check_hash(path, sha256)
-        for attempt in range(_CONFLICT_TRIES):
+
+        def upload() -> None:
+            with path.open("rb") as body:
+                self._client.put_object(
+                    Bucket=self._name,
+                    Key=full,
+                    Body=body,
+                    IfNoneMatch="*",
+                    ContentType=content_type,
+                    CacheControl=cache_control,
+                    Metadata={"sha256": sha256},
+                    ChecksumSHA256=base64.b64encode(bytes.fromhex(sha256)).decode(),
+                )
+
+        with self._our_errors():
             try:
-                return self._put(full, path, content_type, cache_control, sha256)
+                self._send(upload)
             except ClientError as error:
-                status = error.response["ResponseMetadata"]["HTTPStatusCode"]
-                if status == 412:
-                    return self._compare(key, sha256)
-                if status != 409:
-                    raise self._translate(error) from error
-                time.sleep(0.1 * 2**attempt)
-        raise BucketUnreachableError(
-            f"Conflicting writes to {key} in the bucket {self._name}. Run the command again later."
-        )
+                if _status(error) != 412:
+                    raise
+                self._compare(key, sha256)
 
     def head(self, key: str) -> Head | None:
         """Return size and hash: the checksum of the store or, if there is none, computed from the content."""
-        full = self._full(key)
         with self._our_errors():
-            try:
-                found = self._client.head_object(Bucket=self._name, Key=full, ChecksumMode="ENABLED")
-            except ClientError as error:
-                if _code(error) in ("404", "NoSuchKey"):
-                    return None
-                raise
-        return Head(found["ContentLength"], self._sha256(key, found))
+            found = self._head_object(self._full(key))
+            return Head(found["ContentLength"], self._sha256(key, found)) if found else None
+
+    def _head_object(self, full: str) -> dict[str, Any] | None:
+        try:
+            found: dict[str, Any] = self._send(
+                lambda: self._client.head_object(Bucket=self._name, Key=full, ChecksumMode="ENABLED")
+            )
+        except ClientError as error:
+            if _code(error) in ("404", "NoSuchKey"):
+                return None
+            raise
+        return found
 
     def read(self, key: str) -> bytes:
         """Return the content of an object."""
         full = self._full(key)
-        for attempt in range(_READ_TRIES):
-            with self._our_errors():
-                try:
-                    answer = self._client.get_object(Bucket=self._name, Key=full)
-                    result: bytes = answer["Body"].read()
-                    return result
-                except ClientError as error:
-                    if _code(error) == "NoSuchKey":
-                        raise key_missing(key, f"the bucket {self._name}") from error
-                    raise
-                except (ResponseStreamingError, IncompleteReadError, ReadTimeoutError):
-                    if attempt == _READ_TRIES - 1:
-                        raise
-        raise AssertionError("unreachable")
+
+        def download() -> bytes:
+            data: bytes = self._client.get_object(Bucket=self._name, Key=full)["Body"].read()
+            return data
+
+        with self._our_errors():
+            try:
+                return self._send(download)
+            except ClientError as error:
+                if _code(error) == "NoSuchKey":
+                    raise key_missing(key, f"the bucket {self._name}") from None
+                raise
 
     def url(self, key: str) -> str:
         """Return the public URL, or else the store's URL of the object."""
@@ -159,106 +169,114 @@ class S3Bucket:
         with self._our_errors():
             versions = list(self._versions(full))
             for version in versions:
-                self._client.delete_object(Bucket=self._name, Key=full, VersionId=version)
+                self._send(partial(self._client.delete_object, Bucket=self._name, Key=full, VersionId=version))
             if not versions:  # in a versioned bucket this would only add a delete marker
-                self._client.delete_object(Bucket=self._name, Key=full)
+                self._send(lambda: self._client.delete_object(Bucket=self._name, Key=full))
 
     def _versions(self, full: str) -> Iterator[str]:
         """Yield the version ids of a key (``null`` if it predates versioning); nothing without support by the store."""
-        pages = self._client.get_paginator("list_object_versions")
-        try:
-            for page in pages.paginate(Bucket=self._name, Prefix=full):
-                for item in [*page.get("Versions", ()), *page.get("DeleteMarkers", ())]:
-                    if item["Key"] == full:
-                        yield item["VersionId"]
-        except ClientError as error:
-            if _code(error) not in ("NotImplemented", "MethodNotAllowed"):
+        markers: dict[str, str] = {}
+        while True:
+            try:
+                page = self._send(lambda: self._client.list_object_versions(Bucket=self._name, Prefix=full, **markers))
+            except ClientError as error:
+                if _code(error) in ("NotImplemented", "MethodNotAllowed"):
+                    return
                 raise
+            for item in [*page.get("Versions", ()), *page.get("DeleteMarkers", ())]:
+                if item["Key"] == full:
+                    yield item["VersionId"]
+            if not page.get("IsTruncated"):
+                return
+            markers.update(KeyMarker=page["NextKeyMarker"], VersionIdMarker=page["NextVersionIdMarker"])
 
     def list(self, prefix: str = "") -> Iterator[str]:
         """Yield the keys with a prefix, sorted."""
-        return (item["Key"].removeprefix(self._prefix) for item in self._items(prefix))
+        return (item["Key"].removeprefix(self._prefix) for item in self._objects(prefix))
 
     def entries(self, prefix: str = "") -> Iterator[Entry]:
         """Yield the objects of the listing, without the empty objects that represent folders."""
-        for item in self._items(prefix):
+        for item in self._objects(prefix):
             if not item["Key"].endswith("/"):
                 yield Entry(item["Key"].removeprefix(self._prefix), item["Size"], item["LastModified"].timestamp())
 
-    def _items(self, prefix: str) -> Iterator[dict[str, Any]]:
-        pages = self._client.get_paginator("list_objects_v2")
-        with self._our_errors():
-            for page in pages.paginate(Bucket=self._name, Prefix=self._prefix + prefix):
-                yield from page.get("Contents", ())
+    def _objects(self, prefix: str, **options: str) -> Iterator[dict[str, Any]]:
+        """Yield the items of the listing, page by page."""
+        while True:
+            with self._our_errors():
+                page = self._send(
+                    lambda: self._client.list_objects_v2(Bucket=self._name, Prefix=self._prefix + prefix, **options)
+                )
+            yield from page.get("Contents", ())
+            if not page.get("IsTruncated"):
+                return
+            options["ContinuationToken"] = page["NextContinuationToken"]
 
     def move(self, key: str, new_key: str) -> bool:
         """Copy within the store, compare hashes, then delete the old object; a versioned bucket keeps its versions."""
+        full, new = self._full(key), self._full(new_key)
         found = self.head(key)
-        if found is None or not self._copy(self._full(key), self._full(new_key)):
-            return False
-        self._compare(new_key, found.sha256)
         with self._our_errors():
-            self._client.delete_object(Bucket=self._name, Key=self._full(key))
+            if found is None or not self._copy(full, new):
+                return False
+            self._compare(new_key, found.sha256)
+            self._send(lambda: self._client.delete_object(Bucket=self._name, Key=full))
         return True
 
     def _copy(self, full: str, new: str) -> bool:
         """Copy unless the target exists; the caller compares it. Return False if the source does not exist."""
-        with self._our_errors():
-            try:
-                if self._absent(new):
-                    self._client.copy_object(
-                        Bucket=self._name,
-                        Key=new,
-                        CopySource={"Bucket": self._name, "Key": full},
-                        IfNoneMatch="*",
-                        ChecksumAlgorithm="SHA256",
-                    )
-            except ClientError as error:
-                if _code(error) in ("NoSuchKey", "404"):
-                    return False
-                if error.response["ResponseMetadata"]["HTTPStatusCode"] != 412:
-                    raise
-        return True
-
-    def _absent(self, full: str) -> bool:
-        """Return whether an object does not exist; needed because not every store supports conditional copies."""
-        try:
-            self._client.head_object(Bucket=self._name, Key=full)
-        except ClientError as error:
-            if _code(error) not in ("404", "NoSuchKey"):
-                raise
+        if self._head_object(new):  # not every store supports conditional copies
             return True
-        return False
+        source = {"Bucket": self._name, "Key": full}
+        try:
+            self._send(
+                lambda: self._client.copy_object(
+                    Bucket=self._name, Key=new, CopySource=source, IfNoneMatch="*", ChecksumAlgorithm="SHA256"
+                )
+            )
+        except ClientError as error:
+            if _code(error) in ("NoSuchKey", "404"):
+                return False
+            if _status(error) != 412:
+                raise
+        return True
 
     def check(self) -> str:
         """Start and abort a multipart upload: this needs the permission to write and leaves nothing behind."""
         key = f"{self._prefix}reelmill-check"
         with self._our_errors():
-            client = self._new_client(config=self._with_retries(CHECK_TRIES))
-            upload = client.create_multipart_upload(Bucket=self._name, Key=key)
+            upload = self._send(lambda: self._client.create_multipart_upload(Bucket=self._name, Key=key))["UploadId"]
             with suppress(ClientError):  # aborting needs a separate permission, which publishing does not need
-                client.abort_multipart_upload(Bucket=self._name, Key=key, UploadId=upload["UploadId"])
+                self._send(lambda: self._client.abort_multipart_upload(Bucket=self._name, Key=key, UploadId=upload))
         return f"The bucket {self._name} is writable."
 
-    def _with_retries(self, tries: int) -> Config:
-        # The mode "standard" gives up within a second, which is too soon for a store that restarts.
-        return self._config.merge(Config(retries={"mode": "legacy", "total_max_attempts": tries}))
+    def _send(self, request: Callable[[], R]) -> R:
+        """Send one request to the bucket, and repeat it while the store does not respond.
+
+        Raises:
+            BucketUnreachableError: the last attempt failed as well.
+            ClientError: the store refused the request.
+        """
+        for pause in self._pauses_s:
+            try:
+                return self._attempt(request)
+            except BucketUnreachableError:
+                time.sleep(pause)
+        return self._attempt(request)
+
+    def _attempt(self, request: Callable[[], R]) -> R:
+        try:
+            with self._connection_errors():
+                return request()
+        except ClientError as error:
+            if _temporary(error):
+                raise BucketUnreachableError(
+                    f"The bucket {self._name} is temporarily unavailable ({_code(error)}). Run the command again later."
+                ) from error
+            raise
 
     def _full(self, key: str) -> str:
         return self._prefix + checked_key(key)
-
-    def _put(self, full: str, path: Path, content_type: str, cache_control: str, sha256: str) -> None:
-        with self._connection_errors(), path.open("rb") as body:
-            self._client.put_object(
-                Bucket=self._name,
-                Key=full,
-                Body=body,
-                IfNoneMatch="*",
-                ContentType=content_type,
-                CacheControl=cache_control,
-                Metadata={"sha256": sha256},
-                ChecksumSHA256=base64.b64encode(bytes.fromhex(sha256)).decode(),
-            )
 
     def _compare(self, key: str, sha256: str) -> None:
         found = self.head(key)
@@ -281,7 +299,14 @@ class S3Bucket:
             with self._connection_errors():
                 yield
         except ClientError as error:
-            raise self._translate(error) from error
+            if _code(error) == "NoSuchBucket":
+                raise BucketRefusedError(
+                    f"The bucket {self._name} does not exist. Create it, or set another in --bucket."
+                ) from error
+            raise BucketRefusedError(
+                f"The bucket {self._name} refused the request ({_code(error)}). "
+                "Check its name, the credentials and their write permission."
+            ) from error
 
     @contextmanager
     def _connection_errors(self) -> Iterator[None]:
@@ -292,7 +317,7 @@ class S3Bucket:
                 f"No credentials were found for the bucket {self._name}. Set REELMILL_BUCKET_ACCESS_KEY and "
                 "REELMILL_BUCKET_SECRET_KEY, or configure the AWS credential chain."
             ) from error
-        except (BotoConnectionError, HTTPClientError, IncompleteReadError) as error:
+        except (BotoConnectionError, HTTPClientError, IncompleteReadError, ResponseStreamingError) as error:
             raise BucketUnreachableError(
                 f"The bucket {self._name} does not respond ({_reason(error)}). "
                 "Check the endpoint and the network, then run the command again."
@@ -302,19 +327,6 @@ class S3Bucket:
                 f"The bucket {self._name} cannot be used ({_reason(error)}). Check its name, region and endpoint."
             ) from error
 
-    def _translate(self, error: ClientError) -> BucketError:
-        status, code = error.response["ResponseMetadata"]["HTTPStatusCode"], _code(error)
-        if code == "NoSuchBucket":
-            return BucketRefusedError(f"The bucket {self._name} does not exist. Create it, or set another in --bucket.")
-        if status >= 500 or status == 409 or code in ("SlowDown", "RequestTimeout", "Throttling"):
-            return BucketUnreachableError(
-                f"The bucket {self._name} is temporarily unavailable ({code}). Run the command again later."
-            )
-        return BucketRefusedError(
-            f"The bucket {self._name} refused the request ({code}). "
-            "Check its name, the credentials and their write permission."
-        )
-
 
 def _check_hash(path: Path, sha256: str) -> None:
     try:
@@ -323,6 +335,18 @@ def _check_hash(path: Path, sha256: str) -> None:
         raise file_unreadable(path, error) from error
     if actual != sha256:
         raise hash_differs(path)
+
+
+def _status(error: ClientError) -> int:
+    return int(error.response["ResponseMetadata"]["HTTPStatusCode"])
+
+
+def _temporary(error: ClientError) -> bool:
+    status = _status(error)
+    if status >= 500:
+        return status != 501  # the store does not implement the request
+    # 409: another conditional write to the same key was under way.
+    return status in (409, 429) or _code(error) in ("SlowDown", "RequestTimeout", "Throttling")
 
 
 def _code(error: ClientError) -> str:

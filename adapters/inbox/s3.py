@@ -2,10 +2,9 @@
 
 from botocore.exceptions import ClientError
 
-from adapters.bucket.s3 import S3Bucket
+from adapters.bucket.s3 import QUICK_S, S3Bucket
 from adapters.inbox.base import InboxFile
 
-TRIES = 2
 TIMEOUT_S = 20.0
 
 
@@ -30,20 +29,13 @@ class S3Inbox(S3Bucket):
             access_key=access_key,
             secret_key=secret_key,
             timeout_s=TIMEOUT_S,
-            tries=TRIES,
+            pauses_s=QUICK_S,
         )
         self.place = f"s3://{name}/{self._prefix}".rstrip("/")
 
     def list_files(self) -> list[InboxFile]:
         """Return the objects; S3 lists an object only after it is complete."""
-        pages = self._client.get_paginator("list_objects_v2")
-        with self._our_errors():
-            items = [
-                item
-                for page in pages.paginate(Bucket=self._name, Prefix=self._prefix, Delimiter="/")
-                for item in page.get("Contents", ())
-            ]
-        names = ((item["Key"].removeprefix(self._prefix), item) for item in items)
+        names = ((item["Key"].removeprefix(self._prefix), item) for item in self._objects("", Delimiter="/"))
         return [
             InboxFile(name, item["Size"], f"{item['Size']}-{item['ETag']}", None)
             for name, item in names
@@ -52,19 +44,24 @@ class S3Inbox(S3Bucket):
 
     def fetch(self, name: str, most: int) -> bytes | None:
         """Return an object's bytes."""
+
+        def download() -> bytes:
+            with self._client.get_object(Bucket=self._name, Key=self._prefix + name)["Body"] as body:
+                data: bytes = body.read(most + 1)
+            return data
+
         with self._our_errors():
             try:
-                answer = self._client.get_object(Bucket=self._name, Key=self._prefix + name)
+                return self._send(download)
             except ClientError as error:
                 if error.response.get("Error", {}).get("Code") == "NoSuchKey":
                     return None
                 raise
-            with answer["Body"] as body:
-                data: bytes = body.read(most + 1)
-        return data
 
     def write(self, name: str, data: bytes) -> None:
         """Write an object."""
         kind = "application/json" if name.endswith(".json") else "application/octet-stream"
         with self._our_errors():
-            self._client.put_object(Bucket=self._name, Key=self._prefix + name, Body=data, ContentType=kind)
+            self._send(
+                lambda: self._client.put_object(Bucket=self._name, Key=self._prefix + name, Body=data, ContentType=kind)
+            )

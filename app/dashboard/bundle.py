@@ -80,7 +80,7 @@ def _add(deps: Deps, archive: zipfile.ZipFile, row: VariantRow) -> None:
     if keys := {kind: key for kind in kinds if (key := published_key(row, kind))}:
         for kind, key in keys.items():
             path = published_path(deps, row, kind)
-            data = path.read_bytes() if path else bucket_of(session_of(deps, row).resources).read(key)
+            data = path.read_bytes() if path else bucket_of(session_of(deps, row).resources, patient=False).read(key)
             archive.writestr(name + ENDINGS[kind], data)
     else:
         archive.write(staged_path(deps, row, "clip"), f"unsigned/{name}{ENDINGS['clip']}")

@@ -36,6 +36,7 @@ def check_bucket(place: BucketConfig, catalogue_url: str = "") -> Finding:
         access_key=place.access_key,
         secret_key=place.secret_key,
         public_url=place.public_url,
+        patient=False,
     )
     key, content = TEST_KEY.format(secrets.token_hex(8)), secrets.token_bytes(64)
     with _no_new_folders(bucket):

@@ -177,14 +177,14 @@ def _catalogue(url: str) -> Catalogue:
     return open_catalogue(url)
 
 
-def bucket_of(resources: Resources) -> Bucket:
-    """Return this process's bucket."""
+def bucket_of(resources: Resources, *, patient: bool = True) -> Bucket:
+    """Return this process's bucket; ``patient=False`` for requests that a person waits for."""
     with _opening:
-        return _bucket(resources.bucket)
+        return _bucket(resources.bucket, patient)
 
 
 @cache
-def _bucket(place: BucketConfig) -> Bucket:
+def _bucket(place: BucketConfig, patient: bool) -> Bucket:
     return open_bucket(
         place.location,
         endpoint=place.endpoint,
@@ -192,6 +192,7 @@ def _bucket(place: BucketConfig) -> Bucket:
         access_key=place.access_key,
         secret_key=place.secret_key,
         public_url=place.public_url,
+        patient=patient,
     )
 
 

@@ -136,9 +136,9 @@ def _object_of(resources: Resources, place: str) -> tuple[Bucket, str]:
     """Return the bucket and key of an object: in the media bucket, or in another one with the same credentials."""
     root = resources.bucket.location.rstrip("/") + "/"
     if not place.startswith(S3) or place.startswith(root):
-        return bucket_of(resources), place.removeprefix(root)
+        return bucket_of(resources, patient=False), place.removeprefix(root)
     name, _, key = place.removeprefix(S3).partition("/")
-    return bucket_of(replace(resources, bucket=replace(resources.bucket, location=f"{S3}{name}"))), key
+    return bucket_of(replace(resources, bucket=replace(resources.bucket, location=f"{S3}{name}")), patient=False), key
 
 
 def _bytes_of(bucket: Bucket, key: str, place: str) -> bytes:

@@ -36,7 +36,7 @@ def test_a_missing_bucket_is_named(s3_endpoint):
 
 def test_an_endpoint_that_does_not_respond_raises(tmp_path):
     endpoint = f"http://127.0.0.1:{postgres.free_port()}"
-    bucket = S3Bucket("clips", endpoint=endpoint, timeout_s=1, tries=1, **S3_KEYS)
+    bucket = S3Bucket("clips", endpoint=endpoint, timeout_s=1, pauses_s=(), **S3_KEYS)
     with pytest.raises(BucketUnreachableError, match="clips does not respond"):
         bucket.check()
 
@@ -61,12 +61,12 @@ def test_urls_are_endpoint_urls_or_public_urls(s3_endpoint):
 def test_remove_without_permission_to_list_versions_raises(s3_endpoint, s3_bucket_name, monkeypatch):
     bucket = open_bucket(f"s3://{s3_bucket_name}", endpoint=s3_endpoint, **S3_KEYS)
 
-    def denied(name: str):
+    def denied(**_: str):
         raise ClientError(
             {"Error": {"Code": "AccessDenied"}, "ResponseMetadata": {"HTTPStatusCode": 403}}, "ListObjectVersions"
         )
 
-    monkeypatch.setattr(bucket._client, "get_paginator", denied)
+    monkeypatch.setattr(bucket._client, "list_object_versions", denied)
     with pytest.raises(BucketRefusedError):
         bucket.remove("clip.mp4")
 

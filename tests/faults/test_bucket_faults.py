@@ -2,12 +2,12 @@
 
 from dataclasses import replace
 
-import botocore.retryhandler
 import proxy
 import pytest
 from audit import Findings
 from campaign_run import STOPPED, World, finish, start
 
+from adapters.bucket import s3
 from adapters.bucket.s3 import S3Bucket
 
 FAULTS = ["500", "503", "409", "reset", "lost answer", "hang", "truncated answer", "cut request"]
@@ -16,7 +16,7 @@ FAULTS = ["500", "503", "409", "reset", "lost answer", "hang", "truncated answer
 def shorten_waits() -> None:
     """Shorten the timeout to half a second, and the pauses between retries to 10 ms."""
     S3Bucket.__init__.__kwdefaults__["timeout_s"] = 0.5
-    botocore.retryhandler.delay_exponential = lambda **_: 0.01
+    vars(s3).update(QUICK_S=(0.01, 0.02), PATIENT_S=(0.05, 0.1, 0.2, 0.4))
 
 
 def behind(world: World, store: proxy.Proxy) -> World:

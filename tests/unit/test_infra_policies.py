@@ -188,7 +188,12 @@ def as_role(role: str) -> S3Bucket:
         iam.put_user_policy(UserName=role, PolicyName=name, PolicyDocument=json.dumps(policy(name)))
     keys = iam.create_access_key(UserName=role)["AccessKey"]
     return S3Bucket(
-        BUCKET, "ads", region="us-east-1", access_key=keys["AccessKeyId"], secret_key=keys["SecretAccessKey"], tries=1
+        BUCKET,
+        "ads",
+        region="us-east-1",
+        access_key=keys["AccessKeyId"],
+        secret_key=keys["SecretAccessKey"],
+        pauses_s=(),
     )
 
 
