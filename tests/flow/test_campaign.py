@@ -178,7 +178,7 @@ def test_a_lost_master_is_regenerated_and_reviewed_again(home, sheet, fake_model
 def s3_keys(monkeypatch):
     """Set the credentials of moto in the environment of the flow."""
     monkeypatch.setenv("REELMILL_BUCKET_ACCESS_KEY", "test")
-    monkeypatch.setenv("REELMILL_BUCKET_SECRET_KEY", "test")
+    monkeypatch.setenv("REELMILL_BUCKET_SECRET_KEY", "test-secret")
 
 
 def test_publishing_to_s3(home, sheet, fake_models, s3_endpoint, s3_bucket_name, s3_keys):
