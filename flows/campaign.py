@@ -4,43 +4,28 @@ import threading
 from pathlib import Path
 from typing import Any, Literal
 
-from prefect import flow, task
-from prefect.cache_policies import NO_CACHE
+from prefect import flow
 from prefect.task_runners import ThreadPoolTaskRunner
 
 from flows.prefect.artifacts import showing_progress
 from flows.registration import check_models, settings_of
 from flows.runtime.alert_delivery import delivering_alerts
-from flows.runtime.dispatch import is_transient, render_all, stopped_by_errors
+from flows.runtime.dispatch import render_all, stopped_by_errors
 from flows.runtime.fan_out import check_fan_out, pool_of
-from flows.runtime.logs import logged, prepare_logs
+from flows.runtime.logs import prepare_logs
 from flows.runtime.parameters import checked_overrides
 from flows.runtime.resources import resources_of
 from flows.runtime.run import LEFT, Run, run_of
 from flows.settings import Settings, load_settings
 from flows.steer import Action, Priority, apply_action
 from flows.submit import submit
-from tasks.deliver.deliver import deliver
+from tasks.deliver.deliver_task import deliver
 from tasks.plan.remaining import Remaining, release_dead_leases
 from tasks.runtime.cancellation import stopping
 from tasks.runtime.resources import Resources, catalogue_of
 
 ROUNDS = 3
 RUNNER: Any = ThreadPoolTaskRunner(max_workers=2)
-
-
-@task(
-    name="deliver",
-    retries=2,
-    retry_delay_seconds=[2, 15],
-    retry_condition_fn=is_transient,
-    cache_policy=NO_CACHE,
-    persist_result=False,
-)
-def send(resources: Resources, campaign_id: str, review: str, rendered: threading.Event) -> int:
-    """Sign and publish clips while others are being generated."""
-    with logged(resources, campaign_id=campaign_id):
-        return deliver(resources, campaign_id, review, rendered)
 
 
 @flow(name="campaign", persist_result=False, task_runner=RUNNER)
@@ -139,7 +124,7 @@ def work_through(settings: Settings, resources: Resources, remaining: Remaining,
     """Generate the remaining variants and deliver clips at the same time; raise the first error after both ended."""
     stopping.clear()
     rendered = threading.Event()
-    delivery = send.submit(resources, run.campaign_id, settings.review, rendered)
+    delivery = deliver.submit(resources, run.campaign_id, settings.review, rendered)
     try:
         with stopped_by_errors():
             render_all(settings, resources, remaining, run)

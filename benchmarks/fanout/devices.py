@@ -16,7 +16,7 @@ import psycopg
 
 from benchmarks.fanout import forks
 from benchmarks.harness import stubs
-from flows.runtime.resources import resources_of
+from flows.runtime.resources import here, resources_of
 from flows.settings import Settings, load_settings, prepare_prefect
 from manifests.brief import Brief
 from manifests.campaign import Campaign
@@ -168,15 +168,17 @@ def _flow(settings: Settings, number: int) -> Fan:
     from prefect import flow
     from prefect.futures import wait
 
-    from flows.runtime.dispatch import render
     from flows.runtime.runner import device_runner, options_for
+    from tasks.render.render_task import render
 
     resources = resources_of(settings)
     card = card_of(resources, "starter")
 
     def go(runner: Any, work: Sequence[Shard]) -> list[ShardReport]:
         with options_for(settings, card, resources.attempts):
-            futures = [runner.submit(render, {"resources": resources, "shard": shard}) for shard in work]
+            futures = [
+                runner.submit(render, {"resources": resources, "shard": shard, "localise": here}) for shard in work
+            ]
         wait(futures)
         return [future.result() for future in futures]
 

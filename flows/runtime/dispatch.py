@@ -6,51 +6,25 @@ from contextlib import contextmanager
 from queue import SimpleQueue
 from typing import Any
 
-from prefect import task
-from prefect.cache_policies import NO_CACHE
 from prefect.futures import PrefectFuture
 from prefect.task_runners import TaskRunner
 
 from flows.prefect import prefect_events
-from flows.runtime.logs import logged
 from flows.runtime.resources import here
 from flows.runtime.run import Run
 from flows.runtime.runner import device_runner, first_line, is_lost_worker, max_in_flight, options_for
 from flows.settings import Settings
-from manifests.errors import BrokenDeviceError, BucketError, ReelmillError
+from manifests.errors import BrokenDeviceError
 from tasks.plan.remaining import Remaining
 from tasks.plan.shard import Shard
-from tasks.render.render import ShardReport, render_shard
+from tasks.render.render import ShardReport
+from tasks.render.render_task import render
 from tasks.runtime.cancellation import stopping
-from tasks.runtime.lease_owner import current_owner
 from tasks.runtime.resources import Resources, card_of
 
 MAX_FRUITLESS = 3
 """Number of waves that may lose workers without finishing any job; then the run fails."""
 prefect_events.install()
-
-
-def is_transient(_task: Any, _run: Any, state: Any) -> bool:
-    """Return whether a task run may succeed when it is retried; bucket requests were retried by their client."""
-    error = state.result(raise_on_failure=False)
-    return isinstance(error, ReelmillError) and error.transient and not isinstance(error, BucketError)
-
-
-@task(
-    name="render shard",
-    task_run_name="render {shard.name}",
-    retries=2,
-    retry_delay_seconds=[2, 15],
-    retry_condition_fn=is_transient,
-    cache_policy=NO_CACHE,
-    persist_result=False,
-)
-def render(resources: Resources, shard: Shard) -> ShardReport:
-    """Generate and score one shard on a device."""
-    with logged(
-        resources, campaign_id=shard.campaign_id, shard=shard.name, run_id=shard.run_id, worker=current_owner()
-    ):
-        return render_shard(here(resources), shard)
 
 
 def render_all(settings: Settings, resources: Resources, remaining: Remaining, run: Run) -> None:
@@ -123,7 +97,7 @@ class Wave:
 
     def _submit(self, shard: Shard) -> None:
         with options_for(self._settings, self._cards[shard.card], self._resources.attempts):
-            future = self._runner.submit(render, {"resources": self._resources, "shard": shard})
+            future = self._runner.submit(render, {"resources": self._resources, "shard": shard, "localise": here})
         self._pending += 1
         future.add_done_callback(self._ended.put)
 

@@ -3,19 +3,17 @@
 import json
 import logging
 import sys
-import traceback
-from collections.abc import Callable, Iterable, Iterator
-from contextlib import contextmanager
+from collections.abc import Iterable, Iterator
 from datetime import UTC, datetime
 from typing import Any
-from urllib.parse import unquote, urlsplit
+from urllib.parse import urlsplit
 
 from pydantic import SecretStr
 
 from flows.settings import Settings
-from tasks.runtime.log_context import FIELDS, current_scope, scope
+from tasks.runtime.log_context import FIELDS
+from tasks.runtime.redacted_logs import passwords, redact_records
 from tasks.runtime.redaction import redact
-from tasks.runtime.resources import Resources
 
 TEXT = "%(asctime)s %(levelname)s %(name)s: %(message)s"
 OURS = ("adapters", "app", "flows", "models", "tasks")
@@ -42,41 +40,15 @@ def prepare_logs(settings: Settings) -> None:
         _handle_root(ScopedText(TEXT))
 
 
-@contextmanager
-def logged(resources: Resources, **fields: str) -> Iterator[None]:
-    """Add fields to log records of the block and redact secrets of the resources; Ray workers load no settings."""
-    redact.learn(secrets_of_resources(resources))
-    redact_records()
-    with scope(**fields):
-        yield
-
-
 def secrets_of(settings: Settings) -> Iterable[str]:
     """Yield the secrets of the settings, and parts of them that may appear separately in messages."""
     for name in type(settings).model_fields:
         value = getattr(settings, name)
         if isinstance(value, SecretStr):
             yield value.get_secret_value()
-    yield from _passwords(settings.catalogue_url)
+    yield from passwords(settings.catalogue_url)
     if settings.alert_webhook:
         yield from _secret_path(settings.alert_webhook.get_secret_value())
-
-
-def secrets_of_resources(resources: Resources) -> Iterable[str]:
-    """Yield the secrets of the resources."""
-    yield from filter(None, (resources.bucket.access_key, resources.bucket.secret_key))
-    yield from _passwords(resources.catalogue_url)
-    if resources.prompt_key:
-        yield resources.prompt_key.hex()
-
-
-def _passwords(url: str) -> Iterator[str]:
-    try:
-        password = urlsplit(url).password
-    except ValueError:
-        return
-    if password:
-        yield from {password, unquote(password)}
 
 
 def _secret_path(url: str) -> Iterator[str]:
@@ -91,39 +63,6 @@ def _secret_path(url: str) -> Iterator[str]:
         yield last
     if parts.query:
         yield parts.query
-
-
-def redact_records() -> None:
-    """Redact secrets in every log record of this process when it is created, for all loggers and handlers."""
-    factory = logging.getLogRecordFactory()
-    if not isinstance(factory, _RedactingFactory):
-        logging.setLogRecordFactory(_RedactingFactory(factory))
-
-
-class _RedactingFactory:
-    """Creates log records with redacted message and traceback, and with the current scope.
-
-    Filters would have to be added to every handler, including those of Prefect, which change.
-    """
-
-    def __init__(self, factory: Callable[..., logging.LogRecord]) -> None:
-        self._factory = factory
-
-    def __call__(self, *args: Any, **kwargs: Any) -> logging.LogRecord:
-        record = self._factory(*args, **kwargs)
-        try:
-            message = record.getMessage()
-        except Exception:  # noqa: BLE001 - logging would print both unformatted
-            message = f"{record.msg!r} {record.args!r}"
-        record.msg, record.args = redact(message), ()
-        if record.exc_info and record.exc_info[0]:
-            # Handlers that format exc_info themselves, such as Prefect's JSON handler, would not redact it.
-            record.exc_text = redact("".join(traceback.format_exception(*record.exc_info)).rstrip("\n"))
-            record.exc_info = None
-        if record.stack_info:
-            record.stack_info = redact(record.stack_info)
-        record.scope = dict(current_scope())
-        return record
 
 
 class ScopedText(logging.Formatter):

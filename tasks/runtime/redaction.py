@@ -81,4 +81,4 @@ def _forms(secret: str) -> set[str]:
 
 
 redact = Redaction()
-"""The redaction of this process; flows.runtime.logs adds the secrets of the settings."""
+"""The redaction of this process; ``prepare_logs`` and ``logged`` add the secrets of settings and resources."""

@@ -10,10 +10,11 @@ from contextvars import copy_context
 import pytest
 
 from flows.runtime import logs
-from flows.runtime.logs import JsonLines, ScopedText, logged, prepare_logs, secrets_of
+from flows.runtime.logs import JsonLines, ScopedText, prepare_logs, secrets_of
 from flows.runtime.resources import resources_of
 from flows.settings import Settings
 from tasks.runtime.log_context import scope
+from tasks.runtime.redacted_logs import logged, redact_records
 
 HOOK = "https://chat.example/in/T000/B000/hookSecret0"
 CANARIES = ("bucketSecret0", "catalogueSecret0", "oidcSecret0", "hookSecret0", "metricsSecret0000")
@@ -132,7 +133,7 @@ def test_a_worker_redacts_the_secrets_of_its_resources(settings, caplog):
 
 
 def test_plain_text_ends_with_the_scope(settings):
-    logs.redact_records()
+    redact_records()
     with scope(variant_id="0f"):
         record = logging.getLogRecordFactory()("tasks.a", logging.WARNING, "a.py", 1, "odd %s", ("clip",), None)
     assert ScopedText("%(name)s: %(message)s").format(record) == "tasks.a: odd clip [variant_id=0f]"
@@ -154,7 +155,7 @@ def test_the_traceback_of_an_external_record_is_redacted(settings):
 
 
 def test_a_scope_applies_to_threads_with_its_context_and_ends_with_its_block(caplog):
-    logs.redact_records()
+    redact_records()
 
     def work() -> None:
         logging.getLogger("tasks.x").warning("in a thread")
