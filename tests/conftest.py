@@ -2,9 +2,11 @@
 
 import logging
 import os
+import shutil
 import signal
 import sqlite3
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from pathlib import Path
 
 import pytest
 import s3_server
@@ -105,3 +107,17 @@ def s3_endpoint() -> Iterator[str]:
 def s3_bucket_name(s3_endpoint: str) -> str:
     """The name of an empty S3 bucket."""
     return s3_server.new_bucket(s3_endpoint)
+
+
+@pytest.fixture(scope="session")
+def prefect_home(pytestconfig: pytest.Config) -> Callable[[Path], Path]:
+    """Return a function that prepares a home in which Prefect's server starts without creating its tables."""
+
+    def prepare(home: Path) -> Path:
+        from prefect_database import migrated_database
+
+        (home / "prefect").mkdir(parents=True)
+        shutil.copy(migrated_database(pytestconfig.cache), home / "prefect" / "prefect.db")
+        return home
+
+    return prepare

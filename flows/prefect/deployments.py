@@ -26,7 +26,7 @@ from adapters.child_python import PYTHON, isolated_environment
 from flows import watch
 from flows.campaign import campaign
 from flows.prefect.crash_automation import install_crash_automation
-from flows.prefect.schedules import check_stock_run, cron
+from flows.prefect.schedules import check_schedules, cron
 from flows.prefect.server_health import answers, health_of, without_password
 from flows.prefect.stale_flow_runs import crash_stale_runs
 from flows.runtime.alert_delivery import await_last_alerts, delivering_alerts
@@ -72,7 +72,7 @@ def local_deployments(settings: Settings) -> list[RunnerDeployment]:
     Raises:
         SettingsError: a cron expression, the time zone or a setting of the nightly run is invalid.
     """
-    if settings.stock and (unavailable := check_stock_run(settings)):
+    if unavailable := check_schedules(settings):
         print(f"The stock sheet could not be checked: {unavailable}", file=sys.stderr, flush=True)
     return [
         _deployment(campaign, limit=CAMPAIGNS, strategy=ConcurrencyLimitStrategy.ENQUEUE),

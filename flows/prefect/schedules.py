@@ -35,6 +35,22 @@ def cron(settings: Settings, name: str) -> "CronSchedule":
         ) from None
 
 
+def check_schedules(settings: Settings) -> str:
+    """Check the schedules of one machine, and that a nightly run can start.
+
+    Returns:
+        Why the stock sheet could not be read at the moment; empty if it could, or if there is none.
+
+    Raises:
+        SettingsError: a person has to correct the settings or the sheet.
+    """
+    cron(settings, "sweep_cron")
+    if not settings.stock:
+        return ""
+    cron(settings, "stock_cron")
+    return check_stock_run(settings)
+
+
 def check_stock_run(settings: Settings) -> str:
     """Check that a nightly run can start: its end, its budget and its sheet.
 

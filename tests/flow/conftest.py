@@ -1,30 +1,41 @@
 """One Prefect server for all flow tests, and a separate home for each test."""
 
 import os
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
 from fake_scorer import FakeScorer
 
 from flows import registration
+from flows.prefect import embedded_server
 from flows.settings import prepare_prefect
 from models.fake import FakeGenerator
 from tasks.runtime import resources as resources
 
 
 @pytest.fixture(scope="session")
-def prefect_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
-    """Start Prefect's test harness once; it takes twelve seconds."""
-    prepare_prefect(tmp_path_factory.mktemp("prefect"))
-    from prefect.testing.utilities import prefect_test_harness
+def prefect_server(tmp_path_factory: pytest.TempPathFactory, prefect_home: Callable[[Path], Path]) -> Iterator[None]:
+    """Start a Prefect server, and make it the server of this process."""
+    folder = prefect_home(tmp_path_factory.mktemp("prefect") / "home")
+    prepare_prefect(folder)
+    with embedded_server.prefect_server(folder):
+        from prefect.settings import PREFECT_API_URL, temporary_settings
 
-    with prefect_test_harness(server_startup_timeout=180):
-        from prefect.settings import PREFECT_API_URL
+        with temporary_settings({PREFECT_API_URL: os.environ["PREFECT_API_URL"]}):
+            yield
+            _send_logs_and_events()
 
-        os.environ["PREFECT_API_URL"] = PREFECT_API_URL.value()
-        yield
-        del os.environ["PREFECT_API_URL"]
+
+def _send_logs_and_events() -> None:
+    """Send what Prefect's background threads have queued, while the server still runs."""
+    from prefect.events.worker import EventsWorker
+    from prefect.logging.handlers import APILogWorker
+
+    with suppress(RuntimeError):  # the worker was not started
+        APILogWorker.instance().drain()
+    EventsWorker.drain_all()
 
 
 @pytest.fixture

@@ -6,6 +6,7 @@ import shlex
 import shutil
 import subprocess
 import sys
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -36,7 +37,8 @@ def call(command: str, folder: Path) -> subprocess.CompletedProcess[str]:
 
 
 @pytest.mark.timeout(900)
-def test_the_commands_of_the_readme_run(tmp_path):
+def test_the_commands_of_the_readme_run(tmp_path: Path, prefect_home: Callable[[Path], Path]):
+    prefect_home(tmp_path / "home")
     shutil.copytree(ROOT / "examples", tmp_path / "examples")
     assert len(commands()) >= 10
     for command in commands():

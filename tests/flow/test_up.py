@@ -138,10 +138,10 @@ def awaited(found: Callable[[], Any], seconds: float) -> bool:
 
 
 @pytest.fixture(scope="module")
-def up(tmp_path_factory) -> Iterator[Up]:
+def up(tmp_path_factory: pytest.TempPathFactory, prefect_home: Callable[[Path], Path]) -> Iterator[Up]:
     folder = tmp_path_factory.mktemp("up")
     (folder / "in").mkdir()
-    running = Up(folder / "home", folder / "in", sweep_cron="* * * * *")
+    running = Up(prefect_home(folder / "home"), folder / "in", sweep_cron="* * * * *")
     yield running
     with suppress(psutil.NoSuchProcess):
         running.everyone()

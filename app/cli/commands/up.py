@@ -19,6 +19,7 @@ from app.cli.watched_line import watched_line
 from app.session import Session
 from app.supervise.reaper import keep
 from app.supervise.supervisor import Program, Supervisor
+from flows.prefect.schedules import check_schedules
 from flows.prefect.server_health import health_of, without_password
 from flows.settings import prepare_prefect
 from manifests.errors import ReelmillError
@@ -50,6 +51,7 @@ def up(
     session = Session.open()
     home = session.settings.home
     with _only_one(home):
+        check_schedules(session.settings)
         check_port(port, "--port")
         server = os.environ.get("PREFECT_API_URL", "")
         if not server:
