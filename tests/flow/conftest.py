@@ -2,7 +2,7 @@
 
 import os
 from collections.abc import Callable, Iterator
-from contextlib import suppress
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 import pytest
@@ -17,19 +17,39 @@ from tasks.runtime import resources as resources
 
 @pytest.fixture(scope="session")
 def prefect_server(tmp_path_factory: pytest.TempPathFactory, prefect_home: Callable[[Path], Path]) -> Iterator[None]:
-    """Start a Prefect server, and make it the server of this process."""
-    folder = prefect_home(tmp_path_factory.mktemp("prefect") / "home")
+    """Start the Prefect server of commands, and make it the server of this process."""
+    with _served(prefect_home(tmp_path_factory.mktemp("prefect") / "home")):
+        yield
+
+
+@pytest.fixture(scope="module")
+def full_prefect_server(
+    tmp_path_factory: pytest.TempPathFactory, prefect_home: Callable[[Path], Path]
+) -> Iterator[None]:
+    """Start a Prefect server with schedules, automations and stored events, as `reelmill up` does."""
+    with pytest.MonkeyPatch.context() as environment:
+        for name in embedded_server.DEFAULTS:
+            environment.setenv(name, "true")
+        for name in ("PREFECT_API_URL", "PREFECT_HOME"):  # those of the other server
+            environment.delenv(name, raising=False)
+        with _served(prefect_home(tmp_path_factory.mktemp("prefect") / "home")):
+            yield
+
+
+@contextmanager
+def _served(folder: Path) -> Iterator[None]:
     prepare_prefect(folder)
     with embedded_server.prefect_server(folder):
         from prefect.settings import PREFECT_API_URL, temporary_settings
 
         with temporary_settings({PREFECT_API_URL: os.environ["PREFECT_API_URL"]}):
+            _send_logs_and_events()  # new background threads connect to this server
             yield
             _send_logs_and_events()
 
 
 def _send_logs_and_events() -> None:
-    """Send what Prefect's background threads have queued, while the server still runs."""
+    """Send what Prefect's background threads have queued, and end them."""
     from prefect.events.worker import EventsWorker
     from prefect.logging.handlers import APILogWorker
 

@@ -42,7 +42,7 @@ FLOWS = ("campaign", "steer", "stock", "sweep", "watch")
 
 
 @pytest.fixture(scope="module")
-def deployed(prefect_server, tmp_path_factory) -> dict[str, Any]:
+def deployed(full_prefect_server, tmp_path_factory) -> dict[str, Any]:
     """The deployments on the server after `python -m flows.prefect.deployments --deploy`."""
     environment = {name: value for name, value in os.environ.items() if not name.startswith("REELMILL_")}
     environment |= {
@@ -271,7 +271,7 @@ def beat(run: Any) -> None:
     engine._emit_flow_run_heartbeat()
 
 
-def test_a_single_machine_serves_the_deployments_of_its_settings(prefect_server, home: Path):
+def test_a_single_machine_serves_the_deployments_of_its_settings(full_prefect_server, home: Path):
     bare = {each.name: each for each in deployments.local_deployments(load_settings())}
     assert {name: len(each.schedules) for name, each in bare.items()} == {
         "campaign": 0,
@@ -299,7 +299,7 @@ def test_a_single_machine_serves_the_deployments_of_its_settings(prefect_server,
         ({"timezone": "Mars/Olympus"}, "Unknown time zone 'Mars/Olympus'. Set REELMILL_TIMEZONE"),
     ],
 )
-def test_a_wrong_schedule_is_refused(prefect_server, home: Path, wrong: dict[str, str], said: str):
+def test_a_wrong_schedule_is_refused(full_prefect_server, home: Path, wrong: dict[str, str], said: str):
     with pytest.raises(SettingsError, match=said):
         deployments.local_deployments(load_settings(**wrong))
 
@@ -314,13 +314,13 @@ def test_a_wrong_schedule_is_refused(prefect_server, home: Path, wrong: dict[str
     ],
 )
 def test_a_nightly_run_that_cannot_start_is_refused_in_advance(
-    prefect_server, home: Path, wrong: dict[str, Any], said: str
+    full_prefect_server, home: Path, wrong: dict[str, Any], said: str
 ):
     with pytest.raises(SettingsError, match=said):
         deployments.local_deployments(load_settings(**{"stock": str(REPO / "examples" / "stock.csv"), **wrong}))
 
 
-def test_an_unreachable_stock_sheet_does_not_stop_the_deployments(prefect_server, home: Path, capsys):
+def test_an_unreachable_stock_sheet_does_not_stop_the_deployments(full_prefect_server, home: Path, capsys):
     deployments.local_deployments(
         load_settings(
             stock="s3://sheets/stock.csv",

@@ -160,7 +160,7 @@ def test_a_clip_signed_under_other_terms_is_signed_again(home, sheet, cards, fak
 
     monkeypatch.setattr(deliver, name, refuse)
     flows = importlib.import_module("flows.campaign")
-    monkeypatch.setattr(flows, "send", flows.send.with_options(retries=0))
+    monkeypatch.setattr(flows, "deliver", flows.deliver.with_options(retries=0))
     assert reelmill(capsys, "run", sheet).code == 1
     monkeypatch.setattr(deliver, name, upload)
     card = json.loads((cards / "svd.json").read_text())

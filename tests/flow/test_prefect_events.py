@@ -23,7 +23,7 @@ from manifests.errors import CatalogueUnreachableError
 from tasks.alerts import alerts
 from tasks.runtime.resources import catalogue_of
 
-pytestmark = pytest.mark.usefixtures("prefect_server")
+pytestmark = pytest.mark.usefixtures("full_prefect_server")
 LONG_S = 120.0
 
 
