@@ -1,9 +1,10 @@
 """Shipped cards of models that are too large for a test, with tiny random weights of the same classes."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Any
 
+import pytest
 import tiny_families
 import tiny_image_families
 import tiny_weights
@@ -38,6 +39,18 @@ FOLDERS: dict[str, Callable[[], Path]] = {
     "wan2.2-ti2v-5b": tiny_families.wan22_5b_folder,
     "wan2.2-ti2v-5b-i2v": tiny_families.wan22_5b_folder,
 }
+
+
+def cards_with_slow_repeats(names: Iterable[str]) -> list[Any]:
+    """Return names of cards as parameters; only the first card of each pipeline class runs in `make test`."""
+    cards, seen, parameters = load_cards(), set(), []
+    for name in names:
+        pipeline = cards[name].pipeline
+        parameters.append(pytest.param(name, marks=pytest.mark.slow if pipeline in seen else ()))
+        seen.add(pipeline)
+    return parameters
+
+
 """By card: the folder of tiny weights with the same compression of space and time as the real weights."""
 
 

@@ -262,6 +262,7 @@ def test_sqlite_is_set_up_to_survive_a_power_cut(durable_sqlite, sqlite_url: str
     }
 
 
+@pytest.mark.slow
 def test_ten_thousand_durable_verdicts_take_seconds(catalogue: Catalogue):
     ids = samples.filled(catalogue, 10_000)
     started = time.perf_counter()

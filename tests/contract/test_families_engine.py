@@ -5,7 +5,7 @@ from typing import NamedTuple
 
 import numpy as np
 import pytest
-from tiny_cards import FOLDERS, tiny_card, variant_of
+from tiny_cards import FOLDERS, cards_with_slow_repeats, tiny_card, variant_of
 
 from manifests.variant import Variant
 from models.card import ModelCard
@@ -14,7 +14,14 @@ from models.protocols import Generated
 from models.registry import load_cards, open_generator
 
 CARDS = load_cards()
-SPEEDS = [(name, profile) for name in FOLDERS for profile in CARDS[name].profiles if profile != "exact"]
+QUICK = ("cogvideox-2b", "ltx-video")
+"""Their profiles use three kinds of step caches; tests/unit/test_tuning.py covers each kind."""
+SPEEDS = [
+    pytest.param(name, profile, marks=() if name in QUICK else pytest.mark.slow)
+    for name in FOLDERS
+    for profile in CARDS[name].profiles
+    if profile != "exact"
+]
 STEPS = {"HunyuanVideo15Pipeline": 12, "HunyuanVideo15ImageToVideoPipeline": 12, "MochiPipeline": 12}
 """Step caches of these pipelines take effect only after many steps."""
 COLOURS = {"red": (255, 0, 0), "green": (0, 255, 0)}
@@ -56,7 +63,7 @@ class Case(NamedTuple):
     frames: np.ndarray
 
 
-@pytest.fixture(scope="module", params=FOLDERS)
+@pytest.fixture(scope="module", params=cards_with_slow_repeats(FOLDERS))
 def case(request: pytest.FixtureRequest) -> Iterator[Case]:
     card = tiny_card(request.param)
     generator, variant = opened(card), variant_of(card)

@@ -120,7 +120,7 @@ def servers(
     )
 
 
-@pytest.fixture(params=["one_machine", "servers"])
+@pytest.fixture(params=["one_machine", pytest.param("servers", marks=pytest.mark.slow)])
 def drill(request: pytest.FixtureRequest) -> Drill:
     """Each of the two installations."""
     return request.getfixturevalue(request.param)

@@ -218,6 +218,7 @@ def test_stale_runs_are_ended_and_waiting_or_ended_runs_are_kept(deployed):
     }
 
 
+@pytest.mark.slow
 def test_a_run_without_heartbeats_is_marked_as_crashed(deployed):
     """Real heartbeats come every 30 s, so the test sends the same events itself and the server waits a shorter time."""
     with get_client(sync_client=True) as client:

@@ -6,11 +6,14 @@ import sys
 import time
 from pathlib import Path
 
+import pytest
+
 PROGRAM = Path(sys.executable).with_name("reelmill")
 MOST_SECONDS = 30
 MOST_KILOBYTES = 1_500_000
 
 
+@pytest.mark.slow
 def test_plan_of_a_million(home, tmp_path):
     sheet, answer = tmp_path / "million.csv", tmp_path / "answer.json"
     axis = "|".join(f"number {n}" for n in range(100))

@@ -198,6 +198,7 @@ def test_a_dropped_sheet_becomes_published_clips(up: Up):
     assert awaited(lambda: up.catalogue.progress.tally(answer["campaign"]).get("published", 0) == 2, 180), up.text
 
 
+@pytest.mark.slow
 def test_an_arrival_event_starts_the_watch_flow_at_once(up: Up, monkeypatch):
     monkeypatch.setenv("PREFECT_API_URL", f"http://127.0.0.1:{up.prefect_port}/api")
     monkeypatch.setenv("PREFECT_API_AUTH_STRING", (up.home / "prefect.password").read_text())
@@ -205,6 +206,7 @@ def test_an_arrival_event_starts_the_watch_flow_at_once(up: Up, monkeypatch):
     assert up.says(r"Beginning flow run '[\w-]+' for flow 'watch'", 60), up.text
 
 
+@pytest.mark.slow
 def test_a_scheduled_flow_runs(up: Up):
     assert up.says(r"Beginning flow run '[\w-]+' for flow 'sweep'", 150), up.text
 
@@ -213,8 +215,8 @@ def test_a_scheduled_flow_runs(up: Up):
     ("words", "name"),
     [
         ("app.cli.main review", "dashboard"),
-        ("flows.watch", "watcher"),
-        ("flows.prefect.deployments", "schedules"),
+        pytest.param("flows.watch", "watcher", marks=pytest.mark.slow),
+        pytest.param("flows.prefect.deployments", "schedules", marks=pytest.mark.slow),
         ("prefect server start", "prefect"),
     ],
 )

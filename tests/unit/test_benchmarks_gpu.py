@@ -80,6 +80,7 @@ def test_another_seed_of_the_plain_pipeline_is_detected(monkeypatch):
     assert not result.met
 
 
+@pytest.mark.slow
 def test_a_night():
     result = gpu.measure_night(replace(TINY, guidance=1.0, few_steps=True, clips_a_prompt=2, plain_clips=2))
     assert_well_formed(result)

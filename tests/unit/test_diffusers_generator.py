@@ -153,6 +153,7 @@ def test_weights_stored_in_half_precision_run_in_single_on_a_cpu(generator):
     assert {weight.dtype for weight in generator.pipeline.transformer.parameters()} == {torch.float32}
 
 
+@pytest.mark.slow
 def test_libraries_print_nothing():
     code = (
         "import sys; sys.path[:0] = ['..', '.']; import tiny_weights\n"

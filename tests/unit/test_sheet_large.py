@@ -46,6 +46,7 @@ def test_a_hundred_thousand_rows_are_read_and_checked_in_seconds(tmp_path, name)
     assert (len(checked.briefs), checked.problems, checked.warnings) == (100_000, (), ())
 
 
+@pytest.mark.slow
 def test_one_row_more_is_too_many_in_a_workbook(tmp_path):
     book = Workbook(write_only=True)
     tab = book.create_sheet("Campaign")
