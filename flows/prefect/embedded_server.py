@@ -62,12 +62,22 @@ def prefect_server(home: Path) -> Iterator[None]:
     try:
         _await(process, f"http://127.0.0.1:{port}/api", log)
         os.environ["PREFECT_API_URL"] = f"http://127.0.0.1:{port}/api"
-        yield
+        with _no_heartbeats():
+            yield
     finally:
         os.environ.pop("PREFECT_API_URL", None)
         with suppress(ProcessLookupError):
             os.killpg(process.pid, signal.SIGKILL)
         process.wait()
+
+
+@contextmanager
+def _no_heartbeats() -> Iterator[None]:
+    """Run flows without Prefect's heartbeats: their thread delays the end of a flow run by up to a second."""
+    from prefect.settings import PREFECT_FLOWS_HEARTBEAT_FREQUENCY, temporary_settings  # after PREFECT_API_URL is set
+
+    with temporary_settings({PREFECT_FLOWS_HEARTBEAT_FREQUENCY: None}):
+        yield
 
 
 def _await(process: subprocess.Popen[bytes], url: str, log: Path) -> None:
