@@ -35,6 +35,22 @@ LIMITS: dict[str, Limit] = {
 }
 
 
+REASON_LABELS: Mapping[str, str] = {
+    "adherence": "does not match the prompt",
+    "rank": "matches another prompt better",
+    "unscored": "could not be scored",
+    "generation": "generation failed",
+    "nan": "invalid pixels",
+    "black": "black picture",
+    "flat": "single flat colour",
+    "frozen": "no movement",
+    "flicker": "flickering brightness",
+    "wrong size": "wrong frame size",
+    "wrong duration": "wrong duration",
+}
+"""Codes of the reasons why clips fail, with the words that pages show for them."""
+
+
 @dataclass(frozen=True, slots=True)
 class Gate:
     """Thresholds that a clip must meet to pass.

@@ -69,7 +69,10 @@ def test_all_facts_of_a_clip_are_shown(open_page, served):
         "threshold 0.990",
         "it does not match the prompt well enough",
         "temporal flickering",
-        "rank among",
+        "match rank among the campaign's prompts",
+        "movement between frames",
+        "contrast",
+        "invalid pixels",
         "guidance scale",
         row.variant_id,
         "starter-openclip@",
@@ -145,7 +148,7 @@ def test_a_clip_is_approved_signed_published_and_withdrawn(open_page, served, si
     download.value.save_as(clip)
     assert hashlib.sha256(clip.read_bytes()).hexdigest() == row.signed.sha256
     assert verify(clip).state == "valid"
-    for name in ("Poster", "Sidecar (.c2pa)", "Record (JSON)"):
+    for name in ("Poster", "Credential file (.c2pa)", "Record (JSON)"):
         with page.expect_download() as download:
             page.get_by_role("link", name=name).click()
         assert download.value.path().stat().st_size > 100
@@ -169,7 +172,9 @@ def test_a_regenerated_clip_is_generated_and_names_its_parent(open_page, served)
     parent = rows(served.home, states=("failed",))[0]
     page = open_page(f"/clips/{parent.variant_id}")
     page.keyboard.press("g")
-    page.get_by_label("New prompt, same seed").fill("a red cup zooming in on a blue background")
+    expect(page.get_by_label("Same prompt, new seed")).to_be_checked()
+    page.get_by_label("Text of the new prompt").fill("a red cup zooming in on a blue background")
+    expect(page.get_by_label("New prompt", exact=True)).to_be_checked()
     page.locator("#reroll").get_by_role("button", name="Regenerate").click()
     expect(page.locator("#notices")).to_contain_text("Regenerating 1 clip:")
     page.locator("#notices a").first.click()

@@ -30,6 +30,10 @@ def press(client, button: str, **fields: str):
 
 def test_a_reviewer_pauses_and_resumes(session, resumed):
     client = client_of(session, "reviewer")
+    page = client.get(f"/campaigns/{SPRING}").text
+    assert ">Pause campaign<" in page
+    assert ">Continue generating<" in page
+    assert ">Resume campaign<" not in page
     assert press(client, "pause", reason=" too dark ").status_code == 303
     assert session.catalogue.campaigns.get(SPRING).stood == {"actor": "person:reviewer", "reason": "too dark"}
     shown = client.get(f"/campaigns/{SPRING}/status").text
@@ -38,6 +42,7 @@ def test_a_reviewer_pauses_and_resumes(session, resumed):
     page = client.get(f"/campaigns/{SPRING}").text
     assert "/pause" not in page
     assert ">Resume campaign<" in page
+    assert ">Continue generating<" not in page
     assert press(client, "work", what="resume").status_code == 303
     assert (session.catalogue.steering.standing(SPRING), resumed) == ("active", [SPRING])
     told = [(entry.actor, entry.action) for entry in session.catalogue.audit.entries() if entry.subject == SPRING]

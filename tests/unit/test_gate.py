@@ -2,7 +2,7 @@
 
 import pytest
 
-from manifests.gate import LIMITS, Gate
+from manifests.gate import LIMITS, REASON_LABELS, Gate
 from manifests.score import Score
 
 GOOD = {
@@ -44,6 +44,12 @@ def test_each_technical_reason(checks, code):
     verdict = Gate(0.25).judge(score(**checks))
     assert codes(verdict) == [code]
     assert not verdict.passed
+
+
+def test_each_code_has_words():
+    assert {"adherence", "rank", "unscored", "generation", *(limit.code for limit in LIMITS.values())} == set(
+        REASON_LABELS
+    )
 
 
 def test_all_reasons_are_returned_at_once():

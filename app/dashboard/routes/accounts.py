@@ -93,8 +93,9 @@ def add_share(
 ) -> HTMLResponse:
     """Create a share link to one campaign and show it once."""
     secret = deps.catalogue.share_links.add(campaign, person.actor, _days(days) * DAY_S)
+    name = deps.catalogue.campaigns.get(campaign).name
     base = deps.session.settings.review_url.rstrip("/") or str(request.base_url).rstrip("/")
-    return _people_page(request, deps, secret=f"{base}/share/{secret}", secret_of=f"Share link to {campaign}")
+    return _people_page(request, deps, secret=f"{base}/share/{secret}", secret_of=f"Share link to {name}")
 
 
 @router.post("/people/shares/drop")
@@ -112,13 +113,15 @@ def _days(days: int) -> int:
 
 def _people_page(request: Request, deps: Deps, secret: str = "", secret_of: str = "") -> HTMLResponse:
     catalogue = deps.catalogue
+    campaigns = catalogue.campaigns.all()
     return page(
         request,
         "people.html",
         accounts=catalogue.accounts.all(),
         tokens=catalogue.tokens.all(),
         shares=catalogue.share_links.all(),
-        campaigns=catalogue.campaigns.all(),
+        campaigns=campaigns,
+        names={row.campaign_id: row.name for row in campaigns},
         roles=ROLES,
         secret=secret,
         secret_of=secret_of,

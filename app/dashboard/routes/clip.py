@@ -35,10 +35,25 @@ EMPTY: tuple[object, ...] = ("", ())
 CLIP_FACTS = ("size", "device_seconds", "draft_seconds", "rung")
 
 
+CHECK_LABELS = {
+    "nan_share": "invalid pixels",
+    "luma_mean": "brightness",
+    "luma_spread": "contrast",
+    "frame_difference": "movement between frames",
+}
+"""Words for measurements whose names are technical terms."""
+
+
 class CheckRow(NamedTuple):
-    """A technical measurement, its limits, and whether it is within them."""
+    """A technical measurement, its limits, and whether it is within them.
+
+    Attributes:
+        name: as in the API.
+        label: as on the page.
+    """
 
     name: str
+    label: str
     value: float
     bounds: str
     ok: bool
@@ -151,7 +166,13 @@ def checks_of(row: VariantRow) -> list[CheckRow]:
     """Return every technical measurement with its limits."""
     checks = row.score.checks if row.score else {}
     return [
-        CheckRow(name.replace("_", " "), value, _bounds(name), not (name in LIMITS and LIMITS[name].broken_by(value)))
+        CheckRow(
+            name=name.replace("_", " "),
+            label=CHECK_LABELS.get(name, name.replace("_", " ")),
+            value=value,
+            bounds=_bounds(name),
+            ok=not (name in LIMITS and LIMITS[name].broken_by(value)),
+        )
         for name, value in checks.items()
     ]
 

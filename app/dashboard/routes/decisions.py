@@ -119,7 +119,6 @@ def bulk(
         codes=REVIEW_CODES,
         total=deps.count(clip_filter) if may else Count(0),
         most=MAX_AT_ONCE,
-        may=DECIDABLE[outcome],
     )
 
 

@@ -12,11 +12,11 @@ from app.dashboard.deps import Deps, PageDeps
 from app.dashboard.filters import GalleryQuery, PageQuery, parse_query
 from app.dashboard.templating import page
 from manifests.errors import ReelmillError
-from manifests.gate import LIMITS
+from manifests.gate import REASON_LABELS
 from manifests.states import State
 
 router = APIRouter()
-GATE_CODES = ("adherence", "rank", "unscored", "generation", *(limit.code for limit in LIMITS.values()))
+GATE_CODES = tuple(REASON_LABELS)
 ORDER_NAMES = {"score": "highest score", "-score": "lowest score", "newest": "newest first", "oldest": "oldest first"}
 LONGEST_NAME = 60
 

@@ -128,7 +128,7 @@ def run(
     options = ["--review", review, *(["--accept-good-rows"] if intake.checked.problems else [])]
     if sample.strip():
         if not (sample.strip().isdecimal() and 1 <= int(sample) <= 1_000_000):
-            raise ReelmillError(f"The sample size {sample!r} is invalid. Enter a whole number from 1 to 1,000,000.")
+            raise ReelmillError(f"The number of clips {sample!r} is invalid. Enter a whole number from 1 to 1,000,000.")
         options += ["--sample", str(int(sample))]
     campaign_id = intake.campaign.campaign_id
     deps.jobs.run(campaign_id, intake.table.path, *options)

@@ -82,8 +82,8 @@ export function ask(name, cards, sent = () => {}, campaign = null) {
   const words = form.elements.prompt;
   if (words) {
     words.value = cards[0]?.dataset.prompt ?? "";
-    words.closest("label").hidden = cards.length > 1;
-    words.oninput = () => { form.elements.same.checked = false; };
+    words.closest(".one").hidden = cards.length > 1;
+    words.oninput = () => { form.querySelector("[name=same][value='']").checked = true; };
   }
   form.onsubmit = (event) => {
     if (event.submitter?.formMethod === "dialog" || form.method === "dialog") return;

@@ -30,7 +30,7 @@ function show() {
   const total = (map) => [...map.values()].reduce((sum, each) => sum + each.pass, 0);
   const now = total(passing((brief) => data.own[brief] ?? data.now)), then = total(briefs), left = minutes(briefs);
   const wanted = Object.keys(data.wants).length
-    ? left === null ? ". The time to reach the target is unknown, because no clip of at least one brief would pass"
+    ? left === null ? ". For at least one brief, no clip would pass at this threshold, so the remaining time is unknown"
       : left === 0 ? ". All briefs reach their target" : `. About ${left.toFixed(1)} more device-minutes are needed to reach the target`
     : "";
   preview.textContent = `${then.toLocaleString("en")} ${then === 1 ? "clip" : "clips"} would pass at ${threshold.toFixed(3)} (${now.toLocaleString("en")} pass now)${wanted}.`;
