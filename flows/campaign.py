@@ -69,11 +69,11 @@ def campaign(
     campaign_id = catalogue.campaigns.get(campaign_id).campaign_id
     apply_action(catalogue, campaign_id, action, priority)
     if action not in ("pause", "cancel"):
-        finish(chosen, resources, campaign_id, until=until, budget_s=budget_s)
+        run_campaign(chosen, resources, campaign_id, until=until, budget_s=budget_s)
     return campaign_id
 
 
-def finish(
+def run_campaign(
     settings: Settings,
     resources: Resources,
     campaign_id: str,

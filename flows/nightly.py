@@ -122,7 +122,7 @@ def budget_left_s(resources: Resources, run: NightRun) -> float | None:
 def final_report(resources: Resources, run: NightRun, ended: str, why: str = "") -> NightReport:
     """Return the report after the run; if all chosen combinations are finished, its outcome is ``finished``."""
     report = with_progress(replace(run.report, ended=ended, why=why), catalogue_of(resources), run.work.briefs)
-    return replace(report, ended=FINISHED) if ended in (WINDOW, BUDGET) and not report.left else report
+    return replace(report, ended=FINISHED) if ended in (WINDOW, BUDGET) and not report.unfinished else report
 
 
 def _initial_report(intake: StockIntake, night: Night, limits: NightLimits, work: NightPlan) -> NightReport:
@@ -139,7 +139,7 @@ def _initial_report(intake: StockIntake, night: Night, limits: NightLimits, work
         day=night.day.isoformat(),
         campaign_id="" if ended else work.campaign.campaign_id,
         combinations=intake.sheet.size,
-        there=work.choice.enough,
+        existing=work.choice.enough,
         given_up=len(work.choice.given_up),
         chosen=chosen,
         ended=ended,

@@ -17,7 +17,7 @@ from tasks.plan.licence import refuse_unattested_use
 from tasks.plan.remaining import release_dead_leases
 from tasks.runtime.resources import Resources, bucket_of, card_of, cards_of, catalogue_of, first_frames_of, signer_of
 
-LEAST_FREE_BYTES = 100_000_000
+MIN_FREE_BYTES = 100_000_000
 KEPT = (
     "model",
     "profile",
@@ -69,10 +69,10 @@ def check_disk(home: Path) -> None:
         DiskFullError: there is not.
     """
     free = shutil.disk_usage(home).free
-    if free < LEAST_FREE_BYTES:
+    if free < MIN_FREE_BYTES:
         raise DiskFullError(
             f"The disk of {home} has {free / 1e6:.0f} MB free, but a run needs at least "
-            f"{LEAST_FREE_BYTES / 1e6:.0f} MB. Free some space or move REELMILL_HOME, then run the command again."
+            f"{MIN_FREE_BYTES / 1e6:.0f} MB. Free some space or move REELMILL_HOME, then run the command again."
         )
 
 

@@ -9,7 +9,7 @@ from prefect.artifacts import create_link_artifact, create_markdown_artifact, cr
 from prefect.runtime import flow_run
 from pydantic import Field
 
-from flows.campaign import RUNNER, finish
+from flows.campaign import RUNNER, run_campaign
 from flows.nightly import NightRun, budget_left_s, final_report, limits_of, prepare, register_night
 from flows.runtime.parameters import settings_given
 from flows.runtime.resources import resources_of
@@ -67,7 +67,7 @@ def run_night(settings: Settings, resources: Resources, run: NightRun) -> NightR
     """Run the campaign of the night until it is finished or a limit is reached; a failure is reported and raised."""
     register_night(settings, resources, run)
     try:
-        ended = finish(
+        ended = run_campaign(
             settings, resources, run.campaign_id, until=run.night.until, budget_s=budget_left_s(resources, run)
         )
     except Exception as error:

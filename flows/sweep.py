@@ -9,7 +9,7 @@ from pydantic import Field
 from flows.runtime.campaign_buckets import sweep_targets
 from flows.runtime.parameters import checked_overrides, settings_given
 from flows.runtime.resources import resources_of
-from tasks.sweep.context import MOST_SAMPLE, SweepOptions
+from tasks.sweep.context import MAX_SAMPLE, SweepOptions
 from tasks.sweep.report import SweepReport
 from tasks.sweep.sweep import sweep_all
 
@@ -17,7 +17,7 @@ from tasks.sweep.sweep import sweep_all
 @flow(name="sweep", persist_result=False)
 def sweep(
     dry_run: bool = False,
-    sample: Annotated[int, Field(ge=0, le=MOST_SAMPLE)] = 20,
+    sample: Annotated[int, Field(ge=0, le=MAX_SAMPLE)] = 20,
     settings: dict[str, Any] | None = None,
 ) -> dict[str, Any]:
     """Sweep the catalogue, the buckets and staging; return the report in the format of `reelmill sweep --json`.

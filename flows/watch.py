@@ -33,7 +33,7 @@ EVENT = "reelmill.sheet.arrived"
 RESOURCE = "reelmill.inbox.*"
 PASSES = 4
 PAUSE_S = 3.0
-MOST_CRASHES = 5
+MAX_CRASHES = 5
 """Maximum number of crashed flow runs of a campaign, after which it is not restarted."""
 
 
@@ -63,7 +63,7 @@ class DeploymentStarter:
                 beats = [run.beat_at for run in catalogue_of(self._resources).runs.all(campaign_id, limit=1)]
                 crash_silent_runs(runs, max(beats, default=0.0))
                 return True
-            if (runs and not _latest(runs).is_crashed()) or len(runs) > MOST_CRASHES:
+            if (runs and not _latest(runs).is_crashed()) or len(runs) > MAX_CRASHES:
                 return False
             # The key ensures that two watchers, or a restarted one, start only one run.
             run_deployment(
@@ -91,7 +91,7 @@ def _flow_runs(campaign_id: str) -> list[FlowRun]:
         return client.read_flow_runs(
             flow_run_filter=FlowRunFilter(tags=FlowRunFilterTags(all_=[campaign_id])),
             sort=FlowRunSort.EXPECTED_START_TIME_DESC,
-            limit=MOST_CRASHES + 1,
+            limit=MAX_CRASHES + 1,
         )
 
 

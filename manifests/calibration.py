@@ -10,8 +10,8 @@ from manifests.pluralize import count_of
 
 Z = 1.96
 """Normal quantile of a two-sided 95 % interval."""
-LEAST_LABELS = 30
-LEAST_OF_A_KIND = 5
+MIN_LABELS = 30
+MIN_PER_OUTCOME = 5
 
 
 class Label(NamedTuple):
@@ -188,15 +188,15 @@ def doubts(labels: Sequence[Label]) -> list[str]:
     """Return the reasons not to rely on the labels, as sentences."""
     good = sum(label.good for label in labels)
     found = []
-    if len(labels) < LEAST_LABELS:
+    if len(labels) < MIN_LABELS:
         found.append(
-            f"{count_of(len(labels), 'clip')} reviewed so far. {LEAST_LABELS - len(labels)} more are "
+            f"{count_of(len(labels), 'clip')} reviewed so far. {MIN_LABELS - len(labels)} more are "
             "needed to propose a threshold."
         )
-    elif min(good, len(labels) - good) < LEAST_OF_A_KIND:
-        what = "approved" if good < LEAST_OF_A_KIND else "rejected"
+    elif min(good, len(labels) - good) < MIN_PER_OUTCOME:
+        what = "approved" if good < MIN_PER_OUTCOME else "rejected"
         found.append(
-            f"Only {count_of(min(good, len(labels) - good), 'clip')} {what} so far. At least {LEAST_OF_A_KIND} are "
+            f"Only {count_of(min(good, len(labels) - good), 'clip')} {what} so far. At least {MIN_PER_OUTCOME} are "
             "needed to propose a threshold."
         )
     if labels and all(label.passes for label in labels):
@@ -210,4 +210,4 @@ def doubts(labels: Sequence[Label]) -> list[str]:
 def is_enough(labels: Sequence[Label]) -> bool:
     """Return whether there are enough labels to propose a threshold."""
     good = sum(label.good for label in labels)
-    return len(labels) >= LEAST_LABELS and min(good, len(labels) - good) >= LEAST_OF_A_KIND
+    return len(labels) >= MIN_LABELS and min(good, len(labels) - good) >= MIN_PER_OUTCOME

@@ -19,7 +19,7 @@ class State(StrEnum):
     WITHDRAWN = "withdrawn"
 
 
-MOVES: dict[State, frozenset[State]] = {
+TRANSITIONS: dict[State, frozenset[State]] = {
     State.PLANNED: frozenset({State.LEASED, State.QUARANTINED}),
     State.LEASED: frozenset({State.PLANNED, State.LEASED, State.RENDERED, State.FAILED, State.QUARANTINED}),
     State.RENDERED: frozenset({State.LEASED, State.RENDERED, State.PASSED, State.FAILED, State.QUARANTINED}),
@@ -56,4 +56,4 @@ DECIDED = frozenset({State.APPROVED, State.REJECTED, State.WITHDRAWN})
 
 def sources_of(state: State) -> list[State]:
     """Return the states from which a variant may change to ``state``."""
-    return [source for source, targets in MOVES.items() if state in targets]
+    return [source for source, targets in TRANSITIONS.items() if state in targets]

@@ -16,7 +16,7 @@ PHRASES = ("out of memory", "can't allocate memory", "not enough memory", "alloc
 """Phrases in messages of torch's allocators, cuBLAS and cuDNN, which may raise plain RuntimeErrors."""
 WARM_UP = 8
 """Clips ignored after a start, while caches fill and buffers are allocated."""
-FEWEST = 16
+MIN_CLIPS = 16
 KEPT = 128
 CERTAIN = 4.0
 """Standard errors by which a slope must exceed zero."""
@@ -87,7 +87,7 @@ class MemoryWatch:
     def slope(self) -> float:
         """Growth in bytes per clip, by least squares over the last KEPT clips; 0 if it is not significant."""
         number = len(self._used)
-        if number < FEWEST:
+        if number < MIN_CLIPS:
             return 0.0
         clips = np.arange(number) - (number - 1) / 2
         used = np.array(self._used, dtype=float)

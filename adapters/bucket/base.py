@@ -9,7 +9,7 @@ from typing import NamedTuple, Protocol
 from manifests.errors import BucketError
 
 _KEY = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,199}(/[A-Za-z0-9][A-Za-z0-9._-]{0,199})*")
-_LONGEST_KEY = 900
+_MAX_KEY_LENGTH = 900
 PRESIGNED_S = 300
 """Maximum lifetime of a presigned URL, in seconds."""
 
@@ -122,7 +122,7 @@ def checked_key(key: str) -> str:
 
 def is_key(key: str) -> bool:
     """Return whether ``checked_key`` accepts the key; other programs may store objects with other keys."""
-    return len(key) <= _LONGEST_KEY and bool(_KEY.fullmatch(key))
+    return len(key) <= _MAX_KEY_LENGTH and bool(_KEY.fullmatch(key))
 
 
 def checked_seconds(seconds: int) -> int:

@@ -192,8 +192,8 @@ def to_pem(certificates: Sequence[x509.Certificate]) -> str:
     return "".join(each.public_bytes(serialization.Encoding.PEM).decode() for each in certificates)
 
 
-def issued(issuer: x509.Certificate, certificate: x509.Certificate) -> bool:
-    """Return whether the issuer, by name and key, signed the certificate."""
+def is_issued_by(certificate: x509.Certificate, issuer: x509.Certificate) -> bool:
+    """Return whether the issuer signed the certificate, by name and key."""
     try:
         certificate.verify_directly_issued_by(issuer)
     except (ValueError, TypeError, InvalidSignature):
@@ -216,13 +216,13 @@ def _read(path: Path, what: str) -> bytes:
 
 def _check_links(chain: Chain, path: Path) -> None:
     for certificate, issuer in zip(chain.certificates, chain.certificates[1:], strict=False):
-        if not issued(issuer, certificate):
+        if not is_issued_by(certificate, issuer):
             raise SignerUnavailableError(
                 f"In {path}, the certificate of {name_of(certificate)!r} is not followed by that of its issuer "
                 f"{issuer_of(certificate)!r}. Put the chain in order, leaf first."
             )
     last = chain.certificates[-1]
-    if last not in chain.anchors and not any(issued(anchor, last) for anchor in chain.anchors):
+    if last not in chain.anchors and not any(is_issued_by(last, anchor) for anchor in chain.anchors):
         raise SignerUnavailableError(
             f"The chain in {path} ends at {name_of(last)!r}. Add the certificate of its issuer {issuer_of(last)!r}, "
             "or add the issuer to the anchors."

@@ -16,7 +16,7 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 
-from adapters.c2pa.certificates import Chain, issued, read_certificates, read_key, to_pem
+from adapters.c2pa.certificates import Chain, is_issued_by, read_certificates, read_key, to_pem
 from adapters.files.durable import write_durably
 from manifests.errors import DiskFullError, SignerUnavailableError
 
@@ -75,7 +75,7 @@ def _leaf(
     folder: Path, root: x509.Certificate, root_key: ec.EllipticCurvePrivateKey
 ) -> tuple[x509.Certificate, ec.EllipticCurvePrivateKey]:
     stored = _load(folder / "leaf.pem", folder / "leaf.key", RENEW_BEFORE)
-    if stored and issued(root, stored[0]):
+    if stored and is_issued_by(stored[0], root):
         return stored
     key = ec.generate_private_key(ec.SECP256R1())
     purposes = [ExtendedKeyUsageOID.EMAIL_PROTECTION, C2PA_SIGNING]

@@ -9,7 +9,7 @@ from adapters.catalogue.accounts.share_links import ShareLinks
 from adapters.catalogue.accounts.tokens import Tokens
 from adapters.catalogue.core.database import Database
 from adapters.catalogue.core.engine import build_engine
-from adapters.catalogue.core.schema import bring_to_head
+from adapters.catalogue.core.schema import migrate_to_head
 from adapters.catalogue.messages.alerts import Alerts
 from adapters.catalogue.messages.sheet_imports import SheetImports
 from adapters.catalogue.review.audit import Audit
@@ -17,7 +17,7 @@ from adapters.catalogue.review.blind_reviews import BlindReviews
 from adapters.catalogue.review.decisions import Decisions
 from adapters.catalogue.review.labels import Labels
 from adapters.catalogue.review.reviews import Reviews
-from adapters.catalogue.views.campaign_stats import CampaignStats
+from adapters.catalogue.views.campaign_stats import CampaignStatsView
 from adapters.catalogue.views.existing_footage import ExistingFootage
 from adapters.catalogue.views.files import Files
 from adapters.catalogue.views.gallery import Gallery
@@ -44,7 +44,7 @@ class Catalogue:
         self.alerts = Alerts(database)
         self.audit = Audit(database)
         self.blind_reviews = BlindReviews(database)
-        self.campaign_stats = CampaignStats(database)
+        self.campaign_stats = CampaignStatsView(database)
         self.campaigns = Campaigns(database)
         self.decisions = Decisions(database)
         self.existing_footage = ExistingFootage(database)
@@ -95,7 +95,7 @@ def open_catalogue(url: str, *, patience: float = 30.0) -> Catalogue:
     """
     engine = build_engine(url, patience)
     try:
-        bring_to_head(engine)
+        migrate_to_head(engine)
     except BaseException:
         engine.dispose()
         raise

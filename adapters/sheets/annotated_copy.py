@@ -24,7 +24,7 @@ from manifests.sheet.problem import CellProblem, shown
 from manifests.sheet.table import Table, letter
 
 ERRORS = "Errors"
-MOST_COMMENTS = 2_000
+MAX_COMMENTS = 2_000
 """Maximum number of comments; more make spreadsheet programs slow. Colours and the Errors tab cover all cells."""
 
 Marks = Mapping[tuple[int, str], tuple[str, bool]]
@@ -60,7 +60,7 @@ def _write_copy(book: Workbook, table: Table, marks: Marks) -> None:
     title = table.tab if table.tab and table.tab.casefold() != ERRORS.casefold() else "Campaign"
     tab = add_tab(book, title, widths_of(table), table.header_row)
     marked_rows = {row for row, _ in marks}
-    left = MOST_COMMENTS
+    left = MAX_COMMENTS
     for number, texts in lines_of(table):
         if number in marked_rows:
             tab.append(

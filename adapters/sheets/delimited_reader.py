@@ -20,7 +20,7 @@ _BOMS = {
     codecs.BOM_UTF16_BE: "utf-16",
 }
 _SAMPLE = 64
-_MOST_CHARACTERS = 32_000
+_MAX_CELL_LENGTH = 32_000
 """Maximum length of a cell. Excel's limit is 32,767; the difference is reserved for escaping."""
 
 
@@ -68,7 +68,7 @@ def read_delimited(data: bytes) -> tuple[str, list[Row]]:
     Raises:
         UnreadableSheetError: not text, or an unclosed double quote.
     """
-    csv.field_size_limit(_MOST_CHARACTERS)
+    csv.field_size_limit(_MAX_CELL_LENGTH)
     text = decode(data)
     if not text.strip(DELIMITERS + '" \r\n\0'):
         return DELIMITERS[0], []
@@ -100,7 +100,7 @@ def _quoting(number: int, error: str) -> str:
         return f"has an unclosed double quote in row {number}. Close it, or delete it"
     if "field limit" in error:
         return (
-            f"has a cell with more than {_MOST_CHARACTERS:,} characters in row {number}. "
+            f"has a cell with more than {_MAX_CELL_LENGTH:,} characters in row {number}. "
             "Check for an unclosed double quote, or shorten the cell"
         )
     return (

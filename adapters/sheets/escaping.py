@@ -11,22 +11,22 @@ _NO_CHARACTER = re.compile("[\ud800-\udfff\ufffe\uffff]")
 _ESCAPED = re.compile(r"_(?=x[0-9A-Fa-f]{4}_)")
 
 
-def guarded(text: str) -> str:
+def escape_formula(text: str) -> str:
     """Return the text with an apostrophe in front if a spreadsheet program would treat it as a formula.
 
-    ``unguarded`` removes it. Text that already starts with apostrophes gets one more, so that every text is restored
-    exactly.
+    ``unescape_formula`` removes it. Text that already starts with apostrophes gets one more, so that every text is
+    restored exactly.
     """
     return "'" + text if _FORMULA.match(text) else text
 
 
-def unguarded(text: str) -> str:
-    """Return the text without the apostrophe that ``guarded`` or a person added in front of a formula."""
+def unescape_formula(text: str) -> str:
+    """Return the text without the apostrophe that ``escape_formula`` or a person added in front of a formula."""
     return text[1:] if text.startswith("'") and _FORMULA.match(text) else text
 
 
 def cell_value(text: str) -> str | float | int:
-    """Return the value for a workbook's cell: numbers as numbers, other text guarded.
+    """Return the value for a workbook's cell: numbers as numbers, other text with formulas escaped.
 
     Characters that XML does not allow are escaped as in XLSX. Lone surrogates and noncharacters, which cannot be
     escaped, become U+FFFD.
@@ -36,5 +36,5 @@ def cell_value(text: str) -> str | float | int:
         number = float(text) if found[2] else int(text)
         if f"{number:.15g}" == text:
             return number
-    safe = _ESCAPED.sub("_x005F_", _NO_CHARACTER.sub("\ufffd", guarded(text)))
+    safe = _ESCAPED.sub("_x005F_", _NO_CHARACTER.sub("\ufffd", escape_formula(text)))
     return _ILLEGAL.sub(lambda bad: f"_x{ord(bad[0]):04X}_", safe)

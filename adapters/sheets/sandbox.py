@@ -6,7 +6,7 @@ import subprocess
 import sys
 from typing import NamedTuple
 
-from adapters.sheets.escaping import unguarded
+from adapters.sheets.escaping import unescape_formula
 from manifests.errors import UnreadableSheetError
 from manifests.sheet.table import Row, trimmed
 
@@ -43,7 +43,9 @@ def parse(data: bytes, kind: str, tab: str | None) -> Parsed:
     found = json.loads(head)
     if "error" in found:
         raise UnreadableSheetError(found["error"])
-    rows = [Row(number, trimmed([unguarded(cell) for cell in cells])) for number, cells in map(json.loads, lines)]
+    rows = [
+        Row(number, trimmed([unescape_formula(cell) for cell in cells])) for number, cells in map(json.loads, lines)
+    ]
     formulas = frozenset((row, column) for row, column in found["formulas"])
     return Parsed(rows, found["tab"], found["delimiter"], formulas)
 

@@ -16,7 +16,7 @@ from manifests.sheet.table import Row
 MEMORY = 2**30
 """Limit of the address space in bytes."""
 CPU_SECONDS = 60
-MAX_CHARACTERS, MAX_CELLS = 50_000_000, 4_000_000
+MAX_RETURNED_CHARACTERS, MAX_RETURNED_CELLS = 50_000_000, 4_000_000
 """Limits of what the parent has to keep in memory: a workbook can reference one long text a million times."""
 
 
@@ -59,10 +59,12 @@ def _parse(data: bytes, kind: str, tab: str | None) -> tuple[dict[str, object], 
 
         delimiter, rows = read_delimited(data)
         head = {"tab": "", "delimiter": delimiter, "formulas": []}
-    if sum(len(cell) for row in rows for cell in row.cells) > MAX_CHARACTERS:
-        raise UnreadableSheetError(f"has more than {MAX_CHARACTERS:,} characters. Split it into several sheets")
-    if sum(len(row.cells) for row in rows) > MAX_CELLS:
-        raise UnreadableSheetError(f"has more than {MAX_CELLS:,} cells. Split it into several sheets")
+    if sum(len(cell) for row in rows for cell in row.cells) > MAX_RETURNED_CHARACTERS:
+        raise UnreadableSheetError(
+            f"has more than {MAX_RETURNED_CHARACTERS:,} characters. Split it into several sheets"
+        )
+    if sum(len(row.cells) for row in rows) > MAX_RETURNED_CELLS:
+        raise UnreadableSheetError(f"has more than {MAX_RETURNED_CELLS:,} cells. Split it into several sheets")
     return head, rows
 
 

@@ -23,7 +23,7 @@ MAX_UNPACKED = 300 * 2**20
 MAX_RATIO = 200
 """Maximum ratio of unpacked to packed size, for parts over 8 MiB. 100,000 rows of ten equal cells reach 39."""
 _JUDGED = 8 * 2**20
-MAX_CELLS = 10_000_000
+MAX_GRID_CELLS = 10_000_000
 """calamine allocates the whole rectangle, with 32 bytes per cell."""
 _DAMAGE = (
     zipfile.BadZipFile,
@@ -130,7 +130,7 @@ def _read_tab(package: zipfile.ZipFile, book: CalamineWorkbook, name: str) -> tu
 def _check_extent(extent: Extent, name: str) -> None:
     if extent.filled_rows > MAX_ROWS + SPARE_ROWS:
         raise UnreadableSheetError(f"has more than {MAX_ROWS:,} rows. Split it into several sheets")
-    if extent.last_row * (extent.last_column + 1) > MAX_CELLS:
+    if extent.last_row * (extent.last_column + 1) > MAX_GRID_CELLS:
         corner = f"{letter(extent.last_column)}{extent.last_row}"
         raise UnreadableSheetError(
             f"has cells as far out as {corner} on the tab '{name}'. Delete the cells outside the table, or copy the "

@@ -8,7 +8,7 @@ from fastapi.openapi.utils import get_openapi
 from fastapi.responses import HTMLResponse, Response
 from pydantic import BaseModel, Field
 
-from adapters.catalogue import REVIEW_CODES, STATES, Decided, GalleryRow
+from adapters.catalogue import REVIEW_CODES, STATES, DecisionResult, GalleryRow
 from adapters.catalogue.views.gallery import ORDERS
 from app.dashboard.auth.roles import Reviewer, Viewer
 from app.dashboard.deps import Deps, PageDeps
@@ -18,11 +18,12 @@ from app.dashboard.routes.decisions import MAX_AT_ONCE, record_decision, regener
 from app.dashboard.routes.gallery import GATE_CODES
 from app.dashboard.routes.media import Kind, download_response
 from app.dashboard.templating import page
+from manifests.sheet.cells import PROMPT_LENGTH
 from tasks.plan.thresholds import threshold_of
 
 router = APIRouter(prefix="/api", tags=["api"])
 VERSION = "1"
-LARGEST_PAGE = 500
+MAX_PAGE_SIZE = 500
 EXAMPLES: dict[str, dict[str, Any]] = {
     "/api/clips/decisions": {"outcome": "rejected", "seen": {"VARIANT_ID": 17}, "codes": ["brand"]},
     "/api/clips/undo": {"ids": ["VARIANT_ID"]},
@@ -104,7 +105,9 @@ class IdsIn(BaseModel):
 class RerollIn(IdsIn):
     """Clips to regenerate. A ``prompt`` regenerates one clip with a new prompt and the same seed."""
 
-    prompt: str | None = Field(None, max_length=2000, description="New prompt for one clip; null keeps the prompt")
+    prompt: str | None = Field(
+        None, max_length=PROMPT_LENGTH, description="New prompt for one clip; null keeps the prompt"
+    )
     campaign_id: str = Field("", description="Campaign to use if several campaigns share the clip")
 
 
@@ -145,7 +148,7 @@ def clips(
     person: Viewer,
     query: PageQuery,
     after: Annotated[str, Query(description="Cursor of the next page")] = "",
-    limit: Annotated[int, Query(ge=1, le=LARGEST_PAGE, description="Clips per page, up to 500")] = 60,
+    limit: Annotated[int, Query(ge=1, le=MAX_PAGE_SIZE, description="Clips per page, up to 500")] = 60,
 ) -> PageOut:
     """List clips with the filters of the gallery. For the next page, send the ``after`` value of the last response."""
     found = deps.catalogue.gallery.page(query.filter, query.order, after=after or None, limit=limit)
@@ -298,6 +301,6 @@ def _comments(deps: Deps, variant_id: str) -> list[dict[str, Any]]:
     ]
 
 
-def _decided_out(done: Decided) -> DecidedOut:
+def _decided_out(done: DecisionResult) -> DecidedOut:
     refused: Mapping[str, str] = done.refused
     return DecidedOut(moved=list(done.moved), refused=dict(refused))

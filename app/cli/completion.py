@@ -1,4 +1,4 @@
-"""Finish a campaign from the command line, write its result files and print its report."""
+"""Run a campaign from the command line, write its result files and print its report."""
 
 from collections.abc import Mapping
 from pathlib import Path
@@ -35,7 +35,7 @@ SHOWN_REASONS = 20
 """Briefs whose reasons are listed in a report."""
 
 
-def finish_campaign(
+def run_campaign(
     session: Session, campaign_id: str, quiet: bool, overrides: dict[str, Any], bounds: Bounds = UNBOUNDED
 ) -> str:
     """Run the flow with a live progress line, unless nothing is left to do; Prefect is imported only here.

@@ -5,7 +5,7 @@ from typing import Annotated
 
 import typer
 
-from adapters.catalogue.work.steering import LEAST, MOST
+from adapters.catalogue.work.steering import MAX_PRIORITY, MIN_PRIORITY
 
 CAMPAIGN_HELP = "Campaign id, the beginning of one, or a campaign name."
 PRIORITY_HELP = "Priority; the default is 0, and higher priorities run first."
@@ -35,7 +35,7 @@ Clips = Annotated[list[str] | None, typer.Argument(metavar="[CLIP]...", help="Va
 CampaignName = Annotated[str, typer.Argument(metavar="CAMPAIGN", help=CAMPAIGN_HELP)]
 Priority = Annotated[
     int | None,
-    typer.Option("--priority", metavar="NUMBER", min=LEAST, max=MOST, help=PRIORITY_HELP),
+    typer.Option("--priority", metavar="NUMBER", min=MIN_PRIORITY, max=MAX_PRIORITY, help=PRIORITY_HELP),
 ]
 Until = Annotated[
     str | None,

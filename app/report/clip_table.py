@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from adapters.catalogue import Membership, VariantRow
-from adapters.sheets.escaping import guarded
+from adapters.sheets.escaping import escape_formula
 
 
 def write_clip_table(
@@ -35,7 +35,7 @@ def write_clip_table(
         ]
     )
     texts = table.select_dtypes(exclude="number").columns
-    table[texts] = table[texts].map(lambda cell: guarded(cell) if isinstance(cell, str) else cell)
+    table[texts] = table[texts].map(lambda cell: escape_formula(cell) if isinstance(cell, str) else cell)
     out.parent.mkdir(parents=True, exist_ok=True)
     table.to_csv(out, index=False)
     return out

@@ -18,20 +18,20 @@ COLUMNS = 3
 FRAME_HEIGHT = 110
 GAP = 8
 CAPTION_HEIGHT = 56
-MOST_CLIPS = 60
-MOST_LOOKED_AT = 300
+MAX_CLIPS = 60
+MAX_CANDIDATES = 300
 """The encoded clips of old campaigns are deleted; this limits the search for them."""
 INK = {"good": (22, 120, 60), "bad": (170, 40, 40), "text": (40, 40, 44), "paper": (250, 250, 248)}
 
 
 def write_contact_sheet(resources: Resources, rows: Sequence[VariantRow], out: Path) -> Path | None:
-    """Write a PNG of at most MOST_CLIPS clips; return None if no clip is available on this machine.
+    """Write a PNG of at most MAX_CLIPS clips; return None if no clip is available on this machine.
 
     Passed clips come first, then the others, both in the order of planning.
     """
     made = sorted((row for row in rows if row.clip), key=lambda row: bool(row.reasons))
-    paths = _paths(resources, made[:MOST_LOOKED_AT])
-    cells = list(islice((cell for row, path in paths if (cell := _cell(row, path))), MOST_CLIPS))
+    paths = _paths(resources, made[:MAX_CANDIDATES])
+    cells = list(islice((cell for row, path in paths if (cell := _cell(row, path))), MAX_CLIPS))
     if not cells:
         return None
     lines = -(-len(cells) // COLUMNS)

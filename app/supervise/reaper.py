@@ -10,7 +10,7 @@ from adapters.process_lifetime import adopt_orphans, end_with_parent, kill_desce
 ASKED = (signal.SIGTERM, signal.SIGINT, signal.SIGHUP)
 
 
-def keep(work: Callable[[], int]) -> int:
+def run_supervised(work: Callable[[], int]) -> int:
     """Run work in a child, forward signals to it, and return its exit code.
 
     Each process covers for the other if it is killed without warning: the child gets a SIGTERM when this process dies,

@@ -10,7 +10,7 @@ from contextlib import suppress
 from dataclasses import dataclass
 
 from adapters.process_lifetime import end_with_parent, kill_descendants
-from flows.prefect.server_health import answers
+from flows.prefect.server_health import is_reachable
 from flows.runtime.process_setup import WRONG_SETTINGS
 
 PAUSES_S = (1.0, 2.0, 5.0, 15.0, 60.0)
@@ -22,7 +22,7 @@ GRACE_S = 15.0
 TICK_S = 0.5
 PATIENCE_S = 10.0
 """Time after which the message about what a program is waiting for is printed."""
-LONGEST_LINE = 20_000
+MAX_LINE_LENGTH = 20_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -154,7 +154,7 @@ class Supervisor:
                 self._selector.unregister(output)
                 output.close()
             *lines, each.rest = (each.rest + data).split(b"\n")
-            if not data or len(each.rest) > LONGEST_LINE:
+            if not data or len(each.rest) > MAX_LINE_LENGTH:
                 lines, each.rest = [*lines, each.rest], b""
             for line in lines:
                 if line.strip():
@@ -193,7 +193,7 @@ class Supervisor:
 
     def _answers(self, each: _Running) -> bool:
         if not each.answers and each.process is not None:
-            each.answers = not each.program.probe or answers(each.program.probe, PROBE_S)
+            each.answers = not each.program.probe or is_reachable(each.program.probe, PROBE_S)
             if not each.answers and not each.was_reported and time.monotonic() - each.started > PATIENCE_S:
                 each.was_reported = True
                 if each.program.waits:

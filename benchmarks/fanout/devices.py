@@ -16,7 +16,7 @@ import psycopg
 
 from benchmarks.fanout import forks
 from benchmarks.harness import stubs
-from flows.runtime.resources import here, resources_of
+from flows.runtime.resources import localise_resources, resources_of
 from flows.settings import Settings, load_settings, prepare_prefect
 from manifests.brief import Brief
 from manifests.campaign import Campaign
@@ -177,7 +177,8 @@ def _flow(settings: Settings, number: int) -> Fan:
     def go(runner: Any, work: Sequence[Shard]) -> list[ShardReport]:
         with options_for(settings, card, resources.attempts):
             futures = [
-                runner.submit(render, {"resources": resources, "shard": shard, "localise": here}) for shard in work
+                runner.submit(render, {"resources": resources, "shard": shard, "localise": localise_resources})
+                for shard in work
             ]
         wait(futures)
         return [future.result() for future in futures]

@@ -27,7 +27,7 @@ from flows import watch
 from flows.campaign import campaign
 from flows.prefect.crash_automation import install_crash_automation
 from flows.prefect.schedules import check_schedules, cron
-from flows.prefect.server_health import answers, health_of, without_password
+from flows.prefect.server_health import health_of, is_reachable, without_password
 from flows.prefect.stale_flow_runs import crash_stale_runs
 from flows.runtime.alert_delivery import await_last_alerts, delivering_alerts
 from flows.runtime.process_setup import process_settings
@@ -153,7 +153,7 @@ def await_server(seconds: float = START_S) -> None:
     """
     url, deadline = os.environ["PREFECT_API_URL"], time.monotonic() + seconds
     while time.monotonic() < deadline:
-        if answers(health_of(url)):
+        if is_reachable(health_of(url)):
             return
         time.sleep(0.2)
     raise ReelmillError(

@@ -6,7 +6,7 @@ from tasks.alerts import alerts
 from tasks.alerts.alerts import AlertText
 
 PREFIX = "reelmill.alert"
-LONGEST_DETAIL = 20
+MAX_LIST_LENGTH = 20
 """Maximum length of lists in an event's payload; the outbox stores the full lists."""
 
 
@@ -33,7 +33,7 @@ def emit(alert: AlertText) -> None:
             "kind": alert.kind,
             "campaign_id": alert.campaign_id or "",
             **{
-                name: value[:LONGEST_DETAIL] if isinstance(value, list) else value
+                name: value[:MAX_LIST_LENGTH] if isinstance(value, list) else value
                 for name, value in alert.detail.items()
             },
         },

@@ -17,7 +17,7 @@ def health_of(url: str) -> str:
     return f"{without_password(url).rstrip('/')}/health"
 
 
-def answers(url: str, timeout_s: float = 5.0) -> bool:
+def is_reachable(url: str, timeout_s: float = 5.0) -> bool:
     """Return whether a URL responds successfully, or with 401 or 403."""
     try:
         with urllib.request.urlopen(url, timeout=timeout_s):  # noqa: S310 - the operator's own server

@@ -10,7 +10,7 @@ from prefect.futures import PrefectFuture
 from prefect.task_runners import TaskRunner
 
 from flows.prefect import prefect_events
-from flows.runtime.resources import here
+from flows.runtime.resources import localise_resources
 from flows.runtime.run import Run
 from flows.runtime.runner import device_runner, first_line, is_lost_worker, max_in_flight, options_for
 from flows.settings import Settings
@@ -97,7 +97,9 @@ class Wave:
 
     def _submit(self, shard: Shard) -> None:
         with options_for(self._settings, self._cards[shard.card], self._resources.attempts):
-            future = self._runner.submit(render, {"resources": self._resources, "shard": shard, "localise": here})
+            future = self._runner.submit(
+                render, {"resources": self._resources, "shard": shard, "localise": localise_resources}
+            )
         self._pending += 1
         future.add_done_callback(self._ended.put)
 

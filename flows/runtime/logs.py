@@ -19,9 +19,9 @@ TEXT = "%(asctime)s %(levelname)s %(name)s: %(message)s"
 OURS = ("adapters", "app", "flows", "models", "tasks")
 PREFECT = {"flow_run_id": "flow_run_id", "task_run_id": "task_run_id"}
 """Fields of Prefect's log records."""
-SHORTEST_PART = 10
+MIN_SECRET_LENGTH = 10
 """Minimum length of the last part of a webhook's path to be treated as a secret; ``incoming`` is not one."""
-LONGEST_LINE = 32_768
+MAX_LINE_LENGTH = 32_768
 """Maximum length of a message or traceback; log collectors truncate longer lines, which makes the JSON invalid."""
 
 
@@ -59,7 +59,7 @@ def _secret_path(url: str) -> Iterator[str]:
         return
     if len(parts.path) > 1:
         yield parts.path
-    if len(last := parts.path.rpartition("/")[2]) >= SHORTEST_PART:
+    if len(last := parts.path.rpartition("/")[2]) >= MIN_SECRET_LENGTH:
         yield last
     if parts.query:
         yield parts.query
@@ -97,7 +97,7 @@ class JsonLines(logging.Formatter):
 
 
 def _short(text: str) -> str:
-    return text if len(text) <= LONGEST_LINE else f"{text[:LONGEST_LINE]}…"
+    return text if len(text) <= MAX_LINE_LENGTH else f"{text[:MAX_LINE_LENGTH]}…"
 
 
 def _scope_of(record: logging.LogRecord) -> dict[str, str]:

@@ -58,7 +58,7 @@ def resources_of(settings: Settings) -> Resources:
     )
 
 
-def here(resources: Resources) -> Resources:
+def localise_resources(resources: Resources) -> Resources:
     """Return the resources with the local values of this host; only needed if hosts share their staging."""
     if not resources.shared:
         return resources

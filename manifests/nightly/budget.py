@@ -1,4 +1,7 @@
-"""The device budget of a nightly run."""
+"""The device budget of a nightly run.
+
+The catalogue's runs enforce it: ``adapters/catalogue/work/runs.py`` grants no turn to a run that has spent its budget.
+"""
 
 from dataclasses import dataclass
 from math import isfinite

@@ -10,6 +10,8 @@ from manifests.pluralize import counted
 NOTHING_TO_DO = "nothing to do"
 DRY_RUN = "dry run"
 FAILED = "failed"
+_JSON_KEYS = {"existing": "there", "always_failed": "vain", "unfinished": "left", "generated": "made"}
+"""Keys of the JSON report that differ from the names of the fields."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -20,15 +22,16 @@ class NightReport:
         sheet: the sheet's name.
         day: the date that identifies the night, ``2026-11-27``.
         campaign_id: the night's campaign; empty if none was started.
-        combinations: number of combinations in the sheet: the sum of ``there``, ``given_up``, ``chosen`` and ``later``.
-        there: combinations with enough clips in the catalogue before the night.
+        combinations: number of combinations in the sheet: the sum of ``existing``, ``given_up``, ``chosen`` and
+            ``deferred``.
+        existing: combinations with enough clips in the catalogue before the night.
         given_up: combinations whose tries failed too often.
         chosen: combinations that were chosen for the night.
-        later: combinations that are left for later nights.
+        deferred: combinations that are left for later nights.
         done: chosen combinations that have the wanted number of clips.
-        vain: chosen combinations whose tries all failed.
-        left: chosen combinations that the night did not finish.
-        made: clips that were generated and judged.
+        always_failed: chosen combinations whose tries all failed.
+        unfinished: chosen combinations that the night did not finish.
+        generated: clips that were generated and judged.
         passed: of these, clips that passed the gate.
         published: of these, published clips.
         spent_s: device seconds of the night, including those of earlier versions of the sheet.
@@ -42,15 +45,15 @@ class NightReport:
     day: str
     campaign_id: str
     combinations: int
-    there: int
+    existing: int
     given_up: int
     chosen: int
     ended: str
     why: str = ""
     done: int = 0
-    vain: int = 0
-    left: int = 0
-    made: int = 0
+    always_failed: int = 0
+    unfinished: int = 0
+    generated: int = 0
     passed: int = 0
     published: int = 0
     spent_s: float = 0.0
@@ -58,15 +61,15 @@ class NightReport:
     stop: str = ""
 
     @property
-    def later(self) -> int:
+    def deferred(self) -> int:
         """Missing combinations that were not chosen for the night."""
-        return self.combinations - self.there - self.given_up - self.chosen
+        return self.combinations - self.existing - self.given_up - self.chosen
 
     @property
     def sentence(self) -> str:
         """Why it ended, and how many chosen combinations are unfinished."""
-        unfinished = counted(self.left, "chosen combination{s} {are} unfinished and left for later nights")
-        return f"Nightly run {self.day} of {self.sheet}: {self._why()}{f' {unfinished}.' if self.left else ''}"
+        rest = counted(self.unfinished, "chosen combination{s} {are} unfinished and left for later nights")
+        return f"Nightly run {self.day} of {self.sheet}: {self._why()}{f' {rest}.' if self.unfinished else ''}"
 
     def _why(self) -> str:
         return {
@@ -85,13 +88,16 @@ class NightReport:
     def rows(self) -> Iterator[tuple[str, str]]:
         """Yield the rows of the report as (label, value)."""
         yield "combinations", f"{self.combinations:,}"
-        yield "already in the catalogue", f"{self.there:,}"
+        yield "already in the catalogue", f"{self.existing:,}"
         yield "given up", f"{self.given_up:,}"
         yield "chosen", f"{self.chosen:,}"
-        yield "left for later nights", f"{self.later:,}"
+        yield "left for later nights", f"{self.deferred:,}"
         if self.ended not in (DRY_RUN, NOTHING_TO_DO):
-            yield "chosen: finished / failed / unfinished", f"{self.done:,} / {self.vain:,} / {self.left:,}"
-            yield "clips generated / passed / published", f"{self.made:,} / {self.passed:,} / {self.published:,}"
+            yield (
+                "chosen: finished / failed / unfinished",
+                f"{self.done:,} / {self.always_failed:,} / {self.unfinished:,}",
+            )
+            yield "clips generated / passed / published", f"{self.generated:,} / {self.passed:,} / {self.published:,}"
             yield "spent", self._amount(self.spent_s)
         yield "budget", self._limit()
         yield "window ends", self.stop or "never"
@@ -99,8 +105,8 @@ class NightReport:
 
     def as_json(self) -> dict[str, Any]:
         """Return plain values; device time in seconds."""
-        plain = asdict(self) | {
-            "later": self.later,
+        plain = {_JSON_KEYS.get(name, name): value for name, value in asdict(self).items()} | {
+            "later": self.deferred,
             "budget_s": self.budget.device_s,
             "spent_money": self.budget.money(self.spent_s),
             "sentence": self.sentence,

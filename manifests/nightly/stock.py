@@ -11,7 +11,7 @@ from manifests.identity import content_id, slug
 from manifests.placement import Placement
 from manifests.sheet.prompt_template import placeholders
 
-MOST_COMBINATIONS = 100_000
+MAX_COMBINATIONS = 100_000
 ID_DIGITS = 12
 NAME_LENGTH = 60
 BRIEF_COLUMNS = ("locale", "cta")

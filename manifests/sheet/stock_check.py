@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from math import prod
 from typing import Any
 
-from manifests.nightly.stock import MOST_COMBINATIONS, StockSheet
+from manifests.nightly.stock import MAX_COMBINATIONS, StockSheet
 from manifests.sheet import cells, prompt_template
 from manifests.sheet.columns import normalise, typo_of
 from manifests.sheet.problem import CellProblem
@@ -150,11 +150,11 @@ def _check_lists(reading: StockCells, pattern: str) -> None:
     lengths = {name: len(found) for name, found in lists.items()} | {
         name: len(found) for name in LISTS if (found := reading.cells(name))
     }
-    if (total := prod(lengths.values())) > MOST_COMBINATIONS:
+    if (total := prod(lengths.values())) > MAX_COMBINATIONS:
         listed = " × ".join(f"{length} {name}" for name, length in lengths.items() if length > 1)
         reading.about(
             "",
-            f"the lists give {total:,} combinations ({listed}), but at most {MOST_COMBINATIONS:,} are allowed. "
+            f"the lists give {total:,} combinations ({listed}), but at most {MAX_COMBINATIONS:,} are allowed. "
             "Split the sheet into several sheets.",
         )
     longest = {name: max((cell.text for cell in reading.cells(name)), key=len, default="") for name in named}

@@ -30,7 +30,7 @@ FINISHED, FAILED, BUDGET, COLLAPSED, LOST, STAGING, SWEEP = (
     "staging-lost",
     "sweep",
 )
-LONGEST_NAME = 80
+MAX_NAME_LENGTH = 80
 SHOWN = 5
 
 log = logging.getLogger(__name__)
@@ -211,7 +211,7 @@ def _name(catalogue: Catalogue, campaign_id: str) -> str:
     name = re.sub(
         r"[\s\x00-\x1f\x7f\u2028\u2029\u202a-\u202e\u2066-\u2069]+", " ", catalogue.campaigns.get(campaign_id).name
     ).strip()
-    return f"Campaign {name[:LONGEST_NAME]} ({campaign_id})"
+    return f"Campaign {name[:MAX_NAME_LENGTH]} ({campaign_id})"
 
 
 def _spent(catalogue: Catalogue, run_id: str) -> float:

@@ -5,7 +5,7 @@ import time
 from collections import defaultdict, deque
 
 from adapters.c2pa.signer import Signer
-from adapters.catalogue import Catalogue, Lease, Waiting
+from adapters.catalogue import Catalogue, Lease, PendingVariant
 from manifests.errors import InvalidDefinitionError, KeyTakenError, ReelmillError, UntrustedCredentialError
 from manifests.states import UNDELIVERED, State
 from tasks.deliver.publish import is_in_bucket, is_staged, publish_clip
@@ -129,7 +129,7 @@ class Delivery:
                     return leases
         return []
 
-    def _ready(self) -> list[Waiting]:
+    def _ready(self) -> list[PendingVariant]:
         """Return the clips that this machine can deliver.
 
         Clips staged on another machine are delivered there; clips that need an attestation wait for the operator.

@@ -2,13 +2,13 @@
 
 from collections.abc import Iterable, Mapping
 
-from adapters.catalogue import Decided
+from adapters.catalogue import DecisionResult
 from manifests.errors import BucketError
 from manifests.states import State
 from tasks.runtime.resources import Resources, bucket_of, catalogue_of
 
 
-def withdraw(resources: Resources, seen: Mapping[str, int], actor: str, reason: str) -> Decided:
+def withdraw(resources: Resources, seen: Mapping[str, int], actor: str, reason: str) -> DecisionResult:
     """Withdraw clips in the versions that were seen.
 
     A clip whose files could not be deleted is withdrawn too, but also reported as refused. It keeps its URL, so that
@@ -16,7 +16,7 @@ def withdraw(resources: Resources, seen: Mapping[str, int], actor: str, reason: 
     """
     decided = catalogue_of(resources).reviews.record(seen, State.WITHDRAWN, actor, reason=reason)
     left = remove_files(resources, decided.moved)
-    return Decided(decided.moved, {**decided.refused, **left})
+    return DecisionResult(decided.moved, {**decided.refused, **left})
 
 
 def remove_files(resources: Resources, variant_ids: Iterable[str]) -> dict[str, str]:

@@ -18,9 +18,9 @@ from tasks.runtime.resources import BucketConfig
 TEST_KEY = "staging/doctor-{}.txt"
 """Every role may write under staging/, and the sweeper prunes leftovers there."""
 SLOW_S = 0.25
-LEAST_FREE_BYTES = 100_000_000
+MIN_FREE_BYTES = 100_000_000
 COMFORTABLE_BYTES = 5_000_000_000
-LEAST_FILES = 10_000
+MIN_FREE_FILES = 10_000
 
 
 def check_bucket(place: BucketConfig, catalogue_url: str = "") -> Finding:
@@ -103,7 +103,7 @@ def check_database(url: str) -> Finding:
     return Finding(OK, message)
 
 
-def check_disk(home: Path, least: int = LEAST_FREE_BYTES, comfortable: int = COMFORTABLE_BYTES) -> Finding:
+def check_disk(home: Path, least: int = MIN_FREE_BYTES, comfortable: int = COMFORTABLE_BYTES) -> Finding:
     """Check that the disk of REELMILL_HOME is writable and has free space.
 
     Args:
@@ -119,7 +119,7 @@ def check_disk(home: Path, least: int = LEAST_FREE_BYTES, comfortable: int = COM
     fix = "Free some space, prune staging with `reelmill sweep`, or move REELMILL_HOME to another disk."
     if usage.free < least:
         return Finding(FAIL, f"{message}, but a run needs at least {least / 1e9:.1f} GB.", fix)
-    if files.f_files and files.f_favail < LEAST_FILES:
+    if files.f_files and files.f_favail < MIN_FREE_FILES:
         return Finding(WARN, f"{message}, with room for only {files.f_favail:,} more files.", fix)
     if usage.free < comfortable:
         return Finding(WARN, f"{message}; a nightly run may fill the disk.", fix)

@@ -17,8 +17,8 @@ from models.card import ModelCard
 from tasks.runtime.first_frames import FirstFrames
 
 COLUMN = "first_frame"
-MOST_ENLARGED = 1.5
-LEAST_KEPT = 0.5
+MAX_ENLARGEMENT = 1.5
+MIN_KEPT_AREA = 0.5
 _SUFFIXES = (".png", ".jpg", ".jpeg", ".webp")
 Cards = Mapping[str, ModelCard]
 
@@ -190,7 +190,7 @@ def _doubts(name: str, picture: Picture, brief: Brief, cards: Sequence[ModelCard
 
 
 def _fitting(name: str, picture: Picture, shape: str, scale: float, kept: float) -> Iterator[Complaint]:
-    if scale > MOST_ENLARGED:
+    if scale > MAX_ENLARGEMENT:
         yield Complaint(
             COLUMN,
             name,
@@ -198,7 +198,7 @@ def _fitting(name: str, picture: Picture, shape: str, scale: float, kept: float)
             "larger picture for a sharper clip.",
             warning=True,
         )
-    if kept < LEAST_KEPT:
+    if kept < MIN_KEPT_AREA:
         yield Complaint(
             COLUMN,
             name,

@@ -1,4 +1,4 @@
-"""Storage of sheets on this machine, and the limits of uploads."""
+"""Storage of sheets on this machine, and the upload limits: file types, sizes and number of pictures."""
 
 import hashlib
 import shutil

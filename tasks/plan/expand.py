@@ -16,7 +16,7 @@ from models.card import ModelCard
 from models.speed import Profile
 
 SEEDS = 2**32
-LARGEST_SHEET = 10_000_000
+MAX_VARIANTS = 10_000_000
 Combination = Mapping[str, Any]
 NO_PICTURE = ("", "")
 """Name and hash."""
@@ -33,7 +33,7 @@ class _Shaped(NamedTuple):
 def check_cap(briefs: Iterable[Brief], max_variants: int, sample_size: int | None = None) -> int:
     """Return the number of variants that the briefs expand to, without expanding them.
 
-    A sample must not exceed the cap, and the campaign from which it is drawn must not exceed LARGEST_SHEET.
+    A sample must not exceed the cap, and the campaign from which it is drawn must not exceed MAX_VARIANTS.
 
     Raises:
         TooManyVariantsError: the cap is exceeded; the message names the count and the axes of the largest row.
@@ -42,7 +42,7 @@ def check_cap(briefs: Iterable[Brief], max_variants: int, sample_size: int | Non
     total = sum(number for number, _ in counts)
     asked, allowed = total, max_variants
     if sample_size is not None:
-        asked, allowed = min(sample_size, total), LARGEST_SHEET
+        asked, allowed = min(sample_size, total), MAX_VARIANTS
     if sample_size is not None and asked > max_variants:
         raise TooManyVariantsError(
             f"A sample of {asked:,} variants exceeds the limit of {max_variants:,}. "

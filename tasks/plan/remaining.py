@@ -10,8 +10,8 @@ from manifests.states import GOOD, IN_PROGRESS, UNDELIVERED, UNFINISHED, State
 from manifests.verdict import Verdict
 from tasks.alerts import alerts
 from tasks.plan.licence import unattested_cards
-from tasks.plan.shard import Job, Shard, cut
-from tasks.plan.thresholds import lowest
+from tasks.plan.shard import Job, Shard, make_shards
+from tasks.plan.thresholds import lowest_threshold
 from tasks.runtime.cancellation import stopping
 from tasks.runtime.lease_owner import is_dead
 from tasks.runtime.resources import Resources, card_of, catalogue_of
@@ -48,7 +48,7 @@ class Remaining:
         jobs = (self._job(row) for row in rows if row.state in UNFINISHED)
         return [
             Shard(self._campaign_id, group, self._wants(group), (), self._max_rank_share, run_id)
-            for group in cut(jobs, size)
+            for group in make_shards(jobs, size)
         ]
 
     def _wants(self, jobs: Iterable[Job]) -> dict[str, int]:
@@ -110,4 +110,6 @@ class Remaining:
     def _threshold(self, row: VariantRow) -> float:
         briefs = [self._briefs[name] for name in self._brief_ids[row.variant_id]]
         name = row.variant.card
-        return lowest(briefs, self._thresholds.get(name, card_of(self._resources, name).defaults.min_adherence))
+        return lowest_threshold(
+            briefs, self._thresholds.get(name, card_of(self._resources, name).defaults.min_adherence)
+        )

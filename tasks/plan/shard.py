@@ -60,7 +60,7 @@ class Shard:
         return f"{variant.card}-{variant.width}x{variant.height}-{len(self.jobs)}-{digest}"
 
 
-def cut(jobs: Iterable[Job], size: int) -> Iterator[tuple[Job, ...]]:
+def make_shards(jobs: Iterable[Job], size: int) -> Iterator[tuple[Job, ...]]:
     """Yield groups of at most ``size`` jobs of one shape group, ordered by shape group and then by prompt.
 
     This avoids unnecessary reloads and recompilations, and embeds each prompt in as few shards as possible. Jobs

@@ -7,7 +7,7 @@ from manifests.brief import Brief
 from tasks.runtime.resources import Resources, card_of, catalogue_of
 
 
-def lowest(briefs: Iterable[Brief], default: float) -> float:
+def lowest_threshold(briefs: Iterable[Brief], default: float) -> float:
     """Return the lowest threshold among the briefs that share a variant, since one of them can use the clip.
 
     Args:
@@ -24,5 +24,5 @@ def threshold_of(resources: Resources, row: VariantRow) -> float:
     for name in catalogue.variants.campaigns_of([row.variant_id]).get(row.variant_id, ()):
         mine = {member.brief_id for member in catalogue.campaigns.memberships(name, [row.variant_id])}
         briefs = [brief for brief in catalogue.campaigns.briefs(name) if brief.brief_id in mine]
-        found.append(lowest(briefs, catalogue.campaigns.get(name).thresholds.get(name_of_card, card)))
+        found.append(lowest_threshold(briefs, catalogue.campaigns.get(name).thresholds.get(name_of_card, card)))
     return min(found, default=card)

@@ -14,12 +14,12 @@ class Retried(NamedTuple):
     """Number of retried variants.
 
     Attributes:
-        again: retried unchanged.
-        rerolled: replaced by a new variant with another seed.
+        same_seed: retried unchanged.
+        new_seed: replaced by a new variant with another seed.
     """
 
-    again: int
-    rerolled: int
+    same_seed: int
+    new_seed: int
 
 
 def retry_failed(catalogue: Catalogue, campaign_id: str) -> Retried:
@@ -31,12 +31,14 @@ def retry_failed(catalogue: Catalogue, campaign_id: str) -> Retried:
     rows = catalogue.variants.of_campaign(campaign_id)
     parents = {row.parent_id for row in rows}
     refused = [row for row in rows if row.state == State.FAILED and row.score and row.variant_id not in parents]
-    rerolled = _reroll(catalogue, campaign_id, rows, refused)
-    again = catalogue.decisions.retry_failed(campaign_id, quarantined=True, scored=False)
-    return Retried(again, rerolled)
+    new_seed = _regenerate_failed(catalogue, campaign_id, rows, refused)
+    same_seed = catalogue.decisions.retry_failed(campaign_id, quarantined=True, scored=False)
+    return Retried(same_seed, new_seed)
 
 
-def _reroll(catalogue: Catalogue, campaign_id: str, rows: list[VariantRow], refused: list[VariantRow]) -> int:
+def _regenerate_failed(
+    catalogue: Catalogue, campaign_id: str, rows: list[VariantRow], refused: list[VariantRow]
+) -> int:
     used: defaultdict[Variant, set[int]] = defaultdict(set)
     for row in rows:
         used[row.variant._replace(seed=0)].add(row.variant.seed)

@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from urllib.parse import quote, quote_plus
 
 MASK = "***"
-SHORTEST = 4
+MIN_SECRET_LENGTH = 4
 """Shorter secrets are not redacted, because they occur by chance in ordinary text."""
 
 _NAMED = r"(?:secret|passw(?:or)?d|passphrase|token|api[_-]?key|private[_-]?key|access[_-]?key)[\w-]{0,60}"
@@ -31,7 +31,7 @@ _PATTERNS = tuple(
         (r"\b(?:AKIA|ASIA)[A-Z0-9]{16}\b", MASK),
         (rf"([?&;](?:{_IN_QUERIES})=)[^&\s'\"<>\\]+", rf"\g<1>{MASK}"),
         (rf"({_NAMED}\\*['\"]?\s*[=:]\s*b?)(\\*['\"])(?:(?!\2).){{1,4000}}\2", rf"\g<1>\g<2>{MASK}\g<2>"),
-        (rf"({_NAMED}\s*[=:]\s*)[^\s,;&'\"\\]{{{SHORTEST},}}", rf"\g<1>{MASK}"),
+        (rf"({_NAMED}\s*[=:]\s*)[^\s,;&'\"\\]{{{MIN_SECRET_LENGTH},}}", rf"\g<1>{MASK}"),
         (r"(/share/)[\w-]{16,}", rf"\g<1>{MASK}"),
     )
 )
@@ -46,8 +46,8 @@ class Redaction:
         self._known: re.Pattern[str] | None = None
 
     def learn(self, secrets: Iterable[str]) -> None:
-        """Add secrets, except those shorter than SHORTEST."""
-        new = {form for secret in secrets if len(secret) >= SHORTEST for form in _forms(secret)} - self._forms
+        """Add secrets, except those shorter than MIN_SECRET_LENGTH."""
+        new = {form for secret in secrets if len(secret) >= MIN_SECRET_LENGTH for form in _forms(secret)} - self._forms
         if new:
             self._forms |= new
             longest_first = sorted(self._forms, key=len, reverse=True)

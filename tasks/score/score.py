@@ -13,20 +13,20 @@ from models.protocols import FrameScorer, Generated
 from tasks.score.technical_checks import measure
 
 SCORED_FRAMES = 8
-MOST_DISTRACTORS = 31
+MAX_DISTRACTORS = 31
 _frames_per_call: WeakKeyDictionary[FrameScorer, int] = WeakKeyDictionary()
 """Frames per call for scorers that have run out of memory."""
 
 
 def distractors_of(prompt: str, prompts: Sequence[str]) -> list[str]:
-    """Return up to MOST_DISTRACTORS other prompts of the campaign, chosen deterministically."""
+    """Return up to MAX_DISTRACTORS other prompts of the campaign, chosen deterministically."""
     others = {other for other in prompts if other != prompt}
     return sorted(others, key=lambda other: hashlib.blake2b((prompt + "\0" + other).encode()).digest())[
-        :MOST_DISTRACTORS
+        :MAX_DISTRACTORS
     ]
 
 
-def spread(num_frames: int, number: int = SCORED_FRAMES) -> np.ndarray:
+def evenly_spaced_indices(num_frames: int, number: int = SCORED_FRAMES) -> np.ndarray:
     """Return the indices of ``number`` frames, evenly spread over the clip, ends included."""
     return np.unique(np.linspace(0, num_frames - 1, min(number, num_frames)).round().astype(int))
 
@@ -63,7 +63,7 @@ def score_frames(generated: Generated, scorer: FrameScorer, prompts: Sequence[st
     if any(gate.technical(checks)):
         return Score(variant.variant_id, checks)
     rivals = distractors_of(variant.prompt, prompts)
-    image = embed_with_retry(scorer, frames[spread(len(frames))])
+    image = embed_with_retry(scorer, frames[evenly_spaced_indices(len(frames))])
     text = scorer.embed_prompts([variant.prompt, *rivals])
     cosines = (image @ text.T).mean(axis=0)
     return Score(

@@ -23,7 +23,7 @@ UNSTARTED = "planned"
 """Not counted: variants that earlier nights did not start. A night that chooses them generates the same clips."""
 EXISTING = frozenset({*GOOD, State.LEASED, State.RENDERED, State.WITHDRAWN})
 """Counted as existing. This includes clips in progress, and withdrawn clips, which are not generated again."""
-MOST_RUNS = 10_000
+MAX_RUNS = 10_000
 
 
 class Concept(NamedTuple):
@@ -153,9 +153,9 @@ def with_progress(report: NightReport, catalogue: Catalogue, briefs: Collection[
     return replace(
         report,
         done=ends["done"],
-        vain=ends["vain"],
-        left=ends["left"],
-        made=sum(number for state, number in states.items() if state in {*PASSED_OR_LATER, State.FAILED}),
+        always_failed=ends["always failed"],
+        unfinished=ends["unfinished"],
+        generated=sum(number for state, number in states.items() if state in {*PASSED_OR_LATER, State.FAILED}),
         passed=sum(number for state, number in states.items() if state in PASSED_OR_LATER),
         published=states.get(State.PUBLISHED, 0),
         spent_s=spent_s(catalogue, name_of(report.sheet, report.day)),
@@ -168,10 +168,10 @@ def spent_s(catalogue: Catalogue, name: str) -> float:
     Changing the sheet during the night does not give it a second budget.
     """
     nights = [row.campaign_id for row in catalogue.campaigns.all() if row.name == name]
-    return sum(run.spent_s for campaign_id in nights for run in catalogue.runs.all(campaign_id, limit=MOST_RUNS))
+    return sum(run.spent_s for campaign_id in nights for run in catalogue.runs.all(campaign_id, limit=MAX_RUNS))
 
 
 def _end_of(brief: Brief, states: Mapping[str, int]) -> str:
     if sum(states.get(state, 0) for state in GOOD) >= (brief.want or 1):
         return "done"
-    return "left" if any(states.get(state, 0) for state in UNFINISHED) or not states else "vain"
+    return "unfinished" if any(states.get(state, 0) for state in UNFINISHED) or not states else "always failed"

@@ -17,12 +17,12 @@ class ExistingClips:
 
     Attributes:
         good: number of clips that passed and were not rejected, or are being generated.
-        vain: number of clips that failed the gate, were rejected, or could not be generated.
+        failed: number of clips that failed the gate, were rejected, or could not be generated.
         used: seeds that were tried, successfully or not.
     """
 
     good: int = 0
-    vain: int = 0
+    failed: int = 0
     used: frozenset[int] = frozenset()
 
 
@@ -75,14 +75,14 @@ def choose(
             given_up.append(brief_id)
         else:
             # A failed night counts as a clip, or combinations that the model cannot generate would always come first.
-            open_.append((clips.good + clips.vain // sheet.tries, list_values, brief_id))
+            open_.append((clips.good + clips.failed // sheet.tries, list_values, brief_id))
     wanted = tuple(_fairly(open_, coverage, sheet.want, limit))
     return Choice(wanted, enough, tuple(given_up))
 
 
 def is_given_up(sheet: StockSheet, clips: ExistingClips) -> bool:
     """Return whether so many tries failed that more are not worth their device time."""
-    return clips.vain >= GIVE_UP * sheet.tries * (clips.good + 1)
+    return clips.failed >= GIVE_UP * sheet.tries * (clips.good + 1)
 
 
 def _fairly(

@@ -15,7 +15,7 @@ GRACE_S = 24 * HOUR_S
 KEEP_S = 30 * 24 * HOUR_S
 """Age after which the master of a published, rejected or withdrawn clip is deleted."""
 FEW = 16
-MOST_SAMPLE = 10_000
+MAX_SAMPLE = 10_000
 """Maximum number of credentials that a sweep verifies."""
 
 

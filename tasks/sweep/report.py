@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 
 from manifests.pluralize import counted, in_number
 
-MOST_NAMES = 1000
+MAX_NAMES = 1000
 """Maximum number of names stored per kind; all findings are counted."""
 
 
@@ -181,7 +181,7 @@ class Notes:
             if name in self._names[kind]:
                 return
             self._counts[kind] += 1
-            if len(self._names[kind]) < MOST_NAMES:
+            if len(self._names[kind]) < MAX_NAMES:
                 self._names[kind].add(name)
 
     def count(self, what: str, number: int = 1) -> None:

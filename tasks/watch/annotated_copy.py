@@ -11,8 +11,8 @@ from adapters.inbox import Inbox
 from adapters.sheets import annotate
 from tasks.intake.intake import Intake
 from tasks.watch.receipt import (
-    LARGEST,
     MARKED,
+    MAX_FILE_BYTES,
     candidate_names,
     find_receipt,
     no_free_name_error,
@@ -41,7 +41,7 @@ def is_unchanged_copy(inbox: Inbox, name: str) -> bool:
     """Return whether a file is an unchanged annotated copy; a copy that people have edited is a sheet."""
     base = annotated_base(name)
     left = written_copies(find_receipt(inbox, base)[1]) if base else {}
-    return name in left and left[name] == _digest(inbox.fetch(name, LARGEST))
+    return name in left and left[name] == _digest(inbox.fetch(name, MAX_FILE_BYTES))
 
 
 def write_annotated_copy(inbox: Inbox, sheet: str, data: bytes) -> tuple[str, str]:
@@ -54,7 +54,7 @@ def write_annotated_copy(inbox: Inbox, sheet: str, data: bytes) -> tuple[str, st
     """
     left = written_copies(read_receipt(inbox, sheet))
     for name in candidate_names(short_name(sheet), *MARKED):
-        there = inbox.fetch(name, LARGEST)
+        there = inbox.fetch(name, MAX_FILE_BYTES)
         if there is not None and _is_same_book(there, data):
             return name, _digest(there)
         if there is None or _digest(there) == left.get(name):

@@ -11,12 +11,12 @@ from typing import Literal
 from adapters.inbox import Inbox
 from manifests.errors import BucketRefusedError
 
-LONGEST_NAME = 200
-LARGEST = 100_000_000
+MAX_NAME_BYTES = 200
+MAX_FILE_BYTES = 100_000_000
 """Maximum size of a receipt or an annotated copy, in bytes."""
 SHOWN = 500
 """Maximum number of errors and of warnings in a receipt; the annotated copy has all of them."""
-MOST_NAMES = 20
+MAX_CANDIDATE_NAMES = 20
 STATES = ("accepted", "refused", "waiting")
 RECEIPT = (".receipt", ".json")
 MARKED = (".marked", ".xlsx")
@@ -102,7 +102,7 @@ def read_receipt(inbox: Inbox, sheet: str) -> Mapping[str, object] | None:
 def find_receipt(inbox: Inbox, base: str) -> tuple[str, Mapping[str, object] | None]:
     """Return a receipt's name and content, or else a free name (empty if there is none) and None."""
     for name in candidate_names(base, *RECEIPT):
-        data = inbox.fetch(name, LARGEST)
+        data = inbox.fetch(name, MAX_FILE_BYTES)
         if data is None:
             return name, None
         if body := _ours(data, base):
@@ -144,13 +144,13 @@ def no_free_name_error(sheet: str) -> BucketRefusedError:
 def candidate_names(base: str, beginning: str, ending: str) -> Iterator[str]:
     """Yield possible names for a receipt or a copy, the usual one first."""
     yield f"{base}{beginning}{ending}"
-    for number in range(2, MOST_NAMES + 1):
+    for number in range(2, MAX_CANDIDATE_NAMES + 1):
         yield f"{base}{beginning}-{number}{ending}"
 
 
 def short_name(name: str) -> str:
     """Shorten a name so that a suffix can be added; file systems allow 255 bytes."""
-    if len(name.encode("utf-8", "replace")) <= LONGEST_NAME:
+    if len(name.encode("utf-8", "replace")) <= MAX_NAME_BYTES:
         return name
     path = Path(name)
     digest = hashlib.sha256(name.encode("utf-8", "surrogateescape")).hexdigest()[:10]

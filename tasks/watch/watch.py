@@ -27,7 +27,7 @@ CLAIM_TIMEOUT_S = 900.0
 """A claim of another watcher expires after this time; registering a million variants takes minutes."""
 DEAD_CLAIM_TIMEOUT_S = 3.0
 """A claim of a dead watcher expires after this time. It is not zero, so that only one of two watchers claims it."""
-LATEST = 200
+RECENT_SHEETS = 200
 """Number of recent sheets whose campaigns are restarted if necessary."""
 
 
@@ -259,7 +259,7 @@ class Watch:
 
     def _restart_accepted(self) -> None:
         """Restart accepted campaigns whose run died, even if their sheet was deleted."""
-        for record in self._catalogue.sheet_imports.all(LATEST):
+        for record in self._catalogue.sheet_imports.all(RECENT_SHEETS):
             campaign_id = record.campaign_id
             if record.state != ACCEPTED or not campaign_id or campaign_id in self._closed:
                 continue

@@ -103,8 +103,8 @@ def test_a_new_receiver_gets_no_old_alerts_unless_a_person_sends_them(catalogue:
         begun(catalogue, receiver)
         assert receiver.texts == ["text 1", "text 2"]
         assert "1 alert older than 24 h was not sent. Use `reelmill alerts send` to send it." in caplog.text
-        numbers = catalogue.metrics.numbers()
-        assert (numbers.alerts_waiting, numbers.alerts_given_up, numbers.alerts_kept) == (0, 0, 1)
+        snapshot = catalogue.metrics.snapshot()
+        assert (snapshot.alerts_waiting, snapshot.alerts_given_up, snapshot.alerts_kept) == (0, 0, 1)
         begun(catalogue, receiver)
         assert len(receiver.texts) == 2, "it is still not sent automatically"
         assert catalogue.alerts.retry_all() == 1

@@ -178,10 +178,10 @@ def test_numbers_are_those_of_the_catalogue(catalogue: Catalogue):
     run_id = catalogue.runs.begin(CAMPAIGN, "pool", "owner")
     catalogue.runs.book(run_id, 2, 7.5)
     catalogue.alerts.add("key", "sweep", "text")
-    numbers = catalogue.metrics.numbers()
-    assert (numbers.leases, numbers.expired, numbers.spent_s) == (1, 0, 7.5)
-    assert (numbers.campaigns, numbers.outcomes, numbers.arrivals) == ({"active": 1}, {"": 1}, {})
-    assert (numbers.alerts_waiting, numbers.alerts_given_up) == (1, 0)
-    assert numbers.lately == (1, 1, 1)
+    snapshot = catalogue.metrics.snapshot()
+    assert (snapshot.leases, snapshot.expired, snapshot.spent_s) == (1, 0, 7.5)
+    assert (snapshot.campaigns, snapshot.outcomes, snapshot.arrivals) == ({"active": 1}, {"": 1}, {})
+    assert (snapshot.alerts_waiting, snapshot.alerts_given_up) == (1, 0)
+    assert snapshot.recent == (1, 1, 1)
     assert catalogue.metrics.all_states() == {"published": 1, "failed": 1, "leased": 1, "planned": 1}
     assert lease.variant_id == ids[2]

@@ -10,7 +10,7 @@ from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule, run_state_machine_as_test
 
-from adapters.catalogue import MOVES, Catalogue, Event, Lease
+from adapters.catalogue import TRANSITIONS, Catalogue, Event, Lease
 from manifests.errors import LostLeaseError
 
 VARIANTS = 4
@@ -131,7 +131,7 @@ class Workers(RuleBasedStateMachine):
             chain = [None, *(event.to_state for event in events[row.variant_id])]
             assert [event.from_state for event in events[row.variant_id]] == chain[:-1]
             assert chain[-1] == row.state
-            assert all(after in MOVES[before] for before, after in itertools.pairwise(chain[1:]))
+            assert all(after in TRANSITIONS[before] for before, after in itertools.pairwise(chain[1:]))
             assert chain.count("published") <= 1
 
     @invariant()

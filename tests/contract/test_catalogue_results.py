@@ -7,7 +7,7 @@ import pytest
 import samples
 from decisions import decide
 
-from adapters.catalogue import MOVES, STATES, Catalogue, Lease
+from adapters.catalogue import STATES, TRANSITIONS, Catalogue, Lease
 from manifests.errors import LostLeaseError
 
 Operation = Callable[[Catalogue, str, Lease], object]
@@ -52,7 +52,7 @@ OPERATIONS: dict[str, tuple[Operation, dict[str, str]]] = {
     ),
     "quarantine": (
         lambda c, v, lease: c.decisions.quarantine([v], "odd"),
-        {state: "quarantined" for state, targets in MOVES.items() if "quarantined" in targets},
+        {state: "quarantined" for state, targets in TRANSITIONS.items() if "quarantined" in targets},
     ),
 }
 WORKERS = (
@@ -85,7 +85,7 @@ def test_each_operation_is_allowed_only_from_its_states(catalogue: Catalogue, st
             assert [(event.from_state, event.to_state) for event in events[len(before[1]) :]] == [
                 (state, moves[state])
             ], name
-            assert moves[state] in MOVES[state]
+            assert moves[state] in TRANSITIONS[state]
         else:
             assert (catalogue.variants.get(variant_id), events) == before, name
 

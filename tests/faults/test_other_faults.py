@@ -39,7 +39,7 @@ def small_disk(tmp_path: Path) -> Iterator[Path]:
 
 def skip_space_check() -> None:
     """Skip the check of free space, so that the disk becomes full during the run."""
-    vars(flows.registration).update(LEAST_FREE_BYTES=0)
+    vars(flows.registration).update(MIN_FREE_BYTES=0)
 
 
 @pytest.mark.parametrize(

@@ -82,7 +82,7 @@ def test_a_finished_campaign_starts_no_server(home, sheet, capsys, monkeypatch):
     reelmill(capsys, "run", sheet)
     from flows import campaign
 
-    monkeypatch.setattr(campaign, "finish", lambda *_: pytest.fail("the flow ran"))
+    monkeypatch.setattr(campaign, "run_campaign", lambda *_: pytest.fail("the flow ran"))
     assert reelmill(capsys, "run", sheet).code == 0
 
 

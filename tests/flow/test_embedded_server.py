@@ -48,7 +48,7 @@ def held(tmp_path: Path):
     process.stdout.close()
 
 
-def answers(url: str) -> bool:
+def is_reachable(url: str) -> bool:
     with suppress(OSError), urllib.request.urlopen(f"{url}/health", timeout=5):
         return True
     return False
@@ -56,15 +56,15 @@ def answers(url: str) -> bool:
 
 def is_gone_within(url: str, seconds: float) -> bool:
     deadline = time.monotonic() + seconds
-    while answers(url) and time.monotonic() < deadline:
+    while is_reachable(url) and time.monotonic() < deadline:
         time.sleep(0.1)
-    return not answers(url)
+    return not is_reachable(url)
 
 
 @pytest.mark.parametrize("sent", [signal.SIGKILL, signal.SIGINT])
 def test_the_server_ends_with_its_parent(held, sent):
     process, url = held
-    assert answers(url)
+    assert is_reachable(url)
     process.send_signal(sent)
     process.wait(timeout=30)
     assert is_gone_within(url, 10)

@@ -67,7 +67,7 @@ def test_secrets_in_parameters_are_refused_with_the_advice_to_change_them(campai
 
 
 def test_a_run_is_not_finished_while_others_hold_leases(home, sheet):
-    from flows.campaign import finish
+    from flows.campaign import run_campaign
     from flows.submit import submit
 
     settings = load_settings(lease_s=1.0)
@@ -75,17 +75,17 @@ def test_a_run_is_not_finished_while_others_hold_leases(home, sheet):
     made = submit(settings, resources, sheet).campaign_id
     held = [row.variant_id for row in catalogue().variants.of_campaign(made)][:3]
     catalogue().leases.acquire(held, "elsewhere:boot:1:1", 600, attempts_cap=5, campaign_id=made)
-    assert finish_in_flow(finish, settings, resources, made) == "left"
+    assert run_in_flow(run_campaign, settings, resources, made) == "left"
     assert catalogue().runs.all(made)[0].outcome == "left"
     [alert] = [each for each in catalogue().alerts.all(10) if each.kind == "failed"]
     assert "other workers hold some of its clips" in alert.text
 
 
-def finish_in_flow(finish, settings, resources, campaign_id: str) -> str:
+def run_in_flow(run_campaign, settings, resources, campaign_id: str) -> str:
     from prefect import flow
 
     @flow(persist_result=False)
     def run() -> str:
-        return finish(settings, resources, campaign_id)
+        return run_campaign(settings, resources, campaign_id)
 
     return run()

@@ -300,10 +300,12 @@ def test_a_failure_is_reported_and_raised(home, stock_sheet, fake_models, monkey
 
     kept = []
     monkeypatch.setattr(module, "publish_report", lambda report, _: kept.append(report))
-    monkeypatch.setattr(module, "finish", lambda *_, **__: (_ for _ in ()).throw(ReelmillError("The bucket is away.")))
+    monkeypatch.setattr(
+        module, "run_campaign", lambda *_, **__: (_ for _ in ()).throw(ReelmillError("The bucket is away."))
+    )
     with pytest.raises(ReelmillError, match="The bucket is away"):
         night(stock_sheet)
-    assert [(report.ended, report.left) for report in kept] == [("failed", COMBINATIONS)]
+    assert [(report.ended, report.unfinished) for report in kept] == [("failed", COMBINATIONS)]
     assert "failed. The bucket is away." in kept[0].sentence
 
 

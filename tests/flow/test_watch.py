@@ -274,7 +274,7 @@ def test_another_file_with_the_name_of_a_receipt_is_left_alone(folder: Place, ot
 
 
 def test_without_a_free_name_nothing_is_overwritten(folder: Place, monkeypatch):
-    monkeypatch.setattr(receipt, "MOST_NAMES", 2)
+    monkeypatch.setattr(receipt, "MAX_CANDIDATE_NAMES", 2)
     folder.put("a.csv.receipt.json", b"theirs")
     folder.put("a.csv.receipt-2.json", b"theirs")
     folder.put("a.csv", GOOD)

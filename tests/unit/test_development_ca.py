@@ -13,7 +13,7 @@ from credentials import certificate, key_pem, pem
 from cryptography import x509
 from cryptography.hazmat.primitives.asymmetric import ec
 
-from adapters.c2pa.certificates import issued, read_certificates, read_key
+from adapters.c2pa.certificates import is_issued_by, read_certificates, read_key
 from adapters.c2pa.development_ca import development_chain
 from manifests.errors import SignerUnavailableError
 
@@ -23,7 +23,7 @@ def test_the_ca_is_created_once(tmp_path):
     second, same_key = development_chain(tmp_path / "ca")
     assert second == first
     assert same_key.private_numbers() == key.private_numbers()
-    assert issued(first.anchors[0], first.leaf)
+    assert is_issued_by(first.leaf, first.anchors[0])
 
 
 def test_only_the_owner_can_read_the_ca(tmp_path):
@@ -53,7 +53,7 @@ def test_files_damaged_by_a_crash_are_recreated(tmp_path, broken, left):
     if left is not None:
         (tmp_path / broken).write_bytes(left)
     after, key = development_chain(tmp_path)
-    assert issued(after.anchors[0], after.leaf)
+    assert is_issued_by(after.leaf, after.anchors[0])
     assert key.public_key() == after.leaf.public_key()
     assert (after.anchors[0] == before.anchors[0]) == broken.startswith("leaf")
     assert not list(tmp_path.glob("*.part"))

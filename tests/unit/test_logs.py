@@ -142,7 +142,7 @@ def test_plain_text_ends_with_the_scope(settings):
 
 def test_a_line_is_never_longer_than_log_collectors_accept():
     record = logging.LogRecord("a", logging.INFO, "a.py", 1, "x" * 100_000, (), None)
-    assert len(JsonLines().format(record)) < logs.LONGEST_LINE + 500
+    assert len(JsonLines().format(record)) < logs.MAX_LINE_LENGTH + 500
 
 
 def test_the_traceback_of_an_external_record_is_redacted(settings):

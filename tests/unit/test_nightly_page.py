@@ -5,7 +5,7 @@ from pathlib import Path
 
 from adapters.catalogue import STATES
 from flows.settings import Settings
-from manifests.nightly.stock import MOST_COMBINATIONS
+from manifests.nightly.stock import MAX_COMBINATIONS
 from manifests.sheet.stock_cells import PARSERS
 from manifests.sheet.stock_columns import REFUSED, SHOWING
 from tasks.render.render import LEASED_AT_ONCE
@@ -48,7 +48,7 @@ def test_the_page_lists_the_settings_and_their_defaults():
 
 
 def test_the_numbers_on_the_page_match_the_code():
-    assert f"at most {MOST_COMBINATIONS:,} per sheet" in PAGE
+    assert f"at most {MAX_COMBINATIONS:,} per sheet" in PAGE
     assert f"{GIVE_UP} nights' worth of failed tries" in PAGE
     assert f"one lease ({LEASED_AT_ONCE} clips" in PAGE
     rows = [row for row in table("theme") if any(row)]

@@ -42,15 +42,15 @@ def test_one_missing_file_is_singular_in_all_reports():
 
 
 @pytest.mark.parametrize(
-    ("left", "words"),
+    ("unfinished", "words"),
     [
         (8, " 8 chosen combinations are unfinished and left for later nights."),
         (1, " 1 chosen combination is unfinished and left for later nights."),
         (0, ""),
     ],
 )
-def test_a_nightly_run_reports_remaining_combinations(left, words):
-    report = NightReport("stock", "2026-11-27", "c", 12, 0, 0, 12, "finished", left=left)
+def test_a_nightly_run_reports_remaining_combinations(unfinished, words):
+    report = NightReport("stock", "2026-11-27", "c", 12, 0, 0, 12, "finished", unfinished=unfinished)
     assert report.sentence == f"Nightly run 2026-11-27 of stock: all chosen combinations are finished.{words}"
 
 

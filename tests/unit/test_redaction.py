@@ -10,7 +10,7 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from tasks.runtime.redaction import MASK, SHORTEST, Redaction
+from tasks.runtime.redaction import MASK, MIN_SECRET_LENGTH, Redaction
 
 SECRETS = st.text(st.characters(exclude_categories=["Cs"]), min_size=8, max_size=40).filter(
     lambda text: len(text.strip()) >= 8 and MASK not in text
@@ -76,7 +76,7 @@ def test_text_without_a_secret_is_unchanged(text):
 
 def test_very_short_secrets_are_ignored():
     redact = Redaction()
-    redact.learn(["", "a", "x" * (SHORTEST - 1)])
+    redact.learn(["", "a", "x" * (MIN_SECRET_LENGTH - 1)])
     assert redact("a xxx b") == "a xxx b"
 
 

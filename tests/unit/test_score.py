@@ -8,7 +8,7 @@ from manifests.gate import Gate
 from manifests.variant import Variant
 from models.fake import paint
 from models.protocols import Generated
-from tasks.score.score import MOST_DISTRACTORS, distractors_of, score_frames, spread
+from tasks.score.score import MAX_DISTRACTORS, distractors_of, evenly_spaced_indices, score_frames
 
 VARIANT = Variant("starter", "r1", "a red circle", "", 7, 96, 96, 17, 8, 16, 3.0)
 GATE = Gate(0.2)
@@ -29,8 +29,8 @@ def generated(frames: np.ndarray | None = None) -> Generated:
 
 
 def test_frames_are_spread_over_the_clip_including_both_ends():
-    assert list(spread(17)) == [0, 2, 5, 7, 9, 11, 14, 16]
-    assert list(spread(3)) == [0, 1, 2]
+    assert list(evenly_spaced_indices(17)) == [0, 2, 5, 7, 9, 11, 14, 16]
+    assert list(evenly_spaced_indices(3)) == [0, 1, 2]
 
 
 def test_adherence_is_a_cosine_and_the_rank_counts_better_prompts():
@@ -59,5 +59,5 @@ def test_distractors_are_limited_and_deterministic(number):
     prompts = [f"a cup number {n}" for n in range(number)] + ["own"]
     chosen = distractors_of("own", prompts)
     assert chosen == distractors_of("own", prompts[::-1])
-    assert len(chosen) == min(number, MOST_DISTRACTORS)
+    assert len(chosen) == min(number, MAX_DISTRACTORS)
     assert "own" not in chosen

@@ -31,7 +31,7 @@ def test_a_hostile_workbook_is_refused_quickly_and_the_parent_uses_little_memory
 
 UNGUARDED = """
 import adapters.sheets.workbook_reader as workbook
-workbook.MAX_CELLS, workbook.MAX_RATIO, workbook.MAX_UNPACKED = 10**18, 10**9, 10**12
+workbook.MAX_GRID_CELLS, workbook.MAX_RATIO, workbook.MAX_UNPACKED = 10**18, 10**9, 10**12
 from adapters.sheets.sandbox_child import main; main()
 """
 

@@ -14,7 +14,7 @@ from training.harness.studio import revisions
 from training.scenes.scene import MOTIFS, MOTIONS, is_drawable
 from training.stamp import CARDS, revision_of
 
-MOST_MEGABYTES = 40
+MAX_MEGABYTES = 40
 
 
 @pytest.mark.parametrize(("card", "folder"), CARDS.items())
@@ -39,7 +39,7 @@ def test_stock_classes_load_the_folders():
 
 def test_the_total_size_stays_small():
     files = [path for path in (HOME / "starter").rglob("*") if path.is_file()]
-    assert sum(path.stat().st_size for path in files) <= MOST_MEGABYTES * 1e6
+    assert sum(path.stat().st_size for path in files) <= MAX_MEGABYTES * 1e6
 
 
 def test_all_weights_are_safetensors():

@@ -35,7 +35,7 @@ def test_a_sheet_can_request_several_clips_per_combination():
 
 def test_a_combination_is_given_up_exactly_at_the_limit_of_failed_tries():
     chosen = choose(
-        SHEET, NAMED, {IDS[0]: ExistingClips(vain=GIVE_UP * 3), IDS[1]: ExistingClips(vain=GIVE_UP * 3 - 1)}, 100
+        SHEET, NAMED, {IDS[0]: ExistingClips(failed=GIVE_UP * 3), IDS[1]: ExistingClips(failed=GIVE_UP * 3 - 1)}, 100
     )
     assert chosen.given_up == (IDS[0],)
     assert chosen.wanted[-1] == IDS[1]

@@ -12,7 +12,7 @@ import pytest
 from app.cli.commands.up import programs_of
 from app.supervise import supervisor
 from app.supervise.supervisor import Program, Supervisor
-from flows.prefect.server_health import answers, health_of, without_password
+from flows.prefect.server_health import health_of, is_reachable, without_password
 
 
 @contextmanager
@@ -34,15 +34,15 @@ def serving(status: int) -> Iterator[str]:
 @pytest.mark.parametrize(("status", "is_there"), [(200, True), (401, True), (403, True), (404, False), (502, False)])
 def test_a_server_that_answers_or_requires_a_password_counts_as_running(status: int, is_there: bool):
     with serving(status) as url:
-        assert answers(url) == is_there
-    assert not answers(url, 1.0)
+        assert is_reachable(url) == is_there
+    assert not is_reachable(url, 1.0)
 
 
 def test_a_password_in_the_url_is_not_shown_and_does_not_prevent_probing():
     url = "http://me:correcthorse@prefect:4200/api/"
     assert without_password(url) == "http://prefect:4200/api/"
     assert health_of(url) == "http://prefect:4200/api/health"
-    assert not answers("http://me:x@127.0.0.1:9/api", 1.0)
+    assert not is_reachable("http://me:x@127.0.0.1:9/api", 1.0)
 
 
 def test_an_external_server_is_probed_too():

@@ -5,7 +5,7 @@ from typing import Any
 
 from sqlalchemy import Connection, delete, insert, select, update
 
-from adapters.catalogue.core.database import Part
+from adapters.catalogue.core.database import CataloguePart
 from adapters.catalogue.core.rows import clean
 from adapters.catalogue.core.tables import accounts, sessions
 from adapters.catalogue.review.audit import append, lock_head
@@ -14,7 +14,7 @@ from manifests.errors import CatalogueError
 ROLES = ("viewer", "reviewer", "admin")
 
 
-LONGEST_NAME = 80
+MAX_NAME_LENGTH = 80
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,7 +36,7 @@ class Account:
     created_at: float = 0.0
 
 
-class Accounts(Part):
+class Accounts(CataloguePart):
     """Add, read and change accounts; each change is in the audit log."""
 
     def add(
@@ -131,8 +131,8 @@ class Accounts(Part):
 
 def _checked(name: str, role: str) -> str:
     name = " ".join(clean(name).split())
-    if not name or len(name) > LONGEST_NAME or not name.isprintable():
-        raise CatalogueError(f"Invalid account name. Enter 1 to {LONGEST_NAME} printable characters.")
+    if not name or len(name) > MAX_NAME_LENGTH or not name.isprintable():
+        raise CatalogueError(f"Invalid account name. Enter 1 to {MAX_NAME_LENGTH} printable characters.")
     if role not in ROLES:
         raise CatalogueError(f"Unknown role {role!r}. Use {', '.join(ROLES)}.")
     return name

@@ -7,8 +7,8 @@ from argon2.exceptions import InvalidHashError, VerificationError
 
 from manifests.errors import ReelmillError
 
-LEAST_LENGTH = 10
-LONGEST = 1000
+MIN_LENGTH = 10
+MAX_LENGTH = 1000
 
 
 class InvalidPasswordError(ReelmillError):
@@ -29,19 +29,19 @@ def hash_password(password: str) -> str:
     """Return the hash of a new password.
 
     Raises:
-        InvalidPasswordError: shorter than LEAST_LENGTH or longer than LONGEST.
+        InvalidPasswordError: shorter than MIN_LENGTH or longer than MAX_LENGTH.
     """
-    if not LEAST_LENGTH <= len(password) <= LONGEST:
+    if not MIN_LENGTH <= len(password) <= MAX_LENGTH:
         raise InvalidPasswordError(
-            f"The password is too short or too long. Enter at least {LEAST_LENGTH} characters (at most {LONGEST})."
+            f"The password is too short or too long. Enter at least {MIN_LENGTH} characters (at most {MAX_LENGTH})."
         )
     return _hasher().hash(password)
 
 
-def fits(password: str, password_hash: str | None) -> bool:
+def verify_password(password: str, password_hash: str | None) -> bool:
     """Return whether the password matches. Without a hash, take the same time, so that names cannot be guessed."""
     try:
-        return _hasher().verify(password_hash or _dummy_hash(), password[:LONGEST]) and password_hash is not None
+        return _hasher().verify(password_hash or _dummy_hash(), password[:MAX_LENGTH]) and password_hash is not None
     except (VerificationError, InvalidHashError):
         return False
 

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 from sqlalchemy import delete, insert, select
 
-from adapters.catalogue.core.database import Part
+from adapters.catalogue.core.database import CataloguePart
 from adapters.catalogue.core.rows import clean
 from adapters.catalogue.core.tables import views
 
@@ -17,7 +17,7 @@ class View:
     query: str
 
 
-class SavedViews(Part):
+class SavedViews(CataloguePart):
     """Save, list and delete views."""
 
     def all(self, name: str) -> list[View]:

@@ -6,11 +6,11 @@ from sqlalchemy import delete
 
 from adapters.catalogue.accounts.accounts import Account
 from adapters.catalogue.accounts.secrets import hash_secret, holder_of, new_secret
-from adapters.catalogue.core.database import Part
+from adapters.catalogue.core.database import CataloguePart
 from adapters.catalogue.core.tables import sessions
 
 
-class Sessions(Part):
+class Sessions(CataloguePart):
     """Start, end and look up sessions."""
 
     def start(self, name: str, seconds: float) -> str:

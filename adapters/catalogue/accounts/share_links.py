@@ -6,13 +6,13 @@ import time
 from sqlalchemy import insert, select
 
 from adapters.catalogue.accounts.secrets import SECRET_BYTES, Token, hash_secret, revoke
-from adapters.catalogue.core.database import Part
+from adapters.catalogue.core.database import CataloguePart
 from adapters.catalogue.core.tables import campaigns, shares
 from adapters.catalogue.review.audit import append
 from manifests.errors import NotFoundError
 
 
-class ShareLinks(Part):
+class ShareLinks(CataloguePart):
     """Issue, list and revoke share links."""
 
     def add(self, campaign_id: str, actor: str, seconds: float) -> str:

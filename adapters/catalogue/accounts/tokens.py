@@ -4,13 +4,13 @@ from sqlalchemy import select
 
 from adapters.catalogue.accounts.accounts import Account, find_account
 from adapters.catalogue.accounts.secrets import Token, holder_of, new_secret, revoke
-from adapters.catalogue.core.database import Part
+from adapters.catalogue.core.database import CataloguePart
 from adapters.catalogue.core.rows import clean
 from adapters.catalogue.core.tables import tokens
 from adapters.catalogue.review.audit import append
 
 
-class Tokens(Part):
+class Tokens(CataloguePart):
     """Issue, list and revoke API tokens."""
 
     def add(self, name: str, label: str, seconds: float, actor: str) -> str:

@@ -65,7 +65,7 @@ class Database:
             yield connection
 
 
-class Part:
+class CataloguePart:
     """One part of the catalogue, working on a shared database."""
 
     def __init__(self, database: Database) -> None:

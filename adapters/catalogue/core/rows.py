@@ -117,7 +117,7 @@ class VariantRow:
 
 
 @dataclass(frozen=True, slots=True)
-class Waiting:
+class PendingVariant:
     """A variant that waits for a step; ``machine`` holds its clip, None if it has no clip."""
 
     variant_id: str

@@ -11,7 +11,7 @@ HEAD = "0005"
 _ADVISORY_LOCK = 7_335_135
 
 
-def bring_to_head(engine: Engine) -> None:
+def migrate_to_head(engine: Engine) -> None:
     """Create or migrate the tables; safe if several processes do so at the same time.
 
     Raises:

@@ -11,7 +11,9 @@ from adapters.catalogue.core.tables import events, variants
 SYSTEM = "system"
 
 
-def log(connection: Connection, moved: Mapping[str, str | None], to_state: str, actor: str, **detail: Any) -> None:
+def record_events(
+    connection: Connection, moved: Mapping[str, str | None], to_state: str, actor: str, **detail: Any
+) -> None:
     """Write an event for each variant; ``moved`` maps its id to the previous state."""
     write_events(
         connection, [event_row(variant_id, source, to_state, actor, **detail) for variant_id, source in moved.items()]
@@ -35,7 +37,7 @@ def write_events(connection: Connection, rows: Sequence[Mapping[str, Any]]) -> N
         connection.execute(insert(events), rows)
 
 
-def pick(
+def lock_variants(
     connection: Connection, variant_ids: Iterable[str], states: Collection[str], *conditions: Any, wait: bool = True
 ) -> dict[str, str]:
     """Lock the variants that are in one of the states and meet the conditions; return their states by id.
@@ -52,20 +54,20 @@ def pick(
     return {row.variant_id: row.state for row in connection.execute(query)}
 
 
-def move(
+def transition(
     connection: Connection,
-    picked: Mapping[str, str],
+    locked: Mapping[str, str],
     to_state: str,
     actor: str,
     values: Mapping[str, Any],
     **detail: Any,
 ) -> None:
     """Move locked variants to a state, each with its event, and end their leases."""
-    if not picked:
+    if not locked:
         return
     connection.execute(
         update(variants)
-        .where(variants.c.variant_id.in_(list(picked)))
+        .where(variants.c.variant_id.in_(list(locked)))
         .values(state=to_state, lease_owner=None, lease_expires=None, **values)
     )
-    log(connection, picked, to_state, actor, **detail)
+    record_events(connection, locked, to_state, actor, **detail)

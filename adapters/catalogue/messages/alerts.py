@@ -8,7 +8,7 @@ from typing import Any
 from sqlalchemy import Insert, exists, func, or_, select, update
 from sqlalchemy.dialects import postgresql, sqlite
 
-from adapters.catalogue.core.database import Part
+from adapters.catalogue.core.database import CataloguePart
 from adapters.catalogue.core.rows import clean, to_text
 from adapters.catalogue.core.tables import alerts, database_now
 
@@ -43,7 +43,7 @@ class Alert:
     error: str
 
 
-class Alerts(Part):
+class Alerts(CataloguePart):
     """Add each alert once, and track its delivery."""
 
     def add(

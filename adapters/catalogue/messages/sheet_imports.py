@@ -5,7 +5,7 @@ from typing import Any, NamedTuple
 from sqlalchemy import ColumnElement, Insert, or_, select, update
 from sqlalchemy.dialects import postgresql, sqlite
 
-from adapters.catalogue.core.database import Part
+from adapters.catalogue.core.database import CataloguePart
 from adapters.catalogue.core.rows import clean
 from adapters.catalogue.core.tables import arrivals, database_now
 
@@ -42,7 +42,7 @@ class SheetImport(NamedTuple):
     detail: str
 
 
-class SheetImports(Part):
+class SheetImports(CataloguePart):
     """Claim sheets, and record what happened to them."""
 
     def claim(self, sha256: str, name: str, place: str, owner: str, patience_s: float) -> bool:

@@ -10,7 +10,7 @@ from typing import Any
 
 from sqlalchemy import Connection, insert, select, update
 
-from adapters.catalogue.core.database import Part
+from adapters.catalogue.core.database import CataloguePart
 from adapters.catalogue.core.rows import clean, to_text
 from adapters.catalogue.core.tables import audit, audit_head, events
 
@@ -62,7 +62,7 @@ class AuditReport:
         return not self.problems
 
 
-class Audit(Part):
+class Audit(CataloguePart):
     """Read the log, and verify it against itself and the events."""
 
     def note(self, actor: str, action: str, subject: str, **detail: Any) -> None:

@@ -5,14 +5,14 @@ from typing import Any
 
 from sqlalchemy import Select, and_, exists, func, select
 
-from adapters.catalogue.core.database import Part
+from adapters.catalogue.core.database import CataloguePart
 from adapters.catalogue.core.tables import campaigns, memberships, reviews
 from adapters.catalogue.review.audit import append
 from adapters.catalogue.review.reviews import write_reviews
 from manifests.errors import CatalogueError
 
 
-class BlindReviews(Part):
+class BlindReviews(CataloguePart):
     """Choose clips for a second review, and record it."""
 
     def pending(self, campaign_id: str, reader: str, limit: int = 60) -> list[str]:

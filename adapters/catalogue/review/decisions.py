@@ -5,9 +5,9 @@ from typing import Any
 
 from sqlalchemy import Connection, bindparam, case, or_, select, update
 
-from adapters.catalogue.core.database import Part, batches
+from adapters.catalogue.core.database import CataloguePart, batches
 from adapters.catalogue.core.rows import clean, to_text
-from adapters.catalogue.core.state_changes import SYSTEM, event_row, pick, write_events
+from adapters.catalogue.core.state_changes import SYSTEM, event_row, lock_variants, write_events
 from adapters.catalogue.core.tables import UNSCORED, memberships, variants
 from adapters.catalogue.review.audit import append
 from adapters.catalogue.review.reviews import record_decision
@@ -17,7 +17,7 @@ from manifests.verdict import Verdict
 _AGAIN = {"tries": 0, "score": None, "prompt_adherence": None, "sort_score": UNSCORED, "reasons": None, "error": None}
 
 
-class Decisions(Part):
+class Decisions(CataloguePart):
     """Methods return the ids they changed; variants that are in another state by then are skipped."""
 
     def approve(self, variant_ids: Iterable[str]) -> list[str]:
@@ -52,9 +52,9 @@ class Decisions(Part):
         for batch in batches(verdicts):
             by_id = {verdict.variant_id: verdict for verdict in batch}
             with self._db.writing() as connection:
-                picked = pick(connection, by_id, (State.PASSED, State.FAILED), variants.c.score.is_not(None))
+                locked = lock_variants(connection, by_id, (State.PASSED, State.FAILED), variants.c.score.is_not(None))
                 changed = [
-                    (by_id[key], state) for key, state in picked.items() if by_id[key].passed == (state == State.FAILED)
+                    (by_id[key], state) for key, state in locked.items() if by_id[key].passed == (state == State.FAILED)
                 ]
                 _write_verdicts(connection, changed, actor)
             moved += len(changed)
@@ -107,9 +107,9 @@ class Decisions(Part):
         moved: list[str] = []
         for batch in batches(dict.fromkeys(variant_ids)):
             with self._db.writing() as connection:
-                picked = pick(connection, batch, sources, *conditions)
-                record_decision(connection, picked, to_state, actor, values, **detail)
-            moved += [variant_id for variant_id in batch if variant_id in picked]
+                locked = lock_variants(connection, batch, sources, *conditions)
+                record_decision(connection, locked, to_state, actor, values, **detail)
+            moved += [variant_id for variant_id in batch if variant_id in locked]
         return moved
 
 

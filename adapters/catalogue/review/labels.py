@@ -6,7 +6,7 @@ from typing import Any
 
 from sqlalchemy import select
 
-from adapters.catalogue.core.database import Part
+from adapters.catalogue.core.database import CataloguePart
 from adapters.catalogue.core.tables import memberships, reviews, variants
 from manifests.states import State
 
@@ -30,7 +30,7 @@ class LabelRow:
     blind: bool
 
 
-class Labels(Part):
+class Labels(CataloguePart):
     """Read labelled scores."""
 
     def all(self, campaign_id: str | None = None) -> list[LabelRow]:

@@ -15,9 +15,9 @@ from sqlalchemy import (
     update,
 )
 
-from adapters.catalogue.core.database import Part
+from adapters.catalogue.core.database import CataloguePart
 from adapters.catalogue.core.rows import clean, to_text
-from adapters.catalogue.core.state_changes import SYSTEM, move, pick
+from adapters.catalogue.core.state_changes import SYSTEM, lock_variants, transition
 from adapters.catalogue.core.tables import comments, database_now, events, memberships, reviews, variants
 from adapters.catalogue.review.audit import append
 from manifests.errors import CatalogueError, NotFoundError
@@ -74,7 +74,7 @@ class Comment:
 
 
 @dataclass(frozen=True, slots=True)
-class Decided:
+class DecisionResult:
     """The result of a decision.
 
     Attributes:
@@ -86,7 +86,7 @@ class Decided:
     refused: Mapping[str, str] = field(default_factory=dict)
 
 
-class Reviews(Part):
+class Reviews(CataloguePart):
     """Record and read people's decisions and comments."""
 
     def all(self, campaign_id: str | None = None, *, variant_id: str | None = None) -> list[ReviewRow]:
@@ -136,7 +136,7 @@ class Reviews(Part):
         reason: str = "",
         codes: Sequence[str] = (),
         undo_s: float = 0.0,
-    ) -> Decided:
+    ) -> DecisionResult:
         """Approve, reject or withdraw clips in the state in which the reviewer saw them.
 
         Passed clips can be approved; failed clips only with a reason. Both can be rejected: rejecting a failed clip
@@ -155,9 +155,9 @@ class Reviews(Part):
         }
         sources = may_be[outcome]
         with self._db.writing() as connection:
-            picked = pick(connection, seen, STATES)
-            refused = _refusals(connection, seen, picked, outcome, sources)
-            moved = {key: state for key, state in picked.items() if key not in refused}
+            locked = lock_variants(connection, seen, STATES)
+            refused = _refusals(connection, seen, locked, outcome, sources)
+            moved = {key: state for key, state in locked.items() if key not in refused}
             record_decision(
                 connection,
                 moved,
@@ -168,9 +168,9 @@ class Reviews(Part):
                 undo_s=undo_s if outcome == State.APPROVED else 0.0,
                 reason=clean(reason),
             )
-        return Decided(tuple(moved), refused)
+        return DecisionResult(tuple(moved), refused)
 
-    def undo(self, variant_ids: Iterable[str], actor: str, *, all_people: bool = False) -> Decided:
+    def undo(self, variant_ids: Iterable[str], actor: str, *, all_people: bool = False) -> DecisionResult:
         """Approved or rejected → the state before, if delivery has not started.
 
         Args:
@@ -179,22 +179,24 @@ class Reviews(Part):
         """
         wanted = list(dict.fromkeys(variant_ids))
         with self._db.writing() as connection:
-            picked = pick(connection, wanted, (State.APPROVED, State.REJECTED), variants.c.lease_owner.is_(None))
+            locked = lock_variants(
+                connection, wanted, (State.APPROVED, State.REJECTED), variants.c.lease_owner.is_(None)
+            )
             mine = {
                 row.variant_id: row
-                for row in _last_decisions(connection, picked)
+                for row in _last_decisions(connection, locked)
                 if row.actor == actor or (all_people and row.actor != SYSTEM)
             }
             for state in (State.PASSED, State.FAILED):
-                back = {key: picked[key] for key, row in mine.items() if row.from_state == state}
-                move(connection, back, state, actor, {}, undone=True)
-                append(connection, actor, state, [(key, {"undone": picked[key]}) for key in back])
+                back = {key: locked[key] for key, row in mine.items() if row.from_state == state}
+                transition(connection, back, state, actor, {}, undone=True)
+                append(connection, actor, state, [(key, {"undone": locked[key]}) for key in back])
             _undo_reviews(connection, mine)
         rule = (
             "This decision cannot be undone, because someone else made it or the clip is being published. "
             "A published clip can be withdrawn."
         )
-        return Decided(tuple(mine), {key: rule for key in wanted if key not in mine})
+        return DecisionResult(tuple(mine), {key: rule for key in wanted if key not in mine})
 
 
 def write_reviews(
@@ -252,25 +254,25 @@ def _review(row: Any) -> ReviewRow:
 
 
 def _refusals(
-    connection: Connection, seen: Mapping[str, int], picked: Mapping[str, str], outcome: str, sources: Sequence[str]
+    connection: Connection, seen: Mapping[str, int], locked: Mapping[str, str], outcome: str, sources: Sequence[str]
 ) -> dict[str, str]:
     """Return a reason for each variant that has changed since it was seen, or that this decision does not apply to."""
-    last = {row.variant_id: row for row in _last_events(connection, picked)}
+    last = {row.variant_id: row for row in _last_events(connection, locked)}
     clips = set(
         connection.execute(
-            select(variants.c.variant_id).where(variants.c.variant_id.in_(list(picked)), variants.c.clip.is_not(None))
+            select(variants.c.variant_id).where(variants.c.variant_id.in_(list(locked)), variants.c.clip.is_not(None))
         ).scalars()
     )
     refused: dict[str, str] = {}
     for key, event_id in seen.items():
-        if key not in picked:
+        if key not in locked:
             refused[key] = "This clip is not in the catalogue."
         elif last[key].event_id != event_id:
-            refused[key] = f"This clip has changed: {last[key].actor} set it to {picked[key]}. Review it again."
-        elif picked[key] == State.FAILED and outcome == State.APPROVED and State.FAILED not in sources:
+            refused[key] = f"This clip has changed: {last[key].actor} set it to {locked[key]}. Review it again."
+        elif locked[key] == State.FAILED and outcome == State.APPROVED and State.FAILED not in sources:
             refused[key] = "This clip failed the gate. Enter a reason to approve it anyway."
-        elif picked[key] not in sources:
-            refused[key] = f"This clip is {picked[key]}. Only {' and '.join(sources)} clips can be {outcome}."
+        elif locked[key] not in sources:
+            refused[key] = f"This clip is {locked[key]}. Only {' and '.join(sources)} clips can be {outcome}."
         elif outcome == State.APPROVED and key not in clips:
             refused[key] = "This variant has no clip to approve. Regenerate it."
     return refused
@@ -285,9 +287,9 @@ def _last_events(connection: Connection, variant_ids: Iterable[str], *conditions
     return connection.execute(select(events).where(events.c.event_id.in_(newest))).all()
 
 
-def _last_decisions(connection: Connection, picked: Mapping[str, str]) -> list[Any]:
+def _last_decisions(connection: Connection, locked: Mapping[str, str]) -> list[Any]:
     """Return the last event of each variant, if that event set its current state."""
-    return [row for row in _last_events(connection, picked) if row.to_state == picked[row.variant_id]]
+    return [row for row in _last_events(connection, locked) if row.to_state == locked[row.variant_id]]
 
 
 def _undo_reviews(connection: Connection, variant_ids: Iterable[str]) -> None:
@@ -303,7 +305,7 @@ def _undo_reviews(connection: Connection, variant_ids: Iterable[str]) -> None:
 
 def record_decision(
     connection: Connection,
-    picked: Mapping[str, str],
+    locked: Mapping[str, str],
     to_state: str,
     actor: str,
     values: dict[str, Any],
@@ -313,12 +315,12 @@ def record_decision(
     **detail: Any,
 ) -> None:
     """Move variants with events; add audit entries for people's decisions, and reviews for approvals and rejections."""
-    if not picked:
+    if not locked:
         return
     detail |= {"codes": list(codes)} if codes else {}
-    move(connection, picked, to_state, actor, values, **detail)
+    transition(connection, locked, to_state, actor, values, **detail)
     if actor == SYSTEM:
         return
-    append(connection, actor, to_state, [(key, {"from": state, **detail}) for key, state in picked.items()])
+    append(connection, actor, to_state, [(key, {"from": state, **detail}) for key, state in locked.items()])
     if to_state in (State.APPROVED, State.REJECTED):
-        write_reviews(connection, picked, actor, to_state, codes, str(detail.get("reason", "")), undo_s=undo_s)
+        write_reviews(connection, locked, actor, to_state, codes, str(detail.get("reason", "")), undo_s=undo_s)

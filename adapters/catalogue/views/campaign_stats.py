@@ -6,7 +6,7 @@ from typing import NamedTuple
 
 from sqlalchemy import Float, Integer, and_, case, cast, func, select
 
-from adapters.catalogue.core.database import Part
+from adapters.catalogue.core.database import CataloguePart
 from adapters.catalogue.core.tables import database_now, events, memberships, variants
 from manifests.states import State
 
@@ -41,7 +41,7 @@ class CardWork(NamedTuple):
     made: int
 
 
-class CampaignStats(Part):
+class CampaignStatsView(CataloguePart):
     """Statistics for the pages of campaigns."""
 
     def score_bins(self, campaign_id: str) -> list[ScoreBin]:

@@ -7,12 +7,12 @@ from typing import Any, NamedTuple
 
 from sqlalchemy import ColumnElement, func, or_, select
 
-from adapters.catalogue.core.database import Part, batches
+from adapters.catalogue.core.database import CataloguePart, batches
 from adapters.catalogue.core.rows import VariantRow, variant_row
 from adapters.catalogue.core.tables import database_now, events, memberships, variants
 from manifests.states import State
 
-_LONGEST_ID = 32
+_MAX_ID_LENGTH = 32
 
 
 _RANGES = 100
@@ -42,7 +42,7 @@ class StagedRow(NamedTuple):
     signed_path: Path | None
 
 
-class Files(Part):
+class Files(CataloguePart):
     """Find which variants own which files."""
 
     def sent(self, campaign_id: str) -> Iterator[VariantRow]:
@@ -59,7 +59,7 @@ class Files(Part):
         named: set[str] = set()
         for batch in batches(sorted(starts), _RANGES):
             ranges = (
-                variants.c.variant_id.between(start.ljust(_LONGEST_ID, "0"), start.ljust(_LONGEST_ID, "f"))
+                variants.c.variant_id.between(start.ljust(_MAX_ID_LENGTH, "0"), start.ljust(_MAX_ID_LENGTH, "f"))
                 for start in batch
             )
             for row in self._rows(or_(*ranges), variants.c.signed.is_not(None)):

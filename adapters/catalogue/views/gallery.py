@@ -24,7 +24,7 @@ from sqlalchemy import (
 )
 from sqlalchemy.sql.elements import UnaryExpression
 
-from adapters.catalogue.core.database import Part
+from adapters.catalogue.core.database import CataloguePart
 from adapters.catalogue.core.rows import brief_from, variant_from
 from adapters.catalogue.core.tables import briefs, comments, events, memberships, reviews, variants
 from manifests.errors import CatalogueError
@@ -36,7 +36,7 @@ SMALL = 20_000
 """Up to this many members, a campaign is read and then sorted; above, the index of the order is walked."""
 
 
-MOST_COUNTED = 10_000
+MAX_COUNTED = 10_000
 
 
 PAGE = 60
@@ -134,7 +134,7 @@ class Count(NamedTuple):
     more: bool = False
 
 
-class Gallery(Part):
+class Gallery(CataloguePart):
     """Read pages of clips."""
 
     def page(
@@ -188,7 +188,7 @@ class Gallery(Part):
             found = {row.variant_id: row for row in _rows(connection, query)}
         return [found[key] for key in variant_ids if key in found]
 
-    def count(self, chosen: Filter, most: int = MOST_COUNTED) -> Count:
+    def count(self, chosen: Filter, most: int = MAX_COUNTED) -> Count:
         """Count clips, up to ``most``."""
         with self._db.reading() as connection:
             small = self._is_small(connection, chosen)

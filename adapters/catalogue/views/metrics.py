@@ -6,7 +6,7 @@ from typing import NamedTuple
 
 from sqlalchemy import Column, ColumnElement, Connection, case, exists, func, select
 
-from adapters.catalogue.core.database import Part
+from adapters.catalogue.core.database import CataloguePart
 from adapters.catalogue.core.tables import (
     alerts,
     arrivals,
@@ -19,11 +19,11 @@ from adapters.catalogue.core.tables import (
 )
 from manifests.states import State
 
-RECENT = 20_000
+RECENT_EVENTS = 20_000
 """Number of newest events that are considered."""
 
 
-LATELY_S = 300.0
+RECENT_S = 300.0
 
 
 class Verdicts(NamedTuple):
@@ -45,16 +45,16 @@ class Verdicts(NamedTuple):
         return dict(codes.most_common())
 
 
-class Lately(NamedTuple):
-    """Counts of the last LATELY_S seconds."""
+class RecentCounts(NamedTuple):
+    """Counts of the last RECENT_S seconds."""
 
     passed: int
     failed: int
     published: int
 
 
-class Numbers(NamedTuple):
-    """Numbers that each scrape reads.
+class CatalogueMetrics(NamedTuple):
+    """Metrics that each scrape reads.
 
     Attributes:
         spent_s: device seconds of all runs.
@@ -72,10 +72,10 @@ class Numbers(NamedTuple):
     alerts_waiting: int
     alerts_given_up: int
     alerts_kept: int
-    lately: Lately
+    recent: RecentCounts
 
 
-class Metrics(Part):
+class Metrics(CataloguePart):
     """Read metrics for alerts and the metrics page."""
 
     def verdicts(self, campaign_id: str, *, after: int = 0, limit: int = 400) -> Verdicts:
@@ -92,7 +92,7 @@ class Metrics(Part):
             .limit(limit)
         )
         with self._db.reading() as connection:
-            since = max(after, _newest(connection) - RECENT)
+            since = max(after, _newest(connection) - RECENT_EVENTS)
             rows = connection.execute(query.where(events.c.event_id > since)).all()
         return Verdicts(
             tuple(row.to_state == State.PASSED for row in rows),
@@ -100,9 +100,9 @@ class Metrics(Part):
             rows[0].event_id if rows else 0,
         )
 
-    def numbers(self) -> Numbers:
-        """Return all numbers except ``all_states``. Queries read at most the tables of campaigns, runs, sheets and
-        alerts, the current leases, and RECENT events."""
+    def snapshot(self) -> CatalogueMetrics:
+        """Return all metrics except ``all_states``. Queries read at most the tables of campaigns, runs, sheets and
+        alerts, the current leases, and RECENT_EVENTS events."""
         with self._db.reading() as connection:
             spent = connection.execute(select(func.coalesce(func.sum(runs.c.spent_s), 0.0))).scalar_one()
             held, expired = connection.execute(
@@ -116,7 +116,7 @@ class Metrics(Part):
                     alerts.c.sent_at.is_(None)
                 )
             ).one()
-            return Numbers(
+            return CatalogueMetrics(
                 _counts(connection, campaigns.c.standing),
                 _counts(connection, arrivals.c.state),
                 _counts(connection, runs.c.outcome),
@@ -126,7 +126,7 @@ class Metrics(Part):
                 waiting,
                 given_up,
                 kept,
-                _lately(connection),
+                _recent_counts(connection),
             )
 
     def all_states(self) -> dict[str, int]:
@@ -139,12 +139,12 @@ def _counts(connection: Connection, column: Column[str]) -> dict[str, int]:
     return {key: number for key, number in connection.execute(select(column, func.count()).group_by(column))}
 
 
-def _lately(connection: Connection) -> Lately:
+def _recent_counts(connection: Connection) -> RecentCounts:
     passed, published = events.c.to_state == State.PASSED, events.c.to_state == State.PUBLISHED
     query = select(_sum(_judged() & passed), _sum(_judged() & ~passed), _sum(published)).where(
-        events.c.event_id > _newest(connection) - RECENT, events.c.at > database_now() - LATELY_S
+        events.c.event_id > _newest(connection) - RECENT_EVENTS, events.c.at > database_now() - RECENT_S
     )
-    return Lately(*connection.execute(query).one())
+    return RecentCounts(*connection.execute(query).one())
 
 
 def _newest(connection: Connection) -> int:

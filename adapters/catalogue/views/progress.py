@@ -6,12 +6,12 @@ from typing import Any
 
 from sqlalchemy import Select, func, select
 
-from adapters.catalogue.core.database import Part
+from adapters.catalogue.core.database import CataloguePart
 from adapters.catalogue.core.tables import campaigns, memberships, variants
 from manifests.states import UNDELIVERED
 
 
-class Progress(Part):
+class Progress(CataloguePart):
     """Count a campaign's variants and its device time."""
 
     def tally(self, campaign_id: str) -> dict[str, int]:

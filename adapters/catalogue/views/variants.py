@@ -6,11 +6,11 @@ from typing import Any
 
 from sqlalchemy import Select, func, select
 
-from adapters.catalogue.core.database import Part, batches
+from adapters.catalogue.core.database import CataloguePart, batches
 from adapters.catalogue.core.rows import (
     Event,
+    PendingVariant,
     VariantRow,
-    Waiting,
     variant_row,
 )
 from adapters.catalogue.core.tables import campaigns, events, memberships, reviews, variants
@@ -19,7 +19,7 @@ from manifests.errors import NotFoundError
 from manifests.states import State
 
 
-class Variants(Part):
+class Variants(CataloguePart):
     """Read variants."""
 
     def of_campaign(self, campaign_id: str, states: Collection[str] | None = None) -> list[VariantRow]:
@@ -42,7 +42,7 @@ class Variants(Part):
             )
         return variant_row(row)
 
-    def waiting(self, campaign_id: str, states: Collection[str]) -> list[Waiting]:
+    def waiting(self, campaign_id: str, states: Collection[str]) -> list[PendingVariant]:
         """Return the campaign's variants in the states, with only the fields that a worker needs to lease them.
 
         Clips whose approval can still be undone are left out; see ``undoable``.
@@ -54,7 +54,7 @@ class Variants(Part):
         )
         with self._db.reading() as connection:
             return [
-                Waiting(
+                PendingVariant(
                     row.variant_id,
                     json.loads(row.body)["card"],
                     row.lease_owner,

@@ -17,7 +17,7 @@ from sqlalchemy import (
 )
 from sqlalchemy.dialects import postgresql, sqlite
 
-from adapters.catalogue.core.database import Part, batches
+from adapters.catalogue.core.database import CataloguePart, batches
 from adapters.catalogue.core.rows import (
     CampaignRow,
     Membership,
@@ -46,7 +46,7 @@ from manifests.variant import PlannedVariant
 _ROWS = 4000
 
 
-class Campaigns(Part):
+class Campaigns(CataloguePart):
     """Add and read campaigns."""
 
     def all(self) -> list[CampaignRow]:

@@ -5,12 +5,12 @@ from typing import NamedTuple
 
 from sqlalchemy import ColumnElement, Connection, case, or_, select, text, update
 
-from adapters.catalogue.core.database import BATCH, Part, batches, relax_durability
+from adapters.catalogue.core.database import BATCH, CataloguePart, batches, relax_durability
 from adapters.catalogue.core.rows import (
     Lease,
     variant_row,
 )
-from adapters.catalogue.core.state_changes import SYSTEM, log, move, pick
+from adapters.catalogue.core.state_changes import SYSTEM, lock_variants, record_events, transition
 from adapters.catalogue.core.tables import campaigns, database_now, variants
 from adapters.catalogue.review.reviews import undoable
 from manifests.states import State
@@ -22,7 +22,7 @@ ACTIVE = "active"
 _LEASABLE = (State.LEASED, State.RENDERED, State.APPROVED, State.SIGNING)
 
 
-_STANDING_LOCKS = 7_335_136
+_STATUS_LOCKS = 7_335_136
 """Namespace of PostgreSQL's advisory locks on the standing of campaigns."""
 
 
@@ -34,7 +34,7 @@ class ExpiredLease(NamedTuple):
     owner: str
 
 
-class Leases(Part):
+class Leases(CataloguePart):
     """Acquire, renew and release leases."""
 
     def acquire(
@@ -61,10 +61,10 @@ class Leases(Part):
         for batch in batches(variant_ids):
             with self._db.writing() as connection:
                 if campaign_id:
-                    hold_standing(connection, campaign_id)
-                picked = self._pick_free(connection, batch, states, campaign_id)
-                exhausted = self._quarantine_exhausted(connection, picked, attempts_cap)
-                fresh = {key: state for key, state in picked.items() if key not in exhausted}
+                    lock_campaign_status(connection, campaign_id)
+                locked = self._lock_available(connection, batch, states, campaign_id)
+                exhausted = self._quarantine_exhausted(connection, locked, attempts_cap)
+                fresh = {key: state for key, state in locked.items() if key not in exhausted}
                 leased.update(self._lease(connection, fresh, owner, seconds, states))
         return [leased[variant_id] for variant_id in dict.fromkeys(variant_ids) if variant_id in leased]
 
@@ -96,14 +96,14 @@ class Leases(Part):
             return released
         with self._db.writing() as connection:
             for lease in ordered:
-                held = pick(
+                held = lock_variants(
                     connection,
                     [lease.variant_id],
                     _LEASABLE,
                     variants.c.lease_owner == lease.owner,
                     variants.c.attempt == lease.attempt,
                 )
-                free(connection, held, lease.owner, variants.c.tries - (0 if begun else 1))
+                end_leases(connection, held, lease.owner, variants.c.tries - (0 if begun else 1))
                 released += len(held)
         return released
 
@@ -112,11 +112,11 @@ class Leases(Part):
         with self._db.writing() as connection:
             held = _held_by(connection, owner)
             for batch in batches(held):
-                free(connection, {key: held[key] for key in batch}, owner, variants.c.tries)
+                end_leases(connection, {key: held[key] for key in batch}, owner, variants.c.tries)
         return len(held)
 
     @staticmethod
-    def _pick_free(
+    def _lock_available(
         connection: Connection, batch: Sequence[str], states: Collection[str], campaign_id: str | None
     ) -> dict[str, str]:
         wanted = {*states, *((State.LEASED, State.RENDERED) if State.PLANNED in states else ())}
@@ -126,26 +126,26 @@ class Leases(Part):
             *([~undoable()] if State.APPROVED in wanted else []),
             *([is_active(campaign_id)] if campaign_id else []),
         ]
-        return pick(connection, batch, sorted(wanted), *conditions, wait=False)
+        return lock_variants(connection, batch, sorted(wanted), *conditions, wait=False)
 
     @staticmethod
-    def _quarantine_exhausted(connection: Connection, picked: Mapping[str, str], cap: int) -> dict[str, str]:
-        query = select(variants.c.variant_id).where(variants.c.variant_id.in_(list(picked)), variants.c.tries >= cap)
-        exhausted = {key: picked[key] for key in connection.execute(query).scalars()}
+    def _quarantine_exhausted(connection: Connection, locked: Mapping[str, str], cap: int) -> dict[str, str]:
+        query = select(variants.c.variant_id).where(variants.c.variant_id.in_(list(locked)), variants.c.tries >= cap)
+        exhausted = {key: locked[key] for key in connection.execute(query).scalars()}
         reason = (
             f"Leased {cap} times without a result. Check the workers' logs, then run "
             "`reelmill retry CAMPAIGN --failed`."
         )
-        move(connection, exhausted, State.QUARANTINED, SYSTEM, {"error": reason}, reason=reason)
+        transition(connection, exhausted, State.QUARANTINED, SYSTEM, {"error": reason}, reason=reason)
         return exhausted
 
     def _lease(
-        self, connection: Connection, picked: Mapping[str, str], owner: str, seconds: float, states: Collection[str]
+        self, connection: Connection, locked: Mapping[str, str], owner: str, seconds: float, states: Collection[str]
     ) -> dict[str, Lease]:
         begun = {
-            key: state for key, state in picked.items() if state in (State.PLANNED, State.LEASED) or state not in states
+            key: state for key, state in locked.items() if state in (State.PLANNED, State.LEASED) or state not in states
         }
-        mine = variants.c.variant_id.in_(list(picked))
+        mine = variants.c.variant_id.in_(list(locked))
         connection.execute(
             update(variants)
             .where(mine)
@@ -157,7 +157,7 @@ class Leases(Part):
                 tries=variants.c.tries + 1,
             )
         )
-        log(connection, begun, State.LEASED, owner)
+        record_events(connection, begun, State.LEASED, owner)
         return {
             row.variant_id: Lease(row.variant_id, owner, row.attempt, variant_row(row))
             for row in connection.execute(select(variants).where(mine))
@@ -181,7 +181,7 @@ class Leases(Part):
         """
         with self._db.writing() as connection:
             ended = _expired(connection, most)
-            free(connection, {each.variant_id: each.state for each in ended}, SYSTEM, variants.c.tries)
+            end_leases(connection, {each.variant_id: each.state for each in ended}, SYSTEM, variants.c.tries)
         return ended
 
     def of_owner(self, owner: str) -> list[str]:
@@ -201,7 +201,7 @@ def _held_by(connection: Connection, owner: str) -> dict[str, str]:
     return {row.variant_id: row.state for row in connection.execute(query)}
 
 
-def free(connection: Connection, held: Mapping[str, str], actor: str, tries: object) -> None:
+def end_leases(connection: Connection, held: Mapping[str, str], actor: str, tries: object) -> None:
     """End leases: leased variants become planned, others keep their state."""
     if not held:
         return
@@ -215,7 +215,7 @@ def free(connection: Connection, held: Mapping[str, str], actor: str, tries: obj
             tries=tries,
         )
     )
-    log(
+    record_events(
         connection,
         {key: state for key, state in held.items() if state == State.LEASED},
         State.PLANNED,
@@ -233,7 +233,7 @@ def is_active(campaign_id: str) -> ColumnElement[bool]:
     )
 
 
-def hold_standing(connection: Connection, campaign_id: str, *, alone: bool = False) -> None:
+def lock_campaign_status(connection: Connection, campaign_id: str, *, alone: bool = False) -> None:
     """Lock a campaign's standing until the transaction ends; ``alone`` to change it.
 
     Without it, PostgreSQL could commit a lease after a pause that started later. It is an advisory lock, because a
@@ -243,7 +243,7 @@ def hold_standing(connection: Connection, campaign_id: str, *, alone: bool = Fal
         name = "pg_advisory_xact_lock" if alone else "pg_advisory_xact_lock_shared"
         connection.execute(
             text(f"SELECT {name}(:space, hashtext(:campaign_id))"),
-            {"space": _STANDING_LOCKS, "campaign_id": campaign_id},
+            {"space": _STATUS_LOCKS, "campaign_id": campaign_id},
         )
 
 

@@ -7,9 +7,9 @@ from typing import Any
 
 from sqlalchemy import Connection, bindparam, select, update
 
-from adapters.catalogue.core.database import Part, batches
+from adapters.catalogue.core.database import CataloguePart, batches
 from adapters.catalogue.core.rows import Lease, SignedFacts, clean, record_text, to_text
-from adapters.catalogue.core.state_changes import event_row, log, write_events
+from adapters.catalogue.core.state_changes import event_row, record_events, write_events
 from adapters.catalogue.core.tables import UNSCORED, database_now, variants
 from manifests.clip import Clip
 from manifests.errors import LostLeaseError
@@ -26,7 +26,7 @@ _by_id = update(variants).where(variants.c.variant_id == bindparam("id"))
 Judged = tuple[Lease, Clip, Score, Verdict]
 
 
-class Results(Part):
+class Results(CataloguePart):
     """Record results from generation to publishing. Methods raise LostLeaseError if another worker has the variant."""
 
     def mark_rendered(self, lease: Lease, clip: Clip) -> None:
@@ -194,7 +194,7 @@ def _step(
             .values(state=to_state, **values)
         ).rowcount
         if moved == 1:
-            return log(connection, {lease.variant_id: source}, to_state, lease.owner, **detail)
+            return record_events(connection, {lease.variant_id: source}, to_state, lease.owner, **detail)
     raise LostLeaseError(
         f"Another worker has leased variant {lease.variant_id}, or a person has changed its state. It is skipped here."
     )

@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 
 from sqlalchemy import ColumnElement, Connection, Float, case, cast, func, insert, or_, select, update
 
-from adapters.catalogue.core.database import Part
+from adapters.catalogue.core.database import CataloguePart
 from adapters.catalogue.core.rows import to_text
 from adapters.catalogue.core.tables import campaigns, database_now, runs
 from adapters.catalogue.work.leases import ACTIVE
@@ -81,7 +81,7 @@ class RunRow:
     detail: Mapping[str, Any] = field(default_factory=dict)
 
 
-class Runs(Part):
+class Runs(CataloguePart):
     """Begin and end runs, record heartbeats, and decide turns."""
 
     def begin(
@@ -111,7 +111,7 @@ class Runs(Part):
                     detail=to_text(dict(detail or {})),
                 )
             )
-            catch_up(connection, runs.c.run_id == run_id)
+            raise_turn_counts(connection, runs.c.run_id == run_id)
         return run_id
 
     def beat(self, run_id: str) -> None:
@@ -127,7 +127,7 @@ class Runs(Part):
     def set_waiting_shards(self, run_id: str, number: int) -> None:
         """Record how many shards wait for a device. The run joins those that take turns."""
         with self._db.writing() as connection:
-            catch_up(connection, runs.c.run_id == run_id)
+            raise_turn_counts(connection, runs.c.run_id == run_id)
             connection.execute(
                 update(runs).where(runs.c.run_id == run_id).values(waiting=number, working=0, claimed_at=database_now())
             )
@@ -135,7 +135,7 @@ class Runs(Part):
     def shard_started(self, run_id: str) -> None:
         """Record that a shard has a device."""
         with self._db.writing() as connection:
-            catch_up(connection, runs.c.run_id == run_id, runs.c.claimed_at <= database_now() - CLAIM_S)
+            raise_turn_counts(connection, runs.c.run_id == run_id, runs.c.claimed_at <= database_now() - CLAIM_S)
         self._set(
             run_id,
             waiting=case((runs.c.waiting > 0, runs.c.waiting - 1), else_=0),
@@ -236,7 +236,7 @@ class Runs(Part):
             )
 
 
-def catch_up(connection: Connection, *which: ColumnElement[bool]) -> None:
+def raise_turn_counts(connection: Connection, *which: ColumnElement[bool]) -> None:
     """Raise the turn count of runs to that of the least served competing run.
 
     Otherwise a run that starts later or resumes would have the devices alone until it has caught up.

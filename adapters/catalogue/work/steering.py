@@ -4,13 +4,13 @@ from collections.abc import Iterable
 
 from sqlalchemy import Connection, func, select, update
 
-from adapters.catalogue.core.database import Part, batches
+from adapters.catalogue.core.database import CataloguePart, batches
 from adapters.catalogue.core.rows import clean, to_text
-from adapters.catalogue.core.state_changes import pick
+from adapters.catalogue.core.state_changes import lock_variants
 from adapters.catalogue.core.tables import campaigns, memberships, runs, variants
 from adapters.catalogue.review.audit import append
-from adapters.catalogue.work.leases import ACTIVE, free, hold_standing
-from adapters.catalogue.work.runs import catch_up
+from adapters.catalogue.work.leases import ACTIVE, end_leases, lock_campaign_status
+from adapters.catalogue.work.runs import raise_turn_counts
 from manifests.errors import CatalogueError, NotFoundError
 from manifests.states import State
 
@@ -23,7 +23,7 @@ CANCELLED = "cancelled"
 STANDINGS = (ACTIVE, PAUSED, CANCELLED)
 
 
-LEAST, MOST = -100, 100
+MIN_PRIORITY, MAX_PRIORITY = -100, 100
 """Bounds of a priority; 0 is the default, higher goes first."""
 
 
@@ -31,7 +31,7 @@ class CampaignStandingError(CatalogueError):
     """The campaign's standing does not allow this change."""
 
 
-class Steering(Part):
+class Steering(CataloguePart):
     """Change the standing and the priority of campaigns."""
 
     def steer(self, campaign_id: str, standing: str, actor: str, reason: str = "", *, unless: str = "") -> int:
@@ -54,7 +54,7 @@ class Steering(Part):
         if standing not in STANDINGS:
             raise ValueError(f"invalid standing {standing!r}; use {', '.join(STANDINGS)}")
         with self._db.writing() as connection:
-            hold_standing(connection, campaign_id, alone=True)
+            lock_campaign_status(connection, campaign_id, alone=True)
             if unless and _standing(connection, campaign_id) == unless:
                 raise CampaignStandingError(f"The campaign {campaign_id} is {unless}.")
             stood = to_text({"actor": clean(actor), "reason": clean(reason)})
@@ -77,8 +77,8 @@ class Steering(Part):
             ValueError: outside -100..100.
             CatalogueError: the campaign does not exist.
         """
-        if not LEAST <= priority <= MOST:
-            raise ValueError(f"invalid priority {priority}; use {LEAST} to {MOST}")
+        if not MIN_PRIORITY <= priority <= MAX_PRIORITY:
+            raise ValueError(f"invalid priority {priority}; use {MIN_PRIORITY} to {MAX_PRIORITY}")
         with self._db.writing() as connection:
             changed = connection.execute(
                 update(campaigns)
@@ -86,7 +86,7 @@ class Steering(Part):
                 .values(priority=priority)
             ).rowcount
             if changed:
-                catch_up(connection, runs.c.campaign_id == campaign_id)
+                raise_turn_counts(connection, runs.c.campaign_id == campaign_id)
                 append(connection, actor, "priority", [(campaign_id, {"priority": priority})])
             else:
                 _standing(connection, campaign_id)
@@ -110,7 +110,7 @@ class Steering(Part):
         held: dict[str, str] = {}
         for batch in batches(sorted(connection.execute(mine).scalars())):
             own = set(batch) - _shared(connection, batch, campaign_id)
-            held |= pick(connection, own, (State.LEASED, State.RENDERED), variants.c.lease_owner.is_not(None))
+            held |= lock_variants(connection, own, (State.LEASED, State.RENDERED), variants.c.lease_owner.is_not(None))
         # Lock rows before the head of the audit log, as decisions do; the opposite order could deadlock.
         append(
             connection,
@@ -120,7 +120,7 @@ class Steering(Part):
         )
         fewer = func.greatest if self._db.dialect == "postgresql" else func.max
         for batch in batches(held):
-            free(connection, {key: held[key] for key in batch}, actor, fewer(variants.c.tries - 1, 0))
+            end_leases(connection, {key: held[key] for key in batch}, actor, fewer(variants.c.tries - 1, 0))
         return len(held)
 
 

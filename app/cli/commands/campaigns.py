@@ -10,7 +10,7 @@ import typer
 from app.cli.bounds import bounds_of
 from app.cli.commands.review import actor_name
 from app.cli.commands.steering import standing_json, standing_line
-from app.cli.completion import close_campaign, finish_campaign, show_report
+from app.cli.completion import close_campaign, run_campaign, show_report
 from app.cli.findings import show_skipped, show_warnings
 from app.cli.options import (
     CAMPAIGN_HELP,
@@ -39,7 +39,7 @@ from manifests.pluralize import count_of, counted
 from manifests.states import GOOD, UNFINISHED, State
 from models.registry import get_card, weights_problem
 from tasks.intake.intake import Intake, raise_for_errors
-from tasks.plan.expand import LARGEST_SHEET, check_cap, expand, sample
+from tasks.plan.expand import MAX_VARIANTS, check_cap, expand, sample
 from tasks.plan.licence import clearances_of, ineffective_attestations, waiting_sentences
 from tasks.plan.plan import Plan, make_plan
 from tasks.review.retry_failed import Retried, retry_failed
@@ -63,7 +63,7 @@ def plan(
     raise_for_errors(intake, accept_good_rows)
     if not as_json:
         _show_findings(intake, sheet)
-    check_cap(intake.checked.briefs, LARGEST_SHEET)
+    check_cap(intake.checked.briefs, MAX_VARIANTS)
     planned = expand(intake.checked.briefs, session.cards, session.settings.model, session.settings.profile)
     preview = make_plan(
         planned if sample_size is None else sample(planned, sample_size),
@@ -121,7 +121,7 @@ def run(
         session.catalogue.steering.set_priority(campaign_id, priority, actor_name())
     if not as_json:
         _warn_of_licences(session, campaign_id)
-    outcome = finish_campaign(session, campaign_id, as_json, overrides, bounds)
+    outcome = run_campaign(session, campaign_id, as_json, overrides, bounds)
     close_campaign(session, campaign_id, intake, out, as_json, outcome)
 
 
@@ -177,8 +177,8 @@ def retry(
     retried = retry_failed(session.catalogue, campaign_id)
     if not as_json:
         say(_retried_text(retried))
-    if retried.again or retried.rerolled:
-        outcome = finish_campaign(session, campaign_id, as_json, {})
+    if retried.same_seed or retried.new_seed:
+        outcome = run_campaign(session, campaign_id, as_json, {})
     else:
         outcome = outcome_of(session.catalogue, campaign_id)
     close_campaign(session, campaign_id, None, out, as_json, outcome)
@@ -206,7 +206,7 @@ def resume(
         resume_campaign(session.catalogue, campaign_id, actor_name(), reopen)
     if priority is not None:
         session.catalogue.steering.set_priority(campaign_id, priority, actor_name())
-    outcome = finish_campaign(session, campaign_id, as_json, {}, bounds)
+    outcome = run_campaign(session, campaign_id, as_json, {}, bounds)
     close_campaign(session, campaign_id, None, out, as_json, outcome)
 
 
@@ -225,10 +225,10 @@ def _satisfied(session: Session, intake: Intake) -> set[str]:
 
 
 def _retried_text(retried: Retried) -> str:
-    again, rerolled = retried
+    same_seed, new_seed = retried
     return (
-        f"{counted(again, 'variant{s} {are} retried')} with the same seed, "
-        f"{counted(rerolled, 'variant{s}')} with a new seed."
+        f"{counted(same_seed, 'variant{s} {are} retried')} with the same seed, "
+        f"{counted(new_seed, 'variant{s}')} with a new seed."
     )
 
 

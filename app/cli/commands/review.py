@@ -5,7 +5,7 @@ from typing import Annotated
 
 import typer
 
-from app.cli.completion import close_campaign, finish_campaign
+from app.cli.completion import close_campaign, run_campaign
 from app.cli.options import AsJson, CampaignName, Clips
 from app.cli.output import say, say_json, warn
 from app.cli.run_outcome import FINISHED
@@ -27,7 +27,7 @@ def approve(
     session, campaign_id = Session.of_campaign(campaign)
     chosen = _chosen(session, campaign_id, clips, everything)
     moved = _decide(session, chosen, State.APPROVED, reason, as_json)
-    outcome = finish_campaign(session, campaign_id, as_json, {}) if moved else FINISHED
+    outcome = run_campaign(session, campaign_id, as_json, {}) if moved else FINISHED
     close_campaign(session, campaign_id, None, None, as_json, outcome)
     if clips and len(moved) < len(chosen):
         raise typer.Exit(1)

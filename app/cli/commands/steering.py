@@ -8,7 +8,7 @@ import typer
 
 from adapters.catalogue import CampaignRow, Catalogue, RunRow
 from adapters.catalogue.work.leases import ACTIVE
-from adapters.catalogue.work.steering import CANCELLED, LEAST, MOST
+from adapters.catalogue.work.steering import CANCELLED, MAX_PRIORITY, MIN_PRIORITY
 from app.cli.commands.review import actor_name
 from app.cli.options import CAMPAIGN_HELP, PRIORITY_HELP, AsJson, CampaignName
 from app.cli.output import say, say_json, seconds_text
@@ -71,7 +71,7 @@ def priority(
     campaign: CampaignName,
     number: Annotated[
         int | None,
-        typer.Argument(metavar="[NUMBER]", min=LEAST, max=MOST, help=PRIORITY_HELP),
+        typer.Argument(metavar="[NUMBER]", min=MIN_PRIORITY, max=MAX_PRIORITY, help=PRIORITY_HELP),
     ] = None,
     as_json: AsJson = False,
 ) -> None:

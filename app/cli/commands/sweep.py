@@ -8,7 +8,7 @@ from app.cli.options import AsJson
 from app.cli.output import say, say_json, warn
 from app.session import Session
 from flows.runtime.campaign_buckets import sweep_targets
-from tasks.sweep.context import MOST_SAMPLE, SweepOptions
+from tasks.sweep.context import MAX_SAMPLE, SweepOptions
 from tasks.sweep.report import SweepReport
 from tasks.sweep.sweep import sweep_all
 
@@ -20,7 +20,7 @@ def sweep(
     sample: Annotated[
         int,
         typer.Option(
-            "--sample", metavar="NUMBER", min=0, max=MOST_SAMPLE, help="Number of credentials to verify again."
+            "--sample", metavar="NUMBER", min=0, max=MAX_SAMPLE, help="Number of credentials to verify again."
         ),
     ] = 20,
     many: Annotated[

@@ -17,7 +17,7 @@ from app.cli.commands import dashboard as serve
 from app.cli.output import say
 from app.cli.watched_line import watched_line
 from app.session import Session
-from app.supervise.reaper import keep
+from app.supervise.reaper import run_supervised
 from app.supervise.supervisor import Program, Supervisor
 from flows.prefect.schedules import check_schedules
 from flows.prefect.server_health import health_of, without_password
@@ -70,7 +70,7 @@ def up(
         close_resources()
         say("Starting. This takes up to a minute. Press Ctrl-C to stop.")
         addresses = addresses_of(session, dashboard, environment, is_own=not server)
-        code = keep(lambda: Supervisor(programs, environment, _print_line_of, lambda: _show(addresses)).run())
+        code = run_supervised(lambda: Supervisor(programs, environment, _print_line_of, lambda: _show(addresses)).run())
     if code:
         raise typer.Exit(code)
 

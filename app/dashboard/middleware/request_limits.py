@@ -6,8 +6,8 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from app.dashboard.middleware.security_middleware import SAFE_METHODS
 
-LARGEST = 5_000_000
-LARGEST_UPLOAD = 250_000_000
+MAX_BODY_BYTES = 5_000_000
+MAX_UPLOAD_BYTES = 250_000_000
 """Limits in bytes; uploads of a sheet with its pictures may be larger than other forms."""
 PUBLIC_FORMS = frozenset({"/signin", "/signout"})
 """Forms that accept a body from people who are not signed in."""
@@ -29,7 +29,7 @@ class RequestLimits:
             return await self._app(scope, receive, send)
         if scope["state"].get("person") is None and scope["path"] not in PUBLIC_FORMS:
             return await self._app(scope, _empty_body, send)
-        most = LARGEST_UPLOAD if scope["path"] == "/upload" else LARGEST
+        most = MAX_UPLOAD_BYTES if scope["path"] == "/upload" else MAX_BODY_BYTES
         length = Headers(scope=scope).get("content-length", "")
         if length.isdecimal() and int(length) > most:
             message = f"The request is larger than {most / 1e6:.0f} MB. Send less data, or use the command line."

@@ -19,7 +19,7 @@ from tasks.review.calibrate import apply_threshold
 
 router = APIRouter()
 CHART = (640, 240)
-MOST_POINTS = 400
+MAX_POINTS = 400
 
 
 @router.get("/calibration")
@@ -141,7 +141,7 @@ def _chart(points: list[Point], now: float) -> dict[str, Any] | None:
     if len(points) < 2:
         return None
     data = [(point.threshold, point.true_passes, point.false_passes, point.missed) for point in points]
-    step = max(1, len(points) // MOST_POINTS)
+    step = max(1, len(points) // MAX_POINTS)
     points = points[::step] + ([points[-1]] if (len(points) - 1) % step else [])
     width, height = CHART
     low, high = min(points[0].threshold, now), max(points[-1].threshold, now)

@@ -28,7 +28,7 @@ from tasks.runtime.resources import bucket_of, signer_of
 from tasks.runtime.shared_staging import is_reachable
 
 router = APIRouter()
-LARGEST_CREDENTIAL = 200_000_000
+MAX_CREDENTIAL_BYTES = 200_000_000
 """Maximum size in bytes of a clip that is fetched from a remote bucket to read its credential."""
 
 EMPTY: tuple[object, ...] = ("", ())
@@ -119,7 +119,7 @@ def _published_file(deps: Deps, row: VariantRow) -> Iterator[Path]:
     if path := published_path(deps, row, "clip"):
         yield path
         return
-    if row.signed.size > LARGEST_CREDENTIAL:
+    if row.signed.size > MAX_CREDENTIAL_BYTES:
         raise CredentialError(
             f"The clip has {row.signed.size / 1e6:.0f} MB, which is too large to verify here. "
             "Download it and run `reelmill verify`."

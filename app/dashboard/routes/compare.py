@@ -15,7 +15,7 @@ from app.dashboard.templating import page
 from manifests.errors import ReelmillError
 
 router = APIRouter()
-MOST = 4
+MAX_CLIPS = 4
 
 
 @router.get("/compare")
@@ -25,7 +25,7 @@ def compare(
     person: Viewer,
     query: PageQuery,
     id: Annotated[list[str] | None, Query()] = None,
-    size: Annotated[int, Query(ge=2, le=MOST)] = MOST,
+    size: Annotated[int, Query(ge=2, le=MAX_CLIPS)] = MAX_CLIPS,
     of: str = "",
     after: str = "",
     before: str = "",
@@ -35,7 +35,7 @@ def compare(
         [member, *_] = deps.catalogue.campaigns.memberships(name, [of])
         return RedirectResponse(f"/compare?{urlencode({'campaign': name, 'brief': member.brief_id})}", 303)
     if id:
-        rows, earlier, later = deps.catalogue.gallery.rows(id[:MOST]), None, None
+        rows, earlier, later = deps.catalogue.gallery.rows(id[:MAX_CLIPS]), None, None
     else:
         found = deps.catalogue.gallery.page(
             query.filter, query.order, after=after or None, before=before or None, limit=size

@@ -8,7 +8,7 @@ from typing import Annotated, Any
 from fastapi import APIRouter, Form, Request
 from fastapi.responses import HTMLResponse, RedirectResponse, Response
 
-from adapters.catalogue import REVIEW_CODES, Decided
+from adapters.catalogue import REVIEW_CODES, DecisionResult
 from adapters.catalogue.views.gallery import Count
 from app.dashboard.auth.roles import Person, Reviewer, Role
 from app.dashboard.background.deliveries import UNDO_S
@@ -20,7 +20,7 @@ from app.session import Session
 from manifests.errors import CatalogueError, ReelmillError
 from manifests.states import State
 from tasks.deliver.withdraw import remove_files, withdraw
-from tasks.review.reroll import reroll
+from tasks.review.regenerate import regenerate_variant
 
 router = APIRouter()
 MAX_AT_ONCE = 1000
@@ -124,7 +124,7 @@ def bulk(
 
 def record_decision(
     deps: Deps, person: Person, outcome: str, seen: Mapping[str, int], reason: str, codes: list[str]
-) -> Decided:
+) -> DecisionResult:
     """Record decisions for the pages and the API, and schedule the delivery of approved clips.
 
     Raises:
@@ -143,12 +143,12 @@ def record_decision(
     return done
 
 
-def undo_decisions(deps: Deps, person: Person, ids: list[str]) -> Decided:
+def undo_decisions(deps: Deps, person: Person, ids: list[str]) -> DecisionResult:
     """Undo decisions; admins may undo decisions of other people."""
     return deps.catalogue.reviews.undo(ids, person.actor, all_people=person.role == Role.ADMIN)
 
 
-def _withdrawn(deps: Deps, person: Person, seen: Mapping[str, int], reason: str) -> Decided:
+def _withdrawn(deps: Deps, person: Person, seen: Mapping[str, int], reason: str) -> DecisionResult:
     """Withdraw clips from the buckets of their campaigns, and retry removals that failed earlier."""
     if not reason:
         raise ReelmillError("A withdrawal needs a reason. Enter a reason.")
@@ -161,7 +161,7 @@ def _withdrawn(deps: Deps, person: Person, seen: Mapping[str, int], reason: str)
         moved += [key for key in stuck if key not in refused]
         done = withdraw(resources, {key: seen[key] for key in ids if key not in stuck}, person.actor, reason)
         moved, refused = moved + list(done.moved), refused | dict(done.refused)
-    return Decided(tuple(moved), refused)
+    return DecisionResult(tuple(moved), refused)
 
 
 def _is_stuck(deps: Deps, variant_id: str) -> bool:
@@ -189,7 +189,9 @@ def _by_campaign(
     return dict(found), unknown
 
 
-def regenerate_clips(deps: Deps, person: Person, ids: list[str], prompt: str | None, campaign: str = "") -> Decided:
+def regenerate_clips(
+    deps: Deps, person: Person, ids: list[str], prompt: str | None, campaign: str = ""
+) -> DecisionResult:
     """Plan a new variant of each clip and start generating; clips that cannot be regenerated are in ``refused``.
 
     Args:
@@ -202,12 +204,12 @@ def regenerate_clips(deps: Deps, person: Person, ids: list[str], prompt: str | N
     for campaign_id, members in places.items():
         for key in members:
             try:
-                new[key] = reroll(deps.catalogue, campaign_id, key, person.actor, prompt)
+                new[key] = regenerate_variant(deps.catalogue, campaign_id, key, person.actor, prompt)
             except ReelmillError as error:
                 refused[key] = str(error)
         if new.keys() & set(members):
             deps.jobs.resume(campaign_id)
-    return Decided(tuple(new.values()), refused)
+    return DecisionResult(tuple(new.values()), refused)
 
 
 def parse_seen(text: str) -> dict[str, int]:
@@ -244,7 +246,7 @@ def is_local(path: str) -> bool:
     return path.startswith("/") and not path.startswith(("//", "/\\")) and "\n" not in path
 
 
-def _decision_response(request: Request, deps: Deps, outcome: str, done: Decided, back: str) -> Response:
+def _decision_response(request: Request, deps: Deps, outcome: str, done: DecisionResult, back: str) -> Response:
     """Return the changed cards and a notice for HTMX, or a page with the notice."""
     shown = deps.catalogue.gallery.rows([*done.moved, *done.refused][:200])
     context: dict[str, Any] = {"rows": shown, "done": done, "word": TITLES[outcome]}

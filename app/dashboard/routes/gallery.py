@@ -18,7 +18,7 @@ from manifests.states import State
 router = APIRouter()
 GATE_CODES = tuple(REASON_LABELS)
 ORDER_NAMES = {"score": "highest score", "-score": "lowest score", "newest": "newest first", "oldest": "oldest first"}
-LONGEST_NAME = 60
+MAX_NAME_LENGTH = 60
 
 
 @router.get("/gallery")
@@ -85,8 +85,8 @@ def save_view(
     """Save the filters of the gallery under a name, or delete a saved view."""
     filters = parse_query(query)
     name = " ".join(name.split())
-    if not name or len(name) > LONGEST_NAME:
-        raise ReelmillError(f"Enter a name of 1 to {LONGEST_NAME} characters for the view.")
+    if not name or len(name) > MAX_NAME_LENGTH:
+        raise ReelmillError(f"Enter a name of 1 to {MAX_NAME_LENGTH} characters for the view.")
     if drop:
         deps.catalogue.saved_views.delete(person.name, name)
     else:

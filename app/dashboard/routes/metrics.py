@@ -16,7 +16,7 @@ from prometheus_client.exposition import CONTENT_TYPE_LATEST, generate_latest
 from prometheus_client.metrics_core import CounterMetricFamily, GaugeMetricFamily, Metric
 
 from adapters.catalogue import Catalogue
-from adapters.catalogue.views.metrics import Numbers
+from adapters.catalogue.views.metrics import CatalogueMetrics
 from app.dashboard.auth.roles import Person
 from app.dashboard.deps import Deps, PageDeps
 
@@ -74,7 +74,7 @@ class CatalogueCollector:
         """Yield the metrics."""
         catalogue, remembered = self._deps.catalogue, self._deps.stats_cache
         has_receiver = self._deps.session.settings.alert_webhook is not None
-        yield from catalogue_metrics(remembered.get("numbers", catalogue.metrics.numbers), has_receiver)
+        yield from catalogue_metrics(remembered.get("snapshot", catalogue.metrics.snapshot), has_receiver)
         yield _labelled_gauge(
             "reelmill_clips",
             "Clips by state, in the whole catalogue.",
@@ -111,35 +111,35 @@ class CatalogueCollector:
         return family
 
 
-def catalogue_metrics(numbers: Numbers, has_receiver: bool) -> Iterator[Metric]:
+def catalogue_metrics(snapshot: CatalogueMetrics, has_receiver: bool) -> Iterator[Metric]:
     """Yield the metrics of the catalogue's small tables and newest events.
 
     Args:
         has_receiver: True if a webhook is configured; without one alerts count as kept, not as waiting.
     """
-    yield _labelled_gauge("reelmill_campaigns", "Campaigns by status.", "standing", numbers.campaigns)
-    yield _labelled_gauge("reelmill_arrivals", "Watched sheets by state.", "state", numbers.arrivals)
-    runs = {outcome or "working": number for outcome, number in numbers.outcomes.items()}
+    yield _labelled_gauge("reelmill_campaigns", "Campaigns by status.", "standing", snapshot.campaigns)
+    yield _labelled_gauge("reelmill_arrivals", "Watched sheets by state.", "state", snapshot.arrivals)
+    runs = {outcome or "working": number for outcome, number in snapshot.outcomes.items()}
     yield _labelled_gauge("reelmill_runs", "All runs by outcome.", "outcome", runs)
     spent = CounterMetricFamily("reelmill_device_seconds", "Device seconds used by runs.")
-    spent.add_metric([], numbers.spent_s)
+    spent.add_metric([], snapshot.spent_s)
     yield spent
-    yield _gauge("reelmill_leases", "Clips leased by a worker.", numbers.leases)
+    yield _gauge("reelmill_leases", "Clips leased by a worker.", snapshot.leases)
     yield _gauge(
-        "reelmill_leases_expired", "Clips with an expired lease that no worker has leased again.", numbers.expired
+        "reelmill_leases_expired", "Clips with an expired lease that no worker has leased again.", snapshot.expired
     )
     yield _labelled_gauge(
         "reelmill_alerts",
         "Unsent alerts by state.",
         "state",
         {
-            "waiting": numbers.alerts_waiting if has_receiver else 0,
-            "given_up": numbers.alerts_given_up,
-            "kept": numbers.alerts_kept + (0 if has_receiver else numbers.alerts_waiting),
+            "waiting": snapshot.alerts_waiting if has_receiver else 0,
+            "given_up": snapshot.alerts_given_up,
+            "kept": snapshot.alerts_kept + (0 if has_receiver else snapshot.alerts_waiting),
         },
     )
-    lately = numbers.lately._asdict()
-    yield _labelled_gauge("reelmill_lately", "Clips of the last five minutes by outcome.", "outcome", lately)
+    recent = snapshot.recent._asdict()
+    yield _labelled_gauge("reelmill_lately", "Clips of the last five minutes by outcome.", "outcome", recent)
 
 
 def tracked_campaigns(catalogue: Catalogue) -> list[str]:

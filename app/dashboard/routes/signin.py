@@ -7,7 +7,7 @@ from fastapi.responses import RedirectResponse, Response
 
 from adapters.catalogue import Catalogue
 from adapters.catalogue.accounts.accounts import Account
-from adapters.catalogue.accounts.passwords import fits, hash_password, is_outdated
+from adapters.catalogue.accounts.passwords import hash_password, is_outdated, verify_password
 from app.dashboard.deps import Deps, PageDeps
 from app.dashboard.middleware.security_middleware import cookie_name
 from app.dashboard.routes.decisions import is_local
@@ -46,7 +46,7 @@ def sign_in(
     """Sign in with name and password."""
     deps.login_limit.count(request.client.host if request.client else "", name)
     account = _account(deps.catalogue, name)
-    if not fits(password, account.password_hash if account else None) or account is None or account.disabled:
+    if not verify_password(password, account.password_hash if account else None) or account is None or account.disabled:
         return page(
             request,
             "signin.html",

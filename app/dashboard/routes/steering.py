@@ -5,7 +5,7 @@ from typing import Annotated
 from fastapi import APIRouter, Form
 from fastapi.responses import RedirectResponse, Response
 
-from adapters.catalogue.work.steering import LEAST, MOST
+from adapters.catalogue.work.steering import MAX_PRIORITY, MIN_PRIORITY
 from app.dashboard.auth.roles import Admin, Reviewer
 from app.dashboard.deps import Deps, PageDeps
 from manifests.errors import ReelmillError
@@ -56,10 +56,11 @@ def _number(text: str) -> int:
     try:
         number = int(text)
     except ValueError:
-        number = MOST + 1
-    if not LEAST <= number <= MOST:
+        number = MAX_PRIORITY + 1
+    if not MIN_PRIORITY <= number <= MAX_PRIORITY:
         raise ReelmillError(
-            f"The priority {text!r} is invalid. Enter a whole number from {LEAST} to {MOST}; 0 is normal."
+            f"The priority {text!r} is invalid. Enter a whole number from {MIN_PRIORITY} to {MAX_PRIORITY}; 0 is "
+            "normal."
         )
     return number
 

@@ -27,7 +27,7 @@ from tasks.intake.sheet_store import (
     SHEET_SUFFIXES,
     SheetStore,
 )
-from tasks.plan.expand import LARGEST_SHEET, check_cap, expand
+from tasks.plan.expand import MAX_VARIANTS, check_cap, expand
 from tasks.plan.plan import make_plan
 
 router = APIRouter()
@@ -162,7 +162,7 @@ def _plan(deps: Deps, intake: Intake) -> tuple[Any, str]:
     """Return the plan of a run and an error message; the plan is None if the sheet cannot be run."""
     session, briefs = deps.session, intake.checked.briefs
     try:
-        check_cap(briefs, LARGEST_SHEET)
+        check_cap(briefs, MAX_VARIANTS)
         planned = expand(briefs, session.cards, session.settings.model, session.settings.profile)
         plan = make_plan(
             planned,

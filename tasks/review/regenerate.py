@@ -3,14 +3,16 @@
 from adapters.catalogue import Catalogue
 from manifests.errors import PlanError
 from manifests.placement import parse_placement
+from manifests.sheet.cells import PROMPT_LENGTH
 from manifests.variant import PlannedVariant, Variant
 from tasks.plan.expand import SEEDS
 
-LONGEST_PROMPT = 2000
 LOOK_AHEAD = 200
 
 
-def reroll(catalogue: Catalogue, campaign_id: str, variant_id: str, actor: str, prompt: str | None = None) -> str:
+def regenerate_variant(
+    catalogue: Catalogue, campaign_id: str, variant_id: str, actor: str, prompt: str | None = None
+) -> str:
     """Plan a replacement for a variant, with the variant as its parent; return the new id.
 
     Args:
@@ -39,8 +41,8 @@ def _reworded(variant: Variant, prompt: str) -> Variant:
     words = " ".join(prompt.split())
     if not words:
         raise PlanError("The prompt is empty. Describe what the clip should show.")
-    if len(words) > LONGEST_PROMPT:
-        raise PlanError(f"The prompt has {len(words):,} characters. The limit is {LONGEST_PROMPT:,}.")
+    if len(words) > PROMPT_LENGTH:
+        raise PlanError(f"The prompt has {len(words):,} characters. The limit is {PROMPT_LENGTH:,}.")
     return variant._replace(prompt=words)
 
 

@@ -13,7 +13,7 @@ from infra_files import INFRA, REPO, walk
 
 from app.cli.main import app
 from flows.runtime.fan_out import check_fan_out, spans_hosts
-from flows.runtime.resources import here, resources_of
+from flows.runtime.resources import localise_resources, resources_of
 from flows.settings import Settings, load_settings
 
 FILES = sorted(path for path in INFRA.rglob("*") if path.is_file() and ".terraform" not in path.parts)
@@ -157,7 +157,7 @@ def test_renderers_receive_shared_staging_and_postgresql(where: str, monkeypatch
     for name in environments()[where]:
         monkeypatch.delenv(name)
     monkeypatch.setenv("REELMILL_HOME", str(tmp_path / "renderer"))
-    got = here(sent)
+    got = localise_resources(sent)
     assert got.shared
     assert got.catalogue_url.startswith("postgresql://")
     assert got.bucket.location.startswith("s3://")
