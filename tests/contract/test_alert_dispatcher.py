@@ -1,7 +1,6 @@
 """Each alert reaches a real receiver once, on both database engines, with failures and several senders."""
 
 import threading
-import time
 from collections.abc import Iterator
 
 import pytest
@@ -177,8 +176,7 @@ def test_a_hanging_receiver_does_not_block(catalogue: Catalogue):
     with webhook_server(Plan(how="hang")) as receiver:
         with dispatching(AlertDispatcher(catalogue, Webhook(receiver.url, timeout_s=3))) as thread:
             receiver.await_texts(1)
-            began = time.monotonic()
-        assert time.monotonic() - began < 1
+        assert not thread.join(0), "the block waited for the request"
         assert thread.join(30)
     assert only(catalogue).error.startswith("The webhook did not respond within 3 s")
 

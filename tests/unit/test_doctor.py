@@ -112,14 +112,14 @@ def serving(answer: Answer) -> Iterator[str]:
 class TestRunChecks:
     def test_checks_run_concurrently_and_time_out(self):
         def hang() -> Finding:
-            time.sleep(60)
+            time.sleep(120)
             raise AssertionError
 
         began = time.monotonic()
         findings = run_checks(
             {"one": Check(hang, 0.5), "two": Check(hang, 0.5), "three": Check(lambda: Finding("ok", "x"))}
         )
-        assert time.monotonic() - began < 5
+        assert time.monotonic() - began < 30
         assert [(each.check, each.level) for each in findings] == [("one", "fail"), ("two", "fail"), ("three", "ok")]
         assert "No answer within 0 s" in findings[0].message or "No answer within 1 s" in findings[0].message
 
