@@ -75,7 +75,7 @@ class Settings(BaseSettings):
     tsa_anchors: Path | None = None
     """PEM file with the root certificate of the time stamp authority; without it, time stamps do not extend trust."""
     model: str = "starter"
-    """Model card for rows that name no model."""
+    """Model for rows with an empty model cell."""
     profile: Literal["exact", "balanced", "fast"] = "exact"
     """Speed profile of the model cards; `exact` trades no quality for speed."""
     drafts: Literal["auto", "off"] = "auto"

@@ -7,8 +7,7 @@ from typing import NamedTuple
 from flows.registration import register
 from flows.settings import Settings
 from manifests.brief import Brief
-from manifests.errors import UnknownCardError
-from tasks.intake.intake import Intake, raise_for_errors, validate_sheet
+from tasks.intake.intake import Intake, check_default_card, raise_for_errors, validate_sheet
 from tasks.intake.pictures import KeptPictures
 from tasks.intake.sheet_store import SheetStore
 from tasks.runtime.resources import Resources, cards_of, catalogue_of, first_frames_of
@@ -59,8 +58,7 @@ def read_sheet(settings: Settings, resources: Resources, sheet: Path) -> Intake:
         UnreadableSheetError: the file is not a sheet.
     """
     cards = cards_of(resources)
-    if settings.model not in cards:
-        raise UnknownCardError(f"No model card is called {settings.model!r}. Use one of {', '.join(sorted(cards))}.")
+    check_default_card(settings.model, cards)
     confined = SheetStore(settings.home).is_upload(sheet)
     kept = KeptPictures(first_frames_of(resources), lambda: _earlier_briefs(resources, sheet.stem))
     return validate_sheet(sheet, cards, settings.model, kept, confined=confined)

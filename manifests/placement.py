@@ -87,7 +87,7 @@ def _ratio(word: str) -> str:
     found = _RATIO.fullmatch(word)
     ratio = f"{found[1]}:{found[2]}" if found else SHAPES[word]
     if ratio not in ASPECT_RATIOS:
-        raise ValueError(f"is not a supported aspect ratio. Use {_listed(ASPECT_RATIOS)}.")
+        raise ValueError(f"is not a supported aspect ratio. {_ALLOWED}")
     return ratio
 
 
@@ -97,11 +97,12 @@ def _channel(words: Sequence[str]) -> str:
     if name and name not in CHANNELS:
         near = get_close_matches(name, [*CHANNELS, *OTHER_NAMES], 1, 0.7)
         hint = f"Did you mean {OTHER_NAMES.get(near[0], near[0])}? " if near else ""
-        raise ValueError(
-            f"is not a channel or an aspect ratio. {hint}Use {_listed(ASPECT_RATIOS)}, or one of {', '.join(CHANNELS)}."
-        )
+        raise ValueError(f"is not a channel or an aspect ratio. {hint}{_ALLOWED}")
     return name
 
 
 def _listed(words: tuple[str, ...]) -> str:
     return f"{', '.join(words[:-1])} or {words[-1]}"
+
+
+_ALLOWED = f"Use {_listed(ASPECT_RATIOS)}, or one of {', '.join(CHANNELS)}."

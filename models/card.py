@@ -239,12 +239,18 @@ class ModelCard(Card):
             return nearest
         low, high = self.rules.min_frames, self.rules.max_frames
         if low == high:
-            raise CardRuleError(f"{self.name} only supports clips of {self._seconds(low)} s, not {duration_s:g} s")
+            raise CardRuleError(f"{self.name} only supports clips of {self.durations_text} s, not {duration_s:g} s")
         best = high if wanted > high else low
         raise CardRuleError(
-            f"{self.name} supports clips of {self._seconds(low)} to {self._seconds(high)} s, not "
-            f"{duration_s:g} s; the nearest supported length is {self._seconds(best)} s"
+            f"{self.name} supports clips of {self.durations_text} s, not {duration_s:g} s; the nearest supported "
+            f"length is {self._seconds(best)} s"
         )
+
+    @property
+    def durations_text(self) -> str:
+        """The supported lengths in seconds: ``2.12``, or ``1.12 to 4.12``."""
+        bounds = dict.fromkeys((self.rules.min_frames, self.rules.max_frames))
+        return " to ".join(map(self._seconds, bounds))
 
     @property
     def needs_first_frame(self) -> bool:

@@ -27,7 +27,7 @@ def show_errors(problems: Sequence[CellProblem], sheet: Path) -> None:
     for line in lines:
         say(line)
     if len(lines) < len(problems):
-        say(f"List every error with `{_validate(sheet)} --json`, or mark the cells in a copy with --annotate FILE.")
+        say(_all_of("errors", sheet))
 
 
 def show_skipped(problems: Sequence[CellProblem], sheet: Path) -> None:
@@ -36,7 +36,7 @@ def show_skipped(problems: Sequence[CellProblem], sheet: Path) -> None:
     for line in lines:
         warn(f"Skipped: {line}")
     if len(lines) < len(problems):
-        warn(f"List every skipped row with `{_validate(sheet)} --json`.")
+        warn(_all_of("skipped rows", sheet))
 
 
 def show_warnings(warnings: Sequence[CellProblem], rows: int, sheet: Path | None = None) -> None:
@@ -50,7 +50,7 @@ def show_warnings(warnings: Sequence[CellProblem], rows: int, sheet: Path | None
     for line in lines[:SHOWN_KINDS]:
         warn(f"Warning: {line}")
     if sheet and (len(lines) < len(warnings) or len(lines) > SHOWN_KINDS):
-        warn(f"List every warning with `{_validate(sheet)} --json`.")
+        warn(_all_of("warnings", sheet))
 
 
 def error_lines(problems: Iterable[CellProblem]) -> list[str]:
@@ -102,5 +102,6 @@ def _examples(problems: Iterable[CellProblem]) -> str:
     return ", ".join(f"'{value}'" for value in list(values)[:SHOWN_EXAMPLES])
 
 
-def _validate(sheet: Path) -> str:
-    return f"reelmill validate {shlex.quote(str(sheet))}"
+def _all_of(what: str, sheet: Path) -> str:
+    command = f"reelmill validate {shlex.quote(str(sheet))}"
+    return f"To see all {what}, mark them in a copy of the sheet with `{command} --annotate FILE.xlsx`, or use --json."

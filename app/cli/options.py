@@ -7,18 +7,18 @@ import typer
 
 from adapters.catalogue.work.steering import MAX_PRIORITY, MIN_PRIORITY
 
-CAMPAIGN_HELP = "Campaign id, the beginning of one, or a campaign name."
+CAMPAIGN_HELP = "Campaign name or id. The first characters of an id are enough."
 PRIORITY_HELP = "Priority; the default is 0, and higher priorities run first."
 
 Sheet = Annotated[Path, typer.Argument(metavar="SHEET", help="CSV, TSV or XLSX file.")]
-Model = Annotated[str | None, typer.Option("--model", metavar="MODEL", help="Model card for rows that name no model.")]
+Model = Annotated[str | None, typer.Option("--model", metavar="MODEL", help="Model for rows with an empty model cell.")]
 MaxVariants = Annotated[
     int | None,
-    typer.Option("--max-variants", metavar="NUMBER", min=1, help="Refuse a sheet that expands to more variants."),
+    typer.Option("--max-variants", metavar="NUMBER", min=1, help="Reject the sheet if it has more variants than this."),
 ]
 Sample = Annotated[
     int | None,
-    typer.Option("--sample", metavar="NUMBER", min=1, help="Use only this many variants, spread over the sheet."),
+    typer.Option("--sample", metavar="NUMBER", min=1, help="Generate only this many variants, spread over the sheet."),
 ]
 GoodRows = Annotated[bool, typer.Option("--accept-good-rows", help="Skip rows with errors and use the others.")]
 Out = Annotated[
@@ -31,7 +31,9 @@ Endpoint = Annotated[
     str | None, typer.Option("--endpoint", metavar="URL", help="URL of an S3-compatible store other than AWS.")
 ]
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON.")]
-Clips = Annotated[list[str] | None, typer.Argument(metavar="[CLIP]...", help="Variant ids, or the beginnings of them.")]
+Clips = Annotated[
+    list[str] | None, typer.Argument(metavar="[CLIP]...", help="Clip ids. The first characters are enough.")
+]
 CampaignName = Annotated[str, typer.Argument(metavar="CAMPAIGN", help=CAMPAIGN_HELP)]
 Priority = Annotated[
     int | None,
@@ -39,9 +41,11 @@ Priority = Annotated[
 ]
 Until = Annotated[
     str | None,
-    typer.Option("--until", metavar="TIME", help="Do not start clips after this time: 06:00, or a date and time."),
+    typer.Option(
+        "--until", metavar="TIME", help="Time after which no new clips are started: 06:00, or a date and time."
+    ),
 ]
 BudgetHours = Annotated[
     float | None,
-    typer.Option("--budget-hours", metavar="HOURS", help="Do not start clips after this many device hours."),
+    typer.Option("--budget-hours", metavar="HOURS", help="Maximum device hours; no new clips are started after that."),
 ]

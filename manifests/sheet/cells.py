@@ -41,7 +41,7 @@ _THOUSANDS = re.compile(r"[+-]?[1-9]\d{0,2}([.,]\d{3})+", re.ASCII)
 _SECONDS = re.compile(r"\s*(s|sec|secs|second|seconds)\.?$", re.IGNORECASE)
 
 
-def complaint(text: str) -> str | None:
+def invalid_reason(text: str) -> str | None:
     """Return why a cell's text is invalid in any column, or None."""
     if text.strip() in EXCEL_ERRORS:
         return "is a spreadsheet error. Fix the formula, or enter the value."
@@ -76,48 +76,49 @@ def parts(text: str) -> list[str]:
     return [part.replace("\\|", "|") for part in _SPLIT.split(text)]
 
 
-def prompt(text: str) -> str:
+def parse_prompt(text: str) -> str:
     """Accept a prompt of at most PROMPT_LENGTH characters."""
     if len(text) > PROMPT_LENGTH:
         raise ValueError(f"has {len(text):,} characters. Shorten it to at most {PROMPT_LENGTH:,}.")
     return text
 
 
-def brief_id(text: str) -> str:
+def parse_brief_id(text: str) -> str:
     """Accept a name of at most ID_LENGTH characters."""
     if len(text) > ID_LENGTH:
         raise ValueError(f"has {len(text):,} characters. Shorten it to at most {ID_LENGTH}.")
     return text
 
 
-def text_of(text: str) -> str:
+def parse_text(text: str) -> str:
     """Accept any text."""
     return text
 
 
-def name(text: str) -> str:
+def parse_name(text: str) -> str:
     """Return a name in lower case."""
     return text.lower()
 
 
-def axes(text: str) -> str:
+def parse_axes(text: str) -> str:
     """Accept cartesian or zip."""
     if text.lower() not in ("cartesian", "zip"):
         raise ValueError("is not allowed. Use cartesian (every combination) or zip (first with first).")
     return text.lower()
 
 
-def seconds(text: str) -> float:
+def parse_seconds(text: str) -> float:
     """Accept 0.1 to 600, with ``.`` or ``,`` and optionally a unit such as ``s``."""
-    return _decimal(_SECONDS.sub("", text), 0.1, 600, "Enter seconds from 0.1 to 600, for example 5.")
+    advice = "Enter a number of seconds that the model supports, or leave the cell empty to use the model's default."
+    return _decimal(_SECONDS.sub("", text), 0.1, 600, advice)
 
 
-def adherence(text: str) -> float:
+def parse_adherence(text: str) -> float:
     """Accept -1 to 1."""
     return _decimal(text, -1, 1, "Enter a number from -1 to 1, for example 0.2.")
 
 
-def whole(lowest: int, highest: int | None = None) -> Callable[[str], int]:
+def whole_parser(lowest: int, highest: int | None = None) -> Callable[[str], int]:
     """Return a parser for whole numbers in an inclusive range."""
     allowed = f"of {lowest} or more" if highest is None else f"from {lowest} to {highest}"
 

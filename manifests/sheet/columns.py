@@ -247,6 +247,13 @@ def typo_of(header: str) -> str | None:
     return _MEANINGS[near[0]] if near else None
 
 
+def misspelling_of(header: str) -> str | None:
+    """Return our name for the column of a header with a small typo, or None: ``placment``, but not ``Prompt 2``."""
+    text = normalise(header)
+    near = get_close_matches(text, _MEANINGS, 1, 0.85)
+    return _MEANINGS[near[0]] if near and len(near[0].split()) == len(text.split()) else None
+
+
 def is_result(header: str) -> bool:
     """Return whether a column was added by us to a results sheet."""
     return normalise(header).startswith(RESULT_PREFIX)

@@ -1,9 +1,9 @@
 """The meaning of each column of a table."""
 
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from dataclasses import dataclass
 
-from manifests.sheet.columns import is_result, name_of, nearest_to_prompt, normalise, typo_of
+from manifests.sheet.columns import is_result, misspelling_of, name_of, nearest_to_prompt, normalise, typo_of
 from manifests.sheet.problem import CellProblem, shown
 from manifests.sheet.table import Table, letter
 
@@ -75,17 +75,31 @@ class Layout:
         if not self.table.rows:
             yield self._about_sheet("there are no rows below the header. Enter a prompt in the next row.")
 
-    def warnings(self) -> Iterator[CellProblem]:
-        """Yield duplicate metadata headers, and headers that look like a typo of a known column."""
+    def warnings(self, used: Collection[str] = ()) -> Iterator[CellProblem]:
+        """Yield duplicate metadata headers, and headers that look like a typo of a known column.
+
+        Args:
+            used: metadata headers that a prompt uses; these columns have an effect.
+        """
         for index, name in self.doubled.items():
             if not name:
                 yield self._about_doubled(index, name)
         for header, index in self.metadata.items():
-            meant = typo_of(header)
-            if meant and meant not in self.known and meant != "prompt":
+            if header not in used and not name_of(header) and (advice := self._advice_on_typo(header)):
                 yield self._about_header(
-                    index, f"is not a known column. Did you mean {meant}? It is kept as a column of your own."
+                    index, f"is not a Reelmill column, so its values have no effect on the clips. {advice}"
                 )
+
+    def _advice_on_typo(self, header: str) -> str:
+        """Return how to fix a metadata header that looks like a typo of a known column, or an empty text."""
+        meant = typo_of(header)
+        if meant and meant not in self.known and meant != "prompt":
+            return f"Did you mean '{meant}'? Rename it, or keep it to use it in prompts as {{{shown(header)}}}."
+        meant = misspelling_of(header)
+        if meant in self.known:
+            column = letter(self.known[meant])
+            return f"Did you mean '{meant}'? The sheet already has that column (column {column}); delete one of them."
+        return ""
 
     def _about_sheet(self, message: str) -> CellProblem:
         return CellProblem(self.table.header_row, "", "", "", message)

@@ -46,7 +46,7 @@ def shown(text: str) -> str:
     return visible if len(visible) <= SHOWN else f"{visible[: SHOWN - 1]}…"
 
 
-class Complaint(NamedTuple):
+class CellIssue(NamedTuple):
     """An error or a warning that a check returns for one cell of a brief.
 
     Attributes:
@@ -64,4 +64,4 @@ class Complaint(NamedTuple):
     summary: str = ""
 
 
-BriefCheck = Callable[[Brief], Iterable[Complaint]]
+BriefCheck = Callable[[Brief], Iterable[CellIssue]]

@@ -17,9 +17,9 @@ from manifests.sheet.table import Row
 
 T = TypeVar("T")
 
-VARIANTS = cells.whole(1, 10_000)
-WANT = cells.whole(1)
-SEED = cells.whole(0, 2**32 - 1)
+VARIANTS = cells.whole_parser(1, 10_000)
+WANT = cells.whole_parser(1)
+SEED = cells.whole_parser(0, 2**32 - 1)
 FORMULA_WITHOUT_RESULT = (
     "is a formula without a stored result. Open the sheet in a spreadsheet program and save it again, or enter the "
     "value."
@@ -47,7 +47,7 @@ class RowReader:
         if self._overflows():
             return Brief(self.row.number, "", ("",))
         self.texts = {name: self._text(name, index) for name, index in self.layout.known.items()}
-        templates = {name: self._many(name, cells.prompt) for name in TEMPLATES}
+        templates = {name: self._many(name, cells.parse_prompt) for name in TEMPLATES}
         names = {typed: spelled for name in templates for typed, spelled in self._named(name, templates[name])}
         brief = self._build(templates, names)
         self._combinations(brief)
@@ -65,30 +65,30 @@ class RowReader:
         self.warnings.append(self.layout.problem(self.row.number, name, value, message))
 
     def _build(self, templates: Mapping[str, Sequence[str]], names: Mapping[str, str]) -> Brief:
-        axes = self._one("axes", cells.axes, "cartesian")
+        axes = self._one("axes", cells.parse_axes, "cartesian")
         unlike = (lambda values: tuple(dict.fromkeys(values))) if axes == "cartesian" else tuple
         return Brief(
             row=self.row.number,
-            brief_id=self._one("brief_id", cells.brief_id, ""),
+            brief_id=self._one("brief_id", cells.parse_brief_id, ""),
             prompts=unlike(_spelt(template, names) for template in templates["prompt"]) or ("",),
             negative_prompts=unlike(_spelt(template, names) for template in templates["negative_prompt"]),
             placements=unlike(self._many("placements", parse_placement)) or (GENERIC,),
-            durations_s=unlike(self._many("duration_s", cells.seconds)),
-            models=unlike(self._many("model", cells.name)),
+            durations_s=unlike(self._many("duration_s", cells.parse_seconds)),
+            models=unlike(self._many("model", cells.parse_name)),
             axes=axes,
             variants=self._one("variants", VARIANTS, 1),
             want=self._one("want", WANT, None),
             seed=self._one("seed", SEED, None),
-            min_adherence=self._one("min_adherence", cells.adherence, None),
-            locales=unlike(self._many("locale", cells.text_of)),
-            ctas=unlike(self._many("cta", cells.text_of)),
-            notes=self._one("notes", cells.text_of, ""),
+            min_adherence=self._one("min_adherence", cells.parse_adherence, None),
+            locales=unlike(self._many("locale", cells.parse_text)),
+            ctas=unlike(self._many("cta", cells.parse_text)),
+            notes=self._one("notes", cells.parse_text, ""),
             metadata={
                 key: unlike(self._carried(key, index, key in names.values()))
                 for key, index in self.layout.metadata.items()
             },
             placeholders=tuple(dict.fromkeys(names.values())),
-            first_frames=unlike(self._many("first_frame", cells.text_of)),
+            first_frames=unlike(self._many("first_frame", cells.parse_text)),
         )
 
     def _overflows(self) -> bool:
@@ -114,9 +114,9 @@ class RowReader:
                 text,
                 FORMULA_WITHOUT_RESULT,
             )
-        complaint = cells.complaint(text)
-        if complaint:
-            return self.reject(name, text, complaint)
+        reason = cells.invalid_reason(text)
+        if reason:
+            return self.reject(name, text, reason)
         if not text.isascii() and cells.INVISIBLE.search(text):
             self.warn(name, text, "contained invisible characters, which were removed.")
         return text
@@ -146,7 +146,7 @@ class RowReader:
         """Return the values of a metadata cell; only columns that a prompt uses can have errors."""
         if used:
             self.texts[key] = self._text(key, index)
-            return self._many(key, cells.text_of)
+            return self._many(key, cells.parse_text)
         text = self.row.cell(index)
         if not text or text.isspace():
             return ()
@@ -172,9 +172,9 @@ class RowReader:
         headers = self.layout.nameable
         near = get_close_matches(normalise(typed), self.names, 1, 0.7)
         meant = next((header for header, name in headers.items() if near and name == self.names[near[0]]), "")
-        hint = f"Did you mean {{{meant}}}? " if meant else ""
         listed = ", ".join("{" + header + "}" for header in list(headers)[:12])
-        advice = f"{hint}The prompt can use {listed}{', …' * (len(headers) > 12)}." if headers else ""
+        advice = f"The prompt can use {listed}{', …' * (len(headers) > 12)}." if headers else ""
+        advice = f"Did you mean {{{meant}}}?" if meant else advice
         if (name_of(typed) or "notes") not in PLACEHOLDERS:
             return f"cannot be used in a prompt. {advice or 'Remove it from the prompt.'}"
         advice = advice or "Add a column with this name, or remove it from the prompt."

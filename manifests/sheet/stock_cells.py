@@ -13,16 +13,16 @@ from manifests.sheet.stock_columns import REFUSED, SHOWING, SINGLE, meaning_of
 from manifests.sheet.table import Row, Table, letter
 
 PARSERS: Mapping[str, Callable[[str], Any]] = {
-    "prompt": cells.prompt,
-    "negative_prompt": cells.prompt,
+    "prompt": cells.parse_prompt,
+    "negative_prompt": cells.parse_prompt,
     "placements": parse_placement,
-    "model": cells.name,
-    "duration_s": cells.seconds,
+    "model": cells.parse_name,
+    "duration_s": cells.parse_seconds,
     "tries": VARIANTS,
     "want": WANT,
     "most": WANT,
     "nightly": WANT,
-    "min_adherence": cells.adherence,
+    "min_adherence": cells.parse_adherence,
 }
 
 
@@ -118,10 +118,10 @@ class StockCells:
         if (row.number, index) in self.table.formulas:
             self.problems.append(CellProblem(*place, text, FORMULA_WITHOUT_RESULT))
             return
-        if complaint := cells.complaint(text):
-            self.problems.append(CellProblem(*place, text, complaint))
+        if reason := cells.invalid_reason(text):
+            self.problems.append(CellProblem(*place, text, reason))
             return
-        parse = cells.text_of if name is None else PARSERS[name]
+        parse = cells.parse_text if name is None else PARSERS[name]
         try:
             for value in cells.split(text):
                 yield Cell(*place, value, parse(value))

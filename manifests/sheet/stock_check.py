@@ -109,9 +109,9 @@ def _spelt(reading: StockCells, column: str, pattern: str) -> str:
                 what = "is not a column of this sheet" if usable else "cannot be used in a prompt"
                 instead = "Add a column with this name, or remove it" if usable else "Remove it"
                 advice = f"The prompt can use {listed}." if listed else f"{instead} from the prompt."
-                _complain(reading, column, "{" + typed + "}", f"{what}. {advice}")
+                _reject(reading, column, "{" + typed + "}", f"{what}. {advice}")
             elif not reading.cells(name):
-                _complain(
+                _reject(
                     reading,
                     column,
                     "{" + typed + "}",
@@ -123,11 +123,11 @@ def _spelt(reading: StockCells, column: str, pattern: str) -> str:
     except KeyError:
         return ""
     except ValueError as error:
-        _complain(reading, column, pattern, str(error))
+        _reject(reading, column, pattern, str(error))
         return ""
 
 
-def _complain(reading: StockCells, column: str, value: str, message: str) -> None:
+def _reject(reading: StockCells, column: str, value: str, message: str) -> None:
     cell = next(iter(reading.cells(column)), Cell(reading.table.header_row, "", column, "", ""))
     reading.problems.append(cell._replace(text=value).problem(message))
 
@@ -159,7 +159,7 @@ def _check_lists(reading: StockCells, pattern: str) -> None:
         )
     longest = {name: max((cell.text for cell in reading.cells(name)), key=len, default="") for name in named}
     if pattern and len(filled := prompt_template.fill(pattern, longest)) > cells.PROMPT_LENGTH:
-        _complain(
+        _reject(
             reading,
             "prompt",
             pattern,
@@ -173,14 +173,14 @@ def _numbers(reading: StockCells) -> Iterator[tuple[str, int]]:
     tries, want, nightly = _one(reading, "tries", 0), _one(reading, "want", 1), _one(reading, "nightly", 100)
     most = _one(reading, "most", max(1, want))
     if tries and want > tries:
-        _complain(
+        _reject(
             reading,
             "want",
             str(want),
             f"is more than the number of tries per night ({tries}). Raise the tries, or lower this value.",
         )
     if want > most:
-        _complain(
+        _reject(
             reading,
             "want",
             str(want),

@@ -44,8 +44,11 @@ def check_table(table: Table, checks: Sequence[BriefCheck] = ()) -> Checked:
     good = [brief for brief, reader in zip(briefs, readers, strict=True) if not reader.problems]
     problems = [problem for reader in readers for problem in reader.problems]
     warnings = [warning for reader in readers for warning in reader.warnings]
+    used = {name for brief in briefs for name in brief.placeholders}
     return Checked(
-        () if header else tuple(good), (*header, *problems), (*layout.warnings(), *_without_header(table), *warnings)
+        () if header else tuple(good),
+        (*header, *problems),
+        (*layout.warnings(used), *_without_header(table), *warnings),
     )
 
 

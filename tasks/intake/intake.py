@@ -1,7 +1,9 @@
 """Validate campaign sheets against the model cards."""
 
+import shlex
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, replace
+from difflib import get_close_matches
 from pathlib import Path
 from typing import Any
 
@@ -9,13 +11,13 @@ from adapters.media.picture import Picture
 from adapters.sheets import read_table
 from manifests.brief import Brief
 from manifests.campaign import Campaign
-from manifests.errors import CardRuleError, RejectedSheetError
-from manifests.pluralize import count_of, one_or_more
-from manifests.sheet import Checked, Complaint, Table, campaign_of, check_table
+from manifests.errors import CardRuleError, RejectedSheetError, UnknownCardError
+from manifests.pluralize import count_of, counted, one_or_more
+from manifests.sheet import CellIssue, Checked, Table, campaign_of, check_table
 from models.card import ModelCard
 from tasks.intake.pictures import KeptPictures, Pictures
 
-SHOWN_PROBLEMS = 3
+SHOWN_PROBLEMS = 5
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,6 +54,21 @@ def validate_sheet(
     return Intake(table, checked, campaign_of(table, checked), pictures.used_in(checked.briefs))
 
 
+def check_default_card(name: str, cards: Mapping[str, ModelCard]) -> None:
+    """Check that the model for rows without a model exists.
+
+    Raises:
+        UnknownCardError: it does not exist.
+    """
+    if name not in cards:
+        near = get_close_matches(name, cards, 1)
+        hint = f"Did you mean {near[0]}? " if near else ""
+        raise UnknownCardError(
+            f"There is no model {name!r}. {hint}List the models with `reelmill models`, and choose one with --model or "
+            "REELMILL_MODEL."
+        )
+
+
 class SheetProblemsError(RejectedSheetError):
     """A sheet was rejected because of its errors.
 
@@ -75,60 +92,83 @@ def raise_for_errors(intake: Intake, accept_good_rows: bool) -> None:
         return
     if not checked.problems:
         raise SheetProblemsError(f"The sheet {intake.table.name} has no rows. Add a row with a prompt.", intake)
-    sentences = [problem.sentence for problem in checked.problems[:SHOWN_PROBLEMS]]
-    more = len(checked.problems) - len(sentences)
-    rest = f" And {more} more." if more > 0 else ""
-    fix = (
-        "Fix them, or skip the rows with errors by adding --accept-good-rows."
-        if checked.briefs
-        else "Fix them; no row is valid."
-    )
-    raise SheetProblemsError(
-        f"The sheet {intake.table.name} has {count_of(len(checked.problems), 'error')}. "
-        f"{' '.join(sentences)}{rest} {fix}",
-        intake,
-    )
+    lines = [f"The sheet {intake.table.name} has {count_of(len(checked.problems), 'error')}:"]
+    lines += [f"  {problem.sentence}" for problem in checked.problems[:SHOWN_PROBLEMS]]
+    raise SheetProblemsError("\n".join([*lines, _how_to_continue(intake)]), intake)
 
 
-def card_check(cards: Mapping[str, ModelCard], default_card: str) -> Callable[[Brief], Iterator[Complaint]]:
+def _how_to_continue(intake: Intake) -> str:
+    more = len(intake.checked.problems) - SHOWN_PROBLEMS
+    validate = f"`reelmill validate {shlex.quote(str(intake.table.path))}`"
+    rest = f"{counted(more, 'more error{s} {are}')} not shown. List all errors with {validate}. " if more > 0 else ""
+    skip = "To skip the rows with errors, add --accept-good-rows."
+    return rest + (skip if intake.checked.briefs else "Fix the errors; no row is valid.")
+
+
+def card_check(cards: Mapping[str, ModelCard], default_card: str) -> Callable[[Brief], Iterator[CellIssue]]:
     """Return the check of a brief against the cards that it uses: shapes, durations, words."""
 
-    def check(brief: Brief) -> Iterator[Complaint]:
+    def check(brief: Brief) -> Iterator[CellIssue]:
         for name in brief.models or (default_card,):
             if name in cards:
-                yield from _complaints(brief, cards[name])
+                yield from _card_issues(brief, cards[name])
             else:
-                yield Complaint("model", name, f"is not a known model. Use one of {', '.join(sorted(cards))}.")
+                yield CellIssue("model", name, _unknown_model(name, cards, default_card))
 
     return check
 
 
-def _complaints(brief: Brief, card: ModelCard) -> Iterator[Complaint]:
+def _unknown_model(name: str, cards: Mapping[str, ModelCard], default_card: str) -> str:
+    near = get_close_matches(name, cards, 1)
+    advice = (
+        f"Did you mean {near[0]}? `reelmill models` lists all models. If the cell is empty, {default_card} is used."
+        if near
+        else f"Use {default_card} or another model from `reelmill models`, or leave the cell empty."
+    )
+    return f"is not a known model. {advice}"
+
+
+def _card_issues(brief: Brief, card: ModelCard) -> Iterator[CellIssue]:
+    other = "choose another model in the column 'model'"
     for placement in brief.placements:
-        if problem := _broken(card.size_for, placement.aspect_ratio):
-            yield Complaint("placements", placement.label, f"is not supported: {problem}.")
-        if placement.duration_s and (problem := _broken(card.frames_for, placement.duration_s)):
-            yield Complaint("placements", placement.label, f"is not supported: {problem}.")
+        if not _allows(card.size_for, placement.aspect_ratio):
+            ratios = " or ".join(card.sizes)
+            yield CellIssue(
+                "placements", placement.label, f"is not supported by {card.name}. Use {ratios}, or {other}."
+            )
+        if placement.duration_s and not _allows(card.frames_for, placement.duration_s):
+            allowed = card.durations_text.replace(" to ", "s to ") + "s"  # a cell accepts 2.12s, but not 2.12 s
+            yield CellIssue(
+                "placements",
+                placement.label,
+                f"has a length of {placement.duration_s:g} s, which {card.name} cannot generate. Use {allowed}, or "
+                f"leave out the length, or {other}.",
+            )
     for seconds in brief.durations_s:
-        if problem := _broken(card.frames_for, seconds):
-            yield Complaint("duration_s", f"{seconds:g}", f"is not supported: {problem}.")
+        if not _allows(card.frames_for, seconds):
+            yield CellIssue(
+                "duration_s",
+                f"{seconds:g}",
+                f"is not a length that {card.name} can generate. Enter {card.durations_text}, or leave the cell "
+                f"empty, or {other}.",
+            )
     yield from _unknown_words(brief, card)
 
 
-def _broken(rule: Callable[[Any], object], value: Any) -> str:
+def _allows(rule: Callable[[Any], object], value: Any) -> bool:
     try:
         rule(value)
-    except CardRuleError as error:
-        return str(error).rstrip(".")
-    return ""
+    except CardRuleError:
+        return False
+    return True
 
 
-def _unknown_words(brief: Brief, card: ModelCard) -> Iterator[Complaint]:
+def _unknown_words(brief: Brief, card: ModelCard) -> Iterator[CellIssue]:
     texts = [*brief.prompts, *(value for name in brief.placeholders for value in brief.values(name))]
     unknown = dict.fromkeys(word for text in texts for word in card.outside_vocabulary(_without_placeholders(text)))
     if unknown:
         words = ", ".join(list(unknown)[:8])
-        yield Complaint(
+        yield CellIssue(
             "prompt",
             words,
             f"{one_or_more(len(unknown), 'is', 'are')} not in the vocabulary of {card.name}, which ignores unknown "

@@ -11,7 +11,7 @@ from adapters.c2pa.verifier import verify
 from adapters.media.picture import InvalidPictureError, Picture, read_picture
 from manifests.brief import Brief
 from manifests.errors import CredentialError, GenerationError, PlanError
-from manifests.sheet import Complaint
+from manifests.sheet import CellIssue
 from manifests.sheet.cells import clean
 from models.card import ModelCard
 from tasks.runtime.first_frames import FirstFrames
@@ -38,19 +38,19 @@ class Pictures:
         self._confined = confined
         self._read: dict[str, Picture | InvalidPictureError] = {}
 
-    def check(self, cards: Cards, default_card: str) -> Callable[[Brief], Iterator[Complaint]]:
+    def check(self, cards: Cards, default_card: str) -> Callable[[Brief], Iterator[CellIssue]]:
         """Return the check of a brief's first frames: whether its cards use them, and whether they are valid."""
 
-        def check(brief: Brief) -> Iterator[Complaint]:
+        def check(brief: Brief) -> Iterator[CellIssue]:
             used = [cards[name] for name in brief.models or (default_card,) if name in cards]
             yield from _misplaced(brief, used, cards)
             for name in dict.fromkeys(brief.first_frames):
                 picture = self._look(name)
                 if isinstance(picture, InvalidPictureError):
-                    yield Complaint(COLUMN, name, str(picture))
+                    yield CellIssue(COLUMN, name, str(picture))
                 else:
                     if self._kept and self._kept.has(picture):
-                        yield Complaint(
+                        yield CellIssue(
                             COLUMN, name, "no longer exists. The copy from an earlier run is used.", warning=True
                         )
                     yield from _doubts(name, picture, brief, [card for card in used if card.needs_first_frame])
@@ -146,10 +146,10 @@ def keep_pictures(store: FirstFrames, pictures: Iterable[Picture]) -> None:
             )
 
 
-def _misplaced(brief: Brief, used: Sequence[ModelCard], cards: Cards) -> Iterator[Complaint]:
+def _misplaced(brief: Brief, used: Sequence[ModelCard], cards: Cards) -> Iterator[CellIssue]:
     for card in used:
         if card.needs_first_frame and not brief.first_frames:
-            yield Complaint(
+            yield CellIssue(
                 COLUMN,
                 "",
                 f"is empty, but {card.name} generates clips from a picture. Enter the name of a PNG, JPEG or WebP "
@@ -158,7 +158,7 @@ def _misplaced(brief: Brief, used: Sequence[ModelCard], cards: Cards) -> Iterato
         if not card.needs_first_frame and brief.first_frames:
             others = " or ".join(sorted(name for name, other in cards.items() if other.needs_first_frame))
             instead = f"Clear the cell, or use the model {others}." if others else "Clear the cell."
-            yield Complaint(
+            yield CellIssue(
                 COLUMN, brief.first_frames[0], f"cannot be used: {card.name} generates clips from text only. {instead}"
             )
 
@@ -177,9 +177,9 @@ def _sound(picture: Picture) -> Picture:
     return picture
 
 
-def _doubts(name: str, picture: Picture, brief: Brief, cards: Sequence[ModelCard]) -> Iterator[Complaint]:
+def _doubts(name: str, picture: Picture, brief: Brief, cards: Sequence[ModelCard]) -> Iterator[CellIssue]:
     if picture.is_transparent:
-        yield Complaint(COLUMN, name, "is partly transparent. Its transparent areas become white.", warning=True)
+        yield CellIssue(COLUMN, name, "is partly transparent. Its transparent areas become white.", warning=True)
     for card in cards:
         for ratio in dict.fromkeys(placement.aspect_ratio for placement in brief.placements):
             if ratio in card.sizes:
@@ -189,9 +189,9 @@ def _doubts(name: str, picture: Picture, brief: Brief, cards: Sequence[ModelCard
                 yield from _fitting(name, picture, f"{card.name} at {ratio}", scale, kept)
 
 
-def _fitting(name: str, picture: Picture, shape: str, scale: float, kept: float) -> Iterator[Complaint]:
+def _fitting(name: str, picture: Picture, shape: str, scale: float, kept: float) -> Iterator[CellIssue]:
     if scale > MAX_ENLARGEMENT:
-        yield Complaint(
+        yield CellIssue(
             COLUMN,
             name,
             f"has {picture.width} × {picture.height} pixels and is enlarged {scale:.1f} times for {shape}. Use a "
@@ -199,7 +199,7 @@ def _fitting(name: str, picture: Picture, shape: str, scale: float, kept: float)
             warning=True,
         )
     if kept < MIN_KEPT_AREA:
-        yield Complaint(
+        yield CellIssue(
             COLUMN,
             name,
             f"loses {1 - kept:.0%} of its area at the edges for {shape}. Use a picture with this aspect ratio to keep "

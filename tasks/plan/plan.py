@@ -9,6 +9,7 @@ from manifests.variant import PlannedVariant
 from models.card import ModelCard
 
 LOOK_UP = 5000
+NOT_NEEDED = "not needed"
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,6 +49,11 @@ class Plan:
     by_brief: Mapping[str, int]
     by_card: Mapping[str, int]
     estimates: Mapping[str, Estimate] = field(default_factory=dict)
+
+    @property
+    def generated(self) -> int:
+        """Number of clips that exist, whatever their verdict."""
+        return sum(number for state, number in self.skipped.items() if state not in (NOT_NEEDED, State.QUARANTINED))
 
     @property
     def device_seconds(self) -> float | None:
@@ -118,7 +124,7 @@ class _Counts:
             if state in FINISHED:
                 self.skipped[state] += 1
             elif item.brief_id in self._satisfied:
-                self.skipped["not needed"] += 1
+                self.skipped[NOT_NEEDED] += 1
             else:
                 self.by_shape_group[item.variant.shape_group] += 1
 

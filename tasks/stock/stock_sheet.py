@@ -10,17 +10,18 @@ from adapters.bucket import Bucket
 from adapters.sheets import read_table
 from adapters.sheets.reader import MAX_BYTES
 from manifests.brief import Brief
-from manifests.errors import BucketError, RejectedSheetError, UnknownCardError, UnreadableSheetError
+from manifests.errors import BucketError, RejectedSheetError, UnreadableSheetError
 from manifests.nightly.stock import StockSheet
 from manifests.pluralize import count_of
 from manifests.sheet import CellProblem, Table
 from manifests.sheet.stock_cells import Cell, StockCells
 from manifests.sheet.stock_check import CheckedStock, StockCheck, check_stock
 from models.card import ModelCard
-from tasks.intake.intake import SHOWN_PROBLEMS, card_check
+from tasks.intake.intake import card_check, check_default_card
 from tasks.runtime.resources import Resources, bucket_of
 
 S3 = "s3://"
+SHOWN_PROBLEMS = 3
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,8 +46,7 @@ def load_stock_sheet(
         UnreadableSheetError: the file does not exist or is not a sheet.
         RejectedSheetError: the sheet has errors; the message contains the first ones.
     """
-    if default_card not in cards:
-        raise UnknownCardError(f"There is no model {default_card!r}. Use one of {', '.join(sorted(cards))}.")
+    check_default_card(default_card, cards)
     table, checked = validate_stock_sheet(resources, place, cards, default_card)
     if checked.sheet is None:
         raise RejectedSheetError(
@@ -88,10 +88,10 @@ def card_checks(cards: Mapping[str, ModelCard], default_card: str) -> StockCheck
         seen: set[tuple[str, str]] = set()
         for column, found, brief_of in probes:
             for cell in found:
-                for complaint in card_check(cards, default_card)(brief_of(cell)):
-                    if complaint.column == column and (key := (cell.text, complaint.message)) not in seen:
+                for issue in card_check(cards, default_card)(brief_of(cell)):
+                    if issue.column == column and (key := (cell.text, issue.message)) not in seen:
                         seen.add(key)
-                        yield complaint.warning, cell._replace(text=complaint.value).problem(complaint.message)
+                        yield issue.warning, cell._replace(text=issue.value).problem(issue.message)
         for name in known:
             if cards[name].needs_first_frame:
                 cell = next((cell for cell in models if cell.value == name), nowhere._replace(text=name))

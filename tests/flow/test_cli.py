@@ -1,6 +1,7 @@
 """The commands of a marketer, with a fake model; everything else is real."""
 
 import json
+import shlex
 
 import pytest
 from cli_runner import reelmill
@@ -89,9 +90,11 @@ def test_a_finished_campaign_starts_no_server(home, sheet, capsys, monkeypatch):
 def test_a_plan_of_one_variant_is_singular(home, capsys, tmp_path):
     sheet = tmp_path / "one.csv"
     sheet.write_text("brief_id,prompt,variants\none,a red circle,1\n")
-    words = " ".join(reelmill(capsys, "plan", sheet).out.split())
-    assert "1 variant requested, 1 distinct." in words
-    assert "To generate: 1 variant in 1 shard." in words
+    out = reelmill(capsys, "plan", sheet).out
+    assert out.startswith("1 clip to generate, 0 already generated. Estimated device time: ")
+    assert f" Start with `reelmill run {shlex.quote(str(sheet))}`.\n" in out
+    words = " ".join(out.split())
+    assert "1 variant requested, 1 distinct, 1 shard to generate." in words
     assert ": 1 clip, " in words
 
 

@@ -26,7 +26,7 @@ def refused(ended, sentence: str) -> None:
         (["run", "nowhere.csv"], "'nowhere.csv' does not exist. Check the name and the folder"),
         (["validate", "nowhere.csv"], "'nowhere.csv' does not exist. Check the name and the folder"),
         (["run", "."], "is a folder"),
-        (["plan", "spring.csv", "--model", "sora"], "No model card is called 'sora'. Use one of .*starter"),
+        (["plan", "spring.csv", "--model", "sora"], "There is no model 'sora'. List the models with `reelmill models`"),
         (["models", "show", "startre"], "No model card is named 'startre'. Did you mean starter"),
         (["status", "winter"], "No campaign in the catalogue is called 'winter'"),
         (["retry", "winter", "--failed"], "No campaign in the catalogue is called 'winter'"),
@@ -119,7 +119,7 @@ def test_a_full_disk_is_reported_before_generation(sheet, home, capsys, tmp_path
 
 
 def test_debug_shows_the_traceback(home, sheet, capsys):
-    with pytest.raises(Exception, match="No model card is called 'sora'"):
+    with pytest.raises(Exception, match="There is no model 'sora'"):
         reelmill(capsys, "--debug", "plan", sheet, "--model", "sora")
 
 

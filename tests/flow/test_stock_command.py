@@ -99,7 +99,7 @@ def test_all_bad_cells_are_reported_at_once(home, capsys, tmp_path):
         ),
         ([EXAMPLE, "--budget-hours", "-1"], "Invalid budget: hours = -1. Use 0 or a positive number."),
         ([EXAMPLE, "--budget-money", "5"], "A budget in money requires the price of a device hour. Set --price-hour"),
-        ([EXAMPLE, "--model", "nosuch"], "There is no model 'nosuch'. Use one of"),
+        ([EXAMPLE, "--model", "nosuch"], "There is no model 'nosuch'. List the models with `reelmill models`"),
     ],
 )
 def test_a_wrong_option_is_reported_in_one_line(home, capsys, words, sentence):

@@ -68,7 +68,10 @@ def test_unknown_words_are_summed_up_in_one_line(capsys, tmp_path, command):
         "Warning: 40 of 41 rows use words that starter does not know, for example 'xylophone', 'neon', 'skyline'. "
         "The model ignores them; `reelmill models show starter` lists the words it knows."
     ]
-    assert f"List every warning with `reelmill validate '{sheet}' --json`." in ended.err.splitlines()
+    assert (
+        f"To see all warnings, mark them in a copy of the sheet with `reelmill validate '{sheet}' --annotate "
+        "FILE.xlsx`, or use --json."
+    ) in ended.err.splitlines()
 
 
 def test_every_row_is_in_the_json(capsys, tmp_path):
@@ -76,6 +79,31 @@ def test_every_row_is_in_the_json(capsys, tmp_path):
     rows = [warning["row"] for warning in answer["warnings"] if "vocabulary" in warning["sentence"]]
     assert rows == list(range(2, 42))
     assert set(answer["warnings"][0]) == {"row", "column_letter", "column", "value", "message", "sentence"}
+
+
+@pytest.mark.parametrize("command", ["plan", "run"])
+def test_a_rejected_sheet_has_one_line_per_error_and_the_command_that_lists_the_rest(capsys, tmp_path, command):
+    sheet = tmp_path / "bad cells.csv"
+    sheet.write_text("prompt,placements\na red cup,1:1\n" + "a red cup,7:3\n" * 7)
+    ended = reelmill(capsys, command, sheet)
+    assert ended.code == 1
+    lines = ended.err.splitlines()
+    assert lines[0] == "Error: The sheet bad cells has 7 errors:"
+    assert [line[:8] for line in lines[1:6]] == [f"  Row {row}," for row in range(3, 8)]
+    assert lines[6:] == [
+        f"2 more errors are not shown. List all errors with `reelmill validate '{sheet}'`. To skip the rows with "
+        "errors, add --accept-good-rows."
+    ]
+
+
+def test_the_plan_starts_with_the_counts_and_the_command(capsys, tmp_path):
+    sheet = tmp_path / "two cups.csv"
+    sheet.write_text("prompt,variants,placements\na red cup,2,1:1\na red cup,2,7:3\n")
+    ended = reelmill(capsys, "plan", sheet, "--accept-good-rows", "--model", "starter")
+    first = ended.out.splitlines()[0]
+    assert first.startswith("2 clips to generate, 0 already generated. Estimated device time: ")
+    assert first.endswith(f" Start with `reelmill run '{sheet}' --model starter --accept-good-rows`.")
+    assert "reelmill run" not in reelmill(capsys, "plan", sheet, "--accept-good-rows", "--max-variants", "1").out
 
 
 def test_many_bad_cells_are_all_in_the_annotated_copy(capsys, tmp_path):
@@ -87,7 +115,7 @@ def test_many_bad_cells_are_all_in_the_annotated_copy(capsys, tmp_path):
     assert ended.code == 1
     assert ended.out.count("'7:3'") == 3
     assert "The same error occurs 9 more times, in rows 5, 6, 7, 8, 9 and 4 more." in ended.out
-    assert "--annotate FILE" in ended.out
+    assert "--annotate FILE.xlsx" in ended.out
     assert "12 errors" in ended.out
     book = openpyxl.load_workbook(tmp_path / "marked.xlsx")
     assert sum(cell.comment is not None for row in book.worksheets[0].iter_rows(min_row=2) for cell in row) >= 12

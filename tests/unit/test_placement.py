@@ -35,9 +35,9 @@ def test_accepted_spellings(text, placement):
 @pytest.mark.parametrize(
     ("text", "advice"),
     [
-        ("7:3", "is not a supported aspect ratio. Use 16:9, 9:16 or 1:1."),
-        ("4:5", "is not a supported aspect ratio. Use 16:9, 9:16 or 1:1."),
-        ("tiktok 4:5", "is not a supported aspect ratio. Use 16:9, 9:16 or 1:1."),
+        ("7:3", "is not a supported aspect ratio. Use 16:9, 9:16 or 1:1, or one of youtube, "),
+        ("4:5", "is not a supported aspect ratio. Use 16:9, 9:16 or 1:1, or one of youtube, "),
+        ("tiktok 4:5", "is not a supported aspect ratio. Use 16:9, 9:16 or 1:1, or one of youtube, "),
         ("tiktoc", "is not a channel or an aspect ratio. Did you mean tiktok? "),
         ("insta", "is not a channel or an aspect ratio. "),
         ("16:9 1:1", "is not a single placement."),

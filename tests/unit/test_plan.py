@@ -39,6 +39,7 @@ def test_finished_variants_are_skipped_and_counted_by_state():
     states = {items[0].variant_id: "published", items[1].variant_id: "failed", items[2].variant_id: "leased"}
     preview = plan(items, states)
     assert preview.skipped == {"published": 1, "failed": 1}
+    assert preview.generated == 2
     assert preview.to_make == 28
 
 

@@ -6,7 +6,7 @@ import pytest
 
 from manifests.brief import Brief
 from manifests.placement import Placement
-from manifests.sheet import Checked, Complaint, Row, Table, campaign_of, check_table
+from manifests.sheet import CellIssue, Checked, Row, Table, campaign_of, check_table
 
 
 def table(header: str, *rows: str) -> Table:
@@ -105,9 +105,43 @@ def test_columns_have_alternative_names(header, attribute):
 def test_a_typo_in_a_header_is_a_warning_and_the_column_is_kept(header, name):
     result = checked(f"prompt;{header}", "x;7:3")
     assert sentences(result.warnings) == [
-        f"Row 1, column B '{header}' is not a known column. Did you mean {name}? It is kept as a column of your own."
+        f"Row 1, column B '{header}' is not a Reelmill column, so its values have no effect on the clips. "
+        f"Did you mean '{name}'? Rename it, or keep it to use it in prompts as {{{header}}}."
     ]
     assert result.briefs[0].metadata == {header: ("7:3",)}
+
+
+@pytest.mark.parametrize(
+    ("correct", "typo", "name"),
+    [
+        ("placements", "placment", "placements"),
+        ("Aspect", "placment", "placements"),
+        ("Duration (s)", "Durration", "duration_s"),
+        ("variants", "Variant", "variants"),
+    ],
+)
+def test_a_typo_beside_the_correct_column_is_a_warning(correct, typo, name):
+    result = checked(f"prompt;{correct};{typo}", "x;;9:16")
+    assert sentences(result.warnings) == [
+        f"Row 1, column C '{typo}' is not a Reelmill column, so its values have no effect on the clips. "
+        f"Did you mean '{name}'? The sheet already has that column (column B); delete one of them."
+    ]
+    assert len(result.briefs) == 1
+
+
+def test_a_misspelt_prompt_beside_the_prompt_is_a_warning():
+    assert "Did you mean 'prompt'?" in sentences(checked("prompt;promt", "x;y").warnings)[0]
+
+
+def test_a_column_that_looks_like_a_typo_is_not_a_warning_if_a_prompt_uses_it():
+    result = checked("prompt;variants;Variant;placment", "a {Variant} cup {placment};2;red|blue;left")
+    assert result.warnings == result.problems == ()
+
+
+@pytest.mark.parametrize("header", ["Prompt 2", "Placement ID", "Model name", "Notes 2", "Seed group"])
+def test_custom_columns_with_a_known_word_give_no_warning_beside_the_known_column(header):
+    result = checked(f"prompt;placements;model;notes;seed;{header}", "x;16:9;starter;;1;y")
+    assert result.warnings == result.problems == ()
 
 
 @pytest.mark.parametrize("header", ["Client", "Product name", "SKU", "Market", "Campaign", "Budget", "Landing page"])
@@ -236,8 +270,8 @@ def test_cells_without_a_header_give_a_warning_in_workbooks():
 
 def test_external_checks_report_the_sheets_own_column_names():
     def check(found: Brief):
-        yield Complaint("duration_s", "9", "is longer than the model can make. Use 4 or less.")
-        yield Complaint("model", "starter", "is slow.", warning=True)
+        yield CellIssue("duration_s", "9", "is longer than the model can make. Use 4 or less.")
+        yield CellIssue("model", "starter", "is slow.", warning=True)
 
     result = check_table(table("prompt;Length", "x;9"), [check])
     assert sentences(result.problems) == [
@@ -252,8 +286,8 @@ def test_external_checks_see_bad_rows_but_do_not_report_a_cell_twice():
 
     def check(found: Brief):
         seen.append(found)
-        yield Complaint("placements", "16:9", "is not supported.")
-        yield Complaint("model", "x", "is not a known model.")
+        yield CellIssue("placements", "16:9", "is not supported.")
+        yield CellIssue("model", "x", "is not a known model.")
 
     result = check_table(table("prompt;aspect;model", "{oops};7:3;x"), [check])
     assert [problem.column for problem in result.problems] == ["prompt", "aspect", "model"]

@@ -1,5 +1,6 @@
 """The fixes that messages suggest work: each fixed sheet is valid."""
 
+import re
 from pathlib import Path
 
 import pytest
@@ -10,7 +11,7 @@ from adapters.sheets import read_table
 from manifests.errors import CardRuleError
 from manifests.placement import ASPECT_RATIOS, CHANNELS
 from manifests.sheet import check_table
-from manifests.sheet.cells import seconds
+from manifests.sheet.cells import parse_seconds
 from manifests.sheet.stock_check import check_stock
 from models.registry import load_cards
 from tasks.intake.intake import card_check
@@ -101,8 +102,35 @@ def test_a_fix_suggested_by_a_card_is_valid(tmp_path: Path, column: str, value: 
     path = tmp_path / "sheet.csv"
     path.write_bytes(one(column, value))
     [problem] = check_table(read_table(path), [card_check(CARDS, "starter")]).problems
-    assert fixed.removeprefix("tiktok ").removesuffix("s") in problem.sentence
+    assert re.search(rf"\b{re.escape(fixed.removeprefix('tiktok '))}\b", problem.sentence)
     path.write_bytes(one(column, fixed))
+    assert check_table(read_table(path), [card_check(CARDS, "starter")]).problems == ()
+
+
+@pytest.mark.parametrize(
+    ("column", "value", "message"),
+    [
+        (
+            "model",
+            "sora",
+            "is not a known model. Use starter or another model from `reelmill models`, or leave the cell",
+        ),
+        ("model", "stater", "is not a known model. Did you mean starter? `reelmill models` lists all models."),
+        (
+            "duration_s",
+            "5",
+            "is not a length that starter can generate. Enter 2.12, or leave the cell empty, or choose another model "
+            "in the column 'model'.",
+        ),
+        ("placements", "tiktok 60s", "has a length of 60 s, which starter cannot generate. Use 2.12s, or leave out"),
+    ],
+)
+def test_a_card_says_how_to_fix_a_cell(tmp_path: Path, column: str, value: str, message: str):
+    path = tmp_path / "sheet.csv"
+    path.write_bytes(one(column, value))
+    [problem] = check_table(read_table(path), [card_check(CARDS, "starter")]).problems
+    assert problem.message.startswith(message)
+    path.write_bytes(one(column, ""))
     assert check_table(read_table(path), [card_check(CARDS, "starter")]).problems == ()
 
 
@@ -112,7 +140,7 @@ def test_the_durations_that_a_card_suggests_are_valid(name: str):
     with pytest.raises(CardRuleError) as caught:
         card.frames_for(600)
     suggested = caught.value.args[0].partition("clips of ")[2].partition(" s")[0].split(" to ")
-    assert [card.frames_for(seconds(text)) for text in (suggested[0], suggested[-1])] == [
+    assert [card.frames_for(parse_seconds(text)) for text in (suggested[0], suggested[-1])] == [
         card.rules.min_frames,
         card.rules.max_frames,
     ]

@@ -92,14 +92,17 @@ def test_a_duplicate_value_counts_once_and_gives_a_warning(tmp_path):
         ("theme,tries\na red circle,none\n", "Row 2, column B 'tries': 'none' "),
         ("theme,tries\na red circle,0\n", "Row 2, column B 'tries': '0' "),
         ("theme,placements\na red circle,7:3\n", "Row 2, column B 'placements': '7:3' "),
-        ("theme,model\na red circle,nosuch\n", "Row 2, column B 'model': 'nosuch' is not a known model. Use one of "),
+        (
+            "theme,model\na red circle,nosuch\n",
+            "Row 2, column B 'model': 'nosuch' is not a known model. Use starter or another ",
+        ),
         (
             "theme,duration_s\na red circle,900\n",
-            "Row 2, column B 'duration_s': '900' is out of range. Enter seconds from 0.1 to 600",
+            "Row 2, column B 'duration_s': '900' is out of range. Enter a number of seconds that the model ",
         ),
         (
             "theme,duration_s\na red circle,60\n",
-            "Row 2, column B 'duration_s': '60' is not supported: starter only supports clips of ",
+            "Row 2, column B 'duration_s': '60' is not a length that starter can generate. Enter 2.12, or ",
         ),
         (
             "theme,tries\na red circle,3\na blue cube,4\n",

@@ -1,5 +1,6 @@
 """Commands that plan, run and monitor campaigns."""
 
+import shlex
 from collections import Counter
 from dataclasses import asdict
 from pathlib import Path
@@ -77,7 +78,9 @@ def plan(
         waiting = list(waiting_sentences(preview.by_card, clearances_of(session.resources)))
         say_json({"campaign_id": intake.campaign.campaign_id, **_plan_json(preview), "waiting": waiting})
     else:
-        _show_plan(session, intake, preview)
+        fits = preview.asked <= session.settings.max_variants  # otherwise, check_cap below reports the error
+        command = _run_command(sheet, model, max_variants, sample_size, accept_good_rows)
+        _show_plan(session, intake, preview, command if fits else "")
     check_cap(intake.checked.briefs, session.settings.max_variants, sample_size)
 
 
@@ -169,7 +172,9 @@ def retry(
 ) -> None:
     """Retry the failed variants of a campaign.
 
-    Variants that failed with an error are generated with the same seed, clips that failed the gate with a new seed.
+    Variants that failed with an error are generated with the same seed.
+
+    Clips that failed the automatic checks (gate) are generated with a new seed.
     """
     if not failed:
         raise ReelmillError("The option --failed is missing. Use `reelmill retry CAMPAIGN --failed`.")
@@ -249,23 +254,20 @@ def _warn_of_licences(session: Session, campaign_id: str) -> None:
         warn("Warning: No clip of this run can be published until then. Clips are generated, scored and kept.")
 
 
-def _show_plan(session: Session, intake: Intake, preview: Plan) -> None:
-    briefs = list(preview.by_brief.items())
-    show_table(["brief", "variants"], briefs[:SHOWN_BRIEFS])
-    if len(briefs) > SHOWN_BRIEFS:
-        say(f"and {count_of(len(briefs) - SHOWN_BRIEFS, 'more brief')}")
-    say(
-        f"\n{intake.campaign.campaign_id}: {count_of(preview.asked, 'variant')} requested, "
-        f"{preview.distinct:,} distinct."
-    )
-    if preview.skipped:
-        say(f"Skipped: {states_text(preview.skipped)}.")
-    say(f"To generate: {count_of(preview.to_make, 'variant')} in {count_of(preview.shards, 'shard')}.")
-    for name, estimate in preview.estimates.items():
-        price = f", cost {estimate.money:.2f}" if estimate.money else ""
-        seconds = estimate.device_seconds
-        time = "unknown device time" if seconds is None else f"about {seconds_text(seconds)} of device time"
-        say(f"{name}: {count_of(preview.by_card[name], 'clip')}, {time}{price} ({estimate.basis}).")
+def _run_command(
+    sheet: Path, model: str | None, max_variants: int | None, sample_size: int | None, accept_good_rows: bool
+) -> str:
+    """Return the command that starts what ``reelmill plan`` has shown."""
+    given = {"--model": model, "--max-variants": max_variants, "--sample": sample_size}
+    options = [f"{name} {shlex.quote(str(value))}" for name, value in given.items() if value is not None]
+    options += ["--accept-good-rows"] * accept_good_rows
+    return " ".join(["reelmill run", shlex.quote(str(sheet)), *options])
+
+
+def _show_plan(session: Session, intake: Intake, preview: Plan, command: str) -> None:
+    say(_plan_sentence(preview, command))
+    _show_plan_details(intake, preview)
+    for name in preview.by_card:
         if problem := weights_problem(get_card(name, session.settings.model_folders), session.settings.weights_root):
             warn(f"Warning: {problem}")
     for sentence in (
@@ -273,3 +275,33 @@ def _show_plan(session: Session, intake: Intake, preview: Plan) -> None:
         *waiting_sentences(preview.by_card, clearances_of(session.resources)),
     ):
         warn(f"Warning: {sentence}")
+
+
+def _plan_sentence(preview: Plan, command: str) -> str:
+    """Return what a run would generate, how long it would take, and how to start it."""
+    counts = f"{count_of(preview.to_make, 'clip')} to generate, {preview.generated:,} already generated."
+    if not preview.to_make:
+        return counts
+    seconds = preview.device_seconds
+    price = f", cost {preview.money:.2f}" if preview.money else ""
+    time = "unknown" if seconds is None else f"{seconds_text(seconds)}{price}"
+    start = f" Start with `{command}`." if command else ""
+    return f"{counts} Estimated device time: {time}.{start}"
+
+
+def _show_plan_details(intake: Intake, preview: Plan) -> None:
+    briefs = list(preview.by_brief.items())
+    say()
+    show_table(["brief", "variants"], briefs[:SHOWN_BRIEFS])
+    if len(briefs) > SHOWN_BRIEFS:
+        say(f"and {count_of(len(briefs) - SHOWN_BRIEFS, 'more brief')}")
+    say(
+        f"\nCampaign {intake.campaign.campaign_id}: {count_of(preview.asked, 'variant')} requested, "
+        f"{preview.distinct:,} distinct, {count_of(preview.shards, 'shard')} to generate."
+    )
+    if preview.skipped:
+        say(f"Skipped: {states_text(preview.skipped)}.")
+    for name, estimate in preview.estimates.items():
+        seconds = estimate.device_seconds
+        time = "" if seconds is None else f", {seconds_text(seconds)}"
+        say(f"{name}: {count_of(preview.by_card[name], 'clip')}{time} ({estimate.basis}).")

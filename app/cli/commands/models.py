@@ -14,12 +14,20 @@ from models.card import Card, ModelCard
 from models.registry import get_any_card, load_scorer_cards, weights_path, weights_problem
 from tasks.plan.licence import Clearance, clearance_of, clearances_of
 
+PUBLISHING = {
+    "free": "allowed",
+    "attested": "allowed (attested)",
+    "attest first": "needs attestation",
+    "–": "–",
+}
+"""Texts of the list by ``publishing_text``, whose values are part of the JSON output."""
+
 models = typer.Typer(no_args_is_help=False, help="List the model cards, or show one in detail.")
 
 
 @models.callback(invoke_without_command=True)
 def list_cards(context: typer.Context, as_json: AsJson = False) -> None:
-    """List the model cards, their licence gate and whether their weights are present."""
+    """List the model cards, whether their clips can be published, and whether their weights are present."""
     if context.invoked_subcommand:
         return
     session = Session.open()
@@ -29,20 +37,20 @@ def list_cards(context: typer.Context, as_json: AsJson = False) -> None:
         return
     clearances = clearances_of(session.resources)
     show_table(
-        ["model", "kind", "licence gate", "weights"],
+        ["model", "kind", "publishing", "weights"],
         [
             (
                 card.name,
                 card.kind,
-                publishing_text(clearances.get(card.name)),
+                PUBLISHING[publishing_text(clearances.get(card.name))],
                 "missing" if weights_problem(card, session.settings.weights_root) else "present",
             )
             for card in cards
         ],
     )
     say(
-        "\nClips of `free` and `attested` models can be published; `attest first` requires an attestation."
-        "\nLicence, sizes, vocabulary and download command of a model: reelmill models show MODEL"
+        "\n`reelmill models show MODEL` shows the licence of a model, the attestation that it needs for publishing, "
+        "its sizes and vocabulary, and how to download its weights."
     )
 
 

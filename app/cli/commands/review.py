@@ -17,13 +17,23 @@ from manifests.states import State
 def approve(
     campaign: CampaignName,
     clips: Clips = None,
-    everything: Annotated[bool, typer.Option("--all", help="All clips that passed the gate.")] = False,
+    everything: Annotated[
+        bool, typer.Option("--all", help="All clips that passed the automatic checks (gate).")
+    ] = False,
     reason: Annotated[
-        str, typer.Option("--reason", metavar="TEXT", help="Reason; required to approve a failed clip.")
+        str,
+        typer.Option(
+            "--reason", metavar="TEXT", help="Reason; required to approve a clip that failed the automatic checks."
+        ),
     ] = "",
     as_json: AsJson = False,
 ) -> None:
-    """Approve clips; they are signed and published at once."""
+    """Approve clips, and sign and publish them at once.
+
+    In the dashboard you can undo an approval for eight seconds; here you cannot.
+
+    This also generates the planned clips of the campaign.
+    """
     session, campaign_id = Session.of_campaign(campaign)
     chosen = _chosen(session, campaign_id, clips, everything)
     moved = _decide(session, chosen, State.APPROVED, reason, as_json)
@@ -36,11 +46,13 @@ def approve(
 def reject(
     campaign: CampaignName,
     clips: Clips = None,
-    everything: Annotated[bool, typer.Option("--all", help="All clips that passed the gate.")] = False,
+    everything: Annotated[
+        bool, typer.Option("--all", help="All clips that passed the automatic checks (gate).")
+    ] = False,
     reason: Annotated[str, typer.Option("--reason", metavar="TEXT", help="Reason; recorded with the decision.")] = "",
     as_json: AsJson = False,
 ) -> None:
-    """Reject clips, whether they passed the gate or failed."""
+    """Reject clips, whether they passed the automatic checks (gate) or failed."""
     session, campaign_id = Session.of_campaign(campaign)
     chosen = _chosen(session, campaign_id, clips, everything)
     moved = _decide(session, chosen, State.REJECTED, reason, as_json)
@@ -60,7 +72,9 @@ def _chosen(session: Session, campaign_id: str, clips: list[str] | None, everyth
     if everything:
         return [row.variant_id for row in rows if row.state == State.PASSED]
     if not clips:
-        raise ReelmillError("No clips selected. Give the beginnings of their ids, or --all.")
+        raise ReelmillError(
+            "No clips selected. Add the ids of the clips, or --all. The first characters of an id are enough."
+        )
     chosen = []
     for clip in clips:
         found = [row.variant_id for row in rows if row.variant_id.startswith(clip.lower())]

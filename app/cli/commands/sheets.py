@@ -31,7 +31,8 @@ def init(
 def validate(
     sheet: Sheet,
     annotated: Annotated[
-        Path | None, typer.Option("--annotate", metavar="FILE", help="Write a copy of the sheet with errors marked.")
+        Path | None,
+        typer.Option("--annotate", metavar="FILE", help="Write a copy (.xlsx) that marks errors and warnings."),
     ] = None,
     accept_good_rows: Annotated[
         bool, typer.Option("--accept-good-rows", help="Succeed if at least one row is valid.")
@@ -60,7 +61,7 @@ def validate(
         show_errors(checked.problems, sheet)
         show_warnings(checked.warnings, len(intake.table.rows), sheet)
         if annotated:
-            say(f"Wrote {annotated} with the errors marked.")
+            say(f"Wrote {annotated}, in which the errors and warnings are marked.")
         say(_summary(len(intake.table.rows), len(checked.briefs), len(checked.problems), len(checked.warnings)))
     if not checked.briefs or (checked.problems and not accept_good_rows):
         raise typer.Exit(1)

@@ -9,7 +9,7 @@ import typer
 
 from app.cli.completion import files_of
 from app.cli.findings import show_warnings
-from app.cli.options import AsJson, Model
+from app.cli.options import AsJson
 from app.cli.output import say, say_json
 from app.cli.progress import live_progress
 from app.cli.run_outcome import EXIT_STOPPED, STOPPED_BY_PEOPLE
@@ -33,27 +33,34 @@ def stock(
         ),
     ] = "",
     until: Annotated[
-        str | None, typer.Option("--until", metavar="TIME", help="Do not start clips after HH:MM; '' for no end.")
+        str | None,
+        typer.Option(
+            "--until", metavar="TIME", help="Time after which no new clips are started (HH:MM). Use '' for no end."
+        ),
     ] = None,
     budget_h: Annotated[
         float | None,
-        typer.Option("--budget-hours", metavar="HOURS", help="Largest number of device hours; 0 for no limit."),
+        typer.Option("--budget-hours", metavar="HOURS", help="Maximum device hours. 0: no limit."),
     ] = None,
     budget_money: Annotated[
         float | None,
-        typer.Option("--budget-money", metavar="MONEY", help="Largest cost of device time; 0 for no limit."),
+        typer.Option(
+            "--budget-money", metavar="MONEY", help="Maximum cost, in the currency of --price-hour. 0: no limit."
+        ),
     ] = None,
     price_h: Annotated[
         float | None, typer.Option("--price-hour", metavar="MONEY", help="Price of one device hour.")
     ] = None,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Show what would be generated, without starting.")] = False,
-    model: Model = None,
+    model: Annotated[
+        str | None, typer.Option("--model", metavar="MODEL", help="Model if the sheet does not list any.")
+    ] = None,
     out: Annotated[
         Path | None, typer.Option("--out", metavar="FOLDER", help="Folder for the contact sheet and the clip table.")
     ] = None,
     as_json: AsJson = False,
 ) -> None:
-    """Generate the stock footage that a stock sheet asks for and the catalogue lacks.
+    """Generate the clips of a stock sheet that do not exist yet.
 
     Re-run the same command in the same night to resume.
     """

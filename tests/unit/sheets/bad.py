@@ -343,8 +343,7 @@ PROMPTS = (
         "unknown placeholder",
         "sheet.csv",
         lines("Prompt,Product name", "a {product} on {color},x"),
-        "Row 2, column A 'Prompt': '{product}' is not a column of this sheet. Did you mean {Product "
-        "name}? The prompt can use {Product name}.",
+        "Row 2, column A 'Prompt': '{product}' is not a column of this sheet. Did you mean {Product name}?",
         "Row 2, column A 'Prompt': '{color}' is not a column of this sheet. The prompt can use {Product name}.",
     ),
     bad(
@@ -358,8 +357,7 @@ PROMPTS = (
         "misspelt placeholder",
         "sheet.csv",
         lines("Prompt,Colour", "a {color} circle,red"),
-        "Row 2, column A 'Prompt': '{color}' is not a column of this sheet. Did you mean {Colour}? The "
-        "prompt can use {Colour}.",
+        "Row 2, column A 'Prompt': '{color}' is not a column of this sheet. Did you mean {Colour}?",
     ),
     bad(
         "placeholder names seed",
@@ -413,13 +411,17 @@ PLACEMENTS = (
         "aspect",
         "sheet.csv",
         one("Aspect", "7:3"),
-        "Row 2, column B 'Aspect': '7:3' is not a supported aspect ratio. Use 16:9, 9:16 or 1:1.",
+        "Row 2, column B 'Aspect': '7:3' is not a supported aspect ratio. "
+        "Use 16:9, 9:16 or 1:1, or one of youtube, linkedin, display, instagram-feed, facebook-feed, tiktok, "
+        "reels, stories, shorts.",
     ),
     bad(
         "aspect 4:5",
         "sheet.csv",
         one("Aspect ratio", "4:5"),
-        "Row 2, column B 'Aspect ratio': '4:5' is not a supported aspect ratio. Use 16:9, 9:16 or 1:1.",
+        "Row 2, column B 'Aspect ratio': '4:5' is not a supported aspect ratio. "
+        "Use 16:9, 9:16 or 1:1, or one of youtube, linkedin, display, instagram-feed, facebook-feed, tiktok, "
+        "reels, stories, shorts.",
     ),
     bad(
         "aspect as decimal",
@@ -449,13 +451,17 @@ PLACEMENTS = (
         "pixels",
         "sheet.csv",
         one("Format", "1920x1080"),
-        "Row 2, column B 'Format': '1920x1080' is not a supported aspect ratio. Use 16:9, 9:16 or 1:1.",
+        "Row 2, column B 'Format': '1920x1080' is not a supported aspect ratio. "
+        "Use 16:9, 9:16 or 1:1, or one of youtube, linkedin, display, instagram-feed, facebook-feed, tiktok, "
+        "reels, stories, shorts.",
     ),
     bad(
         "one bad of several",
         "sheet.csv",
         one("Aspect", "16:9|7:3|1:1"),
-        "Row 2, column B 'Aspect': '7:3' is not a supported aspect ratio. Use 16:9, 9:16 or 1:1.",
+        "Row 2, column B 'Aspect': '7:3' is not a supported aspect ratio. "
+        "Use 16:9, 9:16 or 1:1, or one of youtube, linkedin, display, instagram-feed, facebook-feed, tiktok, "
+        "reels, stories, shorts.",
     ),
     bad(
         "two ratios",
@@ -491,44 +497,51 @@ NUMBERS = (
         "duration zero",
         "sheet.csv",
         one("duration_s", "0"),
-        "Row 2, column B 'duration_s': '0' is out of range. Enter seconds from 0.1 to 600, for example 5.",
+        "Row 2, column B 'duration_s': '0' is out of range. Enter a number of "
+        "seconds that the model supports, or leave the cell empty to use the model's default.",
     ),
     bad(
         "duration negative",
         "sheet.csv",
         one("Duration (s)", "-2"),
-        "Row 2, column B 'Duration (s)': '-2' is out of range. Enter seconds from 0.1 to 600, for example 5.",
+        "Row 2, column B 'Duration (s)': '-2' is out of range. Enter a number of "
+        "seconds that the model supports, or leave the cell empty to use the model's default.",
     ),
     bad(
         "duration NaN",
         "sheet.csv",
         one("Length", "nan"),
-        "Row 2, column B 'Length': 'nan' is not a number. Enter seconds from 0.1 to 600, for example 5.",
+        "Row 2, column B 'Length': 'nan' is not a number. Enter a number of "
+        "seconds that the model supports, or leave the cell empty to use the model's default.",
     ),
     bad(
         "duration words",
         "sheet.csv",
         one("Length", "two seconds"),
-        "Row 2, column B 'Length': 'two seconds' is not a number. Enter seconds from 0.1 to 600, for example 5.",
+        "Row 2, column B 'Length': 'two seconds' is not a number. Enter a number of "
+        "seconds that the model supports, or leave the cell empty to use the model's default.",
     ),
     bad(
         "duration minutes",
         "sheet.csv",
         one("Length", "1:30"),
-        "Row 2, column B 'Length': '1:30' is not a number. Enter seconds from 0.1 to 600, for example 5.",
+        "Row 2, column B 'Length': '1:30' is not a number. Enter a number of "
+        "seconds that the model supports, or leave the cell empty to use the model's default.",
     ),
     bad(
         "duration huge",
         "sheet.csv",
         one("Length", "1e9"),
-        "Row 2, column B 'Length': '1e9' is not a number. Enter seconds from 0.1 to 600, for example 5.",
+        "Row 2, column B 'Length': '1e9' is not a number. Enter a number of "
+        "seconds that the model supports, or leave the cell empty to use the model's default.",
     ),
     bad(
         "duration thousands",
         "sheet.csv",
         lines("prompt;Length", f"{P};1.500"),
         "Row 2, column B 'Length': '1.500' is ambiguous: its separator could mean thousands or decimals. "
-        "Enter seconds from 0.1 to 600, for example 5.",
+        "Enter a number of "
+        "seconds that the model supports, or leave the cell empty to use the model's default.",
     ),
     bad(
         "variants zero",
@@ -670,11 +683,16 @@ ROWS = (
             "Campaign plan", "", "Prompt,Aspect,Length,Variants", ",7:3,-1,0", "a circle,16:9,2,1", "a {x},9:61,2,none"
         ),
         "Row 4, column A 'Prompt' is empty. Describe what the clip shows.",
-        "Row 4, column B 'Aspect': '7:3' is not a supported aspect ratio. Use 16:9, 9:16 or 1:1.",
-        "Row 4, column C 'Length': '-1' is out of range. Enter seconds from 0.1 to 600, for example 5.",
+        "Row 4, column B 'Aspect': '7:3' is not a supported aspect ratio. "
+        "Use 16:9, 9:16 or 1:1, or one of youtube, linkedin, display, instagram-feed, facebook-feed, tiktok, "
+        "reels, stories, shorts.",
+        "Row 4, column C 'Length': '-1' is out of range. Enter a number of "
+        "seconds that the model supports, or leave the cell empty to use the model's default.",
         "Row 4, column D 'Variants': '0' is out of range. Enter a whole number from 1 to 10000.",
         "Row 6, column A 'Prompt': '{x}' is not a column of this sheet. The prompt can use {Aspect}, {Length}.",
-        "Row 6, column B 'Aspect': '9:61' is not a supported aspect ratio. Use 16:9, 9:16 or 1:1.",
+        "Row 6, column B 'Aspect': '9:61' is not a supported aspect ratio. "
+        "Use 16:9, 9:16 or 1:1, or one of youtube, linkedin, display, instagram-feed, facebook-feed, tiktok, "
+        "reels, stories, shorts.",
         "Row 6, column D 'Variants': 'none' is not a whole number. Enter a whole number from 1 to 10000.",
     ),
 )
