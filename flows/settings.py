@@ -70,10 +70,10 @@ class Settings(BaseSettings):
     signer_anchors: Path | None = None
     """PEM file with the trusted root certificates; if unset, the chain must end in its self-signed root."""
     tsa_url: str | None = None
-    """URL of an RFC 3161 time stamp authority; without time stamps, clips are trusted until the signer's certificate
+    """URL of an RFC 3161 timestamp authority; without timestamps, clips are trusted until the signer's certificate
     expires."""
     tsa_anchors: Path | None = None
-    """PEM file with the root certificate of the time stamp authority; without it, time stamps do not extend trust."""
+    """PEM file with the root certificate of the timestamp authority; without it, timestamps do not extend trust."""
     model: str = "starter"
     """Model for rows with an empty model cell."""
     profile: Literal["exact", "balanced", "fast"] = "exact"

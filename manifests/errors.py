@@ -158,7 +158,7 @@ class SignerUnavailableError(CredentialError):
 
 
 class TimeStampUnavailableError(CredentialError):
-    """The time stamp authority does not respond, so clips are not signed yet. Run the command again later."""
+    """The timestamp authority does not respond, so clips are not signed yet. Run the command again later."""
 
     transient = True
 

@@ -1,4 +1,4 @@
-"""A time stamp authority (RFC 3161, with openssl) on loopback, which can also fail in various ways."""
+"""A timestamp authority (RFC 3161, with openssl) on loopback, which can also fail in various ways."""
 
 import subprocess
 import threading
@@ -34,7 +34,7 @@ ess_cert_id_alg = sha256
 
 
 class Tsa(NamedTuple):
-    """A running time stamp authority."""
+    """A running timestamp authority."""
 
     url: str
     root: Path
@@ -42,7 +42,7 @@ class Tsa(NamedTuple):
 
 @contextmanager
 def running(folder: Path, manner: str = "well") -> Iterator[Tsa]:
-    """Serve time stamps, or fail: refuse, hang, hang up, send nonsense, or send a time stamp for something else."""
+    """Serve timestamps, or fail: refuse, hang, hang up, send nonsense, or send a timestamp for something else."""
     root = _set_up(folder)
     released = threading.Event()
 
@@ -124,7 +124,7 @@ def _name(common_name: str) -> x509.Name:
     return x509.Name(
         [
             x509.NameAttribute(NameOID.COUNTRY_NAME, "DE"),
-            x509.NameAttribute(NameOID.ORGANIZATION_NAME, "Time stamps for tests"),
+            x509.NameAttribute(NameOID.ORGANIZATION_NAME, "Timestamps for tests"),
             x509.NameAttribute(NameOID.COMMON_NAME, common_name),
         ]
     )

@@ -14,7 +14,7 @@ def check_read_back(reading: StoreReading | None, meant: ManifestDefinition, tsa
 
     Raises:
         UntrustedCredentialError: it is not Trusted, has a tampered ingredient, or differs from its definition.
-        TimeStampUnavailableError: the required time stamp is missing.
+        TimeStampUnavailableError: the required timestamp is missing.
     """
     if reading is None:
         raise UntrustedCredentialError("The signed clip contains no credential.")
@@ -22,7 +22,7 @@ def check_read_back(reading: StoreReading | None, meant: ManifestDefinition, tsa
     if reasons:
         raise UntrustedCredentialError(f"The signed clip failed verification: {'; '.join(reasons)}.")
     if tsa and not any(each["code"] == "timeStamp.validated" for each in reading.codes("success")):
-        raise TimeStampUnavailableError(f"{tsa} did not return a valid time stamp. Check REELMILL_TSA_URL.")
+        raise TimeStampUnavailableError(f"{tsa} did not return a valid timestamp. Check REELMILL_TSA_URL.")
     return reading
 
 

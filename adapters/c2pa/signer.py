@@ -96,7 +96,7 @@ class Signer:
         )
 
     def anchors_pem(self) -> str:
-        """Return the roots under which clips are Trusted, including that of the time stamps, in PEM."""
+        """Return the roots under which clips are Trusted, including that of the timestamps, in PEM."""
         return self._anchors
 
     def close(self) -> None:
@@ -112,7 +112,7 @@ class Signer:
         Raises:
             InvalidDefinitionError: the definition does not match our schema.
             SignerUnavailableError: the certificate has expired, or the key failed to sign.
-            TimeStampUnavailableError: no time stamp; the same call may succeed later.
+            TimeStampUnavailableError: no timestamp; the same call may succeed later.
             UntrustedCredentialError: the signed clip failed verification.
             DiskFullError: the disk is full; nothing was left behind.
             CredentialError: a file cannot be read or written.
@@ -192,7 +192,7 @@ class Signer:
             return DiskFullError()
         if self._tsa and self._attempt.signed:
             return TimeStampUnavailableError(
-                f"No time stamp from {self._tsa} ({error}). Check REELMILL_TSA_URL, or run the command again later."
+                f"No timestamp from {self._tsa} ({error}). Check REELMILL_TSA_URL, or run the command again later."
             )
         if "certificate" in str(error):
             return SignerUnavailableError(f"The signing library rejects {self._key.path} ({error}).")

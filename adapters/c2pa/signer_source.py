@@ -67,7 +67,7 @@ SignerSource = DevelopmentCA | KeyFile | CallbackKey
 
 @dataclass(frozen=True, slots=True)
 class TimeStamps:
-    """A time stamp authority (RFC 3161).
+    """A timestamp authority (RFC 3161).
 
     Attributes:
         url: HTTP or HTTPS URL.
@@ -83,7 +83,7 @@ class TimeStamps:
     def __post_init__(self) -> None:
         if not self.url.startswith(("http://", "https://")):
             raise SignerUnavailableError(
-                f"Invalid URL of the time stamp authority: {self.url!r}. "
+                f"Invalid URL of the timestamp authority: {self.url!r}. "
                 "Set REELMILL_TSA_URL to a URL that starts with http:// or https://."
             )
 

@@ -114,7 +114,7 @@ def _report_of(reading: StoreReading) -> CredentialReport:
 
 
 def _problems(reading: StoreReading) -> list[dict[str, Any]]:
-    """Return the failures and the time stamp problems, which the library reports as informational."""
+    """Return the failures and the timestamp problems, which the library reports as informational."""
     time_stamps = (each for each in reading.codes("informational") if each["code"].startswith("timeStamp."))
     return [*reading.codes("failure"), *time_stamps]
 

@@ -33,15 +33,15 @@ SENTENCES = {
     "ingredient.claimSignature.mismatch": "the credential of an ingredient was changed after signing",
     "ingredient.manifest.missing": "the credential of an ingredient was removed",
     "ingredient.manifest.mismatch": "the credential of an ingredient was replaced",
-    "signingCredential.expired": "the signer's certificate has expired, and no trusted time stamp proves that "
+    "signingCredential.expired": "the signer's certificate has expired, and no trusted timestamp proves that "
     "the file was signed before",
     "signingCredential.invalid": "the signer's certificate is not valid for signing",
     "signingCredential.revoked": "the signer's certificate was revoked",
     "signingCredential.untrusted": "the signer is not trusted",
-    "timeStamp.malformed": "the time stamp cannot be read",
-    "timeStamp.mismatch": "the time stamp was issued for different data",
-    "timeStamp.outsideValidity": "the time stamp was issued while its authority's certificate was not valid",
-    "timeStamp.untrusted": "the time stamp authority is not trusted",
+    "timeStamp.malformed": "the timestamp cannot be read",
+    "timeStamp.mismatch": "the timestamp was issued for different data",
+    "timeStamp.outsideValidity": "the timestamp was issued while its authority's certificate was not valid",
+    "timeStamp.untrusted": "the timestamp authority is not trusted",
 }
 
 SOURCES = {
@@ -86,7 +86,7 @@ class SignedBy(NamedTuple):
     """The signer of a file.
 
     Attributes:
-        time: time of the time stamp, ISO 8601; None without one, because the signer's own clock is not proof.
+        time: time of the timestamp, ISO 8601; None without one, because the signer's own clock is not proof.
     """
 
     subject: str
@@ -110,7 +110,7 @@ class CredentialReport:
     Attributes:
         state: trusted, valid (intact, unknown signer), invalid or absent.
         findings: all problems that were found.
-        time_stamped: True if there is an intact time stamp.
+        time_stamped: True if there is an intact timestamp.
         actions: actions in order, as plain sentences.
         generation: our own facts if Reelmill generated the clip: campaign_id, variant_id, seed…
         from_sidecar: the credential came from the ``.c2pa`` file, not from the file itself.

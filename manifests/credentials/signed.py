@@ -14,7 +14,7 @@ class SignerFacts:
         days_left: whole days until the expiry.
         algorithm: COSE name, ``ES256``.
         kind: ``development CA``, ``key file``, ``AWS KMS`` or ``callback``.
-        tsa: address of the time stamp authority, if one is used.
+        tsa: address of the timestamp authority, if one is used.
     """
 
     subject: str
@@ -36,7 +36,7 @@ class Signed:
         sidecar: the manifest store as a ``.c2pa`` file, for platforms that strip the embedded one.
         sidecar_sha256: hex digest of the sidecar.
         manifest_label: ``urn:c2pa:…`` of the active manifest.
-        signed_at: ISO 8601; from the time stamp, or else from this machine's clock.
+        signed_at: ISO 8601; from the timestamp, or else from this machine's clock.
     """
 
     path: Path

@@ -32,7 +32,7 @@ def check_signer(resources: Resources) -> Finding:
             "Check the settings REELMILL_SIGNER… and REELMILL_TSA_URL, then test with `reelmill signer`. "
             "Clips are still generated, and wait to be signed.",
         )
-    stamps = f"time stamps by {facts.tsa}" if facts.tsa else "no time stamps, so clips stay trusted only until then"
+    stamps = f"timestamps by {facts.tsa}" if facts.tsa else "no timestamps, so clips stay trusted only until then"
     message = (
         f"{facts.subject} ({facts.kind}, {facts.algorithm}): the test clip is Trusted; the certificate expires "
         f"in {facts.days_left} days, on {facts.not_after:%Y-%m-%d}; {stamps}."

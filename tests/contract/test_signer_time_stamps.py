@@ -1,4 +1,4 @@
-"""Time stamps from a working authority and from failing ones."""
+"""Timestamps from a working authority and from failing ones."""
 
 import time
 from datetime import UTC, datetime, timedelta
@@ -77,7 +77,7 @@ def test_a_failing_authority_leaves_no_signed_clip(tmp_path, manner):
     with (
         time_stamps.running(tmp_path / "tsa", manner) as tsa,
         open_signer(DevelopmentCA(tmp_path / "ca"), TimeStamps(tsa.url)) as signer,
-        pytest.raises(TimeStampUnavailableError, match=r"No time stamp from http://127\.0\.0\.1") as caught,
+        pytest.raises(TimeStampUnavailableError, match=r"No timestamp from http://127\.0\.0\.1") as caught,
     ):
         sign(signer, paths)
     assert caught.value.transient
@@ -96,12 +96,12 @@ def test_signing_succeeds_when_the_authority_is_available_again(tsa, tmp_path):
 
 
 def test_a_missing_time_stamp_is_detected(tmp_path):
-    """Today the library already raises if it gets no time stamp; this covers a version that does not."""
+    """Today the library already raises if it gets no timestamp; this covers a version that does not."""
     paths, made = files(tmp_path), definition()
     with open_signer(DevelopmentCA(tmp_path / "ca")) as signer, open(sign(signer, paths, made).path, "rb") as file:
         reading = read_store(file, trust_context(signer.anchors_pem()))
     assert check_read_back(reading, made, None) is reading
-    with pytest.raises(TimeStampUnavailableError, match="did not return a valid time stamp"):
+    with pytest.raises(TimeStampUnavailableError, match="did not return a valid timestamp"):
         check_read_back(reading, made, "http://tsa.example.com")
 
 

@@ -412,7 +412,7 @@ class TestSigner:
     def test_an_unreachable_time_stamp_service_is_reported(self, home, monkeypatch):
         monkeypatch.setenv("REELMILL_TSA_URL", f"http://127.0.0.1:{closed_port()}")
         finding = found(lambda: check_signer(resources_of(load_settings())))
-        assert (finding.level, "o time stamp from" in finding.message) == ("fail", True)
+        assert (finding.level, "o timestamp from" in finding.message) == ("fail", True)
 
 
 class TestClock:

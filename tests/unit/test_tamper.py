@@ -160,7 +160,7 @@ TABLE = {
         "Valid",
         {"signingCredential.untrusted"},
     ),
-    "expired, no time stamp": Row(
+    "expired, no timestamp": Row(
         lambda scene: scene.expired,
         "invalid",
         {"signingCredential.expired", "signingCredential.untrusted"},

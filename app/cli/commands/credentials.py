@@ -33,7 +33,7 @@ def signer(
     say(f"Signer: {facts.subject} ({facts.kind}, {facts.algorithm})")
     say(f"Issued by: {facts.issuer}")
     say(f"Valid until: {facts.not_after:%Y-%m-%d} ({facts.days_left} days)")
-    say(f"Time stamps: {facts.tsa or 'none; clips are trusted until the certificate expires'}")
+    say(f"Timestamps: {facts.tsa or 'none; clips are trusted until the certificate expires'}")
     if anchors:
         say(f"Wrote {anchors}.")
 
@@ -94,7 +94,7 @@ def _read_anchors(path: Path | None) -> str:
 def _show(name: str, report: CredentialReport) -> None:
     say(f"{name}: {report.state} – {report.sentence}")
     if report.signer:
-        stamped = "with a time stamp" if report.time_stamped else "without a time stamp"
+        stamped = "with a timestamp" if report.time_stamped else "without a timestamp"
         say(f"  signed by {report.signer.subject}, issued by {report.signer.issuer}, {stamped}")
     for action in report.actions:
         say(f"  {action}")
