@@ -6,6 +6,8 @@ _FORMULA = re.compile(r"'*[=+\-@\t\r]")
 _NUMBER = re.compile(r"-?(0|[1-9]\d{0,14})(\.\d{1,10})?", re.ASCII)
 _ILLEGAL = re.compile("[\x00-\x08\x0b-\x1f]")
 """Control characters that XML 1.0 does not allow, and the carriage return, which it converts to a line feed."""
+_BLANK = re.compile(r"\A[ \n]+\Z")
+"""Text that XML parsers treat as empty."""
 _NO_CHARACTER = re.compile("[\ud800-\udfff\ufffe\uffff]")
 """Characters that XML does not allow and XLSX cannot escape."""
 _ESCAPED = re.compile(r"_(?=x[0-9A-Fa-f]{4}_)")
@@ -28,8 +30,8 @@ def unescape_formula(text: str) -> str:
 def cell_value(text: str) -> str | float | int:
     """Return the value for a workbook's cell: numbers as numbers, other text with formulas escaped.
 
-    Characters that XML does not allow are escaped as in XLSX. Lone surrogates and noncharacters, which cannot be
-    escaped, become U+FFFD.
+    Characters that XML does not allow, and text that consists of spaces, are escaped as in XLSX. Lone surrogates and
+    noncharacters, which cannot be escaped, become U+FFFD.
     """
     found = _NUMBER.fullmatch(text)
     if found and text != "-0":
@@ -37,4 +39,9 @@ def cell_value(text: str) -> str | float | int:
         if f"{number:.15g}" == text:
             return number
     safe = _ESCAPED.sub("_x005F_", _NO_CHARACTER.sub("\ufffd", escape_formula(text)))
-    return _ILLEGAL.sub(lambda bad: f"_x{ord(bad[0]):04X}_", safe)
+    escaped = _BLANK if _BLANK.match(safe) else _ILLEGAL
+    return escaped.sub(_as_code, safe)
+
+
+def _as_code(found: re.Match[str]) -> str:
+    return "".join(f"_x{ord(character):04X}_" for character in found[0])

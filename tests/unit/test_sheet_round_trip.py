@@ -47,6 +47,8 @@ HARD = st.sampled_from(
         ";",
         "|",
         " a ",
+        " ",
+        "\n ",
         "\u202ex",
         "😀",
     ]
