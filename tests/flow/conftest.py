@@ -7,6 +7,8 @@ from pathlib import Path
 
 import pytest
 from fake_scorer import FakeScorer
+from filelock import FileLock
+from shared_prefect import url_of_shared_server
 
 from flows import registration
 from flows.prefect import embedded_server
@@ -16,10 +18,22 @@ from tasks.runtime import resources as resources
 
 
 @pytest.fixture(scope="session")
-def prefect_server(tmp_path_factory: pytest.TempPathFactory, prefect_home: Callable[[Path], Path]) -> Iterator[None]:
-    """Start the Prefect server of commands, and make it the server of this process."""
-    with _served(prefect_home(tmp_path_factory.mktemp("prefect") / "home")):
-        yield
+def prefect_server(
+    tmp_path_factory: pytest.TempPathFactory, worker_id: str, prefect_home: Callable[[Path], Path]
+) -> Iterator[None]:
+    """Make the Prefect server of all test processes the server of this one; it is the kind that commands start."""
+    base, session_pid = tmp_path_factory.getbasetemp(), os.getpid()
+    if worker_id != "master":
+        base, session_pid = base.parent, os.getppid()
+    home = base / "prefect-home"
+    with FileLock(f"{home}.prepared"):
+        if not home.exists():
+            prefect_home(home)
+    prepare_prefect(home)
+    with pytest.MonkeyPatch.context() as environment:
+        environment.setenv("PREFECT_API_URL", url_of_shared_server(home, session_pid))
+        with _used():
+            yield
 
 
 @pytest.fixture(scope="module")
@@ -32,20 +46,23 @@ def full_prefect_server(
             environment.setenv(name, "true")
         for name in ("PREFECT_API_URL", "PREFECT_HOME"):  # those of the other server
             environment.delenv(name, raising=False)
-        with _served(prefect_home(tmp_path_factory.mktemp("prefect") / "home")):
+        home = prefect_home(tmp_path_factory.mktemp("prefect") / "home")
+        prepare_prefect(home)
+        with embedded_server.prefect_server(home), _used():
             yield
 
 
 @contextmanager
-def _served(folder: Path) -> Iterator[None]:
-    prepare_prefect(folder)
-    with embedded_server.prefect_server(folder):
-        from prefect.settings import PREFECT_API_URL, temporary_settings
+def _used() -> Iterator[None]:
+    """Use the server in PREFECT_API_URL in all threads of this process, whose settings are older than the variable."""
+    from prefect.context import _temporary_global_settings_context, get_settings_context
+    from prefect.settings import PREFECT_API_URL, PREFECT_FLOWS_HEARTBEAT_FREQUENCY, temporary_settings
 
-        with temporary_settings({PREFECT_API_URL: os.environ["PREFECT_API_URL"]}):
-            _send_logs_and_events()  # new background threads connect to this server
-            yield
-            _send_logs_and_events()
+    updates = {PREFECT_API_URL: os.environ["PREFECT_API_URL"], PREFECT_FLOWS_HEARTBEAT_FREQUENCY: None}
+    with temporary_settings(updates), _temporary_global_settings_context(get_settings_context()):
+        _send_logs_and_events()  # new background threads connect to this server
+        yield
+        _send_logs_and_events()
 
 
 def _send_logs_and_events() -> None:
