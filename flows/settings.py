@@ -77,7 +77,7 @@ class Settings(BaseSettings):
     model: str = "starter"
     """Model for rows with an empty model cell."""
     profile: Literal["exact", "balanced", "fast"] = "exact"
-    """Speed profile of the model cards; `exact` trades no quality for speed."""
+    """Speed profile of the model cards; `exact` keeps full quality."""
     drafts: Literal["auto", "off"] = "auto"
     """Whether to generate drafts first: `auto` does so if a brief sets `want` and measurements show that it saves
     device time."""

@@ -27,7 +27,7 @@ def open_bucket(
         endpoint: URL of a store other than AWS.
         access_key, secret_key: credentials; None uses boto3's credential chain.
         public_url: base of the public URLs, instead of the address of the store.
-        patient: retry for half a minute if the store does not respond; otherwise for less than a second.
+        patient: pause for 30 s in all between attempts if the store does not respond; otherwise for 0.4 s.
 
     Raises:
         BucketRefusedError: the location has another form.

@@ -27,12 +27,12 @@ SERVICES = (
     "TASK_RUN_RECORDER",
     "TRIGGERS",
 )
-"""Prefect's background services. The flow of one command has no schedule, no automation and no page that shows it."""
+"""Background services of Prefect that the flow of one command does not need."""
 DEFAULTS = {
     **{f"PREFECT_SERVER_SERVICES_{name}_ENABLED": "false" for name in SERVICES},
     "PREFECT_API_BLOCKS_REGISTER_ON_START": "false",
 }
-"""Settings of the server, which otherwise uses a tenth of a core while it waits; the environment may override them."""
+"""Settings of the server (docs/decisions/0032); the environment may override them."""
 
 
 @contextmanager

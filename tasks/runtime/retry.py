@@ -20,4 +20,4 @@ TASK_OPTIONS: dict[str, Any] = {
     "cache_policy": NO_CACHE,
     "persist_result": False,
 }
-"""Options of every Prefect task: the catalogue keeps the results, so Prefect need not."""
+"""Options of every Prefect task. Prefect stores no results, because the catalogue does."""
