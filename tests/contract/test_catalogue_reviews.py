@@ -70,13 +70,13 @@ def test_which_decisions_are_allowed(catalogue: Catalogue, state: str, outcome: 
     assert catalogue.variants.states([key]) == {key: outcome if moves else state}
 
 
-def test_a_failure_without_a_clip_cannot_be_approved(catalogue: Catalogue):
+@pytest.mark.parametrize("outcome", ["approved", "rejected"])
+def test_a_failure_without_a_clip_cannot_be_decided(catalogue: Catalogue, outcome: str):
     [key] = samples.filled(catalogue, 1)
     catalogue.results.mark_failed(samples.take(catalogue, [key])[0], "out of memory")
-    assert (
-        "no clip to approve"
-        in catalogue.reviews.record(seen(catalogue, key), "approved", ANN, reason="please").refused[key]
-    )
+    decided = catalogue.reviews.record(seen(catalogue, key), outcome, ANN, reason="please")
+    assert "has no clip" in decided.refused[key]
+    assert catalogue.variants.states([key]) == {key: "failed"}
 
 
 @pytest.mark.parametrize("state", ["passed", "failed"])

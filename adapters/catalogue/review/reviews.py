@@ -140,7 +140,7 @@ class Reviews(CataloguePart):
         """Approve, reject or withdraw clips in the state in which the reviewer saw them.
 
         Passed clips can be approved; failed clips only with a reason. Both can be rejected: rejecting a failed clip
-        confirms the gate. Published clips can be withdrawn.
+        confirms the gate. Published clips can be withdrawn. A variant whose generation failed has no clip to decide.
 
         Args:
             seen: by variant id, the last event that the reviewer saw. A clip that has changed since is refused, so
@@ -273,8 +273,8 @@ def _refusals(
             refused[key] = "This clip failed the gate. Enter a reason to approve it anyway."
         elif locked[key] not in sources:
             refused[key] = f"This clip is {locked[key]}. Only {' and '.join(sources)} clips can be {outcome}."
-        elif outcome == State.APPROVED and key not in clips:
-            refused[key] = "This variant has no clip to approve. Regenerate it."
+        elif key not in clips:
+            refused[key] = "This variant has no clip, because its generation failed. Regenerate it."
     return refused
 
 
