@@ -40,13 +40,12 @@ demo: $(STAMP)
 	@echo "The program is $(BIN)/reelmill. Start a sheet of your own with: $(BIN)/reelmill init sheet.xlsx"
 
 test: $(TEST_STAMP)
-	@$(MAKE) --no-print-directory lint
 	$(PYTEST) -m "not slow and not gpu"
 
 test-slow: $(TEST_STAMP)
 	$(PYTEST) -m "slow and not gpu"
 
-test-all: test test-slow
+test-all: lint test test-slow
 
 lint: $(TEST_STAMP)
 	$(BIN)/ruff check .

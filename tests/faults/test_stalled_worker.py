@@ -46,14 +46,22 @@ def sleep_at(point: KillPoint, reached: Path, go_on: Path) -> None:
             KillPoint("after", f"{RESULTS}.record_batch"),
             marks=pytest.mark.slow,
         ),
-        (KillPoint("before", "adapters.c2pa.signer:write_durably"), KillPoint("after", f"{RESULTS}.mark_signing")),
+        pytest.param(
+            KillPoint("before", "adapters.c2pa.signer:write_durably"),
+            KillPoint("after", f"{RESULTS}.mark_signing"),
+            marks=pytest.mark.slow,
+        ),
         (KillPoint("before", "tasks.deliver.sign:write_durably"), KillPoint("after", "tasks.deliver.publish:_put")),
         pytest.param(
             KillPoint("after", f"{RESULTS}.mark_signing"),
             KillPoint("after", "tasks.deliver.publish:_put", 3),
             marks=pytest.mark.slow,
         ),
-        (KillPoint("after", "tasks.deliver.publish:_put", 2), KillPoint("before", f"{RESULTS}.mark_published")),
+        pytest.param(
+            KillPoint("after", "tasks.deliver.publish:_put", 2),
+            KillPoint("before", f"{RESULTS}.mark_published"),
+            marks=pytest.mark.slow,
+        ),
     ],
     ids=str,
 )

@@ -119,6 +119,7 @@ def test_an_arrival_event_starts_the_watch_flow(deployed):
     assert awaited(lambda: [run for run in runs_of(deployed["watch"].id) if not run.auto_scheduled], 60)
 
 
+@pytest.mark.slow
 def test_a_worker_in_another_folder_runs_the_installed_package(deployed, home: Path, tmp_path: Path):
     (tmp_path / "in").mkdir()
     (tmp_path / "in" / "bad.csv").write_text("brief_id,prompt\nx,\n")

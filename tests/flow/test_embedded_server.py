@@ -6,6 +6,7 @@ import subprocess
 import sys
 import time
 import urllib.request
+from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
 
@@ -30,11 +31,12 @@ with prefect_server(home):
 
 
 @pytest.fixture
-def held(tmp_path: Path):
+def held(tmp_path: Path, prefect_home: Callable[[Path], Path]):
     """A process that runs a server, with the URL of the server."""
+    home = prefect_home(tmp_path / "home")
     environment = {name: value for name, value in os.environ.items() if not name.startswith("PREFECT_")}
     process = subprocess.Popen(
-        [sys.executable, "-c", HOLD, tmp_path],
+        [sys.executable, "-c", HOLD, home],
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
         text=True,

@@ -202,6 +202,7 @@ def test_a_pause_from_another_process_ends_the_run_and_loses_nothing(home, catal
     check(home)
 
 
+@pytest.mark.slow
 def test_cancelling_ends_the_leases_and_reopening_resumes(home, catalogue, new_campaign, capsys):
     campaign_id = new_campaign("spring", 24, review="auto")
     process = driver.start(0.5, campaign_id=campaign_id)

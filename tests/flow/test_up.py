@@ -17,6 +17,7 @@ from typing import Any
 
 import psutil
 import pytest
+from cli_runner import reelmill
 
 from adapters.catalogue import Catalogue
 from benchmarks.harness.postgres import free_port
@@ -223,7 +224,7 @@ def test_a_scheduled_flow_runs(up: Up):
         ("app.cli.main review", "dashboard"),
         pytest.param("flows.watch", "watcher", marks=pytest.mark.slow),
         pytest.param("flows.prefect.deployments", "schedules", marks=pytest.mark.slow),
-        ("prefect server start", "prefect"),
+        pytest.param("prefect server start", "prefect", marks=pytest.mark.slow),
     ],
 )
 def test_a_killed_program_is_restarted(up: Up, words: str, name: str):
@@ -248,39 +249,38 @@ def _is_up(up: Up) -> bool:
     return False
 
 
-def test_a_second_up_in_the_same_home_is_refused(up: Up):
-    other = Up(up.home, up.inbox)
-    assert other.process.wait(60) == 1
-    other._reader.join(10)
-    assert "Another `reelmill up` is running in" in other.text
+@pytest.fixture
+def refused(home: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Callable[..., str]:
+    """Call ``reelmill up`` in this process with options and settings that it refuses; return its message."""
+
+    def supervised(*_: object) -> int:
+        raise AssertionError("up started its programs")
+
+    def called(*options: object, **settings: object) -> str:
+        monkeypatch.setattr("app.cli.commands.up.run_supervised", supervised)
+        monkeypatch.delenv("PREFECT_API_URL", raising=False)
+        for name, value in settings.items():
+            monkeypatch.setenv(f"REELMILL_{name.upper()}", str(value))
+        ended = reelmill(capsys, "up", *options)
+        assert ended.code == 1
+        return " ".join(ended.err.split())
+
+    return called
 
 
-def test_a_port_in_use_is_refused(up: Up, tmp_path: Path):
-    environment = {**os.environ, "REELMILL_HOME": str(tmp_path)}
-    done = subprocess.run(
-        [sys.executable, "-m", "app.cli.main", "up", "--port", str(up.port)],
-        env=environment,
-        capture_output=True,
-        text=True,
-        timeout=60,
-    )
-    assert done.returncode == 1
-    assert f"Port {up.port} is in use" in done.stderr
-    assert "--port" in done.stderr
+def test_a_second_up_in_the_same_home_is_refused(up: Up, refused):
+    assert "Another `reelmill up` is running in" in refused(home=up.home)
 
 
-def test_the_same_port_for_both_servers_is_refused(tmp_path: Path):
-    environment = {**os.environ, "REELMILL_HOME": str(tmp_path), "PREFECT_API_URL": ""}
-    port = str(free_port())
-    done = subprocess.run(
-        [sys.executable, "-m", "app.cli.main", "up", "--port", port, "--prefect-port", port],
-        env=environment,
-        capture_output=True,
-        text=True,
-        timeout=60,
-    )
-    assert done.returncode == 1
-    assert f"cannot both use port {port}" in done.stderr
+def test_a_port_in_use_is_refused(up: Up, refused):
+    message = refused("--port", up.port)
+    assert f"Port {up.port} is in use" in message
+    assert "--port" in message
+
+
+def test_the_same_port_for_both_servers_is_refused(refused):
+    port = free_port()
+    assert f"cannot both use port {port}" in refused("--port", port, "--prefect-port", port)
 
 
 @pytest.mark.slow
@@ -298,27 +298,19 @@ def test_up_waits_for_an_external_server_that_does_not_answer(tmp_path: Path):
 
 
 @pytest.mark.parametrize(
-    ("wrong", "said"),
+    ("wrong", "message"),
     [
         ({"stock_until": "half past six"}, "'half past six' is not a valid time of day"),
         ({"stock": "nothing.csv"}, "There is no stock sheet 'nothing.csv'"),
     ],
 )
-def test_a_nightly_run_that_cannot_start_is_reported_at_once(tmp_path: Path, wrong: dict[str, str], said: str):
-    (tmp_path / "in").mkdir()
-    good = str(Path(__file__).parents[2] / "examples" / "stock.csv")
-    refused = Up(tmp_path / "home", tmp_path / "in", **{"stock": good, **wrong})
-    assert refused.process.wait(START_S) == 1
-    refused._reader.join(10)
-    assert said in refused.text
+def test_a_nightly_run_that_cannot_start_is_reported_at_once(refused, wrong: dict[str, str], message: str):
+    good = Path(__file__).parents[2] / "examples" / "stock.csv"
+    assert message in refused(**{"stock": good, **wrong})
 
 
-def test_invalid_settings_end_up_with_a_message(tmp_path: Path):
-    (tmp_path / "in").mkdir()
-    wrong = Up(tmp_path / "home", tmp_path / "in", sweep_cron="every day")
-    assert wrong.process.wait(START_S) == 1
-    wrong._reader.join(10)
-    assert "'every day' is not a valid cron expression. Set REELMILL_SWEEP_CRON" in wrong.text
+def test_a_wrong_schedule_is_refused(refused):
+    assert "'every day' is not a valid cron expression. Set REELMILL_SWEEP_CRON" in refused(sweep_cron="every day")
 
 
 def test_sigterm_leaves_no_process(up: Up):

@@ -514,6 +514,7 @@ class TestServers:
         assert finding.level == level
         assert "correcthorse" not in finding.message
 
+    @pytest.mark.slow
     def test_an_unreachable_ray_cluster_is_reported(self, home):
         card = card_of(resources_of(load_settings()), "starter")
         began = time.monotonic()
