@@ -1,4 +1,4 @@
-"""Submit a sheet: the one way in for the command line, the dashboard, the watcher and the campaign flow."""
+"""Submit a sheet: the only entry point for the command line, the dashboard, the watcher and the campaign flow."""
 
 from collections.abc import Iterator
 from pathlib import Path

@@ -47,11 +47,11 @@ UNDELIVERED = frozenset({State.APPROVED, State.SIGNING})
 GOOD = frozenset({State.PASSED, State.APPROVED, State.SIGNING, State.PUBLISHED})
 """Counts towards the number of clips that a brief wants."""
 PASSED_OR_LATER = GOOD | {State.REJECTED, State.WITHDRAWN}
-"""Passed the gate at some time, whatever a person decided later."""
+"""Passed the gate, or decided by a person. A rejected clip with reasons had failed the gate."""
 SENT = frozenset({State.SIGNING, State.PUBLISHED})
 """Its keys are committed, and objects may be in the bucket."""
 DECIDED = frozenset({State.APPROVED, State.REJECTED, State.WITHDRAWN})
-"""The outcomes of a review."""
+"""Results of a decision, by a person or by policy."""
 
 
 def sources_of(state: State) -> list[State]:

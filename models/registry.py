@@ -155,5 +155,6 @@ def _read_card(path: Path, home: Path) -> Card:
 def _pick(name: str, cards: dict[str, CardType], what: str) -> CardType:
     if name in cards:
         return cards[name]
-    near = difflib.get_close_matches(name.lower(), cards, n=3) or sorted(cards)
-    raise UnknownCardError(f"No {what} is named {name!r}. Did you mean {', '.join(near)}?")
+    near = difflib.get_close_matches(name.lower(), cards, n=3)
+    advice = f"Did you mean {', '.join(near)}?" if near else "List them with `reelmill models`."
+    raise UnknownCardError(f"No {what} is named {name!r}. {advice}")

@@ -62,7 +62,7 @@ def _files_in(entries: Iterable[os.DirEntry[str]], now: float) -> Iterator[Inbox
             continue
         with suppress(FileNotFoundError):  # deleted since the folder was listed
             about = entry.stat(follow_symlinks=False)
-            # The inode's time counts too, because copying programs set the other one to the time of the original.
+            # ctime counts too, because copying programs may set mtime to that of the original.
             yield InboxFile(
                 entry.name,
                 about.st_size,

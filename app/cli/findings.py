@@ -3,6 +3,7 @@
 import re
 import shlex
 from collections.abc import Iterable, Sequence
+from operator import itemgetter
 from pathlib import Path
 
 from app.cli.output import say, warn
@@ -54,15 +55,19 @@ def show_warnings(warnings: Sequence[CellProblem], rows: int, sheet: Path | None
 
 
 def error_lines(problems: Iterable[CellProblem]) -> list[str]:
-    """Return a line for each error, and one line for the rest of a kind of which there are many."""
-    lines = []
+    """Return a line for each error, by row and column, and one line for the rest of a kind of which there are many."""
+    lines: list[tuple[tuple[int, int, str], str]] = []
     for kind in _kinds(problems):
         shown = kind if len(kind) <= SHOWN_ERRORS + 1 else kind[:SHOWN_ERRORS]
-        lines += [problem.sentence for problem in shown]
-        rest = kind[len(shown) :]
-        if rest:
-            lines.append(f"The same error occurs {len(rest):,} more times, in {_rows_text(rest)}.")
-    return lines
+        lines += [(_position(problem), problem.sentence) for problem in shown]
+        if rest := kind[len(shown) :]:
+            more = f"The same error occurs {len(rest):,} more times, in {_rows_text(rest)}."
+            lines.append((_position(shown[-1]), more))
+    return [line for _, line in sorted(lines, key=itemgetter(0))]
+
+
+def _position(problem: CellProblem) -> tuple[int, int, str]:
+    return problem.row, len(problem.column_letter), problem.column_letter
 
 
 def warning_lines(warnings: Iterable[CellProblem], rows: int) -> list[str]:

@@ -144,7 +144,7 @@ def _check_lists(reading: StockCells, pattern: str) -> None:
     for name in lists if pattern else ():
         if name not in named:
             meant = typo_of(name)
-            hint = f" Did you mean {meant}?" if meant else ""
+            hint = f" Did you mean {meant}?" if meant and meant != name else ""
             where = "in the prompt" if reading.cells("prompt") else "in a column 'prompt'"
             reading.about(name, f"is not used in the prompt.{hint} Use {{{name}}} {where}, or delete the column.")
     lengths = {name: len(found) for name, found in lists.items()} | {

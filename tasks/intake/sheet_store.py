@@ -1,4 +1,8 @@
-"""Storage of sheets on this machine, and the upload limits: file types, sizes and number of pictures."""
+"""Storage of sheets on this machine, and the upload limits: file types, sizes and number of pictures.
+
+Other limits: of a request in app/dashboard/middleware/request_limits.py, of rows, columns and cells in
+manifests/sheet/table.py, of a file in adapters/sheets/reader.py.
+"""
 
 import hashlib
 import shutil

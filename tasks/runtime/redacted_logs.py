@@ -14,7 +14,10 @@ from tasks.runtime.resources import Resources
 
 @contextmanager
 def logged(resources: Resources, **fields: str) -> Iterator[None]:
-    """Add fields to log records of the block and redact secrets of the resources; Ray workers load no settings."""
+    """Add fields to the log records of the block, and redact the secrets of ``resources``.
+
+    Ray workers need this, because they do not load the settings.
+    """
     redact.learn(secrets_of_resources(resources))
     redact_records()
     with scope(**fields):

@@ -8,7 +8,7 @@ from manifests.errors import BucketError, ReelmillError
 
 
 def is_transient(_task: Any, _run: Any, state: Any) -> bool:
-    """Return whether a task run may succeed when it is retried; bucket requests were retried by their client."""
+    """Return whether a retry may succeed. Bucket errors are excluded: adapters/bucket/s3.py has retried the request."""
     error = state.result(raise_on_failure=False)
     return isinstance(error, ReelmillError) and error.transient and not isinstance(error, BucketError)
 

@@ -13,7 +13,7 @@ CELL = 6
 """Side of the cells in which motion is measured, in sampled pixels: large enough to average out noise."""
 TILES = 2
 """Tiles per side of the grid in which flicker is measured."""
-LIVELIEST = 0.01
+MOST_MOVING_SHARE = 0.01
 """Share of the cells with the most motion."""
 DEPENDENT = {
     "nan_share": ("luma_mean", "luma_spread", "frame_difference", "temporal_flickering"),
@@ -28,11 +28,10 @@ def measure(frames: np.ndarray, nan_share: float, variant: Variant) -> dict[str,
 
     ``nan_share``: share of the model's output values that were not finite, 0..1, as passed in.
     ``luma_mean``: mean of each pixel's brightest channel, 0..255, so that pure blue does not count as dark.
-    ``luma_spread``: standard deviation within a frame, of the channel in which it is largest (a red
-    shape on blue has no spread in green), mean over the frames, 0..127.
-    ``frame_difference``: difference between the darkest and the brightest moment of a small cell, in the channel
-    in which it is largest, mean over the 1 % of cells with the largest difference, 0..255. A mean over the whole
-    frame would miss a small moving shape.
+    ``luma_spread``: for each frame, the largest standard deviation of a channel; mean over the frames, 0..127. The
+    largest, because a red shape on blue has no spread in green.
+    ``frame_difference``: for each small cell, the largest range of a channel over time; mean over the 1 % of cells
+    with the largest range, 0..255. A mean over the whole frame would miss a small moving shape.
     ``temporal_flickering``: distance of a tile's brightness from the mean of its two neighbours in time, mean
     over tiles and frames, 0..255. Detects strobing, but not motion or slow pulsing.
     ``size_error``: deviation of height or width in pixels, the larger of the two.
@@ -81,7 +80,7 @@ def _cells(planes: np.ndarray, height: int, width: int) -> np.ndarray:
 
 def _liveliest(cells: np.ndarray) -> float:
     change = np.ptp(cells, axis=1).max(axis=0).ravel()
-    number = max(1, round(change.size * LIVELIEST))
+    number = max(1, round(change.size * MOST_MOVING_SHARE))
     return float(np.partition(change, -number)[-number:].mean())
 
 

@@ -156,7 +156,7 @@ def with_progress(report: NightReport, catalogue: Catalogue, briefs: Collection[
         always_failed=ends["always failed"],
         unfinished=ends["unfinished"],
         generated=sum(number for state, number in states.items() if state in {*PASSED_OR_LATER, State.FAILED}),
-        passed=sum(number for state, number in states.items() if state in PASSED_OR_LATER),
+        passed=catalogue.progress.passed(report.campaign_id),
         published=states.get(State.PUBLISHED, 0),
         spent_s=spent_s(catalogue, name_of(report.sheet, report.day)),
     )

@@ -48,7 +48,7 @@ class CampaignStarter(Protocol):
 
 
 class Watch:
-    """The watcher of one place. Its memory only saves work; a new watcher gets the same results.
+    """The watcher of one place. What it keeps in memory is only a cache; a new watcher gets the same results.
 
     Attributes:
         has_pending: the last poll left sheets for the next one.
@@ -196,7 +196,7 @@ class Watch:
         return True
 
     def _try_submit(self, snapshot: SheetSnapshot) -> str:
-        """Return the campaign's id; if the sheet is rejected, write the receipt and return an empty text."""
+        """Return the campaign's id; if the sheet is refused, write the receipt and return an empty string."""
         try:
             campaign_id = self._starter.submit(snapshot.path)
         except (SheetError, PlanError) as error:
@@ -208,7 +208,7 @@ class Watch:
         return campaign_id
 
     def _refusal(self, snapshot: SheetSnapshot, error: Exception) -> Receipt:
-        """Return the receipt of a rejected sheet; if cells have errors, write an annotated copy as well."""
+        """Return the receipt of a refused sheet; if cells have errors, write an annotated copy as well."""
         intake = error.intake if isinstance(error, SheetProblemsError) else None
         problems = intake.checked.problems if intake else ()
         if intake is None or not problems:

@@ -135,8 +135,8 @@ def test_the_slider_shows_how_many_clips_would_pass(open_page, names, home):
 def test_a_sheet_is_validated_before_it_runs(open_page, tmp_path, home):
     sheet = tmp_path / "Sommer Aktion.csv"
     sheet.write_text(
-        "prompt,placements,variants\na red circle drifting right on a white background,16:9,1\n"
-        "a blue circle,7:3,1\n=1+1,16:9,zero\n"
+        "prompt,placements,variants,loacle\na red circle drifting right on a white background,16:9,1,de\n"
+        "a blue circle,7:3,1,\n=1+1,16:9,zero,\n"
     )
     page = open_page("/upload")
     page.get_by_label("Sheet (CSV").set_input_files(sheet)
@@ -144,6 +144,7 @@ def test_a_sheet_is_validated_before_it_runs(open_page, tmp_path, home):
     expect(page.locator("h1")).to_contain_text("errors")
     expect(page.get_by_role("row", name=re.compile("^3 "))).to_contain_text("'7:3'")
     expect(page.locator("td.marked").first).to_have_text("7:3")
+    expect(page.get_by_role("row", name=re.compile("^1 Header row"))).to_contain_text("Did you mean 'locale'?")
     expect(page.locator("main")).to_contain_text("Valid rows: 1 of 3.")
     with page.expect_download() as download:
         page.get_by_role("link", name="Download annotated sheet").click()

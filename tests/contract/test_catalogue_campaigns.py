@@ -4,6 +4,7 @@ import json
 
 import pytest
 import samples
+from decisions import decide
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -79,6 +80,15 @@ def test_campaigns_and_briefs_share_identical_variants(catalogue: Catalogue):
             "b2": {"planned": 3, "passed": 1},
         }
         assert len(catalogue.variants.of_campaign(campaign.campaign_id)) == 4
+
+
+def test_a_rejected_clip_that_had_failed_the_gate_did_not_pass(catalogue: Catalogue):
+    passed, failed, dull, _ = samples.filled(catalogue, 4)
+    for variant_id, state in ((passed, "published"), (failed, "failed"), (dull, "rejected")):
+        samples.bring_to(catalogue, variant_id, state)
+    assert catalogue.progress.passed(CAMPAIGN.campaign_id) == 2
+    assert decide(catalogue, [failed], "rejected", "ann", "dull") == [failed]
+    assert catalogue.progress.passed(CAMPAIGN.campaign_id) == 2
 
 
 def test_a_brief_can_use_one_variant_for_two_placements(catalogue: Catalogue):

@@ -94,7 +94,7 @@ def test_a_plan_of_one_variant_is_singular(home, capsys, tmp_path):
     assert out.startswith("1 clip to generate, 0 already generated. Estimated device time: ")
     assert f" Start with `reelmill run {shlex.quote(str(sheet))}`.\n" in out
     words = " ".join(out.split())
-    assert "1 variant requested, 1 distinct, 1 shard to generate." in words
+    assert "1 variant requested, 1 shard to generate." in words
     assert ": 1 clip, " in words
 
 

@@ -37,6 +37,14 @@ def test_many_errors_of_a_kind_are_summed_up_with_their_rows():
     assert lines[4:] == [problem(9, "", "is empty.").sentence], "another kind is not lost"
 
 
+def test_errors_are_listed_by_row_and_column():
+    found = [
+        CellProblem(row, letter, letter, "x", f"is bad in {letter}.")
+        for row, letter in ((4, "B"), (2, "AA"), (2, "C"), (9, "B"))
+    ]
+    assert error_lines(found) == [found[at].sentence for at in (2, 1, 0, 3)]
+
+
 def test_values_that_differ_between_rows_do_not_make_a_new_kind():
     found = [
         problem(row, "", f"repeats the prompt of row {row - 1}. This row gets the brief_id cup-{row}f-2.")

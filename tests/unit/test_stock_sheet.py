@@ -125,6 +125,10 @@ def test_a_duplicate_value_counts_once_and_gives_a_warning(tmp_path):
             "Row 1, column B 'light' is not used in the prompt. Use {light} in the prompt",
         ),
         (
+            "theme,cta,prompt\na red circle,Buy now,{theme} rolls\n",
+            "Row 1, column B 'cta' is not used in the prompt. Use {cta} in the prompt",
+        ),
+        (
             "theme,first_frame\na red circle,dog.png\n",
             "Row 1, column B 'first_frame' is not supported in a stock sheet: stock footage does not start from a "
             "picture",

@@ -1,4 +1,7 @@
-"""State changes by policy and by operators; they need no lease, and only quarantine overrides one."""
+"""Decisions by policy and by operators, without a lease; only quarantine overrides one.
+
+People's decisions about clips, and their undo, are in ``reviews.py``.
+"""
 
 from collections.abc import Iterable, Sequence
 from typing import Any

@@ -11,7 +11,7 @@ from adapters.catalogue.core.tables import database_now, events, memberships, va
 from manifests.states import State
 
 BIN = 0.005
-"""Width of a score bin, a cosine."""
+"""Width of a score bin, as a cosine similarity."""
 
 
 PACE_S = 300.0
@@ -25,7 +25,7 @@ class ScoreBin(NamedTuple):
     """Clips of a brief with a prompt adherence in ``[lowest, lowest + BIN)``.
 
     Attributes:
-        open: clips that fail, if at all, only by adherence, so that the threshold decides.
+        open: number of clips that pass or fail only because of their adherence, so that the threshold decides.
     """
 
     brief_id: str

@@ -4,11 +4,11 @@ import json
 from collections.abc import Collection
 from typing import Any
 
-from sqlalchemy import Select, func, select
+from sqlalchemy import Select, and_, func, select
 
 from adapters.catalogue.core.database import CataloguePart
 from adapters.catalogue.core.tables import campaigns, memberships, variants
-from manifests.states import UNDELIVERED
+from manifests.states import PASSED_OR_LATER, UNDELIVERED, State
 
 
 class Progress(CataloguePart):
@@ -30,6 +30,17 @@ class Progress(CataloguePart):
             for row in connection.execute(query):
                 counts.setdefault(row.brief_id, {})[row.state] = row.count_
         return counts
+
+    def passed(self, campaign_id: str) -> int:
+        """Return how many variants passed the gate or were approved; rejected clips that had failed it do not count."""
+        failed_before = and_(variants.c.state == State.REJECTED, func.coalesce(variants.c.reasons, "[]") != "[]")
+        query = (
+            select(func.count(variants.c.variant_id.distinct()))
+            .join(memberships, memberships.c.variant_id == variants.c.variant_id)
+            .where(memberships.c.campaign_id == campaign_id, variants.c.state.in_(PASSED_OR_LATER), ~failed_before)
+        )
+        with self._db.reading() as connection:
+            return int(connection.execute(query).scalar_one())
 
     def left_to_deliver(self) -> dict[str, int]:
         """Return by campaign the number of approved and signing clips."""

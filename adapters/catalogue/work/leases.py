@@ -16,14 +16,14 @@ from adapters.catalogue.review.reviews import undoable
 from manifests.states import State
 
 ACTIVE = "active"
-"""Standing of a campaign whose variants can be leased; see ``steering``."""
+"""Status of a campaign whose variants can be leased; see ``steering``."""
 
 
 _LEASABLE = (State.LEASED, State.RENDERED, State.APPROVED, State.SIGNING)
 
 
 _STATUS_LOCKS = 7_335_136
-"""Namespace of PostgreSQL's advisory locks on the standing of campaigns."""
+"""Namespace of PostgreSQL's advisory locks on the status of campaigns."""
 
 
 class ExpiredLease(NamedTuple):
@@ -49,9 +49,9 @@ class Leases(CataloguePart):
     ) -> list[Lease]:
         """Lease the variants that are free or whose lease has expired.
 
-        A planned variant becomes leased, and so does an abandoned one (leased or rendered) if ``states`` includes
-        planned. A variant whose own state is in ``states`` keeps it: rendered, approved and signing variants are
-        resumed.
+        Planned variants become leased. Rendered, approved and signing variants keep their state if it is in
+        ``states``, so that their work is resumed. If ``states`` includes planned, abandoned leased variants become
+        leased again, and so do abandoned rendered variants whose own state is not in ``states``.
 
         Args:
             attempts_cap: a variant leased this many times without progress is quarantined instead.
@@ -234,10 +234,10 @@ def is_active(campaign_id: str) -> ColumnElement[bool]:
 
 
 def lock_campaign_status(connection: Connection, campaign_id: str, *, alone: bool = False) -> None:
-    """Lock a campaign's standing until the transaction ends; ``alone`` to change it.
+    """Lock a campaign's status until the transaction ends; ``alone`` takes an exclusive lock, to change it.
 
-    Without it, PostgreSQL could commit a lease after a pause that started later. It is an advisory lock, because a
-    row lock would make every worker write to the row. SQLite allows one writer at a time anyway.
+    Without the lock, PostgreSQL could commit a lease after the campaign was paused. It is an advisory lock, because
+    a row lock would make every worker write to the row. SQLite allows one writer at a time anyway.
     """
     if connection.dialect.name == "postgresql":
         name = "pg_advisory_xact_lock" if alone else "pg_advisory_xact_lock_shared"

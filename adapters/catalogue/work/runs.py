@@ -18,7 +18,7 @@ ALIVE_S = 90.0
 
 
 CLAIM_S = 900.0
-"""A waiting run keeps its claim to the next turn for this long after its last lease; its workers may be gone."""
+"""A waiting run that has leased nothing for this long is passed over, because its workers may be gone."""
 
 
 LOST = "lost"
@@ -29,7 +29,7 @@ TURN = 16
 
 
 _CREDIT = "credit"
-"""Key in a run's detail: leases that count for its turn but were never acquired."""
+"""Key in a run's detail: the number of leases by which its turn count was raised at the start."""
 
 
 class Turn(NamedTuple):
@@ -96,7 +96,8 @@ class Runs(CataloguePart):
     ) -> str:
         """Register a run of a campaign; return its id.
 
-        Its turn count starts at that of the least served competing run, so that it gets no credit for the past.
+        Its turn count starts at that of the least served competing run, so that a new run does not go first until it
+        has caught up with the others.
         """
         run_id = secrets.token_hex(8)
         with self._db.writing() as connection:

@@ -174,7 +174,7 @@ def retry(
 
     Variants that failed with an error are generated with the same seed.
 
-    Clips that failed the automatic checks (gate) are generated with a new seed.
+    Clips that failed the automatic checks are generated with a new seed.
     """
     if not failed:
         raise ReelmillError("The option --failed is missing. Use `reelmill retry CAMPAIGN --failed`.")
@@ -296,8 +296,9 @@ def _show_plan_details(intake: Intake, preview: Plan) -> None:
     if len(briefs) > SHOWN_BRIEFS:
         say(f"and {count_of(len(briefs) - SHOWN_BRIEFS, 'more brief')}")
     say(
-        f"\nCampaign {intake.campaign.campaign_id}: {count_of(preview.asked, 'variant')} requested, "
-        f"{preview.distinct:,} distinct, {count_of(preview.shards, 'shard')} to generate."
+        f"\nCampaign {intake.campaign.campaign_id}: {count_of(preview.asked, 'variant')} requested"
+        f"{f', {preview.distinct:,} distinct' if preview.distinct < preview.asked else ''}, "
+        f"{count_of(preview.shards, 'shard')} to generate."
     )
     if preview.skipped:
         say(f"Skipped: {states_text(preview.skipped)}.")

@@ -17,9 +17,7 @@ from manifests.states import State
 def approve(
     campaign: CampaignName,
     clips: Clips = None,
-    everything: Annotated[
-        bool, typer.Option("--all", help="All clips that passed the automatic checks (gate).")
-    ] = False,
+    everything: Annotated[bool, typer.Option("--all", help="All clips that passed the automatic checks.")] = False,
     reason: Annotated[
         str,
         typer.Option(
@@ -28,11 +26,11 @@ def approve(
     ] = "",
     as_json: AsJson = False,
 ) -> None:
-    """Approve clips, and sign and publish them at once.
+    """Approve clips, then sign and publish them.
 
     In the dashboard you can undo an approval for eight seconds; here you cannot.
 
-    This also generates the planned clips of the campaign.
+    If clips of the campaign are still planned, this generates them as well.
     """
     session, campaign_id = Session.of_campaign(campaign)
     chosen = _chosen(session, campaign_id, clips, everything)
@@ -46,13 +44,11 @@ def approve(
 def reject(
     campaign: CampaignName,
     clips: Clips = None,
-    everything: Annotated[
-        bool, typer.Option("--all", help="All clips that passed the automatic checks (gate).")
-    ] = False,
+    everything: Annotated[bool, typer.Option("--all", help="All clips that passed the automatic checks.")] = False,
     reason: Annotated[str, typer.Option("--reason", metavar="TEXT", help="Reason; recorded with the decision.")] = "",
     as_json: AsJson = False,
 ) -> None:
-    """Reject clips, whether they passed the automatic checks (gate) or failed."""
+    """Reject clips that passed or failed the automatic checks."""
     session, campaign_id = Session.of_campaign(campaign)
     chosen = _chosen(session, campaign_id, clips, everything)
     moved = _decide(session, chosen, State.REJECTED, reason, as_json)

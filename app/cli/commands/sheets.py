@@ -21,7 +21,7 @@ def init(
     sheet: Annotated[Path, typer.Argument(metavar="SHEET", help="File to write: .xlsx or .csv.")],
     force: Annotated[bool, typer.Option("--force", help="Overwrite an existing file.")] = False,
 ) -> None:
-    """Write a template sheet with an explanation of every column."""
+    """Write a template sheet. The .xlsx template explains every column."""
     if sheet.exists() and not force:
         raise SheetError(f"{sheet} already exists. Choose another file, or overwrite it with --force.")
     write_template(sheet, sorted(Session.open().cards))

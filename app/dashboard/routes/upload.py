@@ -178,7 +178,7 @@ def _plan(deps: Deps, intake: Intake) -> tuple[Any, str]:
 
 
 def _rows(intake: Intake) -> list[dict[str, Any]]:
-    """Return the rows to show: all rows with errors, and up to SHOWN_ROWS valid ones."""
+    """Return the rows to show: the header row if something is wrong with it, all rows with errors, some valid ones."""
     errors: defaultdict[int, list[CellProblem]] = defaultdict(list)
     warnings: defaultdict[int, list[CellProblem]] = defaultdict(list)
     for problem in intake.checked.problems:
@@ -187,7 +187,7 @@ def _rows(intake: Intake) -> list[dict[str, Any]]:
         warnings[warning.row].append(warning)
     header = intake.table.header_row
     first = {"number": header, "cells": (), "errors": errors[header], "warnings": warnings[header], "marked": set()}
-    rows: list[dict[str, Any]] = [first] if errors[header] else []
+    rows: list[dict[str, Any]] = [first] if errors[header] or warnings[header] else []
     valid = 0
     for row in intake.table.rows:
         valid += not errors[row.number]
