@@ -6,6 +6,7 @@ import zipfile
 from pathlib import Path
 
 import httpx
+import pytest
 from playwright.sync_api import expect
 
 from adapters.c2pa.verifier import verify
@@ -168,6 +169,7 @@ def test_a_clip_is_approved_signed_published_and_withdrawn(open_page, served, si
     assert row_of(served.home, key).url is None
 
 
+@pytest.mark.slow
 def test_a_regenerated_clip_is_generated_and_names_its_parent(open_page, served):
     parent = rows(served.home, states=("failed",))[0]
     page = open_page(f"/clips/{parent.variant_id}")
@@ -208,6 +210,7 @@ def test_a_decision_can_be_undone_on_the_next_clip(open_page, served):
     assert row_of(served.home, key).state == "passed"
 
 
+@pytest.mark.slow
 def test_the_gallery_shows_when_an_approved_clip_is_published(open_page, served):
     page = open_page(f"/gallery?campaign={spring_id(served.home)}&state=passed")
     page.keyboard.press("j")

@@ -32,6 +32,14 @@ PAGES = [
     "/bulk?outcome=rejected&brief=stock-1",
     "/no-such-page",
 ]
+QUICK = ("/campaigns", "/campaigns/{spring}", "/gallery", "/clips/{failed}", "/upload", "/signin", "/no-such-page")
+"""The pages that `make test` checks; `make test-slow` checks all, in light, dark and phone layouts."""
+SLOW = pytest.mark.slow
+LOOKS = [
+    pytest.param(path, look, marks=[] if look == "light" and path in QUICK else SLOW)
+    for path in PAGES
+    for look in ("light", "dark", "phone")
+]
 
 
 @pytest.fixture(scope="module")
@@ -70,8 +78,7 @@ def reviewed(catalogue, campaign_id: str) -> None:
         catalogue.blind_reviews.add(key, "person:ben", state if index % 8 else "rejected")
 
 
-@pytest.mark.parametrize("path", PAGES)
-@pytest.mark.parametrize("look", ["light", *(pytest.param(look, marks=pytest.mark.slow) for look in ("dark", "phone"))])
+@pytest.mark.parametrize(("path", "look"), LOOKS)
 def test_axe_finds_no_violations(open_page, names, path: str, look: str):
     options = {"color_scheme": "dark"} if look == "dark" else {}
     if look == "phone":
@@ -88,7 +95,10 @@ def test_axe_finds_no_violations(open_page, names, path: str, look: str):
         open_page.complaints.clear()  # the browser logs the page's own status 404
 
 
-@pytest.mark.parametrize("dialog", ["help", "reject", "override", "confirm", "withdraw", "reroll"])
+@pytest.mark.parametrize(
+    "dialog",
+    ["reject", *(pytest.param(name, marks=SLOW) for name in ("help", "override", "confirm", "withdraw", "reroll"))],
+)
 def test_axe_finds_no_violations_in_dialogs(open_page, dialog: str):
     page = open_page("/gallery")
     page.evaluate("name => document.getElementById(name).showModal()", dialog)
@@ -271,6 +281,7 @@ def approve_all(home, campaign_id: str) -> None:
         catalogue.reviews.record({row.variant_id: row.seen for row in rows}, "approved", "person:ann", undo_s=3600)
 
 
+@pytest.mark.slow
 def test_hostile_texts_are_not_executed(open_page, served, names, home):
     with open_catalogue(f"sqlite:///{home / 'catalogue.sqlite'}") as catalogue:
         campaign = fill(catalogue, (20 + len(HOSTILE)) * 3, "hostile", HOSTILE)

@@ -22,6 +22,7 @@ from tasks.runtime.cancellation import stopping
 from tasks.runtime.resources import catalogue_of, close_resources
 
 pytestmark = pytest.mark.usefixtures("prefect_server")
+SLOW = pytest.mark.slow
 FINAL_S, DRAFT_S = 1.0, 0.1
 
 
@@ -220,8 +221,8 @@ class Failing(Drafty):
     ("which", "error"),
     [
         ("all", "it does not fit into the memory of cuda:0, even alone (CUDA out of memory)"),
-        ("new", "it does not fit into the memory of cuda:0, even alone (CUDA out of memory)"),
-        ("some", "ValueError: no luck"),
+        pytest.param("new", "it does not fit into the memory of cuda:0, even alone (CUDA out of memory)", marks=SLOW),
+        pytest.param("some", "ValueError: no luck", marks=SLOW),
     ],
 )
 def test_a_failed_draft_does_not_cost_a_clip(sheet, fake_models, monkeypatch, caplog, which, error):
