@@ -115,7 +115,7 @@ def parse_seconds(text: str) -> float:
 
 def parse_adherence(text: str) -> float:
     """Accept -1 to 1."""
-    return _decimal(text, -1, 1, "Enter a number from -1 to 1, for example 0.2.")
+    return _decimal(text, -1, 1, "Enter a number from -1 to 1, or leave the cell empty.")
 
 
 def whole_parser(lowest: int, highest: int | None = None) -> Callable[[str], int]:

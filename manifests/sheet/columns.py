@@ -182,7 +182,7 @@ COLUMNS = (
     Column(
         "min_adherence",
         ("minimum adherence", "adherence", "threshold", "min score", "minimum score"),
-        "How well a clip must match its prompt to pass (cosine of their embeddings).",
+        "How well a clip must match its prompt to pass. Higher is stricter.",
         "A number from -1 to 1.",
         "0.2",
         "the model's default",
