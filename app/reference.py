@@ -110,7 +110,7 @@ def stale_pages() -> list[str]:
 
 def main() -> None:
     """Write the pages, or check them; the exit code is 1 if a page is stale."""
-    parser = argparse.ArgumentParser(description="Generate the reference pages of settings, commands and columns in docs/.")
+    parser = argparse.ArgumentParser(description="Generate the reference pages in docs/.")
     parser.add_argument("--check", action="store_true", help="report stale pages without writing them")
     stale = stale_pages()
     if parser.parse_args().check:
