@@ -14,7 +14,7 @@ SHOW_PROGRESS := sed -un -e 's|^ *Downloading \(.*/\)\{0,1\}\([^/ ]*\) (\([0-9.]
 # Three processes on two cores: tests spend much of their time waiting for servers, leases and kills.
 PYTEST := $(BIN)/python -m pytest -n 3 --dist loadfile --no-loadscope-reorder
 
-# Test processes start the program many times: keep its compiled modules, also on machines that disable this.
+# Tests start the program many times, so its compiled modules are kept, even if this variable is set.
 test test-slow coverage: export PYTHONDONTWRITEBYTECODE :=
 
 .PHONY: demo test test-slow test-all lint format coverage reference clean

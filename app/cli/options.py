@@ -18,7 +18,7 @@ MaxVariants = Annotated[
 ]
 Sample = Annotated[
     int | None,
-    typer.Option("--sample", metavar="NUMBER", min=1, help="Generate only this many variants, evenly chosen from all."),
+    typer.Option("--sample", metavar="NUMBER", min=1, help="Generate only this many variants, evenly spaced."),
 ]
 GoodRows = Annotated[bool, typer.Option("--accept-good-rows", help="Skip rows with errors and use the others.")]
 Out = Annotated[

@@ -1,7 +1,7 @@
 """Storage of sheets on this machine, and the upload limits: file types, sizes and number of pictures.
 
-Other limits: of a request in app/dashboard/middleware/request_limits.py, of rows, columns and cells in
-manifests/sheet/table.py, of a file in adapters/sheets/reader.py.
+Other limits are in app/dashboard/middleware/request_limits.py (a whole request), adapters/sheets/reader.py (any file)
+and manifests/sheet/table.py (rows and columns).
 """
 
 import hashlib

@@ -134,7 +134,7 @@ def estimate(card: ModelCard, number: int, measured: float | None) -> Estimate:
     rate = card.rates[0] if card.rates else None
     seconds = measured if measured is not None else (rate.seconds_a_clip if rate else None)
     if seconds is None:
-        return Estimate(None, 0.0, "known after this machine has generated a clip with it")
+        return Estimate(None, 0.0, "device time unknown until this machine generates a clip with this model")
     price = rate.money_an_hour if rate else 0.0
     basis = "measured here" if measured is not None else f"measured on {rate.machine}" if rate else ""
     return Estimate(number * seconds, number * seconds / 3600 * price, basis)

@@ -28,8 +28,8 @@ def measure(frames: np.ndarray, nan_share: float, variant: Variant) -> dict[str,
 
     ``nan_share``: share of the model's output values that were not finite, 0..1, as passed in.
     ``luma_mean``: mean of each pixel's brightest channel, 0..255, so that pure blue does not count as dark.
-    ``luma_spread``: for each frame, the largest standard deviation of a channel; mean over the frames, 0..127. The
-    largest, because a red shape on blue has no spread in green.
+    ``luma_spread``: for each frame, the largest standard deviation of a channel; mean over the frames, 0..127. A
+    red shape on blue, for example, has no spread in green.
     ``frame_difference``: for each small cell, the largest range of a channel over time; mean over the 1 % of cells
     with the largest range, 0..255. A mean over the whole frame would miss a small moving shape.
     ``temporal_flickering``: distance of a tile's brightness from the mean of its two neighbours in time, mean
@@ -56,7 +56,7 @@ def _pictures(frames: np.ndarray) -> dict[str, float]:
     return {
         "luma_mean": float(planes.max(axis=0).mean()),
         "luma_spread": float(planes.std(axis=(2, 3)).max(axis=0).mean()),
-        "frame_difference": _liveliest(_cells(planes, CELL, CELL)),
+        "frame_difference": _most_motion(_cells(planes, CELL, CELL)),
         "temporal_flickering": _flicker(np.einsum("c,c...->...", LUMA, planes)[None]),
     }
 
@@ -78,7 +78,7 @@ def _cells(planes: np.ndarray, height: int, width: int) -> np.ndarray:
     return result
 
 
-def _liveliest(cells: np.ndarray) -> float:
+def _most_motion(cells: np.ndarray) -> float:
     change = np.ptp(cells, axis=1).max(axis=0).ravel()
     number = max(1, round(change.size * MOST_MOVING_SHARE))
     return float(np.partition(change, -number)[-number:].mean())

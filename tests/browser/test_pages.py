@@ -311,6 +311,7 @@ def test_hostile_texts_are_not_executed(open_page, served, names, home):
     page = open_page("/gallery")
     for path in paths:
         page.goto(path)
+        page.wait_for_load_state("networkidle")
         page.locator("main").click(position={"x": 3, "y": 3})
         for target in page.locator(".card, .comments li, h1").all()[:6]:
             target.hover()

@@ -274,7 +274,10 @@ def _refusals(
         elif locked[key] not in sources:
             refused[key] = f"This clip is {locked[key]}. Only {' and '.join(sources)} clips can be {outcome}."
         elif key not in clips:
-            refused[key] = "This variant has no clip, because its generation failed. Regenerate it."
+            refused[key] = (
+                "This variant has no clip, because its generation failed. Regenerate it in the dashboard, or use "
+                "`reelmill retry CAMPAIGN --failed`."
+            )
     return refused
 
 

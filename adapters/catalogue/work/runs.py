@@ -29,7 +29,7 @@ TURN = 16
 
 
 _CREDIT = "credit"
-"""Key in a run's detail: the number of leases by which its turn count was raised at the start."""
+"""Key in a run's detail: how much its turn count was raised without leases."""
 
 
 class Turn(NamedTuple):

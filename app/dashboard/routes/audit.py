@@ -21,7 +21,7 @@ def audit(
     before: Annotated[int | None, Query(ge=0, lt=2**53)] = None,
     verify: bool = False,
 ) -> HTMLResponse:
-    """Show the audit log, newest first, and check it for changes on request."""
+    """Show the audit log, newest first, and verify it on request."""
     entries = deps.catalogue.audit.entries(before, PAGE)
     report = deps.catalogue.audit.verify() if verify else None
     return page(
