@@ -1,6 +1,7 @@
 """All settings in one typed class; no other module reads the environment."""
 
 import os
+import re
 from pathlib import Path
 from typing import Any, Literal
 
@@ -126,6 +127,9 @@ class Settings(BaseSettings):
     """Folder or `s3://name/prefix` that is watched for new sheets; empty watches nothing."""
     watch_s: float = Field(20.0, ge=1)
     """Seconds between two scans of the watched location."""
+    picture_prefixes: tuple[str, ...] = ()
+    """Locations (`s3://name/prefix`), as a JSON list, whose pictures may be used by sheets that were uploaded, watched or
+    linked. Sheets on this machine may use every bucket that the credentials can read."""
     stock: str = ""
     """Stock sheet of the nightly run: a file, or a key in the bucket; empty turns the nightly run off."""
     stock_cron: str = "0 22 * * *"
@@ -174,6 +178,14 @@ class Settings(BaseSettings):
     @classmethod
     def _expand_folder(cls, location: str) -> str:
         return location if "://" in location or not location.strip() else str(Path(location).expanduser().absolute())
+
+    @field_validator("picture_prefixes")
+    @classmethod
+    def _check_locations(cls, locations: tuple[str, ...]) -> tuple[str, ...]:
+        for location in locations:
+            if not re.match(r"s3://[^/]", location):
+                raise PydanticCustomError("location", "{location} is not s3://name/prefix", {"location": location})
+        return locations
 
     @field_validator("metrics_token")
     @classmethod

@@ -4,12 +4,17 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import NamedTuple
 
+from adapters.inbox.s3_objects import S3Objects
+from adapters.web import GuardedFetcher
 from flows.registration import register
 from flows.settings import Settings
 from manifests.brief import Brief
 from tasks.intake.intake import Intake, check_default_card, raise_for_errors, validate_sheet
 from tasks.intake.pictures import KeptPictures
+from tasks.intake.remote_pictures import Progress, RemotePictures
+from tasks.intake.remote_sources import RemoteSources
 from tasks.intake.sheet_store import SheetStore
+from tasks.runtime.first_frames import FirstFrames
 from tasks.runtime.resources import Resources, cards_of, catalogue_of, first_frames_of
 
 
@@ -27,6 +32,7 @@ def submit(
     *,
     accept_good_rows: bool = False,
     sample_size: int | None = None,
+    on_download: Progress | None = None,
 ) -> Submission:
     """Read and check a sheet, register its campaign, and keep a copy of the sheet. The caller starts the campaign.
 
@@ -35,23 +41,28 @@ def submit(
     Args:
         accept_good_rows: leave rows with errors out instead of refusing the sheet.
         sample_size: register this many variants only, spread over the campaign.
+        on_download: called after each download of a picture.
 
     Raises:
         UnknownCardError: the default model card does not exist.
         SheetError: the sheet is unreadable, or it has errors and ``accept_good_rows`` is false.
         PlanError, SettingsError, BucketError, CredentialError: see ``register``.
     """
-    intake = read_sheet(settings, resources, sheet)
+    intake = read_sheet(settings, resources, sheet, on_download)
     raise_for_errors(intake, accept_good_rows)
     campaign_id = register(settings, resources, intake, sample_size)
     SheetStore(settings.home).keep(campaign_id, intake.table.path)
     return Submission(campaign_id, intake)
 
 
-def read_sheet(settings: Settings, resources: Resources, sheet: Path) -> Intake:
+def read_sheet(settings: Settings, resources: Resources, sheet: Path, on_download: Progress | None = None) -> Intake:
     """Read and check a sheet without registering anything; errors and warnings are in ``checked``.
 
-    A missing picture is replaced by the copy that an earlier run of the sheet has kept.
+    A missing picture is replaced by the copy that an earlier run of the sheet has kept. Pictures that the sheet names
+    by URL are downloaded and kept.
+
+    Args:
+        on_download: called after each download of a picture.
 
     Raises:
         UnknownCardError: the default model card does not exist.
@@ -61,7 +72,24 @@ def read_sheet(settings: Settings, resources: Resources, sheet: Path) -> Intake:
     check_default_card(settings.model, cards)
     confined = SheetStore(settings.home).is_upload(sheet)
     kept = KeptPictures(first_frames_of(resources), lambda: _earlier_briefs(resources, sheet.stem))
-    return validate_sheet(sheet, cards, settings.model, kept, confined=confined)
+    remote = RemotePictures(
+        FirstFrames(resources.first_frames),
+        sheet.stem,
+        _sources(settings, resources, sheet),
+        on_progress=on_download,
+    )
+    return validate_sheet(sheet, cards, settings.model, kept, confined=confined, remote=remote)
+
+
+def _sources(settings: Settings, resources: Resources, sheet: Path) -> RemoteSources | None:
+    """Return where a sheet may read pictures from; None for the copy of a registered campaign's sheet."""
+    store, bucket = SheetStore(settings.home), resources.bucket
+    if store.is_kept(sheet):
+        return None  # its pictures are kept as well, and its origin is not known
+    objects = S3Objects(
+        endpoint=bucket.endpoint, region=bucket.region, access_key=bucket.access_key, secret_key=bucket.secret_key
+    )
+    return RemoteSources(GuardedFetcher(), objects, settings.picture_prefixes if store.is_upload(sheet) else None)
 
 
 def _earlier_briefs(resources: Resources, name: str) -> Iterator[Brief]:

@@ -12,6 +12,7 @@ import ssl
 from collections.abc import Callable
 from dataclasses import dataclass
 from email.message import Message
+from functools import cache
 
 import httpcore2
 import httpx2
@@ -68,7 +69,7 @@ class GuardedFetcher:
         self._total_s = total_s
         self._resolver = resolver
         self._is_allowed = is_allowed
-        self._context = context or httpx2.create_ssl_context()
+        self._context = context
 
     def get(self, url: str, *, accept: str, max_bytes: int) -> Fetched:
         """Download a file of at most ``max_bytes`` bytes.
@@ -106,7 +107,9 @@ class GuardedFetcher:
         network = PinnedNetwork(self._resolver, self._is_allowed, deadline)
         try:
             with (
-                httpcore2.ConnectionPool(ssl_context=self._context, network_backend=network) as pool,
+                httpcore2.ConnectionPool(
+                    ssl_context=self._context or _public_context(), network_backend=network
+                ) as pool,
                 pool.stream("GET", str(target), headers=headers) as response,
             ):
                 return _answer(response, target, max_bytes)
@@ -117,6 +120,11 @@ class GuardedFetcher:
             raise _broken(error, target.host) from error
         except ValueError as error:  # a host name that TLS cannot check
             raise FetchError("is not a valid URL. Copy it again from the browser.") from error
+
+
+@cache
+def _public_context() -> ssl.SSLContext:
+    return httpx2.create_ssl_context()
 
 
 def checked_url(text: str) -> httpx2.URL:

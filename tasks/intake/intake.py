@@ -16,6 +16,7 @@ from manifests.pluralize import count_of, counted, one_or_more
 from manifests.sheet import CellIssue, Checked, Table, campaign_of, check_table
 from models.card import ModelCard
 from tasks.intake.pictures import KeptPictures, Pictures
+from tasks.intake.remote_pictures import RemotePictures
 
 SHOWN_PROBLEMS = 5
 
@@ -37,18 +38,20 @@ def validate_sheet(
     kept: KeptPictures | None = None,
     *,
     confined: bool = False,
+    remote: RemotePictures | None = None,
 ) -> Intake:
     """Read and validate a sheet with its pictures; errors and warnings are in ``checked``.
 
     Args:
         kept: copies that replace pictures that no longer exist.
-        confined: see Pictures.
+        confined, remote: see Pictures.
 
     Raises:
         UnreadableSheetError: the file is not a sheet.
     """
     table = read_table(path)
-    pictures = Pictures(path.parent, kept, confined=confined)
+    pictures = Pictures(path.parent, kept, confined=confined, remote=remote)
+    pictures.download(table)
     checked = check_table(table, [card_check(cards, default_card), pictures.check(cards, default_card)])
     checked = replace(checked, briefs=tuple(map(pictures.hashed, checked.briefs)))
     return Intake(table, checked, campaign_of(table, checked), pictures.used_in(checked.briefs))
