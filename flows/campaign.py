@@ -1,7 +1,6 @@
 """The campaign flow: from a sheet to signed and published clips."""
 
 import threading
-from pathlib import Path
 from typing import Any, Literal
 
 from prefect import flow
@@ -20,6 +19,8 @@ from flows.settings import Settings, load_settings
 from flows.steer import Action, Priority, apply_action
 from flows.submit import submit
 from tasks.deliver.deliver_task import deliver
+from tasks.intake.sheet_link import fetch_sheet
+from tasks.intake.sheet_store import SheetStore
 from tasks.plan.remaining import Remaining, release_dead_leases
 from tasks.runtime.cancellation import stopping
 from tasks.runtime.resources import Resources, catalogue_of
@@ -43,7 +44,7 @@ def campaign(
     """Run the campaign of a sheet, or resume a campaign in the catalogue; return its id.
 
     Args:
-        sheet: path of the sheet; alternatively
+        sheet: path of the sheet, or a link to it; alternatively
         campaign_id: campaign to resume: its id, a unique prefix of it, or its name.
         accept_good_rows: skip rows with errors.
         sample_size: generate only this number of variants, spread over the campaign.
@@ -63,7 +64,11 @@ def campaign(
     resources = resources_of(chosen)
     if not campaign_id:
         campaign_id = submit(
-            chosen, resources, Path(sheet), accept_good_rows=accept_good_rows, sample_size=sample_size
+            chosen,
+            resources,
+            fetch_sheet(sheet, SheetStore(chosen.home)),
+            accept_good_rows=accept_good_rows,
+            sample_size=sample_size,
         ).campaign_id
     catalogue = catalogue_of(resources)
     campaign_id = catalogue.campaigns.get(campaign_id).campaign_id

@@ -128,8 +128,8 @@ class Settings(BaseSettings):
     watch_s: float = Field(20.0, ge=1)
     """Seconds between two scans of the watched location."""
     picture_prefixes: tuple[str, ...] = ()
-    """Locations (`s3://name/prefix`), as a JSON list, whose pictures may be used by sheets that were uploaded, watched or
-    linked. Sheets on this machine may use every bucket that the credentials can read."""
+    """Locations (`s3://name/prefix`), as a JSON list, whose pictures may be used by uploaded, watched and linked
+    sheets. Sheets on this machine may use every bucket that the credentials can read."""
     stock: str = ""
     """Stock sheet of the nightly run: a file, or a key in the bucket; empty turns the nightly run off."""
     stock_cron: str = "0 22 * * *"

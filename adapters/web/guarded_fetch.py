@@ -12,6 +12,7 @@ import ssl
 from collections.abc import Callable
 from dataclasses import dataclass
 from email.message import Message
+from email.utils import collapse_rfc2231_value
 from functools import cache
 
 import httpcore2
@@ -192,13 +193,16 @@ def _body(response: httpcore2.Response, headers: httpx2.Headers, max_bytes: int)
 
 
 def _file_name(disposition: str) -> str:
-    """Return the file name in a Content-Disposition header (RFC 6266), also in its encoded form."""
+    """Return the file name in a Content-Disposition header; its encoded form comes first (RFC 6266, 4.3)."""
     message = Message()
     message["Content-Disposition"] = disposition.replace("\r", " ").replace("\n", " ")
     try:
-        return (message.get_filename() or "").replace("\\", "/").rpartition("/")[2]
+        named = [value for name, value in message.get_params([], "Content-Disposition") if name.lower() == "filename"]
+        encoded = [value for value in named if isinstance(value, tuple)]
+        name = collapse_rfc2231_value((encoded or named or [""])[0])
     except (LookupError, ValueError):  # an unknown character set
         return ""
+    return name.replace("\\", "/").rpartition("/")[2]
 
 
 def _refusal(status: int) -> FetchError:

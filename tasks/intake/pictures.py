@@ -118,8 +118,8 @@ class Pictures:
             return self._find_remote(name)
         if self._confined and ("/" in name or "\\" in name or name in (".", "..")):
             raise InvalidPictureError(
-                "is a path on another machine. Upload the picture with the sheet and enter only its file name, or enter "
-                "its https:// URL."
+                "is a path on another machine. Upload the picture with the sheet and enter only its name, or enter its "
+                "https:// URL."
             )
         path = self._folder / name
         if os.path.lexists(path):

@@ -103,7 +103,7 @@ class RemotePictures:
         """Return the kept picture of a URL; it is downloaded if necessary.
 
         Raises:
-            InvalidPictureError: the URL may not be read, or there is no picture.
+            InvalidPictureError: the URL may not be read, or does not lead to a picture.
         """
         self.download([url])
         if url in self._failed:

@@ -76,7 +76,7 @@ class RemoteSources:
         If a host does not respond, its other pictures are not tried.
 
         Raises:
-            InvalidPictureError: the URL may not be read, or there is no picture.
+            InvalidPictureError: the URL may not be read, or does not lead to a picture.
         """
         self.check(url)
         host = url.partition("://")[2].partition("/")[0].lower()

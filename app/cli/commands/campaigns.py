@@ -13,6 +13,7 @@ from app.cli.commands.review import actor_name
 from app.cli.commands.steering import standing_json, standing_line
 from app.cli.completion import close_campaign, run_campaign, show_report
 from app.cli.findings import show_skipped, show_warnings
+from app.cli.linked_sheet import local_sheet, showing_downloads
 from app.cli.options import (
     CAMPAIGN_HELP,
     AsJson,
@@ -60,10 +61,12 @@ def plan(
 ) -> None:
     """Show what a run would generate, skip and cost, without running it."""
     session = Session.open(model=model, max_variants=max_variants)
-    intake = read_sheet(session.settings, session.resources, sheet)
+    path = local_sheet(session, sheet)
+    with showing_downloads() as on_download:
+        intake = read_sheet(session.settings, session.resources, path, on_download)
     raise_for_errors(intake, accept_good_rows)
     if not as_json:
-        _show_findings(intake, sheet)
+        _show_findings(intake, path)
     check_cap(intake.checked.briefs, MAX_VARIANTS)
     planned = expand(intake.checked.briefs, session.cards, session.settings.model, session.settings.profile)
     preview = make_plan(
@@ -79,7 +82,7 @@ def plan(
         say_json({"campaign_id": intake.campaign.campaign_id, **_plan_json(preview), "waiting": waiting})
     else:
         fits = preview.asked <= session.settings.max_variants  # otherwise, check_cap below reports the error
-        command = _run_command(sheet, model, max_variants, sample_size, accept_good_rows)
+        command = _run_command(path, model, max_variants, sample_size, accept_good_rows)
         _show_plan(session, intake, preview, command if fits else "")
     check_cap(intake.checked.briefs, session.settings.max_variants, sample_size)
 
@@ -115,11 +118,18 @@ def run(
     }
     session = Session.open(**overrides)
     bounds = bounds_of(until, budget_hours, session.settings.timezone)
-    campaign_id, intake = submit(
-        session.settings, session.resources, sheet, accept_good_rows=accept_good_rows, sample_size=sample_size
-    )
+    path = local_sheet(session, sheet)
+    with showing_downloads() as on_download:
+        campaign_id, intake = submit(
+            session.settings,
+            session.resources,
+            path,
+            accept_good_rows=accept_good_rows,
+            sample_size=sample_size,
+            on_download=on_download,
+        )
     if not as_json:
-        _show_findings(intake, sheet)
+        _show_findings(intake, path)
     if priority is not None:
         session.catalogue.steering.set_priority(campaign_id, priority, actor_name())
     if not as_json:

@@ -7,6 +7,7 @@ import typer
 
 from adapters.sheets import annotate, write_template
 from app.cli.findings import show_errors, show_warnings
+from app.cli.linked_sheet import local_sheet, showing_downloads
 from app.cli.options import AsJson, Model, Sheet
 from app.cli.output import say, say_json
 from app.session import Session
@@ -42,14 +43,16 @@ def validate(
 ) -> None:
     """Check a sheet and report all its errors."""
     session = Session.open(model=model)
-    intake = read_sheet(session.settings, session.resources, sheet)
+    path = local_sheet(session, sheet)
+    with showing_downloads() as on_download:
+        intake = read_sheet(session.settings, session.resources, path, on_download)
     checked = intake.checked
     if annotated:
         annotate(intake.table, checked.problems, checked.warnings, annotated)
     if as_json:
         say_json(
             {
-                "sheet": str(sheet),
+                "sheet": str(path),
                 "campaign_id": intake.campaign.campaign_id,
                 "good_rows": len(checked.briefs),
                 "variants": sum(brief.combinations * brief.variants for brief in checked.briefs),
@@ -58,8 +61,8 @@ def validate(
             }
         )
     else:
-        show_errors(checked.problems, sheet)
-        show_warnings(checked.warnings, len(intake.table.rows), sheet)
+        show_errors(checked.problems, path)
+        show_warnings(checked.warnings, len(intake.table.rows), path)
         if annotated:
             say(f"Wrote {annotated}, in which the errors and warnings are marked.")
         say(_summary(len(intake.table.rows), len(checked.briefs), len(checked.problems), len(checked.warnings)))
