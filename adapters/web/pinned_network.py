@@ -28,6 +28,8 @@ from adapters.web.errors import FetchError
 CONNECT_S = 8.0
 """Time limit for each address of a host. A host with unusable IPv6 addresses is then reached through IPv4."""
 MAX_ADDRESSES = 3
+DIRECT = "Downloads do not use a proxy."
+"""Advice: a proxy would resolve the name itself, and its addresses could not be checked."""
 
 Resolver = Callable[[str, int], Sequence[str]]
 """Returns the addresses of a host and port; raises OSError if there are none."""
@@ -83,8 +85,7 @@ class PinnedNetwork(NetworkBackend):
                 continue
             return _TimedStream(stream, self._deadline)
         raise FetchError(
-            f"cannot be downloaded: {host} does not respond on port {port}. Check the URL and the network. Downloads "
-            "do not use a proxy.",
+            f"cannot be downloaded: {host} does not respond on port {port}. Check the URL and the network. {DIRECT}",
             is_host_down=True,
         )
 
@@ -93,7 +94,8 @@ class PinnedNetwork(NetworkBackend):
             addresses = _in_time(lambda: self._resolve(host, port), self._deadline)
         except (OSError, UnicodeError) as error:
             raise FetchError(
-                f"cannot be downloaded: there is no host {host}. Check the URL and the network.", is_host_down=True
+                f"cannot be downloaded: there is no host {host}. Check the URL and the network. {DIRECT}",
+                is_host_down=True,
             ) from error
         if not addresses or not all(map(self._is_allowed, addresses)):
             raise FetchError(

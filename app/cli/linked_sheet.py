@@ -8,7 +8,7 @@ from app.cli.output import errors, warn
 from app.session import Session
 from manifests.pluralize import count_of
 from tasks.intake.google_sheets import is_google_sheet
-from tasks.intake.remote_pictures import Progress
+from tasks.intake.remote_pictures import Downloads, Progress
 from tasks.intake.sheet_link import fetch_sheet, is_link
 from tasks.intake.sheet_store import SheetStore
 
@@ -25,14 +25,14 @@ def local_sheet(session: Session, sheet: str) -> Path:
 @contextmanager
 def showing_downloads() -> Iterator[Progress]:
     """Show the number of downloaded pictures while a sheet is read: live on a terminal, otherwise at the end."""
-    total = 0
+    latest: list[Downloads] = []
     with errors.status("Reading the sheet") as status:
 
-        def on_download(done: int, of: int) -> None:
-            nonlocal total
-            total = of
-            status.update(f"Downloading pictures: {done:,} of {of:,}")
+        def on_download(downloads: Downloads) -> None:
+            latest[:] = [downloads]
+            done = downloads.succeeded + downloads.failed
+            status.update(f"Downloading pictures: {done:,} of {downloads.total:,}")
 
         yield on_download
-    if total:
-        warn(f"Downloaded {count_of(total, 'picture')}.")
+    for downloads in latest:
+        warn(f"Downloaded {downloads.succeeded:,} of {count_of(downloads.total, 'picture')}.")

@@ -28,8 +28,16 @@ LIMIT_S = 300.0
 RECENT_S = 3600.0
 """Copies that are older get a warning."""
 
-Progress = Callable[[int, int], None]
-"""Called with the number of finished downloads and the number of all downloads."""
+
+class Downloads(NamedTuple):
+    """Numbers of downloads: those that succeeded, those that failed, and all of them."""
+
+    succeeded: int
+    failed: int
+    total: int
+
+
+Progress = Callable[[Downloads], None]
 
 
 class _Entry(NamedTuple):
@@ -82,22 +90,33 @@ class RemotePictures:
         """Download the pictures that are not kept yet, several at a time; errors are raised later by ``path``."""
         if self._sources is None:
             return
-        missing = [url for url in dict.fromkeys(urls) if url not in self._failed and self.kept(url) is None]
+        missing = [url for url in dict.fromkeys(urls) if url not in self._failed and self._is_missing(url)]
         late = InvalidPictureError(
             f"was not downloaded, because the pictures of this sheet took longer than {self._limit_s:g} s. Try again: "
             "finished downloads are kept."
         )
         self._failed.update(dict.fromkeys(missing, late))
-        results = in_parallel(missing, self._keep, workers=WORKERS, limit_s=self._limit_s)
-        for number, (url, result) in enumerate(results, 1):
+        succeeded = failed = 0
+        for url, result in in_parallel(missing, self._keep, workers=WORKERS, limit_s=self._limit_s):
             if isinstance(result, InvalidPictureError):
                 self._failed[url] = result
+                failed += 1
             elif isinstance(result, Exception):
                 raise result
             else:
                 del self._failed[url]
+                succeeded += 1
             if self._on_progress:
-                self._on_progress(number, len(missing))
+                self._on_progress(Downloads(succeeded, failed, len(missing)))
+
+    def _is_missing(self, url: str) -> bool:
+        """Return whether a picture has to be downloaded; a URL that may not be used is recorded as failed."""
+        try:
+            self.check(url)
+        except InvalidPictureError as error:
+            self._failed[url] = error
+            return False
+        return self.kept(url) is None
 
     def path(self, url: str) -> Path:
         """Return the kept picture of a URL; it is downloaded if necessary.

@@ -57,7 +57,7 @@ class World:
         self.folder = folder
         self.store = FirstFrames(folder / "first-frames")
         self.clock = 1_800_000_000.0
-        self.progress: list[tuple[int, int]] = []
+        self.progress: list[tuple[int, int, int]] = []
         self.objects = S3Objects()
 
     def read(
@@ -76,7 +76,7 @@ class World:
             self.store,
             name,
             None if offline else RemoteSources(fetcher, self.objects, prefixes),
-            on_progress=lambda *done: self.progress.append(done),
+            on_progress=self.progress.append,
             limit_s=limit_s,
             now=lambda: self.clock,
         )
@@ -116,7 +116,7 @@ def test_a_url_in_many_rows_is_downloaded_once_for_plan_run_and_rerun(world):
     cells = [world.url("/cup"), f"{world.url('/cup')}|{world.url('/shoe')}", world.url("/cup")]
     first = world.read(*cells)
     assert world.server.asked == {"/cup": 1, "/shoe": 1}
-    assert world.progress == [(1, 2), (2, 2)]
+    assert world.progress == [(1, 0, 2), (2, 0, 2)]
     world.server.pages.clear()  # the URLs have expired
     assert world.read(*cells).campaign == first.campaign
     assert world.read(*cells, offline=True).campaign == first.campaign
@@ -275,7 +275,7 @@ def test_five_hundred_urls_are_read_in_one_sheet(world):
     for number in range(500):
         world.server.pages[f"/{number}"] = body(data)
     assert world.errors(*(world.url(f"/{number}") for number in range(500))) == []
-    assert world.progress[-1] == (500, 500)
+    assert world.progress[-1] == (500, 0, 500)
     assert sum(world.server.asked.values()) == 500
 
 
