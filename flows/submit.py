@@ -9,7 +9,13 @@ from adapters.web import GuardedFetcher
 from flows.registration import register
 from flows.settings import Settings
 from manifests.brief import Brief
-from tasks.intake.intake import Intake, check_default_card, raise_for_errors, validate_sheet
+from tasks.intake.intake import (
+    Intake,
+    check_default_card,
+    raise_for_errors,
+    raise_for_unavailable,
+    validate_sheet,
+)
 from tasks.intake.pictures import KeptPictures
 from tasks.intake.remote_pictures import Progress, RemotePictures
 from tasks.intake.remote_sources import RemoteSources
@@ -32,6 +38,7 @@ def submit(
     *,
     accept_good_rows: bool = False,
     sample_size: int | None = None,
+    wait_for_pictures: bool = False,
     on_download: Progress | None = None,
 ) -> Submission:
     """Read and check a sheet, register its campaign, and keep a copy of the sheet. The caller starts the campaign.
@@ -41,21 +48,25 @@ def submit(
     Args:
         accept_good_rows: leave rows with errors out instead of refusing the sheet.
         sample_size: register this many variants only, spread over the campaign.
+        wait_for_pictures: do not refuse a sheet because its pictures cannot be downloaded now; the caller tries again.
         on_download: called after each download of a picture.
 
     Raises:
         UnknownCardError: the default model card does not exist.
+        PicturesUnavailableError: pictures cannot be downloaded now, and ``wait_for_pictures`` is true.
         SheetError: the sheet is unreadable, or it has errors and ``accept_good_rows`` is false.
         PlanError, SettingsError, BucketError, CredentialError: see ``register``.
     """
-    intake = read_sheet(settings, resources, sheet, on_download)
+    intake = read_sheet(settings, resources, sheet, on_download=on_download)
+    if wait_for_pictures:
+        raise_for_unavailable(intake)
     raise_for_errors(intake, accept_good_rows)
     campaign_id = register(settings, resources, intake, sample_size)
     SheetStore(settings.home).keep(campaign_id, intake.table.path)
     return Submission(campaign_id, intake)
 
 
-def read_sheet(settings: Settings, resources: Resources, sheet: Path, on_download: Progress | None = None) -> Intake:
+def read_sheet(settings: Settings, resources: Resources, sheet: Path, *, on_download: Progress | None = None) -> Intake:
     """Read and check a sheet without registering anything; errors and warnings are in ``checked``.
 
     A missing picture is replaced by the copy that an earlier run of the sheet has kept. Pictures that the sheet names

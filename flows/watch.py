@@ -47,7 +47,7 @@ class DeploymentStarter:
 
     def submit(self, sheet: Path) -> str:
         """Check a sheet, register its campaign and return the campaign's id."""
-        return submit(self._settings, self._resources, sheet).campaign_id
+        return submit(self._settings, self._resources, sheet, wait_for_pictures=True).campaign_id
 
     def start(self, campaign_id: str) -> bool:
         """Start a flow run, unless one is in progress or the last one ended without a crash.

@@ -91,7 +91,9 @@ class GuardedFetcher:
             try:
                 answer = self._request(target, accept, max_bytes, deadline)
             except FetchError as error:
-                raise FetchError(f"redirects to {target.host}, which {error}", status=error.status) from error
+                raise FetchError(
+                    f"redirects to {target.host}, which {error}", status=error.status, is_transient=error.is_transient
+                ) from error
         if isinstance(answer, Fetched):
             return answer
         raise FetchError(f"redirects more than {MAX_REDIRECTS} times. Use the URL that the redirects lead to.")
@@ -116,7 +118,9 @@ class GuardedFetcher:
                 return _answer(response, target, max_bytes)
         except httpcore2.TimeoutException as error:
             deadline.left()
-            raise FetchError("was not downloaded, because the server does not respond. Try again later.") from error
+            raise FetchError(
+                "was not downloaded, because the server does not respond. Try again later.", is_transient=True
+            ) from error
         except (httpcore2.NetworkError, httpcore2.ProtocolError) as error:
             raise _broken(error, target.host) from error
         except ValueError as error:  # a host name that TLS cannot check
@@ -212,10 +216,10 @@ def _refusal(status: int) -> FetchError:
         404: "does not exist. Check the URL",
         410: "no longer exists. Check the URL",
     }.get(status, "")
+    is_busy = status >= 500 or status in (408, 425, 429)
     if not advice:
-        is_busy = status >= 500 or status in (408, 425, 429)
         advice = "is not available now. Try again later" if is_busy else "cannot be downloaded. Check the URL"
-    return FetchError(f"{advice} (status {status}).", status=status)
+    return FetchError(f"{advice} (status {status}).", status=status, is_transient=is_busy)
 
 
 def _broken(error: Exception, host: str) -> FetchError:
@@ -228,4 +232,4 @@ def _broken(error: Exception, host: str) -> FetchError:
         )
     if isinstance(cause, ssl.SSLError):
         return FetchError(f"cannot be downloaded: {host} does not use TLS correctly. Check the URL.", is_host_down=True)
-    return FetchError("was not downloaded completely, because the connection was broken. Try again.")
+    return FetchError("was not downloaded completely, because the connection was broken. Try again.", is_transient=True)

@@ -50,7 +50,9 @@ class Deadline:
         """
         left = self._ends - time.monotonic()
         if left <= 0:
-            raise FetchError(f"was not downloaded within {self.seconds:g} s. Try again, or use a faster server.")
+            raise FetchError(
+                f"was not downloaded within {self.seconds:g} s. Try again, or use a faster server.", is_transient=True
+            )
         return left if most is None else min(left, most)
 
 
@@ -87,6 +89,7 @@ class PinnedNetwork(NetworkBackend):
         raise FetchError(
             f"cannot be downloaded: {host} does not respond on port {port}. Check the URL and the network. {DIRECT}",
             is_host_down=True,
+            is_transient=True,
         )
 
     def _addresses(self, host: str, port: int) -> Sequence[str]:
@@ -96,6 +99,7 @@ class PinnedNetwork(NetworkBackend):
             raise FetchError(
                 f"cannot be downloaded: there is no host {host}. Check the URL and the network. {DIRECT}",
                 is_host_down=True,
+                is_transient=getattr(error, "errno", None) == socket.EAI_AGAIN,
             ) from error
         if not addresses or not all(map(self._is_allowed, addresses)):
             raise FetchError(

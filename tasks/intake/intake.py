@@ -11,7 +11,7 @@ from adapters.media.picture import Picture
 from adapters.sheets import read_table
 from manifests.brief import Brief
 from manifests.campaign import Campaign
-from manifests.errors import CardRuleError, RejectedSheetError, UnknownCardError
+from manifests.errors import CardRuleError, ReelmillError, RejectedSheetError, UnknownCardError
 from manifests.pluralize import count_of, counted, one_or_more
 from manifests.sheet import CellIssue, Checked, Table, campaign_of, check_table
 from models.card import ModelCard
@@ -23,12 +23,18 @@ SHOWN_PROBLEMS = 5
 
 @dataclass(frozen=True, slots=True)
 class Intake:
-    """A sheet with the result of its validation; ``pictures`` are those of its valid rows."""
+    """A sheet with the result of its validation.
+
+    Attributes:
+        pictures: the pictures of its valid rows.
+        unavailable: names of pictures that could not be downloaded now; each of them has a problem in ``checked``.
+    """
 
     table: Table
     checked: Checked
     campaign: Campaign
     pictures: tuple[Picture, ...] = ()
+    unavailable: frozenset[str] = frozenset()
 
 
 def validate_sheet(
@@ -54,7 +60,7 @@ def validate_sheet(
     pictures.download(table)
     checked = check_table(table, [card_check(cards, default_card), pictures.check(cards, default_card)])
     checked = replace(checked, briefs=tuple(map(pictures.hashed, checked.briefs)))
-    return Intake(table, checked, campaign_of(table, checked), pictures.used_in(checked.briefs))
+    return Intake(table, checked, campaign_of(table, checked), pictures.used_in(checked.briefs), pictures.unavailable)
 
 
 def check_default_card(name: str, cards: Mapping[str, ModelCard]) -> None:
@@ -82,6 +88,24 @@ class SheetProblemsError(RejectedSheetError):
     def __init__(self, message: str, intake: Intake) -> None:
         super().__init__(message)
         self.intake = intake
+
+
+class PicturesUnavailableError(ReelmillError):
+    """Pictures of the sheet cannot be downloaded now."""
+
+    transient = True
+
+
+def raise_for_unavailable(intake: Intake) -> None:
+    """Raise an error after which the sheet can be tried again, if only downloads of its pictures have failed.
+
+    Raises:
+        PicturesUnavailableError: the message contains the first problem.
+    """
+    problems = intake.checked.problems
+    if problems and all(problem.value in intake.unavailable for problem in problems):
+        more = f" The same applies to {count_of(len(problems) - 1, 'other cell')}." if len(problems) > 1 else ""
+        raise PicturesUnavailableError(f"{problems[0].sentence}{more}")
 
 
 def raise_for_errors(intake: Intake, accept_good_rows: bool) -> None:

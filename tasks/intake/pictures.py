@@ -16,7 +16,7 @@ from manifests.sheet.cells import clean
 from manifests.sheet.layout import Layout
 from models.card import ModelCard
 from tasks.intake.remote_pictures import RemotePictures
-from tasks.intake.remote_sources import is_remote
+from tasks.intake.remote_sources import UnavailablePictureError, is_remote
 from tasks.runtime.first_frames import FirstFrames
 
 COLUMN = "first_frame"
@@ -79,6 +79,11 @@ class Pictures:
                     yield from _doubts(name, picture, brief, [card for card in used if card.needs_first_frame])
 
         return check
+
+    @property
+    def unavailable(self) -> frozenset[str]:
+        """The names of remote pictures that may be available later."""
+        return frozenset(name for name, found in self._read.items() if isinstance(found, UnavailablePictureError))
 
     def hashed(self, brief: Brief) -> Brief:
         """Return a valid brief with the hashes of its pictures."""

@@ -18,7 +18,7 @@ from adapters.files.durable import write_durably
 from adapters.media.picture import InvalidPictureError
 from manifests.errors import GenerationError
 from tasks.intake.parallel import in_parallel
-from tasks.intake.remote_sources import RemoteSources
+from tasks.intake.remote_sources import RemoteSources, UnavailablePictureError
 from tasks.runtime.first_frames import FirstFrames
 from tasks.runtime.staging import disk_full_errors
 
@@ -91,7 +91,7 @@ class RemotePictures:
         if self._sources is None:
             return
         missing = [url for url in dict.fromkeys(urls) if url not in self._failed and self._is_missing(url)]
-        late = InvalidPictureError(
+        late = UnavailablePictureError(
             f"was not downloaded, because the pictures of this sheet took longer than {self._limit_s:g} s. Try again: "
             "finished downloads are kept."
         )

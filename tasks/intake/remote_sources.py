@@ -39,6 +39,10 @@ _SHARING = {
 """Services whose links for people lead to a web page around the picture."""
 
 
+class UnavailablePictureError(InvalidPictureError):
+    """The picture cannot be downloaded now; a later attempt may succeed."""
+
+
 def is_remote(name: str) -> bool:
     """Return whether the text of a cell is a URL, not the name of a file."""
     return "://" in name or name.lower().startswith(("data:", "file:", "www.", "https:", "http:", "s3:"))
@@ -57,7 +61,7 @@ class RemoteSources:
         self._fetcher = fetcher
         self._objects = objects
         self._prefixes = prefixes
-        self._down: dict[str, str] = {}
+        self._down: dict[str, InvalidPictureError] = {}
 
     def check(self, url: str) -> None:
         """Check, without a request, that a URL may be read.
@@ -81,18 +85,19 @@ class RemoteSources:
         self.check(url)
         host = url.partition("://")[2].partition("/")[0].lower()
         if host in self._down:
-            raise InvalidPictureError(self._down[host])
+            raise self._down[host]
         try:
             return self._object(url) if url.lower().startswith("s3://") else self._download(url)
         except FetchError as error:
+            failure = (UnavailablePictureError if error.is_transient else InvalidPictureError)(str(error))
             if error.is_host_down:
-                self._down[host] = str(error)
-            raise InvalidPictureError(str(error)) from error
+                self._down[host] = failure
+            raise failure from error
+        except BucketUnreachableError as error:
+            self._down[host] = UnavailablePictureError(f"cannot be read. {error}")
+            raise self._down[host] from error
         except BucketError as error:
-            message = f"cannot be read. {error}"
-            if isinstance(error, BucketUnreachableError):
-                self._down[host] = message
-            raise InvalidPictureError(message) from error
+            raise InvalidPictureError(f"cannot be read. {error}") from error
 
     def _download(self, url: str) -> bytes:
         return picture_in(self._fetcher.get(url, accept=ACCEPT, max_bytes=MAX_PICTURE_BYTES))

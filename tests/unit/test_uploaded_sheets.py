@@ -57,5 +57,5 @@ def test_an_uploaded_or_watched_sheet_reads_only_allowed_buckets(
 
 @pytest.mark.parametrize("location", ["ads", "https://bucket/ads", "s3://", "s3:///ads"])
 def test_an_invalid_location_of_pictures_is_reported(location: str):
-    with pytest.raises(SettingsError, match="picture_prefixes.*is not s3://name/prefix"):
+    with pytest.raises(SettingsError, match=r"picture_prefixes.*is not s3://name/prefix"):
         load_settings(picture_prefixes=(location,))

@@ -63,7 +63,7 @@ def plan(
     session = Session.open(model=model, max_variants=max_variants)
     path = local_sheet(session, sheet)
     with showing_downloads() as on_download:
-        intake = read_sheet(session.settings, session.resources, path, on_download)
+        intake = read_sheet(session.settings, session.resources, path, on_download=on_download)
     raise_for_errors(intake, accept_good_rows)
     if not as_json:
         _show_findings(intake, path)

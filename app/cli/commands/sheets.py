@@ -45,7 +45,7 @@ def validate(
     session = Session.open(model=model)
     path = local_sheet(session, sheet)
     with showing_downloads() as on_download:
-        intake = read_sheet(session.settings, session.resources, path, on_download)
+        intake = read_sheet(session.settings, session.resources, path, on_download=on_download)
     checked = intake.checked
     if annotated:
         annotate(intake.table, checked.problems, checked.warnings, annotated)
