@@ -118,7 +118,7 @@ def test_validate_uses_the_copies_kept_by_a_run_as_the_next_run_does(tiny, sheet
 
 @pytest.fixture
 def web(tmp_path, monkeypatch):
-    """A server of pictures that the program takes for a public one."""
+    """A server of pictures to which the program may connect."""
     with tls_server(tmp_path) as server:
         fetcher = partial(
             GuardedFetcher, resolver=lambda *_: ["127.0.0.1"], is_allowed=lambda _: True, context=server.context

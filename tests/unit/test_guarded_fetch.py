@@ -425,6 +425,7 @@ def test_another_status_is_reported(server, status, words):
         get(server, "/x")
     assert str(error.value).startswith(words)
     assert error.value.status == status
+    assert error.value.is_transient is (status in (429, 503))
 
 
 def test_an_unreachable_host_is_reported_as_such(server):
@@ -439,6 +440,55 @@ def test_an_unreachable_host_is_reported_as_such(server):
     with pytest.raises(FetchError, match=f"does not respond on port {port}") as error:
         fetcher(server).get(f"https://pictures.test:{port}/", accept="*/*", max_bytes=10)
     assert error.value.is_host_down
+
+
+@pytest.mark.parametrize(("code", "is_transient"), [(socket.EAI_AGAIN, True), (socket.EAI_NONAME, False)])
+def test_a_name_server_that_does_not_respond_is_a_transient_error(server, code, is_transient):
+    def failing(*_):
+        raise socket.gaierror(code, "failed")
+
+    with pytest.raises(FetchError, match=r"there is no host") as error:
+        get(server, "/x", resolver=failing)
+    assert error.value.is_transient is is_transient
+
+
+URL_PARTS = st.sampled_from(
+    [
+        "https://",
+        "http://",
+        "//",
+        "@",
+        ":",
+        "443",
+        "[",
+        "]",
+        "::1",
+        "%",
+        "%00",
+        "\\",
+        "#",
+        "?",
+        "/",
+        "..",
+        "a.test",
+        "xn--",
+    ]
+)
+
+
+@given(st.lists(URL_PARTS | st.text(max_size=5), max_size=8).map("".join))
+def test_any_text_is_downloaded_or_refused_with_a_sentence(text):
+    """No text reaches another host than the one that was resolved and checked."""
+    asked = []
+
+    def resolver(host, port):
+        asked.append((host, port))
+        raise socket.gaierror(socket.EAI_NONAME, "unknown")
+
+    with pytest.raises(FetchError) as error:
+        GuardedFetcher(resolver=resolver).get(f"https://{text}", accept="*/*", max_bytes=10)
+    assert str(error.value).endswith(".")
+    assert len(asked) <= 1
 
 
 def test_an_unusable_address_is_followed_by_the_next_one(server):

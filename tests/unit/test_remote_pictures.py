@@ -7,10 +7,13 @@ import zlib
 
 import pytest
 import s3_server
+from hypothesis import given
+from hypothesis import strategies as st
 from PIL import Image
 from tls_server import body, tls_server
 
 from adapters.inbox.s3_objects import S3Objects, split_s3_url
+from adapters.media.picture import InvalidPictureError
 from adapters.web import GuardedFetcher
 from manifests.errors import DiskFullError
 from models.registry import load_cards
@@ -320,6 +323,23 @@ def test_a_token_in_a_url_is_not_stored(world):
     entries = list((world.store.root / "urls").glob("*.json"))
     assert len(entries) == 1
     assert b"secret" not in entries[0].read_bytes()
+
+
+PARTS = st.sampled_from(
+    ["https://", "s3://", "http:", "data:", "www.", "a.test", "bucket", "/", "|", "#", "[", "::1", "%"]
+)
+
+
+@given(st.lists(PARTS | st.text(max_size=5), max_size=8).map("".join))
+def test_any_text_of_a_cell_is_refused_with_a_sentence(text):
+    def resolver(host, port):
+        raise OSError("unknown")
+
+    sources = RemoteSources(GuardedFetcher(resolver=resolver), S3Objects(), ())
+    if is_remote(text):
+        with pytest.raises(InvalidPictureError) as error:
+            sources.read(text)
+        assert str(error.value).endswith(".")
 
 
 @pytest.fixture

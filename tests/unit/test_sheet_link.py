@@ -106,6 +106,18 @@ def test_a_link_is_told_from_a_path(reference, expected):
     assert is_link(reference) is expected
 
 
+@given(st.text(max_size=40))
+def test_any_link_is_refused_with_a_sentence(text):
+    def resolver(host, port):
+        raise OSError("unknown")
+
+    for link in (f"https://{text}", f"https://docs.google.com/spreadsheets/d/{text}"):
+        if is_link(link):
+            with pytest.raises(SheetLinkError) as error:
+                download_sheet(link, GuardedFetcher(resolver=resolver))
+            assert str(error.value).endswith(".")
+
+
 @pytest.fixture(scope="module")
 def served(tmp_path_factory):
     with tls_server(tmp_path_factory.mktemp("tls")) as server:
