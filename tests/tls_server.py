@@ -15,7 +15,15 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
 
-HOSTS = ("pictures.test", "other.test", "docs.google.com", "sheets.googleusercontent.com", "accounts.google.com")
+HOSTS = (
+    "pictures.test",
+    "other.test",
+    "docs.google.com",
+    "sheets.googleusercontent.com",
+    "accounts.google.com",
+    "drive.google.com",
+    "www.dropbox.com",
+)
 TIMEOUT_S = 20
 
 Respond = Callable[[BaseHTTPRequestHandler], None]

@@ -92,7 +92,9 @@ class GuardedFetcher:
                 answer = self._request(target, accept, max_bytes, deadline)
             except FetchError as error:
                 raise FetchError(
-                    f"redirects to {target.host}, which {error}", status=error.status, is_transient=error.is_transient
+                    f"redirects to {_host_of(target)}, which {error}",
+                    status=error.status,
+                    is_transient=error.is_transient,
                 ) from error
         if isinstance(answer, Fetched):
             return answer
@@ -122,7 +124,7 @@ class GuardedFetcher:
                 "was not downloaded, because the server does not respond. Try again later.", is_transient=True
             ) from error
         except (httpcore2.NetworkError, httpcore2.ProtocolError) as error:
-            raise _broken(error, target.host) from error
+            raise _broken(error, _host_of(target)) from error
         except ValueError as error:  # a host name that TLS cannot check
             raise FetchError("is not a valid URL. Copy it again from the browser.") from error
 
@@ -146,11 +148,16 @@ def checked_url(text: str) -> httpx2.URL:
         raise FetchError("is not encrypted. Use a URL that starts with https://.")
     if url.scheme != "https":
         raise FetchError("is not an https:// URL. Use a URL that starts with https://.")
-    if not url.host or len(text) > MAX_URL:
+    if not url.raw_host or len(text) > MAX_URL:
         raise FetchError("is not a valid URL. Copy it again from the browser.")
     if url.userinfo:
         raise FetchError("contains a user name or a password. Use a URL that works without signing in.")
     return url.copy_with(fragment=None)
+
+
+def _host_of(url: httpx2.URL) -> str:
+    """Return the host as it is resolved; ``url.host`` fails for some names that start with xn--."""
+    return url.raw_host.decode("ascii", "replace")
 
 
 def _redirected(source: httpx2.URL, location: str) -> httpx2.URL:
@@ -161,7 +168,7 @@ def _redirected(source: httpx2.URL, location: str) -> httpx2.URL:
     try:
         return checked_url(str(target))
     except FetchError as error:
-        raise FetchError(f"redirects to {target.scheme}://{target.host}, which {error}") from error
+        raise FetchError(f"redirects to {target.scheme}://{_host_of(target)}, which {error}") from error
 
 
 def _answer(response: httpcore2.Response, target: httpx2.URL, max_bytes: int) -> Fetched | str:

@@ -33,8 +33,9 @@ _OTHER_KINDS = {
 }
 _BOXED_KINDS = {b"avif": "an AVIF", b"avis": "an AVIF", b"heic": "a HEIC", b"heix": "a HEIC", b"mif1": "a HEIC"}
 _SHARING = {
-    "drive.google.com": "For Google Drive, use https://drive.google.com/uc?export=download&id= and the id of the file.",
-    "www.dropbox.com": "For Dropbox, replace dl=0 at the end of the link by dl=1.",
+    "drive.google.com": "Share the file with anyone with the link, and use "
+    "https://drive.google.com/uc?export=download&id=ID with the ID that the link contains after /d/.",
+    "www.dropbox.com": "Replace dl=0 at the end of the link by dl=1.",
 }
 """Services whose links for people lead to a web page around the picture."""
 
@@ -100,7 +101,7 @@ class RemoteSources:
             raise InvalidPictureError(f"cannot be read. {error}") from error
 
     def _download(self, url: str) -> bytes:
-        return picture_in(self._fetcher.get(url, accept=ACCEPT, max_bytes=MAX_PICTURE_BYTES))
+        return picture_in(self._fetcher.get(url, accept=ACCEPT, max_bytes=MAX_PICTURE_BYTES), url)
 
     def _object(self, url: str) -> bytes:
         bucket, key = split_s3_url(url)
@@ -124,7 +125,7 @@ class RemoteSources:
             )
 
 
-def picture_in(fetched: Fetched) -> bytes:
+def picture_in(fetched: Fetched, url: str) -> bytes:
     """Return the content of a download that can be a picture, by its declared type and its first bytes.
 
     Raises:
@@ -132,7 +133,7 @@ def picture_in(fetched: Fetched) -> bytes:
     """
     media_type, start = fetched.media_type, fetched.content[:512].lstrip(b"\xef\xbb\xbf \t\r\n").lower()
     if media_type in ("text/html", "application/xhtml+xml") or start.startswith((b"<!doctype html", b"<html")):
-        advice = _SHARING.get(urlsplit(fetched.url).netloc, "Open the picture alone in the browser, and use that URL.")
+        advice = _SHARING.get(urlsplit(url).hostname or "", "Open the picture alone in the browser, and use that URL.")
         raise InvalidPictureError(f"is a web page, not a picture. {advice}")
     if not media_type.startswith("image/") and media_type not in UNSPECIFIC:
         raise InvalidPictureError(f"is a file of the type {media_type[:40]}, not a picture. Use a PNG, JPEG or WebP.")

@@ -8,7 +8,7 @@ import threading
 import time
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 from tls_server import body, redirect, tls_server
 
@@ -243,6 +243,8 @@ def test_a_redirect_is_followed_to_another_host(server):
         ("file:///etc/passwd", "redirects to file://, which is not an https:// URL."),
         ("https://user:secret@other.test/", "redirects to https://other.test, which contains a user name"),
         ("https://[::1", "redirects to an invalid URL."),
+        ("http://..xn--", "redirects to http://..xn--, which is not encrypted."),
+        ("https://443xn--/", "redirects to 443xn--, which"),
     ],
 )
 def test_a_redirect_to_a_forbidden_url_is_refused(server, location, words):
@@ -477,6 +479,8 @@ URL_PARTS = st.sampled_from(
 
 
 @given(st.lists(URL_PARTS | st.text(max_size=5), max_size=8).map("".join))
+@example("..xn--")
+@example("443xn--")
 def test_any_text_is_downloaded_or_refused_with_a_sentence(text):
     """No text reaches another host than the one that was resolved and checked."""
     asked = []

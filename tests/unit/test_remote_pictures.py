@@ -203,6 +203,26 @@ def test_a_file_that_is_no_usable_picture_is_reported_and_not_kept(world, media_
     assert world.errors(world.url("/x")) == []
 
 
+@pytest.mark.parametrize(
+    ("host", "shared", "advice", "direct"),
+    [
+        ("www.dropbox.com", "/s/x/a.png?dl=0", "Replace dl=0 at the end of the link by dl=1.", "/s/x/a.png?dl=1"),
+        (
+            "drive.google.com",
+            "/file/d/abc/view",
+            "and use https://drive.google.com/uc?export=download&id=ID with the ID that the link contains after /d/.",
+            "/uc?export=download&id=abc",
+        ),
+    ],
+)
+def test_a_link_for_people_to_a_shared_file_says_what_the_direct_link_is(world, host, shared, advice, direct):
+    world.server.pages[shared] = body(HTML, "text/html")
+    world.server.pages[direct] = body(encoded(), "application/octet-stream")
+    [sentence] = world.errors(world.server.url(shared, host))
+    assert sentence.endswith(advice)
+    assert world.errors(world.server.url(direct, host)) == []
+
+
 def test_a_picture_with_a_broken_credential_is_downloaded_again_after_it_was_fixed(world):
     data = encoded()
     store = b"caBX" + b"not a store!"
