@@ -102,12 +102,19 @@ class Pictures:
     def _look(self, name: str) -> Picture | InvalidPictureError:
         if name not in self._read:
             try:
-                self._read[name] = _sound(read_picture(self._find(name)))
+                self._read[name] = self._sound_picture(name, self._find(name))
             except InvalidPictureError as error:
                 self._read[name] = error
-                if self._remote and is_remote(name):
-                    self._remote.forget(name)
         return self._read[name]
+
+    def _sound_picture(self, name: str, path: Path) -> Picture:
+        """Read a picture. A download that cannot be used is forgotten, because its owner may replace it."""
+        try:
+            return _sound(read_picture(path))
+        except InvalidPictureError:
+            if self._remote and is_remote(name):
+                self._remote.forget(name)
+            raise
 
     def _note(self, name: str, picture: Picture) -> str:
         """Return a warning if an older copy of a picture is used."""

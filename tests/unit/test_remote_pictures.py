@@ -410,6 +410,7 @@ def test_an_uploaded_sheet_may_read_only_the_configured_locations(world, bucket)
     assert world.errors(secret) == []  # a sheet on this machine, and now the picture is kept
     [sentence] = world.errors(secret, prefixes=(location,))
     assert "may not read" in sentence
+    assert len(list((world.store.root / "urls").glob("*.json"))) == 2  # a refusal does not delete kept pictures
     kept = KeptPictures(world.store, lambda: world.read(secret).checked.briefs)
     [sentence] = world.errors(secret, prefixes=(location,), kept=kept)
     assert "may not read" in sentence
