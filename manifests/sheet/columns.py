@@ -152,8 +152,8 @@ COLUMNS = (
             "pictures",
         ),
         "The picture that the clip starts from, for models that generate clips from a picture.",
-        "A PNG, JPEG or WebP file. Enter its path relative to the folder of the sheet, its full path, or an https:// or "
-        "s3:// URL.",
+        "A PNG, JPEG or WebP file. Enter its path relative to the folder of the sheet, its full path, or an https:// "
+        "or s3:// URL.",
         "pictures/bottle.png",
         "none; required by these models",
         True,
