@@ -1,6 +1,8 @@
 """Register a campaign, and check everything that its run needs, before any work starts."""
 
 import shutil
+from collections.abc import Mapping
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -8,9 +10,10 @@ from flows.runtime.fan_out import check_fan_out
 from flows.runtime.resources import resources_of
 from flows.settings import Settings, load_settings
 from manifests.errors import BucketRefusedError, DiskFullError, IncompleteWeightsError
+from manifests.sheet.reading import ReadingOptions
 from manifests.states import SENT, UNFINISHED
 from models.registry import weights_problem
-from tasks.intake.intake import Intake
+from tasks.intake.intake import DETECT, Intake
 from tasks.intake.pictures import keep_pictures
 from tasks.plan.expand import check_cap, expand, sample
 from tasks.plan.licence import refuse_unattested_use
@@ -29,9 +32,17 @@ KEPT = (
     "max_rank_share",
 )
 """Settings that are stored with a campaign, so that a resumed run uses the same ones."""
+READING = "reading"
+"""Key under which the options for reading the sheet are stored with a campaign."""
 
 
-def register(settings: Settings, resources: Resources, intake: Intake, sample_size: int | None = None) -> str:
+def register(
+    settings: Settings,
+    resources: Resources,
+    intake: Intake,
+    sample_size: int | None = None,
+    reading: ReadingOptions = DETECT,
+) -> str:
     """Store the first frames, register the campaign with all its variants, and return its id.
 
     Raises:
@@ -48,12 +59,18 @@ def register(settings: Settings, resources: Resources, intake: Intake, sample_si
     check_same_bucket(settings, resources, campaign.campaign_id)
     planned = expand(intake.checked.briefs, cards_of(resources), settings.model, settings.profile)
     keep_pictures(first_frames_of(resources), intake.pictures)
-    catalogue.campaigns.add(campaign, {name: getattr(settings, name) for name in KEPT})
+    kept = {name: getattr(settings, name) for name in KEPT} | {READING: asdict(reading)}
+    catalogue.campaigns.add(campaign, kept)
     catalogue.campaigns.add_variants(
         campaign.campaign_id, planned if sample_size is None else sample(planned, sample_size)
     )
     release_dead_leases(catalogue)
     return campaign.campaign_id
+
+
+def reading_of(settings: Mapping[str, Any]) -> ReadingOptions:
+    """Return the options with which a campaign's sheet was read, from the settings stored with the campaign."""
+    return ReadingOptions(**settings.get(READING, {}))
 
 
 def settings_of(campaign_id: str, **overrides: Any) -> Settings:

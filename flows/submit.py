@@ -7,7 +7,8 @@ from typing import NamedTuple
 from flows.registration import register
 from flows.settings import Settings
 from manifests.brief import Brief
-from tasks.intake.intake import Intake, check_default_card, raise_for_errors, validate_sheet
+from manifests.sheet.reading import ReadingOptions
+from tasks.intake.intake import DETECT, Intake, check_default_card, raise_for_errors, validate_sheet
 from tasks.intake.pictures import KeptPictures
 from tasks.intake.sheet_store import SheetStore
 from tasks.runtime.resources import Resources, cards_of, catalogue_of, first_frames_of
@@ -27,6 +28,7 @@ def submit(
     *,
     accept_good_rows: bool = False,
     sample_size: int | None = None,
+    reading: ReadingOptions = DETECT,
 ) -> Submission:
     """Read and check a sheet, register its campaign, and keep a copy of the sheet. The caller starts the campaign.
 
@@ -35,20 +37,21 @@ def submit(
     Args:
         accept_good_rows: leave rows with errors out instead of refusing the sheet.
         sample_size: register this many variants only, spread over the campaign.
+        reading: tab, encoding and hidden rows to read.
 
     Raises:
         UnknownCardError: the default model card does not exist.
         SheetError: the sheet is unreadable, or it has errors and ``accept_good_rows`` is false.
         PlanError, SettingsError, BucketError, CredentialError: see ``register``.
     """
-    intake = read_sheet(settings, resources, sheet)
+    intake = read_sheet(settings, resources, sheet, reading)
     raise_for_errors(intake, accept_good_rows)
-    campaign_id = register(settings, resources, intake, sample_size)
+    campaign_id = register(settings, resources, intake, sample_size, reading)
     SheetStore(settings.home).keep(campaign_id, intake.table.path)
     return Submission(campaign_id, intake)
 
 
-def read_sheet(settings: Settings, resources: Resources, sheet: Path) -> Intake:
+def read_sheet(settings: Settings, resources: Resources, sheet: Path, reading: ReadingOptions = DETECT) -> Intake:
     """Read and check a sheet without registering anything; errors and warnings are in ``checked``.
 
     A missing picture is replaced by the copy that an earlier run of the sheet has kept.
@@ -61,7 +64,7 @@ def read_sheet(settings: Settings, resources: Resources, sheet: Path) -> Intake:
     check_default_card(settings.model, cards)
     confined = SheetStore(settings.home).is_upload(sheet)
     kept = KeptPictures(first_frames_of(resources), lambda: _earlier_briefs(resources, sheet.stem))
-    return validate_sheet(sheet, cards, settings.model, kept, confined=confined)
+    return validate_sheet(sheet, cards, settings.model, kept, confined=confined, reading=reading)
 
 
 def _earlier_briefs(resources: Resources, name: str) -> Iterator[Brief]:

@@ -14,10 +14,12 @@ from manifests.campaign import Campaign
 from manifests.errors import CardRuleError, RejectedSheetError, UnknownCardError
 from manifests.pluralize import count_of, counted, one_or_more
 from manifests.sheet import CellIssue, Checked, Table, campaign_of, check_table
+from manifests.sheet.reading import ReadingOptions
 from models.card import ModelCard
 from tasks.intake.pictures import KeptPictures, Pictures
 
 SHOWN_PROBLEMS = 5
+DETECT = ReadingOptions()
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,17 +39,19 @@ def validate_sheet(
     kept: KeptPictures | None = None,
     *,
     confined: bool = False,
+    reading: ReadingOptions = DETECT,
 ) -> Intake:
     """Read and validate a sheet with its pictures; errors and warnings are in ``checked``.
 
     Args:
         kept: copies that replace pictures that no longer exist.
         confined: see Pictures.
+        reading: tab, encoding and hidden rows to read.
 
     Raises:
         UnreadableSheetError: the file is not a sheet.
     """
-    table = read_table(path)
+    table = read_table(path, reading)
     pictures = Pictures(path.parent, kept, confined=confined)
     checked = check_table(table, [card_check(cards, default_card), pictures.check(cards, default_card)])
     checked = replace(checked, briefs=tuple(map(pictures.hashed, checked.briefs)))

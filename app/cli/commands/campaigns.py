@@ -19,14 +19,17 @@ from app.cli.options import (
     BucketOption,
     BudgetHours,
     CampaignName,
+    Encoding,
     Endpoint,
     GoodRows,
+    IncludeHidden,
     MaxVariants,
     Model,
     Out,
     Priority,
     Sample,
     Sheet,
+    Tab,
     Until,
 )
 from app.cli.output import say, say_json, seconds_text, states_text, warn
@@ -37,6 +40,7 @@ from app.session import Session
 from flows.submit import read_sheet, submit
 from manifests.errors import ReelmillError
 from manifests.pluralize import count_of, counted
+from manifests.sheet.reading import ReadingOptions
 from manifests.states import GOOD, UNFINISHED, State
 from models.registry import get_card, weights_problem
 from tasks.intake.intake import Intake, raise_for_errors
@@ -56,11 +60,15 @@ def plan(
     max_variants: MaxVariants = None,
     sample_size: Sample = None,
     accept_good_rows: GoodRows = False,
+    tab: Tab = None,
+    include_hidden: IncludeHidden = False,
+    encoding: Encoding = None,
     as_json: AsJson = False,
 ) -> None:
     """Show what a run would generate, skip and cost, without running it."""
     session = Session.open(model=model, max_variants=max_variants)
-    intake = read_sheet(session.settings, session.resources, sheet)
+    reading = ReadingOptions(tab or "", include_hidden, encoding or "")
+    intake = read_sheet(session.settings, session.resources, sheet, reading)
     raise_for_errors(intake, accept_good_rows)
     if not as_json:
         _show_findings(intake, sheet)
@@ -79,7 +87,7 @@ def plan(
         say_json({"campaign_id": intake.campaign.campaign_id, **_plan_json(preview), "waiting": waiting})
     else:
         fits = preview.asked <= session.settings.max_variants  # otherwise, check_cap below reports the error
-        command = _run_command(sheet, model, max_variants, sample_size, accept_good_rows)
+        command = _run_command(sheet, model, max_variants, sample_size, accept_good_rows, reading)
         _show_plan(session, intake, preview, command if fits else "")
     check_cap(intake.checked.briefs, session.settings.max_variants, sample_size)
 
@@ -92,6 +100,9 @@ def run(
     max_variants: MaxVariants = None,
     sample_size: Sample = None,
     accept_good_rows: GoodRows = False,
+    tab: Tab = None,
+    include_hidden: IncludeHidden = False,
+    encoding: Encoding = None,
     review: Annotated[
         str | None,
         typer.Option("--review", metavar="MODE", help="auto publishes clips that pass; required waits for approval."),
@@ -116,7 +127,12 @@ def run(
     session = Session.open(**overrides)
     bounds = bounds_of(until, budget_hours, session.settings.timezone)
     campaign_id, intake = submit(
-        session.settings, session.resources, sheet, accept_good_rows=accept_good_rows, sample_size=sample_size
+        session.settings,
+        session.resources,
+        sheet,
+        accept_good_rows=accept_good_rows,
+        sample_size=sample_size,
+        reading=ReadingOptions(tab or "", include_hidden, encoding or ""),
     )
     if not as_json:
         _show_findings(intake, sheet)
@@ -255,12 +271,23 @@ def _warn_of_licences(session: Session, campaign_id: str) -> None:
 
 
 def _run_command(
-    sheet: Path, model: str | None, max_variants: int | None, sample_size: int | None, accept_good_rows: bool
+    sheet: Path,
+    model: str | None,
+    max_variants: int | None,
+    sample_size: int | None,
+    accept_good_rows: bool,
+    reading: ReadingOptions,
 ) -> str:
     """Return the command that starts what ``reelmill plan`` has shown."""
-    given = {"--model": model, "--max-variants": max_variants, "--sample": sample_size}
+    given = {
+        "--model": model,
+        "--max-variants": max_variants,
+        "--sample": sample_size,
+        "--tab": reading.tab or None,
+        "--encoding": reading.encoding or None,
+    }
     options = [f"{name} {shlex.quote(str(value))}" for name, value in given.items() if value is not None]
-    options += ["--accept-good-rows"] * accept_good_rows
+    options += ["--accept-good-rows"] * accept_good_rows + ["--include-hidden"] * reading.include_hidden
     return " ".join(["reelmill run", shlex.quote(str(sheet)), *options])
 
 

@@ -7,13 +7,14 @@ import typer
 
 from adapters.sheets import annotate, write_template
 from app.cli.findings import show_errors, show_warnings
-from app.cli.options import AsJson, Model, Sheet
+from app.cli.options import AsJson, Encoding, IncludeHidden, Model, Sheet, Tab
 from app.cli.output import say, say_json
 from app.session import Session
 from flows.submit import read_sheet
 from manifests.errors import SheetError
 from manifests.pluralize import count_of
 from manifests.sheet import CellProblem
+from manifests.sheet.reading import ReadingOptions
 from tasks.plan.expand import check_cap
 
 
@@ -37,12 +38,16 @@ def validate(
     accept_good_rows: Annotated[
         bool, typer.Option("--accept-good-rows", help="Succeed if at least one row is valid.")
     ] = False,
+    tab: Tab = None,
+    include_hidden: IncludeHidden = False,
+    encoding: Encoding = None,
     model: Model = None,
     as_json: AsJson = False,
 ) -> None:
     """Check a sheet and report all its errors."""
     session = Session.open(model=model)
-    intake = read_sheet(session.settings, session.resources, sheet)
+    reading = ReadingOptions(tab or "", include_hidden, encoding or "")
+    intake = read_sheet(session.settings, session.resources, sheet, reading)
     checked = intake.checked
     if annotated:
         annotate(intake.table, checked.problems, checked.warnings, annotated)
