@@ -10,8 +10,9 @@ from manifests.brief import Brief
 from manifests.sheet.reading import ReadingOptions
 from tasks.intake.intake import DETECT, Intake, check_default_card, raise_for_errors, validate_sheet
 from tasks.intake.pictures import KeptPictures
+from tasks.intake.prompt_length import PromptLengths
 from tasks.intake.sheet_store import SheetStore
-from tasks.runtime.resources import Resources, cards_of, catalogue_of, first_frames_of
+from tasks.runtime.resources import Resources, cards_of, catalogue_of, first_frames_of, scorers_of
 
 
 class Submission(NamedTuple):
@@ -64,7 +65,8 @@ def read_sheet(settings: Settings, resources: Resources, sheet: Path, reading: R
     check_default_card(settings.model, cards)
     confined = SheetStore(settings.home).is_upload(sheet)
     kept = KeptPictures(first_frames_of(resources), lambda: _earlier_briefs(resources, sheet.stem))
-    return validate_sheet(sheet, cards, settings.model, kept, confined=confined, reading=reading)
+    lengths = PromptLengths(cards, scorers_of(resources), settings.model, resources.weights_root)
+    return validate_sheet(sheet, cards, settings.model, kept, confined=confined, reading=reading, lengths=lengths)
 
 
 def _earlier_briefs(resources: Resources, name: str) -> Iterator[Brief]:

@@ -17,6 +17,7 @@ from manifests.sheet import CellIssue, Checked, Table, campaign_of, check_table
 from manifests.sheet.reading import ReadingOptions
 from models.card import ModelCard
 from tasks.intake.pictures import KeptPictures, Pictures
+from tasks.intake.prompt_length import LongestPrompt, PromptLengths
 
 SHOWN_PROBLEMS = 5
 DETECT = ReadingOptions()
@@ -24,12 +25,18 @@ DETECT = ReadingOptions()
 
 @dataclass(frozen=True, slots=True)
 class Intake:
-    """A sheet with the result of its validation; ``pictures`` are those of its valid rows."""
+    """A sheet with the result of its validation.
+
+    Attributes:
+        pictures: first frames of the valid rows.
+        longest: the prompt nearest to its model's token limit; None if no limit is known.
+    """
 
     table: Table
     checked: Checked
     campaign: Campaign
     pictures: tuple[Picture, ...] = ()
+    longest: LongestPrompt | None = None
 
 
 def validate_sheet(
@@ -40,12 +47,14 @@ def validate_sheet(
     *,
     confined: bool = False,
     reading: ReadingOptions = DETECT,
+    lengths: PromptLengths | None = None,
 ) -> Intake:
     """Read and validate a sheet with its pictures; errors and warnings are in ``checked``.
 
     Args:
         kept: copies that replace pictures that no longer exist.
         confined: see Pictures.
+        lengths: checks the lengths of prompts; None leaves them unchecked.
         reading: tab, encoding and hidden rows to read.
 
     Raises:
@@ -53,9 +62,11 @@ def validate_sheet(
     """
     table = read_table(path, reading)
     pictures = Pictures(path.parent, kept, confined=confined)
-    checked = check_table(table, [card_check(cards, default_card), pictures.check(cards, default_card)])
+    checks = [card_check(cards, default_card), pictures.check(cards, default_card)]
+    checked = check_table(table, [*checks, lengths.check] if lengths else checks)
     checked = replace(checked, briefs=tuple(map(pictures.hashed, checked.briefs)))
-    return Intake(table, checked, campaign_of(table, checked), pictures.used_in(checked.briefs))
+    longest = lengths.longest if lengths else None
+    return Intake(table, checked, campaign_of(table, checked), pictures.used_in(checked.briefs), longest)
 
 
 def check_default_card(name: str, cards: Mapping[str, ModelCard]) -> None:

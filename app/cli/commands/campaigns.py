@@ -44,6 +44,7 @@ from manifests.sheet.reading import ReadingOptions
 from manifests.states import GOOD, UNFINISHED, State
 from models.registry import get_card, weights_problem
 from tasks.intake.intake import Intake, raise_for_errors
+from tasks.intake.reading_line import reading_line
 from tasks.plan.expand import MAX_VARIANTS, check_cap, expand, sample
 from tasks.plan.licence import clearances_of, ineffective_attestations, waiting_sentences
 from tasks.plan.plan import Plan, make_plan
@@ -84,7 +85,8 @@ def plan(
     )
     if as_json:
         waiting = list(waiting_sentences(preview.by_card, clearances_of(session.resources)))
-        say_json({"campaign_id": intake.campaign.campaign_id, **_plan_json(preview), "waiting": waiting})
+        head = {"campaign_id": intake.campaign.campaign_id, "read_as": reading_line(intake)}
+        say_json({**head, **_plan_json(preview), "waiting": waiting})
     else:
         fits = preview.asked <= session.settings.max_variants  # otherwise, check_cap below reports the error
         command = _run_command(sheet, model, max_variants, sample_size, accept_good_rows, reading)
@@ -232,6 +234,7 @@ def resume(
 
 
 def _show_findings(intake: Intake, sheet: Path) -> None:
+    say(reading_line(intake))
     show_warnings(intake.checked.warnings, len(intake.table.rows), sheet)
     show_skipped(intake.checked.problems, sheet)
 

@@ -15,6 +15,7 @@ from manifests.errors import SheetError
 from manifests.pluralize import count_of
 from manifests.sheet import CellProblem
 from manifests.sheet.reading import ReadingOptions
+from tasks.intake.reading_line import reading_line
 from tasks.plan.expand import check_cap
 
 
@@ -55,6 +56,7 @@ def validate(
         say_json(
             {
                 "sheet": str(sheet),
+                "read_as": reading_line(intake),
                 "campaign_id": intake.campaign.campaign_id,
                 "good_rows": len(checked.briefs),
                 "variants": sum(brief.combinations * brief.variants for brief in checked.briefs),
@@ -67,6 +69,7 @@ def validate(
         show_warnings(checked.warnings, len(intake.table.rows), sheet)
         if annotated:
             say(f"Wrote {annotated}, in which the errors and warnings are marked.")
+        say(reading_line(intake))
         say(_summary(len(intake.table.rows), len(checked.briefs), len(checked.problems), len(checked.warnings)))
     if not checked.briefs or (checked.problems and not accept_good_rows):
         raise typer.Exit(1)
