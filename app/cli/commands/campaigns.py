@@ -37,6 +37,7 @@ from app.cli.run_outcome import outcome_of
 from app.cli.table import show_table
 from app.report.report import report_of
 from app.session import Session
+from flows.registration import shares_clips
 from flows.submit import read_sheet, submit
 from manifests.errors import ReelmillError
 from manifests.pluralize import count_of, counted
@@ -74,7 +75,9 @@ def plan(
     if not as_json:
         _show_findings(intake, sheet)
     check_cap(intake.checked.briefs, MAX_VARIANTS)
-    planned = expand(intake.checked.briefs, session.cards, session.settings.model, session.settings.profile)
+    campaign_id = intake.campaign.campaign_id
+    owner = "" if shares_clips(session.settings, session.resources, campaign_id) else campaign_id
+    planned = expand(intake.checked.briefs, session.cards, session.settings.model, session.settings.profile, owner)
     preview = make_plan(
         planned if sample_size is None else sample(planned, sample_size),
         session.catalogue.variants.states,
