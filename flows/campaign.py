@@ -18,6 +18,7 @@ from flows.runtime.run import LEFT, Run, run_of
 from flows.settings import Settings, load_settings
 from flows.steer import Action, Priority, apply_action
 from flows.submit import submit
+from manifests.sheet.reading import ReadingOptions
 from tasks.deliver.deliver_task import deliver
 from tasks.intake.sheet_link import fetch_sheet
 from tasks.intake.sheet_store import SheetStore
@@ -35,6 +36,9 @@ def campaign(
     campaign_id: str = "",
     accept_good_rows: bool = False,
     sample_size: int | None = None,
+    tab: str = "",
+    include_hidden: bool = False,
+    encoding: str = "",
     priority: Priority = None,
     action: Literal["run"] | Action = "run",
     until: float | None = None,
@@ -48,6 +52,9 @@ def campaign(
         campaign_id: campaign to resume: its id, a unique prefix of it, or its name.
         accept_good_rows: skip rows with errors.
         sample_size: generate only this number of variants, spread over the campaign.
+        tab: tab of a workbook to read; empty for the best one.
+        include_hidden: also use rows and columns that are hidden or filtered out.
+        encoding: encoding of a text file, such as ``cp1251``; empty to detect it.
         priority: new priority of the campaign; None keeps it.
         action: ``run`` does nothing if the campaign is paused or cancelled; ``resume`` ends a pause first, and
             ``reopen`` also a cancellation; ``pause`` and ``cancel`` change the status without running.
@@ -69,6 +76,7 @@ def campaign(
             fetch_sheet(sheet, SheetStore(chosen.home)),
             accept_good_rows=accept_good_rows,
             sample_size=sample_size,
+            reading=ReadingOptions(tab, include_hidden, encoding),
         ).campaign_id
     catalogue = catalogue_of(resources)
     campaign_id = catalogue.campaigns.get(campaign_id).campaign_id

@@ -1,6 +1,8 @@
 """Register a campaign, and check everything that its run needs, before any work starts."""
 
 import shutil
+from collections.abc import Mapping
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -8,9 +10,10 @@ from flows.runtime.fan_out import check_fan_out
 from flows.runtime.resources import resources_of
 from flows.settings import Settings, load_settings
 from manifests.errors import BucketRefusedError, DiskFullError, IncompleteWeightsError
+from manifests.sheet.reading import ReadingOptions
 from manifests.states import SENT, UNFINISHED
 from models.registry import weights_problem
-from tasks.intake.intake import Intake
+from tasks.intake.intake import DETECT, Intake
 from tasks.intake.pictures import keep_pictures
 from tasks.plan.expand import check_cap, expand, sample
 from tasks.plan.licence import refuse_unattested_use
@@ -27,11 +30,20 @@ KEPT = (
     "bucket_region",
     "bucket_public_url",
     "max_rank_share",
+    "share_clips",
 )
 """Settings that are stored with a campaign, so that a resumed run uses the same ones."""
+READING = "reading"
+"""Key under which the options for reading the sheet are stored with a campaign."""
 
 
-def register(settings: Settings, resources: Resources, intake: Intake, sample_size: int | None = None) -> str:
+def register(
+    settings: Settings,
+    resources: Resources,
+    intake: Intake,
+    sample_size: int | None = None,
+    reading: ReadingOptions = DETECT,
+) -> str:
     """Store the first frames, register the campaign with all its variants, and return its id.
 
     Raises:
@@ -46,14 +58,30 @@ def register(settings: Settings, resources: Resources, intake: Intake, sample_si
     check_delivery(resources)
     catalogue, campaign = catalogue_of(resources), intake.campaign
     check_same_bucket(settings, resources, campaign.campaign_id)
-    planned = expand(intake.checked.briefs, cards_of(resources), settings.model, settings.profile)
+    shares = shares_clips(settings, resources, campaign.campaign_id)
+    owner = "" if shares else campaign.campaign_id
+    planned = expand(intake.checked.briefs, cards_of(resources), settings.model, settings.profile, owner)
     keep_pictures(first_frames_of(resources), intake.pictures)
-    catalogue.campaigns.add(campaign, {name: getattr(settings, name) for name in KEPT})
+    kept = {name: getattr(settings, name) for name in KEPT} | {"share_clips": shares, READING: asdict(reading)}
+    catalogue.campaigns.add(campaign, kept)
     catalogue.campaigns.add_variants(
         campaign.campaign_id, planned if sample_size is None else sample(planned, sample_size)
     )
     release_dead_leases(catalogue)
     return campaign.campaign_id
+
+
+def shares_clips(settings: Settings, resources: Resources, campaign_id: str) -> bool:
+    """Return whether a campaign shares its clips; a registered campaign keeps what it was registered with."""
+    for row in catalogue_of(resources).campaigns.all():
+        if row.campaign_id == campaign_id:
+            return bool(row.settings.get("share_clips", True))  # campaigns of earlier versions share
+    return settings.share_clips
+
+
+def reading_of(settings: Mapping[str, Any]) -> ReadingOptions:
+    """Return the options with which a campaign's sheet was read, from the settings stored with the campaign."""
+    return ReadingOptions(**settings.get(READING, {}))
 
 
 def settings_of(campaign_id: str, **overrides: Any) -> Settings:

@@ -94,6 +94,10 @@ class Settings(BaseSettings):
     its threads wait for each other (measured: 10 s per clip with two threads, 1.4 s with one)."""
     review: Literal["auto", "required"] = "auto"
     """`auto` approves every clip that passes the gate; `required` waits for a person's decision."""
+    share_clips: bool = False
+    """Whether campaigns share clips with equal inputs. A shared clip is published once, under the campaign that signed
+    it first, with its review and its credential. Otherwise every campaign has its own review, credential and objects,
+    and the generated frames are still used again if they are on this machine."""
     training_mining: Literal["allowed", "notAllowed"] = "notAllowed"
     """What Content Credentials declare about using the clips for data mining and AI training."""
     disclose_prompt: bool = False

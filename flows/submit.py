@@ -9,7 +9,9 @@ from adapters.web import GuardedFetcher
 from flows.registration import register
 from flows.settings import Settings
 from manifests.brief import Brief
+from manifests.sheet.reading import ReadingOptions
 from tasks.intake.intake import (
+    DETECT,
     Intake,
     check_default_card,
     raise_for_errors,
@@ -17,11 +19,12 @@ from tasks.intake.intake import (
     validate_sheet,
 )
 from tasks.intake.pictures import KeptPictures
+from tasks.intake.prompt_length import PromptLengths
 from tasks.intake.remote_pictures import Progress, RemotePictures
 from tasks.intake.remote_sources import RemoteSources
 from tasks.intake.sheet_store import SheetStore
 from tasks.runtime.first_frames import FirstFrames
-from tasks.runtime.resources import Resources, cards_of, catalogue_of, first_frames_of
+from tasks.runtime.resources import Resources, cards_of, catalogue_of, first_frames_of, scorers_of
 
 
 class Submission(NamedTuple):
@@ -38,6 +41,7 @@ def submit(
     *,
     accept_good_rows: bool = False,
     sample_size: int | None = None,
+    reading: ReadingOptions = DETECT,
     wait_for_pictures: bool = False,
     on_download: Progress | None = None,
 ) -> Submission:
@@ -48,6 +52,7 @@ def submit(
     Args:
         accept_good_rows: leave rows with errors out instead of refusing the sheet.
         sample_size: register this many variants only, spread over the campaign.
+        reading: tab, encoding and hidden rows to read.
         wait_for_pictures: do not refuse a sheet because its pictures cannot be downloaded now; the caller tries again.
         on_download: called after each download of a picture.
 
@@ -57,16 +62,23 @@ def submit(
         SheetError: the sheet is unreadable, or it has errors and ``accept_good_rows`` is false.
         PlanError, SettingsError, BucketError, CredentialError: see ``register``.
     """
-    intake = read_sheet(settings, resources, sheet, on_download=on_download)
+    intake = read_sheet(settings, resources, sheet, reading, on_download=on_download)
     if wait_for_pictures:
         raise_for_unavailable(intake)
     raise_for_errors(intake, accept_good_rows)
-    campaign_id = register(settings, resources, intake, sample_size)
+    campaign_id = register(settings, resources, intake, sample_size, reading)
     SheetStore(settings.home).keep(campaign_id, intake.table.path)
     return Submission(campaign_id, intake)
 
 
-def read_sheet(settings: Settings, resources: Resources, sheet: Path, *, on_download: Progress | None = None) -> Intake:
+def read_sheet(
+    settings: Settings,
+    resources: Resources,
+    sheet: Path,
+    reading: ReadingOptions = DETECT,
+    *,
+    on_download: Progress | None = None,
+) -> Intake:
     """Read and check a sheet without registering anything; errors and warnings are in ``checked``.
 
     A missing picture is replaced by the copy that an earlier run of the sheet has kept. Pictures that the sheet names
@@ -83,13 +95,16 @@ def read_sheet(settings: Settings, resources: Resources, sheet: Path, *, on_down
     check_default_card(settings.model, cards)
     confined = SheetStore(settings.home).is_upload(sheet)
     kept = KeptPictures(first_frames_of(resources), lambda: _earlier_briefs(resources, sheet.stem))
+    lengths = PromptLengths(cards, scorers_of(resources), settings.model, resources.weights_root)
     remote = RemotePictures(
         FirstFrames(resources.first_frames),
         sheet.stem,
         _sources(settings, resources, sheet),
         on_progress=on_download,
     )
-    return validate_sheet(sheet, cards, settings.model, kept, confined=confined, remote=remote)
+    return validate_sheet(
+        sheet, cards, settings.model, kept, confined=confined, reading=reading, lengths=lengths, remote=remote
+    )
 
 
 def _sources(settings: Settings, resources: Resources, sheet: Path) -> RemoteSources | None:

@@ -1,22 +1,24 @@
 """Reader for sheets. A child process with limits parses the file."""
 
 import hashlib
+from dataclasses import replace
 from pathlib import Path
 
 from adapters.sheets.file_kind import EMPTY, WORKBOOK, kind_of
 from adapters.sheets.sandbox import Parsed, parse
 from manifests.errors import UnreadableSheetError
 from manifests.sheet.header import header_index
-from manifests.sheet.table import MAX_COLUMNS, MAX_ROWS, Table
+from manifests.sheet.reading import HiddenColumn, Reading, ReadingOptions
+from manifests.sheet.table import MAX_COLUMNS, MAX_ROWS, Row, Table, trimmed
 
 MAX_BYTES = 64 * 2**20
+DETECT = ReadingOptions()
+"""No choices: the tab and the encoding are detected, hidden rows and columns are left out."""
+ALL_HIDDEN = "has only hidden rows. Unhide them, or include hidden rows (--include-hidden)"
 
 
-def read_table(path: Path, tab: str | None = None) -> Table:
+def read_table(path: Path, options: ReadingOptions = DETECT) -> Table:
     """Read CSV, semicolon CSV, TSV or XLSX, with every cell as the text that people see.
-
-    Args:
-        tab: name of the tab in a workbook; None for the first visible one with a prompt column.
 
     Raises:
         UnreadableSheetError: the file does not exist or is not a sheet; the message says what it is instead.
@@ -24,9 +26,9 @@ def read_table(path: Path, tab: str | None = None) -> Table:
     data = _bytes_of(path)
     try:
         kind = kind_of(data)
-        if tab is not None and kind != WORKBOOK:
-            raise UnreadableSheetError(f"is a text file and has no tabs. Remove the tab name '{tab}'")
-        return _table(path, hashlib.sha256(data).hexdigest(), parse(data, kind, tab))
+        if options.tab and kind != WORKBOOK:
+            raise UnreadableSheetError(f"is a text file and has no tabs. Remove the tab name '{options.tab}'")
+        return _table(path, hashlib.sha256(data).hexdigest(), parse(data, kind, options), options.include_hidden)
     except UnreadableSheetError as error:
         raise UnreadableSheetError(f"'{path.name}' {error}.") from error
 
@@ -50,11 +52,16 @@ def _bytes_of(path: Path) -> bytes:
         raise UnreadableSheetError(message) from error
 
 
-def _table(path: Path, sha256: str, parsed: Parsed) -> Table:
-    if not parsed.rows:
-        raise UnreadableSheetError(EMPTY)
-    index = header_index([row.cells for row in parsed.rows[:200]])
-    header, below = parsed.rows[index], parsed.rows[index + 1 :]
+def _table(path: Path, sha256: str, parsed: Parsed, include_hidden: bool) -> Table:
+    rows, reading = parsed.rows, parsed.reading
+    if not include_hidden:
+        rows = _visible(rows, reading)
+    elif reading.hidden_rows or reading.hidden_columns:
+        reading = replace(reading, hidden_included=True, choices=(*reading.choices, "hidden"))
+    if not rows:
+        raise UnreadableSheetError(ALL_HIDDEN if parsed.rows else EMPTY)
+    index = header_index([row.cells for row in rows[:200]])
+    header, below = rows[index], rows[index + 1 :]
     if len(below) > MAX_ROWS:
         raise UnreadableSheetError(f"has more than {MAX_ROWS:,} rows. Split it into several sheets")
     width = sum(1 for cell in header.cells if cell.strip())
@@ -67,8 +74,31 @@ def _table(path: Path, sha256: str, parsed: Parsed) -> Table:
         header.cells,
         header.number,
         tuple(below),
-        tuple(parsed.rows[:index]),
+        tuple(rows[:index]),
         parsed.tab,
         parsed.delimiter,
         parsed.formulas,
+        _with_headers(reading, parsed.rows, header.number),
     )
+
+
+def _visible(rows: list[Row], reading: Reading) -> list[Row]:
+    """Return the rows that a person sees; the cells of hidden columns are blank, so that columns keep their letters."""
+    hidden_rows = set(reading.hidden_rows)
+    hidden = {hidden.column for hidden in reading.hidden_columns}
+    visible = [row for row in rows if row.number not in hidden_rows]
+    if hidden:
+        blanked = (
+            Row(row.number, trimmed(["" if index in hidden else cell for index, cell in enumerate(row.cells)]))
+            for row in visible
+        )
+        visible = [row for row in blanked if row.cells]
+    return visible
+
+
+def _with_headers(reading: Reading, rows: list[Row], header_row: int) -> Reading:
+    """Return the reading with the headers of its hidden columns, and without hidden rows above the header."""
+    header = next(row for row in rows if row.number == header_row)
+    columns = tuple(HiddenColumn(hidden.column, header.cell(hidden.column)) for hidden in reading.hidden_columns)
+    below = tuple(number for number in reading.hidden_rows if number > header_row)
+    return replace(reading, hidden_columns=columns, hidden_rows=below)

@@ -4,10 +4,12 @@ import json
 import os
 import subprocess
 import sys
-from typing import NamedTuple
+from dataclasses import asdict
+from typing import Any, NamedTuple
 
 from adapters.sheets.escaping import unescape_formula
 from manifests.errors import UnreadableSheetError
+from manifests.sheet.reading import BadRow, HiddenColumn, Reading, ReadingOptions, UnreadTab
 from manifests.sheet.table import Row, trimmed
 
 SECONDS = 90
@@ -23,6 +25,7 @@ class Parsed(NamedTuple):
     tab: str
     delimiter: str
     formulas: frozenset[tuple[int, int]]
+    reading: Reading
 
 
 class SandboxError(Exception):
@@ -32,14 +35,14 @@ class SandboxError(Exception):
         super().__init__(f"exit status {done.returncode}: {done.stderr[-2000:].decode(errors='replace')}")
 
 
-def parse(data: bytes, kind: str, tab: str | None) -> Parsed:
+def parse(data: bytes, kind: str, options: ReadingOptions) -> Parsed:
     """Return the rows that are not blank.
 
     Raises:
         UnreadableSheetError: the child reported an error or died. The message continues after the file's name and has
             no full stop.
     """
-    head, *lines = _answer(data, kind, tab)
+    head, *lines = _answer(data, kind, options)
     found = json.loads(head)
     if "error" in found:
         raise UnreadableSheetError(found["error"])
@@ -47,13 +50,27 @@ def parse(data: bytes, kind: str, tab: str | None) -> Parsed:
         Row(number, trimmed([unescape_formula(cell) for cell in cells])) for number, cells in map(json.loads, lines)
     ]
     formulas = frozenset((row, column) for row, column in found["formulas"])
-    return Parsed(rows, found["tab"], found["delimiter"], formulas)
+    return Parsed(rows, found["tab"], found["delimiter"], formulas, _reading(found["reading"]))
 
 
-def _answer(data: bytes, kind: str, tab: str | None) -> list[bytes]:
+def _reading(found: dict[str, Any]) -> Reading:
+    """Rebuild the record that the child sent as JSON."""
+    return Reading(
+        **{
+            **found,
+            "hidden_rows": tuple(found["hidden_rows"]),
+            "hidden_columns": tuple(HiddenColumn(*column) for column in found["hidden_columns"]),
+            "unread_tabs": tuple(UnreadTab(*tab) for tab in found["unread_tabs"]),
+            "choices": tuple(found["choices"]),
+            "bad_rows": tuple(BadRow(*row) for row in found["bad_rows"]),
+        }
+    )
+
+
+def _answer(data: bytes, kind: str, options: ReadingOptions) -> list[bytes]:
     """Run the child, with this process's import path but without the rest of its environment."""
     environment = {"PYTHONPATH": os.pathsep.join(filter(None, sys.path)), "PYTHONUTF8": "1"}
-    command = [sys.executable, "-P", "-c", _CHILD, kind, json.dumps(tab)]
+    command = [sys.executable, "-P", "-c", _CHILD, kind, json.dumps(asdict(options))]
     try:
         done = subprocess.run(  # noqa: S603
             command,

@@ -1,16 +1,18 @@
 """The child process that parses a sheet, so that a malicious upload can crash only this process.
 
 It reads the file's bytes from standard input and writes lines of JSON: first a head with either ``error`` (a message)
-or ``tab``, ``delimiter`` and ``formulas``, then a line for each row that is not blank.
+or ``tab``, ``delimiter``, ``formulas`` and ``reading``, then a line for each row that is not blank.
 """
 
 import json
 import resource
 import sys
 from contextlib import suppress
+from dataclasses import asdict
 
 from adapters.sheets.file_kind import WORKBOOK, check_package
 from manifests.errors import UnreadableSheetError
+from manifests.sheet.reading import Reading, ReadingOptions
 from manifests.sheet.table import Row
 
 MEMORY = 2**30
@@ -21,11 +23,11 @@ MAX_RETURNED_CHARACTERS, MAX_RETURNED_CELLS = 50_000_000, 4_000_000
 
 
 def main() -> None:
-    """Parse standard input; the arguments are the kind of file and the tab as JSON (a string or null)."""
+    """Parse standard input; the arguments are the kind of file and the ReadingOptions as JSON."""
     _limit()
-    kind, tab = sys.argv[1], json.loads(sys.argv[2])
+    kind, options = sys.argv[1], ReadingOptions(**json.loads(sys.argv[2]))
     try:
-        head, rows = _parse(sys.stdin.buffer.read(), kind, tab)
+        head, rows = _parse(sys.stdin.buffer.read(), kind, options)
     except UnreadableSheetError as error:
         head, rows = {"error": str(error)}, []
     except MemoryError:
@@ -46,19 +48,20 @@ def _limit() -> None:
             resource.setrlimit(limit, (value, value))
 
 
-def _parse(data: bytes, kind: str, tab: str | None) -> tuple[dict[str, object], list[Row]]:
+def _parse(data: bytes, kind: str, options: ReadingOptions) -> tuple[dict[str, object], list[Row]]:
     head: dict[str, object]
     if kind == WORKBOOK:
         from adapters.sheets.workbook_reader import read_workbook
 
         check_package(data)
-        name, rows, formulas = read_workbook(data, tab)
-        head = {"tab": name, "delimiter": "", "formulas": formulas}
+        name, rows, formulas = read_workbook(data, options.tab or None)
+        head = {"tab": name, "delimiter": "", "formulas": formulas, "reading": asdict(Reading("XLSX"))}
     else:
         from adapters.sheets.delimited_reader import read_delimited
 
         delimiter, rows = read_delimited(data)
-        head = {"tab": "", "delimiter": delimiter, "formulas": []}
+        reading = Reading("TSV" if delimiter == "\t" else "CSV")
+        head = {"tab": "", "delimiter": delimiter, "formulas": [], "reading": asdict(reading)}
     if sum(len(cell) for row in rows for cell in row.cells) > MAX_RETURNED_CHARACTERS:
         raise UnreadableSheetError(
             f"has more than {MAX_RETURNED_CHARACTERS:,} characters. Split it into several sheets"

@@ -19,7 +19,7 @@ from app.report.contact_sheet import write_contact_sheet
 from app.report.report import BriefReport, CampaignReport, report_of
 from app.session import Session
 from flows.prefect.embedded_server import prefect_server
-from flows.registration import check_delivery, check_disk, check_models
+from flows.registration import check_delivery, check_disk, check_models, reading_of
 from flows.settings import prepare_prefect
 from flows.submit import read_sheet
 from manifests.errors import ReelmillError
@@ -142,7 +142,10 @@ def _sheet_of(session: Session, campaign_id: str, intake: Intake | None) -> Inta
     if intake:
         return intake
     sheet = SheetStore(session.settings.home).of_campaign(campaign_id)
-    return read_sheet(session.settings, session.resources, sheet) if sheet else None
+    if sheet is None:
+        return None
+    reading = reading_of(session.catalogue.campaigns.get(campaign_id).settings)
+    return read_sheet(session.settings, session.resources, sheet, reading)
 
 
 def _write_clips(session: Session, campaign_id: str, rows: list[VariantRow], out: Path) -> Path:

@@ -23,6 +23,16 @@ Sample = Annotated[
     int | None,
     typer.Option("--sample", metavar="NUMBER", min=1, help="Generate only this many variants, evenly spaced."),
 ]
+Tab = Annotated[
+    str | None, typer.Option("--tab", metavar="NAME", help="Tab of the workbook to read, if not the best one.")
+]
+IncludeHidden = Annotated[
+    bool, typer.Option("--include-hidden", help="Also use rows and columns that are hidden or filtered out.")
+]
+Encoding = Annotated[
+    str | None,
+    typer.Option("--encoding", metavar="NAME", help="Encoding of a text file, such as cp1251; default: detected."),
+]
 GoodRows = Annotated[bool, typer.Option("--accept-good-rows", help="Skip rows with errors and use the others.")]
 Out = Annotated[
     Path | None, typer.Option("--out", metavar="FOLDER", help="Folder for the contact sheet and the tables.")

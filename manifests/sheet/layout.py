@@ -134,6 +134,12 @@ def _key(header: str) -> str:
 
 def _no_prompt(table: Table) -> str:
     headers = [shown(header) for _, header in _headers(table)]
+    hidden = [column for column in table.reading.hidden_columns if name_of(column.header) == "prompt"]
+    if hidden and not table.reading.hidden_included:
+        return (
+            f"the column '{shown(hidden[0].header)}' (column {letter(hidden[0].column)}) is hidden, and no other "
+            "column contains prompts. Unhide it, or include hidden rows and columns (--include-hidden)."
+        )
     near = nearest_to_prompt(headers)
     advice = f"If '{near}' contains the prompts, rename it to 'prompt'." if near else "Add a column 'prompt'."
     listed = ", ".join(f"'{header}'" for header in headers[:12]) + (", …" if len(headers) > 12 else "")

@@ -13,7 +13,7 @@ class CellProblem(NamedTuple):
     """An error or a warning about one cell, written for the person who filled it in.
 
     Attributes:
-        row: row number as the spreadsheet program shows it.
+        row: row number as the spreadsheet program shows it; 0 for the whole file, whose message is a full sentence.
         column_letter: ``A`` to ``GR``; empty if the sheet has no such column.
         column: the header as typed; empty for a problem of the whole row or sheet.
         value: the cell's text; empty if the message is about the column itself.
@@ -32,6 +32,8 @@ class CellProblem(NamedTuple):
     @property
     def sentence(self) -> str:
         """``Row 14, column D 'Aspect': '7:3' is not a supported aspect ratio. Use 16:9, 9:16 or 1:1.``"""
+        if not self.row:
+            return self.message
         letters = f"column {self.column_letter}" if self.column_letter else ""
         header = f"'{shown(self.column)}'" if letters and self.column else self.column
         place = ", ".join(filter(None, (f"Row {self.row}", f"{letters} {header}".strip())))

@@ -5,6 +5,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import NamedTuple
 
+from manifests.sheet.reading import PLAIN, Reading
+
 MAX_ROWS, MAX_COLUMNS = 100_000, 200
 SPARE_ROWS = 1_000
 """Additional rows for titles. The child reads this many more, so that the reader can detect too many rows."""
@@ -41,6 +43,7 @@ class Table:
         tab: name of the tab in a workbook; empty for text files.
         delimiter: separator of the cells in a text file; empty for workbooks.
         formulas: (row number, column from 0) of formulas without a stored result; the cell's text is the formula.
+        reading: how the file was read, and what was left out.
     """
 
     path: Path
@@ -53,6 +56,7 @@ class Table:
     tab: str = ""
     delimiter: str = ""
     formulas: frozenset[tuple[int, int]] = frozenset()
+    reading: Reading = PLAIN
 
 
 def letter(index: int) -> str:

@@ -9,6 +9,7 @@ from manifests.campaign import Campaign
 from manifests.identity import slug
 from manifests.sheet.layout import Layout
 from manifests.sheet.problem import BriefCheck, CellProblem
+from manifests.sheet.reading_check import reading_problems, reading_warnings
 from manifests.sheet.row_check import RowReader
 from manifests.sheet.table import Table, letter
 
@@ -47,16 +48,19 @@ def check_table(table: Table, checks: Sequence[BriefCheck] = ()) -> Checked:
     used = {name for brief in briefs for name in brief.placeholders}
     return Checked(
         () if header else tuple(good),
-        (*header, *problems),
-        (*layout.warnings(used), *_without_header(table), *warnings),
+        (*header, *reading_problems(table), *problems),
+        (*reading_warnings(table), *layout.warnings(used), *_without_header(table), *warnings),
     )
 
 
 def campaign_of(table: Table, checked: Checked) -> Campaign:
-    """Return the campaign of a sheet's valid rows; the same sheet with other pictures is another campaign."""
+    """Return the campaign of a sheet's valid rows; the same sheet with other pictures, or read with
+    other options, is another campaign.
+    """
     pictures = [sha256 for brief in checked.briefs for sha256 in brief.first_frame_hashes]
-    content = "".join((table.sha256, *pictures))
-    digest = hashlib.sha256(content.encode()).hexdigest() if pictures else table.sha256
+    content = "\n".join(("".join((table.sha256, *pictures)), *table.reading.choices))
+    is_plain = content == table.sha256
+    digest = table.sha256 if is_plain else hashlib.sha256(content.encode()).hexdigest()
     return Campaign(table.name, digest, checked.briefs)
 
 

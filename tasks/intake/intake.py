@@ -14,11 +14,14 @@ from manifests.campaign import Campaign
 from manifests.errors import CardRuleError, ReelmillError, RejectedSheetError, UnknownCardError
 from manifests.pluralize import count_of, counted, one_or_more
 from manifests.sheet import CellIssue, Checked, Table, campaign_of, check_table
+from manifests.sheet.reading import ReadingOptions
 from models.card import ModelCard
 from tasks.intake.pictures import KeptPictures, Pictures
+from tasks.intake.prompt_length import LongestPrompt, PromptLengths
 from tasks.intake.remote_pictures import RemotePictures
 
 SHOWN_PROBLEMS = 5
+DETECT = ReadingOptions()
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,7 +29,8 @@ class Intake:
     """A sheet with the result of its validation.
 
     Attributes:
-        pictures: the pictures of its valid rows.
+        pictures: first frames of the valid rows.
+        longest: the prompt nearest to its model's token limit; None if no limit is known.
         unavailable: names of pictures that could not be downloaded now; each of them has a problem in ``checked``.
     """
 
@@ -34,6 +38,7 @@ class Intake:
     checked: Checked
     campaign: Campaign
     pictures: tuple[Picture, ...] = ()
+    longest: LongestPrompt | None = None
     unavailable: frozenset[str] = frozenset()
 
 
@@ -44,6 +49,8 @@ def validate_sheet(
     kept: KeptPictures | None = None,
     *,
     confined: bool = False,
+    reading: ReadingOptions = DETECT,
+    lengths: PromptLengths | None = None,
     remote: RemotePictures | None = None,
 ) -> Intake:
     """Read and validate a sheet with its pictures; errors and warnings are in ``checked``.
@@ -51,16 +58,21 @@ def validate_sheet(
     Args:
         kept: copies that replace pictures that no longer exist.
         confined, remote: see Pictures.
+        lengths: checks the lengths of prompts; None leaves them unchecked.
+        reading: tab, encoding and hidden rows to read.
 
     Raises:
         UnreadableSheetError: the file is not a sheet.
     """
-    table = read_table(path)
+    table = read_table(path, reading)
     pictures = Pictures(path.parent, kept, confined=confined, remote=remote)
     pictures.download(table)
-    checked = check_table(table, [card_check(cards, default_card), pictures.check(cards, default_card)])
+    checks = [card_check(cards, default_card), pictures.check(cards, default_card)]
+    checked = check_table(table, [*checks, lengths.check] if lengths else checks)
     checked = replace(checked, briefs=tuple(map(pictures.hashed, checked.briefs)))
-    return Intake(table, checked, campaign_of(table, checked), pictures.used_in(checked.briefs), pictures.unavailable)
+    longest = lengths.longest if lengths else None
+    used = pictures.used_in(checked.briefs)
+    return Intake(table, checked, campaign_of(table, checked), used, longest, pictures.unavailable)
 
 
 def check_default_card(name: str, cards: Mapping[str, ModelCard]) -> None:

@@ -8,6 +8,7 @@ from sheets import making
 
 from adapters.sheets import read_table
 from adapters.sheets import sandbox as parse
+from adapters.sheets.reader import DETECT
 from manifests.errors import UnreadableSheetError
 
 HOSTILE = {
@@ -77,7 +78,7 @@ def test_a_child_that_hangs_is_ended(tmp_path, monkeypatch):
 def test_the_child_gets_an_empty_environment(tmp_path, monkeypatch):
     monkeypatch.setenv("REELMILL_CANARY", "secret")
     monkeypatch.setattr(parse, "_CHILD", "import os, sys; sys.exit('REELMILL_CANARY' in os.environ and 3)")
-    assert parse._answer(b"", "text", None) == []
+    assert parse._answer(b"", "text", DETECT) == []
 
 
 def test_the_child_imports_no_large_libraries(tmp_path, monkeypatch):
@@ -86,7 +87,7 @@ def test_the_child_imports_no_large_libraries(tmp_path, monkeypatch):
         "import sys, adapters.sheets.sandbox_child, adapters.sheets.workbook_reader, adapters.sheets.delimited_reader"
     )
     monkeypatch.setattr(parse, "_CHILD", f"{imports}; sys.exit(bool({{'openpyxl', 'numpy'}} & set(sys.modules)))")
-    assert parse._answer(b"", "text", None) == []
+    assert parse._answer(b"", "text", DETECT) == []
 
 
 def test_formulas_and_links_of_a_workbook_are_only_text(tmp_path):

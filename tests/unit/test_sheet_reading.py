@@ -8,6 +8,7 @@ from sheets.making import lines, raw_workbook, text_cell, workbook
 
 from adapters.sheets import read_table
 from manifests.sheet import Table, check_table
+from manifests.sheet.reading import ReadingOptions
 
 HEADER = ("Prompt", "Aspect", "Length", "Notes")
 CELLS = ("a red circle, drifting; left", "16:9|9:16", "2,5", "Café à 5 £ €")
@@ -16,7 +17,7 @@ CELLS = ("a red circle, drifting; left", "16:9|9:16", "2,5", "Café à 5 £ €"
 def read(tmp_path, data: bytes, name: str = "sheet.csv", tab: str | None = None) -> Table:
     path = tmp_path / name
     path.write_bytes(data)
-    return read_table(path, tab)
+    return read_table(path, ReadingOptions(tab=tab or ""))
 
 
 def quoted(cells: tuple[str, ...], delimiter: str) -> str:

@@ -20,14 +20,17 @@ from app.cli.options import (
     BucketOption,
     BudgetHours,
     CampaignName,
+    Encoding,
     Endpoint,
     GoodRows,
+    IncludeHidden,
     MaxVariants,
     Model,
     Out,
     Priority,
     Sample,
     Sheet,
+    Tab,
     Until,
 )
 from app.cli.output import say, say_json, seconds_text, states_text, warn
@@ -35,12 +38,15 @@ from app.cli.run_outcome import outcome_of
 from app.cli.table import show_table
 from app.report.report import report_of
 from app.session import Session
+from flows.registration import shares_clips
 from flows.submit import read_sheet, submit
 from manifests.errors import ReelmillError
 from manifests.pluralize import count_of, counted
+from manifests.sheet.reading import ReadingOptions
 from manifests.states import GOOD, UNFINISHED, State
 from models.registry import get_card, weights_problem
 from tasks.intake.intake import Intake, raise_for_errors
+from tasks.intake.reading_line import reading_line
 from tasks.plan.expand import MAX_VARIANTS, check_cap, expand, sample
 from tasks.plan.licence import clearances_of, ineffective_attestations, waiting_sentences
 from tasks.plan.plan import Plan, make_plan
@@ -57,18 +63,24 @@ def plan(
     max_variants: MaxVariants = None,
     sample_size: Sample = None,
     accept_good_rows: GoodRows = False,
+    tab: Tab = None,
+    include_hidden: IncludeHidden = False,
+    encoding: Encoding = None,
     as_json: AsJson = False,
 ) -> None:
     """Show what a run would generate, skip and cost, without running it."""
     session = Session.open(model=model, max_variants=max_variants)
     path = local_sheet(session, sheet)
+    reading = ReadingOptions(tab or "", include_hidden, encoding or "")
     with showing_downloads() as on_download:
-        intake = read_sheet(session.settings, session.resources, path, on_download=on_download)
+        intake = read_sheet(session.settings, session.resources, path, reading, on_download=on_download)
     raise_for_errors(intake, accept_good_rows)
     if not as_json:
         _show_findings(intake, path)
     check_cap(intake.checked.briefs, MAX_VARIANTS)
-    planned = expand(intake.checked.briefs, session.cards, session.settings.model, session.settings.profile)
+    campaign_id = intake.campaign.campaign_id
+    owner = "" if shares_clips(session.settings, session.resources, campaign_id) else campaign_id
+    planned = expand(intake.checked.briefs, session.cards, session.settings.model, session.settings.profile, owner)
     preview = make_plan(
         planned if sample_size is None else sample(planned, sample_size),
         session.catalogue.variants.states,
@@ -79,10 +91,11 @@ def plan(
     )
     if as_json:
         waiting = list(waiting_sentences(preview.by_card, clearances_of(session.resources)))
-        say_json({"campaign_id": intake.campaign.campaign_id, **_plan_json(preview), "waiting": waiting})
+        head = {"campaign_id": intake.campaign.campaign_id, "read_as": reading_line(intake)}
+        say_json({**head, **_plan_json(preview), "waiting": waiting})
     else:
         fits = preview.asked <= session.settings.max_variants  # otherwise, check_cap below reports the error
-        command = _run_command(path, model, max_variants, sample_size, accept_good_rows)
+        command = _run_command(path, model, max_variants, sample_size, accept_good_rows, reading)
         _show_plan(session, intake, preview, command if fits else "")
     check_cap(intake.checked.briefs, session.settings.max_variants, sample_size)
 
@@ -95,6 +108,9 @@ def run(
     max_variants: MaxVariants = None,
     sample_size: Sample = None,
     accept_good_rows: GoodRows = False,
+    tab: Tab = None,
+    include_hidden: IncludeHidden = False,
+    encoding: Encoding = None,
     review: Annotated[
         str | None,
         typer.Option("--review", metavar="MODE", help="auto publishes clips that pass; required waits for approval."),
@@ -126,6 +142,7 @@ def run(
             path,
             accept_good_rows=accept_good_rows,
             sample_size=sample_size,
+            reading=ReadingOptions(tab or "", include_hidden, encoding or ""),
             on_download=on_download,
         )
     if not as_json:
@@ -226,6 +243,7 @@ def resume(
 
 
 def _show_findings(intake: Intake, sheet: Path) -> None:
+    say(reading_line(intake))
     show_warnings(intake.checked.warnings, len(intake.table.rows), sheet)
     show_skipped(intake.checked.problems, sheet)
 
@@ -265,12 +283,23 @@ def _warn_of_licences(session: Session, campaign_id: str) -> None:
 
 
 def _run_command(
-    sheet: Path, model: str | None, max_variants: int | None, sample_size: int | None, accept_good_rows: bool
+    sheet: Path,
+    model: str | None,
+    max_variants: int | None,
+    sample_size: int | None,
+    accept_good_rows: bool,
+    reading: ReadingOptions,
 ) -> str:
     """Return the command that starts what ``reelmill plan`` has shown."""
-    given = {"--model": model, "--max-variants": max_variants, "--sample": sample_size}
+    given = {
+        "--model": model,
+        "--max-variants": max_variants,
+        "--sample": sample_size,
+        "--tab": reading.tab or None,
+        "--encoding": reading.encoding or None,
+    }
     options = [f"{name} {shlex.quote(str(value))}" for name, value in given.items() if value is not None]
-    options += ["--accept-good-rows"] * accept_good_rows
+    options += ["--accept-good-rows"] * accept_good_rows + ["--include-hidden"] * reading.include_hidden
     return " ".join(["reelmill run", shlex.quote(str(sheet)), *options])
 
 

@@ -8,13 +8,15 @@ import typer
 from adapters.sheets import annotate, write_template
 from app.cli.findings import show_errors, show_warnings
 from app.cli.linked_sheet import local_sheet, showing_downloads
-from app.cli.options import AsJson, Model, Sheet
+from app.cli.options import AsJson, Encoding, IncludeHidden, Model, Sheet, Tab
 from app.cli.output import say, say_json
 from app.session import Session
 from flows.submit import read_sheet
 from manifests.errors import SheetError
 from manifests.pluralize import count_of
 from manifests.sheet import CellProblem
+from manifests.sheet.reading import ReadingOptions
+from tasks.intake.reading_line import reading_line
 from tasks.plan.expand import check_cap
 
 
@@ -38,14 +40,18 @@ def validate(
     accept_good_rows: Annotated[
         bool, typer.Option("--accept-good-rows", help="Succeed if at least one row is valid.")
     ] = False,
+    tab: Tab = None,
+    include_hidden: IncludeHidden = False,
+    encoding: Encoding = None,
     model: Model = None,
     as_json: AsJson = False,
 ) -> None:
     """Check a sheet and report all its errors."""
     session = Session.open(model=model)
     path = local_sheet(session, sheet)
+    reading = ReadingOptions(tab or "", include_hidden, encoding or "")
     with showing_downloads() as on_download:
-        intake = read_sheet(session.settings, session.resources, path, on_download=on_download)
+        intake = read_sheet(session.settings, session.resources, path, reading, on_download=on_download)
     checked = intake.checked
     if annotated:
         annotate(intake.table, checked.problems, checked.warnings, annotated)
@@ -53,6 +59,7 @@ def validate(
         say_json(
             {
                 "sheet": str(path),
+                "read_as": reading_line(intake),
                 "campaign_id": intake.campaign.campaign_id,
                 "good_rows": len(checked.briefs),
                 "variants": sum(brief.combinations * brief.variants for brief in checked.briefs),
@@ -65,6 +72,7 @@ def validate(
         show_warnings(checked.warnings, len(intake.table.rows), path)
         if annotated:
             say(f"Wrote {annotated}, in which the errors and warnings are marked.")
+        say(reading_line(intake))
         say(_summary(len(intake.table.rows), len(checked.briefs), len(checked.problems), len(checked.warnings)))
     if not checked.briefs or (checked.problems and not accept_good_rows):
         raise typer.Exit(1)

@@ -14,6 +14,7 @@ from app.dashboard.auth.roles import Reviewer
 from app.dashboard.deps import Deps, PageDeps
 from app.dashboard.routes.media import MediaNotFoundError
 from app.dashboard.templating import page
+from flows.registration import shares_clips
 from flows.submit import read_sheet
 from manifests.errors import PlanError, ReelmillError, SheetError
 from manifests.identity import slug
@@ -184,7 +185,9 @@ def _plan(deps: Deps, intake: Intake) -> tuple[Any, str]:
     session, briefs = deps.session, intake.checked.briefs
     try:
         check_cap(briefs, MAX_VARIANTS)
-        planned = expand(briefs, session.cards, session.settings.model, session.settings.profile)
+        campaign_id = intake.campaign.campaign_id
+        owner = "" if shares_clips(session.settings, session.resources, campaign_id) else campaign_id
+        planned = expand(briefs, session.cards, session.settings.model, session.settings.profile, owner)
         plan = make_plan(
             planned,
             deps.catalogue.variants.states,

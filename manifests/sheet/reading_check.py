@@ -1,0 +1,70 @@
+"""Findings about how a file was read. Nothing that was left out or guessed stays unmentioned."""
+
+import shlex
+from collections.abc import Iterator
+
+from manifests.pluralize import count_of, one_or_more
+from manifests.sheet.problem import CellProblem, shown
+from manifests.sheet.reading import Reading
+from manifests.sheet.row_ranges import row_ranges
+from manifests.sheet.table import Table, letter
+
+
+def reading_problems(table: Table) -> Iterator[CellProblem]:
+    """Yield an error for each row that cannot be read."""
+    for row in table.reading.bad_rows:
+        yield CellProblem(row.number, "", "", row.value, row.message)
+
+
+def reading_warnings(table: Table) -> Iterator[CellProblem]:
+    """Yield a warning for everything that was guessed or left out."""
+    reading = table.reading
+    messages = (_encoding(reading), _hidden_rows(reading), *_hidden_columns(reading), *_unread_tabs(table))
+    for message in filter(None, messages):
+        yield CellProblem(0, "", "", "", message)
+
+
+def _encoding(reading: Reading) -> str:
+    if not reading.is_guess:
+        return ""
+    example = f" Row {reading.sample_row} reads: '{shown(reading.sample)}'." if reading.sample else ""
+    return (
+        f"The file is not in UTF-8; its encoding seems to be {reading.encoding}.{example} If this text is wrong, save "
+        "the sheet as CSV in UTF-8, or name its encoding with --encoding."
+    )
+
+
+def _hidden_rows(reading: Reading) -> str:
+    number = len(reading.hidden_rows)
+    if not number:
+        return ""
+    rows = f"{count_of(number, 'row')} {one_or_more(number, 'is', 'are')} hidden or filtered out"
+    which = f"(row{'s' * (number > 1)} {row_ranges(reading.hidden_rows)})"
+    if reading.hidden_included:
+        return f"{rows} {which} and {one_or_more(number, 'is', 'are')} used because hidden rows are included."
+    return (
+        f"{rows} {which} and {one_or_more(number, 'is', 'are')} left out. To use hidden rows, unhide them in the "
+        "spreadsheet program, or include hidden rows (--include-hidden)."
+    )
+
+
+def _hidden_columns(reading: Reading) -> Iterator[str]:
+    for column in reading.hidden_columns:
+        header = f" '{shown(column.header)}'" if column.header else ""
+        place = f"Column {letter(column.column)}{header} is hidden"
+        if reading.hidden_included:
+            yield f"{place} and is used because hidden columns are included."
+        else:
+            yield (
+                f"{place} and is left out. To use it, unhide it in the spreadsheet program, or include hidden rows and "
+                "columns (--include-hidden)."
+            )
+
+
+def _unread_tabs(table: Table) -> Iterator[str]:
+    for tab in table.reading.unread_tabs:
+        kind = "hidden tab" if tab.hidden else "tab"
+        yield (
+            f"The {kind} '{shown(tab.name)}' has a prompt column and {count_of(tab.rows, 'row')}, but only the tab "
+            f"'{shown(table.tab)}' is read. To use the other one, choose it with --tab {shlex.quote(tab.name)}."
+        )
