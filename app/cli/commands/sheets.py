@@ -48,7 +48,7 @@ def validate(
     session = Session.open(model=model)
     reading = ReadingOptions(tab or "", include_hidden, encoding or "")
     intake = read_sheet(session.settings, session.resources, sheet, reading)
-    checked = intake.checked
+    checked, rows = intake.checked, len(intake.table.rows) + len(intake.table.reading.bad_rows)
     if annotated:
         annotate(intake.table, checked.problems, checked.warnings, annotated)
     if as_json:
@@ -64,10 +64,10 @@ def validate(
         )
     else:
         show_errors(checked.problems, sheet)
-        show_warnings(checked.warnings, len(intake.table.rows), sheet)
+        show_warnings(checked.warnings, rows, sheet)
         if annotated:
             say(f"Wrote {annotated}, in which the errors and warnings are marked.")
-        say(_summary(len(intake.table.rows), len(checked.briefs), len(checked.problems), len(checked.warnings)))
+        say(_summary(rows, len(checked.briefs), len(checked.problems), len(checked.warnings)))
     if not checked.briefs or (checked.problems and not accept_good_rows):
         raise typer.Exit(1)
     check_cap(checked.briefs, session.settings.max_variants)
