@@ -40,7 +40,7 @@ def _shape(text: str, delimiter: str) -> _Shape:
 
 def _sample(text: str, delimiter: str) -> tuple[list[tuple[str, ...]], int]:
     """Return the first rows and the number of unreadable ones."""
-    if delimiter == "\t":
+    if delimiter == "\t" and delimiter in text:
         return [row.cells for row in read_tsv("".join(islice(text.splitlines(keepends=True), _SAMPLE))).rows], 0
     found = list(islice(records(text, delimiter), _SAMPLE))
     rows = [record.cells for record in found if isinstance(record, Row)]

@@ -15,7 +15,7 @@ _LOOKED_AT = 20_000
 """Number of bytes that are looked at, in lines with bytes beyond ASCII."""
 _RIVAL = 0.8
 """An encoding is a rival of the best one if its score is at least this share of the best score."""
-_TOO_ODD = 0.3
+_TOO_ODD = 0.15
 """A text with more oddities than this per byte beyond ASCII is no text in this encoding."""
 _FEW = 0.05
 _MANY_LINES = 3

@@ -23,7 +23,7 @@ _ALPHABETS = {"latin", "cyrillic", "greek", "hebrew", "arabic"}
 _INVISIBLE = "\u200b\u200c\u200d\u200e\u200f\u00ad\u2060\ufeff"
 _MARKS = "¿¡§¶†‡•…‰·"
 """Punctuation that is as odd inside a word as a symbol."""
-_LETTERLIKE = "ƒˆ˜ﬁﬂ"
+_LETTERLIKE = "ƒˆ˜ˇﬁﬂ"
 _HARDLY_USED = "¤¦¬¨¸´¯ˇ˘˙˛˝\uf8ff"
 _AFTER_WORDS = "®™©…°‰"
 _BEFORE_WORDS = "©•°…§¶€£$"

@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from statistics import median
 
 from adapters.sheets.text.records import LINE_END, MAX_CELL_LENGTH, TOO_LONG, Records, cells_of
-from manifests.sheet.columns import misspelling_of, name_of, nearest_to_prompt
+from manifests.sheet.columns import typo_of, name_of, nearest_to_prompt
 from manifests.sheet.header import known_in
 from manifests.sheet.reading import BadRow
 from manifests.sheet.table import Row
@@ -32,7 +32,7 @@ def is_list_file(text: str, rows: Sequence[Row], delimiter: str) -> bool:
         rows: its rows as a table with this delimiter.
     """
     first = rows[0].cells
-    known = sum(1 for cell in first if name_of(cell) or misspelling_of(cell))
+    known = sum(1 for cell in first if name_of(cell) or typo_of(cell))
     has_prompts = any(name_of(cell) == "prompt" for row in rows[:50] for cell in row.cells)
     same_tabs = delimiter == "\t" and len(first) > 1 and all(len(row.cells) == len(first) for row in rows)
     lines = [line for line in LINE_END.split(text) if line.strip()]
@@ -57,7 +57,7 @@ def _is_header(texts: Sequence[str]) -> bool:
     words = len(first.split())
     if words > _HEADER_WORDS:
         return False
-    if misspelling_of(first):
+    if typo_of(first):
         return True
     usual = median(len(text.split()) for text in others) if others else 0
     return nearest_to_prompt([first]) is not None and usual >= 2 * words

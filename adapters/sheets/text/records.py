@@ -161,6 +161,7 @@ def _swallowed(row: Row, delimiter: str, width: int) -> BadRow | None:
         return None
     value = next(cell for cell in row.cells if LINE_END.search(cell))
     message = (
-        f"is read as one cell over {len(lines)} lines. If these are several rows, close the double quote before it."
+        f"is read as one cell over {len(lines)} lines. If these are several rows, the first one has an unclosed double "
+        "quote: close it, or delete it."
     )
     return BadRow(row.number, value, message)

@@ -110,7 +110,7 @@ def _finished(found: Records, decoded: Decoded, reading: Reading) -> tuple[list[
 
 
 def _without_damage(rows: list[Row], decoded: Decoded) -> tuple[list[Row], list[BadRow]]:
-    """Return the intact rows and the errors of the damaged ones. A damaged header is kept, so that its rows are read."""
+    """Return the intact rows and the errors of the damaged ones; a damaged header is kept for the rows below it."""
     if not any(map(has_damage, rows)):
         return rows, []
     header = header_index([row.cells for row in rows[:LOOKED_AT]])

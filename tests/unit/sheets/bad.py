@@ -183,7 +183,7 @@ FILES = (
     bad(
         "unknown encoding",
         "sheet.csv",
-        b"prompt\r\nclich\x81\x8d\x90\x9d\xff\xa0 \x8d\x90x\x9dx\r\n",
+        b"prompt\r\na\x81b\x9dc\xffd\xb1e\xdbf\x8fg\r\n",
         "'sheet.csv' is not in UTF-8, and its encoding cannot be detected. Save it as CSV in UTF-8 or as XLSX, or name "
         "its encoding with --encoding.",
     ),
