@@ -1,4 +1,4 @@
-"""The encoding of a text file is known, guessed with a warning that shows a line, or asked for; never guessed unseen."""
+"""The encoding of a text file is known, guessed with a warning that shows a line, or asked for."""
 
 from collections import Counter
 from pathlib import Path

@@ -18,8 +18,12 @@ _RIVAL = 0.8
 _TOO_ODD = 0.15
 """A text with more oddities than this per byte beyond ASCII is no text in this encoding."""
 _FEW = 0.05
-_MANY_LINES = 3
-"""Share of the lines that may be damaged, or one line of at least three."""
+"""Share of the lines that may be damaged; one line may be in any case."""
+_MULTIBYTE = {"gb18030", "big5hkscs", "cp932", "euc_jis_2004", "cp949"}
+_MANY_LINES, _VERY_MANY_LINES = 3, 20
+"""Number of lines from which one can be damaged: in a multibyte encoding, which hardly ever fits by chance, and in
+others, where a byte without a meaning more likely shows that the text is in another encoding.
+"""
 _LINE_ENDS = re.compile(rb"[\r\n]+")
 _BEYOND_ASCII = re.compile(rb"[\x80-\xff\x1b]")
 
@@ -49,7 +53,9 @@ def _despite_damage(lines: list[bytes]) -> list[Encoding]:
     Without this, one damaged byte in a Chinese text would leave only encodings in which every byte is a letter.
     """
     allowed = max(1, len(lines) * _FEW)
-    for encoding in DETECTED if len(lines) >= _MANY_LINES else ():
+    for encoding in DETECTED:
+        if len(lines) < (_MANY_LINES if encoding.codec in _MULTIBYTE else _VERY_MANY_LINES):
+            continue
         good = [line for line in lines if _decodes(line, encoding.codec)]
         if 0 < len(lines) - len(good) <= allowed and _rivals(_guesses(_first(good))) == [encoding]:
             return [encoding]

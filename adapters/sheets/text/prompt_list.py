@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from statistics import median
 
 from adapters.sheets.text.records import LINE_END, MAX_CELL_LENGTH, TOO_LONG, Records, cells_of
-from manifests.sheet.columns import typo_of, name_of, nearest_to_prompt
+from manifests.sheet.columns import name_of, nearest_to_prompt, typo_of
 from manifests.sheet.header import known_in
 from manifests.sheet.reading import BadRow
 from manifests.sheet.table import Row
