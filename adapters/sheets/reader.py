@@ -28,6 +28,8 @@ def read_table(path: Path, options: ReadingOptions = DETECT) -> Table:
         kind = kind_of(data, path.suffix)
         if options.tab and kind != WORKBOOK:
             raise UnreadableSheetError(f"is a text file and has no tabs. Remove the tab name '{options.tab}'")
+        if options.encoding and kind == WORKBOOK:
+            raise UnreadableSheetError("is a workbook, which needs no encoding. Remove --encoding")
         return _table(path, hashlib.sha256(data).hexdigest(), parse(data, kind, options), options.include_hidden)
     except UnreadableSheetError as error:
         raise UnreadableSheetError(f"'{path.name}' {error}.") from error

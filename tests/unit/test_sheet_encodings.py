@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from sheets.languages import sheets
-from sheets.making import lines
+from sheets.making import lines, workbook
 
 from adapters.sheets import read_table
 from adapters.sheets.text.decoding import decode
@@ -165,6 +165,26 @@ def test_bytes_that_are_invalid_in_the_chosen_encoding_cost_only_their_row(tmp_p
 def test_a_character_that_another_program_has_lost_is_mentioned(tmp_path):
     table = read(tmp_path, "prompt\na red caf\ufffd\n".encode())
     assert [warning.row for warning in check_table(table).warnings if "U+FFFD" in warning.message] == [2]
+
+
+@pytest.mark.parametrize("text", ["cafÃ© crÃ¨me", "a â€œredâ€\u009d cup", "â€™", "cafÃ©"])
+def test_text_that_another_program_has_misread_is_mentioned(tmp_path, text):
+    found = [
+        each for each in check_table(read(tmp_path, f"prompt\n{text}\n".encode())).warnings if "misread" in each.message
+    ]
+    assert [each.row for each in found] == ([2] if "\u009d" not in text else [])
+    if "crÃ¨me" in text:
+        assert "looks like a misread 'café crème'. If it is, type the text again." in found[0].message
+
+
+@pytest.mark.parametrize("text", ["été à la plage", "Äpfel & Öl – 5 €", "“quotes”", "año nuevo, ¿sí?", "Ã O Â"])
+def test_usual_text_is_not_called_misread(tmp_path, text):
+    assert check_table(read(tmp_path, f'prompt\n"{text}"\n'.encode())).warnings == ()
+
+
+def test_a_workbook_has_no_encoding(tmp_path):
+    with pytest.raises(UnreadableSheetError, match=r"is a workbook, which needs no encoding\. Remove --encoding"):
+        read(tmp_path, workbook([["prompt"], ["x"]]), "sheet.xlsx", "cp1251")
 
 
 def test_few_short_texts_are_read_wrong_and_none_silently():

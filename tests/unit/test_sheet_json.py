@@ -142,7 +142,7 @@ def test_a_file_that_is_cut_off_is_mentioned(tmp_path):
 def test_what_is_beside_the_list_is_mentioned(tmp_path):
     table = read(tmp_path, '{"version": 2, "clips": [{"prompt": "a"}]}')
     assert [each.message for each in check_table(table).warnings] == [
-        "Only the list 'clips' of the JSON file is read; 'version' are left out."
+        "Only the list 'clips' of the JSON file is read, without 'version'."
     ]
 
 

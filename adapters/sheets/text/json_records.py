@@ -112,7 +112,7 @@ def _items_of(whole: _Object, doubts: list[BadRow]) -> list[_Item]:
     [(key, records)] = lists.items()
     others = ", ".join(f"'{other}'" for other in list(whole)[:6] if other != key)
     if others:
-        doubts.append(BadRow(0, "", f"Only the list '{key}' of the JSON file is read; {others} are left out."))
+        doubts.append(BadRow(0, "", f"Only the list '{key}' of the JSON file is read, without {others}."))
     return [_Item(number, record) for number, record in enumerate(records, 1)]
 
 

@@ -13,6 +13,7 @@ from adapters.sheets.text.tsv import read_tsv
 from manifests.errors import UnreadableSheetError
 from manifests.sheet.columns import name_of
 from manifests.sheet.header import LOOKED_AT, header_index
+from manifests.sheet.problem import shown
 from manifests.sheet.reading import BadRow, Reading, ReadingOptions
 from manifests.sheet.table import Row
 
@@ -95,7 +96,7 @@ def _finished(found: Records, decoded: Decoded, reading: Reading) -> tuple[list[
     """Return the rows without those that contain damaged bytes, and the complete reading."""
     rows, damaged = _without_damage(found.rows, decoded)
     bad = [row._replace(value=spelled(row.value)) for row in found.bad] + damaged
-    doubts = [*found.doubts, *(doubt for row in rows if (doubt := _replaced(row)))]
+    doubts = [*found.doubts, *(doubt for row in rows if (doubt := _lost_characters(row)))]
     sample = _sample(rows) if decoded.is_guess else None
     return rows, replace(
         reading,
@@ -123,9 +124,23 @@ def _without_damage(rows: list[Row], decoded: Decoded) -> tuple[list[Row], list[
     return kept, bad
 
 
-def _replaced(row: Row) -> BadRow | None:
-    cell = next((cell for cell in row.cells if "\ufffd" in cell), None)
-    return BadRow(row.number, cell, _REPLACED) if cell else None
+def _lost_characters(row: Row) -> BadRow | None:
+    """Return a warning if another program has replaced or misread characters before it saved the file."""
+    for cell in row.cells:
+        if "\ufffd" in cell:
+            return BadRow(row.number, cell, _REPLACED)
+        if not cell.isascii() and (meant := _misread(cell)):
+            return BadRow(row.number, cell, f"looks like a misread '{shown(meant)}'. If it is, type the text again.")
+    return None
+
+
+def _misread(text: str) -> str:
+    """Return the text that another program misread as Windows-1252: ``café`` for ``cafÃ©``; empty if there is none."""
+    try:
+        meant = text.encode("cp1252").decode("utf-8")
+    except UnicodeError:
+        return ""
+    return "" if meant.isascii() else meant
 
 
 def _sample(rows: Sequence[Row]) -> tuple[int, str] | None:
