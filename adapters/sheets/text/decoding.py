@@ -149,9 +149,8 @@ def _most_different(data: bytes, encodings: list[Encoding]) -> tuple[int, bytes]
     """Return the number and the bytes of the line that differs most between the two best encodings."""
 
     def differences(line: bytes) -> int:
-        texts = [_text(line, encoding) for encoding in encodings[:2]]
-        different = [one != other for one, other in zip(*texts, strict=False)]
-        return sum(different) + abs(len(texts[0]) - len(texts[1]))
+        first, second = (_text(line, encoding) for encoding in encodings[:2])
+        return sum(map(str.__ne__, first, second)) + abs(len(first) - len(second))
 
     lines = list(enumerate(re.split(rb"\r\n|\r|\n", data), 1))[:500]
     number, line = max(lines, key=lambda numbered: differences(numbered[1]))
