@@ -63,6 +63,15 @@ columns does not matter.
 Where "Several values" is listed, separate the values with `|`. Each value gives separate clips. Any other column
 can be used in prompts: in `a {{colour}} cup`, `{{colour}}` is replaced by the row's value in the column `colour`, which
 may also have several values.
+
+In JSON (an array of objects) and JSON Lines, keys are headers. A list becomes several values, an object inside a cell
+stays JSON, and rows are counted as records (JSON) or lines (JSON Lines). A text file (.txt) without a header is a list
+of prompts, one per line; commas and quotes are part of the prompt. Bullets or consecutive numbers in front of all
+lines are left out. A sheet with one column of prompts and no header is read the same way.
+
+Save text files in UTF-8. Other encodings are detected and named in a warning with a line of the text; if several are
+plausible, name the encoding with `--encoding`. In TSV files, double quotes are letters unless the file quotes its cells
+as Excel does.
 """
 
 

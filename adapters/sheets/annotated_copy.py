@@ -58,7 +58,7 @@ def _marks(findings: Sequence[tuple[CellProblem, bool]]) -> Marks:
 
 def _write_copy(book: Workbook, table: Table, marks: Marks) -> None:
     title = table.tab if table.tab and table.tab.casefold() != ERRORS.casefold() else "Campaign"
-    tab = add_tab(book, title, widths_of(table), table.header_row)
+    tab = add_tab(book, title, widths_of(table), table.header_row or 1)
     marked_rows = {row for row, _ in marks}
     left = MAX_COMMENTS
     for number, texts in lines_of(table):

@@ -6,7 +6,9 @@ import zlib
 
 from manifests.errors import UnreadableSheetError
 
-TEXT, WORKBOOK = "text", "workbook"
+TEXT, PROMPTS, JSON, WORKBOOK = "text", "prompts", "json", "workbook"
+"""A table in text, text that can be a list of prompts (.txt), JSON or JSON Lines, and a workbook."""
+_KINDS_BY_SUFFIX = {".txt": PROMPTS, ".text": PROMPTS, ".json": JSON, ".jsonl": JSON, ".ndjson": JSON}
 
 _OLE = b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1"
 _AS_XLSX = "Open it in a spreadsheet program and save it as XLSX or CSV"
@@ -27,6 +29,7 @@ _MAGIC = {
     b"SQLite format 3": "a database. Export its table as CSV",
     b"{\\rtf": f"a text document. {_COPY}",
 }
+_JSON_STARTS = (b"[{", b'{"', b'["', b"[\n", b"{\n", b"[\r\n", b"{\r\n")
 _MEMBERS = {
     "xl/workbook.bin": f"a binary workbook (XLSB). {_AS_XLSX}",
     "word/document.xml": f"a Word document. {_COPY}",
@@ -36,8 +39,11 @@ _MEMBERS = {
 }
 
 
-def kind_of(data: bytes) -> str:
-    """Return TEXT, or WORKBOOK for a ZIP that ``check_package`` has yet to check.
+def kind_of(data: bytes, suffix: str = "") -> str:
+    """Return a kind of text, or WORKBOOK for a ZIP that ``check_package`` has yet to check.
+
+    Args:
+        suffix: extension of the file's name; it only decides between kinds of text.
 
     Raises:
         UnreadableSheetError: neither of them. The message continues after the file's name and has no full stop.
@@ -54,9 +60,8 @@ def kind_of(data: bytes) -> str:
     start = data[:4096].lstrip(b"\xef\xbb\xbf \t\r\n").lower()
     if start.startswith((b"<!doctype", b"<html", b"<table", b"<?xml")):
         raise UnreadableSheetError(f"is a web page or an XML file, regardless of its extension. {_AS_XLSX}")
-    if start.startswith((b"[{", b'{"', b"[\n", b"{\n")):
-        raise UnreadableSheetError("is a JSON file. Export the table as CSV")
-    return TEXT
+    by_suffix = _KINDS_BY_SUFFIX.get(suffix.lower(), TEXT)
+    return JSON if by_suffix == TEXT and start.startswith(_JSON_STARTS) else by_suffix
 
 
 def _old_office(data: bytes) -> str:

@@ -18,16 +18,18 @@ ALL_HIDDEN = "has only hidden rows. Unhide them, or include hidden rows (--inclu
 
 
 def read_table(path: Path, options: ReadingOptions = DETECT) -> Table:
-    """Read CSV, semicolon CSV, TSV or XLSX, with every cell as the text that people see.
+    """Read CSV, semicolon CSV, TSV, JSON, JSON Lines, a list of prompts or XLSX, with cells as people see them.
 
     Raises:
         UnreadableSheetError: the file does not exist or is not a sheet; the message says what it is instead.
     """
     data = _bytes_of(path)
     try:
-        kind = kind_of(data)
+        kind = kind_of(data, path.suffix)
         if options.tab and kind != WORKBOOK:
             raise UnreadableSheetError(f"is a text file and has no tabs. Remove the tab name '{options.tab}'")
+        if options.encoding and kind == WORKBOOK:
+            raise UnreadableSheetError("is a workbook, which needs no encoding. Remove --encoding")
         return _table(path, hashlib.sha256(data).hexdigest(), parse(data, kind, options), options.include_hidden)
     except UnreadableSheetError as error:
         raise UnreadableSheetError(f"'{path.name}' {error}.") from error
@@ -60,7 +62,7 @@ def _table(path: Path, sha256: str, parsed: Parsed, include_hidden: bool) -> Tab
         reading = replace(reading, hidden_included=True, choices=(*reading.choices, "hidden"))
     if not rows:
         raise UnreadableSheetError(ALL_HIDDEN if parsed.rows else EMPTY)
-    index = header_index([row.cells for row in rows[:200]])
+    index = header_index([row.cells for row in rows[:200]]) if rows[0].number else 0
     header, below = rows[index], rows[index + 1 :]
     if len(below) > MAX_ROWS:
         raise UnreadableSheetError(f"has more than {MAX_ROWS:,} rows. Split it into several sheets")

@@ -74,7 +74,7 @@ def write_results(table: Table, outcomes: Mapping[int, Outcome], out: Path) -> N
     widths = widths_of(table)
     columns = [*(widths.get(index, 0) for index in kept), *RESULTS.values()]
     with new_book(out, table.path) as book:
-        tab = add_tab(book, table.tab or "Campaign", dict(enumerate(columns)), table.header_row)
+        tab = add_tab(book, table.tab or "Campaign", dict(enumerate(columns)), table.header_row or 1)
         for number, texts in lines_of(table):
             line = [texts[index] if index < len(texts) else "" for index in kept]
             if number == table.header_row:

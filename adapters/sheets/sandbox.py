@@ -63,6 +63,7 @@ def _reading(found: dict[str, Any]) -> Reading:
             "unread_tabs": tuple(UnreadTab(*tab) for tab in found["unread_tabs"]),
             "choices": tuple(found["choices"]),
             "bad_rows": tuple(BadRow(*row) for row in found["bad_rows"]),
+            "doubts": tuple(BadRow(*row) for row in found["doubts"]),
         }
     )
 

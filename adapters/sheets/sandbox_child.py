@@ -57,10 +57,9 @@ def _parse(data: bytes, kind: str, options: ReadingOptions) -> tuple[dict[str, o
         name, rows, formulas = read_workbook(data, options.tab or None)
         head = {"tab": name, "delimiter": "", "formulas": formulas, "reading": asdict(Reading("XLSX"))}
     else:
-        from adapters.sheets.delimited_reader import read_delimited
+        from adapters.sheets.text.text_reader import read_text
 
-        delimiter, rows = read_delimited(data)
-        reading = Reading("TSV" if delimiter == "\t" else "CSV")
+        delimiter, rows, reading = read_text(data, kind, options)
         head = {"tab": "", "delimiter": delimiter, "formulas": [], "reading": asdict(reading)}
     if sum(len(cell) for row in rows for cell in row.cells) > MAX_RETURNED_CHARACTERS:
         raise UnreadableSheetError(

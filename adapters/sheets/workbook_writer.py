@@ -81,10 +81,13 @@ def values_of(texts: Sequence[str]) -> list[str | float | None]:
 
 
 def lines_of(table: Table) -> Iterator[tuple[int, tuple[str, ...]]]:
-    """Yield every row of a sheet with its row number; blank rows are empty."""
+    """Yield every row of a sheet with its row number; blank rows are empty.
+
+    A header that is not in the file (the keys of JSON objects, or that of a list of prompts) has the number 0.
+    """
     filled = {row.number: row.cells for row in (*table.above, *table.rows)}
     filled[table.header_row] = table.columns
-    for number in range(1, max(filled) + 1):
+    for number in range(1 if table.header_row else 0, max(filled) + 1):
         yield number, filled.get(number, ())
 
 

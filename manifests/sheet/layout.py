@@ -72,7 +72,7 @@ class Layout:
         for index, name in self.doubled.items():
             if name:
                 yield self._about_doubled(index, name)
-        if not self.table.rows:
+        if not self.table.rows and not self.table.reading.bad_rows:
             yield self._about_sheet("there are no rows below the header. Enter a prompt in the next row.")
 
     def warnings(self, used: Collection[str] = ()) -> Iterator[CellProblem]:

@@ -46,11 +46,11 @@ class UnreadTab(NamedTuple):
 
 
 class BadRow(NamedTuple):
-    """A row that cannot be read, while the other rows can.
+    """A row that cannot be read while the other rows can, or one that was read with a doubt.
 
     Attributes:
         number: row number as the spreadsheet program shows it.
-        value: the part of the row that causes the error, or an empty text.
+        value: the part of the row that causes the finding, or an empty text.
         message: continues the sentence after the quoted value, as in CellProblem.
     """
 
@@ -74,6 +74,8 @@ class Reading:
         hidden_included: whether these rows and columns were read anyway.
         unread_tabs: other tabs with a prompt column.
         bad_rows: rows that cannot be read.
+        doubts: warnings about how a row was read; those with the row number 0 are about the whole file.
+        removed_markers: what was removed from the start of each line of a list: ``bullets``, ``numbers`` or nothing.
         has_header: False for a list of prompts without a header.
         choices: the options that changed what was read, such as ``tab=DE``; they are part of the campaign's identity.
     """
@@ -88,6 +90,8 @@ class Reading:
     hidden_included: bool = False
     unread_tabs: tuple[UnreadTab, ...] = ()
     bad_rows: tuple[BadRow, ...] = ()
+    doubts: tuple[BadRow, ...] = ()
+    removed_markers: str = ""
     has_header: bool = True
     choices: tuple[str, ...] = ()
 

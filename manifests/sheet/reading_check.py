@@ -19,9 +19,26 @@ def reading_problems(table: Table) -> Iterator[CellProblem]:
 def reading_warnings(table: Table) -> Iterator[CellProblem]:
     """Yield a warning for everything that was guessed or left out."""
     reading = table.reading
-    messages = (_encoding(reading), _hidden_rows(reading), *_hidden_columns(reading), *_unread_tabs(table))
+    messages = (
+        _encoding(reading),
+        _no_header(table),
+        _hidden_rows(reading),
+        *_hidden_columns(reading),
+        *_unread_tabs(table),
+    )
     for message in filter(None, messages):
         yield CellProblem(0, "", "", "", message)
+    for row in reading.doubts:
+        yield CellProblem(row.number, "", "", row.value, row.message)
+
+
+def _no_header(table: Table) -> str:
+    if table.reading.has_header or not table.rows:
+        return ""
+    removed = table.reading.removed_markers
+    without = f" The {removed} at the start of the lines are left out." if removed else ""
+    first = shown(table.rows[0].cell(0))
+    return f"The file has no header, so every line is read as a prompt. The first one is '{first}'.{without}"
 
 
 def _encoding(reading: Reading) -> str:

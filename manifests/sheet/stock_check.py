@@ -9,6 +9,7 @@ from manifests.nightly.stock import MAX_COMBINATIONS, StockSheet
 from manifests.sheet import cells, prompt_template
 from manifests.sheet.columns import normalise, typo_of
 from manifests.sheet.problem import CellProblem
+from manifests.sheet.reading_check import reading_problems, reading_warnings
 from manifests.sheet.stock_cells import Cell, StockCells
 from manifests.sheet.stock_columns import LISTS, SHOWING, meaning_of, with_header
 from manifests.sheet.table import Table
@@ -47,8 +48,9 @@ def check_stock(table: Table, checks: Iterable[StockCheck] = ()) -> CheckedStock
     for check in checks:
         for is_warning, problem in check(reading):
             (reading.warnings if is_warning else reading.problems).append(problem)
-    if reading.problems:
-        return CheckedStock(None, tuple(reading.problems), tuple(reading.warnings))
+    warnings = (*reading_warnings(table), *reading.warnings)
+    if problems := (*reading_problems(table), *reading.problems):
+        return CheckedStock(None, problems, warnings)
     lists: dict[str, Any] = {name: tuple(cell.value for cell in reading.cells(name)) for name in LISTS}
     sheet = StockSheet(
         name=table.name,
@@ -63,7 +65,7 @@ def check_stock(table: Table, checks: Iterable[StockCheck] = ()) -> CheckedStock
         **numbers,
         **({"placements": lists["placements"]} if lists["placements"] else {}),
     )
-    return CheckedStock(sheet, (), tuple(reading.warnings))
+    return CheckedStock(sheet, (), warnings)
 
 
 def _one(reading: StockCells, name: str, default: Any) -> Any:

@@ -57,6 +57,7 @@ def with_header(table: Table) -> Table:
         table.tab,
         table.delimiter,
         table.formulas,
+        table.reading,
     )
 
 

@@ -25,7 +25,7 @@ FIXED: dict[str, tuple[bytes, ...]] = {
     "no prompt, near": (lines("prompt,Aspect", "x,16:9"),),
     "no prompt, alike": (lines("Client,prompt,Aspect", "acme,x,16:9"),),
     "no prompt, none": (lines("Aspect,Length,prompt", "16:9,2,x"),),
-    "no header at all": (lines("a red circle,prompt", "a blue square,x"),),
+    "no header at all": (lines("prompt,16:9", "a blue square,9:16"), lines("prompt,aspect", "a red circle,16:9")),
     "no rows": (lines("prompt,placements", "x"),),
     "two prompts": (lines("Prompt", "x"), lines("Prompt,Old prompt", "x,y")),
     "channel and aspect": (

@@ -84,7 +84,7 @@ def test_the_child_gets_an_empty_environment(tmp_path, monkeypatch):
 def test_the_child_imports_no_large_libraries(tmp_path, monkeypatch):
     """Libraries with many threads would use up its address space on a machine with many cores."""
     imports = (
-        "import sys, adapters.sheets.sandbox_child, adapters.sheets.workbook_reader, adapters.sheets.delimited_reader"
+        "import sys, adapters.sheets.sandbox_child, adapters.sheets.workbook_reader, adapters.sheets.text.text_reader"
     )
     monkeypatch.setattr(parse, "_CHILD", f"{imports}; sys.exit(bool({{'openpyxl', 'numpy'}} & set(sys.modules)))")
     assert parse._answer(b"", "text", DETECT) == []

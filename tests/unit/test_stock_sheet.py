@@ -167,3 +167,11 @@ def test_names_of_combinations_do_not_change_when_the_sheet_grows(tmp_path):
     before = good(tmp_path, "theme,shot\na red circle,zooming in\na blue cube,drifting left\n").named()
     after = good(tmp_path, "theme,shot\npink waves,drifting left\na red circle,zooming in\na blue cube,\n").named()
     assert before.keys() < after.keys()
+
+
+def test_a_row_that_cannot_be_read_is_an_error(tmp_path):
+    found = checked(tmp_path, 'theme,shot\na cup,zooming in\n"a cube,panning\na ball,still\n')
+    assert found.sheet is None
+    assert [(problem.row, problem.message) for problem in found.problems] == [
+        (3, "has an unclosed double quote. Close it, or delete it.")
+    ]

@@ -7,6 +7,7 @@ import pytest
 import s3_server
 from PIL import Image
 
+from app.dashboard.routes.upload import _rows
 from flows.runtime.resources import resources_of
 from flows.settings import Settings, load_settings
 from flows.submit import read_sheet
@@ -59,3 +60,15 @@ def test_an_uploaded_or_watched_sheet_reads_only_allowed_buckets(
 def test_an_invalid_location_of_pictures_is_reported(location: str):
     with pytest.raises(SettingsError, match=r"picture_prefixes.*is not s3://name/prefix"):
         load_settings(picture_prefixes=(location,))
+
+
+def test_the_upload_page_shows_rows_that_cannot_be_read(tmp_path: Path):
+    settings = Settings(home=tmp_path / "home")
+    sheet = tmp_path / "sheet.csv"
+    sheet.write_text('prompt,notes\na cup,x\n"a ball,y\na cube,z\n')
+    rows = _rows(read_sheet(settings, resources_of(settings), sheet))
+    assert [(row["number"], row["cells"][0], len(row["errors"])) for row in rows] == [
+        (2, "a cup", 0),
+        (3, '"a ball,y', 1),
+        (4, "a cube", 0),
+    ]

@@ -52,7 +52,7 @@ def validate(
     reading = ReadingOptions(tab or "", include_hidden, encoding or "")
     with showing_downloads() as on_download:
         intake = read_sheet(session.settings, session.resources, path, reading, on_download=on_download)
-    checked = intake.checked
+    checked, rows = intake.checked, len(intake.table.rows) + len(intake.table.reading.bad_rows)
     if annotated:
         annotate(intake.table, checked.problems, checked.warnings, annotated)
     if as_json:
@@ -69,11 +69,11 @@ def validate(
         )
     else:
         show_errors(checked.problems, path)
-        show_warnings(checked.warnings, len(intake.table.rows), path)
+        show_warnings(checked.warnings, rows, path)
         if annotated:
             say(f"Wrote {annotated}, in which the errors and warnings are marked.")
         say(reading_line(intake))
-        say(_summary(len(intake.table.rows), len(checked.briefs), len(checked.problems), len(checked.warnings)))
+        say(_summary(rows, len(checked.briefs), len(checked.problems), len(checked.warnings)))
     if not checked.briefs or (checked.problems and not accept_good_rows):
         raise typer.Exit(1)
     check_cap(checked.briefs, session.settings.max_variants)

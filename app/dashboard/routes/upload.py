@@ -18,7 +18,7 @@ from flows.registration import shares_clips
 from flows.submit import read_sheet
 from manifests.errors import PlanError, ReelmillError, SheetError
 from manifests.identity import slug
-from manifests.sheet import CellProblem
+from manifests.sheet import CellProblem, Row
 from tasks.intake.intake import Intake
 from tasks.intake.sheet_link import LinkedSheet, download_sheet, is_link
 from tasks.intake.sheet_store import (
@@ -213,7 +213,8 @@ def _rows(intake: Intake) -> list[dict[str, Any]]:
     first = {"number": header, "cells": (), "errors": errors[header], "warnings": warnings[header], "marked": set()}
     rows: list[dict[str, Any]] = [first] if errors[header] or warnings[header] else []
     valid = 0
-    for row in intake.table.rows:
+    unreadable = [Row(bad.number, (bad.value,)) for bad in intake.table.reading.bad_rows if bad.number != header]
+    for row in sorted((*intake.table.rows, *unreadable)):
         valid += not errors[row.number]
         if errors[row.number] or valid <= SHOWN_ROWS:
             marked = {problem.column for problem in errors[row.number]}

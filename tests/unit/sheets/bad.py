@@ -137,7 +137,19 @@ FILES = (
         "'export.xls' is a web page or an XML file, regardless of its extension. Open it in a spreadsheet "
         "program and save it as XLSX or CSV.",
     ),
-    bad("JSON", "sheet.json", b'[{"prompt": "x"}]', "'sheet.json' is a JSON file. Export the table as CSV."),
+    bad(
+        "JSON settings",
+        "settings.json",
+        b'{"model": "starter", "size": {"width": 832}}',
+        "'settings.json' has no list of objects. Write one object for each row, such as "
+        '[{"prompt": "a red circle"}], or export the table as CSV.',
+    ),
+    bad(
+        "no valid JSON",
+        "sheet.json",
+        b"[{prompt: 'x'}]",
+        "'sheet.json' has no valid record. Record 1 is not valid JSON. Check its double quotes, commas and brackets.",
+    ),
     bad(
         "program",
         "reelmill",
@@ -171,28 +183,28 @@ FILES = (
     bad(
         "unknown encoding",
         "sheet.csv",
-        b"prompt\r\nclich\x81 \x8d\r\n",
-        "'sheet.csv' cannot be decoded as text. Save it as CSV in UTF-8, or as XLSX.",
+        b"prompt\r\na\x81b\x9dc\xffd\xb1e\xdbf\x8fg\r\n",
+        "'sheet.csv' is not in UTF-8, and its encoding cannot be detected. Save it as CSV in UTF-8 or as XLSX, or name "
+        "its encoding with --encoding.",
     ),
     bad(
         "open quote",
         "sheet.csv",
         lines("prompt,notes", '"a red circle,x', "a blue square,y"),
-        "'sheet.csv' has an unclosed double quote in row 2. Close it, or delete it.",
+        "Row 2: '\"a red circle,x' has an unclosed double quote. Close it, or delete it.",
     ),
     bad(
         "stray quote",
         "sheet.csv",
         lines("prompt,notes", "a circle,ok", '"big" circle,x'),
-        "'sheet.csv' has a stray double quote in row 3. Write two double quotes for each one in a quoted "
-        "text, or save the sheet as XLSX.",
+        "Row 3: '\"big\" circle,x' has a stray double quote. Write two double quotes for each one in a quoted text, or "
+        "save the sheet as XLSX.",
     ),
     bad(
         "cell too long",
         "sheet.csv",
         lines("prompt", "x" * 40000),
-        "'sheet.csv' has a cell with more than 32,000 characters in row 2. Check for an unclosed double "
-        "quote, or shorten the cell.",
+        f"Row 2: '{'x' * 59}…' has a cell with more than 32,000 characters. Shorten the cell.",
     ),
     bad(
         "too many columns",
@@ -232,8 +244,8 @@ HEADERS = (
     bad(
         "no header at all",
         "sheet.csv",
-        lines("a red circle", "a blue square"),
-        "Row 1: there is no column 'prompt', only 'a red circle'. Add a column 'prompt'.",
+        lines("a red circle,16:9", "a blue square,9:16"),
+        "Row 1: there is no column 'prompt', only 'a red circle', '16:9'. Add a column 'prompt'.",
     ),
     bad(
         "no rows",
