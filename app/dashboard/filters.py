@@ -8,7 +8,7 @@ from fastapi import Depends, Query
 
 from adapters.catalogue import Filter
 from manifests.errors import ReelmillError
-from manifests.gate import REASON_LABELS
+from manifests.gate import reason_label
 
 NAMES = (
     "campaign",
@@ -127,7 +127,7 @@ class GalleryQuery:
     @property
     def labels(self) -> list[str]:
         """The active filters as text for people."""
-        shown = self.values | {"reason": REASON_LABELS.get(self.filter.reason, self.filter.reason)}
+        shown = self.values | {"reason": reason_label(self.filter.reason)}
         labels = [f"{FILTER_LABELS.get(name, name)} {shown[name]}" for name in self.values if name != "order"]
         return labels + ([f"state {' or '.join(self.states)}"] if self.states else [])
 
