@@ -7,11 +7,13 @@ from pathlib import Path
 from typing import NamedTuple
 from xml.sax.saxutils import quoteattr
 
-from adapters.sheets.package.xml_splice import Element, appended, elements, markup, readable, splice
+from adapters.sheets.package.xml_splice import Edit, Element, appended, elements, markup, readable, splice
 
 CONTENT_TYPES = "[Content_Types].xml"
-_TEMPLATES = {b"template.main+xml": b"sheet.main+xml", b"template.macroEnabled.main+xml": b"sheet.macroEnabled.main+xml"}
-_RELATIONS_TYPE = "application/vnd.openxmlformats-package.relationships+xml"
+_TEMPLATES = {
+    b"template.main+xml": b"sheet.main+xml",
+    b"template.macroEnabled.main+xml": b"sheet.macroEnabled.main+xml",
+}
 
 
 class Relation(NamedTuple):
@@ -110,10 +112,7 @@ def relations_part(part: str) -> str:
 
 def without(data: bytes, gone: list[Element]) -> bytes:
     """Return XML without some of its elements."""
-    return b"".join(
-        data[start:end]
-        for start, end in zip([0, *(each.end for each in gone)], [*(each.start for each in gone), len(data)], strict=True)
-    )
+    return splice(data, [Edit(each.start, each.end, b"") for each in gone])
 
 
 def _clean(name: str) -> str:

@@ -10,8 +10,8 @@ from adapters.sheets.package.styles import add_styles
 from adapters.sheets.package.xml_splice import appended, elements, markup, splice
 from manifests.sheet.table import letter
 
-TITLE_LENGTH = 31
-"""Maximum length of a tab's name."""
+Rows = Sequence[Mapping[int, NewCell]]
+"""Cells by column, for each row from the first."""
 _STRICT = "purl.oclc.org"
 _KINDS = {
     True: "http://purl.oclc.org/ooxml/officeDocument/relationships",
@@ -67,7 +67,7 @@ class Workbook:
         part = self._tabs[title]
         self._package.put(part, with_cells(self._package.read(part), cells, widths))
 
-    def replace_tab(self, title: str, rows: Sequence[Mapping[int, NewCell]], widths: Sequence[int], frozen: int) -> None:
+    def replace_tab(self, title: str, rows: Rows, widths: Sequence[int], frozen: int) -> None:
         """Replace the content of a tab.
 
         The calculation chain is removed, because it must not name a cell without a formula; it is optional.
@@ -79,7 +79,7 @@ class Workbook:
                 self._package.put(name, without(self._package.read(name), [relation.element]))
                 self._package.remove(relation.target)
 
-    def add_tab(self, title: str, rows: Sequence[Mapping[int, NewCell]], widths: Sequence[int], frozen: int) -> None:
+    def add_tab(self, title: str, rows: Rows, widths: Sequence[int], frozen: int) -> None:
         """Add a tab after all others."""
         folder = self._part.rpartition("/")[0]
         part = next(
@@ -111,7 +111,7 @@ class Workbook:
         self._package.put(part, data)
         return styles
 
-    def _sheet(self, rows: Sequence[Mapping[int, NewCell]], widths: Sequence[int], frozen: int) -> bytes:
+    def _sheet(self, rows: Rows, widths: Sequence[int], frozen: int) -> bytes:
         columns = "".join(
             f'<col min="{number}" max="{number}" width="{width}" customWidth="1"/>'
             for number, width in enumerate(widths, 1)
