@@ -169,7 +169,7 @@ def _write_results(
     clips = clip_results(rows, campaigns.memberships(campaign_id), campaigns.briefs(campaign_id), prices)
     outcomes = report.outcomes(intake.checked.problems)
     written = write_results(intake.table, outcomes, results_path(intake.table, folder), clips)
-    return dict(zip(("results", "clips_of_results"), written, strict=False))
+    return dict(zip(("results", "clip_list"), written, strict=False))
 
 
 def show_report(report: CampaignReport) -> None:

@@ -21,8 +21,7 @@ def drawable(text: str, font: ImageFont.FreeTypeFont) -> str:
 
 
 def _transliterated(character: str) -> str:
-    latin = anyascii(character)
-    return latin if latin or unicodedata.category(character) in _UNSEEN else "?"
+    return "" if unicodedata.category(character) in _UNSEEN else anyascii(character) or "?"
 
 
 def _coverage(font: ImageFont.FreeTypeFont) -> Callable[[str], bool]:

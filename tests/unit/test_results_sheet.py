@@ -63,7 +63,22 @@ def test_every_row_is_returned_with_its_outcome(tmp_path):
         "1 × adherence",
         "Name the licence.",
     )
-    assert rows[3] == ("b", "1:1", None, "failed", 0, 0, None, None, None, None, None, None, '\'=cmd|" /C calc"!A0', None)
+    assert rows[3] == (
+        "b",
+        "1:1",
+        None,
+        "failed",
+        0,
+        0,
+        None,
+        None,
+        None,
+        None,
+        None,
+        None,
+        '\'=cmd|" /C calc"!A0',
+        None,
+    )
     assert rows[4][:4] == ("c", None, None, None)
 
 
