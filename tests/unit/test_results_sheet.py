@@ -56,7 +56,7 @@ def test_every_row_is_returned_with_its_outcome(tmp_path):
         1,
         0.3126,
         "https://cdn.example/a.mp4",
-        "https://cdn.example/a.mp4\nhttps://cdn.example/b.mp4",
+        "https://cdn.example/a.mp4 | https://cdn.example/b.mp4",
         "ab" * 32,
         12.35,
         0.01,

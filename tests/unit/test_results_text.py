@@ -3,6 +3,7 @@
 import codecs
 import csv
 import io
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -19,9 +20,14 @@ CASE_19 = (
     "عربي,a blue cup zooming in on a white background كوب أزرق,y\n"
     "🔥fire,a yellow bottle rotating on a black background 👨‍👩‍👧‍👦,z\n"
 )
-DONE = Outcome("published", 1, 1, 0.31256, "https://x/1", "ab" * 32, "=why", "", ("https://x/1",), 9.5, 0.02)
+DONE = Outcome(
+    "published", 1, 1, 0.31256, "https://x/1", "ab" * 32, '=why, "so"; it\nis | so', "", ("https://x/1",), 9.5, 0.02
+)
+PLAIN = replace(DONE, why="=why")
 CLIP = ClipResult((2,), ("春-1",), "0a" * 16, "placements: 16:9; colour: red", "published", 7, url="https://x/1")
-CELLS = ["published", "1", "1", "0.3126", "https://x/1", "https://x/1", "ab" * 32, "9.5", "0.02", "'=why", ""]
+WHY = '\'=why, "so"; it\nis | so'
+CELLS = ["published", "1", "1", "0.3126", "https://x/1", "https://x/1", "ab" * 32, "9.5", "0.02", WHY, ""]
+PLAIN_CELLS = [*CELLS[:-2], "'=why", ""]
 
 
 def written(tmp_path: Path, data: bytes, name: str = "plan.csv", outcomes=None) -> tuple[bytes, bytes]:
@@ -46,7 +52,7 @@ def written(tmp_path: Path, data: bytes, name: str = "plan.csv", outcomes=None) 
     ],
 )
 def test_delimiter_encoding_and_line_ends_are_kept(tmp_path, encoding, delimiter, text):
-    results, clips = written(tmp_path, text.encode(encoding))
+    results, clips = written(tmp_path, text.encode(encoding), outcomes={2: PLAIN})
     assert results.startswith(codecs.BOM_UTF8) == clips.startswith(codecs.BOM_UTF8) == (encoding == "utf-8-sig")
     lines = results.decode(encoding).splitlines(keepends=True)
     before = text.splitlines(keepends=True)
@@ -54,7 +60,7 @@ def test_delimiter_encoding_and_line_ends_are_kept(tmp_path, encoding, delimiter
     for line, old in zip(lines, before, strict=True):
         assert line.startswith(old.rstrip("\r\n"))
         assert line[len(line.rstrip("\r\n")) :] == old[len(old.rstrip("\r\n")) :] or not old.endswith("\n")
-    assert next(csv.reader([lines[1]], delimiter=delimiter))[-len(RESULTS) :] == CELLS
+    assert next(csv.reader([lines[1]], delimiter=delimiter))[-len(RESULTS) :] == PLAIN_CELLS
     listed = list(csv.reader(io.StringIO(clips.decode(encoding)), delimiter=delimiter))
     assert listed[0] == list(CLIPS)
     assert listed[1][2] == "0a" * 16
@@ -65,9 +71,9 @@ def test_titles_blank_lines_quotes_and_formulas_of_the_user_are_kept(tmp_path):
         'sep=;\nPlan 2026;;\n\n"prompt";aspect;offset\n"a ""big"" cup;\nnext line";16:9;-5\n\n'
         "a hat;1:1;=SUM(A1)\n  a map ;;+1\n"
     )
-    results, clips = written(tmp_path, text.encode(), outcomes={4: DONE, 6: DONE})
+    results, clips = written(tmp_path, text.encode(), outcomes={4: PLAIN, 6: PLAIN})
     lines = results.decode()
-    header, cells = ";".join(RESULTS), ";".join(CELLS)
+    header, cells = ";".join(RESULTS), ";".join(PLAIN_CELLS)
     assert lines == (
         f'sep=;\nPlan 2026;;\n\n"prompt";aspect;offset;{header}\n"a ""big"" cup;\nnext line";16:9;-5;{cells}\n\n'
         f"a hat;1:1;=SUM(A1);{cells}\n  a map ;;+1\n"

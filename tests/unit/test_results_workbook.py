@@ -157,7 +157,7 @@ def test_results_are_in_the_rows_of_their_briefs_after_all_columns(tmp_path):
         3,
         0.31,
         "https://x/1",
-        "https://x/1\nhttps://x/2",
+        "https://x/1 | https://x/2",
         "ab" * 32,
         9.5,
         0.02,

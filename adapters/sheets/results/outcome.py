@@ -37,6 +37,8 @@ CLIPS = {
 }
 """Headers of the list of clips with their widths. Few of them are headers of a sheet, so it is never read as one."""
 
+_BETWEEN = " | "
+
 Value = str | int | float | None
 
 
@@ -165,10 +167,10 @@ def _rounded(value: float | None, digits: int) -> float | None:
 
 
 def _listed(urls: tuple[str, ...]) -> str:
-    """Return URLs, one for each line; those that do not fit in a cell are counted."""
-    text = "\n".join(urls)
+    """Return URLs, separated by bars; those that do not fit in a cell are counted."""
+    text = _BETWEEN.join(urls)
     if len(text) <= MAX_CELL:
         return text
-    kept = text[: MAX_CELL - 100].rpartition("\n")[0]
-    left = len(urls) - kept.count("\n") - 1
-    return f"{kept}\n{left:,} more in the list of clips"
+    kept = text[: MAX_CELL - 100].rpartition(_BETWEEN)[0]
+    left = len(urls) - kept.count(_BETWEEN) - 1
+    return f"{kept}{_BETWEEN}{left:,} more in the list of clips"

@@ -25,6 +25,10 @@ _UNMARKED = ("utf-8", "cp1252", "utf-16-le", "utf-16-be", "gb18030", "big5", "eu
 _UNMARKED_MORE = ("cp1250", "cp1251", "mac_roman", "latin-1")
 
 
+_END = "\r\n"
+"""The writer quotes cells that contain a character of its line end."""
+
+
 class _Record(NamedTuple):
     """A record of a text file: its cells, and the text as it is in the file with its line end."""
 
@@ -102,8 +106,8 @@ def _line(cells: Sequence[str], delimiter: str, quotes: bool = True) -> str:
     if not quotes:
         return delimiter.join(" ".join(cell.replace(delimiter, " ").splitlines()) for cell in cells)
     stream = io.StringIO(newline="")
-    csv.writer(stream, delimiter=delimiter, lineterminator="").writerow(cells)
-    return stream.getvalue()
+    csv.writer(stream, delimiter=delimiter, lineterminator=_END).writerow(cells)
+    return stream.getvalue().removesuffix(_END)
 
 
 def _source_of(table: Table, data: bytes | None) -> _Source | None:
