@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 
-from adapters.sheets.package.sheet_cells import Layout, NewCell
+from adapters.sheets.package.sheet_cells import MAX_COLUMN, Layout, NewCell
 from adapters.sheets.package.workbook import Workbook
 from adapters.sheets.reader import read_table
 from adapters.sheets.results.outcome import CLIPS, RESULTS, ClipResult, Outcome, Result, in_workbook
@@ -99,6 +99,8 @@ def _places(table: Table, layout: Layout) -> dict[str, int]:
     for name in RESULTS:
         if name not in places:
             places[name], free = free, free + 1
+    if free > MAX_COLUMN:
+        raise ValueError("the tab has no free columns")
     return places
 
 
