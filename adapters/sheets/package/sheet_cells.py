@@ -69,8 +69,7 @@ def layout_of(data: bytes, header_row: int) -> Layout:
     """Measure a worksheet."""
     scan = _Extent(header_row)
     walk(data, scan.start, scan.end)
-    corners = [_place(each.attributes["ref"].rpartition(":")[2]) for each in elements(data, "mergeCell")]
-    merged = [column + 1 for row, column in corners if row >= header_row]
+    merged = [column + 1 for row, column in scan.merged if row >= header_row]
     return Layout(max([scan.width, *merged]), scan.header_styles)
 
 
@@ -107,11 +106,14 @@ class _Extent(_Position):
         super().__init__()
         self.header_row, self.width = header_row, 0
         self.header_styles: dict[int, int] = {}
+        self.merged: list[tuple[int, int]] = []
 
     def start(self, at: int, tag: str, attributes: dict[str, str]) -> None:
         name = local(tag)
         self.inside = self.inside or name == "sheetData"
         if not self.inside:
+            if name == "mergeCell":
+                self.merged.append(_place(attributes["ref"].rpartition(":")[2]))
             return
         self.enter(name, attributes)
         if name in ("v", "f", "is") and self.row >= self.header_row:
@@ -127,13 +129,15 @@ class _Rows(_Position):
     """Collects the edits of the rows.
 
     Attributes:
+        first: the first column to write; cells before it are not looked at.
         left: row numbers still to write, in ascending order from the end.
-        present: cells of the current row, if it is edited.
+        present: cells of the current row from that column on, if the row is edited.
     """
 
     def __init__(self, data: bytes, cells: Cells) -> None:
         super().__init__()
         self.data, self.cells = data, cells
+        self.first = min((column for line in cells.values() for column in line), default=0)
         self.left = sorted((row for row, line in cells.items() if line), reverse=True)
         self.edits: list[Edit] = []
         self.open: Element | None = None
@@ -157,7 +161,7 @@ class _Rows(_Position):
             if self.left and self.left[-1] == self.row:
                 self.left.pop()
                 self.open, self.present = Element(tag, attributes, at, tag_end(self.data, at)), []
-        elif name == "c" and self.open:
+        elif name == "c" and self.open and self.column >= self.first:
             self.cell = Element(tag, attributes, at, tag_end(self.data, at))
 
     def end(self, at: int, tag: str) -> None:
@@ -221,7 +225,7 @@ def _place(reference: str) -> tuple[int, int]:
 def _dimension(data: bytes, cells: Cells) -> Iterable[Edit]:
     """Yield the edit of the used range: programs that trust it would not show our columns otherwise."""
     columns = [column for line in cells.values() for column in line]
-    for element in elements(data, "dimension") if columns else []:
+    for element in elements(data, "dimension", before="sheetData") if columns else []:
         first, _, last = element.attributes.get("ref", "").partition(":")
         (top, left), (bottom, right) = _place(first), _place(last or first)
         top, bottom = min(top, *cells), max(bottom, *cells)
@@ -235,7 +239,7 @@ def _columns(data: bytes, widths: Mapping[int, int]) -> Iterable[Edit]:
     """Yield the edit of the column widths. A range of columns that contains some of ours is split."""
     if not widths:
         return
-    [sheet_data] = elements(data, "sheetData")
+    [sheet_data] = elements(data, "sheetData", before="sheetData")
     parts: list[tuple[int, bytes]] = [
         (
             column + 1,
@@ -243,13 +247,13 @@ def _columns(data: bytes, widths: Mapping[int, int]) -> Iterable[Edit]:
         )
         for column, width in widths.items()
     ]
-    for col in elements(data, "col"):
+    for col in elements(data, "col", before="sheetData"):
         tag = data[col.start : col.inner_start]
         low, high = int(col.attributes["min"]), int(col.attributes["max"])
         for start, end in _outside(low, min(high, MAX_COLUMN), sorted(column + 1 for column in widths)):
             parts.append((start, with_attribute(with_attribute(tag, "min", str(start)), "max", str(end))))
     inner = b"".join(xml if xml.endswith(b"/>") else xml[:-1] + b"/>" for _, xml in sorted(parts))
-    existing = elements(data, "cols")
+    existing = elements(data, "cols", before="sheetData")
     if existing:
         yield Edit(existing[0].inner_start, existing[0].inner_end, inner)
     else:

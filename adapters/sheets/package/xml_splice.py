@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Iterable, Iterator, Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import NamedTuple
 from xml.parsers import expat
@@ -74,10 +75,15 @@ def is_empty(data: bytes, end: int) -> bool:
     return data[end - 2 : end] == b"/>"
 
 
-def elements(data: bytes, *names: str) -> list[Element]:
-    """Return all elements with one of the names, without prefixes, in the order of their start tags."""
-    finder = _Finder(data, frozenset(names))
-    walk(data, finder.start, finder.end)
+def elements(data: bytes, *names: str, before: str = "") -> list[Element]:
+    """Return all elements with one of the names, without prefixes, in the order of their start tags.
+
+    Args:
+        before: stop at the first element with this name, which is included if it is one of the names.
+    """
+    finder = _Finder(data, frozenset(names), before)
+    with suppress(_FoundError):
+        walk(data, finder.start, finder.end)
     return finder.found
 
 
@@ -97,9 +103,13 @@ def _refuse_doctype(*_: object) -> None:
     raise ValueError("document types are not allowed")
 
 
+class _FoundError(Exception):
+    """The rest of the XML is not needed."""
+
+
 class _Finder:
-    def __init__(self, data: bytes, names: frozenset[str]) -> None:
-        self.data, self.names = data, names
+    def __init__(self, data: bytes, names: frozenset[str], before: str) -> None:
+        self.data, self.names, self.before = data, names, before
         self.found: list[Element] = []
         self.open: list[Element | None] = []
 
@@ -110,6 +120,8 @@ class _Finder:
         if local(tag) in self.names:
             element = Element(tag, attributes, at, tag_end(self.data, at))
             self.found.append(element)
+        if local(tag) == self.before:
+            raise _FoundError
         self.open.append(element)
 
     def end(self, at: int, tag: str) -> None:
