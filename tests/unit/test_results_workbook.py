@@ -11,6 +11,8 @@ from xml.etree import ElementTree
 
 import openpyxl
 import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 from openpyxl.chart import BarChart, Reference
 from openpyxl.comments import Comment
 from openpyxl.drawing.image import Image
@@ -374,3 +376,33 @@ def test_sparklines_and_other_extensions_stay(tmp_path):
         {"xl/worksheets/sheet1.xml": lambda xml: xml.replace(b"</worksheet>", SPARKLINES + b"</worksheet>")},
     )
     assert SPARKLINES in parts_of(written(tmp_path, data))["xl/worksheets/sheet1.xml"]
+
+
+PLACES = st.dictionaries(
+    st.tuples(st.integers(1, 9), st.integers(1, 9)),
+    st.one_of(st.integers(-9, 9), st.booleans(), st.sampled_from(["x", "=1+1", " a ", "😀", "a\nb", None])),
+    max_size=12,
+)
+
+
+@settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(cells=PLACES, top=st.integers(1, 4), filled=st.sets(st.integers(1, 9), max_size=4))
+def test_any_workbook_keeps_its_cells(tmp_path, cells, top, filled):
+    """Values and coloured empty cells anywhere around the table; outcomes in its rows and in blank rows between."""
+    book = openpyxl.Workbook()
+    tab = book.active
+    for (row, column), value in cells.items():
+        tab.cell(top + row, column + 1).value = value
+    for row in filled:
+        tab.cell(top + row, 14).fill = PatternFill("solid", fgColor="FFFF00")
+    tab.cell(top, 1).value, tab.cell(top, 2).value, tab.cell(top, 3).value = "prompt", "brief_id", "aspect"
+    tab.cell(top + 1, 1).value = "a cup"
+    before = {cell.coordinate: cell.value for line in tab.iter_rows() for cell in line if cell.value is not None}
+    outcomes = dict.fromkeys(range(top + 1, top + 11), DONE)
+    out = written(tmp_path, saved(book), outcomes=outcomes)
+    after = openpyxl.load_workbook(out).worksheets[0]
+    assert {place: after[place].value for place in before} == before
+    status = next(cell.column for cell in after[top] if cell.value == "Reelmill status")
+    for row in outcomes:
+        assert [cell.value for cell in after[row]][status - 1 : status + 2] == ["published", 3, 3]
+    assert sum(cell.value is not None for line in after.iter_rows(max_col=status - 1) for cell in line) == len(before)
