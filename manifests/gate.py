@@ -48,7 +48,12 @@ REASON_LABELS: Mapping[str, str] = {
     "wrong size": "wrong frame size",
     "wrong duration": "wrong duration",
 }
-"""Codes of the reasons why clips fail, with the words that pages show for them."""
+"""Codes of the reasons why clips fail, with the words that people read in their place."""
+
+
+def reason_label(code: str) -> str:
+    """Return the words for a reason code; an unknown code stays as it is."""
+    return REASON_LABELS.get(code, code)
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,15 +11,18 @@ from adapters.sheets.reader import read_table
 
 if TYPE_CHECKING:
     from adapters.sheets.annotated_copy import annotate
-    from adapters.sheets.results_sheet import Outcome, write_results
+    from adapters.sheets.results.outcome import ClipResult, Outcome
+    from adapters.sheets.results.results_sheet import results_path, write_results
     from adapters.sheets.template import write_template
 
-__all__ = ["Outcome", "annotate", "read_table", "write_results", "write_template"]
+__all__ = ["ClipResult", "Outcome", "annotate", "read_table", "results_path", "write_results", "write_template"]
 
 _WRITERS = {
     "annotate": "annotated_copy",
-    "write_results": "results_sheet",
-    "Outcome": "results_sheet",
+    "write_results": "results.results_sheet",
+    "results_path": "results.results_sheet",
+    "ClipResult": "results.outcome",
+    "Outcome": "results.outcome",
     "write_template": "template",
 }
 

@@ -19,6 +19,7 @@ HEADER = PatternFill("solid", fgColor="DDE6F0")
 RED = PatternFill("solid", fgColor="F4A6A0")
 YELLOW = PatternFill("solid", fgColor="FFE699")
 GREEN = PatternFill("solid", fgColor="C6E5B3")
+FILLS: Mapping[str, PatternFill] = {"red": RED, "yellow": YELLOW, "green": GREEN}
 
 _NARROWEST, _WIDEST = 10, 60
 """Limits of the column width, in characters."""
@@ -39,13 +40,19 @@ def new_book(out: Path, source: Path) -> Iterator[Workbook]:
         raise SheetError(f"The workbook cannot be written to '{out.name}'. Use a name that ends in .xlsx.")
     if out.resolve() == source.resolve():
         raise SheetError(f"'{out.name}' is the sheet itself. Use another name for the copy.")
-    with saving(out) as unfinished:
-        book = Workbook(write_only=True)
-        try:
-            yield book
-            book.save(unfinished)
-        finally:
-            _close(book)
+    with saving(out) as unfinished, save_rows(unfinished) as book:
+        yield book
+
+
+@contextmanager
+def save_rows(out: Path) -> Iterator[Workbook]:
+    """Yield a workbook that is written row by row and saved as ``out``."""
+    book = Workbook(write_only=True)
+    try:
+        yield book
+        book.save(out)
+    finally:
+        _close(book)
 
 
 def _close(book: Workbook) -> None:
@@ -67,7 +74,12 @@ def add_tab(book: Workbook, title: str, widths: Mapping[int, int], frozen: int =
 
 def cell_of(tab: Any, text: str, fill: PatternFill | None = None, font: Font | None = None) -> Any:
     """Return a styled cell with escaped text."""
-    cell = WriteOnlyCell(tab, cell_value(text) if text else None)
+    return styled(tab, cell_value(text) if text else None, fill, font)
+
+
+def styled(tab: Any, value: str | float | None, fill: PatternFill | None = None, font: Font | None = None) -> Any:
+    """Return a styled cell; text in it must be escaped already."""
+    cell = WriteOnlyCell(tab, value)
     if fill:
         cell.fill = fill
     if font:

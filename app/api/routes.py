@@ -61,6 +61,9 @@ class ClipOut(BaseModel):
     width: int
     height: int
     duration_s: float
+    metadata: dict[str, list[str]] = Field(
+        description="Values of the sheet's columns locale, cta, notes and its own columns"
+    )
 
 
 class PageOut(BaseModel):
@@ -263,6 +266,7 @@ def _clip_fields(row: GalleryRow) -> dict[str, Any]:
         "width": variant.width,
         "height": variant.height,
         "duration_s": variant.num_frames / variant.fps,
+        "metadata": {column: list(values) for column, values in row.metadata.items()},
     }
 
 

@@ -8,14 +8,16 @@ import typer
 
 from adapters.catalogue import SYSTEM, VariantRow
 from adapters.catalogue.work.leases import ACTIVE
-from adapters.sheets import write_results
+from adapters.sheets import results_path, write_results
 from app.cli.bounds import UNBOUNDED, Bounds
 from app.cli.output import say, say_json, seconds_text, warn
 from app.cli.progress import live_progress
 from app.cli.run_outcome import EXIT_STOPPED, FINISHED, LEFT, STOPPED_BY_PEOPLE, ending_sentence, outcome_of, own_run
 from app.cli.table import show_table
+from app.report.clip_results import clip_results
 from app.report.clip_table import write_clip_table
 from app.report.contact_sheet import write_contact_sheet
+from app.report.cost import prices_of
 from app.report.report import BriefReport, CampaignReport, report_of
 from app.session import Session
 from flows.prefect.embedded_server import prefect_server
@@ -23,7 +25,6 @@ from flows.registration import check_delivery, check_disk, check_models, reading
 from flows.settings import prepare_prefect
 from flows.submit import read_sheet
 from manifests.errors import ReelmillError
-from manifests.identity import slug
 from manifests.pluralize import count_of, counted, one_or_more
 from manifests.states import DECIDED
 from tasks.intake.intake import Intake
@@ -72,13 +73,14 @@ def close_campaign(
     """
     folder = out or session.settings.home / "campaigns" / campaign_id
     intake = _sheet_of(session, campaign_id, intake)
-    report = report_of(session.catalogue, campaign_id, clearances_of(session.resources))
+    prices = prices_of(session.cards, session.settings.stock_price_h)
+    report = report_of(session.catalogue, campaign_id, clearances_of(session.resources), prices)
     rows = session.catalogue.variants.of_campaign(campaign_id)
     folder.mkdir(parents=True, exist_ok=True)
     written = {
         "contact_sheet": write_contact_sheet(session.resources, rows, folder / "contact-sheet.png"),
         "clip_table": _write_clips(session, campaign_id, rows, folder / "clips.csv"),
-        "results": _hand_back(intake, report, folder) if intake else None,
+        **_write_results(session, intake, report, rows, folder),
     }
     if as_json:
         say_json({**report.as_json(), **written, "outcome": outcome})
@@ -127,13 +129,13 @@ def _warn_of_ending(session: Session, campaign_id: str, outcome: str, left: int)
 def files_of(session: Session, campaign_id: str, folder: Path) -> dict[str, Path | None]:
     """Write the clip table and, if the sheet is available, the results sheet."""
     intake = _sheet_of(session, campaign_id, None)
-    report = report_of(session.catalogue, campaign_id, clearances_of(session.resources))
+    prices = prices_of(session.cards, session.settings.stock_price_h)
+    report = report_of(session.catalogue, campaign_id, clearances_of(session.resources), prices)
+    rows = session.catalogue.variants.of_campaign(campaign_id)
     folder.mkdir(parents=True, exist_ok=True)
     return {
-        "clips": _write_clips(
-            session, campaign_id, session.catalogue.variants.of_campaign(campaign_id), folder / "clips.csv"
-        ),
-        "results": _hand_back(intake, report, folder) if intake else None,
+        "clips": _write_clips(session, campaign_id, rows, folder / "clips.csv"),
+        **_write_results(session, intake, report, rows, folder),
     }
 
 
@@ -150,19 +152,27 @@ def _sheet_of(session: Session, campaign_id: str, intake: Intake | None) -> Inta
 
 def _write_clips(session: Session, campaign_id: str, rows: list[VariantRow], out: Path) -> Path:
     catalogue = session.catalogue
-    sheet_rows = {brief.brief_id: brief.row for brief in catalogue.campaigns.briefs(campaign_id)}
     decisions = {
         event.variant_id: f"{event.to_state} by {event.actor}: {event.detail.get('reason', '')}".rstrip(": ")
         for event in catalogue.variants.events(campaign_id)
         if event.to_state in DECIDED and event.actor != SYSTEM
     }
-    return write_clip_table(rows, catalogue.campaigns.memberships(campaign_id), sheet_rows, decisions, out)
+    campaigns = catalogue.campaigns
+    return write_clip_table(rows, campaigns.memberships(campaign_id), campaigns.briefs(campaign_id), decisions, out)
 
 
-def _hand_back(intake: Intake, report: CampaignReport, folder: Path) -> Path:
-    results = folder / f"{slug(intake.table.name)}-results.xlsx"
-    write_results(intake.table, report.outcomes(intake.checked.problems), results)
-    return results
+def _write_results(
+    session: Session, intake: Intake | None, report: CampaignReport, rows: list[VariantRow], folder: Path
+) -> dict[str, Path | None]:
+    """Write the results sheet, if the sheet is available. For a text file, the list of clips is a second file."""
+    if intake is None:
+        return {"results": None}
+    campaigns, campaign_id = session.catalogue.campaigns, report.campaign_id
+    prices = prices_of(session.cards, session.settings.stock_price_h)
+    clips = clip_results(rows, campaigns.memberships(campaign_id), campaigns.briefs(campaign_id), prices)
+    outcomes = report.outcomes(intake.checked.problems)
+    written = write_results(intake.table, outcomes, results_path(intake.table, folder), clips)
+    return dict(zip(("results", "clip_list"), written, strict=False))
 
 
 def show_report(report: CampaignReport) -> None:

@@ -94,8 +94,8 @@ def _tables(deps: Deps, rows: list[VariantRow], folder: Path) -> Iterator[Path]:
     for name in sorted(set().union(*served.values())):
         mine = [row for row in rows if name in served[row.variant_id]]
         members = catalogue.campaigns.memberships(name, [row.variant_id for row in mine])
-        sheet_rows = {brief.brief_id: brief.row for brief in catalogue.campaigns.briefs(name)}
-        yield write_clip_table(mine, members, sheet_rows, decisions, folder / f"{name}.csv")
+        briefs = catalogue.campaigns.briefs(name, {member.brief_id for member in members})
+        yield write_clip_table(mine, members, briefs, decisions, folder / f"{name}.csv")
 
 
 def _review_text(reviews: list[ReviewRow]) -> str:

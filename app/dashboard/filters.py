@@ -8,7 +8,7 @@ from fastapi import Depends, Query
 
 from adapters.catalogue import Filter
 from manifests.errors import ReelmillError
-from manifests.gate import REASON_LABELS
+from manifests.gate import reason_label
 
 NAMES = (
     "campaign",
@@ -27,6 +27,7 @@ NAMES = (
     "seed",
     "reviewed",
     "parent",
+    "details",
     "order",
 )
 DEFAULT_ORDER = "score"
@@ -38,6 +39,7 @@ FILTER_LABELS = {
     "until": "created to",
     "reason": "failure reason",
     "parent": "regenerated from",
+    "details": "sheet columns contain",
 }
 
 
@@ -80,6 +82,7 @@ class GalleryQuery:
             seed=self._seed(),
             reviewed=text("reviewed", ""),
             parent=text("parent", ""),
+            details=text("details", "").replace("\x00", ""),
         )
 
     def _number(self, name: str) -> float | None:
@@ -127,7 +130,7 @@ class GalleryQuery:
     @property
     def labels(self) -> list[str]:
         """The active filters as text for people."""
-        shown = self.values | {"reason": REASON_LABELS.get(self.filter.reason, self.filter.reason)}
+        shown = self.values | {"reason": reason_label(self.filter.reason)}
         labels = [f"{FILTER_LABELS.get(name, name)} {shown[name]}" for name in self.values if name != "order"]
         return labels + ([f"state {' or '.join(self.states)}"] if self.states else [])
 
@@ -154,6 +157,9 @@ async def _page_query(
     seed: Annotated[str, Query(description="Seed")] = "",
     reviewed: Annotated[str, Query(description="Whether a person has reviewed the clip")] = "",
     parent: Annotated[str, Query(description="Id of the clip that was regenerated")] = "",
+    details: Annotated[
+        str, Query(description="Text in the columns locale, cta, notes or another column of the sheet")
+    ] = "",
     order: Annotated[str, Query(description="Sort order; score is highest first, -score lowest first")] = "",
 ) -> GalleryQuery:
     given = {
@@ -172,6 +178,7 @@ async def _page_query(
         "seed": seed,
         "reviewed": reviewed,
         "parent": parent,
+        "details": details,
         "order": order,
     }
     return GalleryQuery(given, tuple(state or ()))

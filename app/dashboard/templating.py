@@ -11,7 +11,7 @@ from fastapi.responses import HTMLResponse
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
 from app.cli.output import seconds_text
-from manifests.gate import REASON_LABELS
+from manifests.gate import reason_label
 from manifests.pluralize import count_of
 
 HERE = Path(__file__).parent
@@ -39,11 +39,6 @@ def _score(value: float | None) -> str:
     return "–" if value is None else f"{value:.3f}"
 
 
-def _reason(code: str) -> str:
-    """Return the words for a failure code; an unknown code stays as it is."""
-    return REASON_LABELS.get(code, code)
-
-
 def _percent(share: float) -> str:
     """Return ``75%`` for 0.75."""
     return f"{100 * share:.0f}%"
@@ -53,7 +48,7 @@ _environment.filters.update(
     message=_message,
     moment=_moment,
     percent=_percent,
-    reason=_reason,
+    reason=reason_label,
     score=_score,
     seconds=seconds_text,
     count_of=count_of,

@@ -1,54 +1,76 @@
 """Clip table of a campaign: a CSV file with one row per variant."""
 
 from collections import defaultdict
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
 from adapters.catalogue import Membership, VariantRow
 from adapters.sheets.escaping import escape_formula
+from manifests.brief import Brief
+from manifests.clip_metadata import METADATA_COLUMNS, clip_metadata, joined
 
 
 def write_clip_table(
     rows: Sequence[VariantRow],
     memberships: Sequence[Membership],
-    sheet_rows: Mapping[str, int],
+    briefs: Iterable[Brief],
     decisions: Mapping[str, str],
     out: Path,
 ) -> Path:
     """Write state, inputs, measurements, reasons and keys of each variant, with a column per technical check.
 
+    The columns of the sheet follow those of the place. Excel reads the file as UTF-8 because of its byte order mark.
+
     Args:
-        sheet_rows: row number in the sheet by brief id.
+        briefs: the rows of the sheet; at least those of the memberships.
         decisions: decision and reason of a person, by variant id.
     """
     import pandas as pd  # the import takes half a second, and most commands write no table
 
+    by_id = {brief.brief_id: brief for brief in briefs}
     places: defaultdict[str, list[Membership]] = defaultdict(list)
     for member in memberships:
         places[member.variant_id].append(member)
-    table = pd.json_normalize(
-        [
-            {**_places(places[row.variant_id], sheet_rows), **_flat(row, decisions.get(row.variant_id, ""))}
-            for row in rows
-        ]
-    )
+    at = [_places(places[row.variant_id], by_id) for row in rows]
+    flat = [_flat(row, decisions.get(row.variant_id, "")) for row in rows]
+    names = _names(by_id.values(), {name.casefold() for line in (*at, *flat) for name in line})
+    sheet = [_from_sheet(places[row.variant_id], by_id, names) for row in rows]
+    table = pd.DataFrame([{**a, **b, **c} for a, b, c in zip(at, sheet, flat, strict=True)])
     texts = table.select_dtypes(exclude="number").columns
     table[texts] = table[texts].map(lambda cell: escape_formula(cell) if isinstance(cell, str) else cell)
     out.parent.mkdir(parents=True, exist_ok=True)
-    table.to_csv(out, index=False)
+    table.rename(columns=escape_formula).to_csv(out, index=False, encoding="utf-8-sig")
     return out
 
 
-def _places(members: Sequence[Membership], sheet_rows: Mapping[str, int]) -> dict[str, str]:
+def _places(members: Sequence[Membership], briefs: Mapping[str, Brief]) -> dict[str, str]:
     """Return the rows, briefs and placements that a clip is for, each separated by ``|``."""
-    briefs = list(dict.fromkeys(member.brief_id for member in members))
+    ids = list(dict.fromkeys(member.brief_id for member in members))
     return {
-        "row": "|".join(str(sheet_rows[brief_id]) for brief_id in briefs),
-        "brief_id": "|".join(briefs),
+        "row": "|".join(str(briefs[brief_id].row) for brief_id in ids),
+        "brief_id": "|".join(ids),
         "placements": "|".join(dict.fromkeys(member.placement for member in members)),
     }
+
+
+def _names(briefs: Iterable[Brief], taken: Collection[str]) -> dict[str, str]:
+    """Return the header of each column of the sheet. A name that the table already has gets ``(sheet)`` after it."""
+    names: dict[str, str] = {}
+    used = set(taken)
+    for column in dict.fromkeys((*METADATA_COLUMNS, *(name for brief in briefs for name in brief.metadata))):
+        name = column
+        while name.casefold() in used:
+            name += " (sheet)"
+        names[column] = name
+        used.add(name.casefold())
+    return names
+
+
+def _from_sheet(members: Sequence[Membership], briefs: Mapping[str, Brief], names: Mapping[str, str]) -> dict[str, str]:
+    metadata = joined(clip_metadata((briefs[member.brief_id], member.labels) for member in members))
+    return {name: metadata.get(column, "") for column, name in names.items()}
 
 
 def _flat(row: VariantRow, decision: str) -> dict[str, Any]:

@@ -1,6 +1,5 @@
 """Contact sheet of a campaign: three frames of each clip with its prompt, score and verdict."""
 
-import textwrap
 from collections.abc import Iterable, Iterator, Sequence
 from itertools import islice
 from pathlib import Path
@@ -9,7 +8,9 @@ from PIL import Image, ImageDraw, ImageFont
 
 from adapters.catalogue import VariantRow
 from adapters.media.video import read_frames
+from app.report.drawable_text import drawable, shortened, wrapped
 from manifests.errors import BucketError, EncodingError
+from manifests.gate import reason_label
 from tasks.runtime.resources import Resources
 from tasks.runtime.shared_staging import SHARED, fetch_staged
 
@@ -18,6 +19,7 @@ COLUMNS = 3
 FRAME_HEIGHT = 110
 GAP = 8
 CAPTION_HEIGHT = 56
+PROMPT_LINES = 2
 MAX_CLIPS = 60
 MAX_CANDIDATES = 300
 """The encoded clips of old campaigns are deleted; this limits the search for them."""
@@ -83,9 +85,12 @@ def _cell(row: VariantRow, path: Path) -> Image.Image | None:
 def _caption(cell: Image.Image, row: VariantRow) -> None:
     draw = ImageDraw.Draw(cell)
     font = ImageFont.load_default(size=12)
+    assert isinstance(font, ImageFont.FreeTypeFont)
     score = row.score.prompt_adherence if row.score else None
-    verdict = row.state if not row.reasons else "failed: " + ", ".join(reason.code for reason in row.reasons)
-    head = f"{verdict}   {score:.3f}" if score is not None else verdict
+    words = ", ".join(reason_label(reason.code) for reason in row.reasons)
+    value = f"   {score:.3f}" if score is not None else ""
+    room = cell.width - font.getlength(value)
+    head = shortened(drawable(f"failed: {words}" if row.reasons else row.state, font), font, room) + value
     draw.text((0, FRAME_HEIGHT + 3), head, INK["bad" if row.reasons else "good"], font)
-    prompt = textwrap.wrap(row.variant.prompt, width=cell.width // 7, max_lines=2, placeholder="…")
+    prompt = wrapped(drawable(row.variant.prompt, font), font, cell.width, PROMPT_LINES)
     draw.text((0, FRAME_HEIGHT + 19), "\n".join(prompt), INK["text"], font)

@@ -7,7 +7,9 @@ from types import MappingProxyType
 
 from adapters.catalogue import Catalogue, VariantRow
 from adapters.sheets import Outcome
+from app.report.cost import Prices, cost_of, seconds_of
 from manifests.brief import Brief
+from manifests.gate import reason_label
 from manifests.sheet import CellProblem
 from manifests.states import GOOD, PASSED_OR_LATER, UNDELIVERED, UNFINISHED, State
 from tasks.plan.licence import Clearance, waiting_sentences
@@ -24,6 +26,9 @@ class BriefReport:
         open: unfinished: not generated yet, or approved and not published.
         reasons: number of clips that failed, by reason code.
         url, credential_sha256: of the best published clip.
+        urls: of all published clips, the best one first.
+        device_seconds: device time of its clips, drafts included; None if none was generated.
+        cost: price of that time; None if it is not known.
         unattested: number of blocked clips, by model card.
         notices: texts that licences require wherever its published clips are shown.
     """
@@ -44,6 +49,9 @@ class BriefReport:
     credential_sha256: str
     unattested: Mapping[str, int]
     notices: tuple[str, ...] = ()
+    urls: tuple[str, ...] = ()
+    device_seconds: float | None = None
+    cost: float | None = None
 
     @property
     def status(self) -> str:
@@ -60,8 +68,8 @@ class BriefReport:
 
     @property
     def why(self) -> str:
-        """``3 adherence, 1 flicker``; for blocked clips, also the model and how to attest."""
-        counted = [f"{number} {code}" for code, number in self.reasons.items()]
+        """``no movement: 3, black picture: 1``; for blocked clips, also the model and how to attest."""
+        counted = [f"{reason_label(code)}: {number}" for code, number in self.reasons.items()]
         quarantined = [f"{self.quarantined} quarantined"] if self.quarantined else []
         waiting = [
             f"{number} of {card} not attested (see `reelmill models show {card}`)"
@@ -132,18 +140,25 @@ class CampaignReport:
                 credential_sha256=brief.credential_sha256,
                 why=brief.why,
                 notice=" ".join(brief.notices),
+                urls=brief.urls,
+                device_seconds=brief.device_seconds,
+                cost=brief.cost,
             )
             for brief in self.briefs
         }
 
 
 def report_of(
-    catalogue: Catalogue, campaign_id: str, clearances: Mapping[str, Clearance] = MappingProxyType({})
+    catalogue: Catalogue,
+    campaign_id: str,
+    clearances: Mapping[str, Clearance] = MappingProxyType({}),
+    prices: Prices = MappingProxyType({}),
 ) -> CampaignReport:
     """Count a campaign's clips by brief.
 
     Args:
         clearances: by model card, whether its clips may be published; without an entry, they may.
+        prices: price of a device hour by model card.
 
     Raises:
         CatalogueError: the campaign does not exist.
@@ -162,7 +177,7 @@ def report_of(
         campaign_id=head.campaign_id,
         name=head.name,
         briefs=tuple(
-            _brief(brief, members[brief.brief_id].values(), unfinished, unlicensed, clearances)
+            _brief(brief, members[brief.brief_id].values(), unfinished, unlicensed, clearances, prices)
             for brief in catalogue.campaigns.briefs(head.campaign_id)
         ),
         states=dict(Counter(row.state for row in rows.values())),
@@ -178,14 +193,16 @@ def _brief(
     unfinished: Container[str],
     unlicensed: Container[str],
     clearances: Mapping[str, Clearance],
+    prices: Prices,
 ) -> BriefReport:
     rows = list(members)
     states = Counter(row.state for row in rows)
     # A rejected clip that had failed the gate did not pass.
     passed = sum(row.state in PASSED_OR_LATER and not (row.state == State.REJECTED and row.reasons) for row in rows)
-    scored = [row for row in rows if row.score and row.score.prompt_adherence is not None]
-    published = [row for row in scored if row.state == State.PUBLISHED]
-    best = max(published, key=_adherence, default=None)
+    scored = [row for row in rows if _is_scored(row)]
+    published = sorted((row for row in scored if row.state == State.PUBLISHED), key=_adherence, reverse=True)
+    best = next(iter(published), None)
+    unscored = [row for row in rows if row.state == State.PUBLISHED and not _is_scored(row)]
     satisfied = brief.want is not None and sum(states[state] for state in GOOD) >= brief.want
     left = sum(row.variant_id in unfinished for row in rows)
     unattested = Counter(row.variant.card for row in rows if row.variant_id in unlicensed)
@@ -206,6 +223,9 @@ def _brief(
         credential_sha256=best.signed.digests.get(best.signed.sidecar_key, "") if best and best.signed else "",
         unattested=dict(sorted(unattested.items())),
         notices=_notices(rows, clearances),
+        urls=tuple(row.url for row in (*published, *unscored) if row.url),
+        device_seconds=seconds_of(rows),
+        cost=cost_of(rows, prices),
     )
 
 
@@ -213,6 +233,10 @@ def _notices(rows: Iterable[VariantRow], clearances: Mapping[str, Clearance]) ->
     """Return the notices that the licences of the published clips require, each once."""
     cards = dict.fromkeys(row.variant.card for row in rows if row.state == State.PUBLISHED)
     return tuple(dict.fromkeys(notice for card in cards if card in clearances for notice in clearances[card].notices))
+
+
+def _is_scored(row: VariantRow) -> bool:
+    return row.score is not None and row.score.prompt_adherence is not None
 
 
 def _adherence(row: VariantRow) -> float:

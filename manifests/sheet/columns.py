@@ -211,7 +211,7 @@ COLUMNS = (
     Column(
         "notes",
         ("note", "comment", "comments", "remark", "remarks"),
-        "For your team. It does not change the clips unless a prompt uses {notes}.",
+        "For your team and the records of the clips. It does not change the clips unless a prompt uses {notes}.",
         "Text.",
         "for the June mailing",
         "none",

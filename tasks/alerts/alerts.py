@@ -16,6 +16,7 @@ from typing import Any, NamedTuple, TypeVar
 
 from adapters.catalogue import Catalogue
 from manifests.errors import ReelmillError
+from manifests.gate import reason_label
 from manifests.pluralize import count_of, counted
 from manifests.states import UNFINISHED
 from tasks.alerts.pass_rate_drop import pass_rate_drop_of
@@ -100,7 +101,7 @@ def check_pass_rate(catalogue: Catalogue, campaign_id: str) -> bool:
     if found is None:
         return False
     reasons = verdicts.reasons(found.judged)
-    why = f" Main reasons: {', '.join(list(reasons)[:3])}." if reasons else ""
+    why = f" Main reasons: {', '.join(map(reason_label, list(reasons)[:3]))}." if reasons else ""
     return _add(
         catalogue,
         f"{COLLAPSED}:{campaign_id}:{before}",

@@ -3,9 +3,12 @@
 import threading
 import time
 from collections import defaultdict, deque
+from collections.abc import Mapping, Sequence
 
 from adapters.c2pa.signer import Signer
-from adapters.catalogue import Catalogue, Lease, PendingVariant
+from adapters.catalogue import Catalogue, Lease, Membership, PendingVariant
+from manifests.brief import Brief
+from manifests.clip_metadata import clip_metadata
 from manifests.errors import InvalidDefinitionError, KeyTakenError, ReelmillError, UntrustedCredentialError
 from manifests.states import UNDELIVERED, State
 from tasks.deliver.publish import is_in_bucket, is_staged, publish_clip
@@ -146,17 +149,21 @@ class Delivery:
     def _origins(self, leases: list[Lease]) -> dict[str, ClipOrigin]:
         if not leases:
             return {}
-        briefs: defaultdict[str, dict[str, None]] = defaultdict(dict)
-        placements: defaultdict[str, dict[str, None]] = defaultdict(dict)
-        for member in self._catalogue.campaigns.memberships(self._campaign_id, [lease.variant_id for lease in leases]):
-            briefs[member.variant_id][member.brief_id] = None
-            placements[member.variant_id][member.placement] = None
-        return {
-            lease.variant_id: ClipOrigin(
-                self._campaign_id, tuple(briefs[lease.variant_id]), tuple(placements[lease.variant_id])
-            )
-            for lease in leases
-        }
+        places: defaultdict[str, list[Membership]] = defaultdict(list)
+        members = self._catalogue.campaigns.memberships(self._campaign_id, [lease.variant_id for lease in leases])
+        for member in members:
+            places[member.variant_id].append(member)
+        brief_ids = {member.brief_id for member in members}
+        briefs = {brief.brief_id: brief for brief in self._catalogue.campaigns.briefs(self._campaign_id, brief_ids)}
+        return {lease.variant_id: self._origin(places[lease.variant_id], briefs) for lease in leases}
+
+    def _origin(self, members: Sequence[Membership], briefs: Mapping[str, Brief]) -> ClipOrigin:
+        return ClipOrigin(
+            self._campaign_id,
+            tuple(dict.fromkeys(member.brief_id for member in members)),
+            tuple(dict.fromkeys(member.placement for member in members)),
+            clip_metadata((briefs[member.brief_id], member.labels) for member in members),
+        )
 
     def _deliver(self, lease: Lease, origin: ClipOrigin) -> None:
         try:

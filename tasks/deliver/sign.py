@@ -9,6 +9,7 @@ from adapters.c2pa.signer import Signed, Signer
 from adapters.catalogue import Lease, SignedFacts
 from adapters.files.durable import write_durably
 from manifests.clip import Clip
+from manifests.clip_metadata import Metadata
 from manifests.credentials.attestation import Attestation
 from manifests.credentials.credential import generation_definition
 from manifests.errors import LicenceNotAttestedError
@@ -25,11 +26,12 @@ RECORD_SCHEMA = 1
 
 
 class ClipOrigin(NamedTuple):
-    """Where a clip comes from: a campaign, its briefs and their placements."""
+    """Where a clip comes from: a campaign, its briefs, their placements and what their rows say in other columns."""
 
     campaign_id: str
     brief_ids: tuple[str, ...]
     placements: tuple[str, ...]
+    metadata: Metadata
 
 
 def sign_clip(resources: Resources, signer: Signer, lease: Lease, origin: ClipOrigin) -> SignedFacts | None:
@@ -115,6 +117,7 @@ def record_of(lease: Lease, origin: ClipOrigin, signed: Signed, key: str, licenc
         "campaign_id": origin.campaign_id,
         "brief_ids": list(origin.brief_ids),
         "placements": list(origin.placements),
+        "metadata": {column: list(values) for column, values in origin.metadata.items()},
         "generation": row.variant._asdict(),
         "clip": {
             "key": key,

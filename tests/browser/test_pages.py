@@ -122,7 +122,7 @@ def test_a_campaign_page_links_to_its_clips_and_files(open_page, names):
     for name, content in (
         ("Uploaded sheet", b"brief_id,prompt"),
         ("Clip table (CSV)", b"variant_id"),
-        ("Sheet with results", b"PK"),
+        ("Sheet with results", b",Reelmill status,Reelmill passed"),
     ):
         with page.expect_download() as download:
             page.get_by_role("link", name=name, exact=True).click()

@@ -100,7 +100,10 @@ def test_a_pass_rate_drop_alerts_once_and_again_after_a_recovery(catalogue: Cata
     judge(catalogue, 0, 30, 200)
     assert check_pass_rate(catalogue, CAMPAIGN)
     alert = only(catalogue)
-    assert "none of the last 30 clips passed the gate, compared with 100% before. Main reasons: black." in alert.text
+    assert (
+        "none of the last 30 clips passed the gate, compared with 100% before. Main reasons: black picture."
+        in alert.text
+    )
     assert (alert.detail["judged"], alert.detail["passed"], alert.detail["reasons"]) == (30, 0, {"black": 30})
     assert not check_pass_rate(catalogue, CAMPAIGN)
     judge(catalogue, 0, 60, 300)

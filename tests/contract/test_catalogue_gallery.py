@@ -12,7 +12,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from adapters.catalogue import Catalogue, Filter, open_catalogue
-from adapters.catalogue.views import gallery
+from adapters.catalogue.views import gallery, metadata_search
 from manifests.brief import Brief
 from manifests.campaign import Campaign
 from manifests.errors import CatalogueError
@@ -75,7 +75,10 @@ def fill(catalogue: Catalogue) -> dict[str, PlannedVariant]:
     """Add 36 variants in two campaigns. Two of three are generated, and several of their scores are equal."""
     items: dict[str, PlannedVariant] = {}
     for name, brief, locales in (("spring", "b1", ("de",)), ("autumn", "b2", ("fr", "en"))):
-        campaign = Campaign(name, name.encode().hex().ljust(64, "0"), (Brief(2, brief, PROMPTS, locales=locales),))
+        rows = (
+            Brief(2, brief, PROMPTS, locales=locales, notes=f"{name} mailing, Ärger", metadata={"Client": ("100%",)}),
+        )
+        campaign = Campaign(name, name.encode().hex().ljust(64, "0"), rows)
         catalogue.campaigns.add(campaign, {})
         planned = []
         for index, (prompt, seed) in enumerate(itertools.product(PROMPTS, range(6))):
@@ -149,6 +152,17 @@ CASES = {
     "placement": (Filter(placement="tiktok 9:16"), lambda row, item: item.placement.label == "tiktok 9:16"),
     "only locale": (Filter(locale="de"), lambda row, item: item.brief_id == "b1"),
     "one of the locales": (Filter(locale="fr"), lambda row, item: ("locale", "fr") in item.labels),
+    "notes": (Filter(details="SPRING mailing"), lambda row, item: item.brief_id == "b1"),
+    "another case than ASCII": (Filter(details="ÄRGER spring"), lambda row, item: item.brief_id == "b1"),
+    "words in two columns": (Filter(details="autumn 100%"), lambda row, item: item.brief_id == "b2"),
+    "a phrase of a column": (Filter(details='"mailing spring"'), lambda row, item: False),
+    "the value of the clip's axis": (Filter(details="fr autumn"), lambda row, item: ("locale", "fr") in item.labels),
+    "a prompt is not metadata": (Filter(details="kite"), lambda row, item: False),
+    "the name of a field is not metadata": (Filter(details="metadata"), lambda row, item: False),
+    "metadata and state": (
+        Filter(details="mailing", states=("passed", "failed")),
+        lambda row, item: row.state in ("passed", "failed"),
+    ),
     "words": (Filter(text="RED ball"), lambda row, item: "ball" in item.variant.prompt),
     "a phrase": (Filter(text='"red BALL on" grass'), lambda row, item: "red ball on" in item.variant.prompt),
     "words out of order": (Filter(text='"ball red"'), lambda row, item: False),
@@ -209,4 +223,36 @@ def test_an_invalid_order_or_cursor_raises(catalogue: Catalogue, filled, asked: 
 @settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(text=st.text(max_size=20))
 def test_any_text_can_be_searched_for(catalogue: Catalogue, text: str):
-    assert catalogue.gallery.page(Filter(text=text.replace("\x00", ""), brief="x", reason="y")).rows == ()
+    text = text.replace("\x00", "")
+    assert catalogue.gallery.page(Filter(text=text, brief="x", reason="y")).rows == ()
+    assert catalogue.gallery.page(Filter(details=text, brief="x", reason="y")).rows == ()
+
+
+def test_one_clip_for_several_locales_is_found_by_each(catalogue: Catalogue):
+    """`de|fr` in a row whose prompt does not use {locale}: one clip, which belongs to both."""
+    item = samples.planned(1)[0]._replace(labels=())
+    briefs = (Brief(2, "b1", ("x",), locales=("de", "fr"), ctas=("Kaufen",), metadata={"Client": ("ACME", "Zeta")}),)
+    catalogue.campaigns.add(Campaign("both", "b" * 64, briefs), {})
+    catalogue.campaigns.add_variants("both-bbbbbbbbbb", [item])
+    for locale, number in (("de", 1), ("fr", 1), ("d", 0), ("e|f", 0), ("de|fr", 1), ("%", 0)):
+        chosen = Filter(campaign="both-bbbbbbbbbb", locale=locale)
+        assert len(catalogue.gallery.page(chosen).rows) == catalogue.gallery.count(chosen).number == number
+    [row] = catalogue.gallery.rows([item.variant_id])
+    assert row.metadata == {"locale": ("de", "fr"), "cta": ("Kaufen",), "Client": ("ACME", "Zeta")}
+    assert row.places == ("b1 · tiktok 9:16 · de|fr",)
+    [member] = catalogue.campaigns.memberships("both-bbbbbbbbbb")
+    assert member.locale == "de|fr"
+
+
+def test_a_search_that_matches_too_many_rows_is_refused(catalogue: Catalogue, filled, monkeypatch):
+    monkeypatch.setattr(metadata_search, "MAX_FOUND", 2)
+    with pytest.raises(CatalogueError, match="Choose a campaign, or enter more text"):
+        catalogue.gallery.page(Filter(details="mailing"))
+    spring = catalogue.campaigns.get("spring").campaign_id
+    assert catalogue.gallery.count(Filter(details="mailing", campaign=spring)).number == 18
+
+
+def test_only_some_briefs_can_be_read(catalogue: Catalogue, filled):
+    spring = catalogue.campaigns.get("spring").campaign_id
+    assert [brief.brief_id for brief in catalogue.campaigns.briefs(spring, ["b1", "b2"])] == ["b1"]
+    assert catalogue.campaigns.briefs(spring, []) == ()

@@ -62,7 +62,7 @@ def test_run_status_plan_and_results(home, sheet, capsys, tmp_path):
     assert first["states"] == {"published": 10, "planned": 2}
     assert (tmp_path / "out" / "contact-sheet.png").read_bytes().startswith(b"\x89PNG")
 
-    table = read_table(tmp_path / "out" / "spring-results.xlsx")
+    table = read_table(tmp_path / "out" / "spring-results.csv")
     assert [brief.brief_id for brief in check_table(table).briefs] == ["circle", "cup"]
     cells = dict(zip(table.columns, table.rows[0].cells, strict=False))
     assert cells["prompt"] == "a {colour} circle on a white background"
@@ -175,7 +175,7 @@ def test_approve_and_reject(home, capsys, sheet):
     assert clips["decision"][ids[0]].startswith("rejected by person:")
     assert clips["decision"][ids[0]].endswith("too dull")
     assert set(clips["brief_id"]) == {"circle", "cup"}
-    table = read_table(home / "campaigns" / campaign / "spring-results.xlsx")
+    table = read_table(home / "campaigns" / campaign / "spring-results.csv")
     assert any(cell.endswith(".mp4") for row in table.rows for cell in row.cells)
 
 
@@ -229,7 +229,7 @@ def test_the_results_sheet_explains_rejected_rows(home, capsys, tmp_path):
     ended = reelmill(capsys, "run", sheet, "--accept-good-rows", "--out", tmp_path / "out")
     assert ended.code == 0
     assert "Skipped: Row 3, column B 'placements': '7:3'" in ended.err
-    table = read_table(tmp_path / "out" / "mixed-results.xlsx")
+    table = read_table(tmp_path / "out" / "mixed-results.csv")
     good, bad = (dict(zip(table.columns, row.cells, strict=False)) for row in table.rows)
     assert good["Reelmill status"] == "published"
     assert bad["Reelmill status"] == "not run"
@@ -248,3 +248,55 @@ def test_the_clip_table_has_every_clip_and_no_formula(home, capsys, tmp_path):
     assert not table["prompt"].str.startswith("=").any()
     assert table["reasons"][1].startswith("it does not match the prompt")
     assert table["frame_difference"].notna().all()
+
+
+@published
+def test_a_workbook_keeps_its_tabs_and_every_clip_is_listed(home, capsys, tmp_path):
+    import openpyxl
+
+    book = openpyxl.Workbook()
+    book.active.append(["prompt", "variants", "locale", "cta", "notes", "Client", "Budget"])
+    book.active.append(["a red circle", 3, "de|fr", "Kaufen", "für Müller", "ACME", "=B2*10"])
+    book.create_sheet("Budget")["A1"] = "=SUM(Sheet!G2)"
+    book.save(tmp_path / "plan.xlsx")
+    answer = json.loads(reelmill(capsys, "run", tmp_path / "plan.xlsx", "--out", tmp_path / "out", "--json").out)
+    results = openpyxl.load_workbook(answer["results"])
+    assert results.sheetnames == ["Sheet", "Budget", "Clips"]
+    assert (results["Sheet"]["G2"].value, results["Budget"]["A1"].value) == ("=B2*10", "=SUM(Sheet!G2)")
+    row = dict(zip(*results["Sheet"].iter_rows(values_only=True), strict=True))
+    listed = [line["URL"] for line in lines_of_tab(results["Clips"])]
+    assert len(listed) == row["Reelmill published"] == 3
+    assert sorted(row["Reelmill all URLs"].split(" | ")) == sorted(listed)
+    assert row["Reelmill URL"] == row["Reelmill all URLs"].split(" | ")[0]
+    assert row["Reelmill device seconds"] > 0
+    records = [json.loads(path.read_text()) for path in (home / "bucket").rglob("*.json")]
+    assert [record["metadata"]["Client"] for record in records] == [["ACME"]] * 3
+    assert records[0]["metadata"]["cta"] == ["Kaufen"]
+    assert records[0]["metadata"]["notes"] == ["für Müller"]
+    assert (tmp_path / "out" / "clips.csv").read_bytes().startswith(b"\xef\xbb\xbf")
+
+
+def lines_of_tab(tab):
+    header, *lines = tab.iter_rows(values_only=True)
+    return [dict(zip(header, line, strict=True)) for line in lines]
+
+
+@published
+def test_costs_and_reasons_are_in_the_results_of_a_text_file(home, capsys, tmp_path, monkeypatch):
+    monkeypatch.setenv("REELMILL_STOCK_PRICE_H", "3600")
+    sheet = tmp_path / "odd.csv"
+    sheet.write_bytes(
+        "brief_id;prompt;notes\r\ngut;a red circle;für Müller\r\nodd;there is nothing here;\r\n".encode("cp1252")
+    )
+    ended = reelmill(capsys, "run", sheet, "--out", tmp_path / "out")
+    assert "odd: does not match the prompt: 1" in ended.out
+    text = (tmp_path / "out" / "odd-results.csv").read_bytes().decode("cp1252")
+    assert text.startswith("brief_id;prompt;notes;Reelmill status")
+    table = read_table(tmp_path / "out" / "odd-results.csv")
+    good, odd = (dict(zip(table.columns, row.cells, strict=False)) for row in table.rows)
+    assert good["notes"] == "für Müller"
+    assert float(good["Reelmill cost"]) == float(good["Reelmill device seconds"]) > 0
+    assert odd["Reelmill why"].startswith("does not match the prompt: 1")
+    clips = (tmp_path / "out" / "odd-clips.csv").read_bytes().decode("cp1252").splitlines()
+    assert len(clips) == 3
+    assert f"Clip list: {tmp_path / 'out' / 'odd-clips.csv'}" in ended.out.replace("\n", "")

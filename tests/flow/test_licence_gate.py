@@ -73,7 +73,7 @@ def test_clips_wait_until_the_operator_attests_and_are_not_regenerated(
     told = json.loads(reelmill(capsys, "status", "spring", "--json").out)
     assert told["states"] == {"approved": 2, "published": 1}
     assert told["waiting"] == [f"2 clips of svd are waiting for an attestation: {WHY}{FIX}"]
-    table = read_table(tmp_path / "out" / "spring-results.xlsx")
+    table = read_table(tmp_path / "out" / "spring-results.csv")
     rows = [dict(zip(table.columns, row.cells, strict=False)) for row in table.rows]
     why = "2 of svd not attested (see `reelmill models show svd`)"
     assert (rows[0]["Reelmill status"], rows[0]["Reelmill why"]) == ("waiting", why)
@@ -87,7 +87,7 @@ def test_clips_wait_until_the_operator_attests_and_are_not_regenerated(
     assert "wait" not in second.err
     assert DISCLOSE in second.out
     _assert_recorded(home, terms)
-    table = read_table(tmp_path / "out" / "spring-results.xlsx")
+    table = read_table(tmp_path / "out" / "spring-results.csv")
     notices = [dict(zip(table.columns, row.cells, strict=False)).get("Reelmill notice") for row in table.rows]
     assert notices[0] == DISCLOSE
     assert not notices[1]
@@ -99,14 +99,14 @@ def test_the_sheet_names_each_card_that_is_not_attested(home, sheet, cards, fake
     (cards / "third.json").write_text(json.dumps(other))
     sheet.write_text("prompt,model,variants\na red circle,svd|third|starter,2\n")
     assert reelmill(capsys, "run", sheet, "--out", tmp_path / "out").code == 0
-    [row] = read_table(tmp_path / "out" / "spring-results.xlsx").rows
+    [row] = read_table(tmp_path / "out" / "spring-results.csv").rows
     assert (
         "2 of svd not attested (see `reelmill models show svd`), "
         "2 of third not attested (see `reelmill models show third`)"
     ) in row.cells
     attest(monkeypatch, "svd")
     assert reelmill(capsys, "run", sheet, "--out", tmp_path / "out").code == 0
-    [row] = read_table(tmp_path / "out" / "spring-results.xlsx").rows
+    [row] = read_table(tmp_path / "out" / "spring-results.csv").rows
     assert "2 of third not attested (see `reelmill models show third`)" in row.cells
 
 

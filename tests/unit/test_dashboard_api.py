@@ -8,6 +8,8 @@ from dashboard_client import client_of, session_in
 from openapi_spec_validator import validate
 
 from app.session import Session
+from manifests.brief import Brief
+from manifests.campaign import Campaign
 
 CAMPAIGN = samples.campaign().campaign_id
 
@@ -53,6 +55,50 @@ def test_a_clip_is_returned_with_all_details(call):
     assert call("GET", f"/clips/{clip['variant_id']}/credential").json()["state"] == "absent"
     assert call("GET", "/clips/" + "0" * 32).status_code == 404
     assert call("GET", "/campaigns").json()[0]["states"] == {"failed": 1, "passed": 1, "published": 1}
+
+
+def test_the_columns_of_the_sheet_are_returned_and_searched(call, session: Session):
+    with_metadata(session)
+    [clip] = call("GET", "/clips", params={"details": "acme müller"}).json()["clips"]
+    assert clip["metadata"] == {
+        "locale": ["de", "fr"],
+        "cta": ["Jetzt kaufen"],
+        "notes": ["für Müller"],
+        "Client": ["ACME"],
+    }
+    assert call("GET", f"/clips/{clip['variant_id']}").json()["metadata"] == clip["metadata"]
+    assert [each["variant_id"] for each in call("GET", "/clips?locale=fr").json()["clips"]] == [clip["variant_id"]]
+    assert call("GET", "/clips?details=ACM&locale=it").json()["clips"] == []
+
+
+def test_the_page_of_a_clip_shows_the_columns_of_the_sheet(session: Session):
+    key = with_metadata(session)
+    client = client_of(session, "viewer")
+    text = client.get(f"/clips/{key}").text
+    for part in ("<dt>locale</dt><dd>de, fr</dd>", "<dt>Client</dt><dd>ACME</dd>", "<dd>für Müller</dd>"):
+        assert part in text
+    assert "From the sheet" not in client.get(f"/clips/{samples.planned(1)[0].variant_id}").text
+    found = client.get("/gallery", params={"details": "ACME"}).text
+    assert key in found
+    assert "sheet columns contain ACME" in found
+
+
+def with_metadata(session: Session) -> str:
+    """Add a campaign with one clip and metadata; return the clip's id."""
+    [item] = samples.planned(1, start=50)
+    brief = Brief(
+        2,
+        "b1",
+        ("x",),
+        locales=("de", "fr"),
+        ctas=("Jetzt kaufen",),
+        notes="für Müller",
+        metadata={"Client": ("ACME",)},
+    )
+    campaign = Campaign("Metadata", "d" * 64, (brief,))
+    session.catalogue.campaigns.add(campaign, {})
+    session.catalogue.campaigns.add_variants(campaign.campaign_id, [item._replace(labels=())])
+    return item.variant_id
 
 
 def test_stale_decisions_are_refused_and_decisions_can_be_undone(call, session: Session):

@@ -45,7 +45,13 @@ class CampaignRow:
 
 @dataclass(frozen=True, slots=True)
 class Membership:
-    """A variant's place in a campaign; ``ordinal`` counts from 0 in the order of planning."""
+    """A variant's place in a campaign.
+
+    Attributes:
+        ordinal: counts from 0 in the order of planning.
+        labels: (column, value) of each axis.
+        locale: its locale; several are separated by ``|``.
+    """
 
     brief_id: str
     variant_id: str

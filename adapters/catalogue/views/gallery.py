@@ -1,10 +1,9 @@
 """Pages of clips by filter and order, with cursors instead of OFFSET, so that page 10,000 is as fast as the first."""
 
 import json
-import re
 from collections import defaultdict
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from math import isfinite, nan
 from typing import Any, NamedTuple
 
@@ -27,6 +26,9 @@ from sqlalchemy.sql.elements import UnaryExpression
 from adapters.catalogue.core.database import CataloguePart
 from adapters.catalogue.core.rows import brief_from, variant_from
 from adapters.catalogue.core.tables import briefs, comments, events, memberships, reviews, variants
+from adapters.catalogue.views.metadata_search import metadata_condition, words_of
+from manifests.brief import Brief
+from manifests.clip_metadata import Metadata, clip_metadata
 from manifests.errors import CatalogueError
 from manifests.states import STATES
 from manifests.variant import Variant
@@ -43,9 +45,6 @@ PAGE = 60
 
 
 by_score, by_made = variants.c.sort_score, variants.c.made_at
-
-
-_WORDS = re.compile(r'"([^"]+)"|(\S+)')
 
 
 ORDERS: dict[str, tuple[ColumnElement[float], bool]] = {
@@ -68,6 +67,8 @@ class Filter:
         since, until: when the clip was generated, seconds since 1970; ``until`` is exclusive.
         text: words and quoted phrases that the prompt must contain, or the beginning of the variant's id.
         reviewed: ``yes`` or ``no``: whether a person has reviewed it.
+        locale: one of the clip's locales.
+        details: words and quoted phrases that the clip's metadata must contain.
     """
 
     campaign: str = ""
@@ -86,6 +87,7 @@ class Filter:
     seed: int | None = None
     reviewed: str = ""
     parent: str = ""
+    details: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,7 +98,8 @@ class GalleryRow:
         seen: id of its last event, which a decision must name.
         machine: the machine that has the clip; None if there is no clip.
         comments: number of comments.
-        places: its briefs and placements, such as ``b1 · tiktok 9:16``.
+        places: its briefs, placements and locales, such as ``b1 · tiktok 9:16`` or ``b1 · 1:1 · de``.
+        metadata: what its rows say in the columns for locale, call to action, notes and the sheet's own.
     """
 
     variant_id: str
@@ -112,6 +115,7 @@ class GalleryRow:
     comments: int
     key: float
     places: tuple[str, ...] = ()
+    metadata: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
 
     @property
     def cursor(self) -> str:
@@ -165,7 +169,7 @@ class Gallery(CataloguePart):
             key = column + literal(0.0, Float()) if small else column
             place = (_turned(key, descending), _turned(variants.c.variant_id, descending))
             cursor = after or before
-            on = [_beyond(key, cursor, descending)] if cursor else []
+            on = [*_by_metadata(connection, chosen), *([_beyond(key, cursor, descending)] if cursor else [])]
             if small or len(chosen.states) < 2:
                 query = _shown(key).where(*_conditions(chosen, small), *on)
             else:  # one index per state and key, then the best of the results
@@ -192,7 +196,8 @@ class Gallery(CataloguePart):
         """Count clips, up to ``most``."""
         with self._db.reading() as connection:
             small = self._is_small(connection, chosen)
-            fitting = select(literal(1)).select_from(variants).where(*_conditions(chosen, small))
+            conditions = (*_conditions(chosen, small), *_by_metadata(connection, chosen))
+            fitting = select(literal(1)).select_from(variants).where(*conditions)
             some = fitting.limit(most + 1).subquery()
             number = connection.execute(select(func.count()).select_from(some)).scalar_one()
         return Count(min(number, most), number > most)
@@ -218,7 +223,8 @@ class Gallery(CataloguePart):
         """Return the variants of a filter with their last events, which a decision about them must name."""
         with self._db.reading() as connection:
             small = self._is_small(connection, chosen)
-            some = select(variants.c.variant_id).where(*_conditions(chosen, small)).limit(limit).subquery()
+            conditions = (*_conditions(chosen, small), *_by_metadata(connection, chosen))
+            some = select(variants.c.variant_id).where(*conditions).limit(limit).subquery()
             query = (
                 select(events.c.variant_id, func.max(events.c.event_id).label("seen"))
                 .where(events.c.variant_id.in_(select(some.c.variant_id)))
@@ -272,9 +278,11 @@ def _membership(chosen: Filter) -> Iterator[ColumnElement[bool]]:
         "campaign_id": chosen.campaign,
         "brief_id": chosen.brief,
         "placement": chosen.placement,
-        "locale": chosen.locale,
     }
-    return (memberships.c[name] == value for name, value in wanted.items() if value)
+    yield from (memberships.c[name] == value for name, value in wanted.items() if value)
+    if chosen.locale:
+        several = literal("|") + memberships.c.locale + literal("|")
+        yield or_(memberships.c.locale == chosen.locale, several.contains(f"|{chosen.locale}|", autoescape=True))
 
 
 def _conditions(chosen: Filter, small: bool) -> Iterator[ColumnElement[bool]]:
@@ -299,12 +307,15 @@ def _conditions(chosen: Filter, small: bool) -> Iterator[ColumnElement[bool]]:
     if chosen.parent:
         yield table.parent_id == chosen.parent
     if chosen.text.strip():
-        words = (quoted or word for quoted, word in _WORDS.findall(chosen.text))
-        fits = and_(*(table.prompt.icontains(word, autoescape=True) for word in words))
+        fits = and_(*(table.prompt.icontains(word, autoescape=True) for word in words_of(chosen.text)))
         yield or_(fits, table.variant_id.startswith(chosen.text.strip().lower(), autoescape=True))
     if chosen.reviewed:
         said = exists().where(reviews.c.variant_id == table.variant_id, reviews.c.undone_at.is_(None))
         yield said if chosen.reviewed == "yes" else ~said
+
+
+def _by_metadata(connection: Connection, chosen: Filter) -> list[ColumnElement[bool]]:
+    return [metadata_condition(connection, chosen.details, chosen.campaign)] if chosen.details.strip() else []
 
 
 def _belonging(chosen: Filter, small: bool) -> Iterator[ColumnElement[bool]]:
@@ -358,16 +369,21 @@ def _page(rows: Sequence[GalleryRow], limit: int, *, cursor: str | None, backwar
 def _rows(connection: Connection, query: Select[Any]) -> list[GalleryRow]:
     rows = connection.execute(query).all()
     member, places = memberships.c, defaultdict[str, list[str]](list)
+    labelled = defaultdict[str, list[tuple[Brief, list[tuple[str, str]]]]](list)
     for at in connection.execute(
-        select(member.variant_id, member.brief_id, member.placement)
+        select(member.variant_id, member.brief_id, member.placement, member.locale, member.labels, briefs.c.body)
+        .join(briefs, and_(briefs.c.campaign_id == member.campaign_id, briefs.c.brief_id == member.brief_id))
         .where(member.variant_id.in_([row.variant_id for row in rows]))
         .order_by(member.ordinal)
     ):
-        places[at.variant_id].append(f"{at.brief_id} · {at.placement}")
-    return [_row(row, tuple(dict.fromkeys(places[row.variant_id]))) for row in rows]
+        places[at.variant_id].append(" · ".join(filter(None, (at.brief_id, at.placement, at.locale))))
+        labelled[at.variant_id].append((brief_from(at.body), json.loads(at.labels)))
+    return [
+        _row(row, tuple(dict.fromkeys(places[row.variant_id])), clip_metadata(labelled[row.variant_id])) for row in rows
+    ]
 
 
-def _row(row: Any, places: tuple[str, ...]) -> GalleryRow:
+def _row(row: Any, places: tuple[str, ...], metadata: Metadata) -> GalleryRow:
     return GalleryRow(
         row.variant_id,
         variant_from(row.body),
@@ -382,4 +398,5 @@ def _row(row: Any, places: tuple[str, ...]) -> GalleryRow:
         row.comments,
         row.key,
         places,
+        metadata,
     )

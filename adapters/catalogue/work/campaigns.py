@@ -75,9 +75,15 @@ class Campaigns(CataloguePart):
             f"{', '.join(row.campaign_id for row in found)}. Enter more of the id."
         )
 
-    def briefs(self, campaign_id: str) -> tuple[Brief, ...]:
-        """Return the campaign's briefs in the sheet's order."""
+    def briefs(self, campaign_id: str, brief_ids: Collection[str] | None = None) -> tuple[Brief, ...]:
+        """Return the campaign's briefs in the sheet's order.
+
+        Args:
+            brief_ids: only these, at most 1,000; None for all.
+        """
         query = select(briefs.c.body).where(briefs.c.campaign_id == campaign_id).order_by(briefs.c.ordinal)
+        if brief_ids is not None:
+            query = query.where(briefs.c.brief_id.in_(list(brief_ids)))
         with self._db.reading() as connection:
             return tuple(brief_from(body) for body in connection.execute(query).scalars())
 
@@ -179,7 +185,7 @@ class Campaigns(CataloguePart):
         added, ordinal = 0, 0
         locales: dict[str, str] = {}
         for batch in batches(planned, _ROWS):
-            locales |= self._only_locales(campaign_id, {item.brief_id for item in batch} - locales.keys())
+            locales |= self._locales(campaign_id, {item.brief_id for item in batch} - locales.keys())
             with self._db.writing() as connection:
                 added += self._add_batch(connection, campaign_id, batch, ordinal, parent_id, locales, actor)
             ordinal += len(batch)
@@ -236,8 +242,8 @@ class Campaigns(CataloguePart):
         )
         return len(new)
 
-    def _only_locales(self, campaign_id: str, brief_ids: Collection[str]) -> dict[str, str]:
-        """Return the locale of each brief that has exactly one; "" for others: their variants' labels have it."""
+    def _locales(self, campaign_id: str, brief_ids: Collection[str]) -> dict[str, str]:
+        """Return the locales of each brief, separated by ``|``, for variants without a label that names one of them."""
         found: dict[str, str] = {}
         with self._db.reading() as connection:
             for batch in batches(sorted(brief_ids)):
@@ -245,8 +251,7 @@ class Campaigns(CataloguePart):
                     briefs.c.campaign_id == campaign_id, briefs.c.brief_id.in_(batch)
                 )
                 for row in connection.execute(query):
-                    locales = json.loads(row.body).get("locales") or []
-                    found[row.brief_id] = locales[0] if len(locales) == 1 else ""
+                    found[row.brief_id] = "|".join(json.loads(row.body).get("locales") or [])
         return found
 
     @staticmethod

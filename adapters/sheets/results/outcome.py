@@ -1,0 +1,176 @@
+"""The columns of the results: those of a row, and those of the list of clips."""
+
+from dataclasses import dataclass
+from typing import NamedTuple
+
+from adapters.sheets.escaping import cell_value, escape_formula
+
+MAX_CELL = 32_000
+"""Maximum length of a text that we write; Excel's limit is 32,767 characters, and escaping needs some of them."""
+RESULTS = {
+    "Reelmill status": 12,
+    "Reelmill passed": 8,
+    "Reelmill published": 8,
+    "Reelmill best score": 10,
+    "Reelmill URL": 40,
+    "Reelmill all URLs": 40,
+    "Reelmill credential SHA-256": 24,
+    "Reelmill device seconds": 10,
+    "Reelmill cost": 8,
+    "Reelmill why": 60,
+    "Reelmill notice": 60,
+}
+"""Headers of our columns with their widths. ``columns.is_result`` recognises them, so they are ignored as input."""
+CLIPS = {
+    "Row": 6,
+    "Brief": 18,
+    "Variant": 34,
+    "Labels": 36,
+    "State": 12,
+    "Score": 8,
+    "Seed": 12,
+    "URL": 50,
+    "Credential SHA-256": 24,
+    "Device seconds": 10,
+    "Cost": 8,
+    "Why": 60,
+}
+"""Headers of the list of clips with their widths. Few of them are headers of a sheet, so it is never read as one."""
+
+_BETWEEN = " | "
+
+Value = str | int | float | None
+
+
+class Result(NamedTuple):
+    """A value for a cell; ``colour`` is a fill of ``package.styles.FILLS`` or empty."""
+
+    value: Value
+    colour: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """The result of a row.
+
+    Attributes:
+        status: short text, such as published, failed or not run.
+        passed, published: numbers of clips.
+        best_score: highest prompt_adherence, -1..1; None if nothing was scored.
+        url: URL of the best published clip; empty if there is none.
+        credential_sha256: hex digest of that clip's Content Credential; empty if there is none.
+        why: reasons why clips failed, or the errors of the row.
+        notice: notice that a licence requires wherever the clips are shown; empty if none is required.
+        urls: URLs of all published clips, the best one first.
+        device_seconds: device time of the row's clips; None if none was generated.
+        cost: price of that time; None if no price is known.
+    """
+
+    status: str
+    passed: int = 0
+    published: int = 0
+    best_score: float | None = None
+    url: str = ""
+    credential_sha256: str = ""
+    why: str = ""
+    notice: str = ""
+    urls: tuple[str, ...] = ()
+    device_seconds: float | None = None
+    cost: float | None = None
+
+    @property
+    def results(self) -> tuple[Result, ...]:
+        """The values of the columns RESULTS."""
+        colour = "green" if self.published else "red" if self.status == "failed" else "yellow"
+        return (
+            Result(self.status, colour),
+            Result(self.passed),
+            Result(self.published),
+            Result(_rounded(self.best_score, 4)),
+            Result(self.url),
+            Result(_listed(self.urls)),
+            Result(self.credential_sha256),
+            Result(_rounded(self.device_seconds, 2)),
+            Result(_rounded(self.cost, 4)),
+            Result(self.why),
+            Result(self.notice),
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class ClipResult:
+    """The result of one clip.
+
+    Attributes:
+        rows, brief_ids: the rows that request it; usually one.
+        labels: its placement and the values of the row's axes, such as ``placement: 16:9; colour: red``.
+        state: state of the variant, such as published.
+        score: prompt_adherence, -1..1; None if it was not scored.
+        device_seconds: device time, including drafts; None if it was not generated.
+        cost: price of that time; None if no price is known.
+        why: why it failed; empty if it passed.
+    """
+
+    rows: tuple[int, ...]
+    brief_ids: tuple[str, ...]
+    variant_id: str
+    labels: str
+    state: str
+    seed: int
+    score: float | None = None
+    url: str = ""
+    credential_sha256: str = ""
+    device_seconds: float | None = None
+    cost: float | None = None
+    why: str = ""
+
+    @property
+    def results(self) -> tuple[Result, ...]:
+        """The values of the columns CLIPS."""
+        colour = {"published": "green", "failed": "red", "rejected": "red"}.get(self.state, "yellow")
+        return (
+            Result(self.rows[0] if len(self.rows) == 1 else "|".join(map(str, self.rows))),
+            Result("|".join(self.brief_ids)),
+            Result(self.variant_id),
+            Result(self.labels),
+            Result(self.state, colour),
+            Result(_rounded(self.score, 4)),
+            Result(self.seed),
+            Result(self.url),
+            Result(self.credential_sha256),
+            Result(_rounded(self.device_seconds, 2)),
+            Result(_rounded(self.cost, 4)),
+            Result(self.why),
+        )
+
+
+def in_workbook(value: Value) -> Value:
+    """Return a value for a workbook: formulas and illegal characters are escaped. Only numbers become numbers."""
+    if not isinstance(value, str):
+        return value
+    escaped = cell_value(shortened(value)) if value else None
+    return escaped if escaped is None or isinstance(escaped, str) else value
+
+
+def in_text(value: Value) -> str:
+    """Return a value for a text file, with formulas escaped."""
+    return "" if value is None else escape_formula(shortened(value)) if isinstance(value, str) else str(value)
+
+
+def shortened(text: str) -> str:
+    """Return a text that fits in a cell."""
+    return text if len(text) <= MAX_CELL else text[: MAX_CELL - 1] + "…"
+
+
+def _rounded(value: float | None, digits: int) -> float | None:
+    return None if value is None else round(value, digits)
+
+
+def _listed(urls: tuple[str, ...]) -> str:
+    """Return URLs, separated by bars; those that do not fit in a cell are counted."""
+    text = _BETWEEN.join(urls)
+    if len(text) <= MAX_CELL:
+        return text
+    kept = text[: MAX_CELL - 100].rpartition(_BETWEEN)[0]
+    left = len(urls) - kept.count(_BETWEEN) - 1
+    return f"{kept}{_BETWEEN}{left:,} more in the list of clips"

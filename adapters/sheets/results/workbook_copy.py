@@ -1,0 +1,143 @@
+"""Results in a workbook: a copy of the user's workbook, or one that is made from the texts of a table."""
+
+from collections.abc import Iterable, Mapping, Sequence
+from pathlib import Path
+
+from adapters.sheets.package.sheet_cells import MAX_COLUMN, Layout, NewCell
+from adapters.sheets.package.workbook import Workbook
+from adapters.sheets.reader import read_table
+from adapters.sheets.results.outcome import CLIPS, RESULTS, ClipResult, Outcome, Result, in_workbook
+from adapters.sheets.workbook_writer import (
+    BOLD,
+    FILLS,
+    HEADER,
+    add_tab,
+    cell_of,
+    lines_of,
+    save_rows,
+    styled,
+    values_of,
+    widths_of,
+)
+from manifests.errors import SheetError
+from manifests.sheet.columns import is_result, normalise
+from manifests.sheet.table import Table
+
+CLIPS_TITLE = "Clips"
+OWN_TITLES = (CLIPS_TITLE, *(f"{CLIPS_TITLE} ({number})" for number in range(2, 100)))
+"""Names of our tab; a numbered one is used if the user has a tab with the name."""
+
+
+def write_workbook_copy(
+    book: Workbook, table: Table, outcomes: Mapping[int, Outcome], clips: Sequence[ClipResult], out: Path
+) -> None:
+    """Write a workbook with our columns on the campaign's tab, and a tab with one row for each clip.
+
+    Raises:
+        ValueError, LookupError, expat errors: the workbook has a structure that cannot be edited.
+    """
+    layout = book.layout(table.tab, table.header_row)
+    places = _places(table, layout)
+    last_style = layout.header_styles.get(_last_header(table), 0)
+    header_style = last_style or book.styles.get("header", 0)
+    cells: dict[int, dict[int, NewCell]] = {
+        table.header_row: {places[name]: NewCell(name, header_style) for name in RESULTS}
+    }
+    earlier = {row.number for row in table.rows} if places.keys() & _present(table).keys() else set()
+    for row in sorted(outcomes.keys() | earlier):
+        line = outcomes[row].results if row in outcomes else [Result(None)] * len(RESULTS)
+        cells[row] = dict(zip((places[name] for name in RESULTS), _cells(book, line), strict=True))
+    present = _present(table)
+    book.write_cells(table.tab, cells, {places[name]: width for name, width in RESULTS.items() if name not in present})
+    _write_clips(book, table, clips)
+    book.save(out)
+
+
+def write_table_workbook(
+    table: Table, outcomes: Mapping[int, Outcome], clips: Sequence[ClipResult], note: str, out: Path
+) -> None:
+    """Write a workbook that contains the texts of a table, with our columns and the list of clips.
+
+    Args:
+        note: shown above the list of clips.
+    """
+    kept = _kept(table)
+    widths = widths_of(table)
+    columns = [*(widths.get(index, 0) for index in kept), *RESULTS.values()]
+    with save_rows(out) as book:
+        title = table.tab if table.tab and table.tab.casefold() != CLIPS_TITLE.casefold() else "Campaign"
+        tab = add_tab(book, title, dict(enumerate(columns)), table.header_row)
+        for number, texts in lines_of(table):
+            line = [texts[index] if index < len(texts) else "" for index in kept]
+            if number == table.header_row:
+                tab.append([cell_of(tab, text, HEADER, BOLD) for text in (*line, *RESULTS)])
+            else:
+                found = outcomes[number].results if number in outcomes else ()
+                tab.append([*values_of(line), *(styled(tab, in_workbook(value), FILLS.get(c)) for value, c in found)])
+        tab = add_tab(book, CLIPS_TITLE, dict(enumerate(CLIPS.values())), 2 if note else 1)
+        if note:
+            tab.append([note])
+        tab.append([cell_of(tab, text, HEADER, BOLD) for text in CLIPS])
+        for clip in clips:
+            tab.append([styled(tab, in_workbook(value), FILLS.get(c)) for value, c in clip.results])
+
+
+def _present(table: Table) -> dict[str, int]:
+    """Return the columns of ours that a sheet already has, with their indexes."""
+    ours = {normalise(name): name for name in RESULTS}
+    found: dict[str, int] = {}
+    for index, header in enumerate(table.columns):
+        if name := ours.get(normalise(header)):
+            found.setdefault(name, index)
+    return found
+
+
+def _places(table: Table, layout: Layout) -> dict[str, int]:
+    """Return the index of each of our columns: its earlier place, or one after all others."""
+    places = _present(table)
+    free = max(layout.width, len(table.columns))
+    for name in RESULTS:
+        if name not in places:
+            places[name], free = free, free + 1
+    if free > MAX_COLUMN:
+        raise ValueError("the tab has no free columns")
+    return places
+
+
+def _last_header(table: Table) -> int:
+    """Return the index of the user's last header, whose style ours get."""
+    return max((i for i, header in enumerate(table.columns) if header.strip() and not is_result(header)), default=0)
+
+
+def _cells(book: Workbook, results: Iterable[Result]) -> list[NewCell]:
+    return [NewCell(in_workbook(value), book.styles.get(colour, 0)) for value, colour in results]
+
+
+def _write_clips(book: Workbook, table: Table, clips: Sequence[ClipResult]) -> None:
+    """Write the list of clips to our tab of an earlier copy, or to a new one."""
+    header = [NewCell(text, book.styles.get("header", 0)) for text in CLIPS]
+    rows = [dict(enumerate(line)) for line in (header, *(_cells(book, clip.results) for clip in clips))]
+    taken = {title.casefold(): title for title in book.titles}
+    for title in OWN_TITLES:
+        if title.casefold() not in taken:
+            book.add_tab(title, rows, list(CLIPS.values()), 1)
+            return
+        if _is_ours(table, taken[title.casefold()]):
+            book.replace_tab(taken[title.casefold()], rows, list(CLIPS.values()), 1)
+            return
+    raise ValueError("no name is free for the list of clips")
+
+
+def _is_ours(table: Table, title: str) -> bool:
+    try:
+        found = read_table(table.path, title)
+    except SheetError:
+        return False
+    return found.columns == tuple(CLIPS)
+
+
+def _kept(table: Table) -> list[int]:
+    """Return the indexes of all columns except ours."""
+    width = max(len(table.columns), max((len(row.cells) for row in table.rows), default=0))
+    ours = {index for index, header in enumerate(table.columns) if is_result(header)}
+    return [index for index in range(width) if index not in ours]
