@@ -46,7 +46,7 @@ def test_a_refusing_bucket_stops_the_run_before_generation(served_world, finding
     assert not list((served_world.home / "staging").rglob("*.mp4"))
 
 
-@pytest.mark.parametrize("first", [3, *(pytest.param(first, marks=pytest.mark.slow) for first in (5, 8))])
+@pytest.mark.parametrize("first", [6, *(pytest.param(first, marks=pytest.mark.slow) for first in (8, 11))])
 def test_an_unreachable_store_stops_the_run_and_the_next_run_completes_it(
     served_world, findings_of, s3_endpoint, first: int
 ):
