@@ -19,6 +19,12 @@ LOOPBACK = ("localhost", ".localhost", "127.0.0.1", "::1", "0.0.0.0")  # noqa: S
 UNUSABLE = "reelmill_unusable_"
 """Prefix of the variables to which ``tidy`` moves proxies that cannot be used; children inherit them."""
 
+_ENTRY = re.compile(r"\*|(https?://)?(\*?\.)?[A-Za-z0-9_][A-Za-z0-9_.-]*(:[0-9]{1,5}|/[0-9]{1,2})?")
+_PROXY = re.compile(
+    r"(https?://)?([^@/?#\s\[\]]*@)?([A-Za-z0-9_][A-Za-z0-9_.-]*|\[[0-9A-Fa-f:.]+\])(:[0-9]{1,5})?/?", re.IGNORECASE
+)
+_SEPARATOR = re.compile(r"[,\s]+")
+
 Environment = MutableMapping[str, str]
 
 
@@ -38,7 +44,7 @@ def tidy(environment: Environment, *urls: str) -> None:
     for name in ("http_proxy", "https_proxy"):
         if for_all and name not in environment and name.upper() not in environment:
             environment[name] = for_all
-    if any(name.lower() in PROXIES for name in environment):
+    if any(name.lower() in (*PROXIES, "no_proxy") for name in environment):
         excluded = [*_excluded(environment), *LOOPBACK, *(_host(url) for url in urls if is_loopback(url))]
         environment["no_proxy"] = environment["NO_PROXY"] = ",".join(dict.fromkeys(excluded))
 
@@ -98,16 +104,15 @@ def unusable_proxies() -> dict[str, str]:
 def open_url(request: str | urllib.request.Request, timeout_s: float) -> Any:
     """Open a URL as urllib does; one on loopback always without a proxy."""
     url = request if isinstance(request, str) else request.full_url
-    if is_loopback(url):
-        return urllib.request.build_opener(urllib.request.ProxyHandler({})).open(request, timeout=timeout_s)
-    return urllib.request.urlopen(request, timeout=timeout_s)  # noqa: S310 - the operator's own service
+    proxies = urllib.request.ProxyHandler({} if is_loopback(url) else None)
+    return urllib.request.build_opener(proxies).open(request, timeout=timeout_s)
 
 
 def _excluded(environment: Environment) -> Iterator[str]:
     """Yield the entries of NO_PROXY in a form that all clients can parse; the lower-case variable takes precedence."""
-    for entry in re.split(r"[,\s]+", environment.get("no_proxy", environment.get("NO_PROXY", ""))):
+    for entry in _SEPARATOR.split(environment.get("no_proxy", environment.get("NO_PROXY", ""))):
         entry = entry[1:-1] if entry.startswith("[") and entry.endswith("]") else entry
-        if entry and "[" not in entry and (entry.count(":") < 2 or "://" in entry or _is_ipv6(entry)):
+        if _ENTRY.fullmatch(entry) or _is_ipv6(entry):
             yield entry
 
 
@@ -119,11 +124,8 @@ def _is_ipv6(entry: str) -> bool:
 
 
 def _is_usable(proxy: str) -> bool:
-    try:
-        parts = _split(proxy)
-        return parts.scheme in ("http", "https") and bool(parts.hostname) and (parts.port or 1) > 0
-    except ValueError:
-        return False
+    match = _PROXY.fullmatch(proxy.strip())
+    return match is not None and (not match[3].startswith("[") or _is_ipv6(match[3][1:-1]))
 
 
 def _split(url: str) -> SplitResult:

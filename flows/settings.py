@@ -15,6 +15,7 @@ from pydantic_settings import (
 )
 from pydantic_settings import SettingsError as Unparsed
 
+from adapters import proxies
 from manifests.credentials.attestation import Attestation
 from manifests.errors import SettingsError
 
@@ -242,11 +243,20 @@ def load_settings(**overrides: Any) -> Settings:
         raise SettingsError(f"Cannot read reelmill.toml: {error}. Fix the file or remove it.") from None
 
 
+def prepare_proxies() -> None:
+    """Let no client of this process and its children use a proxy for this machine; every entry point calls this.
+
+    Prefect's client, boto3 and others read the proxies from the environment, so it must be right before they start.
+    """
+    proxies.tidy(os.environ, os.environ.get("PREFECT_API_URL", ""))
+
+
 def prepare_prefect(home: Path) -> None:
     """Keep Prefect's embedded state under ``home``; call this before the first import of prefect.
 
     Variables that the operator has set are kept, such as a PREFECT_API_URL that points to a real server.
     """
+    prepare_proxies()
     os.environ.setdefault("PREFECT_HOME", str(home / "prefect"))
     os.environ.setdefault("PREFECT_SERVER_ANALYTICS_ENABLED", "false")
     os.environ.setdefault("DO_NOT_TRACK", "1")

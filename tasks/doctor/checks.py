@@ -8,6 +8,7 @@ from tasks.doctor.check import Check
 from tasks.doctor.clock import check_clock
 from tasks.doctor.configuration import Schedules, check_schedules, check_settings
 from tasks.doctor.program import check_devices, check_versions, check_weights
+from tasks.doctor.proxies import check_proxies, services_of
 from tasks.doctor.servers import RAY_S, check_prefect, check_ray, check_webhook
 from tasks.doctor.signing import check_signer
 from tasks.doctor.stores import check_bucket, check_database, check_disk
@@ -26,6 +27,7 @@ class DoctorConfig:
         check_fan_out: raises SettingsError if the settings do not allow the configured Ray cluster.
         webhook: URL that alerts are posted to; empty if there is none.
         prefect_url, prefect_auth, prefect_key: PREFECT_API_URL, PREFECT_API_AUTH_STRING and PREFECT_API_KEY.
+        oidc_issuer: URL of the sign-in provider; empty if there is none.
     """
 
     resources: Resources
@@ -40,6 +42,7 @@ class DoctorConfig:
     prefect_url: str = field(default="", repr=False)
     prefect_auth: str = field(default="", repr=False)
     prefect_key: str = field(default="", repr=False)
+    oidc_issuer: str = ""
 
 
 def checks_of(config: DoctorConfig) -> dict[str, Check]:
@@ -58,6 +61,9 @@ def checks_of(config: DoctorConfig) -> dict[str, Check]:
         "signer": Check(lambda: check_signer(resources), IMPORT_S),
         "clock": Check(lambda: check_clock(resources.catalogue_url, resources.bucket)),
         "disk": Check(lambda: check_disk(config.home)),
+        "proxies": Check(
+            lambda: check_proxies(services_of(resources, config.webhook, config.prefect_url, config.oidc_issuer))
+        ),
         "prefect": Check(lambda: check_prefect(config.prefect_url, config.prefect_auth, config.prefect_key)),
         "webhook": Check(lambda: check_webhook(config.webhook)),
     }

@@ -25,13 +25,14 @@ from adapters.catalogue import open_catalogue
 from adapters.catalogue.views import health
 from flows.doctor import doctor_config
 from flows.runtime.resources import resources_of
-from flows.settings import load_settings
+from flows.settings import load_settings, prepare_proxies
 from manifests.errors import ReelmillError
 from tasks.doctor import program
 from tasks.doctor.check import Check, Finding, run_checks
 from tasks.doctor.checks import checks_of
 from tasks.doctor.clock import check_clock
 from tasks.doctor.program import check_devices, check_versions, check_weights
+from tasks.doctor.proxies import check_proxies
 from tasks.doctor.servers import check_prefect, check_ray, check_webhook
 from tasks.doctor.signing import check_signer
 from tasks.doctor.stores import check_bucket, check_database, check_disk
@@ -521,6 +522,62 @@ class TestServers:
         finding = found(lambda: check_ray(f"127.0.0.1:{closed_port()}", card, limit_s=12))
         assert time.monotonic() - began < 30
         assert (finding.level, "does not respond" in finding.message) == ("fail", True)
+
+
+class TestProxies:
+    @pytest.fixture(autouse=True)
+    def _no_proxies(self, monkeypatch):
+        for name in ("http_proxy", "https_proxy", "all_proxy", "no_proxy", "reelmill_unusable_all_proxy"):
+            for each in (name, name.upper()):
+                monkeypatch.setenv(each, "restored after the test")
+                monkeypatch.delenv(each)
+
+    def check(self, **services: str) -> Finding:
+        return found(lambda: check_proxies(services))
+
+    def test_a_proxy_for_this_machine_is_reported(self, monkeypatch):
+        assert self.check().message == "Without a proxy: this machine."
+        monkeypatch.setenv("http_proxy", f"http://127.0.0.1:{closed_port()}")
+        finding = self.check()
+        assert (finding.level, "NO_PROXY" in finding.fix) == ("fail", True)
+        prepare_proxies()  # as every command does
+        assert self.check().level == "ok"
+
+    def test_a_request_that_another_program_answers_is_reported(self, monkeypatch):
+        with serving(lambda _: (200, {}, b"a proxy's own page")) as url:
+            monkeypatch.setenv("http_proxy", url)
+            assert self.check().level == "fail"
+
+    def test_services_are_listed_with_their_proxies(self, monkeypatch):
+        monkeypatch.setenv("HTTPS_PROXY", "http://me:correcthorse@proxy.example:3128")
+        monkeypatch.setenv("NO_PROXY", "store.example")
+        prepare_proxies()
+        finding = self.check(bucket="https://store.example", webhook="https://hooks.example/correcthorse")
+        assert (finding.level, finding.message) == (
+            "ok",
+            "Webhook through http://proxy.example:3128; without a proxy: this machine, bucket (store.example).",
+        )
+
+    def test_a_proxy_that_cannot_be_used_fails_if_a_service_needs_it(self, monkeypatch):
+        monkeypatch.setenv("ALL_PROXY", "socks5://proxy.example:1080")
+        prepare_proxies()
+        finding = self.check()
+        assert (finding.level, "ALL_PROXY (socks5://proxy.example:1080) is not used" in finding.message) == ("ok", True)
+        finding = self.check(bucket="https://store.example")
+        assert (finding.level, "add store.example to NO_PROXY" in finding.message) == ("fail", True)
+
+    def test_all_services_of_the_settings_are_checked(self, home, monkeypatch):
+        for name, value in {
+            "BUCKET": "s3://clips/x",
+            "TSA_URL": "http://tsa.example",
+            "ALERT_WEBHOOK": "https://hooks.example/x",
+            "OIDC_ISSUER": "https://id.example",
+        }.items():
+            monkeypatch.setenv(f"REELMILL_{name}", value)
+        monkeypatch.setenv("PREFECT_API_URL", "http://prefect.example/api")
+        message = found(checks_of(doctor_config(load_settings()))["proxies"].function).message
+        for host in ("s3.amazonaws.com", "tsa.example", "hooks.example", "id.example", "prefect.example"):
+            assert f"({host})" in message
 
 
 class TestCommand:
