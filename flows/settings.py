@@ -258,6 +258,11 @@ def prepare_prefect(home: Path) -> None:
     """
     prepare_proxies()
     os.environ.setdefault("PREFECT_HOME", str(home / "prefect"))
+    if "?" in os.environ["PREFECT_HOME"]:  # Prefect's own default would end before the question mark
+        from adapters.catalogue import sqlite_url  # SQLAlchemy is slow to import, and settings are read everywhere
+
+        url = sqlite_url(Path(os.environ["PREFECT_HOME"]) / "prefect.db", "sqlite+aiosqlite")
+        os.environ.setdefault("PREFECT_SERVER_DATABASE_CONNECTION_URL", url)
     os.environ.setdefault("PREFECT_SERVER_ANALYTICS_ENABLED", "false")
     os.environ.setdefault("DO_NOT_TRACK", "1")
     os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")
