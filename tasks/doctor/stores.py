@@ -13,12 +13,12 @@ from adapters.bucket import Bucket, LocalBucket, open_bucket
 from adapters.catalogue.views.health import check_health, count_published
 from manifests.errors import BucketError, BucketRefusedError, CatalogueError, KeyTakenError
 from tasks.doctor.check import FAIL, OK, WARN, Finding
+from tasks.runtime.disk_space import MIN_FREE_BYTES
 from tasks.runtime.resources import BucketConfig
 
 TEST_KEY = "staging/doctor-{}.txt"
 """Every role may write under staging/, and the sweeper prunes leftovers there."""
 SLOW_S = 0.25
-MIN_FREE_BYTES = 100_000_000
 COMFORTABLE_BYTES = 5_000_000_000
 MIN_FREE_FILES = 10_000
 
