@@ -274,7 +274,7 @@ class S3Bucket:
                 return False
             if status_of(error) not in (400, 405, 501) or is_condition_refused(error):
                 raise
-            self._send(put)  # succeeds if the condition is what the store refuses; not every store says so
+            self._send(put)  # succeeds if the condition is what the store refuses; not every store names the header
             self._remove_check(full)
             raise unconditional(self._name, f"it answers with {code_of(error)}") from error
         return True

@@ -4,6 +4,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from adapters.bucket import LocalBucket, open_bucket
 from tasks.doctor.check import Check
 from tasks.doctor.clock import check_clock
 from tasks.doctor.configuration import Schedules, check_schedules, check_settings
@@ -12,7 +13,7 @@ from tasks.doctor.proxies import check_proxies, services_of
 from tasks.doctor.servers import RAY_S, check_prefect, check_ray, check_webhook
 from tasks.doctor.signing import check_signer
 from tasks.doctor.stores import check_bucket, check_database, check_disk
-from tasks.runtime.resources import Resources, card_of
+from tasks.runtime.resources import BucketConfig, Resources, card_of
 
 IMPORT_S = 60.0
 """The first import of torch from a slow disk takes half a minute."""
@@ -60,7 +61,7 @@ def checks_of(config: DoctorConfig) -> dict[str, Check]:
         "database": Check(lambda: check_database(resources.catalogue_url)),
         "signer": Check(lambda: check_signer(resources), IMPORT_S),
         "clock": Check(lambda: check_clock(resources.catalogue_url, resources.bucket)),
-        "disk": Check(lambda: check_disk(config.home)),
+        "disk": Check(lambda: check_disk(config.home, bucket=_folder_of(resources.bucket))),
         "proxies": Check(
             lambda: check_proxies(services_of(resources, config.webhook, config.prefect_url, config.oidc_issuer))
         ),
@@ -72,3 +73,8 @@ def checks_of(config: DoctorConfig) -> dict[str, Check]:
             lambda: check_ray(config.ray_address, card_of(resources, config.model), config.ray_autoscales), RAY_S + 5
         )
     return checks
+
+
+def _folder_of(place: BucketConfig) -> Path | None:
+    bucket = open_bucket(place.location) if not place.location.lower().startswith("s3://") else None
+    return bucket.folder if isinstance(bucket, LocalBucket) else None

@@ -3,6 +3,7 @@
 import http.client
 import json
 import re
+import shutil
 import socket
 import sqlite3
 import threading
@@ -256,6 +257,22 @@ class TestBucket:
         (place / "clip.mp4").touch()
         assert found(lambda: check_bucket(BucketConfig(str(place)), url)).level == "ok"
 
+    @pytest.mark.parametrize(("status", "code"), [(501, "NotImplemented"), (400, "InvalidRequest")])
+    def test_a_store_without_conditional_writes_is_explained(self, s3_endpoint, s3_bucket_name, status, code):
+        def answer(request: BaseHTTPRequestHandler) -> tuple[int, dict[str, str], bytes]:
+            body = request.rfile.read(int(request.headers.get("Content-Length") or 0))
+            if request.headers.get("If-None-Match"):
+                return status, {}, f"<Error><Code>{code}</Code></Error>".encode()
+            upstream = http.client.HTTPConnection(s3_endpoint.removeprefix("http://"), timeout=20)
+            upstream.request(request.command, request.path, body, dict(request.headers))
+            response = upstream.getresponse()
+            return response.status, {"ETag": response.headers.get("ETag", "")}, response.read()
+
+        with serving(answer) as url:
+            finding = found(lambda: check_bucket(self.place(url, s3_bucket_name)))
+        assert (finding.level, "does not support If-None-Match on PutObject" in finding.message) == ("fail", True)
+        assert self.keys(s3_endpoint, s3_bucket_name) == []
+
     def test_the_check_leaves_a_store_unchanged(self, s3_endpoint, s3_bucket_name):
         finding = found(lambda: check_bucket(self.place(s3_endpoint, s3_bucket_name)))
         assert finding.level == "ok", finding.message
@@ -459,6 +476,18 @@ class TestDisk:
         assert found(lambda: check_disk(tmp_path, 1, 10**18)).level == "warn"
         assert found(lambda: check_disk(tmp_path, 10**18, 10**18)).level == "fail"
         assert list(tmp_path.iterdir()) == []
+
+    def test_the_disk_of_the_bucket_folder_is_checked(self, tmp_path, monkeypatch):
+        other = Path("/dev/shm")
+        if other.stat().st_dev == tmp_path.stat().st_dev:
+            pytest.skip("/dev/shm is on the same disk")
+        finding = found(lambda: check_disk(tmp_path, 1, 1, other / "not-there" / "clips"))
+        assert (finding.level, str(tmp_path) in finding.message, f"{other}: " in finding.message) == ("ok", True, True)
+        free = shutil.disk_usage(other).free
+        least = min(free, shutil.disk_usage(tmp_path).free) + 1
+        finding = found(lambda: check_disk(tmp_path, least, least, other / "clips"))
+        assert finding.level == "fail"
+        assert finding.message.startswith(str(other if free < least else tmp_path))
 
     def test_a_home_that_is_not_writable_is_reported(self):
         assert found(lambda: check_disk(Path("/proc"))).level == "fail"
