@@ -174,7 +174,11 @@ class Settings(BaseSettings):
     @field_validator("bucket")
     @classmethod
     def _expand_folder(cls, location: str) -> str:
-        return location if "://" in location or not location.strip() else str(Path(location).expanduser().absolute())
+        location = location.strip()
+        scheme, separator, rest = location.partition("://")
+        if separator:
+            return f"{scheme.lower()}://{rest}"
+        return str(Path(location).expanduser().absolute()) if location else ""
 
     @field_validator("metrics_token")
     @classmethod

@@ -15,6 +15,7 @@ from botocore.config import Config
 from botocore.exceptions import ClientError
 
 from adapters.bucket.base import (
+    CHECK_KEY,
     Entry,
     Head,
     checked_key,
@@ -33,7 +34,6 @@ PATIENT_S = (0.5, 2.0, 8.0, 20.0)
 QUICK_S = (0.1, 0.3)
 """The same for requests that a person waits for."""
 
-CHECK_KEY = "reelmill-check"
 CHECK_WRITES = 3
 """Writes of ``check`` after which a store ignores If-None-Match; the second may follow a deletion by another check."""
 

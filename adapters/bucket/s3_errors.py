@@ -189,7 +189,7 @@ class Store(NamedTuple):
         return BucketRefusedError(
             f"No secure connection to the store of the bucket {self.bucket} is possible ({_reason(error)}). Check "
             "whether the endpoint begins with http:// or https://. If its certificate is from a private authority, set "
-            "AWS_CA_BUNDLE to the authority's PEM file."
+            "AWS_CA_BUNDLE to the authority's PEM file. A network with a sign-in page can also cause this."
         )
 
 

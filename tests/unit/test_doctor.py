@@ -621,6 +621,14 @@ class TestCommand:
         assert "All checks passed." in ended.out
         assert "FAIL" not in ended.out
 
+    def test_commands_ask_this_machine_without_a_proxy(self, home, capsys, monkeypatch):
+        dead = f"http://127.0.0.1:{closed_port()}"
+        for name, value in {"HTTP_PROXY": dead, "NO_PROXY": "intranet.example"}.items():
+            monkeypatch.setenv(name, value)
+            monkeypatch.setenv(name.lower(), value)
+        findings = json.loads(reelmill(capsys, "doctor", "--json").out)["findings"]
+        assert [each["level"] for each in findings if each["check"] == "proxies"] == ["ok"]
+
     def test_a_failure_exits_with_1_and_shows_no_secret(self, home, capsys, monkeypatch):
         canary = "correcthorse"
         monkeypatch.setenv("REELMILL_CATALOGUE_URL", f"postgresql://me:{canary}1@127.0.0.1:{closed_port()}/x")

@@ -147,6 +147,21 @@ def test_path_settings_become_absolute(monkeypatch):
     assert Settings(home="~/x").home == Path.home() / "x"
 
 
+@pytest.mark.parametrize(
+    ("given", "kept"),
+    [
+        ("S3://bk/Spring Sale #1", "s3://bk/Spring Sale #1"),
+        (" s3://bk/x ", "s3://bk/x"),
+        ("file:///data/a b", "file:///data/a b"),
+        ("clips #1?", str(Path("clips #1?"))),
+        ("  ", ""),
+    ],
+)
+def test_the_bucket_is_stored_in_one_form(tmp_path, given, kept):
+    found = load_settings(bucket=given).bucket
+    assert found == (str(tmp_path / kept) if kept.startswith("clips") else kept)
+
+
 def test_attestations_come_from_the_file_and_the_environment(tmp_path, monkeypatch):
     (tmp_path / "reelmill.toml").write_text('[attestations."svd-1.1"]\nterms = "0a1b2c3d"\nstatement = " Jane Doe "\n')
     monkeypatch.setenv("REELMILL_ATTESTATIONS", '{"ltx": {"terms": "12345678", "statement": "Joe"}}')
