@@ -305,10 +305,7 @@ class S3Bucket:
                 return request()
         except ClientError as error:
             if is_temporary(error):
-                raise BucketUnreachableError(
-                    f"The bucket {self._name} is temporarily unavailable ({code_of(error)}). "
-                    "Run the command again later."
-                ) from error
+                raise self._store.unavailable(error) from error
             raise
 
     def _full(self, key: str) -> str:

@@ -154,6 +154,16 @@ class Store(NamedTuple):
             "Check its name, the credentials and their write permission."
         )
 
+    def unavailable(self, error: ClientError) -> BucketUnreachableError:
+        """Return the error for a request that may succeed later; a proxy also answers so if it cannot reach a host."""
+        through, advice = "", "Run the command again later."
+        if proxy := proxy_of(self.url):
+            through = f" through the proxy {proxy}"
+            advice = f"If it needs no proxy, add {urlsplit(self.url).hostname} to NO_PROXY; otherwise, run again later."
+        return BucketUnreachableError(
+            f"The bucket {self.bucket} is temporarily unavailable{through} ({code_of(error)}). {advice}"
+        )
+
     def foreign(self, what: str) -> BucketRefusedError:
         """Return the error for a response that does not come from an S3 store."""
         through = f" through the proxy {proxy}" if (proxy := proxy_of(self.url)) else ""

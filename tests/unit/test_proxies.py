@@ -19,7 +19,7 @@ from adapters.bucket.s3 import S3Bucket
 from adapters.notify.webhook import Webhook
 from adapters.proxies import check_proxy, is_loopback, open_url, proxy_of, tidy, unusable_proxies
 from flows.settings import prepare_proxies
-from manifests.errors import BucketUnreachableError, SettingsError
+from manifests.errors import BucketError, BucketUnreachableError, SettingsError
 
 NAMES = ("http_proxy", "https_proxy", "all_proxy", "no_proxy")
 DEAD = "http://127.0.0.1:9"
@@ -46,7 +46,7 @@ def variables(monkeypatch):
 
 
 @contextmanager
-def server(answer: bytes = b"here") -> Iterator[tuple[str, list[str]]]:
+def server(answer: bytes = b"here", status: int = 200) -> Iterator[tuple[str, list[str]]]:
     """Serve on loopback, also as a proxy; yield its URL and the requests that it gets."""
     seen: list[str] = []
 
@@ -54,7 +54,7 @@ def server(answer: bytes = b"here") -> Iterator[tuple[str, list[str]]]:
         def reply(self) -> None:
             seen.append(self.path)
             self.rfile.read(int(self.headers.get("Content-Length") or 0))
-            self.send_response(200)
+            self.send_response(status)
             self.send_header("Content-Length", str(len(answer)))
             self.send_header("ETag", '"x"')
             self.end_headers()
@@ -207,6 +207,16 @@ def test_an_unreachable_proxy_is_named(variables):
     assert "add store.example to NO_PROXY" in str(refused.value)
     assert "through the proxy http://127.0.0.1" in Webhook("http://hooks.example").post("x").error
     assert "secret" not in str(refused.value)
+
+
+@pytest.mark.parametrize(("status", "said"), [(503, "temporarily unavailable"), (403, "is not that of an S3 store")])
+def test_a_proxy_that_does_not_reach_the_store_is_named(variables, status, said):
+    with server(b"<html><body>Cannot connect to the host</body></html>", status) as (url, _):
+        variables(HTTP_PROXY=url)
+        bucket = S3Bucket("clips", endpoint="http://minio:9000", pauses_s=(), **KEYS)
+        with pytest.raises(BucketError, match=f"{said}.* through the proxy {url}") as refused:
+            bucket.check()
+    assert "proxy" in str(refused.value).rpartition("through the proxy")[2]
 
 
 @pytest.mark.parametrize(
