@@ -7,7 +7,7 @@ from prefect import flow
 from prefect.task_runners import ThreadPoolTaskRunner
 
 from flows.prefect.artifacts import showing_progress
-from flows.registration import check_models, settings_of
+from flows.registration import check_run, settings_of
 from flows.runtime.alert_delivery import delivering_alerts
 from flows.runtime.dispatch import render_all, stopped_by_errors
 from flows.runtime.fan_out import check_fan_out, pool_of
@@ -108,8 +108,7 @@ def run_campaign(
     """
     check_fan_out(settings)
     catalogue = catalogue_of(resources)
-    if settings.runner == "threads":
-        check_models(resources, campaign_id)  # the workers of a cluster have their own weights
+    check_run(settings, resources, campaign_id)
     release_dead_leases(catalogue)
     remaining = Remaining(resources, campaign_id, settings.max_rank_share)
     remaining.regate()

@@ -38,6 +38,7 @@ def doctor_config(settings: Settings) -> DoctorConfig:
         prefect_url=os.environ.get("PREFECT_API_URL", ""),
         prefect_auth=os.environ.get("PREFECT_API_AUTH_STRING", ""),
         prefect_key=os.environ.get("PREFECT_API_KEY", ""),
+        oidc_issuer=settings.oidc_issuer,
     )
 
 

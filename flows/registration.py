@@ -1,26 +1,30 @@
 """Register a campaign, and check everything that its run needs, before any work starts."""
 
-import shutil
-from collections.abc import Mapping
+import time
+from collections.abc import Iterable, Mapping
 from dataclasses import asdict
-from pathlib import Path
 from typing import Any
 
+from adapters.bucket import LocalBucket
 from flows.runtime.fan_out import check_fan_out
 from flows.runtime.resources import resources_of
 from flows.settings import Settings, load_settings
-from manifests.errors import BucketRefusedError, DiskFullError, IncompleteWeightsError
+from manifests.errors import BucketRefusedError, IncompleteWeightsError
 from manifests.sheet.reading import ReadingOptions
 from manifests.states import SENT, UNFINISHED
-from models.registry import weights_problem
+from manifests.variant import Variant
+from models.registry import get_any_card, weights_problem
+from tasks.doctor.signing import sign_test_clip
 from tasks.intake.intake import DETECT, Intake
 from tasks.intake.pictures import keep_pictures
 from tasks.plan.expand import check_cap, expand, sample
 from tasks.plan.licence import refuse_unattested_use
 from tasks.plan.remaining import release_dead_leases
+from tasks.runtime.disk_space import DiskUse, check_space, least_bytes
 from tasks.runtime.resources import Resources, bucket_of, card_of, cards_of, catalogue_of, first_frames_of, signer_of
 
-MIN_FREE_BYTES = 100_000_000
+FRESH_S = 60.0
+"""Seconds for which a successful check of bucket and signer is not repeated by the next step of the same command."""
 KEPT = (
     "model",
     "profile",
@@ -50,11 +54,12 @@ def register(
         PlanError: a first frame was changed after the sheet was read.
         TooManyVariantsError: the sheet expands to more variants than allowed.
         SettingsError: the runner does not work with this catalogue and bucket.
-        BucketError, CredentialError: the bucket or the signer cannot be used; checked before hours of work.
+        BucketError, CredentialError, DiskFullError: the bucket, the signer or a disk cannot be used; checked before
+            hours of work.
     """
     check_fan_out(settings)
     check_cap(intake.checked.briefs, settings.max_variants, sample_size)
-    check_disk(settings.home)
+    check_disks(settings, resources, ())
     check_delivery(resources)
     catalogue, campaign = catalogue_of(resources), intake.campaign
     check_same_bucket(settings, resources, campaign.campaign_id)
@@ -90,18 +95,34 @@ def settings_of(campaign_id: str, **overrides: Any) -> Settings:
     return load_settings(**{name: stored[name] for name in KEPT if name in stored} | overrides)
 
 
-def check_disk(home: Path) -> None:
-    """Check that there is space for Prefect's embedded state and a few clips.
+def check_run(settings: Settings, resources: Resources, campaign_id: str) -> None:
+    """Check everything that the run of a campaign needs, before it spends time or money.
+
+    Raises:
+        ReelmillError: something is missing; the message says what, and how to fix it.
+    """
+    variants = [row.variant for row in catalogue_of(resources).variants.of_campaign(campaign_id, UNFINISHED)]
+    check_disks(settings, resources, variants)
+    check_delivery(resources)
+    names = sorted({variant.card for variant in variants})
+    refuse_unattested_use(resources, names)
+    if settings.runner == "threads":  # the workers of a cluster have their own weights
+        check_weights(resources, names)
+
+
+def check_disks(settings: Settings, resources: Resources, variants: Iterable[Variant]) -> None:
+    """Check that there is space for the clips of these variants: in the folders of the bucket and of staging.
 
     Raises:
         DiskFullError: there is not.
     """
-    free = shutil.disk_usage(home).free
-    if free < MIN_FREE_BYTES:
-        raise DiskFullError(
-            f"The disk of {home} has {free / 1e6:.0f} MB free, but a run needs at least "
-            f"{MIN_FREE_BYTES / 1e6:.0f} MB. Free some space or move REELMILL_HOME, then run the command again."
-        )
+    size = least_bytes(variants)
+    bucket = bucket_of(resources, patient=False)
+    held = size if settings.review == "required" else 0  # clips wait in staging until a person has approved them
+    uses = [DiskUse("REELMILL_HOME", settings.home), DiskUse("REELMILL_HOME", resources.staging, held)]
+    if isinstance(bucket, LocalBucket):
+        uses.append(DiskUse("REELMILL_BUCKET", bucket.folder, size))
+    check_space(uses)
 
 
 def check_same_bucket(settings: Settings, resources: Resources, campaign_id: str) -> None:
@@ -126,26 +147,31 @@ def check_same_bucket(settings: Settings, resources: Resources, campaign_id: str
 
 
 def check_delivery(resources: Resources) -> None:
-    """Check that the bucket is writable and the signer can be opened.
+    """Check that the bucket keeps what is written, and that a test clip can be signed and is trusted.
 
     Raises:
         BucketError, CredentialError: one of them cannot be used.
     """
+    key = resources.bucket, resources.signer
+    if time.monotonic() - _checked.get(key, -FRESH_S) < FRESH_S:
+        return
     bucket_of(resources, patient=False).check()
-    with signer_of(resources):
-        pass
+    with signer_of(resources) as signer:
+        sign_test_clip(signer)
+    _checked[key] = time.monotonic()
 
 
-def check_models(resources: Resources, campaign_id: str) -> None:
-    """Check that the models of a campaign can be loaded on this machine and may be used.
+_checked: dict[object, float] = {}
+
+
+def check_weights(resources: Resources, names: Iterable[str]) -> None:
+    """Check that models and their scorers can be loaded on this machine.
 
     Raises:
         IncompleteWeightsError: weights are missing; the message says how to get them.
-        LicenceNotAttestedError: the conditions of a licence are not attested.
     """
-    rows = catalogue_of(resources).variants.of_campaign(campaign_id, UNFINISHED)
-    names = sorted({row.variant.card for row in rows})
-    refuse_unattested_use(resources, names)
     for name in names:
-        if problem := weights_problem(card_of(resources, name), resources.weights_root):
-            raise IncompleteWeightsError(problem)
+        card = card_of(resources, name)
+        for each in (card, get_any_card(card.scorer, resources.model_folders)):
+            if problem := weights_problem(each, resources.weights_root):
+                raise IncompleteWeightsError(problem)

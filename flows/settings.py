@@ -16,6 +16,7 @@ from pydantic_settings import (
 )
 from pydantic_settings import SettingsError as Unparsed
 
+from adapters import proxies
 from manifests.credentials.attestation import Attestation
 from manifests.errors import SettingsError
 
@@ -181,7 +182,11 @@ class Settings(BaseSettings):
     @field_validator("bucket")
     @classmethod
     def _expand_folder(cls, location: str) -> str:
-        return location if "://" in location or not location.strip() else str(Path(location).expanduser().absolute())
+        location = location.strip()
+        scheme, separator, rest = location.partition("://")
+        if separator:
+            return f"{scheme.lower()}://{rest}"
+        return str(Path(location).expanduser().absolute()) if location else ""
 
     @field_validator("picture_prefixes")
     @classmethod
@@ -258,12 +263,26 @@ def load_settings(**overrides: Any) -> Settings:
         raise SettingsError(f"Cannot read reelmill.toml: {error}. Fix the file or remove it.") from None
 
 
+def prepare_proxies() -> None:
+    """Let no client of this process and its children use a proxy for this machine; every entry point calls this.
+
+    Prefect's client, boto3 and others read the proxies from the environment, so it must be right before they start.
+    """
+    proxies.tidy(os.environ, os.environ.get("PREFECT_API_URL", ""))
+
+
 def prepare_prefect(home: Path) -> None:
     """Keep Prefect's embedded state under ``home``; call this before the first import of prefect.
 
     Variables that the operator has set are kept, such as a PREFECT_API_URL that points to a real server.
     """
+    prepare_proxies()
     os.environ.setdefault("PREFECT_HOME", str(home / "prefect"))
+    if "?" in os.environ["PREFECT_HOME"]:  # Prefect's own default would end before the question mark
+        from adapters.catalogue import sqlite_url  # SQLAlchemy is slow to import, and settings are read everywhere
+
+        url = sqlite_url(Path(os.environ["PREFECT_HOME"]) / "prefect.db", "sqlite+aiosqlite")
+        os.environ.setdefault("PREFECT_SERVER_DATABASE_CONNECTION_URL", url)
     os.environ.setdefault("PREFECT_SERVER_ANALYTICS_ENABLED", "false")
     os.environ.setdefault("DO_NOT_TRACK", "1")
     os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")

@@ -1,10 +1,10 @@
 """Object storage for published clips: a local folder or an S3 bucket."""
 
 from pathlib import Path
-from urllib.parse import unquote, urlsplit
 
 from adapters.bucket.base import Bucket, Entry, Head
 from adapters.bucket.local import LocalBucket
+from adapters.bucket.location import file_location, s3_location
 from manifests.errors import BucketRefusedError
 
 __all__ = ["Bucket", "Entry", "Head", "LocalBucket", "open_bucket"]
@@ -32,8 +32,7 @@ def open_bucket(
     Raises:
         BucketRefusedError: the location has another form.
     """
-    parts = urlsplit(location)
-    if parts.scheme == "s3" and parts.netloc:
+    if place := s3_location(location):
         from adapters.bucket.s3 import (  # boto3 is slow to import, and a folder does not need it
             PATIENT_S,
             QUICK_S,
@@ -41,8 +40,8 @@ def open_bucket(
         )
 
         return S3Bucket(
-            parts.netloc,
-            parts.path,
+            place.name,
+            place.prefix,
             endpoint=endpoint,
             region=region,
             access_key=access_key,
@@ -50,8 +49,8 @@ def open_bucket(
             public_url=public_url,
             pauses_s=PATIENT_S if patient else QUICK_S,
         )
-    if parts.scheme == "file":
-        return LocalBucket(Path(unquote(parts.path)), public_url)
+    if folder := file_location(location):
+        return LocalBucket(folder, public_url)
     if "://" in location or not location.strip():
         raise BucketRefusedError(f"{location!r} is not a bucket. Use a folder or s3://name/prefix.")
     return LocalBucket(Path(location).expanduser(), public_url)

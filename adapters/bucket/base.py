@@ -10,6 +10,8 @@ from manifests.errors import BucketError
 
 _KEY = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,199}(/[A-Za-z0-9][A-Za-z0-9._-]{0,199})*")
 _MAX_KEY_LENGTH = 900
+CHECK_KEY = "reelmill-check"
+"""Key of the object that ``check`` writes to a store."""
 PRESIGNED_S = 300
 """Maximum lifetime of a presigned URL, in seconds."""
 

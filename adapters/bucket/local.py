@@ -125,14 +125,29 @@ class LocalBucket:
         return True
 
     def check(self) -> str:
-        """Write and delete a test file, and remove leftovers of killed writers."""
+        """Write, link and delete a test file, and remove leftovers of killed writers."""
         with _our_errors(self._root):
             self._sweep()
             with tempfile.NamedTemporaryFile(dir=self._incoming(), prefix="check-") as file:
                 file.write(b"can be written")
                 file.flush()
                 os.fsync(file.fileno())
+                self._check_links(Path(file.name))
         return f"The folder {self._root} is writable."
+
+    def _check_links(self, file: Path) -> None:
+        """Check that the file system has hard links, with which objects appear complete and never replace another."""
+        link = file.with_name(f"{file.name}-link")
+        try:
+            os.link(file, link)
+        except OSError as error:
+            if error.errno not in (errno.EPERM, errno.ENOTSUP, errno.ENOSYS, errno.EMLINK):
+                raise
+            raise BucketRefusedError(
+                f"The folder {self._root} cannot be used as a bucket, because its file system does not support hard "
+                "links. Use a folder on another disk, or an S3 bucket."
+            ) from error
+        link.unlink()
 
     def _path(self, key: str) -> Path:
         path = self._root / checked_key(key)

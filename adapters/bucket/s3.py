@@ -4,25 +4,18 @@ import base64
 import hashlib
 import time
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager, suppress
+from contextlib import suppress
 from functools import partial
 from pathlib import Path
 from typing import Any, TypeVar
+from urllib.parse import quote
 
 import boto3
 from botocore.config import Config
-from botocore.exceptions import (
-    BotoCoreError,
-    ClientError,
-    HTTPClientError,
-    IncompleteReadError,
-    NoCredentialsError,
-    PartialCredentialsError,
-    ResponseStreamingError,
-)
-from botocore.exceptions import ConnectionError as BotoConnectionError
+from botocore.exceptions import ClientError
 
 from adapters.bucket.base import (
+    CHECK_KEY,
     Entry,
     Head,
     checked_key,
@@ -32,12 +25,17 @@ from adapters.bucket.base import (
     hash_differs,
     key_missing,
 )
+from adapters.bucket.s3_errors import Store, code_of, is_condition_refused, is_temporary, status_of, unconditional
+from adapters.proxies import check_proxy, is_loopback
 from manifests.errors import BucketError, BucketRefusedError, BucketUnreachableError, KeyTakenError
 
 PATIENT_S = (0.5, 2.0, 8.0, 20.0)
 """Pauses between the attempts of a request in the background: a store may restart meanwhile."""
 QUICK_S = (0.1, 0.3)
 """The same for requests that a person waits for."""
+
+CHECK_WRITES = 3
+"""Writes of ``check`` after which a store ignores If-None-Match; the second may follow a deletion by another check."""
 
 R = TypeVar("R")
 
@@ -71,16 +69,20 @@ class S3Bucket:
             request_checksum_calculation="when_required",
             response_checksum_validation="when_required",
             s3={"addressing_style": "path"} if endpoint else {},
+            proxies={} if endpoint and is_loopback(endpoint) else None,
         )
-        with self._our_errors():
-            self._client = boto3.session.Session().client(
-                "s3",
+        self._store = Store(name, endpoint or "", region or "", bool(endpoint))
+        with self._store.errors():
+            self._client = _new_client(
                 endpoint_url=endpoint,
                 region_name=region or ("us-east-1" if endpoint else None),
                 aws_access_key_id=access_key,
                 aws_secret_access_key=secret_key,
                 config=config,
             )
+        meta = self._client.meta
+        self._store = Store(name, str(meta.endpoint_url), str(meta.region_name), bool(endpoint))
+        self._store.check_responses(meta.events)
 
     def put_new(self, key: str, path: Path, *, content_type: str, cache_control: str, sha256: str) -> None:
         """Upload with If-None-Match; if the key exists, compare hashes, because an earlier response may be lost."""
@@ -100,17 +102,17 @@ class S3Bucket:
                     ChecksumSHA256=base64.b64encode(bytes.fromhex(sha256)).decode(),
                 )
 
-        with self._our_errors():
+        with self._store.errors():
             try:
                 self._send(upload)
             except ClientError as error:
-                if _status(error) != 412:
+                if status_of(error) != 412:
                     raise
                 self._compare(key, sha256)
 
     def head(self, key: str) -> Head | None:
         """Return size and hash: the checksum of the store or, if there is none, computed from the content."""
-        with self._our_errors():
+        with self._store.errors():
             found = self._head_object(self._full(key))
             return Head(found["ContentLength"], self._sha256(key, found)) if found else None
 
@@ -120,7 +122,7 @@ class S3Bucket:
                 lambda: self._client.head_object(Bucket=self._name, Key=full, ChecksumMode="ENABLED")
             )
         except ClientError as error:
-            if _code(error) in ("404", "NoSuchKey"):
+            if code_of(error) in ("404", "NoSuchKey"):
                 return None
             raise
         return found
@@ -133,26 +135,23 @@ class S3Bucket:
             data: bytes = self._client.get_object(Bucket=self._name, Key=full)["Body"].read()
             return data
 
-        with self._our_errors():
+        with self._store.errors():
             try:
                 return self._send(download)
             except ClientError as error:
-                if _code(error) == "NoSuchKey":
+                if code_of(error) == "NoSuchKey":
                     raise key_missing(key, f"the bucket {self._name}") from None
                 raise
 
     def url(self, key: str) -> str:
         """Return the public URL, or else the store's URL of the object."""
-        full = self._full(key)
-        if self._public_url:
-            return f"{self._public_url}/{full}"
-        host = self._client.meta.endpoint_url
-        return f"{host}/{self._name}/{full}"
+        full = quote(self._full(key), safe="/~")  # a prefix may contain any character
+        return f"{self._public_url or f'{self._store.url}/{self._name}'}/{full}"
 
     def presigned(self, key: str, seconds: int) -> str | None:
         """Return a presigned GET URL, without a request to the store."""
         params = {"Bucket": self._name, "Key": self._full(key)}
-        with self._our_errors():
+        with self._store.errors():
             url: str = self._client.generate_presigned_url(
                 "get_object", Params=params, ExpiresIn=checked_seconds(seconds)
             )
@@ -165,13 +164,15 @@ class S3Bucket:
 
     def remove(self, key: str) -> None:
         """Delete every version of a versioned object, or else the object."""
-        full = self._full(key)
-        with self._our_errors():
-            versions = list(self._versions(full))
-            for version in versions:
-                self._send(partial(self._client.delete_object, Bucket=self._name, Key=full, VersionId=version))
-            if not versions:  # in a versioned bucket this would only add a delete marker
-                self._send(lambda: self._client.delete_object(Bucket=self._name, Key=full))
+        with self._store.errors():
+            self._remove(self._full(key))
+
+    def _remove(self, full: str) -> None:
+        versions = list(self._versions(full))
+        for version in versions:
+            self._send(partial(self._client.delete_object, Bucket=self._name, Key=full, VersionId=version))
+        if not versions:  # in a versioned bucket this would only add a delete marker
+            self._send(lambda: self._client.delete_object(Bucket=self._name, Key=full))
 
     def _versions(self, full: str) -> Iterator[str]:
         """Yield the version ids of a key (``null`` if it predates versioning); nothing without support by the store."""
@@ -180,7 +181,7 @@ class S3Bucket:
             try:
                 page = self._send(lambda: self._client.list_object_versions(Bucket=self._name, Prefix=full, **markers))
             except ClientError as error:
-                if _code(error) in ("NotImplemented", "MethodNotAllowed"):
+                if code_of(error) in ("NotImplemented", "MethodNotAllowed"):
                     return
                 raise
             for item in [*page.get("Versions", ()), *page.get("DeleteMarkers", ())]:
@@ -203,7 +204,7 @@ class S3Bucket:
     def _objects(self, prefix: str, **options: str) -> Iterator[dict[str, Any]]:
         """Yield the items of the listing, page by page."""
         while True:
-            with self._our_errors():
+            with self._store.errors():
                 page = self._send(
                     lambda: self._client.list_objects_v2(Bucket=self._name, Prefix=self._prefix + prefix, **options)
                 )
@@ -216,7 +217,7 @@ class S3Bucket:
         """Copy within the store, compare hashes, then delete the old object; a versioned bucket keeps its versions."""
         full, new = self._full(key), self._full(new_key)
         found = self.head(key)
-        with self._our_errors():
+        with self._store.errors():
             if found is None or not self._copy(full, new):
                 return False
             self._compare(new_key, found.sha256)
@@ -235,28 +236,62 @@ class S3Bucket:
                 )
             )
         except ClientError as error:
-            if _code(error) in ("NoSuchKey", "404"):
+            if code_of(error) in ("NoSuchKey", "404"):
                 return False
-            if _status(error) != 412:
+            if status_of(error) != 412:
                 raise
         return True
 
     def check(self) -> str:
-        """Start and abort a multipart upload: this needs the permission to write and leaves nothing behind."""
-        key = f"{self._prefix}reelmill-check"
-        with self._our_errors():
-            upload = self._send(lambda: self._client.create_multipart_upload(Bucket=self._name, Key=key))["UploadId"]
-            with suppress(ClientError):  # aborting needs a separate permission, which publishing does not need
-                self._send(lambda: self._client.abort_multipart_upload(Bucket=self._name, Key=key, UploadId=upload))
+        """Write a test object until the store refuses to overwrite it, look it up, and delete it.
+
+        Its key is always the same, so that at most one is left if the store does not allow to delete it.
+        """
+        full = f"{self._prefix}{CHECK_KEY}"
+        with self._store.errors():
+            is_overwritten = all(self._writes(full, number) for number in range(CHECK_WRITES))
+            try:
+                self._head_object(full)  # publishing compares objects
+            finally:
+                self._remove_check(full)
+        if is_overwritten:
+            raise unconditional(self._name, "it overwrote a test object")
         return f"The bucket {self._name} is writable."
+
+    def _writes(self, full: str, number: int) -> bool:
+        """Write a test object; return False if the store refuses because the key exists.
+
+        Raises:
+            BucketRefusedError: the store does not know the condition.
+        """
+        body = f"test {number}\n".encode()
+        checksum = base64.b64encode(hashlib.sha256(body).digest()).decode()
+        put = partial(self._client.put_object, Bucket=self._name, Key=full, Body=body, ChecksumSHA256=checksum)
+        try:
+            self._send(lambda: put(IfNoneMatch="*"))
+        except ClientError as error:
+            if status_of(error) == 412:
+                return False
+            if status_of(error) not in (400, 405, 501) or is_condition_refused(error):
+                raise
+            self._send(put)  # succeeds if the condition is what the store refuses; not every store names the header
+            self._remove_check(full)
+            raise unconditional(self._name, f"it answers with {code_of(error)}") from error
+        return True
+
+    def _remove_check(self, full: str) -> None:
+        with suppress(BucketError, ClientError):  # publishing does not need this permission
+            self._remove(full)
 
     def _send(self, request: Callable[[], R]) -> R:
         """Send one request to the bucket, and repeat it while the store does not respond.
 
         Raises:
             BucketUnreachableError: the last attempt failed as well.
+            SettingsError: the proxy for the store cannot be used.
             ClientError: the store refused the request.
         """
+        check_proxy(self._store.url)
         for pause in self._pauses_s:
             try:
                 return self._attempt(request)
@@ -266,13 +301,11 @@ class S3Bucket:
 
     def _attempt(self, request: Callable[[], R]) -> R:
         try:
-            with self._connection_errors():
+            with self._store.connection_errors():
                 return request()
         except ClientError as error:
-            if _temporary(error):
-                raise BucketUnreachableError(
-                    f"The bucket {self._name} is temporarily unavailable ({_code(error)}). Run the command again later."
-                ) from error
+            if is_temporary(error):
+                raise self._store.unavailable(error) from error
             raise
 
     def _full(self, key: str) -> str:
@@ -293,39 +326,15 @@ class S3Bucket:
             return base64.b64decode(checksum).hex()
         return hashlib.sha256(self.read(key)).hexdigest()
 
-    @contextmanager
-    def _our_errors(self) -> Iterator[None]:
-        try:
-            with self._connection_errors():
-                yield
-        except ClientError as error:
-            if _code(error) == "NoSuchBucket":
-                raise BucketRefusedError(
-                    f"The bucket {self._name} does not exist. Create it, or set another in --bucket."
-                ) from error
-            raise BucketRefusedError(
-                f"The bucket {self._name} refused the request ({_code(error)}). "
-                "Check its name, the credentials and their write permission."
-            ) from error
 
-    @contextmanager
-    def _connection_errors(self) -> Iterator[None]:
-        try:
-            yield
-        except (NoCredentialsError, PartialCredentialsError) as error:
-            raise BucketRefusedError(
-                f"No credentials were found for the bucket {self._name}. Set REELMILL_BUCKET_ACCESS_KEY and "
-                "REELMILL_BUCKET_SECRET_KEY, or configure the AWS credential chain."
-            ) from error
-        except (BotoConnectionError, HTTPClientError, IncompleteReadError, ResponseStreamingError) as error:
-            raise BucketUnreachableError(
-                f"The bucket {self._name} does not respond ({_reason(error)}). "
-                "Check the endpoint and the network, then run the command again."
-            ) from error
-        except BotoCoreError as error:
-            raise BucketError(
-                f"The bucket {self._name} cannot be used ({_reason(error)}). Check its name, region and endpoint."
-            ) from error
+def _new_client(**options: Any) -> Any:
+    try:
+        return boto3.session.Session().client("s3", **options)
+    except ValueError as error:
+        raise BucketRefusedError(
+            f"Invalid endpoint {options['endpoint_url']!r}. Set --endpoint or REELMILL_BUCKET_ENDPOINT to a URL such "
+            "as https://s3.example.com or http://127.0.0.1:9000."
+        ) from error
 
 
 def _check_hash(path: Path, sha256: str) -> None:
@@ -335,23 +344,3 @@ def _check_hash(path: Path, sha256: str) -> None:
         raise file_unreadable(path, error) from error
     if actual != sha256:
         raise hash_differs(path)
-
-
-def _status(error: ClientError) -> int:
-    return int(error.response["ResponseMetadata"]["HTTPStatusCode"])
-
-
-def _temporary(error: ClientError) -> bool:
-    status = _status(error)
-    if status >= 500:
-        return status != 501  # the store does not implement the request
-    # 409: another conditional write to the same key was under way.
-    return status in (409, 429) or _code(error) in ("SlowDown", "RequestTimeout", "Throttling")
-
-
-def _code(error: ClientError) -> str:
-    return str(error.response.get("Error", {}).get("Code", "unknown"))
-
-
-def _reason(error: Exception) -> str:
-    return str(error).splitlines()[0].rstrip(".")

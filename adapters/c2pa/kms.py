@@ -10,6 +10,7 @@ from botocore.exceptions import BotoCoreError, ClientError
 
 from adapters.c2pa.certificates import SignBytes, raw_signature, read_chain
 from adapters.c2pa.signer_source import CallbackKey
+from adapters.proxies import check_proxy, is_loopback
 from manifests.errors import SignerUnavailableError
 
 ALGORITHMS = {
@@ -44,9 +45,16 @@ def kms_key(
 
 
 def _client(region: str | None, endpoint: str | None) -> Any:
-    config = Config(connect_timeout=5, read_timeout=10, retries={"mode": "standard", "max_attempts": 3})
+    config = Config(
+        connect_timeout=5,
+        read_timeout=10,
+        retries={"mode": "standard", "max_attempts": 3},
+        proxies={} if endpoint and is_loopback(endpoint) else None,
+    )
     try:
-        return boto3.client("kms", region_name=region, endpoint_url=endpoint, config=config)
+        client = boto3.client("kms", region_name=region, endpoint_url=endpoint, config=config)
+        check_proxy(str(client.meta.endpoint_url))
+        return client
     except BotoCoreError as error:
         reason = str(error).rstrip(".")
         raise SignerUnavailableError(f"Cannot use AWS KMS ({reason}). Check its region and endpoint.") from error

@@ -1,8 +1,8 @@
 """Watched places in which sheets arrive: a folder, or a prefix of an S3 bucket."""
 
 from pathlib import Path
-from urllib.parse import urlsplit
 
+from adapters.bucket.location import s3_location
 from adapters.inbox.base import Inbox, InboxFile
 from adapters.inbox.folder import FolderInbox
 from manifests.errors import SettingsError
@@ -26,13 +26,13 @@ def open_inbox(
 
     Raises:
         SettingsError: the location is neither of them.
+        BucketRefusedError: invalid bucket name or prefix.
     """
-    parts = urlsplit(location)
-    if parts.scheme == "s3" and parts.netloc:
+    if place := s3_location(location):
         from adapters.inbox.s3 import S3Inbox  # boto3 is slow to import, and a folder does not need it
 
         return S3Inbox(
-            parts.netloc, parts.path, endpoint=endpoint, region=region, access_key=access_key, secret_key=secret_key
+            place.name, place.prefix, endpoint=endpoint, region=region, access_key=access_key, secret_key=secret_key
         )
     if "://" in location or not location.strip():
         raise SettingsError(f"{location!r} cannot be watched. Set REELMILL_WATCH to a folder or to s3://name/prefix.")

@@ -50,7 +50,7 @@ class S3Inbox(S3Bucket):
                 data: bytes = body.read(most + 1)
             return data
 
-        with self._our_errors():
+        with self._store.errors():
             try:
                 return self._send(download)
             except ClientError as error:
@@ -61,7 +61,7 @@ class S3Inbox(S3Bucket):
     def write(self, name: str, data: bytes) -> None:
         """Write an object."""
         kind = "application/json" if name.endswith(".json") else "application/octet-stream"
-        with self._our_errors():
+        with self._store.errors():
             self._send(
                 lambda: self._client.put_object(Bucket=self._name, Key=self._prefix + name, Body=data, ContentType=kind)
             )

@@ -12,6 +12,7 @@ from typing import NamedTuple
 
 import httpx2
 
+from adapters.proxies import check_proxy, is_loopback, proxy_of
 from manifests.errors import SettingsError
 
 TIMEOUT_S = 10.0
@@ -75,7 +76,11 @@ class Webhook:
             later: sentence without a full stop for transient errors: what happens next, or what to do.
         """
         token = _posting.set(True)
-        client = httpx2.Client(timeout=self._timeout_s, follow_redirects=False)
+        try:
+            client = self._client()
+        except SettingsError as error:
+            _posting.reset(token)
+            return WebhookResponse(str(error))
         # A timeout per read does not stop a receiver that sends a byte now and then.
         late = threading.Event()
 
@@ -95,6 +100,16 @@ class Webhook:
             watch.cancel()
             _posting.reset(token)
 
+    def _client(self) -> httpx2.Client:
+        """Return a client that uses the proxy of the environment, unless the webhook is on this machine.
+
+        Raises:
+            SettingsError: the proxy cannot be used.
+        """
+        url = str(self._url)
+        check_proxy(url)
+        return httpx2.Client(timeout=self._timeout_s, follow_redirects=False, trust_env=not is_loopback(url))
+
     def _failure(self, error: Exception, is_late: bool) -> WebhookResponse:
         """Return the response for an error without its text, which may contain the URL."""
         if is_late or isinstance(error, httpx2.TimeoutException):
@@ -102,7 +117,10 @@ class Webhook:
                 f"The webhook did not respond within {self._timeout_s:g} s. Check that its host is up."
             )
         if isinstance(error, httpx2.HTTPError):
-            return WebhookResponse(f"The webhook cannot be reached ({type(error).__name__}). {CHECK} and the network.")
+            through = f" through the proxy {proxy}" if (proxy := proxy_of(str(self._url))) else ""
+            return WebhookResponse(
+                f"The webhook cannot be reached{through} ({type(error).__name__}). {CHECK} and the network."
+            )
         return WebhookResponse(f"The webhook cannot be used ({type(error).__name__}). {CHECK}.")
 
 

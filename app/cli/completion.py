@@ -21,7 +21,7 @@ from app.report.cost import prices_of
 from app.report.report import BriefReport, CampaignReport, report_of
 from app.session import Session
 from flows.prefect.embedded_server import prefect_server
-from flows.registration import check_delivery, check_disk, check_models, reading_of
+from flows.registration import check_run, reading_of
 from flows.settings import prepare_prefect
 from flows.submit import read_sheet
 from manifests.errors import ReelmillError
@@ -50,9 +50,7 @@ def run_campaign(
         return FINISHED
     if (standing := catalogue.steering.standing(campaign_id)) != ACTIVE:
         return standing
-    check_disk(settings.home)
-    check_delivery(session.resources)
-    check_models(session.resources, campaign_id)
+    check_run(settings, session.resources, campaign_id)  # sooner than the flow, which first starts Prefect's server
     prepare_prefect(settings.home)
     given = {name: value for name, value in overrides.items() if value is not None}
     with prefect_server(settings.home), live_progress(catalogue, campaign_id, shown=not quiet):

@@ -11,6 +11,7 @@ from app.cli.commands import dashboard as serve
 from app.cli.commands import models as cards
 from app.cli.commands import sweep as sweeping
 from app.cli.output import sentence_of, warn
+from flows.settings import prepare_proxies
 
 CAMPAIGNS = "Campaigns"
 REVIEW = "Review"
@@ -75,6 +76,7 @@ def _options(
 
 def main() -> None:
     """Run a command; an error becomes one message and an exit code, or a traceback with --debug."""
+    prepare_proxies()
     debug = "--debug" in sys.argv
     sys.argv[1:] = [word for word in sys.argv[1:] if word != "--debug"]
     try:

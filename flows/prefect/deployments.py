@@ -23,6 +23,7 @@ from prefect.runner import Runner
 from prefect.types.entrypoint import EntrypointType
 
 from adapters.child_python import PYTHON, isolated_environment
+from adapters.proxies import check_proxy
 from flows import watch
 from flows.campaign import campaign
 from flows.prefect.crash_automation import install_crash_automation
@@ -152,6 +153,7 @@ def await_server(seconds: float = START_S) -> None:
         ReelmillError: it does not respond in time.
     """
     url, deadline = os.environ["PREFECT_API_URL"], time.monotonic() + seconds
+    check_proxy(url)
     while time.monotonic() < deadline:
         if is_reachable(health_of(url)):
             return

@@ -5,13 +5,13 @@ import signal
 import socket
 import subprocess
 import time
-import urllib.request
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from adapters.child_python import PYTHON, isolated_environment
 from adapters.process_lifetime import end_with_parent
+from adapters.proxies import check_proxy, open_url
 from manifests.errors import ReelmillError
 
 START_S = 180.0
@@ -44,8 +44,10 @@ def prefect_server(home: Path) -> Iterator[None]:
 
     Raises:
         ReelmillError: the server did not start; the message names its log.
+        SettingsError: the proxy for the server in PREFECT_API_URL cannot be used.
     """
-    if os.environ.get("PREFECT_API_URL"):
+    if url := os.environ.get("PREFECT_API_URL"):
+        check_proxy(url)
         yield
         return
     port, log = free_port(), home / "prefect-server.log"
@@ -83,7 +85,7 @@ def _no_heartbeats() -> Iterator[None]:
 def _await(process: subprocess.Popen[bytes], url: str, log: Path) -> None:
     deadline = time.monotonic() + START_S
     while time.monotonic() < deadline and process.poll() is None:
-        with suppress(OSError), urllib.request.urlopen(f"{url}/health", timeout=5):  # noqa: S310
+        with suppress(OSError), open_url(f"{url}/health", 5.0):
             return
         time.sleep(0.1)
     raise ReelmillError(

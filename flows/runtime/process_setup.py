@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 from flows.runtime.logs import prepare_logs
-from flows.settings import Settings, load_settings
+from flows.settings import Settings, load_settings, prepare_proxies
 from manifests.errors import ReelmillError, SettingsError
 
 WRONG_SETTINGS = os.EX_CONFIG
@@ -16,6 +16,7 @@ WRONG_SETTINGS = os.EX_CONFIG
 @contextmanager
 def process_settings() -> Iterator[Settings]:
     """Configure logging and yield the settings; a ReelmillError ends the process with its message."""
+    prepare_proxies()
     try:
         settings = load_settings()
         prepare_logs(settings)

@@ -6,6 +6,7 @@ from dataclasses import replace
 
 from pydantic import SecretStr
 
+from adapters.catalogue import sqlite_url
 from adapters.files.durable import write_durably
 from flows.runtime.fan_out import shares_staging
 from flows.settings import Settings, load_settings
@@ -18,7 +19,7 @@ def resources_of(settings: Settings) -> Resources:
     """Return the resources; the folder of the local state and its secrets are created on first use."""
     settings.home.mkdir(parents=True, exist_ok=True)
     return Resources(
-        catalogue_url=settings.catalogue_url or f"sqlite:///{settings.home / 'catalogue.sqlite'}",
+        catalogue_url=settings.catalogue_url or sqlite_url(settings.home / "catalogue.sqlite"),
         bucket=BucketConfig(
             location=settings.bucket or str(settings.home / "bucket"),
             endpoint=settings.bucket_endpoint,

@@ -4,14 +4,16 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from adapters.bucket import LocalBucket, open_bucket
 from tasks.doctor.check import Check
 from tasks.doctor.clock import check_clock
 from tasks.doctor.configuration import Schedules, check_schedules, check_settings
 from tasks.doctor.program import check_devices, check_versions, check_weights
+from tasks.doctor.proxies import check_proxies, services_of
 from tasks.doctor.servers import RAY_S, check_prefect, check_ray, check_webhook
 from tasks.doctor.signing import check_signer
 from tasks.doctor.stores import check_bucket, check_database, check_disk
-from tasks.runtime.resources import Resources, card_of
+from tasks.runtime.resources import BucketConfig, Resources, card_of
 
 IMPORT_S = 60.0
 """The first import of torch from a slow disk takes half a minute."""
@@ -26,6 +28,7 @@ class DoctorConfig:
         check_fan_out: raises SettingsError if the settings do not allow the configured Ray cluster.
         webhook: URL that alerts are posted to; empty if there is none.
         prefect_url, prefect_auth, prefect_key: PREFECT_API_URL, PREFECT_API_AUTH_STRING and PREFECT_API_KEY.
+        oidc_issuer: URL of the sign-in provider; empty if there is none.
     """
 
     resources: Resources
@@ -40,6 +43,7 @@ class DoctorConfig:
     prefect_url: str = field(default="", repr=False)
     prefect_auth: str = field(default="", repr=False)
     prefect_key: str = field(default="", repr=False)
+    oidc_issuer: str = ""
 
 
 def checks_of(config: DoctorConfig) -> dict[str, Check]:
@@ -57,7 +61,10 @@ def checks_of(config: DoctorConfig) -> dict[str, Check]:
         "database": Check(lambda: check_database(resources.catalogue_url)),
         "signer": Check(lambda: check_signer(resources), IMPORT_S),
         "clock": Check(lambda: check_clock(resources.catalogue_url, resources.bucket)),
-        "disk": Check(lambda: check_disk(config.home)),
+        "disk": Check(lambda: check_disk(config.home, bucket=_folder_of(resources.bucket))),
+        "proxies": Check(
+            lambda: check_proxies(services_of(resources, config.webhook, config.prefect_url, config.oidc_issuer))
+        ),
         "prefect": Check(lambda: check_prefect(config.prefect_url, config.prefect_auth, config.prefect_key)),
         "webhook": Check(lambda: check_webhook(config.webhook)),
     }
@@ -66,3 +73,8 @@ def checks_of(config: DoctorConfig) -> dict[str, Check]:
             lambda: check_ray(config.ray_address, card_of(resources, config.model), config.ray_autoscales), RAY_S + 5
         )
     return checks
+
+
+def _folder_of(place: BucketConfig) -> Path | None:
+    bucket = open_bucket(place.location) if not place.location.lower().startswith("s3://") else None
+    return bucket.folder if isinstance(bucket, LocalBucket) else None

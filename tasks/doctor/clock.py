@@ -8,6 +8,7 @@ from contextlib import suppress
 from email.utils import parsedate_to_datetime
 
 from adapters.catalogue.views.health import check_health
+from adapters.proxies import open_url
 from manifests.errors import CatalogueError
 from tasks.doctor.check import FAIL, OK, WARN, Finding
 from tasks.runtime.resources import BucketConfig
@@ -75,7 +76,7 @@ def _date_of(address: str) -> str | None:
     """Return the Date header of any response, including an error response."""
     request = urllib.request.Request(address, method="HEAD")  # noqa: S310 - the operator's own endpoint
     try:
-        with urllib.request.urlopen(request, timeout=TIMEOUT_S) as answer:  # noqa: S310
+        with open_url(request, TIMEOUT_S) as answer:
             return str(answer.headers.get("Date", ""))
     except urllib.error.HTTPError as refused:
         return str(refused.headers.get("Date", ""))

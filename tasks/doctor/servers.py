@@ -11,6 +11,7 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from adapters.child_python import PYTHON, isolated_environment
+from adapters.proxies import check_proxy, open_url, proxy_of
 from models.card import ModelCard
 from tasks.doctor.check import FAIL, OK, WARN, Finding
 
@@ -30,6 +31,7 @@ def check_prefect(url: str, auth: str = "", key: str = "") -> Finding:
     if not url:
         return Finding(OK, f"PREFECT_API_URL is not set; each command starts its own server (Prefect {ours}).")
     host = urlsplit(url).netloc.rpartition("@")[2]
+    check_proxy(url)
     try:
         _ask(f"{url.rstrip('/')}/health", auth, key)
         theirs = str(_ask(f"{url.rstrip('/')}/admin/version", auth, key))
@@ -48,8 +50,9 @@ def check_prefect(url: str, auth: str = "", key: str = "") -> Finding:
     except (OSError, ValueError) as error:
         return Finding(
             FAIL,
-            f"The Prefect server {host} does not respond ({_reason(error)}).",
-            "Start it (`reelmill up` or `prefect server start`), or correct or unset PREFECT_API_URL.",
+            f"The Prefect server {host} does not respond{_through(url)} ({_reason(error)}).",
+            "Start it (`reelmill up` or `prefect server start`), or correct or unset PREFECT_API_URL."
+            + (f" If it needs no proxy, add {urlsplit(url).hostname} to NO_PROXY." if proxy_of(url) else ""),
         )
     if theirs.split(".")[:2] != ours.split(".")[:2]:
         return Finding(
@@ -114,7 +117,7 @@ def _ask(url: str, auth: str, key: str) -> Any:
     elif key:
         headers["Authorization"] = f"Bearer {key}"
     request = urllib.request.Request(url, headers=headers)  # noqa: S310 - the operator's own server
-    with urllib.request.urlopen(request, timeout=TIMEOUT_S) as answer:  # noqa: S310
+    with open_url(request, TIMEOUT_S) as answer:
         return json.load(answer)
 
 
@@ -151,6 +154,10 @@ def _no_ray(address: str, reason: str) -> Finding:
         f"The Ray cluster {address} does not respond ({reason}).",
         "Start it with `ray start`, with the same versions of Python and Ray, or correct REELMILL_RAY_ADDRESS.",
     )
+
+
+def _through(url: str) -> str:
+    return f" through the proxy {proxy}" if (proxy := proxy_of(url)) else ""
 
 
 def _reason(error: Exception) -> str:

@@ -23,7 +23,7 @@ def check_signer(resources: Resources) -> Finding:
     try:
         with signer_of(resources) as signer:
             facts = signer.describe()
-            _sign_test_clip(signer)
+            sign_test_clip(signer)
     except CredentialError as error:
         message = str(error).rstrip(".")
         return Finding(
@@ -47,7 +47,12 @@ def check_signer(resources: Resources) -> Finding:
     return Finding(OK, message)
 
 
-def _sign_test_clip(signer: Signer) -> None:
+def sign_test_clip(signer: Signer) -> None:
+    """Sign a tiny clip and verify that its credential is Trusted, as for every clip.
+
+    Raises:
+        CredentialError: it cannot be signed, or the result is not trusted.
+    """
     frames = np.zeros((FRAMES, SIDE, SIDE, 3), np.uint8)
     frames[:, :, : SIDE // 2] = 200
     with tempfile.TemporaryDirectory() as folder:

@@ -7,20 +7,22 @@ import shutil
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
+from dataclasses import replace
 from pathlib import Path
 
 from adapters.bucket import Bucket, LocalBucket, open_bucket
 from adapters.catalogue.views.health import check_health, count_published
 from manifests.errors import BucketError, BucketRefusedError, CatalogueError, KeyTakenError
 from tasks.doctor.check import FAIL, OK, WARN, Finding
+from tasks.runtime.disk_space import MIN_FREE_BYTES, existing
 from tasks.runtime.resources import BucketConfig
 
 TEST_KEY = "staging/doctor-{}.txt"
 """Every role may write under staging/, and the sweeper prunes leftovers there."""
 SLOW_S = 0.25
-MIN_FREE_BYTES = 100_000_000
 COMFORTABLE_BYTES = 5_000_000_000
 MIN_FREE_FILES = 10_000
+LEVELS = (OK, WARN, FAIL)
 
 
 def check_bucket(place: BucketConfig, catalogue_url: str = "") -> Finding:
@@ -42,9 +44,11 @@ def check_bucket(place: BucketConfig, catalogue_url: str = "") -> Finding:
     with _no_new_folders(bucket):
         try:
             problem = _test(bucket, key, content)
-        except BaseException:
+        except BaseException as error:
             with suppress(BucketError):
                 bucket.remove(key)
+            if isinstance(error, BucketRefusedError):
+                bucket.check()  # it explains a store without conditional writes
             raise
         not_deleted = _delete(bucket, key)
     if problem:
@@ -103,20 +107,32 @@ def check_database(url: str) -> Finding:
     return Finding(OK, message)
 
 
-def check_disk(home: Path, least: int = MIN_FREE_BYTES, comfortable: int = COMFORTABLE_BYTES) -> Finding:
-    """Check that the disk of REELMILL_HOME is writable and has free space.
+def check_disk(
+    home: Path, least: int = MIN_FREE_BYTES, comfortable: int = COMFORTABLE_BYTES, bucket: Path | None = None
+) -> Finding:
+    """Check that REELMILL_HOME is writable, and that its disk and that of the bucket have free space.
 
     Args:
         least: the check fails if fewer bytes are free.
         comfortable: the check warns if fewer bytes are free.
+        bucket: folder of the bucket, if it is one; it may not exist yet.
     """
     with tempfile.NamedTemporaryFile(dir=home, prefix=".doctor-") as file:
         file.write(b"can be written")
         file.flush()
         os.fsync(file.fileno())
-    usage, files = shutil.disk_usage(home), os.statvfs(home)
-    message = f"{home}: {usage.free / 1e9:.1f} of {usage.total / 1e9:.1f} GB free"
-    fix = "Free some space, prune staging with `reelmill sweep`, or move REELMILL_HOME to another disk."
+    found = _check_space(home, least, comfortable)
+    if bucket is None or existing(bucket).stat().st_dev == home.stat().st_dev:
+        return found
+    other = _check_space(existing(bucket), least, comfortable)
+    first, second = (found, other) if LEVELS.index(found.level) >= LEVELS.index(other.level) else (other, found)
+    return replace(first, message=f"{first.message} {second.message}")
+
+
+def _check_space(folder: Path, least: int, comfortable: int) -> Finding:
+    usage, files = shutil.disk_usage(folder), os.statvfs(folder)
+    message = f"{folder}: {usage.free / 1e9:.1f} of {usage.total / 1e9:.1f} GB free"
+    fix = "Free some space, prune staging with `reelmill sweep`, or move REELMILL_HOME or the bucket to another disk."
     if usage.free < least:
         return Finding(FAIL, f"{message}, but a run needs at least {least / 1e9:.1f} GB.", fix)
     if files.f_files and files.f_favail < MIN_FREE_FILES:

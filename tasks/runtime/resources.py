@@ -13,6 +13,7 @@ from typing import Any
 from adapters.bucket import Bucket, open_bucket
 from adapters.c2pa.signer import DevelopmentCA, KeyFile, Signer, SignerSource, TimeStamps, open_signer
 from adapters.catalogue import Catalogue, open_catalogue
+from adapters.proxies import check_proxy
 from manifests.credentials.attestation import Attestation
 from manifests.errors import SettingsError, UnknownCardError
 from models.card import ModelCard, ScorerCard
@@ -236,8 +237,11 @@ def signer_of(resources: Resources) -> AbstractContextManager[Signer]:
 
     Raises:
         SignerUnavailableError: on entering, if a file or a setting is invalid.
+        SettingsError: a setting is missing, or the proxy for the timestamp authority cannot be used.
     """
     place = resources.signer
+    if place.tsa_url:
+        check_proxy(place.tsa_url)
     return open_signer(_source(place), TimeStamps(place.tsa_url, place.tsa_anchors) if place.tsa_url else None)
 
 

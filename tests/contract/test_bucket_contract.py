@@ -2,6 +2,7 @@
 
 import hashlib
 import threading
+import urllib.request
 from pathlib import Path
 
 import httpx
@@ -16,11 +17,16 @@ from manifests.errors import BucketError, KeyTakenError
 HEADERS = {"content_type": "video/mp4", "cache_control": "public, max-age=31536000, immutable"}
 
 
-@pytest.fixture(params=["local", "s3", "s3 with prefix"])
+ODD = "Spring Sale #1?/50% off %20 & +ü~"
+"""A prefix, or a folder, with characters that have a meaning in URLs."""
+PREFIXES = {"s3": "", "s3 with prefix": "/brand/spring", "s3 with odd prefix": f"/{ODD}"}
+
+
+@pytest.fixture(params=["local", "local with odd folder", *PREFIXES])
 def bucket(request: pytest.FixtureRequest, tmp_path: Path) -> Bucket:
-    if request.param == "local":
-        return open_bucket(str(tmp_path / "bucket"))
-    prefix = "/brand/spring" if request.param == "s3 with prefix" else ""
+    if request.param.startswith("local"):
+        return open_bucket(str(tmp_path / (ODD if "odd" in request.param else "bucket")))
+    prefix = PREFIXES[request.param]
     name = request.getfixturevalue("s3_bucket_name")
     return open_bucket(f"s3://{name}{prefix}", endpoint=request.getfixturevalue("s3_endpoint"), **S3_KEYS)
 
@@ -85,6 +91,21 @@ def test_list_is_sorted_and_limited_to_the_prefix(bucket, file_of):
         bucket.put_new(key, path, sha256=sha256, **HEADERS)
     assert list(bucket.list()) == ["a/1.mp4", "a/10.mp4", "ab/3.mp4", "b/2.mp4"]
     assert list(bucket.list("a/")) == ["a/1.mp4", "a/10.mp4"]
+
+
+def test_the_url_of_an_object_opens_it(bucket, file_of):
+    path, sha256 = file_of(b"moving pictures")
+    bucket.put_new("a/clip.mp4", path, sha256=sha256, **HEADERS)
+    url = bucket.url("a/clip.mp4")
+    assert url.isascii()
+    assert not set(url) & set(' #?"<>')
+    if url.startswith("file:"):
+        with urllib.request.urlopen(url) as response:
+            assert response.read() == b"moving pictures"
+    else:  # the store allows only signed requests
+        signed = bucket.presigned("a/clip.mp4", 60)
+        assert httpx.get(signed).content == b"moving pictures"
+        assert url == signed.partition("?")[0]
 
 
 def test_reading_a_missing_object_names_its_key(bucket):

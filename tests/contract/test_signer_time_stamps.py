@@ -1,5 +1,6 @@
 """Timestamps from a working authority and from failing ones."""
 
+import os
 import time
 from datetime import UTC, datetime, timedelta
 
@@ -11,6 +12,7 @@ from adapters.c2pa.manifest_store import read_store, trust_context
 from adapters.c2pa.post_sign_check import check_read_back
 from adapters.c2pa.signer import DevelopmentCA, KeyFile, TimeStamps, open_signer
 from adapters.c2pa.verifier import verify
+from adapters.proxies import tidy
 from manifests.errors import SignerUnavailableError, TimeStampUnavailableError
 
 AUTHORITY = Authority()
@@ -32,6 +34,22 @@ def test_a_time_stamp_contains_the_signing_time(tsa, tmp_path):
     assert (report.state, report.time_stamped) == ("trusted", True)
     assert report.signer.time == signed.signed_at
     assert start <= datetime.fromisoformat(signed.signed_at) <= datetime.now(UTC)
+
+
+@pytest.mark.parametrize(
+    "proxies", [{"HTTP_PROXY": "http://127.0.0.1:9", "NO_PROXY": "x"}, {"ALL_PROXY": "socks5://127.0.0.1:9"}], ids=str
+)
+def test_an_authority_on_this_machine_is_asked_without_a_proxy(tsa, tmp_path, monkeypatch, proxies):
+    for name in ("HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY", "NO_PROXY", "REELMILL_UNUSABLE_ALL_PROXY"):
+        for each in (name, name.lower()):
+            monkeypatch.setenv(each, "restored after the test")
+            monkeypatch.delenv(each)
+    os.environ.update(proxies)
+    tidy(os.environ)
+    paths = files(tmp_path)
+    with open_signer(DevelopmentCA(tmp_path / "ca"), TimeStamps(tsa.url, tsa.root)) as signer:
+        sign(signer, paths)
+        assert verify(paths.out, signer.anchors_pem()).time_stamped
 
 
 def test_a_clip_has_no_time_stamp_without_an_authority(tmp_path):

@@ -6,8 +6,10 @@ import random
 import socket
 import struct
 import threading
+import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from email.utils import formatdate
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import ClassVar
 
@@ -15,6 +17,43 @@ HANG_S = 1.0
 HOP_BY_HOP = {"connection", "transfer-encoding", "keep-alive", "expect"}
 Chooser = Callable[[int], str | None]
 """Maps the number of a request, counted from 0, to its fault or None."""
+
+
+PAGE = b"<html><body>Please sign in to the hotel wifi</body></html>"
+HTML = [("Content-Type", "text/html; charset=utf-8")]
+FOREIGN = {
+    "html": (200, [("Content-Type", "application/xml")], PAGE),
+    "html with a type": (200, HTML, PAGE),
+    "broken html": (200, HTML, b"<!DOCTYPE html>\n<html><head><meta charset=utf-8><br>Sign in"),
+    "nothing": (200, [], b""),
+    "json": (200, [("Content-Type", "application/json")], b'{"status": "ok"}'),
+    "redirect": (302, [*HTML, ("Location", "http://portal.example/login?from=x")], PAGE),
+    "html 403": (403, HTML, PAGE),
+    "json 404": (404, [("Content-Type", "application/json")], b'{"detail": "Not Found"}'),
+    "broken html 405": (405, HTML, b"<html><hr>Not Allowed"),
+    "html 511": (511, HTML, PAGE),
+}
+"""Answers of captive portals, proxies and web servers that are not an S3 store: status, headers, body."""
+CONDITIONAL = tuple(f"condition {name}" for name in ("501", "501 without a reason", "400", "400 without a reason"))
+QUIRKS = {
+    *FOREIGN,
+    *CONDITIONAL,
+    "condition ignored",
+    "no delete",
+    "encryption required",
+    "region",
+    "clock",
+    "clock 3900",
+    "clock -7300",
+    "clock 200000",
+}
+
+
+def error_body(code: str, message: str) -> bytes:
+    """Return the XML of an S3 error."""
+    return (
+        f'<?xml version="1.0" encoding="UTF-8"?><Error><Code>{code}</Code><Message>{message}</Message></Error>'.encode()
+    )
 
 
 class Proxy(ThreadingHTTPServer):
@@ -49,6 +88,14 @@ class Handler(BaseHTTPRequestHandler):
         "403": "AccessDenied",
     }
 
+    quirks: ClassVar = {
+        "501": (501, "NotImplemented", "A header you provided implies functionality that is not implemented"),
+        "501 without a reason": (501, "NotImplemented", ""),
+        "400": (400, "InvalidArgument", "Unsupported header if-none-match"),
+        "400 without a reason": (400, "InvalidRequest", "The request is invalid"),
+    }
+    """Answers of stores without conditional writes to a put with If-None-Match."""
+
     def log_message(self, *_: object) -> None:
         """Log nothing."""
 
@@ -59,7 +106,9 @@ class Handler(BaseHTTPRequestHandler):
             fault = None  # S3 returns 409 only for conditional writes
         if fault:
             self.server.met.append(fault)
-        if fault in self.unforwarded:
+        if fault in QUIRKS:
+            self.answer_oddly(fault, body)
+        elif fault in self.unforwarded:
             self.refuse(int(fault), self.unforwarded[fault])
         elif fault == "reset":
             self.cut()
@@ -69,6 +118,33 @@ class Handler(BaseHTTPRequestHandler):
             self.answer(fault, *self.forward(body))
 
     do_GET = do_PUT = do_HEAD = do_POST = do_DELETE = meet
+
+    def answer_oddly(self, quirk: str, body: bytes) -> None:
+        """Answer as a store with a quirk does, or as something that is not a store."""
+        is_conditional = self.command == "PUT" and "If-None-Match" in self.headers
+        xml = [("Content-Type", "application/xml")]
+        if quirk.removeprefix("condition ") in self.quirks:
+            if is_conditional:
+                status, code, message = self.quirks[quirk.removeprefix("condition ")]
+                return self.answer(None, status, xml, error_body(code, message))
+        elif quirk == "condition ignored":
+            del self.headers["If-None-Match"]
+        elif quirk == "no delete" and self.command == "DELETE":
+            return self.answer(None, 403, xml, error_body("AccessDenied", "Object is WORM protected"))
+        elif quirk == "encryption required" and self.command == "PUT":
+            return self.answer(None, 403, xml, error_body("AccessDenied", "server side encryption required"))
+        elif quirk.startswith("clock "):
+            date = formatdate(time.time() + float(quirk.split()[1]), usegmt=True)
+            body = error_body("RequestTimeTooSkewed", "The difference between the request time and the current time")
+            return self.answer(None, 403, [*xml, ("Date", date)], body)
+        elif quirk == "clock":
+            return self.answer(None, 403, xml, error_body("RequestTimeTooSkewed", "The difference is too large."))
+        elif quirk == "region":
+            body = error_body("PermanentRedirect", "Use the specified endpoint.")
+            return self.answer(None, 301, [*xml, ("x-amz-bucket-region", "eu-central-1")], body)
+        elif quirk in FOREIGN:
+            return self.answer(None, *FOREIGN[quirk])
+        self.answer(None, *self.forward(body))
 
     def forward(self, body: bytes) -> tuple[int, list[tuple[str, str]], bytes]:
         upstream = http.client.HTTPConnection(self.server.upstream, timeout=20)

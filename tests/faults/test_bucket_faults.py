@@ -46,7 +46,27 @@ def test_a_refusing_bucket_stops_the_run_before_generation(served_world, finding
     assert not list((served_world.home / "staging").rglob("*.mp4"))
 
 
-@pytest.mark.parametrize("first", [3, *(pytest.param(first, marks=pytest.mark.slow) for first in (5, 8))])
+@pytest.mark.parametrize(
+    ("quirk", "said"),
+    [
+        ("condition 501", "does not support If-None-Match on PutObject"),
+        ("condition ignored", "does not support If-None-Match on PutObject"),
+        ("html", "is not that of an S3 store"),
+        ("clock 3900", "The clock of this machine is 65 min behind"),
+        ("region", "is in the region eu-central-1"),
+    ],
+)
+def test_an_unsuitable_store_stops_the_run_before_generation(served_world, s3_endpoint, quirk: str, said: str):
+    with proxy.running(s3_endpoint, lambda _: quirk) as store:
+        assert finish(start(behind(served_world, store), shorten_waits)) == STOPPED
+    message = served_world.error_file.read_text()
+    assert message.startswith("BucketRefusedError: ")
+    assert said in message
+    assert "later" not in message
+    assert not list((served_world.home / "staging").rglob("*.mp4"))
+
+
+@pytest.mark.parametrize("first", [6, *(pytest.param(first, marks=pytest.mark.slow) for first in (8, 11))])
 def test_an_unreachable_store_stops_the_run_and_the_next_run_completes_it(
     served_world, findings_of, s3_endpoint, first: int
 ):

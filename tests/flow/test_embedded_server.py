@@ -30,6 +30,20 @@ with prefect_server(home):
 """
 
 
+ASK = """
+    from prefect.client.orchestration import get_client
+    with get_client(sync_client=True) as client:
+        print(client.hello().status_code, flush=True)
+"""
+PROXIES = {
+    "HTTP_PROXY": "http://127.0.0.1:9",
+    "http_proxy": "http://127.0.0.1:9",
+    "HTTPS_PROXY": "socks5h://127.0.0.1:9",
+    "ALL_PROXY": "socks5://127.0.0.1:9",
+    "NO_PROXY": "[::1],fd00::/8",
+}
+
+
 @pytest.fixture
 def held(tmp_path: Path, prefect_home: Callable[[Path], Path]):
     """A process that runs a server, with the URL of the server."""
@@ -70,6 +84,20 @@ def test_the_server_ends_with_its_parent(held, sent):
     process.send_signal(sent)
     process.wait(timeout=30)
     assert is_gone_within(url, 10)
+
+
+def test_the_server_is_used_without_the_proxies_of_the_environment(tmp_path, prefect_home):
+    environment = {name: value for name, value in os.environ.items() if not name.startswith("PREFECT_")} | PROXIES
+    ended = subprocess.run(
+        [sys.executable, "-c", HOLD + ASK, prefect_home(tmp_path / "home")],
+        stdin=subprocess.DEVNULL,
+        capture_output=True,
+        text=True,
+        env=environment,
+        cwd=Path(__file__).parents[2],
+        timeout=120,
+    )
+    assert (ended.returncode, ended.stdout.split()[1:]) == (0, ["200"]), ended.stderr
 
 
 def test_the_operators_own_server_takes_precedence(tmp_path, monkeypatch):

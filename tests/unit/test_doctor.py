@@ -3,6 +3,7 @@
 import http.client
 import json
 import re
+import shutil
 import socket
 import sqlite3
 import threading
@@ -25,13 +26,14 @@ from adapters.catalogue import open_catalogue
 from adapters.catalogue.views import health
 from flows.doctor import doctor_config
 from flows.runtime.resources import resources_of
-from flows.settings import load_settings
+from flows.settings import load_settings, prepare_proxies
 from manifests.errors import ReelmillError
 from tasks.doctor import program
 from tasks.doctor.check import Check, Finding, run_checks
 from tasks.doctor.checks import checks_of
 from tasks.doctor.clock import check_clock
 from tasks.doctor.program import check_devices, check_versions, check_weights
+from tasks.doctor.proxies import check_proxies
 from tasks.doctor.servers import check_prefect, check_ray, check_webhook
 from tasks.doctor.signing import check_signer
 from tasks.doctor.stores import check_bucket, check_database, check_disk
@@ -255,6 +257,22 @@ class TestBucket:
         (place / "clip.mp4").touch()
         assert found(lambda: check_bucket(BucketConfig(str(place)), url)).level == "ok"
 
+    @pytest.mark.parametrize(("status", "code"), [(501, "NotImplemented"), (400, "InvalidRequest")])
+    def test_a_store_without_conditional_writes_is_explained(self, s3_endpoint, s3_bucket_name, status, code):
+        def answer(request: BaseHTTPRequestHandler) -> tuple[int, dict[str, str], bytes]:
+            body = request.rfile.read(int(request.headers.get("Content-Length") or 0))
+            if request.headers.get("If-None-Match"):
+                return status, {}, f"<Error><Code>{code}</Code></Error>".encode()
+            upstream = http.client.HTTPConnection(s3_endpoint.removeprefix("http://"), timeout=20)
+            upstream.request(request.command, request.path, body, dict(request.headers))
+            response = upstream.getresponse()
+            return response.status, {"ETag": response.headers.get("ETag", "")}, response.read()
+
+        with serving(answer) as url:
+            finding = found(lambda: check_bucket(self.place(url, s3_bucket_name)))
+        assert (finding.level, "does not support If-None-Match on PutObject" in finding.message) == ("fail", True)
+        assert self.keys(s3_endpoint, s3_bucket_name) == []
+
     def test_the_check_leaves_a_store_unchanged(self, s3_endpoint, s3_bucket_name):
         finding = found(lambda: check_bucket(self.place(s3_endpoint, s3_bucket_name)))
         assert finding.level == "ok", finding.message
@@ -459,6 +477,18 @@ class TestDisk:
         assert found(lambda: check_disk(tmp_path, 10**18, 10**18)).level == "fail"
         assert list(tmp_path.iterdir()) == []
 
+    def test_the_disk_of_the_bucket_folder_is_checked(self, tmp_path, monkeypatch):
+        other = Path("/dev/shm")
+        if other.stat().st_dev == tmp_path.stat().st_dev:
+            pytest.skip("/dev/shm is on the same disk")
+        finding = found(lambda: check_disk(tmp_path, 1, 1, other / "not-there" / "clips"))
+        assert (finding.level, str(tmp_path) in finding.message, f"{other}: " in finding.message) == ("ok", True, True)
+        free = shutil.disk_usage(other).free
+        least = min(free, shutil.disk_usage(tmp_path).free) + 1
+        finding = found(lambda: check_disk(tmp_path, least, least, other / "clips"))
+        assert finding.level == "fail"
+        assert finding.message.startswith(str(other if free < least else tmp_path))
+
     def test_a_home_that_is_not_writable_is_reported(self):
         assert found(lambda: check_disk(Path("/proc"))).level == "fail"
 
@@ -523,6 +553,62 @@ class TestServers:
         assert (finding.level, "does not respond" in finding.message) == ("fail", True)
 
 
+class TestProxies:
+    @pytest.fixture(autouse=True)
+    def _no_proxies(self, monkeypatch):
+        for name in ("http_proxy", "https_proxy", "all_proxy", "no_proxy", "reelmill_unusable_all_proxy"):
+            for each in (name, name.upper()):
+                monkeypatch.setenv(each, "restored after the test")
+                monkeypatch.delenv(each)
+
+    def check(self, **services: str) -> Finding:
+        return found(lambda: check_proxies(services))
+
+    def test_a_proxy_for_this_machine_is_reported(self, monkeypatch):
+        assert self.check().message == "Without a proxy: this machine."
+        monkeypatch.setenv("http_proxy", f"http://127.0.0.1:{closed_port()}")
+        finding = self.check()
+        assert (finding.level, "NO_PROXY" in finding.fix) == ("fail", True)
+        prepare_proxies()  # as every command does
+        assert self.check().level == "ok"
+
+    def test_a_request_that_another_program_answers_is_reported(self, monkeypatch):
+        with serving(lambda _: (200, {}, b"a proxy's own page")) as url:
+            monkeypatch.setenv("http_proxy", url)
+            assert self.check().level == "fail"
+
+    def test_services_are_listed_with_their_proxies(self, monkeypatch):
+        monkeypatch.setenv("HTTPS_PROXY", "http://me:correcthorse@proxy.example:3128")
+        monkeypatch.setenv("NO_PROXY", "store.example")
+        prepare_proxies()
+        finding = self.check(bucket="https://store.example", webhook="https://hooks.example/correcthorse")
+        assert (finding.level, finding.message) == (
+            "ok",
+            "Webhook through http://proxy.example:3128; without a proxy: this machine, bucket (store.example).",
+        )
+
+    def test_a_proxy_that_cannot_be_used_fails_if_a_service_needs_it(self, monkeypatch):
+        monkeypatch.setenv("ALL_PROXY", "socks5://proxy.example:1080")
+        prepare_proxies()
+        finding = self.check()
+        assert (finding.level, "ALL_PROXY (socks5://proxy.example:1080) is not used" in finding.message) == ("ok", True)
+        finding = self.check(bucket="https://store.example")
+        assert (finding.level, "add store.example to NO_PROXY" in finding.message) == ("fail", True)
+
+    def test_all_services_of_the_settings_are_checked(self, home, monkeypatch):
+        for name, value in {
+            "BUCKET": "s3://clips/x",
+            "TSA_URL": "http://tsa.example",
+            "ALERT_WEBHOOK": "https://hooks.example/x",
+            "OIDC_ISSUER": "https://id.example",
+        }.items():
+            monkeypatch.setenv(f"REELMILL_{name}", value)
+        monkeypatch.setenv("PREFECT_API_URL", "http://prefect.example/api")
+        message = found(checks_of(doctor_config(load_settings()))["proxies"].function).message
+        for host in ("s3.amazonaws.com", "tsa.example", "hooks.example", "id.example", "prefect.example"):
+            assert f"({host})" in message
+
+
 class TestCommand:
     @pytest.fixture(autouse=True)
     def _quick(self, monkeypatch):
@@ -534,6 +620,14 @@ class TestCommand:
         assert ended.code == 0, ended.out
         assert "All checks passed." in ended.out
         assert "FAIL" not in ended.out
+
+    def test_commands_ask_this_machine_without_a_proxy(self, home, capsys, monkeypatch):
+        dead = f"http://127.0.0.1:{closed_port()}"
+        for name, value in {"HTTP_PROXY": dead, "NO_PROXY": "intranet.example"}.items():
+            monkeypatch.setenv(name, value)
+            monkeypatch.setenv(name.lower(), value)
+        findings = json.loads(reelmill(capsys, "doctor", "--json").out)["findings"]
+        assert [each["level"] for each in findings if each["check"] == "proxies"] == ["ok"]
 
     def test_a_failure_exits_with_1_and_shows_no_secret(self, home, capsys, monkeypatch):
         canary = "correcthorse"

@@ -46,8 +46,6 @@ NEEDS = {
     "delete_object": {"s3:DeleteObject", "s3:DeleteObjectVersion"},
     "list_objects_v2": {"s3:ListBucket"},
     "list_object_versions": {"s3:ListBucketVersions"},
-    "create_multipart_upload": {"s3:PutObject"},
-    "abort_multipart_upload": {"s3:AbortMultipartUpload"},
     "sign": {"kms:Sign"},
 }
 """What IAM asks for each call of boto3; without ListBucket a missing key reads as refused, not as missing."""

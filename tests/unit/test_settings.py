@@ -5,7 +5,10 @@ import os
 from pathlib import Path
 
 import pytest
+from sqlalchemy import create_engine
 
+from adapters.catalogue import open_catalogue
+from adapters.catalogue.views.health import check_health
 from flows.runtime.resources import resources_of
 from flows.settings import Settings, load_settings, prepare_prefect
 from manifests.errors import SettingsError
@@ -85,6 +88,33 @@ def test_all_embedded_state_is_under_home(tmp_path):
     assert resources.staging == home / "staging"
 
 
+@pytest.mark.parametrize("name", ["what?", "a#1?b=c&d", "50% off %3F?", "plain #1 ü"])
+def test_a_home_with_any_characters_holds_the_catalogue_and_prefects_database(tmp_path, monkeypatch, name):
+    home = tmp_path / name
+    monkeypatch.setenv("REELMILL_HOME", str(home))
+    for each in ("PREFECT_HOME", "PREFECT_SERVER_DATABASE_CONNECTION_URL"):
+        monkeypatch.setenv(each, "restored after the test")
+        monkeypatch.delenv(each)
+    url = resources_of(load_settings()).catalogue_url
+    assert check_health(url) is None
+    assert not (home / "catalogue.sqlite").exists()
+    with open_catalogue(url) as catalogue:
+        assert catalogue.campaigns.all() == []
+    assert check_health(url).revision
+    assert (home / "catalogue.sqlite").is_file()
+    assert [path.name for path in tmp_path.iterdir()] == [name]
+    prepare_prefect(home)
+    given = os.environ.get("PREFECT_SERVER_DATABASE_CONNECTION_URL")
+    assert (given is None) == ("?" not in name)
+    if given:
+        (home / "prefect").mkdir()
+        engine = create_engine(given.replace("+aiosqlite", ""))
+        with engine.connect():
+            pass
+        engine.dispose()
+        assert (home / "prefect" / "prefect.db").is_file()
+
+
 def test_the_prompt_key_is_created_once_and_readable_by_its_owner_only(tmp_path):
     first = resources_of(load_settings()).prompt_key
     assert len(first) == 32
@@ -115,6 +145,21 @@ def test_path_settings_become_absolute(monkeypatch):
     monkeypatch.setenv("REELMILL_SIGNER_CHAIN", "chain.pem")
     assert load_settings().signer_chain.is_absolute()
     assert Settings(home="~/x").home == Path.home() / "x"
+
+
+@pytest.mark.parametrize(
+    ("given", "kept"),
+    [
+        ("S3://bk/Spring Sale #1", "s3://bk/Spring Sale #1"),
+        (" s3://bk/x ", "s3://bk/x"),
+        ("file:///data/a b", "file:///data/a b"),
+        ("clips #1?", str(Path("clips #1?"))),
+        ("  ", ""),
+    ],
+)
+def test_the_bucket_is_stored_in_one_form(tmp_path, given, kept):
+    found = load_settings(bucket=given).bucket
+    assert found == (str(tmp_path / kept) if kept.startswith("clips") else kept)
 
 
 def test_attestations_come_from_the_file_and_the_environment(tmp_path, monkeypatch):

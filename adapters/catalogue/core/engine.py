@@ -5,6 +5,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
+from urllib.parse import quote, unquote
 
 from sqlalchemy import Connection, Engine, create_engine, event
 from sqlalchemy.engine import URL, make_url
@@ -44,6 +45,23 @@ def build_engine(url: str, patience: float) -> Engine:
     event.listen(engine, "connect", _prepare_sqlite)
     event.listen(engine, "begin", _begin_sqlite)
     return engine
+
+
+def sqlite_url(path: Path, driver: str = "sqlite") -> str:
+    """Return the SQLAlchemy URL of an SQLite file.
+
+    A URL with the plain path is easier to read, but there is none for a path that contains ``?``.
+    """
+    return f"{driver}:///file:{quote(str(path))}?uri=true" if "?" in str(path) else f"{driver}:///{path}"
+
+
+def sqlite_file(url: URL) -> Path | None:
+    """Return the file of an SQLite URL; None if it names none."""
+    name = str(url.database or "")
+    if name.startswith("file:"):
+        name = unquote(name.removeprefix("file:"))
+        name = name.removeprefix("//localhost").removeprefix("//") if name.startswith("//") else name
+    return Path(name) if name and name != ":memory:" else None
 
 
 def writing(engine: Engine) -> Engine:
@@ -91,11 +109,12 @@ def _unknown_url() -> CatalogueError:
 
 
 def _make_folder(url: URL) -> None:
-    if not url.database or url.database == ":memory:":
+    file = sqlite_file(url)
+    if file is None:
         raise CatalogueError("The catalogue needs a file, because several processes share it. Use sqlite:///file.")
-    if url.database.startswith("file:"):
-        return  # SQLite parses file: URIs itself
-    folder = Path(url.database).parent
+    if "mode" in url.query:
+        return  # such as mode=ro: the file must exist
+    folder = file.parent
     try:
         folder.mkdir(parents=True, exist_ok=True)
     except OSError as error:
@@ -168,7 +187,7 @@ def _translate_postgresql(engine: Engine, error: DBAPIError) -> ReelmillError:
 
 def _name(engine: Engine) -> str:
     url = engine.url
-    return str(url.database) if engine.dialect.name == "sqlite" else f"{url.host or 'local'}/{url.database}"
+    return str(sqlite_file(url)) if engine.dialect.name == "sqlite" else f"{url.host or 'local'}/{url.database}"
 
 
 def _first_line(error: BaseException | None) -> str:

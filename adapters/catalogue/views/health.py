@@ -1,12 +1,11 @@
 """Read-only health check of a database: nothing is created, migrated or written."""
 
 import time
-from pathlib import Path
 from typing import NamedTuple
 
 from sqlalchemy import Connection, Engine, Float, cast, func, select, text
 
-from adapters.catalogue.core.engine import build_engine, our_errors, writing
+from adapters.catalogue.core.engine import build_engine, our_errors, sqlite_file, writing
 from adapters.catalogue.core.schema import HEAD, revision_of
 from adapters.catalogue.core.tables import database_now, variants
 from manifests.states import State
@@ -44,8 +43,8 @@ def check_health(url: str) -> CatalogueHealth | None:
     """
     engine = build_engine(url, PATIENCE_S)
     try:
-        is_file = engine.dialect.name == "sqlite" and not str(engine.url.database).startswith("file:")
-        if is_file and not Path(str(engine.url.database)).is_file():
+        file = sqlite_file(engine.url) if engine.dialect.name == "sqlite" else None
+        if file and not file.is_file():
             return None
         with our_errors(engine):
             revision = revision_of(engine)

@@ -44,7 +44,7 @@ from manifests.errors import ReelmillError
 from manifests.pluralize import count_of, counted
 from manifests.sheet.reading import ReadingOptions
 from manifests.states import GOOD, UNFINISHED, State
-from models.registry import get_card, weights_problem
+from models.registry import get_any_card, get_card, weights_problem
 from tasks.intake.intake import Intake, raise_for_errors
 from tasks.intake.reading_line import reading_line
 from tasks.plan.expand import MAX_VARIANTS, check_cap, expand, sample
@@ -306,8 +306,11 @@ def _run_command(
 def _show_plan(session: Session, intake: Intake, preview: Plan, command: str) -> None:
     say(_plan_sentence(preview, command))
     _show_plan_details(intake, preview)
-    for name in preview.by_card:
-        if problem := weights_problem(get_card(name, session.settings.model_folders), session.settings.weights_root):
+    folders = session.settings.model_folders
+    cards = [get_card(name, folders) for name in preview.by_card]
+    scorers = [get_any_card(name, folders) for name in {card.scorer: None for card in cards}]
+    for each in (*cards, *scorers):
+        if problem := weights_problem(each, session.settings.weights_root):
             warn(f"Warning: {problem}")
     for sentence in (
         *ineffective_attestations(session.resources),

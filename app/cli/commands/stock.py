@@ -18,7 +18,7 @@ from app.report.contact_sheet import write_contact_sheet
 from app.session import Session
 from flows.nightly import final_report, limits_of, prepare, register_night
 from flows.prefect.embedded_server import prefect_server
-from flows.registration import check_models
+from flows.registration import check_run
 from flows.settings import prepare_prefect
 from manifests.errors import RejectedSheetError
 from manifests.nightly.night_report import NightReport
@@ -78,7 +78,7 @@ def stock(
         _show(run.report, {}, as_json)
         return
     register_night(settings, resources, run)
-    check_models(resources, run.campaign_id)
+    check_run(settings, resources, run.campaign_id)
     prepare_prefect(settings.home)
     with prefect_server(settings.home), live_progress(session.catalogue, run.campaign_id, shown=not as_json):
         from flows.stock import stock as night

@@ -10,6 +10,7 @@ from fastapi.responses import Response
 
 from adapters.catalogue import SYSTEM
 from adapters.catalogue.accounts.accounts import ROLES, Account
+from adapters.proxies import check_proxy
 from app.dashboard.deps import Deps, PageDeps
 from app.dashboard.routes.signin import start_session
 from flows.settings import Settings
@@ -28,6 +29,7 @@ def oauth_of(settings: Settings) -> Any:
     """Return the client of the configured provider, or None if none is configured."""
     if not settings.oidc_issuer:
         return None
+    check_proxy(settings.oidc_issuer)
     secret = settings.oidc_client_secret
     oauth = OAuth()
     return oauth.register(
