@@ -7,7 +7,11 @@ from typing import Any, BinaryIO, NamedTuple
 
 from c2pa import Context, Reader
 
+from adapters.c2pa.certificate_profile import ACCEPTED_USAGES
+
 UNTRUSTED = "signingCredential.untrusted"
+USAGES = "".join(f"{usage.dotted_string}\n" for usage in sorted(ACCEPTED_USAGES, key=lambda each: each.dotted_string))
+"""Without this list, the library calls signers invalid that have c2pa-kp-claimSigning but not emailProtection."""
 
 
 class StoreReading(NamedTuple):
@@ -94,7 +98,7 @@ def trust_context(anchors_pem: str) -> Context:
     """Return the process's context for these anchors; it never accesses the network."""
     return Context.from_dict(
         {
-            "trust": {"user_anchors": anchors_pem} if anchors_pem else {},
+            "trust": {"trust_config": USAGES} | ({"user_anchors": anchors_pem} if anchors_pem else {}),
             "verify": {"remote_manifest_fetch": False, "ocsp_fetch": False, "verify_after_sign": False},
             "builder": {"thumbnail": {"enabled": False}},
             "core": {"backing_store_memory_threshold_in_mb": 16},
