@@ -62,17 +62,26 @@ ACTIONS = {
     "c2pa.published": "published",
     "c2pa.edited": "edited",
     "c2pa.edited.metadata": "its metadata edited",
+    "c2pa.adjustedColor": "colours adjusted",
     "c2pa.color_adjustments": "colours adjusted",
     "c2pa.cropped": "cropped",
     "c2pa.resized": "resized",
+    "c2pa.resized.proportional": "resized",
+    "c2pa.orientation": "rotated or mirrored",
+    "c2pa.trimmed": "shortened",
     "c2pa.addedText": "text added",
     "c2pa.transcoded": "transcoded",
     "c2pa.repackaged": "repackaged",
     "c2pa.watermarked": "watermarked",
     "c2pa.watermarked.bound": "watermarked",
+    "c2pa.watermarked.unbound": "watermarked",
     "c2pa.redacted": "parts of its credential removed",
     "c2pa.unknown": "changed in an unspecified way",
 }
+
+
+DESCRIPTION_LIMIT = 200
+"""Length of the description of an action in a sentence; that of another program may be of any length."""
 
 
 class Finding(NamedTuple):
@@ -165,7 +174,8 @@ def action_sentence(action: Mapping[str, Any], model: str, opened: str) -> str:
         done = f"opened from “{opened}”"
     means = [model if source.lower().endswith("trainedalgorithmicmedia") else "", *_agent(action.get("softwareAgent"))]
     named = ", ".join(dict.fromkeys(part for part in means if part))
-    return f"{done} ({named})" if named else done
+    described = " ".join(str(action.get("description") or "").split())[:DESCRIPTION_LIMIT].rstrip(".")
+    return done + (f" ({named})" if named else "") + (f": {described}" if described else "")
 
 
 def _agent(agent: Any) -> tuple[str, ...]:
