@@ -6,11 +6,12 @@ from typing import Any, Literal, NamedTuple
 
 from manifests.credentials.definition import IPTC
 
-State = Literal["trusted", "valid", "invalid", "absent"]
+State = Literal["trusted", "valid", "incomplete", "invalid", "absent"]
 
 STATES: Mapping[State, str] = {
     "trusted": "intact, and signed by a trusted signer",
     "valid": "intact, but the signer is not trusted",
+    "incomplete": "no change was found, but this is only a part of a fragmented video (DASH or HLS)",
     "invalid": "modified or damaged; do not rely on it",
     "absent": "no Content Credential",
 }
@@ -117,12 +118,14 @@ class CredentialReport:
     """What the Content Credential of a file shows.
 
     Attributes:
-        state: trusted, valid (intact, unknown signer), invalid or absent.
+        state: trusted, valid (intact, unknown signer), incomplete (a part of a video, of which the rest was not
+            checked), invalid or absent.
         findings: all problems that were found.
         time_stamped: True if there is an intact timestamp.
         actions: actions in order, as plain sentences.
         generation: our own facts if Reelmill generated the clip: campaign_id, variant_id, seed…
         from_sidecar: the credential came from the ``.c2pa`` file, not from the file itself.
+        fragments: number of fragments that were checked, for a fragmented video.
         store: the manifest store as printed by the library, JSON.
         path: path of the file as it was given.
         sha256: hex digest of the whole file.
@@ -138,6 +141,7 @@ class CredentialReport:
     generation: Mapping[str, Any] = field(default_factory=dict)
     manifest_label: str = ""
     from_sidecar: bool = False
+    fragments: int = 0
     store: str = ""
     path: str = ""
     sha256: str = ""

@@ -6,7 +6,7 @@ pass these models are signed. The models cover only what Reelmill writes.
 
 import json
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Final, Literal
 
 from pydantic import (
     AfterValidator,
@@ -49,7 +49,7 @@ TRAINED_ALGORITHMIC_MEDIA = IPTC + "trainedAlgorithmicMedia"
 COMPOSITE_MEDIA = IPTC + "compositeWithTrainedAlgorithmicMedia"
 ALGORITHMIC_CHANGE = IPTC + "algorithmicallyEnhanced"
 """Source type of changes by a program without a model: C2PA's conformance programme requires one for a crop."""
-SPEC_VERSION = "2.4.0"
+SPEC_VERSION: Final = "2.4.0"
 """Version of the C2PA specification that our manifests follow; mandatory in C2PA's conformance programme 0.2."""
 FIRST_FRAME = "first_frame"
 OWN_LABEL = "org.reelmill.generation"

@@ -66,13 +66,8 @@ def _first_frame(kept: FirstFrames, sha256: str) -> FirstFrame | None:
         raise InvalidDefinitionError(str(error)) from error
     data = path.read_bytes()
     picture = inspect_picture(path, data)
-    return FirstFrame(
-        path=path,
-        format=MEDIA_TYPES[path.suffix],
-        height=picture.height,
-        width=picture.width,
-        thumbnail=thumbnail_of(data),
-    )
+    facts = {"path": path, "format": MEDIA_TYPES[path.suffix], "thumbnail": thumbnail_of(data)}
+    return FirstFrame.model_validate(facts | {"height": picture.height, "width": picture.width})
 
 
 @cache
