@@ -28,7 +28,7 @@ def check_packages() -> Finding:
     if asked.returncode:
         return Finding(
             FAIL,
-            f"Child processes cannot start: {(asked.stderr.strip() or 'no output').splitlines()[-1]}",
+            f"Child processes cannot start: {(asked.stderr.strip() or 'no output').splitlines()[-1].rstrip('.')}.",
             "Remove from PYTHONPATH the folders whose modules have the names of standard modules.",
         )
     if shadowed := list(_shadowed(json.loads(asked.stdout))):
