@@ -6,6 +6,7 @@ from typing import Annotated, Any
 import typer
 from typer.core import TyperGroup
 
+from adapters.readable_output import make_output_readable
 from app.cli.commands import accounts, alerts, campaigns, credentials, doctor, review, sheets, steering, stock, up
 from app.cli.commands import dashboard as serve
 from app.cli.commands import models as cards
@@ -75,6 +76,7 @@ def _options(
 
 def main() -> None:
     """Run a command; an error becomes one message and an exit code, or a traceback with --debug."""
+    make_output_readable()
     debug = "--debug" in sys.argv
     sys.argv[1:] = [word for word in sys.argv[1:] if word != "--debug"]
     try:
