@@ -11,6 +11,7 @@ from app.cli.commands import accounts, alerts, campaigns, credentials, doctor, r
 from app.cli.commands import dashboard as serve
 from app.cli.commands import models as cards
 from app.cli.commands import sweep as sweeping
+from app.cli.invalid_numbers import number_message
 from app.cli.output import sentence_of, warn
 
 CAMPAIGNS = "Campaigns"
@@ -28,6 +29,14 @@ class PanelGroup(TyperGroup):
         """Return the command names; Typer lists all groups after all commands."""
         names = super().list_commands(ctx)
         return sorted(names, key=lambda name: PANELS.index(getattr(self.commands[name], "rich_help_panel", "")))
+
+    def invoke(self, ctx: Any) -> Any:
+        """Run the command; an invalid number is reported in plain words."""
+        try:
+            return super().invoke(ctx)
+        except typer.BadParameter as error:
+            error.message = number_message(error) or error.message
+            raise
 
 
 app = typer.Typer(
