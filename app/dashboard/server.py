@@ -77,14 +77,12 @@ def create_app(session: Session) -> FastAPI:
     for router in ROUTERS:
         app.include_router(router)
     add_error_handlers(app)
-    https = settings.review_url.startswith("https://")
     if settings.oidc_issuer:
         app.add_middleware(
             OidcCookieMiddleware,
             review_url=settings.review_url,
             secret_key=secrets.token_hex(),
             max_age=OIDC_COOKIE_S,
-            https_only=https,
         )
     app.add_middleware(RequestLimits)
     app.add_middleware(AuthenticationMiddleware, catalogue=session.catalogue, review_url=settings.review_url)

@@ -2,7 +2,6 @@
 
 import time
 from collections.abc import Mapping
-from typing import Any
 from urllib.parse import urlsplit
 
 from starlette.datastructures import Headers, MutableHeaders
@@ -165,15 +164,18 @@ class AuthenticationMiddleware:
 class OidcCookieMiddleware:
     """Keep the state of a sign-in at the OpenID provider in a cookie of this dashboard."""
 
-    def __init__(self, app: ASGIApp, review_url: str, **options: Any) -> None:
+    def __init__(self, app: ASGIApp, review_url: str, secret_key: str, max_age: int) -> None:
         self._app = app
         self._review_url = review_url
-        self._options = options
+        self._secret_key = secret_key
+        self._max_age = max_age
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Process one request."""
         name = cookie_name(self._review_url, Headers(scope=scope).get("host", ""), "reelmill_oidc")
-        await SessionMiddleware(self._app, session_cookie=name, **self._options)(scope, receive, send)
+        https = self._review_url.startswith("https://")
+        keep = SessionMiddleware(self._app, self._secret_key, name, max_age=self._max_age, https_only=https)
+        await keep(scope, receive, send)
 
 
 def _person_of(account: Account | None) -> Person | None:
