@@ -231,6 +231,17 @@ class ModelCard(Card):
                 raise ValueError(f"the render size of sizes.{ratio} must be in multiples of {self.rules.size_multiple}")
         return self
 
+    def render_size(self, height: int, width: int) -> tuple[int, int] | None:
+        """Return the height and width that the model renders for clips of this size; None if the card lacks it."""
+        return next(
+            (
+                (size.render_height, size.render_width)
+                for size in self.sizes.values()
+                if (size.height, size.width) == (height, width)
+            ),
+            None,
+        )
+
     def frames_for(self, duration_s: float) -> int:
         """Return the allowed frame count nearest to a duration in seconds.
 

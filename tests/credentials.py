@@ -36,6 +36,7 @@ PROVENANCE = Provenance(
     program_version="0.1.0",
     licence="Apache-2.0",
     prompt_hmac_key=b"a secret of tests",
+    render_size=(64, 64),
 )
 
 

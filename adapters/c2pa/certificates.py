@@ -3,9 +3,8 @@
 The signing library only reports "the certificate is invalid"; these checks report the reason.
 """
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime
 from pathlib import Path
 
 from cryptography import x509
@@ -14,20 +13,12 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec, ed25519, padding, rsa
 from cryptography.hazmat.primitives.asymmetric.utils import decode_dss_signature
 
+from adapters.c2pa.certificate_profile import check_leaf, check_period, is_authority, is_self_signed
+from adapters.c2pa.key_types import DIGESTS, KEY_TYPES, PrivateKey, algorithm_of
 from manifests.errors import SignerUnavailableError
 
-PrivateKey = ec.EllipticCurvePrivateKey | rsa.RSAPrivateKey | ed25519.Ed25519PrivateKey
 SignBytes = Callable[[bytes], bytes]
 """Signs a byte string; ECDSA signatures are r and s concatenated, as COSE requires."""
-
-KEY_TYPES = "P-256, P-384, P-521, Ed25519, or RSA of at least 2048 bits"
-CURVES = {"secp256r1": "ES256", "secp384r1": "ES384", "secp521r1": "ES512"}
-DIGESTS: dict[str, hashes.HashAlgorithm] = {
-    "ES256": hashes.SHA256(),
-    "ES384": hashes.SHA384(),
-    "ES512": hashes.SHA512(),
-    "PS256": hashes.SHA256(),
-}
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,7 +54,8 @@ def read_chain(path: Path, anchors: Path | None = None) -> Chain:
         SignerUnavailableError: missing or unreadable file, expired or invalid leaf, or incomplete chain.
     """
     certificates = read_certificates(path)
-    own_root = certificates[-1:] if len(certificates) > 1 and _is_root(certificates[-1]) else ()
+    _check_order(certificates, path)
+    own_root = certificates[-1:] if len(certificates) > 1 and is_self_signed(certificates[-1]) else ()
     chain = Chain(
         certificates[: len(certificates) - len(own_root)], read_certificates(anchors) if anchors else own_root
     )
@@ -130,53 +122,6 @@ def raw_signature(der: bytes, key_bits: int) -> bytes:
     return b"".join(number.to_bytes(size, "big") for number in decode_dss_signature(der))
 
 
-def algorithm_of(key: object) -> str:
-    """Return the COSE name of the algorithm for a public key.
-
-    Raises:
-        SignerUnavailableError: C2PA does not support this type of key.
-    """
-    if isinstance(key, ec.EllipticCurvePublicKey) and key.curve.name in CURVES:
-        return CURVES[key.curve.name]
-    if isinstance(key, rsa.RSAPublicKey) and key.key_size >= 2048:
-        return "PS256"
-    if isinstance(key, ed25519.Ed25519PublicKey):
-        return "ED25519"
-    raise SignerUnavailableError(f"C2PA does not support the signer's type of key. Use {KEY_TYPES}.")
-
-
-def check_leaf(leaf: x509.Certificate, path: Path) -> None:
-    """Check that a leaf certificate can sign now.
-
-    Raises:
-        SignerUnavailableError: it cannot.
-    """
-    now = datetime.now(UTC)
-    if leaf.not_valid_after_utc <= now:
-        raise SignerUnavailableError(
-            f"The certificate {path} expired on {leaf.not_valid_after_utc:%Y-%m-%d %H:%M} UTC. Renew it."
-        )
-    if leaf.not_valid_before_utc > now:
-        raise SignerUnavailableError(
-            f"The certificate {path} is not valid before {leaf.not_valid_before_utc:%Y-%m-%d %H:%M} UTC. "
-            "Check the clock."
-        )
-    if _is_root(leaf):
-        raise SignerUnavailableError(
-            f"The certificate {path} is self-signed, which C2PA does not allow. Get one from a certificate authority, "
-            "or unset REELMILL_SIGNER to use the development CA."
-        )
-    if _is_authority(leaf):
-        raise SignerUnavailableError(
-            f"The first certificate in {path} is a CA certificate. Put the signer's certificate first."
-        )
-    if missing := next(_missing_extensions(leaf), None):
-        raise SignerUnavailableError(
-            f"The certificate {path} lacks {missing}, which C2PA requires. Request a certificate that has it."
-        )
-    algorithm_of(leaf.public_key())
-
-
 def name_of(certificate: x509.Certificate) -> str:
     """Return the organisation and common name of the subject, as far as present."""
     return _readable(certificate.subject)
@@ -214,6 +159,18 @@ def _read(path: Path, what: str) -> bytes:
         raise SignerUnavailableError(f"Cannot read the {what} {path}: {error.strerror}.") from error
 
 
+def _check_order(certificates: Sequence[x509.Certificate], path: Path) -> None:
+    """Check that a chain does not start with the certificate of a CA, as some tools write it."""
+    first = certificates[0]
+    signing = next((each for each in certificates if not is_authority(each) and not is_self_signed(each)), first)
+    if signing is not first:
+        kind = "the root" if is_self_signed(first) else "the CA"
+        raise SignerUnavailableError(
+            f"The chain in {path} starts with {kind} {name_of(first)!r}. Put the signing certificate "
+            f"{name_of(signing)!r} first, then its issuers in order, and the root last."
+        )
+
+
 def _check_links(chain: Chain, path: Path) -> None:
     for certificate, issuer in zip(chain.certificates, chain.certificates[1:], strict=False):
         if not is_issued_by(certificate, issuer):
@@ -221,31 +178,22 @@ def _check_links(chain: Chain, path: Path) -> None:
                 f"In {path}, the certificate of {name_of(certificate)!r} is not followed by that of its issuer "
                 f"{issuer_of(certificate)!r}. Put the chain in order, leaf first."
             )
+    for issuer in chain.certificates[1:]:
+        _check_issuer(issuer, path)
     last = chain.certificates[-1]
-    if last not in chain.anchors and not any(is_issued_by(last, anchor) for anchor in chain.anchors):
+    if last in chain.anchors:
+        return
+    roots = [anchor for anchor in chain.anchors if is_issued_by(last, anchor)]
+    if not roots:
         raise SignerUnavailableError(
             f"The chain in {path} ends at {name_of(last)!r}. Add the certificate of its issuer {issuer_of(last)!r}, "
             "or add the issuer to the anchors."
         )
+    check_period(max(roots, key=lambda root: root.not_valid_after_utc), f"The root certificate of {path}")
 
 
-def _missing_extensions(leaf: x509.Certificate) -> Iterator[str]:
-    kinds = {type(extension.value): extension.value for extension in leaf.extensions}
-    usage = kinds.get(x509.KeyUsage)
-    if not isinstance(usage, x509.KeyUsage) or not usage.digital_signature:
-        yield "the key usage digitalSignature"
-    if x509.ExtendedKeyUsage not in kinds:
-        yield "an extended key usage, such as emailProtection"
-    if x509.AuthorityKeyIdentifier not in kinds:
-        yield "an authority key identifier"
-
-
-def _is_root(certificate: x509.Certificate) -> bool:
-    return certificate.subject == certificate.issuer
-
-
-def _is_authority(certificate: x509.Certificate) -> bool:
-    try:
-        return certificate.extensions.get_extension_for_class(x509.BasicConstraints).value.ca
-    except x509.ExtensionNotFound:
-        return False
+def _check_issuer(issuer: x509.Certificate, path: Path) -> None:
+    what = f"The certificate of the issuer {name_of(issuer)!r} of {path}"
+    check_period(issuer, what)
+    if not is_authority(issuer):
+        raise SignerUnavailableError(f"{what} is not a CA certificate. Add the right certificate of the issuer.")

@@ -16,12 +16,12 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 
+from adapters.c2pa.certificate_profile import CLAIM_SIGNING
 from adapters.c2pa.certificates import Chain, is_issued_by, read_certificates, read_key, to_pem
 from adapters.files.durable import write_durably
 from manifests.errors import DiskFullError, SignerUnavailableError
 
 ORGANIZATION = "Reelmill development (not for production)"
-C2PA_SIGNING = x509.ObjectIdentifier("1.3.6.1.4.1.62558.2.1")
 ROOT_DAYS = 3650
 LEAF_DAYS = 365
 RENEW_BEFORE = timedelta(days=30)
@@ -78,7 +78,7 @@ def _leaf(
     if stored and is_issued_by(stored[0], root):
         return stored
     key = ec.generate_private_key(ec.SECP256R1())
-    purposes = [ExtendedKeyUsageOID.EMAIL_PROTECTION, C2PA_SIGNING]
+    purposes = [ExtendedKeyUsageOID.EMAIL_PROTECTION, CLAIM_SIGNING]
     leaf = (
         _builder(_name("Reelmill development signer"), root.subject, key, root_key, LEAF_DAYS)
         .add_extension(x509.BasicConstraints(ca=False, path_length=None), critical=True)

@@ -7,7 +7,12 @@ from typing import Any, BinaryIO, NamedTuple
 
 from c2pa import Context, Reader
 
+from adapters.c2pa.certificate_profile import ACCEPTED_USAGES
+
+FRAGMENTED = "video/mp4"
 UNTRUSTED = "signingCredential.untrusted"
+USAGES = "".join(f"{usage.dotted_string}\n" for usage in sorted(ACCEPTED_USAGES, key=lambda each: each.dotted_string))
+"""Without this list, the library calls signers invalid that have c2pa-kp-claimSigning but not emailProtection."""
 
 
 class StoreReading(NamedTuple):
@@ -17,11 +22,13 @@ class StoreReading(NamedTuple):
         text: the original JSON.
         store: the parsed JSON.
         signature: signature of the active manifest: certificateInfo and, if it is time-stamped, timeStampInfo.
+        hard_binding: assertion of the active manifest that contains the hash of a video; empty for other files.
     """
 
     text: str
     store: dict[str, Any]
     signature: dict[str, Any]
+    hard_binding: dict[str, Any]
 
     @property
     def label(self) -> str:
@@ -94,7 +101,7 @@ def trust_context(anchors_pem: str) -> Context:
     """Return the process's context for these anchors; it never accesses the network."""
     return Context.from_dict(
         {
-            "trust": {"user_anchors": anchors_pem} if anchors_pem else {},
+            "trust": {"trust_config": USAGES} | ({"user_anchors": anchors_pem} if anchors_pem else {}),
             "verify": {"remote_manifest_fetch": False, "ocsp_fetch": False, "verify_after_sign": False},
             "builder": {"thumbnail": {"enabled": False}},
             "core": {"backing_store_memory_threshold_in_mb": 16},
@@ -115,7 +122,25 @@ def read_store(file: BinaryIO, context: Context, sidecar: bytes | None = None) -
     if reader is None:
         return None
     with reader:
-        text, details = reader.json(), json.loads(reader.crjson())
+        return _reading_of(reader)
+
+
+def read_fragment(init: BinaryIO, fragment: BinaryIO, context: Context) -> StoreReading:
+    """Validate the manifest store of an initialization segment against one of its fragments.
+
+    Raises:
+        C2paError: a file or the store is damaged.
+    """
+    init.seek(0)
+    with Reader(FRAGMENTED, init, context=context) as reader:
+        init.seek(0)
+        return _reading_of(reader.with_fragment(FRAGMENTED, init, fragment))
+
+
+def _reading_of(reader: Reader) -> StoreReading:
+    text, details = reader.json(), json.loads(reader.crjson())
     store = json.loads(text)
     manifests = {each.get("label"): each for each in details.get("manifests", [])}
-    return StoreReading(text, store, manifests.get(store.get("active_manifest"), {}).get("signature", {}))
+    active = manifests.get(store.get("active_manifest"), {})
+    bindings = (data for label, data in active.get("assertions", {}).items() if label.startswith("c2pa.hash.bmff"))
+    return StoreReading(text, store, active.get("signature", {}), next(bindings, {}))

@@ -40,6 +40,9 @@ def _tampered(reading: StoreReading) -> Iterator[str]:
 def _differences(reading: StoreReading, meant: ManifestDefinition) -> Iterator[str]:
     if reading.manifest.get("title") != meant.title:
         yield f"its title is {reading.manifest.get('title')!r} instead of {meant.title!r}"
+    generators = [each.model_dump(by_alias=True) for each in meant.claim_generator_info]
+    if [_without_library(each) for each in reading.manifest.get("claim_generator_info", [])] != generators:
+        yield "its claim generator differs"
     actions = reading.assertion("c2pa.actions.v2").get("actions", [])
     read = [(each["action"], each.get("digitalSourceType")) for each in actions]
     if read != [(each.action, each.digital_source_type) for each in meant.actions]:
@@ -48,6 +51,11 @@ def _differences(reading: StoreReading, meant: ManifestDefinition) -> Iterator[s
         wanted = assertion.data.model_dump(mode="json", by_alias=True, exclude_none=True)
         if not isinstance(assertion, ActionsAssertion) and reading.assertion(assertion.label) != wanted:
             yield f"its assertion {assertion.label} differs"
+
+
+def _without_library(generator: dict[str, Any]) -> dict[str, Any]:
+    """Return the claim generator without the version that the signing library adds."""
+    return {name: value for name, value in generator.items() if name != "org.contentauth.c2pa_rs"}
 
 
 def _brief(actions: list[dict[str, Any]]) -> str:

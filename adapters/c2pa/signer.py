@@ -16,7 +16,8 @@ from uuid import uuid4
 from c2pa import Builder, C2paError, C2paSigningAlg
 from c2pa import Signer as NativeSigner
 
-from adapters.c2pa.certificates import check_leaf, issuer_of, name_of, to_pem
+from adapters.c2pa.certificate_profile import check_leaf
+from adapters.c2pa.certificates import issuer_of, name_of, to_pem
 from adapters.c2pa.manifest_store import read_store, trust_context
 from adapters.c2pa.post_sign_check import check_read_back
 from adapters.c2pa.signer_source import (

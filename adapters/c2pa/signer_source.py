@@ -11,7 +11,6 @@ from cryptography.hazmat.primitives.asymmetric import ec, ed25519, padding, rsa
 from cryptography.hazmat.primitives.asymmetric.utils import encode_dss_signature
 
 from adapters.c2pa.certificates import (
-    DIGESTS,
     Chain,
     SignBytes,
     key_signs,
@@ -22,6 +21,7 @@ from adapters.c2pa.certificates import (
     to_pem,
 )
 from adapters.c2pa.development_ca import development_chain
+from adapters.c2pa.key_types import DIGESTS
 from manifests.errors import ReelmillError, SignerUnavailableError
 
 

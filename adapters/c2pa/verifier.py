@@ -1,14 +1,16 @@
 """Verify the Content Credential of a media file: who signed it, whether it is intact, and what was done to it."""
 
 import hashlib
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any, BinaryIO
 
 from c2pa import C2paError, Context
 
-from adapters.c2pa.manifest_store import StoreReading, assertion_of, read_store, trust_context
+from adapters.c2pa.fragmented_report import report_alone, report_together
+from adapters.c2pa.fragments import Part, fragment_count, is_init_segment, part_of, part_of_file
+from adapters.c2pa.manifest_store import StoreReading, assertion_of, read_fragment, read_store, trust_context
 from adapters.c2pa.sidecar_restore import restore_sidecar
 from manifests.credentials.credential_report import (
     CredentialReport,
@@ -27,11 +29,19 @@ __all__ = ["CredentialReport", "verify"]
 STATES: dict[str, State] = {"Trusted": "trusted", "Valid": "valid"}
 UNREADABLE = finding_of({"code": "credential.unreadable"})
 ELSEWHERE = "its credential is stored at {}; download it and pass it as the sidecar"
+LONE_FRAGMENT = (
+    "{} is a fragment of a fragmented video (DASH or HLS), which has no credential of its own. "
+    "Verify it together with its initialization segment: reelmill verify INIT_SEGMENT FRAGMENT…"
+)
 OTHER_BYTES = finding_of({"code": "file.sha256.mismatch"})
 
 
 def verify(
-    path: Path, anchors_pem: str | None = None, sidecar: Path | None = None, sha256: str | None = None
+    path: Path,
+    anchors_pem: str | None = None,
+    sidecar: Path | None = None,
+    sha256: str | None = None,
+    fragments: Sequence[Path] = (),
 ) -> CredentialReport:
     """Verify the Content Credential of a file, without network access.
 
@@ -40,15 +50,18 @@ def verify(
         sidecar: manifest store to use if the file contains none (platforms strip it).
         sha256: hash of the whole file as published, if known; a credential does not cover every byte of a video (a
             ``free`` box can be appended without invalidating it).
+        fragments: fragments of a fragmented video (DASH, HLS) whose initialization segment is ``path``.
 
     Raises:
-        CredentialError: a file is missing or unreadable, or not a media file.
+        CredentialError: a file is missing or unreadable, not a media file, or a fragment without its initialization
+            segment.
     """
     try:
         store = sidecar.read_bytes() if sidecar else None
         with open(path, "rb") as file:
             digest = hashlib.file_digest(file, "sha256").hexdigest()
-            report = _report(file, trust_context(anchors_pem or ""), store)
+            _check_parts(path, part_of(file), fragments)
+            report = _report(file, trust_context(anchors_pem or ""), store, fragments)
     except OSError as error:
         raise CredentialError(f"Cannot read {error.filename or path}: {error.strerror}.") from error
     except C2paError.NotSupported as error:
@@ -58,11 +71,21 @@ def verify(
     return replace(report, path=str(path), sha256=digest)
 
 
-def _report(file: BinaryIO, context: Context, store: bytes | None) -> CredentialReport:
+def _check_parts(path: Path, part: Part | None, fragments: Sequence[Path]) -> None:
+    if part == "fragment":
+        raise CredentialError(LONE_FRAGMENT.format(path))
+    if fragments and part != "init":
+        raise CredentialError(f"{path} is not the initialization segment of a fragmented video. Verify it alone.")
+    for fragment in fragments:
+        if part_of_file(fragment) != "fragment":
+            raise CredentialError(f"{fragment} is missing, unreadable or not a fragment of a fragmented video.")
+
+
+def _report(file: BinaryIO, context: Context, store: bytes | None, fragments: Sequence[Path]) -> CredentialReport:
     try:
         reading = read_store(file, context)
         if reading:
-            return _report_of(reading)
+            return _report_of_parts(file, context, reading, fragments)
         missing: tuple[Finding, ...] = ()
     except C2paError.NotSupported:
         raise
@@ -73,19 +96,48 @@ def _report(file: BinaryIO, context: Context, store: bytes | None) -> Credential
     if store is None:
         return CredentialReport("absent", missing)
     try:
-        return replace(_report_of(_read_sidecar(file, context, store)), from_sidecar=True)
+        return replace(_report_of_sidecar(file, context, store, fragments), from_sidecar=True)
     except C2paError:
         return CredentialReport("invalid", (UNREADABLE,), from_sidecar=True)
 
 
-def _read_sidecar(file: BinaryIO, context: Context, store: bytes) -> StoreReading:
+def _report_of_sidecar(file: BinaryIO, context: Context, store: bytes, fragments: Sequence[Path]) -> CredentialReport:
     """Validate the sidecar against the file as it is, or else with the store restored to its position."""
     reading = _read(file, context, store)
     if reading.state in STATES:
-        return reading
+        return _report_of(reading)
     with restore_sidecar(file, store) as restored:
         second = read_store(restored, context)
-    return second if second and second.state in STATES else reading
+        if second and (second.state in STATES or is_init_segment(restored, second)):
+            return _report_of_parts(restored, context, second, fragments)
+    return _report_of(reading)
+
+
+def _report_of_parts(
+    file: BinaryIO, context: Context, reading: StoreReading, fragments: Sequence[Path]
+) -> CredentialReport:
+    """Return the report on a file; if it is an initialization segment, together with its fragments."""
+    if not is_init_segment(file, reading):
+        return _report_of(reading)
+    if not fragments:
+        return report_alone(_report_of(reading))
+    parts = {_sha256(path): path for path in fragments}.values()
+    return report_together(
+        [(path.name, _report_of_fragment(file, path, context)) for path in parts], fragment_count(reading)
+    )
+
+
+def _report_of_fragment(init: BinaryIO, path: Path, context: Context) -> CredentialReport:
+    with open(path, "rb") as fragment:
+        try:
+            return _report_of(read_fragment(init, fragment, context))
+        except C2paError:
+            return CredentialReport("invalid", (Finding(UNREADABLE.code, f"the fragment {path.name} is damaged"),))
+
+
+def _sha256(path: Path) -> str:
+    with open(path, "rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 def _read(file: BinaryIO, context: Context, store: bytes) -> StoreReading:

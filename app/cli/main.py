@@ -6,10 +6,12 @@ from typing import Annotated, Any
 import typer
 from typer.core import TyperGroup
 
+from adapters.readable_output import make_output_readable
 from app.cli.commands import accounts, alerts, campaigns, credentials, doctor, review, sheets, steering, stock, up
 from app.cli.commands import dashboard as serve
 from app.cli.commands import models as cards
 from app.cli.commands import sweep as sweeping
+from app.cli.invalid_numbers import number_message
 from app.cli.output import sentence_of, warn
 from flows.settings import prepare_proxies
 
@@ -28,6 +30,14 @@ class PanelGroup(TyperGroup):
         """Return the command names; Typer lists all groups after all commands."""
         names = super().list_commands(ctx)
         return sorted(names, key=lambda name: PANELS.index(getattr(self.commands[name], "rich_help_panel", "")))
+
+    def invoke(self, ctx: Any) -> Any:
+        """Run the command; an invalid number is reported in plain words."""
+        try:
+            return super().invoke(ctx)
+        except typer.BadParameter as error:
+            error.message = number_message(error) or error.message
+            raise
 
 
 app = typer.Typer(
@@ -77,6 +87,7 @@ def _options(
 def main() -> None:
     """Run a command; an error becomes one message and an exit code, or a traceback with --debug."""
     prepare_proxies()
+    make_output_readable()
     debug = "--debug" in sys.argv
     sys.argv[1:] = [word for word in sys.argv[1:] if word != "--debug"]
     try:

@@ -4,6 +4,7 @@ import errno
 import json
 import os
 import re
+import sys
 from collections.abc import Mapping
 from typing import Any
 
@@ -11,6 +12,7 @@ import typer
 from rich.cells import cell_len
 from rich.console import Console
 
+from adapters.readable_output import can_represent
 from flows.settings import load_settings
 from manifests.errors import ReelmillError
 
@@ -28,8 +30,11 @@ def say(text: str = "", indent: int | None = None) -> None:
 
 
 def say_json(value: Any) -> None:
-    """Print a result for programs."""
-    typer.echo(json.dumps(value, indent=2, default=str, ensure_ascii=False))
+    """Print a result for programs; nothing is lost if the encoding of the output lacks a character."""
+    text = json.dumps(value, indent=2, default=str, ensure_ascii=False)
+    if not can_represent(sys.stdout, text):
+        text = json.dumps(value, indent=2, default=str, ensure_ascii=True)
+    typer.echo(text)
 
 
 def warn(text: str) -> None:

@@ -7,7 +7,6 @@ from urllib.parse import urlsplit
 
 from fastapi import APIRouter, FastAPI
 from fastapi.staticfiles import StaticFiles
-from starlette.middleware.sessions import SessionMiddleware
 
 from app.api import routes as api
 from app.dashboard import bundle
@@ -17,8 +16,8 @@ from app.dashboard.middleware.error_handlers import add_error_handlers
 from app.dashboard.middleware.request_limits import RequestLimits
 from app.dashboard.middleware.security_middleware import (
     AuthenticationMiddleware,
+    OidcCookieMiddleware,
     SecurityMiddleware,
-    cookie_name,
     csp,
     headers_of,
 )
@@ -78,17 +77,15 @@ def create_app(session: Session) -> FastAPI:
     for router in ROUTERS:
         app.include_router(router)
     add_error_handlers(app)
-    https = settings.review_url.startswith("https://")
     if settings.oidc_issuer:
         app.add_middleware(
-            SessionMiddleware,
+            OidcCookieMiddleware,
+            review_url=settings.review_url,
             secret_key=secrets.token_hex(),
-            session_cookie="reelmill_oidc",
             max_age=OIDC_COOKIE_S,
-            https_only=https,
         )
     app.add_middleware(RequestLimits)
-    app.add_middleware(AuthenticationMiddleware, catalogue=session.catalogue, cookie=cookie_name(settings.review_url))
+    app.add_middleware(AuthenticationMiddleware, catalogue=session.catalogue, review_url=settings.review_url)
     # The response to an unexpected error bypasses SecurityMiddleware, so its handler reads the headers from here.
     app.state.headers = headers_of(csp(_media_origin(session), _origin(settings.oidc_issuer)), settings.review_url)
     app.add_middleware(SecurityMiddleware, headers=app.state.headers, review_url=settings.review_url)

@@ -168,6 +168,7 @@ def _provenance(item: Any, card: Any) -> Provenance:
         approved_by=None,
         training_mining=dict.fromkeys(USES, "notAllowed"),
         disclose_prompt=False,
+        render_size=card.render_size(item.variant.height, item.variant.width),
     )
 
 

@@ -3,6 +3,7 @@
 import argparse
 import asyncio
 import os
+import shlex
 import subprocess
 import sys
 import time
@@ -20,6 +21,8 @@ from prefect.events import DeploymentEventTrigger
 from prefect.exceptions import ObjectAlreadyExists
 from prefect.flows import Flow
 from prefect.runner import Runner
+from prefect.runner import runner as prefect_runner
+from prefect.runner._starter_engine import EngineCommandStarter
 from prefect.types.entrypoint import EntrypointType
 
 from adapters.child_python import PYTHON, isolated_environment
@@ -45,7 +48,15 @@ CAMPAIGNS = 2
 """Campaigns that run at the same time on one machine: an urgent one can overtake another, and each needs a model."""
 PROCESSES = 5
 POLL_S = 3.0
+FLOW_RUN = shlex.join((*PYTHON, "-c", "from flows.prefect.flow_run import main; main()"))
 START_S = 300.0
+
+
+class _Starter(EngineCommandStarter):
+    """Starts flow runs with our own program, which imports nothing from the working directory."""
+
+    def __init__(self, **options: Any) -> None:
+        super().__init__(**options, command=FLOW_RUN)
 
 
 class _Runner(Runner):
@@ -119,6 +130,7 @@ def serve(settings: Settings, deployments: Iterable[RunnerDeployment], *, owns_s
         owns_server: whether this is the only process that runs flows of the server; flow runs that are still marked as
             running are then stale.
     """
+    prefect_runner.EngineCommandStarter = _Starter  # type: ignore[attr-defined]
     runner: Any = _Runner(name=POOL, limit=PROCESSES, pause_on_shutdown=False, query_seconds=POLL_S)
     ids = [runner.add_deployment(each) for each in deployments]
     if owns_server:

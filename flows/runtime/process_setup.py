@@ -5,6 +5,7 @@ import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 
+from adapters.readable_output import make_output_readable
 from flows.runtime.logs import prepare_logs
 from flows.settings import Settings, load_settings, prepare_proxies
 from manifests.errors import ReelmillError, SettingsError
@@ -17,6 +18,7 @@ WRONG_SETTINGS = os.EX_CONFIG
 def process_settings() -> Iterator[Settings]:
     """Configure logging and yield the settings; a ReelmillError ends the process with its message."""
     prepare_proxies()
+    make_output_readable()
     try:
         settings = load_settings()
         prepare_logs(settings)

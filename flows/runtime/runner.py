@@ -9,6 +9,7 @@ from urllib.parse import urlsplit
 
 from prefect.task_runners import TaskRunner, ThreadPoolTaskRunner
 
+from adapters.child_python import ray_job_config
 from flows.settings import Settings
 from manifests.errors import SettingsError
 from models.card import ModelCard
@@ -90,9 +91,8 @@ def _ray_runner(settings: Settings) -> Iterator[TaskRunner[Any]]:
     own: dict[str, Any] = (
         {} if settings.ray_address else {"include_dashboard": False, "object_store_memory": STORE_BYTES}
     )
-    runner: TaskRunner[Any] = RayTaskRunner(
-        address=settings.ray_address or "local", init_kwargs={"log_to_driver": False, "logging_level": "ERROR", **own}
-    )
+    options = {"log_to_driver": False, "logging_level": "ERROR", "job_config": ray_job_config(), **own}
+    runner: TaskRunner[Any] = RayTaskRunner(address=settings.ray_address or "local", init_kwargs=options)
     try:
         started = runner.__enter__()
     except (ConnectionError, RuntimeError, ValueError, TimeoutError) as error:

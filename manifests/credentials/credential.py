@@ -2,11 +2,12 @@
 
 import hashlib
 import hmac
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 from unicodedata import category
 
+from manifests.credentials.changes import PixelSize, changes_of
 from manifests.credentials.definition import (
     COMPOSITE_MEDIA,
     FIRST_FRAME,
@@ -50,6 +51,7 @@ class Provenance:
         disclose_prompt: adds the prompt in plain text.
         run_id: flow run that generated the clip, if any.
         first_frame: picture that the clip starts from, if any.
+        render_size: height and width that the model rendered; the variant's size is its centre. None if not known.
     """
 
     title: str
@@ -69,6 +71,7 @@ class Provenance:
     disclose_prompt: bool = False
     run_id: str | None = None
     first_frame: FirstFrame | None = None
+    render_size: PixelSize | None = None
 
 
 def generation_definition(provenance: Provenance) -> ManifestDefinition:
@@ -81,7 +84,7 @@ def generation_definition(provenance: Provenance) -> ManifestDefinition:
         "claim_generator_info": [{"name": PROGRAM, "version": provenance.program_version}],
         "title": clean_title(provenance.title),
         "assertions": [
-            _assertion("c2pa.actions.v2", {"actions": [_created(provenance)]}),
+            _assertion("c2pa.actions.v2", {"actions": [_created(provenance), *_changes(provenance)]}),
             _assertion("c2pa.ai-disclosure", _disclosure(provenance)),
             _assertion("cawg.training-mining", {"entries": _entries(provenance.training_mining)}),
             _assertion(
@@ -139,6 +142,16 @@ def _created(provenance: Provenance) -> dict[str, Any]:
     }
     used = ["prompt"] * provenance.disclose_prompt + [FIRST_FRAME] * (provenance.first_frame is not None)
     return action | ({"parameters": {"ingredientIds": used}} if used else {})
+
+
+def _changes(provenance: Provenance) -> Iterator[dict[str, Any]]:
+    final = provenance.variant.height, provenance.variant.width
+    by_us = {
+        "when": provenance.created_at,
+        "softwareAgent": {"name": PROGRAM, "version": provenance.program_version},
+    }
+    for change in changes_of(final, provenance.render_size, provenance.first_frame):
+        yield change | by_us
 
 
 def _disclosure(provenance: Provenance) -> dict[str, Any]:

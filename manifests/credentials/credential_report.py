@@ -6,11 +6,12 @@ from typing import Any, Literal, NamedTuple
 
 from manifests.credentials.definition import IPTC
 
-State = Literal["trusted", "valid", "invalid", "absent"]
+State = Literal["trusted", "valid", "incomplete", "invalid", "absent"]
 
 STATES: Mapping[State, str] = {
     "trusted": "intact, and signed by a trusted signer",
     "valid": "intact, but the signer is not trusted",
+    "incomplete": "no change was found, but this is only a part of a fragmented video (DASH or HLS)",
     "invalid": "modified or damaged; do not rely on it",
     "absent": "no Content Credential",
 }
@@ -62,17 +63,26 @@ ACTIONS = {
     "c2pa.published": "published",
     "c2pa.edited": "edited",
     "c2pa.edited.metadata": "its metadata edited",
+    "c2pa.adjustedColor": "colours adjusted",
     "c2pa.color_adjustments": "colours adjusted",
     "c2pa.cropped": "cropped",
     "c2pa.resized": "resized",
+    "c2pa.resized.proportional": "resized",
+    "c2pa.orientation": "rotated or mirrored",
+    "c2pa.trimmed": "shortened",
     "c2pa.addedText": "text added",
     "c2pa.transcoded": "transcoded",
     "c2pa.repackaged": "repackaged",
     "c2pa.watermarked": "watermarked",
     "c2pa.watermarked.bound": "watermarked",
+    "c2pa.watermarked.unbound": "watermarked",
     "c2pa.redacted": "parts of its credential removed",
     "c2pa.unknown": "changed in an unspecified way",
 }
+
+
+DESCRIPTION_LIMIT = 200
+"""Length of the description of an action in a sentence; that of another program may be of any length."""
 
 
 class Finding(NamedTuple):
@@ -108,12 +118,14 @@ class CredentialReport:
     """What the Content Credential of a file shows.
 
     Attributes:
-        state: trusted, valid (intact, unknown signer), invalid or absent.
+        state: trusted, valid (intact, unknown signer), incomplete (a part of a video, of which the rest was not
+            checked), invalid or absent.
         findings: all problems that were found.
         time_stamped: True if there is an intact timestamp.
         actions: actions in order, as plain sentences.
         generation: our own facts if Reelmill generated the clip: campaign_id, variant_id, seed…
         from_sidecar: the credential came from the ``.c2pa`` file, not from the file itself.
+        fragments: number of fragments that were checked, for a fragmented video.
         store: the manifest store as printed by the library, JSON.
         path: path of the file as it was given.
         sha256: hex digest of the whole file.
@@ -129,6 +141,7 @@ class CredentialReport:
     generation: Mapping[str, Any] = field(default_factory=dict)
     manifest_label: str = ""
     from_sidecar: bool = False
+    fragments: int = 0
     store: str = ""
     path: str = ""
     sha256: str = ""
@@ -165,7 +178,8 @@ def action_sentence(action: Mapping[str, Any], model: str, opened: str) -> str:
         done = f"opened from “{opened}”"
     means = [model if source.lower().endswith("trainedalgorithmicmedia") else "", *_agent(action.get("softwareAgent"))]
     named = ", ".join(dict.fromkeys(part for part in means if part))
-    return f"{done} ({named})" if named else done
+    described = " ".join(str(action.get("description") or "").split())[:DESCRIPTION_LIMIT].rstrip(".")
+    return done + (f" ({named})" if named else "") + (f": {described}" if described else "")
 
 
 def _agent(agent: Any) -> tuple[str, ...]:

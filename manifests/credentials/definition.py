@@ -6,7 +6,7 @@ pass these models are signed. The models cover only what Reelmill writes.
 
 import json
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Final, Literal
 
 from pydantic import (
     AfterValidator,
@@ -47,6 +47,10 @@ SOURCE_TYPES = frozenset(
 
 TRAINED_ALGORITHMIC_MEDIA = IPTC + "trainedAlgorithmicMedia"
 COMPOSITE_MEDIA = IPTC + "compositeWithTrainedAlgorithmicMedia"
+ALGORITHMIC_CHANGE = IPTC + "algorithmicallyEnhanced"
+"""Source type of changes by a program without a model: C2PA's conformance programme requires one for a crop."""
+SPEC_VERSION: Final = "2.4.0"
+"""Version of the C2PA specification that our manifests follow; mandatory in C2PA's conformance programme 0.2."""
 FIRST_FRAME = "first_frame"
 OWN_LABEL = "org.reelmill.generation"
 TITLE_LIMIT = 200
@@ -85,6 +89,7 @@ class ClaimGenerator(_Record):
 
     name: Text
     version: Text
+    spec_version: Literal["2.4.0"] = Field(SPEC_VERSION, alias="specVersion")
 
 
 class Thumbnail(_Record):
@@ -110,16 +115,19 @@ class Parameters(_Camel):
 class Action(_Camel):
     """An action with its time."""
 
-    action: Literal["c2pa.created", "c2pa.opened", "c2pa.published"]
+    action: Literal[
+        "c2pa.created", "c2pa.opened", "c2pa.published", "c2pa.cropped", "c2pa.resized.proportional", "c2pa.unknown"
+    ]
     when: AwareDatetime
+    description: Text | None = None
     digital_source_type: SourceType | None = None
     software_agent: SoftwareAgent | None = None
     parameters: Parameters | None = None
 
     @model_validator(mode="after")
     def _is_complete(self) -> "Action":
-        if self.action == "c2pa.created" and not self.digital_source_type:
-            raise ValueError("c2pa.created needs a digitalSourceType")
+        if self.action in ("c2pa.created", "c2pa.cropped", "c2pa.unknown") and not self.digital_source_type:
+            raise ValueError(f"{self.action} needs a digitalSourceType")
         if self.action == "c2pa.opened" and not self.parameters:
             raise ValueError("c2pa.opened needs the label of the opened ingredient")
         return self
@@ -296,11 +304,14 @@ class FirstFrame(_Record):
     """The picture that a clip starts from. The signer reads it, including its own credential if it has one.
 
     Attributes:
+        height, width: pixels, in upright orientation.
         thumbnail: JPEG of the picture.
     """
 
     path: Path
     format: Literal["image/png", "image/jpeg", "image/webp"]
+    height: int = Field(gt=0)
+    width: int = Field(gt=0)
     thumbnail: bytes = Field(min_length=1, repr=False)
 
     def to_dict(self) -> dict[str, Any]:

@@ -241,11 +241,13 @@ class DiffusersVideo:
             self._shapes.add(shape)
 
     def _render_size(self, variant: Variant) -> tuple[int, int]:
-        return next(
-            (size.render_height, size.render_width)
-            for size in self.card.sizes.values()
-            if (size.height, size.width) == (variant.height, variant.width)
-        )
+        size = self.card.render_size(variant.height, variant.width)
+        if size is None:
+            raise GenerationError(
+                f"{self.card.name} has no size of {variant.width} × {variant.height} pixels. Run the sheet again, to "
+                "plan its clips in the present sizes of the card."
+            )
+        return size
 
     def _picture(self, variant: Variant, height: int, width: int) -> Image.Image:
         if self._pictures is None:

@@ -6,7 +6,7 @@ from functools import cache
 from importlib.metadata import version
 
 from adapters.catalogue import SYSTEM, Catalogue, Event, VariantRow
-from adapters.media.picture import thumbnail_of
+from adapters.media.picture import inspect_picture, thumbnail_of
 from manifests.credentials.credential import USES, Provenance
 from manifests.credentials.definition import FirstFrame
 from manifests.errors import GenerationError, InvalidDefinitionError
@@ -53,6 +53,7 @@ def provenance_of(
         training_mining=_uses(training_mining),
         disclose_prompt=disclose_prompt,
         first_frame=_first_frame(first_frames, row.variant.first_frame_sha256) if first_frames else None,
+        render_size=card.render_size(row.variant.height, row.variant.width),
     )
 
 
@@ -63,8 +64,10 @@ def _first_frame(kept: FirstFrames, sha256: str) -> FirstFrame | None:
         path = kept.path(sha256)
     except GenerationError as error:
         raise InvalidDefinitionError(str(error)) from error
-    facts = {"path": path, "format": MEDIA_TYPES[path.suffix], "thumbnail": thumbnail_of(path.read_bytes())}
-    return FirstFrame.model_validate(facts)
+    data = path.read_bytes()
+    picture = inspect_picture(path, data)
+    facts = {"path": path, "format": MEDIA_TYPES[path.suffix], "thumbnail": thumbnail_of(data)}
+    return FirstFrame.model_validate(facts | {"height": picture.height, "width": picture.width})
 
 
 @cache

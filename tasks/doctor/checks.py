@@ -8,6 +8,7 @@ from adapters.bucket import LocalBucket, open_bucket
 from tasks.doctor.check import Check
 from tasks.doctor.clock import check_clock
 from tasks.doctor.configuration import Schedules, check_schedules, check_settings
+from tasks.doctor.packages import check_packages
 from tasks.doctor.program import check_devices, check_versions, check_weights
 from tasks.doctor.proxies import check_proxies, services_of
 from tasks.doctor.servers import RAY_S, check_prefect, check_ray, check_webhook
@@ -55,6 +56,7 @@ def checks_of(config: DoctorConfig) -> dict[str, Check]:
         ),
         "schedules": Check(lambda: check_schedules(config.schedules), IMPORT_S),
         "versions": Check(lambda: check_versions(("ray",) if on_ray else ())),
+        "packages": Check(check_packages),
         "devices": Check(lambda: check_devices(() if on_ray else resources.devices), IMPORT_S),
         "weights": Check(lambda: check_weights(resources, config.model, here=not on_ray)),
         "bucket": Check(lambda: check_bucket(resources.bucket, resources.catalogue_url)),

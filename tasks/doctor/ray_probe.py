@@ -8,6 +8,8 @@ import logging
 import sys
 from importlib.metadata import PackageNotFoundError, version
 
+from adapters.child_python import ray_job_config
+
 ASKED = ("ray", "torch", "prefect", "reelmill")
 NODE_S = 45.0
 
@@ -26,7 +28,7 @@ def main(address: str) -> None:
                 continue
         return found
 
-    ray.init(address=address, log_to_driver=False, logging_level=logging.ERROR)
+    ray.init(address=address, log_to_driver=False, logging_level=logging.ERROR, job_config=ray_job_config())
     nodes = [node for node in ray.nodes() if node["Alive"]]
     ask = ray.remote(versions)
     asked = {

@@ -78,4 +78,5 @@ def _provenance() -> Provenance:
         program_version="0",
         created_at=datetime.now(UTC).isoformat(timespec="seconds"),
         prompt_hmac_key=bytes(32),
+        render_size=(SIDE, SIDE),
     )

@@ -124,7 +124,8 @@ def test_a_first_frame_is_an_input_and_keeps_its_own_credential(ours, tmp_path, 
         builder.sign(ours._native, "image/png", io.BytesIO(picture.getvalue()), target)
     for path, stores in ((plain, 1), (carrying, 2)):
         sha256 = hashlib.sha256(path.read_bytes()).hexdigest()
-        start = FirstFrame(path=path, format="image/png", thumbnail=thumbnail_of(path.read_bytes()))
+        thumbnail = thumbnail_of(path.read_bytes())
+        start = FirstFrame(path=path, format="image/png", height=64, width=96, thumbnail=thumbnail)
         made = definition(
             first_frame=start, variant=VARIANT._replace(first_frame_sha256=sha256), disclose_prompt=disclose_prompt
         )
@@ -139,6 +140,7 @@ def test_a_first_frame_is_an_input_and_keeps_its_own_credential(ours, tmp_path, 
         ]
         assert report.actions == (
             "composed with the help of a generative model (Reelmill starter, LTXPipeline, diffusers 0.42.1)",
+            "cropped (Reelmill, 0.1.0): The first frame was cropped to its centre, 64 × 64 pixels",
         )
         assert report.generation["first_frame_sha256"] == sha256
         assert len(store["manifests"]) == stores

@@ -12,6 +12,7 @@ from fake_scorer import FakeScorer
 from PIL import Image
 from tls_server import body, tls_server
 
+from adapters.c2pa.verifier import verify
 from adapters.web import GuardedFetcher
 from app.report.report import report_of
 from flows import submit
@@ -86,6 +87,23 @@ def test_each_picture_gives_its_own_clip_and_is_kept(tiny, sheet, home, tmp_path
     assert kept == sorted(row.variant.first_frame_sha256 for row in rows)
     record = [json.loads(path.read_text()) for path in (home / "bucket").rglob("*.json")]
     assert {item["generation"]["first_frame_sha256"] for item in record} <= set(kept)
+
+
+def test_published_clips_disclose_that_their_picture_and_their_frames_were_cropped(tiny, sheet, home, tmp_path):
+    card = tmp_path / "cards" / "tiny.json"
+    card.write_text(
+        card.read_text().replace('"height": 64, "width": 64, "render', '"height": 62, "width": 64, "render')
+    )
+    sheet.write_text("brief_id,prompt,placements,first_frame\na,a red circle,1:1,cup.png\n")
+    run(sheet)
+    (clip,) = (home / "bucket").rglob("*.mp4")
+    created, *changes = verify(clip).actions
+    assert created.startswith("composed with the help of a generative model (tiny")
+    assert [change.partition(": ")[2] for change in changes] == [
+        "The first frame was scaled to cover 64 × 64 pixels",
+        "The first frame was cropped to its centre, 64 × 64 pixels",
+        "The centre of 64 × 64 pixels was kept: 64 × 62 pixels",
+    ]
 
 
 def test_a_campaign_can_be_resumed_without_its_original_pictures(tiny, sheet, tmp_path):

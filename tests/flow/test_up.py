@@ -18,8 +18,10 @@ from typing import Any
 import psutil
 import pytest
 from cli_runner import reelmill
+from hostile_folder import imported, make_hostile
 
 from adapters.catalogue import Catalogue
+from adapters.child_python import isolated_environment
 from benchmarks.harness.postgres import free_port
 from flows.runtime.resources import resources_of
 from flows.settings import load_settings
@@ -52,11 +54,14 @@ class Up:
                 for name, value in settings.items()
             },
         }
+        # As the program `reelmill` is started: the working directory is not on the import path.
+        environment["PYTHONPATH"] = isolated_environment()["PYTHONPATH"]
         self.process = subprocess.Popen(
             [
                 sys.executable,
-                "-m",
-                "app.cli.main",
+                "-P",
+                "-c",
+                "from app.cli.main import main; main()",
                 "up",
                 "--port",
                 str(self.port),
@@ -64,6 +69,7 @@ class Up:
                 str(self.prefect_port),
             ],
             env=environment,
+            cwd=inbox.parent / "work" if (inbox.parent / "work").is_dir() else None,
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
@@ -142,6 +148,7 @@ def awaited(found: Callable[[], Any], seconds: float) -> bool:
 def up(tmp_path_factory: pytest.TempPathFactory, prefect_home: Callable[[Path], Path]) -> Iterator[Up]:
     folder = tmp_path_factory.mktemp("up")
     (folder / "in").mkdir()
+    make_hostile(folder / "work")
     running = Up(prefect_home(folder / "home"), folder / "in", sweep_cron="* * * * *")
     try:
         assert running.says("Everything is running."), running.text
@@ -199,6 +206,7 @@ def test_a_dropped_sheet_becomes_published_clips(up: Up):
     assert answer["link"].startswith(f"http://127.0.0.1:{up.port}/campaigns/")
     assert up.status(up.port, answer["link"].partition(str(up.port))[2]) in (200, 303, 401)
     assert awaited(lambda: up.catalogue.progress.tally(answer["campaign"]).get("published", 0) == 2, 180), up.text
+    assert imported(up.inbox.parent / "work") == [], "the user's own modules are not imported"
 
 
 @pytest.mark.slow

@@ -2,28 +2,27 @@
 
 import ast
 import os
+import shlex
 import subprocess
 import sys
 from pathlib import Path
 
 import pytest
+from hostile_folder import imported, make_hostile
 
 from adapters import child_python
 from adapters.child_python import PYTHON, isolated_environment
 from app.cli.commands.up import programs_of
 from app.dashboard.background.jobs import PROGRAM
+from flows.prefect.deployments import FLOW_RUN
 
 ROOT = Path(__file__).parents[2]
-NAMES = ("app", "flows", "tasks", "adapters", "models", "manifests", "prefect", "typer", "rich")
 
 
 @pytest.fixture
 def hostile(tmp_path: Path) -> Path:
-    """A working directory with modules named like ours; importing one of them creates a marker file."""
-    for name in NAMES:
-        marker = tmp_path / f"{name}-was-imported"
-        (tmp_path / f"{name}.py").write_text(f"open({str(marker)!r}, 'w').close()\nraise SystemExit('hostile')\n")
-    return tmp_path
+    """A working directory with modules named like ours."""
+    return make_hostile(tmp_path)
 
 
 def run(command: list[str], folder: Path, **variables: str) -> subprocess.CompletedProcess[str]:
@@ -38,13 +37,9 @@ def run(command: list[str], folder: Path, **variables: str) -> subprocess.Comple
     )
 
 
-def imported(folder: Path) -> list[str]:
-    return [path.name for path in folder.glob("*-was-imported")]
-
-
 def test_the_trap_catches_an_unprotected_import(hostile):
     subprocess.run([sys.executable, "-c", "import app"], cwd=hostile, check=False, capture_output=True)
-    assert imported(hostile) == ["app-was-imported"]
+    assert imported(hostile) == ["app"]
 
 
 def test_a_dashboard_job_ignores_the_working_directory(hostile):
@@ -62,6 +57,40 @@ def test_the_programs_of_up_ignore_the_working_directory(hostile, name):
     )
 
 
+def test_a_flow_run_of_prefect_ignores_the_working_directory(hostile):
+    """Prefect's own engine imports the flow with the working directory first on the import path."""
+    load = (
+        "from prefect.utilities.importtools import import_object; print(import_object('flows.campaign.campaign').name)"
+    )
+    engine = f"import runpy; runpy.run_module = lambda *_, **__: exec({load!r}); "
+    unprotected = run([*PYTHON, "-c", load], hostile)
+    assert (unprotected.returncode != 0, imported(hostile)) == (True, ["flows"])
+    (hostile / "flows-was-imported").unlink()
+    ended = run([*PYTHON, "-c", engine + shlex.split(FLOW_RUN)[-1]], hostile)
+    assert (ended.stdout.strip(), imported(hostile)) == ("campaign", []), ended.stderr
+
+
+def test_relative_parts_of_pythonpath_are_left_out(hostile):
+    for path in ("", ".", f"{os.pathsep}.{os.pathsep}elsewhere"):
+        environment = isolated_environment({**os.environ, "PYTHONPATH": path})
+        assert all(Path(part).is_absolute() for part in environment["PYTHONPATH"].split(os.pathsep))
+
+
+@pytest.mark.slow
+def test_workers_of_ray_ignore_the_working_directory(hostile):
+    pytest.importorskip("ray")
+    ask = (
+        "import ray; from adapters.child_python import ray_job_config; "
+        "ray.init(address='local', include_dashboard=False, num_cpus=1, object_store_memory=80_000_000, "
+        "log_to_driver=False, job_config=ray_job_config()); "
+        "where = ray.remote(lambda: [__import__(name).__file__ for name in ('app', 'json', 'queue')]); "
+        "print(*ray.get(where.remote(), timeout=90))"
+    )
+    ended = run([sys.executable, "-P", "-c", ask], hostile)
+    assert imported(hostile) == [], ended.stderr
+    assert ended.stdout.split()[0] == str(ROOT / "app" / "__init__.py"), ended.stderr
+
+
 def test_grandchildren_are_isolated_too(hostile):
     grandchild = "import subprocess, sys; sys.exit(subprocess.call([sys.executable, '-c', 'import app.session']))"
     ended = run([*PYTHON, "-c", grandchild], hostile)
@@ -71,7 +100,7 @@ def test_grandchildren_are_isolated_too(hostile):
 def test_children_of_an_uninstalled_checkout_can_import_it(monkeypatch):
     monkeypatch.setenv("PYTHONPATH", os.pathsep.join(["/elsewhere", str(ROOT)]))
     assert isolated_environment()["PYTHONPATH"].split(os.pathsep) == [str(ROOT), "/elsewhere"]
-    monkeypatch.setattr(child_python, "_ROOT", Path(child_python.sysconfig.get_path("purelib")))
+    monkeypatch.setattr(child_python, "ROOT", Path(child_python.sysconfig.get_path("purelib")))
     assert isolated_environment()["PYTHONPATH"] == os.environ["PYTHONPATH"], "site-packages needs no PYTHONPATH"
 
 

@@ -222,6 +222,7 @@ def test_the_cookie_has_safe_attributes(session: Session, tmp_path: Path):
         )
 
     plain = cookie(session, BASE)
+    assert plain.startswith("reelmill-8765=")
     assert "httponly" in plain
     assert "samesite=lax" in plain
     assert "secure" not in plain
@@ -378,7 +379,7 @@ def test_an_unreachable_catalogue_gives_503(session: Session, monkeypatch: pytes
         raise CatalogueUnreachableError("The catalogue does not answer.")
 
     monkeypatch.setattr(session.catalogue.sessions, "account", away)
-    client.cookies.set("reelmill", "another")
+    client.cookies.set("reelmill-8765", "another")
     answer = client.get("/gallery")
     assert (answer.status_code, answer.text) == (503, "The catalogue does not answer.")
     assert "default-src 'none'" in answer.headers["content-security-policy"]

@@ -21,6 +21,7 @@ from adapters.sheets.workbook_writer import (
 )
 from manifests.errors import SheetError
 from manifests.sheet.columns import is_result, normalise
+from manifests.sheet.reading import ReadingOptions
 from manifests.sheet.table import Table
 
 CLIPS_TITLE = "Clips"
@@ -130,7 +131,7 @@ def _write_clips(book: Workbook, table: Table, clips: Sequence[ClipResult]) -> N
 
 def _is_ours(table: Table, title: str) -> bool:
     try:
-        found = read_table(table.path, title)
+        found = read_table(table.path, ReadingOptions(tab=title))
     except SheetError:
         return False
     return found.columns == tuple(CLIPS)

@@ -6,6 +6,7 @@ from typing import Annotated
 
 import typer
 
+from adapters.c2pa.fragments import part_of_file
 from adapters.c2pa.verifier import CredentialReport
 from adapters.c2pa.verifier import verify as verify_file
 from adapters.files.durable import write_durably
@@ -13,6 +14,7 @@ from app.cli.options import AsJson
 from app.cli.output import say, say_json, sentence_of, warn
 from app.session import Session
 from manifests.errors import CredentialError, ReelmillError
+from manifests.pluralize import count_of
 from tasks.runtime.resources import signer_of
 
 
@@ -52,15 +54,15 @@ def verify(
 ) -> None:
     """Verify the Content Credentials of files.
 
-    Shows who signed each file, whether the signature is trusted, and how the file was made. The exit code is 1 if a
-    file is not trusted.
+    Shows who signed each file, whether the signature is trusted, and how the file was made. Give a fragmented video
+    (DASH, HLS) as its initialization segment and all its fragments. The exit code is 1 if a file is not trusted.
     """
     pem = _read_anchors(anchors)
     reports: dict[str, CredentialReport] = {}
     unreadable: dict[str, str] = {}
-    for file in files:
+    for file, fragments in _with_fragments(files):
         try:
-            reports[str(file)] = verify_file(file, pem, sidecar)
+            reports[str(file)] = verify_file(file, pem, sidecar, fragments=fragments)
         except CredentialError as error:
             unreadable[str(file)] = str(error)
             warn(f"Error: {sentence_of(error)}")
@@ -74,6 +76,21 @@ def verify(
             _show(name, report)
     if unreadable or any(report.state != "trusted" for report in reports.values()):
         raise typer.Exit(1)
+
+
+def _with_fragments(files: list[Path]) -> list[tuple[Path, list[Path]]]:
+    """Return the files; if one is the initialization segment of a fragmented video, with its fragments."""
+    parts = {file: part_of_file(file) for file in files}
+    inits = [file for file in files if parts[file] == "init"]
+    fragments = [file for file in files if parts[file] == "fragment"]
+    if not inits or not fragments:
+        return [(file, []) for file in files]
+    if len(inits) > 1:
+        raise ReelmillError(
+            f"{' and '.join(map(str, inits))} are initialization segments of several fragmented videos. Verify each "
+            "one together with its own fragments."
+        )
+    return [(file, fragments if file == inits[0] else []) for file in files if parts[file] != "fragment"]
 
 
 def _read_anchors(path: Path | None) -> str:
@@ -96,6 +113,8 @@ def _show(name: str, report: CredentialReport) -> None:
     if report.signer:
         stamped = "with a timestamp" if report.time_stamped else "without a timestamp"
         say(f"  signed by {report.signer.subject}, issued by {report.signer.issuer}, {stamped}")
+    if report.fragments:
+        say(f"  checked with {count_of(report.fragments, 'fragment')}")
     for action in report.actions:
         say(f"  {action}")
     for ingredient in report.ingredients:

@@ -72,14 +72,14 @@ async def callback(request: Request, deps: PageDeps) -> Response:
     claims = token.get("userinfo")
     if not claims or not claims.get("sub"):
         raise OidcProviderError("The sign-in provider did not send a user id. Contact its administrator.")
-    return await run_in_threadpool(_sign_in, deps, claims)
+    return await run_in_threadpool(_sign_in, request, deps, claims)
 
 
-def _sign_in(deps: Deps, claims: dict[str, Any]) -> Response:
+def _sign_in(request: Request, deps: Deps, claims: dict[str, Any]) -> Response:
     account = account_of(deps, deps.session.settings, claims)
     if account.disabled:
         raise OidcProviderError("This account is disabled. Contact an admin.")
-    return start_session(deps, account.name, "/")
+    return start_session(request, deps, account.name, "/")
 
 
 def account_of(deps: Deps, settings: Settings, claims: dict[str, Any]) -> Account:

@@ -5,6 +5,7 @@ from collections.abc import Mapping
 from urllib.parse import urlsplit
 
 from starlette.datastructures import Headers, MutableHeaders
+from starlette.middleware.sessions import SessionMiddleware
 from starlette.requests import Request
 from starlette.responses import PlainTextResponse
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
@@ -24,9 +25,18 @@ OTHER_HOST = "Unknown host name. Use the address that `reelmill review` prints, 
 NUL = "The address contains a NUL character. Correct the address."
 
 
-def cookie_name(review_url: str) -> str:
-    """Return the name of the session cookie; over HTTPS the prefix ``__Host-`` binds it to this host."""
-    return "__Host-reelmill" if review_url.startswith("https://") else "reelmill"
+def cookie_name(review_url: str, host: str, use: str = "reelmill") -> str:
+    """Return the name of a cookie; over HTTPS the prefix ``__Host-`` binds it to this host.
+
+    Browsers send a cookie to every port of a host. The name contains the port, so that several dashboards on one host,
+    or behind SSH tunnels, do not replace each other's cookies.
+
+    Args:
+        host: value of the request's Host header, which contains the port that the browser uses.
+    """
+    name, colon, port = (urlsplit(review_url).netloc or host).rpartition(":")
+    suffix = f"-{int(port)}" if colon and name and port.isdecimal() and len(port) <= 5 else ""
+    return ("__Host-" if review_url.startswith("https://") else "") + use + suffix
 
 
 def csp(media_origin: str = "", form_origin: str = "") -> str:
@@ -110,10 +120,10 @@ class SecurityMiddleware:
 class AuthenticationMiddleware:
     """Identify the signed-in person: by cookie on pages, by API token under /api/ only."""
 
-    def __init__(self, app: ASGIApp, catalogue: Catalogue, cookie: str) -> None:
+    def __init__(self, app: ASGIApp, catalogue: Catalogue, review_url: str) -> None:
         self._app = app
         self._catalogue = catalogue
-        self._cookie = cookie
+        self._review_url = review_url
         self._known: dict[tuple[str, str], tuple[float, Person | None]] = {}
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -130,7 +140,7 @@ class AuthenticationMiddleware:
         headers = Headers(scope=scope)
         if _has_token(scope["path"], headers):
             return await self._find("token", headers["authorization"].partition(" ")[2].strip())
-        secret = Request(scope).cookies.get(self._cookie, "")
+        secret = Request(scope).cookies.get(cookie_name(self._review_url, headers.get("host", "")), "")
         # Changes under /api/ need a token. A cookie is not enough, because other sites could use it (CSRF).
         if not secret or (scope["path"].startswith("/api/") and scope["method"] not in SAFE_METHODS):
             return None
@@ -149,6 +159,23 @@ class AuthenticationMiddleware:
             self._known.clear()
         self._known[kind, secret] = now + PERSON_CACHE_S, found
         return found
+
+
+class OidcCookieMiddleware:
+    """Keep the state of a sign-in at the OpenID provider in a cookie of this dashboard."""
+
+    def __init__(self, app: ASGIApp, review_url: str, secret_key: str, max_age: int) -> None:
+        self._app = app
+        self._review_url = review_url
+        self._secret_key = secret_key
+        self._max_age = max_age
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Process one request."""
+        name = cookie_name(self._review_url, Headers(scope=scope).get("host", ""), "reelmill_oidc")
+        https = self._review_url.startswith("https://")
+        keep = SessionMiddleware(self._app, self._secret_key, name, max_age=self._max_age, https_only=https)
+        await keep(scope, receive, send)
 
 
 def _person_of(account: Account | None) -> Person | None:

@@ -57,7 +57,7 @@ def sign_in(
         )
     if account.password_hash and is_outdated(account.password_hash):
         deps.catalogue.accounts.change(account.name, "system", password_hash=hash_password(password))
-    return start_session(deps, account.name, next)
+    return start_session(request, deps, account.name, next)
 
 
 @router.get("/signin/once")
@@ -68,13 +68,13 @@ def by_link(request: Request, deps: PageDeps, secret: str = "") -> Response:
         return page(
             request, "signin.html", 401, next="/", problem=LINK_EXPIRED, oidc=bool(deps.session.settings.oidc_issuer)
         )
-    return start_session(deps, name, "/")
+    return start_session(request, deps, name, "/")
 
 
 @router.post("/signout")
 def sign_out(request: Request, deps: PageDeps) -> Response:
     """End the session."""
-    name = cookie_name(deps.session.settings.review_url)
+    name = cookie_name(deps.session.settings.review_url, request.headers.get("host", ""))
     deps.catalogue.sessions.end(request.cookies.get(name, ""))
     request.state.forget()
     response = RedirectResponse("/signin", 303)
@@ -82,12 +82,12 @@ def sign_out(request: Request, deps: PageDeps) -> Response:
     return response
 
 
-def start_session(deps: Deps, name: str, next: str) -> Response:
+def start_session(request: Request, deps: Deps, name: str, next: str) -> Response:
     """Start a session, set its cookie and redirect to the next page."""
     url = deps.session.settings.review_url
     response = RedirectResponse(next if is_local(next) else "/", 303)
     response.set_cookie(
-        cookie_name(url),
+        cookie_name(url, request.headers.get("host", "")),
         deps.catalogue.sessions.start(name, SESSION_S),
         max_age=int(SESSION_S),
         path="/",
