@@ -4,7 +4,7 @@ import hashlib
 from dataclasses import replace
 from pathlib import Path
 
-from adapters.sheets.file_kind import EMPTY, WORKBOOK, kind_of
+from adapters.sheets.file_kind import EMPTY, WORKBOOKS, kind_of
 from adapters.sheets.sandbox import Parsed, parse
 from manifests.errors import UnreadableSheetError
 from manifests.sheet.header import header_index
@@ -26,7 +26,7 @@ def read_table(path: Path, options: ReadingOptions = DETECT) -> Table:
     data = _bytes_of(path)
     try:
         kind = kind_of(data)
-        if options.tab and kind != WORKBOOK:
+        if options.tab and kind not in WORKBOOKS:
             raise UnreadableSheetError(f"is a text file and has no tabs. Remove the tab name '{options.tab}'")
         return _table(path, hashlib.sha256(data).hexdigest(), parse(data, kind, options), options.include_hidden)
     except UnreadableSheetError as error:

@@ -9,6 +9,7 @@ from sheets.making import workbook
 from adapters.sheets import read_table
 from manifests.errors import UnreadableSheetError
 from manifests.sheet import check_table
+from manifests.sheet.reading import ReadingOptions
 
 
 @pytest.mark.parametrize("sheet", SHEETS, ids=lambda sheet: sheet.case)
@@ -48,14 +49,14 @@ def test_a_missing_tab_is_reported_with_the_existing_tabs(tmp_path):
     with pytest.raises(
         UnreadableSheetError, match=r"'sheet.xlsx' has no tab 'Plan'. Use one of its tabs: 'Campaign', 'Budget'\."
     ):
-        read_table(path, "Plan")
+        read_table(path, ReadingOptions(tab="Plan"))
 
 
 def test_a_text_file_has_no_tabs(tmp_path):
     path = tmp_path / "sheet.csv"
     path.write_text("prompt\nx\n")
     with pytest.raises(UnreadableSheetError, match="is a text file and has no tabs"):
-        read_table(path, "Plan")
+        read_table(path, ReadingOptions(tab="Plan"))
 
 
 def test_a_file_name_that_is_too_long_is_reported(tmp_path):
