@@ -57,8 +57,8 @@ COLUMNS_INTRO = f"""# Columns of a campaign sheet
 
 {NOTE}
 
-A sheet is a CSV, TSV or XLSX file with one brief per row. Only the column `prompt` is required. The order of the
-columns does not matter.
+A sheet is a CSV, TSV, XLSX, XLS, XLSB, ODS or JSON file with one brief per row. Only the column `prompt` is required.
+The order of the columns does not matter.
 
 Where "Several values" is listed, separate the values with `|`. Each value gives separate clips. Any other column
 can be used in prompts: in `a {{colour}} cup`, `{{colour}}` is replaced by the row's value in the column `colour`, which

@@ -69,7 +69,7 @@ def _table(path: Path, sha256: str, parsed: Parsed, include_hidden: bool) -> Tab
         raise UnreadableSheetError(f"has more than {MAX_COLUMNS} columns. Delete those that are not needed")
     return Table(
         path,
-        path.stem,
+        _name(path, parsed),
         sha256,
         header.cells,
         header.number,
@@ -80,6 +80,12 @@ def _table(path: Path, sha256: str, parsed: Parsed, include_hidden: bool) -> Tab
         parsed.formulas,
         _with_headers(reading, parsed.rows, header.number),
     )
+
+
+def _name(path: Path, parsed: Parsed) -> str:
+    """Return the file's name, with the tab if it is another one than the reader chooses."""
+    is_other_tab = any(choice.startswith("tab=") for choice in parsed.reading.choices)
+    return f"{path.stem} {parsed.tab}" if is_other_tab else path.stem
 
 
 def _visible(rows: list[Row], reading: Reading) -> list[Row]:

@@ -46,7 +46,7 @@ def _shown_numbers(table: Table) -> Iterator[CellProblem]:
     rows = {row.number for row in table.rows}
     for number in table.reading.shown_numbers:
         if number.row in rows:
-            is_shown = "is shown" if number.shown else "nothing is shown"
+            is_shown = "is shown" if number.shown else "shows nothing"
             message = f"{is_shown}, but the cell contains {number.used}, which is used. Type the number that you want."
             header = _header(table, number.column)
             yield CellProblem(number.row, letter(number.column), header, number.shown, message)

@@ -3,6 +3,7 @@
 import calendar
 import datetime
 import json
+import math
 from collections.abc import Iterable, Sequence
 from functools import cache
 from pathlib import Path
@@ -33,14 +34,15 @@ class Moment:
     Args:
         serial: days since 30 December 1899.
         decimals: decimals of the seconds that are shown; the time is rounded to them, as spreadsheet programs do.
+        has_time: whether a time is shown; a date alone is not rounded.
 
     Raises:
         ValueError: the number is negative or after the year 9999.
     """
 
-    def __init__(self, serial: float, decimals: int) -> None:
+    def __init__(self, serial: float, decimals: int, has_time: bool) -> None:
         self.unit = 10**decimals
-        self.ticks = round(serial * 86_400 * self.unit)
+        self.ticks = round((serial if has_time else math.floor(serial)) * 86_400 * self.unit)
         days, rest = divmod(self.ticks, 86_400 * self.unit)
         if not 0 <= days <= LAST_DAY:
             raise ValueError(serial)
@@ -64,7 +66,8 @@ def render_date(serial: float, tokens: Sequence[Token], language: str) -> str | 
     if any(token.kind == "date" and token.text[0].lower() in "gb" for token in tokens):
         return None
     decimals = _decimals(tokens)
-    moment = Moment(serial, decimals)
+    has_time = any(token.kind in ("half", "elapsed") or token.text[:1] in "hHsS" for token in tokens if token.text)
+    moment = Moment(serial, decimals, has_time)
     half = any(token.kind == "half" for token in tokens)
     names = _names(language)
     minutes = _minutes(tokens)

@@ -40,13 +40,7 @@ def render_digits(value: float, tokens: Sequence[Token], sign: str) -> str:
         return _scientific(value, tokens, exponent, sign)
     shape = _shape(tokens)
     number = Decimal(f"{value:.15g}").scaleb(shape.scale, _EXACT)
-    return _signed(_fixed(number, shape), sign)
-
-
-def _signed(text: str, sign: str) -> str:
-    """Put the sign before a text, unless all its digits are 0 because of rounding."""
-    digits = [character for character in text if character.isdigit()]
-    return sign + text if any(digit != "0" for digit in digits) or not digits else text
+    return _fixed(number, shape, sign)
 
 
 def _shape(tokens: Sequence[Token]) -> Shape:
@@ -78,12 +72,13 @@ def _without_commas(tokens: Sequence[Token]) -> list[Token]:
     return [token for token in tokens if token.text != "," or token.kind != "mark"]
 
 
-def _fixed(number: Decimal, shape: Shape) -> str:
+def _fixed(number: Decimal, shape: Shape, sign: str) -> str:
+    """Return a number with the decimals of a format; a number that is rounded to 0 has no sign."""
     places = sum(1 for token in shape.decimals if token.kind == "digit")
     rounded = number.quantize(Decimal(1).scaleb(-places), context=_EXACT)
     whole, _, decimals = f"{rounded:f}".partition(".")
     text = _whole(whole.lstrip("0"), shape.whole, shape.grouped, shape.has_point)
-    return f"{text}{'.' * shape.has_point}{_decimals(decimals, shape.decimals)}"
+    return f"{sign if rounded else ''}{text}{'.' * shape.has_point}{_decimals(decimals, shape.decimals)}"
 
 
 def _whole(digits: str, tokens: Sequence[Token], grouped: bool, has_point: bool = False) -> str:
@@ -131,12 +126,12 @@ def _scientific(value: float, tokens: Sequence[Token], index: int, sign: str) ->
     step = max(1, sum(1 for token in shape.whole if token.kind == "digit"))
     number = Decimal(f"{value:.15g}").scaleb(shape.scale, _EXACT)
     power = _power(number, step)
-    mantissa = _fixed(number.scaleb(-power, _EXACT), shape)
+    mantissa = _fixed(number.scaleb(-power, _EXACT), shape, sign)
     if _digits_before_point(mantissa) > step:  # rounding made one digit more, as in 9.99 → 10.0
         power += step
-        mantissa = _fixed(number.scaleb(-power, _EXACT), shape)
+        mantissa = _fixed(number.scaleb(-power, _EXACT), shape, sign)
     mark = "-" if power < 0 else "+" if tokens[index].text.endswith("+") else ""
-    return f"{_signed(mantissa, sign)}E{mark}{_whole(str(abs(power)).lstrip('0'), tokens[index + 1 :], False)}"
+    return f"{mantissa}E{mark}{_whole(str(abs(power)).lstrip('0'), tokens[index + 1 :], False)}"
 
 
 def _power(number: Decimal, step: int) -> int:
@@ -182,7 +177,7 @@ def _fraction(value: float, tokens: Sequence[Token], sign: str) -> str:
         parts[index] = ""
     if places:
         parts[places[-1]] = digits
-    return _signed(f"{''.join(parts)}{shown}{''.join(token.text for token in after)}".strip(), sign)
+    return f"{sign if near else ''}{''.join(parts).lstrip()}{shown}{''.join(token.text for token in after)}"
 
 
 def _nearest(exact: Fraction, places: Sequence[Token]) -> Fraction:

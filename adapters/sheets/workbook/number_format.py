@@ -185,8 +185,8 @@ def _conditional(value: float, sections: Sequence[Section], sign: str) -> tuple[
     for index, section in enumerate(sections):
         condition = section.condition or _default_condition(index, sections)
         if condition is None or _holds(value, *condition):
-            is_negative_only = condition is not None and condition[0] in ("<", "<=") and condition[1] <= 0
-            return section, "" if is_negative_only else sign
+            hides_sign = index == 1 or (index == 0 and section.condition is not None)  # as Excel does
+            return section, "" if hides_sign else sign
     return None, sign
 
 

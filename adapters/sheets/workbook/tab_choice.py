@@ -158,7 +158,7 @@ def _candidate(tab: Tab, include_hidden: bool) -> Candidate:
 
 def _default(candidates: Sequence[Candidate]) -> Candidate | None:
     """Return the best visible tab; of equally good ones the first."""
-    visible = [each for each in candidates if not each.tab.hidden and (each.rows or each.error)]
+    visible = [each for each in candidates if not each.tab.hidden and (each.error or (each.cells and each.cells.rows))]
     return max(visible, key=lambda each: _score(each, candidates), default=None)
 
 
