@@ -25,7 +25,7 @@ def reading_warnings(table: Table) -> Iterator[CellProblem]:
     yield from _shown_numbers(table)
 
 
-def region_date_warnings(table: Table, columns: Container[int]) -> Iterator[CellProblem]:
+def region_date_warnings(table: Table, columns: Container[int | None]) -> Iterator[CellProblem]:
     """Yield a warning for each date without a fixed order of day and month.
 
     Args:

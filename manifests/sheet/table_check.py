@@ -51,7 +51,7 @@ def check_table(table: Table, checks: Sequence[BriefCheck] = ()) -> Checked:
         (*header, *reading_problems(table), *problems),
         (
             *reading_warnings(table),
-            *region_date_warnings(table, set(map(layout.place, used))),
+            *region_date_warnings(table, set(layout.place(name) for name in used)),
             *layout.warnings(used),
             *_without_header(table),
             *warnings,

@@ -7,7 +7,7 @@ import math
 from collections.abc import Iterable, Sequence
 from functools import cache
 from pathlib import Path
-from typing import Protocol
+from typing import Any, Protocol
 
 LAST_DAY = 2_958_465
 """31 December 9999."""
@@ -41,8 +41,8 @@ class Moment:
     """
 
     def __init__(self, serial: float, decimals: int, has_time: bool) -> None:
-        self.unit = 10**decimals
-        self.ticks = round((serial if has_time else math.floor(serial)) * 86_400 * self.unit)
+        self.unit = int(10**decimals)
+        self.ticks: int = round((serial if has_time else math.floor(serial)) * 86_400 * self.unit)
         days, rest = divmod(self.ticks, 86_400 * self.unit)
         if not 0 <= days <= LAST_DAY:
             raise ValueError(serial)
@@ -149,8 +149,8 @@ def _all_names() -> dict[str, Names]:
     english = (
         calendar.month_name[1:],
         calendar.month_abbr[1:],
-        _from_sunday(calendar.day_name),
-        _from_sunday(calendar.day_abbr),
+        _from_sunday([*calendar.day_name]),
+        _from_sunday([*calendar.day_abbr]),
     )
     return names | {_ENGLISH: tuple(map(tuple, english))}
 
@@ -165,6 +165,6 @@ def _by_number() -> dict[int, Names]:
 
 
 @cache
-def _data() -> dict[str, list[int | str]]:
-    loaded: dict[str, list[int | str]] = json.loads(Path(__file__).with_name("date_names.json").read_text("utf-8"))
+def _data() -> dict[str, list[Any]]:
+    loaded: dict[str, list[Any]] = json.loads(Path(__file__).with_name("date_names.json").read_text("utf-8"))
     return loaded

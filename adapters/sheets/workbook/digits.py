@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from decimal import ROUND_HALF_UP, Context, Decimal
 from fractions import Fraction
+from functools import lru_cache
 from typing import NamedTuple
 
 from adapters.sheets.workbook.date_format import Token
@@ -27,15 +28,15 @@ class Shape(NamedTuple):
     scale: int
 
 
-def render_digits(value: float, tokens: Sequence[Token], sign: str) -> str:
+def render_digits(value: float, tokens: tuple[Token, ...], sign: str) -> str:
     """Return a number that is not negative.
 
     Args:
         sign: text to put before a number with other digits than 0.
     """
-    if _slash(tokens) is not None:
-        return _fraction(value, tokens, sign)
-    exponent = next((index for index, token in enumerate(tokens) if token.kind == "exponent"), None)
+    slash, exponent = _special(tokens)
+    if slash:
+        return _fraction(value, tokens, slash, sign)
     if exponent is not None:
         return _scientific(value, tokens, exponent, sign)
     shape = _shape(tokens)
@@ -43,7 +44,8 @@ def render_digits(value: float, tokens: Sequence[Token], sign: str) -> str:
     return _fixed(number, shape, sign)
 
 
-def _shape(tokens: Sequence[Token]) -> Shape:
+@lru_cache(maxsize=1_000)
+def _shape(tokens: tuple[Token, ...]) -> Shape:
     digits = [index for index, token in enumerate(tokens) if token.kind == "digit"]
     point = next((i for i, token in enumerate(tokens) if token.kind == "mark" and token.text == "."), len(tokens))
     whole = [index for index in digits if index < point]
@@ -121,7 +123,7 @@ def _decimals(digits: str, tokens: Sequence[Token]) -> str:
     return "".join(parts)
 
 
-def _scientific(value: float, tokens: Sequence[Token], index: int, sign: str) -> str:
+def _scientific(value: float, tokens: tuple[Token, ...], index: int, sign: str) -> str:
     shape = _shape(tokens[:index])
     step = max(1, sum(1 for token in shape.whole if token.kind == "digit"))
     number = Decimal(f"{value:.15g}").scaleb(shape.scale, _EXACT)
@@ -143,6 +145,12 @@ def _digits_before_point(text: str) -> int:
     return sum(1 for character in text.partition(".")[0] if character.isdigit())
 
 
+@lru_cache(maxsize=1_000)
+def _special(tokens: tuple[Token, ...]) -> tuple[int | None, int | None]:
+    """Return the index of the slash of a fraction, and of the exponent of a power of ten."""
+    return _slash(tokens), next((index for index, token in enumerate(tokens) if token.kind == "exponent"), None)
+
+
 def _slash(tokens: Sequence[Token]) -> int | None:
     """Return the index of the slash of a fraction: it follows a digit's place, and digits follow it."""
     for index, token in enumerate(tokens):
@@ -153,9 +161,8 @@ def _slash(tokens: Sequence[Token]) -> int | None:
     return None
 
 
-def _fraction(value: float, tokens: Sequence[Token], sign: str) -> str:
+def _fraction(value: float, tokens: Sequence[Token], slash: int, sign: str) -> str:
     """Return ``1 1/2``, or ``3/2`` if the format has no place for the whole part."""
-    slash = _slash(tokens) or 0
     start, end = slash, slash + 1
     while start and tokens[start - 1].kind == "digit":
         start -= 1

@@ -82,26 +82,17 @@ class Section(NamedTuple):
     Attributes:
         condition: operator and number, such as ``(">", 100.0)``; None if there is none.
         language: number or name of the language of names of months and days; empty for English.
+        kinds: the kinds of the tokens.
+        is_date: whether it shows a date, a time or a duration.
+        is_text: whether it is for texts.
     """
 
     tokens: tuple[Token, ...]
     condition: tuple[str, float] | None
     language: str
-
-    @property
-    def kinds(self) -> frozenset[str]:
-        """The kinds of the tokens."""
-        return frozenset(token.kind for token in self.tokens)
-
-    @property
-    def is_date(self) -> bool:
-        """Whether it shows a date, a time or a duration."""
-        return bool(self.kinds & {"date", "elapsed", "half"})
-
-    @property
-    def is_text(self) -> bool:
-        """Whether it is for texts."""
-        return Token("mark", "@") in self.tokens
+    kinds: frozenset[str]
+    is_date: bool
+    is_text: bool
 
 
 def plain(value: float) -> str:
@@ -109,16 +100,19 @@ def plain(value: float) -> str:
     return f"{value:.15g}"
 
 
+@lru_cache(maxsize=1_000)
 def is_date(code: str) -> bool:
     """Return whether a format shows a date, a time or a duration."""
     return any(section.is_date for section in sections_of(code)[:1])
 
 
+@lru_cache(maxsize=1_000)
 def is_duration(code: str) -> bool:
     """Return whether a format counts hours, minutes or seconds beyond a day, such as [h]:mm."""
     return any("elapsed" in section.kinds for section in sections_of(code)[:1])
 
 
+@lru_cache(maxsize=1_000)
 def follows_region(code: str) -> bool:
     """Return whether a format's order of day, month and year follows the settings of each computer."""
     return REGION in code.upper() or "[$-x-sysdate]" in code.lower()
@@ -144,6 +138,7 @@ def render_text(text: str, code: str) -> str:
     return "".join(text if token == Token("mark", "@") else token.text for token in found[-1].tokens).strip()
 
 
+@lru_cache(maxsize=1_000)
 def changes_texts(code: str) -> bool:
     """Return whether a format adds something to texts."""
     return any(
@@ -152,9 +147,14 @@ def changes_texts(code: str) -> bool:
     )
 
 
-def _render(value: float, sections: Sequence[Section], region: bool) -> str | None:
-    numeric = [section for section in sections if not section.is_text] or list(sections[:1])
-    section, sign = _chosen(value, numeric[:3])
+@lru_cache(maxsize=1_000)
+def _numeric(sections: tuple[Section, ...]) -> tuple[Section, ...]:
+    """Return the sections that are for numbers."""
+    return tuple(section for section in sections if not section.is_text)[:3] or sections[:1]
+
+
+def _render(value: float, sections: tuple[Section, ...], region: bool) -> str | None:
+    section, sign = _chosen(value, _numeric(sections))
     if section is None:
         return None
     if not section.tokens:
@@ -236,7 +236,10 @@ def _section(text: str) -> Section:
             tokens += [token] if token else []
         else:
             tokens.append(_token(kind, word))
-    return Section(_typed(tokens), condition, language)
+    typed = _typed(tokens)
+    kinds = frozenset(token.kind for token in typed)
+    is_date = bool(kinds & {"date", "elapsed", "half"})
+    return Section(typed, condition, language, kinds, is_date, Token("mark", "@") in typed)
 
 
 def _token(kind: str, word: str) -> Token:

@@ -142,7 +142,7 @@ def _cells(package: Package, part: str, shared: list[str], styles: Styles, from_
 
 def _value(kind: int, record: bytes, shared: list[str]) -> Value:
     if kind == _SHARED:
-        return shared[struct.unpack_from("<I", record, 8)[0]]
+        return shared[int(struct.unpack_from("<I", record, 8)[0])]
     if kind == _REAL:
         return float(struct.unpack_from("<d", record, 8)[0])
     if kind == _RK:
