@@ -111,7 +111,7 @@ class Reading:
         sample_row: row number of the sample.
         hidden_rows: numbers of the rows with content that are hidden or filtered out.
         hidden_columns: the hidden columns with content.
-        hidden_included: whether these rows and columns were read all the same.
+        hidden_included: whether these rows and columns were read anyway.
         unread_tabs: other tabs with a prompt column.
         unreadable_tabs: other tabs that were not searched for prompts.
         shown_numbers: numbers that people see differently.

@@ -65,7 +65,7 @@ def _worksheet_targets(package: Package) -> list[str]:
 
 
 def _parts(package: Package, part: str, sheets: "Sequence[Listed]") -> Iterable[tuple[str, bytes | str]]:
-    """Yield the parts that calamine reads; the lists of tabs and relations are written anew."""
+    """Yield the parts that calamine reads; the lists of tabs and relations are generated."""
     relations = {relation.kind: relation.target for relation in package.relations(part).values()}
     shared = [(kind, usual) for kind, usual in _USUAL.items() if relations.get(kind, "") in package]
     parts = [(f"xl/worksheets/sheet{number}.xml", sheet.part) for number, sheet in enumerate(sheets, 1)]

@@ -61,7 +61,7 @@ def render_date(serial: float, tokens: Sequence[Token], language: str) -> str | 
     """Return a date, a time or a duration; None for calendars and eras that are not supported.
 
     Raises:
-        ValueError: the number is no date.
+        ValueError: the number is not a date.
     """
     if any(token.kind == "date" and token.text[0].lower() in "gb" for token in tokens):
         return None

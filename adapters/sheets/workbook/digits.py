@@ -86,7 +86,7 @@ def _fixed(number: Decimal, shape: Shape, sign: str) -> str:
 def _whole(digits: str, tokens: Sequence[Token], grouped: bool, has_point: bool = False) -> str:
     """Fill the places before the decimal point from the right; the first place takes all digits that are left.
 
-    A format without any place shows only its texts; ``.00`` shows the whole part all the same.
+    A format without any place shows only its texts; ``.00`` shows the whole part anyway.
     """
     places = [index for index, token in enumerate(tokens) if token.kind == "digit"]
     parts = [token.text for token in tokens]
