@@ -7,6 +7,7 @@ from pathlib import Path
 from adapters.sheets.file_kind import EMPTY, WORKBOOKS, kind_of
 from adapters.sheets.sandbox import Parsed, parse
 from manifests.errors import UnreadableSheetError
+from manifests.sheet.columns import name_of
 from manifests.sheet.header import header_index
 from manifests.sheet.reading import HiddenColumn, Reading, ReadingOptions
 from manifests.sheet.table import MAX_COLUMNS, MAX_ROWS, Row, Table, trimmed
@@ -103,8 +104,12 @@ def _visible(rows: list[Row], reading: Reading) -> list[Row]:
 
 
 def _with_headers(reading: Reading, rows: list[Row], header_row: int) -> Reading:
-    """Return the reading with the headers of its hidden columns, and without hidden rows above the header."""
+    """Return the reading with the headers of its hidden columns, and without hidden rows above the header.
+
+    If the header has no prompt column, hidden rows above it stay: one of them may be the real header.
+    """
     header = next(row for row in rows if row.number == header_row)
     columns = tuple(HiddenColumn(hidden.column, header.cell(hidden.column)) for hidden in reading.hidden_columns)
-    below = tuple(number for number in reading.hidden_rows if number > header_row)
+    has_prompts = any(name_of(cell) == "prompt" for cell in header.cells)
+    below = tuple(number for number in reading.hidden_rows if number > header_row or not has_prompts)
     return replace(reading, hidden_columns=columns, hidden_rows=below)

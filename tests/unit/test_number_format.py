@@ -7,8 +7,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from adapters.sheets.numbers.number_format import BUILT_IN, is_date, plain, render, render_text
 from adapters.sheets.workbook.exact_numbers import same_number
-from adapters.sheets.workbook.number_format import BUILT_IN, is_date, plain, render, render_text
 
 SHOWN = json.loads(Path(__file__).with_name("workbooks").joinpath("number_formats.json").read_text("utf-8"))
 CODES = st.one_of(
@@ -90,7 +90,14 @@ def test_decimals_are_rounded_half_up(value):
 
 
 def test_numbers_that_people_see_differently_are_recognised():
-    for shown, value in (("1,234", 1234), ("25%", 0.25), ("2.50 s", 2.5), ("1.0E+03", 1000)):
+    for shown, value in (
+        ("1,234", 1234),
+        ("25%", 0.25),
+        ("2.50 s", 2.5),
+        ("1.0E+03", 1000),
+        ("2,50", 2.5),
+        ("1.234,5", 1234.5),
+    ):
         assert same_number(shown, value), shown
     for shown, value in (("3", 2.5), ("", 5), ("auto", 1), ("1.23E+05", 123456), ("12", 12000)):
         assert not same_number(shown, value), shown

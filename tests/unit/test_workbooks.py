@@ -175,6 +175,15 @@ def test_a_hidden_prompt_column_is_an_error_that_says_so(tmp_path):
     assert "the column 'prompt' (column A) is hidden" in check_table(table).problems[0].sentence
 
 
+def test_a_hidden_header_is_named(tmp_path):
+    def hide(tab):
+        tab.row_dimensions[1].hidden = True
+
+    table = table_of(tmp_path, workbook([["prompt", "notes"], ["a red circle", "x"]], hide))
+    assert "there is no column 'prompt'" in check_table(table).problems[0].sentence
+    assert any(sentence.startswith("1 row is hidden or filtered out (row 1)") for sentence in warnings(table))
+
+
 def test_a_workbook_with_only_hidden_rows_is_refused(tmp_path):
     def hide(tab):
         for row in (1, 2):

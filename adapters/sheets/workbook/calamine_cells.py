@@ -5,8 +5,7 @@ from typing import Any
 
 from python_calamine import CalamineSheet
 
-from adapters.sheets.workbook.extent import Extent, Styles
-from adapters.sheets.workbook.number_format import (
+from adapters.sheets.numbers.number_format import (
     GENERAL,
     changes_texts,
     follows_region,
@@ -16,6 +15,7 @@ from adapters.sheets.workbook.number_format import (
     render,
     render_text,
 )
+from adapters.sheets.workbook.extent import Extent, Styles
 from adapters.sheets.workbook.tab import TabCells
 from manifests.sheet.table import Row, trimmed
 

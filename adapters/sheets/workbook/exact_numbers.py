@@ -3,7 +3,7 @@
 from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
-from adapters.sheets.workbook.number_format import plain
+from adapters.sheets.numbers.number_format import plain
 from manifests.sheet.columns import name_of
 from manifests.sheet.reading import ShownNumber
 from manifests.sheet.table import Row
@@ -47,7 +47,15 @@ def _replaced(cells: Sequence[str], exact: Mapping[int, str]) -> tuple[str, ...]
 
 
 def same_number(shown: str, value: float) -> bool:
-    """Return whether a shown text means the number: ``1,234``, ``25%`` or ``2.50 s``, but not 3 for 2.5."""
+    """Return whether a shown text means the number: ``1,234``, ``25%`` or ``2.50 s``, but not 3 for 2.5.
+
+    The text of an ODS can have a decimal comma.
+    """
+    english, continental = shown.replace(",", ""), shown.replace(".", "").replace(",", ".")
+    return any(_means(text, value) for text in (english, continental))
+
+
+def _means(shown: str, value: float) -> bool:
     digits = "".join(character for character in shown if character in "0123456789.-+eE")
     try:
         number = float(digits.rstrip("eE+-."))

@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
-from adapters.sheets.workbook.number_format import GENERAL
+from adapters.sheets.numbers.number_format import GENERAL
 from manifests.errors import UnreadableSheetError
 from manifests.sheet.table import MAX_ROWS, SPARE_ROWS, letter
 

@@ -5,9 +5,9 @@ from dataclasses import dataclass, field
 from functools import partial
 
 from adapters.sheets.file_kind import PROTECTED
+from adapters.sheets.numbers.number_format import plain
 from adapters.sheets.workbook.calamine_cells import Grid, fill_merged, put, rows_of
 from adapters.sheets.workbook.extent import Extent
-from adapters.sheets.workbook.number_format import plain
 from adapters.sheets.workbook.package import Package
 from adapters.sheets.workbook.tab import Tab, TabCells
 from adapters.sheets.workbook.xml_stream import local, walk

@@ -7,9 +7,9 @@ from typing import Any
 import xlrd
 
 from adapters.sheets.file_kind import PROTECTED
+from adapters.sheets.numbers.number_format import BUILT_IN, GENERAL
 from adapters.sheets.workbook.calamine_cells import Grid, Shown, fill_merged, put, rows_of
 from adapters.sheets.workbook.extent import Extent
-from adapters.sheets.workbook.number_format import BUILT_IN, GENERAL
 from adapters.sheets.workbook.package import DAMAGED
 from adapters.sheets.workbook.tab import Tab, TabCells, column_range
 from manifests.errors import UnreadableSheetError

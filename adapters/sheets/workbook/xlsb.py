@@ -4,9 +4,9 @@ import struct
 from collections.abc import Iterator
 from functools import partial
 
+from adapters.sheets.numbers.number_format import BUILT_IN, GENERAL
 from adapters.sheets.workbook.calamine_cells import Grid, Shown, fill_merged, put, rows_of
 from adapters.sheets.workbook.extent import Extent, Styles
-from adapters.sheets.workbook.number_format import BUILT_IN, GENERAL
 from adapters.sheets.workbook.package import Package
 from adapters.sheets.workbook.tab import Tab, TabCells, column_range
 

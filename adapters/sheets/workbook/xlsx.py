@@ -6,10 +6,10 @@ from typing import NamedTuple
 
 from python_calamine import CalamineWorkbook
 
+from adapters.sheets.numbers.number_format import BUILT_IN, GENERAL
 from adapters.sheets.workbook.calamine_cells import cells_of
 from adapters.sheets.workbook.canonical import canonical
 from adapters.sheets.workbook.extent import Styles
-from adapters.sheets.workbook.number_format import BUILT_IN, GENERAL
 from adapters.sheets.workbook.package import Package
 from adapters.sheets.workbook.tab import Tab, TabCells
 from adapters.sheets.workbook.worksheet_scan import WorksheetScan

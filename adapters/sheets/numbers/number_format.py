@@ -5,8 +5,8 @@ from collections.abc import Sequence
 from functools import lru_cache
 from typing import NamedTuple
 
-from adapters.sheets.workbook.date_format import render_date
-from adapters.sheets.workbook.digits import render_digits
+from adapters.sheets.numbers.date_format import render_date
+from adapters.sheets.numbers.digits import render_digits
 
 GENERAL = "General"
 REGION = "[$-F800]"

@@ -6,7 +6,7 @@ from fractions import Fraction
 from functools import lru_cache
 from typing import NamedTuple
 
-from adapters.sheets.workbook.date_format import Token
+from adapters.sheets.numbers.date_format import Token
 
 _EXACT = Context(prec=400, rounding=ROUND_HALF_UP)
 
