@@ -9,6 +9,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 from openpyxl import Workbook
 from python_calamine import CalamineWorkbook
 from sheets.making import MAIN, RELATIONS, archive, raw_workbook, saved, text_cell, workbook
@@ -19,6 +21,7 @@ from adapters.sheets.workbook import read
 from manifests.errors import UnreadableSheetError
 from manifests.sheet import Table, check_table
 from manifests.sheet.reading import HiddenColumn, ReadingOptions, UnreadTab
+from manifests.sheet.table import letter
 
 FILES = Path(__file__).with_name("workbooks")
 LIBREOFFICE = ("libreoffice.xlsx", "libreoffice.ods", "libreoffice.xls")
@@ -208,6 +211,45 @@ def test_hidden_rows_columns_and_tabs_of_an_xlsb_are_left_out(tmp_path):
     assert (table.tab, table.reading.hidden_rows) == ("Tab 2", (3,))
     assert table.reading.hidden_columns == (HiddenColumn(3, "notes"),)
     assert [tab.name for tab in table.reading.unread_tabs] == ["Tab 1", "Tab 3"]
+
+
+def as_xlsx(rows: list[list[Any]], hidden_rows: set[int], hidden_columns: set[int], states: list[int]) -> bytes:
+    made = Workbook()
+    made.remove(made.active)
+    for number, state in enumerate(states, 1):
+        tab = made.create_sheet(f"Tab {number}")
+        for row in rows:
+            tab.append(row)
+        for row in hidden_rows:
+            tab.row_dimensions[row].hidden = True
+        for column in hidden_columns:
+            tab.column_dimensions[letter(column)].hidden = True
+        tab.sheet_state = ("visible", "hidden", "veryHidden")[state]
+    return saved(made)
+
+
+@given(
+    st.sampled_from([as_xlsx, xlsb]),
+    st.sets(st.integers(2, 8)),
+    st.sets(st.integers(1, 4)),
+    st.lists(st.integers(0, 2), min_size=1, max_size=3).filter(lambda states: 0 in states),
+    st.sets(st.tuples(st.integers(2, 8), st.integers(0, 4))),
+    st.booleans(),
+)
+@settings(max_examples=60, deadline=None)
+def test_what_is_read_is_what_people_see(make, hidden_rows, hidden_columns, states, blank, include):
+    """Every cell is either read or belongs to something that the reading names."""
+    header = ["prompt", "a", "b", "c", "d"]
+    rows = [header, *([None if (n, c) in blank else f"r{n}c{c}" for c in range(5)] for n in range(2, 9))]
+    filled = {(n, c): text for n, row in enumerate(rows, 1) for c, text in enumerate(row) if text}
+    data = make(rows, hidden_rows, hidden_columns, states)
+    found = read.read_workbook(data, "workbook", ReadingOptions(include_hidden=include))
+    assert {(row.number, c): text for row in found.rows for c, text in enumerate(row.cells) if text} == filled
+    assert set(found.reading.hidden_rows) == {n for n in hidden_rows if any(place[0] == n for place in filled)}
+    assert {column.column for column in found.reading.hidden_columns} == hidden_columns
+    has_prompts = any(c == 0 and n > 1 and (include or n not in hidden_rows) for n, c in filled)
+    assert found.tab == f"Tab {states.index(0) + 1}"
+    assert len(found.reading.unread_tabs) == (len(states) - 1 if has_prompts else 0)
 
 
 # Tabs
