@@ -360,6 +360,20 @@ def formatted(*columns: tuple[str, Any, str]) -> bytes:
     return saved(made)
 
 
+@pytest.mark.parametrize(
+    ("value", "code", "shown"),
+    [
+        (5, "0 pcs", "5 pcs"),
+        (-3, '[h]"h"', "-3"),
+        (5, "d mmm yyyy", "5 Jan 1900"),
+        (0.25, "h:mm", "6:00"),
+        (1, "0d", "1d"),
+    ],
+)
+def test_numbers_that_calamine_takes_for_dates_are_read_as_shown(tmp_path, value, code, shown):
+    assert table_of(tmp_path, formatted(("x", value, code))).rows[0].cells == ("a cup", shown)
+
+
 def test_columns_with_numbers_are_calculated_with_their_values(tmp_path):
     data = formatted(
         ("seed", 123456, "#,##0"),

@@ -24,23 +24,24 @@ Grid = dict[int, list[str]]
 Merged = tuple[tuple[int, int], tuple[int, int]]
 
 
-def cells_of(sheet: CalamineSheet, extent: Extent, styles: Styles) -> TabCells:
+def cells_of(sheet: CalamineSheet, extent: Extent, styles: Styles, days: int) -> TabCells:
     """Return the cells of a tab.
 
     Args:
         extent: what a scan of the tab has found.
         styles: number formats by style.
+        days: days to add to dates, for workbooks that count from 1904.
     """
     start_row, start_column = sheet.start or (0, 0)
-    found = Shown(styles)
+    found = Shown(styles, days)
     grid: Grid = {}
     for number, line in enumerate(sheet.to_python(skip_empty_area=True), start_row + 1):
-        formats = extent.styles.get(number)
+        styled = extent.styled.get(number)
         texts = [usual_text(value) for value in line]
-        for column, style in (formats or {}).items():
+        for column, (style, value) in (styled or {}).items():
             if start_column <= column < start_column + len(line):
                 place = column - start_column
-                texts[place] = found.text(number, column, line[place], style)
+                texts[place] = found.text(number, column, line[place] if value is None else value, style)
         grid[number] = [""] * start_column + texts
     for (number, column), text in (extent.errors | extent.formulas).items():
         put(grid, number, column, text)

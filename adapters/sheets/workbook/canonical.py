@@ -71,7 +71,7 @@ def _parts(package: Package, part: str, sheets: "Sequence[Listed]") -> Iterable[
     parts = [(f"xl/worksheets/sheet{number}.xml", sheet.part) for number, sheet in enumerate(sheets, 1)]
     yield "[Content_Types].xml", f'{_XML}<Types xmlns="{_PACKAGE}/content-types"/>'
     yield "_rels/.rels", _relations([("officeDocument", WORKBOOK)])
-    yield WORKBOOK, _workbook(sheets, _counts_from_1904(package, part))
+    yield WORKBOOK, _workbook(sheets, counts_from_1904(package, part))
     targets = [("worksheet", name) for name, _ in parts] + shared
     yield "xl/_rels/workbook.xml.rels", _relations([(kind, name.removeprefix("xl/")) for kind, name in targets])
     for kind, usual in shared:
@@ -97,7 +97,8 @@ def _workbook(sheets: "Sequence[Listed]", from_1904: bool) -> str:
     return f'{_XML}<workbook xmlns="{_MAIN}" xmlns:r="{_OFFICE}">{properties}<sheets>{listed}</sheets></workbook>'
 
 
-def _counts_from_1904(package: Package, part: str) -> bool:
+def counts_from_1904(package: Package, part: str) -> bool:
+    """Return whether a workbook counts days from 1904 instead of 1900."""
     found: list[str] = []
     with package.open(part) as stream:
         walk(stream, Elements(workbookPr=lambda attributes: found.append(attributes.get("date1904", ""))))

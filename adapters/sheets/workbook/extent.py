@@ -7,6 +7,8 @@ from adapters.sheets.numbers.number_format import GENERAL
 from manifests.errors import UnreadableSheetError
 from manifests.sheet.table import MAX_ROWS, SPARE_ROWS, letter
 
+DAYS_TO_1904 = 1_462
+"""Days between the two dates from which workbooks count."""
 MAX_GRID_CELLS = 10_000_000
 """calamine allocates the whole rectangle, with 32 bytes per cell."""
 
@@ -20,7 +22,8 @@ class Extent:
         filled_rows: number of rows that are not blank.
         formulas: formulas without a stored result, by row and column; calamine reads them as blank.
         errors: error values, by row and column; calamine reads them as blank too.
-        styles: styles other than General of filled cells, by row and column.
+        styled: filled cells with other formats than General: their styles and numbers, by row and column. calamine
+            turns a number into a date if it takes its format for one.
         hidden_rows, hidden_columns: what people do not see.
     """
 
@@ -29,7 +32,7 @@ class Extent:
     filled_rows: int = 0
     formulas: dict[tuple[int, int], str] = field(default_factory=dict)
     errors: dict[tuple[int, int], str] = field(default_factory=dict)
-    styles: dict[int, dict[int, int]] = field(default_factory=dict)
+    styled: dict[int, dict[int, tuple[int, float | None]]] = field(default_factory=dict)
     hidden_rows: set[int] = field(default_factory=set)
     hidden_columns: set[int] = field(default_factory=set)
 

@@ -44,8 +44,8 @@ class WorksheetScan:
         """Continue the text of an element."""
         if self.inside == "f":
             self.formula += data
-        elif self.inside and not self.value:
-            self.value = data
+        elif self.inside == "v" or (self.inside and not self.value):
+            self.value += data
 
     def end(self, tag: str) -> None:
         """End an element."""
@@ -90,7 +90,8 @@ class WorksheetScan:
         elif self.kind == "e":
             extent.errors[self.row, self.column] = self.value
         elif self.style in self.formatted:
-            extent.styles.setdefault(self.row, {})[self.column] = self.style
+            number = float(self.value) if self.kind in ("", "n") else None
+            extent.styled.setdefault(self.row, {})[self.column] = self.style, number
 
 
 def _is_zero(size: str | None) -> bool:

@@ -9,12 +9,11 @@ import xlrd
 from adapters.sheets.file_kind import PROTECTED
 from adapters.sheets.numbers.number_format import BUILT_IN, GENERAL
 from adapters.sheets.workbook.calamine_cells import Grid, Shown, fill_merged, put, rows_of
-from adapters.sheets.workbook.extent import Extent
+from adapters.sheets.workbook.extent import DAYS_TO_1904, Extent
 from adapters.sheets.workbook.package import DAMAGED
 from adapters.sheets.workbook.tab import Tab, TabCells, column_range
 from manifests.errors import UnreadableSheetError
 
-_1904 = 1_462
 _NO_WORKBOOK = (
     "is a file of an old Office program, but not a workbook. Copy the table to a spreadsheet and save it as XLSX"
 )
@@ -50,7 +49,7 @@ def _code(book: Any, style: Any) -> str:
 
 
 def _cells(book: Any, sheet: Any, styles: dict[int, str]) -> TabCells:
-    extent, shown, grid = Extent(), Shown(styles, _1904 if book.datemode else 0), Grid()
+    extent, shown, grid = Extent(), Shown(styles, DAYS_TO_1904 if book.datemode else 0), Grid()
     for row in range(sheet.nrows):
         for column, cell in enumerate(sheet.row(row)):
             text = shown.text(row + 1, column, _value(cell), cell.xf_index or 0)

@@ -6,7 +6,7 @@ from functools import partial
 
 from adapters.sheets.numbers.number_format import BUILT_IN, GENERAL
 from adapters.sheets.workbook.calamine_cells import Grid, Shown, fill_merged, put, rows_of
-from adapters.sheets.workbook.extent import Extent, Styles
+from adapters.sheets.workbook.extent import DAYS_TO_1904, Extent, Styles
 from adapters.sheets.workbook.package import Package
 from adapters.sheets.workbook.tab import Tab, TabCells, column_range
 
@@ -27,8 +27,6 @@ _ERRORS = {
     0x2A: "#N/A",
     0x2B: "#GETTING_DATA",
 }
-_1904 = 1_462
-"""Days between the two dates from which workbooks count."""
 Value = str | float | bool
 
 
@@ -113,7 +111,7 @@ def _styles(package: Package, part: str) -> Styles:
 
 
 def _cells(package: Package, part: str, shared: list[str], styles: Styles, from_1904: bool, name: str) -> TabCells:
-    extent, shown, grid = Extent(), Shown(styles, _1904 if from_1904 else 0), Grid()
+    extent, shown, grid = Extent(), Shown(styles, DAYS_TO_1904 if from_1904 else 0), Grid()
     merged, row = [], 0
     for kind, record in _records(package, part):
         if kind in _CELLS:

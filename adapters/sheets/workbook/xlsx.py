@@ -8,8 +8,8 @@ from python_calamine import CalamineWorkbook
 
 from adapters.sheets.numbers.number_format import BUILT_IN, GENERAL
 from adapters.sheets.workbook.calamine_cells import cells_of
-from adapters.sheets.workbook.canonical import canonical
-from adapters.sheets.workbook.extent import Styles
+from adapters.sheets.workbook.canonical import canonical, counts_from_1904
+from adapters.sheets.workbook.extent import DAYS_TO_1904, Styles
 from adapters.sheets.workbook.package import Package
 from adapters.sheets.workbook.tab import Tab, TabCells
 from adapters.sheets.workbook.worksheet_scan import WorksheetScan
@@ -40,16 +40,17 @@ def xlsx_tabs(data: bytes, package: Package) -> list[Tab]:
     part = package.workbook_part() or ""
     sheets = listed_worksheets(package, part)
     styles = _styles(package, part)
+    days = DAYS_TO_1904 if counts_from_1904(package, part) else 0
     book = CalamineWorkbook.from_filelike(io.BytesIO(canonical(data, package, part, sheets)))
-    return [Tab(sheet.name, sheet.hidden, partial(_cells, package, book, sheet, styles)) for sheet in sheets]
+    return [Tab(sheet.name, sheet.hidden, partial(_cells, package, book, sheet, styles, days)) for sheet in sheets]
 
 
-def _cells(package: Package, book: CalamineWorkbook, sheet: Listed, styles: Styles) -> TabCells:
+def _cells(package: Package, book: CalamineWorkbook, sheet: Listed, styles: Styles, days: int) -> TabCells:
     scan = WorksheetScan(styles)
     with package.open(sheet.part) as stream:
         walk(stream, scan)
     scan.extent.check(sheet.name)
-    return cells_of(book.get_sheet_by_name(sheet.name), scan.extent, styles)
+    return cells_of(book.get_sheet_by_name(sheet.name), scan.extent, styles, days)
 
 
 def listed_worksheets(package: Package, part: str) -> list[Listed]:
