@@ -57,8 +57,17 @@ COLUMNS_INTRO = f"""# Columns of a campaign sheet
 
 {NOTE}
 
-A sheet is a CSV, TSV or XLSX file with one brief per row. Only the column `prompt` is required. The order of the
-columns does not matter.
+A sheet is a CSV, TSV, XLSX, XLS, XLSB, ODS or JSON file with one brief per row. Only the column `prompt` is required.
+The order of the columns does not matter.
+
+A workbook is read as people see it:
+
+- Of several tabs, the one with prompts whose header names most of these columns is read, and the first of equally good
+  ones. Other tabs with a prompt column are named in a warning; choose one with `--tab`.
+- Rows and columns that are hidden or filtered out are left out, with a warning. `--include-hidden` uses them.
+- Numbers and dates are read with their formats: 50%, $19.90, 00042, 24 Dec 2026, with English separators. The columns
+  `duration_s`, `variants`, `want`, `seed` and `min_adherence` use the value behind the format; if another number is
+  shown, a warning names both. A date whose format follows the region of the computer is read as 2026-12-24.
 
 Where "Several values" is listed, separate the values with `|`. Each value gives separate clips. Any other column
 can be used in prompts: in `a {{colour}} cup`, `{{colour}}` is replaced by the row's value in the column `colour`, which

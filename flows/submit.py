@@ -124,5 +124,5 @@ def _earlier_briefs(resources: Resources, name: str) -> Iterator[Brief]:
         return  # no picture was ever kept, and a sheet can be checked without a catalogue
     catalogue = catalogue_of(resources)
     for row in sorted(catalogue.campaigns.all(), key=lambda row: row.created_at):
-        if row.name == name:
+        if row.name == name or row.name.startswith(f"{name} "):  # the name of a chosen tab follows the file's name
             yield from catalogue.campaigns.briefs(row.campaign_id)

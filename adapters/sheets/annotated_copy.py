@@ -50,6 +50,8 @@ def _marks(findings: Sequence[tuple[CellProblem, bool]]) -> Marks:
     comments: dict[tuple[int, str], list[str]] = defaultdict(list)
     errors: set[tuple[int, str]] = set()
     for problem, is_error in findings:
+        if not problem.row:
+            continue
         place = (problem.row, problem.column_letter or "A")
         comments[place].append(problem.sentence)
         errors |= {place} if is_error else set()
@@ -93,7 +95,7 @@ def _write_errors(book: Workbook, findings: Sequence[tuple[CellProblem, bool]]) 
     tab.append([cell_of(tab, text, HEADER, BOLD) for text in header])
     for problem, bad in findings:
         texts = (
-            str(problem.row),
+            str(problem.row) if problem.row else "",
             problem.column_letter,
             "error" if bad else "warning",
             problem.column,

@@ -1,13 +1,11 @@
 """Detection of a file's kind by its first bytes, with a helpful message for files that are not sheets."""
 
-import io
-import zipfile
-import zlib
-
 from manifests.errors import UnreadableSheetError
 
-TEXT, PROMPTS, JSON, WORKBOOK = "text", "prompts", "json", "workbook"
-"""A table in text, text that can be a list of prompts (.txt), JSON or JSON Lines, and a workbook."""
+TEXT, PROMPTS, JSON = "text", "prompts", "json"
+"""A table in text, text that can be a list of prompts (.txt), and JSON or JSON Lines."""
+WORKBOOK, OLD_WORKBOOK = "workbook", "old workbook"
+WORKBOOKS = (WORKBOOK, OLD_WORKBOOK)
 _KINDS_BY_SUFFIX = {".txt": PROMPTS, ".text": PROMPTS, ".json": JSON, ".jsonl": JSON, ".ndjson": JSON}
 
 _OLE = b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1"
@@ -30,17 +28,12 @@ _MAGIC = {
     b"{\\rtf": f"a text document. {_COPY}",
 }
 _JSON_STARTS = (b"[{", b'{"', b'["', b"[\n", b"{\n", b"[\r\n", b"{\r\n")
-_MEMBERS = {
-    "xl/workbook.bin": f"a binary workbook (XLSB). {_AS_XLSX}",
-    "word/document.xml": f"a Word document. {_COPY}",
-    "ppt/presentation.xml": f"a presentation. {_COPY}",
-    "Index/Document.iwa": "a Numbers document. Export it as Excel (XLSX) or CSV",
-    "Index.zip": "a Numbers document. Export it as Excel (XLSX) or CSV",
-}
 
 
 def kind_of(data: bytes, suffix: str = "") -> str:
-    """Return a kind of text, or WORKBOOK for a ZIP that ``check_package`` has yet to check.
+    """Return a kind of text, WORKBOOK for a ZIP file, or OLD_WORKBOOK for a file of an old Office program.
+
+    The child looks inside the last two.
 
     Args:
         suffix: extension of the file's name; it only decides between kinds of text.
@@ -54,7 +47,7 @@ def kind_of(data: bytes, suffix: str = "") -> str:
         if data.startswith(magic):
             raise UnreadableSheetError(f"is {words}")
     if data.startswith(_OLE):
-        raise UnreadableSheetError(_old_office(data))
+        return _old_office(data)
     if data.startswith(b"PK"):
         return WORKBOOK
     start = data[:4096].lstrip(b"\xef\xbb\xbf \t\r\n").lower()
@@ -65,29 +58,12 @@ def kind_of(data: bytes, suffix: str = "") -> str:
 
 
 def _old_office(data: bytes) -> str:
-    if "EncryptedPackage".encode("utf-16-le") in data:
-        return PROTECTED
-    if "WordDocument".encode("utf-16-le") in data:
-        return f"is a Word document. {_COPY}"
-    return f"is an old Excel file (XLS). {_AS_XLSX}"
-
-
-def check_package(data: bytes) -> None:
-    """Check that a ZIP is a workbook. To be called in the child, because even a list of members can be malicious.
-
-    Raises:
-        UnreadableSheetError: damaged, or another kind of file. The message continues after the file's name and has no
-            full stop.
-    """
-    try:
-        with zipfile.ZipFile(io.BytesIO(data)) as package:
-            names = set(package.namelist())
-            mime = package.open("mimetype").read(80) if "mimetype" in names else b""
-    except (zipfile.BadZipFile, zlib.error, NotImplementedError, OSError, RuntimeError, ValueError) as error:
-        raise UnreadableSheetError("is damaged or incomplete. Copy or download it again") from error
-    if "xl/workbook.xml" in names:
-        return
-    if b"opendocument" in mime:
-        raise UnreadableSheetError(f"is an OpenDocument file (ODS). {_AS_XLSX}")
-    words = next((words for name, words in _MEMBERS.items() if name in names), None)
-    raise UnreadableSheetError(f"is {words}" if words else "is a ZIP archive. Unpack it and use the sheet inside")
+    words = {
+        "EncryptedPackage": PROTECTED,
+        "WordDocument": f"is a Word document. {_COPY}",
+        "PowerPoint Document": f"is a presentation. {_COPY}",
+    }
+    for name, message in words.items():
+        if name.encode("utf-16-le") in data:
+            raise UnreadableSheetError(message)
+    return OLD_WORKBOOK

@@ -4,9 +4,10 @@ import hashlib
 from dataclasses import replace
 from pathlib import Path
 
-from adapters.sheets.file_kind import EMPTY, WORKBOOK, kind_of
+from adapters.sheets.file_kind import EMPTY, WORKBOOKS, kind_of
 from adapters.sheets.sandbox import Parsed, parse
 from manifests.errors import UnreadableSheetError
+from manifests.sheet.columns import name_of
 from manifests.sheet.header import header_index
 from manifests.sheet.reading import HiddenColumn, Reading, ReadingOptions
 from manifests.sheet.table import MAX_COLUMNS, MAX_ROWS, Row, Table, trimmed
@@ -26,9 +27,9 @@ def read_table(path: Path, options: ReadingOptions = DETECT) -> Table:
     data = _bytes_of(path)
     try:
         kind = kind_of(data, path.suffix)
-        if options.tab and kind != WORKBOOK:
+        if options.tab and kind not in WORKBOOKS:
             raise UnreadableSheetError(f"is a text file and has no tabs. Remove the tab name '{options.tab}'")
-        if options.encoding and kind == WORKBOOK:
+        if options.encoding and kind in WORKBOOKS:
             raise UnreadableSheetError("is a workbook, which needs no encoding. Remove --encoding")
         return _table(path, hashlib.sha256(data).hexdigest(), parse(data, kind, options), options.include_hidden)
     except UnreadableSheetError as error:
@@ -71,7 +72,7 @@ def _table(path: Path, sha256: str, parsed: Parsed, include_hidden: bool) -> Tab
         raise UnreadableSheetError(f"has more than {MAX_COLUMNS} columns. Delete those that are not needed")
     return Table(
         path,
-        path.stem,
+        _name(path, parsed),
         sha256,
         header.cells,
         header.number,
@@ -82,6 +83,12 @@ def _table(path: Path, sha256: str, parsed: Parsed, include_hidden: bool) -> Tab
         parsed.formulas,
         _with_headers(reading, parsed.rows, header.number),
     )
+
+
+def _name(path: Path, parsed: Parsed) -> str:
+    """Return the file's name, with the tab if it is another one than the reader chooses."""
+    is_other_tab = any(choice.startswith("tab=") for choice in parsed.reading.choices)
+    return f"{path.stem} {parsed.tab}" if is_other_tab else path.stem
 
 
 def _visible(rows: list[Row], reading: Reading) -> list[Row]:
@@ -99,8 +106,12 @@ def _visible(rows: list[Row], reading: Reading) -> list[Row]:
 
 
 def _with_headers(reading: Reading, rows: list[Row], header_row: int) -> Reading:
-    """Return the reading with the headers of its hidden columns, and without hidden rows above the header."""
+    """Return the reading with the headers of its hidden columns, and without hidden rows above the header.
+
+    If the header has no prompt column, hidden rows above it stay: one of them may be the real header.
+    """
     header = next(row for row in rows if row.number == header_row)
     columns = tuple(HiddenColumn(hidden.column, header.cell(hidden.column)) for hidden in reading.hidden_columns)
-    below = tuple(number for number in reading.hidden_rows if number > header_row)
+    has_prompts = any(name_of(cell) == "prompt" for cell in header.cells)
+    below = tuple(number for number in reading.hidden_rows if number > header_row or not has_prompts)
     return replace(reading, hidden_columns=columns, hidden_rows=below)

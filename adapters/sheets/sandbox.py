@@ -9,7 +9,16 @@ from typing import Any, NamedTuple
 
 from adapters.sheets.escaping import unescape_formula
 from manifests.errors import UnreadableSheetError
-from manifests.sheet.reading import BadRow, HiddenColumn, Reading, ReadingOptions, UnreadTab
+from manifests.sheet.reading import (
+    BadRow,
+    HiddenColumn,
+    Reading,
+    ReadingOptions,
+    RegionDate,
+    ShownNumber,
+    UnreadableTab,
+    UnreadTab,
+)
 from manifests.sheet.table import Row, trimmed
 
 SECONDS = 90
@@ -61,6 +70,9 @@ def _reading(found: dict[str, Any]) -> Reading:
             "hidden_rows": tuple(found["hidden_rows"]),
             "hidden_columns": tuple(HiddenColumn(*column) for column in found["hidden_columns"]),
             "unread_tabs": tuple(UnreadTab(*tab) for tab in found["unread_tabs"]),
+            "unreadable_tabs": tuple(UnreadableTab(*tab) for tab in found["unreadable_tabs"]),
+            "shown_numbers": tuple(ShownNumber(*number) for number in found["shown_numbers"]),
+            "region_dates": tuple(RegionDate(*date) for date in found["region_dates"]),
             "choices": tuple(found["choices"]),
             "bad_rows": tuple(BadRow(*row) for row in found["bad_rows"]),
             "doubts": tuple(BadRow(*row) for row in found["doubts"]),

@@ -10,9 +10,9 @@ import sys
 from contextlib import suppress
 from dataclasses import asdict
 
-from adapters.sheets.file_kind import WORKBOOK, check_package
+from adapters.sheets.file_kind import WORKBOOKS
 from manifests.errors import UnreadableSheetError
-from manifests.sheet.reading import Reading, ReadingOptions
+from manifests.sheet.reading import ReadingOptions
 from manifests.sheet.table import Row
 
 MEMORY = 2**30
@@ -31,7 +31,7 @@ def main() -> None:
     except UnreadableSheetError as error:
         head, rows = {"error": str(error)}, []
     except MemoryError:
-        head, rows = {"error": "needs too much memory to read. Copy the table to a new sheet"}, []
+        head, rows = {"error": "needs too much memory or time to read. Copy the table to a new sheet"}, []
     print(json.dumps(head))
     for row in rows:
         print(json.dumps(row))
@@ -50,12 +50,12 @@ def _limit() -> None:
 
 def _parse(data: bytes, kind: str, options: ReadingOptions) -> tuple[dict[str, object], list[Row]]:
     head: dict[str, object]
-    if kind == WORKBOOK:
-        from adapters.sheets.workbook_reader import read_workbook
+    if kind in WORKBOOKS:
+        from adapters.sheets.workbook.read import read_workbook
 
-        check_package(data)
-        name, rows, formulas = read_workbook(data, options.tab or None)
-        head = {"tab": name, "delimiter": "", "formulas": formulas, "reading": asdict(Reading("XLSX"))}
+        book = read_workbook(data, kind, options)
+        rows = book.rows
+        head = {"tab": book.tab, "delimiter": "", "formulas": book.formulas, "reading": asdict(book.reading)}
     else:
         from adapters.sheets.text.text_reader import read_text
 

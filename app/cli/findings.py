@@ -86,10 +86,14 @@ def warning_lines(warnings: Iterable[CellProblem], rows: int) -> list[str]:
 
 
 def _kinds(problems: Iterable[CellProblem]) -> list[list[CellProblem]]:
-    """Group problems that differ only in their row, value and variable parts, in order of appearance."""
+    """Group problems that differ only in their row, value and variable parts, in order of appearance.
+
+    Findings about the whole file, in row 0, are never summed up.
+    """
     kinds: dict[tuple[str, str, str], list[CellProblem]] = {}
     for problem in problems:
-        kind = problem.column_letter, problem.column, problem.summary or _VARIABLE.sub("…", problem.message)
+        message = _VARIABLE.sub("…", problem.message) if problem.row else problem.message
+        kind = problem.column_letter, problem.column, problem.summary or message
         kinds.setdefault(kind, []).append(problem)
     return list(kinds.values())
 

@@ -12,7 +12,10 @@ PRIORITY_HELP = "Priority; the default is 0, and higher priorities run first."
 
 Sheet = Annotated[
     str,
-    typer.Argument(metavar="SHEET", help="CSV, TSV or XLSX file, or a link to one or to a Google Sheet."),
+    typer.Argument(
+        metavar="SHEET",
+        help="CSV, TSV, Excel, OpenDocument or JSON file, a list of prompts (.txt), or a link to a sheet.",
+    ),
 ]
 Model = Annotated[str | None, typer.Option("--model", metavar="MODEL", help="Model for rows with an empty model cell.")]
 MaxVariants = Annotated[

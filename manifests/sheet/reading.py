@@ -45,6 +45,46 @@ class UnreadTab(NamedTuple):
     hidden: bool
 
 
+class UnreadableTab(NamedTuple):
+    """A tab that was not searched for prompts.
+
+    Attributes:
+        name: the tab's name.
+        reason: continues the sentence after "it", without a full stop: ``has more than 100,000 rows``.
+    """
+
+    name: str
+    reason: str
+
+
+class ShownNumber(NamedTuple):
+    """A number in a column that is calculated with, whose format shows another number.
+
+    Attributes:
+        row: row number as the spreadsheet program shows it.
+        column: the column, counted from 0.
+        shown: the text that people see.
+        used: the number that is used.
+    """
+
+    row: int
+    column: int
+    shown: str
+    used: str
+
+
+class RegionDate(NamedTuple):
+    """A date whose format follows the region settings of each computer; it is read as 2026-12-24.
+
+    Attributes:
+        row: row number as the spreadsheet program shows it.
+        column: the column, counted from 0.
+    """
+
+    row: int
+    column: int
+
+
 class BadRow(NamedTuple):
     """A row that cannot be read while the other rows can, or one that was read with a doubt.
 
@@ -73,6 +113,9 @@ class Reading:
         hidden_columns: the hidden columns with content.
         hidden_included: whether these rows and columns were read anyway.
         unread_tabs: other tabs with a prompt column.
+        unreadable_tabs: other tabs that were not searched for prompts.
+        shown_numbers: numbers that people see differently.
+        region_dates: dates whose order of day and month differs between computers.
         bad_rows: rows that cannot be read.
         doubts: warnings about how a row was read; those with the row number 0 are about the whole file.
         removed_markers: what was removed from the start of each line of a list: ``bullets``, ``numbers`` or nothing.
@@ -89,6 +132,9 @@ class Reading:
     hidden_columns: tuple[HiddenColumn, ...] = ()
     hidden_included: bool = False
     unread_tabs: tuple[UnreadTab, ...] = ()
+    unreadable_tabs: tuple[UnreadableTab, ...] = ()
+    shown_numbers: tuple[ShownNumber, ...] = ()
+    region_dates: tuple[RegionDate, ...] = ()
     bad_rows: tuple[BadRow, ...] = ()
     doubts: tuple[BadRow, ...] = ()
     removed_markers: str = ""

@@ -1,7 +1,7 @@
 """Findings about how a file was read. Nothing that was left out or guessed stays unmentioned."""
 
 import shlex
-from collections.abc import Iterator
+from collections.abc import Container, Iterator
 
 from manifests.pluralize import count_of, one_or_more
 from manifests.sheet.problem import CellProblem, shown
@@ -25,9 +25,11 @@ def reading_warnings(table: Table) -> Iterator[CellProblem]:
         _hidden_rows(reading),
         *_hidden_columns(reading),
         *_unread_tabs(table),
+        *_unreadable_tabs(reading),
     )
     for message in filter(None, messages):
         yield CellProblem(0, "", "", "", message)
+    yield from _shown_numbers(table)
     for row in reading.doubts:
         yield CellProblem(row.number, "", "", row.value, row.message)
 
@@ -39,6 +41,42 @@ def _no_header(table: Table) -> str:
     without = f" The {removed} at the start of the lines are left out." if removed else ""
     first = shown(table.rows[0].cell(0))
     return f"The file has no header, so every line is read as a prompt. The first one is '{first}'.{without}"
+
+
+def region_date_warnings(table: Table, columns: Container[int | None]) -> Iterator[CellProblem]:
+    """Yield a warning for each date without a fixed order of day and month.
+
+    Args:
+        columns: indexes of the columns that prompts use; dates in other columns do not change clips.
+    """
+    texts = {row.number: row for row in table.rows}
+    for date in table.reading.region_dates:
+        text = texts[date.row].cell(date.column) if date.row in texts else ""
+        if text and date.column in columns:
+            message = (
+                "is used as written here, but each computer shows this date in the order of its region. To use another "
+                "form, choose a date format that does not follow the region, or type the date as text."
+            )
+            yield CellProblem(date.row, letter(date.column), _header(table, date.column), text, message)
+
+
+def _shown_numbers(table: Table) -> Iterator[CellProblem]:
+    rows = {row.number for row in table.rows}
+    for number in table.reading.shown_numbers:
+        if number.row in rows:
+            is_shown = "is shown" if number.shown else "shows nothing"
+            message = f"{is_shown}, but the cell contains {number.used}, which is used. Type the number that you want."
+            header = _header(table, number.column)
+            yield CellProblem(number.row, letter(number.column), header, number.shown, message)
+
+
+def _header(table: Table, column: int) -> str:
+    return table.columns[column] if column < len(table.columns) else ""
+
+
+def _unreadable_tabs(reading: Reading) -> Iterator[str]:
+    for tab in reading.unreadable_tabs:
+        yield f"The tab '{shown(tab.name)}' was not searched for prompts: it {tab.reason}."
 
 
 def _encoding(reading: Reading) -> str:

@@ -9,7 +9,7 @@ from manifests.campaign import Campaign
 from manifests.identity import slug
 from manifests.sheet.layout import Layout
 from manifests.sheet.problem import BriefCheck, CellProblem
-from manifests.sheet.reading_check import reading_problems, reading_warnings
+from manifests.sheet.reading_check import reading_problems, reading_warnings, region_date_warnings
 from manifests.sheet.row_check import RowReader
 from manifests.sheet.table import Table, letter
 
@@ -49,7 +49,13 @@ def check_table(table: Table, checks: Sequence[BriefCheck] = ()) -> Checked:
     return Checked(
         () if header else tuple(good),
         (*header, *reading_problems(table), *problems),
-        (*reading_warnings(table), *layout.warnings(used), *_without_header(table), *warnings),
+        (
+            *reading_warnings(table),
+            *region_date_warnings(table, set(layout.place(name) for name in used)),
+            *layout.warnings(used),
+            *_without_header(table),
+            *warnings,
+        ),
     )
 
 

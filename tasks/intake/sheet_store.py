@@ -11,7 +11,19 @@ from pathlib import Path
 
 from adapters.files.durable import write_durably
 
-SHEET_SUFFIXES = (".csv", ".tsv", ".xlsx")
+SHEET_SUFFIXES = (
+    ".csv",
+    ".tsv",
+    ".txt",
+    ".json",
+    ".jsonl",
+    ".ndjson",
+    ".xlsx",
+    ".xlsm",
+    ".xlsb",
+    ".xls",
+    ".ods",
+)
 PICTURE_SUFFIXES = (".png", ".jpg", ".jpeg", ".webp")
 MAX_SHEET_BYTES = 20_000_000
 MAX_PICTURE_BYTES = 30_000_000

@@ -18,9 +18,21 @@ from tasks.intake.sheet_store import PICTURE_SUFFIXES, SHEET_SUFFIXES
 from tasks.runtime.lease_owner import current_owner, is_dead
 from tasks.runtime.redaction import redact
 from tasks.watch.annotated_copy import annotated_base, annotated_workbook, is_unchanged_copy, write_annotated_copy
-from tasks.watch.receipt import SHOWN, Receipt, read_receipt, receipt_names, short_name, update_stamps, write_receipt
+from tasks.watch.receipt import (
+    RECEIPT,
+    SHOWN,
+    Receipt,
+    candidate_names,
+    read_receipt,
+    receipt_names,
+    short_name,
+    update_stamps,
+    write_receipt,
+)
 
 log = logging.getLogger(__name__)
+_RECEIPTS = tuple(candidate_names("", *RECEIPT))
+"""Ends of the names of receipts, which are JSON files but no sheets."""
 SETTLED_S = 60.0
 """A file is complete if it has not changed for this long, or between two polls."""
 CLAIM_TIMEOUT_S = 900.0
@@ -81,7 +93,11 @@ class Watch:
         self._found = {each.name: each.stamp for each in found}
         pictures = [each for each in found if each.name.lower().endswith(PICTURE_SUFFIXES)]
         whole = {each.name for each in found if self._is_whole(each)}
-        sheets = [each for each in found if each.name.lower().endswith(SHEET_SUFFIXES)]
+        sheets = [
+            each
+            for each in found
+            if each.name.lower().endswith(SHEET_SUFFIXES) and not each.name.lower().endswith(_RECEIPTS)
+        ]
         waiting: set[str] = set()
         for sheet in sorted(sheets, key=lambda each: len(annotated_base(each.name))):  # copies after their sheets
             # A file can be recognised as an annotated copy only after its sheet has a receipt.

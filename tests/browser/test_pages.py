@@ -179,7 +179,12 @@ def test_the_template_can_be_downloaded_and_the_menu_shows_a_count(open_page):
 @pytest.mark.parametrize(
     ("name", "content", "sentence"),
     [
-        ("sheet.pdf", b"%PDF", "'sheet.pdf' is not a sheet. Upload a file of type .csv, .tsv, .xlsx."),
+        (
+            "sheet.pdf",
+            b"%PDF",
+            "'sheet.pdf' is not a sheet. Upload a file of type .csv, .tsv, .txt, .json, .jsonl, .ndjson, .xlsx, .xlsm, "
+            ".xlsb, .xls, .ods.",
+        ),
         ("empty.csv", b"", "'empty.csv' is empty"),
         ("bomb.xlsx", b"PK\x03\x04broken", "'bomb.xlsx' is damaged or incomplete"),
     ],

@@ -127,3 +127,8 @@ def test_many_bad_cells_are_all_in_the_annotated_copy(capsys, tmp_path):
     assert "12 errors" in ended.out
     book = openpyxl.load_workbook(tmp_path / "marked.xlsx")
     assert sum(cell.comment is not None for row in book.worksheets[0].iter_rows(min_row=2) for cell in row) >= 12
+
+
+def test_findings_about_the_whole_file_are_never_summed_up():
+    tabs = [CellProblem(0, "", "", "", f"The tab '{name}' has a prompt column and 1 row.") for name in "ABCD"]
+    assert warning_lines(tabs, 5) == [tab.message for tab in tabs]

@@ -1,5 +1,7 @@
 """The annotated copy, as read by openpyxl and by Reelmill."""
 
+from pathlib import Path
+
 import openpyxl
 import pytest
 from sheets.making import lines, workbook
@@ -102,3 +104,13 @@ def test_an_invalid_destination_is_refused(tmp_path, out, sentence):
         annotate(read_table(path), (), (), tmp_path / out)
     assert str(caught.value) == sentence.format(path=tmp_path / out)
     assert [file.name for file in tmp_path.iterdir()] == ["plan.xlsx"]
+
+
+def test_findings_about_the_whole_file_are_listed_without_a_row(tmp_path):
+    table = read_table(Path(__file__).with_name("workbooks") / "two_tabs.xlsx")
+    checked = check_table(table)
+    annotate(table, checked.problems, checked.warnings, tmp_path / "out.xlsx")
+    book = openpyxl.load_workbook(tmp_path / "out.xlsx")
+    assert not [cell for row in book["US"].iter_rows() for cell in row if cell.comment]
+    (line,) = book["Errors"].iter_rows(min_row=2, values_only=True)
+    assert (line[0], line[2], line[5]) == (None, "warning", checked.warnings[0].sentence)

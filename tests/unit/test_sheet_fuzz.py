@@ -1,10 +1,11 @@
 """Any file or table is either read or rejected with messages."""
 
+import zipfile
 from pathlib import Path
 
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from sheets.making import MAIN, lines, raw_workbook, text_cell, workbook
+from sheets.making import MAIN, archive, lines, raw_workbook, text_cell, workbook
 
 from adapters.sheets import read_table
 from adapters.sheets.sandbox import SandboxError
@@ -13,11 +14,19 @@ from manifests.sheet import Row, Table, check_table
 from manifests.sheet.columns import COLUMNS
 from manifests.sheet.prompt_template import fill
 
+BOOKS = Path(__file__).with_name("workbooks")
 FEW = settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 GOOD = {
     "sheet.csv": lines("prompt;Aspect;notes", '"a red; circle";16:9;x', "b;1:1;y"),
     "sheet.xlsx": workbook([["prompt", "Aspect"], ["a red circle", "16:9"], ["=A1", None]]),
 }
+INSIDE = {
+    "libreoffice.ods": "content.xml",
+    "libreoffice.xlsx": "xl/styles.xml",
+    "base.xlsb": "xl/worksheets/sheet1.bin",
+    "any_sheets.xlsb": "xl/workbook.bin",
+}
+"""Parts to damage: their checksums stay right, so that our own readers see the damage."""
 SHEET = (
     f'<?xml version="1.0"?><worksheet xmlns="{MAIN}"><sheetData><row r="1">{text_cell("A1", "prompt")}'
     f'{text_cell("B1", "seed")}</row><row r="2">{text_cell("A2", "a cup")}<c r="B2"><f>1+1</f><v>2</v></c></row>'
@@ -45,6 +54,27 @@ def test_damaged_files_are_read_or_refused(tmp_path, name, changes):
 @FEW
 def test_damage_inside_a_workbook_is_read_or_refused(tmp_path, changes):
     read_or_refuse(tmp_path / "sheet.xlsx", raw_workbook(damaged(SHEET, changes)))
+
+
+@given(st.lists(st.tuples(st.integers(0, 16_000), st.integers(0, 255)), max_size=12))
+@FEW
+def test_damaged_old_workbooks_are_read_or_refused(tmp_path, changes):
+    read_or_refuse(tmp_path / "sheet.xls", damaged((BOOKS / "libreoffice.xls").read_bytes(), changes))
+
+
+@given(st.sampled_from(sorted(INSIDE)), CHANGES)
+@FEW
+def test_damage_inside_other_workbooks_is_read_or_refused(tmp_path, name, changes):
+    with zipfile.ZipFile(BOOKS / name) as package:
+        parts: dict[str, bytes | str] = {part: package.read(part) for part in package.namelist()}
+    parts[INSIDE[name]] = damaged(package_part(parts, INSIDE[name]), changes)
+    read_or_refuse(tmp_path / name, archive(parts))
+
+
+def package_part(parts: dict[str, bytes | str], name: str) -> bytes:
+    part = parts[name]
+    assert isinstance(part, bytes)
+    return part
 
 
 def damaged(data: bytes, changes: list[tuple[int, int]]) -> bytes:

@@ -29,7 +29,7 @@ def stock(
     sheet: Annotated[
         str,
         typer.Argument(
-            metavar="[SHEET]", help="CSV, TSV or XLSX file, or a key in the bucket; default: REELMILL_STOCK."
+            metavar="[SHEET]", help="CSV, TSV, XLSX, XLS or ODS file, or a key in the bucket; default: REELMILL_STOCK."
         ),
     ] = "",
     until: Annotated[

@@ -5,8 +5,9 @@ import tempfile
 from collections import defaultdict
 from pathlib import Path
 from typing import Annotated, Any, Literal
+from urllib.parse import urlencode
 
-from fastapi import APIRouter, Form, Request, UploadFile
+from fastapi import APIRouter, Depends, Form, Request, UploadFile
 from fastapi.responses import FileResponse, HTMLResponse, RedirectResponse, Response
 
 from adapters.sheets import annotate, write_template
@@ -19,6 +20,7 @@ from flows.submit import read_sheet
 from manifests.errors import PlanError, ReelmillError, SheetError
 from manifests.identity import slug
 from manifests.sheet import CellProblem, Row
+from manifests.sheet.reading import ReadingOptions
 from tasks.intake.intake import Intake
 from tasks.intake.sheet_link import LinkedSheet, download_sheet, is_link
 from tasks.intake.sheet_store import (
@@ -34,12 +36,36 @@ from tasks.plan.plan import make_plan
 
 router = APIRouter()
 SHOWN_ROWS = 200
+ENCODINGS = {
+    "utf-8": "UTF-8",
+    "cp1252": "Western European (Windows-1252)",
+    "mac_roman": "Western European (Mac Roman)",
+    "cp1250": "Central European (Windows-1250)",
+    "cp1251": "Cyrillic (Windows-1251)",
+    "cp1253": "Greek (Windows-1253)",
+    "cp1254": "Turkish (Windows-1254)",
+    "cp1255": "Hebrew (Windows-1255)",
+    "cp1256": "Arabic (Windows-1256)",
+    "gb18030": "Simplified Chinese (GB 18030)",
+    "big5hkscs": "Traditional Chinese (Big5)",
+    "cp932": "Japanese (Shift JIS)",
+    "cp949": "Korean (EUC-KR)",
+}
+"""Encodings to choose from if the encoding of an upload is a guess; the first field is the name in Python."""
+
+
+def reading_options(tab: str = "", hidden: str = "", encoding: str = "") -> ReadingOptions:
+    """Return what a person chose for reading a sheet, from the query."""
+    return ReadingOptions(tab, bool(hidden), encoding if encoding in ENCODINGS else "")
+
+
+Chosen = Annotated[ReadingOptions, Depends(reading_options)]
 
 
 @router.get("/upload")
 def form(request: Request, person: Reviewer) -> HTMLResponse:
     """Show the upload form."""
-    return page(request, "upload.html", problem="")
+    return page(request, "upload.html", problem="", suffixes=SHEET_SUFFIXES)
 
 
 @router.post("/upload")
@@ -56,7 +82,7 @@ def receive(
         name, content = _sheet_of(sheet, link)
         key = _store_upload(deps, name, content, [each for each in (pictures or [])[:MAX_PICTURES] if each.filename])
     except SheetError as error:
-        return page(request, "upload.html", 400, problem=str(error))
+        return page(request, "upload.html", 400, problem=str(error), suffixes=SHEET_SUFFIXES)
     return RedirectResponse(f"/upload/{key}", 303)
 
 
@@ -103,9 +129,9 @@ def _store_upload(deps: Deps, name: str, content: bytes, pictures: list[UploadFi
 
 
 @router.get("/upload/{key}")
-def checked(request: Request, key: str, deps: PageDeps, person: Reviewer) -> HTMLResponse:
-    """Show every row with its errors and warnings, and the plan of a run."""
-    intake = _intake(deps, key)
+def checked(request: Request, key: str, deps: PageDeps, person: Reviewer, chosen: Chosen) -> HTMLResponse:
+    """Show every row with its errors and warnings, how the file was read, and the plan of a run."""
+    intake = _intake(deps, key, chosen)
     plan, problem = _plan(deps, intake)
     return page(
         request,
@@ -117,13 +143,18 @@ def checked(request: Request, key: str, deps: PageDeps, person: Reviewer) -> HTM
         problem=problem,
         shown=SHOWN_ROWS,
         review=deps.session.settings.review,
+        chosen=chosen,
+        query=_query(chosen),
+        whole=[warning for warning in intake.checked.warnings if not warning.row],
+        tabs=_tabs(intake),
+        encodings=ENCODINGS,
     )
 
 
 @router.get("/upload/{key}/annotated")
-def annotated(key: str, deps: PageDeps, person: Reviewer) -> Response:
+def annotated(key: str, deps: PageDeps, person: Reviewer, chosen: Chosen) -> Response:
     """Return a copy of the sheet with highlighted errors."""
-    intake = _intake(deps, key)
+    intake = _intake(deps, key, chosen)
     folder = _store(deps).uploads / key / "marked"
     folder.mkdir(exist_ok=True)
     out = folder / f"{slug(intake.table.name)}-marked.xlsx"
@@ -140,9 +171,13 @@ def run(
     review: Annotated[Literal["auto", "required"], Form()] = "required",
     good_rows: Annotated[str, Form()] = "",
     sample: Annotated[str, Form()] = "",
+    tab: Annotated[str, Form()] = "",
+    hidden: Annotated[str, Form()] = "",
+    encoding: Annotated[str, Form()] = "",
 ) -> Response:
-    """Validate the stored sheet again and start the campaign."""
-    intake = _intake(deps, key)
+    """Validate the stored sheet again, read as on the page, and start the campaign."""
+    chosen = reading_options(tab, hidden, encoding)
+    intake = _intake(deps, key, chosen)
     if not intake.checked.briefs:
         raise SheetError("The sheet has no valid rows. Fix the errors and upload the sheet again.")
     if intake.checked.problems and not good_rows:
@@ -152,6 +187,7 @@ def run(
         if not (sample.strip().isdecimal() and 1 <= int(sample) <= 1_000_000):
             raise ReelmillError(f"The number of clips {sample!r} is invalid. Enter a whole number from 1 to 1,000,000.")
         options += ["--sample", str(int(sample))]
+    options += _command_options(chosen)
     campaign_id = intake.campaign.campaign_id
     deps.jobs.run(campaign_id, intake.table.path, *options)
     deps.catalogue.audit.note(person.actor, "run", campaign_id, sheet=intake.table.name, review=review)
@@ -172,12 +208,32 @@ def started(request: Request, campaign_id: str, deps: PageDeps, person: Reviewer
     return page(request, "started.html", job=job, campaign_id=campaign_id)
 
 
-def _intake(deps: Deps, key: str) -> Intake:
+def _command_options(chosen: ReadingOptions) -> list[str]:
+    """Return the options of `reelmill run` that read the sheet as on the page."""
+    given = {"--tab": chosen.tab, "--encoding": chosen.encoding}
+    options = [f"{name}={value}" for name, value in given.items() if value]
+    return [*options, *(["--include-hidden"] if chosen.include_hidden else [])]
+
+
+def _query(chosen: ReadingOptions) -> str:
+    """Return the query of a link to the same reading of the sheet."""
+    given = {"tab": chosen.tab, "hidden": "1" if chosen.include_hidden else "", "encoding": chosen.encoding}
+    query = urlencode({name: value for name, value in given.items() if value})
+    return f"?{query}" if query else ""
+
+
+def _tabs(intake: Intake) -> list[str]:
+    """Return the tabs to choose from: the one that was read, and others with a prompt column."""
+    others = [tab.name for tab in intake.table.reading.unread_tabs]
+    return [intake.table.tab, *others] if others else []
+
+
+def _intake(deps: Deps, key: str, chosen: ReadingOptions) -> Intake:
     """Read an upload. Its pictures must come from its own folder, because the sheet is untrusted input."""
     sheet = _store(deps).upload(key)
     if sheet is None:
         raise MediaNotFoundError("This upload does not exist. Upload the sheet again.")
-    return read_sheet(deps.session.settings, deps.session.resources, sheet)
+    return read_sheet(deps.session.settings, deps.session.resources, sheet, chosen)
 
 
 def _plan(deps: Deps, intake: Intake) -> tuple[Any, str]:

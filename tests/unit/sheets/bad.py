@@ -76,10 +76,10 @@ FILES = (
         "'sheet.png' is a picture. Type the table in a spreadsheet and save it as XLSX.",
     ),
     bad(
-        "old Excel",
+        "damaged old Excel",
         "sheet.xls",
         ole("Workbook"),
-        "'sheet.xls' is an old Excel file (XLS). Open it in a spreadsheet program and save it as XLSX or CSV.",
+        "'sheet.xls' is damaged. Open it in a spreadsheet program and save it again as XLSX.",
     ),
     bad(
         "password",
@@ -106,10 +106,29 @@ FILES = (
         "'deck.pptx' is a presentation. Copy the table to a spreadsheet and save it as XLSX.",
     ),
     bad(
-        "OpenDocument",
+        "old presentation",
+        "deck.ppt",
+        ole("PowerPoint Document"),
+        "'deck.ppt' is a presentation. Copy the table to a spreadsheet and save it as XLSX.",
+    ),
+    bad(
+        "damaged OpenDocument",
+        "sheet.ods",
+        archive({"mimetype": "application/vnd.oasis.opendocument.spreadsheet", "content.xml": "<x>"}),
+        "'sheet.ods' is damaged. Open it in a spreadsheet program and save it again as XLSX.",
+    ),
+    bad(
+        "empty OpenDocument",
         "sheet.ods",
         archive({"mimetype": "application/vnd.oasis.opendocument.spreadsheet", "content.xml": "<x/>"}),
-        "'sheet.ods' is an OpenDocument file (ODS). Open it in a spreadsheet program and save it as XLSX or CSV.",
+        "'sheet.ods' is empty. Enter a header and a prompt below it, or create a template with `reelmill init`.",
+    ),
+    bad(
+        "OpenDocument text",
+        "brief.odt",
+        archive({"mimetype": "application/vnd.oasis.opendocument.text", "content.xml": "<x/>"}),
+        "'brief.odt' is an OpenDocument file, but not a spreadsheet. Copy the table to a spreadsheet and save it as "
+        "XLSX.",
     ),
     bad(
         "Numbers",
@@ -118,10 +137,10 @@ FILES = (
         "'sheet.numbers' is a Numbers document. Export it as Excel (XLSX) or CSV.",
     ),
     bad(
-        "binary workbook",
+        "damaged binary workbook",
         "sheet.xlsb",
         archive({"xl/workbook.bin": b"x"}),
-        "'sheet.xlsb' is a binary workbook (XLSB). Open it in a spreadsheet program and save it as XLSX or CSV.",
+        "'sheet.xlsb' is damaged. Open it in a spreadsheet program and save it again as XLSX.",
     ),
     bad(
         "ZIP",
@@ -498,7 +517,7 @@ PLACEMENTS = (
         "a date",
         "sheet.xlsx",
         workbook([["prompt", "Aspect"], [P, datetime(2026, 9, 16)]]),
-        "Row 2, column B 'Aspect': '2026-09-16' is not a channel or an aspect ratio. Use 16:9, 9:16 or "
+        "Row 2, column B 'Aspect': '2026-09-16 0:00:00' is not a supported aspect ratio. Use 16:9, 9:16 or "
         "1:1, or one of youtube, linkedin, display, instagram-feed, facebook-feed, tiktok, reels, "
         "stories, shorts.",
     ),

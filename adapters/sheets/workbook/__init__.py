@@ -1,0 +1,1 @@
+"""Workbooks in XLSX, XLSB, XLS and ODS, read as people see them."""

@@ -1,0 +1,100 @@
+"""The upload page shows how a file was read, and runs it as it was shown."""
+
+from pathlib import Path
+
+import pytest
+from dashboard_client import SAME_SITE, client_of, session_in
+from openpyxl import Workbook
+from sheets.making import saved
+from starlette.testclient import TestClient
+
+from app.dashboard.background.jobs import Jobs
+from tasks.intake.sheet_store import SHEET_SUFFIXES
+
+FILES = Path(__file__).with_name("workbooks")
+
+
+@pytest.fixture
+def client(tmp_path) -> TestClient:
+    return client_of(session_in(tmp_path / "home"), "reviewer")
+
+
+@pytest.fixture
+def started(monkeypatch) -> list[tuple[str, ...]]:
+    """Collect the options of jobs instead of running them."""
+    found: list[tuple[str, ...]] = []
+    monkeypatch.setattr(Jobs, "run", lambda self, campaign_id, sheet, *options: found.append((campaign_id, *options)))
+    return found
+
+
+def uploaded(client: TestClient, name: str, data: bytes) -> str:
+    answer = client.post("/upload", files={"sheet": (name, data)}, headers=SAME_SITE)
+    assert answer.status_code == 303, answer.text
+    return answer.headers["location"]
+
+
+def two_markets() -> bytes:
+    """Return a workbook with two tabs, a hidden row and a hidden column."""
+    book = Workbook()
+    book.active.title = "US"
+    for row in (["prompt", "notes"], ["a red circle", "x"], ["a blue circle", "y"]):
+        book.active.append(row)
+    book.active.row_dimensions[3].hidden = True
+    book.active.column_dimensions["B"].hidden = True
+    other = book.create_sheet("DE & AT")
+    other.append(["prompt"])
+    other.append(["a yellow circle"])
+    return saved(book)
+
+
+@pytest.mark.parametrize("name", ["libreoffice.xlsx", "libreoffice.ods", "libreoffice.xls", "base.xlsb"])
+def test_every_kind_of_workbook_can_be_uploaded(client, name):
+    text = client.get(uploaded(client, name, (FILES / name).read_bytes())).text
+    assert "Rows of the sheet" in text
+
+
+def test_the_form_lists_the_kinds_of_files(client):
+    text = client.get("/upload").text
+    assert f'accept="{",".join(SHEET_SUFFIXES)}"' in text
+    answer = client.post("/upload", files={"sheet": ("plan.pdf", b"%PDF")}, headers=SAME_SITE)
+    assert answer.status_code == 400
+    assert ".xls, .ods" in answer.text
+
+
+def test_what_was_left_out_is_shown_above_the_rows(client):
+    text = client.get(uploaded(client, "plan.xlsx", two_markets())).text
+    above = text[: text.index("Rows of the sheet")]
+    assert "1 row is hidden or filtered out (row 3) and is left out." in above
+    assert "Column B &#39;notes&#39; is hidden and is left out." in above
+    assert "The tab &#39;DE &amp; AT&#39; has a prompt column and 1 row" in above
+    assert '<input type="checkbox" name="hidden" value="1" >' in above
+    assert '<option value="DE &amp; AT" >' in above
+    assert "a blue circle" not in text
+
+
+def test_the_choices_are_used_for_the_page_the_copy_and_the_run(client, started):
+    place = uploaded(client, "plan.xlsx", two_markets())
+    text = client.get(place, params={"tab": "US", "hidden": "1"}).text
+    assert "a blue circle" in text
+    assert '<input type="checkbox" name="hidden" value="1" checked>' in text
+    assert f'href="{place}/annotated?tab=US&amp;hidden=1"' in text
+    data = {"review": "required", "tab": "US", "hidden": "1", "encoding": ""}
+    assert client.post(f"{place}/run", data=data, headers=SAME_SITE).status_code == 303
+    assert started[0][1:] == ("--review", "required", "--tab=US", "--include-hidden")
+    data = {"review": "required", "tab": "DE & AT", "hidden": "", "encoding": "cp1251"}
+    assert client.post(f"{place}/run", data=data, headers=SAME_SITE).status_code == 303
+    assert started[1][1:] == ("--review", "required", "--tab=DE & AT", "--encoding=cp1251")
+    assert started[0][0] != started[1][0]
+
+
+def test_an_unknown_tab_is_an_error_that_names_the_tabs(client):
+    place = uploaded(client, "plan.xlsx", two_markets())
+    answer = client.get(place, params={"tab": "FR"})
+    assert answer.status_code == 400
+    assert "has no tab" in answer.text
+    assert "DE &amp; AT" in answer.text
+
+
+def test_a_plain_sheet_offers_no_choices(client):
+    text = client.get(uploaded(client, "plan.csv", b"prompt\na red circle\n")).text
+    assert "What is read" not in text
