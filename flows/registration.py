@@ -132,8 +132,10 @@ def check_models(resources: Resources, campaign_id: str) -> None:
         IncompleteWeightsError: weights are missing; the message says how to get them.
         LicenceNotAttestedError: the conditions of a licence are not attested.
     """
-    rows = catalogue_of(resources).variants.of_campaign(campaign_id, UNFINISHED)
-    names = sorted({row.variant.card for row in rows})
+    catalogue = catalogue_of(resources)
+    spare = catalogue.progress.not_needed(campaign_id)
+    rows = catalogue.variants.of_campaign(campaign_id, UNFINISHED)
+    names = sorted({row.variant.card for row in rows if row.variant_id not in spare})
     refuse_unattested_use(resources, names)
     for name in names:
         if problem := weights_problem(card_of(resources, name), resources.weights_root):

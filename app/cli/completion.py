@@ -156,7 +156,8 @@ def _write_clips(session: Session, campaign_id: str, rows: list[VariantRow], out
         for event in catalogue.variants.events(campaign_id)
         if event.to_state in DECIDED and event.actor != SYSTEM
     }
-    return write_clip_table(rows, catalogue.campaigns.memberships(campaign_id), sheet_rows, decisions, out)
+    not_needed = catalogue.progress.not_needed(campaign_id)
+    return write_clip_table(rows, catalogue.campaigns.memberships(campaign_id), sheet_rows, decisions, out, not_needed)
 
 
 def _hand_back(intake: Intake, report: CampaignReport, folder: Path) -> Path:

@@ -95,7 +95,8 @@ def _tables(deps: Deps, rows: list[VariantRow], folder: Path) -> Iterator[Path]:
         mine = [row for row in rows if name in served[row.variant_id]]
         members = catalogue.campaigns.memberships(name, [row.variant_id for row in mine])
         sheet_rows = {brief.brief_id: brief.row for brief in catalogue.campaigns.briefs(name)}
-        yield write_clip_table(mine, members, sheet_rows, decisions, folder / f"{name}.csv")
+        not_needed = catalogue.progress.not_needed(name)
+        yield write_clip_table(mine, members, sheet_rows, decisions, folder / f"{name}.csv", not_needed)
 
 
 def _review_text(reviews: list[ReviewRow]) -> str:

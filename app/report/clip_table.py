@@ -1,13 +1,14 @@
 """Clip table of a campaign: a CSV file with one row per variant."""
 
 from collections import defaultdict
-from collections.abc import Mapping, Sequence
+from collections.abc import Container, Mapping, Sequence
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
 from adapters.catalogue import Membership, VariantRow
 from adapters.sheets.escaping import escape_formula
+from manifests.states import NOT_NEEDED
 
 
 def write_clip_table(
@@ -16,12 +17,14 @@ def write_clip_table(
     sheet_rows: Mapping[str, int],
     decisions: Mapping[str, str],
     out: Path,
+    not_needed: Container[str] = (),
 ) -> Path:
     """Write state, inputs, measurements, reasons and keys of each variant, with a column per technical check.
 
     Args:
         sheet_rows: row number in the sheet by brief id.
         decisions: decision and reason of a person, by variant id.
+        not_needed: ids of variants that no run generates.
     """
     import pandas as pd  # the import takes half a second, and most commands write no table
 
@@ -30,7 +33,11 @@ def write_clip_table(
         places[member.variant_id].append(member)
     table = pd.json_normalize(
         [
-            {**_places(places[row.variant_id], sheet_rows), **_flat(row, decisions.get(row.variant_id, ""))}
+            {
+                **_places(places[row.variant_id], sheet_rows),
+                **_flat(row, decisions.get(row.variant_id, "")),
+                **({"state": NOT_NEEDED} if row.variant_id in not_needed else {}),
+            }
             for row in rows
         ]
     )

@@ -41,7 +41,8 @@ from flows.submit import read_sheet, submit
 from manifests.errors import ReelmillError
 from manifests.pluralize import count_of, counted
 from manifests.sheet.reading import ReadingOptions
-from manifests.states import GOOD, UNFINISHED, State
+from manifests.states import UNFINISHED, State
+from manifests.want import good_in, satisfied_briefs
 from models.registry import get_card, weights_problem
 from tasks.intake.intake import Intake, raise_for_errors
 from tasks.plan.expand import MAX_VARIANTS, check_cap, expand, sample
@@ -236,13 +237,10 @@ def _show_findings(intake: Intake, sheet: Path) -> None:
     show_skipped(intake.checked.problems, sheet)
 
 
-def _satisfied(session: Session, intake: Intake) -> set[str]:
+def _satisfied(session: Session, intake: Intake) -> frozenset[str]:
     """Return the briefs that already have as many passed clips as they want."""
     tallies = session.catalogue.progress.tally_by_brief(intake.campaign.campaign_id)
-    good = {name: sum(states.get(state, 0) for state in GOOD) for name, states in tallies.items()}
-    return {
-        brief.brief_id for brief in intake.checked.briefs if brief.want and good.get(brief.brief_id, 0) >= brief.want
-    }
+    return satisfied_briefs(intake.checked.briefs, {name: good_in(states) for name, states in tallies.items()})
 
 
 def _retried_text(retried: Retried) -> str:
@@ -261,7 +259,9 @@ def _warn_of_licences(session: Session, campaign_id: str) -> None:
     """Warn, before device time is spent, of clips that could not be published."""
     for warning in ineffective_attestations(session.resources):
         warn(f"Warning: {warning}")
-    rows = session.catalogue.variants.of_campaign(campaign_id, [*UNFINISHED, *TO_PUBLISH])
+    spare = session.catalogue.progress.not_needed(campaign_id)
+    pending = session.catalogue.variants.of_campaign(campaign_id, [*UNFINISHED, *TO_PUBLISH])
+    rows = [row for row in pending if row.variant_id not in spare]
     clearances = clearances_of(session.resources)
     numbers = Counter(row.variant.card for row in rows)
     for sentence in waiting_sentences(numbers, clearances):
