@@ -126,6 +126,8 @@ class Settings(BaseSettings):
     """Folder or `s3://name/prefix` that is watched for new sheets; empty watches nothing."""
     watch_s: float = Field(20.0, ge=1)
     """Seconds between two scans of the watched location."""
+    watch_accept_good_rows: bool = False
+    """Whether watched sheets with errors start a campaign of their valid rows; otherwise, they are refused."""
     stock: str = ""
     """Stock sheet of the nightly run: a file, or a key in the bucket; empty turns the nightly run off."""
     stock_cron: str = "0 22 * * *"

@@ -39,7 +39,7 @@ def status_of(catalogue: Catalogue, campaign_id: str) -> CampaignStatus:
     if run and run.ended_at is None:
         return CampaignStatus(RUNNING, "The campaign is running.", {})
     if standing == ACTIVE and run is None:
-        return CampaignStatus(ACCEPTED, "The campaign waits for its run to start.", {})
+        return CampaignStatus(ACCEPTED, "The campaign is accepted and waits for its run to start.", {})
     clips = catalogue.progress.tally(campaign_id)
     if standing != ACTIVE:
         reopen = " --reopen" if standing == "cancelled" else ""

@@ -172,7 +172,7 @@ def set_state(run: Any, state: Any) -> None:
 
 
 def test_a_campaign_is_started_once_and_again_only_after_a_crash(deployed, entrance, fake_models, sheet, tmp_path):
-    campaign_id = entrance.submit(sheet)
+    campaign_id = entrance.submit(sheet).campaign_id
 
     def runs() -> list[Any]:
         return [run for run in runs_of(deployed["campaign"].id) if campaign_id in run.tags]
@@ -192,7 +192,7 @@ def test_a_campaign_is_started_once_and_again_only_after_a_crash(deployed, entra
 
 def test_a_campaign_with_a_silent_run_is_started_again(deployed, entrance, fake_models, sheet, monkeypatch):
     sheet.write_text(sheet.read_text().replace("cup", "mug"))
-    campaign_id = entrance.submit(sheet)
+    campaign_id = entrance.submit(sheet).campaign_id
     entrance.start(campaign_id)
     [run] = [run for run in runs_of(deployed["campaign"].id) if campaign_id in run.tags]
     set_state(run, Pending())

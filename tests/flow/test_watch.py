@@ -21,6 +21,7 @@ from adapters.inbox import FolderInbox, Inbox, open_inbox
 from flows.runtime.process_setup import WRONG_SETTINGS
 from flows.runtime.resources import resources_of
 from flows.settings import Settings, load_settings
+from flows.submit import Submission
 from flows.watch import DeploymentStarter, watch_of
 from flows.watch import main as watch_main
 from manifests.errors import BucketUnreachableError, SettingsError
@@ -39,10 +40,10 @@ class RecordingStarter(DeploymentStarter):
 
     notes: Path
 
-    def submit(self, sheet: Path) -> str:
-        campaign_id = super().submit(sheet)
-        self.note(f"registered {campaign_id}")
-        return campaign_id
+    def submit(self, sheet: Path) -> Submission:
+        submitted = super().submit(sheet)
+        self.note(f"registered {submitted.campaign_id}")
+        return submitted
 
     def start(self, campaign_id: str) -> bool:
         self.note(f"started {campaign_id}")
