@@ -1,7 +1,7 @@
 """What a campaign is doing now, or how its last run ended; shown in receipts and by `reelmill status`."""
 
 from collections.abc import Mapping
-from typing import Literal, NamedTuple
+from typing import Final, Literal, NamedTuple
 
 from adapters.catalogue import Catalogue
 from adapters.catalogue.work.leases import ACTIVE
@@ -9,7 +9,11 @@ from adapters.catalogue.work.runs import RunRow
 from manifests.pluralize import count_of, counted
 from manifests.states import GOOD, State, unfinished_in
 
-ACCEPTED, RUNNING, DONE, STOPPED, FAILED = "accepted", "running", "done", "stopped", "failed"
+ACCEPTED: Final = "accepted"
+RUNNING: Final = "running"
+DONE: Final = "done"
+STOPPED: Final = "stopped"
+FAILED: Final = "failed"
 Stage = Literal["accepted", "running", "done", "stopped", "failed"]
 
 

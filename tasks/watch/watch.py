@@ -5,7 +5,7 @@ import time
 from collections.abc import Iterable, Mapping
 from dataclasses import replace
 from pathlib import Path
-from typing import Protocol
+from typing import Final, Protocol
 
 from adapters.catalogue import Catalogue
 from adapters.catalogue.messages.sheet_imports import ACCEPTED, REFUSED, TAKEN, SheetImport
@@ -45,7 +45,7 @@ DEAD_CLAIM_TIMEOUT_S = 3.0
 """A claim of a dead watcher expires after this time. It is not zero, so that only one of two watchers claims it."""
 LATE_S = 300.0
 """A sheet that waits for longer than this causes an alert."""
-WAITING = "waiting"
+WAITING: Final = "waiting"
 RECENT_SHEETS = 200
 """Number of recent sheets whose campaigns are restarted if necessary."""
 
