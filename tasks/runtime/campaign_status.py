@@ -3,11 +3,12 @@
 from collections.abc import Mapping
 from typing import Final, Literal, NamedTuple
 
-from adapters.catalogue import Catalogue
+from adapters.catalogue import CampaignRow, Catalogue
 from adapters.catalogue.work.leases import ACTIVE
 from adapters.catalogue.work.runs import RunRow
 from manifests.pluralize import count_of, counted
 from manifests.states import GOOD, State, unfinished_in
+from tasks.runtime.lease_owner import is_alive, is_dead
 
 ACCEPTED: Final = "accepted"
 RUNNING: Final = "running"
@@ -15,6 +16,10 @@ DONE: Final = "done"
 STOPPED: Final = "stopped"
 FAILED: Final = "failed"
 Stage = Literal["accepted", "running", "done", "stopped", "failed"]
+
+
+_STAGES: Mapping[str, Stage] = {"finished": DONE, "window": STOPPED, "budget": STOPPED}
+"""By the outcome of the last run; every other one is a failure."""
 
 
 class CampaignStatus(NamedTuple):
@@ -32,6 +37,16 @@ class CampaignStatus(NamedTuple):
     clips: Mapping[str, int]
 
 
+def stage_of(catalogue: Catalogue, row: CampaignRow) -> str:
+    """Return the state of ``status_of`` without counting clips; ``paused`` or ``cancelled`` if a person stopped it."""
+    run = next(iter(catalogue.runs.all(row.campaign_id, limit=1)), None)
+    if run and _is_running(catalogue, run):
+        return RUNNING
+    if row.standing != ACTIVE:
+        return row.standing
+    return _STAGES.get(run.outcome, FAILED) if run else ACCEPTED
+
+
 def status_of(catalogue: Catalogue, campaign_id: str) -> CampaignStatus:
     """Return the status of a campaign.
 
@@ -40,7 +55,7 @@ def status_of(catalogue: Catalogue, campaign_id: str) -> CampaignStatus:
     """
     standing = catalogue.campaigns.get(campaign_id).standing
     run = next(iter(catalogue.runs.all(campaign_id, limit=1)), None)
-    if run and run.ended_at is None:
+    if run and _is_running(catalogue, run):
         return CampaignStatus(RUNNING, "The campaign is running.", {})
     if standing == ACTIVE and run is None:
         return CampaignStatus(ACCEPTED, "The campaign is accepted and waits for its run to start.", {})
@@ -51,6 +66,12 @@ def status_of(catalogue: Catalogue, campaign_id: str) -> CampaignStatus:
         return CampaignStatus(STOPPED, f"The campaign is {standing}. {again}", clips)
     assert run
     return _ended(campaign_id, run, clips)
+
+
+def _is_running(catalogue: Catalogue, run: RunRow) -> bool:
+    if run.ended_at is not None or is_dead(run.owner):
+        return False
+    return is_alive(run.owner) or run.run_id in {live.run_id for live in catalogue.runs.live()}
 
 
 def _ended(campaign_id: str, run: RunRow, clips: Mapping[str, int]) -> CampaignStatus:
@@ -65,7 +86,8 @@ def _ended(campaign_id: str, run: RunRow, clips: Mapping[str, int]) -> CampaignS
         return CampaignStatus(
             FAILED, f"The run has ended, but its workers were lost, or others hold its clips; {left}. {again}", clips
         )
-    why = str(run.detail.get("why") or ("Its process died" if run.outcome == "lost" else "The reason is not known"))
+    unknown = "The reason is not known" if run.outcome == "failed" else "Its process died, or does not respond"
+    why = str(run.detail.get("why") or unknown)
     return CampaignStatus(FAILED, f"The run has failed. {why}. {left.capitalize()}. {again}", clips)
 
 

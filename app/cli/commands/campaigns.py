@@ -49,6 +49,7 @@ from tasks.plan.expand import MAX_VARIANTS, check_cap, expand, sample
 from tasks.plan.licence import clearances_of, ineffective_attestations, waiting_sentences
 from tasks.plan.plan import Plan, make_plan
 from tasks.review.retry_failed import Retried, retry_failed
+from tasks.runtime.campaign_status import FAILED, stage_of, status_of
 from tasks.runtime.steering import resume_campaign
 
 SHOWN_BRIEFS = 40
@@ -155,17 +156,27 @@ def status(
     if campaign:
         head = catalogue.campaigns.get(campaign)
         report = report_of(catalogue, head.campaign_id, clearances_of(session.resources))
+        now = status_of(catalogue, head.campaign_id)
         if as_json:
-            say_json({**report.as_json(), **standing_json(head)})
+            say_json({**report.as_json(), **standing_json(head), "status": now.state, "message": now.message})
         else:
             show_report(report)
             say(standing_line(head))
+            if now.state == FAILED:
+                say(now.message)
         return
     rows = [(row, catalogue.progress.tally(row.campaign_id)) for row in catalogue.campaigns.all()]
+    stages = {row.campaign_id: stage_of(catalogue, row) for row, _ in rows}
     if as_json:
         say_json(
             [
-                {"campaign_id": row.campaign_id, "name": row.name, "states": states, **standing_json(row)}
+                {
+                    "campaign_id": row.campaign_id,
+                    "name": row.name,
+                    "states": states,
+                    "status": stages[row.campaign_id],
+                    **standing_json(row),
+                }
                 for row, states in rows
             ]
         )
@@ -173,7 +184,7 @@ def status(
         show_table(
             ["campaign", "status", "priority", "variants", "states"],
             [
-                (row.campaign_id, row.standing, row.priority, sum(states.values()), states_text(states))
+                (row.campaign_id, stages[row.campaign_id], row.priority, sum(states.values()), states_text(states))
                 for row, states in rows
             ],
         )

@@ -10,6 +10,7 @@ from adapters.catalogue import CampaignRow, Catalogue
 from manifests.states import NOT_NEEDED, State, done_in, unfinished_in
 from manifests.want import good_in
 from models.card import ModelCard
+from tasks.runtime.campaign_status import FAILED, stage_of
 
 MAX_EXACT_CLIPS = 20_000
 """Up to this number of clips device time is summed exactly; above it is estimated from a sample."""
@@ -29,6 +30,7 @@ class CampaignStats:
         device_seconds: device time spent on the campaign.
         money: cost of that time if the model cards state an hourly price; otherwise 0.
         is_estimate: True if device time and cost are estimated from a sample.
+        has_failed: whether the last run failed, so that nothing continues it without a person.
         eta_s: seconds until all clips are generated, at the pace of the last minutes; None if nothing was generated.
     """
 
@@ -38,6 +40,7 @@ class CampaignStats:
     money: float
     is_estimate: bool
     eta_s: float | None
+    has_failed: bool = False
 
     @property
     def total(self) -> int:
@@ -118,7 +121,8 @@ def stats_of(catalogue: Catalogue, cards: dict[str, ModelCard], row: CampaignRow
     seconds, money, is_estimate = _cost(catalogue, cards, row)
     left = unfinished_in(states)
     pace = catalogue.campaign_stats.pace(row.campaign_id) if left else 0.0
-    return CampaignStats(row, states, seconds, money, is_estimate, left / pace if pace else None)
+    has_failed = stage_of(catalogue, row) == FAILED
+    return CampaignStats(row, states, seconds, money, is_estimate, left / pace if pace else None, has_failed)
 
 
 def _cost(catalogue: Catalogue, cards: dict[str, ModelCard], row: CampaignRow) -> tuple[float, float, bool]:
