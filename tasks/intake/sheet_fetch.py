@@ -3,10 +3,9 @@
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import replace
 from pathlib import Path
 
-from adapters.bucket import Bucket
+from adapters.inbox import open_inbox
 from adapters.sheets.reader import MAX_BYTES
 from manifests.errors import BucketError, UnreadableSheetError
 from tasks.runtime.resources import Resources, bucket_of
@@ -30,36 +29,60 @@ def sheet_file(resources: Resources, place: str, *, keys: bool = False) -> Itera
     if not place.startswith(S3) and (path.exists() or not keys):
         yield path
         return
-    bucket, key = _object_of(resources, place)
-    data = _bytes_of(bucket, key, place, "stock sheet" if keys else "sheet")
+    noun = "stock sheet" if keys else "sheet"
+    if place.startswith(S3):
+        name, data = _from_s3(resources, place, place, noun)
+    elif resources.bucket.location.startswith(S3):
+        name, data = _from_s3(resources, f"{resources.bucket.location.rstrip('/')}/{place}", place, noun)
+    else:
+        name, data = _from_folder(resources, place, noun)
+    if len(data) > MAX_BYTES:
+        raise _too_large(place)
     with tempfile.TemporaryDirectory() as folder:
-        copy = Path(folder) / Path(key).name
+        copy = Path(folder) / name
         copy.write_bytes(data)
         yield copy
 
 
-def _object_of(resources: Resources, place: str) -> tuple[Bucket, str]:
-    """Return the bucket and key of an object: in the media bucket, or in another one with the same credentials."""
-    root = resources.bucket.location.rstrip("/") + "/"
-    if not place.startswith(S3) or place.startswith(root):
-        return bucket_of(resources, patient=False), place.removeprefix(root)
-    name, _, key = place.removeprefix(S3).partition("/")
+def _from_s3(resources: Resources, url: str, place: str, noun: str) -> tuple[str, bytes]:
+    """Return the name and the content of an object; people choose its key freely, with spaces and other characters."""
+    name, _, key = url.removeprefix(S3).partition("/")
     if not name or not key or key.endswith("/"):
         raise UnreadableSheetError(f"'{place}' names no sheet. Enter s3://bucket/key, such as s3://sheets/spring.csv.")
-    return bucket_of(replace(resources, bucket=replace(resources.bucket, location=f"{S3}{name}")), patient=False), key
+    bucket = resources.bucket
+    opened = open_inbox(
+        f"{S3}{name}",
+        endpoint=bucket.endpoint,
+        region=bucket.region,
+        access_key=bucket.access_key,
+        secret_key=bucket.secret_key,
+    )
+    data = opened.fetch(key, MAX_BYTES)
+    if data is None:
+        raise _missing(place, noun)
+    return key.rpartition("/")[2], data
 
 
-def _bytes_of(bucket: Bucket, key: str, place: str, noun: str) -> bytes:
-    where = "" if place.startswith(S3) else ", neither as a file nor as a key in the bucket"
-    missing = UnreadableSheetError(f"There is no {noun} '{place}'{where}. Check its name and the folder.")
+def _from_folder(resources: Resources, place: str, noun: str) -> tuple[str, bytes]:
+    """Return the name and the content of a file in a bucket that is a folder."""
+    bucket = bucket_of(resources, patient=False)
     try:
-        head = bucket.head(key)
+        head = bucket.head(place)
     except BucketError as error:
-        if error.transient or place.startswith(S3):
+        if error.transient:
             raise
-        raise missing from error
+        raise _missing(place, noun) from error
     if head is None:
-        raise missing
+        raise _missing(place, noun)
     if head.size > MAX_BYTES:
-        raise UnreadableSheetError(f"'{place}' is larger than {MAX_BYTES // 2**20} MiB. Split it into several sheets.")
-    return bucket.read(key)
+        raise _too_large(place)
+    return Path(place).name, bucket.read(place)
+
+
+def _missing(place: str, noun: str) -> UnreadableSheetError:
+    where = "" if place.startswith(S3) else ", neither as a file nor as a key in the bucket"
+    return UnreadableSheetError(f"There is no {noun} '{place}'{where}. Check its name and the folder.")
+
+
+def _too_large(place: str) -> UnreadableSheetError:
+    return UnreadableSheetError(f"'{place}' is larger than {MAX_BYTES // 2**20} MiB. Split it into several sheets.")

@@ -12,8 +12,10 @@ from tasks.runtime.campaign_status import ACCEPTED, FAILED, CampaignStatus, Stag
 from tasks.watch.receipt import ReceiptCache, update_receipt
 
 log = logging.getLogger(__name__)
+LARGE_S = 0.5
+"""A campaign whose counts take longer than this is not counted in every poll."""
 EFFORT = 20.0
-"""Pause before the next look at a campaign, as a multiple of the time that its counts took."""
+"""Pause before its next counts, as a multiple of the time that they took."""
 
 
 class Start(NamedTuple):
@@ -67,7 +69,8 @@ class ReceiptUpdates:
             except CatalogueError:  # the receipt is of another catalogue
                 self._statuses[campaign_id] = None
             ended = time.monotonic()
-            self._next[campaign_id] = ended + EFFORT * (ended - began)
+            if ended - began > LARGE_S:
+                self._next[campaign_id] = ended + EFFORT * (ended - began)
         return self._statuses[campaign_id]
 
     def update(self, found: Iterable[InboxFile], starts: Mapping[str, Start]) -> list[tuple[str, str]]:

@@ -123,7 +123,7 @@ class Watch:
         whole = {each.name for each in found if self._is_whole(each)} - being_written(found)
         sheets = [each for each in found if is_sheet_name(each.name)]
         waiting: set[str] = set()
-        for sheet in sorted(sheets, key=lambda each: len(annotated_base(each.name))):  # copies after their sheets
+        for sheet in sorted(sheets, key=self._order):
             # A file can be recognised as an annotated copy only after its sheet has a receipt.
             if annotated_base(sheet.name) in waiting or not self._process(sheet, pictures, whole):
                 waiting.add(short_name(sheet.name))
@@ -134,6 +134,10 @@ class Watch:
         for sheet_name, line in self._updates.update(receipts, self._starts):
             self._report(sheet_name, line)
         return self._lines
+
+    def _order(self, sheet: InboxFile) -> tuple[int, bool]:
+        """Return a sort key: annotated copies after their sheets, and second downloads after the first ones."""
+        return len(annotated_base(sheet.name)), numbered_original(sheet.name) in self._found
 
     def _is_whole(self, file: InboxFile) -> bool:
         return file.age_s is None or file.age_s >= SETTLED_S or self._stamps.get(file.name) == file.stamp
