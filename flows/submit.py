@@ -10,6 +10,7 @@ from manifests.brief import Brief
 from manifests.sheet.reading import ReadingOptions
 from tasks.intake.intake import DETECT, Intake, check_default_card, raise_for_errors, validate_sheet
 from tasks.intake.pictures import KeptPictures
+from tasks.intake.sheet_fetch import s3_url, sheet_file
 from tasks.intake.sheet_store import SheetStore
 from tasks.runtime.resources import Resources, cards_of, catalogue_of, first_frames_of
 
@@ -62,9 +63,25 @@ def read_sheet(settings: Settings, resources: Resources, sheet: Path, reading: R
     """
     cards = cards_of(resources)
     check_default_card(settings.model, cards)
+    sheet = local_copy(settings, resources, sheet)
     confined = SheetStore(settings.home).is_upload(sheet)
     kept = KeptPictures(first_frames_of(resources), lambda: _earlier_briefs(resources, sheet.stem))
     return validate_sheet(sheet, cards, settings.model, kept, confined=confined, reading=reading)
+
+
+def local_copy(settings: Settings, resources: Resources, sheet: Path) -> Path:
+    """Return the path of a sheet; a sheet in a bucket (``s3://bucket/key``) is downloaded and kept like an upload.
+
+    Raises:
+        UnreadableSheetError: there is no such object.
+        BucketError: the bucket cannot be read.
+    """
+    url = s3_url(sheet)
+    if not url:
+        return sheet
+    store = SheetStore(settings.home)
+    with sheet_file(resources, url) as found:
+        return store.uploads / store.add_upload(found.name, found.read_bytes(), {}) / found.name
 
 
 def _earlier_briefs(resources: Resources, name: str) -> Iterator[Brief]:

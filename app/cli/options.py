@@ -10,7 +10,7 @@ from adapters.catalogue.work.steering import MAX_PRIORITY, MIN_PRIORITY
 CAMPAIGN_HELP = "Campaign name or id. The first characters of an id are enough."
 PRIORITY_HELP = "Priority; the default is 0, and higher priorities run first."
 
-Sheet = Annotated[Path, typer.Argument(metavar="SHEET", help="CSV, TSV or XLSX file.")]
+Sheet = Annotated[Path, typer.Argument(metavar="SHEET", help="CSV, TSV or XLSX file, or s3://bucket/key.")]
 Model = Annotated[str | None, typer.Option("--model", metavar="MODEL", help="Model for rows with an empty model cell.")]
 MaxVariants = Annotated[
     int | None,

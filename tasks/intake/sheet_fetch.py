@@ -13,6 +13,12 @@ from tasks.runtime.resources import Resources, bucket_of
 S3 = "s3://"
 
 
+def s3_url(sheet: Path) -> str:
+    """Return the URL that a path was made from, since a path has only one of its slashes; empty for other paths."""
+    rest = str(sheet).removeprefix("s3:/")
+    return f"{S3}{rest.lstrip('/')}" if rest != str(sheet) else ""
+
+
 @contextmanager
 def sheet_file(resources: Resources, place: str, *, keys: bool = False) -> Iterator[Path]:
     """Yield the path of a sheet; an object of a bucket is copied to a temporary file with the same name.
