@@ -56,8 +56,8 @@ DECIDED = frozenset({State.APPROVED, State.REJECTED, State.WITHDRAWN})
 
 
 NOT_NEEDED = "not needed"
-"""In counts of a campaign: unfinished variants that no run generates, because `manifests.want` says so. It is derived
-and never stored: it ends as soon as a person rejects a clip or the sheet wants more."""
+"""In counts of a campaign: unfinished variants that no run generates, because of `want`. It is derived by
+`manifests.want` and never stored: it ends as soon as a person rejects a clip or the sheet wants more."""
 
 
 def has_passed(state: str, has_reasons: bool) -> bool:

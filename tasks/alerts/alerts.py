@@ -69,8 +69,8 @@ def _never_raising(function: Callable[..., bool]) -> Callable[..., bool]:
 def run_ended(catalogue: Catalogue, campaign_id: str, run_id: str, outcome: str, review_url: str) -> bool:
     """Alert that a run ended, unless a person ended it with pause, cancel or Ctrl-C.
 
-    If an exception is being handled, the alert contains its message. Signals create no alert here: whoever sent the
-    signal knows, and ``flow_run_ended`` reports a flow run that Prefect has cancelled.
+    If an exception is being handled, the alert contains its message. Signals create no alert here: their
+    senders know, and ``flow_run_ended`` reports a flow run that Prefect has cancelled.
     """
     error = sys.exception()
     if outcome in ("paused", "cancelled") or (error is not None and not isinstance(error, Exception)):

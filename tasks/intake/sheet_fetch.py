@@ -35,7 +35,7 @@ def sheet_file(resources: Resources, place: str, *, keys: bool = False) -> Itera
     if not place.startswith(S3) and (path.exists() or not keys):
         yield path
         return
-    noun = "stock sheet" if keys else "sheet"
+    noun = "stock sheet" if keys else "campaign sheet"
     if place.startswith(S3):
         name, data = _from_s3(resources, place, place, noun)
     elif resources.bucket.location.startswith(S3):

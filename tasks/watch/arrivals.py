@@ -10,7 +10,7 @@ from tasks.watch.receipt import is_receipt_name
 PARTIAL_SUFFIXES = (".part", ".partial", ".filepart", ".crdownload", ".download", ".opdownload", ".tmp", ".temp")
 """Endings that programs add to the name of a file while they copy or download it."""
 _OWNER = "~$"
-"""Excel and Word keep such a file next to a document that somebody has open."""
+"""Excel and Word keep such a file next to an open document."""
 _OURS_OR_NOTES = re.compile(r"readme\b.*\.(txt|json)", re.IGNORECASE | re.DOTALL)
 _CONFLICTED = re.compile(
     r"""(?P<base>.+?)(

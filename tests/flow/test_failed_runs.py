@@ -227,7 +227,7 @@ def test_killed_runs_of_a_brief_with_want_cause_no_alarm_once_another_run_has_fi
 
 
 def test_a_campaign_flow_reads_its_sheet_from_a_bucket(
-    home, fake_models, sheet, s3_endpoint, s3_bucket_name, monkeypatch
+    home, fake_models, sheet, s3_endpoint, s3_bucket_name, monkeypatch, capsys
 ):
     store = s3_server.client(s3_endpoint)
     store.put_object(Bucket=s3_bucket_name, Key="in/Spring 1.csv", Body=sheet.read_bytes())
@@ -238,8 +238,10 @@ def test_a_campaign_flow_reads_its_sheet_from_a_bucket(
     catalogue = catalogue_of(resources_of(load_settings()))
     assert catalogue.campaigns.get(campaign_id).name == "Spring 1"
     assert catalogue.progress.tally(campaign_id)["published"] == 10
+    validated = reelmill(capsys, "validate", f"s3://{s3_bucket_name}/in/Spring 1.csv", "--json")
+    assert json.loads(validated.out)["campaign_id"] == campaign_id
     with pytest.raises(
-        UnreadableSheetError, match=rf"There is no sheet 's3://{s3_bucket_name}/none.csv'. Check its name"
+        UnreadableSheetError, match=rf"There is no campaign sheet 's3://{s3_bucket_name}/none.csv'. Check its name"
     ):
         campaign(sheet=f"s3://{s3_bucket_name}/none.csv")
     with pytest.raises(UnreadableSheetError, match=r"names no sheet\. Enter s3://bucket/key"):

@@ -18,7 +18,7 @@ class Progress(CataloguePart):
     """Count a campaign's variants and its device time."""
 
     def tally(self, campaign_id: str) -> dict[str, int]:
-        """Return how many variants of the campaign are in each state, with those that are not needed by themselves."""
+        """Return how many variants of the campaign are in each state, and how many are not needed."""
         query = self._counting(campaign_id, variants.c.state)
         with self._db.reading() as connection:
             counts = Counter({row.state: row.count_ for row in connection.execute(query)})

@@ -1,4 +1,4 @@
-"""Schedules of nightly runs. Prefect runs them; this is where they are stored."""
+"""Schedules of nightly runs, which Prefect runs and the catalogue stores."""
 
 import json
 from typing import Any
