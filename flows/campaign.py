@@ -21,7 +21,8 @@ from flows.steer import Action, Priority, apply_action
 from flows.submit import submit
 from manifests.sheet.reading import ReadingOptions
 from tasks.deliver.deliver_task import deliver
-from tasks.intake.sheet_fetch import sheet_file
+from tasks.intake.sheet_link import fetch_sheet
+from tasks.intake.sheet_store import SheetStore
 from tasks.plan.remaining import Remaining, release_dead_leases
 from tasks.runtime.cancellation import stopping
 from tasks.runtime.resources import Resources, catalogue_of
@@ -48,7 +49,7 @@ def campaign(
     """Run the campaign of a sheet, or resume a campaign in the catalogue; return its id.
 
     Args:
-        sheet: path of the sheet, or ``s3://bucket/key``; alternatively
+        sheet: path of the sheet, ``s3://bucket/key``, or a link to it; alternatively
         campaign_id: campaign to resume: its id, a unique prefix of it, or its name.
         accept_good_rows: skip rows with errors.
         sample_size: generate only this number of variants, spread over the campaign.
@@ -71,15 +72,14 @@ def campaign(
         prepare_logs(chosen)
         resources = resources_of(chosen)
         if not campaign_id:
-            with sheet_file(resources, sheet) as path:
-                campaign_id = submit(
-                    chosen,
-                    resources,
-                    path,
-                    accept_good_rows=accept_good_rows,
-                    sample_size=sample_size,
-                    reading=ReadingOptions(tab, include_hidden, encoding),
-                ).campaign_id
+            campaign_id = submit(
+                chosen,
+                resources,
+                fetch_sheet(sheet, SheetStore(chosen.home)),
+                accept_good_rows=accept_good_rows,
+                sample_size=sample_size,
+                reading=ReadingOptions(tab, include_hidden, encoding),
+            ).campaign_id
         catalogue = catalogue_of(resources)
         campaign_id = catalogue.campaigns.get(campaign_id).campaign_id
         apply_action(catalogue, campaign_id, action, priority)

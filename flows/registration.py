@@ -30,6 +30,7 @@ KEPT = (
     "bucket_region",
     "bucket_public_url",
     "max_rank_share",
+    "share_clips",
 )
 """Settings that are stored with a campaign, so that a resumed run uses the same ones."""
 READING = "reading"
@@ -57,15 +58,25 @@ def register(
     check_delivery(resources)
     catalogue, campaign = catalogue_of(resources), intake.campaign
     check_same_bucket(settings, resources, campaign.campaign_id)
-    planned = expand(intake.checked.briefs, cards_of(resources), settings.model, settings.profile)
+    shares = shares_clips(settings, resources, campaign.campaign_id)
+    owner = "" if shares else campaign.campaign_id
+    planned = expand(intake.checked.briefs, cards_of(resources), settings.model, settings.profile, owner)
     keep_pictures(first_frames_of(resources), intake.pictures)
-    kept = {name: getattr(settings, name) for name in KEPT} | {READING: asdict(reading)}
+    kept = {name: getattr(settings, name) for name in KEPT} | {"share_clips": shares, READING: asdict(reading)}
     catalogue.campaigns.add(campaign, kept)
     catalogue.campaigns.add_variants(
         campaign.campaign_id, planned if sample_size is None else sample(planned, sample_size)
     )
     release_dead_leases(catalogue)
     return campaign.campaign_id
+
+
+def shares_clips(settings: Settings, resources: Resources, campaign_id: str) -> bool:
+    """Return whether a campaign shares its clips; a registered campaign keeps what it was registered with."""
+    for row in catalogue_of(resources).campaigns.all():
+        if row.campaign_id == campaign_id:
+            return bool(row.settings.get("share_clips", True))  # campaigns of earlier versions share
+    return settings.share_clips
 
 
 def reading_of(settings: Mapping[str, Any]) -> ReadingOptions:

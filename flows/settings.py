@@ -1,6 +1,7 @@
 """All settings in one typed class; no other module reads the environment."""
 
 import os
+import re
 from pathlib import Path
 from typing import Any, Literal
 
@@ -93,6 +94,10 @@ class Settings(BaseSettings):
     its threads wait for each other (measured: 10 s per clip with two threads, 1.4 s with one)."""
     review: Literal["auto", "required"] = "auto"
     """`auto` approves every clip that passes the gate; `required` waits for a person's decision."""
+    share_clips: bool = False
+    """Whether campaigns share clips with equal inputs. A shared clip is published once, under the campaign that signed
+    it first, with its review and its credential. Otherwise every campaign has its own review, credential and objects,
+    and the generated frames are still used again if they are on this machine."""
     training_mining: Literal["allowed", "notAllowed"] = "notAllowed"
     """What Content Credentials declare about using the clips for data mining and AI training."""
     disclose_prompt: bool = False
@@ -128,6 +133,9 @@ class Settings(BaseSettings):
     """Seconds between two scans of the watched location."""
     watch_accept_good_rows: bool = False
     """Whether watched sheets with errors start a campaign of their valid rows; otherwise, they are refused."""
+    picture_prefixes: tuple[str, ...] = ()
+    """Locations (`s3://name/prefix`), as a JSON list, whose pictures may be used by uploaded, watched and linked
+    sheets. Sheets on this machine may use every bucket that the credentials can read."""
     stock: str = ""
     """Stock sheet of the nightly run: a file, or a key in the bucket; empty turns the nightly run off."""
     stock_cron: str = "0 22 * * *"
@@ -176,6 +184,14 @@ class Settings(BaseSettings):
     @classmethod
     def _expand_folder(cls, location: str) -> str:
         return location if "://" in location or not location.strip() else str(Path(location).expanduser().absolute())
+
+    @field_validator("picture_prefixes")
+    @classmethod
+    def _check_locations(cls, locations: tuple[str, ...]) -> tuple[str, ...]:
+        for location in locations:
+            if not re.match(r"s3://[^/]", location):
+                raise PydanticCustomError("location", "{location} is not s3://name/prefix", {"location": location})
+        return locations
 
     @field_validator("metrics_token")
     @classmethod

@@ -4,15 +4,28 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import NamedTuple
 
+from adapters.inbox.s3_objects import S3Objects
+from adapters.web import GuardedFetcher
 from flows.registration import register
 from flows.settings import Settings
 from manifests.brief import Brief
 from manifests.sheet.reading import ReadingOptions
-from tasks.intake.intake import DETECT, Intake, check_default_card, raise_for_errors, validate_sheet
+from tasks.intake.intake import (
+    DETECT,
+    Intake,
+    check_default_card,
+    raise_for_errors,
+    raise_for_unavailable,
+    validate_sheet,
+)
 from tasks.intake.pictures import KeptPictures
+from tasks.intake.prompt_length import PromptLengths
+from tasks.intake.remote_pictures import Progress, RemotePictures
+from tasks.intake.remote_sources import RemoteSources
 from tasks.intake.sheet_fetch import s3_url, sheet_file
 from tasks.intake.sheet_store import SheetStore
-from tasks.runtime.resources import Resources, cards_of, catalogue_of, first_frames_of
+from tasks.runtime.first_frames import FirstFrames
+from tasks.runtime.resources import Resources, cards_of, catalogue_of, first_frames_of, scorers_of
 
 
 class Submission(NamedTuple):
@@ -30,6 +43,8 @@ def submit(
     accept_good_rows: bool = False,
     sample_size: int | None = None,
     reading: ReadingOptions = DETECT,
+    wait_for_pictures: bool = False,
+    on_download: Progress | None = None,
 ) -> Submission:
     """Read and check a sheet, register its campaign, and keep a copy of the sheet. The caller starts the campaign.
 
@@ -39,23 +54,39 @@ def submit(
         accept_good_rows: leave rows with errors out instead of refusing the sheet.
         sample_size: register this many variants only, spread over the campaign.
         reading: tab, encoding and hidden rows to read.
+        wait_for_pictures: do not refuse a sheet because its pictures cannot be downloaded now; the caller tries again.
+        on_download: called after each download of a picture.
 
     Raises:
         UnknownCardError: the default model card does not exist.
+        PicturesUnavailableError: pictures cannot be downloaded now, and ``wait_for_pictures`` is true.
         SheetError: the sheet is unreadable, or it has errors and ``accept_good_rows`` is false.
         PlanError, SettingsError, BucketError, CredentialError: see ``register``.
     """
-    intake = read_sheet(settings, resources, sheet, reading)
+    intake = read_sheet(settings, resources, sheet, reading, on_download=on_download)
+    if wait_for_pictures:
+        raise_for_unavailable(intake)
     raise_for_errors(intake, accept_good_rows)
     campaign_id = register(settings, resources, intake, sample_size, reading)
     SheetStore(settings.home).keep(campaign_id, intake.table.path)
     return Submission(campaign_id, intake)
 
 
-def read_sheet(settings: Settings, resources: Resources, sheet: Path, reading: ReadingOptions = DETECT) -> Intake:
+def read_sheet(
+    settings: Settings,
+    resources: Resources,
+    sheet: Path,
+    reading: ReadingOptions = DETECT,
+    *,
+    on_download: Progress | None = None,
+) -> Intake:
     """Read and check a sheet without registering anything; errors and warnings are in ``checked``.
 
-    A missing picture is replaced by the copy that an earlier run of the sheet has kept.
+    A missing picture is replaced by the copy that an earlier run of the sheet has kept. Pictures that the sheet names
+    by URL are downloaded and kept.
+
+    Args:
+        on_download: called after each download of a picture.
 
     Raises:
         UnknownCardError: the default model card does not exist.
@@ -66,7 +97,27 @@ def read_sheet(settings: Settings, resources: Resources, sheet: Path, reading: R
     sheet = local_copy(settings, resources, sheet)
     confined = SheetStore(settings.home).is_upload(sheet)
     kept = KeptPictures(first_frames_of(resources), lambda: _earlier_briefs(resources, sheet.stem))
-    return validate_sheet(sheet, cards, settings.model, kept, confined=confined, reading=reading)
+    lengths = PromptLengths(cards, scorers_of(resources), settings.model, resources.weights_root)
+    remote = RemotePictures(
+        FirstFrames(resources.first_frames),
+        sheet.stem,
+        _sources(settings, resources, sheet),
+        on_progress=on_download,
+    )
+    return validate_sheet(
+        sheet, cards, settings.model, kept, confined=confined, reading=reading, lengths=lengths, remote=remote
+    )
+
+
+def _sources(settings: Settings, resources: Resources, sheet: Path) -> RemoteSources | None:
+    """Return where a sheet may read pictures from; None for the copy of a registered campaign's sheet."""
+    store, bucket = SheetStore(settings.home), resources.bucket
+    if store.is_kept(sheet):
+        return None  # its pictures are kept as well, and its origin is not known
+    objects = S3Objects(
+        endpoint=bucket.endpoint, region=bucket.region, access_key=bucket.access_key, secret_key=bucket.secret_key
+    )
+    return RemoteSources(GuardedFetcher(), objects, settings.picture_prefixes if store.is_upload(sheet) else None)
 
 
 def local_copy(settings: Settings, resources: Resources, sheet: Path) -> Path:

@@ -50,7 +50,7 @@ class DeploymentStarter:
     def submit(self, sheet: Path) -> Submission:
         """Check a sheet and register its campaign."""
         good_rows = self._settings.watch_accept_good_rows
-        return submit(self._settings, self._resources, sheet, accept_good_rows=good_rows)
+        return submit(self._settings, self._resources, sheet, accept_good_rows=good_rows, wait_for_pictures=True)
 
     def start(self, campaign_id: str) -> bool:
         """Start a flow run, unless one is in progress or the last one ended without a crash.

@@ -1,11 +1,11 @@
-"""One thing to generate; its id is the hash of everything that determines its pixels."""
+"""One thing to generate; its id is the hash of everything that determines its pixels, and of its campaign."""
 
 from typing import Any, NamedTuple
 
 from manifests.identity import content_id
 from manifests.placement import Placement
 
-ADDED = frozenset({"profile", "recipe"})
+ADDED = frozenset({"profile", "recipe", "campaign_id"})
 """Fields that were added later. At their defaults they are left out of the id, so that old ids do not change."""
 
 
@@ -22,6 +22,8 @@ class Variant(NamedTuple):
         profile: speed profile of the card.
         recipe: digest of everything else on the card that determines the pixels; empty in variants that were planned
             before it was recorded.
+        campaign_id: campaign that owns the clip; empty if campaigns share it. It does not determine pixels, but gives
+            each campaign its own review, credential and objects.
     """
 
     card: str
@@ -39,11 +41,17 @@ class Variant(NamedTuple):
     first_frame_sha256: str = ""
     profile: str = "exact"
     recipe: str = ""
+    campaign_id: str = ""
 
     @property
     def variant_id(self) -> str:
         """32 hex digits; equal inputs give equal ids on any machine."""
         return content_id(self.identity)
+
+    @property
+    def shared(self) -> "Variant":
+        """The variant without its campaign; variants that are equal in this form have the same pixels."""
+        return self._replace(campaign_id="")
 
     @property
     def identity(self) -> dict[str, Any]:

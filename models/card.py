@@ -162,6 +162,9 @@ class Card(Record):
     Attributes:
         limits: known limitations, one sentence each.
         measured: figures and how they were measured, for people; written by a script, not by hand.
+        max_prompt_tokens: number of prompt tokens that the model reads, special tokens included; None for the value in
+            ``call`` or in the weights.
+        tokenizer: ``clip`` for CLIP's own; None for the tokenizer in the weights.
         retired: since when its makers have withdrawn the model, and its replacement; empty if it is available.
         home: base folder of the card's relative paths; set by the registry.
     """
@@ -175,6 +178,8 @@ class Card(Record):
     sources: tuple[str, ...] = ()
     limits: tuple[str, ...] = ()
     measured: dict[str, str] = Field(default_factory=dict)
+    max_prompt_tokens: int | None = Field(None, gt=0)
+    tokenizer: Literal["clip"] | None = None
     retired: str = ""
     home: Path = Field(Path(), exclude=True, repr=False)
 

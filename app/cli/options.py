@@ -10,7 +10,10 @@ from adapters.catalogue.work.steering import MAX_PRIORITY, MIN_PRIORITY
 CAMPAIGN_HELP = "Campaign name or id. The first characters of an id are enough."
 PRIORITY_HELP = "Priority; the default is 0, and higher priorities run first."
 
-Sheet = Annotated[Path, typer.Argument(metavar="SHEET", help="CSV, TSV or XLSX file, or s3://bucket/key.")]
+Sheet = Annotated[
+    str,
+    typer.Argument(metavar="SHEET", help="CSV, TSV or XLSX file, s3://bucket/key, or a link to a sheet or Google Sheet."),
+]
 Model = Annotated[str | None, typer.Option("--model", metavar="MODEL", help="Model for rows with an empty model cell.")]
 MaxVariants = Annotated[
     int | None,

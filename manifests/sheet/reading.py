@@ -71,7 +71,7 @@ class Reading:
         sample_row: row number of the sample.
         hidden_rows: numbers of the rows with content that are hidden or filtered out.
         hidden_columns: the hidden columns with content.
-        hidden_included: whether these rows and columns were read all the same.
+        hidden_included: whether these rows and columns were read anyway.
         unread_tabs: other tabs with a prompt column.
         bad_rows: rows that cannot be read.
         has_header: False for a list of prompts without a header.

@@ -11,12 +11,14 @@ from adapters.media.picture import Picture
 from adapters.sheets import read_table
 from manifests.brief import Brief
 from manifests.campaign import Campaign
-from manifests.errors import CardRuleError, RejectedSheetError, UnknownCardError
+from manifests.errors import CardRuleError, ReelmillError, RejectedSheetError, UnknownCardError
 from manifests.pluralize import count_of, counted, one_or_more
 from manifests.sheet import CellIssue, Checked, Table, campaign_of, check_table
 from manifests.sheet.reading import ReadingOptions
 from models.card import ModelCard
 from tasks.intake.pictures import KeptPictures, Pictures
+from tasks.intake.prompt_length import LongestPrompt, PromptLengths
+from tasks.intake.remote_pictures import RemotePictures
 
 SHOWN_PROBLEMS = 5
 DETECT = ReadingOptions()
@@ -24,12 +26,20 @@ DETECT = ReadingOptions()
 
 @dataclass(frozen=True, slots=True)
 class Intake:
-    """A sheet with the result of its validation; ``pictures`` are those of its valid rows."""
+    """A sheet with the result of its validation.
+
+    Attributes:
+        pictures: first frames of the valid rows.
+        longest: the prompt nearest to its model's token limit; None if no limit is known.
+        unavailable: names of pictures that could not be downloaded now; each of them has a problem in ``checked``.
+    """
 
     table: Table
     checked: Checked
     campaign: Campaign
     pictures: tuple[Picture, ...] = ()
+    longest: LongestPrompt | None = None
+    unavailable: frozenset[str] = frozenset()
 
 
 def validate_sheet(
@@ -40,22 +50,29 @@ def validate_sheet(
     *,
     confined: bool = False,
     reading: ReadingOptions = DETECT,
+    lengths: PromptLengths | None = None,
+    remote: RemotePictures | None = None,
 ) -> Intake:
     """Read and validate a sheet with its pictures; errors and warnings are in ``checked``.
 
     Args:
         kept: copies that replace pictures that no longer exist.
-        confined: see Pictures.
+        confined, remote: see Pictures.
+        lengths: checks the lengths of prompts; None leaves them unchecked.
         reading: tab, encoding and hidden rows to read.
 
     Raises:
         UnreadableSheetError: the file is not a sheet.
     """
     table = read_table(path, reading)
-    pictures = Pictures(path.parent, kept, confined=confined)
-    checked = check_table(table, [card_check(cards, default_card), pictures.check(cards, default_card)])
+    pictures = Pictures(path.parent, kept, confined=confined, remote=remote)
+    pictures.download(table)
+    checks = [card_check(cards, default_card), pictures.check(cards, default_card)]
+    checked = check_table(table, [*checks, lengths.check] if lengths else checks)
     checked = replace(checked, briefs=tuple(map(pictures.hashed, checked.briefs)))
-    return Intake(table, checked, campaign_of(table, checked), pictures.used_in(checked.briefs))
+    longest = lengths.longest if lengths else None
+    used = pictures.used_in(checked.briefs)
+    return Intake(table, checked, campaign_of(table, checked), used, longest, pictures.unavailable)
 
 
 def check_default_card(name: str, cards: Mapping[str, ModelCard]) -> None:
@@ -83,6 +100,24 @@ class SheetProblemsError(RejectedSheetError):
     def __init__(self, message: str, intake: Intake) -> None:
         super().__init__(message)
         self.intake = intake
+
+
+class PicturesUnavailableError(ReelmillError):
+    """Pictures of the sheet cannot be downloaded now."""
+
+    transient = True
+
+
+def raise_for_unavailable(intake: Intake) -> None:
+    """Raise an error after which the sheet can be tried again, if only downloads of its pictures have failed.
+
+    Raises:
+        PicturesUnavailableError: the message contains the first problem.
+    """
+    problems = intake.checked.problems
+    if problems and all(problem.value in intake.unavailable for problem in problems):
+        more = f" The same applies to {count_of(len(problems) - 1, 'other cell')}." if len(problems) > 1 else ""
+        raise PicturesUnavailableError(f"{problems[0].sentence}{more}")
 
 
 def raise_for_errors(intake: Intake, accept_good_rows: bool) -> None:

@@ -11,9 +11,12 @@ from adapters.c2pa.verifier import verify
 from adapters.media.picture import InvalidPictureError, Picture, read_picture
 from manifests.brief import Brief
 from manifests.errors import CredentialError, GenerationError, PlanError
-from manifests.sheet import CellIssue
+from manifests.sheet import CellIssue, Table, check_table
 from manifests.sheet.cells import clean
+from manifests.sheet.layout import Layout
 from models.card import ModelCard
+from tasks.intake.remote_pictures import RemotePictures
+from tasks.intake.remote_sources import UnavailablePictureError, is_remote
 from tasks.runtime.first_frames import FirstFrames
 
 COLUMN = "first_frame"
@@ -30,13 +33,35 @@ class Pictures:
         folder: the sheet's folder, to which paths are relative.
         kept: copies that replace pictures that no longer exist.
         confined: accept only names of files in this folder, because the sheet comes from another machine.
+        remote: pictures that the sheet names by URL; None if they cannot be used.
     """
 
-    def __init__(self, folder: Path, kept: "KeptPictures | None" = None, *, confined: bool = False) -> None:
+    def __init__(
+        self,
+        folder: Path,
+        kept: "KeptPictures | None" = None,
+        *,
+        confined: bool = False,
+        remote: RemotePictures | None = None,
+    ) -> None:
         self._folder = folder
         self._kept = kept
         self._confined = confined
+        self._remote = remote
         self._read: dict[str, Picture | InvalidPictureError] = {}
+
+    def download(self, table: Table) -> None:
+        """Download the pictures that a sheet names by URL, before its rows are checked one after another."""
+        if self._remote is None or not _names_urls(table):
+            return
+        named: dict[str, None] = {}
+
+        def collect(brief: Brief) -> Iterator[CellIssue]:
+            named.update(dict.fromkeys(filter(is_remote, brief.first_frames)))
+            return iter(())
+
+        check_table(table, [collect])
+        self._remote.download(name for name in named if self._earlier_copy(name) is None)
 
     def check(self, cards: Cards, default_card: str) -> Callable[[Brief], Iterator[CellIssue]]:
         """Return the check of a brief's first frames: whether its cards use them, and whether they are valid."""
@@ -49,13 +74,16 @@ class Pictures:
                 if isinstance(picture, InvalidPictureError):
                     yield CellIssue(COLUMN, name, str(picture))
                 else:
-                    if self._kept and self._kept.has(picture):
-                        yield CellIssue(
-                            COLUMN, name, "no longer exists. The copy from an earlier run is used.", warning=True
-                        )
+                    if note := self._note(name, picture):
+                        yield CellIssue(COLUMN, name, note, warning=True)
                     yield from _doubts(name, picture, brief, [card for card in used if card.needs_first_frame])
 
         return check
+
+    @property
+    def unavailable(self) -> frozenset[str]:
+        """The names of remote pictures that may be available later."""
+        return frozenset(name for name, found in self._read.items() if isinstance(found, UnavailablePictureError))
 
     def hashed(self, brief: Brief) -> Brief:
         """Return a valid brief with the hashes of its pictures."""
@@ -74,21 +102,36 @@ class Pictures:
     def _look(self, name: str) -> Picture | InvalidPictureError:
         if name not in self._read:
             try:
-                self._read[name] = _sound(read_picture(self._find(name)))
+                self._read[name] = self._sound_picture(name, self._find(name))
             except InvalidPictureError as error:
                 self._read[name] = error
         return self._read[name]
 
+    def _sound_picture(self, name: str, path: Path) -> Picture:
+        """Read a picture. A download that cannot be used is forgotten, because its owner may replace it."""
+        try:
+            return _sound(read_picture(path))
+        except InvalidPictureError:
+            if self._remote and is_remote(name):
+                self._remote.forget(name)
+            raise
+
+    def _note(self, name: str, picture: Picture) -> str:
+        """Return a warning if an older copy of a picture is used."""
+        if self._remote and is_remote(name):
+            return self._remote.note(name) if self._earlier_copy(name) is None else self._remote.reuse_note(name)
+        if self._kept and self._kept.has(picture):
+            return "no longer exists. The copy from an earlier run is used."
+        return ""
+
     def _find(self, name: str) -> Path:
         """Return the path for a name in a cell; unusual spaces and accents in the file name do not matter."""
-        if "://" in name or name.lower().startswith(("data:", "file:", "www.")):
-            raise InvalidPictureError(
-                "is a URL, and pictures are not downloaded. Save the picture in the sheet's folder and enter its file "
-                "name."
-            )
+        if is_remote(name):
+            return self._find_remote(name)
         if self._confined and ("/" in name or "\\" in name or name in (".", "..")):
             raise InvalidPictureError(
-                "is a path on another machine. Enter only the file name, and upload the picture with the sheet."
+                "is a path on another machine. Upload the picture with the sheet and enter only its name, or enter its "
+                "https:// URL."
             )
         path = self._folder / name
         if os.path.lexists(path):
@@ -100,6 +143,21 @@ class Pictures:
         if copy is None:
             raise InvalidPictureError(_missing(name, path, names, confined=self._confined))
         return copy
+
+    def _find_remote(self, name: str) -> Path:
+        if self._remote is None:
+            raise InvalidPictureError(
+                "is a URL, and no pictures are downloaded here. Save the picture in the sheet's folder and enter its "
+                "file name."
+            )
+        self._remote.check(name)
+        return self._earlier_copy(name) or self._remote.path(name)
+
+    def _earlier_copy(self, name: str) -> Path | None:
+        """Return the copy that an earlier campaign has kept of a remote picture, if this machine has not fetched it."""
+        if self._kept is None or self._remote is None or self._remote.kept(name):
+            return None
+        return self._kept.of(name)
 
 
 class KeptPictures:
@@ -131,6 +189,11 @@ class KeptPictures:
     def has(self, picture: Picture) -> bool:
         """Return whether a picture is one of these copies."""
         return picture.path.parent == self._store.root
+
+
+def _names_urls(table: Table) -> bool:
+    index = Layout.of(table).known.get(COLUMN)
+    return index is not None and any("://" in row.cell(index) for row in table.rows)
 
 
 def keep_pictures(store: FirstFrames, pictures: Iterable[Picture]) -> None:
@@ -221,7 +284,7 @@ def _missing(name: str, path: Path, names: Sequence[str], *, confined: bool) -> 
     pictures = [other for other in names if other.lower().endswith(_SUFFIXES)]
     near = get_close_matches(path.name, pictures, 1, 0.7)
     advice = (
-        "Save it in the sheet's folder, or upload it with the sheet."
+        "Save it in the sheet's folder, upload it with the sheet, or enter its https:// URL."
         if confined
         else "Enter its path relative to the folder of the sheet, or its full path."
     )

@@ -14,6 +14,7 @@ from adapters.sheets import read_table
 from manifests.errors import SheetError, UnreadableSheetError
 from manifests.identity import slug
 from manifests.sheet.cells import clean
+from tasks.intake.remote_sources import is_remote
 from tasks.intake.sheet_store import MAX_PICTURE_BYTES, MAX_PICTURES, MAX_SHEET_BYTES, PICTURE_SUFFIXES
 
 
@@ -86,7 +87,7 @@ def _named_in(path: Path) -> frozenset[str]:
     except UnreadableSheetError:
         return frozenset()
     parts = (clean(part) for row in table.rows for cell in row.cells for part in cell.split("|"))
-    return frozenset(part for part in parts if part.lower().endswith(PICTURE_SUFFIXES))
+    return frozenset(part for part in parts if part.lower().endswith(PICTURE_SUFFIXES) and not is_remote(part))
 
 
 def _copy(inbox: Inbox, picture: InboxFile, folder: Path) -> str:

@@ -71,6 +71,10 @@ class SheetStore:
         """Return whether the sheet is an upload, which can use only the pictures in its own folder."""
         return sheet.resolve().is_relative_to(self.uploads.resolve())
 
+    def is_kept(self, sheet: Path) -> bool:
+        """Return whether the sheet is the copy of a registered campaign."""
+        return sheet.resolve().is_relative_to(self._campaigns.resolve())
+
     def keep(self, campaign_id: str, sheet: Path) -> None:
         """Keep a copy of a campaign's sheet."""
         folder = self._campaigns / campaign_id / "sheet"

@@ -66,19 +66,26 @@ def _factors(brief: Brief) -> str:
 
 
 def expand(
-    briefs: Iterable[Brief], cards: Mapping[str, ModelCard], default_card: str, profile: Profile = "exact"
+    briefs: Iterable[Brief],
+    cards: Mapping[str, ModelCard],
+    default_card: str,
+    profile: Profile = "exact",
+    campaign_id: str = "",
 ) -> Iterator[PlannedVariant]:
     """Yield every variant, brief by brief; within a brief, the first seeds of all combinations come first.
 
     Args:
         profile: wanted speed profile; a card without it uses the next more exact one.
+        campaign_id: campaign that owns the clips; empty if campaigns share them.
 
     Raises:
         CardRuleError: a card does not support the shape; the check of the sheet reports this earlier.
     """
     recipes: dict[tuple[str, Profile], str] = {}
     for brief in briefs:
-        shaped = [_shape(brief, chosen, cards, profile, recipes) for chosen in _combinations(brief, default_card)]
+        shaped = [
+            _shape(brief, chosen, cards, profile, recipes, campaign_id) for chosen in _combinations(brief, default_card)
+        ]
         yield from _seeded(brief, shaped)
 
 
@@ -148,6 +155,7 @@ def _shape(
     cards: Mapping[str, ModelCard],
     wanted: Profile,
     recipes: dict[tuple[str, Profile], str],
+    campaign_id: str,
 ) -> _Shaped:
     """Return a combination's first variant; ``recipes`` caches digests by card and profile."""
     card, placement = cards[chosen["model"]], chosen["placements"]
@@ -176,6 +184,7 @@ def _shape(
         first_frame_sha256=picture_sha256,
         profile=profile,
         recipe=recipes[card.name, profile],
+        campaign_id=campaign_id,
     )
     return _Shaped(placement, variant, tuple((name, words[name]) for name in brief.axis_lengths))
 

@@ -12,11 +12,13 @@ from dataclasses import replace
 from typing import NamedTuple
 
 from adapters.catalogue import GO, Catalogue, Lease, Turn
+from manifests.clip import Clip
 from manifests.errors import BrokenDeviceError, CatalogueError
 from manifests.states import State
 from models.protocols import FrameScorer, Generator
 from tasks.plan.remaining import release_dead_leases
 from tasks.plan.shard import Job, Shard
+from tasks.render.clip_reuse import reused_clips
 from tasks.render.drafting import Drafter
 from tasks.render.job_selection import JobSelection
 from tasks.render.outcomes import Ended, Failed, NotLeased, RenderedJob
@@ -285,10 +287,19 @@ class ShardWorker:
         return self._writer.failure or self.postprocess.failure
 
     def _produce(self, leased: Sequence[tuple[Job, Lease]]) -> Iterator[RenderedJob | Failed]:
-        staged = [(job, lease) for job, lease in leased if self._is_staged(lease)]
-        yield from (RenderedJob(job, lease, None) for job, lease in staged)
-        if missing := [pair for pair in leased if pair not in staged]:
+        clips = self._staged_clips([lease for _, lease in leased])
+        for job, lease in leased:
+            if lease.variant_id in clips:
+                row = replace(lease.row, clip=clips[lease.variant_id])
+                yield RenderedJob(job, replace(lease, row=row), None)
+        if missing := [(job, lease) for job, lease in leased if lease.variant_id not in clips]:
             yield from self._generate(missing)
+
+    def _staged_clips(self, leases: Sequence[Lease]) -> dict[str, Clip]:
+        """Return the clips that need only be scored: generated earlier, or generated for another campaign."""
+        reused = {} if self._resources.shared else reused_clips(self._resources, self._catalogue, leases)
+        staged = {lease.variant_id: lease.row.clip for lease in leases if lease.row.clip and self._is_staged(lease)}
+        return reused | staged
 
     def _is_staged(self, lease: Lease) -> bool:
         clip = lease.row.clip

@@ -38,10 +38,18 @@ class FirstFrames:
             DiskFullError: the disk is full.
         """
         try:
-            data = picture_bytes(path)
-            picture = inspect_picture(path, data)
+            return self.add_content(picture_bytes(path), path)
         except InvalidPictureError as error:
             raise PlanError(f"The first frame '{path}' {error}") from error
+
+    def add_content(self, data: bytes, path: Path = Path()) -> str:
+        """Do the same with the content of a picture that was already read.
+
+        Raises:
+            InvalidPictureError: the picture is invalid.
+            DiskFullError: the disk is full.
+        """
+        picture = inspect_picture(path, data)
         kept = self.root / f"{picture.sha256}.{ENDINGS[picture.media_type]}"
         with self._alone():
             if not (kept.is_file() and kept.read_bytes() == data):

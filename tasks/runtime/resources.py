@@ -15,10 +15,10 @@ from adapters.c2pa.signer import DevelopmentCA, KeyFile, Signer, SignerSource, T
 from adapters.catalogue import Catalogue, open_catalogue
 from manifests.credentials.attestation import Attestation
 from manifests.errors import SettingsError, UnknownCardError
-from models.card import ModelCard
+from models.card import ModelCard, ScorerCard
 from models.memory import MemoryWatch, capacity_bytes, free_caches, used_bytes
 from models.protocols import FrameScorer, Generator
-from models.registry import find_devices, load_cards, open_generator, open_scorer
+from models.registry import find_devices, load_cards, load_scorer_cards, open_generator, open_scorer
 from tasks.runtime.first_frames import FirstFrames
 
 log = logging.getLogger(__name__)
@@ -260,6 +260,16 @@ def _source(place: SignerConfig) -> SignerSource:
 def cards_of(resources: Resources) -> dict[str, ModelCard]:
     """Return the model cards, including those of the configured folders."""
     return _cards(resources.model_folders)
+
+
+def scorers_of(resources: Resources) -> dict[str, ScorerCard]:
+    """Return the scorer cards, including those of the configured folders."""
+    return _scorers(resources.model_folders)
+
+
+@cache
+def _scorers(folders: tuple[Path, ...]) -> dict[str, ScorerCard]:
+    return load_scorer_cards(folders)
 
 
 @cache

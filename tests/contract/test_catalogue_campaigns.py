@@ -206,3 +206,20 @@ def test_a_variant_read_back_is_identical(variant):
 )
 def test_a_brief_read_back_is_equal(brief):
     assert brief_from(record_text(brief)) == brief
+
+
+def test_variants_of_other_campaigns_with_clips_are_found_by_seed_and_prompt(catalogue: Catalogue):
+    ids = samples.filled(catalogue, 4)
+    for variant_id in ids[:3]:
+        samples.bring_to(catalogue, variant_id, "passed")
+    prompt = samples.variant().prompt
+    assert {row.variant_id for row in catalogue.variants.with_clips([1, 2, 3, 99], [prompt])} == set(ids[1:3])
+    assert catalogue.variants.with_clips([1], ["another prompt"]) == []
+
+
+def test_a_variant_of_a_campaign_has_its_own_id():
+    shared = samples.variant()
+    first, second = (shared._replace(campaign_id=name) for name in ("a", "b"))
+    assert len({shared.variant_id, first.variant_id, second.variant_id}) == 3
+    assert first.shared == second.shared == shared
+    assert variant_from(variant_text(first)) == first

@@ -85,16 +85,68 @@ def test_a_second_run_regenerates_nothing(home, sheet, fake_models, monkeypatch)
     assert len(catalogue().variants.events(campaign_id)) == events
 
 
-def test_the_same_prompt_in_another_sheet_is_not_regenerated(home, sheet, fake_models, tmp_path):
-    run(sheet)
+@pytest.fixture
+def second_sheet(tmp_path: Path) -> Path:
+    """A sheet with two of the clips of ``sheet``."""
     other = tmp_path / "summer.csv"
     other.write_text("brief_id,prompt,variants,colour\nagain,a {colour} circle on a white background,2,red\n")
+    return other
 
-    campaign_id = run(other)
+
+def test_another_campaign_has_its_own_objects_from_the_same_frames(home, sheet, second_sheet, fake_models, monkeypatch):
+    first = run(sheet)
+    monkeypatch.setattr(fake_models, "generate", lambda _: pytest.fail("generated again"))
+
+    campaign_id = run(second_sheet)
+
+    with open_signer(DevelopmentCA(home / "signer")) as signer:
+        anchors = signer.anchors_pem()
+    rows = catalogue().variants.of_campaign(campaign_id)
+    published = {row.signed.key: row for row in catalogue().variants.of_campaign(first) if row.signed}
+    frames = {row.clip.sha256 for row in published.values()}
+    assert [row.state for row in rows] == ["published"] * 2
+    for row in rows:
+        record = json.loads((home / "bucket" / row.signed.record_key).read_text())
+        report = verify(home / "bucket" / row.signed.key, anchors)
+        assert row.signed.key.startswith(f"{campaign_id}/")
+        assert row.signed.key not in published
+        assert record["campaign_id"] == campaign_id
+        assert report.generation["variant_id"] == row.variant_id
+        assert row.clip.sha256 in frames
+        assert row.clip.device_seconds == 0
+    assert sorted(row.state for row in published.values()) == ["published"] * len(published)
+
+
+def test_frames_that_are_gone_are_generated_again(home, sheet, second_sheet, fake_models):
+    for row in catalogue().variants.of_campaign(run(sheet)):
+        if row.clip:
+            row.clip.path.unlink()
+
+    campaign_id = run(second_sheet)
+
+    assert {row.state for row in catalogue().variants.of_campaign(campaign_id)} == {"published"}
+
+
+def test_campaigns_share_clips_if_the_setting_says_so(home, sheet, second_sheet, fake_models, monkeypatch):
+    monkeypatch.setenv("REELMILL_SHARE_CLIPS", "true")
+    run(sheet)
+
+    campaign_id = run(second_sheet)
 
     report = report_of(catalogue(), campaign_id)
     assert report.briefs[0].published == 2
     assert not (home / "bucket" / campaign_id).exists()
+
+
+def test_a_campaign_keeps_the_sharing_it_was_registered_with(home, sheet, fake_models, monkeypatch):
+    monkeypatch.setenv("REELMILL_SHARE_CLIPS", "true")
+    campaign_id = run(sheet)
+    monkeypatch.delenv("REELMILL_SHARE_CLIPS")
+    before = {row.variant_id for row in catalogue().variants.of_campaign(campaign_id)}
+
+    run(sheet)
+
+    assert {row.variant_id for row in catalogue().variants.of_campaign(campaign_id)} == before
 
 
 def test_one_variant_that_fails_does_not_stop_the_rest(home, sheet, fake_models):
@@ -115,7 +167,10 @@ def catalogue_ids(sheet: Path) -> list[str]:
     settings = load_settings()
     resources = resources_of(settings)
     intake = read_sheet(settings, resources, sheet)
-    return [item.variant_id for item in expand(intake.checked.briefs, cards_of(resources), settings.model)]
+    planned = expand(
+        intake.checked.briefs, cards_of(resources), settings.model, campaign_id=intake.campaign.campaign_id
+    )
+    return [item.variant_id for item in planned]
 
 
 def test_a_clip_that_does_not_show_its_prompt_fails_and_is_kept(home, fake_models, tmp_path):

@@ -1,6 +1,8 @@
 """From a column of pictures to published clips, through the real engine with tiny weights."""
 
+import hashlib
 import json
+from functools import partial
 
 import numpy as np
 import pytest
@@ -8,21 +10,25 @@ import tiny_image_families
 from cli_runner import reelmill
 from fake_scorer import FakeScorer
 from PIL import Image
+from tls_server import body, tls_server
 
+from adapters.web import GuardedFetcher
 from app.report.report import report_of
+from flows import submit
 from flows.runtime.resources import resources_of
 from flows.settings import load_settings
 from manifests.errors import RejectedSheetError
+from tasks.intake import sheet_link
 from tasks.runtime import resources as resources_module
 from tasks.runtime.resources import catalogue_of, close_resources
 
 pytestmark = pytest.mark.usefixtures("prefect_server")
 
 
-def run(sheet, **settings) -> str:
+def run(sheet, accept_good_rows=False, **settings) -> str:
     from flows.campaign import campaign  # import Prefect only after its home is set
 
-    return campaign(sheet=str(sheet), settings=settings)
+    return campaign(sheet=str(sheet), accept_good_rows=accept_good_rows, settings=settings)
 
 
 def catalogue():
@@ -108,6 +114,71 @@ def test_validate_uses_the_copies_kept_by_a_run_as_the_next_run_does(tiny, sheet
     assert json.loads(reelmill(capsys, "validate", sheet, "--json").out)["campaign_id"] == campaign_id
     other = sheet.rename(tmp_path / "other.csv")
     assert reelmill(capsys, "validate", other).code == 1  # a sheet with another name has no kept copies
+
+
+@pytest.fixture
+def web(tmp_path, monkeypatch):
+    """A server of pictures to which the program may connect."""
+    with tls_server(tmp_path) as server:
+        fetcher = partial(
+            GuardedFetcher, resolver=lambda *_: ["127.0.0.1"], is_allowed=lambda _: True, context=server.context
+        )
+        monkeypatch.setattr(submit, "GuardedFetcher", fetcher)
+        monkeypatch.setattr(sheet_link, "GuardedFetcher", fetcher)
+        server.pages["/cup.png"] = body((tmp_path / "cup.png").read_bytes())
+        yield server
+
+
+def test_a_remote_picture_is_downloaded_once_for_validate_plan_run_and_resume(tiny, web, sheet, home, tmp_path, capsys):
+    row = f"a,a red circle,1:1,{web.url('/cup.png')},1"
+    sheet.write_text(f"brief_id,prompt,placements,first_frame,seed\n{row}\n")
+    checked = reelmill(capsys, "validate", sheet)
+    assert checked.code == 0
+    assert checked.out.endswith("No errors; 1 of 1 row is valid.\n")
+    assert checked.err.endswith("Downloaded 1 of 1 picture.\n")
+    web.pages.clear()  # the URL has expired
+    assert reelmill(capsys, "plan", sheet).code == 0
+    campaign_id = run(sheet)
+    [variant] = [row.variant for row in catalogue().variants.of_campaign(campaign_id)]
+    assert variant.first_frame_sha256 == hashlib.sha256((tmp_path / "cup.png").read_bytes()).hexdigest()
+    assert report_of(catalogue(), campaign_id).briefs[0].published == 1
+    close_resources()
+    assert run(sheet) == campaign_id
+    resumed = reelmill(capsys, "resume", campaign_id, "--out", tmp_path / "out")
+    assert resumed.code == 0
+    assert "Downloaded" not in resumed.err
+    assert web.asked == {"/cup.png": 1}
+
+
+def test_a_linked_sheet_with_a_remote_picture_is_run_from_its_snapshot(tiny, web, home, tmp_path, capsys):
+    link = f"https://docs.google.com:{web.port}/spreadsheets/d/abc-123/edit#gid=4"
+    rows = f"a,a red circle,1:1,{web.url('/cup.png')},1\nb,a red circle,1:1,{tmp_path / 'cup.png'},1\n"
+    web.pages["/spreadsheets/d/abc-123/export?format=csv&gid=4"] = body(
+        f"brief_id,prompt,placements,first_frame,seed\n{rows}".encode(),
+        "text/csv",
+        Content_Disposition='attachment; filename="Spring - Shoes.csv"',
+    )
+    planned = reelmill(capsys, "plan", link, "--accept-good-rows")
+    assert planned.code == 0
+    assert "spring-shoes.csv. A CSV export does not show which rows are hidden." in planned.err
+    assert "is a path on another machine." in planned.err  # a linked sheet cannot name files of this machine
+    snapshot = next((home / "uploads").rglob("spring-shoes.csv"))
+    assert f"reelmill run {snapshot} --accept-good-rows" in planned.out
+    with pytest.raises(RejectedSheetError, match="is a path on another machine"):
+        run(link)
+    web.pages.clear()
+    campaign_id = run(snapshot, accept_good_rows=True)
+    assert campaign_id.startswith("spring-shoes-")
+    assert report_of(catalogue(), campaign_id).briefs[0].published == 1
+
+
+def test_a_private_google_sheet_is_refused_with_what_to_do(tiny, web, capsys):
+    link = f"https://docs.google.com:{web.port}/spreadsheets/d/abc-123/edit"
+    web.pages["/spreadsheets/d/abc-123/export?format=csv"] = body(b"<html>Sign in</html>", "text/html")
+    for command in ("validate", "plan", "run"):
+        refused = reelmill(capsys, command, link)
+        assert refused.code == 1
+        assert "is not shared. In Google Sheets, choose Share and give anyone with the link" in refused.err
 
 
 @pytest.mark.parametrize(

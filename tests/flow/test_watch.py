@@ -6,6 +6,7 @@ import multiprocessing
 import os
 import signal
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import Any
 from unittest.mock import patch
@@ -14,11 +15,14 @@ import openpyxl
 import pytest
 import s3_server
 import samples
+from PIL import Image
+from tls_server import body, tls_server
 
 import flows.submit
 from adapters.catalogue import Catalogue
 from adapters.catalogue.messages.sheet_imports import SheetImports
 from adapters.inbox import FolderInbox, Inbox, open_inbox
+from adapters.web import GuardedFetcher
 from flows.runtime.process_setup import WRONG_SETTINGS
 from flows.runtime.resources import resources_of
 from flows.settings import Settings, load_settings
@@ -688,3 +692,39 @@ def test_many_findings_of_one_kind_are_summed_up_in_a_receipt(folder: Place):
     errors = folder.receipt("a.csv")["errors"]
     assert len(errors) == 4
     assert "The same error occurs 897 more times, in rows" in errors[-1]
+
+
+def test_a_sheet_waits_for_pictures_that_cannot_be_downloaded_now(folder: Place, tmp_path: Path, monkeypatch):
+    with tls_server(tmp_path) as server:
+        fetcher = partial(
+            GuardedFetcher, resolver=lambda *_: ["127.0.0.1"], is_allowed=lambda _: True, context=server.context
+        )
+        monkeypatch.setattr(flows.submit, "GuardedFetcher", fetcher)
+        url = server.url("/cup.png")
+        server.pages["/cup.png"] = body(b"", status=503)
+        folder.put("spring.csv", f"prompt,model,first_frame\na cup,svd-xt,{url}\na cup 2,svd-xt,{url}\n".encode())
+        folder.poll(2)
+        receipt = folder.receipt("spring.csv")
+        assert receipt["state"] == "waiting"
+        assert receipt["message"] == (
+            f"Row 2, column C 'first_frame': '{url}' is not available now. Try again later (status 503). The same "
+            "applies to 1 other cell. The sheet is retried automatically."
+        )
+        server.pages["/cup.png"] = body(picture())
+        folder.poll(2)
+        assert folder.receipt("spring.csv")["state"] == "accepted"
+        assert len(folder.campaigns) == 1
+        server.pages["/cup.png"] = body(b"", status=404)
+        folder.put("summer.csv", f"prompt,model,first_frame\na cup,svd-xt,{url}\n".encode())
+        folder.poll(2)
+        assert folder.receipt("summer.csv")["state"] == "refused"  # waiting would not help
+        server.pages["/cup.png"] = body(b"", status=503)
+        folder.put("autumn.csv", f"prompt,model,first_frame\na cup,svd-xt,{url}\na cup,no-model,\n".encode())
+        folder.poll(2)
+        assert folder.receipt("autumn.csv")["state"] == "refused"  # another error has to be fixed anyway
+
+
+def picture() -> bytes:
+    stream = io.BytesIO()
+    Image.new("RGB", (64, 64), "red").save(stream, "png")
+    return stream.getvalue()

@@ -111,7 +111,7 @@ def test_an_unusable_picture_is_reported_at_its_cell(tmp_path, name):
         ("cupp.png", "Did you mean cup.png?"),
         ("cup.png, shoe.png", "Separate several pictures with |."),
         ("elsewhere/x.png", "Enter its path relative to the folder of the sheet, or its full path."),
-        ("https://example.com/cup.png", "is a URL, and pictures are not downloaded."),
+        ("https://example.com/cup.png", "is a URL, and no pictures are downloaded here."),
         ("cup.png/x", "does not exist in"),
         ("x" * 300, "does not exist in"),
     ],
@@ -125,7 +125,7 @@ def test_a_missing_picture_is_reported_with_a_hint(tmp_path, cell, words):
 @pytest.mark.parametrize(
     ("cell", "hint"),
     [
-        ("shoe.png", "Save it in the sheet's folder, or upload it with the sheet."),
+        ("shoe.png", "Save it in the sheet's folder, upload it with the sheet, or enter its https:// URL."),
         ("cupp.png", "Did you mean cup.png?"),
         ("cup.png, shoe.png", "Separate several pictures with |."),
     ],

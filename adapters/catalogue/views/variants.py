@@ -11,6 +11,7 @@ from adapters.catalogue.core.rows import (
     Event,
     PendingVariant,
     VariantRow,
+    clean,
     variant_row,
 )
 from adapters.catalogue.core.tables import campaigns, events, memberships, reviews, variants
@@ -70,6 +71,18 @@ class Variants(CataloguePart):
             for batch in batches(variant_ids):
                 query = select(variants.c.variant_id, variants.c.state).where(variants.c.variant_id.in_(batch))
                 found.update((row.variant_id, row.state) for row in connection.execute(query))
+        return found
+
+    def with_clips(self, seeds: Iterable[int], prompts: Iterable[str]) -> list[VariantRow]:
+        """Return the variants that have a clip and one of the seeds and one of the prompts, of any campaign."""
+        wanted = list(dict.fromkeys(map(clean, prompts)))
+        found: list[VariantRow] = []
+        with self._db.reading() as connection:
+            for batch in batches(dict.fromkeys(seeds)):
+                query = select(variants).where(
+                    variants.c.seed.in_(batch), variants.c.prompt.in_(wanted), variants.c.clip.is_not(None)
+                )
+                found += map(variant_row, connection.execute(query))
         return found
 
     def tries(self, variant_ids: Iterable[str]) -> dict[str, int]:

@@ -13,6 +13,7 @@ from app.cli.commands.review import actor_name
 from app.cli.commands.steering import standing_json, standing_line
 from app.cli.completion import close_campaign, run_campaign, show_report
 from app.cli.findings import show_skipped, show_warnings
+from app.cli.linked_sheet import local_sheet, showing_downloads
 from app.cli.options import (
     CAMPAIGN_HELP,
     AsJson,
@@ -37,6 +38,7 @@ from app.cli.run_outcome import outcome_of
 from app.cli.table import show_table
 from app.report.report import report_of
 from app.session import Session
+from flows.registration import shares_clips
 from flows.submit import read_sheet, submit
 from manifests.errors import ReelmillError
 from manifests.pluralize import count_of, counted
@@ -45,6 +47,7 @@ from manifests.states import UNFINISHED, State
 from manifests.want import good_in, satisfied_briefs
 from models.registry import get_card, weights_problem
 from tasks.intake.intake import Intake, raise_for_errors
+from tasks.intake.reading_line import reading_line
 from tasks.plan.expand import MAX_VARIANTS, check_cap, expand, sample
 from tasks.plan.licence import clearances_of, ineffective_attestations, waiting_sentences
 from tasks.plan.plan import Plan, make_plan
@@ -69,13 +72,17 @@ def plan(
 ) -> None:
     """Show what a run would generate, skip and cost, without running it."""
     session = Session.open(model=model, max_variants=max_variants)
+    path = local_sheet(session, sheet)
     reading = ReadingOptions(tab or "", include_hidden, encoding or "")
-    intake = read_sheet(session.settings, session.resources, sheet, reading)
+    with showing_downloads() as on_download:
+        intake = read_sheet(session.settings, session.resources, path, reading, on_download=on_download)
     raise_for_errors(intake, accept_good_rows)
     if not as_json:
-        _show_findings(intake, sheet)
+        _show_findings(intake, path)
     check_cap(intake.checked.briefs, MAX_VARIANTS)
-    planned = expand(intake.checked.briefs, session.cards, session.settings.model, session.settings.profile)
+    campaign_id = intake.campaign.campaign_id
+    owner = "" if shares_clips(session.settings, session.resources, campaign_id) else campaign_id
+    planned = expand(intake.checked.briefs, session.cards, session.settings.model, session.settings.profile, owner)
     preview = make_plan(
         planned if sample_size is None else sample(planned, sample_size),
         session.catalogue.variants.states,
@@ -86,10 +93,11 @@ def plan(
     )
     if as_json:
         waiting = list(waiting_sentences(preview.by_card, clearances_of(session.resources)))
-        say_json({"campaign_id": intake.campaign.campaign_id, **_plan_json(preview), "waiting": waiting})
+        head = {"campaign_id": intake.campaign.campaign_id, "read_as": reading_line(intake)}
+        say_json({**head, **_plan_json(preview), "waiting": waiting})
     else:
         fits = preview.asked <= session.settings.max_variants  # otherwise, check_cap below reports the error
-        command = _run_command(sheet, model, max_variants, sample_size, accept_good_rows, reading)
+        command = _run_command(path, model, max_variants, sample_size, accept_good_rows, reading)
         _show_plan(session, intake, preview, command if fits else "")
     check_cap(intake.checked.briefs, session.settings.max_variants, sample_size)
 
@@ -128,16 +136,19 @@ def run(
     }
     session = Session.open(**overrides)
     bounds = bounds_of(until, budget_hours, session.settings.timezone)
-    campaign_id, intake = submit(
-        session.settings,
-        session.resources,
-        sheet,
-        accept_good_rows=accept_good_rows,
-        sample_size=sample_size,
-        reading=ReadingOptions(tab or "", include_hidden, encoding or ""),
-    )
+    path = local_sheet(session, sheet)
+    with showing_downloads() as on_download:
+        campaign_id, intake = submit(
+            session.settings,
+            session.resources,
+            path,
+            accept_good_rows=accept_good_rows,
+            sample_size=sample_size,
+            reading=ReadingOptions(tab or "", include_hidden, encoding or ""),
+            on_download=on_download,
+        )
     if not as_json:
-        _show_findings(intake, sheet)
+        _show_findings(intake, path)
     if priority is not None:
         session.catalogue.steering.set_priority(campaign_id, priority, actor_name())
     if not as_json:
@@ -244,6 +255,7 @@ def resume(
 
 
 def _show_findings(intake: Intake, sheet: Path) -> None:
+    say(reading_line(intake))
     show_warnings(intake.checked.warnings, len(intake.table.rows), sheet)
     show_skipped(intake.checked.problems, sheet)
 

@@ -7,6 +7,7 @@ import typer
 
 from adapters.sheets import annotate, write_template
 from app.cli.findings import show_errors, show_warnings
+from app.cli.linked_sheet import local_sheet, showing_downloads
 from app.cli.options import AsJson, Encoding, IncludeHidden, Model, Sheet, Tab
 from app.cli.output import say, say_json
 from app.session import Session
@@ -15,6 +16,7 @@ from manifests.errors import SheetError
 from manifests.pluralize import count_of
 from manifests.sheet import CellProblem
 from manifests.sheet.reading import ReadingOptions
+from tasks.intake.reading_line import reading_line
 from tasks.plan.expand import check_cap
 
 
@@ -46,15 +48,18 @@ def validate(
 ) -> None:
     """Check a sheet and report all its errors."""
     session = Session.open(model=model)
+    path = local_sheet(session, sheet)
     reading = ReadingOptions(tab or "", include_hidden, encoding or "")
-    intake = read_sheet(session.settings, session.resources, sheet, reading)
+    with showing_downloads() as on_download:
+        intake = read_sheet(session.settings, session.resources, path, reading, on_download=on_download)
     checked = intake.checked
     if annotated:
         annotate(intake.table, checked.problems, checked.warnings, annotated)
     if as_json:
         say_json(
             {
-                "sheet": str(sheet),
+                "sheet": str(path),
+                "read_as": reading_line(intake),
                 "campaign_id": intake.campaign.campaign_id,
                 "good_rows": len(checked.briefs),
                 "variants": sum(brief.combinations * brief.variants for brief in checked.briefs),
@@ -63,10 +68,11 @@ def validate(
             }
         )
     else:
-        show_errors(checked.problems, sheet)
-        show_warnings(checked.warnings, len(intake.table.rows), sheet)
+        show_errors(checked.problems, path)
+        show_warnings(checked.warnings, len(intake.table.rows), path)
         if annotated:
             say(f"Wrote {annotated}, in which the errors and warnings are marked.")
+        say(reading_line(intake))
         say(_summary(len(intake.table.rows), len(checked.briefs), len(checked.problems), len(checked.warnings)))
     if not checked.briefs or (checked.problems and not accept_good_rows):
         raise typer.Exit(1)

@@ -14,11 +14,13 @@ from app.dashboard.auth.roles import Reviewer
 from app.dashboard.deps import Deps, PageDeps
 from app.dashboard.routes.media import MediaNotFoundError
 from app.dashboard.templating import page
+from flows.registration import shares_clips
 from flows.submit import read_sheet
 from manifests.errors import PlanError, ReelmillError, SheetError
 from manifests.identity import slug
 from manifests.sheet import CellProblem
 from tasks.intake.intake import Intake
+from tasks.intake.sheet_link import LinkedSheet, download_sheet, is_link
 from tasks.intake.sheet_store import (
     MAX_PICTURE_BYTES,
     MAX_PICTURES,
@@ -42,11 +44,17 @@ def form(request: Request, person: Reviewer) -> HTMLResponse:
 
 @router.post("/upload")
 def receive(
-    request: Request, deps: PageDeps, person: Reviewer, sheet: UploadFile, pictures: list[UploadFile] | None = None
+    request: Request,
+    deps: PageDeps,
+    person: Reviewer,
+    sheet: UploadFile | None = None,
+    pictures: list[UploadFile] | None = None,
+    link: Annotated[str, Form()] = "",
 ) -> Response:
-    """Store a sheet with its pictures and redirect to the validation result."""
+    """Store an uploaded or linked sheet with its pictures and redirect to the validation result."""
     try:
-        key = _store_upload(deps, sheet, [each for each in (pictures or [])[:MAX_PICTURES] if each.filename])
+        name, content = _sheet_of(sheet, link)
+        key = _store_upload(deps, name, content, [each for each in (pictures or [])[:MAX_PICTURES] if each.filename])
     except SheetError as error:
         return page(request, "upload.html", 400, problem=str(error))
     return RedirectResponse(f"/upload/{key}", 303)
@@ -65,14 +73,28 @@ def template(deps: PageDeps, person: Reviewer) -> Response:
         )
 
 
-def _store_upload(deps: Deps, sheet: UploadFile, pictures: list[UploadFile]) -> str:
-    """Store an upload in a separate folder and return its key.
+def _sheet_of(sheet: UploadFile | None, link: str) -> LinkedSheet:
+    """Return the name and the content of the uploaded or linked sheet.
 
     Raises:
-        SheetError: a file has an unsupported type, is empty, or is too large.
+        SheetError: there is none or there are two, or the sheet cannot be read.
     """
-    name = _plain_name(sheet.filename or "", SHEET_SUFFIXES, "a sheet")
-    content = _read(sheet, MAX_SHEET_BYTES)
+    is_uploaded = bool(sheet and sheet.filename)
+    if is_uploaded == bool(link.strip()):
+        raise SheetError("Choose a file or enter a link, but not both.")
+    if sheet and is_uploaded:
+        return LinkedSheet(_plain_name(sheet.filename or "", SHEET_SUFFIXES, "a sheet"), _read(sheet, MAX_SHEET_BYTES))
+    if not is_link(link):
+        raise SheetError(f"{link.strip()[:80]!r} is not a link. Enter a link that starts with https://.")
+    return download_sheet(link)
+
+
+def _store_upload(deps: Deps, name: str, content: bytes, pictures: list[UploadFile]) -> str:
+    """Store a sheet with its pictures in a separate folder and return its key.
+
+    Raises:
+        SheetError: a picture has an unsupported type, is empty, or is too large.
+    """
     files = {
         _plain_name(each.filename or "", PICTURE_SUFFIXES, "a picture", keep=True): _read(each, MAX_PICTURE_BYTES)
         for each in pictures
@@ -163,7 +185,9 @@ def _plan(deps: Deps, intake: Intake) -> tuple[Any, str]:
     session, briefs = deps.session, intake.checked.briefs
     try:
         check_cap(briefs, MAX_VARIANTS)
-        planned = expand(briefs, session.cards, session.settings.model, session.settings.profile)
+        campaign_id = intake.campaign.campaign_id
+        owner = "" if shares_clips(session.settings, session.resources, campaign_id) else campaign_id
+        planned = expand(briefs, session.cards, session.settings.model, session.settings.profile, owner)
         plan = make_plan(
             planned,
             deps.catalogue.variants.states,

@@ -1,0 +1,55 @@
+"""Use the frames of another campaign's clip again, if its variant has the same pixels."""
+
+import os
+import shutil
+from collections.abc import Iterable, Iterator
+from contextlib import suppress
+from dataclasses import replace
+from pathlib import Path
+
+from adapters.catalogue import Catalogue, Lease
+from manifests.clip import Clip
+from tasks.runtime.resources import Resources
+from tasks.runtime.staging import Staging, disk_full_errors, is_intact
+
+
+def reused_clips(resources: Resources, catalogue: Catalogue, leases: Iterable[Lease]) -> dict[str, Clip]:
+    """Stage clips for variants whose pixels exist on this machine, and return them by variant id.
+
+    They cost no device time. Variants that campaigns share are left out, and so are clips of other machines.
+    """
+    owned = {lease.variant.shared: lease for lease in leases if lease.variant.campaign_id and lease.row.clip is None}
+    if not owned:
+        return {}
+    seeds, prompts = ({getattr(each, name) for each in owned} for name in ("seed", "prompt"))
+    clips: dict[str, Clip] = {}
+    for row in catalogue.variants.with_clips(seeds, prompts):
+        lease = owned.get(row.variant.shared)
+        if lease and row.clip and lease.variant_id not in clips:
+            clips |= {clip.variant_id: clip for clip in _staged(resources, row.clip, lease.variant_id)}
+    return clips
+
+
+def _staged(resources: Resources, clip: Clip, variant_id: str) -> Iterator[Clip]:
+    """Yield the clip as one of another variant, if its files are intact on this machine."""
+    if clip.machine != resources.machine or not is_intact(clip.path, clip.sha256) or not clip.poster.is_file():
+        return
+    folder = Staging(resources.staging).folder(variant_id)
+    path, poster = folder / "master.mp4", folder / "poster.jpg"
+    with disk_full_errors(folder):
+        _link(clip.path, path)
+        _link(clip.poster, poster)
+    if is_intact(path, clip.sha256):
+        yield replace(clip, variant_id=variant_id, path=path, poster=poster, device_seconds=0.0, draft_seconds=0.0)
+
+
+def _link(source: Path, target: Path) -> None:
+    """Link a file, or copy it if the file system has no hard links. Staged files are replaced, never modified."""
+    target.unlink(missing_ok=True)
+    with suppress(FileNotFoundError):  # pruned meanwhile; the caller checks the result
+        try:
+            os.link(source, target)
+        except FileNotFoundError:
+            raise
+        except OSError:
+            shutil.copyfile(source, target)
