@@ -12,7 +12,7 @@ PRIORITY_HELP = "Priority; the default is 0, and higher priorities run first."
 
 Sheet = Annotated[
     str,
-    typer.Argument(metavar="SHEET", help="CSV, TSV or XLSX file, s3://bucket/key, or a link to a sheet or Google Sheet."),
+    typer.Argument(metavar="SHEET", help="CSV, TSV or XLSX file, s3://bucket/key, or a link, also to a Google Sheet."),
 ]
 Model = Annotated[str | None, typer.Option("--model", metavar="MODEL", help="Model for rows with an empty model cell.")]
 MaxVariants = Annotated[
