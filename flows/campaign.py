@@ -11,6 +11,7 @@ from flows.registration import check_run, settings_of
 from flows.runtime.alert_delivery import delivering_alerts
 from flows.runtime.dispatch import render_all, stopped_by_errors
 from flows.runtime.fan_out import check_fan_out, pool_of
+from flows.runtime.flow_failures import alerting_failures, flow_run_id
 from flows.runtime.logs import prepare_logs
 from flows.runtime.parameters import checked_overrides
 from flows.runtime.resources import resources_of
@@ -48,7 +49,7 @@ def campaign(
     """Run the campaign of a sheet, or resume a campaign in the catalogue; return its id.
 
     Args:
-        sheet: path of the sheet, or a link to it; alternatively
+        sheet: path of the sheet, ``s3://bucket/key``, or a link to it; alternatively
         campaign_id: campaign to resume: its id, a unique prefix of it, or its name.
         accept_good_rows: skip rows with errors.
         sample_size: generate only this number of variants, spread over the campaign.
@@ -66,21 +67,22 @@ def campaign(
         ReelmillError: the error that stopped the run; finished work is kept.
     """
     overrides = checked_overrides(settings)
-    chosen = settings_of(campaign_id, **overrides) if campaign_id else load_settings(**overrides)
-    prepare_logs(chosen)
-    resources = resources_of(chosen)
-    if not campaign_id:
-        campaign_id = submit(
-            chosen,
-            resources,
-            fetch_sheet(sheet, SheetStore(chosen.home)),
-            accept_good_rows=accept_good_rows,
-            sample_size=sample_size,
-            reading=ReadingOptions(tab, include_hidden, encoding),
-        ).campaign_id
-    catalogue = catalogue_of(resources)
-    campaign_id = catalogue.campaigns.get(campaign_id).campaign_id
-    apply_action(catalogue, campaign_id, action, priority)
+    with alerting_failures(f"The campaign {sheet or campaign_id}", advice="Fix the cause and start it again."):
+        chosen = settings_of(campaign_id, **overrides) if campaign_id else load_settings(**overrides)
+        prepare_logs(chosen)
+        resources = resources_of(chosen)
+        if not campaign_id:
+            campaign_id = submit(
+                chosen,
+                resources,
+                fetch_sheet(sheet, SheetStore(chosen.home)),
+                accept_good_rows=accept_good_rows,
+                sample_size=sample_size,
+                reading=ReadingOptions(tab, include_hidden, encoding),
+            ).campaign_id
+        catalogue = catalogue_of(resources)
+        campaign_id = catalogue.campaigns.get(campaign_id).campaign_id
+        apply_action(catalogue, campaign_id, action, priority)
     if action not in ("pause", "cancel"):
         run_campaign(chosen, resources, campaign_id, until=until, budget_s=budget_s)
     return campaign_id
@@ -106,18 +108,22 @@ def run_campaign(
         ``finished``, ``paused``, ``cancelled``, ``window``, ``budget``, or ``left`` if some variants are still leased
         by others or were lost repeatedly.
     """
-    check_fan_out(settings)
     catalogue = catalogue_of(resources)
-    check_run(settings, resources, campaign_id)
-    release_dead_leases(catalogue)
-    remaining = Remaining(resources, campaign_id, settings.max_rank_share)
-    remaining.regate()
     pool = pool_of(settings, resources.machine)
     with (
         delivering_alerts(settings, catalogue),
-        run_of(catalogue, campaign_id, pool, until=until, budget_s=budget_s, review_url=settings.review_url) as run,
+        run_of(
+            catalogue,
+            campaign_id,
+            pool,
+            until=until,
+            budget_s=budget_s,
+            review_url=settings.review_url,
+            flow_run_id=flow_run_id(),
+        ) as run,
         showing_progress(settings, resources, run),
     ):
+        remaining = prepare_run(settings, resources, campaign_id)
         for left in reversed(range(ROUNDS)):
             work_through(settings, resources, remaining, run)
             if remaining.is_done(settings.review):
@@ -130,6 +136,20 @@ def run_campaign(
         else:
             run.outcome = LEFT
     return run.outcome
+
+
+def prepare_run(settings: Settings, resources: Resources, campaign_id: str) -> Remaining:
+    """Check what the run needs, release the leases of dead processes, and apply changed thresholds.
+
+    Raises:
+        ReelmillError: the run cannot succeed; nothing was spent.
+    """
+    check_fan_out(settings)
+    check_run(settings, resources, campaign_id)
+    release_dead_leases(catalogue_of(resources))
+    remaining = Remaining(resources, campaign_id, settings.max_rank_share)
+    remaining.regate()
+    return remaining
 
 
 def work_through(settings: Settings, resources: Resources, remaining: Remaining, run: Run) -> None:

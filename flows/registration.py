@@ -101,7 +101,10 @@ def check_run(settings: Settings, resources: Resources, campaign_id: str) -> Non
     Raises:
         ReelmillError: something is missing; the message says what, and how to fix it.
     """
-    variants = [row.variant for row in catalogue_of(resources).variants.of_campaign(campaign_id, UNFINISHED)]
+    catalogue = catalogue_of(resources)
+    spare = catalogue.progress.not_needed(campaign_id)
+    rows = catalogue.variants.of_campaign(campaign_id, UNFINISHED)
+    variants = [row.variant for row in rows if row.variant_id not in spare]
     check_disks(settings, resources, variants)
     check_delivery(resources)
     names = sorted({variant.card for variant in variants})

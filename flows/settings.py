@@ -132,6 +132,8 @@ class Settings(BaseSettings):
     """Folder or `s3://name/prefix` that is watched for new sheets; empty watches nothing."""
     watch_s: float = Field(20.0, ge=1)
     """Seconds between two scans of the watched location."""
+    watch_accept_good_rows: bool = False
+    """Whether watched sheets with errors start a campaign of their valid rows; otherwise, they are refused."""
     picture_prefixes: tuple[str, ...] = ()
     """Locations (`s3://name/prefix`), as a JSON list, whose pictures may be used by uploaded, watched and linked
     sheets. Sheets on this machine may use every bucket that the credentials can read."""

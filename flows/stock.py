@@ -10,15 +10,19 @@ from prefect.runtime import flow_run
 from pydantic import Field
 
 from flows.campaign import RUNNER, run_campaign
-from flows.nightly import NightRun, budget_left_s, final_report, limits_of, prepare, register_night
+from flows.nightly import WINDOW, NightRun, budget_left_s, final_report, limits_of, prepare, register_night
+from flows.runtime.alert_delivery import delivering_alerts
+from flows.runtime.flow_failures import alerting_failures, flow_run_id
 from flows.runtime.parameters import settings_given
 from flows.runtime.resources import resources_of
 from flows.settings import Settings
 from manifests.errors import ReelmillError
 from manifests.nightly.night import UNTIL
 from manifests.nightly.night_report import FAILED, NightReport
-from tasks.runtime.resources import Resources
+from tasks.alerts import alerts
+from tasks.runtime.resources import Resources, catalogue_of
 
+AGAIN = "Nothing more is generated tonight. Fix the cause and run it again with `reelmill stock`."
 NotNegative = Annotated[float | None, Field(ge=0)]
 
 
@@ -49,11 +53,14 @@ def stock(
     Raises:
         ReelmillError: the error that stopped the run; finished work is kept, and a run in the same night resumes it.
     """
-    chosen = settings_given(settings)
-    resources = resources_of(chosen)
-    limits = limits_of(chosen, until, budget_h, budget_money, price_h, dry_run=dry_run)
-    run = prepare(chosen, resources, sheet, limits, starts_at() if starts is None else starts)
+    with alerting_failures(f"The nightly run{f' of {sheet}' if sheet else ''}", advice=AGAIN):
+        chosen = settings_given(settings)
+        resources = resources_of(chosen)
+        limits = limits_of(chosen, until, budget_h, budget_money, price_h, dry_run=dry_run)
+        run = prepare(chosen, resources, sheet, limits, starts_at() if starts is None else starts)
     report = run.report if run.report.ended else run_night(chosen, resources, run)
+    if report.ended == WINDOW and not report.campaign_id:
+        alert_missed(chosen, resources, report)
     publish_report(report, chosen.review_url)
     return report.as_json()
 
@@ -65,8 +72,9 @@ def starts_at() -> float:
 
 def run_night(settings: Settings, resources: Resources, run: NightRun) -> NightReport:
     """Run the campaign of the night until it is finished or a limit is reached; a failure is reported and raised."""
-    register_night(settings, resources, run)
     try:
+        with alerting_failures(f"The nightly run of {run.report.sheet}", advice=AGAIN):
+            register_night(settings, resources, run)
         ended = run_campaign(
             settings, resources, run.campaign_id, until=run.night.until, budget_s=budget_left_s(resources, run)
         )
@@ -75,6 +83,19 @@ def run_night(settings: Settings, resources: Resources, run: NightRun) -> NightR
             publish_report(final_report(resources, run, FAILED, str(error)), settings.review_url)
         raise
     return final_report(resources, run, ended)
+
+
+def alert_missed(settings: Settings, resources: Resources, report: NightReport) -> None:
+    """Create an alert for a night that started too late to do anything."""
+    catalogue = catalogue_of(resources)
+    with delivering_alerts(settings, catalogue):
+        alerts.flow_run_ended(
+            catalogue,
+            flow_run_id(),
+            f"The nightly run {report.day} of {report.sheet} started nothing, because it began after the end of its "
+            f"window, {report.stop}. Check that `reelmill up` runs at the scheduled time, or that no other nightly run "
+            "takes so long.",
+        )
 
 
 def publish_report(report: NightReport, review_url: str) -> None:

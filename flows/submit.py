@@ -22,6 +22,7 @@ from tasks.intake.pictures import KeptPictures
 from tasks.intake.prompt_length import PromptLengths
 from tasks.intake.remote_pictures import Progress, RemotePictures
 from tasks.intake.remote_sources import RemoteSources
+from tasks.intake.sheet_fetch import s3_url, sheet_file
 from tasks.intake.sheet_store import SheetStore
 from tasks.runtime.first_frames import FirstFrames
 from tasks.runtime.resources import Resources, cards_of, catalogue_of, first_frames_of, scorers_of
@@ -93,6 +94,7 @@ def read_sheet(
     """
     cards = cards_of(resources)
     check_default_card(settings.model, cards)
+    sheet = local_copy(settings, resources, sheet)
     confined = SheetStore(settings.home).is_upload(sheet)
     kept = KeptPictures(first_frames_of(resources), lambda: _earlier_briefs(resources, sheet.stem))
     lengths = PromptLengths(cards, scorers_of(resources), settings.model, resources.weights_root)
@@ -116,6 +118,21 @@ def _sources(settings: Settings, resources: Resources, sheet: Path) -> RemoteSou
         endpoint=bucket.endpoint, region=bucket.region, access_key=bucket.access_key, secret_key=bucket.secret_key
     )
     return RemoteSources(GuardedFetcher(), objects, settings.picture_prefixes if store.is_upload(sheet) else None)
+
+
+def local_copy(settings: Settings, resources: Resources, sheet: Path) -> Path:
+    """Return the path of a sheet; a sheet in a bucket (``s3://bucket/key``) is downloaded and kept like an upload.
+
+    Raises:
+        UnreadableSheetError: there is no such object.
+        BucketError: the bucket cannot be read.
+    """
+    url = s3_url(sheet)
+    if not url:
+        return sheet
+    store = SheetStore(settings.home)
+    with sheet_file(resources, url) as found:
+        return store.uploads / store.add_upload(found.name, found.read_bytes(), {}) / found.name
 
 
 def _earlier_briefs(resources: Resources, name: str) -> Iterator[Brief]:

@@ -6,9 +6,11 @@ from prefect import flow
 from prefect.artifacts import create_markdown_artifact, create_table_artifact
 from pydantic import Field
 
+from flows.prefect.ended_flow_runs import report_ended_flow_runs
 from flows.runtime.campaign_buckets import sweep_targets
 from flows.runtime.parameters import checked_overrides, settings_given
 from flows.runtime.resources import resources_of
+from tasks.runtime.resources import catalogue_of
 from tasks.sweep.context import MAX_SAMPLE, SweepOptions
 from tasks.sweep.report import SweepReport
 from tasks.sweep.sweep import sweep_all
@@ -33,6 +35,8 @@ def sweep(
     overrides = checked_overrides(settings)
     loaded = settings_given(overrides)
     resources = resources_of(loaded)
+    if not dry_run:
+        report_ended_flow_runs(catalogue_of(resources), loaded.review_url)
     report = sweep_all(
         resources,
         sweep_targets(resources, **overrides),

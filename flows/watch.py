@@ -17,12 +17,14 @@ from prefect.deployments import run_deployment
 from prefect.exceptions import ObjectNotFound, PrefectException
 
 from adapters.inbox import open_inbox
+from flows.prefect.ended_flow_runs import ENDINGS, message_of, report_ended_flow_runs
 from flows.prefect.stale_flow_runs import crash_silent_runs, is_final
+from flows.runtime.alert_delivery import delivering_alerts
 from flows.runtime.parameters import settings_given
 from flows.runtime.process_setup import process_settings
 from flows.runtime.resources import resources_of
 from flows.settings import Settings
-from flows.submit import submit
+from flows.submit import Submission, submit
 from manifests.errors import ReelmillError, SettingsError
 from tasks.intake.sheet_store import SheetStore
 from tasks.runtime.resources import Resources, catalogue_of
@@ -45,9 +47,10 @@ class DeploymentStarter:
         self._resources = resources
         self._dashboard = (settings.review_url or dashboard).rstrip("/")
 
-    def submit(self, sheet: Path) -> str:
-        """Check a sheet, register its campaign and return the campaign's id."""
-        return submit(self._settings, self._resources, sheet, wait_for_pictures=True).campaign_id
+    def submit(self, sheet: Path) -> Submission:
+        """Check a sheet and register its campaign."""
+        good_rows = self._settings.watch_accept_good_rows
+        return submit(self._settings, self._resources, sheet, accept_good_rows=good_rows, wait_for_pictures=True)
 
     def start(self, campaign_id: str) -> bool:
         """Start a flow run, unless one is in progress or the last one ended without a crash.
@@ -75,6 +78,21 @@ class DeploymentStarter:
                 idempotency_key=f"arrived {campaign_id} {len(runs)}",
             )
         return True
+
+    def failure(self, campaign_id: str) -> str:
+        """Return how the last flow run ended if it was not completed; empty without one."""
+        with _prefect_errors():
+            runs = _flow_runs(campaign_id)
+        state = _latest(runs) if runs else None
+        if state is None or state.is_completed() or not state.is_final():
+            return ""
+        why = message_of(state)
+        return (
+            f"The flow run {runs[0].name} {ENDINGS[state.type]}{f': {why}' if why else ''}. {self._again(campaign_id)}"
+        )
+
+    def _again(self, campaign_id: str) -> str:
+        return f"Fix the cause, then start it with `reelmill resume {campaign_id}`."
 
     def link(self, campaign_id: str) -> str:
         """Return the campaign's page on the dashboard."""
@@ -149,18 +167,27 @@ def watch(dashboard: str = "", settings: dict[str, Any] | None = None) -> list[s
     Raises:
         ReelmillError: the location cannot be read.
     """
-    watcher = watch_of(settings_given(settings), dashboard)
-    lines = watcher.poll()
-    for _ in range(PASSES - 1):
-        if watcher.has_pending:
-            time.sleep(PAUSE_S)
-            lines += watcher.poll()
+    loaded = settings_given(settings)
+    watcher, catalogue = watch_of(loaded, dashboard), catalogue_of(resources_of(loaded))
+    with delivering_alerts(loaded, catalogue):
+        report_ended_flow_runs(catalogue, loaded.review_url)
+        lines = watcher.poll()
+        for _ in range(PASSES - 1):
+            if watcher.has_pending:
+                time.sleep(PAUSE_S)
+                lines += watcher.poll()
     return lines
 
 
 def keep_watching(settings: Settings, dashboard: str) -> None:
     """Poll forever and print what happens; after an error, polling continues, and the same error is printed once."""
-    watcher, reported = watch_of(settings, dashboard), ""
+    watcher = watch_of(settings, dashboard)
+    with delivering_alerts(settings, catalogue_of(resources_of(settings))):
+        _poll_forever(settings, watcher)
+
+
+def _poll_forever(settings: Settings, watcher: Watch) -> None:
+    reported = ""
     while True:
         try:
             lines, reported = watcher.poll(), ""

@@ -1,5 +1,6 @@
 """The states of a variant: which may follow which, and the sets that steps ask about."""
 
+from collections.abc import Mapping
 from enum import StrEnum
 
 
@@ -47,11 +48,31 @@ UNDELIVERED = frozenset({State.APPROVED, State.SIGNING})
 GOOD = frozenset({State.PASSED, State.APPROVED, State.SIGNING, State.PUBLISHED})
 """Counts towards the number of clips that a brief wants."""
 PASSED_OR_LATER = GOOD | {State.REJECTED, State.WITHDRAWN}
-"""Passed the gate, or decided by a person. A rejected clip with reasons had failed the gate."""
+"""Passed the gate, or decided by a person; see also ``has_passed``."""
 SENT = frozenset({State.SIGNING, State.PUBLISHED})
 """Its keys are committed, and objects may be in the bucket."""
 DECIDED = frozenset({State.APPROVED, State.REJECTED, State.WITHDRAWN})
 """Results of a decision, by a person or by policy."""
+
+
+NOT_NEEDED = "not needed"
+"""In counts of a campaign: unfinished variants that no run generates, because of `want`. It is derived by
+`manifests.want` and never stored: it ends as soon as a person rejects a clip or the sheet wants more."""
+
+
+def has_passed(state: str, has_reasons: bool) -> bool:
+    """Return whether a clip passed the gate or was approved; a rejected clip with reasons had failed the gate."""
+    return state in PASSED_OR_LATER and not (state == State.REJECTED and has_reasons)
+
+
+def unfinished_in(states: Mapping[str, int]) -> int:
+    """Return how many variants of a count by state still have to be generated, scored or judged."""
+    return sum(states.get(state, 0) for state in UNFINISHED)
+
+
+def done_in(states: Mapping[str, int]) -> int:
+    """Return how many variants of a count by state need no device time, including those that are not needed."""
+    return sum(states.values()) - unfinished_in(states)
 
 
 def sources_of(state: State) -> list[State]:

@@ -26,6 +26,7 @@ from adapters.catalogue.views.progress import Progress
 from adapters.catalogue.views.variants import Variants
 from adapters.catalogue.work.campaigns import Campaigns
 from adapters.catalogue.work.leases import Leases
+from adapters.catalogue.work.night_schedules import NightSchedules
 from adapters.catalogue.work.results import Results
 from adapters.catalogue.work.runs import Runs
 from adapters.catalogue.work.steering import Steering
@@ -53,6 +54,7 @@ class Catalogue:
         self.labels = Labels(database)
         self.leases = Leases(database)
         self.metrics = Metrics(database)
+        self.night_schedules = NightSchedules(database)
         self.progress = Progress(database)
         self.results = Results(database)
         self.reviews = Reviews(database)

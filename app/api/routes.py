@@ -20,6 +20,7 @@ from app.dashboard.routes.media import Kind, download_response
 from app.dashboard.templating import page
 from manifests.sheet.cells import PROMPT_LENGTH
 from tasks.plan.thresholds import threshold_of
+from tasks.runtime.campaign_status import stage_of
 
 router = APIRouter(prefix="/api", tags=["api"])
 VERSION = "1"
@@ -42,6 +43,7 @@ class CampaignOut(BaseModel):
     review: str
     states: dict[str, int]
     standing: str = Field(description="Status of the campaign: active, paused or cancelled")
+    status: str = Field(description="accepted, running, done, stopped, failed, paused or cancelled")
     priority: int = Field(description="-100 to 100; 0 is normal")
 
 
@@ -139,6 +141,7 @@ def campaigns(deps: PageDeps, person: Viewer) -> list[CampaignOut]:
             review=row.settings.get("review", "auto"),
             states=deps.catalogue.progress.tally(row.campaign_id),
             standing=row.standing,
+            status=stage_of(deps.catalogue, row),
             priority=row.priority,
         )
         for row in deps.catalogue.campaigns.all()

@@ -155,8 +155,9 @@ def _write_clips(session: Session, campaign_id: str, rows: list[VariantRow], out
         for event in catalogue.variants.events(campaign_id)
         if event.to_state in DECIDED and event.actor != SYSTEM
     }
-    campaigns = catalogue.campaigns
-    return write_clip_table(rows, campaigns.memberships(campaign_id), campaigns.briefs(campaign_id), decisions, out)
+    campaigns, not_needed = catalogue.campaigns, catalogue.progress.not_needed(campaign_id)
+    members, briefs = campaigns.memberships(campaign_id), campaigns.briefs(campaign_id)
+    return write_clip_table(rows, members, briefs, decisions, out, not_needed)
 
 
 def _write_results(

@@ -7,7 +7,19 @@ import typer
 from typer.core import TyperGroup
 
 from adapters.readable_output import make_output_readable
-from app.cli.commands import accounts, alerts, campaigns, credentials, doctor, review, sheets, steering, stock, up
+from app.cli.commands import (
+    accounts,
+    alerts,
+    campaigns,
+    credentials,
+    doctor,
+    nights,
+    review,
+    sheets,
+    steering,
+    stock,
+    up,
+)
 from app.cli.commands import dashboard as serve
 from app.cli.commands import models as cards
 from app.cli.commands import sweep as sweeping
@@ -66,6 +78,7 @@ app.command(rich_help_panel=REVIEW)(review.reject)
 app.command(rich_help_panel=REVIEW)(credentials.verify)
 app.command(rich_help_panel=UNATTENDED)(up.up)
 app.command(rich_help_panel=UNATTENDED)(stock.stock)
+app.add_typer(nights.nights, name="nights", rich_help_panel=UNATTENDED)
 app.command(rich_help_panel=UNATTENDED)(sweeping.sweep)
 app.add_typer(alerts.alerts, name="alerts", rich_help_panel=UNATTENDED)
 app.add_typer(cards.models, name="models", rich_help_panel=MODELS)

@@ -14,7 +14,8 @@ Sheet = Annotated[
     str,
     typer.Argument(
         metavar="SHEET",
-        help="CSV, TSV, Excel, OpenDocument or JSON file, a list of prompts (.txt), or a link to a sheet.",
+        help="CSV, TSV, Excel, OpenDocument or JSON file, a list of prompts (.txt), s3://bucket/key, or a link to a "
+        "sheet.",
     ),
 ]
 Model = Annotated[str | None, typer.Option("--model", metavar="MODEL", help="Model for rows with an empty model cell.")]

@@ -11,7 +11,8 @@ from rich.text import Text
 from adapters.catalogue import Catalogue
 from app.cli.output import console, seconds_text
 from manifests.errors import ReelmillError
-from manifests.states import FINISHED, GOOD
+from manifests.states import done_in
+from manifests.want import good_in
 
 POLL_S = 1.0
 BAR = 12
@@ -29,10 +30,10 @@ class Progress:
     def line(self) -> str:
         """Return one line: bar, clips done, passed and published, device seconds, time left."""
         states = self._catalogue.progress.tally(self._campaign_id)
-        total, done = sum(states.values()), sum(states.get(state, 0) for state in FINISHED)
+        total, done = sum(states.values()), done_in(states)
         if not total:
             return "reading the sheet"  # nothing is planned yet
-        good = sum(states.get(state, 0) for state in GOOD)
+        good = good_in(states)
         filled = BAR * done // total
         worked = self._catalogue.progress.device_seconds(self._campaign_id)
         return (

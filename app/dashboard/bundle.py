@@ -95,7 +95,8 @@ def _tables(deps: Deps, rows: list[VariantRow], folder: Path) -> Iterator[Path]:
         mine = [row for row in rows if name in served[row.variant_id]]
         members = catalogue.campaigns.memberships(name, [row.variant_id for row in mine])
         briefs = catalogue.campaigns.briefs(name, {member.brief_id for member in members})
-        yield write_clip_table(mine, members, briefs, decisions, folder / f"{name}.csv")
+        not_needed = catalogue.progress.not_needed(name)
+        yield write_clip_table(mine, members, briefs, decisions, folder / f"{name}.csv", not_needed)
 
 
 def _review_text(reviews: list[ReviewRow]) -> str:

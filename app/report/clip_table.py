@@ -1,7 +1,7 @@
 """Clip table of a campaign: a CSV file with one row per variant."""
 
 from collections import defaultdict
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Collection, Container, Iterable, Mapping, Sequence
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -10,6 +10,7 @@ from adapters.catalogue import Membership, VariantRow
 from adapters.sheets.escaping import escape_formula
 from manifests.brief import Brief
 from manifests.clip_metadata import METADATA_COLUMNS, clip_metadata, joined
+from manifests.states import NOT_NEEDED
 
 
 def write_clip_table(
@@ -18,6 +19,7 @@ def write_clip_table(
     briefs: Iterable[Brief],
     decisions: Mapping[str, str],
     out: Path,
+    not_needed: Container[str] = (),
 ) -> Path:
     """Write state, inputs, measurements, reasons and keys of each variant, with a column per technical check.
 
@@ -26,6 +28,7 @@ def write_clip_table(
     Args:
         briefs: the rows of the sheet; at least those of the memberships.
         decisions: decision and reason of a person, by variant id.
+        not_needed: ids of variants that no run generates.
     """
     import pandas as pd  # the import takes half a second, and most commands write no table
 
@@ -34,7 +37,7 @@ def write_clip_table(
     for member in memberships:
         places[member.variant_id].append(member)
     at = [_places(places[row.variant_id], by_id) for row in rows]
-    flat = [_flat(row, decisions.get(row.variant_id, "")) for row in rows]
+    flat = [_flat(row, decisions.get(row.variant_id, ""), not_needed) for row in rows]
     names = _names(by_id.values(), {name.casefold() for line in (*at, *flat) for name in line})
     sheet = [_from_sheet(places[row.variant_id], by_id, names) for row in rows]
     table = pd.DataFrame([{**a, **b, **c} for a, b, c in zip(at, sheet, flat, strict=True)])
@@ -73,12 +76,12 @@ def _from_sheet(members: Sequence[Membership], briefs: Mapping[str, Brief], name
     return {name: metadata.get(column, "") for column, name in names.items()}
 
 
-def _flat(row: VariantRow, decision: str) -> dict[str, Any]:
+def _flat(row: VariantRow, decision: str, not_needed: Container[str]) -> dict[str, Any]:
     score = asdict(row.score) if row.score else {}
     return {
         "variant_id": row.variant_id,
         "parent_id": row.parent_id or "",
-        "state": row.state,
+        "state": NOT_NEEDED if row.variant_id in not_needed else row.state,
         "reasons": "; ".join(reason.sentence for reason in row.reasons) or row.error or "",
         "decision": decision,
         **{name: value for name, value in row.variant._asdict().items() if name != "loras"},

@@ -11,7 +11,8 @@ from app.report.cost import Prices, cost_of, seconds_of
 from manifests.brief import Brief
 from manifests.gate import reason_label
 from manifests.sheet import CellProblem
-from manifests.states import GOOD, PASSED_OR_LATER, UNDELIVERED, UNFINISHED, State
+from manifests.states import GOOD, UNDELIVERED, UNFINISHED, State, has_passed
+from manifests.want import good_in, is_not_needed, satisfied_briefs
 from tasks.plan.licence import Clearance, waiting_sentences
 
 
@@ -21,7 +22,7 @@ class BriefReport:
 
     Attributes:
         best_score: highest prompt adherence (cosine) among the scored clips.
-        not_needed: left planned, since the brief already has as many passed clips as it wants.
+        not_needed: not generated, since the brief already has as many good clips as it wants.
         waiting: approved, but blocked until the model's licence conditions are attested.
         open: unfinished: not generated yet, or approved and not published.
         reasons: number of clips that failed, by reason code.
@@ -109,10 +110,7 @@ class CampaignReport:
     @property
     def states_text(self) -> str:
         """``2 not needed, 14 published``."""
-        counts = Counter(self.states)
-        counts["not needed"] = sum(brief.not_needed for brief in self.briefs)
-        counts["planned"] -= counts["not needed"]
-        return ", ".join(f"{number} {state}" for state, number in sorted(counts.items()) if number > 0)
+        return ", ".join(f"{number} {state}" for state, number in sorted(self.states.items()))
 
     @property
     def unfinished(self) -> int:
@@ -180,7 +178,7 @@ def report_of(
             _brief(brief, members[brief.brief_id].values(), unfinished, unlicensed, clearances, prices)
             for brief in catalogue.campaigns.briefs(head.campaign_id)
         ),
-        states=dict(Counter(row.state for row in rows.values())),
+        states=catalogue.progress.tally(head.campaign_id),
         device_seconds=head.draft_seconds + sum(row.clip.all_device_seconds for row in rows.values() if row.clip),
         waiting=tuple(waiting_sentences(Counter(rows[key].variant.card for key in unlicensed), clearances)),
         notices=_notices(rows.values(), clearances),
@@ -197,14 +195,13 @@ def _brief(
 ) -> BriefReport:
     rows = list(members)
     states = Counter(row.state for row in rows)
-    # A rejected clip that had failed the gate did not pass.
-    passed = sum(row.state in PASSED_OR_LATER and not (row.state == State.REJECTED and row.reasons) for row in rows)
+    passed = sum(has_passed(row.state, bool(row.reasons)) for row in rows)
     scored = [row for row in rows if _is_scored(row)]
     published = sorted((row for row in scored if row.state == State.PUBLISHED), key=_adherence, reverse=True)
     best = next(iter(published), None)
     unscored = [row for row in rows if row.state == State.PUBLISHED and not _is_scored(row)]
-    satisfied = brief.want is not None and sum(states[state] for state in GOOD) >= brief.want
-    left = sum(row.variant_id in unfinished for row in rows)
+    satisfied = satisfied_briefs([brief], {brief.brief_id: good_in(states)})
+    spare = {row.variant_id for row in rows if is_not_needed(row.state, [brief.brief_id], satisfied)}
     unattested = Counter(row.variant.card for row in rows if row.variant_id in unlicensed)
     return BriefReport(
         brief_id=brief.brief_id,
@@ -214,9 +211,9 @@ def _brief(
         published=states[State.PUBLISHED],
         failed=states[State.FAILED],
         quarantined=states[State.QUARANTINED],
-        not_needed=states[State.PLANNED] if satisfied else 0,
+        not_needed=len(spare),
         waiting=unattested.total(),
-        open=left - (states[State.PLANNED] if satisfied else 0),
+        open=sum(row.variant_id in unfinished and row.variant_id not in spare for row in rows),
         best_score=max(map(_adherence, scored), default=None),
         reasons=dict(Counter(reason.code for row in rows if row.state == State.FAILED for reason in row.reasons)),
         url=best.url or "" if best else "",

@@ -12,7 +12,7 @@ from uuid import UUID
 from adapters.catalogue import Catalogue
 from flows.settings import Settings
 from manifests.errors import ReelmillError
-from manifests.states import UNFINISHED
+from manifests.states import done_in
 from tasks.runtime.resources import Resources, catalogue_of
 
 BEAT_S = 10.0
@@ -113,13 +113,12 @@ class RunArtifacts:
 def share_of(states: Mapping[str, int]) -> float:
     """Return the percentage of a campaign's clips that need no further device time, 0..100."""
     total = sum(states.values())
-    return 100.0 * (total - sum(states.get(state, 0) for state in UNFINISHED)) / total if total else 0.0
+    return 100.0 * done_in(states) / total if total else 0.0
 
 
 def progress_text(states: Mapping[str, int]) -> str:
     """Return ``12 of 40 clips: 2 failed, 10 published, 28 planned``."""
-    total = sum(states.values())
-    done = total - sum(states.get(state, 0) for state in UNFINISHED)
+    total, done = sum(states.values()), done_in(states)
     counted = ", ".join(f"{number:,} {state}" for state, number in sorted(states.items()))
     return f"{done:,} of {total:,} clips: {counted or 'nothing planned'}"
 

@@ -7,13 +7,13 @@ import shlex
 import subprocess
 import sys
 import time
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from contextlib import ExitStack, suppress
 from datetime import UTC, datetime
 from typing import Any, NoReturn
 
 from prefect.client.orchestration import get_client
-from prefect.client.schemas.actions import WorkPoolCreate
+from prefect.client.schemas.actions import DeploymentScheduleCreate, WorkPoolCreate
 from prefect.client.schemas.objects import ConcurrencyLimitConfig, ConcurrencyLimitStrategy
 from prefect.client.schemas.schedules import CronSchedule
 from prefect.deployments.runner import RunnerDeployment
@@ -30,6 +30,8 @@ from adapters.proxies import check_proxy
 from flows import watch
 from flows.campaign import campaign
 from flows.prefect.crash_automation import install_crash_automation
+from flows.prefect.housekeeping import keeping_house
+from flows.prefect.nights import apply_schedules, deployment_schedules
 from flows.prefect.schedules import check_schedules, cron
 from flows.prefect.server_health import health_of, is_reachable, without_password
 from flows.prefect.stale_flow_runs import crash_stale_runs
@@ -41,6 +43,7 @@ from flows.steer import steer
 from flows.stock import stock
 from flows.sweep import sweep
 from manifests.errors import ReelmillError, SettingsError
+from manifests.nightly.night_schedule import BY_SETTINGS
 from tasks.runtime.resources import catalogue_of
 
 POOL = "reelmill"
@@ -86,18 +89,19 @@ def local_deployments(settings: Settings) -> list[RunnerDeployment]:
     """
     if unavailable := check_schedules(settings):
         print(f"The stock sheet could not be checked: {unavailable}", file=sys.stderr, flush=True)
+    nights = deployment_schedules(settings, catalogue_of(resources_of(settings)))
     return [
         _deployment(campaign, limit=CAMPAIGNS, strategy=ConcurrencyLimitStrategy.ENQUEUE),
         _deployment(steer, limit=None),
-        _deployment(stock, cron(settings, "stock_cron") if settings.stock else None),
-        _deployment(sweep, cron(settings, "sweep_cron")),
+        _deployment(stock, nights),
+        _deployment(sweep, [cron(settings, "sweep_cron")]),
         _deployment(watch.watch, triggers=[arrival_trigger()]),
     ]
 
 
 def _deployment(
     flow: Flow[Any, Any],
-    schedule: CronSchedule | None = None,
+    schedules: Sequence[CronSchedule | DeploymentScheduleCreate] = (),
     *,
     limit: int | None = 1,
     strategy: ConcurrencyLimitStrategy = ConcurrencyLimitStrategy.CANCEL_NEW,
@@ -106,7 +110,7 @@ def _deployment(
     make: Any = flow.to_deployment  # typed as possibly async
     deployment: RunnerDeployment = make(
         flow.name,
-        schedules=[schedule] if schedule else [],
+        schedules=list(schedules),
         triggers=list(triggers),
         tags=["reelmill"],
         concurrency_limit=ConcurrencyLimitConfig(limit=limit, collision_strategy=strategy) if limit else None,
@@ -140,6 +144,7 @@ def serve(settings: Settings, deployments: Iterable[RunnerDeployment], *, owns_s
     with runner.background as background:
         # Alerts that were not sent while no process was running are sent now.
         background.enter_context(delivering_alerts(settings, catalogue_of(resources_of(settings))))
+        background.enter_context(keeping_house(settings))
         asyncio.run(runner.start())
 
 
@@ -151,10 +156,11 @@ def next_run_lines(deployments: Iterable[RunnerDeployment], now: datetime | None
     for each in deployments:
         for item in each.schedules or ():
             schedule = item.schedule
-            if isinstance(schedule, CronSchedule):
+            if isinstance(schedule, CronSchedule) and item.active is not False:
                 dates = Dates(cron=schedule.cron, timezone=schedule.timezone)
                 first = next(iter(dates._get_dates_generator(n=1, start=now or datetime.now(UTC))))
-                lines.append(f"{each.name} runs next at {first:%Y-%m-%d %H:%M} {schedule.timezone}")
+                name = each.name if item.slug in (None, BY_SETTINGS) else f"{each.name} ({item.slug})"
+                lines.append(f"{name} runs next at {first:%Y-%m-%d %H:%M} {schedule.timezone}")
     return lines
 
 
@@ -185,10 +191,14 @@ def deploy(environment: Mapping[str, str]) -> int:
     with suppress(ObjectAlreadyExists), get_client(sync_client=True) as client:
         client.create_work_pool(WorkPoolCreate(name=POOL, type="process"))
     install_crash_automation()
-    return subprocess.call(  # noqa: S603
+    code = subprocess.call(  # noqa: S603
         [*PYTHON, "-m", "prefect", "--no-prompt", "deploy", "--all"],
         env={**isolated_environment(environment), **variables},
     )
+    if not code:
+        settings = load_settings()
+        apply_schedules(settings, catalogue_of(resources_of(settings)))
+    return code
 
 
 def deployment_variables(settings: Settings) -> dict[str, str]:

@@ -22,16 +22,27 @@ def cron(settings: Settings, name: str) -> "CronSchedule":
     Raises:
         SettingsError: the cron expression or the time zone is invalid.
     """
+    return cron_schedule(getattr(settings, name), settings.timezone, f"Set REELMILL_{name.upper()} to")
+
+
+def cron_schedule(text: str, timezone: str, fix: str = "Use") -> "CronSchedule":
+    """Return a schedule.
+
+    Args:
+        fix: how the advice in the error message begins.
+
+    Raises:
+        SettingsError: the cron expression or the time zone is invalid.
+    """
     from prefect.client.schemas.schedules import CronSchedule  # the import takes seconds; most commands do not need it
 
-    text = getattr(settings, name)
-    zone_of(settings.timezone)
+    zone_of(timezone)
     try:
-        return CronSchedule(cron=text, timezone=settings.timezone)
+        return CronSchedule(cron=text, timezone=timezone)
     except ValueError:
         raise SettingsError(
-            f"{text!r} is not a valid cron expression. Set REELMILL_{name.upper()} to minute, hour, day, month "
-            "and weekday, such as '0 22 * * *'."
+            f"{text!r} is not a valid cron expression. {fix} minute, hour, day, month and weekday, such as "
+            "'0 22 * * *'."
         ) from None
 
 

@@ -7,10 +7,11 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 from adapters.catalogue import Catalogue
+from adapters.catalogue.work.runs import LOST
 from manifests.errors import ReelmillError
 from tasks.alerts import alerts
 from tasks.runtime.cancellation import stopping
-from tasks.runtime.lease_owner import current_owner
+from tasks.runtime.lease_owner import current_owner, is_dead
 
 BEAT_S = 10.0
 GATE_S = 1.0
@@ -19,6 +20,10 @@ LEFT = "left"
 """The run was not stopped, but some variants are leased by others or were lost repeatedly."""
 FAILED = "failed"
 WAITS = "others"
+FLOW_RUN = "flow_run_id"
+"""Key in a run's detail: the Prefect flow run."""
+STOPPED_BY_SIGNAL = "It was stopped by a signal"
+DIED = "Its process died"
 
 
 class Run:
@@ -75,24 +80,39 @@ def run_of(
     until: float | None = None,
     budget_s: float | None = None,
     review_url: str = "",
+    flow_run_id: str = "",
 ) -> Iterator[Run]:
-    """Yield a run that sends heartbeats during the block, and end it with its outcome."""
-    run = Run(
-        catalogue, campaign_id, catalogue.runs.begin(campaign_id, pool, current_owner(), until=until, budget_s=budget_s)
-    )
+    """Yield a run that sends heartbeats during the block, and end it with its outcome.
+
+    Everything that can fail belongs into the block: the end of the run is what alerts and receipts report.
+    """
+    end_dead_runs(catalogue, campaign_id)
+    detail = {FLOW_RUN: flow_run_id} if flow_run_id else {}
+    run_id = catalogue.runs.begin(campaign_id, pool, current_owner(), until=until, budget_s=budget_s, detail=detail)
+    run = Run(catalogue, campaign_id, run_id)
     ended = threading.Event()
     thread = threading.Thread(target=_beat, args=(catalogue, run, ended), name="run", daemon=True)
     thread.start()
-    outcome = FAILED
+    outcome, why = FAILED, ""
     try:
         yield run
         outcome = run.outcome
+    except BaseException as error:
+        why = alerts.reason_of(error) if isinstance(error, Exception) else STOPPED_BY_SIGNAL
+        raise
     finally:
         ended.set()
         thread.join()
         with contextlib.suppress(ReelmillError):  # a run that could not be ended is found by its missing heartbeat
-            catalogue.runs.end(run.run_id, outcome)
+            catalogue.runs.end(run.run_id, outcome, why)
             alerts.run_ended(catalogue, campaign_id, run.run_id, outcome, review_url)
+
+
+def end_dead_runs(catalogue: Catalogue, campaign_id: str) -> None:
+    """End the runs of a campaign whose process on this host has died; the run that begins now continues their work."""
+    for earlier in catalogue.runs.all(campaign_id):
+        if earlier.ended_at is None and is_dead(earlier.owner):
+            catalogue.runs.end(earlier.run_id, LOST, DIED)
 
 
 def _beat(catalogue: Catalogue, run: Run, ended: threading.Event) -> None:

@@ -15,10 +15,12 @@ from time import gmtime, strftime
 from typing import Any, NamedTuple, TypeVar
 
 from adapters.catalogue import Catalogue
+from adapters.catalogue.work.runs import LOST as LOST_RUN
+from adapters.catalogue.work.runs import RunRow
 from manifests.errors import ReelmillError
 from manifests.gate import reason_label
 from manifests.pluralize import count_of, counted
-from manifests.states import UNFINISHED
+from manifests.states import UNDELIVERED, unfinished_in
 from tasks.alerts.pass_rate_drop import pass_rate_drop_of
 from tasks.runtime.redaction import redact
 
@@ -68,13 +70,14 @@ def _never_raising(function: Callable[..., bool]) -> Callable[..., bool]:
 def run_ended(catalogue: Catalogue, campaign_id: str, run_id: str, outcome: str, review_url: str) -> bool:
     """Alert that a run ended, unless a person ended it with pause, cancel or Ctrl-C.
 
-    If an exception is being handled, the alert contains its message.
+    If an exception is being handled, the alert contains its message. Signals create no alert here: their
+    senders know, and ``flow_run_ended`` reports a flow run that Prefect has cancelled.
     """
     error = sys.exception()
-    if outcome in ("paused", "cancelled") or isinstance(error, KeyboardInterrupt | SystemExit):
+    if outcome in ("paused", "cancelled") or (error is not None and not isinstance(error, Exception)):
         return False
     states = catalogue.progress.tally(campaign_id)
-    kind, ending = _ending(outcome, error, sum(states.get(state, 0) for state in UNFINISHED), campaign_id)
+    kind, ending = _ending(outcome, error, unfinished_in(states), campaign_id)
     spent = _spent(catalogue, run_id)
     link = f"{review_url.rstrip('/')}/campaigns/{campaign_id}" if review_url else ""
     return _add(
@@ -84,6 +87,42 @@ def run_ended(catalogue: Catalogue, campaign_id: str, run_id: str, outcome: str,
         f"{_name(catalogue, campaign_id)} {ending} {_counted(states)}.",
         campaign_id,
         {"run_id": run_id, "outcome": outcome, "states": states, "device_s": spent, "link": link},
+    )
+
+
+@_never_raising
+def run_lost(catalogue: Catalogue, run: RunRow, review_url: str) -> bool:
+    """Alert that the process of a run died, unless a later run has continued, or nothing was left to do."""
+    newest = next(iter(catalogue.runs.all(run.campaign_id, limit=1)), run)
+    states = catalogue.progress.tally(run.campaign_id)
+    left = unfinished_in(states) + sum(states.get(state, 0) for state in UNDELIVERED)
+    if newest.run_id != run.run_id or not left:
+        return False
+    return run_ended(catalogue, run.campaign_id, run.run_id, LOST_RUN, review_url)
+
+
+@_never_raising
+def flow_run_ended(catalogue: Catalogue, flow_run_id: str, text: str, campaign_id: str = "") -> bool:
+    """Alert that a flow run failed, crashed or was cancelled without a run in the catalogue that reports this.
+
+    Args:
+        flow_run_id: id of the Prefect flow run, which is reported once; empty outside of Prefect.
+    """
+    key = flow_run_id or hashlib.sha256(f"{_today()} {text}".encode(errors="replace")).hexdigest()[:16]
+    return _add(catalogue, f"{FAILED}:flow-run:{key}", FAILED, text, campaign_id or None, {"flow_run_id": flow_run_id})
+
+
+@_never_raising
+def sheet_waits(catalogue: Catalogue, name: str, why: str) -> bool:
+    """Alert, once a day for each sheet, that a sheet in the watched place cannot be accepted or started."""
+    digest = hashlib.sha256(name.encode(errors="replace")).hexdigest()[:16]
+    return _add(
+        catalogue,
+        f"{FAILED}:sheet:{_today()}:{digest}",
+        FAILED,
+        f"The sheet {_one_line(name)} in the watched place is waiting: {why.rstrip('.')}. It is retried automatically.",
+        None,
+        {"sheet": name},
     )
 
 
@@ -195,24 +234,27 @@ def _ending(outcome: str, error: BaseException | None, left: int, campaign_id: s
         return FAILED, f"has ended, but other workers hold some of its clips, or workers were lost repeatedly. {resume}"
     if outcome == "lost":
         return LOST, f"has stopped because its process died. {resume}"
-    return FAILED, f"has failed: {_first_line(error)}. {resume}" if error else f"has failed. {resume}"
+    return FAILED, f"has failed: {reason_of(error)}. {resume}" if error else f"has failed. {resume}"
 
 
 def _today() -> str:
     return strftime("%Y-%m-%d", gmtime())
 
 
-def _first_line(error: BaseException) -> str:
+def reason_of(error: BaseException) -> str:
+    """Return the first line of an error's message, without a full stop at its end and without secrets."""
     line = (str(error) or type(error).__name__).splitlines()[0]
-    return line[:500].rstrip(".")
+    return redact(line[:500].rstrip("."))
 
 
 def _name(catalogue: Catalogue, campaign_id: str) -> str:
     """Return the name of a campaign on one line, with its id."""
-    name = re.sub(
-        r"[\s\x00-\x1f\x7f\u2028\u2029\u202a-\u202e\u2066-\u2069]+", " ", catalogue.campaigns.get(campaign_id).name
-    ).strip()
-    return f"Campaign {name[:MAX_NAME_LENGTH]} ({campaign_id})"
+    return f"Campaign {_one_line(catalogue.campaigns.get(campaign_id).name)} ({campaign_id})"
+
+
+def _one_line(name: str) -> str:
+    line = re.sub(r"[\s\x00-\x1f\x7f\u2028\u2029\u202a-\u202e\u2066-\u2069]+", " ", name).strip()
+    return line[:MAX_NAME_LENGTH]
 
 
 def _spent(catalogue: Catalogue, run_id: str) -> float:

@@ -25,6 +25,7 @@ class SheetSnapshot:
     Attributes:
         name: name of the sheet in the watched place.
         path: path of the copy; the pictures are in the same folder.
+        size: size of the sheet in bytes.
         sha256: hex digest of the sheet's bytes, and of its pictures if it uses any.
         named: names of pictures in its cells, including missing ones.
         pictures: names of the pictures that exist.
@@ -32,6 +33,7 @@ class SheetSnapshot:
 
     name: str
     path: Path
+    size: int
     sha256: str
     named: frozenset[str]
     pictures: tuple[str, ...]
@@ -75,7 +77,7 @@ def snapshot_sheet(
             kept.mkdir(exist_ok=True)
             for file in sorted(path.parent.iterdir(), key=lambda file: file.name == path.name):
                 os.replace(file, kept / file.name)
-    return SheetSnapshot(sheet.name, kept / path.name, digest, named, tuple(each.name for each in used))
+    return SheetSnapshot(sheet.name, kept / path.name, len(content), digest, named, tuple(each.name for each in used))
 
 
 def _named_in(path: Path) -> frozenset[str]:

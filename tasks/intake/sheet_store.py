@@ -14,16 +14,22 @@ from adapters.files.durable import write_durably
 SHEET_SUFFIXES = (
     ".csv",
     ".tsv",
+    ".tab",
     ".txt",
-    ".json",
-    ".jsonl",
-    ".ndjson",
     ".xlsx",
     ".xlsm",
+    ".xltx",
     ".xlsb",
     ".xls",
     ".ods",
+    ".fods",
+    ".json",
+    ".jsonl",
+    ".ndjson",
+    ".numbers",
+    ".gsheet",
 )
+"""Files that are sheets or look like one. The reader decides by content, and says what to do about other kinds."""
 PICTURE_SUFFIXES = (".png", ".jpg", ".jpeg", ".webp")
 MAX_SHEET_BYTES = 20_000_000
 MAX_PICTURE_BYTES = 30_000_000

@@ -4,12 +4,12 @@ from collections import Counter, defaultdict
 from collections.abc import Callable, Collection, Iterable, Mapping
 from dataclasses import dataclass, field
 
-from manifests.states import FINISHED, State
+from manifests.states import FINISHED, NOT_NEEDED, State
 from manifests.variant import PlannedVariant
+from manifests.want import is_not_needed
 from models.card import ModelCard
 
 LOOK_UP = 5000
-NOT_NEEDED = "not needed"
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,16 +86,20 @@ def make_plan(
     pending: list[PlannedVariant] = []
     counts = _Counts(satisfied)
     seen: set[bytes] = set()
+    shared: set[str] = set()
     for item in planned:
         by_brief[item.brief_id] += 1
         key = bytes.fromhex(item.variant_id)
         if key not in seen:
             seen.add(key)
             pending.append(item)
+        elif satisfied and item.brief_id not in satisfied:
+            shared.add(item.variant_id)
         if len(pending) == LOOK_UP:
             counts.add(pending, states_of)
             pending = []
     counts.add(pending, states_of)
+    counts.restore(shared)
     by_card: Counter[str] = Counter()
     for shape_group, number in counts.by_shape_group.items():
         by_card[str(shape_group[0])] += number
@@ -116,6 +120,7 @@ class _Counts:
         self._satisfied = satisfied
         self.skipped: Counter[str] = Counter()
         self.by_shape_group: defaultdict[tuple[object, ...], int] = defaultdict(int)
+        self._not_needed: dict[str, tuple[object, ...]] = {}
 
     def add(self, items: list[PlannedVariant], states_of: Callable[[list[str]], Mapping[str, str]]) -> None:
         states = states_of([item.variant_id for item in items]) if items else {}
@@ -123,10 +128,18 @@ class _Counts:
             state = states.get(item.variant_id, State.PLANNED)
             if state in FINISHED:
                 self.skipped[state] += 1
-            elif item.brief_id in self._satisfied:
+            elif is_not_needed(state, [item.brief_id], self._satisfied):
                 self.skipped[NOT_NEEDED] += 1
+                self._not_needed[item.variant_id] = item.variant.shape_group
             else:
                 self.by_shape_group[item.variant.shape_group] += 1
+
+    def restore(self, variant_ids: Iterable[str]) -> None:
+        """Count variants as needed after all: another of their briefs lacks clips."""
+        for group in filter(None, (self._not_needed.pop(key, None) for key in variant_ids)):
+            self.skipped[NOT_NEEDED] -= 1
+            self.by_shape_group[group] += 1
+        self.skipped = +self.skipped
 
 
 def estimate(card: ModelCard, number: int, measured: float | None) -> Estimate:

@@ -2,12 +2,13 @@
 
 import time
 from collections import Counter, defaultdict
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator
 
 from adapters.catalogue import SYSTEM, Catalogue, VariantRow
 from manifests.gate import Gate
 from manifests.states import GOOD, IN_PROGRESS, UNDELIVERED, UNFINISHED, State
 from manifests.verdict import Verdict
+from manifests.want import is_not_needed, satisfied_briefs
 from tasks.alerts import alerts
 from tasks.plan.licence import unattested_cards
 from tasks.plan.shard import Job, Shard, make_shards
@@ -73,7 +74,11 @@ class Remaining:
         if self._some_to_send(rows, review) or any(self._new_verdicts(rows)):
             return False
         good = Counter(brief_id for row in rows if row.state in GOOD for brief_id in self._brief_ids[row.variant_id])
-        return not any(row.state in UNFINISHED and self._lacks(row, good) for row in rows)
+        satisfied = satisfied_briefs(self._briefs.values(), good)
+        return all(
+            row.state not in UNFINISHED or is_not_needed(row.state, self._brief_ids[row.variant_id], satisfied)
+            for row in rows
+        )
 
     def _some_to_send(self, rows: Iterable[VariantRow], review: str) -> bool:
         held = self._catalogue.variants.held_for_review(self._campaign_id)
@@ -81,10 +86,6 @@ class Remaining:
         if review == "auto" and any(row.state == State.PASSED and row.variant_id not in held for row in rows):
             return True
         return any(row.state in UNDELIVERED and row.variant.card not in unattested for row in rows)
-
-    def _lacks(self, row: VariantRow, good: Mapping[str, int]) -> bool:
-        briefs = (self._briefs[name] for name in self._brief_ids[row.variant_id])
-        return any(brief.want is None or good[brief.brief_id] < brief.want for brief in briefs)
 
     def regate(self, actor: str = SYSTEM) -> int:
         """Apply the current thresholds to existing scores; return how many verdicts changed."""

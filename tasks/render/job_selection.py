@@ -5,7 +5,7 @@ from collections.abc import Callable, Iterable, Sequence
 from contextlib import suppress
 
 from adapters.catalogue import Catalogue
-from manifests.states import GOOD
+from manifests.want import good_in
 from models.protocols import FrameScorer, Generator
 from tasks.plan.shard import Job, Shard
 from tasks.render.drafting import Drafter
@@ -104,8 +104,7 @@ class JobSelection:
         if not self._shard.wants:
             return {}
         tallies = self._catalogue.progress.tally_by_brief(self._shard.campaign_id, self._shard.wants)
-        good = {brief_id: sum(states.get(state, 0) for state in GOOD) for brief_id, states in tallies.items()}
-        return {brief_id: want - good.get(brief_id, 0) for brief_id, want in self._shard.wants.items()}
+        return {brief_id: want - good_in(tallies.get(brief_id, {})) for brief_id, want in self._shard.wants.items()}
 
 
 def _wanted(job: Job, lacking: dict[str, int]) -> bool:

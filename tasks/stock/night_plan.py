@@ -12,8 +12,9 @@ from manifests.campaign import Campaign
 from manifests.nightly.night import Night
 from manifests.nightly.night_report import NightReport
 from manifests.nightly.stock import Combination, StockSheet
-from manifests.states import GOOD, PASSED_OR_LATER, UNFINISHED, State
+from manifests.states import GOOD, PASSED_OR_LATER, State, unfinished_in
 from manifests.variant import Variant
+from manifests.want import good_in
 from models.card import ModelCard
 from models.speed import Profile
 from tasks.plan.expand import SEEDS, expand
@@ -172,6 +173,6 @@ def spent_s(catalogue: Catalogue, name: str) -> float:
 
 
 def _end_of(brief: Brief, states: Mapping[str, int]) -> str:
-    if sum(states.get(state, 0) for state in GOOD) >= (brief.want or 1):
+    if good_in(states) >= (brief.want or 1):
         return "done"
-    return "unfinished" if any(states.get(state, 0) for state in UNFINISHED) or not states else "always failed"
+    return "unfinished" if unfinished_in(states) or not states else "always failed"

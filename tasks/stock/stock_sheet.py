@@ -1,16 +1,11 @@
 """Stock sheets: read from a file or the bucket, and checked against the model cards."""
 
-import tempfile
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
 from dataclasses import dataclass, replace
-from pathlib import Path
 
-from adapters.bucket import Bucket
 from adapters.sheets import read_table
-from adapters.sheets.reader import MAX_BYTES
 from manifests.brief import Brief
-from manifests.errors import BucketError, RejectedSheetError, UnreadableSheetError
+from manifests.errors import RejectedSheetError
 from manifests.nightly.stock import StockSheet
 from manifests.pluralize import count_of
 from manifests.sheet import CellProblem, Table
@@ -18,9 +13,9 @@ from manifests.sheet.stock_cells import Cell, StockCells
 from manifests.sheet.stock_check import CheckedStock, StockCheck, check_stock
 from models.card import ModelCard
 from tasks.intake.intake import card_check, check_default_card
-from tasks.runtime.resources import Resources, bucket_of
+from tasks.intake.sheet_fetch import sheet_file
+from tasks.runtime.resources import Resources
 
-S3 = "s3://"
 SHOWN_PROBLEMS = 3
 
 
@@ -64,7 +59,7 @@ def validate_stock_sheet(
     Raises:
         UnreadableSheetError: the file does not exist or is not a sheet.
     """
-    with _file_of(resources, place) as path:
+    with sheet_file(resources, place, keys=True) as path:
         table = read_table(path)
     return table, check_stock(table, [card_checks(cards, default_card)])
 
@@ -115,45 +110,3 @@ def _first_of(problems: tuple[CellProblem, ...]) -> str:
     return " ".join(
         [*(problem.sentence for problem in problems[:SHOWN_PROBLEMS]), *([f"And {more} more."] if more > 0 else [])]
     )
-
-
-@contextmanager
-def _file_of(resources: Resources, place: str) -> Iterator[Path]:
-    """Yield the path of the sheet; an object of the bucket is copied to a temporary file with the same name."""
-    path = Path(place).expanduser()
-    if not place.startswith(S3) and path.exists():
-        yield path
-        return
-    bucket, key = _object_of(resources, place)
-    data = _bytes_of(bucket, key, place)
-    with tempfile.TemporaryDirectory() as folder:
-        copy = Path(folder) / Path(key).name
-        copy.write_bytes(data)
-        yield copy
-
-
-def _object_of(resources: Resources, place: str) -> tuple[Bucket, str]:
-    """Return the bucket and key of an object: in the media bucket, or in another one with the same credentials."""
-    root = resources.bucket.location.rstrip("/") + "/"
-    if not place.startswith(S3) or place.startswith(root):
-        return bucket_of(resources, patient=False), place.removeprefix(root)
-    name, _, key = place.removeprefix(S3).partition("/")
-    return bucket_of(replace(resources, bucket=replace(resources.bucket, location=f"{S3}{name}")), patient=False), key
-
-
-def _bytes_of(bucket: Bucket, key: str, place: str) -> bytes:
-    missing = UnreadableSheetError(
-        f"There is no stock sheet '{place}', neither as a file nor as a key in the bucket. Check its name and the "
-        "folder."
-    )
-    try:
-        head = bucket.head(key)
-    except BucketError as error:
-        if error.transient or place.startswith(S3):
-            raise
-        raise missing from error
-    if head is None:
-        raise missing
-    if head.size > MAX_BYTES:
-        raise UnreadableSheetError(f"'{place}' is larger than {MAX_BYTES // 2**20} MiB. Split it into several sheets.")
-    return bucket.read(key)

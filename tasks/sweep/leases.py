@@ -6,7 +6,6 @@ again, which has no effect because of its key.
 
 from collections import defaultdict
 
-from adapters.catalogue.work.runs import LOST
 from tasks.alerts import alerts
 from tasks.runtime.lease_owner import is_alive, is_dead
 from tasks.sweep.context import Sweep
@@ -24,7 +23,7 @@ def _end_runs(sweep: Sweep) -> None:
         if is_alive(run.owner):
             continue  # the machine was suspended, and the driver will continue soon
         if not sweep.options.dry_run:
-            alerts.run_ended(sweep.catalogue, run.campaign_id, run.run_id, LOST, sweep.options.review_url)
+            alerts.run_lost(sweep.catalogue, run, sweep.options.review_url)
             if not sweep.catalogue.runs.mark_lost(run.run_id):
                 continue  # another sweep was faster, or its driver sent a heartbeat
         sweep.notes.add("lost-run", f"{run.run_id} of {run.campaign_id}")

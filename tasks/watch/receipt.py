@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+import re
 from collections.abc import Iterator, Mapping
 from dataclasses import asdict, dataclass, field
 from datetime import UTC, datetime
@@ -10,6 +11,7 @@ from typing import Literal
 
 from adapters.inbox import Inbox
 from manifests.errors import BucketRefusedError
+from tasks.runtime.campaign_status import Stage
 
 MAX_NAME_BYTES = 200
 MAX_FILE_BYTES = 100_000_000
@@ -17,9 +19,10 @@ MAX_FILE_BYTES = 100_000_000
 SHOWN = 500
 """Maximum number of errors and of warnings in a receipt; the annotated copy has all of them."""
 MAX_CANDIDATE_NAMES = 20
-STATES = ("accepted", "refused", "waiting")
+STATES = ("accepted", "running", "done", "stopped", "failed", "refused", "waiting")
 RECEIPT = (".receipt", ".json")
 MARKED = (".marked", ".xlsx")
+_RECEIPT_NAME = re.compile(r"(.+)\.receipt(?:-\d+)?\.json", re.DOTALL)
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,14 +30,16 @@ class Receipt:
     """The result of one sheet.
 
     Attributes:
-        state: ``accepted``; ``refused``, if the sheet has errors; or ``waiting``, if the sheet is retried because of
-            another error.
+        state: ``accepted``, ``running``, ``done``, ``stopped`` or ``failed``, as the campaign is; ``refused``, if the
+            sheet has errors; or ``waiting``, if the sheet is retried because of another error.
         sha256: hex digest of the sheet, and of its pictures if it uses any.
         message: what happened and what to do, in one or two sentences.
         campaign: id of the campaign.
         link: URL of the campaign's page, if it is known.
         rows, variants: numbers of accepted rows and variants.
-        errors, warnings: one sentence per finding.
+        clips: number of variants by state, once the campaign has ended.
+        note: what is special about the sheet; the message begins with it.
+        errors, warnings: one sentence per finding, or per kind of finding of which there are many.
         marked: name of the annotated copy.
         left: sha256 by name of all annotated copies that were written for this sheet. A copy with another hash was
             edited by people.
@@ -43,7 +48,7 @@ class Receipt:
         at: time, ISO 8601 in UTC.
     """
 
-    state: Literal["accepted", "refused", "waiting"]
+    state: Stage | Literal["refused", "waiting"]
     sheet: str
     sha256: str
     message: str
@@ -51,6 +56,8 @@ class Receipt:
     link: str = ""
     rows: int = 0
     variants: int = 0
+    clips: Mapping[str, int] = field(default_factory=dict)
+    note: str = ""
     errors: tuple[str, ...] = ()
     warnings: tuple[str, ...] = ()
     marked: str = ""
@@ -87,6 +94,12 @@ def write_receipt(inbox: Inbox, receipt: Receipt) -> str:
     return name
 
 
+def update_receipt(inbox: Inbox, name: str, body: Mapping[str, object], changes: Mapping[str, object]) -> None:
+    """Write a receipt again with other values, and with the time of the change."""
+    changed = {key: value for key, value in {**body, **changes}.items() if value or key in ("state", "sheet")}
+    inbox.write(name, _written({**changed, "at": datetime.now(UTC).isoformat(timespec="seconds")}))
+
+
 def update_stamps(inbox: Inbox, sheet: str, seen: Mapping[str, str]) -> None:
     """Update the stamps in a sheet's receipt after its files changed but their content did not."""
     name, body = find_receipt(inbox, short_name(sheet))
@@ -113,6 +126,26 @@ def find_receipt(inbox: Inbox, base: str) -> tuple[str, Mapping[str, object] | N
 def _written(body: Mapping[str, object]) -> bytes:
     text = json.dumps(body, indent=1, ensure_ascii=False)
     return text.encode("utf-8", "backslashreplace")  # JSON escapes for file names that are not valid UTF-8
+
+
+def is_receipt_name(name: str) -> bool:
+    """Return whether a file has the name of a receipt; it may be of another origin."""
+    return bool(_RECEIPT_NAME.fullmatch(name))
+
+
+class ReceiptCache:
+    """Receipts as they are listed, each read once until it changes."""
+
+    def __init__(self, inbox: Inbox) -> None:
+        self._inbox = inbox
+        self._bodies: dict[str, tuple[str, Mapping[str, object] | None]] = {}
+
+    def body(self, name: str, stamp: str) -> Mapping[str, object] | None:
+        """Return the content of a receipt that we wrote; None for other files."""
+        if self._bodies.get(name, ("", None))[0] != stamp:
+            data, match = self._inbox.fetch(name, MAX_FILE_BYTES), _RECEIPT_NAME.fullmatch(name)
+            self._bodies[name] = stamp, _ours(data, match[1]) if data is not None and match else None
+        return self._bodies[name][1]
 
 
 def _ours(data: bytes, base: str) -> Mapping[str, object] | None:

@@ -9,7 +9,15 @@ from adapters.catalogue import Alert, Catalogue
 from adapters.catalogue.messages.alerts import Alerts
 from manifests.errors import BrokenDeviceError, CatalogueUnreachableError
 from tasks.alerts import alerts
-from tasks.alerts.alerts import check_pass_rate, run_ended, sweep_problems, worker_lost
+from tasks.alerts.alerts import (
+    check_pass_rate,
+    flow_run_ended,
+    run_ended,
+    run_lost,
+    sheet_waits,
+    sweep_problems,
+    worker_lost,
+)
 from tasks.runtime.redaction import MASK
 
 CAMPAIGN = samples.campaign().campaign_id
@@ -188,3 +196,50 @@ def test_numbers_are_those_of_the_catalogue(catalogue: Catalogue):
     assert snapshot.recent == (1, 1, 1)
     assert catalogue.metrics.all_states() == {"published": 1, "failed": 1, "leased": 1, "planned": 1}
     assert lease.variant_id == ids[2]
+
+
+def test_a_lost_run_is_reported_if_nothing_continues_its_work(catalogue: Catalogue):
+    samples.filled(catalogue, 3)
+    run = catalogue.runs.get(catalogue.runs.begin(CAMPAIGN, "pool", "owner"))
+    assert run_lost(catalogue, run, "")
+    assert "has stopped because its process died. 3 variants are not generated yet." in only(catalogue).text
+
+
+def test_a_lost_run_that_another_run_has_continued_is_no_news(catalogue: Catalogue):
+    samples.filled(catalogue, 3)
+    lost = [catalogue.runs.get(catalogue.runs.begin(CAMPAIGN, "pool", f"owner {number}")) for number in range(3)]
+    catalogue.runs.end(catalogue.runs.begin(CAMPAIGN, "pool", "last"), "finished")
+    assert [run_lost(catalogue, run, "") for run in lost] == [False] * 3
+    assert catalogue.alerts.all() == []
+
+
+def test_a_lost_run_that_had_nothing_left_to_do_is_no_news(catalogue: Catalogue):
+    [variant_id] = samples.filled(catalogue, 1)
+    run = catalogue.runs.get(catalogue.runs.begin(CAMPAIGN, "pool", "owner"))
+    samples.bring_to(catalogue, variant_id, "published")
+    assert not run_lost(catalogue, run, "")
+
+
+def test_a_lost_run_whose_clips_are_not_published_is_reported(catalogue: Catalogue):
+    [variant_id] = samples.filled(catalogue, 1)
+    run = catalogue.runs.get(catalogue.runs.begin(CAMPAIGN, "pool", "owner"))
+    samples.bring_to(catalogue, variant_id, "approved")
+    assert run_lost(catalogue, run, "")
+
+
+def test_a_flow_run_is_reported_once(catalogue: Catalogue):
+    assert flow_run_ended(catalogue, "1", "The nightly run has crashed.")
+    assert not flow_run_ended(catalogue, "1", "The nightly run has crashed: in other words.")
+    assert flow_run_ended(catalogue, "2", "The nightly run has crashed.")
+    assert flow_run_ended(catalogue, "", "The sweeper has failed: x.")
+    assert not flow_run_ended(catalogue, "", "The sweeper has failed: x."), "the same problem on the same day"
+    assert {alert.kind for alert in catalogue.alerts.all()} == {"failed"}
+
+
+def test_a_waiting_sheet_is_reported_once_a_day(catalogue: Catalogue):
+    assert sheet_waits(catalogue, "spring\n.csv", "The bucket does not respond.")
+    assert not sheet_waits(catalogue, "spring\n.csv", "Another reason.")
+    assert only(catalogue).text == (
+        "The sheet spring .csv in the watched place is waiting: The bucket does not respond. It is retried "
+        "automatically."
+    )

@@ -1,11 +1,14 @@
 """Statistics of a campaign, compared with the same counts in Python."""
 
 from collections import Counter
+from dataclasses import replace
 
 import samples
+from decisions import decide
 
 from adapters.catalogue import Catalogue
 from adapters.catalogue.views.campaign_stats import BIN
+from manifests.campaign import Campaign
 from manifests.score import Score
 from manifests.verdict import Reason, Verdict
 
@@ -74,3 +77,56 @@ def test_labels_are_reviews_of_scored_clips(catalogue: Catalogue):
         codes = {reason.code for reason in rows[label.variant_id].reasons}
         assert (label.only_adherence, label.passes) == (codes <= {"adherence"}, not codes)
     assert catalogue.labels.all("nothing") == []
+
+
+def wanting(want: int | None) -> Campaign:
+    """Return a campaign whose first brief wants a number of clips."""
+    first, second = samples.campaign().briefs
+    return replace(samples.campaign(), briefs=(replace(first, want=want), second))
+
+
+def test_variants_of_a_satisfied_brief_are_counted_as_not_needed(catalogue: Catalogue):
+    campaign = wanting(2)
+    catalogue.campaigns.add(campaign, {})
+    planned = samples.planned(6)
+    catalogue.campaigns.add_variants(campaign.campaign_id, planned)
+    ids = [item.variant_id for item in planned]
+    samples.bring_to(catalogue, ids[0], "published")
+    assert catalogue.progress.tally(campaign.campaign_id) == {"published": 1, "planned": 5}
+    samples.bring_to(catalogue, ids[1], "passed")
+    samples.bring_to(catalogue, ids[2], "leased")
+    expected = {"published": 1, "passed": 1, "leased": 1, "not needed": 3}
+    assert catalogue.progress.tally(campaign.campaign_id) == expected
+    assert catalogue.progress.not_needed(campaign.campaign_id) == frozenset(ids[3:])
+
+
+def test_a_rejected_clip_makes_the_others_needed_again(catalogue: Catalogue):
+    campaign = wanting(1)
+    catalogue.campaigns.add(campaign, {})
+    planned = samples.planned(3)
+    catalogue.campaigns.add_variants(campaign.campaign_id, planned)
+    samples.bring_to(catalogue, planned[0].variant_id, "passed")
+    assert catalogue.progress.tally(campaign.campaign_id) == {"passed": 1, "not needed": 2}
+    decide(catalogue, [planned[0].variant_id], "rejected", "ann", "dull")
+    assert catalogue.progress.tally(campaign.campaign_id) == {"rejected": 1, "planned": 2}
+
+
+def test_a_variant_that_another_brief_needs_is_planned(catalogue: Catalogue):
+    campaign = wanting(1)
+    catalogue.campaigns.add(campaign, {})
+    catalogue.campaigns.add_variants(campaign.campaign_id, samples.planned(3))
+    catalogue.campaigns.add_variants(campaign.campaign_id, samples.planned(2, "b2"))
+    ids = [item.variant_id for item in samples.planned(3)]
+    samples.bring_to(catalogue, ids[0], "published")
+    assert catalogue.progress.tally(campaign.campaign_id) == {"published": 1, "planned": 1, "not needed": 1}
+    assert catalogue.progress.not_needed(campaign.campaign_id) == {ids[2]}
+
+
+def test_clips_that_a_person_rejected_after_they_failed_have_not_passed(catalogue: Catalogue):
+    ids = samples.filled(catalogue, 4)
+    for key, state in zip(ids, ("published", "rejected", "failed"), strict=False):
+        samples.bring_to(catalogue, key, state)
+    decide(catalogue, [ids[2]], "rejected", "ann", "dull")
+    campaign_id = samples.campaign().campaign_id
+    assert catalogue.progress.tally(campaign_id) == {"published": 1, "rejected": 2, "planned": 1}
+    assert catalogue.progress.passed(campaign_id) == 2

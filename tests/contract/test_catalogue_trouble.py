@@ -68,6 +68,7 @@ def step_back(connection: Connection) -> None:
         "runs",
         "alerts",
         "arrivals",
+        "night_schedules",
     ):
         connection.exec_driver_sql(f"DROP TABLE {table}")
     if connection.dialect.name == "postgresql":

@@ -307,7 +307,7 @@ def test_a_clip_that_cannot_be_signed_does_not_block_the_others(home, sheet, fak
     with pytest.raises(UntrustedCredentialError, match="not this one"):
         run(sheet)
     campaign_id = catalogue().campaigns.all()[0].campaign_id
-    assert catalogue().progress.tally(campaign_id) == {"published": 9, "approved": 1, "planned": 2}
+    assert catalogue().progress.tally(campaign_id) == {"published": 9, "approved": 1, "not needed": 2}
     monkeypatch.setattr(deliver, "sign_clip", sign)
     run(sheet)
     assert report_of(catalogue(), campaign_id).published == 10

@@ -59,7 +59,7 @@ def test_plan_shows_counts_and_runs_nothing(home, sheet, capsys):
 @published
 def test_run_status_plan_and_results(home, sheet, capsys, tmp_path):
     first = json.loads(reelmill(capsys, "run", sheet, "--json", "--out", tmp_path / "out").out)
-    assert first["states"] == {"published": 10, "planned": 2}
+    assert first["states"] == {"published": 10, "not needed": 2}
     assert (tmp_path / "out" / "contact-sheet.png").read_bytes().startswith(b"\x89PNG")
 
     table = read_table(tmp_path / "out" / "spring-results.csv")

@@ -22,11 +22,13 @@ from prefect.states import Cancelled, Completed, Crashed, Failed, Pending, Runni
 
 from flows import watch
 from flows.prefect import crash_automation as zombies
-from flows.prefect import deployments
+from flows.prefect import deployments, nights
 from flows.prefect import stale_flow_runs as leftovers
 from flows.runtime.resources import resources_of
 from flows.settings import Settings, load_settings
 from manifests.errors import SettingsError
+from manifests.nightly.night_schedule import NightSchedule
+from tasks.runtime.resources import catalogue_of
 
 REPO = Path(__file__).parents[2]
 sys.path.insert(0, str(REPO / "examples"))
@@ -172,7 +174,7 @@ def set_state(run: Any, state: Any) -> None:
 
 
 def test_a_campaign_is_started_once_and_again_only_after_a_crash(deployed, entrance, fake_models, sheet, tmp_path):
-    campaign_id = entrance.submit(sheet)
+    campaign_id = entrance.submit(sheet).campaign_id
 
     def runs() -> list[Any]:
         return [run for run in runs_of(deployed["campaign"].id) if campaign_id in run.tags]
@@ -192,7 +194,7 @@ def test_a_campaign_is_started_once_and_again_only_after_a_crash(deployed, entra
 
 def test_a_campaign_with_a_silent_run_is_started_again(deployed, entrance, fake_models, sheet, monkeypatch):
     sheet.write_text(sheet.read_text().replace("cup", "mug"))
-    campaign_id = entrance.submit(sheet)
+    campaign_id = entrance.submit(sheet).campaign_id
     entrance.start(campaign_id)
     [run] = [run for run in runs_of(deployed["campaign"].id) if campaign_id in run.tags]
     set_state(run, Pending())
@@ -347,3 +349,38 @@ def awaited(found: Any, seconds: float) -> Any:
     while not (result := found()) and time.monotonic() < deadline:
         time.sleep(0.5)
     return result
+
+
+def test_changed_schedules_of_nightly_runs_reach_the_deployment(deployed, home: Path):
+    stock_sheet = str(REPO / "examples" / "stock.csv")
+    settings = load_settings(stock=stock_sheet, stock_cron="0 23 * * *")
+    catalogue = catalogue_of(resources_of(settings))
+
+    def there() -> dict[str, tuple[str, bool, dict[str, Any]]]:
+        with get_client(sync_client=True) as client:
+            schedules = client.read_deployment_by_name("stock/stock").schedules
+        return {each.slug: (each.schedule.cron, each.active, each.parameters) for each in schedules}
+
+    weekdays = NightSchedule("weekdays", "s3://sheets/stock.csv", "0 22 * * 1-5", "UTC", until="06:00", budget_h=2.0)
+    catalogue.night_schedules.add(weekdays, "ann")
+    assert nights.apply_schedules(settings, catalogue)
+    assert not nights.apply_schedules(settings, catalogue), "nothing has changed since"
+    parameters = {
+        "sheet": "s3://sheets/stock.csv",
+        "until": "06:00",
+        "budget_h": 2.0,
+        "settings": {"timezone": "UTC"},
+    }
+    assert there() == {"settings": ("0 23 * * *", True, {}), "weekdays": ("0 22 * * 1-5", True, parameters)}
+    catalogue.night_schedules.set_active("weekdays", False, "ann")
+    catalogue.night_schedules.set_active("settings", False, "ann")
+    assert nights.apply_schedules(settings, catalogue)
+    assert [active for _, active, _ in there().values()] == [False, False]
+    catalogue.night_schedules.remove("weekdays", "ann")
+    assert nights.apply_schedules(settings, catalogue)
+    assert there() == {"settings": ("0 23 * * *", False, {})}
+    served = {each.name: each for each in deployments.local_deployments(settings)}
+    assert [(each.slug, each.active) for each in served["stock"].schedules] == [("settings", False)]
+    assert nights.start_now(weekdays)
+    [run] = [run for run in runs_of(deployed["stock"].id) if run.parameters.get("sheet") == "s3://sheets/stock.csv"]
+    assert run.parameters["budget_h"] == 2.0

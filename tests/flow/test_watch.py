@@ -14,6 +14,7 @@ from unittest.mock import patch
 import openpyxl
 import pytest
 import s3_server
+import samples
 from PIL import Image
 from tls_server import body, tls_server
 
@@ -25,9 +26,11 @@ from adapters.web import GuardedFetcher
 from flows.runtime.process_setup import WRONG_SETTINGS
 from flows.runtime.resources import resources_of
 from flows.settings import Settings, load_settings
+from flows.submit import Submission
 from flows.watch import DeploymentStarter, watch_of
 from flows.watch import main as watch_main
-from manifests.errors import BucketUnreachableError, SettingsError
+from manifests.errors import BucketUnreachableError, ReelmillError, SettingsError
+from tasks.runtime.lease_owner import current_owner
 from tasks.runtime.resources import catalogue_of, close_resources
 from tasks.watch import receipt
 from tasks.watch import watch as watching
@@ -43,10 +46,10 @@ class RecordingStarter(DeploymentStarter):
 
     notes: Path
 
-    def submit(self, sheet: Path) -> str:
-        campaign_id = super().submit(sheet)
-        self.note(f"registered {campaign_id}")
-        return campaign_id
+    def submit(self, sheet: Path) -> Submission:
+        submitted = super().submit(sheet)
+        self.note(f"registered {submitted.campaign_id}")
+        return submitted
 
     def start(self, campaign_id: str) -> bool:
         self.note(f"started {campaign_id}")
@@ -451,6 +454,244 @@ def test_a_watcher_killed_at_any_step_still_gives_one_campaign(
 def test_a_watched_place_must_be_set(home: Path):
     with pytest.raises(SettingsError, match="REELMILL_WATCH"):
         watch_of(load_settings())
+
+
+RUNS: list[tuple[str, str, str]] = [
+    ("finished", "done", "The campaign has finished: 5 clips are published."),
+    ("failed", "failed", "The run has failed. The light went out. 5 variants are not generated yet."),
+    ("window", "stopped", "The run has stopped because its time window ended"),
+    ("left", "failed", "its workers were lost"),
+    ("lost", "failed", "Its process died, or does not respond."),
+]
+
+
+@pytest.mark.parametrize(("outcome", "state", "message"), RUNS, ids=[outcome for outcome, *_ in RUNS])
+def test_a_receipt_follows_its_campaign(folder: Place, outcome: str, state: str, message: str, monkeypatch):
+    folder.put("a.csv", GOOD)
+    watcher, _ = folder.watcher()
+    watcher.poll()
+    first = folder.receipt("a.csv")
+    assert (first["state"], first["message"]) == (
+        "accepted",
+        "The campaign is accepted and waits for its run to start.",
+    )
+    run_id = folder.catalogue.runs.begin(first["campaign"], "pool", current_owner())
+    lines = watcher.poll()
+    assert folder.receipt("a.csv")["state"] == "running"
+    assert lines == [f"a.csv: running as {first['campaign']}. The campaign is running."]
+    monkeypatch.setattr(RecordingStarter, "start", lambda *_: False)
+    monkeypatch.setattr(RecordingStarter, "failure", lambda *_: "")
+    if outcome == "finished":
+        _publish(folder.catalogue, first["campaign"])
+    folder.catalogue.runs.end(run_id, outcome, "The light went out" if outcome == "failed" else "")
+    watcher.poll()
+    receipt = folder.receipt("a.csv")
+    assert receipt["state"] == state
+    assert message in receipt["message"]
+    assert receipt["clips"] == ({"published": 5} if outcome == "finished" else {"planned": 5})
+    assert receipt["link"] == f"http://127.0.0.1:8765/campaigns/{first['campaign']}"
+    assert {**receipt, "seen": 0, "at": 0} == {**folder.receipt("a.csv"), "seen": 0, "at": 0}
+    assert watcher.poll() == folder.poll() == [], "nothing has changed since"
+
+
+def _publish(catalogue: Catalogue, campaign_id: str) -> None:
+    for row in catalogue.variants.of_campaign(campaign_id):
+        samples.bring_to(catalogue, row.variant_id, "published")
+
+
+def test_a_receipt_of_a_prefix_follows_its_campaign_and_another_watcher_keeps_it(prefix: Place, monkeypatch):
+    prefix.put("a.csv", GOOD)
+    prefix.poll()
+    campaign_id = prefix.receipt("a.csv")["campaign"]
+    monkeypatch.setattr(RecordingStarter, "start", lambda *_: False)
+    monkeypatch.setattr(RecordingStarter, "failure", lambda *_: "")
+    prefix.catalogue.runs.end(prefix.catalogue.runs.begin(campaign_id, "pool", "me"), "failed", "No weights")
+    prefix.poll()
+    assert prefix.receipt("a.csv")["state"] == "failed"
+    assert "No weights." in prefix.receipt("a.csv")["message"]
+    _publish(prefix.catalogue, campaign_id)
+    prefix.catalogue.runs.end(prefix.catalogue.runs.begin(campaign_id, "pool", "me"), "finished")
+    prefix.poll()
+    assert (prefix.receipt("a.csv")["state"], prefix.receipt("a.csv")["clips"]) == ("done", {"published": 5})
+    assert prefix.notes.count(f"registered {campaign_id}") == 1
+
+
+def test_the_receipt_of_a_deleted_sheet_and_of_a_copy_follow_the_campaign_too(folder: Place, tmp_path: Path):
+    folder.put("a.csv", GOOD)
+    folder.poll()
+    folder.put("b.csv", GOOD)
+    folder.poll()
+    (tmp_path / "in" / "a.csv").unlink()
+    campaign_id = folder.receipt("b.csv")["campaign"]
+    folder.catalogue.runs.begin(campaign_id, "pool", current_owner())
+    folder.poll()
+    assert [folder.receipt(name)["state"] for name in ("a.csv", "b.csv")] == ["running", "running"]
+    assert "same content was submitted before" in folder.receipt("b.csv")["message"]
+
+
+def test_a_start_that_failed_for_a_while_does_not_stay_in_the_receipt(folder: Place, monkeypatch):
+    def away(*_: Any) -> bool:
+        raise ReelmillError("The Prefect server does not respond (ConnectError). Check that it is running.")
+
+    folder.put("a.csv", GOOD)
+    watcher, _ = folder.watcher()
+    with monkeypatch.context() as patched:
+        patched.setattr(RecordingStarter, "start", away)
+        watcher.poll()
+        assert "has not started yet. The Prefect server does not respond" in folder.receipt("a.csv")["message"]
+        assert folder.catalogue.alerts.all() == [], "it may be starting"
+        patched.setattr(watching, "LATE_S", -1.0)
+        watcher.poll()
+        [alert] = folder.catalogue.alerts.all()
+        assert "The sheet a.csv in the watched place is waiting: The Prefect server does not respond" in alert.text
+    watcher.poll()
+    assert folder.receipt("a.csv")["message"] == "The campaign is accepted and waits for its run to start."
+
+
+def test_a_campaign_whose_flow_run_ended_without_a_run_is_reported_as_failed(folder: Place, monkeypatch):
+    monkeypatch.setattr(RecordingStarter, "start", lambda *_: False)
+    monkeypatch.setattr(RecordingStarter, "failure", lambda *_: "The flow run odd-cat has crashed: exit code -9.")
+    folder.put("a.csv", GOOD)
+    folder.poll()
+    receipt = folder.receipt("a.csv")
+    assert receipt["state"] == "failed"
+    assert receipt["message"] == "The campaign could not start. The flow run odd-cat has crashed: exit code -9."
+
+
+def test_a_run_that_is_restarted_is_not_reported_as_failed(folder: Place):
+    folder.put("a.csv", GOOD)
+    folder.poll()
+    campaign_id = folder.receipt("a.csv")["campaign"]
+    folder.catalogue.runs.end(folder.catalogue.runs.begin(campaign_id, "pool", "me"), "lost")
+    folder.poll()
+    assert folder.receipt("a.csv")["state"] == "accepted"
+    assert "It is restarted automatically." in folder.receipt("a.csv")["message"]
+
+
+OWNER_FILE = b"\x05Maria" + b" " * 49 + b"\x05\x00M\x00a\x00r\x00i\x00a\x00" + b" \x00" * 49
+PASSED_OVER = [
+    "~$spring.xlsx",
+    "~$ring.xlsx",
+    "._spring.xlsx",
+    ".~lock.spring.ods#",
+    ".DS_Store",
+    "Thumbs.db",
+    "desktop.ini",
+    "spring.xlsx.part",
+    "spring.csv.crdownload",
+    "~WRD0001.tmp",
+    "spring.csv~",
+    "README.txt",
+    "notes.docx",
+]
+
+
+@pytest.mark.parametrize("name", PASSED_OVER)
+def test_files_of_other_programs_are_passed_over(place: Place, name: str):
+    place.put(name, OWNER_FILE)
+    watcher, _ = place.watcher()
+    assert watcher.poll() == watcher.poll() == []
+    assert _names(place) <= {name}
+    assert not watcher.has_pending
+
+
+@pytest.mark.parametrize(
+    "suffix", [".txt", ".xls", ".xlsm", ".xlsb", ".ods", ".json", ".jsonl", ".numbers", ".TSV", ".gsheet"]
+)
+def test_each_kind_of_sheet_is_answered(folder: Place, suffix: str):
+    folder.put(f"plan{suffix}", b"\x00\x01 not a sheet \x00")
+    folder.poll()
+    receipt = folder.receipt(f"plan{suffix}")
+    assert receipt["state"] == "refused"
+    assert receipt["message"]
+    assert folder.campaigns == []
+
+
+CONFLICTED = [
+    "spring (conflicted copy).csv",
+    "spring (Ann's conflicted copy 2026-11-30).csv",
+    "spring (conflicted copy 2026-11-30 101500).csv",
+    "spring.sync-conflict-20261130-101500-ABCDEFG.csv",
+    "spring_conflict-20261130-101500.csv",
+    "spring (SFConflict ann@example.com 2026-11-30-10-15-00).csv",
+    "spring (In Konflikt stehende Kopie von Ann 2026-11-30).csv",
+    "spring (Copie en conflit de Ann 2026-11-30).csv",
+]
+
+
+@pytest.mark.parametrize("name", CONFLICTED)
+def test_a_conflicted_copy_is_reported_and_not_started(folder: Place, name: str, tmp_path: Path):
+    folder.put(name, GOOD)
+    folder.poll(2)
+    receipt = folder.receipt(name)
+    assert receipt["state"] == "refused"
+    assert receipt["message"].startswith(f"{name} is a conflicted copy: spring.csv was changed in two places")
+    assert folder.campaigns == []
+    (tmp_path / "in" / name).rename(tmp_path / "in" / "spring-2.csv")
+    folder.poll()
+    assert folder.receipt("spring-2.csv")["state"] == "accepted", "the suggested fix works"
+
+
+def test_a_second_download_with_other_content_starts_with_a_note(folder: Place):
+    folder.put("spring.csv", GOOD)
+    folder.put("spring (1).csv", GOOD.replace(b"red", b"blue"))
+    folder.put("spring (2).csv", GOOD)
+    folder.put("report (3).csv", GOOD.replace(b"red", b"pink"))
+    folder.poll()
+    assert "has the name of a second download of spring.csv" in folder.receipt("spring (1).csv")["message"]
+    assert "same content was submitted before" in folder.receipt("spring (2).csv")["message"]
+    assert "second download" not in folder.receipt("report (3).csv")["message"]
+    assert len(folder.campaigns) == 3
+
+
+def test_a_file_beside_its_partial_download_is_not_read_yet(folder: Place, tmp_path: Path):
+    folder.put("spring.csv", GOOD[:60])
+    folder.put("spring.csv.part", GOOD)
+    watcher, _ = folder.watcher()
+    assert watcher.poll() == watcher.poll() == []
+    assert watcher.has_pending
+    (tmp_path / "in" / "spring.csv.part").rename(tmp_path / "in" / "spring.csv")
+    watcher.poll()
+    assert folder.receipt("spring.csv")["variants"] == 5
+
+
+def test_a_file_that_grows_while_it_is_read_is_read_again(folder: Place, tmp_path: Path, monkeypatch):
+    folder.put("spring.csv", GOOD[:60])
+    fetch = FolderInbox.fetch
+
+    def growing(inbox: FolderInbox, name: str, most: int) -> bytes | None:
+        if name == "spring.csv":
+            (tmp_path / "in" / name).write_bytes(GOOD)
+        return fetch(inbox, name, most)
+
+    watcher, _ = folder.watcher()
+    monkeypatch.setattr(FolderInbox, "fetch", growing)
+    watcher.poll()
+    assert folder.campaigns == []
+    watcher.poll()
+    assert folder.receipt("spring.csv")["variants"] == 5
+
+
+def test_good_rows_are_accepted_if_the_setting_says_so(folder: Place, monkeypatch):
+    folder.settings = load_settings(watch=folder.settings.watch, watch_accept_good_rows=True)
+    folder.put("a.csv", BAD)
+    folder.put("none.csv", b"brief_id,prompt,variants\ncup,a green cup,lots\n")
+    folder.poll(2)
+    receipt = folder.receipt("a.csv")
+    assert (receipt["state"], receipt["rows"], receipt["variants"]) == ("accepted", 1, 2)
+    assert receipt["message"].startswith("1 row with errors was left out; a.csv.marked.xlsx marks the cells.")
+    assert "lots" in receipt["errors"][0]
+    assert folder.receipt("a.csv.marked.xlsx") is None
+    assert folder.receipt("none.csv")["state"] == "refused"
+
+
+def test_many_findings_of_one_kind_are_summed_up_in_a_receipt(folder: Place):
+    rows = "".join(f"b{number},a red circle number {number},lots{number}\n" for number in range(900))
+    folder.put("a.csv", f"brief_id,prompt,variants\n{rows}".encode())
+    folder.poll()
+    errors = folder.receipt("a.csv")["errors"]
+    assert len(errors) == 4
+    assert "The same error occurs 897 more times, in rows" in errors[-1]
 
 
 def test_a_sheet_waits_for_pictures_that_cannot_be_downloaded_now(folder: Place, tmp_path: Path, monkeypatch):

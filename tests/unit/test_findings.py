@@ -5,8 +5,8 @@ import json
 import pytest
 from cli_runner import reelmill
 
-from app.cli.findings import error_lines, warning_lines
 from manifests.sheet import CellProblem
+from tasks.intake.finding_lines import error_lines, warning_lines
 from tasks.runtime.resources import close_resources
 
 

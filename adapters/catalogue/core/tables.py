@@ -295,3 +295,12 @@ arrivals = Table(
     Column("campaign_id", String),
     Column("detail", Text, nullable=False, server_default=""),
 )
+
+night_schedules = Table(
+    "night_schedules",
+    metadata,
+    Column("name", String, primary_key=True),
+    Column("body", Text, nullable=False),
+    Column("active", Integer, nullable=False, server_default="1"),
+    Column("created_at", Float, nullable=False, default=database_now()),
+)

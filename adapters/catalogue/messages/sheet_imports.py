@@ -1,6 +1,6 @@
 """Sheets imported from a watched location: each content starts one campaign."""
 
-from typing import Any, NamedTuple
+from typing import Any, Final, NamedTuple
 
 from sqlalchemy import ColumnElement, Insert, or_, select, update
 from sqlalchemy.dialects import postgresql, sqlite
@@ -9,13 +9,13 @@ from adapters.catalogue.core.database import CataloguePart
 from adapters.catalogue.core.rows import clean
 from adapters.catalogue.core.tables import arrivals, database_now
 
-TAKEN = "taken"
+TAKEN: Final = "taken"
 
 
-ACCEPTED = "accepted"
+ACCEPTED: Final = "accepted"
 
 
-REFUSED = "refused"
+REFUSED: Final = "refused"
 
 
 class SheetImport(NamedTuple):

@@ -1,24 +1,37 @@
 """Counts and device time of a campaign."""
 
 import json
+from collections import Counter, defaultdict
 from collections.abc import Collection
 from typing import Any
 
-from sqlalchemy import Select, and_, func, select
+from sqlalchemy import Connection, Select, func, select
 
 from adapters.catalogue.core.database import CataloguePart
-from adapters.catalogue.core.tables import campaigns, memberships, variants
-from manifests.states import PASSED_OR_LATER, UNDELIVERED, State
+from adapters.catalogue.core.rows import brief_from
+from adapters.catalogue.core.tables import briefs, campaigns, memberships, variants
+from manifests.states import GOOD, NOT_NEEDED, UNDELIVERED, UNFINISHED, has_passed
+from manifests.want import is_not_needed, satisfied_briefs
 
 
 class Progress(CataloguePart):
     """Count a campaign's variants and its device time."""
 
     def tally(self, campaign_id: str) -> dict[str, int]:
-        """Return how many variants of the campaign are in each state."""
+        """Return how many variants of the campaign are in each state, and how many are not needed."""
         query = self._counting(campaign_id, variants.c.state)
         with self._db.reading() as connection:
-            return {row.state: row.count_ for row in connection.execute(query)}
+            counts = Counter({row.state: row.count_ for row in connection.execute(query)})
+            spare = Counter(_not_needed(connection, campaign_id).values())
+        counts.subtract(spare)
+        return {state: number for state, number in counts.items() if number} | (
+            {NOT_NEEDED: spare.total()} if spare else {}
+        )
+
+    def not_needed(self, campaign_id: str) -> frozenset[str]:
+        """Return the variants that no run of the campaign generates; see ``manifests.want``."""
+        with self._db.reading() as connection:
+            return frozenset(_not_needed(connection, campaign_id))
 
     def tally_by_brief(self, campaign_id: str, brief_ids: Collection[str] | None = None) -> dict[str, dict[str, int]]:
         """Return the number of variants in each state, by brief; optionally for these briefs only."""
@@ -32,15 +45,12 @@ class Progress(CataloguePart):
         return counts
 
     def passed(self, campaign_id: str) -> int:
-        """Return how many variants passed the gate or were approved; rejected clips that had failed it do not count."""
-        failed_before = and_(variants.c.state == State.REJECTED, func.coalesce(variants.c.reasons, "[]") != "[]")
-        query = (
-            select(func.count(variants.c.variant_id.distinct()))
-            .join(memberships, memberships.c.variant_id == variants.c.variant_id)
-            .where(memberships.c.campaign_id == campaign_id, variants.c.state.in_(PASSED_OR_LATER), ~failed_before)
-        )
+        """Return how many variants have passed; see ``manifests.states.has_passed``."""
+        has_reasons = (func.coalesce(variants.c.reasons, "[]") != "[]").label("has_reasons")
+        query = self._counting(campaign_id, variants.c.state, has_reasons)
         with self._db.reading() as connection:
-            return int(connection.execute(query).scalar_one())
+            rows = connection.execute(query).all()
+        return sum(row.count_ for row in rows if has_passed(row.state, bool(row.has_reasons)))
 
     def left_to_deliver(self) -> dict[str, int]:
         """Return by campaign the number of approved and signing clips."""
@@ -81,3 +91,39 @@ class Progress(CataloguePart):
             .where(memberships.c.campaign_id == campaign_id)
             .group_by(*columns)
         )
+
+
+def _not_needed(connection: Connection, campaign_id: str) -> dict[str, str]:
+    """Return the states of the variants that are not needed and that no worker has leased, by id."""
+    # Most campaigns have no brief with `want`, and then this is the only query.
+    bodies = select(briefs.c.body).where(briefs.c.campaign_id == campaign_id, briefs.c.body.not_like('%"want":null%'))
+    wanting = [brief_from(body) for body in connection.execute(bodies).scalars()]
+    if not wanting:
+        return {}
+    satisfied = satisfied_briefs(wanting, _good_by_brief(connection, campaign_id))
+    if not satisfied:
+        return {}
+    members: defaultdict[str, set[str]] = defaultdict(set)
+    states: dict[str, str] = {}
+    for row in connection.execute(
+        select(variants.c.variant_id, variants.c.state, memberships.c.brief_id)
+        .join(memberships, memberships.c.variant_id == variants.c.variant_id)
+        .where(
+            memberships.c.campaign_id == campaign_id,
+            variants.c.state.in_(UNFINISHED),
+            variants.c.lease_owner.is_(None),
+        )
+    ):
+        members[row.variant_id].add(row.brief_id)
+        states[row.variant_id] = row.state
+    return {key: state for key, state in states.items() if is_not_needed(state, members[key], satisfied)}
+
+
+def _good_by_brief(connection: Connection, campaign_id: str) -> dict[str, int]:
+    query = (
+        select(memberships.c.brief_id, func.count(variants.c.variant_id.distinct()).label("count_"))
+        .join(memberships, memberships.c.variant_id == variants.c.variant_id)
+        .where(memberships.c.campaign_id == campaign_id, variants.c.state.in_(GOOD))
+        .group_by(memberships.c.brief_id)
+    )
+    return {row.brief_id: row.count_ for row in connection.execute(query)}

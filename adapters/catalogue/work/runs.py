@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 from sqlalchemy import ColumnElement, Connection, Float, case, cast, func, insert, or_, select, update
 
 from adapters.catalogue.core.database import CataloguePart
-from adapters.catalogue.core.rows import to_text
+from adapters.catalogue.core.rows import clean, to_text
 from adapters.catalogue.core.tables import campaigns, database_now, runs
 from adapters.catalogue.work.leases import ACTIVE
 
@@ -26,6 +26,10 @@ LOST = "lost"
 
 TURN = 16
 """Leases per device that a run may be ahead of another run of equal priority."""
+
+
+_WHY = "why"
+"""Key in a run's detail: why it failed, in a sentence."""
 
 
 _CREDIT = "credit"
@@ -152,14 +156,17 @@ class Runs(CataloguePart):
         """Record new leases and device seconds of a run."""
         self._set(run_id, served=runs.c.served + leases, spent_s=runs.c.spent_s + device_s, claimed_at=database_now())
 
-    def end(self, run_id: str, outcome: str) -> None:
-        """Record the outcome of a run; the first outcome is kept."""
+    def end(self, run_id: str, outcome: str, why: str = "") -> None:
+        """Record the outcome of a run, and why it failed; the first outcome is kept."""
+        ending = {"ended_at": database_now(), "outcome": outcome, "waiting": 0, "working": 0}
         with self._db.writing() as connection:
-            connection.execute(
-                update(runs)
-                .where(runs.c.run_id == run_id, runs.c.ended_at.is_(None))
-                .values(ended_at=database_now(), outcome=outcome, waiting=0, working=0)
-            )
+            query = select(runs.c.detail).where(runs.c.run_id == run_id, runs.c.ended_at.is_(None)).with_for_update()
+            detail = connection.execute(query).scalar()
+            if detail is None:
+                return
+            if why:
+                ending["detail"] = to_text({**json.loads(detail), _WHY: clean(why)})
+            connection.execute(update(runs).where(runs.c.run_id == run_id).values(**ending))
 
     def turn(self, run_id: str) -> Turn:
         """Return whether a run may lease more work: not if it has ended, or if another campaign goes first.

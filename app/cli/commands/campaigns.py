@@ -43,7 +43,8 @@ from flows.submit import read_sheet, submit
 from manifests.errors import ReelmillError
 from manifests.pluralize import count_of, counted
 from manifests.sheet.reading import ReadingOptions
-from manifests.states import GOOD, UNFINISHED, State
+from manifests.states import UNFINISHED, State
+from manifests.want import good_in, satisfied_briefs
 from models.registry import get_any_card, get_card, weights_problem
 from tasks.intake.intake import Intake, raise_for_errors
 from tasks.intake.reading_line import reading_line
@@ -51,6 +52,7 @@ from tasks.plan.expand import MAX_VARIANTS, check_cap, expand, sample
 from tasks.plan.licence import clearances_of, ineffective_attestations, waiting_sentences
 from tasks.plan.plan import Plan, make_plan
 from tasks.review.retry_failed import Retried, retry_failed
+from tasks.runtime.campaign_status import FAILED, stage_of, status_of
 from tasks.runtime.steering import resume_campaign
 
 SHOWN_BRIEFS = 40
@@ -165,17 +167,27 @@ def status(
     if campaign:
         head = catalogue.campaigns.get(campaign)
         report = report_of(catalogue, head.campaign_id, clearances_of(session.resources))
+        now = status_of(catalogue, head.campaign_id)
         if as_json:
-            say_json({**report.as_json(), **standing_json(head)})
+            say_json({**report.as_json(), **standing_json(head), "status": now.state, "message": now.message})
         else:
             show_report(report)
             say(standing_line(head))
+            if now.state == FAILED:
+                say(now.message)
         return
     rows = [(row, catalogue.progress.tally(row.campaign_id)) for row in catalogue.campaigns.all()]
+    stages = {row.campaign_id: stage_of(catalogue, row) for row, _ in rows}
     if as_json:
         say_json(
             [
-                {"campaign_id": row.campaign_id, "name": row.name, "states": states, **standing_json(row)}
+                {
+                    "campaign_id": row.campaign_id,
+                    "name": row.name,
+                    "states": states,
+                    "status": stages[row.campaign_id],
+                    **standing_json(row),
+                }
                 for row, states in rows
             ]
         )
@@ -183,7 +195,7 @@ def status(
         show_table(
             ["campaign", "status", "priority", "variants", "states"],
             [
-                (row.campaign_id, row.standing, row.priority, sum(states.values()), states_text(states))
+                (row.campaign_id, stages[row.campaign_id], row.priority, sum(states.values()), states_text(states))
                 for row, states in rows
             ],
         )
@@ -248,13 +260,10 @@ def _show_findings(intake: Intake, sheet: Path) -> None:
     show_skipped(intake.checked.problems, sheet)
 
 
-def _satisfied(session: Session, intake: Intake) -> set[str]:
+def _satisfied(session: Session, intake: Intake) -> frozenset[str]:
     """Return the briefs that already have as many passed clips as they want."""
     tallies = session.catalogue.progress.tally_by_brief(intake.campaign.campaign_id)
-    good = {name: sum(states.get(state, 0) for state in GOOD) for name, states in tallies.items()}
-    return {
-        brief.brief_id for brief in intake.checked.briefs if brief.want and good.get(brief.brief_id, 0) >= brief.want
-    }
+    return satisfied_briefs(intake.checked.briefs, {name: good_in(states) for name, states in tallies.items()})
 
 
 def _retried_text(retried: Retried) -> str:
@@ -273,7 +282,9 @@ def _warn_of_licences(session: Session, campaign_id: str) -> None:
     """Warn, before device time is spent, of clips that could not be published."""
     for warning in ineffective_attestations(session.resources):
         warn(f"Warning: {warning}")
-    rows = session.catalogue.variants.of_campaign(campaign_id, [*UNFINISHED, *TO_PUBLISH])
+    spare = session.catalogue.progress.not_needed(campaign_id)
+    pending = session.catalogue.variants.of_campaign(campaign_id, [*UNFINISHED, *TO_PUBLISH])
+    rows = [row for row in pending if row.variant_id not in spare]
     clearances = clearances_of(session.resources)
     numbers = Counter(row.variant.card for row in rows)
     for sentence in waiting_sentences(numbers, clearances):

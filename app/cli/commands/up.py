@@ -26,6 +26,7 @@ from manifests.errors import ReelmillError
 from tasks.runtime.resources import close_resources
 
 PREFECT_PORT = 4200
+SERVER_URL = "prefect.url"
 DEFAULTS = {
     "PREFECT_LOGGING_LEVEL": "INFO",
     "PREFECT_SERVER_LOGGING_LEVEL": "WARNING",
@@ -62,6 +63,7 @@ def up(
                 )
             check_port(prefect_port, "--prefect-port")
         environment = environment_of(home, prefect_port)
+        write_server_url(home, environment["PREFECT_API_URL"])
         dashboard = session.settings.review_url.rstrip("/") or f"http://127.0.0.1:{port}"
         programs = programs_of(
             port, 0 if server else prefect_port, bool(session.settings.watch), dashboard, environment["PREFECT_API_URL"]
@@ -150,6 +152,23 @@ def check_port(port: int, option: str) -> None:
                 f"Port {port} is in use, or you may not use it. Stop the program that uses it, or choose another "
                 f"port with {option}."
             ) from None
+
+
+def write_server_url(home: Path, url: str) -> None:
+    """Store the URL of the Prefect server, so that other commands find it while this one runs."""
+    write_durably(home / SERVER_URL, url.encode(), mode=0o600)
+
+
+def running_server(home: Path) -> tuple[str, str] | None:
+    """Return the URL and the credentials of the Prefect server of a running `reelmill up`; None if none is running."""
+    with suppress(OSError):
+        with (home / "up.lock").open() as lock:
+            fcntl.flock(lock, fcntl.LOCK_SH | fcntl.LOCK_NB)
+        return None
+    url, password = home / SERVER_URL, home / "prefect.password"
+    if not url.is_file():
+        return None
+    return url.read_text(), password.read_text().strip() if password.is_file() else ""
 
 
 @contextmanager

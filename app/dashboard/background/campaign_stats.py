@@ -7,8 +7,10 @@ from threading import Lock
 from typing import Any, TypeVar
 
 from adapters.catalogue import CampaignRow, Catalogue
-from manifests.states import FINISHED, GOOD, UNFINISHED, State
+from manifests.states import NOT_NEEDED, State, done_in, unfinished_in
+from manifests.want import good_in
 from models.card import ModelCard
+from tasks.runtime.campaign_status import FAILED, stage_of
 
 MAX_EXACT_CLIPS = 20_000
 """Up to this number of clips device time is summed exactly; above it is estimated from a sample."""
@@ -28,6 +30,7 @@ class CampaignStats:
         device_seconds: device time spent on the campaign.
         money: cost of that time if the model cards state an hourly price; otherwise 0.
         is_estimate: True if device time and cost are estimated from a sample.
+        has_failed: whether the last run failed, so that nothing continues it without a person.
         eta_s: seconds until all clips are generated, at the pace of the last minutes; None if nothing was generated.
     """
 
@@ -37,6 +40,7 @@ class CampaignStats:
     money: float
     is_estimate: bool
     eta_s: float | None
+    has_failed: bool = False
 
     @property
     def total(self) -> int:
@@ -46,17 +50,22 @@ class CampaignStats:
     @property
     def done(self) -> int:
         """Number of variants that need no more device time."""
-        return sum(self.states.get(state, 0) for state in FINISHED)
+        return done_in(self.states)
+
+    @property
+    def generated(self) -> int:
+        """Number of variants that were generated, or set aside."""
+        return self.done - self.states.get(NOT_NEEDED, 0)
 
     @property
     def good(self) -> int:
         """Number of clips that passed and were not rejected."""
-        return sum(self.states.get(state, 0) for state in GOOD)
+        return good_in(self.states)
 
     @property
     def passing_rate(self) -> float | None:
-        """Share of passed clips among the done ones, 0..1; None if none are done."""
-        return self.good / self.done if self.done else None
+        """Share of passed clips among the generated ones, 0..1; None if there are none."""
+        return self.good / self.generated if self.generated else None
 
     @property
     def is_active(self) -> bool:
@@ -110,9 +119,10 @@ def stats_of(catalogue: Catalogue, cards: dict[str, ModelCard], row: CampaignRow
     """Compute the statistics of a campaign."""
     states = catalogue.progress.tally(row.campaign_id)
     seconds, money, is_estimate = _cost(catalogue, cards, row)
-    left = sum(states.get(state, 0) for state in UNFINISHED)
+    left = unfinished_in(states)
     pace = catalogue.campaign_stats.pace(row.campaign_id) if left else 0.0
-    return CampaignStats(row, states, seconds, money, is_estimate, left / pace if pace else None)
+    has_failed = stage_of(catalogue, row) == FAILED
+    return CampaignStats(row, states, seconds, money, is_estimate, left / pace if pace else None, has_failed)
 
 
 def _cost(catalogue: Catalogue, cards: dict[str, ModelCard], row: CampaignRow) -> tuple[float, float, bool]:

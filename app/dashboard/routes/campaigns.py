@@ -205,7 +205,7 @@ def _histogram(deps: Deps, head: CampaignRow, stats: CampaignStats) -> dict[str,
         "width": BIN,
         "wants": {name: want for name, want in wants.items() if want},
         "own": {brief.brief_id: brief.min_adherence for brief in briefs if brief.min_adherence is not None},
-        "seconds": stats.device_seconds / stats.done if stats.done else 0.0,
+        "seconds": stats.device_seconds / stats.generated if stats.generated else 0.0,
         "now": threshold,
     }
     return {
