@@ -8,6 +8,7 @@ from types import MappingProxyType
 from adapters.catalogue import Catalogue, VariantRow
 from adapters.sheets import Outcome
 from manifests.brief import Brief
+from manifests.goal import Labels, goal_of
 from manifests.sheet import CellProblem
 from manifests.states import GOOD, PASSED_OR_LATER, UNDELIVERED, UNFINISHED, State
 from tasks.plan.licence import Clearance, waiting_sentences
@@ -19,7 +20,7 @@ class BriefReport:
 
     Attributes:
         best_score: highest prompt adherence (cosine) among the scored clips.
-        not_needed: left planned, since the brief already has as many passed clips as it wants.
+        not_needed: left planned, since their brief or combination has as many passed clips as it wants.
         waiting: approved, but blocked until the model's licence conditions are attested.
         open: unfinished: not generated yet, or approved and not published.
         reasons: number of clips that failed, by reason code.
@@ -151,8 +152,10 @@ def report_of(
     head = catalogue.campaigns.get(campaign_id)
     rows = {row.variant_id: row for row in catalogue.variants.of_campaign(head.campaign_id)}
     members: defaultdict[str, dict[str, VariantRow]] = defaultdict(dict)
+    labels: defaultdict[str, list[tuple[str, Labels]]] = defaultdict(list)
     for member in catalogue.campaigns.memberships(head.campaign_id):
         members[member.brief_id][member.variant_id] = rows[member.variant_id]
+        labels[member.brief_id].append((member.variant_id, member.labels))
     waiting = {*UNFINISHED, *UNDELIVERED, *((State.PASSED,) if head.settings.get("review") == "auto" else ())}
     held = catalogue.variants.held_for_review(head.campaign_id)
     barred = {name for name, clearance in clearances.items() if not clearance.is_given}
@@ -162,7 +165,7 @@ def report_of(
         campaign_id=head.campaign_id,
         name=head.name,
         briefs=tuple(
-            _brief(brief, members[brief.brief_id].values(), unfinished, unlicensed, clearances)
+            _brief(brief, members[brief.brief_id], labels[brief.brief_id], unfinished, unlicensed, clearances)
             for brief in catalogue.campaigns.briefs(head.campaign_id)
         ),
         states=dict(Counter(row.state for row in rows.values())),
@@ -174,19 +177,20 @@ def report_of(
 
 def _brief(
     brief: Brief,
-    members: Iterable[VariantRow],
+    members: Mapping[str, VariantRow],
+    labels: Iterable[tuple[str, Labels]],
     unfinished: Container[str],
     unlicensed: Container[str],
     clearances: Mapping[str, Clearance],
 ) -> BriefReport:
-    rows = list(members)
+    rows = list(members.values())
     states = Counter(row.state for row in rows)
     # A rejected clip that had failed the gate did not pass.
     passed = sum(row.state in PASSED_OR_LATER and not (row.state == State.REJECTED and row.reasons) for row in rows)
     scored = [row for row in rows if row.score and row.score.prompt_adherence is not None]
     published = [row for row in scored if row.state == State.PUBLISHED]
     best = max(published, key=_adherence, default=None)
-    satisfied = brief.want is not None and sum(states[state] for state in GOOD) >= brief.want
+    not_needed = _not_needed(brief, members, labels)
     left = sum(row.variant_id in unfinished for row in rows)
     unattested = Counter(row.variant.card for row in rows if row.variant_id in unlicensed)
     return BriefReport(
@@ -197,9 +201,9 @@ def _brief(
         published=states[State.PUBLISHED],
         failed=states[State.FAILED],
         quarantined=states[State.QUARANTINED],
-        not_needed=states[State.PLANNED] if satisfied else 0,
+        not_needed=not_needed,
         waiting=unattested.total(),
-        open=left - (states[State.PLANNED] if satisfied else 0),
+        open=left - not_needed,
         best_score=max(map(_adherence, scored), default=None),
         reasons=dict(Counter(reason.code for row in rows if row.state == State.FAILED for reason in row.reasons)),
         url=best.url or "" if best else "",
@@ -207,6 +211,18 @@ def _brief(
         unattested=dict(sorted(unattested.items())),
         notices=_notices(rows, clearances),
     )
+
+
+def _not_needed(brief: Brief, members: Mapping[str, VariantRow], labels: Iterable[tuple[str, Labels]]) -> int:
+    """Return how many planned variants only belong to goals that have as many good clips as they want."""
+    if brief.want is None:
+        return 0
+    goals: defaultdict[str, set[str]] = defaultdict(set)
+    for variant_id, own in labels:
+        goals[variant_id].add(goal_of(brief, own))
+    good = Counter(goal for key, row in members.items() if row.state in GOOD for goal in goals[key])
+    planned = (key for key, row in members.items() if row.state == State.PLANNED)
+    return sum(all(good[goal] >= brief.want for goal in goals[key]) for key in planned)
 
 
 def _notices(rows: Iterable[VariantRow], clearances: Mapping[str, Clearance]) -> tuple[str, ...]:

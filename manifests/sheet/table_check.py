@@ -9,7 +9,8 @@ from manifests.campaign import Campaign
 from manifests.identity import slug
 from manifests.sheet.layout import Layout
 from manifests.sheet.problem import BriefCheck, CellProblem
-from manifests.sheet.row_check import RowReader
+from manifests.sheet.row_check import RowReader, Wildcards, no_wildcards
+from manifests.sheet.spare_rows import SpareRows
 from manifests.sheet.table import Table, letter
 
 
@@ -21,24 +22,37 @@ class Checked:
         briefs: the rows without errors, in the sheet's order; empty if the header has errors.
         problems: all errors, those of the header first, then by row.
         warnings: findings with which the rows stay valid.
+        skipped: numbers of the rows that hold no brief; a warning says why.
     """
 
     briefs: tuple[Brief, ...]
     problems: tuple[CellProblem, ...] = ()
     warnings: tuple[CellProblem, ...] = ()
+    skipped: frozenset[int] = frozenset()
 
 
-def check_table(table: Table, checks: Sequence[BriefCheck] = ()) -> Checked:
+def check_table(
+    table: Table,
+    checks: Sequence[BriefCheck] = (),
+    *,
+    want_scope: str = "combination",
+    wildcards: Wildcards = no_wildcards,
+) -> Checked:
     """Validate every row and return its brief or the problems of its cells.
 
     Args:
         checks: additional checks of upper layers, such as the rules of model cards. They also run on the briefs of
             invalid rows, in which the invalid cells have their defaults.
+        want_scope: see Brief; for rows that set none.
+        wildcards: returns the values of a wildcard such as ``__colours__``.
     """
     layout = Layout.of(table)
     header = tuple(layout.problems())
     names = layout.names
-    readers = [RowReader(layout, row, names) for row in table.rows]
+    prompt = layout.known.get("prompt")
+    spare = SpareRows() if prompt is None else SpareRows.of(table, prompt)
+    rows = [row for row in table.rows if row.number not in spare.reasons]
+    readers = [RowReader(layout, row, names, want_scope, wildcards) for row in rows]
     briefs = [reader.brief(checks) for reader in readers]
     briefs = list(_with_ids(briefs, readers))
     good = [brief for brief, reader in zip(briefs, readers, strict=True) if not reader.problems]
@@ -48,7 +62,8 @@ def check_table(table: Table, checks: Sequence[BriefCheck] = ()) -> Checked:
     return Checked(
         () if header else tuple(good),
         (*header, *problems),
-        (*layout.warnings(used), *_without_header(table), *warnings),
+        (*layout.warnings(used), *_without_header(table), *spare.warnings(table), *warnings),
+        frozenset(spare.reasons),
     )
 
 

@@ -4,6 +4,7 @@ from collections import Counter, defaultdict
 from collections.abc import Callable, Collection, Iterable, Mapping
 from dataclasses import dataclass, field
 
+from manifests.goal import combination_goal
 from manifests.states import FINISHED, State
 from manifests.variant import PlannedVariant
 from models.card import ModelCard
@@ -80,7 +81,7 @@ def make_plan(
     Args:
         states_of: returns the states of variants by id; unknown ids are left out.
         measured: device seconds per clip by card, from the clips of this catalogue.
-        satisfied: briefs that have as many good clips as they want; their other variants are skipped.
+        satisfied: goals that have as many good clips as they want; their other variants are skipped.
     """
     by_brief: Counter[str] = Counter()
     pending: list[PlannedVariant] = []
@@ -123,10 +124,13 @@ class _Counts:
             state = states.get(item.variant_id, State.PLANNED)
             if state in FINISHED:
                 self.skipped[state] += 1
-            elif item.brief_id in self._satisfied:
+            elif self._satisfied and self._is_satisfied(item):
                 self.skipped[NOT_NEEDED] += 1
             else:
                 self.by_shape_group[item.variant.shape_group] += 1
+
+    def _is_satisfied(self, item: PlannedVariant) -> bool:
+        return item.brief_id in self._satisfied or combination_goal(item.brief_id, item.labels) in self._satisfied
 
 
 def estimate(card: ModelCard, number: int, measured: float | None) -> Estimate:

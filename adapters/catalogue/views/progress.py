@@ -6,7 +6,7 @@ from typing import Any
 
 from sqlalchemy import Select, and_, func, select
 
-from adapters.catalogue.core.database import CataloguePart
+from adapters.catalogue.core.database import CataloguePart, batches
 from adapters.catalogue.core.tables import campaigns, memberships, variants
 from manifests.states import PASSED_OR_LATER, UNDELIVERED, State
 
@@ -29,6 +29,19 @@ class Progress(CataloguePart):
         with self._db.reading() as connection:
             for row in connection.execute(query):
                 counts.setdefault(row.brief_id, {})[row.state] = row.count_
+        return counts
+
+    def tally_by_combination(
+        self, campaign_id: str, brief_ids: Collection[str]
+    ) -> dict[tuple[str, tuple[tuple[str, str], ...]], dict[str, int]]:
+        """Return the number of variants in each state, by brief and labels."""
+        counts: dict[tuple[str, tuple[tuple[str, str], ...]], dict[str, int]] = {}
+        with self._db.reading() as connection:
+            for batch in batches(sorted(brief_ids)):
+                query = self._counting(campaign_id, memberships.c.brief_id, memberships.c.labels, variants.c.state)
+                for row in connection.execute(query.where(memberships.c.brief_id.in_(batch))):
+                    labels = tuple((name, value) for name, value in json.loads(row.labels))
+                    counts.setdefault((row.brief_id, labels), {})[row.state] = row.count_
         return counts
 
     def passed(self, campaign_id: str) -> int:

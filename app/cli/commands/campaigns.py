@@ -36,11 +36,13 @@ from app.report.report import report_of
 from app.session import Session
 from flows.submit import read_sheet, submit
 from manifests.errors import ReelmillError
+from manifests.goal import brief_of, combination_goal
 from manifests.pluralize import count_of, counted
-from manifests.states import GOOD, UNFINISHED, State
+from manifests.states import UNFINISHED, State
 from models.registry import get_card, weights_problem
 from tasks.intake.intake import Intake, raise_for_errors
 from tasks.plan.expand import MAX_VARIANTS, check_cap, expand, sample
+from tasks.plan.good_clips import good_clips
 from tasks.plan.licence import clearances_of, ineffective_attestations, waiting_sentences
 from tasks.plan.plan import Plan, make_plan
 from tasks.review.retry_failed import Retried, retry_failed
@@ -221,12 +223,15 @@ def _show_findings(intake: Intake, sheet: Path) -> None:
 
 
 def _satisfied(session: Session, intake: Intake) -> set[str]:
-    """Return the briefs that already have as many passed clips as they want."""
-    tallies = session.catalogue.progress.tally_by_brief(intake.campaign.campaign_id)
-    good = {name: sum(states.get(state, 0) for state in GOOD) for name, states in tallies.items()}
-    return {
-        brief.brief_id for brief in intake.checked.briefs if brief.want and good.get(brief.brief_id, 0) >= brief.want
-    }
+    """Return the goals that already have as many passed clips as they want."""
+    wants = {brief.brief_id: brief.want for brief in intake.checked.briefs if brief.want}
+    goals = [
+        combination_goal(brief.brief_id, ()) if brief.want_scope == "combination" else brief.brief_id
+        for brief in intake.checked.briefs
+        if brief.want
+    ]
+    good = good_clips(session.catalogue, intake.campaign.campaign_id, goals)
+    return {goal for goal, number in good.items() if number >= wants[brief_of(goal)]}
 
 
 def _retried_text(retried: Retried) -> str:

@@ -44,6 +44,7 @@ def validate(
     session = Session.open(model=model)
     intake = read_sheet(session.settings, session.resources, sheet)
     checked = intake.checked
+    rows = len(intake.table.rows) - len(checked.skipped)
     if annotated:
         annotate(intake.table, checked.problems, checked.warnings, annotated)
     if as_json:
@@ -59,10 +60,10 @@ def validate(
         )
     else:
         show_errors(checked.problems, sheet)
-        show_warnings(checked.warnings, len(intake.table.rows), sheet)
+        show_warnings(checked.warnings, rows, sheet)
         if annotated:
             say(f"Wrote {annotated}, in which the errors and warnings are marked.")
-        say(_summary(len(intake.table.rows), len(checked.briefs), len(checked.problems), len(checked.warnings)))
+        say(_summary(rows, len(checked.briefs), len(checked.problems), len(checked.warnings)))
     if not checked.briefs or (checked.problems and not accept_good_rows):
         raise typer.Exit(1)
     check_cap(checked.briefs, session.settings.max_variants)
@@ -78,4 +79,6 @@ def _summary(rows: int, valid: int, errors: int, warnings: int) -> str:
 def _as_json(problem: CellProblem) -> dict[str, object]:
     values = problem._asdict()
     del values["summary"]
+    if not values["rows"]:
+        del values["rows"]
     return {**values, "sentence": problem.sentence}

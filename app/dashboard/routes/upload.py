@@ -190,6 +190,8 @@ def _rows(intake: Intake) -> list[dict[str, Any]]:
     rows: list[dict[str, Any]] = [first] if errors[header] or warnings[header] else []
     valid = 0
     for row in intake.table.rows:
+        if row.number in intake.checked.skipped and not warnings[row.number]:
+            continue
         valid += not errors[row.number]
         if errors[row.number] or valid <= SHOWN_ROWS:
             marked = {problem.column for problem in errors[row.number]}
