@@ -61,7 +61,7 @@ def read_sheet(settings: Settings, resources: Resources, sheet: Path) -> Intake:
     check_default_card(settings.model, cards)
     confined = SheetStore(settings.home).is_upload(sheet)
     kept = KeptPictures(first_frames_of(resources), lambda: _earlier_briefs(resources, sheet.stem))
-    return validate_sheet(sheet, cards, settings.model, kept, confined=confined)
+    return validate_sheet(sheet, cards, settings.model, kept, want_scope=settings.want_scope, confined=confined)
 
 
 def _earlier_briefs(resources: Resources, name: str) -> Iterator[Brief]:

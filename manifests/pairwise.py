@@ -40,10 +40,11 @@ def _add_axis(rows: list[list[int | None]], lengths: list[int], axis: int) -> No
         row.append(choice if _gain(row, choice, left) else None)
         left -= {(before, old, choice) for before, old in enumerate(row[:axis]) if old is not None}
     for before, old, new in sorted(left):
-        row = next((row for row in rows if _fits(row, before, old, axis, new)), None)
-        if row is None:
-            rows.append(row := [None] * (axis + 1))
-        row[before], row[axis] = old, new
+        fitting = [row for row in rows if _fits(row, before, old, axis, new)][:1]
+        if not fitting:
+            fitting = [[None] * (axis + 1)]
+            rows += fitting
+        fitting[0][before], fitting[0][axis] = old, new
 
 
 def _gain(row: list[int | None], new: int, left: set[tuple[int, int, int]]) -> int:

@@ -4,6 +4,7 @@ import json
 import re
 from collections.abc import Callable, Mapping
 
+_WILDCARD = re.compile(r"(?<!_)__([^\W_](?:[\w./*-]*?[^\W_]|\**)?)__(?!_)")
 _NAME = re.compile(r"\{([^{}\"]*)\}")
 _PART = re.compile(r"\{\{|\}\}|\{([^{}]*)\}|[{}]")
 
@@ -32,6 +33,18 @@ def fill(template: str, values: Mapping[str, str]) -> str:
 def rename(template: str, names: Mapping[str, str]) -> str:
     """Return the template with its names replaced as in ``names``; everything else stays."""
     return _replace(template, lambda name: "{" + names[name] + "}")
+
+
+def wildcards(template: str) -> tuple[str, ...]:
+    """Return the names in double underscores, such as ``colours`` for ``__colours__``, each once, in order."""
+    return tuple(dict.fromkeys(found[1] for found in _WILDCARD.finditer(template)))
+
+
+def with_wildcard(template: str, name: str) -> str:
+    """Return the template with ``{__name__}`` in place of a wildcard, with or without braces around it."""
+    wildcard = f"__{name}__"
+    bare = re.sub(r"(?<!\{)\{\s*" + re.escape(wildcard) + r"\s*\}(?!\})", lambda _: wildcard, template)
+    return bare.replace(wildcard, "{" + wildcard + "}")
 
 
 def is_json(text: str) -> bool:

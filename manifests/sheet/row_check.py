@@ -47,6 +47,7 @@ class RowReader:
     problems: list[CellProblem] = field(default_factory=list)
     warnings: list[CellProblem] = field(default_factory=list)
     texts: dict[str, str] = field(default_factory=dict)
+    lists: dict[str, tuple[str, ...]] = field(default_factory=dict)
 
     def brief(self, checks: Iterable[BriefCheck]) -> Brief:
         """Return the brief of the row, with brief_id as typed. The brief is invalid if there are problems.
@@ -114,7 +115,8 @@ class RowReader:
             metadata={
                 key: unlike(self._carried(key, index, key in names.values()))
                 for key, index in self.layout.metadata.items()
-            },
+            }
+            | self.lists,
             placeholders=tuple(dict.fromkeys(names.values())),
             first_frames=unlike(self._many("first_frame", cells.parse_text)),
             want_scope=self._one("want_scope", cells.parse_want_scope, self.want_scope),
@@ -235,10 +237,24 @@ class RowReader:
                 "with braces, write {{ and }}.",
             )
             return prompt_template.literal(text)
+        text = self._with_lists(name, text)
         found = list(foreign_syntax.findings(text, self.names, self._first))
         for finding in found:
             (self.reject if finding.is_error else self.warn)(name, finding.text, finding.message)
         return prompt_template.literal(text) if any(finding.is_error for finding in found) else text
+
+    def _with_lists(self, column: str, template: str) -> str:
+        """Return the template in which each wildcard is a placeholder; record an error for missing lists."""
+        for name in prompt_template.wildcards(template):
+            wildcard = f"__{name}__"
+            try:
+                self.lists[wildcard] = self.wildcards(name)
+                template = prompt_template.with_wildcard(template, name)
+            except ValueError as error:
+                own = self.names.get(normalise(name))
+                advice = f"is not a list. To insert the column, write {{{own}}}." if own else str(error)
+                self.reject(column, wildcard, advice)
+        return template
 
     def _first(self, name: str) -> str:
         """Return the first value of a column in this row, as typed."""
@@ -270,7 +286,7 @@ class RowReader:
         for template in templates:
             try:
                 for typed in prompt_template.placeholders(template):
-                    name = self.names.get(normalise(typed))
+                    name = typed if typed in self.lists else self.names.get(normalise(typed))
                     if name:
                         yield typed, name
                     else:

@@ -32,7 +32,6 @@ FLAGS = frozenset(
         "ложь",
         "doğru",
         "yanlış",
-        "sand",
         "falsk",
         "tosi",
         "epätosi",

@@ -68,11 +68,18 @@ def check_table(
 
 
 def campaign_of(table: Table, checked: Checked) -> Campaign:
-    """Return the campaign of a sheet's valid rows; the same sheet with other pictures is another campaign."""
-    pictures = [sha256 for brief in checked.briefs for sha256 in brief.first_frame_hashes]
-    content = "".join((table.sha256, *pictures))
-    digest = hashlib.sha256(content.encode()).hexdigest() if pictures else table.sha256
+    """Return the campaign of a sheet's valid rows; with other pictures or lists, the same sheet is another campaign."""
+    other = [sha256 for brief in checked.briefs for sha256 in brief.first_frame_hashes]
+    lists = {name: values for brief in checked.briefs for name, values in brief.metadata.items() if is_list(name)}
+    other += [f"\n{name}\t{'|'.join(values)}" for name, values in sorted(lists.items())]
+    content = "".join((table.sha256, *other))
+    digest = hashlib.sha256(content.encode()).hexdigest() if other else table.sha256
     return Campaign(table.name, digest, checked.briefs)
+
+
+def is_list(name: str) -> bool:
+    """Return whether the values of a column come from a list, such as ``__colours__``."""
+    return len(name) > 4 and name.startswith("__") and name.endswith("__")
 
 
 def _with_ids(briefs: Iterable[Brief], readers: Sequence[RowReader]) -> Iterator[Brief]:

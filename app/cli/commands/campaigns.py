@@ -2,6 +2,7 @@
 
 import shlex
 from collections import Counter
+from collections.abc import Iterable, Iterator
 from dataclasses import asdict
 from pathlib import Path
 from typing import Annotated, Any
@@ -30,6 +31,7 @@ from app.cli.options import (
     Until,
 )
 from app.cli.output import say, say_json, seconds_text, states_text, warn
+from app.cli.prompts import MAX_PROMPTS, prompt_lines, show_prompts
 from app.cli.run_outcome import outcome_of
 from app.cli.table import show_table
 from app.report.report import report_of
@@ -39,6 +41,7 @@ from manifests.errors import ReelmillError
 from manifests.goal import brief_of, combination_goal
 from manifests.pluralize import count_of, counted
 from manifests.states import UNFINISHED, State
+from manifests.variant import PlannedVariant
 from models.registry import get_card, weights_problem
 from tasks.intake.intake import Intake, raise_for_errors
 from tasks.plan.expand import MAX_VARIANTS, check_cap, expand, sample
@@ -58,6 +61,9 @@ def plan(
     max_variants: MaxVariants = None,
     sample_size: Sample = None,
     accept_good_rows: GoodRows = False,
+    prompts: Annotated[
+        bool, typer.Option("--prompts", help=f"List the prompts after filling in; at most {MAX_PROMPTS:,}.")
+    ] = False,
     as_json: AsJson = False,
 ) -> None:
     """Show what a run would generate, skip and cost, without running it."""
@@ -68,8 +74,10 @@ def plan(
         _show_findings(intake, sheet)
     check_cap(intake.checked.briefs, MAX_VARIANTS)
     planned = expand(intake.checked.briefs, session.cards, session.settings.model, session.settings.profile)
+    asked = planned if sample_size is None else sample(planned, sample_size)
+    listed: list[PlannedVariant] = []
     preview = make_plan(
-        planned if sample_size is None else sample(planned, sample_size),
+        _noting(asked, listed) if prompts else asked,
         session.catalogue.variants.states,
         session.cards,
         session.catalogue.progress.device_rates(),
@@ -78,11 +86,14 @@ def plan(
     )
     if as_json:
         waiting = list(waiting_sentences(preview.by_card, clearances_of(session.resources)))
-        say_json({"campaign_id": intake.campaign.campaign_id, **_plan_json(preview), "waiting": waiting})
+        more = {"prompts": list(map(asdict, prompt_lines(intake, listed)))} if prompts else {}
+        say_json({"campaign_id": intake.campaign.campaign_id, **_plan_json(preview), "waiting": waiting, **more})
     else:
         fits = preview.asked <= session.settings.max_variants  # otherwise, check_cap below reports the error
         command = _run_command(sheet, model, max_variants, sample_size, accept_good_rows)
         _show_plan(session, intake, preview, command if fits else "")
+        if prompts:
+            show_prompts(intake, listed, preview.asked)
     check_cap(intake.checked.briefs, session.settings.max_variants, sample_size)
 
 
@@ -215,6 +226,14 @@ def resume(
         session.catalogue.steering.set_priority(campaign_id, priority, actor_name())
     outcome = run_campaign(session, campaign_id, as_json, {}, bounds)
     close_campaign(session, campaign_id, None, out, as_json, outcome)
+
+
+def _noting(planned: Iterable[PlannedVariant], listed: list[PlannedVariant]) -> Iterator[PlannedVariant]:
+    """Yield the variants, and add the first MAX_PROMPTS of them to a list."""
+    for item in planned:
+        if len(listed) < MAX_PROMPTS:
+            listed.append(item)
+        yield item
 
 
 def _show_findings(intake: Intake, sheet: Path) -> None:
