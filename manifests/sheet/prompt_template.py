@@ -4,7 +4,7 @@ import json
 import re
 from collections.abc import Callable, Mapping
 
-_WILDCARD = re.compile(r"(?<!_)__([^\W_](?:[\w./*-]*?[^\W_]|\**)?)__(?!_)")
+_WILDCARD = re.compile(r"(?<!_)__([^\s_](?:[\w./*-]*?[^\s_])?)__(?!_)")
 _NAME = re.compile(r"\{([^{}\"]*)\}")
 _PART = re.compile(r"\{\{|\}\}|\{([^{}]*)\}|[{}]")
 

@@ -119,7 +119,7 @@ def _reference(column: Column) -> Use | None:
     return Use(
         True,
         "contains pictures, so it is not used as the brief_id. If the clips start from these pictures, rename it to "
-        "'first_frame'; if they do not, to 'Reference file'.",
+        "'first_frame'; if they do not, to 'Attachment'.",
     )
 
 

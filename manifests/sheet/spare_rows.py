@@ -97,6 +97,8 @@ TOTALS = frozenset(
 )
 SHOWN_VALUES = 4
 _NUMBER = re.compile(r"[-+]?[\d\s.,'’]*\d[\s%€$£¥]*|[€$£¥]\s*[\d.,]+")
+_BLANK = re.compile(r"[-–—_.…/\\*·•:,;]{1,6}")
+"""Signs that stand for nothing, or that a formula puts between empty cells."""
 _SERIES = re.compile(r"(.*?)0*(\d{1,15})")
 _COMMENT = re.compile(r"(#|//|;|--)(\s|#|/|-|$)")
 
@@ -175,7 +177,7 @@ def _filler(table: Table, place: int, index: int, text: str, prompt: int) -> str
         return f"formulas{where}"
     if _is_flag(text) or text in EXCEL_ERRORS:
         return text + where
-    if not re.search(r"\w", text):
+    if _BLANK.fullmatch(text):
         return f"'{shown(text)}'{where}"
     if _NUMBER.fullmatch(text):
         return f"numbers{where}" if _is_running(table.rows, place, index, text) else ""

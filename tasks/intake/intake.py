@@ -135,8 +135,12 @@ def _unknown_model(name: str, cards: Mapping[str, ModelCard], default_card: str)
         return f"is not a known model. Separate several models with |: {'|'.join(several)}."
     near = get_close_matches(name, cards, 1) or sorted(card for card in cards if _plain(name) in _plain(card))
     if near:
-        listed = " or ".join(filter(None, (", ".join(near[: SHOWN_MODELS - 1]), *near[SHOWN_MODELS - 1 : SHOWN_MODELS])))
-        advice = f"Did you mean {listed}? `reelmill models` lists all models. If the cell is empty, {default_card} is used."
+        listed = " or ".join(
+            filter(None, (", ".join(near[: SHOWN_MODELS - 1]), *near[SHOWN_MODELS - 1 : SHOWN_MODELS]))
+        )
+        advice = (
+            f"Did you mean {listed}? `reelmill models` lists all models. If the cell is empty, {default_card} is used."
+        )
     else:
         advice = f"Use {default_card} or another model from `reelmill models`, or leave the cell empty."
     return f"is not a known model. {advice}"

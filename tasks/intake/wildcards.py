@@ -72,16 +72,13 @@ class WildcardLists:
         """Return the file of a list, which is always below the folder of lists."""
         parts = PurePosixPath(name).parts
         path = self._folder.joinpath(*parts[:-1], parts[-1] + SUFFIX)
-        is_inside = not PurePosixPath(name).is_absolute() and ".." not in parts
-        if is_inside and self._confined:
-            is_inside = path.resolve().is_relative_to((self._sheets_folder.resolve() / FOLDER))
-        if is_inside and path.is_file():
+        if self._is_inside(name, path) and path.is_file():
             return path
         raise ValueError(self._missing(name))
 
     def _missing(self, name: str) -> str:
         """Return the message for a missing list; the folder of a confined sheet is internal, so it is not shown."""
-        near = get_close_matches(name, self._names(), 1, 0.7)
+        near = get_close_matches(name, [other for other in self._names() if other != name], 1, 0.7)
         if near:
             return f"is not a list. Did you mean __{near[0]}__?"
         if self._confined:
@@ -94,9 +91,17 @@ class WildcardLists:
             "underscores are text, put a space between them."
         )
 
+    def _is_inside(self, name: str, path: Path) -> bool:
+        parts = PurePosixPath(name).parts
+        if PurePosixPath(name).is_absolute() or ".." in parts:
+            return False
+        return not self._confined or path.resolve().is_relative_to(self._sheets_folder.resolve() / FOLDER)
+
     def _names(self) -> list[str]:
         """Return the names of the lists of this sheet; at most MAX_FILES files are looked at."""
         names: list[str] = []
+        if self._confined and self._folder.is_symlink():
+            return names
         for number, path in enumerate(self._folder.rglob("*" + SUFFIX)):
             if number >= MAX_FILES:
                 break
