@@ -85,7 +85,7 @@ class Brief:
 
     @property
     def carried(self) -> dict[str, tuple[str, ...]]:
-        """Values of ``locale`` and ``cta`` that do not multiply the variants: every clip of the row carries them all."""
+        """Values of ``locale`` and ``cta`` that do not multiply the variants: each clip carries them all."""
         axes = self.axis_lengths
         return {name: self.values(name) for name in CARRIED if name not in axes and len(self.values(name)) > 1}
 

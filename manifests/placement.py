@@ -77,7 +77,7 @@ class Placement(NamedTuple):
 def parse_placement(text: str) -> Placement:
     """Parse ``16:9``, ``tiktok``, ``tiktok 1:1`` or ``tiktok 6s``, and the ways in which people and Excel write them.
 
-    A size in pixels such as ``1080x1350`` is its ratio; ``reading_of`` returns the sentence that says so.
+    A size in pixels such as ``1080x1350`` is its ratio; ``reading_of`` returns a sentence about it.
 
     Raises:
         ValueError: neither a known channel nor a known ratio. The message continues after the quoted text and lists

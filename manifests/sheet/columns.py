@@ -46,10 +46,10 @@ COLUMNS = (
             "ai prompt",
             "generation prompt",
         ),
-        "What the clip shows. {name} is replaced by the value in the column 'name', and __name__ by each line of the file "
-        "wildcards/name.txt in the folder of the sheet.",
-        "Text, at most 2,000 characters, or JSON. Write {{ and }} for literal braces, and \\| for a literal bar outside "
-        "brackets.",
+        "What the clip shows. {name} is replaced by the value in the column 'name', and __name__ by each line of the "
+        "file wildcards/name.txt in the folder of the sheet.",
+        "Text, at most 2,000 characters, or JSON. Write {{ and }} for literal braces, and \\| for a literal bar "
+        "outside brackets.",
         "a {colour} circle drifting left on a white background",
         "required",
         True,
@@ -84,8 +84,8 @@ COLUMNS = (
             "ad placements",
         ),
         "The channel in which the ad runs, or its aspect ratio.",
-        f"{', '.join(ASPECT_RATIOS)}; {', '.join(OTHER_RATIOS)} if the model supports them; {', '.join(CHANNELS)}; both, "
-        "such as tiktok 1:1.",
+        f"{', '.join(ASPECT_RATIOS)}; {', '.join(OTHER_RATIOS)} if the model supports them; {', '.join(CHANNELS)}; "
+        "both, such as tiktok 1:1.",
         "16:9|tiktok",
         "16:9",
         True,

@@ -17,7 +17,7 @@ _LISTED = re.compile(r"\s*(?:[,;\n、，；]|\s(?:and|or|und|oder|et|ou|y|&|\+)\
 _SLASHES = re.compile(r"\s*/\s*")
 _JSON_LIKE = re.compile(r"""^\s*[{\[]\s*["'“”„‘’«]""")
 LISTED_WORDS, LISTED_LENGTH = 3, 30
-"""Longest value, in words and characters, with which a text is taken for a list of values."""
+"""Longest value, in words and characters, of a text that is read as a list of values."""
 
 
 class Finding(NamedTuple):
@@ -100,7 +100,7 @@ def looks_like_json(text: str) -> bool:
 def listed(text: str) -> tuple[str, ...]:
     """Return the values that a text without ``|`` seems to list, such as ``red, green and blue``; empty if it does not.
 
-    Only short values are taken for a list, and numbers never, because a comma may be a part of them.
+    Only short values make a list, and numbers never do, because a comma may be a part of them.
     """
     for separator in (_LISTED, _SLASHES):
         values = tuple(value.strip(" .") for value in separator.split(text.strip()) if value.strip(" ."))

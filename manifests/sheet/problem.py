@@ -20,7 +20,7 @@ class CellProblem(NamedTuple):
         message: continues the sentence after the quoted value, or after the column if there is no value.
         summary: what many rows with this finding have in common, for a list that sums them up: it follows the number
             of rows, and ``{examples}`` stands for some of their values. Empty if the message is precise enough.
-        rows: what the sentence begins with if the problem is about whole rows: ``Rows 4, 12–911``; ``row`` is the first.
+        rows: what the sentence begins with for a problem of whole rows: ``Rows 4, 12–911``; ``row`` is the first.
     """
 
     row: int

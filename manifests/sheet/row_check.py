@@ -352,7 +352,7 @@ class RowReader:
             self.reject("want", self.texts["want"], f"is more than {what}. {advice}")
 
     def _unused(self, brief: Brief) -> None:
-        """Warn of columns with several values that no prompt uses, since they give no clips of their own."""
+        """Warn of columns with several values that no prompt uses, since they give no separate clips."""
         axes = brief.axis_lengths
         for name, values in ((name, brief.values(name)) for name in (*CARRIED, *brief.metadata)):
             paired = brief.axes == "zip" and len(values) == brief.combinations
@@ -361,10 +361,10 @@ class RowReader:
                 self.warn(
                     name,
                     "|".join(values),
-                    f"has {len(values)} values, but the prompt does not use {{{header}}}, so each clip of the row carries "
-                    f"all of them. For a clip of each value, write {{{header}}} in the prompt.",
-                    f"have several values in the column '{header}', but their prompts do not use {{{header}}}, for example "
-                    "{examples}. Each clip carries all values; write "
+                    f"has {len(values)} values, but the prompt does not use {{{header}}}, so each clip of the row "
+                    f"carries all of them. For a clip of each value, write {{{header}}} in the prompt.",
+                    f"have several values in the column '{header}', but their prompts do not use {{{header}}}, for "
+                    "example {examples}. Each clip carries all values; write "
                     f"{{{header}}} in the prompt for a clip of each value.",
                 )
 

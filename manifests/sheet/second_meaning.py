@@ -108,8 +108,8 @@ def _seeds(column: Column) -> Use | None:
         return None
     return Use(
         False,
-        "is read as the seeds themselves: 3 is the seed 3. If it is the number of clips, rename it to 'variants'; if it "
-        "is not, rename it to 'seed'.",
+        "is read as the seeds themselves: 3 is the seed 3. If it is the number of clips, rename it to 'variants'; if "
+        "it is not, rename it to 'seed'.",
     )
 
 
@@ -155,8 +155,8 @@ def _length(column: Column) -> Use | None:
         return None
     return Use(
         True,
-        "contains the lengths of the prompts, so it is not used for the length of the clips. Rename it to 'Prompt size'; "
-        "if they are seconds, to 'duration_s'.",
+        "contains the lengths of the prompts, so it is not used for the length of the clips. Rename it to 'Prompt "
+        "size'; if they are seconds, to 'duration_s'.",
     )
 
 

@@ -164,9 +164,10 @@ def _unsupported_ratio(ratio: str, card: ModelCard, cards: Mapping[str, ModelCar
     others = sorted(name for name, other in cards.items() if ratio in other.sizes and other.kind == card.kind)
     makers = f" ({', '.join(others[:SHOWN_MODELS])} support{'s' if len(others) == 1 else ''} {ratio})" if others else ""
     rest = [each for each in card.sizes if each != near]
+    instead = f", or {' or '.join(rest)}" if rest else ""
     return (
-        f"is not supported by {card.name}. Use {near}, which is nearest{', or ' if rest else ''}{' or '.join(rest)}, or "
-        f"choose another model in the column 'model'{makers}."
+        f"is not supported by {card.name}. Use {near}, which is nearest{instead}, or choose another model in the column "
+        f"'model'{makers}."
     )
 
 

@@ -222,7 +222,7 @@ def csv_of(*rows: tuple[str, ...]) -> bytes:
 
 
 def cell(header: str, wrong: str, advice: str, *fixed: tuple[str, str]) -> Case:
-    """Return a case of one column beside a valid prompt; a fix is a header with a value."""
+    """Return a case of one column and a valid prompt; a fix is a header with a value."""
     sheets = (csv_of(("prompt", head), (P, value)) if head else csv_of(("prompt",), (P,)) for head, value in fixed)
     return Case(csv_of(("prompt", header), (P, wrong)), advice, tuple(sheets))
 

@@ -1,6 +1,7 @@
 """What headers and cells mean: seeds, other tools' syntax, JSON, lists, direction marks, wildcards, carried values."""
 
 import json
+from itertools import pairwise
 from pathlib import Path
 
 import pytest
@@ -124,7 +125,7 @@ def test_a_bar_separates_values_only_outside_brackets(text, values):
 def test_the_parts_of_a_cell_give_its_text_again(text):
     assert "|".join(parts(text)) == text.replace("\\|", "|")
     spans = bracketed(text)
-    assert all(one[1] < two[0] for one, two in zip(spans, spans[1:], strict=False))
+    assert all(one[1] < two[0] for one, two in pairwise(spans))
 
 
 @given(st.text("ab|[]", max_size=20))

@@ -62,7 +62,7 @@ def test_totals_are_skipped(word, place):
 
 
 def test_a_repeated_header_is_skipped():
-    found = checked(GOOD, list(HEADERS), GOOD[:2] + ["1:1", "", ""])
+    found = checked(GOOD, list(HEADERS), [*GOOD[:2], "1:1", "", ""])
     assert "Row 3 holds no brief (the header again) and is skipped." in said(found)
     assert len(found.briefs) == 2
 

@@ -1,4 +1,4 @@
-"""Lists in files beside the sheet, for ``__name__`` in prompts."""
+"""Lists in files in the folder of the sheet, for ``__name__`` in prompts."""
 
 import os
 from pathlib import Path
@@ -72,14 +72,14 @@ def test_a_missing_list_is_an_error(folder, prompt, message):
 @pytest.mark.parametrize("name", ["../secret", "/etc/passwd", "animals/../../../secret", "..", "a/..", "./../secret"])
 @pytest.mark.parametrize("confined", [False, True])
 def test_no_name_leads_out_of_the_folder(folder, name, confined):
-    with pytest.raises(ValueError, match="is not a list|cannot be used"):
+    with pytest.raises(ValueError, match=r"is not a list|cannot be used"):
         WildcardLists(folder, confined=confined)(name)
 
 
 def test_links_are_followed_only_for_the_users_own_sheets(folder, tmp_path):
     os.symlink(tmp_path / "secret.txt", folder / "wildcards" / "linked.txt")
     assert WildcardLists(folder)("linked") == ("secret",)
-    with pytest.raises(ValueError, match="Put the values into a column 'linked', and write {linked} instead"):
+    with pytest.raises(ValueError, match=r"Put the values into a column 'linked', and write {linked} instead"):
         WildcardLists(folder, confined=True)("linked")
 
 

@@ -622,22 +622,22 @@ NUMBERS = (
         "adherence above 1",
         "sheet.csv",
         one("min_adherence", "25"),
-        "Row 2, column B 'min_adherence': '25' is out of range. Enter a number from -1 to 1, for example 0.25, or leave "
-        "the cell empty.",
+        "Row 2, column B 'min_adherence': '25' is out of range. Enter a number from -1 to 1, for example 0.25, or "
+        "leave the cell empty.",
     ),
     bad(
         "adherence percent",
         "sheet.csv",
         one("threshold", "250%"),
-        "Row 2, column B 'threshold': '250%' is out of range. Enter a number from -1 to 1, for example 0.25, or leave "
-        "the cell empty.",
+        "Row 2, column B 'threshold': '250%' is out of range. Enter a number from -1 to 1, for example 0.25, or "
+        "leave the cell empty.",
     ),
     bad(
         "adherence infinite",
         "sheet.csv",
         one("min_adherence", "inf"),
-        "Row 2, column B 'min_adherence': 'inf' is not a number. Enter a number from -1 to 1, for example 0.25, or leave "
-        "the cell empty.",
+        "Row 2, column B 'min_adherence': 'inf' is not a number. Enter a number from -1 to 1, for example 0.25, or "
+        "leave the cell empty.",
     ),
 )
 
