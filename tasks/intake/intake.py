@@ -162,12 +162,13 @@ def _unchecked(brief: Brief) -> str:
 def _unsupported_ratio(ratio: str, card: ModelCard, cards: Mapping[str, ModelCard]) -> str:
     near = nearest_ratio(ratio, card.sizes)
     others = sorted(name for name, other in cards.items() if ratio in other.sizes and other.kind == card.kind)
-    makers = f" ({', '.join(others[:SHOWN_MODELS])} support{'s' if len(others) == 1 else ''} {ratio})" if others else ""
+    listed = f"{', '.join(others[:SHOWN_MODELS])} {one_or_more(len(others), 'supports', 'support')} {ratio}"
+    makers = f" ({listed})" if others else ""
     rest = [each for each in card.sizes if each != near]
     instead = f", or {' or '.join(rest)}" if rest else ""
     return (
-        f"is not supported by {card.name}. Use {near}, which is nearest{instead}, or choose another model in the column "
-        f"'model'{makers}."
+        f"is not supported by {card.name}. Use {near}, which is nearest{instead}, or choose another model in the "
+        f"column 'model'{makers}."
     )
 
 
