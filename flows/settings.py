@@ -110,6 +110,8 @@ class Settings(BaseSettings):
     """x264 quality (CRF) of the encoded clips; lower is better. 18 looks lossless and needs twice the space of 23."""
     max_variants: int = Field(5000, ge=1)
     """Sheets that expand to more variants are refused."""
+    want_scope: Literal["combination", "brief"] = "combination"
+    """What the column `want` counts in rows without a `want_scope`: the clips of each combination, or of the row."""
     max_rank_share: float = Field(0.25, gt=0, le=1)
     """A clip passes only if its own prompt ranks within this top share of all prompts that it is compared with; rank 1
     always passes."""

@@ -105,7 +105,15 @@ def read_sheet(
         on_progress=on_download,
     )
     return validate_sheet(
-        sheet, cards, settings.model, kept, confined=confined, reading=reading, lengths=lengths, remote=remote
+        sheet,
+        cards,
+        settings.model,
+        kept,
+        want_scope=settings.want_scope,
+        confined=confined,
+        reading=reading,
+        lengths=lengths,
+        remote=remote,
     )
 
 

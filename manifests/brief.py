@@ -4,6 +4,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from math import prod
 
+from manifests.pairwise import is_too_large, pairwise
 from manifests.placement import Placement
 
 GENERIC = Placement("generic", "16:9")
@@ -21,10 +22,14 @@ class Brief:
         negative_prompts: templates as well; empty for the card's default.
         durations_s: in seconds; empty for the card's default length.
         models: names of cards; empty for the campaign's default card.
-        axes: ``cartesian`` (every combination) or ``zip`` (first with first, second with second).
+        axes: ``cartesian`` (every combination), ``pairwise`` (every pair of values of two axes) or ``zip`` (first with
+            first, second with second).
         variants: number of seeds per combination, at least 1.
         want: stop after this many passed clips; None generates all.
+        want_scope: what ``want`` counts: the clips of the ``brief`` (also in briefs that were stored before there was
+            another scope), or of each ``combination``.
         seed: first seed; None derives it from the prompt.
+        seeds: all seeds, if the sheet lists several; ``variants`` is then their number.
         min_adherence: gate threshold for the cosine, -1..1; None for the campaign's threshold.
         metadata: all other columns as typed, with their values split at ``|``; an empty tuple for an empty cell.
         placeholders: columns that the prompts and negative prompts use.
@@ -51,6 +56,8 @@ class Brief:
     placeholders: tuple[str, ...] = ()
     first_frames: tuple[str, ...] = ()
     first_frame_hashes: tuple[str, ...] = ()
+    want_scope: str = "brief"
+    seeds: tuple[int, ...] = ()
 
     def values(self, column: str) -> tuple[str, ...]:
         """Return the texts that can replace ``{column}``, one for each value of its axis."""
@@ -61,7 +68,8 @@ class Brief:
     def axis_lengths(self) -> dict[str, int]:
         """Number of values of each column that multiplies the variants, in the order of combination.
 
-        Columns with one value are left out. A metadata column counts only if a prompt uses it.
+        Columns with one value are left out. Columns that decide the pixels only if a prompt uses them count only then;
+        in a ``zip``, ``locale`` and ``cta`` always count, because their values belong to those of the other columns.
         """
         lengths = {
             "prompt": len(self.prompts),
@@ -70,19 +78,33 @@ class Brief:
             "duration_s": len(self.durations_s),
             "model": len(self.models),
             "first_frame": len(self.first_frames),
-            "locale": len(self.locales),
-            "cta": len(self.ctas),
         }
-        lengths |= {name: len(self.values(name)) for name in self.placeholders if name not in lengths}
+        carried = [name for name in CARRIED if self.axes == "zip" or name in self.placeholders]
+        lengths |= {name: len(self.values(name)) for name in (*carried, *self.placeholders) if name not in lengths}
         return {name: length for name, length in lengths.items() if length > 1}
+
+    @property
+    def carried(self) -> dict[str, tuple[str, ...]]:
+        """Values of ``locale`` and ``cta`` that do not multiply the variants: each clip carries them all."""
+        axes = self.axis_lengths
+        return {name: self.values(name) for name in CARRIED if name not in axes and len(self.values(name)) > 1}
 
     @property
     def combinations(self) -> int:
         """Number of combinations of the axes, before seeds."""
-        lengths = self.axis_lengths.values()
+        lengths = tuple(self.axis_lengths.values())
+        if self.axes == "pairwise" and len(lengths) > 2 and not is_too_large(lengths):
+            return len(pairwise(lengths))
         return max(lengths, default=1) if self.axes == "zip" else prod(lengths)
 
+    @property
+    def wanted(self) -> int | None:
+        """Total number of wanted clips; None for all."""
+        return self.want and self.want * (self.combinations if self.want_scope == "combination" else 1)
 
+
+CARRIED = ("locale", "cta")
+"""Columns for the records, which decide the pixels only if a prompt uses them."""
 _TEXTS: dict[str, Callable[[Brief], tuple[str, ...]]] = {
     "brief_id": lambda brief: (brief.brief_id,),
     "placements": lambda brief: tuple(placement.label for placement in brief.placements),

@@ -1,4 +1,4 @@
-"""The rule of ``want``: a brief needs no further clips once enough of them are good.
+"""The rule of ``want``: a brief or a combination needs no further clips once enough of them are good.
 
 Every reader uses this rule: planning, rendering, counts, reports, alerts and receipts.
 """
@@ -6,6 +6,7 @@ Every reader uses this rule: planning, rendering, counts, reports, alerts and re
 from collections.abc import Collection, Iterable, Mapping
 
 from manifests.brief import Brief
+from manifests.goal import brief_of
 from manifests.states import GOOD, UNFINISHED
 
 
@@ -15,24 +16,26 @@ def good_in(states: Mapping[str, int]) -> int:
 
 
 def has_enough(brief: Brief, good: int) -> bool:
-    """Return whether a brief with this number of good clips needs no further ones."""
+    """Return whether a goal of a brief with this number of good clips needs no further ones."""
     return brief.want is not None and good >= brief.want
 
 
-def satisfied_briefs(briefs: Iterable[Brief], good: Mapping[str, int]) -> frozenset[str]:
-    """Return the ids of the briefs that need no further clips.
+def satisfied_goals(briefs: Iterable[Brief], good: Mapping[str, int]) -> frozenset[str]:
+    """Return the goals that need no further clips; a goal is a brief or one of its combinations (``manifests.goal``).
 
     Args:
-        good: number of good clips by brief id; a brief that is missing has none.
+        good: number of good clips by goal; a goal that is missing has none.
     """
-    return frozenset(brief.brief_id for brief in briefs if has_enough(brief, good.get(brief.brief_id, 0)))
+    by_id = {brief.brief_id: brief for brief in briefs}
+    known = ((goal, number, by_id.get(brief_of(goal))) for goal, number in good.items())
+    return frozenset(goal for goal, number, brief in known if brief and has_enough(brief, number))
 
 
-def is_not_needed(state: str, brief_ids: Collection[str], satisfied: Collection[str]) -> bool:
-    """Return whether no run generates a variant: it is unfinished, and none of its briefs needs further clips.
+def is_not_needed(state: str, goals: Collection[str], satisfied: Collection[str]) -> bool:
+    """Return whether no run generates a variant: it is unfinished, and none of its goals needs further clips.
 
     Args:
-        brief_ids: its briefs in the campaign. Another campaign may need the same variant.
-        satisfied: see ``satisfied_briefs``.
+        goals: its goals in the campaign. Another campaign may need the same variant.
+        satisfied: see ``satisfied_goals``.
     """
-    return state in UNFINISHED and bool(brief_ids) and all(brief_id in satisfied for brief_id in brief_ids)
+    return state in UNFINISHED and bool(goals) and all(goal in satisfied for goal in goals)

@@ -10,9 +10,10 @@ from adapters.sheets import Outcome
 from app.report.cost import Prices, cost_of, seconds_of
 from manifests.brief import Brief
 from manifests.gate import reason_label
+from manifests.goal import Labels, goal_of
 from manifests.sheet import CellProblem
 from manifests.states import GOOD, UNDELIVERED, UNFINISHED, State, has_passed
-from manifests.want import good_in, is_not_needed, satisfied_briefs
+from manifests.want import is_not_needed, satisfied_goals
 from tasks.plan.licence import Clearance, waiting_sentences
 
 
@@ -22,7 +23,7 @@ class BriefReport:
 
     Attributes:
         best_score: highest prompt adherence (cosine) among the scored clips.
-        not_needed: not generated, since the brief already has as many good clips as it wants.
+        not_needed: not generated, since their brief or combination has as many good clips as it wants.
         waiting: approved, but blocked until the model's licence conditions are attested.
         open: unfinished: not generated yet, or approved and not published.
         reasons: number of clips that failed, by reason code.
@@ -164,8 +165,10 @@ def report_of(
     head = catalogue.campaigns.get(campaign_id)
     rows = {row.variant_id: row for row in catalogue.variants.of_campaign(head.campaign_id)}
     members: defaultdict[str, dict[str, VariantRow]] = defaultdict(dict)
+    labels: defaultdict[str, list[tuple[str, Labels]]] = defaultdict(list)
     for member in catalogue.campaigns.memberships(head.campaign_id):
         members[member.brief_id][member.variant_id] = rows[member.variant_id]
+        labels[member.brief_id].append((member.variant_id, member.labels))
     waiting = {*UNFINISHED, *UNDELIVERED, *((State.PASSED,) if head.settings.get("review") == "auto" else ())}
     held = catalogue.variants.held_for_review(head.campaign_id)
     barred = {name for name, clearance in clearances.items() if not clearance.is_given}
@@ -175,7 +178,7 @@ def report_of(
         campaign_id=head.campaign_id,
         name=head.name,
         briefs=tuple(
-            _brief(brief, members[brief.brief_id].values(), unfinished, unlicensed, clearances, prices)
+            _brief(brief, members[brief.brief_id], labels[brief.brief_id], unfinished, unlicensed, clearances, prices)
             for brief in catalogue.campaigns.briefs(head.campaign_id)
         ),
         states=catalogue.progress.tally(head.campaign_id),
@@ -187,21 +190,21 @@ def report_of(
 
 def _brief(
     brief: Brief,
-    members: Iterable[VariantRow],
+    members: Mapping[str, VariantRow],
+    labels: Iterable[tuple[str, Labels]],
     unfinished: Container[str],
     unlicensed: Container[str],
     clearances: Mapping[str, Clearance],
     prices: Prices,
 ) -> BriefReport:
-    rows = list(members)
+    rows = list(members.values())
     states = Counter(row.state for row in rows)
     passed = sum(has_passed(row.state, bool(row.reasons)) for row in rows)
     scored = [row for row in rows if _is_scored(row)]
     published = sorted((row for row in scored if row.state == State.PUBLISHED), key=_adherence, reverse=True)
     best = next(iter(published), None)
     unscored = [row for row in rows if row.state == State.PUBLISHED and not _is_scored(row)]
-    satisfied = satisfied_briefs([brief], {brief.brief_id: good_in(states)})
-    spare = {row.variant_id for row in rows if is_not_needed(row.state, [brief.brief_id], satisfied)}
+    spare = _not_needed(brief, members, labels)
     unattested = Counter(row.variant.card for row in rows if row.variant_id in unlicensed)
     return BriefReport(
         brief_id=brief.brief_id,
@@ -224,6 +227,20 @@ def _brief(
         device_seconds=seconds_of(rows),
         cost=cost_of(rows, prices),
     )
+
+
+def _not_needed(
+    brief: Brief, members: Mapping[str, VariantRow], labels: Iterable[tuple[str, Labels]]
+) -> frozenset[str]:
+    """Return the variants that only belong to goals of the brief that have as many good clips as they want."""
+    if brief.want is None:
+        return frozenset()
+    goals: defaultdict[str, set[str]] = defaultdict(set)
+    for variant_id, own in labels:
+        goals[variant_id].add(goal_of(brief, own))
+    good = Counter(goal for key, row in members.items() if row.state in GOOD for goal in goals[key])
+    satisfied = satisfied_goals([brief], good)
+    return frozenset(key for key, row in members.items() if is_not_needed(row.state, goals[key], satisfied))
 
 
 def _notices(rows: Iterable[VariantRow], clearances: Mapping[str, Clearance]) -> tuple[str, ...]:

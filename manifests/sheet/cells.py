@@ -27,14 +27,17 @@ EXCEL_ERRORS = frozenset(
     )
 )
 
-HARMFUL = re.compile(
-    "[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x84\x86-\x9f\u202a-\u202e\u2066-\u2069\ud800-\udfff\ufffe\uffff]"
-)
+HARMFUL = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x84\x86-\x9f\u202a-\u202e\ud800-\udfff\ufffe\uffff]")
 """Control characters, bidirectional overrides and lone surrogates, which make a text look different from what it is."""
 INVISIBLE = re.compile("[\u00ad\u200b\u2060\ufeff]")
 """Soft hyphens, zero-width spaces and byte order marks, which are often copied along with a text."""
+DIRECTION = re.compile("[\u061c\u200e\u200f\u2066-\u2069]")
+"""Direction marks and isolates, which right-to-left text needs and which spreadsheet programs put around numbers."""
+_ISOLATE = re.compile("[\u2066-\u2069]")
+_RIGHT_TO_LEFT = re.compile("[\u0590-\u08ff\ufb1d-\ufdff\ufe70-\ufefc\U00010800-\U00010fff\U0001e800-\U0001efff]")
 
-_SPLIT = re.compile(r"(?<!\\)\|")
+_CLOSING = {"(": ")", "[": "]", "{": "}", "<": ">"}
+_OPENING = {closing: opening for opening, closing in _CLOSING.items()}
 _DECIMAL = re.compile(r"[+-]?(\d+[.,]?\d*|[.,]\d+)", re.ASCII)
 _WHOLE = re.compile(r"[+-]?\d+([.,]0{1,2})?", re.ASCII)
 _THOUSANDS = re.compile(r"[+-]?[1-9]\d{0,2}([.,]\d{3})+", re.ASCII)
@@ -51,14 +54,32 @@ def invalid_reason(text: str) -> str | None:
     return None
 
 
+def has_invisible(text: str) -> bool:
+    """Return whether ``clean`` removes invisible characters from a text."""
+    return not text.isascii() and bool(INVISIBLE.search(text) or _stray_isolates(text))
+
+
+def _stray_isolates(text: str) -> bool:
+    """Return whether a text has isolates without any right-to-left letter that would need them."""
+    return bool(_ISOLATE.search(text)) and not _RIGHT_TO_LEFT.search(text)
+
+
+def without_direction(text: str) -> str:
+    """Return the text without direction marks, for columns whose values are no text: numbers, ratios, names."""
+    return text if text.isascii() else DIRECTION.sub("", text)
+
+
 def clean(text: str) -> str:
     """Return the text in NFC without invisible characters, on one line, with single spaces."""
-    visible = INVISIBLE.sub("", text) if not text.isascii() else text
+    visible = text
+    if not text.isascii():
+        visible = INVISIBLE.sub("", text)
+        visible = _ISOLATE.sub("", visible) if _stray_isolates(visible) else visible
     return " ".join(unicodedata.normalize("NFC", visible).split())
 
 
 def split(text: str) -> tuple[str, ...]:
-    r"""Return the values of a cell: split at ``|``, each cleaned; ``\|`` is a literal bar.
+    r"""Return the values of a cell: split at ``|`` outside brackets, each cleaned; ``\|`` is a literal bar.
 
     Raises:
         ValueError: a value is empty.
@@ -72,8 +93,36 @@ def split(text: str) -> tuple[str, ...]:
 
 
 def parts(text: str) -> list[str]:
-    """Return the texts between the bars of a cell, as typed."""
-    return [part.replace("\\|", "|") for part in _SPLIT.split(text)]
+    """Return the texts between the bars of a cell that are outside brackets, as typed."""
+    spans = bracketed(text) if "|" in text else []
+    found, start = [], 0
+    for place, character in enumerate(text):
+        if character == "|" and not _is_escaped(text, place) and not any(low < place < high for low, high in spans):
+            found.append(text[start:place])
+            start = place + 1
+    return [part.replace("\\|", "|") for part in (*found, text[start:])]
+
+
+def bracketed(text: str) -> list[tuple[int, int]]:
+    """Return the places of the outermost matching brackets of a text, in order; unmatched brackets are text."""
+    spans: list[tuple[int, int]] = []
+    opened: list[int] = []
+    for place, character in enumerate(text):
+        if _is_escaped(text, place):
+            continue
+        if character in _CLOSING and (character != "<" or text[place + 1 : place + 2].strip()):
+            opened.append(place)
+        elif character in _OPENING:
+            match = next((n for n in reversed(range(len(opened))) if text[opened[n]] == _OPENING[character]), None)
+            if match is not None:
+                spans = [span for span in spans if span[0] < opened[match]]
+                spans.append((opened[match], place))
+                del opened[match:]
+    return spans
+
+
+def _is_escaped(text: str, place: int) -> bool:
+    return place > 0 and text[place - 1] == "\\"
 
 
 def parse_prompt(text: str) -> str:
@@ -101,9 +150,19 @@ def parse_name(text: str) -> str:
 
 
 def parse_axes(text: str) -> str:
-    """Accept cartesian or zip."""
-    if text.lower() not in ("cartesian", "zip"):
-        raise ValueError("is not allowed. Use cartesian (every combination) or zip (first with first).")
+    """Accept cartesian, pairwise or zip."""
+    if text.lower() not in ("cartesian", "pairwise", "zip"):
+        raise ValueError(
+            "is not allowed. Use cartesian (every combination), zip (first with first) or pairwise (every pair of "
+            "values)."
+        )
+    return text.lower()
+
+
+def parse_want_scope(text: str) -> str:
+    """Accept combination or brief."""
+    if text.lower() not in ("combination", "brief"):
+        raise ValueError("is not allowed. Use combination (each combination of the row) or brief (the whole row).")
     return text.lower()
 
 
@@ -114,8 +173,11 @@ def parse_seconds(text: str) -> float:
 
 
 def parse_adherence(text: str) -> float:
-    """Accept -1 to 1."""
-    return _decimal(text, -1, 1, "Enter a number from -1 to 1, or leave the cell empty.")
+    """Accept -1 to 1, also as a percentage: 25% is 0.25."""
+    advice = "Enter a number from -1 to 1, for example 0.25, or leave the cell empty."
+    if text.endswith(("%", "٪")):
+        return round(_decimal(text[:-1], -100, 100, advice) / 100, 9)
+    return _decimal(text, -1, 1, advice)
 
 
 def whole_parser(lowest: int, highest: int | None = None) -> Callable[[str], int]:

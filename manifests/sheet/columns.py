@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from difflib import get_close_matches
 from typing import NamedTuple
 
-from manifests.placement import ASPECT_RATIOS, CHANNELS
+from manifests.placement import ASPECT_RATIOS, CHANNELS, OTHER_RATIOS
 
 RESULT_PREFIX = "reelmill "
 """Prefix of the headers that we add to a results sheet. Columns with this prefix are ignored as input."""
@@ -46,8 +46,10 @@ COLUMNS = (
             "ai prompt",
             "generation prompt",
         ),
-        "What the clip shows. {name} is replaced by the value in the column 'name'.",
-        "Text, at most 2,000 characters. Write {{ and }} for literal braces.",
+        "What the clip shows. {name} is replaced by the value in the column 'name', and __name__ by each line of the "
+        "file wildcards/name.txt in the folder of the sheet.",
+        "Text, at most 2,000 characters, or JSON. Write {{ and }} for literal braces, and \\| for a literal bar "
+        "outside brackets.",
         "a {colour} circle drifting left on a white background",
         "required",
         True,
@@ -82,7 +84,8 @@ COLUMNS = (
             "ad placements",
         ),
         "The channel in which the ad runs, or its aspect ratio.",
-        f"{', '.join(ASPECT_RATIOS)}; {', '.join(CHANNELS)}; both, such as tiktok 1:1.",
+        f"{', '.join(ASPECT_RATIOS)}; {', '.join(OTHER_RATIOS)} if the model supports them; {', '.join(CHANNELS)}; "
+        "both, such as tiktok 1:1.",
         "16:9|tiktok",
         "16:9",
         True,
@@ -160,7 +163,7 @@ COLUMNS = (
     ),
     Column(
         "variants",
-        ("variations", "number of variants", "num variants", "no of variants", "seeds", "number of seeds", "takes"),
+        ("variations", "number of variants", "num variants", "no of variants", "number of seeds", "takes"),
         "How many clips to generate of each combination, each with a different seed.",
         "A whole number from 1 to 10000.",
         "3",
@@ -169,16 +172,24 @@ COLUMNS = (
     Column(
         "want",
         ("wanted", "clips wanted", "want passed", "stop after"),
-        "Stop when this many clips of the row have passed.",
-        "A whole number from 1 to the number of clips of the row.",
+        "Stop when this many clips of each combination have passed; see want_scope.",
+        "A whole number from 1 to the number of variants.",
         "1",
         "generate all",
     ),
     Column(
+        "want_scope",
+        ("want per", "scope of want"),
+        "Whether want counts the clips of each combination of values (combination) or of the whole row (brief).",
+        "combination or brief",
+        "brief",
+        "the setting want_scope",
+    ),
+    Column(
         "seed",
-        ("first seed", "random seed", "start seed"),
-        "The first seed. The same seed gives the same clip again.",
-        "A whole number from 0 to 4294967295.",
+        ("seeds", "first seed", "random seed", "random seeds", "start seed", "seed list"),
+        "One number is the first seed; several are all seeds. The same seed gives the same clip again.",
+        "Whole numbers from 0 to 4294967295, with | or a comma between them.",
         "7",
         "derived from the prompt",
     ),
@@ -186,7 +197,7 @@ COLUMNS = (
         "min_adherence",
         ("minimum adherence", "adherence", "threshold", "min score", "minimum score"),
         "How well a clip must match its prompt to pass. Higher is stricter.",
-        "A number from -1 to 1.",
+        "A number from -1 to 1, or a percentage.",
         "0.2",
         "the model's default",
     ),
@@ -194,7 +205,7 @@ COLUMNS = (
         "locale",
         ("locales", "language", "languages", "lang"),
         "Language or market, for {locale} in the prompt and for your records.",
-        "Text.",
+        "Text. Several values give separate clips only if the prompt uses {locale}.",
         "en",
         "none",
         True,
@@ -203,7 +214,7 @@ COLUMNS = (
         "cta",
         ("ctas", "call to action", "calls to action"),
         "Call to action, for {cta} in the prompt and for your records.",
-        "Text.",
+        "Text. Several values give separate clips only if the prompt uses {cta}.",
         "Shop now",
         "none",
         True,
@@ -219,9 +230,9 @@ COLUMNS = (
     Column(
         "axes",
         ("axis", "axes mode"),
-        "How cells with several values are combined: every value with every other (cartesian), or first with first and "
-        "second with second (zip).",
-        "cartesian or zip",
+        "How cells with several values are combined: every value with every other (cartesian), first with first and "
+        "second with second (zip), or so that each pair of values occurs at least once (pairwise).",
+        "cartesian, zip or pairwise",
         "zip",
         "cartesian",
     ),
@@ -246,15 +257,22 @@ def name_of(header: str) -> str | None:
 
 def typo_of(header: str) -> str | None:
     """Return our name for the column of a header with a typo, or None."""
-    near = get_close_matches(normalise(header), _MEANINGS, 1, 0.8)
+    text = normalise(header)
+    near = _with_swapped_letters(text) or get_close_matches(text, _MEANINGS, 1, 0.8)
     return _MEANINGS[near[0]] if near else None
 
 
 def misspelling_of(header: str) -> str | None:
     """Return our name for the column of a header with a small typo, or None: ``placment``, but not ``Prompt 2``."""
     text = normalise(header)
-    near = get_close_matches(text, _MEANINGS, 1, 0.85)
+    near = _with_swapped_letters(text) or get_close_matches(text, _MEANINGS, 1, 0.85)
     return _MEANINGS[near[0]] if near and len(near[0].split()) == len(text.split()) else None
+
+
+def _with_swapped_letters(text: str) -> list[str]:
+    """Return the known name from which a text differs by two swapped letters: ``wnat`` is too short for difflib."""
+    swapped = (text[:i] + text[i + 1] + text[i] + text[i + 2 :] for i in range(len(text) - 1))
+    return [each for each in swapped if len(text) > 3 and each in _MEANINGS and text not in _MEANINGS][:1]
 
 
 def is_result(header: str) -> bool:
@@ -267,5 +285,9 @@ def nearest_to_prompt(headers: Iterable[str]) -> str | None:
     by_text = {normalise(header): header for header in headers}
     prompts = ("prompt", *BY_NAME["prompt"].aliases)
     near = [header for text, header in by_text.items() if get_close_matches(text, prompts, 1, 0.7)]
-    alike = [header for text, header in by_text.items() if any(word in text for word in _PROMPT_LIKE)]
+    alike = [
+        header
+        for text, header in by_text.items()
+        if text in ("brief", "creative brief") or any(word in text for word in _PROMPT_LIKE)
+    ]
     return next(iter(near or alike), None)

@@ -1,10 +1,11 @@
 """The meaning of each column of a table."""
 
 from collections.abc import Collection, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from manifests.sheet.columns import is_result, misspelling_of, name_of, nearest_to_prompt, normalise, typo_of
 from manifests.sheet.problem import CellProblem, shown
+from manifests.sheet.second_meaning import hint_on, use_of
 from manifests.sheet.table import Table, letter
 
 
@@ -17,12 +18,14 @@ class Layout:
         metadata: all other columns, by their headers (white space collapsed).
         doubled: indexes of columns with the same meaning as an earlier one, with our name; the name is empty for
             duplicate metadata headers.
+        doubts: indexes of columns whose header has a second meaning, with what a person should know.
     """
 
     table: Table
     known: dict[str, int]
     metadata: dict[str, int]
     doubled: dict[int, str]
+    doubts: dict[int, str] = field(default_factory=dict)
 
     @classmethod
     def of(cls, table: Table) -> "Layout":
@@ -30,14 +33,19 @@ class Layout:
         known: dict[str, int] = {}
         metadata: dict[str, int] = {}
         doubled: dict[int, str] = {}
+        doubts: dict[int, str] = {}
+        prompts = _texts(table, next((i for i, header in _headers(table) if name_of(header) == "prompt"), None))
         for index, header in _headers(table):
             name = name_of(header)
             if name == "notes" and name in known:
                 name = None
+            if name and (use := use_of(header, _texts(table, index), prompts)):
+                doubts[index] = use.message
+                name = None if use.is_own else name
             meanings, meaning = (known, name) if name else (metadata, _key(header))
             if meanings.setdefault(meaning, index) != index:
                 doubled[index] = name or ""
-        return cls(table, known, metadata, doubled)
+        return cls(table, known, metadata, doubled, doubts)
 
     @property
     def nameable(self) -> dict[str, str]:
@@ -65,6 +73,10 @@ class Layout:
         index = self.place(name)
         return CellProblem(row, "" if index is None else letter(index), self.header(name), value, message, summary)
 
+    def hint(self, name: str) -> str:
+        """Return what to do if a column's header means something else, for the end of an error; often empty."""
+        return hint_on(self.header(name)) if name in self.known else ""
+
     def problems(self) -> Iterator[CellProblem]:
         """Yield the problems that affect every row: no prompt column, columns with the same meaning, no rows."""
         if "prompt" not in self.known:
@@ -84,6 +96,8 @@ class Layout:
         for index, name in self.doubled.items():
             if not name:
                 yield self._about_doubled(index, name)
+        for index, message in self.doubts.items():
+            yield self._about_header(index, message)
         for header, index in self.metadata.items():
             if header not in used and not name_of(header) and (advice := self._advice_on_typo(header)):
                 yield self._about_header(
@@ -120,6 +134,11 @@ class Layout:
 
 PLACEHOLDERS = frozenset(("brief_id", "placements", "duration_s", "model", "locale", "cta", "notes"))
 """Known columns that a prompt can use."""
+
+
+def _texts(table: Table, index: int | None) -> list[str]:
+    """Return the cells of a column, one for each row."""
+    return ["" if index is None else row.cell(index) for row in table.rows]
 
 
 def _headers(table: Table) -> Iterator[tuple[int, str]]:

@@ -20,6 +20,7 @@ class CellProblem(NamedTuple):
         message: continues the sentence after the quoted value, or after the column if there is no value.
         summary: what many rows with this finding have in common, for a list that sums them up: it follows the number
             of rows, and ``{examples}`` stands for some of their values. Empty if the message is precise enough.
+        rows: what the sentence begins with for a problem of whole rows: ``Rows 4, 12–911``; ``row`` is the first.
     """
 
     row: int
@@ -28,6 +29,7 @@ class CellProblem(NamedTuple):
     value: str
     message: str
     summary: str = ""
+    rows: str = ""
 
     @property
     def sentence(self) -> str:
@@ -36,10 +38,11 @@ class CellProblem(NamedTuple):
             return self.message
         letters = f"column {self.column_letter}" if self.column_letter else ""
         header = f"'{shown(self.column)}'" if letters and self.column else self.column
-        place = ", ".join(filter(None, (f"Row {self.row}", f"{letters} {header}".strip())))
+        row = self.rows or f"Row {self.row}"
+        place = ", ".join(filter(None, (row, f"{letters} {header}".strip())))
         if self.value:
             return f"{place}: '{shown(self.value)}' {self.message}"
-        return f"{place} {self.message}" if letters or header else f"{place}: {self.message}"
+        return f"{place} {self.message}" if letters or header or self.rows else f"{place}: {self.message}"
 
 
 def shown(text: str) -> str:

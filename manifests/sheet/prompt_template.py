@@ -1,8 +1,11 @@
 """Prompt templates, in which ``{name}`` stands for a column, and ``{{`` and ``}}`` are literal braces."""
 
+import json
 import re
 from collections.abc import Callable, Mapping
 
+_WILDCARD = re.compile(r"(?<!_)__([^\s_](?:[\w./*-]*?[^\s_])?)__(?!_)")
+_NAME = re.compile(r"\{([^{}\"]*)\}")
 _PART = re.compile(r"\{\{|\}\}|\{([^{}]*)\}|[{}]")
 
 
@@ -30,6 +33,44 @@ def fill(template: str, values: Mapping[str, str]) -> str:
 def rename(template: str, names: Mapping[str, str]) -> str:
     """Return the template with its names replaced as in ``names``; everything else stays."""
     return _replace(template, lambda name: "{" + names[name] + "}")
+
+
+def wildcards(template: str) -> tuple[str, ...]:
+    """Return the names in double underscores, such as ``colours`` for ``__colours__``, each once, in order."""
+    return tuple(dict.fromkeys(found[1] for found in _WILDCARD.finditer(template)))
+
+
+def with_wildcard(template: str, name: str) -> str:
+    """Return the template with ``{__name__}`` in place of a wildcard, with or without braces around it."""
+    wildcard = f"__{name}__"
+    bare = re.sub(r"(?<!\{)\{\s*" + re.escape(wildcard) + r"\s*\}(?!\})", lambda _: wildcard, template)
+    return bare.replace(wildcard, "{" + wildcard + "}")
+
+
+def is_json(text: str) -> bool:
+    """Return whether a prompt is a JSON object or list, which some models expect; its braces are text."""
+    if not text.lstrip().startswith(("{", "[")):
+        return False
+    try:
+        json.loads(text)
+    except (ValueError, RecursionError):
+        return False
+    return True
+
+
+def json_template(text: str, is_column: Callable[[str], bool]) -> str:
+    """Return the template of a JSON prompt: its braces are literal, except those around the name of a column."""
+    done, start = [], 0
+    for found in _NAME.finditer(text):
+        if is_column(found[1]):
+            done += [literal(text[start : found.start()]), found[0]]
+            start = found.end()
+    return "".join((*done, literal(text[start:])))
+
+
+def literal(text: str) -> str:
+    """Return the template of a text in which no column is meant."""
+    return text.replace("{", "{{").replace("}", "}}")
 
 
 def _replace(template: str, named: Callable[[str], str], braces: Callable[[str], str] = str) -> str:

@@ -6,26 +6,33 @@ from dataclasses import dataclass, field
 from difflib import get_close_matches
 from typing import TypeVar
 
-from manifests.brief import GENERIC, Brief
-from manifests.placement import parse_placement
+from manifests.brief import CARRIED, GENERIC, Brief
+from manifests.pairwise import MAX_PAIRS, is_too_large
+from manifests.placement import parse_placement, reading_of
 from manifests.pluralize import count_of
-from manifests.sheet import cells, prompt_template
-from manifests.sheet.columns import name_of, normalise
+from manifests.sheet import cells, foreign_syntax, prompt_template, second_meaning
+from manifests.sheet.columns import BY_NAME, name_of, normalise
 from manifests.sheet.layout import PLACEHOLDERS, Layout
 from manifests.sheet.problem import BriefCheck, CellProblem
 from manifests.sheet.table import Row
 
 T = TypeVar("T")
+Wildcards = Callable[[str], tuple[str, ...]]
+"""Returns the values of a wildcard by its name; raises ValueError with a message that continues after the wildcard."""
 
 VARIANTS = cells.whole_parser(1, 10_000)
 WANT = cells.whole_parser(1)
 SEED = cells.whole_parser(0, 2**32 - 1)
+_THOUSANDS = re.compile(r"[1-9]\d{0,2}([.,]\d{3})+")
+_COMMA = re.compile(r"[,;\s]+")
 FORMULA_WITHOUT_RESULT = (
     "is a formula without a stored result. Open the sheet in a spreadsheet program and save it again, or enter the "
     "value."
 )
 TEMPLATES = ("prompt", "negative_prompt")
-_SEPARATORS = re.compile(r"[,;\n]")
+NOT_TEXT = frozenset(BY_NAME) - {*TEMPLATES, "first_frame", "locale", "cta", "notes"}
+"""Columns with numbers and names, in which direction marks mean nothing."""
+_SEPARATORS = re.compile(r"[,;\n]|\s(?:and|or|und|oder|et|&|\+)\s|\s/\s")
 
 
 @dataclass(slots=True)
@@ -35,9 +42,12 @@ class RowReader:
     layout: Layout
     row: Row
     names: Mapping[str, str]
+    want_scope: str = "combination"
+    wildcards: "Wildcards" = field(default_factory=lambda: no_wildcards)
     problems: list[CellProblem] = field(default_factory=list)
     warnings: list[CellProblem] = field(default_factory=list)
     texts: dict[str, str] = field(default_factory=dict)
+    lists: dict[str, tuple[str, ...]] = field(default_factory=dict)
 
     def brief(self, checks: Iterable[BriefCheck]) -> Brief:
         """Return the brief of the row, with brief_id as typed. The brief is invalid if there are problems.
@@ -47,26 +57,45 @@ class RowReader:
         if self._overflows():
             return Brief(self.row.number, "", ("",))
         self.texts = {name: self._text(name, index) for name, index in self.layout.known.items()}
-        templates = {name: self._many(name, cells.parse_prompt) for name in TEMPLATES}
+        self._check_mark()
+        templates = {name: self._templates(name) for name in TEMPLATES}
         names = {typed: spelled for name in templates for typed, spelled in self._named(name, templates[name])}
         brief = self._build(templates, names)
         self._combinations(brief)
+        self._unused(brief)
         self._fillings(brief)
         self._checked(brief, checks)
         return brief
 
     def reject(self, name: str, value: str, message: str) -> str:
         """Record an error in a cell and return an empty text in its place."""
-        self.problems.append(self.layout.problem(self.row.number, name, value, message))
+        self.problems.append(self.layout.problem(self.row.number, name, value, message + self.layout.hint(name)))
         return ""
 
-    def warn(self, name: str, value: str, message: str) -> None:
-        """Record a warning about a cell."""
-        self.warnings.append(self.layout.problem(self.row.number, name, value, message))
+    def warn(self, name: str, value: str, message: str, summary: str = "") -> None:
+        """Record a warning about a cell; see CellProblem for the summary."""
+        self.warnings.append(self.layout.problem(self.row.number, name, value, message, summary))
+
+    def _check_mark(self) -> None:
+        """Refuse a mark such as ``x`` in a column ``exclude``: it can mean that the row is to be left out."""
+        text, header = self.texts.get("negative_prompt", ""), self.layout.header("negative_prompt")
+        mark = second_meaning.mark_of(text) if normalise(header) == "exclude" else ""
+        if mark == "set":
+            self.reject(
+                "negative_prompt",
+                text,
+                "could mark a row that is to be left out. Delete the row, or clear the cell; for a negative prompt, "
+                "rename the column to 'negative_prompt'.",
+            )
+        elif mark:
+            self.warn("negative_prompt", text, "is not used as a negative prompt. Clear the cell.")
+        if mark:
+            self.texts["negative_prompt"] = ""
 
     def _build(self, templates: Mapping[str, Sequence[str]], names: Mapping[str, str]) -> Brief:
         axes = self._one("axes", cells.parse_axes, "cartesian")
-        unlike = (lambda values: tuple(dict.fromkeys(values))) if axes == "cartesian" else tuple
+        unlike = tuple if axes == "zip" else (lambda values: tuple(dict.fromkeys(values)))
+        seeds = self._seeds()
         return Brief(
             row=self.row.number,
             brief_id=self._one("brief_id", cells.parse_brief_id, ""),
@@ -76,9 +105,9 @@ class RowReader:
             durations_s=unlike(self._many("duration_s", cells.parse_seconds)),
             models=unlike(self._many("model", cells.parse_name)),
             axes=axes,
-            variants=self._one("variants", VARIANTS, 1),
+            variants=self._variants(seeds),
             want=self._one("want", WANT, None),
-            seed=self._one("seed", SEED, None),
+            seed=seeds[0] if seeds else None,
             min_adherence=self._one("min_adherence", cells.parse_adherence, None),
             locales=unlike(self._many("locale", cells.parse_text)),
             ctas=unlike(self._many("cta", cells.parse_text)),
@@ -86,10 +115,40 @@ class RowReader:
             metadata={
                 key: unlike(self._carried(key, index, key in names.values()))
                 for key, index in self.layout.metadata.items()
-            },
+            }
+            | self.lists,
             placeholders=tuple(dict.fromkeys(names.values())),
             first_frames=unlike(self._many("first_frame", cells.parse_text)),
+            want_scope=self._one("want_scope", cells.parse_want_scope, self.want_scope),
+            seeds=seeds if len(seeds) > 1 else (),
         )
+
+    def _seeds(self) -> tuple[int, ...]:
+        """Return the seeds of the row; commas and spaces separate them as well as ``|``."""
+        text = cells.clean(self.texts.get("seed", ""))
+        if _THOUSANDS.fullmatch(text):
+            whole, several = re.sub("[.,]", "", text), re.sub("[.,]", "|", text)
+            self.reject("seed", text, f"could be one seed or several. Write {whole} or {several}.")
+            return ()
+        try:
+            values = cells.split(text) if "|" in text else tuple(filter(None, _COMMA.split(text)))
+            return tuple(dict.fromkeys(SEED(value) for value in values))
+        except ValueError as error:
+            self.reject("seed", text, str(error))
+            return ()
+
+    def _variants(self, seeds: Sequence[int]) -> int:
+        """Return the number of seeds; several seeds in the column ``seed`` decide it."""
+        number = self._one("variants", VARIANTS, 1)
+        if len(seeds) < 2:
+            return number
+        if self.texts.get("variants", "").strip() and number != len(seeds):
+            self.reject(
+                "variants",
+                str(number),
+                f"contradicts the {len(seeds)} seeds of the row. Clear this cell, or enter only the first seed.",
+            )
+        return len(seeds)
 
     def _overflows(self) -> bool:
         """Return whether a row of a text file is longer than the header, so that its cells are shifted; record it."""
@@ -106,6 +165,8 @@ class RowReader:
     def _text(self, name: str, index: int) -> str:
         """Return a cell's text; if it is invalid, record an error and return an empty text."""
         text = self.row.cell(index)
+        if name in NOT_TEXT:
+            text = cells.without_direction(text)
         if not text or text.isspace():
             return self.reject(name, "", "is empty. Describe what the clip shows.") if name == "prompt" else ""
         if (self.row.number, index) in self.layout.table.formulas:
@@ -117,7 +178,7 @@ class RowReader:
         reason = cells.invalid_reason(text)
         if reason:
             return self.reject(name, text, reason)
-        if not text.isascii() and cells.INVISIBLE.search(text):
+        if cells.has_invisible(text):
             self.warn(name, text, "contained invisible characters, which were removed.")
         return text
 
@@ -136,16 +197,75 @@ class RowReader:
             values = []
             for value in cells.split(text) if text else ():
                 values.append(parse(value))
+                if name == "placements" and (reading := reading_of(value)):
+                    self.warn(name, value, reading)
             return tuple(values)
         except ValueError as error:
             advice = None if name in TEMPLATES else _missing_bars(text, parse)
             self.reject(name, text if advice else value, advice or str(error))
             return ()
 
+    def _templates(self, name: str) -> tuple[str, ...]:
+        """Return the templates of a cell; one that is JSON is taken as it is, including any ``|``."""
+        text = self.texts.get(name, "")
+        if prompt_template.is_json(text):
+            try:
+                values: tuple[str, ...] = (cells.parse_prompt(cells.clean(text)),)
+            except ValueError as error:
+                self.reject(name, text, str(error))
+                return ()
+        else:
+            values = self._many(name, cells.parse_prompt)
+        if len(values) > 1 and not self.texts.get("axes"):
+            self.warn(
+                name,
+                text,
+                f"has {len(values)} values separated by |, each of which gives its own clips. If it is one text, write "
+                "\\| instead of |. If it is not, enter cartesian in a column 'axes'.",
+            )
+        return tuple(self._template(name, value) for value in values)
+
+    def _template(self, name: str, text: str) -> str:
+        """Return the template of one prompt; report the syntax of other tools in it."""
+        if prompt_template.is_json(text):
+            return prompt_template.json_template(text, lambda typed: normalise(typed) in self.names)
+        if foreign_syntax.looks_like_json(text):
+            self.reject(
+                name,
+                text,
+                "looks like JSON, but is not valid JSON. Correct it, for example its quotes and commas. For other text "
+                "with braces, write {{ and }}.",
+            )
+            return prompt_template.literal(text)
+        text = self._with_lists(name, text)
+        found = list(foreign_syntax.findings(text, self.names, self._first))
+        for finding in found:
+            (self.reject if finding.is_error else self.warn)(name, finding.text, finding.message)
+        return prompt_template.literal(text) if any(finding.is_error for finding in found) else text
+
+    def _with_lists(self, column: str, template: str) -> str:
+        """Return the template in which each wildcard is a placeholder; record an error for missing lists."""
+        for name in prompt_template.wildcards(template):
+            wildcard = f"__{name}__"
+            try:
+                self.lists[wildcard] = self.wildcards(name)
+                template = prompt_template.with_wildcard(template, name)
+            except ValueError as error:
+                own = self.names.get(normalise(name))
+                advice = f"is not a list. To insert the column, write {{{own}}}." if own else str(error)
+                self.reject(column, wildcard, advice)
+        return template
+
+    def _first(self, name: str) -> str:
+        """Return the first value of a column in this row, as typed."""
+        place = self.layout.place(name)
+        return "" if place is None else cells.clean(cells.parts(self.row.cell(place))[0])
+
     def _carried(self, key: str, index: int, used: bool) -> tuple[str, ...]:
         """Return the values of a metadata cell; only columns that a prompt uses can have errors."""
         if used:
             self.texts[key] = self._text(key, index)
+            self._warn_of_list(key)
             return self._many(key, cells.parse_text)
         text = self.row.cell(index)
         if not text or text.isspace():
@@ -155,12 +275,18 @@ class RowReader:
         values = (cells.clean(part) for part in cells.parts(cells.HARMFUL.sub("", text)))
         return tuple(value for value in values if value)
 
+    def _warn_of_list(self, key: str) -> None:
+        """Warn of a cell that seems to list values without a ``|`` between them, since it counts as one value."""
+        text = self.texts.get(key, "")
+        if "|" not in text and (values := foreign_syntax.listed(text)):
+            self.warn(key, text, f"is one value. For a clip of each value, write {'|'.join(values)}.")
+
     def _named(self, column: str, templates: Iterable[str]) -> Iterator[tuple[str, str]]:
         """Yield each name in braces with our spelling; record an error for names that are not a column."""
         for template in templates:
             try:
                 for typed in prompt_template.placeholders(template):
-                    name = self.names.get(normalise(typed))
+                    name = typed if typed in self.lists else self.names.get(normalise(typed))
                     if name:
                         yield typed, name
                     else:
@@ -177,6 +303,8 @@ class RowReader:
         advice = f"Did you mean {{{meant}}}?" if meant else advice
         if (name_of(typed) or "notes") not in PLACEHOLDERS:
             return f"cannot be used in a prompt. {advice or 'Remove it from the prompt.'}"
+        if ":" in typed or "," in typed:
+            return f"is not a column of this sheet. For literal braces, write {{{{{typed}}}}}."
         advice = advice or "Add a column with this name, or remove it from the prompt."
         return f"is not a column of this sheet. {advice}"
 
@@ -191,19 +319,54 @@ class RowReader:
                 "number of values, or use cartesian.",
             )
             return
-        total = brief.combinations * brief.variants
-        if brief.want and brief.want > total:
+        if brief.axes == "pairwise" and is_too_large(tuple(lengths.values())):
             self.reject(
-                "want",
-                self.texts["want"],
-                f"is more than the row's {count_of(total, 'clip')}. Lower it to {total}, or raise variants.",
+                "axes",
+                "pairwise",
+                f"needs a row in which the two columns with the most values have at most {MAX_PAIRS:,} pairs. Shorten "
+                "the columns, or split the row.",
             )
-        if brief.seed is not None and brief.seed + brief.variants > 2**32:
+            return
+        self._check_want(brief)
+        if brief.seed is not None and not brief.seeds and brief.seed + brief.variants > 2**32:
             self.reject(
                 "seed",
                 self.texts["seed"],
                 f"is too high for {brief.variants} variants. Use at most {2**32 - brief.variants}.",
             )
+
+    def _check_want(self, brief: Brief) -> None:
+        """Record an error if more clips are wanted than there are."""
+        each = brief.want_scope == "combination" and brief.combinations > 1
+        total = brief.variants if each else brief.combinations * brief.variants
+        if brief.want and brief.want > total:
+            what = (
+                f"the {count_of(total, 'clip')} of each combination" if each else f"the row's {count_of(total, 'clip')}"
+            )
+            scope = (
+                ", or enter brief in a column 'want_scope'" if each and brief.want <= brief.combinations * total else ""
+            )
+            advice = (
+                f"Lower it to {total}, raise variants{scope}." if scope else f"Lower it to {total}, or raise variants."
+            )
+            self.reject("want", self.texts["want"], f"is more than {what}. {advice}")
+
+    def _unused(self, brief: Brief) -> None:
+        """Warn of columns with several values that no prompt uses, since they give no separate clips."""
+        axes = brief.axis_lengths
+        for name, values in ((name, brief.values(name)) for name in (*CARRIED, *brief.metadata)):
+            paired = brief.axes == "zip" and len(values) == brief.combinations
+            if len(values) > 1 and name not in axes and not paired and brief.prompts != ("",):
+                header = name if name in brief.metadata else " ".join(self.layout.header(name).split())
+                self.warn(
+                    name,
+                    "|".join(values),
+                    f"has {len(values)} values, but the prompt does not use {{{header}}}, so each clip of the row "
+                    f"carries all of them. For a clip of each value, write {{{header}}} in the prompt.",
+                    f"have several values in the column '{header}', but their prompts do not use {{{header}}}, for "
+                    "example {examples}. Each clip carries all values; write "
+                    f"{{{header}}} in the prompt for a clip of each value.",
+                )
 
     def _fillings(self, brief: Brief) -> None:
         """Record an error for empty cells that a prompt uses, and for prompts that are too long when filled in."""
@@ -235,9 +398,18 @@ class RowReader:
         bad = {problem.column for problem in self.problems}
         for check in checks:
             for column, value, message, warning, summary in check(brief):
-                problem = self.layout.problem(self.row.number, column, value, message, summary)
+                hint = "" if warning else self.layout.hint(column)
+                problem = self.layout.problem(self.row.number, column, value, message + hint, summary)
                 if problem.column not in bad and (column != "prompt" or brief.prompts != ("",)):
                     (self.warnings if warning else self.problems).append(problem)
+
+
+def no_wildcards(name: str) -> tuple[str, ...]:
+    """Refuse every wildcard: for tables that come without a folder."""
+    raise ValueError(
+        f"cannot be used, because this sheet has no folder of lists. Put the values into a column '{name}', and write "
+        f"{{{name}}} instead."
+    )
 
 
 def _spelt(template: str, names: Mapping[str, str]) -> str:
@@ -245,7 +417,7 @@ def _spelt(template: str, names: Mapping[str, str]) -> str:
     try:
         return prompt_template.rename(template, names)
     except (KeyError, ValueError):
-        return template.replace("{", "{{").replace("}", "}}")
+        return prompt_template.literal(template)
 
 
 def _missing_bars(text: str, parse: Callable[[str], object]) -> str | None:

@@ -14,6 +14,7 @@ LISTS = ("placements", "model", "duration_s")
 SINGLE = ("prompt", "negative_prompt", "tries", "want", "most", "nightly", "min_adherence")
 REFUSED = {
     "brief_id": "every combination gets a generated id",
+    "want_scope": "every combination is counted separately",
     "seed": "every night uses new seeds",
     "axes": "every value is combined with every other",
     "first_frame": "stock footage does not start from a picture (use a campaign sheet for that)",

@@ -10,7 +10,8 @@ from manifests.identity import slug
 from manifests.sheet.layout import Layout
 from manifests.sheet.problem import BriefCheck, CellProblem
 from manifests.sheet.reading_check import reading_problems, reading_warnings, region_date_warnings
-from manifests.sheet.row_check import RowReader
+from manifests.sheet.row_check import RowReader, Wildcards, no_wildcards
+from manifests.sheet.spare_rows import SpareRows
 from manifests.sheet.table import Table, letter
 
 
@@ -22,24 +23,37 @@ class Checked:
         briefs: the rows without errors, in the sheet's order; empty if the header has errors.
         problems: all errors, those of the header first, then by row.
         warnings: findings with which the rows stay valid.
+        skipped: numbers of the rows that hold no brief; a warning says why.
     """
 
     briefs: tuple[Brief, ...]
     problems: tuple[CellProblem, ...] = ()
     warnings: tuple[CellProblem, ...] = ()
+    skipped: frozenset[int] = frozenset()
 
 
-def check_table(table: Table, checks: Sequence[BriefCheck] = ()) -> Checked:
+def check_table(
+    table: Table,
+    checks: Sequence[BriefCheck] = (),
+    *,
+    want_scope: str = "combination",
+    wildcards: Wildcards = no_wildcards,
+) -> Checked:
     """Validate every row and return its brief or the problems of its cells.
 
     Args:
         checks: additional checks of upper layers, such as the rules of model cards. They also run on the briefs of
             invalid rows, in which the invalid cells have their defaults.
+        want_scope: see Brief; for rows that set none.
+        wildcards: returns the values of a wildcard such as ``__colours__``.
     """
     layout = Layout.of(table)
     header = tuple(layout.problems())
     names = layout.names
-    readers = [RowReader(layout, row, names) for row in table.rows]
+    prompt = layout.known.get("prompt")
+    spare = SpareRows() if prompt is None else SpareRows.of(table, prompt)
+    rows = [row for row in table.rows if row.number not in spare.reasons]
+    readers = [RowReader(layout, row, names, want_scope, wildcards) for row in rows]
     briefs = [reader.brief(checks) for reader in readers]
     briefs = list(_with_ids(briefs, readers))
     good = [brief for brief, reader in zip(briefs, readers, strict=True) if not reader.problems]
@@ -54,20 +68,30 @@ def check_table(table: Table, checks: Sequence[BriefCheck] = ()) -> Checked:
             *region_date_warnings(table, set(layout.place(name) for name in used)),
             *layout.warnings(used),
             *_without_header(table),
+            *spare.warnings(table),
             *warnings,
         ),
+        frozenset(spare.reasons),
     )
 
 
 def campaign_of(table: Table, checked: Checked) -> Campaign:
-    """Return the campaign of a sheet's valid rows; the same sheet with other pictures, or read with
-    other options, is another campaign.
+    """Return the campaign of a sheet's valid rows.
+
+    The same sheet with other pictures or lists, or read with other options, is another campaign.
     """
-    pictures = [sha256 for brief in checked.briefs for sha256 in brief.first_frame_hashes]
-    content = "\n".join(("".join((table.sha256, *pictures)), *table.reading.choices))
-    is_plain = content == table.sha256
-    digest = table.sha256 if is_plain else hashlib.sha256(content.encode()).hexdigest()
+    other = [sha256 for brief in checked.briefs for sha256 in brief.first_frame_hashes]
+    lists = {name: values for brief in checked.briefs for name, values in brief.metadata.items() if is_list(name)}
+    other += [f"\n{name}\t{'|'.join(values)}" for name, values in sorted(lists.items())]
+    other += [f"\n{choice}" for choice in table.reading.choices]
+    content = "".join((table.sha256, *other))
+    digest = hashlib.sha256(content.encode()).hexdigest() if other else table.sha256
     return Campaign(table.name, digest, checked.briefs)
+
+
+def is_list(name: str) -> bool:
+    """Return whether the values of a column come from a list, such as ``__colours__``."""
+    return len(name) > 4 and name.startswith("__") and name.endswith("__")
 
 
 def _with_ids(briefs: Iterable[Brief], readers: Sequence[RowReader]) -> Iterator[Brief]:

@@ -1,5 +1,6 @@
 """Validate campaign sheets against the model cards."""
 
+import re
 import shlex
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, replace
@@ -12,6 +13,7 @@ from adapters.sheets import read_table
 from manifests.brief import Brief
 from manifests.campaign import Campaign
 from manifests.errors import CardRuleError, ReelmillError, RejectedSheetError, UnknownCardError
+from manifests.placement import ASPECT_RATIOS, nearest_ratio
 from manifests.pluralize import count_of, counted, one_or_more
 from manifests.sheet import CellIssue, Checked, Table, campaign_of, check_table
 from manifests.sheet.reading import ReadingOptions
@@ -19,8 +21,10 @@ from models.card import ModelCard
 from tasks.intake.pictures import KeptPictures, Pictures
 from tasks.intake.prompt_length import LongestPrompt, PromptLengths
 from tasks.intake.remote_pictures import RemotePictures
+from tasks.intake.wildcards import WildcardLists
 
 SHOWN_PROBLEMS = 5
+SHOWN_MODELS = 4
 DETECT = ReadingOptions()
 
 
@@ -48,6 +52,7 @@ def validate_sheet(
     default_card: str,
     kept: KeptPictures | None = None,
     *,
+    want_scope: str = "combination",
     confined: bool = False,
     reading: ReadingOptions = DETECT,
     lengths: PromptLengths | None = None,
@@ -57,7 +62,9 @@ def validate_sheet(
 
     Args:
         kept: copies that replace pictures that no longer exist.
-        confined, remote: see Pictures.
+        want_scope: see Brief; for rows that set none.
+        confined: see Pictures and WildcardLists.
+        remote: see Pictures.
         lengths: checks the lengths of prompts; None leaves them unchecked.
         reading: tab, encoding and hidden rows to read.
 
@@ -68,7 +75,12 @@ def validate_sheet(
     pictures = Pictures(path.parent, kept, confined=confined, remote=remote)
     pictures.download(table)
     checks = [card_check(cards, default_card), pictures.check(cards, default_card)]
-    checked = check_table(table, [*checks, lengths.check] if lengths else checks)
+    checked = check_table(
+        table,
+        [*checks, lengths.check] if lengths else checks,
+        want_scope=want_scope,
+        wildcards=WildcardLists(path.parent, confined=confined),
+    )
     checked = replace(checked, briefs=tuple(map(pictures.hashed, checked.briefs)))
     longest = lengths.longest if lengths else None
     used = pictures.used_in(checked.briefs)
@@ -150,31 +162,62 @@ def card_check(cards: Mapping[str, ModelCard], default_card: str) -> Callable[[B
     def check(brief: Brief) -> Iterator[CellIssue]:
         for name in brief.models or (default_card,):
             if name in cards:
-                yield from _card_issues(brief, cards[name])
+                yield from _card_issues(brief, cards[name], cards)
             else:
-                yield CellIssue("model", name, _unknown_model(name, cards, default_card))
+                yield CellIssue("model", name, _unknown_model(name, cards, default_card) + _unchecked(brief))
 
     return check
 
 
 def _unknown_model(name: str, cards: Mapping[str, ModelCard], default_card: str) -> str:
-    near = get_close_matches(name, cards, 1)
-    advice = (
-        f"Did you mean {near[0]}? `reelmill models` lists all models. If the cell is empty, {default_card} is used."
-        if near
-        else f"Use {default_card} or another model from `reelmill models`, or leave the cell empty."
-    )
+    several = [part.strip() for part in re.split(r"[,;/&+]|\s(?:and|or)\s", name) if part.strip()]
+    if len(several) > 1 and all(part in cards for part in several):
+        return f"is not a known model. Separate several models with |: {'|'.join(several)}."
+    near = get_close_matches(name, cards, 1) or sorted(card for card in cards if _plain(name) in _plain(card))
+    if near:
+        listed = " or ".join(
+            filter(None, (", ".join(near[: SHOWN_MODELS - 1]), *near[SHOWN_MODELS - 1 : SHOWN_MODELS]))
+        )
+        advice = (
+            f"Did you mean {listed}? `reelmill models` lists all models. If the cell is empty, {default_card} is used."
+        )
+    else:
+        advice = f"Use {default_card} or another model from `reelmill models`, or leave the cell empty."
     return f"is not a known model. {advice}"
 
 
-def _card_issues(brief: Brief, card: ModelCard) -> Iterator[CellIssue]:
+def _plain(name: str) -> str:
+    """Return a model's name without the signs in which people differ: ``Wan 2.1`` is a part of ``wan2.1-t2v-1.3b``."""
+    return re.sub(r"[\W_]+", "", name.lower())
+
+
+def _unchecked(brief: Brief) -> str:
+    """Return the note that the lengths and ratios of a row with an unknown model were not checked; often empty."""
+    ratios = any(placement.aspect_ratio not in ASPECT_RATIOS for placement in brief.placements)
+    lengths = brief.durations_s or any(placement.duration_s for placement in brief.placements)
+    what = " and ".join(word for word, used in (("lengths", lengths), ("aspect ratios", ratios)) if used)
+    return f" The {what} of this row are checked once the model is known." if what else ""
+
+
+def _unsupported_ratio(ratio: str, card: ModelCard, cards: Mapping[str, ModelCard]) -> str:
+    near = nearest_ratio(ratio, card.sizes)
+    others = sorted(name for name, other in cards.items() if ratio in other.sizes and other.kind == card.kind)
+    listed = f"{', '.join(others[:SHOWN_MODELS])} {one_or_more(len(others), 'supports', 'support')} {ratio}"
+    makers = f" ({listed})" if others else ""
+    rest = [each for each in card.sizes if each != near]
+    instead = f", or {' or '.join(rest)}" if rest else ""
+    return (
+        f"is not supported by {card.name}. Use {near}, which is nearest{instead}, or choose another model in the "
+        f"column 'model'{makers}."
+    )
+
+
+def _card_issues(brief: Brief, card: ModelCard, cards: Mapping[str, ModelCard]) -> Iterator[CellIssue]:
     other = "choose another model in the column 'model'"
     for placement in brief.placements:
         if not _allows(card.size_for, placement.aspect_ratio):
-            ratios = " or ".join(card.sizes)
-            yield CellIssue(
-                "placements", placement.label, f"is not supported by {card.name}. Use {ratios}, or {other}."
-            )
+            message = _unsupported_ratio(placement.aspect_ratio, card, cards)
+            yield CellIssue("placements", placement.label, message)
         if placement.duration_s and not _allows(card.frames_for, placement.duration_s):
             allowed = card.durations_text.replace(" to ", "s to ") + "s"  # a cell accepts 2.12s, but not 2.12 s
             yield CellIssue(
@@ -219,4 +262,4 @@ def _unknown_words(brief: Brief, card: ModelCard) -> Iterator[CellIssue]:
 
 
 def _without_placeholders(template: str) -> str:
-    return "".join(part.partition("}")[2] if index else part for index, part in enumerate(template.split("{")))
+    return re.sub(r"\{\{|\}\}|\{[^{}]*\}", " ", template)

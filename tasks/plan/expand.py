@@ -3,12 +3,13 @@
 import hashlib
 import heapq
 import itertools
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import Any, NamedTuple
 
-from manifests.brief import Brief
+from manifests.brief import CARRIED, Brief
 from manifests.errors import TooManyVariantsError
 from manifests.identity import ID_BYTES, canonical_json
+from manifests.pairwise import pairwise
 from manifests.placement import Placement
 from manifests.sheet.prompt_template import fill
 from manifests.variant import PlannedVariant, Variant
@@ -61,7 +62,7 @@ def check_cap(briefs: Iterable[Brief], max_variants: int, sample_size: int | Non
 
 def _factors(brief: Brief) -> str:
     axes = [f"{length} {name}" for name, length in brief.axis_lengths.items()]
-    joint = " zip " if brief.axes == "zip" else " × "
+    joint = f" {brief.axes} " if brief.axes in ("pairwise", "zip") else " × "
     return " × ".join([*([joint.join(axes)] if axes else []), f"{brief.variants} seeds"])
 
 
@@ -83,10 +84,30 @@ def expand(
     """
     recipes: dict[tuple[str, Profile], str] = {}
     for brief in briefs:
-        shaped = [
-            _shape(brief, chosen, cards, profile, recipes, campaign_id) for chosen in _combinations(brief, default_card)
-        ]
-        yield from _seeded(brief, shaped)
+        chosen = _combinations(brief, default_card)
+        shaped = [_shape(brief, each, cards, profile, recipes, campaign_id) for each in chosen]
+        yield from _seeded(brief, _merged(shaped))
+
+
+def _merged(shaped: Sequence[_Shaped]) -> Iterable[_Shaped]:
+    """Return each variant of a placement once, with the labels of all its combinations: no value is lost.
+
+    Combinations give equal variants if a prompt does not use the column in which they differ.
+    """
+    by_clip: dict[tuple[Placement, Variant], list[_Shaped]] = {}
+    for each in shaped:
+        by_clip.setdefault((each.placement, each.variant), []).append(each)
+    if len(by_clip) == len(shaped):
+        return shaped
+    return [first._replace(labels=_joined([first, *others])) for first, *others in by_clip.values()]
+
+
+def _joined(equal: Sequence[_Shaped]) -> tuple[tuple[str, str], ...]:
+    values: dict[str, dict[str, None]] = {}
+    for each in equal:
+        for name, value in each.labels:
+            values.setdefault(name, {})[value] = None
+    return tuple((name, "|".join(found)) for name, found in values.items())
 
 
 def _seeded(brief: Brief, shaped: Iterable[_Shaped]) -> Iterator[PlannedVariant]:
@@ -102,7 +123,7 @@ def _seeded(brief: Brief, shaped: Iterable[_Shaped]) -> Iterator[PlannedVariant]
     ]
     for index in range(brief.variants):
         for placement, first_seed, before, after, hash_before, rest, labels in prepared:
-            seed = (first_seed + index) % SEEDS
+            seed = brief.seeds[index] if brief.seeds else (first_seed + index) % SEEDS
             digest = hash_before()
             digest.update(b"%d%b" % (seed, rest))
             yield make(
@@ -135,18 +156,35 @@ def _combinations(brief: Brief, default_card: str) -> Iterator[Combination]:
         "duration_s": brief.durations_s or (None,),
         "model": brief.models or (default_card,),
         "first_frame": tuple(zip(brief.first_frames, brief.first_frame_hashes, strict=True)) or (NO_PICTURE,),
-        "locale": brief.locales or ("",),
-        "cta": brief.ctas or ("",),
     }
-    # A custom column affects pixels only if a prompt uses it.
-    axes |= {name: brief.values(name) or ("",) for name in brief.placeholders if name not in axes}
-    if brief.axes == "zip":
-        axes = {name: values * brief.combinations if len(values) == 1 else values for name, values in axes.items()}
-        rows: Iterable[tuple[Any, ...]] = zip(*axes.values(), strict=True)
-    else:
-        rows = itertools.product(*axes.values())
-    for row in rows:
+    # Other columns affect pixels only if a prompt uses them.
+    names = (*(name for name in CARRIED if name in brief.axis_lengths), *brief.placeholders, *_paired(brief))
+    axes |= {name: brief.values(name) or ("",) for name in names if name not in axes}
+    for row in _rows(brief, axes):
         yield dict(zip(axes, row, strict=True))
+
+
+def _rows(brief: Brief, axes: Mapping[str, tuple[Any, ...]]) -> Iterable[tuple[Any, ...]]:
+    """Return the values of each combination, in the order of the axes."""
+    if brief.axes == "zip":
+        number = brief.combinations
+        return zip(*(values * number if len(values) == 1 else values for values in axes.values()), strict=True)
+    if brief.axes == "pairwise":
+        indexes = pairwise(tuple(map(len, axes.values())))
+        return (tuple(map(tuple.__getitem__, axes.values(), row)) for row in indexes)
+    return itertools.product(*axes.values())
+
+
+def _paired(brief: Brief) -> tuple[str, ...]:
+    """Return the columns of a ``zip`` that no prompt uses, but whose values belong to those of the other columns."""
+    number = brief.combinations if brief.axes == "zip" else 1
+    return tuple(name for name, values in brief.metadata.items() if len(values) == number > 1)
+
+
+def _labels(brief: Brief, words: Mapping[str, str]) -> tuple[tuple[str, str], ...]:
+    """Return the values by which a combination differs from the row's others, and the values that all of them carry."""
+    own = {name: words[name] for name in (*brief.axis_lengths, *_paired(brief))}
+    return tuple((own | {name: "|".join(values) for name, values in brief.carried.items()}).items())
 
 
 def _shape(
@@ -186,7 +224,7 @@ def _shape(
         recipe=recipes[card.name, profile],
         campaign_id=campaign_id,
     )
-    return _Shaped(placement, variant, tuple((name, words[name]) for name in brief.axis_lengths))
+    return _Shaped(placement, variant, _labels(brief, words))
 
 
 def text_of(value: Any) -> str:

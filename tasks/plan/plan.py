@@ -4,6 +4,7 @@ from collections import Counter, defaultdict
 from collections.abc import Callable, Collection, Iterable, Mapping
 from dataclasses import dataclass, field
 
+from manifests.goal import combination_goal
 from manifests.states import FINISHED, NOT_NEEDED, State
 from manifests.variant import PlannedVariant
 from manifests.want import is_not_needed
@@ -80,7 +81,7 @@ def make_plan(
     Args:
         states_of: returns the states of variants by id; unknown ids are left out.
         measured: device seconds per clip by card, from the clips of this catalogue.
-        satisfied: briefs that have as many good clips as they want; their other variants are skipped.
+        satisfied: goals that have as many good clips as they want; their other variants are skipped.
     """
     by_brief: Counter[str] = Counter()
     pending: list[PlannedVariant] = []
@@ -93,7 +94,7 @@ def make_plan(
         if key not in seen:
             seen.add(key)
             pending.append(item)
-        elif satisfied and item.brief_id not in satisfied:
+        elif satisfied and not _is_satisfied(item, satisfied):
             shared.add(item.variant_id)
         if len(pending) == LOOK_UP:
             counts.add(pending, states_of)
@@ -128,7 +129,7 @@ class _Counts:
             state = states.get(item.variant_id, State.PLANNED)
             if state in FINISHED:
                 self.skipped[state] += 1
-            elif is_not_needed(state, [item.brief_id], self._satisfied):
+            elif _is_satisfied(item, self._satisfied):
                 self.skipped[NOT_NEEDED] += 1
                 self._not_needed[item.variant_id] = item.variant.shape_group
             else:
@@ -140,6 +141,14 @@ class _Counts:
             self.skipped[NOT_NEEDED] -= 1
             self.by_shape_group[group] += 1
         self.skipped = +self.skipped
+
+
+def _is_satisfied(item: PlannedVariant, satisfied: Collection[str]) -> bool:
+    """Return whether the goal of a planned variant has enough clips, whichever kind of goal its brief has."""
+    if not satisfied:
+        return False
+    goal = combination_goal(item.brief_id, item.labels)
+    return is_not_needed(State.PLANNED, [item.brief_id if item.brief_id in satisfied else goal], satisfied)
 
 
 def estimate(card: ModelCard, number: int, measured: float | None) -> Estimate:

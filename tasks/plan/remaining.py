@@ -6,9 +6,10 @@ from collections.abc import Iterable, Iterator
 
 from adapters.catalogue import SYSTEM, Catalogue, VariantRow
 from manifests.gate import Gate
+from manifests.goal import goal_of
 from manifests.states import GOOD, IN_PROGRESS, UNDELIVERED, UNFINISHED, State
 from manifests.verdict import Verdict
-from manifests.want import is_not_needed, satisfied_briefs
+from manifests.want import is_not_needed, satisfied_goals
 from tasks.alerts import alerts
 from tasks.plan.licence import unattested_cards
 from tasks.plan.shard import Job, Shard, make_shards
@@ -40,8 +41,11 @@ class Remaining:
         self._thresholds = catalogue.campaigns.get(campaign_id).thresholds
         self._briefs = {brief.brief_id: brief for brief in catalogue.campaigns.briefs(campaign_id)}
         self._brief_ids: defaultdict[str, dict[str, None]] = defaultdict(dict)
+        self._goals: defaultdict[str, dict[str, int | None]] = defaultdict(dict)
         for member in catalogue.campaigns.memberships(campaign_id):
+            brief = self._briefs[member.brief_id]
             self._brief_ids[member.variant_id][member.brief_id] = None
+            self._goals[member.variant_id][goal_of(brief, member.labels)] = brief.want
 
     def shards(self, size: int, run_id: str = "") -> list[Shard]:
         """Return shards of at most ``size`` jobs, each of one shape group."""
@@ -53,8 +57,8 @@ class Remaining:
         ]
 
     def _wants(self, jobs: Iterable[Job]) -> dict[str, int]:
-        names = {brief_id for job in jobs for brief_id in job.brief_ids}
-        return {name: want for name in sorted(names) if (want := self._briefs[name].want)}
+        wants = {goal: want for job in jobs for goal, want in self._goals[job.variant_id].items() if want}
+        return dict(sorted(wants.items()))
 
     def await_leases(self, seconds: float) -> None:
         """Wait until no unfinished variant is leased: the leases of a crashed worker on another host have to expire."""
@@ -73,10 +77,10 @@ class Remaining:
         rows = self._catalogue.variants.of_campaign(self._campaign_id)
         if self._some_to_send(rows, review) or any(self._new_verdicts(rows)):
             return False
-        good = Counter(brief_id for row in rows if row.state in GOOD for brief_id in self._brief_ids[row.variant_id])
-        satisfied = satisfied_briefs(self._briefs.values(), good)
+        good = Counter(goal for row in rows if row.state in GOOD for goal in self._goals[row.variant_id])
+        satisfied = satisfied_goals(self._briefs.values(), good)
         return all(
-            row.state not in UNFINISHED or is_not_needed(row.state, self._brief_ids[row.variant_id], satisfied)
+            row.state not in UNFINISHED or is_not_needed(row.state, self._goals[row.variant_id], satisfied)
             for row in rows
         )
 
@@ -106,7 +110,8 @@ class Remaining:
         return verdict if verdict.passed != (row.state == State.PASSED) else None
 
     def _job(self, row: VariantRow) -> Job:
-        return Job(row.variant, row.variant_id, tuple(self._brief_ids[row.variant_id]), self._threshold(row))
+        goals = tuple(self._goals[row.variant_id])
+        return Job(row.variant, row.variant_id, tuple(self._brief_ids[row.variant_id]), self._threshold(row), goals)
 
     def _threshold(self, row: VariantRow) -> float:
         briefs = [self._briefs[name] for name in self._brief_ids[row.variant_id]]

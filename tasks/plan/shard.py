@@ -14,12 +14,19 @@ class Job(NamedTuple):
     Attributes:
         brief_ids: the campaign's briefs that include the variant.
         min_adherence: threshold of the gate, a cosine.
+        goals: what the variant counts towards, see manifests.goal; the briefs if empty.
     """
 
     variant: Variant
     variant_id: str
     brief_ids: tuple[str, ...]
     min_adherence: float
+    goals: tuple[str, ...] = ()
+
+    @property
+    def wanted_by(self) -> tuple[str, ...]:
+        """The goals; the variant is needed as long as one of them lacks clips."""
+        return self.goals or self.brief_ids
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,7 +34,7 @@ class Shard:
     """Jobs of one shape group, for one device.
 
     Attributes:
-        wants: number of passing clips that satisfies a brief, by brief id.
+        wants: number of passing clips that satisfies a goal, by goal; goals that want every clip are left out.
         prompts: all prompts of the campaign, for the ranking. If empty, the worker reads them from the catalogue,
             since there may be many.
         max_rank_share: see Gate.

@@ -102,7 +102,7 @@ class Drafter:
     def _pays_off(self, job: Job, lacking: dict[str, int], left: int) -> bool:
         if self._is_disabled:
             return False
-        most = max(lacking[brief_id] for brief_id in job.brief_ids)
+        most = max(lacking[goal] for goal in job.wanted_by)
         return self.policy.pays_off(job.variant.prompt, most, left)
 
     def _is_promising(self, job: Job) -> bool:
@@ -137,8 +137,8 @@ def _margin_of_draft(made: Generated | Exception, job: Job, scorer: FrameScorer,
 
 
 def _is_counted(job: Job, shard: Shard) -> bool:
-    """Return whether all its briefs want a number of clips; for other briefs every seed is generated anyway."""
-    return all(brief_id in shard.wants for brief_id in job.brief_ids)
+    """Return whether all its goals want a number of clips; for others every seed is generated anyway."""
+    return all(goal in shard.wants for goal in job.wanted_by)
 
 
 def _margin(adherence: float | None, job: Job, passed: bool) -> float | None:

@@ -5,8 +5,8 @@ from collections.abc import Callable, Iterable, Sequence
 from contextlib import suppress
 
 from adapters.catalogue import Catalogue
-from manifests.want import good_in
 from models.protocols import FrameScorer, Generator
+from tasks.plan.good_clips import good_clips
 from tasks.plan.shard import Job, Shard
 from tasks.render.drafting import Drafter
 from tasks.render.outcomes import Ended, Failed, Judged
@@ -18,11 +18,11 @@ WAKE_S = 5.0
 class JobSelection:
     """Selects the next jobs and tracks those in flight; used by the device's thread alone.
 
-    A job is in flight from ``choose`` until it arrives in the queue of ended jobs, while it may still pass. No brief
-    has more jobs in flight than it lacks clips; jobs of other briefs are chosen meanwhile.
+    A job is in flight from ``choose`` until it arrives in the queue of ended jobs, while it may still pass. No goal (a
+    brief, or one of its combinations) has more jobs in flight than it lacks clips; other jobs are chosen meanwhile.
 
     Attributes:
-        not_needed: jobs that were dropped because all their briefs had enough clips.
+        not_needed: jobs that were dropped because all their goals had enough clips.
     """
 
     def __init__(
@@ -100,17 +100,17 @@ class JobSelection:
             self._drafter.observe(ended)
 
     def _lacking(self) -> dict[str, int]:
-        """Return how many good clips each brief with a wanted number still lacks."""
+        """Return how many good clips each goal with a wanted number still lacks."""
         if not self._shard.wants:
             return {}
-        tallies = self._catalogue.progress.tally_by_brief(self._shard.campaign_id, self._shard.wants)
-        return {brief_id: want - good_in(tallies.get(brief_id, {})) for brief_id, want in self._shard.wants.items()}
+        good = good_clips(self._catalogue, self._shard.campaign_id, self._shard.wants)
+        return {goal: want - good.get(goal, 0) for goal, want in self._shard.wants.items()}
 
 
 def _wanted(job: Job, lacking: dict[str, int]) -> bool:
-    return any(lacking.get(brief_id, 1) > 0 for brief_id in job.brief_ids)
+    return any(lacking.get(goal, 1) > 0 for goal in job.wanted_by)
 
 
 def _subtract(lacking: dict[str, int], jobs: Iterable[Job]) -> None:
     for job in jobs:
-        lacking.update({brief_id: lacking[brief_id] - 1 for brief_id in job.brief_ids if brief_id in lacking})
+        lacking.update({goal: lacking[goal] - 1 for goal in job.wanted_by if goal in lacking})

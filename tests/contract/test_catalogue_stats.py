@@ -130,3 +130,17 @@ def test_clips_that_a_person_rejected_after_they_failed_have_not_passed(catalogu
     campaign_id = samples.campaign().campaign_id
     assert catalogue.progress.tally(campaign_id) == {"published": 1, "rejected": 2, "planned": 1}
     assert catalogue.progress.passed(campaign_id) == 2
+
+
+def test_a_combination_that_has_its_clips_leaves_the_others_planned(catalogue: Catalogue):
+    first, second = samples.campaign().briefs
+    campaign = replace(samples.campaign(), briefs=(replace(first, want=1, want_scope="combination"), second))
+    catalogue.campaigns.add(campaign, {})
+    planned = [
+        item._replace(labels=(("colour", "red" if place < 3 else "blue"),))
+        for place, item in enumerate(samples.planned(6))
+    ]
+    catalogue.campaigns.add_variants(campaign.campaign_id, planned)
+    samples.bring_to(catalogue, planned[0].variant_id, "passed")
+    assert catalogue.progress.tally(campaign.campaign_id) == {"passed": 1, "planned": 3, "not needed": 2}
+    assert catalogue.progress.not_needed(campaign.campaign_id) == {item.variant_id for item in planned[1:3]}

@@ -120,3 +120,20 @@ def test_draft_seconds_without_a_clip_are_booked_on_the_campaign(catalogue: Cata
     assert catalogue.progress.device_seconds(SPRING) == worked + 0.75
     assert catalogue.campaigns.get("Autumn").draft_seconds == 0
     assert catalogue.progress.device_seconds(samples.campaign("Autumn").campaign_id) == 0
+
+
+def test_a_tally_by_combination_separates_the_labels_of_a_brief(catalogue: Catalogue):
+    catalogue.campaigns.add(samples.campaign(), {})
+    first, second, third = samples.planned(3, "b1")
+    labelled = [
+        item._replace(labels=(("colour", colour),))
+        for item, colour in ((first, "red"), (second, "red"), (third, "blue"))
+    ]
+    catalogue.campaigns.add_variants(SPRING, labelled)
+    samples.bring_to(catalogue, first.variant_id, "passed")
+    assert catalogue.progress.tally_by_combination(SPRING, {"b1"}) == {
+        ("b1", (("colour", "red"),)): {"planned": 1, "passed": 1},
+        ("b1", (("colour", "blue"),)): {"planned": 1},
+    }
+    assert catalogue.progress.tally_by_combination(SPRING, ["b2"]) == {}
+    assert catalogue.progress.tally_by_combination(SPRING, []) == {}

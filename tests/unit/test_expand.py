@@ -97,7 +97,7 @@ def test_labels_name_the_axis_values_of_a_variant():
             placeholders=("colour",),
         )
     )
-    assert dict(planned[-1].labels) == {"locale": "de", "colour": "blue"}
+    assert dict(planned[-1].labels) == {"colour": "blue", "locale": "en|de"}
 
 
 def test_over_the_cap_the_count_and_the_axes_are_named():

@@ -30,13 +30,13 @@ def saved(path: Path, size=(848, 480), mode="RGB", colour=(9, 99, 200), **option
 
 def taken(folder: Path, cell: str, model: str = TAKES, kept: KeptPictures | None = None):
     sheet = folder / "plan.csv"
-    sheet.write_text(f'prompt,Reference image,model\na cup,"{cell}",{model}\n')
+    sheet.write_text(f'prompt,Start image,model\na cup,"{cell}",{model}\n')
     return validate_sheet(sheet, CARDS, "starter", kept)
 
 
 def said(folder: Path, cell: str, model: str = TAKES) -> list[str]:
     return [
-        problem.sentence.removeprefix("Row 2, column B 'Reference image'")
+        problem.sentence.removeprefix("Row 2, column B 'Start image'")
         for problem in taken(folder, cell, model).checked.problems
     ]
 

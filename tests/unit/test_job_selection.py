@@ -4,6 +4,7 @@ import time
 
 from engine_variants import variant
 
+from manifests.goal import combination_goal
 from tasks.plan.shard import Job, Shard
 from tasks.render import job_selection
 from tasks.render.job_selection import JobSelection
@@ -87,3 +88,26 @@ def test_wait_returns_false_when_all_jobs_are_done():
     for job in selection.choose(4):
         end(selection, job)
     assert not selection.wait()
+
+
+def test_a_combination_that_has_its_clips_does_not_end_the_others():
+    made = [variant(prompt=colour, seed=seed) for seed in range(3) for colour in ("red", "blue")]
+    goals = {colour: combination_goal("ball", [("colour", colour)]) for colour in ("red", "blue")}
+    jobs = [Job(each, each.variant_id, ("ball",), 0.5, (goals[each.prompt],)) for each in made]
+    good: dict[str, int] = {}
+
+    class Combinations:
+        def tally_by_combination(self, _campaign_id, brief_ids):
+            assert brief_ids == {"ball"}
+            return {("ball", (("colour", colour),)): {"passed": number} for colour, number in good.items()}
+
+    catalogue = type("Catalogue", (), {"progress": Combinations()})()
+    wants = dict.fromkeys(goals.values(), 1)
+    selection = JobSelection(catalogue, Shard("c", tuple(jobs), wants, (), 0.25), queue.SimpleQueue())
+    first = selection.choose(4)
+    assert [job.variant.prompt for job in first] == ["red", "blue"]
+    good["red"] = 1
+    for job in first:
+        end(selection, job)
+    assert [job.variant.prompt for job in selection.choose(4)] == ["blue"]
+    assert selection.not_needed == 2

@@ -60,9 +60,11 @@ def test_a_full_row():
         ("Shop", "Buy"),
         "hi",
         {"Client": ("acme", "north")},
+        want_scope="combination",
     )
-    assert found.axis_lengths == {"placements": 2, "duration_s": 2, "locale": 2, "cta": 2}
-    assert found.combinations == 16
+    assert found.axis_lengths == {"placements": 2, "duration_s": 2}
+    assert found.carried == {"locale": ("en", "de"), "cta": ("Shop", "Buy")}
+    assert found.combinations == 4
 
 
 @pytest.mark.parametrize("header", ["Prompt", "PROMPT ", "Video prompt", "Text-Prompt", "prompt*", "\ufeffprompt"])

@@ -1,7 +1,12 @@
 """The fixes that messages suggest work: each fixed sheet is valid."""
 
+import ast
+import csv
+import io
 import re
+from collections.abc import Iterator
 from pathlib import Path
+from typing import NamedTuple
 
 import pytest
 from sheets.bad import FILES, HEADERS, NUMBERS, PLACEMENTS, PROMPTS, ROWS, P, one
@@ -14,7 +19,7 @@ from manifests.sheet import check_table
 from manifests.sheet.cells import parse_seconds
 from manifests.sheet.stock_check import check_stock
 from models.registry import load_cards
-from tasks.intake.intake import card_check
+from tasks.intake.intake import card_check, validate_sheet
 from tasks.stock.stock_sheet import card_checks
 
 FIXED: dict[str, tuple[bytes, ...]] = {
@@ -199,3 +204,257 @@ def test_a_prompt_that_is_too_long_is_not_split_at_its_commas(tmp_path: Path):
     path.write_bytes(lines("prompt;notes", "a cup, " * 300 + ";x"))
     [problem] = check_table(read_table(path)).problems
     assert problem.sentence.endswith(" has 2,099 characters. Shorten it to at most 2,000.")
+
+
+class Case(NamedTuple):
+    """A sheet, what its message suggests, and the sheets after each suggested fix."""
+
+    sheet: bytes
+    advice: str
+    fixed: tuple[bytes, ...]
+
+
+def csv_of(*rows: tuple[str, ...]) -> bytes:
+    """Return a CSV file of the rows."""
+    stream = io.StringIO()
+    csv.writer(stream).writerows(rows)
+    return stream.getvalue().encode()
+
+
+def cell(header: str, wrong: str, advice: str, *fixed: tuple[str, str]) -> Case:
+    """Return a case of one column and a valid prompt; a fix is a header with a value."""
+    sheets = (csv_of(("prompt", head), (P, value)) if head else csv_of(("prompt",), (P,)) for head, value in fixed)
+    return Case(csv_of(("prompt", header), (P, wrong)), advice, tuple(sheets))
+
+
+def prompt(wrong: str, advice: str, *fixed: tuple[tuple[str, ...], ...], beside: tuple[str, str] = ("", "")) -> Case:
+    """Return a case of a prompt; ``beside`` is the header and value of another column."""
+    header, value = beside
+    sheet = csv_of(("prompt", header), (wrong, value)) if header else csv_of(("prompt",), (wrong,))
+    return Case(sheet, advice, tuple(csv_of(*rows) for rows in fixed))
+
+
+RED = ("colour", "red")
+CASES = (
+    prompt(
+        "a {red|green} ball",
+        "put red|green into a column 'option'",
+        (("prompt", "option"), ("a {option} ball", "red|green")),
+    ),
+    prompt(
+        "a {red|{dark|light} blue} ball",
+        "put red|dark|light|blue into",
+        (("prompt", "option"), ("a {option}", "red|dark")),
+    ),
+    prompt(
+        "a [cow|horse] runs",
+        "put cow|horse into a column 'option'",
+        (("prompt", "option"), ("a {option} runs", "cow|horse")),
+    ),
+    prompt("a {{colour}} ball", "write {colour}", (("prompt", "colour"), ("a {colour} ball", "red")), beside=RED),
+    prompt("a ${colour} ball", "write {colour}", (("prompt", "colour"), ("a {colour} ball", "red")), beside=RED),
+    prompt("a [colour] ball", "write {colour}", (("prompt", "colour"), ("a {colour} ball", "red")), beside=RED),
+    prompt("{scene: red, camera: pan}", "write {{scene: red", (("prompt",), ("{{scene: red, camera: pan}}",))),
+    prompt(
+        "{'scene': 'a cup'}",
+        "Correct it",
+        (("prompt",), ('{"scene": "a cup"}',)),
+        (("prompt",), ("{{'scene': 'a cup'}}",)),
+    ),
+    prompt(
+        "a cup | 4k",
+        "write \\| instead",
+        (("prompt",), ("a cup \\| 4k",)),
+        (("prompt", "axes"), ("a cup | 4k", "cartesian")),
+    ),
+    prompt("a __colors__ ball", "Did you mean __colours__", (("prompt",), ("a __colours__ ball",))),
+    prompt("a __toys__ ball", "Create the file", (("prompt",), ("a _ _toys_ _ ball",))),
+    prompt("a __empty__ ball", "Enter one value in each line", (("prompt",), ("a __colours__ ball",))),
+    prompt("a __latin__ ball", "Save it as UTF-8", (("prompt",), ("a __colours__ ball",))),
+    prompt("a __long__ ball", "Shorten the file", (("prompt",), ("a __colours__ ball",))),
+    Case(
+        csv_of(("prompt", "colour"), ("a {colour} ball", "red, green and blue")),
+        "write red|green|blue",
+        (csv_of(("prompt", "colour"), ("a {colour} ball", "red|green|blue")),),
+    ),
+    Case(
+        csv_of(("prompt", "colour"), ("a ball", "red|blue")),
+        "write {colour} in the prompt",
+        (csv_of(("prompt", "colour"), ("a {colour} ball", "red|blue")),),
+    ),
+    Case(
+        csv_of(("prompt", "variants", "seeds"), (P, "3", "1|2")),
+        "Clear this cell, or enter only the first seed",
+        (csv_of(("prompt", "variants", "seed"), (P, "", "1|2")), csv_of(("prompt", "variants", "seed"), (P, "3", "1"))),
+    ),
+    cell(
+        "seeds", "42", "rename it to 'variants'; if it is not, rename it to 'seed'", ("variants", "42"), ("seed", "42")
+    ),
+    cell("seed", "1,234", "Write 1234 or 1|234", ("seed", "1234"), ("seed", "1|234")),
+    cell("exclude", "x", "clear the cell", ("exclude", ""), ("negative_prompt", "x")),
+    cell("exclude", "FALSE", "Clear the cell", ("exclude", "")),
+    cell("reference", "a.png", "'Attachment'", ("Attachment", "a.png")),
+    cell(
+        "brief",
+        "a cup on a white table",
+        "to 'Briefing'",
+        ("brief_id", "a cup on a white table"),
+        ("Briefing", "a cup on a table"),
+    ),
+    cell("format", "mp4", "'File type'", ("File type", "mp4"), ("placements", "16:9")),
+    cell("format", "wide", "'File type'", ("File type", "wide")),
+    cell("length", str(len(P)), "'Prompt size'", ("Prompt size", "12")),
+    cell("threshold", "0.3", "'min_adherence'", ("min_adherence", "0.3"), ("Other score", "0.3")),
+    cell("takes", "3", "'Take no'", ("variants", "3"), ("Take no", "3")),
+    cell("variations", "many", "'Wording'", ("Wording", "many"), ("variants", "3")),
+    cell("stop after", "1", "to 'want'", ("want", "1"), ("Stops at", "1")),
+    cell("want_scope", "row", "Use combination", ("want_scope", "combination"), ("want_scope", "brief")),
+    cell("axes", "pairs", "pairwise", ("axes", "pairwise"), ("axes", "zip"), ("axes", "cartesian")),
+    cell("aspect", "portrait", "such as 4:5", ("aspect", "9:16")),
+    cell("aspect", "7:3", "Use 16:9, 9:16 or 1:1", ("aspect", "16:9")),
+    cell("aspect", "tiktoc", "Did you mean tiktok", ("aspect", "tiktok")),
+    cell("aspect", "4:5", "Use 1:1, which is nearest, or 16:9 or 9:16", ("aspect", "1:1"), ("aspect", "9:16")),
+    cell("aspect", "16:9 and 1:1", "Write 16:9|1:1", ("aspect", "16:9|1:1")),
+    cell("model", "start", "Did you mean starter", ("model", "starter")),
+    cell("model", "starter, starter", "Separate several models with |", ("model", "starter|starter")),
+    cell("model", "sora", "Use starter", ("model", "starter"), ("model", "")),
+    cell("min_adherence", "25", "for example 0.25", ("min_adherence", "0.25"), ("min_adherence", "25%")),
+    cell("duration_s", "60", "Enter 2.12", ("duration_s", "2.12"), ("duration_s", "")),
+    cell("duration_s", "long", "Enter a number of seconds", ("duration_s", "")),
+    cell("aspect", "tiktok 60s", "Use 2.12s", ("aspect", "tiktok 2.12s"), ("aspect", "tiktok")),
+    cell("wnat", "1", "Did you mean 'want'", ("want", "1")),
+    cell("first_frame", "https://example.com/a.png", "Save the picture in the sheet's folder", ("first_frame", "")),
+    cell("first_frame", "nowhere.png", "Clear the cell", ("first_frame", "")),
+    cell("model", "svd-xt", "use a model that generates clips from text", ("model", "starter")),
+    cell("first_frame", "a.png; b.png", "Separate several pictures with |", ("first_frame", "")),
+    Case(
+        csv_of(("prompt", "want", "aspect"), (P, "2", "16:9|1:1")),
+        "Lower it to 1, raise variants, or enter brief",
+        (
+            csv_of(("prompt", "want", "aspect"), (P, "1", "16:9|1:1")),
+            csv_of(("prompt", "want", "aspect", "variants"), (P, "2", "16:9|1:1", "2")),
+            csv_of(("prompt", "want", "aspect", "want_scope"), (P, "2", "16:9|1:1", "brief")),
+        ),
+    ),
+    Case(
+        csv_of(("prompt", "a", "b", "c", "axes"), ("{a}{b}{c}", *["|".join(map(str, range(101)))] * 3, "pairwise")),
+        "Shorten the columns",
+        (csv_of(("prompt", "a", "b", "c", "axes"), ("{a}{b}{c}", *["|".join(map(str, range(9)))] * 3, "pairwise")),),
+    ),
+    Case(
+        csv_of(("prompt", "Client", "Client"), (P, "a", "b")),
+        "Rename it to keep it",
+        (csv_of(("prompt", "Client", "Client 2"), (P, "a", "b")),),
+    ),
+    Case(
+        csv_of(("prompt", "placements", "placment"), (P, "", "x")),
+        "delete one of them",
+        (csv_of(("prompt", "placements"), (P, "")),),
+    ),
+    Case(workbook([["prompt"], [P, "stray"]]), "Add a header", (workbook([["prompt", "Client"], [P, "stray"]]),)),
+    Case(
+        csv_of(("prompt", "theme"), ("{{theme}}", "x")),
+        "write {theme}",
+        (csv_of(("prompt", "theme"), ("{theme}", "x")),),
+    ),
+)
+
+
+def findings_of(folder: Path, data: bytes) -> tuple[list[str], list[str]]:
+    """Return the errors and the warnings of a sheet in a folder with lists, checked against the cards."""
+    lists = folder / "wildcards"
+    lists.mkdir(exist_ok=True)
+    (lists / "colours.txt").write_text("red\nblue\n")
+    (lists / "empty.txt").write_text("# nothing\n")
+    (lists / "latin.txt").write_bytes("grün".encode("cp1252"))
+    (lists / "long.txt").write_text("\n".join(map(str, range(10_001))))
+    path = folder / ("sheet.xlsx" if data.startswith(b"PK") else "sheet.csv")
+    path.write_bytes(data)
+    checked = validate_sheet(path, CARDS, "starter").checked
+    ignored = "not in the vocabulary"
+    warnings = [warning.sentence for warning in checked.warnings if ignored not in warning.sentence]
+    return [problem.sentence for problem in checked.problems], warnings
+
+
+@pytest.mark.parametrize("case", CASES, ids=lambda case: case.advice)
+def test_the_fix_of_an_error_or_a_warning_removes_it(tmp_path: Path, case: Case):
+    errors, warnings = findings_of(tmp_path, case.sheet)
+    assert any(case.advice in sentence for sentence in (*errors, *warnings)), (errors, warnings)
+    for data in case.fixed:
+        after = findings_of(tmp_path, data)
+        assert after[0] == []
+        assert not any(case.advice in sentence for sentence in after[1])
+
+
+def test_a_wildcard_is_found_after_its_file_is_created(tmp_path: Path):
+    sheet = csv_of(("prompt",), ("a __toys__ ball",))
+    [error], _ = findings_of(tmp_path, sheet)
+    (found,) = re.findall(r"Create the file '([^']+)'", error)
+    Path(found).write_text("wooden\nrubber\n")
+    assert findings_of(tmp_path, sheet) == ([], [])
+
+
+FIX = re.compile(
+    r"\b(Use|Enter|Write|[Pp]ut|Add|Remove|Delete|Rename|rename it|Shorten|Give|Clear|Lower|Fix|Open|Save|Choose|Raise|"
+    r"Did you mean|Separate|Split|Correct|Create|Check|Move|Keep|For a clip of each value, write)\b"
+)
+"""Words with which a message suggests a fix."""
+SOURCES = (
+    *sorted(Path("manifests/sheet").glob("*.py")),
+    Path("manifests/placement.py"),
+    *sorted(Path("tasks/intake").glob("*.py")),
+)
+NOT_IN_A_SHEET = {
+    "There is no model",
+    "The sheet … has no rows",
+    "Fix the errors; no row is valid",
+    "this sheet has no folder of lists",  # tests/unit/test_wildcards.py
+    "is larger than … MB",  # a watched sheet
+    "has an invalid Content Credential",  # tests/unit/test_first_frames.py
+    "cannot be read (…)",  # a damaged picture or a list without permission
+    "is a path on another machine",  # tests/unit/test_uploaded_sheets.py
+    "Save it in the sheet's folder, or upload it",
+    "Enter its path relative to the folder",  # tests/unit/test_first_frames.py
+    "Use a larger picture",  # tests/unit/test_first_frames.py
+    "Use a picture with this aspect ratio",
+    "the lists give … combinations",  # tests/unit/test_stock_sheet.py
+    "have several values in the column",  # the summary of a warning in CASES
+}
+"""Messages whose fix is not a change of the sheet's cells, or that another test covers."""
+
+
+def messages_of(path: Path) -> Iterator[str]:
+    """Yield the texts in a file that suggest a fix; ``…`` stands for what is filled in."""
+    tree = ast.parse(path.read_text())
+    skipped = {id(node.value) for node in ast.walk(tree) if isinstance(node, ast.Expr)}
+    skipped |= {id(each) for node in ast.walk(tree) if isinstance(node, ast.JoinedStr) for each in node.values}
+    for node in ast.walk(tree):
+        if isinstance(node, ast.JoinedStr):
+            text = "".join(part.value if isinstance(part, ast.Constant) else "…" for part in node.values)
+        elif isinstance(node, ast.Constant) and isinstance(node.value, str) and id(node) not in skipped:
+            text = node.value
+        else:
+            continue
+        if len(text) > 15 and FIX.search(text):
+            yield text
+
+
+def test_the_fix_of_every_message_is_tested(tmp_path: Path):
+    cases = {sheet.case: sheet for sheet in (*FILES, *HEADERS, *PROMPTS, *PLACEMENTS, *NUMBERS, *ROWS)}
+    tested = [sentence for case in FIXED for sentence in cases[case].says]
+    for case in CASES:
+        tested += [sentence for found in findings_of(tmp_path, case.sheet) for sentence in found]
+    for text, _, _ in STOCK:
+        (tmp_path / "stock.csv").write_text(text)
+        checked = check_stock(read_table(tmp_path / "stock.csv"), [card_checks(CARDS, "starter")])
+        tested += [problem.sentence for problem in checked.problems]
+    root = Path(__file__).parents[2]
+    messages = [text for path in SOURCES if path.name != "columns.py" for text in messages_of(root / path)]
+    assert len(messages) > 60
+    untested = [
+        text
+        for text in messages
+        if not any(re.search(".*".join(map(re.escape, text.split("…"))), sentence, re.DOTALL) for sentence in tested)
+        and not any(known in text for known in NOT_IN_A_SHEET)
+    ]
+    assert untested == [], "Add a case with the fix to CASES."

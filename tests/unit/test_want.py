@@ -7,8 +7,9 @@ import samples
 from hypothesis import given
 from hypothesis import strategies as st
 
+from manifests.goal import combination_goal
 from manifests.states import GOOD, NOT_NEEDED, STATES, UNFINISHED, done_in, has_passed, unfinished_in
-from manifests.want import good_in, has_enough, is_not_needed, satisfied_briefs
+from manifests.want import good_in, has_enough, is_not_needed, satisfied_goals
 from models.registry import load_cards
 from tasks.plan.plan import make_plan
 
@@ -20,9 +21,9 @@ BRIEF = samples.campaign().briefs[0]
 def test_a_brief_has_enough_only_if_it_wants_a_number(states, want):
     brief = replace(BRIEF, want=want)
     assert has_enough(brief, good_in(states)) == (want is not None and sum(states.get(s, 0) for s in GOOD) >= want)
-    assert satisfied_briefs([brief], {"b1": good_in(states)}) == (
-        {"b1"} if has_enough(brief, good_in(states)) else set()
-    )
+    for goal in ("b1", combination_goal("b1", [("colour", "red")])):
+        satisfied = satisfied_goals([brief], {goal: good_in(states), "unknown": 9})
+        assert satisfied == ({goal} if has_enough(brief, good_in(states)) else set())
 
 
 @given(st.sampled_from(STATES), st.sets(st.sampled_from("abc"), min_size=1), st.sets(st.sampled_from("abc")))

@@ -2,16 +2,18 @@
 
 import json
 from collections import Counter, defaultdict
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
 from typing import Any
 
 from sqlalchemy import Connection, Select, func, select
 
-from adapters.catalogue.core.database import CataloguePart
+from adapters.catalogue.core.database import CataloguePart, batches
 from adapters.catalogue.core.rows import brief_from
 from adapters.catalogue.core.tables import briefs, campaigns, memberships, variants
+from manifests.brief import Brief
+from manifests.goal import goal_of
 from manifests.states import GOOD, NOT_NEEDED, UNDELIVERED, UNFINISHED, has_passed
-from manifests.want import is_not_needed, satisfied_briefs
+from manifests.want import is_not_needed, satisfied_goals
 
 
 class Progress(CataloguePart):
@@ -42,6 +44,19 @@ class Progress(CataloguePart):
         with self._db.reading() as connection:
             for row in connection.execute(query):
                 counts.setdefault(row.brief_id, {})[row.state] = row.count_
+        return counts
+
+    def tally_by_combination(
+        self, campaign_id: str, brief_ids: Collection[str]
+    ) -> dict[tuple[str, tuple[tuple[str, str], ...]], dict[str, int]]:
+        """Return the number of variants in each state, by brief and labels."""
+        counts: dict[tuple[str, tuple[tuple[str, str], ...]], dict[str, int]] = {}
+        with self._db.reading() as connection:
+            for batch in batches(sorted(brief_ids)):
+                query = self._counting(campaign_id, memberships.c.brief_id, memberships.c.labels, variants.c.state)
+                for row in connection.execute(query.where(memberships.c.brief_id.in_(batch))):
+                    labels = tuple((name, value) for name, value in json.loads(row.labels))
+                    counts.setdefault((row.brief_id, labels), {})[row.state] = row.count_
         return counts
 
     def passed(self, campaign_id: str) -> int:
@@ -97,16 +112,16 @@ def _not_needed(connection: Connection, campaign_id: str) -> dict[str, str]:
     """Return the states of the variants that are not needed and that no worker has leased, by id."""
     # Most campaigns have no brief with `want`, and then this is the only query.
     bodies = select(briefs.c.body).where(briefs.c.campaign_id == campaign_id, briefs.c.body.not_like('%"want":null%'))
-    wanting = [brief_from(body) for body in connection.execute(bodies).scalars()]
+    wanting = {brief.brief_id: brief for brief in map(brief_from, connection.execute(bodies).scalars())}
     if not wanting:
         return {}
-    satisfied = satisfied_briefs(wanting, _good_by_brief(connection, campaign_id))
+    satisfied = satisfied_goals(wanting.values(), _good_by_goal(connection, campaign_id, wanting))
     if not satisfied:
         return {}
-    members: defaultdict[str, set[str]] = defaultdict(set)
+    goals: defaultdict[str, set[str]] = defaultdict(set)
     states: dict[str, str] = {}
     for row in connection.execute(
-        select(variants.c.variant_id, variants.c.state, memberships.c.brief_id)
+        select(variants.c.variant_id, variants.c.state, memberships.c.brief_id, memberships.c.labels)
         .join(memberships, memberships.c.variant_id == variants.c.variant_id)
         .where(
             memberships.c.campaign_id == campaign_id,
@@ -114,16 +129,22 @@ def _not_needed(connection: Connection, campaign_id: str) -> dict[str, str]:
             variants.c.lease_owner.is_(None),
         )
     ):
-        members[row.variant_id].add(row.brief_id)
+        brief = wanting.get(row.brief_id)
+        goals[row.variant_id].add(goal_of(brief, json.loads(row.labels)) if brief else row.brief_id)
         states[row.variant_id] = row.state
-    return {key: state for key, state in states.items() if is_not_needed(state, members[key], satisfied)}
+    return {key: state for key, state in states.items() if is_not_needed(state, goals[key], satisfied)}
 
 
-def _good_by_brief(connection: Connection, campaign_id: str) -> dict[str, int]:
+def _good_by_goal(connection: Connection, campaign_id: str, wanting: Mapping[str, Brief]) -> Counter[str]:
+    """Count the good clips of each goal; a clip with several placements counts once for a brief."""
     query = (
-        select(memberships.c.brief_id, func.count(variants.c.variant_id.distinct()).label("count_"))
+        select(memberships.c.brief_id, memberships.c.labels, variants.c.variant_id)
         .join(memberships, memberships.c.variant_id == variants.c.variant_id)
         .where(memberships.c.campaign_id == campaign_id, variants.c.state.in_(GOOD))
-        .group_by(memberships.c.brief_id)
     )
-    return {row.brief_id: row.count_ for row in connection.execute(query)}
+    clips = {
+        (goal_of(wanting[row.brief_id], json.loads(row.labels)), row.variant_id)
+        for row in connection.execute(query)
+        if row.brief_id in wanting
+    }
+    return Counter(goal for goal, _ in clips)

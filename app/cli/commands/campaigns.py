@@ -2,6 +2,7 @@
 
 import shlex
 from collections import Counter
+from collections.abc import Iterable, Iterator
 from dataclasses import asdict
 from pathlib import Path
 from typing import Annotated, Any
@@ -34,6 +35,7 @@ from app.cli.options import (
     Until,
 )
 from app.cli.output import say, say_json, seconds_text, states_text, warn
+from app.cli.prompts import MAX_PROMPTS, prompt_lines, show_prompts
 from app.cli.run_outcome import outcome_of
 from app.cli.table import show_table
 from app.report.report import report_of
@@ -41,14 +43,17 @@ from app.session import Session
 from flows.registration import shares_clips
 from flows.submit import read_sheet, submit
 from manifests.errors import ReelmillError
+from manifests.goal import goal_of
 from manifests.pluralize import count_of, counted
 from manifests.sheet.reading import ReadingOptions
 from manifests.states import UNFINISHED, State
-from manifests.want import good_in, satisfied_briefs
+from manifests.variant import PlannedVariant
+from manifests.want import satisfied_goals
 from models.registry import get_any_card, get_card, weights_problem
 from tasks.intake.intake import Intake, raise_for_errors
 from tasks.intake.reading_line import reading_line
 from tasks.plan.expand import MAX_VARIANTS, check_cap, expand, sample
+from tasks.plan.good_clips import good_clips
 from tasks.plan.licence import clearances_of, ineffective_attestations, waiting_sentences
 from tasks.plan.plan import Plan, make_plan
 from tasks.review.retry_failed import Retried, retry_failed
@@ -68,6 +73,9 @@ def plan(
     tab: Tab = None,
     include_hidden: IncludeHidden = False,
     encoding: Encoding = None,
+    prompts: Annotated[
+        bool, typer.Option("--prompts", help=f"List the prompts after filling in; at most {MAX_PROMPTS:,}.")
+    ] = False,
     as_json: AsJson = False,
 ) -> None:
     """Show what a run would generate, skip and cost, without running it."""
@@ -83,8 +91,10 @@ def plan(
     campaign_id = intake.campaign.campaign_id
     owner = "" if shares_clips(session.settings, session.resources, campaign_id) else campaign_id
     planned = expand(intake.checked.briefs, session.cards, session.settings.model, session.settings.profile, owner)
+    asked = planned if sample_size is None else sample(planned, sample_size)
+    listed: list[PlannedVariant] = []
     preview = make_plan(
-        planned if sample_size is None else sample(planned, sample_size),
+        _noting(asked, listed) if prompts else asked,
         session.catalogue.variants.states,
         session.cards,
         session.catalogue.progress.device_rates(),
@@ -93,12 +103,15 @@ def plan(
     )
     if as_json:
         waiting = list(waiting_sentences(preview.by_card, clearances_of(session.resources)))
-        head = {"campaign_id": intake.campaign.campaign_id, "read_as": reading_line(intake)}
-        say_json({**head, **_plan_json(preview), "waiting": waiting})
+        head = {"campaign_id": campaign_id, "read_as": reading_line(intake)}
+        more = {"prompts": list(map(asdict, prompt_lines(intake, listed)))} if prompts else {}
+        say_json({**head, **_plan_json(preview), "waiting": waiting, **more})
     else:
         fits = preview.asked <= session.settings.max_variants  # otherwise, check_cap below reports the error
         command = _run_command(path, model, max_variants, sample_size, accept_good_rows, reading)
         _show_plan(session, intake, preview, command if fits else "")
+        if prompts:
+            show_prompts(intake, listed, preview.asked)
     check_cap(intake.checked.briefs, session.settings.max_variants, sample_size)
 
 
@@ -254,6 +267,14 @@ def resume(
     close_campaign(session, campaign_id, None, out, as_json, outcome)
 
 
+def _noting(planned: Iterable[PlannedVariant], listed: list[PlannedVariant]) -> Iterator[PlannedVariant]:
+    """Yield the variants, and add the first MAX_PROMPTS of them to a list."""
+    for item in planned:
+        if len(listed) < MAX_PROMPTS:
+            listed.append(item)
+        yield item
+
+
 def _show_findings(intake: Intake, sheet: Path) -> None:
     say(reading_line(intake))
     show_warnings(intake.checked.warnings, len(intake.table.rows), sheet)
@@ -261,9 +282,10 @@ def _show_findings(intake: Intake, sheet: Path) -> None:
 
 
 def _satisfied(session: Session, intake: Intake) -> frozenset[str]:
-    """Return the briefs that already have as many passed clips as they want."""
-    tallies = session.catalogue.progress.tally_by_brief(intake.campaign.campaign_id)
-    return satisfied_briefs(intake.checked.briefs, {name: good_in(states) for name, states in tallies.items()})
+    """Return the goals that already have as many passed clips as they want."""
+    briefs = [brief for brief in intake.checked.briefs if brief.want]
+    goals = [goal_of(brief, ()) for brief in briefs]
+    return satisfied_goals(briefs, good_clips(session.catalogue, intake.campaign.campaign_id, goals))
 
 
 def _retried_text(retried: Retried) -> str:

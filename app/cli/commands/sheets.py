@@ -8,13 +8,13 @@ import typer
 from adapters.sheets import annotate, write_template
 from app.cli.findings import show_errors, show_warnings
 from app.cli.linked_sheet import local_sheet, showing_downloads
-from app.cli.options import AsJson, Encoding, IncludeHidden, Model, Sheet, Tab
+from app.cli.options import AsJson, Encoding, IncludeHidden, MaxVariants, Model, Sheet, Tab
 from app.cli.output import say, say_json
 from app.session import Session
 from flows.submit import read_sheet
-from manifests.errors import SheetError
+from manifests.errors import SheetError, TooManyVariantsError
 from manifests.pluralize import count_of
-from manifests.sheet import CellProblem
+from manifests.sheet import CellProblem, Checked
 from manifests.sheet.reading import ReadingOptions
 from tasks.intake.reading_line import reading_line
 from tasks.plan.expand import check_cap
@@ -44,15 +44,18 @@ def validate(
     include_hidden: IncludeHidden = False,
     encoding: Encoding = None,
     model: Model = None,
+    max_variants: MaxVariants = None,
     as_json: AsJson = False,
 ) -> None:
     """Check a sheet and report all its errors."""
-    session = Session.open(model=model)
+    session = Session.open(model=model, max_variants=max_variants)
     path = local_sheet(session, sheet)
     reading = ReadingOptions(tab or "", include_hidden, encoding or "")
     with showing_downloads() as on_download:
         intake = read_sheet(session.settings, session.resources, path, reading, on_download=on_download)
-    checked, rows = intake.checked, len(intake.table.rows) + len(intake.table.reading.bad_rows)
+    checked = intake.checked
+    too_many = _too_many(checked, session.settings.max_variants)
+    rows = len(intake.table.rows) - len(checked.skipped) + len(intake.table.reading.bad_rows)
     if annotated:
         annotate(intake.table, checked.problems, checked.warnings, annotated)
     if as_json:
@@ -63,20 +66,32 @@ def validate(
                 "campaign_id": intake.campaign.campaign_id,
                 "good_rows": len(checked.briefs),
                 "variants": sum(brief.combinations * brief.variants for brief in checked.briefs),
+                "too_many_variants": too_many,
                 "problems": [_as_json(problem) for problem in checked.problems],
                 "warnings": [_as_json(warning) for warning in checked.warnings],
             }
         )
     else:
         show_errors(checked.problems, path)
+        if too_many:
+            say(too_many)
         show_warnings(checked.warnings, rows, path)
         if annotated:
             say(f"Wrote {annotated}, in which the errors and warnings are marked.")
+        errors = len(checked.problems) + bool(too_many)
         say(reading_line(intake))
-        say(_summary(rows, len(checked.briefs), len(checked.problems), len(checked.warnings)))
-    if not checked.briefs or (checked.problems and not accept_good_rows):
+        say(_summary(rows, len(checked.briefs), errors, len(checked.warnings)))
+    if not checked.briefs or (checked.problems and not accept_good_rows) or too_many:
         raise typer.Exit(1)
-    check_cap(checked.briefs, session.settings.max_variants)
+
+
+def _too_many(checked: Checked, max_variants: int) -> str:
+    """Return the error of a sheet that expands to too many variants, or an empty text."""
+    try:
+        check_cap(checked.briefs, max_variants)
+    except TooManyVariantsError as error:
+        return str(error)
+    return ""
 
 
 def _summary(rows: int, valid: int, errors: int, warnings: int) -> str:
@@ -89,4 +104,6 @@ def _summary(rows: int, valid: int, errors: int, warnings: int) -> str:
 def _as_json(problem: CellProblem) -> dict[str, object]:
     values = problem._asdict()
     del values["summary"]
+    if not values["rows"]:
+        del values["rows"]
     return {**values, "sentence": problem.sentence}

@@ -194,7 +194,7 @@ def _histogram(deps: Deps, head: CampaignRow, stats: CampaignStats) -> dict[str,
     if not bins:
         return None
     briefs = deps.catalogue.campaigns.briefs(head.campaign_id)
-    wants = {brief.brief_id: brief.want for brief in briefs}
+    wants = {brief.brief_id: brief.wanted for brief in briefs}
     lowest, highest = min(each.lowest for each in bins), max(each.lowest for each in bins) + BIN
     threshold = _threshold(deps, head)
     shown_bins = bins

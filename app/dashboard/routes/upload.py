@@ -271,6 +271,8 @@ def _rows(intake: Intake) -> list[dict[str, Any]]:
     valid = 0
     unreadable = [Row(bad.number, (bad.value,)) for bad in intake.table.reading.bad_rows if bad.number != header]
     for row in sorted((*intake.table.rows, *unreadable)):
+        if row.number in intake.checked.skipped and not warnings[row.number]:
+            continue
         valid += not errors[row.number]
         if errors[row.number] or valid <= SHOWN_ROWS:
             marked = {problem.column for problem in errors[row.number]}

@@ -442,15 +442,15 @@ PLACEMENTS = (
         "aspect",
         "sheet.csv",
         one("Aspect", "7:3"),
-        "Row 2, column B 'Aspect': '7:3' is not a supported aspect ratio. "
+        "Row 2, column B 'Aspect': '7:3' is not a supported aspect ratio. The nearest is 16:9. "
         "Use 16:9, 9:16 or 1:1, or one of youtube, linkedin, display, instagram-feed, facebook-feed, tiktok, "
         "reels, stories, shorts.",
     ),
     bad(
-        "aspect 4:5",
+        "aspect 5:7",
         "sheet.csv",
-        one("Aspect ratio", "4:5"),
-        "Row 2, column B 'Aspect ratio': '4:5' is not a supported aspect ratio. "
+        one("Aspect ratio", "5:7"),
+        "Row 2, column B 'Aspect ratio': '5:7' is not a supported aspect ratio. The nearest is 9:16. "
         "Use 16:9, 9:16 or 1:1, or one of youtube, linkedin, display, instagram-feed, facebook-feed, tiktok, "
         "reels, stories, shorts.",
     ),
@@ -481,16 +481,16 @@ PLACEMENTS = (
     bad(
         "pixels",
         "sheet.csv",
-        one("Format", "1920x1080"),
-        "Row 2, column B 'Format': '1920x1080' is not a supported aspect ratio. "
+        one("Format", "1200x628"),
+        "Row 2, column B 'Format': '1200x628' is not a supported aspect ratio. The nearest is 16:9. "
         "Use 16:9, 9:16 or 1:1, or one of youtube, linkedin, display, instagram-feed, facebook-feed, tiktok, "
-        "reels, stories, shorts.",
+        "reels, stories, shorts. If the column contains file formats, rename it, for example to 'File type'.",
     ),
     bad(
         "one bad of several",
         "sheet.csv",
         one("Aspect", "16:9|7:3|1:1"),
-        "Row 2, column B 'Aspect': '7:3' is not a supported aspect ratio. "
+        "Row 2, column B 'Aspect': '7:3' is not a supported aspect ratio. The nearest is 16:9. "
         "Use 16:9, 9:16 or 1:1, or one of youtube, linkedin, display, instagram-feed, facebook-feed, tiktok, "
         "reels, stories, shorts.",
     ),
@@ -608,8 +608,9 @@ NUMBERS = (
     bad(
         "variants too many",
         "sheet.csv",
-        one("Seeds", "10001"),
-        "Row 2, column B 'Seeds': '10001' is out of range. Enter a whole number from 1 to 10000.",
+        one("Variations", "10001"),
+        "Row 2, column B 'Variations': '10001' is out of range. Enter a whole number from 1 to 10000. "
+        "If the column contains descriptions, rename it, for example to 'Wording'.",
     ),
     bad(
         "want zero",
@@ -652,19 +653,22 @@ NUMBERS = (
         "adherence above 1",
         "sheet.csv",
         one("min_adherence", "25"),
-        "Row 2, column B 'min_adherence': '25' is out of range. Enter a number from -1 to 1, or leave the cell empty.",
+        "Row 2, column B 'min_adherence': '25' is out of range. Enter a number from -1 to 1, for example 0.25, or "
+        "leave the cell empty.",
     ),
     bad(
         "adherence percent",
         "sheet.csv",
-        one("threshold", "25%"),
-        "Row 2, column B 'threshold': '25%' is not a number. Enter a number from -1 to 1, or leave the cell empty.",
+        one("threshold", "250%"),
+        "Row 2, column B 'threshold': '250%' is out of range. Enter a number from -1 to 1, for example 0.25, or "
+        "leave the cell empty.",
     ),
     bad(
         "adherence infinite",
         "sheet.csv",
         one("min_adherence", "inf"),
-        "Row 2, column B 'min_adherence': 'inf' is not a number. Enter a number from -1 to 1, or leave the cell empty.",
+        "Row 2, column B 'min_adherence': 'inf' is not a number. Enter a number from -1 to 1, for example 0.25, or "
+        "leave the cell empty.",
     ),
 )
 
@@ -673,7 +677,8 @@ ROWS = (
         "axes word",
         "sheet.csv",
         one("axes", "both"),
-        "Row 2, column B 'axes': 'both' is not allowed. Use cartesian (every combination) or zip (first with first).",
+        "Row 2, column B 'axes': 'both' is not allowed. Use cartesian (every combination), zip (first with first) or "
+        "pairwise (every pair of values).",
     ),
     bad(
         "zip lengths",
@@ -714,14 +719,14 @@ ROWS = (
             "Campaign plan", "", "Prompt,Aspect,Length,Variants", ",7:3,-1,0", "a circle,16:9,2,1", "a {x},9:61,2,none"
         ),
         "Row 4, column A 'Prompt' is empty. Describe what the clip shows.",
-        "Row 4, column B 'Aspect': '7:3' is not a supported aspect ratio. "
+        "Row 4, column B 'Aspect': '7:3' is not a supported aspect ratio. The nearest is 16:9. "
         "Use 16:9, 9:16 or 1:1, or one of youtube, linkedin, display, instagram-feed, facebook-feed, tiktok, "
         "reels, stories, shorts.",
         "Row 4, column C 'Length': '-1' is out of range. Enter a number of "
         "seconds that the model supports, or leave the cell empty to use the model's default.",
         "Row 4, column D 'Variants': '0' is out of range. Enter a whole number from 1 to 10000.",
         "Row 6, column A 'Prompt': '{x}' is not a column of this sheet. The prompt can use {Aspect}, {Length}.",
-        "Row 6, column B 'Aspect': '9:61' is not a supported aspect ratio. "
+        "Row 6, column B 'Aspect': '9:61' is not a supported aspect ratio. The nearest is 9:16. "
         "Use 16:9, 9:16 or 1:1, or one of youtube, linkedin, display, instagram-feed, facebook-feed, tiktok, "
         "reels, stories, shorts.",
         "Row 6, column D 'Variants': 'none' is not a whole number. Enter a whole number from 1 to 10000.",
