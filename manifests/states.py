@@ -57,7 +57,7 @@ DECIDED = frozenset({State.APPROVED, State.REJECTED, State.WITHDRAWN})
 
 NOT_NEEDED = "not needed"
 """In counts of a campaign: unfinished variants that no run generates, because of `want`. It is derived by
-`manifests.want` and never stored: it ends as soon as a person rejects a clip or the sheet wants more."""
+`manifests.goals.want` and never stored: it ends as soon as a person rejects a clip or the sheet wants more."""
 
 
 def has_passed(state: str, has_reasons: bool) -> bool:

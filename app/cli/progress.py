@@ -11,8 +11,8 @@ from rich.text import Text
 from adapters.catalogue import Catalogue
 from app.cli.output import console, seconds_text
 from manifests.errors import ReelmillError
+from manifests.goals.want import good_in
 from manifests.states import done_in
-from manifests.want import good_in
 
 POLL_S = 1.0
 BAR = 12

@@ -10,10 +10,10 @@ from adapters.sheets import Outcome
 from app.report.cost import Prices, cost_of, seconds_of
 from manifests.brief import Brief
 from manifests.gate import reason_label
-from manifests.goal import Labels, goal_of
+from manifests.goals.goal import Labels, goal_of
+from manifests.goals.want import is_not_needed, satisfied_goals
 from manifests.sheet import CellProblem
 from manifests.states import GOOD, UNDELIVERED, UNFINISHED, State, has_passed
-from manifests.want import is_not_needed, satisfied_goals
 from tasks.plan.licence import Clearance, waiting_sentences
 
 

@@ -3,8 +3,8 @@
 from collections.abc import Collection
 
 from adapters.catalogue import Catalogue
-from manifests.goal import brief_of, combination_goal, is_combination
-from manifests.want import good_in
+from manifests.goals.goal import brief_of, combination_goal, is_combination
+from manifests.goals.want import good_in
 
 
 def good_clips(catalogue: Catalogue, campaign_id: str, goals: Collection[str]) -> dict[str, int]:

@@ -4,10 +4,10 @@ from collections import Counter, defaultdict
 from collections.abc import Callable, Collection, Iterable, Mapping
 from dataclasses import dataclass, field
 
-from manifests.goal import combination_goal
+from manifests.goals.goal import combination_goal
+from manifests.goals.want import is_not_needed
 from manifests.states import FINISHED, NOT_NEEDED, State
 from manifests.variant import PlannedVariant
-from manifests.want import is_not_needed
 from models.card import ModelCard
 
 LOOK_UP = 5000

@@ -6,10 +6,10 @@ from collections.abc import Iterable, Iterator
 
 from adapters.catalogue import SYSTEM, Catalogue, VariantRow
 from manifests.gate import Gate
-from manifests.goal import goal_of
+from manifests.goals.goal import goal_of
+from manifests.goals.want import is_not_needed, satisfied_goals
 from manifests.states import GOOD, IN_PROGRESS, UNDELIVERED, UNFINISHED, State
 from manifests.verdict import Verdict
-from manifests.want import is_not_needed, satisfied_goals
 from tasks.alerts import alerts
 from tasks.plan.licence import unattested_cards
 from tasks.plan.shard import Job, Shard, make_shards

@@ -14,7 +14,7 @@ class Job(NamedTuple):
     Attributes:
         brief_ids: the campaign's briefs that include the variant.
         min_adherence: threshold of the gate, a cosine.
-        goals: what the variant counts towards, see manifests.goal; the briefs if empty.
+        goals: what the variant counts towards, see manifests.goals.goal; the briefs if empty.
     """
 
     variant: Variant

@@ -9,12 +9,12 @@ from typing import NamedTuple
 from adapters.catalogue import Catalogue
 from manifests.brief import Brief
 from manifests.campaign import Campaign
+from manifests.goals.want import good_in
 from manifests.nightly.night import Night
 from manifests.nightly.night_report import NightReport
 from manifests.nightly.stock import Combination, StockSheet
 from manifests.states import GOOD, PASSED_OR_LATER, State, unfinished_in
 from manifests.variant import Variant
-from manifests.want import good_in
 from models.card import ModelCard
 from models.speed import Profile
 from tasks.plan.expand import SEEDS, expand

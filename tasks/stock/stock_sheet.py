@@ -9,8 +9,8 @@ from manifests.errors import RejectedSheetError
 from manifests.nightly.stock import StockSheet
 from manifests.pluralize import count_of
 from manifests.sheet import CellProblem, Table
-from manifests.sheet.stock_cells import Cell, StockCells
-from manifests.sheet.stock_check import CheckedStock, StockCheck, check_stock
+from manifests.sheet.stock.cells import Cell, StockCells
+from manifests.sheet.stock.check import CheckedStock, StockCheck, check_stock
 from models.card import ModelCard
 from tasks.intake.intake import card_check, check_default_card
 from tasks.intake.sheet_fetch import sheet_file

@@ -4,7 +4,7 @@ import time
 
 from engine_variants import variant
 
-from manifests.goal import combination_goal
+from manifests.goals.goal import combination_goal
 from tasks.plan.shard import Job, Shard
 from tasks.render import job_selection
 from tasks.render.job_selection import JobSelection

@@ -6,8 +6,8 @@ from pathlib import Path
 from adapters.catalogue import STATES
 from flows.settings import Settings
 from manifests.nightly.stock import MAX_COMBINATIONS
-from manifests.sheet.stock_cells import PARSERS
-from manifests.sheet.stock_columns import REFUSED, SHOWING
+from manifests.sheet.stock.cells import PARSERS
+from manifests.sheet.stock.columns import REFUSED, SHOWING
 from tasks.render.render import LEASED_AT_ONCE
 from tasks.stock.night_plan import EXISTING, UNSTARTED
 from tasks.stock.stock_selection import GIVE_UP

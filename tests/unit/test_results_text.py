@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 from adapters.sheets import ClipResult, Outcome, read_table, results_path, write_results
 from adapters.sheets.results.outcome import CLIPS, RESULTS
 from manifests.sheet import check_table
+from manifests.sheet.reading import ReadingOptions
 
 CASE_19 = (
     "brief_id,prompt,notes\n"
@@ -107,8 +108,8 @@ def test_a_sheet_with_results_gives_the_same_briefs(tmp_path):
 
 def test_a_character_that_the_encoding_does_not_have_never_changes_the_encoding(tmp_path):
     outcome = Outcome("failed", why="红")
-    results, _ = written(tmp_path, "prompt;notes\nü;x\n".encode("cp1252"), outcomes={2: outcome})
-    assert "ü;x;failed" in results.decode("cp1252")
+    results, _ = written(tmp_path, "prompt;notes\nschöne Grüße aus Köln;x\n".encode("cp1252"), outcomes={2: outcome})
+    assert "schöne Grüße aus Köln;x;failed" in results.decode("cp1252")
     assert ";?;" in results.decode("cp1252")
 
 
@@ -129,7 +130,7 @@ def test_text_in_other_files_becomes_a_workbook(tmp_path, name):
     table = read_table(tmp_path / name)
     assert results_path(table, tmp_path).name == "plan-results.xlsx"
     [out] = write_results(table, {2: DONE}, results_path(table, tmp_path), [CLIP])
-    assert read_table(out, "Clips").rows[0].cells[1] == "春-1"
+    assert read_table(out, ReadingOptions(tab="Clips")).rows[0].cells[1] == "春-1"
 
 
 CELL = st.text(st.characters(exclude_categories=("Cs",), exclude_characters="\x00\ufeff\r"), max_size=12)
@@ -153,3 +154,43 @@ def test_any_text_file_keeps_its_records(tmp_path, rows, delimiter, end):
     width = max(map(len, before))
     assert [row[: len(old)] for row, old in zip(after, before, strict=True)] == before
     assert [row[width:] for row in after[1:]] == [CELLS] * len(rows)
+
+
+def test_rows_that_cannot_be_read_stay_as_they_were(tmp_path):
+    data = 'prompt,notes\r\na cup,x\r\n"a ball,y\r\na cube,z\r\n'
+    sheet = tmp_path / "plan.csv"
+    sheet.write_bytes(data.encode())
+    table = read_table(sheet)
+    assert [row.number for row in table.reading.bad_rows] == [3]
+    out = tmp_path / "plan-results.csv"
+    write_results(table, {2: DONE, 4: DONE}, out)
+    lines = out.read_bytes().decode().split("\r\n")
+    assert lines[0].startswith("prompt,notes,Reelmill")
+    assert lines[1].startswith("a cup,x,")
+    assert lines[2] == '"a ball,y'
+    assert lines[3].startswith("a cube,z,")
+
+
+def test_a_list_of_prompts_gets_a_header_so_that_the_copy_is_a_sheet(tmp_path):
+    sheet = tmp_path / "plan.csv"
+    sheet.write_text("a red cup\na blue ball\n")
+    table = read_table(sheet)
+    assert not table.reading.has_header
+    out = tmp_path / "plan-results.csv"
+    write_results(table, {row.number: DONE for row in table.rows}, out)
+    again = read_table(out)
+    assert again.columns[0] == "prompt"
+    assert [row.cells[0] for row in again.rows] == ["a red cup", "a blue ball"]
+    assert all(row.cells[1] == again.rows[0].cells[1] != "" for row in again.rows)
+
+
+@pytest.mark.parametrize("encoding", ["cp1251", "koi8_r", "gb18030", "cp1253", "utf-16"])
+def test_the_detected_encoding_is_kept(tmp_path, encoding):
+    text = {"gb18030": "红色的圆圈在白色背景上,红色的杯子\r\n", "cp1253": "κόκκινος κύκλος σε λευκό φόντο,μπλε\r\n"}
+    line = text.get(encoding, "красный круг медленно движется на белом фоне,синий\r\n")
+    sheet = tmp_path / "plan.csv"
+    sheet.write_bytes(("prompt,notes\r\n" + line * 4).encode(encoding))
+    table = read_table(sheet)
+    out = tmp_path / "plan-results.csv"
+    write_results(table, {2: DONE}, out)
+    assert line.rstrip() in out.read_bytes().decode(encoding)

@@ -27,6 +27,7 @@ from adapters.sheets.package.sheet_cells import NewCell, with_cells
 from adapters.sheets.package.xml_splice import readable
 from adapters.sheets.results.outcome import CLIPS, RESULTS
 from manifests.sheet import check_table
+from manifests.sheet.reading import ReadingOptions
 
 LIBREOFFICE = Path(__file__).parent / "sheets" / "data" / "libreoffice-formatted.xlsx"
 DONE = Outcome("published", 3, 3, 0.31, "https://x/1", "ab" * 32, "=why", "", ("https://x/1", "https://x/2"), 9.5, 0.02)
@@ -306,7 +307,7 @@ def test_names_of_parts_with_backslashes(tmp_path):
     write_results(table, {4: DONE}, tmp_path / "out.xlsx", [CLIP])
     with zipfile.ZipFile(tmp_path / "out.xlsx") as package:
         assert not [part for part in package.namelist() if "\\" in part]
-    assert read_table(tmp_path / "out.xlsx", "Clips").rows[0].cells[1] == "b1"
+    assert read_table(tmp_path / "out.xlsx", ReadingOptions(tab="Clips")).rows[0].cells[1] == "b1"
 
 
 def test_a_structure_that_cannot_be_edited_gives_the_texts_and_says_so(tmp_path):
@@ -342,7 +343,7 @@ def test_our_texts_are_never_formulas_and_always_valid(tmp_path):
     out = written(tmp_path, rich_workbook(), outcomes=outcomes, clips=clips)
     tab = openpyxl.load_workbook(out)["Clips"]
     assert not [cell for line in tab.iter_rows() for cell in line if cell.data_type == "f"]
-    read = [row.cells[3] for row in read_table(out, "Clips").rows]
+    read = [row.cells[3] for row in read_table(out, ReadingOptions(tab="Clips")).rows]
     assert read[:8] == ["=1+1", "@x", "a\x01b", " ", "x\ny", "<&>\"'", "😀", "_x0041_"]
     assert read[8] == "\ufffd"
     assert len(read[10]) < 32_767

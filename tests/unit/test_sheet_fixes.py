@@ -17,7 +17,7 @@ from manifests.errors import CardRuleError
 from manifests.placement import ASPECT_RATIOS, CHANNELS
 from manifests.sheet import check_table
 from manifests.sheet.cells import parse_seconds
-from manifests.sheet.stock_check import check_stock
+from manifests.sheet.stock.check import check_stock
 from models.registry import load_cards
 from tasks.intake.intake import card_check, validate_sheet
 from tasks.stock.stock_sheet import card_checks

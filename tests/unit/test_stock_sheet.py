@@ -7,7 +7,7 @@ import pytest
 from adapters.sheets import read_table
 from manifests.nightly.stock import StockSheet
 from manifests.placement import Placement
-from manifests.sheet.stock_check import CheckedStock, check_stock
+from manifests.sheet.stock.check import CheckedStock, check_stock
 from models.registry import load_cards
 from tasks.plan.expand import expand
 from tasks.stock.stock_sheet import card_checks

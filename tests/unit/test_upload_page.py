@@ -81,10 +81,18 @@ def test_the_choices_are_used_for_the_page_the_copy_and_the_run(client, started)
     data = {"review": "required", "tab": "US", "hidden": "1", "encoding": ""}
     assert client.post(f"{place}/run", data=data, headers=SAME_SITE).status_code == 303
     assert started[0][1:] == ("--review", "required", "--tab=US", "--include-hidden")
-    data = {"review": "required", "tab": "DE & AT", "hidden": "", "encoding": "cp1251"}
+    data = {"review": "required", "tab": "DE & AT", "hidden": "", "encoding": ""}
     assert client.post(f"{place}/run", data=data, headers=SAME_SITE).status_code == 303
-    assert started[1][1:] == ("--review", "required", "--tab=DE & AT", "--encoding=cp1251")
+    assert started[1][1:] == ("--review", "required", "--tab=DE & AT")
     assert started[0][0] != started[1][0]
+
+
+def test_the_chosen_encoding_is_used_for_the_page_and_the_run(client, started):
+    place = uploaded(client, "plan.csv", "prompt\nкрасный круг\n".encode("cp1251"))
+    assert "красный круг" in client.get(place, params={"encoding": "cp1251"}).text
+    data = {"review": "required", "encoding": "cp1251"}
+    assert client.post(f"{place}/run", data=data, headers=SAME_SITE).status_code == 303
+    assert started[0][1:] == ("--review", "required", "--encoding=cp1251")
 
 
 def test_an_unknown_tab_is_an_error_that_names_the_tabs(client):

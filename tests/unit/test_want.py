@@ -7,9 +7,9 @@ import samples
 from hypothesis import given
 from hypothesis import strategies as st
 
-from manifests.goal import combination_goal
+from manifests.goals.goal import combination_goal
+from manifests.goals.want import good_in, has_enough, is_not_needed, satisfied_goals
 from manifests.states import GOOD, NOT_NEEDED, STATES, UNFINISHED, done_in, has_passed, unfinished_in
-from manifests.want import good_in, has_enough, is_not_needed, satisfied_goals
 from models.registry import load_cards
 from tasks.plan.plan import make_plan
 

@@ -11,9 +11,9 @@ from adapters.catalogue.core.database import CataloguePart, batches
 from adapters.catalogue.core.rows import brief_from
 from adapters.catalogue.core.tables import briefs, campaigns, memberships, variants
 from manifests.brief import Brief
-from manifests.goal import goal_of
+from manifests.goals.goal import goal_of
+from manifests.goals.want import is_not_needed, satisfied_goals
 from manifests.states import GOOD, NOT_NEEDED, UNDELIVERED, UNFINISHED, has_passed
-from manifests.want import is_not_needed, satisfied_goals
 
 
 class Progress(CataloguePart):
@@ -31,7 +31,7 @@ class Progress(CataloguePart):
         )
 
     def not_needed(self, campaign_id: str) -> frozenset[str]:
-        """Return the variants that no run of the campaign generates; see ``manifests.want``."""
+        """Return the variants that no run of the campaign generates; see ``manifests.goals.want``."""
         with self._db.reading() as connection:
             return frozenset(_not_needed(connection, campaign_id))
 

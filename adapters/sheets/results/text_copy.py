@@ -10,9 +10,11 @@ from typing import NamedTuple
 from adapters.sheets.atomic_save import saving
 from adapters.sheets.escaping import escape_formula, unescape_formula
 from adapters.sheets.results.outcome import CLIPS, RESULTS, ClipResult, Outcome, in_text
+from adapters.sheets.text.encodings import codec_of_name
+from adapters.sheets.text.records import raw_records
 from adapters.sheets.workbook_writer import lines_of
 from manifests.sheet.columns import is_result
-from manifests.sheet.table import Table, trimmed
+from manifests.sheet.table import Row, Table, trimmed
 
 _BOMS = {
     codecs.BOM_UTF8: "utf-8-sig",
@@ -21,19 +23,21 @@ _BOMS = {
     codecs.BOM_UTF16_LE: "utf-16",
     codecs.BOM_UTF16_BE: "utf-16",
 }
-_UNMARKED = ("utf-8", "cp1252", "utf-16-le", "utf-16-be", "gb18030", "big5", "euc_kr", "shift_jis")
-_UNMARKED_MORE = ("cp1250", "cp1251", "mac_roman", "latin-1")
-
-
 _END = "\r\n"
 """The writer quotes cells that contain a character of its line end."""
 
 
 class _Record(NamedTuple):
-    """A record of a text file: its cells, and the text as it is in the file with its line end."""
+    """A record of a text file.
+
+    Attributes:
+        text: the record as it is in the file, with its line end.
+        is_readable: False for a record that is quoted wrong; nothing can be appended to it.
+    """
 
     cells: list[str]
     text: str
+    is_readable: bool = True
 
 
 class _Source(NamedTuple):
@@ -79,7 +83,12 @@ def _lines(source: _Source, table: Table, outcomes: Mapping[int, Outcome], delim
     """Yield the records with our cells: unchanged before them, or without the cells of an earlier copy."""
     ours = {index for index, header in enumerate(table.columns) if is_result(header)}
     width = max((len(_without(record.cells, ours)) for record in source.records), default=0)
-    for number, (cells, text) in enumerate(source.records, 1):
+    if not table.header_row:  # a list of prompts: with a header, the copy can be used as a sheet
+        yield _line([*_without(table.columns, ours), *RESULTS], delimiter, source.quotes) + _END
+    for number, (cells, text, is_readable) in enumerate(source.records, 1):
+        if not is_readable:
+            yield text
+            continue
         body = text.rstrip("\r\n")
         end = text[len(body) :] or "\r\n"
         kept = _without(cells, ours)
@@ -114,23 +123,38 @@ def _source_of(table: Table, data: bytes | None) -> _Source | None:
     """Return the records of a file, if they can be read exactly as the table was."""
     if data is None:
         return None
-    for encoding in _encodings(data):
+    for encoding in _encodings(table, data):
         try:
             text = data.decode(encoding)
         except (UnicodeDecodeError, LookupError):
             continue
         first, _, rest = text.partition("\n")
         marked = first.strip().lower().startswith("sep=") and len(first.strip()) <= 5
-        for quotes in (True, False):
-            records = _records(rest if marked else text, table.delimiter, quotes)
+        body = rest if marked else text
+        for quotes, records in _readings(body, table):
             if records is not None and _agrees(records, table):
                 return _Source(encoding, first + "\n" if marked else "", records, quotes)
     return None
 
 
-def _encodings(data: bytes) -> tuple[str, ...]:
+def _readings(text: str, table: Table) -> Iterator[tuple[bool, list[_Record] | None]]:
+    """Yield the records in each way in which the reader may have read them, and whether quotes enclose cells."""
+    for quotes in (True, False):
+        yield quotes, _records(text, table.delimiter or ",", quotes)
+    for width in (0, len(table.columns)):
+        found = raw_records(text, table.delimiter or ",", width)
+        yield (
+            True,
+            [_Record(list(r.cells), raw) if isinstance(r, Row) else _Record([], raw, False) for r, raw in found],
+        )
+
+
+def _encodings(table: Table, data: bytes) -> tuple[str, ...]:
     marked = next((name for bom, name in _BOMS.items() if data.startswith(bom)), None)
-    return (marked,) if marked else (*_UNMARKED, *_UNMARKED_MORE)
+    if marked:
+        return (marked,)
+    codec = codec_of_name(table.reading.encoding)
+    return (codec,) if codec else ("utf-8", "cp1252")
 
 
 def _records(text: str, delimiter: str, quotes: bool) -> list[_Record] | None:
@@ -150,7 +174,8 @@ def _records(text: str, delimiter: str, quotes: bool) -> list[_Record] | None:
 
 def _agrees(records: Sequence[_Record], table: Table) -> bool:
     """Return whether the records are the rows of the table: the same cells with the same row numbers."""
-    rows = [(table.header_row, table.columns), *((row.number, row.cells) for row in (*table.above, *table.rows))]
+    header = [(table.header_row, table.columns)] if table.header_row else []
+    rows = [*header, *((row.number, row.cells) for row in (*table.above, *table.rows))]
     return all(
         0 < number <= len(records)
         and trimmed([unescape_formula(cell) for cell in records[number - 1].cells]) == trimmed(cells)
@@ -159,5 +184,5 @@ def _agrees(records: Sequence[_Record], table: Table) -> bool:
 
 
 def _from_table(table: Table) -> list[_Record]:
-    lines = [[escape_formula(text) for text in texts] for _, texts in lines_of(table)]
+    lines = [[escape_formula(text) for text in texts] for number, texts in lines_of(table) if number]
     return [_Record(cells, _line(cells, table.delimiter or ",") + "\r\n") for cells in lines]

@@ -67,7 +67,7 @@ def write_table_workbook(
     columns = [*(widths.get(index, 0) for index in kept), *RESULTS.values()]
     with save_rows(out) as book:
         title = table.tab if table.tab and table.tab.casefold() != CLIPS_TITLE.casefold() else "Campaign"
-        tab = add_tab(book, title, dict(enumerate(columns)), table.header_row)
+        tab = add_tab(book, title, dict(enumerate(columns)), table.header_row or 1)
         for number, texts in lines_of(table):
             line = [texts[index] if index < len(texts) else "" for index in kept]
             if number == table.header_row:

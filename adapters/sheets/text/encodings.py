@@ -116,3 +116,14 @@ def _unknown(option: str, typed: str, names: list[str]) -> str:
         f"cannot be read because '{option}' is not a known encoding. {meant}Examples are utf-8, cp1252, cp1251, "
         "shift-jis and mac-roman"
     )
+
+
+def codec_of_name(name: str) -> str:
+    """Return the codec of an encoding by the name that is shown to people; empty for an unknown name."""
+    shown = next((each.codec for each in BY_CODEC.values() if each.name == name), "")
+    if shown:
+        return shown
+    try:
+        return codecs.lookup(name).name
+    except LookupError:
+        return ""

@@ -96,13 +96,20 @@ def records(text: str, delimiter: str, width: int = 0) -> Iterator[Row | BadRow]
     Args:
         width: a record over several lines with more cells has an unclosed quote; 0 for any number.
     """
-    patterns = cells_of(delimiter)
-    place, number = 0, 0
-    while place < len(text):
-        number += 1
-        record, place = _record(text, place, delimiter, patterns, number, width)
+    for record, _ in raw_records(text, delimiter, width):
         if isinstance(record, BadRow) or any(map(str.strip, record.cells)):
             yield record
+
+
+def raw_records(text: str, delimiter: str, width: int = 0) -> Iterator[tuple[Row | BadRow, str]]:
+    """Yield every record as ``records`` does, also blank ones, with its text in the file and its line end."""
+    patterns = cells_of(delimiter)
+    start, number = 0, 0
+    while start < len(text):
+        number += 1
+        record, end = _record(text, start, delimiter, patterns, number, width)
+        yield record, text[start:end]
+        start = end
 
 
 def _record(

@@ -43,12 +43,12 @@ from app.session import Session
 from flows.registration import shares_clips
 from flows.submit import read_sheet, submit
 from manifests.errors import ReelmillError
-from manifests.goal import goal_of
+from manifests.goals.goal import goal_of
+from manifests.goals.want import satisfied_goals
 from manifests.pluralize import count_of, counted
 from manifests.sheet.reading import ReadingOptions
 from manifests.states import UNFINISHED, State
 from manifests.variant import PlannedVariant
-from manifests.want import satisfied_goals
 from models.registry import get_any_card, get_card, weights_problem
 from tasks.intake.intake import Intake, raise_for_errors
 from tasks.intake.reading_line import reading_line
@@ -161,6 +161,7 @@ def run(
             on_download=on_download,
         )
     if not as_json:
+        say(reading_line(intake))
         _show_findings(intake, path)
     if priority is not None:
         session.catalogue.steering.set_priority(campaign_id, priority, actor_name())
@@ -276,7 +277,6 @@ def _noting(planned: Iterable[PlannedVariant], listed: list[PlannedVariant]) -> 
 
 
 def _show_findings(intake: Intake, sheet: Path) -> None:
-    say(reading_line(intake))
     show_warnings(intake.checked.warnings, len(intake.table.rows), sheet)
     show_skipped(intake.checked.problems, sheet)
 
@@ -338,6 +338,7 @@ def _run_command(
 
 def _show_plan(session: Session, intake: Intake, preview: Plan, command: str) -> None:
     say(_plan_sentence(preview, command))
+    say(reading_line(intake))
     _show_plan_details(intake, preview)
     folders = session.settings.model_folders
     cards = [get_card(name, folders) for name in preview.by_card]

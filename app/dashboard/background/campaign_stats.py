@@ -7,8 +7,8 @@ from threading import Lock
 from typing import Any, TypeVar
 
 from adapters.catalogue import CampaignRow, Catalogue
+from manifests.goals.want import good_in
 from manifests.states import NOT_NEEDED, State, done_in, unfinished_in
-from manifests.want import good_in
 from models.card import ModelCard
 from tasks.runtime.campaign_status import FAILED, stage_of
 

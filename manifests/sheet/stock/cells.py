@@ -9,7 +9,7 @@ from manifests.sheet import cells
 from manifests.sheet.columns import is_result
 from manifests.sheet.problem import CellProblem, shown
 from manifests.sheet.row_check import FORMULA_WITHOUT_RESULT, VARIANTS, WANT, delimiter_name
-from manifests.sheet.stock_columns import REFUSED, SHOWING, SINGLE, meaning_of
+from manifests.sheet.stock.columns import REFUSED, SHOWING, SINGLE, meaning_of
 from manifests.sheet.table import Row, Table, letter
 
 PARSERS: Mapping[str, Callable[[str], Any]] = {

@@ -6,7 +6,7 @@ Every reader uses this rule: planning, rendering, counts, reports, alerts and re
 from collections.abc import Collection, Iterable, Mapping
 
 from manifests.brief import Brief
-from manifests.goal import brief_of
+from manifests.goals.goal import brief_of
 from manifests.states import GOOD, UNFINISHED
 
 
@@ -21,7 +21,7 @@ def has_enough(brief: Brief, good: int) -> bool:
 
 
 def satisfied_goals(briefs: Iterable[Brief], good: Mapping[str, int]) -> frozenset[str]:
-    """Return the goals that need no further clips; a goal is a brief or one of its combinations (``manifests.goal``).
+    """Return the goals that need no further clips: briefs, or combinations of a brief (``manifests.goals.goal``).
 
     Args:
         good: number of good clips by goal; a goal that is missing has none.

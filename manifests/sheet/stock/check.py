@@ -10,8 +10,8 @@ from manifests.sheet import cells, prompt_template
 from manifests.sheet.columns import normalise, typo_of
 from manifests.sheet.problem import CellProblem
 from manifests.sheet.reading_check import reading_problems, reading_warnings
-from manifests.sheet.stock_cells import Cell, StockCells
-from manifests.sheet.stock_columns import LISTS, SHOWING, meaning_of, with_header
+from manifests.sheet.stock.cells import Cell, StockCells
+from manifests.sheet.stock.columns import LISTS, SHOWING, meaning_of, with_header
 from manifests.sheet.table import Table
 
 NAMEABLE = (*LISTS, "locale", "cta")

@@ -1,0 +1,1 @@
+"""What `want` counts: goals, and the rule that ends them."""
