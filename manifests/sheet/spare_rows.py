@@ -1,12 +1,13 @@
 """Rows without a brief: running numbers, check boxes, formulas that were filled down, totals, headers, comments."""
 
 import re
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 
 from manifests.sheet.cells import EXCEL_ERRORS, clean
 from manifests.sheet.columns import name_of, normalise
 from manifests.sheet.problem import CellProblem, shown
+from manifests.sheet.row_ranges import row_ranges
 from manifests.sheet.table import Row, Table
 
 FILLED_DOWN = 5
@@ -134,8 +135,8 @@ class SpareRows:
             listed = ", ".join(details[:SHOWN_VALUES]) + (", …" if len(details) > SHOWN_VALUES else "")
             what = f"{reason} {listed}".strip()
             several = len(numbers) > 1
-            message = f"hold{'' if several else 's'} no brief ({what}) and {'are' if several else 'is'} skipped."
-            rows = f"Rows {_ranges(numbers, [row.number for row in table.rows])}" if several else f"Row {numbers[0]}"
+            message = f"contain{'' if several else 's'} no brief ({what}) and {'are' if several else 'is'} skipped."
+            rows = f"Rows {row_ranges(numbers, (row.number for row in table.rows))}" if several else f"Row {numbers[0]}"
             yield CellProblem(numbers[0], "", "", "", message, rows=rows)
 
 
@@ -227,18 +228,3 @@ def _follows(rows: Sequence[Row], place: int, near: int, index: int) -> bool:
         return True
     one, two = _SERIES.fullmatch(own), _SERIES.fullmatch(other)
     return bool(one and two and one[1] == two[1] and int(two[2]) - int(one[2]) == near - place)
-
-
-def _ranges(numbers: Sequence[int], order: Iterable[int]) -> str:
-    """Return ``4, 12–911``; rows with only blank rows between them are one range."""
-    wanted = set(numbers)
-    ranges: list[list[int]] = []
-    is_open = False
-    for number in order:
-        if number in wanted and is_open:
-            ranges[-1][1] = number
-        elif number in wanted:
-            ranges.append([number, number])
-        is_open = number in wanted
-    texts = [f"{low:,}–{high:,}" if high > low else f"{low:,}" for low, high in ranges]
-    return ", ".join(texts[:5]) + (f" and {len(texts) - 5} more ranges" if len(texts) > 5 else "")

@@ -23,7 +23,7 @@ class Checked:
         briefs: the rows without errors, in the sheet's order; empty if the header has errors.
         problems: all errors, those of the header first, then by row.
         warnings: findings with which the rows stay valid.
-        skipped: numbers of the rows that hold no brief; a warning says why.
+        skipped: numbers of the rows that contain no brief; a warning says why.
     """
 
     briefs: tuple[Brief, ...]

@@ -45,6 +45,11 @@ class Intake:
     longest: LongestPrompt | None = None
     unavailable: frozenset[str] = frozenset()
 
+    @property
+    def row_count(self) -> int:
+        """Number of rows that are meant as briefs, including those with errors and those that cannot be read."""
+        return len(self.table.rows) - len(self.checked.skipped) + len(self.table.reading.bad_rows)
+
 
 def validate_sheet(
     path: Path,

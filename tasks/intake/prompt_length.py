@@ -50,7 +50,7 @@ class PromptLengths:
     def check(self, brief: Brief) -> Iterator[CellIssue]:
         """Yield a warning for each model and scorer that does not read all of a prompt."""
         for column, templates in (("prompt", brief.prompts), ("negative_prompt", brief.negative_prompts)):
-            texts = [text for template in templates for text in _filled(template, brief)]
+            texts = [text for template in templates for text in _filled(template, brief) if text]
             for limit, role in self._limits(brief, column):
                 yield from self._issues(brief.row, column, texts, limit, role)
 

@@ -39,6 +39,7 @@ class Receipt:
         rows, variants: numbers of accepted rows and variants.
         clips: number of variants by state, once the campaign has ended.
         note: what is special about the sheet; the message begins with it.
+        read_as: how the sheet was read: its encoding or tab, what was left out, its longest prompt.
         errors, warnings: one sentence per finding, or per kind of finding of which there are many.
         marked: name of the annotated copy.
         left: sha256 by name of all annotated copies that were written for this sheet. A copy with another hash was
@@ -58,6 +59,7 @@ class Receipt:
     variants: int = 0
     clips: Mapping[str, int] = field(default_factory=dict)
     note: str = ""
+    read_as: str = ""
     errors: tuple[str, ...] = ()
     warnings: tuple[str, ...] = ()
     marked: str = ""

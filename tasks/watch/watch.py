@@ -16,6 +16,7 @@ from manifests.sheet.cells import clean
 from tasks.alerts import alerts
 from tasks.intake.finding_lines import error_lines, warning_lines
 from tasks.intake.intake import Intake, SheetProblemsError
+from tasks.intake.reading_line import reading_line
 from tasks.intake.sheet_snapshot import SheetSnapshot, SheetTooLargeError, snapshot_sheet
 from tasks.intake.sheet_store import PICTURE_SUFFIXES
 from tasks.runtime.campaign_status import status_of
@@ -281,6 +282,7 @@ class Watch:
             f"again. {marked} marks the cells with errors.",
             marked=marked,
             left={marked: digest},
+            read_as=reading_line(intake),
             errors=tuple(error_lines(problems)[:SHOWN]),
             warnings=_warnings(intake),
         )
@@ -293,6 +295,7 @@ class Watch:
             snapshot.sha256,
             "",
             note=self._copy_text(snapshot.name),
+            read_as=reading_line(intake),
             warnings=_warnings(intake),
         )
         if problems := intake.checked.problems:

@@ -69,7 +69,7 @@ def test_validate_counts_only_rows_with_a_brief(capsys, tmp_path):
     ended = reelmill(capsys, "validate", path)
     assert ended.code == 0
     assert "1 of 1 row is valid" in ended.out
-    assert "Rows 3–902 hold no brief (only FALSE in 'done') and are skipped." in ended.err
+    assert "Rows 3 to 902 contain no brief (only FALSE in 'done') and are skipped." in ended.err
 
 
 @pytest.mark.usefixtures("home")

@@ -1,4 +1,4 @@
-"""Rows that hold no brief are skipped and reported in one line; rows with content stay errors."""
+"""Rows that contain no brief are skipped and reported in one line; rows with content stay errors."""
 
 from pathlib import Path
 
@@ -26,19 +26,19 @@ GOOD = ["1", "a red circle", "16:9", "Buy", "TRUE"]
 @pytest.mark.parametrize("flag", ["FALSE", "TRUE", "FALSCH", "WAHR", "FAUX", "☐"])
 def test_check_boxes_alone_are_one_line(flag):
     found = checked(GOOD, *[["", "", "", "", flag]] * 900)
-    assert said(found) == [f"Rows 3–902 hold no brief (only {flag} in 'done') and are skipped."]
+    assert said(found) == [f"Rows 3 to 902 contain no brief (only {flag} in 'done') and are skipped."]
     assert (len(found.briefs), len(found.skipped)) == (1, 900)
 
 
 def test_running_numbers_alone_are_skipped():
     found = checked(GOOD, *[[str(number), "", "", "", ""] for number in range(2, 12)])
-    assert said(found) == ["Rows 3–12 hold no brief (only numbers in 'no') and are skipped."]
+    assert said(found) == ["Rows 3 to 12 contain no brief (only numbers in 'no') and are skipped."]
 
 
 def test_a_formula_that_was_filled_down_is_skipped():
     rows = [[str(number), "", "16:9", "", "0"] for number in range(2, 12)]
     assert said(checked(GOOD, *rows)) == [
-        "Rows 3–12 hold no brief (only numbers in 'no', '16:9' in 'aspect', numbers in 'done') and are skipped."
+        "Rows 3 to 12 contain no brief (only numbers in 'no', '16:9' in 'aspect', numbers in 'done') and are skipped."
     ]
 
 
@@ -58,12 +58,12 @@ def test_names_with_running_numbers_are_skipped_if_they_were_filled_down():
 def test_totals_are_skipped(word, place):
     row = ["", "", "", "", "€ 1,204.50"]
     row[place] = word
-    assert said(checked(GOOD, row)) == ["Row 3 holds no brief (a total) and is skipped."]
+    assert said(checked(GOOD, row)) == ["Row 3 contains no brief (a total) and is skipped."]
 
 
 def test_a_repeated_header_is_skipped():
     found = checked(GOOD, list(HEADERS), [*GOOD[:2], "1:1", "", ""])
-    assert "Row 3 holds no brief (the header again) and is skipped." in said(found)
+    assert "Row 3 contains no brief (the header again) and is skipped." in said(found)
     assert len(found.briefs) == 2
 
 
@@ -71,7 +71,7 @@ def test_a_repeated_header_is_skipped():
     "row", [["# drafts"], ["", "# drafts below"], ["// old"], ["# 3", "a red cup", "16:9"], ["#draft"], ["#"]]
 )
 def test_comments_are_skipped(row):
-    assert said(checked(GOOD, row)) == ["Row 3 holds no brief (a comment) and is skipped."]
+    assert said(checked(GOOD, row)) == ["Row 3 contains no brief (a comment) and is skipped."]
 
 
 @pytest.mark.parametrize(
@@ -102,7 +102,7 @@ def test_the_same_call_to_action_in_many_rows_stays_an_error():
 def test_ranges_pass_over_blank_rows():
     blank = [""] * 5
     found = checked(GOOD, ["", "", "", "", "FALSE"], blank, ["", "", "", "", "FALSE"], GOOD, ["", "", "", "", "FALSE"])
-    assert "Rows 3–5, 7 hold no brief (only FALSE in 'done') and are skipped." in said(found)
+    assert "Rows 3 to 5 and 7 contain no brief (only FALSE in 'done') and are skipped." in said(found)
 
 
 CELLS = st.sampled_from(["", "", "FALSE", "1", "2", "0", "16:9", "Shop now", "a red circle", "Total", "# x", "-", "no"])

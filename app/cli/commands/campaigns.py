@@ -277,7 +277,7 @@ def _noting(planned: Iterable[PlannedVariant], listed: list[PlannedVariant]) -> 
 
 
 def _show_findings(intake: Intake, sheet: Path) -> None:
-    show_warnings(intake.checked.warnings, len(intake.table.rows), sheet)
+    show_warnings(intake.checked.warnings, intake.row_count, sheet)
     show_skipped(intake.checked.problems, sheet)
 
 

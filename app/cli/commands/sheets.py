@@ -55,7 +55,7 @@ def validate(
         intake = read_sheet(session.settings, session.resources, path, reading, on_download=on_download)
     checked = intake.checked
     too_many = _too_many(checked, session.settings.max_variants)
-    rows = len(intake.table.rows) - len(checked.skipped) + len(intake.table.reading.bad_rows)
+    rows = intake.row_count
     if annotated:
         annotate(intake.table, checked.problems, checked.warnings, annotated)
     if as_json:

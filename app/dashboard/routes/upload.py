@@ -22,6 +22,7 @@ from manifests.identity import slug
 from manifests.sheet import CellProblem, Row
 from manifests.sheet.reading import ReadingOptions
 from tasks.intake.intake import Intake
+from tasks.intake.reading_line import reading_line
 from tasks.intake.sheet_link import LinkedSheet, download_sheet, is_link
 from tasks.intake.sheet_store import (
     MAX_PICTURE_BYTES,
@@ -139,6 +140,8 @@ def checked(request: Request, key: str, deps: PageDeps, person: Reviewer, chosen
         key=key,
         intake=intake,
         rows=_rows(intake),
+        read_as=reading_line(intake),
+        total=intake.row_count,
         plan=plan,
         problem=problem,
         shown=SHOWN_ROWS,
