@@ -43,7 +43,7 @@ SHAPES = {"landscape": "16:9", "horizontal": "16:9", "portrait": "9:16", "vertic
 AMBIGUOUS_SHAPES = {"portrait": ("4:5", "3:4"), "landscape": ("4:3", "3:2")}
 """Shapes for which other ratios are common as well."""
 
-_RATIO = re.compile(r"0*(\d{1,4})[:x×/]0*(\d{1,4})(?::00)?")
+_RATIO = re.compile(r"0*([1-9]\d{0,3})[:x×/]0*([1-9]\d{0,3})(?::00)?")
 """``16:9``, ``16x9``, and ``16:09`` or ``16:09:00``, to which spreadsheet programs convert ``16:9``."""
 _PIXELS = re.compile(r"(\d{3,5})(?:px)?[x×*](\d{3,5})(?:px)?")
 """``1080x1350``. Spaces around the sign are removed before."""
@@ -51,6 +51,8 @@ _SIGN = re.compile(r"(?<=\d)\s*(?:px)?\s*([:x×*/])\s*(?=\d)|(?<=\d)\s+px\b")
 _DIRECTION = re.compile("[\u061c\u200e\u200f\u2066-\u2069]")
 _PIXEL_TOLERANCE = 0.03
 """Sizes of 16:9 that are multiples of 16, such as 832x480, are up to 2.5 % off."""
+_DATE = re.compile(r"\d{4}-\d\d-\d\d(?: .*)?|\d{1,2}[-. ]{1,2}[^\W\d_]{3,4}\.?(?:[-. ]{1,2}\d{2,4})?")
+"""``2026-04-05`` and ``5-Apr``, to which spreadsheet programs convert ``4/5``."""
 _SECONDS = re.compile(r"(\d{1,3}(?:[.,]\d{1,2})?)s")
 
 
@@ -83,6 +85,11 @@ def parse_placement(text: str) -> Placement:
         ValueError: neither a known channel nor a known ratio. The message continues after the quoted text and lists
             the allowed values.
     """
+    if _DATE.fullmatch(text.strip()):
+        raise ValueError(
+            "is a date; a spreadsheet program has probably converted a ratio such as 4/5. Format the cells as text, "
+            "and enter the ratio as 4:5."
+        )
     words = _words(text)
     ratios = [_ratio(word) for word in words if _is_ratio(word)]
     lengths = [float(found[1].replace(",", ".")) for word in words if (found := _SECONDS.fullmatch(word))]

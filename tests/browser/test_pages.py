@@ -10,6 +10,7 @@ from review_program import HOSTILE, program
 
 from adapters.catalogue import Filter, open_catalogue
 from benchmarks.review.rows import HOSTILE_BRIEF, fill
+from tasks.intake.sheet_store import SHEET_SUFFIXES
 
 PAGES = [
     "/campaigns",
@@ -182,8 +183,7 @@ def test_the_template_can_be_downloaded_and_the_menu_shows_a_count(open_page):
         (
             "sheet.pdf",
             b"%PDF",
-            "'sheet.pdf' is not a sheet. Upload a file of type .csv, .tsv, .txt, .json, .jsonl, .ndjson, .xlsx, .xlsm, "
-            ".xlsb, .xls, .ods.",
+            f"'sheet.pdf' is not a sheet. Upload a file of type {', '.join(SHEET_SUFFIXES)}.",
         ),
         ("empty.csv", b"", "'empty.csv' is empty"),
         ("bomb.xlsx", b"PK\x03\x04broken", "'bomb.xlsx' is damaged or incomplete"),

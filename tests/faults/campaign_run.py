@@ -91,7 +91,9 @@ class World:
 
     def expected(self) -> dict[str, str]:
         """Return the state in which each variant must end."""
-        planned = expand(self.campaign.briefs, cards_of(self.resources), "starter")
+        planned = expand(
+            self.campaign.briefs, cards_of(self.resources), "starter", campaign_id=self.campaign.campaign_id
+        )
         return {item.variant_id: ENDINGS[item.variant.prompt] for item in planned}
 
 

@@ -95,7 +95,7 @@ def test_many_reasons_are_summed_up(catalogue, capsys):
         catalogue.campaigns.add_variants(many.campaign_id, planned)
         samples.bring_to(catalogue, planned[0].variant_id, "failed")
     shown = reelmill(capsys, "status", "Many").out
-    assert shown.count(": 1 black") == 20
+    assert shown.count(": black picture: 1") == 20
     assert f"10 more briefs; list them all with `reelmill status {many.campaign_id} --json`" in " ".join(shown.split())
 
 

@@ -68,7 +68,7 @@ def test_accepted_spellings(text, placement):
         ("7:3", "is not a supported aspect ratio. The nearest is 16:9. Use 16:9, 9:16 or 1:1, or one of youtube, "),
         ("tiktok 5:9", "is not a supported aspect ratio. The nearest is 9:16. Use 16:9, 9:16 or 1:1, or one of "),
         ("1200x628", "is not a supported aspect ratio. The nearest is 16:9. "),
-        ("0:9", "is not a supported aspect ratio. The nearest is "),
+        ("0:9", "is not a channel or an aspect ratio. Use "),
         ("tiktoc", "is not a channel or an aspect ratio. Did you mean tiktok? "),
         ("insta", "is not a channel or an aspect ratio. "),
         ("16:9 1:1", "is not a single placement."),

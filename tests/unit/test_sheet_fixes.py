@@ -18,8 +18,9 @@ from manifests.placement import ASPECT_RATIOS, CHANNELS
 from manifests.sheet import check_table
 from manifests.sheet.cells import parse_seconds
 from manifests.sheet.stock.check import check_stock
-from models.registry import load_cards
+from models.registry import load_cards, load_scorer_cards
 from tasks.intake.intake import card_check, validate_sheet
+from tasks.intake.prompt_length import PromptLengths
 from tasks.stock.stock_sheet import card_checks
 
 FIXED: dict[str, tuple[bytes, ...]] = {
@@ -83,7 +84,7 @@ FIXED: dict[str, tuple[bytes, ...]] = {
 }
 """Fixed sheets by the case in ``sheets.bad``, one for each fix that its message suggests."""
 
-CARDS = load_cards()
+CARDS, SCORERS = load_cards(), load_scorer_cards()
 
 
 def test_each_fix_belongs_to_an_invalid_sheet():
@@ -236,6 +237,12 @@ def prompt(wrong: str, advice: str, *fixed: tuple[tuple[str, ...], ...], beside:
 
 RED = ("colour", "red")
 CASES = (
+    prompt("a red circle " * 20, "starter reads only 32", (("prompt",), ("a red circle " * 9,))),
+    Case(
+        csv_of(("prompt", "model"), ("word " * 110, "ltx-video")),
+        "may ignore the end",
+        (csv_of(("prompt", "model"), ("word " * 40, "ltx-video")),),
+    ),
     prompt(
         "a {red|green} ball",
         "put red|green into a column 'option'",
@@ -370,7 +377,7 @@ def findings_of(folder: Path, data: bytes) -> tuple[list[str], list[str]]:
     (lists / "long.txt").write_text("\n".join(map(str, range(10_001))))
     path = folder / ("sheet.xlsx" if data.startswith(b"PK") else "sheet.csv")
     path.write_bytes(data)
-    checked = validate_sheet(path, CARDS, "starter").checked
+    checked = validate_sheet(path, CARDS, "starter", lengths=PromptLengths(CARDS, SCORERS, "starter")).checked
     ignored = "not in the vocabulary"
     warnings = [warning.sentence for warning in checked.warnings if ignored not in warning.sentence]
     return [problem.sentence for problem in checked.problems], warnings
@@ -418,6 +425,27 @@ NOT_IN_A_SHEET = {
     "Use a larger picture",  # tests/unit/test_first_frames.py
     "Use a picture with this aspect ratio",
     "the lists give … combinations",  # tests/unit/test_stock_sheet.py
+    # Pictures and sheets from other machines: tests/unit/test_remote_pictures.py and test_sheet_link.py
+    "Save it in the sheet's folder, upload it",
+    "is an embedded picture",
+    "is the URL of a local file",
+    "is a URL without a scheme",
+    "contains several URLs",
+    "cannot be downloaded. Use an https://",
+    "Open the picture alone in the browser",
+    "is a file of the type …, not a picture",
+    "is … file. Save it as PNG",
+    "does not exist in the bucket …",
+    "is in a location that sheets from other machines may not read",
+    "is not the URL of an object",
+    "is a web page, not a sheet",
+    "is empty. Check the link.",
+    "Use a link to a file that ends with",
+    # Sheets in a bucket: tests/flow/test_failed_runs.py
+    "There is no … '…'…. Check its name",
+    "names no sheet",
+    "' is larger than … MiB",
+    "that may be longer than the … tokens",  # the summary of a warning in CASES
     "have several values in the column",  # the summary of a warning in CASES
 }
 """Messages whose fix is not a change of the sheet's cells, or that another test covers."""
@@ -457,4 +485,4 @@ def test_the_fix_of_every_message_is_tested(tmp_path: Path):
         if not any(re.search(".*".join(map(re.escape, text.split("…"))), sentence, re.DOTALL) for sentence in tested)
         and not any(known in text for known in NOT_IN_A_SHEET)
     ]
-    assert untested == [], "Add a case with the fix to CASES."
+    assert not untested, "Add a case with the fix to CASES: " + "\n".join(untested)

@@ -378,7 +378,7 @@ def test_columns_with_numbers_are_calculated_with_their_values(tmp_path):
     data = formatted(
         ("seed", 123456, "#,##0"),
         ("Length", 2.5, '0.00" s"'),
-        ("threshold", 0.25, "0%"),
+        ("min adherence", 0.25, "0%"),
         ("variants", 3, '0" pcs"'),
         ("want", 2, "00"),
         ("price", 3, "0.00"),

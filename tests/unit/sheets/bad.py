@@ -517,9 +517,8 @@ PLACEMENTS = (
         "a date",
         "sheet.xlsx",
         workbook([["prompt", "Aspect"], [P, datetime(2026, 9, 16)]]),
-        "Row 2, column B 'Aspect': '2026-09-16 0:00:00' is not a supported aspect ratio. Use 16:9, 9:16 or "
-        "1:1, or one of youtube, linkedin, display, instagram-feed, facebook-feed, tiktok, reels, "
-        "stories, shorts.",
+        "Row 2, column B 'Aspect': '2026-09-16 0:00:00' is a date; a spreadsheet program has probably converted a "
+        "ratio such as 4/5. Format the cells as text, and enter the ratio as 4:5.",
     ),
 )
 
