@@ -145,6 +145,7 @@ def certificate(
     start: timedelta = timedelta(minutes=-5),
     end: timedelta = timedelta(days=300),
     purposes: bool = True,
+    path_length: int | None = None,
 ) -> x509.Certificate:
     """Return a certificate that meets the rules of C2PA; times are relative to now."""
     now = datetime.now(UTC)
@@ -157,7 +158,7 @@ def certificate(
         .serial_number(x509.random_serial_number())
         .not_valid_before(now + start)
         .not_valid_after(now + end)
-        .add_extension(x509.BasicConstraints(ca=authority, path_length=None), critical=True)
+        .add_extension(x509.BasicConstraints(ca=authority, path_length=path_length), critical=True)
         .add_extension(_usage(authority), critical=True)
         .add_extension(x509.SubjectKeyIdentifier.from_public_key(key.public_key()), critical=False)
         .add_extension(identifier, critical=False)

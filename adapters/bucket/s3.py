@@ -251,11 +251,13 @@ class S3Bucket:
         with self._store.errors():
             is_overwritten = all(self._writes(full, number) for number in range(CHECK_WRITES))
             try:
-                self._head_object(full)  # publishing compares objects
+                found = self._head_object(full)  # publishing compares objects
             finally:
                 self._remove_check(full)
         if is_overwritten:
             raise unconditional(self._name, "it overwrote a test object")
+        if found is None:
+            raise unconditional(self._name, "it refuses a new object as if it existed")
         return f"The bucket {self._name} is writable."
 
     def _writes(self, full: str, number: int) -> bool:

@@ -1,5 +1,6 @@
 """Translate the errors of S3 stores, and recognise responses that do not come from one."""
 
+import re
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
@@ -45,8 +46,10 @@ OTHER_REGION = (
     "400",
 )
 CREDENTIALS = ("InvalidAccessKeyId", "SignatureDoesNotMatch", "InvalidToken", "ExpiredToken", "TokenRefreshRequired")
-PERMANENT = (501, 505, 511)
-"""Server errors after which the same request fails again: not implemented, HTTP version, sign-in to the network."""
+PERMANENT = (501, 505, 507, 511)
+"""Server errors that do not pass: not implemented, HTTP version, no space, sign-in to the network."""
+FULL = ("XMinioStorageFull", "XMinioAdminBucketQuotaExceeded", "QuotaExceeded")
+_EXPECTED_REGION = re.compile(r"expecting '([a-z]{2}[a-z0-9-]+)'")
 CERTIFICATE = ("CERTIFICATE_VERIFY_FAILED", "WRONG_VERSION_NUMBER", "UNKNOWN_PROTOCOL")
 
 
@@ -144,6 +147,11 @@ class Store(NamedTuple):
         if is_condition_refused(error):
             return unconditional(self.bucket, f"it answers with {code}")
         detail = ": ".join(part for part in (code, _message_of(error)) if part)
+        if status_of(error) == 507 or code in FULL:
+            return BucketRefusedError(
+                f"The store of the bucket {self.bucket} has no space left ({detail}). Free some space or raise the "
+                "quota of the bucket, then run the command again."
+            )
         if code in CREDENTIALS:
             return BucketRefusedError(
                 f"The bucket {self.bucket} does not accept the credentials ({detail}). Check "
@@ -268,7 +276,9 @@ def _duration(seconds: float) -> str:
 
 def _region_of(error: ClientError) -> str:
     headers = error.response.get("ResponseMetadata", {}).get("HTTPHeaders", {})
-    return str(headers.get("x-amz-bucket-region") or error.response.get("Error", {}).get("Region") or "")
+    details = error.response.get("Error", {})
+    named = _EXPECTED_REGION.search(str(details.get("Message", "")))
+    return str(headers.get("x-amz-bucket-region") or details.get("Region") or (named[1] if named else ""))
 
 
 def _is_from_s3(error: ClientError) -> bool:

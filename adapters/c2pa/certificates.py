@@ -16,6 +16,7 @@ from cryptography.hazmat.primitives.asymmetric.utils import decode_dss_signature
 from adapters.c2pa.certificate_profile import check_leaf, check_period, is_authority, is_self_signed
 from adapters.c2pa.key_types import DIGESTS, KEY_TYPES, PrivateKey, algorithm_of
 from manifests.errors import SignerUnavailableError
+from manifests.pluralize import count_of
 
 SignBytes = Callable[[bytes], bytes]
 """Signs a byte string; ECDSA signatures are r and s concatenated, as COSE requires."""
@@ -178,8 +179,9 @@ def _check_links(chain: Chain, path: Path) -> None:
                 f"In {path}, the certificate of {name_of(certificate)!r} is not followed by that of its issuer "
                 f"{issuer_of(certificate)!r}. Put the chain in order, leaf first."
             )
-    for issuer in chain.certificates[1:]:
+    for below, issuer in enumerate(chain.certificates[1:]):
         _check_issuer(issuer, path)
+        _check_path_length(issuer, below, path)
     last = chain.certificates[-1]
     if last in chain.anchors:
         return
@@ -190,6 +192,19 @@ def _check_links(chain: Chain, path: Path) -> None:
             "or add the issuer to the anchors."
         )
     check_period(max(roots, key=lambda root: root.not_valid_after_utc), f"The root certificate of {path}")
+
+
+def _check_path_length(issuer: x509.Certificate, below: int, path: Path) -> None:
+    """Check that the certificate of an issuer allows as many CAs below it as the chain has (RFC 5280, 4.2.1.9)."""
+    try:
+        allowed = issuer.extensions.get_extension_for_class(x509.BasicConstraints).value.path_length
+    except (x509.ExtensionNotFound, x509.DuplicateExtension, ValueError):
+        return  # reported by _check_issuer
+    if allowed is not None and below > allowed:
+        raise SignerUnavailableError(
+            f"In {path}, the CA {name_of(issuer)!r} may have {count_of(allowed, 'CA')} below it, but the chain has "
+            f"{below}. Request a certificate from a CA that may issue it."
+        )
 
 
 def _check_issuer(issuer: x509.Certificate, path: Path) -> None:

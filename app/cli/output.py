@@ -16,8 +16,8 @@ from adapters.readable_output import can_represent
 from flows.settings import load_settings
 from manifests.errors import ReelmillError
 
-console = Console()
-errors = Console(stderr=True)
+console = Console(emoji=False)
+errors = Console(stderr=True, emoji=False)
 
 
 def say(text: str = "", indent: int | None = None) -> None:

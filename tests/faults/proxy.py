@@ -40,6 +40,8 @@ QUIRKS = {
     *CONDITIONAL,
     "condition ignored",
     "no delete",
+    "full",
+    "exists always",
     "encryption required",
     "region",
     "clock",
@@ -93,8 +95,10 @@ class Handler(BaseHTTPRequestHandler):
         "501 without a reason": (501, "NotImplemented", ""),
         "400": (400, "InvalidArgument", "Unsupported header if-none-match"),
         "400 without a reason": (400, "InvalidRequest", "The request is invalid"),
+        "exists always": (412, "PreconditionFailed", "At least one condition failed"),
+        "full": (507, "XMinioStorageFull", "Storage backend has reached its limit"),
     }
-    """Answers of stores without conditional writes to a put with If-None-Match."""
+    """Answers of odd or full stores to a put with If-None-Match."""
 
     def log_message(self, *_: object) -> None:
         """Log nothing."""

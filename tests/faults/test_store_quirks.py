@@ -10,7 +10,7 @@ from s3_server import S3_KEYS, client
 
 from adapters.bucket import open_bucket
 from adapters.bucket.s3 import S3Bucket
-from adapters.bucket.s3_errors import is_temporary
+from adapters.bucket.s3_errors import Store, is_temporary
 from adapters.inbox import open_inbox
 from manifests.errors import BucketRefusedError
 
@@ -59,7 +59,7 @@ def test_a_501_of_a_publish_is_not_retried(quirky, s3_bucket_name, tmp_path):
 @pytest.mark.parametrize("status", range(500, 512))
 def test_only_a_server_error_that_may_pass_is_temporary(status):
     error = ClientError({"Error": {"Code": "X"}, "ResponseMetadata": {"HTTPStatusCode": status}}, "PutObject")
-    assert is_temporary(error) == (status not in (501, 505, 511))
+    assert is_temporary(error) == (status not in (501, 505, 507, 511))
 
 
 @pytest.mark.parametrize("quirk", sorted(proxy.FOREIGN))
@@ -159,3 +159,23 @@ def test_https_to_a_plain_http_store_is_explained(s3_endpoint):
     bucket = S3Bucket("clips", endpoint=s3_endpoint.replace("http:", "https:"), pauses_s=(), **S3_KEYS)
     with pytest.raises(BucketRefusedError, match="whether the endpoint begins with http:// or https://"):
         bucket.check()
+
+
+def test_a_full_store_is_named_and_not_retried(quirky, s3_bucket_name):
+    quirky.choose = lambda _: "full"
+    with pytest.raises(BucketRefusedError, match="has no space left") as refused:
+        bucket_of(quirky, s3_bucket_name).check()
+    assert not refused.value.transient
+
+
+def test_a_store_that_refuses_every_new_object_is_found_before_a_run(quirky, s3_bucket_name):
+    quirky.choose = lambda _: "exists always"
+    with pytest.raises(BucketRefusedError, match="it refuses a new object as if it existed"):
+        bucket_of(quirky, s3_bucket_name).check()
+
+
+def test_a_region_that_only_the_message_names_is_found():
+    details = {"Code": "AuthorizationHeaderMalformed", "Message": "the region is wrong; expecting 'eu-central-1'"}
+    error = ClientError({"Error": details, "ResponseMetadata": {"HTTPStatusCode": 400}}, "PutObject")
+    refused = Store("clips", "https://s3.example", "us-east-1", False).refusal(error)
+    assert "Set REELMILL_BUCKET_REGION=eu-central-1." in str(refused)

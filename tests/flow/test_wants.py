@@ -79,3 +79,9 @@ def test_the_setting_want_scope_is_the_default_of_the_column(capsys, tmp_path, m
     assert "each combination" in reelmill(capsys, "validate", path).out
     monkeypatch.setenv("REELMILL_WANT_SCOPE", "brief")
     assert reelmill(capsys, "validate", path).code == 0
+
+
+def test_a_listed_prompt_is_shown_letter_by_letter(home, tmp_path, capsys):
+    path = tmp_path / "emoji.csv"
+    path.write_text('prompt\n"a [cat:dog:0.5] cup :fire: [bold]x[/bold]"\n')
+    assert "a [cat:dog:0.5] cup :fire: [bold]x[/bold]" in reelmill(capsys, "plan", path, "--prompts").out

@@ -242,3 +242,19 @@ def test_commands_refuse_a_tls_certificate_at_once(tmp_path, monkeypatch, capsys
     assert ended.code == 1
     assert "it has the extended key usage serverAuth" in " ".join((ended.out + ended.err).split())
     assert not list((tmp_path / "home").rglob("*.mp4"))
+
+
+def test_a_chain_with_more_authorities_than_allowed_is_refused(tmp_path):
+    root_key, outer_key, inner_key = (ec.generate_private_key(ec.SECP256R1()) for _ in range(3))
+    root = certificate("Root", root_key, "Root", root_key, authority=True)
+    inner = certificate("Inner", inner_key, "Outer", outer_key, authority=True)
+    signing = certificate("Acme", KEY, "Inner", inner_key)
+    for allowed in (0, 1):
+        outer = certificate("Outer", outer_key, "Root", root_key, authority=True, path_length=allowed)
+        path = tmp_path / f"{allowed}.pem"
+        path.write_bytes(b"".join(map(pem, (signing, inner, outer, root))))
+        if allowed:
+            assert read_chain(path).leaf == signing
+        else:
+            with pytest.raises(SignerUnavailableError, match="Outer' may have 0 CAs below it, but the chain has 1"):
+                read_chain(path)
