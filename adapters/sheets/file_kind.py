@@ -2,11 +2,19 @@
 
 from manifests.errors import UnreadableSheetError
 
-TEXT, TABLE, PROMPTS, JSON = "text", "table", "prompts", "json"
-"""Text of any kind, text that must have a header, text that can be a list of prompts (.txt), and JSON or JSON Lines."""
+TEXT, TABLE, TSV, PROMPTS, JSON = "text", "table", "tsv", "prompts", "json"
+"""Any text, text that must have a header, TSV by its name, text that can be a list of prompts (.txt), and JSON."""
 WORKBOOK, OLD_WORKBOOK = "workbook", "old workbook"
 WORKBOOKS = (WORKBOOK, OLD_WORKBOOK)
-_KINDS_BY_SUFFIX = {".txt": PROMPTS, ".text": PROMPTS, ".json": JSON, ".jsonl": JSON, ".ndjson": JSON}
+_KINDS_BY_SUFFIX = {
+    ".tsv": TSV,
+    ".tab": TSV,
+    ".txt": PROMPTS,
+    ".text": PROMPTS,
+    ".json": JSON,
+    ".jsonl": JSON,
+    ".ndjson": JSON,
+}
 _KINDS_BY_SUFFIX |= dict.fromkeys((".xlsx", ".xlsm", ".xlsb", ".xls", ".ods"), TABLE)  # text under a wrong name
 
 _OLE = b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1"
@@ -55,7 +63,7 @@ def kind_of(data: bytes, suffix: str = "") -> str:
     if start.startswith((b"<!doctype", b"<html", b"<table", b"<?xml")):
         raise UnreadableSheetError(f"is a web page or an XML file, regardless of its extension. {_AS_XLSX}")
     by_suffix = _KINDS_BY_SUFFIX.get(suffix.lower(), TEXT)
-    return JSON if by_suffix in (TEXT, TABLE) and start.startswith(_JSON_STARTS) else by_suffix
+    return JSON if by_suffix in (TEXT, TABLE, TSV) and start.startswith(_JSON_STARTS) else by_suffix
 
 
 def _old_office(data: bytes) -> str:

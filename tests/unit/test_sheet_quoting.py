@@ -249,3 +249,18 @@ def test_a_quote_typed_anywhere_does_not_swallow_the_rows_that_follow(grid, at, 
     found = {row.number: list(row.cells) for row in rows}
     assert all(found.get(number) == cells for number, cells in enumerate(table, 1) if number != index + 1)
     assert index + 1 in found or index + 1 in {row.number for row in reading.bad_rows}
+
+
+@pytest.mark.parametrize(
+    ("text", "prompts"),
+    [
+        ('prompt\n"a red cup" on a table\nthe "blue" ball\n', ['"a red cup" on a table', 'the "blue" ball']),
+        ('prompt\na 12" red disk\n"a red cup\na blue cup\n', ['a 12" red disk', '"a red cup', "a blue cup"]),
+    ],
+)
+def test_quotes_are_letters_in_a_tsv_with_one_column(tmp_path, text, prompts):
+    path = tmp_path / "sheet.tsv"
+    path.write_text(text)
+    table = read_table(path)
+    assert [row.cells[0] for row in table.rows] == prompts
+    assert not table.reading.bad_rows

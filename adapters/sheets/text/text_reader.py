@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import replace
 
-from adapters.sheets.file_kind import JSON, PROMPTS, TEXT
+from adapters.sheets.file_kind import JSON, PROMPTS, TEXT, TSV
 from adapters.sheets.text.decoding import Decoded, damaged_row, decode, has_damage, spelled
 from adapters.sheets.text.delimiter import DELIMITERS, KINDS, delimiter_of
 from adapters.sheets.text.json_records import JsonTable, read_json
@@ -54,10 +54,12 @@ def _read(text: str, kind: str) -> tuple[str, Records, Reading]:
     if kind == PROMPTS and (json_table := _json_with_prompts(text)):
         return "", json_table.records, Reading(json_table.kind, has_header=json_table.has_header)
     delimiter, found = _separated(text)
+    if kind == TSV and all(len(row.cells) == 1 for row in found.rows):
+        delimiter, found = "\t", read_tsv(text)  # quotes are letters, also if there is only one column
     if kind == PROMPTS and is_list_file(text, found.rows, delimiter):
         lines, removed = read_lines(text)
         return "", _headed(lines), Reading(TEXT_LIST, has_header=False, removed_markers=removed)
-    if kind == TEXT and found.rows and not found.bad and is_list_column(found.rows):
+    if kind in (TEXT, TSV) and found.rows and not found.bad and is_list_column(found.rows):
         return "", _headed(found), Reading(TEXT_LIST, has_header=False)
     return delimiter, found, Reading(KINDS.get(delimiter, KINDS[","]))
 
