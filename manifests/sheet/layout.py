@@ -56,8 +56,14 @@ class Layout:
     @property
     def names(self) -> dict[str, str]:
         """The names for ``Brief.values`` by normalised header; our own names of the columns are included."""
-        spelled = {normalise(header): name for header, name in self.nameable.items()}
+        spelled: dict[str, str] = {}
+        for header, name in self.nameable.items():
+            spelled.setdefault(normalise(header), name)
         return spelled | {normalise(name): name for name in self.known if name in PLACEHOLDERS}
+
+    def own(self, typed: str) -> str | None:
+        """Return the metadata header that a name in a prompt spells exactly, or None."""
+        return typed if typed in self.metadata else None
 
     def place(self, name: str) -> int | None:
         """Return the index of a column, by our name or a metadata header."""
@@ -98,10 +104,26 @@ class Layout:
                 yield self._about_doubled(index, name)
         for index, message in self.doubts.items():
             yield self._about_header(index, message)
+        yield from self._alike(used)
         for header, index in self.metadata.items():
             if header not in used and not name_of(header) and (advice := self._advice_on_typo(header)):
                 yield self._about_header(
                     index, f"is not a Reelmill column, so its values have no effect on the clips. {advice}"
+                )
+
+    def _alike(self, used: Collection[str]) -> Iterator[CellProblem]:
+        """Yield a warning for each metadata header that a prompt cannot tell from an earlier one in every spelling."""
+        first: dict[str, str] = {}
+        for header, index in self.metadata.items():
+            other = first.setdefault(normalise(header), header)
+            is_same = other.casefold() == header.casefold()
+            if other != header and (is_same or (normalise(header) and {other, header} & set(used))):
+                kept = f"column {letter(self.metadata[other])} '{shown(self.table.columns[self.metadata[other]])}'"
+                differs = "only in capitals" if is_same else "only in capitals or signs"
+                yield self._about_header(
+                    index,
+                    f"differs {differs} from {kept}. In a prompt, {{{header}}} is this column, and {{{other}}} and "
+                    "every other spelling is the other one. Rename one of them.",
                 )
 
     def _advice_on_typo(self, header: str) -> str:
