@@ -36,7 +36,9 @@ DIRECTION = re.compile("[\u061c\u200e\u200f\u2066-\u2069]")
 _ISOLATE = re.compile("[\u2066-\u2069]")
 _RIGHT_TO_LEFT = re.compile("[\u0590-\u08ff\ufb1d-\ufdff\ufe70-\ufefc\U00010800-\U00010fff\U0001e800-\U0001efff]")
 
-ANY = frozenset(("auto", "automatic", "random", "rand", "rnd", "any", "none", "default", "zufällig", "zufall", "*", "?"))
+ANY = frozenset(
+    ("auto", "automatic", "random", "rand", "rnd", "any", "none", "default", "zufällig", "zufall", "*", "?")
+)
 """Words with which people leave a number to the program."""
 
 _CLOSING = {"(": ")", "[": "]", "{": "}", "<": ">"}

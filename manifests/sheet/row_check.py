@@ -12,6 +12,7 @@ from manifests.placement import parse_placement, reading_of
 from manifests.pluralize import count_of
 from manifests.sheet import cells, foreign_syntax, prompt_template, second_meaning
 from manifests.sheet.columns import BY_NAME, name_of, normalise
+from manifests.sheet.doubts.foreign_options import foreign_options
 from manifests.sheet.layout import PLACEHOLDERS, Layout
 from manifests.sheet.problem import BriefCheck, CellProblem
 from manifests.sheet.table import Row
@@ -244,7 +245,9 @@ class RowReader:
             return ""
         name = foreign_syntax.new_column(self.names, self.options)
         self.options.append(name)
-        return f" If only the words {found} vary, put {found} into a column '{name}', and write {{{name}}} in the prompt."
+        return (
+            f" If only the words {found} vary, put {found} into a column '{name}', and write {{{name}}} in the prompt."
+        )
 
     def _template(self, name: str, text: str) -> str:
         """Return the template of one prompt; report the syntax of other tools in it."""
@@ -262,6 +265,8 @@ class RowReader:
         found = list(foreign_syntax.findings(text, self.names, self._first, self.options))
         for finding in found:
             (self.reject if finding.is_error else self.warn)(name, finding.text, finding.message)
+        if foreign := foreign_options(text, self.layout.header):
+            self.warn(name, *foreign)
         return prompt_template.literal(text) if any(finding.is_error for finding in found) else text
 
     def _with_lists(self, column: str, template: str) -> str:
@@ -383,7 +388,8 @@ class RowReader:
                     name,
                     "|".join(values),
                     f"has {len(values)} values, but the prompt does not use {{{header}}}, so the clips "
-                    f"do not differ in them: each clip is recorded with all these values. For a clip of each value, write {{{header}}} in the prompt.",
+                    f"do not differ in them: each clip is recorded with all these values. "
+                    f"For a clip of each value, write {{{header}}} in the prompt.",
                     f"have several values in the column '{header}', but their prompts do not use {{{header}}}, for "
                     "example {examples}. Each clip is recorded with all of its row's values; write "
                     f"{{{header}}} in the prompt for a clip of each value.",
@@ -442,7 +448,7 @@ def _spelt(template: str, names: Mapping[str, str]) -> str:
 
 
 def _separated(text: str) -> str:
-    """Return the message for digits with a comma or point, such as ``1,234``: ``000`` can only be a part of a number."""
+    """Return the message for ``1,234`` or ``2,000``; ``000`` can only be a part of a number."""
     parts = re.split("[.,]", text)
     if any(part.startswith("0") for part in parts):
         return f"has a separator for thousands. Write {''.join(parts)}."

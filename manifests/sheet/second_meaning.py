@@ -109,8 +109,8 @@ def _seeds(column: Column) -> Use | None:
     seed = next((found[0] for text in column.texts if (found := re.search(r"\d+", text))), "3")
     return Use(
         False,
-        f"is read as the seeds themselves: {seed} is the seed {seed}. If it is the number of clips, rename it to 'variants'; if "
-        "it is not, rename it to 'seed'.",
+        f"is read as the seeds themselves: {seed} is the seed {seed}. If it is the number of clips, rename it to "
+        "'variants'; if it is not, rename it to 'seed'.",
     )
 
 
@@ -163,7 +163,8 @@ def _length(column: Column) -> Use | None:
 
 def _always(meaning: str, name: str, other: str, renamed: str) -> Callable[[Column], Use | None]:
     message = (
-        f"is read as {meaning}. If this is what you mean, rename it to '{name}'. If it is {other}, rename it to '{renamed}'."
+        f"is read as {meaning}. If this is what you mean, rename it to '{name}'. If it is {other}, rename it to "
+        f"'{renamed}'."
     )
     return lambda _: Use(False, message)
 

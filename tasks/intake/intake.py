@@ -169,7 +169,11 @@ def card_check(cards: Mapping[str, ModelCard], default_card: str) -> Callable[[B
             if name in cards:
                 yield from _card_issues(brief, cards[name], cards)
             else:
-                yield CellIssue("model", name, _unknown_model(name, cards, default_card, bool(brief.first_frames)) + _unchecked(brief))
+                yield CellIssue(
+                    "model",
+                    name,
+                    _unknown_model(name, cards, default_card, bool(brief.first_frames)) + _unchecked(brief),
+                )
 
     return check
 

@@ -298,6 +298,31 @@ CASES = (
         "seeds", "42", "rename it to 'variants'; if it is not, rename it to 'seed'", ("variants", "42"), ("seed", "42")
     ),
     cell("seed", "1,234", "Write 1234 or 1|234", ("seed", "1234"), ("seed", "1|234")),
+    prompt(
+        "a red cup --ar 9:16 --v 6 --seed 12 --no green",
+        "Remove them from the prompt. To use their values, put green into the column 'negative_prompt', 9:16 "
+        "into the column 'placements' and 12 into the column 'seed'.",
+        (("prompt", "negative_prompt", "placements", "seed"), ("a red cup", "green", "9:16", "12")),
+    ),
+    prompt(
+        "a (red:1.2) cup",
+        "Remove it from the prompt. Keep the words of a weight, without its number.",
+        (("prompt",), ("a red cup",)),
+    ),
+    Case(
+        csv_of(("prompt", "aspect"), ("a cup", "1:1"), ("a cube", "1:1"), ("Spring", "")),
+        "is used as a prompt. If it is a heading",
+        (
+            csv_of(("prompt", "aspect"), ("a cup", "1:1"), ("a cube", "1:1")),
+            csv_of(("prompt", "aspect"), ("a cup", "1:1"), ("a cube", "1:1"), ("# Spring", "")),
+        ),
+    ),
+    cell("qty", "3", "If it is the number of clips, rename it to 'variants'", ("variants", "3")),
+    Case(
+        csv_of(("Prompt (max 200 characters)", "aspect"), ("a cup", "1:1")),
+        "If 'Prompt (max 200 characters)' contains the prompts, rename it to 'prompt'",
+        (csv_of(("prompt", "aspect"), ("a cup", "1:1")),),
+    ),
     cell("seed", "2,000", "thousands. Write 2000.", ("seed", "2000")),
     cell("seed", "1-5", "Write 1|2|3|4|5.", ("seed", "1|2|3|4|5")),
     Case(
@@ -355,10 +380,18 @@ CASES = (
     cell("duration_s", "long", "Enter a number of seconds", ("duration_s", "")),
     cell("aspect", "tiktok 60s", "Use 2.12s", ("aspect", "tiktok 2.12s"), ("aspect", "tiktok")),
     cell("wnat", "1", "Did you mean 'want'", ("want", "1")),
-    cell("first_frame", "https://example.com/a.png", "Save the picture in the sheet's folder", ("first_frame", "")),
+    Case(
+        csv_of(("prompt", "model", "first_frame"), (P, "svd-xt", "https://example.com/a.png")),
+        "Save the picture in the sheet's folder",
+        (csv_of(("prompt", "model", "first_frame"), (P, "starter", "")),),
+    ),
     cell("first_frame", "nowhere.png", "Clear the cell", ("first_frame", "")),
     cell("model", "svd-xt", "use a model that generates clips from text", ("model", "starter")),
-    cell("first_frame", "a.png; b.png", "Separate several pictures with |", ("first_frame", "")),
+    Case(
+        csv_of(("prompt", "model", "first_frame"), (P, "svd-xt", "a.png; b.png")),
+        "Separate several pictures with |",
+        (csv_of(("prompt", "model", "first_frame"), (P, "starter", "")),),
+    ),
     Case(
         csv_of(("prompt", "want", "aspect"), (P, "2", "16:9|1:1")),
         "Lower it to 1, raise variants, or enter brief",
@@ -433,6 +466,7 @@ FIX = re.compile(
 """Words with which a message suggests a fix."""
 SOURCES = (
     *sorted(Path("manifests/sheet").glob("*.py")),
+    *sorted(Path("manifests/sheet/doubts").glob("*.py")),
     Path("manifests/placement.py"),
     *sorted(Path("tasks/intake").glob("*.py")),
 )
@@ -471,6 +505,7 @@ NOT_IN_A_SHEET = {
     "names no sheet",
     "' is larger than … MiB",
     "that may be longer than the … tokens",  # the summary of a warning in CASES
+    "have a short text as the prompt",  # the summary of a warning in CASES
     "have several values in the column",  # the summary of a warning in CASES
 }
 """Messages whose fix is not a change of the sheet's cells, or that another test covers."""
