@@ -40,7 +40,7 @@ OTHER_NAMES = {
 }
 SHAPES = {"landscape": "16:9", "horizontal": "16:9", "portrait": "9:16", "vertical": "9:16", "square": "1:1"}
 
-AMBIGUOUS_SHAPES = {"portrait": ("4:5", "3:4"), "landscape": ("4:3", "3:2")}
+AMBIGUOUS_SHAPES = frozenset(("portrait", "landscape"))
 """Shapes for which other ratios are common as well."""
 
 _RATIO = re.compile(r"0*([1-9]\d{0,3})[:x×/]0*([1-9]\d{0,3})(?::00)?")
@@ -108,8 +108,7 @@ def reading_of(text: str) -> str | None:
     if sizes := [word for word in words if _PIXELS.fullmatch(word)]:
         return f"is read as the aspect ratio {_ratio(sizes[0])}. The model decides the size in pixels."
     if shapes := [word for word in words if word in AMBIGUOUS_SHAPES]:
-        others = " or ".join(AMBIGUOUS_SHAPES[shapes[0]])
-        return f"is read as {SHAPES[shapes[0]]}. Enter that ratio, or another one such as {others}."
+        return f"is read as {SHAPES[shapes[0]]}. Enter that ratio, or another one that the model makes."
     return None
 
 

@@ -36,6 +36,11 @@ DIRECTION = re.compile("[\u061c\u200e\u200f\u2066-\u2069]")
 _ISOLATE = re.compile("[\u2066-\u2069]")
 _RIGHT_TO_LEFT = re.compile("[\u0590-\u08ff\ufb1d-\ufdff\ufe70-\ufefc\U00010800-\U00010fff\U0001e800-\U0001efff]")
 
+ANY = frozenset(
+    ("auto", "automatic", "random", "rand", "rnd", "any", "none", "default", "zufällig", "zufall", "*", "?")
+)
+"""Words with which people leave a number to the program."""
+
 _CLOSING = {"(": ")", "[": "]", "{": "}", "<": ">"}
 _OPENING = {closing: opening for opening, closing in _CLOSING.items()}
 _DECIMAL = re.compile(r"[+-]?(\d+[.,]?\d*|[.,]\d+)", re.ASCII)
@@ -177,7 +182,13 @@ def parse_adherence(text: str) -> float:
     advice = "Enter a number from -1 to 1, for example 0.25, or leave the cell empty."
     if text.endswith(("%", "٪")):
         return round(_decimal(text[:-1], -100, 100, advice) / 100, 9)
-    return _decimal(text, -1, 1, advice)
+    try:
+        return _decimal(text, -1, 1, advice)
+    except ValueError as error:
+        digits = _plain(text).replace(",", ".")
+        if not re.fullmatch(r"\d{1,2}(\.\d+)?|100", digits, re.ASCII) or not 1 < float(digits) <= 100:
+            raise
+        raise ValueError(f"{error} For {digits} percent, enter {digits}% or {float(digits) / 100:g}.") from None
 
 
 def whole_parser(lowest: int, highest: int | None = None) -> Callable[[str], int]:

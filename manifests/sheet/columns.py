@@ -247,7 +247,14 @@ def normalise(header: str) -> str:
 
 
 _MEANINGS = {normalise(name): column.name for column in COLUMNS for name in (column.name, *column.aliases)}
-_PROMPT_LIKE = ("description", "text", "scene", "idea", "concept", "script", "shot", "visual", "copy")
+_PROMPT_LIKE = (
+    *("description", "text", "scene", "idea", "concept", "script", "shot", "visual", "copy"),
+    *("prompt", "beschreibung", "szene", "idee", "konzept", "motiv", "inhalt", "descripción", "escena", "concepto"),
+    *("descrição", "descricao", "cena", "conceito", "scène", "scene", "idée", "descrizione", "scena", "beschrijving"),
+    *("opis", "beskrivning", "beskrivelse", "kuvaus", "popis", "açıklama", "описание", "сцена", "промпт", "промт"),
+    *("提示词", "描述", "プロンプト", "説明", "프롬프트", "설명", "content", "storyboard", "action"),
+)
+"""Parts of headers of columns with prompts, in several languages."""
 
 
 def name_of(header: str) -> str | None:
@@ -282,7 +289,7 @@ def is_result(header: str) -> bool:
 
 def nearest_to_prompt(headers: Iterable[str]) -> str | None:
     """Return the header that looks most like a prompt column, or None."""
-    by_text = {normalise(header): header for header in headers}
+    by_text = {normalise(header): header for header in headers if name_of(header) != "negative_prompt"}
     prompts = ("prompt", *BY_NAME["prompt"].aliases)
     near = [header for text, header in by_text.items() if get_close_matches(text, prompts, 1, 0.7)]
     alike = [
@@ -290,4 +297,5 @@ def nearest_to_prompt(headers: Iterable[str]) -> str | None:
         for text, header in by_text.items()
         if text in ("brief", "creative brief") or any(word in text for word in _PROMPT_LIKE)
     ]
-    return next(iter(near or alike), None)
+    named = [header for text, header in by_text.items() if {"prompt", "prompts"} & set(text.split())]
+    return next(iter(near or named or alike), None)

@@ -1,8 +1,9 @@
 """Prompt syntax of other tools, which means something else here: ``{a|b}``, ``[a|b]``, ``{{name}}``, ``${name}``."""
 
 import re
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping
 from difflib import get_close_matches
+from itertools import chain, count
 from typing import NamedTuple
 
 from manifests.sheet import cells
@@ -16,6 +17,9 @@ _NUMBER = re.compile(r"[\d.,\s%]+")
 _LISTED = re.compile(r"\s*(?:[,;\n、，；]|\s(?:and|or|und|oder|et|ou|y|&|\+)\s)\s*(?:(?:and|or|und|oder|et|ou|y|&)\s)?")
 _SLASHES = re.compile(r"\s*/\s*")
 _JSON_LIKE = re.compile(r"""^\s*[{\[]\s*["'“”„‘’«]""")
+_SINGLE_WORDS = re.compile(r"(?<![^\s(\"'“„‘])[^\W_][\w'’-]*(?:\|[^\W_][\w'’-]*)+(?![\w|])")
+_ARTICLES = frozenset(("a", "an", "the", "A", "An", "The", "ein", "eine", "Ein", "Eine", "un", "une", "Un", "Une"))
+"""Words that begin a prompt, so that a bar before them separates prompts."""
 LISTED_WORDS, LISTED_LENGTH = 3, 30
 """Longest value, in words and characters, of a text that is read as a list of values."""
 
@@ -28,27 +32,44 @@ class Finding(NamedTuple):
     is_error: bool = False
 
 
-def findings(template: str, names: Mapping[str, str], value_of: Callable[[str], str]) -> Iterator[Finding]:
+def findings(
+    template: str, names: Mapping[str, str], value_of: Callable[[str], str], options: list[str]
+) -> Iterator[Finding]:
     """Yield the syntax of other tools in a prompt.
 
     Args:
         names: names of the columns that a prompt can use, by normalised header.
         value_of: returns the first value of a column in this row.
+        options: names of the columns that earlier findings of this row suggest; more are added.
     """
-    yield from _choices(template, names)
+    yield from _choices(template, names, options)
     yield from _doubled(template, names)
     yield from _prefixed(template, names, value_of)
     yield from _wrapped(template, names)
 
 
-def _choices(template: str, names: Mapping[str, str]) -> Iterator[Finding]:
+def new_column(names: Collection[str], taken: Collection[str], first: str = "option") -> str:
+    """Return a header for a column of options that neither the sheet nor an earlier advice has."""
+    numbered = (f"option {number}" for number in count(2 if first == "option" else 1))
+    return next(name for name in chain([first], numbered) if name not in names and name not in taken)
+
+
+def single_words(text: str) -> str:
+    """Return ``red|blue`` from ``a red|blue cup on a table``, or an empty text if bars separate whole prompts."""
+    found = _SINGLE_WORDS.search(text)
+    if not found or text.count("|") != found[0].count("|") or any(word in _ARTICLES for word in found[0].split("|")):
+        return ""
+    return found[0] if len(text.split()) > 1 else ""
+
+
+def _choices(template: str, names: Mapping[str, str], options: list[str]) -> Iterator[Finding]:
     """Yield brackets with a ``|``, with which other tools choose between values."""
-    for start, end in cells.bracketed(template):
-        text = template[start : end + 1]
-        if "|" not in text:
-            continue
+    texts = [template[start : end + 1] for start, end in cells.bracketed(template)]
+    choices = [text for text in texts if "|" in text]
+    for text in choices:
         values = "|".join(_options(text))
-        name = next(name for name in ("option", *(f"option {n}" for n in range(2, 99))) if name not in names)
+        name = new_column(names, options, "option 1" if len(choices) > 1 else "option")
+        options.append(name)
         advice = f"put {values} into a column '{name}', and write {{{name}}} in the prompt."
         if text.startswith("{") and not text.startswith("{{"):
             yield Finding(text, f"is a choice between values. For a clip of each value, {advice}", is_error=True)

@@ -1,5 +1,6 @@
 """The meaning of each column of a table."""
 
+import re
 from collections.abc import Collection, Iterator
 from dataclasses import dataclass, field
 
@@ -56,8 +57,14 @@ class Layout:
     @property
     def names(self) -> dict[str, str]:
         """The names for ``Brief.values`` by normalised header; our own names of the columns are included."""
-        spelled = {normalise(header): name for header, name in self.nameable.items()}
+        spelled: dict[str, str] = {}
+        for header, name in self.nameable.items():
+            spelled.setdefault(normalise(header), name)
         return spelled | {normalise(name): name for name in self.known if name in PLACEHOLDERS}
+
+    def own(self, typed: str) -> str | None:
+        """Return the metadata header that a name in a prompt spells exactly, or None."""
+        return typed if typed in self.metadata else None
 
     def place(self, name: str) -> int | None:
         """Return the index of a column, by our name or a metadata header."""
@@ -98,10 +105,38 @@ class Layout:
                 yield self._about_doubled(index, name)
         for index, message in self.doubts.items():
             yield self._about_header(index, message)
+        yield from self._alike(used)
         for header, index in self.metadata.items():
-            if header not in used and not name_of(header) and (advice := self._advice_on_typo(header)):
+            advice = "" if header in used or name_of(header) else self._advice_on_typo(header)
+            if header not in used and (about := self._advice_on_number(header, index)):
+                advice = about
+            if advice:
                 yield self._about_header(
                     index, f"is not a Reelmill column, so its values have no effect on the clips. {advice}"
+                )
+
+    def _advice_on_number(self, header: str, index: int) -> str:
+        """Return what decides a number that people expect to have an effect, such as a count of clips; often empty."""
+        name, texts = normalise(header), [text for text in _texts(self.table, index) if text.strip()]
+        if name in _COUNTS and texts and all(re.fullmatch(r"\s*[x×]?\s*\d+\s*[x×]?\s*", text) for text in texts):
+            if "variants" not in self.known:
+                return "If it is the number of clips, rename it to 'variants'."
+            return f"The number of clips is in the column '{shown(self.header('variants'))}'."
+        return _DECIDED.get(name, "") if texts else ""
+
+    def _alike(self, used: Collection[str]) -> Iterator[CellProblem]:
+        """Yield a warning for each metadata header that a prompt cannot tell from an earlier one in every spelling."""
+        first: dict[str, str] = {}
+        for header, index in self.metadata.items():
+            other = first.setdefault(normalise(header), header)
+            is_same = other.casefold() == header.casefold()
+            if other != header and (is_same or (normalise(header) and {other, header} & set(used))):
+                kept = f"column {letter(self.metadata[other])} '{shown(self.table.columns[self.metadata[other]])}'"
+                differs = "only in capitals" if is_same else "only in capitals or signs"
+                yield self._about_header(
+                    index,
+                    f"differs {differs} from {kept}. In a prompt, {{{header}}} is this column, and {{{other}}} and "
+                    "every other spelling is the other one. Rename one of them.",
                 )
 
     def _advice_on_typo(self, header: str) -> str:
@@ -134,6 +169,64 @@ class Layout:
 
 PLACEHOLDERS = frozenset(("brief_id", "placements", "duration_s", "model", "locale", "cta", "notes"))
 """Known columns that a prompt can use."""
+_COUNTS = frozenset(
+    (
+        *("count", "counts", "clips", "clip count", "number", "number of clips", "no of clips", "num clips", "amount"),
+        *(
+            "quantity",
+            "quantities",
+            "qty",
+            "shots",
+            "number of shots",
+            "videos",
+            "number of videos",
+            "copies",
+            "n clips",
+        ),
+        *(
+            "versions",
+            "number of versions",
+            "outputs",
+            "number of outputs",
+            "repeat",
+            "repeats",
+            "repetitions",
+            "batch",
+        ),
+        *(
+            "iterations",
+            "generations",
+            "batch size",
+            "clips count",
+            "total clips",
+            "how many",
+            "times",
+            "runs",
+            "units",
+        ),
+        *(
+            "anzahl",
+            "anzahl clips",
+            "anzahl der clips",
+            "menge",
+            "stück",
+            "stückzahl",
+            "nombre",
+            "quantité",
+            "cantidad",
+        ),
+        *("número", "quantità", "quantidade", "aantal", "liczba", "ilość", "antal", "количество", "数量", "本数"),
+    )
+)
+"""Headers of columns with a number of clips."""
+_FPS = "The model decides how many frames a second has."
+_SIZE = "The model and the aspect ratio decide the size in pixels."
+_DECIDED = {
+    **dict.fromkeys(("fps", "frame rate", "framerate", "frames per second", "bildrate"), _FPS),
+    **dict.fromkeys(("resolution", "resolutions", "size", "dimensions", "pixels", "auflösung", "résolution"), _SIZE),
+    **dict.fromkeys(("width", "height", "quality"), _SIZE),
+}
+"""Who decides what people enter in columns that have no effect."""
 
 
 def _texts(table: Table, index: int | None) -> list[str]:
@@ -151,6 +244,21 @@ def _key(header: str) -> str:
     return " ".join(header.split()).replace("{", "(").replace("}", ")")
 
 
+def _wordiest(table: Table) -> str:
+    """Return the header of the own column with the longest texts, or an empty text if there are only short ones."""
+    lengths = {}
+    for index, header in _headers(table):
+        texts = [text for text in _texts(table, index) if text.strip()]
+        if texts and not name_of(header):
+            lengths[header] = sum(len(text.split()) for text in texts) / len(texts)
+    best = max(lengths, key=lambda header: lengths[header], default="")
+    return best if lengths.get(best, 0) >= PROMPT_WORDS else ""
+
+
+PROMPT_WORDS = 4
+"""Usual number of words from which a column may contain prompts."""
+
+
 def _no_prompt(table: Table) -> str:
     headers = [shown(header) for _, header in _headers(table)]
     hidden = [column for column in table.reading.hidden_columns if name_of(column.header) == "prompt"]
@@ -159,7 +267,7 @@ def _no_prompt(table: Table) -> str:
             f"the column '{shown(hidden[0].header)}' (column {letter(hidden[0].column)}) is hidden, and no other "
             "column contains prompts. Unhide it, or include hidden rows and columns (--include-hidden)."
         )
-    near = nearest_to_prompt(headers)
+    near = nearest_to_prompt(headers) or shown(_wordiest(table))
     advice = f"If '{near}' contains the prompts, rename it to 'prompt'." if near else "Add a column 'prompt'."
     listed = ", ".join(f"'{header}'" for header in headers[:12]) + (", …" if len(headers) > 12 else "")
     only = f", only {listed}" if listed else ""

@@ -12,6 +12,7 @@ from manifests.placement import parse_placement, reading_of
 from manifests.pluralize import count_of
 from manifests.sheet import cells, foreign_syntax, prompt_template, second_meaning
 from manifests.sheet.columns import BY_NAME, name_of, normalise
+from manifests.sheet.doubts.foreign_options import foreign_options
 from manifests.sheet.layout import PLACEHOLDERS, Layout
 from manifests.sheet.problem import BriefCheck, CellProblem
 from manifests.sheet.table import Row
@@ -20,10 +21,14 @@ T = TypeVar("T")
 Wildcards = Callable[[str], tuple[str, ...]]
 """Returns the values of a wildcard by its name; raises ValueError with a message that continues after the wildcard."""
 
-VARIANTS = cells.whole_parser(1, 10_000)
+VARIANTS_ALLOWED = 10_000
+VARIANTS = cells.whole_parser(1, VARIANTS_ALLOWED)
 WANT = cells.whole_parser(1)
 SEED = cells.whole_parser(0, 2**32 - 1)
 _THOUSANDS = re.compile(r"[1-9]\d{0,2}([.,]\d{3})+")
+_RANGE = re.compile(r"(\d{1,10})\s*(?:-|–|—|\.{2,3}|…|to|bis)\s*(\d{1,10})", re.IGNORECASE)
+LISTED_SEEDS = 20
+"""Longest range of seeds that a message writes out."""
 _COMMA = re.compile(r"[,;\s]+")
 FORMULA_WITHOUT_RESULT = (
     "is a formula without a stored result. Open the sheet in a spreadsheet program and save it again, or enter the "
@@ -48,6 +53,7 @@ class RowReader:
     warnings: list[CellProblem] = field(default_factory=list)
     texts: dict[str, str] = field(default_factory=dict)
     lists: dict[str, tuple[str, ...]] = field(default_factory=dict)
+    options: list[str] = field(default_factory=list)
 
     def brief(self, checks: Iterable[BriefCheck]) -> Brief:
         """Return the brief of the row, with brief_id as typed. The brief is invalid if there are problems.
@@ -127,8 +133,13 @@ class RowReader:
         """Return the seeds of the row; commas and spaces separate them as well as ``|``."""
         text = cells.clean(self.texts.get("seed", ""))
         if _THOUSANDS.fullmatch(text):
-            whole, several = re.sub("[.,]", "", text), re.sub("[.,]", "|", text)
-            self.reject("seed", text, f"could be one seed or several. Write {whole} or {several}.")
+            self.reject("seed", text, _separated(text))
+            return ()
+        if text.casefold() in cells.ANY:
+            self.reject("seed", text, "is not a seed. Clear the cell: the seed is then derived from the prompt.")
+            return ()
+        if (found := _RANGE.fullmatch(text)) and (advice := _range_advice(int(found[1]), int(found[2]))):
+            self.reject("seed", text, f"is a range. {advice}")
             return ()
         try:
             values = cells.split(text) if "|" in text else tuple(filter(None, _COMMA.split(text)))
@@ -139,13 +150,15 @@ class RowReader:
 
     def _variants(self, seeds: Sequence[int]) -> int:
         """Return the number of seeds; several seeds in the column ``seed`` decide it."""
+        known = len(self.problems)
         number = self._one("variants", VARIANTS, 1)
         if len(seeds) < 2:
             return number
-        if self.texts.get("variants", "").strip() and number != len(seeds):
+        text = self.texts.get("variants", "").strip()
+        if text and number != len(seeds) and len(self.problems) == known:
             self.reject(
                 "variants",
-                str(number),
+                text,
                 f"contradicts the {len(seeds)} seeds of the row. Clear this cell, or enter only the first seed.",
             )
         return len(seeds)
@@ -221,9 +234,20 @@ class RowReader:
                 name,
                 text,
                 f"has {len(values)} values separated by |, each of which gives its own clips. If it is one text, write "
-                "\\| instead of |. If it is not, enter cartesian in a column 'axes'.",
+                f"\\| instead of |. If it is not, enter cartesian in a column 'axes'.{self._single_words(text)}",
             )
         return tuple(self._template(name, value) for value in values)
+
+    def _single_words(self, text: str) -> str:
+        """Return how to write a choice between single words, such as ``a red|blue cup on a table``; often empty."""
+        found = foreign_syntax.single_words(text)
+        if not found:
+            return ""
+        name = foreign_syntax.new_column(self.names, self.options)
+        self.options.append(name)
+        return (
+            f" If only the words {found} vary, put {found} into a column '{name}', and write {{{name}}} in the prompt."
+        )
 
     def _template(self, name: str, text: str) -> str:
         """Return the template of one prompt; report the syntax of other tools in it."""
@@ -238,9 +262,11 @@ class RowReader:
             )
             return prompt_template.literal(text)
         text = self._with_lists(name, text)
-        found = list(foreign_syntax.findings(text, self.names, self._first))
+        found = list(foreign_syntax.findings(text, self.names, self._first, self.options))
         for finding in found:
             (self.reject if finding.is_error else self.warn)(name, finding.text, finding.message)
+        if foreign := foreign_options(text, self.layout.header):
+            self.warn(name, *foreign)
         return prompt_template.literal(text) if any(finding.is_error for finding in found) else text
 
     def _with_lists(self, column: str, template: str) -> str:
@@ -286,7 +312,7 @@ class RowReader:
         for template in templates:
             try:
                 for typed in prompt_template.placeholders(template):
-                    name = typed if typed in self.lists else self.names.get(normalise(typed))
+                    name = typed if typed in self.lists else self.layout.own(typed) or self.names.get(normalise(typed))
                     if name:
                         yield typed, name
                     else:
@@ -361,10 +387,11 @@ class RowReader:
                 self.warn(
                     name,
                     "|".join(values),
-                    f"has {len(values)} values, but the prompt does not use {{{header}}}, so each clip of the row "
-                    f"carries all of them. For a clip of each value, write {{{header}}} in the prompt.",
+                    f"has {len(values)} values, but the prompt does not use {{{header}}}, so the clips "
+                    f"do not differ in them: each clip is recorded with all these values. "
+                    f"For a clip of each value, write {{{header}}} in the prompt.",
                     f"have several values in the column '{header}', but their prompts do not use {{{header}}}, for "
-                    "example {examples}. Each clip carries all values; write "
+                    "example {examples}. Each clip is recorded with all of its row's values; write "
                     f"{{{header}}} in the prompt for a clip of each value.",
                 )
 
@@ -418,6 +445,23 @@ def _spelt(template: str, names: Mapping[str, str]) -> str:
         return prompt_template.rename(template, names)
     except (KeyError, ValueError):
         return prompt_template.literal(template)
+
+
+def _separated(text: str) -> str:
+    """Return the message for ``1,234`` or ``2,000``; ``000`` can only be a part of a number."""
+    parts = re.split("[.,]", text)
+    if any(part.startswith("0") for part in parts):
+        return f"has a separator for thousands. Write {''.join(parts)}."
+    return f"could be one seed or several. Write {''.join(parts)} or {'|'.join(parts)}."
+
+
+def _range_advice(first: int, last: int) -> str:
+    """Return how to write the seeds from the first to the last one, or an empty text if these are no seeds."""
+    if not first < last < 2**32 or last - first >= VARIANTS_ALLOWED:
+        return ""
+    if last - first < LISTED_SEEDS:
+        return f"Write {'|'.join(map(str, range(first, last + 1)))}."
+    return f"Enter only the first seed, {first}, and {last - first + 1} in a column 'variants'."
 
 
 def _missing_bars(text: str, parse: Callable[[str], object]) -> str | None:

@@ -106,10 +106,11 @@ _OTHERS = {
 def _seeds(column: Column) -> Use | None:
     if all(re.search(r"[|,;\s]", text) for text in column.texts):
         return None
+    seed = next((found[0] for text in column.texts if (found := re.search(r"\d+", text))), "3")
     return Use(
         False,
-        "is read as the seeds themselves: 3 is the seed 3. If it is the number of clips, rename it to 'variants'; if "
-        "it is not, rename it to 'seed'.",
+        f"is read as the seeds themselves: {seed} is the seed {seed}. If it is the number of clips, rename it to "
+        "'variants'; if it is not, rename it to 'seed'.",
     )
 
 
@@ -119,7 +120,7 @@ def _reference(column: Column) -> Use | None:
     return Use(
         True,
         "contains pictures, so it is not used as the brief_id. If the clips start from these pictures, rename it to "
-        "'first_frame'; if they do not, to 'Attachment'.",
+        "'first_frame'; if they do not, rename it to 'Attachment'.",
     )
 
 
@@ -129,7 +130,7 @@ def _brief(column: Column) -> Use | None:
     return Use(
         True,
         "contains descriptions, so it is not used as the brief_id. If they are the names of the rows, rename it to "
-        "'brief_id'; if they are not, to 'Briefing'.",
+        "'brief_id'; if they are not, rename it to 'Briefing'.",
     )
 
 
@@ -156,13 +157,14 @@ def _length(column: Column) -> Use | None:
     return Use(
         True,
         "contains the lengths of the prompts, so it is not used for the length of the clips. Rename it to 'Prompt "
-        "size'; if they are seconds, to 'duration_s'.",
+        "size'; if they are seconds, rename it to 'duration_s'.",
     )
 
 
 def _always(meaning: str, name: str, other: str, renamed: str) -> Callable[[Column], Use | None]:
     message = (
-        f"is read as {meaning}. If this is what you mean, rename it to '{name}'. If it is {other}, to '{renamed}'."
+        f"is read as {meaning}. If this is what you mean, rename it to '{name}'. If it is {other}, rename it to "
+        f"'{renamed}'."
     )
     return lambda _: Use(False, message)
 

@@ -96,6 +96,16 @@ TOTALS = frozenset(
         *("zwischensumme", "tussentotaal", "subtotaal", "totale complessivo", "סך הכל", "סהכ", "summe gesamt"),
     )
 )
+NO_PROMPTS = frozenset(
+    (
+        *("n/a", "n.a.", "n. a.", "na", "n/a.", "not applicable", "tbd", "t.b.d.", "tba", "t.b.a.", "tbc", "todo"),
+        *("to do", "to be defined", "to be done", "to be determined", "to be confirmed", "to come", "tk", "wip"),
+        *("none", "null", "nil", "nan", "empty", "k.a.", "k. a.", "entfällt", "offen", "folgt", "à définir", "n/d"),
+        *("s/o", "por definir", "da definire", "b.d.", "nvt", "n.v.t.", "xx", "xxx", "xxxx", "?", "??", "???"),
+        *("-", "--", "---", "–", "—", "―", "...", "…", "/", "."),
+    )
+)
+"""Texts that people put in place of a prompt that is missing."""
 SHOWN_VALUES = 4
 _NUMBER = re.compile(r"[-+]?[\d\s.,'’]*\d[\s%€$£¥]*|[€$£¥]\s*[\d.,]+")
 _BLANK = re.compile(r"[-–—_.…/\\*·•:,;]{1,6}")
@@ -153,6 +163,10 @@ def _reason(table: Table, place: int, row: Row, prompt: int) -> tuple[str, tuple
         return "a total", ()
     if prompt in cells and (cells[prompt] in EXCEL_ERRORS or (row.number, prompt) in table.formulas):
         return None  # an error of its own, which may hide a prompt
+    if normalise(cells.get(prompt, "")) in TOTALS:
+        return "a total", ()
+    if cells.get(prompt, "").casefold() in NO_PROMPTS:
+        return "the prompt is only", (f"'{shown(cells[prompt])}'",)
     details = [_filler(table, place, index, text, prompt) for index, text in cells.items()]
     return ("only", tuple(detail for detail in details if detail)) if all(details) else None
 

@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 from manifests.brief import Brief
 from manifests.campaign import Campaign
 from manifests.identity import slug
+from manifests.sheet.doubts.headings import heading_warnings
 from manifests.sheet.layout import Layout
 from manifests.sheet.problem import BriefCheck, CellProblem
 from manifests.sheet.reading_check import reading_problems, reading_warnings, region_date_warnings
@@ -69,6 +70,7 @@ def check_table(
             *layout.warnings(used),
             *_without_header(table),
             *spare.warnings(table),
+            *(heading_warnings(table, rows, prompt) if prompt is not None else ()),
             *warnings,
         ),
         frozenset(spare.reasons),

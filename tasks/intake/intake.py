@@ -169,16 +169,23 @@ def card_check(cards: Mapping[str, ModelCard], default_card: str) -> Callable[[B
             if name in cards:
                 yield from _card_issues(brief, cards[name], cards)
             else:
-                yield CellIssue("model", name, _unknown_model(name, cards, default_card) + _unchecked(brief))
+                yield CellIssue(
+                    "model",
+                    name,
+                    _unknown_model(name, cards, default_card, bool(brief.first_frames)) + _unchecked(brief),
+                )
 
     return check
 
 
-def _unknown_model(name: str, cards: Mapping[str, ModelCard], default_card: str) -> str:
+def _unknown_model(name: str, cards: Mapping[str, ModelCard], default_card: str, has_picture: bool) -> str:
     several = [part.strip() for part in re.split(r"[,;/&+]|\s(?:and|or)\s", name) if part.strip()]
     if len(several) > 1 and all(part in cards for part in several):
         return f"is not a known model. Separate several models with |: {'|'.join(several)}."
-    near = get_close_matches(name, cards, 1) or sorted(card for card in cards if _plain(name) in _plain(card))
+    plain = _plain(name)
+    starting = [card for card in sorted(cards) if plain and _plain(card).startswith(plain)]
+    starting.sort(key=lambda card: cards[card].needs_first_frame != has_picture)  # those that fit the row first
+    near = starting or get_close_matches(name, cards, 1) or sorted(card for card in cards if plain in _plain(card))
     if near:
         listed = " or ".join(
             filter(None, (", ".join(near[: SHOWN_MODELS - 1]), *near[SHOWN_MODELS - 1 : SHOWN_MODELS]))

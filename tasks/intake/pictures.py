@@ -72,6 +72,8 @@ class Pictures:
             for name in dict.fromkeys(brief.first_frames):
                 picture = self._look(name)
                 if isinstance(picture, InvalidPictureError):
+                    if used and not any(card.needs_first_frame for card in used):
+                        continue  # the picture is not used, which is an error already
                     yield CellIssue(COLUMN, name, str(picture))
                 else:
                     if note := self._note(name, picture):

@@ -98,8 +98,8 @@ def test_a_label_parses_back_to_its_placement(channel, ratio):
     ("text", "reading"),
     [
         ("1080x1350", "is read as the aspect ratio 4:5. The model decides the size in pixels."),
-        ("portrait", "is read as 9:16. Enter that ratio, or another one such as 4:5 or 3:4."),
-        ("tiktok landscape", "is read as 16:9. Enter that ratio, or another one such as 4:3 or 3:2."),
+        ("portrait", "is read as 9:16. Enter that ratio, or another one that the model makes."),
+        ("tiktok landscape", "is read as 16:9. Enter that ratio, or another one that the model makes."),
         ("square", None),
         ("vertical", None),
         ("4:5", None),

@@ -298,6 +298,56 @@ CASES = (
         "seeds", "42", "rename it to 'variants'; if it is not, rename it to 'seed'", ("variants", "42"), ("seed", "42")
     ),
     cell("seed", "1,234", "Write 1234 or 1|234", ("seed", "1234"), ("seed", "1|234")),
+    prompt(
+        "a red cup --ar 9:16 --v 6 --seed 12 --no green",
+        "Remove them from the prompt. To use their values, put green into the column 'negative_prompt', 9:16 "
+        "into the column 'placements' and 12 into the column 'seed'.",
+        (("prompt", "negative_prompt", "placements", "seed"), ("a red cup", "green", "9:16", "12")),
+    ),
+    prompt(
+        "a (red:1.2) cup",
+        "Remove it from the prompt. Keep the words of a weight, without its number.",
+        (("prompt",), ("a red cup",)),
+    ),
+    Case(
+        csv_of(("prompt", "aspect"), ("a cup", "1:1"), ("a cube", "1:1"), ("Spring", "")),
+        "is used as a prompt. If it is a heading",
+        (
+            csv_of(("prompt", "aspect"), ("a cup", "1:1"), ("a cube", "1:1")),
+            csv_of(("prompt", "aspect"), ("a cup", "1:1"), ("a cube", "1:1"), ("# Spring", "")),
+        ),
+    ),
+    cell("qty", "3", "If it is the number of clips, rename it to 'variants'", ("variants", "3")),
+    Case(
+        csv_of(("Prompt (max 200 characters)", "aspect"), ("a cup", "1:1")),
+        "If 'Prompt (max 200 characters)' contains the prompts, rename it to 'prompt'",
+        (csv_of(("prompt", "aspect"), ("a cup", "1:1")),),
+    ),
+    cell("seed", "2,000", "thousands. Write 2000.", ("seed", "2000")),
+    cell("seed", "1-5", "Write 1|2|3|4|5.", ("seed", "1|2|3|4|5")),
+    Case(
+        csv_of(("prompt", "seed"), (P, "11 to 310")),
+        "Enter only the first seed, 11, and 300 in a column 'variants'",
+        (csv_of(("prompt", "seed", "variants"), (P, "11", "300")),),
+    ),
+    cell("seed", "auto", "Clear the cell: the seed", ("seed", "")),
+    cell("min_adherence", "60", "enter 60% or 0.6", ("min_adherence", "60%"), ("min_adherence", "0.6")),
+    cell("model", "ltx", "Did you mean ltx-2", ("model", "ltx-2"), ("model", "ltx-video")),
+    Case(
+        csv_of(("prompt", "colour", "Colour"), ("a {Colour} ball", "red", "blue")),
+        "Rename one of them",
+        (csv_of(("prompt", "colour", "Colour 2"), ("a {Colour 2} ball", "red", "blue")),),
+    ),
+    prompt(
+        "a {red|blue} cup on a {white|black} table",
+        "put white|black into a column 'option 2'",
+        (("prompt", "option 1", "option 2"), ("a {option 1} cup on a {option 2} table", "red|blue", "white|black")),
+    ),
+    prompt(
+        "a red|blue cup on a table",
+        "put red|blue into a column 'option'",
+        (("prompt", "option"), ("a {option} cup on a table", "red|blue")),
+    ),
     cell("exclude", "x", "clear the cell", ("exclude", ""), ("negative_prompt", "x")),
     cell("exclude", "FALSE", "Clear the cell", ("exclude", "")),
     cell("reference", "a.png", "'Attachment'", ("Attachment", "a.png")),
@@ -317,7 +367,7 @@ CASES = (
     cell("stop after", "1", "to 'want'", ("want", "1"), ("Stops at", "1")),
     cell("want_scope", "row", "Use combination", ("want_scope", "combination"), ("want_scope", "brief")),
     cell("axes", "pairs", "pairwise", ("axes", "pairwise"), ("axes", "zip"), ("axes", "cartesian")),
-    cell("aspect", "portrait", "such as 4:5", ("aspect", "9:16")),
+    cell("aspect", "portrait", "or another one that the model makes", ("aspect", "9:16"), ("aspect", "16:9")),
     cell("aspect", "7:3", "Use 16:9, 9:16 or 1:1", ("aspect", "16:9")),
     cell("aspect", "tiktoc", "Did you mean tiktok", ("aspect", "tiktok")),
     cell("aspect", "4:5", "Use 1:1, which is nearest, or 16:9 or 9:16", ("aspect", "1:1"), ("aspect", "9:16")),
@@ -330,10 +380,18 @@ CASES = (
     cell("duration_s", "long", "Enter a number of seconds", ("duration_s", "")),
     cell("aspect", "tiktok 60s", "Use 2.12s", ("aspect", "tiktok 2.12s"), ("aspect", "tiktok")),
     cell("wnat", "1", "Did you mean 'want'", ("want", "1")),
-    cell("first_frame", "https://example.com/a.png", "Save the picture in the sheet's folder", ("first_frame", "")),
+    Case(
+        csv_of(("prompt", "model", "first_frame"), (P, "svd-xt", "https://example.com/a.png")),
+        "Save the picture in the sheet's folder",
+        (csv_of(("prompt", "model", "first_frame"), (P, "starter", "")),),
+    ),
     cell("first_frame", "nowhere.png", "Clear the cell", ("first_frame", "")),
     cell("model", "svd-xt", "use a model that generates clips from text", ("model", "starter")),
-    cell("first_frame", "a.png; b.png", "Separate several pictures with |", ("first_frame", "")),
+    Case(
+        csv_of(("prompt", "model", "first_frame"), (P, "svd-xt", "a.png; b.png")),
+        "Separate several pictures with |",
+        (csv_of(("prompt", "model", "first_frame"), (P, "starter", "")),),
+    ),
     Case(
         csv_of(("prompt", "want", "aspect"), (P, "2", "16:9|1:1")),
         "Lower it to 1, raise variants, or enter brief",
@@ -408,6 +466,7 @@ FIX = re.compile(
 """Words with which a message suggests a fix."""
 SOURCES = (
     *sorted(Path("manifests/sheet").glob("*.py")),
+    *sorted(Path("manifests/sheet/doubts").glob("*.py")),
     Path("manifests/placement.py"),
     *sorted(Path("tasks/intake").glob("*.py")),
 )
@@ -446,6 +505,7 @@ NOT_IN_A_SHEET = {
     "names no sheet",
     "' is larger than … MiB",
     "that may be longer than the … tokens",  # the summary of a warning in CASES
+    "have a short text as the prompt",  # the summary of a warning in CASES
     "have several values in the column",  # the summary of a warning in CASES
 }
 """Messages whose fix is not a change of the sheet's cells, or that another test covers."""

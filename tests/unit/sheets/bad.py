@@ -653,7 +653,7 @@ NUMBERS = (
         "sheet.csv",
         one("min_adherence", "25"),
         "Row 2, column B 'min_adherence': '25' is out of range. Enter a number from -1 to 1, for example 0.25, or "
-        "leave the cell empty.",
+        "leave the cell empty. For 25 percent, enter 25% or 0.25.",
     ),
     bad(
         "adherence percent",
