@@ -9,7 +9,8 @@ from collections.abc import Iterable
 from typing import NamedTuple
 
 from adapters.sheets.text.encodings import BY_CODEC, DETECTED, Encoding
-from adapters.sheets.text.plausibility import oddities
+from adapters.sheets.text.other_scripts import LATIN, is_doubtful, is_usual
+from adapters.sheets.text.plausibility import has_only_usual_symbols, oddities
 
 _LOOKED_AT = 20_000
 """Number of bytes that are looked at, in lines with bytes beyond ASCII."""
@@ -24,6 +25,10 @@ _MANY_LINES, _VERY_MANY_LINES = 3, 20
 """Number of lines from which one can be damaged: in a multibyte encoding, which hardly ever fits by chance, and in
 others, where a byte without a meaning more likely shows that the text is in another encoding.
 """
+_OTHERS = 2
+"""Number of encodings of other scripts that are put before a doubtful Latin reading."""
+_USUAL_SYMBOLS = 1.2
+"""Factor for Windows-1252 if its reading has only symbols that people type, such as ``19 €``, in usual places."""
 _LINE_ENDS = re.compile(rb"[\r\n]+")
 _BEYOND_ASCII = re.compile(rb"[\x80-\xff\x1b]")
 
@@ -44,7 +49,22 @@ def detect(data: bytes) -> list[Encoding]:
     if the bytes are no text in any encoding.
     """
     lines = list(dict.fromkeys(line for line in _LINE_ENDS.split(data) if _BEYOND_ASCII.search(line)))
-    return _despite_damage(lines) or _rivals(_guesses(_first(lines)))
+    if despite := _despite_damage(lines):
+        return despite
+    guesses = _guesses(_first(lines))
+    return _with_other_scripts(_rivals(guesses), guesses)
+
+
+def _with_other_scripts(found: list[Encoding], guesses: list[Guess]) -> list[Encoding]:
+    """Put encodings of other scripts first if the best reading is Latin and has no usual word, but theirs have."""
+    if not found or found[0].codec not in LATIN:
+        return found
+    best = next(guess for guess in guesses if guess.encoding == found[0])
+    if not is_doubtful(best.text):
+        return found
+    others = [each.encoding for each in guesses if each.oddity == 0 and is_usual(each.text, each.encoding.codec)]
+    # The wrong Latin reading stays in the list, so that there are always two to choose from.
+    return [*others[:_OTHERS], *(each for each in found if each not in others)]
 
 
 def _despite_damage(lines: list[bytes]) -> list[Encoding]:
@@ -76,6 +96,8 @@ def _guesses(data: bytes) -> list[Guess]:
             text = data.decode(encoding.codec)
             odd = oddities(text)
             score = found["confidence"] * encoding.weight * max(0.02, 1 - 3 * odd / number) * 0.8 ** min(4, odd)
+            if encoding.codec == "cp1252" and has_only_usual_symbols(text):
+                score *= _USUAL_SYMBOLS
             other = guesses.get(text) or Guess(score, odd / number, encoding, text)
             usual = min(encoding, other.encoding, key=DETECTED.index)
             guesses[text] = other._replace(score=max(score, other.score), encoding=usual)
