@@ -5,7 +5,7 @@ How well this works was measured: see docs/decisions/0044-encodings-are-detected
 """
 
 import re
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from typing import NamedTuple
 
 from adapters.sheets.text.encodings import BY_CODEC, DETECTED, Encoding
@@ -27,8 +27,8 @@ others, where a byte without a meaning more likely shows that the text is in ano
 """
 _OTHERS = 2
 """Number of encodings of other scripts that are put before a doubtful Latin reading."""
-_USUAL_SYMBOLS = 1.2
-"""Factor for Windows-1252 if its reading has only symbols that people type, such as ``19 €``, in usual places."""
+_USUAL_SYMBOLS = 1.3
+"""How much better than other Latin readings Windows-1252 is if it has only usual symbols in usual places."""
 _LINE_ENDS = re.compile(rb"[\r\n]+")
 _BEYOND_ASCII = re.compile(rb"[\x80-\xff\x1b]")
 
@@ -96,12 +96,21 @@ def _guesses(data: bytes) -> list[Guess]:
             text = data.decode(encoding.codec)
             odd = oddities(text)
             score = found["confidence"] * encoding.weight * max(0.02, 1 - 3 * odd / number) * 0.8 ** min(4, odd)
-            if encoding.codec == "cp1252" and has_only_usual_symbols(text):
-                score *= _USUAL_SYMBOLS
             other = guesses.get(text) or Guess(score, odd / number, encoding, text)
             usual = min(encoding, other.encoding, key=DETECTED.index)
             guesses[text] = other._replace(score=max(score, other.score), encoding=usual)
-    return sorted(guesses.values(), key=lambda guess: -guess.score)
+    return sorted(_with_usual_symbols(guesses.values()), key=lambda guess: -guess.score)
+
+
+def _with_usual_symbols(guesses: Collection[Guess]) -> list[Guess]:
+    """Prefer Windows-1252 to other Latin readings if it has only symbols that people type, such as ``19 €``."""
+    latin = max((guess.score for guess in guesses if guess.encoding.codec in LATIN), default=0)
+    return [
+        guess._replace(score=max(guess.score, _USUAL_SYMBOLS * latin))
+        if guess.encoding.codec == "cp1252" and guess.oddity == 0 and has_only_usual_symbols(guess.text)
+        else guess
+        for guess in guesses
+    ]
 
 
 def _rivals(guesses: list[Guess]) -> list[Encoding]:

@@ -37,9 +37,9 @@ _COMMON: Mapping[str, tuple[str, Iterable[int]]] = {
     "cp949": ("euc_kr", range(0xB0, 0xC9)),
 }
 """The national character set of each multibyte codec, and the first bytes of its most common characters."""
-_RUN = re.compile(r"[^\x00-\x7f\s]{3,}")
+_RUN = re.compile(r"[^\x00-\x7f]{3,}")
 _WORD = re.compile(r"[^\W\d_]+")
-_OPENING, _CLOSING = "“„«‘¿¡", "”“»’…™®"
+_OPENING, _CLOSING = "“„«‘¿¡\xa0", "”“»’…™®–—€\xa0"
 _LONG_RUN = 4
 _MOSTLY = 0.5
 """Share of the characters beyond ASCII that must stand in such runs."""
