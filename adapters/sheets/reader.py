@@ -82,6 +82,7 @@ def _table(path: Path, sha256: str, parsed: Parsed, include_hidden: bool) -> Tab
         parsed.delimiter,
         parsed.formulas,
         _with_headers(reading, parsed.rows, header.number),
+        () if include_hidden else _hidden(parsed.rows, reading),
     )
 
 
@@ -103,6 +104,11 @@ def _visible(rows: list[Row], reading: Reading) -> list[Row]:
         )
         visible = [row for row in blanked if row.cells]
     return visible
+
+
+def _hidden(rows: list[Row], reading: Reading) -> tuple[Row, ...]:
+    numbers = set(reading.hidden_rows)
+    return tuple(row for row in rows if reading.hidden_columns or row.number in numbers)
 
 
 def _with_headers(reading: Reading, rows: list[Row], header_row: int) -> Reading:

@@ -4,6 +4,7 @@ import re
 from collections.abc import Collection, Iterator
 from dataclasses import dataclass, field
 
+from manifests.pluralize import one_or_more
 from manifests.sheet.columns import is_result, misspelling_of, name_of, nearest_to_prompt, normalise, typo_of
 from manifests.sheet.problem import CellProblem, shown
 from manifests.sheet.second_meaning import hint_on, use_of
@@ -92,7 +93,7 @@ class Layout:
             if name:
                 yield self._about_doubled(index, name)
         if not self.table.rows and not self.table.reading.bad_rows:
-            yield self._about_sheet("there are no rows below the header. Enter a prompt in the next row.")
+            yield self._about_sheet(_no_rows(self.table))
 
     def warnings(self, used: Collection[str] = ()) -> Iterator[CellProblem]:
         """Yield duplicate metadata headers, and headers that look like a typo of a known column.
@@ -257,6 +258,19 @@ def _wordiest(table: Table) -> str:
 
 PROMPT_WORDS = 4
 """Usual number of words from which a column may contain prompts."""
+
+
+def _no_rows(table: Table) -> str:
+    hidden = (
+        0 if table.reading.hidden_included else sum(1 for row in table.reading.hidden_rows if row > table.header_row)
+    )
+    if not hidden:
+        return "there are no rows below the header. Enter a prompt in the next row."
+    which = "the only row" if hidden == 1 else f"all {hidden:,} rows"
+    return (
+        f"{which} below the header {one_or_more(hidden, 'is', 'are')} hidden or filtered out. Unhide "
+        f"{one_or_more(hidden, 'it', 'them')}, or include hidden rows (--include-hidden)."
+    )
 
 
 def _no_prompt(table: Table) -> str:

@@ -19,6 +19,9 @@ class ReadingOptions:
     encoding: str = ""
 
 
+SOME_NUMBERS = "some numbers"
+
+
 class HiddenColumn(NamedTuple):
     """A hidden column with content.
 
@@ -118,7 +121,8 @@ class Reading:
         region_dates: dates whose order of day and month differs between computers.
         bad_rows: rows that cannot be read.
         doubts: warnings about how a row was read; those with the row number 0 are about the whole file.
-        removed_markers: what was removed from the start of each line of a list: ``bullets``, ``numbers`` or nothing.
+        removed_markers: what was removed from the start of each line of a list: ``bullets``, ``numbers``, nothing, or
+            SOME_NUMBERS if numbers stay because not all lines have them.
         has_header: False for a list of prompts without a header.
         choices: the options that changed what was read, such as ``tab=DE``; they are part of the campaign's identity.
     """

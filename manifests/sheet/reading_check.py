@@ -5,7 +5,7 @@ from collections.abc import Container, Iterator
 
 from manifests.pluralize import count_of, one_or_more
 from manifests.sheet.problem import CellProblem, shown
-from manifests.sheet.reading import Reading
+from manifests.sheet.reading import SOME_NUMBERS, Reading
 from manifests.sheet.row_ranges import row_ranges
 from manifests.sheet.table import Table, letter
 
@@ -38,7 +38,13 @@ def _no_header(table: Table) -> str:
     if table.reading.has_header or not table.rows:
         return ""
     removed = table.reading.removed_markers
-    without = f" The {removed} at the start of the lines are left out." if removed else ""
+    if removed == SOME_NUMBERS:
+        without = (
+            " The numbers at the start of lines stay in the prompts because not all lines have one. To leave them out, "
+            "delete the lines without a number."
+        )
+    else:
+        without = f" The {removed} at the start of the lines are left out." if removed else ""
     first = shown(table.rows[0].cell(0))
     return f"The file has no header, so every line is read as a prompt. The first one is '{first}'.{without}"
 

@@ -44,6 +44,8 @@ class Table:
         delimiter: separator of the cells in a text file; empty for workbooks.
         formulas: (row number, column from 0) of formulas without a stored result; the cell's text is the formula.
         reading: how the file was read, and what was left out.
+        hidden: the rows that are hidden, and all rows if a column is hidden, with the cells of hidden columns; they are
+            not used and serve for a copy of the sheet only. Empty if hidden rows and columns are included.
     """
 
     path: Path
@@ -57,6 +59,7 @@ class Table:
     delimiter: str = ""
     formulas: frozenset[tuple[int, int]] = frozenset()
     reading: Reading = PLAIN
+    hidden: tuple[Row, ...] = ()
 
 
 def letter(index: int) -> str:

@@ -12,6 +12,7 @@ from adapters.catalogue.messages.sheet_imports import ACCEPTED, REFUSED, TAKEN, 
 from adapters.inbox import Inbox, InboxFile
 from manifests.errors import PlanError, ReelmillError, SheetError
 from manifests.pluralize import count_of, counted
+from manifests.sheet import CellProblem
 from manifests.sheet.cells import clean
 from tasks.alerts import alerts
 from tasks.intake.finding_lines import error_lines, warning_lines
@@ -36,6 +37,7 @@ from tasks.watch.receipt import (
     write_receipt,
 )
 from tasks.watch.receipt_updates import ReceiptUpdates, Start, receipt_values
+from tasks.watch.receipt_words import for_receipt
 
 log = logging.getLogger(__name__)
 SETTLED_S = 60.0
@@ -272,7 +274,8 @@ class Watch:
         intake = error.intake if isinstance(error, SheetProblemsError) else None
         problems = intake.checked.problems if intake else ()
         if intake is None or not problems:
-            return Receipt("refused", snapshot.name, snapshot.sha256, str(error), errors=(str(error),))
+            sentence = for_receipt(str(error))
+            return Receipt("refused", snapshot.name, snapshot.sha256, sentence, errors=(sentence,))
         marked, digest = write_annotated_copy(self._inbox, snapshot.name, annotated_workbook(intake))
         return Receipt(
             "refused",
@@ -283,7 +286,7 @@ class Watch:
             marked=marked,
             left={marked: digest},
             read_as=reading_line(intake),
-            errors=tuple(error_lines(problems)[:SHOWN]),
+            errors=_errors(problems),
             warnings=_warnings(intake),
         )
 
@@ -304,7 +307,7 @@ class Watch:
             receipt = replace(
                 receipt,
                 note=f"{receipt.note} {skipped}; {marked} marks the cells.".strip(),
-                errors=tuple(error_lines(problems)[:SHOWN]),
+                errors=_errors(problems),
                 marked=marked,
                 left={marked: digest},
             )
@@ -411,8 +414,12 @@ def _conflict_text(name: str, original: str) -> str:
     )
 
 
+def _errors(problems: Iterable[CellProblem]) -> tuple[str, ...]:
+    return tuple(map(for_receipt, error_lines(problems)[:SHOWN]))
+
+
 def _warnings(intake: Intake) -> tuple[str, ...]:
-    return tuple(warning_lines(intake.checked.warnings, len(intake.table.rows))[:SHOWN])
+    return tuple(map(for_receipt, warning_lines(intake.checked.warnings, len(intake.table.rows))[:SHOWN]))
 
 
 def _matches(receipt: Mapping[str, object] | None, state: str, snapshot: SheetSnapshot) -> bool:

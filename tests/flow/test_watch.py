@@ -221,6 +221,17 @@ def _names(place: Place) -> set[str]:
     return {each.name for each in place.inbox.list_files()}
 
 
+def test_a_receipt_names_no_options_of_the_command_line(folder: Place):
+    folder.put("plan.csv", "prompt,notes\nžuto svjetlo i šalica,x\nčist zrak već u šumi,y\n".encode("iso8859_2"))
+    folder.poll()
+    written = folder.receipt("plan.csv")
+    assert written is not None
+    assert written["state"] == "refused"
+    assert "'žuto svjetlo i šalica,x' in ISO-8859-2 (Central European)" in written["message"]
+    assert written["message"].endswith("Save the sheet as CSV in UTF-8.")
+    assert "--" not in written["message"]
+
+
 def test_an_annotated_copy_fixed_in_place_is_a_sheet_and_never_overwritten(place: Place):
     place.put("bad.csv", BAD)
     watcher, _ = place.watcher()

@@ -9,6 +9,7 @@ from sheets.making import lines, workbook
 from adapters.sheets import annotate, read_table
 from manifests.errors import SheetError
 from manifests.sheet import Checked, Table, check_table
+from manifests.sheet.reading import ReadingOptions
 
 RED, YELLOW, NONE = "00F4A6A0", "00FFE699", "00000000"
 SHEET = lines(
@@ -33,6 +34,12 @@ def test_errors_are_red_and_warnings_yellow(annotated):
     assert tab["B5"].fill.fgColor.rgb == NONE
 
 
+def test_the_list_says_what_the_copy_of_a_text_file_is(annotated):
+    assert annotated[2]["Errors"]["A1"].value == (
+        "This copy contains only the texts of the sheet. Fix the errors in the original sheet."
+    )
+
+
 def test_comments_contain_the_messages(annotated):
     _, checked, book = annotated
     tab = book.worksheets[0]
@@ -42,9 +49,9 @@ def test_comments_contain_the_messages(annotated):
 
 def test_a_tab_lists_all_errors_and_warnings(annotated):
     _, checked, book = annotated
-    listed = [row[-1] for row in book["Errors"].iter_rows(min_row=2, values_only=True)]
+    listed = [row[-1] for row in book["Errors"].iter_rows(min_row=3, values_only=True)]
     assert listed == [found.sentence for found in (*checked.problems, *checked.warnings)]
-    kinds = [row[2] for row in book["Errors"].iter_rows(min_row=2, values_only=True)]
+    kinds = [row[2] for row in book["Errors"].iter_rows(min_row=3, values_only=True)]
     assert kinds == ["error"] * len(checked.problems) + ["warning"] * len(checked.warnings)
 
 
@@ -112,5 +119,50 @@ def test_findings_about_the_whole_file_are_listed_without_a_row(tmp_path):
     annotate(table, checked.problems, checked.warnings, tmp_path / "out.xlsx")
     book = openpyxl.load_workbook(tmp_path / "out.xlsx")
     assert not [cell for row in book["US"].iter_rows() for cell in row if cell.comment]
-    (line,) = book["Errors"].iter_rows(min_row=2, values_only=True)
+    (line,) = book["Warnings"].iter_rows(min_row=3, values_only=True)
     assert (line[0], line[2], line[5]) == (None, "warning", checked.warnings[0].sentence)
+
+
+def test_hidden_rows_and_columns_are_hidden_in_the_copy(tmp_path):
+    book = openpyxl.Workbook()
+    for row in (
+        ["prompt", "secret", "notes"],
+        ["a cup", "x", "one"],
+        ["a hat", "y", "two"],
+        ["a {y}", "z", "three"],
+        ["a pen", "w"],
+    ):
+        book.active.append(row)
+    for hidden in (3, 5):
+        book.active.row_dimensions[hidden].hidden = True
+    book.active.column_dimensions["B"].hidden = True
+    book.save(tmp_path / "plan.xlsx")
+    table = read_table(tmp_path / "plan.xlsx")
+    checked = check_table(table)
+    annotate(table, checked.problems, checked.warnings, tmp_path / "out.xlsx")
+    tab = openpyxl.load_workbook(tmp_path / "out.xlsx").worksheets[0]
+    assert list(tab.iter_rows(values_only=True)) == list(book.active.iter_rows(values_only=True))
+    assert [row for row in range(1, 7) if tab.row_dimensions[row].hidden] == [3, 5]
+    assert [column for column in "ABC" if tab.column_dimensions[column].hidden] == ["B"]
+    assert tab["A4"].fill.fgColor.rgb == RED
+    again = read_table(tmp_path / "out.xlsx")
+    assert (again.rows, again.columns, again.reading.hidden_rows) == (table.rows, table.columns, (3, 5))
+    included = read_table(tmp_path / "plan.xlsx", ReadingOptions(include_hidden=True))
+    annotate(included, (), (), tmp_path / "all.xlsx")
+    assert openpyxl.load_workbook(tmp_path / "all.xlsx").worksheets[0].row_dimensions[3].hidden is False
+
+
+@pytest.mark.parametrize(("prompt", "listed"), [("a {x}", "Errors"), ("a cup", "Warnings")])
+def test_the_list_says_what_the_copy_is_and_is_named_after_what_it_lists(tmp_path, prompt, listed):
+    (tmp_path / "plan.xlsx").write_bytes(workbook([["prompt", "negativ prompt"], [prompt, "y"]], title="Warnings"))
+    table = read_table(tmp_path / "plan.xlsx")
+    checked = check_table(table)
+    assert bool(checked.problems) == (listed == "Errors")
+    annotate(table, checked.problems, checked.warnings, tmp_path / "out.xlsx")
+    book = openpyxl.load_workbook(tmp_path / "out.xlsx")
+    assert book.sheetnames[-1] == listed
+    assert book[listed]["A1"].value == (
+        "This copy contains only the texts of the tab 'Warnings'. Fix the errors in the original sheet, which also has "
+        "its formatting, formulas and other tabs."
+    )
+    assert read_table(tmp_path / "out.xlsx").rows == table.rows

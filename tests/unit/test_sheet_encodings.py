@@ -205,6 +205,70 @@ def test_few_short_texts_are_read_wrong_and_none_silently():
     assert outcomes["wrong"] <= 0.01 * outcomes.total()
 
 
+@pytest.mark.parametrize(
+    "text",
+    [
+        *(
+            "19 €",
+            "€19",
+            "1.299 €",
+            "18 €/kg",
+            "5 € / m²",
+            "£20",
+            "20 £",
+            "100 ¥",
+            "© 2026",
+            "Brand®",
+            "® Brand",
+            "Brand™",
+        ),
+        *("20 °C", "20°", "wait…", "a – b", "2020–2026", "“new”", "„neu“", "«neuf»", "it’s", "don’t", "l’été", "’tis"),
+        *(
+            "½ cup",
+            "1½ cups",
+            "¾ view",
+            "x × y",
+            "±5",
+            "§ 5",
+            "¡Hola!",
+            "¿Sí?",
+            "1ª",
+            "Straße",
+            "Zürich",
+            "Café",
+            "été",
+        ),
+        *("mañana", "ß", "ü", "é", "ñ", "Crème brûlée", "Malmö", "São Paulo", "«à»"),
+    ],
+)
+def test_one_usual_western_character_is_windows_1252_with_a_warning(tmp_path, text):
+    alone = {"ß": "weiß", "ü": "grün", "é": "café", "ñ": "año", "«à»": "là"}
+    table = read(tmp_path, f"prompt;price\na red cup zooming in on white;{alone.get(text, text)}\n".encode("cp1252"))
+    assert table.rows[0].cells[1] == alone.get(text, text)
+    assert (table.reading.encoding, table.reading.is_guess) == ("Windows-1252 (Western European)", True)
+
+
+@pytest.mark.parametrize(
+    ("codec", "text"),
+    [
+        *(("cp932", text) for text in ("東京", "大阪", "日本", "セール", "春の赤いカップ")),
+        *(("gbk", text) for text in ("北京", "上海", "深圳", "广州", "春季")),
+        *(("big5", text) for text in ("台北", "香港", "高雄")),
+        *(("cp949", text) for text in ("서울", "부산", "중국")),
+        *((codec, text) for codec in ("koi8-r", "cp1251", "cp866") for text in ("сабо", "Москва", "чашка", "красный")),
+        *(("cp1255", "שלום"), ("cp1256", "مرحبا"), ("cp1253", "Αθήνα"), ("euc-jp", "東京")),
+    ],
+)
+def test_one_word_of_another_script_is_read_right_or_refused_with_the_right_reading(tmp_path, codec, text):
+    data = f"prompt;market\na red cup zooming in on white;{text}\n".encode(codec)
+    try:
+        found = read(tmp_path, data)
+    except UnreadableSheetError as error:
+        after = str(error).partition(f"{text}' in ")[2]
+        found = read(tmp_path, data, encoding=after.partition("--encoding ")[2].partition(")")[0])
+    assert found.rows[0].cells[1] == text
+
+
 @given(
     st.lists(st.text(min_size=1, max_size=20), min_size=1, max_size=5),
     st.sampled_from(["utf-8", "utf-8-sig", "utf-16"]),

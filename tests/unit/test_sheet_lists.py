@@ -126,3 +126,15 @@ def test_documents_are_refused_with_their_kind(tmp_path):
 def test_a_line_that_is_too_long_is_reported(tmp_path):
     table = read(tmp_path, "a red circle on white\n" + "x" * 40_000 + "\n", "prompts.txt")
     assert [row.number for row in table.reading.bad_rows] == [2]
+
+
+def test_numbers_that_not_all_lines_have_stay_with_a_warning(tmp_path):
+    text = "Spring campaign, shots for the launch:\n1. a red cup on a table\n2. a blue cup on a table\n"
+    table = read(tmp_path, text, "prompts.txt")
+    assert table.rows[1].cell(0) == "1. a red cup on a table"
+    message = check_table(table).warnings[0].message
+    assert "The numbers at the start of lines stay in the prompts because not all lines have one." in message
+    fixed = read(tmp_path, text.partition("\n")[2], "prompts.txt")
+    assert [row.cell(0) for row in fixed.rows] == ["a red cup on a table", "a blue cup on a table"]
+    plain = read(tmp_path, "a shelf of cups\n3. of a kind is a red cup\n", "prompts.txt")
+    assert "numbers" not in check_table(plain).warnings[0].message

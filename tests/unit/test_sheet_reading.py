@@ -4,7 +4,8 @@ import datetime
 import hashlib
 
 import pytest
-from sheets.making import lines, raw_workbook, text_cell, workbook
+from openpyxl import Workbook
+from sheets.making import lines, raw_workbook, saved, text_cell, workbook
 
 from adapters.sheets import read_table
 from manifests.sheet import Table, check_table
@@ -187,3 +188,28 @@ def test_a_table_knows_its_file(tmp_path):
     table = read(tmp_path, data, "Summer plan.csv")
     assert (table.name, table.sha256) == ("Summer plan", hashlib.sha256(data).hexdigest())
     assert table.path == tmp_path / "Summer plan.csv"
+
+
+@pytest.mark.parametrize(
+    ("hidden", "words"), [(1, "the only row below the header is"), (3, "all 3 rows below the header are")]
+)
+def test_a_sheet_whose_data_rows_are_all_hidden_says_so(tmp_path, hidden, words):
+    book = Workbook()
+    for row in (["prompt"], *([f"a red circle {number}"] for number in range(hidden))):
+        book.active.append(row)
+    for number in range(hidden):
+        book.active.row_dimensions[2 + number].hidden = True
+    (tmp_path / "plan.xlsx").write_bytes(saved(book))
+    [problem] = check_table(read_table(tmp_path / "plan.xlsx")).problems
+    assert f"{words} hidden or filtered out. Unhide" in problem.sentence
+    assert problem.sentence.endswith("or include hidden rows (--include-hidden).")
+    included = check_table(read_table(tmp_path / "plan.xlsx", ReadingOptions(include_hidden=True)))
+    assert (len(included.briefs), included.problems) == (hidden, ())
+
+
+@pytest.mark.parametrize("text", ["prompt\na red cup, zooming in on white\n", "prompt\na cup\n", "prompt\na; cup\n"])
+def test_a_file_with_one_column_is_called_csv(tmp_path, text):
+    (tmp_path / "plan.csv").write_text(text)
+    assert read_table(tmp_path / "plan.csv").reading.kind == "CSV"
+    (tmp_path / "plan.csv").write_text("prompt;notes\na red cup, zooming in;x\n")
+    assert read_table(tmp_path / "plan.csv").reading.kind == "CSV with semicolons"

@@ -1,5 +1,6 @@
 """The upload page shows how a file was read, and runs it as it was shown."""
 
+import re
 from pathlib import Path
 
 import pytest
@@ -106,3 +107,60 @@ def test_an_unknown_tab_is_an_error_that_names_the_tabs(client):
 def test_a_plain_sheet_offers_no_choices(client):
     text = client.get(uploaded(client, "plan.csv", b"prompt\na red circle\n")).text
     assert "What is read" not in text
+
+
+def test_an_ambiguous_encoding_can_be_chosen_on_the_page(client, started):
+    place = uploaded(
+        client, "plan.csv", "prompt,notes\nžuto svjetlo i šalica,x\nčist zrak već u šumi,y\n".encode("iso8859_2")
+    )
+    answer = client.get(place)
+    assert answer.status_code == 400
+    assert "Line 2 reads &#39;žuto svjetlo i šalica,x&#39; in ISO-8859-2 (Central European)" in answer.text
+    assert "Choose the right one under Encoding" in answer.text
+    assert "--" not in answer.text.partition("<main")[2]
+    options = re.findall(r'<option value="([^"]+)"', answer.text)
+    assert {"iso8859-2", "cp1250"} == set(options[:2])
+    assert 'href="/upload"' in answer.text
+    for option in options[:2]:
+        assert "Rows of the sheet" in client.get(place, params={"encoding": option}).text
+    assert client.post(f"{place}/run", data={"encoding": "iso8859-2"}, headers=SAME_SITE).status_code == 303
+    assert "--encoding=iso8859-2" in started[0]
+
+
+@pytest.mark.parametrize("tab", ["FR", "de"])
+def test_an_unknown_tab_can_be_chosen_again(client, tab):
+    answer = client.get(uploaded(client, "plan.xlsx", two_markets()), params={"tab": tab})
+    assert answer.status_code == 400
+    assert '<option value="DE &amp; AT" >' in answer.text
+    assert "a red circle" in answer.text
+    assert "Run campaign" not in answer.text
+
+
+def test_the_page_names_its_fields_and_no_options_of_the_command_line(client):
+    text = client.get(uploaded(client, "plan.xlsx", two_markets())).text.partition("<main")[2]
+    assert "choose it under Tab." in text
+    assert "or select Include hidden rows and columns." in text
+    guessed = client.get(uploaded(client, "plan.csv", "prompt\nкрасный круг\n".encode("cp1251"))).text.partition(
+        "<main"
+    )[2]
+    assert "or choose it under Encoding." in guessed
+    assert "--" not in text + guessed
+
+
+def test_hidden_rows_can_be_included_if_there_are_no_others(client):
+    book = Workbook()
+    for row in (["prompt"], ["a red circle"], ["a blue circle"]):
+        book.active.append(row)
+    for hidden in (2, 3):
+        book.active.row_dimensions[hidden].hidden = True
+    place = uploaded(client, "plan.xlsx", saved(book))
+    text = client.get(place).text
+    assert "all 2 rows below the header are hidden or filtered out" in text
+    assert 'name="hidden"' in text
+    assert "a blue circle" in client.get(place, params={"hidden": "1"}).text
+    book.active.row_dimensions[1].hidden = True
+    place = uploaded(client, "plan2.xlsx", saved(book))
+    answer = client.get(place)
+    assert answer.status_code == 400
+    assert "has only hidden rows. Unhide them, or select Include hidden rows and columns." in answer.text
+    assert "a blue circle" in client.get(place, params={"hidden": "1"}).text

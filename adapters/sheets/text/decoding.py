@@ -114,7 +114,7 @@ def _is_usual(text: str) -> bool:
     code = ord(text[0])
     if 0x180 <= code < 0x370 or 0x530 <= code < 0x590 or 0x700 <= code < 0x900:  # rare letters, lone accents
         return text in "ƠơƯưȘșȚțə"
-    return unicodedata.category(text[0])[0] != "C"
+    return not 0x1800 <= code < 0x1E00 and unicodedata.category(text[0])[0] != "C"  # Mongolian and other rare scripts
 
 
 def _text(data: bytes, encoding: Encoding) -> str:

@@ -5,11 +5,12 @@ How well this works was measured: see docs/decisions/0044-encodings-are-detected
 """
 
 import re
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from typing import NamedTuple
 
 from adapters.sheets.text.encodings import BY_CODEC, DETECTED, Encoding
-from adapters.sheets.text.plausibility import oddities
+from adapters.sheets.text.other_scripts import LATIN, is_doubtful, is_usual
+from adapters.sheets.text.plausibility import has_only_usual_symbols, oddities
 
 _LOOKED_AT = 20_000
 """Number of bytes that are looked at, in lines with bytes beyond ASCII."""
@@ -24,6 +25,10 @@ _MANY_LINES, _VERY_MANY_LINES = 3, 20
 """Number of lines from which one can be damaged: in a multibyte encoding, which hardly ever fits by chance, and in
 others, where a byte without a meaning more likely shows that the text is in another encoding.
 """
+_OTHERS = 2
+"""Number of encodings of other scripts that are put before a doubtful Latin reading."""
+_USUAL_SYMBOLS = 1.3
+"""How much better than other Latin readings Windows-1252 is if it has only usual symbols in usual places."""
 _LINE_ENDS = re.compile(rb"[\r\n]+")
 _BEYOND_ASCII = re.compile(rb"[\x80-\xff\x1b]")
 
@@ -44,7 +49,22 @@ def detect(data: bytes) -> list[Encoding]:
     if the bytes are no text in any encoding.
     """
     lines = list(dict.fromkeys(line for line in _LINE_ENDS.split(data) if _BEYOND_ASCII.search(line)))
-    return _despite_damage(lines) or _rivals(_guesses(_first(lines)))
+    if despite := _despite_damage(lines):
+        return despite
+    guesses = _guesses(_first(lines))
+    return _with_other_scripts(_rivals(guesses), guesses)
+
+
+def _with_other_scripts(found: list[Encoding], guesses: list[Guess]) -> list[Encoding]:
+    """Put encodings of other scripts first if the best reading is Latin and has no usual word, but theirs have."""
+    if not found or found[0].codec not in LATIN:
+        return found
+    best = next(guess for guess in guesses if guess.encoding == found[0])
+    if not is_doubtful(best.text):
+        return found
+    others = [each.encoding for each in guesses if each.oddity == 0 and is_usual(each.text, each.encoding.codec)]
+    # The wrong Latin reading stays in the list, so that there are always two to choose from.
+    return [*others[:_OTHERS], *(each for each in found if each not in others)]
 
 
 def _despite_damage(lines: list[bytes]) -> list[Encoding]:
@@ -79,7 +99,18 @@ def _guesses(data: bytes) -> list[Guess]:
             other = guesses.get(text) or Guess(score, odd / number, encoding, text)
             usual = min(encoding, other.encoding, key=DETECTED.index)
             guesses[text] = other._replace(score=max(score, other.score), encoding=usual)
-    return sorted(guesses.values(), key=lambda guess: -guess.score)
+    return sorted(_with_usual_symbols(guesses.values()), key=lambda guess: -guess.score)
+
+
+def _with_usual_symbols(guesses: Collection[Guess]) -> list[Guess]:
+    """Prefer Windows-1252 to other Latin readings if it has only symbols that people type, such as ``19 €``."""
+    latin = max((guess.score for guess in guesses if guess.encoding.codec in LATIN), default=0)
+    return [
+        guess._replace(score=max(guess.score, _USUAL_SYMBOLS * latin))
+        if guess.encoding.codec == "cp1252" and guess.oddity == 0 and has_only_usual_symbols(guess.text)
+        else guess
+        for guess in guesses
+    ]
 
 
 def _rivals(guesses: list[Guess]) -> list[Encoding]:

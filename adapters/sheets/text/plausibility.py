@@ -4,6 +4,7 @@ A wrong encoding gives capitals after small letters (``cafÉ``), currency signs 
 scripts in one word (``cafй``) and control characters. These rules need no knowledge of a language.
 """
 
+import re
 import unicodedata
 from functools import lru_cache
 
@@ -24,10 +25,25 @@ _INVISIBLE = "\u200b\u200c\u200d\u200e\u200f\u00ad\u2060\ufeff"
 _MARKS = "¿¡§¶†‡•…‰·"
 """Punctuation that is as odd inside a word as a symbol."""
 _LETTERLIKE = "ƒˆ˜ˇﬁﬂ"
-_HARDLY_USED = "¤¦¬¨¸´¯ˇ˘˙˛˝\uf8ff"
-_AFTER_WORDS = "®™©…°‰"
+_HARDLY_USED = "¤¦¬¨¸´¯ˇ˘˙˛˝‡\uf8ff"
+_AFTER_WORDS = "®™©…°‰²³"
 _BEFORE_WORDS = "©•°…§¶€£$"
 _IN_WORDS = "’‐‑"
+_ONE_LETTER_WORDS = "àáéèíìóòöåøőįýÀÁÉÈÍÌÓÒÖÅØŐĮÝæÆªºµ"
+_USUAL_SYMBOLS = re.compile(
+    r"[€£¢](?=[\s\d;,/.)]|$)|[©®™°…–—±×÷²³•]|§(?=\s?\d)|¥(?=\d)|(?<=\d)\s?¥|[½¾]|(?<!\d)¼|(?<=\d)[ªº]"
+    r"|[“„«‘](?=\w[^“„«‘]*[”“»’])|(?<=[\w.!?])[”“»’](?!\w)|¡(?=[^¡\n]*!)|¿(?=[^¿\n]*\?)"
+    r"|(?:(?<=\bit)|(?<=\bhe)|(?<=\bwe)|(?<=[a-z]{3})|(?<=n)(?=.t))’(?:s|t|re|ll|ve|d|m)\b"
+    r"|\b(?:[dljnscm]|qu)’(?=[aeiouhyàâéèê]\w\w|or\b|un\b)"
+    r"|(?<!\w)’(?:\d\ds?\b|tis\b|twas\b|til\b|n\b)",
+    re.IGNORECASE,
+)
+"""Symbols and punctuation that people type, in the places where they stand."""
+
+
+def has_only_usual_symbols(text: str) -> bool:
+    """Return whether everything beyond ASCII is a usual symbol or punctuation mark in a usual place."""
+    return _USUAL_SYMBOLS.sub("", text).isascii()
 
 
 def oddities(text: str) -> float:
@@ -71,7 +87,15 @@ def _odd_letter(before: str, character: str, after: str, category: str) -> float
         odd += 2
     if character in "ªº" and after.isalpha():
         odd += 1
+    odd += 0.5 * _stands_alone(before, character, after)
     return odd + (character in _LETTERLIKE)
+
+
+def _stands_alone(before: str, character: str, after: str) -> bool:
+    """Return whether a letter is alone like ``Ä`` in ``19 Ä`` although it is not a word in any language."""
+    if before.isalpha() or after.isalpha() or (_script(character) != "latin" and character != "Ω"):
+        return False
+    return character not in _ONE_LETTER_WORDS or ((before.isdigit() or after.isdigit()) and character not in "ªºµ")
 
 
 def _mixed(one: str, other: str) -> bool:

@@ -12,7 +12,7 @@ from statistics import median
 from adapters.sheets.text.records import LINE_END, MAX_CELL_LENGTH, TOO_LONG, Records, cells_of
 from manifests.sheet.columns import name_of, nearest_to_prompt, typo_of
 from manifests.sheet.header import known_in
-from manifests.sheet.reading import BadRow
+from manifests.sheet.reading import SOME_NUMBERS, BadRow
 from manifests.sheet.table import Row
 
 HEADER = Row(0, ("prompt",))
@@ -64,7 +64,7 @@ def _is_header(texts: Sequence[str]) -> bool:
 
 
 def read_lines(text: str) -> tuple[Records, str]:
-    """Return the prompts of a .txt file, and what was removed from each line (``bullets``, ``numbers`` or empty).
+    """Return the prompts of a .txt file, and what was removed from each line; see ``Reading.removed_markers``.
 
     Quotes are removed if every line is in quotes; bullets and numbers are removed if every line has the same bullet, or
     the numbers count up.
@@ -91,9 +91,10 @@ def _without_markers(lines: list[tuple[int, str]]) -> tuple[list[tuple[int, str]
         return _cut(lines, bullets), "bullets"
     numbers = [_NUMBER.match(line) for _, line in lines]
     counted = [int(found[1]) for found in numbers if found]
-    if len(counted) == len(lines) and counted == list(range(counted[0], counted[0] + len(lines))):
+    counts_up = len(counted) > 1 and counted == list(range(counted[0], counted[0] + len(counted)))
+    if counts_up and len(counted) == len(lines):
         return _cut(lines, numbers), "numbers"
-    return lines, ""
+    return lines, SOME_NUMBERS if counts_up else ""
 
 
 def _cut(lines: list[tuple[int, str]], found: Sequence[re.Match[str] | None]) -> list[tuple[int, str]]:

@@ -61,7 +61,8 @@ def _read(text: str, kind: str) -> tuple[str, Records, Reading]:
         return "", _headed(lines), Reading(TEXT_LIST, has_header=False, removed_markers=removed)
     if kind in (TEXT, TSV) and found.rows and not found.bad and is_list_column(found.rows):
         return "", _headed(found), Reading(TEXT_LIST, has_header=False)
-    return delimiter, found, Reading(KINDS.get(delimiter, KINDS[","]))
+    has_delimiter = any(len(row.cells) > 1 for row in found.rows)
+    return delimiter, found, Reading(KINDS.get(delimiter if has_delimiter else ",", KINDS[","]))
 
 
 def _separated(text: str) -> tuple[str, Records]:

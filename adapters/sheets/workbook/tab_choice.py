@@ -17,10 +17,13 @@ SEARCHED = 200
 """Number of rows that are searched for a header."""
 OWN_TABS = {
     "Errors": ("Row", "Column", "Kind"),
+    "Warnings": ("Row", "Column", "Kind"),
     "Columns": ("Column", "Meaning", "Allowed values"),
     "Models": ("model",),
 }
 """Tabs that we add to templates and annotated copies, with the start of their headers."""
+_TITLES = 2
+"""Number of rows in which the header of our tabs is; a title can be above it."""
 RESULT_TABS = ("Errors", "Clips")
 """Tabs that we add to results sheets."""
 
@@ -74,7 +77,7 @@ class Candidate:
         start = OWN_TABS.get(self.tab.name)
         if has_results and self.tab.name in RESULT_TABS:
             return True
-        return start is not None and bool(self.rows) and self.rows[0].cells[: len(start)] == start
+        return start is not None and any(row.cells[: len(start)] == start for row in self.rows[:_TITLES])
 
 
 @dataclass(frozen=True, slots=True)

@@ -35,7 +35,9 @@ def validate(
     sheet: Sheet,
     annotated: Annotated[
         Path | None,
-        typer.Option("--annotate", metavar="FILE", help="Write a copy (.xlsx) that marks errors and warnings."),
+        typer.Option(
+            "--annotate", metavar="FILE", help="Write the texts of the sheet as .xlsx with errors and warnings marked."
+        ),
     ] = None,
     accept_good_rows: Annotated[
         bool, typer.Option("--accept-good-rows", help="Succeed if at least one row is valid.")

@@ -3,6 +3,8 @@
 import mimetypes
 import tempfile
 from collections import defaultdict
+from contextlib import suppress
+from dataclasses import replace
 from pathlib import Path
 from typing import Annotated, Any, Literal
 from urllib.parse import urlencode
@@ -11,13 +13,15 @@ from fastapi import APIRouter, Depends, Form, Request, UploadFile
 from fastapi.responses import FileResponse, HTMLResponse, RedirectResponse, Response
 
 from adapters.sheets import annotate, write_template
+from adapters.sheets.text.encodings import DETECTED, UTF_8
 from app.dashboard.auth.roles import Reviewer
 from app.dashboard.deps import Deps, PageDeps
+from app.dashboard.form_advice import candidates
 from app.dashboard.routes.media import MediaNotFoundError
 from app.dashboard.templating import page
 from flows.registration import shares_clips
 from flows.submit import read_sheet
-from manifests.errors import PlanError, ReelmillError, SheetError
+from manifests.errors import PlanError, ReelmillError, SheetError, UnreadableSheetError
 from manifests.identity import slug
 from manifests.sheet import CellProblem, Row
 from manifests.sheet.reading import ReadingOptions
@@ -37,22 +41,8 @@ from tasks.plan.plan import make_plan
 
 router = APIRouter()
 SHOWN_ROWS = 200
-ENCODINGS = {
-    "utf-8": "UTF-8",
-    "cp1252": "Western European (Windows-1252)",
-    "mac_roman": "Western European (Mac Roman)",
-    "cp1250": "Central European (Windows-1250)",
-    "cp1251": "Cyrillic (Windows-1251)",
-    "cp1253": "Greek (Windows-1253)",
-    "cp1254": "Turkish (Windows-1254)",
-    "cp1255": "Hebrew (Windows-1255)",
-    "cp1256": "Arabic (Windows-1256)",
-    "gb18030": "Simplified Chinese (GB 18030)",
-    "big5hkscs": "Traditional Chinese (Big5)",
-    "cp932": "Japanese (Shift JIS)",
-    "cp949": "Korean (EUC-KR)",
-}
-"""Encodings to choose from if the encoding of an upload is a guess; the first field is the name in Python."""
+ENCODINGS = {each.option: each.name for each in (UTF_8, *DETECTED)}
+"""Encodings to choose from if the encoding of an upload is a guess or ambiguous, by their options."""
 
 
 def reading_options(tab: str = "", hidden: str = "", encoding: str = "") -> ReadingOptions:
@@ -131,19 +121,35 @@ def _store_upload(deps: Deps, name: str, content: bytes, pictures: list[UploadFi
 
 @router.get("/upload/{key}")
 def checked(request: Request, key: str, deps: PageDeps, person: Reviewer, chosen: Chosen) -> HTMLResponse:
-    """Show every row with its errors and warnings, how the file was read, and the plan of a run."""
+    """Show every row with its errors and warnings, how the file was read, and the plan of a run.
+
+    If the file cannot be read as chosen, the page shows the message and lets the person choose again.
+    """
+    try:
+        return _checked(request, key, deps, chosen)
+    except UnreadableSheetError as error:
+        problem = str(error)
+    if chosen.tab:
+        with suppress(UnreadableSheetError):
+            return _checked(request, key, deps, replace(chosen, tab=""), problem)
+    return _unreadable(request, key, chosen, problem, _upload(deps, key).name)
+
+
+def _checked(request: Request, key: str, deps: Deps, chosen: ReadingOptions, unread: str = "") -> HTMLResponse:
+    """Show a sheet that can be read; ``unread`` says why another choice cannot."""
     intake = _intake(deps, key, chosen)
     plan, problem = _plan(deps, intake)
     return page(
         request,
         "checked.html",
+        400 if unread else 200,
         key=key,
         intake=intake,
         rows=_rows(intake),
         read_as=reading_line(intake),
         total=intake.row_count,
         plan=plan,
-        problem=problem,
+        problem=unread or problem,
         shown=SHOWN_ROWS,
         review=deps.session.settings.review,
         chosen=chosen,
@@ -151,6 +157,22 @@ def checked(request: Request, key: str, deps: PageDeps, person: Reviewer, chosen
         whole=[warning for warning in intake.checked.warnings if not warning.row],
         tabs=_tabs(intake),
         encodings=ENCODINGS,
+    )
+
+
+def _unreadable(request: Request, key: str, chosen: ReadingOptions, problem: str, name: str) -> HTMLResponse:
+    """Show why a sheet cannot be read, with the choices that can change it; the plausible encodings come first."""
+    first = {option: ENCODINGS[option] for option in candidates(problem) if option in ENCODINGS}
+    return page(
+        request,
+        "unreadable.html",
+        400,
+        key=key,
+        name=name,
+        problem=problem,
+        chosen=chosen,
+        encodings=first | ENCODINGS if "encoding" in problem or chosen.encoding else {},
+        hidden="--include-hidden" in problem or chosen.include_hidden,
     )
 
 
@@ -233,10 +255,14 @@ def _tabs(intake: Intake) -> list[str]:
 
 def _intake(deps: Deps, key: str, chosen: ReadingOptions) -> Intake:
     """Read an upload. Its pictures must come from its own folder, because the sheet is untrusted input."""
+    return read_sheet(deps.session.settings, deps.session.resources, _upload(deps, key), chosen)
+
+
+def _upload(deps: Deps, key: str) -> Path:
     sheet = _store(deps).upload(key)
     if sheet is None:
         raise MediaNotFoundError("This upload does not exist. Upload the sheet again.")
-    return read_sheet(deps.session.settings, deps.session.resources, sheet, chosen)
+    return sheet
 
 
 def _plan(deps: Deps, intake: Intake) -> tuple[Any, str]:
