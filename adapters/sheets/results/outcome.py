@@ -1,9 +1,11 @@
 """The columns of the results: those of a row, and those of the list of clips."""
 
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
 
 from adapters.sheets.escaping import cell_value, escape_formula
+from adapters.sheets.results.link import MAX_LINKS, target_of
 
 MAX_CELL = 32_000
 """Maximum length of a text that we write; Excel's limit is 32,767 characters, and escaping needs some of them."""
@@ -43,10 +45,16 @@ Value = str | int | float | None
 
 
 class Result(NamedTuple):
-    """A value for a cell; ``colour`` is a fill of ``package.styles.FILLS`` or empty."""
+    """A value for a cell.
+
+    Attributes:
+        colour: a fill of ``package.styles.FILLS``, or empty.
+        link: target of the cell's hyperlink in a workbook, or empty.
+    """
 
     value: Value
     colour: str = ""
+    link: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,7 +95,7 @@ class Outcome:
             Result(self.passed),
             Result(self.published),
             Result(_rounded(self.best_score, 4)),
-            Result(self.url),
+            Result(self.url, link=target_of(self.url)),
             Result(_listed(self.urls)),
             Result(self.credential_sha256),
             Result(_rounded(self.device_seconds, 2)),
@@ -136,12 +144,27 @@ class ClipResult:
             Result(self.state, colour),
             Result(_rounded(self.score, 4)),
             Result(self.seed),
-            Result(self.url),
+            Result(self.url, link=target_of(self.url)),
             Result(self.credential_sha256),
             Result(_rounded(self.device_seconds, 2)),
             Result(_rounded(self.cost, 4)),
             Result(self.why),
         )
+
+
+def within_limit(lines: Iterable[Sequence[Result]], taken: int = 0) -> Iterator[tuple[Result, ...]]:
+    """Yield the lines of a tab; results beyond the maximum number of hyperlinks become plain text.
+
+    Args:
+        taken: number of hyperlinks that the tab has already.
+    """
+    room = MAX_LINKS - taken
+    for line in lines:
+        kept = []
+        for result in line:
+            room -= bool(result.link)
+            kept.append(result if room >= 0 else result._replace(link=""))
+        yield tuple(kept)
 
 
 def in_workbook(value: Value) -> Value:
