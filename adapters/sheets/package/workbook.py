@@ -4,6 +4,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from xml.sax.saxutils import quoteattr
 
+from adapters.sheets.package.active_tab import active_tab, with_active_tab, with_selection
 from adapters.sheets.package.archive import CONTENT_TYPES, Package, relations_part, without
 from adapters.sheets.package.hyperlinks import links_xml, with_hyperlinks, without_hyperlinks
 from adapters.sheets.package.sheet_cells import Cells, Layout, NewCell, layout_of, row_xml, with_cells
@@ -106,6 +107,20 @@ class Workbook:
         )
         self._package.put(self._part, splice(workbook, [appended(workbook, sheets, markup(entry))]))
         self._tabs[title] = part
+
+    def open_on(self, title: str) -> None:
+        """Let the workbook open on a tab, unless that tab is hidden."""
+        workbook = with_active_tab(self._package.read(self._part), title)
+        if active_tab(workbook) != title:
+            return
+        self._replace(self._part, workbook)
+        for name, part in self._tabs.items():
+            self._replace(part, with_selection(self._package.read(part), name == title))
+
+    def _replace(self, part: str, data: bytes) -> None:
+        """Replace a part if its content is another one, so that its encoding stays as it is otherwise."""
+        if data != self._package.read(part):
+            self._package.put(part, data)
 
     def save(self, path: Path) -> None:
         """Write the workbook; a template becomes a document."""

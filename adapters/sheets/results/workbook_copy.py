@@ -54,6 +54,7 @@ def write_workbook_copy(
     present = _present(table)
     book.write_cells(table.tab, cells, {places[name]: width for name, width in RESULTS.items() if name not in present})
     _write_clips(book, table, clips)
+    book.open_on(table.tab)
     book.save(out)
 
 
