@@ -1,6 +1,6 @@
 """Results in a workbook: a copy of the user's workbook, or one that is made from the texts of a table."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -74,7 +74,7 @@ def write_table_workbook(
         tab = add_tab(book, title, dict(enumerate(columns)), table.header_row or 1)
         numbers = sorted(outcomes)
         results = dict(zip(numbers, within_limit(outcomes[number].results for number in numbers), strict=True))
-        for number, texts in lines_of(table):
+        for number, texts in _lines(table, max(numbers, default=0)):
             line = [texts[index] if index < len(texts) else "" for index in kept]
             if number == table.header_row:
                 tab.append([cell_of(tab, text, HEADER, BOLD) for text in (*line, *RESULTS)])
@@ -86,6 +86,15 @@ def write_table_workbook(
         tab.append([cell_of(tab, text, HEADER, BOLD) for text in CLIPS])
         for found in within_limit(clip.results for clip in clips):
             tab.append([_styled(tab, result) for result in found])
+
+
+def _lines(table: Table, last: int) -> Iterator[tuple[int, tuple[str, ...]]]:
+    """Yield every row of a table, and empty ones up to the last row with a result: rows that could not be read."""
+    number = -1
+    for number, texts in lines_of(table):
+        yield number, texts
+    for following in range(number + 1, last + 1):
+        yield following, ()
 
 
 def _styled(tab: Any, result: Result) -> Any:
