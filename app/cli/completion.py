@@ -169,7 +169,8 @@ def _write_results(
         return {"results": None}
     campaigns, campaign_id = session.catalogue.campaigns, report.campaign_id
     prices = prices_of(session.cards, session.settings.stock_price_h)
-    clips = clip_results(rows, campaigns.memberships(campaign_id), campaigns.briefs(campaign_id), prices)
+    members, briefs = campaigns.memberships(campaign_id), campaigns.briefs(campaign_id)
+    clips = clip_results(rows, members, briefs, prices, session.catalogue.progress.not_needed(campaign_id))
     written = write_results(intake.table, outcomes_of(report, intake), results_path(intake.table, folder), clips)
     return dict(zip(("results", "clip_list"), written, strict=False))
 

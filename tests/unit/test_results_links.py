@@ -81,8 +81,8 @@ def test_the_url_of_a_row_and_of_a_clip_is_a_hyperlink(tmp_path, kind):
     cells = [cell for line in tab.iter_rows() for cell in line if cell.value == URL]
     assert links_of(tab) == {cell.coordinate: TARGET for cell in cells}
     assert len(cells) == 2
-    assert links_of(clips) == {"H2": TARGET, "H3": TARGET}
-    assert {(cell.font.underline, cell.font.color.rgb) for cell in (*cells, clips["H2"])} == {("single", "FF0563C1")}
+    assert links_of(clips) == {"I2": TARGET, "I3": TARGET}
+    assert {(cell.font.underline, cell.font.color.rgb) for cell in (*cells, clips["I2"])} == {("single", "FF0563C1")}
     for name in ("xl/worksheets/sheet1.xml", "xl/worksheets/sheet4.xml"):
         found = [each.tag.rpartition("}")[2] for each in ElementTree.fromstring(parts_of(out)[name])]
         assert sorted(found, key=ORDER.index) == found
@@ -94,7 +94,7 @@ def test_a_workbook_that_is_made_from_texts_has_hyperlinks(tmp_path):
     source.write_text("prompt\na cup\n", "utf-8")
     write_results(read_table(source), {2: replace(DONE, url=URL)}, tmp_path / "out.xlsx", [replace(CLIP, url=URL)])
     tab, clips = openpyxl.load_workbook(tmp_path / "out.xlsx").worksheets
-    assert (links_of(tab), links_of(clips)) == ({"F2": TARGET}, {"H2": TARGET})
+    assert (links_of(tab), links_of(clips)) == ({"F2": TARGET}, {"I2": TARGET})
 
 
 def test_hyperlinks_of_the_user_stay_and_those_of_an_earlier_run_are_replaced(tmp_path):
@@ -106,7 +106,7 @@ def test_hyperlinks_of_the_user_stay_and_those_of_an_earlier_run_are_replaced(tm
     again = written(tmp_path, out.read_bytes(), "again.xlsx", {5: replace(DONE, url="https://x/5")}, (CLIP,))
     tab, clips = (openpyxl.load_workbook(again)[name] for name in ("Kampagne", "Clips"))
     assert links_of(tab) == {"B4": "https://user.example/plan", "J5": "https://x/5"}
-    assert links_of(clips) == {"H2": CLIP.url}
+    assert links_of(clips) == {"I2": CLIP.url}
     rels = {name: data for name, data in parts_of(again).items() if name.startswith("xl/worksheets/_rels/")}
     assert not any(b"cdn.example" in data for data in rels.values())
 

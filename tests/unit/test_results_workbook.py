@@ -33,7 +33,7 @@ LIBREOFFICE = Path(__file__).parent / "sheets" / "data" / "libreoffice-formatted
 DONE = Outcome("published", 3, 3, 0.31, "https://x/1", "ab" * 32, "=why", "", ("https://x/1", "https://x/2"), 9.5, 0.02)
 FAILED = Outcome("failed", why="no movement: 1")
 CLIP = ClipResult(
-    (4,), ("b1",), "0a" * 16, "placements: 16:9; 色: 红", "published", 7, 0.31, "https://x/1", "cd" * 32, 1.5
+    (4,), ("b1",), "0a" * 16, "placements: 16:9; 色: 红", "published", 7, 0.31, "https://x/1", "cd" * 32, 1.5, prompt="a cup"
 )
 SPARKLINES = (
     b'<extLst><ext uri="{05C60535-1F16-4fd2-B633-F4F36F0B64E0}" '
@@ -187,6 +187,7 @@ def test_a_tab_lists_one_row_for_each_clip(tmp_path):
         "Brief": "b1",
         "Variant": "0a" * 16,
         "Labels": "placements: 16:9; 色: 红",
+        "Filled-in prompt": "a cup",
         "State": "published",
         "Score": 0.31,
         "Seed": 7,

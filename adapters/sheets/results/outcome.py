@@ -6,6 +6,7 @@ from typing import NamedTuple
 
 from adapters.sheets.escaping import cell_value, escape_formula
 from adapters.sheets.results.link import MAX_LINKS, target_of
+from manifests.states import NOT_NEEDED
 
 MAX_CELL = 32_000
 """Maximum length of a text that we write; Excel's limit is 32,767 characters, and escaping needs some of them."""
@@ -28,6 +29,7 @@ CLIPS = {
     "Brief": 18,
     "Variant": 34,
     "Labels": 36,
+    "Filled-in prompt": 60,
     "State": 12,
     "Score": 8,
     "Seed": 12,
@@ -37,7 +39,9 @@ CLIPS = {
     "Cost": 8,
     "Why": 60,
 }
-"""Headers of the list of clips with their widths. Few of them are headers of a sheet, so it is never read as one."""
+"""Headers of the list of clips with their widths. None of them is that of a prompt, so it is never read as a sheet."""
+EARLIER_CLIPS = tuple(name for name in CLIPS if name != "Filled-in prompt")
+"""Headers of the list of clips in copies that earlier versions have written."""
 
 _BETWEEN = " | "
 
@@ -112,11 +116,12 @@ class ClipResult:
     Attributes:
         rows, brief_ids: the rows that request it; usually one.
         labels: its placement and the values of the row's axes, such as ``placement: 16:9; colour: red``.
-        state: state of the variant, such as published.
+        state: state of the variant, such as published, or ``not needed`` if no run generates it.
         score: prompt_adherence, -1..1; None if it was not scored.
         device_seconds: device time, including drafts; None if it was not generated.
         cost: price of that time; None if no price is known.
         why: why it failed; empty if it passed.
+        prompt: the prompt with the values of its columns.
     """
 
     rows: tuple[int, ...]
@@ -131,16 +136,18 @@ class ClipResult:
     device_seconds: float | None = None
     cost: float | None = None
     why: str = ""
+    prompt: str = ""
 
     @property
     def results(self) -> tuple[Result, ...]:
         """The values of the columns CLIPS."""
-        colour = {"published": "green", "failed": "red", "rejected": "red"}.get(self.state, "yellow")
+        colour = {"published": "green", "failed": "red", "rejected": "red", NOT_NEEDED: ""}.get(self.state, "yellow")
         return (
             Result(self.rows[0] if len(self.rows) == 1 else "|".join(map(str, self.rows))),
             Result("|".join(self.brief_ids)),
             Result(self.variant_id),
             Result(self.labels),
+            Result(self.prompt),
             Result(self.state, colour),
             Result(_rounded(self.score, 4)),
             Result(self.seed),

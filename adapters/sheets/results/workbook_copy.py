@@ -7,7 +7,16 @@ from typing import Any
 from adapters.sheets.package.sheet_cells import MAX_COLUMN, Layout, NewCell
 from adapters.sheets.package.workbook import Workbook
 from adapters.sheets.reader import read_table
-from adapters.sheets.results.outcome import CLIPS, RESULTS, ClipResult, Outcome, Result, in_workbook, within_limit
+from adapters.sheets.results.outcome import (
+    CLIPS,
+    EARLIER_CLIPS,
+    RESULTS,
+    ClipResult,
+    Outcome,
+    Result,
+    in_workbook,
+    within_limit,
+)
 from adapters.sheets.workbook_writer import (
     BOLD,
     FILLS,
@@ -159,7 +168,7 @@ def _is_ours(table: Table, title: str) -> bool:
         found = read_table(table.path, ReadingOptions(tab=title))
     except SheetError:
         return False
-    return found.columns == tuple(CLIPS)
+    return found.columns in (tuple(CLIPS), EARLIER_CLIPS)
 
 
 def _kept(table: Table) -> list[int]:
