@@ -31,3 +31,14 @@ def slug(text: str, max_length: int = 40) -> str:
     ascii_text = unicodedata.normalize("NFKD", text).encode("ascii", "ignore").decode()
     words = re.sub(r"[^a-z0-9]+", "-", ascii_text.lower()).strip("-")[:max_length].strip("-")
     return words or "x" + hashlib.blake2b(text.encode("utf-8", "replace"), digest_size=4).hexdigest()
+
+
+def file_stem(text: str, max_length: int = 40) -> str:
+    """Return a slug in which all scripts are spelled in Latin letters: ``Żółte`` is ``zolte``.
+
+    Only for names of files that people download. Ids and keys use ``slug``, which must never change: another id would
+    start a campaign again, and another key would publish its clips twice.
+    """
+    from anyascii import anyascii  # most commands write no such file
+
+    return slug(text if text.isascii() else anyascii(text) or text, max_length)

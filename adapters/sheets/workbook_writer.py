@@ -15,6 +15,7 @@ from manifests.errors import SheetError
 from manifests.sheet.table import Table, letter
 
 BOLD = Font(bold=True)
+LINK = Font(color="0563C1", underline="single")
 HEADER = PatternFill("solid", fgColor="DDE6F0")
 RED = PatternFill("solid", fgColor="F4A6A0")
 YELLOW = PatternFill("solid", fgColor="FFE699")

@@ -19,6 +19,7 @@ from app.report.clip_table import write_clip_table
 from app.report.contact_sheet import write_contact_sheet
 from app.report.cost import prices_of
 from app.report.report import BriefReport, CampaignReport, report_of
+from app.report.row_outcomes import outcomes_of
 from app.session import Session
 from flows.prefect.embedded_server import prefect_server
 from flows.registration import check_run, reading_of
@@ -168,9 +169,9 @@ def _write_results(
         return {"results": None}
     campaigns, campaign_id = session.catalogue.campaigns, report.campaign_id
     prices = prices_of(session.cards, session.settings.stock_price_h)
-    clips = clip_results(rows, campaigns.memberships(campaign_id), campaigns.briefs(campaign_id), prices)
-    outcomes = report.outcomes(intake.checked.problems)
-    written = write_results(intake.table, outcomes, results_path(intake.table, folder), clips)
+    members, briefs = campaigns.memberships(campaign_id), campaigns.briefs(campaign_id)
+    clips = clip_results(rows, members, briefs, prices, session.catalogue.progress.not_needed(campaign_id))
+    written = write_results(intake.table, outcomes_of(report, intake), results_path(intake.table, folder), clips)
     return dict(zip(("results", "clip_list"), written, strict=False))
 
 

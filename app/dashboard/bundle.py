@@ -17,7 +17,7 @@ from app.dashboard.deps import Deps, PageDeps
 from app.dashboard.routes.media import ENDINGS, Kind, published_key, published_path, staged_path
 from app.report.clip_table import write_clip_table
 from manifests.errors import ReelmillError
-from manifests.identity import slug
+from manifests.identity import file_stem
 from tasks.runtime.resources import bucket_of
 
 router = APIRouter()
@@ -75,7 +75,7 @@ def _add(deps: Deps, archive: zipfile.ZipFile, row: VariantRow) -> None:
     Raises:
         MediaNotFoundError: there is no clip, or its file is on another machine. Bucket errors are raised as well.
     """
-    name = f"{slug(row.variant.prompt, 40)}-{row.variant_id[:12]}"
+    name = f"{file_stem(row.variant.prompt)}-{row.variant_id[:12]}"
     kinds: tuple[Kind, ...] = ("clip", "sidecar", "record")
     if keys := {kind: key for kind in kinds if (key := published_key(row, kind))}:
         for kind, key in keys.items():

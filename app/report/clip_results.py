@@ -1,33 +1,49 @@
 """The list of a campaign's clips for the results sheet."""
 
 from collections import defaultdict
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Container, Iterable, Mapping, Sequence
 
 from adapters.catalogue import Membership, VariantRow
 from adapters.sheets import ClipResult
 from app.report.cost import Prices, cost_of, seconds_of
 from manifests.brief import Brief
+from manifests.states import NOT_NEEDED
 
 
 def clip_results(
-    rows: Iterable[VariantRow], memberships: Iterable[Membership], briefs: Iterable[Brief], prices: Prices
+    rows: Iterable[VariantRow],
+    memberships: Iterable[Membership],
+    briefs: Iterable[Brief],
+    prices: Prices,
+    not_needed: Container[str] = (),
 ) -> list[ClipResult]:
-    """Return one result for each clip, in the order of the variants."""
+    """Return one result for each clip, in the order of the variants.
+
+    Args:
+        not_needed: ids of variants that no run generates.
+    """
     numbers = {brief.brief_id: brief.row for brief in briefs}
     members: defaultdict[str, list[Membership]] = defaultdict(list)
     for member in memberships:
         members[member.variant_id].append(member)
-    return [_result(row, members[row.variant_id], numbers, prices) for row in rows]
+    return [
+        _result(
+            row, NOT_NEEDED if row.variant_id in not_needed else row.state, members[row.variant_id], numbers, prices
+        )
+        for row in rows
+    ]
 
 
-def _result(row: VariantRow, members: Sequence[Membership], numbers: Mapping[str, int], prices: Prices) -> ClipResult:
+def _result(
+    row: VariantRow, state: str, members: Sequence[Membership], numbers: Mapping[str, int], prices: Prices
+) -> ClipResult:
     brief_ids = tuple(dict.fromkeys(member.brief_id for member in members))
     return ClipResult(
         rows=tuple(numbers[brief_id] for brief_id in brief_ids),
         brief_ids=brief_ids,
         variant_id=row.variant_id,
         labels=" | ".join(dict.fromkeys(_labels(member) for member in members)),
-        state=row.state,
+        state=state,
         seed=row.variant.seed,
         score=row.score.prompt_adherence if row.score else None,
         url=row.url or "",
@@ -35,6 +51,7 @@ def _result(row: VariantRow, members: Sequence[Membership], numbers: Mapping[str
         device_seconds=seconds_of([row]),
         cost=cost_of([row], prices),
         why="; ".join(reason.sentence for reason in row.reasons) or row.error or "",
+        prompt=row.variant.prompt,
     )
 
 

@@ -12,7 +12,6 @@ from manifests.brief import Brief
 from manifests.gate import reason_label
 from manifests.goals.goal import Labels, goal_of
 from manifests.goals.want import is_not_needed, satisfied_goals
-from manifests.sheet import CellProblem
 from manifests.states import GOOD, UNDELIVERED, UNFINISHED, State, has_passed
 from tasks.plan.licence import Clearance, waiting_sentences
 
@@ -123,13 +122,9 @@ class CampaignReport:
         briefs = [{**asdict(brief), "status": brief.status} for brief in self.briefs]
         return {**asdict(self), "seconds_a_passing_clip": self.seconds_a_passing_clip, "briefs": briefs}
 
-    def outcomes(self, problems: Iterable[CellProblem] = ()) -> dict[int, Outcome]:
-        """Return the outcomes for the results sheet, by row number; rows with errors were not run."""
-        wrong: defaultdict[int, list[str]] = defaultdict(list)
-        for problem in problems:
-            wrong[problem.row].append(problem.sentence)
-        rejected = {row: Outcome("not run", why=" ".join(sentences)) for row, sentences in wrong.items()}
-        return rejected | {
+    def outcomes(self) -> dict[int, Outcome]:
+        """Return the outcomes of the briefs for the results sheet, by row number."""
+        return {
             brief.row: Outcome(
                 status=brief.status,
                 passed=brief.passed,

@@ -5,7 +5,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 
 from manifests.sheet.cells import EXCEL_ERRORS, clean
-from manifests.sheet.columns import name_of, normalise
+from manifests.sheet.columns import is_result, name_of, normalise
 from manifests.sheet.problem import CellProblem, shown
 from manifests.sheet.row_ranges import row_ranges
 from manifests.sheet.table import Row, Table
@@ -137,6 +137,11 @@ class SpareRows:
                 found.reasons[row.number] = reason
         return found
 
+    @property
+    def sentences(self) -> dict[int, str]:
+        """The reason for each row in words, such as ``only FALSE in 'done'``."""
+        return {number: f"{reason} {', '.join(details)}".strip() for number, (reason, details) in self.reasons.items()}
+
     def warnings(self, table: Table) -> Iterator[CellProblem]:
         """Yield one warning for all rows with the same reason."""
         for reason in dict.fromkeys(reason for reason, _ in self.reasons.values()):
@@ -151,7 +156,10 @@ class SpareRows:
 
 
 def _reason(table: Table, place: int, row: Row, prompt: int) -> tuple[str, tuple[str, ...]] | None:
-    cells = {index: text for index, cell in enumerate(row.cells) if (text := clean(cell))}
+    filled = {index: text for index, cell in enumerate(row.cells) if (text := clean(cell))}
+    cells = {index: text for index, text in filled.items() if not _is_ours(table, index)}
+    if filled and not cells:
+        return "only", ("results of an earlier run",)
     if not cells or (table.delimiter and len(row.cells) > len(table.columns)):
         return None
     first = next(iter(cells.values()))
@@ -169,6 +177,11 @@ def _reason(table: Table, place: int, row: Row, prompt: int) -> tuple[str, tuple
         return "the prompt is only", (f"'{shown(cells[prompt])}'",)
     details = [_filler(table, place, index, text, prompt) for index, text in cells.items()]
     return ("only", tuple(detail for detail in details if detail)) if all(details) else None
+
+
+def _is_ours(table: Table, index: int) -> bool:
+    """Return whether a column was written by us: the results of a row without a brief do not make it one."""
+    return index < len(table.columns) and is_result(table.columns[index])
 
 
 def _is_header(text: str, header: str) -> bool:

@@ -1,8 +1,8 @@
 """Validation of a whole table: its briefs and all its problems."""
 
 import hashlib
-from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 
 from manifests.brief import Brief
 from manifests.campaign import Campaign
@@ -24,13 +24,18 @@ class Checked:
         briefs: the rows without errors, in the sheet's order; empty if the header has errors.
         problems: all errors, those of the header first, then by row.
         warnings: findings with which the rows stay valid.
-        skipped: numbers of the rows that contain no brief; a warning says why.
+        skip_reasons: why a row contains no brief, such as ``a total``, by row number; a warning says it as well.
     """
 
     briefs: tuple[Brief, ...]
     problems: tuple[CellProblem, ...] = ()
     warnings: tuple[CellProblem, ...] = ()
-    skipped: frozenset[int] = frozenset()
+    skip_reasons: Mapping[int, str] = field(default_factory=dict)
+
+    @property
+    def skipped(self) -> frozenset[int]:
+        """Numbers of the rows that contain no brief."""
+        return frozenset(self.skip_reasons)
 
 
 def check_table(
@@ -73,7 +78,7 @@ def check_table(
             *(heading_warnings(table, rows, prompt) if prompt is not None else ()),
             *warnings,
         ),
-        frozenset(spare.reasons),
+        spare.sentences,
     )
 
 

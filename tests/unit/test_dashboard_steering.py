@@ -29,6 +29,7 @@ def press(client, button: str, **fields: str):
 
 
 def test_a_reviewer_pauses_and_resumes(session, resumed):
+    session.catalogue.campaigns.add_variants(SPRING, samples.planned(1, start=7))
     client = client_of(session, "reviewer")
     page = client.get(f"/campaigns/{SPRING}").text
     assert ">Pause campaign<" in page
@@ -47,6 +48,16 @@ def test_a_reviewer_pauses_and_resumes(session, resumed):
     assert (session.catalogue.steering.standing(SPRING), resumed) == ("active", [SPRING])
     told = [(entry.actor, entry.action) for entry in session.catalogue.audit.entries() if entry.subject == SPRING]
     assert told[:3] == [("person:reviewer", "work"), ("person:reviewer", "active"), ("person:reviewer", "paused")]
+
+
+def test_a_finished_campaign_offers_neither_to_generate_nor_to_pause(session):
+    client = client_of(session, "reviewer")
+    page = client.get(f"/campaigns/{SPRING}").text
+    assert ">Continue generating<" not in page
+    assert ">Pause campaign<" not in page
+    assert ">Retry failed clips<" in page
+    session.catalogue.steering.steer(SPRING, "paused", "person:reviewer")
+    assert ">Resume campaign<" in client.get(f"/campaigns/{SPRING}").text
 
 
 def test_only_an_admin_can_cancel_reopen_and_set_the_priority(session, resumed):

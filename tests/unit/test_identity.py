@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from manifests.identity import canonical_json, content_id, slug
+from manifests.identity import canonical_json, content_id, file_stem, slug
 from manifests.variant import Variant
 
 VARIANT = Variant("starter", "r1", "a red circle", "", 7, 96, 160, 17, 8, 16, 3.0)
@@ -57,3 +57,31 @@ def test_slugs_are_path_segments(text):
 
 def test_names_without_latin_letters_get_different_slugs():
     assert slug("春天") != slug("夏天")
+
+
+@pytest.mark.parametrize(
+    ("text", "stem"),
+    [
+        ("Spring Sale 2026", "spring-sale-2026"),
+        ("białym tle, żółte", "bialym-tle-zolte"),
+        ("Весна", "vesna"),
+        ("Ängelholm", "angelholm"),
+        ("春", "chun"),
+    ],
+)
+def test_a_file_name_keeps_the_letters_of_all_scripts(text, stem):
+    assert file_stem(text) == stem
+
+
+@given(st.text(st.characters(max_codepoint=127)))
+def test_the_file_name_of_an_ascii_text_is_its_slug(text):
+    assert file_stem(text) == slug(text)
+
+
+@given(st.text(st.characters(exclude_categories=["Cs"]), min_size=1))
+def test_a_file_name_is_never_empty_and_has_safe_characters(text):
+    assert re.fullmatch(r"[a-z0-9][a-z0-9-]{0,39}", file_stem(text))
+
+
+def test_ids_keep_their_slugs():
+    assert (slug("białym tle, żółte"), slug("Весна")) == ("biaym-tle-zote", "xd30bdc28")

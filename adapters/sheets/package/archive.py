@@ -3,6 +3,8 @@
 import io
 import posixpath
 import zipfile
+from collections.abc import Container, Iterable
+from itertools import count
 from pathlib import Path
 from typing import NamedTuple
 from xml.sax.saxutils import quoteattr
@@ -10,6 +12,7 @@ from xml.sax.saxutils import quoteattr
 from adapters.sheets.package.xml_splice import Edit, Element, appended, elements, markup, readable, splice
 
 CONTENT_TYPES = "[Content_Types].xml"
+_NO_RELATIONS = '<Relationships xmlns="http://schemas.openxmlformats.org/package/2006/relationships"/>'
 _TEMPLATES = {
     b"template.main+xml": b"sheet.main+xml",
     b"template.macroEnabled.main+xml": b"sheet.macroEnabled.main+xml",
@@ -88,6 +91,28 @@ class Package:
         entry = f'<{root.prefix}Relationship Id="{relation_id}" Type={quoteattr(kind)} Target={quoteattr(place)}/>'
         self.put(relations_part(part), splice(data, [appended(data, root, markup(entry))]))
         return relation_id
+
+    def relate_outside(self, part: str, kind: str, targets: Iterable[str]) -> dict[str, str]:
+        """Add a relationship for each different URL and return the ids by URL; ``kind`` is the full type."""
+        name = relations_part(part)
+        data = self.read(name) if name in self else markup(_NO_RELATIONS)
+        used = {each.attributes.get("Id") for each in elements(data, "Relationship")}
+        free = (key for n in count(1) if (key := f"rIdReelmillLink{n}") not in used)
+        ids = {target: next(free) for target in dict.fromkeys(targets)}
+        if ids:
+            [root] = elements(data, "Relationships")
+            start = f'<{root.prefix}Relationship Type={quoteattr(kind)} TargetMode="External"'
+            entries = "".join(f"{start} Id={quoteattr(key)} Target={quoteattr(url)}/>" for url, key in ids.items())
+            self.put(name, splice(data, [appended(data, root, markup(entries))]))
+        return ids
+
+    def unrelate(self, part: str, relation_ids: Container[str]) -> None:
+        """Remove relationships of a part."""
+        name = relations_part(part)
+        if name in self:
+            data = self.read(name)
+            gone = [each for each in elements(data, "Relationship") if each.attributes.get("Id") in relation_ids]
+            self.put(name, without(data, gone))
 
     def declare(self, part: str, content_type: str) -> None:
         """Declare the content type of a new part."""

@@ -4,6 +4,7 @@ import re
 from collections.abc import Iterable, Mapping
 from typing import NamedTuple
 
+from adapters.sheets.package.hyperlinks import number_of_hyperlinks
 from adapters.sheets.package.xml_splice import (
     Edit,
     Element,
@@ -27,10 +28,11 @@ Value = str | int | float | None
 
 
 class NewCell(NamedTuple):
-    """A cell to write; ``style`` is the index of a cell format."""
+    """A cell to write; ``style`` is the index of a cell format, and ``link`` the target of a hyperlink or empty."""
 
     value: Value
     style: int = 0
+    link: str = ""
 
 
 Cells = Mapping[int, Mapping[int, NewCell]]
@@ -59,10 +61,12 @@ class Layout(NamedTuple):
     Attributes:
         width: number of columns up to the last one with content, from the header row on.
         header_styles: cell format of each cell of the header row, by column.
+        hyperlinks: number of hyperlinks.
     """
 
     width: int
     header_styles: Mapping[int, int]
+    hyperlinks: int = 0
 
 
 def layout_of(data: bytes, header_row: int) -> Layout:
@@ -70,7 +74,7 @@ def layout_of(data: bytes, header_row: int) -> Layout:
     scan = _Extent(header_row)
     walk(data, scan.start, scan.end)
     merged = [column + 1 for row, column in scan.merged if row >= header_row]
-    return Layout(max([scan.width, *merged]), scan.header_styles)
+    return Layout(max([scan.width, *merged]), scan.header_styles, number_of_hyperlinks(data))
 
 
 def with_cells(data: bytes, cells: Cells, widths: Mapping[int, int]) -> bytes:

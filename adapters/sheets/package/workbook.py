@@ -4,7 +4,9 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from xml.sax.saxutils import quoteattr
 
+from adapters.sheets.package.active_tab import active_tab, with_active_tab, with_selection
 from adapters.sheets.package.archive import CONTENT_TYPES, Package, relations_part, without
+from adapters.sheets.package.hyperlinks import links_xml, with_hyperlinks, without_hyperlinks
 from adapters.sheets.package.sheet_cells import Cells, Layout, NewCell, layout_of, row_xml, with_cells
 from adapters.sheets.package.styles import add_styles
 from adapters.sheets.package.xml_splice import appended, elements, markup, splice
@@ -65,14 +67,22 @@ class Workbook:
     def write_cells(self, title: str, cells: Cells, widths: Mapping[int, int]) -> None:
         """Write cells of a tab."""
         part = self._tabs[title]
-        self._package.put(part, with_cells(self._package.read(part), cells, widths))
+        data = with_cells(self._package.read(part), cells, widths)
+        written = {_reference(row, column): cell for row, line in cells.items() for column, cell in line.items()}
+        data, gone = without_hyperlinks(data, written.keys())
+        if gone:
+            self._package.unrelate(part, gone)
+        links = self._links(part, {place: cell.link for place, cell in written.items() if cell.link})
+        self._package.put(part, with_hyperlinks(data, links, _KINDS[self._strict]))
 
     def replace_tab(self, title: str, rows: Rows, widths: Sequence[int], frozen: int) -> None:
         """Replace the content of a tab.
 
         The calculation chain is removed, because it must not name a cell without a formula; it is optional.
         """
-        self._package.put(self._tabs[title], self._sheet(rows, widths, frozen))
+        part = self._tabs[title]
+        self._package.unrelate(part, without_hyperlinks(self._package.read(part)).gone)
+        self._package.put(part, self._sheet(part, rows, widths, frozen))
         for relation in self._package.relations(self._part):
             if relation.kind == "calcChain":
                 name = relations_part(self._part)
@@ -85,7 +95,7 @@ class Workbook:
         part = next(
             name for n in range(1, 100_000) if (name := f"{folder}/worksheets/sheet{n}.xml") not in self._package
         )
-        self._package.put(part, self._sheet(rows, widths, frozen))
+        self._package.put(part, self._sheet(part, rows, widths, frozen))
         self._package.declare(part, _SHEET_TYPE)
         relation_id = self._package.relate(self._part, f"{_KINDS[self._strict]}/worksheet", part)
         workbook = self._package.read(self._part)
@@ -97,6 +107,20 @@ class Workbook:
         )
         self._package.put(self._part, splice(workbook, [appended(workbook, sheets, markup(entry))]))
         self._tabs[title] = part
+
+    def open_on(self, title: str) -> None:
+        """Let the workbook open on a tab, unless that tab is hidden."""
+        workbook = with_active_tab(self._package.read(self._part), title)
+        if active_tab(workbook) != title:
+            return
+        self._replace(self._part, workbook)
+        for name, part in self._tabs.items():
+            self._replace(part, with_selection(self._package.read(part), name == title))
+
+    def _replace(self, part: str, data: bytes) -> None:
+        """Replace a part if its content is another one, so that its encoding stays as it is otherwise."""
+        if data != self._package.read(part):
+            self._package.put(part, data)
 
     def save(self, path: Path) -> None:
         """Write the workbook; a template becomes a document."""
@@ -111,17 +135,34 @@ class Workbook:
         self._package.put(part, data)
         return styles
 
-    def _sheet(self, rows: Rows, widths: Sequence[int], frozen: int) -> bytes:
+    def _sheet(self, part: str, rows: Rows, widths: Sequence[int], frozen: int) -> bytes:
         columns = "".join(
             f'<col min="{number}" max="{number}" width="{width}" customWidth="1"/>'
             for number, width in enumerate(widths, 1)
         )
         lines = "".join(row_xml(number, line) for number, line in enumerate(rows, 1))
+        places = {place: cell.link for place, cell in _places(rows).items() if cell.link}
+        links = links_xml(self._links(part, places), _KINDS[self._strict])
+        links = f"<hyperlinks>{links}</hyperlinks>" if links else ""
         last = f"{letter(len(widths) - 1)}{max(len(rows), frozen)}"
         return markup(
             '<?xml version="1.0" encoding="UTF-8" standalone="yes"?>'
             f'<worksheet xmlns="{_MAIN[self._strict]}"><dimension ref="A1:{last}"/>'
             f'<sheetViews><sheetView workbookViewId="0"><pane ySplit="{frozen}" topLeftCell="A{frozen + 1}" '
             'activePane="bottomLeft" state="frozen"/></sheetView></sheetViews>'
-            f'<cols>{columns}</cols><sheetData>{lines}</sheetData><autoFilter ref="A{frozen}:{last}"/></worksheet>'
+            f"<cols>{columns}</cols><sheetData>{lines}</sheetData>"
+            f'<autoFilter ref="A{frozen}:{last}"/>{links}</worksheet>'
         )
+
+    def _links(self, part: str, targets: Mapping[str, str]) -> dict[str, str]:
+        """Add relationships for hyperlinks and return their ids by cell."""
+        ids = self._package.relate_outside(part, f"{_KINDS[self._strict]}/hyperlink", targets.values())
+        return {place: ids[target] for place, target in targets.items()}
+
+
+def _places(rows: Rows) -> dict[str, NewCell]:
+    return {_reference(number, column): cell for number, line in enumerate(rows, 1) for column, cell in line.items()}
+
+
+def _reference(row: int, column: int) -> str:
+    return f"{letter(column)}{row}"

@@ -1,9 +1,12 @@
 """The columns of the results: those of a row, and those of the list of clips."""
 
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
 
 from adapters.sheets.escaping import cell_value, escape_formula
+from adapters.sheets.results.link import MAX_LINKS, target_of
+from manifests.states import NOT_NEEDED
 
 MAX_CELL = 32_000
 """Maximum length of a text that we write; Excel's limit is 32,767 characters, and escaping needs some of them."""
@@ -26,6 +29,7 @@ CLIPS = {
     "Brief": 18,
     "Variant": 34,
     "Labels": 36,
+    "Filled-in prompt": 60,
     "State": 12,
     "Score": 8,
     "Seed": 12,
@@ -35,7 +39,9 @@ CLIPS = {
     "Cost": 8,
     "Why": 60,
 }
-"""Headers of the list of clips with their widths. Few of them are headers of a sheet, so it is never read as one."""
+"""Headers of the list of clips with their widths. None of them is that of a prompt, so it is never read as a sheet."""
+EARLIER_CLIPS = tuple(name for name in CLIPS if name != "Filled-in prompt")
+"""Headers of the list of clips in copies that earlier versions have written."""
 
 _BETWEEN = " | "
 
@@ -43,10 +49,16 @@ Value = str | int | float | None
 
 
 class Result(NamedTuple):
-    """A value for a cell; ``colour`` is a fill of ``package.styles.FILLS`` or empty."""
+    """A value for a cell.
+
+    Attributes:
+        colour: a fill of ``package.styles.FILLS``, or empty.
+        link: target of the cell's hyperlink in a workbook, or empty.
+    """
 
     value: Value
     colour: str = ""
+    link: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,7 +99,7 @@ class Outcome:
             Result(self.passed),
             Result(self.published),
             Result(_rounded(self.best_score, 4)),
-            Result(self.url),
+            Result(self.url, link=target_of(self.url)),
             Result(_listed(self.urls)),
             Result(self.credential_sha256),
             Result(_rounded(self.device_seconds, 2)),
@@ -104,11 +116,12 @@ class ClipResult:
     Attributes:
         rows, brief_ids: the rows that request it; usually one.
         labels: its placement and the values of the row's axes, such as ``placement: 16:9; colour: red``.
-        state: state of the variant, such as published.
+        state: state of the variant, such as published, or ``not needed`` if no run generates it.
         score: prompt_adherence, -1..1; None if it was not scored.
         device_seconds: device time, including drafts; None if it was not generated.
         cost: price of that time; None if no price is known.
         why: why it failed; empty if it passed.
+        prompt: the prompt with the values of its columns.
     """
 
     rows: tuple[int, ...]
@@ -123,25 +136,42 @@ class ClipResult:
     device_seconds: float | None = None
     cost: float | None = None
     why: str = ""
+    prompt: str = ""
 
     @property
     def results(self) -> tuple[Result, ...]:
         """The values of the columns CLIPS."""
-        colour = {"published": "green", "failed": "red", "rejected": "red"}.get(self.state, "yellow")
+        colour = {"published": "green", "failed": "red", "rejected": "red", NOT_NEEDED: ""}.get(self.state, "yellow")
         return (
             Result(self.rows[0] if len(self.rows) == 1 else "|".join(map(str, self.rows))),
             Result("|".join(self.brief_ids)),
             Result(self.variant_id),
             Result(self.labels),
+            Result(self.prompt),
             Result(self.state, colour),
             Result(_rounded(self.score, 4)),
             Result(self.seed),
-            Result(self.url),
+            Result(self.url, link=target_of(self.url)),
             Result(self.credential_sha256),
             Result(_rounded(self.device_seconds, 2)),
             Result(_rounded(self.cost, 4)),
             Result(self.why),
         )
+
+
+def within_limit(lines: Iterable[Sequence[Result]], taken: int = 0) -> Iterator[tuple[Result, ...]]:
+    """Yield the lines of a tab; results beyond the maximum number of hyperlinks become plain text.
+
+    Args:
+        taken: number of hyperlinks that the tab has already.
+    """
+    room = MAX_LINKS - taken
+    for line in lines:
+        kept = []
+        for result in line:
+            room -= bool(result.link)
+            kept.append(result if room >= 0 else result._replace(link=""))
+        yield tuple(kept)
 
 
 def in_workbook(value: Value) -> Value:

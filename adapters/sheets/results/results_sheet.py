@@ -13,7 +13,7 @@ from adapters.sheets.results.outcome import ClipResult, Outcome
 from adapters.sheets.results.text_copy import write_text_copy
 from adapters.sheets.results.workbook_copy import write_table_workbook, write_workbook_copy
 from manifests.errors import SheetError
-from manifests.identity import slug
+from manifests.identity import file_stem
 from manifests.sheet.table import Table
 
 TEXT_SUFFIXES = (".csv", ".tsv")
@@ -37,7 +37,7 @@ def results_path(table: Table, folder: Path) -> Path:
     if not (suffix in TEXT_SUFFIXES and table.delimiter and not data.startswith(b"PK")):
         book = _opened(data)
         suffix = ".xlsm" if book and book.has_macros else ".xlsx"
-    return folder / f"{slug(table.name)}-results{suffix}"
+    return folder / f"{file_stem(table.name)}-results{suffix}"
 
 
 def write_results(

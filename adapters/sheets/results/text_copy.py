@@ -67,7 +67,7 @@ def write_text_copy(
     delimiter = table.delimiter or ","
     lines = _lines(source, table, outcomes, delimiter)
     _write(out, source.encoding, source.first, lines)
-    header = [list(CLIPS), *([in_text(value) for value, _ in clip.results] for clip in clips)]
+    header = [list(CLIPS), *([in_text(result.value) for result in clip.results] for clip in clips)]
     _write(clips_out, source.encoding, source.first, (_line(cells, delimiter) + "\r\n" for cells in header))
     return out, clips_out
 
@@ -95,7 +95,7 @@ def _lines(source: _Source, table: Table, outcomes: Mapping[int, Outcome], delim
         if number == table.header_row:
             added = list(RESULTS)
         elif number in outcomes:
-            added = [in_text(value) for value, _ in outcomes[number].results]
+            added = [in_text(result.value) for result in outcomes[number].results]
         elif not body:
             yield text or end
             continue

@@ -1,16 +1,27 @@
 """Results in a workbook: a copy of the user's workbook, or one that is made from the texts of a table."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 from adapters.sheets.package.sheet_cells import MAX_COLUMN, Layout, NewCell
 from adapters.sheets.package.workbook import Workbook
 from adapters.sheets.reader import read_table
-from adapters.sheets.results.outcome import CLIPS, RESULTS, ClipResult, Outcome, Result, in_workbook
+from adapters.sheets.results.outcome import (
+    CLIPS,
+    EARLIER_CLIPS,
+    RESULTS,
+    ClipResult,
+    Outcome,
+    Result,
+    in_workbook,
+    within_limit,
+)
 from adapters.sheets.workbook_writer import (
     BOLD,
     FILLS,
     HEADER,
+    LINK,
     add_tab,
     cell_of,
     lines_of,
@@ -45,12 +56,14 @@ def write_workbook_copy(
         table.header_row: {places[name]: NewCell(name, header_style) for name in RESULTS}
     }
     earlier = {row.number for row in table.rows} if places.keys() & _present(table).keys() else set()
-    for row in sorted(outcomes.keys() | earlier):
-        line = outcomes[row].results if row in outcomes else [Result(None)] * len(RESULTS)
+    rows = sorted(outcomes.keys() | earlier)
+    lines = (outcomes[row].results if row in outcomes else [Result(None)] * len(RESULTS) for row in rows)
+    for row, line in zip(rows, within_limit(lines, layout.hyperlinks), strict=True):
         cells[row] = dict(zip((places[name] for name in RESULTS), _cells(book, line), strict=True))
     present = _present(table)
     book.write_cells(table.tab, cells, {places[name]: width for name, width in RESULTS.items() if name not in present})
     _write_clips(book, table, clips)
+    book.open_on(table.tab)
     book.save(out)
 
 
@@ -68,19 +81,36 @@ def write_table_workbook(
     with save_rows(out) as book:
         title = table.tab if table.tab and table.tab.casefold() != CLIPS_TITLE.casefold() else "Campaign"
         tab = add_tab(book, title, dict(enumerate(columns)), table.header_row or 1)
-        for number, texts in lines_of(table):
+        numbers = sorted(outcomes)
+        results = dict(zip(numbers, within_limit(outcomes[number].results for number in numbers), strict=True))
+        for number, texts in _lines(table, max(numbers, default=0)):
             line = [texts[index] if index < len(texts) else "" for index in kept]
             if number == table.header_row:
                 tab.append([cell_of(tab, text, HEADER, BOLD) for text in (*line, *RESULTS)])
             else:
-                found = outcomes[number].results if number in outcomes else ()
-                tab.append([*values_of(line), *(styled(tab, in_workbook(value), FILLS.get(c)) for value, c in found)])
+                tab.append([*values_of(line), *(_styled(tab, result) for result in results.get(number, ()))])
         tab = add_tab(book, CLIPS_TITLE, dict(enumerate(CLIPS.values())), 2 if note else 1)
         if note:
             tab.append([note])
         tab.append([cell_of(tab, text, HEADER, BOLD) for text in CLIPS])
-        for clip in clips:
-            tab.append([styled(tab, in_workbook(value), FILLS.get(c)) for value, c in clip.results])
+        for found in within_limit(clip.results for clip in clips):
+            tab.append([_styled(tab, result) for result in found])
+
+
+def _lines(table: Table, last: int) -> Iterator[tuple[int, tuple[str, ...]]]:
+    """Yield every row of a table, and empty ones up to the last row with a result: rows that could not be read."""
+    number = -1
+    for number, texts in lines_of(table):
+        yield number, texts
+    for following in range(number + 1, last + 1):
+        yield following, ()
+
+
+def _styled(tab: Any, result: Result) -> Any:
+    cell = styled(tab, in_workbook(result.value), FILLS.get(result.colour), LINK if result.link else None)
+    if result.link:
+        cell.hyperlink = result.link
+    return cell
 
 
 def _present(table: Table) -> dict[str, int]:
@@ -111,13 +141,17 @@ def _last_header(table: Table) -> int:
 
 
 def _cells(book: Workbook, results: Iterable[Result]) -> list[NewCell]:
-    return [NewCell(in_workbook(value), book.styles.get(colour, 0)) for value, colour in results]
+    return [
+        NewCell(in_workbook(value), book.styles.get("link" if link else colour, 0), link)
+        for value, colour, link in results
+    ]
 
 
 def _write_clips(book: Workbook, table: Table, clips: Sequence[ClipResult]) -> None:
     """Write the list of clips to our tab of an earlier copy, or to a new one."""
     header = [NewCell(text, book.styles.get("header", 0)) for text in CLIPS]
-    rows = [dict(enumerate(line)) for line in (header, *(_cells(book, clip.results) for clip in clips))]
+    lines = within_limit(clip.results for clip in clips)
+    rows = [dict(enumerate(line)) for line in (header, *(_cells(book, found) for found in lines))]
     taken = {title.casefold(): title for title in book.titles}
     for title in OWN_TITLES:
         if title.casefold() not in taken:
@@ -134,7 +168,7 @@ def _is_ours(table: Table, title: str) -> bool:
         found = read_table(table.path, ReadingOptions(tab=title))
     except SheetError:
         return False
-    return found.columns == tuple(CLIPS)
+    return found.columns in (tuple(CLIPS), EARLIER_CLIPS)
 
 
 def _kept(table: Table) -> list[int]:

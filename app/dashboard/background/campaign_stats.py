@@ -8,7 +8,7 @@ from typing import Any, TypeVar
 
 from adapters.catalogue import CampaignRow, Catalogue
 from manifests.goals.want import good_in
-from manifests.states import NOT_NEEDED, State, done_in, unfinished_in
+from manifests.states import NOT_NEEDED, UNDELIVERED, UNFINISHED, State, done_in, unfinished_in
 from models.card import ModelCard
 from tasks.runtime.campaign_status import FAILED, stage_of
 
@@ -73,6 +73,12 @@ class CampaignStats:
         return self.eta_s is not None or any(
             self.states.get(state) for state in (State.LEASED, State.RENDERED, State.SIGNING)
         )
+
+    @property
+    def has_work(self) -> bool:
+        """True if a run of the campaign would generate or publish clips."""
+        waiting = {*UNFINISHED, *UNDELIVERED, *((State.PASSED,) if self.row.settings.get("review") == "auto" else ())}
+        return any(self.states.get(state) for state in waiting)
 
     @property
     def published(self) -> int:

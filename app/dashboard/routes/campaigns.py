@@ -62,11 +62,13 @@ def row(request: Request, campaign_id: str, deps: PageDeps, person: Viewer) -> H
 
 @router.get("/campaigns/{campaign_id}")
 def campaign(request: Request, campaign_id: str, deps: PageDeps, person: Viewer) -> HTMLResponse:
-    """Show one campaign; the page loads the parts that need counting separately."""
+    """Show one campaign; the page loads the parts that need more than one count separately."""
     head = deps.catalogue.campaigns.get(campaign_id)
     if head.campaign_id != campaign_id:
         raise MediaNotFoundError(f"Campaign {campaign_id!r} does not exist.")
-    return page(request, "campaign.html", head=head)
+    job = deps.jobs.state(campaign_id)
+    has_work = bool(job and job.running) or _stats(deps, head).has_work
+    return page(request, "campaign.html", head=head, has_work=has_work)
 
 
 @router.get("/campaigns/{campaign_id}/scores")

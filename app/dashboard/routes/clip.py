@@ -18,6 +18,7 @@ from app.dashboard.auth.roles import Role, Viewer
 from app.dashboard.campaign_buckets import session_of
 from app.dashboard.deps import Deps, PageDeps
 from app.dashboard.filters import parse_query
+from app.dashboard.not_needed import not_needed_of
 from app.dashboard.routes.media import published_path
 from app.dashboard.templating import page
 from manifests.errors import CredentialError
@@ -147,6 +148,7 @@ def _facts(deps: Deps, row: VariantRow) -> dict[str, Any]:
     ]
     return {
         "row": row,
+        "is_needed": row.variant_id not in not_needed_of(deps, [row]),
         "members": members,
         "threshold": threshold_of(deps.session.resources, row),
         "allowed_rank": _allowed_rank(deps, row),

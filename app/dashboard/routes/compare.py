@@ -11,6 +11,7 @@ from app.dashboard.auth.roles import Viewer
 from app.dashboard.campaign_buckets import campaign_of
 from app.dashboard.deps import PageDeps
 from app.dashboard.filters import PageQuery
+from app.dashboard.not_needed import not_needed_of
 from app.dashboard.templating import page
 from manifests.errors import ReelmillError
 
@@ -44,5 +45,13 @@ def compare(
     if len(rows) < 1:
         raise ReelmillError("No clips to compare. Select two to four clips in the gallery with X.")
     return page(
-        request, "compare.html", rows=rows, query=query, size=size, earlier=earlier, later=later, codes=REVIEW_CODES
+        request,
+        "compare.html",
+        rows=rows,
+        not_needed=not_needed_of(deps, rows),
+        query=query,
+        size=size,
+        earlier=earlier,
+        later=later,
+        codes=REVIEW_CODES,
     )

@@ -15,6 +15,7 @@ from app.dashboard.background.deliveries import UNDO_S
 from app.dashboard.campaign_buckets import campaign_of
 from app.dashboard.deps import Deps, PageDeps
 from app.dashboard.filters import PageQuery
+from app.dashboard.not_needed import not_needed_of
 from app.dashboard.templating import page
 from app.session import Session
 from manifests.errors import CatalogueError, ReelmillError
@@ -249,7 +250,12 @@ def is_local(path: str) -> bool:
 def _decision_response(request: Request, deps: Deps, outcome: str, done: DecisionResult, back: str) -> Response:
     """Return the changed cards and a notice for HTMX, or a page with the notice."""
     shown = deps.catalogue.gallery.rows([*done.moved, *done.refused][:200])
-    context: dict[str, Any] = {"rows": shown, "done": done, "word": TITLES[outcome]}
+    context: dict[str, Any] = {
+        "rows": shown,
+        "not_needed": not_needed_of(deps, shown),
+        "done": done,
+        "word": TITLES[outcome],
+    }
     if request.headers.get("HX-Request"):
         return page(request, "_decided.html", **context)
     return page(request, "decided.html", **context, back=back if is_local(back) else "/gallery")

@@ -10,6 +10,7 @@ from adapters.catalogue.views.gallery import ORDERS, PAGE
 from app.dashboard.auth.roles import Reviewer, Viewer
 from app.dashboard.deps import Deps, PageDeps
 from app.dashboard.filters import GalleryQuery, PageQuery, parse_query
+from app.dashboard.not_needed import not_needed_of
 from app.dashboard.templating import page
 from manifests.errors import ReelmillError
 from manifests.gate import REASON_LABELS
@@ -29,7 +30,12 @@ def gallery(
     shown = deps.catalogue.gallery.page(
         query.filter, query.order, after=after or None, before=before or None, limit=PAGE
     )
-    context: dict[str, Any] = {"query": query, "shown": shown, "codes": REVIEW_CODES}
+    context: dict[str, Any] = {
+        "query": query,
+        "shown": shown,
+        "codes": REVIEW_CODES,
+        "not_needed": not_needed_of(deps, shown.rows),
+    }
     if request.headers.get("HX-Request"):
         response = page(request, "_results.html", **context)
     else:
@@ -62,7 +68,8 @@ def card_updates(
     request: Request, deps: PageDeps, person: Viewer, id: Annotated[list[str] | None, Query()] = None
 ) -> Response:
     """Return the current cards of clips, for pages that poll clips while they are published."""
-    return page(request, "_cards.html", rows=deps.catalogue.gallery.rows((id or [])[:PAGE]))
+    rows = deps.catalogue.gallery.rows((id or [])[:PAGE])
+    return page(request, "_cards.html", rows=rows, not_needed=not_needed_of(deps, rows))
 
 
 @router.get("/gallery/view")

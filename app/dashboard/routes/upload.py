@@ -22,7 +22,7 @@ from app.dashboard.templating import page
 from flows.registration import shares_clips
 from flows.submit import read_sheet
 from manifests.errors import PlanError, ReelmillError, SheetError, UnreadableSheetError
-from manifests.identity import slug
+from manifests.identity import file_stem, slug
 from manifests.sheet import CellProblem, Row
 from manifests.sheet.reading import ReadingOptions
 from tasks.intake.intake import Intake
@@ -182,7 +182,7 @@ def annotated(key: str, deps: PageDeps, person: Reviewer, chosen: Chosen) -> Res
     intake = _intake(deps, key, chosen)
     folder = _store(deps).uploads / key / "marked"
     folder.mkdir(exist_ok=True)
-    out = folder / f"{slug(intake.table.name)}-marked.xlsx"
+    out = folder / f"{file_stem(intake.table.name)}-marked.xlsx"
     out.unlink(missing_ok=True)
     annotate(intake.table, intake.checked.problems, intake.checked.warnings, out)
     return FileResponse(out, filename=out.name, headers={"Cache-Control": "no-store"})
