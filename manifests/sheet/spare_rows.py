@@ -163,12 +163,23 @@ def _reason(table: Table, place: int, row: Row, prompt: int) -> tuple[str, tuple
         return "a total", ()
     if prompt in cells and (cells[prompt] in EXCEL_ERRORS or (row.number, prompt) in table.formulas):
         return None  # an error of its own, which may hide a prompt
-    if normalise(cells.get(prompt, "")) in TOTALS:
+    if is_total(cells.get(prompt, "")) and not _has_content(table, cells, prompt):
         return "a total", ()
     if cells.get(prompt, "").casefold() in NO_PROMPTS:
         return "the prompt is only", (f"'{shown(cells[prompt])}'",)
     details = [_filler(table, place, index, text, prompt) for index, text in cells.items()]
     return ("only", tuple(detail for detail in details if detail)) if all(details) else None
+
+
+def is_total(text: str) -> bool:
+    """Return whether a text is only a word such as ``Total``."""
+    return normalise(text) in TOTALS
+
+
+def _has_content(table: Table, cells: dict[int, str], prompt: int) -> bool:
+    """Return whether a row has a text that is written for a clip, beside its prompt."""
+    headers = (table.columns[index] for index in cells if index != prompt and index < len(table.columns))
+    return any(name_of(header) in CONTENT for header in headers)
 
 
 def _is_header(text: str, header: str) -> bool:
