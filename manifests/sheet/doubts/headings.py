@@ -34,8 +34,8 @@ def heading_warnings(table: Table, rows: Sequence[Row], prompt: int) -> Iterator
                 row.cell(prompt),
                 "is used as a prompt. If it is a heading or a note, delete the row, or begin the cell with # and a "
                 "space.",
-                "have a short text as the prompt that may be a heading, for example {examples}. Each is used as a prompt; "
-                "if it is a heading or a note, delete the row, or begin the cell with # and a space.",
+                "have a short text as the prompt that may be a heading, for example {examples}. Each is used as a "
+                "prompt; if it is a heading or a note, delete the row, or begin the cell with # and a space.",
             )
 
 
