@@ -177,7 +177,7 @@ def is_total(text: str) -> bool:
 
 
 def _has_content(table: Table, cells: dict[int, str], prompt: int) -> bool:
-    """Return whether a row has a text that is written for a clip, beside its prompt."""
+    """Return whether a row has a text that is written for a clip, in addition to its prompt."""
     headers = (table.columns[index] for index in cells if index != prompt and index < len(table.columns))
     return any(name_of(header) in CONTENT for header in headers)
 
