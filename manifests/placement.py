@@ -48,7 +48,7 @@ _RATIO = re.compile(r"0*([1-9]\d{0,3})[:x×/]0*([1-9]\d{0,3})(?::00)?")
 _PIXELS = re.compile(r"(\d{3,5})(?:px)?[x×*](\d{3,5})(?:px)?")
 """``1080x1350``. Spaces around the sign are removed before."""
 _SIGN = re.compile(r"(?<=\d)\s*(?:px)?\s*([:x×*/])\s*(?=\d)|(?<=\d)\s+px\b")
-_DIRECTION = re.compile("[\u061c\u200e\u200f\u2066-\u2069]")
+_DIRECTION = re.compile("[\u061c\u200e\u200f\u202a-\u202c\u2066-\u2069]")
 _PIXEL_TOLERANCE = 0.03
 """Sizes of 16:9 that are multiples of 16, such as 832x480, are up to 2.5 % off."""
 _DATE = re.compile(r"\d{4}-\d\d-\d\d(?: .*)?|\d{1,2}[-. ]{1,2}[^\W\d_]{3,4}\.?(?:[-. ]{1,2}\d{2,4})?")

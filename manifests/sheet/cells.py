@@ -27,13 +27,13 @@ EXCEL_ERRORS = frozenset(
     )
 )
 
-HARMFUL = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x84\x86-\x9f\u202a-\u202e\ud800-\udfff\ufffe\uffff]")
+HARMFUL = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x84\x86-\x9f\u202d\u202e\ud800-\udfff\ufffe\uffff]")
 """Control characters, bidirectional overrides and lone surrogates, which make a text look different from what it is."""
 INVISIBLE = re.compile("[\u00ad\u200b\u2060\ufeff]")
 """Soft hyphens, zero-width spaces and byte order marks, which are often copied along with a text."""
-DIRECTION = re.compile("[\u061c\u200e\u200f\u2066-\u2069]")
-"""Direction marks and isolates, which right-to-left text needs and which spreadsheet programs put around numbers."""
-_ISOLATE = re.compile("[\u2066-\u2069]")
+DIRECTION = re.compile("[\u061c\u200e\u200f\u202a-\u202c\u2066-\u2069]")
+"""Direction marks, embeddings and isolates: right-to-left text needs them, and programs put them around numbers."""
+_ISOLATE = re.compile("[\u202a-\u202c\u2066-\u2069]")
 _RIGHT_TO_LEFT = re.compile("[\u0590-\u08ff\ufb1d-\ufdff\ufe70-\ufefc\U00010800-\U00010fff\U0001e800-\U0001efff]")
 
 ANY = frozenset(

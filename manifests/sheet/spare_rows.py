@@ -171,7 +171,7 @@ def _reason(table: Table, place: int, row: Row, prompt: int) -> tuple[str, tuple
         return "a total", ()
     if prompt in cells and (cells[prompt] in EXCEL_ERRORS or (row.number, prompt) in table.formulas):
         return None  # an error of its own, which may hide a prompt
-    if normalise(cells.get(prompt, "")) in TOTALS:
+    if is_total(cells.get(prompt, "")) and not _has_content(table, cells, prompt):
         return "a total", ()
     if cells.get(prompt, "").casefold() in NO_PROMPTS:
         return "the prompt is only", (f"'{shown(cells[prompt])}'",)
@@ -182,6 +182,17 @@ def _reason(table: Table, place: int, row: Row, prompt: int) -> tuple[str, tuple
 def _is_ours(table: Table, index: int) -> bool:
     """Return whether a column was written by us: the results of a row without a brief do not make it one."""
     return index < len(table.columns) and is_result(table.columns[index])
+
+
+def is_total(text: str) -> bool:
+    """Return whether a text is only a word such as ``Total``."""
+    return normalise(text) in TOTALS
+
+
+def _has_content(table: Table, cells: dict[int, str], prompt: int) -> bool:
+    """Return whether a row has a text that is written for a clip, in addition to its prompt."""
+    headers = (table.columns[index] for index in cells if index != prompt and index < len(table.columns))
+    return any(name_of(header) in CONTENT for header in headers)
 
 
 def _is_header(text: str, header: str) -> bool:

@@ -128,3 +128,8 @@ def test_only_the_error_is_reported_if_variants_is_invalid():
 def test_whole_prompts_between_bars_are_no_single_words(text: str):
     [warning] = said(checked(["prompt"], [text]))
     assert "option" not in warning
+
+
+def test_a_total_with_a_text_for_a_clip_is_used_and_reported():
+    [warning] = said(checked(["prompt", "cta"], ["Total", "Shop now"]))
+    assert "'Total' is used as a prompt." in warning

@@ -248,7 +248,7 @@ def test_isolates_without_right_to_left_text_are_removed_with_a_warning():
     assert "invisible characters, which were removed" in said(found)
 
 
-@pytest.mark.parametrize("override", "\u202a\u202b\u202d\u202e")
+@pytest.mark.parametrize("override", "\u202d\u202e")
 def test_overrides_stay_refused(override):
     assert "invisible control character" in said(checked(["prompt"], [f"اشتر {override}x"]))
 

@@ -83,10 +83,11 @@ def _lines(source: _Source, table: Table, outcomes: Mapping[int, Outcome], delim
     """Yield the records with our cells: unchanged before them, or without the cells of an earlier copy."""
     ours = {index for index, header in enumerate(table.columns) if is_result(header)}
     width = max((len(_without(record.cells, ours)) for record in source.records), default=0)
+    unreadable = {row.number for row in table.reading.bad_rows}
     if not table.header_row:  # a list of prompts: with a header, the copy can be used as a sheet
         yield _line([*_without(table.columns, ours), *RESULTS], delimiter, source.quotes) + _END
     for number, (cells, text, is_readable) in enumerate(source.records, 1):
-        if not is_readable:
+        if not is_readable or number in unreadable:
             yield text
             continue
         body = text.rstrip("\r\n")

@@ -5,6 +5,7 @@ from collections.abc import Iterator, Sequence
 
 from manifests.sheet.columns import is_result
 from manifests.sheet.problem import CellProblem
+from manifests.sheet.spare_rows import is_total
 from manifests.sheet.table import Row, Table, letter
 
 _WORDS = 2
@@ -14,7 +15,7 @@ _ADDRESS = re.compile(r"\S+@\S+\.\w+|https?://|www\.")
 
 
 def heading_warnings(table: Table, rows: Sequence[Row], prompt: int) -> Iterator[CellProblem]:
-    """Yield a warning for each short prompt that is alone in its row while most other rows have other cells.
+    """Yield a warning for each total, and each short prompt alone in its row while most other rows have other cells.
 
     Args:
         rows: the rows of the table that are read as briefs.
@@ -22,10 +23,10 @@ def heading_warnings(table: Table, rows: Sequence[Row], prompt: int) -> Iterator
     """
     others = [place for place, header in enumerate(table.columns) if place != prompt and not is_result(header)]
     alone = [row for row in rows if not any(row.cell(place).strip() for place in others)]
-    if len(rows) - len(alone) < max(2, len(alone) + 1):
-        return
-    for row in alone:
-        if _is_heading(row.cell(prompt)):
+    is_unusual = len(rows) - len(alone) >= max(2, len(alone) + 1)
+    doubtful = {row.number for row in alone if is_unusual and _is_heading(row.cell(prompt))}
+    for row in rows:
+        if row.number in doubtful or is_total(row.cell(prompt)):
             yield CellProblem(
                 row.number,
                 letter(prompt),
@@ -33,8 +34,8 @@ def heading_warnings(table: Table, rows: Sequence[Row], prompt: int) -> Iterator
                 row.cell(prompt),
                 "is used as a prompt. If it is a heading or a note, delete the row, or begin the cell with # and a "
                 "space.",
-                "have a short text as the prompt and no other cells, for example {examples}. Each is used as a prompt; "
-                "if it is a heading or a note, delete the row, or begin the cell with # and a space.",
+                "have a short text as the prompt that may be a heading, for example {examples}. Each is used as a "
+                "prompt; if it is a heading or a note, delete the row, or begin the cell with # and a space.",
             )
 
 
