@@ -7,7 +7,7 @@ _WORDS = (
     (r"Name the right one with --encoding, or save the sheet as CSV in UTF-8", "Save the sheet as CSV in UTF-8"),
     (r", or name its encoding with --encoding", ""),
     (r", or include hidden rows(?: and columns)? \(--include-hidden\)", ""),
-    (r"choose it with --tab (?:'.*'|\S+)\.", "save it as a sheet of its own."),
+    (r"choose it with --tab (?:'.*'|\S+)\.", "save it as a separate sheet."),
 )
 
 

@@ -42,11 +42,11 @@ _WORD = re.compile(r"[^\W\d_]+")
 _OPENING, _CLOSING = "“„«‘¿¡\xa0", "”“»’…™®–—€\xa0"
 _LONG_RUN = 4
 _MOSTLY = 0.5
-"""Share of the characters beyond ASCII that must stand in such runs."""
+"""Share of the characters beyond ASCII that must be in such runs."""
 
 
 def is_doubtful(text: str) -> bool:
-    """Return whether most accented letters and symbols of a Latin text stand in runs of their own."""
+    """Return whether most accented letters and symbols of a Latin text are in runs without ASCII letters."""
     number = sum(not character.isascii() for character in text)
     return sum(_odd_length(text, found) for found in _RUN.finditer(text)) > _MOSTLY * number
 
