@@ -67,6 +67,12 @@ class Layout:
         """Return the metadata header that a name in a prompt spells exactly, or None."""
         return typed if typed in self.metadata else None
 
+    def is_hidden(self, header: str) -> bool:
+        """Return whether a header is that of a column that was left out because it is hidden."""
+        reading = self.table.reading
+        hidden = {normalise(column.header) for column in reading.hidden_columns if not reading.hidden_included}
+        return normalise(header) in hidden
+
     def place(self, name: str) -> int | None:
         """Return the index of a column, by our name or a metadata header."""
         return self.known.get(name, self.metadata.get(name))

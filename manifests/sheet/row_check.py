@@ -115,7 +115,7 @@ class RowReader:
             want=self._one("want", WANT, None),
             seed=seeds[0] if seeds else None,
             min_adherence=self._one("min_adherence", cells.parse_adherence, None),
-            locales=unlike(self._many("locale", cells.parse_text)),
+            locales=unlike(self._locales()),
             ctas=unlike(self._many("cta", cells.parse_text)),
             notes=self._one("notes", cells.parse_text, ""),
             metadata={
@@ -292,6 +292,12 @@ class RowReader:
         if used:
             self.texts[key] = self._text(key, index)
             self._warn_of_list(key)
+            for name in prompt_template.wildcards(self.texts[key]):
+                self.warn(
+                    key,
+                    self.texts[key],
+                    f"is used as it is. Write __{name}__ in the prompt to use the values of the list.",
+                )
             return self._many(key, cells.parse_text)
         text = self.row.cell(index)
         if not text or text.isspace():
@@ -300,6 +306,12 @@ class RowReader:
             self.warn(key, text, "contained invisible control characters, which were removed.")
         values = (cells.clean(part) for part in cells.parts(cells.HARMFUL.sub("", text)))
         return tuple(value for value in values if value)
+
+    def _locales(self) -> tuple[str, ...]:
+        text = self.texts.get("locale", "")
+        if "|" not in text and (values := foreign_syntax.listed(text)):
+            self.warn("locale", text, f"is one value. For several locales, write {'|'.join(values)}.")
+        return self._many("locale", cells.parse_text)
 
     def _warn_of_list(self, key: str) -> None:
         """Warn of a cell that seems to list values without a ``|`` between them, since it counts as one value."""
@@ -321,6 +333,8 @@ class RowReader:
                 self.reject(column, template, str(error))
 
     def _unknown(self, typed: str) -> str:
+        if self.layout.is_hidden(typed):
+            return "is a hidden column, which is left out. Unhide it, or include hidden columns (--include-hidden)."
         headers = self.layout.nameable
         near = get_close_matches(normalise(typed), self.names, 1, 0.7)
         meant = next((header for header, name in headers.items() if near and name == self.names[near[0]]), "")

@@ -237,6 +237,16 @@ def prompt(wrong: str, advice: str, *fixed: tuple[tuple[str, ...], ...], beside:
 
 RED = ("colour", "red")
 CASES = (
+    Case(
+        csv_of(("prompt", "locale"), ("{locale} cup", "de,fr,it")),
+        "For several locales, write de|fr|it",
+        (csv_of(("prompt", "locale"), ("{locale} cup", "de|fr|it")),),
+    ),
+    Case(
+        csv_of(("prompt", "colour"), ("a {colour} cup", "__colours__")),
+        "Write __colours__ in the prompt",
+        (csv_of(("prompt",), ("a __colours__ cup",)),),
+    ),
     prompt("a red circle " * 20, "starter reads only 32", (("prompt",), ("a red circle " * 9,))),
     Case(
         csv_of(("prompt", "model"), ("word " * 110, "ltx-video")),

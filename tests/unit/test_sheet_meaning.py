@@ -340,3 +340,15 @@ def test_a_part_of_a_models_name_suggests_the_models():
     assert "Did you mean wan2.1-" in sentence
     assert sentence.endswith("The lengths of this row are checked once the model is known.")
     assert "Did you mean wan2.1" in problems_of(["prompt", "model"], ["a red circle", "wan 2.1"])
+
+
+@pytest.mark.parametrize("text", ["\u202bكوب أحمر\u202c", "\u202aABC\u202c عكس"])
+def test_embeddings_in_right_to_left_text_are_kept(text):
+    found = checked(["prompt", "placements"], [text, "\u202b9:16\u202c"])
+    assert (said(found), found.briefs[0].prompts) == ("", (text,))
+    assert found.briefs[0].placements[0].aspect_ratio == "9:16"
+
+
+@pytest.mark.parametrize("text", ["de / fr", "de;fr", "de, fr"])
+def test_locales_in_one_cell_without_bars_are_reported(text):
+    assert "For several locales, write de|fr." in said(checked(["prompt", "locale"], ["{locale} cup", text]))

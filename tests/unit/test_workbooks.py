@@ -580,3 +580,16 @@ def test_a_note_in_an_ods_with_an_entity_bomb_is_refused(tmp_path):
     data = archive({"mimetype": ODS, "content.xml": '<!DOCTYPE x [<!ENTITY a "b">]><x>&a;</x>'})
     with pytest.raises(UnreadableSheetError, match="contains XML declarations"):
         table_of(tmp_path, data, name="plan.ods")
+
+
+def test_a_hidden_column_that_a_prompt_uses_is_named(tmp_path):
+    book = Workbook()
+    tab = book.active
+    tab.append(["prompt", "colour"])
+    tab.append(["a {colour} cup", "red"])
+    tab.column_dimensions["B"].hidden = True
+    path = tmp_path / "plan.xlsx"
+    book.save(path)
+    [problem] = check_table(read_table(path)).problems
+    assert "'{colour}' is a hidden column, which is left out. Unhide it, or include hidden columns" in problem.sentence
+    assert not check_table(read_table(path, ReadingOptions(include_hidden=True))).problems
