@@ -14,6 +14,8 @@ _PREFIXED = re.compile(r"(?<!\{)([$#%@])(\{{1,2})([^{}|]+)\}{1,2}")
 _WRAPPED = re.compile(r"\[([^][|]+)\]|<<?([^<>|]+)>>?|«([^«»|]+)»|%([\w ]+)%|\$([^\W\d]\w*)")
 _WEIGHT = re.compile(r"^\s*(\d*\.?\d+::|[\d-]+\$\$)")
 _NUMBER = re.compile(r"[\d.,\s%]+")
+_FIGURES = re.compile(r"\d[.,]\d{3}|\b(?:19|20)\d{2}\b")
+"""Thousands and years: the commas of such texts belong to numbers and dates."""
 _LISTED = re.compile(r"\s*(?:[,;\n、，；]|\s(?:and|or|und|oder|et|ou|y|&|\+)\s)\s*(?:(?:and|or|und|oder|et|ou|y|&)\s)?")
 _SLASHES = re.compile(r"\s*/\s*")
 _JSON_LIKE = re.compile(r"""^\s*[{\[]\s*["'“”„‘’«]""")
@@ -123,6 +125,8 @@ def listed(text: str) -> tuple[str, ...]:
 
     Only short values make a list, and numbers never do, because a comma may be a part of them.
     """
+    if _FIGURES.search(text):
+        return ()
     for separator in (_LISTED, _SLASHES):
         values = tuple(value.strip(" .") for value in separator.split(text.strip()) if value.strip(" ."))
         if len(values) > 1 and all(map(_is_listed, values)):

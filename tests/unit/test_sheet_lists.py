@@ -138,3 +138,13 @@ def test_numbers_that_not_all_lines_have_stay_with_a_warning(tmp_path):
     assert [row.cell(0) for row in fixed.rows] == ["a red cup on a table", "a blue cup on a table"]
     plain = read(tmp_path, "a shelf of cups\n3. of a kind is a red cup\n", "prompts.txt")
     assert "numbers" not in check_table(plain).warnings[0].message
+
+
+def test_comments_do_not_make_a_list_a_table(tmp_path):
+    path = tmp_path / "list.txt"
+    path.write_text("# my prompts\na red cup\n// old and out\na blue cup\n---\na pink cup\n")
+    checked = check_table(read_table(path))
+    assert [brief.prompts for brief in checked.briefs] == [("a red cup",), ("a blue cup",), ("a pink cup",)]
+    assert any(
+        "Rows 1, 3 and 5 contain no brief (a comment) and are skipped." in each.sentence for each in checked.warnings
+    )

@@ -352,3 +352,8 @@ def test_embeddings_in_right_to_left_text_are_kept(text):
 @pytest.mark.parametrize("text", ["de / fr", "de;fr", "de, fr"])
 def test_locales_in_one_cell_without_bars_are_reported(text):
     assert "For several locales, write de|fr." in said(checked(["prompt", "locale"], ["{locale} cup", text]))
+
+
+@pytest.mark.parametrize("text", ["(1,234.50)", "Thursday, 24. December 2026", "Mar 1, 2026 9:30 AM"])
+def test_numbers_and_dates_are_no_lists(text):
+    assert "is one value" not in said(checked(["prompt", "note it"], ["a {note it} cup", text]))

@@ -18,6 +18,7 @@ from manifests.sheet.table import Row
 HEADER = Row(0, ("prompt",))
 """The header of a list; the row number 0 says that the file has none."""
 _BULLET = re.compile(r"\s*([-*•–])\s+(?=\S)")
+_COMMENT = re.compile(r"\s*(#|//|-{3,}|={3,})")
 _NUMBER = re.compile(r"\s*(\d{1,6})\s*[.):]\s+(?=\S)")
 _PROMPT_WORDS, _HEADER_WORDS = 3, 3
 """A first line with at least, or at most, this many words can be a prompt, or a header."""
@@ -31,11 +32,12 @@ def is_list_file(text: str, rows: Sequence[Row], delimiter: str) -> bool:
     Args:
         rows: its rows as a table with this delimiter.
     """
+    rows = [row for row in rows if not _COMMENT.match(row.cells[0])] or rows  # the rules of rows report comments
     first = rows[0].cells
     known = sum(1 for cell in first if name_of(cell) or typo_of(cell))
     has_prompts = any(name_of(cell) == "prompt" for row in rows[:50] for cell in row.cells)
     same_tabs = delimiter == "\t" and len(first) > 1 and all(len(row.cells) == len(first) for row in rows)
-    lines = [line for line in LINE_END.split(text) if line.strip()]
+    lines = [line for line in LINE_END.split(text) if line.strip() and not _COMMENT.match(line)] or [text]
     return not (has_prompts or known > 1 or same_tabs or _is_header(lines))
 
 
