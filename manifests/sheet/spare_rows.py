@@ -100,7 +100,7 @@ NO_PROMPTS = frozenset(
     (
         *("n/a", "n.a.", "n. a.", "na", "n/a.", "not applicable", "tbd", "t.b.d.", "tba", "t.b.a.", "tbc", "todo"),
         *("to do", "to be defined", "to be done", "to be determined", "to be confirmed", "to come", "tk", "wip"),
-        *("none", "null", "nil", "nan", "empty", "k.a.", "k. a.", "entfällt", "offen", "folgt", "à définir", "n/d"),
+        *("k.a.", "k. a.", "entfällt", "offen", "folgt", "à définir", "n/d"),
         *("s/o", "por definir", "da definire", "b.d.", "nvt", "n.v.t.", "xx", "xxx", "xxxx", "?", "??", "???"),
         *("-", "--", "---", "–", "—", "―", "...", "…", "/", "."),
     )
