@@ -10,12 +10,12 @@ from flows.runtime.fan_out import check_fan_out
 from flows.runtime.resources import resources_of
 from flows.settings import Settings, load_settings
 from manifests.errors import BucketRefusedError, IncompleteWeightsError
-from manifests.sheet.reading import ReadingOptions
+from manifests.sheet.reading import DETECT, ReadingOptions
 from manifests.states import SENT, UNFINISHED
 from manifests.variant import Variant
 from models.registry import get_any_card, weights_problem
 from tasks.doctor.signing import sign_test_clip
-from tasks.intake.intake import DETECT, Intake
+from tasks.intake.intake import Intake
 from tasks.intake.pictures import keep_pictures
 from tasks.plan.expand import check_cap, expand, sample
 from tasks.plan.licence import refuse_unattested_use

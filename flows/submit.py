@@ -9,9 +9,8 @@ from adapters.web import GuardedFetcher
 from flows.registration import register
 from flows.settings import Settings
 from manifests.brief import Brief
-from manifests.sheet.reading import ReadingOptions
+from manifests.sheet.reading import DETECT, ReadingOptions
 from tasks.intake.intake import (
-    DETECT,
     Intake,
     check_default_card,
     raise_for_errors,

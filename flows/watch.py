@@ -2,22 +2,19 @@
 
 import argparse
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-import httpx
 from prefect import flow
 from prefect.client.orchestration import get_client
 from prefect.client.schemas.filters import FlowRunFilter, FlowRunFilterTags
 from prefect.client.schemas.objects import FlowRun
 from prefect.client.schemas.sorting import FlowRunSort
 from prefect.deployments import run_deployment
-from prefect.exceptions import ObjectNotFound, PrefectException
 
 from adapters.inbox import open_inbox
 from flows.prefect.ended_flow_runs import ENDINGS, message_of, report_ended_flow_runs
+from flows.prefect.server_errors import server_errors
 from flows.prefect.stale_flow_runs import crash_silent_runs, is_final
 from flows.runtime.alert_delivery import delivering_alerts
 from flows.runtime.parameters import settings_given
@@ -60,7 +57,7 @@ class DeploymentStarter:
         """
         if self._is_settled(campaign_id):
             return False
-        with _prefect_errors():
+        with server_errors(DEPLOYMENT):
             runs = _flow_runs(campaign_id)
             if any(not is_final(run) for run in runs):
                 beats = [run.beat_at for run in catalogue_of(self._resources).runs.all(campaign_id, limit=1)]
@@ -81,7 +78,7 @@ class DeploymentStarter:
 
     def failure(self, campaign_id: str) -> str:
         """Return how the last flow run ended if it was not completed; empty without one."""
-        with _prefect_errors():
+        with server_errors(DEPLOYMENT):
             runs = _flow_runs(campaign_id)
         state = _latest(runs) if runs else None
         if state is None or state.is_completed() or not state.is_final():
@@ -115,21 +112,6 @@ def _flow_runs(campaign_id: str) -> list[FlowRun]:
 
 def _latest(runs: list[FlowRun]) -> Any:
     return runs[0].state
-
-
-@contextmanager
-def _prefect_errors() -> Iterator[None]:
-    try:
-        yield
-    except ObjectNotFound as error:
-        raise ReelmillError(
-            f"The Prefect server has no deployment {DEPLOYMENT}. Keep `reelmill up` running, or deploy it with "
-            "`python -m flows.prefect.deployments --deploy`."
-        ) from error
-    except (httpx.HTTPError, PrefectException, OSError) as error:
-        raise ReelmillError(
-            f"The Prefect server does not respond ({type(error).__name__}). Check that it is running."
-        ) from error
 
 
 def watch_of(settings: Settings, dashboard: str = "") -> Watch:

@@ -9,12 +9,10 @@ from adapters.sheets.sandbox import Parsed, parse
 from manifests.errors import UnreadableSheetError
 from manifests.sheet.columns import name_of
 from manifests.sheet.header import header_index
-from manifests.sheet.reading import HiddenColumn, Reading, ReadingOptions
+from manifests.sheet.reading import DETECT, HiddenColumn, Reading, ReadingOptions
 from manifests.sheet.table import MAX_COLUMNS, MAX_ROWS, Row, Table, trimmed
 
 MAX_BYTES = 64 * 2**20
-DETECT = ReadingOptions()
-"""No choices: the tab and the encoding are detected, hidden rows and columns are left out."""
 ALL_HIDDEN = "has only hidden rows. Unhide them, or include hidden rows (--include-hidden)"
 
 

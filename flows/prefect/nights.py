@@ -17,7 +17,7 @@ from flows.nightly import limits_of
 from flows.prefect.schedules import cron_schedule
 from flows.runtime.resources import resources_of
 from flows.settings import Settings, load_settings, prepare_prefect
-from manifests.errors import BucketError, ReelmillError, SettingsError
+from manifests.errors import BucketError, SettingsError
 from manifests.nightly.night import night_of
 from manifests.nightly.night_schedule import BY_SETTINGS, NightSchedule, check_name
 from tasks.runtime.resources import cards_of
@@ -126,22 +126,13 @@ def start_now(schedule: NightSchedule) -> str:
     Raises:
         ReelmillError: the server does not respond, or does not have the deployment.
     """
-    import httpx
-    from prefect.deployments import run_deployment
-    from prefect.exceptions import ObjectNotFound, PrefectException
+    from prefect.deployments import run_deployment  # the import takes seconds
+
+    from flows.prefect.server_errors import server_errors
 
     parameters = {} if schedule.name == BY_SETTINGS else schedule.parameters
-    try:
+    with server_errors(DEPLOYMENT):
         run: Any = run_deployment(DEPLOYMENT, parameters=parameters, timeout=0, as_subflow=False)
-    except ObjectNotFound as error:
-        raise ReelmillError(
-            f"The Prefect server has no deployment {DEPLOYMENT}. Keep `reelmill up` running, or deploy it with "
-            "`python -m flows.prefect.deployments --deploy`."
-        ) from error
-    except (httpx.HTTPError, PrefectException, OSError) as error:
-        raise ReelmillError(
-            f"The Prefect server does not respond ({type(error).__name__}). Check that `reelmill up` is running."
-        ) from error
     return str(run.name)
 
 

@@ -19,6 +19,10 @@ class ReadingOptions:
     encoding: str = ""
 
 
+DETECT = ReadingOptions()
+"""No choices: the tab and the encoding are detected, hidden rows and columns are left out."""
+
+
 SOME_NUMBERS = "some numbers"
 
 

@@ -16,7 +16,7 @@ from manifests.errors import CardRuleError, ReelmillError, RejectedSheetError, U
 from manifests.placement import ASPECT_RATIOS, nearest_ratio
 from manifests.pluralize import count_of, counted, one_or_more
 from manifests.sheet import CellIssue, Checked, Table, campaign_of, check_table
-from manifests.sheet.reading import ReadingOptions
+from manifests.sheet.reading import DETECT, ReadingOptions
 from models.card import ModelCard
 from tasks.intake.pictures import KeptPictures, Pictures
 from tasks.intake.prompt_length import LongestPrompt, PromptLengths
@@ -25,7 +25,6 @@ from tasks.intake.wildcards import WildcardLists
 
 SHOWN_PROBLEMS = 5
 SHOWN_MODELS = 4
-DETECT = ReadingOptions()
 
 
 @dataclass(frozen=True, slots=True)

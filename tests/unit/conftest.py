@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 
 import pytest
+from tls_server import tls_server
 
 
 @pytest.fixture
@@ -14,3 +15,18 @@ def default_matmul() -> Iterator[None]:
     before, matmul.fp32_precision = matmul.fp32_precision, "none"
     yield
     matmul.fp32_precision = before
+
+
+@pytest.fixture(scope="module")
+def tls_pages(tmp_path_factory):
+    """A TLS server on loopback for all tests of a file."""
+    with tls_server(tmp_path_factory.mktemp("tls")) as server:
+        yield server
+
+
+@pytest.fixture
+def server(tls_pages):
+    """The TLS server, without pages and requests of earlier tests."""
+    tls_pages.pages.clear()
+    tls_pages.asked.clear()
+    return tls_pages

@@ -10,7 +10,7 @@ import time
 import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
-from tls_server import body, redirect, tls_server
+from tls_server import body, redirect
 
 from adapters.web import FetchError, GuardedFetcher, is_public
 
@@ -106,19 +106,6 @@ def test_a_public_ipv6_address_is_global_unicast(address):
 def test_a_text_is_an_address_or_refused(text):
     if is_public(text):
         ipaddress.ip_address(text)
-
-
-@pytest.fixture(scope="module")
-def served(tmp_path_factory):
-    with tls_server(tmp_path_factory.mktemp("tls")) as server:
-        yield server
-
-
-@pytest.fixture
-def server(served):
-    served.pages.clear()
-    served.asked.clear()
-    return served
 
 
 def loopback(host, port):

@@ -10,7 +10,7 @@ import s3_server
 from hypothesis import given
 from hypothesis import strategies as st
 from PIL import Image
-from tls_server import body, tls_server
+from tls_server import body
 
 from adapters.inbox.s3_objects import S3Objects, split_s3_url
 from adapters.media.picture import InvalidPictureError
@@ -32,19 +32,6 @@ def encoded(kind: str = "png", colour=(9, 99, 200), size=(848, 480)) -> bytes:
     stream = io.BytesIO()
     Image.new("RGB", size, colour).save(stream, kind)
     return stream.getvalue()
-
-
-@pytest.fixture(scope="module")
-def served(tmp_path_factory):
-    with tls_server(tmp_path_factory.mktemp("tls")) as server:
-        yield server
-
-
-@pytest.fixture
-def server(served):
-    served.pages.clear()
-    served.asked.clear()
-    return served
 
 
 @pytest.fixture

@@ -9,7 +9,7 @@ import openpyxl
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from tls_server import body, redirect, tls_server
+from tls_server import body, redirect
 
 from adapters.sheets import read_table
 from adapters.web import GuardedFetcher, is_public
@@ -116,19 +116,6 @@ def test_any_link_is_refused_with_a_sentence(text):
             with pytest.raises(SheetLinkError) as error:
                 download_sheet(link, GuardedFetcher(resolver=resolver))
             assert str(error.value).endswith(".")
-
-
-@pytest.fixture(scope="module")
-def served(tmp_path_factory):
-    with tls_server(tmp_path_factory.mktemp("tls")) as server:
-        yield server
-
-
-@pytest.fixture
-def server(served):
-    served.pages.clear()
-    served.asked.clear()
-    return served
 
 
 @pytest.fixture
