@@ -192,6 +192,8 @@ class ShardWorker:
         self._device_seconds = 0.0
         self._booked_s = 0.0
         self._is_prepared = False
+        # Looked up once, because the lookup of other campaigns' clips costs a query for each batch of leases.
+        self._may_reuse = not resources.shared and len(catalogue.campaigns.all()) > 1
         postprocessor = Postprocessor(resources, shard, self.scorer)
         self.postprocess = PostprocessPool(postprocessor, writer.put)
 
@@ -297,7 +299,7 @@ class ShardWorker:
 
     def _staged_clips(self, leases: Sequence[Lease]) -> dict[str, Clip]:
         """Return the clips that need only be scored: generated earlier, or generated for another campaign."""
-        reused = {} if self._resources.shared else reused_clips(self._resources, self._catalogue, leases)
+        reused = reused_clips(self._resources, self._catalogue, leases) if self._may_reuse else {}
         staged = {lease.variant_id: lease.row.clip for lease in leases if lease.row.clip and self._is_staged(lease)}
         return reused | staged
 
