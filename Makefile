@@ -17,7 +17,7 @@ PYTEST := $(BIN)/python -m pytest -n 3 --dist loadfile --no-loadscope-reorder
 # Tests start the program many times, so its compiled modules are kept, even if this variable is set.
 test test-slow coverage: export PYTHONDONTWRITEBYTECODE :=
 
-.PHONY: demo test test-slow test-all lint format coverage reference clean
+.PHONY: demo test test-slow test-all lint format coverage reference lock lock-verify audit sbom clean
 
 $(BIN)/python:
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { echo "Reelmill needs Python 3.11 or newer. Name one with: make PYTHON=python3.12 $(MAKECMDGOALS)"; exit 1; }
@@ -64,5 +64,18 @@ coverage: $(TEST_STAMP)
 reference: $(STAMP)
 	$(BIN)/python -m app.reference
 
+# Packages of the image: their digests, known vulnerabilities, and the list with licences. See CONTRIBUTING.md.
+lock: $(TEST_STAMP)
+	$(BIN)/python -m infra.supply.lock
+
+lock-verify: $(TEST_STAMP)
+	$(BIN)/python -m infra.supply.lock --verify
+
+audit: $(TEST_STAMP)
+	$(BIN)/python -m infra.supply.audit
+
+sbom: $(TEST_STAMP)
+	$(BIN)/python -m infra.supply.sbom
+
 clean:
-	rm -rf $(VENV) .pytest_cache .mypy_cache .ruff_cache .import_linter_cache
+	rm -rf $(VENV) sbom.cdx.json .pytest_cache .mypy_cache .ruff_cache .import_linter_cache

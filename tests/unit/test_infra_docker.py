@@ -46,12 +46,20 @@ def faults(text: str) -> Iterator[str]:
                 yield f"{name}: {keyword} holds a secret"
             if keyword == "RUN" and "pip install" in rest and "--no-cache-dir" not in rest:
                 yield f"{name}: pip leaves its cache"
+            if keyword == "RUN" and "pip install" in rest and not _is_offline_or_hashed(rest):
+                yield f"{name}: pip downloads packages without digests"
             if keyword == "ADD":
                 yield f"{name}: ADD"
     for name in ("cpu", "cuda"):
         users = [rest for keyword, rest in stages(text).get(name, []) if keyword == "USER"]
         if not users or not re.fullmatch(r"[1-9]\d*(:\d+)?", users[-1]):
             yield f"{name}: does not end as a fixed user other than root"
+
+
+def _is_offline_or_hashed(command: str) -> bool:
+    """Return whether pip checks digests, or installs only what is copied into the build."""
+    words = command.split()
+    return "--require-hashes" in words or {"--no-deps", "--no-build-isolation", "."} <= set(words)
 
 
 def test_hadolint_finds_nothing():
@@ -85,16 +93,18 @@ def test_the_dockerfile_follows_our_rules():
         ("USER 10001:10001", "USER root", "fixed user"),
         ("pip install --no-cache-dir", "pip install", "leaves its cache"),
         ("COPY . .", "ADD . .", "ADD"),
+        ("--require-hashes ", "", "without digests"),
+        ("--no-build-isolation .", ".", "without digests"),
     ],
 )
 def test_a_broken_dockerfile_is_reported(old: str, new: str, said: str):
     assert any(said in fault for fault in faults(DOCKERFILE.read_text().replace(old, new)))
 
 
-def test_pinned_dependencies_are_installed_before_the_program():
+def test_dependencies_are_installed_with_digests_before_the_program():
     build = [rest for keyword, rest in stages(DOCKERFILE.read_text())["build"] if keyword in ("RUN", "COPY")]
-    assert build[0].startswith("pyproject.toml constraints.txt")
-    assert "-c constraints.txt" in build[1]
+    assert build[0] == "requirements.lock ./"
+    assert "--require-hashes --no-deps --only-binary :all: -r requirements.lock" in build[1]
     assert build.index(". .") == 2
 
 

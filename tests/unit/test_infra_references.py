@@ -16,7 +16,8 @@ from flows.runtime.fan_out import check_fan_out, spans_hosts
 from flows.runtime.resources import localise_resources, resources_of
 from flows.settings import Settings, load_settings
 
-FILES = sorted(path for path in INFRA.rglob("*") if path.is_file() and ".terraform" not in path.parts)
+OUTPUT = {".terraform", "__pycache__"}
+FILES = sorted(path for path in INFRA.rglob("*") if path.is_file() and not OUTPUT & set(path.parts))
 GUIDE = REPO / "docs" / "operations.md"
 OURS = {"PREFECT_AUTH", "PREFECT_POSTGRES_PASSWORD"}
 """Variables that compose requires from the operator; they are not settings of Prefect."""
