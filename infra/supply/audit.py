@@ -111,9 +111,12 @@ def audit(
 
 def _sample(service: Service, pins: Path, limit_s: float) -> Answer:
     """Ask about a few pins first: a mirror without the service would refuse hundreds of requests."""
+    lines = pins.read_text().splitlines(keepends=True)
+    if len(lines) <= SAMPLE:
+        return Answer(service.name)
     with tempfile.TemporaryDirectory() as folder:
         few = Path(folder) / pins.name
-        few.write_text("".join(pins.read_text().splitlines(keepends=True)[:SAMPLE]))
+        few.write_text("".join(lines[:SAMPLE]))
         return ask(service, few, limit_s)
 
 
