@@ -20,9 +20,17 @@ LIBRARY = re.compile(r"\.libs/(?P<file>[^/]+\.so[^/]*)$")
 
 
 def static_scripts(rules: Rules) -> list[dict[str, Any]]:
-    """Return the scripts of others that the dashboard serves, as LICENSES.md lists them."""
+    """Return the scripts of others that the dashboard serves, as LICENSES.md lists them.
+
+    Raises:
+        SupplyError: a minified file is not listed, or is listed without a known licence.
+    """
     lines = (STATIC / "LICENSES.md").read_text().splitlines()
-    return [_script(match, rules) for line in lines if (match := SCRIPT.match(line))]
+    found = [match for line in lines if (match := SCRIPT.match(line))]
+    listed = {match["file"] for match in found}
+    if missing := sorted(path.name for path in STATIC.rglob("*.min.*") if path.name not in listed):
+        raise SupplyError(f"app/dashboard/static/LICENSES.md lacks {', '.join(missing)}. Add a line like htmx's.")
+    return [_script(match, rules) for match in found]
 
 
 def weights() -> list[dict[str, Any]]:

@@ -24,6 +24,7 @@ from infra.supply.licences import check_licences, read_rules
 from infra.supply.pins import CONSTRAINTS, MACHINES, ROOT, SupplyError, read_pins, roots, runtime_names
 
 TODAY = date(2026, 11, 30)
+linux_only = pytest.mark.skipif(sys.platform != "linux", reason="the lock is for Linux, where CUDA is required")
 PINS = "jinja2==3.1.6\nidna==3.20\n"
 GHSA = "GHSA-aaaa-bbbb-cccc"
 
@@ -31,6 +32,7 @@ GHSA = "GHSA-aaaa-bbbb-cccc"
 # The lock
 
 
+@linux_only
 def test_the_lock_has_the_pins_that_are_needed_at_run_time():
     assert lock.check().endswith("as in constraints.txt.")
     locked = lock.read_lock()
@@ -45,6 +47,7 @@ def test_the_lock_names_no_index_and_no_path():
     assert [line for line in lines if not line.startswith("# ") and not entry.fullmatch(line)] == []
 
 
+@linux_only
 @pytest.mark.parametrize(
     ("old", "new", "said"),
     [
@@ -62,6 +65,7 @@ def test_another_lock_is_reported_with_the_command_that_repairs_it(tmp_path: Pat
     assert str(error.value).endswith("Run: make lock")
 
 
+@linux_only
 def test_writing_the_lock_again_keeps_its_digests(tmp_path: Path, monkeypatch):
     monkeypatch.setattr(lock, "pip", lambda *_, **__: pytest.fail("pip is not needed"))
     copy = tmp_path / "requirements.lock"
@@ -70,6 +74,7 @@ def test_writing_the_lock_again_keeps_its_digests(tmp_path: Path, monkeypatch):
     assert copy.read_text() == lock.LOCK.read_text()
 
 
+@linux_only
 def test_only_new_versions_are_resolved(tmp_path: Path, monkeypatch):
     asked: list[str] = []
 
@@ -95,6 +100,7 @@ def test_a_yanked_release_is_refused():
         lock.wheels(report("xlrd", "2.0.2", "ab" * 32, yanked=True))
 
 
+@linux_only
 def test_a_requirement_that_only_a_wheel_names_is_reported():
     found = {name: lock.Wheel(name, "1", "", ()) for name in runtime_names("aarch64")}
     lock.check_closure("aarch64", found)
@@ -396,6 +402,28 @@ def test_scripts_and_weights_have_digests_and_licences():
     assert script["hashes"] == [{"alg": "SHA-256", "content": hashlib.sha256(content).hexdigest()}]
     assert [item["licenses"][0]["expression"] for item in weights()] == ["Apache-2.0", "Apache-2.0"]
     assert all(item["components"] for item in weights())
+
+
+@pytest.mark.parametrize(
+    ("line", "said"),
+    [
+        ("", "lacks new-1.2.min.js"),
+        ("new-1.2.min.js: GPL-3.0-only, https://new.example, unchanged.", "new is under GPL-3.0-only"),
+        (
+            "new-1.2.min.js: MIT, https://new.example, x\nold-1.0.min.js: MIT, https://old.example, x",
+            "old-1.0",
+        ),
+    ],
+)
+def test_an_unlisted_script_stops_the_bill_of_materials(tmp_path: Path, monkeypatch, line: str, said: str):
+    static = tmp_path / "app" / "dashboard" / "static"
+    static.mkdir(parents=True)
+    monkeypatch.setattr("infra.supply.contents.STATIC", static)
+    monkeypatch.setattr("infra.supply.contents.ROOT", tmp_path)
+    (static / "new-1.2.min.js").write_text("1")
+    (static / "LICENSES.md").write_text(line)
+    with pytest.raises(SupplyError, match=said):
+        static_scripts(read_rules())
 
 
 def test_native_libraries_in_wheels_are_listed():
