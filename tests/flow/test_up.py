@@ -181,6 +181,17 @@ def test_prefects_server_requires_its_password(up: Up):
     assert (up.home / "prefect.password").read_text() not in up.text
 
 
+def test_no_other_web_page_may_read_the_answers_of_prefects_server(up: Up):
+    url = f"http://127.0.0.1:{up.prefect_port}/api/health"
+
+    def allowed(origin: str) -> str | None:
+        with urllib.request.urlopen(urllib.request.Request(url, headers={"Origin": origin}), timeout=10) as answer:
+            return answer.headers["access-control-allow-origin"]
+
+    own = f"http://localhost:{up.prefect_port}"
+    assert (allowed("http://attacker.example"), allowed(own)) == (None, own)
+
+
 def test_the_servers_listen_on_loopback_only(up: Up):
     listening = {
         connection.laddr.ip
