@@ -7,7 +7,6 @@ import re
 import stat
 import subprocess
 import sys
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -37,16 +36,6 @@ def open_to_others(top: Path) -> list[str]:
     """Return what other users have permissions on, with its mode."""
     found = [top, *top.rglob("*")]
     return [f"{each} {mode_of(each):o}" for each in found if mode_of(each) & 0o077 and not each.is_symlink()]
-
-
-@pytest.fixture(autouse=True)
-def _own_umask(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
-    """Begin with the usual umask of a user, in a process that has kept nothing private yet."""
-    monkeypatch.setattr(umask, "_of_user", None)
-    monkeypatch.delenv(umask.VARIABLE, raising=False)
-    before = os.umask(0o022)
-    yield
-    os.umask(before)
 
 
 @pytest.fixture
