@@ -3,6 +3,7 @@
 import os
 import re
 import secrets
+from contextlib import suppress
 from pathlib import Path
 
 PRIVATE = 0o077
@@ -40,7 +41,8 @@ def create_shared(path: Path) -> int:
     """
     handle = os.open(path, os.O_CREAT | os.O_EXCL | os.O_WRONLY | os.O_NOFOLLOW, 0o666)
     if _of_user is not None:
-        os.fchmod(handle, 0o666 & ~_of_user & reach(path.parent))
+        with suppress(PermissionError):  # on some mounts, modes are fixed
+            os.fchmod(handle, 0o666 & ~_of_user & reach(path.parent))
     return handle
 
 
@@ -55,9 +57,15 @@ def make_shared_folders(folder: Path) -> None:
     if folder.is_dir():
         return
     make_shared_folders(folder.parent)
-    folder.mkdir(exist_ok=True)
+    try:
+        folder.mkdir()
+    except FileExistsError:  # another process created it
+        if folder.is_dir():
+            return
+        raise
     if _of_user is not None:
-        folder.chmod(0o777 & ~_of_user & reach(folder.parent))
+        with suppress(PermissionError):
+            folder.chmod(0o777 & ~_of_user & reach(folder.parent))
 
 
 def reach(folder: Path) -> int:

@@ -44,7 +44,8 @@ def prepare_home(home: Path) -> None:
     if any([_tighten_entry(entry) for entry in sorted(home.iterdir()) if entry.name.startswith(OURS)]):
         log.warning("Other users could read files in %s. Now only your user can read Reelmill's files there.", home)
     if _is_only_ours(home):
-        home.chmod(stat.S_IMODE(home.stat().st_mode) & ~PRIVATE)
+        with suppress(PermissionError):  # on some mounts, modes are fixed
+            home.chmod(stat.S_IMODE(home.stat().st_mode) & ~PRIVATE)
     if home.stat().st_mode & stat.S_IWOTH:
         _warn_of_writable(home)
 
@@ -74,18 +75,23 @@ def _tighten_entry(path: Path) -> bool:
     with suppress(OSError):
         handle = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK)
         try:
-            about = os.fstat(handle)
-            if about.st_uid != os.geteuid() or not about.st_mode & PRIVATE:
+            if not _is_open_to_others(os.fstat(handle)):
                 return False
-            if stat.S_ISREG(about.st_mode) and about.st_nlink == 1:
-                os.fchmod(handle, stat.S_IMODE(about.st_mode) & ~PRIVATE)
-                return True
+            os.fchmod(handle, stat.S_IMODE(os.fstat(handle).st_mode) & ~PRIVATE)
+            about = os.fstat(handle)
         finally:
             os.close(handle)
+        if about.st_mode & PRIVATE:
+            return False  # on some mounts, such as those of Windows disks, modes are fixed
         if stat.S_ISDIR(about.st_mode):
             _tighten_tree(path)
-            return True
+        return True
     return False
+
+
+def _is_open_to_others(about: os.stat_result) -> bool:
+    is_ours = stat.S_ISDIR(about.st_mode) or (stat.S_ISREG(about.st_mode) and about.st_nlink == 1)
+    return is_ours and about.st_uid == os.geteuid() and bool(about.st_mode & PRIVATE)
 
 
 def _tighten_tree(top: Path) -> None:

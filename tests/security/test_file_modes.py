@@ -148,6 +148,12 @@ class TestExistingHome:
             f"Other users could read files in {home}. Now only your user can read Reelmill's files there."
         ]
 
+    def test_a_mount_with_fixed_modes_is_usable_without_a_notice(self, home: Path, caplog, monkeypatch):
+        monkeypatch.setattr(os, "fchmod", lambda *_: None)
+        monkeypatch.setattr(Path, "chmod", lambda *_: None)
+        prepare_home(home)
+        assert caplog.records == []
+
     def test_a_folder_with_other_files_keeps_its_mode(self, home: Path):
         (home / "thesis.txt").write_text("of the user")
         prepare_home(home)
