@@ -220,6 +220,19 @@ def test_a_dropped_sheet_becomes_published_clips(up: Up):
     assert imported(up.inbox.parent / "work") == [], "the user's own modules are not imported"
 
 
+def test_no_other_user_can_read_the_home(up: Up):
+    public = up.home / "prefect" / "ui"  # the static files of Prefect's pages
+    assert up.home.stat().st_mode & 0o077 == 0
+    found = [each for each in up.home.rglob("*") if not each.is_symlink() and public not in (each, *each.parents)]
+    assert [each for each in found if mode_of(each) & 0o077] == []
+
+
+def mode_of(path: Path) -> int:
+    with suppress(FileNotFoundError):  # the programs that run delete files
+        return path.lstat().st_mode
+    return 0
+
+
 @pytest.mark.slow
 def test_an_arrival_event_starts_the_watch_flow_at_once(up: Up, monkeypatch):
     monkeypatch.setenv("PREFECT_API_URL", f"http://127.0.0.1:{up.prefect_port}/api")

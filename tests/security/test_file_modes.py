@@ -10,6 +10,7 @@ import sys
 from pathlib import Path
 
 import pytest
+from dashboard_client import SAME_SITE, client_of, session_in
 
 from adapters.bucket.base import file_sha256
 from adapters.bucket.local import LocalBucket
@@ -90,6 +91,18 @@ def test_a_run_leaves_a_private_home_and_readable_results(tmp_path: Path, place:
     published = [each for each in (place / "bucket").rglob("*") if ".incoming" not in each.parts]
     assert {mode_of(each) for each in published} == {0o755, 0o644}
     assert open_to_others(tmp_path / "second") == []
+
+
+def test_an_uploaded_sheet_and_its_annotated_copy_are_private(tmp_path: Path):
+    session = session_in(tmp_path / "home")
+    client = client_of(session, "reviewer")
+    bad = {"sheet": ("bad.csv", b"brief_id,prompt,variants\ncircle,a red circle,lots\n")}
+    answer = client.post("/upload", files=bad, headers=SAME_SITE)
+    page = answer.headers["location"].partition("?")[0]
+    assert client.get(f"{page}/annotated").status_code == 200
+    names = {each.name for each in (tmp_path / "home" / "uploads").rglob("*") if each.is_file()}
+    assert {"bad.csv", "bad-marked.xlsx"} <= names
+    assert open_to_others(tmp_path / "home") == []
 
 
 def test_children_know_the_umask_of_the_user(tmp_path: Path, place: Path):
