@@ -41,7 +41,8 @@ class Settings(BaseSettings):
     )
 
     home: Path = Path.home() / ".reelmill"
-    """Folder for all local state: the SQLite catalogue, the default bucket, staging, keys and logs."""
+    """Folder for all local state: the SQLite catalogue, the default bucket, staging, keys and logs. Only your user can
+    read it."""
     catalogue_url: str = Field("", repr=False)
     """SQLAlchemy URL of the catalogue; empty uses SQLite under `home`."""
     bucket: str = ""

@@ -15,6 +15,7 @@ from databases import database
 from services import missing_service
 
 from adapters.catalogue.core import engine
+from adapters.files import umask
 from benchmarks.harness import postgres
 from tasks.runtime.redaction import redact
 
@@ -68,6 +69,16 @@ def secrets_of_one_test() -> Iterator[None]:
     redact._forms = set(forms)
     yield
     redact._forms, redact._known = forms, known
+
+
+@pytest.fixture(autouse=True)
+def umask_of_one_test(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """Begin with the umask of the user: opening a home changes it for the whole process."""
+    monkeypatch.setattr(umask, "_of_user", None)
+    monkeypatch.delenv(umask.VARIABLE, raising=False)
+    before = os.umask(0o022)
+    yield
+    os.umask(before)
 
 
 @pytest.fixture

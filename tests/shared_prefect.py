@@ -1,5 +1,6 @@
 """One Prefect server for all processes of a test session. It ends with the process that controls the session."""
 
+import json
 import os
 import select
 import subprocess
@@ -9,22 +10,23 @@ from pathlib import Path
 
 from filelock import FileLock
 
-from flows.prefect.embedded_server import START_S, prefect_server
+from adapters.files.durable import write_durably
+from flows.prefect.embedded_server import CREDENTIALS, START_S, prefect_server
 from flows.settings import prepare_prefect
 
 REPOSITORY = Path(__file__).parents[1]
 
 
-def url_of_shared_server(home: Path, session_pid: int) -> str:
-    """Return the URL of the server, which the first caller starts.
+def shared_server(home: Path, session_pid: int) -> dict[str, str]:
+    """Return the variables with the URL and the password of the server, which the first caller starts.
 
     Args:
         home: a prepared home; the same for all processes.
         session_pid: the process with which the server ends.
     """
-    url = home / "url"
+    credentials = home / "credentials"
     with FileLock(f"{home}.lock"):
-        if not url.exists():
+        if not credentials.exists():
             with (home / "shared.log").open("wb") as log:
                 subprocess.Popen(
                     [sys.executable, __file__, str(home), str(session_pid)],
@@ -35,14 +37,14 @@ def url_of_shared_server(home: Path, session_pid: int) -> str:
                     stderr=log,
                     start_new_session=True,
                 )
-            _await(url)
-    return url.read_text()
+            _await(credentials)
+    return dict(json.loads(credentials.read_text()))
 
 
-def _await(url: Path) -> None:
+def _await(credentials: Path) -> None:
     deadline = time.monotonic() + START_S
-    while not url.exists():
-        assert time.monotonic() < deadline, (url.parent / "shared.log").read_text()
+    while not credentials.exists():
+        assert time.monotonic() < deadline, (credentials.parent / "shared.log").read_text()
         time.sleep(0.05)
 
 
@@ -51,8 +53,8 @@ def main(home: Path, session_pid: int) -> None:
     session = os.pidfd_open(session_pid)
     prepare_prefect(home)
     with prefect_server(home):
-        (home / "new-url").write_text(os.environ["PREFECT_API_URL"])
-        (home / "new-url").rename(home / "url")
+        found = {name: os.environ[name] for name in CREDENTIALS}
+        write_durably(home / "credentials", json.dumps(found).encode(), mode=0o600)
         select.select([session], [], [])
 
 

@@ -20,6 +20,7 @@ from adapters.bucket.base import (
     hash_differs,
     key_missing,
 )
+from adapters.files.umask import make_shared_folders, reach
 from manifests.errors import BucketError, BucketRefusedError, DiskFullError, KeyTakenError
 
 _INCOMING = ".incoming"
@@ -43,7 +44,7 @@ class LocalBucket:
         """Copy, sync, then link: the object appears complete or not at all."""
         target = self._path(key)
         with _our_errors(self._root):
-            if target.exists():
+            if os.path.lexists(target):
                 return self._compare(key, target, sha256)
             self._make_folders(target.parent)
             temporary = self._copy(path, sha256)
@@ -151,17 +152,20 @@ class LocalBucket:
 
     def _path(self, key: str) -> Path:
         path = self._root / checked_key(key)
-        if not path.parent.resolve().is_relative_to(self._root.resolve()):
-            raise BucketError(f"A symbolic link in {key!r} points outside the folder {self._root}. Remove the link.")
+        if path.is_symlink() or not path.parent.resolve().is_relative_to(self._root.resolve()):
+            raise self._link(key)
         return path
+
+    def _link(self, name: str) -> BucketError:
+        return BucketError(f"A symbolic link in {name!r} points outside the folder {self._root}. Remove the link.")
 
     def _files(self) -> Iterator[Path]:
         for path in self._root.rglob("*"):
-            if path.is_file() and _INCOMING not in path.relative_to(self._root).parts:
+            if path.is_file() and not path.is_symlink() and _INCOMING not in path.relative_to(self._root).parts:
                 yield path
 
     def _compare(self, key: str, target: Path, sha256: str) -> None:
-        if file_sha256(target) != sha256:
+        if not target.is_file() or file_sha256(target) != sha256:  # a FIFO would block
             raise self._taken(key)
         _sync_folder(target.parent)
 
@@ -180,7 +184,7 @@ class LocalBucket:
                     digest.update(chunk)
                     copy.write(chunk)
                 copy.flush()
-                os.fchmod(copy.fileno(), 0o644)
+                os.fchmod(copy.fileno(), 0o644 & reach(self._root))
                 os.fsync(copy.fileno())
             if digest.hexdigest() != sha256:
                 raise hash_differs(path)
@@ -191,6 +195,8 @@ class LocalBucket:
 
     def _incoming(self) -> Path:
         folder = self._root / _INCOMING
+        if folder.is_symlink():  # old files behind it would be deleted
+            raise self._link(_INCOMING)
         self._make_folders(folder)
         return folder
 
@@ -199,13 +205,13 @@ class LocalBucket:
         missing = [folder, *folder.parents]
         missing = missing[: next(i for i, path in enumerate(missing) if path.is_dir())]
         for path in reversed(missing):
-            path.mkdir(exist_ok=True)
+            make_shared_folders(path)
             _sync_folder(path.parent)
 
     def _sweep(self) -> None:
         oldest = time.time() - _STALE_SECONDS
         for path in self._incoming().iterdir():
-            if path.stat().st_mtime < oldest:
+            if path.lstat().st_mtime < oldest:
                 path.unlink(missing_ok=True)
 
 

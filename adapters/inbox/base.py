@@ -36,6 +36,8 @@ class Inbox(Protocol):
     def fetch(self, name: str, most: int) -> bytes | None:
         """Return a file's bytes, at most ``most`` + 1 of them; None if the file does not exist.
 
+        A link, a folder or a FIFO with the name has no bytes.
+
         Raises:
             BucketError: the file cannot be read.
         """

@@ -1,5 +1,6 @@
 """A watched folder."""
 
+import errno
 import os
 import stat
 import time
@@ -7,7 +8,7 @@ from collections.abc import Iterable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
-from adapters.files.durable import write_durably
+from adapters.files.durable import write_shared
 from adapters.inbox.base import InboxFile
 from manifests.errors import BucketRefusedError, BucketUnreachableError
 
@@ -25,20 +26,29 @@ class FolderInbox:
             return sorted(_files_in(entries, time.time()))
 
     def fetch(self, name: str, most: int) -> bytes | None:
-        """Return the bytes of a regular file."""
+        """Return the bytes of a regular file, and no bytes for everything else, such as a link, folder or FIFO."""
         with self._our_errors("read"):
             try:
                 handle = os.open(self._path(name), os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK)
             except FileNotFoundError:
                 self._folder.stat()  # raises if the folder itself does not exist
                 return None
-            with open(handle, "rb") as file:
-                return file.read(most + 1) if stat.S_ISREG(os.fstat(handle).st_mode) else None
+            except OSError as error:
+                if error.errno in (errno.ELOOP, errno.ENXIO):  # a symbolic link, a socket
+                    return b""
+                raise
+            try:
+                if not stat.S_ISREG(os.fstat(handle).st_mode):
+                    return b""
+                with open(handle, "rb", closefd=False) as file:
+                    return file.read(most + 1)
+            finally:
+                os.close(handle)
 
     def write(self, name: str, data: bytes) -> None:
-        """Write to a temporary file, then rename it."""
+        """Write to a temporary file, then rename it, which replaces a link and not the file that it names."""
         with self._our_errors("written to"):
-            write_durably(self._path(name), data)
+            write_shared(self._path(name), data)
 
     def _path(self, name: str) -> Path:
         if "/" in name or name in ("", ".", ".."):

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
+from adapters.files.umask import create_unfinished
 from manifests.errors import DiskFullError, SheetError
 
 
@@ -17,9 +18,10 @@ def saving(out: Path) -> Iterator[Path]:
         DiskFullError: the disk is full.
         SheetError: the folder does not exist or is not writable.
     """
-    unfinished = out.with_name(f".{out.name}.{os.getpid()}")
+    unfinished = None
     try:
-        unfinished.touch()
+        unfinished, handle = create_unfinished(out)
+        os.close(handle)
         yield unfinished
         os.replace(unfinished, out)
     except OSError as error:
@@ -28,5 +30,6 @@ def saving(out: Path) -> Iterator[Path]:
         message = f"'{out}' cannot be written ({error.strerror}). Check the folder and its permissions."
         raise SheetError(message) from error
     finally:
-        with suppress(OSError):
-            unfinished.unlink()
+        if unfinished:
+            with suppress(OSError):
+                unfinished.unlink()

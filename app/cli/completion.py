@@ -8,6 +8,7 @@ import typer
 
 from adapters.catalogue import SYSTEM, VariantRow
 from adapters.catalogue.work.leases import ACTIVE
+from adapters.files.umask import make_shared_folders
 from adapters.sheets import results_path, write_results
 from app.cli.bounds import UNBOUNDED, Bounds
 from app.cli.output import say, say_json, seconds_text, warn
@@ -75,7 +76,7 @@ def close_campaign(
     prices = prices_of(session.cards, session.settings.stock_price_h)
     report = report_of(session.catalogue, campaign_id, clearances_of(session.resources), prices)
     rows = session.catalogue.variants.of_campaign(campaign_id)
-    folder.mkdir(parents=True, exist_ok=True)
+    make_shared_folders(folder)
     written = {
         "contact_sheet": write_contact_sheet(session.resources, rows, folder / "contact-sheet.png"),
         "clip_table": _write_clips(session, campaign_id, rows, folder / "clips.csv"),
@@ -131,7 +132,7 @@ def files_of(session: Session, campaign_id: str, folder: Path) -> dict[str, Path
     prices = prices_of(session.cards, session.settings.stock_price_h)
     report = report_of(session.catalogue, campaign_id, clearances_of(session.resources), prices)
     rows = session.catalogue.variants.of_campaign(campaign_id)
-    folder.mkdir(parents=True, exist_ok=True)
+    make_shared_folders(folder)
     return {
         "clips": _write_clips(session, campaign_id, rows, folder / "clips.csv"),
         **_write_results(session, intake, report, rows, folder),

@@ -7,6 +7,8 @@ from pathlib import Path
 from typing import Any
 
 from adapters.catalogue import Membership, VariantRow
+from adapters.files.umask import make_shared_folders
+from adapters.sheets.atomic_save import saving
 from adapters.sheets.escaping import escape_formula
 from manifests.brief import Brief
 from manifests.clip_metadata import METADATA_COLUMNS, clip_metadata, joined
@@ -43,8 +45,9 @@ def write_clip_table(
     table = pd.DataFrame([{**a, **b, **c} for a, b, c in zip(at, sheet, flat, strict=True)])
     texts = table.select_dtypes(exclude="number").columns
     table[texts] = table[texts].map(lambda cell: escape_formula(cell) if isinstance(cell, str) else cell)
-    out.parent.mkdir(parents=True, exist_ok=True)
-    table.rename(columns=escape_formula).to_csv(out, index=False, encoding="utf-8-sig")
+    make_shared_folders(out.parent)
+    with saving(out) as unfinished:
+        table.rename(columns=escape_formula).to_csv(unfinished, index=False, encoding="utf-8-sig")
     return out
 
 

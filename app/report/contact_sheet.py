@@ -7,7 +7,9 @@ from pathlib import Path
 from PIL import Image, ImageDraw, ImageFont
 
 from adapters.catalogue import VariantRow
+from adapters.files.umask import make_shared_folders
 from adapters.media.video import read_frames
+from adapters.sheets.atomic_save import saving
 from app.report.drawable_text import drawable, shortened, wrapped
 from manifests.errors import BucketError, EncodingError
 from manifests.gate import reason_label
@@ -43,8 +45,9 @@ def write_contact_sheet(resources: Resources, rows: Sequence[VariantRow], out: P
     for index, cell in enumerate(cells):
         line, column = divmod(index, COLUMNS)
         sheet.paste(cell, (GAP + column * (cell_width + GAP), GAP + line * (cell_height + GAP)))
-    out.parent.mkdir(parents=True, exist_ok=True)
-    sheet.save(out, optimize=True)
+    make_shared_folders(out.parent)
+    with saving(out) as unfinished:
+        sheet.save(unfinished, format="PNG", optimize=True)
     return out
 
 

@@ -1,6 +1,7 @@
 """A Prefect server for one command: it starts and ends with the command, even if that is killed."""
 
 import os
+import secrets
 import signal
 import socket
 import subprocess
@@ -10,9 +11,11 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from adapters.child_python import PYTHON, isolated_environment
+from adapters.files.umask import open_without_links
 from adapters.process_lifetime import end_with_parent
 from adapters.proxies import check_proxy, open_url
 from manifests.errors import ReelmillError
+from tasks.runtime.redaction import redact
 
 START_S = 180.0
 SERVICES = (
@@ -35,12 +38,16 @@ DEFAULTS = {
 """Settings of the server (docs/decisions/0032); the environment may override them."""
 
 
+CREDENTIALS = ("PREFECT_API_URL", "PREFECT_API_AUTH_STRING")
+"""Variables with which a client of Prefect finds its server and signs in; child processes inherit them."""
+
+
 @contextmanager
 def prefect_server(home: Path) -> Iterator[None]:
-    """Run a server on loopback and set PREFECT_API_URL to it; do nothing if the variable is already set.
+    """Run a server on loopback and set CREDENTIALS to it; do nothing if PREFECT_API_URL is already set.
 
-    Prefect's ephemeral server is not used, because it receives the terminal's Ctrl-C along with its parent, and
-    survives a parent that is killed.
+    Only this process, the server and the children of this process know the password. Prefect's ephemeral server is not
+    used, because it receives the terminal's Ctrl-C along with its parent, and survives a parent that is killed.
 
     Raises:
         ReelmillError: the server did not start; the message names its log.
@@ -50,27 +57,62 @@ def prefect_server(home: Path) -> Iterator[None]:
         check_proxy(url)
         yield
         return
-    port, log = free_port(), home / "prefect-server.log"
-    with log.open("wb") as output:
-        process = subprocess.Popen(  # noqa: S603
+    port, log, password = free_port(), home / "prefect-server.log", new_password()
+    process = _start(port, log, password)
+    try:
+        _await(process, f"http://127.0.0.1:{port}/api", log)
+        with _known(f"http://127.0.0.1:{port}/api", password), _no_heartbeats():
+            yield
+    finally:
+        with suppress(ProcessLookupError):
+            os.killpg(process.pid, signal.SIGKILL)
+        process.wait()
+
+
+def new_password() -> str:
+    """Return a random ``user:password``, which is redacted in the logs of this process."""
+    password = secrets.token_urlsafe(24)
+    redact.learn([password])
+    return f"admin:{password}"
+
+
+def protection(port: int, password: str) -> dict[str, str]:
+    """Return the variables that close a server on loopback to other users, programs and web pages.
+
+    Only pages of the server itself may read its answers. Prefect cannot restrict the Host header: a page that reaches
+    the server under another name (DNS rebinding) does not have the password (docs/decisions/0058).
+    """
+    return {
+        "PREFECT_SERVER_API_AUTH_STRING": password,
+        "PREFECT_SERVER_API_CORS_ALLOWED_ORIGINS": f"http://127.0.0.1:{port},http://localhost:{port}",
+    }
+
+
+def _start(port: int, log: Path, password: str) -> subprocess.Popen[bytes]:
+    with open(open_without_links(log), "wb") as output:
+        output.truncate()
+        return subprocess.Popen(  # noqa: S603
             [*PYTHON, "-m", "prefect", "server", "start", "--host", "127.0.0.1", "--port", str(port)],
-            env={**DEFAULTS, **isolated_environment()},
+            env={**DEFAULTS, **isolated_environment(), **protection(port, password)},
             stdin=subprocess.DEVNULL,
             stdout=output,
             stderr=output,
             start_new_session=True,
             preexec_fn=end_with_parent,
         )
+
+
+@contextmanager
+def _known(url: str, password: str) -> Iterator[None]:
+    """Set CREDENTIALS within the block, and restore their values."""
+    before = {name: os.environ.pop(name) for name in CREDENTIALS if name in os.environ}
+    os.environ.update(zip(CREDENTIALS, (url, password), strict=True))
     try:
-        _await(process, f"http://127.0.0.1:{port}/api", log)
-        os.environ["PREFECT_API_URL"] = f"http://127.0.0.1:{port}/api"
-        with _no_heartbeats():
-            yield
+        yield
     finally:
-        os.environ.pop("PREFECT_API_URL", None)
-        with suppress(ProcessLookupError):
-            os.killpg(process.pid, signal.SIGKILL)
-        process.wait()
+        for name in CREDENTIALS:
+            os.environ.pop(name, None)
+        os.environ.update(before)
 
 
 @contextmanager

@@ -8,7 +8,9 @@ from pydantic import SecretStr
 
 from adapters.catalogue import sqlite_url
 from adapters.files.durable import write_durably
+from adapters.files.umask import open_without_links
 from flows.runtime.fan_out import shares_staging
+from flows.runtime.home import prepare_home
 from flows.settings import Settings, load_settings
 from tasks.runtime.resources import BucketConfig, Resources, SignerConfig
 
@@ -17,7 +19,7 @@ PROMPT_KEY_BYTES = 32
 
 def resources_of(settings: Settings) -> Resources:
     """Return the resources; the folder of the local state and its secrets are created on first use."""
-    settings.home.mkdir(parents=True, exist_ok=True)
+    prepare_home(settings.home)
     return Resources(
         catalogue_url=settings.catalogue_url or sqlite_url(settings.home / "catalogue.sqlite"),
         bucket=BucketConfig(
@@ -83,7 +85,7 @@ def _plain(secret: SecretStr | None) -> str | None:
 def _load_or_create(settings: Settings, name: str, length: int) -> bytes:
     """Return random bytes that are created once per installation: its id, or the HMAC key for prompts."""
     path = settings.home / name
-    with (settings.home / ".lock").open("wb") as lock:
+    with open(open_without_links(settings.home / ".lock"), "wb") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
         if not path.is_file():
             write_durably(path, secrets.token_bytes(length), mode=0o600)

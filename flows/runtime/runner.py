@@ -1,9 +1,13 @@
 """The task runner for shards: threads of this process, or a Ray cluster."""
 
+import os
+import secrets
 import socket
 import sys
+import tempfile
 from collections.abc import Collection, Iterable, Iterator, Mapping
-from contextlib import contextmanager, nullcontext
+from contextlib import AbstractContextManager, contextmanager, nullcontext
+from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -88,19 +92,33 @@ def _ray_runner(settings: Settings) -> Iterator[TaskRunner[Any]]:
             "Ray is not installed. Run `pip install 'reelmill[ray]'`, or set REELMILL_RUNNER to threads."
         ) from None
     _check_reachable(settings.ray_address)
-    own: dict[str, Any] = (
-        {} if settings.ray_address else {"include_dashboard": False, "object_store_memory": STORE_BYTES}
-    )
-    options = {"log_to_driver": False, "logging_level": "ERROR", "job_config": ray_job_config(), **own}
-    runner: TaskRunner[Any] = RayTaskRunner(address=settings.ray_address or "local", init_kwargs=options)
-    try:
-        started = runner.__enter__()
-    except (ConnectionError, RuntimeError, ValueError, TimeoutError) as error:
-        raise _unreachable(settings.ray_address, first_line(error)) from error
-    try:
-        yield started
-    finally:
-        runner.__exit__(None, None, None)
+    options = {"log_to_driver": False, "logging_level": "ERROR", "job_config": ray_job_config()}
+    cluster: AbstractContextManager[dict[str, Any]] = nullcontext({}) if settings.ray_address else _own_cluster()
+    with cluster as own:
+        runner: TaskRunner[Any] = RayTaskRunner(address=settings.ray_address or "local", init_kwargs={**options, **own})
+        try:
+            started = runner.__enter__()
+        except (ConnectionError, RuntimeError, ValueError, TimeoutError) as error:
+            raise _unreachable(settings.ray_address, first_line(error)) from error
+        try:
+            yield started
+        finally:
+            runner.__exit__(None, None, None)
+
+
+@contextmanager
+def _own_cluster() -> Iterator[dict[str, Any]]:
+    """Yield the options of a cluster for one run on this machine, which no other user can use.
+
+    Ray listens on all interfaces and runs the code of every client as this user, so it must require a token. By
+    default, all users of this machine can read the token in ~/.ray. Ray reads the token once, so this process keeps it.
+    Ray makes its folder writable for everyone; this is harmless in a folder that only this user can enter.
+    """
+    if not os.environ.get("RAY_AUTH_TOKEN_PATH"):
+        os.environ.setdefault("RAY_AUTH_TOKEN", secrets.token_hex(32))
+    with tempfile.TemporaryDirectory(prefix="ray-", ignore_cleanup_errors=True) as folder:
+        # A short name: the paths of Ray's sockets may have 107 bytes.
+        yield {"include_dashboard": False, "object_store_memory": STORE_BYTES, "_temp_dir": str(Path(folder, "r"))}
 
 
 def _check_reachable(address: str) -> None:

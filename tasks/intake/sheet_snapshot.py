@@ -93,7 +93,7 @@ def _named_in(path: Path) -> frozenset[str]:
 def _copy(inbox: Inbox, picture: InboxFile, folder: Path) -> str:
     """Copy a picture and return its hash; empty if the picture no longer exists."""
     data = inbox.fetch(picture.name, MAX_PICTURE_BYTES)
-    if data is None or len(data) > MAX_PICTURE_BYTES:
+    if not data or len(data) > MAX_PICTURE_BYTES:
         return ""
     write_durably(folder / picture.name, data)
     return hashlib.sha256(data).hexdigest()

@@ -13,6 +13,7 @@ from tasks.intake.intake import Intake
 from tasks.watch.receipt import (
     MARKED,
     MAX_FILE_BYTES,
+    bytes_under,
     candidate_names,
     find_receipt,
     no_free_name_error,
@@ -54,7 +55,7 @@ def write_annotated_copy(inbox: Inbox, sheet: str, data: bytes) -> tuple[str, st
     """
     left = written_copies(read_receipt(inbox, sheet))
     for name in candidate_names(short_name(sheet), *MARKED):
-        there = inbox.fetch(name, MAX_FILE_BYTES)
+        there = bytes_under(inbox, name)
         if there is not None and _is_same_book(there, data):
             return name, _digest(there)
         if there is None or _digest(there) == left.get(name):

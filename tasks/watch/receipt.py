@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Literal
 
 from adapters.inbox import Inbox
-from manifests.errors import BucketRefusedError
+from manifests.errors import BucketRefusedError, BucketUnreachableError
 from tasks.runtime.campaign_status import Stage
 
 MAX_NAME_BYTES = 200
@@ -117,12 +117,26 @@ def read_receipt(inbox: Inbox, sheet: str) -> Mapping[str, object] | None:
 def find_receipt(inbox: Inbox, base: str) -> tuple[str, Mapping[str, object] | None]:
     """Return a receipt's name and content, or else a free name (empty if there is none) and None."""
     for name in candidate_names(base, *RECEIPT):
-        data = inbox.fetch(name, MAX_FILE_BYTES)
+        data = bytes_under(inbox, name)
         if data is None:
             return name, None
         if body := _ours(data, base):
             return name, body
     return "", None
+
+
+def bytes_under(inbox: Inbox, name: str) -> bytes | None:
+    """Return the bytes of a file that may be ours, and no bytes if it is of another origin; None if the name is free.
+
+    Everyone who can write to the watched place can put something under the name: a link, a folder, or a file that we
+    cannot read. It must not keep us from answering the sheet.
+    """
+    try:
+        return inbox.fetch(name, MAX_FILE_BYTES)
+    except BucketUnreachableError as error:
+        if isinstance(error.__cause__, PermissionError):
+            return b""
+        raise
 
 
 def _written(body: Mapping[str, object]) -> bytes:
@@ -145,7 +159,7 @@ class ReceiptCache:
     def body(self, name: str, stamp: str) -> Mapping[str, object] | None:
         """Return the content of a receipt that we wrote; None for other files."""
         if self._bodies.get(name, ("", None))[0] != stamp:
-            data, match = self._inbox.fetch(name, MAX_FILE_BYTES), _RECEIPT_NAME.fullmatch(name)
+            data, match = bytes_under(self._inbox, name), _RECEIPT_NAME.fullmatch(name)
             self._bodies[name] = stamp, _ours(data, match[1]) if data is not None and match else None
         return self._bodies[name][1]
 

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from fake_scorer import FakeScorer
 from filelock import FileLock
-from shared_prefect import url_of_shared_server
+from shared_prefect import shared_server
 
 from flows import registration
 from flows.prefect import embedded_server
@@ -31,7 +31,8 @@ def prefect_server(
             prefect_home(home)
     prepare_prefect(home)
     with pytest.MonkeyPatch.context() as environment:
-        environment.setenv("PREFECT_API_URL", url_of_shared_server(home, session_pid))
+        for name, value in shared_server(home, session_pid).items():
+            environment.setenv(name, value)
         with _used():
             yield
 
@@ -44,7 +45,7 @@ def full_prefect_server(
     with pytest.MonkeyPatch.context() as environment:
         for name in embedded_server.DEFAULTS:
             environment.setenv(name, "true")
-        for name in ("PREFECT_API_URL", "PREFECT_HOME"):  # those of the other server
+        for name in (*embedded_server.CREDENTIALS, "PREFECT_HOME"):  # those of the other server
             environment.delenv(name, raising=False)
         home = prefect_home(tmp_path_factory.mktemp("prefect") / "home")
         prepare_prefect(home)
@@ -55,11 +56,12 @@ def full_prefect_server(
 @contextmanager
 def _used() -> Iterator[None]:
     """Use the server in PREFECT_API_URL in all threads of this process, whose settings are older than the variable."""
+    from prefect import settings
     from prefect.context import _temporary_global_settings_context, get_settings_context
-    from prefect.settings import PREFECT_API_URL, PREFECT_FLOWS_HEARTBEAT_FREQUENCY, temporary_settings
 
-    updates = {PREFECT_API_URL: os.environ["PREFECT_API_URL"], PREFECT_FLOWS_HEARTBEAT_FREQUENCY: None}
-    with temporary_settings(updates), _temporary_global_settings_context(get_settings_context()):
+    updates = {getattr(settings, name): os.environ[name] for name in embedded_server.CREDENTIALS}
+    updates[settings.PREFECT_FLOWS_HEARTBEAT_FREQUENCY] = None
+    with settings.temporary_settings(updates), _temporary_global_settings_context(get_settings_context()):
         _send_logs_and_events()  # new background threads connect to this server
         yield
         _send_logs_and_events()

@@ -181,6 +181,17 @@ def test_prefects_server_requires_its_password(up: Up):
     assert (up.home / "prefect.password").read_text() not in up.text
 
 
+def test_no_other_web_page_may_read_the_answers_of_prefects_server(up: Up):
+    url = f"http://127.0.0.1:{up.prefect_port}/api/health"
+
+    def allowed(origin: str) -> str | None:
+        with urllib.request.urlopen(urllib.request.Request(url, headers={"Origin": origin}), timeout=10) as answer:
+            return answer.headers["access-control-allow-origin"]
+
+    own = f"http://localhost:{up.prefect_port}"
+    assert (allowed("http://attacker.example"), allowed(own)) == (None, own)
+
+
 def test_the_servers_listen_on_loopback_only(up: Up):
     listening = {
         connection.laddr.ip
@@ -207,6 +218,19 @@ def test_a_dropped_sheet_becomes_published_clips(up: Up):
     assert up.status(up.port, answer["link"].partition(str(up.port))[2]) in (200, 303, 401)
     assert awaited(lambda: up.catalogue.progress.tally(answer["campaign"]).get("published", 0) == 2, 180), up.text
     assert imported(up.inbox.parent / "work") == [], "the user's own modules are not imported"
+
+
+def test_no_other_user_can_read_the_home(up: Up):
+    public = up.home / "prefect" / "ui"  # the static files of Prefect's pages
+    assert up.home.stat().st_mode & 0o077 == 0
+    found = [each for each in up.home.rglob("*") if not each.is_symlink() and public not in (each, *each.parents)]
+    assert [each for each in found if mode_of(each) & 0o077] == []
+
+
+def mode_of(path: Path) -> int:
+    with suppress(FileNotFoundError):  # the programs that run delete files
+        return path.lstat().st_mode
+    return 0
 
 
 @pytest.mark.slow

@@ -2,7 +2,6 @@
 
 import fcntl
 import os
-import secrets
 import socket
 from collections.abc import Iterator
 from contextlib import closing, contextmanager, suppress
@@ -13,12 +12,14 @@ import typer
 
 from adapters.child_python import PYTHON, isolated_environment
 from adapters.files.durable import write_durably
+from adapters.files.umask import open_without_links
 from app.cli.commands import dashboard as serve
 from app.cli.output import say
 from app.cli.watched_line import watched_line
 from app.session import Session
 from app.supervise.reaper import run_supervised
 from app.supervise.supervisor import Program, Supervisor
+from flows.prefect.embedded_server import new_password, protection
 from flows.prefect.schedules import check_schedules
 from flows.prefect.server_health import health_of, without_password
 from flows.settings import prepare_prefect
@@ -117,8 +118,9 @@ def environment_of(home: Path, prefect_port: int) -> dict[str, str]:
         environment |= {
             "PREFECT_API_URL": server,
             "PREFECT_API_AUTH_STRING": password,
-            "PREFECT_SERVER_API_AUTH_STRING": password,
             "PREFECT_SERVER_UI_API_URL": server,
+            **protection(prefect_port, password),
+            **_allowed_origins(),
         }
     return environment
 
@@ -174,7 +176,7 @@ def running_server(home: Path) -> tuple[str, str] | None:
 @contextmanager
 def _only_one(home: Path) -> Iterator[None]:
     """Lock the home folder; an earlier `reelmill up` that is still stopping keeps its lock."""
-    with (home / "up.lock").open("w") as lock:
+    with open(open_without_links(home / "up.lock"), "wb") as lock:
         try:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except OSError:
@@ -187,8 +189,15 @@ def _only_one(home: Path) -> Iterator[None]:
 
 def _password(path: Path) -> str:
     if not path.is_file():
-        write_durably(path, f"admin:{secrets.token_urlsafe(24)}".encode(), mode=0o600)
+        write_durably(path, new_password().encode(), mode=0o600)
     return path.read_text().strip()
+
+
+def _allowed_origins() -> dict[str, str]:
+    """Return the operator's own origins, for example of a proxy before Prefect's pages; Prefect has two names."""
+    name = "CORS_ALLOWED_ORIGINS"
+    found = os.environ.get(f"PREFECT_SERVER_API_{name}") or os.environ.get(f"PREFECT_SERVER_{name}")
+    return {f"PREFECT_SERVER_API_{name}": found} if found else {}
 
 
 def _show(addresses: list[str]) -> None:
