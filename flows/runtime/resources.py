@@ -2,14 +2,13 @@
 
 import fcntl
 import secrets
-from dataclasses import replace
 
 from pydantic import SecretStr
 
 from adapters.catalogue import sqlite_url
 from adapters.files.durable import write_durably
 from flows.runtime.fan_out import shares_staging
-from flows.settings import Settings, load_settings
+from flows.settings import Settings
 from tasks.runtime.resources import BucketConfig, Resources, SignerConfig
 
 PROMPT_KEY_BYTES = 32
@@ -17,15 +16,14 @@ PROMPT_KEY_BYTES = 32
 
 def resources_of(settings: Settings) -> Resources:
     """Return the resources; the folder of the local state and its secrets are created on first use."""
-    settings.home.mkdir(parents=True, exist_ok=True)
     return Resources(
         catalogue_url=settings.catalogue_url or sqlite_url(settings.home / "catalogue.sqlite"),
         bucket=BucketConfig(
             location=settings.bucket or str(settings.home / "bucket"),
             endpoint=settings.bucket_endpoint,
             region=settings.bucket_region,
-            access_key=_plain(settings.bucket_access_key),
-            secret_key=_plain(settings.bucket_secret_key),
+            access_key=plain_secret(settings.bucket_access_key),
+            secret_key=plain_secret(settings.bucket_secret_key),
             public_url=settings.bucket_public_url,
         ),
         signer=SignerConfig(
@@ -45,8 +43,8 @@ def resources_of(settings: Settings) -> Resources:
         drafts=settings.drafts,
         master_crf=settings.master_crf,
         shared=shares_staging(settings),
-        machine=_load_or_create(settings, "machine.id", 8).hex(),
-        devices=() if settings.device == "auto" else tuple(settings.device.split(",")),
+        machine=machine_id(settings),
+        devices=settings.device_names,
         threads=settings.threads,
         model_folders=settings.model_folders,
         weights_root=settings.weights_root,
@@ -59,30 +57,20 @@ def resources_of(settings: Settings) -> Resources:
     )
 
 
-def localise_resources(resources: Resources) -> Resources:
-    """Return the resources with the local values of this host; only needed if hosts share their staging."""
-    if not resources.shared:
-        return resources
-    own = resources_of(load_settings())
-    return replace(
-        resources,
-        staging=own.staging,
-        first_frames=own.first_frames,
-        machine=own.machine,
-        devices=own.devices,
-        threads=own.threads,
-        weights_root=own.weights_root,
-        model_folders=own.model_folders or resources.model_folders,
-    )
+def machine_id(settings: Settings) -> str:
+    """Return the id of this installation; it is created on first use."""
+    return _load_or_create(settings, "machine.id", 8).hex()
 
 
-def _plain(secret: SecretStr | None) -> str | None:
+def plain_secret(secret: SecretStr | None) -> str | None:
+    """Return the value of a secret setting."""
     return secret.get_secret_value() if secret else None
 
 
 def _load_or_create(settings: Settings, name: str, length: int) -> bytes:
     """Return random bytes that are created once per installation: its id, or the HMAC key for prompts."""
     path = settings.home / name
+    settings.home.mkdir(parents=True, exist_ok=True)
     with (settings.home / ".lock").open("wb") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
         if not path.is_file():
