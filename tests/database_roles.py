@@ -14,6 +14,7 @@ from benchmarks.harness import postgres
 
 SQL = INFRA / "postgresql"
 OWNER, RENDERER = "reelmill", "reelmill_renderer"
+PASSWORDS = {"CATALOGUE_PASSWORD": "of-the-owner", "RENDERER_PASSWORD": "of-the-renderer"}
 
 
 class Roles(NamedTuple):
@@ -24,12 +25,11 @@ class Roles(NamedTuple):
     owner: str
     renderer: str
 
-    def run(self, url: str, file: str, **variables: str) -> None:
-        """Run a file of infra/postgresql with psql."""
-        options = [part for name, value in variables.items() for part in ("--set", f"{name}={value}")]
+    def run(self, url: str, file: Path, **environment: str) -> None:
+        """Run a file with psql."""
         done = subprocess.run(
-            [self.psql, "--no-psqlrc", "--quiet", "--set", "ON_ERROR_STOP=1", *options, "--file", SQL / file, url],
-            env={"PATH": os.environ["PATH"]},
+            [self.psql, "--no-psqlrc", "--quiet", "--set", "ON_ERROR_STOP=1", "--file", file, url],
+            env={"PATH": os.environ["PATH"], **environment},
             text=True,
             capture_output=True,
             timeout=60,
@@ -38,11 +38,11 @@ class Roles(NamedTuple):
 
     def create(self) -> None:
         """Create the roles and the database."""
-        self.run(f"{self.administrator}/postgres", "roles.sql", owner_password="owner-x", renderer_password="render-x")
+        self.run(f"{self.administrator}/postgres", SQL / "roles.sql", **PASSWORDS)
 
     def grant(self) -> None:
         """Grant the renderers what they need, as the owner."""
-        self.run(self.owner, "renderer.sql")
+        self.run(self.owner, SQL / "renderer.sql")
 
 
 @contextmanager

@@ -48,9 +48,7 @@ def free_port() -> int:
 
 
 @contextmanager
-def running(
-    binaries: Path, settings: Mapping[str, str] = FAST, administrator: str = "reelmill"
-) -> Iterator["Server"]:
+def running(binaries: Path, settings: Mapping[str, str] = FAST, administrator: str = "reelmill") -> Iterator["Server"]:
     """Start a server and stop it at the end. It may be killed and restarted in between."""
     folder = Path(tempfile.mkdtemp(prefix="reelmill-postgres-"))
     try:

@@ -1,8 +1,11 @@
--- Create the roles and the database of the catalogue. Run it with psql, as an administrator of the server:
---   psql --set owner_password=… --set renderer_password=… --file infra/postgresql/roles.sql "$ADMINISTRATOR_URL"
+-- Create the roles and the database of the catalogue. Run it with psql 14 or newer, as an administrator of the server,
+-- with the two passwords in the environment:
+--   CATALOGUE_PASSWORD=… RENDERER_PASSWORD=… psql --file infra/postgresql/roles.sql "$ADMINISTRATOR_URL"
 -- Run it again to change the passwords. Existing roles, databases and tables are kept.
 -- Then start Reelmill once as the owner, which creates the tables, and run renderer.sql.
 \set ON_ERROR_STOP on
+\getenv owner_password CATALOGUE_PASSWORD
+\getenv renderer_password RENDERER_PASSWORD
 
 SELECT format('CREATE ROLE %I', name)
 FROM unnest(ARRAY ['reelmill', 'reelmill_renderer']) AS name
