@@ -122,19 +122,17 @@ class S3Bucket:
                 lambda: self._client.head_object(Bucket=self._name, Key=full, ChecksumMode="ENABLED")
             )
         except ClientError as error:
-            if self._is_missing(full, error):
+            if code_of(error) in ("404", "NoSuchKey") or self._is_hidden(full, error):
                 return None
             raise
         return found
 
-    def _is_missing(self, full: str, error: ClientError) -> bool:
-        """Return whether a request was refused because its object does not exist.
+    def _is_hidden(self, full: str, error: ClientError) -> bool:
+        """Return whether a request was refused with 403 because its object does not exist.
 
-        AWS answers with 403 instead of 404 if the role may not list the whole bucket. A renderer may only list below
+        AWS answers so, instead of with 404, if the role may not list the whole bucket. A renderer may only list below
         ``staging/``, so the listing of the key itself gives the answer; if that is refused as well, so was the request.
         """
-        if code_of(error) in ("404", "NoSuchKey"):
-            return True
         if status_of(error) != 403:
             return False
         try:
@@ -155,7 +153,7 @@ class S3Bucket:
             try:
                 return self._send(download)
             except ClientError as error:
-                if self._is_missing(full, error):
+                if code_of(error) == "NoSuchKey" or self._is_hidden(full, error):
                     raise key_missing(key, f"the bucket {self._name}") from None
                 raise
 
@@ -252,7 +250,7 @@ class S3Bucket:
                 )
             )
         except ClientError as error:
-            if self._is_missing(full, error):
+            if code_of(error) in ("NoSuchKey", "404") or self._is_hidden(full, error):
                 return False
             if status_of(error) != 412:
                 raise
