@@ -92,6 +92,8 @@ def test_all_services_follow_the_rules(services):
     [
         ("s3", {"image": "ghcr.io/versity/versitygw:latest"}, "not pinned"),
         ("s3", {"image": "ghcr.io/versity/versitygw"}, "not pinned"),
+        ("s3", {"image": "ghcr.io/versity/versitygw:v1.8.0"}, "not pinned"),
+        ("driver", {"image": "reelmill:latest"}, "not pinned"),
         ("driver", {"read_only": False}, "root file system is writable"),
         ("driver", {"cap_drop": None}, "capabilities"),
         ("driver", {"privileged": True}, "capabilities"),
