@@ -121,6 +121,17 @@ def test_a_renderer_does_its_work_and_the_owner_delivers_it(roles: Roles, settin
     assert states(roles.owner) == PROMPTS
 
 
+def test_a_worker_with_another_database_says_so(roles: Roles, settings, tmp_path: Path, monkeypatch, postgres_url: str):
+    driver = resources_of(settings)
+    campaign_id = registered(driver, "Elsewhere")
+    open_catalogue(postgres_url).close()
+    sent = renderer_resources(settings, driver)
+    on_the_worker(monkeypatch, sent, tmp_path / "worker", postgres_url)
+    [shard] = Remaining(driver, campaign_id, 0.25).shards(8)
+    with pytest.raises(CatalogueError, match="to the same database as on the driver"):
+        render.fn(sent, shard, localise_resources)
+
+
 def variant(connection: psycopg.Connection, state: str) -> str:
     """Insert a variant in a state and return its id."""
     variant_id = hashlib.sha256(f"{state} {time.monotonic_ns()}".encode()).hexdigest()[:32]
@@ -401,6 +412,23 @@ def test_the_grants_outlive_an_upgrade_and_new_tables_are_closed(old_database: R
     old_database.grant()
     old_database.create()
     assert granted(old_database) == grants, "running the files again changes nothing"
+
+
+def test_leases_of_a_renderer_use_the_index(old_database: Roles):
+    """Row security adds conditions, but must not hide the ids from the index."""
+    old_database.grant()
+    with psycopg.connect(old_database.owner, autocommit=True) as owner:
+        owner.execute(
+            "INSERT INTO variants (variant_id, body, state, attempt, tries) "
+            "SELECT md5(number::text), '{}', 'planned', 0, 0 FROM generate_series(1, 5000) AS number"
+        )
+        owner.execute("ANALYZE variants")
+    with psycopg.connect(old_database.renderer) as connection:
+        plan = connection.execute(
+            "EXPLAIN SELECT state FROM variants WHERE variant_id IN (md5('1'), md5('2')) AND state IN ('planned', "
+            "'leased', 'rendered') ORDER BY variant_id FOR UPDATE SKIP LOCKED"
+        ).fetchall()
+    assert any("Index Cond: ((variant_id)" in line for (line,) in plan), plan
 
 
 def granted(roles: Roles) -> set[tuple[str, ...]]:
