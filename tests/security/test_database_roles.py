@@ -4,6 +4,7 @@ import base64
 import hashlib
 import hmac
 import json
+import subprocess
 import threading
 import time
 from collections.abc import Iterator
@@ -517,3 +518,40 @@ def test_roles_can_sign_in_with_the_passwords_of_the_environment(roles: Roles):
     key = hashlib.sha256(hmac.digest(salted, b"Client Key", "sha256")).digest()
     assert scheme == "SCRAM-SHA-256"
     assert base64.b64decode(stored.split("$")[2].split(":")[0]) == key
+
+
+@pytest.mark.parametrize("former", ["owner", "administrator"])
+def test_a_backup_is_restored_by_the_owner(roles: Roles, tmp_path: Path, former: str):
+    """With the commands of docs/operations.md. ``administrator``: a catalogue of a superuser, as Compose had before."""
+    databases = {"owner": "restored", "administrator": "moved"}
+    target = databases[former]
+    source = roles.owner if former == "owner" else f"{roles.administrator}/postgres"
+    if former == "administrator":
+        open_catalogue(source).close()
+    dump = tmp_path / "catalogue.dump"
+    program = roles.psql.with_name
+    subprocess.run([program("pg_dump"), "--format=custom", f"--file={dump}", source], check=True)
+    administrator = f"{roles.administrator}/template1"
+    with psycopg.connect(administrator, autocommit=True) as connection:
+        connection.execute(f"CREATE DATABASE {target} OWNER reelmill")
+    restored = roles._replace(
+        **{role: getattr(roles, role).removesuffix("reelmill") + target for role in ("owner", "renderer")}
+    )
+    subprocess.run(
+        [
+            program("pg_restore"),
+            "--exit-on-error",
+            "--single-transaction",
+            "--no-owner",
+            f"--dbname={restored.owner}",
+            dump,
+        ],
+        check=True,
+    )
+    if former == "owner":
+        names = [{row[:2] for row in granted(each)} for each in (restored, roles)]
+        assert names[0] == names[1], "the grants are part of the dump"
+    restored.grant()
+    assert granted(restored) == granted(roles)
+    open_catalogue(restored.renderer).close()
+    open_catalogue(restored.owner).close()
