@@ -114,11 +114,13 @@ def kubernetes_environment(*names: str) -> dict[str, str]:
     for item in maps:
         if item["metadata"]["name"] in names:
             found |= item.get("data", item.get("stringData"))
-    return found
+    return found | ({"REELMILL_AUDIT_KEY": "ab" * 32} if "REELMILL_AUDIT_KEY" in found else {})
 
 
 def filled(value: str) -> str:
     """Replace compose's variables by their defaults, or by an example value if there is none."""
+    if value.startswith("${AUDIT_KEY"):
+        return "ab" * 32
     return re.sub(r"\$\{\w+(?::-([^}]*)|:\?[^}]*)\}", lambda found: found[1] or "https://given.example", value)
 
 
