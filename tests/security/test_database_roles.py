@@ -58,14 +58,22 @@ def roles() -> Iterator[Roles]:
         yield found
 
 
+@pytest.fixture(scope="module")
+def home(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The driver's home: its keys belong to the catalogue, which the tests share."""
+    return tmp_path_factory.mktemp("driver")
+
+
 @pytest.fixture
-def settings(roles: Roles, tmp_path: Path, monkeypatch, s3_bucket_name: str, s3_endpoint: str) -> Iterator[Settings]:
+def settings(
+    roles: Roles, home: Path, tmp_path: Path, monkeypatch, s3_bucket_name: str, s3_endpoint: str
+) -> Iterator[Settings]:
     """The settings of a driver whose Ray cluster spans hosts."""
     monkeypatch.chdir(tmp_path)
     monkeypatch.setattr(tasks.runtime.resources, "open_generator", lambda *_, **__: Model())
     monkeypatch.setattr(tasks.runtime.resources, "open_scorer", lambda *_, **__: FakeScorer())
     yield load_settings(
-        home=tmp_path / "driver",
+        home=home,
         catalogue_url=roles.owner,
         bucket=f"s3://{s3_bucket_name}/clips",
         bucket_endpoint=s3_endpoint,
