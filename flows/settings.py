@@ -174,6 +174,11 @@ class Settings(BaseSettings):
     oidc_role_claim: str = ""
     """Claim of the ID token that contains a person's role; empty makes new people viewers."""
 
+    @property
+    def device_names(self) -> tuple[str, ...]:
+        """The devices of ``device``; empty for all devices of the machine that does the work."""
+        return () if self.device == "auto" else tuple(self.device.split(","))
+
     @field_validator("home", "signer_chain", "signer_key", "signer_anchors", "tsa_anchors", "weights_root")
     @classmethod
     def _expand(cls, path: Path | None) -> Path | None:

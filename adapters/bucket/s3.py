@@ -122,10 +122,24 @@ class S3Bucket:
                 lambda: self._client.head_object(Bucket=self._name, Key=full, ChecksumMode="ENABLED")
             )
         except ClientError as error:
-            if code_of(error) in ("404", "NoSuchKey"):
+            if code_of(error) in ("404", "NoSuchKey") or self._is_hidden(full, error):
                 return None
             raise
         return found
+
+    def _is_hidden(self, full: str, error: ClientError) -> bool:
+        """Return whether a request was refused with 403 because its object does not exist.
+
+        AWS answers so, instead of with 404, if the role may not list the whole bucket. A renderer may only list below
+        ``staging/``, so the listing of the key itself gives the answer; if that is refused as well, so was the request.
+        """
+        if status_of(error) != 403:
+            return False
+        try:
+            page = self._send(lambda: self._client.list_objects_v2(Bucket=self._name, Prefix=full, MaxKeys=1))
+        except ClientError:
+            return False
+        return all(item["Key"] != full for item in page.get("Contents", ()))
 
     def read(self, key: str) -> bytes:
         """Return the content of an object."""
@@ -139,7 +153,7 @@ class S3Bucket:
             try:
                 return self._send(download)
             except ClientError as error:
-                if code_of(error) == "NoSuchKey":
+                if code_of(error) == "NoSuchKey" or self._is_hidden(full, error):
                     raise key_missing(key, f"the bucket {self._name}") from None
                 raise
 
@@ -236,7 +250,7 @@ class S3Bucket:
                 )
             )
         except ClientError as error:
-            if code_of(error) in ("NoSuchKey", "404"):
+            if code_of(error) in ("NoSuchKey", "404") or self._is_hidden(full, error):
                 return False
             if status_of(error) != 412:
                 raise

@@ -16,7 +16,8 @@ import psycopg
 
 from benchmarks.fanout import forks
 from benchmarks.harness import stubs
-from flows.runtime.resources import localise_resources, resources_of
+from flows.runtime.renderer_resources import localise_resources
+from flows.runtime.resources import resources_of
 from flows.settings import Settings, load_settings, prepare_prefect
 from manifests.brief import Brief
 from manifests.campaign import Campaign

@@ -48,11 +48,11 @@ def free_port() -> int:
 
 
 @contextmanager
-def running(binaries: Path, settings: Mapping[str, str] = FAST) -> Iterator["Server"]:
+def running(binaries: Path, settings: Mapping[str, str] = FAST, administrator: str = "reelmill") -> Iterator["Server"]:
     """Start a server and stop it at the end. It may be killed and restarted in between."""
     folder = Path(tempfile.mkdtemp(prefix="reelmill-postgres-"))
     try:
-        server = Server(binaries, folder, settings)
+        server = Server(binaries, folder, settings, administrator)
         try:
             server.start()
             yield server
@@ -63,18 +63,20 @@ def running(binaries: Path, settings: Mapping[str, str] = FAST) -> Iterator["Ser
 
 
 class Server:
-    """A PostgreSQL cluster in a folder, on a loopback port. ``url`` contains no database name."""
+    """A PostgreSQL cluster in a folder, on a loopback port. ``url`` names its administrator, but no database."""
 
-    def __init__(self, binaries: Path, folder: Path, settings: Mapping[str, str]) -> None:
+    def __init__(
+        self, binaries: Path, folder: Path, settings: Mapping[str, str], administrator: str = "reelmill"
+    ) -> None:
         self._binaries = binaries
         self._folder = folder
         self._settings = settings
         self._port = free_port()
         self._user = _unprivileged_user(folder)
         self._process: subprocess.Popen[bytes] | None = None
-        self.url = f"postgresql://reelmill@127.0.0.1:{self._port}"
+        self.url = f"postgresql://{administrator}@127.0.0.1:{self._port}"
         subprocess.run(  # noqa: S603 - from the folder of PostgreSQL
-            [binaries / "initdb", "-D", folder / "data", "-A", "trust", "-U", "reelmill", "--no-sync", "-E", "UTF8"],
+            [binaries / "initdb", "-D", folder / "data", "-A", "trust", "-U", administrator, "--no-sync", "-E", "UTF8"],
             check=True,
             capture_output=True,
             cwd=folder,

@@ -10,7 +10,7 @@ from prefect.futures import PrefectFuture
 from prefect.task_runners import TaskRunner
 
 from flows.prefect import prefect_events
-from flows.runtime.resources import localise_resources
+from flows.runtime.renderer_resources import localise_resources, renderer_resources
 from flows.runtime.run import Run
 from flows.runtime.runner import device_runner, first_line, is_lost_worker, max_in_flight, options_for
 from flows.settings import Settings
@@ -65,6 +65,7 @@ class Wave:
     ) -> None:
         self._settings = settings
         self._resources = resources
+        self._sent = renderer_resources(settings, resources)
         self._runner = runner
         self._waiting = deque(shards)
         self._cards = {shard.card: card_of(resources, shard.card) for shard in self._waiting}
@@ -98,7 +99,7 @@ class Wave:
     def _submit(self, shard: Shard) -> None:
         with options_for(self._settings, self._cards[shard.card], self._resources.attempts):
             future = self._runner.submit(
-                render, {"resources": self._resources, "shard": shard, "localise": localise_resources}
+                render, {"resources": self._sent, "shard": shard, "localise": localise_resources}
             )
         self._pending += 1
         future.add_done_callback(self._ended.put)

@@ -2,7 +2,6 @@
 
 import fcntl
 import secrets
-from dataclasses import replace
 
 from pydantic import SecretStr
 
@@ -11,7 +10,7 @@ from adapters.files.durable import write_durably
 from adapters.files.umask import open_without_links
 from flows.runtime.fan_out import shares_staging
 from flows.runtime.home import prepare_home
-from flows.settings import Settings, load_settings
+from flows.settings import Settings
 from tasks.runtime.resources import BucketConfig, Resources, SignerConfig
 
 PROMPT_KEY_BYTES = 32
@@ -26,8 +25,8 @@ def resources_of(settings: Settings) -> Resources:
             location=settings.bucket or str(settings.home / "bucket"),
             endpoint=settings.bucket_endpoint,
             region=settings.bucket_region,
-            access_key=_plain(settings.bucket_access_key),
-            secret_key=_plain(settings.bucket_secret_key),
+            access_key=plain_secret(settings.bucket_access_key),
+            secret_key=plain_secret(settings.bucket_secret_key),
             public_url=settings.bucket_public_url,
         ),
         signer=SignerConfig(
@@ -47,8 +46,8 @@ def resources_of(settings: Settings) -> Resources:
         drafts=settings.drafts,
         master_crf=settings.master_crf,
         shared=shares_staging(settings),
-        machine=_load_or_create(settings, "machine.id", 8).hex(),
-        devices=() if settings.device == "auto" else tuple(settings.device.split(",")),
+        machine=machine_id(settings),
+        devices=settings.device_names,
         threads=settings.threads,
         model_folders=settings.model_folders,
         weights_root=settings.weights_root,
@@ -61,24 +60,13 @@ def resources_of(settings: Settings) -> Resources:
     )
 
 
-def localise_resources(resources: Resources) -> Resources:
-    """Return the resources with the local values of this host; only needed if hosts share their staging."""
-    if not resources.shared:
-        return resources
-    own = resources_of(load_settings())
-    return replace(
-        resources,
-        staging=own.staging,
-        first_frames=own.first_frames,
-        machine=own.machine,
-        devices=own.devices,
-        threads=own.threads,
-        weights_root=own.weights_root,
-        model_folders=own.model_folders or resources.model_folders,
-    )
+def machine_id(settings: Settings) -> str:
+    """Return the id of this installation; it is created on first use."""
+    return _load_or_create(settings, "machine.id", 8).hex()
 
 
-def _plain(secret: SecretStr | None) -> str | None:
+def plain_secret(secret: SecretStr | None) -> str | None:
+    """Return the value of a secret setting."""
     return secret.get_secret_value() if secret else None
 
 

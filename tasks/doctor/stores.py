@@ -104,6 +104,12 @@ def check_database(url: str) -> Finding:
     message = f"{health.engine}, revision {health.revision}, responds in {health.answer_s * 1000:.0f} ms."
     if health.answer_s > SLOW_S:
         return Finding(WARN, message, "Each lease and each clip needs several queries: move the database closer.")
+    if health.administers:
+        return Finding(
+            WARN,
+            f"{message} The role in REELMILL_CATALOGUE_URL is a superuser of the server.",
+            "Use a role that only owns the catalogue; infra/postgresql/roles.sql creates one.",
+        )
     return Finding(OK, message)
 
 

@@ -76,7 +76,7 @@ def render_shard(resources: Resources, shard: Shard) -> ShardReport:
         shard = replace(
             shard,
             jobs=tuple(sorted(shard.jobs, key=lambda job: job.variant_id in suspects)),
-            prompts=shard.prompts or catalogue.campaigns.prompts(shard.campaign_id),
+            prompts=shard.prompts or prompts_of(catalogue, shard.campaign_id),
         )
         drafter = drafter_of(resources, shard, device)
         ended: queue.SimpleQueue[Ended] = queue.SimpleQueue()
@@ -98,6 +98,21 @@ def render_shard(resources: Resources, shard: Shard) -> ShardReport:
         selection.collect()  # so that the drafter learns from the last clips as well
         report = worker.report(selection.not_needed, time.monotonic() - started)
         return report._replace(worker=current_owner(), loads=device.loads - loads, why_ended=turn.why)
+
+
+def prompts_of(catalogue: Catalogue, campaign_id: str) -> tuple[str, ...]:
+    """Return the campaign's prompts.
+
+    Raises:
+        CatalogueError: it has none, because a Ray worker has the address of another database.
+    """
+    prompts = catalogue.campaigns.prompts(campaign_id)
+    if not prompts:
+        raise CatalogueError(
+            f"The catalogue of this worker does not contain the campaign {campaign_id}. Set REELMILL_CATALOGUE_URL on "
+            "the Ray workers to the same database as on the driver."
+        )
+    return prompts
 
 
 @contextmanager

@@ -17,11 +17,10 @@ def render(resources: Resources, shard: Shard, localise: Callable[[Resources], R
     """Generate and score one shard on a device.
 
     Args:
-        resources: those of the run.
+        resources: those that the driver sends.
         shard: its jobs are leased one by one.
-        localise: returns the resources with the local folders and devices of the host that executes the task.
+        localise: returns the resources with the local folders, devices and credentials of this host.
     """
-    with logged(
-        resources, campaign_id=shard.campaign_id, shard=shard.name, run_id=shard.run_id, worker=current_owner()
-    ):
-        return render_shard(localise(resources), shard)
+    local = localise(resources)  # first, because its credentials must not appear in logs either
+    with logged(local, campaign_id=shard.campaign_id, shard=shard.name, run_id=shard.run_id, worker=current_owner()):
+        return render_shard(local, shard)

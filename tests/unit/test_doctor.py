@@ -21,6 +21,7 @@ import s3_server
 from cli_runner import reelmill
 from credentials import Authority
 from cryptography.hazmat.primitives.asymmetric import ec
+from infra_files import INFRA
 
 from adapters.catalogue import open_catalogue
 from adapters.catalogue.views import health
@@ -335,6 +336,15 @@ class TestBucket:
         assert left.removeprefix("clips/") in finding.message, "the remaining object is not named"
 
 
+def as_ordinary_role(url: str) -> str:
+    """Return the URL for a role of the server that is no superuser and may read the revision."""
+    with psycopg.connect(url, autocommit=True) as connection:
+        if not connection.execute("SELECT FROM pg_roles WHERE rolname = 'ordinary'").fetchone():
+            connection.execute("CREATE ROLE ordinary LOGIN")
+        connection.execute("GRANT SELECT ON alembic_version TO ordinary")
+    return url.replace("//reelmill@", "//ordinary@")
+
+
 class TestDatabase:
     def test_the_check_creates_nothing(self, tmp_path):
         url = f"sqlite:///{tmp_path / 'catalogue.sqlite'}"
@@ -343,9 +353,17 @@ class TestDatabase:
 
     def test_a_current_database_passes(self, catalogue_url):
         open_catalogue(catalogue_url).close()
+        if catalogue_url.startswith("postgresql"):
+            catalogue_url = as_ordinary_role(catalogue_url)
         finding = found(lambda: check_database(catalogue_url))
         assert finding.level == "ok", finding.message
         assert f"revision {health.HEAD}" in finding.message
+
+    def test_a_superuser_is_reported(self, postgres_url):
+        open_catalogue(postgres_url).close()
+        finding = found(lambda: check_database(postgres_url))
+        assert (finding.level, "is a superuser of the server" in finding.message) == ("warn", True)
+        assert (INFRA / "postgresql" / "roles.sql").is_file(), "the fix names this file"
 
     def test_an_empty_database_is_recognised(self, postgres_url):
         assert "is empty" in found(lambda: check_database(postgres_url)).message

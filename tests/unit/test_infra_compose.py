@@ -2,6 +2,7 @@
 
 import copy
 import json
+import re
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -14,11 +15,15 @@ HIDDEN = {"HOME": "/nonexistent", "PATH": "/usr/bin:/bin"}
 """The environment of a test: no variable of the machine can fill in for one that is missing."""
 SECRETS = (
     "POSTGRES_PASSWORD",
+    "RENDERER_POSTGRES_PASSWORD",
     "PREFECT_POSTGRES_PASSWORD",
     "PREFECT_AUTH",
     "RAY_TOKEN",
     "S3_ACCESS_KEY",
     "S3_SECRET_KEY",
+    "S3_RENDERER_ACCESS_KEY",
+    "S3_RENDERER_SECRET_KEY",
+    "AUDIT_KEY",
     "REVIEW_URL",
 )
 
@@ -87,6 +92,8 @@ def test_all_services_follow_the_rules(services):
     [
         ("s3", {"image": "ghcr.io/versity/versitygw:latest"}, "not pinned"),
         ("s3", {"image": "ghcr.io/versity/versitygw"}, "not pinned"),
+        ("s3", {"image": "ghcr.io/versity/versitygw:v1.8.0"}, "not pinned"),
+        ("driver", {"image": "reelmill:latest"}, "not pinned"),
         ("driver", {"read_only": False}, "root file system is writable"),
         ("driver", {"cap_drop": None}, "capabilities"),
         ("driver", {"privileged": True}, "capabilities"),
@@ -139,10 +146,71 @@ def test_optional_settings_are_unset_by_default(tmp_path: Path, services):
     assert told["services"]["driver"]["environment"]["REELMILL_SIGNER"] == "kms"
 
 
-def test_renderers_have_no_secret_of_bucket_catalogue_or_signer(services):
+def secrets_of(services: dict[str, Any], name: str) -> set[str]:
+    """Return which secrets of the test's .env appear in the environment of a service."""
+    text = json.dumps(services[name]["environment"])
+    return {
+        secret
+        for secret in SECRETS
+        if secret != "REVIEW_URL" and f"{secret.lower()}-value" in re.split(r"[^\w-]", text)
+    }
+
+
+OF_PROGRAM = {"POSTGRES_PASSWORD", "S3_ACCESS_KEY", "S3_SECRET_KEY", "AUDIT_KEY", "PREFECT_AUTH"}
+
+
+@pytest.mark.parametrize(
+    ("name", "secrets"),
+    {
+        "ray-head": {"RAY_TOKEN"},
+        "ray-worker": {
+            "RAY_TOKEN",
+            "PREFECT_AUTH",
+            "RENDERER_POSTGRES_PASSWORD",
+            "S3_RENDERER_ACCESS_KEY",
+            "S3_RENDERER_SECRET_KEY",
+        },
+        "driver": OF_PROGRAM | {"RAY_TOKEN"},
+        "dashboard": OF_PROGRAM | {"RAY_TOKEN"},
+        "watcher": OF_PROGRAM,
+        "sweeper": OF_PROGRAM,
+        "prefect": {"PREFECT_AUTH", "PREFECT_POSTGRES_PASSWORD"},
+        "proxy": set(),
+        "s3": {"S3_ACCESS_KEY", "S3_SECRET_KEY"},
+        "grants": {"POSTGRES_PASSWORD"},
+        "postgres": {"POSTGRES_PASSWORD", "RENDERER_POSTGRES_PASSWORD", "PREFECT_POSTGRES_PASSWORD"},
+    }.items(),
+)
+def test_each_service_has_only_the_secrets_that_it_needs(services, name: str, secrets: set[str]):
+    assert secrets_of(services, name) == secrets
+
+
+def test_only_the_dashboard_signs_people_in(services):
+    asked = {
+        name for name, service in services.items() if "REELMILL_OIDC_CLIENT_SECRET" in service.get("environment", {})
+    }
+    assert asked == {"dashboard"}
+
+
+def test_renderers_use_their_own_role_and_have_no_way_out(services):
     for name in ("ray-head", "ray-worker"):
-        assert not [key for key in services[name]["environment"] if key.startswith("REELMILL_")]
         assert set(services[name]["networks"]) == {"state"}
+    assert services["ray-worker"]["environment"]["REELMILL_CATALOGUE_URL"].startswith("postgresql://reelmill_renderer:")
+    assert services["driver"]["environment"]["REELMILL_CATALOGUE_URL"].startswith("postgresql://reelmill:")
+    assert not [key for key in services["ray-head"]["environment"] if key.startswith("REELMILL_")]
+
+
+def test_nothing_works_before_the_renderers_have_their_grants(services):
+    for name in ("ray-worker", "driver", "watcher", "sweeper", "dashboard"):
+        assert services[name]["depends_on"]["grants"]["condition"] == "service_completed_successfully"
+    assert services["grants"]["depends_on"]["catalogue"]["condition"] == "service_completed_successfully"
+
+
+def test_no_program_connects_as_the_administrator(services):
+    for name, service in services.items():
+        assert "postgres:" not in re.findall(r"//(\w+:)", json.dumps(service.get("environment", {}))), name
+    assert "POSTGRES_USER" not in services["postgres"]["environment"], "the administrator is `postgres`"
+    assert services["grants"]["environment"]["PGUSER"] == "reelmill"
 
 
 def test_the_gpu_file_gives_the_worker_devices(tmp_path: Path):

@@ -8,6 +8,7 @@ import pytest
 from infra_files import INFRA, REPO, is_pinned, run, tool
 
 DOCKERFILE = INFRA / "docker" / "Dockerfile"
+PINNED = re.search(r"^FROM (\S+) AS base$", DOCKERFILE.read_text(), re.MULTILINE)[1]
 BASE = "FROM python:3.11.15-slim-trixie\nUSER 10001:10001\n"
 
 
@@ -88,7 +89,10 @@ def test_the_dockerfile_follows_our_rules():
 @pytest.mark.parametrize(
     ("old", "new", "said"),
     [
-        ("python:3.11.15-slim-trixie AS base", "python AS base", "not pinned"),
+        (f"{PINNED} AS base", "python AS base", "not pinned"),
+        (f"{PINNED} AS base", f"{PINNED.partition('@')[0]} AS base", "not pinned"),
+        (f"{PINNED} AS base", f"{PINNED[:-1]} AS base", "not pinned"),
+        (f"{PINNED} AS base", f"python@{PINNED.partition('@')[2]} AS base", "not pinned"),
         ("PYTHONUNBUFFERED=1", "S3_SECRET_KEY=x", "holds a secret"),
         ("USER 10001:10001", "USER root", "fixed user"),
         ("pip install --no-cache-dir", "pip install", "leaves its cache"),
@@ -99,6 +103,12 @@ def test_the_dockerfile_follows_our_rules():
 )
 def test_a_broken_dockerfile_is_reported(old: str, new: str, said: str):
     assert any(said in fault for fault in faults(DOCKERFILE.read_text().replace(old, new)))
+
+
+def test_the_syntax_is_pinned_as_well():
+    """BuildKit downloads and runs it."""
+    first = DOCKERFILE.read_text().splitlines()[0]
+    assert is_pinned(first.removeprefix("# syntax="))
 
 
 def test_dependencies_are_installed_with_digests_before_the_program():

@@ -288,4 +288,131 @@ def test_network_policies_cover_exactly_the_existing_components(manifests):
         for value in part["values"]
     }
     assert spoken == components
-    assert {"podSelector": {}, "policyTypes": ["Ingress"]} in [item["spec"] for item in policies]
+    assert {"podSelector": {}, "policyTypes": ["Ingress", "Egress"]} in [item["spec"] for item in policies]
+
+
+COMPONENT = "app.kubernetes.io/component"
+EVERYWHERE = "0.0.0.0/0"
+PRIVATE = {"10.0.0.0/8", "172.16.0.0/12", "192.168.0.0/16"}
+IDENTITY = "169.254.170.23/32"
+RAY = {("ray-head", None), ("ray-worker", None)}
+PROGRAM = {("prefect", 4200), *((cidr, 5432) for cidr in PRIVATE), (EVERYWHERE, 443), (IDENTITY, 80)}
+GOES_OUT = {
+    "prefect": {(cidr, 5432) for cidr in PRIVATE},
+    "driver": PROGRAM | {("ray-head", 10001)},
+    "dashboard": PROGRAM | {("ray-head", 10001)},
+    "watcher": PROGRAM,
+    "sweeper": PROGRAM,
+    "ray-head": RAY | {(cidr, port) for cidr in PRIVATE for port in (443, 6443)},
+    "ray-worker": RAY | PROGRAM,
+}
+"""Where each component may connect to, besides DNS: a component or an address range, and a port (None for all)."""
+
+
+def selects(policy: Manifest, component: str) -> bool:
+    selector = policy["spec"]["podSelector"]
+    expressions = selector.get("matchExpressions", [])
+    return selector.get("matchLabels", {COMPONENT: component})[COMPONENT] == component and all(
+        component in part["values"] for part in expressions
+    )
+
+
+def targets(rule: Manifest) -> Iterator[str]:
+    """Yield the components and address ranges of a rule; "everything" for a rule or a peer without limits."""
+    for peer in rule.get("to", [{}]):
+        labels = peer.get("podSelector", {}).get("matchLabels", {})
+        expressions = peer.get("podSelector", {}).get("matchExpressions", [])
+        if "ipBlock" in peer:
+            yield peer["ipBlock"]["cidr"]
+        elif COMPONENT in labels:
+            yield labels[COMPONENT]
+        elif labels.get("k8s-app") == "kube-dns":
+            yield "dns"
+        elif expressions:
+            yield from expressions[0]["values"]
+        else:
+            yield "everything"
+
+
+def egress_of(manifests: list[Manifest], component: str) -> set[tuple[str, int | None]]:
+    return {
+        (target, port)
+        for policy in of_kind(manifests, "NetworkPolicy")
+        if selects(policy, component)
+        for rule in policy["spec"].get("egress", [])
+        for target in targets(rule)
+        for port in ([part["port"] for part in rule["ports"]] if "ports" in rule else [None])
+    }
+
+
+def test_every_component_may_connect_only_to_what_it_needs(manifests):
+    components = {template["metadata"]["labels"][COMPONENT] for _, template in templates(manifests)}
+    found = {component: egress_of(manifests, component) - {("dns", 53)} for component in components}
+    assert found == GOES_OUT
+
+
+def test_no_policy_reaches_the_metadata_of_a_node(manifests):
+    for part in walk(of_kind(manifests, "NetworkPolicy")):
+        if isinstance(part, dict) and part.get("cidr") == EVERYWHERE:
+            assert part["except"] == ["169.254.0.0/16"]
+
+
+@pytest.mark.parametrize(
+    "rule",
+    [
+        {},
+        {"to": [{"podSelector": {}}]},
+        {"to": [{"ipBlock": {"cidr": EVERYWHERE}}]},
+        {"ports": [{"protocol": "TCP", "port": 22}]},
+    ],
+    ids=["everything", "all pods", "all ports", "one port everywhere"],
+)
+def test_an_open_egress_rule_is_reported(manifests, rule: dict[str, Any]):
+    broken = copy.deepcopy(manifests)
+    policy = next(
+        item for item in of_kind(broken, "NetworkPolicy") if item["metadata"]["name"] == "ray-worker-goes-out"
+    )
+    policy["spec"]["egress"].append(rule)
+    assert egress_of(broken, "ray-worker") - {("dns", 53)} != GOES_OUT["ray-worker"]
+
+
+SECRETS = {
+    "prefect": {"prefect-server"},
+    "driver": {"reelmill", "prefect-client", "ray-token", "signer"},
+    "dashboard": {"reelmill", "dashboard", "prefect-client", "ray-token", "signer"},
+    "watcher": {"reelmill", "prefect-client", "signer"},
+    "sweeper": {"reelmill", "prefect-client", "signer"},
+    "ray-head": set(),
+    "ray-gpu": {"prefect-client", "renderer"},
+}
+"""The secrets of each pod. KubeRay itself gives Ray's pods the token."""
+
+
+def test_each_pod_has_only_the_secrets_that_it_needs(manifests):
+    found = {
+        name: {secret for kind, secret in wanted([pod_only(name, template)]) if kind == "Secret"}
+        for name, template in templates(manifests)
+    }
+    assert found == SECRETS
+
+
+def pod_only(name: str, template: Manifest) -> Manifest:
+    return {"kind": "Deployment", "metadata": {"name": name}, "spec": {"template": template}}
+
+
+def test_only_components_that_decide_have_the_audit_key(secrets):
+    owners = {item["metadata"]["name"] for item in secrets if "REELMILL_AUDIT_KEY" in item["stringData"]}
+    assert owners == {"reelmill"}
+    assert {name for name, given in SECRETS.items() if "reelmill" in given} == {
+        "driver",
+        "watcher",
+        "sweeper",
+        "dashboard",
+    }
+
+
+def test_the_roles_of_the_database_match_the_files(secrets):
+    urls = {item["metadata"]["name"]: str(item["stringData"]) for item in secrets}
+    assert "postgresql://reelmill:" in urls["reelmill"]
+    assert "postgresql://reelmill_renderer:" in urls["renderer"]
+    assert "://prefect:" in urls["prefect-server"]

@@ -9,6 +9,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+import aws_iam
 import boto3
 import pytest
 from infra_files import INFRA, REPO
@@ -16,7 +17,7 @@ from moto import mock_aws
 from moto.core import set_initial_no_auth_action_count
 
 from adapters.bucket.s3 import S3Bucket
-from manifests.errors import BucketRefusedError
+from manifests.errors import BucketError, BucketRefusedError
 
 FOLDER = INFRA / "terraform" / "policies"
 BUCKET = "clips"
@@ -48,7 +49,7 @@ NEEDS = {
     "list_object_versions": {"s3:ListBucketVersions"},
     "sign": {"kms:Sign"},
 }
-"""What IAM asks for each call of boto3; without ListBucket a missing key reads as refused, not as missing."""
+"""What IAM asks for each call of boto3; without ListBucket a missing key reads as refused (see aws_iam)."""
 RESOURCES = {"client", "get_paginator", "meta", "session", "Session"}
 
 Policy = dict[str, Any]
@@ -168,8 +169,9 @@ def test_the_bucket_refuses_plain_http_and_overwriting():
 
 
 @pytest.fixture
-def aws() -> Iterator[None]:
+def aws(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     """AWS simulated by moto, with a published clip and a staged master in the bucket."""
+    aws_iam.enforce(monkeypatch)
     with mock_aws():
         client = boto3.client("s3", region_name="us-east-1")
         client.create_bucket(Bucket=BUCKET)
@@ -203,21 +205,34 @@ def put(bucket: S3Bucket, key: str, folder: Path) -> None:
     )
 
 
+def found_missing(bucket: S3Bucket, key: str) -> None:
+    """Look for an object that does not exist; it must read as missing, not as refused."""
+    assert bucket.head(key) is None
+    with pytest.raises(BucketError) as raised:
+        bucket.read(key)
+    if isinstance(raised.value, BucketRefusedError):
+        raise raised.value
+    assert "There is no object" in str(raised.value)
+
+
 STEPS = {
     "check": lambda bucket, _: bucket.check(),
     "stage": lambda bucket, folder: put(bucket, "staging/new.mp4", folder),
     "publish": lambda bucket, folder: put(bucket, "spring/new.mp4", folder),
     "read staged": lambda bucket, _: bucket.read("staging/there.mp4"),
     "read published": lambda bucket, _: bucket.read("spring/there.mp4"),
-    "find nothing": lambda bucket, _: bucket.head("staging/not-there.mp4"),
-    "list": lambda bucket, _: list(bucket.list()),
+    "find nothing staged": lambda bucket, _: found_missing(bucket, "staging/not-there.mp4"),
+    "find nothing published": lambda bucket, _: found_missing(bucket, "spring/not-there.mp4"),
+    "list staged": lambda bucket, _: list(bucket.list("staging/")),
+    "list published": lambda bucket, _: list(bucket.list("spring/")),
+    "list everything": lambda bucket, _: list(bucket.list()),
     "move aside": lambda bucket, _: bucket.move("spring/there.mp4", "quarantine/there.mp4"),
     "move back": lambda bucket, _: bucket.move("quarantine/there.mp4", "spring/there.mp4"),
     "remove staged": lambda bucket, _: bucket.remove("staging/there.mp4"),
     "remove published": lambda bucket, _: bucket.remove("spring/there.mp4"),
 }
 MAY = {
-    "renderer": {"stage", "read staged", "find nothing", "list"},
+    "renderer": {"stage", "read staged", "find nothing staged", "list staged"},
     "publisher": STEPS.keys() - {"move aside", "move back", "remove published"},
     "dashboard": STEPS.keys(),
     "sweeper": STEPS.keys(),  # it moves a file back if its key is committed during the move
@@ -234,6 +249,34 @@ def refused(bucket: S3Bucket, folder: Path) -> dict[str, str]:
         except BucketRefusedError as error:
             found[name] = str(error)
     return found
+
+
+def test_renderers_can_only_name_objects_below_staging(aws):
+    """Terraform's condition counts the installation's prefix, too; an object with a similar name is outside."""
+    listing = policy("renderer")["Statement"][1]
+    assert listing["Condition"] == {"StringLike": {"s3:prefix": "ads/staging/*"}}
+    boto3.client("s3", region_name="us-east-1").put_object(Bucket=BUCKET, Key="ads/staging-x/secret", Body=b"x")
+    mine = as_role("renderer")
+    listed_keys = set_initial_no_auth_action_count(0)(lambda prefix: list(mine.list(prefix)))
+    assert listed_keys("staging/") == ["staging/there.mp4"]
+    for prefix in ("staging", "staging-x/", "stag", "spring/", ""):
+        with pytest.raises(BucketRefusedError):
+            listed_keys(prefix)
+
+
+def test_a_lost_permission_is_not_taken_for_a_missing_object(aws):
+    """An object that exists but cannot be read is refused, and so is everything with wrong credentials."""
+    mine = as_role("renderer")
+    boto3.client("iam", region_name="us-east-1").put_user_policy(
+        UserName="renderer",
+        PolicyName="renderer",
+        PolicyDocument=json.dumps({"Version": "2012-10-17", "Statement": policy("renderer")["Statement"][1:]}),
+    )
+    with pytest.raises(BucketRefusedError):
+        set_initial_no_auth_action_count(0)(mine.head)("staging/there.mp4")
+    stranger = S3Bucket(BUCKET, "ads", region="us-east-1", access_key="AKIAX", secret_key="x", pauses_s=())
+    with pytest.raises(BucketRefusedError):
+        set_initial_no_auth_action_count(0)(stranger.head)("staging/not-there.mp4")
 
 
 @pytest.mark.parametrize("role", sorted(ROLES))

@@ -15,6 +15,8 @@ from sqlalchemy.exc import TimeoutError as PoolTimeout
 from manifests.errors import CatalogueError, CatalogueUnreachableError, DiskFullError, ReelmillError
 
 _WRITE = "BEGIN IMMEDIATE"
+NO_PRIVILEGE = "42501"
+"""PostgreSQL's code for a missing privilege, and for a row that a security policy forbids."""
 _CONNECT_SECONDS = 5
 _POOL: dict[str, Any] = {"pool_size": 5, "max_overflow": 40}
 """At most 45 connections, enough for the dashboard's threads. Five stay open; the others are closed after use."""
@@ -174,6 +176,12 @@ def _translate_postgresql(engine: Engine, error: DBAPIError) -> ReelmillError:
     if code in ("55P03", "40P01", "40001"):
         return CatalogueUnreachableError(
             f"The catalogue {where} is locked by another process. Wait until it ends, then run the command again."
+        )
+    if code == NO_PRIVILEGE:
+        return CatalogueError(
+            f"The catalogue {where} does not allow this to the role {engine.url.username} ({_first_line(error.orig)}). "
+            "If it is the role of the renderers, run infra/postgresql/renderer.sql as the owner of the tables after "
+            "each upgrade. Everything else needs the role of the owner in REELMILL_CATALOGUE_URL."
         )
     if isinstance(error, DataError):
         return CatalogueError(f"The catalogue {where} rejected a value: {_first_line(error.orig)}.")

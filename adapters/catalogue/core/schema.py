@@ -4,6 +4,7 @@ from sqlalchemy import Connection, Engine, text
 from sqlalchemy.exc import OperationalError, ProgrammingError
 
 from adapters.catalogue.core.engine import our_errors, writing
+from manifests.errors import CatalogueError
 
 HEAD = "0006"
 """The newest revision in `adapters/catalogue/migrations/versions`; repeated here so that a check costs no import."""
@@ -16,10 +17,20 @@ def migrate_to_head(engine: Engine) -> None:
 
     Raises:
         NewerCatalogueError: the database has a revision that this version does not know.
+        CatalogueError: the role may not change the tables, as that of the renderers.
     """
     with our_errors(engine):
-        if revision_of(engine) != HEAD:
-            _migrate(engine)
+        revision = revision_of(engine)
+        if revision == HEAD:
+            return
+        if not _may_migrate(engine):
+            raise CatalogueError(
+                f"The catalogue has {f'the tables of revision {revision}' if revision else 'no tables'}, but this "
+                f"version of Reelmill needs revision {HEAD}, and the role {engine.url.username} may not change tables. "
+                "Install the same version of Reelmill on all machines, then run `reelmill status` with the role of "
+                "the owner, and infra/postgresql/renderer.sql."
+            )
+        _migrate(engine)
 
 
 def revision_of(engine: Engine) -> str | None:
@@ -35,6 +46,14 @@ def revision_of(engine: Engine) -> str | None:
 
 def _table_is_missing(error: OperationalError | ProgrammingError) -> bool:
     return getattr(error.orig, "sqlstate", None) == "42P01" or "no such table" in str(error.orig)
+
+
+def _may_migrate(engine: Engine) -> bool:
+    """Return whether the role can create tables; on PostgreSQL, only the owner of the database can."""
+    if engine.dialect.name != "postgresql":
+        return True
+    with engine.connect() as connection:
+        return bool(connection.execute(text("SELECT has_schema_privilege(current_schema(), 'CREATE')")).scalar())
 
 
 def _migrate(engine: Engine) -> None:

@@ -23,6 +23,7 @@ class CatalogueHealth(NamedTuple):
         now: its clock, seconds since 1970; ``asked_at``: this machine's clock in the middle of the query.
         answer_s: duration of one query in seconds.
         read_only: it rejects writes.
+        administers: the role is a superuser of the PostgreSQL server.
     """
 
     engine: str
@@ -32,6 +33,7 @@ class CatalogueHealth(NamedTuple):
     asked_at: float
     answer_s: float
     read_only: bool
+    administers: bool = False
 
 
 def check_health(url: str) -> CatalogueHealth | None:
@@ -83,6 +85,7 @@ def _vitals(engine: Engine, connection: Connection, revision: str | None) -> Cat
     now = connection.execute(select(cast(database_now(), Float))).scalar_one()
     took = time.monotonic() - began
     read_only = is_postgresql and connection.execute(text("SHOW transaction_read_only")).scalar() == "on"
+    administers = is_postgresql and connection.execute(text("SHOW is_superuser")).scalar() == "on"
     return CatalogueHealth(
-        f"{name} {str(version).split()[0]}", revision, HEAD, now, began_at + took / 2, took, read_only
+        f"{name} {str(version).split()[0]}", revision, HEAD, now, began_at + took / 2, took, read_only, administers
     )
