@@ -10,6 +10,7 @@ from adapters.catalogue import sqlite_url
 from adapters.files.durable import write_durably
 from flows.runtime.fan_out import shares_staging
 from flows.settings import Settings, load_settings
+from models.weights.file_digest import remember_digests_in
 from tasks.runtime.resources import BucketConfig, Resources, SignerConfig
 
 PROMPT_KEY_BYTES = 32
@@ -18,6 +19,7 @@ PROMPT_KEY_BYTES = 32
 def resources_of(settings: Settings) -> Resources:
     """Return the resources; the folder of the local state and its secrets are created on first use."""
     settings.home.mkdir(parents=True, exist_ok=True)
+    remember_digests_in(settings.home / "weight-digests.json")
     return Resources(
         catalogue_url=settings.catalogue_url or sqlite_url(settings.home / "catalogue.sqlite"),
         bucket=BucketConfig(

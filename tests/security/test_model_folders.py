@@ -1,0 +1,341 @@
+"""Model folders of strangers: nothing in them is run, nothing is fetched, and a changed folder loses its name."""
+
+import contextlib
+import json
+import os
+import pickle
+import shutil
+import socket
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import open_clip
+import pytest
+import tiny_families
+import tiny_image_families
+import tiny_weights
+import transformers
+from hostile_models import ATTACKS, CONFIG, OWN_MAP, TEXT, Attack, Loaded, build, canary_of, edit, module
+from hub_cache import hub_snapshot
+from tiny_cards import tiny_card
+
+from manifests.errors import IncompleteWeightsError
+from models.card import Card, ModelCard
+from models.diffusers import loading
+from models.openclip import scorer as scorer_module
+from models.openclip.scorer import OpenClipScorer
+from models.registry import HOME, get_card, load_scorer_cards, open_generator, open_scorer
+from models.weights import weights_problem
+
+SECONDS = 10
+"""Bound for one check, on a busy machine."""
+
+
+@pytest.fixture(autouse=True)
+def connections(monkeypatch) -> list[object]:
+    """Refuse and list all connections and look-ups of names."""
+    tried: list[object] = []
+
+    def refuse(*arguments: object) -> None:
+        tried.append(arguments)
+        raise OSError("the test forbids the network")
+
+    monkeypatch.setattr(socket.socket, "connect", refuse)
+    monkeypatch.setattr(socket.socket, "connect_ex", refuse)
+    monkeypatch.setattr(socket, "getaddrinfo", refuse)
+    return tried
+
+
+def load(card: Card) -> object:
+    return open_generator(card) if isinstance(card, ModelCard) else OpenClipScorer(card)
+
+
+@pytest.mark.parametrize("attack", ATTACKS, ids=[attack.name for attack in ATTACKS])
+def test_a_hostile_folder_is_refused_in_one_sentence(attack: Attack, tmp_path, connections, monkeypatch):
+    folder = tmp_path / "model"
+    card = build(attack, folder)
+    for module_, name in ((loading, "load_parts"), (scorer_module, "_load")):
+        monkeypatch.setattr(module_, name, lambda *_: pytest.fail("something was loaded"))
+    start = time.monotonic()
+    problem = weights_problem(card)
+    assert time.monotonic() - start < SECONDS
+    assert problem is not None
+    assert attack.sentence in problem
+    assert problem.isprintable()
+    assert problem.endswith(".")
+    with pytest.raises(IncompleteWeightsError) as caught:
+        load(card)
+    assert str(caught.value) == problem
+    assert not canary_of(folder).exists()
+    assert connections == []
+
+
+CHILD = """
+import json, resource, sys
+sys.path[:0] = ["."]
+from models.card import ModelCard, ScorerCard
+from models.weights import weights_problem
+resource.setrlimit(resource.RLIMIT_AS, (1_500_000_000,) * 2)
+seen = []
+WATCHED = (
+    "socket.", "subprocess.", "os.system", "os.exec", "os.fork", "pickle.", "marshal.", "exec", "compile", "import",
+    "ctypes.",
+)
+def watch(event, arguments):
+    if event.startswith(WATCHED):
+        seen.append(f"{event} {str(arguments)[:100]}")
+cards = []
+for line in sys.stdin:
+    content = json.loads(line)
+    cards.append((ScorerCard if content["kind"] == "openclip" else ModelCard).model_validate(content))
+for card in cards:  # imports the modules that the check needs
+    weights_problem(card)
+sys.addaudithook(watch)
+for card in cards:
+    print(json.dumps(weights_problem(card)))
+print(json.dumps([sorted({*seen}), sorted({"torch", "transformers", "diffusers", "open_clip"} & {*sys.modules})]))
+"""
+
+
+def test_all_checks_together_need_little_memory_and_no_library(tmp_path):
+    lines = [line_of(tiny_weights.ltx_card())]
+    lines += [line_of(build(attack, tmp_path / str(number) / "model")) for number, attack in enumerate(ATTACKS)]
+    child = subprocess.run(
+        [sys.executable, "-c", CHILD], input="".join(lines), capture_output=True, text=True, timeout=120, check=True
+    )
+    *problems, (events, libraries) = map(json.loads, child.stdout.splitlines())
+    assert problems[0] is None
+    for attack, problem in zip(ATTACKS, problems[1:], strict=True):
+        assert attack.sentence in problem
+    assert events == []
+    assert libraries == []
+
+
+def line_of(card: Card) -> str:
+    return json.dumps(card.model_dump(mode="json")) + "\n"
+
+
+# The second line of defence: what the loaders do if a check has a gap.
+
+
+@pytest.fixture
+def evil(tmp_path, monkeypatch) -> Path:
+    """A scorer's folder that names a module of its own, with the checks turned off."""
+    folder = shutil.copytree(tiny_weights.openclip_folder(), tmp_path / "model")
+    edit(CONFIG, **{f"{TEXT}tokenizer_kwargs": {"trust_remote_code": True}})(folder)
+    edit("tokenizer_config.json", auto_map=OWN_MAP, tokenizer_class="Evil")(folder)
+    (folder / "evil.py").write_text(module(folder))
+    monkeypatch.setattr(transformers.dynamic_module_utils, "HF_MODULES_CACHE", str(tmp_path / "modules"))
+    monkeypatch.setattr(sys, "path", list(sys.path))
+    monkeypatch.setattr(scorer_module, "weights_problem", lambda *_: None)
+    monkeypatch.setattr(loading, "weights_problem", lambda *_: None)
+    return folder
+
+
+def test_the_attack_works_against_open_clip_itself(evil):
+    open_clip.get_tokenizer(f"local-dir:{evil}")
+    assert canary_of(evil).exists()
+
+
+def test_the_scorer_overrides_trust_in_remote_code(evil, connections):
+    with contextlib.suppress(IncompleteWeightsError):  # transformers may refuse the folder or ignore the module
+        OpenClipScorer(tiny_weights.scorer_card(evil))
+    assert not canary_of(evil).exists()
+    assert connections == []
+
+
+def test_a_text_tower_of_the_hub_is_not_fetched(evil, connections):
+    (evil / "evil.py").unlink()
+    edit(CONFIG, **{f"{TEXT}hf_model_name": "evil/roberta", f"{TEXT}tokenizer_kwargs": {}})(evil)
+    with pytest.raises(IncompleteWeightsError, match="cannot be loaded"):
+        OpenClipScorer(tiny_weights.scorer_card(evil))
+    assert connections == []
+
+
+def test_a_pipelines_own_module_is_not_run(evil, tmp_path, connections):
+    folder = shutil.copytree(tiny_weights.ltx_folder(), tmp_path / "pipeline")
+    edit("model_index.json", vae=["evil", "Evil"])(folder)
+    (folder / "vae" / "evil.py").write_text(module(folder))
+    with pytest.raises(IncompleteWeightsError, match="cannot be loaded"):
+        open_generator(tiny_weights.ltx_card(folder))
+    assert not canary_of(folder).exists()
+    assert connections == []
+
+
+# Hashes
+
+
+def test_a_changed_folder_loses_the_name_of_the_starter(tmp_path):
+    card = load_scorer_cards()["starter-openclip"]
+    shutil.copytree(HOME / "starter", tmp_path / "starter")
+    assert open_scorer("starter-openclip", weights_root=tmp_path).name == "starter-openclip@877037c35073"
+    edit(CONFIG, preprocess_cfg___mean=[0.4, 0.4, 0.4])(tmp_path / "starter" / "openclip")
+    problem = weights_problem(card, tmp_path)
+    assert "the file open_clip_config.json is not what the card's sha256 stands for" in problem
+    with pytest.raises(IncompleteWeightsError, match=r"open_clip_config\.json"):
+        open_scorer("starter-openclip", weights_root=tmp_path)
+
+
+def test_a_change_of_weights_with_the_same_size_and_time_is_found(tmp_path):
+    folder = shutil.copytree(HOME / "starter" / "t2v", tmp_path / "starter" / "t2v")
+    card, path = get_card("starter"), folder / "vae" / "diffusion_pytorch_model.safetensors"
+    assert weights_problem(card, tmp_path) is None
+    before = path.stat()
+    with path.open("r+b") as file:
+        file.seek(-1, os.SEEK_END)
+        file.write(b"\x01")
+    os.utime(path, ns=(before.st_atime_ns, before.st_mtime_ns))
+    assert path.stat().st_size == before.st_size
+    assert "the file vae/diffusion_pytorch_model.safetensors is not what" in weights_problem(card, tmp_path)
+
+
+@pytest.mark.parametrize("change", ["more", "less", "other"])
+def test_every_difference_between_folder_and_hash_is_found(tmp_path, change):
+    folder = shutil.copytree(tiny_weights.openclip_folder(), tmp_path / "model")
+    (folder / "special_tokens_map.json").write_text("{}")
+    card = tiny_weights.scorer_card(folder)
+    assert weights_problem(card) is None
+    if change == "more":
+        (folder / "added_tokens.json").write_text("{}")
+    if change == "less":
+        (folder / "special_tokens_map.json").unlink()
+    if change == "other":
+        (folder / "special_tokens_map.json").write_text("{ }")
+    assert "not what the card's sha256 stands for" in weights_problem(card)
+    assert "reelmill models verify tiny-openclip" in weights_problem(card)
+
+
+def test_documents_do_not_change_the_hash(tmp_path):
+    folder = shutil.copytree(tiny_weights.openclip_folder(), tmp_path / "model")
+    card = tiny_weights.scorer_card(folder)
+    (folder / "README.md").write_text("# Model")
+    assert weights_problem(card) is None
+
+
+def test_a_local_folder_needs_a_hash_and_a_revision_that_follows_from_it():
+    content = tiny_weights.scorer_card().model_dump(mode="json")
+    unbound = content | {"weights": content["weights"] | {"sha256": None}}
+    problem = weights_problem(type(tiny_weights.scorer_card()).model_validate(unbound))
+    assert "the card has no sha256" in problem
+    assert "`reelmill models verify tiny-openclip`" in problem
+    free = content | {"weights": content["weights"] | {"revision": "1"}}
+    problem = weights_problem(type(tiny_weights.scorer_card()).model_validate(free))
+    assert f"set it to {content['weights']['sha256'][:12]}" in problem
+
+
+def test_files_that_change_while_they_are_loaded_are_refused(tmp_path, monkeypatch):
+    folder = shutil.copytree(tiny_weights.openclip_folder(), tmp_path / "model")
+    card, original = tiny_weights.scorer_card(folder), scorer_module._load
+
+    def swap(*arguments: object) -> object:
+        made = original(*arguments)
+        edit("tokenizer_config.json", model_max_length=8)(folder)
+        return made
+
+    monkeypatch.setattr(scorer_module, "_load", swap)
+    with pytest.raises(IncompleteWeightsError, match="not what the card's sha256 stands for"):
+        OpenClipScorer(card)
+
+
+@pytest.fixture
+def hub_card() -> ModelCard:
+    return get_card("wan2.1-t2v-1.3b")
+
+
+@pytest.mark.parametrize("name", ["model_index.json", "vae/diffusion_pytorch_model.safetensors"])
+def test_a_changed_file_of_a_snapshot_is_refused(tmp_path, hub_card, name):
+    folder = hub_snapshot(hub_card, tmp_path, tiny_weights.wan_folder())
+    assert weights_problem(hub_card, tmp_path) is None
+    blob = (folder / name).resolve()
+    raw = blob.read_bytes()
+    blob.write_bytes(raw[:-1] + b" " if name.endswith("json") else raw[:-1] + bytes([raw[-1] ^ 1]))
+    problem = weights_problem(hub_card, tmp_path)
+    assert f"{name} does not have the content that was downloaded; delete {blob}" in problem or "damaged" in problem
+
+
+def test_a_snapshot_of_copies_is_refused_and_of_links_out(tmp_path, hub_card):
+    folder = hub_snapshot(hub_card, tmp_path, tiny_weights.wan_folder())
+    place = folder / "vae" / "config.json"
+    content = place.read_bytes()
+    place.unlink()
+    place.write_bytes(content)
+    assert "vae/config.json is not a link into the cache" in weights_problem(hub_card, tmp_path)
+    other = tmp_path / "blobs" / "x"
+    other.parent.mkdir()
+    other.write_bytes(content)
+    place.unlink()
+    place.symlink_to(other)
+    assert "vae/config.json is a link to" in weights_problem(hub_card, tmp_path)
+
+
+# Honest folders
+
+
+def test_a_hub_repository_of_a_scorer_is_accepted_and_its_pickles_are_not_read(tmp_path, connections):
+    card = load_scorer_cards()["openclip-vit-b-32"]
+    source = shutil.copytree(tiny_weights.openclip_folder(), tmp_path / "source")
+    for name in ("open_clip_pytorch_model.bin", "pytorch_model.bin"):
+        (source / name).write_bytes(pickle.dumps(Loaded(canary_of(source))))
+    for name in ("README.md", ".gitattributes", "merges.txt", "LICENSE"):
+        (source / name).write_text("text")
+    (source / "vocab.json").write_text('{"auto_map": 1, "trust_remote_code": 2}')
+    (source / "config.json").write_text('{"architectures": ["CLIPModel"], "_commit_hash": null, "model_type": "clip"}')
+    (source / "preprocessor_config.json").write_text(
+        '{"feature_extractor_type": "CLIPFeatureExtractor", "crop_size": 224}'
+    )
+    hub_snapshot(card, tmp_path / "cache", source)
+    assert weights_problem(card, tmp_path / "cache") is None
+    assert open_scorer(card.name, weights_root=tmp_path / "cache").embed_prompts(["a red circle"]).shape == (1, 16)
+    assert not canary_of(source).exists()
+    assert connections == []
+
+
+def test_a_hub_repository_of_a_pipeline_is_accepted(tmp_path, hub_card, connections):
+    source = shutil.copytree(tiny_weights.wan_folder(), tmp_path / "source")
+    for name in ("README.md", ".gitattributes", "LICENSE.txt", "assets/comp.png", "assets/video.mp4", "examples/i.JPG"):
+        (source / name).parent.mkdir(exist_ok=True)
+        (source / name).write_bytes(b"0")
+    weights = source / "transformer" / "diffusion_pytorch_model.safetensors"
+    shutil.copy(weights, weights.with_suffix(".fp16.safetensors"))
+    shutil.copy(weights, source / "single-file.safetensors")
+    edit("text_encoder/config.json", _name_or_path="google/umt5-xxl", architectures=["UMT5EncoderModel"])(source)
+    edit(
+        "tokenizer/tokenizer_config.json",
+        special_tokens_map_file="/home/maker/.cache/special_tokens_map.json",
+        name_or_path="google/umt5-xxl",
+        model_max_length=10**30,
+        tokenizer_file=None,
+    )(source)
+    hub_snapshot(hub_card, tmp_path / "cache", source)
+    assert weights_problem(hub_card, tmp_path / "cache") is None
+    assert open_generator(hub_card, weights_root=tmp_path / "cache").pipeline is not None
+    assert connections == []
+
+
+QWEN = """{% set image_count = namespace(value=0) %}{% for message in messages %}{% if loop.first and
+message['role'] != 'system' %}<|im_start|>system\nYou are a helpful assistant.<|im_end|>\n{% endif %}<|im_start|>{{
+message['role'] }}\n{% if message['content'] is string %}{{ message['content'] }}<|im_end|>\n{% else %}{% for content in
+message['content'] %}{% if content['type'] == 'image' or 'image' in content %}{% set image_count.value =
+image_count.value + 1 %}{% if add_vision_id %}Picture {{ image_count.value }}: {% endif %}<|vision_start|>{% elif 'text'
+in content %}{{ content['text'] }}{% endif %}{% endfor %}<|im_end|>\n{% endif %}{% endfor %}{% if add_generation_prompt
+%}<|im_start|>assistant\n{% endif %}"""
+"""The template of Qwen2.5-VL, which HunyuanVideo 1.5 uses."""
+
+
+def test_published_chat_templates_are_accepted(tmp_path):
+    folder = shutil.copytree(tiny_families.hunyuan15_folder(), tmp_path / "model")
+    edit("tokenizer/tokenizer_config.json", chat_template=QWEN)(folder)
+    (folder / "tokenizer" / "chat_template.jinja").write_text(QWEN)
+    assert weights_problem(tiny_card("hunyuanvideo-1.5-480p", weights=tiny_weights.pinned(folder))) is None
+
+
+@pytest.mark.slow
+def test_the_tiny_folders_of_all_families_are_accepted():
+    folders = [
+        tiny_families.ltx2_folder, tiny_families.mochi_folder, tiny_image_families.svd_folder,
+        tiny_image_families.hunyuan15_i2v_folder,
+    ]  # fmt: skip
+    for name, folder in zip(("ltx-2", "mochi-1", "svd-xt", "hunyuanvideo-1.5-480p-i2v"), folders, strict=True):
+        assert weights_problem(tiny_card(name, weights=tiny_weights.pinned(folder()))) is None
