@@ -14,12 +14,13 @@ from models.weights.file_digest import remember_digests_in
 from tasks.runtime.resources import BucketConfig, Resources, SignerConfig
 
 PROMPT_KEY_BYTES = 32
+DIGESTS = "weight-digests.json"
 
 
 def resources_of(settings: Settings) -> Resources:
     """Return the resources; the folder of the local state and its secrets are created on first use."""
     settings.home.mkdir(parents=True, exist_ok=True)
-    remember_digests_in(settings.home / "weight-digests.json")
+    remember_digests_in(settings.home / DIGESTS)
     return Resources(
         catalogue_url=settings.catalogue_url or sqlite_url(settings.home / "catalogue.sqlite"),
         bucket=BucketConfig(
@@ -64,6 +65,7 @@ def resources_of(settings: Settings) -> Resources:
 def localise_resources(resources: Resources) -> Resources:
     """Return the resources with the local values of this host; only needed if hosts share their staging."""
     if not resources.shared:
+        remember_digests_in(resources.staging.parent / DIGESTS)
         return resources
     own = resources_of(load_settings())
     return replace(

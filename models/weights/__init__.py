@@ -4,7 +4,7 @@
 """
 
 from models.weights.card_check import weights_problem
-from models.weights.integrity import CardDigest, card_digests, weights_of
+from models.weights.integrity import CardDigest, card_digests, unread_bytes, weights_of
 from models.weights.location import lora_path, part_path, weights_path
 from models.weights.offline import forbid_network
 
@@ -14,6 +14,7 @@ __all__ = [
     "forbid_network",
     "lora_path",
     "part_path",
+    "unread_bytes",
     "weights_of",
     "weights_path",
     "weights_problem",

@@ -6,7 +6,7 @@ from pathlib import Path
 
 from manifests.errors import IncompleteWeightsError
 from models.card import Card, Lora, ModelCard, Weights
-from models.weights.folder_check import check_contents
+from models.weights.folder_check import check_model
 from models.weights.folder_tree import FolderFile, files_of
 from models.weights.integrity import check_integrity
 from models.weights.location import blobs_of, lora_path, missing, part_path, wanted_files, weights_path
@@ -57,7 +57,7 @@ def _check_part(card: ModelCard, name: str, weights_root: Path | None, quick: bo
     if not folder.is_dir():
         raise IncompleteWeightsError(missing(what, card.parts[name], folder, PART_FILES, weights_root))
     with _named(what, folder):
-        _check_folder(card, card.parts[name], folder, _check_model, quick)
+        _check_folder(card, card.parts[name], folder, check_model, quick)
 
 
 def _check_lora(card: ModelCard, lora: Lora, weights_root: Path | None, quick: bool) -> None:
@@ -87,18 +87,6 @@ def _check_folder(
     loaded = check(files)
     _check_size(weights, loaded)
     check_integrity(card, weights, folder, loaded if weights.sha256 is None else files, quick)
-
-
-def _check_model(files: list[FolderFile]) -> list[FolderFile]:
-    """Check the folder of a single model of diffusers or transformers."""
-    loaded = [file for file in files if file.is_loaded]
-    names = [file.name for file in loaded]
-    if "config.json" not in names:
-        raise RefusedFileError("config.json is missing or damaged; download it")
-    if not any(name.endswith(".safetensors") and "/" not in name for name in names):
-        raise RefusedFileError(". contains no safetensors file; download it")
-    check_contents(loaded)
-    return loaded
 
 
 def _check_size(weights: Weights, loaded: list[FolderFile]) -> None:

@@ -42,7 +42,8 @@ KERNELS = ("attn_implementation", "_attn_implementation", "experts_implementatio
 STOCK_KERNELS = (None, "eager", "sdpa", "flex_attention", "flash_attention_2", "flash_attention_3")
 """Names with a slash are repositories with compiled code."""
 CLASSES = re.compile(
-    r"_class_name|architectures|[a-z_]*_class|[a-z_]*_type_name|(image|video)_processor_type|feature_extractor_type"
+    r"_class_name|architectures|feature_extractor_type|(image_|video_)?processor_type"
+    r"|((slow_|fast_)?tokenizer|(image_|video_)?processor|feature_extractor|model|config)_class"
 )
 IDENTIFIER = re.compile(r"[A-Za-z_]\w{0,127}")
 SOURCES = ("hf-hub:", "local-dir:")

@@ -19,6 +19,8 @@ MAX_GRID = 2**26
 """Product of the sides of a table of positions."""
 SIDES = ("sample_size", "sample_width", "sample_height", "sample_frames")
 MAX_LIST = 65_536
+UNLIMITED = re.compile(r".*(theta|token_id|seed)s?")
+"""Numbers that decide no sizes."""
 
 
 def check_numbers(content: dict[str, Any], name: str) -> None:
@@ -36,7 +38,7 @@ def check_numbers(content: dict[str, Any], name: str) -> None:
         elif isinstance(value, list):
             _check(key, len(value), MAX_LIST, name)
             waiting.extend((key, inner) for inner in value)
-        elif isinstance(value, int) and not isinstance(value, bool):
+        elif isinstance(value, int) and not isinstance(value, bool) and not UNLIMITED.fullmatch(key):
             _check(key, value, _limit(key), name)
     _check_grid(content, name)
 

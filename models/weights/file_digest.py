@@ -6,13 +6,20 @@ The time of the last status change cannot be set by programs, so a file with cha
 import contextlib
 import hashlib
 import json
+import logging
 import os
 import tempfile
 import threading
+import time
 from pathlib import Path
+
+log = logging.getLogger(__name__)
 
 REMEMBERED = 1_000_000
 """Bytes; smaller files are hashed again in every process."""
+LOGGED = 1_000_000_000
+RECENT_NS = 2_000_000_000
+"""Files that were changed less than two seconds ago are not remembered: a later change could have the same time."""
 MAX_ENTRIES = 5_000
 CHUNK = 2**22
 
@@ -41,32 +48,32 @@ def is_known(path: Path) -> bool:
 
 def sha256_of(path: Path) -> str:
     """Return the SHA-256 of a file as hex digits."""
-    key = state_of(path)
-    if key not in _known:
-        digest = _hash(path, hashlib.sha256())
-        if state_of(path) != key:
-            raise OSError(f"{path} was changed while it was read")
-        _remember(key, digest, path.stat().st_size)
-    return _known[key]
+    state = state_of(path)
+    return _known.get(state) or _read(path, state)
+
+
+def _read(path: Path, state: str) -> str:
+    found = path.stat()
+    if found.st_size > LOGGED:
+        log.info("Reading %s (%.1f GB) to compare it with its hash.", path, found.st_size / 1e9)
+    digest = _hash(path, hashlib.sha256())
+    if state_of(path) != state:
+        raise OSError(f"{path} was changed while it was read")
+    if time.time_ns() - found.st_ctime_ns > RECENT_NS:
+        _remember(state, digest, found.st_size)
+    return digest
 
 
 def git_sha1_of(path: Path) -> str:
     """Return git's object id of a file, with which the hub names small files."""
-    key = f"git:{state_of(path)}"
-    if key not in _known:
-        _known[key] = _git_sha1(path)
-    return _known[key]
+    start = hashlib.sha1(f"blob {path.stat().st_size}\0".encode(), usedforsecurity=False)
+    return _hash(path, start)
 
 
 def state_of(path: Path) -> str:
     """Return a text that changes if the content of a file changes: its identity, size and times."""
     found = path.stat()
     return f"{found.st_dev}:{found.st_ino}:{found.st_size}:{found.st_mtime_ns}:{found.st_ctime_ns}"
-
-
-def _git_sha1(path: Path) -> str:
-    start = hashlib.sha1(f"blob {path.stat().st_size}\0".encode(), usedforsecurity=False)
-    return _hash(path, start)
 
 
 def _hash(path: Path, digest: "hashlib._Hash") -> str:

@@ -1,7 +1,8 @@
 """The rules for every folder that a library of models reads: generators, parts, scorers, and models of later kinds.
 
-A new kind of model needs a function like those in ``pipeline_index`` or ``open_clip_config``, which names the files
-that its library reads, and passes them to ``check_contents``.
+A folder of one model is checked by ``check_model``. A new kind with another layout needs a function like those in
+``pipeline_index`` and ``open_clip_config``, which names the files that its library reads, and passes them to
+``check_contents``.
 """
 
 from collections.abc import Iterable
@@ -23,6 +24,22 @@ REFUSED_NAMES = {
     "adapter_config.json": "makes transformers load another model; merge the adapter, or name it as a LoRA in the card",
     "adapter_model.safetensors": "belongs to an adapter; merge the adapter, or name it as a LoRA in the card",
 }
+
+
+def check_model(files: list[FolderFile]) -> list[FolderFile]:
+    """Check the folder of a single model of diffusers or transformers, and return the files that they may read.
+
+    Raises:
+        RefusedFileError: the first problem.
+    """
+    loaded = [file for file in files if file.is_loaded]
+    names = [file.name for file in loaded]
+    if "config.json" not in names:
+        raise RefusedFileError("config.json is missing or damaged; download it")
+    if not any(name.endswith(".safetensors") and "/" not in name for name in names):
+        raise RefusedFileError("it contains no safetensors file; download it")
+    check_contents(loaded)
+    return loaded
 
 
 def check_contents(files: Iterable[FolderFile]) -> None:

@@ -12,7 +12,7 @@ MAX_FILES = 5_000
 MAX_DEPTH = 8
 UNREAD = (".git", ".cache")
 """Folders of git and of ``hf download --local-dir``, in which no library looks for files."""
-CODE = (".py", ".pyc", ".pyd", ".so", ".dll", ".dylib", ".sh", ".bat", ".exe", ".ipynb", ".pth.py", ".whl", ".egg")
+CODE = (".py", ".pyc", ".pyd", ".so", ".dll", ".dylib", ".sh", ".bat", ".exe", ".ipynb", ".whl", ".egg")
 PICKLES = (".bin", ".pt", ".pth", ".ckpt")
 """Pickled weights. Many repositories contain them next to the same weights as safetensors; they are never loaded."""
 OTHER_WEIGHTS = (".msgpack", ".h5", ".onnx", ".onnx_data", ".gguf", ".ot", ".tflite", ".pb")
@@ -21,18 +21,9 @@ DOCUMENTS = (
     ".md", ".txt", ".pdf", ".html", ".rst", ".png", ".jpg", ".jpeg", ".gif", ".webp", ".svg", ".bmp", ".mp4", ".webm",
     ".mov", ".mp3", ".wav", ".flac", ".csv", ".yaml", ".yml", ".lock", ".license",
 )  # fmt: skip
-PLAIN = (
-    "license",
-    "licence",
-    "notice",
-    "readme",
-    "authors",
-    "usage_policy",
-    "sha256sums",
-    ".gitattributes",
-    ".gitignore",
-)
-"""Names of documents without a suffix, in lower case."""
+PLAIN = ("readme", "authors", "usage_policy", "sha256sums", ".gitattributes", ".gitignore", ".ds_store")
+LICENCES = ("license", "licence", "notice")
+"""Names of documents without a suffix, and beginnings of such names, in lower case."""
 LOADED = (".json", ".safetensors", ".model", ".jinja")
 LOADED_TEXTS = ("merges.txt", "vocab.txt")
 
@@ -105,7 +96,7 @@ def _check_file(entry: "os.DirEntry[str]", name: str, folder: Path, blobs: Path 
 def _is_known(name: str, suffix: str) -> bool:
     if suffix in (*LOADED, *DOCUMENTS, *PICKLES, *OTHER_WEIGHTS):
         return True
-    return name.lower() in PLAIN or name.lower().startswith(("license", "licence", "notice"))
+    return name.lower() in PLAIN or name.lower().startswith(LICENCES)
 
 
 def _check_link(path: Path, name: str, folder: Path, blobs: Path | None) -> None:

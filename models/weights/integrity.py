@@ -33,15 +33,19 @@ class CardDigest(NamedTuple):
 
 def card_digests(card: Card, weights_root: Path | None = None) -> list[CardDigest]:
     """Return the hashes of everything that a card names and that is on this machine; all of it is read."""
+    return [
+        CardDigest(field, path, weights, content_sha256(path, blobs_of(weights, path)))
+        for field, path, weights in _places(card, weights_root)
+    ]
+
+
+def _places(card: Card, weights_root: Path | None) -> list[tuple[str, Path, Weights]]:
+    """Return the card's folders and LoRA files that are on this machine, with their place in the card."""
     places = [("weights", weights_path(card, weights_root), card.weights)]
     if isinstance(card, ModelCard):
         places += [(f"parts.{name}", part_path(card, name, weights_root), part) for name, part in card.parts.items()]
         places += [(f"loras.{lora.name}", lora_path(card, lora, weights_root), lora.weights) for lora in card.loras]
-    return [
-        CardDigest(field, path, weights, content_sha256(path, blobs_of(weights, path)))
-        for field, path, weights in places
-        if path.exists()
-    ]
+    return [place for place in places if place[1].exists()]
 
 
 def content_sha256(path: Path, blobs: Path | None = None) -> str:
@@ -49,6 +53,16 @@ def content_sha256(path: Path, blobs: Path | None = None) -> str:
     if path.is_file():
         return sha256_of(path)
     return hashlib.sha256(sums(files_of(path, blobs)).encode()).hexdigest()
+
+
+def unread_bytes(card: Card, weights_root: Path | None = None) -> int:
+    """Return the size of the large files of a card that this installation has not compared with their hashes yet."""
+    found = 0
+    for _, path, weights in _places(card, weights_root):
+        files = [path] if path.is_file() else [file.path for file in files_of(path, blobs_of(weights, path))]
+        sizes = [(file, file.stat().st_size) for file in files if file.suffix == ".safetensors"]
+        found += sum(size for file, size in sizes if size > QUICK_BYTES and not is_known(file))
+    return found
 
 
 def weights_of(path: Path) -> Weights:

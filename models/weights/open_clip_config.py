@@ -185,7 +185,7 @@ def _weights(files: list[FolderFile]) -> str:
     preferred = sorted((name for name in names if name in PREFERRED), key=PREFERRED.index)
     safe = [name for name in names if name.endswith(".safetensors")]
     if not safe:
-        raise RefusedFileError(". contains no safetensors file; download it")
+        raise RefusedFileError("it contains no safetensors file; download it")
     chosen = (preferred or safe)[0]
     if not chosen.endswith(".safetensors"):
         raise RefusedFileError(

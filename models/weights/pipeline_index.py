@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from models.card import ModelCard
-from models.weights.config_keys import IDENTIFIER, check_keys
+from models.weights.config_keys import check_keys
 from models.weights.folder_check import check_contents
 from models.weights.folder_tree import FolderFile
 from models.weights.json_file import read_json
@@ -23,8 +23,8 @@ OPENS_ALSO = {
 }
 """Pipeline classes that can also load the folder of another class: those repositories name only one of two classes."""
 COMPONENT = re.compile(r"[a-z][a-z0-9_]{0,63}")
-LOADERS = re.compile(r"Auto[A-Z].*|.*Pipeline|FlashPack.*|ModularPipeline.*")
-"""Classes that load another class or format, which the folder or the hub names."""
+CLASS = re.compile(r"(?!Auto[A-Z]|Onnx|Flax|TF[A-Z]|FlashPack|Modular)(?!.*Pipeline$)[A-Z]\w{1,127}")
+"""Not the classes that load another class, which the folder or the hub names, or another format."""
 
 
 def check_pipeline(card: ModelCard, folder: Path, files: list[FolderFile]) -> list[FolderFile]:
@@ -77,7 +77,7 @@ def _components(card: ModelCard, index: dict[str, Any]) -> Iterator[tuple[str, s
                 f"its component {name} comes from {shown(library)}, which is neither diffusers nor transformers; "
                 "use a model that needs no other code"
             )
-        if not isinstance(class_name, str) or not IDENTIFIER.fullmatch(class_name) or LOADERS.fullmatch(class_name):
+        if not isinstance(class_name, str) or not CLASS.fullmatch(class_name):
             raise RefusedFileError(
                 f"its component {name} is of the class {shown(class_name)}, which is not a model class"
             )

@@ -4,11 +4,13 @@ import contextlib
 import json
 import os
 import pickle
+import re
 import shutil
 import socket
 import subprocess
 import sys
 import time
+from collections.abc import Iterator
 from pathlib import Path
 
 import open_clip
@@ -17,17 +19,24 @@ import tiny_families
 import tiny_image_families
 import tiny_weights
 import transformers
+from cli_runner import reelmill
 from hostile_models import ATTACKS, CONFIG, OWN_MAP, TEXT, Attack, Loaded, build, canary_of, edit, module
 from hub_cache import hub_snapshot
 from tiny_cards import tiny_card
 
+from flows.registration import check_weights as check_weights_of_run
+from flows.runtime.resources import resources_of
+from flows.settings import load_settings
 from manifests.errors import IncompleteWeightsError
 from models.card import Card, ModelCard
 from models.diffusers import loading
 from models.openclip import scorer as scorer_module
 from models.openclip.scorer import OpenClipScorer
 from models.registry import HOME, get_card, load_scorer_cards, open_generator, open_scorer
-from models.weights import weights_problem
+from models.weights import file_digest, unread_bytes, weights_problem
+from models.weights.integrity import QUICK_BYTES
+from tasks.doctor.program import check_weights
+from tasks.runtime.resources import close_resources
 
 SECONDS = 10
 """Bound for one check, on a busy machine."""
@@ -76,7 +85,10 @@ CHILD = """
 import json, resource, sys
 sys.path[:0] = ["."]
 from models.card import ModelCard, ScorerCard
-from models.weights import weights_problem
+from models.weights import file_digest, unread_bytes, weights_problem
+from models.weights.integrity import QUICK_BYTES
+from tasks.doctor.program import check_weights
+from tasks.runtime.resources import close_resources
 resource.setrlimit(resource.RLIMIT_AS, (1_500_000_000,) * 2)
 seen = []
 WATCHED = (
@@ -268,6 +280,120 @@ def test_a_snapshot_of_copies_is_refused_and_of_links_out(tmp_path, hub_card):
     place.unlink()
     place.symlink_to(other)
     assert "vae/config.json is a link to" in weights_problem(hub_card, tmp_path)
+
+
+# What people see
+
+
+@pytest.fixture
+def changed_starter(tmp_path, monkeypatch) -> Iterator[Path]:
+    """A copy of the starter whose scorer was edited, as REELMILL_WEIGHTS_ROOT."""
+    shutil.copytree(HOME / "starter", tmp_path / "starter")
+    edit(CONFIG, **{f"{TEXT}tokenizer_kwargs": {"trust_remote_code": True}})(tmp_path / "starter" / "openclip")
+    monkeypatch.setenv("REELMILL_WEIGHTS_ROOT", str(tmp_path))
+    monkeypatch.setenv("REELMILL_HOME", str(tmp_path / "home"))
+    close_resources()
+    yield tmp_path
+    close_resources()
+
+
+def test_doctor_and_models_show_the_problem_before_a_run(changed_starter, capsys):
+    resources = resources_of(load_settings())
+    sentence = "open_clip_config.json sets trust_remote_code"
+    found = check_weights(resources, "starter")
+    assert (found.level, sentence in found.message) == ("fail", True)
+    cards = {card["name"]: card for card in json.loads(reelmill(capsys, "models", "--json").out)}
+    assert sentence in cards["starter-openclip"]["weights_problem"]
+    assert "refused" in next(line for line in reelmill(capsys, "models").out.splitlines() if "starter-openclip" in line)
+    assert "sets trust_remote_code" in " ".join(reelmill(capsys, "models", "show", "starter-openclip").out.split())
+    verified = reelmill(capsys, "models", "verify", "starter-openclip")
+    assert verified.code == 1
+    assert "sets trust_remote_code" in " ".join(verified.out.split())
+    with pytest.raises(IncompleteWeightsError, match=sentence):
+        check_weights_of_run(resources, ["starter"])
+
+
+def test_the_values_that_verify_prints_make_a_card_valid(tmp_path, monkeypatch, capsys):
+    cards = tmp_path / "cards"
+    cards.mkdir()
+    content = json.loads((HOME / "cards" / "starter-openclip.json").read_text())
+    content |= {"name": "mine", "weights": {"folder": str(HOME / "starter/openclip"), "revision": "1", "size_mb": 4}}
+    (cards / "mine.json").write_text(json.dumps(content))
+    monkeypatch.setenv("REELMILL_MODEL_FOLDERS", json.dumps([str(cards)]))
+    monkeypatch.setenv("REELMILL_HOME", str(tmp_path / "home"))
+    refused = reelmill(capsys, "models", "verify", "mine")
+    assert refused.code == 1
+    assert "the card has no sha256" in " ".join(refused.out.split())
+    found = re.search(r'weights: ("revision": "(\w+)", "sha256": "(\w+)")', refused.out)
+    content["weights"] |= json.loads("{" + found[1] + "}")
+    (cards / "mine.json").write_text(json.dumps(content))
+    accepted = reelmill(capsys, "models", "verify", "mine")
+    assert (accepted.code, "complete and unchanged" in accepted.out) == (0, True)
+    assert open_scorer("mine", extra_folders=[cards]).name == f"mine@{found[2]}"
+
+
+# Large weights
+
+
+def large(folder: Path) -> Path:
+    """Add a document-like second checkpoint that is over the limit of a quick check, without using space."""
+    path = folder / "second.safetensors"
+    with path.open("wb") as file:
+        size = QUICK_BYTES + 4
+        raw = json.dumps({"a": {"dtype": "U8", "shape": [size], "data_offsets": [0, size]}}).encode()
+        file.write(len(raw).to_bytes(8, "little") + raw)
+        file.truncate(8 + len(raw) + size)
+    return path
+
+
+def test_large_files_are_read_once_and_again_only_if_they_change(tmp_path, monkeypatch):
+    folder = shutil.copytree(tiny_weights.openclip_folder(), tmp_path / "model")
+    path, store, read = large(folder), tmp_path / "digests.json", []
+    monkeypatch.setattr(file_digest, "RECENT_NS", 0)
+    card = tiny_weights.scorer_card(folder)
+    original = file_digest._hash
+    monkeypatch.setattr(file_digest, "_hash", lambda each, kind: (read.append(each.name), original(each, kind))[1])
+    monkeypatch.setattr(file_digest, "_store", None)
+    monkeypatch.setattr(file_digest, "_known", {})
+    file_digest.remember_digests_in(store)
+    assert unread_bytes(card) > QUICK_BYTES
+    assert weights_problem(card, quick=True) is None
+    assert path.name not in read
+    assert weights_problem(card) is None
+    assert read.count(path.name) == 1
+    monkeypatch.setattr(file_digest, "_known", {})  # another process
+    monkeypatch.setattr(file_digest, "_store", None)
+    file_digest.remember_digests_in(store)
+    assert weights_problem(card) is None
+    assert (read.count(path.name), unread_bytes(card)) == (1, 0)
+    before = path.stat()
+    with path.open("r+b") as file:
+        file.seek(-1, os.SEEK_END)
+        file.write(b"1")
+    os.utime(path, ns=(before.st_atime_ns, before.st_mtime_ns))
+    assert "not what the card's sha256 stands for" in weights_problem(card)
+    assert read.count(path.name) == 2
+
+
+def test_files_that_were_just_written_are_not_remembered(tmp_path):
+    path = tmp_path / "file"
+    path.write_bytes(b"1")
+    file_digest.sha256_of(path)
+    assert not file_digest.is_known(path)
+
+
+@pytest.mark.parametrize("content", ["", "[]", "{", '{"a": 1}'])
+def test_a_damaged_store_of_digests_is_replaced(tmp_path, monkeypatch, content):
+    store = tmp_path / "digests.json"
+    store.write_text(content)
+    path = tmp_path / "file"
+    path.write_bytes(bytes(file_digest.REMEMBERED))
+    monkeypatch.setattr(file_digest, "_store", None)
+    monkeypatch.setattr(file_digest, "_known", {})
+    monkeypatch.setattr(file_digest, "RECENT_NS", 0)
+    file_digest.remember_digests_in(store)
+    digest = file_digest.sha256_of(path)
+    assert list(json.loads(store.read_text()).values()) == [digest]
 
 
 # Honest folders
