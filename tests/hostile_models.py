@@ -276,8 +276,17 @@ def lora_metadata(**fields: object) -> Callable[[Path], None]:
 
 def many_files(folder: Path) -> None:
     (folder / "more").mkdir()
-    for number in range(5001):
+    for number in range(2001):
         (folder / "more" / f"{number}.md").touch()
+
+
+def many_folders(folder: Path) -> None:
+    for number in range(2001):
+        (folder / str(number)).mkdir()
+
+
+def not_text(folder: Path) -> None:
+    (folder / os.fsdecode(b"\xff.json")).write_text("{}")
 
 
 def deep_folders(folder: Path) -> None:
@@ -648,7 +657,9 @@ ATTACKS = [
         device("tokenizer.json"),
         "tokenizer.json is not a regular file but a pipe, socket or device",
     ),
-    Attack("too many files", "pipeline", many_files, "it contains more than 5,000 files"),
+    Attack("too many files", "pipeline", many_files, "it contains more than 2,000 files"),
+    Attack("too many folders", "pipeline", many_folders, "it contains more than 2,000 files"),
+    Attack("a name that is not text", "scorer", not_text, r"the name of \udcff.json is not plain text"),
     Attack("nested folders", "pipeline", deep_folders, "nested more than 8 folders deep"),
     # Headers of safetensors files
     Attack(

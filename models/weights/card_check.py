@@ -5,7 +5,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from manifests.errors import IncompleteWeightsError
-from models.card import Card, Lora, ModelCard, Weights
+from models.card import Card, Lora, ModelCard, ScorerCard, Weights
 from models.weights.folder_check import check_model
 from models.weights.folder_tree import FolderFile, files_of
 from models.weights.integrity import check_integrity
@@ -48,8 +48,10 @@ def _check_weights(card: Card, weights_root: Path | None, quick: bool) -> None:
     with _named(what, folder):
         if isinstance(card, ModelCard):
             _check_folder(card, card.weights, folder, lambda files: check_pipeline(card, folder, files), quick)
-        else:
+        elif isinstance(card, ScorerCard):
             _check_folder(card, card.weights, folder, lambda files: check_open_clip(folder, files), quick)
+        else:
+            _check_folder(card, card.weights, folder, check_model, quick)
 
 
 def _check_part(card: ModelCard, name: str, weights_root: Path | None, quick: bool) -> None:

@@ -5,7 +5,7 @@ from typing import Any
 
 from models.weights.refusal import RefusedFileError, shown
 
-MAX_NUMBER = 2**24
+MAX_NUMBER = 2**25
 """The largest vocabulary of a published model has about 2**20 entries."""
 LAYERS = re.compile(r".*(layers?|blocks?|depth|heads?|repeats?|queries)(_per_block)?|num_.*_layers.*")
 MAX_LAYERS = 1024
@@ -13,7 +13,7 @@ POSITIONS = re.compile(
     r".*(rope|freq).*(len|dim|size).*|sample_(size|width|height|frames)|.*image_size|num_frames|target_size"
     r"|patch_size.*|num_train_timesteps"
 )
-MAX_POSITIONS = 16_384
+MAX_POSITIONS = 65_536
 """Tables of positions are computed at once, in main memory."""
 MAX_GRID = 2**26
 """Product of the sides of a table of positions."""

@@ -1,5 +1,6 @@
 """The files of a model folder: which kinds may be there, and where links may point."""
 
+import itertools
 import os
 import stat
 from collections.abc import Iterator
@@ -8,7 +9,7 @@ from typing import NamedTuple
 
 from models.weights.refusal import RefusedFileError, shown
 
-MAX_FILES = 5_000
+MAX_FILES = 2_000
 MAX_DEPTH = 8
 UNREAD = (".git", ".cache")
 """Folders of git and of ``hf download --local-dir``, in which no library looks for files."""
@@ -59,25 +60,28 @@ def files_of(folder: Path, blobs: Path | None = None) -> list[FolderFile]:
         RefusedFileError: a file is code, not a regular file, of an unknown kind, or a link that leads elsewhere.
     """
     found: list[FolderFile] = []
-    for entry, name in _walk(folder, "", 0):
-        if len(found) >= MAX_FILES:
+    for number, (entry, name) in enumerate(_walk(folder, "", 0)):
+        if number >= MAX_FILES:
             raise RefusedFileError(f"it contains more than {MAX_FILES:,} files; name the folder of one model")
-        _check_file(entry, name, folder, blobs)
-        found.append(FolderFile(Path(entry.path), name))
+        if not entry.is_dir(follow_symlinks=False):
+            _check_file(entry, name, folder, blobs)
+            found.append(FolderFile(Path(entry.path), name))
     found.sort(key=lambda file: file.name)
     _check_pickles(found)
     return found
 
 
 def _walk(folder: Path, prefix: str, depth: int) -> Iterator[tuple["os.DirEntry[str]", str]]:
+    """Yield all files and folders; one that has too many is not read to its end."""
     if depth > MAX_DEPTH:
         raise RefusedFileError(f"{shown(prefix)} is nested more than {MAX_DEPTH} folders deep; remove it")
     with os.scandir(folder) as entries:
-        for entry in sorted(entries, key=lambda each: each.name):
+        for entry in sorted(itertools.islice(entries, MAX_FILES + 1), key=lambda each: each.name):
             name = prefix + entry.name
-            if not entry.is_dir(follow_symlinks=False):
-                yield entry, name
-            elif name not in UNREAD:
+            if entry.is_dir(follow_symlinks=False) and name in UNREAD:
+                continue
+            yield entry, name
+            if entry.is_dir(follow_symlinks=False):
                 yield from _walk(Path(entry.path), f"{name}/", depth + 1)
 
 
@@ -89,6 +93,8 @@ def _check_file(entry: "os.DirEntry[str]", name: str, folder: Path, blobs: Path 
     suffix = Path(entry.name).suffix.lower()
     if suffix in CODE:
         raise RefusedFileError(f"it contains code ({shown(name)}), which is never run; remove the file")
+    if not name.isprintable():
+        raise RefusedFileError(f"the name of {shown(name)} is not plain text; rename or remove the file")
     if not _is_known(entry.name, suffix):
         raise RefusedFileError(f"{shown(name)} has a type that no model needs, and may contain code; remove the file")
 

@@ -1,5 +1,6 @@
 """Model folders of strangers: nothing in them is run, nothing is fetched, and a changed folder loses its name."""
 
+import ast
 import contextlib
 import json
 import os
@@ -35,6 +36,7 @@ from models.openclip.scorer import OpenClipScorer
 from models.registry import HOME, get_card, load_scorer_cards, open_generator, open_scorer
 from models.weights import file_digest, unread_bytes, weights_problem
 from models.weights.integrity import QUICK_BYTES
+from models.weights.open_clip_config import OpenClipConfig
 from tasks.doctor.program import check_weights
 from tasks.runtime.resources import close_resources
 
@@ -87,6 +89,7 @@ sys.path[:0] = ["."]
 from models.card import ModelCard, ScorerCard
 from models.weights import file_digest, unread_bytes, weights_problem
 from models.weights.integrity import QUICK_BYTES
+from models.weights.open_clip_config import OpenClipConfig
 from tasks.doctor.program import check_weights
 from tasks.runtime.resources import close_resources
 resource.setrlimit(resource.RLIMIT_AS, (1_500_000_000,) * 2)
@@ -174,6 +177,41 @@ def test_a_pipelines_own_module_is_not_run(evil, tmp_path, connections):
         open_generator(tiny_weights.ltx_card(folder))
     assert not canary_of(folder).exists()
     assert connections == []
+
+
+ARGUMENTS = {
+    "from_pretrained": {"local_files_only", "use_safetensors"},
+    "load_lora_weights": {"local_files_only", "use_safetensors"},
+    "create_model_and_transforms": {"weights_only", "pretrained_image", "pretrained_text"},
+}
+UNSAFE = {
+    ("torch", "load"),
+    ("pickle", "load"),
+    ("pickle", "loads"),
+    ("numpy", "load"),
+    ("np", "load"),
+    ("joblib", "load"),
+}
+
+
+def calls_of_models() -> Iterator[tuple[str, ast.Call]]:
+    """Yield all calls of methods in models/."""
+    for path in sorted(HOME.rglob("*.py")):
+        for node in ast.walk(ast.parse(path.read_text())):
+            if isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute):
+                yield f"{path.relative_to(HOME)}:{node.lineno}", node
+
+
+def test_every_loader_of_models_reads_only_local_safetensors():
+    """Checks also the code of models that are added later."""
+    found = 0
+    for place, call in calls_of_models():
+        assert (getattr(call.func.value, "id", ""), call.func.attr) not in UNSAFE, place
+        given = {keyword.arg for keyword in call.keywords}
+        if call.func.attr in ARGUMENTS:
+            assert given >= ARGUMENTS[call.func.attr], place
+            found += 1
+    assert found >= 4
 
 
 # Hashes
@@ -438,6 +476,16 @@ def test_a_hub_repository_of_a_pipeline_is_accepted(tmp_path, hub_card, connecti
     assert weights_problem(hub_card, tmp_path / "cache") is None
     assert open_generator(hub_card, weights_root=tmp_path / "cache").pipeline is not None
     assert connections == []
+
+
+def test_every_architecture_of_open_clip_without_a_text_tower_of_the_hub_is_accepted():
+    accepted = 0
+    for name in open_clip.list_models():
+        architecture = open_clip.get_model_config(name)
+        if "hf_model_name" not in architecture["text_cfg"]:
+            OpenClipConfig.model_validate({"model_cfg": architecture})
+            accepted += 1
+    assert accepted >= 100
 
 
 QWEN = """{% set image_count = namespace(value=0) %}{% for message in messages %}{% if loop.first and
