@@ -473,6 +473,12 @@ ATTACKS = [
         edit(TOKENIZER, tokenizer_class="evil/repo--evil.Evil"),
         "tokenizer_config.json sets tokenizer_class",
     ),
+    Attack(
+        "a tokenizer class that loads a model",
+        "scorer",
+        edit(TOKENIZER, tokenizer_class="AutoModel"),
+        "tokenizer_config.json sets tokenizer_class, which is not the name of a tokenizer class: AutoModel",
+    ),
     # Pipelines
     Attack(
         "a custom pipeline",

@@ -27,7 +27,7 @@ def weights_problem(card: Card, weights_root: Path | None = None, quick: bool = 
 
     Args:
         quick: only compare large files with their hashes if this installation has read them before. The first complete
-            check reads all weights, at about 1 GB per second; after that, both take milliseconds.
+            check reads all weights, at 0.4 to 2 GB per second and core; after that, both take milliseconds.
     """
     try:
         _check_weights(card, weights_root, quick)

@@ -45,6 +45,8 @@ CLASSES = re.compile(
     r"_class_name|architectures|feature_extractor_type|(image_|video_)?processor_type"
     r"|((slow_|fast_)?tokenizer|(image_|video_)?processor|feature_extractor|model|config)_class"
 )
+TOKENIZER = re.compile(r"(?!Auto)[A-Z]\w{0,100}(Tokenizer|TokenizerFast|Backend)")
+"""Values of ``tokenizer_class``, of which transformers calls ``from_pretrained`` with the folder."""
 IDENTIFIER = re.compile(r"[A-Za-z_]\w{0,127}")
 SOURCES = ("hf-hub:", "local-dir:")
 """Prefixes with which open_clip and timm load other models."""
@@ -61,6 +63,8 @@ def check_keys(content: dict[str, Any], name: str) -> None:
             raise _refused(name, key, REFUSED[key])
         if key in KERNELS and _is_foreign_kernel(value):
             raise _refused(name, key, f"{CODE} ({shown(value)})")
+        if key == "tokenizer_class" and value and not TOKENIZER.fullmatch(str(value)):
+            raise _refused(name, key, f"which is not the name of a tokenizer class: {shown(value)}")
         if CLASSES.fullmatch(key) and not _is_class(value):
             raise _refused(name, key, f"which is not the name of a class of the library: {shown(value)}")
         if isinstance(value, str) and value.startswith(SOURCES):

@@ -11,12 +11,15 @@ import os
 import tempfile
 import threading
 import time
+from collections.abc import Iterable
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 log = logging.getLogger(__name__)
 
 REMEMBERED = 1_000_000
 """Bytes; smaller files are hashed again in every process."""
+MAX_THREADS = 8
 LOGGED = 1_000_000_000
 RECENT_NS = 2_000_000_000
 """Files that were changed less than two seconds ago are not remembered: a later change could have the same time."""
@@ -44,6 +47,14 @@ def remember_digests_in(path: Path) -> None:
 def is_known(path: Path) -> bool:
     """Return whether a file's digest is remembered."""
     return state_of(path) in _known
+
+
+def read_ahead(paths: Iterable[Path]) -> None:
+    """Hash large files on several cores, so that sha256_of only looks them up."""
+    large = [path for path in paths if path.stat().st_size >= REMEMBERED and not is_known(path)]
+    if len(large) > 1:
+        with ThreadPoolExecutor(min(len(large), os.cpu_count() or 1, MAX_THREADS)) as pool:
+            list(pool.map(sha256_of, large))  # hashlib releases the lock of the interpreter
 
 
 def sha256_of(path: Path) -> str:

@@ -5,13 +5,14 @@ from pathlib import Path
 from typing import NamedTuple
 
 from models.card import Card, ModelCard, Weights
-from models.weights.file_digest import git_sha1_of, is_known, sha256_of
+from models.weights.file_digest import git_sha1_of, is_known, read_ahead, sha256_of
 from models.weights.folder_tree import FolderFile, files_of
 from models.weights.location import blobs_of, lora_path, part_path, weights_path
 from models.weights.refusal import RefusedFileError, shown
 
 SUMS = "SHA256SUMS"
 REVISION_DIGITS = 12
+SHA256_DIGITS = 64
 QUICK_BYTES = 64_000_000
 """Files up to this size are hashed even by a quick check: in about 0.1 s."""
 BUNDLED = Path(__file__).parent.parent
@@ -80,7 +81,9 @@ def weights_of(path: Path) -> Weights:
 
 def sums(files: list[FolderFile]) -> str:
     """Return a line ``SHA-256  name`` for each file that can be loaded, in the format of sha256sum."""
-    return "".join(f"{sha256_of(file.path)}  {file.name}\n" for file in files if file.is_loaded)
+    loaded = [file for file in files if file.is_loaded]
+    read_ahead(file.path for file in loaded)
+    return "".join(f"{sha256_of(file.path)}  {file.name}\n" for file in loaded)
 
 
 def check_integrity(card: Card, weights: Weights, path: Path, files: list[FolderFile], quick: bool) -> None:
@@ -133,6 +136,7 @@ def _changed(path: Path, files: list[FolderFile], expected: str) -> str:
 
 def _check_blobs(weights: Weights, blobs: Path | None, files: list[FolderFile]) -> None:
     """Check that each file of a snapshot has the content that its name in the cache stands for."""
+    read_ahead(file.path for file in files if len(file.path.resolve().name) == SHA256_DIGITS)
     for file in files:
         target = file.path.resolve()
         if blobs is None or target.parent != blobs.resolve():
@@ -140,7 +144,7 @@ def _check_blobs(weights: Weights, blobs: Path | None, files: list[FolderFile]) 
                 f"{shown(file.name)} is not a link into the cache, so its content cannot be compared with that of "
                 f"{weights.hub_id}; download the snapshot again with hf download, or add sha256 to the card"
             )
-        content = sha256_of(target) if len(target.name) == 64 else git_sha1_of(target)
+        content = sha256_of(target) if len(target.name) == SHA256_DIGITS else git_sha1_of(target)
         if content != target.name:
             raise RefusedFileError(
                 f"{shown(file.name)} does not have the content that was downloaded; delete {target}, and download it "
