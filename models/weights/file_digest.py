@@ -11,7 +11,7 @@ import os
 import tempfile
 import threading
 import time
-from collections.abc import Iterable
+from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
@@ -49,12 +49,13 @@ def is_known(path: Path) -> bool:
     return state_of(path) in _known
 
 
-def read_ahead(paths: Iterable[Path]) -> None:
-    """Hash large files on several cores, so that sha256_of only looks them up."""
-    large = [path for path in paths if path.stat().st_size >= REMEMBERED and not is_known(path)]
-    if len(large) > 1:
-        with ThreadPoolExecutor(min(len(large), os.cpu_count() or 1, MAX_THREADS)) as pool:
-            list(pool.map(sha256_of, large))  # hashlib releases the lock of the interpreter
+def sha256_of_all(paths: Sequence[Path]) -> list[str]:
+    """Return the SHA-256 of each file; several large ones are read on several cores."""
+    large = sum(not is_known(path) and path.stat().st_size >= REMEMBERED for path in paths)
+    if large < 2:
+        return [sha256_of(path) for path in paths]
+    with ThreadPoolExecutor(min(large, os.cpu_count() or 1, MAX_THREADS)) as pool:
+        return list(pool.map(sha256_of, paths))  # hashlib releases the lock of the interpreter
 
 
 def sha256_of(path: Path) -> str:

@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from models.card import Card, ModelCard, Weights
-from models.weights.file_digest import git_sha1_of, is_known, read_ahead, sha256_of
+from models.weights.file_digest import git_sha1_of, is_known, sha256_of, sha256_of_all
 from models.weights.folder_tree import FolderFile, files_of
 from models.weights.location import blobs_of, lora_path, part_path, weights_path
 from models.weights.refusal import RefusedFileError, shown
@@ -82,8 +82,8 @@ def weights_of(path: Path) -> Weights:
 def sums(files: list[FolderFile]) -> str:
     """Return a line ``SHA-256  name`` for each file that can be loaded, in the format of sha256sum."""
     loaded = [file for file in files if file.is_loaded]
-    read_ahead(file.path for file in loaded)
-    return "".join(f"{sha256_of(file.path)}  {file.name}\n" for file in loaded)
+    digests = sha256_of_all([file.path for file in loaded])
+    return "".join(f"{digest}  {file.name}\n" for digest, file in zip(digests, loaded, strict=True))
 
 
 def check_integrity(card: Card, weights: Weights, path: Path, files: list[FolderFile], quick: bool) -> None:
@@ -136,16 +136,17 @@ def _changed(path: Path, files: list[FolderFile], expected: str) -> str:
 
 def _check_blobs(weights: Weights, blobs: Path | None, files: list[FolderFile]) -> None:
     """Check that each file of a snapshot has the content that its name in the cache stands for."""
-    read_ahead(file.path for file in files if len(file.path.resolve().name) == SHA256_DIGITS)
-    for file in files:
-        target = file.path.resolve()
+    targets = [file.path.resolve() for file in files]
+    for file, target in zip(files, targets, strict=True):
         if blobs is None or target.parent != blobs.resolve():
             raise RefusedFileError(
                 f"{shown(file.name)} is not a link into the cache, so its content cannot be compared with that of "
                 f"{weights.hub_id}; download the snapshot again with hf download, or add sha256 to the card"
             )
-        content = sha256_of(target) if len(target.name) == SHA256_DIGITS else git_sha1_of(target)
-        if content != target.name:
+    large = [target for target in targets if len(target.name) == SHA256_DIGITS]
+    digests = dict(zip(large, sha256_of_all(large), strict=True))
+    for file, target in zip(files, targets, strict=True):
+        if target.name != (digests.get(target) or git_sha1_of(target)):
             raise RefusedFileError(
                 f"{shown(file.name)} does not have the content that was downloaded; delete {target}, and download it "
                 "again"

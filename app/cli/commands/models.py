@@ -89,7 +89,8 @@ def verify(
 ) -> None:
     """Read all weights of a model, print their hashes for its card, and check them.
 
-    The first time, this takes one to three seconds per GB on one core. `run` makes the same check for the models that it uses.
+    The first time, this takes one to three seconds per GB on one core. `run` makes the same check for the
+    models that it uses.
     """
     session = Session.open()
     card = get_any_card(name, session.settings.model_folders)
