@@ -81,14 +81,17 @@ class Weights(Record):
     Attributes:
         folder: absolute, or relative to the folder of the user's card; for bundled cards, relative to ``models/``.
         hub_id: ``owner/name`` on the Hugging Face hub.
-        revision: for a folder, any string that changes with the weights; for a hub id, the 40 hex digits of a
-            commit. It is part of every variant's id.
+        revision: for a folder, a string that contains the first 12 hex digits of ``sha256``; for a hub id, the 40 hex
+            digits of a commit. It is part of every variant's id.
+        sha256: hash of the contents, as ``reelmill models verify`` prints it; optional for a hub id, whose files are
+            compared with the hashes that the hub gave.
         size_mb: megabytes on disk.
     """
 
     folder: str | None = None
     hub_id: str | None = Field(None, pattern=r"^[\w.-]+/[\w.-]+$")
     revision: str = Field(min_length=1)
+    sha256: str | None = Field(None, pattern=r"^[0-9a-f]{64}$")
     size_mb: float = Field(gt=0)
 
     @model_validator(mode="after")

@@ -1,6 +1,5 @@
 """How much of a prompt a model reads, counted with its own tokenizer. Importing this module loads no torch."""
 
-import json
 import re
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -11,6 +10,10 @@ from typing import NamedTuple
 from models.card import Card, ModelCard, ScorerCard
 from models.clip_tokenizer import clip_tokenizer
 from models.weights import weights_path
+from models.weights.folder_check import MAX_VOCABULARY
+from models.weights.json_file import read_bytes, read_json
+from models.weights.open_clip_config import CONFIG
+from models.weights.refusal import RefusedFileError
 
 CLIP_CONTEXT = 77
 """Context length of an OpenCLIP model whose configuration names none, as in open_clip."""
@@ -115,10 +118,10 @@ def _tokenizer(card: Card, folder: Path) -> Callable[[str], Spans] | None:
 def _open_clip_text(folder: Path) -> dict[str, int]:
     """Return ``text_cfg`` of an open_clip folder; empty if there is none."""
     try:
-        text: dict[str, int] = json.loads((folder / "open_clip_config.json").read_bytes())["model_cfg"]["text_cfg"]
-    except (OSError, ValueError, KeyError, TypeError):
+        text: dict[str, int] = read_json(folder / CONFIG, CONFIG)["model_cfg"]["text_cfg"]
+    except (RefusedFileError, KeyError, TypeError):
         return {}
-    return text
+    return text if isinstance(text, dict) else {}
 
 
 @cache
@@ -127,7 +130,7 @@ def _fast(path: Path | None) -> Callable[[str], Spans] | None:
     from tokenizers import Tokenizer
 
     try:
-        tokenizer = Tokenizer.from_file(str(path)) if path else clip_tokenizer()
+        tokenizer = Tokenizer.from_buffer(read_bytes(path, path.name, MAX_VOCABULARY)) if path else clip_tokenizer()
     except Exception:  # noqa: BLE001 - the library raises no other; the check of weights reports damaged files
         return None
     tokenizer.no_truncation()
@@ -146,8 +149,8 @@ def _sentence_pieces(path: Path) -> Callable[[str], Spans] | None:
     from sentencepiece import SentencePieceProcessor
 
     try:
-        processor = SentencePieceProcessor(model_file=str(path))
-    except (OSError, RuntimeError):
+        processor = SentencePieceProcessor(model_proto=read_bytes(path, path.name, MAX_VOCABULARY))
+    except (RefusedFileError, RuntimeError):
         return None
 
     def spans(text: str) -> Spans:

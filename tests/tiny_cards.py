@@ -59,7 +59,7 @@ def tiny_card(name: str, **changes: Any) -> ModelCard:
     content = load_cards()[name].model_dump(mode="json")
     rules = content["rules"]
     shortest = rules["frame_multiple"] + rules["frame_offset"] if rules["frame_offset"] else 4
-    content["weights"] = _here(FOLDERS[name]())
+    content["weights"] = tiny_weights.pinned(FOLDERS[name]())
     content["rules"] |= {"min_frames": shortest}
     content["sizes"] = {"1:1": {"height": 64, "width": 64, "render_height": 64, "render_width": 64}}
     content["defaults"] |= {"num_frames": shortest, "num_inference_steps": min(4, _steps(content))}
@@ -68,7 +68,7 @@ def tiny_card(name: str, **changes: Any) -> ModelCard:
     for speed in content["profiles"].values():
         if "threshold" in (speed["step_cache"] or {}).get("options", {}):
             speed["step_cache"]["options"]["threshold"] = 1.0  # random weights change more from step to step
-    content["parts"] = {part: _here(tiny_families.motion_adapter_folder()) for part in content["parts"]}
+    content["parts"] = {part: tiny_weights.pinned(tiny_families.motion_adapter_folder()) for part in content["parts"]}
     content["loras"] = [_tiny_lora(lora, FOLDERS[name]()) for lora in content["loras"] if "wan" in name]
     return ModelCard.model_validate(content | changes)
 
@@ -88,10 +88,6 @@ def _steps(content: dict) -> int:
     return len(content["call"].get("sigmas", ())) or content["defaults"]["num_inference_steps"]
 
 
-def _here(folder: Path) -> dict:
-    return {"folder": str(folder), "revision": "1", "size_mb": 1}
-
-
 def _tiny_lora(lora: dict, folder: Path) -> dict:
     file = wan_lora(folder)
-    return lora | {"weights": _here(file.parent), "file": file.name}
+    return lora | {"weights": tiny_weights.pinned(file), "file": file.name}

@@ -6,7 +6,9 @@ import tempfile
 from functools import cache
 from pathlib import Path
 
+from manifests.errors import IncompleteWeightsError
 from models.card import ModelCard, ScorerCard
+from models.weights import weights_of
 
 WORDS = ("a", "red", "blue", "circle", "square", "drifting", "left", "on", "white", "background")
 
@@ -21,7 +23,7 @@ def wan_card(folder: Path | None = None, **changes) -> ModelCard:
     return _video_card(folder or wan_folder(), {"name": "tiny-wan", "pipeline": "WanPipeline"} | changes)
 
 
-def scorer_card(folder: Path | None = None) -> ScorerCard:
+def scorer_card(folder: Path | None = None, **changes) -> ScorerCard:
     """Return a card of the OpenCLIP folder."""
     return ScorerCard.model_validate(
         {
@@ -29,10 +31,19 @@ def scorer_card(folder: Path | None = None) -> ScorerCard:
             "kind": "openclip",
             "title": "tiny",
             "description": "random",
-            "weights": {"folder": str(folder or openclip_folder()), "revision": "1", "size_mb": 1},
+            "weights": pinned(folder or openclip_folder()),
             "licence": {"name": "Apache-2.0"},
         }
+        | changes
     )
+
+
+def pinned(path: Path) -> dict:
+    """Return what a card says about a folder or file; the hash of a folder that cannot be used is made up."""
+    try:
+        return weights_of(path).model_dump(mode="json")
+    except (IncompleteWeightsError, OSError):
+        return {"folder": str(path), "revision": "0" * 12, "sha256": "0" * 64, "size_mb": 1}
 
 
 def _video_card(folder: Path, changes: dict) -> ModelCard:
@@ -40,7 +51,7 @@ def _video_card(folder: Path, changes: dict) -> ModelCard:
         "kind": "text-to-video",
         "title": "tiny",
         "description": "random",
-        "weights": {"folder": str(folder), "revision": "1", "size_mb": 1},
+        "weights": pinned(folder),
         "licence": {"name": "Apache-2.0"},
         "sizes": {
             "1:1": {"height": 64, "width": 64, "render_height": 64, "render_width": 64},

@@ -1,4 +1,6 @@
-"""Write revision and size of the shipped weights into their cards: `python -m training.stamp`.
+"""Write revision, hash and size of the shipped weights into their cards, and SHA256SUMS next to the weights.
+
+Run it with `python -m training.stamp`.
 
 The id of a variant includes the revision of its card, so the revision must change if and only if the weights change.
 """
@@ -7,15 +9,18 @@ import hashlib
 import json
 from pathlib import Path
 
+from models.weights.folder_tree import files_of
+from models.weights.integrity import SUMS, content_sha256, sums
+
 MODELS = Path(__file__).parent.parent / "models"
 CARDS = {"starter.json": "starter/t2v", "starter-openclip.json": "starter/openclip"}
 
 
 def revision_of(folder: Path) -> str:
-    """Return 12 hex digits of the BLAKE2b of all file names and contents in the folder, without training.json."""
+    """Return 12 hex digits of the BLAKE2b of all file names and contents, without training.json and SHA256SUMS."""
     digest = hashlib.blake2b(digest_size=6)
     for path in sorted(folder.rglob("*")):
-        if path.is_file() and path.name != "training.json":
+        if path.is_file() and path.name not in ("training.json", SUMS):
             digest.update(path.relative_to(folder).as_posix().encode() + b"\0" + path.read_bytes())
     return digest.hexdigest()
 
@@ -29,7 +34,10 @@ def stamp() -> None:
     for name, folder in CARDS.items():
         card = MODELS / "cards" / name
         content = json.loads(card.read_text())
-        content["weights"] |= {"revision": revision_of(MODELS / folder), "size_mb": size_mb(MODELS / folder)}
+        place = MODELS / folder
+        (place / SUMS).write_text(sums(files_of(place)))
+        measured = {"revision": revision_of(place), "sha256": content_sha256(place), "size_mb": size_mb(place)}
+        content["weights"] = {"folder": folder} | measured
         card.write_text(json.dumps(content, indent=2, ensure_ascii=False) + "\n")
 
 

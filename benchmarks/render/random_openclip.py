@@ -10,6 +10,7 @@ from safetensors.torch import save_file
 
 from models.card import ScorerCard
 from models.openclip.scorer import OpenClipScorer
+from models.weights import weights_of
 
 MODEL = "ViT-B-32"
 
@@ -38,7 +39,7 @@ def card(folder: Path, name: str = "random-vit-b-32") -> ScorerCard:
             "kind": "openclip",
             "title": "random",
             "description": "random",
-            "weights": {"folder": str(folder), "revision": "1", "size_mb": 605},
+            "weights": weights_of(folder).model_dump(mode="json"),
             "licence": {"name": "MIT"},
         }
     )

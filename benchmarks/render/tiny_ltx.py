@@ -18,6 +18,7 @@ from tokenizers import Tokenizer, models, pre_tokenizers, processors
 from transformers import PreTrainedTokenizerFast, T5Config, T5EncoderModel
 
 from models.card import ModelCard
+from models.weights import weights_of
 
 TOKENS = 16
 
@@ -56,7 +57,7 @@ def card(path: Path) -> ModelCard:
         "title": "tiny",
         "description": "random",
         "pipeline": "LTXPipeline",
-        "weights": {"folder": str(path), "revision": "1", "size_mb": 1},
+        "weights": weights_of(path).model_dump(mode="json"),
         "licence": {"name": "Apache-2.0"},
         "sizes": {"1:1": {"height": 32, "width": 32, "render_height": 32, "render_width": 32}},
         "rules": {

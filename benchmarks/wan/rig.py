@@ -20,6 +20,7 @@ from benchmarks.render.random_openclip import save_openclip
 from manifests.variant import Variant
 from models.card import ModelCard
 from models.registry import get_card
+from models.weights import weights_of
 
 BASE, FEW_STEPS = "wan2.1-t2v-1.3b", "wan2.2-t2v-a14b-4step"
 """The shipped cards with the measured settings. Only the scheduler of the second one is used, for few steps."""
@@ -179,7 +180,7 @@ def _card(folder: Path, setting: Setting) -> ModelCard:
     changes: dict[str, Any] = {
         "name": NAME,
         "scorer": SCORER,
-        "weights": {"folder": str(folder), "revision": "random", "size_mb": 1},
+        "weights": weights_of(folder).model_dump(mode="json"),
         "sizes": {"16:9": side},
         "call": {"max_sequence_length": TEXT_TOKENS[setting.size]},
         "rules": base.rules.model_dump() | {"min_frames": min(setting.num_frames, base.rules.min_frames)},

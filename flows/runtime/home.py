@@ -13,6 +13,7 @@ log = logging.getLogger(__name__)
 OURS = (
     ".doctor-",
     ".lock",
+    "audit.key",
     "bucket",
     "campaigns",
     "catalogue.sqlite",
@@ -25,6 +26,7 @@ OURS = (
     "staging",
     "up.lock",
     "uploads",
+    "weight-digests.json",
 )
 """How the names of our files and folders in a home begin."""
 

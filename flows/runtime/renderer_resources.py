@@ -8,9 +8,10 @@ from pathlib import Path
 
 from flows.runtime.fan_out import spans_hosts
 from flows.runtime.home import prepare_home
-from flows.runtime.resources import machine_id, plain_secret
+from flows.runtime.resources import DIGESTS, machine_id, plain_secret
 from flows.settings import Settings, load_settings
 from manifests.errors import SettingsError
+from models.weights.file_digest import remember_digests_in
 from tasks.runtime.resources import BucketConfig, Resources, SignerConfig
 
 NO_SIGNER = SignerConfig("none", Path("no-signer"))
@@ -58,9 +59,11 @@ def localise_resources(resources: Resources) -> Resources:
         SettingsError: the driver has sent no credentials, and this host has none for the catalogue.
     """
     if not resources.shared:
+        remember_digests_in(resources.staging.parent / DIGESTS)
         return resources
     own = load_settings()
     prepare_home(own.home)
+    remember_digests_in(own.home / DIGESTS)
     local = replace(
         resources,
         staging=own.home / "staging",

@@ -11,14 +11,17 @@ from adapters.files.umask import open_without_links
 from flows.runtime.fan_out import shares_staging
 from flows.runtime.home import prepare_home
 from flows.settings import Settings
+from models.weights.file_digest import remember_digests_in
 from tasks.runtime.resources import BucketConfig, Resources, SignerConfig
 
 PROMPT_KEY_BYTES = 32
+DIGESTS = "weight-digests.json"
 
 
 def resources_of(settings: Settings) -> Resources:
     """Return the resources; the folder of the local state and its secrets are created on first use."""
     prepare_home(settings.home)
+    remember_digests_in(settings.home / DIGESTS)
     return Resources(
         catalogue_url=settings.catalogue_url or sqlite_url(settings.home / "catalogue.sqlite"),
         bucket=BucketConfig(

@@ -13,7 +13,7 @@ from manifests.errors import IncompleteWeightsError, InvalidCardError, ModelErro
 from models.card import ModelCard
 from models.diffusers.loras import prepare_pipeline
 from models.diffusers.parts import load_parts
-from models.weights import weights_path, weights_problem
+from models.weights import forbid_network, weights_path, weights_problem
 
 
 def find_device(name: str) -> torch.device:
@@ -48,16 +48,24 @@ def load(card: ModelCard, weights_root: Path | None, device: torch.device) -> An
         raise InvalidCardError(f"Invalid card {card.name}, field pipeline: diffusers has no class {card.pipeline}.")
     folder = weights_path(card, weights_root)
     _hush()
+    forbid_network()
     precision = _precision(card, device)
     parts = load_parts(card, precision, weights_root)
     try:
         pipeline = pipeline_class.from_pretrained(
-            str(folder), local_files_only=True, use_safetensors=True, dtype=precision, **parts
+            str(folder),
+            local_files_only=True,
+            trust_remote_code=False,
+            use_safetensors=True,
+            dtype=precision,
+            **parts,
         )
     except Exception as error:
         what = first_line(error)
         raise IncompleteWeightsError(f"The weights of {card.name} in {folder} cannot be loaded: {what}") from error
     prepare_pipeline(pipeline, card, weights_root)
+    if problem := weights_problem(card, weights_root):  # the files were changed while they were loaded
+        raise IncompleteWeightsError(problem)
     pipeline.set_progress_bar_config(disable=True)
     return pipeline.to(device)
 

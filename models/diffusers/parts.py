@@ -1,6 +1,5 @@
 """Load components that a card takes from a separate folder or repository."""
 
-import json
 from pathlib import Path
 from typing import Any
 
@@ -10,6 +9,7 @@ import torch
 from manifests.errors import IncompleteWeightsError
 from models.card import ModelCard
 from models.weights import part_path
+from models.weights.json_file import read_json
 
 
 def load_parts(card: ModelCard, precision: dict[str, torch.dtype], weights_root: Path | None = None) -> dict[str, Any]:
@@ -31,7 +31,7 @@ def load_parts(card: ModelCard, precision: dict[str, torch.dtype], weights_root:
 
 def _load(card: ModelCard, name: str, folder: Path, dtype: torch.dtype) -> Any:
     try:
-        kind = getattr(diffusers, json.loads((folder / "config.json").read_text(encoding="utf-8"))["_class_name"])
+        kind = getattr(diffusers, read_json(folder / "config.json", "config.json")["_class_name"])
         if not issubclass(kind, diffusers.ModelMixin):
             raise TypeError(f"{kind.__name__} is not a model class of diffusers")
         return kind.from_pretrained(str(folder), local_files_only=True, use_safetensors=True, dtype=dtype)

@@ -16,7 +16,9 @@ from torchvision.transforms.v2 import functional as F
 from manifests.errors import IncompleteWeightsError
 from models.card import ScorerCard
 from models.cpu_matmul import multiply_by_onednn
-from models.weights import weights_path, weights_problem
+from models.weights import forbid_network, weights_path, weights_problem
+from models.weights.json_file import read_json
+from models.weights.open_clip_config import CONFIG
 
 BATCH = 32
 CACHED_PROMPTS = 4096
@@ -33,6 +35,8 @@ class OpenClipScorer:
         self.device = torch.device(device)
         folder = weights_path(card, weights_root)
         self.model, self.preprocess, self.tokenize = _load(card, folder, self.device)
+        if problem := weights_problem(card, weights_root):  # the files were changed while they were loaded
+            raise IncompleteWeightsError(problem)
         self._prompts: OrderedDict[str, np.ndarray] = OrderedDict()
         self._looking_up = threading.Lock()
 
@@ -107,12 +111,22 @@ def _apply(step: Any, pictures: torch.Tensor) -> torch.Tensor:
 
 
 def _load(card: ScorerCard, folder: Path, device: torch.device) -> tuple[Any, Any, Any]:
+    """Load only files of the folder, whatever its configuration says: no code, no pickles and nothing from the hub."""
     transformers.utils.logging.set_verbosity_error()
+    forbid_network()
     name = f"local-dir:{folder}"
     try:
-        model, _, preprocess = open_clip.create_model_and_transforms(name, device=device)
-        tokenize = open_clip.get_tokenizer(name)
+        model, _, preprocess = open_clip.create_model_and_transforms(
+            name, device=device, weights_only=True, pretrained_image=False, pretrained_text=False
+        )
+        tokenize = open_clip.get_tokenizer(name, **_tokenizer_options(folder))
     except Exception as error:
         what = (str(error).strip().splitlines() or [type(error).__name__])[0]
         raise IncompleteWeightsError(f"The weights of {card.name} in {folder} cannot be loaded: {what}") from error
     return model.eval(), preprocess, tokenize
+
+
+def _tokenizer_options(folder: Path) -> dict[str, bool]:
+    """Return options that override those of the folder; open_clip's own tokenizer does not accept them."""
+    named = read_json(folder / CONFIG, CONFIG)["model_cfg"]["text_cfg"].get("hf_tokenizer_name")
+    return {"trust_remote_code": False, "local_files_only": True} if named else {}

@@ -11,6 +11,7 @@ from packaging.specifiers import SpecifierSet
 
 from models.memory import capacity_bytes
 from models.registry import find_devices, get_any_card, weights_problem
+from models.weights import unread_bytes
 from tasks.doctor.check import FAIL, OK, WARN, Finding
 from tasks.runtime.resources import Resources, card_of
 
@@ -69,21 +70,26 @@ def check_devices(wanted: Collection[str]) -> Finding:
 
 
 def check_weights(resources: Resources, model: str, here: bool = True) -> Finding:
-    """Check that the weights of the default model and of its scorer are complete.
+    """Check that the weights of the default model and of its scorer are complete and safe to load.
+
+    Large files that were never compared with their hashes are reported, because reading them may take minutes.
 
     Args:
         here: whether this machine generates clips; if not, missing weights are only a warning.
     """
     card = card_of(resources, model)
-    for each in (card, get_any_card(card.scorer, resources.model_folders)):
-        if problem := weights_problem(each, resources.weights_root):
+    cards = (card, get_any_card(card.scorer, resources.model_folders))
+    for each in cards:
+        if problem := weights_problem(each, resources.weights_root, quick=True):
             return Finding(
                 FAIL if here else WARN,
                 problem,
                 "Download them, or set REELMILL_WEIGHTS_ROOT to the folder that contains them; "
                 f"`reelmill models show {each.name}` shows the expected path.",
             )
-    return Finding(OK, f"The weights of {model} and its scorer {card.scorer} are complete.")
+    unread = sum(unread_bytes(each, resources.weights_root) for each in cards)
+    later = f" The next run compares {unread / 1e9:.1f} GB with their hashes." if unread else ""
+    return Finding(OK, f"The weights of {model} and its scorer {card.scorer} are complete.{later}")
 
 
 def _applies(requirement: Requirement, extras: Collection[str]) -> bool:

@@ -10,6 +10,7 @@ import tiny_image_families
 from cli_runner import reelmill
 from fake_scorer import FakeScorer
 from PIL import Image
+from tiny_weights import pinned
 from tls_server import body, tls_server
 
 from adapters.c2pa.verifier import verify
@@ -46,7 +47,7 @@ def tiny(home, tmp_path, monkeypatch):
         "description": "random",
         "pipeline": "WanImageToVideoPipeline",
         "licence": {"name": "Apache-2.0"},
-        "weights": {"folder": str(tiny_image_families.wan_i2v_folder()), "revision": "1", "size_mb": 1},
+        "weights": pinned(tiny_image_families.wan_i2v_folder()),
         "sizes": {"1:1": {"height": 64, "width": 64, "render_height": 64, "render_width": 64}},
         "rules": {
             "frame_multiple": 4,

@@ -20,7 +20,7 @@ CARDS = {
 
 
 def variant(card) -> Variant:
-    return Variant(card.name, "1", "a red circle", "blue", 1, 64, 90, 9, 8, 4, 3.0)
+    return Variant(card.name, card.weights.revision, "a red circle", "blue", 1, 64, 90, 9, 8, 4, 3.0)
 
 
 def test_the_devices_are_found():

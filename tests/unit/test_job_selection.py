@@ -25,7 +25,7 @@ class Tallies:
 
 
 def jobs_of(brief_id: str, number: int) -> list[Job]:
-    made = [variant(prompt=brief_id, seed=seed) for seed in range(number)]
+    made = [variant(revision="1", prompt=brief_id, seed=seed) for seed in range(number)]
     return [Job(each, each.variant_id, (brief_id,), 0.5) for each in made]
 
 
@@ -91,7 +91,7 @@ def test_wait_returns_false_when_all_jobs_are_done():
 
 
 def test_a_combination_that_has_its_clips_does_not_end_the_others():
-    made = [variant(prompt=colour, seed=seed) for seed in range(3) for colour in ("red", "blue")]
+    made = [variant(revision="1", prompt=colour, seed=seed) for seed in range(3) for colour in ("red", "blue")]
     goals = {colour: combination_goal("ball", [("colour", colour)]) for colour in ("red", "blue")}
     jobs = [Job(each, each.variant_id, ("ball",), 0.5, (goals[each.prompt],)) for each in made]
     good: dict[str, int] = {}

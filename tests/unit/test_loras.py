@@ -21,7 +21,7 @@ VARIANT = Variant("tiny-wan", "1", "a red circle", "", 1, 64, 64, 5, 8, 2, 1.0)
 
 
 def lora(file: Path, **changes) -> dict:
-    weights = {"folder": str(file.parent), "revision": "1", "size_mb": 1}
+    weights = tiny_weights.pinned(file)
     return {"name": "style-1.0", "weights": weights, "file": file.name} | changes
 
 

@@ -80,4 +80,4 @@ def test_only_recent_prompts_are_cached(monkeypatch):
 
 
 def test_the_name_includes_the_revision(scorer):
-    assert scorer.name == "tiny-openclip@1"
+    assert scorer.name == f"tiny-openclip@{scorer.card.weights.revision}"

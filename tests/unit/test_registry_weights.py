@@ -6,6 +6,7 @@ import pytest
 import tiny_families
 import tiny_image_families
 import tiny_weights
+from hub_cache import hub_snapshot
 from tiny_cards import tiny_card
 
 from manifests.errors import IncompleteWeightsError
@@ -105,7 +106,7 @@ def test_a_part_is_checked_like_the_other_weights(tmp_path):
     card = tiny_card("animatediff-sd1.5", parts={"motion_adapter": hub})
     assert f"hf download makers/adapter --revision {'a' * 40} --include" in weights_problem(card, tmp_path)
     folder = shutil.copytree(tiny_families.motion_adapter_folder(), tmp_path / "adapter")
-    local = {"folder": str(folder), "revision": "1", "size_mb": 1}
+    local = tiny_weights.pinned(folder)
     card = tiny_card("animatediff-sd1.5", parts={"motion_adapter": local})
     assert weights_problem(card) is None
     cut(next(folder.glob("*.safetensors")))
@@ -117,7 +118,7 @@ def test_a_part_that_is_not_a_model_class_is_refused(tmp_path):
     folder = shutil.copytree(tiny_families.motion_adapter_folder(), tmp_path / "adapter")
     config = json.loads((folder / "config.json").read_text())
     (folder / "config.json").write_text(json.dumps(config | {"_class_name": "DDIMScheduler"}))
-    local = {"folder": str(folder), "revision": "1", "size_mb": 1}
+    local = tiny_weights.pinned(folder)
     with pytest.raises(IncompleteWeightsError, match=r"part motion_adapter .* DDIMScheduler is not a model class"):
         open_generator(tiny_card("animatediff-sd1.5", parts={"motion_adapter": local}))
 
@@ -145,12 +146,12 @@ def test_a_hub_card_reports_how_to_download_its_weights(tmp_path):
 
 def test_a_snapshot_in_the_hubs_own_layout_is_found(tmp_path):
     card = load_cards()["wan2.1-t2v-1.3b"]
-    folder = weights_path(card, tmp_path)
-    shutil.copytree(tiny_weights.wan_folder(), folder)
+    folder = hub_snapshot(card, tmp_path, tiny_weights.wan_folder())
     assert folder.relative_to(tmp_path).parts == (
         "models--Wan-AI--Wan2.1-T2V-1.3B-Diffusers", "snapshots", card.weights.revision
     )  # fmt: skip
     assert weights_problem(card, tmp_path) is None
+    assert folder == weights_path(card, tmp_path)
 
 
 def test_the_hub_library_agrees_on_the_layout(tmp_path):

@@ -7,6 +7,8 @@ import pytest
 from diffusers import DiffusionPipeline, LTXPipeline
 
 from models.registry import HOME, load_cards, load_scorer_cards, weights_problem
+from models.weights.folder_tree import files_of
+from models.weights.integrity import SUMS, content_sha256, sums
 from training import page
 from training.evaluate import HOME as MEASURED
 from training.evaluate import PARTS, SHOWCASE
@@ -21,6 +23,8 @@ MAX_MEGABYTES = 40
 def test_a_cards_revision_is_the_hash_of_its_weights(card, folder):
     content = json.loads((HOME / "cards" / card).read_text())
     assert content["weights"]["revision"] == revision_of(HOME / folder)
+    assert content["weights"]["sha256"] == content_sha256(HOME / folder)
+    assert (HOME / folder / SUMS).read_text() == sums(files_of(HOME / folder))
 
 
 def test_no_weights_are_missing():

@@ -108,7 +108,7 @@ def test_a_setting_that_diffusers_would_ignore_is_refused(speed):
     with pytest.raises(
         InvalidCardError, match=r"^Invalid card tiny-cog, field profiles: CogVideoXTransformer3DModel: "
     ):
-        next(DiffusersVideo(card).generate([variant("tiny-cog", profile="fast")]))
+        next(DiffusersVideo(card).generate([variant("tiny-cog", profile="fast", revision=card.weights.revision)]))
 
 
 def test_one_worker_can_switch_profiles_without_side_effects():
