@@ -28,7 +28,8 @@ ReelmillError
 │   ├── InvalidDefinitionError
 │   ├── SignerUnavailableError
 │   ├── TimeStampUnavailableError
-│   └── UntrustedCredentialError
+│   ├── UntrustedCredentialError
+│   └── WrongClockError
 ├── SettingsError
 └── DiskFullError
 
@@ -165,6 +166,10 @@ class TimeStampUnavailableError(CredentialError):
 
 class UntrustedCredentialError(CredentialError):
     """The signed file does not verify as Trusted under the configured trust anchors."""
+
+
+class WrongClockError(CredentialError):
+    """This machine's clock is wrong, so clips are not signed. `reelmill clock` shows what contradicts it."""
 
 
 class SettingsError(ReelmillError):

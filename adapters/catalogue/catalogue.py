@@ -18,6 +18,7 @@ from adapters.catalogue.review.decisions import Decisions
 from adapters.catalogue.review.labels import Labels
 from adapters.catalogue.review.reviews import Reviews
 from adapters.catalogue.views.campaign_stats import CampaignStatsView
+from adapters.catalogue.views.clock import Clock
 from adapters.catalogue.views.existing_footage import ExistingFootage
 from adapters.catalogue.views.files import Files
 from adapters.catalogue.views.gallery import Gallery
@@ -47,6 +48,7 @@ class Catalogue:
         self.blind_reviews = BlindReviews(database)
         self.campaign_stats = CampaignStatsView(database)
         self.campaigns = Campaigns(database)
+        self.clock = Clock(database)
         self.decisions = Decisions(database)
         self.existing_footage = ExistingFootage(database)
         self.files = Files(database)
