@@ -31,6 +31,7 @@ ReelmillError
 │   ├── UntrustedCredentialError
 │   └── WrongClockError
 ├── SettingsError
+├── DiskUnusableError
 └── DiskFullError
 
 Packages derive their own exceptions from these: for example ``CampaignStandingError`` from CatalogueError and
@@ -176,7 +177,13 @@ class SettingsError(ReelmillError):
     """A setting is invalid."""
 
 
+class DiskUnusableError(ReelmillError):
+    """A file cannot be written. Check the disk and its permissions, then run the command again."""
+
+    transient = True
+
+
 class DiskFullError(ReelmillError):
-    """The disk is full. Free some space or move REELMILL_HOME, then run the command again."""
+    """The disk is full. Free some space, then run the command again."""
 
     transient = True

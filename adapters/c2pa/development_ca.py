@@ -4,7 +4,6 @@ Clips signed with it are Trusted only by verifiers that have its root among thei
 the root, so docs/decisions/0057 explains which certificates are replaced, and when.
 """
 
-import errno
 import fcntl
 import os
 from collections.abc import Iterator
@@ -21,6 +20,7 @@ from adapters.c2pa.certificate_profile import CLAIM_SIGNING
 from adapters.c2pa.certificates import Chain, is_issued_by, read_certificates, read_key, to_pem
 from adapters.files.durable import write_durably
 from manifests.errors import DiskFullError, SignerUnavailableError
+from manifests.system_errors import DISK_FULL, full_disk_text
 
 ORGANIZATION = "Reelmill development (not for production)"
 ROOT_DAYS = 3650
@@ -85,10 +85,8 @@ def _storing(folder: Path) -> Iterator[None]:
         with _locked(folder):
             yield
     except OSError as error:
-        if error.errno in (errno.ENOSPC, errno.EDQUOT):
-            raise DiskFullError(
-                f"The disk of {folder} is full. Free some space or move REELMILL_HOME, then run the command again."
-            ) from error
+        if error.errno in DISK_FULL:
+            raise DiskFullError(full_disk_text(folder)) from error
         raise SignerUnavailableError(
             f"Cannot store the development CA in {folder}: {error.strerror}. "
             "Make the folder writable, or configure another signer."

@@ -1,6 +1,5 @@
 """Sign clips with Content Credentials; a clip is released only if its credential is Trusted."""
 
-import errno
 import hashlib
 import os
 import threading
@@ -41,6 +40,7 @@ from manifests.errors import (
     SignerUnavailableError,
     TimeStampUnavailableError,
 )
+from manifests.system_errors import DISK_FULL, full_disk_text
 
 __all__ = [
     "CallbackKey",
@@ -56,7 +56,6 @@ __all__ = [
 
 MEDIA_TYPE = "video/mp4"
 PARENT = "parent"
-NO_SPACE = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 
 
 @contextmanager
@@ -291,6 +290,6 @@ def _temporary_file(out: Path) -> Iterator[Path]:
 
 
 def _our_error(error: OSError, out: Path) -> ReelmillError:
-    if error.errno in NO_SPACE:
-        return DiskFullError(f"The disk of {out.parent} is full. Free some space, then run the command again.")
+    if error.errno in DISK_FULL:
+        return DiskFullError(full_disk_text(out.parent))
     return CredentialError(f"Cannot sign {out.name}: {error.strerror}: {error.filename or out}.")

@@ -8,7 +8,7 @@ from adapters.catalogue.accounts.sessions import Sessions
 from adapters.catalogue.accounts.share_links import ShareLinks
 from adapters.catalogue.accounts.tokens import Tokens
 from adapters.catalogue.core.database import Database
-from adapters.catalogue.core.engine import build_engine
+from adapters.catalogue.core.engine import build_engine, forbid_new_file
 from adapters.catalogue.core.schema import migrate_to_head
 from adapters.catalogue.messages.alerts import Alerts
 from adapters.catalogue.messages.sheet_imports import SheetImports
@@ -100,6 +100,7 @@ def open_catalogue(url: str, *, patience: float = 30.0) -> Catalogue:
     engine = build_engine(url, patience)
     try:
         migrate_to_head(engine)
+        forbid_new_file(engine)
     except BaseException:
         engine.dispose()
         raise
