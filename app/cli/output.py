@@ -82,7 +82,18 @@ def sentence_of(error: BaseException) -> str:
         return _full_disk_text(error.filename)
     if isinstance(error, OSError) and error.strerror:
         return system_error_text(error, os.fsdecode(error.filename) if error.filename else None)
+    if type(error).__module__.partition(".")[0] in ("prefect", "httpx"):
+        return _prefect_text(error)
     return f"{type(error).__name__}: {error}. Run the command again with --debug to see the traceback."
+
+
+def _prefect_text(error: BaseException) -> str:
+    """Return the message for a request that Prefect's server rejected or did not answer; its disk may be full."""
+    first = (str(error).strip() or type(error).__name__).splitlines()[0].rstrip(".")
+    return (
+        f"The Prefect server failed ({first}). Check that its disk has space (`df -h`) and read its log, which is "
+        "prefect-server.log in REELMILL_HOME unless PREFECT_API_URL is set. Then run the command again."
+    )
 
 
 def _full_disk_text(path: str | bytes | None) -> str:

@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from types import SimpleNamespace
 
+import httpx
 import numpy as np
 import pytest
 import samples
@@ -92,6 +93,13 @@ class TestDisk:
         sentence = sentence_of(OSError(number, os.strerror(number), "/srv/home/machine.id"))
         with pytest.raises(ReelmillError, match=fix):
             raise ReelmillError(sentence)
+
+    def test_a_prefect_server_with_a_full_disk_is_named(self):
+        request = httpx.Request("POST", "http://127.0.0.1:4200/api/flow_runs")
+        failed = httpx.HTTPStatusError("Server error '500'\nmore", request=request, response=httpx.Response(500))
+        assert sentence_of(failed).startswith(
+            "The Prefect server failed (Server error '500'). Check that its disk has space (`df -h`) and read its log"
+        )
 
     @pytest.mark.parametrize("number", [errno.EROFS, errno.EMFILE, errno.EACCES, errno.EIO])
     def test_an_error_that_every_clip_would_meet_ends_the_run_and_fails_no_clip(self, tmp_path, monkeypatch, number):
