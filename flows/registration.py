@@ -14,6 +14,7 @@ from manifests.sheet.reading import DETECT, ReadingOptions
 from manifests.states import SENT, UNFINISHED
 from manifests.variant import Variant
 from models.registry import get_any_card, weights_problem
+from tasks.deliver.signing_clock import signing_clock_of
 from tasks.doctor.signing import sign_test_clip
 from tasks.intake.intake import Intake
 from tasks.intake.pictures import keep_pictures
@@ -150,16 +151,20 @@ def check_same_bucket(settings: Settings, resources: Resources, campaign_id: str
 
 
 def check_delivery(resources: Resources) -> None:
-    """Check that the bucket keeps what is written, and that a test clip can be signed and is trusted.
+    """Check that the clock is right, the bucket keeps what is written, and a test clip can be signed and is trusted.
 
     Raises:
+        WrongClockError: this machine's clock is wrong; nothing was signed or written to the bucket.
         BucketError, CredentialError: one of them cannot be used.
     """
+    clock = signing_clock_of(resources)
+    clock.check()  # before the development CA creates or renews a certificate
     key = resources.bucket, resources.signer
     if time.monotonic() - _checked.get(key, -FRESH_S) < FRESH_S:
         return
     bucket_of(resources, patient=False).check()
     with signer_of(resources) as signer:
+        clock.check(signer.validity())
         sign_test_clip(signer)
     _checked[key] = time.monotonic()
 

@@ -28,8 +28,10 @@ ReelmillError
 │   ├── InvalidDefinitionError
 │   ├── SignerUnavailableError
 │   ├── TimeStampUnavailableError
-│   └── UntrustedCredentialError
+│   ├── UntrustedCredentialError
+│   └── WrongClockError
 ├── SettingsError
+├── DiskUnusableError
 └── DiskFullError
 
 Packages derive their own exceptions from these: for example ``CampaignStandingError`` from CatalogueError and
@@ -167,11 +169,21 @@ class UntrustedCredentialError(CredentialError):
     """The signed file does not verify as Trusted under the configured trust anchors."""
 
 
+class WrongClockError(CredentialError):
+    """This machine's clock is wrong, so clips are not signed. `reelmill clock` shows what contradicts it."""
+
+
 class SettingsError(ReelmillError):
     """A setting is invalid."""
 
 
+class DiskUnusableError(ReelmillError):
+    """A file cannot be written. Check the disk and its permissions, then run the command again."""
+
+    transient = True
+
+
 class DiskFullError(ReelmillError):
-    """The disk is full. Free some space or move REELMILL_HOME, then run the command again."""
+    """The disk is full. Free some space, then run the command again."""
 
     transient = True

@@ -22,6 +22,7 @@ from adapters.bucket.base import (
 )
 from adapters.files.umask import make_shared_folders, reach
 from manifests.errors import BucketError, BucketRefusedError, DiskFullError, KeyTakenError
+from manifests.system_errors import DISK_FULL, TOO_MANY_FILES, system_error_text
 
 _INCOMING = ".incoming"
 _STALE_SECONDS = 24 * 3600
@@ -264,10 +265,14 @@ def _our_errors(root: Path) -> Iterator[None]:
     try:
         yield
     except OSError as error:
-        if error.errno in (errno.ENOSPC, errno.EDQUOT):
+        if error.errno in DISK_FULL:
             raise DiskFullError(
-                f"The disk of the bucket {root} is full. Free some space or use another bucket, then run the command "
-                "again."
+                f"The disk of the bucket {root} is full. Free some space (`df -h` and `df -i` show what is used), or "
+                "move the folder to another disk and set REELMILL_BUCKET to its new path. Then run the command again."
+            ) from error
+        if error.errno in (errno.EROFS, *TOO_MANY_FILES):
+            raise BucketRefusedError(
+                f"The folder {root} cannot be used as a bucket. {system_error_text(error)}"
             ) from error
         if error.filename and not Path(error.filename).is_relative_to(root):
             raise file_unreadable(error.filename, error) from error

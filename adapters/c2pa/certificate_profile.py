@@ -92,23 +92,27 @@ def check_leaf(leaf: x509.Certificate, path: Path) -> None:
     algorithm_of(leaf.public_key())
 
 
-def check_period(certificate: x509.Certificate, what: str) -> None:
+def check_period(certificate: x509.Certificate, what: str, now: datetime | None = None) -> None:
     """Check that a certificate is valid now.
 
     Args:
         what: names the certificate at the start of the message.
+        now: the time to check; None for the clock of this machine.
 
     Raises:
         SignerUnavailableError: it has expired, or is not valid yet.
     """
-    now = datetime.now(UTC)
+    now = now or datetime.now(UTC)
+    clock = f"this machine's clock says {now:%Y-%m-%d %H:%M} UTC"
     if certificate.not_valid_after_utc <= now:
         raise SignerUnavailableError(
-            f"{what} expired on {certificate.not_valid_after_utc:%Y-%m-%d %H:%M} UTC. Renew it."
+            f"{what} expired on {certificate.not_valid_after_utc:%Y-%m-%d %H:%M} UTC. Renew it, or set the clock right "
+            f"if it is wrong: {clock}."
         )
     if certificate.not_valid_before_utc > now:
         raise SignerUnavailableError(
-            f"{what} is not valid before {certificate.not_valid_before_utc:%Y-%m-%d %H:%M} UTC. Check the clock."
+            f"{what} is not valid before {certificate.not_valid_before_utc:%Y-%m-%d %H:%M} UTC. Check the clock: "
+            f"{clock}."
         )
 
 

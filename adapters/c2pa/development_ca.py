@@ -1,9 +1,9 @@
 """A local certificate authority, so that a machine without a certificate can sign.
 
-Clips signed with it are Trusted only by verifiers that have its root among their anchors.
+Clips signed with it are Trusted only by verifiers that have its root among their anchors. A wrong clock must not change
+the root, so docs/decisions/0057 explains which certificates are replaced, and when.
 """
 
-import errno
 import fcntl
 import os
 from collections.abc import Iterator
@@ -20,48 +20,87 @@ from adapters.c2pa.certificate_profile import CLAIM_SIGNING
 from adapters.c2pa.certificates import Chain, is_issued_by, read_certificates, read_key, to_pem
 from adapters.files.durable import write_durably
 from manifests.errors import DiskFullError, SignerUnavailableError
+from manifests.system_errors import DISK_FULL, full_disk_text
 
 ORGANIZATION = "Reelmill development (not for production)"
 ROOT_DAYS = 3650
 LEAF_DAYS = 365
 RENEW_BEFORE = timedelta(days=30)
+BACKDATED = timedelta(minutes=5)
+"""The clock of another machine that verifies a clip may be behind."""
 
 
-def development_chain(folder: Path) -> tuple[Chain, ec.EllipticCurvePrivateKey]:
+Issued = tuple[x509.Certificate, ec.EllipticCurvePrivateKey]
+"""A certificate with its private key."""
+
+
+def development_chain(folder: Path, now: datetime | None = None) -> tuple[Chain, ec.EllipticCurvePrivateKey]:
     """Return the chain and the key; create them if they are missing, invalid or about to expire.
 
-    The root is replaced if it is missing, invalid, or would expire before a new leaf; the leaf is also replaced in its
-    last 30 days. Only the owner can read the files.
+    The root is replaced if it is missing or invalid, or in its last year, because it would expire before a new leaf.
+    The leaf is replaced in its last 30 days, and after them. A certificate that is not valid yet is kept, as is an
+    expired root: the clock is probably wrong. `replace_implausible` replaces these. Only the owner can read the files.
+
+    Args:
+        now: the time; None for the clock of this machine.
 
     Raises:
         SignerUnavailableError: the folder is not writable.
     """
+    now = now or datetime.now(UTC)
+    with _storing(folder):
+        root, root_key = _root(folder, now)
+        leaf, key = _leaf(folder, root, root_key, now)
+        former = _former(folder)
+    return Chain((leaf,), (root, *former)), key
+
+
+def replace_implausible(folder: Path, now: datetime | None = None) -> bool:
+    """Replace certificates that are not valid yet, and an expired root; return whether there were any.
+
+    Only call this if a person has confirmed the clock. Clips signed under a replaced root stay trusted.
+
+    Raises:
+        SignerUnavailableError: the folder is not writable.
+    """
+    now = now or datetime.now(UTC)
+    with _storing(folder):
+        root, leaf = (_load(folder / f"{name}.pem", folder / f"{name}.key") for name in ("root", "leaf"))
+        old_root = root is not None and not _is_valid(root[0], now)
+        old_leaf = leaf is not None and leaf[0].not_valid_before_utc > now
+        if old_root:
+            _retire(folder)
+            (folder / "root.pem").unlink()
+        if old_leaf:
+            (folder / "leaf.pem").unlink()
+    development_chain(folder, now)
+    return old_root or old_leaf
+
+
+@contextmanager
+def _storing(folder: Path) -> Iterator[None]:
+    """Create and lock the folder, and translate its errors."""
     try:
         folder.mkdir(parents=True, exist_ok=True, mode=0o700)
         with _locked(folder):
-            root, root_key = _root(folder)
-            leaf, key = _leaf(folder, root, root_key)
-            former = _former(folder)
+            yield
     except OSError as error:
-        if error.errno in (errno.ENOSPC, errno.EDQUOT):
-            raise DiskFullError(
-                f"The disk of {folder} is full. Free some space or move REELMILL_HOME, then run the command again."
-            ) from error
+        if error.errno in DISK_FULL:
+            raise DiskFullError(full_disk_text(folder)) from error
         raise SignerUnavailableError(
             f"Cannot store the development CA in {folder}: {error.strerror}. "
             "Make the folder writable, or configure another signer."
         ) from error
-    return Chain((leaf,), (root, *former)), key
 
 
-def _root(folder: Path) -> tuple[x509.Certificate, ec.EllipticCurvePrivateKey]:
-    stored = _load(folder / "root.pem", folder / "root.key", timedelta(days=LEAF_DAYS))
-    if stored:
+def _root(folder: Path, now: datetime) -> Issued:
+    stored = _load(folder / "root.pem", folder / "root.key")
+    if stored and not (_is_valid(stored[0], now) and _is_ending(stored[0], now, timedelta(days=LEAF_DAYS))):
         return stored
     key = ec.generate_private_key(ec.SECP256R1())
     name = _name("Reelmill development root")
     root = (
-        _builder(name, name, key, key, ROOT_DAYS)
+        _builder(name, name, key, key, now - BACKDATED, now + timedelta(days=ROOT_DAYS))
         .add_extension(x509.BasicConstraints(ca=True, path_length=0), critical=True)
         .add_extension(_usage(certifies=True), critical=True)
         .sign(key, hashes.SHA256())
@@ -71,16 +110,19 @@ def _root(folder: Path) -> tuple[x509.Certificate, ec.EllipticCurvePrivateKey]:
     return root, key
 
 
-def _leaf(
-    folder: Path, root: x509.Certificate, root_key: ec.EllipticCurvePrivateKey
-) -> tuple[x509.Certificate, ec.EllipticCurvePrivateKey]:
-    stored = _load(folder / "leaf.pem", folder / "leaf.key", RENEW_BEFORE)
+def _leaf(folder: Path, root: x509.Certificate, root_key: ec.EllipticCurvePrivateKey, now: datetime) -> Issued:
+    stored = _load(folder / "leaf.pem", folder / "leaf.key")
     if stored and is_issued_by(stored[0], root):
-        return stored
+        begins_later = stored[0].not_valid_before_utc > now
+        if begins_later or not _is_valid(root, now) or not _is_ending(stored[0], now, RENEW_BEFORE):
+            return stored
+    # The leaf begins with its root: clips that are signed while the clock is ahead are valid once it is right again.
+    start = root.not_valid_before_utc
+    end = max(now, start) + timedelta(days=LEAF_DAYS)
     key = ec.generate_private_key(ec.SECP256R1())
     purposes = [ExtendedKeyUsageOID.EMAIL_PROTECTION, CLAIM_SIGNING]
     leaf = (
-        _builder(_name("Reelmill development signer"), root.subject, key, root_key, LEAF_DAYS)
+        _builder(_name("Reelmill development signer"), root.subject, key, root_key, start, end)
         .add_extension(x509.BasicConstraints(ca=False, path_length=None), critical=True)
         .add_extension(_usage(certifies=False), critical=True)
         .add_extension(x509.ExtendedKeyUsage(purposes), critical=False)
@@ -95,9 +137,9 @@ def _builder(
     issuer: x509.Name,
     key: ec.EllipticCurvePrivateKey,
     issuer_key: ec.EllipticCurvePrivateKey,
-    days: int,
+    start: datetime,
+    end: datetime,
 ) -> x509.CertificateBuilder:
-    start = datetime.now(UTC) - timedelta(minutes=5)  # another machine's clock may be behind
     authority = x509.AuthorityKeyIdentifier.from_issuer_public_key(issuer_key.public_key())
     return (
         x509.CertificateBuilder()
@@ -106,7 +148,7 @@ def _builder(
         .public_key(key.public_key())
         .serial_number(x509.random_serial_number())
         .not_valid_before(start)
-        .not_valid_after(start + timedelta(days=days))
+        .not_valid_after(end)
         .add_extension(x509.SubjectKeyIdentifier.from_public_key(key.public_key()), critical=False)
         .add_extension(authority, critical=False)
     )
@@ -135,19 +177,23 @@ def _usage(certifies: bool) -> x509.KeyUsage:
     )
 
 
-def _load(
-    certificate_path: Path, key_path: Path, margin: timedelta
-) -> tuple[x509.Certificate, ec.EllipticCurvePrivateKey] | None:
-    """Return a stored certificate and key; None if they are missing, incomplete or too old."""
+def _load(certificate_path: Path, key_path: Path) -> Issued | None:
+    """Return a stored certificate and its key; None if they are missing or incomplete."""
     try:
         certificate, key = read_certificates(certificate_path)[0], read_key(key_path)
     except SignerUnavailableError:
         return None
     if not isinstance(key, ec.EllipticCurvePrivateKey) or key.public_key() != certificate.public_key():
         return None
-    now = datetime.now(UTC)
-    is_valid = certificate.not_valid_before_utc <= now and now + margin < certificate.not_valid_after_utc
-    return (certificate, key) if is_valid else None
+    return certificate, key
+
+
+def _is_valid(certificate: x509.Certificate, now: datetime) -> bool:
+    return certificate.not_valid_before_utc <= now < certificate.not_valid_after_utc
+
+
+def _is_ending(certificate: x509.Certificate, now: datetime, margin: timedelta) -> bool:
+    return now + margin >= certificate.not_valid_after_utc
 
 
 def _save(

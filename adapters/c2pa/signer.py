@@ -1,6 +1,5 @@
 """Sign clips with Content Credentials; a clip is released only if its credential is Trusted."""
 
-import errno
 import hashlib
 import os
 import threading
@@ -9,15 +8,17 @@ from contextlib import contextmanager
 from datetime import UTC, datetime
 from glob import escape
 from io import BytesIO
+from math import inf
 from pathlib import Path
 from typing import Any, BinaryIO
 from uuid import uuid4
 
 from c2pa import Builder, C2paError, C2paSigningAlg
 from c2pa import Signer as NativeSigner
+from cryptography import x509
 
 from adapters.c2pa.certificate_profile import check_leaf
-from adapters.c2pa.certificates import issuer_of, name_of, to_pem
+from adapters.c2pa.certificates import is_issued_by, issuer_of, name_of, to_pem
 from adapters.c2pa.manifest_store import read_store, trust_context
 from adapters.c2pa.post_sign_check import check_read_back
 from adapters.c2pa.signer_source import (
@@ -31,7 +32,7 @@ from adapters.c2pa.signer_source import (
 )
 from adapters.files.durable import sync_folder, write_durably
 from manifests.credentials.definition import ManifestDefinition, check_definition
-from manifests.credentials.signed import Signed, SignerFacts
+from manifests.credentials.signed import Signed, SignerFacts, Validity
 from manifests.errors import (
     CredentialError,
     DiskFullError,
@@ -39,6 +40,7 @@ from manifests.errors import (
     SignerUnavailableError,
     TimeStampUnavailableError,
 )
+from manifests.system_errors import DISK_FULL, full_disk_text
 
 __all__ = [
     "CallbackKey",
@@ -54,7 +56,6 @@ __all__ = [
 
 MEDIA_TYPE = "video/mp4"
 PARENT = "parent"
-NO_SPACE = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 
 
 @contextmanager
@@ -95,6 +96,13 @@ class Signer:
             self._key.kind,
             self._tsa,
         )
+
+    def validity(self) -> tuple[Validity, ...]:
+        """Return when each certificate of the chain is valid: the leaf, its issuers and their root."""
+        chain = self._key.chain
+        roots = [each for each in chain.anchors if is_issued_by(chain.certificates[-1], each)]
+        issued = [_validity(each, each.not_valid_after_utc.timestamp()) for each in chain.certificates]
+        return (*issued, *(_validity(each, inf) for each in roots))
 
     def anchors_pem(self) -> str:
         """Return the roots under which clips are Trusted, including that of the timestamps, in PEM."""
@@ -216,6 +224,11 @@ class Signer:
         )
 
 
+def _validity(certificate: x509.Certificate, not_after: float) -> Validity:
+    what = f"the certificate of {name_of(certificate)!r}"
+    return Validity(what, certificate.not_valid_before_utc.timestamp(), not_after)
+
+
 class _Watched:
     """A file that keeps the error of a failed write, because the library only reports "IO error"."""
 
@@ -277,6 +290,6 @@ def _temporary_file(out: Path) -> Iterator[Path]:
 
 
 def _our_error(error: OSError, out: Path) -> ReelmillError:
-    if error.errno in NO_SPACE:
-        return DiskFullError(f"The disk of {out.parent} is full. Free some space, then run the command again.")
+    if error.errno in DISK_FULL:
+        return DiskFullError(full_disk_text(out.parent))
     return CredentialError(f"Cannot sign {out.name}: {error.strerror}: {error.filename or out}.")

@@ -1,7 +1,7 @@
 """The catalogue: campaigns, variants, their states, leases and events."""
 
 from adapters.catalogue.catalogue import Catalogue, open_catalogue
-from adapters.catalogue.core.engine import sqlite_url
+from adapters.catalogue.core.engine import sqlite_path, sqlite_url
 from adapters.catalogue.core.rows import CampaignRow, Event, Lease, Membership, PendingVariant, SignedFacts, VariantRow
 from adapters.catalogue.core.state_changes import SYSTEM
 from adapters.catalogue.messages.alerts import Alert
@@ -36,5 +36,6 @@ __all__ = [
     "Turn",
     "VariantRow",
     "open_catalogue",
+    "sqlite_path",
     "sqlite_url",
 ]

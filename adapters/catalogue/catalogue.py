@@ -8,7 +8,7 @@ from adapters.catalogue.accounts.sessions import Sessions
 from adapters.catalogue.accounts.share_links import ShareLinks
 from adapters.catalogue.accounts.tokens import Tokens
 from adapters.catalogue.core.database import Database
-from adapters.catalogue.core.engine import build_engine
+from adapters.catalogue.core.engine import build_engine, forbid_new_file
 from adapters.catalogue.core.schema import migrate_to_head
 from adapters.catalogue.messages.alerts import Alerts
 from adapters.catalogue.messages.sheet_imports import SheetImports
@@ -18,6 +18,7 @@ from adapters.catalogue.review.decisions import Decisions
 from adapters.catalogue.review.labels import Labels
 from adapters.catalogue.review.reviews import Reviews
 from adapters.catalogue.views.campaign_stats import CampaignStatsView
+from adapters.catalogue.views.clock import Clock
 from adapters.catalogue.views.existing_footage import ExistingFootage
 from adapters.catalogue.views.files import Files
 from adapters.catalogue.views.gallery import Gallery
@@ -47,6 +48,7 @@ class Catalogue:
         self.blind_reviews = BlindReviews(database)
         self.campaign_stats = CampaignStatsView(database)
         self.campaigns = Campaigns(database)
+        self.clock = Clock(database)
         self.decisions = Decisions(database)
         self.existing_footage = ExistingFootage(database)
         self.files = Files(database)
@@ -98,6 +100,7 @@ def open_catalogue(url: str, *, patience: float = 30.0) -> Catalogue:
     engine = build_engine(url, patience)
     try:
         migrate_to_head(engine)
+        forbid_new_file(engine)
     except BaseException:
         engine.dispose()
         raise

@@ -10,7 +10,8 @@ from pathlib import Path
 
 from adapters.files.durable import write_shared
 from adapters.inbox.base import InboxFile
-from manifests.errors import BucketRefusedError, BucketUnreachableError
+from manifests.errors import BucketRefusedError, BucketUnreachableError, DiskFullError, ReelmillError
+from manifests.system_errors import DISK_FULL, system_error_text
 
 
 class FolderInbox:
@@ -27,7 +28,7 @@ class FolderInbox:
 
     def fetch(self, name: str, most: int) -> bytes | None:
         """Return the bytes of a regular file, and no bytes for everything else, such as a link, folder or FIFO."""
-        with self._our_errors("read"):
+        with self._our_errors("read", name):
             try:
                 handle = os.open(self._path(name), os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK)
             except FileNotFoundError:
@@ -47,7 +48,7 @@ class FolderInbox:
 
     def write(self, name: str, data: bytes) -> None:
         """Write to a temporary file, then rename it, which replaces a link and not the file that it names."""
-        with self._our_errors("written to"):
+        with self._our_errors("written", name):
             write_shared(self._path(name), data)
 
     def _path(self, name: str) -> Path:
@@ -56,14 +57,35 @@ class FolderInbox:
         return self._folder / name
 
     @contextmanager
-    def _our_errors(self, done: str) -> Iterator[None]:
+    def _our_errors(self, done: str, name: str = "") -> Iterator[None]:
         try:
             yield
         except OSError as error:
+            if name and self._folder.is_dir():
+                raise _file_error(self._folder, name, done, error) from error
             raise BucketUnreachableError(
                 f"The watched folder {self._folder} cannot be {done} ({error.strerror}). "
                 "Check that it exists and check its permissions."
             ) from error
+
+
+def _file_error(folder: Path, name: str, done: str, error: OSError) -> ReelmillError:
+    """Return the error for one file of a folder that exists, with a fix for the most frequent causes."""
+    what = f"{folder / name} cannot be {done}"
+    if error.errno in DISK_FULL:
+        return DiskFullError(
+            f"{what}: the disk of the watched folder is full. Free some space there (`df -h` and `df -i` show what is "
+            "used); the sheet is then processed automatically."
+        )
+    if error.errno in (errno.EISDIR, errno.ELOOP, errno.ENOTDIR):
+        kind = "symbolic link" if (folder / name).is_symlink() else "folder"
+        return BucketUnreachableError(f"{what}, because there is a {kind} with this name. Move or delete it.")
+    if error.errno in (errno.EACCES, errno.EPERM, errno.EROFS):
+        return BucketUnreachableError(
+            f"{what} ({error.strerror}). Give the user who runs Reelmill permission to create and replace files in "
+            f"{folder}, or watch another folder."
+        )
+    return BucketUnreachableError(f"{what}. {system_error_text(error, folder / name)}")
 
 
 def _files_in(entries: Iterable[os.DirEntry[str]], now: float) -> Iterator[InboxFile]:

@@ -24,7 +24,11 @@ from av.video.reformatter import (
 from PIL import Image
 
 from adapters.files.durable import sync_folder
-from manifests.errors import DiskFullError, EncodingError
+from manifests.errors import DiskFullError, DiskUnusableError, EncodingError
+from manifests.system_errors import DISK_FULL, TOO_MANY_FILES, full_disk_text, system_error_text
+
+UNUSABLE = (*DISK_FULL, *TOO_MANY_FILES, errno.EROFS, errno.EACCES, errno.EPERM, errno.EIO)
+"""Errors that every clip would meet: they end the run instead of failing a clip."""
 
 BT709 = 1
 """Value of bt709 in the tables of primaries, transfer and matrix of ITU-T H.273."""
@@ -47,7 +51,6 @@ AHEAD = 8
 CRF = 23
 """x264's default. Files with 18 are twice as large; docs/performance.md compares SSIM and size with diffusers."""
 MUXING = {"movflags": "+faststart", "fflags": "+bitexact"}
-NO_SPACE = (errno.ENOSPC, errno.EDQUOT)
 
 
 class VideoFacts(NamedTuple):
@@ -98,7 +101,7 @@ def encode(frames: np.ndarray, fps: int, out: Path, crf: int = CRF, threads: int
         try:
             _write(frames, fps, part, CODING | {"crf": str(crf), "preset": PRESET}, threads)
         except av.FFmpegError as error:
-            if error.errno in NO_SPACE:
+            if error.errno in UNUSABLE:
                 raise
             raise EncodingError(f"Cannot encode the frames to {out}: {error}") from error
 
@@ -230,11 +233,10 @@ def _appearing(out: Path) -> Iterator[Path]:
         part.replace(out)
         sync_folder(out.parent)
     except OSError as error:
-        if error.errno in NO_SPACE:
-            raise DiskFullError(
-                f"The disk is full: cannot write {out}. Free some space or move REELMILL_HOME, then run the command "
-                "again."
-            ) from error
+        if error.errno in DISK_FULL:
+            raise DiskFullError(full_disk_text(out)) from error
+        if error.errno in UNUSABLE:
+            raise DiskUnusableError(f"Cannot write {out.name}. {system_error_text(error, out.parent)}") from error
         raise EncodingError(f"Cannot write {out}: {error.strerror or error}") from error
     finally:
         with suppress(OSError):

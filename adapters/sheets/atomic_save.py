@@ -8,6 +8,7 @@ from pathlib import Path
 
 from adapters.files.umask import create_unfinished
 from manifests.errors import DiskFullError, SheetError
+from manifests.system_errors import DISK_FULL, TOO_MANY_FILES, system_error_text
 
 
 @contextmanager
@@ -25,8 +26,13 @@ def saving(out: Path) -> Iterator[Path]:
         yield unfinished
         os.replace(unfinished, out)
     except OSError as error:
-        if error.errno in (errno.ENOSPC, errno.EDQUOT):
-            raise DiskFullError(f"The disk is full, '{out}' was not written. Free some space and try again.") from error
+        if error.errno in DISK_FULL:
+            raise DiskFullError(
+                f"The disk is full, so '{out}' was not written. Free some space (`df -h` and `df -i` show what is "
+                "used) and run the command again."
+            ) from error
+        if error.errno in (errno.EROFS, *TOO_MANY_FILES):
+            raise SheetError(f"'{out}' cannot be written. {system_error_text(error, out.parent)}") from error
         message = f"'{out}' cannot be written ({error.strerror}). Check the folder and its permissions."
         raise SheetError(message) from error
     finally:

@@ -11,6 +11,7 @@ from app.cli.commands import (
     accounts,
     alerts,
     campaigns,
+    clock,
     credentials,
     doctor,
     nights,
@@ -83,6 +84,7 @@ app.command(rich_help_panel=UNATTENDED)(sweeping.sweep)
 app.add_typer(alerts.alerts, name="alerts", rich_help_panel=UNATTENDED)
 app.add_typer(cards.models, name="models", rich_help_panel=MODELS)
 app.command(rich_help_panel=OPERATIONS)(doctor.doctor)
+app.command(rich_help_panel=OPERATIONS)(clock.clock)
 app.command(rich_help_panel=OPERATIONS)(credentials.signer)
 app.add_typer(accounts.accounts, name="accounts", rich_help_panel=OPERATIONS)
 app.add_typer(accounts.audit, name="audit", rich_help_panel=OPERATIONS)

@@ -1,6 +1,5 @@
 """Output of commands: text for people, JSON for programs, one message for an error."""
 
-import errno
 import json
 import os
 import re
@@ -15,6 +14,7 @@ from rich.console import Console
 from adapters.readable_output import can_represent
 from flows.settings import load_settings
 from manifests.errors import ReelmillError
+from manifests.system_errors import DISK_FULL, FREE_SPACE, system_error_text
 
 console = Console(emoji=False)
 errors = Console(stderr=True, emoji=False)
@@ -78,11 +78,22 @@ def sentence_of(error: BaseException) -> str:
     """Return an error as one message for people."""
     if isinstance(error, ReelmillError):
         return str(error)
-    if isinstance(error, OSError) and error.errno in (errno.ENOSPC, errno.EDQUOT):
+    if isinstance(error, OSError) and error.errno in DISK_FULL:
         return _full_disk_text(error.filename)
     if isinstance(error, OSError) and error.strerror:
-        return f"{error.filename or 'System error'}: {error.strerror}. Check the path and its permissions."
+        return system_error_text(error, os.fsdecode(error.filename) if error.filename else None)
+    if type(error).__module__.partition(".")[0] in ("prefect", "httpx"):
+        return _prefect_text(error)
     return f"{type(error).__name__}: {error}. Run the command again with --debug to see the traceback."
+
+
+def _prefect_text(error: BaseException) -> str:
+    """Return the message for a request that Prefect's server rejected or did not answer; its disk may be full."""
+    first = (str(error).strip() or type(error).__name__).splitlines()[0].rstrip(".")
+    return (
+        f"The Prefect server failed ({first}). Check that its disk has space (`df -h`) and read its log, which is "
+        "prefect-server.log in REELMILL_HOME unless PREFECT_API_URL is set. Then run the command again."
+    )
 
 
 def _full_disk_text(path: str | bytes | None) -> str:
@@ -94,10 +105,7 @@ def _full_disk_text(path: str | bytes | None) -> str:
             full = f"{load_settings().home} or the output folder"
         except ReelmillError:
             full = "REELMILL_HOME or the output folder"
-    return (
-        f"The disk that contains {full} is full. Free some space, or set REELMILL_HOME to a folder on another disk, "
-        "and run the command again."
-    )
+    return f"The disk that contains {full} is full. {FREE_SPACE}"
 
 
 def states_text(states: Mapping[str, int]) -> str:

@@ -3,6 +3,20 @@
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
+from typing import NamedTuple
+
+
+class Validity(NamedTuple):
+    """When a certificate of the signer is valid.
+
+    Attributes:
+        what: the certificate, as a noun phrase with an article.
+        not_before, not_after: seconds since 1970. A root never ends here, because not every validator checks its end.
+    """
+
+    what: str
+    not_before: float
+    not_after: float
 
 
 @dataclass(frozen=True, slots=True)

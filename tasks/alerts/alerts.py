@@ -24,7 +24,7 @@ from manifests.states import UNDELIVERED, unfinished_in
 from tasks.alerts.pass_rate_drop import pass_rate_drop_of
 from tasks.runtime.redaction import redact
 
-FINISHED, FAILED, BUDGET, COLLAPSED, LOST, STAGING, SWEEP = (
+FINISHED, FAILED, BUDGET, COLLAPSED, LOST, STAGING, SWEEP, CLOCK = (
     "finished",
     "failed",
     "budget",
@@ -32,6 +32,7 @@ FINISHED, FAILED, BUDGET, COLLAPSED, LOST, STAGING, SWEEP = (
     "worker-lost",
     "staging-lost",
     "sweep",
+    "clock",
 )
 MAX_NAME_LENGTH = 80
 SHOWN = 5
@@ -188,6 +189,12 @@ def staging_lost(catalogue: Catalogue, campaign_id: str, variant_id: str) -> boo
         campaign_id,
         {"variants": [variant_id]},
     )
+
+
+@_never_raising
+def wrong_clock(catalogue: Catalogue, text: str) -> bool:
+    """Alert, once a day by the wrong clock, that clips are not signed because of it."""
+    return _add(catalogue, f"{CLOCK}:{_today()}", CLOCK, text, None, {})
 
 
 @_never_raising

@@ -13,6 +13,7 @@ from manifests.errors import InvalidDefinitionError, KeyTakenError, ReelmillErro
 from manifests.states import UNDELIVERED, State
 from tasks.deliver.publish import is_in_bucket, is_staged, publish_clip
 from tasks.deliver.sign import ClipOrigin, sign_clip
+from tasks.deliver.signing_clock import SigningClock, signing_clock_of
 from tasks.plan.licence import clearances_of, unattested_cards
 from tasks.runtime.cancellation import stopping
 from tasks.runtime.heartbeat import heartbeat
@@ -39,12 +40,13 @@ def deliver(
         The number of clips that this call published.
 
     Raises:
-        CredentialError: signing failed; the clips stay approved.
+        CredentialError: signing failed, or the clock is wrong; the clips stay approved.
         BucketError: the upload failed; the clips stay signed, and a later run resumes.
     """
-    catalogue = catalogue_of(resources)
+    catalogue, clock = catalogue_of(resources), signing_clock_of(resources)
+    clock.check()  # before the development CA creates or renews a certificate
     with signer_of(resources) as signer, heartbeat(catalogue, resources.lease_s):
-        delivery = Delivery(resources, catalogue, signer, campaign_id)
+        delivery = Delivery(resources, catalogue, signer, clock, campaign_id)
         waited_s = 0.0
         while not stopping.is_set():
             is_last = rendered.is_set()
@@ -67,10 +69,14 @@ class Delivery:
         published: number of clips published so far.
     """
 
-    def __init__(self, resources: Resources, catalogue: Catalogue, signer: Signer, campaign_id: str) -> None:
+    def __init__(
+        self, resources: Resources, catalogue: Catalogue, signer: Signer, clock: SigningClock, campaign_id: str
+    ) -> None:
         self._resources = resources
         self._catalogue = catalogue
         self._signer = signer
+        self._clock = clock
+        self._certificates = signer.validity()
         self._campaign_id = campaign_id
         self._clearances = clearances_of(resources)
         self._unattested = unattested_cards(resources)
@@ -174,6 +180,7 @@ class Delivery:
             if facts is None or not (
                 is_staged(self._resources, lease, facts) or is_in_bucket(self._resources, lease, facts)
             ):
+                self._clock.check(self._certificates)  # again for each clip: a clock can be set during a long run
                 facts = sign_clip(self._resources, self._signer, lease, origin)
             if facts is not None:
                 publish_clip(self._resources, lease, facts)

@@ -60,7 +60,7 @@ def checks_of(config: DoctorConfig) -> dict[str, Check]:
         "devices": Check(lambda: check_devices(() if on_ray else resources.devices), IMPORT_S),
         "weights": Check(lambda: check_weights(resources, config.model, here=not on_ray)),
         "bucket": Check(lambda: check_bucket(resources.bucket, resources.catalogue_url)),
-        "database": Check(lambda: check_database(resources.catalogue_url)),
+        "database": Check(lambda: check_database(resources.catalogue_url, resources.staging)),
         "signer": Check(lambda: check_signer(resources), IMPORT_S),
         "clock": Check(lambda: check_clock(resources.catalogue_url, resources.bucket)),
         "disk": Check(lambda: check_disk(config.home, bucket=_folder_of(resources.bucket))),

@@ -1,23 +1,18 @@
-"""Compare this machine's clock with those of the database and the bucket."""
+"""Compare this machine's clock with those of the database and the bucket, and with the newest time in the catalogue."""
 
 import time
-import urllib.error
-import urllib.request
 from collections.abc import Callable
 from contextlib import suppress
-from email.utils import parsedate_to_datetime
 
+from adapters.catalogue import open_catalogue
 from adapters.catalogue.views.health import check_health
-from adapters.proxies import open_url
 from manifests.errors import CatalogueError
+from manifests.signing_time import TOLERANCE_S, PastTime, clock_faults, moment_text
 from tasks.doctor.check import FAIL, OK, WARN, Finding
+from tasks.runtime.bucket_clock import bucket_ahead_s
 from tasks.runtime.resources import BucketConfig
 
 WARN_S = 5.0
-FAIL_S = 300.0
-"""S3 refuses signatures that are off by 15 minutes; schedules and certificate dates go wrong long before that."""
-TIMEOUT_S = 10.0
-AWS = "https://s3.{}.amazonaws.com"
 
 
 def check_clock(catalogue_url: str, bucket: BucketConfig, now: Callable[[], float] = time.time) -> Finding:
@@ -26,13 +21,20 @@ def check_clock(catalogue_url: str, bucket: BucketConfig, now: Callable[[], floa
     Args:
         now: this machine's clock, in seconds since 1970.
     """
-    offsets = {"database": _database_offset(catalogue_url, now), "bucket": _bucket_offset(bucket, now)}
+    newest = _newest_at(catalogue_url, now())
+    if newest and (faults := clock_faults(now(), [PastTime("the newest entry of the catalogue", newest)], ())):
+        return Finding(
+            FAIL,
+            f"This machine's clock says {moment_text(now())}, but {faults[0]}. Clips are not signed.",
+            "Set the clock right: `timedatectl set-ntp true`. If it is right, run `reelmill clock --accept`.",
+        )
+    offsets = {"database": _database_offset(catalogue_url, now), "bucket": bucket_ahead_s(bucket, now)}
     known = {name: offset for name, offset in offsets.items() if offset is not None}
     if not known:
         return Finding(OK, "There is no other clock to compare with.")
     message = ", ".join(f"the {name}'s clock is {_described(offset)}" for name, offset in known.items())
     worst = max(abs(offset) for offset in known.values())
-    level = FAIL if worst > FAIL_S else WARN if worst > WARN_S else OK
+    level = FAIL if worst > TOLERANCE_S else WARN if worst > WARN_S else OK
     fix = "" if level == OK else "Synchronise the clocks of all machines: `timedatectl set-ntp true`, or use chrony."
     return Finding(level, f"{message[0].upper()}{message[1:]}.", fix)
 
@@ -52,33 +54,13 @@ def _database_offset(url: str, now: Callable[[], float]) -> float | None:
     return None
 
 
-def _bucket_offset(bucket: BucketConfig, now: Callable[[], float]) -> float | None:
-    """Return how many seconds the store's clock is ahead, by the Date header of a response (whole seconds)."""
-    if not bucket.location.startswith("s3://"):
-        return None
-    address = bucket.endpoint or AWS.format(bucket.region or "us-east-1")
-    began = now()
-    date = _date_of(address)
-    ended = now()
-    if not date:
-        return None
-    try:
-        stamped = parsedate_to_datetime(date).timestamp()
-    except ValueError:
-        return None
-    # The header is truncated to the second, and the server wrote it between `began` and `ended`.
-    if stamped > ended:
-        return stamped - ended
-    return min(0.0, stamped + 1.0 - began)
-
-
-def _date_of(address: str) -> str | None:
-    """Return the Date header of any response, including an error response."""
-    request = urllib.request.Request(address, method="HEAD")  # noqa: S310 - the operator's own endpoint
-    try:
-        with open_url(request, TIMEOUT_S) as answer:
-            return str(answer.headers.get("Date", ""))
-    except urllib.error.HTTPError as refused:
-        return str(refused.headers.get("Date", ""))
-    except (OSError, ValueError):
-        return None
+def _newest_at(url: str, now: float) -> float | None:
+    """Return the newest time in a catalogue that has the tables of this version; nothing is created or migrated."""
+    with suppress(CatalogueError):
+        health = check_health(url)
+        if health and health.revision == health.head:
+            with open_catalogue(url) as catalogue:
+                newest = catalogue.clock.newest_at()
+                is_ahead = newest is not None and newest > now + TOLERANCE_S
+                return catalogue.clock.newest_at(catalogue.clock.accepted()) if is_ahead else newest
+    return None

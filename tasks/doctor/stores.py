@@ -15,6 +15,7 @@ from adapters.catalogue.views.health import check_health, count_published
 from manifests.errors import BucketError, BucketRefusedError, CatalogueError, KeyTakenError
 from tasks.doctor.check import FAIL, OK, WARN, Finding
 from tasks.runtime.disk_space import MIN_FREE_BYTES, existing
+from tasks.runtime.lost_catalogue import check_not_lost
 from tasks.runtime.resources import BucketConfig
 
 TEST_KEY = "staging/doctor-{}.txt"
@@ -75,8 +76,14 @@ def check_bucket(place: BucketConfig, catalogue_url: str = "") -> Finding:
     return Finding(OK, f"{place.location}: a test object was written, protected from overwriting, read and deleted.")
 
 
-def check_database(url: str) -> Finding:
-    """Check that the database responds, is writable and has the schema of this version; nothing is migrated."""
+def check_database(url: str, staging: Path | None = None) -> Finding:
+    """Check that the database responds, is writable and has the schema of this version; nothing is migrated.
+
+    Args:
+        staging: folder of staged clips, which only exist if there was a catalogue.
+    """
+    if staging:
+        check_not_lost(url, staging)
     health = check_health(url)
     if health is None:
         return Finding(OK, "There is no catalogue yet; the first command that needs it creates it.")

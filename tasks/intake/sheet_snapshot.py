@@ -40,7 +40,13 @@ class SheetSnapshot:
 
 
 class SheetTooLargeError(SheetError):
-    """The sheet is too large for a watched place. Split it, or use `reelmill run`."""
+    """The sheet is too large for a watched place. Split it, or use `reelmill run`.
+
+    Attributes:
+        named: names of the pictures in its cells; if one of them changes, the sheet is read again.
+    """
+
+    named: frozenset[str] = frozenset()
 
 
 def snapshot_sheet(
@@ -52,7 +58,8 @@ def snapshot_sheet(
         The copy; None if the sheet no longer exists.
 
     Raises:
-        SheetTooLargeError: the sheet has more than MAX_SHEET_BYTES bytes.
+        SheetTooLargeError: the sheet has more than MAX_SHEET_BYTES bytes, a picture more than MAX_PICTURE_BYTES, or
+            there are more than MAX_PICTURES pictures.
     """
     content = inbox.fetch(sheet.name, MAX_SHEET_BYTES)
     if content is None:
@@ -67,8 +74,8 @@ def snapshot_sheet(
         path.parent.mkdir()
         write_durably(path, content)
         named = _named_in(path)
-        used = [each for each in pictures if clean(each.name) in named and each.size <= MAX_PICTURE_BYTES]
-        used = used[:MAX_PICTURES]
+        used = [each for each in pictures if clean(each.name) in named]
+        _check_limits(sheet.name, used, named)
         digest = _digest(content, [(each.name, _copy(inbox, each, path.parent)) for each in used])
         kept = uploads / f"watched-{digest[:32]}"
         if (kept / path.name).is_file():
@@ -78,6 +85,23 @@ def snapshot_sheet(
             for file in sorted(path.parent.iterdir(), key=lambda file: file.name == path.name):
                 os.replace(file, kept / file.name)
     return SheetSnapshot(sheet.name, kept / path.name, len(content), digest, named, tuple(each.name for each in used))
+
+
+def _check_limits(sheet: str, pictures: list[InboxFile], named: frozenset[str]) -> None:
+    """Raise SheetTooLargeError if pictures exceed a limit; if they were left out, they would seem to be missing."""
+    large = [each for each in pictures if each.size > MAX_PICTURE_BYTES]
+    if large:
+        problem = (
+            f"The picture {large[0].name} has {large[0].size / 1e6:.1f} MB, and pictures of watched sheets may have "
+            f"{MAX_PICTURE_BYTES / 1e6:.0f} MB. Save a smaller picture under the same name"
+        )
+    elif len(pictures) > MAX_PICTURES:
+        problem = f"{sheet} uses {len(pictures)} pictures; watched sheets may use {MAX_PICTURES}. Split the sheet"
+    else:
+        return
+    error = SheetTooLargeError(f"{problem}, or use `reelmill run`, which has higher limits.")
+    error.named = named
+    raise error
 
 
 def _named_in(path: Path) -> frozenset[str]:

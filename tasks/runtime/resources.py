@@ -21,6 +21,7 @@ from models.memory import MemoryWatch, capacity_bytes, free_caches, used_bytes
 from models.protocols import FrameScorer, Generator
 from models.registry import find_devices, load_cards, load_scorer_cards, open_generator, open_scorer
 from tasks.runtime.first_frames import FirstFrames
+from tasks.runtime.lost_catalogue import check_not_lost
 
 log = logging.getLogger(__name__)
 
@@ -168,8 +169,13 @@ _opening = threading.RLock()
 
 
 def catalogue_of(resources: Resources) -> Catalogue:
-    """Return this process's catalogue."""
+    """Return this process's catalogue.
+
+    Raises:
+        CatalogueError: it cannot be opened, or its file is missing although staging contains clips.
+    """
     with _opening:
+        check_not_lost(resources.catalogue_url, resources.staging)
         return _catalogue(resources.catalogue_url)
 
 

@@ -1,6 +1,5 @@
 """Local staging of files that are not published yet."""
 
-import errno
 import hashlib
 import shutil
 from collections.abc import Iterator
@@ -8,6 +7,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from manifests.errors import DiskFullError
+from manifests.system_errors import DISK_FULL, full_disk_text
 
 SIGNED = "signed-"
 
@@ -48,11 +48,9 @@ def disk_full_errors(place: Path) -> Iterator[None]:
     try:
         yield
     except OSError as error:
-        if error.errno not in (errno.ENOSPC, errno.EDQUOT):
+        if error.errno not in DISK_FULL:
             raise
-        raise DiskFullError(
-            f"The disk of {place} is full. Free some space or move REELMILL_HOME, then run the command again."
-        ) from error
+        raise DiskFullError(full_disk_text(place)) from error
 
 
 def sha256_of(path: Path) -> str:

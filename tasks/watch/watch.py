@@ -189,7 +189,7 @@ class Watch:
         try:
             snapshot = snapshot_sheet(self._inbox, sheet, pictures, self._uploads)
         except SheetTooLargeError as error:
-            self._seen = {sheet.name: sheet.stamp}
+            self._seen = {sheet.name: sheet.stamp, **_stamps(error.named, pictures)}
             self._write_receipt(Receipt("refused", sheet.name, "", str(error), errors=(str(error),)))
             return True
         if snapshot is None:

@@ -486,6 +486,8 @@ NOT_IN_A_SHEET = {
     "Fix the errors; no row is valid",
     "this sheet has no folder of lists",  # tests/unit/test_wildcards.py
     "is larger than … MB",  # a watched sheet
+    "pictures of watched sheets may have … MB",  # tests/security/test_failure_messages.py
+    "watched sheets may use …",  # tests/security/test_failure_messages.py
     "has an invalid Content Credential",  # tests/unit/test_first_frames.py
     "cannot be read (…)",  # a damaged picture or a list without permission
     "is a path on another machine",  # tests/unit/test_uploaded_sheets.py

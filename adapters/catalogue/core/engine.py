@@ -3,6 +3,7 @@
 import sqlite3
 from collections.abc import Iterator
 from contextlib import contextmanager
+from functools import cache
 from pathlib import Path
 from typing import Any
 from urllib.parse import quote, unquote
@@ -12,7 +13,9 @@ from sqlalchemy.engine import URL, make_url
 from sqlalchemy.exc import ArgumentError, DataError, DBAPIError, NoSuchModuleError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 
+from adapters.catalogue.core.file_trouble import DELETED, deleted_error, file_trouble
 from manifests.errors import CatalogueError, CatalogueUnreachableError, DiskFullError, ReelmillError
+from manifests.system_errors import full_disk_text
 
 _WRITE = "BEGIN IMMEDIATE"
 NO_PRIVILEGE = "42501"
@@ -49,12 +52,35 @@ def build_engine(url: str, patience: float) -> Engine:
     return engine
 
 
+def forbid_new_file(engine: Engine) -> None:
+    """Let later connections fail if the SQLite file was deleted; SQLite would create an empty one."""
+    file = sqlite_file(engine.url) if engine.dialect.name == "sqlite" else None
+    if file is not None:
+
+        def check(*_: object) -> None:
+            if not file.exists():
+                raise deleted_error(file)
+
+        event.listen(engine, "do_connect", check)
+        event.listen(engine, "begin", check)  # an open connection would write to the deleted file
+
+
 def sqlite_url(path: Path, driver: str = "sqlite") -> str:
     """Return the SQLAlchemy URL of an SQLite file.
 
     A URL with the plain path is easier to read, but there is none for a path that contains ``?``.
     """
     return f"{driver}:///file:{quote(str(path))}?uri=true" if "?" in str(path) else f"{driver}:///{path}"
+
+
+@cache
+def sqlite_path(url: str) -> Path | None:
+    """Return the file of a catalogue URL; None if it names none, or is invalid."""
+    try:
+        parsed = make_url(url)
+    except ArgumentError:
+        return None
+    return sqlite_file(parsed) if parsed.get_backend_name() == "sqlite" else None
 
 
 def sqlite_file(url: URL) -> Path | None:
@@ -147,9 +173,11 @@ def _translate_sqlite(engine: Engine, error: DBAPIError) -> ReelmillError:
     name = getattr(error.orig, "sqlite_errorname", "")
     where = _name(engine)
     if name.startswith("SQLITE_FULL"):
-        return DiskFullError(
-            f"The disk of the catalogue {where} is full. Free some space or move REELMILL_HOME, then re-run."
-        )
+        return DiskFullError(full_disk_text(f"the catalogue {where}"))
+    if name in DELETED:
+        return deleted_error(where)
+    if name.startswith(("SQLITE_READONLY", "SQLITE_CANTOPEN", "SQLITE_IOERR")) and (found := file_trouble(Path(where))):
+        return found
     if name.startswith(("SQLITE_BUSY", "SQLITE_LOCKED")):
         return CatalogueUnreachableError(
             f"The catalogue {where} is locked by another process. Wait until it ends, then run the command again."
@@ -157,6 +185,11 @@ def _translate_sqlite(engine: Engine, error: DBAPIError) -> ReelmillError:
     if name.startswith(("SQLITE_READONLY", "SQLITE_CANTOPEN", "SQLITE_PERM", "SQLITE_AUTH")):
         return CatalogueUnreachableError(
             f"The catalogue {where} cannot be opened for writing. Check the permissions of the file and its folder."
+        )
+    if name.startswith("SQLITE_IOERR"):
+        return CatalogueError(
+            f"The catalogue {where} cannot be read or written ({_first_line(error.orig)}). Check its disk: the quota "
+            "of the user, the permissions of the folder, and errors in `dmesg`. Then run the command again."
         )
     if name.startswith(("SQLITE_NOTADB", "SQLITE_CORRUPT")):
         return CatalogueError(

@@ -71,7 +71,7 @@ def receive(
     """Store an uploaded or linked sheet with its pictures and redirect to the validation result."""
     try:
         name, content = _sheet_of(sheet, link)
-        key = _store_upload(deps, name, content, [each for each in (pictures or [])[:MAX_PICTURES] if each.filename])
+        key = _store_upload(deps, name, content, [each for each in pictures or [] if each.filename])
     except SheetError as error:
         return page(request, "upload.html", 400, problem=str(error), suffixes=SHEET_SUFFIXES)
     return RedirectResponse(f"/upload/{key}", 303)
@@ -110,8 +110,13 @@ def _store_upload(deps: Deps, name: str, content: bytes, pictures: list[UploadFi
     """Store a sheet with its pictures in a separate folder and return its key.
 
     Raises:
-        SheetError: a picture has an unsupported type, is empty, or is too large.
+        SheetError: a picture has an unsupported type, is empty or too large, or there are too many.
     """
+    if len(pictures) > MAX_PICTURES:
+        raise SheetError(
+            f"{len(pictures)} pictures were selected, and the limit for one sheet is {MAX_PICTURES}. Split the sheet, "
+            "or run `reelmill run`, which has no such limit."
+        )
     files = {
         _plain_name(each.filename or "", PICTURE_SUFFIXES, "a picture", keep=True): _read(each, MAX_PICTURE_BYTES)
         for each in pictures
@@ -334,7 +339,8 @@ def _read(upload: UploadFile, most: int) -> bytes:
     content = upload.file.read(most + 1)
     if len(content) > most:
         raise SheetError(
-            f"{upload.filename!r} is larger than {most / 1e6:.0f} MB. Use a smaller file, or run `reelmill run`."
+            f"{upload.filename!r} is larger than {most / 1e6:.0f} MB, the limit for uploads. Upload a smaller file, or "
+            "run the sheet with `reelmill run`, which has higher limits."
         )
     if not content:
         raise SheetError(f"{upload.filename!r} is empty. Save the file again and upload it.")

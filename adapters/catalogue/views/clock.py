@@ -1,0 +1,94 @@
+"""The times in the catalogue: the database's clock, the newest entry, and what an operator has accepted."""
+
+import json
+import time
+from typing import NamedTuple
+
+from sqlalchemy import Connection, Float, cast, func, or_, select
+
+from adapters.catalogue.core.database import CataloguePart
+from adapters.catalogue.core.tables import audit, campaigns, database_now, events, runs, variants
+from adapters.catalogue.review.audit import append
+
+RECENT_EVENTS = 20_000
+"""Number of newest events that are read. Older ones are covered by the times of clips and runs, which are indexed or
+few: the events table has no index on its times, and may have millions of rows."""
+ACCEPTED = "clock-accepted"
+SUBJECT = "clock"
+
+
+class AcceptedTimes(NamedTuple):
+    """Times in the catalogue that were wrong, as an operator has stated; a clock may be behind them.
+
+    Attributes:
+        at: the right time of the statement, in seconds since 1970.
+        until: the newest wrong time.
+        event_id: the newest event then; later events count again.
+    """
+
+    at: float
+    until: float
+    event_id: int
+
+    def covers(self, at: float) -> bool:
+        """Return whether a time was accepted as wrong."""
+        return self.at < at <= self.until
+
+
+class Clock(CataloguePart):
+    """Compare the database's clock with others, and find the newest time in the catalogue."""
+
+    def ahead_s(self) -> float:
+        """Return how many seconds the database's clock is ahead of this machine's."""
+        with self._db.reading() as connection:
+            began_at, began = time.time(), time.monotonic()
+            now = connection.execute(select(cast(database_now(), Float))).scalar_one()
+            return float(now - began_at - (time.monotonic() - began) / 2)
+
+    def newest_at(self, accepted: AcceptedTimes | None = None) -> float | None:
+        """Return the newest time of events, clips, runs and campaigns; None for an empty catalogue.
+
+        Args:
+            accepted: times that are ignored.
+        """
+        with self._db.reading() as connection:
+            return _newest_at(connection, accepted)
+
+    def accepted(self) -> AcceptedTimes | None:
+        """Return what was accepted last; reads the whole audit log, so only call it if a time is in the future."""
+        query = select(audit.c.detail).where(audit.c.action == ACCEPTED).order_by(audit.c.audit_id.desc()).limit(1)
+        with self._db.reading() as connection:
+            detail = connection.execute(query).scalar()
+        return AcceptedTimes(**json.loads(detail)) if detail else None
+
+    def accept(self, actor: str, now: float, until: float) -> AcceptedTimes:
+        """Record in the audit log that ``now`` is right, and that times up to ``until`` are wrong."""
+        with self._db.writing() as connection:
+            times = AcceptedTimes(now, max(until, _newest_at(connection, None) or now), _newest_event(connection))
+            append(connection, actor, ACCEPTED, [(SUBJECT, times._asdict())])
+        return times
+
+
+def _newest_at(connection: Connection, accepted: AcceptedTimes | None) -> float | None:
+    last = _newest_event(connection)
+    since = max(last - RECENT_EVENTS, accepted.event_id if accepted else 0)
+    times = [
+        connection.execute(select(func.max(events.c.at)).where(events.c.event_id > since)).scalar(),
+        accepted.at if accepted else None,
+    ]
+    for column in (
+        variants.c.made_at,
+        runs.c.started_at,
+        runs.c.beat_at,
+        runs.c.ended_at,
+        campaigns.c.created_at,
+    ):
+        query = select(func.max(column))
+        if accepted:
+            query = query.where(or_(column <= accepted.at, column > accepted.until))
+        times.append(connection.execute(query).scalar())
+    return max((each for each in times if each), default=None)
+
+
+def _newest_event(connection: Connection) -> int:
+    return int(connection.execute(select(func.coalesce(func.max(events.c.event_id), 0))).scalar_one())

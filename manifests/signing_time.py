@@ -1,0 +1,68 @@
+"""Whether a clock is right enough to sign: a pure comparison with times that have passed and with other clocks."""
+
+from collections.abc import Iterable
+from datetime import UTC, datetime
+from typing import NamedTuple
+
+TOLERANCE_S = 300.0
+"""Clocks that are synchronised over the network differ by far less, even while they are adjusted. S3 rejects requests
+that are off by 15 minutes, so a larger difference would only be reported by another service, and later."""
+DAY_S = 86_400.0
+
+
+class PastTime(NamedTuple):
+    """A time that has certainly passed.
+
+    Attributes:
+        what: what happened then, as a noun phrase with an article.
+        at: seconds since 1970.
+        tolerance_s: how far it may lie ahead of the clock.
+    """
+
+    what: str
+    at: float
+    tolerance_s: float = TOLERANCE_S
+
+
+class OtherClock(NamedTuple):
+    """The clock of another machine.
+
+    Attributes:
+        what: whose clock it is, as a noun phrase with an article.
+        ahead_s: seconds that it is ahead of this machine's clock; negative if it is behind.
+    """
+
+    what: str
+    ahead_s: float
+
+
+def clock_faults(now: float, past: Iterable[PastTime], others: Iterable[OtherClock]) -> list[str]:
+    """Return what contradicts a clock, as clauses; an empty list if nothing does.
+
+    Args:
+        now: the clock, in seconds since 1970.
+    """
+    disagreeing = [
+        f"{each.what} is {span_text(each.ahead_s)} {'ahead' if each.ahead_s > 0 else 'behind'}"
+        for each in others
+        if abs(each.ahead_s) > TOLERANCE_S
+    ]
+    ahead = [
+        f"{each.what} is from {moment_text(each.at)}, {span_text(each.at - now)} later"
+        for each in past
+        if each.at - now > each.tolerance_s
+    ]
+    return disagreeing + ahead
+
+
+def moment_text(at: float) -> str:
+    """Return ``2026-11-30 07:40 UTC``."""
+    return f"{datetime.fromtimestamp(at, UTC):%Y-%m-%d %H:%M} UTC"
+
+
+def span_text(seconds: float) -> str:
+    """Return ``12 min``, ``5.0 h`` or ``400 days``."""
+    minutes = abs(seconds) / 60
+    if minutes < 100:
+        return f"{minutes:.0f} min"
+    return f"{minutes / 60:.1f} h" if minutes < 60 * 36 else f"{minutes / 1440:,.0f} days"
