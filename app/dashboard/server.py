@@ -9,8 +9,8 @@ from fastapi import APIRouter, FastAPI
 from fastapi.staticfiles import StaticFiles
 
 from app.api import routes as api
-from app.dashboard import bundle
 from app.dashboard.auth import oidc
+from app.dashboard.bundle import route as bundle
 from app.dashboard.deps import Deps
 from app.dashboard.middleware.error_handlers import add_error_handlers
 from app.dashboard.middleware.request_limits import RequestLimits

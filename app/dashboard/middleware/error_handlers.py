@@ -10,6 +10,7 @@ from starlette.exceptions import HTTPException
 from app.cli.output import sentence_of
 from app.dashboard.auth.login_rate_limit import TooManyAttemptsError
 from app.dashboard.auth.roles import NotAllowedError, NotSignedInError
+from app.dashboard.capacity.work_limit import ServerBusyError, TooManyRequestsError
 from app.dashboard.routes.media import MediaNotFoundError
 from app.dashboard.templating import page
 from manifests.errors import CatalogueError, NotFoundError, ReelmillError
@@ -17,6 +18,8 @@ from manifests.errors import CatalogueError, NotFoundError, ReelmillError
 STATUS: tuple[tuple[type[ReelmillError], int], ...] = (
     (NotAllowedError, 403),
     (TooManyAttemptsError, 429),
+    (TooManyRequestsError, 429),
+    (ServerBusyError, 503),
     (MediaNotFoundError, 404),
     (NotFoundError, 404),
     (ReelmillError, 400),
@@ -44,8 +47,8 @@ def add_error_handlers(app: FastAPI) -> None:
         if isinstance(error, CatalogueError) and error.transient:
             status = 503
         response = error_response(request, str(error), status)
-        if status == 429:
-            response.headers["Retry-After"] = "60"
+        if status == 429 or isinstance(error, ServerBusyError):
+            response.headers["Retry-After"] = "60" if isinstance(error, TooManyAttemptsError) else "10"
         return response
 
     @app.exception_handler(RequestValidationError)
