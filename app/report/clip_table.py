@@ -1,8 +1,10 @@
 """Clip table of a campaign: a CSV file with one row per variant."""
 
+import csv
 from collections import defaultdict
 from collections.abc import Collection, Container, Iterable, Mapping, Sequence
 from dataclasses import asdict
+from math import isnan
 from pathlib import Path
 from typing import Any
 
@@ -30,8 +32,6 @@ def write_clip_table(
         decisions: decision and reason of a person, by variant id.
         not_needed: ids of variants that no run generates.
     """
-    import pandas as pd  # the import takes half a second, and most commands write no table
-
     by_id = {brief.brief_id: brief for brief in briefs}
     places: defaultdict[str, list[Membership]] = defaultdict(list)
     for member in memberships:
@@ -40,12 +40,21 @@ def write_clip_table(
     flat = [_flat(row, decisions.get(row.variant_id, ""), not_needed) for row in rows]
     names = _names(by_id.values(), {name.casefold() for line in (*at, *flat) for name in line})
     sheet = [_from_sheet(places[row.variant_id], by_id, names) for row in rows]
-    table = pd.DataFrame([{**a, **b, **c} for a, b, c in zip(at, sheet, flat, strict=True)])
-    texts = table.select_dtypes(exclude="number").columns
-    table[texts] = table[texts].map(lambda cell: escape_formula(cell) if isinstance(cell, str) else cell)
+    lines = [{**a, **b, **c} for a, b, c in zip(at, sheet, flat, strict=True)]
+    columns = list(dict.fromkeys(name for line in lines for name in line))
     out.parent.mkdir(parents=True, exist_ok=True)
-    table.rename(columns=escape_formula).to_csv(out, index=False, encoding="utf-8-sig")
+    with out.open("w", encoding="utf-8-sig", newline="") as file:
+        writer = csv.writer(file, lineterminator="\n")
+        writer.writerow([escape_formula(name) for name in columns])
+        writer.writerows([[_cell(line.get(name)) for name in columns] for line in lines])
     return out
+
+
+def _cell(value: Any) -> Any:
+    """Return a value as the table shows it; a measurement that is not a number is empty."""
+    if isinstance(value, float) and isnan(value):
+        return ""
+    return escape_formula(value) if isinstance(value, str) else value
 
 
 def _places(members: Sequence[Membership], briefs: Mapping[str, Brief]) -> dict[str, str]:

@@ -61,9 +61,7 @@ class BundleFile(NamedTuple):
 
     def _changed(self, reason: str) -> ChangedFileError:
         log.warning("A download was cut off at %s: %s", self.name, reason)
-        return ChangedFileError(
-            f"The download was cut off at {self.name}, because the file changed. Try again."
-        )
+        return ChangedFileError(f"The download was cut off at {self.name}, because the file changed. Try again.")
 
 
 def files_of(deps: Deps, session: Session, row: VariantRow) -> list[BundleFile]:

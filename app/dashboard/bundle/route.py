@@ -20,8 +20,10 @@ from app.dashboard.capacity.downloads import DownloadResponse
 from app.dashboard.capacity.route import LimitedRoute, person_key
 from app.dashboard.capacity.work import Work
 from app.dashboard.deps import Deps, PageDeps
+from app.dashboard.not_needed import not_needed_in
 from app.report.clip_table import write_clip_table
 from manifests.errors import ReelmillError
+from manifests.states import UNFINISHED
 
 router = APIRouter(route_class=LimitedRoute)
 MAX_CLIPS = 100
@@ -60,7 +62,7 @@ async def bundle(
 
 def _archive(deps: Deps, ids: list[str]) -> ZipStream:
     """Return a ZIP file that opens its files when it is sent. It only stores them, as MP4 does not compress further."""
-    rows = [deps.catalogue.variants.get(key) for key in ids]
+    rows = deps.catalogue.variants.of_ids(ids)
     size = sum(row.clip.size for row in rows if row.clip)
     if size > MAX_BYTES:
         raise ReelmillError(
@@ -98,13 +100,14 @@ def _find_files(deps: Deps, rows: list[VariantRow]) -> list[list[BundleFile] | R
 def _tables(deps: Deps, rows: list[VariantRow], folder: Path) -> Iterator[Path]:
     """Write a clip table for each campaign that uses the clips."""
     catalogue = deps.catalogue
-    decisions = {row.variant_id: _review_text(catalogue.reviews.all(variant_id=row.variant_id)) for row in rows}
+    reviews = catalogue.reviews.of_variants([row.variant_id for row in rows])
+    decisions = {key: _review_text(found) for key, found in reviews.items()}
     served = catalogue.variants.campaigns_of([row.variant_id for row in rows])
     for name in sorted(set().union(*served.values())):
         mine = [row for row in rows if name in served[row.variant_id]]
         members = catalogue.campaigns.memberships(name, [row.variant_id for row in mine])
         briefs = catalogue.campaigns.briefs(name, {member.brief_id for member in members})
-        not_needed = catalogue.progress.not_needed(name)
+        not_needed = not_needed_in(deps, name) if any(row.state in UNFINISHED for row in mine) else ()
         yield write_clip_table(mine, members, briefs, decisions, folder / f"{name}.csv", not_needed)
 
 

@@ -14,7 +14,7 @@ MAX_DOWNLOADS = 16
 MAX_PER_PERSON = 2
 READERS = 4
 """Threads that read files and objects for all downloads."""
-BLOCK = 1 << 20
+BLOCK = 1 << 19
 """Bytes that a download reads at once, which is about the memory that it needs."""
 
 
