@@ -4,7 +4,8 @@ import hashlib
 import json
 import os
 import secrets
-from dataclasses import dataclass
+from collections.abc import Iterable
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import NamedTuple
 
@@ -46,6 +47,10 @@ class CrowdedHome:
     undecided: tuple[tuple[str, int], ...]
     sessions: tuple[str, ...]
 
+    def part(self, start: int, number: int) -> "CrowdedHome":
+        """Return the same home with a part of the undecided clips, for one of several measurements."""
+        return replace(self, undecided=self.undecided[start : start + number])
+
 
 def build_home(
     home: Path, people: People, *, clips: int, published: int, clip_bytes: int, catalogue_url: str = ""
@@ -68,6 +73,7 @@ def build_home(
                 known = "viewer" if role == "other" else role
                 catalogue.accounts.add(f"{role} {index}", known, "load test", password_hash=hashed)
         sessions = tuple(catalogue.sessions.start(f"viewer {index}", SESSION_S) for index in range(people.viewers))
+        _link_posters(home, [row.variant_id for row in catalogue.variants.of_campaign(campaign_id) if row.clip])
         undecided = catalogue.gallery.last_events(Filter(states=(State.PASSED,)), clips)
         done = tuple(row.variant_id for row in catalogue.variants.of_campaign(campaign_id, [State.PUBLISHED]))
     return CrowdedHome(home, campaign_id, done, tuple(undecided.items()), sessions)
@@ -99,6 +105,15 @@ def _staged(home: Path) -> Clip:
         1.5,
         machine=machine.hex(),
     )
+
+
+def _link_posters(home: Path, variant_ids: Iterable[str]) -> None:
+    """Give every clip its poster where a worker stages it, from which the dashboard serves it without a query."""
+    poster = home / "staging" / "aa" / "any" / "poster.jpg"
+    for variant_id in variant_ids:
+        folder = home / "staging" / variant_id[:2] / variant_id
+        folder.mkdir(parents=True)
+        os.link(poster, folder / "poster.jpg")
 
 
 def _publish(catalogue: Catalogue, home: Path, campaign_id: str, number: int, size: int) -> None:
