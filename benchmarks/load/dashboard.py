@@ -6,7 +6,7 @@ import signal
 import subprocess
 import tempfile
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -27,9 +27,7 @@ def run() -> Result:
     with tempfile.TemporaryDirectory() as folder:
         people = People(FULL.viewers, FULL.reviewers)
         home = build_home(Path(folder, "home"), people, clips=CLIPS, published=PUBLISHED, clip_bytes=CLIP_BYTES)
-        half = len(home.undecided) // 2
-        quiet = measure(home.part(0, half), FULL._replace(bundles=0))
-        loaded = measure(home.part(half, half), FULL)
+        [quiet, loaded] = measure(home, [FULL._replace(bundles=0), FULL])
     return Result(
         name="load",
         unit="ms per decision",
@@ -61,10 +59,15 @@ def figures(measured: Measured) -> dict[str, float]:
     return found | {"downloaded_gb": measured.downloaded / 1e9}
 
 
-def measure(home: CrowdedHome, load: Load) -> Measured:
-    """Serve the dashboard and let people use it."""
+def measure(home: CrowdedHome, loads: Sequence[Load]) -> list[Measured]:
+    """Serve the dashboard and let people use it, under one load after the other. Each decides a part of the clips."""
+    share = len(home.undecided) // len(loads)
     with served(home.home) as port:
-        return asyncio.run(crowd(home, port, cookie_name("", f"127.0.0.1:{port}"), load))
+        cookie = cookie_name("", f"127.0.0.1:{port}")
+        return [
+            asyncio.run(crowd(home.part(number * share, share), port, cookie, load))
+            for number, load in enumerate(loads)
+        ]
 
 
 @contextmanager
