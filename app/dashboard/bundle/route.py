@@ -30,7 +30,7 @@ MAX_CLIPS = 100
 MAX_BYTES = 2_000_000_000
 """Maximum size of the clips in one ZIP file, in bytes."""
 LOOKUPS = 8
-"""Objects of a remote bucket that are looked up at the same time."""
+"""Clips whose objects are looked up in a remote bucket at the same time; files of a folder need no time."""
 
 
 async def download_slot(request: Request, deps: PageDeps, person: Viewer) -> AsyncIterator[None]:
@@ -93,7 +93,8 @@ def _find_files(deps: Deps, rows: list[VariantRow]) -> list[list[BundleFile] | R
         except ReelmillError as error:
             return error
 
-    with ThreadPoolExecutor(LOOKUPS, "bundle") as pool:
+    is_remote = any(each.resources.bucket.location.startswith("s3://") for each in sessions.values())
+    with ThreadPoolExecutor(LOOKUPS if is_remote else 1, "bundle") as pool:
         return list(pool.map(find, rows))
 
 

@@ -35,14 +35,17 @@ TITLES = {
 
 
 def add_error_handlers(app: FastAPI) -> None:
-    """Register a handler for every kind of error."""
+    """Register a handler for every kind of error.
+
+    They are async because a plain function runs in a thread, and many refused requests would then need many threads.
+    """
 
     @app.exception_handler(NotSignedInError)
-    def not_signed_in(request: Request, error: NotSignedInError) -> Response:
+    async def not_signed_in(request: Request, error: NotSignedInError) -> Response:
         return _sign_in_first(request, str(error))
 
     @app.exception_handler(ReelmillError)
-    def known_error(request: Request, error: ReelmillError) -> Response:
+    async def known_error(request: Request, error: ReelmillError) -> Response:
         status = next(number for kind, number in STATUS if isinstance(error, kind))
         if isinstance(error, CatalogueError) and error.transient:
             status = 503
@@ -52,18 +55,18 @@ def add_error_handlers(app: FastAPI) -> None:
         return response
 
     @app.exception_handler(RequestValidationError)
-    def invalid_request(request: Request, error: RequestValidationError) -> Response:
+    async def invalid_request(request: Request, error: RequestValidationError) -> Response:
         first = error.errors()[0]
         name = ".".join(str(part) for part in first["loc"][1:]) or "the request body"
         return error_response(request, f"Invalid value for {name}: {first['msg']}.", 422)
 
     @app.exception_handler(HTTPException)
-    def http_error(request: Request, error: HTTPException) -> Response:
+    async def http_error(request: Request, error: HTTPException) -> Response:
         words = {404: "This page does not exist.", 405: "This URL does not support the request method."}
         return error_response(request, words.get(error.status_code, str(error.detail)), error.status_code)
 
     @app.exception_handler(Exception)
-    def unexpected_error(request: Request, error: Exception) -> Response:
+    async def unexpected_error(request: Request, error: Exception) -> Response:
         response = error_response(
             request,
             sentence_of(error)
