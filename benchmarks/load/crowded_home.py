@@ -39,6 +39,7 @@ class CrowdedHome:
         published: ids of published clips, for the bundle.
         undecided: ids and last events of clips to decide.
         sessions: secrets of the viewers' sessions.
+        catalogue_url: empty for the SQLite file in the home.
     """
 
     home: Path
@@ -46,6 +47,7 @@ class CrowdedHome:
     published: tuple[str, ...]
     undecided: tuple[tuple[str, int], ...]
     sessions: tuple[str, ...]
+    catalogue_url: str = ""
 
     def part(self, start: int, number: int) -> "CrowdedHome":
         """Return the same home with a part of the undecided clips, for one of several measurements."""
@@ -76,7 +78,7 @@ def build_home(
         _link_posters(home, [row.variant_id for row in catalogue.variants.of_campaign(campaign_id) if row.clip])
         undecided = catalogue.gallery.last_events(Filter(states=(State.PASSED,)), clips)
         done = tuple(row.variant_id for row in catalogue.variants.of_campaign(campaign_id, [State.PUBLISHED]))
-    return CrowdedHome(home, campaign_id, done, tuple(undecided.items()), sessions)
+    return CrowdedHome(home, campaign_id, done, tuple(undecided.items()), sessions, catalogue_url)
 
 
 def _variant() -> Variant:

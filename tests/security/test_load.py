@@ -74,5 +74,13 @@ def test_bundles_of_one_account_do_not_delay_decisions(small: CrowdedHome):
 
 
 @pytest.mark.slow
+def test_bundles_do_not_delay_decisions_on_postgresql(tmp_path: Path, postgres_url: str):
+    people = People(SMALL.viewers, SMALL.reviewers, 15)
+    sizes = {"clips": 300, "published": 20, "clip_bytes": 10_000_000}
+    home = build_home(tmp_path / "home", people, **sizes, catalogue_url=postgres_url)
+    assert problems(home, SMALL) == []
+
+
+@pytest.mark.slow
 def test_the_dashboard_with_200_viewers_and_10_reviewers(full: CrowdedHome):
     assert problems(full, FULL._replace(seconds=30.0)) == []

@@ -15,10 +15,12 @@ from fastapi.routing import APIRoute
 from served_dashboard import PASSWORD, Served, served_dashboard
 
 from adapters.catalogue import Filter
+from adapters.catalogue.core import engine
 from app.api import routes as api
 from app.dashboard.capacity.route import LimitedRoute
 from app.dashboard.capacity.work import LIMITS, Work
 from app.dashboard.capacity.work_limit import Limits, ServerBusyError, TooManyRequestsError, WorkLimit
+from app.dashboard.middleware.security_middleware import LOOKUPS
 from app.dashboard.routes import calibration, campaigns, clip, signin, upload
 from app.dashboard.server import ROUTERS
 from manifests.states import State
@@ -144,6 +146,13 @@ def test_every_kind_of_work_leaves_a_thread_to_others():
     for limits in LIMITS.values():
         assert limits.per_person < limits.threads
         assert limits.per_person <= limits.waiting < limits.waiting_in_total
+
+
+def test_the_threads_of_all_kinds_have_a_database_connection_each():
+    """Otherwise requests would wait for a connection, and fail after 30 seconds."""
+    background = 3  # deliveries, alerts, and one in reserve
+    connections = engine._POOL["pool_size"] + engine._POOL["max_overflow"]
+    assert sum(limits.threads for limits in LIMITS.values()) + LOOKUPS + background <= connections
 
 
 async def _flood(limit: WorkLimit, person: str, ended: threading.Event, number: int) -> list[asyncio.Task[bool]]:

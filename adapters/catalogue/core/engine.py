@@ -17,7 +17,7 @@ from manifests.errors import CatalogueError, CatalogueUnreachableError, DiskFull
 _WRITE = "BEGIN IMMEDIATE"
 _CONNECT_SECONDS = 5
 _POOL: dict[str, Any] = {"pool_size": 5, "max_overflow": 40}
-"""At most 45 connections, enough for the dashboard's threads. Five stay open; the others are closed after use."""
+"""At most 45 connections, one for each of the dashboard's threads. Five stay open; the others are closed after use."""
 
 
 def build_engine(url: str, patience: float) -> Engine:

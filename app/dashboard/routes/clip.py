@@ -129,7 +129,8 @@ def _published_file(deps: Deps, row: VariantRow) -> Iterator[Path]:
             "Download it and run `reelmill verify`."
         )
     with tempfile.NamedTemporaryFile(suffix=".mp4") as file:
-        file.write(bucket_of(session_of(deps, row).resources, patient=False).read(row.signed.key))
+        for piece in bucket_of(session_of(deps, row).resources, patient=False).read_pieces(row.signed.key):
+            file.write(piece)
         file.flush()
         yield Path(file.name)
 
