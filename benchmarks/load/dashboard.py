@@ -39,7 +39,7 @@ def run() -> Result:
         held_back_by="Python renders one page at a time, and a page of 60 cards takes most of the processor time.",
         notes=(
             f"Each viewer requests a page of the gallery every {FULL.viewer_s:g} s on average, with {FULL.posters} "
-            f"posters, each reviewer rejects a clip every {FULL.reviewer_s:g} s, and somebody signs in every "
+            f"posters, each reviewer rejects a clip every {FULL.reviewer_s:g} s, and one person signs in every "
             f"{FULL.sign_in_s:g} s. A bundle counts until its first byte or its refusal. The "
             "load generator runs on the same machine.",
         ),

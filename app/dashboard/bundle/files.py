@@ -44,7 +44,7 @@ class BundleFile(NamedTuple):
         """Yield the content.
 
         Raises:
-            ChangedFileError: the file cannot be read any more, or its content is not the expected one.
+            ChangedFileError: the file can no longer be read, or its content is not the expected one.
         """
         digest, size = hashlib.sha256(), 0
         try:

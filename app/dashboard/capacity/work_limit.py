@@ -45,7 +45,7 @@ class _Person:
 class WorkLimit:
     """Run calls in worker threads. Requests wait without a thread, in the order of their arrival.
 
-    Each person waits for their own earlier requests first, so the requests of one person delay nobody else.
+    Each person waits for their own earlier requests first, so the requests of one person do not delay other people.
     """
 
     def __init__(self, limits: Limits) -> None:
