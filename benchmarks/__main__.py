@@ -27,6 +27,7 @@ BENCHMARKS = {
     "soak": "benchmarks.campaign.soak",
     "starter": "benchmarks.campaign.starter",
     "review": "benchmarks.review.dashboard",
+    "load": "benchmarks.load.dashboard",
     "fanout": "benchmarks.fanout.scaling",
 }
 """Name -> module with ``run()``, which returns one Result or yields several."""

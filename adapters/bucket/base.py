@@ -14,6 +14,8 @@ CHECK_KEY = "reelmill-check"
 """Key of the object that ``check`` writes to a store."""
 PRESIGNED_S = 300
 """Maximum lifetime of a presigned URL, in seconds."""
+PIECE = 1 << 18
+"""Bytes of an object that are read at once."""
 
 
 class Head(NamedTuple):
@@ -52,6 +54,18 @@ class Bucket(Protocol):
 
         Raises:
             BucketError: the object does not exist.
+        """
+        ...
+
+    def size(self, key: str) -> int | None:
+        """Return the size of an object in bytes without reading it; None if it does not exist."""
+        ...
+
+    def read_pieces(self, key: str) -> Iterator[bytes]:
+        """Yield the content of an object in pieces of at most PIECE bytes, for objects that do not fit into memory.
+
+        Raises:
+            BucketError: the object does not exist, or its store stopped responding.
         """
         ...
 

@@ -11,6 +11,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from adapters.bucket.base import (
+    PIECE,
     Entry,
     Head,
     checked_key,
@@ -70,6 +71,22 @@ class LocalBucket:
             if not path.is_file():
                 raise key_missing(key, f"the folder {self._root}")
             return path.read_bytes()
+
+    def size(self, key: str) -> int | None:
+        """Return the size of the file."""
+        path = self._path(key)
+        with _our_errors(self._root):
+            return path.stat().st_size if path.is_file() else None
+
+    def read_pieces(self, key: str) -> Iterator[bytes]:
+        """Yield the content of the file."""
+        path = self._path(key)
+        with _our_errors(self._root):
+            if not path.is_file():
+                raise key_missing(key, f"the folder {self._root}")
+            with path.open("rb") as file:
+                while piece := file.read(PIECE):
+                    yield piece
 
     def url(self, key: str) -> str:
         """Return the public URL, or else a file URL."""

@@ -4,7 +4,7 @@ import base64
 import hashlib
 import time
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import suppress
+from contextlib import closing, suppress
 from functools import partial
 from pathlib import Path
 from typing import Any, TypeVar
@@ -16,6 +16,7 @@ from botocore.exceptions import ClientError
 
 from adapters.bucket.base import (
     CHECK_KEY,
+    PIECE,
     Entry,
     Head,
     checked_key,
@@ -156,6 +157,26 @@ class S3Bucket:
                 if code_of(error) == "NoSuchKey" or self._is_hidden(full, error):
                     raise key_missing(key, f"the bucket {self._name}") from None
                 raise
+
+    def size(self, key: str) -> int | None:
+        """Return the size that the store reports."""
+        with self._store.errors():
+            found = self._head_object(self._full(key))
+            return int(found["ContentLength"]) if found else None
+
+    def read_pieces(self, key: str) -> Iterator[bytes]:
+        """Yield the content of one request; only the request itself is repeated if the store does not respond."""
+        full = self._full(key)
+        with self._store.errors():
+            try:
+                found = self._send(lambda: self._client.get_object(Bucket=self._name, Key=full))
+            except ClientError as error:
+                if code_of(error) == "NoSuchKey":
+                    raise key_missing(key, f"the bucket {self._name}") from None
+                raise
+            with closing(found["Body"]) as body:
+                while piece := body.read(PIECE):
+                    yield piece
 
     def url(self, key: str) -> str:
         """Return the public URL, or else the store's URL of the object."""

@@ -11,6 +11,8 @@ from pydantic import BaseModel, Field
 from adapters.catalogue import REVIEW_CODES, STATES, DecisionResult, GalleryRow
 from adapters.catalogue.views.gallery import ORDERS
 from app.dashboard.auth.roles import Reviewer, Viewer
+from app.dashboard.capacity.route import LimitedRoute
+from app.dashboard.capacity.work import Work, does
 from app.dashboard.deps import Deps, PageDeps
 from app.dashboard.filters import PageQuery
 from app.dashboard.routes.clip import checks_of, credential_of
@@ -22,7 +24,7 @@ from manifests.sheet.cells import PROMPT_LENGTH
 from tasks.plan.thresholds import threshold_of
 from tasks.runtime.campaign_status import stage_of
 
-router = APIRouter(prefix="/api", tags=["api"])
+router = APIRouter(prefix="/api", tags=["api"], route_class=LimitedRoute)
 VERSION = "1"
 MAX_PAGE_SIZE = 500
 EXAMPLES: dict[str, dict[str, Any]] = {
@@ -131,6 +133,7 @@ class DecidedOut(BaseModel):
 
 
 @router.get("/campaigns")
+@does(Work.COUNTS)
 def campaigns(deps: PageDeps, person: Viewer) -> list[CampaignOut]:
     """List campaigns, newest first."""
     return [
@@ -168,6 +171,7 @@ def clip(variant_id: str, deps: PageDeps, person: Viewer) -> ClipDetail:
 
 
 @router.get("/clips/{variant_id}/credential")
+@does(Work.CREDENTIALS)
 def credential(variant_id: str, deps: PageDeps, person: Viewer) -> dict[str, Any]:
     """Return the verified Content Credential of a published clip; the state is ``absent`` for other clips."""
     report = credential_of(deps, deps.catalogue.variants.get(variant_id))
@@ -185,6 +189,7 @@ def credential(variant_id: str, deps: PageDeps, person: Viewer) -> dict[str, Any
 
 
 @router.get("/clips/{variant_id}/file/{kind}", response_class=Response)
+@does(Work.MEDIA)
 def file(variant_id: str, kind: Kind, deps: PageDeps, person: Viewer) -> Response:
     """Download a file of a clip. If the bucket is remote, the response redirects to a URL that is valid for minutes."""
     return download_response(deps, variant_id, kind)

@@ -12,6 +12,9 @@ from app.dashboard.auth.login_rate_limit import LoginRateLimit, OneTimeLinks
 from app.dashboard.background.campaign_stats import StatsCache
 from app.dashboard.background.deliveries import Deliveries
 from app.dashboard.background.jobs import Jobs
+from app.dashboard.capacity.downloads import Downloads
+from app.dashboard.capacity.work import Work, new_limits
+from app.dashboard.capacity.work_limit import WorkLimit
 from app.session import Session
 
 
@@ -22,6 +25,8 @@ class Deps:
     Attributes:
         links: one-time sign-in links.
         stats_cache: cached counts over whole campaigns.
+        limits: threads and waiting requests by kind of work.
+        downloads: ZIP files that are being sent.
         oauth: client of the OpenID provider, or None if no provider is configured.
     """
 
@@ -29,6 +34,8 @@ class Deps:
     login_limit: LoginRateLimit = field(default_factory=LoginRateLimit)
     links: OneTimeLinks = field(default_factory=OneTimeLinks)
     stats_cache: StatsCache = field(default_factory=StatsCache)
+    limits: dict[Work, WorkLimit] = field(default_factory=new_limits)
+    downloads: Downloads = field(default_factory=Downloads)
     oauth: Any = None
 
     @property

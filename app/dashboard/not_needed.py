@@ -21,9 +21,10 @@ def not_needed_of(deps: Deps, rows: Iterable[_Row]) -> frozenset[str]:
     if not waiting:
         return frozenset()
     served = deps.catalogue.variants.campaigns_of(waiting)
-    spare = {name: _of_campaign(deps, name) for name in set().union(*served.values())}
+    spare = {name: not_needed_in(deps, name) for name in set().union(*served.values())}
     return frozenset(key for key, names in served.items() if all(key in spare[name] for name in names))
 
 
-def _of_campaign(deps: Deps, campaign_id: str) -> frozenset[str]:
+def not_needed_in(deps: Deps, campaign_id: str) -> frozenset[str]:
+    """Return the ids of the clips that a campaign does not need, as counted a short time ago."""
     return deps.stats_cache.get(("not needed", campaign_id), lambda: deps.catalogue.progress.not_needed(campaign_id))

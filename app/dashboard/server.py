@@ -5,12 +5,14 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from urllib.parse import urlsplit
 
+import uvicorn
 from fastapi import APIRouter, FastAPI
 from fastapi.staticfiles import StaticFiles
 
 from app.api import routes as api
-from app.dashboard import bundle
 from app.dashboard.auth import oidc
+from app.dashboard.bundle import route as bundle
+from app.dashboard.capacity.connections import TimedProtocol
 from app.dashboard.deps import Deps
 from app.dashboard.middleware.error_handlers import add_error_handlers
 from app.dashboard.middleware.request_limits import RequestLimits
@@ -90,6 +92,13 @@ def create_app(session: Session) -> FastAPI:
     app.state.headers = headers_of(csp(_media_origin(session), _origin(settings.oidc_issuer)), settings.review_url)
     app.add_middleware(SecurityMiddleware, headers=app.state.headers, review_url=settings.review_url)
     return app
+
+
+def server_of(app: FastAPI) -> uvicorn.Server:
+    """Return the HTTP server of the dashboard, which disconnects clients that are too slow."""
+    return uvicorn.Server(
+        uvicorn.Config(app, http=TimedProtocol, log_level="warning", timeout_graceful_shutdown=3, server_header=False)
+    )
 
 
 def _media_origin(session: Session) -> str:

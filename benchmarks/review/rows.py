@@ -5,12 +5,13 @@ import random
 from collections.abc import Sequence
 from dataclasses import replace
 
-from adapters.catalogue import Catalogue, VariantRow
+from adapters.catalogue import Catalogue
 from manifests.brief import Brief
 from manifests.campaign import Campaign
+from manifests.clip import Clip
 from manifests.placement import parse_placement
 from manifests.score import Score
-from manifests.variant import PlannedVariant
+from manifests.variant import PlannedVariant, Variant
 from manifests.verdict import Reason, Verdict
 
 BRIEFS = 20
@@ -24,7 +25,14 @@ def fill(catalogue: Catalogue, rows: int, name: str = "stock", hostile: Sequence
         hostile: Prompts of additional variants. They belong to an additional brief.
     """
     first = catalogue.campaigns.all()[-1].campaign_id
-    made = [row for row in catalogue.variants.of_campaign(first) if row.clip]
+    made = [(row.variant, row.clip) for row in catalogue.variants.of_campaign(first) if row.clip]
+    return fill_with(catalogue, made[0][0], [clip for _, clip in made], rows, name, hostile)
+
+
+def fill_with(
+    catalogue: Catalogue, like: Variant, clips: Sequence[Clip], rows: int, name: str, hostile: Sequence[str] = ()
+) -> str:
+    """Add a campaign with ``rows`` variants like a given one, which use the given clips. Return its id."""
     prompts = [
         f"stock prompt {number} of a {colour} thing"
         for number, colour in zip(range(BRIEFS), itertools.cycle(("red", "blue", "green")), strict=False)
@@ -40,20 +48,20 @@ def fill(catalogue: Catalogue, rows: int, name: str = "stock", hostile: Sequence
     )
     catalogue.campaigns.add(campaign, {"review": "required"})
     catalogue.campaigns.add_variants(
-        campaign.campaign_id, (_planned(made[0], names, prompts, index) for index in range(rows))
+        campaign.campaign_id, (_planned(like, names, prompts, index) for index in range(rows))
     )
-    _judge(catalogue, campaign.campaign_id, made)
+    _judge(catalogue, campaign.campaign_id, clips)
     return campaign.campaign_id
 
 
-def _planned(like: VariantRow, names: list[str], prompts: list[str], index: int) -> PlannedVariant:
+def _planned(like: Variant, names: list[str], prompts: list[str], index: int) -> PlannedVariant:
     place = index % len(prompts)
-    variant = like.variant._replace(prompt=prompts[place], seed=index)
+    variant = like._replace(prompt=prompts[place], seed=index)
     brief_id = names[min(place, len(names) - 1)]
     return PlannedVariant(brief_id, parse_placement("16:9"), variant, variant.variant_id)
 
 
-def _judge(catalogue: Catalogue, campaign_id: str, made: list[VariantRow], batch: int = 1000) -> None:
+def _judge(catalogue: Catalogue, campaign_id: str, clips: Sequence[Clip], batch: int = 1000) -> None:
     """Give every planned variant of the campaign a clip and a score. The results are the same on each call."""
     dice = random.Random(5)  # noqa: S311
     waiting = [row.variant_id for row in catalogue.variants.waiting(campaign_id, ["planned"])]
@@ -61,8 +69,7 @@ def _judge(catalogue: Catalogue, campaign_id: str, made: list[VariantRow], batch
         leases = catalogue.leases.acquire(waiting[start : start + batch], "filler", 600.0, attempts_cap=5)
         judged = []
         for lease in leases:
-            clip = made[dice.randrange(len(made))].clip
-            assert clip is not None
+            clip = clips[dice.randrange(len(clips))]
             value = round(dice.gauss(0.7, 0.12), 6)
             reasons = () if value >= 0.6 else (Reason("adherence", "it does not match the prompt well enough"),)
             judged.append(

@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 from s3_server import S3_KEYS
 
 from adapters.bucket import Bucket, Head, open_bucket
+from adapters.bucket.base import PIECE
 from manifests.errors import BucketError, KeyTakenError
 
 HEADERS = {"content_type": "video/mp4", "cache_control": "public, max-age=31536000, immutable"}
@@ -83,6 +84,22 @@ def test_an_empty_file_can_be_uploaded(bucket, file_of):
     path, sha256 = file_of(b"")
     bucket.put_new("empty.c2pa", path, sha256=sha256, **HEADERS)
     assert bucket.head("empty.c2pa") == Head(0, sha256)
+
+
+def test_a_large_object_is_read_in_pieces_and_its_size_without_reading(bucket, file_of):
+    content = bytes(range(256)) * 3000
+    path, sha256 = file_of(content)
+    bucket.put_new("a/clip.mp4", path, content_type="video/mp4", cache_control="no-store", sha256=sha256)
+    pieces = list(bucket.read_pieces("a/clip.mp4"))
+    assert (b"".join(pieces), bucket.size("a/clip.mp4")) == (content, len(content))
+    assert len(pieces) > 1
+    assert max(map(len, pieces)) <= PIECE
+
+
+def test_a_missing_object_has_no_size_and_no_pieces(bucket):
+    assert bucket.size("a/none.mp4") is None
+    with pytest.raises(BucketError, match=r"a/none\.mp4"):
+        list(bucket.read_pieces("a/none.mp4"))
 
 
 def test_list_is_sorted_and_limited_to_the_prefix(bucket, file_of):

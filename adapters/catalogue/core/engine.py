@@ -22,7 +22,7 @@ NO_PRIVILEGE = "42501"
 """PostgreSQL's code for a missing privilege, and for a row that a security policy forbids."""
 _CONNECT_SECONDS = 5
 _POOL: dict[str, Any] = {"pool_size": 5, "max_overflow": 40}
-"""At most 45 connections, enough for the dashboard's threads. Five stay open; the others are closed after use."""
+"""At most 45 connections, one for each of the dashboard's threads. Five stay open; the others are closed after use."""
 
 
 def build_engine(url: str, patience: float) -> Engine:

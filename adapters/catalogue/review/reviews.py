@@ -1,6 +1,7 @@
 """Reviews of clips: decisions of people, with undo, and comments."""
 
 import json
+from collections import defaultdict
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
@@ -15,7 +16,7 @@ from sqlalchemy import (
     update,
 )
 
-from adapters.catalogue.core.database import CataloguePart
+from adapters.catalogue.core.database import CataloguePart, batches
 from adapters.catalogue.core.rows import clean, to_text
 from adapters.catalogue.core.state_changes import SYSTEM, lock_variants, transition
 from adapters.catalogue.core.tables import comments, database_now, events, memberships, reviews, variants
@@ -102,6 +103,16 @@ class Reviews(CataloguePart):
             )
         with self._db.reading() as connection:
             return [_review(row) for row in connection.execute(query)]
+
+    def of_variants(self, variant_ids: Iterable[str]) -> dict[str, list[ReviewRow]]:
+        """Return the reviews of some clips by variant id, oldest first; clips without reviews are left out."""
+        found: defaultdict[str, list[ReviewRow]] = defaultdict(list)
+        with self._db.reading() as connection:
+            for batch in batches(variant_ids):
+                query = select(reviews).where(reviews.c.variant_id.in_(batch)).order_by(reviews.c.review_id)
+                for row in connection.execute(query):
+                    found[row.variant_id].append(_review(row))
+        return dict(found)
 
     def add_comment(self, variant_id: str, author: str, body: str, clip_s: float | None = None) -> None:
         """Add a comment.

@@ -1,7 +1,7 @@
 """Read variants, their states and their events."""
 
 import json
-from collections.abc import Collection, Iterable
+from collections.abc import Collection, Iterable, Sequence
 from typing import Any
 
 from sqlalchemy import Select, func, select
@@ -38,10 +38,23 @@ class Variants(CataloguePart):
         with self._db.reading() as connection:
             row = connection.execute(select(variants).where(variants.c.variant_id == variant_id)).first()
         if row is None:
-            raise NotFoundError(
-                f"The catalogue has no variant {variant_id!r}. List the campaigns with `reelmill status`."
-            )
+            raise _unknown(variant_id)
         return variant_row(row)
+
+    def of_ids(self, variant_ids: Sequence[str]) -> list[VariantRow]:
+        """Return some variants in the order of their ids.
+
+        Raises:
+            CatalogueError: one of them does not exist.
+        """
+        found: dict[str, VariantRow] = {}
+        with self._db.reading() as connection:
+            for batch in batches(variant_ids):
+                rows = connection.execute(select(variants).where(variants.c.variant_id.in_(batch)))
+                found |= {row.variant_id: variant_row(row) for row in rows}
+        if unknown := [key for key in variant_ids if key not in found]:
+            raise _unknown(unknown[0])
+        return [found[key] for key in variant_ids]
 
     def waiting(self, campaign_id: str, states: Collection[str]) -> list[PendingVariant]:
         """Return the campaign's variants in the states, with only the fields that a worker needs to lease them.
@@ -201,3 +214,7 @@ class Variants(CataloguePart):
             .where(variants.c.state.in_(list(states)), place.is_not(None))
             .order_by(place, variants.c.variant_id)
         )
+
+
+def _unknown(variant_id: str) -> NotFoundError:
+    return NotFoundError(f"The catalogue has no variant {variant_id!r}. List the campaigns with `reelmill status`.")

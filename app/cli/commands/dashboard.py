@@ -14,6 +14,8 @@ from manifests.errors import ReelmillError
 
 PORT = 8765
 PORTS = 20
+BACKLOG = 1024
+"""Connections that the system accepts before the program does: many people, or one client with many connections."""
 
 
 def review(
@@ -27,9 +29,8 @@ def review(
 
     Press Ctrl-C to stop it.
     """
-    import uvicorn  # with FastAPI, the import takes half a second, which other commands do not need
-
-    from app.dashboard.server import create_app
+    # With FastAPI, the import takes half a second, which other commands do not need.
+    from app.dashboard.server import create_app, server_of
 
     session = Session.open()
     listener = _listen(port)
@@ -43,8 +44,7 @@ def review(
     say("The link works once and expires after five minutes. Press Ctrl-C to stop the dashboard.")
     if browser:
         webbrowser.open(link)
-    config = uvicorn.Config(app, log_level="warning", timeout_graceful_shutdown=3, server_header=False)
-    uvicorn.Server(config).run(sockets=[listener])
+    server_of(app).run(sockets=[listener])
 
 
 def _own_account(session: Session) -> str:
@@ -74,7 +74,7 @@ def _listen(port: int | None) -> socket.socket:
         listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         try:
             listener.bind(("127.0.0.1", number))
-            listener.listen(128)
+            listener.listen(BACKLOG)
             return listener
         except OSError:
             listener.close()

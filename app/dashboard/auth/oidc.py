@@ -11,12 +11,13 @@ from fastapi.responses import Response
 from adapters.catalogue import SYSTEM
 from adapters.catalogue.accounts.accounts import ROLES, Account
 from adapters.proxies import check_proxy
+from app.dashboard.capacity.route import LimitedRoute
 from app.dashboard.deps import Deps, PageDeps
 from app.dashboard.routes.signin import start_session
 from flows.settings import Settings
 from manifests.errors import CatalogueError, ReelmillError
 
-router = APIRouter()
+router = APIRouter(route_class=LimitedRoute)
 log = logging.getLogger(__name__)
 CALLBACK = "/signin/oidc/callback"
 

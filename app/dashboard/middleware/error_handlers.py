@@ -10,6 +10,7 @@ from starlette.exceptions import HTTPException
 from app.cli.output import sentence_of
 from app.dashboard.auth.login_rate_limit import TooManyAttemptsError
 from app.dashboard.auth.roles import NotAllowedError, NotSignedInError
+from app.dashboard.capacity.work_limit import ServerBusyError, TooManyRequestsError
 from app.dashboard.routes.media import MediaNotFoundError
 from app.dashboard.templating import page
 from manifests.errors import CatalogueError, NotFoundError, ReelmillError
@@ -17,6 +18,8 @@ from manifests.errors import CatalogueError, NotFoundError, ReelmillError
 STATUS: tuple[tuple[type[ReelmillError], int], ...] = (
     (NotAllowedError, 403),
     (TooManyAttemptsError, 429),
+    (TooManyRequestsError, 429),
+    (ServerBusyError, 503),
     (MediaNotFoundError, 404),
     (NotFoundError, 404),
     (ReelmillError, 400),
@@ -32,35 +35,38 @@ TITLES = {
 
 
 def add_error_handlers(app: FastAPI) -> None:
-    """Register a handler for every kind of error."""
+    """Register a handler for every kind of error.
+
+    They are async because a plain function runs in a thread, and many refused requests would then need many threads.
+    """
 
     @app.exception_handler(NotSignedInError)
-    def not_signed_in(request: Request, error: NotSignedInError) -> Response:
+    async def not_signed_in(request: Request, error: NotSignedInError) -> Response:
         return _sign_in_first(request, str(error))
 
     @app.exception_handler(ReelmillError)
-    def known_error(request: Request, error: ReelmillError) -> Response:
+    async def known_error(request: Request, error: ReelmillError) -> Response:
         status = next(number for kind, number in STATUS if isinstance(error, kind))
         if isinstance(error, CatalogueError) and error.transient:
             status = 503
         response = error_response(request, str(error), status)
-        if status == 429:
-            response.headers["Retry-After"] = "60"
+        if status == 429 or isinstance(error, ServerBusyError):
+            response.headers["Retry-After"] = "60" if isinstance(error, TooManyAttemptsError) else "10"
         return response
 
     @app.exception_handler(RequestValidationError)
-    def invalid_request(request: Request, error: RequestValidationError) -> Response:
+    async def invalid_request(request: Request, error: RequestValidationError) -> Response:
         first = error.errors()[0]
         name = ".".join(str(part) for part in first["loc"][1:]) or "the request body"
         return error_response(request, f"Invalid value for {name}: {first['msg']}.", 422)
 
     @app.exception_handler(HTTPException)
-    def http_error(request: Request, error: HTTPException) -> Response:
+    async def http_error(request: Request, error: HTTPException) -> Response:
         words = {404: "This page does not exist.", 405: "This URL does not support the request method."}
         return error_response(request, words.get(error.status_code, str(error.detail)), error.status_code)
 
     @app.exception_handler(Exception)
-    def unexpected_error(request: Request, error: Exception) -> Response:
+    async def unexpected_error(request: Request, error: Exception) -> Response:
         response = error_response(
             request,
             sentence_of(error)

@@ -4,6 +4,8 @@ import time
 from collections.abc import Mapping
 from urllib.parse import urlsplit
 
+from anyio import Semaphore
+from starlette.concurrency import run_in_threadpool
 from starlette.datastructures import Headers, MutableHeaders
 from starlette.middleware.sessions import SessionMiddleware
 from starlette.requests import Request
@@ -20,6 +22,8 @@ SAFE_METHODS = frozenset({"GET", "HEAD", "OPTIONS"})
 PERSON_CACHE_S = 3.0
 """Cache time of a signed-in person: a page of posters needs one lookup; a revoked session ends this much later."""
 
+LOOKUPS = 4
+"""Sessions and tokens that are looked up at the same time."""
 
 OTHER_HOST = "Unknown host name. Use the address that `reelmill review` prints, or set REELMILL_REVIEW_URL."
 NUL = "The address contains a NUL character. Correct the address."
@@ -124,6 +128,7 @@ class AuthenticationMiddleware:
         self._app = app
         self._catalogue = catalogue
         self._review_url = review_url
+        self._lookups = Semaphore(LOOKUPS)
         self._known: dict[tuple[str, str], tuple[float, Person | None]] = {}
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -147,17 +152,19 @@ class AuthenticationMiddleware:
         return await self._find("session", secret)
 
     async def _find(self, kind: str, secret: str) -> Person | None:
-        from starlette.concurrency import run_in_threadpool
-
-        now = time.monotonic()
-        at, person = self._known.get((kind, secret), (0.0, None))
-        if at > now:
-            return person
         find = self._catalogue.tokens.holder if kind == "token" else self._catalogue.sessions.account
-        found = _person_of(await run_in_threadpool(find, secret))
-        if len(self._known) > 1000:
-            self._known.clear()
-        self._known[kind, secret] = now + PERSON_CACHE_S, found
+        until, person = self._known.get((kind, secret), (0.0, None))
+        if until > time.monotonic():
+            return person
+        async with self._lookups:
+            until, person = self._known.get((kind, secret), (0.0, None))
+            if until > time.monotonic():
+                return person  # another request of the person has found it meanwhile
+            now = time.monotonic()
+            found = _person_of(await run_in_threadpool(find, secret))
+            if len(self._known) > 1000:
+                self._known.clear()
+            self._known[kind, secret] = now + PERSON_CACHE_S, found
         return found
 
 

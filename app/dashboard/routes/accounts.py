@@ -8,11 +8,13 @@ from fastapi.responses import HTMLResponse, RedirectResponse, Response
 from adapters.catalogue.accounts.accounts import ROLES
 from adapters.catalogue.accounts.passwords import hash_password
 from app.dashboard.auth.roles import Admin
+from app.dashboard.capacity.route import LimitedRoute
+from app.dashboard.capacity.work import Work, does
 from app.dashboard.deps import Deps, PageDeps
 from app.dashboard.templating import page
 from manifests.errors import ReelmillError
 
-router = APIRouter()
+router = APIRouter(route_class=LimitedRoute)
 DAY_S = 86_400.0
 MAX_DAYS = 366
 
@@ -24,6 +26,7 @@ def people(request: Request, deps: PageDeps, person: Admin) -> HTMLResponse:
 
 
 @router.post("/people/accounts")
+@does(Work.PASSWORDS)
 def add(
     request: Request,
     deps: PageDeps,
@@ -38,6 +41,7 @@ def add(
 
 
 @router.post("/people/accounts/change")
+@does(Work.PASSWORDS)
 def change(
     request: Request,
     deps: PageDeps,

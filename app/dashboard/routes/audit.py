@@ -6,14 +6,17 @@ from fastapi import APIRouter, Query, Request
 from fastapi.responses import HTMLResponse
 
 from app.dashboard.auth.roles import Admin
+from app.dashboard.capacity.route import LimitedRoute
+from app.dashboard.capacity.work import Work, does
 from app.dashboard.deps import PageDeps
 from app.dashboard.templating import page
 
-router = APIRouter()
+router = APIRouter(route_class=LimitedRoute)
 PAGE = 100
 
 
 @router.get("/audit")
+@does(Work.REPORTS)
 def audit(
     request: Request,
     deps: PageDeps,

@@ -7,12 +7,13 @@ from fastapi.responses import HTMLResponse, RedirectResponse, Response
 
 from adapters.catalogue import REVIEW_CODES
 from app.dashboard.auth.roles import Reviewer
+from app.dashboard.capacity.route import LimitedRoute
 from app.dashboard.deps import PageDeps
 from app.dashboard.templating import page
 from manifests.errors import ReelmillError
 from manifests.states import State
 
-router = APIRouter()
+router = APIRouter(route_class=LimitedRoute)
 MAX_LISTED = 60
 
 

@@ -10,6 +10,8 @@ from fastapi.responses import HTMLResponse, RedirectResponse, Response
 from adapters.catalogue import CampaignRow
 from adapters.catalogue.review.labels import LabelRow
 from app.dashboard.auth.roles import Admin, Viewer
+from app.dashboard.capacity.route import LimitedRoute
+from app.dashboard.capacity.work import Work, does
 from app.dashboard.deps import Deps, PageDeps
 from app.dashboard.templating import page
 from app.session import Session
@@ -17,12 +19,13 @@ from manifests.calibration import Label, Point, agreement, at, best_precision, c
 from manifests.errors import ReelmillError
 from tasks.review.calibrate import apply_threshold
 
-router = APIRouter()
+router = APIRouter(route_class=LimitedRoute)
 CHART = (640, 240)
 MAX_POINTS = 400
 
 
 @router.get("/calibration")
+@does(Work.REPORTS)
 def calibration(
     request: Request, deps: PageDeps, person: Viewer, campaign: str = "", model: str = "", precision: str = ""
 ) -> HTMLResponse:
@@ -58,6 +61,7 @@ def calibration(
 
 
 @router.post("/calibration/apply")
+@does(Work.REPORTS)
 def apply(
     request: Request,
     deps: PageDeps,

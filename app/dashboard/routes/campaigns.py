@@ -14,6 +14,8 @@ from adapters.catalogue.views.campaign_stats import BIN, ScoreBin
 from app.cli.completion import files_of
 from app.dashboard.auth.roles import Admin, Reviewer, Viewer
 from app.dashboard.background.campaign_stats import CampaignStats, stats_of
+from app.dashboard.capacity.route import LimitedRoute
+from app.dashboard.capacity.work import Work, does
 from app.dashboard.deps import Deps, PageDeps
 from app.dashboard.routes.media import MediaNotFoundError
 from app.dashboard.templating import page
@@ -24,7 +26,7 @@ from tasks.intake.sheet_store import SheetStore
 from tasks.plan.licence import clearances_of
 from tasks.runtime.steering import resume_campaign
 
-router = APIRouter()
+router = APIRouter(route_class=LimitedRoute)
 MAX_REPORT_VARIANTS = 20_000
 """Maximum number of variants for which the page builds a report by brief."""
 CHART = (640, 150)
@@ -47,6 +49,7 @@ def campaigns(request: Request, deps: PageDeps, person: Viewer) -> HTMLResponse:
 
 
 @router.get("/campaigns/{campaign_id}/row")
+@does(Work.COUNTS)
 def row(request: Request, campaign_id: str, deps: PageDeps, person: Viewer) -> HTMLResponse:
     """Return the table cells with the numbers of one campaign."""
     head = deps.catalogue.campaigns.get(campaign_id)
@@ -61,6 +64,7 @@ def row(request: Request, campaign_id: str, deps: PageDeps, person: Viewer) -> H
 
 
 @router.get("/campaigns/{campaign_id}")
+@does(Work.COUNTS)
 def campaign(request: Request, campaign_id: str, deps: PageDeps, person: Viewer) -> HTMLResponse:
     """Show one campaign; the page loads the parts that need more than one count separately."""
     head = deps.catalogue.campaigns.get(campaign_id)
@@ -72,6 +76,7 @@ def campaign(request: Request, campaign_id: str, deps: PageDeps, person: Viewer)
 
 
 @router.get("/campaigns/{campaign_id}/scores")
+@does(Work.COUNTS)
 def scores(request: Request, campaign_id: str, deps: PageDeps, person: Viewer) -> HTMLResponse:
     """Return the part of the page with scores, threshold and failure reasons."""
     head = deps.catalogue.campaigns.get(campaign_id)
@@ -85,6 +90,7 @@ def scores(request: Request, campaign_id: str, deps: PageDeps, person: Viewer) -
 
 
 @router.get("/campaigns/{campaign_id}/briefs")
+@does(Work.COUNTS)
 def briefs(request: Request, campaign_id: str, deps: PageDeps, person: Viewer) -> HTMLResponse:
     """Return the part of the page with the results by brief."""
     head = deps.catalogue.campaigns.get(campaign_id)
@@ -98,6 +104,7 @@ def briefs(request: Request, campaign_id: str, deps: PageDeps, person: Viewer) -
 
 
 @router.get("/campaigns/{campaign_id}/status")
+@does(Work.COUNTS)
 def status(request: Request, campaign_id: str, deps: PageDeps, person: Viewer, watched: bool = False) -> HTMLResponse:
     """Return the status part of the page, which polls while the campaign is active; at the end it reloads the rest."""
     head, job = deps.catalogue.campaigns.get(campaign_id), deps.jobs.state(campaign_id)
@@ -121,6 +128,7 @@ def status(request: Request, campaign_id: str, deps: PageDeps, person: Viewer, w
 
 
 @router.get("/campaigns/{campaign_id}/files/{name}")
+@does(Work.REPORTS)
 def files(campaign_id: str, name: Literal["sheet", "results", "clips"], deps: PageDeps, person: Viewer) -> Response:
     """Return the uploaded sheet, the sheet with results, or the table of all clips."""
     session, campaign_id = Session.of_campaign(campaign_id)

@@ -16,6 +16,8 @@ from adapters.c2pa.verifier import CredentialReport, verify
 from adapters.catalogue import REVIEW_CODES, SYSTEM, GalleryRow, VariantRow
 from app.dashboard.auth.roles import Role, Viewer
 from app.dashboard.campaign_buckets import session_of
+from app.dashboard.capacity.route import LimitedRoute
+from app.dashboard.capacity.work import Work, does
 from app.dashboard.deps import Deps, PageDeps
 from app.dashboard.filters import parse_query
 from app.dashboard.not_needed import not_needed_of
@@ -28,7 +30,7 @@ from tasks.plan.thresholds import threshold_of
 from tasks.runtime.resources import bucket_of, signer_of
 from tasks.runtime.shared_staging import is_reachable
 
-router = APIRouter()
+router = APIRouter(route_class=LimitedRoute)
 MAX_CREDENTIAL_BYTES = 200_000_000
 """Maximum size in bytes of a clip that is fetched from a remote bucket to read its credential."""
 
@@ -85,6 +87,7 @@ def clip(request: Request, variant_id: str, deps: PageDeps, person: Viewer) -> H
 
 
 @router.get("/clips/{variant_id}/credential")
+@does(Work.CREDENTIALS)
 def credential(request: Request, variant_id: str, deps: PageDeps, person: Viewer) -> HTMLResponse:
     """Return the part of the page with the Content Credential of the published file in the bucket."""
     row = deps.catalogue.variants.get(variant_id)
@@ -126,7 +129,8 @@ def _published_file(deps: Deps, row: VariantRow) -> Iterator[Path]:
             "Download it and run `reelmill verify`."
         )
     with tempfile.NamedTemporaryFile(suffix=".mp4") as file:
-        file.write(bucket_of(session_of(deps, row).resources, patient=False).read(row.signed.key))
+        for piece in bucket_of(session_of(deps, row).resources, patient=False).read_pieces(row.signed.key):
+            file.write(piece)
         file.flush()
         yield Path(file.name)
 

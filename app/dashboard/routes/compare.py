@@ -9,13 +9,14 @@ from fastapi.responses import RedirectResponse, Response
 from adapters.catalogue import REVIEW_CODES
 from app.dashboard.auth.roles import Viewer
 from app.dashboard.campaign_buckets import campaign_of
+from app.dashboard.capacity.route import LimitedRoute
 from app.dashboard.deps import PageDeps
 from app.dashboard.filters import PageQuery
 from app.dashboard.not_needed import not_needed_of
 from app.dashboard.templating import page
 from manifests.errors import ReelmillError
 
-router = APIRouter()
+router = APIRouter(route_class=LimitedRoute)
 MAX_CLIPS = 4
 
 

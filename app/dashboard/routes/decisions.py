@@ -13,6 +13,8 @@ from adapters.catalogue.views.gallery import Count
 from app.dashboard.auth.roles import Person, Reviewer, Role
 from app.dashboard.background.deliveries import UNDO_S
 from app.dashboard.campaign_buckets import campaign_of
+from app.dashboard.capacity.route import LimitedRoute
+from app.dashboard.capacity.work import Work, does
 from app.dashboard.deps import Deps, PageDeps
 from app.dashboard.filters import PageQuery
 from app.dashboard.not_needed import not_needed_of
@@ -23,7 +25,7 @@ from manifests.states import State
 from tasks.deliver.withdraw import remove_files, withdraw
 from tasks.review.regenerate import regenerate_variant
 
-router = APIRouter()
+router = APIRouter(route_class=LimitedRoute)
 MAX_AT_ONCE = 1000
 DECIDABLE: dict[str, tuple[State, ...]] = {
     State.APPROVED: (State.PASSED, State.FAILED),
@@ -102,6 +104,7 @@ def comment(
 
 
 @router.get("/bulk")
+@does(Work.COUNTS)
 def bulk(
     request: Request, deps: PageDeps, person: Reviewer, query: PageQuery, outcome: str = State.APPROVED
 ) -> HTMLResponse:

@@ -8,6 +8,8 @@ from fastapi.responses import HTMLResponse, PlainTextResponse, RedirectResponse,
 from adapters.catalogue import REVIEW_CODES, STATES, Filter
 from adapters.catalogue.views.gallery import ORDERS, PAGE
 from app.dashboard.auth.roles import Reviewer, Viewer
+from app.dashboard.capacity.route import LimitedRoute
+from app.dashboard.capacity.work import Work, does
 from app.dashboard.deps import Deps, PageDeps
 from app.dashboard.filters import GalleryQuery, PageQuery, parse_query
 from app.dashboard.not_needed import not_needed_of
@@ -16,7 +18,7 @@ from manifests.errors import ReelmillError
 from manifests.gate import REASON_LABELS
 from manifests.states import State
 
-router = APIRouter()
+router = APIRouter(route_class=LimitedRoute)
 GATE_CODES = tuple(REASON_LABELS)
 ORDER_NAMES = {"score": "highest score", "-score": "lowest score", "newest": "newest first", "oldest": "oldest first"}
 MAX_NAME_LENGTH = 60
@@ -51,12 +53,14 @@ def gallery(
 
 
 @router.get("/gallery/count")
+@does(Work.COUNTS)
 def count(request: Request, deps: PageDeps, person: Viewer, query: PageQuery) -> HTMLResponse:
     """Return the number of matching clips; loaded after the page, because counting can be slow."""
     return page(request, "_count.html", count=deps.count(query.filter), query=query)
 
 
 @router.get("/gallery/waiting")
+@does(Work.COUNTS)
 def waiting(deps: PageDeps, person: Reviewer) -> PlainTextResponse:
     """Return the number of clips to review for the menu; empty if there are none."""
     found = deps.count(Filter(states=(State.PASSED,), reviewed="no"))

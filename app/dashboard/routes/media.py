@@ -11,13 +11,15 @@ from adapters.bucket.base import PRESIGNED_S
 from adapters.catalogue import VariantRow
 from app.dashboard.auth.roles import Viewer
 from app.dashboard.campaign_buckets import session_of
+from app.dashboard.capacity.route import LimitedRoute
+from app.dashboard.capacity.work import Work, does
 from app.dashboard.deps import Deps, PageDeps
 from manifests.errors import ReelmillError
 from manifests.states import State
 from tasks.runtime.resources import bucket_of
 from tasks.runtime.shared_staging import SHARED, fetch_poster, fetch_staged, is_reachable
 
-router = APIRouter()
+router = APIRouter(route_class=LimitedRoute)
 TYPES = {"clip": "video/mp4", "poster": "image/jpeg", "sidecar": "application/c2pa", "record": "application/json"}
 ENDINGS = {"clip": ".mp4", "poster": ".jpg", "sidecar": ".c2pa", "record": ".json"}
 _ID = re.compile(r"[0-9a-f]{32}")
@@ -29,18 +31,21 @@ class MediaNotFoundError(ReelmillError):
 
 
 @router.get("/media/{variant_id}/poster")
+@does(Work.MEDIA)
 def poster(variant_id: str, deps: PageDeps, person: Viewer) -> Response:
     """Return the poster: the middle frame of the clip."""
     return poster_response(deps, variant_id)
 
 
 @router.get("/media/{variant_id}/clip")
+@does(Work.MEDIA)
 def clip(variant_id: str, deps: PageDeps, person: Viewer) -> Response:
     """Return the clip, or the part requested by a Range header."""
     return clip_response(deps, _row(deps, variant_id))
 
 
 @router.get("/media/{variant_id}/download/{kind}")
+@does(Work.MEDIA)
 def download(variant_id: str, kind: Kind, deps: PageDeps, person: Viewer) -> Response:
     """Download a published file from the bucket, or the unsigned clip or poster before publishing."""
     return download_response(deps, variant_id, kind)

@@ -18,9 +18,11 @@ from prometheus_client.metrics_core import CounterMetricFamily, GaugeMetricFamil
 from adapters.catalogue import Catalogue
 from adapters.catalogue.views.metrics import CatalogueMetrics
 from app.dashboard.auth.roles import Person
+from app.dashboard.capacity.route import LimitedRoute
+from app.dashboard.capacity.work import Work, does
 from app.dashboard.deps import Deps, PageDeps
 
-router = APIRouter(tags=["metrics"])
+router = APIRouter(tags=["metrics"], route_class=LimitedRoute)
 MAX_CAMPAIGNS = 50
 """Number of campaigns with separate series: campaigns with live runs first, then the newest."""
 
@@ -55,6 +57,7 @@ def _is_loopback(host: str) -> bool:
 
 
 @router.get("/metrics")
+@does(Work.REPORTS)
 def metrics(request: Request, deps: PageDeps) -> Response:
     """Return all metrics in Prometheus's text format; expensive counts are cached."""
     if not may_read(request, deps):

@@ -4,12 +4,14 @@ from fastapi import APIRouter, Request
 from fastapi.responses import HTMLResponse, Response
 
 from adapters.catalogue import Filter
+from app.dashboard.capacity.route import LimitedRoute
+from app.dashboard.capacity.work import Work, does
 from app.dashboard.deps import Deps, PageDeps
 from app.dashboard.routes.media import MediaNotFoundError, clip_response, poster_response
 from app.dashboard.templating import page
 from manifests.states import State
 
-router = APIRouter()
+router = APIRouter(route_class=LimitedRoute)
 SHOWN = (State.APPROVED, State.SIGNING, State.PUBLISHED)
 """A share link shows clips that were approved by a person or by the campaign's review policy."""
 LINK_EXPIRED = "This link has expired or was revoked. Ask for a new link."
@@ -24,6 +26,7 @@ def share(request: Request, secret: str, deps: PageDeps, after: str = "") -> HTM
 
 
 @router.get("/share/{secret}/media/{variant_id}/{kind}")
+@does(Work.MEDIA)
 def media(secret: str, variant_id: str, kind: str, deps: PageDeps) -> Response:
     """Return a clip or poster of the shared campaign."""
     campaign = _campaign(deps, secret)

@@ -8,13 +8,15 @@ from fastapi.responses import RedirectResponse, Response
 from adapters.catalogue import Catalogue
 from adapters.catalogue.accounts.accounts import Account
 from adapters.catalogue.accounts.passwords import hash_password, is_outdated, verify_password
+from app.dashboard.capacity.route import LimitedRoute
+from app.dashboard.capacity.work import Work, does
 from app.dashboard.deps import Deps, PageDeps
 from app.dashboard.middleware.security_middleware import cookie_name
 from app.dashboard.routes.decisions import is_local
 from app.dashboard.templating import page
 from manifests.errors import CatalogueError
 
-router = APIRouter()
+router = APIRouter(route_class=LimitedRoute)
 SESSION_S = 12 * 3600.0
 WRONG = "Incorrect name or password."
 LINK_EXPIRED = (
@@ -36,6 +38,7 @@ def form(request: Request, deps: PageDeps, next: str = "/") -> Response:
 
 
 @router.post("/signin")
+@does(Work.PASSWORDS)
 def sign_in(
     request: Request,
     deps: PageDeps,

@@ -7,11 +7,12 @@ from fastapi.responses import RedirectResponse, Response
 
 from adapters.catalogue.work.steering import MAX_PRIORITY, MIN_PRIORITY
 from app.dashboard.auth.roles import Admin, Reviewer
+from app.dashboard.capacity.route import LimitedRoute
 from app.dashboard.deps import Deps, PageDeps
 from manifests.errors import ReelmillError
 from tasks.runtime.steering import cancel_campaign, pause_campaign, resume_campaign
 
-router = APIRouter()
+router = APIRouter(route_class=LimitedRoute)
 
 
 @router.post("/campaigns/{campaign_id}/pause")

@@ -15,6 +15,8 @@ from fastapi.responses import FileResponse, HTMLResponse, RedirectResponse, Resp
 from adapters.sheets import annotate, write_template
 from adapters.sheets.text.encodings import DETECTED, UTF_8
 from app.dashboard.auth.roles import Reviewer
+from app.dashboard.capacity.route import LimitedRoute
+from app.dashboard.capacity.work import Work, does
 from app.dashboard.deps import Deps, PageDeps
 from app.dashboard.form_advice import candidates
 from app.dashboard.routes.media import MediaNotFoundError
@@ -39,7 +41,7 @@ from tasks.intake.sheet_store import (
 from tasks.plan.expand import MAX_VARIANTS, check_cap, expand
 from tasks.plan.plan import make_plan
 
-router = APIRouter()
+router = APIRouter(route_class=LimitedRoute)
 SHOWN_ROWS = 200
 ENCODINGS = {each.option: each.name for each in (UTF_8, *DETECTED)}
 """Encodings to choose from if the encoding of an upload is a guess or ambiguous, by their options."""
@@ -60,6 +62,7 @@ def form(request: Request, person: Reviewer) -> HTMLResponse:
 
 
 @router.post("/upload")
+@does(Work.SHEETS)
 def receive(
     request: Request,
     deps: PageDeps,
@@ -78,6 +81,7 @@ def receive(
 
 
 @router.get("/upload/template.xlsx")
+@does(Work.SHEETS)
 def template(deps: PageDeps, person: Reviewer) -> Response:
     """Return an empty sheet that explains every column."""
     with tempfile.TemporaryDirectory() as folder:
@@ -125,6 +129,7 @@ def _store_upload(deps: Deps, name: str, content: bytes, pictures: list[UploadFi
 
 
 @router.get("/upload/{key}")
+@does(Work.SHEETS)
 def checked(request: Request, key: str, deps: PageDeps, person: Reviewer, chosen: Chosen) -> HTMLResponse:
     """Show every row with its errors and warnings, how the file was read, and the plan of a run.
 
@@ -182,6 +187,7 @@ def _unreadable(request: Request, key: str, chosen: ReadingOptions, problem: str
 
 
 @router.get("/upload/{key}/annotated")
+@does(Work.SHEETS)
 def annotated(key: str, deps: PageDeps, person: Reviewer, chosen: Chosen) -> Response:
     """Return a copy of the sheet with highlighted errors."""
     intake = _intake(deps, key, chosen)
@@ -194,6 +200,7 @@ def annotated(key: str, deps: PageDeps, person: Reviewer, chosen: Chosen) -> Res
 
 
 @router.post("/upload/{key}/run")
+@does(Work.SHEETS)
 def run(
     key: str,
     deps: PageDeps,

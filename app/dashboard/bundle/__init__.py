@@ -1,0 +1,1 @@
+"""Selected clips as one ZIP file."""

@@ -1,0 +1,1 @@
+"""Benchmark of the dashboard with many people at once."""
