@@ -8,7 +8,9 @@ from fastapi import Depends, Request
 
 from adapters.catalogue import Catalogue, Filter
 from adapters.catalogue.views.gallery import Count
-from app.dashboard.auth.login_rate_limit import LoginRateLimit, OneTimeLinks
+from app.dashboard.auth.known_devices import KnownDevices
+from app.dashboard.auth.login_rate_limit import LoginRateLimit
+from app.dashboard.auth.one_time_links import OneTimeLinks
 from app.dashboard.background.campaign_stats import StatsCache
 from app.dashboard.background.deliveries import Deliveries
 from app.dashboard.background.jobs import Jobs
@@ -20,6 +22,7 @@ class Deps:
     """Created once per app.
 
     Attributes:
+        devices: devices that have signed in before.
         links: one-time sign-in links.
         stats_cache: cached counts over whole campaigns.
         oauth: client of the OpenID provider, or None if no provider is configured.
@@ -27,6 +30,7 @@ class Deps:
 
     session: Session
     login_limit: LoginRateLimit = field(default_factory=LoginRateLimit)
+    devices: KnownDevices = field(default_factory=KnownDevices)
     links: OneTimeLinks = field(default_factory=OneTimeLinks)
     stats_cache: StatsCache = field(default_factory=StatsCache)
     oauth: Any = None
