@@ -43,7 +43,16 @@ def review(
     say("The link works once and expires after five minutes. Press Ctrl-C to stop the dashboard.")
     if browser:
         webbrowser.open(link)
-    config = uvicorn.Config(app, log_level="warning", timeout_graceful_shutdown=3, server_header=False)
+    proxies = session.settings.trusted_proxies
+    config = uvicorn.Config(
+        app,
+        log_level="warning",
+        timeout_graceful_shutdown=3,
+        server_header=False,
+        # uvicorn trusts X-Forwarded-For from loopback by default, but every process of this machine can send it.
+        proxy_headers=bool(proxies),
+        forwarded_allow_ips=list(proxies),
+    )
     uvicorn.Server(config).run(sockets=[listener])
 
 
