@@ -13,7 +13,7 @@ from dashboard_server import ROLES, Recorder, serving, session_with_clips
 from app.api.routes import openapi
 from app.session import Session
 
-EXAMPLES = 25
+EXAMPLES = 12
 CALLS = {None: 200, "viewer": 400, "reviewer": 500, "admin": 500}
 """Least number of generated requests by role: 1,600 in sum."""
 SEEN: dict[str | None, set[int]] = {

@@ -72,8 +72,8 @@ def sign_in(client: TestClient, name: str = "viewer", password: str = "wrong", *
 
 
 def test_successful_sign_ins_are_not_limited(session: Session, quick_hashes: None):
-    client = at(create_app(session), "192.0.2.1")
-    assert [sign_in(client, "viewer", PASSWORD) for _ in range(40)] == [303] * 40
+    app = create_app(session)
+    assert [sign_in(at(app, "192.0.2.1"), "viewer", PASSWORD) for _ in range(40)] == [303] * 40
 
 
 def test_strangers_do_not_lock_a_person_out(session: Session, quick_hashes: None):

@@ -88,7 +88,7 @@ def add_error_handlers(app: FastAPI) -> None:
 
 def _sign_in_first(request: Request, message: str) -> Response:
     """Redirect people to the sign-in page, and ask programs for a token."""
-    if is_api(request.url.path):
+    if is_api(request.scope["path"]):
         error = "Missing or invalid API token. Send the header Authorization: Bearer TOKEN."
         return error_response(request, error, 401, {"WWW-Authenticate": "Bearer"})
     if request.headers.get("HX-Request"):

@@ -29,7 +29,7 @@ def is_api(path: str) -> bool:
 def error_response(request: Request, sentence: str, status: int, headers: Mapping[str, str] | None = None) -> Response:
     """Return a message as an error page, or as ``{"error": message}`` under /api."""
     sentence = _encodable(sentence)
-    if is_api(request.url.path):
+    if is_api(request.scope["path"]):
         return JSONResponse({"error": sentence}, status, dict(headers or {}))
     response = page(request, "error.html", status, title=TITLES.get(status, "Request failed"), sentence=sentence)
     response.headers.update(headers or {})

@@ -11,6 +11,10 @@ from manifests.errors import ReelmillError
 
 MAX_DEPTH = 16
 """Maximum nesting of a JSON body; the API's bodies have two levels."""
+MAX_TEXT = 200_000
+"""Maximum length of one text in characters. The longest ones are lists of a thousand clips, with 60,000."""
+MAX_REASON = 1000
+"""Maximum length of a reason that a person enters, in characters."""
 MAX_NUMBER = 2**63 - 1
 """Largest whole number that both databases store."""
 
@@ -75,7 +79,20 @@ def _check_one(value: Any) -> None:
         raise InvalidInputError("The JSON body contains a number with more than 63 bits. Send a smaller number.")
 
 
+def reason_of(text: str) -> str:
+    """Return a reason without spaces around it.
+
+    Raises:
+        InvalidInputError: it is too long.
+    """
+    if len(text.strip()) > MAX_REASON:
+        raise InvalidInputError(f"The reason is longer than {MAX_REASON:,} characters. Shorten it.")
+    return text.strip()
+
+
 def _check_text(text: str) -> None:
+    if len(text) > MAX_TEXT:
+        raise InvalidInputError(f"The request contains a text with more than {MAX_TEXT:,} characters. Shorten it.")
     if "\x00" in text:
         raise InvalidInputError("The request contains a NUL character. Remove it.")
     if not text.isascii() and any("\ud800" <= character <= "\udfff" for character in text):

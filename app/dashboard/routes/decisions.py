@@ -15,6 +15,7 @@ from app.dashboard.background.deliveries import UNDO_S
 from app.dashboard.campaign_buckets import campaign_of
 from app.dashboard.deps import Deps, PageDeps
 from app.dashboard.filters import PageQuery
+from app.dashboard.middleware.input_text import reason_of
 from app.dashboard.not_needed import not_needed_of
 from app.dashboard.templating import page
 from app.session import Session
@@ -52,7 +53,7 @@ def decide(
     back: Annotated[str, Form()] = "",
 ) -> Response:
     """Approve, reject or withdraw clips; ``seen`` is a list of ``id:event`` separated by spaces."""
-    done = record_decision(deps, person, outcome, parse_seen(seen), reason.strip(), codes or [])
+    done = record_decision(deps, person, outcome, parse_seen(seen), reason_of(reason), codes or [])
     return _decision_response(request, deps, outcome, done, back)
 
 
