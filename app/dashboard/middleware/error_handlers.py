@@ -38,11 +38,11 @@ STATUS: tuple[tuple[type[ReelmillError], int], ...] = (
 )
 METHODS = ("DELETE", "GET", "PATCH", "POST", "PUT")
 WORDS = {
-    400: "The request body cannot be parsed. Send valid JSON, or a valid form.",
-    404: "This page does not exist.",
-    405: "This URL does not support the request method.",
+    "There was an error parsing the body": "The request body cannot be parsed. Send valid JSON, or a valid form.",
+    "Not Found": "This page does not exist.",
+    "Method Not Allowed": "This URL does not support the request method.",
 }
-"""Messages for errors that the framework raises without one for people."""
+"""Messages for people, by the details with which the framework raises errors."""
 
 
 def add_error_handlers(app: FastAPI) -> None:
@@ -71,7 +71,7 @@ def add_error_handlers(app: FastAPI) -> None:
         headers = dict(error.headers or {})
         if error.status_code == 405:
             headers["Allow"] = ", ".join(allowed_methods(request) or ("GET", "HEAD"))  # static files have no routes
-        return error_response(request, WORDS.get(error.status_code, str(error.detail)), error.status_code, headers)
+        return error_response(request, WORDS.get(str(error.detail), str(error.detail)), error.status_code, headers)
 
     @app.exception_handler(Exception)
     def unexpected_error(request: Request, error: Exception) -> Response:
