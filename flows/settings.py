@@ -2,6 +2,7 @@
 
 import os
 import re
+from ipaddress import ip_network
 from pathlib import Path
 from typing import Any, Literal
 
@@ -165,6 +166,9 @@ class Settings(BaseSettings):
     characters."""
     review_url: str = ""
     """URL of the dashboard for links, if it is not used on this machine, such as `https://review.example`."""
+    trusted_proxies: tuple[str, ...] = ()
+    """Addresses or networks, as a JSON list, of proxies in front of the dashboard, such as `["127.0.0.1"]`. Only they
+    may report a client's address in `X-Forwarded-For`, by which sign-in attempts are limited."""
     oidc_issuer: str = ""
     """Issuer URL of an OpenID Connect provider for single sign-on; empty turns it off."""
     oidc_client_id: str = ""
@@ -205,6 +209,18 @@ class Settings(BaseSettings):
             if not re.match(r"s3://[^/]", location):
                 raise PydanticCustomError("location", "{location} is not s3://name/prefix", {"location": location})
         return locations
+
+    @field_validator("trusted_proxies")
+    @classmethod
+    def _check_addresses(cls, addresses: tuple[str, ...]) -> tuple[str, ...]:
+        for address in addresses:
+            try:
+                ip_network(address)
+            except ValueError:
+                raise PydanticCustomError(
+                    "address", "{address} is not an IP address or network", {"address": address}
+                ) from None
+        return addresses
 
     @field_validator("metrics_token")
     @classmethod

@@ -1,29 +1,52 @@
 """The JSON API, for programs such as a DAM that downloads approved clips or an ad tool that reviews them."""
 
 from collections.abc import Mapping, Sequence
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any
 
-from fastapi import APIRouter, Query, Request
+from fastapi import APIRouter, Depends, Query, Request
 from fastapi.openapi.utils import get_openapi
 from fastapi.responses import HTMLResponse, Response
-from pydantic import BaseModel, Field
+from starlette.convertors import StringConvertor, register_url_convertor
 
-from adapters.catalogue import REVIEW_CODES, STATES, DecisionResult, GalleryRow
-from adapters.catalogue.views.gallery import ORDERS
+from adapters.catalogue import DecisionResult, GalleryRow
+from app.api.clip_query import ClipQuery, Cursor
+from app.api.errors import READ, READ_ONE, WRITE, WRITE_ONE, errors
+from app.api.json_body import json_body
+from app.api.records import (
+    CLIP_ID,
+    CampaignOut,
+    ClipDetail,
+    ClipOut,
+    CommentIn,
+    CommentOut,
+    CredentialOut,
+    DecidedOut,
+    DecisionIn,
+    IdsIn,
+    MembershipOut,
+    PageOut,
+    RerollIn,
+    VariantId,
+)
 from app.dashboard.auth.roles import Reviewer, Viewer
 from app.dashboard.capacity.route import LimitedRoute
 from app.dashboard.capacity.work import Work, does
 from app.dashboard.deps import Deps, PageDeps
-from app.dashboard.filters import PageQuery
 from app.dashboard.routes.clip import checks_of, credential_of
-from app.dashboard.routes.decisions import MAX_AT_ONCE, record_decision, regenerate_clips, undo_decisions
-from app.dashboard.routes.gallery import GATE_CODES
-from app.dashboard.routes.media import Kind, download_response
+from app.dashboard.routes.decisions import record_decision, regenerate_clips, undo_decisions
+from app.dashboard.routes.media import TYPES, Kind, download_response
 from app.dashboard.templating import page
-from manifests.sheet.cells import PROMPT_LENGTH
 from tasks.plan.thresholds import threshold_of
 from tasks.runtime.campaign_status import stage_of
 
+
+class _ClipId(StringConvertor):
+    """Matches the id of a clip in a path, so that GET /api/clips/decisions is a wrong method and not a wrong id."""
+
+    regex = CLIP_ID
+
+
+register_url_convertor("clip", _ClipId())
 router = APIRouter(prefix="/api", tags=["api"], route_class=LimitedRoute)
 VERSION = "1"
 MAX_PAGE_SIZE = 500
@@ -36,103 +59,14 @@ EXAMPLES: dict[str, dict[str, Any]] = {
 """Example request bodies for the documentation page."""
 
 
-class CampaignOut(BaseModel):
-    """A campaign with the number of its clips by state."""
-
-    campaign_id: str
-    name: str
-    created_at: float = Field(description="Unix time in seconds")
-    review: str
-    states: dict[str, int]
-    standing: str = Field(description="Status of the campaign: active, paused or cancelled")
-    status: str = Field(description="accepted, running, done, stopped, failed, paused or cancelled")
-    priority: int = Field(description="-100 to 100; 0 is normal")
+FILE_RESPONSES: dict[int | str, dict[str, Any]] = {
+    200: {"description": "The file", "content": {kind: {} for kind in TYPES.values()}},
+    206: {"description": "The range of bytes that the header Range asks for", "content": {"video/mp4": {}}},
+    302: {"description": "URL of the file in a remote bucket, valid for minutes"},
+}
 
 
-class ClipOut(BaseModel):
-    """A clip in a list. Send its ``seen`` value with a decision."""
-
-    variant_id: str
-    state: str
-    prompt: str
-    model: str
-    seed: int
-    prompt_adherence: float | None
-    reasons: list[str]
-    made_at: float | None
-    parent_id: str | None
-    seen: int
-    width: int
-    height: int
-    duration_s: float
-    metadata: dict[str, list[str]] = Field(
-        description="Values of the sheet's columns locale, cta, notes and its own columns"
-    )
-
-
-class PageOut(BaseModel):
-    """A page of clips and the cursor of the next page."""
-
-    clips: list[ClipOut]
-    after: str | None
-
-
-class ClipDetail(ClipOut):
-    """A clip with all details."""
-
-    threshold: float
-    checks: dict[str, float]
-    checks_broken: list[str]
-    url: str | None
-    key: str | None
-    sha256: str | None
-    campaigns: list[dict[str, str]]
-    comments: list[dict[str, Any]]
-    children: list[str]
-    generation: dict[str, Any]
-
-
-class DecisionIn(BaseModel):
-    """A decision on one or more clips."""
-
-    outcome: Literal["approved", "rejected", "withdrawn"]
-    seen: dict[str, int] = Field(
-        min_length=1, max_length=MAX_AT_ONCE, description="seen value of each clip by variant_id"
-    )
-    reason: str = Field("", max_length=1000, description="Required to withdraw, or to approve a failed clip")
-    codes: list[str] = Field(default_factory=list, description=f"Reason codes: {', '.join(REVIEW_CODES)}")
-
-
-class IdsIn(BaseModel):
-    """Clips by id."""
-
-    ids: list[str] = Field(min_length=1, max_length=MAX_AT_ONCE, description="Values of variant_id")
-
-
-class RerollIn(IdsIn):
-    """Clips to regenerate. A ``prompt`` regenerates one clip with a new prompt and the same seed."""
-
-    prompt: str | None = Field(
-        None, max_length=PROMPT_LENGTH, description="New prompt for one clip; null keeps the prompt"
-    )
-    campaign_id: str = Field("", description="Campaign to use if several campaigns share the clip")
-
-
-class CommentIn(BaseModel):
-    """A comment; ``clip_s`` is its position in the clip, in seconds."""
-
-    body: str = Field(min_length=1, max_length=4000, description="Text of the comment")
-    clip_s: float | None = Field(None, ge=0, lt=36_000, description="Position in the clip, in seconds")
-
-
-class DecidedOut(BaseModel):
-    """Ids of the changed clips, and an error message for each clip that was not changed."""
-
-    moved: list[str]
-    refused: dict[str, str]
-
-
-@router.get("/campaigns")
+@router.get("/campaigns", responses=errors(*READ))
 @does(Work.COUNTS)
 def campaigns(deps: PageDeps, person: Viewer) -> list[CampaignOut]:
     """List campaigns, newest first."""
@@ -151,70 +85,81 @@ def campaigns(deps: PageDeps, person: Viewer) -> list[CampaignOut]:
     ]
 
 
-@router.get("/clips")
+@router.get("/clips", responses=errors(*READ))
 def clips(
     deps: PageDeps,
     person: Viewer,
-    query: PageQuery,
-    after: Annotated[str, Query(description="Cursor of the next page")] = "",
+    query: ClipQuery,
+    after: Annotated[Cursor | None, Query(description="Cursor of the next page")] = None,
     limit: Annotated[int, Query(ge=1, le=MAX_PAGE_SIZE, description="Clips per page, up to 500")] = 60,
 ) -> PageOut:
     """List clips with the filters of the gallery. For the next page, send the ``after`` value of the last response."""
-    found = deps.catalogue.gallery.page(query.filter, query.order, after=after or None, limit=limit)
+    found = deps.catalogue.gallery.page(query.filter, query.order, after=after, limit=limit)
     return PageOut(clips=[ClipOut(**_clip_fields(row)) for row in found.rows], after=found.after)
 
 
-@router.get("/clips/{variant_id}")
-def clip(variant_id: str, deps: PageDeps, person: Viewer) -> ClipDetail:
+@router.get("/clips/{variant_id:clip}", responses=errors(*READ_ONE))
+def clip(variant_id: VariantId, deps: PageDeps, person: Viewer) -> ClipDetail:
     """Return a clip with all details."""
     return _detail(deps, variant_id)
 
 
-@router.get("/clips/{variant_id}/credential")
+@router.get("/clips/{variant_id:clip}/credential", responses=errors(*READ_ONE))
 @does(Work.CREDENTIALS)
-def credential(variant_id: str, deps: PageDeps, person: Viewer) -> dict[str, Any]:
+def credential(variant_id: VariantId, deps: PageDeps, person: Viewer) -> CredentialOut:
     """Return the verified Content Credential of a published clip; the state is ``absent`` for other clips."""
     report = credential_of(deps, deps.catalogue.variants.get(variant_id))
     if report is None:
-        return {"state": "absent", "sentence": "The clip has no Content Credential. It is signed after approval."}
-    return {
-        "state": report.state,
-        "sentence": report.sentence,
-        "signer": report.signer and report.signer._asdict(),
-        "actions": report.actions,
-        "ingredients": [each._asdict() for each in report.ingredients],
-        "manifest_label": report.manifest_label,
-        "store": report.store,
-    }
+        return CredentialOut(
+            state="absent", sentence="The clip has no Content Credential. It is signed after approval."
+        )
+    return CredentialOut(
+        state=report.state,
+        sentence=report.sentence,
+        signer=report.signer._asdict() if report.signer else None,
+        actions=list(report.actions),
+        ingredients=[each._asdict() for each in report.ingredients],
+        manifest_label=report.manifest_label,
+        store=report.store,
+    )
 
 
-@router.get("/clips/{variant_id}/file/{kind}", response_class=Response)
+@router.get(
+    "/clips/{variant_id:clip}/file/{kind}",
+    response_class=Response,
+    responses={**FILE_RESPONSES, **errors(*READ_ONE, 416)},
+)
 @does(Work.MEDIA)
-def file(variant_id: str, kind: Kind, deps: PageDeps, person: Viewer) -> Response:
+def file(variant_id: VariantId, kind: Kind, deps: PageDeps, person: Viewer) -> Response:
     """Download a file of a clip. If the bucket is remote, the response redirects to a URL that is valid for minutes."""
     return download_response(deps, variant_id, kind)
 
 
-@router.post("/clips/decisions")
+@router.post("/clips/decisions", responses=errors(*WRITE), dependencies=[Depends(json_body)])
 def decisions(given: DecisionIn, deps: PageDeps, person: Reviewer) -> DecidedOut:
     """Approve, reject or withdraw clips. Clips that changed since they were listed are returned in ``refused``."""
     return _decided_out(record_decision(deps, person, given.outcome, given.seen, given.reason.strip(), given.codes))
 
 
-@router.post("/clips/undo")
+@router.post("/clips/undo", responses=errors(*WRITE), dependencies=[Depends(json_body)])
 def undo(given: IdsIn, deps: PageDeps, person: Reviewer) -> DecidedOut:
     """Undo your decisions on clips that are not published yet. Admins can undo decisions of other people."""
     return _decided_out(undo_decisions(deps, person, given.ids))
 
 
-@router.post("/clips/reroll")
+@router.post("/clips/reroll", responses=errors(*WRITE), dependencies=[Depends(json_body)])
 def reroll(given: RerollIn, deps: PageDeps, person: Reviewer) -> DecidedOut:
     """Regenerate clips with a new seed or a new prompt. ``moved`` contains the ids of the new clips."""
     return _decided_out(regenerate_clips(deps, person, given.ids, given.prompt, given.campaign_id))
 
 
-@router.post("/clips/{variant_id}/comments", status_code=201)
-def comment(variant_id: str, given: CommentIn, deps: PageDeps, person: Reviewer) -> list[dict[str, Any]]:
+@router.post(
+    "/clips/{variant_id:clip}/comments",
+    status_code=201,
+    responses=errors(*WRITE_ONE),
+    dependencies=[Depends(json_body)],
+)
+def comment(variant_id: VariantId, given: CommentIn, deps: PageDeps, person: Reviewer) -> list[CommentOut]:
     """Add a comment and return all comments of the clip."""
     deps.catalogue.reviews.add_comment(variant_id, person.actor, given.body, given.clip_s)
     return _comments(deps, variant_id)
@@ -229,19 +174,7 @@ def schema(request: Request, person: Viewer) -> dict[str, Any]:
 @router.get("/docs", include_in_schema=False)
 def docs(request: Request, person: Viewer) -> HTMLResponse:
     """Show the API documentation."""
-    return page(
-        request,
-        "api.html",
-        spec=openapi(),
-        examples=EXAMPLES,
-        values={
-            "state": STATES,
-            "order": tuple(ORDERS),
-            "verdict": ("passed", "failed"),
-            "reviewed": ("yes", "no"),
-            "reason": GATE_CODES,
-        },
-    )
+    return page(request, "api.html", spec=openapi(), examples=EXAMPLES, allowed=_allowed)
 
 
 def openapi() -> dict[str, Any]:
@@ -256,6 +189,12 @@ def openapi() -> dict[str, Any]:
     )
     described.setdefault("components", {})["securitySchemes"] = {"token": {"type": "http", "scheme": "bearer"}}
     return described | {"security": [{"token": []}]}
+
+
+def _allowed(schema: Mapping[str, Any]) -> list[str]:
+    """Return the values that a parameter can have, also in a list or if it is optional."""
+    inner = [*schema.get("anyOf", ()), *([schema["items"]] if "items" in schema else [])]
+    return [*schema.get("enum", ()), *(value for each in inner for value in _allowed(each))]
 
 
 def _clip_fields(row: GalleryRow) -> dict[str, Any]:
@@ -297,18 +236,18 @@ def _detail(deps: Deps, variant_id: str) -> ClipDetail:
     )
 
 
-def _memberships(deps: Deps, variant_id: str) -> list[dict[str, str]]:
+def _memberships(deps: Deps, variant_id: str) -> list[MembershipOut]:
     names: Sequence[str] = sorted(deps.catalogue.variants.campaigns_of([variant_id]).get(variant_id, ()))
     return [
-        {"campaign_id": name, "brief_id": member.brief_id, "placement": member.placement, "locale": member.locale}
+        MembershipOut(campaign_id=name, brief_id=member.brief_id, placement=member.placement, locale=member.locale)
         for name in names
         for member in deps.catalogue.campaigns.memberships(name, [variant_id])
     ]
 
 
-def _comments(deps: Deps, variant_id: str) -> list[dict[str, Any]]:
+def _comments(deps: Deps, variant_id: str) -> list[CommentOut]:
     return [
-        {"author": each.author, "at": each.at, "body": each.body, "clip_s": each.clip_s}
+        CommentOut(author=each.author, at=each.at, body=each.body, clip_s=each.clip_s)
         for each in deps.catalogue.reviews.comments(variant_id)
     ]
 

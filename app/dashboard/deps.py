@@ -8,7 +8,9 @@ from fastapi import Depends, Request
 
 from adapters.catalogue import Catalogue, Filter
 from adapters.catalogue.views.gallery import Count
-from app.dashboard.auth.login_rate_limit import LoginRateLimit, OneTimeLinks
+from app.dashboard.auth.known_devices import KnownDevices
+from app.dashboard.auth.login_rate_limit import LoginRateLimit
+from app.dashboard.auth.one_time_links import OneTimeLinks
 from app.dashboard.background.campaign_stats import StatsCache
 from app.dashboard.background.deliveries import Deliveries
 from app.dashboard.background.jobs import Jobs
@@ -23,6 +25,7 @@ class Deps:
     """Created once per app.
 
     Attributes:
+        devices: devices that have signed in before.
         links: one-time sign-in links.
         stats_cache: cached counts over whole campaigns.
         limits: threads and waiting requests by kind of work.
@@ -32,6 +35,7 @@ class Deps:
 
     session: Session
     login_limit: LoginRateLimit = field(default_factory=LoginRateLimit)
+    devices: KnownDevices = field(default_factory=KnownDevices)
     links: OneTimeLinks = field(default_factory=OneTimeLinks)
     stats_cache: StatsCache = field(default_factory=StatsCache)
     limits: dict[Work, WorkLimit] = field(default_factory=new_limits)

@@ -6,7 +6,7 @@ from contextlib import asynccontextmanager
 from urllib.parse import urlsplit
 
 import uvicorn
-from fastapi import APIRouter, FastAPI
+from fastapi import APIRouter, Depends, FastAPI
 from fastapi.staticfiles import StaticFiles
 
 from app.api import routes as api
@@ -15,6 +15,9 @@ from app.dashboard.bundle import route as bundle
 from app.dashboard.capacity.connections import TimedProtocol
 from app.dashboard.deps import Deps
 from app.dashboard.middleware.error_handlers import add_error_handlers
+from app.dashboard.middleware.head_requests import HeadRequests
+from app.dashboard.middleware.input_text import check_input
+from app.dashboard.middleware.json_errors import JsonErrors
 from app.dashboard.middleware.request_limits import RequestLimits
 from app.dashboard.middleware.security_middleware import (
     AuthenticationMiddleware,
@@ -73,12 +76,20 @@ OIDC_COOKIE_S = 600
 def create_app(session: Session) -> FastAPI:
     """Return the dashboard over the session's catalogue."""
     settings = session.settings
-    app = FastAPI(title="Reelmill", docs_url=None, redoc_url=None, openapi_url=None, lifespan=_lifespan)
+    app = FastAPI(
+        title="Reelmill",
+        docs_url=None,
+        redoc_url=None,
+        openapi_url=None,
+        lifespan=_lifespan,
+        dependencies=[Depends(check_input)],
+    )
     app.state.deps = Deps(session, oauth=oidc.oauth_of(settings))
     app.mount("/static", StaticFiles(directory=HERE / "static"), name="static")
     for router in ROUTERS:
         app.include_router(router)
     add_error_handlers(app)
+    app.add_middleware(JsonErrors)
     if settings.oidc_issuer:
         app.add_middleware(
             OidcCookieMiddleware,
@@ -91,13 +102,24 @@ def create_app(session: Session) -> FastAPI:
     # The response to an unexpected error bypasses SecurityMiddleware, so its handler reads the headers from here.
     app.state.headers = headers_of(csp(_media_origin(session), _origin(settings.oidc_issuer)), settings.review_url)
     app.add_middleware(SecurityMiddleware, headers=app.state.headers, review_url=settings.review_url)
+    app.add_middleware(HeadRequests)
     return app
 
 
 def server_of(app: FastAPI) -> uvicorn.Server:
     """Return the HTTP server of the dashboard, which disconnects clients that are too slow."""
+    proxies = app.state.deps.session.settings.trusted_proxies
     return uvicorn.Server(
-        uvicorn.Config(app, http=TimedProtocol, log_level="warning", timeout_graceful_shutdown=3, server_header=False)
+        uvicorn.Config(
+            app,
+            http=TimedProtocol,
+            log_level="warning",
+            timeout_graceful_shutdown=3,
+            server_header=False,
+            # uvicorn trusts X-Forwarded-For from loopback by default, but every process of this machine can send it.
+            proxy_headers=bool(proxies),
+            forwarded_allow_ips=list(proxies),
+        )
     )
 
 

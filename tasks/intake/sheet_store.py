@@ -35,6 +35,8 @@ MAX_SHEET_BYTES = 20_000_000
 MAX_PICTURE_BYTES = 30_000_000
 MAX_PICTURES = 200
 """Limits for uploads and watched places; `reelmill run` accepts any sheet that can be parsed."""
+_UPLOADER = ".uploader"
+"""File with the account name of the person; without a suffix, so that it is neither a sheet nor a picture."""
 
 
 class SheetStore:
@@ -48,9 +50,14 @@ class SheetStore:
         self.uploads = home / "uploads"
         self._campaigns = home / "campaigns"
 
-    def add_upload(self, name: str, content: bytes, pictures: Mapping[str, bytes]) -> str:
-        """Store a sheet and its pictures; return the upload's key, 32 hex digits of their hash."""
+    def add_upload(self, name: str, content: bytes, pictures: Mapping[str, bytes], uploader: str = "") -> str:
+        """Store a sheet and its pictures; return the upload's key: 32 hex digits of a hash of all arguments.
+
+        The name and the person are part of the hash, so that nobody sees the name that another upload of the same
+        content has.
+        """
         digest = hashlib.sha256(content)
+        digest.update(hashlib.sha256(name.encode()).digest() + hashlib.sha256(uploader.encode()).digest())
         for picture in sorted(pictures):
             digest.update(picture.encode() + hashlib.sha256(pictures[picture]).digest())
         key = digest.hexdigest()[:32]
@@ -58,6 +65,7 @@ class SheetStore:
         folder.mkdir(parents=True, exist_ok=True)
         for picture, data in pictures.items():
             write_durably(folder / picture, data)
+        write_durably(folder / _UPLOADER, uploader.encode())
         write_durably(folder / name, content)
         return key
 
@@ -66,6 +74,11 @@ class SheetStore:
         if len(key) != 32 or set(key) - set("0123456789abcdef"):
             return None
         return next((path for path in sorted((self.uploads / key).glob("*")) if path.suffix in SHEET_SUFFIXES), None)
+
+    def uploader(self, key: str) -> str:
+        """Return who uploaded a sheet; empty if it is not known."""
+        file = self.uploads / key / _UPLOADER
+        return file.read_text(encoding="utf-8") if self.upload(key) and file.is_file() else ""
 
     def is_upload(self, sheet: Path) -> bool:
         """Return whether the sheet is an upload, which can use only the pictures in its own folder."""

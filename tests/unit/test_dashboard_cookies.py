@@ -42,7 +42,9 @@ def test_two_dashboards_on_one_host_do_not_sign_each_other_out(tmp_path: Path):
     second._cookies = first._cookies  # a browser has one jar
     for client in (first, second):
         assert client.post("/signin", data={"name": "viewer", "password": PASSWORD}).status_code == 303
-    assert {cookie.name for cookie in first.cookies.jar} == {"reelmill-8811", "reelmill-8812"}
+    assert {cookie.name for cookie in first.cookies.jar} == {
+        f"{name}-{port}" for name in ("reelmill", "reelmill_device") for port in (8811, 8812)
+    }
     assert (first.get("/campaigns").status_code, second.get("/campaigns").status_code) == (200, 200)
     assert second.post("/signout").status_code == 303
     assert (first.get("/campaigns").status_code, second.get("/campaigns").status_code) == (200, 303)

@@ -123,7 +123,7 @@ def ask(client, method: str, path: str, headers=None):
         "secret": "none",
         "variant_id": "0" * 32,
     }
-    filled = re.sub(r"{(\w+)}", lambda found: values[found[1]], path)
+    filled = re.sub(r"{(\w+)(?::\w+)?}", lambda found: values[found[1]], path)
     return client.request(method, filled, headers=SAME_SITE | (headers or {}), data={} if method == "POST" else None)
 
 
@@ -247,8 +247,9 @@ def test_sign_in_attempts_are_limited_by_name_and_by_address(session: Session):
         for number in range(7)
     ]
     assert [each.status_code for each in tries] == [401] * 5 + [429] * 2
-    assert tries[-1].headers["retry-after"] == "60"
-    assert "Wait a minute" in tries[-1].text
+    wait = tries[-1].headers["retry-after"]
+    assert 0 < int(wait) <= 60
+    assert f"Wait {wait} seconds" in tries[-1].text
     others = [
         client.post("/signin", data={"name": f"name {number}", "password": "x"}, headers=SAME_SITE).status_code
         for number in range(16)
@@ -355,7 +356,7 @@ def test_a_body_is_limited_with_and_without_a_length_header(session: Session, cl
     told = clients["reviewer"].post("/decide", headers=headers, content=b"x" * 5_000_001)
     assert told.status_code == 413
     assert "larger than 5 MB" in told.text
-    assert clients["reviewer"].post("/decide", headers=headers, content=iter([b"x" * 1_000_000] * 6)).status_code == 400
+    assert clients["reviewer"].post("/decide", headers=headers, content=iter([b"x" * 1_000_000] * 6)).status_code == 413
 
 
 @pytest.mark.parametrize(
@@ -381,7 +382,8 @@ def test_an_unreachable_catalogue_gives_503(session: Session, monkeypatch: pytes
     monkeypatch.setattr(session.catalogue.sessions, "account", away)
     client.cookies.set("reelmill-8765", "another")
     answer = client.get("/gallery")
-    assert (answer.status_code, answer.text) == (503, "The catalogue does not answer.")
+    assert answer.status_code == 503
+    assert "The catalogue does not answer." in answer.text
     assert "default-src 'none'" in answer.headers["content-security-policy"]
 
 

@@ -7,7 +7,7 @@ from sqlalchemy import Connection, delete, insert, select, update
 
 from adapters.catalogue.core.database import CataloguePart
 from adapters.catalogue.core.rows import clean
-from adapters.catalogue.core.tables import accounts, sessions
+from adapters.catalogue.core.tables import accounts, sessions, shares, tokens
 from adapters.catalogue.review.audit import append, lock_head
 from manifests.errors import CatalogueError
 
@@ -105,6 +105,9 @@ class Accounts(CataloguePart):
     ) -> None:
         """Change the given values. Every session of the account ends.
 
+        Disabling an account also revokes its API tokens and the share links that it created, and so does enabling it:
+        an account that was disabled by an earlier version can still have some.
+
         Raises:
             CatalogueError: the account or role does not exist, or no enabled admin would be left.
         """
@@ -125,8 +128,21 @@ class Accounts(CataloguePart):
             if account.role == "admin" and left is None:
                 raise CatalogueError(f"{account.name} is the last admin. Give another account the role admin first.")
             connection.execute(delete(sessions).where(sessions.c.account == account.name))
+            if disabled or (account.disabled and disabled is not None):
+                _revoke_access(connection, account.name, actor)
             changes = {key: "new" if key == "password_hash" else value for key, value in values.items()}
             append(connection, actor, "account changed", [(account.name, changes)])
+
+
+def _revoke_access(connection: Connection, name: str, actor: str) -> None:
+    """Delete the API tokens of an account and the share links that it created, with an audit entry for each."""
+    for table, owner, action in (
+        (tokens, tokens.c.account == name, "token dropped"),
+        (shares, shares.c.created_by == f"person:{name}", "share dropped"),
+    ):
+        revoked = connection.execute(select(table.c.secret_sha256).where(owner)).scalars().all()
+        connection.execute(delete(table).where(owner))
+        append(connection, actor, action, [(secret[:12], {"account": name}) for secret in revoked])
 
 
 def _checked(name: str, role: str) -> str:

@@ -1,5 +1,6 @@
-"""Password hashes: argon2id with the parameters that argon2-cffi recommends (RFC 9106, low memory)."""
+"""Passwords: their strength, and argon2id hashes with argon2-cffi's parameters (RFC 9106, low memory)."""
 
+import re
 from functools import cache
 
 from argon2 import PasswordHasher
@@ -11,8 +12,15 @@ MIN_LENGTH = 10
 MAX_LENGTH = 1000
 
 
+MIN_SCORE = 3
+"""Score of zxcvbn from 0 to 4; 3 means more than 10^8 guesses, 4 more than 10^10."""
+MAX_ESTIMATED = 72
+"""Characters that are estimated; zxcvbn takes quadratic time, and no password gets weaker by more characters."""
+PRODUCT_WORDS = ("reelmill", "dashboard", "campaign")
+
+
 class InvalidPasswordError(ReelmillError):
-    """The password is too short."""
+    """The password is too short, too long or too easy to guess."""
 
 
 @cache
@@ -25,17 +33,52 @@ def _dummy_hash() -> str:
     return _hasher().hash("no password")
 
 
+def check_password(password: str, name: str) -> None:
+    """Check a new password; existing ones keep working.
+
+    Args:
+        name: account name, whose parts count as easy to guess.
+
+    Raises:
+        InvalidPasswordError: the length is wrong, or the password is easy to guess.
+    """
+    _check_length(password)
+    from zxcvbn import zxcvbn  # loading its lists takes a moment, and few commands set a password
+
+    parts = [part for part in re.split(r"[\W_]+", name) if part]
+    words = [name, *parts, *(separator.join(parts) for separator in ("", ".", "-", "_")), *PRODUCT_WORDS]
+    if zxcvbn(password[:MAX_ESTIMATED], user_inputs=words)["score"] < MIN_SCORE:
+        raise InvalidPasswordError(
+            "The password is too easy to guess. Use several unrelated words, or a password manager's random "
+            "characters. Names, dates, common passwords and keyboard patterns are guessed first."
+        )
+
+
+def new_password_hash(password: str, name: str) -> str:
+    """Check a new password of an account and return its hash.
+
+    Raises:
+        InvalidPasswordError: see ``check_password``.
+    """
+    check_password(password, name)
+    return hash_password(password)
+
+
 def hash_password(password: str) -> str:
-    """Return the hash of a new password.
+    """Return the hash of a password without checking its strength, such as of an existing one.
 
     Raises:
         InvalidPasswordError: shorter than MIN_LENGTH or longer than MAX_LENGTH.
     """
-    if not MIN_LENGTH <= len(password) <= MAX_LENGTH:
-        raise InvalidPasswordError(
-            f"The password is too short or too long. Enter at least {MIN_LENGTH} characters (at most {MAX_LENGTH})."
-        )
+    _check_length(password)
     return _hasher().hash(password)
+
+
+def _check_length(password: str) -> None:
+    if len(password) < MIN_LENGTH:
+        raise InvalidPasswordError(f"The password is too short. Enter at least {MIN_LENGTH} characters.")
+    if len(password) > MAX_LENGTH:
+        raise InvalidPasswordError(f"The password is too long. Enter at most {MAX_LENGTH:,} characters.")
 
 
 def verify_password(password: str, password_hash: str | None) -> bool:

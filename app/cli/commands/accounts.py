@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from adapters.catalogue.accounts.passwords import hash_password
+from adapters.catalogue.accounts.passwords import new_password_hash
 from app.cli.options import AsJson
 from app.cli.output import say, say_json, warn
 from app.cli.table import show_table
@@ -28,7 +28,7 @@ def add(
     password_stdin: PasswordStdin = False,
 ) -> None:
     """Add an account; prompts for its password."""
-    hashed = hash_password(_password(password_stdin))
+    hashed = new_password_hash(_password(password_stdin), name)
     account = Session.open().catalogue.accounts.add(name, role, _actor(), password_hash=hashed)
     say(f"Added {account.name} as {account.role}.")
 
@@ -57,21 +57,22 @@ def role(name: Name, role: Annotated[str, typer.Argument(metavar="ROLE", help="v
 
 @accounts.command()
 def password(name: Name, password_stdin: PasswordStdin = False) -> None:
-    """Set a new password; ends all sessions of the account."""
-    Session.open().catalogue.accounts.change(name, _actor(), password_hash=hash_password(_password(password_stdin)))
+    """Set a new password; ends all sessions of the account. Its API tokens stay valid."""
+    hashed = new_password_hash(_password(password_stdin), name)
+    Session.open().catalogue.accounts.change(name, _actor(), password_hash=hashed)
     say(f"Changed the password of {name}.")
 
 
 @accounts.command()
 def disable(name: Name) -> None:
-    """Disable an account; ends all its sessions."""
+    """Disable an account; ends its sessions, and revokes its API tokens and the share links that it created."""
     Session.open().catalogue.accounts.change(name, _actor(), disabled=True)
-    say(f"Disabled {name}.")
+    say(f"Disabled {name}. Its sessions have ended, and its API tokens and share links are revoked.")
 
 
 @accounts.command()
 def enable(name: Name) -> None:
-    """Enable a disabled account."""
+    """Enable a disabled account. Earlier API tokens and share links stay revoked."""
     Session.open().catalogue.accounts.change(name, _actor(), disabled=False)
     say(f"Enabled {name}.")
 

@@ -71,7 +71,7 @@ async def callback(request: Request, deps: PageDeps) -> Response:
         log.warning("Rejected a response of the OpenID provider: %s", error)
         raise OidcProviderError from error
     claims = token.get("userinfo")
-    if not claims or not claims.get("sub"):
+    if not claims or not isinstance(claims.get("sub"), str) or not claims["sub"]:
         raise OidcProviderError("The sign-in provider did not send a user id. Contact its administrator.")
     return await run_in_threadpool(_sign_in, request, deps, claims)
 
@@ -90,19 +90,28 @@ def account_of(deps: Deps, settings: Settings, claims: dict[str, Any]) -> Accoun
     claim the person is a viewer. If another account already has the name, the new account gets a number.
     """
     catalogue, role = deps.catalogue, _role(claims, settings.oidc_role_claim)
-    known = catalogue.accounts.of_identity(settings.oidc_issuer, str(claims["sub"]))
+    known = catalogue.accounts.of_identity(settings.oidc_issuer, claims["sub"])
     if known:
         if settings.oidc_role_claim and role != known.role:
             catalogue.accounts.change(known.name, SYSTEM, role=role)
         return catalogue.accounts.get(known.name)
-    email = claims.get("email") if claims.get("email_verified") else None
-    wanted = str(email or claims.get("preferred_username") or claims["sub"])[:70]
+    wanted = _name(claims)[:70]
     taken = {account.name for account in catalogue.accounts.all()}
     name = next(each for each in (wanted, *(f"{wanted} {number}" for number in range(2, 10_000))) if each not in taken)
     try:
-        return catalogue.accounts.add(name, role, SYSTEM, issuer=settings.oidc_issuer, subject=str(claims["sub"]))
+        return catalogue.accounts.add(name, role, SYSTEM, issuer=settings.oidc_issuer, subject=claims["sub"])
     except CatalogueError as error:
         raise OidcProviderError(f"The name from the sign-in provider cannot be used for an account. {error}") from error
+
+
+def _name(claims: dict[str, Any]) -> str:
+    """Return the person's verified address, else their user name, else their id; claims of a wrong type do not count.
+
+    OpenID Connect defines ``email_verified`` as a boolean, but some providers, such as Apple, send the text "true".
+    """
+    is_verified = claims.get("email_verified") is True or claims.get("email_verified") == "true"
+    candidates = (claims.get("email") if is_verified else None, claims.get("preferred_username"), claims["sub"])
+    return next(each for each in candidates if isinstance(each, str) and each)
 
 
 def _role(claims: dict[str, Any], name: str | None) -> str:

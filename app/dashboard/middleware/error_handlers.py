@@ -4,34 +4,48 @@ from urllib.parse import quote
 
 from fastapi import FastAPI, Request
 from fastapi.exceptions import RequestValidationError
-from fastapi.responses import JSONResponse, RedirectResponse, Response
+from fastapi.responses import RedirectResponse, Response
 from starlette.exceptions import HTTPException
+from starlette.routing import BaseRoute, Match, Mount
 
 from app.cli.output import sentence_of
 from app.dashboard.auth.login_rate_limit import TooManyAttemptsError
 from app.dashboard.auth.roles import NotAllowedError, NotSignedInError
 from app.dashboard.capacity.work_limit import ServerBusyError, TooManyRequestsError
+from app.dashboard.middleware.error_response import error_response, is_api
+from app.dashboard.middleware.input_text import InvalidInputError
 from app.dashboard.routes.media import MediaNotFoundError
-from app.dashboard.templating import page
-from manifests.errors import CatalogueError, NotFoundError, ReelmillError
+from manifests.errors import (
+    BucketError,
+    BucketUnreachableError,
+    CatalogueError,
+    CredentialError,
+    NotFoundError,
+    ReelmillError,
+    SignerUnavailableError,
+)
 
 STATUS: tuple[tuple[type[ReelmillError], int], ...] = (
     (NotAllowedError, 403),
     (TooManyAttemptsError, 429),
     (TooManyRequestsError, 429),
     (ServerBusyError, 503),
+    (InvalidInputError, 422),
+    (BucketUnreachableError, 503),
+    (SignerUnavailableError, 503),
+    (BucketError, 409),
+    (CredentialError, 409),
     (MediaNotFoundError, 404),
     (NotFoundError, 404),
     (ReelmillError, 400),
 )
-TITLES = {
-    401: "Sign-in required",
-    403: "Access denied",
-    404: "Not found",
-    429: "Too many requests",
-    500: "Unexpected error",
-    503: "Service unavailable",
+METHODS = ("DELETE", "GET", "PATCH", "POST", "PUT")
+WORDS = {
+    "There was an error parsing the body": "The request body cannot be parsed. Send valid JSON, or a valid form.",
+    "Not Found": "This page does not exist.",
+    "Method Not Allowed": "This URL does not support the request method.",
 }
+"""Messages for people, by the details with which the framework raises errors."""
 
 
 def add_error_handlers(app: FastAPI) -> None:
@@ -49,10 +63,10 @@ def add_error_handlers(app: FastAPI) -> None:
         status = next(number for kind, number in STATUS if isinstance(error, kind))
         if isinstance(error, CatalogueError) and error.transient:
             status = 503
-        response = error_response(request, str(error), status)
+        wait = {}
         if status == 429 or isinstance(error, ServerBusyError):
-            response.headers["Retry-After"] = "60" if isinstance(error, TooManyAttemptsError) else "10"
-        return response
+            wait = {"Retry-After": str(error.wait_s) if isinstance(error, TooManyAttemptsError) else "10"}
+        return error_response(request, str(error), status, wait)
 
     @app.exception_handler(RequestValidationError)
     async def invalid_request(request: Request, error: RequestValidationError) -> Response:
@@ -62,8 +76,10 @@ def add_error_handlers(app: FastAPI) -> None:
 
     @app.exception_handler(HTTPException)
     async def http_error(request: Request, error: HTTPException) -> Response:
-        words = {404: "This page does not exist.", 405: "This URL does not support the request method."}
-        return error_response(request, words.get(error.status_code, str(error.detail)), error.status_code)
+        headers = dict(error.headers or {})
+        if error.status_code == 405:
+            headers["Allow"] = ", ".join(allowed_methods(request) or ("GET", "HEAD"))  # static files have no routes
+        return error_response(request, WORDS.get(str(error.detail), str(error.detail)), error.status_code, headers)
 
     @app.exception_handler(Exception)
     async def unexpected_error(request: Request, error: Exception) -> Response:
@@ -80,9 +96,9 @@ def add_error_handlers(app: FastAPI) -> None:
 
 def _sign_in_first(request: Request, message: str) -> Response:
     """Redirect people to the sign-in page, and ask programs for a token."""
-    if request.url.path.startswith("/api/"):
+    if is_api(request.scope["path"]):
         error = "Missing or invalid API token. Send the header Authorization: Bearer TOKEN."
-        return JSONResponse({"error": error}, 401, {"WWW-Authenticate": "Bearer"})
+        return error_response(request, error, 401, {"WWW-Authenticate": "Bearer"})
     if request.headers.get("HX-Request"):
         return Response(status_code=401, headers={"HX-Redirect": "/signin"})
     if request.method in ("GET", "HEAD"):
@@ -90,11 +106,16 @@ def _sign_in_first(request: Request, message: str) -> Response:
     return error_response(request, message, 401)
 
 
-def error_response(request: Request, sentence: str, status: int) -> Response:
-    """Return a message as an error page, or as JSON under /api/."""
-    if request.url.path.startswith("/api/"):
-        return JSONResponse({"error": sentence}, status)
-    return page(request, "error.html", status, title=TITLES.get(status, "Request failed"), sentence=sentence)
+def allowed_methods(request: Request) -> list[str]:
+    """Return the methods of all routes with the request's path; the framework names those of the first one only."""
+    routes = [route for route in request.app.routes if not isinstance(route, Mount)]
+    found = {method for method in METHODS if any(_matches(route, request, method) for route in routes)}
+    return sorted(found | {"HEAD"} if "GET" in found else found)
+
+
+def _matches(route: BaseRoute, request: Request, method: str) -> bool:
+    match, _ = route.matches({**request.scope, "method": method})
+    return match == Match.FULL
 
 
 def _path(request: Request) -> str:

@@ -1,9 +1,11 @@
 """Limits on request bodies: their size, and who may send one."""
 
 from starlette.datastructures import Headers
-from starlette.responses import PlainTextResponse
+from starlette.exceptions import HTTPException
+from starlette.requests import Request
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from app.dashboard.middleware.error_response import error_response
 from app.dashboard.middleware.security_middleware import SAFE_METHODS
 
 MAX_BODY_BYTES = 5_000_000
@@ -13,8 +15,11 @@ PUBLIC_FORMS = frozenset({"/signin", "/signout"})
 """Forms that accept a body from people who are not signed in."""
 
 
-class BodyTooLargeError(Exception):
-    """The request body exceeds its limit."""
+class BodyTooLargeError(HTTPException):
+    """The request body exceeds its limit. FastAPI answers other exceptions while it parses a body with 400."""
+
+    def __init__(self, most: int) -> None:
+        super().__init__(413, too_large(most))
 
 
 class RequestLimits:
@@ -32,9 +37,13 @@ class RequestLimits:
         most = MAX_UPLOAD_BYTES if scope["path"] == "/upload" else MAX_BODY_BYTES
         length = Headers(scope=scope).get("content-length", "")
         if length.isdecimal() and int(length) > most:
-            message = f"The request is larger than {most / 1e6:.0f} MB. Send less data, or use the command line."
-            return await PlainTextResponse(message, 413)(scope, receive, send)
+            return await error_response(Request(scope), too_large(most), 413)(scope, receive, send)
         await self._app(scope, _counted(receive, most), send)
+
+
+def too_large(most: int) -> str:
+    """Return the message about a body with more than ``most`` bytes."""
+    return f"The request is larger than {most / 1e6:.0f} MB. Send less data, or use the command line."
 
 
 async def _empty_body() -> Message:
@@ -49,7 +58,7 @@ def _counted(receive: Receive, most: int) -> Receive:
         message = await receive()
         left -= len(message.get("body", b""))
         if left < 0:
-            raise BodyTooLargeError
+            raise BodyTooLargeError(most)
         return message
 
     return receiving

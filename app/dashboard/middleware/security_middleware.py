@@ -9,12 +9,12 @@ from starlette.concurrency import run_in_threadpool
 from starlette.datastructures import Headers, MutableHeaders
 from starlette.middleware.sessions import SessionMiddleware
 from starlette.requests import Request
-from starlette.responses import PlainTextResponse
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from adapters.catalogue import Catalogue
 from adapters.catalogue.accounts.accounts import Account
 from app.dashboard.auth.roles import Person, Role
+from app.dashboard.middleware.error_response import error_response, is_api
 from manifests.errors import ReelmillError
 
 LOOPBACK = frozenset({"127.0.0.1", "localhost", "[::1]"})
@@ -90,18 +90,18 @@ class SecurityMiddleware:
         if scope["type"] != "http":
             return await self._app(scope, receive, send)
         if "\x00" in scope["path"] or b"%00" in scope["query_string"]:
-            return await PlainTextResponse(NUL, 400)(scope, receive, self._with(send))
+            return await error_response(Request(scope), NUL, 400)(scope, receive, self._with(send))
         host = Headers(scope=scope).get("host", "")
         if _name_of(host) not in self._hosts:
-            return await PlainTextResponse(OTHER_HOST, 400)(scope, receive, self._with(send))
+            return await error_response(Request(scope), OTHER_HOST, 400)(scope, receive, self._with(send))
         if refusal := self._refusal(scope, host):
-            return await PlainTextResponse(refusal, 403)(scope, receive, self._with(send))
+            return await error_response(Request(scope), refusal, 403)(scope, receive, self._with(send))
         await self._app(scope, receive, self._with(send))
 
     def _refusal(self, scope: Scope, host: str) -> str:
         headers = Headers(scope=scope)
-        if scope["method"] in SAFE_METHODS or _has_token(scope["path"], headers):
-            return ""
+        if scope["method"] in SAFE_METHODS or is_api(scope["path"]):
+            return ""  # changes under /api need a token, which other sites do not have
         site, origin = headers.get("sec-fetch-site"), headers.get("origin")
         own = {f"http://{host}", f"https://{host}", self._origin} - {""}
         if (site is not None and site != "same-origin") or (origin is not None and origin not in own):
@@ -137,7 +137,7 @@ class AuthenticationMiddleware:
             try:
                 scope.setdefault("state", {})["person"] = await self._person(scope)
             except ReelmillError as error:
-                return await PlainTextResponse(str(error), 503)(scope, receive, send)
+                return await error_response(Request(scope), str(error), 503)(scope, receive, send)
             scope["state"]["forget"] = self._known.clear
         await self._app(scope, receive, send)
 
@@ -147,7 +147,7 @@ class AuthenticationMiddleware:
             return await self._find("token", headers["authorization"].partition(" ")[2].strip())
         secret = Request(scope).cookies.get(cookie_name(self._review_url, headers.get("host", "")), "")
         # Changes under /api/ need a token. A cookie is not enough, because other sites could use it (CSRF).
-        if not secret or (scope["path"].startswith("/api/") and scope["method"] not in SAFE_METHODS):
+        if not secret or (is_api(scope["path"]) and scope["method"] not in SAFE_METHODS):
             return None
         return await self._find("session", secret)
 
@@ -190,7 +190,7 @@ def _person_of(account: Account | None) -> Person | None:
 
 
 def _has_token(path: str, headers: Mapping[str, str]) -> bool:
-    return path.startswith("/api/") and headers.get("authorization", "").lower().startswith("bearer ")
+    return is_api(path) and headers.get("authorization", "").lower().startswith("bearer ")
 
 
 def _name_of(host: str) -> str:

@@ -6,7 +6,7 @@ from fastapi import APIRouter, Form, Request
 from fastapi.responses import HTMLResponse, RedirectResponse, Response
 
 from adapters.catalogue.accounts.accounts import ROLES
-from adapters.catalogue.accounts.passwords import hash_password
+from adapters.catalogue.accounts.passwords import new_password_hash
 from app.dashboard.auth.roles import Admin
 from app.dashboard.capacity.route import LimitedRoute
 from app.dashboard.capacity.work import Work, does
@@ -36,7 +36,7 @@ def add(
     password: Annotated[str, Form()] = "",
 ) -> Response:
     """Add an account with a password."""
-    deps.catalogue.accounts.add(name, role, person.actor, password_hash=hash_password(password))
+    deps.catalogue.accounts.add(name, role, person.actor, password_hash=new_password_hash(password, name))
     return RedirectResponse("/people", 303)
 
 
@@ -59,7 +59,7 @@ def change(
         person.actor,
         role=role or None,
         disabled={"1": True, "0": False}.get(disabled),
-        password_hash=hash_password(password) if password else None,
+        password_hash=new_password_hash(password, name) if password else None,
     )
     request.state.forget()
     return RedirectResponse("/people", 303)

@@ -9,6 +9,7 @@ from adapters.catalogue import REVIEW_CODES
 from app.dashboard.auth.roles import Reviewer
 from app.dashboard.capacity.route import LimitedRoute
 from app.dashboard.deps import PageDeps
+from app.dashboard.middleware.input_text import reason_of
 from app.dashboard.templating import page
 from manifests.errors import ReelmillError
 from manifests.states import State
@@ -53,6 +54,6 @@ def save_review(
     """Save a second review and show the next clip."""
     if outcome not in (State.APPROVED, State.REJECTED):
         raise ReelmillError(f"{outcome!r} is not a valid review. Use approved or rejected.")
-    deps.catalogue.blind_reviews.add(variant_id, person.actor, outcome, codes or [], reason.strip())
+    deps.catalogue.blind_reviews.add(variant_id, person.actor, outcome, codes or [], reason_of(reason))
     known = {row.campaign_id for row in deps.catalogue.campaigns.all()}
     return RedirectResponse("/second-review" + (f"?campaign={campaign}" if campaign in known else ""), 303)

@@ -17,6 +17,7 @@ from app.dashboard.capacity.route import LimitedRoute
 from app.dashboard.capacity.work import Work, does
 from app.dashboard.deps import Deps, PageDeps
 from app.dashboard.filters import PageQuery
+from app.dashboard.middleware.input_text import reason_of
 from app.dashboard.not_needed import not_needed_of
 from app.dashboard.templating import page
 from app.session import Session
@@ -54,7 +55,7 @@ def decide(
     back: Annotated[str, Form()] = "",
 ) -> Response:
     """Approve, reject or withdraw clips; ``seen`` is a list of ``id:event`` separated by spaces."""
-    done = record_decision(deps, person, outcome, parse_seen(seen), reason.strip(), codes or [])
+    done = record_decision(deps, person, outcome, parse_seen(seen), reason_of(reason), codes or [])
     return _decision_response(request, deps, outcome, done, back)
 
 

@@ -8,6 +8,7 @@ from fastapi.responses import RedirectResponse, Response
 from adapters.catalogue import Catalogue
 from adapters.catalogue.accounts.accounts import Account
 from adapters.catalogue.accounts.passwords import hash_password, is_outdated, verify_password
+from app.dashboard.auth.known_devices import COOKIE, DEVICE_S
 from app.dashboard.capacity.route import LimitedRoute
 from app.dashboard.capacity.work import Work, does
 from app.dashboard.deps import Deps, PageDeps
@@ -47,7 +48,8 @@ def sign_in(
     next: Annotated[str, Form()] = "/",
 ) -> Response:
     """Sign in with name and password."""
-    deps.login_limit.count(request.client.host if request.client else "", name)
+    device = deps.devices.device_of(_device_cookie(request, deps), name)
+    attempt = deps.login_limit.begin(request.client.host if request.client else "", name, device)
     account = _account(deps.catalogue, name)
     if not verify_password(password, account.password_hash if account else None) or account is None or account.disabled:
         return page(
@@ -58,6 +60,7 @@ def sign_in(
             problem=WRONG,
             oidc=bool(deps.session.settings.oidc_issuer),
         )
+    deps.login_limit.succeeded(attempt)
     if account.password_hash and is_outdated(account.password_hash):
         deps.catalogue.accounts.change(account.name, "system", password_hash=hash_password(password))
     return start_session(request, deps, account.name, next)
@@ -86,19 +89,28 @@ def sign_out(request: Request, deps: PageDeps) -> Response:
 
 
 def start_session(request: Request, deps: Deps, name: str, next: str) -> Response:
-    """Start a session, set its cookie and redirect to the next page."""
+    """Start a session, set its cookie and that of the device, and redirect to the next page."""
+    host = request.headers.get("host", "")
     url = deps.session.settings.review_url
     response = RedirectResponse(next if is_local(next) else "/", 303)
-    response.set_cookie(
-        cookie_name(url, request.headers.get("host", "")),
-        deps.catalogue.sessions.start(name, SESSION_S),
-        max_age=int(SESSION_S),
-        path="/",
-        httponly=True,
-        samesite="lax",
-        secure=url.startswith("https://"),
-    )
+    session = deps.catalogue.sessions.start(name, SESSION_S)
+    device = deps.devices.issue(name)
+    for use, value, seconds in (("reelmill", session, SESSION_S), (COOKIE, device, DEVICE_S)):
+        response.set_cookie(
+            cookie_name(url, host, use),
+            value,
+            max_age=int(seconds),
+            path="/",
+            httponly=True,
+            samesite="lax",
+            secure=url.startswith("https://"),
+        )
     return response
+
+
+def _device_cookie(request: Request, deps: Deps) -> str:
+    host = request.headers.get("host", "")
+    return request.cookies.get(cookie_name(deps.session.settings.review_url, host, COOKIE), "")
 
 
 def _account(catalogue: Catalogue, name: str) -> Account | None:

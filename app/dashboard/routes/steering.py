@@ -9,6 +9,7 @@ from adapters.catalogue.work.steering import MAX_PRIORITY, MIN_PRIORITY
 from app.dashboard.auth.roles import Admin, Reviewer
 from app.dashboard.capacity.route import LimitedRoute
 from app.dashboard.deps import Deps, PageDeps
+from app.dashboard.middleware.input_text import reason_of
 from manifests.errors import ReelmillError
 from tasks.runtime.steering import cancel_campaign, pause_campaign, resume_campaign
 
@@ -19,7 +20,7 @@ router = APIRouter(route_class=LimitedRoute)
 def pause(campaign_id: str, deps: PageDeps, person: Reviewer, reason: Annotated[str, Form()] = "") -> Response:
     """Pause a campaign; clips in progress are finished."""
     campaign_id = deps.catalogue.campaigns.get(campaign_id).campaign_id
-    pause_campaign(deps.catalogue, campaign_id, person.actor, reason.strip())
+    pause_campaign(deps.catalogue, campaign_id, person.actor, reason_of(reason))
     return _back(deps, campaign_id)
 
 
@@ -27,7 +28,7 @@ def pause(campaign_id: str, deps: PageDeps, person: Reviewer, reason: Annotated[
 def cancel(campaign_id: str, deps: PageDeps, person: Admin, reason: Annotated[str, Form()] = "") -> Response:
     """Cancel a campaign, including clips in progress."""
     campaign_id = deps.catalogue.campaigns.get(campaign_id).campaign_id
-    cancel_campaign(deps.catalogue, campaign_id, person.actor, reason.strip())
+    cancel_campaign(deps.catalogue, campaign_id, person.actor, reason_of(reason))
     return _back(deps, campaign_id)
 
 

@@ -74,7 +74,7 @@ def receive(
     """Store an uploaded or linked sheet with its pictures and redirect to the validation result."""
     try:
         name, content = _sheet_of(sheet, link)
-        key = _store_upload(deps, name, content, [each for each in pictures or [] if each.filename])
+        key = _store_upload(deps, name, content, [each for each in pictures or [] if each.filename], person.name)
     except SheetError as error:
         return page(request, "upload.html", 400, problem=str(error), suffixes=SHEET_SUFFIXES)
     return RedirectResponse(f"/upload/{key}", 303)
@@ -110,7 +110,7 @@ def _sheet_of(sheet: UploadFile | None, link: str) -> LinkedSheet:
     return download_sheet(link)
 
 
-def _store_upload(deps: Deps, name: str, content: bytes, pictures: list[UploadFile]) -> str:
+def _store_upload(deps: Deps, name: str, content: bytes, pictures: list[UploadFile], uploader: str) -> str:
     """Store a sheet with its pictures in a separate folder and return its key.
 
     Raises:
@@ -125,7 +125,7 @@ def _store_upload(deps: Deps, name: str, content: bytes, pictures: list[UploadFi
         _plain_name(each.filename or "", PICTURE_SUFFIXES, "a picture", keep=True): _read(each, MAX_PICTURE_BYTES)
         for each in pictures
     }
-    return _store(deps).add_upload(name, content, files)
+    return _store(deps).add_upload(name, content, files, uploader)
 
 
 @router.get("/upload/{key}")
@@ -142,7 +142,7 @@ def checked(request: Request, key: str, deps: PageDeps, person: Reviewer, chosen
     if chosen.tab:
         with suppress(UnreadableSheetError):
             return _checked(request, key, deps, replace(chosen, tab=""), problem)
-    return _unreadable(request, key, chosen, problem, _upload(deps, key).name)
+    return _unreadable(request, key, chosen, problem, _upload(deps, key).name, _store(deps).uploader(key))
 
 
 def _checked(request: Request, key: str, deps: Deps, chosen: ReadingOptions, unread: str = "") -> HTMLResponse:
@@ -154,6 +154,7 @@ def _checked(request: Request, key: str, deps: Deps, chosen: ReadingOptions, unr
         "checked.html",
         400 if unread else 200,
         key=key,
+        uploader=_store(deps).uploader(key),
         intake=intake,
         rows=_rows(intake),
         read_as=reading_line(intake),
@@ -170,7 +171,9 @@ def _checked(request: Request, key: str, deps: Deps, chosen: ReadingOptions, unr
     )
 
 
-def _unreadable(request: Request, key: str, chosen: ReadingOptions, problem: str, name: str) -> HTMLResponse:
+def _unreadable(
+    request: Request, key: str, chosen: ReadingOptions, problem: str, name: str, uploader: str
+) -> HTMLResponse:
     """Show why a sheet cannot be read, with the choices that can change it; the plausible encodings come first."""
     first = {option: ENCODINGS[option] for option in candidates(problem) if option in ENCODINGS}
     return page(
@@ -179,6 +182,7 @@ def _unreadable(request: Request, key: str, chosen: ReadingOptions, problem: str
         400,
         key=key,
         name=name,
+        uploader=uploader,
         problem=problem,
         chosen=chosen,
         encodings=first | ENCODINGS if "encoding" in problem or chosen.encoding else {},

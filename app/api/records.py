@@ -1,0 +1,232 @@
+"""Bodies of requests and responses of the JSON API, with the rules that its OpenAPI description shows."""
+
+from dataclasses import dataclass
+from typing import Annotated, Any, Literal, Self
+
+from pydantic import (
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    GetCoreSchemaHandler,
+    StringConstraints,
+    model_validator,
+)
+from pydantic_core import CoreSchema, PydanticCustomError, core_schema
+
+from adapters.catalogue import REVIEW_CODES
+from app.dashboard.routes.decisions import MAX_AT_ONCE
+from manifests.sheet.cells import PROMPT_LENGTH
+
+CLIP_ID = "[0-9a-f]{32}"
+"""A variant_id as a regular expression."""
+NOT_BLANK = r"^[^\x00]*[^\x00\s\x1c-\x1f\x85\ufeff][^\x00]*$"
+"""Matches texts of which something is left without spaces, by the rules of Python and of ECMAScript."""
+MAX_EVENT = 2**53 - 1
+"""Largest whole number that every JSON parser reads exactly."""
+REGENERATE_ONE = "A new prompt can be used for one clip at a time. Send one id."
+WITHDRAWAL_REASON = "A withdrawal needs a reason. Send the field reason."
+
+Text = Annotated[str, StringConstraints(pattern=r"^[^\x00]*$")]
+VariantId = Annotated[str, StringConstraints(pattern=rf"^{CLIP_ID}$")]
+
+
+def _number(value: Any) -> Any:
+    """Refuse texts and booleans, but not 17.0, which JSON does not distinguish from 17."""
+    if isinstance(value, (str, bool)):
+        raise PydanticCustomError("number", "enter a whole number")
+    return value
+
+
+EventId = Annotated[int, Field(ge=0, le=MAX_EVENT, strict=False), BeforeValidator(_number)]
+
+
+@dataclass(frozen=True)
+class OneOf:
+    """A text that must be one of the values; the description of the API lists them."""
+
+    values: tuple[str, ...]
+
+    def __get_pydantic_core_schema__(self, source: Any, handler: GetCoreSchemaHandler) -> CoreSchema:
+        """Return the rule for pydantic."""
+        return core_schema.literal_schema(list(self.values))
+
+
+ReviewCode = Annotated[str, OneOf(tuple(REVIEW_CODES))]
+
+
+class Body(BaseModel):
+    """The JSON body of a request. Numbers as texts and unknown fields are errors, because they are mistakes."""
+
+    model_config = ConfigDict(extra="forbid", strict=True)
+
+
+class ErrorOut(BaseModel):
+    """An error."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    error: str = Field(description="What is wrong and how to fix it, for people")
+
+
+class CampaignOut(BaseModel):
+    """A campaign with the number of its clips by state."""
+
+    campaign_id: str
+    name: str
+    created_at: float = Field(description="Unix time in seconds")
+    review: str
+    states: dict[str, int]
+    standing: str = Field(description="Status of the campaign: active, paused or cancelled")
+    status: str = Field(description="accepted, running, done, stopped, failed, paused or cancelled")
+    priority: int = Field(description="-100 to 100; 0 is normal")
+
+
+class ClipOut(BaseModel):
+    """A clip in a list. Send its ``seen`` value with a decision."""
+
+    variant_id: str
+    state: str
+    prompt: str
+    model: str
+    seed: int
+    prompt_adherence: float | None
+    reasons: list[str]
+    made_at: float | None
+    parent_id: str | None
+    seen: int
+    width: int
+    height: int
+    duration_s: float
+    metadata: dict[str, list[str]] = Field(
+        description="Values of the sheet's columns locale, cta, notes and its own columns"
+    )
+
+
+class PageOut(BaseModel):
+    """A page of clips and the cursor of the next page."""
+
+    clips: list[ClipOut]
+    after: str | None
+
+
+class CommentOut(BaseModel):
+    """A comment on a clip."""
+
+    author: str
+    at: float = Field(description="Unix time in seconds")
+    body: str
+    clip_s: float | None = Field(description="Position in the clip, in seconds")
+
+
+class MembershipOut(BaseModel):
+    """A campaign that uses a clip, and the brief and placement that it is for."""
+
+    campaign_id: str
+    brief_id: str
+    placement: str
+    locale: str
+
+
+class ClipDetail(ClipOut):
+    """A clip with all details."""
+
+    threshold: float
+    checks: dict[str, float]
+    checks_broken: list[str]
+    url: str | None
+    key: str | None
+    sha256: str | None
+    campaigns: list[MembershipOut]
+    comments: list[CommentOut]
+    children: list[str]
+    generation: dict[str, Any]
+
+
+class CredentialOut(BaseModel):
+    """A verified Content Credential; the state is ``absent`` if the clip has none."""
+
+    state: str
+    sentence: str
+    signer: dict[str, Any] | None = None
+    actions: list[Any] = []
+    ingredients: list[dict[str, Any]] = []
+    manifest_label: str | None = None
+    store: str | None = Field(default=None, description="The manifest store as JSON text")
+
+
+class DecisionIn(Body):
+    """A decision on one or more clips."""
+
+    model_config = ConfigDict(
+        json_schema_extra={
+            "anyOf": [
+                {"properties": {"outcome": {"enum": ["approved", "rejected"]}}},
+                {
+                    "properties": {"outcome": {"const": "withdrawn"}, "reason": {"pattern": NOT_BLANK}},
+                    "required": ["reason"],
+                },
+            ]
+        }
+    )
+
+    outcome: Literal["approved", "rejected", "withdrawn"]
+    seen: dict[VariantId, EventId] = Field(
+        min_length=1,
+        max_length=MAX_AT_ONCE,
+        description="seen value of each clip by variant_id",
+        json_schema_extra={"additionalProperties": False},
+    )
+    reason: Text = Field("", max_length=1000, description="Required to withdraw, or to approve a failed clip")
+    codes: list[ReviewCode] = Field(
+        default_factory=list, max_length=len(REVIEW_CODES), description=f"Reason codes: {', '.join(REVIEW_CODES)}"
+    )
+
+    @model_validator(mode="after")
+    def _needs_reason(self) -> Self:
+        if self.outcome == "withdrawn" and not self.reason.strip():
+            raise PydanticCustomError("reason", WITHDRAWAL_REASON)
+        return self
+
+
+class IdsIn(Body):
+    """Clips by id."""
+
+    ids: list[VariantId] = Field(min_length=1, max_length=MAX_AT_ONCE, description="Values of variant_id")
+
+
+class RerollIn(IdsIn):
+    """Clips to regenerate. A ``prompt`` regenerates one clip with a new prompt and the same seed."""
+
+    model_config = ConfigDict(
+        json_schema_extra={
+            "anyOf": [{"properties": {"prompt": {"type": "null"}}}, {"properties": {"ids": {"maxItems": 1}}}]
+        }
+    )
+
+    prompt: Annotated[Text, Field(max_length=PROMPT_LENGTH)] | None = Field(
+        None, description="New prompt for one clip; null keeps the prompt"
+    )
+    campaign_id: Text = Field("", max_length=200, description="Campaign to use if several campaigns share the clip")
+
+    @model_validator(mode="after")
+    def _one_prompt(self) -> Self:
+        if self.prompt is not None and len(self.ids) != 1:
+            raise PydanticCustomError("prompt", REGENERATE_ONE)
+        return self
+
+
+class CommentIn(Body):
+    """A comment; ``clip_s`` is its position in the clip, in seconds."""
+
+    body: str = Field(max_length=4000, pattern=NOT_BLANK, description="Text of the comment")
+    clip_s: Annotated[float, Field(ge=0, lt=36_000)] | None = Field(
+        None, description="Position in the clip, in seconds"
+    )
+
+
+class DecidedOut(BaseModel):
+    """Ids of the changed clips, and an error message for each clip that was not changed."""
+
+    moved: list[str]
+    refused: dict[str, str]
