@@ -10,9 +10,10 @@ _LIMIT = 1 << 16
 
 
 class Answer(NamedTuple):
-    """A response without its body.
+    """A response.
 
     Attributes:
+        headers: by lower-case name; several values of one header are separated by a line feed.
         first_s: seconds until its headers.
         all_s: seconds until the end of its body.
     """
@@ -56,9 +57,10 @@ class Connection:
         return Answer(status, headers, str(size).encode(), first, time.perf_counter() - began)
 
     async def sign_in(self, name: str, password: str) -> Answer:
-        """Sign in and keep the cookie."""
+        """Sign in and keep the cookies of the session and of the device."""
         answer = await self.post("/signin", name=name, password=password)
-        self.cookie = answer.headers.get("set-cookie", "").partition(";")[0]
+        cookies = answer.headers.get("set-cookie", "").split("\n")
+        self.cookie = "; ".join(cookie.partition(";")[0] for cookie in cookies)
         return answer
 
     def twin(self) -> "Connection":
@@ -106,5 +108,7 @@ class Connection:
 
 async def _head(reader: asyncio.StreamReader) -> tuple[int, dict[str, str]]:
     lines = (await reader.readuntil(b"\r\n\r\n")).decode("latin-1").split("\r\n")
-    fields = (line.partition(": ") for line in lines[1:] if line)
-    return int(lines[0].split()[1]), {name.lower(): value for name, _, value in fields}
+    fields: dict[str, str] = {}
+    for name, _, value in (line.partition(": ") for line in lines[1:] if line):
+        fields[name.lower()] = "\n".join(filter(None, (fields.get(name.lower()), value)))
+    return int(lines[0].split()[1]), fields

@@ -76,7 +76,8 @@ def served(home: CrowdedHome) -> Iterator[int]:
     with log.open("w") as out:
         process = subprocess.Popen(  # noqa: S603
             [*PROGRAM, "review", "--no-browser"],
-            env=_environment(home.home) | url,
+            # Each person has an address of their own, because sign-in attempts are limited by address.
+            env=_environment(home.home) | url | {"REELMILL_TRUSTED_PROXIES": '["127.0.0.1"]'},
             stdout=out,
             stderr=subprocess.STDOUT,
             start_new_session=True,

@@ -5,6 +5,7 @@ Safe to run again: it also changes the secret key of the account. The admin API 
 
 import json
 import os
+from typing import Any
 from urllib.parse import quote
 from xml.etree.ElementTree import Element, SubElement, tostring
 
@@ -29,7 +30,7 @@ def main() -> None:
     print(f"The bucket {bucket} is ready.")
 
 
-def create_bucket(client, bucket: str) -> None:
+def create_bucket(client: Any, bucket: str) -> None:
     """Create the bucket if it does not exist, and enable versioning."""
     try:
         client.create_bucket(Bucket=bucket)
@@ -60,7 +61,7 @@ def send(path: str, name: str, **fields: str) -> int:
     return int(answer.status_code)
 
 
-def policy(bucket: str, access: str) -> dict:
+def policy(bucket: str, access: str) -> dict[str, Any]:
     """Return the bucket policy. The account that owns the bucket is not restricted by it."""
     arn = f"arn:aws:s3:::{bucket}"
     who = {"Effect": "Allow", "Principal": {"AWS": [access]}}

@@ -293,7 +293,7 @@ class TestWatchedSheet:
     )
     def test_a_receipt_that_cannot_be_written_names_its_file(self, watched, monkeypatch, number, kind, message):
         folder, watch, inbox = watched
-        monkeypatch.setattr(inbox_folder, "write_durably", failing(number))
+        monkeypatch.setattr(inbox_folder, "write_shared", failing(number))
         with pytest.raises(kind, match=rf"{folder}/x\.csv\.receipt\.json cannot be written.*{message}"):
             inbox.write("x.csv.receipt.json", b"{}")
         self.put(folder)

@@ -32,7 +32,7 @@ ANYIO_THREADS = 40
 @pytest.fixture
 def dashboard(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Served]:
     monkeypatch.setenv("REELMILL_HOME", str(tmp_path / "home"))
-    with served_dashboard(tmp_path / "home") as served:
+    with served_dashboard(tmp_path / "home", trusted_proxies=("127.0.0.1",)) as served:
         yield served
 
 
