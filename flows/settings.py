@@ -44,6 +44,9 @@ class Settings(BaseSettings):
     """Folder for all local state: the SQLite catalogue, the default bucket, staging, keys and logs."""
     catalogue_url: str = Field("", repr=False)
     """SQLAlchemy URL of the catalogue; empty uses SQLite under `home`."""
+    audit_key: SecretStr | None = None
+    """Key that seals the audit log and decisions, at least 64 hex digits. If several hosts share a PostgreSQL
+    catalogue, all that review or publish need the same key. If unset, it is created in `audit.key` under `home`."""
     bucket: str = ""
     """Where clips are published: a folder or `s3://name/prefix`; empty uses a folder under `home`."""
     bucket_endpoint: str | None = None
@@ -208,6 +211,15 @@ class Settings(BaseSettings):
                 "too_short", "it must have at least {length} characters", {"length": TOKEN_LENGTH}
             )
         return token
+
+    @field_validator("audit_key")
+    @classmethod
+    def _check_hex(cls, key: SecretStr | None) -> SecretStr | None:
+        if key and not re.fullmatch(r"([0-9a-fA-F]{2}){32,}", key.get_secret_value()):
+            raise PydanticCustomError(
+                "hex", "it must have at least 64 hex digits, such as `openssl rand -hex 32` prints"
+            )
+        return key
 
     @classmethod
     def settings_customise_sources(

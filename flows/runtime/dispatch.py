@@ -10,7 +10,7 @@ from prefect.futures import PrefectFuture
 from prefect.task_runners import TaskRunner
 
 from flows.prefect import prefect_events
-from flows.runtime.resources import localise_resources
+from flows.runtime.resources import localise_resources, rendering_resources
 from flows.runtime.run import Run
 from flows.runtime.runner import device_runner, first_line, is_lost_worker, max_in_flight, options_for
 from flows.settings import Settings
@@ -66,6 +66,8 @@ class Wave:
         self._settings = settings
         self._resources = resources
         self._runner = runner
+        # Threads share the opened catalogue of this process; workers of a cluster must not receive the audit key.
+        self._rendering = resources if settings.runner == "threads" else rendering_resources(resources)
         self._waiting = deque(shards)
         self._cards = {shard.card: card_of(resources, shard.card) for shard in self._waiting}
         self._pending = 0
@@ -98,7 +100,7 @@ class Wave:
     def _submit(self, shard: Shard) -> None:
         with options_for(self._settings, self._cards[shard.card], self._resources.attempts):
             future = self._runner.submit(
-                render, {"resources": self._resources, "shard": shard, "localise": localise_resources}
+                render, {"resources": self._rendering, "shard": shard, "localise": localise_resources}
             )
         self._pending += 1
         future.add_done_callback(self._ended.put)

@@ -6,17 +6,22 @@ from dataclasses import replace
 
 from pydantic import SecretStr
 
-from adapters.catalogue import sqlite_url
+from adapters.catalogue import KEY_BYTES, sqlite_url
 from adapters.files.durable import write_durably
 from flows.runtime.fan_out import shares_staging
 from flows.settings import Settings, load_settings
+from manifests.errors import SettingsError
 from tasks.runtime.resources import BucketConfig, Resources, SignerConfig
 
 PROMPT_KEY_BYTES = 32
 
 
-def resources_of(settings: Settings) -> Resources:
-    """Return the resources; the folder of the local state and its secrets are created on first use."""
+def resources_of(settings: Settings, *, renders_only: bool = False) -> Resources:
+    """Return the resources; the folder of the local state and its secrets are created on first use.
+
+    Args:
+        renders_only: leave out the audit key, which a process that only renders must not have.
+    """
     settings.home.mkdir(parents=True, exist_ok=True)
     return Resources(
         catalogue_url=settings.catalogue_url or sqlite_url(settings.home / "catalogue.sqlite"),
@@ -56,6 +61,8 @@ def resources_of(settings: Settings) -> Resources:
         disclose_prompt=settings.disclose_prompt,
         attestations=tuple(settings.attestations.items()),
         prompt_key=_load_or_create(settings, "prompt.key", PROMPT_KEY_BYTES),
+        audit_key=b"" if renders_only else _audit_key(settings),
+        sealed_catalogues=settings.home / "audit.sealed",
     )
 
 
@@ -63,7 +70,7 @@ def localise_resources(resources: Resources) -> Resources:
     """Return the resources with the local values of this host; only needed if hosts share their staging."""
     if not resources.shared:
         return resources
-    own = resources_of(load_settings())
+    own = resources_of(load_settings(), renders_only=True)
     return replace(
         resources,
         staging=own.staging,
@@ -76,15 +83,35 @@ def localise_resources(resources: Resources) -> Resources:
     )
 
 
+def rendering_resources(resources: Resources) -> Resources:
+    """Return the resources without the audit key, for processes that only render."""
+    return replace(resources, audit_key=b"")
+
+
+def _audit_key(settings: Settings) -> bytes:
+    """Return the key in REELMILL_AUDIT_KEY, or that of this home, which is created as hex digits on first use."""
+    if settings.audit_key:
+        return bytes.fromhex(settings.audit_key.get_secret_value())
+    text = _load_or_create(settings, "audit.key", KEY_BYTES, as_text=True)
+    try:
+        return bytes.fromhex(text.decode("ascii").strip())
+    except ValueError:
+        raise SettingsError(
+            f"The audit key {settings.home / 'audit.key'} is damaged. Restore it from a backup of REELMILL_HOME. If it "
+            "is lost, delete the file and run `reelmill audit seal`."
+        ) from None
+
+
 def _plain(secret: SecretStr | None) -> str | None:
     return secret.get_secret_value() if secret else None
 
 
-def _load_or_create(settings: Settings, name: str, length: int) -> bytes:
-    """Return random bytes that are created once per installation: its id, or the HMAC key for prompts."""
+def _load_or_create(settings: Settings, name: str, length: int, *, as_text: bool = False) -> bytes:
+    """Return random bytes that are created once per installation: its id, and its HMAC keys."""
     path = settings.home / name
     with (settings.home / ".lock").open("wb") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
         if not path.is_file():
-            write_durably(path, secrets.token_bytes(length), mode=0o600)
+            created = secrets.token_hex(length).encode() if as_text else secrets.token_bytes(length)
+            write_durably(path, created, mode=0o600)
         return path.read_bytes()

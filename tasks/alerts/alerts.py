@@ -24,7 +24,7 @@ from manifests.states import UNDELIVERED, unfinished_in
 from tasks.alerts.pass_rate_drop import pass_rate_drop_of
 from tasks.runtime.redaction import redact
 
-FINISHED, FAILED, BUDGET, COLLAPSED, LOST, STAGING, SWEEP = (
+FINISHED, FAILED, BUDGET, COLLAPSED, LOST, STAGING, SWEEP, UNPROVEN = (
     "finished",
     "failed",
     "budget",
@@ -32,6 +32,7 @@ FINISHED, FAILED, BUDGET, COLLAPSED, LOST, STAGING, SWEEP = (
     "worker-lost",
     "staging-lost",
     "sweep",
+    "approval-unproven",
 )
 MAX_NAME_LENGTH = 80
 SHOWN = 5
@@ -187,6 +188,23 @@ def staging_lost(catalogue: Catalogue, campaign_id: str, variant_id: str) -> boo
         "deletes files under staging/ in the bucket.",
         campaign_id,
         {"variants": [variant_id]},
+    )
+
+
+@_never_raising
+def approval_unproven(catalogue: Catalogue, campaign_id: str, unproven: Mapping[str, str]) -> bool:
+    """Alert that clips were not signed, because their approval is not proven."""
+    first = min(unproven)
+    digest = hashlib.sha256("\n".join(sorted(unproven)).encode()).hexdigest()[:16]
+    return _add(
+        catalogue,
+        f"{UNPROVEN}:{campaign_id}:{_today()}:{digest}",
+        UNPROVEN,
+        f"{_name(catalogue, campaign_id)}: {counted(len(unproven), 'clip{s} {were}')} not published, because the "
+        f"approval is not proven. Clip {first[:12]}: {unproven[first]}. Someone may have changed the database. Run "
+        f"`reelmill audit verify`, then `reelmill retry {campaign_id} --failed` to generate the clips again.",
+        campaign_id,
+        {"variants": dict(unproven)},
     )
 
 

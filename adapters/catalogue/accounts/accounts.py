@@ -9,6 +9,7 @@ from adapters.catalogue.core.database import CataloguePart
 from adapters.catalogue.core.rows import clean
 from adapters.catalogue.core.tables import accounts, sessions
 from adapters.catalogue.review.audit import append, lock_head
+from adapters.catalogue.review.replay import digest_of
 from manifests.errors import CatalogueError
 
 ROLES = ("viewer", "reviewer", "admin")
@@ -69,7 +70,8 @@ class Accounts(CataloguePart):
                     "disabled": 0,
                 },
             )
-            append(connection, actor, "account added", [(name, {"role": role, "issuer": issuer})])
+            detail = {"role": role, "issuer": issuer, "subject": subject, "password_sha256": digest_of(password_hash)}
+            append(connection, actor, "account added", [(name, detail)])
         return self.get(name)
 
     def all(self) -> list[Account]:
@@ -126,6 +128,7 @@ class Accounts(CataloguePart):
                 raise CatalogueError(f"{account.name} is the last admin. Give another account the role admin first.")
             connection.execute(delete(sessions).where(sessions.c.account == account.name))
             changes = {key: "new" if key == "password_hash" else value for key, value in values.items()}
+            changes |= {"password_sha256": digest_of(password_hash)} if password_hash else {}
             append(connection, actor, "account changed", [(account.name, changes)])
 
 

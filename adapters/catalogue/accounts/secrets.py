@@ -12,6 +12,7 @@ from adapters.catalogue.accounts.accounts import Account, account_from
 from adapters.catalogue.core.database import Database
 from adapters.catalogue.core.tables import accounts
 from adapters.catalogue.review.audit import append
+from adapters.catalogue.review.replay import SHOWN_DIGITS
 
 SECRET_BYTES = 32
 
@@ -57,8 +58,15 @@ def holder_of(database: Database, table: Table, secret: str) -> Account | None:
     return account_from(row) if row else None
 
 
+def logged(connection: Any, table: Table, secret: str) -> dict[str, Any]:
+    """Return what the audit log records of a new secret: enough to recognise its row, and when it expires."""
+    found = hash_secret(secret)
+    expires_at = connection.execute(select(table.c.expires_at).where(table.c.secret_sha256 == found)).scalar()
+    return {"secret": found[:SHOWN_DIGITS], "expires_at": expires_at}
+
+
 def revoke(database: Database, table: Table, secret_sha256: str, actor: str, action: str) -> None:
     """Delete a secret, with an audit entry."""
     with database.writing() as connection:
         connection.execute(delete(table).where(table.c.secret_sha256 == secret_sha256))
-        append(connection, actor, action, [(secret_sha256[:12], {})])
+        append(connection, actor, action, [(secret_sha256[:SHOWN_DIGITS], {})])

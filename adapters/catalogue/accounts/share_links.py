@@ -5,7 +5,7 @@ import time
 
 from sqlalchemy import insert, select
 
-from adapters.catalogue.accounts.secrets import SECRET_BYTES, Token, hash_secret, revoke
+from adapters.catalogue.accounts.secrets import SECRET_BYTES, Token, hash_secret, logged, revoke
 from adapters.catalogue.core.database import CataloguePart
 from adapters.catalogue.core.tables import campaigns, shares
 from adapters.catalogue.review.audit import append
@@ -36,7 +36,12 @@ class ShareLinks(CataloguePart):
                     "expires_at": time.time() + seconds,
                 },
             )
-            append(connection, actor, "shared", [(campaign_id, {"seconds": seconds})])
+            append(
+                connection,
+                actor,
+                "shared",
+                [(campaign_id, {"seconds": seconds, **logged(connection, shares, secret)})],
+            )
         return secret
 
     def all(self, campaign_id: str | None = None) -> list[Token]:

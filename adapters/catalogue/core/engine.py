@@ -55,6 +55,13 @@ def sqlite_url(path: Path, driver: str = "sqlite") -> str:
     return f"{driver}:///file:{quote(str(path))}?uri=true" if "?" in str(path) else f"{driver}:///{path}"
 
 
+def catalogue_name(url: str) -> str:
+    """Return what identifies a catalogue: its file, or its host and database, without user and password."""
+    parsed = _parse(url)
+    file = sqlite_file(parsed)
+    return str(file.absolute()) if file else f"{parsed.host}:{parsed.port or 5432}/{parsed.database}"
+
+
 def sqlite_file(url: URL) -> Path | None:
     """Return the file of an SQLite URL; None if it names none."""
     name = str(url.database or "")

@@ -5,7 +5,7 @@ from sqlalchemy.exc import OperationalError, ProgrammingError
 
 from adapters.catalogue.core.engine import our_errors, writing
 
-HEAD = "0006"
+HEAD = "0007"
 """The newest revision in `adapters/catalogue/migrations/versions`; repeated here so that a check costs no import."""
 
 _ADVISORY_LOCK = 7_335_135

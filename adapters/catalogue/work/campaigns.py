@@ -27,6 +27,7 @@ from adapters.catalogue.core.rows import (
     to_text,
     variant_text,
 )
+from adapters.catalogue.core.seals import CAMPAIGN, key_for_writing
 from adapters.catalogue.core.state_changes import SYSTEM
 from adapters.catalogue.core.tables import (
     briefs,
@@ -162,7 +163,9 @@ class Campaigns(CataloguePart):
             for ordinal, brief in enumerate(campaign.briefs)
         ]
         with self._db.writing() as connection:
-            connection.execute(self._upsert_campaign(), head)
+            key = key_for_writing(connection)
+            seal = key.seal(CAMPAIGN, head["campaign_id"], head["settings"]) if key else None
+            connection.execute(self._upsert_campaign(), {**head, "seal": seal})
             if rows:
                 connection.execute(self._insert_new(briefs), rows)
 
@@ -278,7 +281,8 @@ class Campaigns(CataloguePart):
         dialect = postgresql if self._db.dialect == "postgresql" else sqlite
         statement = dialect.insert(campaigns)
         result: Insert = statement.on_conflict_do_update(
-            index_elements=["campaign_id"], set_={"settings": statement.excluded.settings}
+            index_elements=["campaign_id"],
+            set_={"settings": statement.excluded.settings, "seal": statement.excluded.seal},
         )
         return result
 

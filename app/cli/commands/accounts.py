@@ -6,15 +6,16 @@ from typing import Annotated
 
 import typer
 
+from adapters.catalogue import AuditKey
 from adapters.catalogue.accounts.passwords import hash_password
 from app.cli.options import AsJson
 from app.cli.output import say, say_json, warn
 from app.cli.table import show_table
 from app.session import Session
-from manifests.pluralize import one_or_more
+from manifests.pluralize import count_of, one_or_more
 
 accounts = typer.Typer(no_args_is_help=True, help="Manage the accounts of the dashboard.")
-audit = typer.Typer(no_args_is_help=True, help="Verify the audit log.")
+audit = typer.Typer(no_args_is_help=True, help="Verify and seal the audit log.")
 
 Name = Annotated[str, typer.Argument(metavar="NAME", help="Account name.")]
 Role = Annotated[str, typer.Option("--role", metavar="ROLE", help="viewer, reviewer or admin.")]
@@ -83,7 +84,7 @@ def verify(
     ] = None,
     as_json: AsJson = False,
 ) -> None:
-    """Verify that no entry of the audit log was changed, removed or inserted."""
+    """Verify the audit log, and what it describes: accounts, API tokens, share links, reviews, events and approvals."""
     report = Session.open().catalogue.audit.verify(expect)
     if as_json:
         say_json({"ok": report.ok, "entries": report.entries, "digest": report.digest, "problems": report.problems})
@@ -96,6 +97,27 @@ def verify(
         say("Store the digest elsewhere. With `--expect DIGEST`, a log that was rewritten as a whole is detected.")
     if not report.ok:
         raise typer.Exit(1)
+
+
+@audit.command()
+def seal(
+    yes: Annotated[bool, typer.Option("--yes", help="Do not ask for confirmation.")] = False,
+) -> None:
+    """Seal the audit log again, as it is now.
+
+    You need this after restoring a backup of an earlier version, and after losing the audit key. Afterwards, all
+    decisions in the catalogue count as genuine, so read the problems that it prints first.
+    """
+    session = Session.open()
+    report = session.catalogue.audit.verify()
+    for problem in report.problems:
+        warn(problem)
+    if not yes and not typer.confirm("Treat everything in the catalogue as genuine, and seal it?"):
+        raise typer.Exit(1)
+    sealed = session.catalogue.audit.seal(AuditKey(session.resources.audit_key), _actor())
+    say(
+        f"Sealed {count_of(sealed, 'decision')}. Restart the dashboard, and resume the campaigns that were in progress."
+    )
 
 
 def _password(from_stdin: bool) -> str:
