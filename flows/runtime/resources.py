@@ -62,6 +62,7 @@ def resources_of(settings: Settings, *, renders_only: bool = False) -> Resources
         attestations=tuple(settings.attestations.items()),
         prompt_key=_load_or_create(settings, "prompt.key", PROMPT_KEY_BYTES),
         audit_key=b"" if renders_only else _audit_key(settings),
+        audit_anchor_h=settings.audit_anchor_h,
         sealed_catalogues=settings.home / "audit.sealed",
     )
 

@@ -12,6 +12,7 @@ from manifests.clip_metadata import clip_metadata
 from manifests.errors import InvalidDefinitionError, KeyTakenError, ReelmillError, UntrustedCredentialError
 from manifests.states import UNDELIVERED, State
 from tasks.alerts import alerts
+from tasks.deliver.anchors import anchor_if_due
 from tasks.deliver.publish import is_in_bucket, is_staged, publish_clip
 from tasks.deliver.sign import ClipOrigin, sign_clip
 from tasks.plan.licence import clearances_of, unattested_cards
@@ -59,6 +60,7 @@ def deliver(
                 break
             waited_s += POLL_S if is_last else 0.0
             rendered.wait(POLL_S) if not is_last else time.sleep(POLL_S)
+        anchor_if_due(resources, signer)
         delivery.raise_first_failure()
         return delivery.published
 

@@ -68,6 +68,7 @@ class Resources:
         lease_s, attempts, drafts, master_crf, attestations: see Settings; attestations are pairs of a model card's
             name and its attestation.
         audit_key: key that seals decisions; empty in processes that only render, and then nothing can be decided.
+        audit_anchor_h: hours between two anchors of the audit log in the bucket; 0 writes none.
         sealed_catalogues: file that lists the catalogues which this installation has sealed.
     """
 
@@ -92,6 +93,7 @@ class Resources:
     prompt_key: bytes = field(default=b"", repr=False)
     audit_key: bytes = field(default=b"", repr=False)
     sealed_catalogues: Path | None = None
+    audit_anchor_h: float = 0.0
 
 
 class Device:

@@ -8,11 +8,11 @@ import json
 import time
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 from sqlalchemy import Connection, insert, select, update
 
-from adapters.catalogue.core.database import CataloguePart
+from adapters.catalogue.core.database import CataloguePart, batches
 from adapters.catalogue.core.rows import clean, to_text
 from adapters.catalogue.core.seals import ENTRY, HEAD, AuditKey, key_for_writing
 from adapters.catalogue.core.tables import audit, audit_head
@@ -60,6 +60,14 @@ class AuditReport:
         return not self.problems
 
 
+class AuditHead(NamedTuple):
+    """The head of the log; ``key_id`` identifies the key that seals it, and is empty without one."""
+
+    entries: int
+    digest: str
+    key_id: str
+
+
 class Audit(CataloguePart):
     """Read the log, and verify it against itself and what it describes."""
 
@@ -75,6 +83,21 @@ class Audit(CataloguePart):
             query = query.where(audit.c.audit_id < before)
         with self._db.reading() as connection:
             return [_entry(row) for row in connection.execute(query)]
+
+    def head(self) -> AuditHead:
+        """Return the head of the log."""
+        with self._db.reading() as connection:
+            row = connection.execute(select(audit_head)).one()
+        return AuditHead(row.entries, row.digest, row.key_id or "")
+
+    def digests(self, numbers: Iterable[int]) -> dict[int, str]:
+        """Return the digests of the entries that exist, by number."""
+        found: dict[int, str] = {}
+        with self._db.reading() as connection:
+            for batch in batches(numbers):
+                query = select(audit.c.audit_id, audit.c.digest).where(audit.c.audit_id.in_(batch))
+                found.update((row.audit_id, row.digest) for row in connection.execute(query))
+        return found
 
     def verify(self, expected: str | None = None) -> AuditReport:
         """Recompute every digest and seal, and compare the log with its head and with what it describes.
