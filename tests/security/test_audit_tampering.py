@@ -24,6 +24,7 @@ from sealed_catalogue import (
 )
 
 from adapters.catalogue import AuditKey, Catalogue, open_catalogue
+from adapters.catalogue.accounts.secrets import hash_secret
 from manifests.errors import CatalogueError
 
 IDS = variant_ids()
@@ -423,6 +424,70 @@ def test_nothing_is_added_to_a_log_with_a_changed_head(catalogue: Catalogue):
     execute(catalogue, "UPDATE audit_head SET entries = entries + 1")
     with pytest.raises(CatalogueError, match="head of the audit log was changed outside Reelmill"):
         catalogue.audit.note(ANN, "run", "spring")
+
+
+@pytest.mark.parametrize(
+    "statement",
+    [
+        "UPDATE accounts SET role = 'admin' WHERE name = 'ben'",
+        "UPDATE accounts SET password_hash = 'hash of eve' WHERE name = 'ben'",
+        "UPDATE accounts SET issuer = 'https://id.example', subject = '66' WHERE name = 'ben'",
+    ],
+)
+def test_a_changed_account_cannot_be_used(catalogue: Catalogue, statement: str):
+    """Otherwise its approvals would be genuine."""
+    session, token = catalogue.sessions.start("ben", 60), catalogue.tokens.add("ben", "DAM", 60, ANN)
+    assert catalogue.sessions.account(session).name == catalogue.tokens.holder(token).name == "ben"
+    execute(catalogue, statement)
+    assert catalogue.accounts.get("ben").disabled
+    assert catalogue.sessions.account(session) is catalogue.tokens.holder(token) is None
+    with pytest.raises(CatalogueError, match="The account 'ben' was changed outside Reelmill"):
+        catalogue.accounts.change("ben", ANN, password_hash="another")
+
+    catalogue.audit.seal(AuditKey(KEY), ANN)
+    catalogue.accounts.change("ben", ANN, role="viewer", password_hash="another")
+    assert not catalogue.accounts.get("ben").disabled
+    assert catalogue.tokens.holder(token).role == "viewer"
+    assert catalogue.audit.verify().problems == ()
+
+
+def test_an_inserted_account_cannot_be_used(catalogue: Catalogue):
+    execute(catalogue, "INSERT INTO accounts (name, role, disabled, created_at) VALUES ('eve', 'admin', 0, 0)")
+    assert catalogue.accounts.get("eve").disabled
+    assert [each.name for each in catalogue.accounts.all() if each.disabled] == ["eve"]
+
+
+@pytest.mark.parametrize("table", ["sessions", "tokens"])
+def test_an_inserted_secret_is_not_valid(catalogue: Catalogue, table: str):
+    """Its author knows the secret, but cannot compute under which hash it is stored."""
+    execute(
+        catalogue,
+        f"INSERT INTO {table} (secret_sha256, account, label, created_at, expires_at) "
+        "VALUES (:hash, 'ann', '', 0, 9999999999)",
+        hash=hash_secret("known"),
+    )
+    assert catalogue.sessions.account("known") is catalogue.tokens.holder("known") is None
+
+
+def test_secrets_stay_valid_when_a_catalogue_is_sealed(tmp_path: Path):
+    url = f"sqlite:///{tmp_path / 'old.db'}"
+    with open_catalogue(url) as catalogue:
+        samples.filled(catalogue, 1)
+        catalogue.accounts.add("ann", "admin", ANN)
+        session, token = catalogue.sessions.start("ann", 60), catalogue.tokens.add("ann", "DAM", 60, ANN)
+        share = catalogue.share_links.add(CAMPAIGN, ANN, 60)
+    for _ in range(2):
+        with open_catalogue(url, audit_key=KEY) as catalogue:
+            assert catalogue.sessions.account(session).name == catalogue.tokens.holder(token).name == "ann"
+            assert catalogue.share_links.campaign_of(share) == CAMPAIGN
+            assert catalogue.audit.verify().problems == ()
+            [known] = catalogue.tokens.all("ann")
+            catalogue.audit.note(ANN, "run", "spring")
+    with open_catalogue(url, audit_key=KEY) as catalogue:
+        catalogue.tokens.revoke(known.secret_sha256, ANN)
+        catalogue.sessions.end(session)
+        assert catalogue.tokens.holder(token) is catalogue.sessions.account(session) is None
+        assert catalogue.audit.verify().problems == ()
 
 
 def test_a_catalogue_of_an_earlier_version_is_sealed_once(tmp_path: Path):

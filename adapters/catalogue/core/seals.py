@@ -16,7 +16,7 @@ KEY_BYTES = 32
 """Minimum length of an audit key."""
 SEALED_STATES = frozenset({State.APPROVED, State.REJECTED, State.SIGNING, State.PUBLISHED, State.WITHDRAWN})
 """Events to these states have a seal. Only people, policies and delivery write them, never a worker that renders."""
-EVENT, ENTRY, HEAD, CAMPAIGN = "event", "entry", "head", "campaign"
+EVENT, ENTRY, HEAD, CAMPAIGN, ACCOUNT, SECRET = "event", "entry", "head", "campaign", "account", "secret"
 """What a seal is for; a seal of one kind is never valid as another."""
 _ACCESS = "reelmill_audit_access"
 
@@ -75,6 +75,17 @@ def access_of(connection: Connection) -> AuditAccess:
     """Return the key of a connection."""
     found: AuditAccess = connection.get_execution_options().get(_ACCESS, NO_KEY)
     return found
+
+
+def key_for_reading(connection: Connection) -> AuditKey | None:
+    """Return the key with which rows can be checked; None if this process has none for this catalogue."""
+    access = access_of(connection)
+    return None if access.problem else access.key
+
+
+def account_fields(row: Any) -> tuple[Any, ...]:
+    """Return what the seal of an account covers."""
+    return ACCOUNT, row.name, row.role, row.password_hash, row.issuer, row.subject, row.disabled
 
 
 def key_for_writing(connection: Connection) -> AuditKey | None:

@@ -153,6 +153,7 @@ accounts = Table(
     Column("subject", String),
     Column("disabled", Integer, nullable=False, server_default="0"),
     Column("created_at", Float, nullable=False, default=database_now()),
+    Column("seal", String(64)),
     UniqueConstraint("issuer", "subject"),
 )
 

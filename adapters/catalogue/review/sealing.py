@@ -6,9 +6,18 @@ from typing import Any
 from sqlalchemy import Connection, bindparam, func, select, update
 
 from adapters.catalogue.core.database import BATCH, Database
-from adapters.catalogue.core.seals import CAMPAIGN, SEALED_STATES, AuditAccess, AuditKey, clip_sha256_of, event_seal
+from adapters.catalogue.core.seals import (
+    CAMPAIGN,
+    SEALED_STATES,
+    SECRET,
+    AuditAccess,
+    AuditKey,
+    account_fields,
+    clip_sha256_of,
+    event_seal,
+)
 from adapters.catalogue.core.state_changes import SYSTEM
-from adapters.catalogue.core.tables import accounts, audit_head, campaigns, events, variants
+from adapters.catalogue.core.tables import accounts, audit_head, campaigns, events, sessions, shares, tokens, variants
 from adapters.catalogue.review.audit import add_entries, lock_head, write_head
 from adapters.catalogue.review.replay import SNAPSHOT, snapshot
 from manifests.states import State
@@ -54,6 +63,9 @@ def seal_all(connection: Connection, key: AuditKey, actor: str) -> int:
     has_history = _has_history(connection)
     sealed = sum(_seal_events(connection, key, batch) for batch in _variants(connection))
     _seal_campaigns(connection, key)
+    _seal_accounts(connection, key)
+    if head.key_id != key.key_id:
+        _seal_secrets(connection, key)
     write_head(connection, key, head.entries, head.digest, head.since_event, head.entries)
     if has_history:
         detail = {**snapshot(connection), "events": sealed, "key_id": key.key_id}
@@ -74,6 +86,21 @@ def _seal_campaigns(connection: Connection, key: AuditKey) -> None:
             update(campaigns).where(campaigns.c.campaign_id == bindparam("id")).values(seal=bindparam("new")),
             [{"id": row.campaign_id, "new": key.seal(CAMPAIGN, row.campaign_id, row.settings)} for row in rows],
         )
+
+
+def _seal_accounts(connection: Connection, key: AuditKey) -> None:
+    for row in connection.execute(select(accounts)).all():
+        seal = key.seal(*account_fields(row))
+        connection.execute(update(accounts).where(accounts.c.name == row.name).values(seal=seal))
+
+
+def _seal_secrets(connection: Connection, key: AuditKey) -> None:
+    """Replace the hashes of secrets by keyed ones. Hashes that have another key become invalid."""
+    for table in (sessions, tokens, shares):
+        for known in connection.execute(select(table.c.secret_sha256)).scalars().all():
+            connection.execute(
+                update(table).where(table.c.secret_sha256 == known).values(secret_sha256=key.seal(SECRET, known))
+            )
 
 
 def _variants(connection: Connection) -> Iterator[dict[str, str | None]]:

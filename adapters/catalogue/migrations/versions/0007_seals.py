@@ -15,6 +15,7 @@ def upgrade() -> None:
     op.add_column("audit_head", sa.Column("sealed_from", sa.BigInteger))
     op.add_column("audit_head", sa.Column("key_id", sa.String(16)))
     op.add_column("audit_head", sa.Column("seal", sa.String(64)))
+    op.add_column("accounts", sa.Column("seal", sa.String(64)))
     op.add_column("campaigns", sa.Column("seal", sa.String(64)))
     op.add_column("events", sa.Column("clip_sha256", sa.String(64)))
     op.add_column("events", sa.Column("seal", sa.String(64)))
