@@ -3,6 +3,8 @@
 import shutil
 import threading
 from collections.abc import Iterator
+from concurrent.futures import Future
+from contextlib import nullcontext
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -16,6 +18,8 @@ from sqlalchemy import text
 
 from adapters.catalogue import Catalogue, VariantRow, open_catalogue, sqlite_url
 from flows import registration
+from flows.runtime import dispatch
+from flows.runtime.resources import resources_of
 from flows.settings import Settings
 from manifests.brief import Brief
 from manifests.campaign import Campaign
@@ -303,6 +307,12 @@ def test_review_cannot_be_turned_off_in_the_database(world: World):
     execute(world.catalogue, """UPDATE campaigns SET settings = replace(settings, '"required"', '"auto"')""")
     assert world.deliver("auto") == 0
     assert len(world.rows("passed")) == 3
+    with pytest.raises(CatalogueError, match="Run its sheet again"):
+        registration.check_run(Settings(home=world.resources.staging.parent), world.resources, CAMPAIGN)
+
+    world.catalogue.campaigns.add(BRIEFS, {"review": "required"})  # as running the sheet again does
+    world.catalogue.campaigns.check_settings(CAMPAIGN)
+    assert world.catalogue.audit.verify().ok
 
 
 def test_a_failed_clip_that_was_set_to_passed_is_not_approved(world: World):
@@ -408,3 +418,39 @@ def test_a_sealed_catalogue_that_lost_its_seals_delivers_nothing(world: World):
         world.deliver()
     assert not world.is_in_bucket(forged)
     open_catalogue(world.resources.catalogue_url).close()
+
+
+class Submitted:
+    """A task runner that records what is sent to workers, and fails."""
+
+    def __init__(self) -> None:
+        self.sent: list[Resources] = []
+
+    def submit(self, task: object, parameters: dict[str, Any]) -> Future[object]:
+        self.sent.append(parameters["resources"])
+        future: Future[object] = Future()
+        future.set_exception(BucketUnreachableError())
+        return future
+
+
+@pytest.mark.parametrize(("runner", "key"), [("ray", b""), ("threads", KEY)])
+def test_workers_of_a_cluster_do_not_receive_the_key(world: World, monkeypatch, runner: str, key: bytes):
+    monkeypatch.setattr(dispatch, "options_for", lambda *_: nullcontext())
+    monkeypatch.setattr(dispatch, "max_in_flight", lambda *_: 1)
+    regenerate_variant(world.catalogue, CAMPAIGN, world.rows("passed")[0].variant_id, ANN)
+    submitted = Submitted()
+    wave = dispatch.Wave(
+        Settings(home=world.resources.staging.parent, runner=runner),
+        world.resources,
+        submitted,
+        Remaining(world.resources, CAMPAIGN, 0.25).shards(8),
+    )
+    with pytest.raises(BucketUnreachableError):
+        wave.run()
+    assert [sent.audit_key for sent in submitted.sent] == [key]
+
+
+def test_a_host_that_only_renders_creates_no_key(tmp_path: Path):
+    assert resources_of(Settings(home=tmp_path), renders_only=True).audit_key == b""
+    assert not (tmp_path / "audit.key").exists()
+    assert len(resources_of(Settings(home=tmp_path)).audit_key) == 32
