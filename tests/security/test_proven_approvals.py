@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import samples
 from databases import database
 from decisions import decide
 from fake_scorer import FakeScorer
@@ -364,6 +365,18 @@ def test_a_clip_that_was_quarantined_during_signing_is_published_after_a_retry(w
     assert world.row(first).state == "signing"
     assert world.deliver() == 1
     assert world.catalogue.audit.verify().problems == ()
+
+
+def test_a_stalled_worker_does_not_quarantine_the_clip_of_another(world: World):
+    """Its lease has passed to a worker that has signed the clip in the meantime."""
+    first = world.rows("passed")[0].variant_id
+    decide(world.catalogue, [first], "approved", ANN)
+    stalled = samples.take(world.catalogue, [first], ("approved",), owner="stalled")
+    world.catalogue.leases.renew("stalled", -1.0)
+    [lease] = samples.take(world.catalogue, [first], ("approved",), owner="other")
+    world.catalogue.results.mark_signing(lease, samples.facts(first))
+    assert world.catalogue.approval_proofs.unproven(stalled) == {}
+    assert len(stalled) == 1
 
 
 def test_another_campaign_may_share_an_approved_clip(world: World):

@@ -19,7 +19,7 @@ from adapters.catalogue.core.seals import (
     event_fields,
 )
 from adapters.catalogue.core.state_changes import SYSTEM
-from adapters.catalogue.core.tables import audit, audit_head, events, reviews
+from adapters.catalogue.core.tables import audit, audit_head, events, reviews, variants
 from adapters.catalogue.review.audit import digest_of, is_genuine
 from manifests.states import State
 
@@ -31,6 +31,9 @@ _AFTER_APPROVAL = frozenset({State.SIGNING, State.QUARANTINED, State.PUBLISHED})
 
 _IDS: Any = bindparam("ids", expanding=True)
 _HEAD = select(audit_head)
+_HELD = select(variants.c.variant_id, variants.c.state, variants.c.lease_owner, variants.c.attempt).where(
+    variants.c.variant_id.in_(_IDS)
+)
 _EVENTS = (
     select(
         events.c.variant_id,
@@ -92,14 +95,20 @@ class ApprovalProofs(CataloguePart):
     """Check approvals before their clips are signed."""
 
     def unproven(self, leases: Iterable[Lease]) -> dict[str, str]:
-        """Return, by variant, why the approval of a leased clip is not proven; proven ones are left out."""
+        """Return, by variant, why the approval of a leased clip is not proven; proven ones are left out.
+
+        Clips whose lease has passed to another worker are left out too: nothing can be committed for them.
+        """
         by_id = {lease.variant_id: lease for lease in leases}
         if not by_id:
             return {}
         with self._db.reading_snapshot() as connection:
+            held = {tuple(row) for row in connection.execute(_HELD, {"ids": list(by_id)})}
             evidence = evidence_of(connection, by_id)
         found = {}
         for key, lease in by_id.items():
+            if (key, lease.row.state, lease.owner, lease.attempt) not in held:
+                continue
             row = lease.row
             clip = ApprovedClip(
                 key,
