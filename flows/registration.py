@@ -103,6 +103,8 @@ def check_run(settings: Settings, resources: Resources, campaign_id: str) -> Non
         ReelmillError: something is missing; the message says what, and how to fix it.
     """
     catalogue = catalogue_of(resources)
+    catalogue.audit.check_key()
+    catalogue.campaigns.check_settings(campaign_id)
     spare = catalogue.progress.not_needed(campaign_id)
     rows = catalogue.variants.of_campaign(campaign_id, UNFINISHED)
     variants = [row.variant for row in rows if row.variant_id not in spare]

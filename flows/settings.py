@@ -46,6 +46,12 @@ class Settings(BaseSettings):
     read it."""
     catalogue_url: str = Field("", repr=False)
     """SQLAlchemy URL of the catalogue; empty uses SQLite under `home`."""
+    audit_key: SecretStr | None = None
+    """Key that seals the audit log and decisions, at least 64 hex digits. If several hosts share a PostgreSQL
+    catalogue, all that review or publish need the same key. If unset, it is created in `audit.key` under `home`."""
+    audit_anchor_h: float = Field(0.0, ge=0)
+    """Hours between two anchors: the head of the audit log, signed by the signer, in the bucket. With anchors,
+    `reelmill audit verify` detects a log that was cut or rewritten. 0 writes none."""
     bucket: str = ""
     """Where clips are published: a folder or `s3://name/prefix`; empty uses a folder under `home`."""
     bucket_endpoint: str | None = None
@@ -230,6 +236,15 @@ class Settings(BaseSettings):
                 "too_short", "it must have at least {length} characters", {"length": TOKEN_LENGTH}
             )
         return token
+
+    @field_validator("audit_key")
+    @classmethod
+    def _check_hex(cls, key: SecretStr | None) -> SecretStr | None:
+        if key and not re.fullmatch(r"([0-9a-fA-F]{2}){32,}", key.get_secret_value()):
+            raise PydanticCustomError(
+                "hex", "it must have at least 64 hex digits, such as `openssl rand -hex 32` prints"
+            )
+        return key
 
     @classmethod
     def settings_customise_sources(

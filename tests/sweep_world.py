@@ -9,6 +9,7 @@ from pathlib import Path
 
 import samples
 from decisions import decide
+from sealed_catalogue import drop_triggers
 from sqlalchemy import update
 
 from adapters.bucket import Bucket
@@ -128,6 +129,7 @@ class SweepWorld:
     def quiet(self, variant_id: str, seconds: float = OLD_S) -> str:
         """Set the time of all events of a variant to so many seconds ago."""
         with self.catalogue.database.writing() as connection:
+            drop_triggers(connection)  # events are only ever added to
             connection.execute(
                 update(events).where(events.c.variant_id == variant_id).values(at=database_now() - seconds)
             )

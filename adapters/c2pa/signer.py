@@ -19,6 +19,7 @@ from cryptography import x509
 
 from adapters.c2pa.certificate_profile import check_leaf
 from adapters.c2pa.certificates import is_issued_by, issuer_of, name_of, to_pem
+from adapters.c2pa.detached import Detached, sign_detached
 from adapters.c2pa.manifest_store import read_store, trust_context
 from adapters.c2pa.post_sign_check import check_read_back
 from adapters.c2pa.signer_source import (
@@ -107,6 +108,11 @@ class Signer:
     def anchors_pem(self) -> str:
         """Return the roots under which clips are Trusted, including that of the timestamps, in PEM."""
         return self._anchors
+
+    def sign_detached(self, data: bytes) -> Detached:
+        """Sign a small text, with a time stamp if there is an authority; see ``detached``."""
+        check_leaf(self._key.chain.leaf, self._key.path)
+        return sign_detached(self._key, data, self._tsa)
 
     def close(self) -> None:
         """Free the native handle."""

@@ -133,14 +133,15 @@ def _check_callback(source: CallbackKey, chain: Chain) -> None:
         raise
     except Exception as error:
         raise SignerUnavailableError(f"The signing callback failed ({type(error).__name__}: {error}).") from error
-    if not _verifies(chain.leaf, signature, probe, chain.algorithm):
+    if not verifies(chain.leaf, signature, probe, chain.algorithm):
         raise SignerUnavailableError(
             f"The {source.kind} key does not belong to the certificate of {name_of(chain.leaf)!r} in {source.chain}. "
             "Use the key that the certificate was requested with."
         )
 
 
-def _verifies(leaf: x509.Certificate, signature: bytes, data: bytes, algorithm: str) -> bool:
+def verifies(leaf: x509.Certificate, signature: bytes, data: bytes, algorithm: str) -> bool:
+    """Return whether a signature is that of the leaf's key over the data."""
     key = leaf.public_key()
     try:
         if isinstance(key, ed25519.Ed25519PublicKey):

@@ -1,8 +1,9 @@
 """The catalogue: campaigns, variants, their states, leases and events."""
 
 from adapters.catalogue.catalogue import Catalogue, open_catalogue
-from adapters.catalogue.core.engine import sqlite_path, sqlite_url
+from adapters.catalogue.core.engine import catalogue_name, sqlite_path, sqlite_url
 from adapters.catalogue.core.rows import CampaignRow, Event, Lease, Membership, PendingVariant, SignedFacts, VariantRow
+from adapters.catalogue.core.seals import KEY_BYTES, AuditKey
 from adapters.catalogue.core.state_changes import SYSTEM
 from adapters.catalogue.messages.alerts import Alert
 from adapters.catalogue.messages.sheet_imports import SheetImport
@@ -13,11 +14,13 @@ from manifests.states import STATES, TRANSITIONS
 
 __all__ = [
     "GO",
+    "KEY_BYTES",
     "REVIEW_CODES",
     "STATES",
     "SYSTEM",
     "TRANSITIONS",
     "Alert",
+    "AuditKey",
     "CampaignRow",
     "Catalogue",
     "Comment",
@@ -35,6 +38,7 @@ __all__ = [
     "SignedFacts",
     "Turn",
     "VariantRow",
+    "catalogue_name",
     "open_catalogue",
     "sqlite_path",
     "sqlite_url",

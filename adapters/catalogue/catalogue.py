@@ -10,13 +10,16 @@ from adapters.catalogue.accounts.tokens import Tokens
 from adapters.catalogue.core.database import Database
 from adapters.catalogue.core.engine import build_engine, forbid_new_file
 from adapters.catalogue.core.schema import migrate_to_head
+from adapters.catalogue.core.seals import AuditKey
 from adapters.catalogue.messages.alerts import Alerts
 from adapters.catalogue.messages.sheet_imports import SheetImports
+from adapters.catalogue.review.approval_proof import ApprovalProofs
 from adapters.catalogue.review.audit import Audit
 from adapters.catalogue.review.blind_reviews import BlindReviews
 from adapters.catalogue.review.decisions import Decisions
 from adapters.catalogue.review.labels import Labels
 from adapters.catalogue.review.reviews import Reviews
+from adapters.catalogue.review.sealing import access_to
 from adapters.catalogue.views.campaign_stats import CampaignStatsView
 from adapters.catalogue.views.clock import Clock
 from adapters.catalogue.views.existing_footage import ExistingFootage
@@ -44,6 +47,7 @@ class Catalogue:
         self.database = database
         self.accounts = Accounts(database)
         self.alerts = Alerts(database)
+        self.approval_proofs = ApprovalProofs(database)
         self.audit = Audit(database)
         self.blind_reviews = BlindReviews(database)
         self.campaign_stats = CampaignStatsView(database)
@@ -85,23 +89,32 @@ class Catalogue:
         self.close()
 
 
-def open_catalogue(url: str, *, patience: float = 30.0) -> Catalogue:
+def open_catalogue(
+    url: str, *, patience: float = 30.0, audit_key: bytes | None = None, seal_history: bool = True
+) -> Catalogue:
     """Open a catalogue; create or migrate its tables if necessary.
 
     Args:
         url: ``sqlite:///file`` or ``postgresql://user:password@host/database``.
         patience: seconds to wait for a lock that another process holds.
+        audit_key: secret of at least 32 bytes that seals the log and decisions. Without it, a sealed catalogue can be
+            read and worked on, but nothing can be decided or delivered.
+        seal_history: seal a catalogue that has a history and no seals. Use False if it was sealed before; if the seals
+            are missing then, nothing can be decided or delivered.
 
     Raises:
         NewerCatalogueError: a newer version of Reelmill wrote it.
         CatalogueUnreachableError: the database does not answer.
         DiskFullError: there is no room to create it.
+        SettingsError: the audit key is too short.
     """
+    key = AuditKey(audit_key) if audit_key else None
     engine = build_engine(url, patience)
     try:
         migrate_to_head(engine)
         forbid_new_file(engine)
+        access = access_to(Database(engine), key, may_begin=seal_history)
     except BaseException:
         engine.dispose()
         raise
-    return Catalogue(Database(engine))
+    return Catalogue(Database(engine, access))

@@ -5,12 +5,13 @@ import secrets
 
 from pydantic import SecretStr
 
-from adapters.catalogue import sqlite_url
+from adapters.catalogue import KEY_BYTES, sqlite_url
 from adapters.files.durable import write_durably
 from adapters.files.umask import open_without_links
 from flows.runtime.fan_out import shares_staging
 from flows.runtime.home import prepare_home
 from flows.settings import Settings
+from manifests.errors import SettingsError
 from models.weights.file_digest import remember_digests_in
 from tasks.runtime.resources import BucketConfig, Resources, SignerConfig
 
@@ -60,6 +61,9 @@ def resources_of(settings: Settings) -> Resources:
         disclose_prompt=settings.disclose_prompt,
         attestations=tuple(settings.attestations.items()),
         prompt_key=_load_or_create(settings, "prompt.key", PROMPT_KEY_BYTES),
+        audit_key=_audit_key(settings),
+        audit_anchor_h=settings.audit_anchor_h,
+        sealed_catalogues=settings.home / "audit.sealed",
     )
 
 
@@ -68,16 +72,31 @@ def machine_id(settings: Settings) -> str:
     return _load_or_create(settings, "machine.id", 8).hex()
 
 
+def _audit_key(settings: Settings) -> bytes:
+    """Return the key in REELMILL_AUDIT_KEY, or that of this home, which is created as hex digits on first use."""
+    if settings.audit_key:
+        return bytes.fromhex(settings.audit_key.get_secret_value())
+    text = _load_or_create(settings, "audit.key", KEY_BYTES, as_text=True)
+    try:
+        return bytes.fromhex(text.decode("ascii").strip())
+    except ValueError:
+        raise SettingsError(
+            f"The audit key {settings.home / 'audit.key'} is damaged. Restore it from a backup of REELMILL_HOME. If it "
+            "is lost, delete the file and run `reelmill audit seal`."
+        ) from None
+
+
 def plain_secret(secret: SecretStr | None) -> str | None:
     """Return the value of a secret setting."""
     return secret.get_secret_value() if secret else None
 
 
-def _load_or_create(settings: Settings, name: str, length: int) -> bytes:
-    """Return random bytes that are created once per installation: its id, or the HMAC key for prompts."""
+def _load_or_create(settings: Settings, name: str, length: int, *, as_text: bool = False) -> bytes:
+    """Return random bytes that are created once per installation: its id, and its HMAC keys."""
     path = settings.home / name
     with open(open_without_links(settings.home / ".lock"), "wb") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
         if not path.is_file():
-            write_durably(path, secrets.token_bytes(length), mode=0o600)
+            created = secrets.token_hex(length).encode() if as_text else secrets.token_bytes(length)
+            write_durably(path, created, mode=0o600)
         return path.read_bytes()

@@ -24,7 +24,7 @@ from manifests.states import UNDELIVERED, unfinished_in
 from tasks.alerts.pass_rate_drop import pass_rate_drop_of
 from tasks.runtime.redaction import redact
 
-FINISHED, FAILED, BUDGET, COLLAPSED, LOST, STAGING, SWEEP, CLOCK = (
+FINISHED, FAILED, BUDGET, COLLAPSED, LOST, STAGING, SWEEP, CLOCK, UNPROVEN = (
     "finished",
     "failed",
     "budget",
@@ -33,6 +33,7 @@ FINISHED, FAILED, BUDGET, COLLAPSED, LOST, STAGING, SWEEP, CLOCK = (
     "staging-lost",
     "sweep",
     "clock",
+    "approval-unproven",
 )
 MAX_NAME_LENGTH = 80
 SHOWN = 5
@@ -195,6 +196,23 @@ def staging_lost(catalogue: Catalogue, campaign_id: str, variant_id: str) -> boo
 def wrong_clock(catalogue: Catalogue, text: str) -> bool:
     """Alert, once a day by the wrong clock, that clips are not signed because of it."""
     return _add(catalogue, f"{CLOCK}:{_today()}", CLOCK, text, None, {})
+
+
+@_never_raising
+def approval_unproven(catalogue: Catalogue, campaign_id: str, unproven: Mapping[str, str]) -> bool:
+    """Alert that clips were not signed, because their approval is not proven."""
+    first = min(unproven)
+    digest = hashlib.sha256("\n".join(sorted(unproven)).encode()).hexdigest()[:16]
+    return _add(
+        catalogue,
+        f"{UNPROVEN}:{campaign_id}:{_today()}:{digest}",
+        UNPROVEN,
+        f"{_name(catalogue, campaign_id)}: {counted(len(unproven), 'clip{s} {were}')} not published, because the "
+        f"approval is not proven. Clip {first[:12]}: {unproven[first]}. Someone may have changed the database. Run "
+        f"`reelmill audit verify`, then `reelmill retry {campaign_id} --failed` to generate the clips again.",
+        campaign_id,
+        {"variants": dict(unproven)},
+    )
 
 
 @_never_raising

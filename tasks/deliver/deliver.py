@@ -11,6 +11,8 @@ from manifests.brief import Brief
 from manifests.clip_metadata import clip_metadata
 from manifests.errors import InvalidDefinitionError, KeyTakenError, ReelmillError, UntrustedCredentialError
 from manifests.states import UNDELIVERED, State
+from tasks.alerts import alerts
+from tasks.deliver.anchors import anchor_if_due
 from tasks.deliver.publish import is_in_bucket, is_staged, publish_clip
 from tasks.deliver.sign import ClipOrigin, sign_clip
 from tasks.deliver.signing_clock import SigningClock, signing_clock_of
@@ -40,10 +42,12 @@ def deliver(
         The number of clips that this call published.
 
     Raises:
+        CatalogueError: this process does not have the audit key, so it cannot check approvals.
         CredentialError: signing failed, or the clock is wrong; the clips stay approved.
         BucketError: the upload failed; the clips stay signed, and a later run resumes.
     """
     catalogue, clock = catalogue_of(resources), signing_clock_of(resources)
+    catalogue.audit.check_key()
     clock.check()  # before the development CA creates or renews a certificate
     with signer_of(resources) as signer, heartbeat(catalogue, resources.lease_s):
         delivery = Delivery(resources, catalogue, signer, clock, campaign_id)
@@ -58,6 +62,7 @@ def deliver(
                 break
             waited_s += POLL_S if is_last else 0.0
             rendered.wait(POLL_S) if not is_last else time.sleep(POLL_S)
+        anchor_if_due(resources, signer)
         delivery.raise_first_failure()
         return delivery.published
 
@@ -88,8 +93,13 @@ class Delivery:
     def approve_passed(self) -> None:
         """Approve passed clips, except those for which another campaign requires review."""
         passed = {row.variant_id for row in self._catalogue.variants.waiting(self._campaign_id, [State.PASSED])}
-        if passed:
-            self._catalogue.decisions.approve(passed - self._catalogue.variants.held_for_review(self._campaign_id))
+        if not passed:
+            return
+        chosen = passed - self._catalogue.variants.held_for_review(self._campaign_id)
+        left = chosen - set(self._catalogue.decisions.approve(chosen))
+        if left:
+            changed = self._catalogue.approval_proofs.contradicted(left, State.PASSED)
+            self._refuse(dict.fromkeys(changed, "it was set to passed outside Reelmill, without a verdict"))
 
     def others_have_leases(self) -> bool:
         """Return whether another worker has leased clips of this campaign."""
@@ -103,9 +113,10 @@ class Delivery:
     def deliver_some(self) -> bool:
         """Deliver a few available clips; return False if there were none."""
         leases = self._lease_some()
-        origins = self._origins(leases)
         try:
-            for lease in leases:
+            proven = self._proven(leases)
+            origins = self._origins(proven)
+            for lease in proven:
                 if stopping.is_set():
                     break
                 with scope(variant_id=lease.variant_id, brief_id=",".join(origins[lease.variant_id].brief_ids)):
@@ -113,6 +124,23 @@ class Delivery:
         finally:
             self._catalogue.leases.release([lease for lease in leases if lease.variant_id not in self._sent])
         return bool(leases)
+
+    def _proven(self, leases: list[Lease]) -> list[Lease]:
+        """Return the clips with a proven approval; the others are quarantined."""
+        unproven = self._catalogue.approval_proofs.unproven(leases)
+        self._refuse(unproven)
+        return [lease for lease in leases if lease.variant_id not in unproven]
+
+    def _refuse(self, unproven: Mapping[str, str]) -> None:
+        """Quarantine clips whose approval is not proven, and alert; other clips are delivered."""
+        for variant_id, problem in unproven.items():
+            reason = (
+                f"It was not published, because its approval is not proven: {problem}. Run "
+                f"`reelmill retry {self._campaign_id} --failed` to generate it again, then review it."
+            )
+            self._catalogue.decisions.quarantine([variant_id], reason, unsigned=True)
+        if unproven:
+            alerts.approval_unproven(self._catalogue, self._campaign_id, unproven)
 
     def _lease_some(self) -> list[Lease]:
         """Lease a few clips: those without a lease, or else leased ones, since a lease may have expired.

@@ -28,8 +28,9 @@ def secrets_of_resources(resources: Resources) -> Iterable[str]:
     """Yield the secrets of the resources."""
     yield from filter(None, (resources.bucket.access_key, resources.bucket.secret_key))
     yield from passwords(resources.catalogue_url)
-    if resources.prompt_key:
-        yield resources.prompt_key.hex()
+    for key in (resources.prompt_key, resources.audit_key):
+        if key:
+            yield key.hex()
 
 
 def passwords(url: str) -> Iterator[str]:

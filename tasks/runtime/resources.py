@@ -22,6 +22,7 @@ from models.protocols import FrameScorer, Generator
 from models.registry import find_devices, load_cards, load_scorer_cards, open_generator, open_scorer
 from tasks.runtime.first_frames import FirstFrames
 from tasks.runtime.lost_catalogue import check_not_lost
+from tasks.runtime.sealed_catalogues import is_known_as_sealed, remember_as_sealed
 
 log = logging.getLogger(__name__)
 
@@ -67,6 +68,9 @@ class Resources:
             that does the work, or its CPU.
         lease_s, attempts, drafts, master_crf, attestations: see Settings; attestations are pairs of a model card's
             name and its attestation.
+        audit_key: key that seals decisions; empty in processes that only render, and then nothing can be decided.
+        audit_anchor_h: hours between two anchors of the audit log in the bucket; 0 writes none.
+        sealed_catalogues: file that lists the catalogues which this installation has sealed.
     """
 
     catalogue_url: str = field(repr=False)
@@ -88,6 +92,9 @@ class Resources:
     disclose_prompt: bool = False
     attestations: tuple[tuple[str, Attestation], ...] = ()
     prompt_key: bytes = field(default=b"", repr=False)
+    audit_key: bytes = field(default=b"", repr=False)
+    sealed_catalogues: Path | None = None
+    audit_anchor_h: float = 0.0
 
 
 class Device:
@@ -176,12 +183,15 @@ def catalogue_of(resources: Resources) -> Catalogue:
     """
     with _opening:
         check_not_lost(resources.catalogue_url, resources.staging)
-        return _catalogue(resources.catalogue_url)
+        return _catalogue(resources.catalogue_url, resources.audit_key, resources.sealed_catalogues)
 
 
 @cache
-def _catalogue(url: str) -> Catalogue:
-    return open_catalogue(url)
+def _catalogue(url: str, audit_key: bytes, sealed: Path | None) -> Catalogue:
+    catalogue = open_catalogue(url, audit_key=audit_key or None, seal_history=not is_known_as_sealed(sealed, url))
+    if audit_key and sealed:
+        remember_as_sealed(sealed, url)
+    return catalogue
 
 
 def bucket_of(resources: Resources, *, patient: bool = True) -> Bucket:

@@ -11,9 +11,9 @@ from typing import NamedTuple
 import pytest
 from filelock import FileLock
 from review_program import PROGRAM, environment, program
+from sealed_catalogue import open_home
 from services import missing_service
 
-from adapters.catalogue import open_catalogue
 from benchmarks.review.rows import fill
 
 ROWS = 5000
@@ -44,7 +44,7 @@ def _fill_home(home: Path) -> None:
     )
     ended = program(home, "run", sheet, "--review", "required")
     assert ended.returncode == 0, ended.stderr
-    with open_catalogue(f"sqlite:///{home / 'catalogue.sqlite'}") as catalogue:
+    with open_home(home) as catalogue:
         fill(catalogue, ROWS)
 
 

@@ -8,21 +8,22 @@ from pathlib import Path
 import httpx
 import pytest
 from playwright.sync_api import expect
+from sealed_catalogue import open_home
 
 from adapters.c2pa.verifier import verify
-from adapters.catalogue import Filter, GalleryRow, open_catalogue
+from adapters.catalogue import Filter, GalleryRow
 
 SPRING = "spring"
 
 
 def rows(home, **filters) -> tuple[GalleryRow, ...]:
-    with open_catalogue(f"sqlite:///{home / 'catalogue.sqlite'}") as catalogue:
+    with open_home(home) as catalogue:
         chosen = Filter(campaign=catalogue.campaigns.get(SPRING).campaign_id, **filters)
         return catalogue.gallery.page(chosen).rows
 
 
 def row_of(home, key: str):
-    with open_catalogue(f"sqlite:///{home / 'catalogue.sqlite'}") as catalogue:
+    with open_home(home) as catalogue:
         return catalogue.variants.get(key)
 
 
@@ -39,7 +40,7 @@ def zip_of(open_page, served, keys: list[str]) -> dict[str, bytes]:
 
 
 def spring_id(home) -> str:
-    with open_catalogue(f"sqlite:///{home / 'catalogue.sqlite'}") as catalogue:
+    with open_home(home) as catalogue:
         return catalogue.campaigns.get(SPRING).campaign_id
 
 

@@ -5,8 +5,7 @@ import sqlite3
 
 from decisions import decide
 from playwright.sync_api import Page, expect
-
-from adapters.catalogue import open_catalogue
+from sealed_catalogue import open_home
 
 REAL = "/gallery?campaign={}&state=passed"
 
@@ -16,7 +15,7 @@ def current(page: Page):
 
 
 def spring(home) -> str:
-    with open_catalogue(f"sqlite:///{home / 'catalogue.sqlite'}") as catalogue:
+    with open_home(home) as catalogue:
         return catalogue.campaigns.get("spring").campaign_id
 
 
@@ -110,7 +109,7 @@ def test_reject_asks_for_reasons_and_number_keys_choose_them(open_page, served):
     page.keyboard.press("Enter")
     expect(dialog).to_be_hidden()
     expect(page.locator(f"#c-{key}")).to_have_attribute("data-state", "rejected")
-    with open_catalogue(f"sqlite:///{served.home / 'catalogue.sqlite'}") as catalogue:
+    with open_home(served.home) as catalogue:
         [review] = catalogue.reviews.all(variant_id=key)
     assert (review.outcome, review.codes) == ("rejected", ("brand",))
 
@@ -152,7 +151,7 @@ def test_a_bulk_decision_is_counted_first_and_skips_changed_clips(open_page, ser
         .execute("SELECT variant_id FROM variants WHERE prompt LIKE 'stock prompt 6 %' AND state = 'passed'")
         .fetchone()[0]
     )
-    with open_catalogue(f"sqlite:///{served.home / 'catalogue.sqlite'}") as catalogue:
+    with open_home(served.home) as catalogue:
         decide(catalogue, [key], "approved", "person:ben")
     page.get_by_label("off brand").check()
     page.get_by_role("button", name="Reject 250").click()
@@ -164,7 +163,7 @@ def test_a_stale_decision_is_refused_and_the_current_state_shown(open_page, serv
     page = open_page("/gallery?q=%22prompt+8+of%22&state=passed")
     page.keyboard.press("j")
     key = current(page).get_attribute("data-id")
-    with open_catalogue(f"sqlite:///{served.home / 'catalogue.sqlite'}") as catalogue:
+    with open_home(served.home) as catalogue:
         catalogue.reviews.record(
             {key: catalogue.variants.last_events([key])[key]}, "rejected", "person:ben", codes=["legal"]
         )

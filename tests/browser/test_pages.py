@@ -7,8 +7,9 @@ import pytest
 from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import expect
 from review_program import HOSTILE, program
+from sealed_catalogue import open_home
 
-from adapters.catalogue import Filter, open_catalogue
+from adapters.catalogue import Filter
 from benchmarks.review.rows import HOSTILE_BRIEF, fill
 from tasks.intake.sheet_store import SHEET_SUFFIXES
 
@@ -45,7 +46,7 @@ LOOKS = [
 
 @pytest.fixture(scope="module")
 def names(home) -> dict[str, str]:
-    with open_catalogue(f"sqlite:///{home / 'catalogue.sqlite'}") as catalogue:
+    with open_home(home) as catalogue:
         spring = catalogue.campaigns.get("spring").campaign_id
         clips = {
             state: catalogue.gallery.page(Filter(campaign=spring, states=(state,))).rows[0].variant_id
@@ -132,7 +133,7 @@ def test_a_campaign_page_links_to_its_clips_and_files(open_page, names):
 
 def test_the_slider_shows_how_many_clips_would_pass(open_page, names, home):
     page = open_page(f"/campaigns/{names['stock']}")
-    with open_catalogue(f"sqlite:///{home / 'catalogue.sqlite'}") as catalogue:
+    with open_home(home) as catalogue:
         would = catalogue.gallery.count(Filter(campaign=names["stock"], lowest=0.75)).number
     page.locator("#slider").evaluate("slider => { slider.value = 0.75; slider.dispatchEvent(new Event('input')); }")
     expect(page.locator("#preview")).to_contain_text(f"{would:,} clips would pass at 0.750")
@@ -219,7 +220,7 @@ def test_calibration_proposes_and_applies_a_threshold(open_page, names, home):
     page.get_by_role("button", name=re.compile("^Apply")).click()
     expect(page.locator("h1")).to_contain_text("Threshold of campaign stock set to")
     expect(page.locator(".notice")).to_contain_text(re.compile("[1-9][0-9]* verdicts changed"))
-    with open_catalogue(f"sqlite:///{home / 'catalogue.sqlite'}") as catalogue:
+    with open_home(home) as catalogue:
         threshold = catalogue.campaigns.get("stock").thresholds.get("starter")
         assert threshold is not None
         below = Filter(campaign=names["stock"], states=("passed",), highest=threshold - 1e-4)
@@ -281,14 +282,14 @@ def test_people_tokens_and_links(open_page, names, served, browser):
 
 
 def approve_all(home, campaign_id: str) -> None:
-    with open_catalogue(f"sqlite:///{home / 'catalogue.sqlite'}") as catalogue:
+    with open_home(home) as catalogue:
         rows = catalogue.gallery.page(Filter(campaign=campaign_id, states=("passed",))).rows
         catalogue.reviews.record({row.variant_id: row.seen for row in rows}, "approved", "person:ann", undo_s=3600)
 
 
 @pytest.mark.slow
 def test_hostile_texts_are_not_executed(open_page, served, names, home):
-    with open_catalogue(f"sqlite:///{home / 'catalogue.sqlite'}") as catalogue:
+    with open_home(home) as catalogue:
         campaign = fill(catalogue, (20 + len(HOSTILE)) * 3, "hostile", HOSTILE)
         rows = catalogue.gallery.page(Filter(campaign=campaign), limit=200).rows
         hostile = [row for row in rows if row.variant.prompt in HOSTILE]
@@ -331,7 +332,7 @@ def test_hostile_texts_are_not_executed(open_page, served, names, home):
 
 
 def briefs_of(home, campaign: str):
-    with open_catalogue(f"sqlite:///{home / 'catalogue.sqlite'}") as catalogue:
+    with open_home(home) as catalogue:
         return catalogue.campaigns.briefs(campaign)
 
 

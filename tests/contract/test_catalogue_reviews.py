@@ -6,6 +6,7 @@ from concurrent.futures import ThreadPoolExecutor
 import pytest
 import samples
 from decisions import decide
+from sealed_catalogue import drop_triggers
 from sqlalchemy import text
 
 from adapters.catalogue import Catalogue, SignedFacts
@@ -289,7 +290,12 @@ def test_every_decision_is_in_the_audit(catalogue: Catalogue):
         (ANN, "passed"),
         (ANN, "approved"),
     ]
-    assert entries[3].detail == {"from": "failed", "codes": ["prompt"], "reason": "ça alors \U0001f600"}
+    assert entries[3].detail == {
+        "from": "failed",
+        "codes": ["prompt"],
+        "reason": "ça alors \U0001f600",
+        "clip_sha256": "c" * 64,
+    }
     assert report.digest == entries[0].digest
     assert catalogue.audit.verify(entries[2].digest).ok
     assert [entry.audit_id for entry in catalogue.audit.entries(before=entries[0].audit_id, limit=1)] == [
@@ -300,11 +306,7 @@ def test_every_decision_is_in_the_audit(catalogue: Catalogue):
 def tamper(catalogue: Catalogue, *statements: str) -> None:
     """Change the audit log like someone with full access to the database."""
     with catalogue.database.writing() as connection:
-        if connection.dialect.name == "sqlite":
-            for verb in ("update", "delete"):
-                connection.execute(text(f"DROP TRIGGER audit_no_{verb}"))
-        else:
-            connection.execute(text("DROP TRIGGER audit_append_only ON audit"))
+        drop_triggers(connection)
         for statement in statements:
             connection.execute(text(statement))
 
@@ -339,6 +341,8 @@ def test_a_decision_missing_from_the_audit_log_is_detected(catalogue: Catalogue)
         )
     assert catalogue.audit.verify().problems == (
         f"person:eve set variant {key} to approved, but the log has no entry for it.",
+        f"The approval of variant {key} (approved) is not proven: the audit log does not say that person:eve approved "
+        "it.",
     )
 
 

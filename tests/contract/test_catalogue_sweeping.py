@@ -5,6 +5,7 @@ import threading
 import pytest
 import samples
 from decisions import decide
+from sealed_catalogue import drop_triggers
 from sqlalchemy import select, update
 
 from adapters.catalogue import Catalogue, open_catalogue
@@ -179,6 +180,7 @@ def test_staged_variants_are_reported_with_lease_and_idle_time(catalogue: Catalo
     samples.bring_to(catalogue, ids[0], "published")
     samples.bring_to(catalogue, ids[1], "signing")
     with catalogue.database.writing() as connection:
+        drop_triggers(connection)
         connection.execute(update(events).where(events.c.variant_id == ids[0]).values(at=database_now() - 1000))
     found = catalogue.files.staged([*ids, "f" * 32])
     assert found.keys() == set(ids)

@@ -11,6 +11,7 @@ import pytest
 import samples
 from alembic.autogenerate import compare_metadata
 from alembic.migration import MigrationContext
+from sealed_catalogue import drop_triggers
 from sqlalchemy import Connection, event
 
 from adapters.catalogue import Catalogue, Filter, migrations, open_catalogue
@@ -55,6 +56,7 @@ def test_an_older_catalogue_is_migrated_with_all_its_data(catalogue_url: str):
 
 def step_back(connection: Connection) -> None:
     """Restore the tables of revision 0001."""
+    drop_triggers(connection)
     for table in (
         "sessions",
         "tokens",
@@ -72,12 +74,16 @@ def step_back(connection: Connection) -> None:
     ):
         connection.exec_driver_sql(f"DROP TABLE {table}")
     if connection.dialect.name == "postgresql":
-        connection.exec_driver_sql("DROP FUNCTION audit_refuses")
+        for function in ("audit", "events", "reviews"):
+            connection.exec_driver_sql(f"DROP FUNCTION {function}_refuses CASCADE")
     for index in ("score", "state_score", "made", "state_made", "seed", "parent"):
         connection.exec_driver_sql(f"DROP INDEX variants_by_{index}")
     for column in ("card", "seed", "prompt", "made_at", "sort_score"):
         connection.exec_driver_sql(f"ALTER TABLE variants DROP COLUMN {column}")
     for statement in (
+        "ALTER TABLE campaigns DROP COLUMN seal",
+        "ALTER TABLE events DROP COLUMN seal",
+        "ALTER TABLE events DROP COLUMN clip_sha256",
         "ALTER TABLE campaigns DROP COLUMN priority",
         "ALTER TABLE campaigns DROP COLUMN standing",
         "ALTER TABLE campaigns DROP COLUMN stood",

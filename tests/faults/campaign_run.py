@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from sealed_catalogue import key_of_home
 
 import tasks.runtime.resources
 from flows.registration import register
@@ -77,6 +78,7 @@ class World:
             lease_s=self.lease_s,
             attempts=60,
             prompt_key=b"k" * 32,
+            audit_key=key_of_home(self.home) or b"",  # commands in the same home seal the catalogue
         )
 
     @property

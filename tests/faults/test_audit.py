@@ -41,6 +41,8 @@ def flip(path: Path) -> None:
 
 def change(world: World, statement: str) -> None:
     connection = sqlite3.connect(world.catalogue_url.removeprefix("sqlite:///"), isolation_level=None)
+    for (name,) in connection.execute("SELECT name FROM sqlite_master WHERE type = 'trigger'").fetchall():
+        connection.execute(f"DROP TRIGGER {name}")
     connection.execute(statement)
     connection.close()
 

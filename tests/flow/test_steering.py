@@ -50,7 +50,7 @@ def new_campaign(home: Path, tmp_path: Path) -> Callable[..., str]:
 @pytest.fixture
 def catalogue(home: Path):
     home.mkdir(parents=True, exist_ok=True)
-    with open_catalogue(url_of(home)) as opened:
+    with open_catalogue(url_of(home), audit_key=resources_of(load_settings()).audit_key) as opened:
         yield opened
 
 

@@ -8,8 +8,8 @@ import pytest
 import samples
 from cli_runner import reelmill
 from rich.cells import cell_len
+from sealed_catalogue import open_home
 
-from adapters.catalogue import open_catalogue
 from app.cli.commands import doctor
 from app.cli.table import show_table
 from manifests.brief import Brief
@@ -35,7 +35,7 @@ def catalogue(tmp_path, monkeypatch):
     monkeypatch.setenv("COLUMNS", str(WIDTH))
     (tmp_path / "home").mkdir()
     close_resources()
-    with open_catalogue(f"sqlite:///{tmp_path / 'home' / 'catalogue.sqlite'}") as opened:
+    with open_home(tmp_path / "home") as opened:
         opened.campaigns.add(SPRING, {})
         for index, brief_id in enumerate(BRIEFS):
             opened.campaigns.add_variants(SPRING.campaign_id, samples.planned(4, brief_id, index * 4))

@@ -23,16 +23,12 @@ GUIDE = REPO / "docs" / "operations.md"
 OURS = {"PREFECT_AUTH", "PREFECT_POSTGRES_PASSWORD"}
 """Variables that compose requires from the operator; they are not settings of Prefect."""
 
-COMING = {"REELMILL_AUDIT_KEY"}
-"""The setting of the sealed audit log, which is added in a change of its own. Remove this once it exists."""
-
-
 def text_of(path: Path) -> str:
     return path.read_text(encoding="utf-8")
 
 
 def unknown_settings(text: str) -> set[str]:
-    known = {f"REELMILL_{name.upper()}" for name in Settings.model_fields} | COMING
+    known = {f"REELMILL_{name.upper()}" for name in Settings.model_fields}
     return set(re.findall(r"REELMILL_[A-Z0-9_]*[A-Z0-9]", text)) - known
 
 

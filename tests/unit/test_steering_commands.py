@@ -9,8 +9,9 @@ from pathlib import Path
 import pytest
 import samples
 from cli_runner import reelmill
+from sealed_catalogue import open_home
 
-from adapters.catalogue import Catalogue, open_catalogue
+from adapters.catalogue import Catalogue
 from app.cli.run_outcome import EXIT_STOPPED
 from tasks.runtime.lease_owner import current_owner
 from tasks.runtime.resources import close_resources
@@ -25,7 +26,7 @@ def catalogue(tmp_path, monkeypatch):
     monkeypatch.setenv("REELMILL_HOME", str(tmp_path / "home"))
     (tmp_path / "home").mkdir()
     close_resources()
-    with open_catalogue(f"sqlite:///{tmp_path / 'home' / 'catalogue.sqlite'}") as opened:
+    with open_home(tmp_path / "home") as opened:
         samples.filled(opened, 4)
         yield opened
     close_resources()
@@ -126,7 +127,7 @@ def test_priority_is_set_and_shown(catalogue, capsys):
 def test_the_audit_names_the_person(catalogue, capsys):
     reelmill(capsys, "pause", SPRING)
     reelmill(capsys, "priority", SPRING, 2)
-    told = [(entry.action, entry.actor.partition(":")[0]) for entry in catalogue.audit.entries()]
+    told = [(entry.action, entry.actor.partition(":")[0]) for entry in catalogue.audit.entries(limit=2)]
     assert told == [("priority", "person"), ("paused", "person")]
 
 

@@ -7,8 +7,10 @@ from sqlalchemy import Connection, delete, insert, select, update
 
 from adapters.catalogue.core.database import CataloguePart
 from adapters.catalogue.core.rows import clean
+from adapters.catalogue.core.seals import AuditKey, account_fields, key_for_reading
 from adapters.catalogue.core.tables import accounts, sessions, shares, tokens
 from adapters.catalogue.review.audit import append, lock_head
+from adapters.catalogue.review.replay import digest_of
 from manifests.errors import CatalogueError
 
 ROLES = ("viewer", "reviewer", "admin")
@@ -69,13 +71,16 @@ class Accounts(CataloguePart):
                     "disabled": 0,
                 },
             )
-            append(connection, actor, "account added", [(name, {"role": role, "issuer": issuer})])
+            detail = {"role": role, "issuer": issuer, "subject": subject, "password_sha256": digest_of(password_hash)}
+            append(connection, actor, "account added", [(name, detail)])
+            _seal(connection, name)
         return self.get(name)
 
     def all(self) -> list[Account]:
         """Return all accounts by name."""
         with self._db.reading() as connection:
-            return [account_from(row) for row in connection.execute(select(accounts).order_by(accounts.c.name))]
+            key = key_for_reading(connection)
+            return [account_from(row, key) for row in connection.execute(select(accounts).order_by(accounts.c.name))]
 
     def get(self, name: str) -> Account:
         """Return one account.
@@ -92,7 +97,7 @@ class Accounts(CataloguePart):
             row = connection.execute(
                 select(accounts).where(accounts.c.issuer == issuer, accounts.c.subject == subject)
             ).first()
-        return account_from(row) if row else None
+            return account_from(row, key_for_reading(connection)) if row else None
 
     def change(
         self,
@@ -121,6 +126,7 @@ class Accounts(CataloguePart):
         values = {key: value for key, value in values.items() if value is not None}
         with self._db.writing() as connection:
             lock_head(connection)  # one change at a time; otherwise two admins could remove each other's role
+            _check_genuine(connection, account.name)
             connection.execute(update(accounts).where(accounts.c.name == account.name).values(**values))
             left = connection.execute(
                 select(accounts.c.name).where(accounts.c.role == "admin", accounts.c.disabled == 0)
@@ -131,7 +137,9 @@ class Accounts(CataloguePart):
             if disabled or (account.disabled and disabled is not None):
                 _revoke_access(connection, account.name, actor)
             changes = {key: "new" if key == "password_hash" else value for key, value in values.items()}
+            changes |= {"password_sha256": digest_of(password_hash)} if password_hash else {}
             append(connection, actor, "account changed", [(account.name, changes)])
+            _seal(connection, account.name)
 
 
 def _revoke_access(connection: Connection, name: str, actor: str) -> None:
@@ -154,8 +162,29 @@ def _checked(name: str, role: str) -> str:
     return name
 
 
-def account_from(row: Any) -> Account:
-    return Account(row.name, row.role, row.password_hash, row.issuer, row.subject, bool(row.disabled), row.created_at)
+def account_from(row: Any, key: AuditKey | None) -> Account:
+    """Return the account of a row; it counts as disabled if the row was written or changed outside Reelmill."""
+    is_genuine = key is None or key.matches(row.seal, *account_fields(row))
+    disabled = bool(row.disabled) or not is_genuine
+    return Account(row.name, row.role, row.password_hash, row.issuer, row.subject, disabled, row.created_at)
+
+
+def _check_genuine(connection: Connection, name: str) -> None:
+    """Refuse to change an account that was changed outside Reelmill, because the new seal would hide that."""
+    key = key_for_reading(connection)
+    row = connection.execute(select(accounts).where(accounts.c.name == name)).one()
+    if key and not key.matches(row.seal, *account_fields(row)):
+        raise CatalogueError(
+            f"The account {name!r} was changed outside Reelmill. Run `reelmill audit verify` to see how. To accept the "
+            "accounts as they are, run `reelmill audit seal`, then correct this one with `reelmill accounts role` and "
+            "`reelmill accounts password`."
+        )
+
+
+def _seal(connection: Connection, name: str) -> None:
+    if key := key_for_reading(connection):
+        row = connection.execute(select(accounts).where(accounts.c.name == name)).one()
+        connection.execute(update(accounts).where(accounts.c.name == name).values(seal=key.seal(*account_fields(row))))
 
 
 def find_account(connection: Connection, name: str) -> Account:
@@ -167,4 +196,4 @@ def find_account(connection: Connection, name: str) -> Account:
     row = connection.execute(select(accounts).where(accounts.c.name == clean(name))).first()
     if row is None:
         raise CatalogueError(f"No account is called {name!r}. List accounts with `reelmill accounts list`.")
-    return account_from(row)
+    return account_from(row, key_for_reading(connection))

@@ -5,7 +5,7 @@ import time
 from sqlalchemy import delete
 
 from adapters.catalogue.accounts.accounts import Account
-from adapters.catalogue.accounts.secrets import hash_secret, holder_of, new_secret
+from adapters.catalogue.accounts.secrets import holder_of, new_secret, stored_hash
 from adapters.catalogue.core.database import CataloguePart
 from adapters.catalogue.core.tables import sessions
 
@@ -22,7 +22,7 @@ class Sessions(CataloguePart):
     def end(self, secret: str) -> None:
         """End a session."""
         with self._db.writing() as connection:
-            connection.execute(delete(sessions).where(sessions.c.secret_sha256 == hash_secret(secret)))
+            connection.execute(delete(sessions).where(sessions.c.secret_sha256 == stored_hash(connection, secret)))
 
     def account(self, secret: str) -> Account | None:
         """Return the account of a session; None if it has expired or the account is disabled."""

@@ -5,7 +5,7 @@ import time
 
 from sqlalchemy import insert, select
 
-from adapters.catalogue.accounts.secrets import SECRET_BYTES, Token, hash_secret, revoke
+from adapters.catalogue.accounts.secrets import SECRET_BYTES, Token, logged, revoke, stored_hash
 from adapters.catalogue.core.database import CataloguePart
 from adapters.catalogue.core.tables import campaigns, shares
 from adapters.catalogue.review.audit import append
@@ -30,13 +30,18 @@ class ShareLinks(CataloguePart):
             connection.execute(
                 insert(shares),
                 {
-                    "secret_sha256": hash_secret(secret),
+                    "secret_sha256": stored_hash(connection, secret, for_writing=True),
                     "campaign_id": campaign_id,
                     "created_by": actor,
                     "expires_at": time.time() + seconds,
                 },
             )
-            append(connection, actor, "shared", [(campaign_id, {"seconds": seconds})])
+            append(
+                connection,
+                actor,
+                "shared",
+                [(campaign_id, {"seconds": seconds, **logged(connection, shares, secret)})],
+            )
         return secret
 
     def all(self, campaign_id: str | None = None) -> list[Token]:
@@ -55,7 +60,7 @@ class ShareLinks(CataloguePart):
         with self._db.reading() as connection:
             return connection.execute(
                 select(shares.c.campaign_id).where(
-                    shares.c.secret_sha256 == hash_secret(secret), shares.c.expires_at > time.time()
+                    shares.c.secret_sha256 == stored_hash(connection, secret), shares.c.expires_at > time.time()
                 )
             ).scalar()
 

@@ -3,7 +3,7 @@
 from sqlalchemy import select
 
 from adapters.catalogue.accounts.accounts import Account, find_account
-from adapters.catalogue.accounts.secrets import Token, holder_of, new_secret, revoke
+from adapters.catalogue.accounts.secrets import Token, holder_of, logged, new_secret, revoke
 from adapters.catalogue.core.database import CataloguePart
 from adapters.catalogue.core.rows import clean
 from adapters.catalogue.core.tables import tokens
@@ -17,8 +17,9 @@ class Tokens(CataloguePart):
         """Return a new API token of an account; it cannot be read again."""
         with self._db.writing() as connection:
             find_account(connection, name)
-            append(connection, actor, "token added", [(name, {"label": label})])
-            return new_secret(connection, tokens, name, clean(label), seconds)
+            secret = new_secret(connection, tokens, name, clean(label), seconds)
+            append(connection, actor, "token added", [(name, {"label": label, **logged(connection, tokens, secret)})])
+            return secret
 
     def all(self, name: str | None = None) -> list[Token]:
         """Return the API tokens, or those of one account."""

@@ -8,6 +8,7 @@ from typing import TypeVar
 from sqlalchemy import Connection, Engine, text
 
 from adapters.catalogue.core.engine import our_errors, writing
+from adapters.catalogue.core.seals import NO_KEY, AuditAccess, with_access
 
 BATCH = 1000
 """Rows per statement; SQLite allows 32,766 bound values."""
@@ -18,9 +19,9 @@ T = TypeVar("T")
 class Database:
     """An engine with its transactions. Threads may share one; each process opens its own."""
 
-    def __init__(self, engine: Engine) -> None:
-        self.engine = engine
-        self._writer = writing(engine)
+    def __init__(self, engine: Engine, access: AuditAccess = NO_KEY) -> None:
+        self.engine = with_access(engine, access)
+        self._writer = writing(self.engine)
 
     @property
     def url(self) -> str:

@@ -83,6 +83,13 @@ def sqlite_path(url: str) -> Path | None:
     return sqlite_file(parsed) if parsed.get_backend_name() == "sqlite" else None
 
 
+def catalogue_name(url: str) -> str:
+    """Return what identifies a catalogue: its file, or its host and database, without user and password."""
+    parsed = _parse(url)
+    file = sqlite_file(parsed)
+    return str(file.absolute()) if file else f"{parsed.host}:{parsed.port or 5432}/{parsed.database}"
+
+
 def sqlite_file(url: URL) -> Path | None:
     """Return the file of an SQLite URL; None if it names none."""
     name = str(url.database or "")

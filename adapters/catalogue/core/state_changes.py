@@ -6,6 +6,7 @@ from typing import Any
 from sqlalchemy import Connection, insert, select, update
 
 from adapters.catalogue.core.rows import clean, to_text
+from adapters.catalogue.core.seals import sealed_events
 from adapters.catalogue.core.tables import events, variants
 
 SYSTEM = "system"
@@ -32,9 +33,9 @@ def event_row(variant_id: str, from_state: str | None, to_state: str, actor: str
 
 
 def write_events(connection: Connection, rows: Sequence[Mapping[str, Any]]) -> None:
-    """Append events with the database's time."""
+    """Append events with the database's time; those of decisions and of delivery are sealed."""
     if rows:
-        connection.execute(insert(events), rows)
+        connection.execute(insert(events), sealed_events(connection, rows))
 
 
 def lock_variants(

@@ -55,6 +55,7 @@ campaigns = Table(
     Column("priority", Integer, nullable=False, server_default="0"),
     Column("standing", String(16), nullable=False, server_default="active"),
     Column("stood", Text, nullable=False, server_default="{}"),
+    Column("seal", String(64)),
 )
 
 briefs = Table(
@@ -130,6 +131,8 @@ events = Table(
     Column("from_state", String(16)),
     Column("to_state", String(16), nullable=False),
     Column("detail", Text, nullable=False, default="{}"),
+    Column("clip_sha256", String(64)),
+    Column("seal", String(64)),
 )
 Index("events_by_variant", events.c.variant_id)
 Index(
@@ -150,6 +153,7 @@ accounts = Table(
     Column("subject", String),
     Column("disabled", Integer, nullable=False, server_default="0"),
     Column("created_at", Float, nullable=False, default=database_now()),
+    Column("seal", String(64)),
     UniqueConstraint("issuer", "subject"),
 )
 
@@ -202,6 +206,7 @@ reviews = Table(
     Column("blind", Integer, nullable=False, default=0),
     Column("undo_until", Float),
     Column("undone_at", Float),
+    Column("clip_sha256", String(64)),
 )
 Index("reviews_by_variant", reviews.c.variant_id)
 
@@ -228,7 +233,9 @@ audit = Table(
     Column("detail", Text, nullable=False),
     Column("previous", String(64), nullable=False),
     Column("digest", String(64), nullable=False),
+    Column("seal", String(64)),
 )
+Index("audit_by_subject", audit.c.subject)
 
 audit_head = Table(
     "audit_head",
@@ -237,6 +244,9 @@ audit_head = Table(
     Column("entries", BigInteger, nullable=False),
     Column("digest", String(64), nullable=False),
     Column("since_event", BigInteger, nullable=False),
+    Column("sealed_from", BigInteger),
+    Column("key_id", String(16)),
+    Column("seal", String(64)),
 )
 
 runs = Table(

@@ -1,26 +1,24 @@
-"""The append-only audit log: each entry's digest covers the previous entry, which reveals any change."""
+"""The append-only audit log: each entry's digest covers the previous entry, which reveals any change.
+
+If the catalogue has a key, entries and head are also sealed with it; see ``core/seals.py``.
+"""
 
 import hashlib
 import json
 import time
-from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 from sqlalchemy import Connection, insert, select, update
 
-from adapters.catalogue.core.database import CataloguePart
+from adapters.catalogue.core.database import CataloguePart, batches
 from adapters.catalogue.core.rows import clean, to_text
-from adapters.catalogue.core.tables import audit, audit_head, events
+from adapters.catalogue.core.seals import ENTRY, HEAD, AuditKey, key_for_writing
+from adapters.catalogue.core.tables import audit, audit_head
+from manifests.errors import CatalogueError
 
 GENESIS = "0" * 64
-
-
-SHOWN_PROBLEMS = 20
-
-
-_ROWS = 10_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,8 +60,16 @@ class AuditReport:
         return not self.problems
 
 
+class AuditHead(NamedTuple):
+    """The head of the log; ``key_id`` identifies the key that seals it, and is empty without one."""
+
+    entries: int
+    digest: str
+    key_id: str
+
+
 class Audit(CataloguePart):
-    """Read the log, and verify it against itself and the events."""
+    """Read the log, and verify it against itself and what it describes."""
 
     def note(self, actor: str, action: str, subject: str, **detail: Any) -> None:
         """Add one entry for an action that changes nothing else."""
@@ -78,32 +84,79 @@ class Audit(CataloguePart):
         with self._db.reading() as connection:
             return [_entry(row) for row in connection.execute(query)]
 
+    def head(self) -> AuditHead:
+        """Return the head of the log."""
+        with self._db.reading() as connection:
+            row = connection.execute(select(audit_head)).one()
+        return AuditHead(row.entries, row.digest, row.key_id or "")
+
+    def digests(self, numbers: Iterable[int]) -> dict[int, str]:
+        """Return the digests of the entries that exist, by number."""
+        found: dict[int, str] = {}
+        with self._db.reading() as connection:
+            for batch in batches(numbers):
+                query = select(audit.c.audit_id, audit.c.digest).where(audit.c.audit_id.in_(batch))
+                found.update((row.audit_id, row.digest) for row in connection.execute(query))
+        return found
+
     def verify(self, expected: str | None = None) -> AuditReport:
-        """Recompute every digest, and compare the log with its head and with the events.
+        """Recompute every digest and seal, and compare the log with its head and with what it describes.
+
+        These are the accounts, API tokens, share links, reviews, events, and the approvals of delivered clips.
 
         Args:
-            expected: a digest stored earlier, which the log must still contain. Only this reveals that log, head
-                and events were rewritten together.
+            expected: a digest stored earlier, which the log must still contain.
         """
+        from adapters.catalogue.review.audit_check import check  # it needs this module
+
         with self._db.reading_snapshot() as connection:
-            head = connection.execute(select(audit_head)).one()
-            walk = _Walk(expected)
-            for row in _all(connection):
-                walk.step(row)
-            problems = [
-                *walk.problems,
-                *walk.compare(head.entries, head.digest),
-                *_unlogged(connection, walk.decisions, head.since_event),
-            ]
-        return AuditReport(walk.entries, walk.previous, tuple(problems[:SHOWN_PROBLEMS]))
+            return check(connection, expected)
+
+    def seal(self, key: AuditKey, actor: str) -> int:
+        """Seal everything as it is now with a key, and return the number of sealed events; see ``sealing``."""
+        from adapters.catalogue.review.sealing import seal_all  # it needs this module
+
+        with self._db.writing() as connection:
+            return seal_all(connection, key, actor)
+
+    def check_key(self) -> None:
+        """Check that this process can seal decisions, before work that would end with one.
+
+        Raises:
+            CatalogueError: the catalogue is sealed, and this process has no key or another one.
+        """
+        with self._db.reading() as connection:
+            key_for_writing(connection)
 
 
 def append(connection: Connection, actor: str, action: str, entries: Iterable[tuple[str, Mapping[str, Any]]]) -> None:
     """Add an entry for each (subject, detail), within the transaction of the change.
 
     The head is locked first, so that two transactions never use the same entry number.
+
+    Raises:
+        CatalogueError: the log is sealed, and this process cannot seal entries, or the head was changed.
     """
     head = lock_head(connection)
+    key = key_for_writing(connection)
+    if key and not is_genuine(head, key):
+        raise CatalogueError(
+            "The head of the audit log was changed outside Reelmill, so nothing can be added to the log. Run "
+            "`reelmill audit verify` to see what was changed, restore the database from a backup if necessary, and "
+            "then run `reelmill audit seal`."
+        )
+    add_entries(connection, key, head, actor, action, entries)
+
+
+def add_entries(
+    connection: Connection,
+    key: AuditKey | None,
+    head: Any,
+    actor: str,
+    action: str,
+    entries: Iterable[tuple[str, Mapping[str, Any]]],
+) -> None:
+    """Add entries after a locked head."""
     rows, number, previous = [], head.entries, head.digest
     for subject, detail in entries:
         number += 1
@@ -116,11 +169,27 @@ def append(connection: Connection, actor: str, action: str, entries: Iterable[tu
             "detail": to_text(detail),
             "previous": previous,
         }
-        previous = row["digest"] = _digest(row)
+        previous = row["digest"] = digest_of(row)
+        row["seal"] = key.seal(ENTRY, previous) if key else None
         rows.append(row)
     if rows:
         connection.execute(insert(audit), rows)
-        connection.execute(update(audit_head).where(audit_head.c.head_id == 1).values(entries=number, digest=previous))
+        write_head(connection, key, number, previous, head.since_event, head.sealed_from)
+
+
+def write_head(
+    connection: Connection, key: AuditKey | None, entries: int, digest: str, since_event: int, sealed_from: int | None
+) -> None:
+    """Write the head, with its seal."""
+    values = {"entries": entries, "digest": digest, "since_event": since_event, "sealed_from": sealed_from}
+    seal = key.seal(HEAD, *values.values()) if key else None
+    key_id = key.key_id if key else None
+    connection.execute(update(audit_head).where(audit_head.c.head_id == 1).values(**values, seal=seal, key_id=key_id))
+
+
+def is_genuine(head: Any, key: AuditKey) -> bool:
+    """Return whether the head was written by a process with the key."""
+    return key.matches(head.seal, HEAD, head.entries, head.digest, head.since_event, head.sealed_from)
 
 
 def lock_head(connection: Connection) -> Any:
@@ -128,64 +197,10 @@ def lock_head(connection: Connection) -> Any:
     return connection.execute(select(audit_head).where(audit_head.c.head_id == 1).with_for_update()).one()
 
 
-def _digest(row: Mapping[str, Any]) -> str:
+def digest_of(row: Mapping[str, Any]) -> str:
+    """Return the digest of an entry."""
     fields = [row[name] for name in ("audit_id", "at_ms", "actor", "action", "subject", "detail", "previous")]
     return hashlib.sha256(json.dumps(fields).encode()).hexdigest()
-
-
-class _Walk:
-    """One pass over the log."""
-
-    def __init__(self, expected: str | None) -> None:
-        self._expected = expected
-        self.entries = 0
-        self.previous = GENESIS
-        self.problems: list[str] = []
-        self.decisions: Counter[tuple[str, str, str]] = Counter()
-
-    def step(self, row: Any) -> None:
-        """Check one entry against the previous one."""
-        self.entries += 1
-        if row.audit_id != self.entries:
-            self.problems.append(f"Entry {self.entries} is missing; it is followed by entry {row.audit_id}.")
-            self.entries = row.audit_id
-        if row.previous != self.previous:
-            self.problems.append(
-                f"Entry {row.audit_id} does not follow the previous entry: one of the two was changed."
-            )
-        if row.digest != _digest(row._mapping):
-            self.problems.append(f"Entry {row.audit_id} ({row.action}, {row.actor}) was changed after it was written.")
-        self.previous = row.digest
-        self.decisions[row.subject, row.action, row.actor] += 1
-        if self._expected == row.digest:
-            self._expected = None
-
-    def compare(self, entries: int, digest: str) -> Iterator[str]:
-        """Yield how the log differs from the head and from the expected digest."""
-        if (entries, digest) != (self.entries, self.previous):
-            yield f"The log ends at entry {self.entries}, but its head says {entries}: entries were removed or added."
-        if self._expected is not None and self._expected != GENESIS:
-            yield f"No entry has the digest {self._expected}: the log was rewritten since then."
-
-
-def _all(connection: Connection) -> Iterator[Any]:
-    last = 0
-    while rows := connection.execute(
-        select(audit).where(audit.c.audit_id > last).order_by(audit.c.audit_id).limit(_ROWS)
-    ).all():
-        yield from rows
-        last = rows[-1].audit_id
-
-
-def _unlogged(connection: Connection, logged: Counter[tuple[str, str, str]], since: int) -> Iterator[str]:
-    """Yield the events of persons that have no entry in the log."""
-    query = select(events.c.variant_id, events.c.to_state, events.c.actor).where(
-        events.c.event_id > since, events.c.actor.startswith("person:")
-    )
-    counted = Counter((row.variant_id, row.to_state, row.actor) for row in connection.execute(query))
-    for (variant_id, state, actor), number in counted.items():
-        if logged[variant_id, state, actor] < number:
-            yield f"{actor} set variant {variant_id} to {state}, but the log has no entry for it."
 
 
 def _entry(row: Any) -> AuditEntry:

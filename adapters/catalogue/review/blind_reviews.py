@@ -6,8 +6,10 @@ from typing import Any
 from sqlalchemy import Select, and_, exists, func, select
 
 from adapters.catalogue.core.database import CataloguePart
+from adapters.catalogue.core.rows import clean
 from adapters.catalogue.core.tables import campaigns, memberships, reviews
 from adapters.catalogue.review.audit import append
+from adapters.catalogue.review.replay import SECOND_REVIEW
 from adapters.catalogue.review.reviews import write_reviews
 from manifests.errors import CatalogueError
 
@@ -47,12 +49,8 @@ class BlindReviews(CataloguePart):
             if any(row.blind for row in earlier):
                 raise CatalogueError("Another person has already reviewed this clip. Continue with the next clip.")
             write_reviews(connection, [variant_id], author, outcome, codes, reason, blind=True)
-            append(
-                connection,
-                author,
-                "second review",
-                [(variant_id, {"outcome": outcome, "codes": list(codes), "reason": reason})],
-            )
+            detail = {"outcome": outcome, "codes": list(codes), "reason": clean(reason)}
+            append(connection, author, SECOND_REVIEW, [(variant_id, detail)])
 
     @staticmethod
     def _without_second_review(campaign_id: str, reader: str, bound: str) -> Select[Any]:

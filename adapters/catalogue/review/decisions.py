@@ -11,7 +11,7 @@ from sqlalchemy import Connection, bindparam, case, or_, select, update
 from adapters.catalogue.core.database import CataloguePart, batches
 from adapters.catalogue.core.rows import clean, to_text
 from adapters.catalogue.core.state_changes import SYSTEM, event_row, lock_variants, write_events
-from adapters.catalogue.core.tables import UNSCORED, memberships, variants
+from adapters.catalogue.core.tables import UNSCORED, events, memberships, variants
 from adapters.catalogue.review.audit import append
 from adapters.catalogue.review.reviews import record_decision
 from manifests.states import State, sources_of
@@ -24,9 +24,25 @@ class Decisions(CataloguePart):
     """Methods return the ids they changed; variants that are in another state by then are skipped."""
 
     def approve(self, variant_ids: Iterable[str]) -> list[str]:
-        """Approve passed variants by policy; people decide through ``Reviews.record``."""
+        """Approve passed variants by policy; people decide through ``Reviews.record``.
+
+        A variant whose last event does not say that it passed is skipped: its state was changed outside Reelmill.
+        """
+        last = (
+            select(events.c.to_state)
+            .where(events.c.variant_id == variants.c.variant_id)
+            .order_by(events.c.event_id.desc())
+            .limit(1)
+            .scalar_subquery()
+        )
         return self._decide(
-            variant_ids, (State.PASSED,), State.APPROVED, SYSTEM, {"tries": 0}, variants.c.clip.is_not(None)
+            variant_ids,
+            (State.PASSED,),
+            State.APPROVED,
+            SYSTEM,
+            {"tries": 0},
+            variants.c.clip.is_not(None),
+            last == State.PASSED,
         )
 
     def mark_removed(self, variant_id: str) -> None:
@@ -38,14 +54,20 @@ class Decisions(CataloguePart):
                 .values(url=None)
             )
 
-    def quarantine(self, variant_ids: Iterable[str], reason: str, actor: str = SYSTEM) -> list[str]:
-        """Quarantine variants, even if they are leased, with a reason."""
+    def quarantine(
+        self, variant_ids: Iterable[str], reason: str, actor: str = SYSTEM, *, unsigned: bool = False
+    ) -> list[str]:
+        """Quarantine variants, even if they are leased, with a reason.
+
+        Args:
+            unsigned: forget their committed keys, so that a retry generates them again instead of publishing them.
+        """
         return self._decide(
             variant_ids,
             sources_of(State.QUARANTINED),
             State.QUARANTINED,
             actor,
-            {"error": clean(reason)},
+            {"error": clean(reason), **({"signed": None} if unsigned else {})},
             reason=clean(reason),
         )
 

@@ -18,6 +18,7 @@ from sqlalchemy import (
 
 from adapters.catalogue.core.database import CataloguePart, batches
 from adapters.catalogue.core.rows import clean, to_text
+from adapters.catalogue.core.seals import clip_sha256_of
 from adapters.catalogue.core.state_changes import SYSTEM, lock_variants, transition
 from adapters.catalogue.core.tables import comments, database_now, events, memberships, reviews, variants
 from adapters.catalogue.review.audit import append
@@ -235,10 +236,17 @@ def write_reviews(
         "reason": clean(reason),
         "blind": int(blind),
     }
+    clips = clips_of(connection, variant_ids)
     connection.execute(
         insert(reviews).values(undo_until=database_now() + undo_s if undo_s else None),
-        [{"variant_id": variant_id, **row} for variant_id in variant_ids],
+        [{"variant_id": key, **row, "clip_sha256": clips.get(key)} for key in variant_ids],
     )
+
+
+def clips_of(connection: Connection, variant_ids: Collection[str]) -> dict[str, str | None]:
+    """Return the SHA-256 of the clip of each variant."""
+    query = select(variants.c.variant_id, variants.c.clip).where(variants.c.variant_id.in_(list(variant_ids)))
+    return {row.variant_id: clip_sha256_of(row.clip) for row in connection.execute(query)}
 
 
 def undoable() -> ColumnElement[bool]:
@@ -278,6 +286,11 @@ def _refusals(
     for key, event_id in seen.items():
         if key not in locked:
             refused[key] = "This clip is not in the catalogue."
+        elif last[key].to_state != locked[key]:
+            refused[key] = (
+                f"The state of this clip was set to {locked[key]} outside Reelmill; its last event is "
+                f"{last[key].to_state}. Regenerate it in the dashboard."
+            )
         elif last[key].event_id != event_id:
             refused[key] = f"This clip has changed: {last[key].actor} set it to {locked[key]}. Review it again."
         elif locked[key] == State.FAILED and outcome == State.APPROVED and State.FAILED not in sources:
@@ -335,6 +348,12 @@ def record_decision(
     transition(connection, locked, to_state, actor, values, **detail)
     if actor == SYSTEM:
         return
-    append(connection, actor, to_state, [(key, {"from": state, **detail}) for key, state in locked.items()])
+    clips = clips_of(connection, locked)
+    append(
+        connection,
+        actor,
+        to_state,
+        [(key, {"from": state, **detail, "clip_sha256": clips[key]}) for key, state in locked.items()],
+    )
     if to_state in (State.APPROVED, State.REJECTED):
         write_reviews(connection, locked, actor, to_state, codes, str(detail.get("reason", "")), undo_s=undo_s)

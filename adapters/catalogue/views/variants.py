@@ -14,6 +14,7 @@ from adapters.catalogue.core.rows import (
     clean,
     variant_row,
 )
+from adapters.catalogue.core.seals import CAMPAIGN, access_of
 from adapters.catalogue.core.tables import campaigns, events, memberships, reviews, variants
 from adapters.catalogue.review.reviews import undoable
 from manifests.errors import NotFoundError
@@ -136,7 +137,8 @@ class Variants(CataloguePart):
 
     def held_for_review(self, campaign_id: str) -> set[str]:
         """Return the campaign's passed variants that no policy may approve, because this campaign or another one that
-        shares them requires review, or because a person has undone an approval."""
+        shares them requires review or has settings that were changed outside Reelmill, or because a person has undone
+        an approval."""
         reviewed = self._awaiting_review()
         passed = [row.variant_id for row in self.waiting(campaign_id, [State.PASSED])]
         sharing = self.campaigns_of(passed) if reviewed else {}
@@ -144,10 +146,16 @@ class Variants(CataloguePart):
         return held | self._with_undone_review(passed)
 
     def _awaiting_review(self) -> set[str]:
-        query = select(campaigns.c.campaign_id, campaigns.c.settings)
+        query = select(campaigns.c.campaign_id, campaigns.c.settings, campaigns.c.seal)
         with self._db.reading() as connection:
             rows = connection.execute(query).all()
-        return {row.campaign_id for row in rows if json.loads(row.settings).get("review") == "required"}
+            key = access_of(connection).key
+        return {
+            row.campaign_id
+            for row in rows
+            if json.loads(row.settings).get("review") == "required"
+            or (key and not key.matches(row.seal, CAMPAIGN, row.campaign_id, row.settings))
+        }
 
     def _with_undone_review(self, variant_ids: Iterable[str]) -> set[str]:
         found: set[str] = set()

@@ -27,6 +27,7 @@ from adapters.catalogue.core.rows import (
     to_text,
     variant_text,
 )
+from adapters.catalogue.core.seals import CAMPAIGN, key_for_reading, key_for_writing
 from adapters.catalogue.core.state_changes import SYSTEM
 from adapters.catalogue.core.tables import (
     briefs,
@@ -162,9 +163,28 @@ class Campaigns(CataloguePart):
             for ordinal, brief in enumerate(campaign.briefs)
         ]
         with self._db.writing() as connection:
-            connection.execute(self._upsert_campaign(), head)
+            key = key_for_writing(connection)
+            seal = key.seal(CAMPAIGN, head["campaign_id"], head["settings"]) if key else None
+            connection.execute(self._upsert_campaign(), {**head, "seal": seal})
             if rows:
                 connection.execute(self._insert_new(briefs), rows)
+
+    def check_settings(self, campaign_id: str) -> None:
+        """Check that a campaign has the settings that Reelmill stored.
+
+        Raises:
+            CatalogueError: they were changed outside Reelmill, for example to publish without review or elsewhere.
+        """
+        with self._db.reading() as connection:
+            key = key_for_reading(connection)
+            row = connection.execute(
+                select(campaigns.c.settings, campaigns.c.seal).where(campaigns.c.campaign_id == campaign_id)
+            ).first()
+        if key and row and not key.matches(row.seal, CAMPAIGN, campaign_id, row.settings):
+            raise CatalogueError(
+                f"The settings of the campaign {campaign_id} were changed outside Reelmill. Run its sheet again with "
+                "the right settings to restore them, and `reelmill audit verify` to see what else was changed."
+            )
 
     def add_draft_seconds(self, campaign_id: str, seconds: float) -> None:
         """Add device time of drafts that is not included in any clip."""
@@ -278,7 +298,8 @@ class Campaigns(CataloguePart):
         dialect = postgresql if self._db.dialect == "postgresql" else sqlite
         statement = dialect.insert(campaigns)
         result: Insert = statement.on_conflict_do_update(
-            index_elements=["campaign_id"], set_={"settings": statement.excluded.settings}
+            index_elements=["campaign_id"],
+            set_={"settings": statement.excluded.settings, "seal": statement.excluded.seal},
         )
         return result
 

@@ -6,15 +6,18 @@ from typing import Annotated
 
 import typer
 
+from adapters.catalogue import AuditKey
 from adapters.catalogue.accounts.passwords import new_password_hash
 from app.cli.options import AsJson
 from app.cli.output import say, say_json, warn
 from app.cli.table import show_table
 from app.session import Session
-from manifests.pluralize import one_or_more
+from manifests.pluralize import count_of, one_or_more
+from tasks.deliver.anchors import anchor_problems, write_anchor
+from tasks.runtime.resources import signer_of
 
 accounts = typer.Typer(no_args_is_help=True, help="Manage the accounts of the dashboard.")
-audit = typer.Typer(no_args_is_help=True, help="Verify the audit log.")
+audit = typer.Typer(no_args_is_help=True, help="Verify, seal and anchor the audit log.")
 
 Name = Annotated[str, typer.Argument(metavar="NAME", help="Account name.")]
 Role = Annotated[str, typer.Option("--role", metavar="ROLE", help="viewer, reviewer or admin.")]
@@ -84,19 +87,55 @@ def verify(
     ] = None,
     as_json: AsJson = False,
 ) -> None:
-    """Verify that no entry of the audit log was changed, removed or inserted."""
-    report = Session.open().catalogue.audit.verify(expect)
+    """Verify the audit log, and what it describes: accounts, API tokens, share links, reviews, events and approvals."""
+    session = Session.open()
+    report = session.catalogue.audit.verify(expect)
+    anchored = anchor_problems(session.resources) if session.settings.audit_anchor_h else []
+    problems, ok = [*report.problems, *anchored], report.ok and not anchored
     if as_json:
-        say_json({"ok": report.ok, "entries": report.entries, "digest": report.digest, "problems": report.problems})
+        say_json({"ok": ok, "entries": report.entries, "digest": report.digest, "problems": problems})
     else:
-        for problem in report.problems:
+        for problem in problems:
             warn(problem)
-        verdict = "the log is intact" if report.ok else "the log was tampered with"
+        verdict = "the log is intact" if ok else "the log was tampered with"
         say(f"{report.entries:,} {one_or_more(report.entries, 'entry', 'entries')} checked: {verdict}.")
         say(f"Digest: {report.digest}")
         say("Store the digest elsewhere. With `--expect DIGEST`, a log that was rewritten as a whole is detected.")
-    if not report.ok:
+    if not ok:
         raise typer.Exit(1)
+
+
+@audit.command()
+def anchor() -> None:
+    """Sign the head of the audit log, and write it to the bucket.
+
+    With REELMILL_AUDIT_ANCHOR_H, runs do this at intervals, and `reelmill audit verify` checks it.
+    """
+    resources = Session.open().resources
+    with signer_of(resources) as signer:
+        key = write_anchor(resources, signer)
+    say(f"Wrote {key} to the bucket." if key else "The audit log has no new entries since its last anchor.")
+
+
+@audit.command()
+def seal(
+    yes: Annotated[bool, typer.Option("--yes", help="Do not ask for confirmation.")] = False,
+) -> None:
+    """Seal the audit log again, as it is now.
+
+    You need this after restoring a backup of an earlier version, and after losing the audit key. Afterwards, all
+    decisions in the catalogue count as genuine, so read the problems that it prints first.
+    """
+    session = Session.open()
+    report = session.catalogue.audit.verify()
+    for problem in report.problems:
+        warn(problem)
+    if not yes and not typer.confirm("Treat everything in the catalogue as genuine, and seal it?"):
+        raise typer.Exit(1)
+    sealed = session.catalogue.audit.seal(AuditKey(session.resources.audit_key), _actor())
+    say(
+        f"Sealed {count_of(sealed, 'decision')}. Restart the dashboard, and resume the campaigns that were in progress."
+    )
 
 
 def _password(from_stdin: bool) -> str:

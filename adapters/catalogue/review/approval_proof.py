@@ -1,0 +1,269 @@
+"""Prove that a clip was approved: by a sealed event and, if a person approved it, by the review and its log entry."""
+
+import json
+from collections import defaultdict
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from sqlalchemy import Connection, bindparam, select
+
+from adapters.catalogue.core.database import CataloguePart, batches
+from adapters.catalogue.core.rows import Lease
+from adapters.catalogue.core.seals import (
+    ENTRY,
+    SEALED_STATES,
+    AuditKey,
+    access_of,
+    clip_sha256_of,
+    event_fields,
+)
+from adapters.catalogue.core.state_changes import SYSTEM
+from adapters.catalogue.core.tables import audit, audit_head, events, reviews, variants
+from adapters.catalogue.review.audit import digest_of, is_genuine
+from manifests.states import State
+
+PROVED = (State.APPROVED, State.SIGNING, State.PUBLISHED)
+"""States that need a proven approval."""
+_REVIEWED = frozenset({State.APPROVED, State.REJECTED, State.PASSED, State.FAILED, State.PLANNED})
+"""Actions in the log that decide whether the newest approval is still valid."""
+_AFTER_APPROVAL = frozenset({State.SIGNING, State.QUARANTINED, State.PUBLISHED})
+
+_IDS: Any = bindparam("ids", expanding=True)
+_HEAD = select(audit_head)
+_HELD = select(variants.c.variant_id, variants.c.state, variants.c.lease_owner, variants.c.attempt).where(
+    variants.c.variant_id.in_(_IDS)
+)
+_EVENTS = (
+    select(
+        events.c.variant_id,
+        *(column for column in events.c if column.name not in ("variant_id", "at")),
+    )
+    .where(events.c.variant_id.in_(_IDS))
+    .order_by(events.c.event_id)
+)
+_ENTRIES = (
+    select(audit.c.subject, *(column for column in audit.c if column.name != "subject"))
+    .where(audit.c.subject.in_(_IDS))
+    .order_by(audit.c.audit_id)
+)
+_REVIEWS = (
+    select(reviews.c.variant_id, reviews.c.author, reviews.c.outcome, reviews.c.undone_at, reviews.c.clip_sha256)
+    .where(reviews.c.variant_id.in_(_IDS), reviews.c.blind == 0)
+    .order_by(reviews.c.review_id)
+)
+"""Built once, because building a statement takes as long as executing it. The variant comes first."""
+
+
+@dataclass(frozen=True, slots=True)
+class ApprovedClip:
+    """A clip that is said to be approved.
+
+    Attributes:
+        clip_sha256: hash of the clip as it would be signed.
+        signed_sha256: hash of the signed clip; None before it is signed.
+    """
+
+    variant_id: str
+    state: str
+    clip_sha256: str | None
+    signed_sha256: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Evidence:
+    """What the catalogue knows about the approvals of some clips, by variant.
+
+    Attributes:
+        neighbours: ``previous`` and ``digest`` of the entries next to the decisions; None if the whole chain has been
+            checked already.
+        since_event: approvals up to this event are older than the log.
+        sealed_from: entries up to this number are older than the seals.
+    """
+
+    key: AuditKey | None
+    events: Mapping[str, Sequence[Any]]
+    entries: Mapping[str, Sequence[Any]]
+    reviews: Mapping[str, Sequence[Any]]
+    neighbours: Mapping[int, tuple[str, str]] | None
+    last_entry: int
+    since_event: int
+    sealed_from: int
+
+
+class ApprovalProofs(CataloguePart):
+    """Check approvals before their clips are signed."""
+
+    def unproven(self, leases: Iterable[Lease]) -> dict[str, str]:
+        """Return, by variant, why the approval of a leased clip is not proven; proven ones are left out.
+
+        Clips whose lease has passed to another worker are left out too: nothing can be committed for them.
+        """
+        by_id = {lease.variant_id: lease for lease in leases}
+        if not by_id:
+            return {}
+        with self._db.reading_snapshot() as connection:
+            held = {tuple(row) for row in connection.execute(_HELD, {"ids": list(by_id)})}
+            evidence = evidence_of(connection, by_id)
+        found = {}
+        for key, lease in by_id.items():
+            if (key, lease.row.state, lease.owner, lease.attempt) not in held:
+                continue
+            row = lease.row
+            clip = ApprovedClip(
+                key,
+                row.state,
+                row.clip.sha256 if row.clip else None,
+                row.signed.sha256 if row.signed and row.state != State.APPROVED else None,
+            )
+            problem = problem_of(clip, evidence)
+            if not problem and lease.variant.variant_id != key:
+                problem = "its generation inputs were changed outside Reelmill"
+            if problem:
+                found[key] = problem
+        return found
+
+    def contradicted(self, variant_ids: Iterable[str], state: str) -> list[str]:
+        """Return the variants whose last event is not of this state, although they are said to be in it."""
+        found: list[str] = []
+        with self._db.reading() as connection:
+            for batch in batches(variant_ids):
+                mine = _events_of(connection, batch)
+                found += [key for key in batch if not mine[key] or mine[key][-1].to_state != state]
+        return found
+
+
+def evidence_of(connection: Connection, variant_ids: Collection[str], *, chain_is_checked: bool = False) -> Evidence:
+    """Read the evidence of some variants, at most 1,000.
+
+    Args:
+        chain_is_checked: the caller has verified the whole log.
+    """
+    key = access_of(connection).key
+    head = connection.execute(_HEAD).one()
+    is_trusted = key is None or is_genuine(head, key)
+    history = _events_of(connection, variant_ids)
+    by_people = [name for name, rows in history.items() if any(_is_by_person(row) for row in rows)]
+    entries = _grouped(connection, _ENTRIES, by_people)
+    return Evidence(
+        key,
+        history,
+        entries,
+        _grouped(connection, _REVIEWS, by_people),
+        None if chain_is_checked else _neighbours(connection, entries),
+        head.entries,
+        head.since_event if is_trusted else 0,
+        (head.sealed_from or 0) if is_trusted else 0,
+    )
+
+
+def problem_of(clip: ApprovedClip, evidence: Evidence) -> str:
+    """Return why a clip's approval is not proven; empty if it is."""
+    history = evidence.events.get(clip.variant_id, ())
+    last = history[-1].to_state if history else "missing"
+    if last != clip.state:
+        return f"its state was set to {clip.state} outside Reelmill; its last event is {last}"
+    place = max((index for index, row in enumerate(history) if row.to_state == State.APPROVED), default=None)
+    if place is None or any(row.to_state not in _AFTER_APPROVAL for row in history[place + 1 :]):
+        return "no event approves it"
+    return (
+        _chain_problem(history, place, evidence.key)
+        or _clip_problem(clip, history, place, evidence.key)
+        or (_person_problem(clip, history[place], evidence) if history[place].actor != SYSTEM else "")
+    )
+
+
+def event_problem(history: Sequence[Any], index: int, key: AuditKey | None) -> str:
+    """Return what is wrong with one event of a variant; empty if nothing is."""
+    row, before = history[index], history[index - 1] if index else None
+    if row.from_state != (before.to_state if before else None):
+        return f"event {row.event_id} ({row.to_state} by {row.actor}) does not follow the event before it"
+    fields = event_fields(row._mapping, before.event_id if before else 0, row.clip_sha256)
+    if key and row.to_state in SEALED_STATES and not key.matches(row.seal, *fields):
+        return f"event {row.event_id} ({row.to_state} by {row.actor}) was written or changed outside Reelmill"
+    return ""
+
+
+def _chain_problem(history: Sequence[Any], place: int, key: AuditKey | None) -> str:
+    allowed = (State.PASSED,) if history[place].actor == SYSTEM else (State.PASSED, State.FAILED)
+    if history[place].from_state not in allowed:
+        return f"it was approved in the state {history[place].from_state}"
+    found = (event_problem(history, index, key) for index in range(place, len(history)))
+    return next(filter(None, found), "")
+
+
+def _clip_problem(clip: ApprovedClip, history: Sequence[Any], place: int, key: AuditKey | None) -> str:
+    approved = history[place].clip_sha256
+    if approved != clip.clip_sha256 and (key or approved is not None):
+        return "its clip is not the one that was approved"
+    if clip.state != State.APPROVED:
+        details = [json.loads(row.detail) for row in history[place:] if row.to_state == State.SIGNING]
+        signed = [detail["sha256"] for detail in details if "sha256" in detail]
+        if not signed or signed[-1] != clip.signed_sha256:
+            return "its signed file is not the one that was signed"
+    return ""
+
+
+def _person_problem(clip: ApprovedClip, approval: Any, evidence: Evidence) -> str:
+    if approval.event_id <= evidence.since_event:
+        return ""  # older than the log; the event's seal proves it
+    mine = [row for row in evidence.entries.get(clip.variant_id, ()) if row.action in _REVIEWED]
+    if not mine or (mine[-1].action, mine[-1].actor) != (State.APPROVED, approval.actor):
+        return f"the audit log does not say that {approval.actor} approved it"
+    if json.loads(mine[-1].detail).get("clip_sha256", approval.clip_sha256) != approval.clip_sha256:
+        return "the audit log names another clip"
+    if not _is_intact(mine[-1], evidence):
+        return f"entry {mine[-1].audit_id} of the audit log, which approves it, was changed outside Reelmill"
+    own = evidence.reviews.get(clip.variant_id, ())
+    if not own or (own[-1].author, own[-1].outcome, own[-1].undone_at) != (approval.actor, State.APPROVED, None):
+        return f"there is no review in which {approval.actor} approved it"
+    if own[-1].clip_sha256 not in (None, approval.clip_sha256):
+        return "the review names another clip"
+    return ""
+
+
+def _is_intact(entry: Any, evidence: Evidence) -> bool:
+    if entry.digest != digest_of(entry._mapping):
+        return False
+    needs_seal = evidence.key is not None and entry.audit_id > evidence.sealed_from
+    if needs_seal and evidence.key and not evidence.key.matches(entry.seal, ENTRY, entry.digest):
+        return False
+    if evidence.neighbours is None:
+        return True
+    before, after = (evidence.neighbours.get(entry.audit_id + step) for step in (-1, 1))
+    follows = entry.audit_id == 1 or (before is not None and before[1] == entry.previous)
+    is_followed = entry.audit_id >= evidence.last_entry or (after is not None and after[0] == entry.digest)
+    return bool(follows and is_followed)
+
+
+def _is_by_person(row: Any) -> bool:
+    return bool(row.to_state == State.APPROVED and row.actor != SYSTEM)
+
+
+def _events_of(connection: Connection, variant_ids: Collection[str]) -> defaultdict[str, list[Any]]:
+    return _grouped(connection, _EVENTS, variant_ids)
+
+
+def _grouped(connection: Connection, query: Any, variant_ids: Collection[str]) -> defaultdict[str, list[Any]]:
+    """Return the rows of a query by its first column, the variant."""
+    found: defaultdict[str, list[Any]] = defaultdict(list)
+    if variant_ids:
+        for row in connection.execute(query, {"ids": list(variant_ids)}):
+            found[row[0]].append(row)
+    return found
+
+
+def _neighbours(connection: Connection, entries: Mapping[str, Sequence[Any]]) -> dict[int, tuple[str, str]]:
+    decided = {row.audit_id for rows in entries.values() for row in rows if row.action == State.APPROVED}
+    wanted = sorted({number + step for number in decided for step in (-1, 1)})
+    found: dict[int, tuple[str, str]] = {}
+    for batch in batches(wanted):
+        query = select(audit.c.audit_id, audit.c.previous, audit.c.digest).where(audit.c.audit_id.in_(batch))
+        found.update((row.audit_id, (row.previous, row.digest)) for row in connection.execute(query))
+    return found
+
+
+def clip_of(row: Any) -> ApprovedClip:
+    """Return the clip of a row of ``tables.variants``."""
+    signed = json.loads(row.signed)["sha256"] if row.signed else None
+    return ApprovedClip(row.variant_id, row.state, clip_sha256_of(row.clip), signed)

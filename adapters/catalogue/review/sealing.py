@@ -1,0 +1,152 @@
+"""Start to seal the log and the decisions of a catalogue."""
+
+from collections.abc import Iterator
+from typing import Any
+
+from sqlalchemy import Connection, bindparam, func, select, update
+
+from adapters.catalogue.core.database import BATCH, Database
+from adapters.catalogue.core.seals import (
+    CAMPAIGN,
+    SEALED_STATES,
+    SECRET,
+    AuditAccess,
+    AuditKey,
+    account_fields,
+    clip_sha256_of,
+    event_seal,
+)
+from adapters.catalogue.core.state_changes import SYSTEM
+from adapters.catalogue.core.tables import accounts, audit_head, campaigns, events, sessions, shares, tokens, variants
+from adapters.catalogue.review.audit import add_entries, lock_head, write_head
+from adapters.catalogue.review.replay import SNAPSHOT, snapshot
+from manifests.states import State
+
+WRONG_KEY = (
+    "The audit log of this catalogue is sealed with another key than the one of this process. Set REELMILL_AUDIT_KEY "
+    "to the content of audit.key in the REELMILL_HOME of the machine that created the catalogue. If that key is lost, "
+    "run `reelmill audit seal`."
+)
+SEAL_REMOVED = (
+    "The audit log of this catalogue was sealed, but now it is not: the seal was removed, or an older backup was "
+    "restored. Run `reelmill audit verify` to see what was changed, and then `reelmill audit seal`."
+)
+
+
+def access_to(database: Database, key: AuditKey | None, *, may_begin: bool) -> AuditAccess:
+    """Return how this process may use a catalogue with its key; start to seal a catalogue that is not sealed.
+
+    Args:
+        may_begin: seal the catalogue even if it has a history. False if it was sealed before: someone with access to
+            the database alone could otherwise remove the seals and have a forged history sealed.
+    """
+    if key is None:
+        return AuditAccess()
+    with database.reading() as connection:
+        key_id = connection.execute(select(audit_head.c.key_id)).scalar()
+        is_new = key_id is None and not _has_history(connection)
+    if key_id is None and (may_begin or is_new):
+        with database.writing() as connection:
+            if lock_head(connection).key_id is None:  # another process may have been faster
+                seal_all(connection, key, SYSTEM)
+        return access_to(database, key, may_begin=False)
+    problem = "" if key_id == key.key_id else SEAL_REMOVED if key_id is None else WRONG_KEY
+    return AuditAccess(key, problem)
+
+
+def seal_all(connection: Connection, key: AuditKey, actor: str) -> int:
+    """Seal everything as it is now, and return the number of sealed events.
+
+    An entry of the log describes the accounts and secrets at this time, and the log is compared with them from here.
+    """
+    head = lock_head(connection)
+    has_history = _has_history(connection)
+    sealed = sum(_seal_events(connection, key, batch) for batch in _variants(connection))
+    _seal_campaigns(connection, key)
+    _seal_accounts(connection, key)
+    if head.key_id != key.key_id:
+        _seal_secrets(connection, key)
+    write_head(connection, key, head.entries, head.digest, head.since_event, head.entries)
+    if has_history:
+        detail = {**snapshot(connection), "events": sealed, "key_id": key.key_id}
+        add_entries(connection, key, lock_head(connection), actor, SNAPSHOT, [("catalogue", detail)])
+    return sealed
+
+
+def _has_history(connection: Connection) -> bool:
+    first = (events.c.event_id, accounts.c.name, campaigns.c.campaign_id)
+    entries = connection.execute(select(audit_head.c.entries)).scalar()
+    return bool(entries) or any(connection.execute(select(column).limit(1)).first() for column in first)
+
+
+def _seal_campaigns(connection: Connection, key: AuditKey) -> None:
+    rows = connection.execute(select(campaigns.c.campaign_id, campaigns.c.settings)).all()
+    if rows:
+        connection.execute(
+            update(campaigns).where(campaigns.c.campaign_id == bindparam("id")).values(seal=bindparam("new")),
+            [{"id": row.campaign_id, "new": key.seal(CAMPAIGN, row.campaign_id, row.settings)} for row in rows],
+        )
+
+
+def _seal_accounts(connection: Connection, key: AuditKey) -> None:
+    for row in connection.execute(select(accounts)).all():
+        seal = key.seal(*account_fields(row))
+        connection.execute(update(accounts).where(accounts.c.name == row.name).values(seal=seal))
+
+
+def _seal_secrets(connection: Connection, key: AuditKey) -> None:
+    """Replace the hashes of secrets by keyed ones. Hashes that have another key become invalid."""
+    for table in (sessions, tokens, shares):
+        for known in connection.execute(select(table.c.secret_sha256)).scalars().all():
+            connection.execute(
+                update(table).where(table.c.secret_sha256 == known).values(secret_sha256=key.seal(SECRET, known))
+            )
+
+
+def _variants(connection: Connection) -> Iterator[dict[str, str | None]]:
+    """Yield the clip's hash by variant, in batches, of variants that have a clip or had a decision."""
+    last = ""
+    decided = select(events.c.variant_id).where(
+        events.c.variant_id == variants.c.variant_id, events.c.to_state.in_(sorted(SEALED_STATES))
+    )
+    while rows := connection.execute(
+        select(variants.c.variant_id, variants.c.clip)
+        .where(variants.c.variant_id > last, decided.exists())
+        .order_by(variants.c.variant_id)
+        .limit(BATCH)
+    ).all():
+        yield {row.variant_id: clip_sha256_of(row.clip) for row in rows}
+        last = rows[-1].variant_id
+
+
+def _seal_events(connection: Connection, key: AuditKey, clips: dict[str, str | None]) -> int:
+    """Seal the events of some variants; the current clip belongs to the events after it was generated."""
+    rows = connection.execute(
+        select(
+            events,
+            func.max(events.c.event_id)
+            .filter(events.c.to_state == State.RENDERED)
+            .over(partition_by=events.c.variant_id)
+            .label("rendered"),
+        )
+        .where(events.c.variant_id.in_(list(clips)))
+        .order_by(events.c.variant_id, events.c.event_id)
+    ).all()
+    changes: list[dict[str, Any]] = []
+    before: Any = None
+    for row in rows:
+        after = before.event_id if before and before.variant_id == row.variant_id else 0
+        before = row
+        if row.to_state not in SEALED_STATES:
+            continue
+        current = clips[row.variant_id] if row.event_id > (row.rendered or 0) else None
+        clip = row.clip_sha256 or current
+        changes.append({"id": row.event_id, "clip": clip, "new": event_seal(key, row._mapping, after, clip)})
+    if changes:
+        connection.execute(
+            update(events)
+            .where(events.c.event_id == bindparam("id"))
+            .values(clip_sha256=bindparam("clip"), seal=bindparam("new")),
+            changes,
+        )
+    return len(changes)

@@ -1,0 +1,473 @@
+"""The signer signs only clips whose approval is proven, whatever the database says."""
+
+import shutil
+import threading
+from collections.abc import Iterator
+from concurrent.futures import Future
+from contextlib import nullcontext
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+import samples
+from databases import database
+from decisions import decide
+from fake_scorer import FakeScorer
+from sealed_catalogue import ANN, EVE, KEY, OTHER_KEY, execute, execute_as_owner, insert_event
+from sqlalchemy import text
+
+from adapters.catalogue import Catalogue, VariantRow, open_catalogue, sqlite_url
+from flows import registration
+from flows.runtime import dispatch
+from flows.runtime.renderer_resources import localise_resources
+from flows.runtime.resources import resources_of
+from flows.settings import Settings
+from manifests.brief import Brief
+from manifests.campaign import Campaign
+from manifests.errors import BucketUnreachableError, CatalogueError
+from manifests.sheet import Checked
+from models.fake import FakeGenerator
+from tasks.deliver import deliver as step
+from tasks.intake.intake import Intake
+from tasks.plan.remaining import Remaining
+from tasks.render.render import render_shard
+from tasks.review.regenerate import regenerate_variant
+from tasks.review.retry_failed import retry_failed
+from tasks.runtime import resources as opened
+from tasks.runtime.resources import BucketConfig, Resources, SignerConfig, catalogue_of, close_resources
+
+BRIEFS = Campaign(
+    "Spring",
+    "f" * 64,
+    (Brief(2, "circle", ("a red circle",), variants=3), Brief(3, "none", ("nothing at all",), variants=1)),
+)
+CAMPAIGN = BRIEFS.campaign_id
+
+
+@dataclass
+class World:
+    """A campaign with three passed clips and a failed one, none of them reviewed."""
+
+    resources: Resources
+    review: str = "required"
+
+    @property
+    def catalogue(self) -> Catalogue:
+        return catalogue_of(self.resources)
+
+    def rows(self, state: str) -> list[VariantRow]:
+        return self.catalogue.variants.of_campaign(CAMPAIGN, [state])
+
+    def row(self, variant_id: str) -> VariantRow:
+        return self.catalogue.variants.get(variant_id)
+
+    def deliver(self, review: str = "required", **changes: Any) -> int:
+        ended = threading.Event()
+        ended.set()
+        return step.deliver(replace(self.resources, **changes), CAMPAIGN, review, ended, patient=False)
+
+    def render(self) -> None:
+        for shard in Remaining(self.resources, CAMPAIGN, 0.25).shards(8):
+            render_shard(self.resources, shard)
+
+    def is_in_bucket(self, variant_id: str) -> bool:
+        return any(Path(self.resources.bucket.location).rglob(f"{variant_id[:12]}-*"))
+
+    def refuses(self, variant_id: str, why: str) -> None:
+        """Check that a clip was quarantined and not published, with an alert and a reason."""
+        row = self.row(variant_id)
+        assert (row.state, row.url, row.signed) == ("quarantined", None, None)
+        assert not self.is_in_bucket(variant_id)
+        assert why in row.error, row.error
+        assert f"`reelmill retry {CAMPAIGN} --failed`" in row.error
+        alerts = self.catalogue.alerts.all(kind="approval-unproven", campaign_id=CAMPAIGN)
+        assert any(why in alert.detail["variants"].get(variant_id, "") for alert in alerts)
+
+
+def sign_only(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Sign the first approved clip, and stop before the upload."""
+
+    def fail(*_: object) -> None:
+        raise BucketUnreachableError()
+
+    with monkeypatch.context() as patched:
+        patched.setattr(step, "publish_clip", fail)
+        with pytest.raises(BucketUnreachableError):
+            world.deliver()
+
+
+def resources_in(home: Path, url: str) -> Resources:
+    return Resources(
+        url,
+        BucketConfig(str(home / "bucket")),
+        SignerConfig("development", home / "signer"),
+        home / "staging",
+        devices=("cpu",),
+        prompt_key=b"k" * 32,
+        audit_key=KEY,
+        sealed_catalogues=home / "audit.sealed",
+    )
+
+
+@pytest.fixture(scope="module")
+def rendered(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Path, Path]]:
+    """A home with staged clips, and a copy of its catalogue before anything was reviewed."""
+    home = tmp_path_factory.mktemp("rendered")
+    resources = resources_in(home, sqlite_url(home / "catalogue.sqlite"))
+    intake = Intake(None, Checked(BRIEFS.briefs), BRIEFS)
+    with pytest.MonkeyPatch.context() as patched:
+        patched.setattr(opened, "open_generator", lambda *_, **__: FakeGenerator())
+        patched.setattr(opened, "open_scorer", lambda *_, **__: FakeScorer())
+        registration.register(Settings(home=home, review="required"), resources, intake)
+        World(resources).render()
+        close_resources()
+        shutil.copy(home / "catalogue.sqlite", home / "rendered.sqlite")
+        yield home, home / "rendered.sqlite"
+        close_resources()
+
+
+@pytest.fixture
+def world(rendered: tuple[Path, Path]) -> Iterator[World]:
+    home, copy = rendered
+    close_resources()
+    shutil.copy(copy, home / "catalogue.sqlite")
+    shutil.rmtree(home / "bucket", ignore_errors=True)
+    yield World(resources_in(home, sqlite_url(home / "catalogue.sqlite")))
+    close_resources()
+
+
+def test_a_clip_that_was_approved_in_the_database_is_not_signed(world: World):
+    forged, honest, _ = (row.variant_id for row in world.rows("passed"))
+    decide(world.catalogue, [honest], "approved", ANN)
+    execute(world.catalogue, "UPDATE variants SET state = 'approved' WHERE variant_id = :key", key=forged)
+
+    assert world.deliver() == 1
+
+    world.refuses(forged, "its state was set to approved outside Reelmill; its last event is passed")
+    assert world.row(honest).state == "published"
+    assert world.catalogue.audit.verify().ok
+
+
+def test_the_advice_of_the_refusal_works(world: World):
+    forged = world.rows("passed")[0].variant_id
+    execute(world.catalogue, "UPDATE variants SET state = 'approved' WHERE variant_id = :key", key=forged)
+    world.deliver()
+
+    retry_failed(world.catalogue, CAMPAIGN)
+    world.render()
+    assert world.row(forged).state == "passed"
+    decide(world.catalogue, [forged], "approved", ANN)
+
+    assert world.deliver() == 1
+    assert world.row(forged).state == "published"
+    assert world.catalogue.audit.verify().problems == ()
+
+
+@pytest.mark.parametrize(("actor", "reviewed"), [("system", False), (EVE, False), (EVE, True)])
+def test_an_inserted_event_does_not_prove_an_approval(world: World, actor: str, reviewed: bool):
+    forged = world.rows("passed")[0]
+    insert_event(world.catalogue, forged.variant_id, actor, "passed", "approved")
+    execute(
+        world.catalogue,
+        "UPDATE events SET clip_sha256 = :sha WHERE clip_sha256 = :c",
+        sha=forged.clip.sha256,
+        c="c" * 64,
+    )
+    if reviewed:
+        execute(
+            world.catalogue,
+            "INSERT INTO reviews (variant_id, author, at, outcome, codes, reason, blind, clip_sha256) "
+            "VALUES (:key, :eve, 0, 'approved', '[]', '', 0, :sha)",
+            key=forged.variant_id,
+            eve=EVE,
+            sha=forged.clip.sha256,
+        )
+    assert world.deliver() == 0
+    world.refuses(forged.variant_id, "was written or changed outside Reelmill")
+
+
+def test_a_clip_in_signing_needs_its_approval_too(world: World, monkeypatch: pytest.MonkeyPatch):
+    """Its files are uploaded without being signed again."""
+    first, second, _ = (row.variant_id for row in world.rows("passed"))
+    decide(world.catalogue, [first], "approved", ANN)
+    sign_only(world, monkeypatch)
+    execute(
+        world.catalogue,
+        "UPDATE variants SET state = 'signing', signed = (SELECT signed FROM variants WHERE variant_id = :first) "
+        "WHERE variant_id = :second",
+        first=first,
+        second=second,
+    )
+
+    assert world.deliver() == 1
+
+    assert world.row(first).state == "published"
+    world.refuses(second, "its state was set to signing outside Reelmill")
+
+
+def test_another_signed_file_is_not_uploaded(world: World, monkeypatch: pytest.MonkeyPatch):
+    first, second, _ = (row.variant_id for row in world.rows("passed"))
+    decide(world.catalogue, [first, second], "approved", ANN)
+    sign_only(world, monkeypatch)
+    signed = [row.variant_id for row in world.rows("signing")]
+    assert len(signed) == 1
+    execute(
+        world.catalogue,
+        "UPDATE variants SET signed = replace(signed, '\"sha256\":\"', '\"sha256\":\"0') WHERE state = 'signing'",
+    )
+    assert world.deliver() == 1
+    world.refuses(signed[0], "its signed file is not the one that was signed")
+
+
+def test_another_clip_in_the_catalogue_is_not_signed(world: World):
+    first, second, _ = world.rows("passed")
+    decide(world.catalogue, [first.variant_id], "approved", ANN)
+    execute(
+        world.catalogue,
+        "UPDATE variants SET clip = (SELECT clip FROM variants WHERE variant_id = :second) WHERE variant_id = :first",
+        first=first.variant_id,
+        second=second.variant_id,
+    )
+    assert world.deliver() == 0
+    world.refuses(first.variant_id, "its clip is not the one that was approved")
+
+
+def test_another_staged_file_is_not_signed(world: World):
+    first, second, _ = world.rows("passed")
+    decide(world.catalogue, [first.variant_id], "approved", ANN)
+    genuine = first.clip.path.read_bytes()
+    shutil.copy(second.clip.path, first.clip.path)
+    try:
+        assert world.deliver() == 0
+    finally:
+        first.clip.path.write_bytes(genuine)
+    assert world.row(first.variant_id).state == "planned"
+    assert not world.is_in_bucket(first.variant_id)
+
+
+def test_other_generation_inputs_are_not_signed(world: World):
+    """The credential would disclose another prompt."""
+    first = world.rows("passed")[0].variant_id
+    decide(world.catalogue, [first], "approved", ANN)
+    execute(world.catalogue, "UPDATE variants SET body = replace(body, 'red', 'blue')")
+    assert world.deliver() == 0
+    world.refuses(first, "its generation inputs were changed")
+
+
+def test_an_undone_approval_proves_nothing(world: World):
+    first, second, _ = (row.variant_id for row in world.rows("passed"))
+    for key in (first, second):
+        decide(world.catalogue, [key], "approved", ANN)
+        world.catalogue.reviews.undo([key], ANN)
+    names = "variant_id, at, actor, from_state, to_state, detail, clip_sha256, seal"
+    execute(  # a copy of the genuine event
+        world.catalogue,
+        f"INSERT INTO events ({names}) SELECT {names} FROM events WHERE variant_id = :key AND to_state = 'approved'",
+        "UPDATE variants SET state = 'approved' WHERE variant_id = :key",
+        key=first,
+    )
+    execute_as_owner(  # and a history without the undo
+        world.catalogue,
+        "DELETE FROM events WHERE event_id = (SELECT max(event_id) FROM events WHERE variant_id = :key)",
+        "UPDATE reviews SET undone_at = NULL WHERE variant_id = :key",
+        "UPDATE variants SET state = 'approved' WHERE variant_id = :key",
+        key=second,
+    )
+    assert world.deliver() == 0
+    world.refuses(first, "was written or changed outside Reelmill")
+    world.refuses(second, "the audit log does not say that person:ann approved it")
+
+
+@pytest.mark.parametrize(
+    ("statement", "why"),
+    [
+        ("DELETE FROM reviews WHERE variant_id = :key", "there is no review in which person:ann approved it"),
+        ("UPDATE reviews SET clip_sha256 = NULL, author = :eve", "there is no review in which person:ann approved it"),
+        ("UPDATE reviews SET clip_sha256 = 'x'", "the review names another clip"),
+        ("DELETE FROM audit WHERE subject = :key", "the audit log does not say that person:ann approved it"),
+        ("UPDATE audit SET actor = :eve WHERE subject = :key", "the audit log does not say that person:ann"),
+        ("UPDATE audit SET at_ms = 0 WHERE subject = :key", "which approves it, was changed outside Reelmill"),
+        ("UPDATE audit SET seal = NULL WHERE subject = :key", "which approves it, was changed outside Reelmill"),
+        (
+            "DELETE FROM audit WHERE audit_id = (SELECT min(audit_id) FROM audit WHERE subject = :key) + 1",
+            "which approves it, was changed outside Reelmill",
+        ),
+        ("UPDATE events SET actor = 'system' WHERE actor = :ann", "was written or changed outside Reelmill"),
+    ],
+)
+def test_the_evidence_of_an_approval_is_checked(world: World, statement: str, why: str):
+    first = world.rows("passed")[0].variant_id
+    decide(world.catalogue, [first], "approved", ANN)
+    world.catalogue.audit.note(ANN, "run", CAMPAIGN)
+    execute_as_owner(world.catalogue, statement, key=first, ann=ANN, eve=EVE)
+    assert world.deliver() == 0
+    world.refuses(first, why)
+
+
+def test_review_cannot_be_turned_off_in_the_database(world: World):
+    execute(world.catalogue, """UPDATE campaigns SET settings = replace(settings, '"required"', '"auto"')""")
+    assert world.deliver("auto") == 0
+    assert len(world.rows("passed")) == 3
+    with pytest.raises(CatalogueError, match="Run its sheet again"):
+        registration.check_run(Settings(home=world.resources.staging.parent), world.resources, CAMPAIGN)
+
+    world.catalogue.campaigns.add(BRIEFS, {"review": "required"})  # as running the sheet again does
+    world.catalogue.campaigns.check_settings(CAMPAIGN)
+    assert world.catalogue.audit.verify().ok
+
+
+def test_a_failed_clip_that_was_set_to_passed_is_not_approved(world: World):
+    world.catalogue.campaigns.add(BRIEFS, {"review": "auto"})
+    failed = world.rows("failed")[0].variant_id
+    execute(world.catalogue, "UPDATE variants SET state = 'passed' WHERE variant_id = :key", key=failed)
+    decided = world.catalogue.reviews.record(world.catalogue.variants.last_events([failed]), "approved", ANN)
+    assert "outside Reelmill" in decided.refused[failed]
+    assert world.deliver("auto") == 3
+    world.refuses(failed, "it was set to passed outside Reelmill, without a verdict")
+
+
+@pytest.mark.parametrize("key", [b"", OTHER_KEY])
+def test_a_process_without_the_key_delivers_nothing(world: World, key: bytes):
+    """It could not check approvals; it must not quarantine genuine ones either."""
+    first = world.rows("passed")[0].variant_id
+    decide(world.catalogue, [first], "approved", ANN)
+    with pytest.raises(CatalogueError, match="REELMILL_AUDIT_KEY"):
+        world.deliver(audit_key=key)
+    assert world.row(first).state == "approved"
+    assert world.deliver() == 1
+
+
+def test_genuine_approvals_are_signed(world: World):
+    passed = [row.variant_id for row in world.rows("passed")]
+    failed = world.rows("failed")[0].variant_id
+    decide(world.catalogue, [passed[0]], "approved", ANN)
+    decide(world.catalogue, [passed[1]], "approved", EVE)
+    world.catalogue.reviews.undo([passed[1]], EVE)
+    world.catalogue.reviews.add_comment(passed[1], EVE, "Better now")
+    decide(world.catalogue, [passed[1]], "approved", ANN)  # approved again
+    decide(world.catalogue, [failed], "approved", ANN, "good enough")  # against the gate
+    assert world.deliver() == 3
+
+    new = regenerate_variant(world.catalogue, CAMPAIGN, passed[2], ANN)
+    world.catalogue.campaigns.add(BRIEFS, {"review": "auto"})
+    world.render()
+    assert world.deliver("auto") == 2  # by policy
+    assert world.row(new).state == "published"
+    assert world.catalogue.audit.verify().problems == ()
+
+
+def test_a_clip_that_was_quarantined_during_signing_is_published_after_a_retry(world: World, monkeypatch):
+    first = world.rows("passed")[0].variant_id
+    decide(world.catalogue, [first], "approved", ANN)
+    sign_only(world, monkeypatch)
+    world.catalogue.decisions.quarantine([first], "by hand")
+    retry_failed(world.catalogue, CAMPAIGN)
+    assert world.row(first).state == "signing"
+    assert world.deliver() == 1
+    assert world.catalogue.audit.verify().problems == ()
+
+
+def test_a_stalled_worker_does_not_quarantine_the_clip_of_another(world: World):
+    """Its lease has passed to a worker that has signed the clip in the meantime."""
+    first = world.rows("passed")[0].variant_id
+    decide(world.catalogue, [first], "approved", ANN)
+    stalled = samples.take(world.catalogue, [first], ("approved",), owner="stalled")
+    world.catalogue.leases.renew("stalled", -1.0)
+    [lease] = samples.take(world.catalogue, [first], ("approved",), owner="other")
+    world.catalogue.results.mark_signing(lease, samples.facts(first))
+    assert world.catalogue.approval_proofs.unproven(stalled) == {}
+    assert len(stalled) == 1
+
+
+def test_another_campaign_may_share_an_approved_clip(world: World):
+    """A campaign that requires review and shares the clip later does not revoke the approval."""
+    first = world.rows("passed")[0].variant_id
+    world.catalogue.campaigns.add(BRIEFS, {"review": "auto"})
+    world.catalogue.decisions.approve([first])
+    other = replace(BRIEFS, name="Summer")
+    world.catalogue.campaigns.add(other, {"review": "required"})
+    with world.catalogue.database.writing() as connection:
+        connection.execute(
+            text(
+                "INSERT INTO memberships SELECT :other, brief_id, ordinal, variant_id, placement, labels, locale "
+                "FROM memberships WHERE campaign_id = :campaign"
+            ),
+            {"other": other.campaign_id, "campaign": CAMPAIGN},
+        )
+    assert world.deliver("auto") == 1
+    assert world.catalogue.audit.verify().problems == ()
+
+
+def test_postgresql_is_checked_too(world: World, postgres_server_url: str):
+    with database(postgres_server_url) as url:
+        world.resources = replace(world.resources, catalogue_url=url)
+        registration.register(
+            Settings(home=world.resources.staging.parent, review="required"),
+            world.resources,
+            Intake(None, Checked(BRIEFS.briefs), BRIEFS),
+        )
+        world.render()
+        forged, honest, policy = (row.variant_id for row in world.rows("passed"))
+        decide(world.catalogue, [honest], "approved", ANN)
+        world.catalogue.decisions.approve([policy])
+        execute(world.catalogue, "UPDATE variants SET state = 'approved' WHERE variant_id = :key", key=forged)
+        assert world.deliver() == 2
+        world.refuses(forged, "its state was set to approved outside Reelmill")
+        assert world.catalogue.audit.verify().problems == ()
+        close_resources()
+
+
+def test_a_sealed_catalogue_that_lost_its_seals_delivers_nothing(world: World):
+    forged = world.rows("passed")[0].variant_id
+    assert world.deliver() == 0
+    execute(
+        world.catalogue,
+        "UPDATE audit_head SET seal = NULL, key_id = NULL, sealed_from = NULL",
+        "UPDATE variants SET state = 'approved' WHERE variant_id = :key",
+        key=forged,
+    )
+    close_resources()
+    with pytest.raises(CatalogueError, match="`reelmill audit seal`"):
+        world.deliver()
+    assert not world.is_in_bucket(forged)
+    open_catalogue(world.resources.catalogue_url).close()
+
+
+class Submitted:
+    """A task runner that records what is sent to workers, and fails."""
+
+    def __init__(self) -> None:
+        self.sent: list[Resources] = []
+
+    def submit(self, task: object, parameters: dict[str, Any]) -> Future[object]:
+        self.sent.append(parameters["resources"])
+        future: Future[object] = Future()
+        future.set_exception(BucketUnreachableError())
+        return future
+
+
+@pytest.mark.parametrize(("runner", "key"), [("ray", b""), ("threads", KEY)])
+def test_workers_of_a_cluster_do_not_receive_the_key(world: World, monkeypatch, runner: str, key: bytes):
+    monkeypatch.setattr(dispatch, "options_for", lambda *_: nullcontext())
+    monkeypatch.setattr(dispatch, "max_in_flight", lambda *_: 1)
+    regenerate_variant(world.catalogue, CAMPAIGN, world.rows("passed")[0].variant_id, ANN)
+    submitted = Submitted()
+    wave = dispatch.Wave(
+        Settings(home=world.resources.staging.parent, runner=runner),
+        world.resources,
+        submitted,
+        Remaining(world.resources, CAMPAIGN, 0.25).shards(8),
+    )
+    with pytest.raises(BucketUnreachableError):
+        wave.run()
+    assert [sent.audit_key for sent in submitted.sent] == [key]
+
+
+def test_a_host_that_only_renders_creates_no_key(world: World, tmp_path: Path, monkeypatch):
+    home = tmp_path / "worker"
+    monkeypatch.setenv("REELMILL_HOME", str(home))
+    assert localise_resources(replace(world.resources, shared=True, audit_key=b"")).audit_key == b""
+    assert (home / "machine.id").exists()
+    assert not (home / "audit.key").exists()
+    assert len(resources_of(Settings(home=home)).audit_key) == 32
