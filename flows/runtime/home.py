@@ -14,6 +14,7 @@ OURS = (
     ".doctor-",
     ".lock",
     "audit.key",
+    "audit.sealed",
     "bucket",
     "campaigns",
     "catalogue.sqlite",

@@ -23,6 +23,7 @@ GUIDE = REPO / "docs" / "operations.md"
 OURS = {"PREFECT_AUTH", "PREFECT_POSTGRES_PASSWORD"}
 """Variables that compose requires from the operator; they are not settings of Prefect."""
 
+
 def text_of(path: Path) -> str:
     return path.read_text(encoding="utf-8")
 
