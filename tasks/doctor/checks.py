@@ -13,7 +13,7 @@ from tasks.doctor.program import check_devices, check_versions, check_weights
 from tasks.doctor.proxies import check_proxies, services_of
 from tasks.doctor.servers import RAY_S, check_prefect, check_ray, check_webhook
 from tasks.doctor.signing import check_signer
-from tasks.doctor.stores import check_bucket, check_database, check_disk
+from tasks.doctor.stores import check_audit_key, check_bucket, check_database, check_disk
 from tasks.runtime.resources import BucketConfig, Resources, card_of
 
 IMPORT_S = 60.0
@@ -61,6 +61,7 @@ def checks_of(config: DoctorConfig) -> dict[str, Check]:
         "weights": Check(lambda: check_weights(resources, config.model, here=not on_ray)),
         "bucket": Check(lambda: check_bucket(resources.bucket, resources.catalogue_url)),
         "database": Check(lambda: check_database(resources.catalogue_url, resources.staging)),
+        "audit": Check(lambda: check_audit_key(resources)),
         "signer": Check(lambda: check_signer(resources), IMPORT_S),
         "clock": Check(lambda: check_clock(resources.catalogue_url, resources.bucket)),
         "disk": Check(lambda: check_disk(config.home, bucket=_folder_of(resources.bucket))),

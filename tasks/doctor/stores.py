@@ -11,12 +11,13 @@ from dataclasses import replace
 from pathlib import Path
 
 from adapters.bucket import Bucket, LocalBucket, open_bucket
-from adapters.catalogue.views.health import check_health, count_published
+from adapters.catalogue.views.health import check_health, check_seal, count_published
 from manifests.errors import BucketError, BucketRefusedError, CatalogueError, KeyTakenError
 from tasks.doctor.check import FAIL, OK, WARN, Finding
 from tasks.runtime.disk_space import MIN_FREE_BYTES, existing
 from tasks.runtime.lost_catalogue import check_not_lost
-from tasks.runtime.resources import BucketConfig
+from tasks.runtime.resources import BucketConfig, Resources
+from tasks.runtime.sealed_catalogues import is_known_as_sealed
 
 TEST_KEY = "staging/doctor-{}.txt"
 """Every role may write under staging/, and the sweeper prunes leftovers there."""
@@ -118,6 +119,19 @@ def check_database(url: str, staging: Path | None = None) -> Finding:
             "Use a role that only owns the catalogue; infra/postgresql/roles.sql creates one.",
         )
     return Finding(OK, message)
+
+
+def check_audit_key(resources: Resources) -> Finding:
+    """Check that decisions of this installation can be sealed and approvals checked; nothing is sealed."""
+    was_sealed = is_known_as_sealed(resources.sealed_catalogues, resources.catalogue_url)
+    try:
+        problem = check_seal(resources.catalogue_url, resources.audit_key, was_sealed=was_sealed)
+    except CatalogueError:
+        return Finding(WARN, "The key was not checked, because the database cannot be read.", "Fix the database first.")
+    if problem:
+        what, _, fix = problem.partition(". ")
+        return Finding(FAIL, f"{what}.", fix)
+    return Finding(OK, "The key fits the audit log. Keep a backup of it apart from the database.")
 
 
 def check_disk(

@@ -84,6 +84,24 @@ def test_another_key_is_reported_and_the_fix_works(with_account: Path, capsys, m
     assert reelmill(capsys, "accounts", "role", "ann", "admin").code == 0
 
 
+def test_doctor_reports_another_key_and_removed_seals(with_account: Path, capsys, monkeypatch: pytest.MonkeyPatch):
+    def finding() -> dict[str, str]:
+        findings = json.loads(reelmill(capsys, "doctor", "--json").out)["findings"]
+        return next(each for each in findings if each["check"] == "audit")
+
+    assert finding()["level"] == "ok"
+    monkeypatch.setenv("REELMILL_AUDIT_KEY", "ab" * 32)
+    assert finding()["level"] == "fail"
+    assert (
+        finding()["message"]
+        == "The audit log of this catalogue is sealed with another key than the one of this process."
+    )
+    monkeypatch.delenv("REELMILL_AUDIT_KEY")
+    change(with_account, "UPDATE audit_head SET seal = NULL, key_id = NULL, sealed_from = NULL")
+    assert finding()["level"] == "fail"
+    assert "`reelmill audit verify`" in finding()["fix"]
+
+
 @pytest.mark.parametrize("key", ["short", "zz" * 32, "ab" * 31])
 def test_an_invalid_key_is_refused_without_showing_it(home: Path, capsys, monkeypatch: pytest.MonkeyPatch, key: str):
     monkeypatch.setenv("REELMILL_AUDIT_KEY", key)

@@ -43,15 +43,22 @@ def access_to(database: Database, key: AuditKey | None, *, may_begin: bool) -> A
     if key is None:
         return AuditAccess()
     with database.reading() as connection:
-        key_id = connection.execute(select(audit_head.c.key_id)).scalar()
-        is_new = key_id is None and not _has_history(connection)
-    if key_id is None and (may_begin or is_new):
+        problem = key_problem(connection, key, may_begin=may_begin)
+        is_sealed = connection.execute(select(audit_head.c.key_id)).scalar() is not None
+    if not problem and not is_sealed:
         with database.writing() as connection:
             if lock_head(connection).key_id is None:  # another process may have been faster
                 seal_all(connection, key, SYSTEM)
         return access_to(database, key, may_begin=False)
-    problem = "" if key_id == key.key_id else SEAL_REMOVED if key_id is None else WRONG_KEY
     return AuditAccess(key, problem)
+
+
+def key_problem(connection: Connection, key: AuditKey, *, may_begin: bool) -> str:
+    """Return why the key cannot be used with a catalogue; empty if it can, or if the catalogue is to be sealed."""
+    key_id = connection.execute(select(audit_head.c.key_id)).scalar()
+    if key_id is not None:
+        return "" if key_id == key.key_id else WRONG_KEY
+    return "" if may_begin or not _has_history(connection) else SEAL_REMOVED
 
 
 def seal_all(connection: Connection, key: AuditKey, actor: str) -> int:

@@ -7,7 +7,9 @@ from sqlalchemy import Connection, Engine, Float, cast, func, select, text
 
 from adapters.catalogue.core.engine import build_engine, our_errors, sqlite_file, writing
 from adapters.catalogue.core.schema import HEAD, revision_of
+from adapters.catalogue.core.seals import AuditKey
 from adapters.catalogue.core.tables import database_now, variants
+from adapters.catalogue.review.sealing import key_problem
 from manifests.states import State
 
 PATIENCE_S = 5.0
@@ -73,6 +75,27 @@ def count_published(url: str) -> int:
                     select(func.count()).select_from(variants).where(variants.c.state == State.PUBLISHED)
                 ).scalar_one()
             )
+    finally:
+        engine.dispose()
+
+
+def check_seal(url: str, audit_key: bytes, *, was_sealed: bool) -> str:
+    """Return why this installation can neither decide nor deliver anything in a catalogue; empty if it can.
+
+    Args:
+        was_sealed: this installation has sealed the catalogue before.
+
+    Raises:
+        CatalogueUnreachableError, CatalogueError: as ``check_health``.
+        SettingsError: the audit key is too short.
+    """
+    health = check_health(url)
+    if health is None or health.revision != health.head:
+        return ""  # it is sealed when it is created or migrated
+    engine = build_engine(url, PATIENCE_S)
+    try:
+        with our_errors(engine), engine.connect() as connection:
+            return key_problem(connection, AuditKey(audit_key), may_begin=not was_sealed)
     finally:
         engine.dispose()
 
