@@ -174,7 +174,8 @@ class Settings(BaseSettings):
     """URL of the dashboard for links, if it is not used on this machine, such as `https://review.example`."""
     trusted_proxies: tuple[str, ...] = ()
     """Addresses or networks, as a JSON list, of proxies in front of the dashboard, such as `["127.0.0.1"]`. Only they
-    may report a client's address in `X-Forwarded-For`, by which sign-in attempts are limited."""
+    may report a client's address in `X-Forwarded-For`, by which sign-in attempts are limited. No client may have an
+    address in these networks, because it could then forge its address."""
     oidc_issuer: str = ""
     """Issuer URL of an OpenID Connect provider for single sign-on; empty turns it off."""
     oidc_client_id: str = ""

@@ -25,7 +25,6 @@ class Deps:
     """Created once per app.
 
     Attributes:
-        devices: devices that have signed in before.
         links: one-time sign-in links.
         stats_cache: cached counts over whole campaigns.
         limits: threads and waiting requests by kind of work.
@@ -35,7 +34,6 @@ class Deps:
 
     session: Session
     login_limit: LoginRateLimit = field(default_factory=LoginRateLimit)
-    devices: KnownDevices = field(default_factory=KnownDevices)
     links: OneTimeLinks = field(default_factory=OneTimeLinks)
     stats_cache: StatsCache = field(default_factory=StatsCache)
     limits: dict[Work, WorkLimit] = field(default_factory=new_limits)
@@ -50,6 +48,11 @@ class Deps:
     def count(self, clip_filter: Filter) -> Count:
         """Return the number of clips that match a filter, cached for a short time."""
         return self.stats_cache.get(("count", clip_filter), lambda: self.catalogue.gallery.count(clip_filter))
+
+    @cached_property
+    def devices(self) -> KnownDevices:
+        """The devices that have signed in before."""
+        return KnownDevices(self.session.resources.audit_key)
 
     @cached_property
     def deliveries(self) -> Deliveries:

@@ -7,6 +7,7 @@ from urllib.parse import urlencode
 from fastapi import Depends, Query
 
 from adapters.catalogue import Filter
+from adapters.catalogue.views.gallery import ORDERS
 from manifests.errors import ReelmillError
 from manifests.gate import reason_label
 
@@ -61,6 +62,8 @@ class GalleryQuery:
         self.values = {name: value.strip() for name, value in texts.items() if value and value.strip()}
         self.states = tuple(state for state in states if state)
         self.order = self.values.get("order", DEFAULT_ORDER)
+        if self.order not in ORDERS:
+            raise InvalidFilterError(f"The order {self.order[:80]!r} does not exist. Use one of {', '.join(ORDERS)}.")
         self.filter = self._filter()
 
     def _filter(self) -> Filter:

@@ -15,9 +15,11 @@ from starlette.responses import FileResponse
 from starlette.testclient import TestClient
 
 from app.api.routes import openapi
+from app.dashboard.filters import parse_query
+from app.dashboard.middleware.error_response import HIDDEN
 from app.dashboard.middleware.input_text import MAX_DEPTH, InvalidInputError, check_value
 from app.session import Session
-from manifests.errors import CatalogueUnreachableError
+from manifests.errors import CatalogueUnreachableError, DiskFullError
 
 SURROGATE = "\\ud800"
 ID = "0" * 32
@@ -251,7 +253,7 @@ def test_a_role_that_is_too_low_and_a_broken_catalogue_give_json(session: Sessio
 
     monkeypatch.setattr(session.catalogue.tokens, "holder", away)
     answer = client_of(session).get("/api/clips", headers=viewer)
-    assert (answer.status_code, answer.json()) == (503, {"error": "The catalogue does not answer."})
+    assert (answer.status_code, answer.json()) == (503, {"error": HIDDEN})
 
 
 def test_an_unexpected_error_gives_json_without_details(
@@ -447,3 +449,25 @@ def test_no_form_and_no_query_causes_a_server_error_on_postgresql(
     client._transport.raise_server_exceptions = False
     for form in forms():
         fuzz_route(on_postgresql, client, form, 5 if form[1] == "/signin" else 30)
+
+
+def test_people_who_are_not_signed_in_see_no_path_of_the_machine(session: Session, monkeypatch: pytest.MonkeyPatch):
+    def full(*_: object, **__: object) -> None:
+        raise DiskFullError("The disk of /srv/secret/catalogue.sqlite is full.")
+
+    anonymous, reviewer = client_of(session), client_of(session, "reviewer")
+    monkeypatch.setattr("app.dashboard.routes.signin._account", full)
+    answer = anonymous.post("/signin", data={"name": "ann", "password": "x"}, headers=SAME_SITE)
+    assert answer.status_code == 507
+    assert "/srv/secret" not in answer.text
+    monkeypatch.setattr("adapters.catalogue.views.gallery.Gallery.page", full)
+    answer = reviewer.get("/gallery")
+    assert answer.status_code == 507
+    assert "/srv/secret" in answer.text
+
+
+def test_an_unknown_order_in_the_query_of_a_clip_is_refused(session: Session):
+    key = session.catalogue.gallery.page(parse_query("").filter, "score").rows[0].variant_id
+    answer = client_of(session, "viewer").get(f"/clips/{key}?in=order%3Dxx")
+    assert answer.status_code == 400
+    assert "The order &#39;xx&#39; does not exist" in answer.text

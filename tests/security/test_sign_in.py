@@ -2,6 +2,7 @@
 
 import asyncio
 import io
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
@@ -130,6 +131,33 @@ def test_many_networks_slow_an_account_down_and_do_not_lock_it(clock: Clock):
     limit.begin(next(networks), "bob")
 
 
+def test_one_large_ipv6_network_does_not_keep_a_person_out(clock: Clock):
+    """An attacker with a /48, who tries five times per second from all of its networks, against a person elsewhere."""
+    limit, attempts, admitted, waiting = LoginRateLimit(), 0, 0, 0
+    for second in range(3000):
+        clock.now += 1
+        for each in range(5):
+            attempts += 1
+            with suppress(TooManyAttemptsError):
+                limit.begin(f"2001:db8:1:{(attempts + each) % 187:x}::1", "ann")
+        if second % 20 == 19:
+            waiting += 1
+            with suppress(TooManyAttemptsError):
+                limit.succeeded(limit.begin("192.0.2.1", "ann"))
+                admitted += 1
+    assert admitted > 0.9 * waiting
+
+
+def test_devices_are_known_after_a_restart(session: Session, quick_hashes: None):
+    person = at(create_app(session), "192.0.2.1")
+    assert sign_in(person, "viewer", PASSWORD) == 303
+    device = {cookie.name: cookie.value for cookie in person.cookies.jar if "device" in cookie.name}
+    again = create_app(session)
+    for number in range(40):
+        sign_in(at(again, f"198.51.100.{number}"), "viewer")
+    assert sign_in(at(again, "192.0.2.1", device), "viewer", PASSWORD) == 303
+
+
 def test_the_limits_of_a_network_end(clock: Clock):
     limit = LoginRateLimit()
     for _ in range(5):
@@ -230,6 +258,22 @@ def test_a_name_is_no_trusted_proxy(tmp_path: Path):
 def test_only_a_verified_address_becomes_a_name(verified: object):
     claims = {"sub": "17", "email": "ann@brand.example", "email_verified": verified, "preferred_username": "mallory"}
     assert oidc._name(claims) == "mallory"
+
+
+@pytest.mark.parametrize(
+    "claims", [{"preferred_username": "boss@brand.example", "sub": "17"}, {"sub": "boss＠brand.example"}]
+)
+def test_another_claim_that_looks_like_an_address_does_not_become_a_name(claims: dict):
+    name = oidc._name({**claims, "email": "boss@brand.example", "email_verified": False})
+    assert "@" not in name
+    assert "＠" not in name
+
+
+@pytest.mark.parametrize("wanted", ["Admin", "ａdmin"])
+def test_a_name_that_looks_like_that_of_another_account_gets_a_number(session: Session, wanted: str):
+    deps = create_app(session).state.deps
+    account = oidc.account_of(deps, session.settings, {"sub": "17", "preferred_username": wanted})
+    assert account.name == f"{wanted} 2"
 
 
 @pytest.mark.parametrize("verified", [True, "true"])

@@ -30,7 +30,7 @@ def test_all_filters_are_parsed():
 @given(
     st.dictionaries(
         st.sampled_from(
-            [name for name in NAMES if name not in ("lowest", "highest", "since", "until", "seed", "state")]
+            [name for name in NAMES if name not in ("lowest", "highest", "since", "until", "seed", "state", "order")]
         ),
         TEXTS,
     ),
@@ -51,6 +51,7 @@ def test_a_query_string_round_trips(texts: dict[str, str], states: list[str]):
         ("lowest=nan", "Enter a number"),
         ("seed=-1", "'-1' is invalid. Enter a whole number"),
         ("seed=٣", "Enter a whole number"),
+        ("order=best", "The order 'best' does not exist. Use one of score, -score, newest, oldest"),
         ("since=24.11.2026", "Enter it as YYYY-MM-DD, for example 2026-11-24"),
     ],
 )
@@ -74,6 +75,7 @@ def test_other_values_replace_those_of_the_query():
         ("https://evil.example", False),
         ("", False),
         ("/a\nb", False),
+        ("/\t/evil.example", False),
         ("javascript:1", False),
     ],
 )

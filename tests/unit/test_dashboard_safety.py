@@ -383,7 +383,7 @@ def test_an_unreachable_catalogue_gives_503(session: Session, monkeypatch: pytes
     client.cookies.set("reelmill-8765", "another")
     answer = client.get("/gallery")
     assert answer.status_code == 503
-    assert "The catalogue does not answer." in answer.text
+    assert "The dashboard cannot use its database at the moment." in answer.text
     assert "default-src 'none'" in answer.headers["content-security-policy"]
 
 

@@ -9,10 +9,14 @@ COOKIE = "reelmill_device"
 
 
 class KnownDevices:
-    """Issue and check device cookies. The key is in memory, as the counts are: both start over with the dashboard."""
+    """Issue and check device cookies.
 
-    def __init__(self) -> None:
-        self._signer = URLSafeTimedSerializer(secrets.token_hex(), salt="device")
+    Args:
+        key: secret of the installation, so that devices are known after a restart; if empty, they are forgotten.
+    """
+
+    def __init__(self, key: bytes = b"") -> None:
+        self._signer = URLSafeTimedSerializer(key or secrets.token_bytes(), salt="reelmill device cookie")
 
     def issue(self, name: str) -> str:
         """Return the cookie of a new device that has signed in to an account."""

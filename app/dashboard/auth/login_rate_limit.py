@@ -16,11 +16,15 @@ PAIR = (parse("5/minute"), parse("30/hour"))
 """Failures of one network at one account, and of one known device at its account."""
 NETWORK = (parse("20/minute"), parse("200/hour"))
 """Failures of one network at all accounts."""
+SITE = (parse("10/minute"), parse("60/hour"))
+"""Failures of one IPv6 /48, which one customer can have, at one account."""
 ACCOUNT = parse("30/hour")
 """Failures at one account from all networks; from then on, unknown devices share SLOWED."""
 SLOWED = parse("1/5second")
-IPV6_SITE = 64
+IPV6_NETWORK = 64
 """One customer gets at least this prefix of IPv6, and can use every address in it."""
+IPV6_SITE = 48
+"""One customer gets at most this prefix."""
 
 
 class TooManyAttemptsError(ReelmillError):
@@ -62,7 +66,7 @@ class LoginRateLimit:
             TooManyAttemptsError: a limit is reached. The refused attempt does not count.
         """
         name = account_key(name)
-        limits = tuple(_known(device, name) if device else self._unknown(network_of(address), name))
+        limits = tuple(_known(device, name) if device else self._unknown(address, name))
         hit: list[_Limit] = []
         for limit in limits:
             admitted = self._limiter.hit(limit.item, *limit.key)
@@ -76,7 +80,10 @@ class LoginRateLimit:
         """Remove an attempt from the counts, because it was not a failure."""
         self._give_back(attempt.limits)
 
-    def _unknown(self, network: str, name: str) -> Iterator[_Limit]:
+    def _unknown(self, address: str, name: str) -> Iterator[_Limit]:
+        network, site = network_of(address), network_of(address, IPV6_SITE)
+        if site != network:
+            yield from (_Limit(item, ("site", site, name)) for item in SITE)
         yield from (_Limit(item, ("pair", network, name)) for item in PAIR)
         yield from (_Limit(item, ("network", network)) for item in NETWORK)
         everywhere = _Limit(ACCOUNT, ("account", name))
@@ -102,12 +109,12 @@ def account_key(name: str) -> str:
     return " ".join(name.split()).casefold()[:100]
 
 
-def network_of(address: str) -> str:
-    """Return the network of an address: the address itself for IPv4, its /64 for IPv6."""
+def network_of(address: str, prefix: int = IPV6_NETWORK) -> str:
+    """Return the network of an address: the address itself for IPv4, its /64 or another prefix for IPv6."""
     try:
         found = ip_address(address.partition("%")[0])
     except ValueError:
         return address
     if isinstance(found, IPv6Address):
-        return str(found.ipv4_mapped or ip_network((found, IPV6_SITE), strict=False))
+        return str(found.ipv4_mapped or ip_network((found, prefix), strict=False))
     return str(found)

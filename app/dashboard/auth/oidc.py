@@ -1,7 +1,9 @@
 """Sign in through an OpenID provider: authorization code flow with PKCE, using Authlib."""
 
+import hashlib
 import logging
 from typing import Any
+from unicodedata import normalize
 
 from authlib.integrations.starlette_client import OAuth
 from fastapi import APIRouter, Request
@@ -96,8 +98,9 @@ def account_of(deps: Deps, settings: Settings, claims: dict[str, Any]) -> Accoun
             catalogue.accounts.change(known.name, SYSTEM, role=role)
         return catalogue.accounts.get(known.name)
     wanted = _name(claims)[:70]
-    taken = {account.name for account in catalogue.accounts.all()}
-    name = next(each for each in (wanted, *(f"{wanted} {number}" for number in range(2, 10_000))) if each not in taken)
+    taken = {_folded(account.name) for account in catalogue.accounts.all()}
+    names = (wanted, *(f"{wanted} {number}" for number in range(2, 10_000)))
+    name = next(each for each in names if _folded(each) not in taken)
     try:
         return catalogue.accounts.add(name, role, SYSTEM, issuer=settings.oidc_issuer, subject=claims["sub"])
     except CatalogueError as error:
@@ -107,11 +110,22 @@ def account_of(deps: Deps, settings: Settings, claims: dict[str, Any]) -> Accoun
 def _name(claims: dict[str, Any]) -> str:
     """Return the person's verified address, else their user name, else their id; claims of a wrong type do not count.
 
+    A user name or id that looks like an address is not used, because the provider has not verified it.
+
     OpenID Connect defines ``email_verified`` as a boolean, but some providers, such as Apple, send the text "true".
     """
     is_verified = claims.get("email_verified") is True or claims.get("email_verified") == "true"
-    candidates = (claims.get("email") if is_verified else None, claims.get("preferred_username"), claims["sub"])
-    return next(each for each in candidates if isinstance(each, str) and each)
+    verified = claims.get("email") if is_verified else None
+    if isinstance(verified, str) and verified:
+        return verified
+    candidates = (claims.get("preferred_username"), claims["sub"])
+    plain = (each for each in candidates if isinstance(each, str) and each and "@" not in normalize("NFKC", each))
+    return next(plain, f"user {hashlib.sha256(claims['sub'].encode(errors='replace')).hexdigest()[:8]}")
+
+
+def _folded(name: str) -> str:
+    """Return a name without the differences that people overlook."""
+    return normalize("NFKC", name).casefold()
 
 
 def _role(claims: dict[str, Any], name: str | None) -> str:

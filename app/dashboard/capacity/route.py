@@ -9,6 +9,7 @@ from typing import Any
 from fastapi import Request, Response
 from fastapi.routing import APIRoute
 
+from app.dashboard.auth.login_rate_limit import network_of
 from app.dashboard.auth.roles import Person
 from app.dashboard.capacity.work import Work, work_of
 
@@ -35,11 +36,11 @@ class LimitedRoute(APIRoute):
 
 
 def person_key(request: Request) -> str:
-    """Return the account of a request; without one, its address."""
+    """Return the account of a request; without one, its network."""
     person: Person | None = getattr(request.state, "person", None)
     if person:
         return person.actor
-    return f"address:{request.client.host if request.client else ''}"
+    return f"network:{network_of(request.client.host) if request.client else ''}"
 
 
 def _in_threads(endpoint: Callable[..., Any], work: Work) -> Callable[..., Any]:

@@ -1,5 +1,6 @@
 """Convert exceptions to error pages or JSON errors with a status code."""
 
+import logging
 from urllib.parse import quote
 
 from fastapi import FastAPI, Request
@@ -12,7 +13,7 @@ from app.cli.output import sentence_of
 from app.dashboard.auth.login_rate_limit import TooManyAttemptsError
 from app.dashboard.auth.roles import NotAllowedError, NotSignedInError
 from app.dashboard.capacity.work_limit import ServerBusyError, TooManyRequestsError
-from app.dashboard.middleware.error_response import error_response, is_api
+from app.dashboard.middleware.error_response import HIDDEN, error_response, is_api
 from app.dashboard.middleware.input_text import InvalidInputError
 from app.dashboard.routes.media import MediaNotFoundError
 from manifests.errors import (
@@ -20,11 +21,13 @@ from manifests.errors import (
     BucketUnreachableError,
     CatalogueError,
     CredentialError,
+    DiskFullError,
     NotFoundError,
     ReelmillError,
     SignerUnavailableError,
 )
 
+log = logging.getLogger(__name__)
 STATUS: tuple[tuple[type[ReelmillError], int], ...] = (
     (NotAllowedError, 403),
     (TooManyAttemptsError, 429),
@@ -33,6 +36,7 @@ STATUS: tuple[tuple[type[ReelmillError], int], ...] = (
     (InvalidInputError, 422),
     (BucketUnreachableError, 503),
     (SignerUnavailableError, 503),
+    (DiskFullError, 507),
     (BucketError, 409),
     (CredentialError, 409),
     (MediaNotFoundError, 404),
@@ -63,6 +67,9 @@ def add_error_handlers(app: FastAPI) -> None:
         status = next(number for kind, number in STATUS if isinstance(error, kind))
         if isinstance(error, CatalogueError) and error.transient:
             status = 503
+        if getattr(request.state, "person", None) is None and _shows_this_machine(error):
+            log.error("%s", error)
+            return error_response(request, HIDDEN, max(status, 500))
         wait = {}
         if status == 429 or isinstance(error, ServerBusyError):
             wait = {"Retry-After": str(error.wait_s) if isinstance(error, TooManyAttemptsError) else "10"}
@@ -92,6 +99,11 @@ def add_error_handlers(app: FastAPI) -> None:
         )
         response.headers.update(request.app.state.headers)
         return response
+
+
+def _shows_this_machine(error: ReelmillError) -> bool:
+    """Return whether a message can name the database or a path, which people who are not signed in must not see."""
+    return isinstance(error, CatalogueError | DiskFullError) and not isinstance(error, NotFoundError)
 
 
 def _sign_in_first(request: Request, message: str) -> Response:

@@ -16,7 +16,10 @@ TITLES = {
     429: "Too many requests",
     500: "Unexpected error",
     503: "Service unavailable",
+    507: "Disk full",
 }
+HIDDEN = "The dashboard cannot use its database at the moment. Try again later, or contact an admin."
+"""Message for people who are not signed in, who must not see paths and names of this machine."""
 MAX_SENTENCE = 2000
 """Maximum length of a message in characters; a longer one repeats a long input."""
 

@@ -1,5 +1,6 @@
 """Middleware before every route: authentication, host and origin checks, security headers."""
 
+import logging
 import time
 from collections.abc import Mapping
 from urllib.parse import urlsplit
@@ -14,9 +15,10 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from adapters.catalogue import Catalogue
 from adapters.catalogue.accounts.accounts import Account
 from app.dashboard.auth.roles import Person, Role
-from app.dashboard.middleware.error_response import error_response, is_api
+from app.dashboard.middleware.error_response import HIDDEN, error_response, is_api
 from manifests.errors import ReelmillError
 
+log = logging.getLogger(__name__)
 LOOPBACK = frozenset({"127.0.0.1", "localhost", "[::1]"})
 SAFE_METHODS = frozenset({"GET", "HEAD", "OPTIONS"})
 PERSON_CACHE_S = 3.0
@@ -137,7 +139,8 @@ class AuthenticationMiddleware:
             try:
                 scope.setdefault("state", {})["person"] = await self._person(scope)
             except ReelmillError as error:
-                return await error_response(Request(scope), str(error), 503)(scope, receive, send)
+                log.error("%s", error)
+                return await error_response(Request(scope), HIDDEN, 503)(scope, receive, send)
             scope["state"]["forget"] = self._known.clear
         await self._app(scope, receive, send)
 

@@ -247,8 +247,8 @@ def _moment(text: str) -> float | None:
 
 
 def is_local(path: str) -> bool:
-    """Return True for a path on this server; browsers treat ``//`` and ``/\\`` as another host."""
-    return path.startswith("/") and not path.startswith(("//", "/\\")) and "\n" not in path
+    """Return True for a path on this server; browsers treat ``//`` and ``/\\`` as another host, and ignore tabs."""
+    return path.startswith("/") and not path.startswith(("//", "/\\")) and path.isprintable()
 
 
 def _decision_response(request: Request, deps: Deps, outcome: str, done: DecisionResult, back: str) -> Response:
