@@ -14,6 +14,7 @@ from pathlib import Path
 import database_roles
 import psycopg
 import pytest
+from cli_runner import reelmill
 from database_roles import PASSWORDS, SQL, Roles
 from fake_scorer import FakeScorer
 from infra_files import INFRA
@@ -30,6 +31,7 @@ from manifests.errors import CatalogueError, GenerationError
 from manifests.states import State
 from models.fake import FakeGenerator
 from tasks.deliver.deliver import deliver
+from tasks.doctor.stores import check_database
 from tasks.plan.expand import expand
 from tasks.plan.remaining import Remaining, release_dead_leases
 from tasks.render.render_task import render
@@ -513,6 +515,23 @@ def test_composes_databases_have_separate_owners_and_no_administrator_over_the_n
             psycopg.connect(f"postgresql://{role}@{place}/{database}")
     with psycopg.connect(f"postgresql://prefect@{place}/prefect", autocommit=True) as prefect:
         prefect.execute("CREATE TABLE mine (x int)")
+
+
+def test_the_role_of_the_renderers_is_refused_on_a_driver(roles: Roles, home: Path, monkeypatch, capsys):
+    monkeypatch.setenv("REELMILL_HOME", str(home))
+    monkeypatch.setenv("REELMILL_CATALOGUE_URL", roles.renderer)
+    problem = (
+        "The database role reelmill_renderer in REELMILL_CATALOGUE_URL is for Ray workers, which only generate clips: "
+        "it may not write to the audit log. On all other machines, use the role that owns the catalogue: `reelmill`"
+    )
+    finding = check_database(roles.renderer)
+    assert (finding.level, finding.message[: len(problem)]) == ("fail", problem)
+    for command in ("status", "runs"):
+        ended = reelmill(capsys, command)
+        assert (ended.code, problem in " ".join(ended.err.split())) == (1, True), ended.err
+    close_resources()
+    assert check_database(roles.owner).level == "ok"
+    open_catalogue(roles.renderer).close()  # without an audit key, as in a Ray worker
 
 
 def test_roles_can_sign_in_with_the_passwords_of_the_environment(roles: Roles):

@@ -337,11 +337,12 @@ class TestBucket:
 
 
 def as_ordinary_role(url: str) -> str:
-    """Return the URL for a role of the server that is no superuser and may read the revision."""
+    """Return the URL for a role of the server that is no superuser and may work on the catalogue."""
     with psycopg.connect(url, autocommit=True) as connection:
         if not connection.execute("SELECT FROM pg_roles WHERE rolname = 'ordinary'").fetchone():
             connection.execute("CREATE ROLE ordinary LOGIN")
         connection.execute("GRANT SELECT ON alembic_version TO ordinary")
+        connection.execute("GRANT SELECT, UPDATE ON audit_head TO ordinary")
     return url.replace("//reelmill@", "//ordinary@")
 
 
