@@ -4,6 +4,7 @@ import base64
 import hashlib
 import hmac
 import json
+import os
 import subprocess
 import threading
 import time
@@ -17,7 +18,7 @@ import pytest
 from cli_runner import reelmill
 from database_roles import PASSWORDS, SQL, Roles
 from fake_scorer import FakeScorer
-from infra_files import INFRA
+from infra_files import INFRA, REPO, drill_commands
 from s3_server import S3_KEYS
 
 import tasks.runtime.resources
@@ -582,3 +583,31 @@ def test_a_backup_is_restored_by_the_owner(roles: Roles, tmp_path: Path, former:
     assert granted(restored) == granted(roles)
     open_catalogue(restored.renderer).close()
     open_catalogue(restored.owner).close()
+
+
+def test_a_restored_database_is_closed_to_other_roles(roles: Roles, tmp_path: Path):
+    """With the commands of docs/operations.md, as the administrator of the server."""
+    variables = {
+        "PATH": f"{roles.psql.parent}{os.pathsep}{os.environ['PATH']}",
+        "SERVER": roles.administrator,
+        "BACKUP": str(tmp_path),
+    }
+
+    def do(name: str, database: str) -> None:
+        variables.update(DATABASE=database, REELMILL_CATALOGUE_URL=f"{roles.administrator}/{database}")
+        command = ["bash", "-euo", "pipefail", "-c", drill_commands(name)]
+        done = subprocess.run(command, cwd=REPO, env=variables, capture_output=True, text=True, timeout=60)
+        assert done.returncode == 0, done.stderr
+
+    do("postgresql backup", "reelmill")
+    do("postgresql restore", "copy")
+    with psycopg.connect(f"{roles.administrator}/postgres", autocommit=True) as administrator:
+        administrator.execute("CREATE ROLE stranger LOGIN")
+    place = roles.owner.partition("@")[2].partition("/")[0]
+    for role in ("stranger", "reelmill_renderer"):
+        with pytest.raises(psycopg.OperationalError, match="permission denied for database"):
+            psycopg.connect(f"postgresql://{role}@{place}/copy")
+    do("renderer restore", "copy")
+    open_catalogue(f"postgresql://reelmill_renderer@{place}/copy").close()
+    with pytest.raises(psycopg.OperationalError, match="permission denied for database"):
+        psycopg.connect(f"postgresql://stranger@{place}/copy")
