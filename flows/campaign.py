@@ -21,6 +21,7 @@ from flows.steer import Action, Priority, apply_action
 from flows.submit import submit
 from manifests.sheet.reading import ReadingOptions
 from tasks.deliver.deliver_task import deliver
+from tasks.deliver.staged_elsewhere import staged_elsewhere
 from tasks.intake.sheet_link import fetch_sheet
 from tasks.intake.sheet_store import SheetStore
 from tasks.plan.remaining import Remaining, release_dead_leases
@@ -106,7 +107,7 @@ def run_campaign(
 
     Returns:
         ``finished``, ``paused``, ``cancelled``, ``window``, ``budget``, or ``left`` if some variants are still leased
-        by others or were lost repeatedly.
+        by others, were lost repeatedly, or can only be published by another machine.
     """
     catalogue = catalogue_of(resources)
     pool = pool_of(settings, resources.machine)
@@ -135,6 +136,8 @@ def run_campaign(
                 remaining.await_leases(resources.lease_s + 1)
         else:
             run.outcome = LEFT
+            waiting = staged_elsewhere(resources, campaign_id)
+            run.why_left = waiting.why if waiting else ""
     return run.outcome
 
 

@@ -1,5 +1,6 @@
 """Register a campaign, and check everything that its run needs, before any work starts."""
 
+import logging
 import time
 from collections.abc import Iterable, Mapping
 from dataclasses import asdict
@@ -15,7 +16,7 @@ from manifests.states import SENT, UNFINISHED
 from manifests.variant import Variant
 from models.registry import get_any_card, weights_problem
 from tasks.deliver.signing_clock import signing_clock_of
-from tasks.doctor.signing import sign_test_clip
+from tasks.doctor.signing import exposed_key, sign_test_clip
 from tasks.intake.intake import Intake
 from tasks.intake.pictures import keep_pictures
 from tasks.plan.expand import check_cap, expand, sample
@@ -24,6 +25,7 @@ from tasks.plan.remaining import release_dead_leases
 from tasks.runtime.disk_space import DiskUse, check_space, least_bytes
 from tasks.runtime.resources import Resources, bucket_of, card_of, cards_of, catalogue_of, first_frames_of, signer_of
 
+log = logging.getLogger(__name__)
 FRESH_S = 60.0
 """Seconds for which a successful check of bucket and signer is not repeated by the next step of the same command."""
 KEPT = (
@@ -164,6 +166,8 @@ def check_delivery(resources: Resources) -> None:
     key = resources.bucket, resources.signer
     if time.monotonic() - _checked.get(key, -FRESH_S) < FRESH_S:
         return
+    if warning := exposed_key(resources):
+        log.warning("%s", warning)
     bucket_of(resources, patient=False).check()
     with signer_of(resources) as signer:
         clock.check(signer.validity())

@@ -137,7 +137,8 @@ class Settings(BaseSettings):
     """Whether the Ray cluster adds workers on demand; a shard then waits for a worker that has room for its model."""
     staging: Literal["auto", "local", "bucket"] = "auto"
     """Where encoded clips wait to be signed: `local` uses a folder under `home`, `bucket` the prefix `staging/` of the
-    bucket, which every host can read. `auto` uses the bucket if a Ray cluster may span several hosts."""
+    bucket, which every host can read. `auto` uses the bucket if a Ray cluster may span several hosts. Several
+    machines without Ray need `bucket` to publish each other's clips."""
     watch: str = ""
     """Folder or `s3://name/prefix` that is watched for new sheets; empty watches nothing."""
     watch_s: float = Field(20.0, ge=1)

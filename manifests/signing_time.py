@@ -1,4 +1,4 @@
-"""Whether a clock is right enough to sign: a pure comparison with times that have passed and with other clocks."""
+"""Whether a clock is accurate enough to sign: a pure comparison with times that have passed and with other clocks."""
 
 from collections.abc import Iterable
 from datetime import UTC, datetime

@@ -14,6 +14,12 @@ REPO = Path(__file__).resolve().parents[1]
 INFRA = REPO / "infra"
 
 
+def drill_commands(name: str) -> str:
+    """Return the commands of docs/operations.md that are marked with this name."""
+    guide = (REPO / "docs" / "operations.md").read_text()
+    return re.search(rf"<!-- drill: {name} -->\n```sh\n(.*?)```", guide, re.DOTALL)[1]
+
+
 def tool(name: str, package: str) -> str:
     """Return the path of a program that a Python package installs next to the interpreter."""
     path = Path(sys.executable).parent / name

@@ -9,7 +9,7 @@ from adapters.catalogue.accounts.share_links import ShareLinks
 from adapters.catalogue.accounts.tokens import Tokens
 from adapters.catalogue.core.database import Database
 from adapters.catalogue.core.engine import build_engine, forbid_new_file
-from adapters.catalogue.core.schema import migrate_to_head
+from adapters.catalogue.core.schema import check_role, migrate_to_head
 from adapters.catalogue.core.seals import AuditKey
 from adapters.catalogue.messages.alerts import Alerts
 from adapters.catalogue.messages.sheet_imports import SheetImports
@@ -104,6 +104,7 @@ def open_catalogue(
 
     Raises:
         NewerCatalogueError: a newer version of Reelmill wrote it.
+        CatalogueError: with an audit key, if the role of the URL may only render.
         CatalogueUnreachableError: the database does not answer.
         DiskFullError: there is no room to create it.
         SettingsError: the audit key is too short.
@@ -112,6 +113,8 @@ def open_catalogue(
     engine = build_engine(url, patience)
     try:
         migrate_to_head(engine)
+        if key:
+            check_role(engine)
         forbid_new_file(engine)
         access = access_to(Database(engine), key, may_begin=seal_history)
     except BaseException:

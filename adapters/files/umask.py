@@ -74,6 +74,18 @@ def reach(folder: Path) -> int:
     return 0o700 | (0o070 if mode & 0o010 else 0) | (0o007 if mode & 0o001 else 0)
 
 
+def is_open_to_all(path: Path) -> bool:
+    """Return whether every user of this machine can read or write a file; the permissions of its group do not count.
+
+    Group permissions may be needed: Kubernetes gives a container access to its secrets through a group.
+
+    Raises:
+        OSError: the file or one of its folders cannot be examined.
+    """
+    file = path.resolve()
+    return bool(file.stat().st_mode & 0o006) and all(folder.stat().st_mode & 0o001 for folder in file.parents)
+
+
 def open_without_links(path: Path) -> int:
     """Open a private file for writing, create it if it is missing, and refuse symbolic links.
 

@@ -29,6 +29,7 @@ from flows.submit import read_sheet
 from manifests.errors import ReelmillError
 from manifests.pluralize import count_of, counted, one_or_more
 from manifests.states import DECIDED
+from tasks.deliver.staged_elsewhere import staged_elsewhere
 from tasks.intake.intake import Intake
 from tasks.intake.sheet_store import SheetStore
 from tasks.plan.licence import clearances_of
@@ -96,11 +97,7 @@ def close_campaign(
     if report.unfinished and outcome not in (FINISHED, LEFT):
         _warn_of_ending(session, campaign_id, outcome, report.unfinished)
     elif report.unfinished:
-        number = report.unfinished
-        raise ReelmillError(
-            f"{counted(number, 'variant{s} {are} not finished')}. Unless another process is working on "
-            f"{one_or_more(number, 'it', 'them')}, re-run the same command to resume."
-        )
+        raise ReelmillError(_left_sentence(session, campaign_id, report.unfinished))
     elif rows and not waiting and not as_json:
         say("Next: run `reelmill review` to view the clips in the browser.")
 
@@ -124,6 +121,17 @@ def _warn_of_ending(session: Session, campaign_id: str, outcome: str, left: int)
     warn(ending_sentence(row, outcome, left, run, session.settings.timezone))
     if outcome in STOPPED_BY_PEOPLE:
         raise typer.Exit(EXIT_STOPPED)
+
+
+def _left_sentence(session: Session, campaign_id: str, unfinished: int) -> str:
+    """Return why variants are unfinished, and what to do."""
+    waiting = staged_elsewhere(session.resources, campaign_id)
+    number = unfinished - (waiting.number if waiting else 0)
+    rest = (
+        f"{counted(number, 'variant{s} {are} not finished')}. Unless another process is working on "
+        f"{one_or_more(number, 'it', 'them')}, re-run the same command to resume."
+    )
+    return " ".join(filter(None, [f"{waiting.why}." if waiting else "", rest if number > 0 else ""]))
 
 
 def files_of(session: Session, campaign_id: str, folder: Path) -> dict[str, Path | None]:

@@ -31,6 +31,7 @@ class Run:
 
     Attributes:
         outcome: ``finished``, unless the run ends early: ``paused``, ``cancelled``, ``window``, ``budget`` or ``left``.
+        why_left: why something is left and what to do, if this is known; without a full stop at the end.
     """
 
     def __init__(self, catalogue: Catalogue, campaign_id: str, run_id: str) -> None:
@@ -38,6 +39,7 @@ class Run:
         self.campaign_id = campaign_id
         self.run_id = run_id
         self.outcome = FINISHED
+        self.why_left = ""
 
     @property
     def is_over(self) -> bool:
@@ -104,8 +106,8 @@ def run_of(
         ended.set()
         thread.join()
         with contextlib.suppress(ReelmillError):  # a run that could not be ended is found by its missing heartbeat
-            catalogue.runs.end(run.run_id, outcome, why)
-            alerts.run_ended(catalogue, campaign_id, run.run_id, outcome, review_url)
+            catalogue.runs.end(run.run_id, outcome, why or run.why_left)
+            alerts.run_ended(catalogue, campaign_id, run.run_id, outcome, review_url, run.why_left)
 
 
 def end_dead_runs(catalogue: Catalogue, campaign_id: str) -> None:

@@ -9,6 +9,7 @@ look at the difference, and run the tests. It needs Docker's buildx and access t
 
 import argparse
 import re
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -35,6 +36,7 @@ def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
     parser.add_argument("--check", action="store_true", help="report differences without changing the files")
     is_check = parser.parse_args().check
+    _check_buildx()
     known: dict[str, str] = {}
     changed = 0
     for path in (INFRA / name for name in FILES):
@@ -47,6 +49,17 @@ def main() -> int:
                 path.write_text(pinned, encoding="utf-8")
     print(f"{len(known)} images, {changed} files {'to update' if is_check else 'updated'}.")
     return int(is_check and changed > 0)
+
+
+def _check_buildx() -> None:
+    """Stop with an explanation if Docker or its plugin buildx is missing."""
+    docker = shutil.which("docker")
+    command = [docker or "docker", "buildx", "version"]
+    if docker is None or subprocess.run(command, capture_output=True, timeout=60).returncode:  # noqa: S603
+        sys.exit(
+            "This needs docker buildx. Install Docker with its plugin buildx (Debian's package docker-buildx, or "
+            "docker-buildx-plugin of Docker's own packages). Nothing was changed."
+        )
 
 
 def _digest(tagged: str, known: dict[str, str]) -> str:

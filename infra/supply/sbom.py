@@ -8,6 +8,7 @@ The digest of a package is that of its wheel in requirements.lock, because an in
 In the image both are the same; `pip install -c constraints.txt` elsewhere may have chosen another wheel of the release.
 """
 
+import argparse
 import json
 import platform
 import subprocess
@@ -32,7 +33,9 @@ Component = dict[str, Any]
 
 def main(arguments: list[str]) -> int:
     """Write the SBOM; return the exit code."""
-    output = Path(arguments[0]) if arguments else OUTPUT
+    parser = argparse.ArgumentParser(prog="python -m infra.supply.sbom", description="Write the SBOM of the image.")
+    parser.add_argument("output", nargs="?", type=Path, default=OUTPUT, help="file to write; default: %(default)s")
+    output = parser.parse_args(arguments).output
     try:
         bom = build(_environment(), runtime_names(_machine()), read_lock(), read_rules())
     except SupplyError as error:

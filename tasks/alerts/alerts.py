@@ -69,17 +69,22 @@ def _never_raising(function: Callable[..., bool]) -> Callable[..., bool]:
 
 
 @_never_raising
-def run_ended(catalogue: Catalogue, campaign_id: str, run_id: str, outcome: str, review_url: str) -> bool:
+def run_ended(
+    catalogue: Catalogue, campaign_id: str, run_id: str, outcome: str, review_url: str, why_left: str = ""
+) -> bool:
     """Alert that a run ended, unless a person ended it with pause, cancel or Ctrl-C.
 
     If an exception is being handled, the alert contains its message. Signals create no alert here: their
     senders know, and ``flow_run_ended`` reports a flow run that Prefect has cancelled.
+
+    Args:
+        why_left: why the run could not finish, if no error has ended it; empty if this is not known.
     """
     error = sys.exception()
     if outcome in ("paused", "cancelled") or (error is not None and not isinstance(error, Exception)):
         return False
     states = catalogue.progress.tally(campaign_id)
-    kind, ending = _ending(outcome, error, unfinished_in(states), campaign_id)
+    kind, ending = _ending(outcome, error, unfinished_in(states), campaign_id, why_left)
     spent = _spent(catalogue, run_id)
     link = f"{review_url.rstrip('/')}/campaigns/{campaign_id}" if review_url else ""
     return _add(
@@ -245,7 +250,7 @@ def _add(
     return True
 
 
-def _ending(outcome: str, error: BaseException | None, left: int, campaign_id: str) -> tuple[str, str]:
+def _ending(outcome: str, error: BaseException | None, left: int, campaign_id: str, why_left: str) -> tuple[str, str]:
     resume = (
         f"{counted(left, 'variant{s} {are}')} not generated yet. Resume with `reelmill resume {campaign_id}`. Status:"
     )
@@ -255,6 +260,8 @@ def _ending(outcome: str, error: BaseException | None, left: int, campaign_id: s
         return BUDGET, f"has stopped because its budget is used up. {resume}"
     if outcome == "window":
         return BUDGET, f"has stopped because its time window ended. {resume}"
+    if outcome == "left" and why_left:
+        return FAILED, f"has ended, but {why_left}. {resume if left else 'Status:'}"
     if outcome == "left":
         return FAILED, f"has ended, but other workers hold some of its clips, or workers were lost repeatedly. {resume}"
     if outcome == "lost":

@@ -1,12 +1,15 @@
 """Check the signer: sign a test clip and verify that its credential is Trusted."""
 
+import shlex
 import tempfile
+from contextlib import suppress
 from datetime import UTC, datetime
 from pathlib import Path
 
 import numpy as np
 
 from adapters.c2pa.signer import Signer
+from adapters.files.umask import is_open_to_all
 from adapters.media.video import encode, write_poster
 from manifests.credentials.credential import Provenance, generation_definition
 from manifests.errors import CredentialError
@@ -44,7 +47,35 @@ def check_signer(resources: Resources) -> Finding:
             "Renew the certificate and save the new chain to the file in REELMILL_SIGNER_CHAIN; "
             "docs/operations.md describes how to change keys.",
         )
-    return Finding(OK, message)
+    return _weak_signer(resources, message) or Finding(OK, message)
+
+
+def exposed_key(resources: Resources) -> str:
+    """Return a warning if every user of this machine can read the signing key; empty if not, or without a file."""
+    key = resources.signer.key if resources.signer.kind == "pem" else None
+    with suppress(OSError):  # opening the signer reports a file that cannot be read
+        if key and is_open_to_all(key):
+            return f"Every user of this machine can read or replace the signing key {key}. {_private_key_fix(key)}"
+    return ""
+
+
+def _private_key_fix(key: Path) -> str:
+    return f"Run `chmod o= {shlex.quote(str(key))}`; in Kubernetes, set `defaultMode: 0440` for the volume of the key."
+
+
+def _weak_signer(resources: Resources, message: str) -> Finding | None:
+    """Return a warning about a signer that works but should not be used like this."""
+    if warning := exposed_key(resources):
+        what, _, fix = warning.partition(". Run ")
+        return Finding(WARN, f"{message} {what}.", f"Run {fix}")
+    is_shared = resources.catalogue_url.startswith("postgres") or resources.bucket.location.startswith("s3://")
+    if resources.signer.kind == "development" and is_shared:
+        return Finding(
+            WARN,
+            f"{message} Viewers do not trust the development CA, and each machine has its own.",
+            "Set REELMILL_SIGNER to pem or kms on all machines; docs/operations.md describes both.",
+        )
+    return None
 
 
 def sign_test_clip(signer: Signer) -> None:

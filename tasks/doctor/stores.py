@@ -94,6 +94,8 @@ def check_database(url: str, staging: Path | None = None) -> Finding:
             f"{health.engine} is read-only, or a standby server.",
             "Set REELMILL_CATALOGUE_URL to the primary server and a role with write permission.",
         )
+    if health.role_problem:
+        return Finding(FAIL, health.role_problem)
     if health.revision is None:
         return Finding(OK, f"{health.engine} is empty; the first command that needs it creates the tables.")
     if health.revision > health.head:

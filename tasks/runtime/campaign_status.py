@@ -75,20 +75,24 @@ def _is_running(catalogue: Catalogue, run: RunRow) -> bool:
 
 
 def _ended(campaign_id: str, run: RunRow, clips: Mapping[str, int]) -> CampaignStatus:
-    left = counted(unfinished_in(clips), "variant{s} {are} not generated yet")
+    number = unfinished_in(clips)
+    left = counted(number, "variant{s} {are} not generated yet")
     again = f"Resume with `reelmill resume {campaign_id}`."
     if run.outcome == "finished":
         return CampaignStatus(DONE, _done_text(campaign_id, clips), clips)
     if run.outcome in ("window", "budget"):
         why = "its time window ended" if run.outcome == "window" else "its budget is used up"
         return CampaignStatus(STOPPED, f"The run has stopped because {why}; {left}. {again}", clips)
+    why = str(run.detail.get("why") or "")
+    if run.outcome == "left" and why:
+        rest = f" {left.capitalize()}. {again}" if number else ""
+        return CampaignStatus(FAILED, f"The run has ended, but {why}.{rest}", clips)
     if run.outcome == "left":
         return CampaignStatus(
             FAILED, f"The run has ended, but its workers were lost, or others hold its clips; {left}. {again}", clips
         )
     unknown = "The reason is not known" if run.outcome == "failed" else "Its process died, or does not respond"
-    why = str(run.detail.get("why") or unknown)
-    return CampaignStatus(FAILED, f"The run has failed. {why}. {left.capitalize()}. {again}", clips)
+    return CampaignStatus(FAILED, f"The run has failed. {why or unknown}. {left.capitalize()}. {again}", clips)
 
 
 def _done_text(campaign_id: str, clips: Mapping[str, int]) -> str:

@@ -1,7 +1,6 @@
 """Test backup and restore as in docs/operations.md: back up during a campaign, lose everything, restore."""
 
 import os
-import re
 import shutil
 import subprocess
 import sys
@@ -17,6 +16,7 @@ import pytest
 import s3_server
 from audit import Findings
 from campaign_run import World, finish, start
+from infra_files import drill_commands
 from sqlalchemy import create_engine, text
 from sqlalchemy.exc import DBAPIError
 
@@ -25,15 +25,9 @@ from tasks.runtime.resources import BucketConfig, bucket_of, catalogue_of
 from tasks.sweep.context import SweepOptions, SweepTarget
 from tasks.sweep.sweep import sweep_all
 
-GUIDE = Path(__file__).parents[2] / "docs" / "operations.md"
 SEEDS = 6
 PACE_S = 0.3
 PATIENCE_S = 60.0
-
-
-def script(name: str) -> str:
-    """Return the commands of the guide that are marked with this name."""
-    return re.search(rf"<!-- drill: {name} -->\n```sh\n(.*?)```", GUIDE.read_text(), re.DOTALL)[1]
 
 
 @dataclass(frozen=True)
@@ -50,7 +44,7 @@ class Drill:
         """Run the guide's commands as an operator would."""
         for name in names:
             ended = subprocess.run(
-                ["bash", "-euo", "pipefail", "-c", script(name)],
+                ["bash", "-euo", "pipefail", "-c", drill_commands(name)],
                 env=self.variables,
                 text=True,
                 capture_output=True,
@@ -154,6 +148,11 @@ def back_up_while_it_writes(drill: Drill, go_on: Path) -> int:
     return published
 
 
+def open_to_others(top: Path) -> list[Path]:
+    """Return the files in a folder that other users of the machine can read."""
+    return [path for path in top.iterdir() if path.is_file() and path.stat().st_mode & 0o077]
+
+
 def sweep_orphans(world: World) -> set[str]:
     """Sweep like `reelmill sweep --many` a day later, and delete the quarantined objects; return their keys."""
     target = SweepTarget(
@@ -172,7 +171,13 @@ def test_a_backup_restores_everything(drill: Drill, findings_of, tmp_path: Path)
     of_all = drill.count("variants WHERE state = 'published'")
     assert published < of_all == 2 * SEEDS
     drill.lose()
-    drill.do(*drill.restore, "check")
+    backup = Path(drill.variables["BACKUP"])
+    assert open_to_others(backup) == []
+    for copy in backup.iterdir():
+        copy.chmod(0o644)  # as after a copy from another disk
+    drill.do(*drill.restore)
+    assert drill.world.home / "catalogue.sqlite" not in open_to_others(drill.world.home)
+    drill.do("check")
     restored = drill.count("variants WHERE state = 'published'")
     assert published <= restored < of_all, "the backup was not taken during the campaign"
 

@@ -108,7 +108,7 @@ def test_each_campaign_is_compared_with_its_own_bucket(clips, capsys, tmp_path):
 def test_before_the_first_campaign_there_is_nothing_to_sweep(home, capsys):
     ended = reelmill(capsys, "sweep")
     assert ended.code == 0
-    assert "Checked: an empty installation." in ended.out
+    assert "Checked: leases and staged files; no published clips were compared." in ended.out
 
 
 def test_the_flow_publishes_its_report_as_artifacts(clips, capsys):

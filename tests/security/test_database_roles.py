@@ -4,6 +4,7 @@ import base64
 import hashlib
 import hmac
 import json
+import os
 import subprocess
 import threading
 import time
@@ -14,9 +15,10 @@ from pathlib import Path
 import database_roles
 import psycopg
 import pytest
+from cli_runner import reelmill
 from database_roles import PASSWORDS, SQL, Roles
 from fake_scorer import FakeScorer
-from infra_files import INFRA
+from infra_files import INFRA, REPO, drill_commands
 from s3_server import S3_KEYS
 
 import tasks.runtime.resources
@@ -30,6 +32,7 @@ from manifests.errors import CatalogueError, GenerationError
 from manifests.states import State
 from models.fake import FakeGenerator
 from tasks.deliver.deliver import deliver
+from tasks.doctor.stores import check_database
 from tasks.plan.expand import expand
 from tasks.plan.remaining import Remaining, release_dead_leases
 from tasks.render.render_task import render
@@ -515,6 +518,23 @@ def test_composes_databases_have_separate_owners_and_no_administrator_over_the_n
         prefect.execute("CREATE TABLE mine (x int)")
 
 
+def test_the_role_of_the_renderers_is_refused_on_a_driver(roles: Roles, home: Path, monkeypatch, capsys):
+    monkeypatch.setenv("REELMILL_HOME", str(home))
+    monkeypatch.setenv("REELMILL_CATALOGUE_URL", roles.renderer)
+    problem = (
+        "The database role reelmill_renderer in REELMILL_CATALOGUE_URL is for Ray workers, which only generate clips: "
+        "it may not write to the audit log. On all other machines, use the role that owns the catalogue: `reelmill`"
+    )
+    finding = check_database(roles.renderer)
+    assert (finding.level, finding.message[: len(problem)]) == ("fail", problem)
+    for command in ("status", "runs"):
+        ended = reelmill(capsys, command)
+        assert (ended.code, problem in " ".join(ended.err.split())) == (1, True), ended.err
+    close_resources()
+    assert check_database(roles.owner).level == "ok"
+    open_catalogue(roles.renderer).close()  # without an audit key, as in a Ray worker
+
+
 def test_roles_can_sign_in_with_the_passwords_of_the_environment(roles: Roles):
     """psql reads them from the environment, where other processes of the machine cannot see them."""
     assert "--set" not in (SQL / "roles.sql").read_text()
@@ -563,3 +583,31 @@ def test_a_backup_is_restored_by_the_owner(roles: Roles, tmp_path: Path, former:
     assert granted(restored) == granted(roles)
     open_catalogue(restored.renderer).close()
     open_catalogue(restored.owner).close()
+
+
+def test_a_restored_database_is_closed_to_other_roles(roles: Roles, tmp_path: Path):
+    """With the commands of docs/operations.md, as the administrator of the server."""
+    variables = {
+        "PATH": f"{roles.psql.parent}{os.pathsep}{os.environ['PATH']}",
+        "SERVER": roles.administrator,
+        "BACKUP": str(tmp_path),
+    }
+
+    def do(name: str, database: str) -> None:
+        variables.update(DATABASE=database, REELMILL_CATALOGUE_URL=f"{roles.administrator}/{database}")
+        command = ["bash", "-euo", "pipefail", "-c", drill_commands(name)]
+        done = subprocess.run(command, cwd=REPO, env=variables, capture_output=True, text=True, timeout=60)
+        assert done.returncode == 0, done.stderr
+
+    do("postgresql backup", "reelmill")
+    do("postgresql restore", "copy")
+    with psycopg.connect(f"{roles.administrator}/postgres", autocommit=True) as administrator:
+        administrator.execute("CREATE ROLE stranger LOGIN")
+    place = roles.owner.partition("@")[2].partition("/")[0]
+    for role in ("stranger", "reelmill_renderer"):
+        with pytest.raises(psycopg.OperationalError, match="permission denied for database"):
+            psycopg.connect(f"postgresql://{role}@{place}/copy")
+    do("renderer restore", "copy")
+    open_catalogue(f"postgresql://reelmill_renderer@{place}/copy").close()
+    with pytest.raises(psycopg.OperationalError, match="permission denied for database"):
+        psycopg.connect(f"postgresql://stranger@{place}/copy")

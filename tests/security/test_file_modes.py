@@ -161,6 +161,16 @@ class TestExistingHome:
             f"Other users could read files in {home}. Now only your user can read Reelmill's files there."
         ]
 
+    def test_keys_become_private(self, home: Path):
+        (home / "thesis.txt").write_text("of the user")  # so the folder stays open
+        (home / "signer").mkdir(mode=0o755)
+        keys = [home / name for name in ("audit.key", "prompt.key", "signer/leaf.key")]
+        for key in keys:
+            key.write_text("secret")
+        assert [mode_of(key) for key in keys] == [0o644] * 3
+        prepare_home(home)
+        assert [mode_of(key) for key in keys] == [0o600] * 3
+
     def test_a_mount_with_fixed_modes_is_usable_without_a_notice(self, home: Path, caplog, monkeypatch):
         monkeypatch.setattr(os, "fchmod", lambda *_: None)
         monkeypatch.setattr(Path, "chmod", lambda *_: None)

@@ -444,3 +444,12 @@ def test_the_whole_bill_of_materials_names_no_path_of_the_machine(tmp_path: Path
     names = {item["name"].lower() for item in json.loads(text)["components"]}
     assert {"torch", "htmx", "starter"} <= names
     assert not {"pytest", "moto"} & names
+
+
+@pytest.mark.parametrize(("option", "code"), [("--help", 0), ("--wrong", 2)])
+def test_an_option_is_not_taken_for_a_file(tmp_path: Path, monkeypatch, option: str, code: int):
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(SystemExit) as ended:
+        sbom.main([option])
+    assert ended.value.code == code
+    assert list(tmp_path.iterdir()) == []

@@ -43,3 +43,23 @@ def test_clips_approved_by_a_previous_process_are_delivered(tmp_path: Path, cloc
     deps._schedule_unattended()
     clock[0] += 1
     assert deps._pop_due() == [OWN]
+
+
+def test_clips_of_another_machine_are_shown_unless_it_is_running(tmp_path: Path, clock: list[float], monkeypatch):
+    monkeypatch.setenv("REELMILL_HOME", str(tmp_path / "home"))
+    session = session_in(tmp_path / "home")
+    deps = Deliveries(session)
+    key = next(row.variant_id for row in session.catalogue.variants.of_campaign(OWN) if row.state == "passed")
+    with session.catalogue.database.writing() as connection:
+        connection.exec_driver_sql(
+            "UPDATE variants SET clip = json_set(clip, '$.machine', 'another') WHERE variant_id = ?", (key,)
+        )
+    decide(session.catalogue, [key], "approved", "person:ann")
+    clock[0] += UNDO_S
+    deps._deliver(OWN)
+    assert "1 approved clip is not published by" in deps.problems[OWN]
+    assert "because its files are in another REELMILL_HOME" in deps.problems[OWN]
+    run_id = session.catalogue.runs.begin(OWN, "threads:another", "another:boot:1:1")
+    deps._deliver(OWN)
+    assert deps.problems == {}, "the run may be publishing them"
+    session.catalogue.runs.end(run_id, "finished")

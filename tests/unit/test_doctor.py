@@ -337,11 +337,12 @@ class TestBucket:
 
 
 def as_ordinary_role(url: str) -> str:
-    """Return the URL for a role of the server that is no superuser and may read the revision."""
+    """Return the URL for a role of the server that is no superuser and may work on the catalogue."""
     with psycopg.connect(url, autocommit=True) as connection:
         if not connection.execute("SELECT FROM pg_roles WHERE rolname = 'ordinary'").fetchone():
             connection.execute("CREATE ROLE ordinary LOGIN")
         connection.execute("GRANT SELECT ON alembic_version TO ordinary")
+        connection.execute("GRANT SELECT, UPDATE ON audit_head TO ordinary")
     return url.replace("//reelmill@", "//ordinary@")
 
 
@@ -444,6 +445,17 @@ class TestSigner:
     def test_a_missing_key_is_reported(self, home, tmp_path, monkeypatch):
         chain, _ = Authority().write(tmp_path / "one")
         assert found(lambda: check_signer(self.resources(monkeypatch, chain, tmp_path / "none.pem"))).level == "fail"
+
+    @pytest.mark.parametrize(
+        ("name", "value"), [("CATALOGUE_URL", "postgresql://reelmill@db/clips"), ("BUCKET", "s3://clips/spring")]
+    )
+    def test_a_development_ca_on_several_machines_is_reported(self, home, tmp_path, monkeypatch, name, value):
+        assert found(lambda: check_signer(resources_of(load_settings()))).level == "ok"
+        monkeypatch.setenv(f"REELMILL_{name}", value)
+        finding = found(lambda: check_signer(resources_of(load_settings())))
+        assert (finding.level, "each machine has its own" in finding.message) == ("warn", True)
+        own = self.resources(monkeypatch, *Authority().write(tmp_path / "pem"))
+        assert found(lambda: check_signer(own)).level == "ok"
 
     def test_an_unreachable_time_stamp_service_is_reported(self, home, monkeypatch):
         monkeypatch.setenv("REELMILL_TSA_URL", f"http://127.0.0.1:{closed_port()}")

@@ -13,6 +13,7 @@ from infra_files import INFRA, is_pinned, run, walk
 SCRIPT = Path("images") / "pin.py"
 NEW = "sha256:" + "ab" * 32
 DOCKER = f"""#!/bin/sh
+[ "$*" = "buildx version" ] && exit 0
 [ "$1 $2 $3" = "buildx imagetools inspect" ] || exit 2
 case "$4" in broken*) echo "no such manifest" >&2; exit 1;; esac
 echo "$4" >> "$(dirname "$0")/asked"
@@ -80,6 +81,18 @@ def test_a_check_reports_and_changes_nothing(copy: Path):
     assert images(copy / "infra") == before
     pin(copy)
     assert pin(copy, "--check").returncode == 0
+
+
+@pytest.mark.parametrize("is_installed", [True, False], ids=["docker", "nothing"])
+def test_a_missing_buildx_is_explained(copy: Path, is_installed: bool):
+    docker = copy / "bin" / "docker"
+    docker.write_text("#!/bin/sh\necho \"docker: 'buildx' is not a docker command.\" >&2\nexit 1\n")
+    if not is_installed:
+        docker.unlink()
+    answer = run(sys.executable, copy / "infra" / SCRIPT, "--check", env={"PATH": str(copy / "bin")})
+    assert answer.returncode == 1
+    assert answer.stderr.startswith("This needs docker buildx. Install Docker with its plugin buildx")
+    assert "is not a docker command" not in answer.stderr
 
 
 def test_an_unknown_image_stops_it(copy: Path):

@@ -220,8 +220,8 @@ def _translate_postgresql(engine: Engine, error: DBAPIError) -> ReelmillError:
     if code == NO_PRIVILEGE:
         return CatalogueError(
             f"The catalogue {where} does not allow this to the role {engine.url.username} ({_first_line(error.orig)}). "
-            "If it is the role of the renderers, run infra/postgresql/renderer.sql as the owner of the tables after "
-            "each upgrade. Everything else needs the role of the owner in REELMILL_CATALOGUE_URL."
+            "If it is the role of the Ray workers, run infra/postgresql/renderer.sql as the owner of the tables after "
+            "each upgrade. All other machines need the role of the owner in REELMILL_CATALOGUE_URL."
         )
     if isinstance(error, DataError):
         return CatalogueError(f"The catalogue {where} rejected a value: {_first_line(error.orig)}.")

@@ -9,6 +9,10 @@ from manifests.errors import CatalogueError
 HEAD = "0007"
 """The newest revision in `adapters/catalogue/migrations/versions`; repeated here so that a check costs no import."""
 
+_MAY_DECIDE = """
+SELECT CASE WHEN to_regclass('audit_head') IS NULL THEN has_schema_privilege(current_schema(), 'CREATE')
+ELSE has_table_privilege('audit_head', 'UPDATE') END
+"""
 _ADVISORY_LOCK = 7_335_135
 
 
@@ -31,6 +35,33 @@ def migrate_to_head(engine: Engine) -> None:
                 "the owner, and infra/postgresql/renderer.sql."
             )
         _migrate(engine)
+
+
+def check_role(engine: Engine) -> None:
+    """Check that the role may decide and publish, and not only render.
+
+    Raises:
+        CatalogueError: it is the role of the Ray workers, or another one that may not write to the audit log.
+    """
+    with our_errors(engine), engine.connect() as connection:
+        if not may_decide(connection):
+            raise CatalogueError(role_problem(engine))
+
+
+def may_decide(connection: Connection) -> bool:
+    """Return whether the role may write to the audit log, or create it; only that of the Ray workers may not."""
+    if connection.dialect.name != "postgresql":
+        return True
+    return bool(connection.execute(text(_MAY_DECIDE)).scalar())
+
+
+def role_problem(engine: Engine) -> str:
+    """Return what is wrong with a role that may not decide, and how to fix it."""
+    return (
+        f"The database role {engine.url.username} in REELMILL_CATALOGUE_URL is for Ray workers, which only generate "
+        "clips: it may not write to the audit log. On all other machines, use the role that owns the catalogue: "
+        "`reelmill`, if infra/postgresql/roles.sql created it."
+    )
 
 
 def revision_of(engine: Engine) -> str | None:

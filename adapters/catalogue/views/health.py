@@ -6,7 +6,7 @@ from typing import NamedTuple
 from sqlalchemy import Connection, Engine, Float, cast, func, select, text
 
 from adapters.catalogue.core.engine import build_engine, our_errors, sqlite_file, writing
-from adapters.catalogue.core.schema import HEAD, revision_of
+from adapters.catalogue.core.schema import HEAD, may_decide, revision_of, role_problem
 from adapters.catalogue.core.seals import AuditKey
 from adapters.catalogue.core.tables import database_now, variants
 from adapters.catalogue.review.sealing import key_problem
@@ -26,6 +26,7 @@ class CatalogueHealth(NamedTuple):
         answer_s: duration of one query in seconds.
         read_only: it rejects writes.
         administers: the role is a superuser of the PostgreSQL server.
+        role_problem: that the role can only render, and what to do; empty if it can do everything.
     """
 
     engine: str
@@ -36,6 +37,7 @@ class CatalogueHealth(NamedTuple):
     answer_s: float
     read_only: bool
     administers: bool = False
+    role_problem: str = ""
 
 
 def check_health(url: str) -> CatalogueHealth | None:
@@ -110,5 +112,13 @@ def _vitals(engine: Engine, connection: Connection, revision: str | None) -> Cat
     read_only = is_postgresql and connection.execute(text("SHOW transaction_read_only")).scalar() == "on"
     administers = is_postgresql and connection.execute(text("SHOW is_superuser")).scalar() == "on"
     return CatalogueHealth(
-        f"{name} {str(version).split()[0]}", revision, HEAD, now, began_at + took / 2, took, read_only, administers
+        engine=f"{name} {str(version).split()[0]}",
+        revision=revision,
+        head=HEAD,
+        now=now,
+        asked_at=began_at + took / 2,
+        answer_s=took,
+        read_only=read_only,
+        administers=administers,
+        role_problem="" if may_decide(connection) else role_problem(engine),
     )

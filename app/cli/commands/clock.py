@@ -1,4 +1,4 @@
-"""`reelmill clock`: whether this machine's clock is right enough to sign clips."""
+"""`reelmill clock`: whether this machine's clock is accurate enough to sign clips."""
 
 import getpass
 from typing import Annotated
@@ -71,4 +71,4 @@ def _show(reading: ClockReading, faults: list[str]) -> None:
     for fault in faults:
         say(f"This machine's clock seems wrong: {fault}. Clips are not signed.")
     if not faults:
-        say("The clock is right enough to sign clips.")
+        say("The clock is accurate enough to sign clips.")

@@ -15,6 +15,7 @@ from app.cli.output import say, say_json, sentence_of, warn
 from app.session import Session
 from manifests.errors import CredentialError, ReelmillError
 from manifests.pluralize import count_of
+from tasks.doctor.signing import exposed_key
 from tasks.runtime.resources import signer_of
 
 
@@ -25,8 +26,11 @@ def signer(
     as_json: AsJson = False,
 ) -> None:
     """Show the signer in use, or export its trust anchors."""
-    with signer_of(Session.open().resources) as opened:
+    resources = Session.open().resources
+    with signer_of(resources) as opened:
         facts, pem = opened.describe(), opened.anchors_pem()
+    if warning := exposed_key(resources):
+        warn(f"Warning: {warning}")
     if anchors:
         write_durably(anchors.absolute(), pem.encode())
     if as_json:

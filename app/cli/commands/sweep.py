@@ -44,7 +44,7 @@ def sweep(
 
 
 def _show(report: SweepReport) -> None:
-    say(f"Checked: {', '.join(report.checked_texts) or 'an empty installation'}.")
+    say(f"Checked: {', '.join(report.checked_texts) or 'leases and staged files; no published clips were compared'}.")
     if report.is_empty:
         say("No findings.")
         return

@@ -10,6 +10,7 @@ from app.cli.output import sentence_of
 from app.session import Session
 from manifests.errors import CatalogueError
 from tasks.deliver.deliver import deliver
+from tasks.deliver.staged_elsewhere import staged_elsewhere
 from tasks.runtime.cancellation import stopping
 
 UNDO_S = 8.0
@@ -88,7 +89,22 @@ class Deliveries:
             rendered = threading.Event()
             rendered.set()
             deliver(session.resources, campaign_id, session.settings.review, rendered, patient=False)
-            self.problems.pop(campaign_id, None)
+            self._note(campaign_id, _left_elsewhere(session, campaign_id))
         except Exception as error:  # noqa: BLE001 - the thread must survive any error
-            self.problems[campaign_id] = sentence_of(error)
+            self._note(campaign_id, sentence_of(error))
+
+    def _note(self, campaign_id: str, problem: str) -> None:
+        """Show a problem and try again later; an empty one removes the last problem."""
+        if problem:
+            self.problems[campaign_id] = problem
             self.schedule([campaign_id], RETRY_S)
+        else:
+            self.problems.pop(campaign_id, None)
+
+
+def _left_elsewhere(session: Session, campaign_id: str) -> str:
+    """Return why clips of another machine are not published, unless a run is active, which may publish them."""
+    if any(run.campaign_id == campaign_id for run in session.catalogue.runs.live()):
+        return ""
+    waiting = staged_elsewhere(session.resources, campaign_id)
+    return f"{waiting.why}." if waiting else ""
