@@ -50,7 +50,7 @@ class Settings(BaseSettings):
     """Key that seals the audit log and decisions, at least 64 hex digits. If several hosts share a PostgreSQL
     catalogue, all that review or publish need the same key. If unset, it is created in `audit.key` under `home`."""
     audit_anchor_h: float = Field(0.0, ge=0)
-    """Hours between two anchors: the head of the audit log, signed by the signer, in the bucket. With anchors,
+    """Hours between two anchors: signed digests of the audit log, stored in the bucket. With anchors,
     `reelmill audit verify` detects a log that was cut or rewritten. 0 writes none."""
     bucket: str = ""
     """Where clips are published: a folder or `s3://name/prefix`; empty uses a folder under `home`."""

@@ -7,6 +7,8 @@ from functools import lru_cache
 from math import log
 from typing import NamedTuple
 
+from manifests.pluralize import any_of
+
 ASPECT_RATIOS = ("16:9", "9:16", "1:1")
 """Ratios that text-to-video models make in general."""
 OTHER_RATIOS = ("4:5", "5:4", "4:3", "3:4", "3:2", "2:3", "21:9", "9:21", "2:1", "1:2")
@@ -96,7 +98,7 @@ def parse_placement(text: str) -> Placement:
     channel = _channel([word for word in words if not _is_ratio(word) and not _SECONDS.fullmatch(word)])
     if len(ratios) > 1 or len(lengths) > 1 or not (ratios or channel):
         raise ValueError(
-            f"is not a single placement. Use one channel, one of {_listed(ASPECT_RATIOS)}, or both, for example "
+            f"is not a single placement. Use one channel, one of {any_of(ASPECT_RATIOS)}, or both, for example "
             "tiktok 1:1. Separate several placements with |."
         )
     return Placement(channel or "generic", ratios[0] if ratios else CHANNELS[channel], lengths[0] if lengths else None)
@@ -162,8 +164,4 @@ def _channel(words: Sequence[str]) -> str:
     return name
 
 
-def _listed(words: tuple[str, ...]) -> str:
-    return f"{', '.join(words[:-1])} or {words[-1]}"
-
-
-_ALLOWED = f"Use {_listed(ASPECT_RATIOS)}, or one of {', '.join(CHANNELS)}."
+_ALLOWED = f"Use {any_of(ASPECT_RATIOS)}, or one of {', '.join(CHANNELS)}."

@@ -1,4 +1,6 @@
-"""Counts with their nouns in the singular or plural."""
+"""Counts with their nouns in the singular or plural, and lists of alternatives."""
+
+from collections.abc import Iterable
 
 ONE = {"s": "", "are": "is", "were": "was", "them": "it", "their": "its"}
 MORE = {"s": "s", "are": "are", "were": "were", "them": "them", "their": "their"}
@@ -26,3 +28,9 @@ def in_number(words: str, number: int) -> str:
 def one_or_more(number: int, one: str, more: str) -> str:
     """Return the first word for 1 and the second for any other number: ``it`` or ``them``."""
     return one if number == 1 else more
+
+
+def any_of(words: Iterable[str]) -> str:
+    """Return ``viewer, reviewer or admin``."""
+    *others, last = words
+    return f"{', '.join(others)} or {last}" if others else last

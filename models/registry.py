@@ -9,6 +9,7 @@ from typing import TypeVar
 from pydantic import ValidationError
 
 from manifests.errors import InvalidCardError, ModelError, UnknownCardError
+from manifests.pluralize import any_of
 from models.card import Card, ModelCard, ScorerCard
 from models.protocols import FrameScorer, Generator, PictureSource
 from models.weights import weights_path, weights_problem
@@ -142,7 +143,7 @@ def _read_card(path: Path, home: Path) -> Card:
         raise InvalidCardError(f"Invalid card {path}: not valid JSON: {error}.") from error
     kind = KINDS.get(str(content.get("kind"))) if isinstance(content, dict) else None
     if kind is None:
-        raise InvalidCardError(f"Invalid card {path}, field kind: use one of {', '.join(KINDS)}.")
+        raise InvalidCardError(f"Invalid card {path}, field kind: use {any_of(KINDS)}.")
     try:
         return kind.model_validate({**content, "home": home})
     except ValidationError as error:

@@ -27,7 +27,8 @@ MAX_EVENT = 2**53 - 1
 REGENERATE_ONE = "A new prompt can be used for one clip at a time. Send one id."
 WITHDRAWAL_REASON = "A withdrawal needs a reason. Send the field reason."
 
-Text = Annotated[str, StringConstraints(pattern=r"^[^\x00]*$")]
+NUL_FREE = r"^[^\x00]*$"
+Text = Annotated[str, StringConstraints(pattern=NUL_FREE)]
 VariantId = Annotated[str, StringConstraints(pattern=rf"^{CLIP_ID}$")]
 
 
@@ -49,7 +50,7 @@ class OneOf:
 
     def __get_pydantic_core_schema__(self, source: Any, handler: GetCoreSchemaHandler) -> CoreSchema:
         """Return the rule for pydantic."""
-        return core_schema.literal_schema(list(self.values))
+        return core_schema.literal_schema([str(value) for value in self.values])  # errors show enums as Python does
 
 
 ReviewCode = Annotated[str, OneOf(tuple(REVIEW_CODES))]

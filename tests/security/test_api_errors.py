@@ -114,6 +114,48 @@ def test_an_event_that_is_no_whole_number_is_refused(admin: TestClient, token: d
     assert admin.post("/api/clips/decisions", headers=token, json=body | {"seen": {ID: 17.0}}).status_code == 200
 
 
+QUERIES = {
+    "state=bogus": "Invalid value for state: use 'planned', 'leased', 'rendered', 'passed', 'failed', 'approved', "
+    "'rejected', 'signing', 'published', 'quarantined' or 'withdrawn'.",
+    "verdict=x": "Invalid value for verdict: use 'passed' or 'failed'.",
+    "order=x": "Invalid value for order: use 'score', '-score', 'newest' or 'oldest'.",
+    "lowest=5": "Invalid value for lowest: enter at most 1.",
+    "lowest=nan": "Invalid value for lowest: enter a number.",
+    "seed=x": "Invalid value for seed: enter a whole number.",
+    "seed=99999999999": "Invalid value for seed: enter at most 9,999,999,999.",
+    "since=2026-13-40": "Invalid value for since: enter a date as YYYY-MM-DD, for example 2026-11-24.",
+    "after=x": "Invalid value for after: send the value `after` of the last response.",
+}
+
+
+@pytest.mark.parametrize("query", QUERIES)
+def test_an_invalid_parameter_is_reported_in_plain_words(admin: TestClient, token: dict, query: str):
+    answer = admin.get(f"/api/clips?{query}", headers=token)
+    assert (answer.status_code, answer.json()["error"]) == (422, QUERIES[query])
+
+
+INVALID = [
+    ("decisions", {"outcome": "x", "seen": {ID: 1}}, "outcome: use 'approved', 'rejected' or 'withdrawn'."),
+    ("decisions", {"outcome": "rejected", "seen": {ID: 1}, "codes": ["x"]}, "codes: use 'prompt', 'brand'"),
+    ("decisions", {"outcome": "rejected", "seen": {"x": 1}}, "seen.x: enter a clip id"),
+    ("decisions", {"outcome": "rejected", "seen": {}}, "seen: it has too few items; send at least 1."),
+    ("decisions", {}, "outcome: it is required."),
+    ("undo", {"ids": ["x"]}, "ids: enter a clip id, which has 32 characters from 0-9 and a-f."),
+    ("undo", {"ids": "x"}, "ids: send a list."),
+    ("undo", [], "the request body: send a JSON object."),
+    ("reroll", {"ids": [ID], "prompt": 5}, "prompt: enter a text."),
+    ("reroll", {"ids": [ID], "extra": 5}, "extra: this field does not exist."),
+    (ID + "/comments", {"body": " "}, "body: enter a text that is not blank"),
+]
+
+
+@pytest.mark.parametrize(("path", "body", "says"), INVALID)
+def test_an_invalid_field_is_reported_in_plain_words(admin: TestClient, token: dict, path: str, body, says: str):
+    answer = admin.post(f"/api/clips/{path}", headers=token, json=body)
+    assert answer.status_code == 422
+    assert answer.json()["error"].startswith(f"Invalid value for {says}")
+
+
 @pytest.mark.parametrize("charset", ["utf-7", "unicode_escape", "raw_unicode_escape"])
 def test_the_charset_of_a_form_smuggles_no_surrogate_in(admin: TestClient, charset: str):
     text = b"+2AA-" if charset == "utf-7" else b"\\ud800"

@@ -2,6 +2,9 @@
 
 import asyncio
 import io
+import os
+import subprocess
+import sys
 from contextlib import suppress
 from pathlib import Path
 
@@ -23,7 +26,7 @@ from app.dashboard.auth.login_rate_limit import LoginRateLimit, TooManyAttemptsE
 from app.dashboard.server import create_app
 from app.session import Session
 from flows.settings import load_settings
-from manifests.errors import SettingsError
+from manifests.errors import CatalogueError, SettingsError
 
 STRONG = "violet harbour antenna 27"
 
@@ -298,6 +301,12 @@ def test_claims_of_a_wrong_type_do_not_count(claim: object):
         "qwertyuiop",
         "aaaaaaaaaaaa",
         "Reelmill2026",
+        "reelmill-dashboard-2026",
+        "Campaign Reviewer 2026",
+        "correct horse battery staple",
+        "correcthorsebatterystaple",
+        "Correct-Horse-Battery-Staple-2026",
+        "to be or not to be",
         "annabelle.kranz",
         "a" * 1000,
     ],
@@ -307,7 +316,9 @@ def test_a_password_that_is_easy_to_guess_is_refused(password: str):
         check_password(password, "Annabelle Kranz")
 
 
-@pytest.mark.parametrize("password", [STRONG, PASSWORD, "kX9#mPq2vLw", "корова летит над лесом", STRONG * 30])
+@pytest.mark.parametrize(
+    "password", [STRONG, PASSWORD, "kX9#mPq2vLw", "Reelmill-kX9#mPq2vLw", "корова летит над лесом", STRONG * 30]
+)
 def test_a_strong_password_is_accepted(password: str):
     assert verify_password(password, new_password_hash(password, "ann"))
 
@@ -332,6 +343,80 @@ def test_every_place_that_sets_a_password_checks_it(session: Session, capsys, mo
         assert answer.status_code == 400
         assert "too easy to guess" in answer.text
     assert verify_password(STRONG, session.catalogue.accounts.get("tom").password_hash)
+
+
+@pytest.mark.parametrize(
+    ("words", "says"),
+    [
+        (("add", "tom", "--role", "boss"), "Unknown role 'boss'. Use viewer, reviewer or admin."),
+        (("add", "Dan Evil/../"), "Invalid account name 'Dan Evil/../'. Enter up to 80 letters, digits, spaces"),
+        (("add", "admin"), "The account 'admin' already exists. Choose another name."),
+        (("password", "tom"), "No account is called 'tom'. List accounts with `reelmill accounts list`."),
+    ],
+)
+def test_name_and_role_are_checked_before_a_password_is_typed(session, capsys, monkeypatch, words, says):
+    monkeypatch.setattr("app.cli.commands.accounts._password", lambda _: pytest.fail("asked for the password"))
+    ended = reelmill(capsys, "accounts", *words)
+    assert (ended.code, " ".join(ended.err.split()).count(says)) == (1, 1), ended.err
+
+
+def test_the_people_page_reports_the_role_before_the_password(session: Session):
+    form = {"name": "tom", "role": "boss", "password": "weak"}
+    answer = client_of(session, "admin").post("/people/accounts", headers=SAME_SITE, data=form)
+    assert "Unknown role" in answer.text
+
+
+@pytest.mark.parametrize("words", [("add", "tom"), ("password", "admin")])
+def test_without_a_terminal_the_message_names_password_stdin(session, tmp_path: Path, words: tuple[str, ...]):
+    done = subprocess.run(
+        [sys.executable, "-m", "app.cli.main", "accounts", *words],
+        stdin=subprocess.DEVNULL,
+        capture_output=True,
+        text=True,
+        start_new_session=True,
+        env={**os.environ, "REELMILL_HOME": str(tmp_path / "home"), "PYTHONPATH": os.pathsep.join(sys.path)},
+        timeout=60,
+        check=False,
+    )
+    assert done.returncode == 1, done.stderr
+    told = " ".join(done.stderr.split())
+    assert "There is no terminal to enter the password" in told
+    assert "--password-stdin" in told
+    assert "GetPassWarning" not in told
+
+
+# Names of accounts
+
+
+@pytest.mark.parametrize(
+    "name", ["Dan Evil/../", "a/b", "a\\b", "<b>", "a;b", "a\u202eb", "a\nb\x00", "", " ", "..", "a" * 81]
+)
+def test_a_name_with_other_characters_is_refused(session: Session, name: str):
+    with pytest.raises(CatalogueError, match="Invalid account name"):
+        session.catalogue.accounts.add(name, "viewer", "test")
+
+
+@pytest.mark.parametrize(
+    "name", ["Ann O'Neil (Acme)", "ann+clips@example.com", "José", "Jose\u0301", "अमित", "王小明", "7"]
+)
+def test_names_in_all_scripts_are_accepted(session: Session, name: str):
+    assert session.catalogue.accounts.add(name, "viewer", "test").name == name
+
+
+def test_an_account_with_an_earlier_name_keeps_working(session: Session, monkeypatch: pytest.MonkeyPatch):
+    with monkeypatch.context() as patch:
+        patch.setattr("adapters.catalogue.accounts.accounts._checked_name", lambda name: name)
+        session.catalogue.accounts.add("ann/old", "viewer", "test", password_hash=hash_password(STRONG))
+    session.catalogue.accounts.change("ann/old", "test", role="reviewer")
+    assert session.catalogue.accounts.get("ann/old").role == "reviewer"
+    assert sign_in(client_of(session), "ann/old", STRONG) == 303
+
+
+def test_the_id_of_an_openid_provider_becomes_a_valid_name(session: Session):
+    deps = create_app(session).state.deps
+    account = oidc.account_of(deps, session.settings, {"sub": "google-oauth2|17"})
+    assert account.name == "google-oauth2_17"
+    assert oidc.account_of(deps, session.settings, {"sub": "google-oauth2|17"}) == account
 
 
 def test_an_existing_weak_password_keeps_working(session: Session):

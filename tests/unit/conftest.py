@@ -3,7 +3,10 @@
 from collections.abc import Iterator
 
 import pytest
+from sheets.in_process import parse_here
 from tls_server import tls_server
+
+from adapters.sheets import sandbox
 
 
 @pytest.fixture
@@ -30,3 +33,15 @@ def server(tls_pages):
     tls_pages.pages.clear()
     tls_pages.asked.clear()
     return tls_pages
+
+
+@pytest.fixture(scope="module")
+def sheets_in_this_process() -> Iterator[None]:
+    """Parse sheets without the child process, which takes most of the time of tests that read many small sheets.
+
+    The messages and rows are the same; an unexpected error becomes the death of a child. The limits of the child are
+    the subject of test_sheet_hostile.py and test_sheet_fuzz.py, which do not use this fixture.
+    """
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(sandbox, "_answer", parse_here)
+        yield

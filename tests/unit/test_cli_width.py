@@ -18,6 +18,8 @@ from tasks.doctor.check import Finding
 from tasks.runtime.lease_owner import current_owner
 from tasks.runtime.resources import close_resources
 
+pytestmark = pytest.mark.usefixtures("sheets_in_this_process")
+
 WIDTH = 80
 BRIEFS = ("hero-circle-on-a-white-background-3f2a91", "story-cup", "waterproof-trail-running-shoe-at-dawn-b77e20")
 SPRING = Campaign(

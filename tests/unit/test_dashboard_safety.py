@@ -151,6 +151,16 @@ def test_a_form_of_another_site_is_refused(session: Session, clients: dict, head
     )  # jobs started by other tests can change its state
 
 
+def test_a_program_without_an_origin_learns_what_to_send(session: Session):
+    form = {"name": "admin", "password": PASSWORD}
+    client = client_of(session)
+    answer = client.post("/signin", data=form, headers={"Accept": "text/html"})
+    assert answer.status_code == 403
+    header = re.search(r"send the header <code>Origin: ([^<]+)</code>, or use an API token", answer.text)
+    assert header, answer.text
+    assert client.post("/signin", data=form, headers={"Origin": header[1]}).status_code == 303
+
+
 def samples_ids(session: Session) -> list[str]:
     return [row.variant_id for row in session.catalogue.variants.of_campaign(samples.campaign().campaign_id)]
 

@@ -9,6 +9,8 @@ from manifests.sheet import CellProblem
 from tasks.intake.finding_lines import error_lines, warning_lines
 from tasks.runtime.resources import close_resources
 
+pytestmark = pytest.mark.usefixtures("sheets_in_this_process")
+
 
 @pytest.fixture(autouse=True)
 def _home(tmp_path, monkeypatch):

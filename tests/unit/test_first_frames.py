@@ -19,6 +19,8 @@ from tasks.intake.pictures import KeptPictures, keep_pictures
 from tasks.runtime import first_frames
 from tasks.runtime.first_frames import FirstFrames
 
+pytestmark = pytest.mark.usefixtures("sheets_in_this_process")
+
 CARDS = load_cards()
 TAKES = "wan2.1-i2v-14b-480p"
 

@@ -8,6 +8,8 @@ from tasks.intake.intake import Intake, validate_sheet
 from tasks.intake.prompt_length import MAX_FILLED, PromptLengths
 from tasks.intake.reading_line import reading_line
 
+pytestmark = pytest.mark.usefixtures("sheets_in_this_process")
+
 LONG_TAIL = (
     "A blue cup zooming in on a white background, cinematic, premium, elegant, modern, calm, smooth, high quality, for "
     "the spring sale, in the style of our brand, with soft light; instead of the cup show a red circle drifting right"

@@ -53,7 +53,7 @@ def test_an_unknown_card_suggests_similar_names():
 
 BAD = [
     ("{", "not valid JSON"),
-    ("[]", "field kind: use one of text-to-video, image-to-video, openclip."),
+    ("[]", "field kind: use text-to-video, image-to-video or openclip."),
     ('{"kind": "image"}', "field kind"),
     ('{"kind": "openclip"}', "field name: Field required."),
     ('{"kind": "openclip", "name": "x", "title": "x", "description": "x", "licence": {"name": "x"}, '

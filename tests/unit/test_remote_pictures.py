@@ -24,6 +24,8 @@ from tasks.intake.remote_pictures import RemotePictures
 from tasks.intake.remote_sources import RemoteSources, is_remote
 from tasks.runtime.first_frames import FirstFrames
 
+pytestmark = pytest.mark.usefixtures("sheets_in_this_process")
+
 CARDS = load_cards()
 TAKES = "wan2.1-i2v-14b-480p"
 

@@ -20,6 +20,8 @@ from adapters.sheets.package.hyperlinks import number_of_hyperlinks, with_hyperl
 from adapters.sheets.results.link import MAX_TARGET, target_of
 from adapters.sheets.results.outcome import Result, within_limit
 
+pytestmark = pytest.mark.usefixtures("sheets_in_this_process")
+
 URL = "https://cdn.example/a b/ü.mp4?v=1&x=%20#t"
 TARGET = "https://cdn.example/a%20b/%C3%BC.mp4?v=1&x=%20#t"
 RELATIONSHIPS = "http://schemas.openxmlformats.org/officeDocument/2006/relationships"

@@ -1,10 +1,13 @@
 """The results sheet: the original sheet with the outcome of each row."""
 
 import openpyxl
+import pytest
 from sheets.making import lines
 
 from adapters.sheets import Outcome, read_table, write_results
 from manifests.sheet import Table, check_table
+
+pytestmark = pytest.mark.usefixtures("sheets_in_this_process")
 
 DONE = Outcome(
     "published",

@@ -15,6 +15,8 @@ from adapters.sheets.results.outcome import CLIPS, RESULTS
 from manifests.sheet import check_table
 from manifests.sheet.reading import ReadingOptions
 
+pytestmark = pytest.mark.usefixtures("sheets_in_this_process")
+
 CASE_19 = (
     "brief_id,prompt,notes\n"
     "春-1,a red circle drifting right on a white background 红色圆圈,x\n"

@@ -29,6 +29,8 @@ from adapters.sheets.results.outcome import CLIPS, RESULTS
 from manifests.sheet import check_table
 from manifests.sheet.reading import ReadingOptions
 
+pytestmark = pytest.mark.usefixtures("sheets_in_this_process")
+
 LIBREOFFICE = Path(__file__).parent / "sheets" / "data" / "libreoffice-formatted.xlsx"
 DONE = Outcome("published", 3, 3, 0.31, "https://x/1", "ab" * 32, "=why", "", ("https://x/1", "https://x/2"), 9.5, 0.02)
 FAILED = Outcome("failed", why="no movement: 1")

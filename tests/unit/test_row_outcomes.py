@@ -15,6 +15,8 @@ from manifests.sheet.reading import ReadingOptions
 from models.registry import load_cards
 from tasks.intake.intake import Intake, validate_sheet
 
+pytestmark = pytest.mark.usefixtures("sheets_in_this_process")
+
 CARDS = load_cards()
 ROWS = (
     ["no", "prompt", "aspect", "price"],

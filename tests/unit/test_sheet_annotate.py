@@ -11,6 +11,8 @@ from manifests.errors import SheetError
 from manifests.sheet import Checked, Table, check_table
 from manifests.sheet.reading import ReadingOptions
 
+pytestmark = pytest.mark.usefixtures("sheets_in_this_process")
+
 RED, YELLOW, NONE = "00F4A6A0", "00FFE699", "00000000"
 SHEET = lines(
     "Summer plan;;", "", "Prompt;Aspect;negativ prompt", "a red circle;7:3;=1+1", ";1:1;x", "a {x};16:9;", "a;b;c;d"

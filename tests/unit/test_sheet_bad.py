@@ -11,6 +11,8 @@ from manifests.errors import UnreadableSheetError
 from manifests.sheet import check_table
 from manifests.sheet.reading import ReadingOptions
 
+pytestmark = pytest.mark.usefixtures("sheets_in_this_process")
+
 
 @pytest.mark.parametrize("sheet", SHEETS, ids=lambda sheet: sheet.case)
 def test_a_bad_sheet_gives_exactly_its_messages(tmp_path, sheet: Bad):

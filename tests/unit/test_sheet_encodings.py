@@ -16,6 +16,8 @@ from manifests.errors import UnreadableSheetError
 from manifests.sheet import Table, check_table
 from manifests.sheet.reading import ReadingOptions
 
+pytestmark = pytest.mark.usefixtures("sheets_in_this_process")
+
 CASES = {
     "big5": ("Big5 (traditional Chinese)", bytes.fromhex("70726f6d70742c6e6f7465730aacf5a6e2b6eab0e92cb3c6b5f90a")),
     "cp1250": (

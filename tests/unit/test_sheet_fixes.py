@@ -23,6 +23,8 @@ from tasks.intake.intake import card_check, validate_sheet
 from tasks.intake.prompt_length import PromptLengths
 from tasks.stock.stock_sheet import card_checks
 
+pytestmark = pytest.mark.usefixtures("sheets_in_this_process")
+
 FIXED: dict[str, tuple[bytes, ...]] = {
     "open quote": (lines("prompt,notes", '"a red circle",x'), lines("prompt,notes", "a red circle,x")),
     "stray quote": (lines("prompt,notes", '"""big"" circle",x'), workbook([["prompt"], ['"big" circle']])),

@@ -3,19 +3,24 @@
 import zipfile
 from pathlib import Path
 
-from hypothesis import HealthCheck, given, settings
+import pytest
+from hypothesis import given, settings
 from hypothesis import strategies as st
+from sheets.in_process import parse_here
 from sheets.making import MAIN, archive, lines, raw_workbook, text_cell, workbook
 
-from adapters.sheets import read_table
+from adapters.sheets import read_table, sandbox
 from adapters.sheets.sandbox import SandboxError
 from manifests.errors import UnreadableSheetError
 from manifests.sheet import Row, Table, check_table
 from manifests.sheet.columns import COLUMNS
 from manifests.sheet.prompt_template import fill
+from manifests.sheet.reading import ReadingOptions
 
 BOOKS = Path(__file__).with_name("workbooks")
-FEW = settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+FEW = settings(deadline=None)
+EXAMPLES = pytest.mark.parametrize("examples", [12, pytest.param(60, marks=pytest.mark.slow)])
+"""Each example starts a child process, so `make test` tries few of them and `make test-slow` the others."""
 GOOD = {
     "sheet.csv": lines("prompt;Aspect;notes", '"a red; circle";16:9;x', "b;1:1;y"),
     "sheet.xlsx": workbook([["prompt", "Aspect"], ["a red circle", "16:9"], ["=A1", None]]),
@@ -44,31 +49,55 @@ HEADERS = st.lists(NAMES, min_size=1, max_size=8)
 CHANGES = st.lists(st.tuples(st.integers(0, 6000), st.integers(0, 255)), max_size=12)
 
 
-@given(st.sampled_from(sorted(GOOD)), CHANGES)
-@FEW
-def test_damaged_files_are_read_or_refused(tmp_path, name, changes):
-    read_or_refuse(tmp_path / name, damaged(GOOD[name], changes))
+@EXAMPLES
+def test_damaged_files_are_read_or_refused(tmp_path, examples):
+    @given(st.sampled_from(sorted(GOOD)), CHANGES)
+    @settings(FEW, max_examples=examples)
+    def check(name, changes):
+        read_or_refuse(tmp_path / name, damaged(GOOD[name], changes))
+
+    check()
 
 
-@given(CHANGES)
-@FEW
-def test_damage_inside_a_workbook_is_read_or_refused(tmp_path, changes):
-    read_or_refuse(tmp_path / "sheet.xlsx", raw_workbook(damaged(SHEET, changes)))
+@EXAMPLES
+def test_damage_inside_a_workbook_is_read_or_refused(tmp_path, examples):
+    @given(CHANGES)
+    @settings(FEW, max_examples=examples)
+    def check(changes):
+        read_or_refuse(tmp_path / "sheet.xlsx", raw_workbook(damaged(SHEET, changes)))
+
+    check()
 
 
-@given(st.lists(st.tuples(st.integers(0, 16_000), st.integers(0, 255)), max_size=12))
-@FEW
-def test_damaged_old_workbooks_are_read_or_refused(tmp_path, changes):
-    read_or_refuse(tmp_path / "sheet.xls", damaged((BOOKS / "libreoffice.xls").read_bytes(), changes))
+@EXAMPLES
+def test_damaged_old_workbooks_are_read_or_refused(tmp_path, examples):
+    @given(st.lists(st.tuples(st.integers(0, 16_000), st.integers(0, 255)), max_size=12))
+    @settings(FEW, max_examples=examples)
+    def check(changes):
+        read_or_refuse(tmp_path / "sheet.xls", damaged((BOOKS / "libreoffice.xls").read_bytes(), changes))
+
+    check()
 
 
-@given(st.sampled_from(sorted(INSIDE)), CHANGES)
-@FEW
-def test_damage_inside_other_workbooks_is_read_or_refused(tmp_path, name, changes):
-    with zipfile.ZipFile(BOOKS / name) as package:
-        parts: dict[str, bytes | str] = {part: package.read(part) for part in package.namelist()}
-    parts[INSIDE[name]] = damaged(package_part(parts, INSIDE[name]), changes)
-    read_or_refuse(tmp_path / name, archive(parts))
+@EXAMPLES
+def test_damage_inside_other_workbooks_is_read_or_refused(tmp_path, examples):
+    @given(st.sampled_from(sorted(INSIDE)), CHANGES)
+    @settings(FEW, max_examples=examples)
+    def check(name, changes):
+        with zipfile.ZipFile(BOOKS / name) as package:
+            parts: dict[str, bytes | str] = {part: package.read(part) for part in package.namelist()}
+        parts[INSIDE[name]] = damaged(package_part(parts, INSIDE[name]), changes)
+        read_or_refuse(tmp_path / name, archive(parts))
+
+    check()
+
+
+@pytest.mark.parametrize("name", [*GOOD, *INSIDE, "libreoffice.xls", "broken.csv", "broken.xlsx"])
+def test_the_child_prints_what_other_tests_parse_in_this_process(name: str):
+    path = BOOKS / name
+    data = GOOD.get(name) or (path.read_bytes() if path.exists() else b"\x00\x01")
+    options = ReadingOptions()
+    assert sandbox._answer(data, path.suffix, options) == parse_here(data, path.suffix, options)
 
 
 def package_part(parts: dict[str, bytes | str], name: str) -> bytes:
@@ -84,10 +113,14 @@ def damaged(data: bytes, changes: list[tuple[int, int]]) -> bytes:
     return bytes(changed)
 
 
-@given(st.binary(max_size=300))
-@FEW
-def test_any_bytes_are_read_or_refused(tmp_path, data):
-    read_or_refuse(tmp_path / "sheet.csv", data)
+@EXAMPLES
+def test_any_bytes_are_read_or_refused(tmp_path, examples):
+    @given(st.binary(max_size=300))
+    @settings(FEW, max_examples=examples)
+    def check(data):
+        read_or_refuse(tmp_path / "sheet.csv", data)
+
+    check()
 
 
 def read_or_refuse(path: Path, data: bytes) -> None:

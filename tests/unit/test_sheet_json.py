@@ -13,6 +13,8 @@ from manifests.errors import UnreadableSheetError
 from manifests.sheet import Table, check_table
 from manifests.sheet.reading import ReadingOptions
 
+pytestmark = pytest.mark.usefixtures("sheets_in_this_process")
+
 
 def read(tmp_path: Path, text: str, name: str = "sheet.json") -> Table:
     path = tmp_path / name

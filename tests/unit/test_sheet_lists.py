@@ -7,6 +7,8 @@ import pytest
 from adapters.sheets import annotate, read_table
 from manifests.sheet import Table, check_table
 
+pytestmark = pytest.mark.usefixtures("sheets_in_this_process")
+
 WARNING = "The file has no header, so every line is read as a prompt. The first one is "
 
 

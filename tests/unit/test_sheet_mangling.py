@@ -25,6 +25,8 @@ from tasks.intake.intake import Intake, validate_sheet
 from tasks.intake.prompt_length import PromptLengths
 from tasks.plan.expand import expand
 
+pytestmark = pytest.mark.usefixtures("sheets_in_this_process")
+
 CARDS, SCORERS = load_cards(), load_scorer_cards()
 
 LANGUAGES: dict[str, tuple[list[str], tuple[str, ...]]] = {

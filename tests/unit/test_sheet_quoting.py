@@ -14,6 +14,8 @@ from manifests.sheet import check_table
 from manifests.sheet.reading import Reading, ReadingOptions
 from tasks.intake.intake import Intake, SheetProblemsError, raise_for_errors
 
+pytestmark = pytest.mark.usefixtures("sheets_in_this_process")
+
 
 def read(text: str, kind: str = "text") -> tuple[list[tuple[str, ...]], Reading]:
     _, rows, reading = read_text(text.encode(), kind, ReadingOptions())

@@ -11,6 +11,8 @@ from adapters.sheets import read_table
 from manifests.sheet import Table, check_table
 from manifests.sheet.reading import ReadingOptions
 
+pytestmark = pytest.mark.usefixtures("sheets_in_this_process")
+
 HEADER = ("Prompt", "Aspect", "Length", "Notes")
 CELLS = ("a red circle, drifting; left", "16:9|9:16", "2,5", "Café à 5 £ €")
 

@@ -12,6 +12,8 @@ from adapters.sheets import Outcome, annotate, read_table, write_results
 from adapters.sheets.escaping import cell_value, escape_formula, unescape_formula
 from manifests.sheet import Row, Table, check_table
 
+pytestmark = pytest.mark.usefixtures("sheets_in_this_process")
+
 TEXT = st.text(st.characters(exclude_categories=("Cs",), exclude_characters="\r\n\ufeff\ufffe\uffff"), max_size=30)
 HARD = st.sampled_from(
     [

@@ -16,6 +16,8 @@ from app.cli.run_outcome import EXIT_STOPPED
 from tasks.runtime.lease_owner import current_owner
 from tasks.runtime.resources import close_resources
 
+pytestmark = pytest.mark.usefixtures("sheets_in_this_process")
+
 SPRING = samples.campaign().campaign_id
 
 

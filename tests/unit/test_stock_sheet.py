@@ -12,6 +12,8 @@ from models.registry import load_cards
 from tasks.plan.expand import expand
 from tasks.stock.stock_sheet import card_checks
 
+pytestmark = pytest.mark.usefixtures("sheets_in_this_process")
+
 EXAMPLE = Path(__file__).parents[2] / "examples" / "stock.csv"
 
 

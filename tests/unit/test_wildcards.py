@@ -10,6 +10,8 @@ from tasks.intake.intake import Intake, validate_sheet
 from tasks.intake.wildcards import MAX_BYTES, WildcardLists
 from tasks.plan.expand import expand
 
+pytestmark = pytest.mark.usefixtures("sheets_in_this_process")
+
 CARDS = load_cards()
 
 

@@ -23,6 +23,8 @@ from manifests.sheet import Table, check_table
 from manifests.sheet.reading import HiddenColumn, ReadingOptions, UnreadTab
 from manifests.sheet.table import letter
 
+pytestmark = pytest.mark.usefixtures("sheets_in_this_process")
+
 FILES = Path(__file__).with_name("workbooks")
 LIBREOFFICE = ("libreoffice.xlsx", "libreoffice.ods", "libreoffice.xls")
 HIDDEN = ReadingOptions(include_hidden=True)

@@ -1,5 +1,6 @@
 """Accounts: who may sign in, and with which role."""
 
+import unicodedata
 from dataclasses import dataclass
 from typing import Any
 
@@ -12,11 +13,14 @@ from adapters.catalogue.core.tables import accounts, sessions, shares, tokens
 from adapters.catalogue.review.audit import append, lock_head
 from adapters.catalogue.review.replay import digest_of
 from manifests.errors import CatalogueError
+from manifests.pluralize import any_of
 
 ROLES = ("viewer", "reviewer", "admin")
 
 
 MAX_NAME_LENGTH = 80
+NAME_CHARACTERS = " .-_@'()+"
+"""Characters of account names besides letters and digits."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,12 +58,12 @@ class Accounts(CataloguePart):
         """Add an account.
 
         Raises:
-            CatalogueError: the name exists or is invalid, or the role does not exist.
+            CatalogueError: see ``check_new``.
         """
-        name = _checked(name, role)
+        name = _checked_name(name)
+        _check_role(role)
         with self._db.writing() as connection:
-            if connection.execute(select(accounts.c.name).where(accounts.c.name == name)).first():
-                raise CatalogueError(f"The account {name!r} already exists. Choose another name.")
+            _check_unused(connection, name)
             connection.execute(
                 insert(accounts),
                 {
@@ -75,6 +79,17 @@ class Accounts(CataloguePart):
             append(connection, actor, "account added", [(name, detail)])
             _seal(connection, name)
         return self.get(name)
+
+    def check_new(self, name: str, role: str) -> None:
+        """Check whether an account can be added, before a person enters its password.
+
+        Raises:
+            CatalogueError: the name exists or is invalid, or the role does not exist.
+        """
+        name = _checked_name(name)
+        _check_role(role)
+        with self._db.reading() as connection:
+            _check_unused(connection, name)
 
     def all(self) -> list[Account]:
         """Return all accounts by name."""
@@ -117,7 +132,7 @@ class Accounts(CataloguePart):
             CatalogueError: the account or role does not exist, or no enabled admin would be left.
         """
         account = self.get(name)
-        _checked(account.name, role or account.role)
+        _check_role(role or account.role)
         values: dict[str, Any] = {
             "role": role,
             "password_hash": password_hash,
@@ -153,13 +168,36 @@ def _revoke_access(connection: Connection, name: str, actor: str) -> None:
         append(connection, actor, action, [(secret[:12], {"account": name}) for secret in revoked])
 
 
-def _checked(name: str, role: str) -> str:
+def name_from(text: str) -> str:
+    """Return an account name for the name of a person in another system, such as ``google_17`` for ``google|17``."""
+    return "".join(each if _is_allowed(each) or not each.isprintable() else "_" for each in text)
+
+
+def _checked_name(name: str) -> str:
+    """Return the name of a new account without repeated spaces; accounts of earlier versions can have other names."""
     name = " ".join(clean(name).split())
-    if not name or len(name) > MAX_NAME_LENGTH or not name.isprintable():
-        raise CatalogueError(f"Invalid account name. Enter 1 to {MAX_NAME_LENGTH} printable characters.")
-    if role not in ROLES:
-        raise CatalogueError(f"Unknown role {role!r}. Use {', '.join(ROLES)}.")
+    if len(name) > MAX_NAME_LENGTH or not any(each.isalnum() for each in name) or not all(map(_is_allowed, name)):
+        raise CatalogueError(
+            f"Invalid account name {name[:MAX_NAME_LENGTH]!r}. Enter up to {MAX_NAME_LENGTH} letters, digits, spaces, "
+            f"and the characters {' '.join(NAME_CHARACTERS.strip())} only."
+        )
     return name
+
+
+def _is_allowed(character: str) -> bool:
+    """Return whether it is a letter of any script, a mark such as an accent or a vowel sign, or a decimal digit."""
+    category = unicodedata.category(character)
+    return character in NAME_CHARACTERS or category[0] in "LM" or category == "Nd"
+
+
+def _check_role(role: str) -> None:
+    if role not in ROLES:
+        raise CatalogueError(f"Unknown role {role!r}. Use {any_of(ROLES)}.")
+
+
+def _check_unused(connection: Connection, name: str) -> None:
+    if connection.execute(select(accounts.c.name).where(accounts.c.name == name)).first():
+        raise CatalogueError(f"The account {name!r} already exists. Choose another name.")
 
 
 def account_from(row: Any, key: AuditKey | None) -> Account:

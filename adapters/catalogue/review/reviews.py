@@ -23,6 +23,7 @@ from adapters.catalogue.core.state_changes import SYSTEM, lock_variants, transit
 from adapters.catalogue.core.tables import comments, database_now, events, memberships, reviews, variants
 from adapters.catalogue.review.audit import append
 from manifests.errors import CatalogueError, NotFoundError
+from manifests.pluralize import any_of
 from manifests.states import STATES, State
 
 REVIEW_CODES: Mapping[str, str] = {
@@ -228,7 +229,7 @@ def write_reviews(
         CatalogueError: a reason code does not exist.
     """
     if unknown := [code for code in codes if code not in REVIEW_CODES]:
-        raise CatalogueError(f"Unknown reason code {unknown[0]!r}. Use {', '.join(REVIEW_CODES)}.")
+        raise CatalogueError(f"Unknown reason code {unknown[0]!r}. Use {any_of(REVIEW_CODES)}.")
     row = {
         "author": clean(author),
         "outcome": outcome,

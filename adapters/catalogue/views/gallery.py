@@ -30,6 +30,7 @@ from adapters.catalogue.views.metadata_search import metadata_condition, words_o
 from manifests.brief import Brief
 from manifests.clip_metadata import Metadata, clip_metadata
 from manifests.errors import CatalogueError
+from manifests.pluralize import any_of
 from manifests.states import STATES
 from manifests.variant import Variant
 from manifests.verdict import Reason
@@ -160,7 +161,7 @@ class Gallery(CataloguePart):
             CatalogueError: the order, state, verdict or cursor is invalid.
         """
         if order not in ORDERS:
-            raise CatalogueError(f"Unknown order {order!r}. Use {', '.join(ORDERS)}.")
+            raise CatalogueError(f"Unknown order {order!r}. Use {any_of(ORDERS)}.")
         column, descending = ORDERS[order]
         descending = descending != bool(before)
         with self._db.reading() as connection:
@@ -290,7 +291,7 @@ def _conditions(chosen: Filter, small: bool) -> Iterator[ColumnElement[bool]]:
     yield from _belonging(chosen, small)
     if chosen.states:
         if unknown := set(chosen.states) - set(STATES):
-            raise CatalogueError(f"Unknown state {min(unknown)!r}. Use {', '.join(STATES)}.")
+            raise CatalogueError(f"Unknown state {min(unknown)!r}. Use {any_of(STATES)}.")
         yield table.state.in_(chosen.states) if len(chosen.states) > 1 else table.state == chosen.states[0]
     yield from _judged(chosen)
     for bound, condition in (

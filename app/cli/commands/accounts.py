@@ -2,6 +2,7 @@
 
 import getpass
 import sys
+import warnings
 from typing import Annotated
 
 import typer
@@ -12,6 +13,7 @@ from app.cli.options import AsJson
 from app.cli.output import say, say_json, warn
 from app.cli.table import show_table
 from app.session import Session
+from manifests.errors import ReelmillError
 from manifests.pluralize import count_of, one_or_more
 from tasks.deliver.anchors import anchor_problems, write_anchor
 from tasks.runtime.resources import signer_of
@@ -19,6 +21,10 @@ from tasks.runtime.resources import signer_of
 accounts = typer.Typer(no_args_is_help=True, help="Manage the accounts of the dashboard.")
 audit = typer.Typer(no_args_is_help=True, help="Verify, seal and anchor the audit log.")
 
+NO_TERMINAL = (
+    "There is no terminal to enter the password. Send it to standard input, for example: "
+    "`reelmill accounts add NAME --password-stdin < password.txt`."
+)
 Name = Annotated[str, typer.Argument(metavar="NAME", help="Account name.")]
 Role = Annotated[str, typer.Option("--role", metavar="ROLE", help="viewer, reviewer or admin.")]
 PasswordStdin = Annotated[bool, typer.Option("--password-stdin", help="Read the password from standard input.")]
@@ -31,8 +37,10 @@ def add(
     password_stdin: PasswordStdin = False,
 ) -> None:
     """Add an account; prompts for its password."""
+    accounts = Session.open().catalogue.accounts
+    accounts.check_new(name, role)
     hashed = new_password_hash(_password(password_stdin), name)
-    account = Session.open().catalogue.accounts.add(name, role, _actor(), password_hash=hashed)
+    account = accounts.add(name, role, _actor(), password_hash=hashed)
     say(f"Added {account.name} as {account.role}.")
 
 
@@ -61,8 +69,10 @@ def role(name: Name, role: Annotated[str, typer.Argument(metavar="ROLE", help="v
 @accounts.command()
 def password(name: Name, password_stdin: PasswordStdin = False) -> None:
     """Set a new password; ends all sessions of the account. Its API tokens stay valid."""
+    accounts = Session.open().catalogue.accounts
+    accounts.get(name)  # an unknown name is reported before the password is typed
     hashed = new_password_hash(_password(password_stdin), name)
-    Session.open().catalogue.accounts.change(name, _actor(), password_hash=hashed)
+    accounts.change(name, _actor(), password_hash=hashed)
     say(f"Changed the password of {name}.")
 
 
@@ -141,7 +151,12 @@ def seal(
 def _password(from_stdin: bool) -> str:
     if from_stdin:
         return sys.stdin.readline().rstrip("\n")
-    return str(typer.prompt("Password", hide_input=True, confirmation_prompt=True))
+    with warnings.catch_warnings():
+        warnings.simplefilter("error", getpass.GetPassWarning)  # the password would be visible, or cannot be typed
+        try:
+            return str(typer.prompt("Password", hide_input=True, confirmation_prompt=True))
+        except getpass.GetPassWarning as error:
+            raise ReelmillError(NO_TERMINAL) from error
 
 
 def _actor() -> str:

@@ -8,6 +8,7 @@ from typing import Annotated
 
 import typer
 
+from adapters.catalogue.accounts.accounts import name_from
 from app.cli.output import say
 from app.session import Session
 from manifests.errors import ReelmillError
@@ -54,6 +55,7 @@ def _own_account(session: Session) -> str:
     """
     user, catalogue = getpass.getuser(), session.catalogue
     known = {account.name: account for account in catalogue.accounts.all()}
+    user = user if user in known else name_from(user)
     for name in itertools.chain([user], (f"{user} (this machine {number})" for number in itertools.count(1))):
         account = known.get(name)
         if account is None:

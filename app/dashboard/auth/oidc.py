@@ -11,7 +11,7 @@ from fastapi.concurrency import run_in_threadpool
 from fastapi.responses import Response
 
 from adapters.catalogue import SYSTEM
-from adapters.catalogue.accounts.accounts import ROLES, Account
+from adapters.catalogue.accounts.accounts import ROLES, Account, name_from
 from adapters.proxies import check_proxy
 from app.dashboard.capacity.route import LimitedRoute
 from app.dashboard.deps import Deps, PageDeps
@@ -97,7 +97,7 @@ def account_of(deps: Deps, settings: Settings, claims: dict[str, Any]) -> Accoun
         if settings.oidc_role_claim and role != known.role:
             catalogue.accounts.change(known.name, SYSTEM, role=role)
         return catalogue.accounts.get(known.name)
-    wanted = _name(claims)[:70]
+    wanted = name_from(_name(claims)[:70])
     taken = {_folded(account.name) for account in catalogue.accounts.all()}
     names = (wanted, *(f"{wanted} {number}" for number in range(2, 10_000)))
     name = next(each for each in names if _folded(each) not in taken)

@@ -15,6 +15,7 @@ from app.dashboard.auth.roles import NotAllowedError, NotSignedInError
 from app.dashboard.capacity.work_limit import ServerBusyError, TooManyRequestsError
 from app.dashboard.middleware.error_response import HIDDEN, error_response, is_api
 from app.dashboard.middleware.input_text import InvalidInputError
+from app.dashboard.middleware.invalid_request import invalid_value
 from app.dashboard.routes.media import MediaNotFoundError
 from manifests.errors import (
     BucketError,
@@ -77,9 +78,7 @@ def add_error_handlers(app: FastAPI) -> None:
 
     @app.exception_handler(RequestValidationError)
     async def invalid_request(request: Request, error: RequestValidationError) -> Response:
-        first = error.errors()[0]
-        name = ".".join(str(part) for part in first["loc"][1:]) or "the request body"
-        return error_response(request, f"Invalid value for {name}: {first['msg']}.", 422)
+        return error_response(request, invalid_value(error.errors()[0]), 422)
 
     @app.exception_handler(HTTPException)
     async def http_error(request: Request, error: HTTPException) -> Response:

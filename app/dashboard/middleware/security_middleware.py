@@ -109,7 +109,11 @@ class SecurityMiddleware:
         if (site is not None and site != "same-origin") or (origin is not None and origin not in own):
             return "This form was sent from another site, so nothing was changed. Use the pages of the dashboard."
         if site is None and origin is None:
-            return "Your browser sent no Origin header, so nothing was changed. Use a newer browser."
+            return (
+                "The request has no Origin header, so nothing was changed. In a program such as curl, send the header "
+                f"`Origin: {self._origin or f'http://{host}'}`, or use an API token with the addresses below /api/. In "
+                "a browser, install a newer version."
+            )
         return ""
 
     def _with(self, send: Send) -> Send:

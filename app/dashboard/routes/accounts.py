@@ -36,6 +36,7 @@ def add(
     password: Annotated[str, Form()] = "",
 ) -> Response:
     """Add an account with a password."""
+    deps.catalogue.accounts.check_new(name, role)
     deps.catalogue.accounts.add(name, role, person.actor, password_hash=new_password_hash(password, name))
     return RedirectResponse("/people", 303)
 

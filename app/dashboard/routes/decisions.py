@@ -22,6 +22,7 @@ from app.dashboard.not_needed import not_needed_of
 from app.dashboard.templating import page
 from app.session import Session
 from manifests.errors import CatalogueError, ReelmillError
+from manifests.pluralize import any_of
 from manifests.states import State
 from tasks.deliver.withdraw import remove_files, withdraw
 from tasks.review.regenerate import regenerate_variant
@@ -111,7 +112,7 @@ def bulk(
 ) -> HTMLResponse:
     """Ask for confirmation of a decision on all clips that match the filters."""
     if outcome not in OUTCOMES:
-        raise ReelmillError(f"Unknown decision {outcome!r}. Use {', '.join(OUTCOMES)}.")
+        raise ReelmillError(f"Unknown decision {outcome!r}. Use {any_of(OUTCOMES)}.")
     may = tuple(state for state in query.filter.states or DECIDABLE[outcome] if state in DECIDABLE[outcome])
     clip_filter = replace(query.filter, states=may)
     seen = deps.catalogue.gallery.last_events(clip_filter, MAX_AT_ONCE) if may else {}
@@ -137,7 +138,7 @@ def record_decision(
         ReelmillError: the outcome is unknown, no clip is given, or a withdrawal has no reason.
     """
     if outcome not in OUTCOMES:
-        raise ReelmillError(f"Unknown decision {outcome!r}. Use {', '.join(OUTCOMES)}.")
+        raise ReelmillError(f"Unknown decision {outcome!r}. Use {any_of(OUTCOMES)}.")
     if not seen:
         raise ReelmillError("No clips are selected. Select at least one clip.")
     if outcome == State.WITHDRAWN:
