@@ -65,7 +65,8 @@ def _logged(connection: Connection, name: str, key: AuditKey) -> dict[str, Any]:
     sealed_from = connection.execute(select(audit_head.c.sealed_from)).scalar() or 0
     about = or_((audit.c.subject == name) & audit.c.action.in_(_ACTIONS), audit.c.action == SNAPSHOT)
     replay = Replay()
-    for row in connection.execute(select(audit).where(about).order_by(audit.c.audit_id)):
+    rows: Any = connection.execute(select(audit).where(about).order_by(audit.c.audit_id))
+    for row in rows:
         is_sealed = row.audit_id <= sealed_from or key.matches(row.seal, ENTRY, row.digest)
         if not is_sealed or row.digest != entry_digest(row._mapping):
             raise CatalogueError(

@@ -55,12 +55,14 @@ class AuditReport:
     Attributes:
         digest: digest of the last entry, to be stored elsewhere.
         notes: what the log says about past tampering, which was found and dealt with.
+        lacks_key: the seals were not checked, because this process does not have the key of the log.
     """
 
     entries: int
     digest: str
     problems: tuple[str, ...] = ()
     notes: tuple[str, ...] = ()
+    lacks_key: bool = False
 
     @property
     def ok(self) -> bool:

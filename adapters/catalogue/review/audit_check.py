@@ -45,7 +45,8 @@ def check(connection: Connection, expected: str | None) -> AuditReport:
         *_first(_unproven(connection, key)),
     ]
     found += _account_problems(connection, key, found)
-    return AuditReport(walk.entries, walk.previous, tuple(dict.fromkeys(found))[:SHOWN_PROBLEMS], caught.notes)
+    problems = tuple(dict.fromkeys(found))[:SHOWN_PROBLEMS]
+    return AuditReport(walk.entries, walk.previous, problems, caught.notes, key is None and head.key_id is not None)
 
 
 def _fitting_key(connection: Connection, key: AuditKey | None, head: Any) -> AuditKey | None:

@@ -47,7 +47,7 @@ class Restores(CataloguePart):
         """Record that these entries are missing because a backup was restored.
 
         Raises:
-            CatalogueError: there is no reason, or nothing can be added to the log.
+            CatalogueError: the reason is empty, or nothing can be added to the log.
         """
         if not (said := " ".join(clean(reason).split())):
             raise CatalogueError("The reason is empty. Enter why the backup was restored.")
@@ -72,7 +72,8 @@ class Restores(CataloguePart):
 def _genuine(connection: Connection, action: str) -> Iterator[Any]:
     key = key_for_reading(connection)
     sealed_from = connection.execute(select(audit_head.c.sealed_from)).scalar()
-    for row in connection.execute(select(audit).where(audit.c.action == action).order_by(audit.c.audit_id)):
+    rows: Any = connection.execute(select(audit).where(audit.c.action == action).order_by(audit.c.audit_id))
+    for row in rows:
         is_sealed = key is None or row.audit_id <= (sealed_from or 0) or key.matches(row.seal, ENTRY, row.digest)
         if is_sealed and row.digest == digest_of(row._mapping):
             yield row

@@ -95,7 +95,10 @@ def _show_repair(name: str, repaired: AccountRepair | None, *, has_password: boo
     if repaired is None:
         return
     found = ", ".join("password" if what == "password_sha256" else what for what in repaired.found) or "seal"
-    say(f"{name} had been changed outside Reelmill ({found}); the rest was restored from the audit log, which says so.")
+    say(
+        f"{name} had been changed outside Reelmill ({found}). The rest was restored from the audit log, and an "
+        "entry of the log records this."
+    )
     if repaired.lost_password and not has_password:
         say(f"Its password had been changed too, and was removed. Set one with `reelmill accounts password {name}`.")
 

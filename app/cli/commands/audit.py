@@ -165,16 +165,23 @@ def _values(report: AuditReport, anchors: AnchorReport, problems: Sequence[str])
 def _show(report: AuditReport, anchors: AnchorReport, problems: Sequence[str]) -> None:
     for problem in problems:
         warn(problem)
-    verdict = "the log was tampered with, or cannot be checked" if problems else "the log is intact"
-    say(f"{report.entries:,} {one_or_more(report.entries, 'entry', 'entries')} checked: {verdict}.")
+    say(f"{report.entries:,} {one_or_more(report.entries, 'entry', 'entries')} checked: {_verdict(report, problems)}.")
     say(_anchors_text(anchors))
     for note in [*anchors.notes, *report.notes]:
         say(f"Note: {note}")
     say(f"Digest: {report.digest}")
-    if problems:
+    if report.lacks_key:
+        say("Get the key, then run this command again before you store the digest.")
+    elif problems:
         say("Do not store this digest. The section about tampering in docs/operations.md says what to do.")
     else:
         say("Store the digest elsewhere. With `--expect DIGEST`, a log that was rewritten as a whole is detected.")
+
+
+def _verdict(report: AuditReport, problems: Sequence[str]) -> str:
+    if report.lacks_key and len(problems) == 1:
+        return "the seals cannot be checked without the key of the log"
+    return "the log is not intact" if problems else "the log is intact"
 
 
 def _anchors_text(anchors: AnchorReport) -> str:
