@@ -8,6 +8,8 @@ TOLERANCE_S = 300.0
 """Clocks that are synchronised over the network differ by far less, even while they are adjusted. S3 rejects requests
 that are off by 15 minutes, so a larger difference would only be reported by another service, and later."""
 DAY_S = 86_400.0
+EITHER = "wrong one of the clocks"
+"""What to set if nothing shows which of two clocks is wrong."""
 
 
 class PastTime(NamedTuple):
@@ -53,6 +55,21 @@ def clock_faults(now: float, past: Iterable[PastTime], others: Iterable[OtherClo
         if each.at - now > each.tolerance_s
     ]
     return disagreeing + ahead
+
+
+def contradiction_text(now: float, faults: Iterable[str]) -> str:
+    """Return that a clock seems wrong, and why, as a clause.
+
+    Args:
+        now: the clock, in seconds since 1970.
+        faults: the result of ``clock_faults``.
+    """
+    return f"this machine's clock seems wrong: it says {moment_text(now)}, but {', and '.join(faults)}"
+
+
+def set_clock_text(clock: str) -> str:
+    """Return how to set a clock, as the beginning of a sentence; ``clock`` names it without an article."""
+    return f"Set the {clock} right, for example with `timedatectl set-ntp true`, then run the command again"
 
 
 def moment_text(at: float) -> str:

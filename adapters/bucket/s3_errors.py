@@ -25,6 +25,7 @@ from botocore.parsers import ResponseParserError
 
 from adapters.proxies import proxy_of
 from manifests.errors import BucketError, BucketRefusedError, BucketUnreachableError
+from manifests.signing_time import EITHER, TOLERANCE_S, OtherClock, clock_faults, contradiction_text, set_clock_text
 
 OUTPUTS = {
     "PutObject": ("ETag",),
@@ -246,32 +247,25 @@ def is_temporary(error: ClientError) -> bool:
 
 
 def _clock_text(bucket: str, error: ClientError) -> str:
-    ahead = _clock_ahead_s(error)
-    if ahead is None or abs(ahead) < 60:
-        difference = "differs too much from that of the store"
+    """Return the text for a refusal because of the time, in the words of ``WrongClockError``."""
+    ahead = _store_ahead_s(error)
+    if ahead is None or abs(ahead) < TOLERANCE_S:
+        faults = ["it differs too much from the bucket's clock"]
     else:
-        difference = f"is {_duration(abs(ahead))} {'ahead of' if ahead > 0 else 'behind'} that of the store"
-    return (
-        f"The clock of this machine {difference}, so the bucket {bucket} refuses all requests ({code_of(error)}). "
-        "Synchronise the clock, for example with `timedatectl set-ntp true`, then run the command again."
-    )
+        faults = clock_faults(time.time(), (), [OtherClock("the bucket's clock", ahead)])
+    why = contradiction_text(time.time(), faults)
+    return f"The bucket {bucket} refuses all requests ({code_of(error)}), because {why}. {set_clock_text(EITHER)}."
 
 
-def _clock_ahead_s(error: ClientError) -> float | None:
-    """Return how many seconds this machine's clock is ahead of the store's, by its answer; None if it gives no time."""
+def _store_ahead_s(error: ClientError) -> float | None:
+    """Return how many seconds the store's clock is ahead of this machine's, by its answer; None if it gives no time."""
     named = str(error.response.get("Error", {}).get("ServerTime", ""))
     header = str(error.response.get("ResponseMetadata", {}).get("HTTPHeaders", {}).get("date", ""))
     with suppress(ValueError):
-        return time.time() - datetime.fromisoformat(named).timestamp()
+        return datetime.fromisoformat(named).timestamp() - time.time()
     with suppress(ValueError):
-        return time.time() - parsedate_to_datetime(header).timestamp()
+        return parsedate_to_datetime(header).timestamp() - time.time()
     return None
-
-
-def _duration(seconds: float) -> str:
-    if seconds < 5400:
-        return f"{seconds / 60:.0f} min"
-    return f"{seconds / 3600:.1f} h" if seconds < 172_800 else f"{seconds / 86400:,.0f} days"
 
 
 def _region_of(error: ClientError) -> str:

@@ -18,6 +18,7 @@ from adapters.catalogue.review.audit import Audit
 from adapters.catalogue.review.blind_reviews import BlindReviews
 from adapters.catalogue.review.decisions import Decisions
 from adapters.catalogue.review.labels import Labels
+from adapters.catalogue.review.restores import Restores
 from adapters.catalogue.review.reviews import Reviews
 from adapters.catalogue.review.sealing import access_to
 from adapters.catalogue.views.campaign_stats import CampaignStatsView
@@ -62,6 +63,7 @@ class Catalogue:
         self.metrics = Metrics(database)
         self.night_schedules = NightSchedules(database)
         self.progress = Progress(database)
+        self.restores = Restores(database)
         self.results = Results(database)
         self.reviews = Reviews(database)
         self.runs = Runs(database)
@@ -90,7 +92,12 @@ class Catalogue:
 
 
 def open_catalogue(
-    url: str, *, patience: float = 30.0, audit_key: bytes | None = None, seal_history: bool = True
+    url: str,
+    *,
+    patience: float = 30.0,
+    audit_key: bytes | None = None,
+    seal_history: bool = True,
+    key_problem: str = "",
 ) -> Catalogue:
     """Open a catalogue; create or migrate its tables if necessary.
 
@@ -101,6 +108,7 @@ def open_catalogue(
             read and worked on, but nothing can be decided or delivered.
         seal_history: seal a catalogue that has a history and no seals. Use False if it was sealed before; if the seals
             are missing then, nothing can be decided or delivered.
+        key_problem: why there is no audit key, although this installation should have one.
 
     Raises:
         NewerCatalogueError: a newer version of Reelmill wrote it.
@@ -116,7 +124,7 @@ def open_catalogue(
         if key:
             check_role(engine)
         forbid_new_file(engine)
-        access = access_to(Database(engine), key, may_begin=seal_history)
+        access = access_to(Database(engine), key, may_begin=seal_history, key_problem=key_problem)
     except BaseException:
         engine.dispose()
         raise

@@ -10,6 +10,7 @@ from adapters.readable_output import make_output_readable
 from app.cli.commands import (
     accounts,
     alerts,
+    audit,
     campaigns,
     clock,
     credentials,
@@ -87,7 +88,7 @@ app.command(rich_help_panel=OPERATIONS)(doctor.doctor)
 app.command(rich_help_panel=OPERATIONS)(clock.clock)
 app.command(rich_help_panel=OPERATIONS)(credentials.signer)
 app.add_typer(accounts.accounts, name="accounts", rich_help_panel=OPERATIONS)
-app.add_typer(accounts.audit, name="audit", rich_help_panel=OPERATIONS)
+app.add_typer(audit.audit, name="audit", rich_help_panel=OPERATIONS)
 
 INTERRUPTED = 130
 

@@ -2,7 +2,7 @@
 
 from collections import Counter, defaultdict
 from collections.abc import Container, Iterable, Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from types import MappingProxyType
 
 from adapters.catalogue import Catalogue, VariantRow
@@ -12,6 +12,7 @@ from manifests.brief import Brief
 from manifests.gate import reason_label
 from manifests.goals.goal import Labels, goal_of
 from manifests.goals.want import is_not_needed, satisfied_goals
+from manifests.pluralize import count_of
 from manifests.states import GOOD, UNDELIVERED, UNFINISHED, State, has_passed
 from tasks.plan.licence import Clearance, waiting_sentences
 
@@ -26,6 +27,7 @@ class BriefReport:
         waiting: approved, but blocked until the model's licence conditions are attested.
         open: unfinished: not generated yet, or approved and not published.
         reasons: number of clips that failed, by reason code.
+        quarantine_reasons: number of quarantined clips by reason.
         url, credential_sha256: of the best published clip.
         urls: of all published clips, the best one first.
         device_seconds: device time of its clips, drafts included; None if none was generated.
@@ -53,6 +55,7 @@ class BriefReport:
     urls: tuple[str, ...] = ()
     device_seconds: float | None = None
     cost: float | None = None
+    quarantine_reasons: Mapping[str, int] = field(default_factory=dict)
 
     @property
     def status(self) -> str:
@@ -69,14 +72,14 @@ class BriefReport:
 
     @property
     def why(self) -> str:
-        """``no movement: 3, black picture: 1``; for blocked clips, also the model and how to attest."""
+        """``no movement: 3, black picture: 1``; for blocked clips, also how to attest; for quarantined ones, why."""
         counted = [f"{reason_label(code)}: {number}" for code, number in self.reasons.items()]
-        quarantined = [f"{self.quarantined} quarantined"] if self.quarantined else []
+        quarantined = [quarantine_text(self.quarantined, self.quarantine_reasons)] if self.quarantined else []
         waiting = [
             f"{number} of {card} not attested (see `reelmill models show {card}`)"
             for card, number in self.unattested.items()
         ]
-        return ", ".join([*counted, *quarantined, *waiting])
+        return ", ".join([*counted, *waiting, *quarantined])
 
 
 @dataclass(frozen=True, slots=True)
@@ -140,6 +143,15 @@ class CampaignReport:
             )
             for brief in self.briefs
         }
+
+
+def quarantine_text(number: int, reasons: Mapping[str, int]) -> str:
+    """Return ``2 quarantined: REASON``; with several reasons, the most frequent one."""
+    if not reasons:
+        return f"{number} quarantined"
+    first = max(reasons, key=lambda reason: reasons[reason])
+    more = f" (and {count_of(len(reasons) - 1, 'other reason')})" if len(reasons) > 1 else ""
+    return f"{number} quarantined: {first.rstrip('.')}{more}"
 
 
 def report_of(
@@ -209,6 +221,7 @@ def _brief(
         published=states[State.PUBLISHED],
         failed=states[State.FAILED],
         quarantined=states[State.QUARANTINED],
+        quarantine_reasons=dict(Counter(row.error for row in rows if row.state == State.QUARANTINED and row.error)),
         not_needed=len(spare),
         waiting=unattested.total(),
         open=sum(row.variant_id in unfinished and row.variant_id not in spare for row in rows),

@@ -14,17 +14,22 @@ from flows.settings import Settings
 from manifests.errors import SettingsError
 from models.weights.file_digest import remember_digests_in
 from tasks.runtime.resources import BucketConfig, Resources, SignerConfig
+from tasks.runtime.sealed_catalogues import is_known_as_sealed
 
 PROMPT_KEY_BYTES = 32
 DIGESTS = "weight-digests.json"
+AUDIT_KEY = "audit.key"
+SEALED = "audit.sealed"
 
 
 def resources_of(settings: Settings) -> Resources:
     """Return the resources; the folder of the local state and its secrets are created on first use."""
     prepare_home(settings.home)
     remember_digests_in(settings.home / DIGESTS)
+    url, sealed = settings.catalogue_url or sqlite_url(settings.home / "catalogue.sqlite"), settings.home / SEALED
+    is_lost = not settings.audit_key and not (settings.home / AUDIT_KEY).is_file() and is_known_as_sealed(sealed, url)
     return Resources(
-        catalogue_url=settings.catalogue_url or sqlite_url(settings.home / "catalogue.sqlite"),
+        catalogue_url=url,
         bucket=BucketConfig(
             location=settings.bucket or str(settings.home / "bucket"),
             endpoint=settings.bucket_endpoint,
@@ -61,9 +66,10 @@ def resources_of(settings: Settings) -> Resources:
         disclose_prompt=settings.disclose_prompt,
         attestations=tuple(settings.attestations.items()),
         prompt_key=_load_or_create(settings, "prompt.key", PROMPT_KEY_BYTES),
-        audit_key=_audit_key(settings),
+        audit_key=b"" if is_lost else audit_key_of(settings),
+        audit_key_problem=_lost_key_text(settings) if is_lost else "",
         audit_anchor_h=settings.audit_anchor_h,
-        sealed_catalogues=settings.home / "audit.sealed",
+        sealed_catalogues=sealed,
     )
 
 
@@ -72,18 +78,31 @@ def machine_id(settings: Settings) -> str:
     return _load_or_create(settings, "machine.id", 8).hex()
 
 
-def _audit_key(settings: Settings) -> bytes:
+def audit_key_of(settings: Settings) -> bytes:
     """Return the key in REELMILL_AUDIT_KEY, or that of this home, which is created as hex digits on first use."""
     if settings.audit_key:
         return bytes.fromhex(settings.audit_key.get_secret_value())
-    text = _load_or_create(settings, "audit.key", KEY_BYTES, as_text=True)
+    text = _load_or_create(settings, AUDIT_KEY, KEY_BYTES, as_text=True)
     try:
         return bytes.fromhex(text.decode("ascii").strip())
     except ValueError:
         raise SettingsError(
-            f"The audit key {settings.home / 'audit.key'} is damaged. Restore it from a backup of REELMILL_HOME. If it "
-            "is lost, delete the file and run `reelmill audit seal`."
+            f"The audit key {settings.home / AUDIT_KEY} is damaged. Restore it from a backup of REELMILL_HOME, or copy "
+            "it from another machine that uses this catalogue. If it is lost, delete the file and run `reelmill audit "
+            "seal --new-key`."
         ) from None
+
+
+def _lost_key_text(settings: Settings) -> str:
+    """Return the message for a home that has sealed its catalogue, but no longer has the key.
+
+    A new key, created silently, would only be a wrong one.
+    """
+    return (
+        f"{AUDIT_KEY} is missing in {settings.home}, and this installation has sealed the catalogue with it. Restore "
+        "it from a backup of REELMILL_HOME, or copy it from another machine that uses this catalogue. If it is lost, "
+        "run `reelmill audit seal --new-key`."
+    )
 
 
 def plain_secret(secret: SecretStr | None) -> str | None:

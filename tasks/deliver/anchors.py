@@ -9,7 +9,7 @@ import json
 import logging
 import tempfile
 import time
-from collections.abc import Iterator
+from collections.abc import Iterable, Sequence
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -17,9 +17,12 @@ from pathlib import Path
 from adapters.bucket import Bucket
 from adapters.c2pa.detached import Detached, problem_of
 from adapters.c2pa.signer import Signer
+from adapters.catalogue.review.restores import LostEntry
 from adapters.files.durable import write_durably
-from manifests.errors import BucketError, CredentialError, KeyTakenError
+from manifests.errors import BucketError, CredentialError, KeyTakenError, SettingsError
 from manifests.identity import canonical_json
+from manifests.pluralize import count_of
+from manifests.signing_time import moment_text
 from tasks.runtime.resources import Resources, bucket_of, catalogue_of, signer_of
 
 log = logging.getLogger(__name__)
@@ -27,6 +30,7 @@ ANCHORS = "audit"
 """Prefix of the anchors in the bucket."""
 SCHEMA = 1
 HOUR_S = 3600.0
+REMOVE = "Restore its earlier version, or delete it."
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,9 +48,44 @@ class Anchor:
         return f"{prefix_of(self.key_id)}{self.entries:012d}-{self.digest[:16]}.json"
 
     @property
+    def entry(self) -> LostEntry:
+        """The last entry of the head."""
+        return LostEntry(self.entries, self.digest)
+
+    @property
     def signed_bytes(self) -> bytes:
         """What the signature covers."""
         return canonical_json({"schema": SCHEMA, **asdict(self)})
+
+
+@dataclass(frozen=True, slots=True)
+class AnchorReport:
+    """How the log compares with its anchors.
+
+    Attributes:
+        checked: number of anchors in the bucket.
+        invalid: a sentence for each anchor that is damaged or not signed by a trusted signer.
+        lost: anchors of entries that the log does not contain, although no accepted restore explains it.
+        notes: anchors that an accepted restore explains.
+        unchecked: why the anchors could not be checked; empty if they were.
+    """
+
+    checked: int = 0
+    invalid: tuple[str, ...] = ()
+    lost: tuple[Anchor, ...] = ()
+    notes: tuple[str, ...] = ()
+    unchecked: str = ""
+
+    @property
+    def problems(self) -> list[str]:
+        """What contradicts the log, as sentences."""
+        contradictions = [
+            f"The log no longer contains entry {anchor.entries:,} as it was anchored at {anchor.at}: it was cut or "
+            "rewritten, or an older backup was restored. Only if you restored a backup, run `reelmill audit "
+            "accept-restore --reason TEXT`."
+            for anchor in self.lost
+        ]
+        return [*self.invalid, *contradictions]
 
 
 def prefix_of(key_id: str) -> str:
@@ -68,13 +107,16 @@ def anchor_if_due(resources: Resources, signer: Signer) -> None:
 
 
 def write_anchor(resources: Resources, signer: Signer) -> str:
-    """Write an anchor of the present head; return its key, or an empty text if this head is anchored already.
+    """Write an anchor of the present head; return its key, or an empty text if this head is anchored or empty.
 
     Raises:
+        CatalogueError: the log is sealed with another key, so this process cannot know whether it is genuine.
         BucketError: the bucket refused the request or does not respond.
         CredentialError: the signer or the timestamp authority failed.
     """
-    head, bucket = catalogue_of(resources).audit.head(), bucket_of(resources)
+    audit, bucket = catalogue_of(resources).audit, bucket_of(resources)
+    audit.check_key()
+    head = audit.head()
     anchor = Anchor(head.key_id, head.entries, head.digest, datetime.now(UTC).isoformat(timespec="seconds"))
     if not head.entries or bucket.head(anchor.key) is not None:
         return ""
@@ -95,40 +137,64 @@ def write_anchor(resources: Resources, signer: Signer) -> str:
     return anchor.key
 
 
-def anchor_problems(resources: Resources) -> list[str]:
-    """Return how the log contradicts its anchors, one sentence each.
+def check_anchors(resources: Resources) -> AnchorReport:
+    """Compare the log with its anchors; those of former audit keys of the catalogue are checked as well.
 
     Anchors that were deleted from the bucket cannot be missed: protect them with an object lock.
     """
     try:
+        bucket = bucket_of(resources, patient=False)
+        prefixes = [prefix_of(key_id) for key_id in catalogue_of(resources).restores.key_ids()]
+        keys = [entry.key for prefix in prefixes for entry in bucket.entries(prefix)]
+        if not keys:
+            return AnchorReport()
         with signer_of(resources) as signer:
-            trusted = signer.anchors_pem()
-        return list(_problems(resources, bucket_of(resources), trusted))
-    except (BucketError, CredentialError) as error:
-        return [f"The anchors of the audit log cannot be checked. {error}"]
+            return _compared(resources, bucket, keys, signer.anchors_pem())
+    except (BucketError, CredentialError, SettingsError) as error:
+        return AnchorReport(unchecked=str(error))
 
 
-def _problems(resources: Resources, bucket: Bucket, trusted: str) -> Iterator[str]:
-    audit = catalogue_of(resources).audit
-    key_id = audit.head().key_id
-    genuine: list[Anchor] = []
-    for key in bucket.list(prefix_of(key_id)):
+def accept_restore(resources: Resources, actor: str, reason: str, lost: Sequence[Anchor]) -> None:
+    """Record that the entries of these anchors are missing because a backup was restored.
+
+    Raises:
+        CatalogueError: the reason is empty, or nothing can be added to the log.
+    """
+    catalogue_of(resources).restores.accept(actor, reason, [anchor.entry for anchor in lost])
+
+
+def _compared(resources: Resources, bucket: Bucket, keys: Sequence[str], trusted: str) -> AnchorReport:
+    catalogue = catalogue_of(resources)
+    genuine, problems = _genuine(bucket, keys, trusted)
+    digests = catalogue.audit.digests([anchor.entries for anchor in genuine])
+    lost = [anchor for anchor in genuine if digests.get(anchor.entries) != anchor.digest]
+    notes = []
+    for restore in catalogue.restores.accepted():
+        explained = [anchor for anchor in lost if anchor.entry in restore.lost]
+        lost = [anchor for anchor in lost if anchor.entry not in restore.lost]
+        if explained:
+            notes.append(
+                f"{count_of(len(explained), 'anchor')} from before the restore accepted on {moment_text(restore.at)} "
+                f"by {restore.actor}: {restore.reason}"
+            )
+    return AnchorReport(len(keys), tuple(problems), tuple(lost), tuple(notes))
+
+
+def _genuine(bucket: Bucket, keys: Iterable[str], trusted: str) -> tuple[list[Anchor], list[str]]:
+    """Return the anchors with a valid signature, and a sentence for each other object."""
+    genuine, problems = [], []
+    for key in keys:
         try:
             body = json.loads(bucket.read(key))
             anchor = Anchor(*(body[name] for name in ("key_id", "entries", "digest", "at")))
             signed = Detached(*(body[name] for name in ("algorithm", "chain", "signature", "time_stamp")))
             wrong = problem_of(signed, anchor.signed_bytes, datetime.fromisoformat(anchor.at), trusted)
         except (ValueError, KeyError, TypeError, AttributeError):
-            yield f"The anchor {key} in the bucket is damaged."
+            problems.append(f"The anchor {key} in the bucket is damaged. {REMOVE}")
             continue
         if wrong or anchor.key != key:
-            yield f"The anchor {key} in the bucket is not valid: {wrong or 'it has the key of another one'}."
+            why = wrong or f"it has the key of another one. {REMOVE}"
+            problems.append(f"The anchor {key} in the bucket is not valid: {why.rstrip('.')}.")
         else:
             genuine.append(anchor)
-    digests = audit.digests([anchor.entries for anchor in genuine])
-    for anchor in genuine:
-        if digests.get(anchor.entries) != anchor.digest:
-            yield (
-                f"The log no longer contains entry {anchor.entries:,} as it was anchored at {anchor.at}: it was cut or "
-                "rewritten, or an older backup was restored."
-            )
+    return genuine, problems

@@ -133,12 +133,12 @@ class Delivery:
 
     def _refuse(self, unproven: Mapping[str, str]) -> None:
         """Quarantine clips whose approval is not proven, and alert; other clips are delivered."""
-        for variant_id, problem in unproven.items():
-            reason = (
-                f"It was not published, because its approval is not proven: {problem}. Run "
-                f"`reelmill retry {self._campaign_id} --failed` to generate it again, then review it."
-            )
-            self._catalogue.decisions.quarantine([variant_id], reason, unsigned=True)
+        reasons = {
+            variant_id: f"It was not published, because its approval is not proven: {problem}. Run "
+            f"`reelmill retry {self._campaign_id} --failed` to generate it again, then review it."
+            for variant_id, problem in unproven.items()
+        }
+        self._catalogue.decisions.quarantine_unproven(unproven, reasons)
         if unproven:
             alerts.approval_unproven(self._catalogue, self._campaign_id, unproven)
 

@@ -16,7 +16,17 @@ from adapters.c2pa.development_ca import replace_implausible
 from adapters.catalogue.views.clock import AcceptedTimes
 from manifests.credentials.signed import Validity
 from manifests.errors import SignerUnavailableError, WrongClockError
-from manifests.signing_time import DAY_S, TOLERANCE_S, OtherClock, PastTime, clock_faults, moment_text
+from manifests.signing_time import (
+    DAY_S,
+    EITHER,
+    TOLERANCE_S,
+    OtherClock,
+    PastTime,
+    clock_faults,
+    contradiction_text,
+    moment_text,
+    set_clock_text,
+)
 from tasks.alerts import alerts
 from tasks.runtime.bucket_clock import bucket_ahead_s
 from tasks.runtime.resources import Resources, catalogue_of
@@ -24,10 +34,7 @@ from tasks.runtime.resources import Resources, catalogue_of
 FRESH_S = 60.0
 """Seconds for which the clocks of the database and the store, and the newest time in the catalogue, are used again."""
 PROGRAM = Path(__file__)
-FIX = (
-    "Set the {clock} right, for example with `timedatectl set-ntp true`, then run the command again: approved clips "
-    "stay approved and are published then."
-)
+KEPT = ": approved clips stay approved and are published then."
 ACCEPT = " If this machine's clock is right and that time is wrong, run `reelmill clock --accept`."
 
 
@@ -143,11 +150,8 @@ class SigningClock:
         return self._resources.signer.kind == "development"
 
     def _refusal(self, now: float, faults: list[str], *, may_accept: bool) -> str:
-        fix = FIX.format(clock="clock") + ACCEPT if may_accept else FIX.format(clock="wrong one of the clocks")
-        return (
-            f"Clips are not signed, because this machine's clock seems wrong: it says {moment_text(now)}, but "
-            f"{', and '.join(faults)}. {fix}"
-        )
+        fix = set_clock_text("clock" if may_accept else EITHER) + KEPT + (ACCEPT if may_accept else "")
+        return f"Clips are not signed, because {contradiction_text(now, faults)}. {fix}"
 
     def _expired(self, certificate: Validity, now: float) -> str:
         if self._is_development:

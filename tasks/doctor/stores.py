@@ -125,6 +125,9 @@ def check_database(url: str, staging: Path | None = None) -> Finding:
 
 def check_audit_key(resources: Resources) -> Finding:
     """Check that decisions of this installation can be sealed and approvals checked; nothing is sealed."""
+    if resources.audit_key_problem:
+        what, _, fix = resources.audit_key_problem.partition(". ")
+        return Finding(FAIL, f"{what}.", fix)
     was_sealed = is_known_as_sealed(resources.sealed_catalogues, resources.catalogue_url)
     try:
         problem = check_seal(resources.catalogue_url, resources.audit_key, was_sealed=was_sealed)

@@ -70,6 +70,7 @@ class Resources:
             name and its attestation.
         audit_key: key that seals decisions; empty in processes that only render, and then nothing can be decided.
         audit_anchor_h: hours between two anchors of the audit log in the bucket; 0 writes none.
+        audit_key_problem: why there is no audit key, although this installation has sealed the catalogue.
         sealed_catalogues: file that lists the catalogues which this installation has sealed.
     """
 
@@ -93,6 +94,7 @@ class Resources:
     attestations: tuple[tuple[str, Attestation], ...] = ()
     prompt_key: bytes = field(default=b"", repr=False)
     audit_key: bytes = field(default=b"", repr=False)
+    audit_key_problem: str = ""
     sealed_catalogues: Path | None = None
     audit_anchor_h: float = 0.0
 
@@ -183,12 +185,19 @@ def catalogue_of(resources: Resources) -> Catalogue:
     """
     with _opening:
         check_not_lost(resources.catalogue_url, resources.staging)
-        return _catalogue(resources.catalogue_url, resources.audit_key, resources.sealed_catalogues)
+        return _catalogue(
+            resources.catalogue_url, resources.audit_key, resources.audit_key_problem, resources.sealed_catalogues
+        )
 
 
 @cache
-def _catalogue(url: str, audit_key: bytes, sealed: Path | None) -> Catalogue:
-    catalogue = open_catalogue(url, audit_key=audit_key or None, seal_history=not is_known_as_sealed(sealed, url))
+def _catalogue(url: str, audit_key: bytes, key_problem: str, sealed: Path | None) -> Catalogue:
+    catalogue = open_catalogue(
+        url,
+        audit_key=audit_key or None,
+        seal_history=not is_known_as_sealed(sealed, url),
+        key_problem=key_problem,
+    )
     if audit_key and sealed:
         remember_as_sealed(sealed, url)
     return catalogue

@@ -69,6 +69,7 @@ class Proxy(ThreadingHTTPServer):
         self.choose = choose
         self.numbers = itertools.count()
         self.met: list[str] = []
+        self.methods: list[str] = []
 
     @property
     def url(self) -> str:
@@ -106,6 +107,7 @@ class Handler(BaseHTTPRequestHandler):
     def meet(self) -> None:
         body = self.rfile.read(int(self.headers.get("Content-Length") or 0))
         fault = self.server.choose(next(self.server.numbers))
+        self.server.methods.append(self.command)
         if fault == "409" and self.command != "PUT":
             fault = None  # S3 returns 409 only for conditional writes
         if fault:

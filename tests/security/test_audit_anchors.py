@@ -16,7 +16,7 @@ from adapters.c2pa.detached import Detached, problem_of, time_of
 from adapters.c2pa.signer import DevelopmentCA, TimeStamps, open_signer
 from adapters.catalogue import sqlite_url
 from manifests.errors import TimeStampUnavailableError
-from tasks.deliver.anchors import anchor_if_due, anchor_problems, write_anchor
+from tasks.deliver.anchors import AnchorReport, anchor_if_due, check_anchors, write_anchor
 from tasks.runtime.resources import BucketConfig, Resources, SignerConfig, catalogue_of, close_resources, signer_of
 
 
@@ -50,7 +50,7 @@ def test_a_genuine_log_contains_its_anchors(resources: Resources):
         assert write_anchor(resources, signer) == ""
         anchor_if_due(resources, signer)
     assert len(list(Path(resources.bucket.location).rglob("audit/**/*.json"))) == 3
-    assert anchor_problems(resources) == []
+    assert check_anchors(resources) == AnchorReport(3)
 
 
 def test_the_first_anchor_is_due_at_once(resources: Resources):
@@ -74,10 +74,10 @@ def test_an_earlier_copy_of_the_whole_database_is_seen(resources: Resources, tmp
     shutil.copy(tmp_path / "earlier.sqlite", tmp_path / "catalogue.sqlite")
 
     assert catalogue_of(resources).audit.verify().ok
-    assert "The log no longer contains entry 2 as it was anchored at" in anchor_problems(resources)[0]
+    assert "The log no longer contains entry 2 as it was anchored at" in check_anchors(resources).problems[0]
 
     catalogue_of(resources).audit.note(ANN, "run", "another")  # as many entries as before
-    assert "The log no longer contains entry 2 as it was anchored at" in anchor_problems(resources)[0]
+    assert "The log no longer contains entry 2 as it was anchored at" in check_anchors(resources).problems[0]
 
 
 @pytest.mark.parametrize(
@@ -94,14 +94,14 @@ def test_a_changed_anchor_is_seen(resources: Resources, change, why: str):
     catalogue_of(resources).audit.note(ANN, "run", "spring")
     path = anchored(resources)
     path.write_text(json.dumps(change(json.loads(path.read_text()))))
-    [problem] = anchor_problems(resources)
+    [problem] = check_anchors(resources).problems
     assert why in problem
 
 
 def test_an_anchor_of_another_signer_is_seen(resources: Resources, tmp_path: Path):
     catalogue_of(resources).audit.note(ANN, "run", "spring")
     anchored(replace(resources, signer=SignerConfig("development", tmp_path / "other")))
-    [problem] = anchor_problems(resources)
+    [problem] = check_anchors(resources).problems
     assert "is not trusted; add its root to REELMILL_SIGNER_ANCHORS" in problem
 
 
@@ -109,7 +109,7 @@ def test_an_anchor_under_another_key_is_seen(resources: Resources):
     catalogue_of(resources).audit.note(ANN, "run", "spring")
     path = anchored(resources)
     path.rename(path.with_name("000000000009-0000000000000000.json"))
-    [problem] = anchor_problems(resources)
+    [problem] = check_anchors(resources).problems
     assert "it has the key of another one" in problem
 
 

@@ -2,6 +2,7 @@
 
 import json
 import os
+import shutil
 import sqlite3
 from collections.abc import Iterator
 from pathlib import Path
@@ -131,3 +132,176 @@ def test_an_anchor_is_written_and_checked(with_account: Path, capsys, monkeypatc
     ended = reelmill(capsys, "audit", "verify")
     assert ended.code == 1
     assert "is damaged" in ended.err
+    assert "Store the digest elsewhere" not in ended.out
+
+
+def words(text: str) -> str:
+    return " ".join(text.split())
+
+
+def restore_before_last_entry(home: Path, capsys) -> None:
+    """Anchor an entry that an older copy of the catalogue does not contain, and restore that copy."""
+    close_resources()
+    shutil.copy(home / "catalogue.sqlite", home / "backup.sqlite")
+    assert reelmill(capsys, "accounts", "disable", "ann").code == 0
+    assert "Wrote audit/" in reelmill(capsys, "audit", "anchor").out
+    close_resources()
+    (home / "backup.sqlite").rename(home / "catalogue.sqlite")
+
+
+def test_a_restore_is_reported_until_a_person_accepts_it(with_account: Path, capsys):
+    """Anchors that exist are checked without REELMILL_AUDIT_ANCHOR_H too."""
+    assert "No anchors found." in reelmill(capsys, "audit", "verify").out
+    restore_before_last_entry(with_account, capsys)
+    ended = reelmill(capsys, "audit", "verify")
+    assert ended.code == 1
+    assert "run `reelmill audit accept-restore --reason TEXT`" in words(ended.err)
+
+    assert reelmill(capsys, "audit", "accept-restore", "--yes").code == 1
+    accepted = reelmill(capsys, "audit", "accept-restore", "--reason", "disk failure", "--yes")
+    assert "Accepted: 1 anchor from before the restore." in words(accepted.out)
+    ended = reelmill(capsys, "audit", "verify")
+    assert ended.code == 0
+    assert "1 anchor checked." in ended.out
+    assert "Note: 1 anchor from before the restore accepted on " in words(ended.out)
+    assert ": disk failure" in ended.out
+    assert "Nothing to accept" in reelmill(capsys, "audit", "accept-restore", "--reason", "again", "--yes").out
+
+    restore_before_last_entry(with_account, capsys)
+    assert reelmill(capsys, "audit", "verify").code == 1
+
+
+def test_only_a_sealed_statement_accepts_a_restore(with_account: Path, capsys):
+    restore_before_last_entry(with_account, capsys)
+    assert reelmill(capsys, "audit", "accept-restore", "--reason", "disk failure", "--yes").code == 0
+    change(with_account, "DROP TRIGGER audit_no_update")
+    change(with_account, "UPDATE audit SET seal = 'ab' WHERE action = 'restore accepted'")
+    ended = reelmill(capsys, "audit", "verify")
+    assert ended.code == 1
+    assert "The log no longer contains entry 2" in words(ended.err)
+
+
+def test_anchors_that_cannot_be_read_are_mentioned(with_account: Path, capsys, monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setenv("REELMILL_BUCKET", "s3://clips")
+    monkeypatch.setenv("REELMILL_BUCKET_ENDPOINT", "http://127.0.0.1:9")
+    ended = reelmill(capsys, "audit", "verify")
+    assert ended.code == 0
+    assert "Anchors not checked: " in ended.out
+    monkeypatch.setenv("REELMILL_AUDIT_ANCHOR_H", "24")
+    assert reelmill(capsys, "audit", "verify").code == 1
+
+
+def test_another_key_is_the_only_problem(with_account: Path, capsys, monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setenv("REELMILL_AUDIT_KEY", "ab" * 32)
+    ended = json.loads(reelmill(capsys, "audit", "verify", "--json").out)
+    assert [problem.partition(".")[0] for problem in ended["problems"]] == [
+        "The audit log of this catalogue is sealed with another key than the one of this process"
+    ]
+    assert reelmill(capsys, "audit", "anchor").code == 1
+
+
+def test_a_changed_head_does_not_turn_the_checks_off(with_account: Path, capsys):
+    change(with_account, "UPDATE audit_head SET key_id = '0123456789abcdef'")
+    ended = reelmill(capsys, "audit", "verify")
+    assert ended.code == 1
+    assert "it names another audit key than the one that seals the log" in words(ended.err)
+
+
+def test_the_key_of_a_catalogue_is_only_replaced_on_request(with_account: Path, capsys, monkeypatch):
+    refused = reelmill(capsys, "audit", "seal", "--yes", "--new-key")
+    assert (refused.code, "Nothing was sealed" in refused.err) == (1, True)
+    monkeypatch.setenv("REELMILL_AUDIT_KEY", "ab" * 32)
+    close_resources()
+    refused = reelmill(capsys, "audit", "seal", "--yes")
+    assert refused.code == 1
+    assert "other machines can neither review nor publish" in words(refused.err)
+    assert "all sessions, API tokens and share links end" in words(refused.err)
+    assert reelmill(capsys, "audit", "verify").code == 1
+
+    ended = reelmill(capsys, "audit", "seal", "--yes", "--new-key")
+    assert ended.code == 0
+    assert "set REELMILL_AUDIT_KEY to it on all other machines" in words(ended.out)
+    close_resources()
+    assert reelmill(capsys, "audit", "verify").code == 0
+
+
+def test_anchors_of_the_former_key_are_still_checked(with_account: Path, capsys, monkeypatch):
+    reelmill(capsys, "audit", "anchor")
+    monkeypatch.setenv("REELMILL_AUDIT_KEY", "ab" * 32)
+    assert reelmill(capsys, "audit", "seal", "--yes", "--new-key").code == 0
+    close_resources()
+    assert "1 anchor checked." in reelmill(capsys, "audit", "verify").out
+
+
+def test_a_lost_key_is_not_replaced_silently(with_account: Path, capsys):
+    (with_account / "audit.key").rename(with_account / "kept")
+    close_resources()
+    for command in (["accounts", "role", "ann", "admin"], ["audit", "verify"], ["audit", "seal", "--yes"]):
+        ended = reelmill(capsys, *command)
+        assert ended.code == 1
+        assert f"audit.key is missing in {with_account}" in words(ended.err)
+        assert "`reelmill audit seal --new-key`" in words(ended.err)
+    findings = json.loads(reelmill(capsys, "doctor", "--json").out)["findings"]
+    assert next(each for each in findings if each["check"] == "audit")["level"] == "fail"
+    assert not (with_account / "audit.key").exists()
+
+    assert reelmill(capsys, "audit", "seal", "--yes", "--new-key").code == 0
+    close_resources()
+    assert (with_account / "audit.key").read_text() != (with_account / "kept").read_text()
+    assert reelmill(capsys, "audit", "verify").code == 0
+    assert reelmill(capsys, "accounts", "role", "ann", "admin").code == 0
+
+
+def test_a_changed_account_is_restored(with_account: Path, capsys):
+    change(with_account, "UPDATE accounts SET role = 'admin', password_hash = 'that of eve'")
+    assert "changed outside Reelmill" in reelmill(capsys, "accounts", "list").out
+    assert "`reelmill accounts role ann reviewer`" in words(reelmill(capsys, "audit", "verify").err)
+    ended = reelmill(capsys, "accounts", "role", "ann", "reviewer")
+    assert ended.code == 0
+    assert "had been changed outside Reelmill (role, password)" in words(ended.out)
+    assert "`reelmill accounts password ann`" in words(ended.out)
+    assert reelmill(capsys, "audit", "verify").code == 0
+    close_resources()
+    with sqlite3.connect(with_account / "catalogue.sqlite") as connection:
+        assert connection.execute("SELECT role, password_hash FROM accounts").fetchall() == [("reviewer", None)]
+        [detail] = connection.execute("SELECT detail FROM audit ORDER BY audit_id DESC LIMIT 1").fetchone()
+    connection.close()
+    assert json.loads(detail)["found"] == "changed outside Reelmill"
+    assert json.loads(detail)["was"]["role"] == "admin"
+
+
+def test_an_added_account_can_be_disabled(with_account: Path, capsys):
+    change(with_account, "INSERT INTO accounts (name, role, disabled, created_at) VALUES ('eve', 'admin', 0, 0)")
+    assert "`reelmill accounts disable eve`" in words(reelmill(capsys, "audit", "verify").err)
+    assert reelmill(capsys, "accounts", "disable", "eve").code == 0
+    assert reelmill(capsys, "audit", "verify").code == 0
+    assert {"name": "eve", "role": "viewer", "disabled": True, "changed_outside": False, "issuer": None} in json.loads(
+        reelmill(capsys, "accounts", "list", "--json").out
+    )
+
+
+def test_a_changed_seal_of_an_account_is_reported(with_account: Path, capsys):
+    change(with_account, "UPDATE accounts SET seal = NULL")
+    assert "its seal was changed outside Reelmill" in words(reelmill(capsys, "audit", "verify").err)
+    assert reelmill(capsys, "accounts", "role", "ann", "reviewer").code == 0
+    assert reelmill(capsys, "audit", "verify").code == 0
+
+
+def test_an_account_is_not_restored_from_a_changed_log(with_account: Path, capsys):
+    change(with_account, "DROP TRIGGER audit_no_update")
+    change(with_account, "UPDATE audit SET detail = replace(detail, 'reviewer', 'admin')")
+    change(with_account, "UPDATE accounts SET role = 'admin'")
+    ended = reelmill(capsys, "accounts", "role", "ann", "viewer")
+    assert ended.code == 1
+    assert "was changed outside Reelmill, so the account cannot be restored from it" in words(ended.err)
+
+
+@pytest.mark.parametrize("digest", ["d484", "0" * 63, "x" * 64, ""])
+def test_a_part_of_a_digest_is_refused(with_account: Path, capsys, digest: str):
+    ended = reelmill(capsys, "audit", "verify", "--expect", digest)
+    assert ended.code == 1
+    assert "is not a full digest (64 hex digits)" in words(ended.err)
+
+
+def test_an_empty_log_is_not_anchored(home: Path, capsys):
+    assert "has no entries yet" in reelmill(capsys, "audit", "anchor").out

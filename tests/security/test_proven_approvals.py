@@ -18,6 +18,7 @@ from sealed_catalogue import ANN, EVE, KEY, OTHER_KEY, execute, execute_as_owner
 from sqlalchemy import text
 
 from adapters.catalogue import Catalogue, VariantRow, open_catalogue, sqlite_url
+from app.report.report import report_of
 from flows import registration
 from flows.runtime import dispatch
 from flows.runtime.renderer_resources import localise_resources
@@ -147,6 +148,25 @@ def test_a_clip_that_was_approved_in_the_database_is_not_signed(world: World):
     world.refuses(forged, "its state was set to approved outside Reelmill; its last event is passed")
     assert world.row(honest).state == "published"
     assert world.catalogue.audit.verify().ok
+
+
+def test_an_unproven_approval_stays_in_the_log(world: World):
+    """The quarantine replaces the state that contradicts the log, so only an entry shows later what was found."""
+    execute(world.catalogue, "UPDATE variants SET state = 'approved'")
+    assert world.deliver() == 0
+    entries = [entry for entry in world.catalogue.audit.entries() if entry.action == "approval not proven"]
+    assert len(entries) == len(world.rows("quarantined"))
+    assert "its state was set to approved outside Reelmill" in entries[0].detail["reason"]
+    report = world.catalogue.audit.verify()
+    assert report.ok
+    assert "was quarantined, because its approval was not proven: its state was set to" in report.notes[0]
+
+
+def test_the_report_says_why_a_clip_was_quarantined(world: World):
+    execute(world.catalogue, "UPDATE variants SET state = 'approved'")
+    world.deliver()
+    brief = report_of(world.catalogue, CAMPAIGN).briefs[0]
+    assert f"{brief.quarantined} quarantined: It was not published, because its approval is not proven" in brief.why
 
 
 def test_the_advice_of_the_refusal_works(world: World):

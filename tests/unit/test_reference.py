@@ -47,7 +47,7 @@ def test_every_command_argument_and_option_has_a_help():
 
 
 def test_the_page_has_every_command():
-    headings = re.findall(r"^### `reelmill ([a-z ]+[a-z])", reference.commands_page(), re.MULTILINE)
+    headings = re.findall(r"^### `reelmill ([a-z -]+[a-z])", reference.commands_page(), re.MULTILINE)
     for name, command in typer.main.get_command(app).commands.items():
         assert name in headings
         for below in getattr(command, "commands", {}):

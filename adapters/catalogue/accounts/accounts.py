@@ -1,11 +1,13 @@
 """Accounts: who may sign in, and with which role."""
 
+import shlex
 import unicodedata
 from dataclasses import dataclass
 from typing import Any
 
 from sqlalchemy import Connection, delete, insert, select, update
 
+from adapters.catalogue.accounts.account_repair import AccountRepair, repair_of
 from adapters.catalogue.core.database import CataloguePart
 from adapters.catalogue.core.rows import clean
 from adapters.catalogue.core.seals import AuditKey, account_fields, key_for_reading
@@ -31,6 +33,8 @@ class Account:
         name: unique; events name the person as ``person:name``.
         password_hash: argon2id; None if the account signs in through OpenID or by link.
         issuer, subject: identity at the OpenID provider, for accounts that sign in there.
+        disabled: by an admin, or because it is not genuine.
+        is_genuine: False if it was written or changed outside Reelmill.
     """
 
     name: str
@@ -40,6 +44,7 @@ class Account:
     subject: str | None = None
     disabled: bool = False
     created_at: float = 0.0
+    is_genuine: bool = True
 
 
 class Accounts(CataloguePart):
@@ -122,14 +127,23 @@ class Accounts(CataloguePart):
         role: str | None = None,
         password_hash: str | None = None,
         disabled: bool | None = None,
-    ) -> None:
+        repair: bool = False,
+    ) -> AccountRepair | None:
         """Change the given values. Every session of the account ends.
 
         Disabling an account also revokes its API tokens and the share links that it created, and so does enabling it:
         an account that was disabled by an earlier version can still have some.
 
+        Args:
+            repair: if the account was changed outside Reelmill, restore everything else from the audit log. Only for
+                changes that an admin asks for.
+
+        Returns:
+            What was restored; None if the account was genuine.
+
         Raises:
-            CatalogueError: the account or role does not exist, or no enabled admin would be left.
+            CatalogueError: the account or role does not exist, no enabled admin would be left, or the account was
+                changed outside Reelmill and is not to be repaired.
         """
         account = self.get(name)
         _check_role(role or account.role)
@@ -141,20 +155,23 @@ class Accounts(CataloguePart):
         values = {key: value for key, value in values.items() if value is not None}
         with self._db.writing() as connection:
             lock_head(connection)  # one change at a time; otherwise two admins could remove each other's role
-            _check_genuine(connection, account.name)
+            repaired = _repair(connection, account, allowed=repair)
+            values = {**(repaired.restored if repaired else {}), **values}
             connection.execute(update(accounts).where(accounts.c.name == account.name).values(**values))
             left = connection.execute(
                 select(accounts.c.name).where(accounts.c.role == "admin", accounts.c.disabled == 0)
             ).first()
-            if account.role == "admin" and left is None:
+            if (repaired.restored["role"] if repaired else account.role) == "admin" and left is None:
                 raise CatalogueError(f"{account.name} is the last admin. Give another account the role admin first.")
             connection.execute(delete(sessions).where(sessions.c.account == account.name))
             if disabled or (account.disabled and disabled is not None):
                 _revoke_access(connection, account.name, actor)
             changes = {key: "new" if key == "password_hash" else value for key, value in values.items()}
             changes |= {"password_sha256": digest_of(password_hash)} if password_hash else {}
+            changes |= repaired.logged(changes) if repaired else {}
             append(connection, actor, "account changed", [(account.name, changes)])
             _seal(connection, account.name)
+        return repaired
 
 
 def _revoke_access(connection: Connection, name: str, actor: str) -> None:
@@ -204,19 +221,22 @@ def account_from(row: Any, key: AuditKey | None) -> Account:
     """Return the account of a row; it counts as disabled if the row was written or changed outside Reelmill."""
     is_genuine = key is None or key.matches(row.seal, *account_fields(row))
     disabled = bool(row.disabled) or not is_genuine
-    return Account(row.name, row.role, row.password_hash, row.issuer, row.subject, disabled, row.created_at)
+    return Account(row.name, row.role, row.password_hash, row.issuer, row.subject, disabled, row.created_at, is_genuine)
 
 
-def _check_genuine(connection: Connection, name: str) -> None:
-    """Refuse to change an account that was changed outside Reelmill, because the new seal would hide that."""
+def _repair(connection: Connection, account: Account, *, allowed: bool) -> AccountRepair | None:
+    """Return how to restore an account that was changed outside Reelmill; a new seal alone would accept the change."""
     key = key_for_reading(connection)
-    row = connection.execute(select(accounts).where(accounts.c.name == name)).one()
-    if key and not key.matches(row.seal, *account_fields(row)):
+    row = connection.execute(select(accounts).where(accounts.c.name == account.name)).one()
+    if key is None or key.matches(row.seal, *account_fields(row)):
+        return None
+    if not allowed:
         raise CatalogueError(
-            f"The account {name!r} was changed outside Reelmill. Run `reelmill audit verify` to see how. To accept the "
-            "accounts as they are, run `reelmill audit seal`, then correct this one with `reelmill accounts role` and "
-            "`reelmill accounts password`."
+            f"The account {account.name!r} was changed outside Reelmill. Run `reelmill audit verify` to see how, and "
+            f"`reelmill accounts role {shlex.quote(account.name)} ROLE` to set its role and restore the rest from the "
+            "audit log."
         )
+    return repair_of(connection, row, key)
 
 
 def _seal(connection: Connection, name: str) -> None:

@@ -104,7 +104,7 @@ class ApprovalProofs(CataloguePart):
             return {}
         with self._db.reading_snapshot() as connection:
             held = {tuple(row) for row in connection.execute(_HELD, {"ids": list(by_id)})}
-            evidence = evidence_of(connection, by_id)
+            evidence = evidence_of(connection, by_id, access_of(connection).key)
         found = {}
         for key, lease in by_id.items():
             if (key, lease.row.state, lease.owner, lease.attempt) not in held:
@@ -133,13 +133,15 @@ class ApprovalProofs(CataloguePart):
         return found
 
 
-def evidence_of(connection: Connection, variant_ids: Collection[str], *, chain_is_checked: bool = False) -> Evidence:
+def evidence_of(
+    connection: Connection, variant_ids: Collection[str], key: AuditKey | None, *, chain_is_checked: bool = False
+) -> Evidence:
     """Read the evidence of some variants, at most 1,000.
 
     Args:
+        key: the audit key; None if the seals cannot be checked.
         chain_is_checked: the caller has verified the whole log.
     """
-    key = access_of(connection).key
     head = connection.execute(_HEAD).one()
     is_trusted = key is None or is_genuine(head, key)
     history = _events_of(connection, variant_ids)

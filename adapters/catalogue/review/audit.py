@@ -5,6 +5,7 @@ If the catalogue has a key, entries and head are also sealed with it; see ``core
 
 import hashlib
 import json
+import re
 import time
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
@@ -19,6 +20,7 @@ from adapters.catalogue.core.tables import audit, audit_head
 from manifests.errors import CatalogueError
 
 GENESIS = "0" * 64
+_DIGEST = re.compile("[0-9a-fA-F]{64}")
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,11 +50,19 @@ class AuditEntry:
 
 @dataclass(frozen=True, slots=True)
 class AuditReport:
-    """The result of a verification; ``digest`` is that of the last entry, to be stored elsewhere."""
+    """The result of a verification.
+
+    Attributes:
+        digest: digest of the last entry, to be stored elsewhere.
+        notes: what the log says about past tampering, which was found and dealt with.
+        lacks_key: the seals were not checked, because this process does not have the key of the log.
+    """
 
     entries: int
     digest: str
     problems: tuple[str, ...] = ()
+    notes: tuple[str, ...] = ()
+    lacks_key: bool = False
 
     @property
     def ok(self) -> bool:
@@ -106,11 +116,19 @@ class Audit(CataloguePart):
 
         Args:
             expected: a digest stored earlier, which the log must still contain.
+
+        Raises:
+            CatalogueError: the expected digest is not a full one.
         """
+        if expected is not None and not _DIGEST.fullmatch(expected):
+            raise CatalogueError(
+                f"{expected!r} is not a full digest (64 hex digits). Copy the whole line that an earlier "
+                "`reelmill audit verify` printed after `Digest:`."
+            )
         from adapters.catalogue.review.audit_check import check  # it needs this module
 
         with self._db.reading_snapshot() as connection:
-            return check(connection, expected)
+            return check(connection, expected.lower() if expected else None)
 
     def seal(self, key: AuditKey, actor: str) -> int:
         """Seal everything as it is now with a key, and return the number of sealed events; see ``sealing``."""
@@ -146,6 +164,15 @@ def append(connection: Connection, actor: str, action: str, entries: Iterable[tu
             "then run `reelmill audit seal`."
         )
     add_entries(connection, key, head, actor, action, entries)
+
+
+def append_if_intact(
+    connection: Connection, actor: str, action: str, entries: Iterable[tuple[str, Mapping[str, Any]]]
+) -> None:
+    """Add entries as ``append`` does, but none if the head of the log was changed, for changes that must not wait."""
+    head, key = lock_head(connection), key_for_writing(connection)
+    if key is None or is_genuine(head, key):
+        add_entries(connection, key, head, actor, action, entries)
 
 
 def add_entries(

@@ -1,18 +1,22 @@
 """Verify the audit log against itself, its seals, and the tables that it describes."""
 
 import json
-from collections.abc import Iterator
+from collections import deque
+from collections.abc import Iterator, Sequence
+from datetime import UTC, datetime
 from itertools import islice
 from typing import Any
 
 from sqlalchemy import Connection, func, select
 
 from adapters.catalogue.core.database import BATCH
-from adapters.catalogue.core.seals import CAMPAIGN, ENTRY, AuditKey, access_of
-from adapters.catalogue.core.tables import audit, audit_head, campaigns, events, variants
+from adapters.catalogue.core.seals import CAMPAIGN, ENTRY, AuditKey, access_of, account_fields
+from adapters.catalogue.core.tables import accounts, audit, audit_head, campaigns, events, variants
 from adapters.catalogue.review.approval_proof import PROVED, clip_of, event_problem, evidence_of, problem_of
 from adapters.catalogue.review.audit import GENESIS, AuditReport, digest_of, is_genuine
-from adapters.catalogue.review.replay import Replay
+from adapters.catalogue.review.decisions import UNPROVEN
+from adapters.catalogue.review.replay import Replay, repair_text
+from manifests.pluralize import count_of
 from manifests.states import State
 
 SHOWN_PROBLEMS = 20
@@ -25,20 +29,60 @@ def check(connection: Connection, expected: str | None) -> AuditReport:
     if head is None:
         return AuditReport(0, GENESIS, ("The head of the audit log is missing. Restore the database from a backup.",))
     access = access_of(connection)
-    walk, replay = _Walk(expected, access.key, head.sealed_from), Replay()
+    key = _fitting_key(connection, access.key, head)
+    walk, replay, caught = _Walk(expected, key, head.sealed_from), Replay(), _Caught()
     for row in _all(connection):
         walk.step(row)
         replay.apply(row)
+        caught.apply(row)
     found = [
         *walk.problems,
         *walk.compare(head.entries, head.digest),
-        *_seal_problems(access.key, access.problem, head),
+        *_seal_problems(key, access.problem, head),
         *_first(replay.problems(connection, head.since_event)),
         *_first(_contradictions(connection)),
-        *_first(_settings_problems(connection, access.key)),
-        *_first(_unproven(connection)),
+        *_first(_settings_problems(connection, key)),
+        *_first(_unproven(connection, key)),
     ]
-    return AuditReport(walk.entries, walk.previous, tuple(dict.fromkeys(found))[:SHOWN_PROBLEMS])
+    found += _account_problems(connection, key, found)
+    problems = tuple(dict.fromkeys(found))[:SHOWN_PROBLEMS]
+    return AuditReport(walk.entries, walk.previous, problems, caught.notes, key is None and head.key_id is not None)
+
+
+def _fitting_key(connection: Connection, key: AuditKey | None, head: Any) -> AuditKey | None:
+    """Return the key of this process if the log is sealed with it; the seals are not checked with another one.
+
+    The head alone does not decide that, because it could be changed so that no seal is checked.
+    """
+    if key is None or head.key_id in (None, key.key_id):
+        return key
+    newest = connection.execute(select(audit.c.digest, audit.c.seal).order_by(audit.c.audit_id.desc()).limit(1)).first()
+    return key if newest and key.matches(newest.seal, ENTRY, newest.digest) else None
+
+
+class _Caught:
+    """The unproven approvals that were found before their clips were signed."""
+
+    def __init__(self) -> None:
+        self._found: deque[str] = deque(maxlen=SHOWN_PROBLEMS)
+        self._number = 0
+
+    def apply(self, row: Any) -> None:
+        """Note one entry."""
+        if row.action == UNPROVEN:
+            self._number += 1
+            at = datetime.fromtimestamp(row.at_ms / 1000, UTC)
+            self._found.append(
+                f"{at:%Y-%m-%d %H:%M} UTC: the variant {row.subject} was quarantined, because its approval was not "
+                f"proven: {json.loads(row.detail)['reason']}."
+            )
+
+    @property
+    def notes(self) -> tuple[str, ...]:
+        """The newest ones, and how many there were."""
+        left = self._number - len(self._found)
+        more = [f"{count_of(left, 'earlier unproven approval')}: see the audit log in the dashboard."] if left else []
+        return (*more, *self._found)
 
 
 class _Walk:
@@ -81,7 +125,12 @@ class _Walk:
 
 
 def _seal_problems(key: AuditKey | None, problem: str, head: Any) -> Iterator[str]:
-    if problem:
+    if key and head.key_id not in (None, key.key_id):
+        yield (
+            "The head of the log was changed outside Reelmill: it names another audit key than the one that seals the "
+            "log."
+        )
+    elif problem:
         yield problem
     elif key is None and head.key_id:
         yield "The log is sealed, but the seals cannot be checked without the key. Set REELMILL_AUDIT_KEY."
@@ -117,11 +166,25 @@ def _settings_problems(connection: Connection, key: AuditKey | None) -> Iterator
                 )
 
 
-def _unproven(connection: Connection) -> Iterator[str]:
+def _account_problems(connection: Connection, key: AuditKey | None, found: Sequence[str]) -> list[str]:
+    """Return accounts with a wrong seal that agree with the log, so that no other problem names them."""
+    rows = connection.execute(select(accounts)).all() if key else ()
+    return [
+        f"The account {row.name!r} cannot be used, because its seal was changed outside Reelmill. "
+        f"{repair_text(row.name, row.role)}"
+        for row in rows
+        if key and not key.matches(row.seal, *account_fields(row)) and not _names(found, row.name)
+    ]
+
+
+def _names(found: Sequence[str], account: str) -> bool:
+    return any(f"account {account!r}" in problem for problem in found)
+
+
+def _unproven(connection: Connection, key: AuditKey | None) -> Iterator[str]:
     """Yield the delivered clips whose approval is not proven, and sealed events that were forged."""
-    key = access_of(connection).key
     for batch in _variants(connection):
-        evidence = evidence_of(connection, [row.variant_id for row in batch], chain_is_checked=True)
+        evidence = evidence_of(connection, [row.variant_id for row in batch], key, chain_is_checked=True)
         for row in batch:
             history = evidence.events.get(row.variant_id, ())
             if row.state in PROVED:

@@ -3,7 +3,7 @@
 People's decisions about clips, and their undo, are in ``reviews.py``.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from sqlalchemy import Connection, bindparam, case, or_, select, update
@@ -12,11 +12,13 @@ from adapters.catalogue.core.database import CataloguePart, batches
 from adapters.catalogue.core.rows import clean, to_text
 from adapters.catalogue.core.state_changes import SYSTEM, event_row, lock_variants, write_events
 from adapters.catalogue.core.tables import UNSCORED, events, memberships, variants
-from adapters.catalogue.review.audit import append
+from adapters.catalogue.review.audit import append, append_if_intact
 from adapters.catalogue.review.reviews import record_decision
 from manifests.states import State, sources_of
 from manifests.verdict import Verdict
 
+UNPROVEN = "approval not proven"
+"""Action of the entry about a clip that was quarantined because nothing proves its approval."""
 _AGAIN = {"tries": 0, "score": None, "prompt_adherence": None, "sort_score": UNSCORED, "reasons": None, "error": None}
 
 
@@ -54,22 +56,39 @@ class Decisions(CataloguePart):
                 .values(url=None)
             )
 
-    def quarantine(
-        self, variant_ids: Iterable[str], reason: str, actor: str = SYSTEM, *, unsigned: bool = False
-    ) -> list[str]:
-        """Quarantine variants, even if they are leased, with a reason.
-
-        Args:
-            unsigned: forget their committed keys, so that a retry generates them again instead of publishing them.
-        """
+    def quarantine(self, variant_ids: Iterable[str], reason: str, actor: str = SYSTEM) -> list[str]:
+        """Quarantine variants, even if they are leased, with a reason."""
         return self._decide(
             variant_ids,
             sources_of(State.QUARANTINED),
             State.QUARANTINED,
             actor,
-            {"error": clean(reason), **({"signed": None} if unsigned else {})},
+            {"error": clean(reason)},
             reason=clean(reason),
         )
+
+    def quarantine_unproven(self, problems: Mapping[str, str], reasons: Mapping[str, str]) -> list[str]:
+        """Quarantine clips whose approval is not proven, each with an entry in the audit log.
+
+        Otherwise nothing would show later what was found, because the state that contradicts the log is replaced. Their
+        committed keys are forgotten, so that a retry generates them again instead of publishing them.
+
+        Args:
+            problems: what is not proven, by variant, for the log.
+            reasons: the reasons that are shown to people.
+        """
+        moved = []
+        for variant_id, problem in problems.items():
+            with self._db.writing() as connection:
+                locked = lock_variants(connection, [variant_id], sources_of(State.QUARANTINED))
+                values = {"error": clean(reasons[variant_id]), "signed": None}
+                record_decision(
+                    connection, locked, State.QUARANTINED, SYSTEM, values, reason=clean(reasons[variant_id])
+                )
+                entries = [(key, {"from": state, "reason": clean(problem)}) for key, state in locked.items()]
+                append_if_intact(connection, SYSTEM, UNPROVEN, entries)
+            moved += list(locked)
+        return moved
 
     def regate(self, verdicts: Iterable[Verdict], actor: str = SYSTEM) -> int:
         """Passed → failed or failed → passed after a change of thresholds; return how many changed."""

@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+import shlex
 import time
 from collections import Counter, defaultdict
 from collections.abc import Iterator, Mapping
@@ -132,7 +133,10 @@ class Replay:
     def _accounts(self, connection: Connection) -> Iterator[str]:
         rows = {row.name: row for row in connection.execute(select(accounts))}
         for name in sorted(rows.keys() - self.accounts.keys()):
-            yield f"The account {name!r} ({rows[name].role}) was added outside Reelmill: the log has no entry for it."
+            yield (
+                f"The account {name!r} ({rows[name].role}) was added outside Reelmill: the log has no entry for it. "
+                f"Disable it with `reelmill accounts disable {shlex.quote(name)}`."
+            )
         for name in sorted(self.accounts.keys() - rows.keys()):
             yield f"The account {name!r} was deleted outside Reelmill: the log has no entry for it."
         for name in sorted(self.accounts.keys() & rows.keys()):
@@ -140,7 +144,10 @@ class Replay:
             for key, logged in self.accounts[name].items():
                 if _plain(actual[key]) != _plain(logged):
                     shown = "" if key == "password_sha256" else f" to {actual[key]!r}; the log says {logged!r}"
-                    yield f"The {_MEANINGS[key]} of the account {name!r} was changed outside Reelmill{shown}."
+                    yield (
+                        f"The {_MEANINGS[key]} of the account {name!r} was changed outside Reelmill{shown}. "
+                        f"{repair_text(name, self.accounts[name].get('role', rows[name].role))}"
+                    )
 
     def _secrets(self, connection: Connection, table: Table, what: str, owner: str) -> Iterator[str]:
         if table.name in self._unknown:
@@ -186,6 +193,11 @@ def account_values(row: Any) -> dict[str, Any]:
         "subject": row.subject,
         "password_sha256": digest_of(row.password_hash),
     }
+
+
+def repair_text(name: str, role: str) -> str:
+    """Return the command that restores an account to what the log says."""
+    return f"Restore it with `reelmill accounts role {shlex.quote(name)} {role}`."
 
 
 def digest_of(password_hash: str | None) -> str | None:

@@ -24,8 +24,9 @@ from manifests.states import State
 
 WRONG_KEY = (
     "The audit log of this catalogue is sealed with another key than the one of this process. Set REELMILL_AUDIT_KEY "
-    "to the content of audit.key in the REELMILL_HOME of the machine that created the catalogue. If that key is lost, "
-    "run `reelmill audit seal`."
+    "to the content of audit.key in the REELMILL_HOME of the machine that created the catalogue. Only if that key is "
+    "lost on every machine and in every backup, run `reelmill audit seal --new-key`: it ends the access of machines "
+    "with the former key."
 )
 SEAL_REMOVED = (
     "The audit log of this catalogue was sealed, but now it is not: the seal was removed, or an older backup was "
@@ -33,17 +34,18 @@ SEAL_REMOVED = (
 )
 
 
-def access_to(database: Database, key: AuditKey | None, *, may_begin: bool) -> AuditAccess:
+def access_to(database: Database, key: AuditKey | None, *, may_begin: bool, key_problem: str = "") -> AuditAccess:
     """Return how this process may use a catalogue with its key; start to seal a catalogue that is not sealed.
 
     Args:
         may_begin: seal the catalogue even if it has a history. False if it was sealed before: someone with access to
             the database alone could otherwise remove the seals and have a forged history sealed.
+        key_problem: why there is no key; empty for a process that needs none.
     """
     if key is None:
-        return AuditAccess()
+        return AuditAccess(None, key_problem)
     with database.reading() as connection:
-        problem = key_problem(connection, key, may_begin=may_begin)
+        problem = problem_of_key(connection, key, may_begin=may_begin)
         is_sealed = connection.execute(select(audit_head.c.key_id)).scalar() is not None
     if not problem and not is_sealed:
         with database.writing() as connection:
@@ -53,7 +55,7 @@ def access_to(database: Database, key: AuditKey | None, *, may_begin: bool) -> A
     return AuditAccess(key, problem)
 
 
-def key_problem(connection: Connection, key: AuditKey, *, may_begin: bool) -> str:
+def problem_of_key(connection: Connection, key: AuditKey, *, may_begin: bool) -> str:
     """Return why the key cannot be used with a catalogue; empty if it can, or if the catalogue is to be sealed."""
     key_id = connection.execute(select(audit_head.c.key_id)).scalar()
     if key_id is not None:
@@ -75,7 +77,8 @@ def seal_all(connection: Connection, key: AuditKey, actor: str) -> int:
         _seal_secrets(connection, key)
     write_head(connection, key, head.entries, head.digest, head.since_event, head.entries)
     if has_history:
-        detail = {**snapshot(connection), "events": sealed, "key_id": key.key_id}
+        former = {"former_key_id": head.key_id} if head.key_id not in (None, key.key_id) else {}
+        detail = {**snapshot(connection), "events": sealed, "key_id": key.key_id, **former}
         add_entries(connection, key, lock_head(connection), actor, SNAPSHOT, [("catalogue", detail)])
     return sealed
 

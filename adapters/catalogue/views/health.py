@@ -9,7 +9,7 @@ from adapters.catalogue.core.engine import build_engine, our_errors, sqlite_file
 from adapters.catalogue.core.schema import HEAD, may_decide, revision_of, role_problem
 from adapters.catalogue.core.seals import AuditKey
 from adapters.catalogue.core.tables import database_now, variants
-from adapters.catalogue.review.sealing import key_problem
+from adapters.catalogue.review.sealing import problem_of_key
 from manifests.states import State
 
 PATIENCE_S = 5.0
@@ -97,7 +97,7 @@ def check_seal(url: str, audit_key: bytes, *, was_sealed: bool) -> str:
     engine = build_engine(url, PATIENCE_S)
     try:
         with our_errors(engine), engine.connect() as connection:
-            return key_problem(connection, AuditKey(audit_key), may_begin=not was_sealed)
+            return problem_of_key(connection, AuditKey(audit_key), may_begin=not was_sealed)
     finally:
         engine.dispose()
 

@@ -61,6 +61,7 @@ def change(
         role=role or None,
         disabled={"1": True, "0": False}.get(disabled),
         password_hash=new_password_hash(password, name) if password else None,
+        repair=True,
     )
     request.state.forget()
     return RedirectResponse("/people", 303)

@@ -1,0 +1,194 @@
+"""`reelmill audit`: verify, seal and anchor the audit log."""
+
+import getpass
+from collections.abc import Sequence
+from typing import Annotated
+
+import typer
+
+from adapters.catalogue import AuditKey
+from adapters.catalogue.review.audit import AuditReport
+from app.cli.options import AsJson
+from app.cli.output import say, say_json, warn
+from app.session import Session
+from flows.runtime.resources import audit_key_of
+from manifests.errors import CatalogueError
+from manifests.pluralize import count_of, one_or_more
+from tasks.deliver.anchors import AnchorReport, accept_restore, check_anchors, write_anchor
+from tasks.runtime.resources import signer_of
+
+audit = typer.Typer(no_args_is_help=True, help="Verify, seal and anchor the audit log.")
+
+Yes = Annotated[bool, typer.Option("--yes", help="Do not ask for confirmation.")]
+WHAT_ENDS = (
+    "The catalogue is sealed with another key than the one of this machine. With a new key, other machines can neither "
+    "review nor publish until they get it; all sessions, API tokens and share links end; and everything in the "
+    "catalogue counts as genuine from now on."
+)
+
+
+@audit.command()
+def verify(
+    expect: Annotated[
+        str | None, typer.Option("--expect", metavar="DIGEST", help="Digest printed by an earlier run.")
+    ] = None,
+    as_json: AsJson = False,
+) -> None:
+    """Verify the audit log, and what it describes: accounts, API tokens, share links, reviews, events and approvals.
+
+    The log is also compared with its anchors in the bucket, if there are any.
+    """
+    session = Session.open()
+    report, anchors = session.catalogue.audit.verify(expect), check_anchors(session.resources)
+    problems = [*report.problems, *anchors.problems]
+    if anchors.unchecked and session.settings.audit_anchor_h:
+        problems.append(f"The anchors of the audit log cannot be checked. {anchors.unchecked}")
+    if as_json:
+        say_json(_values(report, anchors, problems))
+    else:
+        _show(report, anchors, problems)
+    if problems:
+        raise typer.Exit(1)
+
+
+@audit.command()
+def anchor() -> None:
+    """Sign the head of the audit log, and write it to the bucket.
+
+    With REELMILL_AUDIT_ANCHOR_H, runs do this at intervals. `reelmill audit verify` checks all anchors.
+    """
+    session = Session.open()
+    session.catalogue.audit.check_key()
+    if not session.catalogue.audit.head().entries:
+        say("The audit log has no entries yet, so there is nothing to anchor.")
+        return
+    with signer_of(session.resources) as signer:
+        key = write_anchor(session.resources, signer)
+    say(f"Wrote {key} to the bucket." if key else "The audit log has no new entries since its last anchor.")
+
+
+@audit.command("accept-restore")
+def accept(
+    reason: Annotated[str, typer.Option("--reason", metavar="TEXT", help="Why a backup was restored; required.")] = "",
+    yes: Yes = False,
+) -> None:
+    """Confirm that entries are missing because a backup was restored.
+
+    Until then, `reelmill audit verify` reports the anchors of these entries as tampering. The audit log records who
+    confirmed this and why. Later losses are reported again.
+    """
+    session = Session.open()
+    if not reason.strip():
+        raise CatalogueError("The reason is missing. Add, for example, --reason 'disk failure, backup of 12 May'.")
+    anchors = check_anchors(session.resources)
+    if anchors.unchecked:
+        raise CatalogueError(f"The anchors of the audit log cannot be checked. {anchors.unchecked}")
+    if not anchors.lost:
+        say("Nothing to accept: the log contains all entries that were anchored.")
+        return
+    for each in anchors.lost:
+        say(f"Missing: entry {each.entries:,}, anchored at {each.at}.")
+    if not yes and not typer.confirm("Are they missing because you restored a backup?"):
+        raise typer.Exit(1)
+    accept_restore(session.resources, _actor(), reason, anchors.lost)
+    say(f"Accepted: {count_of(len(anchors.lost), 'anchor')} from before the restore.")
+
+
+@audit.command()
+def seal(
+    yes: Yes = False,
+    new_key: Annotated[
+        bool, typer.Option("--new-key", help="Replace the key that the catalogue is sealed with.")
+    ] = False,
+) -> None:
+    """Seal the catalogue as it is now.
+
+    You need this after restoring a backup of an earlier version, and after the seals were removed. Afterwards, all
+    decisions in the catalogue count as genuine, so read the problems that it prints first. If the audit key is lost,
+    add --new-key: other machines lose access until they get the new key, and all sessions, API tokens and share links
+    end.
+    """
+    session = Session.open()
+    report = session.catalogue.audit.verify()
+    for problem in report.problems:
+        warn(problem)
+    is_replaced = _check_key_change(session, new_key)
+    if is_replaced:
+        warn(WHAT_ENDS)
+    if not yes and not typer.confirm("Treat everything in the catalogue as genuine, and seal it?"):
+        raise typer.Exit(1)
+    sealed = session.catalogue.audit.seal(AuditKey(audit_key_of(session.settings)), _actor())
+    say(f"Sealed {count_of(sealed, 'decision')}. {_next_steps(session, is_replaced=is_replaced)}")
+
+
+def _check_key_change(session: Session, new_key: bool) -> bool:
+    """Return whether the key of the catalogue is replaced.
+
+    Raises:
+        CatalogueError: it would be, and the option is missing; or it would not be, and the option is given.
+    """
+    resources, head = session.resources, session.catalogue.audit.head()
+    is_other = bool(head.key_id) and (not resources.audit_key or AuditKey(resources.audit_key).key_id != head.key_id)
+    if (is_other or resources.audit_key_problem) and not new_key:
+        fix = "Get the key of the catalogue instead. Only if it is lost everywhere, add --new-key."
+        raise CatalogueError(f"Nothing was sealed. {WHAT_ENDS} {fix}" if is_other else resources.audit_key_problem)
+    if new_key and not is_other and not resources.audit_key_problem:
+        raise CatalogueError(
+            "Nothing was sealed: the catalogue has no other key than the one of this machine. To replace that, first "
+            f"move {session.settings.home / 'audit.key'} away, or change REELMILL_AUDIT_KEY."
+        )
+    return is_other or bool(resources.audit_key_problem)
+
+
+def _next_steps(session: Session, *, is_replaced: bool) -> str:
+    restart = "Restart the dashboard, and resume the campaigns that were in progress."
+    if not is_replaced:
+        return restart
+    place = "REELMILL_AUDIT_KEY" if session.settings.audit_key else str(session.settings.home / "audit.key")
+    return (
+        f"Make a backup of the new key ({place}) now, and set REELMILL_AUDIT_KEY to it on all other machines. "
+        f"{restart} People have to sign in again; create new API tokens and share links."
+    )
+
+
+def _values(report: AuditReport, anchors: AnchorReport, problems: Sequence[str]) -> dict[str, object]:
+    return {
+        "ok": not problems,
+        "entries": report.entries,
+        "digest": report.digest,
+        "problems": list(problems),
+        "notes": [*report.notes, *anchors.notes],
+        "anchors": {"checked": anchors.checked, "unchecked": anchors.unchecked},
+    }
+
+
+def _show(report: AuditReport, anchors: AnchorReport, problems: Sequence[str]) -> None:
+    for problem in problems:
+        warn(problem)
+    say(f"{report.entries:,} {one_or_more(report.entries, 'entry', 'entries')} checked: {_verdict(report, problems)}.")
+    say(_anchors_text(anchors))
+    for note in [*anchors.notes, *report.notes]:
+        say(f"Note: {note}")
+    say(f"Digest: {report.digest}")
+    if report.lacks_key:
+        say("Get the key, then run this command again before you store the digest.")
+    elif problems:
+        say("Do not store this digest. The section about tampering in docs/operations.md says what to do.")
+    else:
+        say("Store the digest elsewhere. With `--expect DIGEST`, a log that was rewritten as a whole is detected.")
+
+
+def _verdict(report: AuditReport, problems: Sequence[str]) -> str:
+    if report.lacks_key and len(problems) == 1:
+        return "the seals cannot be checked without the key of the log"
+    return "the log is not intact" if problems else "the log is intact"
+
+
+def _anchors_text(anchors: AnchorReport) -> str:
+    if anchors.unchecked:
+        return f"Anchors not checked: {anchors.unchecked}"
+    return f"{count_of(anchors.checked, 'anchor')} checked." if anchors.checked else "No anchors found."
+
+
+def _actor() -> str:
+    return f"person:{getpass.getuser()}"
