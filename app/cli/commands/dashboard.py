@@ -3,7 +3,6 @@
 import getpass
 import itertools
 import socket
-import webbrowser
 from contextlib import suppress
 from typing import Annotated
 
@@ -11,6 +10,7 @@ import typer
 
 from adapters.listener import inherited, listen, port_of
 from app.cli.output import say
+from app.cli.sign_in_page import SignInPage
 from app.session import Session
 from manifests.errors import ReelmillError
 
@@ -36,16 +36,19 @@ def review(
     session = Session.open()
     listener = _listen(port) if socket_fd is None else inherited(socket_fd)
     app = create_app(session)
-    here = f"http://127.0.0.1:{port_of(listener)}"
+    here, opened = f"http://127.0.0.1:{port_of(listener)}", SignInPage(session.settings.home, port_of(listener))
     address = session.settings.review_url.rstrip("/") or here
-    link = f"{address}/signin/once?secret={app.state.deps.links.create(_own_account(session))}"
+    link = f"{address}/signin/once?secret={app.state.deps.links.create(_own_account(session), opened.delete)}"
     say(f"Review dashboard: {link}")
     if address != here:
         say(f"Listening on {here}, behind your proxy.")
     say("The link works once and expires after five minutes. Press Ctrl-C to stop the dashboard.")
-    if browser:
-        webbrowser.open(link)
-    server_of(app).run(sockets=[listener])
+    try:
+        if browser:
+            opened.open(link)
+        server_of(app).run(sockets=[listener])
+    finally:
+        opened.delete()
 
 
 def _own_account(session: Session) -> str:
