@@ -140,7 +140,9 @@ def main() -> None:
 
 def _command_lines(name: str, command: Any) -> Iterator[str]:
     arguments = [each for each in command.params if each.param_type_name == "argument"]
-    options = [each for each in command.params if each.param_type_name == "option" and each.name != "help"]
+    options = [
+        each for each in command.params if each.param_type_name == "option" and each.name != "help" and not each.hidden
+    ]
     usage = " ".join([name, *(_metavar(each) for each in arguments)])
     yield from (f"### `{usage}`", "", *_paragraphs(command.help), "")
     if arguments or options:

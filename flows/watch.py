@@ -25,6 +25,7 @@ from flows.submit import Submission, submit
 from manifests.errors import ReelmillError, SettingsError
 from tasks.intake.sheet_store import SheetStore
 from tasks.runtime.resources import Resources, catalogue_of
+from tasks.watch.receipt_seal import ReceiptSeal
 from tasks.watch.watch import Watch
 
 DEPLOYMENT = "campaign/campaign"
@@ -132,7 +133,8 @@ def watch_of(settings: Settings, dashboard: str = "") -> Watch:
         secret_key=bucket.secret_key,
     )
     starter = DeploymentStarter(settings, resources, dashboard)
-    return Watch(inbox, catalogue_of(resources), starter, SheetStore(settings.home).uploads)
+    seal = ReceiptSeal(resources.audit_key)
+    return Watch(inbox, seal, catalogue_of(resources), starter, SheetStore(settings.home).uploads)
 
 
 @flow(name="watch", persist_result=False)

@@ -50,3 +50,7 @@ class Inbox(Protocol):
             BucketError: the file cannot be written.
         """
         ...
+
+    def is_own(self, name: str) -> bool:
+        """Return whether only this user can have written a file, as far as the place knows its owner."""
+        ...

@@ -51,6 +51,13 @@ class FolderInbox:
         with self._our_errors("written", name):
             write_shared(self._path(name), data)
 
+    def is_own(self, name: str) -> bool:
+        """Return whether a file belongs to this user, and no one else may write to it."""
+        with suppress(OSError):
+            about = self._path(name).lstat()
+            return stat.S_ISREG(about.st_mode) and about.st_uid == os.geteuid() and not about.st_mode & 0o022
+        return False
+
     def _path(self, name: str) -> Path:
         if "/" in name or name in ("", ".", ".."):
             raise BucketRefusedError(f"{name[:80]!r} is not a valid file name in the watched folder {self._folder}.")

@@ -29,6 +29,7 @@ class Deps:
         stats_cache: cached counts over whole campaigns.
         limits: threads and waiting requests by kind of work.
         downloads: ZIP files that are being sent.
+        files: clips and other files that are being sent.
         oauth: client of the OpenID provider, or None if no provider is configured.
     """
 
@@ -38,6 +39,7 @@ class Deps:
     stats_cache: StatsCache = field(default_factory=StatsCache)
     limits: dict[Work, WorkLimit] = field(default_factory=new_limits)
     downloads: Downloads = field(default_factory=Downloads)
+    files: Downloads = field(default_factory=lambda: Downloads(are_files=True))
     oauth: Any = None
 
     @property

@@ -1,5 +1,6 @@
 """The FastAPI app: routers, middleware and background services."""
 
+import asyncio
 import secrets
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -7,12 +8,12 @@ from urllib.parse import urlsplit
 
 import uvicorn
 from fastapi import APIRouter, Depends, FastAPI
-from fastapi.staticfiles import StaticFiles
 
 from app.api import routes as api
 from app.dashboard.auth import oidc
 from app.dashboard.bundle import route as bundle
-from app.dashboard.capacity.connections import TimedProtocol
+from app.dashboard.capacity.connections import TimedProtocol, log_refused_connections_once, raise_file_limit
+from app.dashboard.capacity.file_response import StaticFilesInMemory
 from app.dashboard.deps import Deps
 from app.dashboard.middleware.error_handlers import add_error_handlers
 from app.dashboard.middleware.head_requests import HeadRequests
@@ -85,7 +86,7 @@ def create_app(session: Session) -> FastAPI:
         dependencies=[Depends(check_input)],
     )
     app.state.deps = Deps(session, oauth=oidc.oauth_of(settings))
-    app.mount("/static", StaticFiles(directory=HERE / "static"), name="static")
+    app.mount("/static", StaticFilesInMemory(directory=HERE / "static"), name="static")
     for router in ROUTERS:
         app.include_router(router)
     add_error_handlers(app)
@@ -108,6 +109,7 @@ def create_app(session: Session) -> FastAPI:
 
 def server_of(app: FastAPI) -> uvicorn.Server:
     """Return the HTTP server of the dashboard, which disconnects clients that are too slow."""
+    raise_file_limit()
     proxies = app.state.deps.session.settings.trusted_proxies
     return uvicorn.Server(
         uvicorn.Config(
@@ -143,6 +145,7 @@ def _origin(url: str) -> str:
 @asynccontextmanager
 async def _lifespan(app: FastAPI) -> AsyncIterator[None]:
     """Start the background services with the app and stop them with it."""
+    log_refused_connections_once(asyncio.get_running_loop())
     deps: Deps = app.state.deps
     deps.deliveries.start()
     with delivering_alerts(deps.session.settings, deps.catalogue):

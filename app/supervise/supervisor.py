@@ -34,6 +34,8 @@ class Program:
         probe: a URL that answers when the program is ready; empty if there is none.
         waits: printed once if the probe has not answered after PATIENCE_S.
         is_last: the other programs depend on it, so it is stopped after them.
+        listener: file descriptor of the socket that it serves, which stays open between its restarts; 0 if there is
+            none.
     """
 
     name: str
@@ -41,6 +43,7 @@ class Program:
     probe: str = ""
     waits: str = ""
     is_last: bool = False
+    listener: int = 0
 
 
 @dataclass(slots=True)
@@ -124,6 +127,7 @@ class Supervisor:
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
             start_new_session=True,
+            pass_fds=[each.program.listener] if each.program.listener else [],
             preexec_fn=end_with_parent,
         )
         each.started, each.answers, each.was_reported, each.rest = time.monotonic(), False, False, b""

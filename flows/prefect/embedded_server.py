@@ -12,6 +12,7 @@ from pathlib import Path
 
 from adapters.child_python import PYTHON, isolated_environment
 from adapters.files.umask import open_without_links
+from adapters.listener import listen, port_of
 from adapters.process_lifetime import end_with_parent
 from adapters.proxies import check_proxy, open_url
 from manifests.errors import ReelmillError
@@ -57,16 +58,23 @@ def prefect_server(home: Path) -> Iterator[None]:
         check_proxy(url)
         yield
         return
-    port, log, password = free_port(), home / "prefect-server.log", new_password()
-    process = _start(port, log, password)
-    try:
-        _await(process, f"http://127.0.0.1:{port}/api", log)
-        with _known(f"http://127.0.0.1:{port}/api", password), _no_heartbeats():
-            yield
-    finally:
-        with suppress(ProcessLookupError):
-            os.killpg(process.pid, signal.SIGKILL)
-        process.wait()
+    log, password = home / "prefect-server.log", new_password()
+    with listen() as listener:  # stays open, so that no other user gets the port while someone knows the password
+        process = _start(listener, log, password)
+        try:
+            url = f"http://127.0.0.1:{port_of(listener)}/api"
+            _await(process, url, log)
+            with _known(url, password), _no_heartbeats():
+                yield
+        finally:
+            with suppress(ProcessLookupError):
+                os.killpg(process.pid, signal.SIGKILL)
+            process.wait()
+
+
+def server_command(listener: socket.socket) -> tuple[str, ...]:
+    """Return the command of a server; its process must inherit the file descriptor of the listener."""
+    return (*PYTHON, "-m", "flows.prefect.server", "--fd", str(listener.fileno()))
 
 
 def new_password() -> str:
@@ -88,12 +96,13 @@ def protection(port: int, password: str) -> dict[str, str]:
     }
 
 
-def _start(port: int, log: Path, password: str) -> subprocess.Popen[bytes]:
+def _start(listener: socket.socket, log: Path, password: str) -> subprocess.Popen[bytes]:
     with open(open_without_links(log), "wb") as output:
         output.truncate()
         return subprocess.Popen(  # noqa: S603
-            [*PYTHON, "-m", "prefect", "server", "start", "--host", "127.0.0.1", "--port", str(port)],
-            env={**DEFAULTS, **isolated_environment(), **protection(port, password)},
+            server_command(listener),
+            env={**DEFAULTS, **isolated_environment(), **protection(port_of(listener), password)},
+            pass_fds=[listener.fileno()],
             stdin=subprocess.DEVNULL,
             stdout=output,
             stderr=output,
@@ -134,10 +143,3 @@ def _await(process: subprocess.Popen[bytes], url: str, log: Path) -> None:
         f"The Prefect server did not start; see {log} for the reason. Free some memory and disk space and run the "
         "command again, or set PREFECT_API_URL to a running server."
     )
-
-
-def free_port() -> int:
-    """Return a free port on loopback."""
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        return int(free.getsockname()[1])

@@ -21,6 +21,7 @@ from tasks.watch.receipt import (
     short_name,
     written_copies,
 )
+from tasks.watch.receipt_seal import ReceiptSeal
 
 
 def annotated_workbook(intake: Intake) -> bytes:
@@ -38,14 +39,14 @@ def annotated_base(name: str) -> str:
     return match[1] if match and short_name(match[1]) == match[1] else ""
 
 
-def is_unchanged_copy(inbox: Inbox, name: str) -> bool:
+def is_unchanged_copy(inbox: Inbox, seal: ReceiptSeal, name: str) -> bool:
     """Return whether a file is an unchanged annotated copy; a copy that people have edited is a sheet."""
     base = annotated_base(name)
-    left = written_copies(find_receipt(inbox, base)[1]) if base else {}
+    left = written_copies(find_receipt(inbox, seal, base)[1]) if base else {}
     return name in left and left[name] == _digest(inbox.fetch(name, MAX_FILE_BYTES))
 
 
-def write_annotated_copy(inbox: Inbox, sheet: str, data: bytes) -> tuple[str, str]:
+def write_annotated_copy(inbox: Inbox, seal: ReceiptSeal, sheet: str, data: bytes) -> tuple[str, str]:
     """Write an annotated copy next to its sheet and return its name and sha256.
 
     Only unchanged annotated copies are overwritten.
@@ -53,7 +54,7 @@ def write_annotated_copy(inbox: Inbox, sheet: str, data: bytes) -> tuple[str, st
     Raises:
         BucketError: the copy cannot be written, or no name is free.
     """
-    left = written_copies(read_receipt(inbox, sheet))
+    left = written_copies(read_receipt(inbox, seal, sheet))
     for name in candidate_names(short_name(sheet), *MARKED):
         there = bytes_under(inbox, name)
         if there is not None and _is_same_book(there, data):

@@ -12,6 +12,7 @@ from typing import Literal
 from adapters.inbox import Inbox
 from manifests.errors import BucketRefusedError, BucketUnreachableError
 from tasks.runtime.campaign_status import Stage
+from tasks.watch.receipt_seal import ReceiptSeal
 
 MAX_NAME_BYTES = 200
 MAX_FILE_BYTES = 100_000_000
@@ -73,7 +74,7 @@ def receipt_names(sheet: str) -> Iterator[str]:
     return candidate_names(short_name(sheet), *RECEIPT)
 
 
-def write_receipt(inbox: Inbox, receipt: Receipt) -> str:
+def write_receipt(inbox: Inbox, seal: ReceiptSeal, receipt: Receipt) -> str:
     """Write a receipt next to its sheet.
 
     Only our own receipts are overwritten. A receipt with the same content is not written again and keeps its time.
@@ -84,7 +85,7 @@ def write_receipt(inbox: Inbox, receipt: Receipt) -> str:
     Raises:
         BucketError: the receipt cannot be written, or no name is free.
     """
-    name, before = find_receipt(inbox, short_name(receipt.sheet))
+    name, before = find_receipt(inbox, seal, short_name(receipt.sheet))
     if not name:
         raise no_free_name_error(receipt.sheet)
     body = {key: value for key, value in asdict(receipt).items() if value or key in ("state", "sheet")}
@@ -92,35 +93,37 @@ def write_receipt(inbox: Inbox, receipt: Receipt) -> str:
         body["left"] = left
     if before is None or {key: value for key, value in before.items() if key != "at"} != json.loads(json.dumps(body)):
         body["at"] = datetime.now(UTC).isoformat(timespec="seconds")
-        inbox.write(name, _written(body))
+        inbox.write(name, _written(seal, body))
     return name
 
 
-def update_receipt(inbox: Inbox, name: str, body: Mapping[str, object], changes: Mapping[str, object]) -> None:
+def update_receipt(
+    inbox: Inbox, seal: ReceiptSeal, name: str, body: Mapping[str, object], changes: Mapping[str, object]
+) -> None:
     """Write a receipt again with other values, and with the time of the change."""
     changed = {key: value for key, value in {**body, **changes}.items() if value or key in ("state", "sheet")}
-    inbox.write(name, _written({**changed, "at": datetime.now(UTC).isoformat(timespec="seconds")}))
+    inbox.write(name, _written(seal, {**changed, "at": datetime.now(UTC).isoformat(timespec="seconds")}))
 
 
-def update_stamps(inbox: Inbox, sheet: str, seen: Mapping[str, str]) -> None:
+def update_stamps(inbox: Inbox, seal: ReceiptSeal, sheet: str, seen: Mapping[str, str]) -> None:
     """Update the stamps in a sheet's receipt after its files changed but their content did not."""
-    name, body = find_receipt(inbox, short_name(sheet))
+    name, body = find_receipt(inbox, seal, short_name(sheet))
     if body is not None and body.get("seen") != seen:
-        inbox.write(name, _written({**body, "seen": seen}))
+        inbox.write(name, _written(seal, {**body, "seen": seen}))
 
 
-def read_receipt(inbox: Inbox, sheet: str) -> Mapping[str, object] | None:
+def read_receipt(inbox: Inbox, seal: ReceiptSeal, sheet: str) -> Mapping[str, object] | None:
     """Return the content of a sheet's receipt; None without a receipt."""
-    return find_receipt(inbox, short_name(sheet))[1]
+    return find_receipt(inbox, seal, short_name(sheet))[1]
 
 
-def find_receipt(inbox: Inbox, base: str) -> tuple[str, Mapping[str, object] | None]:
+def find_receipt(inbox: Inbox, seal: ReceiptSeal, base: str) -> tuple[str, Mapping[str, object] | None]:
     """Return a receipt's name and content, or else a free name (empty if there is none) and None."""
     for name in candidate_names(base, *RECEIPT):
         data = bytes_under(inbox, name)
         if data is None:
             return name, None
-        if body := _ours(data, base):
+        if body := _ours(inbox, seal, name, data, base):
             return name, body
     return "", None
 
@@ -139,8 +142,8 @@ def bytes_under(inbox: Inbox, name: str) -> bytes | None:
         raise
 
 
-def _written(body: Mapping[str, object]) -> bytes:
-    text = json.dumps(body, indent=1, ensure_ascii=False)
+def _written(seal: ReceiptSeal, body: Mapping[str, object]) -> bytes:
+    text = json.dumps(seal.sealed(body), indent=1, ensure_ascii=False)
     return text.encode("utf-8", "backslashreplace")  # JSON escapes for file names that are not valid UTF-8
 
 
@@ -152,20 +155,24 @@ def is_receipt_name(name: str) -> bool:
 class ReceiptCache:
     """Receipts as they are listed, each read once until it changes."""
 
-    def __init__(self, inbox: Inbox) -> None:
+    def __init__(self, inbox: Inbox, seal: ReceiptSeal) -> None:
         self._inbox = inbox
+        self._seal = seal
         self._bodies: dict[str, tuple[str, Mapping[str, object] | None]] = {}
 
     def body(self, name: str, stamp: str) -> Mapping[str, object] | None:
         """Return the content of a receipt that we wrote; None for other files."""
         if self._bodies.get(name, ("", None))[0] != stamp:
             data, match = bytes_under(self._inbox, name), _RECEIPT_NAME.fullmatch(name)
-            self._bodies[name] = stamp, _ours(data, match[1]) if data is not None and match else None
+            self._bodies[name] = (
+                stamp,
+                _ours(self._inbox, self._seal, name, data, match[1]) if data is not None and match else None,
+            )
         return self._bodies[name][1]
 
 
-def _ours(data: bytes, base: str) -> Mapping[str, object] | None:
-    """Return the content of a receipt that we wrote; None for other files."""
+def _ours(inbox: Inbox, seal: ReceiptSeal, name: str, data: bytes, base: str) -> Mapping[str, object] | None:
+    """Return the content of a receipt that we wrote; None for other files, such as one that others forged."""
     try:
         body = json.loads(data)
     except (ValueError, RecursionError):
@@ -173,7 +180,9 @@ def _ours(data: bytes, base: str) -> Mapping[str, object] | None:
     if not isinstance(body, dict) or body.get("state") not in STATES or not isinstance(body.get("at"), str):
         return None
     sheet = body.get("sheet")
-    return body if isinstance(sheet, str) and short_name(sheet) == base else None
+    if not isinstance(sheet, str) or short_name(sheet) != base:
+        return None
+    return seal.opened(body, is_own_file=inbox.is_own(name))
 
 
 def written_copies(receipt: Mapping[str, object] | None) -> dict[str, str]:

@@ -10,6 +10,7 @@ from adapters.inbox import Inbox, InboxFile
 from manifests.errors import CatalogueError, ReelmillError
 from tasks.runtime.campaign_status import ACCEPTED, FAILED, CampaignStatus, Stage, status_of
 from tasks.watch.receipt import ReceiptCache, update_receipt
+from tasks.watch.receipt_seal import ReceiptSeal
 
 log = logging.getLogger(__name__)
 LARGE_S = 0.5
@@ -51,8 +52,9 @@ def receipt_values(status: CampaignStatus, start: Start | None) -> tuple[Stage, 
 class ReceiptUpdates:
     """Updates the receipts of one place."""
 
-    def __init__(self, inbox: Inbox, catalogue: Catalogue, receipts: ReceiptCache) -> None:
+    def __init__(self, inbox: Inbox, seal: ReceiptSeal, catalogue: Catalogue, receipts: ReceiptCache) -> None:
         self._inbox = inbox
+        self._seal = seal
         self._catalogue = catalogue
         self._receipts = receipts
         self._next: dict[str, float] = {}
@@ -91,7 +93,7 @@ class ReceiptUpdates:
             wanted = {"state": state, "message": message, "clips": dict(status.clips)}
             if all(body.get(name, {}) == value for name, value in wanted.items()):
                 return None
-            update_receipt(self._inbox, file.name, body, wanted)
+            update_receipt(self._inbox, self._seal, file.name, body, wanted)
         except ReelmillError as error:  # the next poll tries again
             return file.name, f"{file.name} cannot be updated. {error}"
         return str(body["sheet"]), f"{body['sheet']}: {state} as {campaign_id}. {message}"

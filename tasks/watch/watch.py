@@ -36,6 +36,7 @@ from tasks.watch.receipt import (
     update_stamps,
     write_receipt,
 )
+from tasks.watch.receipt_seal import ReceiptSeal
 from tasks.watch.receipt_updates import ReceiptUpdates, Start, receipt_values
 from tasks.watch.receipt_words import for_receipt
 
@@ -94,8 +95,11 @@ class Watch:
         has_pending: the last poll left sheets for the next one.
     """
 
-    def __init__(self, inbox: Inbox, catalogue: Catalogue, starter: CampaignStarter, uploads: Path) -> None:
+    def __init__(
+        self, inbox: Inbox, seal: ReceiptSeal, catalogue: Catalogue, starter: CampaignStarter, uploads: Path
+    ) -> None:
         self._inbox = inbox
+        self._seal = seal
         self._catalogue = catalogue
         self._starter = starter
         self._uploads = uploads
@@ -108,8 +112,8 @@ class Watch:
         self._reported: dict[str, str] = {}
         self._lines: list[str] = []
         self._starts: dict[str, Start] = {}
-        self._receipt_cache = ReceiptCache(inbox)
-        self._updates = ReceiptUpdates(inbox, catalogue, self._receipt_cache)
+        self._receipt_cache = ReceiptCache(inbox, seal)
+        self._updates = ReceiptUpdates(inbox, seal, catalogue, self._receipt_cache)
         self.has_pending = False
 
     def poll(self) -> list[str]:
@@ -163,7 +167,7 @@ class Watch:
             return False
         stamps = {sheet.name: sheet.stamp, **self._receipts(base)}
         if self._copies.get(sheet.name) != stamps:
-            if not is_unchanged_copy(self._inbox, sheet.name):
+            if not is_unchanged_copy(self._inbox, self._seal, sheet.name):
                 return False
             self._copies[sheet.name] = stamps
         return True
@@ -223,10 +227,10 @@ class Watch:
             self._report_known(snapshot, record)
             return True
         # Without its receipt the sheet is submitted again, because its error may have been fixed outside the sheet.
-        receipt = read_receipt(self._inbox, snapshot.name)
+        receipt = read_receipt(self._inbox, self._seal, snapshot.name)
         if not _matches(receipt, REFUSED, snapshot):
             return self._submit(snapshot)
-        update_stamps(self._inbox, snapshot.name, self._seen)
+        update_stamps(self._inbox, self._seal, snapshot.name, self._seen)
         return True
 
     def _claim(self, snapshot: SheetSnapshot) -> bool:
@@ -276,7 +280,7 @@ class Watch:
         if intake is None or not problems:
             sentence = for_receipt(str(error))
             return Receipt("refused", snapshot.name, snapshot.sha256, sentence, errors=(sentence,))
-        marked, digest = write_annotated_copy(self._inbox, snapshot.name, annotated_workbook(intake))
+        marked, digest = write_annotated_copy(self._inbox, self._seal, snapshot.name, annotated_workbook(intake))
         return Receipt(
             "refused",
             snapshot.name,
@@ -302,7 +306,7 @@ class Watch:
             warnings=_warnings(intake),
         )
         if problems := intake.checked.problems:
-            marked, digest = write_annotated_copy(self._inbox, snapshot.name, annotated_workbook(intake))
+            marked, digest = write_annotated_copy(self._inbox, self._seal, snapshot.name, annotated_workbook(intake))
             skipped = counted(len({problem.row for problem in problems}), "row{s} with errors {were} left out")
             receipt = replace(
                 receipt,
@@ -329,14 +333,12 @@ class Watch:
         campaign_id = record.campaign_id or ""
         self._start(campaign_id)
         receipt = self._listed_receipt(snapshot.name) or {}
+        if receipt.get("sha256") == snapshot.sha256 and receipt.get("campaign") == campaign_id:
+            update_stamps(self._inbox, self._seal, snapshot.name, self._seen)
+            return
         same = "The same content was submitted before, so no second campaign was started."
-        if (
-            receipt.get("sha256") != snapshot.sha256
-            or receipt.get("campaign") != campaign_id
-            or receipt.get("seen") != self._seen
-        ):
-            note = "" if record.name == snapshot.name else same
-            self._write_campaign_receipt(Receipt(ACCEPTED, snapshot.name, snapshot.sha256, "", note=note), campaign_id)
+        note = "" if record.name == snapshot.name else same
+        self._write_campaign_receipt(Receipt(ACCEPTED, snapshot.name, snapshot.sha256, "", note=note), campaign_id)
 
     def _write_campaign_receipt(self, receipt: Receipt, campaign_id: str) -> None:
         status = status_of(self._catalogue, campaign_id)
@@ -383,7 +385,8 @@ class Watch:
             alerts.sheet_waits(self._catalogue, name, why)
 
     def _write_receipt(self, receipt: Receipt) -> None:
-        name, wanted = write_receipt(self._inbox, replace(receipt, seen=self._seen)), next(receipt_names(receipt.sheet))
+        name = write_receipt(self._inbox, self._seal, replace(receipt, seen=self._seen))
+        wanted = next(receipt_names(receipt.sheet))
         if name != wanted:
             self._report(
                 wanted,

@@ -22,6 +22,7 @@ from hostile_folder import imported, make_hostile
 
 from adapters.catalogue import Catalogue
 from adapters.child_python import isolated_environment
+from adapters.listener import listen
 from benchmarks.harness.postgres import free_port
 from flows.runtime.resources import resources_of
 from flows.settings import load_settings
@@ -256,13 +257,16 @@ def test_a_scheduled_flow_runs(up: Up):
         ("app.cli.main review", "dashboard"),
         pytest.param("flows.watch", "watcher", marks=pytest.mark.slow),
         pytest.param("flows.prefect.deployments", "schedules", marks=pytest.mark.slow),
-        pytest.param("prefect server start", "prefect", marks=pytest.mark.slow),
+        pytest.param("flows.prefect.server", "prefect", marks=pytest.mark.slow),
     ],
 )
 def test_a_killed_program_is_restarted(up: Up, words: str, name: str):
     before = up.one(words)
     below = before.children(recursive=True)
     before.kill()
+    for port in (up.port, up.prefect_port):
+        with pytest.raises(OSError, match="in use"):  # not even then can another user answer in its place
+            listen(port)
     assert up.says(rf"\[{name}\] was killed by signal 9; restarting in \d+ s", 20), up.text
     assert awaited(lambda: _other(up, words, before), 60), up.text
     assert psutil.wait_procs(below, 20)[1] == []

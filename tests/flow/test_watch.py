@@ -34,6 +34,7 @@ from tasks.runtime.lease_owner import current_owner
 from tasks.runtime.resources import catalogue_of, close_resources
 from tasks.watch import receipt
 from tasks.watch import watch as watching
+from tasks.watch.receipt_seal import ReceiptSeal
 from tasks.watch.watch import Watch
 
 GOOD = b"brief_id,prompt,variants\ncircle,a red circle on a white background,2\ncup,a green cup,3\n"
@@ -72,8 +73,9 @@ class Place:
         """Return a new watcher without state."""
         resources = resources_of(self.settings)
         starter = RecordingStarter(self.settings, resources, "http://127.0.0.1:8765")
+        seal = ReceiptSeal(resources.audit_key)
         starter.notes = self.settings.home / "notes.txt"
-        return Watch(self.inbox, catalogue_of(resources), starter, self.settings.home / "uploads"), starter
+        return Watch(self.inbox, seal, catalogue_of(resources), starter, self.settings.home / "uploads"), starter
 
     def poll(self, times: int = 1) -> list[str]:
         """Poll several times with a new watcher."""

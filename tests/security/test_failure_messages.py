@@ -41,10 +41,12 @@ from tasks.intake import sheet_snapshot
 from tasks.runtime.resources import close_resources
 from tasks.runtime.staging import disk_full_errors
 from tasks.watch.receipt import read_receipt
+from tasks.watch.receipt_seal import ReceiptSeal
 from tasks.watch.watch import Watch
 
 FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 LARGE = 31_000_000
+SEAL = ReceiptSeal(bytes(32))
 
 
 @pytest.fixture(autouse=True)
@@ -236,7 +238,7 @@ class TestWatchedSheet:
         folder.mkdir()
         inbox = FolderInbox(folder)
         with open_catalogue(sqlite_url) as catalogue:
-            yield folder, Watch(inbox, catalogue, Starter(), tmp_path / "uploads"), inbox  # type: ignore[arg-type]
+            yield folder, Watch(inbox, SEAL, catalogue, Starter(), tmp_path / "uploads"), inbox  # type: ignore[arg-type]
 
     def put(self, folder: Path, *names: str) -> None:
         (folder / "x.csv").write_text(f"prompt,first_frame\na cup,{'|'.join(names)}\n")
@@ -248,7 +250,7 @@ class TestWatchedSheet:
             file.truncate(LARGE)
         watch.poll()
         watch.poll()
-        message = str((read_receipt(inbox, "x.csv") or {})["message"])
+        message = str((read_receipt(inbox, SEAL, "x.csv") or {})["message"])
         assert message == (
             "The picture hero.png has 31.0 MB, and pictures of watched sheets may have 30 MB. Save a smaller picture "
             "under the same name, or use `reelmill run`, which has higher limits."
@@ -256,7 +258,7 @@ class TestWatchedSheet:
         (folder / "hero.png").write_bytes(b"smaller")
         watch.poll()
         watch.poll()
-        assert (read_receipt(inbox, "x.csv") or {})["message"] == "1 pictures", "the sheet was read again"
+        assert (read_receipt(inbox, SEAL, "x.csv") or {})["message"] == "1 pictures", "the sheet was read again"
 
     def test_more_pictures_than_allowed_are_reported(self, watched, monkeypatch):
         folder, watch, inbox = watched
@@ -267,7 +269,7 @@ class TestWatchedSheet:
         watch.poll()
         watch.poll()
         assert "uses 2 pictures; watched sheets may use 1. Split" in str(
-            (read_receipt(inbox, "x.csv") or {})["message"]
+            (read_receipt(inbox, SEAL, "x.csv") or {})["message"]
         )
 
     def test_a_folder_with_the_name_of_the_receipt_is_named_and_the_fix_works(self, watched):
@@ -302,7 +304,7 @@ class TestWatchedSheet:
         assert line.startswith("x.csv will be retried. ")
         monkeypatch.undo()
         watch.poll()
-        assert read_receipt(inbox, "x.csv"), "nothing was lost"
+        assert read_receipt(inbox, SEAL, "x.csv"), "nothing was lost"
 
 
 class TestUpload:

@@ -19,6 +19,7 @@ from flows.watch import DeploymentStarter
 from manifests.errors import BucketError, KeyTakenError, SheetError
 from tasks.runtime.resources import catalogue_of, close_resources
 from tasks.watch.receipt import find_receipt
+from tasks.watch.receipt_seal import ReceiptSeal
 from tasks.watch.watch import Watch
 
 BAD = "brief_id,prompt,variants\ncircle,a red circle,lots\n"
@@ -93,7 +94,13 @@ class TestWatchedFolder:
         settings = load_settings(home=tmp_path / "home")
         resources = resources_of(settings)
         starter = DeploymentStarter(settings, resources, "")
-        yield Watch(FolderInbox(place), catalogue_of(resources), starter, settings.home / "uploads")
+        yield Watch(
+            FolderInbox(place),
+            ReceiptSeal(resources.audit_key),
+            catalogue_of(resources),
+            starter,
+            settings.home / "uploads",
+        )
         close_resources()
 
     @every_trap
@@ -124,7 +131,7 @@ class TestWatchedFolder:
             return opened(path, *rest, **options)
 
         monkeypatch.setattr(os, "open", refusing)
-        assert find_receipt(FolderInbox(place), "x.csv") == ("x.csv.receipt-2.json", None)
+        assert find_receipt(FolderInbox(place), ReceiptSeal(bytes(32)), "x.csv") == ("x.csv.receipt-2.json", None)
 
     @pytest.mark.parametrize("trap", NO_FILES, ids=lambda trap: trap.__name__)
     def test_a_trap_under_the_name_of_a_sheet_is_not_read(self, watch: Watch, place: Path, victim: Path, trap: Trap):

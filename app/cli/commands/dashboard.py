@@ -3,20 +3,20 @@
 import getpass
 import itertools
 import socket
-import webbrowser
+from contextlib import suppress
 from typing import Annotated
 
 import typer
 
 from adapters.catalogue.accounts.accounts import name_from
+from adapters.listener import inherited, listen, port_of
 from app.cli.output import say
+from app.cli.sign_in_page import SignInPage
 from app.session import Session
 from manifests.errors import ReelmillError
 
 PORT = 8765
 PORTS = 20
-BACKLOG = 1024
-"""Connections that the system accepts before the program does: many people, or one client with many connections."""
 
 
 def review(
@@ -25,6 +25,7 @@ def review(
         typer.Option("--port", metavar="PORT", min=1, max=65535, help="Port; default: 8765 or the next free one."),
     ] = None,
     browser: Annotated[bool, typer.Option(help="Open the dashboard in the browser.")] = True,
+    socket_fd: Annotated[int | None, typer.Option("--fd", hidden=True, help="Inherited listening socket.")] = None,
 ) -> None:
     """Open the dashboard to review clips in the browser.
 
@@ -34,18 +35,21 @@ def review(
     from app.dashboard.server import create_app, server_of
 
     session = Session.open()
-    listener = _listen(port)
+    listener = _listen(port) if socket_fd is None else inherited(socket_fd)
     app = create_app(session)
-    here = f"http://127.0.0.1:{listener.getsockname()[1]}"
+    here, opened = f"http://127.0.0.1:{port_of(listener)}", SignInPage(session.settings.home, port_of(listener))
     address = session.settings.review_url.rstrip("/") or here
-    link = f"{address}/signin/once?secret={app.state.deps.links.create(_own_account(session))}"
+    link = f"{address}/signin/once?secret={app.state.deps.links.create(_own_account(session), opened.delete)}"
     say(f"Review dashboard: {link}")
     if address != here:
         say(f"Listening on {here}, behind your proxy.")
     say("The link works once and expires after five minutes. Press Ctrl-C to stop the dashboard.")
-    if browser:
-        webbrowser.open(link)
-    server_of(app).run(sockets=[listener])
+    try:
+        if browser:
+            opened.open(link)
+        server_of(app).run(sockets=[listener])
+    finally:
+        opened.delete()
 
 
 def _own_account(session: Session) -> str:
@@ -71,15 +75,8 @@ def _own_account(session: Session) -> str:
 
 def _listen(port: int | None) -> socket.socket:
     for number in [port] if port else range(PORT, PORT + PORTS):
-        # asyncio disables Nagle's algorithm, which costs 40 ms per response, only if the protocol is given.
-        listener = socket.socket(socket.AF_INET, socket.SOCK_STREAM, socket.IPPROTO_TCP)
-        listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        try:
-            listener.bind(("127.0.0.1", number))
-            listener.listen(BACKLOG)
-            return listener
-        except OSError:
-            listener.close()
+        with suppress(OSError):
+            return listen(number)
     if port:
         raise ReelmillError(
             f"Port {port} is in use, or you may not use it. Choose another port with --port, or omit the option."

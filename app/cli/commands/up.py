@@ -4,7 +4,7 @@ import fcntl
 import os
 import socket
 from collections.abc import Iterator
-from contextlib import closing, contextmanager, suppress
+from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 from typing import Annotated
 
@@ -13,13 +13,14 @@ import typer
 from adapters.child_python import PYTHON, isolated_environment
 from adapters.files.durable import write_durably
 from adapters.files.umask import open_without_links
+from adapters.listener import listen, port_of
 from app.cli.commands import dashboard as serve
 from app.cli.output import say
 from app.cli.watched_line import watched_line
 from app.session import Session
 from app.supervise.reaper import run_supervised
 from app.supervise.supervisor import Program, Supervisor
-from flows.prefect.embedded_server import new_password, protection
+from flows.prefect.embedded_server import new_password, protection, server_command
 from flows.prefect.schedules import check_schedules
 from flows.prefect.server_health import health_of, without_password
 from flows.settings import prepare_prefect
@@ -28,6 +29,7 @@ from tasks.runtime.resources import close_resources
 
 PREFECT_PORT = 4200
 SERVER_URL = "prefect.url"
+CREDENTIALS = "prefect.password"
 DEFAULTS = {
     "PREFECT_LOGGING_LEVEL": "INFO",
     "PREFECT_SERVER_LOGGING_LEVEL": "WARNING",
@@ -52,23 +54,21 @@ def up(
     """
     session = Session.open()
     home = session.settings.home
-    with _only_one(home):
+    with _only_one(home), ExitStack() as stack:
+        _forget_server(home)
         check_schedules(session.settings)
-        check_port(port, "--port")
         server = os.environ.get("PREFECT_API_URL", "")
-        if not server:
-            if port == prefect_port:
-                raise ReelmillError(
-                    f"The dashboard and Prefect's server cannot both use port {port}. Choose another port with "
-                    "--port or --prefect-port."
-                )
-            check_port(prefect_port, "--prefect-port")
+        if not server and port == prefect_port:
+            raise ReelmillError(
+                f"The dashboard and Prefect's server cannot both use port {port}. Choose another port with "
+                "--port or --prefect-port."
+            )
+        pages = stack.enter_context(_listen(port, "--port"))
+        prefect = None if server else stack.enter_context(_listen(prefect_port, "--prefect-port"))
         environment = environment_of(home, prefect_port)
         write_server_url(home, environment["PREFECT_API_URL"])
         dashboard = session.settings.review_url.rstrip("/") or f"http://127.0.0.1:{port}"
-        programs = programs_of(
-            port, 0 if server else prefect_port, bool(session.settings.watch), dashboard, environment["PREFECT_API_URL"]
-        )
+        programs = programs_of(pages, prefect, bool(session.settings.watch), dashboard, environment["PREFECT_API_URL"])
         session.catalogue.campaigns.all()  # fails here, once, if the database does not answer
         close_resources()
         say("Starting. This takes up to a minute. Press Ctrl-C to stop.")
@@ -78,26 +78,34 @@ def up(
         raise typer.Exit(code)
 
 
-def programs_of(port: int, prefect_port: int, is_watching: bool, dashboard: str, server: str) -> list[Program]:
-    """Return the programs to run; with a ``prefect_port`` of 0, an existing Prefect server is used."""
+def programs_of(
+    pages: socket.socket, prefect: socket.socket | None, is_watching: bool, dashboard: str, server: str
+) -> list[Program]:
+    """Return the programs to run, with the listening sockets of the dashboard and of Prefect's server.
+
+    Without the latter, an existing Prefect server is used.
+    """
     python = (*PYTHON, "-m")
-    waits = "" if prefect_port else f"waiting for Prefect's server at {without_password(server)}"
+    waits = "" if prefect else f"waiting for Prefect's server at {without_password(server)}"
     programs = [
         Program(
             "schedules",
-            (*python, "flows.prefect.deployments", *(["--owns-server"] if prefect_port else [])),
+            (*python, "flows.prefect.deployments", *(["--owns-server"] if prefect else [])),
             health_of(server),
             waits,
         ),
         Program(
             "dashboard",
-            (*python, "app.cli.main", "review", "--port", str(port), "--no-browser"),
-            f"http://127.0.0.1:{port}/signin",
+            (*python, "app.cli.main", "review", "--fd", str(pages.fileno()), "--no-browser"),
+            f"http://127.0.0.1:{port_of(pages)}/signin",
+            listener=pages.fileno(),
         ),
     ]
-    if prefect_port:
-        command = (*python, "prefect", "server", "start", "--host", "127.0.0.1", "--port", str(prefect_port))
-        programs.insert(0, Program("prefect", command, health_of(server), is_last=True))
+    if prefect:
+        started = Program(
+            "prefect", server_command(prefect), health_of(server), is_last=True, listener=prefect.fileno()
+        )
+        programs.insert(0, started)
     if is_watching:
         programs.append(Program("watcher", (*python, "flows.watch", "--dashboard", dashboard)))
     return programs
@@ -114,7 +122,7 @@ def environment_of(home: Path, prefect_port: int) -> dict[str, str]:
     environment = {**isolated_environment(), "PYTHONUNBUFFERED": "1"}
     if not environment.get("PREFECT_API_URL"):
         server = f"http://127.0.0.1:{prefect_port}/api"
-        password = _password(home / "prefect.password")
+        password = _password(home / CREDENTIALS)
         environment |= {
             "PREFECT_API_URL": server,
             "PREFECT_API_AUTH_STRING": password,
@@ -129,7 +137,7 @@ def addresses_of(session: Session, dashboard: str, environment: dict[str, str], 
     """Return the addresses of the services, one line each."""
     settings = session.settings
     server = without_password(environment["PREFECT_API_URL"]).rstrip("/").removesuffix("/api")
-    opened = f" (user and password: {settings.home / 'prefect.password'})" if is_own else ""
+    opened = f" (user and password: {settings.home / CREDENTIALS})" if is_own else ""
     return [
         f"Dashboard: {dashboard}",
         f"Metrics:   {dashboard}/metrics",
@@ -137,23 +145,6 @@ def addresses_of(session: Session, dashboard: str, environment: dict[str, str], 
         f"Watched:   {watched_line(settings.watch)}",
         f"Home:      {settings.home}",
     ]
-
-
-def check_port(port: int, option: str) -> None:
-    """Check that a port is free.
-
-    Raises:
-        ReelmillError: the port is in use; the message names the option that changes it.
-    """
-    with closing(socket.socket(socket.AF_INET, socket.SOCK_STREAM)) as probe:
-        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        try:
-            probe.bind(("127.0.0.1", port))
-        except OSError:
-            raise ReelmillError(
-                f"Port {port} is in use, or you may not use it. Stop the program that uses it, or choose another "
-                f"port with {option}."
-            ) from None
 
 
 def write_server_url(home: Path, url: str) -> None:
@@ -167,7 +158,7 @@ def running_server(home: Path) -> tuple[str, str] | None:
         with (home / "up.lock").open() as lock:
             fcntl.flock(lock, fcntl.LOCK_SH | fcntl.LOCK_NB)
         return None
-    url, password = home / SERVER_URL, home / "prefect.password"
+    url, password = home / SERVER_URL, home / CREDENTIALS
     if not url.is_file():
         return None
     return url.read_text(), password.read_text().strip() if password.is_file() else ""
@@ -187,10 +178,32 @@ def _only_one(home: Path) -> Iterator[None]:
         yield
 
 
+def _listen(port: int, option: str) -> socket.socket:
+    """Listen on a port for as long as `up` runs: other users cannot use it while a program is started or restarted.
+
+    Raises:
+        ReelmillError: the port is in use; the message names the option that changes it.
+    """
+    try:
+        return listen(port)
+    except OSError:
+        raise ReelmillError(
+            f"Port {port} is in use, or you may not use it. Stop the program that uses it, or choose another "
+            f"port with {option}."
+        ) from None
+
+
+def _forget_server(home: Path) -> None:
+    """Delete the URL and the password of an earlier `up`: its port may belong to another user now."""
+    for name in (SERVER_URL, CREDENTIALS):
+        (home / name).unlink(missing_ok=True)
+
+
 def _password(path: Path) -> str:
-    if not path.is_file():
-        write_durably(path, new_password().encode(), mode=0o600)
-    return path.read_text().strip()
+    """Return a new password and store it; those of earlier servers are no longer valid."""
+    password = new_password()
+    write_durably(path, password.encode(), mode=0o600)
+    return password
 
 
 def _allowed_origins() -> dict[str, str]:

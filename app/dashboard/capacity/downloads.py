@@ -12,6 +12,9 @@ from app.dashboard.capacity.work_limit import ServerBusyError, TooManyRequestsEr
 
 MAX_DOWNLOADS = 16
 MAX_PER_PERSON = 2
+MAX_FILES = 300
+MAX_FILES_PER_PERSON = 24
+"""Clips and other files that are sent at once. A browser opens six connections, and a player seeks with new ones."""
 READERS = 4
 """Threads that read files and objects for all downloads."""
 BLOCK = 1 << 19
@@ -25,7 +28,8 @@ class TooManyDownloadsError(TooManyRequestsError):
 class Downloads:
     """The downloads in progress, by person."""
 
-    def __init__(self) -> None:
+    def __init__(self, *, are_files: bool = False) -> None:
+        self._are_files = are_files
         self._running: Counter[str] = Counter()
         self._readers = CapacityLimiter(READERS)
 
@@ -37,13 +41,14 @@ class Downloads:
             TooManyDownloadsError: this person has MAX_PER_PERSON downloads in progress.
             ServerBusyError: all people together have MAX_DOWNLOADS.
         """
-        if self._running[person] >= MAX_PER_PERSON:
+        per_person, most = (MAX_FILES_PER_PERSON, MAX_FILES) if self._are_files else (MAX_PER_PERSON, MAX_DOWNLOADS)
+        if self._running[person] >= per_person:
             raise TooManyDownloadsError(
                 f"You already have {self._running[person]} downloads in progress. "
                 "Wait until one of them has finished, then try again."
             )
-        if self._running.total() >= MAX_DOWNLOADS:
-            raise ServerBusyError(f"{MAX_DOWNLOADS} downloads are in progress. Try again in a few minutes.")
+        if self._running.total() >= most:
+            raise ServerBusyError(f"{most} downloads are in progress. Try again in a few minutes.")
         self._running[person] += 1
         try:
             yield

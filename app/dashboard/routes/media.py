@@ -1,17 +1,19 @@
 """Posters, clips, sidecars and records, from this machine's disk or from the bucket."""
 
 import re
+from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Literal
 
-from fastapi import APIRouter
-from fastapi.responses import FileResponse, RedirectResponse, Response
+from fastapi import APIRouter, Depends, Request
+from fastapi.responses import RedirectResponse, Response
 
 from adapters.bucket.base import PRESIGNED_S
 from adapters.catalogue import VariantRow
 from app.dashboard.auth.roles import Viewer
 from app.dashboard.campaign_buckets import session_of
-from app.dashboard.capacity.route import LimitedRoute
+from app.dashboard.capacity.file_response import BlockFileResponse
+from app.dashboard.capacity.route import LimitedRoute, person_key
 from app.dashboard.capacity.work import Work, does
 from app.dashboard.deps import Deps, PageDeps
 from manifests.errors import ReelmillError
@@ -26,6 +28,18 @@ _ID = re.compile(r"[0-9a-f]{32}")
 Kind = Literal["clip", "poster", "sidecar", "record"]
 
 
+async def file_slot(request: Request, deps: PageDeps) -> AsyncIterator[None]:
+    """Count a file that is sent until its client has received it or has disconnected.
+
+    The visitors of a share link count by link and network. Posters are small and sent at once, 60 for a page.
+    """
+    if request.path_params.get("kind") == "poster":
+        yield
+        return
+    with deps.files.admit(f"{request.path_params.get('secret', '')} {person_key(request)}"):
+        yield
+
+
 class MediaNotFoundError(ReelmillError):
     """The file does not exist."""
 
@@ -37,14 +51,14 @@ def poster(variant_id: str, deps: PageDeps, person: Viewer) -> Response:
     return poster_response(deps, variant_id)
 
 
-@router.get("/media/{variant_id}/clip")
+@router.get("/media/{variant_id}/clip", dependencies=[Depends(file_slot)])
 @does(Work.MEDIA)
 def clip(variant_id: str, deps: PageDeps, person: Viewer) -> Response:
     """Return the clip, or the part requested by a Range header."""
     return clip_response(deps, _row(deps, variant_id))
 
 
-@router.get("/media/{variant_id}/download/{kind}")
+@router.get("/media/{variant_id}/download/{kind}", dependencies=[Depends(file_slot)])
 @does(Work.MEDIA)
 def download(variant_id: str, kind: Kind, deps: PageDeps, person: Viewer) -> Response:
     """Download a published file from the bucket, or the unsigned clip or poster before publishing."""
@@ -149,4 +163,4 @@ def _file(path: Path, kind: Kind) -> Response:
     headers = {"Cache-Control": "private, max-age=86400"}
     if kind == "poster":  # 60 small files per page: reading them at once takes a third of the time
         return Response(path.read_bytes(), media_type=TYPES[kind], headers=headers)
-    return FileResponse(path, media_type=TYPES[kind], headers=headers)
+    return BlockFileResponse(path, media_type=TYPES[kind], headers=headers)

@@ -1,13 +1,13 @@
 """Share links: a read-only page of one campaign for anyone with the link."""
 
-from fastapi import APIRouter, Request
+from fastapi import APIRouter, Depends, Request
 from fastapi.responses import HTMLResponse, Response
 
 from adapters.catalogue import Filter
 from app.dashboard.capacity.route import LimitedRoute
 from app.dashboard.capacity.work import Work, does
 from app.dashboard.deps import Deps, PageDeps
-from app.dashboard.routes.media import MediaNotFoundError, clip_response, poster_response
+from app.dashboard.routes.media import MediaNotFoundError, clip_response, file_slot, poster_response
 from app.dashboard.templating import page
 from manifests.states import State
 
@@ -25,7 +25,7 @@ def share(request: Request, secret: str, deps: PageDeps, after: str = "") -> HTM
     return page(request, "share.html", secret=secret, shown=shown, campaign=deps.catalogue.campaigns.get(campaign))
 
 
-@router.get("/share/{secret}/media/{variant_id}/{kind}")
+@router.get("/share/{secret}/media/{variant_id}/{kind}", dependencies=[Depends(file_slot)])
 @does(Work.MEDIA)
 def media(secret: str, variant_id: str, kind: str, deps: PageDeps) -> Response:
     """Return a clip or poster of the shared campaign."""
