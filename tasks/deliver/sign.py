@@ -1,7 +1,7 @@
 """Sign an approved clip, and commit its keys and hashes before anything is uploaded."""
 
 import hashlib
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -52,6 +52,7 @@ def sign_clip(resources: Resources, signer: Signer, lease: Lease, origin: ClipOr
         alerts.staging_lost(catalogue_of(resources), origin.campaign_id, lease.variant_id)
         return None
     restore_poster(clip)
+    lease = replace(lease, row=replace(lease.row, parent_id=catalogue_of(resources).variants.parent_of(lease.row)))
     card = card_of(resources, lease.variant.card)
     clearance = clearance_of(resources, card)
     if not clearance.is_given:

@@ -24,6 +24,7 @@ from app.report.contact_sheet import write_contact_sheet
 from manifests.clip import UNKNOWN
 from manifests.credentials.attestation import Attestation
 from manifests.errors import CatalogueError, GenerationError, ReelmillError
+from manifests.nightly.night_schedule import NightSchedule
 from tasks.deliver.anchors import write_anchor
 from tasks.deliver.withdraw import withdraw
 from tasks.render.clip_reuse import reused_clips
@@ -392,3 +393,45 @@ def test_a_first_frame_is_named_by_its_hash(world: World, secret: Path, sha256: 
         frames.path(sha256)
     with pytest.raises(ReelmillError):
         frames.pixels(sha256)
+
+
+# Files and variants that other rows name
+
+
+def schedule(**changes: Any) -> NightSchedule:
+    return NightSchedule("weekdays", "stock.csv", "0 1 * * *", "UTC", **changes)
+
+
+@pytest.mark.parametrize("how", ["changed", "inserted", "copied", "removed before"])
+def test_a_schedule_in_the_database_cannot_name_a_sheet(world: World, secret: Path, how: str):  # noqa: F811
+    """A file that is read as a sheet could be read in the prompts of its campaign."""
+    schedules = world.catalogue.night_schedules
+    schedules.add(schedule(), ANN)
+    assert schedules.all() == [schedule()]
+    body = json.dumps(replace(schedule(), sheet=str(secret)).body())
+    insert = "INSERT INTO night_schedules (name, body, active, created_at) VALUES ('nights', :body, 1, 0)"
+    if how == "changed":
+        execute(world.catalogue, "UPDATE night_schedules SET body = :body", body=body)
+    elif how == "inserted":
+        execute(world.catalogue, insert, body=body)
+    elif how == "copied":
+        execute(world.catalogue, insert, body=json.dumps(schedule().body()))
+    else:
+        schedules.remove("weekdays", ANN)
+        execute(world.catalogue, insert.replace("nights'", "weekdays'"), body=json.dumps(schedule().body()))
+    expected = [schedule()] if how in ("inserted", "copied") else []
+    assert schedules.all() == expected
+
+
+def test_a_parent_in_the_record_is_that_of_the_audit_log(world: World):  # noqa: F811
+    first, second, _ = world.rows("passed")
+    decide(world.catalogue, [first.variant_id, second.variant_id], "approved", ANN)
+    world.catalogue.audit.note(ANN, "planned", second.variant_id, parent_id=first.variant_id)
+    for key in (first.variant_id, second.variant_id):
+        parent = first.variant_id if key == second.variant_id else "f" * 32
+        execute(world.catalogue, "UPDATE variants SET parent_id = :p WHERE variant_id = :key", p=parent, key=key)
+    assert world.catalogue.variants.parent_of(world.row(first.variant_id)) is None
+    assert world.catalogue.variants.parent_of(world.row(second.variant_id)) == first.variant_id
+    world.deliver()
+    record = Path(world.resources.bucket.location, world.row(first.variant_id).signed.record_key).read_bytes()
+    assert json.loads(record)["parent_id"] is None
