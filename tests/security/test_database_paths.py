@@ -206,14 +206,15 @@ def test_a_poster_that_is_no_picture_of_the_clip_is_made_again(world: World, kin
     forged = BytesIO()
     Image.new("RGB", size if kind != "size" else (96, 80)).save(forged, "PNG" if kind == "png" else "JPEG")
     poster.unlink()  # it may be linked to that of another variant
-    poster.write_bytes({"secret": SECRET, "broken": forged.getvalue()[:-200]}.get(kind, forged.getvalue()))
+    content = {"secret": SECRET, "broken": forged.getvalue()[:-200]}.get(kind, forged.getvalue())
+    poster.write_bytes(content)
     try:
         assert world.deliver() == 1
         facts = world.row(key).signed
         uploaded = Path(world.resources.bucket.location, facts.poster_key).read_bytes()
         assert Image.open(BytesIO(uploaded)).size == size
         assert Image.open(BytesIO(uploaded)).format == "JPEG"
-        assert uploaded != forged.getvalue()
+        assert uploaded != content
     finally:
         poster.write_bytes(genuine)
 
@@ -242,15 +243,6 @@ def test_the_facts_of_a_signed_clip_are_those_of_its_signing(
     assert world.deliver() == 0
     world.refuses(key, "its keys, hashes or size are not those that were signed")
     assert not Path(world.resources.bucket.location, "othercampaign").exists()
-
-
-def test_a_path_of_a_signed_file_is_not_used(world: World, secret: Path, monkeypatch: pytest.MonkeyPatch):  # noqa: F811
-    key = approved(world)
-    sign_only(world, monkeypatch)
-    change(world, "signed", key, path=str(secret))  # not the name of an attempt: signed again
-    assert world.deliver() == 1
-    assert world.row(key).state == "published"
-    assert copies_of(secret) == []
 
 
 def test_a_home_that_was_moved_still_publishes(world: World, monkeypatch: pytest.MonkeyPatch):  # noqa: F811
