@@ -3,16 +3,21 @@
 from dataclasses import dataclass
 from pathlib import Path
 
+UNKNOWN = Path()
+"""Path of a file that is not located yet."""
+
 
 @dataclass(frozen=True, slots=True)
 class Clip:
     """An encoded video and its poster on this machine.
 
     Attributes:
+        path, poster: the files. UNKNOWN in rows of the catalogue, because a path in a database is not trusted;
+            ``Staging.located`` fills them in.
         sha256: hex digest of the video file's bytes.
         size: size of the video file in bytes.
         device_seconds: device time of the generation (denoise and decode).
-        machine: id of the installation that stores the files; the same path on another machine is a different file.
+        machine: id of the installation that stores the files.
         profile: speed profile used for the generation.
         rung: memory fallback that was needed, such as ``tiled``; empty if none was.
         draft_seconds: device time of the drafts that led to it.

@@ -69,10 +69,10 @@ def _with_files(session: Session) -> None:
     session.catalogue.campaigns.add_variants(samples.campaign().campaign_id, [item])
     folder = session.resources.staging / key[:2] / key
     folder.mkdir(parents=True)
-    (folder / "clip.mp4").write_bytes(b"\0\0\0\x18ftypmp42" * 100)
+    (folder / "master.mp4").write_bytes(b"\0\0\0\x18ftypmp42" * 100)
     (folder / "poster.jpg").write_bytes(b"\xff\xd8\xff poster")
     clip = dataclasses.replace(
-        samples.clip(key), path=folder / "clip.mp4", poster=folder / "poster.jpg", machine=session.resources.machine
+        samples.clip(key), path=folder / "master.mp4", poster=folder / "poster.jpg", machine=session.resources.machine
     )
     lease = samples.take(session.catalogue, [key])[0]
     session.catalogue.results.mark_rendered(lease, clip)

@@ -14,7 +14,8 @@ from app.report.drawable_text import drawable, shortened, wrapped
 from manifests.errors import BucketError, EncodingError
 from manifests.gate import reason_label
 from tasks.runtime.resources import Resources
-from tasks.runtime.shared_staging import SHARED, fetch_staged
+from tasks.runtime.shared_staging import SHARED, fetch_staged, is_reachable
+from tasks.runtime.staging import Staging, is_own_file
 
 MOMENTS = 3
 COLUMNS = 3
@@ -57,14 +58,15 @@ def _paths(resources: Resources, rows: Iterable[VariantRow]) -> Iterator[tuple[V
     An unreachable bucket is asked only once.
     """
     is_away = False
+    staging = Staging(resources.staging)
     for row in rows:
-        clip = row.clip
+        clip = staging.located(row.clip) if row.clip and is_reachable(resources, row.clip) else None
         if clip and clip.machine == SHARED:
             try:
                 clip = None if is_away else fetch_staged(resources, clip)
             except BucketError:
                 clip, is_away = None, True  # a missing clip is not an error: the sheet can be written again
-        if clip and clip.path.is_file():
+        if clip and is_own_file(clip.path):
             yield row, clip.path
 
 

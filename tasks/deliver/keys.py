@@ -2,7 +2,11 @@
 
 from typing import NamedTuple
 
+from adapters.bucket.base import is_key
 from manifests.identity import slug
+
+NOT_OF_CLIPS = frozenset({"audit", "staging", "inbox", "quarantine"})
+"""Prefixes of other objects: anchors of the audit log, staged files, sheets, and files that the sweeper set aside."""
 
 
 class Keys(NamedTuple):
@@ -18,3 +22,13 @@ def keys_of(campaign_id: str, brief_id: str, variant_id: str, sha256: str) -> Ke
     """Return the keys; ``sha256`` is that of the signed clip, so that the content of a key never changes."""
     stem = f"{campaign_id}/{slug(brief_id)}/{variant_id[:12]}-{sha256[:16]}"
     return Keys(f"{stem}.mp4", f"{stem}.c2pa", f"{stem}.jpg", f"{stem}.json")
+
+
+def is_of_variant(key: str, variant_id: str) -> bool:
+    """Return whether a key can be that of a variant's object: it names the variant, and has the prefix of a campaign.
+
+    Everyone who can write to the database can write keys into it. They are checked before an object is shown or
+    deleted.
+    """
+    prefix, _, rest = key.partition("/")
+    return is_key(key) and prefix not in NOT_OF_CLIPS and rest.rpartition("/")[2].startswith(variant_id[:12])

@@ -8,7 +8,7 @@ from adapters.bucket import Bucket
 from adapters.catalogue import Lease, SignedFacts
 from manifests.errors import BucketError
 from tasks.runtime.resources import Resources, bucket_of, catalogue_of
-from tasks.runtime.staging import Staging, is_intact
+from tasks.runtime.staging import POSTER, Staging, is_intact
 
 # A key contains the hash of the clip, so its content never changes.
 CACHE_CONTROL = "public, max-age=31536000, immutable"
@@ -25,11 +25,12 @@ class Upload(NamedTuple):
 
 def uploads_of(resources: Resources, lease: Lease, facts: SignedFacts) -> Iterator[Upload]:
     """Yield the four files, the clip last, so that the companion files exist once the clip is visible."""
-    signed = facts.path or Path()
+    staging = Staging(resources.staging)
+    signed = staging.signed_file(lease.variant_id, facts.path)
     files = {
-        facts.sidecar_key: signed.with_suffix(".c2pa"),
-        facts.poster_key: Staging(resources.staging).folder(lease.variant_id) / "poster.jpg",
-        facts.record_key: signed.with_name("record.json"),
+        facts.sidecar_key: signed.parent / "clip.c2pa",
+        facts.poster_key: staging.path_of(lease.variant_id) / POSTER,
+        facts.record_key: signed.parent / "record.json",
         facts.key: signed,
     }
     hashes = {**facts.digests, facts.key: facts.sha256}
@@ -62,7 +63,7 @@ def publish_clip(resources: Resources, lease: Lease, facts: SignedFacts) -> str:
             _put(bucket, upload)
     elif not is_in_bucket(resources, lease, facts):
         raise BucketError(
-            f"The signed files of variant {lease.variant_id} were removed from {facts.path} before they were "
+            f"The signed files of variant {lease.variant_id} were removed from {resources.staging} before they were "
             "published. Re-run the same command to sign and publish the clip."
         )
     url = bucket.url(facts.key)

@@ -1,7 +1,7 @@
 """Sign an approved clip, and commit its keys and hashes before anything is uploaded."""
 
 import hashlib
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -16,6 +16,7 @@ from manifests.errors import LicenceNotAttestedError
 from manifests.identity import canonical_json
 from tasks.alerts import alerts
 from tasks.deliver.keys import keys_of
+from tasks.deliver.poster import restore_poster
 from tasks.deliver.provenance import provenance_of
 from tasks.plan.licence import clearance_of, licence_record
 from tasks.runtime.resources import Resources, card_of, catalogue_of, first_frames_of
@@ -50,6 +51,8 @@ def sign_clip(resources: Resources, signer: Signer, lease: Lease, origin: ClipOr
         catalogue_of(resources).results.requeue(lease, "its staged master is missing or damaged")
         alerts.staging_lost(catalogue_of(resources), origin.campaign_id, lease.variant_id)
         return None
+    restore_poster(clip)
+    lease = replace(lease, row=replace(lease.row, parent_id=catalogue_of(resources).variants.parent_of(lease.row)))
     card = card_of(resources, lease.variant.card)
     clearance = clearance_of(resources, card)
     if not clearance.is_given:

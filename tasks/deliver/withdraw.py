@@ -2,9 +2,10 @@
 
 from collections.abc import Iterable, Mapping
 
-from adapters.catalogue import DecisionResult
+from adapters.catalogue import DecisionResult, VariantRow
 from manifests.errors import BucketError
 from manifests.states import State
+from tasks.deliver.keys import is_of_variant
 from tasks.runtime.resources import Resources, bucket_of, catalogue_of
 
 
@@ -26,6 +27,9 @@ def remove_files(resources: Resources, variant_ids: Iterable[str]) -> dict[str, 
         row = catalogue.variants.get(variant_id)
         if row.state != State.WITHDRAWN or row.url is None or row.signed is None:
             continue
+        if problem := removal_problem(resources, row):
+            left[variant_id] = problem
+            continue
         try:
             for key in reversed(row.signed.keys):
                 bucket.remove(key)
@@ -37,3 +41,20 @@ def remove_files(resources: Resources, variant_ids: Iterable[str]) -> dict[str, 
         else:
             catalogue.decisions.mark_removed(variant_id)
     return left
+
+
+def removal_problem(resources: Resources, row: VariantRow) -> str:
+    """Return why the files of a withdrawn clip must not be deleted, as a sentence; empty if they may be.
+
+    Someone who can write to the database could name any object of the bucket as a file of a withdrawn clip.
+    """
+    problem = catalogue_of(resources).removal_proofs.problem(row.variant_id)
+    keys = row.signed.keys if row.signed else ()
+    if not problem and (odd := [key for key in keys if not is_of_variant(key, row.variant_id)]):
+        problem = f"{odd[0]} is not one of its keys"
+    if not problem:
+        return ""
+    return (
+        f"Files of clip {row.variant_id[:12]} were not deleted, because its withdrawal is not proven: {problem}. "
+        "Run `reelmill audit verify` to see what was changed outside Reelmill."
+    )

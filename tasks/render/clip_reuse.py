@@ -10,7 +10,7 @@ from pathlib import Path
 from adapters.catalogue import Catalogue, Lease
 from manifests.clip import Clip
 from tasks.runtime.resources import Resources
-from tasks.runtime.staging import Staging, disk_full_errors, is_intact
+from tasks.runtime.staging import Staging, disk_full_errors, is_intact, is_own_file
 
 
 def reused_clips(resources: Resources, catalogue: Catalogue, leases: Iterable[Lease]) -> dict[str, Clip]:
@@ -25,22 +25,24 @@ def reused_clips(resources: Resources, catalogue: Catalogue, leases: Iterable[Le
     clips: dict[str, Clip] = {}
     for row in catalogue.variants.with_clips(seeds, prompts):
         lease = owned.get(row.variant.shared)
-        if lease and row.clip and lease.variant_id not in clips:
+        is_genuine = row.variant.variant_id == row.variant_id  # otherwise the files are of other pixels
+        if lease and row.clip and is_genuine and lease.variant_id not in clips:
             clips |= {clip.variant_id: clip for clip in _staged(resources, row.clip, lease.variant_id)}
     return clips
 
 
 def _staged(resources: Resources, clip: Clip, variant_id: str) -> Iterator[Clip]:
     """Yield the clip as one of another variant, if its files are intact on this machine."""
-    if clip.machine != resources.machine or not is_intact(clip.path, clip.sha256) or not clip.poster.is_file():
+    staging = Staging(resources.staging)
+    source = staging.located(clip)
+    if clip.machine != resources.machine or not is_intact(source.path, clip.sha256) or not is_own_file(source.poster):
         return
-    folder = Staging(resources.staging).folder(variant_id)
-    path, poster = folder / "master.mp4", folder / "poster.jpg"
-    with disk_full_errors(folder):
-        _link(clip.path, path)
-        _link(clip.poster, poster)
-    if is_intact(path, clip.sha256):
-        yield replace(clip, variant_id=variant_id, path=path, poster=poster, device_seconds=0.0, draft_seconds=0.0)
+    target = staging.located(replace(clip, variant_id=variant_id, device_seconds=0.0, draft_seconds=0.0))
+    with disk_full_errors(staging.folder(variant_id)):
+        _link(source.path, target.path)
+        _link(source.poster, target.poster)
+    if is_intact(target.path, clip.sha256):
+        yield target
 
 
 def _link(source: Path, target: Path) -> None:

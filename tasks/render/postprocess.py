@@ -15,7 +15,7 @@ from tasks.render.outcomes import Failed, Judged, Outcome, RenderedJob, Unproces
 from tasks.runtime.log_context import scope
 from tasks.runtime.resources import Resources
 from tasks.runtime.shared_staging import fetch_staged, share
-from tasks.runtime.staging import Staging, sha256_of
+from tasks.runtime.staging import MASTER, POSTER, Staging, sha256_of
 from tasks.score.score import score_frames
 
 THREADS = 2
@@ -112,7 +112,7 @@ class Postprocessor:
     def _stage(self, made: RenderedJob, generated: Generated) -> tuple[Clip, Generated]:
         variant, frames = generated.variant, generated.frames
         folder = self._staging.folder(made.lease.variant_id)
-        master, poster = folder / "master.mp4", folder / "poster.jpg"
+        master, poster = folder / MASTER, folder / POSTER
         encode(frames, variant.fps, master, self._resources.master_crf)
         write_poster(frames[len(frames) // 2], poster)
         number, height, width, _ = frames.shape

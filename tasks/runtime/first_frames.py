@@ -2,6 +2,7 @@
 
 import fcntl
 import hashlib
+import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -18,6 +19,7 @@ PREFIX = "staging/first-frames"
 ENDINGS = {"image/png": "png", "image/jpeg": "jpg", "image/webp": "webp"}
 MEDIA_TYPES = {f".{ending}": media_type for media_type, ending in ENDINGS.items()}
 """Media types by file extension."""
+_SHA256 = re.compile(r"[0-9a-f]{64}")
 
 
 class FirstFrames:
@@ -83,6 +85,8 @@ class FirstFrames:
         return pixels_of(_unchanged(self._find(sha256), sha256))
 
     def _find(self, sha256: str) -> Path:
+        if not _SHA256.fullmatch(sha256):  # it would lead to another folder
+            raise GenerationError(f"{sha256[:80]!r} is not the hash of a first frame. Run the sheet again.")
         for ending in ENDINGS.values():
             kept = self.root / f"{sha256}.{ending}"
             if kept.is_file():

@@ -5,6 +5,7 @@ clip download them. Keys contain the SHA-256 of the master, so two attempts neve
 """
 
 import fcntl
+import re
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import replace
@@ -13,14 +14,15 @@ from pathlib import Path
 from adapters.bucket import Bucket
 from adapters.files.durable import write_durably
 from manifests.clip import Clip
-from manifests.errors import BucketError, KeyTakenError
+from manifests.errors import BucketError, CatalogueError, KeyTakenError
 from tasks.runtime.resources import Resources, bucket_of
-from tasks.runtime.staging import Staging, disk_full_errors, is_intact, sha256_of
+from tasks.runtime.staging import Staging, disk_full_errors, is_intact, is_own_file, sha256_of
 
 PREFIX = "staging"
 SHARED = "bucket"
 """``Clip.machine`` of clips staged in the bucket."""
 CACHE_CONTROL = "private, no-store"
+_SHA256 = re.compile(r"[0-9a-f]{64}")
 
 
 def share(resources: Resources, clip: Clip) -> Clip:
@@ -47,7 +49,16 @@ def share(resources: Resources, clip: Clip) -> Clip:
 
 
 def keys_of_staged(clip: Clip) -> tuple[str, str]:
-    """Return the keys of the master and the poster."""
+    """Return the keys of the master and the poster.
+
+    Raises:
+        CatalogueError: the hash is not one, so that the key could be that of another object.
+    """
+    if not _SHA256.fullmatch(clip.sha256):
+        raise CatalogueError(
+            f"The catalogue contains an invalid hash of clip {clip.variant_id}. It was written outside Reelmill: run "
+            "`reelmill audit verify`."
+        )
     stem = f"{PREFIX}/{clip.variant_id[:2]}/{clip.variant_id}/{clip.sha256}"
     return f"{stem}.mp4", f"{stem}.jpg"
 
@@ -63,11 +74,12 @@ def fetch_poster(resources: Resources, clip: Clip) -> Path | None:
     Raises:
         BucketError: the bucket does not respond.
     """
-    path = clip.poster if clip.machine != SHARED else Staging(resources.staging).folder(clip.variant_id) / "poster.jpg"
+    staging = Staging(resources.staging)
+    path = staging.located(clip).poster
     if clip.machine == SHARED and not path.is_file():
-        with _alone(path.parent):
+        with _alone(staging.folder(clip.variant_id)):
             _fetch(bucket_of(resources), keys_of_staged(clip)[1], path)
-    return path if path.is_file() else None
+    return path if is_own_file(path) else None
 
 
 def fetch_staged(resources: Resources, clip: Clip) -> Clip | None:
@@ -76,18 +88,22 @@ def fetch_staged(resources: Resources, clip: Clip) -> Clip | None:
     Raises:
         BucketError: the bucket does not respond.
     """
+    staging = Staging(resources.staging)
+    here = staging.located(clip)
     if clip.machine != SHARED:
-        return clip if is_intact(clip.path, clip.sha256) and clip.poster.is_file() else None
-    folder = Staging(resources.staging).folder(clip.variant_id)
-    here = replace(clip, path=folder / "master.mp4", poster=folder / "poster.jpg")
+        return here if _is_complete(here) else None
     bucket, (master, poster) = bucket_of(resources), keys_of_staged(clip)
-    with _alone(folder):
+    with _alone(staging.folder(clip.variant_id)):
         is_whole = is_intact(here.path, clip.sha256)
         if not is_whole:
             _fetch(bucket, master, here.path)
         if not is_whole or not here.poster.is_file():
             _fetch(bucket, poster, here.poster)
-    return here if is_intact(here.path, clip.sha256) and here.poster.is_file() else None
+    return here if _is_complete(here) else None
+
+
+def _is_complete(here: Clip) -> bool:
+    return is_intact(here.path, here.sha256) and is_own_file(here.poster)
 
 
 @contextmanager

@@ -1,15 +1,21 @@
 """Local staging of files that are not published yet."""
 
 import hashlib
+import re
 import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 
-from manifests.errors import DiskFullError
+from manifests.clip import UNKNOWN, Clip
+from manifests.errors import CatalogueError, DiskFullError
 from manifests.system_errors import DISK_FULL, full_disk_text
 
 SIGNED = "signed-"
+MASTER, POSTER = "master.mp4", "poster.jpg"
+_ID = re.compile(r"[0-9a-f]{32}")
+_SIGNED = re.compile(SIGNED + r"[0-9]{1,10}", re.ASCII)
 
 
 class Staging:
@@ -22,9 +28,36 @@ class Staging:
     def __init__(self, root: Path) -> None:
         self.root = root
 
+    def path_of(self, variant_id: str) -> Path:
+        """Return the path of a variant's folder, which may not exist.
+
+        Raises:
+            CatalogueError: the id is not one of Reelmill, so it could lead out of the staging folder.
+        """
+        if not _ID.fullmatch(variant_id):
+            raise CatalogueError(
+                f"The catalogue contains an invalid variant id, {variant_id[:80]!r}. It was written outside Reelmill: "
+                "delete this row, then run `reelmill audit verify`."
+            )
+        return self.root / variant_id[:2] / variant_id
+
+    def located(self, clip: Clip) -> Clip:
+        """Return the clip with the paths that its files have here, whatever its own paths are.
+
+        Everyone who can write to the database can write paths into it. If they were used, such a person could read
+        any file of this machine through a clip.
+        """
+        folder = self.path_of(clip.variant_id)
+        return replace(clip, path=folder / MASTER, poster=folder / POSTER)
+
+    def signed_file(self, variant_id: str, stored: Path | None) -> Path:
+        """Return the path of a signed file; of the stored path, only the signing attempt is used."""
+        name = stored.parent.name if stored else ""
+        return self.path_of(variant_id) / name / "clip.mp4" if _SIGNED.fullmatch(name) else UNKNOWN
+
     def folder(self, variant_id: str) -> Path:
         """Return the folder of a variant; it is created if it is missing."""
-        folder = self.root / variant_id[:2] / variant_id
+        folder = self.path_of(variant_id)
         with disk_full_errors(self.root):
             folder.mkdir(parents=True, exist_ok=True)
         return folder
@@ -60,5 +93,10 @@ def sha256_of(path: Path) -> str:
 
 
 def is_intact(path: Path, sha256: str) -> bool:
-    """Return whether the file exists with this hash."""
-    return path.is_file() and sha256_of(path) == sha256
+    """Return whether the file exists with this hash; a link is not a staged file."""
+    return is_own_file(path) and sha256_of(path) == sha256
+
+
+def is_own_file(path: Path) -> bool:
+    """Return whether a path is a regular file and no link."""
+    return path.is_file() and not path.is_symlink()

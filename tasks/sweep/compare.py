@@ -11,13 +11,13 @@ from adapters.bucket import Entry, LocalBucket
 from adapters.bucket.base import CHECK_KEY
 from adapters.catalogue import VariantRow
 from manifests.states import State
-from tasks.deliver.anchors import ANCHORS
-from tasks.runtime.shared_staging import PREFIX, is_reachable
+from tasks.deliver.keys import NOT_OF_CLIPS
+from tasks.runtime.shared_staging import is_reachable
 from tasks.sweep.context import Sweep, SweepTarget
-from tasks.sweep.orphans import QUARANTINE, quarantine
+from tasks.sweep.orphans import quarantine
 from tasks.sweep.withdrawn import remove_leftovers
 
-RESERVED = frozenset({PREFIX, QUARANTINE, ANCHORS, "inbox", CHECK_KEY})
+RESERVED = NOT_OF_CLIPS | {CHECK_KEY}
 """Top-level prefixes, and a key, that do not belong to a campaign."""
 HEADS = 20_000
 """Maximum number of hash requests to a store in one sweep; if there are more objects, a random sample is checked."""

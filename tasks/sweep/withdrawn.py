@@ -4,7 +4,7 @@ from collections.abc import Collection
 
 from adapters.catalogue import VariantRow
 from manifests.errors import BucketError
-from tasks.deliver.withdraw import remove_files
+from tasks.deliver.withdraw import removal_problem, remove_files
 from tasks.sweep.context import Sweep, SweepTarget
 
 
@@ -15,7 +15,9 @@ def remove_leftovers(sweep: Sweep, target: SweepTarget, row: VariantRow, listing
     keys = [key for key in row.signed.keys if key in listing and bucket.head(key)]
     if not keys and row.url is None:
         return
-    error = "" if sweep.options.dry_run else _remove(target, row, keys)
+    error = removal_problem(target.resources, row)
+    if not error and not sweep.options.dry_run:
+        error = _remove(target, row, keys)
     if error:
         sweep.notes.add("withdrawn-left", f"{row.variant_id}: {error}")
     else:

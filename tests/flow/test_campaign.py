@@ -27,6 +27,7 @@ from manifests.errors import (
 )
 from tasks.plan.remaining import Remaining
 from tasks.runtime.resources import catalogue_of, close_resources
+from tasks.runtime.staging import Staging
 
 pytestmark = pytest.mark.usefixtures("prefect_server")
 
@@ -120,7 +121,7 @@ def test_another_campaign_has_its_own_objects_from_the_same_frames(home, sheet, 
 def test_frames_that_are_gone_are_generated_again(home, sheet, second_sheet, fake_models):
     for row in catalogue().variants.of_campaign(run(sheet)):
         if row.clip:
-            row.clip.path.unlink()
+            Staging(home / "staging").located(row.clip).path.unlink()
 
     campaign_id = run(second_sheet)
 
@@ -182,8 +183,9 @@ def test_a_clip_that_does_not_show_its_prompt_fails_and_is_kept(home, fake_model
     row = catalogue().variants.of_campaign(campaign_id)[0]
     assert row.state == "failed"
     assert [reason.code for reason in row.reasons] == ["adherence"]
-    assert row.clip.path.is_file()
-    assert row.clip.poster.is_file()
+    clip = Staging(home / "staging").located(row.clip)
+    assert clip.path.is_file()
+    assert clip.poster.is_file()
     assert not list((home / "bucket").rglob("*.mp4"))
 
 

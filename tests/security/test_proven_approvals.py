@@ -37,6 +37,7 @@ from tasks.review.regenerate import regenerate_variant
 from tasks.review.retry_failed import retry_failed
 from tasks.runtime import resources as opened
 from tasks.runtime.resources import BucketConfig, Resources, SignerConfig, catalogue_of, close_resources
+from tasks.runtime.staging import Staging
 
 BRIEFS = Campaign(
     "Spring",
@@ -256,12 +257,13 @@ def test_another_clip_in_the_catalogue_is_not_signed(world: World):
 def test_another_staged_file_is_not_signed(world: World):
     first, second, _ = world.rows("passed")
     decide(world.catalogue, [first.variant_id], "approved", ANN)
-    genuine = first.clip.path.read_bytes()
-    shutil.copy(second.clip.path, first.clip.path)
+    staged, other = (Staging(world.resources.staging).located(row.clip).path for row in (first, second))
+    genuine = staged.read_bytes()
+    shutil.copy(other, staged)
     try:
         assert world.deliver() == 0
     finally:
-        first.clip.path.write_bytes(genuine)
+        staged.write_bytes(genuine)
     assert world.row(first.variant_id).state == "planned"
     assert not world.is_in_bucket(first.variant_id)
 

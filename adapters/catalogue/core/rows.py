@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from manifests.brief import Brief
-from manifests.clip import Clip
+from manifests.clip import UNKNOWN, Clip
 from manifests.credentials.attestation import Attestation
 from manifests.placement import Placement
 from manifests.score import Score
@@ -219,23 +219,24 @@ def variant_row(row: Any) -> VariantRow:
         row.lease_owner,
         row.lease_expires,
         row.parent_id,
-        _clip_from(row.clip),
+        _clip_from(row.clip, row.variant_id),
         Score(**json.loads(row.score)) if row.score else None,
         tuple(Reason(*reason) for reason in json.loads(row.reasons or "[]")),
-        _signed_from(row.signed),
+        signed_from(row.signed),
         row.url,
         row.error,
     )
 
 
-def _clip_from(text: str | None) -> Clip | None:
+def _clip_from(text: str | None, variant_id: str) -> Clip | None:
+    """Parse a stored clip, without its paths: a file is found by its variant, never by a path in the database."""
     if text is None:
         return None
-    body = json.loads(text)
-    return Clip(**{**body, "path": Path(body["path"]), "poster": Path(body["poster"])})
+    return Clip(**{**json.loads(text), "variant_id": variant_id, "path": UNKNOWN, "poster": UNKNOWN})
 
 
-def _signed_from(text: str | None) -> SignedFacts | None:
+def signed_from(text: str | None) -> SignedFacts | None:
+    """Parse stored facts about a signed clip."""
     if text is None:
         return None
     body = json.loads(text)

@@ -9,7 +9,7 @@ from typing import Any
 from sqlalchemy import Connection, bindparam, select
 
 from adapters.catalogue.core.database import CataloguePart, batches
-from adapters.catalogue.core.rows import Lease
+from adapters.catalogue.core.rows import Lease, SignedFacts, signed_from
 from adapters.catalogue.core.seals import (
     ENTRY,
     SEALED_STATES,
@@ -21,6 +21,7 @@ from adapters.catalogue.core.seals import (
 from adapters.catalogue.core.state_changes import SYSTEM
 from adapters.catalogue.core.tables import audit, audit_head, events, reviews, variants
 from adapters.catalogue.review.audit import digest_of, is_genuine
+from adapters.catalogue.review.signing_proof import signed_problem
 from manifests.states import State
 
 PROVED = (State.APPROVED, State.SIGNING, State.PUBLISHED)
@@ -61,13 +62,13 @@ class ApprovedClip:
 
     Attributes:
         clip_sha256: hash of the clip as it would be signed.
-        signed_sha256: hash of the signed clip; None before it is signed.
+        signed: what the catalogue says about the signed clip; None before it is signed.
     """
 
     variant_id: str
     state: str
     clip_sha256: str | None
-    signed_sha256: str | None = None
+    signed: SignedFacts | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -114,7 +115,7 @@ class ApprovalProofs(CataloguePart):
                 key,
                 row.state,
                 row.clip.sha256 if row.clip else None,
-                row.signed.sha256 if row.signed and row.state != State.APPROVED else None,
+                row.signed if row.state != State.APPROVED else None,
             )
             problem = problem_of(clip, evidence)
             if not problem and lease.variant.variant_id != key:
@@ -199,10 +200,7 @@ def _clip_problem(clip: ApprovedClip, history: Sequence[Any], place: int, key: A
     if approved != clip.clip_sha256 and (key or approved is not None):
         return "its clip is not the one that was approved"
     if clip.state != State.APPROVED:
-        details = [json.loads(row.detail) for row in history[place:] if row.to_state == State.SIGNING]
-        signed = [detail["sha256"] for detail in details if "sha256" in detail]
-        if not signed or signed[-1] != clip.signed_sha256:
-            return "its signed file is not the one that was signed"
+        return signed_problem(history[place:], clip.signed)
     return ""
 
 
@@ -267,5 +265,4 @@ def _neighbours(connection: Connection, entries: Mapping[str, Sequence[Any]]) ->
 
 def clip_of(row: Any) -> ApprovedClip:
     """Return the clip of a row of ``tables.variants``."""
-    signed = json.loads(row.signed)["sha256"] if row.signed else None
-    return ApprovedClip(row.variant_id, row.state, clip_sha256_of(row.clip), signed)
+    return ApprovedClip(row.variant_id, row.state, clip_sha256_of(row.clip), signed_from(row.signed))

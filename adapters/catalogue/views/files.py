@@ -1,7 +1,8 @@
 """Files that variants own in the bucket and in staging."""
 
+import json
 import re
-from collections.abc import Collection, Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -58,13 +59,26 @@ class Files(CataloguePart):
         starts = {found[1] for key in keys if (found := _NAMED.match(key.rpartition("/")[2]))}
         named: set[str] = set()
         for batch in batches(sorted(starts), _RANGES):
-            ranges = (
-                variants.c.variant_id.between(start.ljust(_MAX_ID_LENGTH, "0"), start.ljust(_MAX_ID_LENGTH, "f"))
-                for start in batch
-            )
-            for row in self._rows(or_(*ranges), variants.c.signed.is_not(None)):
+            for row in self._rows(_in_ranges(variants.c.variant_id, batch), variants.c.signed.is_not(None)):
                 named.update(row.signed.keys if row.signed else ())
+            named |= self._published(batch)
         return named & set(keys)
+
+    def _published(self, starts: Sequence[str]) -> set[str]:
+        """Return the keys of published clips by their events, in case a row was changed outside Reelmill."""
+        sent = events.alias()
+        published = select(sent.c.variant_id).where(
+            _in_ranges(sent.c.variant_id, starts), sent.c.to_state == State.PUBLISHED
+        )
+        query = (
+            select(events.c.variant_id, events.c.detail)
+            .where(events.c.variant_id.in_(published), events.c.to_state == State.SIGNING)
+            .order_by(events.c.event_id)
+        )
+        with self._db.reading() as connection:
+            details = [(row.variant_id, json.loads(row.detail)) for row in connection.execute(query)]
+        newest = {variant_id: detail["keys"] for variant_id, detail in details if "keys" in detail}
+        return {key for keys in newest.values() for key in keys}
 
     def staged(self, variant_ids: Iterable[str]) -> dict[str, StagedRow]:
         """Return the rows of the variants that exist."""
@@ -101,6 +115,12 @@ class Files(CataloguePart):
         query = select(variants).where(*conditions).order_by(order).limit(most)
         with self._db.reading() as connection:
             return [variant_row(row) for row in connection.execute(query)]
+
+
+def _in_ranges(column: Any, starts: Sequence[str]) -> ColumnElement[bool]:
+    """Select the ids that begin with one of the starts."""
+    ranges = (column.between(start.ljust(_MAX_ID_LENGTH, "0"), start.ljust(_MAX_ID_LENGTH, "f")) for start in starts)
+    return or_(*ranges)
 
 
 def _staged(row: Any) -> StagedRow:

@@ -16,6 +16,7 @@ from adapters.catalogue.core.rows import (
 )
 from adapters.catalogue.core.seals import CAMPAIGN, access_of
 from adapters.catalogue.core.tables import campaigns, events, memberships, reviews, variants
+from adapters.catalogue.review.log_proof import logged_details
 from adapters.catalogue.review.reviews import undoable
 from manifests.errors import NotFoundError
 from manifests.states import State
@@ -194,6 +195,14 @@ class Variants(CataloguePart):
                 )
                 for row in connection.execute(query)
             ]
+
+    def parent_of(self, row: VariantRow) -> str | None:
+        """Return the variant that a person replaced with this one, if the audit log names it too."""
+        if row.parent_id is None:
+            return None
+        with self._db.reading() as connection:
+            details = logged_details(connection, State.PLANNED, [row.variant_id]).get(row.variant_id, ())
+        return row.parent_id if {"parent_id": row.parent_id} in details else None
 
     @staticmethod
     def _whole(campaign_id: str) -> Select[Any]:

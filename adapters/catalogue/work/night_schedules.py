@@ -1,6 +1,7 @@
 """Schedules of nightly runs, which Prefect runs and the catalogue stores."""
 
 import json
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from sqlalchemy import Insert, delete, select, update
@@ -10,6 +11,7 @@ from adapters.catalogue.core.database import CataloguePart
 from adapters.catalogue.core.rows import to_text
 from adapters.catalogue.core.tables import night_schedules
 from adapters.catalogue.review.audit import append
+from adapters.catalogue.review.log_proof import logged_details
 from manifests.errors import NotFoundError, SettingsError
 from manifests.nightly.night_schedule import BY_SETTINGS, NightSchedule
 
@@ -20,10 +22,15 @@ class NightSchedules(CataloguePart):
     """Add, pause, resume and remove schedules; each change is one transaction with its audit entry."""
 
     def all(self) -> list[NightSchedule]:
-        """Return all schedules by name, without the one of the settings."""
+        """Return all schedules by name, without the one of the settings.
+
+        A schedule names a file that is read, so one that differs from the audit log is left out.
+        """
         query = select(night_schedules).where(night_schedules.c.name != BY_SETTINGS).order_by(night_schedules.c.name)
         with self._db.reading() as connection:
-            return [_schedule(row) for row in connection.execute(query)]
+            rows = connection.execute(query).all()
+            logged = logged_details(connection, ACTION, [row.name for row in rows])
+        return [_schedule(row) for row in rows if _is_logged(row, logged.get(row.name, ()))]
 
     def get(self, name: str) -> NightSchedule:
         """Return one schedule.
@@ -104,6 +111,12 @@ class NightSchedules(CataloguePart):
 
 def _unknown(name: str) -> NotFoundError:
     return NotFoundError(f"There is no schedule {name[:80]!r}. List them with `reelmill nights list`.")
+
+
+def _is_logged(row: Any, details: Sequence[Mapping[str, Any]]) -> bool:
+    """Return whether the newest entry that adds or removes the schedule adds it as it is."""
+    newest = next((detail for detail in reversed(details) if detail.get("what") in ("added", "removed")), None)
+    return newest == {"what": "added", **json.loads(row.body)}
 
 
 def _schedule(row: Any) -> NightSchedule:

@@ -1,7 +1,6 @@
 """Results that a worker writes for a variant it has leased, each in one transaction with its event."""
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import asdict
 from math import isfinite
 from typing import Any
 
@@ -11,6 +10,7 @@ from adapters.catalogue.core.database import CataloguePart, batches
 from adapters.catalogue.core.rows import Lease, SignedFacts, clean, record_text, to_text
 from adapters.catalogue.core.state_changes import event_row, record_events, write_events
 from adapters.catalogue.core.tables import UNSCORED, database_now, variants
+from adapters.catalogue.review.signing_proof import signing_detail
 from manifests.clip import Clip
 from manifests.errors import LostLeaseError
 from manifests.score import Score
@@ -91,20 +91,13 @@ class Results(CataloguePart):
                 (State.APPROVED, State.SIGNING),
                 State.SIGNING,
                 {"signed": record_text(facts)},
-                sha256=facts.sha256,
-                keys=facts.keys,
-                **attested(facts),
+                **signing_detail(facts),
             )
 
     def mark_published(self, lease: Lease, url: str) -> None:
         """Signing → published: all files are in the bucket; end the lease."""
         with self._db.writing() as connection:
             _step(connection, lease, (State.SIGNING,), State.PUBLISHED, {"url": clean(url), **_ENDED}, url=clean(url))
-
-
-def attested(facts: SignedFacts) -> dict[str, Any]:
-    """Return the attestation as event detail; empty if none was needed."""
-    return {"attestation": asdict(facts.attestation)} if facts.attestation else {}
 
 
 def _judge(connection: Connection, lease: Lease, score: Score, verdict: Verdict) -> None:

@@ -21,7 +21,7 @@ from app.dashboard.capacity.work import Work, does
 from app.dashboard.deps import Deps, PageDeps
 from app.dashboard.filters import parse_query
 from app.dashboard.not_needed import not_needed_of
-from app.dashboard.routes.media import published_path
+from app.dashboard.routes.media import published_key, published_path
 from app.dashboard.templating import page
 from manifests.errors import CredentialError
 from manifests.gate import LIMITS, Gate
@@ -109,7 +109,7 @@ def credential(request: Request, variant_id: str, deps: PageDeps, person: Viewer
 
 def credential_of(deps: Deps, row: VariantRow) -> CredentialReport | None:
     """Verify the credential of a published clip; None if the clip is not published."""
-    if row.state != State.PUBLISHED or row.signed is None:
+    if row.signed is None or not published_key(row, "clip"):
         return None
     with signer_of(session_of(deps, row).resources) as signer:
         anchors = signer.anchors_pem()

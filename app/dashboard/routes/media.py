@@ -18,8 +18,10 @@ from app.dashboard.capacity.work import Work, does
 from app.dashboard.deps import Deps, PageDeps
 from manifests.errors import ReelmillError
 from manifests.states import State
+from tasks.deliver.keys import is_of_variant
 from tasks.runtime.resources import bucket_of
 from tasks.runtime.shared_staging import SHARED, fetch_poster, fetch_staged, is_reachable
+from tasks.runtime.staging import Staging, is_own_file
 
 router = APIRouter(route_class=LimitedRoute)
 TYPES = {"clip": "video/mp4", "poster": "image/jpeg", "sidecar": "application/c2pa", "record": "application/json"}
@@ -87,8 +89,11 @@ def poster_response(deps: Deps, variant_id: str) -> Response:
 
 def clip_response(deps: Deps, row: VariantRow) -> Response:
     """Return the master if it is on this machine, otherwise the published clip."""
-    if row.clip and row.clip.machine == deps.session.resources.machine and row.clip.path.is_file():
-        return _file(row.clip.path, "clip")
+    resources = deps.session.resources
+    if row.clip and row.clip.machine == resources.machine:
+        path = Staging(resources.staging).located(row.clip).path
+        if is_own_file(path):
+            return _file(path, "clip")
     return _published(deps, row, "clip") or _staged(deps, row, "clip")
 
 
@@ -103,12 +108,13 @@ def published_key(row: VariantRow, kind: Kind) -> str:
     signed = row.signed
     if row.state != State.PUBLISHED or signed is None:
         return ""
-    return {
+    key = {
         "clip": signed.key,
         "poster": signed.poster_key,
         "sidecar": signed.sidecar_key,
         "record": signed.record_key,
     }[kind]
+    return key if is_of_variant(key, row.variant_id) else ""
 
 
 def _row(deps: Deps, variant_id: str) -> VariantRow:
@@ -146,9 +152,9 @@ def staged_path(deps: Deps, row: VariantRow, kind: Kind) -> Path:
     if kind == "poster":
         path = fetch_poster(resources, clip)
     else:
-        here = fetch_staged(resources, clip) if clip.machine == SHARED else clip
+        here = fetch_staged(resources, clip) if clip.machine == SHARED else Staging(resources.staging).located(clip)
         path = here.path if here else None
-    if path is None or not path.is_file():
+    if path is None or not is_own_file(path):
         raise MediaNotFoundError(
             f"The {kind} of {row.variant_id[:12]} is missing on this machine. Regenerate the clip to replace it."
         )

@@ -1,0 +1,33 @@
+"""Check the poster of a clip before it is embedded in the Content Credential."""
+
+from pathlib import Path
+
+from adapters.media.picture import InvalidPictureError, inspect_picture, picture_bytes
+from adapters.media.video import read_frames, write_poster
+from manifests.clip import Clip
+
+
+def restore_poster(clip: Clip) -> None:
+    """Write the poster again from the master, unless it is a JPEG of the clip's size.
+
+    The approval covers the hash of the master, but not that of the poster. The poster becomes the thumbnail of the
+    credential and a public object, so it must not be any other file.
+
+    Args:
+        clip: the clip with the paths of its files on this machine; the hash of the master was checked.
+
+    Raises:
+        EncodingError: the master is not a readable video.
+        DiskFullError: the disk is full.
+    """
+    if not _is_poster(clip.poster, clip.height, clip.width):
+        frames = read_frames(clip.path)
+        write_poster(frames[len(frames) // 2], clip.poster)
+
+
+def _is_poster(path: Path, height: int, width: int) -> bool:
+    try:
+        picture = inspect_picture(path, picture_bytes(path))
+    except InvalidPictureError:
+        return False
+    return (picture.media_type, picture.height, picture.width) == ("image/jpeg", height, width)
