@@ -90,7 +90,12 @@ class Catalogue:
 
 
 def open_catalogue(
-    url: str, *, patience: float = 30.0, audit_key: bytes | None = None, seal_history: bool = True
+    url: str,
+    *,
+    patience: float = 30.0,
+    audit_key: bytes | None = None,
+    seal_history: bool = True,
+    was_sealed: bool = False,
 ) -> Catalogue:
     """Open a catalogue; create or migrate its tables if necessary.
 
@@ -99,8 +104,9 @@ def open_catalogue(
         patience: seconds to wait for a lock that another process holds.
         audit_key: secret of at least 32 bytes that seals the log and decisions. Without it, a sealed catalogue can be
             read and worked on, but nothing can be decided or delivered.
-        seal_history: seal a catalogue that has a history and no seals. Use False if it was sealed before; if the seals
-            are missing then, nothing can be decided or delivered.
+        seal_history: seal a catalogue that has a history and no seals. If False, nothing can be decided or delivered
+            in it until a person seals it.
+        was_sealed: the catalogue was sealed before. If its seals are missing, it is not sealed, even if it is empty.
 
     Raises:
         NewerCatalogueError: a newer version of Reelmill wrote it.
@@ -113,7 +119,7 @@ def open_catalogue(
     try:
         migrate_to_head(engine)
         forbid_new_file(engine)
-        access = access_to(Database(engine), key, may_begin=seal_history)
+        access = access_to(Database(engine), key, may_begin=seal_history, was_sealed=was_sealed)
     except BaseException:
         engine.dispose()
         raise

@@ -63,6 +63,7 @@ def resources_of(settings: Settings) -> Resources:
         prompt_key=_load_or_create(settings, "prompt.key", PROMPT_KEY_BYTES),
         audit_key=_audit_key(settings),
         audit_anchor_h=settings.audit_anchor_h,
+        seal_history=settings.audit_key is None,
         sealed_catalogues=settings.home / "audit.sealed",
     )
 

@@ -21,7 +21,7 @@ from models.memory import MemoryWatch, capacity_bytes, free_caches, used_bytes
 from models.protocols import FrameScorer, Generator
 from models.registry import find_devices, load_cards, load_scorer_cards, open_generator, open_scorer
 from tasks.runtime.first_frames import FirstFrames
-from tasks.runtime.lost_catalogue import check_not_lost
+from tasks.runtime.lost_catalogue import check_not_emptied, check_not_lost
 from tasks.runtime.sealed_catalogues import is_known_as_sealed, remember_as_sealed
 
 log = logging.getLogger(__name__)
@@ -70,6 +70,8 @@ class Resources:
             name and its attestation.
         audit_key: key that seals decisions; empty in processes that only render, and then nothing can be decided.
         audit_anchor_h: hours between two anchors of the audit log in the bucket; 0 writes none.
+        seal_history: seal a catalogue of an earlier version. False if other installations have the same audit key,
+            because one of them may have sealed the catalogue before.
         sealed_catalogues: file that lists the catalogues which this installation has sealed.
     """
 
@@ -93,6 +95,7 @@ class Resources:
     attestations: tuple[tuple[str, Attestation], ...] = ()
     prompt_key: bytes = field(default=b"", repr=False)
     audit_key: bytes = field(default=b"", repr=False)
+    seal_history: bool = True
     sealed_catalogues: Path | None = None
     audit_anchor_h: float = 0.0
 
@@ -179,19 +182,31 @@ def catalogue_of(resources: Resources) -> Catalogue:
     """Return this process's catalogue.
 
     Raises:
-        CatalogueError: it cannot be opened, or its file is missing although staging contains clips.
+        CatalogueError: it cannot be opened, or was deleted or emptied although this installation has used it.
     """
+    sealed = resources.sealed_catalogues
     with _opening:
-        check_not_lost(resources.catalogue_url, resources.staging)
-        return _catalogue(resources.catalogue_url, resources.audit_key, resources.sealed_catalogues)
+        check_not_lost(resources.catalogue_url, resources.staging, sealed)
+        return _catalogue(resources.catalogue_url, resources.audit_key, resources.seal_history, sealed)
 
 
 @cache
-def _catalogue(url: str, audit_key: bytes, sealed: Path | None) -> Catalogue:
-    catalogue = open_catalogue(url, audit_key=audit_key or None, seal_history=not is_known_as_sealed(sealed, url))
-    if audit_key and sealed:
+def _catalogue(url: str, audit_key: bytes, seal_history: bool, sealed: Path | None) -> Catalogue:
+    check_not_emptied(url, sealed)
+    catalogue = _open(url, audit_key, seal_history, sealed)
+    if audit_key and sealed and catalogue.audit.head().key_id:
         remember_as_sealed(sealed, url)
     return catalogue
+
+
+def _open(url: str, audit_key: bytes, seal_history: bool, sealed: Path | None) -> Catalogue:
+    was_sealed = is_known_as_sealed(sealed, url)
+    return open_catalogue(url, audit_key=audit_key or None, seal_history=seal_history, was_sealed=was_sealed)
+
+
+def catalogue_to_seal(resources: Resources) -> Catalogue:
+    """Return the catalogue for a person who accepts it as it is, even if it was deleted or emptied."""
+    return _open(resources.catalogue_url, resources.audit_key, resources.seal_history, resources.sealed_catalogues)
 
 
 def bucket_of(resources: Resources, *, patient: bool = True) -> Bucket:

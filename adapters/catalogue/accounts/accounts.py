@@ -7,7 +7,7 @@ from sqlalchemy import Connection, delete, insert, select, update
 
 from adapters.catalogue.core.database import CataloguePart
 from adapters.catalogue.core.rows import clean
-from adapters.catalogue.core.seals import AuditKey, account_fields, key_for_reading
+from adapters.catalogue.core.seals import AuditKey, account_fields, account_rows, key_for_reading
 from adapters.catalogue.core.tables import accounts, sessions, shares, tokens
 from adapters.catalogue.review.audit import append, lock_head
 from adapters.catalogue.review.replay import digest_of
@@ -80,7 +80,7 @@ class Accounts(CataloguePart):
         """Return all accounts by name."""
         with self._db.reading() as connection:
             key = key_for_reading(connection)
-            return [account_from(row, key) for row in connection.execute(select(accounts).order_by(accounts.c.name))]
+            return [account_from(row, key) for row in connection.execute(account_rows().order_by(accounts.c.name))]
 
     def get(self, name: str) -> Account:
         """Return one account.
@@ -95,7 +95,7 @@ class Accounts(CataloguePart):
         """Return the account of an OpenID identity."""
         with self._db.reading() as connection:
             row = connection.execute(
-                select(accounts).where(accounts.c.issuer == issuer, accounts.c.subject == subject)
+                account_rows().where(accounts.c.issuer == issuer, accounts.c.subject == subject)
             ).first()
             return account_from(row, key_for_reading(connection)) if row else None
 
@@ -163,7 +163,10 @@ def _checked(name: str, role: str) -> str:
 
 
 def account_from(row: Any, key: AuditKey | None) -> Account:
-    """Return the account of a row; it counts as disabled if the row was written or changed outside Reelmill."""
+    """Return the account of a row of ``account_rows``.
+
+    It counts as disabled if the row was written or changed outside Reelmill, or is an earlier state of the account.
+    """
     is_genuine = key is None or key.matches(row.seal, *account_fields(row))
     disabled = bool(row.disabled) or not is_genuine
     return Account(row.name, row.role, row.password_hash, row.issuer, row.subject, disabled, row.created_at)
@@ -172,7 +175,7 @@ def account_from(row: Any, key: AuditKey | None) -> Account:
 def _check_genuine(connection: Connection, name: str) -> None:
     """Refuse to change an account that was changed outside Reelmill, because the new seal would hide that."""
     key = key_for_reading(connection)
-    row = connection.execute(select(accounts).where(accounts.c.name == name)).one()
+    row = connection.execute(account_rows().where(accounts.c.name == name)).one()
     if key and not key.matches(row.seal, *account_fields(row)):
         raise CatalogueError(
             f"The account {name!r} was changed outside Reelmill. Run `reelmill audit verify` to see how. To accept the "
@@ -183,7 +186,7 @@ def _check_genuine(connection: Connection, name: str) -> None:
 
 def _seal(connection: Connection, name: str) -> None:
     if key := key_for_reading(connection):
-        row = connection.execute(select(accounts).where(accounts.c.name == name)).one()
+        row = connection.execute(account_rows().where(accounts.c.name == name)).one()
         connection.execute(update(accounts).where(accounts.c.name == name).values(seal=key.seal(*account_fields(row))))
 
 
@@ -193,7 +196,7 @@ def find_account(connection: Connection, name: str) -> Account:
     Raises:
         CatalogueError: no account has this name.
     """
-    row = connection.execute(select(accounts).where(accounts.c.name == clean(name))).first()
+    row = connection.execute(account_rows().where(accounts.c.name == clean(name))).first()
     if row is None:
         raise CatalogueError(f"No account is called {name!r}. List accounts with `reelmill accounts list`.")
     return account_from(row, key_for_reading(connection))

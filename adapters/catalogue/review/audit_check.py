@@ -9,10 +9,11 @@ from sqlalchemy import Connection, func, select
 
 from adapters.catalogue.core.database import BATCH
 from adapters.catalogue.core.seals import CAMPAIGN, ENTRY, AuditKey, access_of
+from adapters.catalogue.core.secret_seals import SECRET_TABLES, is_sealed_secret, secret_rows
 from adapters.catalogue.core.tables import audit, audit_head, campaigns, events, variants
 from adapters.catalogue.review.approval_proof import PROVED, clip_of, event_problem, evidence_of, problem_of
 from adapters.catalogue.review.audit import GENESIS, AuditReport, digest_of, is_genuine
-from adapters.catalogue.review.replay import Replay
+from adapters.catalogue.review.replay import SHOWN_DIGITS, Replay
 from manifests.states import State
 
 SHOWN_PROBLEMS = 20
@@ -36,6 +37,7 @@ def check(connection: Connection, expected: str | None) -> AuditReport:
         *_first(replay.problems(connection, head.since_event)),
         *_first(_contradictions(connection)),
         *_first(_settings_problems(connection, access.key)),
+        *_first(_access_problems(connection, access.key)),
         *_first(_unproven(connection)),
     ]
     return AuditReport(walk.entries, walk.previous, tuple(dict.fromkeys(found))[:SHOWN_PROBLEMS])
@@ -114,6 +116,20 @@ def _settings_problems(connection: Connection, key: AuditKey | None) -> Iterator
                 yield (
                     f"The settings of the campaign {row.campaign_id} were changed outside Reelmill. Run its sheet "
                     "again to restore them."
+                )
+
+
+def _access_problems(connection: Connection, key: AuditKey | None) -> Iterator[str]:
+    """Yield the sessions, API tokens and share links that are not as Reelmill wrote them."""
+    if key is None:
+        return
+    for what, table in SECRET_TABLES.items():
+        for row in connection.execute(secret_rows(table)):
+            if not is_sealed_secret(key, table, row):
+                owner = row.created_by if what == "share link" else row.account
+                yield (
+                    f"The {what} {row.secret_sha256[:SHOWN_DIGITS]} of {owner!r} was added or changed outside "
+                    "Reelmill: its seal is wrong, so it cannot be used."
                 )
 
 

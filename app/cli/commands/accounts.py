@@ -14,7 +14,7 @@ from app.cli.table import show_table
 from app.session import Session
 from manifests.pluralize import count_of, one_or_more
 from tasks.deliver.anchors import anchor_problems, write_anchor
-from tasks.runtime.resources import signer_of
+from tasks.runtime.resources import catalogue_to_seal, signer_of
 
 accounts = typer.Typer(no_args_is_help=True, help="Manage the accounts of the dashboard.")
 audit = typer.Typer(no_args_is_help=True, help="Verify, seal and anchor the audit log.")
@@ -123,16 +123,18 @@ def seal(
 ) -> None:
     """Seal the audit log again, as it is now.
 
-    You need this after restoring a backup of an earlier version, and after losing the audit key. Afterwards, all
-    decisions in the catalogue count as genuine, so read the problems that it prints first.
+    You need this after restoring a backup of an earlier version, after upgrading one with REELMILL_AUDIT_KEY, after
+    losing the audit key, and to begin with an empty catalogue after losing the former one. Afterwards, people sign in
+    again, and all decisions in the catalogue count as genuine, so read the problems that it prints first.
     """
     session = Session.open()
-    report = session.catalogue.audit.verify()
+    catalogue = catalogue_to_seal(session.resources)
+    report = catalogue.audit.verify()
     for problem in report.problems:
         warn(problem)
     if not yes and not typer.confirm("Treat everything in the catalogue as genuine, and seal it?"):
         raise typer.Exit(1)
-    sealed = session.catalogue.audit.seal(AuditKey(session.resources.audit_key), _actor())
+    sealed = catalogue.audit.seal(AuditKey(session.resources.audit_key), _actor())
     say(
         f"Sealed {count_of(sealed, 'decision')}. Restart the dashboard, and resume the campaigns that were in progress."
     )
