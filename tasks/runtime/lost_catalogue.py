@@ -11,7 +11,7 @@ from adapters.catalogue.views.health import has_no_campaign, is_emptied
 from manifests.errors import BucketError, CatalogueError
 from tasks.runtime.sealed_catalogues import is_known_as_sealed
 
-_CLIP = re.compile(r"[^/]+/[^/]+/[0-9a-f]{12}-[0-9a-f]{16}\.(mp4|c2pa|jpg|json)")
+_CLIP = re.compile(r"[^/]+/[^/]+/[0-9a-f]{12}-[0-9a-f]{16}\.mp4")
 _LISTED = 10_000
 """Objects that are listed at most; those of other programs may be in the same place."""
 _START_EMPTY = "To begin with an empty catalogue instead, run `reelmill audit seal`."
@@ -72,7 +72,7 @@ def check_bucket_is_known(catalogue_url: str, bucket: Bucket) -> None:
 
 
 def _published(bucket: Bucket) -> str:
-    """Return the key of a published clip or its companion; empty if there is none."""
+    """Return the key of a published clip; empty if there is none."""
     with suppress(BucketError):  # the checks of the bucket report what is wrong with it
         return next((each.key for each in islice(bucket.entries(), _LISTED) if _CLIP.fullmatch(each.key)), "")
     return ""
