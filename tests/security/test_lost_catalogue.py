@@ -1,6 +1,5 @@
-"""A catalogue that was deleted or emptied is not taken for a new one: clips would be published twice."""
+"""A catalogue that was deleted or emptied does not count as a new one: clips would be published twice."""
 
-import json
 import os
 import sqlite3
 from collections.abc import Callable, Iterator
@@ -17,7 +16,7 @@ from flows.runtime.resources import resources_of
 from flows.settings import load_settings
 from manifests.errors import CatalogueError
 from manifests.sheet import Checked
-from tasks.doctor.stores import check_database
+from tasks.doctor.stores import check_audit_key, check_bucket, check_database
 from tasks.intake.intake import Intake
 from tasks.runtime.resources import close_resources
 
@@ -41,7 +40,7 @@ def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
 
 @pytest.fixture
 def command(home: Path, capsys: pytest.CaptureFixture[str]) -> Command:
-    """Runs a command as a process of its own would."""
+    """Runs a command as a new process would."""
 
     def run(*words: object) -> Ended:
         close_resources()
@@ -153,9 +152,9 @@ def test_an_empty_catalogue_is_refused_if_its_bucket_has_clips(
     use(command)
     with pytest.raises(CatalogueError, match=rf"contains no campaign, although .* such as {CLIP}"):
         register()
-    findings = {each["check"]: each for each in json.loads(command("doctor", "--json").out)["findings"]}
-    assert findings["bucket"]["level"] == "fail"
-    assert "contains no campaign" in findings["bucket"]["message"]
+    resources = resources_of(load_settings())
+    with pytest.raises(CatalogueError, match="contains no campaign"):
+        check_bucket(resources.bucket, resources.catalogue_url)
 
     monkeypatch.setenv("REELMILL_BUCKET", str(tmp_path / "other"))
     assert register()
@@ -196,8 +195,8 @@ def test_another_home_does_not_seal_a_stripped_catalogue(
         refused = command("accounts", "add", "eve")
         assert refused.code == 1
         assert "run `reelmill audit seal` once" in refused.err
-    [finding] = [each for each in json.loads(command("doctor", "--json").out)["findings"] if each["check"] == "audit"]
-    assert (finding["level"], finding["message"]) == ("fail", "The audit log of this catalogue is not sealed.")
+    finding = check_audit_key(resources_of(load_settings()))
+    assert (finding.level, finding.message) == ("fail", "The audit log of this catalogue is not sealed.")
 
     assert command("audit", "seal", "--yes").code == 0
     assert command("accounts", "add", "ben").code == 0
