@@ -23,6 +23,7 @@ from tasks.plan.expand import check_cap, expand, sample
 from tasks.plan.licence import refuse_unattested_use
 from tasks.plan.remaining import release_dead_leases
 from tasks.runtime.disk_space import DiskUse, check_space, least_bytes
+from tasks.runtime.lost_catalogue import check_bucket_is_known
 from tasks.runtime.resources import Resources, bucket_of, card_of, cards_of, catalogue_of, first_frames_of, signer_of
 
 log = logging.getLogger(__name__)
@@ -57,6 +58,7 @@ def register(
         PlanError: a first frame was changed after the sheet was read.
         TooManyVariantsError: the sheet expands to more variants than allowed.
         SettingsError: the runner does not work with this catalogue and bucket.
+        CatalogueError: the catalogue was emptied.
         BucketError, CredentialError, DiskFullError: the bucket, the signer or a disk cannot be used; checked before
             hours of work.
     """
@@ -65,6 +67,7 @@ def register(
     check_disks(settings, resources, ())
     check_delivery(resources)
     catalogue, campaign = catalogue_of(resources), intake.campaign
+    check_bucket_is_known(resources.catalogue_url, bucket_of(resources, patient=False))
     check_same_bucket(settings, resources, campaign.campaign_id)
     shares = shares_clips(settings, resources, campaign.campaign_id)
     owner = "" if shares else campaign.campaign_id

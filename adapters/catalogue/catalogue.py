@@ -100,6 +100,7 @@ def open_catalogue(
     audit_key: bytes | None = None,
     seal_history: bool = True,
     key_problem: str = "",
+    was_sealed: bool = False,
 ) -> Catalogue:
     """Open a catalogue; create or migrate its tables if necessary.
 
@@ -108,8 +109,9 @@ def open_catalogue(
         patience: seconds to wait for a lock that another process holds.
         audit_key: secret of at least 32 bytes that seals the log and decisions. Without it, a sealed catalogue can be
             read and worked on, but nothing can be decided or delivered.
-        seal_history: seal a catalogue that has a history and no seals. Use False if it was sealed before; if the seals
-            are missing then, nothing can be decided or delivered.
+        seal_history: seal a catalogue that has a history and no seals. If False, nothing can be decided or delivered
+            in it until a person seals it.
+        was_sealed: the catalogue was sealed before. If its seals are missing, it is not sealed, even if it is empty.
         key_problem: why there is no audit key, although this installation should have one.
 
     Raises:
@@ -126,7 +128,9 @@ def open_catalogue(
         if key:
             check_role(engine)
         forbid_new_file(engine)
-        access = access_to(Database(engine), key, may_begin=seal_history, key_problem=key_problem)
+        access = access_to(
+            Database(engine), key, may_begin=seal_history, was_sealed=was_sealed, key_problem=key_problem
+        )
     except BaseException:
         engine.dispose()
         raise

@@ -69,6 +69,7 @@ def resources_of(settings: Settings) -> Resources:
         audit_key=b"" if is_lost else audit_key_of(settings),
         audit_key_problem=_lost_key_text(settings) if is_lost else "",
         audit_anchor_h=settings.audit_anchor_h,
+        seal_history=settings.audit_key is None,
         sealed_catalogues=sealed,
     )
 

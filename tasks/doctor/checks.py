@@ -60,7 +60,9 @@ def checks_of(config: DoctorConfig) -> dict[str, Check]:
         "devices": Check(lambda: check_devices(() if on_ray else resources.devices), IMPORT_S),
         "weights": Check(lambda: check_weights(resources, config.model, here=not on_ray)),
         "bucket": Check(lambda: check_bucket(resources.bucket, resources.catalogue_url)),
-        "database": Check(lambda: check_database(resources.catalogue_url, resources.staging)),
+        "database": Check(
+            lambda: check_database(resources.catalogue_url, resources.staging, resources.sealed_catalogues)
+        ),
         "audit": Check(lambda: check_audit_key(resources)),
         "signer": Check(lambda: check_signer(resources), IMPORT_S),
         "clock": Check(lambda: check_clock(resources.catalogue_url, resources.bucket)),

@@ -12,10 +12,16 @@ from pathlib import Path
 
 from adapters.bucket import Bucket, LocalBucket, open_bucket
 from adapters.catalogue.views.health import check_health, check_seal, count_published
-from manifests.errors import BucketError, BucketRefusedError, CatalogueError, KeyTakenError
+from manifests.errors import (
+    BucketError,
+    BucketRefusedError,
+    CatalogueError,
+    CatalogueUnreachableError,
+    KeyTakenError,
+)
 from tasks.doctor.check import FAIL, OK, WARN, Finding
 from tasks.runtime.disk_space import MIN_FREE_BYTES, existing
-from tasks.runtime.lost_catalogue import check_not_lost
+from tasks.runtime.lost_catalogue import check_bucket_is_known, check_not_emptied, check_not_lost
 from tasks.runtime.resources import BucketConfig, Resources
 from tasks.runtime.sealed_catalogues import is_known_as_sealed
 
@@ -74,17 +80,25 @@ def check_bucket(place: BucketConfig, catalogue_url: str = "") -> Finding:
             "Check that its disk is mounted and that REELMILL_BUCKET names the right location; if the files are lost, "
             "restore a backup.",
         )
+    if catalogue_url:
+        with suppress(CatalogueUnreachableError):  # the database has its own check
+            check_bucket_is_known(catalogue_url, bucket)
     return Finding(OK, f"{place.location}: a test object was written, protected from overwriting, read and deleted.")
 
 
-def check_database(url: str, staging: Path | None = None) -> Finding:
+def check_database(url: str, staging: Path | None = None, sealed_catalogues: Path | None = None) -> Finding:
     """Check that the database responds, is writable and has the schema of this version; nothing is migrated.
 
     Args:
         staging: folder of staged clips, which only exist if there was a catalogue.
+        sealed_catalogues: file that lists the catalogues which this installation has sealed.
+
+    Raises:
+        CatalogueError: the catalogue does not respond, or was deleted or emptied.
     """
     if staging:
-        check_not_lost(url, staging)
+        check_not_lost(url, staging, sealed_catalogues)
+    check_not_emptied(url, sealed_catalogues)
     health = check_health(url)
     if health is None:
         return Finding(OK, "There is no catalogue yet; the first command that needs it creates it.")
@@ -130,7 +144,9 @@ def check_audit_key(resources: Resources) -> Finding:
         return Finding(FAIL, f"{what}.", fix)
     was_sealed = is_known_as_sealed(resources.sealed_catalogues, resources.catalogue_url)
     try:
-        problem = check_seal(resources.catalogue_url, resources.audit_key, was_sealed=was_sealed)
+        problem = check_seal(
+            resources.catalogue_url, resources.audit_key, was_sealed=was_sealed, seal_history=resources.seal_history
+        )
     except CatalogueError:
         return Finding(WARN, "The key was not checked, because the database cannot be read.", "Fix the database first.")
     if problem:

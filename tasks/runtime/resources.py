@@ -8,7 +8,7 @@ from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass, field
 from functools import cache
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 from adapters.bucket import Bucket, open_bucket
 from adapters.c2pa.signer import DevelopmentCA, KeyFile, Signer, SignerSource, TimeStamps, open_signer
@@ -21,7 +21,7 @@ from models.memory import MemoryWatch, capacity_bytes, free_caches, used_bytes
 from models.protocols import FrameScorer, Generator
 from models.registry import find_devices, load_cards, load_scorer_cards, open_generator, open_scorer
 from tasks.runtime.first_frames import FirstFrames
-from tasks.runtime.lost_catalogue import check_not_lost
+from tasks.runtime.lost_catalogue import check_not_emptied, check_not_lost
 from tasks.runtime.sealed_catalogues import is_known_as_sealed, remember_as_sealed
 
 log = logging.getLogger(__name__)
@@ -71,6 +71,8 @@ class Resources:
         audit_key: key that seals decisions; empty in processes that only render, and then nothing can be decided.
         audit_anchor_h: hours between two anchors of the audit log in the bucket; 0 writes none.
         audit_key_problem: why there is no audit key, although this installation has sealed the catalogue.
+        seal_history: seal a catalogue of an earlier version. False if other installations have the same audit key,
+            because one of them may have sealed the catalogue before.
         sealed_catalogues: file that lists the catalogues which this installation has sealed.
     """
 
@@ -95,6 +97,7 @@ class Resources:
     prompt_key: bytes = field(default=b"", repr=False)
     audit_key: bytes = field(default=b"", repr=False)
     audit_key_problem: str = ""
+    seal_history: bool = True
     sealed_catalogues: Path | None = None
     audit_anchor_h: float = 0.0
 
@@ -181,26 +184,55 @@ def catalogue_of(resources: Resources) -> Catalogue:
     """Return this process's catalogue.
 
     Raises:
-        CatalogueError: it cannot be opened, or its file is missing although staging contains clips.
+        CatalogueError: it cannot be opened, or was deleted or emptied although this installation has used it.
     """
     with _opening:
-        check_not_lost(resources.catalogue_url, resources.staging)
-        return _catalogue(
-            resources.catalogue_url, resources.audit_key, resources.audit_key_problem, resources.sealed_catalogues
-        )
+        check_not_lost(resources.catalogue_url, resources.staging, resources.sealed_catalogues)
+        return _catalogue(_access_of(resources))
+
+
+class _Access(NamedTuple):
+    """What decides how a catalogue is opened; processes open it once for each."""
+
+    url: str
+    audit_key: bytes
+    key_problem: str
+    seal_history: bool
+    sealed: Path | None
+
+
+def _access_of(resources: Resources) -> _Access:
+    return _Access(
+        resources.catalogue_url,
+        resources.audit_key,
+        resources.audit_key_problem,
+        resources.seal_history,
+        resources.sealed_catalogues,
+    )
 
 
 @cache
-def _catalogue(url: str, audit_key: bytes, key_problem: str, sealed: Path | None) -> Catalogue:
-    catalogue = open_catalogue(
-        url,
-        audit_key=audit_key or None,
-        seal_history=not is_known_as_sealed(sealed, url),
-        key_problem=key_problem,
-    )
-    if audit_key and sealed:
-        remember_as_sealed(sealed, url)
+def _catalogue(access: _Access) -> Catalogue:
+    check_not_emptied(access.url, access.sealed)
+    catalogue = _open(access)
+    if access.audit_key and access.sealed and catalogue.audit.head().key_id:
+        remember_as_sealed(access.sealed, access.url)
     return catalogue
+
+
+def _open(access: _Access) -> Catalogue:
+    return open_catalogue(
+        access.url,
+        audit_key=access.audit_key or None,
+        seal_history=access.seal_history,
+        was_sealed=is_known_as_sealed(access.sealed, access.url),
+        key_problem=access.key_problem,
+    )
+
+
+def catalogue_to_seal(resources: Resources) -> Catalogue:
+    """Return the catalogue for a person who accepts it as it is, even if it was deleted or emptied."""
+    return _open(_access_of(resources))
 
 
 def bucket_of(resources: Resources, *, patient: bool = True) -> Bucket:

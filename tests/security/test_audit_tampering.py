@@ -66,7 +66,7 @@ def url(request: pytest.FixtureRequest) -> str:
 
 @pytest.fixture
 def catalogue(url: str) -> Iterator[Catalogue]:
-    with open_catalogue(url, audit_key=KEY, seal_history=False) as opened:
+    with open_catalogue(url, audit_key=KEY, was_sealed=True) as opened:
         yield opened
 
 
@@ -414,7 +414,7 @@ def test_removed_seals_are_not_renewed(url: str):
             "UPDATE variants SET state = 'approved' WHERE variant_id = :key",
             key=IDS["passed"],
         )
-    with open_catalogue(url, audit_key=KEY, seal_history=False) as catalogue:
+    with open_catalogue(url, audit_key=KEY, was_sealed=True) as catalogue:
         with pytest.raises(CatalogueError, match="the seal was removed"):
             catalogue.audit.check_key()
         assert not catalogue.audit.verify().ok
@@ -468,7 +468,7 @@ def test_an_inserted_secret_is_not_valid(catalogue: Catalogue, table: str):
     assert catalogue.sessions.account("known") is catalogue.tokens.holder("known") is None
 
 
-def test_secrets_stay_valid_when_a_catalogue_is_sealed(tmp_path: Path):
+def test_tokens_and_links_stay_valid_when_a_catalogue_is_sealed_and_sessions_end(tmp_path: Path):
     url = f"sqlite:///{tmp_path / 'old.db'}"
     with open_catalogue(url) as catalogue:
         samples.filled(catalogue, 1)
@@ -477,12 +477,15 @@ def test_secrets_stay_valid_when_a_catalogue_is_sealed(tmp_path: Path):
         share = catalogue.share_links.add(CAMPAIGN, ANN, 60)
     for _ in range(2):
         with open_catalogue(url, audit_key=KEY) as catalogue:
-            assert catalogue.sessions.account(session).name == catalogue.tokens.holder(token).name == "ann"
+            assert catalogue.sessions.account(session) is None
+            assert catalogue.tokens.holder(token).name == "ann"
             assert catalogue.share_links.campaign_of(share) == CAMPAIGN
             assert catalogue.audit.verify().problems == ()
             [known] = catalogue.tokens.all("ann")
             catalogue.audit.note(ANN, "run", "spring")
     with open_catalogue(url, audit_key=KEY) as catalogue:
+        session = catalogue.sessions.start("ann", 60)
+        assert catalogue.sessions.account(session).name == "ann"
         catalogue.tokens.revoke(known.secret_sha256, ANN)
         catalogue.sessions.end(session)
         assert catalogue.tokens.holder(token) is catalogue.sessions.account(session) is None

@@ -10,7 +10,7 @@ from sqlalchemy import Connection, delete, insert, select, update
 from adapters.catalogue.accounts.account_repair import AccountRepair, repair_of
 from adapters.catalogue.core.database import CataloguePart
 from adapters.catalogue.core.rows import clean
-from adapters.catalogue.core.seals import AuditKey, account_fields, key_for_reading
+from adapters.catalogue.core.seals import AuditKey, account_fields, account_rows, key_for_reading
 from adapters.catalogue.core.tables import accounts, sessions, shares, tokens
 from adapters.catalogue.review.audit import append, lock_head
 from adapters.catalogue.review.replay import digest_of
@@ -100,7 +100,7 @@ class Accounts(CataloguePart):
         """Return all accounts by name."""
         with self._db.reading() as connection:
             key = key_for_reading(connection)
-            return [account_from(row, key) for row in connection.execute(select(accounts).order_by(accounts.c.name))]
+            return [account_from(row, key) for row in connection.execute(account_rows().order_by(accounts.c.name))]
 
     def get(self, name: str) -> Account:
         """Return one account.
@@ -115,7 +115,7 @@ class Accounts(CataloguePart):
         """Return the account of an OpenID identity."""
         with self._db.reading() as connection:
             row = connection.execute(
-                select(accounts).where(accounts.c.issuer == issuer, accounts.c.subject == subject)
+                account_rows().where(accounts.c.issuer == issuer, accounts.c.subject == subject)
             ).first()
             return account_from(row, key_for_reading(connection)) if row else None
 
@@ -218,7 +218,10 @@ def _check_unused(connection: Connection, name: str) -> None:
 
 
 def account_from(row: Any, key: AuditKey | None) -> Account:
-    """Return the account of a row; it counts as disabled if the row was written or changed outside Reelmill."""
+    """Return the account of a row of ``account_rows``.
+
+    It counts as disabled if the row was written or changed outside Reelmill, or is an earlier state of the account.
+    """
     is_genuine = key is None or key.matches(row.seal, *account_fields(row))
     disabled = bool(row.disabled) or not is_genuine
     return Account(row.name, row.role, row.password_hash, row.issuer, row.subject, disabled, row.created_at, is_genuine)
@@ -227,7 +230,7 @@ def account_from(row: Any, key: AuditKey | None) -> Account:
 def _repair(connection: Connection, account: Account, *, allowed: bool) -> AccountRepair | None:
     """Return how to restore an account that was changed outside Reelmill; a new seal alone would accept the change."""
     key = key_for_reading(connection)
-    row = connection.execute(select(accounts).where(accounts.c.name == account.name)).one()
+    row = connection.execute(account_rows().where(accounts.c.name == account.name)).one()
     if key is None or key.matches(row.seal, *account_fields(row)):
         return None
     if not allowed:
@@ -241,7 +244,7 @@ def _repair(connection: Connection, account: Account, *, allowed: bool) -> Accou
 
 def _seal(connection: Connection, name: str) -> None:
     if key := key_for_reading(connection):
-        row = connection.execute(select(accounts).where(accounts.c.name == name)).one()
+        row = connection.execute(account_rows().where(accounts.c.name == name)).one()
         connection.execute(update(accounts).where(accounts.c.name == name).values(seal=key.seal(*account_fields(row))))
 
 
@@ -251,7 +254,7 @@ def find_account(connection: Connection, name: str) -> Account:
     Raises:
         CatalogueError: no account has this name.
     """
-    row = connection.execute(select(accounts).where(accounts.c.name == clean(name))).first()
+    row = connection.execute(account_rows().where(accounts.c.name == clean(name))).first()
     if row is None:
         raise CatalogueError(f"No account is called {name!r}. List accounts with `reelmill accounts list`.")
     return account_from(row, key_for_reading(connection))

@@ -10,12 +10,14 @@ from sqlalchemy import Connection, Table, delete, insert, select
 
 from adapters.catalogue.accounts.accounts import Account, account_from
 from adapters.catalogue.core.database import Database
-from adapters.catalogue.core.seals import SECRET, key_for_reading, key_for_writing
-from adapters.catalogue.core.tables import accounts
+from adapters.catalogue.core.seals import SECRET, access_of, account_rows, key_for_reading, key_for_writing
+from adapters.catalogue.core.secret_seals import is_sealed_secret, seal_secret, secret_rows
+from adapters.catalogue.core.tables import accounts, audit
 from adapters.catalogue.review.audit import append
 from adapters.catalogue.review.replay import SHOWN_DIGITS
 
 SECRET_BYTES = 32
+_REVOKED = ("token dropped", "share dropped")
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,16 +32,16 @@ class Token:
 
 
 def new_secret(connection: Connection, table: Table, name: str, label: str, seconds: float) -> str:
+    return add_secret(connection, table, seconds, account=name, label=label)
+
+
+def add_secret(connection: Connection, table: Table, seconds: float, **values: Any) -> str:
+    """Insert a sealed row with these values, and return its secret."""
     secret = secrets.token_urlsafe(SECRET_BYTES)
-    connection.execute(
-        insert(table),
-        {
-            "secret_sha256": stored_hash(connection, secret, for_writing=True),
-            "account": name,
-            "label": label,
-            "expires_at": time.time() + seconds,
-        },
-    )
+    key, found = key_for_writing(connection), stored_hash(connection, secret, for_writing=True)
+    connection.execute(insert(table), {"secret_sha256": found, "expires_at": time.time() + seconds, **values})
+    if key:
+        seal_secret(connection, key, table, found)
     return secret
 
 
@@ -50,11 +52,32 @@ def hash_secret(secret: str) -> str:
 
 def holder_of(database: Database, table: Table, secret: str) -> Account | None:
     """Return the enabled account that a valid secret belongs to."""
-    query = select(accounts).join(table, table.c.account == accounts.c.name).where(table.c.expires_at > time.time())
     with database.reading() as connection:
-        row = connection.execute(query.where(table.c.secret_sha256 == stored_hash(connection, secret))).first()
-        account = account_from(row, key_for_reading(connection)) if row else None
-    return None if account is None or account.disabled else account
+        held = valid_row(connection, table, secret)
+        if held is None:
+            return None
+        row = connection.execute(account_rows().where(accounts.c.name == held.account)).one()
+        account = account_from(row, key_for_reading(connection))
+    return None if account.disabled else account
+
+
+def valid_row(connection: Connection, table: Table, secret: str) -> Any:
+    """Return the row of a secret; None if it has expired, was revoked, or was written or changed outside Reelmill."""
+    access = access_of(connection)
+    if access.problem:
+        return None  # nothing shows if the row is genuine
+    mine = table.c.secret_sha256 == stored_hash(connection, secret)
+    row = connection.execute(secret_rows(table).where(mine, table.c.expires_at > time.time())).first()
+    if row is None or access.key is None:
+        return row
+    return row if is_sealed_secret(access.key, table, row) and not _is_revoked(connection, row) else None
+
+
+def _is_revoked(connection: Connection, row: Any) -> bool:
+    """Return whether the log says that the row was deleted; someone could insert it again with its seal."""
+    subject = row.secret_sha256[:SHOWN_DIGITS]
+    query = select(audit.c.audit_id).where(audit.c.subject == subject, audit.c.action.in_(_REVOKED)).limit(1)
+    return connection.execute(query).first() is not None
 
 
 def stored_hash(connection: Connection, secret: str, *, for_writing: bool = False) -> str:

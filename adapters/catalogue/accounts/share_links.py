@@ -1,11 +1,8 @@
 """Links that show one campaign read-only."""
 
-import secrets
-import time
+from sqlalchemy import select
 
-from sqlalchemy import insert, select
-
-from adapters.catalogue.accounts.secrets import SECRET_BYTES, Token, logged, revoke, stored_hash
+from adapters.catalogue.accounts.secrets import Token, add_secret, logged, revoke, valid_row
 from adapters.catalogue.core.database import CataloguePart
 from adapters.catalogue.core.tables import campaigns, shares
 from adapters.catalogue.review.audit import append
@@ -21,21 +18,12 @@ class ShareLinks(CataloguePart):
         Raises:
             CatalogueError: the campaign does not exist.
         """
-        secret = secrets.token_urlsafe(SECRET_BYTES)
         with self._db.writing() as connection:
             if not connection.execute(
                 select(campaigns.c.campaign_id).where(campaigns.c.campaign_id == campaign_id)
             ).first():
                 raise NotFoundError(f"No campaign in the catalogue is called {campaign_id!r}.")
-            connection.execute(
-                insert(shares),
-                {
-                    "secret_sha256": stored_hash(connection, secret, for_writing=True),
-                    "campaign_id": campaign_id,
-                    "created_by": actor,
-                    "expires_at": time.time() + seconds,
-                },
-            )
+            secret = add_secret(connection, shares, seconds, campaign_id=campaign_id, created_by=actor)
             append(
                 connection,
                 actor,
@@ -58,11 +46,8 @@ class ShareLinks(CataloguePart):
     def campaign_of(self, secret: str) -> str | None:
         """Return the campaign of a link; None if it has expired or was revoked."""
         with self._db.reading() as connection:
-            return connection.execute(
-                select(shares.c.campaign_id).where(
-                    shares.c.secret_sha256 == stored_hash(connection, secret), shares.c.expires_at > time.time()
-                )
-            ).scalar()
+            row = valid_row(connection, shares, secret)
+            return row.campaign_id if row else None
 
     def revoke(self, secret_sha256: str, actor: str) -> None:
         """Revoke a share link."""

@@ -6,9 +6,9 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from sqlalchemy import Connection, Engine, bindparam, func, select
+from sqlalchemy import ColumnElement, Connection, Engine, Select, bindparam, func, select
 
-from adapters.catalogue.core.tables import audit_head, events, variants
+from adapters.catalogue.core.tables import accounts, audit, audit_head, events, variants
 from manifests.errors import CatalogueError, SettingsError
 from manifests.states import State
 
@@ -18,6 +18,8 @@ SEALED_STATES = frozenset({State.APPROVED, State.REJECTED, State.SIGNING, State.
 """Events to these states have a seal. Only people, policies and delivery write them, never a worker that renders."""
 EVENT, ENTRY, HEAD, CAMPAIGN, ACCOUNT, SECRET = "event", "entry", "head", "campaign", "account", "secret"
 """What a seal is for; a seal of one kind is never valid as another."""
+ACCOUNT_ACTIONS = ("account added", "account changed")
+"""Actions of the entries of the log that describe an account."""
 _ACCESS = "reelmill_audit_access"
 
 
@@ -83,9 +85,23 @@ def key_for_reading(connection: Connection) -> AuditKey | None:
     return None if access.problem else access.key
 
 
+def account_rows() -> Select[Any]:
+    """Select the accounts, each with its version."""
+    return select(accounts, account_version(accounts.c.name).label("version"))
+
+
+def account_version(name: ColumnElement[str]) -> ColumnElement[int]:
+    """Return the number of the newest entry of the log about an account; 0 without one."""
+    newest = select(func.coalesce(func.max(audit.c.audit_id), 0))
+    return newest.where(audit.c.subject == name, audit.c.action.in_(ACCOUNT_ACTIONS)).scalar_subquery()
+
+
 def account_fields(row: Any) -> tuple[Any, ...]:
-    """Return what the seal of an account covers."""
-    return ACCOUNT, row.name, row.role, row.password_hash, row.issuer, row.subject, row.disabled
+    """Return what the seal of an account covers; ``row`` is one of ``account_rows``.
+
+    The version makes an earlier state of the row, with its genuine seal, invalid after the account was changed.
+    """
+    return ACCOUNT, row.name, row.role, row.password_hash, row.issuer, row.subject, row.disabled, row.version
 
 
 def key_for_writing(connection: Connection) -> AuditKey | None:

@@ -168,6 +168,7 @@ def _secrets(name: str) -> Table:
         Column("label", String, nullable=False, default=""),
         Column("created_at", Float, nullable=False, default=database_now()),
         Column("expires_at", Float, nullable=False),
+        Column("seal", String(64)),
     )
 
 
@@ -181,6 +182,7 @@ shares = Table(
     Column("created_by", String, nullable=False),
     Column("created_at", Float, nullable=False, default=database_now()),
     Column("expires_at", Float, nullable=False),
+    Column("seal", String(64)),
 )
 
 views = Table(

@@ -10,12 +10,13 @@ from typing import Any
 from sqlalchemy import Connection, func, select
 
 from adapters.catalogue.core.database import BATCH
-from adapters.catalogue.core.seals import CAMPAIGN, ENTRY, AuditKey, access_of, account_fields
-from adapters.catalogue.core.tables import accounts, audit, audit_head, campaigns, events, variants
+from adapters.catalogue.core.seals import CAMPAIGN, ENTRY, AuditKey, access_of, account_fields, account_rows
+from adapters.catalogue.core.secret_seals import SECRET_TABLES, is_sealed_secret, secret_rows
+from adapters.catalogue.core.tables import audit, audit_head, campaigns, events, variants
 from adapters.catalogue.review.approval_proof import PROVED, clip_of, event_problem, evidence_of, problem_of
 from adapters.catalogue.review.audit import GENESIS, AuditReport, digest_of, is_genuine
 from adapters.catalogue.review.decisions import UNPROVEN
-from adapters.catalogue.review.replay import Replay, repair_text
+from adapters.catalogue.review.replay import SHOWN_DIGITS, Replay, repair_text
 from manifests.pluralize import count_of
 from manifests.states import State
 
@@ -42,6 +43,7 @@ def check(connection: Connection, expected: str | None) -> AuditReport:
         *_first(replay.problems(connection, head.since_event)),
         *_first(_contradictions(connection)),
         *_first(_settings_problems(connection, key)),
+        *_first(_access_problems(connection, key)),
         *_first(_unproven(connection, key)),
     ]
     found += _account_problems(connection, key, found)
@@ -168,7 +170,7 @@ def _settings_problems(connection: Connection, key: AuditKey | None) -> Iterator
 
 def _account_problems(connection: Connection, key: AuditKey | None, found: Sequence[str]) -> list[str]:
     """Return accounts with a wrong seal that agree with the log, so that no other problem names them."""
-    rows = connection.execute(select(accounts)).all() if key else ()
+    rows = connection.execute(account_rows()).all() if key else ()
     return [
         f"The account {row.name!r} cannot be used, because its seal was changed outside Reelmill. "
         f"{repair_text(row.name, row.role)}"
@@ -179,6 +181,20 @@ def _account_problems(connection: Connection, key: AuditKey | None, found: Seque
 
 def _names(found: Sequence[str], account: str) -> bool:
     return any(f"account {account!r}" in problem for problem in found)
+
+
+def _access_problems(connection: Connection, key: AuditKey | None) -> Iterator[str]:
+    """Yield the sessions, API tokens and share links that are not as Reelmill wrote them."""
+    if key is None:
+        return
+    for what, table in SECRET_TABLES.items():
+        for row in connection.execute(secret_rows(table)):
+            if not is_sealed_secret(key, table, row):
+                owner = row.created_by if what == "share link" else row.account
+                yield (
+                    f"The {what} {row.secret_sha256[:SHOWN_DIGITS]} of {owner!r} was added or changed outside "
+                    "Reelmill: its seal is wrong, so it cannot be used."
+                )
 
 
 def _unproven(connection: Connection, key: AuditKey | None) -> Iterator[str]:

@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 from typing import Any
 
-from sqlalchemy import Connection, bindparam, func, select, update
+from sqlalchemy import Connection, bindparam, delete, func, select, update
 
 from adapters.catalogue.core.database import BATCH, Database
 from adapters.catalogue.core.seals import (
@@ -13,9 +13,11 @@ from adapters.catalogue.core.seals import (
     AuditAccess,
     AuditKey,
     account_fields,
+    account_rows,
     clip_sha256_of,
     event_seal,
 )
+from adapters.catalogue.core.secret_seals import is_sealed_secret, seal_secret, secret_rows
 from adapters.catalogue.core.state_changes import SYSTEM
 from adapters.catalogue.core.tables import accounts, audit_head, campaigns, events, sessions, shares, tokens, variants
 from adapters.catalogue.review.audit import add_entries, lock_head, write_head
@@ -32,20 +34,30 @@ SEAL_REMOVED = (
     "The audit log of this catalogue was sealed, but now it is not: the seal was removed, or an older backup was "
     "restored. Run `reelmill audit verify` to see what was changed, and then `reelmill audit seal`."
 )
+NOT_SEALED = (
+    "The audit log of this catalogue is not sealed. After an upgrade from a version without seals, check it with "
+    "`reelmill audit verify`, and run `reelmill audit seal` once: with a key in REELMILL_AUDIT_KEY, this is "
+    "not automatic. If another machine has sealed it already, the seal was removed: restore a backup."
+)
+STARTED_EMPTY = "started empty"
+"""Action of the entry with which a person confirms that a catalogue without campaigns is not a lost one."""
 
 
-def access_to(database: Database, key: AuditKey | None, *, may_begin: bool, key_problem: str = "") -> AuditAccess:
+def access_to(
+    database: Database, key: AuditKey | None, *, may_begin: bool, was_sealed: bool = False, key_problem: str = ""
+) -> AuditAccess:
     """Return how this process may use a catalogue with its key; start to seal a catalogue that is not sealed.
 
     Args:
-        may_begin: seal the catalogue even if it has a history. False if it was sealed before: someone with access to
-            the database alone could otherwise remove the seals and have a forged history sealed.
+        may_begin: seal the catalogue even if it has a history.
+        was_sealed: do not seal it, even if it is empty: someone with access to the database alone could otherwise
+            remove the seals and have a forged history sealed.
         key_problem: why there is no key; empty for a process that needs none.
     """
     if key is None:
         return AuditAccess(None, key_problem)
     with database.reading() as connection:
-        problem = problem_of_key(connection, key, may_begin=may_begin)
+        problem = problem_of_key(connection, key, may_begin=may_begin, was_sealed=was_sealed)
         is_sealed = connection.execute(select(audit_head.c.key_id)).scalar() is not None
     if not problem and not is_sealed:
         with database.writing() as connection:
@@ -55,12 +67,14 @@ def access_to(database: Database, key: AuditKey | None, *, may_begin: bool, key_
     return AuditAccess(key, problem)
 
 
-def problem_of_key(connection: Connection, key: AuditKey, *, may_begin: bool) -> str:
+def problem_of_key(connection: Connection, key: AuditKey, *, may_begin: bool, was_sealed: bool = False) -> str:
     """Return why the key cannot be used with a catalogue; empty if it can, or if the catalogue is to be sealed."""
     key_id = connection.execute(select(audit_head.c.key_id)).scalar()
     if key_id is not None:
         return "" if key_id == key.key_id else WRONG_KEY
-    return "" if may_begin or not _has_history(connection) else SEAL_REMOVED
+    if was_sealed:
+        return SEAL_REMOVED
+    return "" if may_begin or not is_used(connection) else NOT_SEALED
 
 
 def seal_all(connection: Connection, key: AuditKey, actor: str) -> int:
@@ -69,21 +83,25 @@ def seal_all(connection: Connection, key: AuditKey, actor: str) -> int:
     An entry of the log describes the accounts and secrets at this time, and the log is compared with them from here.
     """
     head = lock_head(connection)
-    has_history = _has_history(connection)
+    has_history = is_used(connection)
     sealed = sum(_seal_events(connection, key, batch) for batch in _variants(connection))
     _seal_campaigns(connection, key)
     _seal_accounts(connection, key)
     if head.key_id != key.key_id:
-        _seal_secrets(connection, key)
+        _key_hashes(connection, key)
+    _seal_secrets(connection, key)
     write_head(connection, key, head.entries, head.digest, head.since_event, head.entries)
     if has_history:
         former = {"former_key_id": head.key_id} if head.key_id not in (None, key.key_id) else {}
         detail = {**snapshot(connection), "events": sealed, "key_id": key.key_id, **former}
         add_entries(connection, key, lock_head(connection), actor, SNAPSHOT, [("catalogue", detail)])
+    if actor != SYSTEM and connection.execute(select(campaigns.c.campaign_id).limit(1)).first() is None:
+        add_entries(connection, key, lock_head(connection), actor, STARTED_EMPTY, [("catalogue", {})])
     return sealed
 
 
-def _has_history(connection: Connection) -> bool:
+def is_used(connection: Connection) -> bool:
+    """Return whether a catalogue has entries, events, accounts or campaigns."""
     first = (events.c.event_id, accounts.c.name, campaigns.c.campaign_id)
     entries = connection.execute(select(audit_head.c.entries)).scalar()
     return bool(entries) or any(connection.execute(select(column).limit(1)).first() for column in first)
@@ -99,12 +117,22 @@ def _seal_campaigns(connection: Connection, key: AuditKey) -> None:
 
 
 def _seal_accounts(connection: Connection, key: AuditKey) -> None:
-    for row in connection.execute(select(accounts)).all():
+    for row in connection.execute(account_rows()).all():
         seal = key.seal(*account_fields(row))
         connection.execute(update(accounts).where(accounts.c.name == row.name).values(seal=seal))
 
 
 def _seal_secrets(connection: Connection, key: AuditKey) -> None:
+    """Seal API tokens and share links, and end the sessions without a seal, which may be forged."""
+    for row in connection.execute(secret_rows(sessions)).all():
+        if not is_sealed_secret(key, sessions, row):
+            connection.execute(delete(sessions).where(sessions.c.secret_sha256 == row.secret_sha256))
+    for table in (tokens, shares):
+        for known in connection.execute(select(table.c.secret_sha256)).scalars().all():
+            seal_secret(connection, key, table, known)
+
+
+def _key_hashes(connection: Connection, key: AuditKey) -> None:
     """Replace the hashes of secrets by keyed ones. Hashes that have another key become invalid."""
     for table in (sessions, tokens, shares):
         for known in connection.execute(select(table.c.secret_sha256)).scalars().all():

@@ -1,6 +1,7 @@
 """Read-only health check of a database: nothing is created, migrated or written."""
 
 import time
+from collections.abc import Callable
 from typing import NamedTuple
 
 from sqlalchemy import Connection, Engine, Float, cast, func, select, text
@@ -8,11 +9,13 @@ from sqlalchemy import Connection, Engine, Float, cast, func, select, text
 from adapters.catalogue.core.engine import build_engine, our_errors, sqlite_file, writing
 from adapters.catalogue.core.schema import HEAD, may_decide, revision_of, role_problem
 from adapters.catalogue.core.seals import AuditKey
-from adapters.catalogue.core.tables import database_now, variants
-from adapters.catalogue.review.sealing import problem_of_key
+from adapters.catalogue.core.tables import audit, audit_head, campaigns, database_now, variants
+from adapters.catalogue.review.sealing import STARTED_EMPTY, is_used, problem_of_key
 from manifests.states import State
 
 PATIENCE_S = 5.0
+LONG_PATIENCE_S = 30.0
+"""For questions that commands ask, which other processes may delay."""
 
 
 class CatalogueHealth(NamedTuple):
@@ -81,11 +84,54 @@ def count_published(url: str) -> int:
         engine.dispose()
 
 
-def check_seal(url: str, audit_key: bytes, *, was_sealed: bool) -> str:
+def is_emptied(url: str) -> bool:
+    """Return whether a catalogue has neither a seal nor any content, as only an unused one has.
+
+    Raises:
+        CatalogueUnreachableError, CatalogueError: it does not respond, or is not a catalogue.
+    """
+    return _ask(url, lambda connection: not _is_sealed(connection) and not is_used(connection))
+
+
+def has_no_campaign(url: str) -> bool:
+    """Return whether a catalogue has no campaign, and nobody has confirmed that it is a new one.
+
+    Raises:
+        CatalogueUnreachableError, CatalogueError: it does not respond, or is not a catalogue.
+    """
+    return _ask(url, _has_no_campaign)
+
+
+def _ask(url: str, question: Callable[[Connection], bool]) -> bool:
+    """Return what holds for a catalogue: True without tables, False with those of another version."""
+    engine = build_engine(url, LONG_PATIENCE_S)
+    try:
+        file = sqlite_file(engine.url) if engine.dialect.name == "sqlite" else None
+        if file and not file.is_file():
+            return True
+        with our_errors(engine), engine.connect() as connection:
+            revision = revision_of(engine)
+            return question(connection) if revision == HEAD else revision is None
+    finally:
+        engine.dispose()
+
+
+def _is_sealed(connection: Connection) -> bool:
+    return connection.execute(select(audit_head.c.key_id)).scalar() is not None
+
+
+def _has_no_campaign(connection: Connection) -> bool:
+    first = select(campaigns.c.campaign_id).limit(1)
+    confirmed = select(audit.c.audit_id).where(audit.c.subject == "catalogue", audit.c.action == STARTED_EMPTY).limit(1)
+    return not any(connection.execute(query).first() for query in (first, confirmed))
+
+
+def check_seal(url: str, audit_key: bytes, *, was_sealed: bool, seal_history: bool = True) -> str:
     """Return why this installation can neither decide nor deliver anything in a catalogue; empty if it can.
 
     Args:
         was_sealed: this installation has sealed the catalogue before.
+        seal_history: it seals a catalogue that has a history and no seals.
 
     Raises:
         CatalogueUnreachableError, CatalogueError: as ``check_health``.
@@ -97,7 +143,7 @@ def check_seal(url: str, audit_key: bytes, *, was_sealed: bool) -> str:
     engine = build_engine(url, PATIENCE_S)
     try:
         with our_errors(engine), engine.connect() as connection:
-            return problem_of_key(connection, AuditKey(audit_key), may_begin=not was_sealed)
+            return problem_of_key(connection, AuditKey(audit_key), may_begin=seal_history, was_sealed=was_sealed)
     finally:
         engine.dispose()
 

@@ -2,7 +2,7 @@
 
 import getpass
 from collections.abc import Sequence
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
@@ -15,7 +15,7 @@ from flows.runtime.resources import audit_key_of
 from manifests.errors import CatalogueError
 from manifests.pluralize import count_of, one_or_more
 from tasks.deliver.anchors import AnchorReport, accept_restore, check_anchors, write_anchor
-from tasks.runtime.resources import signer_of
+from tasks.runtime.resources import catalogue_to_seal, signer_of
 
 audit = typer.Typer(no_args_is_help=True, help="Verify, seal and anchor the audit log.")
 
@@ -103,31 +103,31 @@ def seal(
 ) -> None:
     """Seal the catalogue as it is now.
 
-    You need this after restoring a backup of an earlier version, and after the seals were removed. Afterwards, all
-    decisions in the catalogue count as genuine, so read the problems that it prints first. If the audit key is lost,
-    add --new-key: other machines lose access until they get the new key, and all sessions, API tokens and share links
-    end.
+    You need this after restoring a backup of an earlier version, after upgrading one with REELMILL_AUDIT_KEY, after the
+    seals were removed, and to begin with an empty catalogue after losing the former one. Afterwards, all decisions in
+    the catalogue count as genuine, so read the problems that it prints first. If the audit key is lost, add --new-key:
+    other machines lose access until they get the new key, and all sessions, API tokens and share links end.
     """
     session = Session.open()
-    report = session.catalogue.audit.verify()
-    for problem in report.problems:
+    log = catalogue_to_seal(session.resources).audit
+    for problem in log.verify().problems:
         warn(problem)
-    is_replaced = _check_key_change(session, new_key)
+    is_replaced = _check_key_change(session, log.head(), new_key)
     if is_replaced:
         warn(WHAT_ENDS)
     if not yes and not typer.confirm("Treat everything in the catalogue as genuine, and seal it?"):
         raise typer.Exit(1)
-    sealed = session.catalogue.audit.seal(AuditKey(audit_key_of(session.settings)), _actor())
+    sealed = log.seal(AuditKey(audit_key_of(session.settings)), _actor())
     say(f"Sealed {count_of(sealed, 'decision')}. {_next_steps(session, is_replaced=is_replaced)}")
 
 
-def _check_key_change(session: Session, new_key: bool) -> bool:
+def _check_key_change(session: Session, head: Any, new_key: bool) -> bool:
     """Return whether the key of the catalogue is replaced.
 
     Raises:
         CatalogueError: it would be, and the option is missing; or it would not be, and the option is given.
     """
-    resources, head = session.resources, session.catalogue.audit.head()
+    resources = session.resources
     is_other = bool(head.key_id) and (not resources.audit_key or AuditKey(resources.audit_key).key_id != head.key_id)
     if (is_other or resources.audit_key_problem) and not new_key:
         fix = "Get the key of the catalogue instead. Only if it is lost everywhere, add --new-key."
