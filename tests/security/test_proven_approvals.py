@@ -15,7 +15,6 @@ from databases import database
 from decisions import decide
 from fake_scorer import FakeScorer
 from sealed_catalogue import ANN, EVE, KEY, OTHER_KEY, execute, execute_as_owner, insert_event
-from sqlalchemy import text
 
 from adapters.catalogue import Catalogue, VariantRow, open_catalogue, sqlite_url
 from flows import registration
@@ -26,7 +25,9 @@ from flows.settings import Settings
 from manifests.brief import Brief
 from manifests.campaign import Campaign
 from manifests.errors import BucketUnreachableError, CatalogueError
+from manifests.placement import parse_placement
 from manifests.sheet import Checked
+from manifests.variant import PlannedVariant
 from models.fake import FakeGenerator
 from tasks.deliver import deliver as step
 from tasks.intake.intake import Intake
@@ -387,14 +388,19 @@ def test_another_campaign_may_share_an_approved_clip(world: World):
     world.catalogue.decisions.approve([first])
     other = replace(BRIEFS, name="Summer")
     world.catalogue.campaigns.add(other, {"review": "required"})
-    with world.catalogue.database.writing() as connection:
-        connection.execute(
-            text(
-                "INSERT INTO memberships SELECT :other, brief_id, ordinal, variant_id, placement, labels, locale "
-                "FROM memberships WHERE campaign_id = :campaign"
-            ),
-            {"other": other.campaign_id, "campaign": CAMPAIGN},
-        )
+    world.catalogue.campaigns.add_variants(
+        other.campaign_id,
+        [
+            PlannedVariant(
+                member.brief_id,
+                parse_placement(member.placement),
+                world.row(member.variant_id).variant,
+                member.variant_id,
+                member.labels,
+            )
+            for member in world.catalogue.campaigns.memberships(CAMPAIGN)
+        ],
+    )
     assert world.deliver("auto") == 1
     assert world.catalogue.audit.verify().problems == ()
 
