@@ -481,7 +481,7 @@ def test_a_rejection_is_in_the_log_although_its_event_was_deleted(world: World):
 
 
 def test_a_rejection_holds_after_a_quarantine_and_a_retry(world: World):
-    """The forged history is quarantined; generating the same clip again is no decision."""
+    """The forged history is quarantined; generating the same clip again is not a decision."""
     world.catalogue.campaigns.add(BRIEFS, {"review": "auto"})
     key = world.rows("passed")[0].variant_id
     decide(world.catalogue, [key], "rejected", ANN)

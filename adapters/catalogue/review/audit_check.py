@@ -122,8 +122,10 @@ def _settings_problems(connection: Connection) -> Iterator[str]:
 
 
 def _membership_problems(connection: Connection, key: AuditKey | None) -> Iterator[str]:
-    for row in connection.execute(select(memberships)) if key else ():
-        if key and not key.matches(row.seal, *membership_fields(row._mapping)):
+    if not key:
+        return
+    for row in connection.execute(select(memberships), execution_options={"yield_per": _ROWS}):
+        if not key.matches(row.seal, *membership_fields(row._mapping)):
             yield (
                 f"The place of variant {row.variant_id} in the campaign {row.campaign_id} was written or changed "
                 "outside Reelmill. If the clip belongs there, run the sheet of the campaign again."

@@ -1,11 +1,11 @@
 """Start to seal the log and the decisions of a catalogue."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 from sqlalchemy import Connection, bindparam, func, or_, select, update
 
-from adapters.catalogue.core.database import BATCH, Database, batches
+from adapters.catalogue.core.database import BATCH, Database
 from adapters.catalogue.core.seals import (
     SEALED_STATES,
     SECRET,
@@ -118,7 +118,7 @@ def _seal_memberships(connection: Connection, key: AuditKey) -> None:
     statement = update(memberships).values(seal=bindparam("new"))
     for name in names:
         statement = statement.where(memberships.c[name] == bindparam(f"my_{name}"))
-    for rows in batches(connection.execute(select(memberships)).mappings().all()):
+    for rows in _memberships(connection):
         connection.execute(
             statement,
             [{**{f"my_{name}": row[name] for name in names}, "new": key.seal(*membership_fields(row))} for row in rows],
@@ -138,6 +138,15 @@ def _seal_secrets(connection: Connection, key: AuditKey) -> None:
             connection.execute(
                 update(table).where(table.c.secret_sha256 == known).values(secret_sha256=key.seal(SECRET, known))
             )
+
+
+def _memberships(connection: Connection) -> Iterator[Sequence[Any]]:
+    """Yield the memberships in batches, those of a variant together."""
+    last = ""
+    ids = select(memberships.c.variant_id).distinct().order_by(memberships.c.variant_id).limit(BATCH)
+    while names := connection.execute(ids.where(memberships.c.variant_id > last)).scalars().all():
+        yield connection.execute(select(memberships).where(memberships.c.variant_id.in_(names))).mappings().all()
+        last = names[-1]
 
 
 def _variants(connection: Connection) -> Iterator[dict[str, str | None]]:
