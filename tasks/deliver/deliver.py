@@ -3,7 +3,7 @@
 import threading
 import time
 from collections import defaultdict, deque
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 
 from adapters.c2pa.signer import Signer
 from adapters.catalogue import Catalogue, Lease, Membership, PendingVariant
@@ -26,6 +26,9 @@ from tasks.runtime.shared_staging import SHARED
 
 POLL_S = 0.3
 LEASED_AT_ONCE = 8
+MISPLACED = (
+    "its place in this campaign was written outside Reelmill (if the clip belongs to the campaign, run the sheet again)"
+)
 
 
 def deliver(
@@ -96,10 +99,9 @@ class Delivery:
         if not passed:
             return
         chosen = passed - self._catalogue.variants.held_for_review(self._campaign_id)
-        left = chosen - set(self._catalogue.decisions.approve(chosen))
-        if left:
-            changed = self._catalogue.approval_proofs.contradicted(left, State.PASSED)
-            self._refuse(dict.fromkeys(changed, "it was set to passed outside Reelmill, without a verdict"))
+        refused = {**self._catalogue.approval_proofs.unapprovable(chosen), **self._misplaced(chosen)}
+        self._catalogue.decisions.approve(chosen - refused.keys())
+        self._refuse(refused)
 
     def others_have_leases(self) -> bool:
         """Return whether another worker has leased clips of this campaign."""
@@ -119,6 +121,8 @@ class Delivery:
             for lease in proven:
                 if stopping.is_set():
                     break
+                if lease.variant_id not in origins:
+                    continue  # its place was changed in the meantime
                 with scope(variant_id=lease.variant_id, brief_id=",".join(origins[lease.variant_id].brief_ids)):
                     self._deliver(lease, origins[lease.variant_id])
         finally:
@@ -126,10 +130,15 @@ class Delivery:
         return bool(leases)
 
     def _proven(self, leases: list[Lease]) -> list[Lease]:
-        """Return the clips with a proven approval; the others are quarantined."""
-        unproven = self._catalogue.approval_proofs.unproven(leases)
+        """Return the clips with a proven approval and place; the others are quarantined."""
+        misplaced = self._misplaced(lease.variant_id for lease in leases)
+        unproven = {**misplaced, **self._catalogue.approval_proofs.unproven(leases)}
         self._refuse(unproven)
         return [lease for lease in leases if lease.variant_id not in unproven]
+
+    def _misplaced(self, variant_ids: Iterable[str]) -> dict[str, str]:
+        """Return, by variant, why a clip does not belong to this campaign."""
+        return dict.fromkeys(self._catalogue.campaigns.misplaced(self._campaign_id, variant_ids), MISPLACED)
 
     def _refuse(self, unproven: Mapping[str, str]) -> None:
         """Quarantine clips whose approval is not proven, and alert; other clips are delivered."""
@@ -184,12 +193,18 @@ class Delivery:
         if not leases:
             return {}
         places: defaultdict[str, list[Membership]] = defaultdict(list)
-        members = self._catalogue.campaigns.memberships(self._campaign_id, [lease.variant_id for lease in leases])
+        members = self._catalogue.campaigns.memberships(
+            self._campaign_id, [lease.variant_id for lease in leases], genuine=True
+        )
         for member in members:
             places[member.variant_id].append(member)
         brief_ids = {member.brief_id for member in members}
         briefs = {brief.brief_id: brief for brief in self._catalogue.campaigns.briefs(self._campaign_id, brief_ids)}
-        return {lease.variant_id: self._origin(places[lease.variant_id], briefs) for lease in leases}
+        return {
+            lease.variant_id: self._origin(places[lease.variant_id], briefs)
+            for lease in leases
+            if lease.variant_id in places
+        }
 
     def _origin(self, members: Sequence[Membership], briefs: Mapping[str, Brief]) -> ClipOrigin:
         return ClipOrigin(

@@ -179,13 +179,13 @@ TAMPERINGS: dict[str, tuple[Callable[[Catalogue], None], str]] = {
             *(
                 [
                     "INSERT OR REPLACE INTO audit SELECT audit_id, at_ms, 'person:eve', action, subject, detail, "
-                    "previous, digest, seal FROM audit WHERE audit_id = 4"
+                    "previous, digest, seal FROM audit WHERE action = 'token added'"
                 ]
                 if catalogue.database.dialect == "sqlite"
-                else ["UPDATE audit SET actor = 'person:eve' WHERE audit_id = 4"]
+                else ["UPDATE audit SET actor = 'person:eve' WHERE action = 'token added'"]
             ),
         ),
-        r"Entry 4 \(token added, person:eve\) was changed after it was written",
+        r"Entry \d+ \(token added, person:eve\) was changed after it was written",
     ),
     # States, events and clips.
     "approved without an event": (
@@ -296,6 +296,49 @@ TAMPERINGS: dict[str, tuple[Callable[[Catalogue], None], str]] = {
     "review no longer required": (
         sql("""UPDATE campaigns SET settings = '{"review":"auto"}'"""),
         "The settings of the campaign .* were changed outside Reelmill",
+    ),
+    "a threshold lowered": (
+        sql("""UPDATE campaigns SET thresholds = '{"wan":-1}'"""),
+        "The settings of the campaign .* were changed outside Reelmill",
+    ),
+    "the place of a clip": (
+        sql("UPDATE memberships SET placement = 'linkedin 16:9' WHERE variant_id = :passed"),
+        f"The place of variant {IDS['passed']} in the campaign {CAMPAIGN} was written or changed outside Reelmill",
+    ),
+    # Publications and approvals by policy.
+    "a publication erased": (
+        sql(
+            "DELETE FROM events WHERE variant_id = :published AND to_state IN ('signing', 'published')",
+            "UPDATE variants SET state = 'approved', url = NULL, signed = NULL WHERE variant_id = :published",
+        ),
+        f"The log says that variant {IDS['published']} was published",
+    ),
+    "a published variant deleted": (
+        sql(
+            *(
+                f"DELETE FROM {table} WHERE variant_id = :published"
+                for table in ("events", "memberships", "reviews", "variants")
+            )
+        ),
+        f"The log says that variant {IDS['published']} was published",
+    ),
+    "an approval by policy erased": (
+        sql(
+            "DELETE FROM events WHERE variant_id = :by_policy AND to_state = 'approved'",
+            "UPDATE variants SET state = 'passed' WHERE variant_id = :by_policy",
+        ),
+        "The approvals by policy of entry .* are not the ones in the log",
+    ),
+    "a verdict overruled": (
+        lambda catalogue: insert_event(catalogue, IDS["rejected"], "host:1:a", "rejected", "passed"),
+        f"Variant {IDS['rejected']} .passed.: event .* was written or changed outside Reelmill",
+    ),
+    "an impossible transition": (
+        sql(
+            "UPDATE events SET to_state = 'planned' WHERE variant_id = :passed AND to_state = 'rendered'",
+            "UPDATE events SET from_state = 'planned' WHERE variant_id = :passed AND from_state = 'rendered'",
+        ),
+        f"Variant {IDS['passed']} .passed.: event .* cannot follow planned",
     ),
     # The log itself.
     "the actor of an entry": (

@@ -1,11 +1,13 @@
 """The signer signs only clips whose approval is proven, whatever the database says."""
 
+import re
 import shutil
 import threading
 from collections.abc import Iterator
 from concurrent.futures import Future
 from contextlib import nullcontext
 from dataclasses import dataclass, replace
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +20,7 @@ from sealed_catalogue import ANN, EVE, KEY, OTHER_KEY, execute, execute_as_owner
 from sqlalchemy import text
 
 from adapters.catalogue import Catalogue, VariantRow, open_catalogue, sqlite_url
+from adapters.catalogue.core.rows import variant_text
 from app.report.report import report_of
 from flows import registration
 from flows.runtime import dispatch
@@ -27,16 +30,21 @@ from flows.settings import Settings
 from manifests.brief import Brief
 from manifests.campaign import Campaign
 from manifests.errors import BucketUnreachableError, CatalogueError
+from manifests.placement import parse_placement
 from manifests.sheet import Checked
+from manifests.variant import PlannedVariant
+from manifests.verdict import Verdict
 from models.fake import FakeGenerator
 from tasks.deliver import deliver as step
+from tasks.deliver.anchors import anchor_problems, write_anchor
+from tasks.deliver.withdraw import withdraw
 from tasks.intake.intake import Intake
 from tasks.plan.remaining import Remaining
 from tasks.render.render import render_shard
 from tasks.review.regenerate import regenerate_variant
 from tasks.review.retry_failed import retry_failed
 from tasks.runtime import resources as opened
-from tasks.runtime.resources import BucketConfig, Resources, SignerConfig, catalogue_of, close_resources
+from tasks.runtime.resources import BucketConfig, Resources, SignerConfig, catalogue_of, close_resources, signer_of
 from tasks.runtime.staging import Staging
 
 BRIEFS = Campaign(
@@ -112,16 +120,20 @@ def resources_in(home: Path, url: str) -> Resources:
     )
 
 
+def register(resources: Resources) -> None:
+    intake = Intake(None, Checked(BRIEFS.briefs), BRIEFS)
+    registration.register(Settings(home=resources.staging.parent, review="required"), resources, intake)
+
+
 @pytest.fixture(scope="module")
 def rendered(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Path, Path]]:
     """A home with staged clips, and a copy of its catalogue before anything was reviewed."""
     home = tmp_path_factory.mktemp("rendered")
     resources = resources_in(home, sqlite_url(home / "catalogue.sqlite"))
-    intake = Intake(None, Checked(BRIEFS.briefs), BRIEFS)
     with pytest.MonkeyPatch.context() as patched:
         patched.setattr(opened, "open_generator", lambda *_, **__: FakeGenerator())
         patched.setattr(opened, "open_scorer", lambda *_, **__: FakeScorer())
-        registration.register(Settings(home=home, review="required"), resources, intake)
+        register(resources)
         World(resources).render()
         close_resources()
         shutil.copy(home / "catalogue.sqlite", home / "rendered.sqlite")
@@ -409,14 +421,19 @@ def test_another_campaign_may_share_an_approved_clip(world: World):
     world.catalogue.decisions.approve([first])
     other = replace(BRIEFS, name="Summer")
     world.catalogue.campaigns.add(other, {"review": "required"})
-    with world.catalogue.database.writing() as connection:
-        connection.execute(
-            text(
-                "INSERT INTO memberships SELECT :other, brief_id, ordinal, variant_id, placement, labels, locale "
-                "FROM memberships WHERE campaign_id = :campaign"
-            ),
-            {"other": other.campaign_id, "campaign": CAMPAIGN},
-        )
+    world.catalogue.campaigns.add_variants(
+        other.campaign_id,
+        [
+            PlannedVariant(
+                member.brief_id,
+                parse_placement(member.placement),
+                world.row(member.variant_id).variant,
+                member.variant_id,
+                member.labels,
+            )
+            for member in world.catalogue.campaigns.memberships(CAMPAIGN)
+        ],
+    )
     assert world.deliver("auto") == 1
     assert world.catalogue.audit.verify().problems == ()
 
@@ -424,11 +441,7 @@ def test_another_campaign_may_share_an_approved_clip(world: World):
 def test_postgresql_is_checked_too(world: World, postgres_server_url: str):
     with database(postgres_server_url) as url:
         world.resources = replace(world.resources, catalogue_url=url)
-        registration.register(
-            Settings(home=world.resources.staging.parent, review="required"),
-            world.resources,
-            Intake(None, Checked(BRIEFS.briefs), BRIEFS),
-        )
+        register(world.resources)
         world.render()
         forged, honest, policy = (row.variant_id for row in world.rows("passed"))
         decide(world.catalogue, [honest], "approved", ANN)
@@ -454,6 +467,220 @@ def test_a_sealed_catalogue_that_lost_its_seals_delivers_nothing(world: World):
         world.deliver()
     assert not world.is_in_bucket(forged)
     open_catalogue(world.resources.catalogue_url).close()
+
+
+def inserted(world: World, variant_id: str, *states: str) -> None:
+    """Insert an event for each step of a path, without seals, and set the last state."""
+    for source, state in pairwise(states):
+        insert_event(world.catalogue, variant_id, "host:0:1:1", source, state)
+
+
+@pytest.mark.parametrize("path", [("rejected", "passed"), ("rejected", "failed", "passed"), ("rejected", "planned")])
+def test_a_policy_does_not_override_a_rejection(world: World, path: tuple[str, ...]):
+    world.catalogue.campaigns.add(BRIEFS, {"review": "auto"})
+    key = world.rows("passed")[0].variant_id
+    decide(world.catalogue, [key], "rejected", ANN)
+    inserted(world, key, *path)
+    problems = " ".join(world.catalogue.audit.verify().problems)
+    assert re.search(f"Variant {key} .*(outside Reelmill|cannot follow)", problems), problems
+    world.render()
+    assert world.deliver("auto") == 2
+    world.refuses(key, "cannot follow" if path[-1] == "planned" else "outside Reelmill")
+
+
+def test_a_rejection_is_in_the_log_although_its_event_was_deleted(world: World):
+    world.catalogue.campaigns.add(BRIEFS, {"review": "auto"})
+    key = world.rows("passed")[0].variant_id
+    decide(world.catalogue, [key], "rejected", ANN)
+    execute_as_owner(
+        world.catalogue,
+        "DELETE FROM events WHERE variant_id = :key AND to_state = 'rejected'",
+        "UPDATE variants SET state = 'passed' WHERE variant_id = :key",
+        key=key,
+    )
+    assert world.deliver("auto") == 2
+    world.refuses(key, "the audit log says that person:ann set it to rejected last")
+
+
+def test_a_rejection_holds_after_a_quarantine_and_a_retry(world: World):
+    """The forged history is quarantined; generating the same clip again is not a decision."""
+    world.catalogue.campaigns.add(BRIEFS, {"review": "auto"})
+    key = world.rows("passed")[0].variant_id
+    decide(world.catalogue, [key], "rejected", ANN)
+    inserted(world, key, "rejected", "passed")
+    assert world.deliver("auto") == 2
+    retry_failed(world.catalogue, CAMPAIGN)
+    world.render()
+    assert world.deliver("auto") == 0
+    assert world.row(key).state == "quarantined"
+    assert "the audit log says that person:ann has rejected it" in world.row(key).error
+
+    retry_failed(world.catalogue, CAMPAIGN)
+    world.render()
+    decide(world.catalogue, [key], "approved", ANN)
+    assert world.deliver("auto") == 1
+    assert world.catalogue.audit.verify().problems == ()
+
+
+def test_a_failed_clip_with_an_inserted_verdict_is_not_approved(world: World):
+    world.catalogue.campaigns.add(BRIEFS, {"review": "auto"})
+    failed = world.rows("failed")[0].variant_id
+    inserted(world, failed, "failed", "passed")
+    assert world.deliver("auto") == 3
+    world.refuses(failed, "(passed by host:0:1:1) was written or changed outside Reelmill")
+
+
+def test_an_impossible_transition_is_refused(world: World):
+    world.catalogue.campaigns.add(BRIEFS, {"review": "auto"})
+    key = world.rows("passed")[0].variant_id
+    execute_as_owner(
+        world.catalogue,
+        "UPDATE events SET to_state = 'planned' WHERE variant_id = :key AND to_state = 'rendered'",
+        "UPDATE events SET from_state = 'planned' WHERE variant_id = :key AND from_state = 'rendered'",
+        key=key,
+    )
+    assert "(passed by" in " ".join(world.catalogue.audit.verify().problems)
+    assert world.deliver("auto") == 2
+    world.refuses(key, "cannot follow planned")
+
+
+def test_a_withdrawn_clip_is_not_published_again(world: World):
+    world.catalogue.campaigns.add(BRIEFS, {"review": "auto"})
+    assert world.deliver("auto") == 3
+    key = world.rows("published")[0].variant_id
+    withdraw(world.resources, world.catalogue.variants.last_events([key]), ANN, "legal")
+    execute_as_owner(world.catalogue, "DELETE FROM events WHERE variant_id = :key AND to_state = 'published'", key=key)
+    inserted(world, key, "withdrawn", "passed")
+    execute(world.catalogue, "UPDATE variants SET signed = NULL, url = NULL WHERE variant_id = :key", key=key)
+    assert world.deliver("auto") == 0
+    world.refuses(key, "(withdrawn by person:ann) does not follow the event before it")
+
+
+def test_a_clip_of_a_reviewed_campaign_cannot_be_moved(world: World):
+    other = Campaign("Other", "e" * 64, (Brief(2, "x", ("another",), variants=1),))
+    world.catalogue.campaigns.add(other, {"review": "auto"})
+    key = world.rows("passed")[0].variant_id
+    execute(
+        world.catalogue,
+        "UPDATE memberships SET campaign_id = :other, brief_id = 'x' WHERE variant_id = :key",
+        other=other.campaign_id,
+        key=key,
+    )
+    ended = threading.Event()
+    ended.set()
+    assert step.deliver(world.resources, other.campaign_id, "auto", ended, patient=False) == 0
+    assert world.row(key).state == "quarantined"
+    assert "its place in this campaign was written outside Reelmill" in world.row(key).error
+    assert not world.is_in_bucket(key)
+    assert f"The place of variant {key} in the campaign {other.campaign_id}" in " ".join(
+        world.catalogue.audit.verify().problems
+    )
+
+
+def test_another_placement_is_not_signed(world: World):
+    """Running the sheet again restores the place."""
+    key = world.rows("passed")[0].variant_id
+    genuine = world.catalogue.campaigns.memberships(CAMPAIGN, [key])
+    decide(world.catalogue, [key], "approved", ANN)
+    change = "UPDATE memberships SET labels = :labels WHERE variant_id = :key"
+    execute(world.catalogue, change, labels='[["cta","Buy now"]]', key=key)
+    assert world.deliver() == 0
+    world.refuses(key, "its place in this campaign was written outside Reelmill")
+
+    register(world.resources)
+    assert world.catalogue.campaigns.memberships(CAMPAIGN, [key], genuine=True) == genuine
+    assert world.catalogue.audit.verify().problems == ()
+
+
+def test_an_inserted_variant_is_not_signed(world: World):
+    """It passes the gate as any other, but no sheet has planned it."""
+    world.catalogue.campaigns.add(BRIEFS, {"review": "auto"})
+    row = world.rows("passed")[0]
+    variant = row.variant._replace(seed=4242)
+    execute(
+        world.catalogue,
+        "INSERT INTO variants (variant_id, body, state, attempt, tries, card) VALUES (:new, :body, 'planned', 0, 0, "
+        ":card)",
+        "INSERT INTO events (variant_id, at, actor, to_state, detail) VALUES (:new, 0, 'system', 'planned', '{}')",
+        "INSERT INTO memberships (campaign_id, brief_id, ordinal, variant_id, placement, labels, locale, seal) SELECT "
+        "campaign_id, brief_id, 99, :new, placement, labels, locale, seal FROM memberships WHERE variant_id = :old",
+        new=variant.variant_id,
+        body=variant_text(variant),
+        card=variant.card,
+        old=row.variant_id,
+    )
+    world.render()
+    if world.row(variant.variant_id).state == "failed":
+        world.catalogue.decisions.regate([Verdict(variant.variant_id, True)])
+    assert world.deliver("auto") == 3
+    world.refuses(variant.variant_id, "its place in this campaign was written outside Reelmill")
+
+
+def test_old_settings_are_refused(world: World):
+    """They have a genuine seal, from when the campaign did not require review."""
+    world.catalogue.campaigns.add(BRIEFS, {"review": "auto"})
+    with world.catalogue.database.reading() as connection:
+        old = connection.execute(text("SELECT settings, seal FROM campaigns")).one()
+    world.catalogue.campaigns.add(BRIEFS, {"review": "required"})
+    change = "UPDATE campaigns SET settings = :settings, seal = :seal"
+    execute(world.catalogue, change, settings=old.settings, seal=old.seal)
+
+    assert world.deliver("auto") == 0
+    assert len(world.rows("passed")) == 3
+    with pytest.raises(CatalogueError, match=r"settings of the campaign .* were changed outside Reelmill"):
+        world.catalogue.campaigns.check_settings(CAMPAIGN)
+    assert "The settings of the campaign" in " ".join(world.catalogue.audit.verify().problems)
+
+    world.catalogue.campaigns.add(BRIEFS, {"review": "required"})
+    world.catalogue.campaigns.check_settings(CAMPAIGN)
+    assert world.catalogue.audit.verify().problems == ()
+
+
+def test_thresholds_are_refused_that_nobody_set(world: World):
+    world.catalogue.campaigns.set_threshold(CAMPAIGN, "wan", 0.5, ANN)
+    change = "UPDATE campaigns SET thresholds = :thresholds"
+    execute(world.catalogue, change, thresholds='{"wan":-1.0}')
+    for act in (
+        lambda: world.catalogue.campaigns.check_settings(CAMPAIGN),
+        lambda: world.catalogue.campaigns.set_threshold(CAMPAIGN, "ltx", 0.1, ANN),
+    ):
+        with pytest.raises(CatalogueError, match="were changed outside Reelmill"):
+            act()
+    world.catalogue.campaigns.add(BRIEFS, {"review": "required"})
+    assert world.catalogue.campaigns.get(CAMPAIGN).thresholds == {"wan": 0.5}
+    world.catalogue.campaigns.check_settings(CAMPAIGN)
+
+
+def test_an_erased_publication_is_not_repeated(world: World):
+    key = world.rows("passed")[0].variant_id
+    decide(world.catalogue, [key], "approved", ANN)
+    assert world.deliver() == 1
+    execute_as_owner(
+        world.catalogue,
+        "DELETE FROM events WHERE variant_id = :key AND to_state IN ('signing', 'published')",
+        "UPDATE variants SET state = 'approved', url = NULL, signed = NULL WHERE variant_id = :key",
+        key=key,
+    )
+    assert f"The log says that variant {key} was published" in " ".join(world.catalogue.audit.verify().problems)
+    assert world.deliver() == 0
+    assert world.row(key).state == "quarantined"
+    assert "the audit log says that it was published before" in world.row(key).error
+
+
+def test_a_copy_from_before_publications_contradicts_the_anchors(world: World):
+    """Publications by policy alone make the log longer."""
+    world.catalogue.campaigns.add(BRIEFS, {"review": "auto"})
+    home = world.resources.staging.parent
+    close_resources()
+    shutil.copy(home / "catalogue.sqlite", home / "old.sqlite")
+    assert world.deliver("auto") == 3
+    with signer_of(world.resources) as signer:
+        assert write_anchor(world.resources, signer)
+    assert anchor_problems(world.resources) == []
+    close_resources()
+    shutil.copy(home / "old.sqlite", home / "catalogue.sqlite")
+    [problem] = anchor_problems(world.resources)
+    assert "an older backup was restored" in problem
 
 
 class Submitted:

@@ -10,13 +10,14 @@ from sqlalchemy import ColumnElement, Connection, Engine, Select, bindparam, fun
 
 from adapters.catalogue.core.tables import accounts, audit, audit_head, events, variants
 from manifests.errors import CatalogueError, SettingsError
-from manifests.states import State
+from manifests.states import FINISHED, State
 
 KEY_BYTES = 32
 """Minimum length of an audit key."""
 SEALED_STATES = frozenset({State.APPROVED, State.REJECTED, State.SIGNING, State.PUBLISHED, State.WITHDRAWN})
-"""Events to these states have a seal. Only people, policies and delivery write them, never a worker that renders."""
-EVENT, ENTRY, HEAD, CAMPAIGN, ACCOUNT, SECRET = "event", "entry", "head", "campaign", "account", "secret"
+"""Events to these states have a seal, and so have events that leave a finished state; see ``needs_seal``."""
+EVENT, ENTRY, HEAD, CAMPAIGN, MEMBERSHIP = "event", "entry", "head", "campaign", "membership"
+ACCOUNT, SECRET = "account", "secret"
 """What a seal is for; a seal of one kind is never valid as another."""
 ACCOUNT_ACTIONS = ("account added", "account changed")
 """Actions of the entries of the log that describe an account."""
@@ -96,6 +97,22 @@ def account_version(name: ColumnElement[str]) -> ColumnElement[int]:
     return newest.where(audit.c.subject == name, audit.c.action.in_(ACCOUNT_ACTIONS)).scalar_subquery()
 
 
+def needs_seal(from_state: str | None, to_state: str) -> bool:
+    """Return whether an event has a seal: people, policies and delivery write it, never a worker that renders."""
+    return to_state in SEALED_STATES or from_state in FINISHED
+
+
+def campaign_fields(campaign_id: str, settings: str, thresholds: str) -> tuple[str, ...]:
+    """Return what the seal of a campaign covers, as the columns store it."""
+    return CAMPAIGN, campaign_id, settings, thresholds
+
+
+def membership_fields(row: Any) -> tuple[str, ...]:
+    """Return what the seal of a membership covers; ``row`` maps the columns to their values."""
+    names = ("campaign_id", "brief_id", "variant_id", "placement", "labels")
+    return MEMBERSHIP, *(row[name] for name in names)
+
+
 def account_fields(row: Any) -> tuple[Any, ...]:
     """Return what the seal of an account covers; ``row`` is one of ``account_rows``.
 
@@ -122,15 +139,16 @@ def key_for_writing(connection: Connection) -> AuditKey | None:
 
 
 def sealed_events(connection: Connection, rows: Sequence[Mapping[str, Any]]) -> Sequence[Mapping[str, Any]]:
-    """Return new events with the hash of their clip and their seal, if they are of SEALED_STATES."""
-    if not any(row["to_state"] in SEALED_STATES for row in rows):
+    """Return new events with the hash of their clip and their seal, if they need one."""
+    if not any(needs_seal(row["from_state"], row["to_state"]) for row in rows):
         return rows
     key = key_for_writing(connection)
     before = _before(connection, [row["variant_id"] for row in rows])
     sealed = []
     for row in rows:
         after, clip = before.get(row["variant_id"], (0, None))
-        seal = event_seal(key, row, after, clip) if key and row["to_state"] in SEALED_STATES else None
+        sealing = key if needs_seal(row["from_state"], row["to_state"]) else None
+        seal = event_seal(sealing, row, after, clip) if sealing else None
         sealed.append({**row, "clip_sha256": clip, "seal": seal})
     return sealed
 

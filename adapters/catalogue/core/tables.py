@@ -117,6 +117,7 @@ memberships = Table(
     Column("placement", String, primary_key=True),
     Column("labels", Text, nullable=False),
     Column("locale", String, nullable=False, server_default=""),
+    Column("seal", String(64)),
     ForeignKeyConstraint(["campaign_id", "brief_id"], ["briefs.campaign_id", "briefs.brief_id"]),
 )
 Index("memberships_by_variant", memberships.c.variant_id, memberships.c.campaign_id, memberships.c.ordinal)

@@ -12,17 +12,17 @@ from adapters.catalogue.core.database import CataloguePart, batches
 from adapters.catalogue.core.rows import Lease, SignedFacts, signed_from
 from adapters.catalogue.core.seals import (
     ENTRY,
-    SEALED_STATES,
     AuditKey,
     access_of,
     clip_sha256_of,
     event_fields,
+    needs_seal,
 )
 from adapters.catalogue.core.state_changes import SYSTEM
 from adapters.catalogue.core.tables import audit, audit_head, events, reviews, variants
 from adapters.catalogue.review.audit import digest_of, is_genuine
 from adapters.catalogue.review.signing_proof import signed_problem
-from manifests.states import State
+from manifests.states import DECIDED, FINISHED, STATES, TRANSITIONS, State
 
 PROVED = (State.APPROVED, State.SIGNING, State.PUBLISHED)
 """States that need a proven approval."""
@@ -124,13 +124,14 @@ class ApprovalProofs(CataloguePart):
                 found[key] = problem
         return found
 
-    def contradicted(self, variant_ids: Iterable[str], state: str) -> list[str]:
-        """Return the variants whose last event is not of this state, although they are said to be in it."""
-        found: list[str] = []
-        with self._db.reading() as connection:
-            for batch in batches(variant_ids):
-                mine = _events_of(connection, batch)
-                found += [key for key in batch if not mine[key] or mine[key][-1].to_state != state]
+    def unapprovable(self, variant_ids: Iterable[str]) -> dict[str, str]:
+        """Return, by variant, why no policy may approve a passed clip; those that it may approve are left out."""
+        found: dict[str, str] = {}
+        for batch in batches(variant_ids):
+            with self._db.reading_snapshot() as connection:
+                evidence = evidence_of(connection, batch, access_of(connection).key)
+            problems = {key: _verdict_problem(key, evidence) for key in batch}
+            found |= {key: problem for key, problem in problems.items() if problem}
         return found
 
 
@@ -147,7 +148,7 @@ def evidence_of(
     is_trusted = key is None or is_genuine(head, key)
     history = _events_of(connection, variant_ids)
     by_people = [name for name, rows in history.items() if any(_is_by_person(row) for row in rows)]
-    entries = _grouped(connection, _ENTRIES, by_people)
+    entries = _grouped(connection, _ENTRIES, variant_ids)
     return Evidence(
         key,
         history,
@@ -172,8 +173,33 @@ def problem_of(clip: ApprovedClip, evidence: Evidence) -> str:
     return (
         _chain_problem(history, place, evidence.key)
         or _clip_problem(clip, history, place, evidence.key)
-        or (_person_problem(clip, history[place], evidence) if history[place].actor != SYSTEM else "")
+        or _decision_problem(clip, history[place], evidence)
+        or history_problem(history, evidence.key)
+        or _log_problem(clip.variant_id, clip.state, evidence)
     )
+
+
+def history_problem(history: Sequence[Any], key: AuditKey | None) -> str:
+    """Return what is wrong with the events of a variant; empty if nothing is.
+
+    A clip with a forged history is quarantined and may be generated again; only events after that are checked then.
+    """
+    start = max((index for index in range(len(history)) if _sets_aside(history, index, key)), default=-1)
+    found = (event_problem(history, index, key) for index in range(start + 1, len(history)))
+    return next(filter(None, found), "")
+
+
+def _sets_aside(history: Sequence[Any], index: int, key: AuditKey | None) -> bool:
+    """Return whether an event quarantines a finished clip, or has it generated again, with the right seal."""
+    row = history[index]
+    if row.to_state not in (State.QUARANTINED, State.PLANNED) or row.from_state not in FINISHED:
+        return False
+    return _has_seal(history, index, key)
+
+
+def _has_seal(history: Sequence[Any], index: int, key: AuditKey | None) -> bool:
+    row, after = history[index], history[index - 1].event_id if index else 0
+    return key is None or key.matches(row.seal, *event_fields(row._mapping, after, row.clip_sha256))
 
 
 def event_problem(history: Sequence[Any], index: int, key: AuditKey | None) -> str:
@@ -181,10 +207,55 @@ def event_problem(history: Sequence[Any], index: int, key: AuditKey | None) -> s
     row, before = history[index], history[index - 1] if index else None
     if row.from_state != (before.to_state if before else None):
         return f"event {row.event_id} ({row.to_state} by {row.actor}) does not follow the event before it"
-    fields = event_fields(row._mapping, before.event_id if before else 0, row.clip_sha256)
-    if key and row.to_state in SEALED_STATES and not key.matches(row.seal, *fields):
+    if row.to_state not in (TRANSITIONS.get(row.from_state, ()) if before else (State.PLANNED,)):
+        return f"event {row.event_id} ({row.to_state} by {row.actor}) cannot follow {row.from_state or 'nothing'}"
+    if needs_seal(row.from_state, row.to_state) and not _has_seal(history, index, key):
         return f"event {row.event_id} ({row.to_state} by {row.actor}) was written or changed outside Reelmill"
     return ""
+
+
+def _verdict_problem(variant_id: str, evidence: Evidence) -> str:
+    history = evidence.events.get(variant_id, ())
+    if not history or history[-1].to_state != State.PASSED:
+        return "it was set to passed outside Reelmill, without a verdict"
+    return (
+        history_problem(history, evidence.key)
+        or _log_problem(variant_id, State.PASSED, evidence)
+        or _refusal_problem(variant_id, evidence)
+    )
+
+
+def _refusal_problem(variant_id: str, evidence: Evidence) -> str:
+    """Return which person rejected or withdrew a clip that no person has approved since."""
+    mine = [
+        row
+        for row in evidence.entries.get(variant_id, ())
+        if row.action in DECIDED or (row.action in STATES and "undone" in json.loads(row.detail))
+    ]
+    if mine and mine[-1].action != State.APPROVED and mine[-1].action in DECIDED:
+        return f"the audit log says that {mine[-1].actor} has {mine[-1].action} it"
+    return ""
+
+
+def _log_problem(variant_id: str, state: str, evidence: Evidence) -> str:
+    """Return how the log contradicts the state: a publication, or another newest decision by a person."""
+    mine = evidence.entries.get(variant_id, ())
+    if state != State.PUBLISHED and any(row.action == State.PUBLISHED for row in mine):
+        return "the audit log says that it was published before"
+    logged = [(row.action, row.actor) for row in mine if _is_decision(row.action, row.actor)]
+    found = [
+        (row.to_state, row.actor)
+        for row in evidence.events.get(variant_id, ())
+        if row.event_id > evidence.since_event and _is_decision(row.to_state, row.actor)
+    ]
+    if logged and logged[-1:] != found[-1:]:
+        return f"the audit log says that {logged[-1][1]} set it to {logged[-1][0]} last, but its events do not"
+    return f"the audit log does not say that {found[-1][1]} set it to {found[-1][0]}" if found and not logged else ""
+
+
+def _is_decision(state: str, actor: str) -> bool:
+    """Return whether an event or entry is of a person's action, which has both."""
+    return actor != SYSTEM and state in STATES and (actor.startswith("person:") or state in DECIDED)
 
 
 def _chain_problem(history: Sequence[Any], place: int, key: AuditKey | None) -> str:
@@ -202,6 +273,12 @@ def _clip_problem(clip: ApprovedClip, history: Sequence[Any], place: int, key: A
     if clip.state != State.APPROVED:
         return signed_problem(history[place:], clip.signed)
     return ""
+
+
+def _decision_problem(clip: ApprovedClip, approval: Any, evidence: Evidence) -> str:
+    if approval.actor == SYSTEM:
+        return _refusal_problem(clip.variant_id, evidence)
+    return _person_problem(clip, approval, evidence)
 
 
 def _person_problem(clip: ApprovedClip, approval: Any, evidence: Evidence) -> str:

@@ -21,6 +21,10 @@ from manifests.errors import CatalogueError
 
 GENESIS = "0" * 64
 _DIGEST = re.compile("[0-9a-fA-F]{64}")
+_ADD = insert(audit)
+_LOCK_HEAD = select(audit_head).where(audit_head.c.head_id == 1).with_for_update()
+_WRITE_HEAD = update(audit_head).where(audit_head.c.head_id == 1)
+"""Built once, because building a statement takes as long as executing it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -200,7 +204,7 @@ def add_entries(
         row["seal"] = key.seal(ENTRY, previous) if key else None
         rows.append(row)
     if rows:
-        connection.execute(insert(audit), rows)
+        connection.execute(_ADD, rows if len(rows) > 1 else rows[0])
         write_head(connection, key, number, previous, head.since_event, head.sealed_from)
 
 
@@ -211,7 +215,7 @@ def write_head(
     values = {"entries": entries, "digest": digest, "since_event": since_event, "sealed_from": sealed_from}
     seal = key.seal(HEAD, *values.values()) if key else None
     key_id = key.key_id if key else None
-    connection.execute(update(audit_head).where(audit_head.c.head_id == 1).values(**values, seal=seal, key_id=key_id))
+    connection.execute(_WRITE_HEAD, {**values, "seal": seal, "key_id": key_id})
 
 
 def is_genuine(head: Any, key: AuditKey) -> bool:
@@ -221,7 +225,7 @@ def is_genuine(head: Any, key: AuditKey) -> bool:
 
 def lock_head(connection: Connection) -> Any:
     """Lock and return the head; other writers of the log wait until this transaction ends."""
-    return connection.execute(select(audit_head).where(audit_head.c.head_id == 1).with_for_update()).one()
+    return connection.execute(_LOCK_HEAD).one()
 
 
 def digest_of(row: Mapping[str, Any]) -> str:

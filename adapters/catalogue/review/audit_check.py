@@ -10,12 +10,14 @@ from typing import Any
 from sqlalchemy import Connection, func, select
 
 from adapters.catalogue.core.database import BATCH
-from adapters.catalogue.core.seals import CAMPAIGN, ENTRY, AuditKey, access_of, account_fields, account_rows
+from adapters.catalogue.core.seals import ENTRY, AuditKey, access_of, account_fields, account_rows, membership_fields
 from adapters.catalogue.core.secret_seals import SECRET_TABLES, is_sealed_secret, secret_rows
-from adapters.catalogue.core.tables import audit, audit_head, campaigns, events, variants
-from adapters.catalogue.review.approval_proof import PROVED, clip_of, event_problem, evidence_of, problem_of
+from adapters.catalogue.core.tables import audit, audit_head, campaigns, events, memberships, variants
+from adapters.catalogue.review.approval_proof import PROVED, clip_of, evidence_of, history_problem, problem_of
 from adapters.catalogue.review.audit import GENESIS, AuditReport, digest_of, is_genuine
+from adapters.catalogue.review.campaign_log import changed_campaigns
 from adapters.catalogue.review.decisions import UNPROVEN
+from adapters.catalogue.review.logged_deliveries import LoggedDeliveries
 from adapters.catalogue.review.replay import SHOWN_DIGITS, Replay, repair_text
 from manifests.pluralize import count_of
 from manifests.states import State
@@ -32,17 +34,21 @@ def check(connection: Connection, expected: str | None) -> AuditReport:
     access = access_of(connection)
     key = _fitting_key(connection, access.key, head)
     walk, replay, caught = _Walk(expected, key, head.sealed_from), Replay(), _Caught()
+    deliveries = LoggedDeliveries()
     for row in _all(connection):
         walk.step(row)
         replay.apply(row)
         caught.apply(row)
+        deliveries.apply(row)
     found = [
-        *walk.problems,
-        *walk.compare(head.entries, head.digest),
         *_seal_problems(key, access.problem, head),
+        *walk.problems[: SHOWN_PROBLEMS // 2],
+        *walk.compare(head.entries, head.digest),
         *_first(replay.problems(connection, head.since_event)),
+        *_first(deliveries.problems(connection)),
         *_first(_contradictions(connection)),
-        *_first(_settings_problems(connection, key)),
+        *_first(_settings_problems(connection)),
+        *_first(_membership_problems(connection, key)),
         *_first(_access_problems(connection, key)),
         *_first(_unproven(connection, key)),
     ]
@@ -158,14 +164,24 @@ def _contradictions(connection: Connection) -> Iterator[str]:
         )
 
 
-def _settings_problems(connection: Connection, key: AuditKey | None) -> Iterator[str]:
-    if key:
-        for row in connection.execute(select(campaigns.c.campaign_id, campaigns.c.settings, campaigns.c.seal)):
-            if not key.matches(row.seal, CAMPAIGN, row.campaign_id, row.settings):
-                yield (
-                    f"The settings of the campaign {row.campaign_id} were changed outside Reelmill. Run its sheet "
-                    "again to restore them."
-                )
+def _settings_problems(connection: Connection) -> Iterator[str]:
+    for rows in connection.execute(select(campaigns)).partitions(BATCH):
+        for name in changed_campaigns(connection, rows):
+            yield (
+                f"The settings of the campaign {name} were changed outside Reelmill. Run its sheet again to restore "
+                "them."
+            )
+
+
+def _membership_problems(connection: Connection, key: AuditKey | None) -> Iterator[str]:
+    if not key:
+        return
+    for row in connection.execute(select(memberships), execution_options={"yield_per": _ROWS}):
+        if not key.matches(row.seal, *membership_fields(row._mapping)):
+            yield (
+                f"The place of variant {row.variant_id} in the campaign {row.campaign_id} was written or changed "
+                "outside Reelmill. If the clip belongs there, run the sheet of the campaign again."
+            )
 
 
 def _account_problems(connection: Connection, key: AuditKey | None, found: Sequence[str]) -> list[str]:
@@ -198,7 +214,7 @@ def _access_problems(connection: Connection, key: AuditKey | None) -> Iterator[s
 
 
 def _unproven(connection: Connection, key: AuditKey | None) -> Iterator[str]:
-    """Yield the delivered clips whose approval is not proven, and sealed events that were forged."""
+    """Yield the delivered clips whose approval is not proven, and events that were forged."""
     for batch in _variants(connection):
         evidence = evidence_of(connection, [row.variant_id for row in batch], key, chain_is_checked=True)
         for row in batch:
@@ -206,22 +222,18 @@ def _unproven(connection: Connection, key: AuditKey | None) -> Iterator[str]:
             if row.state in PROVED:
                 if problem := problem_of(clip_of(row), evidence):
                     yield f"The approval of variant {row.variant_id} ({row.state}) is not proven: {problem}."
-            elif history and (problem := event_problem(history, len(history) - 1, key)):
+            elif problem := history_problem(history, key):
                 yield f"Variant {row.variant_id} ({row.state}): {problem}."
             if row.state == State.PUBLISHED and history and json.loads(history[-1].detail).get("url") != row.url:
                 yield f"The URL of the published variant {row.variant_id} was changed outside Reelmill."
 
 
 def _variants(connection: Connection) -> Iterator[list[Any]]:
-    """Yield the variants in decided or delivered states, in batches."""
+    """Yield all variants, in batches."""
     columns = variants.c.variant_id, variants.c.state, variants.c.clip, variants.c.signed, variants.c.url
-    states = [*PROVED, State.REJECTED, State.WITHDRAWN]
     last = ""
     while rows := connection.execute(
-        select(*columns)
-        .where(variants.c.state.in_(states), variants.c.variant_id > last)
-        .order_by(variants.c.variant_id)
-        .limit(BATCH)
+        select(*columns).where(variants.c.variant_id > last).order_by(variants.c.variant_id).limit(BATCH)
     ).all():
         yield list(rows)
         last = rows[-1].variant_id

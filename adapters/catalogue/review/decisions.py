@@ -10,10 +10,11 @@ from sqlalchemy import Connection, bindparam, case, or_, select, update
 
 from adapters.catalogue.core.database import CataloguePart, batches
 from adapters.catalogue.core.rows import clean, to_text
-from adapters.catalogue.core.state_changes import SYSTEM, event_row, lock_variants, write_events
+from adapters.catalogue.core.state_changes import SYSTEM, event_row, lock_variants, transition, write_events
 from adapters.catalogue.core.tables import UNSCORED, events, memberships, variants
-from adapters.catalogue.review.audit import append, append_if_intact
-from adapters.catalogue.review.reviews import record_decision
+from adapters.catalogue.review.audit import append, append_if_intact, lock_head
+from adapters.catalogue.review.logged_deliveries import BATCH_APPROVED, POLICY, approvals
+from adapters.catalogue.review.reviews import clips_of, record_decision
 from manifests.states import State, sources_of
 from manifests.verdict import Verdict
 
@@ -28,7 +29,8 @@ class Decisions(CataloguePart):
     def approve(self, variant_ids: Iterable[str]) -> list[str]:
         """Approve passed variants by policy; people decide through ``Reviews.record``.
 
-        A variant whose last event does not say that it passed is skipped: its state was changed outside Reelmill.
+        A variant whose last event does not say that it passed is skipped: its state was changed outside Reelmill. The
+        log gets one entry for each batch; the events of the batch contain its number.
         """
         last = (
             select(events.c.to_state)
@@ -37,15 +39,15 @@ class Decisions(CataloguePart):
             .limit(1)
             .scalar_subquery()
         )
-        return self._decide(
-            variant_ids,
-            (State.PASSED,),
-            State.APPROVED,
-            SYSTEM,
-            {"tries": 0},
-            variants.c.clip.is_not(None),
-            last == State.PASSED,
-        )
+        moved: list[str] = []
+        for batch in batches(dict.fromkeys(variant_ids)):
+            with self._db.writing() as connection:
+                locked = lock_variants(
+                    connection, batch, (State.PASSED,), variants.c.clip.is_not(None), last == State.PASSED
+                )
+                _approve_by_policy(connection, locked)
+            moved += [variant_id for variant_id in batch if variant_id in locked]
+        return moved
 
     def mark_removed(self, variant_id: str) -> None:
         """Clear the URL of a withdrawn clip after its files were deleted from the bucket."""
@@ -155,6 +157,15 @@ class Decisions(CataloguePart):
                 record_decision(connection, locked, to_state, actor, values, **detail)
             moved += [variant_id for variant_id in batch if variant_id in locked]
         return moved
+
+
+def _approve_by_policy(connection: Connection, locked: Mapping[str, str]) -> None:
+    """Approve locked variants, with one entry for all of them."""
+    if not locked:
+        return
+    number = lock_head(connection).entries + 1
+    transition(connection, locked, State.APPROVED, SYSTEM, {"tries": 0}, batch=number)
+    append(connection, SYSTEM, BATCH_APPROVED, [(POLICY, approvals(clips_of(connection, locked)))])
 
 
 def _write_verdicts(connection: Connection, changed: Sequence[tuple[Verdict, str]], actor: str) -> None:

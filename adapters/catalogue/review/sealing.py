@@ -1,28 +1,41 @@
 """Start to seal the log and the decisions of a catalogue."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import Any
 
-from sqlalchemy import Connection, bindparam, delete, func, select, update
+from sqlalchemy import Connection, bindparam, delete, func, or_, select, update
 
 from adapters.catalogue.core.database import BATCH, Database
 from adapters.catalogue.core.seals import (
-    CAMPAIGN,
     SEALED_STATES,
     SECRET,
     AuditAccess,
     AuditKey,
     account_fields,
     account_rows,
+    campaign_fields,
     clip_sha256_of,
     event_seal,
+    membership_fields,
+    needs_seal,
 )
 from adapters.catalogue.core.secret_seals import is_sealed_secret, seal_secret, secret_rows
 from adapters.catalogue.core.state_changes import SYSTEM
-from adapters.catalogue.core.tables import accounts, audit_head, campaigns, events, sessions, shares, tokens, variants
+from adapters.catalogue.core.tables import (
+    accounts,
+    audit_head,
+    campaigns,
+    events,
+    memberships,
+    sessions,
+    shares,
+    tokens,
+    variants,
+)
 from adapters.catalogue.review.audit import add_entries, lock_head, write_head
+from adapters.catalogue.review.campaign_log import SETTINGS, settings_digest
 from adapters.catalogue.review.replay import SNAPSHOT, snapshot
-from manifests.states import State
+from manifests.states import FINISHED, State
 
 WRONG_KEY = (
     "The audit log of this catalogue is sealed with another key than the one of this process. Set REELMILL_AUDIT_KEY "
@@ -85,13 +98,15 @@ def seal_all(connection: Connection, key: AuditKey, actor: str) -> int:
     head = lock_head(connection)
     has_history = is_used(connection)
     sealed = sum(_seal_events(connection, key, batch) for batch in _variants(connection))
-    _seal_campaigns(connection, key)
+    _seal_memberships(connection, key)
+    digests = _seal_campaigns(connection, key)
     _seal_accounts(connection, key)
     if head.key_id != key.key_id:
         _key_hashes(connection, key)
     _seal_secrets(connection, key)
     write_head(connection, key, head.entries, head.digest, head.since_event, head.entries)
     if has_history:
+        add_entries(connection, key, lock_head(connection), actor, SETTINGS, digests)
         former = {"former_key_id": head.key_id} if head.key_id not in (None, key.key_id) else {}
         detail = {**snapshot(connection), "events": sealed, "key_id": key.key_id, **former}
         add_entries(connection, key, lock_head(connection), actor, SNAPSHOT, [("catalogue", detail)])
@@ -107,12 +122,27 @@ def is_used(connection: Connection) -> bool:
     return bool(entries) or any(connection.execute(select(column).limit(1)).first() for column in first)
 
 
-def _seal_campaigns(connection: Connection, key: AuditKey) -> None:
-    rows = connection.execute(select(campaigns.c.campaign_id, campaigns.c.settings)).all()
+def _seal_campaigns(connection: Connection, key: AuditKey) -> list[tuple[str, dict[str, str]]]:
+    """Seal the settings and thresholds of all campaigns; return what the log has to say about each."""
+    columns = campaigns.c.campaign_id, campaigns.c.settings, campaigns.c.thresholds
+    rows = connection.execute(select(*columns).order_by(campaigns.c.campaign_id)).all()
     if rows:
         connection.execute(
             update(campaigns).where(campaigns.c.campaign_id == bindparam("id")).values(seal=bindparam("new")),
-            [{"id": row.campaign_id, "new": key.seal(CAMPAIGN, row.campaign_id, row.settings)} for row in rows],
+            [{"id": row.campaign_id, "new": key.seal(*campaign_fields(*row))} for row in rows],
+        )
+    return [(row.campaign_id, {"digest": settings_digest(row.settings, row.thresholds)}) for row in rows]
+
+
+def _seal_memberships(connection: Connection, key: AuditKey) -> None:
+    names = [column.name for column in memberships.primary_key]
+    statement = update(memberships).values(seal=bindparam("new"))
+    for name in names:
+        statement = statement.where(memberships.c[name] == bindparam(f"my_{name}"))
+    for rows in _memberships(connection):
+        connection.execute(
+            statement,
+            [{**{f"my_{name}": row[name] for name in names}, "new": key.seal(*membership_fields(row))} for row in rows],
         )
 
 
@@ -141,11 +171,21 @@ def _key_hashes(connection: Connection, key: AuditKey) -> None:
             )
 
 
+def _memberships(connection: Connection) -> Iterator[Sequence[Any]]:
+    """Yield the memberships in batches, those of a variant together."""
+    last = ""
+    ids = select(memberships.c.variant_id).distinct().order_by(memberships.c.variant_id).limit(BATCH)
+    while names := connection.execute(ids.where(memberships.c.variant_id > last)).scalars().all():
+        yield connection.execute(select(memberships).where(memberships.c.variant_id.in_(names))).mappings().all()
+        last = names[-1]
+
+
 def _variants(connection: Connection) -> Iterator[dict[str, str | None]]:
     """Yield the clip's hash by variant, in batches, of variants that have a clip or had a decision."""
     last = ""
     decided = select(events.c.variant_id).where(
-        events.c.variant_id == variants.c.variant_id, events.c.to_state.in_(sorted(SEALED_STATES))
+        events.c.variant_id == variants.c.variant_id,
+        or_(events.c.to_state.in_(sorted(SEALED_STATES)), events.c.from_state.in_(sorted(FINISHED))),
     )
     while rows := connection.execute(
         select(variants.c.variant_id, variants.c.clip)
@@ -175,7 +215,7 @@ def _seal_events(connection: Connection, key: AuditKey, clips: dict[str, str | N
     for row in rows:
         after = before.event_id if before and before.variant_id == row.variant_id else 0
         before = row
-        if row.to_state not in SEALED_STATES:
+        if not needs_seal(row.from_state, row.to_state):
             continue
         current = clips[row.variant_id] if row.event_id > (row.rendered or 0) else None
         clip = row.clip_sha256 or current

@@ -14,8 +14,8 @@ from adapters.catalogue.core.rows import (
     clean,
     variant_row,
 )
-from adapters.catalogue.core.seals import CAMPAIGN, access_of
 from adapters.catalogue.core.tables import campaigns, events, memberships, reviews, variants
+from adapters.catalogue.review.campaign_log import changed_campaigns
 from adapters.catalogue.review.log_proof import logged_details
 from adapters.catalogue.review.reviews import undoable
 from manifests.errors import NotFoundError
@@ -140,23 +140,20 @@ class Variants(CataloguePart):
         """Return the campaign's passed variants that no policy may approve, because this campaign or another one that
         shares them requires review or has settings that were changed outside Reelmill, or because a person has undone
         an approval."""
-        reviewed = self._awaiting_review()
         passed = [row.variant_id for row in self.waiting(campaign_id, [State.PASSED])]
-        sharing = self.campaigns_of(passed) if reviewed else {}
+        sharing = self.campaigns_of(passed)
+        reviewed = self._awaiting_review(set().union(*sharing.values()))
         held = {variant_id for variant_id, names in sharing.items() if reviewed & names}
         return held | self._with_undone_review(passed)
 
-    def _awaiting_review(self) -> set[str]:
-        query = select(campaigns.c.campaign_id, campaigns.c.settings, campaigns.c.seal)
+    def _awaiting_review(self, names: Collection[str]) -> set[str]:
+        found: set[str] = set()
         with self._db.reading() as connection:
-            rows = connection.execute(query).all()
-            key = access_of(connection).key
-        return {
-            row.campaign_id
-            for row in rows
-            if json.loads(row.settings).get("review") == "required"
-            or (key and not key.matches(row.seal, CAMPAIGN, row.campaign_id, row.settings))
-        }
+            for batch in batches(names):
+                rows = connection.execute(select(campaigns).where(campaigns.c.campaign_id.in_(batch))).all()
+                found |= {row.campaign_id for row in rows if json.loads(row.settings).get("review") == "required"}
+                found.update(changed_campaigns(connection, rows))
+        return found
 
     def _with_undone_review(self, variant_ids: Iterable[str]) -> set[str]:
         found: set[str] = set()

@@ -27,7 +27,7 @@ from adapters.catalogue.core.rows import (
     to_text,
     variant_text,
 )
-from adapters.catalogue.core.seals import CAMPAIGN, key_for_reading, key_for_writing
+from adapters.catalogue.core.seals import campaign_fields, key_for_reading, key_for_writing, membership_fields
 from adapters.catalogue.core.state_changes import SYSTEM
 from adapters.catalogue.core.tables import (
     briefs,
@@ -37,7 +37,14 @@ from adapters.catalogue.core.tables import (
     memberships,
     variants,
 )
-from adapters.catalogue.review.audit import append, lock_head
+from adapters.catalogue.review.audit import append
+from adapters.catalogue.review.campaign_log import (
+    SETTINGS,
+    THRESHOLD,
+    are_genuine,
+    logged_thresholds,
+    settings_digest,
+)
 from manifests.brief import Brief
 from manifests.campaign import Campaign
 from manifests.errors import CatalogueError, NotFoundError
@@ -88,11 +95,14 @@ class Campaigns(CataloguePart):
         with self._db.reading() as connection:
             return tuple(brief_from(body) for body in connection.execute(query).scalars())
 
-    def memberships(self, campaign_id: str, variant_ids: Collection[str] | None = None) -> list[Membership]:
+    def memberships(
+        self, campaign_id: str, variant_ids: Collection[str] | None = None, *, genuine: bool = False
+    ) -> list[Membership]:
         """Return which variant belongs to which brief and placement, in the order of planning.
 
         Args:
             variant_ids: only these, at most 1,000; None for all.
+            genuine: leave out rows that were written or changed outside Reelmill, if this process has the key.
         """
         query = (
             select(memberships)
@@ -102,6 +112,7 @@ class Campaigns(CataloguePart):
         if variant_ids is not None:
             query = query.where(memberships.c.variant_id.in_(list(variant_ids)))
         with self._db.reading() as connection:
+            key = key_for_reading(connection) if genuine else None
             return [
                 Membership(
                     row.brief_id,
@@ -112,7 +123,16 @@ class Campaigns(CataloguePart):
                     row.locale,
                 )
                 for row in connection.execute(query)
+                if key is None or key.matches(row.seal, *membership_fields(row._mapping))
             ]
+
+    def misplaced(self, campaign_id: str, variant_ids: Iterable[str]) -> list[str]:
+        """Return the variants whose place in the campaign was written outside Reelmill."""
+        found: list[str] = []
+        for batch in batches(variant_ids):
+            placed = {member.variant_id for member in self.memberships(campaign_id, batch, genuine=True)}
+            found += [variant_id for variant_id in batch if variant_id not in placed]
+        return found
 
     def prompts(self, campaign_id: str) -> tuple[str, ...]:
         """Return the campaign's prompts, each once, sorted."""
@@ -163,28 +183,37 @@ class Campaigns(CataloguePart):
             for ordinal, brief in enumerate(campaign.briefs)
         ]
         with self._db.writing() as connection:
-            key = key_for_writing(connection)
-            seal = key.seal(CAMPAIGN, head["campaign_id"], head["settings"]) if key else None
-            connection.execute(self._upsert_campaign(), {**head, "seal": seal})
+            changed = self._write_head(connection, head)
             if rows:
                 connection.execute(self._insert_new(briefs), rows)
+            if changed:
+                append(connection, SYSTEM, SETTINGS, [(campaign.campaign_id, changed)])
+
+    def _write_head(self, connection: Connection, head: Mapping[str, str]) -> dict[str, str]:
+        """Write a campaign if it is new or its settings change; return the detail of the log's entry, or nothing."""
+        key, known = key_for_writing(connection), _locked(connection, head["campaign_id"])
+        genuine = known is not None and are_genuine(connection, known)
+        if genuine and known.settings == head["settings"]:
+            return {}
+        if known is None or genuine:
+            thresholds = known.thresholds if known else "{}"
+        else:
+            thresholds = to_text(logged_thresholds(connection, head["campaign_id"]))
+        seal = key.seal(*campaign_fields(head["campaign_id"], head["settings"], thresholds)) if key else None
+        connection.execute(self._upsert_campaign(), {**head, "thresholds": thresholds, "seal": seal})
+        review = json.loads(head["settings"]).get("review", "")
+        return {"review": review, "digest": settings_digest(head["settings"], thresholds)}
 
     def check_settings(self, campaign_id: str) -> None:
-        """Check that a campaign has the settings that Reelmill stored.
+        """Check that a campaign has the settings and thresholds that Reelmill stored last.
 
         Raises:
             CatalogueError: they were changed outside Reelmill, for example to publish without review or elsewhere.
         """
         with self._db.reading() as connection:
-            key = key_for_reading(connection)
-            row = connection.execute(
-                select(campaigns.c.settings, campaigns.c.seal).where(campaigns.c.campaign_id == campaign_id)
-            ).first()
-        if key and row and not key.matches(row.seal, CAMPAIGN, campaign_id, row.settings):
-            raise CatalogueError(
-                f"The settings of the campaign {campaign_id} were changed outside Reelmill. Run its sheet again with "
-                "the right settings to restore them, and `reelmill audit verify` to see what else was changed."
-            )
+            row = connection.execute(select(campaigns).where(campaigns.c.campaign_id == campaign_id)).first()
+            if row and not are_genuine(connection, row):
+                raise _changed_outside(campaign_id)
 
     def add_draft_seconds(self, campaign_id: str, seconds: float) -> None:
         """Add device time of drafts that is not included in any clip."""
@@ -245,22 +274,33 @@ class Campaigns(CataloguePart):
         self._log_planned(connection, campaign_id, new, actor)
         if actor != SYSTEM:
             append(connection, actor, State.PLANNED, [(key, {"parent_id": parent_id}) for key in new])
-        connection.execute(
-            self._insert_new(memberships),
-            [
-                {
-                    "campaign_id": campaign_id,
-                    "brief_id": item.brief_id,
-                    "variant_id": item.variant_id,
-                    "placement": item.placement.label,
-                    "ordinal": number,
-                    "labels": to_text(item.labels),
-                    "locale": clean(dict(item.labels).get("locale") or locales.get(item.brief_id, "")),
-                }
-                for number, item in enumerate(batch, ordinal)
-            ],
-        )
+        rows = [
+            {
+                "campaign_id": campaign_id,
+                "brief_id": item.brief_id,
+                "variant_id": item.variant_id,
+                "placement": item.placement.label,
+                "ordinal": number,
+                "labels": to_text(item.labels),
+                "locale": clean(dict(item.labels).get("locale") or locales.get(item.brief_id, "")),
+            }
+            for number, item in enumerate(batch, ordinal)
+        ]
+        key = key_for_writing(connection)
+        sealed = [{**row, "seal": key.seal(*membership_fields(row)) if key else None} for row in rows]
+        connection.execute(self._upsert_memberships(), sealed)
         return len(new)
+
+    def _upsert_memberships(self) -> Insert:
+        """Return the statement that adds memberships, and restores those that were changed outside Reelmill."""
+        statement = self._insert(memberships)
+        result: Insert = statement.on_conflict_do_update(
+            index_elements=["campaign_id", "brief_id", "variant_id", "placement"],
+            set_={name: statement.excluded[name] for name in ("labels", "locale", "seal")},
+            where=memberships.c.seal.is_distinct_from(statement.excluded.seal)
+            | memberships.c.labels.is_distinct_from(statement.excluded.labels),
+        )
+        return result
 
     def _locales(self, campaign_id: str, brief_ids: Collection[str]) -> dict[str, str]:
         """Return the locales of each brief, separated by ``|``, for variants without a label that names one of them."""
@@ -289,17 +329,18 @@ class Campaigns(CataloguePart):
             )
         )
 
+    def _insert(self, table: Table) -> Any:
+        return (postgresql if self._db.dialect == "postgresql" else sqlite).insert(table)
+
     def _insert_new(self, table: Table) -> Insert:
-        dialect = postgresql if self._db.dialect == "postgresql" else sqlite
-        result: Insert = dialect.insert(table).on_conflict_do_nothing()
+        result: Insert = self._insert(table).on_conflict_do_nothing()
         return result
 
     def _upsert_campaign(self) -> Insert:
-        dialect = postgresql if self._db.dialect == "postgresql" else sqlite
-        statement = dialect.insert(campaigns)
+        statement = self._insert(campaigns)
         result: Insert = statement.on_conflict_do_update(
             index_elements=["campaign_id"],
-            set_={"settings": statement.excluded.settings, "seal": statement.excluded.seal},
+            set_={name: statement.excluded[name] for name in ("settings", "thresholds", "seal")},
         )
         return result
 
@@ -316,17 +357,34 @@ class Campaigns(CataloguePart):
         if min_adherence is not None and not -1 <= min_adherence <= 1:
             raise CatalogueError(f"Invalid threshold {min_adherence:g}. Enter a number from -1 to 1.")
         with self._db.writing() as connection:
-            lock_head(connection)
-            kept = connection.execute(
-                select(campaigns.c.thresholds).where(campaigns.c.campaign_id == campaign_id)
-            ).scalar()
-            thresholds = json.loads(kept or "{}") | {card: min_adherence}
-            _set(
-                connection,
-                campaign_id,
-                thresholds=to_text({name: value for name, value in thresholds.items() if value is not None}),
-            )
-            append(connection, actor, "threshold", [(campaign_id, {"card": card, "min_adherence": min_adherence})])
+            key, known = key_for_writing(connection), _locked(connection, campaign_id)
+            if known is None:
+                raise _unknown(campaign_id)
+            if not are_genuine(connection, known):
+                raise _changed_outside(campaign_id)
+            wanted = json.loads(known.thresholds) | {card: min_adherence}
+            thresholds = to_text({name: value for name, value in wanted.items() if value is not None})
+            seal = key.seal(*campaign_fields(campaign_id, known.settings, thresholds)) if key else None
+            _set(connection, campaign_id, thresholds=thresholds, seal=seal)
+            detail = {"card": card, "min_adherence": min_adherence}
+            digest = settings_digest(known.settings, thresholds)
+            append(connection, actor, THRESHOLD, [(campaign_id, {**detail, "digest": digest})])
+
+
+def _locked(connection: Connection, campaign_id: str) -> Any:
+    """Lock and return a campaign, before the head of the log, as decisions do; None if it does not exist."""
+    return connection.execute(select(campaigns).where(campaigns.c.campaign_id == campaign_id).with_for_update()).first()
+
+
+def _changed_outside(campaign_id: str) -> CatalogueError:
+    return CatalogueError(
+        f"The settings of the campaign {campaign_id} were changed outside Reelmill. Run its sheet again with the right "
+        "settings to restore them, and `reelmill audit verify` to see what else was changed."
+    )
+
+
+def _unknown(campaign_id: str) -> NotFoundError:
+    return NotFoundError(f"No campaign in the catalogue is called {campaign_id!r}. List them with `reelmill status`.")
 
 
 def _set(connection: Connection, campaign_id: str, **values: Any) -> None:
@@ -334,6 +392,4 @@ def _set(connection: Connection, campaign_id: str, **values: Any) -> None:
         update(campaigns).where(campaigns.c.campaign_id == campaign_id).values(**values)
     ).rowcount
     if not changed:
-        raise NotFoundError(
-            f"No campaign in the catalogue is called {campaign_id!r}. List them with `reelmill status`."
-        )
+        raise _unknown(campaign_id)

@@ -10,6 +10,8 @@ from adapters.catalogue.core.database import CataloguePart, batches
 from adapters.catalogue.core.rows import Lease, SignedFacts, clean, record_text, to_text
 from adapters.catalogue.core.state_changes import event_row, record_events, write_events
 from adapters.catalogue.core.tables import UNSCORED, database_now, variants
+from adapters.catalogue.review.audit import append
+from adapters.catalogue.review.logged_deliveries import publication
 from adapters.catalogue.review.signing_proof import signing_detail
 from manifests.clip import Clip
 from manifests.errors import LostLeaseError
@@ -20,6 +22,7 @@ from manifests.verdict import Reason, Verdict
 _ENDED = {"lease_owner": None, "lease_expires": None}
 
 
+_SIGNED = select(variants.c.signed).where(variants.c.variant_id == bindparam("id"))
 _by_id = update(variants).where(variants.c.variant_id == bindparam("id"))
 
 
@@ -95,9 +98,11 @@ class Results(CataloguePart):
             )
 
     def mark_published(self, lease: Lease, url: str) -> None:
-        """Signing → published: all files are in the bucket; end the lease."""
+        """Signing → published: all files are in the bucket; add an entry to the log, and end the lease."""
         with self._db.writing() as connection:
             _step(connection, lease, (State.SIGNING,), State.PUBLISHED, {"url": clean(url), **_ENDED}, url=clean(url))
+            signed = connection.execute(_SIGNED, {"id": lease.variant_id}).scalar()
+            append(connection, lease.owner, State.PUBLISHED, [(lease.variant_id, publication(signed))])
 
 
 def _judge(connection: Connection, lease: Lease, score: Score, verdict: Verdict) -> None:
