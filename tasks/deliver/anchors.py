@@ -118,7 +118,7 @@ def _problems(resources: Resources, bucket: Bucket, trusted: str) -> Iterator[st
             anchor = Anchor(*(body[name] for name in ("key_id", "entries", "digest", "at")))
             signed = Detached(*(body[name] for name in ("algorithm", "chain", "signature", "time_stamp")))
             wrong = problem_of(signed, anchor.signed_bytes, datetime.fromisoformat(anchor.at), trusted)
-        except (ValueError, KeyError, TypeError, AttributeError):
+        except (ValueError, KeyError, TypeError, AttributeError, RecursionError, OverflowError):
             yield f"The anchor {key} in the bucket is damaged."
             continue
         if wrong or anchor.key != key:
