@@ -19,7 +19,7 @@ from models.weights.tokenizer_check import check_tokenizer
 
 CLIP_CONTEXT = 77
 """Context length of an OpenCLIP model whose configuration names none, as in open_clip."""
-COUNTED = 10_000
+COUNTED = 2_000
 """Characters of a prompt that are counted, or 64 per token that the model reads; tokenizers may be slow."""
 _WORD = re.compile(r"\S+")
 

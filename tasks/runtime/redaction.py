@@ -13,7 +13,8 @@ MIN_SECRET_LENGTH = 4
 
 _FOLDER = r"(?!\\*['\"]?\s*[=:]\s*\\*['\"]?[/~.])"
 """``PWD`` is also the variable of a shell's working directory."""
-_NAMED = rf"(?:(?:secret|passw(?:or)?d|passphrase|token|api[_-]?key|private[_-]?key|access[_-]?key)[\w-]{{0,60}}|pwd{_FOLDER})"
+_NAMES = "secret|passw(?:or)?d|passphrase|token|api[_-]?key|private[_-]?key|access[_-]?key"
+_NAMED = rf"(?:(?:{_NAMES})[\w-]{{0,60}}|pwd{_FOLDER})"
 """The end of a secret's name. Repetitions are bounded or follow the last match, so long texts are processed quickly."""
 _IN_QUERIES = (
     r"x-(?:amz|goog)-(?:signature|credential|security-token)|signature|sig|awsaccesskeyid|googleaccessid|"
@@ -59,7 +60,7 @@ _PATTERNS: tuple[tuple[re.Pattern[str], str | Callable[[re.Match[str]], str]], .
         (r"(/share/)[\w-]{16,}", rf"\g<1>{MASK}"),
     )
 )
-"""Private keys, webhooks, passwords in URLs, headers, cookies, AWS key ids, signed queries, named secrets and share links."""
+"""Private keys, webhooks, passwords in URLs, headers, cookies, AWS key ids, signed queries, named secrets, share links."""
 
 
 class Redaction:

