@@ -127,7 +127,10 @@ class Delivery:
 
     def _proven(self, leases: list[Lease]) -> list[Lease]:
         """Return the clips with a proven approval; the others are quarantined."""
+        damaged = {lease.variant_id: lease.row.unreadable for lease in leases if lease.row.unreadable}
         unproven = self._catalogue.approval_proofs.unproven(leases)
+        for variant_id, names in damaged.items():
+            unproven[variant_id] = f"its {' and '.join(names)} in the catalogue cannot be read"
         self._refuse(unproven)
         return [lease for lease in leases if lease.variant_id not in unproven]
 

@@ -60,7 +60,7 @@ _PATTERNS: tuple[tuple[re.Pattern[str], str | Callable[[re.Match[str]], str]], .
         (r"(/share/)[\w-]{16,}", rf"\g<1>{MASK}"),
     )
 )
-"""Private keys, webhooks, passwords in URLs, headers, cookies, AWS key ids, signed queries, named secrets, share links."""
+"""Private keys, webhooks, passwords in URLs, headers, cookies, AWS key ids, signed queries, named secrets, shares."""
 
 
 class Redaction:

@@ -9,7 +9,7 @@ from typing import Any
 from sqlalchemy import Connection, bindparam, select
 
 from adapters.catalogue.core.database import CataloguePart, batches
-from adapters.catalogue.core.rows import Lease
+from adapters.catalogue.core.rows import Lease, object_in
 from adapters.catalogue.core.seals import (
     ENTRY,
     SEALED_STATES,
@@ -197,7 +197,7 @@ def _clip_problem(clip: ApprovedClip, history: Sequence[Any], place: int, key: A
     if approved != clip.clip_sha256 and (key or approved is not None):
         return "its clip is not the one that was approved"
     if clip.state != State.APPROVED:
-        details = [json.loads(row.detail) for row in history[place:] if row.to_state == State.SIGNING]
+        details = [object_in(row.detail) for row in history[place:] if row.to_state == State.SIGNING]
         signed = [detail["sha256"] for detail in details if "sha256" in detail]
         if not signed or signed[-1] != clip.signed_sha256:
             return "its signed file is not the one that was signed"
@@ -265,5 +265,5 @@ def _neighbours(connection: Connection, entries: Mapping[str, Sequence[Any]]) ->
 
 def clip_of(row: Any) -> ApprovedClip:
     """Return the clip of a row of ``tables.variants``."""
-    signed = json.loads(row.signed)["sha256"] if row.signed else None
+    signed = object_in(row.signed).get("sha256")
     return ApprovedClip(row.variant_id, row.state, clip_sha256_of(row.clip), signed)

@@ -1,6 +1,5 @@
 """Verify the audit log against itself, its seals, and the tables that it describes."""
 
-import json
 from collections.abc import Iterator
 from itertools import islice
 from typing import Any
@@ -8,6 +7,7 @@ from typing import Any
 from sqlalchemy import Connection, func, select
 
 from adapters.catalogue.core.database import BATCH
+from adapters.catalogue.core.rows import object_in
 from adapters.catalogue.core.seals import CAMPAIGN, ENTRY, AuditKey, access_of
 from adapters.catalogue.core.tables import audit, audit_head, campaigns, events, variants
 from adapters.catalogue.review.approval_proof import PROVED, clip_of, event_problem, evidence_of, problem_of
@@ -129,7 +129,7 @@ def _unproven(connection: Connection) -> Iterator[str]:
                     yield f"The approval of variant {row.variant_id} ({row.state}) is not proven: {problem}."
             elif history and (problem := event_problem(history, len(history) - 1, key)):
                 yield f"Variant {row.variant_id} ({row.state}): {problem}."
-            if row.state == State.PUBLISHED and history and json.loads(history[-1].detail).get("url") != row.url:
+            if row.state == State.PUBLISHED and history and object_in(history[-1].detail).get("url") != row.url:
                 yield f"The URL of the published variant {row.variant_id} was changed outside Reelmill."
 
 
