@@ -5,18 +5,22 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from models.card import Card, ModelCard, ScorerCard
 from models.clip_tokenizer import clip_tokenizer
 from models.weights import weights_path
 from models.weights.folder_check import MAX_VOCABULARY
-from models.weights.json_file import read_bytes, read_json
+from models.weights.json_file import parse_json, read_bytes, read_json
 from models.weights.open_clip_config import CONFIG
+from models.weights.panics import panics_refused
 from models.weights.refusal import RefusedFileError
+from models.weights.tokenizer_check import check_tokenizer
 
 CLIP_CONTEXT = 77
 """Context length of an OpenCLIP model whose configuration names none, as in open_clip."""
+COUNTED = 2_000
+"""Characters of a prompt that are counted, or 64 per token that the model reads; tokenizers may be slow."""
 _WORD = re.compile(r"\S+")
 
 
@@ -67,10 +71,11 @@ class PromptLimit:
 
     def measure(self, prompt: str) -> Length:
         """Return the length of a prompt and what is lost of it."""
-        starts, special = self.spans(prompt)
+        counted = prompt[: max(COUNTED, 64 * self.limit)]
+        starts, special = self.spans(counted)
         room = max(self.limit - special, 0)
         lost = prompt[_start_of_word(prompt, starts[room]) :] if len(starts) > room else ""
-        return Length(len(starts) + special, self.limit, lost, self.is_exact)
+        return Length(len(starts) + special, self.limit, lost, self.is_exact and counted == prompt)
 
     def surely_fits(self, prompt: str) -> bool:
         """Return whether a prompt is short enough without counting: every token has at least one byte."""
@@ -129,8 +134,10 @@ def _fast(path: Path | None) -> Callable[[str], Spans] | None:
     """Return a tokenizer in the format of the library tokenizers; None for CLIP's own."""
     from tokenizers import Tokenizer
 
+    what = f"The tokenizer in {path.parent}" if path else "The tokenizer of CLIP"
     try:
-        tokenizer = Tokenizer.from_buffer(read_bytes(path, path.name, MAX_VOCABULARY)) if path else clip_tokenizer()
+        with panics_refused(what):
+            tokenizer = _checked(Tokenizer.from_buffer, path) if path else clip_tokenizer()
     except Exception:  # noqa: BLE001 - the library raises no other; the check of weights reports damaged files
         return None
     tokenizer.no_truncation()
@@ -138,9 +145,17 @@ def _fast(path: Path | None) -> Callable[[str], Spans] | None:
     special = tokenizer.num_special_tokens_to_add(False)
 
     def spans(text: str) -> Spans:
-        return Spans([start for start, _ in tokenizer.encode(text, add_special_tokens=False).offsets], special)
+        with panics_refused(what):
+            return Spans([start for start, _ in tokenizer.encode(text, add_special_tokens=False).offsets], special)
 
     return spans
+
+
+def _checked(make: Callable[[bytes], Any], path: Path) -> Any:
+    """Make a tokenizer whose rules cannot exhaust memory; planning reads tokenizers before the check of weights."""
+    content = read_bytes(path, path.name, MAX_VOCABULARY)
+    check_tokenizer(parse_json(content, path.name), path.name)
+    return make(content)
 
 
 @cache

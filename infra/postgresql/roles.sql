@@ -15,9 +15,10 @@ WHERE NOT EXISTS (SELECT FROM pg_roles WHERE rolname = name)
 -- The owner of the database: driver, watcher, sweeper and dashboard. It can neither read other databases nor files of
 -- the server, nor create roles.
 ALTER ROLE reelmill LOGIN NOSUPERUSER NOCREATEDB NOCREATEROLE NOREPLICATION NOBYPASSRLS PASSWORD :'owner_password';
--- The renderers (Ray workers). Its privileges are in renderer.sql.
+-- The renderers (Ray workers). Its privileges are in renderer.sql. A worker process needs one or two connections; the
+-- limit leaves some to the owner.
 ALTER ROLE reelmill_renderer LOGIN NOSUPERUSER NOCREATEDB NOCREATEROLE NOREPLICATION NOBYPASSRLS NOINHERIT
-    PASSWORD :'renderer_password';
+    CONNECTION LIMIT 60 PASSWORD :'renderer_password';
 
 SELECT 'CREATE DATABASE reelmill OWNER reelmill'
 WHERE NOT EXISTS (SELECT FROM pg_database WHERE datname = 'reelmill')
@@ -25,3 +26,10 @@ WHERE NOT EXISTS (SELECT FROM pg_database WHERE datname = 'reelmill')
 
 REVOKE ALL ON DATABASE reelmill FROM PUBLIC;
 GRANT CONNECT ON DATABASE reelmill TO reelmill_renderer;
+
+-- Large objects belong to no table, so that row security does not cover them; nothing of Reelmill uses them. PostgreSQL
+-- cannot forbid a role to change its own password, to take advisory locks, or to send notifications: renew the password
+-- with this file, and allow only the renderers' addresses in pg_hba.conf.
+\connect reelmill
+REVOKE ALL ON FUNCTION lo_creat(integer), lo_create(oid), lo_from_bytea(oid, bytea), lo_put(oid, bigint, bytea),
+    lo_open(oid, integer), lo_unlink(oid), lo_get(oid), lo_get(oid, bigint, integer) FROM PUBLIC;

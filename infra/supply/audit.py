@@ -1,7 +1,8 @@
 """Look for known vulnerabilities of the pinned packages with pip-audit: ``python -m infra.supply.audit [--strict]``.
 
 The exit code is 1 if there are any. If no service can be reached, that is printed and the exit code is 0, so that
-machines without internet access can build; with ``--strict``, for a release, it is 2.
+machines without internet access can build; with ``--strict``, for a release, it is 2. With ``--strict``, it is also 2
+if the service does not know some of the packages.
 
 pip-audit alone reports "No known vulnerabilities found" for packages that the service does not know, and ends with a
 traceback if it cannot connect. Neither is a result, so its JSON is read here.
@@ -77,7 +78,9 @@ class Report:
 def main(arguments: list[str]) -> int:
     """Audit the pins; return the exit code."""
     parser = argparse.ArgumentParser(prog="python -m infra.supply.audit", description=__doc__.splitlines()[0])
-    parser.add_argument("--strict", action="store_true", help="fail if no vulnerability service can be reached")
+    parser.add_argument(
+        "--strict", action="store_true", help="fail if a package cannot be checked, or no service can be reached"
+    )
     chosen = parser.parse_args(arguments)
     try:
         report = audit(CONSTRAINTS, SERVICES, read_accepted(ACCEPTED, _today()), _today(), strict=chosen.strict)
@@ -103,7 +106,7 @@ def audit(
         if not answer.problem:
             answer = ask(service, pins, end - time.monotonic())
         if not answer.problem:
-            return judge(answer, accepted, today)
+            return judge(answer, accepted, today, strict)
         problems.append(f"{service.name} {answer.problem}")
     line = f"Known vulnerabilities were NOT checked: {'; '.join(problems)}."
     return Report((line,), 2 if strict else 0)
@@ -146,11 +149,13 @@ def read_answer(service: str, output: str, errors: str) -> Answer:
     return Answer(service, found, len(known), unknown)
 
 
-def judge(answer: Answer, accepted: Sequence[Acceptance], today: date) -> Report:
-    """Compare the vulnerabilities with those that are accepted."""
+def judge(answer: Answer, accepted: Sequence[Acceptance], today: date, strict: bool = False) -> Report:
+    """Compare the vulnerabilities with those that are accepted; ``strict`` fails for packages that are unknown."""
     lines = [f"{answer.service}: {answer.audited} packages checked."]
     if answer.unknown:
-        lines.append(f"NOT checked, because {answer.service} does not know them: {', '.join(answer.unknown)}.")
+        number = len(answer.unknown)
+        what = f"{number} of {answer.audited + number} packages were"
+        lines.append(f"{what} NOT checked, because {answer.service} does not know them: {', '.join(answer.unknown)}.")
     failed = []
     for item in answer.found:
         match = [one for one in accepted if one.covers(item.package, item.ids, today)]
@@ -159,7 +164,8 @@ def judge(answer: Answer, accepted: Sequence[Acceptance], today: date) -> Report
     lines += _stale(answer.found, accepted, today)
     if failed:
         failed.append(f"Upgrade them in constraints.txt and run `make lock`, or accept them in {ACCEPTED.name}.")
-    return Report((*lines, *failed), 1 if failed else 0)
+    code = 1 if failed else 2 if strict and answer.unknown else 0
+    return Report((*lines, *failed), code)
 
 
 def _stale(found: Iterable[Vulnerability], accepted: Iterable[Acceptance], today: date) -> list[str]:

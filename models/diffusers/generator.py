@@ -26,6 +26,7 @@ from models.diffusers.tuning import set_step_cache, tune
 from models.memory import is_broken_device, is_out_of_memory
 from models.protocols import Generated, PictureSource
 from models.speed import Speed, StepCache
+from models.weights.panics import panics_refused
 
 STATIC_SHAPES = 4
 """Shapes kept compiled: after a few recompilations torch stops compiling and falls back to slow eager execution."""
@@ -206,6 +207,10 @@ class DiffusersVideo:
 
     def _render(self, batch: Sequence[Variant], draft: bool) -> torch.Tensor:
         """Return float (variants, frames, channels, height, width) in 0..1, at the card's render size."""
+        with panics_refused(f"The weights of {self.card.name}", GenerationError):
+            return self._video(batch, draft)
+
+    def _video(self, batch: Sequence[Variant], draft: bool) -> torch.Tensor:
         height, width = self._render_size(batch[0])
         texts: dict[str, Embeddings] | None = None
         if self._family.embeds:

@@ -14,6 +14,7 @@ from models.card import ModelCard
 from models.diffusers.loras import prepare_pipeline
 from models.diffusers.parts import load_parts
 from models.weights import forbid_network, weights_path, weights_problem
+from models.weights.panics import panics_refused
 
 
 def find_device(name: str) -> torch.device:
@@ -52,22 +53,40 @@ def load(card: ModelCard, weights_root: Path | None, device: torch.device) -> An
     precision = _precision(card, device)
     parts = load_parts(card, precision, weights_root)
     try:
-        pipeline = pipeline_class.from_pretrained(
-            str(folder),
-            local_files_only=True,
-            trust_remote_code=False,
-            use_safetensors=True,
-            dtype=precision,
-            **parts,
-        )
+        with panics_refused(f"The weights of {card.name}"):
+            pipeline = pipeline_class.from_pretrained(
+                str(folder),
+                local_files_only=True,
+                trust_remote_code=False,
+                use_safetensors=True,
+                dtype=precision,
+                **parts,
+            )
     except Exception as error:
         what = first_line(error)
         raise IncompleteWeightsError(f"The weights of {card.name} in {folder} cannot be loaded: {what}") from error
     prepare_pipeline(pipeline, card, weights_root)
+    pipeline.set_progress_bar_config(disable=True)
+    pipeline = pipeline.to(device)
+    _copy_mapped(pipeline)
     if problem := weights_problem(card, weights_root):  # the files were changed while they were loaded
         raise IncompleteWeightsError(problem)
-    pipeline.set_progress_bar_config(disable=True)
-    return pipeline.to(device)
+    return pipeline
+
+
+def _copy_mapped(pipeline: Any) -> None:
+    """Copy the tensors in main memory, which are views of the mapped files: a later change of a file would change them.
+
+    Tensors on another device were copied to it. One tensor is copied at a time, and tensors that share memory once.
+    """
+    models = [part for part in pipeline.components.values() if isinstance(part, torch.nn.Module)]
+    copies: dict[tuple[Any, ...], torch.Tensor] = {}
+    for model in models:
+        for tensor in (*model.parameters(), *model.buffers()):
+            if tensor.device.type == "cpu":
+                place = (tensor.data_ptr(), tensor.dtype, tensor.shape, tensor.stride())
+                copies.setdefault(place, tensor.data.clone())
+                tensor.data = copies[place]
 
 
 def first_line(error: BaseException) -> str:

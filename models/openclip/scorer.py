@@ -19,6 +19,7 @@ from models.cpu_matmul import multiply_by_onednn
 from models.weights import forbid_network, weights_path, weights_problem
 from models.weights.json_file import read_json
 from models.weights.open_clip_config import CONFIG
+from models.weights.panics import panics_refused
 
 BATCH = 32
 CACHED_PROMPTS = 4096
@@ -67,8 +68,10 @@ class OpenClipScorer:
         rows: dict[str, np.ndarray] = {}
         for start in range(0, len(prompts), BATCH):
             part = prompts[start : start + BATCH]
+            with panics_refused(f"The weights of {self.card.name}"):
+                tokens = self.tokenize(part).to(self.device)
             with torch.inference_mode():
-                vectors = self.model.encode_text(self.tokenize(part).to(self.device), normalize=True)
+                vectors = self.model.encode_text(tokens, normalize=True)
             rows |= zip(part, vectors.float().cpu().numpy(), strict=True)
         return rows
 
@@ -116,10 +119,11 @@ def _load(card: ScorerCard, folder: Path, device: torch.device) -> tuple[Any, An
     forbid_network()
     name = f"local-dir:{folder}"
     try:
-        model, _, preprocess = open_clip.create_model_and_transforms(
-            name, device=device, weights_only=True, pretrained_image=False, pretrained_text=False
-        )
-        tokenize = open_clip.get_tokenizer(name, **_tokenizer_options(folder))
+        with panics_refused(f"The weights of {card.name}"):
+            model, _, preprocess = open_clip.create_model_and_transforms(
+                name, device=device, weights_only=True, pretrained_image=False, pretrained_text=False
+            )
+            tokenize = open_clip.get_tokenizer(name, **_tokenizer_options(folder))
     except Exception as error:
         what = (str(error).strip().splitlines() or [type(error).__name__])[0]
         raise IncompleteWeightsError(f"The weights of {card.name} in {folder} cannot be loaded: {what}") from error

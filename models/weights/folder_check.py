@@ -15,6 +15,7 @@ from models.weights.folder_tree import LOADED_TEXTS, FolderFile
 from models.weights.json_file import MB, read_bytes, read_json
 from models.weights.refusal import RefusedFileError, shown
 from models.weights.safetensors_header import read_header
+from models.weights.tokenizer_check import check_tokenizer
 
 VOCABULARIES = ("tokenizer.json", "vocab.json", "added_tokens.json")
 """Their keys are words, not settings."""
@@ -77,6 +78,8 @@ def _check(file: FolderFile) -> None:
 
 def _check_json(file: FolderFile) -> None:
     content = read_json(file.path, file.name)
+    if file.path.name == "tokenizer.json":
+        check_tokenizer(content, file.name)
     if file.path.name in VOCABULARIES:
         return
     check_keys(content, file.name)

@@ -189,7 +189,7 @@ def _genuine(bucket: Bucket, keys: Iterable[str], trusted: str) -> tuple[list[An
             anchor = Anchor(*(body[name] for name in ("key_id", "entries", "digest", "at")))
             signed = Detached(*(body[name] for name in ("algorithm", "chain", "signature", "time_stamp")))
             wrong = problem_of(signed, anchor.signed_bytes, datetime.fromisoformat(anchor.at), trusted)
-        except (ValueError, KeyError, TypeError, AttributeError):
+        except (ValueError, KeyError, TypeError, AttributeError, RecursionError, OverflowError):
             problems.append(f"The anchor {key} in the bucket is damaged. {REMOVE}")
             continue
         if wrong or anchor.key != key:

@@ -133,6 +133,9 @@ class Delivery:
         """Return the clips with a proven approval and place; the others are quarantined."""
         misplaced = self._misplaced(lease.variant_id for lease in leases)
         unproven = {**misplaced, **self._catalogue.approval_proofs.unproven(leases)}
+        for lease in leases:
+            if lease.row.unreadable:
+                unproven[lease.variant_id] = f"its {' and '.join(lease.row.unreadable)} in the catalogue cannot be read"
         self._refuse(unproven)
         return [lease for lease in leases if lease.variant_id not in unproven]
 

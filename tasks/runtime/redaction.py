@@ -1,15 +1,20 @@
 """Redact secrets in text: known secrets, and patterns that look like secrets."""
 
+import base64
+import binascii
 import json
 import re
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from urllib.parse import quote, quote_plus
 
 MASK = "***"
 MIN_SECRET_LENGTH = 4
 """Shorter secrets are not redacted, because they occur by chance in ordinary text."""
 
-_NAMED = r"(?:secret|passw(?:or)?d|passphrase|token|api[_-]?key|private[_-]?key|access[_-]?key)[\w-]{0,60}"
+_FOLDER = r"(?!\\*['\"]?\s*[=:]\s*\\*['\"]?[/~.])"
+"""``PWD`` is also the variable of a shell's working directory."""
+_NAMES = "secret|passw(?:or)?d|passphrase|token|api[_-]?key|private[_-]?key|access[_-]?key"
+_NAMED = rf"(?:(?:{_NAMES})[\w-]{{0,60}}|pwd{_FOLDER})"
 """The end of a secret's name. Repetitions are bounded or follow the last match, so long texts are processed quickly."""
 _IN_QUERIES = (
     r"x-(?:amz|goog)-(?:signature|credential|security-token)|signature|sig|awsaccesskeyid|googleaccessid|"
@@ -17,16 +22,36 @@ _IN_QUERIES = (
 )
 _WEBHOOKS = (
     r"hooks\.slack(?:-gov)?\.com|discord(?:app)?\.com/api/webhooks|[\w.-]+\.webhook\.office\.com|"
-    r"outlook\.office\.com/webhook|[^\s/'\"]+/hooks"
+    r"outlook\.office\.com/webhook|[^\s/'\"<>\\]+(?:/[^\s/'\"<>\\?]{1,40}){0,2}/(?:web)?hooks?"
 )
-_PATTERNS = tuple(
+_PORT = r"(?!\d{1,5}(?:[/?#\s'\"]|$))"
+
+
+def _basic(found: re.Match[str]) -> str:
+    """Return a header of basic authentication without its value; other words after "basic" stay."""
+    try:
+        is_pair = b":" in base64.b64decode(found[2] + "=" * (-len(found[2]) % 4), validate=True)
+    except binascii.Error:
+        return found[0]
+    return f"{found[1]}{MASK}" if is_pair else found[0]
+
+
+_PATTERNS: tuple[tuple[re.Pattern[str], str | Callable[[re.Match[str]], str]], ...] = tuple(
     (re.compile(pattern, re.IGNORECASE | re.DOTALL), becomes)
     for pattern, becomes in (
         (r"-----BEGIN ([A-Z ]*)PRIVATE KEY-----.*?(?:-----END \1PRIVATE KEY-----|\Z)", MASK),
         (rf"(https?://(?:{_WEBHOOKS})/)[^\s'\"<>\\]+", rf"\g<1>{MASK}"),
-        (r"(https?://)[^\s/@]+@", rf"\g<1>{MASK}@"),
+        (r"(https?://)[^\s/]+@", rf"\g<1>{MASK}@"),
+        (rf"(https?://)[^\s/:@\[]*:{_PORT}[^\s'\"<>\\]{{1,200}}@", rf"\g<1>{MASK}@"),
         (r"(\b[a-z][a-z0-9+.-]{0,30}://[^\s/:@]*):[^\s/]+@", rf"\g<1>:{MASK}@"),
+        (rf"(\b[a-z][a-z0-9+.-]{{0,30}}://[^\s/:@\[]*):{_PORT}[^\s'\"<>\\]{{1,200}}@", rf"\g<1>:{MASK}@"),
         (r"(authorization\\*['\"]?\s*[:=,]\s*b?\\*['\"]?)[^\r\n'\"\\]+", rf"\g<1>{MASK}"),
+        (
+            r"((?:set-)?cookie(?:\\*['\"]\s*[:=,]|\s*:)\s*b?\\*['\"]?)[\w.%!#$&^`|~+-]{1,100}=[^\r\n'\"\\]+",
+            rf"\g<1>{MASK}",
+        ),
+        (r"(\b\w{1,40}_session\s*=\s*)[^\s,;&'\"\\]{8,}", rf"\g<1>{MASK}"),
+        (r"(\bbasic\s+)([a-z0-9+/]{6,}={0,2})", _basic),
         (r"(\bbearer\s+)[\w.~+/=-]{8,}", rf"\g<1>{MASK}"),
         (r"\b(?:AKIA|ASIA)[A-Z0-9]{16}\b", MASK),
         (rf"([?&;](?:{_IN_QUERIES})=)[^&\s'\"<>\\]+", rf"\g<1>{MASK}"),
@@ -35,7 +60,7 @@ _PATTERNS = tuple(
         (r"(/share/)[\w-]{16,}", rf"\g<1>{MASK}"),
     )
 )
-"""Private keys, webhooks, passwords in URLs, headers, AWS key ids, signed queries, named secrets and share links."""
+"""Private keys, webhooks, passwords in URLs, headers, cookies, AWS key ids, signed queries, named secrets, shares."""
 
 
 class Redaction:

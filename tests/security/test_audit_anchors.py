@@ -98,6 +98,20 @@ def test_a_changed_anchor_is_seen(resources: Resources, change, why: str):
     assert why in problem
 
 
+@pytest.mark.parametrize(
+    "nested", ['{"key_id":' + "[" * 100_000, "[" * 200_000, '{"entries": 1e999, "key_id": []}', "\xff"]
+)
+def test_an_anchor_that_cannot_be_read_is_reported_as_damaged(resources: Resources, nested: str):
+    catalogue_of(resources).audit.note(ANN, "run", "spring")
+    path = anchored(resources)
+    path.write_text(nested)
+    other = path.with_name("000000000009-0000000000000000.json")
+    other.write_text(nested)
+    problems = check_anchors(resources).problems
+    assert len(problems) == 2
+    assert all("in the bucket is damaged" in problem for problem in problems)
+
+
 def test_an_anchor_of_another_signer_is_seen(resources: Resources, tmp_path: Path):
     catalogue_of(resources).audit.note(ANN, "run", "spring")
     anchored(replace(resources, signer=SignerConfig("development", tmp_path / "other")))

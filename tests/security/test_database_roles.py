@@ -154,9 +154,10 @@ def variant(connection: psycopg.Connection, state: str) -> str:
     return variant_id
 
 
-def clip(of: str, **changes: str) -> str:
+def clip(of: str, **changes: object) -> str:
     own = f"/home/staging/{of[:2]}/{of}"
-    values = {"variant_id": of, "sha256": "ab" * 32, "machine": "bucket"}
+    values = {"variant_id": of, "sha256": "ab" * 32, "machine": "bucket", "device_seconds": 1.0}
+    values |= {"size": 1, "height": 90, "width": 160, "num_frames": 17, "fps": 8}
     return json.dumps(values | {"path": f"{own}/master.mp4", "poster": f"{own}/poster.jpg"} | changes)
 
 
@@ -325,6 +326,120 @@ def test_a_renderer_cannot_name_files_of_the_driver(roles: Roles, ids, changes: 
         assert connection.execute(update, (clip(rendered), rendered)).rowcount == 1
         with pytest.raises(psycopg.errors.InsufficientPrivilege, match="staged in the bucket"):
             connection.execute(update, (clip(rendered, **changes), rendered))
+
+
+DAMAGED = {
+    "a clip in the future": "made_at = 4e9",
+    "a clip at no time": "made_at = 'NaN'",
+    "a clip at the end of time": "made_at = 'Infinity'",
+    "many attempts": "attempt = 2147483647",
+    "few tries": "tries = -2147483648",
+    "a lease for ever": "lease_owner = 'x', lease_expires = 'Infinity'",
+    "a score above all": "sort_score = 'Infinity'",
+    "no prompt adherence": "prompt_adherence = 'NaN'",
+    "a score that is no JSON": "score = '{junk'",
+    "a deep score": "score = repeat('[', 200000)",
+    "a score with another key": """score = '{"evil": 1}'""",
+    "a score with texts": """score = '{"variant_id": "{rendered}", "checks": {"sharpness": "x"}}'""",
+    "reasons that are no JSON": "reasons = 'x'",
+    "reasons of another form": """reasons = '[["code"]]'""",
+    "a long error": "error = repeat('x', 50000000)",
+    "a long owner": "lease_owner = repeat('x', 1000000)",
+}
+DAMAGED_CLIPS = {"evil": "x", "size": "x", "fps": 0, "height": 1.5, "device_seconds": -1, "rung": [], "width": 10**13}
+
+
+@pytest.mark.parametrize("change", DAMAGED.values(), ids=DAMAGED)
+def test_a_renderer_cannot_write_values_that_others_cannot_read(roles: Roles, ids, change: str):
+    change = change.replace("{rendered}", ids["rendered"])
+    with psycopg.connect(roles.renderer) as connection, pytest.raises(psycopg.errors.InsufficientPrivilege):
+        connection.execute(f"UPDATE variants SET {change} WHERE variant_id = '{ids['rendered']}'")
+
+
+@pytest.mark.parametrize("changes", [{key: value} for key, value in DAMAGED_CLIPS.items()], ids=list(DAMAGED_CLIPS))
+def test_a_clip_of_a_renderer_has_a_fixed_form(roles: Roles, ids, changes: dict[str, object]):
+    one = ids["rendered"]
+    with psycopg.connect(roles.renderer) as connection, pytest.raises(psycopg.errors.InsufficientPrivilege):
+        connection.execute("UPDATE variants SET clip = %s WHERE variant_id = %s", (clip(one, **changes), one))
+
+
+def test_a_clip_of_a_renderer_has_each_key_once(roles: Roles, ids):
+    one = ids["rendered"]
+    twice = clip(one).removesuffix("}") + ', "machine": "bucket"}'
+    with psycopg.connect(roles.renderer) as connection, pytest.raises(psycopg.errors.InsufficientPrivilege):
+        connection.execute("UPDATE variants SET clip = %s WHERE variant_id = %s", (twice, one))
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        "spent_s = 'NaN'",
+        "spent_s = 'Infinity'",
+        "spent_s = spent_s + 1e6",
+        """detail = '{"credit": "x"}'""",
+        "waiting = -1",
+        "served = 9223372036854775807",
+        "claimed_at = 'NaN'",
+    ],
+)
+def test_a_renderer_cannot_damage_the_counts_of_a_run(roles: Roles, ids, change: str):
+    with psycopg.connect(roles.renderer) as connection, pytest.raises(psycopg.errors.InsufficientPrivilege):
+        connection.execute(f"UPDATE runs SET {change} WHERE run_id = 'live'")
+
+
+@pytest.mark.parametrize("value", ["'NaN'", "-1", "1e9"])
+def test_a_renderer_only_adds_device_time_to_a_campaign(roles: Roles, ids, value: str):
+    with psycopg.connect(roles.renderer) as connection, pytest.raises(psycopg.errors.InsufficientPrivilege):
+        connection.execute(f"UPDATE campaigns SET draft_seconds = {value}")
+
+
+@pytest.mark.parametrize("state", sorted(set(State)))
+def test_a_renderer_reports_only_what_its_variant_has_become(roles: Roles, ids, state: str):
+    """Otherwise it could make a clip of another state look tampered with."""
+    for to_state in {State.FAILED, State.QUARANTINED, State.PASSED}:
+        statement = EVENT.format(rendered=ids[state]).replace("'passed'", f"'{to_state}'")
+        with psycopg.connect(roles.renderer) as connection, pytest.raises(psycopg.errors.InsufficientPrivilege):
+            connection.execute(statement)
+
+
+def test_an_event_of_a_renderer_has_an_object_as_its_detail(roles: Roles, ids):
+    for detail in ("{{{{x", "1", "[" * 100_000):
+        statement = EVENT.format(rendered=ids["rendered"]).replace("'passed'", "'rendered'").replace("'{}'", "%s")
+        with psycopg.connect(roles.renderer) as connection, pytest.raises(psycopg.errors.InsufficientPrivilege):
+            connection.execute(statement, (detail,))
+
+
+@pytest.mark.parametrize(
+    ("key", "text"),
+    [
+        ("clock:2026-11-30", None),
+        ("approval-unproven:c:x", None),
+        ("worker-lost:host:0:1:1", "<!channel> Sign in at <https://evil.example|the dashboard>"),
+    ],
+)
+def test_a_renderer_writes_no_other_alert(roles: Roles, ids, key: str, text: str | None):
+    usual = (
+        "A worker was lost: process 1 on host. Its leases on 1 clip pass to other workers. Check its log and, if the "
+        "process was killed, the memory of its machine."
+    )
+    insert = (
+        "INSERT INTO alerts (key, at, kind, text, due_at) VALUES (%s, extract(epoch FROM clock_timestamp()), "
+        "'worker-lost', %s, extract(epoch FROM clock_timestamp()))"
+    )
+    with psycopg.connect(roles.renderer) as connection:
+        connection.execute(insert, ("worker-lost:host:0:1:1", usual))
+        connection.rollback()
+        with pytest.raises(psycopg.errors.InsufficientPrivilege):
+            connection.execute(insert, (key, text or usual))
+
+
+def test_a_renderer_stores_no_large_objects_and_few_connections(roles: Roles):
+    for call in ("lo_creat(-1)", "lo_create(0)", "lo_from_bytea(0, 'x')"):
+        with psycopg.connect(roles.renderer) as connection, pytest.raises(psycopg.errors.InsufficientPrivilege):
+            connection.execute(f"SELECT {call}")
+    with psycopg.connect(roles.owner) as connection:
+        query = "SELECT rolconnlimit FROM pg_roles WHERE rolname = 'reelmill_renderer'"
+        assert connection.execute(query).fetchone() == (60,)
 
 
 @pytest.mark.parametrize("state", sorted(set(State) - {State.PLANNED, State.LEASED, State.RENDERED}))

@@ -19,6 +19,7 @@ import pytest
 import tiny_families
 import tiny_image_families
 import tiny_weights
+import torch
 import transformers
 from cli_runner import reelmill
 from hostile_models import ATTACKS, CONFIG, OWN_MAP, TEXT, Attack, Loaded, build, canary_of, edit, module
@@ -287,6 +288,31 @@ def test_files_that_change_while_they_are_loaded_are_refused(tmp_path, monkeypat
     monkeypatch.setattr(scorer_module, "_load", swap)
     with pytest.raises(IncompleteWeightsError, match="not what the card's sha256 stands for"):
         OpenClipScorer(card)
+
+
+@pytest.mark.parametrize("kind", ["ltx", "scorer"])
+def test_weights_that_are_overwritten_after_loading_change_nothing(tmp_path, kind):
+    source = {"ltx": tiny_weights.ltx_folder, "scorer": tiny_weights.openclip_folder}[kind]()
+    folder = shutil.copytree(source, tmp_path / "model")
+    if kind == "ltx":
+        pipeline = open_generator(tiny_weights.ltx_card(folder)).pipeline
+        models = [part for part in pipeline.components.values() if isinstance(part, torch.nn.Module)]
+    else:
+        models = [OpenClipScorer(tiny_weights.scorer_card(folder)).model]
+    tensors = [tensor for model in models for tensor in (*model.parameters(), *model.buffers())]
+    before = [tensor.clone() for tensor in tensors]
+    for path in folder.rglob("*.safetensors"):
+        blank(path)
+    assert len(tensors) > 20
+    assert all(map(torch.equal, before, tensors))
+
+
+def blank(path: Path) -> None:
+    """Overwrite the tensors of a file in place, as a mapped file shows it."""
+    header = 8 + int.from_bytes(path.read_bytes()[:8], "little")
+    with path.open("r+b") as file:
+        file.seek(header)
+        file.write(bytes(path.stat().st_size - header))
 
 
 @pytest.fixture

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from flows.runtime.runner import _own_cluster
+from flows.runtime.runner import _own_cluster, _without_secrets
 
 RUN = """
 import json, os, subprocess, sys
@@ -76,6 +76,18 @@ def test_the_token_of_the_operator_takes_precedence(monkeypatch: pytest.MonkeyPa
     monkeypatch.setenv("RAY_AUTH_TOKEN_PATH", "/run/secrets/ray")
     with _own_cluster():
         assert "RAY_AUTH_TOKEN" not in os.environ
+
+
+def test_workers_inherit_no_secret_of_the_driver(monkeypatch: pytest.MonkeyPatch):
+    for name in ("AUDIT_KEY", "ALERT_WEBHOOK", "OIDC_CLIENT_SECRET", "SIGNER_KEY", "METRICS_TOKEN", "A_NEW_ONE"):
+        monkeypatch.setenv(f"REELMILL_{name}", "secret-value")
+    monkeypatch.setenv("REELMILL_DEVICE", "cpu")
+    before = dict(os.environ)
+    with _without_secrets():
+        inherited = subprocess.run(["env"], capture_output=True, text=True).stdout
+    assert "secret-value" not in inherited
+    assert "REELMILL_DEVICE=cpu" in inherited
+    assert dict(os.environ) == before
 
 
 @pytest.mark.slow

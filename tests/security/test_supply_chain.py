@@ -280,8 +280,17 @@ def test_a_mirror_that_knows_no_package_is_not_a_clean_result():
 def test_packages_that_a_service_does_not_know_are_named():
     known = {"name": "idna", "version": "3.20", "vulns": []}
     output = json.dumps({"dependencies": [known, {"name": "odd", "skip_reason": "Dependency not found on PyPI"}]})
-    found = audit.judge(audit.read_answer("PyPI", output, ""), [], TODAY)
-    assert found == audit.Report(("PyPI: 1 packages checked.", "NOT checked, because PyPI does not know them: odd."), 0)
+    answer = audit.read_answer("PyPI", output, "")
+    said = "1 of 2 packages were NOT checked, because PyPI does not know them: odd."
+    assert audit.judge(answer, [], TODAY) == audit.Report(("PyPI: 1 packages checked.", said), 0)
+
+
+def test_a_release_is_not_built_with_packages_that_the_service_does_not_know(pins: Path, monkeypatch):
+    answer = audit.Answer("PyPI", audited=1, unknown=tuple(f"p{number}" for number in range(200)))
+    monkeypatch.setattr(audit, "ask", lambda *_: answer)
+    found = [audit.audit(pins, audit.SERVICES, [], TODAY, strict=strict) for strict in (False, True)]
+    assert [report.code for report in found] == [0, 2]
+    assert found[0].lines[1].startswith("200 of 201 packages were NOT checked")
 
 
 @pytest.mark.parametrize(

@@ -1,7 +1,7 @@
 """Frozen rows that the catalogue returns, and the text format of records in its columns."""
 
 import json
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
@@ -104,6 +104,7 @@ class VariantRow:
         tries: leases since the last progress; limited by the attempts cap.
         lease_expires: seconds since 1970 by the database's clock.
         error: why generation failed or the variant was quarantined.
+        unreadable: columns that cannot be read, because they were changed outside Reelmill; they are empty here.
     """
 
     variant_id: str
@@ -120,6 +121,7 @@ class VariantRow:
     signed: SignedFacts | None = None
     url: str | None = None
     error: str | None = None
+    unreadable: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -209,7 +211,12 @@ def variant_from(text: str) -> Variant:
 
 
 def variant_row(row: Any) -> VariantRow:
-    """Return the record of a row of ``tables.variants``."""
+    """Return the record of a row of ``tables.variants``; ``unreadable`` names the columns that are damaged."""
+    bad: list[str] = []
+    clip = _read("clip", row.clip, lambda body: _clip_from(body, row.variant_id), None, bad)
+    score = _read("score", row.score, _score_from, None, bad)
+    reasons: tuple[Reason, ...] = _read("reasons", row.reasons, _reasons_from, (), bad)
+    signed = _read("signed", row.signed, _signed_from, None, bad)
     return VariantRow(
         row.variant_id,
         variant_from(row.body),
@@ -219,28 +226,111 @@ def variant_row(row: Any) -> VariantRow:
         row.lease_owner,
         row.lease_expires,
         row.parent_id,
-        _clip_from(row.clip, row.variant_id),
-        Score(**json.loads(row.score)) if row.score else None,
-        tuple(Reason(*reason) for reason in json.loads(row.reasons or "[]")),
-        signed_from(row.signed),
+        clip,
+        score,
+        reasons,
+        signed,
         row.url,
         row.error,
+        tuple(bad),
     )
 
 
-def _clip_from(text: str | None, variant_id: str) -> Clip | None:
-    """Parse a stored clip, without its paths: a file is found by its variant, never by a path in the database."""
-    if text is None:
-        return None
-    return Clip(**{**json.loads(text), "variant_id": variant_id, "path": UNKNOWN, "poster": UNKNOWN})
+DAMAGED = (ValueError, TypeError, KeyError, IndexError, AttributeError, RecursionError, OverflowError)
+"""What reading a column raises that was written outside Reelmill: other text, other types, or deep nesting."""
+END_OF_TIME = 253_402_300_800.0
+"""The year 10000, in seconds since 1970; Python has no later times."""
+
+
+def _read(name: str, text: str | None, parse: Callable[[Any], Any], empty: Any, bad: list[str]) -> Any:
+    if not text:
+        return empty
+    try:
+        return parse(json.loads(text))
+    except DAMAGED:
+        bad.append(name)
+        return empty
+
+
+def object_in(text: str | None) -> dict[str, Any]:
+    """Return the JSON object in a column; empty if there is none or it cannot be read."""
+    try:
+        body = json.loads(text or "{}")
+    except DAMAGED:
+        return {}
+    return body if isinstance(body, dict) else {}
+
+
+def machine_of(clip: str | None) -> str | None:
+    """Return the machine in the stored text of a clip; None without a clip, or if it cannot be read."""
+    found = object_in(clip).get("machine", "") if clip and object_in(clip) else None
+    return found if isinstance(found, str) else None
+
+
+def reasons_in(text: str | None) -> tuple[Reason, ...]:
+    """Return the reasons in a column; empty if they cannot be read."""
+    return tuple(_read("reasons", text, _reasons_from, (), []))
+
+
+def reason_codes(detail: str) -> list[str]:
+    """Return the codes of the reasons in an event's detail."""
+    return [reason.code for reason in reasons_in(to_text(object_in(detail).get("reasons", [])))]
+
+
+def number_in(value: Any) -> float:
+    """Return a number that is finite and not negative; 0 for anything else."""
+    is_number = isinstance(value, int | float) and not isinstance(value, bool)
+    return float(value) if is_number and 0 <= value < END_OF_TIME else 0.0
+
+
+def _must(value: Any, *kinds: type) -> Any:
+    """Return a value of exactly one of the types; other numbers must be finite and not negative."""
+    if type(value) not in kinds or (kinds[0] in (int, float) and not 0 <= value < END_OF_TIME):
+        raise ValueError(f"{value!r:.80} is not {kinds[0].__name__}")
+    return value
+
+
+def _clip_from(body: Any, variant_id: str) -> Clip:
+    """Return a stored clip without its paths: a file is found by its variant, never by a path in the database."""
+    _must(body["sha256"], str)
+    for name in ("height", "width", "num_frames", "fps", "size"):
+        _must(body[name], int)
+    if not body["fps"]:
+        raise ValueError("a clip has frames per second")
+    for name in ("device_seconds", "draft_seconds"):
+        _must(body.get(name, 0.0), float, int)
+    for name in ("machine", "profile", "rung"):
+        _must(body.get(name, ""), str)
+    return Clip(**{**body, "variant_id": variant_id, "path": UNKNOWN, "poster": UNKNOWN})
+
+
+def _score_from(body: Any) -> Score:
+    score = Score(**body)
+    numbers = [score.prompt_adherence, score.prompt_rank, score.num_distractors, *score.checks.values()]
+    if not all(value is None or isinstance(value, int | float) for value in numbers):
+        raise ValueError("a score has numbers")
+    for text in (score.variant_id, score.scorer, *score.checks):
+        _must(text, str)
+    return score
+
+
+def _reasons_from(body: Any) -> tuple[Reason, ...]:
+    found = tuple(Reason(*reason) for reason in _must(body, list))
+    for text in (text for reason in found for text in reason):
+        _must(text, str)
+    return found
 
 
 def signed_from(text: str | None) -> SignedFacts | None:
-    """Parse stored facts about a signed clip."""
-    if text is None:
-        return None
-    body = json.loads(text)
+    """Return stored facts about a signed clip; None if there are none or they cannot be read."""
+    facts: SignedFacts | None = _read("signed", text, _signed_from, None, [])
+    return facts
+
+
+def _signed_from(body: Any) -> SignedFacts:
     attestation = body.get("attestation")
+    for name in ("key", "sha256"):
+        _must(body[name], str)
     return SignedFacts(
         **{
             **body,

@@ -8,6 +8,7 @@ from typing import Any
 
 from sqlalchemy import ColumnElement, Connection, Engine, Select, bindparam, func, select
 
+from adapters.catalogue.core.rows import object_in
 from adapters.catalogue.core.tables import accounts, audit, audit_head, events, variants
 from manifests.errors import CatalogueError, SettingsError
 from manifests.states import FINISHED, State
@@ -169,7 +170,8 @@ def event_fields(row: Any, after: int, clip_sha256: str | None) -> tuple[Any, ..
 
 def clip_sha256_of(clip: str | None) -> str | None:
     """Return the hash in the stored text of a clip; None without a clip."""
-    return json.loads(clip).get("sha256") if clip else None
+    found = object_in(clip).get("sha256")
+    return found if isinstance(found, str) else None
 
 
 _BEFORE = select(

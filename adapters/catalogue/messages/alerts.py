@@ -1,6 +1,5 @@
 """The outbox of alerts: written with the change they report, sent when the receiver responds."""
 
-import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -9,7 +8,7 @@ from sqlalchemy import Insert, exists, func, or_, select, update
 from sqlalchemy.dialects import postgresql, sqlite
 
 from adapters.catalogue.core.database import CataloguePart
-from adapters.catalogue.core.rows import clean, to_text
+from adapters.catalogue.core.rows import clean, object_in, to_text
 from adapters.catalogue.core.tables import alerts, database_now
 
 PAUSES_S = (10.0, 60.0, 300.0, 1800.0, 7200.0, 21600.0)
@@ -173,7 +172,7 @@ def _alert(row: Any) -> Alert:
         row.kind,
         row.campaign_id,
         row.text,
-        json.loads(row.detail),
+        object_in(row.detail),
         row.tries,
         row.due_at,
         row.sent_at,

@@ -1,6 +1,5 @@
 """Prove that a clip was approved: by a sealed event and, if a person approved it, by the review and its log entry."""
 
-import json
 from collections import defaultdict
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
@@ -230,7 +229,7 @@ def _refusal_problem(variant_id: str, evidence: Evidence) -> str:
     mine = [
         row
         for row in evidence.entries.get(variant_id, ())
-        if row.action in DECIDED or (row.action in STATES and "undone" in json.loads(row.detail))
+        if row.action in DECIDED or (row.action in STATES and "undone" in object_in(row.detail))
     ]
     if mine and mine[-1].action != State.APPROVED and mine[-1].action in DECIDED:
         return f"the audit log says that {mine[-1].actor} has {mine[-1].action} it"
@@ -287,7 +286,7 @@ def _person_problem(clip: ApprovedClip, approval: Any, evidence: Evidence) -> st
     mine = [row for row in evidence.entries.get(clip.variant_id, ()) if row.action in _REVIEWED]
     if not mine or (mine[-1].action, mine[-1].actor) != (State.APPROVED, approval.actor):
         return f"the audit log does not say that {approval.actor} approved it"
-    if json.loads(mine[-1].detail).get("clip_sha256", approval.clip_sha256) != approval.clip_sha256:
+    if object_in(mine[-1].detail).get("clip_sha256", approval.clip_sha256) != approval.clip_sha256:
         return "the audit log names another clip"
     if not _is_intact(mine[-1], evidence):
         return f"entry {mine[-1].audit_id} of the audit log, which approves it, was changed outside Reelmill"

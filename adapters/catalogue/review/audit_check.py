@@ -10,6 +10,7 @@ from typing import Any
 from sqlalchemy import Connection, func, select
 
 from adapters.catalogue.core.database import BATCH
+from adapters.catalogue.core.rows import object_in
 from adapters.catalogue.core.seals import ENTRY, AuditKey, access_of, account_fields, account_rows, membership_fields
 from adapters.catalogue.core.secret_seals import SECRET_TABLES, is_sealed_secret, secret_rows
 from adapters.catalogue.core.tables import audit, audit_head, campaigns, events, memberships, variants
@@ -224,7 +225,7 @@ def _unproven(connection: Connection, key: AuditKey | None) -> Iterator[str]:
                     yield f"The approval of variant {row.variant_id} ({row.state}) is not proven: {problem}."
             elif problem := history_problem(history, key):
                 yield f"Variant {row.variant_id} ({row.state}): {problem}."
-            if row.state == State.PUBLISHED and history and json.loads(history[-1].detail).get("url") != row.url:
+            if row.state == State.PUBLISHED and history and object_in(history[-1].detail).get("url") != row.url:
                 yield f"The URL of the published variant {row.variant_id} was changed outside Reelmill."
 
 

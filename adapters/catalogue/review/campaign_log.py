@@ -7,6 +7,7 @@ from typing import Any
 
 from sqlalchemy import Connection, select
 
+from adapters.catalogue.core.rows import object_in
 from adapters.catalogue.core.seals import ENTRY, AuditKey, campaign_fields, key_for_reading
 from adapters.catalogue.core.tables import audit, audit_head
 from adapters.catalogue.review.audit import digest_of, is_genuine
@@ -42,7 +43,7 @@ def logged_thresholds(connection: Connection, campaign_id: str) -> dict[str, flo
     """Return the thresholds that result from the entries of the log."""
     found: dict[str, float] = {}
     for row in _entries(connection, [campaign_id], key_for_reading(connection)):
-        detail = json.loads(row.detail)
+        detail = object_in(row.detail)
         if row.action == THRESHOLD:
             found[detail["card"]] = detail["min_adherence"]
     return {card: value for card, value in found.items() if value is not None}
@@ -51,7 +52,7 @@ def logged_thresholds(connection: Connection, campaign_id: str) -> dict[str, flo
 def _is_newest(row: Any, entry: Any, key: AuditKey) -> bool:
     if entry is None or not key.matches(row.seal, *campaign_fields(row.campaign_id, row.settings, row.thresholds)):
         return False
-    return bool(json.loads(entry.detail).get("digest") == settings_digest(row.settings, row.thresholds))
+    return bool(object_in(entry.detail).get("digest") == settings_digest(row.settings, row.thresholds))
 
 
 def _entries(connection: Connection, names: Collection[str], key: AuditKey | None) -> Iterator[Any]:

@@ -1,12 +1,12 @@
 """Reviews together with the scores of the clips, for calibration."""
 
-import json
 from dataclasses import dataclass
 from typing import Any
 
 from sqlalchemy import select
 
 from adapters.catalogue.core.database import CataloguePart
+from adapters.catalogue.core.rows import reasons_in
 from adapters.catalogue.core.tables import memberships, reviews, variants
 from manifests.states import State
 
@@ -60,7 +60,7 @@ class Labels(CataloguePart):
 
 
 def _label(row: Any) -> LabelRow:
-    codes = {code for code, *_ in json.loads(row.reasons or "[]")}
+    codes = {reason.code for reason in reasons_in(row.reasons)}
     return LabelRow(
         row.variant_id,
         row.card,

@@ -8,6 +8,7 @@ from typing import Any
 
 from sqlalchemy import Connection, select
 
+from adapters.catalogue.core.rows import object_in
 from adapters.catalogue.core.state_changes import SYSTEM
 from adapters.catalogue.core.tables import events, variants
 from manifests.states import State
@@ -24,7 +25,7 @@ def approvals(clips: Mapping[str, str | None]) -> dict[str, Any]:
 
 def publication(signed: str | None) -> dict[str, Any]:
     """Return the detail of the entry for a publication, from the stored text of the signed facts."""
-    facts = json.loads(signed or "{}")
+    facts = object_in(signed)
     return {"sha256": facts.get("sha256"), "key": facts.get("key")}
 
 
@@ -39,11 +40,11 @@ class LoggedDeliveries:
     def apply(self, row: Any) -> None:
         """Apply one entry."""
         if row.action == BATCH_APPROVED and row.subject == POLICY:
-            self._batches[row.audit_id] = json.loads(row.detail)
+            self._batches[row.audit_id] = object_in(row.detail)
         elif row.action == State.PUBLISHED:
             if row.subject in self._published:
                 self._twice.append(row.subject)
-            self._published[row.subject] = json.loads(row.detail)
+            self._published[row.subject] = object_in(row.detail)
 
     def problems(self, connection: Connection) -> Iterator[str]:
         """Yield how the tables differ from the log."""
@@ -69,7 +70,7 @@ class LoggedDeliveries:
         )
         found: defaultdict[int, dict[str, str | None]] = defaultdict(dict)
         for row in connection.execute(query):
-            found[json.loads(row.detail).get("batch", 0)][row.variant_id] = row.clip_sha256
+            found[object_in(row.detail).get("batch", 0)][row.variant_id] = row.clip_sha256
         found.pop(0, None)  # written by an earlier version
         for number in sorted(found.keys() | self._batches.keys()):
             if self._batches.get(number) != approvals(found[number]):

@@ -5,7 +5,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from typing import Any
 
-from adapters.catalogue.core.rows import SignedFacts
+from adapters.catalogue.core.rows import SignedFacts, object_in
 from manifests.states import State
 
 
@@ -38,7 +38,7 @@ def signed_problem(history: Sequence[Any], facts: SignedFacts | None) -> str:
 
 def last_signing(history: Sequence[Any]) -> Mapping[str, Any] | None:
     """Return the detail of the newest signing; a retry that resumes an upload is not one."""
-    details = (json.loads(row.detail) for row in reversed(history) if row.to_state == State.SIGNING)
+    details = (object_in(row.detail) for row in reversed(history) if row.to_state == State.SIGNING)
     return next((detail for detail in details if "sha256" in detail), None)
 
 

@@ -7,6 +7,7 @@ from typing import NamedTuple
 from sqlalchemy import Float, Integer, and_, case, cast, func, select
 
 from adapters.catalogue.core.database import CataloguePart
+from adapters.catalogue.core.rows import DAMAGED
 from adapters.catalogue.core.tables import database_now, events, memberships, variants
 from manifests.states import State
 
@@ -119,5 +120,5 @@ def _codes(text: str | None) -> list[str]:
     """Return the reason codes, even if the text was truncated."""
     try:
         return [str(code) for code, *_ in json.loads(text or "[]")]
-    except ValueError:
+    except DAMAGED:
         return [part.partition('"')[0] for part in (text or "").split('["')[1:]]

@@ -7,6 +7,7 @@ from typing import NamedTuple
 from sqlalchemy import Connection, Float, cast, func, or_, select
 
 from adapters.catalogue.core.database import CataloguePart
+from adapters.catalogue.core.rows import END_OF_TIME
 from adapters.catalogue.core.tables import audit, campaigns, database_now, events, runs, variants
 from adapters.catalogue.review.audit import append
 
@@ -73,7 +74,9 @@ def _newest_at(connection: Connection, accepted: AcceptedTimes | None) -> float 
     last = _newest_event(connection)
     since = max(last - RECENT_EVENTS, accepted.event_id if accepted else 0)
     times = [
-        connection.execute(select(func.max(events.c.at)).where(events.c.event_id > since)).scalar(),
+        connection.execute(
+            select(func.max(events.c.at)).where(events.c.event_id > since, events.c.at < END_OF_TIME)
+        ).scalar(),
         accepted.at if accepted else None,
     ]
     for column in (
@@ -83,7 +86,7 @@ def _newest_at(connection: Connection, accepted: AcceptedTimes | None) -> float 
         runs.c.ended_at,
         campaigns.c.created_at,
     ):
-        query = select(func.max(column))
+        query = select(func.max(column)).where(column < END_OF_TIME)  # without NaN and Infinity
         if accepted:
             query = query.where(or_(column <= accepted.at, column > accepted.until))
         times.append(connection.execute(query).scalar())

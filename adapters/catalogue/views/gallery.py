@@ -24,7 +24,7 @@ from sqlalchemy import (
 from sqlalchemy.sql.elements import UnaryExpression
 
 from adapters.catalogue.core.database import CataloguePart
-from adapters.catalogue.core.rows import brief_from, variant_from
+from adapters.catalogue.core.rows import brief_from, machine_of, number_in, reasons_in, variant_from
 from adapters.catalogue.core.tables import briefs, comments, events, memberships, reviews, variants
 from adapters.catalogue.views.metadata_search import metadata_condition, words_of
 from manifests.brief import Brief
@@ -390,10 +390,10 @@ def _row(row: Any, places: tuple[str, ...], metadata: Metadata) -> GalleryRow:
         variant_from(row.body),
         row.state,
         row.prompt_adherence,
-        tuple(Reason(*reason) for reason in json.loads(row.reasons or "[]")),
+        reasons_in(row.reasons),
         row.error,
-        json.loads(row.clip).get("machine", "") if row.clip else None,
-        row.made_at,
+        machine_of(row.clip),
+        number_in(row.made_at),
         row.parent_id,
         row.seen or 0,
         row.comments,

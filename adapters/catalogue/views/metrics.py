@@ -1,12 +1,12 @@
 """Metrics of the whole catalogue, read from indexes or from the newest events only."""
 
-import json
 from collections import Counter
 from typing import NamedTuple
 
 from sqlalchemy import Column, ColumnElement, Connection, case, exists, func, select
 
 from adapters.catalogue.core.database import CataloguePart
+from adapters.catalogue.core.rows import reason_codes
 from adapters.catalogue.core.tables import (
     alerts,
     arrivals,
@@ -41,7 +41,7 @@ class Verdicts(NamedTuple):
 
     def reasons(self, judged: int) -> dict[str, int]:
         """Return how often each reason code occurs among the newest of them, most frequent first."""
-        codes = Counter(code for detail in self.details[:judged] for code, *_ in json.loads(detail).get("reasons", []))
+        codes = Counter(code for detail in self.details[:judged] for code in reason_codes(detail))
         return dict(codes.most_common())
 
 

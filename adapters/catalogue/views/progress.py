@@ -8,7 +8,7 @@ from typing import Any
 from sqlalchemy import Connection, Select, func, select
 
 from adapters.catalogue.core.database import CataloguePart, batches
-from adapters.catalogue.core.rows import brief_from
+from adapters.catalogue.core.rows import brief_from, number_in, object_in
 from adapters.catalogue.core.tables import briefs, campaigns, memberships, variants
 from manifests.brief import Brief
 from manifests.goals.goal import goal_of
@@ -83,10 +83,10 @@ class Progress(CataloguePart):
         mine = select(memberships.c.variant_id).where(memberships.c.campaign_id == campaign_id)
         query = select(variants.c.clip).where(variants.c.clip.is_not(None), variants.c.variant_id.in_(mine))
         with self._db.reading() as connection:
-            clips = map(json.loads, connection.execute(query).scalars())
-            worked = sum(clip["device_seconds"] + clip.get("draft_seconds", 0.0) for clip in clips)
+            clips = map(object_in, connection.execute(query).scalars())
+            worked = sum(number_in(clip.get(name)) for clip in clips for name in ("device_seconds", "draft_seconds"))
             drafted = select(campaigns.c.draft_seconds).where(campaigns.c.campaign_id == campaign_id)
-            result: float = worked + (connection.execute(drafted).scalar() or 0.0)
+            result: float = worked + number_in(connection.execute(drafted).scalar())
             return result
 
     def device_rates(self, clips: int = 200) -> dict[str, float]:
@@ -95,7 +95,9 @@ class Progress(CataloguePart):
         seconds: dict[str, list[float]] = {}
         with self._db.reading() as connection:
             for row in connection.execute(query):
-                seconds.setdefault(json.loads(row.body)["card"], []).append(json.loads(row.clip)["device_seconds"])
+                seconds.setdefault(json.loads(row.body)["card"], []).append(
+                    number_in(object_in(row.clip).get("device_seconds"))
+                )
         return {card: sum(values) / len(values) for card, values in seconds.items()}
 
     @staticmethod

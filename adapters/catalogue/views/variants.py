@@ -12,6 +12,9 @@ from adapters.catalogue.core.rows import (
     PendingVariant,
     VariantRow,
     clean,
+    machine_of,
+    number_in,
+    object_in,
     variant_row,
 )
 from adapters.catalogue.core.tables import campaigns, events, memberships, reviews, variants
@@ -74,7 +77,7 @@ class Variants(CataloguePart):
                     row.variant_id,
                     json.loads(row.body)["card"],
                     row.lease_owner,
-                    json.loads(row.clip).get("machine", "") if row.clip else None,
+                    machine_of(row.clip),
                 )
                 for row in connection.execute(query)
             ]
@@ -184,11 +187,11 @@ class Variants(CataloguePart):
                 Event(
                     row.event_id,
                     row.variant_id,
-                    row.at,
+                    number_in(row.at),
                     row.actor,
                     row.from_state,
                     row.to_state,
-                    json.loads(row.detail),
+                    object_in(row.detail),
                 )
                 for row in connection.execute(query)
             ]

@@ -1,6 +1,5 @@
 """Runs of campaigns, and which run may use shared devices next."""
 
-import json
 import secrets
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -9,7 +8,7 @@ from typing import Any, NamedTuple
 from sqlalchemy import ColumnElement, Connection, Float, case, cast, func, insert, or_, select, update
 
 from adapters.catalogue.core.database import CataloguePart
-from adapters.catalogue.core.rows import clean, to_text
+from adapters.catalogue.core.rows import clean, number_in, object_in, to_text
 from adapters.catalogue.core.tables import campaigns, database_now, runs
 from adapters.catalogue.work.leases import ACTIVE
 
@@ -165,7 +164,7 @@ class Runs(CataloguePart):
             if detail is None:
                 return
             if why:
-                ending["detail"] = to_text({**json.loads(detail), _WHY: clean(why)})
+                ending["detail"] = to_text({**object_in(detail), _WHY: clean(why)})
             connection.execute(update(runs).where(runs.c.run_id == run_id).values(**ending))
 
     def turn(self, run_id: str) -> Turn:
@@ -263,8 +262,8 @@ def raise_turn_counts(connection: Connection, *which: ColumnElement[bool]) -> No
             .where(*_rivals(mine), runs.c.waiting + runs.c.working > 0, campaigns.c.priority == mine.priority)
         ).scalar()
         if least is not None and least > mine.served:
-            detail = json.loads(mine.detail)
-            detail[_CREDIT] = detail.get(_CREDIT, 0) + least - mine.served
+            detail = object_in(mine.detail)
+            detail[_CREDIT] = _credit(detail) + least - mine.served
             connection.execute(
                 update(runs).where(runs.c.run_id == mine.run_id).values(served=least, detail=to_text(detail))
             )
@@ -294,7 +293,7 @@ def _over(mine: Any) -> str:
         return "ended"
     if mine.until is not None and mine.now >= mine.until:
         return "window"
-    return "budget" if mine.budget_s is not None and mine.spent_s >= mine.budget_s else ""
+    return "budget" if mine.budget_s is not None and not mine.spent_s < mine.budget_s else ""
 
 
 def _others_first(connection: Connection, mine: Any) -> bool:
@@ -309,22 +308,28 @@ def _others_first(connection: Connection, mine: Any) -> bool:
     )
 
 
+def _credit(detail: Mapping[str, Any]) -> int:
+    found = detail.get(_CREDIT, 0)
+    return found if isinstance(found, int) else 0
+
+
 def _run(row: Any) -> RunRow:
-    detail = json.loads(row.detail)
-    served = row.served - detail.pop(_CREDIT, 0)
+    detail = object_in(row.detail)
+    served = row.served - _credit(detail)
+    detail.pop(_CREDIT, None)
     return RunRow(
         row.run_id,
         row.campaign_id,
         row.pool,
         row.owner,
-        row.started_at,
-        row.beat_at,
-        row.ended_at,
+        number_in(row.started_at),
+        number_in(row.beat_at),
+        None if row.ended_at is None else number_in(row.ended_at),
         row.outcome,
         row.waiting,
         row.working,
         served,
-        row.spent_s,
+        number_in(row.spent_s),
         row.until,
         row.budget_s,
         detail,
