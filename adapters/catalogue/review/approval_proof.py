@@ -8,7 +8,7 @@ from typing import Any
 from sqlalchemy import Connection, bindparam, select
 
 from adapters.catalogue.core.database import CataloguePart, batches
-from adapters.catalogue.core.rows import Lease, SignedFacts, signed_from
+from adapters.catalogue.core.rows import Lease, SignedFacts, object_in, signed_from
 from adapters.catalogue.core.seals import (
     ENTRY,
     AuditKey,
