@@ -14,6 +14,8 @@ from PIL import Image
 from adapters.catalogue import Catalogue, Filter, SignedFacts, open_catalogue, sqlite_url
 from adapters.catalogue.accounts.passwords import hash_password
 from benchmarks.review.rows import fill_with
+from flows.runtime.resources import resources_of
+from flows.settings import load_settings
 from manifests.clip import Clip
 from manifests.states import State
 from manifests.variant import Variant
@@ -65,7 +67,10 @@ def build_home(
         clip_bytes: size of each published clip; the files share their content, and so the disk's blocks.
     """
     home.mkdir(parents=True)
-    with open_catalogue(catalogue_url or sqlite_url(home / "catalogue.sqlite")) as catalogue:
+    key = resources_of(
+        load_settings(home=home)
+    ).audit_key  # of the dashboard, which would end sessions without its seal
+    with open_catalogue(catalogue_url or sqlite_url(home / "catalogue.sqlite"), audit_key=key) as catalogue:
         campaign_id = fill_with(catalogue, _variant(), [_staged(home)], clips, "load")
         _publish(catalogue, home, campaign_id, published, clip_bytes)
         hashed = hash_password(PASSWORD)

@@ -87,6 +87,7 @@ def step_back(connection: Connection) -> None:
         "ALTER TABLE campaigns DROP COLUMN priority",
         "ALTER TABLE campaigns DROP COLUMN standing",
         "ALTER TABLE campaigns DROP COLUMN stood",
+        "ALTER TABLE memberships DROP COLUMN seal",
         "ALTER TABLE memberships DROP COLUMN locale",
         "ALTER TABLE campaigns DROP COLUMN thresholds",
         "ALTER TABLE campaigns DROP COLUMN second_share",

@@ -11,10 +11,10 @@ from dashboard_client import SAME_SITE, client_of
 from dashboard_server import session_with_clips
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from starlette.responses import FileResponse
 from starlette.testclient import TestClient
 
 from app.api.routes import openapi
+from app.dashboard.capacity.file_response import BlockFileResponse
 from app.dashboard.filters import parse_query
 from app.dashboard.middleware.error_response import HIDDEN
 from app.dashboard.middleware.input_text import MAX_DEPTH, InvalidInputError, check_value
@@ -397,8 +397,8 @@ def test_head_answers_like_get_wherever_get_does(session: Session, admin: TestCl
 def test_head_reads_no_file(session: Session, admin: TestClient, monkeypatch: pytest.MonkeyPatch):
 
     opened = []
-    open_file = FileResponse._open_file
-    monkeypatch.setattr(FileResponse, "_open_file", lambda self: opened.append(self.path) or open_file(self))
+    open_file = BlockFileResponse._open_file
+    monkeypatch.setattr(BlockFileResponse, "_open_file", lambda self: opened.append(self.path) or open_file(self))
     assert admin.head(f"/media/{WITH_FILES}/clip").headers["content-length"] == "1200"
     assert opened == []
     assert len(admin.get(f"/media/{WITH_FILES}/clip").content) == 1200

@@ -205,13 +205,14 @@ class TestCatalogue:
         shutil.move(home / "staging", home / "old")  # the fix for an empty catalogue
         assert reelmill(capsys, "alerts").code == 0
 
-    def test_the_dashboard_says_that_its_catalogue_was_deleted(self, home):
+    def test_the_dashboard_says_that_its_catalogue_was_deleted(self, home, caplog):
         session = session_in(home)
         client = client_of(session, "viewer")
         (home / "catalogue.sqlite").unlink()
         for path in ("/", "/campaigns", "/api/v1/campaigns"):
             answer = client.get(path)
-            assert "was deleted, moved or replaced while Reelmill was using it" in answer.text, (path, answer.text)
+            assert "The dashboard cannot use its database at the moment" in answer.text, (path, answer.text)
+        assert "was deleted, moved or replaced while Reelmill was using it" in caplog.text
         assert not (home / "catalogue.sqlite").exists()
 
 

@@ -36,7 +36,7 @@ from manifests.variant import PlannedVariant
 from manifests.verdict import Verdict
 from models.fake import FakeGenerator
 from tasks.deliver import deliver as step
-from tasks.deliver.anchors import anchor_problems, write_anchor
+from tasks.deliver.anchors import check_anchors, write_anchor
 from tasks.deliver.withdraw import withdraw
 from tasks.intake.intake import Intake
 from tasks.plan.remaining import Remaining
@@ -676,10 +676,10 @@ def test_a_copy_from_before_publications_contradicts_the_anchors(world: World):
     assert world.deliver("auto") == 3
     with signer_of(world.resources) as signer:
         assert write_anchor(world.resources, signer)
-    assert anchor_problems(world.resources) == []
+    assert check_anchors(world.resources).problems == []
     close_resources()
     shutil.copy(home / "old.sqlite", home / "catalogue.sqlite")
-    [problem] = anchor_problems(world.resources)
+    [problem] = check_anchors(world.resources).problems
     assert "an older backup was restored" in problem
 
 

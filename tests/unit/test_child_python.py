@@ -12,6 +12,7 @@ from hostile_folder import imported, make_hostile
 
 from adapters import child_python
 from adapters.child_python import PYTHON, isolated_environment
+from adapters.listener import listen
 from app.cli.commands.up import programs_of
 from app.dashboard.background.jobs import PROGRAM
 from flows.prefect.deployments import FLOW_RUN
@@ -49,7 +50,8 @@ def test_a_dashboard_job_ignores_the_working_directory(hostile):
 
 @pytest.mark.parametrize("name", ["dashboard", "schedules", "watcher"])
 def test_the_programs_of_up_ignore_the_working_directory(hostile, name):
-    programs = {each.name: each for each in programs_of(8765, 4200, True, "", "http://127.0.0.1:9/api")}
+    with listen() as pages, listen() as prefect:
+        programs = {each.name: each for each in programs_of(pages, prefect, True, "", "http://127.0.0.1:9/api")}
     ended = run(list(programs[name].command), hostile, REELMILL_LEASE_S="0", PREFECT_API_URL="http://127.0.0.1:9/api")
     assert imported(hostile) == [], ended.stderr
     assert "Invalid setting 'lease_s'" in ended.stderr + ended.stdout, (

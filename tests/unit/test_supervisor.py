@@ -9,6 +9,7 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 import pytest
 
+from adapters.listener import listen, port_of
 from app.cli.commands.up import programs_of
 from app.supervise import supervisor
 from app.supervise.supervisor import Program, Supervisor
@@ -46,9 +47,11 @@ def test_a_password_in_the_url_is_not_shown_and_does_not_prevent_probing():
 
 
 def test_an_external_server_is_probed_too():
-    own = {each.name: each for each in programs_of(8765, 4200, False, "", "http://127.0.0.1:4200/api")}
-    assert own["prefect"].probe == own["schedules"].probe == "http://127.0.0.1:4200/api/health"
-    other = {each.name: each for each in programs_of(8765, 0, False, "", "http://me:x@away:4200/api")}
+    with listen() as pages, listen() as prefect:
+        url = f"http://127.0.0.1:{port_of(prefect)}/api"
+        own = {each.name: each for each in programs_of(pages, prefect, False, "", url)}
+        assert own["prefect"].probe == own["schedules"].probe == f"{url}/health"
+        other = {each.name: each for each in programs_of(pages, None, False, "", "http://me:x@away:4200/api")}
     assert "prefect" not in other
     assert other["schedules"].probe == "http://away:4200/api/health"
     assert other["schedules"].waits == "waiting for Prefect's server at http://away:4200/api"
