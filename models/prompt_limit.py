@@ -77,10 +77,6 @@ class PromptLimit:
         lost = prompt[_start_of_word(prompt, starts[room]) :] if len(starts) > room else ""
         return Length(len(starts) + special, self.limit, lost, self.is_exact and counted == prompt)
 
-    def surely_fits(self, prompt: str) -> bool:
-        """Return whether a prompt is short enough without counting: every token has at least one byte."""
-        return len(prompt.encode()) + 2 <= self.limit
-
 
 def prompt_limit(card: Card, weights_root: Path | None = None) -> PromptLimit | None:
     """Return the token limit of a model or scorer; None if it is unknown or the model reads no prompt.

@@ -16,15 +16,7 @@ def write_durably(path: Path, data: bytes, mode: int = 0o644) -> None:
     """
     temporary = path.with_name(f".{path.name}.part")
     temporary.unlink(missing_ok=True)
-    try:
-        with open(os.open(temporary, os.O_CREAT | os.O_EXCL | os.O_WRONLY, mode), "wb") as file:
-            file.write(data)
-            file.flush()
-            os.fsync(file.fileno())
-        os.replace(temporary, path)
-    finally:
-        temporary.unlink(missing_ok=True)
-    sync_folder(path.parent)
+    _write_and_rename(os.open(temporary, os.O_CREAT | os.O_EXCL | os.O_WRONLY, mode), temporary, path, data)
 
 
 def write_shared(path: Path, data: bytes) -> None:
@@ -37,6 +29,10 @@ def write_shared(path: Path, data: bytes) -> None:
         OSError: the write failed, for example because the path is a folder; ``path`` is unchanged.
     """
     temporary, handle = create_unfinished(path)
+    _write_and_rename(handle, temporary, path, data)
+
+
+def _write_and_rename(handle: int, temporary: Path, path: Path, data: bytes) -> None:
     try:
         with open(handle, "wb") as file:
             file.write(data)
