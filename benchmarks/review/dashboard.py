@@ -66,7 +66,7 @@ def _start_campaign(home: Path) -> None:
 def _measure(home: Path, rows: int, name: str) -> Result:
     key = bytes.fromhex((home / "audit.key").read_text())
     with open_catalogue(f"sqlite:///{home / 'catalogue.sqlite'}", audit_key=key) as catalogue:
-        fill(catalogue, rows, name)
+        fill(catalogue, home, rows, name)
         offset, keyset = _query_seconds(catalogue)
     with _served(home) as link:
         figures = _in_browser(link)

@@ -1,9 +1,11 @@
 """Rows added to a real campaign for benchmarks and tests. They reuse its clips, so each poster is real."""
 
 import itertools
+import os
 import random
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
+from pathlib import Path
 
 from adapters.catalogue import Catalogue
 from manifests.brief import Brief
@@ -13,20 +15,34 @@ from manifests.placement import parse_placement
 from manifests.score import Score
 from manifests.variant import PlannedVariant, Variant
 from manifests.verdict import Reason, Verdict
+from tasks.runtime.staging import Staging
 
 BRIEFS = 20
 HOSTILE_BRIEF = "<img src=x onerror=window.hacked=1>"
 
 
-def fill(catalogue: Catalogue, rows: int, name: str = "stock", hostile: Sequence[str] = ()) -> str:
-    """Add a campaign with ``rows`` scored clips to a catalogue that contains generated clips. Return its id.
+def fill(catalogue: Catalogue, home: Path, rows: int, name: str = "stock", hostile: Sequence[str] = ()) -> str:
+    """Add a campaign with ``rows`` scored clips to a home that contains generated clips. Return its id.
 
     Args:
+        catalogue: the catalogue of the home.
         hostile: Prompts of additional variants. They belong to an additional brief.
     """
     first = catalogue.campaigns.all()[-1].campaign_id
     made = [(row.variant, row.clip) for row in catalogue.variants.of_campaign(first) if row.clip]
-    return fill_with(catalogue, made[0][0], [clip for _, clip in made], rows, name, hostile)
+    campaign_id = fill_with(catalogue, made[0][0], [clip for _, clip in made], rows, name, hostile)
+    _link_files(catalogue, Staging(home / "staging"), campaign_id, {clip.sha256: clip for _, clip in made})
+    return campaign_id
+
+
+def _link_files(catalogue: Catalogue, staging: Staging, campaign_id: str, made: Mapping[str, Clip]) -> None:
+    """Link the files of every clip into its own folder, because the dashboard serves a clip only from there."""
+    for row in catalogue.variants.of_campaign(campaign_id):
+        if row.clip and not (own := staging.located(row.clip)).path.exists():  # campaigns can share variants
+            source = staging.located(made[row.clip.sha256])
+            staging.folder(row.variant_id)
+            os.link(source.path, own.path)
+            os.link(source.poster, own.poster)
 
 
 def fill_with(

@@ -45,7 +45,7 @@ def _fill_home(home: Path) -> None:
     ended = program(home, "run", sheet, "--review", "required")
     assert ended.returncode == 0, ended.stderr
     with open_home(home) as catalogue:
-        fill(catalogue, ROWS)
+        fill(catalogue, home, ROWS)
 
 
 @pytest.fixture(scope="module")

@@ -247,11 +247,11 @@ def test_a_second_review_shows_neither_score_nor_state(open_page, names):
 def test_people_tokens_and_links(open_page, names, served, browser):
     page = open_page("/people")
     accounts = page.locator("section", has_text="Add an account")
-    accounts.get_by_label("Name", exact=True).fill("Zoë <b>")
+    accounts.get_by_label("Name", exact=True).fill("Zoë (Berlin)")
     accounts.get_by_label("Role").last.select_option("viewer")
     accounts.get_by_label("Password (at least 10").fill("correct horse")
     accounts.get_by_role("button", name="Add account").click()
-    expect(page.get_by_role("rowheader", name="Zoë <b>")).to_be_visible()
+    expect(page.get_by_role("rowheader", name="Zoë (Berlin)")).to_be_visible()
     page.locator("form[action='/people/tokens'] [name=label]").fill("DAM")
     page.get_by_role("button", name="Create token").click()
     token = page.locator(".secret").inner_text()
@@ -268,7 +268,7 @@ def test_people_tokens_and_links(open_page, names, served, browser):
     expect(stranger.locator("article")).to_have_count(6)
     expect(stranger.locator("video").first).to_be_visible()
     assert stranger.goto(f"{served.url}/gallery").url.startswith(f"{served.url}/signin")
-    stranger.get_by_label("Name").fill("Zoë <b>")
+    stranger.get_by_label("Name").fill("Zoë (Berlin)")
     stranger.get_by_label("Password").fill("correct horse")
     stranger.get_by_role("button", name="Sign in").click()
     expect(stranger).to_have_url(re.compile("/gallery$"))
@@ -290,7 +290,7 @@ def approve_all(home, campaign_id: str) -> None:
 @pytest.mark.slow
 def test_hostile_texts_are_not_executed(open_page, served, names, home):
     with open_home(home) as catalogue:
-        campaign = fill(catalogue, (20 + len(HOSTILE)) * 3, "hostile", HOSTILE)
+        campaign = fill(catalogue, home, (20 + len(HOSTILE)) * 3, "hostile", HOSTILE)
         rows = catalogue.gallery.page(Filter(campaign=campaign), limit=200).rows
         hostile = [row for row in rows if row.variant.prompt in HOSTILE]
         assert {row.variant.prompt for row in hostile} == set(HOSTILE)

@@ -2,6 +2,7 @@
 
 import subprocess
 import sys
+import threading
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -146,7 +147,21 @@ def test_without_a_server_nothing_is_emitted(monkeypatch):
     prefect_events.emit(alerts.AlertText("key", "sweep", None, "text", {}))
 
 
-def test_a_flow_run_shows_progress_states_and_a_link(home):
+@pytest.fixture
+def first_progress(monkeypatch) -> threading.Event:
+    """An event that is set when the server has accepted the first artifact; only then a run waits for the last ones."""
+    accepted = threading.Event()
+    show_progress = RunArtifacts.show_progress
+
+    def shown(artifacts: RunArtifacts) -> None:
+        show_progress(artifacts)
+        accepted.set()
+
+    monkeypatch.setattr(RunArtifacts, "show_progress", shown)
+    return accepted
+
+
+def test_a_flow_run_shows_progress_states_and_a_link(home, first_progress):
     from prefect import flow
 
     settings, catalogue = settings_in(home, review_url="https://review.example/")
@@ -158,6 +173,7 @@ def test_a_flow_run_shows_progress_states_and_a_link(home):
         with showing_progress(settings, resources_of(settings), FakeRun(campaign_id), beat_s=0.1):
             samples.bring_to(catalogue, ids[0], "published")
             samples.bring_to(catalogue, ids[1], "failed")
+            assert first_progress.wait(60)
 
     showing()
     found = {each["key"]: each for each in read("/artifacts/filter", {"sort": "CREATED_DESC"})}
@@ -169,7 +185,7 @@ def test_a_flow_run_shows_progress_states_and_a_link(home):
     assert all(found[key]["flow_run_id"] for key in found if (key or "").endswith(campaign_id))
 
 
-def test_a_failed_run_is_shown_as_failed(home):
+def test_a_failed_run_is_shown_as_failed(home, first_progress):
     from prefect import flow
 
     settings, catalogue = settings_in(home)
@@ -179,7 +195,7 @@ def test_a_failed_run_is_shown_as_failed(home):
     @flow(persist_result=False)
     def failing() -> None:
         with showing_progress(settings, resources_of(settings), FakeRun(campaign_id), beat_s=0.1):
-            time.sleep(1)
+            assert first_progress.wait(60)
             raise ZeroDivisionError
 
     with pytest.raises(ZeroDivisionError):
