@@ -10,12 +10,12 @@ from typing import Any, NamedTuple
 from models.card import Card, ModelCard, ScorerCard
 from models.clip_tokenizer import clip_tokenizer
 from models.weights import weights_path
+from models.weights.config.open_clip_config import CONFIG
 from models.weights.folder_check import MAX_VOCABULARY
 from models.weights.json_file import parse_json, read_bytes, read_json
-from models.weights.open_clip_config import CONFIG
-from models.weights.panics import panics_refused
 from models.weights.refusal import RefusedFileError
-from models.weights.tokenizer_check import check_tokenizer
+from models.weights.tokenizer.panics import panics_refused
+from models.weights.tokenizer.tokenizer_check import check_tokenizer
 
 CLIP_CONTEXT = 77
 """Context length of an OpenCLIP model whose configuration names none, as in open_clip."""

@@ -26,7 +26,7 @@ from models.diffusers.tuning import set_step_cache, tune
 from models.memory import is_broken_device, is_out_of_memory
 from models.protocols import Generated, PictureSource
 from models.speed import Speed, StepCache
-from models.weights.panics import panics_refused
+from models.weights.tokenizer.panics import panics_refused
 
 STATIC_SHAPES = 4
 """Shapes kept compiled: after a few recompilations torch stops compiling and falls back to slow eager execution."""

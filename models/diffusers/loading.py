@@ -14,7 +14,7 @@ from models.card import ModelCard
 from models.diffusers.loras import prepare_pipeline
 from models.diffusers.parts import load_parts
 from models.weights import forbid_network, weights_path, weights_problem
-from models.weights.panics import panics_refused
+from models.weights.tokenizer.panics import panics_refused
 
 
 def find_device(name: str) -> torch.device:

@@ -17,9 +17,9 @@ from manifests.errors import IncompleteWeightsError
 from models.card import ScorerCard
 from models.cpu_matmul import multiply_by_onednn
 from models.weights import forbid_network, weights_path, weights_problem
+from models.weights.config.open_clip_config import CONFIG
 from models.weights.json_file import read_json
-from models.weights.open_clip_config import CONFIG
-from models.weights.panics import panics_refused
+from models.weights.tokenizer.panics import panics_refused
 
 BATCH = 32
 CACHED_PROMPTS = 4096

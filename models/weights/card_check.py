@@ -6,12 +6,12 @@ from pathlib import Path
 
 from manifests.errors import IncompleteWeightsError
 from models.card import Card, Lora, ModelCard, ScorerCard, Weights
+from models.weights.config.open_clip_config import check_open_clip
 from models.weights.folder_check import check_model
 from models.weights.folder_tree import FolderFile, files_of
 from models.weights.integrity import check_integrity
 from models.weights.location import blobs_of, lora_path, missing, part_path, wanted_files, weights_path
 from models.weights.lora_file import check_lora
-from models.weights.open_clip_config import check_open_clip
 from models.weights.pipeline_index import check_pipeline
 from models.weights.refusal import RefusedFileError
 

@@ -7,15 +7,15 @@ A folder of one model is checked by ``check_model``. A new kind with another lay
 
 from collections.abc import Iterable
 
-from models.weights.chat_template import check_template, check_templates
-from models.weights.config_keys import check_keys
-from models.weights.config_numbers import check_numbers
+from models.weights.config.config_keys import check_keys
+from models.weights.config.config_numbers import check_numbers
 from models.weights.file_digest import state_of
 from models.weights.folder_tree import LOADED_TEXTS, FolderFile
 from models.weights.json_file import MB, read_bytes, read_json
 from models.weights.refusal import RefusedFileError, shown
 from models.weights.safetensors_header import read_header
-from models.weights.tokenizer_check import check_tokenizer
+from models.weights.tokenizer.chat_template import check_template, check_templates
+from models.weights.tokenizer.tokenizer_check import check_tokenizer
 
 VOCABULARIES = ("tokenizer.json", "vocab.json", "added_tokens.json")
 """Their keys are words, not settings."""

@@ -3,7 +3,7 @@
 from pathlib import Path
 from typing import Any
 
-from models.weights.config_keys import check_keys
+from models.weights.config.config_keys import check_keys
 from models.weights.json_file import parse_json
 from models.weights.refusal import RefusedFileError, shown
 from models.weights.safetensors_header import read_header

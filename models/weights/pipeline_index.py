@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from models.card import ModelCard
-from models.weights.config_keys import check_keys
+from models.weights.config.config_keys import check_keys
 from models.weights.folder_check import check_contents
 from models.weights.folder_tree import FolderFile
 from models.weights.json_file import read_json

@@ -36,8 +36,8 @@ from models.openclip import scorer as scorer_module
 from models.openclip.scorer import OpenClipScorer
 from models.registry import HOME, get_card, load_scorer_cards, open_generator, open_scorer
 from models.weights import file_digest, unread_bytes, weights_problem
+from models.weights.config.open_clip_config import OpenClipConfig
 from models.weights.integrity import QUICK_BYTES
-from models.weights.open_clip_config import OpenClipConfig
 from tasks.doctor.program import check_weights
 from tasks.runtime.resources import close_resources
 
@@ -90,7 +90,7 @@ sys.path[:0] = ["."]
 from models.card import ModelCard, ScorerCard
 from models.weights import file_digest, unread_bytes, weights_problem
 from models.weights.integrity import QUICK_BYTES
-from models.weights.open_clip_config import OpenClipConfig
+from models.weights.config.open_clip_config import OpenClipConfig
 from tasks.doctor.program import check_weights
 from tasks.runtime.resources import close_resources
 resource.setrlimit(resource.RLIMIT_AS, (1_500_000_000,) * 2)

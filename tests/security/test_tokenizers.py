@@ -13,7 +13,7 @@ from manifests.errors import IncompleteWeightsError
 from models.prompt_limit import COUNTED, PromptLimit, Spans, prompt_limit
 from models.weights import weights_problem
 from models.weights.refusal import RefusedFileError
-from models.weights.tokenizer_check import MAX_TEXT, check_tokenizer
+from models.weights.tokenizer.tokenizer_check import MAX_TEXT, check_tokenizer
 
 PUBLISHED = {
     "gpt2": r"'s|'t|'re|'ve|'m|'ll|'d| ?\p{L}+| ?\p{N}+| ?[^\s\p{L}\p{N}]+|\s+(?!\S)|\s+",

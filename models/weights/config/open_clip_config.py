@@ -5,7 +5,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
-from models.weights.config_keys import check_keys
+from models.weights.config.config_keys import check_keys
 from models.weights.folder_check import check_contents
 from models.weights.folder_tree import PICKLES, FolderFile
 from models.weights.json_file import read_json

@@ -1,0 +1,1 @@
+"""Check configuration files of models before a library builds classes from them."""

@@ -1,0 +1,1 @@
+"""Check tokenizer files before a library parses them."""
