@@ -19,8 +19,9 @@ import tasks.runtime.lease_owner
 import tasks.runtime.resources
 from models.fake import FakeGenerator
 
-FOLDER = "REELMILL_TEST_STUB"
-NODE = "REELMILL_TEST_NODE"
+# Without the prefix of settings, which are not passed to workers of a cluster for one run.
+FOLDER = "RAY_STUB_FOLDER"
+NODE = "RAY_STUB_NODE"
 
 
 class Load(NamedTuple):
