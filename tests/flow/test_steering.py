@@ -5,7 +5,7 @@ import sys
 import threading
 import time
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Sequence
 from datetime import UTC, datetime, timedelta
 from itertools import pairwise
 from pathlib import Path
@@ -21,6 +21,8 @@ from adapters.catalogue.work.runs import TURN
 from flows.runtime.resources import resources_of
 from flows.settings import load_settings
 from flows.submit import submit
+from manifests.variant import Variant
+from models.protocols import Generated
 from tasks.render.render import LEASED_AT_ONCE
 from tasks.runtime import resources as resources_module
 
@@ -104,6 +106,11 @@ def leads(order: list[str], first: str, second: str, spare: int = 0) -> list[int
     return seen
 
 
+def is_ready(catalogue: Catalogue, campaign_id: str) -> bool:
+    """Return whether a run of the campaign has shards that wait for the device or have it."""
+    return any(run.waiting or run.working for run in catalogue.runs.all(campaign_id))
+
+
 def made(catalogue: Catalogue, campaign_id: str) -> int:
     states = catalogue.progress.tally(campaign_id)
     return sum(number for state, number in states.items() if state not in ("planned", "leased", "rendered"))
@@ -122,14 +129,31 @@ def check(home: Path) -> None:
     assert audit(evidence, dict.fromkeys(evidence.rows, "published"), anchors).counts == {}
 
 
-def slow_down(monkeypatch, clip_s: float) -> None:
-    monkeypatch.setattr(resources_module, "open_generator", lambda *_, **__: driver.SlowModel(clip_s))
+class WaitingModel(driver.SlowModel):
+    """A slow generator that stops after a few clips until a condition is true, so that a test does not race it."""
+
+    def __init__(self, clip_s: float, after: int, condition: Callable[[], object]) -> None:
+        super().__init__(clip_s)
+        self._left = after
+        self._condition = condition
+
+    def generate(self, variants: Sequence[Variant], draft: bool = False) -> Iterator[Generated | Exception]:
+        for item in super().generate(variants, draft):
+            self._left -= 1
+            if self._left < 0:
+                wait_until(self._condition)
+            yield item
+
+
+def slow_down(monkeypatch, clip_s: float, condition: Callable[[], object] = lambda: True) -> None:
+    """Generate a clip in ``clip_s`` seconds; after a few clips, wait until the condition is true."""
+    monkeypatch.setattr(resources_module, "open_generator", lambda *_, **__: WaitingModel(clip_s, 8, condition))
 
 
 def test_two_campaigns_on_one_device_take_turns(home, catalogue, new_campaign, monkeypatch):
     """The first campaign uses the device for one large shard; without turns, the second would have to wait for it."""
-    slow_down(monkeypatch, 0.02)
     first, second = new_campaign("first", 96), new_campaign("second", 64)
+    slow_down(monkeypatch, 0.02, lambda: is_ready(catalogue, second))
     drivers = [run_in_thread(campaign_id=first, settings={"shard_size": 96})]
     wait_until(lambda: made(catalogue, first))
     drivers.append(run_in_thread(campaign_id=second, settings={"shard_size": 96}))
@@ -160,8 +184,8 @@ def test_a_fast_driver_waits_for_a_slow_one(home, catalogue, new_campaign):
 
 
 def test_a_higher_priority_goes_first(home, catalogue, new_campaign, monkeypatch):
-    slow_down(monkeypatch, 0.02)
     low, high = new_campaign("low", 96), new_campaign("high", 40)
+    slow_down(monkeypatch, 0.02, lambda: is_ready(catalogue, high))
     drivers = [run_in_thread(campaign_id=low)]
     wait_until(lambda: made(catalogue, low))
     drivers.append(run_in_thread(campaign_id=high, priority=5))
