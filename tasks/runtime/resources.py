@@ -180,6 +180,13 @@ class Devices:
 _opening = threading.RLock()
 
 
+@contextmanager
+def pause_opening() -> Iterator[None]:
+    """Let no other thread open a catalogue, bucket or signer during the block."""
+    with _opening:
+        yield
+
+
 def catalogue_of(resources: Resources) -> Catalogue:
     """Return this process's catalogue.
 
@@ -299,7 +306,9 @@ def signer_of(resources: Resources) -> AbstractContextManager[Signer]:
     place = resources.signer
     if place.tsa_url:
         check_proxy(place.tsa_url)
-    return open_signer(_source(place), TimeStamps(place.tsa_url, place.tsa_anchors) if place.tsa_url else None)
+    with _opening:
+        source = _source(place)
+    return open_signer(source, TimeStamps(place.tsa_url, place.tsa_anchors) if place.tsa_url else None)
 
 
 def _source(place: SignerConfig) -> SignerSource:
