@@ -18,8 +18,8 @@ def is_known_as_sealed(file: Path | None, url: str) -> bool:
 def has_sealed_any(file: Path | None) -> bool:
     """Return whether this installation has sealed a catalogue before.
 
-    Then it does not seal another one with a history automatically: it may be the same catalogue, whose seals were removed after
-    the home or the database has moved.
+    Then it seals a catalogue with a history only on request: it may be the same catalogue, whose seals were removed
+    after the home or the database has moved.
     """
     return file is not None and file.is_file() and bool(file.read_text().split())
 
