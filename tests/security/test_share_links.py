@@ -16,9 +16,9 @@ SPRING, AUTUMN = (samples.campaign(name).campaign_id for name in ("Spring", "Aut
 
 
 @pytest.fixture
-def session(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Session:
+def session(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, catalogue_url: str) -> Session:
     monkeypatch.setenv("REELMILL_HOME", str(tmp_path / "home"))
-    return session_with_clips(tmp_path / "home")
+    return session_with_clips(tmp_path / "home", catalogue_url)
 
 
 class Link:
@@ -41,8 +41,9 @@ def test_a_share_link_does_not_show_clips_that_the_database_adds(session: Sessio
     execute(
         catalogue,
         "INSERT INTO memberships (campaign_id, brief_id, variant_id, placement, ordinal, labels, locale) "
-        "SELECT :autumn, (SELECT min(brief_id) FROM memberships WHERE campaign_id = :autumn), variant_id, placement, "
-        "9999, labels, locale FROM memberships WHERE campaign_id = :spring AND variant_id = :other",
+        "SELECT mine.campaign_id, mine.brief_id, other.variant_id, other.placement, 9999, other.labels, other.locale "
+        "FROM memberships AS mine, memberships AS other WHERE mine.campaign_id = :autumn AND mine.ordinal = 0 "
+        "AND other.campaign_id = :spring AND other.variant_id = :other",
         autumn=AUTUMN,
         spring=SPRING,
         other=other,

@@ -32,8 +32,8 @@ class Sessions(CataloguePart):
             row = connection.execute(select(sessions).where(mine)).first()
             ended = connection.execute(delete(sessions).where(mine)).rowcount
             if row and ended and not access_of(connection).problem:
-                entry = row.secret_sha256[:SHOWN_DIGITS], {}
-                append_if_intact(connection, f"person:{row.account}", SIGNED_OUT, [entry])
+                actor, subject = f"person:{row.account}", row.secret_sha256[:SHOWN_DIGITS]
+                append_if_intact(connection, actor, SIGNED_OUT, [(subject, {})])
 
     def account(self, secret: str) -> Account | None:
         """Return the account of a session; None if it has expired or the account is disabled."""
