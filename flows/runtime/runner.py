@@ -14,6 +14,7 @@ from urllib.parse import urlsplit
 from prefect.task_runners import TaskRunner, ThreadPoolTaskRunner
 
 from adapters.child_python import ray_job_config
+from flows.runtime.worker_environment import worker_environment
 from flows.settings import Settings
 from manifests.errors import SettingsError
 from models.card import ModelCard
@@ -24,8 +25,6 @@ WORKERS = 16
 ANSWER_S = 5.0
 DEMAND = 64
 """Shards submitted to an autoscaling cluster, which adds workers based on waiting work."""
-WORKER_SETTINGS = frozenset({"HOME", "DEVICE", "THREADS", "WEIGHTS_ROOT", "MODEL_FOLDERS", "LOG_FORMAT"})
-"""Settings in the environment that workers of a cluster on this machine read; the driver sends the others."""
 STORE_BYTES = 200_000_000
 """Size of Ray's object store on a single machine: shards and reports are small, and frames are never sent."""
 
@@ -99,7 +98,7 @@ def _ray_runner(settings: Settings) -> Iterator[TaskRunner[Any]]:
     with cluster as own:
         runner: TaskRunner[Any] = RayTaskRunner(address=settings.ray_address or "local", init_kwargs={**options, **own})
         try:
-            with nullcontext() if settings.ray_address else _without_secrets():
+            with nullcontext() if settings.ray_address else worker_environment(settings):
                 started = runner.__enter__()
         except (ConnectionError, RuntimeError, ValueError, TimeoutError) as error:
             raise _unreachable(settings.ray_address, first_line(error)) from error
@@ -122,20 +121,6 @@ def _own_cluster() -> Iterator[dict[str, Any]]:
     with tempfile.TemporaryDirectory(prefix="ray-", ignore_cleanup_errors=True) as folder:
         # A short name: the paths of Ray's sockets may have 107 bytes.
         yield {"include_dashboard": False, "object_store_memory": STORE_BYTES, "_temp_dir": str(Path(folder, "r"))}
-
-
-@contextmanager
-def _without_secrets() -> Iterator[None]:
-    """Start a cluster without the settings of the driver, such as its audit key: workers inherit the environment."""
-    prefix = "REELMILL_"
-    hidden = {name: value for name, value in os.environ.items() if name.startswith(prefix)}
-    hidden = {name: value for name, value in hidden.items() if name.removeprefix(prefix) not in WORKER_SETTINGS}
-    for name in hidden:
-        del os.environ[name]
-    try:
-        yield
-    finally:
-        os.environ.update(hidden)
 
 
 def _check_reachable(address: str) -> None:

@@ -2,7 +2,7 @@
 
 The exit code is 1 if there are any. If no service can be reached, that is printed and the exit code is 0, so that
 machines without internet access can build; with ``--strict``, for a release, it is 2. With ``--strict``, it is also 2
-if the service does not know some of the packages.
+if the service has not checked some of the pins.
 
 pip-audit alone reports "No known vulnerabilities found" for packages that the service does not know, and ends with a
 traceback if it cannot connect. Neither is a result, so its JSON is read here.
@@ -14,16 +14,16 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime
 from pathlib import Path
 from typing import Any
 
-from packaging.utils import canonicalize_name
+from packaging.utils import canonicalize_name, canonicalize_version
 
 from infra.supply.accepted import ACCEPTED, Acceptance, read_accepted
-from infra.supply.pins import CONSTRAINTS, SupplyError
+from infra.supply.pins import CONSTRAINTS, SupplyError, read_pins
 
 LIMIT_S = 60.0
 CONNECT_S = 5
@@ -58,12 +58,16 @@ class Vulnerability:
 
 @dataclass(frozen=True)
 class Answer:
-    """What a service said about the pins; ``problem`` is why it said nothing."""
+    """What a service said about the pins.
+
+    Attributes:
+        checked: names and versions of the packages that the service knows, normalized.
+        problem: why it said nothing.
+    """
 
     service: str
     found: tuple[Vulnerability, ...] = ()
-    audited: int = 0
-    unknown: tuple[str, ...] = ()
+    checked: frozenset[tuple[str, str]] = frozenset()
     problem: str = ""
 
 
@@ -106,7 +110,7 @@ def audit(
         if not answer.problem:
             answer = ask(service, pins, end - time.monotonic())
         if not answer.problem:
-            return judge(answer, accepted, today, strict)
+            return judge(answer, read_pins(pins), accepted, today, strict)
         problems.append(f"{service.name} {answer.problem}")
     line = f"Known vulnerabilities were NOT checked: {'; '.join(problems)}."
     return Report((line,), 2 if strict else 0)
@@ -141,21 +145,25 @@ def read_answer(service: str, output: str, errors: str) -> Answer:
     except (ValueError, KeyError, TypeError):
         reason = (errors.strip().splitlines() or ["no output"])[-1].partition(" (Caused by")[0]
         return Answer(service, problem=f"cannot be reached: {reason[:160]}")
-    unknown = tuple(item["name"] for item in items if "skip_reason" in item)
     known = [item for item in items if "skip_reason" not in item]
     if not known:
         return Answer(service, problem=f"does not know any of {len(items)} packages; the index may be a mirror")
     found = tuple(_vulnerability(item, each) for item in known for each in item["vulns"])
-    return Answer(service, found, len(known), unknown)
+    return Answer(service, found, frozenset(_normalized(item["name"], item["version"]) for item in known))
 
 
-def judge(answer: Answer, accepted: Sequence[Acceptance], today: date, strict: bool = False) -> Report:
-    """Compare the vulnerabilities with those that are accepted; ``strict`` fails for packages that are unknown."""
-    lines = [f"{answer.service}: {answer.audited} packages checked."]
-    if answer.unknown:
-        number = len(answer.unknown)
-        what = f"{number} of {answer.audited + number} packages were"
-        lines.append(f"{what} NOT checked, because {answer.service} does not know them: {', '.join(answer.unknown)}.")
+def judge(
+    answer: Answer, pins: Mapping[str, str], accepted: Sequence[Acceptance], today: date, strict: bool = False
+) -> Report:
+    """Compare the vulnerabilities with those that are accepted; ``strict`` fails for pins that were not checked.
+
+    The service's own list does not suffice: it could omit packages.
+    """
+    unchecked = [name for name, version in pins.items() if _normalized(name, version) not in answer.checked]
+    lines = [f"{answer.service}: {len(pins) - len(unchecked)} packages checked."]
+    if unchecked:
+        what = f"{len(unchecked)} of {len(pins)} packages were NOT checked, because {answer.service}"
+        lines.append(f"{what} does not know these versions: {', '.join(unchecked)}.")
     failed = []
     for item in answer.found:
         match = [one for one in accepted if one.covers(item.package, item.ids, today)]
@@ -164,7 +172,7 @@ def judge(answer: Answer, accepted: Sequence[Acceptance], today: date, strict: b
     lines += _stale(answer.found, accepted, today)
     if failed:
         failed.append(f"Upgrade them in constraints.txt and run `make lock`, or accept them in {ACCEPTED.name}.")
-    code = 1 if failed else 2 if strict and answer.unknown else 0
+    code = 1 if failed else 2 if strict and unchecked else 0
     return Report((*lines, *failed), code)
 
 
@@ -174,6 +182,10 @@ def _stale(found: Iterable[Vulnerability], accepted: Iterable[Acceptance], today
     lines = [f"{one.id} of {one.package} expired on {one.expires}." for one in accepted if one.expires < today]
     lines += [f"{one.id} of {one.package} matches nothing." for one in accepted if (one.package, one.id) not in known]
     return [f"{ACCEPTED.name}: {line} Remove or renew it." for line in lines]
+
+
+def _normalized(name: str, version: str) -> tuple[str, str]:
+    return canonicalize_name(name), canonicalize_version(version)
 
 
 def _vulnerability(item: dict[str, Any], each: dict[str, Any]) -> Vulnerability:

@@ -23,7 +23,7 @@ from tasks.doctor.check import FAIL, OK, WARN, Finding
 from tasks.runtime.disk_space import MIN_FREE_BYTES, existing
 from tasks.runtime.lost_catalogue import check_bucket_is_known, check_not_emptied, check_not_lost
 from tasks.runtime.resources import BucketConfig, Resources
-from tasks.runtime.sealed_catalogues import is_known_as_sealed
+from tasks.runtime.sealed_catalogues import has_sealed_any, is_known_as_sealed
 
 TEST_KEY = "staging/doctor-{}.txt"
 """Every role may write under staging/, and the sweeper prunes leftovers there."""
@@ -143,9 +143,10 @@ def check_audit_key(resources: Resources) -> Finding:
         what, _, fix = resources.audit_key_problem.partition(". ")
         return Finding(FAIL, f"{what}.", fix)
     was_sealed = is_known_as_sealed(resources.sealed_catalogues, resources.catalogue_url)
+    seals_history = resources.seal_history and not has_sealed_any(resources.sealed_catalogues)
     try:
         problem = check_seal(
-            resources.catalogue_url, resources.audit_key, was_sealed=was_sealed, seal_history=resources.seal_history
+            resources.catalogue_url, resources.audit_key, was_sealed=was_sealed, seal_history=seals_history
         )
     except CatalogueError:
         return Finding(WARN, "The key was not checked, because the database cannot be read.", "Fix the database first.")

@@ -24,6 +24,11 @@ _WEBHOOKS = (
     r"hooks\.slack(?:-gov)?\.com|discord(?:app)?\.com/api/webhooks|[\w.-]+\.webhook\.office\.com|"
     r"outlook\.office\.com/webhook|[^\s/'\"<>\\]+(?:/[^\s/'\"<>\\?]{1,40}){0,2}/(?:web)?hooks?"
 )
+_TOKENS = (
+    r"(?:gl(?:pat|oas|dt|rt|ptt|ft|soat|cbt|imt|agent)-|github_pat_|xox[abeprs]-|pypi-|sk-(?:ant-|proj-))[\w-]{16,}|"
+    r"(?:gh[pousr]|hf)_[a-z0-9]{30,}"
+)
+"""Tokens of GitLab, GitHub, Slack, PyPI, Anthropic, OpenAI and Hugging Face."""
 _PORT = r"(?!\d{1,5}(?:[/?#\s'\"]|$))"
 
 
@@ -54,13 +59,14 @@ _PATTERNS: tuple[tuple[re.Pattern[str], str | Callable[[re.Match[str]], str]], .
         (r"(\bbasic\s+)([a-z0-9+/]{6,}={0,2})", _basic),
         (r"(\bbearer\s+)[\w.~+/=-]{8,}", rf"\g<1>{MASK}"),
         (r"\b(?:AKIA|ASIA)[A-Z0-9]{16}\b", MASK),
+        (rf"\b(?:{_TOKENS})", MASK),
         (rf"([?&;](?:{_IN_QUERIES})=)[^&\s'\"<>\\]+", rf"\g<1>{MASK}"),
         (rf"({_NAMED}\\*['\"]?\s*[=:]\s*b?)(\\*['\"])(?:(?!\2).){{1,4000}}\2", rf"\g<1>\g<2>{MASK}\g<2>"),
         (rf"({_NAMED}\s*[=:]\s*)[^\s,;&'\"\\]{{{MIN_SECRET_LENGTH},}}", rf"\g<1>{MASK}"),
         (r"(/share/)[\w-]{16,}", rf"\g<1>{MASK}"),
     )
 )
-"""Private keys, webhooks, passwords in URLs, headers, cookies, AWS key ids, signed queries, named secrets, shares."""
+"""Private keys, webhooks, passwords in URLs, headers, cookies, tokens with known beginnings, named secrets, shares."""
 
 
 class Redaction:

@@ -22,7 +22,7 @@ from models.protocols import FrameScorer, Generator
 from models.registry import find_devices, load_cards, load_scorer_cards, open_generator, open_scorer
 from tasks.runtime.first_frames import FirstFrames
 from tasks.runtime.lost_catalogue import check_not_emptied, check_not_lost
-from tasks.runtime.sealed_catalogues import is_known_as_sealed, remember_as_sealed
+from tasks.runtime.sealed_catalogues import has_sealed_any, is_known_as_sealed, remember_as_sealed
 
 log = logging.getLogger(__name__)
 
@@ -72,7 +72,7 @@ class Resources:
         audit_anchor_h: hours between two anchors of the audit log in the bucket; 0 writes none.
         audit_key_problem: why there is no audit key, although this installation has sealed the catalogue.
         seal_history: seal a catalogue of an earlier version. False if other installations have the same audit key,
-            because one of them may have sealed the catalogue before.
+            because one of them may have sealed the catalogue before; nor if this one has sealed any.
         sealed_catalogues: file that lists the catalogues which this installation has sealed.
     """
 
@@ -180,6 +180,13 @@ class Devices:
 _opening = threading.RLock()
 
 
+@contextmanager
+def pause_opening() -> Iterator[None]:
+    """Let no other thread open a catalogue, bucket or signer during the block."""
+    with _opening:
+        yield
+
+
 def catalogue_of(resources: Resources) -> Catalogue:
     """Return this process's catalogue.
 
@@ -224,7 +231,7 @@ def _open(access: _Access) -> Catalogue:
     return open_catalogue(
         access.url,
         audit_key=access.audit_key or None,
-        seal_history=access.seal_history,
+        seal_history=access.seal_history and not has_sealed_any(access.sealed),
         was_sealed=is_known_as_sealed(access.sealed, access.url),
         key_problem=access.key_problem,
     )
@@ -299,7 +306,9 @@ def signer_of(resources: Resources) -> AbstractContextManager[Signer]:
     place = resources.signer
     if place.tsa_url:
         check_proxy(place.tsa_url)
-    return open_signer(_source(place), TimeStamps(place.tsa_url, place.tsa_anchors) if place.tsa_url else None)
+    with _opening:
+        source = _source(place)
+    return open_signer(source, TimeStamps(place.tsa_url, place.tsa_anchors) if place.tsa_url else None)
 
 
 def _source(place: SignerConfig) -> SignerSource:

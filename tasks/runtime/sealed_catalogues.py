@@ -15,6 +15,15 @@ def is_known_as_sealed(file: Path | None, url: str) -> bool:
     return file is not None and file.is_file() and _line(url) in file.read_text().splitlines()
 
 
+def has_sealed_any(file: Path | None) -> bool:
+    """Return whether this installation has sealed a catalogue before.
+
+    Then it seals a catalogue with a history only on request: it may be the same catalogue, whose seals were removed
+    after the home or the database has moved.
+    """
+    return file is not None and file.is_file() and bool(file.read_text().split())
+
+
 def remember_as_sealed(file: Path, url: str) -> None:
     """Add a catalogue to the file."""
     if not is_known_as_sealed(file, url):

@@ -191,6 +191,14 @@ def written_copies(receipt: Mapping[str, object] | None) -> dict[str, str]:
     return {str(name): str(digest) for name, digest in left.items()} if isinstance(left, dict) else {}
 
 
+def lacks_copies(receipt: Mapping[str, object] | None) -> bool:
+    """Return whether a receipt names an annotated copy that may not be ours, because the receipt had no seal.
+
+    The copy must be written again before it is processed; otherwise it would be imported as a sheet.
+    """
+    return bool(receipt and receipt.get("marked")) and not written_copies(receipt)
+
+
 def no_free_name_error(sheet: str) -> BucketRefusedError:
     """Return the error for a sheet next to which all possible names are in use."""
     return BucketRefusedError(

@@ -7,6 +7,8 @@ from adapters.catalogue.core.seals import AuditKey
 
 _KIND = "receipt"
 _FIELD = "seal"
+_TRUSTED = frozenset({"seen", "left"})
+"""Fields that only a sealed receipt may have: they keep a sheet from being read, or allow overwriting a file."""
 
 
 class ReceiptSeal:
@@ -28,11 +30,12 @@ class ReceiptSeal:
 
         Args:
             is_own_file: for receipts of older versions, which have no seal: whether only we can have written the file.
-                Its stamps are left out, so that the sheet is read once more; the catalogue knows what was submitted.
+                On some mounts and in a bucket, every file seems to be ours, so its stamps and its list of annotated
+                copies are left out. The sheet is read once more, and the catalogue knows what was submitted.
         """
-        without = {key: value for key, value in body.items() if key != _FIELD}
         if _FIELD not in body:
-            return {key: value for key, value in without.items() if key != "seen"} if is_own_file else None
+            return {key: value for key, value in body.items() if key not in _TRUSTED} if is_own_file else None
+        without = {key: value for key, value in body.items() if key != _FIELD}
         seal = body[_FIELD]
         is_ours = isinstance(seal, str) and self._key.matches(seal, _KIND, _canonical(without))
         return without if is_ours else None

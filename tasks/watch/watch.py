@@ -30,6 +30,7 @@ from tasks.watch.receipt import (
     Receipt,
     ReceiptCache,
     is_receipt_name,
+    lacks_copies,
     read_receipt,
     receipt_names,
     short_name,
@@ -228,7 +229,7 @@ class Watch:
             return True
         # Without its receipt the sheet is submitted again, because its error may have been fixed outside the sheet.
         receipt = read_receipt(self._inbox, self._seal, snapshot.name)
-        if not _matches(receipt, REFUSED, snapshot):
+        if not _matches(receipt, REFUSED, snapshot) or lacks_copies(receipt):
             return self._submit(snapshot)
         update_stamps(self._inbox, self._seal, snapshot.name, self._seen)
         return True
@@ -331,14 +332,25 @@ class Watch:
     def _report_known(self, snapshot: SheetSnapshot, record: SheetImport) -> None:
         """Start the campaign of content that was accepted before, and write the receipt if it does not exist."""
         campaign_id = record.campaign_id or ""
-        self._start(campaign_id)
         receipt = self._listed_receipt(snapshot.name) or {}
-        if receipt.get("sha256") == snapshot.sha256 and receipt.get("campaign") == campaign_id:
+        is_known = receipt.get("sha256") == snapshot.sha256 and receipt.get("campaign") == campaign_id
+        if is_known and lacks_copies(receipt) and (submitted := self._submitted_again(snapshot)):
+            self._report_accepted(snapshot, campaign_id, submitted.intake)
+            return
+        self._start(campaign_id)
+        if is_known:
             update_stamps(self._inbox, self._seal, snapshot.name, self._seen)
             return
         same = "The same content was submitted before, so no second campaign was started."
         note = "" if record.name == snapshot.name else same
         self._write_campaign_receipt(Receipt(ACCEPTED, snapshot.name, snapshot.sha256, "", note=note), campaign_id)
+
+    def _submitted_again(self, snapshot: SheetSnapshot) -> Submitted | None:
+        """Return the sheet of a known campaign; None if it is refused now, which changes nothing for the campaign."""
+        try:
+            return self._starter.submit(snapshot.path)
+        except (SheetError, PlanError):
+            return None
 
     def _write_campaign_receipt(self, receipt: Receipt, campaign_id: str) -> None:
         status = status_of(self._catalogue, campaign_id)

@@ -14,7 +14,7 @@ from flows.runtime.resources import resources_of
 from flows.settings import load_settings
 from flows.watch import DeploymentStarter
 from tasks.runtime.resources import catalogue_of, close_resources
-from tasks.watch.annotated_copy import write_annotated_copy
+from tasks.watch.annotated_copy import is_unchanged_copy, write_annotated_copy
 from tasks.watch.receipt_seal import ReceiptSeal
 from tasks.watch.watch import Watch
 
@@ -125,6 +125,21 @@ def test_a_forged_receipt_does_not_have_a_file_overwritten(folder: Folder):
     assert (name, copy.read_bytes()) == ("plan.csv.marked-2.xlsx", b"edited by a person")
 
 
+@pytest.mark.parametrize("is_own", [True, False])
+def test_a_receipt_without_a_seal_has_no_file_overwritten(
+    folder: Folder, monkeypatch: pytest.MonkeyPatch, is_own: bool
+):
+    """On some mounts, and in a bucket, all files seem to be ours."""
+    monkeypatch.setattr(folder.inbox, "is_own", lambda _: is_own)
+    copy = folder.place / "plan.csv.marked.xlsx"
+    copy.write_bytes(b"edited by a person")
+    left = {copy.name: hashlib.sha256(copy.read_bytes()).hexdigest()}
+    folder.forge("plan.csv.receipt.json", {"state": "refused", "sheet": "plan.csv", "at": "x", "left": left})
+    name, _ = write_annotated_copy(folder.inbox, folder.seal, "plan.csv", b"ours")
+    assert (name, copy.read_bytes()) == ("plan.csv.marked-2.xlsx", b"edited by a person")
+    assert not is_unchanged_copy(folder.inbox, folder.seal, copy.name), "the copy is a sheet"
+
+
 def test_receipts_of_older_versions_are_sealed_and_start_nothing(folder: Folder):
     (folder.place / "a.csv").write_text(SHEET)
     (folder.place / "bad.csv").write_text("brief_id,prompt,variants\ncircle,a red circle,many\n")
@@ -139,6 +154,20 @@ def test_receipts_of_older_versions_are_sealed_and_start_nothing(folder: Folder)
     assert (folder.campaigns, folder.names) == (["a"], names)
     assert {**folder.receipt("a.csv.receipt.json"), "seal": "", "at": ""} == {**before, "seal": "", "at": ""}
     assert "seal" in folder.receipt("bad.csv.receipt.json")
+
+
+def test_annotated_copies_of_older_versions_are_not_imported(folder: Folder, monkeypatch: pytest.MonkeyPatch):
+    """Their receipts have no seal, so the copy is written again before it is processed."""
+    monkeypatch.setenv("REELMILL_WATCH_ACCEPT_GOOD_ROWS", "true")
+    (folder.place / "a.csv").write_text(f"{SHEET}cup,a green cup,many\n")
+    folder.poll()
+    names, body = folder.names, folder.receipt("a.csv.receipt.json")
+    del body["seal"]
+    (folder.place / "a.csv.receipt.json").write_text(json.dumps(body))
+    (folder.place / "a.csv.receipt.json").chmod(0o644)
+    folder.poll()
+    assert (folder.campaigns, folder.names) == (["a"], names)
+    assert folder.receipt("a.csv.receipt.json")["left"] == body["left"]
 
 
 def test_another_machine_of_the_same_catalogue_accepts_the_receipts(folder: Folder):

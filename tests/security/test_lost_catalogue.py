@@ -67,6 +67,15 @@ def use(command: Command) -> None:
     assert command("accounts", "add", "ann", "--role", "admin").code == 0
 
 
+def strip_seals(file: Path) -> None:
+    """Remove the seals, as someone can who may write to the database."""
+    close_resources()
+    with sqlite3.connect(file) as connection:
+        connection.execute("UPDATE audit_head SET seal = NULL, key_id = NULL, sealed_from = NULL")
+        connection.execute("UPDATE accounts SET seal = NULL, role = 'admin'")
+    connection.close()
+
+
 def check_refused_until_sealed(command: Command, problem: str) -> None:
     """Check that nothing starts in a lost catalogue, and that the advice for a deliberate fresh start works."""
     for words in (("alerts",), ("status", "spring"), ("accounts", "add", "eve"), ("audit", "verify")):
@@ -184,11 +193,7 @@ def test_another_home_does_not_seal_a_stripped_catalogue(
     monkeypatch.setenv("REELMILL_AUDIT_KEY", KEY)
     monkeypatch.setenv("REELMILL_CATALOGUE_URL", f"sqlite:///{tmp_path / 'shared.sqlite'}")
     use(command)
-    close_resources()
-    with sqlite3.connect(tmp_path / "shared.sqlite") as connection:
-        connection.execute("UPDATE audit_head SET seal = NULL, key_id = NULL, sealed_from = NULL")
-        connection.execute("UPDATE accounts SET seal = NULL")
-    connection.close()
+    strip_seals(tmp_path / "shared.sqlite")
     monkeypatch.setenv("REELMILL_HOME", str(tmp_path / "new-host"))
 
     for _ in range(2):
@@ -201,6 +206,53 @@ def test_another_home_does_not_seal_a_stripped_catalogue(
     assert command("audit", "seal", "--yes").code == 0
     assert command("accounts", "add", "ben").code == 0
     assert command("audit", "verify").code == 0
+
+
+def test_a_moved_home_does_not_seal_a_stripped_catalogue(
+    home: Path, command: Command, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
+    """The home lists the catalogue under the path that it had before, and has the key."""
+    use(command)
+    strip_seals(home / "catalogue.sqlite")
+    home.rename(tmp_path / "moved")
+    monkeypatch.setenv("REELMILL_HOME", str(tmp_path / "moved"))
+
+    for _ in range(2):
+        refused = command("accounts", "add", "eve")
+        assert refused.code == 1
+        assert "run `reelmill audit seal` once" in refused.err
+    assert check_audit_key(resources_of(load_settings())).level == "fail"
+    assert "is not sealed" in command("audit", "verify").err
+
+    assert command("audit", "seal", "--yes").code == 0
+    assert command("accounts", "add", "ben").code == 0
+    assert command("audit", "verify").code == 0
+
+
+def test_a_moved_home_uses_its_sealed_catalogue(
+    home: Path, command: Command, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
+    use(command)
+    close_resources()
+    home.rename(tmp_path / "moved")
+    monkeypatch.setenv("REELMILL_HOME", str(tmp_path / "moved"))
+    assert command("accounts", "add", "ben").code == 0
+    assert command("audit", "verify").code == 0
+    assert check_audit_key(resources_of(load_settings())).level == "ok"
+
+    strip_seals(tmp_path / "moved" / "catalogue.sqlite")
+    assert "the seal was removed" in command("accounts", "add", "eve").err
+
+
+def test_a_home_uses_a_second_catalogue_that_is_new(
+    home: Path, command: Command, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
+    use(command)
+    monkeypatch.setenv("REELMILL_CATALOGUE_URL", f"sqlite:///{tmp_path / 'second.sqlite'}")
+    assert command("accounts", "add", "ben").code == 0
+    assert command("audit", "verify").code == 0
+    strip_seals(tmp_path / "second.sqlite")
+    assert "the seal was removed" in command("accounts", "add", "eve").err
 
 
 def test_the_key_of_the_home_seals_a_catalogue_of_an_earlier_version(home: Path, command: Command):

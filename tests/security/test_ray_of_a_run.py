@@ -5,12 +5,17 @@ import os
 import stat
 import subprocess
 import sys
+import threading
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
-from flows.runtime.runner import _own_cluster, _without_secrets
+from flows.runtime.resources import resources_of
+from flows.runtime.runner import _own_cluster
+from flows.runtime.worker_environment import inherited_by_workers, worker_environment
+from flows.settings import load_settings
+from tasks.runtime import resources as opened
 
 RUN = """
 import json, os, subprocess, sys
@@ -78,16 +83,65 @@ def test_the_token_of_the_operator_takes_precedence(monkeypatch: pytest.MonkeyPa
         assert "RAY_AUTH_TOKEN" not in os.environ
 
 
-def test_workers_inherit_no_secret_of_the_driver(monkeypatch: pytest.MonkeyPatch):
-    for name in ("AUDIT_KEY", "ALERT_WEBHOOK", "OIDC_CLIENT_SECRET", "SIGNER_KEY", "METRICS_TOKEN", "A_NEW_ONE"):
-        monkeypatch.setenv(f"REELMILL_{name}", "secret-value")
-    monkeypatch.setenv("REELMILL_DEVICE", "cpu")
+SECRETS = (
+    *(f"REELMILL_{name}" for name in ("AUDIT_KEY", "ALERT_WEBHOOK", "OIDC_CLIENT_SECRET", "SIGNER_KEY", "A_NEW_ONE")),
+    *("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_SESSION_TOKEN", "AWS_WEB_IDENTITY_TOKEN_FILE"),
+    *("PGPASSWORD", "POSTGRES_PASSWORD", "DATABASE_URL", "GITHUB_TOKEN", "HF_TOKEN", "SLACK_WEBHOOK"),
+    *("PREFECT_SERVER_API_AUTH_STRING", "PREFECT_SERVER_DATABASE_CONNECTION_URL", "RAY_REDIS_PASSWORD"),
+    *("PREFECT_API_DATABASE_CONNECTION_URL", "PREFECT_SERVER_DATABASE_PASSWORD"),
+)
+
+
+def test_workers_inherit_no_secret_of_the_driver(monkeypatch: pytest.MonkeyPatch, tmp_path: Path):
+    settings = load_settings(home=tmp_path, runner="ray", catalogue_url="postgresql://reelmill:password@db/reelmill")
+    for name in SECRETS:
+        monkeypatch.setenv(name, "secret-value")
+    needed = {"REELMILL_DEVICE": "cpu", "PREFECT_API_AUTH_STRING": "x", "RAY_AUTH_TOKEN": "t", "OMP_NUM_THREADS": "2"}
+    needed |= {"CUDA_VISIBLE_DEVICES": "0", "HF_HOME": "/hf", "TOKENIZERS_PARALLELISM": "false", "LC_ALL": "C.UTF-8"}
+    for name, value in needed.items():
+        monkeypatch.setenv(name, value)
     before = dict(os.environ)
-    with _without_secrets():
+    with worker_environment(settings):
         inherited = subprocess.run(["env"], capture_output=True, text=True).stdout
     assert "secret-value" not in inherited
-    assert "REELMILL_DEVICE=cpu" in inherited
+    assert set(inherited.splitlines()) >= {f"{name}={value}" for name, value in needed.items()}
     assert dict(os.environ) == before
+
+
+@pytest.mark.parametrize(
+    ("changes", "variable", "is_inherited"),
+    [
+        ({"catalogue_url": "postgresql://reelmill@db/reelmill"}, "PGPASSWORD", True),
+        ({"catalogue_url": "postgresql://reelmill:password@db/reelmill"}, "PGPASSWORD", False),
+        ({}, "PGPASSWORD", False),
+        ({"bucket": "s3://clips"}, "AWS_SECRET_ACCESS_KEY", False),
+        ({"bucket": "s3://clips", "staging": "bucket"}, "AWS_SECRET_ACCESS_KEY", True),
+        (
+            {"bucket": "s3://clips", "staging": "bucket", "bucket_access_key": "a", "bucket_secret_key": "s"},
+            "AWS_SECRET_ACCESS_KEY",
+            False,
+        ),
+    ],
+)
+def test_workers_inherit_credentials_that_they_cannot_get_otherwise(
+    tmp_path: Path, changes: dict, variable: str, is_inherited: bool
+):
+    settings = load_settings(home=tmp_path, runner="ray", **changes)
+    assert (variable in inherited_by_workers(settings, {variable: "value"})) == is_inherited
+
+
+def test_the_bucket_is_not_opened_without_its_credentials(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    """A delivery opens it while the cluster of its run starts."""
+    monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "secret-value")
+    settings, found = load_settings(home=tmp_path, runner="ray"), []
+    monkeypatch.setattr(opened, "_bucket", lambda *_: found.append(os.environ.get("AWS_SECRET_ACCESS_KEY")))
+    thread = threading.Thread(target=opened.bucket_of, args=[resources_of(settings)])
+    with worker_environment(settings):
+        thread.start()
+        thread.join(0.2)
+        assert found == []
+    thread.join(10)
+    assert found == ["secret-value"]
 
 
 @pytest.mark.slow

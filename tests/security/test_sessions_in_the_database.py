@@ -89,14 +89,44 @@ def test_a_seal_of_one_table_is_not_valid_in_another(catalogue: Catalogue):
     assert catalogue.sessions.account(secret) is None
 
 
-@pytest.mark.parametrize("table", ["tokens", "shares"])
+def end_secret(catalogue: Catalogue, table: str, secret: str) -> None:
+    """Sign out, or revoke a token or share link."""
+    if table == "sessions":
+        catalogue.sessions.end(secret)
+    else:
+        part = catalogue.tokens if table == "tokens" else catalogue.share_links
+        part.revoke(only_row(catalogue, table)["secret_sha256"], ANN)
+
+
+@pytest.mark.parametrize("table", ["sessions", "tokens", "shares"])
 def test_a_revoked_row_that_is_inserted_again_is_not_valid(catalogue: Catalogue, table: str):
     secret, find = add_secret(catalogue, table)
     row = only_row(catalogue, table)
-    (catalogue.tokens if table == "tokens" else catalogue.share_links).revoke(row["secret_sha256"], ANN)
+    end_secret(catalogue, table, secret)
+    assert find(secret) is None
+    assert catalogue.audit.verify().problems == ()
     insert(catalogue, table, row)
     assert find(secret) is None
     assert "was added outside Reelmill" in " ".join(catalogue.audit.verify().problems)
+
+
+def test_the_log_says_who_has_signed_out_and_ignores_unknown_secrets(catalogue: Catalogue):
+    secret = catalogue.sessions.start("vic", 60)
+    before = catalogue.audit.head().entries
+    for each in (secret, secret, "guess", ""):
+        catalogue.sessions.end(each)
+    assert catalogue.audit.head().entries == before + 1
+    [entry] = [each for each in catalogue.audit.entries() if each.action == "signed out"]
+    assert entry.actor == "person:vic"
+    assert secret not in str(entry)
+
+
+def test_a_person_can_sign_out_although_the_log_was_changed(catalogue: Catalogue):
+    secret, other = catalogue.sessions.start("vic", 60), catalogue.sessions.start("vic", 60)
+    execute_as_owner(catalogue, "UPDATE audit_head SET entries = entries + 1")
+    catalogue.sessions.end(secret)
+    assert catalogue.sessions.account(secret) is None
+    assert catalogue.sessions.account(other)
 
 
 def test_a_session_ends_for_good_when_its_account_is_changed(catalogue: Catalogue):

@@ -14,10 +14,10 @@ from adapters.catalogue.core.seals import SECRET, access_of, account_rows, key_f
 from adapters.catalogue.core.secret_seals import is_sealed_secret, seal_secret, secret_rows
 from adapters.catalogue.core.tables import accounts, audit
 from adapters.catalogue.review.audit import append
-from adapters.catalogue.review.replay import SHOWN_DIGITS
+from adapters.catalogue.review.replay import SHOWN_DIGITS, SIGNED_OUT
 
 SECRET_BYTES = 32
-_REVOKED = ("token dropped", "share dropped")
+_REVOKED = ("token dropped", "share dropped", SIGNED_OUT)
 
 
 @dataclass(frozen=True, slots=True)

@@ -34,6 +34,9 @@ _HEAD = select(audit_head)
 _HELD = select(variants.c.variant_id, variants.c.state, variants.c.lease_owner, variants.c.attempt).where(
     variants.c.variant_id.in_(_IDS)
 )
+_APPROVED = select(variants).where(
+    variants.c.variant_id.in_(_IDS), variants.c.state.in_(bindparam("states", expanding=True))
+)
 _EVENTS = (
     select(
         events.c.variant_id,
@@ -121,6 +124,16 @@ class ApprovalProofs(CataloguePart):
                 problem = "its generation inputs were changed outside Reelmill"
             if problem:
                 found[key] = problem
+        return found
+
+    def proven(self, variant_ids: Iterable[str]) -> set[str]:
+        """Return the variants that are approved, being signed or published, with a proven approval."""
+        found: set[str] = set()
+        for batch in batches(variant_ids):
+            with self._db.reading_snapshot() as connection:
+                rows = connection.execute(_APPROVED, {"ids": batch, "states": PROVED}).all()
+                evidence = evidence_of(connection, [row.variant_id for row in rows], access_of(connection).key)
+            found.update(row.variant_id for row in rows if not problem_of(clip_of(row), evidence))
         return found
 
     def unapprovable(self, variant_ids: Iterable[str]) -> dict[str, str]:

@@ -11,7 +11,7 @@ from typing import Any, NamedTuple
 from sqlalchemy import Connection, Table, or_, select
 
 from adapters.catalogue.core.state_changes import SYSTEM
-from adapters.catalogue.core.tables import accounts, events, reviews, shares, tokens
+from adapters.catalogue.core.tables import accounts, events, reviews, sessions, shares, tokens
 from manifests.states import DECIDED, STATES, State
 
 SECOND_REVIEW = "second review"
@@ -19,6 +19,8 @@ SNAPSHOT = "log sealed"
 """Action of the entry that describes accounts and secrets at the time when the log was sealed."""
 SHOWN_DIGITS = 12
 """Digits of a secret's hash that the log contains."""
+SIGNED_OUT = "signed out"
+"""Action of the entry about a session that a person has ended."""
 _ACCOUNT = ("role", "disabled", "issuer", "subject", "password_sha256")
 _MEANINGS = {
     "role": "role",
@@ -49,6 +51,7 @@ class Replay:
         self.decisions: Counter[tuple[str, str, str]] = Counter()
         self.reviews: defaultdict[str, list[LoggedReview]] = defaultdict(list)
         self._unknown: set[str] = set()
+        self._signed_out: set[str] = set()
 
     def apply(self, row: Any) -> None:
         """Apply one entry."""
@@ -60,6 +63,8 @@ class Replay:
             self._add_secret("tokens" if row.action == "token added" else "shares", row, detail)
         elif row.action in ("token dropped", "share dropped"):
             self.secrets["tokens" if row.action == "token dropped" else "shares"].pop(row.subject, None)
+        elif row.action == SIGNED_OUT:
+            self._signed_out.add(row.subject)
         elif row.action == SNAPSHOT:
             self._restart(detail)
         else:
@@ -71,6 +76,7 @@ class Replay:
         yield from self._accounts(connection)
         yield from self._secrets(connection, tokens, "API token", "account")
         yield from self._secrets(connection, shares, "share link", "campaign_id")
+        yield from self._sessions(connection)
         yield from self._reviews(connection)
 
     def _account(self, name: str, action: str, detail: Mapping[str, Any]) -> None:
@@ -163,6 +169,14 @@ class Replay:
         for key, (holder, expires_at) in logged.items():
             if key not in rows and expires_at > now:
                 yield f"The {what} {key} of {holder!r} was deleted outside Reelmill: the log has no entry for it."
+
+    def _sessions(self, connection: Connection) -> Iterator[str]:
+        for row in connection.execute(select(sessions).where(sessions.c.expires_at > time.time())):
+            if (key := row.secret_sha256[:SHOWN_DIGITS]) in self._signed_out:
+                yield (
+                    f"The session {key} of {row.account!r} was added outside Reelmill: the log says that it was signed "
+                    "out. It is not valid, and is deleted once it has expired."
+                )
 
     def _reviews(self, connection: Connection) -> Iterator[str]:
         found: defaultdict[str, list[LoggedReview]] = defaultdict(list)

@@ -49,8 +49,8 @@ SEAL_REMOVED = (
 )
 NOT_SEALED = (
     "The audit log of this catalogue is not sealed. After an upgrade from a version without seals, check it with "
-    "`reelmill audit verify`, and run `reelmill audit seal` once: with a key in REELMILL_AUDIT_KEY, this is "
-    "not automatic. If another machine has sealed it already, the seal was removed: restore a backup."
+    "`reelmill audit verify`, and run `reelmill audit seal` once. If it was sealed before, under this or another name "
+    "or by another machine, the seal was removed: restore a backup."
 )
 STARTED_EMPTY = "started empty"
 """Action of the entry with which a person confirms that a catalogue without campaigns is not a lost one."""

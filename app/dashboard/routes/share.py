@@ -1,5 +1,7 @@
 """Share links: a read-only page of one campaign for anyone with the link."""
 
+from collections.abc import Collection
+
 from fastapi import APIRouter, Depends, Request
 from fastapi.responses import HTMLResponse, Response
 
@@ -21,7 +23,9 @@ LINK_EXPIRED = "This link has expired or was revoked. Ask for a new link."
 def share(request: Request, secret: str, deps: PageDeps, after: str = "") -> HTMLResponse:
     """Show the campaign's approved clips."""
     campaign = _campaign(deps, secret)
-    shown = deps.catalogue.gallery.page(Filter(campaign=campaign, states=SHOWN), after=after or None)
+    found = deps.catalogue.gallery.page(Filter(campaign=campaign, states=SHOWN), after=after or None)
+    visible = _visible(deps, campaign, [row.variant_id for row in found.rows])
+    shown = found._replace(rows=tuple(row for row in found.rows if row.variant_id in visible))
     return page(request, "share.html", secret=secret, shown=shown, campaign=deps.catalogue.campaigns.get(campaign))
 
 
@@ -30,12 +34,19 @@ def share(request: Request, secret: str, deps: PageDeps, after: str = "") -> HTM
 def media(secret: str, variant_id: str, kind: str, deps: PageDeps) -> Response:
     """Return a clip or poster of the shared campaign."""
     campaign = _campaign(deps, secret)
-    if not deps.catalogue.campaigns.memberships(campaign, [variant_id]):
+    if kind not in ("clip", "poster") or not _visible(deps, campaign, [variant_id]):
         raise MediaNotFoundError("This link does not include the clip.")
     row = deps.catalogue.variants.get(variant_id)
-    if row.state not in SHOWN or kind not in ("clip", "poster"):
-        raise MediaNotFoundError("This link does not include the clip.")
     return clip_response(deps, row) if kind == "clip" else poster_response(deps, variant_id)
+
+
+def _visible(deps: Deps, campaign: str, variant_ids: Collection[str]) -> set[str]:
+    """Return the clips of a campaign whose approval is proven.
+
+    A row alone is not enough: with write access to the database, anyone could add clips of other campaigns to the link.
+    """
+    members = deps.catalogue.campaigns.memberships(campaign, variant_ids, genuine=True)
+    return deps.catalogue.approval_proofs.proven({member.variant_id for member in members})
 
 
 def _campaign(deps: Deps, secret: str) -> str:
