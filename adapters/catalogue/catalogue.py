@@ -18,6 +18,7 @@ from adapters.catalogue.review.audit import Audit
 from adapters.catalogue.review.blind_reviews import BlindReviews
 from adapters.catalogue.review.decisions import Decisions
 from adapters.catalogue.review.labels import Labels
+from adapters.catalogue.review.places_proof import PlacesProofs
 from adapters.catalogue.review.removal_proof import RemovalProofs
 from adapters.catalogue.review.restores import Restores
 from adapters.catalogue.review.reviews import Reviews
@@ -63,6 +64,7 @@ class Catalogue:
         self.leases = Leases(database)
         self.metrics = Metrics(database)
         self.night_schedules = NightSchedules(database)
+        self.places_proofs = PlacesProofs(database)
         self.progress = Progress(database)
         self.removal_proofs = RemovalProofs(database)
         self.restores = Restores(database)

@@ -19,8 +19,9 @@ from fake_scorer import FakeScorer
 from sealed_catalogue import ANN, EVE, KEY, OTHER_KEY, execute, execute_as_owner, insert_event
 from sqlalchemy import text
 
-from adapters.catalogue import Catalogue, VariantRow, open_catalogue, sqlite_url
+from adapters.catalogue import AuditKey, Catalogue, VariantRow, open_catalogue, sqlite_url
 from adapters.catalogue.core.rows import variant_text
+from adapters.catalogue.review.places_log import logged_places
 from app.report.report import report_of
 from flows import registration
 from flows.runtime import dispatch
@@ -149,6 +150,26 @@ def world(rendered: tuple[Path, Path]) -> Iterator[World]:
     shutil.rmtree(home / "bucket", ignore_errors=True)
     yield World(resources_in(home, sqlite_url(home / "catalogue.sqlite")))
     close_resources()
+
+
+def share(world: World) -> str:
+    """Share the clips with another campaign, which requires review; return its id."""
+    other = replace(BRIEFS, name="Summer")
+    world.catalogue.campaigns.add(other, {"review": "required"})
+    world.catalogue.campaigns.add_variants(
+        other.campaign_id,
+        [
+            PlannedVariant(
+                member.brief_id,
+                parse_placement(member.placement),
+                world.row(member.variant_id).variant,
+                member.variant_id,
+                member.labels,
+            )
+            for member in world.catalogue.campaigns.memberships(CAMPAIGN)
+        ],
+    )
+    return other.campaign_id
 
 
 def test_a_clip_that_was_approved_in_the_database_is_not_signed(world: World):
@@ -419,21 +440,7 @@ def test_another_campaign_may_share_an_approved_clip(world: World):
     first = world.rows("passed")[0].variant_id
     world.catalogue.campaigns.add(BRIEFS, {"review": "auto"})
     world.catalogue.decisions.approve([first])
-    other = replace(BRIEFS, name="Summer")
-    world.catalogue.campaigns.add(other, {"review": "required"})
-    world.catalogue.campaigns.add_variants(
-        other.campaign_id,
-        [
-            PlannedVariant(
-                member.brief_id,
-                parse_placement(member.placement),
-                world.row(member.variant_id).variant,
-                member.variant_id,
-                member.labels,
-            )
-            for member in world.catalogue.campaigns.memberships(CAMPAIGN)
-        ],
-    )
+    share(world)
     assert world.deliver("auto") == 1
     assert world.catalogue.audit.verify().problems == ()
 
@@ -449,7 +456,10 @@ def test_postgresql_is_checked_too(world: World, postgres_server_url: str):
         execute(world.catalogue, "UPDATE variants SET state = 'approved' WHERE variant_id = :key", key=forged)
         assert world.deliver() == 2
         world.refuses(forged, "its state was set to approved outside Reelmill")
+        share(world)
         assert world.catalogue.audit.verify().problems == ()
+        execute(world.catalogue, "DELETE FROM memberships")
+        assert len(world.catalogue.audit.verify().problems) == 2
         close_resources()
 
 
@@ -575,6 +585,82 @@ def test_a_clip_of_a_reviewed_campaign_cannot_be_moved(world: World):
     assert f"The place of variant {key} in the campaign {other.campaign_id}" in " ".join(
         world.catalogue.audit.verify().problems
     )
+
+
+DELETE_PLACES = "DELETE FROM memberships WHERE campaign_id = :other"
+REPLACE_PLACES = (
+    "INSERT INTO memberships (campaign_id, brief_id, ordinal, variant_id, placement, labels, locale, seal) SELECT "
+    ":other, brief_id, ordinal, (SELECT variant_id FROM variants WHERE state = 'failed'), 'forged ' || ordinal, "
+    "labels, locale, seal FROM memberships WHERE campaign_id <> :other"
+)
+DELETE_CAMPAIGN = ("DELETE FROM briefs WHERE campaign_id = :other", "DELETE FROM campaigns WHERE campaign_id = :other")
+
+
+@pytest.mark.parametrize(
+    "statements",
+    [
+        (DELETE_PLACES,),
+        (DELETE_PLACES + " AND variant_id = (SELECT min(variant_id) FROM variants WHERE state = 'passed')",),
+        (DELETE_PLACES, REPLACE_PLACES),
+        (DELETE_PLACES, *DELETE_CAMPAIGN),
+    ],
+)
+def test_a_required_review_does_not_end_with_deleted_places(world: World, statements: tuple[str, ...]):
+    """The log says how many places the campaign has, and running its sheet again restores them."""
+    world.catalogue.campaigns.add(BRIEFS, {"review": "auto"})
+    other, reviewed = share(world), world.rows("passed")[0].variant_id
+    decide(world.catalogue, [reviewed], "approved", ANN)
+    execute(world.catalogue, *statements, other=other)
+
+    with pytest.raises(CatalogueError, match=rf"{other} has \d genuine places .* the audit log says 4: places were"):
+        world.deliver("auto")
+    assert (world.row(reviewed).state, len(world.rows("passed"))) == ("published", 2)
+    assert any(f"The campaign {other} has" in problem for problem in world.catalogue.audit.verify().problems)
+
+    execute(world.catalogue, "DELETE FROM memberships WHERE placement LIKE 'forged %'")
+    assert share(world) == other
+    assert world.catalogue.audit.verify().problems == ()
+    assert world.deliver("auto") == 0
+    assert len(world.rows("passed")) == 2
+
+
+def test_places_that_are_deleted_after_they_were_read_are_still_known(world: World):
+    """A delivery reads the places of a campaign once, and not again for each clip."""
+    world.catalogue.campaigns.add(BRIEFS, {"review": "auto"})
+    other, passed = share(world), {row.variant_id for row in world.rows("passed")}
+    assert world.catalogue.places_proofs.awaiting_review(passed) == passed
+    execute(world.catalogue, DELETE_PLACES, other=other)
+    assert world.catalogue.places_proofs.awaiting_review(passed) == passed
+    assert world.deliver("auto") == 0
+
+
+def test_deleted_places_are_reported(world: World):
+    execute(world.catalogue, "DELETE FROM memberships")
+    [problem] = world.catalogue.audit.verify().problems
+    assert f"The campaign {CAMPAIGN} has 0 genuine places of clips, but the audit log says 4" in problem
+
+    world.catalogue.audit.seal(AuditKey(KEY), ANN)
+    assert world.catalogue.audit.verify().problems == ()
+
+
+def test_a_catalogue_of_an_earlier_version_is_counted_when_it_is_sealed_or_registered(world: World):
+    """Its log says nothing about places."""
+    execute_as_owner(world.catalogue, "DELETE FROM audit WHERE action = 'places'")
+    with world.catalogue.database.reading() as connection:
+        assert logged_places(connection) == {}
+    register(world.resources)
+    with world.catalogue.database.reading() as connection:
+        assert logged_places(connection)[CAMPAIGN].number == 4
+
+
+def test_a_forged_number_of_places_is_not_believed(world: World):
+    world.catalogue.campaigns.add(BRIEFS, {"review": "auto"})
+    other = share(world)
+    change = "UPDATE audit SET detail = :none WHERE action = 'places' AND subject = :other"
+    execute_as_owner(world.catalogue, DELETE_PLACES, change, other=other, none='{"places":0}')
+    with pytest.raises(CatalogueError, match="the audit log says another number"):
+        world.deliver("auto")
+    assert len(world.rows("passed")) == 3
 
 
 def test_another_placement_is_not_signed(world: World):

@@ -1,7 +1,7 @@
 """Verify the audit log against itself, its seals, and the tables that it describes."""
 
 import json
-from collections import deque
+from collections import Counter, deque
 from collections.abc import Iterator, Sequence
 from datetime import UTC, datetime
 from itertools import islice
@@ -19,6 +19,7 @@ from adapters.catalogue.review.audit import GENESIS, AuditReport, digest_of, is_
 from adapters.catalogue.review.campaign_log import changed_campaigns
 from adapters.catalogue.review.decisions import UNPROVEN
 from adapters.catalogue.review.logged_deliveries import LoggedDeliveries
+from adapters.catalogue.review.places_log import different_text, logged_places
 from adapters.catalogue.review.replay import SHOWN_DIGITS, Replay, repair_text
 from manifests.pluralize import count_of
 from manifests.states import State
@@ -175,14 +176,18 @@ def _settings_problems(connection: Connection) -> Iterator[str]:
 
 
 def _membership_problems(connection: Connection, key: AuditKey | None) -> Iterator[str]:
-    if not key:
-        return
+    found: Counter[str] = Counter()
     for row in connection.execute(select(memberships), execution_options={"yield_per": _ROWS}):
-        if not key.matches(row.seal, *membership_fields(row._mapping)):
+        if key and not key.matches(row.seal, *membership_fields(row._mapping)):
             yield (
                 f"The place of variant {row.variant_id} in the campaign {row.campaign_id} was written or changed "
                 "outside Reelmill. If the clip belongs there, run the sheet of the campaign again."
             )
+        else:
+            found[row.campaign_id] += 1
+    for name, logged in logged_places(connection).items():
+        if found[name] != logged.number:
+            yield different_text(name, found[name], logged)
 
 
 def _account_problems(connection: Connection, key: AuditKey | None, found: Sequence[str]) -> list[str]:
