@@ -18,7 +18,7 @@ from manifests.errors import (
 )
 from manifests.states import UNDELIVERED, State
 from tasks.alerts import alerts
-from tasks.deliver.anchors import anchor_if_due
+from tasks.deliver.anchors import anchor_if_due, check_newest_anchor
 from tasks.deliver.publish import is_in_bucket, is_staged, publish_clip
 from tasks.deliver.sign import ClipOrigin, sign_clip
 from tasks.deliver.signing_clock import SigningClock, signing_clock_of
@@ -51,7 +51,8 @@ def deliver(
         The number of clips that this call published.
 
     Raises:
-        CatalogueError: this process does not have the audit key, so it cannot check approvals.
+        CatalogueError: this process does not have the audit key, so it cannot check approvals; or places of clips, or
+            entries of the audit log, were deleted.
         CredentialError: signing failed, or the clock is wrong; the clips stay approved.
         BucketError: the upload failed; the clips stay signed, and a later run resumes.
     """
@@ -59,6 +60,7 @@ def deliver(
     catalogue.audit.check_key()
     clock.check()  # before the development CA creates or renews a certificate
     with signer_of(resources) as signer, heartbeat(catalogue, resources.lease_s):
+        check_newest_anchor(resources, signer)
         delivery = Delivery(resources, catalogue, signer, clock, campaign_id)
         waited_s = 0.0
         while not stopping.is_set():

@@ -18,6 +18,7 @@ from adapters.catalogue.review.approval_proof import PROVED, clip_of, evidence_o
 from adapters.catalogue.review.audit import GENESIS, AuditReport, digest_of, is_genuine
 from adapters.catalogue.review.campaign_log import changed_campaigns
 from adapters.catalogue.review.decisions import UNPROVEN
+from adapters.catalogue.review.known_entry import known_entry, lost_entry_problem
 from adapters.catalogue.review.logged_deliveries import LoggedDeliveries
 from adapters.catalogue.review.places_log import different_text, logged_places
 from adapters.catalogue.review.replay import SHOWN_DIGITS, Replay, repair_text
@@ -30,6 +31,7 @@ _ROWS = 10_000
 
 def check(connection: Connection, expected: str | None) -> AuditReport:
     """Return the result of a verification; see ``Audit.verify``."""
+    known = known_entry(connection)
     head = connection.execute(select(audit_head)).first()
     if head is None:
         return AuditReport(0, GENESIS, ("The head of the audit log is missing. Restore the database from a backup.",))
@@ -46,6 +48,7 @@ def check(connection: Connection, expected: str | None) -> AuditReport:
         *_seal_problems(key, access.problem, head),
         *walk.problems[: SHOWN_PROBLEMS // 2],
         *walk.compare(head.entries, head.digest),
+        *filter(None, [lost_entry_problem(connection, known)]),
         *_first(replay.problems(connection, head.since_event)),
         *_first(deliveries.problems(connection)),
         *_first(_contradictions(connection)),

@@ -61,7 +61,8 @@ def lock_places(connection: Connection, campaign_id: str) -> None:
 def are_complete(connection: Connection, campaign_id: str) -> bool:
     """Return whether a campaign has the places that the log says.
 
-    If not, restored places cannot be distinguished from new ones, so the log keeps the former number until they are restored.
+    If not, restored places cannot be distinguished from new ones, so the log keeps the former number until all are
+    restored.
     """
     logged = logged_places(connection, campaign_id).get(campaign_id)
     return logged is None or logged.number == _number(connection, campaign_id)
