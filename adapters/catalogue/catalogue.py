@@ -1,5 +1,7 @@
 """The catalogue: the only place where a variant's state changes."""
 
+from dataclasses import replace
+from pathlib import Path
 from typing import Self
 
 from adapters.catalogue.accounts.accounts import Accounts
@@ -8,7 +10,8 @@ from adapters.catalogue.accounts.sessions import Sessions
 from adapters.catalogue.accounts.share_links import ShareLinks
 from adapters.catalogue.accounts.tokens import Tokens
 from adapters.catalogue.core.database import Database
-from adapters.catalogue.core.engine import build_engine, forbid_new_file
+from adapters.catalogue.core.engine import build_engine, catalogue_name, forbid_new_file
+from adapters.catalogue.core.log_mark import LogMark
 from adapters.catalogue.core.schema import check_role, migrate_to_head
 from adapters.catalogue.core.seals import AuditKey
 from adapters.catalogue.messages.alerts import Alerts
@@ -18,6 +21,7 @@ from adapters.catalogue.review.audit import Audit
 from adapters.catalogue.review.blind_reviews import BlindReviews
 from adapters.catalogue.review.decisions import Decisions
 from adapters.catalogue.review.labels import Labels
+from adapters.catalogue.review.places_proof import PlacesProofs
 from adapters.catalogue.review.removal_proof import RemovalProofs
 from adapters.catalogue.review.restores import Restores
 from adapters.catalogue.review.reviews import Reviews
@@ -63,6 +67,7 @@ class Catalogue:
         self.leases = Leases(database)
         self.metrics = Metrics(database)
         self.night_schedules = NightSchedules(database)
+        self.places_proofs = PlacesProofs(database)
         self.progress = Progress(database)
         self.removal_proofs = RemovalProofs(database)
         self.restores = Restores(database)
@@ -101,6 +106,7 @@ def open_catalogue(
     seal_history: bool = True,
     key_problem: str = "",
     was_sealed: bool = False,
+    log_marks: Path | None = None,
 ) -> Catalogue:
     """Open a catalogue; create or migrate its tables if necessary.
 
@@ -113,6 +119,8 @@ def open_catalogue(
             in it until a person seals it.
         was_sealed: the catalogue was sealed before. If its seals are missing, it is not sealed, even if it is empty.
         key_problem: why there is no audit key, although this installation should have one.
+        log_marks: folder that remembers the newest known entry of the log; without it, a log that was cut back to a
+            former end is not noticed.
 
     Raises:
         NewerCatalogueError: a newer version of Reelmill wrote it.
@@ -134,4 +142,5 @@ def open_catalogue(
     except BaseException:
         engine.dispose()
         raise
-    return Catalogue(Database(engine, access))
+    mark = LogMark(log_marks, catalogue_name(url)) if key and log_marks else None
+    return Catalogue(Database(engine, replace(access, mark=mark)))

@@ -14,6 +14,7 @@ OURS = (
     ".doctor-",
     ".lock",
     "audit.key",
+    "audit.marks",
     "audit.sealed",
     "bucket",
     "campaigns",

@@ -20,6 +20,7 @@ PROMPT_KEY_BYTES = 32
 DIGESTS = "weight-digests.json"
 AUDIT_KEY = "audit.key"
 SEALED = "audit.sealed"
+LOG_MARKS = "audit.marks"
 
 
 def resources_of(settings: Settings) -> Resources:
@@ -71,6 +72,7 @@ def resources_of(settings: Settings) -> Resources:
         audit_anchor_h=settings.audit_anchor_h,
         seal_history=settings.audit_key is None,
         sealed_catalogues=sealed,
+        log_marks=settings.home / LOG_MARKS,
     )
 
 

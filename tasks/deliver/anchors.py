@@ -7,6 +7,7 @@ log was longer.
 import hashlib
 import json
 import logging
+import re
 import tempfile
 import time
 from collections.abc import Iterable, Sequence
@@ -17,9 +18,10 @@ from pathlib import Path
 from adapters.bucket import Bucket
 from adapters.c2pa.detached import Detached, problem_of
 from adapters.c2pa.signer import Signer
+from adapters.catalogue import Catalogue
 from adapters.catalogue.review.restores import LostEntry
 from adapters.files.durable import write_durably
-from manifests.errors import BucketError, CredentialError, KeyTakenError, SettingsError
+from manifests.errors import BucketError, CatalogueError, CredentialError, KeyTakenError, SettingsError
 from manifests.identity import canonical_json
 from manifests.pluralize import count_of
 from manifests.signing_time import moment_text
@@ -29,6 +31,7 @@ log = logging.getLogger(__name__)
 ANCHORS = "audit"
 """Prefix of the anchors in the bucket."""
 SCHEMA = 1
+_ANCHOR = re.compile(r"(\d{12})-([0-9a-f]{16})\.json")
 HOUR_S = 3600.0
 REMOVE = "Restore its earlier version, or delete it."
 
@@ -45,7 +48,7 @@ class Anchor:
     @property
     def key(self) -> str:
         """Its key in the bucket; each head has one."""
-        return f"{prefix_of(self.key_id)}{self.entries:012d}-{self.digest[:16]}.json"
+        return prefix_of(self.key_id) + name_of(self.entries, self.digest)
 
     @property
     def entry(self) -> LostEntry:
@@ -93,6 +96,11 @@ def prefix_of(key_id: str) -> str:
     return f"{ANCHORS}/{key_id or 'unsealed'}/"
 
 
+def name_of(entries: int, digest: str) -> str:
+    """Return the name of an anchor below its prefix."""
+    return f"{entries:012d}-{digest[:16]}.json"
+
+
 def anchor_if_due(resources: Resources, signer: Signer) -> None:
     """Write an anchor if the newest one is old enough. A failure is logged, and the next run tries again."""
     if not resources.audit_anchor_h:
@@ -137,6 +145,33 @@ def write_anchor(resources: Resources, signer: Signer) -> str:
     return anchor.key
 
 
+def check_newest_anchor(resources: Resources, signer: Signer) -> None:
+    """Check that the log contains the newest anchored entry, by its key; the object is read only if it does not.
+
+    Objects that are not genuine anchors are ignored here. If the bucket does not respond, that is logged.
+
+    Raises:
+        CatalogueError: it does not, and no accepted restore explains this.
+    """
+    if not resources.audit_anchor_h:
+        return
+    catalogue = catalogue_of(resources)
+    try:
+        bucket = bucket_of(resources)
+        keys = sorted((entry.key for entry in bucket.entries(prefix_of(catalogue.audit.head().key_id))), reverse=True)
+        explained = {name_of(*entry) for restore in catalogue.restores.accepted() for entry in restore.lost}
+        for key in keys:
+            name = key.rpartition("/")[2]
+            if name in explained:
+                continue
+            if _is_in_log(catalogue, name):
+                return
+            if genuine := _genuine(bucket, [key], signer.anchors_pem())[0]:
+                raise CatalogueError(AnchorReport(lost=tuple(genuine)).problems[0])
+    except (BucketError, CredentialError) as error:
+        log.warning("The anchors of the audit log could not be checked: %s", error)
+
+
 def check_anchors(resources: Resources) -> AnchorReport:
     """Compare the log with its anchors; those of former audit keys of the catalogue are checked as well.
 
@@ -161,6 +196,15 @@ def accept_restore(resources: Resources, actor: str, reason: str, lost: Sequence
         CatalogueError: the reason is empty, or nothing can be added to the log.
     """
     catalogue_of(resources).restores.accept(actor, reason, [anchor.entry for anchor in lost])
+
+
+def _is_in_log(catalogue: Catalogue, name: str) -> bool:
+    """Return whether the log contains the entry that the name of an anchor identifies."""
+    found = _ANCHOR.fullmatch(name)
+    if not found:
+        return False
+    number = int(found[1])
+    return catalogue.audit.digests([number]).get(number, "").startswith(found[2])
 
 
 def _compared(resources: Resources, bucket: Bucket, keys: Sequence[str], trusted: str) -> AnchorReport:

@@ -9,10 +9,16 @@ from adapters.c2pa.signer import Signer
 from adapters.catalogue import Catalogue, Lease, Membership, PendingVariant
 from manifests.brief import Brief
 from manifests.clip_metadata import clip_metadata
-from manifests.errors import InvalidDefinitionError, KeyTakenError, ReelmillError, UntrustedCredentialError
+from manifests.errors import (
+    CatalogueError,
+    InvalidDefinitionError,
+    KeyTakenError,
+    ReelmillError,
+    UntrustedCredentialError,
+)
 from manifests.states import UNDELIVERED, State
 from tasks.alerts import alerts
-from tasks.deliver.anchors import anchor_if_due
+from tasks.deliver.anchors import anchor_if_due, check_newest_anchor
 from tasks.deliver.publish import is_in_bucket, is_staged, publish_clip
 from tasks.deliver.sign import ClipOrigin, sign_clip
 from tasks.deliver.signing_clock import SigningClock, signing_clock_of
@@ -45,7 +51,8 @@ def deliver(
         The number of clips that this call published.
 
     Raises:
-        CatalogueError: this process does not have the audit key, so it cannot check approvals.
+        CatalogueError: this process does not have the audit key, so it cannot check approvals; or places of clips, or
+            entries of the audit log, were deleted.
         CredentialError: signing failed, or the clock is wrong; the clips stay approved.
         BucketError: the upload failed; the clips stay signed, and a later run resumes.
     """
@@ -53,6 +60,7 @@ def deliver(
     catalogue.audit.check_key()
     clock.check()  # before the development CA creates or renews a certificate
     with signer_of(resources) as signer, heartbeat(catalogue, resources.lease_s):
+        check_newest_anchor(resources, signer)
         delivery = Delivery(resources, catalogue, signer, clock, campaign_id)
         waited_s = 0.0
         while not stopping.is_set():
@@ -89,6 +97,7 @@ class Delivery:
         self._clearances = clearances_of(resources)
         self._unattested = unattested_cards(resources)
         self._failures: dict[str, Exception] = {}
+        self._unprovable: CatalogueError | None = None
         self._backlog: deque[str] = deque()
         self._sent: set[str] = set()
         self.published = 0
@@ -96,19 +105,26 @@ class Delivery:
     def approve_passed(self) -> None:
         """Approve passed clips, except those for which another campaign requires review."""
         passed = {row.variant_id for row in self._catalogue.variants.waiting(self._campaign_id, [State.PASSED])}
-        if not passed:
+        if not passed or self._unprovable:
             return
         chosen = passed - self._catalogue.variants.held_for_review(self._campaign_id)
         refused = {**self._catalogue.approval_proofs.unapprovable(chosen), **self._misplaced(chosen)}
-        self._catalogue.decisions.approve(chosen - refused.keys())
         self._refuse(refused)
+        try:
+            reviewed = self._catalogue.places_proofs.awaiting_review(chosen - refused.keys())
+        except CatalogueError as error:
+            self._unprovable = error  # clips that people have approved are delivered
+        else:
+            self._catalogue.decisions.approve(chosen - refused.keys() - reviewed)
 
     def others_have_leases(self) -> bool:
         """Return whether another worker has leased clips of this campaign."""
         return any(row.lease_owner for row in self._ready())
 
     def raise_first_failure(self) -> None:
-        """Raise the first error of a single clip, after all other clips are delivered."""
+        """Raise the first error, after all other clips are delivered."""
+        if self._unprovable:
+            raise self._unprovable
         for failure in self._failures.values():
             raise failure
 

@@ -74,6 +74,7 @@ class Resources:
         seal_history: seal a catalogue of an earlier version. False if other installations have the same audit key,
             because one of them may have sealed the catalogue before; nor if this one has sealed any.
         sealed_catalogues: file that lists the catalogues which this installation has sealed.
+        log_marks: folder with the newest known entry of the audit log of each catalogue.
     """
 
     catalogue_url: str = field(repr=False)
@@ -99,6 +100,7 @@ class Resources:
     audit_key_problem: str = ""
     seal_history: bool = True
     sealed_catalogues: Path | None = None
+    log_marks: Path | None = None
     audit_anchor_h: float = 0.0
 
 
@@ -206,6 +208,7 @@ class _Access(NamedTuple):
     key_problem: str
     seal_history: bool
     sealed: Path | None
+    log_marks: Path | None
 
 
 def _access_of(resources: Resources) -> _Access:
@@ -215,6 +218,7 @@ def _access_of(resources: Resources) -> _Access:
         resources.audit_key_problem,
         resources.seal_history,
         resources.sealed_catalogues,
+        resources.log_marks,
     )
 
 
@@ -234,6 +238,7 @@ def _open(access: _Access) -> Catalogue:
         seal_history=access.seal_history and not has_sealed_any(access.sealed),
         was_sealed=is_known_as_sealed(access.sealed, access.url),
         key_problem=access.key_problem,
+        log_marks=access.log_marks,
     )
 
 

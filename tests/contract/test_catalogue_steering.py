@@ -156,6 +156,7 @@ def test_the_audit_log_contains_each_change_once(catalogue: Catalogue):
         ("person:ann", "cancelled", SPRING),
         ("person:ann", "planned", ids[0]),
         ("person:ann", "paused", SPRING),
+        ("system", "places", SPRING),
         ("system", "settings", SPRING),
     ]
     assert catalogue.audit.entries()[3].detail == {"reason": "why", "leases_ended": 1}

@@ -107,8 +107,8 @@ def leads(order: list[str], first: str, second: str, spare: int = 0) -> list[int
 
 
 def is_ready(catalogue: Catalogue, campaign_id: str) -> bool:
-    """Return whether a run of the campaign has shards that wait for the device or have it."""
-    return any(run.waiting or run.working for run in catalogue.runs.all(campaign_id))
+    """Return whether a run of the campaign waits for the device, has it, or has had it."""
+    return any(run.waiting or run.working or run.served for run in catalogue.runs.all(campaign_id))
 
 
 def made(catalogue: Catalogue, campaign_id: str) -> int:

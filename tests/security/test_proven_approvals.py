@@ -16,11 +16,13 @@ import samples
 from databases import database
 from decisions import decide
 from fake_scorer import FakeScorer
-from sealed_catalogue import ANN, EVE, KEY, OTHER_KEY, execute, execute_as_owner, insert_event
+from sealed_catalogue import ANN, EVE, KEY, OTHER_KEY, drop_triggers, execute, execute_as_owner, insert_event
 from sqlalchemy import text
 
-from adapters.catalogue import Catalogue, VariantRow, open_catalogue, sqlite_url
+from adapters.catalogue import AuditKey, Catalogue, VariantRow, open_catalogue, sqlite_url
+from adapters.catalogue.core.log_mark import KnownEntry, LogMark
 from adapters.catalogue.core.rows import variant_text
+from adapters.catalogue.review.places_log import logged_places
 from app.report.report import report_of
 from flows import registration
 from flows.runtime import dispatch
@@ -36,7 +38,7 @@ from manifests.variant import PlannedVariant
 from manifests.verdict import Verdict
 from models.fake import FakeGenerator
 from tasks.deliver import deliver as step
-from tasks.deliver.anchors import check_anchors, write_anchor
+from tasks.deliver.anchors import accept_restore, check_anchors, write_anchor
 from tasks.deliver.withdraw import withdraw
 from tasks.intake.intake import Intake
 from tasks.plan.remaining import Remaining
@@ -117,6 +119,7 @@ def resources_in(home: Path, url: str) -> Resources:
         prompt_key=b"k" * 32,
         audit_key=KEY,
         sealed_catalogues=home / "audit.sealed",
+        log_marks=home / "audit.marks",
     )
 
 
@@ -146,9 +149,30 @@ def world(rendered: tuple[Path, Path]) -> Iterator[World]:
     home, copy = rendered
     close_resources()
     shutil.copy(copy, home / "catalogue.sqlite")
-    shutil.rmtree(home / "bucket", ignore_errors=True)
+    for name in ("bucket", "audit.marks"):
+        shutil.rmtree(home / name, ignore_errors=True)
     yield World(resources_in(home, sqlite_url(home / "catalogue.sqlite")))
     close_resources()
+
+
+def share(world: World) -> str:
+    """Share the clips with another campaign, which requires review; return its id."""
+    other = replace(BRIEFS, name="Summer")
+    world.catalogue.campaigns.add(other, {"review": "required"})
+    world.catalogue.campaigns.add_variants(
+        other.campaign_id,
+        [
+            PlannedVariant(
+                member.brief_id,
+                parse_placement(member.placement),
+                world.row(member.variant_id).variant,
+                member.variant_id,
+                member.labels,
+            )
+            for member in world.catalogue.campaigns.memberships(CAMPAIGN)
+        ],
+    )
+    return other.campaign_id
 
 
 def test_a_clip_that_was_approved_in_the_database_is_not_signed(world: World):
@@ -419,21 +443,7 @@ def test_another_campaign_may_share_an_approved_clip(world: World):
     first = world.rows("passed")[0].variant_id
     world.catalogue.campaigns.add(BRIEFS, {"review": "auto"})
     world.catalogue.decisions.approve([first])
-    other = replace(BRIEFS, name="Summer")
-    world.catalogue.campaigns.add(other, {"review": "required"})
-    world.catalogue.campaigns.add_variants(
-        other.campaign_id,
-        [
-            PlannedVariant(
-                member.brief_id,
-                parse_placement(member.placement),
-                world.row(member.variant_id).variant,
-                member.variant_id,
-                member.labels,
-            )
-            for member in world.catalogue.campaigns.memberships(CAMPAIGN)
-        ],
-    )
+    share(world)
     assert world.deliver("auto") == 1
     assert world.catalogue.audit.verify().problems == ()
 
@@ -449,7 +459,10 @@ def test_postgresql_is_checked_too(world: World, postgres_server_url: str):
         execute(world.catalogue, "UPDATE variants SET state = 'approved' WHERE variant_id = :key", key=forged)
         assert world.deliver() == 2
         world.refuses(forged, "its state was set to approved outside Reelmill")
+        share(world)
         assert world.catalogue.audit.verify().problems == ()
+        execute(world.catalogue, "DELETE FROM memberships")
+        assert len(world.catalogue.audit.verify().problems) == 2
         close_resources()
 
 
@@ -575,6 +588,84 @@ def test_a_clip_of_a_reviewed_campaign_cannot_be_moved(world: World):
     assert f"The place of variant {key} in the campaign {other.campaign_id}" in " ".join(
         world.catalogue.audit.verify().problems
     )
+
+
+DELETE_PLACES = "DELETE FROM memberships WHERE campaign_id = :other"
+REPLACE_PLACES = (
+    "INSERT INTO memberships (campaign_id, brief_id, ordinal, variant_id, placement, labels, locale, seal) SELECT "
+    ":other, brief_id, ordinal, (SELECT variant_id FROM variants WHERE state = 'failed'), 'forged ' || ordinal, "
+    "labels, locale, seal FROM memberships WHERE campaign_id <> :other"
+)
+DELETE_CAMPAIGN = ("DELETE FROM briefs WHERE campaign_id = :other", "DELETE FROM campaigns WHERE campaign_id = :other")
+
+
+@pytest.mark.parametrize(
+    "statements",
+    [
+        (DELETE_PLACES,),
+        (DELETE_PLACES + " AND variant_id = (SELECT min(variant_id) FROM variants WHERE state = 'passed')",),
+        (DELETE_PLACES, REPLACE_PLACES),
+        (DELETE_PLACES, *DELETE_CAMPAIGN),
+    ],
+)
+def test_a_required_review_does_not_end_with_deleted_places(world: World, statements: tuple[str, ...]):
+    """The log says how many places the campaign has, and running its sheet again restores them."""
+    world.catalogue.campaigns.add(BRIEFS, {"review": "auto"})
+    other, reviewed = share(world), world.rows("passed")[0].variant_id
+    decide(world.catalogue, [reviewed], "approved", ANN)
+    execute(world.catalogue, *statements, other=other)
+
+    with pytest.raises(CatalogueError, match=rf"{other} has \d genuine places .* the audit log says 4: places were"):
+        world.deliver("auto")
+    assert (world.row(reviewed).state, len(world.rows("passed"))) == ("published", 2)
+    assert any(f"The campaign {other} has" in problem for problem in world.catalogue.audit.verify().problems)
+
+    execute(world.catalogue, "DELETE FROM memberships WHERE placement LIKE 'forged %'")
+    assert share(world) == other
+    assert world.catalogue.audit.verify().problems == ()
+    assert world.deliver("auto") == 0
+    assert len(world.rows("passed")) == 2
+
+
+def test_places_that_are_deleted_after_they_were_read_are_still_known(world: World):
+    """A delivery reads the places of a campaign once, and not again for each clip."""
+    world.catalogue.campaigns.add(BRIEFS, {"review": "auto"})
+    other, passed = share(world), {row.variant_id for row in world.rows("passed")}
+    assert world.catalogue.places_proofs.awaiting_review(passed) == passed
+    execute(world.catalogue, DELETE_PLACES, other=other)
+    assert world.catalogue.places_proofs.awaiting_review(passed) == passed
+    assert world.deliver("auto") == 0
+
+
+def test_deleted_places_are_reported(world: World):
+    execute(world.catalogue, "DELETE FROM memberships")
+    [problem] = world.catalogue.audit.verify().problems
+    assert f"The campaign {CAMPAIGN} has 0 genuine places of clips, but the audit log says 4" in problem
+
+    world.catalogue.audit.seal(AuditKey(KEY), ANN)
+    assert world.catalogue.audit.verify().problems == ()
+
+
+def test_a_catalogue_of_an_earlier_version_is_counted_when_it_is_sealed_or_registered(world: World):
+    """Its log says nothing about places."""
+    execute_as_owner(world.catalogue, "DELETE FROM audit WHERE action = 'places'")
+    with world.catalogue.database.reading() as connection:
+        assert logged_places(connection) == {}
+    register(world.resources)
+    with world.catalogue.database.reading() as connection:
+        assert logged_places(connection)[CAMPAIGN].number == 4
+
+
+def test_a_forged_number_of_places_is_not_believed(world: World):
+    world.catalogue.campaigns.add(BRIEFS, {"review": "auto"})
+    other = share(world)
+    change = "UPDATE audit SET detail = :none WHERE action = 'places' AND subject = :other"
+    execute_as_owner(world.catalogue, DELETE_PLACES, change, other=other, none='{"places":0}')
+    with pytest.raises(CatalogueError, match="the audit log says another number"):
+        world.catalogue.places_proofs.awaiting_review([row.variant_id for row in world.rows("passed")])
+    with pytest.raises(CatalogueError, match="Entries of the audit log were removed, added or changed"):
+        world.deliver("auto")
+    assert len(world.rows("passed")) == 3
 
 
 def test_another_placement_is_not_signed(world: World):
@@ -720,3 +811,167 @@ def test_a_host_that_only_renders_creates_no_key(world: World, tmp_path: Path, m
     assert (home / "machine.id").exists()
     assert not (home / "audit.key").exists()
     assert len(resources_of(Settings(home=home)).audit_key) == 32
+
+
+class Earlier:
+    """The rows of the catalogue at a time, which the owner of the database restores later."""
+
+    def __init__(self, world: World, *tables: str) -> None:
+        self._catalogue = world.catalogue
+        with self._catalogue.database.reading() as connection:
+            self._rows = {
+                table: [dict(row) for row in connection.execute(text(f"SELECT * FROM {table}")).mappings()]
+                for table in tables
+            }
+
+    def restore(self) -> None:
+        with self._catalogue.database.writing() as connection:
+            drop_triggers(connection)
+            connection.execute(text("PRAGMA defer_foreign_keys = ON"))
+            for table, rows in self._rows.items():
+                connection.execute(text(f"DELETE FROM {table}"))
+                names = ", ".join(rows[0]) if rows else ""
+                for row in rows:
+                    values = ", ".join(f":{name}" for name in row)
+                    connection.execute(text(f"INSERT INTO {table} ({names}) VALUES ({values})"), row)
+
+
+DECISIONS = ("variants", "events", "reviews")
+LOG = ("audit", "audit_head")
+LOST = "The audit log no longer contains entry"
+
+
+def overrule(world: World, key: str, how: str) -> None:
+    """Let a person decide against a clip."""
+    if how == "undone":
+        world.catalogue.reviews.undo([key], ANN)
+    elif how == "rejected":
+        decide(world.catalogue, [key], "rejected", ANN)
+    else:
+        world.catalogue.decisions.quarantine([key], "must not appear", ANN)
+
+
+def prepare(world: World, how: str) -> str:
+    """Approve a clip that is overruled later, or let a policy approve it; return its id."""
+    key = world.rows("passed")[0].variant_id
+    if how == "undone":
+        decide(world.catalogue, [key], "approved", ANN)
+        world.catalogue.audit.note(ANN, "run", CAMPAIGN)  # the entry next to a deleted one is not intact
+    else:
+        world.catalogue.campaigns.add(BRIEFS, {"review": "auto"})
+    world.review = "required" if how == "undone" else "auto"
+    return key
+
+
+@pytest.mark.parametrize("how", ["undone", "rejected", "quarantined"])
+def test_a_deleted_entry_stops_the_delivery(world: World, how: str):
+    """Only a gap in the log shows that a person decided against the clip."""
+    key = prepare(world, how)
+    earlier = Earlier(world, *DECISIONS)
+    overrule(world, key, how)
+    world.catalogue.audit.note(ANN, "run", CAMPAIGN)
+    earlier.restore()
+    execute(world.catalogue, "DELETE FROM audit WHERE audit_id = (SELECT max(audit_id) - 1 FROM audit)")
+
+    with pytest.raises(CatalogueError, match="Entries of the audit log were removed, added or changed"):
+        world.deliver(world.review)
+    assert not world.is_in_bucket(key)
+
+
+@pytest.mark.parametrize("how", ["undone", "rejected", "quarantined"])
+def test_an_earlier_end_of_the_log_stops_the_delivery(world: World, how: str):
+    """The earlier head is genuine; the home knows that the log was longer."""
+    key = prepare(world, how)
+    earlier = Earlier(world, *DECISIONS, *LOG)
+    overrule(world, key, how)
+    earlier.restore()
+
+    with pytest.raises(CatalogueError, match=LOST):
+        world.deliver(world.review)
+    assert not world.is_in_bucket(key)
+    [problem] = world.catalogue.audit.verify().problems
+    assert LOST in problem
+    with pytest.raises(CatalogueError, match=LOST):
+        world.catalogue.audit.note(ANN, "run", CAMPAIGN)
+
+    world.catalogue.restores.accept(ANN, "disk failure", [])
+    assert world.catalogue.audit.verify().problems == ()
+    assert world.deliver(world.review) == (1 if how == "undone" else 3)
+
+
+def test_a_delivery_remembers_the_entries_of_other_installations(world: World):
+    with open_catalogue(world.resources.catalogue_url, audit_key=KEY) as other:
+        other.audit.note(EVE, "run", CAMPAIGN)
+    key = prepare(world, "undone")
+    earlier = Earlier(world, *LOG)
+    with open_catalogue(world.resources.catalogue_url, audit_key=KEY) as other:
+        other.audit.note(EVE, "run", CAMPAIGN)
+    assert world.catalogue.audit.lost_entry() is None
+    lease = samples.take(world.catalogue, [key], ("approved",), owner="other")
+    assert world.catalogue.approval_proofs.unproven(lease) == {}
+    earlier.restore()
+    assert world.catalogue.audit.lost_entry()
+    with pytest.raises(CatalogueError, match=LOST):
+        world.catalogue.approval_proofs.unproven(lease)
+
+
+def test_an_entry_that_was_changed_before_the_process_started_stops_the_delivery(world: World):
+    key = world.rows("passed")[0].variant_id
+    decide(world.catalogue, [key], "approved", ANN)
+    execute_as_owner(world.catalogue, "UPDATE audit SET subject = 'other' WHERE audit_id = 1")
+    with pytest.raises(CatalogueError, match="Entries of the audit log were removed, added or changed"):
+        world.deliver()
+    world.catalogue.audit.seal(AuditKey(KEY), ANN)  # a person accepts what is left
+    assert world.deliver() == 1
+
+
+def test_a_former_account_and_a_revoked_token_stay_invalid(world: World):
+    """Even if the end of the log is cut, so that it says nothing about their change."""
+    catalogue = world.catalogue
+    catalogue.accounts.add("amy", "admin", ANN)
+    catalogue.accounts.add("bob", "admin", ANN)
+    session, token = catalogue.sessions.start("bob", 6000.0), catalogue.tokens.add("amy", "ci", 6000.0, ANN)
+    assert catalogue.sessions.account(session)
+    assert catalogue.tokens.holder(token)
+    earlier = Earlier(world, "tokens", "sessions", "accounts", *LOG)
+    catalogue.accounts.change("bob", ANN, role="viewer")
+    catalogue.tokens.revoke(catalogue.tokens.all("amy")[0].secret_sha256, ANN)
+    earlier.restore()
+
+    assert catalogue.sessions.account(session) is None
+    assert catalogue.tokens.holder(token) is None
+    with pytest.raises(CatalogueError, match=LOST):
+        catalogue.sessions.start("bob", 6000.0)
+    assert LOST in " ".join(catalogue.audit.verify().problems)
+
+
+def test_an_anchor_that_contradicts_the_log_stops_the_delivery(world: World):
+    """For an installation that did not see the lost entries itself."""
+    world.resources = replace(world.resources, log_marks=None, audit_anchor_h=1.0)
+    key = prepare(world, "undone")
+    earlier = Earlier(world, *DECISIONS, *LOG)
+    overrule(world, key, "undone")
+    with signer_of(world.resources) as signer:
+        assert write_anchor(world.resources, signer)
+    earlier.restore()
+
+    with pytest.raises(CatalogueError, match=r"The log no longer contains entry .* as it was anchored"):
+        world.deliver()
+    assert not world.is_in_bucket(key)
+    accept_restore(world.resources, ANN, "disk failure", check_anchors(world.resources).lost)
+    assert world.deliver() == 1
+
+
+def test_the_known_entry_of_a_home_only_moves_forward(tmp_path: Path):
+    mark = LogMark(tmp_path / "audit.marks", "catalogue")
+    assert mark.read() is None
+    mark.advance(KnownEntry(7, "a" * 64))
+    mark.advance(KnownEntry(6, "b" * 64))
+    assert mark.read() == KnownEntry(7, "a" * 64)
+    mark.replace(KnownEntry(6, "b" * 64))
+    assert mark.read() == KnownEntry(6, "b" * 64)
+    [file] = (tmp_path / "audit.marks").iterdir()
+    assert file.stat().st_mode & 0o077 == 0
+    file.write_text("7")
+    with pytest.raises(CatalogueError, match="is damaged"):
+        mark.read()

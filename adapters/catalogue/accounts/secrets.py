@@ -14,7 +14,9 @@ from adapters.catalogue.core.seals import SECRET, access_of, account_rows, key_f
 from adapters.catalogue.core.secret_seals import is_sealed_secret, seal_secret, secret_rows
 from adapters.catalogue.core.tables import accounts, audit
 from adapters.catalogue.review.audit import append
+from adapters.catalogue.review.known_entry import known_entry, lost_entry_problem
 from adapters.catalogue.review.replay import SHOWN_DIGITS, SIGNED_OUT
+from manifests.errors import CatalogueError
 
 SECRET_BYTES = 32
 _REVOKED = ("token dropped", "share dropped", SIGNED_OUT)
@@ -36,7 +38,13 @@ def new_secret(connection: Connection, table: Table, name: str, label: str, seco
 
 
 def add_secret(connection: Connection, table: Table, seconds: float, **values: Any) -> str:
-    """Insert a sealed row with these values, and return its secret."""
+    """Insert a sealed row with these values, and return its secret.
+
+    Raises:
+        CatalogueError: the end of the log was cut off, so no secret is valid.
+    """
+    if problem := lost_entry_problem(connection, known_entry(connection)):
+        raise CatalogueError(problem)
     secret = secrets.token_urlsafe(SECRET_BYTES)
     key, found = key_for_writing(connection), stored_hash(connection, secret, for_writing=True)
     connection.execute(insert(table), {"secret_sha256": found, "expires_at": time.time() + seconds, **values})
@@ -66,10 +74,13 @@ def valid_row(connection: Connection, table: Table, secret: str) -> Any:
     access = access_of(connection)
     if access.problem:
         return None  # nothing shows if the row is genuine
+    known = known_entry(connection)
     mine = table.c.secret_sha256 == stored_hash(connection, secret)
     row = connection.execute(secret_rows(table).where(mine, table.c.expires_at > time.time())).first()
     if row is None or access.key is None:
         return row
+    if lost_entry_problem(connection, known):
+        return None  # a former state may have been restored, in which it was not revoked or its account had more rights
     return row if is_sealed_secret(access.key, table, row) and not _is_revoked(connection, row) else None
 
 

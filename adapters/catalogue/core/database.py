@@ -1,5 +1,6 @@
 """A database connection pool, its transactions, and the base of the catalogue's parts."""
 
+import logging
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from itertools import islice
@@ -8,11 +9,16 @@ from typing import TypeVar
 from sqlalchemy import Connection, Engine, text
 
 from adapters.catalogue.core.engine import our_errors, writing
+from adapters.catalogue.core.log_mark import KnownEntry
 from adapters.catalogue.core.seals import NO_KEY, AuditAccess, with_access
+from manifests.errors import CatalogueError
 
 BATCH = 1000
 """Rows per statement; SQLite allows 32,766 bound values."""
 
+_LOG_END = "reelmill_log_end"
+
+log = logging.getLogger(__name__)
 T = TypeVar("T")
 
 
@@ -20,6 +26,7 @@ class Database:
     """An engine with its transactions. Threads may share one; each process opens its own."""
 
     def __init__(self, engine: Engine, access: AuditAccess = NO_KEY) -> None:
+        self.access = access
         self.engine = with_access(engine, access)
         self._writer = writing(self.engine)
 
@@ -61,9 +68,16 @@ class Database:
 
     @contextmanager
     def writing(self) -> Iterator[Connection]:
-        """Open a transaction that writes, and commit it at the end."""
+        """Open a transaction that writes, and commit it at the end; then remember the new end of the log."""
         with our_errors(self.engine), self._writer.begin() as connection:
+            connection.info.pop(_LOG_END, None)
             yield connection
+            end = connection.info.pop(_LOG_END, None)
+        if end and self.access.mark:
+            try:
+                self.access.mark.advance(end)
+            except (CatalogueError, OSError) as error:
+                log.warning("The newest entry of the audit log could not be remembered: %s", error)
 
 
 class CataloguePart:
@@ -78,6 +92,11 @@ def batches(items: Iterable[T], size: int = BATCH) -> Iterator[list[T]]:
     iterator = iter(items)
     while batch := list(islice(iterator, size)):
         yield batch
+
+
+def note_log_end(connection: Connection, entry: KnownEntry) -> None:
+    """Note the last entry of the log that this transaction writes."""
+    connection.info[_LOG_END] = entry
 
 
 def relax_durability(connection: Connection) -> None:

@@ -8,6 +8,7 @@ from typing import Any
 
 from sqlalchemy import ColumnElement, Connection, Engine, Select, bindparam, func, select
 
+from adapters.catalogue.core.log_mark import LogMark
 from adapters.catalogue.core.rows import object_in
 from adapters.catalogue.core.tables import accounts, audit, audit_head, events, variants
 from manifests.errors import CatalogueError, SettingsError
@@ -61,10 +62,12 @@ class AuditAccess:
     Attributes:
         key: None if the process has none, such as one that only renders.
         problem: why the key cannot be used with this catalogue; empty if it can.
+        mark: the newest entry of the log that this installation knows; None if it does not remember any.
     """
 
     key: AuditKey | None = field(default=None, repr=False)
     problem: str = ""
+    mark: LogMark | None = None
 
 
 NO_KEY = AuditAccess()

@@ -15,6 +15,7 @@ from sqlalchemy import (
     Table,
     Text,
     UniqueConstraint,
+    literal_column,
 )
 from sqlalchemy.ext.compiler import compiles
 from sqlalchemy.sql.functions import FunctionElement
@@ -239,6 +240,9 @@ audit = Table(
     Column("seal", String(64)),
 )
 Index("audit_by_subject", audit.c.subject)
+IS_PLACES = audit.c.action == literal_column("'places'")
+"""A literal, because SQLite uses a partial index only if the query repeats its condition."""
+Index("audit_places", audit.c.subject, audit.c.audit_id, sqlite_where=IS_PLACES, postgresql_where=IS_PLACES)
 
 audit_head = Table(
     "audit_head",

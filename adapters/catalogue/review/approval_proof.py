@@ -7,7 +7,7 @@ from typing import Any
 
 from sqlalchemy import Connection, bindparam, select
 
-from adapters.catalogue.core.database import CataloguePart, batches
+from adapters.catalogue.core.database import CataloguePart, Database, batches
 from adapters.catalogue.core.rows import Lease, SignedFacts, object_in, signed_from
 from adapters.catalogue.core.seals import (
     ENTRY,
@@ -20,6 +20,8 @@ from adapters.catalogue.core.seals import (
 from adapters.catalogue.core.state_changes import SYSTEM
 from adapters.catalogue.core.tables import audit, audit_head, events, reviews, variants
 from adapters.catalogue.review.audit import digest_of, is_genuine
+from adapters.catalogue.review.known_entry import known_entry
+from adapters.catalogue.review.log_end import LogEnd
 from adapters.catalogue.review.signing_proof import signed_problem
 from manifests.states import DECIDED, FINISHED, STATES, TRANSITIONS, State
 
@@ -95,35 +97,33 @@ class Evidence:
 
 
 class ApprovalProofs(CataloguePart):
-    """Check approvals before their clips are signed."""
+    """Check approvals before their clips are signed.
+
+    What the log does not say counts only if the log is complete, so both methods check that as well.
+    """
+
+    def __init__(self, database: Database) -> None:
+        super().__init__(database)
+        self._log_end = LogEnd()
 
     def unproven(self, leases: Iterable[Lease]) -> dict[str, str]:
         """Return, by variant, why the approval of a leased clip is not proven; proven ones are left out.
 
         Clips whose lease has passed to another worker are left out too: nothing can be committed for them.
+
+        Raises:
+            CatalogueError: an approval would be proven, but the log is not complete.
         """
         by_id = {lease.variant_id: lease for lease in leases}
         if not by_id:
             return {}
         with self._db.reading_snapshot() as connection:
+            known = known_entry(connection)
             held = {tuple(row) for row in connection.execute(_HELD, {"ids": list(by_id)})}
             evidence = evidence_of(connection, by_id, access_of(connection).key)
-        found = {}
-        for key, lease in by_id.items():
-            if (key, lease.row.state, lease.owner, lease.attempt) not in held:
-                continue
-            row = lease.row
-            clip = ApprovedClip(
-                key,
-                row.state,
-                row.clip.sha256 if row.clip else None,
-                row.signed if row.state != State.APPROVED else None,
-            )
-            problem = problem_of(clip, evidence)
-            if not problem and lease.variant.variant_id != key:
-                problem = "its generation inputs were changed outside Reelmill"
-            if problem:
-                found[key] = problem
+            found = _unproven(by_id, held, evidence)
+            if len(found) < len(by_id):
+                self._log_end.check(connection, known)
         return found
 
     def proven(self, variant_ids: Iterable[str]) -> set[str]:
@@ -137,14 +137,41 @@ class ApprovalProofs(CataloguePart):
         return found
 
     def unapprovable(self, variant_ids: Iterable[str]) -> dict[str, str]:
-        """Return, by variant, why no policy may approve a passed clip; those that it may approve are left out."""
+        """Return, by variant, why no policy may approve a passed clip; those that it may approve are left out.
+
+        Raises:
+            CatalogueError: a clip might be approved, but the log is not complete.
+        """
         found: dict[str, str] = {}
         for batch in batches(variant_ids):
             with self._db.reading_snapshot() as connection:
+                known = known_entry(connection)
                 evidence = evidence_of(connection, batch, access_of(connection).key)
-            problems = {key: _verdict_problem(key, evidence) for key in batch}
+                problems = {key: _verdict_problem(key, evidence) for key in batch}
+                if not all(problems.values()):
+                    self._log_end.check(connection, known)
             found |= {key: problem for key, problem in problems.items() if problem}
         return found
+
+
+def _unproven(by_id: Mapping[str, Lease], held: Collection[tuple[Any, ...]], evidence: Evidence) -> dict[str, str]:
+    found = {}
+    for key, lease in by_id.items():
+        if (key, lease.row.state, lease.owner, lease.attempt) not in held:
+            continue
+        row = lease.row
+        clip = ApprovedClip(
+            key,
+            row.state,
+            row.clip.sha256 if row.clip else None,
+            row.signed if row.state != State.APPROVED else None,
+        )
+        problem = problem_of(clip, evidence)
+        if not problem and lease.variant.variant_id != key:
+            problem = "its generation inputs were changed outside Reelmill"
+        if problem:
+            found[key] = problem
+    return found
 
 
 def evidence_of(

@@ -13,10 +13,12 @@ from typing import Any, NamedTuple
 
 from sqlalchemy import Connection, insert, select, update
 
-from adapters.catalogue.core.database import CataloguePart, batches
+from adapters.catalogue.core.database import CataloguePart, Database, batches, note_log_end
+from adapters.catalogue.core.log_mark import KnownEntry
 from adapters.catalogue.core.rows import clean, to_text
 from adapters.catalogue.core.seals import ENTRY, HEAD, AuditKey, key_for_writing
 from adapters.catalogue.core.tables import audit, audit_head
+from adapters.catalogue.review.known_entry import known_entry, lost_entry_problem
 from manifests.errors import CatalogueError
 
 GENESIS = "0" * 64
@@ -134,12 +136,20 @@ class Audit(CataloguePart):
         with self._db.reading_snapshot() as connection:
             return check(connection, expected.lower() if expected else None)
 
+    def lost_entry(self) -> KnownEntry | None:
+        """Return the newest entry that this installation knows, if the log does not contain it as it was."""
+        with self._db.reading() as connection:
+            known = known_entry(connection)
+            return known if lost_entry_problem(connection, known) else None
+
     def seal(self, key: AuditKey, actor: str) -> int:
         """Seal everything as it is now with a key, and return the number of sealed events; see ``sealing``."""
         from adapters.catalogue.review.sealing import seal_all  # it needs this module
 
         with self._db.writing() as connection:
-            return seal_all(connection, key, actor)
+            sealed = seal_all(connection, key, actor)
+        remember_present_end(self._db)
+        return sealed
 
     def check_key(self) -> None:
         """Check that this process can seal decisions, before work that would end with one.
@@ -151,13 +161,21 @@ class Audit(CataloguePart):
             key_for_writing(connection)
 
 
+def remember_present_end(database: Database) -> None:
+    """Remember the present end of the log, which a person has accepted, even if the log was longer before."""
+    with database.reading() as connection:
+        head = connection.execute(select(audit_head)).one()
+    if database.access.mark:
+        database.access.mark.replace(KnownEntry(head.entries, head.digest))
+
+
 def append(connection: Connection, actor: str, action: str, entries: Iterable[tuple[str, Mapping[str, Any]]]) -> None:
     """Add an entry for each (subject, detail), within the transaction of the change.
 
     The head is locked first, so that two transactions never use the same entry number.
 
     Raises:
-        CatalogueError: the log is sealed, and this process cannot seal entries, or the head was changed.
+        CatalogueError: the log is sealed, and this process cannot seal entries; or its head was changed, or it was cut.
     """
     head = lock_head(connection)
     key = key_for_writing(connection)
@@ -167,15 +185,18 @@ def append(connection: Connection, actor: str, action: str, entries: Iterable[tu
             "`reelmill audit verify` to see what was changed, restore the database from a backup if necessary, and "
             "then run `reelmill audit seal`."
         )
+    if problem := lost_entry_problem(connection, known_entry(connection)):
+        raise CatalogueError(problem)
     add_entries(connection, key, head, actor, action, entries)
 
 
 def append_if_intact(
     connection: Connection, actor: str, action: str, entries: Iterable[tuple[str, Mapping[str, Any]]]
 ) -> None:
-    """Add entries as ``append`` does, but none if the head of the log was changed, for changes that must not wait."""
+    """Add entries as ``append`` does, but none if the log was changed, for changes that must not wait."""
     head, key = lock_head(connection), key_for_writing(connection)
-    if key is None or is_genuine(head, key):
+    is_lost = bool(lost_entry_problem(connection, known_entry(connection)))
+    if not is_lost and (key is None or is_genuine(head, key)):
         add_entries(connection, key, head, actor, action, entries)
 
 
@@ -216,6 +237,8 @@ def write_head(
     seal = key.seal(HEAD, *values.values()) if key else None
     key_id = key.key_id if key else None
     connection.execute(_WRITE_HEAD, {**values, "seal": seal, "key_id": key_id})
+    if key and entries:
+        note_log_end(connection, KnownEntry(entries, digest))
 
 
 def is_genuine(head: Any, key: AuditKey) -> bool:

@@ -1,7 +1,7 @@
 """Verify the audit log against itself, its seals, and the tables that it describes."""
 
 import json
-from collections import deque
+from collections import Counter, deque
 from collections.abc import Iterator, Sequence
 from datetime import UTC, datetime
 from itertools import islice
@@ -18,7 +18,9 @@ from adapters.catalogue.review.approval_proof import PROVED, clip_of, evidence_o
 from adapters.catalogue.review.audit import GENESIS, AuditReport, digest_of, is_genuine
 from adapters.catalogue.review.campaign_log import changed_campaigns
 from adapters.catalogue.review.decisions import UNPROVEN
+from adapters.catalogue.review.known_entry import known_entry, lost_entry_problem
 from adapters.catalogue.review.logged_deliveries import LoggedDeliveries
+from adapters.catalogue.review.places_log import different_text, logged_places
 from adapters.catalogue.review.replay import SHOWN_DIGITS, Replay, repair_text
 from manifests.pluralize import count_of
 from manifests.states import State
@@ -29,6 +31,7 @@ _ROWS = 10_000
 
 def check(connection: Connection, expected: str | None) -> AuditReport:
     """Return the result of a verification; see ``Audit.verify``."""
+    known = known_entry(connection)
     head = connection.execute(select(audit_head)).first()
     if head is None:
         return AuditReport(0, GENESIS, ("The head of the audit log is missing. Restore the database from a backup.",))
@@ -45,6 +48,7 @@ def check(connection: Connection, expected: str | None) -> AuditReport:
         *_seal_problems(key, access.problem, head),
         *walk.problems[: SHOWN_PROBLEMS // 2],
         *walk.compare(head.entries, head.digest),
+        *filter(None, [lost_entry_problem(connection, known)]),
         *_first(replay.problems(connection, head.since_event)),
         *_first(deliveries.problems(connection)),
         *_first(_contradictions(connection)),
@@ -175,14 +179,18 @@ def _settings_problems(connection: Connection) -> Iterator[str]:
 
 
 def _membership_problems(connection: Connection, key: AuditKey | None) -> Iterator[str]:
-    if not key:
-        return
+    found: Counter[str] = Counter()
     for row in connection.execute(select(memberships), execution_options={"yield_per": _ROWS}):
-        if not key.matches(row.seal, *membership_fields(row._mapping)):
+        if key and not key.matches(row.seal, *membership_fields(row._mapping)):
             yield (
                 f"The place of variant {row.variant_id} in the campaign {row.campaign_id} was written or changed "
                 "outside Reelmill. If the clip belongs there, run the sheet of the campaign again."
             )
+        else:
+            found[row.campaign_id] += 1
+    for name, logged in logged_places(connection).items():
+        if found[name] != logged.number:
+            yield different_text(name, found[name], logged)
 
 
 def _account_problems(connection: Connection, key: AuditKey | None, found: Sequence[str]) -> list[str]:

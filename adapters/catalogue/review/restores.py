@@ -11,7 +11,8 @@ from adapters.catalogue.core.database import CataloguePart
 from adapters.catalogue.core.rows import clean
 from adapters.catalogue.core.seals import ENTRY, key_for_reading
 from adapters.catalogue.core.tables import audit, audit_head
-from adapters.catalogue.review.audit import append, digest_of
+from adapters.catalogue.review.audit import append, digest_of, remember_present_end
+from adapters.catalogue.review.known_entry import known_entry, lost_entry_problem
 from adapters.catalogue.review.replay import SNAPSHOT
 from manifests.errors import CatalogueError
 
@@ -44,15 +45,19 @@ class Restores(CataloguePart):
     """Record and read accepted restores; they are sealed entries of the log."""
 
     def accept(self, actor: str, reason: str, lost: Collection[LostEntry]) -> None:
-        """Record that these entries are missing because a backup was restored.
+        """Record that these entries, and the newest known one, are missing because a backup was restored.
 
         Raises:
             CatalogueError: the reason is empty, or nothing can be added to the log.
         """
         if not (said := " ".join(clean(reason).split())):
             raise CatalogueError("The reason is empty. Enter why the backup was restored.")
+        with self._db.reading() as connection:
+            known = known_entry(connection)
+            mine = {LostEntry(*known)} if known and lost_entry_problem(connection, known) else set()
+        remember_present_end(self._db)
         with self._db.writing() as connection:
-            append(connection, actor, ACCEPTED, [(SUBJECT, {"reason": said, "lost": sorted(lost)})])
+            append(connection, actor, ACCEPTED, [(SUBJECT, {"reason": said, "lost": sorted({*lost, *mine})})])
 
     def accepted(self) -> list[AcceptedRestore]:
         """Return the accepted restores, oldest first; entries that are not genuine are left out."""

@@ -34,6 +34,7 @@ from adapters.catalogue.core.tables import (
 )
 from adapters.catalogue.review.audit import add_entries, lock_head, write_head
 from adapters.catalogue.review.campaign_log import SETTINGS, settings_digest
+from adapters.catalogue.review.places_log import PLACES, present_places
 from adapters.catalogue.review.replay import SNAPSHOT, snapshot
 from manifests.states import FINISHED, State
 
@@ -107,6 +108,7 @@ def seal_all(connection: Connection, key: AuditKey, actor: str) -> int:
     write_head(connection, key, head.entries, head.digest, head.since_event, head.entries)
     if has_history:
         add_entries(connection, key, lock_head(connection), actor, SETTINGS, digests)
+        add_entries(connection, key, lock_head(connection), actor, PLACES, present_places(connection))
         former = {"former_key_id": head.key_id} if head.key_id not in (None, key.key_id) else {}
         detail = {**snapshot(connection), "events": sealed, "key_id": key.key_id, **former}
         add_entries(connection, key, lock_head(connection), actor, SNAPSHOT, [("catalogue", detail)])

@@ -45,6 +45,7 @@ from adapters.catalogue.review.campaign_log import (
     logged_thresholds,
     settings_digest,
 )
+from adapters.catalogue.review.places_log import are_complete, lock_places, log_places
 from manifests.brief import Brief
 from manifests.campaign import Campaign
 from manifests.errors import CatalogueError, NotFoundError
@@ -231,12 +232,18 @@ class Campaigns(CataloguePart):
 
         A variant that another campaign already has keeps its state: it is never generated twice.
         """
-        added, ordinal = 0, 0
+        added, ordinal, is_complete = 0, 0, False
         locales: dict[str, str] = {}
         for batch in batches(planned, _ROWS):
             locales |= self._locales(campaign_id, {item.brief_id for item in batch} - locales.keys())
             with self._db.writing() as connection:
+                lock_places(connection, campaign_id)
+                if not ordinal:
+                    is_complete = are_complete(connection, campaign_id)
+                known = _known_places(connection, campaign_id, batch) if is_complete else set()
                 added += self._add_batch(connection, campaign_id, batch, ordinal, parent_id, locales, actor)
+                if is_complete:
+                    log_places(connection, campaign_id, len({_place(item) for item in batch} - known))
             ordinal += len(batch)
         return added
 
@@ -369,6 +376,20 @@ class Campaigns(CataloguePart):
             detail = {"card": card, "min_adherence": min_adherence}
             digest = settings_digest(known.settings, thresholds)
             append(connection, actor, THRESHOLD, [(campaign_id, {**detail, "digest": digest})])
+
+
+def _place(item: PlannedVariant) -> tuple[str, str, str]:
+    return item.brief_id, item.variant_id, item.placement.label
+
+
+def _known_places(
+    connection: Connection, campaign_id: str, batch: Sequence[PlannedVariant]
+) -> set[tuple[str, str, str]]:
+    """Return the places of a batch's variants that the campaign already has."""
+    query = select(memberships.c.brief_id, memberships.c.variant_id, memberships.c.placement).where(
+        memberships.c.campaign_id == campaign_id, memberships.c.variant_id.in_({item.variant_id for item in batch})
+    )
+    return {(row.brief_id, row.variant_id, row.placement) for row in connection.execute(query)}
 
 
 def _locked(connection: Connection, campaign_id: str) -> Any:

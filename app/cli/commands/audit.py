@@ -74,8 +74,9 @@ def accept(
 ) -> None:
     """Confirm that entries are missing because a backup was restored.
 
-    Until then, `reelmill audit verify` reports the anchors of these entries as tampering. The audit log records who
-    confirmed this and why. Later losses are reported again.
+    Until then, `reelmill audit verify` reports the anchors of these entries as tampering, and a machine that knows
+    later entries decides and publishes nothing. The audit log records who confirmed this and why. Later losses are
+    reported again.
     """
     session = Session.open()
     if not reason.strip():
@@ -83,9 +84,12 @@ def accept(
     anchors = check_anchors(session.resources)
     if anchors.unchecked:
         raise CatalogueError(f"The anchors of the audit log cannot be checked. {anchors.unchecked}")
-    if not anchors.lost:
-        say("Nothing to accept: the log contains all entries that were anchored.")
+    known = session.catalogue.audit.lost_entry()
+    if not anchors.lost and not known:
+        say("Nothing to accept: the log contains all entries that were anchored or that this machine knows.")
         return
+    if known:
+        say(f"Missing: entry {known.number:,}, the newest one that this machine knows.")
     for each in anchors.lost:
         say(f"Missing: entry {each.entries:,}, anchored at {each.at}.")
     if not yes and not typer.confirm("Are they missing because you restored a backup?"):

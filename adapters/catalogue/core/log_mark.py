@@ -1,0 +1,78 @@
+"""The newest entry of the audit log that this installation knows, in a file outside the database.
+
+A person who can write to the database can restore an earlier end of the log, which is genuine. The file shows that the
+log was longer.
+"""
+
+import fcntl
+import hashlib
+import os
+import re
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import NamedTuple
+
+from adapters.files.durable import write_durably
+from manifests.errors import CatalogueError
+
+_LINE = re.compile(r"(\d{1,18}) ([0-9a-f]{64})\n")
+
+
+class KnownEntry(NamedTuple):
+    """The number and the digest of an entry."""
+
+    number: int
+    digest: str
+
+
+class LogMark:
+    """The file of one catalogue. Threads and processes of an installation share it."""
+
+    def __init__(self, folder: Path, catalogue_name: str) -> None:
+        self._folder = folder
+        self._file = folder / hashlib.sha256(catalogue_name.encode(errors="replace")).hexdigest()
+
+    def read(self) -> KnownEntry | None:
+        """Return the newest known entry; None if there is none yet.
+
+        Raises:
+            CatalogueError: the file is damaged.
+        """
+        try:
+            found = _LINE.fullmatch(self._file.read_text("ascii"))
+        except FileNotFoundError:
+            return None
+        except UnicodeDecodeError:
+            found = None
+        if found is None:
+            raise CatalogueError(
+                f"{self._file} is damaged. It names the newest known entry of the audit log. Run `reelmill audit "
+                "verify` and compare its digest with one that you noted, then delete the file."
+            )
+        return KnownEntry(int(found[1]), found[2])
+
+    def advance(self, entry: KnownEntry) -> None:
+        """Write an entry that is newer than the known one."""
+        with self._locked():
+            known = self.read()
+            if known is None or known.number < entry.number:
+                self._write(entry)
+
+    def replace(self, entry: KnownEntry) -> None:
+        """Write an entry that a person has accepted as the newest one."""
+        with self._locked():
+            self._write(entry)
+
+    def _write(self, entry: KnownEntry) -> None:
+        write_durably(self._file, f"{entry.number} {entry.digest}\n".encode(), mode=0o600)
+
+    @contextmanager
+    def _locked(self) -> Iterator[None]:
+        self._folder.mkdir(mode=0o700, exist_ok=True)
+        handle = os.open(self._folder, os.O_RDONLY)
+        try:
+            fcntl.flock(handle, fcntl.LOCK_EX)
+            yield
+        finally:
+            os.close(handle)

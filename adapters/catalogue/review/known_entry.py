@@ -1,0 +1,27 @@
+"""Compare the audit log with the newest entry that this installation knows."""
+
+from sqlalchemy import Connection, select
+
+from adapters.catalogue.core.log_mark import KnownEntry
+from adapters.catalogue.core.seals import access_of
+from adapters.catalogue.core.tables import audit
+
+
+def known_entry(connection: Connection) -> KnownEntry | None:
+    """Return the newest known entry; call it before the first query of a snapshot, which may be older otherwise."""
+    mark = access_of(connection).mark
+    return mark.read() if mark else None
+
+
+def lost_entry_problem(connection: Connection, known: KnownEntry | None) -> str:
+    """Return that the log does not contain the newest known entry as it was; empty if it does."""
+    if known is None:
+        return ""
+    if connection.execute(select(audit.c.digest).where(audit.c.audit_id == known.number)).scalar() == known.digest:
+        return ""
+    return (
+        f"The audit log no longer contains entry {known.number:,} as this installation knows it: it was cut or "
+        "rewritten outside Reelmill, or an older backup was restored. Nothing is decided or published, and nobody is "
+        "signed in, until it is complete again. Only if you restored a backup, run `reelmill audit accept-restore "
+        "--reason TEXT`."
+    )
