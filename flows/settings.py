@@ -50,8 +50,9 @@ class Settings(BaseSettings):
     """Key that seals the audit log and decisions, at least 64 hex digits. If several hosts share a PostgreSQL
     catalogue, all that review or publish need the same key. If unset, it is created in `audit.key` under `home`."""
     audit_anchor_h: float = Field(0.0, ge=0)
-    """Hours between two anchors: signed digests of the audit log, stored in the bucket. With anchors,
-    `reelmill audit verify` detects a log that was cut or rewritten. 0 writes none."""
+    """Hours between two anchors: signed digests of the audit log, stored in the bucket. With anchors, each run and
+    `reelmill audit verify` detect a log that was cut or rewritten. 0 writes no new ones; those in the bucket are still
+    compared with the log."""
     bucket: str = ""
     """Where clips are published: a folder or `s3://name/prefix`; empty uses a folder under `home`."""
     bucket_endpoint: str | None = None

@@ -18,13 +18,12 @@ from pathlib import Path
 from adapters.bucket import Bucket
 from adapters.c2pa.detached import Detached, problem_of
 from adapters.c2pa.signer import Signer
-from adapters.catalogue import Catalogue
+from adapters.catalogue import AuditKey, Catalogue
+from adapters.catalogue.review.known_entry import HOW_TO_ACCEPT
 from adapters.catalogue.review.restores import LostEntry
 from adapters.files.durable import write_durably
 from manifests.errors import BucketError, CatalogueError, CredentialError, KeyTakenError, SettingsError
 from manifests.identity import canonical_json
-from manifests.pluralize import count_of
-from manifests.signing_time import moment_text
 from tasks.runtime.resources import Resources, bucket_of, catalogue_of, signer_of
 
 log = logging.getLogger(__name__)
@@ -69,26 +68,26 @@ class AnchorReport:
         checked: number of anchors in the bucket.
         invalid: a sentence for each anchor that is damaged or not signed by a trusted signer.
         lost: anchors of entries that the log does not contain, although no accepted restore explains it.
-        notes: anchors that an accepted restore explains.
         unchecked: why the anchors could not be checked; empty if they were.
     """
 
     checked: int = 0
     invalid: tuple[str, ...] = ()
     lost: tuple[Anchor, ...] = ()
-    notes: tuple[str, ...] = ()
     unchecked: str = ""
 
     @property
     def problems(self) -> list[str]:
         """What contradicts the log, as sentences."""
-        contradictions = [
-            f"The log no longer contains entry {anchor.entries:,} as it was anchored at {anchor.at}: it was cut or "
-            "rewritten, or an older backup was restored. Only if you restored a backup, run `reelmill audit "
-            "accept-restore --reason TEXT`."
-            for anchor in self.lost
-        ]
-        return [*self.invalid, *contradictions]
+        return [*self.invalid, *map(lost_text, self.lost)]
+
+
+def lost_text(anchor: Anchor) -> str:
+    """Return that the log does not contain the entry of an anchor, and what to do."""
+    return (
+        f"The log no longer contains entry {anchor.entries:,} as it was anchored at {anchor.at}: it was cut or "
+        f"rewritten, or an older backup was restored. {HOW_TO_ACCEPT}"
+    )
 
 
 def prefix_of(key_id: str) -> str:
@@ -148,13 +147,12 @@ def write_anchor(resources: Resources, signer: Signer) -> str:
 def check_newest_anchor(resources: Resources, signer: Signer) -> None:
     """Check that the log contains the newest anchored entry, by its key; the object is read only if it does not.
 
-    Objects that are not genuine anchors are ignored here. If the bucket does not respond, that is logged.
+    This does not depend on whether this installation writes anchors: others may, or it did earlier. Objects that are
+    not genuine anchors are ignored here. If the bucket does not respond, that is logged.
 
     Raises:
         CatalogueError: it does not, and no accepted restore explains this.
     """
-    if not resources.audit_anchor_h:
-        return
     catalogue = catalogue_of(resources)
     try:
         bucket = bucket_of(resources)
@@ -167,30 +165,34 @@ def check_newest_anchor(resources: Resources, signer: Signer) -> None:
             if _is_in_log(catalogue, name):
                 return
             if genuine := _genuine(bucket, [key], signer.anchors_pem())[0]:
-                raise CatalogueError(AnchorReport(lost=tuple(genuine)).problems[0])
+                raise CatalogueError(lost_text(genuine[0]))
     except (BucketError, CredentialError) as error:
         log.warning("The anchors of the audit log could not be checked: %s", error)
 
 
-def check_anchors(resources: Resources) -> AnchorReport:
+def check_anchors(resources: Resources, catalogue: Catalogue | None = None) -> AnchorReport:
     """Compare the log with its anchors; those of former audit keys of the catalogue are checked as well.
 
     Anchors that were deleted from the bucket cannot be missed: protect them with an object lock.
+
+    Args:
+        catalogue: the catalogue, if it must be checked even though it was lost.
     """
+    catalogue = catalogue or catalogue_of(resources)
     try:
         bucket = bucket_of(resources, patient=False)
-        prefixes = [prefix_of(key_id) for key_id in catalogue_of(resources).restores.key_ids()]
+        prefixes = [prefix_of(key_id) for key_id in catalogue.restores.key_ids() or [_own_key_id(resources)]]
         keys = [entry.key for prefix in prefixes for entry in bucket.entries(prefix)]
         if not keys:
             return AnchorReport()
         with signer_of(resources) as signer:
-            return _compared(resources, bucket, keys, signer.anchors_pem())
+            return _compared(catalogue, bucket, keys, signer.anchors_pem())
     except (BucketError, CredentialError, SettingsError) as error:
         return AnchorReport(unchecked=str(error))
 
 
 def accept_restore(resources: Resources, actor: str, reason: str, lost: Sequence[Anchor]) -> None:
-    """Record that the entries of these anchors are missing because a backup was restored.
+    """Record that the entries of these anchors are missing because a backup was restored or the catalogue was lost.
 
     Raises:
         CatalogueError: the reason is empty, or nothing can be added to the log.
@@ -207,21 +209,19 @@ def _is_in_log(catalogue: Catalogue, name: str) -> bool:
     return catalogue.audit.digests([number]).get(number, "").startswith(found[2])
 
 
-def _compared(resources: Resources, bucket: Bucket, keys: Sequence[str], trusted: str) -> AnchorReport:
-    catalogue = catalogue_of(resources)
+def _own_key_id(resources: Resources) -> str:
+    """Return the id of the key of this process, which an emptied catalogue had; empty without one."""
+    return AuditKey(resources.audit_key).key_id if resources.audit_key else ""
+
+
+def _compared(catalogue: Catalogue, bucket: Bucket, keys: Sequence[str], trusted: str) -> AnchorReport:
     genuine, problems = _genuine(bucket, keys, trusted)
     digests = catalogue.audit.digests([anchor.entries for anchor in genuine])
-    lost = [anchor for anchor in genuine if digests.get(anchor.entries) != anchor.digest]
-    notes = []
-    for restore in catalogue.restores.accepted():
-        explained = [anchor for anchor in lost if anchor.entry in restore.lost]
-        lost = [anchor for anchor in lost if anchor.entry not in restore.lost]
-        if explained:
-            notes.append(
-                f"{count_of(len(explained), 'anchor')} from before the restore accepted on {moment_text(restore.at)} "
-                f"by {restore.actor}: {restore.reason}"
-            )
-    return AnchorReport(len(keys), tuple(problems), tuple(lost), tuple(notes))
+    explained = {entry for restore in catalogue.restores.accepted() for entry in restore.lost}
+    lost = [
+        anchor for anchor in genuine if digests.get(anchor.entries) != anchor.digest and anchor.entry not in explained
+    ]
+    return AnchorReport(len(keys), tuple(problems), tuple(lost))
 
 
 def _genuine(bucket: Bucket, keys: Iterable[str], trusted: str) -> tuple[list[Anchor], list[str]]:

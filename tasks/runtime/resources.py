@@ -15,7 +15,7 @@ from adapters.c2pa.signer import DevelopmentCA, KeyFile, Signer, SignerSource, T
 from adapters.catalogue import Catalogue, open_catalogue
 from adapters.proxies import check_proxy
 from manifests.credentials.attestation import Attestation
-from manifests.errors import SettingsError, UnknownCardError
+from manifests.errors import CatalogueError, SettingsError, UnknownCardError
 from models.card import ModelCard, ScorerCard
 from models.memory import MemoryWatch, capacity_bytes, free_caches, used_bytes
 from models.protocols import FrameScorer, Generator
@@ -240,6 +240,16 @@ def _open(access: _Access) -> Catalogue:
         key_problem=access.key_problem,
         log_marks=access.log_marks,
     )
+
+
+def loss_of(resources: Resources) -> str:
+    """Return that the catalogue was deleted or emptied although this installation has used it; empty if not."""
+    try:
+        check_not_lost(resources.catalogue_url, resources.staging, resources.sealed_catalogues)
+        check_not_emptied(resources.catalogue_url, resources.sealed_catalogues)
+    except CatalogueError as error:
+        return str(error)
+    return ""
 
 
 def catalogue_to_seal(resources: Resources) -> Catalogue:

@@ -159,16 +159,101 @@ def test_a_restore_is_reported_until_a_person_accepts_it(with_account: Path, cap
 
     assert reelmill(capsys, "audit", "accept-restore", "--yes").code == 1
     accepted = reelmill(capsys, "audit", "accept-restore", "--reason", "disk failure", "--yes")
-    assert "Accepted: 1 anchor from before the restore." in words(accepted.out)
+    assert "Accepted: the loss of entry 2 and 1 anchor of lost entries." in words(accepted.out)
     ended = reelmill(capsys, "audit", "verify")
     assert ended.code == 0
     assert "1 anchor checked." in ended.out
-    assert "Note: 1 anchor from before the restore accepted on " in words(ended.out)
-    assert ": disk failure" in ended.out
+    assert "Note: The log has lost entry 2. person:" in words(ended.out)
+    assert " UTC: disk failure" in words(ended.out)
     assert "Nothing to accept" in reelmill(capsys, "audit", "accept-restore", "--reason", "again", "--yes").out
 
     restore_before_last_entry(with_account, capsys)
     assert reelmill(capsys, "audit", "verify").code == 1
+
+
+def test_a_loss_without_anchors_is_shown_accepted_and_noted(with_account: Path, capsys):
+    restore_before_last_entry(with_account, capsys)
+    shutil.rmtree(with_account / "bucket" / "audit")
+    os.utime(next((with_account / "audit.marks").iterdir()), (1_800_000_000, 1_800_000_000))
+    reason = ["--reason", "disk failure", "--yes"]
+    accepted = words(reelmill(capsys, "audit", "accept-restore", *reason).out)
+    assert "Missing: entry 2, the newest one that this home knows. It was recorded on 2027-01-15 08:00 UTC." in accepted
+    assert "when the last entry of the log was written, may be lost. Check accounts" in accepted
+    assert accepted.endswith("Accepted: the loss of entry 2.")
+    ended = reelmill(capsys, "audit", "verify")
+    assert (ended.code, "Note: The log has lost entry 2. person:" in words(ended.out)) == (0, True)
+
+
+def test_an_anchor_of_a_new_home_is_accepted_as_one(with_account: Path, capsys):
+    restore_before_last_entry(with_account, capsys)
+    shutil.rmtree(with_account / "audit.marks")
+    accepted = reelmill(capsys, "audit", "accept-restore", "--reason", "disk failure", "--yes")
+    assert words(accepted.out).endswith("Accepted: 1 anchor of lost entries.")
+    assert reelmill(capsys, "audit", "verify").code == 0
+
+
+@pytest.mark.parametrize("lost", ["bucket/audit", "audit.marks"])
+def test_the_head_of_a_cut_log_is_not_anchored(with_account: Path, capsys, lost: str):
+    """Whether this home knows the missing entry, or only an anchor shows it."""
+    restore_before_last_entry(with_account, capsys)
+    shutil.rmtree(with_account / lost)
+    anchored = list((with_account / "bucket").rglob("audit/**/*.json"))
+    problem = words(reelmill(capsys, "audit", "verify").err)
+    ended = reelmill(capsys, "audit", "anchor")
+    assert (ended.code, words(ended.err).removeprefix("Error: ")) == (1, problem)
+    assert list((with_account / "bucket").rglob("audit/**/*.json")) == anchored
+
+
+def test_a_digest_from_before_an_accepted_loss_may_have_been_lost(with_account: Path, capsys):
+    restore_before_last_entry(with_account, capsys)
+    unknown = ["audit", "verify", "--expect", "ab" * 32]
+    assert "the log was rewritten since then" in words(reelmill(capsys, *unknown).err)
+    known = next((with_account / "audit.marks").iterdir()).read_text().split()[1]
+    assert reelmill(capsys, "audit", "accept-restore", "--reason", "disk failure", "--yes").code == 0
+    present = json.loads(reelmill(capsys, "audit", "verify", "--json").out)["digest"]
+    for digest, how in ((known, "the entry was lost"), ("ab" * 32, "the entry may have been lost")):
+        ended = reelmill(capsys, "audit", "verify", "--expect", digest)
+        assert ended.code == 1
+        assert f"{how} with those whose loss person:" in words(ended.err)
+        assert f"note the present one instead: {present}" in words(ended.err)
+        assert "rewritten" not in ended.err
+        assert "the log is intact, but does not contain the expected digest" in words(ended.out)
+        assert "store this one instead" in words(ended.out)
+        assert "Do not store" not in ended.out
+
+
+def test_sealing_accepts_the_anchors_of_a_lost_catalogue(with_account: Path, capsys):
+    """It prints them, without the advice to do what it does, and the log is intact afterwards."""
+    assert reelmill(capsys, "audit", "anchor").code == 0
+    close_resources()
+    (with_account / "catalogue.sqlite").unlink()
+    sealed = reelmill(capsys, "audit", "seal", "--yes")
+    shown = words(sealed.err)
+    assert sealed.code == 0
+    assert "is missing, although this installation has used it" in shown
+    assert "The audit log no longer contains entry 1 as this home knows it" in shown
+    assert "The log no longer contains entry 1 as it was anchored at" in shown
+    assert "`reelmill audit" not in shown
+    assert "Sealed the audit log (2 entries) and 0 state changes of clips. Restart the dashboard." in words(sealed.out)
+    close_resources()
+    ended = reelmill(capsys, "audit", "verify")
+    assert ended.code == 0
+    assert "Note: The log has lost entry 1. person:" in words(ended.out)
+    assert ": sealed without these entries" in words(ended.out)
+
+
+def test_sealing_says_that_an_intact_log_is_intact(with_account: Path, capsys):
+    sealed = reelmill(capsys, "audit", "seal", "--yes")
+    assert (sealed.code, sealed.err) == (0, "")
+    assert "The audit log is intact: nothing is wrong" in words(sealed.out)
+
+
+def test_sealing_shows_what_it_does_not_accept(with_account: Path, capsys):
+    assert reelmill(capsys, "audit", "anchor").code == 0
+    [anchor] = (with_account / "bucket").rglob("audit/**/*.json")
+    anchor.write_text("{}")
+    sealed = reelmill(capsys, "audit", "seal", "--yes")
+    assert "Sealing does not end this problem: The anchor audit/" in words(sealed.err)
 
 
 def test_only_a_sealed_statement_accepts_a_restore(with_account: Path, capsys):
@@ -240,7 +325,7 @@ def test_a_lost_key_is_not_replaced_silently(with_account: Path, capsys):
         ended = reelmill(capsys, *command)
         assert ended.code == 1
         assert f"audit.key is missing in {with_account}" in words(ended.err)
-        assert "`reelmill audit seal --new-key`" in words(ended.err)
+        assert ("add --new-key" if "seal" in command else "`reelmill audit seal --new-key`") in words(ended.err)
     findings = json.loads(reelmill(capsys, "doctor", "--json").out)["findings"]
     assert next(each for each in findings if each["check"] == "audit")["level"] == "fail"
     assert not (with_account / "audit.key").exists()

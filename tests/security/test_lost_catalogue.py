@@ -178,6 +178,14 @@ def test_clips_in_the_bucket_can_be_accepted(home: Path, command: Command):
     assert command("audit", "verify").code == 0
 
 
+def test_sealing_mentions_campaigns_only_if_there_are_some(home: Path, command: Command):
+    use(command)
+    assert "resume" not in command("audit", "seal", "--yes").out
+    close_resources()
+    register()
+    assert "resume the campaigns" in " ".join(command("audit", "seal", "--yes").out.split())
+
+
 def test_other_objects_and_further_campaigns_are_accepted(home: Path, command: Command):
     for key in ("audit/0123/000000000001-0123456789abcdef.json", "staging/ab/x.mp4", "videos/2026/holiday.mp4"):
         add_object(home, key)

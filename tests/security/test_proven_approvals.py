@@ -945,9 +945,11 @@ def test_a_former_account_and_a_revoked_token_stay_invalid(world: World):
     assert LOST in " ".join(catalogue.audit.verify().problems)
 
 
-def test_an_anchor_that_contradicts_the_log_stops_the_delivery(world: World):
-    """For an installation that did not see the lost entries itself."""
-    world.resources = replace(world.resources, log_marks=None, audit_anchor_h=1.0)
+@pytest.mark.parametrize("how", ["restore accepted", "sealed"])
+@pytest.mark.parametrize("anchor_h", [0.0, 1.0])
+def test_an_anchor_that_contradicts_the_log_stops_the_delivery(world: World, anchor_h: float, how: str):
+    """For an installation that did not see the lost entries itself, also if it writes no anchors."""
+    world.resources = replace(world.resources, log_marks=None, audit_anchor_h=anchor_h)
     key = prepare(world, "undone")
     earlier = Earlier(world, *DECISIONS, *LOG)
     overrule(world, key, "undone")
@@ -958,8 +960,13 @@ def test_an_anchor_that_contradicts_the_log_stops_the_delivery(world: World):
     with pytest.raises(CatalogueError, match=r"The log no longer contains entry .* as it was anchored"):
         world.deliver()
     assert not world.is_in_bucket(key)
-    accept_restore(world.resources, ANN, "disk failure", check_anchors(world.resources).lost)
+    lost = check_anchors(world.resources).lost
+    if how == "sealed":
+        world.catalogue.audit.seal(AuditKey(KEY), ANN, [anchor.entry for anchor in lost])
+    else:
+        accept_restore(world.resources, ANN, "disk failure", lost)
     assert world.deliver() == 1
+    assert check_anchors(world.resources).problems == []
 
 
 def test_the_known_entry_of_a_home_only_moves_forward(tmp_path: Path):

@@ -1,4 +1,4 @@
-"""The newest entry of the audit log that this installation knows, in a file outside the database.
+"""The newest entry of the audit log that this home knows, in a file outside the database.
 
 A person who can write to the database can restore an earlier end of the log, which is genuine. The file shows that the
 log was longer.
@@ -51,6 +51,10 @@ class LogMark:
                 "verify` and compare its digest with one that you noted, then delete the file."
             )
         return KnownEntry(int(found[1]), found[2])
+
+    def written_at(self) -> float:
+        """Return when the newest known entry was remembered, in seconds since 1970; call it only if there is one."""
+        return self._file.stat().st_mtime
 
     def advance(self, entry: KnownEntry) -> None:
         """Write an entry that is newer than the known one."""

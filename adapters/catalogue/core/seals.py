@@ -62,7 +62,7 @@ class AuditAccess:
     Attributes:
         key: None if the process has none, such as one that only renders.
         problem: why the key cannot be used with this catalogue; empty if it can.
-        mark: the newest entry of the log that this installation knows; None if it does not remember any.
+        mark: the newest entry of the log that this home knows; None if it does not remember any.
     """
 
     key: AuditKey | None = field(default=None, repr=False)

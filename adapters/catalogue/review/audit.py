@@ -60,8 +60,9 @@ class AuditReport:
 
     Attributes:
         digest: digest of the last entry, to be stored elsewhere.
-        notes: what the log says about past tampering, which was found and dealt with.
+        notes: what the log says about accepted losses of entries, and about past tampering that was dealt with.
         lacks_key: the seals were not checked, because this process does not have the key of the log.
+        lacks_expected: the only problem is that the expected digest is missing, which an accepted loss may explain.
     """
 
     entries: int
@@ -69,6 +70,7 @@ class AuditReport:
     problems: tuple[str, ...] = ()
     notes: tuple[str, ...] = ()
     lacks_key: bool = False
+    lacks_expected: bool = False
 
     @property
     def ok(self) -> bool:
@@ -137,17 +139,41 @@ class Audit(CataloguePart):
             return check(connection, expected.lower() if expected else None)
 
     def lost_entry(self) -> KnownEntry | None:
-        """Return the newest entry that this installation knows, if the log does not contain it as it was."""
+        """Return the newest entry that this home knows, if the log does not contain it as it was."""
         with self._db.reading() as connection:
             known = known_entry(connection)
             return known if lost_entry_problem(connection, known) else None
 
-    def seal(self, key: AuditKey, actor: str) -> int:
-        """Seal everything as it is now with a key, and return the number of sealed events; see ``sealing``."""
-        from adapters.catalogue.review.sealing import seal_all  # it needs this module
+    def known_since(self) -> float:
+        """Return when this home remembered its newest entry, in seconds since 1970; 0 if it knows none."""
+        mark = self._db.access.mark
+        return mark.written_at() if mark and mark.read() else 0.0
 
+    def check_complete(self) -> None:
+        """Check that the log is complete; see ``log_end``.
+
+        Raises:
+            CatalogueError: entries were removed, added or changed outside Reelmill.
+        """
+        from adapters.catalogue.review.log_end import LogEnd  # it needs this module
+
+        with self._db.reading_snapshot() as connection:
+            LogEnd().check(connection, known_entry(connection))
+
+    def seal(self, key: AuditKey, actor: str, lost: Iterable[tuple[int, str]] = ()) -> int:
+        """Seal everything as it is now with a key, and return the number of sealed events; see ``sealing``.
+
+        Args:
+            lost: numbers and digests of anchored entries that the log does not contain. The log records that the
+                actor accepts this, also for the newest entry that this home knows.
+        """
+        from adapters.catalogue.review.restores import LostEntry, lost_known_entries  # they need this module
+        from adapters.catalogue.review.sealing import seal_all
+
+        with self._db.reading() as connection:
+            missing = {LostEntry(*entry) for entry in lost} | lost_known_entries(connection)
         with self._db.writing() as connection:
-            sealed = seal_all(connection, key, actor)
+            sealed = seal_all(connection, key, actor, missing)
         remember_present_end(self._db)
         return sealed
 

@@ -22,7 +22,9 @@ from adapters.catalogue.review.known_entry import known_entry, lost_entry_proble
 from adapters.catalogue.review.logged_deliveries import LoggedDeliveries
 from adapters.catalogue.review.places_log import different_text, logged_places
 from adapters.catalogue.review.replay import SHOWN_DIGITS, Replay, repair_text
+from adapters.catalogue.review.restores import AcceptedRestore, accepted_restores
 from manifests.pluralize import count_of
+from manifests.signing_time import moment_text
 from manifests.states import State
 
 SHOWN_PROBLEMS = 20
@@ -38,7 +40,7 @@ def check(connection: Connection, expected: str | None) -> AuditReport:
     access = access_of(connection)
     key = _fitting_key(connection, access.key, head)
     walk, replay, caught = _Walk(expected, key, head.sealed_from), Replay(), _Caught()
-    deliveries = LoggedDeliveries()
+    deliveries, restores = LoggedDeliveries(), accepted_restores(connection)
     for row in _all(connection):
         walk.step(row)
         replay.apply(row)
@@ -48,6 +50,7 @@ def check(connection: Connection, expected: str | None) -> AuditReport:
         *_seal_problems(key, access.problem, head),
         *walk.problems[: SHOWN_PROBLEMS // 2],
         *walk.compare(head.entries, head.digest),
+        *_expected_problems(walk, restores),
         *filter(None, [lost_entry_problem(connection, known)]),
         *_first(replay.problems(connection, head.since_event)),
         *_first(deliveries.problems(connection)),
@@ -59,7 +62,14 @@ def check(connection: Connection, expected: str | None) -> AuditReport:
     ]
     found += _account_problems(connection, key, found)
     problems = tuple(dict.fromkeys(found))[:SHOWN_PROBLEMS]
-    return AuditReport(walk.entries, walk.previous, problems, caught.notes, key is None and head.key_id is not None)
+    return AuditReport(
+        walk.entries,
+        walk.previous,
+        problems,
+        (*(restore.note for restore in restores), *caught.notes),
+        lacks_key=key is None and head.key_id is not None,
+        lacks_expected=bool(restores) and list(problems) == list(_expected_problems(walk, restores)),
+    )
 
 
 def _fitting_key(connection: Connection, key: AuditKey | None, head: Any) -> AuditKey | None:
@@ -129,12 +139,32 @@ class _Walk:
         if self._expected == row.digest:
             self._expected = None
 
+    @property
+    def missing(self) -> str:
+        """The expected digest, if no entry has it; otherwise empty."""
+        return self._expected if self._expected and self._expected != GENESIS else ""
+
     def compare(self, entries: int, digest: str) -> Iterator[str]:
-        """Yield how the log differs from the head and from the expected digest."""
+        """Yield how the log differs from the head."""
         if (entries, digest) != (self.entries, self.previous):
             yield f"The log ends at entry {self.entries}, but its head says {entries}: entries were removed or added."
-        if self._expected is not None and self._expected != GENESIS:
-            yield f"No entry has the digest {self._expected}: the log was rewritten since then."
+
+
+def _expected_problems(walk: _Walk, restores: Sequence[AcceptedRestore]) -> Iterator[str]:
+    """Yield that the log does not contain the expected digest, and whether an accepted loss may explain this."""
+    if not walk.missing:
+        return
+    if not restores:
+        yield f"No entry has the digest {walk.missing}: the log was rewritten since then."
+        return
+    of_it = [restore for restore in restores if any(entry.digest == walk.missing for entry in restore.lost)]
+    restore = (of_it or restores)[-1]
+    how = "was lost" if of_it else "may have been lost"
+    yield (
+        f"No entry has the digest {walk.missing}: the entry {how} with those whose loss {restore.actor} accepted on "
+        f"{moment_text(restore.at)} ({restore.reason}). If you noted the digest before that, note the present one "
+        f"instead: {walk.previous}"
+    )
 
 
 def _seal_problems(key: AuditKey | None, problem: str, head: Any) -> Iterator[str]:

@@ -1,10 +1,14 @@
-"""Compare the audit log with the newest entry that this installation knows."""
+"""Compare the audit log with the newest entry that this home knows."""
 
 from sqlalchemy import Connection, select
 
 from adapters.catalogue.core.log_mark import KnownEntry
 from adapters.catalogue.core.seals import access_of
 from adapters.catalogue.core.tables import audit
+
+HOW_TO_ACCEPT = (
+    "Only if you restored a backup or began with an empty catalogue, run `reelmill audit accept-restore --reason TEXT`."
+)
 
 
 def known_entry(connection: Connection) -> KnownEntry | None:
@@ -20,8 +24,8 @@ def lost_entry_problem(connection: Connection, known: KnownEntry | None) -> str:
     if connection.execute(select(audit.c.digest).where(audit.c.audit_id == known.number)).scalar() == known.digest:
         return ""
     return (
-        f"The audit log no longer contains entry {known.number:,} as this installation knows it: it was cut or "
+        f"The audit log no longer contains entry {known.number:,} as this home knows it: it was cut or "
         "rewritten outside Reelmill, or an older backup was restored. Nothing is decided or published, and nobody is "
-        "signed in, until it is complete again. Only if you restored a backup, run `reelmill audit accept-restore "
-        "--reason TEXT`."
+        "signed in, until a backup with this entry is restored or a person accepts the loss. "
+        f"{HOW_TO_ACCEPT}"
     )

@@ -1,4 +1,7 @@
-"""Restores of a backup that a person has accepted: anchors of the entries that were lost count as explained."""
+"""Losses of entries that a person has accepted, mostly because a backup was restored.
+
+The anchors of these entries count as explained.
+"""
 
 import json
 from collections.abc import Collection, Iterator
@@ -15,13 +18,15 @@ from adapters.catalogue.review.audit import append, digest_of, remember_present_
 from adapters.catalogue.review.known_entry import known_entry, lost_entry_problem
 from adapters.catalogue.review.replay import SNAPSHOT
 from manifests.errors import CatalogueError
+from manifests.pluralize import one_or_more
+from manifests.signing_time import moment_text
 
 ACCEPTED = "restore accepted"
 SUBJECT = "catalogue"
 
 
 class LostEntry(NamedTuple):
-    """An entry that an anchor proves, and that the log does not contain."""
+    """An entry that an anchor or a home proves, and that the log does not contain."""
 
     number: int
     digest: str
@@ -29,7 +34,7 @@ class LostEntry(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class AcceptedRestore:
-    """A person's statement that entries are missing because a backup was restored.
+    """A person's statement that entries are missing, because a backup was restored or the catalogue was lost.
 
     Attributes:
         at: seconds since 1970.
@@ -40,29 +45,39 @@ class AcceptedRestore:
     reason: str
     lost: frozenset[LostEntry]
 
+    @property
+    def note(self) -> str:
+        """What it says, as a sentence."""
+        newest = max((entry.number for entry in self.lost), default=0)
+        others = len({entry.number for entry in self.lost}) - 1
+        more = f" and {others:,} earlier {one_or_more(others, 'one', 'ones')}" if others > 0 else ""
+        return (
+            f"The log has lost entry {newest:,}{more}. {self.actor} accepted this on {moment_text(self.at)}: "
+            f"{self.reason}"
+        )
+
 
 class Restores(CataloguePart):
     """Record and read accepted restores; they are sealed entries of the log."""
 
     def accept(self, actor: str, reason: str, lost: Collection[LostEntry]) -> None:
-        """Record that these entries, and the newest known one, are missing because a backup was restored.
+        """Record that these entries, and the newest known one, are missing: a backup was restored, or all was lost.
 
         Raises:
             CatalogueError: the reason is empty, or nothing can be added to the log.
         """
         if not (said := " ".join(clean(reason).split())):
-            raise CatalogueError("The reason is empty. Enter why the backup was restored.")
+            raise CatalogueError("The reason is empty. Enter why entries are missing.")
         with self._db.reading() as connection:
-            known = known_entry(connection)
-            mine = {LostEntry(*known)} if known and lost_entry_problem(connection, known) else set()
+            mine = lost_known_entries(connection)
         remember_present_end(self._db)
         with self._db.writing() as connection:
-            append(connection, actor, ACCEPTED, [(SUBJECT, {"reason": said, "lost": sorted({*lost, *mine})})])
+            append(connection, actor, ACCEPTED, [acceptance(said, {*lost, *mine})])
 
     def accepted(self) -> list[AcceptedRestore]:
         """Return the accepted restores, oldest first; entries that are not genuine are left out."""
         with self._db.reading() as connection:
-            return [_restore(row) for row in _genuine(connection, ACCEPTED)]
+            return accepted_restores(connection)
 
     def key_ids(self) -> list[str]:
         """Return the ids of the audit keys that this log had, the present one first."""
@@ -72,6 +87,22 @@ class Restores(CataloguePart):
                 detail = json.loads(row.detail)
                 found += [detail.get("key_id"), detail.get("former_key_id")]
         return list(dict.fromkeys(filter(None, found)))
+
+
+def accepted_restores(connection: Connection) -> list[AcceptedRestore]:
+    """Return the accepted restores, oldest first; entries that are not genuine are left out."""
+    return [_restore(row) for row in _genuine(connection, ACCEPTED)]
+
+
+def lost_known_entries(connection: Connection) -> set[LostEntry]:
+    """Return the newest entry that this home knows, if the log does not contain it as it was."""
+    known = known_entry(connection)
+    return {LostEntry(*known)} if known and lost_entry_problem(connection, known) else set()
+
+
+def acceptance(reason: str, lost: Collection[LostEntry]) -> tuple[str, dict[str, Any]]:
+    """Return the subject and the detail of the entry that accepts a loss."""
+    return SUBJECT, {"reason": reason, "lost": sorted(lost)}
 
 
 def _genuine(connection: Connection, action: str) -> Iterator[Any]:

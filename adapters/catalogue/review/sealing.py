@@ -1,6 +1,6 @@
 """Start to seal the log and the decisions of a catalogue."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from typing import Any
 
 from sqlalchemy import Connection, bindparam, delete, func, or_, select, update
@@ -36,6 +36,7 @@ from adapters.catalogue.review.audit import add_entries, lock_head, write_head
 from adapters.catalogue.review.campaign_log import SETTINGS, settings_digest
 from adapters.catalogue.review.places_log import PLACES, present_places
 from adapters.catalogue.review.replay import SNAPSHOT, snapshot
+from adapters.catalogue.review.restores import ACCEPTED, LostEntry, acceptance
 from manifests.states import FINISHED, State
 
 WRONG_KEY = (
@@ -55,6 +56,8 @@ NOT_SEALED = (
 )
 STARTED_EMPTY = "started empty"
 """Action of the entry with which a person confirms that a catalogue without campaigns is not a lost one."""
+SEALED_WITHOUT = "sealed without these entries"
+"""Reason of a loss that is accepted by sealing."""
 
 
 def access_to(
@@ -91,10 +94,13 @@ def problem_of_key(connection: Connection, key: AuditKey, *, may_begin: bool, wa
     return "" if may_begin or not is_used(connection) else NOT_SEALED
 
 
-def seal_all(connection: Connection, key: AuditKey, actor: str) -> int:
+def seal_all(connection: Connection, key: AuditKey, actor: str, lost: Collection[LostEntry] = ()) -> int:
     """Seal everything as it is now, and return the number of sealed events.
 
     An entry of the log describes the accounts and secrets at this time, and the log is compared with them from here.
+
+    Args:
+        lost: entries that the log does not contain although they are proven; an entry of the log accepts that.
     """
     head = lock_head(connection)
     has_history = is_used(connection)
@@ -114,6 +120,8 @@ def seal_all(connection: Connection, key: AuditKey, actor: str) -> int:
         add_entries(connection, key, lock_head(connection), actor, SNAPSHOT, [("catalogue", detail)])
     if actor != SYSTEM and connection.execute(select(campaigns.c.campaign_id).limit(1)).first() is None:
         add_entries(connection, key, lock_head(connection), actor, STARTED_EMPTY, [("catalogue", {})])
+    if lost:
+        add_entries(connection, key, lock_head(connection), actor, ACCEPTED, [acceptance(SEALED_WITHOUT, lost)])
     return sealed
 
 

@@ -14,8 +14,9 @@ from app.session import Session
 from flows.runtime.resources import audit_key_of
 from manifests.errors import CatalogueError
 from manifests.pluralize import count_of, one_or_more
-from tasks.deliver.anchors import AnchorReport, accept_restore, check_anchors, write_anchor
-from tasks.runtime.resources import catalogue_to_seal, signer_of
+from manifests.signing_time import moment_text
+from tasks.deliver.anchors import AnchorReport, accept_restore, check_anchors, lost_text, write_anchor
+from tasks.runtime.resources import catalogue_to_seal, loss_of, signer_of
 
 audit = typer.Typer(no_args_is_help=True, help="Verify, seal and anchor the audit log.")
 
@@ -55,6 +56,8 @@ def verify(
 def anchor() -> None:
     """Sign the head of the audit log, and write it to the bucket.
 
+    A log with missing or changed entries is not signed.
+
     With REELMILL_AUDIT_ANCHOR_H, runs do this at intervals. `reelmill audit verify` checks all anchors.
     """
     session = Session.open()
@@ -62,6 +65,9 @@ def anchor() -> None:
     if not session.catalogue.audit.head().entries:
         say("The audit log has no entries yet, so there is nothing to anchor.")
         return
+    session.catalogue.audit.check_complete()
+    if lost := check_anchors(session.resources).lost:
+        raise CatalogueError(lost_text(lost[-1]))
     with signer_of(session.resources) as signer:
         key = write_anchor(session.resources, signer)
     say(f"Wrote {key} to the bucket." if key else "The audit log has no new entries since its last anchor.")
@@ -69,14 +75,14 @@ def anchor() -> None:
 
 @audit.command("accept-restore")
 def accept(
-    reason: Annotated[str, typer.Option("--reason", metavar="TEXT", help="Why a backup was restored; required.")] = "",
+    reason: Annotated[str, typer.Option("--reason", metavar="TEXT", help="Why entries are missing; required.")] = "",
     yes: Yes = False,
 ) -> None:
-    """Confirm that entries are missing because a backup was restored.
+    """Confirm that entries are missing because a backup was restored, or because the catalogue was lost.
 
-    Until then, `reelmill audit verify` reports the anchors of these entries as tampering, and a machine that knows
-    later entries decides and publishes nothing. The audit log records who confirmed this and why. Later losses are
-    reported again.
+    Until then, `reelmill audit verify` reports the missing entries as tampering, and nothing is published. A home that
+    knows such an entry decides nothing either: run this command in each of them. The audit log records who confirmed
+    this and why. Later losses are reported again.
     """
     session = Session.open()
     if not reason.strip():
@@ -86,16 +92,32 @@ def accept(
         raise CatalogueError(f"The anchors of the audit log cannot be checked. {anchors.unchecked}")
     known = session.catalogue.audit.lost_entry()
     if not anchors.lost and not known:
-        say("Nothing to accept: the log contains all entries that were anchored or that this machine knows.")
+        say("Nothing to accept: the log contains all entries that were anchored or that this home knows.")
         return
     if known:
-        say(f"Missing: entry {known.number:,}, the newest one that this machine knows.")
+        at = moment_text(session.catalogue.audit.known_since())
+        say(f"Missing: entry {known.number:,}, the newest one that this home knows. It was recorded on {at}.")
     for each in anchors.lost:
         say(f"Missing: entry {each.entries:,}, anchored at {each.at}.")
-    if not yes and not typer.confirm("Are they missing because you restored a backup?"):
+    say(_what_was_lost(session))
+    question = "Are they missing because you restored a backup, or began with an empty catalogue?"
+    if not yes and not typer.confirm(question):
         raise typer.Exit(1)
     accept_restore(session.resources, _actor(), reason, anchors.lost)
-    say(f"Accepted: {count_of(len(anchors.lost), 'anchor')} from before the restore.")
+    parts = [f"the loss of entry {known.number:,}"] if known else []
+    parts += [f"{count_of(len(anchors.lost), 'anchor')} of lost entries"] if anchors.lost else []
+    say(f"Accepted: {' and '.join(parts)}.")
+
+
+def _what_was_lost(session: Session) -> str:
+    """Return how to find out what the missing entries recorded."""
+    newest = session.catalogue.audit.entries(limit=1)
+    since = f"after {moment_text(newest[0].at)}, when the last entry of the log was written," if newest else "before"
+    return (
+        f"What happened {since} may be lost. Check accounts and roles with `reelmill accounts list`, campaigns and "
+        "withdrawals with `reelmill status`, and published clips that the catalogue does not know with `reelmill sweep "
+        "--dry-run`."
+    )
 
 
 @audit.command()
@@ -105,7 +127,7 @@ def seal(
         bool, typer.Option("--new-key", help="Replace the key that the catalogue is sealed with.")
     ] = False,
 ) -> None:
-    """Seal the catalogue as it is now.
+    """Seal the catalogue as it is now, and accept that entries are missing.
 
     You need this after restoring a backup of an earlier version, after upgrading one with REELMILL_AUDIT_KEY, after the
     seals were removed, and to begin with an empty catalogue after losing the former one. Afterwards, all decisions in
@@ -113,16 +135,35 @@ def seal(
     other machines lose access until they get the new key, and all sessions, API tokens and share links end.
     """
     session = Session.open()
-    log = catalogue_to_seal(session.resources).audit
-    for problem in log.verify().problems:
-        warn(problem)
+    loss = loss_of(session.resources)
+    catalogue = catalogue_to_seal(session.resources)
+    log, anchors = catalogue.audit, check_anchors(session.resources, catalogue)
+    _show_accepted([*filter(None, [loss]), *log.verify().problems], anchors)
     is_replaced = _check_key_change(session, log.head(), new_key)
     if is_replaced:
         warn(WHAT_ENDS)
     if not yes and not typer.confirm("Treat everything in the catalogue as genuine, and seal it?"):
         raise typer.Exit(1)
-    sealed = log.seal(AuditKey(audit_key_of(session.settings)), _actor())
-    say(f"Sealed {count_of(sealed, 'decision')}. {_next_steps(session, is_replaced=is_replaced)}")
+    changes = log.seal(AuditKey(audit_key_of(session.settings)), _actor(), [anchor.entry for anchor in anchors.lost])
+    entries = log.head().entries
+    say(
+        f"Sealed the audit log ({entries:,} {one_or_more(entries, 'entry', 'entries')}) and "
+        f"{count_of(changes, 'state change')} of clips."
+    )
+    say(_next_steps(session, is_replaced=is_replaced, has_campaigns=bool(catalogue.campaigns.all())))
+
+
+def _show_accepted(problems: Sequence[str], anchors: AnchorReport) -> None:
+    """Print what sealing accepts, without the advice to seal, and what it does not end."""
+    accepted = [*problems, *(lost_text(anchor) for anchor in anchors.lost)]
+    for problem in accepted:
+        warn(problem.partition(". ")[0].rstrip(".") + ".")
+    for problem in anchors.invalid:
+        warn(f"Sealing does not end this problem: {problem}")
+    if anchors.unchecked:
+        warn(f"The anchors of the audit log cannot be checked, so no missing entry is accepted. {anchors.unchecked}")
+    elif not accepted and not anchors.invalid:
+        say("The audit log is intact: nothing is wrong that you would accept.")
 
 
 def _check_key_change(session: Session, head: Any, new_key: bool) -> bool:
@@ -144,8 +185,8 @@ def _check_key_change(session: Session, head: Any, new_key: bool) -> bool:
     return is_other or bool(resources.audit_key_problem)
 
 
-def _next_steps(session: Session, *, is_replaced: bool) -> str:
-    restart = "Restart the dashboard, and resume the campaigns that were in progress."
+def _next_steps(session: Session, *, is_replaced: bool, has_campaigns: bool) -> str:
+    restart = f"Restart the dashboard{', and resume the campaigns that were in progress' * has_campaigns}."
     if not is_replaced:
         return restart
     place = "REELMILL_AUDIT_KEY" if session.settings.audit_key else str(session.settings.home / "audit.key")
@@ -161,7 +202,7 @@ def _values(report: AuditReport, anchors: AnchorReport, problems: Sequence[str])
         "entries": report.entries,
         "digest": report.digest,
         "problems": list(problems),
-        "notes": [*report.notes, *anchors.notes],
+        "notes": list(report.notes),
         "anchors": {"checked": anchors.checked, "unchecked": anchors.unchecked},
     }
 
@@ -171,11 +212,13 @@ def _show(report: AuditReport, anchors: AnchorReport, problems: Sequence[str]) -
         warn(problem)
     say(f"{report.entries:,} {one_or_more(report.entries, 'entry', 'entries')} checked: {_verdict(report, problems)}.")
     say(_anchors_text(anchors))
-    for note in [*anchors.notes, *report.notes]:
+    for note in report.notes:
         say(f"Note: {note}")
     say(f"Digest: {report.digest}")
     if report.lacks_key:
         say("Get the key, then run this command again before you store the digest.")
+    elif report.lacks_expected and len(problems) == 1:
+        say("If you noted the expected digest before the accepted loss, store this one instead.")
     elif problems:
         say("Do not store this digest. The section about tampering in docs/operations.md says what to do.")
     else:
@@ -185,6 +228,8 @@ def _show(report: AuditReport, anchors: AnchorReport, problems: Sequence[str]) -
 def _verdict(report: AuditReport, problems: Sequence[str]) -> str:
     if report.lacks_key and len(problems) == 1:
         return "the seals cannot be checked without the key of the log"
+    if report.lacks_expected and len(problems) == 1:
+        return "the log is intact, but does not contain the expected digest"
     return "the log is not intact" if problems else "the log is intact"
 
 
