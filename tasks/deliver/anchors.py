@@ -109,7 +109,7 @@ def anchor_if_due(resources: Resources, signer: Signer) -> None:
         newest = max((entry.modified for entry in bucket_of(resources).entries(prefix)), default=0.0)
         if time.time() - newest >= resources.audit_anchor_h * HOUR_S:
             write_anchor(resources, signer)
-    except (BucketError, CredentialError) as error:
+    except (BucketError, CatalogueError, CredentialError) as error:
         log.warning("The audit log could not be anchored: %s", error)
 
 
@@ -117,12 +117,14 @@ def write_anchor(resources: Resources, signer: Signer) -> str:
     """Write an anchor of the present head; return its key, or an empty text if this head is anchored or empty.
 
     Raises:
-        CatalogueError: the log is sealed with another key, so this process cannot know whether it is genuine.
+        CatalogueError: the log is sealed with another key, so this process cannot know whether it is genuine; or
+            entries were removed, added or changed.
         BucketError: the bucket refused the request or does not respond.
         CredentialError: the signer or the timestamp authority failed.
     """
     audit, bucket = catalogue_of(resources).audit, bucket_of(resources)
     audit.check_key()
+    audit.check_complete()
     head = audit.head()
     anchor = Anchor(head.key_id, head.entries, head.digest, datetime.now(UTC).isoformat(timespec="seconds"))
     if not head.entries or bucket.head(anchor.key) is not None:

@@ -10,7 +10,10 @@ from pathlib import Path
 import pytest
 from cli_runner import reelmill
 
-from tasks.runtime.resources import close_resources
+from flows.runtime.resources import resources_of
+from flows.settings import load_settings
+from tasks.deliver.anchors import anchor_if_due
+from tasks.runtime.resources import close_resources, signer_of
 
 
 @pytest.fixture
@@ -204,6 +207,17 @@ def test_the_head_of_a_cut_log_is_not_anchored(with_account: Path, capsys, lost:
     assert list((with_account / "bucket").rglob("audit/**/*.json")) == anchored
 
 
+def test_a_run_does_not_anchor_a_cut_log(with_account: Path, capsys, monkeypatch: pytest.MonkeyPatch, caplog):
+    restore_before_last_entry(with_account, capsys)
+    shutil.rmtree(with_account / "bucket" / "audit")
+    monkeypatch.setenv("REELMILL_AUDIT_ANCHOR_H", "1")
+    resources = resources_of(load_settings())
+    with signer_of(resources) as signer:
+        anchor_if_due(resources, signer)
+    assert not list((with_account / "bucket").rglob("audit/**/*.json"))
+    assert "The audit log no longer contains entry 2" in caplog.text
+
+
 def test_a_digest_from_before_an_accepted_loss_may_have_been_lost(with_account: Path, capsys):
     restore_before_last_entry(with_account, capsys)
     unknown = ["audit", "verify", "--expect", "ab" * 32]
@@ -216,8 +230,8 @@ def test_a_digest_from_before_an_accepted_loss_may_have_been_lost(with_account: 
         assert ended.code == 1
         assert f"{how} with those whose loss person:" in words(ended.err)
         assert f"note the present one instead: {present}" in words(ended.err)
-        assert "rewritten" not in ended.err
-        assert "the log is intact, but does not contain the expected digest" in words(ended.out)
+        assert ("Otherwise, the log was rewritten since then" in words(ended.err)) == (digest != known)
+        assert "the log does not contain the expected digest." in words(ended.out)
         assert "store this one instead" in words(ended.out)
         assert "Do not store" not in ended.out
 

@@ -160,10 +160,11 @@ def _expected_problems(walk: _Walk, restores: Sequence[AcceptedRestore]) -> Iter
     of_it = [restore for restore in restores if any(entry.digest == walk.missing for entry in restore.lost)]
     restore = (of_it or restores)[-1]
     how = "was lost" if of_it else "may have been lost"
+    otherwise = "" if of_it else " Otherwise, the log was rewritten since then."
     yield (
         f"No entry has the digest {walk.missing}: the entry {how} with those whose loss {restore.actor} accepted on "
         f"{moment_text(restore.at)} ({restore.reason}). If you noted the digest before that, note the present one "
-        f"instead: {walk.previous}"
+        f"instead: {walk.previous}.{otherwise}"
     )
 
 

@@ -65,7 +65,6 @@ def anchor() -> None:
     if not session.catalogue.audit.head().entries:
         say("The audit log has no entries yet, so there is nothing to anchor.")
         return
-    session.catalogue.audit.check_complete()
     if lost := check_anchors(session.resources).lost:
         raise CatalogueError(lost_text(lost[-1]))
     with signer_of(session.resources) as signer:
@@ -127,11 +126,12 @@ def seal(
         bool, typer.Option("--new-key", help="Replace the key that the catalogue is sealed with.")
     ] = False,
 ) -> None:
-    """Seal the catalogue as it is now, and accept that entries are missing.
+    """Seal the catalogue as it is now.
 
     You need this after restoring a backup of an earlier version, after upgrading one with REELMILL_AUDIT_KEY, after the
     seals were removed, and to begin with an empty catalogue after losing the former one. Afterwards, all decisions in
-    the catalogue count as genuine, so read the problems that it prints first. If the audit key is lost, add --new-key:
+    the catalogue count as genuine, and the loss of missing entries counts as accepted, so read the problems that it
+    prints first. If the audit key is lost, add --new-key:
     other machines lose access until they get the new key, and all sessions, API tokens and share links end.
     """
     session = Session.open()
@@ -229,7 +229,7 @@ def _verdict(report: AuditReport, problems: Sequence[str]) -> str:
     if report.lacks_key and len(problems) == 1:
         return "the seals cannot be checked without the key of the log"
     if report.lacks_expected and len(problems) == 1:
-        return "the log is intact, but does not contain the expected digest"
+        return "the log does not contain the expected digest"
     return "the log is not intact" if problems else "the log is intact"
 
 
