@@ -181,10 +181,26 @@ def test_a_loss_without_anchors_is_shown_accepted_and_noted(with_account: Path, 
     reason = ["--reason", "disk failure", "--yes"]
     accepted = words(reelmill(capsys, "audit", "accept-restore", *reason).out)
     assert "Missing: entry 2, the newest one that this home knows. It was recorded on 2027-01-15 08:00 UTC." in accepted
-    assert "when the last entry of the log was written, may be lost. Check accounts" in accepted
+    assert "the time of the last entry before the missing ones, may be lost. Check accounts" in accepted
     assert accepted.endswith("Accepted: the loss of entry 2.")
     ended = reelmill(capsys, "audit", "verify")
     assert (ended.code, "Note: The log has lost entry 2. person:" in words(ended.out)) == (0, True)
+
+
+@pytest.mark.parametrize("lost", ["bucket/audit", "audit.marks"])
+def test_entries_from_after_a_loss_do_not_hide_its_time(with_account: Path, capsys, lost: str):
+    """Another home can have added entries after the restore."""
+    restore_before_last_entry(with_account, capsys)
+    (with_account / "audit.marks").rename(with_account / "kept")
+    assert reelmill(capsys, "accounts", "role", "ann", "viewer").code == 0
+    shutil.rmtree(with_account / "audit.marks")
+    (with_account / "kept").rename(with_account / "audit.marks")
+    shutil.rmtree(with_account / lost)
+    change(with_account, "DROP TRIGGER audit_no_update")
+    change(with_account, "UPDATE audit SET at_ms = 1800000000000 WHERE audit_id = 2")
+    change(with_account, "UPDATE audit SET at_ms = 1700000000000 WHERE audit_id = 1")
+    accepted = reelmill(capsys, "audit", "accept-restore", "--reason", "disk failure", "--yes")
+    assert "after 2023-11-14 22:13 UTC, the time of the last entry before the missing ones" in words(accepted.out)
 
 
 def test_an_anchor_of_a_new_home_is_accepted_as_one(with_account: Path, capsys):

@@ -102,6 +102,13 @@ class Audit(CataloguePart):
         with self._db.reading() as connection:
             return [_entry(row) for row in connection.execute(query)]
 
+    def last_until(self, at: float) -> AuditEntry | None:
+        """Return the last entry that is not newer than a time in seconds since 1970; None without one."""
+        query = select(audit).where(audit.c.at_ms <= int(at * 1000)).order_by(audit.c.audit_id.desc()).limit(1)
+        with self._db.reading() as connection:
+            row = connection.execute(query).first()
+        return _entry(row) if row else None
+
     def head(self) -> AuditHead:
         """Return the head of the log."""
         with self._db.reading() as connection:

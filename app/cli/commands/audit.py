@@ -2,12 +2,13 @@
 
 import getpass
 from collections.abc import Sequence
+from datetime import datetime
 from typing import Annotated, Any
 
 import typer
 
 from adapters.catalogue import AuditKey
-from adapters.catalogue.review.audit import AuditReport
+from adapters.catalogue.review.audit import Audit, AuditReport
 from app.cli.options import AsJson
 from app.cli.output import say, say_json, warn
 from app.session import Session
@@ -98,7 +99,7 @@ def accept(
         say(f"Missing: entry {known.number:,}, the newest one that this home knows. It was recorded on {at}.")
     for each in anchors.lost:
         say(f"Missing: entry {each.entries:,}, anchored at {each.at}.")
-    say(_what_was_lost(session))
+    say(_what_was_lost(session.catalogue.audit, anchors))
     question = "Are they missing because you restored a backup, or began with an empty catalogue?"
     if not yes and not typer.confirm(question):
         raise typer.Exit(1)
@@ -108,10 +109,12 @@ def accept(
     say(f"Accepted: {' and '.join(parts)}.")
 
 
-def _what_was_lost(session: Session) -> str:
-    """Return how to find out what the missing entries recorded."""
-    newest = session.catalogue.audit.entries(limit=1)
-    since = f"after {moment_text(newest[0].at)}, when the last entry of the log was written," if newest else "before"
+def _what_was_lost(log: Audit, anchors: AnchorReport) -> str:
+    """Return since when entries are missing, and how to find out what they recorded."""
+    seen = [datetime.fromisoformat(anchor.at).timestamp() + 1 for anchor in anchors.lost]  # `at` is in whole seconds
+    seen += [log.known_since()] if log.lost_entry() else []
+    last = log.last_until(min(seen))
+    since = f"after {moment_text(last.at)}, the time of the last entry before the missing ones," if last else "before"
     return (
         f"What happened {since} may be lost. Check accounts and roles with `reelmill accounts list`, campaigns and "
         "withdrawals with `reelmill status`, and published clips that the catalogue does not know with `reelmill sweep "
@@ -161,7 +164,10 @@ def _show_accepted(problems: Sequence[str], anchors: AnchorReport) -> None:
     for problem in anchors.invalid:
         warn(f"Sealing does not end this problem: {problem}")
     if anchors.unchecked:
-        warn(f"The anchors of the audit log cannot be checked, so no missing entry is accepted. {anchors.unchecked}")
+        warn(
+            "The anchors of the audit log cannot be checked, so missing entries that only they show are not accepted. "
+            f"{anchors.unchecked}"
+        )
     elif not accepted and not anchors.invalid:
         say("The audit log is intact: nothing is wrong that you would accept.")
 
