@@ -8,6 +8,7 @@ from typing import Annotated, Any
 import typer
 
 from adapters.catalogue import AuditKey
+from adapters.catalogue.core.log_mark import KnownEntry
 from adapters.catalogue.review.audit import Audit, AuditReport
 from app.cli.options import AsJson
 from app.cli.output import say, say_json, warn
@@ -80,9 +81,9 @@ def accept(
 ) -> None:
     """Confirm that entries are missing because a backup was restored, or because the catalogue was lost.
 
-    Until then, `reelmill audit verify` reports the missing entries as tampering, and nothing is published. A home that
-    knows such an entry decides nothing either: run this command in each of them. The audit log records who confirmed
-    this and why. Later losses are reported again.
+    Until then, `reelmill audit verify` reports the missing entries as tampering, and nothing is published. In each home
+    that knows such an entry, nothing can be decided either, so run this command there too. The audit log records who
+    confirmed this and why. Later losses are reported again.
     """
     session = Session.open()
     if not reason.strip():
@@ -94,12 +95,7 @@ def accept(
     if not anchors.lost and not known:
         say("Nothing to accept: the log contains all entries that were anchored or that this home knows.")
         return
-    if known:
-        at = moment_text(session.catalogue.audit.known_since())
-        say(f"Missing: entry {known.number:,}, the newest one that this home knows. It was recorded on {at}.")
-    for each in anchors.lost:
-        say(f"Missing: entry {each.entries:,}, anchored at {each.at}.")
-    say(_what_was_lost(session.catalogue.audit, anchors))
+    _show_missing(session.catalogue.audit, known, anchors)
     question = "Are they missing because you restored a backup, or began with an empty catalogue?"
     if not yes and not typer.confirm(question):
         raise typer.Exit(1)
@@ -109,13 +105,18 @@ def accept(
     say(f"Accepted: {' and '.join(parts)}.")
 
 
-def _what_was_lost(log: Audit, anchors: AnchorReport) -> str:
-    """Return since when entries are missing, and how to find out what they recorded."""
+def _show_missing(log: Audit, known: KnownEntry | None, anchors: AnchorReport) -> None:
+    """Print which entries are missing, since when, and how to find out what they recorded."""
     seen = [datetime.fromisoformat(anchor.at).timestamp() + 1 for anchor in anchors.lost]  # `at` is in whole seconds
-    seen += [log.known_since()] if log.lost_entry() else []
+    if known:
+        seen.append(log.known_since())
+        at = moment_text(seen[-1])
+        say(f"Missing: entry {known.number:,}, the newest one that this home knows. It was recorded on {at}.")
+    for each in anchors.lost:
+        say(f"Missing: entry {each.entries:,}, anchored at {each.at}.")
     last = log.last_until(min(seen))
     since = f"after {moment_text(last.at)}, the time of the last entry before the missing ones," if last else "before"
-    return (
+    say(
         f"What happened {since} may be lost. Check accounts and roles with `reelmill accounts list`, campaigns and "
         "withdrawals with `reelmill status`, and published clips that the catalogue does not know with `reelmill sweep "
         "--dry-run`."
