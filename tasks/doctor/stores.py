@@ -158,7 +158,9 @@ def check_audit_key(resources: Resources) -> Finding:
     if problem:
         what, _, fix = problem.partition(". ")
         return Finding(FAIL, f"{what}.", fix)
-    return Finding(OK, "The key fits the audit log, and the log is complete. Keep a backup of the key apart from the database.")
+    return Finding(
+        OK, "The key fits the audit log, and the log is complete. Keep a backup of the key apart from the database."
+    )
 
 
 def check_disk(
