@@ -181,5 +181,15 @@ def test_a_command_hides_the_background_services_of_prefect(tmp_path: Path, monk
     for logger in loggers:
         monkeypatch.setattr(logger, "level", logging.NOTSET)
         logger.manager._clear_cache()
-    Session.open()
+    queues = logging.getLogger("prefect._internal.concurrency")
+    monkeypatch.setattr(queues, "filters", [])
+    for _ in range(2):
+        Session.open()
     assert not any(logger.isEnabledFor(logging.ERROR) for logger in loggers)
+    failed, other = (
+        logging.LogRecord(queues.name, logging.ERROR, "", 0, text, ("EventsWorker", "Event()"), None)
+        for text in ("Service %r failed to process item %r", "%r crashed: %r")
+    )
+    assert not queues.filter(failed)
+    assert queues.filter(other)
+    assert len(queues.filters) == 1
