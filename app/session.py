@@ -5,7 +5,7 @@ from typing import Any
 
 from adapters.catalogue import Catalogue
 from flows.registration import settings_of
-from flows.runtime.logs import prepare_logs
+from flows.runtime.logs import prepare_logs, quiet_prefect_services
 from flows.runtime.resources import resources_of
 from flows.settings import Settings, load_settings
 from models.card import ModelCard
@@ -24,6 +24,8 @@ class Session:
         """Load the settings; command line options that are None are ignored."""
         settings = load_settings(**overrides)
         prepare_logs(settings)
+        if settings.log_format != "json":
+            quiet_prefect_services()
         return cls(settings, resources_of(settings))
 
     @classmethod

@@ -18,6 +18,7 @@ ReelmillError
 ├── CatalogueError
 │   ├── CatalogueUnreachableError
 │   ├── NewerCatalogueError
+│   ├── IncompleteLogError
 │   ├── NotFoundError
 │   └── LostLeaseError
 ├── BucketError
@@ -119,6 +120,10 @@ class CatalogueUnreachableError(CatalogueError):
 
 class NewerCatalogueError(CatalogueError):
     """The catalogue was written by a newer version of Reelmill. Upgrade Reelmill, or use another REELMILL_HOME."""
+
+
+class IncompleteLogError(CatalogueError):
+    """The audit log of this catalogue is not complete. An admin must run `reelmill audit verify` on the server."""
 
 
 class NotFoundError(CatalogueError):

@@ -2,8 +2,8 @@
 
 from collections.abc import Iterable
 
-ONE = {"s": "", "are": "is", "were": "was", "them": "it", "their": "its"}
-MORE = {"s": "s", "are": "are", "were": "were", "them": "them", "their": "their"}
+ONE = {"s": "", "are": "is", "were": "was", "them": "it", "their": "its", "they": "it"}
+MORE = {"s": "s", "are": "are", "were": "were", "them": "them", "their": "their", "they": "they"}
 
 
 def count_of(number: int, noun: str) -> str:

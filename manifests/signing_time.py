@@ -19,11 +19,18 @@ class PastTime(NamedTuple):
         what: what happened then, as a noun phrase with an article.
         at: seconds since 1970.
         tolerance_s: how far it may lie ahead of the clock.
+        detail: more about ``what``; empty if nothing is known.
     """
 
     what: str
     at: float
     tolerance_s: float = TOLERANCE_S
+    detail: str = ""
+
+    @property
+    def text(self) -> str:
+        """What happened then, with the detail in parentheses."""
+        return f"{self.what} ({self.detail})" if self.detail else self.what
 
 
 class OtherClock(NamedTuple):
@@ -50,7 +57,7 @@ def clock_faults(now: float, past: Iterable[PastTime], others: Iterable[OtherClo
         if abs(each.ahead_s) > TOLERANCE_S
     ]
     ahead = [
-        f"{each.what} is from {moment_text(each.at)}, {span_text(each.at - now)} later"
+        f"{each.text} is from {moment_text(each.at)}, {span_text(each.at - now)} later"
         for each in past
         if each.at - now > each.tolerance_s
     ]
@@ -69,7 +76,10 @@ def contradiction_text(now: float, faults: Iterable[str]) -> str:
 
 def set_clock_text(clock: str) -> str:
     """Return how to set a clock, as the beginning of a sentence; ``clock`` names it without an article."""
-    return f"Set the {clock} right, for example with `timedatectl set-ntp true`, then run the command again"
+    return (
+        f"Set the {clock} right, for example with `timedatectl set-ntp true` (in a container, set the clock of the "
+        "host), then run the command again"
+    )
 
 
 def moment_text(at: float) -> str:

@@ -1,6 +1,7 @@
 """The command line program `reelmill`."""
 
 import sys
+from collections.abc import Sequence
 from typing import Annotated, Any
 
 import typer
@@ -91,6 +92,8 @@ app.add_typer(accounts.accounts, name="accounts", rich_help_panel=OPERATIONS)
 app.add_typer(audit.audit, name="audit", rich_help_panel=OPERATIONS)
 
 INTERRUPTED = 130
+RESUMED_BY_REPEATING = frozenset({"approve", "resume", "retry", "run", "stock", "sweep"})
+"""Commands that do the rest of their work when they are run again."""
 
 
 @app.callback()
@@ -110,13 +113,19 @@ def main() -> None:
         app()
     except SystemExit as ended:
         if ended.code == INTERRUPTED:
-            warn("Stopped. Re-run the same command to resume.")
+            warn(_stopped_text(sys.argv[1:]))
         raise
     except Exception as error:
         if debug:
             raise
         warn(f"Error: {sentence_of(error)}")
         sys.exit(1)
+
+
+def _stopped_text(words: Sequence[str]) -> str:
+    """Return the message after Ctrl-C; a server such as `review` has nothing to resume."""
+    command = next((word for word in words if not word.startswith("-")), "")
+    return "Stopped. Re-run the same command to resume." if command in RESUMED_BY_REPEATING else "Stopped."
 
 
 if __name__ == "__main__":

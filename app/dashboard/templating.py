@@ -11,6 +11,7 @@ from fastapi.responses import HTMLResponse
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
 from app.cli.output import seconds_text
+from app.dashboard.audit_detail import detail_text
 from app.dashboard.form_advice import for_page
 from manifests.gate import reason_label
 from manifests.pluralize import count_of
@@ -46,6 +47,7 @@ def _percent(share: float) -> str:
 
 
 _environment.filters.update(
+    detail=detail_text,
     message=_message,
     for_page=for_page,
     moment=_moment,

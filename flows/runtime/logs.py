@@ -19,6 +19,10 @@ TEXT = "%(asctime)s %(levelname)s %(name)s: %(message)s"
 OURS = ("adapters", "app", "flows", "models", "tasks")
 PREFECT = {"flow_run_id": "flow_run_id", "task_run_id": "task_run_id"}
 """Fields of Prefect's log records."""
+PREFECT_SERVICES = ("EventsWorker", "APILogWorker")
+"""Their loggers, which Prefect names after their classes; they write to the terminal of the command."""
+PREFECT_QUEUES = "prefect._internal.concurrency"
+"""The logger for items that a service cannot process; it also logs other errors."""
 MIN_SECRET_LENGTH = 10
 """Minimum length of the last part of a webhook's path to be treated as a secret; ``incoming`` is not one."""
 MAX_LINE_LENGTH = 32_768
@@ -38,6 +42,18 @@ def prepare_logs(settings: Settings) -> None:
             logging.getLogger(name).setLevel(logging.INFO)
     elif not logging.getLogger().handlers:
         _handle_root(ScopedText(TEXT))
+
+
+def quiet_prefect_services() -> None:
+    """Hide what Prefect's background services log when its server stops; a command reports its own errors."""
+    for name in PREFECT_SERVICES:
+        logging.getLogger(name).setLevel(logging.CRITICAL)
+    logging.getLogger(PREFECT_QUEUES).addFilter(_is_not_of_a_service)  # the same function is only added once
+
+
+def _is_not_of_a_service(record: logging.LogRecord) -> bool:
+    text = record.getMessage()
+    return not any(text.startswith(f"Service {name!r} failed to process item") for name in PREFECT_SERVICES)
 
 
 def secrets_of(settings: Settings) -> Iterable[str]:

@@ -1,5 +1,6 @@
 """Bucket keys of a clip and its companion files, built only from slugs and hashes."""
 
+import re
 from typing import NamedTuple
 
 from adapters.bucket.base import is_key
@@ -7,6 +8,9 @@ from manifests.identity import slug
 
 NOT_OF_CLIPS = frozenset({"audit", "staging", "inbox", "quarantine"})
 """Prefixes of other objects: anchors of the audit log, staged files, sheets, and files that the sweeper set aside."""
+
+
+_OF_A_CLIP = re.compile(r"[^/]+/[^/]+/[0-9a-f]{12}-[0-9a-f]{16}\.(mp4|c2pa|jpg|json)")
 
 
 class Keys(NamedTuple):
@@ -22,6 +26,11 @@ def keys_of(campaign_id: str, brief_id: str, variant_id: str, sha256: str) -> Ke
     """Return the keys; ``sha256`` is that of the signed clip, so that the content of a key never changes."""
     stem = f"{campaign_id}/{slug(brief_id)}/{variant_id[:12]}-{sha256[:16]}"
     return Keys(f"{stem}.mp4", f"{stem}.c2pa", f"{stem}.jpg", f"{stem}.json")
+
+
+def is_of_a_clip(key: str) -> bool:
+    """Return whether a key looks like one of ``keys_of``, for any clip of any catalogue."""
+    return bool(_OF_A_CLIP.fullmatch(key)) and key.partition("/")[0] not in NOT_OF_CLIPS
 
 
 def is_of_variant(key: str, variant_id: str) -> bool:

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from adapters.c2pa.development_ca import replace_implausible
-from adapters.catalogue.views.clock import AcceptedTimes
+from adapters.catalogue.views.clock import AcceptedTimes, NewestTime
 from manifests.credentials.signed import Validity
 from manifests.errors import SignerUnavailableError, WrongClockError
 from manifests.signing_time import (
@@ -127,12 +127,12 @@ class SigningClock:
 
     def _past(self, now: float) -> Iterator[PastTime]:
         clock = catalogue_of(self._resources).clock
-        newest, installed = clock.newest_at(), _installed_at()
+        newest, installed = clock.newest(), _installed_at()
         accepted = None
         if clock_faults(now, _past_times(newest, installed), ()):
             accepted = clock.accepted()
         if accepted:
-            newest = clock.newest_at(accepted)
+            newest = clock.newest(accepted)
             installed = None if installed and accepted.covers(installed) else installed
         yield from _past_times(newest, installed)
 
@@ -170,12 +170,12 @@ def signing_clock_of(resources: Resources) -> SigningClock:
     return SigningClock(resources)
 
 
-def _past_times(newest: float | None, installed: float | None) -> Iterator[PastTime]:
+def _past_times(newest: NewestTime | None, installed: float | None) -> Iterator[PastTime]:
     if newest is not None:
-        yield PastTime("the newest entry of the catalogue", newest)
+        yield PastTime("the newest entry of the catalogue", newest.at, detail=newest.what)
     if installed is not None:
         # Archives and file systems without time zones shift the times of files by up to 14 hours.
-        yield PastTime("the installation of Reelmill", installed, DAY_S)
+        yield PastTime("the installation of Reelmill", installed, DAY_S, "the time of its files")
 
 
 def _installed_at() -> float | None:

@@ -13,6 +13,10 @@ from tasks.runtime.bucket_clock import bucket_ahead_s
 from tasks.runtime.resources import BucketConfig
 
 WARN_S = 5.0
+SYNCHRONISE = (
+    "Synchronise the clocks of all machines: `timedatectl set-ntp true`, or use chrony. In a container, set the clock "
+    "of the host."
+)
 
 
 def check_clock(catalogue_url: str, bucket: BucketConfig, now: Callable[[], float] = time.time) -> Finding:
@@ -21,12 +25,13 @@ def check_clock(catalogue_url: str, bucket: BucketConfig, now: Callable[[], floa
     Args:
         now: this machine's clock, in seconds since 1970.
     """
-    newest = _newest_at(catalogue_url, now())
-    if newest and (faults := clock_faults(now(), [PastTime("the newest entry of the catalogue", newest)], ())):
+    newest = _newest(catalogue_url, now())
+    if newest and (faults := clock_faults(now(), [newest], ())):
         return Finding(
             FAIL,
             f"This machine's clock says {moment_text(now())}, but {faults[0]}. Clips are not signed.",
-            "Set the clock right: `timedatectl set-ntp true`. If it is right, run `reelmill clock --accept`.",
+            "Set the clock right: `timedatectl set-ntp true`; in a container, set the clock of the host. If it is "
+            "right, run `reelmill clock --accept`.",
         )
     offsets = {"database": _database_offset(catalogue_url, now), "bucket": bucket_ahead_s(bucket, now)}
     known = {name: offset for name, offset in offsets.items() if offset is not None}
@@ -35,7 +40,7 @@ def check_clock(catalogue_url: str, bucket: BucketConfig, now: Callable[[], floa
     message = ", ".join(f"the {name}'s clock is {_described(offset)}" for name, offset in known.items())
     worst = max(abs(offset) for offset in known.values())
     level = FAIL if worst > TOLERANCE_S else WARN if worst > WARN_S else OK
-    fix = "" if level == OK else "Synchronise the clocks of all machines: `timedatectl set-ntp true`, or use chrony."
+    fix = "" if level == OK else SYNCHRONISE
     return Finding(level, f"{message[0].upper()}{message[1:]}.", fix)
 
 
@@ -54,13 +59,14 @@ def _database_offset(url: str, now: Callable[[], float]) -> float | None:
     return None
 
 
-def _newest_at(url: str, now: float) -> float | None:
+def _newest(url: str, now: float) -> PastTime | None:
     """Return the newest time in a catalogue that has the tables of this version; nothing is created or migrated."""
     with suppress(CatalogueError):
         health = check_health(url)
         if health and health.revision == health.head:
             with open_catalogue(url) as catalogue:
-                newest = catalogue.clock.newest_at()
-                is_ahead = newest is not None and newest > now + TOLERANCE_S
-                return catalogue.clock.newest_at(catalogue.clock.accepted()) if is_ahead else newest
+                newest = catalogue.clock.newest()
+                if newest and newest.at > now + TOLERANCE_S:
+                    newest = catalogue.clock.newest(catalogue.clock.accepted())
+                return PastTime("the newest entry of the catalogue", newest.at, detail=newest.what) if newest else None
     return None

@@ -2,7 +2,8 @@
 
 import random
 import time
-from collections.abc import Iterator, Mapping
+from collections import Counter
+from collections.abc import Iterable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from itertools import groupby
 from typing import NamedTuple
@@ -11,7 +12,7 @@ from adapters.bucket import Entry, LocalBucket
 from adapters.bucket.base import CHECK_KEY
 from adapters.catalogue import VariantRow
 from manifests.states import State
-from tasks.deliver.keys import NOT_OF_CLIPS
+from tasks.deliver.keys import NOT_OF_CLIPS, is_of_a_clip
 from tasks.runtime.shared_staging import is_reachable
 from tasks.sweep.context import Sweep, SweepTarget
 from tasks.sweep.orphans import quarantine
@@ -49,9 +50,16 @@ def compare(sweep: Sweep, target: SweepTarget) -> None:
             seen.add(name)
             compare_campaign(sweep, target, name, {entry.key: entry for entry in entries}, share)
         elif name not in RESERVED | sweep.campaigns:
-            sweep.notes.count("unrelated", sum(1 for _ in entries))
+            _count_unknown(sweep, entries)
     for name in sorted(target.campaigns - seen):
         compare_campaign(sweep, target, name, {}, share)
+
+
+def _count_unknown(sweep: Sweep, entries: Iterable[Entry]) -> None:
+    """Count the objects of a prefix that is no known campaign; a campaign can be lost when a backup is restored."""
+    named = Counter(is_of_a_clip(entry.key) for entry in entries)
+    sweep.notes.count("other-campaigns", named[True])
+    sweep.notes.count("unrelated", named[False])
 
 
 def hash_share(sweep: Sweep, target: SweepTarget) -> float:
@@ -78,7 +86,10 @@ def compare_campaign(sweep: Sweep, target: SweepTarget, name: str, listing: List
     with ThreadPoolExecutor(THREADS) as pool:
         list(pool.map(lambda upload: _check_hash(sweep, target, upload), picked))
     oldest = time.time() - sweep.options.grace_s
-    unknown = [key for key, entry in listing.items() if key not in known and entry.modified <= oldest]
+    unnamed = [entry for key, entry in listing.items() if key not in known]
+    recent = [entry.key for entry in unnamed if entry.modified > oldest and is_of_a_clip(entry.key)]
+    sweep.notes.count("recent", len(recent) - len(sweep.catalogue.files.keys_in_use(recent)))
+    unknown = [entry.key for entry in unnamed if entry.modified <= oldest]
     quarantine(sweep, target, unknown, len(known & listing.keys()))
 
 

@@ -81,6 +81,8 @@ CHECKED: Mapping[str, str] = {
     "objects": "object{s} listed",
     "hashes": "object{s} compared by hash",
     "credentials": "credential{s} verified",
+    "recent": "recent object{s} of no known clip, orphans once {they} {are} a day old",
+    "other-campaigns": "object{s} named like those of clips, of campaigns that this catalogue does not contain",
     "unrelated": "unrelated object{s} ignored",
     "elsewhere": "clip{s} published on another machine's disk",
     "bytes": "byte{s} in staging files",

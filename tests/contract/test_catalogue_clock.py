@@ -6,6 +6,7 @@ from sqlalchemy import update
 
 from adapters.catalogue import Catalogue
 from adapters.catalogue.core.tables import campaigns, database_now, events, runs, variants
+from adapters.catalogue.views.clock import AcceptedTimes
 
 DAY_S = 86_400.0
 
@@ -21,12 +22,13 @@ def shift(catalogue: Catalogue, seconds: float) -> None:
         connection.execute(update(campaigns).values(created_at=at))
 
 
-def now_of(catalogue: Catalogue) -> float:
-    return catalogue.clock.newest_at() or 0.0
+def now_of(catalogue: Catalogue, accepted: AcceptedTimes | None = None) -> float:
+    newest = catalogue.clock.newest(accepted)
+    return newest.at if newest else 0.0
 
 
 def test_an_empty_catalogue_has_no_newest_time(catalogue: Catalogue):
-    assert catalogue.clock.newest_at() is None
+    assert catalogue.clock.newest() is None
     assert catalogue.clock.accepted() is None
     assert abs(catalogue.clock.ahead_s()) < 5
 
@@ -35,12 +37,18 @@ def test_each_kind_of_entry_counts(catalogue: Catalogue):
     [key] = samples.filled(catalogue, 1)
     samples.bring_to(catalogue, key, "passed")
     catalogue.runs.begin(samples.campaign().campaign_id, "pool", "me")
-    for table, column in ((events, "at"), (variants, "made_at"), (runs, "beat_at"), (campaigns, "created_at")):
+    for table, column, what in (
+        (events, "at", "an event of a clip"),
+        (variants, "made_at", "the generation of a clip"),
+        (runs, "beat_at", "the heartbeat of a run"),
+        (campaigns, "created_at", "the registration of a campaign"),
+    ):
         shift(catalogue, -DAY_S)
         before = now_of(catalogue)
         with catalogue.database.writing() as connection:
             connection.execute(update(table).values({column: database_now() + DAY_S}))
         assert round((now_of(catalogue) - before) / DAY_S) == 2, column
+        assert catalogue.clock.newest().what == what
 
 
 def test_accepted_times_do_not_count_and_later_ones_do(catalogue: Catalogue):
@@ -52,11 +60,11 @@ def test_accepted_times_do_not_count_and_later_ones_do(catalogue: Catalogue):
     accepted = catalogue.clock.accept("person:ann", now, 0.0)
 
     assert catalogue.clock.accepted() == accepted
-    assert catalogue.clock.newest_at(accepted) == now
+    assert now_of(catalogue, accepted) == now
     assert accepted.covers(accepted.until)
     assert not accepted.covers(now)
     assert catalogue.audit.verify().ok
     samples.bring_to(catalogue, second, "passed")
-    assert 0 <= (catalogue.clock.newest_at(accepted) or 0) - now < DAY_S
+    assert 0 <= now_of(catalogue, accepted) - now < DAY_S
     shift(catalogue, 2 * DAY_S)
-    assert round(((catalogue.clock.newest_at(accepted) or 0) - now) / DAY_S) == 2
+    assert round((now_of(catalogue, accepted) - now) / DAY_S) == 2

@@ -166,6 +166,21 @@ def sweep_orphans(world: World) -> set[str]:
     return {key.split("/", 2)[2] for key in aside}
 
 
+def test_only_the_database_is_restored(one_machine: Drill, tmp_path: Path):
+    """Beside an intact home, with a journal of the lost file, as the guide says."""
+    drill = one_machine
+    published = back_up_while_it_writes(drill, tmp_path / "go-on")
+    journal = drill.world.home / "catalogue.sqlite-journal"
+    journal.write_bytes(b"left over")
+    drill.do("sqlite restore alone")
+    assert not journal.exists()
+    restored = drill.count("variants WHERE state = 'published'")
+    assert published <= restored < 2 * SEEDS
+    drill.do("accept restore")
+    assert finish(start(drill.world)) == 0
+    assert drill.count("variants WHERE state = 'published'") == 2 * SEEDS
+
+
 def test_a_backup_restores_everything(drill: Drill, findings_of, tmp_path: Path):
     published = back_up_while_it_writes(drill, tmp_path / "go-on")
     of_all = drill.count("variants WHERE state = 'published'")

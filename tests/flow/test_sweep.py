@@ -196,6 +196,22 @@ def test_objects_outside_every_campaign_are_ignored(world: SweepWorld):
     assert world.snapshot() == before
 
 
+def test_clips_published_after_the_backup_are_named_as_such(embedded: SweepWorld):
+    """After a restore, they belong to no clip of the catalogue, and some to no campaign."""
+    embedded.variant("published")
+    stem = "b1/0123456789ab-0123456789abcdef"
+    for suffix in ("mp4", "c2pa", "jpg", "json"):
+        embedded.put(f"{SPRING}/{stem}.{suffix}")
+    embedded.put(f"lost-3f2a/{stem}.mp4", age_s=OLD_S)
+    embedded.put("other-brand/clip.mp4")
+    report = embedded.sweep()
+    assert report.is_empty
+    assert "4 recent objects of no known clip, orphans once they are a day old" in report.checked_texts
+    lost = "1 object named like those of clips, of campaigns that this catalogue does not contain"
+    assert lost in report.checked_texts
+    assert report.checked["unrelated"] == 1
+
+
 def test_files_of_other_programs_are_ignored(embedded: SweepWorld):
     embedded.variant("published")
     for name in (".DS_Store", "b 1.mp4", "ü.mp4"):

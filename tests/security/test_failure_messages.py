@@ -4,7 +4,10 @@ import errno
 import os
 import resource
 import shutil
+import sqlite3
+import time
 from collections.abc import Iterator
+from contextlib import closing
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -13,7 +16,8 @@ import numpy as np
 import pytest
 import samples
 from cli_runner import reelmill
-from dashboard_client import SAME_SITE, client_of, session_in
+from dashboard_client import BASE, PASSWORD, SAME_SITE, client_of, session_in
+from starlette.testclient import TestClient
 
 from adapters.bucket.local import LocalBucket
 from adapters.catalogue import Catalogue, open_catalogue
@@ -26,6 +30,7 @@ from adapters.media.video import encode
 from adapters.sheets import atomic_save
 from adapters.sheets.atomic_save import saving
 from app.cli.output import sentence_of
+from app.dashboard.middleware import security_middleware
 from app.dashboard.routes import upload
 from manifests.errors import (
     BucketError,
@@ -214,6 +219,32 @@ class TestCatalogue:
             assert "The dashboard cannot use its database at the moment" in answer.text, (path, answer.text)
         assert "was deleted, moved or replaced while Reelmill was using it" in caplog.text
         assert not (home / "catalogue.sqlite").exists()
+
+    def test_the_dashboard_says_that_its_log_is_incomplete(self, home, monkeypatch):
+        """An older copy of the database is restored while it runs; open sessions end with their cache entry."""
+        session = session_in(home)
+        client = client_of(session, "admin")
+        with (
+            closing(sqlite3.connect(home / "catalogue.sqlite")) as live,
+            closing(sqlite3.connect(home / "older.sqlite")) as older,
+        ):
+            live.backup(older)
+            session.catalogue.accounts.add("ben", "viewer", "test")
+            assert client.get("/audit").status_code == 200
+            older.backup(live)
+
+        other = TestClient(client.app, base_url=BASE, follow_redirects=False)
+        answer = other.post("/signin", data={"name": "viewer", "password": PASSWORD}, headers=SAME_SITE)
+        assert answer.status_code == 503
+        assert "The audit log of this catalogue is not complete. An admin must run" in answer.text
+        assert "reelmill audit verify" in answer.text
+        assert str(home) not in answer.text
+        assert "Try again later" not in answer.text
+
+        later = time.monotonic() + security_middleware.PERSON_CACHE_S
+        monkeypatch.setattr(security_middleware.time, "monotonic", lambda: later)
+        assert client.get("/audit").headers["location"].startswith("/signin")
+        assert security_middleware.PERSON_CACHE_S <= 5
 
 
 class Starter:

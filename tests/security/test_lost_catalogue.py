@@ -1,8 +1,10 @@
 """A catalogue that was deleted or emptied does not count as a new one: clips would be published twice."""
 
 import os
+import shutil
 import sqlite3
 from collections.abc import Callable, Iterator
+from contextlib import closing
 from pathlib import Path
 
 import psycopg
@@ -269,3 +271,53 @@ def test_the_key_of_the_home_seals_a_catalogue_of_an_earlier_version(home: Path,
         catalogue.accounts.add("ann", "admin", "test")
     assert command("accounts", "role", "ann", "admin").code == 0
     assert command("audit", "verify").code == 0
+
+
+def check_audit_fails(problem: str) -> None:
+    """Check that `reelmill doctor` reports a problem of the log, and what to do, without changing the memory of it."""
+    settings = load_settings()
+    [mark] = (settings.home / "audit.marks").iterdir()
+    before = mark.read_bytes()
+    finding = check_audit_key(resources_of(settings))
+    assert finding.level == "fail"
+    assert problem in finding.message
+    assert "`reelmill audit" in finding.fix
+    assert mark.read_bytes() == before
+
+
+def test_doctor_reports_a_lost_known_entry(home: Path, command: Command):
+    """An older backup of the database has a shorter log, with a genuine head."""
+    use(command)
+    close_resources()
+    shutil.copy(home / "catalogue.sqlite", home / "older.sqlite")
+    assert command("accounts", "add", "ben").code == 0
+    assert check_audit_key(resources_of(load_settings())).level == "ok"
+    close_resources()
+    shutil.copy(home / "older.sqlite", home / "catalogue.sqlite")
+    check_audit_fails("no longer contains entry")
+
+    assert command("audit", "accept-restore", "--reason", "backup of May", "--yes").code == 0
+    assert check_audit_key(resources_of(load_settings())).level == "ok"
+
+
+@pytest.mark.parametrize("change", ["DELETE FROM audit WHERE audit_id = 1", "UPDATE audit SET actor = 'person:eve'"])
+def test_doctor_reports_a_changed_log(home: Path, command: Command, change: str):
+    use(command)
+    assert command("accounts", "add", "ben").code == 0
+    close_resources()
+    with closing(sqlite3.connect(home / "catalogue.sqlite")) as connection:
+        for (name,) in connection.execute("SELECT name FROM sqlite_master WHERE type = 'trigger'").fetchall():
+            connection.execute(f"DROP TRIGGER {name}")
+        connection.execute(change)
+        connection.commit()
+    check_audit_fails("audit log")
+
+
+def test_doctor_reports_a_damaged_mark(home: Path, command: Command):
+    use(command)
+    close_resources()
+    [mark] = (home / "audit.marks").iterdir()
+    mark.write_text("nonsense")
+    finding = check_audit_key(resources_of(load_settings()))
+    assert finding.level == "fail"
+    assert "is damaged" in finding.message

@@ -383,6 +383,7 @@ def test_without_a_terminal_the_message_names_password_stdin(session, tmp_path: 
     assert "There is no terminal to enter the password" in told
     assert "--password-stdin" in told
     assert "GetPassWarning" not in told
+    assert all(line.startswith("Error: ") for line in (done.stdout + done.stderr).splitlines() if "terminal" in line)
 
 
 # Names of accounts

@@ -428,7 +428,10 @@ def test_the_one_time_link_works_once(session: Session):
     assert client.get("/gallery").status_code == 200
     again = client_of(session)
     again.app.state.deps = client.app.state.deps
-    assert again.get("/signin/once", params={"secret": secret}).status_code == 401
+    used = again.get("/signin/once", params={"secret": secret})
+    assert used.status_code == 401
+    assert "stop the dashboard with Ctrl-C and start it again" in used.text
+    assert "reelmill accounts password NAME" in used.text
     assert again.get("/gallery").status_code == 303
 
 

@@ -6,9 +6,11 @@ import logging
 import threading
 from collections.abc import Iterator
 from contextvars import copy_context
+from pathlib import Path
 
 import pytest
 
+from app.session import Session
 from flows.runtime import logs
 from flows.runtime.logs import JsonLines, ScopedText, prepare_logs, secrets_of
 from flows.runtime.resources import resources_of
@@ -171,3 +173,23 @@ def test_a_scope_applies_to_threads_with_its_context_and_ends_with_its_block(cap
 def test_a_scope_accepts_known_fields_only():
     with pytest.raises(TypeError, match="unknown fields: prompt"), scope(prompt="x"):
         pytest.fail("the scope accepted an unknown field")
+
+
+def test_a_command_hides_the_background_services_of_prefect(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setenv("REELMILL_HOME", str(tmp_path))
+    loggers = [logging.getLogger(name) for name in ("EventsWorker", "APILogWorker")]
+    for logger in loggers:
+        monkeypatch.setattr(logger, "level", logging.NOTSET)
+        logger.manager._clear_cache()
+    queues = logging.getLogger("prefect._internal.concurrency")
+    monkeypatch.setattr(queues, "filters", [])
+    for _ in range(2):
+        Session.open()
+    assert not any(logger.isEnabledFor(logging.ERROR) for logger in loggers)
+    failed, other = (
+        logging.LogRecord(queues.name, logging.ERROR, "", 0, text, ("EventsWorker", "Event()"), None)
+        for text in ("Service %r failed to process item %r", "%r crashed: %r")
+    )
+    assert not queues.filter(failed)
+    assert queues.filter(other)
+    assert len(queues.filters) == 1

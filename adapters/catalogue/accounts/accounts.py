@@ -162,7 +162,10 @@ class Accounts(CataloguePart):
                 select(accounts.c.name).where(accounts.c.role == "admin", accounts.c.disabled == 0)
             ).first()
             if (repaired.restored["role"] if repaired else account.role) == "admin" and left is None:
-                raise CatalogueError(f"{account.name} is the last admin. Give another account the role admin first.")
+                raise CatalogueError(
+                    f"{account.name} is the last admin. Give another account the role admin first, or add one: "
+                    "`reelmill accounts add NAME --role admin`."
+                )
             connection.execute(delete(sessions).where(sessions.c.account == account.name))
             if disabled or (account.disabled and disabled is not None):
                 _revoke_access(connection, account.name, actor)

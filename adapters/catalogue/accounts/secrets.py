@@ -16,7 +16,7 @@ from adapters.catalogue.core.tables import accounts, audit
 from adapters.catalogue.review.audit import append
 from adapters.catalogue.review.known_entry import known_entry, lost_entry_problem
 from adapters.catalogue.review.replay import SHOWN_DIGITS, SIGNED_OUT
-from manifests.errors import CatalogueError
+from manifests.errors import IncompleteLogError
 
 SECRET_BYTES = 32
 _REVOKED = ("token dropped", "share dropped", SIGNED_OUT)
@@ -41,10 +41,10 @@ def add_secret(connection: Connection, table: Table, seconds: float, **values: A
     """Insert a sealed row with these values, and return its secret.
 
     Raises:
-        CatalogueError: the end of the log was cut off, so no secret is valid.
+        IncompleteLogError: the end of the log was cut off, so no secret is valid.
     """
     if problem := lost_entry_problem(connection, known_entry(connection)):
-        raise CatalogueError(problem)
+        raise IncompleteLogError(problem)
     secret = secrets.token_urlsafe(SECRET_BYTES)
     key, found = key_for_writing(connection), stored_hash(connection, secret, for_writing=True)
     connection.execute(insert(table), {"secret_sha256": found, "expires_at": time.time() + seconds, **values})

@@ -16,6 +16,13 @@ RECENT_EVENTS = 20_000
 few: the events table has no index on its times, and may have millions of rows."""
 ACCEPTED = "clock-accepted"
 SUBJECT = "clock"
+_COLUMNS = {
+    "the end of a run": runs.c.ended_at,
+    "the heartbeat of a run": runs.c.beat_at,
+    "the start of a run": runs.c.started_at,
+    "the generation of a clip": variants.c.made_at,
+    "the registration of a campaign": campaigns.c.created_at,
+}
 
 
 class AcceptedTimes(NamedTuple):
@@ -36,6 +43,18 @@ class AcceptedTimes(NamedTuple):
         return self.at < at <= self.until
 
 
+class NewestTime(NamedTuple):
+    """The newest time in the catalogue.
+
+    Attributes:
+        what: what happened then, as a noun phrase with an article.
+        at: seconds since 1970.
+    """
+
+    what: str
+    at: float
+
+
 class Clock(CataloguePart):
     """Compare the database's clock with others, and find the newest time in the catalogue."""
 
@@ -46,14 +65,14 @@ class Clock(CataloguePart):
             now = connection.execute(select(cast(database_now(), Float))).scalar_one()
             return float(now - began_at - (time.monotonic() - began) / 2)
 
-    def newest_at(self, accepted: AcceptedTimes | None = None) -> float | None:
+    def newest(self, accepted: AcceptedTimes | None = None) -> NewestTime | None:
         """Return the newest time of events, clips, runs and campaigns; None for an empty catalogue.
 
         Args:
             accepted: times that are ignored.
         """
         with self._db.reading() as connection:
-            return _newest_at(connection, accepted)
+            return _newest(connection, accepted)
 
     def accepted(self) -> AcceptedTimes | None:
         """Return what was accepted last; reads the whole audit log, so only call it if a time is in the future."""
@@ -65,32 +84,26 @@ class Clock(CataloguePart):
     def accept(self, actor: str, now: float, until: float) -> AcceptedTimes:
         """Record in the audit log that ``now`` is right, and that times up to ``until`` are wrong."""
         with self._db.writing() as connection:
-            times = AcceptedTimes(now, max(until, _newest_at(connection, None) or now), _newest_event(connection))
+            newest = _newest(connection, None)
+            times = AcceptedTimes(now, max(until, newest.at if newest else now), _newest_event(connection))
             append(connection, actor, ACCEPTED, [(SUBJECT, times._asdict())])
         return times
 
 
-def _newest_at(connection: Connection, accepted: AcceptedTimes | None) -> float | None:
+def _newest(connection: Connection, accepted: AcceptedTimes | None) -> NewestTime | None:
     last = _newest_event(connection)
     since = max(last - RECENT_EVENTS, accepted.event_id if accepted else 0)
+    of_events = select(func.max(events.c.at)).where(events.c.event_id > since, events.c.at < END_OF_TIME)
     times = [
-        connection.execute(
-            select(func.max(events.c.at)).where(events.c.event_id > since, events.c.at < END_OF_TIME)
-        ).scalar(),
-        accepted.at if accepted else None,
+        ("an event of a clip", connection.execute(of_events).scalar()),
+        ("an accepted time", accepted.at if accepted else None),
     ]
-    for column in (
-        variants.c.made_at,
-        runs.c.started_at,
-        runs.c.beat_at,
-        runs.c.ended_at,
-        campaigns.c.created_at,
-    ):
+    for what, column in _COLUMNS.items():
         query = select(func.max(column)).where(column < END_OF_TIME)  # without NaN and Infinity
         if accepted:
             query = query.where(or_(column <= accepted.at, column > accepted.until))
-        times.append(connection.execute(query).scalar())
-    return max((each for each in times if each), default=None)
+        times.append((what, connection.execute(query).scalar()))
+    return max((NewestTime(what, at) for what, at in times if at), key=lambda newest: newest.at, default=None)
 
 
 def _newest_event(connection: Connection) -> int:

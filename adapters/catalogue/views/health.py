@@ -2,15 +2,20 @@
 
 import time
 from collections.abc import Callable
+from pathlib import Path
 from typing import NamedTuple
 
 from sqlalchemy import Connection, Engine, Float, cast, func, select, text
 
-from adapters.catalogue.core.engine import build_engine, our_errors, sqlite_file, writing
+from adapters.catalogue.core.database import Database
+from adapters.catalogue.core.engine import build_engine, catalogue_name, our_errors, sqlite_file, writing
+from adapters.catalogue.core.log_mark import LogMark
 from adapters.catalogue.core.schema import HEAD, may_decide, revision_of, role_problem
-from adapters.catalogue.core.seals import AuditKey
+from adapters.catalogue.core.seals import AuditAccess, AuditKey
 from adapters.catalogue.core.tables import audit, audit_head, campaigns, database_now, variants
+from adapters.catalogue.review.log_end import LogEnd
 from adapters.catalogue.review.sealing import STARTED_EMPTY, is_used, problem_of_key
+from manifests.errors import CatalogueError, CatalogueUnreachableError
 from manifests.states import State
 
 PATIENCE_S = 5.0
@@ -146,6 +151,35 @@ def check_seal(url: str, audit_key: bytes, *, was_sealed: bool, seal_history: bo
             return problem_of_key(connection, AuditKey(audit_key), may_begin=seal_history, was_sealed=was_sealed)
     finally:
         engine.dispose()
+
+
+def check_log(url: str, audit_key: bytes, log_marks: Path | None) -> str:
+    """Return why the audit log is not complete, as deliveries check it; empty if it is or is not sealed yet.
+
+    Call it after ``check_seal`` has found no problem. The whole log is read; nothing is remembered of it.
+
+    Args:
+        log_marks: folder that remembers the newest known entry of the log; None skips that check.
+
+    Raises:
+        CatalogueUnreachableError, CatalogueError: as ``check_health``.
+    """
+    health = check_health(url)
+    if health is None or health.revision != health.head:
+        return ""
+    engine = build_engine(url, PATIENCE_S)
+    try:
+        known = LogMark(log_marks, catalogue_name(url)).read() if log_marks else None
+        with Database(engine, AuditAccess(AuditKey(audit_key))).reading_snapshot() as connection:
+            if _is_sealed(connection):
+                LogEnd().check(connection, known)
+    except CatalogueUnreachableError:
+        raise
+    except CatalogueError as error:
+        return str(error)
+    finally:
+        engine.dispose()
+    return ""
 
 
 def _vitals(engine: Engine, connection: Connection, revision: str | None) -> CatalogueHealth:

@@ -120,6 +120,7 @@ def _password(from_stdin: bool) -> str:
         try:
             return str(typer.prompt("Password", hide_input=True, confirmation_prompt=True))
         except getpass.GetPassWarning as error:
+            say()  # end the line of the prompt
             raise ReelmillError(NO_TERMINAL) from error
 
 

@@ -63,7 +63,7 @@ def _values(reading: ClockReading, faults: list[str]) -> dict[str, object]:
 def _show(reading: ClockReading, faults: list[str]) -> None:
     say(f"This machine's clock: {moment_text(reading.wall)}")
     for past in reading.past:
-        say(f"{past.what[0].upper()}{past.what[1:]}: {moment_text(past.at)}")
+        say(f"{past.text[0].upper()}{past.text[1:]}: {moment_text(past.at)}")
     for other in reading.others:
         say(f"{other.what[0].upper()}{other.what[1:]}: {other.ahead_s:+,.0f} s")
     if not reading.others:

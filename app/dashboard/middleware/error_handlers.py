@@ -23,6 +23,7 @@ from manifests.errors import (
     CatalogueError,
     CredentialError,
     DiskFullError,
+    IncompleteLogError,
     NotFoundError,
     ReelmillError,
     SignerUnavailableError,
@@ -42,6 +43,7 @@ STATUS: tuple[tuple[type[ReelmillError], int], ...] = (
     (CredentialError, 409),
     (MediaNotFoundError, 404),
     (NotFoundError, 404),
+    (IncompleteLogError, 503),
     (ReelmillError, 400),
 )
 METHODS = ("DELETE", "GET", "PATCH", "POST", "PUT")
@@ -70,7 +72,7 @@ def add_error_handlers(app: FastAPI) -> None:
             status = 503
         if getattr(request.state, "person", None) is None and _shows_this_machine(error):
             log.error("%s", error)
-            return error_response(request, HIDDEN, max(status, 500))
+            return error_response(request, _public_message(error), max(status, 500))
         wait = {}
         if status == 429 or isinstance(error, ServerBusyError):
             wait = {"Retry-After": str(error.wait_s) if isinstance(error, TooManyAttemptsError) else "10"}
@@ -103,6 +105,11 @@ def add_error_handlers(app: FastAPI) -> None:
 def _shows_this_machine(error: ReelmillError) -> bool:
     """Return whether a message can name the database or a path, which people who are not signed in must not see."""
     return isinstance(error, CatalogueError | DiskFullError) and not isinstance(error, NotFoundError)
+
+
+def _public_message(error: ReelmillError) -> str:
+    """Return what people who are not signed in may read; an incomplete log is no matter of waiting."""
+    return str(IncompleteLogError()) if isinstance(error, IncompleteLogError) else HIDDEN
 
 
 def _sign_in_first(request: Request, message: str) -> Response:

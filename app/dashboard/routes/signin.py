@@ -21,8 +21,9 @@ router = APIRouter(route_class=LimitedRoute)
 SESSION_S = 12 * 3600.0
 WRONG = "Incorrect name or password."
 LINK_EXPIRED = (
-    "This sign-in link was already used or has expired. Run `reelmill review` again for a new link, "
-    "or sign in with your name and password."
+    "This sign-in link was already used or has expired. Sign in with your name and password; on the machine of the "
+    "dashboard, `reelmill accounts password NAME` sets one. For a new link, stop the dashboard with Ctrl-C and start "
+    "it again."
 )
 
 
