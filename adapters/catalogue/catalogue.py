@@ -14,6 +14,8 @@ from adapters.catalogue.core.engine import build_engine, catalogue_name, forbid_
 from adapters.catalogue.core.log_mark import LogMark
 from adapters.catalogue.core.schema import check_role, migrate_to_head
 from adapters.catalogue.core.seals import AuditKey
+from adapters.catalogue.log.restores import Restores
+from adapters.catalogue.log.sealing import access_to
 from adapters.catalogue.messages.alerts import Alerts
 from adapters.catalogue.messages.sheet_imports import SheetImports
 from adapters.catalogue.review.approval_proof import ApprovalProofs
@@ -23,9 +25,7 @@ from adapters.catalogue.review.decisions import Decisions
 from adapters.catalogue.review.labels import Labels
 from adapters.catalogue.review.places_proof import PlacesProofs
 from adapters.catalogue.review.removal_proof import RemovalProofs
-from adapters.catalogue.review.restores import Restores
 from adapters.catalogue.review.reviews import Reviews
-from adapters.catalogue.review.sealing import access_to
 from adapters.catalogue.views.campaign_stats import CampaignStatsView
 from adapters.catalogue.views.clock import Clock
 from adapters.catalogue.views.existing_footage import ExistingFootage

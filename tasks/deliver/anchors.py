@@ -19,8 +19,8 @@ from adapters.bucket import Bucket
 from adapters.c2pa.detached import Detached, problem_of
 from adapters.c2pa.signer import Signer
 from adapters.catalogue import AuditKey, Catalogue
-from adapters.catalogue.review.known_entry import HOW_TO_ACCEPT
-from adapters.catalogue.review.restores import LostEntry
+from adapters.catalogue.log.known_entry import HOW_TO_ACCEPT
+from adapters.catalogue.log.restores import LostEntry
 from adapters.files.durable import write_durably
 from manifests.errors import BucketError, CatalogueError, CredentialError, KeyTakenError, SettingsError
 from manifests.identity import canonical_json

@@ -22,7 +22,7 @@ from sqlalchemy import text
 from adapters.catalogue import AuditKey, Catalogue, VariantRow, open_catalogue, sqlite_url
 from adapters.catalogue.core.log_mark import KnownEntry, LogMark
 from adapters.catalogue.core.rows import variant_text
-from adapters.catalogue.review.places_log import logged_places
+from adapters.catalogue.log.places_log import logged_places
 from app.report.report import report_of
 from flows import registration
 from flows.runtime import dispatch

@@ -8,8 +8,8 @@ from sqlalchemy import Connection, or_, select
 
 from adapters.catalogue.core.seals import ENTRY, AuditKey
 from adapters.catalogue.core.tables import audit, audit_head
-from adapters.catalogue.review.audit import digest_of as entry_digest
-from adapters.catalogue.review.replay import SNAPSHOT, Replay, account_values, digest_of
+from adapters.catalogue.log.entries import digest_of as entry_digest
+from adapters.catalogue.log.replay import SNAPSHOT, Replay, account_values, digest_of
 from manifests.errors import CatalogueError
 
 _UNKNOWN = {"role": "viewer", "disabled": 1, "issuer": None, "subject": None, "password_sha256": None}

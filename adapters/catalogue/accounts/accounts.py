@@ -12,8 +12,8 @@ from adapters.catalogue.core.database import CataloguePart
 from adapters.catalogue.core.rows import clean
 from adapters.catalogue.core.seals import AuditKey, account_fields, account_rows, key_for_reading
 from adapters.catalogue.core.tables import accounts, sessions, shares, tokens
-from adapters.catalogue.review.audit import append, lock_head
-from adapters.catalogue.review.replay import digest_of
+from adapters.catalogue.log.entries import append, lock_head
+from adapters.catalogue.log.replay import digest_of
 from manifests.errors import CatalogueError
 from manifests.pluralize import any_of
 

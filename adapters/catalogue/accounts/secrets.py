@@ -13,9 +13,9 @@ from adapters.catalogue.core.database import Database
 from adapters.catalogue.core.seals import SECRET, access_of, account_rows, key_for_reading, key_for_writing
 from adapters.catalogue.core.secret_seals import is_sealed_secret, seal_secret, secret_rows
 from adapters.catalogue.core.tables import accounts, audit
-from adapters.catalogue.review.audit import append
-from adapters.catalogue.review.known_entry import known_entry, lost_entry_problem
-from adapters.catalogue.review.replay import SHOWN_DIGITS, SIGNED_OUT
+from adapters.catalogue.log.entries import append
+from adapters.catalogue.log.known_entry import known_entry, lost_entry_problem
+from adapters.catalogue.log.replay import SHOWN_DIGITS, SIGNED_OUT
 from manifests.errors import IncompleteLogError
 
 SECRET_BYTES = 32

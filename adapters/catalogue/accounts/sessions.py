@@ -9,8 +9,8 @@ from adapters.catalogue.accounts.secrets import holder_of, new_secret, stored_ha
 from adapters.catalogue.core.database import CataloguePart
 from adapters.catalogue.core.seals import access_of
 from adapters.catalogue.core.tables import sessions
-from adapters.catalogue.review.audit import append_if_intact
-from adapters.catalogue.review.replay import SHOWN_DIGITS, SIGNED_OUT
+from adapters.catalogue.log.entries import append_if_intact
+from adapters.catalogue.log.replay import SHOWN_DIGITS, SIGNED_OUT
 
 
 class Sessions(CataloguePart):

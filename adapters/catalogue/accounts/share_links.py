@@ -5,7 +5,7 @@ from sqlalchemy import select
 from adapters.catalogue.accounts.secrets import Token, add_secret, logged, revoke, valid_row
 from adapters.catalogue.core.database import CataloguePart
 from adapters.catalogue.core.tables import campaigns, shares
-from adapters.catalogue.review.audit import append
+from adapters.catalogue.log.entries import append
 from manifests.errors import NotFoundError
 
 

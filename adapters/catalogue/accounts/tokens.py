@@ -7,7 +7,7 @@ from adapters.catalogue.accounts.secrets import Token, holder_of, logged, new_se
 from adapters.catalogue.core.database import CataloguePart
 from adapters.catalogue.core.rows import clean
 from adapters.catalogue.core.tables import tokens
-from adapters.catalogue.review.audit import append
+from adapters.catalogue.log.entries import append
 
 
 class Tokens(CataloguePart):

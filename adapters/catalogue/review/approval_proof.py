@@ -19,9 +19,9 @@ from adapters.catalogue.core.seals import (
 )
 from adapters.catalogue.core.state_changes import SYSTEM
 from adapters.catalogue.core.tables import audit, audit_head, events, reviews, variants
-from adapters.catalogue.review.audit import digest_of, is_genuine
-from adapters.catalogue.review.known_entry import known_entry
-from adapters.catalogue.review.log_end import LogEnd
+from adapters.catalogue.log.entries import digest_of, is_genuine
+from adapters.catalogue.log.known_entry import known_entry
+from adapters.catalogue.log.log_end import LogEnd
 from adapters.catalogue.review.signing_proof import signed_problem
 from manifests.states import DECIDED, FINISHED, STATES, TRANSITIONS, State
 

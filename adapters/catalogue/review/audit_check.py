@@ -3,6 +3,7 @@
 import json
 from collections import Counter, deque
 from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from itertools import islice
 from typing import Any
@@ -14,21 +15,45 @@ from adapters.catalogue.core.rows import object_in
 from adapters.catalogue.core.seals import ENTRY, AuditKey, access_of, account_fields, account_rows, membership_fields
 from adapters.catalogue.core.secret_seals import SECRET_TABLES, is_sealed_secret, secret_rows
 from adapters.catalogue.core.tables import audit, audit_head, campaigns, events, memberships, variants
+from adapters.catalogue.log.campaign_log import changed_campaigns
+from adapters.catalogue.log.entries import GENESIS, digest_of, is_genuine
+from adapters.catalogue.log.known_entry import known_entry, lost_entry_problem
+from adapters.catalogue.log.logged_deliveries import LoggedDeliveries
+from adapters.catalogue.log.places_log import different_text, logged_places
+from adapters.catalogue.log.replay import SHOWN_DIGITS, Replay, repair_text
+from adapters.catalogue.log.restores import AcceptedRestore, accepted_restores
 from adapters.catalogue.review.approval_proof import PROVED, clip_of, evidence_of, history_problem, problem_of
-from adapters.catalogue.review.audit import GENESIS, AuditReport, digest_of, is_genuine
-from adapters.catalogue.review.campaign_log import changed_campaigns
 from adapters.catalogue.review.decisions import UNPROVEN
-from adapters.catalogue.review.known_entry import known_entry, lost_entry_problem
-from adapters.catalogue.review.logged_deliveries import LoggedDeliveries
-from adapters.catalogue.review.places_log import different_text, logged_places
-from adapters.catalogue.review.replay import SHOWN_DIGITS, Replay, repair_text
-from adapters.catalogue.review.restores import AcceptedRestore, accepted_restores
 from manifests.pluralize import count_of
 from manifests.signing_time import moment_text
 from manifests.states import State
 
 SHOWN_PROBLEMS = 20
 _ROWS = 10_000
+
+
+@dataclass(frozen=True, slots=True)
+class AuditReport:
+    """The result of a verification.
+
+    Attributes:
+        digest: digest of the last entry, to be stored elsewhere.
+        notes: what the log says about accepted losses of entries, and about past tampering that was dealt with.
+        lacks_key: the seals were not checked, because this process does not have the key of the log.
+        lacks_expected: the only problem is that the expected digest is missing, which an accepted loss may explain.
+    """
+
+    entries: int
+    digest: str
+    problems: tuple[str, ...] = ()
+    notes: tuple[str, ...] = ()
+    lacks_key: bool = False
+    lacks_expected: bool = False
+
+    @property
+    def ok(self) -> bool:
+        """True if no problem was found."""
+        return not self.problems
 
 
 def check(connection: Connection, expected: str | None) -> AuditReport:

@@ -8,8 +8,8 @@ from sqlalchemy import Select, and_, exists, func, select
 from adapters.catalogue.core.database import CataloguePart
 from adapters.catalogue.core.rows import clean
 from adapters.catalogue.core.tables import campaigns, memberships, reviews
-from adapters.catalogue.review.audit import append
-from adapters.catalogue.review.replay import SECOND_REVIEW
+from adapters.catalogue.log.entries import append
+from adapters.catalogue.log.replay import SECOND_REVIEW
 from adapters.catalogue.review.reviews import write_reviews
 from manifests.errors import CatalogueError
 

@@ -12,8 +12,8 @@ from adapters.catalogue.core.database import CataloguePart, batches
 from adapters.catalogue.core.rows import clean, to_text
 from adapters.catalogue.core.state_changes import SYSTEM, event_row, lock_variants, transition, write_events
 from adapters.catalogue.core.tables import UNSCORED, events, memberships, variants
-from adapters.catalogue.review.audit import append, append_if_intact, lock_head
-from adapters.catalogue.review.logged_deliveries import BATCH_APPROVED, POLICY, approvals
+from adapters.catalogue.log.entries import append, append_if_intact, lock_head
+from adapters.catalogue.log.logged_deliveries import BATCH_APPROVED, POLICY, approvals
 from adapters.catalogue.review.reviews import clips_of, record_decision
 from manifests.states import State, sources_of
 from manifests.verdict import Verdict

@@ -11,8 +11,8 @@ from sqlalchemy import Connection, select
 from adapters.catalogue.core.database import BATCH, CataloguePart, Database
 from adapters.catalogue.core.seals import access_of, membership_fields
 from adapters.catalogue.core.tables import campaigns, memberships
-from adapters.catalogue.review.campaign_log import changed_campaigns
-from adapters.catalogue.review.places_log import LoggedPlaces, different_text, logged_places
+from adapters.catalogue.log.campaign_log import changed_campaigns
+from adapters.catalogue.log.places_log import LoggedPlaces, different_text, logged_places
 from manifests.errors import CatalogueError
 
 _ROWS = 10_000

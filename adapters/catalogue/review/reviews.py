@@ -21,7 +21,7 @@ from adapters.catalogue.core.rows import clean, to_text
 from adapters.catalogue.core.seals import clip_sha256_of
 from adapters.catalogue.core.state_changes import SYSTEM, lock_variants, transition
 from adapters.catalogue.core.tables import comments, database_now, events, memberships, reviews, variants
-from adapters.catalogue.review.audit import append
+from adapters.catalogue.log.entries import append
 from manifests.errors import CatalogueError, NotFoundError
 from manifests.pluralize import any_of
 from manifests.states import STATES, State

@@ -9,7 +9,7 @@ from sqlalchemy import Connection, Float, cast, func, or_, select
 from adapters.catalogue.core.database import CataloguePart
 from adapters.catalogue.core.rows import END_OF_TIME
 from adapters.catalogue.core.tables import audit, campaigns, database_now, events, runs, variants
-from adapters.catalogue.review.audit import append
+from adapters.catalogue.log.entries import append
 
 RECENT_EVENTS = 20_000
 """Number of newest events that are read. Older ones are covered by the times of clips and runs, which are indexed or

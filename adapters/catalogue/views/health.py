@@ -13,8 +13,8 @@ from adapters.catalogue.core.log_mark import LogMark
 from adapters.catalogue.core.schema import HEAD, may_decide, revision_of, role_problem
 from adapters.catalogue.core.seals import AuditAccess, AuditKey
 from adapters.catalogue.core.tables import audit, audit_head, campaigns, database_now, variants
-from adapters.catalogue.review.log_end import LogEnd
-from adapters.catalogue.review.sealing import STARTED_EMPTY, is_used, problem_of_key
+from adapters.catalogue.log.log_end import LogEnd
+from adapters.catalogue.log.sealing import STARTED_EMPTY, is_used, problem_of_key
 from manifests.errors import CatalogueError, CatalogueUnreachableError
 from manifests.states import State
 

@@ -18,8 +18,8 @@ from adapters.catalogue.core.rows import (
     variant_row,
 )
 from adapters.catalogue.core.tables import campaigns, events, memberships, reviews, variants
-from adapters.catalogue.review.campaign_log import changed_campaigns
-from adapters.catalogue.review.log_proof import logged_details
+from adapters.catalogue.log.campaign_log import changed_campaigns
+from adapters.catalogue.log.log_proof import logged_details
 from adapters.catalogue.review.reviews import undoable
 from manifests.errors import NotFoundError
 from manifests.states import State

@@ -37,15 +37,15 @@ from adapters.catalogue.core.tables import (
     memberships,
     variants,
 )
-from adapters.catalogue.review.audit import append
-from adapters.catalogue.review.campaign_log import (
+from adapters.catalogue.log.campaign_log import (
     SETTINGS,
     THRESHOLD,
     are_genuine,
     logged_thresholds,
     settings_digest,
 )
-from adapters.catalogue.review.places_log import are_complete, lock_places, log_places
+from adapters.catalogue.log.entries import append
+from adapters.catalogue.log.places_log import are_complete, lock_places, log_places
 from manifests.brief import Brief
 from manifests.campaign import Campaign
 from manifests.errors import CatalogueError, NotFoundError

@@ -10,8 +10,8 @@ from sqlalchemy.dialects import postgresql, sqlite
 from adapters.catalogue.core.database import CataloguePart
 from adapters.catalogue.core.rows import to_text
 from adapters.catalogue.core.tables import night_schedules
-from adapters.catalogue.review.audit import append
-from adapters.catalogue.review.log_proof import logged_details
+from adapters.catalogue.log.entries import append
+from adapters.catalogue.log.log_proof import logged_details
 from manifests.errors import NotFoundError, SettingsError
 from manifests.nightly.night_schedule import BY_SETTINGS, NightSchedule
 

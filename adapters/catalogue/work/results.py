@@ -10,8 +10,8 @@ from adapters.catalogue.core.database import CataloguePart, batches
 from adapters.catalogue.core.rows import Lease, SignedFacts, clean, record_text, to_text
 from adapters.catalogue.core.state_changes import event_row, record_events, write_events
 from adapters.catalogue.core.tables import UNSCORED, database_now, variants
-from adapters.catalogue.review.audit import append
-from adapters.catalogue.review.logged_deliveries import publication
+from adapters.catalogue.log.entries import append
+from adapters.catalogue.log.logged_deliveries import publication
 from adapters.catalogue.review.signing_proof import signing_detail
 from manifests.clip import Clip
 from manifests.errors import LostLeaseError

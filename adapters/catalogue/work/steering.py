@@ -8,7 +8,7 @@ from adapters.catalogue.core.database import CataloguePart, batches
 from adapters.catalogue.core.rows import clean, to_text
 from adapters.catalogue.core.state_changes import lock_variants
 from adapters.catalogue.core.tables import campaigns, memberships, runs, variants
-from adapters.catalogue.review.audit import append
+from adapters.catalogue.log.entries import append
 from adapters.catalogue.work.leases import ACTIVE, end_leases, lock_campaign_status
 from adapters.catalogue.work.runs import raise_turn_counts
 from manifests.errors import CatalogueError, NotFoundError

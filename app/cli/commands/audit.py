@@ -9,7 +9,8 @@ import typer
 
 from adapters.catalogue import AuditKey
 from adapters.catalogue.core.log_mark import KnownEntry
-from adapters.catalogue.review.audit import Audit, AuditReport
+from adapters.catalogue.review.audit import Audit
+from adapters.catalogue.review.audit_check import AuditReport
 from app.cli.options import AsJson
 from app.cli.output import say, say_json, warn
 from app.session import Session

@@ -10,7 +10,7 @@ from sqlalchemy import Connection, select
 from adapters.catalogue.core.database import batches
 from adapters.catalogue.core.seals import ENTRY, access_of
 from adapters.catalogue.core.tables import audit, audit_head
-from adapters.catalogue.review.audit import digest_of, is_genuine
+from adapters.catalogue.log.entries import digest_of, is_genuine
 
 
 def logged_details(

@@ -12,7 +12,7 @@ from adapters.catalogue.core.rows import object_in
 from adapters.catalogue.core.seals import ENTRY, access_of
 from adapters.catalogue.core.state_changes import SYSTEM
 from adapters.catalogue.core.tables import IS_PLACES, audit, audit_head, campaigns, memberships
-from adapters.catalogue.review.audit import append, digest_of, is_genuine
+from adapters.catalogue.log.entries import append, digest_of, is_genuine
 
 PLACES = "places"
 """Action of the entries; each has the number of places that the campaign has from then on."""

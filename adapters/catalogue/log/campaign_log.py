@@ -10,7 +10,7 @@ from sqlalchemy import Connection, select
 from adapters.catalogue.core.rows import object_in
 from adapters.catalogue.core.seals import ENTRY, AuditKey, campaign_fields, key_for_reading
 from adapters.catalogue.core.tables import audit, audit_head
-from adapters.catalogue.review.audit import digest_of, is_genuine
+from adapters.catalogue.log.entries import digest_of, is_genuine
 
 SETTINGS, THRESHOLD = "settings", "threshold"
 """Actions of the entries about a campaign; each has the digest of the settings and thresholds that it results in."""

@@ -14,9 +14,9 @@ from adapters.catalogue.core.database import CataloguePart
 from adapters.catalogue.core.rows import clean
 from adapters.catalogue.core.seals import ENTRY, key_for_reading
 from adapters.catalogue.core.tables import audit, audit_head
-from adapters.catalogue.review.audit import append, digest_of, remember_present_end
-from adapters.catalogue.review.known_entry import known_entry, lost_entry_problem
-from adapters.catalogue.review.replay import SNAPSHOT
+from adapters.catalogue.log.entries import append, digest_of, remember_present_end
+from adapters.catalogue.log.known_entry import known_entry, lost_entry_problem
+from adapters.catalogue.log.replay import SNAPSHOT
 from manifests.errors import CatalogueError
 from manifests.pluralize import one_or_more
 from manifests.signing_time import moment_text

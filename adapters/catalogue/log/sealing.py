@@ -32,11 +32,11 @@ from adapters.catalogue.core.tables import (
     tokens,
     variants,
 )
-from adapters.catalogue.review.audit import add_entries, lock_head, write_head
-from adapters.catalogue.review.campaign_log import SETTINGS, settings_digest
-from adapters.catalogue.review.places_log import PLACES, present_places
-from adapters.catalogue.review.replay import SNAPSHOT, snapshot
-from adapters.catalogue.review.restores import ACCEPTED, LostEntry, acceptance
+from adapters.catalogue.log.campaign_log import SETTINGS, settings_digest
+from adapters.catalogue.log.entries import add_entries, lock_head, write_head
+from adapters.catalogue.log.places_log import PLACES, present_places
+from adapters.catalogue.log.replay import SNAPSHOT, snapshot
+from adapters.catalogue.log.restores import ACCEPTED, LostEntry, acceptance
 from manifests.states import FINISHED, State
 
 WRONG_KEY = (

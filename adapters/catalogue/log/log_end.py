@@ -10,8 +10,8 @@ from sqlalchemy import Connection, func, select
 from adapters.catalogue.core.log_mark import KnownEntry
 from adapters.catalogue.core.seals import ENTRY, AuditKey, access_of
 from adapters.catalogue.core.tables import audit, audit_head
-from adapters.catalogue.review.audit import GENESIS, digest_of, is_genuine
-from adapters.catalogue.review.known_entry import lost_entry_problem
+from adapters.catalogue.log.entries import GENESIS, digest_of, is_genuine
+from adapters.catalogue.log.known_entry import lost_entry_problem
 from manifests.errors import CatalogueError
 
 _ROWS = 10_000
