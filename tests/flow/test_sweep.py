@@ -206,8 +206,8 @@ def test_clips_published_after_the_backup_are_named_as_such(embedded: SweepWorld
     embedded.put("other-brand/clip.mp4")
     report = embedded.sweep()
     assert report.is_empty
-    assert "4 recent objects of no known clip, orphans once they are a day old" in report.checked_texts
-    lost = "1 object named like those of clips, of campaigns that this catalogue does not contain"
+    assert "4 recent objects that no known clip uses (orphans after a day)" in report.checked_texts
+    lost = "1 object of campaigns that this catalogue does not contain"
     assert lost in report.checked_texts
     assert report.checked["unrelated"] == 1
 

@@ -116,11 +116,17 @@ def test_a_sealed_receipt_cannot_be_changed_or_used_for_another_sheet(folder: Fo
     assert sorted(folder.campaigns) == ["own", "victim"]
 
 
-def test_a_forged_receipt_does_not_have_a_file_overwritten(folder: Folder):
+def forge_claim_to_a_copy(folder: Folder) -> Path:
+    """Return a file that a person edited and that a forged receipt claims as an annotated copy."""
     copy = folder.place / "plan.csv.marked.xlsx"
     copy.write_bytes(b"edited by a person")
     left = {copy.name: hashlib.sha256(copy.read_bytes()).hexdigest()}
     folder.forge("plan.csv.receipt.json", {"state": "refused", "sheet": "plan.csv", "at": "x", "left": left})
+    return copy
+
+
+def test_a_forged_receipt_does_not_have_a_file_overwritten(folder: Folder):
+    copy = forge_claim_to_a_copy(folder)
     name, _ = write_annotated_copy(folder.inbox, folder.seal, "plan.csv", b"ours")
     assert (name, copy.read_bytes()) == ("plan.csv.marked-2.xlsx", b"edited by a person")
 
@@ -131,10 +137,7 @@ def test_a_receipt_without_a_seal_has_no_file_overwritten(
 ):
     """On some mounts, and in a bucket, all files seem to be ours."""
     monkeypatch.setattr(folder.inbox, "is_own", lambda _: is_own)
-    copy = folder.place / "plan.csv.marked.xlsx"
-    copy.write_bytes(b"edited by a person")
-    left = {copy.name: hashlib.sha256(copy.read_bytes()).hexdigest()}
-    folder.forge("plan.csv.receipt.json", {"state": "refused", "sheet": "plan.csv", "at": "x", "left": left})
+    copy = forge_claim_to_a_copy(folder)
     name, _ = write_annotated_copy(folder.inbox, folder.seal, "plan.csv", b"ours")
     assert (name, copy.read_bytes()) == ("plan.csv.marked-2.xlsx", b"edited by a person")
     assert not is_unchanged_copy(folder.inbox, folder.seal, copy.name), "the copy is a sheet"

@@ -196,6 +196,19 @@ def test_other_objects_and_further_campaigns_are_accepted(home: Path, command: C
     register("Summer")
 
 
+def assert_not_sealed_automatically(command: Command) -> None:
+    for _ in range(2):
+        refused = command("accounts", "add", "eve")
+        assert refused.code == 1
+        assert "run `reelmill audit seal` once" in refused.err
+
+
+def assert_sealing_repairs(command: Command) -> None:
+    assert command("audit", "seal", "--yes").code == 0
+    assert command("accounts", "add", "ben").code == 0
+    assert command("audit", "verify").code == 0
+
+
 def test_another_home_does_not_seal_a_stripped_catalogue(
     home: Path, command: Command, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ):
@@ -206,16 +219,11 @@ def test_another_home_does_not_seal_a_stripped_catalogue(
     strip_seals(tmp_path / "shared.sqlite")
     monkeypatch.setenv("REELMILL_HOME", str(tmp_path / "new-host"))
 
-    for _ in range(2):
-        refused = command("accounts", "add", "eve")
-        assert refused.code == 1
-        assert "run `reelmill audit seal` once" in refused.err
+    assert_not_sealed_automatically(command)
     finding = check_audit_key(resources_of(load_settings()))
     assert (finding.level, finding.message) == ("fail", "The audit log of this catalogue is not sealed.")
 
-    assert command("audit", "seal", "--yes").code == 0
-    assert command("accounts", "add", "ben").code == 0
-    assert command("audit", "verify").code == 0
+    assert_sealing_repairs(command)
 
 
 def test_a_moved_home_does_not_seal_a_stripped_catalogue(
@@ -227,16 +235,11 @@ def test_a_moved_home_does_not_seal_a_stripped_catalogue(
     home.rename(tmp_path / "moved")
     monkeypatch.setenv("REELMILL_HOME", str(tmp_path / "moved"))
 
-    for _ in range(2):
-        refused = command("accounts", "add", "eve")
-        assert refused.code == 1
-        assert "run `reelmill audit seal` once" in refused.err
+    assert_not_sealed_automatically(command)
     assert check_audit_key(resources_of(load_settings())).level == "fail"
     assert "is not sealed" in command("audit", "verify").err
 
-    assert command("audit", "seal", "--yes").code == 0
-    assert command("accounts", "add", "ben").code == 0
-    assert command("audit", "verify").code == 0
+    assert_sealing_repairs(command)
 
 
 def test_a_moved_home_uses_its_sealed_catalogue(

@@ -1,1 +1,1 @@
-"""The audit log: its entries, their seals and its end, and what they say."""
+"""The audit log: add entries, check their seals and the end of the log, and read what was recorded."""

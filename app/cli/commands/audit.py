@@ -171,7 +171,7 @@ def _show_accepted(problems: Sequence[str], anchors: AnchorReport) -> None:
             f"{anchors.unchecked}"
         )
     elif not accepted and not anchors.invalid:
-        say("The audit log is intact: nothing is wrong that you would accept.")
+        say("The audit log is intact. There is nothing to accept.")
 
 
 def _check_key_change(session: Session, head: Any, new_key: bool) -> bool:
@@ -194,7 +194,8 @@ def _check_key_change(session: Session, head: Any, new_key: bool) -> bool:
 
 
 def _next_steps(session: Session, *, is_replaced: bool, has_campaigns: bool) -> str:
-    restart = f"Restart the dashboard{', and resume the campaigns that were in progress' * has_campaigns}."
+    resume = ", and resume the campaigns that were in progress" if has_campaigns else ""
+    restart = f"Restart the dashboard{resume}."
     if not is_replaced:
         return restart
     place = "REELMILL_AUDIT_KEY" if session.settings.audit_key else str(session.settings.home / "audit.key")
