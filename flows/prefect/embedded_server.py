@@ -64,7 +64,7 @@ def prefect_server(home: Path) -> Iterator[None]:
         try:
             url = f"http://127.0.0.1:{port_of(listener)}/api"
             _await(process, url, log)
-            with _known(url, password), _no_heartbeats():
+            with known_credentials(url, password), _no_heartbeats():
                 yield
         finally:
             with suppress(ProcessLookupError):
@@ -112,7 +112,7 @@ def _start(listener: socket.socket, log: Path, password: str) -> subprocess.Pope
 
 
 @contextmanager
-def _known(url: str, password: str) -> Iterator[None]:
+def known_credentials(url: str, password: str) -> Iterator[None]:
     """Set CREDENTIALS within the block, and restore their values."""
     before = {name: os.environ.pop(name) for name in CREDENTIALS if name in os.environ}
     os.environ.update(zip(CREDENTIALS, (url, password), strict=True))

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 from adapters.catalogue import Catalogue
 from flows.nightly import limits_of
+from flows.prefect.embedded_server import known_credentials
 from flows.prefect.schedules import cron_schedule
 from flows.runtime.resources import resources_of
 from flows.settings import Settings, load_settings, prepare_prefect
@@ -170,10 +171,6 @@ def known_server(home: Path, server: tuple[str, str] | None) -> Iterator[bool]:
     if server is None:
         yield False
         return
-    os.environ["PREFECT_API_URL"], os.environ["PREFECT_API_AUTH_STRING"] = server
-    prepare_prefect(home)
-    try:
+    with known_credentials(*server):
+        prepare_prefect(home)
         yield True
-    finally:
-        for name in ("PREFECT_API_URL", "PREFECT_API_AUTH_STRING"):
-            os.environ.pop(name, None)

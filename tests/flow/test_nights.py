@@ -70,6 +70,7 @@ def test_a_run_uses_the_services_of_up_if_they_are_running(home, capsys, monkeyp
     reelmill(capsys, "nights", "add", "weekdays", STOCK, "--at", "22:00", "--budget-hours", "2")
     seen: list[Any] = []
     monkeypatch.delenv("PREFECT_API_URL", raising=False)
+    monkeypatch.setenv("PREFECT_API_AUTH_STRING", "of:another")
     monkeypatch.setattr(
         nights, "start_now", lambda schedule: seen.append((schedule, os.environ["PREFECT_API_URL"])) or "odd-cat"
     )
@@ -82,4 +83,5 @@ def test_a_run_uses_the_services_of_up_if_they_are_running(home, capsys, monkeyp
         assert "started as the flow run odd-cat" in reelmill(capsys, "nights", "run", "weekdays").out
     assert seen[0][1] == "http://127.0.0.1:4200/api"
     assert "PREFECT_API_URL" not in os.environ
+    assert os.environ["PREFECT_API_AUTH_STRING"] == "of:another"
     assert "no schedule 'none'" in reelmill(capsys, "nights", "run", "none").err
