@@ -23,6 +23,8 @@ os.environ.setdefault("OMP_NUM_THREADS", "1")
 """Torch's threads spin while they wait, so one thread is the fastest on a busy machine."""
 os.environ.pop("COLUMNS", None)
 """xdist's workers set it to 80, and then the output of commands is wrapped."""
+gc.disable()
+"""While libraries are imported, collections find no garbage; `pytest_collection_finish` enables them again."""
 signal.signal(signal.SIGINT, signal.default_int_handler)
 """Background jobs of a shell ignore it, and so do the processes that they start."""
 
@@ -43,6 +45,7 @@ def pytest_collection_finish() -> None:
     """Exclude the objects of imported libraries from garbage collections, which then take a tenth of the time."""
     gc.collect()
     gc.freeze()
+    gc.enable()
 
 
 PREPARE_SQLITE = engine._prepare_sqlite

@@ -77,7 +77,7 @@ def is_gone_within(url: str, seconds: float) -> bool:
     return not is_reachable(url)
 
 
-@pytest.mark.parametrize("sent", [signal.SIGKILL, signal.SIGINT])
+@pytest.mark.parametrize("sent", [signal.SIGKILL, pytest.param(signal.SIGINT, marks=pytest.mark.slow)])
 def test_the_server_ends_with_its_parent(held, sent):
     process, url = held
     assert is_reachable(url)
@@ -86,6 +86,7 @@ def test_the_server_ends_with_its_parent(held, sent):
     assert is_gone_within(url, 10)
 
 
+@pytest.mark.slow
 def test_the_server_is_used_without_the_proxies_of_the_environment(tmp_path, prefect_home):
     environment = {name: value for name, value in os.environ.items() if not name.startswith("PREFECT_")} | PROXIES
     ended = subprocess.run(

@@ -199,6 +199,7 @@ def test_a_higher_priority_goes_first(home, catalogue, new_campaign, monkeypatch
     assert catalogue.campaigns.get(high).priority == 5
 
 
+@pytest.mark.slow
 def test_a_pause_from_another_process_ends_the_run_and_loses_nothing(home, catalogue, new_campaign, capsys):
     campaign_id = new_campaign("spring", 40, review="auto")
     process = driver.start(0.25, campaign_id=campaign_id)

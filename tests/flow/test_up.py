@@ -33,7 +33,7 @@ import s3_arrival
 
 START_S = 240.0
 END_S = 45.0
-pytestmark = pytest.mark.timeout(600)
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(600)]
 
 
 class Up:
@@ -234,7 +234,6 @@ def mode_of(path: Path) -> int:
     return 0
 
 
-@pytest.mark.slow
 def test_an_arrival_event_starts_the_watch_flow_at_once(up: Up, monkeypatch):
     monkeypatch.setenv("PREFECT_API_URL", f"http://127.0.0.1:{up.prefect_port}/api")
     monkeypatch.setenv("PREFECT_API_AUTH_STRING", (up.home / "prefect.password").read_text())
@@ -246,7 +245,6 @@ def test_an_arrival_event_starts_the_watch_flow_at_once(up: Up, monkeypatch):
     assert awaited(is_started, 60), up.text
 
 
-@pytest.mark.slow
 def test_a_scheduled_flow_runs(up: Up):
     assert up.says(r"Beginning flow run '[\w-]+' for flow 'sweep'", 150), up.text
 
@@ -255,9 +253,9 @@ def test_a_scheduled_flow_runs(up: Up):
     ("words", "name"),
     [
         ("app.cli.main review", "dashboard"),
-        pytest.param("flows.watch", "watcher", marks=pytest.mark.slow),
-        pytest.param("flows.prefect.deployments", "schedules", marks=pytest.mark.slow),
-        pytest.param("flows.prefect.server", "prefect", marks=pytest.mark.slow),
+        ("flows.watch", "watcher"),
+        ("flows.prefect.deployments", "schedules"),
+        ("flows.prefect.server", "prefect"),
     ],
 )
 def test_a_killed_program_is_restarted(up: Up, words: str, name: str):
@@ -319,7 +317,6 @@ def test_the_same_port_for_both_servers_is_refused(refused):
     assert f"cannot both use port {port}" in refused("--port", port, "--prefect-port", port)
 
 
-@pytest.mark.slow
 def test_up_waits_for_an_external_server_that_does_not_answer(tmp_path: Path):
     (tmp_path / "in").mkdir()
     away = f"http://me:correcthorse@127.0.0.1:{free_port()}/api"
@@ -359,7 +356,6 @@ def test_sigterm_leaves_no_process(up: Up):
     assert [line for line in up.lines[before:] if "Traceback" in line or "never retrieved" in line] == []
 
 
-@pytest.mark.slow
 def test_sigkill_leaves_no_process_and_the_next_start_resumes(tmp_path: Path, prefect_home: Callable[[Path], Path]):
     (tmp_path / "in").mkdir()
     first = Up(prefect_home(tmp_path / "home"), tmp_path / "in")

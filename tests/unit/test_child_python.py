@@ -48,6 +48,7 @@ def test_a_dashboard_job_ignores_the_working_directory(hostile):
     assert (ended.returncode, imported(hostile)) == (0, []), ended.stderr
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", ["dashboard", "schedules", "watcher"])
 def test_the_programs_of_up_ignore_the_working_directory(hostile, name):
     with listen() as pages, listen() as prefect:
@@ -59,6 +60,7 @@ def test_the_programs_of_up_ignore_the_working_directory(hostile, name):
     )
 
 
+@pytest.mark.slow
 def test_a_flow_run_of_prefect_ignores_the_working_directory(hostile):
     """Prefect's own engine imports the flow with the working directory first on the import path."""
     load = (
