@@ -43,12 +43,14 @@ class LogMark:
             found = _LINE.fullmatch(self._file.read_text("ascii"))
         except FileNotFoundError:
             return None
-        except UnicodeDecodeError:
+        except (UnicodeDecodeError, OSError):
             found = None
         if found is None:
             raise CatalogueError(
-                f"{self._file} is damaged. It names the newest known entry of the audit log. Run `reelmill audit "
-                "verify` and compare its digest with one that you noted, then delete the file."
+                f"The file {self._file.name[:12]}… in the folder {self._folder.name} of REELMILL_HOME, which names the "
+                "newest known entry of the audit log, is damaged or cannot be read. Restore it from a backup. "
+                "Otherwise, run `reelmill audit verify`, compare its digest with one that you noted, and run "
+                "`reelmill audit seal`, which writes the file again."
             )
         return KnownEntry(int(found[1]), found[2])
 
