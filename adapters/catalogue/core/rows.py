@@ -1,7 +1,8 @@
 """Frozen rows that the catalogue returns, and the text format of records in its columns."""
 
 import json
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
@@ -9,6 +10,7 @@ from typing import Any
 from manifests.brief import Brief
 from manifests.clip import UNKNOWN, Clip
 from manifests.credentials.attestation import Attestation
+from manifests.errors import CatalogueError
 from manifests.placement import Placement
 from manifests.score import Score
 from manifests.variant import Variant
@@ -190,13 +192,18 @@ def record_text(record: Any) -> str:
 
 
 def brief_from(text: str) -> Brief:
-    """Parse a stored brief."""
-    body: dict[str, Any] = {
-        name: tuple(value) if isinstance(value, list) else value for name, value in json.loads(text).items()
-    }
-    body["placements"] = tuple(Placement(*placement) for placement in body["placements"])
-    body["metadata"] = {name: tuple(values) for name, values in body["metadata"].items()}
-    return Brief(**body)
+    """Parse a stored brief.
+
+    Raises:
+        CatalogueError: it was changed outside Reelmill, and cannot be read.
+    """
+    with _damage_of("brief"):
+        body: dict[str, Any] = {
+            name: tuple(value) if isinstance(value, list) else value for name, value in json.loads(text).items()
+        }
+        body["placements"] = tuple(Placement(*placement) for placement in body["placements"])
+        body["metadata"] = {name: tuple(values) for name, values in body["metadata"].items()}
+        return Brief(**body)
 
 
 def variant_text(variant: Variant) -> str:
@@ -205,9 +212,14 @@ def variant_text(variant: Variant) -> str:
 
 
 def variant_from(text: str) -> Variant:
-    """Parse a stored variant; its id must be the same as before."""
-    variant = Variant(**json.loads(text))
-    return variant._replace(loras=tuple(variant.loras))
+    """Parse a stored variant; its id must be the same as before.
+
+    Raises:
+        CatalogueError: it was changed outside Reelmill, and cannot be read.
+    """
+    with _damage_of("variant"):
+        variant = Variant(**json.loads(text))
+        return variant._replace(loras=tuple(variant.loras))
 
 
 def variant_row(row: Any) -> VariantRow:
@@ -238,6 +250,20 @@ def variant_row(row: Any) -> VariantRow:
 
 DAMAGED = (ValueError, TypeError, KeyError, IndexError, AttributeError, RecursionError, OverflowError)
 """What reading a column raises that was written outside Reelmill: other text, other types, or deep nesting."""
+
+
+@contextmanager
+def _damage_of(what: str) -> Iterator[None]:
+    """Raise a CatalogueError for a row that cannot be read, with what is in it and how to go on."""
+    try:
+        yield
+    except DAMAGED:
+        raise CatalogueError(
+            f"A {what} in the catalogue cannot be read, because it was changed outside Reelmill. Restore the database "
+            "from a backup."
+        ) from None
+
+
 END_OF_TIME = 253_402_300_800.0
 """The year 10000, in seconds since 1970; Python has no later times."""
 

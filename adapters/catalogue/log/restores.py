@@ -5,13 +5,14 @@ The anchors of these entries count as explained.
 
 import json
 from collections.abc import Collection, Iterator
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
 from sqlalchemy import Connection, select
 
 from adapters.catalogue.core.database import CataloguePart
-from adapters.catalogue.core.rows import clean, object_in
+from adapters.catalogue.core.rows import DAMAGED, clean, object_in
 from adapters.catalogue.core.seals import key_for_reading, key_for_writing
 from adapters.catalogue.core.tables import audit
 from adapters.catalogue.log.entries import add_entries, check_head, head_of, lock_head, remember_present_end
@@ -93,7 +94,11 @@ class Restores(CataloguePart):
 
 def accepted_restores(connection: Connection) -> list[AcceptedRestore]:
     """Return the accepted restores, oldest first; entries that are not genuine are left out."""
-    return [_restore(row) for row in _genuine(connection, ACCEPTED)]
+    found = []
+    for row in _genuine(connection, ACCEPTED):
+        with suppress(*DAMAGED):  # without the key, it may be forged and say anything
+            found.append(_restore(row))
+    return found
 
 
 def lost_known_entries(connection: Connection) -> set[LostEntry]:
