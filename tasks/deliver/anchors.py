@@ -33,6 +33,7 @@ SCHEMA = 1
 _ANCHOR = re.compile(r"(\d{12})-([0-9a-f]{16})\.json")
 HOUR_S = 3600.0
 REMOVE = "Restore its earlier version, or delete it."
+UNCHECKABLE = "If you know the reason, for example that the signing key was lost with its home, delete the anchor."
 
 
 @dataclass(frozen=True, slots=True)
@@ -239,8 +240,8 @@ def _genuine(bucket: Bucket, keys: Iterable[str], trusted: str) -> tuple[list[An
             problems.append(f"The anchor {key} in the bucket is damaged. {REMOVE}")
             continue
         if wrong or anchor.key != key:
-            why = wrong or f"it has the key of another one. {REMOVE}"
-            problems.append(f"The anchor {key} in the bucket is not valid: {why.rstrip('.')}.")
+            why = wrong or "it has the key of another one"
+            problems.append(f"The anchor {key} in the bucket is not valid: {why}. {UNCHECKABLE}")
         else:
             genuine.append(anchor)
     return genuine, problems
