@@ -15,6 +15,7 @@ from models.weights.json_file import MB, read_bytes, read_json
 from models.weights.refusal import RefusedFileError, shown
 from models.weights.safetensors_header import read_header
 from models.weights.tokenizer.chat_template import check_template, check_templates
+from models.weights.tokenizer.sentence_pieces import check_sentence_pieces
 from models.weights.tokenizer.tokenizer_check import check_tokenizer
 
 VOCABULARIES = ("tokenizer.json", "vocab.json", "added_tokens.json")
@@ -72,7 +73,9 @@ def _check(file: FolderFile) -> None:
     elif file.path.suffix == ".jinja":
         text = read_bytes(file.path, file.name, MB).decode(errors="replace")
         check_template(text, file.name)
-    elif file.path.suffix == ".model" or file.path.name in LOADED_TEXTS:
+    elif file.path.suffix == ".model":
+        check_sentence_pieces(read_bytes(file.path, file.name, MAX_VOCABULARY), file.name)
+    elif file.path.name in LOADED_TEXTS:
         read_bytes(file.path, file.name, MAX_VOCABULARY)
 
 

@@ -4,7 +4,6 @@ The format is a protocol buffer: https://github.com/google/sentencepiece/blob/ma
 """
 
 from collections.abc import Iterator
-from itertools import islice
 
 from models.weights.refusal import RefusedFileError, shown
 from models.weights.tokenizer.charsmap import longest_text
@@ -17,7 +16,7 @@ NORMALIZER_FIELDS = {1: 2, 2: 2, 3: 0, 4: 0, 5: 0, 6: 2}
 TABLE = 2
 MAX_SELF_TEST = 64_000
 """Bytes of texts that the library tokenizes when it loads the model."""
-MAX_PARTS = 4_000_000
+MAX_PARTS = 2_000_000
 VARINT, FIXED64, BYTES, FIXED32 = 0, 1, 2, 5
 
 
@@ -69,12 +68,11 @@ def _longest(normalizer: memoryview) -> int:
 
 def _fields(content: memoryview) -> Iterator[tuple[int, int, memoryview]]:
     """Yield number, wire type and value of each field; that of a number is empty."""
-    return islice(_each(content), MAX_PARTS)
-
-
-def _each(content: memoryview) -> Iterator[tuple[int, int, memoryview]]:
-    place = 0
+    place, count = 0, 0
     while place < len(content):
+        count += 1
+        if count > MAX_PARTS:
+            raise _DamagedError(f"it has more than {MAX_PARTS:,} parts")
         tag, place = _number(content, place)
         wire, size = tag & 7, 0
         if wire == VARINT:
