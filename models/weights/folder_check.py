@@ -61,6 +61,19 @@ def check_contents(files: Iterable[FolderFile]) -> None:
             _checked.add(state)
 
 
+def check_run_templates(files: Iterable[FolderFile]) -> None:
+    """Check the chat templates of a folder whose pipeline runs them; ``check_contents`` has checked them as others.
+
+    Raises:
+        RefusedFileError: names the file and the part of the template that is not allowed.
+    """
+    for file in files:
+        if file.path.suffix == ".jinja":
+            check_template(read_bytes(file.path, file.name, MB).decode(errors="replace"), file.name, is_run=True)
+        elif file.path.suffix == ".json" and file.path.name not in VOCABULARIES:
+            check_templates(read_json(file.path, file.name), file.name, is_run=True)
+
+
 _checked: set[str] = set()
 """Files that passed in this process: a vocabulary of 30 MB takes a second to read."""
 
