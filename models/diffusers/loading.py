@@ -80,7 +80,8 @@ def load(card: ModelCard, weights_root: Path | None, device: torch.device) -> An
 def _remove_templates(pipeline: Any) -> None:
     """Remove chat templates, which are programs, from tokenizers and processors: nothing here runs them."""
     for part in pipeline.components.values():
-        for owner in (part, getattr(part, "tokenizer", None)):
+        owners: list[Any] = [part, getattr(part, "tokenizer", None)]
+        for owner in owners:
             if getattr(owner, "chat_template", None) is not None:
                 owner.chat_template = None
 
