@@ -11,7 +11,7 @@ from sqlalchemy import Connection, Engine, text
 from adapters.catalogue.core.engine import our_errors, writing
 from adapters.catalogue.core.log_mark import KnownEntry, LogMark
 from adapters.catalogue.core.seals import NO_KEY, AuditAccess, with_access
-from manifests.errors import CatalogueError
+from manifests.errors import ReelmillError
 
 BATCH = 1000
 """Rows per statement; SQLite allows 32,766 bound values."""
@@ -95,7 +95,7 @@ def remember(mark: LogMark, entry: KnownEntry) -> None:
     """Remember an entry of the log, if it is newer than the known one. A failure is logged."""
     try:
         mark.advance(entry)
-    except (CatalogueError, OSError) as error:
+    except (ReelmillError, OSError) as error:
         log.warning("The newest entry of the audit log could not be remembered: %s", error)
 
 

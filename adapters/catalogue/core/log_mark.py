@@ -14,7 +14,8 @@ from pathlib import Path
 from typing import NamedTuple
 
 from adapters.files.durable import write_durably
-from manifests.errors import CatalogueError
+from manifests.errors import CatalogueError, DiskFullError
+from manifests.system_errors import DISK_FULL, full_disk_text
 
 _LINE = re.compile(r"(\d{1,18}) ([0-9a-f]{64})\n")
 
@@ -59,23 +60,37 @@ class LogMark:
         return self._file.stat().st_mtime
 
     def advance(self, entry: KnownEntry) -> None:
-        """Write an entry that is newer than the known one."""
+        """Write an entry that is newer than the known one.
+
+        Raises:
+            CatalogueError: the file is damaged.
+            DiskFullError: the disk is full; the file is unchanged.
+        """
         with self._locked():
             known = self.read()
             if known is None or known.number < entry.number:
                 self._write(entry)
 
     def replace(self, entry: KnownEntry) -> None:
-        """Write an entry that a person has accepted as the newest one."""
+        """Write an entry that a person has accepted as the newest one; raise DiskFullError as ``advance`` does."""
         with self._locked():
             self._write(entry)
 
     def _write(self, entry: KnownEntry) -> None:
-        write_durably(self._file, f"{entry.number} {entry.digest}\n".encode(), mode=0o600)
+        try:
+            write_durably(self._file, f"{entry.number} {entry.digest}\n".encode(), mode=0o600)
+        except OSError as error:
+            raise self._disk_full(error) from error
+
+    def _disk_full(self, error: OSError) -> DiskFullError | OSError:
+        return DiskFullError(full_disk_text(self._folder)) if error.errno in DISK_FULL else error
 
     @contextmanager
     def _locked(self) -> Iterator[None]:
-        self._folder.mkdir(mode=0o700, exist_ok=True)
+        try:
+            self._folder.mkdir(mode=0o700, exist_ok=True)
+        except OSError as error:
+            raise self._disk_full(error) from error
         handle = os.open(self._folder, os.O_RDONLY)
         try:
             fcntl.flock(handle, fcntl.LOCK_EX)

@@ -3,7 +3,8 @@
 import json
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
+from math import isfinite
 from pathlib import Path
 from typing import Any
 
@@ -250,6 +251,8 @@ def variant_row(row: Any) -> VariantRow:
 
 DAMAGED = (ValueError, TypeError, KeyError, IndexError, AttributeError, RecursionError, OverflowError)
 """What reading a column raises that was written outside Reelmill: other text, other types, or deep nesting."""
+HIGHEST_COSINE = 1.01
+"""The greatest prompt adherence, with an allowance for rounding; ``renderer.sql`` has the same."""
 
 
 @contextmanager
@@ -331,12 +334,23 @@ def _clip_from(body: Any, variant_id: str) -> Clip:
 
 
 def _score_from(body: Any) -> Score:
+    """Return a stored score. A prompt adherence that is not finite is no score, as for a scorer that computed NaN."""
     score = Score(**body)
-    numbers = [score.prompt_adherence, score.prompt_rank, score.num_distractors, *score.checks.values()]
-    if not all(value is None or isinstance(value, int | float) for value in numbers):
-        raise ValueError("a score has numbers")
     for text in (score.variant_id, score.scorer, *score.checks):
         _must(text, str)
+    if not all(type(value) in (int, float) and isfinite(value) for value in score.checks.values()):
+        raise ValueError("a check is a finite number")
+    _must(score.num_distractors, int)
+    if score.prompt_rank is not None:
+        _must(score.prompt_rank, int)
+    if score.prompt_adherence is None:
+        return score
+    if type(score.prompt_adherence) not in (int, float):
+        raise ValueError("the prompt adherence is a number")
+    if not isfinite(score.prompt_adherence):
+        return replace(score, prompt_adherence=None)
+    if not -HIGHEST_COSINE <= score.prompt_adherence <= HIGHEST_COSINE:
+        raise ValueError("the prompt adherence is a cosine")
     return score
 
 
