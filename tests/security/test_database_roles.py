@@ -24,6 +24,7 @@ from s3_server import S3_KEYS
 import tasks.runtime.resources
 from adapters.catalogue import open_catalogue
 from adapters.catalogue.core.rows import record_text
+from adapters.catalogue.log.ordinary_tables import table_problem
 from flows.runtime.renderer_resources import localise_resources, renderer_resources
 from flows.runtime.resources import resources_of
 from flows.settings import Settings, load_settings
@@ -542,6 +543,14 @@ def test_a_lease_of_a_clip_from_before_is_allowed(roles: Roles):
     with psycopg.connect(roles.renderer) as connection:
         lease = "UPDATE variants SET state = 'leased', lease_owner = 'x' WHERE variant_id = %s"
         assert connection.execute(lease, (old,)).rowcount == 1
+
+
+def test_row_security_for_the_owner_hides_evidence_and_is_refused(roles: Roles):
+    """The policies for renderers do not apply to the owner, unless someone forces them."""
+    with open_catalogue(roles.owner) as catalogue, catalogue.database.reading() as connection:
+        assert table_problem(connection) == ""
+        connection.exec_driver_sql("ALTER TABLE variants FORCE ROW LEVEL SECURITY")
+        assert "variants is no ordinary table" in table_problem(connection)
 
 
 @pytest.fixture

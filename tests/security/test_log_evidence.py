@@ -121,13 +121,6 @@ def test_a_view_instead_of_a_table_is_refused(catalogue: Catalogue, table: str):
     assert f"{table} is no ordinary table" in problems_of(catalogue)
 
 
-def test_row_security_is_refused(postgres_url: str):
-    with open_catalogue(postgres_url, audit_key=KEY) as catalogue:
-        execute(catalogue, "ALTER TABLE memberships ENABLE ROW LEVEL SECURITY")
-        with pytest.raises(CatalogueError, match="memberships is no ordinary table"):
-            catalogue.audit.check_complete()
-
-
 @pytest.mark.parametrize("is_new_delivery", [True, False])
 def test_an_entry_that_is_changed_after_it_was_checked_is_noticed(
     catalogue: Catalogue, monkeypatch: pytest.MonkeyPatch, is_new_delivery: bool

@@ -35,7 +35,7 @@ _NAMES = sorted(
 _POSTGRESQL = text(
     "SELECT relname FROM pg_class "
     "WHERE oid = ANY (SELECT to_regclass(name) FROM unnest(CAST(:names AS text[])) AS name) "
-    "AND relkind = 'r' AND NOT relhasrules AND NOT relrowsecurity"
+    "AND relkind = 'r' AND NOT relhasrules AND NOT row_security_active(oid)"
 )
 _SQLITE = text(
     "SELECT name FROM sqlite_master WHERE type = 'table' AND name NOT IN (SELECT name FROM sqlite_temp_master)"
