@@ -8,7 +8,6 @@ from typing import Any
 
 from sqlalchemy import Connection, func, select
 
-from adapters.catalogue.core.database import remember
 from adapters.catalogue.core.log_mark import KnownEntry
 from adapters.catalogue.core.seals import AuditKey, access_of
 from adapters.catalogue.core.tables import audit
@@ -49,6 +48,7 @@ class LogEnd:
 
         Raises:
             CatalogueError: entries were removed, added or changed outside Reelmill.
+            DiskFullError: the end of the log cannot be remembered.
         """
         key, head = access_of(connection).key, head_of(connection)
         problem = lost_entry_problem(connection, known)
@@ -59,7 +59,7 @@ class LogEnd:
             raise CatalogueError(problem)
         mark = access_of(connection).mark
         if mark and (known is None or known.number < head.entries):
-            remember(mark, KnownEntry(head.entries, head.digest))  # entries of other installations
+            mark.advance(KnownEntry(head.entries, head.digest))  # entries of other installations
 
     def _problem(self, connection: Connection, key: AuditKey, head: Any) -> str:
         if not is_head_genuine(head, key):
