@@ -945,17 +945,23 @@ def test_a_former_account_and_a_revoked_token_stay_invalid(world: World):
     assert LOST in " ".join(catalogue.audit.verify().problems)
 
 
-@pytest.mark.parametrize("how", ["restore accepted", "sealed"])
-@pytest.mark.parametrize("anchor_h", [0.0, 1.0])
-def test_an_anchor_that_contradicts_the_log_stops_the_delivery(world: World, anchor_h: float, how: str):
-    """For an installation that did not see the lost entries itself, also if it writes no anchors."""
-    world.resources = replace(world.resources, log_marks=None, audit_anchor_h=anchor_h)
+def restored_before_an_anchor(world: World) -> str:
+    """Undo an approval, anchor the log, and restore the database from before; return the clip."""
     key = prepare(world, "undone")
     earlier = Earlier(world, *DECISIONS, *LOG)
     overrule(world, key, "undone")
     with signer_of(world.resources) as signer:
         assert write_anchor(world.resources, signer)
     earlier.restore()
+    return key
+
+
+@pytest.mark.parametrize("how", ["restore accepted", "sealed"])
+@pytest.mark.parametrize("anchor_h", [0.0, 1.0])
+def test_an_anchor_that_contradicts_the_log_stops_the_delivery(world: World, anchor_h: float, how: str):
+    """For an installation that did not see the lost entries itself, also if it writes no anchors."""
+    world.resources = replace(world.resources, log_marks=None, audit_anchor_h=anchor_h)
+    key = restored_before_an_anchor(world)
 
     with pytest.raises(CatalogueError, match=r"The log no longer contains entry .* as it was anchored"):
         world.deliver()
@@ -972,12 +978,7 @@ def test_an_anchor_that_contradicts_the_log_stops_the_delivery(world: World, anc
 def test_another_key_id_in_the_head_does_not_skip_the_anchors(world: World):
     """The id is not part of the head's seal; anchors are looked up by the key of this process."""
     world.resources = replace(world.resources, log_marks=None)
-    key = prepare(world, "undone")
-    earlier = Earlier(world, *DECISIONS, *LOG)
-    overrule(world, key, "undone")
-    with signer_of(world.resources) as signer:
-        assert write_anchor(world.resources, signer)
-    earlier.restore()
+    key = restored_before_an_anchor(world)
     with pytest.raises(CatalogueError, match="as it was anchored"):
         world.deliver()
     execute(world.catalogue, "UPDATE audit_head SET key_id = '0000000000000000'")

@@ -18,7 +18,7 @@ from adapters.catalogue.log.replay import SNAPSHOT
 BEFORE = "before"
 """Field of the entry SNAPSHOT with the number and digest of the entries before it was sealed."""
 SEALED_BY_EARLIER_VERSION = (
-    "The audit log was sealed by an earlier version, which did not protect the entries before that. Run `reelmill "
+    "The audit log was sealed by an earlier version of Reelmill, which did not protect older entries. Run `reelmill "
     "audit verify`, and then `reelmill audit seal` once."
 )
 _ROWS = 10_000

@@ -1,37 +1,10 @@
-"""Check that the tables with evidence are ordinary ones: a view could answer each query differently."""
+"""Check that the tables of the catalogue are ordinary ones: a view could answer each query differently."""
 
 from sqlalchemy import Connection, text
 
-from adapters.catalogue.core.tables import (
-    accounts,
-    audit,
-    audit_head,
-    campaigns,
-    events,
-    memberships,
-    reviews,
-    sessions,
-    shares,
-    tokens,
-    variants,
-)
+from adapters.catalogue.core.tables import metadata
 
-_NAMES = sorted(
-    table.name
-    for table in (
-        accounts,
-        audit,
-        audit_head,
-        campaigns,
-        events,
-        memberships,
-        reviews,
-        sessions,
-        shares,
-        tokens,
-        variants,
-    )
-)
+_NAMES = sorted(metadata.tables)
 _POSTGRESQL = text(
     "SELECT relname FROM pg_class "
     "WHERE oid = ANY (SELECT to_regclass(name) FROM unnest(CAST(:names AS text[])) AS name) "

@@ -132,7 +132,10 @@ def seal_all(connection: Connection, key: AuditKey, actor: str, lost: Collection
 
 
 def repaired_head(connection: Connection) -> Row[Any]:
-    """Lock the head, after creating it if it was deleted, and moving it to the last entry if it is behind."""
+    """Lock the head, after creating it if it was deleted, and moving it to the last entry if it is behind.
+
+    Its seal is wrong then, until the caller writes it.
+    """
     if connection.execute(select(audit_head).where(audit_head.c.head_id == 1)).first() is None:
         connection.execute(insert(audit_head).values(head_id=1, entries=0, digest=GENESIS, since_event=0))
     connection.execute(delete(audit_head).where(audit_head.c.head_id != 1))
@@ -141,8 +144,7 @@ def repaired_head(connection: Connection) -> Row[Any]:
         select(audit.c.audit_id, audit.c.digest).order_by(audit.c.audit_id.desc()).limit(1)
     ).first()
     if last and last.audit_id > head.entries:
-        write_head(connection, None, last.audit_id, last.digest, head.since_event, head.sealed_from)
-        connection.execute(update(audit_head).values(key_id=head.key_id))
+        connection.execute(update(audit_head).values(entries=last.audit_id, digest=last.digest))
         head = lock_head(connection)
     return head
 
@@ -191,7 +193,7 @@ def _seal_entries(connection: Connection, key: AuditKey) -> None:
     seal = update(audit).where(audit.c.audit_id == bindparam("id")).values(seal=bindparam("new"))
     query = select(audit).order_by(audit.c.audit_id).limit(BATCH)
     while rows := connection.execute(query.where(audit.c.audit_id > last)).all():
-        unsealed = [row for row in rows if has_own_digest(row) and not is_entry_genuine(row, key)]
+        unsealed = [row for row in rows if not is_entry_genuine(row, key) and has_own_digest(row)]
         if unsealed:
             connection.execute(seal, [{"id": row.audit_id, "new": key.seal(ENTRY, row.digest)} for row in unsealed])
         last = rows[-1].audit_id

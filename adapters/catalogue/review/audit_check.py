@@ -33,7 +33,7 @@ from manifests.signing_time import moment_text
 from manifests.states import State
 
 SHOWN_PROBLEMS = 20
-MORE = "There are more problems than the ones shown, possibly of each kind. Deal with these, and verify the log again."
+MORE = "More problems were found than are shown here. Deal with these first, then verify the log again."
 _ROWS = 10_000
 
 
@@ -213,7 +213,7 @@ class _Walk:
         if row.previous != self.previous:
             found.append(f"Entry {row.audit_id} does not follow the previous entry: one of the two was changed.")
         is_genuine = is_entry_genuine(row, self._key)
-        if not has_own_digest(row):
+        if not is_genuine and not has_own_digest(row):
             found.append(f"{named} was changed after it was written.")
         elif not is_genuine:
             found.append(f"{named} was written outside Reelmill: its seal is wrong.")
