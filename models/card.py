@@ -262,6 +262,8 @@ class ModelCard(Card):
         for ratio, size in self.sizes.items():
             if size.render_height % self.rules.size_multiple or size.render_width % self.rules.size_multiple:
                 raise ValueError(f"the render size of sizes.{ratio} must be in multiples of {self.rules.size_multiple}")
+        if self.speed_of("exact").quantised:
+            raise ValueError("the profile exact must not be quantised; allow it in balanced or fast")
         return self
 
     def render_size(self, height: int, width: int) -> tuple[int, int] | None:

@@ -14,9 +14,9 @@ from models.card import ModelCard
 from models.diffusers.mapped_tensors import copy_mapped
 from models.diffusers.text_encoders import TextEncoders
 from models.memory import free_caches, is_out_of_memory
-from models.placement import Rung, choose, needed_gb, refusal, rungs_for, sizes_of, working_of
+from models.placement import Rung, choose, refusal, rungs_for, sizes_of, working_of
 from models.placement.rung import DENOISERS
-from models.registry import load_cards
+from models.registry import free_memory_gb, load_cards
 from models.speed import Speed
 
 GROUP_HOOKS = ("lazy_prefetch_group_offloading", "layer_execution_tracker", "group_offloading")
@@ -27,10 +27,8 @@ SPARE = 1.1
 
 def free_gb(device: torch.device) -> float | None:
     """Return the free memory of a device in GB (10^9 bytes), or None for the CPU."""
-    if device.type != "cuda":
-        return None
     free_caches()
-    return float(torch.cuda.mem_get_info(device)[0]) / 1e9
+    return free_memory_gb(str(device))
 
 
 def fitting_rungs(
@@ -49,9 +47,8 @@ def fitting_rungs(
     rungs = rungs_for(card, speed, sizes)
     choice = choose(rungs, sizes, working, free)
     if choice is None:
-        needed = needed_gb(rungs[-1], sizes, working_of(card), tiled=True)
         raise ModelTooLargeError(
-            refusal(card, str(device), rungs[-1], needed, free, load_cards().values(), weights_root)
+            refusal(card, str(device), rungs[-1], sizes, free, load_cards().values(), weights_root)
         )
     return rungs[rungs.index(choice.rung) :]
 

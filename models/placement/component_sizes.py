@@ -44,13 +44,14 @@ Sizes = dict[str, ComponentSize]
 def sizes_of(card: ModelCard, weights_root: Path | None = None, speed: Speed | None = None) -> Sizes:
     """Return the sizes of the card's components with a profile; empty if neither the files nor the card tell them."""
     try:
-        sizes = _from_files(card, weights_root) or _from_card(card)
+        sizes = _from_files(card, weights_root) or stated_sizes(card)
     except (OSError, RefusedFileError):  # loading reports files that cannot be read
-        sizes = _from_card(card)
+        sizes = stated_sizes(card)
     return stored_in_8_bits(sizes) if speed and speed.storage else sizes
 
 
-def _from_card(card: ModelCard) -> Sizes:
+def stated_sizes(card: ModelCard) -> Sizes:
+    """Return the sizes that the card states; empty if it states none."""
     known = card.memory.components if card.memory else {}
     return {name: ComponentSize(**size.model_dump()) for name, size in known.items()}
 
@@ -66,7 +67,7 @@ def _from_files(card: ModelCard, weights_root: Path | None) -> Sizes:
         path = lora_path(card, lora, weights_root)
         if path.is_file() and lora.component in tensors:
             tensors[lora.component] |= read_header(path, path.name).shapes
-    return {name: _size(_width(card, name), shapes) for name, shapes in tensors.items() if shapes}
+    return {name: size_of(_width(card, name), shapes) for name, shapes in tensors.items() if shapes}
 
 
 def _tensors(folder: Path) -> Iterator[tuple[str, tuple[int, ...]]]:
@@ -75,7 +76,7 @@ def _tensors(folder: Path) -> Iterator[tuple[str, tuple[int, ...]]]:
             yield from read_header(path, path.name).shapes.items()
 
 
-def _size(width: int, shapes: dict[str, tuple[int, ...]]) -> ComponentSize:
+def size_of(width: int, shapes: dict[str, tuple[int, ...]]) -> ComponentSize:
     """Add up tensors that are loaded with ``width`` bytes per value."""
     blocks: dict[str, int] = defaultdict(int)
     sizes = {name: prod(shape) * width for name, shape in shapes.items()}

@@ -12,13 +12,13 @@ from models.placement.rung import DENOISERS, TEXT_ENCODERS, Rung
 
 FIXED_GB = 0.5
 """Workspaces of cuBLAS and cuDNN, and kernels."""
-FRAGMENTATION = 1.05
-"""Allocators lose some memory between blocks."""
+FRAGMENTATION = 1.1
+"""Working memory is allocated and freed in pieces, between which some is lost. Weights are allocated once."""
 ENCODE_GB = 0.5
 """Working memory while one text is embedded. LTX-2, which keeps the states of 49 layers, takes 0.4 GB."""
-DENOISE_BYTES = 80
-DECODE_BYTES = 100
-"""Rule of thumb, in bytes per pixel of the clip: above the figures of most of the cards that have some."""
+DENOISE_BYTES = 120
+DECODE_BYTES = 270
+"""Rule of thumb, in bytes per pixel of the clip: a little above the largest figures of the cards, those of Wan."""
 TILED_GB = 2.0
 """Working memory while a tile is decoded."""
 
@@ -69,18 +69,19 @@ def needed_gb(rung: Rung, sizes: Sizes, working: Working, tiled: bool = False) -
     """
     if rung is Rung.QUANTISED:
         rung, sizes = Rung.GROUP_OFFLOAD, stored_in_8_bits(sizes)
-    decode = working.tiled if tiled else working.decode
+    denoise, encode = FRAGMENTATION * working.denoise, FRAGMENTATION * ENCODE_GB
+    decode = FRAGMENTATION * (working.tiled if tiled else working.decode)
     encoders = [size.gb for name, size in sizes.items() if name in TEXT_ENCODERS]
     others = {name: size for name, size in sizes.items() if name not in TEXT_ENCODERS}
     if rung in (Rung.WHOLE, Rung.TEXT_ENCODER_FREED):
         resident = sum(size.gb for size in others.values())
         kept = sum(encoders) if rung is Rung.WHOLE else 0.0
-        peaks = [sum(encoders) + ENCODE_GB, kept + resident + max(working.denoise, decode)]
+        peaks = [sum(encoders) + encode, kept + resident + max(denoise, decode)]
     else:
-        phases = {name: working.denoise if name in DENOISERS else decode for name in others}
-        peaks = [_offloaded(rung, size) + phases[name] for name, size in others.items()]
-        peaks += [_encoder(rung, sizes, name) + ENCODE_GB for name in sizes if name in TEXT_ENCODERS]
-    return FIXED_GB + FRAGMENTATION * max(peaks, default=0.0)
+        phases = {name: denoise if name in DENOISERS else decode for name in others}
+        peaks = [_offloaded(rung, name, size) + phases[name] for name, size in others.items()]
+        peaks += [_encoder(rung, sizes, name) + encode for name in sizes if name in TEXT_ENCODERS]
+    return FIXED_GB + max(peaks, default=0.0)
 
 
 def host_gb(rung: Rung, sizes: Sizes) -> float:
@@ -94,11 +95,11 @@ def host_gb(rung: Rung, sizes: Sizes) -> float:
     )
 
 
-def _offloaded(rung: Rung, size: ComponentSize) -> float:
-    """Return the part of a component's weights that is on the device while it runs."""
+def _offloaded(rung: Rung, name: str, size: ComponentSize) -> float:
+    """Return the part of a component's weights that is on the device while it runs; only denoisers run in blocks."""
     if rung is Rung.MODEL_OFFLOAD:
         return size.gb
-    if rung is Rung.GROUP_OFFLOAD:
+    if rung is Rung.GROUP_OFFLOAD and name in DENOISERS:
         return min(size.gb, size.rest_gb + 2 * size.block_gb)
     return size.leaf_gb
 
