@@ -118,7 +118,7 @@ def _kind(card: ModelCard, component: str) -> str:
 
 def _working(model: Model) -> dict[str, float]:
     denoise, decode = peak_gb(model.denoiser, model.denoise), peak_gb(model.vae, model.decode)
-    if hasattr(model.vae, "enable_tiling"):
+    if hasattr(model.vae, "use_tiling"):
         model.vae.enable_tiling()
         tiled = peak_gb(model.vae, model.decode)
     else:

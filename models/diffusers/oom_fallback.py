@@ -12,7 +12,7 @@ from models.speed import Speed
 
 FREED, ENCODERS, TILED, HALVED, PLACED = "freed", "encoders", "tiled", "halved", "placed"
 """Free caches; remove the text encoders from the device; tile and slice the VAE; halve the batch, down to one; move the
-pipeline to the next rung of its placement."""
+pipeline to the next memory rung."""
 VAE_STEPS = (FREED, ENCODERS, TILED)
 """Steps that help the VAE while the latents are in memory."""
 OTHER_STEPS = (FREED, ENCODERS, HALVED, PLACED)
@@ -25,7 +25,7 @@ class GroupState:
 
     Attributes:
         batch: variants per forward pass.
-        step: the last step besides placement, as recorded on the clip; empty if none was needed.
+        step: the last step besides the memory rung, as recorded on the clip; empty if none was needed.
     """
 
     batch: int
@@ -35,7 +35,7 @@ class GroupState:
 
 
 class OomFallback:
-    """Steps of one pipeline. Its placement applies to all shape groups; tiling and batch size are per group."""
+    """Steps of one pipeline. Its memory rung applies to all shape groups; tiling and batch size are per group."""
 
     def __init__(self, placed: Placed, speed: Speed, max_batch: int) -> None:
         self._placed = placed
@@ -62,7 +62,7 @@ class OomFallback:
 
     @property
     def step(self) -> str:
-        """The placement and the last step of the selected shape group; empty on a CPU if no step was needed."""
+        """The memory rung and the last step of the selected shape group; empty on a CPU if no step was needed."""
         return ", ".join(filter(None, (self._placed.label, self._state.step)))
 
     def next_step(self, allowed: Collection[str] = OTHER_STEPS) -> bool:
@@ -101,12 +101,11 @@ class OomFallback:
         return retrying
 
     def _can_tile(self) -> bool:
-        return hasattr(getattr(self._pipeline, "vae", None), "enable_tiling")
+        return hasattr(getattr(self._pipeline, "vae", None), "use_tiling")
 
     def _set_vae(self) -> None:
         vae = getattr(self._pipeline, "vae", None)
         tiled = self._state.tiled or self._speed.tile_vae
         for what, wanted in (("tiling", tiled), ("slicing", tiled or self._speed.slice_vae)):
-            switch = getattr(vae, f"{'enable' if wanted else 'disable'}_{what}", None)
-            if switch:
-                switch()
+            if hasattr(vae, f"use_{what}"):  # every class has the methods, but without the field they have no effect
+                getattr(vae, f"{'enable' if wanted else 'disable'}_{what}")()

@@ -1,4 +1,4 @@
-"""Put a pipeline on a device at a rung of the placement ladder, and move it down when memory runs out."""
+"""Put a pipeline on a device at a memory rung, and move it down when memory runs out."""
 
 import contextlib
 import traceback

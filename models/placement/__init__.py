@@ -1,4 +1,4 @@
-"""How much of a pipeline is on the device at a time: the rungs, what each one needs, and which one fits.
+"""Memory rungs: how much of a pipeline is on the device at a time, what each one needs, and which one fits.
 
 Imports no torch. ``models/diffusers/placing.py`` applies a rung to a pipeline.
 """

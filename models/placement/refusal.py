@@ -28,7 +28,7 @@ def refusal(
     """
     needed = needed_gb(rung, sizes, working_of(card), tiled=True)
     sentence = (
-        f"{card.name} needs about {needed:.1f} GB on {device} even with the placement {rung}, "
+        f"{card.name} needs about {needed:.1f} GB on {device} even at the memory rung {rung}, "
         f"but {free_gb:.1f} GB are free."
     )
     fitting = [

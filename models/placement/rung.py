@@ -1,4 +1,4 @@
-"""The rungs of the placement ladder, fastest first."""
+"""Memory rungs, fastest first."""
 
 from enum import StrEnum
 

@@ -34,7 +34,7 @@ def _needs(cards: list[ModelCard]) -> Iterator[str]:
 
 
 def _rungs(cards: list[ModelCard]) -> Iterator[str]:
-    yield f"| placement on | {' | '.join(f'{gb} GB' for gb in DEVICES_GB)} |"
+    yield f"| memory rung on | {' | '.join(f'{gb} GB' for gb in DEVICES_GB)} |"
     yield "|---" * (len(DEVICES_GB) + 1) + "|"
     for card in cards:
         yield f"| {card.name} | {' | '.join(_rung(card, gb - DRIVER_GB) for gb in DEVICES_GB)} |"

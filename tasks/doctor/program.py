@@ -95,7 +95,7 @@ def check_weights(resources: Resources, model: str, here: bool = True) -> Findin
 
 
 def check_memory(resources: Resources, model: str, here: bool = True) -> Finding:
-    """Check that the default model fits on each device, and name its placement there.
+    """Check that the default model fits on each device, and name its memory rung there.
 
     Args:
         here: whether this machine generates clips.
@@ -103,11 +103,11 @@ def check_memory(resources: Resources, model: str, here: bool = True) -> Finding
     free = {name: free_memory_gb(name) for name in (resources.devices or find_devices()) if here and name != "cpu"}
     if not free:
         return Finding(OK, "Not needed: clips are generated on the CPU or on a Ray cluster.")
-    findings = [_placement(resources, card_of(resources, model), name, gb) for name, gb in free.items() if gb]
+    findings = [_memory_finding(resources, card_of(resources, model), name, gb) for name, gb in free.items() if gb]
     return max(findings, key=lambda finding: (OK, WARN, FAIL).index(finding.level))
 
 
-def _placement(resources: Resources, card: ModelCard, device: str, free_gb: float) -> Finding:
+def _memory_finding(resources: Resources, card: ModelCard, device: str, free_gb: float) -> Finding:
     sizes = sizes_of(card, resources.weights_root)
     if not sizes:
         return Finding(OK, f"{device} has {free_gb:.1f} GB free; the weights of {card.name} are not here to compare.")
@@ -118,7 +118,7 @@ def _placement(resources: Resources, card: ModelCard, device: str, free_gb: floa
         message = refusal(card, device, rungs[-1], sizes, free_gb, others, resources.weights_root)
         return Finding(FAIL, message, "Set REELMILL_MODEL to a card that fits, or end programs that use the device.")
     text = (
-        f"{card.name} needs about {choice.needed_gb:.1f} GB on {device} with the placement {choice.rung}; "
+        f"{card.name} needs about {choice.needed_gb:.1f} GB on {device} at the memory rung {choice.rung}; "
         f"{free_gb:.1f} GB are free."
     )
     if choice.rung in (Rung.WHOLE, Rung.TEXT_ENCODER_FREED):

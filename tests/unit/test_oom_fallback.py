@@ -6,6 +6,7 @@ import tiny_families
 import tiny_weights
 import torch
 from engine_variants import variant
+from tiny_cards import tiny_card, variant_of
 
 from manifests.errors import BrokenDeviceError, GenerationError
 from models.diffusers.generator import DiffusersVideo
@@ -74,6 +75,15 @@ def test_a_decode_that_does_not_fit_is_tiled_without_denoising_again_and_the_gro
     assert (one.fallback_step, two.fallback_step) == ("tiled", "tiled")
     assert decode.failed == 2  # plain, then with freed caches; the second clip starts tiled
     assert len(counted) == 2 * 2  # two steps per clip, none repeated
+
+
+def test_a_vae_that_has_no_tiles_is_not_tried_again_with_tiles(monkeypatch):
+    card = tiny_card("svd-xt")
+    generator = DiffusersVideo(card, pictures=lambda name: np.zeros((64, 64, 3), np.uint8))
+    decoder = inject(monkeypatch, generator.pipeline.vae.decoder, "forward", when=lambda *_, **__: True)
+    [failed] = generator.generate([variant_of(card)])
+    assert "out of memory on cpu, even for a single variant" in str(failed)
+    assert decoder.failed == 2  # plain, then with freed caches
 
 
 def test_tiling_does_not_affect_another_shape_group(generator, monkeypatch):

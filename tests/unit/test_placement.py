@@ -157,7 +157,7 @@ def test_a_refusal_names_the_memory_and_an_installed_card_that_fits():
     big, installed = card_of("big", 20), tiny_weights.ltx_card()
     others = [big, installed, card_of("other", 1)]
     assert refusal(big, "cuda:0", Rung.SEQUENTIAL, stated_sizes(big), 4.0, others) == (
-        "big needs about 7.2 GB on cuda:0 even with the placement sequential, but 4.0 GB are free. Use the installed "
+        "big needs about 7.2 GB on cuda:0 even at the memory rung sequential, but 4.0 GB are free. Use the installed "
         "card tiny-ltx, which fits, or a device with more memory."
     )
 
