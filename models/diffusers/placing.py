@@ -6,6 +6,7 @@ from collections.abc import Collection, Iterator
 from pathlib import Path
 from typing import Any
 
+import psutil
 import torch
 from diffusers.hooks import apply_group_offloading
 
@@ -45,7 +46,7 @@ def fitting_rungs(
     sizes = sizes_of(card, weights_root, speed)
     working = working_of(card, batch=speed.batch)
     rungs = rungs_for(card, speed, sizes)
-    choice = choose(rungs, sizes, working, free)
+    choice = choose(rungs, sizes, working, free, psutil.virtual_memory().available / 1e9)
     if choice is None:
         raise ModelTooLargeError(
             refusal(card, str(device), rungs[-1], sizes, free, load_cards().values(), weights_root)

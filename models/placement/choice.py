@@ -1,10 +1,11 @@
 """Choose the fastest rung that fits into the free memory of a device."""
 
+import math
 from typing import NamedTuple
 
 from models.card import ModelCard
 from models.placement.component_sizes import Sizes
-from models.placement.needs import Working, needed_gb
+from models.placement.needs import Working, host_gb, needed_gb
 from models.placement.rung import RUNGS, TEXT_ENCODERS, Rung
 from models.speed import Speed
 
@@ -40,14 +41,21 @@ def rungs_for(card: ModelCard, speed: Speed, sizes: Sizes) -> tuple[Rung, ...]:
     return tuple(rung for rung in RUNGS[first:] if rung not in left_out)
 
 
-def choose(rungs: tuple[Rung, ...], sizes: Sizes, working: Working, free_gb: float) -> Choice | None:
+def choose(
+    rungs: tuple[Rung, ...], sizes: Sizes, working: Working, free_gb: float, free_host_gb: float = math.inf
+) -> Choice | None:
     """Return the fastest rung that fits, or None if none does.
 
     Decoding in tiles changes pixels, so it is planned only if the VAE cannot decode a whole clip on the otherwise
-    empty device.
+    empty device. A rung whose weights in main memory do not fit there is used only if all others do not fit either.
+
+    Args:
+        free_gb: free memory of the device.
+        free_host_gb: free main memory.
     """
     for tiled in (False, True):
-        fitting = (Choice(rung, needed_gb(rung, sizes, working, tiled), tiled) for rung in rungs)
-        if found := next((choice for choice in fitting if choice.needed_gb <= free_gb), None):
-            return found
+        choices = [Choice(rung, needed_gb(rung, sizes, working, tiled), tiled) for rung in rungs]
+        fitting = [choice for choice in choices if choice.needed_gb <= free_gb]
+        if fitting:
+            return next((choice for choice in fitting if host_gb(choice.rung, sizes) <= free_host_gb), fitting[0])
     return None

@@ -72,6 +72,13 @@ def test_the_fastest_rung_that_fits_is_chosen(free, rung, tiled):
     assert choice.needed_gb <= free
 
 
+def test_a_full_main_memory_leads_to_quantised_weights():
+    assert choose(ALL, SIZES, WORKING, 24, free_host_gb=41).rung is Rung.GROUP_OFFLOAD
+    assert choose(ALL, SIZES, WORKING, 24, free_host_gb=30).rung is Rung.QUANTISED
+    assert choose(ALL, SIZES, WORKING, 24, free_host_gb=10).rung is Rung.GROUP_OFFLOAD  # nothing fits there
+    assert choose(ALL, SIZES, WORKING, 141, free_host_gb=1).rung is Rung.WHOLE
+
+
 def test_nothing_is_chosen_if_nothing_fits():
     assert choose(ALL, SIZES, WORKING, 5) is None
 
@@ -140,6 +147,33 @@ def test_longer_and_larger_clips_need_more():
     default, short = working_of(card), working_of(card, (17, 480, 832))
     assert short.denoise == pytest.approx(default.denoise * 17 / 81)
     assert working_of(card, batch=2).denoise == pytest.approx(2 * default.denoise)
+
+
+def test_every_card_that_ships_states_its_memory_at_each_rung():
+    for card in load_cards().values():
+        if card.weights.hub_id is None:
+            continue
+        assert card.memory is not None, card.name
+        assert card.memory.computed_from is not None, card.name
+        needed = [needed_gb(rung, stated_sizes(card), working_of(card)) for rung in ALL]
+        assert needed == sorted(needed, reverse=True), card.name
+
+
+@pytest.mark.parametrize(
+    ("name", "rung", "tiled", "published"),
+    [
+        ("cogvideox-5b", Rung.SEQUENTIAL, True, 5),  # README of CogVideoX: all memory savings
+        ("cogvideox-2b", Rung.SEQUENTIAL, True, 4),
+        ("wan2.1-i2v-14b-480p", Rung.MODEL_OFFLOAD, False, 35 * 1.0737),  # documentation of diffusers, GiB
+        ("wan2.1-t2v-1.3b", Rung.MODEL_OFFLOAD, False, 11 * 1.0737),
+        ("mochi-1", Rung.MODEL_OFFLOAD, True, 22 * 1.0737),
+        ("hunyuanvideo-1.5-480p", Rung.GROUP_OFFLOAD, True, 14 * 1.0737),  # README of HunyuanVideo-1.5
+    ],
+)
+def test_computed_figures_are_near_published_ones(name, rung, tiled, published):
+    card = load_cards()[name]
+    computed = needed_gb(rung, stated_sizes(card), working_of(card), tiled)
+    assert computed == pytest.approx(published, rel=0.25)
 
 
 def card_of(name: str, transformer_gb: float, **changes) -> ModelCard:
