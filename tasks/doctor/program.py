@@ -116,7 +116,9 @@ def _memory_finding(resources: Resources, card: ModelCard, device: str, free_gb:
     if choice is None:
         others = load_cards(resources.model_folders).values()
         message = refusal(card, device, rungs[-1], sizes, free_gb, others, resources.weights_root)
-        return Finding(FAIL, message, "Set REELMILL_MODEL to a card that fits, or end programs that use the device.")
+        if choose(rungs, sizes, working_of(card), capacity_bytes(device) / 1e9):
+            return Finding(WARN, message, "Check whether a run or another program uses the device (`nvidia-smi`).")
+        return Finding(FAIL, message, "Set REELMILL_MODEL to a card that fits.")
     text = (
         f"{card.name} needs about {choice.needed_gb:.1f} GB on {device} at the memory rung {choice.rung}; "
         f"{free_gb:.1f} GB are free."

@@ -228,6 +228,9 @@ class TestModels:
         assert finding().level == "warn"
         assert "on cuda:1 at the memory rung group_offload; 20.0 GB are free" in finding().message
         free["cuda:0"] = 2.0
+        monkeypatch.setattr(program, "capacity_bytes", lambda device: 24e9)
+        assert finding().level == "warn"  # another program uses it
+        monkeypatch.setattr(program, "capacity_bytes", lambda device: 3e9)
         assert finding().level == "fail"
         assert "on cuda:0 even at the memory rung sequential, but 2.0 GB are free" in finding().message
 
