@@ -2,11 +2,13 @@
 
 import functools
 
+import diffusers
 import numpy as np
 import pytest
 import tiny_families
 import tiny_weights
 import torch
+import transformers
 from engine_variants import variant
 
 from manifests.errors import GenerationError, ModelTooLargeError
@@ -107,6 +109,75 @@ def test_a_clip_that_runs_out_of_memory_moves_down_and_is_made(monkeypatch, free
     assert np.array_equal(made.frames, expected.frames)
     [again] = generator.generate([variant(seed=2)])
     assert again.fallback_step == LOSSLESS[number]  # the pipeline stays there
+
+
+@pytest.mark.parametrize(
+    ("component", "step"),
+    [("transformer", "group_offload, freed"), ("text_encoder", "sequential"), ("vae", "group_offload, tiled")],
+)
+def test_a_component_that_never_fits_as_a_whole_is_copied_in_parts(monkeypatch, free, component, step):
+    """Moving the component to the device fails half-way, as on a GPU; moving it to main memory succeeds."""
+    [expected] = plain(tiny_weights.ltx_card(), [variant()])
+    kinds = {
+        "transformer": "LTXVideoTransformer3DModel",
+        "text_encoder": "T5EncoderModel",
+        "vae": "AutoencoderKLLTXVideo",
+    }
+    move = torch.nn.Module.to
+
+    def crowded(self, *args, **kwargs):
+        if type(self).__name__ == kinds[component] and args[0] == torch.device("cpu:0"):
+            next(self.children()).to(*args, **kwargs)
+            raise torch.OutOfMemoryError("CUDA out of memory. Tried to allocate 2.00 GiB")
+        return move(self, *args, **kwargs)
+
+    for kind in (torch.nn.Module, diffusers.ModelMixin, transformers.PreTrainedModel):
+        monkeypatch.setattr(kind, "to", crowded)
+    [made] = DiffusersVideo(tiny_weights.ltx_card(), device="cpu:0").generate([variant()])
+    assert made.fallback_step == step
+    assert np.array_equal(made.frames, expected.frames)
+
+
+def test_text_encoders_that_do_not_fit_beside_the_denoiser_take_its_place(monkeypatch, free):
+    monkeypatch.setattr(placing, "choose", lambda *_: Choice(Rung.TEXT_ENCODER_FREED, 0, False))
+    generator = DiffusersVideo(tiny_weights.ltx_card())
+    moved = []
+    move = generator.pipeline.transformer.to
+    monkeypatch.setattr(generator.pipeline.transformer, "to", lambda device: moved.append(str(device)) or move(device))
+    list(generator.generate([variant(seed=1)]))
+    assert moved == []
+    free(0)
+    list(generator.generate([variant(seed=2, prompt="a blue square"), variant(seed=3, prompt="a blue square")]))
+    assert moved == ["cpu", "cpu"]  # to main memory, and back to the pretended device
+
+
+def test_another_profile_is_placed_anew(monkeypatch, free):
+    card = tiny_weights.ltx_card(profiles={"fast": {"offload": "group"}})
+    one, other = DiffusersVideo(card).generate([variant(), variant(profile="fast")])
+    assert (one.fallback_step, other.fallback_step) == ("whole", "group_offload")
+
+
+def test_compiled_blocks_run_without_compilation_if_weights_are_copied(monkeypatch, free):
+    generator = DiffusersVideo(tiny_weights.ltx_card(profiles={"fast": {"compile": True, "offload": "group"}}))
+    generator._load("fast")
+    assert all(module._compiled_call_impl is None for module in generator.pipeline.transformer.modules())
+
+
+@pytest.mark.parametrize("rung", LOSSLESS[2:])
+def test_a_step_cache_works_before_and_after_moving_down(monkeypatch, free, rung):
+    cache = {"kind": "FirstBlockCache", "options": {"threshold": 0.5}}
+    card = CARDS["wan"](profiles={"fast": {"step_cache": cache}})
+    wanted = [variant("tiny-wan", seed=seed, profile="fast", num_inference_steps=6) for seed in (1, 2)]
+    generator = DiffusersVideo(card)
+    whole = list(generator.generate(wanted))
+    while generator._placed.rung is not rung:
+        generator._placed.down()
+    moved = list(generator.generate(wanted))
+    assert moved[0].fallback_step == rung
+    monkeypatch.setattr(placing, "choose", lambda *_: Choice(rung, 0, False))
+    placed = list(DiffusersVideo(card).generate(wanted))
+    for one, *others in zip(whole, moved, placed, strict=True):
+        assert all(np.array_equal(one.frames, other.frames) for other in others)
 
 
 def test_a_clip_that_fits_at_no_rung_fails_alone(monkeypatch, free):
