@@ -44,7 +44,9 @@ def fitting_rungs(
     if free is None:
         return ()
     sizes = sizes_of(card, weights_root, speed)
-    working = working_of(card, batch=speed.batch)
+    working = working_of(card)
+    if speed.tile_vae:
+        working = working._replace(decode=working.tiled)
     rungs = rungs_for(card, speed, sizes)
     choice = choose(rungs, sizes, working, free, psutil.virtual_memory().available / 1e9)
     if choice is None:

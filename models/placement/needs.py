@@ -37,22 +37,21 @@ class Working(NamedTuple):
     tiled: float
 
 
-def working_of(card: ModelCard, shape: tuple[int, int, int] | None = None, batch: int = 1) -> Working:
-    """Return the working memory for clips of a shape.
+def working_of(card: ModelCard, shape: tuple[int, int, int] | None = None) -> Working:
+    """Return the working memory for one clip of a shape; larger batches are halved before anything is offloaded.
 
     Args:
         shape: frames, height and width at render size; None for the default clip at the largest size.
-        batch: clips per forward pass.
     """
     default = default_shape(card)
     pixels, default_pixels = _pixels(shape or default), _pixels(default)
     figures = card.memory.working if card.memory else None
     if figures is None:
         decode = pixels * DECODE_BYTES / 1e9
-        return Working(pixels * batch * DENOISE_BYTES / 1e9, decode, min(decode, TILED_GB))
+        return Working(pixels * DENOISE_BYTES / 1e9, decode, min(decode, TILED_GB))
     share = pixels / default_pixels
     decode = figures.decode_gb * share
-    return Working(figures.denoise_gb * share * batch, decode, min(decode, figures.tiled_gb))
+    return Working(figures.denoise_gb * share, decode, min(decode, figures.tiled_gb))
 
 
 def default_shape(card: ModelCard) -> tuple[int, int, int]:

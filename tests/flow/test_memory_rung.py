@@ -4,10 +4,23 @@ import pytest
 
 from flows.runtime.resources import resources_of
 from flows.settings import load_settings
+from manifests.errors import ModelTooLargeError
 from models.diffusers import placing
 from tasks.runtime.resources import catalogue_of
 
 pytestmark = pytest.mark.usefixtures("prefect_server")
+
+
+def test_a_model_that_fits_on_no_device_ends_the_run_with_the_reason(home, tmp_path, monkeypatch):
+    from flows.campaign import campaign
+
+    monkeypatch.setattr(placing, "free_gb", lambda device: 0.1)
+    sheet = tmp_path / "one.csv"
+    sheet.write_text("brief_id,prompt,placements\na,a red circle on a white background,1:1\n")
+    with pytest.raises(
+        ModelTooLargeError, match=r"^starter needs about .* GB on cpu even at the memory rung sequential"
+    ):
+        campaign(sheet=str(sheet), settings={})
 
 
 def test_the_memory_rung_is_recorded_on_the_clip(home, tmp_path, monkeypatch):
