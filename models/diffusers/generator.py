@@ -209,7 +209,8 @@ class DiffusersVideo:
     def _failure(self, error: Exception) -> GenerationError:
         what = f"{type(error).__name__}: {first_line(error)}"
         if is_out_of_memory(error):
-            what = f"out of memory on {self.device}, even for a single variant ({first_line(error)})"
+            rung = f" at the memory rung {self._placed.label}" if self._placed.label else ""
+            what = f"out of memory on {self.device}, even for a single variant{rung} ({first_line(error)})"
         failed = GenerationError(f"{self.card.name} failed on this variant: {what}")
         failed.__cause__ = error
         return failed

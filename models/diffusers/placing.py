@@ -61,7 +61,7 @@ class Placed:
 
     Attributes:
         rung: None on a CPU.
-        encoders: the text encoders, where the rung wants them.
+        encoders: the text encoders, which most rungs keep off the device.
     """
 
     def __init__(

@@ -1,4 +1,4 @@
-"""Each pipeline class at the memory rungs that copy parts of components: same frames, weights where they are used."""
+"""Each pipeline class at the memory rungs that copy weights: same frames, and no weights are used while away."""
 
 import numpy as np
 import pytest

@@ -192,7 +192,7 @@ def test_a_clip_that_fits_at_no_rung_fails_alone(monkeypatch, free):
     monkeypatch.setattr(type(generator.pipeline), "__call__", crowded)
     [failed] = generator.generate([variant()])
     assert isinstance(failed, GenerationError)
-    assert "out of memory on cpu, even for a single variant" in str(failed)
+    assert "out of memory on cpu, even for a single variant at the memory rung sequential" in str(failed)
     monkeypatch.setattr(type(generator.pipeline), "__call__", call)
     [made] = generator.generate([variant(seed=2)])
     assert made.fallback_step == "sequential"
