@@ -19,6 +19,13 @@ def opened(name: str) -> DiffusersVideo:
     return DiffusersVideo(tiny_card(name), pictures=lambda _: np.full((64, 64, 3), 128, np.uint8))
 
 
+def moved_by_the_pipeline(generator: DiffusersVideo) -> list[torch.Tensor]:
+    """Return the scales of latents, which are stored in VAEs and which pipelines copy to the device themselves."""
+    vaes = (getattr(generator.pipeline, name, None) for name in ("vae", "audio_vae"))
+    found = (getattr(vae, name, None) for vae in vaes for name in ("latents_mean", "latents_std"))
+    return [each for each in found if torch.is_tensor(each)]
+
+
 @pytest.mark.parametrize(
     "name", [pytest.param(name, marks=() if name in QUICK else pytest.mark.slow) for name in FOLDERS]
 )
@@ -30,14 +37,7 @@ def test_a_pipeline_gives_the_same_frames_with_copied_weights(monkeypatch, name)
         monkeypatch.setattr(placing, "choose", lambda *_, rung=rung: Choice(rung, 0, False))
         with misplaced() as operations:
             generator = opened(name)
-            vae = generator.pipeline.vae
-            operations.allow(
-                *(
-                    getattr(vae, each)
-                    for each in ("latents_mean", "latents_std")
-                    if torch.is_tensor(getattr(vae, each, None))
-                )
-            )
+            operations.allow(*moved_by_the_pipeline(generator))
             [placed] = generator.generate([wanted])
         assert placed.fallback_step == rung
         assert operations.found == set()
