@@ -18,6 +18,7 @@ from models.diffusers.parts import load_parts
 from models.diffusers.placing import Placed
 from models.memory import is_out_of_memory
 from models.weights import forbid_network, weights_path, weights_problem
+from models.weights.pipeline_index import RUN_TEMPLATES
 from models.weights.tokenizer.panics import panics_refused
 
 
@@ -97,9 +98,20 @@ def _pipeline(card: ModelCard, weights_root: Path | None, precision: dict[str, t
             raise
         what = first_line(error)
         raise IncompleteWeightsError(f"The weights of {card.name} in {folder} cannot be loaded: {what}") from error
+    if card.pipeline not in RUN_TEMPLATES:
+        _remove_templates(pipeline)
     prepare_pipeline(pipeline, card, weights_root)
     pipeline.set_progress_bar_config(disable=True)
     return pipeline
+
+
+def _remove_templates(pipeline: Any) -> None:
+    """Remove chat templates, which are programs, from tokenizers and processors: nothing here runs them."""
+    for part in pipeline.components.values():
+        owners: list[Any] = [part, getattr(part, "tokenizer", None)]
+        for owner in owners:
+            if getattr(owner, "chat_template", None) is not None:
+                owner.chat_template = None
 
 
 def first_line(error: BaseException) -> str:
