@@ -33,7 +33,7 @@ from tasks.doctor import program
 from tasks.doctor.check import Check, Finding, run_checks
 from tasks.doctor.checks import checks_of
 from tasks.doctor.clock import check_clock
-from tasks.doctor.program import check_devices, check_versions, check_weights
+from tasks.doctor.program import check_devices, check_memory, check_versions, check_weights
 from tasks.doctor.proxies import check_proxies
 from tasks.doctor.servers import check_prefect, check_ray, check_webhook
 from tasks.doctor.signing import check_signer
@@ -212,6 +212,30 @@ class TestModels:
         resources = resources_of(load_settings())
         assert found(lambda: check_weights(resources, "starter")).level == "fail"
         assert found(lambda: check_weights(resources, "starter", here=False)).level == "warn"
+
+    def test_the_memory_rung_on_each_gpu_is_reported(self, home, monkeypatch):
+        free = {"cuda:0": 60.0, "cuda:1": 60.0}
+        monkeypatch.setattr(program, "find_devices", lambda: tuple(free))
+        monkeypatch.setattr(program, "free_memory_gb", free.get)
+        resources = resources_of(load_settings())
+
+        def finding():
+            return found(lambda: check_memory(resources, "wan2.1-i2v-14b-480p"))
+
+        assert finding().level == "ok"
+        assert "at the memory rung whole; 60.0 GB are free" in finding().message
+        free["cuda:1"] = 20.0
+        assert finding().level == "warn"
+        assert "on cuda:1 at the memory rung group_offload; 20.0 GB are free" in finding().message
+        free["cuda:0"] = 2.0
+        monkeypatch.setattr(program, "capacity_bytes", lambda device: 24e9)
+        assert finding().level == "warn"  # another program uses it
+        monkeypatch.setattr(program, "capacity_bytes", lambda device: 3e9)
+        assert finding().level == "fail"
+        assert "on cuda:0 even at the memory rung sequential, but 2.0 GB are free" in finding().message
+
+    def test_memory_is_not_checked_on_a_cpu(self, home):
+        assert found(lambda: check_memory(resources_of(load_settings()), "starter")).level == "ok"
 
     def test_an_unknown_card_is_reported(self, home):
         assert (

@@ -6,11 +6,10 @@ import tiny_families
 import tiny_weights
 import torch
 from engine_variants import variant
+from tiny_cards import tiny_card, variant_of
 
 from manifests.errors import BrokenDeviceError, GenerationError
 from models.diffusers.generator import DiffusersVideo
-from models.diffusers.oom_fallback import OomFallback
-from models.speed import Speed
 
 
 def full(*_args, **_kwargs):
@@ -76,6 +75,15 @@ def test_a_decode_that_does_not_fit_is_tiled_without_denoising_again_and_the_gro
     assert (one.fallback_step, two.fallback_step) == ("tiled", "tiled")
     assert decode.failed == 2  # plain, then with freed caches; the second clip starts tiled
     assert len(counted) == 2 * 2  # two steps per clip, none repeated
+
+
+def test_a_vae_that_has_no_tiles_is_not_tried_again_with_tiles(monkeypatch):
+    card = tiny_card("svd-xt")
+    generator = DiffusersVideo(card, pictures=lambda name: np.zeros((64, 64, 3), np.uint8))
+    decoder = inject(monkeypatch, generator.pipeline.vae.decoder, "forward", when=lambda *_, **__: True)
+    [failed] = generator.generate([variant_of(card)])
+    assert "out of memory on cpu, even for a single variant" in str(failed)
+    assert decoder.failed == 2  # plain, then with freed caches
 
 
 def test_tiling_does_not_affect_another_shape_group(generator, monkeypatch):
@@ -175,40 +183,3 @@ def test_a_call_that_ran_out_of_memory_leaks_nothing_into_the_next_clip(monkeypa
     [after] = generator.generate([wanted])
     assert after.fallback_step == "freed"
     assert np.array_equal(after.frames, clean.frames)
-
-
-class Pipeline:
-    """Only what the fallback moves; there is no GPU to offload from here."""
-
-    model_cpu_offload_seq = "text_encoder->transformer->vae"
-    vae = None
-
-    def __init__(self):
-        self.calls = []
-
-    def enable_model_cpu_offload(self, device):
-        self.calls.append(("model", str(device)))
-
-    def enable_group_offload(self, device, **_):
-        self.calls.append(("group", str(device)))
-
-
-def test_a_gpu_offloads_before_the_batch_is_halved():
-    pipeline = Pipeline()
-    fallback = OomFallback(pipeline, torch.device("cuda:0"), Speed(batch=2), 8)
-    fallback.select("group")
-    steps_taken = []
-    while fallback.next_step():
-        steps_taken.append(fallback.step)
-    assert steps_taken == ["freed", "offloaded", "batch 1"]
-    assert pipeline.calls == [("model", "cuda:0")]
-    fallback.select("another group")
-    assert fallback.is_offloaded
-    assert fallback.batch == 2
-
-
-@pytest.mark.parametrize("kind", ["model", "group"])
-def test_an_offload_set_by_the_profile_is_active_from_the_start(kind):
-    pipeline = Pipeline()
-    assert OomFallback(pipeline, torch.device("cuda:0"), Speed(offload=kind), 8).is_offloaded
-    assert pipeline.calls == [(kind, "cuda:0")]

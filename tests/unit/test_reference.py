@@ -59,11 +59,12 @@ def test_a_stale_page_is_reported_and_written(tmp_path, monkeypatch, capsys):
     monkeypatch.setattr(sys, "argv", ["reference", "--check"])
     with pytest.raises(SystemExit) as ended:
         reference.main()
-    assert ended.value.code == "Stale: settings.md, commands.md, columns.md. Run `make reference`."
+    assert ended.value.code == "Stale: settings.md, commands.md, columns.md, families.md. Run `make reference`."
     monkeypatch.setattr(sys, "argv", ["reference"])
     reference.main()
     assert reference.stale_pages() == []
-    assert capsys.readouterr().out == "Wrote docs/settings.md\nWrote docs/commands.md\nWrote docs/columns.md\n"
+    names = ("settings", "commands", "columns", "families")
+    assert capsys.readouterr().out == "".join(f"Wrote docs/{name}.md\n" for name in names)
 
 
 def test_make_reference_writes_them():
