@@ -9,9 +9,10 @@ from pathlib import Path
 from packaging.requirements import Requirement
 from packaging.specifiers import SpecifierSet
 
+from models.card import Card
 from models.memory import capacity_bytes
 from models.registry import find_devices, get_any_card, weights_problem
-from models.weights import unread_bytes
+from models.weights import download_command, hub_weights_of, unread_bytes
 from tasks.doctor.check import FAIL, OK, WARN, Finding
 from tasks.runtime.resources import Resources, card_of
 
@@ -84,12 +85,20 @@ def check_weights(resources: Resources, model: str, here: bool = True) -> Findin
             return Finding(
                 FAIL if here else WARN,
                 problem,
-                "Download them, or set REELMILL_WEIGHTS_ROOT to the folder that contains them; "
-                f"`reelmill models show {each.name}` shows the expected path.",
+                _fix_of(each),
             )
     unread = sum(unread_bytes(each, resources.weights_root) for each in cards)
     later = f" The next run compares {unread / 1e9:.1f} GB with their hashes." if unread else ""
     return Finding(OK, f"The weights of {model} and its scorer {card.scorer} are complete.{later}")
+
+
+def _fix_of(card: Card) -> str:
+    if hub_weights_of(card):
+        return f"Run `{download_command(card)}`, which downloads what is missing or damaged."
+    return (
+        "Restore the files, or set REELMILL_WEIGHTS_ROOT to the folder that contains them; "
+        f"`reelmill models show {card.name}` shows the expected path."
+    )
 
 
 def _applies(requirement: Requirement, extras: Collection[str]) -> bool:
