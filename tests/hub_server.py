@@ -8,7 +8,7 @@ import json
 import threading
 from collections import deque
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
@@ -122,7 +122,7 @@ class Handler(BaseHTTPRequestHandler):
         if path.startswith("/lfs/"):
             _, _, owner, name, revision, file = path.split("/", 5)
             return self._file(hub.repositories[f"{owner}/{name}", revision][file], path)
-        owner, name, _, revision, file = path.lstrip("/").split("/", 4)
+        owner, name, _, revision, file = [*path.lstrip("/").split("/", 4), *[""] * 5][:5]
         content = hub.repositories.get((f"{owner}/{name}", revision), {}).get(file)
         if content is None:
             return self._answer(404, b"{}", {"X-Error-Code": "EntryNotFound"})
@@ -167,11 +167,13 @@ class Handler(BaseHTTPRequestHandler):
             self.wfile.flush()
             self.hub.waiting.set()
             self.hub.go_on.wait(60)
-            self.wfile.write(body[cut:])
+            with suppress(ConnectionError):
+                self.wfile.write(body[cut:])
             return
         self._start(206 if start else 200, len(body), headers)
         self.hub.sent += len(body[:cut])
-        self.wfile.write(body[:cut])
+        with suppress(ConnectionError):  # the client was stopped
+            self.wfile.write(body[:cut])
         if cut is not None:
             self.close_connection = True
 

@@ -3,7 +3,7 @@
 ``folder_check`` has the rules for every folder that a library of models reads, of whatever kind.
 """
 
-from models.weights.card_check import check_total_size, weights_problem
+from models.weights.card_check import check_total_size, repair_of, weights_problem
 from models.weights.integrity import CardDigest, card_digests, is_intact_blob, unread_bytes, weights_of
 from models.weights.location import download_command, hub_cache, lora_path, part_path, weights_path
 from models.weights.offline import forbid_network
@@ -21,6 +21,7 @@ __all__ = [
     "is_intact_blob",
     "lora_path",
     "part_path",
+    "repair_of",
     "unread_bytes",
     "weights_of",
     "weights_path",

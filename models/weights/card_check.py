@@ -110,6 +110,11 @@ def check_total_size(weights: Weights, size: int) -> None:
         )
 
 
+def repair_of(card: Card) -> str:
+    """Return the end of a message about weights from the hub that are missing in part, or damaged."""
+    return f"To download what is missing or damaged, run: {download_command(card)}"
+
+
 @contextmanager
 def _named(what: str, path: Path, card: Card, weights: Weights) -> Iterator[None]:
     try:
@@ -117,7 +122,7 @@ def _named(what: str, path: Path, card: Card, weights: Weights) -> Iterator[None
     except RefusedFileError as error:
         message = f"{what} in {path} cannot be used: {error}."
         if weights.hub_id is not None and "download" in str(error):
-            message += f" To download what is missing or damaged, run: {download_command(card)}"
+            message += f" {repair_of(card)}"
         raise IncompleteWeightsError(message) from error
     except OSError as error:
         raise IncompleteWeightsError(f"{what} in {path} cannot be read: {error.strerror or error}.") from error

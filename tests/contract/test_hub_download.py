@@ -36,6 +36,7 @@ def hub(tmp_path, monkeypatch):
     with hub_server() as server:
         server.add(HUB_ID, REVISION, folder)
         use_hub(monkeypatch, server.url)
+        monkeypatch.setattr(constants, "HF_HUB_DISABLE_TELEMETRY", True)
         yield server
 
 

@@ -102,6 +102,21 @@ def test_only_files_that_are_loaded_are_downloaded(hub, folder, capsys):
     assert "scorer/open_clip_model.bin" not in there
 
 
+def test_nothing_but_the_repositories_is_asked_for(hub, folder, capsys):
+    reelmill(capsys, "models", "pull", "tiny-video")
+    assert {path.split("/")[1] for server, path, _ in hub.asked if server == "hub"} == {"api", "makers"}
+    assert all(path.startswith("/api/models/makers/") for _, path, _ in hub.asked if path.startswith("/api/"))
+
+
+def test_a_repository_that_is_broken_itself_does_not_ask_for_another_download(hub, folder, capsys):
+    hub.repositories["makers/video", REVISION]["vae/config.json"] = b"{"
+    ended = reelmill(capsys, "models", "pull", "tiny-video")
+    assert ended.code == 1
+    assert "vae/config.json is missing or damaged" in ended.err
+    assert "models pull" not in ended.err
+    assert "The files are those of the hub. Name another revision in the card." in ended.err
+
+
 def test_a_dry_run_lists_the_files_and_writes_nothing(hub, folder, capsys):
     ended = reelmill(capsys, "models", "pull", "tiny-video", "--dry-run")
     assert ended.code == 0

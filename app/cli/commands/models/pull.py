@@ -14,7 +14,7 @@ from app.session import Session
 from manifests.pluralize import count_of
 from models.card import Card, ModelCard
 from models.registry import get_any_card, weights_problem
-from models.weights import hub_weights_of
+from models.weights import hub_weights_of, repair_of
 from tasks.pull import PullPlan, plan_pull
 from tasks.pull import pull as download
 
@@ -61,8 +61,13 @@ def _with_scorer(card: Card, session: Session) -> list[Card]:
 
 def _problems(cards: list[Card], session: Session) -> list[str]:
     """Return what is wrong with the weights; all of them are read, as `models verify` does."""
-    found = [weights_problem(card, session.settings.weights_root) for card in cards]
-    return [problem for problem in found if problem]
+    found = {card.name: (card, weights_problem(card, session.settings.weights_root)) for card in cards}
+    return [_without_repair(problem, card) for card, problem in found.values() if problem]
+
+
+def _without_repair(problem: str, card: Card) -> str:
+    """Replace the advice to download the files, which was just done: they have the hashes that the hub lists."""
+    return problem.replace(repair_of(card), "The files are those of the hub. Name another revision in the card.")
 
 
 def _ending(cards: list[Card], plan: PullPlan) -> str:
