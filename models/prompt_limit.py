@@ -15,6 +15,7 @@ from models.weights.folder_check import MAX_VOCABULARY
 from models.weights.json_file import parse_json, read_bytes, read_json
 from models.weights.refusal import RefusedFileError
 from models.weights.tokenizer.panics import panics_refused
+from models.weights.tokenizer.sentence_pieces import check_sentence_pieces
 from models.weights.tokenizer.tokenizer_check import check_tokenizer
 
 CLIP_CONTEXT = 77
@@ -160,7 +161,9 @@ def _sentence_pieces(path: Path) -> Callable[[str], Spans] | None:
     from sentencepiece import SentencePieceProcessor
 
     try:
-        processor = SentencePieceProcessor(model_proto=read_bytes(path, path.name, MAX_VOCABULARY))
+        content = read_bytes(path, path.name, MAX_VOCABULARY)
+        check_sentence_pieces(content, path.name)
+        processor = SentencePieceProcessor(model_proto=content)
     except (RefusedFileError, RuntimeError):
         return None
 

@@ -10,7 +10,8 @@ from decisions import decide
 from sqlalchemy import Connection, text
 
 from adapters.catalogue import Catalogue, open_catalogue
-from adapters.catalogue.log.entries import GENESIS, digest_of
+from adapters.catalogue.log.entries import GENESIS
+from adapters.catalogue.log.genuine_entry import digest_of
 
 ANN, BEN, EVE = "person:ann", "person:ben", "person:eve"
 KEY = bytes(range(32))

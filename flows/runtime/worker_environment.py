@@ -5,38 +5,112 @@ import re
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 
-from flows.runtime.fan_out import shares_staging
+from flows.runtime.fan_out import is_loopback, shares_staging
 from flows.settings import Settings
 from tasks.runtime.resources import pause_opening
 
 _SETTINGS = ("HOME", "DEVICE", "THREADS", "WEIGHTS_ROOT", "MODEL_FOLDERS", "LOG_FORMAT")
 """Settings that workers read; the driver sends the others."""
 _PROXIES = ("HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY", "NO_PROXY")
+_PROXY_NAMES = frozenset({*_PROXIES, *map(str.lower, _PROXIES)})
+_LOCALE = (
+    "ALL",
+    "CTYPE",
+    "COLLATE",
+    "MESSAGES",
+    "MONETARY",
+    "NUMERIC",
+    "TIME",
+    "ADDRESS",
+    "MEASUREMENT",
+    "NAME",
+    "PAPER",
+)
+_FOLDERS = ("CACHE_HOME", "CONFIG_HOME", "DATA_HOME", "STATE_HOME", "RUNTIME_DIR", "CONFIG_DIRS", "DATA_DIRS")
+_PYTHON = (
+    "ASYNCIODEBUG", "BREAKPOINT", "COERCECLOCALE", "DEVMODE", "DONTWRITEBYTECODE", "FAULTHANDLER", "HASHSEED", "HOME",
+    "INTMAXSTRDIGITS", "IOENCODING", "MALLOC", "MALLOCSTATS", "NODEBUGRANGES", "NOUSERSITE", "OPTIMIZE", "PATH",
+    "PLATLIBDIR", "PYCACHEPREFIX", "SAFEPATH", "TRACEMALLOC", "UNBUFFERED", "USERBASE", "UTF8", "VERBOSE", "WARNINGS",
+    "_COLORS", "_CPU_COUNT", "_GIL",
+)  # fmt: skip
+_LIBPQ = (
+    "APPNAME", "CHANNELBINDING", "CLIENTENCODING", "CONNECT_TIMEOUT", "DATABASE", "DATESTYLE", "GEQO", "GSSDELEGATION",
+    "GSSENCMODE", "GSSLIB", "HOST", "HOSTADDR", "KRBSRVNAME", "LOADBALANCEHOSTS", "LOCALEDIR", "MAXPROTOCOLVERSION",
+    "MINPROTOCOLVERSION", "OPTIONS", "PASSFILE", "PORT", "REQUIREAUTH", "REQUIREPEER", "SERVICE", "SERVICEFILE",
+    "SSLCERT", "SSLCERTMODE", "SSLCOMPRESSION", "SSLCRL", "SSLCRLDIR", "SSLKEY", "SSLMAXPROTOCOLVERSION",
+    "SSLMINPROTOCOLVERSION", "SSLMODE", "SSLNEGOTIATION", "SSLROOTCERT", "SSLSNI", "SYSCONFDIR", "TARGETSESSIONATTRS",
+    "TZ", "USER",
+)  # fmt: skip
+_AWS = (
+    "ACCOUNT_ID_ENDPOINT_MODE", "CA_BUNDLE", "CONFIG_FILE", "DEFAULTS_MODE", "DEFAULT_PROFILE", "DEFAULT_REGION",
+    "DISABLE_REQUEST_COMPRESSION", "EC2_METADATA_DISABLED", "EC2_METADATA_SERVICE_ENDPOINT",
+    "EC2_METADATA_SERVICE_ENDPOINT_MODE", "EC2_METADATA_V1_DISABLED", "ENDPOINT_URL", "ENDPOINT_URL_S3",
+    "ENDPOINT_URL_STS", "IGNORE_CONFIGURED_ENDPOINT_URLS", "MAX_ATTEMPTS", "METADATA_SERVICE_NUM_ATTEMPTS",
+    "METADATA_SERVICE_TIMEOUT", "PROFILE", "REGION", "REQUEST_CHECKSUM_CALCULATION",
+    "REQUEST_MIN_COMPRESSION_SIZE_BYTES", "RESPONSE_CHECKSUM_VALIDATION", "RETRY_MODE", "ROLE_ARN",
+    "ROLE_SESSION_NAME", "S3_US_EAST_1_REGIONAL_ENDPOINT", "STS_REGIONAL_ENDPOINTS", "USE_DUALSTACK_ENDPOINT",
+    "USE_FIPS_ENDPOINT",
+)  # fmt: skip
+_AWS_CREDENTIALS = frozenset(
+    f"AWS_{name}"
+    for name in (
+        "ACCESS_KEY_ID", "SECRET_ACCESS_KEY", "SESSION_TOKEN", "SECURITY_TOKEN", "SHARED_CREDENTIALS_FILE",
+        "WEB_IDENTITY_TOKEN_FILE", "CONTAINER_AUTHORIZATION_TOKEN", "CONTAINER_AUTHORIZATION_TOKEN_FILE",
+        "CONTAINER_CREDENTIALS_FULL_URI", "CONTAINER_CREDENTIALS_RELATIVE_URI",
+    )
+)  # fmt: skip
+_PREFECT = (
+    "API_ENABLE_HTTP2", "API_REQUEST_TIMEOUT", "API_SSL_CERT_FILE", "API_TLS_INSECURE_SKIP_VERIFY", "DEBUG_MODE",
+    "HOME", "PROFILE", "PROFILES_PATH", "SERVER_ALLOW_EPHEMERAL_MODE", "SERVER_ANALYTICS_ENABLED",
+    "SERVER_LOGGING_LEVEL", "SILENCE_API_URL_MISCONFIGURATION", "TEST_MODE",
+)  # fmt: skip
+_HUB = (
+    "HF_HOME", "HF_HUB_CACHE", "HF_HUB_OFFLINE", "HF_HUB_DISABLE_TELEMETRY", "HF_HUB_DISABLE_PROGRESS_BARS",
+    "HF_HUB_DISABLE_XET", "HF_ASSETS_CACHE", "HF_XET_CACHE", "HF_MODULES_CACHE", "HUGGINGFACE_HUB_CACHE",
+    "TRANSFORMERS_CACHE", "TRANSFORMERS_OFFLINE", "TRANSFORMERS_VERBOSITY", "TRANSFORMERS_NO_ADVISORY_WARNINGS",
+    "DIFFUSERS_VERBOSITY", "TOKENIZERS_PARALLELISM", "SAFETENSORS_FAST_GPU",
+)  # fmt: skip
+_NVIDIA = ("VISIBLE_DEVICES", "DRIVER_CAPABILITIES", "TF32_OVERRIDE", "DISABLE_REQUIRE", "REQUIRE_CUDA")
 _NAMES = frozenset(
     {
         *("PATH", "HOME", "USER", "LOGNAME", "SHELL", "LANG", "LANGUAGE", "TZ", "TMPDIR", "TMP", "TEMP"),
         *("LD_LIBRARY_PATH", "LD_PRELOAD", "DYLD_LIBRARY_PATH", "DYLD_FALLBACK_LIBRARY_PATH", "VIRTUAL_ENV"),
         *("SSL_CERT_FILE", "SSL_CERT_DIR", "REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE", "DO_NOT_TRACK"),
-        *_PROXIES,
-        *map(str.lower, _PROXIES),
+        *_PROXY_NAMES,
         *(f"REELMILL_{name}" for name in _SETTINGS),
+        *(f"LC_{name}" for name in (*_LOCALE, "IDENTIFICATION", "TELEPHONE")),
+        *(f"XDG_{name}" for name in _FOLDERS),
+        *(f"PYTHON{name}" for name in _PYTHON),
+        *(f"PG{name}" for name in _LIBPQ),
+        *(f"AWS_{name}" for name in _AWS),
+        *(f"PREFECT_{name}" for name in _PREFECT),
+        *(f"NVIDIA_{name}" for name in _NVIDIA),
+        *_HUB,
     }
 )
 _GROUPS = re.compile(
-    r"LC_|XDG_|PYTHON|RAY_|__RAY_|PREFECT_|PG|AWS_|"
-    r"PYTORCH_|TORCH|TRITON_|CUDA|CUBLAS_|CUDNN_|NCCL_|NVIDIA_|HIP_|HSA_|ROC|MIOPEN_|"
-    r"OMP_|GOMP_|KMP_|MKL_|OPENBLAS_|BLIS_|NUMEXPR_|VECLIB_|MALLOC_|MPS_|ACCELERATE_|"
-    r"HF_|TRANSFORMERS_|DIFFUSERS_|TOKENIZERS_|SAFETENSORS_"
+    r"(?:RAY|__RAY|PREFECT_CLIENT|PREFECT_LOGGING|PREFECT_RESULTS|PREFECT_TASKS|PREFECT_FLOWS|PREFECT_INTERNAL|"
+    r"PYTORCH|TORCH|TORCHINDUCTOR|TORCHDYNAMO|TRITON|CUDA|CUBLAS|CUDNN|NCCL|HIP|HSA|ROCM|ROCR|ROCBLAS|MIOPEN|"
+    r"OMP|GOMP|KMP|MKL|OPENBLAS|BLIS|NUMEXPR|VECLIB|MALLOC|MPS|ACCELERATE)_\w+"
 )
-"""Beginnings of names: the locale, Python, Ray, Prefect's client, libpq, AWS, and libraries that compute."""
+"""Prefixes with too many settings for a list: Ray, Prefect's client, and libraries that compute."""
 _SECRET = re.compile(
-    r"(?:^|_)(?:TOKEN|SECRET|(?:PG)?PASSWORD|PASSWD|PASSPHRASE|KEY|CREDENTIALS?|AUTHORIZATION|AUTH_STRING|"
-    r"CONNECTION_URL)(?:_|$)",
+    r"(?:^|_)(?:\w*(?:TOKEN|SECRET|PASSWORD|PASSWD|PASSPHRASE|KEY|KEYPAIR|CREDENTIAL|WEBHOOK)S?|AUTH\w*|PASS|PWD|PAT|"
+    r"API|APIPASS|PRIVATE|SIGNATURE|COOKIES?|SESSIONS?|HEADERS?|DSN|CONNECTION_\w+|CONNECT_ARGS)(?:_|$)",
     re.IGNORECASE,
 )
+"""Words in names with one of the prefixes."""
+_USER_IN_URL = re.compile(r"://[^/?#\s]*@|[?&;](?:pass|pwd|secret|token|key|sig|auth|api)\w*=", re.IGNORECASE)
+"""Values that contain a URL with a user, a password or a token."""
 _PASSWORD = re.compile(r"[^:]+://[^:/@]*:[^/]*@")
-_NEEDED = frozenset({"RAY_AUTH_TOKEN", "RAY_AUTH_TOKEN_PATH", "PREFECT_API_KEY", "PREFECT_API_AUTH_STRING"})
-"""Secrets that every worker needs: it connects to the cluster and to Prefect's server."""
+_NEEDED = frozenset(
+    {
+        *("RAY_AUTH_TOKEN", "RAY_AUTH_TOKEN_PATH", "RAY_AUTH_MODE"),
+        *("RAY_USE_TLS", "RAY_TLS_SERVER_CERT", "RAY_TLS_SERVER_KEY", "RAY_TLS_CA_CERT"),
+        *("PREFECT_API_URL", "PREFECT_API_KEY", "PREFECT_API_AUTH_STRING", "PREFECT_CLIENT_CUSTOM_HEADERS"),
+    }
+)
+"""What every worker needs, secret or not: it connects to the cluster, whose keys are files, and to Prefect's server."""
 
 
 def inherited_by_workers(settings: Settings, environment: Mapping[str, str]) -> dict[str, str]:
@@ -45,12 +119,22 @@ def inherited_by_workers(settings: Settings, environment: Mapping[str, str]) -> 
     A renderer needs the catalogue, and with shared staging the bucket. If the driver's settings do not contain the
     credentials, libpq or boto3 read them from the environment, so workers need them too.
     """
-    needed = [name for name in environment if name in _NAMES or _GROUPS.match(name)]
-    return {
-        name: environment[name]
-        for name in needed
-        if not _SECRET.search(name) or name in _NEEDED or _gives_access(name, settings)
-    }
+    return {name: value for name, value in environment.items() if _is_inherited(name, value, settings, environment)}
+
+
+def _is_inherited(name: str, value: str, settings: Settings, environment: Mapping[str, str]) -> bool:
+    if name in _NEEDED or _gives_access(name, settings):
+        return True
+    if name not in _NAMES and not _GROUPS.fullmatch(name):
+        return False
+    if _USER_IN_URL.search(value):
+        return name in _PROXY_NAMES and _uses_proxies(settings, environment)
+    return name in _NAMES or not _SECRET.search(name)
+
+
+def _uses_proxies(settings: Settings, environment: Mapping[str, str]) -> bool:
+    """Return whether workers connect to a bucket, or to a server of Prefect that is not on this machine."""
+    return shares_staging(settings) or not is_loopback(environment.get("PREFECT_API_URL", ""))
 
 
 @contextmanager
@@ -75,4 +159,4 @@ def _gives_access(name: str, settings: Settings) -> bool:
     if name == "PGPASSWORD":
         url = settings.catalogue_url
         return url.startswith(("postgresql", "postgres:")) and not _PASSWORD.match(url)
-    return name.startswith("AWS_") and shares_staging(settings) and settings.bucket_access_key is None
+    return name in _AWS_CREDENTIALS and shares_staging(settings) and settings.bucket_access_key is None

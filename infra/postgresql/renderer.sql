@@ -43,6 +43,9 @@ BEGIN
         found := body::jsonb;
         IF jsonb_typeof(found) = 'array' OR (jsonb_typeof(found) = 'object'
             AND (SELECT count(*) FROM json_object_keys(body::json)) = (SELECT count(*) FROM jsonb_object_keys(found))) THEN
+            IF jsonb_path_exists(found, '$.** ? (@.type() == "number" && (@ > 1e15 || @ < -1e15))') THEN
+                RAISE EXCEPTION 'a number in the JSON of a renderer is too large' USING ERRCODE = 'insufficient_privilege';
+            END IF;
             RETURN found;
         END IF;
     END IF;
@@ -133,7 +136,7 @@ BEGIN
         RAISE EXCEPTION 'a clip of a renderer has unknown or missing fields' USING ERRCODE = 'insufficient_privilege';
     END IF;
     FOREACH name IN ARRAY ARRAY ['size', 'height', 'width', 'num_frames', 'fps'] LOOP
-        IF NOT renderer_number(clip -> name, 1, 1e12) OR (clip ->> name) !~ '^[0-9]+$' THEN
+        IF NOT renderer_number(clip -> name, 1, CASE name WHEN 'size' THEN 1e12 WHEN 'fps' THEN 1000 ELSE 1000000 END) OR (clip ->> name) !~ '^[0-9]+$' THEN
             RAISE EXCEPTION 'the % of a clip is out of range', name USING ERRCODE = 'insufficient_privilege';
         END IF;
     END LOOP;
@@ -153,16 +156,19 @@ DECLARE
     now double precision := extract(epoch FROM clock_timestamp());
     body jsonb;
 BEGIN
-    -- A score may contain NaN, which Python writes as it is and which is no JSON.
+    -- Python would read NaN, which is no JSON, and numbers beyond its range, which the record of a clip cannot contain.
     IF NEW.score IS DISTINCT FROM OLD.score AND NEW.score IS NOT NULL THEN
-        body := renderer_json(regexp_replace(NEW.score, '(?<=[:,[])-?(NaN|Infinity)', 'null', 'g'), 20000);
+        body := renderer_json(NEW.score, 20000);
         IF jsonb_typeof(body) <> 'object' OR body ->> 'variant_id' IS DISTINCT FROM NEW.variant_id
             OR body - ARRAY ['variant_id', 'checks', 'prompt_adherence', 'prompt_rank', 'num_distractors', 'scorer'] <> '{}'
             OR jsonb_typeof(coalesce(body -> 'checks', '{}')) <> 'object'
             OR jsonb_typeof(coalesce(body -> 'scorer', '""')) <> 'string'
-            OR (SELECT bool_or(jsonb_typeof(value) NOT IN ('number', 'null')) FROM jsonb_each(body)
-                WHERE key IN ('prompt_adherence', 'prompt_rank', 'num_distractors'))
-            OR jsonb_path_exists(body, '$.checks.* ? (@.type() != "number" && @.type() != "null")')
+            OR NOT (coalesce(body -> 'prompt_adherence', 'null') = 'null'
+                OR renderer_number(body -> 'prompt_adherence', -1.01, 1.01))
+            OR NOT (coalesce(body -> 'prompt_rank', 'null') = 'null' OR body ->> 'prompt_rank' ~ '^[0-9]{1,9}$')
+            OR NOT coalesce(body ->> 'num_distractors', '0') ~ '^[0-9]{1,9}$'
+            OR (SELECT bool_or(NOT renderer_number(value, -1e12, 1e12)) FROM jsonb_each(coalesce(body -> 'checks', '{}')))
+            OR length(body ->> 'scorer') > 1000
         THEN
             RAISE EXCEPTION 'the score of a renderer has another form' USING ERRCODE = 'insufficient_privilege';
         END IF;

@@ -14,6 +14,7 @@ from models.card import ModelCard
 from models.diffusers.loras import prepare_pipeline
 from models.diffusers.parts import load_parts
 from models.weights import forbid_network, weights_path, weights_problem
+from models.weights.pipeline_index import RUN_TEMPLATES
 from models.weights.tokenizer.panics import panics_refused
 
 
@@ -65,6 +66,8 @@ def load(card: ModelCard, weights_root: Path | None, device: torch.device) -> An
     except Exception as error:
         what = first_line(error)
         raise IncompleteWeightsError(f"The weights of {card.name} in {folder} cannot be loaded: {what}") from error
+    if card.pipeline not in RUN_TEMPLATES:
+        _remove_templates(pipeline)
     prepare_pipeline(pipeline, card, weights_root)
     pipeline.set_progress_bar_config(disable=True)
     pipeline = pipeline.to(device)
@@ -72,6 +75,15 @@ def load(card: ModelCard, weights_root: Path | None, device: torch.device) -> An
     if problem := weights_problem(card, weights_root):  # the files were changed while they were loaded
         raise IncompleteWeightsError(problem)
     return pipeline
+
+
+def _remove_templates(pipeline: Any) -> None:
+    """Remove chat templates, which are programs, from tokenizers and processors: nothing here runs them."""
+    for part in pipeline.components.values():
+        owners: list[Any] = [part, getattr(part, "tokenizer", None)]
+        for owner in owners:
+            if getattr(owner, "chat_template", None) is not None:
+                owner.chat_template = None
 
 
 def _copy_mapped(pipeline: Any) -> None:

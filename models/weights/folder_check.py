@@ -15,6 +15,7 @@ from models.weights.json_file import MB, read_bytes, read_json
 from models.weights.refusal import RefusedFileError, shown
 from models.weights.safetensors_header import read_header
 from models.weights.tokenizer.chat_template import check_template, check_templates
+from models.weights.tokenizer.sentence_pieces import check_sentence_pieces
 from models.weights.tokenizer.tokenizer_check import check_tokenizer
 
 VOCABULARIES = ("tokenizer.json", "vocab.json", "added_tokens.json")
@@ -60,6 +61,19 @@ def check_contents(files: Iterable[FolderFile]) -> None:
             _checked.add(state)
 
 
+def check_run_templates(files: Iterable[FolderFile]) -> None:
+    """Check the chat templates of a folder whose pipeline runs them; ``check_contents`` has checked them as others.
+
+    Raises:
+        RefusedFileError: names the file and the part of the template that is not allowed.
+    """
+    for file in files:
+        if file.path.suffix == ".jinja":
+            check_template(read_bytes(file.path, file.name, MB).decode(errors="replace"), file.name, is_run=True)
+        elif file.path.suffix == ".json" and file.path.name not in VOCABULARIES:
+            check_templates(read_json(file.path, file.name), file.name, is_run=True)
+
+
 _checked: set[str] = set()
 """Files that passed in this process: a vocabulary of 30 MB takes a second to read."""
 
@@ -72,7 +86,9 @@ def _check(file: FolderFile) -> None:
     elif file.path.suffix == ".jinja":
         text = read_bytes(file.path, file.name, MB).decode(errors="replace")
         check_template(text, file.name)
-    elif file.path.suffix == ".model" or file.path.name in LOADED_TEXTS:
+    elif file.path.suffix == ".model":
+        check_sentence_pieces(read_bytes(file.path, file.name, MAX_VOCABULARY), file.name)
+    elif file.path.name in LOADED_TEXTS:
         read_bytes(file.path, file.name, MAX_VOCABULARY)
 
 

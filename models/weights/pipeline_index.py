@@ -8,7 +8,7 @@ from typing import Any
 
 from models.card import ModelCard
 from models.weights.config.config_keys import check_keys
-from models.weights.folder_check import check_contents
+from models.weights.folder_check import check_contents, check_run_templates
 from models.weights.folder_tree import FolderFile
 from models.weights.json_file import read_json
 from models.weights.refusal import RefusedFileError, shown
@@ -22,6 +22,8 @@ OPENS_ALSO = {
     "WanImageToVideoPipeline": "WanPipeline",
 }
 """Pipeline classes that can also load the folder of another class: those repositories name only one of two classes."""
+RUN_TEMPLATES = ("HunyuanVideo15Pipeline", "HunyuanVideo15ImageToVideoPipeline")
+"""Pipeline classes that run the chat template of a tokenizer. The templates of others are removed after loading."""
 COMPONENT = re.compile(r"[a-z][a-z0-9_]{0,63}")
 CLASS = re.compile(r"(?!Auto[A-Z]|Onnx|Flax|TF[A-Z]|FlashPack|Modular)(?!.*Pipeline$)[A-Z]\w{1,127}")
 """Not the classes that load another class, which the folder or the hub names, or another format."""
@@ -38,6 +40,8 @@ def check_pipeline(card: ModelCard, folder: Path, files: list[FolderFile]) -> li
     for name, class_name in components.items():
         _check_component(name, class_name, loaded, folder)
     check_contents(loaded)
+    if card.pipeline in RUN_TEMPLATES:
+        check_run_templates(loaded)
     return loaded
 
 

@@ -33,6 +33,7 @@ SCHEMA = 1
 _ANCHOR = re.compile(r"(\d{12})-([0-9a-f]{16})\.json")
 HOUR_S = 3600.0
 REMOVE = "Restore its earlier version, or delete it."
+UNCHECKABLE = "If you know the reason, for example that the signing key was lost with its home, delete the anchor."
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,7 +106,7 @@ def anchor_if_due(resources: Resources, signer: Signer) -> None:
     if not resources.audit_anchor_h:
         return
     try:
-        prefix = prefix_of(catalogue_of(resources).audit.head().key_id)
+        prefix = prefix_of(_own_key_id(resources))
         newest = max((entry.modified for entry in bucket_of(resources).entries(prefix)), default=0.0)
         if time.time() - newest >= resources.audit_anchor_h * HOUR_S:
             write_anchor(resources, signer)
@@ -126,7 +127,7 @@ def write_anchor(resources: Resources, signer: Signer) -> str:
     audit.check_key()
     audit.check_complete()
     head = audit.head()
-    anchor = Anchor(head.key_id, head.entries, head.digest, datetime.now(UTC).isoformat(timespec="seconds"))
+    anchor = Anchor(_own_key_id(resources), head.entries, head.digest, datetime.now(UTC).isoformat(timespec="seconds"))
     if not head.entries or bucket.head(anchor.key) is not None:
         return ""
     text = canonical_json({**asdict(anchor), **asdict(signer.sign_detached(anchor.signed_bytes))})
@@ -158,7 +159,7 @@ def check_newest_anchor(resources: Resources, signer: Signer) -> None:
     catalogue = catalogue_of(resources)
     try:
         bucket = bucket_of(resources)
-        keys = sorted((entry.key for entry in bucket.entries(prefix_of(catalogue.audit.head().key_id))), reverse=True)
+        keys = sorted((entry.key for entry in bucket.entries(prefix_of(_own_key_id(resources)))), reverse=True)
         explained = {name_of(*entry) for restore in catalogue.restores.accepted() for entry in restore.lost}
         for key in keys:
             name = key.rpartition("/")[2]
@@ -183,8 +184,8 @@ def check_anchors(resources: Resources, catalogue: Catalogue | None = None) -> A
     catalogue = catalogue or catalogue_of(resources)
     try:
         bucket = bucket_of(resources, patient=False)
-        prefixes = [prefix_of(key_id) for key_id in catalogue.restores.key_ids() or [_own_key_id(resources)]]
-        keys = [entry.key for prefix in prefixes for entry in bucket.entries(prefix)]
+        key_ids = dict.fromkeys([_own_key_id(resources), *catalogue.restores.key_ids()])
+        keys = [entry.key for key_id in key_ids for entry in bucket.entries(prefix_of(key_id))]
         if not keys:
             return AnchorReport()
         with signer_of(resources) as signer:
@@ -212,7 +213,7 @@ def _is_in_log(catalogue: Catalogue, name: str) -> bool:
 
 
 def _own_key_id(resources: Resources) -> str:
-    """Return the id of the key of this process, which an emptied catalogue had; empty without one."""
+    """Return the id of the key of this process, empty without one; the head names one too, but anyone can change it."""
     return AuditKey(resources.audit_key).key_id if resources.audit_key else ""
 
 
@@ -239,8 +240,8 @@ def _genuine(bucket: Bucket, keys: Iterable[str], trusted: str) -> tuple[list[An
             problems.append(f"The anchor {key} in the bucket is damaged. {REMOVE}")
             continue
         if wrong or anchor.key != key:
-            why = wrong or f"it has the key of another one. {REMOVE}"
-            problems.append(f"The anchor {key} in the bucket is not valid: {why.rstrip('.')}.")
+            why = wrong or "it has the key of another one"
+            problems.append(f"The anchor {key} in the bucket is not valid: {why}. {UNCHECKABLE}")
         else:
             genuine.append(anchor)
     return genuine, problems

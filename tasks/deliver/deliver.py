@@ -101,6 +101,7 @@ class Delivery:
         self._backlog: deque[str] = deque()
         self._sent: set[str] = set()
         self.published = 0
+        self._catalogue.approval_proofs.read_log_again()
 
     def approve_passed(self) -> None:
         """Approve passed clips, except those for which another campaign requires review."""

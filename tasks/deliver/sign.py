@@ -12,7 +12,7 @@ from manifests.clip import Clip
 from manifests.clip_metadata import Metadata
 from manifests.credentials.attestation import Attestation
 from manifests.credentials.credential import generation_definition
-from manifests.errors import LicenceNotAttestedError
+from manifests.errors import InvalidDefinitionError, LicenceNotAttestedError
 from manifests.identity import canonical_json
 from tasks.alerts import alerts
 from tasks.deliver.keys import keys_of
@@ -87,7 +87,7 @@ def _facts(
     attestation: Attestation | None,
 ) -> SignedFacts:
     keys = keys_of(origin.campaign_id, origin.brief_ids[0], lease.variant_id, signed.sha256)
-    record = canonical_json(record_of(lease, origin, signed, keys.clip, licence))
+    record = _record_json(record_of(lease, origin, signed, keys.clip, licence), lease.variant_id)
     with disk_full_errors(folder):
         write_durably(folder / "record.json", record)
     digests = {
@@ -106,6 +106,16 @@ def _facts(
         path=signed.path,
         attestation=attestation,
     )
+
+
+def _record_json(record: dict[str, Any], variant_id: str) -> bytes:
+    try:
+        return canonical_json(record)
+    except ValueError as error:
+        raise InvalidDefinitionError(
+            f"Clip {variant_id} cannot be published: its row in the catalogue contains a number that is not finite. "
+            "Reject the clip, or retry it to generate it again."
+        ) from error
 
 
 def record_of(lease: Lease, origin: ClipOrigin, signed: Signed, key: str, licence: dict[str, Any]) -> dict[str, Any]:

@@ -55,6 +55,8 @@ def embed_with_retry(scorer: FrameScorer, frames: np.ndarray) -> np.ndarray:
 def score_frames(generated: Generated, scorer: FrameScorer, prompts: Sequence[str], gate: Gate) -> Score:
     """Return checks, adherence and rank; a clip that fails the technical checks is not embedded.
 
+    If the scorer computes NaN or infinity, the clip has no adherence and no rank, and the gate rejects it as unscored.
+
     Args:
         prompts: all prompts of the campaign; may include the clip's own.
     """
@@ -66,6 +68,8 @@ def score_frames(generated: Generated, scorer: FrameScorer, prompts: Sequence[st
     image = embed_with_retry(scorer, frames[evenly_spaced_indices(len(frames))])
     text = scorer.embed_prompts([variant.prompt, *rivals])
     cosines = (image @ text.T).mean(axis=0)
+    if not np.isfinite(cosines).all():
+        return Score(variant.variant_id, checks, scorer=scorer.name)
     return Score(
         variant_id=variant.variant_id,
         checks=checks,

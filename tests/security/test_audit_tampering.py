@@ -350,7 +350,7 @@ TAMPERINGS: dict[str, tuple[Callable[[Catalogue], None], str]] = {
             "INSERT INTO audit (audit_id, at_ms, actor, action, subject, detail, previous, digest) "
             "VALUES (-1, 0, :eve, 'approved', :passed, '{}', '', '')"
         ),
-        "Entry 1 is missing; it is followed by entry -1",
+        r"Entry -1 \(approved, person:eve\) was written outside Reelmill: numbers begin with 1",
     ),
     "the head as it was earlier, without its seal": (
         sql("UPDATE audit_head SET entries = entries - 1, seal = NULL"),

@@ -23,12 +23,15 @@ from s3_server import S3_KEYS
 
 import tasks.runtime.resources
 from adapters.catalogue import open_catalogue
+from adapters.catalogue.core.rows import record_text
+from adapters.catalogue.log.ordinary_tables import table_problem
 from flows.runtime.renderer_resources import localise_resources, renderer_resources
 from flows.runtime.resources import resources_of
 from flows.settings import Settings, load_settings
 from manifests.brief import Brief
 from manifests.campaign import Campaign
 from manifests.errors import CatalogueError, GenerationError
+from manifests.score import Score
 from manifests.states import State
 from models.fake import FakeGenerator
 from tasks.deliver.deliver import deliver
@@ -341,12 +344,44 @@ DAMAGED = {
     "a deep score": "score = repeat('[', 200000)",
     "a score with another key": """score = '{"evil": 1}'""",
     "a score with texts": """score = '{"variant_id": "{rendered}", "checks": {"sharpness": "x"}}'""",
+    **{
+        f"a score with {name[:40]}": f"""score = '{{"variant_id": "{{rendered}}", {name}}}'"""
+        for name in (
+            '"prompt_adherence": NaN',
+            '"prompt_adherence": Infinity',
+            '"prompt_adherence": 1e400',
+            '"prompt_adherence": 55',
+            '"prompt_adherence": true',
+            '"checks": {"a": NaN}',
+            '"checks": {"a": -Infinity}',
+            '"checks": {"a": 1e400}',
+            '"checks": {"a": 1e13}',
+            '"checks": {"a": null}',
+            '"checks": {"a": [1]}',
+            '"checks": {"a:NaN": NaN}',
+            '"checks": {"a": %s}' % ("1" * 5000),
+            '"prompt_rank": 1e400',
+            '"prompt_rank": 0.5',
+            '"prompt_rank": -1',
+            '"num_distractors": 1e400',
+            '"num_distractors": 1.5',
+        )
+    },
     "reasons that are no JSON": "reasons = 'x'",
     "reasons of another form": """reasons = '[["code"]]'""",
     "a long error": "error = repeat('x', 50000000)",
     "a long owner": "lease_owner = repeat('x', 1000000)",
 }
-DAMAGED_CLIPS = {"evil": "x", "size": "x", "fps": 0, "height": 1.5, "device_seconds": -1, "rung": [], "width": 10**13}
+DAMAGED_CLIPS = {
+    "evil": "x",
+    "size": "x",
+    "fps": 0,
+    "height": 1.5,
+    "device_seconds": -1,
+    "rung": [],
+    "width": 10**7,
+    "num_frames": 10**7,
+}
 
 
 @pytest.mark.parametrize("change", DAMAGED.values(), ids=DAMAGED)
@@ -361,6 +396,19 @@ def test_a_clip_of_a_renderer_has_a_fixed_form(roles: Roles, ids, changes: dict[
     one = ids["rendered"]
     with psycopg.connect(roles.renderer) as connection, pytest.raises(psycopg.errors.InsufficientPrivilege):
         connection.execute("UPDATE variants SET clip = %s WHERE variant_id = %s", (clip(one, **changes), one))
+
+
+def test_a_renderer_writes_scores_as_the_program_does(roles: Roles, ids):
+    one = ids["rendered"]
+    scores = [
+        Score(one),
+        Score(one, {"nan_share": 0.5, "luma_mean": 0.0, "size_error": -1e11}),
+        Score(one, {"luma_mean": 25}, 1.0000001, 1, 31, "openclip@1"),
+        Score(one, {}, -1.0, 32, 31, "x" * 300),
+    ]
+    with psycopg.connect(roles.renderer) as connection:
+        for score in scores:
+            connection.execute("UPDATE variants SET score = %s WHERE variant_id = %s", (record_text(score), one))
 
 
 def test_a_clip_of_a_renderer_has_each_key_once(roles: Roles, ids):
@@ -495,6 +543,14 @@ def test_a_lease_of_a_clip_from_before_is_allowed(roles: Roles):
     with psycopg.connect(roles.renderer) as connection:
         lease = "UPDATE variants SET state = 'leased', lease_owner = 'x' WHERE variant_id = %s"
         assert connection.execute(lease, (old,)).rowcount == 1
+
+
+def test_row_security_for_the_owner_hides_evidence_and_is_refused(roles: Roles):
+    """The policies for renderers do not apply to the owner, unless someone forces them."""
+    with open_catalogue(roles.owner) as catalogue, catalogue.database.reading() as connection:
+        assert table_problem(connection) == ""
+        connection.exec_driver_sql("ALTER TABLE variants FORCE ROW LEVEL SECURITY")
+        assert "variants is no ordinary table" in table_problem(connection)
 
 
 @pytest.fixture

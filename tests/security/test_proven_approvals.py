@@ -663,7 +663,7 @@ def test_a_forged_number_of_places_is_not_believed(world: World):
     execute_as_owner(world.catalogue, DELETE_PLACES, change, other=other, none='{"places":0}')
     with pytest.raises(CatalogueError, match="the audit log says another number"):
         world.catalogue.places_proofs.awaiting_review([row.variant_id for row in world.rows("passed")])
-    with pytest.raises(CatalogueError, match="Entries of the audit log were removed, added or changed"):
+    with pytest.raises(CatalogueError, match="The audit log no longer contains entry"):
         world.deliver("auto")
     assert len(world.rows("passed")) == 3
 
@@ -967,6 +967,23 @@ def test_an_anchor_that_contradicts_the_log_stops_the_delivery(world: World, anc
         accept_restore(world.resources, ANN, "disk failure", lost)
     assert world.deliver() == 1
     assert check_anchors(world.resources).problems == []
+
+
+def test_another_key_id_in_the_head_does_not_skip_the_anchors(world: World):
+    """The id is not part of the head's seal; anchors are looked up by the key of this process."""
+    world.resources = replace(world.resources, log_marks=None)
+    key = prepare(world, "undone")
+    earlier = Earlier(world, *DECISIONS, *LOG)
+    overrule(world, key, "undone")
+    with signer_of(world.resources) as signer:
+        assert write_anchor(world.resources, signer)
+    earlier.restore()
+    with pytest.raises(CatalogueError, match="as it was anchored"):
+        world.deliver()
+    execute(world.catalogue, "UPDATE audit_head SET key_id = '0000000000000000'")
+    with pytest.raises(CatalogueError, match="as it was anchored"):
+        world.deliver()
+    assert not world.is_in_bucket(key)
 
 
 def test_the_known_entry_of_a_home_only_moves_forward(tmp_path: Path):

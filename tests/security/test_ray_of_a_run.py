@@ -13,7 +13,7 @@ import pytest
 
 from flows.runtime.resources import resources_of
 from flows.runtime.runner import _own_cluster
-from flows.runtime.worker_environment import inherited_by_workers, worker_environment
+from flows.runtime.worker_environment import _NAMES, _NEEDED, inherited_by_workers, worker_environment
 from flows.settings import load_settings
 from tasks.runtime import resources as opened
 
@@ -88,7 +88,27 @@ SECRETS = (
     *("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_SESSION_TOKEN", "AWS_WEB_IDENTITY_TOKEN_FILE"),
     *("PGPASSWORD", "POSTGRES_PASSWORD", "DATABASE_URL", "GITHUB_TOKEN", "HF_TOKEN", "SLACK_WEBHOOK"),
     *("PREFECT_SERVER_API_AUTH_STRING", "PREFECT_SERVER_DATABASE_CONNECTION_URL", "RAY_REDIS_PASSWORD"),
-    *("PREFECT_API_DATABASE_CONNECTION_URL", "PREFECT_SERVER_DATABASE_PASSWORD"),
+    *("PREFECT_API_DATABASE_CONNECTION_URL", "PREFECT_SERVER_DATABASE_PASSWORD", "PREFECT_SERVER_DOCKET_URL"),
+    *("ROCKETCHAT_WEBHOOK", "ROCKSET_APIPASS", "ROC_API", "PGRST_DB_URI", "PG_DSN", "PGURL", "PGBOUNCER_AUTH"),
+    *(
+        "HF_PAT",
+        "TRANSFORMERS_PAT",
+        "NVIDIA_NGC_APIKEY",
+        "NVIDIA_API",
+        "TORCHSERVE_X",
+        "PYTHON_PAT",
+        "XDG_SESSION_COOKIE",
+    ),
+    *(
+        "TORCH_PAT",
+        "MPS_PASS",
+        "RAY_JOB_HEADERS",
+        "RAY_RUNTIME_ENV_GITHUB_PAT",
+        "LC_API_PASS",
+        "AWS_BEARER_TOKEN_BEDROCK",
+    ),
+    *("AWS_KEYPAIR", "AWS_LOGIN_X", "PREFECT_REDIS_MESSAGING_URL", "PREFECT_SMTP_PASS", "PREFECT_API_DATABASE_HOST"),
+    *("CUDA_APIKEY", "RAY_accesskey", "TRITON_SESSION_COOKIE", "PREFECT_LOGGING_DSN"),
 )
 
 
@@ -128,6 +148,41 @@ def test_workers_inherit_credentials_that_they_cannot_get_otherwise(
 ):
     settings = load_settings(home=tmp_path, runner="ray", **changes)
     assert (variable in inherited_by_workers(settings, {variable: "value"})) == is_inherited
+
+
+URL = "https://user:password@host/path"
+
+
+@pytest.mark.parametrize(
+    "value", [URL, f"a,{URL}", "https://ghp_x@github.com", "postgresql://h/d?password=x", "https://h/?a=b&api_key=x"]
+)
+def test_workers_inherit_no_url_with_a_password(tmp_path: Path, value: str):
+    settings = load_settings(home=tmp_path, runner="ray")
+    names = {*_NAMES, "RAY_X", "CUDA_X", "PREFECT_LOGGING_X", "TORCH_X"} - _NEEDED
+    assert inherited_by_workers(settings, dict.fromkeys(names, value)) == {}
+    plain = dict.fromkeys(names, "https://host/path?a=b")
+    assert inherited_by_workers(settings, plain) == plain
+
+
+@pytest.mark.parametrize(
+    ("changes", "api", "is_inherited"),
+    [
+        ({}, "http://127.0.0.1:4200/api", False),
+        ({}, "http://prefect:4200/api", True),
+        ({"bucket": "s3://clips", "staging": "bucket"}, "", True),
+    ],
+)
+def test_a_proxy_with_a_password_is_inherited_if_workers_use_it(tmp_path: Path, changes: dict, api: str, is_inherited):
+    settings = load_settings(home=tmp_path, runner="ray", **changes)
+    assert (
+        "https_proxy" in inherited_by_workers(settings, {"https_proxy": URL, "PREFECT_API_URL": api})
+    ) == is_inherited
+
+
+def test_workers_of_a_cluster_with_tls_know_its_files(tmp_path: Path):
+    names = ("RAY_USE_TLS", "RAY_TLS_SERVER_CERT", "RAY_TLS_SERVER_KEY", "RAY_TLS_CA_CERT")
+    wanted = dict.fromkeys(names, "/run/tls")
+    assert inherited_by_workers(load_settings(home=tmp_path, runner="ray"), wanted) == wanted
 
 
 def test_the_bucket_is_not_opened_without_its_credentials(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):

@@ -1,18 +1,24 @@
 """Rows that were damaged in the database stop neither a delivery nor a list: other clips go on, on both databases."""
 
+import json
 import math
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 import samples
+from decisions import decide
 from sqlalchemy import text
 from test_proven_approvals import World, execute, rendered, world  # noqa: F401
 
-from adapters.catalogue import Catalogue, open_catalogue
+from adapters.catalogue import Catalogue, Lease, open_catalogue
 from adapters.catalogue.core.rows import machine_of, number_in, object_in, reasons_in
 from adapters.catalogue.core.seals import clip_sha256_of
+from manifests.errors import InvalidDefinitionError
+from manifests.gate import Gate
 from manifests.states import State
+from tasks.deliver import sign
+from tasks.runtime.resources import bucket_of
 
 DEEP = "[" * 200_000
 CLIP = (
@@ -21,7 +27,35 @@ CLIP = (
 )
 DAMAGED = {
     "clip": ["{", "[]", "3", "null", DEEP, CLIP % ',"evil":1', CLIP % ',"fps":0', CLIP % ',"size":1e999'],
-    "score": ["{x", '"x"', DEEP, '{"evil":1}', '{"variant_id":"v","checks":{"a":"x"}}'],
+    "score": [
+        "{x",
+        '"x"',
+        DEEP,
+        '{"evil":1}',
+        '{"variant_id":"v","checks":{"a":"x"}}',
+        *(
+            f'{{"variant_id":"v",{each}}}'
+            for each in (
+                '"checks":{"a":1e400}',
+                '"checks":{"a":NaN}',
+                '"checks":{"a":-Infinity}',
+                '"checks":{"a":null}',
+                '"checks":{"a":true}',
+                '"checks":{"a":' + "1" * 400 + "}",
+                '"checks":{"a":' + "1" * 5000 + "}",
+                '"prompt_rank":1e400',
+                '"prompt_rank":NaN',
+                '"prompt_rank":0.5',
+                '"num_distractors":1e400',
+                '"num_distractors":1.5',
+                '"num_distractors":null',
+                '"num_distractors":-1',
+                '"prompt_adherence":55',
+                '"prompt_adherence":true',
+                '"prompt_adherence":' + "1" * 5000,
+            )
+        ),
+    ],
     "reasons": ["x", '[["a"]]', "[3]", DEEP, '[["a",1]]'],
     "signed": ["{x", "[]", DEEP, '{"key":1,"sha256":"x","size":1,"path":null}', '{"evil":1}'],
 }
@@ -37,6 +71,17 @@ def stored(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Stored]:
         for each in (one, other):
             samples.bring_to(catalogue, each, "passed")
         yield catalogue, samples.campaign().campaign_id, one, other
+
+
+@pytest.mark.parametrize("value", ["NaN", "Infinity", "-Infinity", "1e400"])
+def test_an_adherence_that_is_no_number_is_no_score(stored, value: str):
+    """Earlier versions wrote this if a scorer computed NaN."""
+    catalogue, _, one, _ = stored
+    change(catalogue, "score", f'{{"variant_id":"v","prompt_adherence":{value},"prompt_rank":1}}', one)
+    row = catalogue.variants.get(one)
+    assert row.unreadable == ()
+    assert row.score.prompt_adherence is None
+    assert [reason.code for reason in Gate(0.2).judge(row.score).reasons] == ["unscored"]
 
 
 CASES = [(column, value) for column, values in DAMAGED.items() for value in values]
@@ -102,8 +147,15 @@ def change_run(catalogue, assignment: str) -> None:
 
 @pytest.mark.parametrize(
     ("column", "value"),
-    [("clip", CLIP % ',"evil":1'), ("clip", DEEP), ("score", "{x"), ("reasons", DEEP)],
-    ids=["clip", "deep clip", "score", "reasons"],
+    [
+        ("clip", CLIP % ',"evil":1'),
+        ("clip", DEEP),
+        ("score", "{x"),
+        ("reasons", DEEP),
+        ("score", '{"variant_id":"v","checks":{"a":NaN}}'),
+        ("score", '{"variant_id":"v","prompt_rank":1e400}'),
+    ],
+    ids=["clip", "deep clip", "score", "reasons", "NaN", "a large number"],
 )
 def test_a_delivery_quarantines_a_damaged_clip_and_publishes_the_others(world: World, column: str, value: str):  # noqa: F811
     damaged, *others = (row.variant_id for row in world.rows("passed"))
@@ -111,8 +163,33 @@ def test_a_delivery_quarantines_a_damaged_clip_and_publishes_the_others(world: W
     execute(world.catalogue, f"UPDATE variants SET {column} = :value WHERE variant_id = :key", key=damaged, value=value)
     for each in others:
         assert world.row(each).unreadable == ()
-    from decisions import decide
-
     decide(world.catalogue, [damaged, *others], "approved", "person:ann")
     assert world.deliver() == len(others)
     world.refuses(damaged, "cannot be read" if column != "clip" else "")
+
+
+@pytest.mark.parametrize("value", ["NaN", "Infinity", "-Infinity", "1e400"])
+def test_a_clip_whose_adherence_is_no_number_is_published_without_one(world: World, value: str):  # noqa: F811
+    keys = [row.variant_id for row in world.rows("passed")]
+    stored = f'{{"variant_id":"v","checks":{{"luma_mean":9.0}},"prompt_adherence":{value}}}'
+    execute(world.catalogue, "UPDATE variants SET score = :value WHERE variant_id = :key", key=keys[0], value=stored)
+    decide(world.catalogue, keys, "approved", "person:ann")
+    assert world.deliver() == len(keys)
+    record = json.loads(bucket_of(world.resources).read(world.row(keys[0]).signed.record_key))
+    assert record["score"]["prompt_adherence"] is None
+    assert record["score"]["checks"] == {"luma_mean": 9.0}
+
+
+def test_another_value_that_no_record_can_contain_is_named(world: World):  # noqa: F811
+    damaged, *others = (row.variant_id for row in world.rows("passed"))
+    decide(world.catalogue, [damaged, *others], "approved", "person:ann")
+    real = sign.record_of
+
+    def record_of(lease: Lease, *arguments: object) -> dict[str, object]:
+        return real(lease, *arguments) | ({"value": math.nan} if lease.variant_id == damaged else {})
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(sign, "record_of", record_of)
+        with pytest.raises(InvalidDefinitionError, match=f"Clip {damaged} cannot be published: .* is not finite"):
+            world.deliver()
+    assert [world.row(each).state for each in others] == ["published"] * len(others)

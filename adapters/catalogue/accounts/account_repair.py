@@ -6,9 +6,9 @@ from typing import Any
 
 from sqlalchemy import Connection, or_, select
 
-from adapters.catalogue.core.seals import ENTRY, AuditKey
-from adapters.catalogue.core.tables import audit, audit_head
-from adapters.catalogue.log.entries import digest_of as entry_digest
+from adapters.catalogue.core.seals import AuditKey
+from adapters.catalogue.core.tables import audit
+from adapters.catalogue.log.genuine_entry import is_entry_genuine
 from adapters.catalogue.log.replay import SNAPSHOT, Replay, account_values, digest_of
 from manifests.errors import CatalogueError
 
@@ -62,13 +62,11 @@ def repair_of(connection: Connection, row: Any, key: AuditKey) -> AccountRepair:
 
 def _logged(connection: Connection, name: str, key: AuditKey) -> dict[str, Any]:
     """Return the account as the log describes it; empty if the log does not know it."""
-    sealed_from = connection.execute(select(audit_head.c.sealed_from)).scalar() or 0
     about = or_((audit.c.subject == name) & audit.c.action.in_(_ACTIONS), audit.c.action == SNAPSHOT)
     replay = Replay()
     rows: Any = connection.execute(select(audit).where(about).order_by(audit.c.audit_id))
     for row in rows:
-        is_sealed = row.audit_id <= sealed_from or key.matches(row.seal, ENTRY, row.digest)
-        if not is_sealed or row.digest != entry_digest(row._mapping):
+        if not is_entry_genuine(row, key):
             raise CatalogueError(
                 f"Entry {row.audit_id} of the audit log, which describes the account {name!r}, was changed outside "
                 "Reelmill, so the account cannot be restored from it. Restore the database from a backup."

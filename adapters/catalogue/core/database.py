@@ -9,9 +9,9 @@ from typing import TypeVar
 from sqlalchemy import Connection, Engine, text
 
 from adapters.catalogue.core.engine import our_errors, writing
-from adapters.catalogue.core.log_mark import KnownEntry
+from adapters.catalogue.core.log_mark import KnownEntry, LogMark
 from adapters.catalogue.core.seals import NO_KEY, AuditAccess, with_access
-from manifests.errors import CatalogueError
+from manifests.errors import ReelmillError
 
 BATCH = 1000
 """Rows per statement; SQLite allows 32,766 bound values."""
@@ -74,10 +74,7 @@ class Database:
             yield connection
             end = connection.info.pop(_LOG_END, None)
         if end and self.access.mark:
-            try:
-                self.access.mark.advance(end)
-            except (CatalogueError, OSError) as error:
-                log.warning("The newest entry of the audit log could not be remembered: %s", error)
+            remember(self.access.mark, end)
 
 
 class CataloguePart:
@@ -92,6 +89,14 @@ def batches(items: Iterable[T], size: int = BATCH) -> Iterator[list[T]]:
     iterator = iter(items)
     while batch := list(islice(iterator, size)):
         yield batch
+
+
+def remember(mark: LogMark, entry: KnownEntry) -> None:
+    """Remember an entry of the log, if it is newer than the known one. A failure is logged."""
+    try:
+        mark.advance(entry)
+    except (ReelmillError, OSError) as error:
+        log.warning("The newest entry of the audit log could not be remembered: %s", error)
 
 
 def note_log_end(connection: Connection, entry: KnownEntry) -> None:

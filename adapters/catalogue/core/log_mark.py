@@ -14,7 +14,8 @@ from pathlib import Path
 from typing import NamedTuple
 
 from adapters.files.durable import write_durably
-from manifests.errors import CatalogueError
+from manifests.errors import CatalogueError, DiskFullError
+from manifests.system_errors import DISK_FULL, full_disk_text
 
 _LINE = re.compile(r"(\d{1,18}) ([0-9a-f]{64})\n")
 
@@ -43,12 +44,14 @@ class LogMark:
             found = _LINE.fullmatch(self._file.read_text("ascii"))
         except FileNotFoundError:
             return None
-        except UnicodeDecodeError:
+        except (UnicodeDecodeError, OSError):
             found = None
         if found is None:
             raise CatalogueError(
-                f"{self._file} is damaged. It names the newest known entry of the audit log. Run `reelmill audit "
-                "verify` and compare its digest with one that you noted, then delete the file."
+                f"The file {self._file.name[:12]}… in the folder {self._folder.name} of REELMILL_HOME, which names the "
+                "newest known entry of the audit log, is damaged or cannot be read. Restore it from a backup. "
+                "Otherwise, run `reelmill audit verify`, compare its digest with one that you noted, and run "
+                "`reelmill audit seal`, which writes the file again."
             )
         return KnownEntry(int(found[1]), found[2])
 
@@ -57,23 +60,37 @@ class LogMark:
         return self._file.stat().st_mtime
 
     def advance(self, entry: KnownEntry) -> None:
-        """Write an entry that is newer than the known one."""
+        """Write an entry that is newer than the known one.
+
+        Raises:
+            CatalogueError: the file is damaged.
+            DiskFullError: the disk is full; the file is unchanged.
+        """
         with self._locked():
             known = self.read()
             if known is None or known.number < entry.number:
                 self._write(entry)
 
     def replace(self, entry: KnownEntry) -> None:
-        """Write an entry that a person has accepted as the newest one."""
+        """Write an entry that a person has accepted as the newest one; raise DiskFullError as ``advance`` does."""
         with self._locked():
             self._write(entry)
 
     def _write(self, entry: KnownEntry) -> None:
-        write_durably(self._file, f"{entry.number} {entry.digest}\n".encode(), mode=0o600)
+        try:
+            write_durably(self._file, f"{entry.number} {entry.digest}\n".encode(), mode=0o600)
+        except OSError as error:
+            raise self._disk_full(error) from error
+
+    def _disk_full(self, error: OSError) -> DiskFullError | OSError:
+        return DiskFullError(full_disk_text(self._folder)) if error.errno in DISK_FULL else error
 
     @contextmanager
     def _locked(self) -> Iterator[None]:
-        self._folder.mkdir(mode=0o700, exist_ok=True)
+        try:
+            self._folder.mkdir(mode=0o700, exist_ok=True)
+        except OSError as error:
+            raise self._disk_full(error) from error
         handle = os.open(self._folder, os.O_RDONLY)
         try:
             fcntl.flock(handle, fcntl.LOCK_EX)

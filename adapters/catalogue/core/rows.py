@@ -1,14 +1,17 @@
 """Frozen rows that the catalogue returns, and the text format of records in its columns."""
 
 import json
-from collections.abc import Callable, Mapping
-from dataclasses import asdict, dataclass, field
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass, field, replace
+from math import isfinite
 from pathlib import Path
 from typing import Any
 
 from manifests.brief import Brief
 from manifests.clip import UNKNOWN, Clip
 from manifests.credentials.attestation import Attestation
+from manifests.errors import CatalogueError
 from manifests.placement import Placement
 from manifests.score import Score
 from manifests.variant import Variant
@@ -190,13 +193,18 @@ def record_text(record: Any) -> str:
 
 
 def brief_from(text: str) -> Brief:
-    """Parse a stored brief."""
-    body: dict[str, Any] = {
-        name: tuple(value) if isinstance(value, list) else value for name, value in json.loads(text).items()
-    }
-    body["placements"] = tuple(Placement(*placement) for placement in body["placements"])
-    body["metadata"] = {name: tuple(values) for name, values in body["metadata"].items()}
-    return Brief(**body)
+    """Parse a stored brief.
+
+    Raises:
+        CatalogueError: it was changed outside Reelmill, and cannot be read.
+    """
+    with _damage_of("brief"):
+        body: dict[str, Any] = {
+            name: tuple(value) if isinstance(value, list) else value for name, value in json.loads(text).items()
+        }
+        body["placements"] = tuple(Placement(*placement) for placement in body["placements"])
+        body["metadata"] = {name: tuple(values) for name, values in body["metadata"].items()}
+        return Brief(**body)
 
 
 def variant_text(variant: Variant) -> str:
@@ -205,9 +213,14 @@ def variant_text(variant: Variant) -> str:
 
 
 def variant_from(text: str) -> Variant:
-    """Parse a stored variant; its id must be the same as before."""
-    variant = Variant(**json.loads(text))
-    return variant._replace(loras=tuple(variant.loras))
+    """Parse a stored variant; its id must be the same as before.
+
+    Raises:
+        CatalogueError: it was changed outside Reelmill, and cannot be read.
+    """
+    with _damage_of("variant"):
+        variant = Variant(**json.loads(text))
+        return variant._replace(loras=tuple(variant.loras))
 
 
 def variant_row(row: Any) -> VariantRow:
@@ -238,6 +251,22 @@ def variant_row(row: Any) -> VariantRow:
 
 DAMAGED = (ValueError, TypeError, KeyError, IndexError, AttributeError, RecursionError, OverflowError)
 """What reading a column raises that was written outside Reelmill: other text, other types, or deep nesting."""
+HIGHEST_COSINE = 1.01
+"""The greatest prompt adherence, with an allowance for rounding; ``renderer.sql`` has the same."""
+
+
+@contextmanager
+def _damage_of(what: str) -> Iterator[None]:
+    """Raise a CatalogueError for a row that cannot be read, with what is in it and how to go on."""
+    try:
+        yield
+    except DAMAGED:
+        raise CatalogueError(
+            f"A {what} in the catalogue cannot be read, because it was changed outside Reelmill. Restore the database "
+            "from a backup."
+        ) from None
+
+
 END_OF_TIME = 253_402_300_800.0
 """The year 10000, in seconds since 1970; Python has no later times."""
 
@@ -305,12 +334,23 @@ def _clip_from(body: Any, variant_id: str) -> Clip:
 
 
 def _score_from(body: Any) -> Score:
+    """Return a stored score. A prompt adherence that is not finite is no score, as for a scorer that computed NaN."""
     score = Score(**body)
-    numbers = [score.prompt_adherence, score.prompt_rank, score.num_distractors, *score.checks.values()]
-    if not all(value is None or isinstance(value, int | float) for value in numbers):
-        raise ValueError("a score has numbers")
     for text in (score.variant_id, score.scorer, *score.checks):
         _must(text, str)
+    if not all(type(value) in (int, float) and isfinite(value) for value in score.checks.values()):
+        raise ValueError("a check is a finite number")
+    _must(score.num_distractors, int)
+    if score.prompt_rank is not None:
+        _must(score.prompt_rank, int)
+    if score.prompt_adherence is None:
+        return score
+    if type(score.prompt_adherence) not in (int, float):
+        raise ValueError("the prompt adherence is a number")
+    if not isfinite(score.prompt_adherence):
+        return replace(score, prompt_adherence=None)
+    if not -HIGHEST_COSINE <= score.prompt_adherence <= HIGHEST_COSINE:
+        raise ValueError("the prompt adherence is a cosine")
     return score
 
 

@@ -24,6 +24,7 @@ ACCOUNT, SECRET = "account", "secret"
 ACCOUNT_ACTIONS = ("account added", "account changed")
 """Actions of the entries of the log that describe an account."""
 _ACCESS = "reelmill_audit_access"
+_KEY_ID = select(audit_head.c.key_id).where(audit_head.c.head_id == 1)
 
 
 class AuditKey:
@@ -47,7 +48,9 @@ class AuditKey:
 
     def matches(self, seal: str | None, kind: str, *fields: Any) -> bool:
         """Return whether a seal is that of the fields."""
-        return seal is not None and hmac.compare_digest(seal.encode(), self.seal(kind, *fields).encode())
+        if not isinstance(seal, str):  # None, or what SQLite stores in any column
+            return False
+        return hmac.compare_digest(seal.encode(), self.seal(kind, *fields).encode())
 
     @property
     def key_id(self) -> str:
@@ -134,7 +137,7 @@ def key_for_writing(connection: Connection) -> AuditKey | None:
     access = access_of(connection)
     if access.problem:
         raise CatalogueError(access.problem)
-    if access.key is None and connection.execute(select(audit_head.c.key_id)).scalar():
+    if access.key is None and connection.execute(_KEY_ID).scalar():
         raise CatalogueError(
             "The audit log of this catalogue is sealed, and this process has no key. Set REELMILL_AUDIT_KEY to the "
             "content of audit.key in the REELMILL_HOME of the machine that created the catalogue."

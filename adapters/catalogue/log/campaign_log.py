@@ -8,9 +8,9 @@ from typing import Any
 from sqlalchemy import Connection, select
 
 from adapters.catalogue.core.rows import object_in
-from adapters.catalogue.core.seals import ENTRY, AuditKey, campaign_fields, key_for_reading
-from adapters.catalogue.core.tables import audit, audit_head
-from adapters.catalogue.log.entries import digest_of, is_genuine
+from adapters.catalogue.core.seals import AuditKey, campaign_fields, key_for_reading
+from adapters.catalogue.core.tables import audit
+from adapters.catalogue.log.genuine_entry import is_entry_genuine
 
 SETTINGS, THRESHOLD = "settings", "threshold"
 """Actions of the entries about a campaign; each has the digest of the settings and thresholds that it results in."""
@@ -57,14 +57,11 @@ def _is_newest(row: Any, entry: Any, key: AuditKey) -> bool:
 
 def _entries(connection: Connection, names: Collection[str], key: AuditKey | None) -> Iterator[Any]:
     """Yield the genuine entries about campaigns, oldest first."""
-    head = connection.execute(select(audit_head)).one()
-    sealed_from = (head.sealed_from or 0) if key and is_genuine(head, key) else 0
     query = (
         select(audit)
         .where(audit.c.subject.in_(list(names)), audit.c.action.in_((SETTINGS, THRESHOLD)))
         .order_by(audit.c.audit_id)
     )
     for row in connection.execute(query):
-        is_sealed = key is None or row.audit_id <= sealed_from or key.matches(row.seal, ENTRY, row.digest)
-        if is_sealed and row.digest == digest_of(dict(row._mapping)):
+        if is_entry_genuine(row, key):
             yield row

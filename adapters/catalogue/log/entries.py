@@ -3,25 +3,25 @@
 If the catalogue has a key, entries and head are also sealed with it; see ``core/seals.py``.
 """
 
-import hashlib
-import json
 import time
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-from sqlalchemy import Connection, insert, select, update
+from sqlalchemy import Connection, Row, insert, select, update
 
 from adapters.catalogue.core.database import Database, note_log_end
 from adapters.catalogue.core.log_mark import KnownEntry
 from adapters.catalogue.core.rows import clean, to_text
 from adapters.catalogue.core.seals import ENTRY, HEAD, AuditKey, key_for_writing
 from adapters.catalogue.core.tables import audit, audit_head
+from adapters.catalogue.log.genuine_entry import digest_of
 from adapters.catalogue.log.known_entry import known_entry, lost_entry_problem
 from manifests.errors import CatalogueError
 
 GENESIS = "0" * 64
 _ADD = insert(audit)
-_LOCK_HEAD = select(audit_head).where(audit_head.c.head_id == 1).with_for_update()
+_HEAD = select(audit_head).where(audit_head.c.head_id == 1)
+_LOCK_HEAD = _HEAD.with_for_update()
 _WRITE_HEAD = update(audit_head).where(audit_head.c.head_id == 1)
 """Built once, because building a statement takes as long as executing it."""
 
@@ -29,7 +29,7 @@ _WRITE_HEAD = update(audit_head).where(audit_head.c.head_id == 1)
 def remember_present_end(database: Database) -> None:
     """Remember the present end of the log, which a person has accepted, even if the log was longer before."""
     with database.reading() as connection:
-        head = connection.execute(select(audit_head)).one()
+        head = head_of(connection)
     if database.access.mark:
         database.access.mark.replace(KnownEntry(head.entries, head.digest))
 
@@ -44,12 +44,7 @@ def append(connection: Connection, actor: str, action: str, entries: Iterable[tu
     """
     head = lock_head(connection)
     key = key_for_writing(connection)
-    if key and not is_genuine(head, key):
-        raise CatalogueError(
-            "The head of the audit log was changed outside Reelmill, so nothing can be added to the log. Run "
-            "`reelmill audit verify` to see what was changed, restore the database from a backup if necessary, and "
-            "then run `reelmill audit seal`."
-        )
+    check_head(head, key)
     if problem := lost_entry_problem(connection, known_entry(connection)):
         raise CatalogueError(problem)
     add_entries(connection, key, head, actor, action, entries)
@@ -61,7 +56,7 @@ def append_if_intact(
     """Add entries as ``append`` does, but none if the log was changed, for changes that must not wait."""
     head, key = lock_head(connection), key_for_writing(connection)
     is_lost = bool(lost_entry_problem(connection, known_entry(connection)))
-    if not is_lost and (key is None or is_genuine(head, key)):
+    if not is_lost and (key is None or is_head_genuine(head, key)):
         add_entries(connection, key, head, actor, action, entries)
 
 
@@ -106,17 +101,47 @@ def write_head(
         note_log_end(connection, KnownEntry(entries, digest))
 
 
-def is_genuine(head: Any, key: AuditKey) -> bool:
+def is_head_genuine(head: Any, key: AuditKey) -> bool:
     """Return whether the head was written by a process with the key."""
     return key.matches(head.seal, HEAD, head.entries, head.digest, head.since_event, head.sealed_from)
 
 
-def lock_head(connection: Connection) -> Any:
-    """Lock and return the head; other writers of the log wait until this transaction ends."""
-    return connection.execute(_LOCK_HEAD).one()
+def check_head(head: Any, key: AuditKey | None) -> None:
+    """Check that entries can be added after a head.
+
+    Raises:
+        CatalogueError: the head was changed.
+    """
+    if key and not is_head_genuine(head, key):
+        raise CatalogueError(
+            "The head of the audit log was changed outside Reelmill, so nothing can be added to the log. Run "
+            "`reelmill audit verify` to see what was changed, restore the database from a backup if necessary, and "
+            "then run `reelmill audit seal`."
+        )
 
 
-def digest_of(row: Mapping[str, Any]) -> str:
-    """Return the digest of an entry."""
-    fields = [row[name] for name in ("audit_id", "at_ms", "actor", "action", "subject", "detail", "previous")]
-    return hashlib.sha256(json.dumps(fields).encode()).hexdigest()
+def head_of(connection: Connection) -> Row[Any]:
+    """Return the head of the log.
+
+    Raises:
+        CatalogueError: it was deleted.
+    """
+    return _present(connection.execute(_HEAD).first())
+
+
+def lock_head(connection: Connection) -> Row[Any]:
+    """Lock and return the head; other writers of the log wait until this transaction ends.
+
+    Raises:
+        CatalogueError: it was deleted.
+    """
+    return _present(connection.execute(_LOCK_HEAD).first())
+
+
+def _present(head: Row[Any] | None) -> Row[Any]:
+    if head is None:
+        raise CatalogueError(
+            "The head of the audit log is missing: it was deleted outside Reelmill. Restore the database from a "
+            "backup, or run `reelmill audit seal` to accept the log as it is now."
+        )
+    return head

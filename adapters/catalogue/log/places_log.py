@@ -9,10 +9,11 @@ from typing import Any
 from sqlalchemy import Connection, func, select
 
 from adapters.catalogue.core.rows import object_in
-from adapters.catalogue.core.seals import ENTRY, access_of
+from adapters.catalogue.core.seals import access_of
 from adapters.catalogue.core.state_changes import SYSTEM
-from adapters.catalogue.core.tables import IS_PLACES, audit, audit_head, campaigns, memberships
-from adapters.catalogue.log.entries import append, digest_of, is_genuine
+from adapters.catalogue.core.tables import IS_PLACES, audit, campaigns, memberships
+from adapters.catalogue.log.entries import append
+from adapters.catalogue.log.genuine_entry import is_entry_genuine
 
 PLACES = "places"
 """Action of the entries; each has the number of places that the campaign has from then on."""
@@ -41,14 +42,11 @@ def logged_places(connection: Connection, campaign_id: str | None = None) -> dic
     if campaign_id is not None:
         newest = newest.where(audit.c.subject == campaign_id)
     key = access_of(connection).key
-    head = connection.execute(select(audit_head)).one()
-    sealed_from = (head.sealed_from or 0) if key and is_genuine(head, key) else 0
     found = {}
     rows: Any = connection.execute(select(audit).where(audit.c.audit_id.in_(newest)))
     for row in rows:
-        is_sealed = key is None or row.audit_id <= sealed_from or key.matches(row.seal, ENTRY, row.digest)
-        is_intact = is_sealed and row.digest == digest_of(row._mapping)
-        found[row.subject] = LoggedPlaces(row.digest, object_in(row.detail)["places"] if is_intact else None)
+        number = object_in(row.detail).get("places") if is_entry_genuine(row, key) else None
+        found[row.subject] = LoggedPlaces(row.digest, number)
     return found
 
 

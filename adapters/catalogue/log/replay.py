@@ -5,7 +5,7 @@ import json
 import shlex
 import time
 from collections import Counter, defaultdict
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, NamedTuple
 
 from sqlalchemy import Connection, Table, or_, select
@@ -70,14 +70,16 @@ class Replay:
         else:
             self._review(row, detail)
 
-    def problems(self, connection: Connection, since_event: int) -> Iterator[str]:
-        """Yield how the tables differ from the log."""
-        yield from self._events(connection, since_event)
-        yield from self._accounts(connection)
-        yield from self._secrets(connection, tokens, "API token", "account")
-        yield from self._secrets(connection, shares, "share link", "campaign_id")
-        yield from self._sessions(connection)
-        yield from self._reviews(connection)
+    def problems(self, connection: Connection, since_event: int) -> Sequence[Iterator[str]]:
+        """Return how the tables differ from the log, each kind on its own."""
+        return (
+            self._accounts(connection),
+            self._secrets(connection, tokens, "API token", "account"),
+            self._secrets(connection, shares, "share link", "campaign_id"),
+            self._sessions(connection),
+            self._events(connection, since_event),
+            self._reviews(connection),
+        )
 
     def _account(self, name: str, action: str, detail: Mapping[str, Any]) -> None:
         known = {} if action == "account added" else self.accounts.get(name, {})

@@ -5,16 +5,18 @@ The anchors of these entries count as explained.
 
 import json
 from collections.abc import Collection, Iterator
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
 from sqlalchemy import Connection, select
 
 from adapters.catalogue.core.database import CataloguePart
-from adapters.catalogue.core.rows import clean
-from adapters.catalogue.core.seals import ENTRY, key_for_reading
-from adapters.catalogue.core.tables import audit, audit_head
-from adapters.catalogue.log.entries import append, digest_of, remember_present_end
+from adapters.catalogue.core.rows import DAMAGED, clean, object_in
+from adapters.catalogue.core.seals import key_for_reading, key_for_writing
+from adapters.catalogue.core.tables import audit
+from adapters.catalogue.log.entries import add_entries, check_head, head_of, lock_head, remember_present_end
+from adapters.catalogue.log.genuine_entry import is_entry_genuine
 from adapters.catalogue.log.known_entry import known_entry, lost_entry_problem
 from adapters.catalogue.log.replay import SNAPSHOT
 from manifests.errors import CatalogueError
@@ -68,11 +70,12 @@ class Restores(CataloguePart):
         """
         if not (said := " ".join(clean(reason).split())):
             raise CatalogueError("The reason is empty. Enter why entries are missing.")
-        with self._db.reading() as connection:
-            mine = lost_known_entries(connection)
-        remember_present_end(self._db)
         with self._db.writing() as connection:
-            append(connection, actor, ACCEPTED, [acceptance(said, {*lost, *mine})])
+            head, key = lock_head(connection), key_for_writing(connection)
+            check_head(head, key)
+            mine = lost_known_entries(connection)
+            add_entries(connection, key, head, actor, ACCEPTED, [acceptance(said, {*lost, *mine})])
+        remember_present_end(self._db)  # only now, so that a failure does not end the knowledge of the loss
 
     def accepted(self) -> list[AcceptedRestore]:
         """Return the accepted restores, oldest first; entries that are not genuine are left out."""
@@ -82,21 +85,31 @@ class Restores(CataloguePart):
     def key_ids(self) -> list[str]:
         """Return the ids of the audit keys that this log had, the present one first."""
         with self._db.reading() as connection:
-            found = [connection.execute(select(audit_head.c.key_id)).scalar()]
+            found = [head_of(connection).key_id]
             for row in _genuine(connection, SNAPSHOT):
-                detail = json.loads(row.detail)
+                detail = object_in(row.detail)
                 found += [detail.get("key_id"), detail.get("former_key_id")]
         return list(dict.fromkeys(filter(None, found)))
 
 
 def accepted_restores(connection: Connection) -> list[AcceptedRestore]:
     """Return the accepted restores, oldest first; entries that are not genuine are left out."""
-    return [_restore(row) for row in _genuine(connection, ACCEPTED)]
+    found = []
+    for row in _genuine(connection, ACCEPTED):
+        with suppress(*DAMAGED):  # without the key, it may be forged and say anything
+            found.append(_restore(row))
+    return found
 
 
 def lost_known_entries(connection: Connection) -> set[LostEntry]:
-    """Return the newest entry that this home knows, if the log does not contain it as it was."""
-    known = known_entry(connection)
+    """Return the newest entry that this home knows, if the log does not contain it as it was.
+
+    A damaged file of the home names none; `reelmill audit verify` reports that.
+    """
+    try:
+        known = known_entry(connection)
+    except CatalogueError:
+        return set()
     return {LostEntry(*known)} if known and lost_entry_problem(connection, known) else set()
 
 
@@ -107,11 +120,9 @@ def acceptance(reason: str, lost: Collection[LostEntry]) -> tuple[str, dict[str,
 
 def _genuine(connection: Connection, action: str) -> Iterator[Any]:
     key = key_for_reading(connection)
-    sealed_from = connection.execute(select(audit_head.c.sealed_from)).scalar()
     rows: Any = connection.execute(select(audit).where(audit.c.action == action).order_by(audit.c.audit_id))
     for row in rows:
-        is_sealed = key is None or row.audit_id <= (sealed_from or 0) or key.matches(row.seal, ENTRY, row.digest)
-        if is_sealed and row.digest == digest_of(row._mapping):
+        if is_entry_genuine(row, key):
             yield row
 
 

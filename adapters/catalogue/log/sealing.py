@@ -3,10 +3,11 @@
 from collections.abc import Collection, Iterator, Sequence
 from typing import Any
 
-from sqlalchemy import Connection, bindparam, delete, func, or_, select, update
+from sqlalchemy import Connection, Row, bindparam, delete, func, insert, or_, select, update
 
 from adapters.catalogue.core.database import BATCH, Database
 from adapters.catalogue.core.seals import (
+    ENTRY,
     SEALED_STATES,
     SECRET,
     AuditAccess,
@@ -23,6 +24,7 @@ from adapters.catalogue.core.secret_seals import is_sealed_secret, seal_secret, 
 from adapters.catalogue.core.state_changes import SYSTEM
 from adapters.catalogue.core.tables import (
     accounts,
+    audit,
     audit_head,
     campaigns,
     events,
@@ -33,7 +35,9 @@ from adapters.catalogue.core.tables import (
     variants,
 )
 from adapters.catalogue.log.campaign_log import SETTINGS, settings_digest
-from adapters.catalogue.log.entries import add_entries, lock_head, write_head
+from adapters.catalogue.log.earlier_entries import EarlierEntries
+from adapters.catalogue.log.entries import GENESIS, add_entries, head_of, lock_head, write_head
+from adapters.catalogue.log.genuine_entry import has_own_digest, is_entry_genuine
 from adapters.catalogue.log.places_log import PLACES, present_places
 from adapters.catalogue.log.replay import SNAPSHOT, snapshot
 from adapters.catalogue.log.restores import ACCEPTED, LostEntry, acceptance
@@ -75,7 +79,7 @@ def access_to(
         return AuditAccess(None, key_problem)
     with database.reading() as connection:
         problem = problem_of_key(connection, key, may_begin=may_begin, was_sealed=was_sealed)
-        is_sealed = connection.execute(select(audit_head.c.key_id)).scalar() is not None
+        is_sealed = head_of(connection).key_id is not None
     if not problem and not is_sealed:
         with database.writing() as connection:
             if lock_head(connection).key_id is None:  # another process may have been faster
@@ -86,7 +90,7 @@ def access_to(
 
 def problem_of_key(connection: Connection, key: AuditKey, *, may_begin: bool, was_sealed: bool = False) -> str:
     """Return why the key cannot be used with a catalogue; empty if it can, or if the catalogue is to be sealed."""
-    key_id = connection.execute(select(audit_head.c.key_id)).scalar()
+    key_id = head_of(connection).key_id
     if key_id is not None:
         return "" if key_id == key.key_id else WRONG_KEY
     if was_sealed:
@@ -102,7 +106,7 @@ def seal_all(connection: Connection, key: AuditKey, actor: str, lost: Collection
     Args:
         lost: entries that the log does not contain although they are proven; an entry of the log accepts that.
     """
-    head = lock_head(connection)
+    head = repaired_head(connection)
     has_history = is_used(connection)
     sealed = sum(_seal_events(connection, key, batch) for batch in _variants(connection))
     _seal_memberships(connection, key)
@@ -111,12 +115,14 @@ def seal_all(connection: Connection, key: AuditKey, actor: str, lost: Collection
     if head.key_id != key.key_id:
         _key_hashes(connection, key)
     _seal_secrets(connection, key)
+    _seal_entries(connection, key)
+    earlier = EarlierEntries.of(connection, head.entries)
     write_head(connection, key, head.entries, head.digest, head.since_event, head.entries)
     if has_history:
         add_entries(connection, key, lock_head(connection), actor, SETTINGS, digests)
         add_entries(connection, key, lock_head(connection), actor, PLACES, present_places(connection))
         former = {"former_key_id": head.key_id} if head.key_id not in (None, key.key_id) else {}
-        detail = {**snapshot(connection), "events": sealed, "key_id": key.key_id, **former}
+        detail = {**snapshot(connection), **earlier.detail, "events": sealed, "key_id": key.key_id, **former}
         add_entries(connection, key, lock_head(connection), actor, SNAPSHOT, [("catalogue", detail)])
     if actor != SYSTEM and connection.execute(select(campaigns.c.campaign_id).limit(1)).first() is None:
         add_entries(connection, key, lock_head(connection), actor, STARTED_EMPTY, [("catalogue", {})])
@@ -125,11 +131,28 @@ def seal_all(connection: Connection, key: AuditKey, actor: str, lost: Collection
     return sealed
 
 
+def repaired_head(connection: Connection) -> Row[Any]:
+    """Lock the head, after creating it if it was deleted, and moving it to the last entry if it is behind."""
+    if connection.execute(select(audit_head).where(audit_head.c.head_id == 1)).first() is None:
+        connection.execute(insert(audit_head).values(head_id=1, entries=0, digest=GENESIS, since_event=0))
+    connection.execute(delete(audit_head).where(audit_head.c.head_id != 1))
+    head = lock_head(connection)
+    last = connection.execute(
+        select(audit.c.audit_id, audit.c.digest).order_by(audit.c.audit_id.desc()).limit(1)
+    ).first()
+    if last and last.audit_id > head.entries:
+        write_head(connection, None, last.audit_id, last.digest, head.since_event, head.sealed_from)
+        connection.execute(update(audit_head).values(key_id=head.key_id))
+        head = lock_head(connection)
+    return head
+
+
 def is_used(connection: Connection) -> bool:
     """Return whether a catalogue has entries, events, accounts or campaigns."""
     first = (events.c.event_id, accounts.c.name, campaigns.c.campaign_id)
-    entries = connection.execute(select(audit_head.c.entries)).scalar()
-    return bool(entries) or any(connection.execute(select(column).limit(1)).first() for column in first)
+    return bool(head_of(connection).entries) or any(
+        connection.execute(select(column).limit(1)).first() for column in first
+    )
 
 
 def _seal_campaigns(connection: Connection, key: AuditKey) -> list[tuple[str, dict[str, str]]]:
@@ -160,6 +183,18 @@ def _seal_accounts(connection: Connection, key: AuditKey) -> None:
     for row in connection.execute(account_rows()).all():
         seal = key.seal(*account_fields(row))
         connection.execute(update(accounts).where(accounts.c.name == row.name).values(seal=seal))
+
+
+def _seal_entries(connection: Connection, key: AuditKey) -> None:
+    """Seal the entries that this key has not sealed yet; those that do not fit their digest stay unsealed."""
+    last = 0
+    seal = update(audit).where(audit.c.audit_id == bindparam("id")).values(seal=bindparam("new"))
+    query = select(audit).order_by(audit.c.audit_id).limit(BATCH)
+    while rows := connection.execute(query.where(audit.c.audit_id > last)).all():
+        unsealed = [row for row in rows if has_own_digest(row) and not is_entry_genuine(row, key)]
+        if unsealed:
+            connection.execute(seal, [{"id": row.audit_id, "new": key.seal(ENTRY, row.digest)} for row in unsealed])
+        last = rows[-1].audit_id
 
 
 def _seal_secrets(connection: Connection, key: AuditKey) -> None:

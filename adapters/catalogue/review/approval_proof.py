@@ -10,7 +10,6 @@ from sqlalchemy import Connection, bindparam, select
 from adapters.catalogue.core.database import CataloguePart, Database, batches
 from adapters.catalogue.core.rows import Lease, SignedFacts, object_in, signed_from
 from adapters.catalogue.core.seals import (
-    ENTRY,
     AuditKey,
     access_of,
     clip_sha256_of,
@@ -18,8 +17,9 @@ from adapters.catalogue.core.seals import (
     needs_seal,
 )
 from adapters.catalogue.core.state_changes import SYSTEM
-from adapters.catalogue.core.tables import audit, audit_head, events, reviews, variants
-from adapters.catalogue.log.entries import digest_of, is_genuine
+from adapters.catalogue.core.tables import audit, events, reviews, variants
+from adapters.catalogue.log.entries import head_of, is_head_genuine
+from adapters.catalogue.log.genuine_entry import is_entry_genuine
 from adapters.catalogue.log.known_entry import known_entry
 from adapters.catalogue.log.log_end import LogEnd
 from adapters.catalogue.review.signing_proof import signed_problem
@@ -32,7 +32,6 @@ _REVIEWED = frozenset({State.APPROVED, State.REJECTED, State.PASSED, State.FAILE
 _AFTER_APPROVAL = frozenset({State.SIGNING, State.QUARANTINED, State.PUBLISHED})
 
 _IDS: Any = bindparam("ids", expanding=True)
-_HEAD = select(audit_head)
 _HELD = select(variants.c.variant_id, variants.c.state, variants.c.lease_owner, variants.c.attempt).where(
     variants.c.variant_id.in_(_IDS)
 )
@@ -83,7 +82,6 @@ class Evidence:
         neighbours: ``previous`` and ``digest`` of the entries next to the decisions; None if the whole chain has been
             checked already.
         since_event: approvals up to this event are older than the log.
-        sealed_from: entries up to this number are older than the seals.
     """
 
     key: AuditKey | None
@@ -93,18 +91,21 @@ class Evidence:
     neighbours: Mapping[int, tuple[str, str]] | None
     last_entry: int
     since_event: int
-    sealed_from: int
 
 
 class ApprovalProofs(CataloguePart):
     """Check approvals before their clips are signed.
 
-    What the log does not say counts only if the log is complete, so both methods check that as well.
+    What the log does not say counts only if the log is complete, so all of them check that as well.
     """
 
     def __init__(self, database: Database) -> None:
         super().__init__(database)
         self._log_end = LogEnd()
+
+    def read_log_again(self) -> None:
+        """Read the whole log at the next check: an entry that was read before may have been changed since then."""
+        self._log_end.read_all_again()
 
     def unproven(self, leases: Iterable[Lease]) -> dict[str, str]:
         """Return, by variant, why the approval of a leased clip is not proven; proven ones are left out.
@@ -127,13 +128,21 @@ class ApprovalProofs(CataloguePart):
         return found
 
     def proven(self, variant_ids: Iterable[str]) -> set[str]:
-        """Return the variants that are approved, being signed or published, with a proven approval."""
+        """Return the variants that are approved, being signed or published, with a proven approval.
+
+        Raises:
+            CatalogueError: an approval would be proven, but the log is not complete.
+        """
         found: set[str] = set()
         for batch in batches(variant_ids):
             with self._db.reading_snapshot() as connection:
+                known = known_entry(connection)
                 rows = connection.execute(_APPROVED, {"ids": batch, "states": PROVED}).all()
                 evidence = evidence_of(connection, [row.variant_id for row in rows], access_of(connection).key)
-            found.update(row.variant_id for row in rows if not problem_of(clip_of(row), evidence))
+                mine = {row.variant_id for row in rows if not problem_of(clip_of(row), evidence)}
+                if mine:
+                    self._log_end.check(connection, known)
+            found |= mine
         return found
 
     def unapprovable(self, variant_ids: Iterable[str]) -> dict[str, str]:
@@ -183,8 +192,8 @@ def evidence_of(
         key: the audit key; None if the seals cannot be checked.
         chain_is_checked: the caller has verified the whole log.
     """
-    head = connection.execute(_HEAD).one()
-    is_trusted = key is None or is_genuine(head, key)
+    head = head_of(connection)
+    is_trusted = key is None or is_head_genuine(head, key)
     history = _events_of(connection, variant_ids)
     by_people = [name for name, rows in history.items() if any(_is_by_person(row) for row in rows)]
     entries = _grouped(connection, _ENTRIES, variant_ids)
@@ -196,7 +205,6 @@ def evidence_of(
         None if chain_is_checked else _neighbours(connection, entries),
         head.entries,
         head.since_event if is_trusted else 0,
-        (head.sealed_from or 0) if is_trusted else 0,
     )
 
 
@@ -339,10 +347,7 @@ def _person_problem(clip: ApprovedClip, approval: Any, evidence: Evidence) -> st
 
 
 def _is_intact(entry: Any, evidence: Evidence) -> bool:
-    if entry.digest != digest_of(entry._mapping):
-        return False
-    needs_seal = evidence.key is not None and entry.audit_id > evidence.sealed_from
-    if needs_seal and evidence.key and not evidence.key.matches(entry.seal, ENTRY, entry.digest):
+    if not is_entry_genuine(entry, evidence.key):
         return False
     if evidence.neighbours is None:
         return True

@@ -1,6 +1,5 @@
 """Read, verify and seal the audit log."""
 
-import json
 import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
@@ -10,9 +9,10 @@ from sqlalchemy import select
 
 from adapters.catalogue.core.database import CataloguePart, batches
 from adapters.catalogue.core.log_mark import KnownEntry
+from adapters.catalogue.core.rows import object_in
 from adapters.catalogue.core.seals import AuditKey, key_for_writing
-from adapters.catalogue.core.tables import audit, audit_head
-from adapters.catalogue.log.entries import append, remember_present_end
+from adapters.catalogue.core.tables import audit
+from adapters.catalogue.log.entries import append, head_of, remember_present_end
 from adapters.catalogue.log.known_entry import known_entry, lost_entry_problem
 from adapters.catalogue.log.log_end import LogEnd
 from adapters.catalogue.log.restores import LostEntry, lost_known_entries
@@ -82,7 +82,7 @@ class Audit(CataloguePart):
     def head(self) -> AuditHead:
         """Return the head of the log."""
         with self._db.reading() as connection:
-            row = connection.execute(select(audit_head)).one()
+            row = head_of(connection)
         return AuditHead(row.entries, row.digest, row.key_id or "")
 
     def digests(self, numbers: Iterable[int]) -> dict[int, str]:
@@ -159,5 +159,5 @@ class Audit(CataloguePart):
 
 def _entry(row: Any) -> AuditEntry:
     return AuditEntry(
-        row.audit_id, row.at_ms, row.actor, row.action, row.subject, json.loads(row.detail), row.previous, row.digest
+        row.audit_id, row.at_ms, row.actor, row.action, row.subject, object_in(row.detail), row.previous, row.digest
     )

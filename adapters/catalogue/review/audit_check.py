@@ -2,33 +2,38 @@
 
 import json
 from collections import Counter, deque
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from itertools import islice
-from typing import Any
+from itertools import islice, zip_longest
+from typing import Any, Protocol
 
 from sqlalchemy import Connection, func, select
 
 from adapters.catalogue.core.database import BATCH
-from adapters.catalogue.core.rows import object_in
+from adapters.catalogue.core.rows import DAMAGED, object_in
 from adapters.catalogue.core.seals import ENTRY, AuditKey, access_of, account_fields, account_rows, membership_fields
 from adapters.catalogue.core.secret_seals import SECRET_TABLES, is_sealed_secret, secret_rows
-from adapters.catalogue.core.tables import audit, audit_head, campaigns, events, memberships, variants
+from adapters.catalogue.core.tables import audit, campaigns, events, memberships, variants
 from adapters.catalogue.log.campaign_log import changed_campaigns
-from adapters.catalogue.log.entries import GENESIS, digest_of, is_genuine
+from adapters.catalogue.log.earlier_entries import SEALED_BY_EARLIER_VERSION, EarlierEntries, sealed_earlier
+from adapters.catalogue.log.entries import GENESIS, head_of, is_head_genuine
+from adapters.catalogue.log.genuine_entry import has_own_digest, is_entry_genuine
 from adapters.catalogue.log.known_entry import known_entry, lost_entry_problem
 from adapters.catalogue.log.logged_deliveries import LoggedDeliveries
+from adapters.catalogue.log.ordinary_tables import table_problem
 from adapters.catalogue.log.places_log import different_text, logged_places
 from adapters.catalogue.log.replay import SHOWN_DIGITS, Replay, repair_text
 from adapters.catalogue.log.restores import AcceptedRestore, accepted_restores
 from adapters.catalogue.review.approval_proof import PROVED, clip_of, evidence_of, history_problem, problem_of
 from adapters.catalogue.review.decisions import UNPROVEN
+from manifests.errors import CatalogueError
 from manifests.pluralize import count_of
 from manifests.signing_time import moment_text
 from manifests.states import State
 
 SHOWN_PROBLEMS = 20
+MORE = "There are more problems than the ones shown, possibly of each kind. Deal with these, and verify the log again."
 _ROWS = 10_000
 
 
@@ -56,45 +61,63 @@ class AuditReport:
         return not self.problems
 
 
+class _Reader(Protocol):
+    """Draws its own conclusions from the entries of the log, in their order."""
+
+    def apply(self, row: Any) -> None:
+        """Apply one entry."""
+
+
 def check(connection: Connection, expected: str | None) -> AuditReport:
     """Return the result of a verification; see ``Audit.verify``."""
-    known = known_entry(connection)
-    head = connection.execute(select(audit_head)).first()
-    if head is None:
-        return AuditReport(0, GENESIS, ("The head of the audit log is missing. Restore the database from a backup.",))
+    mark_problem = _mark_problem(connection)
+    try:
+        head = head_of(connection)
+    except CatalogueError as error:
+        return AuditReport(0, GENESIS, (str(error),))
     access = access_of(connection)
     key = _fitting_key(connection, access.key, head)
-    walk, replay, caught = _Walk(expected, key, head.sealed_from), Replay(), _Caught()
+    earlier = _Earlier(connection, key, head)
+    walk, replay, caught = _Walk(expected, key, head.sealed_from or 0), Replay(), _Caught()
     deliveries, restores = LoggedDeliveries(), accepted_restores(connection)
     for row in _all(connection):
-        walk.step(row)
-        replay.apply(row)
-        caught.apply(row)
-        deliveries.apply(row)
-    found = [
+        if walk.step(row):
+            walk.read(row, (replay, caught, deliveries))
+    first = [
         *_seal_problems(key, access.problem, head),
-        *walk.problems[: SHOWN_PROBLEMS // 2],
+        *filter(None, [table_problem(connection), mark_problem, earlier.problem]),
         *walk.compare(head.entries, head.digest),
         *_expected_problems(walk, restores),
-        *filter(None, [lost_entry_problem(connection, known)]),
-        *_first(replay.problems(connection, head.since_event)),
-        *_first(deliveries.problems(connection)),
-        *_first(_contradictions(connection)),
-        *_first(_settings_problems(connection)),
-        *_first(_membership_problems(connection, key)),
-        *_first(_access_problems(connection, key)),
-        *_first(_unproven(connection, key)),
     ]
-    found += _account_problems(connection, key, found)
-    problems = tuple(dict.fromkeys(found))[:SHOWN_PROBLEMS]
+    kinds = [
+        first,
+        walk.problems if earlier.is_accepted else [*walk.earlier_problems, *walk.problems],
+        *map(_first, replay.problems(connection, head.since_event)),
+        _first(deliveries.problems(connection)),
+        _first(_contradictions(connection)),
+        _first(_settings_problems(connection)),
+        _first(_membership_problems(connection, key)),
+        _first(_access_problems(connection, key)),
+        _first(_unproven(connection, key)),
+    ]
+    kinds.append(_account_problems(connection, key, [problem for kind in kinds for problem in kind]))
+    problems = _shown(kinds)
     return AuditReport(
         walk.entries,
         walk.previous,
         problems,
-        (*(restore.note for restore in restores), *caught.notes),
+        (*(restore.note for restore in restores), *earlier.notes(walk), *caught.notes),
         lacks_key=key is None and head.key_id is not None,
         lacks_expected=bool(restores) and list(problems) == list(_expected_problems(walk, restores)),
     )
+
+
+def _mark_problem(connection: Connection) -> str:
+    """Return that the log lacks the newest entry that this home knows, or that the home cannot say which one it is."""
+    try:
+        return lost_entry_problem(connection, known_entry(connection))
+    except CatalogueError as error:
+        return str(error)
 
 
 def _fitting_key(connection: Connection, key: AuditKey | None, head: Any) -> AuditKey | None:
@@ -133,36 +156,79 @@ class _Caught:
         return (*more, *self._found)
 
 
-class _Walk:
-    """One pass over the log."""
+class _Earlier:
+    """How the entries from before the log was sealed compare with what was accepted then."""
 
-    def __init__(self, expected: str | None, key: AuditKey | None, sealed_from: int | None) -> None:
+    def __init__(self, connection: Connection, key: AuditKey | None, head: Any) -> None:
+        self._sealed_from = head.sealed_from or 0
+        self.problem, self.is_accepted = "", False
+        if key is None or not is_head_genuine(head, key):
+            return
+        accepted = sealed_earlier(connection, key, self._sealed_from)
+        self.is_accepted = accepted == EarlierEntries.of(connection, self._sealed_from)
+        if accepted is None:
+            self.problem = SEALED_BY_EARLIER_VERSION
+        elif not self.is_accepted and self._sealed_from:
+            self.problem = (
+                f"Entries up to {self._sealed_from:,} were removed, added or changed outside Reelmill after the log "
+                "was sealed with them."
+            )
+
+    def notes(self, walk: "_Walk") -> list[str]:
+        """What was wrong with these entries when the log was sealed."""
+        number = len(walk.earlier_problems)
+        if not (self.is_accepted and number):
+            return []
+        more = f" and {number - 1:,} more" if number > 1 else ""
+        return [f"The log was sealed although this was wrong: {walk.earlier_problems[0].rstrip('.')}{more}."]
+
+
+class _Walk:
+    """One pass over the log.
+
+    Attributes:
+        earlier_problems: problems of the entries up to the one at which the log was sealed.
+    """
+
+    def __init__(self, expected: str | None, key: AuditKey | None, sealed_from: int) -> None:
         self._expected = expected
-        self._key = key if sealed_from is not None else None
-        self._sealed_from = sealed_from or 0
+        self._key = key
+        self._sealed_from = sealed_from
         self.entries = 0
         self.previous = GENESIS
+        self.earlier_problems: list[str] = []
         self.problems: list[str] = []
 
-    def step(self, row: Any) -> None:
-        """Check one entry against the previous one."""
+    def step(self, row: Any) -> bool:
+        """Check one entry against the previous one; return whether it is genuine."""
+        found = self.earlier_problems if row.audit_id <= self._sealed_from else self.problems
+        named = f"Entry {row.audit_id} ({row.action}, {row.actor})"
+        if row.audit_id < 1:
+            found.append(f"{named} was written outside Reelmill: numbers begin with 1.")
+            return False
         self.entries += 1
         if row.audit_id != self.entries:
-            self.problems.append(f"Entry {self.entries} is missing; it is followed by entry {row.audit_id}.")
+            found.append(f"Entry {self.entries} is missing; it is followed by entry {row.audit_id}.")
             self.entries = row.audit_id
         if row.previous != self.previous:
-            self.problems.append(
-                f"Entry {row.audit_id} does not follow the previous entry: one of the two was changed."
-            )
-        if row.digest != digest_of(row._mapping):
-            self.problems.append(f"Entry {row.audit_id} ({row.action}, {row.actor}) was changed after it was written.")
-        elif self._key and row.audit_id > self._sealed_from and not self._key.matches(row.seal, ENTRY, row.digest):
-            self.problems.append(
-                f"Entry {row.audit_id} ({row.action}, {row.actor}) was written outside Reelmill: its seal is wrong."
-            )
+            found.append(f"Entry {row.audit_id} does not follow the previous entry: one of the two was changed.")
+        is_genuine = is_entry_genuine(row, self._key)
+        if not has_own_digest(row):
+            found.append(f"{named} was changed after it was written.")
+        elif not is_genuine:
+            found.append(f"{named} was written outside Reelmill: its seal is wrong.")
         self.previous = row.digest
         if self._expected == row.digest:
             self._expected = None
+        return is_genuine
+
+    def read(self, row: Any, readers: Iterable[_Reader]) -> None:
+        """Let the readers apply an entry. Without the key, it may be forged and say anything."""
+        try:
+            for reader in readers:
+                reader.apply(row)
+        except DAMAGED:
+            self.problems.append(f"Entry {row.audit_id} ({row.action}, {row.actor}) cannot be read.")
 
     @property
     def missing(self) -> str:
@@ -203,7 +269,7 @@ def _seal_problems(key: AuditKey | None, problem: str, head: Any) -> Iterator[st
         yield problem
     elif key is None and head.key_id:
         yield "The log is sealed, but the seals cannot be checked without the key. Set REELMILL_AUDIT_KEY."
-    elif key and not is_genuine(head, key):
+    elif key and not is_head_genuine(head, key):
         yield "The head of the log was changed outside Reelmill: its seal is wrong."
 
 
@@ -305,13 +371,23 @@ def _variants(connection: Connection) -> Iterator[list[Any]]:
 
 
 def _all(connection: Connection) -> Iterator[Any]:
-    last = -(2**62)
-    while rows := connection.execute(
-        select(audit).where(audit.c.audit_id > last).order_by(audit.c.audit_id).limit(_ROWS)
-    ).all():
+    query = select(audit).order_by(audit.c.audit_id).limit(_ROWS)
+    rows = connection.execute(query).all()
+    while rows:
         yield from rows
-        last = rows[-1].audit_id
+        rows = connection.execute(query.where(audit.c.audit_id > rows[-1].audit_id)).all()
 
 
 def _first(problems: Iterator[str]) -> list[str]:
-    return list(islice(problems, SHOWN_PROBLEMS))
+    return list(islice(problems, SHOWN_PROBLEMS + 1))
+
+
+def _shown(kinds: Sequence[Sequence[str]]) -> tuple[str, ...]:
+    """Return the first problems; of many, some of each kind, so that no kind hides another one."""
+    all_of_them = tuple(dict.fromkeys(problem for kind in kinds for problem in kind))
+    if len(all_of_them) <= SHOWN_PROBLEMS:
+        return all_of_them
+    in_turns = [problem for turn in zip_longest(*kinds) for problem in turn if problem]
+    chosen = set(list(dict.fromkeys(in_turns))[:SHOWN_PROBLEMS])
+    shown = tuple(problem for problem in all_of_them if problem in chosen)
+    return (*shown, MORE)

@@ -1,6 +1,5 @@
 """Prove that no campaign that requires review has a clip, before a policy approves the clip."""
 
-import json
 from array import array
 from bisect import bisect_left
 from collections.abc import Collection, Iterator, Sequence
@@ -9,6 +8,7 @@ from typing import Any
 from sqlalchemy import Connection, select
 
 from adapters.catalogue.core.database import BATCH, CataloguePart, Database
+from adapters.catalogue.core.rows import object_in
 from adapters.catalogue.core.seals import access_of, membership_fields
 from adapters.catalogue.core.tables import campaigns, memberships
 from adapters.catalogue.log.campaign_log import changed_campaigns
@@ -59,7 +59,7 @@ def _without_review(connection: Connection) -> set[str]:
     """Return the campaigns whose genuine settings do not require review."""
     found: set[str] = set()
     for rows in connection.execute(select(campaigns)).partitions(BATCH):
-        automatic = [row for row in rows if json.loads(row.settings).get("review") != "required"]
+        automatic = [row for row in rows if object_in(row.settings).get("review") != "required"]
         found.update({row.campaign_id for row in automatic} - set(changed_campaigns(connection, automatic)))
     return found
 

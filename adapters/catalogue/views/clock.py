@@ -8,8 +8,10 @@ from sqlalchemy import Connection, Float, cast, func, or_, select
 
 from adapters.catalogue.core.database import CataloguePart
 from adapters.catalogue.core.rows import END_OF_TIME
+from adapters.catalogue.core.seals import key_for_reading
 from adapters.catalogue.core.tables import audit, campaigns, database_now, events, runs, variants
 from adapters.catalogue.log.entries import append
+from adapters.catalogue.log.genuine_entry import is_entry_genuine
 
 RECENT_EVENTS = 20_000
 """Number of newest events that are read. Older ones are covered by the times of clips and runs, which are indexed or
@@ -75,11 +77,15 @@ class Clock(CataloguePart):
             return _newest(connection, accepted)
 
     def accepted(self) -> AcceptedTimes | None:
-        """Return what was accepted last; reads the whole audit log, so only call it if a time is in the future."""
-        query = select(audit.c.detail).where(audit.c.action == ACCEPTED).order_by(audit.c.audit_id.desc()).limit(1)
+        """Return what was accepted last; reads the whole audit log, so only call it if a time is in the future.
+
+        Entries that are not genuine are left out.
+        """
+        query = select(audit).where(audit.c.action == ACCEPTED).order_by(audit.c.audit_id.desc())
         with self._db.reading() as connection:
-            detail = connection.execute(query).scalar()
-        return AcceptedTimes(**json.loads(detail)) if detail else None
+            key = key_for_reading(connection)
+            newest = next((row for row in connection.execute(query) if is_entry_genuine(row, key)), None)
+        return AcceptedTimes(**json.loads(newest.detail)) if newest else None
 
     def accept(self, actor: str, now: float, until: float) -> AcceptedTimes:
         """Record in the audit log that ``now`` is right, and that times up to ``until`` are wrong."""

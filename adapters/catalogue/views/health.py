@@ -122,7 +122,7 @@ def _ask(url: str, question: Callable[[Connection], bool]) -> bool:
 
 
 def _is_sealed(connection: Connection) -> bool:
-    return connection.execute(select(audit_head.c.key_id)).scalar() is not None
+    return connection.execute(select(audit_head.c.key_id).where(audit_head.c.head_id == 1)).scalar() is not None
 
 
 def _has_no_campaign(connection: Connection) -> bool:

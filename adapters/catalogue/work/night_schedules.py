@@ -8,7 +8,7 @@ from sqlalchemy import Insert, delete, select, update
 from sqlalchemy.dialects import postgresql, sqlite
 
 from adapters.catalogue.core.database import CataloguePart
-from adapters.catalogue.core.rows import to_text
+from adapters.catalogue.core.rows import object_in, to_text
 from adapters.catalogue.core.tables import night_schedules
 from adapters.catalogue.log.entries import append
 from adapters.catalogue.log.log_proof import logged_details
@@ -116,7 +116,7 @@ def _unknown(name: str) -> NotFoundError:
 def _is_logged(row: Any, details: Sequence[Mapping[str, Any]]) -> bool:
     """Return whether the newest entry that adds or removes the schedule adds it as it is."""
     newest = next((detail for detail in reversed(details) if detail.get("what") in ("added", "removed")), None)
-    return newest == {"what": "added", **json.loads(row.body)}
+    return newest == {"what": "added", **object_in(row.body)}
 
 
 def _schedule(row: Any) -> NightSchedule:

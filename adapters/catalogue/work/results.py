@@ -1,6 +1,7 @@
 """Results that a worker writes for a variant it has leased, each in one transaction with its event."""
 
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
 from math import isfinite
 from typing import Any
 
@@ -167,7 +168,7 @@ def _judged_values(score: Score, verdict: Verdict) -> dict[str, Any]:
     value = score.prompt_adherence
     known = value if value is not None and isfinite(value) else None
     return {
-        "score": record_text(score),
+        "score": record_text(replace(score, prompt_adherence=known)),
         "prompt_adherence": known,
         "sort_score": UNSCORED if known is None else known,
         "reasons": to_text(verdict.reasons),

@@ -15,6 +15,9 @@ MAX_PER_PERSON = 2
 MAX_FILES = 300
 MAX_FILES_PER_PERSON = 24
 """Clips and other files that are sent at once. A browser opens six connections, and a player seeks with new ones."""
+MAX_FILES_PER_LINK = 96
+MAX_FILES_OF_LINKS = 192
+"""The same for the visitors of one share link and of all links: they take no slots of people who are signed in."""
 READERS = 4
 """Threads that read files and objects for all downloads."""
 BLOCK = 1 << 19
@@ -31,6 +34,8 @@ class Downloads:
     def __init__(self, *, are_files: bool = False) -> None:
         self._are_files = are_files
         self._running: Counter[str] = Counter()
+        self._visitors: Counter[str] = Counter()
+        self._links: Counter[str] = Counter()
         self._readers = CapacityLimiter(READERS)
 
     @contextmanager
@@ -42,19 +47,22 @@ class Downloads:
             ServerBusyError: all people together have MAX_DOWNLOADS.
         """
         per_person, most = (MAX_FILES_PER_PERSON, MAX_FILES) if self._are_files else (MAX_PER_PERSON, MAX_DOWNLOADS)
-        if self._running[person] >= per_person:
-            raise TooManyDownloadsError(
-                f"You already have {self._running[person]} downloads in progress. "
-                "Wait until one of them has finished, then try again."
-            )
-        if self._running.total() >= most:
-            raise ServerBusyError(f"{most} downloads are in progress. Try again in a few minutes.")
-        self._running[person] += 1
-        try:
+        with _counted(self._running, person, per_person, most):
             yield
-        finally:
-            self._running[person] -= 1
-            self._running += Counter()  # drops people without downloads
+
+    @contextmanager
+    def admit_visitor(self, link: str, network: str) -> Iterator[None]:
+        """Count a file for a visitor of a share link until the end of the context.
+
+        Raises:
+            TooManyDownloadsError: this network has MAX_FILES_PER_PERSON files of the link in progress.
+            ServerBusyError: the link or all links together have too many.
+        """
+        with (
+            _counted(self._visitors, f"{link} {network}", MAX_FILES_PER_PERSON, MAX_FILES_OF_LINKS),
+            _counted(self._links, link, MAX_FILES_PER_LINK, MAX_FILES_OF_LINKS, is_shared=True),
+        ):
+            yield
 
     async def blocks(self, pieces: Iterator[bytes]) -> AsyncIterator[bytes]:
         """Read blocks in a thread, one at a time. No thread is in use while the client receives a block."""
@@ -78,6 +86,28 @@ class DownloadResponse(StreamingResponse):
         """Send the download, and close its source at once if the client disconnects."""
         async with aclosing(self._blocks):  # type: ignore[type-var]
             await super().stream_response(send)
+
+
+@contextmanager
+def _counted(
+    running: Counter[str], key: str, most_of_one: int, most: int, *, is_shared: bool = False
+) -> Iterator[None]:
+    """Count one more for a key until the end of the context; ``is_shared`` if several people have the same key."""
+    if running[key] >= most_of_one and not is_shared:
+        raise TooManyDownloadsError(
+            f"You already have {running[key]} downloads in progress. "
+            "Wait until one of them has finished, then try again."
+        )
+    if running[key] >= most_of_one or running.total() >= most:
+        limit = most_of_one if running[key] >= most_of_one else most
+        raise ServerBusyError(f"{limit} downloads are in progress. Try again in a few minutes.")
+    running[key] += 1
+    try:
+        yield
+    finally:
+        running[key] -= 1
+        if not running[key]:
+            del running[key]
 
 
 def _next_block(pieces: Iterator[bytes]) -> bytes:

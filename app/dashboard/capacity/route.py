@@ -9,7 +9,7 @@ from typing import Any
 from fastapi import Request, Response
 from fastapi.routing import APIRoute
 
-from app.dashboard.auth.login_rate_limit import network_of
+from app.dashboard.auth.login_rate_limit import IPV6_SITE, network_of
 from app.dashboard.auth.roles import Person
 from app.dashboard.capacity.work import Work, work_of
 
@@ -41,6 +41,11 @@ def person_key(request: Request) -> str:
     if person:
         return person.actor
     return f"network:{network_of(request.client.host) if request.client else ''}"
+
+
+def site_key(request: Request) -> str:
+    """Return the network of a visitor, as wide as one customer of a provider can have it."""
+    return network_of(request.client.host, IPV6_SITE) if request.client else ""
 
 
 def _in_threads(endpoint: Callable[..., Any], work: Work) -> Callable[..., Any]:

@@ -13,7 +13,7 @@ from adapters.catalogue import VariantRow
 from app.dashboard.auth.roles import Viewer
 from app.dashboard.campaign_buckets import session_of
 from app.dashboard.capacity.file_response import BlockFileResponse
-from app.dashboard.capacity.route import LimitedRoute, person_key
+from app.dashboard.capacity.route import LimitedRoute, person_key, site_key
 from app.dashboard.capacity.work import Work, does
 from app.dashboard.deps import Deps, PageDeps
 from manifests.errors import ReelmillError
@@ -33,12 +33,14 @@ Kind = Literal["clip", "poster", "sidecar", "record"]
 async def file_slot(request: Request, deps: PageDeps) -> AsyncIterator[None]:
     """Count a file that is sent until its client has received it or has disconnected.
 
-    The visitors of a share link count by link and network. Posters are small and sent at once, 60 for a page.
+    The visitors of a share link count by link and site, apart from people who are signed in. Posters are small and sent
+    at once, 60 for a page.
     """
     if request.path_params.get("kind") == "poster":
         yield
         return
-    with deps.files.admit(f"{request.path_params.get('secret', '')} {person_key(request)}"):
+    link = request.path_params.get("secret")
+    with deps.files.admit_visitor(link, site_key(request)) if link else deps.files.admit(person_key(request)):
         yield
 
 

@@ -1,6 +1,8 @@
 """Share links: a read-only page of one campaign for anyone with the link."""
 
-from collections.abc import Collection
+import logging
+from collections.abc import Collection, Iterator
+from contextlib import contextmanager
 
 from fastapi import APIRouter, Depends, Request
 from fastapi.responses import HTMLResponse, Response
@@ -11,11 +13,14 @@ from app.dashboard.capacity.work import Work, does
 from app.dashboard.deps import Deps, PageDeps
 from app.dashboard.routes.media import MediaNotFoundError, clip_response, file_slot, poster_response
 from app.dashboard.templating import page
+from manifests.errors import CatalogueError
 from manifests.states import State
 
+log = logging.getLogger(__name__)
 router = APIRouter(route_class=LimitedRoute)
 SHOWN = (State.APPROVED, State.SIGNING, State.PUBLISHED)
 """A share link shows clips that were approved by a person or by the campaign's review policy."""
+NOT_AVAILABLE = "The clips of this link cannot be shown at the moment. Ask the person who sent it to you."
 LINK_EXPIRED = "This link has expired or was revoked. Ask for a new link."
 
 
@@ -46,11 +51,23 @@ def _visible(deps: Deps, campaign: str, variant_ids: Collection[str]) -> set[str
     A row alone is not enough: with write access to the database, anyone could add clips of other campaigns to the link.
     """
     members = deps.catalogue.campaigns.memberships(campaign, variant_ids, genuine=True)
-    return deps.catalogue.approval_proofs.proven({member.variant_id for member in members})
+    with _no_reasons():
+        return deps.catalogue.approval_proofs.proven({member.variant_id for member in members})
 
 
 def _campaign(deps: Deps, secret: str) -> str:
-    campaign = deps.catalogue.share_links.campaign_of(secret)
+    with _no_reasons():
+        campaign = deps.catalogue.share_links.campaign_of(secret)
     if campaign is None:
         raise MediaNotFoundError(LINK_EXPIRED)
     return campaign
+
+
+@contextmanager
+def _no_reasons() -> Iterator[None]:
+    """Log why nothing can be shown; visitors only learn that it is so."""
+    try:
+        yield
+    except CatalogueError as error:
+        log.error("A share link shows nothing: %s", error)
+        raise MediaNotFoundError(NOT_AVAILABLE) from None

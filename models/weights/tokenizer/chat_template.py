@@ -7,6 +7,7 @@ from jinja2 import Environment, TemplateError, nodes
 from jinja2.parser import Parser
 
 from models.weights.refusal import RefusedFileError, shown
+from models.weights.tokenizer.template_cost import UnknownTemplateError, check_work
 
 JINJA = Environment(extensions=["jinja2.ext.loopcontrols"], autoescape=True)
 """Only used to parse; transformers renders the templates."""
@@ -20,7 +21,7 @@ REFUSED_CALLS = ("format", "format_map", "center", "ljust", "rjust", "zfill", "e
 STATEMENTS = (nodes.Extends, nodes.Include, nodes.Import, nodes.FromImport, nodes.Pow)
 
 
-def check_templates(content: dict[str, Any], name: str) -> None:
+def check_templates(content: dict[str, Any], name: str, is_run: bool = False) -> None:
     """Check the templates of a tokenizer's or processor's configuration: a text, or a list of named texts.
 
     Raises:
@@ -30,11 +31,14 @@ def check_templates(content: dict[str, Any], name: str) -> None:
     for each in found if isinstance(found, list) else list(found.values()) if isinstance(found, dict) else [found]:
         text = each.get("template") if isinstance(each, dict) else each
         if text is not None:
-            check_template(str(text), name)
+            check_template(str(text), name, is_run)
 
 
-def check_template(text: str, name: str) -> None:
+def check_template(text: str, name: str, is_run: bool = False) -> None:
     """Refuse a template that could read files, escape from the sandbox, or use up time or memory.
+
+    Args:
+        is_run: whether the model's pipeline runs it. Then only known parts of Jinja are accepted, with limited work.
 
     Raises:
         RefusedFileError: says which expression is not allowed.
@@ -44,7 +48,15 @@ def check_template(text: str, name: str) -> None:
             f"{shown(name)} has a chat template of {len(text):,} characters; at most {MAX_LENGTH:,} are allowed"
         )
     try:
-        problem = _template_problem(Parser(JINJA, GENERATION.sub("", text)).parse())
+        template = Parser(JINJA, GENERATION.sub("", text)).parse()
+        problem = _template_problem(template)
+        if is_run and not problem:
+            check_work(template)
+    except UnknownTemplateError as error:
+        raise RefusedFileError(
+            f"{shown(name)} has a chat template that Reelmill does not run: {shown(error)}; use the template of the "
+            "original model"
+        ) from error
     except (TemplateError, RecursionError, ValueError) as error:
         raise RefusedFileError(
             f"{shown(name)} has a chat template that is not valid Jinja; download it again"

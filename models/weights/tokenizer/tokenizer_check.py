@@ -5,110 +5,160 @@ The format is that of the library tokenizers: https://huggingface.co/docs/tokeni
 
 import base64
 import binascii
-import re
 from collections.abc import Iterator
+from math import prod
 from typing import Any
 
-from models.weights.refusal import RefusedFileError, shown
+from pydantic import BaseModel, ValidationError
 
-RULES = ("normalizer", "pre_tokenizer", "post_processor", "decoder")
-MAX_NODES = 1_000
-MAX_TEXT = 2_000
-"""Characters of a regular expression; the longest of published tokenizers has about 500."""
+from models.weights.refusal import RefusedFileError, shown
+from models.weights.tokenizer.charsmap import longest_text
+from models.weights.tokenizer.regex_cost import Cost, UnknownExpressionError, cost_of
+from models.weights.tokenizer.tokenizer_rules import (
+    BertNormalizer,
+    ByteLevel,
+    Decoders,
+    Metaspace,
+    Normalizers,
+    Precompiled,
+    Prepend,
+    PreTokenizers,
+    Processors,
+    Replace,
+    Split,
+    Template,
+    TextPiece,
+    TokenizerRules,
+)
+
 MAX_GROWTH = 256
-"""How many times longer the normalizers may make a text. Those of T5, with a table for NFKC, allow 70 times."""
-TABLE = "precompiled_charsmap"
-MAX_RUNS = 2
-"""Repetitions in one alternative of a regular expression, as in published ones; with more, searches take hours."""
-_ATOMS = re.compile(r"\\[pP]\{[^}]*\}|\\.|\[(?:\\.|\[(?:\\.|[^\]\\])*\]|[^\]\\])*\]", re.DOTALL)
-_REPEATED_GROUP = re.compile(r"\)[?]?(?:[*+]|\{\d*,?\d*\})")
-_RUNS = re.compile(r"[*+]|\{\d+,\}|\{\d*,?\d{2,}\}")
+"""How many times longer normalizers and pre-tokenizers may make a text. Those of T5, with a table for NFKC: 140."""
+MAX_PATHS = 64
+"""Ways to try all regular expressions of a tokenizer at one character, as ``regex_cost`` counts them. Published
+expressions for large vocabularies have 40. With 64, a prompt of 2,000 characters takes 3 s."""
+ADDED = {"id", "content", "single_word", "lstrip", "rstrip", "normalized", "special"}
 
 
 def check_tokenizer(content: dict[str, Any], name: str) -> None:
-    """Refuse a tokenizer whose rules could expand a prompt greatly, or search it for a long time.
+    """Refuse a tokenizer with unknown rules, or whose rules could expand a prompt greatly or search it for a long time.
 
     Raises:
         RefusedFileError: names the rule that is not allowed.
     """
-    nodes = 0
-    for rule in RULES:
-        for key, value in _leaves(content.get(rule), rule):
-            nodes += 1
-            if nodes > MAX_NODES:
-                raise RefusedFileError(f"{shown(name)} has more than {MAX_NODES:,} rules; download it again")
-            if isinstance(value, str) and key != TABLE:
-                _check_text(key, value, name)
-    if (growth := _growth(content.get("normalizer"))) > MAX_GROWTH:
-        raise RefusedFileError(
-            f"{shown(name)} has normalizers that make a prompt up to {growth:,} times longer, but at most "
-            f"{MAX_GROWTH} times is allowed; download it again"
-        )
+    rules = _validated(content, name)
+    _check_added(content.get("added_tokens"), name)
+    steps = [*_steps(rules.normalizer), *_steps(rules.pre_tokenizer)]
+    _check_growth(steps, name, "normalizers and pre-tokenizers that make a prompt")
+    decoders = [*_steps(rules.decoder)]
+    _check_growth(decoders, name, "decoders that make a text")
+    for template in _steps(rules.post_processor):
+        if isinstance(template, Template):
+            _check_template(template, name)
+    _check_expressions(steps, name)
+    _check_expressions(decoders, name)
 
 
-def _leaves(value: Any, key: str) -> Iterator[tuple[str, Any]]:
-    waiting = [(key, value)]
-    while waiting:
-        name, found = waiting.pop()
-        if isinstance(found, dict):
-            waiting.extend(found.items())
-        elif isinstance(found, list):
-            waiting.extend((name, each) for each in found)
-        else:
-            yield name, found
-
-
-def _check_text(key: str, text: str, name: str) -> None:
-    if len(text) > MAX_TEXT:
-        raise RefusedFileError(
-            f"{shown(name)} has a rule of {len(text):,} characters, but at most {MAX_TEXT:,} are allowed; download it "
-            "again"
-        )
-    if key == "Regex" and _is_slow(text):
-        raise RefusedFileError(
-            f"{shown(name)} has the regular expression {shown(text)}, which can take hours for one prompt: it repeats "
-            f"a group, or has more than {MAX_RUNS} repetitions in a row; use a model with another tokenizer"
-        )
-
-
-def _is_slow(pattern: str) -> bool:
-    plain = _ATOMS.sub("x", pattern)
-    return bool(_REPEATED_GROUP.search(plain)) or any(len(_RUNS.findall(each)) > MAX_RUNS for each in plain.split("|"))
-
-
-def _growth(normalizer: Any) -> int:
-    """Return by which factor a normalizer may lengthen a text; Unicode's own forms are bounded and not counted."""
-    growth, waiting = 1, [normalizer]
-    while waiting and growth <= MAX_GROWTH:
-        one = waiting.pop()
-        if not isinstance(one, dict):
-            continue
-        inner = one.get("normalizers")
-        waiting.extend(inner if isinstance(inner, list) else [])
-        growth *= _factor(one)
-    return growth
-
-
-def _factor(one: dict[str, Any]) -> int:
-    if one.get("type") == "Replace":
-        pattern, content = one.get("pattern"), str(one.get("content"))
-        fixed = pattern.get("String") if isinstance(pattern, dict) else None
-        if isinstance(fixed, str) and fixed:
-            return max(1, -(-len(content) // len(fixed)))
-        return 1 + len(content)  # a regular expression can match before each character
-    if one.get("type") == "Prepend":
-        return 1 + len(str(one.get("prepend"))) // 16
-    return _longest(one.get(TABLE)) if TABLE in one else 1
-
-
-def _longest(table: Any) -> int:
-    """Return the length of the longest text in a table of SentencePiece: a size, a trie, and texts that end with NUL.
-
-    https://github.com/google/sentencepiece/blob/master/src/normalizer.cc
-    """
+def _validated(content: dict[str, Any], name: str) -> TokenizerRules:
     try:
-        raw = base64.b64decode(table or "", validate=True)
-    except (binascii.Error, ValueError, TypeError):
+        return TokenizerRules.model_validate(content)
+    except ValidationError as error:
+        first = error.errors(include_input=False, include_url=False)[0]
+        raise RefusedFileError(
+            f"{shown(name)} has rules that Reelmill does not accept, at {shown('.'.join(map(str, first['loc'])))}: "
+            f"{shown(first['msg'])}; download it again, or use a model with another tokenizer"
+        ) from error
+
+
+def _check_added(tokens: Any, name: str) -> None:
+    if tokens is None:
+        return
+    if not isinstance(tokens, list) or any(not isinstance(each, dict) or each.keys() - ADDED for each in tokens):
+        raise RefusedFileError(f"{shown(name)} has added tokens of an unknown form; download it again")
+
+
+def _steps(rule: BaseModel | None) -> Iterator[BaseModel]:
+    """Yield the rules of nested sequences."""
+    if isinstance(rule, Normalizers):
+        inner: list[Any] = rule.normalizers
+    elif isinstance(rule, PreTokenizers):
+        inner = rule.pretokenizers
+    elif isinstance(rule, Decoders):
+        inner = rule.decoders
+    elif isinstance(rule, Processors):
+        inner = rule.processors
+    else:
+        if rule is not None:
+            yield rule
+        return
+    for each in inner:
+        yield from _steps(each)
+
+
+def _check_growth(steps: list[BaseModel], name: str, what: str) -> None:
+    if (growth := prod(map(_factor, steps))) > MAX_GROWTH:
+        raise RefusedFileError(
+            f"{shown(name)} has {what} up to {_times(growth)} times longer, but at most {MAX_GROWTH} times is "
+            "allowed; download it again"
+        )
+
+
+def _times(growth: int) -> str:
+    return f"{growth:,}" if growth < 10**12 else "a trillion"
+
+
+def _factor(step: BaseModel) -> int:
+    """Return by which factor a rule may lengthen a text; Unicode's own forms are bounded and not counted."""
+    if isinstance(step, Replace):
+        fixed = getattr(step.pattern, "String", "")
+        if fixed:
+            return max(1, -(-len(step.content) // len(fixed)))
+        return 1 + len(step.content)  # a regular expression can match before each character
+    if isinstance(step, Prepend):
+        return 1 + len(step.prepend) // 16
+    if isinstance(step, ByteLevel):
+        return 4  # bytes of one character
+    if isinstance(step, BertNormalizer):
+        return 3  # spaces around each Chinese character
+    if isinstance(step, Metaspace):
+        return 2  # a space before each word
+    return _longest(step.precompiled_charsmap) if isinstance(step, Precompiled) else 1
+
+
+def _longest(table: str) -> int:
+    try:
+        return longest_text(base64.b64decode(table, validate=True))
+    except (binascii.Error, ValueError):
         return MAX_GROWTH + 1
-    texts = raw[4 + int.from_bytes(raw[:4], "little") :]
-    return max(1, *map(len, texts.split(b"\0"))) if texts else 1
+
+
+def _check_template(template: Template, name: str) -> None:
+    for pieces in (template.single, template.pair):
+        texts = [piece.Sequence.id for piece in pieces if isinstance(piece, TextPiece)]
+        if len(texts) > len({*texts}):
+            raise RefusedFileError(f"{shown(name)} has a template that repeats the prompt; download it again")
+
+
+def _check_expressions(steps: list[BaseModel], name: str) -> None:
+    """Check the time of all regular expressions; each searches the text that the rules before it have made longer."""
+    growth, paths = 1, 0
+    for step in steps:
+        pattern = getattr(step.pattern, "Regex", None) if isinstance(step, (Replace, Split)) else None
+        if pattern is not None:
+            cost = _cost(pattern, name)
+            paths += cost.paths * growth ** (1 + cost.runs)
+        growth *= _factor(step)
+    if paths > MAX_PATHS:
+        raise RefusedFileError(
+            f"{shown(name)} has regular expressions that try {paths:,} ways at each character, but at most "
+            f"{MAX_PATHS} are allowed; use a model with another tokenizer"
+        )
+
+
+def _cost(pattern: str, name: str) -> Cost:
+    try:
+        return cost_of(pattern)
+    except UnknownExpressionError as error:
+        raise RefusedFileError(
+            f"{shown(name)} has the regular expression {shown(pattern)}, which can take hours for one prompt or is of "
+            f"an unknown kind: {error}; use a model with another tokenizer"
+        ) from error
