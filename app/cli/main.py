@@ -124,8 +124,9 @@ def main() -> None:
 
 def _stopped_text(words: Sequence[str]) -> str:
     """Return the message after Ctrl-C; a server such as `review` has nothing to resume."""
-    command = next((word for word in words if not word.startswith("-")), "")
-    return "Stopped. Re-run the same command to resume." if command in RESUMED_BY_REPEATING else "Stopped."
+    first, second = [*(word for word in words if not word.startswith("-")), "", ""][:2]
+    resumes = first in RESUMED_BY_REPEATING or (first, second) == ("models", "pull")
+    return "Stopped. Re-run the same command to resume." if resumes else "Stopped."
 
 
 if __name__ == "__main__":

@@ -10,12 +10,11 @@ from models.weights.config.open_clip_config import check_open_clip
 from models.weights.folder_check import check_model
 from models.weights.folder_tree import FolderFile, files_of
 from models.weights.integrity import check_integrity
-from models.weights.location import blobs_of, lora_path, missing, part_path, wanted_files, weights_path
+from models.weights.location import blobs_of, download_command, lora_path, missing, part_path, weights_path
 from models.weights.lora_file import check_lora
 from models.weights.pipeline_index import check_pipeline
 from models.weights.refusal import RefusedFileError
 
-PART_FILES = '--include "*.json" --include "*.safetensors" --exclude "*.fp16*"'
 SPARE_MB = 1000
 TIMES = 4
 
@@ -44,8 +43,8 @@ def weights_problem(card: Card, weights_root: Path | None = None, quick: bool = 
 def _check_weights(card: Card, weights_root: Path | None, quick: bool) -> None:
     folder, what = weights_path(card, weights_root), f"The weights of {card.name}"
     if not folder.is_dir():
-        raise IncompleteWeightsError(missing(what, card.weights, folder, wanted_files(card), weights_root))
-    with _named(what, folder):
+        raise IncompleteWeightsError(missing(what, card, card.weights, folder))
+    with _named(what, folder, card, card.weights):
         if isinstance(card, ModelCard):
             _check_folder(card, card.weights, folder, lambda files: check_pipeline(card, folder, files), quick)
         elif isinstance(card, ScorerCard):
@@ -57,16 +56,16 @@ def _check_weights(card: Card, weights_root: Path | None, quick: bool) -> None:
 def _check_part(card: ModelCard, name: str, weights_root: Path | None, quick: bool) -> None:
     folder, what = part_path(card, name, weights_root), f"The weights of {card.name}'s part {name}"
     if not folder.is_dir():
-        raise IncompleteWeightsError(missing(what, card.parts[name], folder, PART_FILES, weights_root))
-    with _named(what, folder):
+        raise IncompleteWeightsError(missing(what, card, card.parts[name], folder))
+    with _named(what, folder, card, card.parts[name]):
         _check_folder(card, card.parts[name], folder, check_model, quick)
 
 
 def _check_lora(card: ModelCard, lora: Lora, weights_root: Path | None, quick: bool) -> None:
     path, what = lora_path(card, lora, weights_root), f"The weights of {card.name}'s LoRA {lora.name}"
     if not path.is_file():
-        raise IncompleteWeightsError(missing(what, lora.weights, path, f'"{lora.file}"', weights_root))
-    with _named(what, path):
+        raise IncompleteWeightsError(missing(what, card, lora.weights, path))
+    with _named(what, path, card, lora.weights):
         folder = path
         for _ in Path(lora.file).parts:
             folder = folder.parent
@@ -92,20 +91,38 @@ def _check_folder(
 
 
 def _check_size(weights: Weights, loaded: list[FolderFile]) -> None:
-    """Refuse files that are far larger than the card says; they could fill the memory."""
-    megabytes = sum(file.path.stat().st_size for file in loaded) / 1e6
-    if megabytes > TIMES * weights.size_mb + SPARE_MB:
+    check_total_size(weights, sum(file.path.stat().st_size for file in loaded))
+
+
+def check_total_size(weights: Weights, size: int) -> None:
+    """Refuse files that are far larger than the card says; they could fill the memory, or the disk.
+
+    Args:
+        size: bytes.
+
+    Raises:
+        RefusedFileError: the card or the files are wrong.
+    """
+    if size / 1e6 > TIMES * weights.size_mb + SPARE_MB:
         raise RefusedFileError(
-            f"the files have {megabytes:,.0f} MB, but the card's size_mb is {weights.size_mb:g}; correct the card, or "
+            f"the files have {size / 1e6:,.0f} MB, but the card's size_mb is {weights.size_mb:g}; correct the card, or "
             "download the files again"
         )
 
 
+def repair_of(card: Card) -> str:
+    """Return the end of a message about weights from the hub that are missing in part, or damaged."""
+    return f"To download what is missing or damaged, run: {download_command(card)}"
+
+
 @contextmanager
-def _named(what: str, path: Path) -> Iterator[None]:
+def _named(what: str, path: Path, card: Card, weights: Weights) -> Iterator[None]:
     try:
         yield
     except RefusedFileError as error:
-        raise IncompleteWeightsError(f"{what} in {path} cannot be used: {error}.") from error
+        message = f"{what} in {path} cannot be used: {error}."
+        if weights.hub_id is not None and "download" in str(error):
+            message += f" {repair_of(card)}"
+        raise IncompleteWeightsError(message) from error
     except OSError as error:
         raise IncompleteWeightsError(f"{what} in {path} cannot be read: {error.strerror or error}.") from error

@@ -123,4 +123,4 @@ def check_shards(content: dict[str, object], file: FolderFile) -> None:
             )
         if not file.path.with_name(shard).exists():
             place = "" if file.where == "." else f"{file.where}/"
-            raise RefusedFileError(f"{shown(place + shard)} is missing")
+            raise RefusedFileError(f"{shown(place + shard)} is missing; download it")

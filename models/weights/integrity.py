@@ -141,13 +141,17 @@ def _check_blobs(weights: Weights, blobs: Path | None, files: list[FolderFile]) 
         if blobs is None or target.parent != blobs.resolve():
             raise RefusedFileError(
                 f"{shown(file.name)} is not a link into the cache, so its content cannot be compared with that of "
-                f"{weights.hub_id}; download the snapshot again with hf download, or add sha256 to the card"
+                f"{weights.hub_id}; download the file again, or add sha256 to the card"
             )
     large = [target for target in targets if len(target.name) == SHA256_DIGITS]
     digests = dict(zip(large, sha256_of_all(large), strict=True))
     for file, target in zip(files, targets, strict=True):
         if target.name != (digests.get(target) or git_sha1_of(target)):
             raise RefusedFileError(
-                f"{shown(file.name)} does not have the content that was downloaded; delete {target}, and download it "
-                "again"
+                f"{shown(file.name)} does not have the content that was downloaded; download it again"
             )
+
+
+def is_intact_blob(path: Path) -> bool:
+    """Return whether a file of the cache has the content that its name stands for: SHA-256, or git's object id."""
+    return path.name == (sha256_of(path) if len(path.name) == SHA256_DIGITS else git_sha1_of(path))

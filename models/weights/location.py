@@ -33,7 +33,7 @@ def path_of(weights: Weights, home: Path, weights_root: Path | None) -> Path:
     if weights.folder is not None:
         return (weights_root or home) / weights.folder
     repository = f"models--{weights.hub_id}".replace("/", "--")
-    return _cache(weights_root) / repository / "snapshots" / weights.revision
+    return hub_cache(weights_root) / repository / "snapshots" / weights.revision
 
 
 def blobs_of(weights: Weights, folder: Path) -> Path | None:
@@ -41,32 +41,20 @@ def blobs_of(weights: Weights, folder: Path) -> Path | None:
     return None if weights.hub_id is None else folder.parent.parent / BLOBS
 
 
-def download_command(weights: Weights, files: str, weights_root: Path | None) -> str:
-    """Return the shell command that downloads a snapshot.
-
-    Args:
-        files: options of the command that select files.
-    """
-    place = f" --cache-dir {weights_root}" if weights_root else ""
-    return f"hf download {weights.hub_id} --revision {weights.revision} {files}{place}"
-
-
-def missing(what: str, weights: Weights, path: Path, files: str, weights_root: Path | None) -> str:
-    """Return the sentence for weights that are not there."""
+def missing(what: str, card: Card, weights: Weights, path: Path) -> str:
+    """Return the sentence for weights of a card that are not there."""
     if weights.folder is not None:
         return f"{what} are missing: the {'file' if path.suffix == '.safetensors' else 'folder'} {path} does not exist."
-    command = download_command(weights, files, weights_root)
-    return f"{what} ({weights.size_mb / 1000:.1f} GB) are not downloaded. Download them with: {command}"
+    return f"{what} ({weights.size_mb / 1000:.1f} GB) are not downloaded. Download them with: {download_command(card)}"
 
 
-def wanted_files(card: Card) -> str:
-    """Return options for ``hf download`` that exclude pickles and copies of the weights in another precision."""
-    if not isinstance(card, ModelCard):
-        return '--exclude "*.bin"'
-    return '--include "model_index.json" --include "*/*" --exclude "*.bin" --exclude "*.fp16*" --exclude "*.bf16*"'
+def download_command(card: Card) -> str:
+    """Return the shell command that downloads what is missing or damaged of a card's weights."""
+    return f"reelmill models pull {card.name}"
 
 
-def _cache(weights_root: Path | None) -> Path:
+def hub_cache(weights_root: Path | None) -> Path:
+    """Return the folder with the snapshots of the hub, in the layout of the Hugging Face cache."""
     if weights_root is not None:
         return weights_root
     from huggingface_hub.constants import HF_HUB_CACHE  # the library decides where its cache is

@@ -7,7 +7,7 @@ def forbid_network() -> None:
     """Switch the hub's client off for this process, and for the processes that it starts.
 
     Every call that loads weights also passes ``local_files_only``. This covers calls inside the libraries that do not.
-    ``hf download`` is another program, and not affected.
+    ``reelmill models pull`` allows it again while it downloads; see ``adapters.hub.online``.
     """
     os.environ["HF_HUB_OFFLINE"] = "1"
     from huggingface_hub import constants

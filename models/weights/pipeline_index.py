@@ -35,15 +35,7 @@ def check_pipeline(card: ModelCard, folder: Path, files: list[FolderFile]) -> li
     Raises:
         RefusedFileError: the first problem, in the order in which to fix them.
     """
-    index = read_json(folder / INDEX, INDEX)
-    check_keys({key: value for key, value in index.items() if key != "_class_name"}, INDEX)
-    if not _opens(card.pipeline, index):
-        held = index.get("_class_name")
-        raise RefusedFileError(
-            f"it contains a {shown(held)}, but the card requires {card.pipeline}"
-            + ("; custom pipelines are never run" if not isinstance(held, str) else "")
-        )
-    components = dict(_components(card, index))
+    components = components_of(card, read_json(folder / INDEX, INDEX))
     loaded = [file for file in files if file.is_loaded and _is_read(file, components)]
     for name, class_name in components.items():
         _check_component(name, class_name, loaded, folder)
@@ -51,6 +43,25 @@ def check_pipeline(card: ModelCard, folder: Path, files: list[FolderFile]) -> li
     if card.pipeline in RUN_TEMPLATES:
         check_run_templates(loaded)
     return loaded
+
+
+def components_of(card: ModelCard, index: dict[str, Any]) -> dict[str, str]:
+    """Return the class of each component that is loaded from a pipeline's folder, by name.
+
+    Args:
+        index: content of ``model_index.json``.
+
+    Raises:
+        RefusedFileError: it is for another pipeline, or names code.
+    """
+    check_keys({key: value for key, value in index.items() if key != "_class_name"}, INDEX)
+    if not _opens(card.pipeline, index):
+        held = index.get("_class_name")
+        raise RefusedFileError(
+            f"it contains a {shown(held)}, but the card requires {card.pipeline}"
+            + ("; custom pipelines are never run" if not isinstance(held, str) else "")
+        )
+    return dict(_components(card, index))
 
 
 def _is_read(file: FolderFile, components: dict[str, str]) -> bool:

@@ -9,11 +9,11 @@ from pathlib import Path
 from packaging.requirements import Requirement
 from packaging.specifiers import SpecifierSet
 
-from models.card import ModelCard
+from models.card import Card, ModelCard
 from models.memory import capacity_bytes
 from models.placement import Rung, choose, refusal, rungs_for, sizes_of, working_of
 from models.registry import find_devices, free_memory_gb, get_any_card, load_cards, weights_problem
-from models.weights import unread_bytes
+from models.weights import download_command, hub_weights_of, unread_bytes
 from tasks.doctor.check import FAIL, OK, WARN, Finding
 from tasks.runtime.resources import Resources, card_of
 
@@ -86,8 +86,7 @@ def check_weights(resources: Resources, model: str, here: bool = True) -> Findin
             return Finding(
                 FAIL if here else WARN,
                 problem,
-                "Download them, or set REELMILL_WEIGHTS_ROOT to the folder that contains them; "
-                f"`reelmill models show {each.name}` shows the expected path.",
+                _fix_of(each),
             )
     unread = sum(unread_bytes(each, resources.weights_root) for each in cards)
     later = f" The next run compares {unread / 1e9:.1f} GB with their hashes." if unread else ""
@@ -129,6 +128,15 @@ def _memory_finding(resources: Resources, card: ModelCard, device: str, free_gb:
         WARN,
         text,
         "Clips take longer, because weights are copied while they are made. A device with more memory avoids this.",
+    )
+
+
+def _fix_of(card: Card) -> str:
+    if hub_weights_of(card):
+        return f"Run `{download_command(card)}`, which downloads what is missing or damaged."
+    return (
+        "Restore the files, or set REELMILL_WEIGHTS_ROOT to the folder that contains them; "
+        f"`reelmill models show {card.name}` shows the expected path."
     )
 
 

@@ -203,7 +203,7 @@ def test_models_lists_the_cards(home, capsys):
     cards = {card["name"]: card for card in json.loads(reelmill(capsys, "models", "--json").out)}
     assert cards["starter"]["licence"]["name"]
     assert not cards["wan2.1-t2v-1.3b"]["weights_present"]
-    assert "hf download" in reelmill(capsys, "models", "show", "wan2.1-t2v-1.3b").out
+    assert "reelmill models pull wan2.1-t2v-1.3b" in reelmill(capsys, "models", "show", "wan2.1-t2v-1.3b").out
     assert cards["starter-openclip"]["weights_present"]
 
 

@@ -104,7 +104,8 @@ def test_image_to_video_classes_can_load_folders_saved_for_text_to_video():
 def test_a_part_is_checked_like_the_other_weights(tmp_path):
     hub = {"hub_id": "makers/adapter", "revision": "a" * 40, "size_mb": 1800}
     card = tiny_card("animatediff-sd1.5", parts={"motion_adapter": hub})
-    assert f"hf download makers/adapter --revision {'a' * 40} --include" in weights_problem(card, tmp_path)
+    assert "part motion_adapter (1.8 GB) are not downloaded" in weights_problem(card, tmp_path)
+    assert weights_problem(card, tmp_path).endswith("reelmill models pull animatediff-sd1.5")
     folder = shutil.copytree(tiny_families.motion_adapter_folder(), tmp_path / "adapter")
     local = tiny_weights.pinned(folder)
     card = tiny_card("animatediff-sd1.5", parts={"motion_adapter": local})
@@ -140,8 +141,19 @@ def test_weights_that_do_not_match_the_model_are_refused_in_one_sentence(folder)
 def test_a_hub_card_reports_how_to_download_its_weights(tmp_path):
     card = load_cards()["wan2.1-t2v-1.3b"]
     problem = weights_problem(card, tmp_path)
-    assert f"hf download {card.weights.hub_id} --revision {card.weights.revision}" in problem
-    assert problem.endswith(f"--cache-dir {tmp_path}")
+    assert problem.endswith("(28.9 GB) are not downloaded. Download them with: reelmill models pull wan2.1-t2v-1.3b")
+
+
+def test_damage_of_a_hub_card_names_the_command_that_repairs_it(tmp_path):
+    card = load_cards()["wan2.1-t2v-1.3b"]
+    folder = hub_snapshot(card, tmp_path, tiny_weights.wan_folder())
+    blob = (folder / TRANSFORMER).resolve()
+    content = blob.read_bytes()
+    blob.write_bytes(content[:-1] + bytes([content[-1] ^ 1]))
+    assert "does not have the content that was downloaded; download it again" in weights_problem(card, tmp_path)
+    assert weights_problem(card, tmp_path).endswith("run: reelmill models pull wan2.1-t2v-1.3b")
+    (folder / "pipeline.py").write_text("")
+    assert "models pull" not in weights_problem(card, tmp_path), "a download does not remove code"
 
 
 def test_a_snapshot_in_the_hubs_own_layout_is_found(tmp_path):

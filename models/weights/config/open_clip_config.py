@@ -1,5 +1,6 @@
 """Check the folder of an OpenCLIP model. Its configuration is an allow-list: open_clip passes unknown keys on."""
 
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
@@ -157,7 +158,7 @@ def check_open_clip(folder: Path, files: list[FolderFile]) -> list[FolderFile]:
     config = _validated(content)
     loaded = [file for file in files if file.is_loaded]
     check_contents(loaded)
-    _check_size(config, folder / _weights(files))
+    _check_size(config, folder / chosen_weights(file.name for file in files if file.where == "."))
     if config.model_cfg.text_cfg.hf_tokenizer_name:
         for name in TOKENIZERS:
             if not (folder / name).is_file():
@@ -179,9 +180,13 @@ def _validated(content: dict[str, Any]) -> OpenClipConfig:
         raise RefusedFileError(f"{CONFIG} sets {shown(key)}, {shown(why)}; remove or correct it") from error
 
 
-def _weights(files: list[FolderFile]) -> str:
-    """Return the name of the file that open_clip will load."""
-    names = sorted(file.name for file in files if file.where == "." and file.path.suffix in (".safetensors", *PICKLES))
+def chosen_weights(names: Iterable[str]) -> str:
+    """Return the name of the file that open_clip will load, of the files in the model's folder.
+
+    Raises:
+        RefusedFileError: there is no safetensors file, or open_clip would load a pickle.
+    """
+    names = sorted(name for name in names if Path(name).suffix in (".safetensors", *PICKLES))
     preferred = sorted((name for name in names if name in PREFERRED), key=PREFERRED.index)
     safe = [name for name in names if name.endswith(".safetensors")]
     if not safe:

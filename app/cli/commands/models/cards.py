@@ -1,4 +1,4 @@
-"""`reelmill models`: list and show model cards."""
+"""`reelmill models`: list, show and verify model cards."""
 
 import json
 from collections.abc import Iterable, Sequence
@@ -25,7 +25,9 @@ PUBLISHING = {
 }
 """Texts of the list by ``publishing_text``, whose values are part of the JSON output."""
 
-models = typer.Typer(no_args_is_help=False, help="List the model cards, or show one in detail.")
+PULL = "reelmill models pull"
+
+models = typer.Typer(no_args_is_help=False, help="List the model cards, or show, download or verify one.")
 
 
 @models.callback(invoke_without_command=True)
@@ -53,7 +55,7 @@ def list_cards(context: typer.Context, as_json: AsJson = False) -> None:
     )
     say(
         "\n`reelmill models show MODEL` shows the licence of a model, the attestation that it needs for publishing, "
-        "its sizes and vocabulary, and how to download its weights or why they are refused."
+        "its sizes and vocabulary, and why its weights are refused. `reelmill models pull MODEL` downloads them."
     )
 
 
@@ -166,11 +168,9 @@ def makes_text(card: Card) -> str:
 
 
 def _with_command(problem: str) -> str:
-    """Put the download command, if there is one, on separate lines that can be copied to a shell."""
-    text, found, command = problem.partition(" hf download ")
-    if not found:
-        return problem
-    return f"{text}\n\n  hf download {command}".replace(" --", " \\\n    --")
+    """Put the download command, if there is one, on a separate line that can be copied to a shell."""
+    text, found, command = problem.partition(f" {PULL} ")
+    return f"{text}\n\n  {PULL} {command}" if found else problem
 
 
 def _show_vocabulary(vocabulary: dict[str, Any]) -> None:
