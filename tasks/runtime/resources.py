@@ -105,7 +105,11 @@ class Resources:
 
 
 class Device:
-    """A device with at most one warm generator, which is reloaded before the memory is full."""
+    """A device with at most one warm generator, which is reloaded before the memory is full.
+
+    Attributes:
+        seconds_a_clip: device time of the last clip, by shape group.
+    """
 
     def __init__(self, name: str, resources: Resources) -> None:
         self.name = name
@@ -116,6 +120,7 @@ class Device:
         self.recycled = 0
         self.loads = 0
         self.drafters: dict[tuple[Any, ...], Any] = {}
+        self.seconds_a_clip: dict[tuple[Any, ...], float] = {}
 
     def generator(self, card: ModelCard) -> Generator:
         """Return the generator of a card; another card's generator, or one with growing memory, is closed first."""
