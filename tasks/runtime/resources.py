@@ -17,9 +17,11 @@ from adapters.proxies import check_proxy
 from manifests.credentials.attestation import Attestation
 from manifests.errors import CatalogueError, SettingsError, UnknownCardError
 from models.card import ModelCard, ScorerCard
+from models.device_process import ProcessGenerator
 from models.memory import MemoryWatch, capacity_bytes, free_caches, used_bytes
 from models.protocols import FrameScorer, Generator
 from models.registry import find_devices, load_cards, load_scorer_cards, open_generator, open_scorer
+from tasks.runtime.device_processes import open_in_process, uses_processes
 from tasks.runtime.first_frames import FirstFrames
 from tasks.runtime.lost_catalogue import check_not_emptied, check_not_lost
 from tasks.runtime.sealed_catalogues import has_sealed_any, is_known_as_sealed, remember_as_sealed
@@ -66,6 +68,8 @@ class Resources:
         first_frames: folder of the stored first frames.
         devices: names such as ``cpu`` or ``cuda:0``, with one warm model on each; empty for all GPUs of the machine
             that does the work, or its CPU.
+        device_processes: whether each device has a separate process: ``auto``, ``on`` or ``off``. Ray workers are
+            such processes already.
         lease_s, attempts, drafts, master_crf, attestations: see Settings; attestations are pairs of a model card's
             name and its attestation.
         audit_key: key that seals decisions; empty in processes that only render, and then nothing can be decided.
@@ -87,6 +91,7 @@ class Resources:
     machine: str = ""
     shared: bool = False
     devices: tuple[str, ...] = ()
+    device_processes: str = "off"
     threads: int | None = None
     model_folders: tuple[Path, ...] = ()
     weights_root: Path | None = None
@@ -111,9 +116,10 @@ class Device:
         seconds_a_clip: device time of the last clip, by shape group.
     """
 
-    def __init__(self, name: str, resources: Resources) -> None:
+    def __init__(self, name: str, resources: Resources, has_process: bool = False) -> None:
         self.name = name
         self._resources = resources
+        self._has_process = has_process
         self._card = ""
         self._generator: Generator | None = None
         self._watch: MemoryWatch | None = None
@@ -132,7 +138,8 @@ class Device:
             self.recycled += 1
         if self._generator is None or self._card != card.name:
             self.close()
-            self._generator = open_generator(
+            opener = open_in_process if self._has_process else open_generator
+            self._generator = opener(
                 card,
                 device=self.name,
                 threads=self._resources.threads,
@@ -141,13 +148,15 @@ class Device:
             )
             self.loads += 1
             self._card = card.name
-            self._watch = MemoryWatch(capacity_bytes(self.name))
+            self._watch = None
         return self._generator
 
     def note_memory(self) -> None:
-        """Record the memory in use after a clip."""
-        if self._watch:
-            self._watch.add(used_bytes(self.name))
+        """Record the memory in use after a clip: of the device's process, if it has one."""
+        child = self._generator if isinstance(self._generator, ProcessGenerator) else None
+        if self._watch is None:
+            self._watch = MemoryWatch(child.capacity_bytes if child else capacity_bytes(self.name))
+        self._watch.add(child.used_bytes if child else used_bytes(self.name))
 
     def abandon(self) -> None:
         """Drop a generator whose device is lost, because closing it would raise."""
@@ -168,8 +177,9 @@ class Devices:
         self._free: queue.SimpleQueue[Device] = queue.SimpleQueue()
         names = resources.devices or find_devices()
         self._number = len(names)
+        has_process = uses_processes(resources.device_processes, names)
         for name in names:
-            self._free.put(Device(name, resources))
+            self._free.put(Device(name, resources, has_process))
 
     def __len__(self) -> int:
         return self._number
