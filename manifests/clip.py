@@ -19,7 +19,8 @@ class Clip:
         device_seconds: device time of the generation (denoise and decode).
         machine: id of the installation that stores the files.
         profile: speed profile used for the generation.
-        rung: memory fallback that was needed, such as ``tiled``; empty if none was.
+        rung: placement on the device and memory fallback, such as ``model_offload, tiled``; on a CPU, which needs no
+            placement, empty or the fallback.
         draft_seconds: device time of the drafts that led to it.
     """
 

@@ -11,6 +11,7 @@ ReelmillError
 │   ├── InvalidCardError
 │   ├── IncompleteWeightsError
 │   ├── CardRuleError
+│   ├── ModelTooLargeError
 │   ├── LicenceNotAttestedError
 │   ├── GenerationError
 │   └── BrokenDeviceError
@@ -90,6 +91,10 @@ class IncompleteWeightsError(ModelError):
 
 class CardRuleError(ModelError):
     """The model does not support this shape. `reelmill models show NAME` lists the supported shapes."""
+
+
+class ModelTooLargeError(ModelError):
+    """The model does not fit into the memory of the device. Use a device with more memory, or a smaller model."""
 
 
 class LicenceNotAttestedError(ModelError):

@@ -111,18 +111,48 @@ class Rate(Record):
     money_an_hour: float = Field(0.0, ge=0)
 
 
+class ComponentMemory(Record):
+    """Size of a component's weights on a GPU, in GB; see models/placement/component_sizes.py."""
+
+    gb: float = Field(gt=0)
+    block_gb: float = Field(ge=0)
+    rest_gb: float = Field(ge=0)
+    leaf_gb: float = Field(gt=0)
+
+
+class WorkingMemory(Record):
+    """Device memory that the default clip takes at the largest size besides the weights, in GB.
+
+    Attributes:
+        denoise_gb: in a step.
+        decode_gb: while the VAE decodes the whole clip.
+        tiled_gb: while the VAE decodes in tiles.
+    """
+
+    denoise_gb: float = Field(gt=0)
+    decode_gb: float = Field(gt=0)
+    tiled_gb: float = Field(gt=0)
+
+
 class Memory(Record):
     """Device memory for a default clip, in GB (10^9 bytes).
 
     Attributes:
-        device_gb: with all components on the device.
-        offload_gb: with ``model`` offload.
-        source: where the figures come from.
+        device_gb: published figure with all components on the device.
+        offload_gb: published figure with ``model`` offload.
+        source: where the published figures come from.
+        components: sizes by name; if the weights are here, the files are measured instead.
+        working: None for a rule of thumb.
+        computed_from: what ``components`` and ``working`` were computed from: the headers of the weights, the
+            configurations of the components, or published figures.
     """
 
     device_gb: float | None = Field(None, gt=0)
     offload_gb: float | None = Field(None, gt=0)
-    source: str
+    source: str = ""
+    components: dict[str, ComponentMemory] = Field(default_factory=dict)
+    working: WorkingMemory | None = None
+    computed_from: Literal["weights", "configuration", "published"] | None = None
 
 
 class Worker(Record):
@@ -232,6 +262,8 @@ class ModelCard(Card):
         for ratio, size in self.sizes.items():
             if size.render_height % self.rules.size_multiple or size.render_width % self.rules.size_multiple:
                 raise ValueError(f"the render size of sizes.{ratio} must be in multiples of {self.rules.size_multiple}")
+        if self.speed_of("exact").quantised:
+            raise ValueError("the profile exact must not be quantised; allow it in balanced or fast")
         return self
 
     def render_size(self, height: int, width: int) -> tuple[int, int] | None:

@@ -15,7 +15,8 @@ class Generated(NamedTuple):
         frames: uint8, shape (num_frames, height, width, 3), RGB, cropped to the variant's size.
         nan_share: share of the model's output values that were not finite, 0..1.
         device_seconds: time that the device spent on this variant.
-        fallback_step: last out-of-memory step (models/diffusers/oom_fallback.py); empty if none was needed.
+        fallback_step: placement on a GPU (models/placement/rung.py) and last out-of-memory step
+            (models/diffusers/oom_fallback.py), such as ``model_offload, tiled``; empty if there was neither.
     """
 
     variant: Variant

@@ -16,6 +16,7 @@ from models.weights import weights_path, weights_problem
 
 __all__ = [
     "find_devices",
+    "free_memory_gb",
     "get_any_card",
     "get_card",
     "load_cards",
@@ -108,6 +109,13 @@ def find_devices() -> tuple[str, ...]:
     import torch
 
     return tuple(f"cuda:{index}" for index in range(torch.cuda.device_count())) or ("cpu",)
+
+
+def free_memory_gb(device: str) -> float | None:
+    """Return the free memory of a GPU in GB (10^9 bytes), or None for the CPU. Imports torch."""
+    import torch
+
+    return None if device == "cpu" else torch.cuda.mem_get_info(device)[0] / 1e9
 
 
 def _load(kind: type[CardType], extra_folders: Iterable[Path]) -> dict[str, CardType]:

@@ -26,8 +26,8 @@ class StepCache(Record):
 class Speed(Record):
     """Settings of one profile.
 
-    ``step_cache``, ``storage`` and ``tile_vae`` change pixels and are part of a variant's id. The other settings
-    change at most rounding.
+    ``step_cache``, ``storage``, ``quantised`` and ``tile_vae`` change pixels and are part of a variant's id. The other
+    settings change at most rounding.
 
     Attributes:
         attention: a backend of ``set_attention_backend``, except those that download code.
@@ -35,6 +35,8 @@ class Speed(Record):
         step_cache: None computes every step in full.
         storage: dtype in which the transformer's weights are stored; computation uses the card's precision.
         offload: keep components (``model``) or blocks (``group``) in main memory and move them when needed.
+        quantised: 8-bit type of the transformer's weights if the model fits on no device otherwise; None never
+            quantises.
         tile_vae: decode in tiles: less memory, 20 to 30 % slower.
         slice_vae: decode one clip of a batch at a time.
         batch: variants per forward pass; faster below about 4,000 tokens.
@@ -45,13 +47,14 @@ class Speed(Record):
     step_cache: StepCache | None = None
     storage: Literal["float8_e4m3fn", "float8_e5m2"] | None = None
     offload: Literal["model", "group"] | None = None
+    quantised: Literal["float8_e4m3fn", "float8_e5m2"] | None = None
     tile_vae: bool = False
     slice_vae: bool = False
     batch: int = Field(default=1, ge=1)
 
     def deciding_pixels(self) -> dict[str, JsonValue]:
         """Return the settings that are part of a variant's id; empty for an exact profile."""
-        kept = self.model_dump(mode="json", include={"step_cache", "storage", "tile_vae"})
+        kept = self.model_dump(mode="json", include={"step_cache", "storage", "quantised", "tile_vae"})
         return {name: value for name, value in kept.items() if value}
 
 

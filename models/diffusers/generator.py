@@ -19,11 +19,13 @@ from models.card import ModelCard
 from models.cpu_matmul import fast_matmul, multiply_by_onednn
 from models.diffusers.families import family_of
 from models.diffusers.first_frame import fit
-from models.diffusers.loading import find_device, first_line, load
+from models.diffusers.loading import find_device, first_line, load_placed
 from models.diffusers.oom_fallback import OomFallback
+from models.diffusers.placing import Placed, fitting_rungs
 from models.diffusers.text_embeddings import Embeddings, TextEmbedder
 from models.diffusers.tuning import set_step_cache, tune
 from models.memory import is_broken_device, is_out_of_memory
+from models.placement import Rung
 from models.protocols import Generated, PictureSource
 from models.speed import Speed, StepCache
 from models.weights.tokenizer.panics import panics_refused
@@ -39,6 +41,7 @@ class DiffusersVideo:
     """
 
     pipeline: Any = None
+    _placed: Any = None
     _fallback: Any = None
     _embedder: Any = None
     _speed: Speed
@@ -105,7 +108,7 @@ class DiffusersVideo:
 
     def close(self) -> None:
         """Free the device."""
-        self.pipeline = self._embedder = self._fallback = None
+        self.pipeline = self._placed = self._embedder = self._fallback = None
         gc.collect()
         if self.device.type == "cuda":
             torch.cuda.empty_cache()
@@ -118,18 +121,24 @@ class DiffusersVideo:
                 return
             self.close()
         self._speed = speed
-        self.pipeline = load(self.card, self._weights_root, self.device)
-        self._check_call()
-        tune(self.pipeline, self.card, speed)
-        self._fallback = OomFallback(self.pipeline, self.device, speed, self._family.max_batch)
-        self._embedder = TextEmbedder(
-            self.pipeline, self._family, self.card, self.device, lambda: self._fallback.is_offloaded
+        rungs = fitting_rungs(self.card, speed, self.device, self._weights_root)
+        self._placed = load_placed(
+            self.card, self._weights_root, self.device, lambda pipeline: self._place(pipeline, speed, rungs)
         )
+        self.pipeline = self._placed.pipeline
+        self._fallback = OomFallback(self._placed, speed, self._family.max_batch)
+        self._embedder = TextEmbedder(self.pipeline, self._family, self.card, self.device, self._placed.encoders)
         self._cached: tuple[StepCache | None, int] = (None, 0)
         self._shapes: set[tuple[int, ...]] = set()
 
-    def _check_call(self) -> None:
-        accepted = inspect.signature(self.pipeline.__call__).parameters
+    def _place(self, pipeline: Any, speed: Speed, rungs: Sequence[Rung]) -> Placed:
+        """Tune a pipeline in main memory, where casting its weights takes none of the device's, and place it."""
+        self._check_call(pipeline)
+        tune(pipeline, self.card, speed)
+        return Placed(pipeline, self.device, rungs, self._family.text_encoders, speed.quantised)
+
+    def _check_call(self, pipeline: Any) -> None:
+        accepted = inspect.signature(pipeline.__call__).parameters
         for name in self.card.call.keys() - accepted.keys():
             raise InvalidCardError(
                 f"Invalid card {self.card.name}, field call: {self.card.pipeline} has no argument {name}."

@@ -1,6 +1,8 @@
 """Load a card's stock pipeline onto a device."""
 
+import traceback
 import warnings
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -9,10 +11,12 @@ import torch
 from diffusers.utils import logging as diffusers_logging
 from transformers.utils import logging as transformers_logging
 
-from manifests.errors import IncompleteWeightsError, InvalidCardError, ModelError
+from manifests.errors import IncompleteWeightsError, InvalidCardError, ModelError, ModelTooLargeError
 from models.card import ModelCard
 from models.diffusers.loras import prepare_pipeline
 from models.diffusers.parts import load_parts
+from models.diffusers.placing import Placed
+from models.memory import is_out_of_memory
 from models.weights import forbid_network, weights_path, weights_problem
 from models.weights.tokenizer.panics import panics_refused
 
@@ -34,23 +38,49 @@ def find_device(name: str) -> torch.device:
 
 
 def load(card: ModelCard, weights_root: Path | None, device: torch.device) -> Any:
-    """Load the card's stock pipeline class with its scheduler and LoRAs onto the device.
+    """Load the card's pipeline with all its components on the device; raises as load_placed does."""
+    return load_placed(card, weights_root, device, lambda pipeline: Placed(pipeline, device)).pipeline
+
+
+def load_placed(
+    card: ModelCard, weights_root: Path | None, device: torch.device, place: Callable[[Any], Placed]
+) -> Placed:
+    """Load the card's stock pipeline class with its scheduler and LoRAs into main memory, and place it on a device.
 
     No other class is loaded, no code from the folder is run, and no pickles are read.
+
+    Args:
+        place: puts the pipeline on the device.
 
     Raises:
         InvalidCardError: diffusers does not have this class.
         IncompleteWeightsError: files are missing, damaged, or do not match the card.
+        ModelTooLargeError: the memory does not suffice.
     """
     if problem := weights_problem(card, weights_root):
         raise IncompleteWeightsError(problem)
+    try:
+        placed = place(_pipeline(card, weights_root, _precision(card, device)))
+    except Exception as error:
+        if not is_out_of_memory(error):
+            raise
+        traceback.clear_frames(error.__traceback__)  # frames would keep tensors on the device
+        raise ModelTooLargeError(
+            f"{card.name} cannot be loaded on {device}: {first_line(error)}. End other programs that use its memory or "
+            "the main memory, or use a smaller model."
+        ) from error
+    if problem := weights_problem(card, weights_root):  # the files were changed while they were loaded
+        raise IncompleteWeightsError(problem)
+    return placed
+
+
+def _pipeline(card: ModelCard, weights_root: Path | None, precision: dict[str, torch.dtype]) -> Any:
     pipeline_class = getattr(diffusers, card.pipeline, None)
     if pipeline_class is None or not issubclass(pipeline_class, diffusers.DiffusionPipeline):
         raise InvalidCardError(f"Invalid card {card.name}, field pipeline: diffusers has no class {card.pipeline}.")
     folder = weights_path(card, weights_root)
     _hush()
     forbid_network()
-    precision = _precision(card, device)
     parts = load_parts(card, precision, weights_root)
     try:
         with panics_refused(f"The weights of {card.name}"):
@@ -63,30 +93,13 @@ def load(card: ModelCard, weights_root: Path | None, device: torch.device) -> An
                 **parts,
             )
     except Exception as error:
+        if is_out_of_memory(error):
+            raise
         what = first_line(error)
         raise IncompleteWeightsError(f"The weights of {card.name} in {folder} cannot be loaded: {what}") from error
     prepare_pipeline(pipeline, card, weights_root)
     pipeline.set_progress_bar_config(disable=True)
-    pipeline = pipeline.to(device)
-    _copy_mapped(pipeline)
-    if problem := weights_problem(card, weights_root):  # the files were changed while they were loaded
-        raise IncompleteWeightsError(problem)
     return pipeline
-
-
-def _copy_mapped(pipeline: Any) -> None:
-    """Copy the tensors in main memory, which are views of the mapped files: a later change of a file would change them.
-
-    Tensors on another device were copied to it. One tensor is copied at a time, and tensors that share memory once.
-    """
-    models = [part for part in pipeline.components.values() if isinstance(part, torch.nn.Module)]
-    copies: dict[tuple[Any, ...], torch.Tensor] = {}
-    for model in models:
-        for tensor in (*model.parameters(), *model.buffers()):
-            if tensor.device.type == "cpu":
-                place = (tensor.data_ptr(), tensor.dtype, tensor.shape, tensor.stride())
-                copies.setdefault(place, tensor.data.clone())
-                tensor.data = copies[place]
 
 
 def first_line(error: BaseException) -> str:

@@ -1,4 +1,4 @@
-"""Fallback steps for out-of-memory errors, mildest first; each shape group keeps the steps that it needed."""
+"""Steps after out-of-memory errors, mildest first; each shape group keeps the steps that it needed."""
 
 import functools
 import traceback
@@ -6,16 +6,16 @@ from collections.abc import Collection, Hashable
 from dataclasses import dataclass
 from typing import Any
 
-import torch
-
+from models.diffusers.placing import Placed
 from models.memory import free_caches, is_out_of_memory
 from models.speed import Speed
 
-FREED, TILED, OFFLOADED, HALVED = "freed", "tiled", "offloaded", "halved"
-"""Free caches; tile and slice the VAE; offload components to the CPU in turn; halve the batch, down to one."""
-VAE_STEPS = (FREED, TILED)
+FREED, ENCODERS, TILED, HALVED, PLACED = "freed", "encoders", "tiled", "halved", "placed"
+"""Free caches; remove the text encoders from the device; tile and slice the VAE; halve the batch, down to one; move the
+pipeline to the next rung of its placement."""
+VAE_STEPS = (FREED, ENCODERS, TILED)
 """Steps that help the VAE while the latents are in memory."""
-OTHER_STEPS = (FREED, OFFLOADED, HALVED)
+OTHER_STEPS = (FREED, ENCODERS, HALVED, PLACED)
 """Steps that help outside the VAE, where tiling would change pixels for no benefit."""
 
 
@@ -25,7 +25,7 @@ class GroupState:
 
     Attributes:
         batch: variants per forward pass.
-        step: the last fallback step, as recorded on the clip; empty if none was needed.
+        step: the last step besides placement, as recorded on the clip; empty if none was needed.
     """
 
     batch: int
@@ -35,19 +35,16 @@ class GroupState:
 
 
 class OomFallback:
-    """Fallback steps of one pipeline. Offloading applies to all shape groups; tiling and batch size are per group."""
+    """Steps of one pipeline. Its placement applies to all shape groups; tiling and batch size are per group."""
 
-    def __init__(self, pipeline: Any, device: torch.device, speed: Speed, max_batch: int) -> None:
-        self._pipeline = pipeline
-        self._device = device
+    def __init__(self, placed: Placed, speed: Speed, max_batch: int) -> None:
+        self._placed = placed
+        self._pipeline = placed.pipeline
         self._speed = speed
         self._batch = min(speed.batch, max_batch)
         self._states: dict[Hashable, GroupState] = {}
         self._state = GroupState(self._batch)
-        self._offloaded = False
-        if speed.offload:
-            self._offload(speed.offload)
-        if vae := getattr(pipeline, "vae", None):
+        if vae := getattr(self._pipeline, "vae", None):
             vae.encode, vae.decode = self._with_fallback(vae.encode), self._with_fallback(vae.decode)
 
     def select(self, shape_group: Hashable) -> None:
@@ -65,29 +62,23 @@ class OomFallback:
 
     @property
     def step(self) -> str:
-        """The last fallback step of the selected shape group; empty if none was needed."""
-        return self._state.step
-
-    @property
-    def is_offloaded(self) -> bool:
-        """Whether the pipeline itself moves its components to the device and back."""
-        return self._offloaded
+        """The placement and the last step of the selected shape group; empty on a CPU if no step was needed."""
+        return ", ".join(filter(None, (self._placed.label, self._state.step)))
 
     def next_step(self, allowed: Collection[str] = OTHER_STEPS) -> bool:
         """Apply the next of the allowed steps; return False if none is left."""
         state = self._state
         if FREED in allowed and not state.freed:
             state.freed, state.step = True, state.step or FREED
+        elif ENCODERS in allowed and self._placed.can_free_encoders():
+            self._placed.down()
         elif TILED in allowed and not state.tiled and not self._speed.tile_vae and self._can_tile():
             state.tiled, state.step = True, TILED
             self._set_vae()
-        elif OFFLOADED in allowed and not self._offloaded and self._can_offload():
-            self._offload("model")
-            state.step = OFFLOADED
         elif HALVED in allowed and state.batch > 1:
             state.batch //= 2
             state.step = f"batch {state.batch}"
-        else:
+        elif PLACED not in allowed or not self._placed.down():
             return False
         free_caches()
         return True
@@ -119,15 +110,3 @@ class OomFallback:
             switch = getattr(vae, f"{'enable' if wanted else 'disable'}_{what}", None)
             if switch:
                 switch()
-
-    def _can_offload(self) -> bool:
-        return self._device.type == "cuda" and self._pipeline.model_cpu_offload_seq is not None
-
-    def _offload(self, kind: str) -> None:
-        if self._device.type != "cuda":
-            return  # on a CPU there is nothing to offload to
-        self._offloaded = True
-        if kind == "group":
-            self._pipeline.enable_group_offload(self._device, num_blocks_per_group=1, use_stream=True)
-        else:
-            self._pipeline.enable_model_cpu_offload(device=self._device)

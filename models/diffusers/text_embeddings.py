@@ -1,8 +1,7 @@
 """Embed a pipeline's texts once and cache the embeddings in main memory."""
 
-import contextlib
 from collections import OrderedDict
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Iterable
 from typing import Any
 
 import psutil
@@ -10,6 +9,7 @@ import torch
 
 from models.card import ModelCard
 from models.diffusers.families import Family
+from models.diffusers.text_encoders import TextEncoders
 
 Embeddings = dict[str, torch.Tensor]
 
@@ -19,9 +19,6 @@ SHARE = 0.25
 
 class TextEmbedder:
     """Embeds texts one at a time, so that an embedding does not depend on other texts of a batch.
-
-    Text encoders are removed from the pipeline and the device when they are not in use, since they are larger
-    than most video models (UMT5-XXL: 11.4 GB).
 
     Attributes:
         encoded: how many texts have been embedded.
@@ -33,18 +30,17 @@ class TextEmbedder:
         family: Family,
         card: ModelCard,
         device: torch.device,
-        is_offloaded: Callable[[], bool] = lambda: False,
+        encoders: TextEncoders | None = None,
         budget: int | None = None,
     ) -> None:
         self._pipeline = pipeline
         self._family = family
         self._card = card
         self._device = device
-        self._is_offloaded = is_offloaded
+        self._encoders = encoders or TextEncoders(pipeline, family.text_encoders, device)
         self._budget = int(psutil.virtual_memory().available * SHARE) if budget is None else budget
         self._cache: OrderedDict[str, Embeddings] = OrderedDict()
         self._bytes = 0
-        self._detached: dict[str, Any] = {}
         self.encoded = 0
 
     def embed(self, texts: Iterable[str]) -> None:
@@ -52,7 +48,7 @@ class TextEmbedder:
         missing = [text for text in dict.fromkeys(texts) if text not in self._cache]
         if not missing or not self._family.embeds:
             return
-        with self._encoders():
+        with self._encoders.attached():
             for text in missing:
                 self._remember(text, self._encode(text))
                 if self._bytes > self._budget:
@@ -64,7 +60,7 @@ class TextEmbedder:
         wanted = list(dict.fromkeys(texts))
         missing = [text for text in wanted if text not in self._cache]
         if missing:
-            with self._encoders():
+            with self._encoders.attached():
                 for text in missing:
                     self._remember(text, self._encode(text))
         found = {text: self._cache[text] for text in wanted}
@@ -91,31 +87,6 @@ class TextEmbedder:
                 return
             if text not in keep:
                 self._bytes -= _size(self._cache.pop(text))
-
-    @contextlib.contextmanager
-    def _encoders(self) -> Iterator[None]:
-        """Restore the pipeline's text encoders for the duration of the block."""
-        for name, encoder in self._detached.items():
-            setattr(self._pipeline, name, encoder if self._is_offloaded() else encoder.to(self._device))
-        if self._detached and self._is_offloaded():
-            self._pipeline.enable_model_cpu_offload(device=self._device)  # installs hooks on the restored encoders
-        self._detached = {}
-        try:
-            yield
-        finally:
-            self._detach()
-
-    def _detach(self) -> None:
-        if self._is_offloaded():
-            return  # the offload hooks move the encoders
-        for name in self._family.text_encoders:
-            encoder = getattr(self._pipeline, name, None)
-            if encoder is not None:
-                self._detached[name] = encoder.to("cpu")
-                # If it stayed, the pipeline would assume that its device is the CPU.
-                setattr(self._pipeline, name, None)
-        if self._detached and self._device.type == "cuda":
-            torch.cuda.empty_cache()
 
 
 def _size(embeddings: Embeddings) -> int:

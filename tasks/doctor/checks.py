@@ -9,7 +9,7 @@ from tasks.doctor.check import Check
 from tasks.doctor.clock import check_clock
 from tasks.doctor.configuration import Schedules, check_schedules, check_settings
 from tasks.doctor.packages import check_packages
-from tasks.doctor.program import check_devices, check_versions, check_weights
+from tasks.doctor.program import check_devices, check_memory, check_versions, check_weights
 from tasks.doctor.proxies import check_proxies, services_of
 from tasks.doctor.servers import RAY_S, check_prefect, check_ray, check_webhook
 from tasks.doctor.signing import check_signer
@@ -59,6 +59,7 @@ def checks_of(config: DoctorConfig) -> dict[str, Check]:
         "packages": Check(check_packages),
         "devices": Check(lambda: check_devices(() if on_ray else resources.devices), IMPORT_S),
         "weights": Check(lambda: check_weights(resources, config.model, here=not on_ray)),
+        "memory": Check(lambda: check_memory(resources, config.model, here=not on_ray), IMPORT_S),
         "bucket": Check(lambda: check_bucket(resources.bucket, resources.catalogue_url)),
         "database": Check(
             lambda: check_database(resources.catalogue_url, resources.staging, resources.sealed_catalogues)

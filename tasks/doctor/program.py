@@ -9,8 +9,10 @@ from pathlib import Path
 from packaging.requirements import Requirement
 from packaging.specifiers import SpecifierSet
 
+from models.card import ModelCard
 from models.memory import capacity_bytes
-from models.registry import find_devices, get_any_card, weights_problem
+from models.placement import Rung, choose, refusal, rungs_for, sizes_of, working_of
+from models.registry import find_devices, free_memory_gb, get_any_card, load_cards, weights_problem
 from models.weights import unread_bytes
 from tasks.doctor.check import FAIL, OK, WARN, Finding
 from tasks.runtime.resources import Resources, card_of
@@ -90,6 +92,42 @@ def check_weights(resources: Resources, model: str, here: bool = True) -> Findin
     unread = sum(unread_bytes(each, resources.weights_root) for each in cards)
     later = f" The next run compares {unread / 1e9:.1f} GB with their hashes." if unread else ""
     return Finding(OK, f"The weights of {model} and its scorer {card.scorer} are complete.{later}")
+
+
+def check_memory(resources: Resources, model: str, here: bool = True) -> Finding:
+    """Check that the default model fits on each device, and name its placement there.
+
+    Args:
+        here: whether this machine generates clips.
+    """
+    free = {name: free_memory_gb(name) for name in (resources.devices or find_devices()) if here and name != "cpu"}
+    if not free:
+        return Finding(OK, "Not needed: clips are generated on the CPU or on a Ray cluster.")
+    findings = [_placement(resources, card_of(resources, model), name, gb) for name, gb in free.items() if gb]
+    return max(findings, key=lambda finding: (OK, WARN, FAIL).index(finding.level))
+
+
+def _placement(resources: Resources, card: ModelCard, device: str, free_gb: float) -> Finding:
+    sizes = sizes_of(card, resources.weights_root)
+    if not sizes:
+        return Finding(OK, f"{device} has {free_gb:.1f} GB free; the weights of {card.name} are not here to compare.")
+    rungs = rungs_for(card, card.speed_of("exact"), sizes)
+    choice = choose(rungs, sizes, working_of(card), free_gb)
+    if choice is None:
+        others = load_cards(resources.model_folders).values()
+        message = refusal(card, device, rungs[-1], sizes, free_gb, others, resources.weights_root)
+        return Finding(FAIL, message, "Set REELMILL_MODEL to a card that fits, or end programs that use the device.")
+    text = (
+        f"{card.name} needs about {choice.needed_gb:.1f} GB on {device} with the placement {choice.rung}; "
+        f"{free_gb:.1f} GB are free."
+    )
+    if choice.rung in (Rung.WHOLE, Rung.TEXT_ENCODER_FREED):
+        return Finding(OK, text)
+    return Finding(
+        WARN,
+        text,
+        "Clips take longer, because weights are copied while they are made. A device with more memory avoids this.",
+    )
 
 
 def _applies(requirement: Requirement, extras: Collection[str]) -> bool:

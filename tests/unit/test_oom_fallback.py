@@ -9,8 +9,6 @@ from engine_variants import variant
 
 from manifests.errors import BrokenDeviceError, GenerationError
 from models.diffusers.generator import DiffusersVideo
-from models.diffusers.oom_fallback import OomFallback
-from models.speed import Speed
 
 
 def full(*_args, **_kwargs):
@@ -175,40 +173,3 @@ def test_a_call_that_ran_out_of_memory_leaks_nothing_into_the_next_clip(monkeypa
     [after] = generator.generate([wanted])
     assert after.fallback_step == "freed"
     assert np.array_equal(after.frames, clean.frames)
-
-
-class Pipeline:
-    """Only what the fallback moves; there is no GPU to offload from here."""
-
-    model_cpu_offload_seq = "text_encoder->transformer->vae"
-    vae = None
-
-    def __init__(self):
-        self.calls = []
-
-    def enable_model_cpu_offload(self, device):
-        self.calls.append(("model", str(device)))
-
-    def enable_group_offload(self, device, **_):
-        self.calls.append(("group", str(device)))
-
-
-def test_a_gpu_offloads_before_the_batch_is_halved():
-    pipeline = Pipeline()
-    fallback = OomFallback(pipeline, torch.device("cuda:0"), Speed(batch=2), 8)
-    fallback.select("group")
-    steps_taken = []
-    while fallback.next_step():
-        steps_taken.append(fallback.step)
-    assert steps_taken == ["freed", "offloaded", "batch 1"]
-    assert pipeline.calls == [("model", "cuda:0")]
-    fallback.select("another group")
-    assert fallback.is_offloaded
-    assert fallback.batch == 2
-
-
-@pytest.mark.parametrize("kind", ["model", "group"])
-def test_an_offload_set_by_the_profile_is_active_from_the_start(kind):
-    pipeline = Pipeline()
-    assert OomFallback(pipeline, torch.device("cuda:0"), Speed(offload=kind), 8).is_offloaded
-    assert pipeline.calls == [(kind, "cuda:0")]

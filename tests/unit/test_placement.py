@@ -1,136 +1,173 @@
-"""Placements in the spellings that people use."""
+"""Which rung is chosen, by sizes of components that resemble those of Wan 2.1 14B."""
 
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
+import tiny_weights
 
-from manifests.placement import (
-    ASPECT_RATIOS,
-    CHANNELS,
-    OTHER_NAMES,
-    RATIOS,
-    Placement,
-    nearest_ratio,
-    parse_placement,
-    reading_of,
+from models.card import ModelCard
+from models.placement import (
+    ComponentSize,
+    Rung,
+    Working,
+    choose,
+    needed_gb,
+    refusal,
+    rungs_for,
+    sizes_of,
+    working_of,
 )
+from models.placement.component_sizes import stated_sizes
+from models.placement.needs import FIXED_GB, FRAGMENTATION, host_gb
+from models.registry import load_cards
+from models.speed import Speed
+
+SIZES = {
+    "text_encoder": ComponentSize(gb=11.4, block_gb=0.4, rest_gb=2.1, leaf_gb=2.1),
+    "transformer": ComponentSize(gb=28.6, block_gb=0.7, rest_gb=0.2, leaf_gb=0.15),
+    "vae": ComponentSize(gb=0.5, block_gb=0.1, rest_gb=0.0, leaf_gb=0.02),
+}
+WORKING = Working(denoise=5.0, decode=8.0, tiled=2.0)
+ALL = tuple(Rung)
+
+
+def gb(weights: float, working: float) -> float:
+    return pytest.approx(FIXED_GB + weights + FRAGMENTATION * working)
 
 
 @pytest.mark.parametrize(
-    ("text", "placement"),
+    ("rung", "weights", "working"),
     [
-        ("16:9", Placement("generic", "16:9")),
-        (" 9:16 ", Placement("generic", "9:16")),
-        ("16x9", Placement("generic", "16:9")),
-        ("16/9", Placement("generic", "16:9")),
-        ("09:16", Placement("generic", "9:16")),
-        ("01:01:00", Placement("generic", "1:1")),
-        ("16:09:00", Placement("generic", "16:9")),
-        ("Vertical", Placement("generic", "9:16")),
-        ("TikTok", Placement("tiktok", "9:16")),
-        ("Tik Tok", Placement("tiktok", "9:16")),
-        ("tiktok 1:1", Placement("tiktok", "1:1")),
-        ("1:1 tiktok", Placement("tiktok", "1:1")),
-        ("Instagram Feed", Placement("instagram-feed", "1:1")),
-        ("instagram_feed", Placement("instagram-feed", "1:1")),
-        ("YouTube Shorts 6s", Placement("shorts", "9:16", 6.0)),
-        ("16:9 2,5s", Placement("generic", "16:9", 2.5)),
-        ("4:5", Placement("generic", "4:5")),
-        ("4x5", Placement("generic", "4:5")),
-        ("4/5", Placement("generic", "4:5")),
-        ("4 : 5", Placement("generic", "4:5")),
-        ("04:05:00", Placement("generic", "4:5")),
-        ("tiktok 4:5", Placement("tiktok", "4:5")),
-        ("21:9", Placement("generic", "21:9")),
-        ("3:2", Placement("generic", "3:2")),
-        ("2:3", Placement("generic", "2:3")),
-        ("4:3", Placement("generic", "4:3")),
-        ("square", Placement("generic", "1:1")),
-        ("portrait", Placement("generic", "9:16")),
-        ("1080x1350", Placement("generic", "4:5")),
-        ("1080 × 1350 px", Placement("generic", "4:5")),
-        ("1080px x 1920px", Placement("generic", "9:16")),
-        ("1920*1080", Placement("generic", "16:9")),
-        ("832x480", Placement("generic", "16:9")),
-        ("2560x1080", Placement("generic", "21:9")),
-        ("instagram feed 1080x1350 6s", Placement("instagram-feed", "4:5", 6.0)),
-        ("\u200f16:9\u200e", Placement("generic", "16:9")),
-        ("\u206616\u200e:\u061c9\u2069", Placement("generic", "16:9")),
+        (Rung.WHOLE, 11.4 + 28.6 + 0.5, 8.0),
+        (Rung.TEXT_ENCODER_FREED, 28.6 + 0.5, 8.0),
+        (Rung.MODEL_OFFLOAD, 28.6, 5.0),
+        (Rung.GROUP_OFFLOAD, 0.02, 8.0),  # decoding takes more than 0.2 + 2 * 0.7 + 5
+        (Rung.QUANTISED, 0.02, 8.0),
+        (Rung.SEQUENTIAL, 0.02, 8.0),
     ],
 )
-def test_accepted_spellings(text, placement):
-    assert parse_placement(text) == placement
+def test_a_rung_needs_the_most_that_is_on_the_device_at_one_time(rung, weights, working):
+    assert needed_gb(rung, SIZES, WORKING) == gb(weights, working)
+
+
+def test_tiles_reduce_only_the_decoding():
+    assert needed_gb(Rung.GROUP_OFFLOAD, SIZES, WORKING, tiled=True) == gb(0.2 + 2 * 0.7, 5.0)
+    assert needed_gb(Rung.QUANTISED, SIZES, WORKING, tiled=True) == gb(0.2 + 2 * 0.35, 5.0)
+    assert needed_gb(Rung.SEQUENTIAL, SIZES, WORKING, tiled=True) == gb(0.15, 5.0)
 
 
 @pytest.mark.parametrize(
-    ("text", "advice"),
+    ("free", "rung", "tiled"),
     [
-        ("7:3", "is not a supported aspect ratio. The nearest is 16:9. Use 16:9, 9:16 or 1:1, or one of youtube, "),
-        ("tiktok 5:9", "is not a supported aspect ratio. The nearest is 9:16. Use 16:9, 9:16 or 1:1, or one of "),
-        ("1200x628", "is not a supported aspect ratio. The nearest is 16:9. "),
-        ("0:9", "is not a channel or an aspect ratio. Use "),
-        ("tiktoc", "is not a channel or an aspect ratio. Did you mean tiktok? "),
-        ("insta", "is not a channel or an aspect ratio. "),
-        ("16:9 1:1", "is not a single placement."),
-        ("", "is not a single placement."),
-        ("6s", "is not a single placement."),
-        ("16:9 6s 8s", "is not a single placement."),
+        (141, Rung.WHOLE, False),
+        (48, Rung.TEXT_ENCODER_FREED, False),
+        (36, Rung.MODEL_OFFLOAD, False),
+        (24, Rung.GROUP_OFFLOAD, False),
+        (8, Rung.GROUP_OFFLOAD, True),
+        (7, Rung.QUANTISED, True),
+        (6.5, Rung.SEQUENTIAL, True),
     ],
 )
-def test_an_invalid_placement_is_refused_with_an_alternative(text, advice):
-    with pytest.raises(ValueError, match=advice.replace("?", r"\?")):
-        parse_placement(text)
+def test_the_fastest_rung_that_fits_is_chosen(free, rung, tiled):
+    choice = choose(ALL, SIZES, WORKING, free)
+    assert (choice.rung, choice.tiled) == (rung, tiled)
+    assert choice.needed_gb <= free
 
 
-def test_alternative_names_map_to_channels():
-    assert set(OTHER_NAMES.values()) <= set(CHANNELS)
-    assert set(CHANNELS.values()) <= set(ASPECT_RATIOS)
+def test_nothing_is_chosen_if_nothing_fits():
+    assert choose(ALL, SIZES, WORKING, 5) is None
 
 
-@pytest.mark.parametrize("channel", CHANNELS)
-@pytest.mark.parametrize("ratio", RATIOS)
-def test_a_label_parses_back_to_its_placement(channel, ratio):
-    placement = Placement(channel, ratio)
-    assert parse_placement(placement.label) == placement
+def test_a_rung_that_changes_pixels_needs_the_permission_of_the_profile():
+    card = tiny_weights.ltx_card()
+    assert Rung.QUANTISED not in rungs_for(card, Speed(), SIZES)
+    assert Rung.QUANTISED in rungs_for(card, Speed(quantised="float8_e4m3fn"), SIZES)
+    assert Rung.QUANTISED not in rungs_for(card, Speed(quantised="float8_e4m3fn", storage="float8_e4m3fn"), SIZES)
 
 
-@pytest.mark.parametrize(
-    ("text", "reading"),
-    [
-        ("1080x1350", "is read as the aspect ratio 4:5. The model decides the size in pixels."),
-        ("portrait", "is read as 9:16. Enter that ratio, or another one that the model makes."),
-        ("tiktok landscape", "is read as 16:9. Enter that ratio, or another one that the model makes."),
-        ("square", None),
-        ("vertical", None),
-        ("4:5", None),
-    ],
-)
-def test_what_could_mean_another_ratio_is_reported(text, reading):
-    assert reading_of(text) == reading
+def test_the_permission_is_part_of_the_id():
+    allowed, plain = (tiny_weights.ltx_card(profiles={"fast": speed}) for speed in ({"quantised": "float8_e4m3fn"}, {}))
+    assert allowed.recipe("fast") != plain.recipe("fast")
+    assert allowed.recipe("exact") == plain.recipe("exact")
 
 
-@pytest.mark.parametrize(
-    ("ratio", "nearest"), [("4:5", "1:1"), ("2:3", "9:16"), ("21:9", "16:9"), ("4:3", "16:9"), ("9:21", "9:16")]
-)
-def test_the_nearest_ratio(ratio, nearest):
-    assert nearest_ratio(ratio, ASPECT_RATIOS) == nearest
+def test_an_exact_profile_must_not_be_quantised():
+    with pytest.raises(ValueError, match="the profile exact must not be quantised"):
+        tiny_weights.ltx_card(profiles={"exact": {"quantised": "float8_e4m3fn"}})
 
 
-@given(st.integers(100, 9999), st.integers(100, 9999))
-def test_a_size_in_pixels_is_a_ratio_close_to_it_or_refused(width, height):
-    try:
-        placement = parse_placement(f"{width}x{height}")
-    except ValueError:
-        return
-    across, down = map(int, placement.aspect_ratio.split(":"))
-    assert abs(width / height / (across / down) - 1) < 0.035
+def test_the_profile_sets_the_first_rung():
+    card = tiny_weights.ltx_card()
+    assert rungs_for(card, Speed(offload="model"), SIZES)[0] is Rung.MODEL_OFFLOAD
+    assert rungs_for(card, Speed(offload="group"), SIZES)[0] is Rung.GROUP_OFFLOAD
 
 
-@given(st.text(max_size=30))
-def test_any_text_gives_a_placement_or_a_value_error(text):
-    try:
-        placement = parse_placement(text)
-    except ValueError:
-        return
-    assert placement.aspect_ratio in RATIOS
-    assert placement.channel in (*CHANNELS, "generic")
+def test_a_model_without_text_encoders_cannot_free_them():
+    sizes = {name: size for name, size in SIZES.items() if name != "text_encoder"}
+    assert Rung.TEXT_ENCODER_FREED not in rungs_for(tiny_weights.ltx_card(), Speed(), sizes)
+
+
+def test_main_memory_takes_what_is_not_on_the_device():
+    assert host_gb(Rung.WHOLE, SIZES) == 0
+    assert host_gb(Rung.TEXT_ENCODER_FREED, SIZES) == pytest.approx(11.4)
+    assert host_gb(Rung.GROUP_OFFLOAD, SIZES) == pytest.approx(40.5)
+    assert host_gb(Rung.QUANTISED, SIZES) == pytest.approx(40.5 - 28.4 / 2)
+
+
+def test_files_are_measured_in_the_cards_precision():
+    """On a GPU the tiny weights, stored in float32, are loaded in bfloat16, but the VAE in float32."""
+    half = sizes_of(tiny_weights.ltx_card())
+    full = sizes_of(tiny_weights.ltx_card(precision={"default": "bfloat16", "vae": "float32"}))
+    assert full["vae"].gb == pytest.approx(2 * half["vae"].gb)
+    assert full["transformer"] == half["transformer"]
+    import diffusers
+    import torch
+
+    pipeline = diffusers.LTXPipeline.from_pretrained(tiny_weights.ltx_folder(), dtype=torch.bfloat16)
+    for name in ("text_encoder", "transformer", "vae"):
+        parameters = getattr(pipeline, name).parameters()
+        assert half[name].gb == pytest.approx(sum(each.numel() * 2 for each in parameters) / 1e9, rel=0.05)
+        assert 0 < half[name].block_gb + half[name].rest_gb <= half[name].gb
+
+
+def test_storage_in_8_bits_halves_the_blocks_of_the_denoiser():
+    card = tiny_weights.ltx_card()
+    plain, stored = sizes_of(card), sizes_of(card, None, Speed(storage="float8_e4m3fn"))
+    assert stored["transformer"].block_gb == plain["transformer"].block_gb / 2
+    assert stored["vae"] == plain["vae"]
+
+
+def test_longer_and_larger_clips_need_more():
+    card = load_cards()["wan2.1-t2v-1.3b"]
+    default, short = working_of(card), working_of(card, (17, 480, 832))
+    assert short.denoise == pytest.approx(default.denoise * 17 / 81)
+    assert working_of(card, batch=2).denoise == pytest.approx(2 * default.denoise)
+
+
+def card_of(name: str, transformer_gb: float, **changes) -> ModelCard:
+    """Return a card that is not installed and states its memory."""
+    size = {"gb": transformer_gb, "block_gb": 0.1, "rest_gb": 0.1, "leaf_gb": 0.1}
+    return tiny_weights.ltx_card(
+        name=name,
+        weights={"folder": f"/nowhere/{name}", "revision": "0" * 12, "size_mb": transformer_gb * 1000},
+        memory={"components": {"transformer": size}, "working": {"denoise_gb": 6, "decode_gb": 6, "tiled_gb": 6}},
+        **changes,
+    )
+
+
+def test_a_refusal_names_the_memory_and_an_installed_card_that_fits():
+    big, installed = card_of("big", 20), tiny_weights.ltx_card()
+    others = [big, installed, card_of("other", 1)]
+    assert refusal(big, "cuda:0", Rung.SEQUENTIAL, stated_sizes(big), 4.0, others) == (
+        "big needs about 7.2 GB on cuda:0 even with the placement sequential, but 4.0 GB are free. Use the installed "
+        "card tiny-ltx, which fits, or a device with more memory."
+    )
+
+
+def test_a_refusal_suggests_a_card_that_is_not_installed_or_none():
+    big = card_of("big", 20)
+    small = card_of("small", 1)
+    small = small.model_copy(update={"memory": small.memory.model_copy(update={"working": None})})
+    assert "Use the card small, which fits" in refusal(
+        big, "cuda:0", Rung.SEQUENTIAL, stated_sizes(big), 4.0, [big, small]
+    )
+    alone = refusal(big, "cuda:0", Rung.SEQUENTIAL, stated_sizes(big), 4.0, [big, card_of("other", 1)])
+    assert alone.endswith("but 4.0 GB are free. Free memory on the device, or use one with more.")

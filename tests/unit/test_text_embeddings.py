@@ -51,7 +51,7 @@ def test_the_encoder_is_detached_after_embedding_and_restored_for_new_texts(gene
 
 def counted_detached(generator) -> list:
     calls: list = []
-    [encoder] = generator._embedder._detached.values()
+    [encoder] = generator._embedder._encoders.detached.values()
     forward = encoder.forward
     encoder.forward = lambda *args, **kwargs: calls.append(1) or forward(*args, **kwargs)
     return calls
@@ -65,7 +65,7 @@ def test_the_budget_keeps_the_latest_texts_and_does_not_change_embeddings(genera
     all_kept = one.of(PROMPTS)
     size = sum(value.numel() * value.element_size() for value in all_kept[PROMPTS[0]].values())
     small = TextEmbedder(pipeline, family_of(card.pipeline), card, torch.device("cpu"), budget=2 * size)
-    pipeline.text_encoder = next(iter(one._detached.values()))
+    pipeline.text_encoder = next(iter(one._encoders.detached.values()))
     with torch.no_grad():
         small.embed(PROMPTS)
         assert small.encoded == 3  # stops once the budget is exceeded
