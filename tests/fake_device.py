@@ -7,6 +7,8 @@ from collections.abc import Iterator
 from functools import partial
 from pathlib import Path
 
+import numpy as np
+
 from manifests.errors import BrokenDeviceError, GenerationError, IncompleteWeightsError
 from models.device_process import child
 from models.fake import FakeGenerator
@@ -25,8 +27,9 @@ class ScriptedGenerator(FakeGenerator):
     word has an effect only if the file does not exist, and creates it.
     """
 
-    def __init__(self, pictures) -> None:
+    def __init__(self, pictures, texts) -> None:
         super().__init__(device_seconds=0.5)
+        self._texts = texts
         self._pictures = pictures
 
     def generate(self, variants, draft=False) -> Iterator:
@@ -38,7 +41,7 @@ class ScriptedGenerator(FakeGenerator):
                 Path(once).touch()
             yield self._scripted(word, variant, item)
 
-    def _scripted(self, word, variant, item):
+    def _scripted(self, word, variant, item):  # noqa: C901
         match word:
             case "fail":
                 return GenerationError("injected")
@@ -52,6 +55,10 @@ class ScriptedGenerator(FakeGenerator):
                 print("noise of a library")
             case "picture":
                 item.frames[0] = self._pictures(variant.first_frame_sha256)
+            case "use text":
+                self._texts("a text")
+            case "text":
+                return GenerationError(str(self._texts("a text").tolist()))
             case "environment":
                 return GenerationError(" ".join(f"{name}={value}" for name, value in os.environ.items()))
             case "pid":
@@ -59,16 +66,30 @@ class ScriptedGenerator(FakeGenerator):
         return item
 
 
-def open_fake(card, device, threads, weights_root, pictures) -> ScriptedGenerator:
+class ScriptedEncoder:
+    """An encoder that returns the length of a text and how many texts it has embedded."""
+
+    def __init__(self) -> None:
+        self._number = 0
+
+    def embed(self, text):
+        self._number += 1
+        if text.startswith("crash once:") and not Path(text.removeprefix("crash once:")).exists():
+            Path(text.removeprefix("crash once:")).touch()
+            os.kill(os.getpid(), signal.SIGKILL)
+        return np.array([len(text), self._number], dtype=np.uint8)
+
+
+def open_fake(card, device, threads, weights_root, pictures, texts) -> ScriptedGenerator:
     if card.name == "incomplete":
         raise IncompleteWeightsError(f"The weights in {weights_root} are incomplete.")
     if card.name == "crash":
         os.kill(os.getpid(), signal.SIGKILL)
-    return ScriptedGenerator(pictures)
+    return ScriptedGenerator(pictures, texts)
 
 
 def main() -> None:
-    child.main(open_fake)
+    child.main(open_fake, lambda **_: ScriptedEncoder())
 
 
 if __name__ == "__main__":

@@ -4,6 +4,8 @@ The child gets no secret and runs third-party weights, so the parent never unpic
 and frames are raw bytes in shared memory.
 """
 
-from models.device_process.process_generator import ProcessGenerator, StartChild
+from models.device_process.child_process import StartChild
+from models.device_process.process_encoder import ProcessEncoder
+from models.device_process.process_generator import ProcessGenerator
 
-__all__ = ["ProcessGenerator", "StartChild"]
+__all__ = ["ProcessEncoder", "ProcessGenerator", "StartChild"]

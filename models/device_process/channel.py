@@ -12,7 +12,7 @@ import numpy as np
 
 LENGTH_BYTES = 8
 MAX_MESSAGE = 2**30
-MAX_PIXELS = 2**34
+MAX_BYTES = 2**34
 """Bytes of an array, about 600 frames of 4K. A child cannot make the driver allocate more."""
 SHARED_MEMORY = Path("/dev/shm")  # noqa: S108 - the file never has a name there
 
@@ -22,11 +22,11 @@ class Message(NamedTuple):
 
     Attributes:
         content: a JSON object.
-        pixels: uint8 in the shape of ``content["shape"]``; None if the message has none.
+        array: uint8 in the shape of ``content["shape"]``; None if the message has none.
     """
 
     content: dict[str, Any]
-    pixels: np.ndarray | None = None
+    array: np.ndarray | None = None
 
 
 class ChannelError(Exception):
@@ -39,16 +39,16 @@ class Channel:
     def __init__(self, end: socket.socket) -> None:
         self._end = end
 
-    def send(self, content: dict[str, Any], pixels: np.ndarray | None = None) -> None:
+    def send(self, content: dict[str, Any], array: np.ndarray | None = None) -> None:
         """Send a message.
 
         Raises:
             ChannelError: the other process has ended.
         """
-        if pixels is not None:
-            content = {**content, "shape": list(pixels.shape)}
+        if array is not None:
+            content = {**content, "shape": list(array.shape)}
         data = json.dumps(content).encode()
-        file = _shared(pixels) if pixels is not None else None
+        file = _shared(array) if array is not None else None
         try:
             head = len(data).to_bytes(LENGTH_BYTES, "big")
             sent = socket.send_fds(self._end, [head], [file] if file is not None else [])
@@ -71,7 +71,7 @@ class Channel:
             if length > MAX_MESSAGE:
                 raise ChannelError(f"a message of {length} bytes is too long")
             content = json.loads(self._read(length, files))
-            pixels = _pixels(files[0], content["shape"]) if files else None
+            array = _array(files[0], content["shape"]) if files else None
         except (OSError, ValueError, KeyError, TypeError) as error:
             raise ChannelError(str(error) or type(error).__name__) from error
         finally:
@@ -79,7 +79,7 @@ class Channel:
                 os.close(file)
         if not isinstance(content, dict):
             raise ChannelError("a message is not a JSON object")
-        return Message(content, pixels)
+        return Message(content, array)
 
     def close(self) -> None:
         """Close this end; the other process notices it."""
@@ -96,7 +96,7 @@ class Channel:
         return bytes(data)
 
 
-def _shared(pixels: np.ndarray) -> int:
+def _shared(array: np.ndarray) -> int:
     """Return a file in shared memory, without a name, that contains the array."""
     if hasattr(os, "memfd_create"):
         file = os.memfd_create("reelmill-frames")
@@ -104,18 +104,18 @@ def _shared(pixels: np.ndarray) -> int:
         with tempfile.TemporaryFile(dir=SHARED_MEMORY if SHARED_MEMORY.is_dir() else None) as made:
             file = os.dup(made.fileno())
     with open(file, "wb", closefd=False) as writer:
-        writer.write(np.ascontiguousarray(pixels, dtype=np.uint8).data)
+        writer.write(np.ascontiguousarray(array, dtype=np.uint8).data)
     return file
 
 
-def _pixels(file: int, shape: list[int]) -> np.ndarray:
+def _array(file: int, shape: list[int]) -> np.ndarray:
     """Copy the array out of the file: a mapping would end this process if the other one shortened the file."""
     number = math.prod(shape)
-    if not 0 < number <= MAX_PIXELS or os.fstat(file).st_size != number:
+    if not 0 < number <= MAX_BYTES or os.fstat(file).st_size != number:
         raise ValueError(f"an array of the shape {shape} does not have {os.fstat(file).st_size} bytes")
-    pixels = np.empty(shape, dtype=np.uint8)
+    array = np.empty(shape, dtype=np.uint8)
     with open(file, "rb", closefd=False) as reader:
         reader.seek(0)
-        if reader.readinto(pixels.data.cast("B")) != number:
+        if reader.readinto(array.data.cast("B")) != number:
             raise ValueError("an array was shortened while it was read")
-    return pixels
+    return array

@@ -8,6 +8,7 @@ import socket
 import sys
 import threading
 from collections.abc import Callable, Iterator
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -17,13 +18,14 @@ from manifests.errors import BrokenDeviceError
 from models.device_process.channel import Channel, ChannelError, Message
 from models.device_process.requests import card_from_json, error_from_json, error_to_json, variants_from_json
 from models.memory import capacity_bytes, used_bytes
-from models.protocols import Generated, Generator
-from models.registry import open_generator
+from models.protocols import Generated, Generator, TextEncoder
+from models.registry import open_generator, open_text_encoder
 
 Open = Callable[..., Generator]
+OpenEncoder = Callable[..., TextEncoder]
 
 
-def main(opener: Open = open_generator) -> None:
+def main(opener: Open = open_generator, encoder_opener: OpenEncoder = open_text_encoder) -> None:
     """Serve the driver at the socket whose file descriptor is the first argument.
 
     A driver that stops its process group gives its children time to finish a clip, so signals are ignored; the child
@@ -33,17 +35,19 @@ def main(opener: Open = open_generator) -> None:
         signal.signal(number, signal.SIG_IGN)
     sys.stdout = sys.stderr  # a library that prints must not print into the driver's output
     os.dup2(2, 1)
-    Service(Channel(socket.socket(fileno=int(sys.argv[1]))), opener).run()
+    Service(Channel(socket.socket(fileno=int(sys.argv[1]))), opener, encoder_opener).run()
 
 
 class Service:
     """Answers the requests of a driver, one at a time, while a thread watches whether the driver still exists."""
 
-    def __init__(self, channel: Channel, opener: Open) -> None:
+    def __init__(self, channel: Channel, opener: Open, encoder_opener: OpenEncoder) -> None:
         self._channel = channel
         self._opener = opener
+        self._encoder_opener = encoder_opener
+        self._encoder: TextEncoder | None = None
         self._requests: queue.SimpleQueue[Message] = queue.SimpleQueue()
-        self._pictures: queue.SimpleQueue[Message] = queue.SimpleQueue()
+        self._found: queue.SimpleQueue[Message] = queue.SimpleQueue()
         self._generator: Generator | None = None
         self._items: Iterator[Generated | Exception] = iter(())
         self._device = "cpu"
@@ -54,24 +58,24 @@ class Service:
         while True:
             request = self._requests.get().content
             try:
-                answer, pixels = self._answer(request)
+                answer, array = self._answer(request)
             except Exception as error:  # noqa: BLE001 - raised again in the driver
-                answer, pixels = {"raised": error_to_json(error)}, None
+                answer, array = {"raised": error_to_json(error)}, None
                 if isinstance(error, BrokenDeviceError):
                     self._send(answer, None)
                     os._exit(1)  # a lost device cannot be freed
-            self._send(answer, pixels)
+            self._send(answer, array)
 
     def _listen(self) -> None:
         with contextlib.suppress(ChannelError):
             while True:
                 message = self._channel.receive()
-                (self._pictures if "picture" in message.content else self._requests).put(message)
+                (self._found if "found" in message.content else self._requests).put(message)
         os._exit(0)  # even if the main thread computes; there is nothing to save
 
-    def _send(self, content: dict[str, Any], pixels: np.ndarray | None) -> None:
+    def _send(self, content: dict[str, Any], array: np.ndarray | None) -> None:
         try:
-            self._channel.send(content, pixels)
+            self._channel.send(content, array)
         except ChannelError:
             os._exit(0)
 
@@ -79,6 +83,11 @@ class Service:
         match request["do"]:
             case "open":
                 self._open(request)
+            case "open encoder":
+                self._encoder = self._encoder_opener(**_arguments(request))
+            case "embed":
+                assert self._encoder is not None
+                return {}, self._encoder.embed(request["text"])
             case "prepare":
                 self._opened.prepare(variants_from_json(request["variants"]))
             case "generate":
@@ -91,14 +100,8 @@ class Service:
 
     def _open(self, request: dict[str, Any]) -> None:
         self._device = request["device"]
-        root = request["weights_root"]
-        self._generator = self._opener(
-            card_from_json(request["card"]),
-            device=self._device,
-            threads=request["threads"],
-            weights_root=Path(root) if root else None,
-            pictures=self._picture,
-        )
+        texts = partial(self._wanted, "text") if request["shares_texts"] else None
+        self._generator = self._opener(**_arguments(request), pictures=partial(self._wanted, "picture"), texts=texts)
 
     def _next(self) -> tuple[dict[str, Any], np.ndarray | None]:
         item = next(self._items, None)
@@ -115,18 +118,28 @@ class Service:
         }
         return {"generated": figures}, item.frames
 
-    def _picture(self, sha256: str) -> np.ndarray:
-        """Ask the driver for a first frame: it may be in a bucket, for which this process has no credentials."""
-        self._send({"wanted": sha256}, None)
-        found = self._pictures.get()
-        if found.pixels is None:
-            raise error_from_json(found.content["picture"])
-        return found.pixels
+    def _wanted(self, kind: str, name: str) -> np.ndarray:
+        """Ask the driver for a first frame, which may be in a bucket, or for an embedded text."""
+        self._send({"wanted": kind, "name": name}, None)
+        found = self._found.get()
+        if found.array is None:
+            raise error_from_json(found.content["found"])
+        return found.array
 
     @property
     def _opened(self) -> Generator:
         assert self._generator is not None
         return self._generator
+
+
+def _arguments(request: dict[str, Any]) -> dict[str, Any]:
+    root = request["weights_root"]
+    return {
+        "card": card_from_json(request["card"]),
+        "device": request["device"],
+        "threads": request["threads"],
+        "weights_root": Path(root) if root else None,
+    }
 
 
 if __name__ == "__main__":

@@ -15,6 +15,17 @@ KINDS = {
 }
 
 
+def opening(what: str, card: ModelCard, device: str, threads: int | None, weights_root: Path | None) -> dict[str, Any]:
+    """Return the first request to a child, which sees only one GPU."""
+    return {
+        "do": what,
+        "card": card_to_json(card),
+        "device": "cuda" if device.startswith("cuda") else device,
+        "threads": threads,
+        "weights_root": str(weights_root) if weights_root else None,
+    }
+
+
 def card_to_json(card: ModelCard) -> dict[str, Any]:
     """Return a card with the base folder of its relative paths."""
     return {**card.model_dump(mode="json"), "home": str(card.home)}

@@ -10,10 +10,14 @@ from adapters.child_environment import computing_environment
 from adapters.child_python import PYTHON, isolated_environment
 from manifests.errors import BrokenDeviceError
 from models.card import ModelCard
-from models.device_process import ProcessGenerator
+from models.device_process import ProcessEncoder, ProcessGenerator
 from models.device_process.channel import Channel
-from models.protocols import PictureSource
+from models.placement import sizes_of
+from models.placement.rung import TEXT_ENCODERS
+from models.protocols import PictureSource, TextSource
 
+ENCODERS_SHARE = 0.5
+"""Share of the free main memory that the text encoders of all devices may use; frames and embeddings need the rest."""
 CHILD = ("-m", "models.device_process.child")
 VISIBLE = "CUDA_VISIBLE_DEVICES"
 
@@ -24,9 +28,17 @@ def open_in_process(
     threads: int | None = None,
     weights_root: Path | None = None,
     pictures: PictureSource | None = None,
+    texts: TextSource | None = None,
 ) -> ProcessGenerator:
     """Load a card's pipeline in a child process; see ``models.registry.open_generator``."""
-    return ProcessGenerator(start_child, card, device, threads, weights_root, pictures)
+    return ProcessGenerator(start_child, card, device, threads, weights_root, pictures, texts)
+
+
+def open_encoder_in_process(
+    card: ModelCard, device: str = "cpu", threads: int | None = None, weights_root: Path | None = None
+) -> ProcessEncoder:
+    """Load a card's text encoders in a child process."""
+    return ProcessEncoder(start_child, card, device, threads, weights_root)
 
 
 def start_child(device: str, program: Sequence[str] = CHILD) -> tuple["subprocess.Popen[bytes]", Channel]:
@@ -67,6 +79,19 @@ def child_environment(device: str, environment: Mapping[str, str]) -> dict[str, 
     visible = [name.strip() for name in environment.get(VISIBLE, "").split(",") if name.strip()]
     # CUDA_DEVICE_ORDER is inherited, so that a number means the same GPU in the child as here.
     return {**kept, VISIBLE: visible[index] if index < len(visible) else str(index)}
+
+
+def shares_text_encoder(card: ModelCard, devices: int, weights_root: Path | None, free_gb: float) -> bool:
+    """Return whether one process should embed the texts of all devices: main memory is short.
+
+    Each process of a device keeps the text encoders in main memory while it generates. A card of unknown size shares
+    nothing.
+
+    Args:
+        free_gb: free main memory before the first model is loaded, in GB (10^9 bytes).
+    """
+    encoders = sum(size.gb for name, size in sizes_of(card, weights_root).items() if name in TEXT_ENCODERS)
+    return devices > 1 and devices * encoders > ENCODERS_SHARE * free_gb
 
 
 def uses_processes(setting: str, devices: Sequence[str]) -> bool:

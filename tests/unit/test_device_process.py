@@ -18,13 +18,13 @@ from fake_device import start_fake
 
 from manifests.errors import BrokenDeviceError, GenerationError, IncompleteWeightsError, ModelError
 from manifests.variant import Variant
-from models.card import ModelCard
-from models.device_process import ProcessGenerator
+from models.card import ComponentMemory, Memory, ModelCard
+from models.device_process import ProcessEncoder, ProcessGenerator
 from models.device_process.channel import Channel, ChannelError
 from models.device_process.requests import card_from_json, card_to_json, error_from_json, error_to_json
 from models.fake import paint
 from models.registry import load_cards
-from tasks.runtime.device_processes import child_environment, start_child, uses_processes
+from tasks.runtime.device_processes import child_environment, shares_text_encoder, start_child, uses_processes
 
 VARIANT = Variant("tiny-ltx", "1", "a ball", "", 1, 64, 90, 9, 8, 2, 1.0)
 
@@ -172,7 +172,7 @@ def test_the_child_gets_no_secret_and_sees_one_gpu(generator: ProcessGenerator, 
     needed = {"OMP_NUM_THREADS": "1", "HF_HOME": "/hf", "CUDA_DEVICE_ORDER": "PCI_BUS_ID", "PATH": os.environ["PATH"]}
     for name, value in (secret | needed).items():
         monkeypatch.setenv(name, value)
-    generator._restart(BrokenDeviceError())
+    generator.child.restart(BrokenDeviceError())
     [item] = generator.generate([VARIANT._replace(prompt="environment")])
     inherited = dict(each.partition("=")[::2] for each in str(item).split(" "))
     assert not inherited.keys() & secret.keys()
@@ -301,7 +301,7 @@ def test_a_long_message_and_an_array_arrive_whole(ends):
     message = channel.receive()
     thread.join()
     assert message.content["text"] == content["text"]
-    assert np.array_equal(message.pixels, pixels)
+    assert np.array_equal(message.array, pixels)
 
 
 @pytest.mark.parametrize("name", sorted(load_cards()))
@@ -315,3 +315,31 @@ def test_every_card_arrives_as_it_is(name: str):
 def test_an_unknown_kind_of_error_is_a_model_error():
     assert type(error_from_json({"kind": "SystemExit", "text": "x"})) is ModelError
     assert error_to_json(ValueError("")) == {"kind": "ModelError", "text": "ValueError: "}
+
+
+def test_one_encoder_serves_the_texts_of_several_devices(card: ModelCard, tmp_path: Path):
+    encoder = ProcessEncoder(start_fake, card)
+    devices = [ProcessGenerator(start_fake, card, texts=encoder.embed) for _ in range(2)]
+    seen = [str(item) for each in devices for item in each.generate([VARIANT._replace(prompt="text")] * 2)]
+    assert seen == ["[6, 1]", "[6, 2]", "[6, 3]", "[6, 4]"]
+    assert encoder.embed(f"crash once:{tmp_path / 'done'}")[1] == 1, "a new process"
+    encoder.close()
+    with pytest.raises(ModelError, match=r"The text encoder failed: .* has ended"):
+        list(devices[0].generate([VARIANT._replace(prompt="text")]))
+    assert len(list(devices[0].generate([VARIANT]))) == 1, "the device itself works"
+    for each in devices:
+        each.close()
+
+
+@pytest.mark.parametrize(("devices", "free_gb", "expected"), [(8, 100.0, True), (2, 100.0, False), (1, 10.0, False)])
+def test_devices_share_a_text_encoder_if_main_memory_is_short(devices: int, free_gb: float, expected: bool):
+    """UMT5-XXL, 11.4 GB, in main memory for each device."""
+    encoder = ComponentMemory(gb=11.4, block_gb=0.4, rest_gb=1.0, leaf_gb=1.0)
+    memory = Memory(components={"text_encoder": encoder, "transformer": encoder})
+    card = load_cards()["wan2.1-t2v-1.3b"].model_copy(update={"memory": memory})
+    assert shares_text_encoder(card, devices, Path("/nowhere"), free_gb) is expected
+
+
+def test_devices_with_a_model_of_unknown_size_share_nothing(card: ModelCard):
+    unknown = card.model_copy(update={"memory": None})
+    assert shares_text_encoder(unknown, 8, Path("/nowhere"), 100.0) is False
