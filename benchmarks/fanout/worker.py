@@ -17,7 +17,7 @@ from manifests.verdict import Verdict
 
 LEASED_AT_ONCE = 1
 """As in tasks/render/render.py for clips of more than two seconds."""
-LEASED_SHARE = 0.125
+LEASED_SHARE = 0.25
 """As in tasks/render/render.py."""
 SHARD = 32
 LEASE_S = 60.0

@@ -34,7 +34,7 @@ LEASED_AT_ONCE = 4
 """Largest number of variants leased at a time, unless a batch of the profile is larger."""
 LEASE_WORK_S = 2.0
 """Device seconds of the variants leased at a time; leases of longer clips would keep them from idle devices."""
-LEASED_SHARE = 0.125
+LEASED_SHARE = 0.25
 """Share of a shard's free variants leased at a time, at most: those that are left go to several devices."""
 
 
@@ -242,7 +242,7 @@ class ShardWorker:
         """
         batch = self._card.speed_of(self._card.profile_for(self._shard.profile)).batch
         seconds = self._device.seconds_a_clip.get(self._shape_group)
-        fitting = int(LEASE_WORK_S / seconds) if seconds else LEASED_AT_ONCE if seconds == 0 else 1
+        fitting = round(LEASE_WORK_S / seconds) if seconds else LEASED_AT_ONCE if seconds == 0 else 1
         return self._catalogue.leases.acquire(
             [job.variant_id for job in jobs],
             current_owner(),
