@@ -28,6 +28,7 @@ BENCHMARKS = {
     "starter": "benchmarks.campaign.starter",
     "review": "benchmarks.review.dashboard",
     "load": "benchmarks.load.dashboard",
+    "balance": "benchmarks.fanout.balance",
     "fanout": "benchmarks.fanout.scaling",
 }
 """Name -> module with ``run()``, which returns one Result or yields several."""

@@ -99,6 +99,9 @@ class Settings(BaseSettings):
     device: str = "auto"
     """Devices that generate clips, separated by commas: `cpu`, `cuda` or `cuda:N`; `auto` uses all CUDA devices, or the
     CPU if there are none."""
+    device_processes: Literal["auto", "on", "off"] = "auto"
+    """Whether each device generates clips in a separate process, which sees only its GPU and no secrets: `auto` does
+    so with several GPUs. Ray workers are separate processes anyway."""
     threads: int = Field(1, ge=1)
     """CPU threads of the model in each process. With more threads, a small model gains little, and on a busy machine
     its threads wait for each other (measured: 10 s per clip with two threads, 1.4 s with one)."""

@@ -30,6 +30,22 @@ PictureSource = Callable[[str], np.ndarray]
 """Maps the hash of a first frame's file to its pixels: uint8 (height, width, 3), RGB, upright."""
 
 
+TextSource = Callable[[str], np.ndarray]
+"""Maps a text to its embeddings: uint8 of one dimension, as ``TextEncoder.embed`` returns them."""
+
+
+class TextEncoder(Protocol):
+    """Embeds the texts of one card for the generators of several devices."""
+
+    def embed(self, text: str) -> np.ndarray:
+        """Return the embeddings of a text: uint8 of one dimension, in the safetensors format."""
+        ...
+
+    def close(self) -> None:
+        """Free the memory."""
+        ...
+
+
 class Generator(Protocol):
     """Generates frames for variants of one shape group. A variant's frames do not depend on the rest of its batch.
 

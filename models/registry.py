@@ -11,7 +11,7 @@ from pydantic import ValidationError
 from manifests.errors import InvalidCardError, ModelError, UnknownCardError
 from manifests.pluralize import any_of
 from models.card import Card, ModelCard, ScorerCard
-from models.protocols import FrameScorer, Generator, PictureSource
+from models.protocols import FrameScorer, Generator, PictureSource, TextEncoder, TextSource
 from models.weights import weights_path, weights_problem
 
 __all__ = [
@@ -23,6 +23,7 @@ __all__ = [
     "load_scorer_cards",
     "open_generator",
     "open_scorer",
+    "open_text_encoder",
     "weights_path",
     "weights_problem",
 ]
@@ -72,6 +73,7 @@ def open_generator(
     threads: int | None = None,
     weights_root: Path | None = None,
     pictures: PictureSource | None = None,
+    texts: TextSource | None = None,
 ) -> Generator:
     """Load a card's pipeline onto a device.
 
@@ -79,6 +81,7 @@ def open_generator(
         device: ``cpu``, ``cuda`` or ``cuda:N``.
         threads: CPU threads of torch for the whole process; None for torch's default.
         pictures: source of the first frames for image-to-video cards.
+        texts: source of embedded texts; with it, text encoders are not loaded.
 
     Raises:
         IncompleteWeightsError: files are missing, damaged, or do not match the card.
@@ -86,7 +89,16 @@ def open_generator(
     """
     from models.diffusers.generator import DiffusersVideo
 
-    return DiffusersVideo(card, weights_root=weights_root, device=device, threads=threads, pictures=pictures)
+    return DiffusersVideo(card, weights_root, device, threads, pictures, texts)
+
+
+def open_text_encoder(
+    card: ModelCard, device: str = "cpu", threads: int | None = None, weights_root: Path | None = None
+) -> TextEncoder:
+    """Load a card's text encoders without the rest of its pipeline; raises as open_generator does."""
+    from models.diffusers.shared_encoder import SharedEncoder
+
+    return SharedEncoder(card, weights_root, device, threads)
 
 
 def open_scorer(

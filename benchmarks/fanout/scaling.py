@@ -174,8 +174,8 @@ def _figures(plan: Plan) -> dict[str, float]:
 def _simulated() -> str:
     return (
         "A simulated worker is a few lines of code that send the real catalogue the requests of `render_shard`, its "
-        "writer and its heartbeat, in the same order and at the same times: start of a shard, tries, turn, leases of "
-        "four variants, one verdict each, booking, and three renewals a minute. It sleeps while a device would work. "
+        "writer and its heartbeat, in the same order and at the same times: start of a shard, tries, turn, a lease, a "
+        "verdict, booking, and three renewals a minute. It sleeps while a device would work. "
         f"There are no frames, files, delivery or network. PostgreSQL is real, with {_settings()}. Workers and server "
         "share the cores of this machine, so a dedicated server handles more."
     )
@@ -214,7 +214,7 @@ def _limits(plan: Plan) -> str:
         f"{clip_s:.1f} s or less for a clip. A clip costs PostgreSQL {best.database_ms:.1f} ms of one core, so one "
         f"core handles {cores:.0f} clips a second. After the processor, two more limits follow. All workers of a "
         f"campaign write the same row of its run: at most {plan.begins_per_s:.0f} shard starts (one for 32 clips) and "
-        f"{plan.books_per_s:.0f} bookings (one for four clips) a second. And each clip writes "
+        f"{plan.books_per_s:.0f} bookings (one for each clip) a second. And each clip writes "
         f"{best.seen.wal_bytes / max(1, best.crowd.calls('record')) / 1000:.0f} kB of log. Heartbeats cost "
         f"{WORKERS * BEATS_A_LEASE / LEASE_S:.0f} renewals a second at any pace, each with a commit. With clips of "
         f"{PLAN_CLIP_S:g} s, these are more than the verdicts."

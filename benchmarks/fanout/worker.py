@@ -15,7 +15,9 @@ from manifests.clip import Clip
 from manifests.score import Score
 from manifests.verdict import Verdict
 
-LEASED_AT_ONCE = 4
+LEASED_AT_ONCE = 1
+"""As in tasks/render/render.py for clips of more than two seconds."""
+LEASED_SHARE = 0.25
 """As in tasks/render/render.py."""
 SHARD = 32
 LEASE_S = 60.0
@@ -118,7 +120,7 @@ class Worker:
             yield 0.0
         elif piece := self._backlog.take():
             left = piece.variant_ids[random.randrange(SHARD) :]  # noqa: S311
-            yield from self._shard(piece._replace(variant_ids=left), random.randint(1, LEASED_AT_ONCE))  # noqa: S311
+            yield from self._shard(piece._replace(variant_ids=left))
         while piece := self._backlog.take(self._avoid):
             timed("shard_begins", catalogue.runs.shard_started, piece.run_id)
             timed("tries", catalogue.variants.tries, piece.variant_ids)
@@ -132,13 +134,13 @@ class Worker:
             self._notes.counts["renewed"] += held
             yield LEASE_S / BEATS_A_LEASE
 
-    def _shard(self, piece: Piece, number: int = LEASED_AT_ONCE) -> Iterator[float]:
+    def _shard(self, piece: Piece) -> Iterator[float]:
         timed, catalogue = self._notes.timed, self._catalogue
         left, self._avoid = piece.variant_ids, ""
         while left and not self._avoid:
             if timed("turn", catalogue.runs.turn, piece.run_id).may_work:
-                yield from self._some(piece, left[:number])
-                left, number = left[number:], LEASED_AT_ONCE
+                yield from self._some(piece, left)
+                left = left[LEASED_AT_ONCE:]
             else:
                 self._avoid = piece.campaign_id
                 self._notes.counts["refused"] += 1
@@ -157,9 +159,11 @@ class Worker:
             ("planned", "rendered"),
             attempts_cap=ATTEMPTS,
             campaign_id=piece.campaign_id,
+            limit=LEASED_AT_ONCE,
+            share=LEASED_SHARE,
         )
         self._notes.counts["leased"] += len(leases)
-        self._notes.counts["not_leased"] += len(variant_ids) - len(leases)
+        self._notes.counts["not_leased"] += LEASED_AT_ONCE - len(leases)
         for lease in leases:
             yield self._pause
             self._pause = self._clip_s

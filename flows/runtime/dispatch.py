@@ -2,8 +2,8 @@
 
 from collections import deque
 from collections.abc import Iterable, Iterator
-from contextlib import contextmanager
-from queue import SimpleQueue
+from contextlib import contextmanager, suppress
+from queue import Empty, SimpleQueue
 from typing import Any
 
 from prefect.futures import PrefectFuture
@@ -12,18 +12,28 @@ from prefect.task_runners import TaskRunner
 from flows.prefect import prefect_events
 from flows.runtime.renderer_resources import localise_resources, renderer_resources
 from flows.runtime.run import Run
-from flows.runtime.runner import device_runner, first_line, is_lost_worker, max_in_flight, options_for
+from flows.runtime.runner import (
+    device_runner,
+    first_line,
+    is_lost_worker,
+    max_in_flight,
+    number_of_devices,
+    options_for,
+)
 from flows.settings import Settings
 from manifests.errors import BrokenDeviceError
 from tasks.plan.remaining import Remaining
 from tasks.plan.shard import Shard
 from tasks.render.render import ShardReport
 from tasks.render.render_task import render
+from tasks.render.sharing import RunningShard, shard_to_help
 from tasks.runtime.cancellation import stopping
-from tasks.runtime.resources import Resources, card_of
+from tasks.runtime.resources import Resources, card_of, catalogue_of
 
 MAX_FRUITLESS = 3
 """Number of waves that may lose workers without finishing any job; then the run fails."""
+LOOK_S = 1.0
+"""Seconds between two looks for work that idle devices can share."""
 prefect_events.install()
 
 
@@ -52,7 +62,8 @@ def render_all(settings: Settings, resources: Resources, remaining: Remaining, r
 class Wave:
     """Shards in progress, slightly more at a time than there are devices.
 
-    No further shards are submitted after one has yielded to another run, or has failed for a reason that would affect
+    When no shard waits, idle devices help with the running ones, so that all devices end at about the same time. No
+    further shards are submitted after one has yielded to another run, or has failed for a reason that would affect
     the others too. A broken device is not such a reason, until as many shards failed as there are devices.
 
     Attributes:
@@ -69,7 +80,8 @@ class Wave:
         self._runner = runner
         self._waiting = deque(shards)
         self._cards = {shard.card: card_of(resources, shard.card) for shard in self._waiting}
-        self._pending = 0
+        self._pending: dict[PrefectFuture[ShardReport], Shard] = {}
+        self._running: list[RunningShard] = []
         self._ended: SimpleQueue[PrefectFuture[ShardReport]] = SimpleQueue()  # in the order of completion
         self._failures: list[Exception] = []
         self.reports: list[ShardReport] = []
@@ -88,24 +100,39 @@ class Wave:
         """
         while self._waiting or self._pending:
             most = max_in_flight(self._settings, self._resources, self._cards.values())
-            while self._waiting and self._pending < most:
+            while self._waiting and len(self._pending) < most:
                 self._submit(self._waiting.popleft())
-            self._collect(self._ended.get())
+            is_idle = not self._waiting and self._share()
+            with suppress(Empty):
+                self._collect(self._ended.get(timeout=LOOK_S if is_idle else None))
             if self.yielded or len(self._failures) >= most or not all(map(is_of_a_device, self._failures)):
                 self._waiting.clear()
         if self._failures:
             raise self._failures[0]
+
+    def _share(self) -> bool:
+        """Let idle devices help with the running shards; return whether some are still idle."""
+        if self.yielded or self.lost or self._failures or stopping.is_set():
+            return False
+        idle = number_of_devices(self._settings, self._resources, self._cards.values()) - len(self._pending)
+        while idle > 0 and (shard := shard_to_help(catalogue_of(self._resources), self._running)):
+            self._submit(shard)
+            idle -= 1
+        return idle > 0
 
     def _submit(self, shard: Shard) -> None:
         with options_for(self._settings, self._cards[shard.card], self._resources.attempts):
             future = self._runner.submit(
                 render, {"resources": self._sent, "shard": shard, "localise": localise_resources}
             )
-        self._pending += 1
+        self._pending[future] = shard
+        if not shard.helps:
+            self._running.append(RunningShard(shard))
         future.add_done_callback(self._ended.put)
 
     def _collect(self, ended: PrefectFuture[ShardReport]) -> None:
-        self._pending -= 1
+        shard = self._pending.pop(ended)
+        self._running = [each for each in self._running if each.shard is not shard]
         try:
             self.reports.append(ended.result())
         except Exception as error:  # noqa: BLE001 - the first one is raised at the end

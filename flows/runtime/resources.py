@@ -58,6 +58,7 @@ def resources_of(settings: Settings) -> Resources:
         shared=shares_staging(settings),
         machine=machine_id(settings),
         devices=settings.device_names,
+        device_processes=settings.device_processes,
         threads=settings.threads,
         model_folders=settings.model_folders,
         weights_root=settings.weights_root,

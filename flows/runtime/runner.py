@@ -75,7 +75,14 @@ def max_in_flight(settings: Settings, resources: Resources, cards: Collection[Mo
         return min(WORKERS, len(devices_of(resources)) + 1)
     if settings.ray_autoscales:
         return DEMAND  # the cluster grows with the waiting work
-    return max(2, 2 * sum(max(_room(worker, card) for card in cards) for worker in _workers()))
+    return max(2, 2 * number_of_devices(settings, resources, cards))
+
+
+def number_of_devices(settings: Settings, resources: Resources, cards: Collection[ModelCard]) -> int:
+    """Return how many shards can run at the same time at present."""
+    if settings.runner == "threads":
+        return min(WORKERS, len(devices_of(resources)))
+    return sum(max(_room(worker, card) for card in cards) for worker in _workers())
 
 
 def is_lost_worker(error: BaseException) -> bool:

@@ -5,6 +5,7 @@ import re
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 
+from adapters.child_environment import has_user_in_url, is_needed_to_compute, is_secret
 from flows.runtime.fan_out import is_loopback, shares_staging
 from flows.settings import Settings
 from tasks.runtime.resources import pause_opening
@@ -13,26 +14,6 @@ _SETTINGS = ("HOME", "DEVICE", "THREADS", "WEIGHTS_ROOT", "MODEL_FOLDERS", "LOG_
 """Settings that workers read; the driver sends the others."""
 _PROXIES = ("HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY", "NO_PROXY")
 _PROXY_NAMES = frozenset({*_PROXIES, *map(str.lower, _PROXIES)})
-_LOCALE = (
-    "ALL",
-    "CTYPE",
-    "COLLATE",
-    "MESSAGES",
-    "MONETARY",
-    "NUMERIC",
-    "TIME",
-    "ADDRESS",
-    "MEASUREMENT",
-    "NAME",
-    "PAPER",
-)
-_FOLDERS = ("CACHE_HOME", "CONFIG_HOME", "DATA_HOME", "STATE_HOME", "RUNTIME_DIR", "CONFIG_DIRS", "DATA_DIRS")
-_PYTHON = (
-    "ASYNCIODEBUG", "BREAKPOINT", "COERCECLOCALE", "DEVMODE", "DONTWRITEBYTECODE", "FAULTHANDLER", "HASHSEED", "HOME",
-    "INTMAXSTRDIGITS", "IOENCODING", "MALLOC", "MALLOCSTATS", "NODEBUGRANGES", "NOUSERSITE", "OPTIMIZE", "PATH",
-    "PLATLIBDIR", "PYCACHEPREFIX", "SAFEPATH", "TRACEMALLOC", "UNBUFFERED", "USERBASE", "UTF8", "VERBOSE", "WARNINGS",
-    "_COLORS", "_CPU_COUNT", "_GIL",
-)  # fmt: skip
 _LIBPQ = (
     "APPNAME", "CHANNELBINDING", "CLIENTENCODING", "CONNECT_TIMEOUT", "DATABASE", "DATESTYLE", "GEQO", "GSSDELEGATION",
     "GSSENCMODE", "GSSLIB", "HOST", "HOSTADDR", "KRBSRVNAME", "LOADBALANCEHOSTS", "LOCALEDIR", "MAXPROTOCOLVERSION",
@@ -64,44 +45,19 @@ _PREFECT = (
     "HOME", "PROFILE", "PROFILES_PATH", "SERVER_ALLOW_EPHEMERAL_MODE", "SERVER_ANALYTICS_ENABLED",
     "SERVER_LOGGING_LEVEL", "SILENCE_API_URL_MISCONFIGURATION", "TEST_MODE",
 )  # fmt: skip
-_HUB = (
-    "HF_HOME", "HF_HUB_CACHE", "HF_HUB_OFFLINE", "HF_HUB_DISABLE_TELEMETRY", "HF_HUB_DISABLE_PROGRESS_BARS",
-    "HF_HUB_DISABLE_XET", "HF_ASSETS_CACHE", "HF_XET_CACHE", "HF_MODULES_CACHE", "HUGGINGFACE_HUB_CACHE",
-    "TRANSFORMERS_CACHE", "TRANSFORMERS_OFFLINE", "TRANSFORMERS_VERBOSITY", "TRANSFORMERS_NO_ADVISORY_WARNINGS",
-    "DIFFUSERS_VERBOSITY", "TOKENIZERS_PARALLELISM", "SAFETENSORS_FAST_GPU",
-)  # fmt: skip
-_NVIDIA = ("VISIBLE_DEVICES", "DRIVER_CAPABILITIES", "TF32_OVERRIDE", "DISABLE_REQUIRE", "REQUIRE_CUDA")
 _NAMES = frozenset(
     {
-        *("PATH", "HOME", "USER", "LOGNAME", "SHELL", "LANG", "LANGUAGE", "TZ", "TMPDIR", "TMP", "TEMP"),
-        *("LD_LIBRARY_PATH", "LD_PRELOAD", "DYLD_LIBRARY_PATH", "DYLD_FALLBACK_LIBRARY_PATH", "VIRTUAL_ENV"),
-        *("SSL_CERT_FILE", "SSL_CERT_DIR", "REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE", "DO_NOT_TRACK"),
         *_PROXY_NAMES,
         *(f"REELMILL_{name}" for name in _SETTINGS),
-        *(f"LC_{name}" for name in (*_LOCALE, "IDENTIFICATION", "TELEPHONE")),
-        *(f"XDG_{name}" for name in _FOLDERS),
-        *(f"PYTHON{name}" for name in _PYTHON),
         *(f"PG{name}" for name in _LIBPQ),
         *(f"AWS_{name}" for name in _AWS),
         *(f"PREFECT_{name}" for name in _PREFECT),
-        *(f"NVIDIA_{name}" for name in _NVIDIA),
-        *_HUB,
     }
 )
 _GROUPS = re.compile(
-    r"(?:RAY|__RAY|PREFECT_CLIENT|PREFECT_LOGGING|PREFECT_RESULTS|PREFECT_TASKS|PREFECT_FLOWS|PREFECT_INTERNAL|"
-    r"PYTORCH|TORCH|TORCHINDUCTOR|TORCHDYNAMO|TRITON|CUDA|CUBLAS|CUDNN|NCCL|HIP|HSA|ROCM|ROCR|ROCBLAS|MIOPEN|"
-    r"OMP|GOMP|KMP|MKL|OPENBLAS|BLIS|NUMEXPR|VECLIB|MALLOC|MPS|ACCELERATE)_\w+"
+    r"(?:RAY|__RAY|PREFECT_CLIENT|PREFECT_LOGGING|PREFECT_RESULTS|PREFECT_TASKS|PREFECT_FLOWS|PREFECT_INTERNAL)_\w+"
 )
-"""Prefixes with too many settings for a list: Ray, Prefect's client, and libraries that compute."""
-_SECRET = re.compile(
-    r"(?:^|_)(?:\w*(?:TOKEN|SECRET|PASSWORD|PASSWD|PASSPHRASE|KEY|KEYPAIR|CREDENTIAL|WEBHOOK)S?|AUTH\w*|PASS|PWD|PAT|"
-    r"API|APIPASS|PRIVATE|SIGNATURE|COOKIES?|SESSIONS?|HEADERS?|DSN|CONNECTION_\w+|CONNECT_ARGS)(?:_|$)",
-    re.IGNORECASE,
-)
-"""Words in names with one of the prefixes."""
-_USER_IN_URL = re.compile(r"://[^/?#\s]*@|[?&;](?:pass|pwd|secret|token|key|sig|auth|api)\w*=", re.IGNORECASE)
-"""Values that contain a URL with a user, a password or a token."""
+"""Prefixes with too many settings for a list: Ray and Prefect's client."""
 _PASSWORD = re.compile(r"[^:]+://[^:/@]*:[^/]*@")
 _NEEDED = frozenset(
     {
@@ -125,11 +81,11 @@ def inherited_by_workers(settings: Settings, environment: Mapping[str, str]) -> 
 def _is_inherited(name: str, value: str, settings: Settings, environment: Mapping[str, str]) -> bool:
     if name in _NEEDED or _gives_access(name, settings):
         return True
-    if name not in _NAMES and not _GROUPS.fullmatch(name):
-        return False
-    if _USER_IN_URL.search(value):
+    if has_user_in_url(value):
         return name in _PROXY_NAMES and _uses_proxies(settings, environment)
-    return name in _NAMES or not _SECRET.search(name)
+    if is_needed_to_compute(name) or name in _NAMES:
+        return True
+    return bool(_GROUPS.fullmatch(name)) and not is_secret(name)
 
 
 def _uses_proxies(settings: Settings, environment: Mapping[str, str]) -> bool:

@@ -26,7 +26,7 @@ from models.diffusers.text_embeddings import Embeddings, TextEmbedder
 from models.diffusers.tuning import set_step_cache, tune
 from models.memory import is_broken_device, is_out_of_memory
 from models.placement import Rung
-from models.protocols import Generated, PictureSource
+from models.protocols import Generated, PictureSource, TextSource
 from models.speed import Speed, StepCache
 from models.weights.tokenizer.panics import panics_refused
 
@@ -53,6 +53,7 @@ class DiffusersVideo:
         device: str = "cpu",
         threads: int | None = None,
         pictures: PictureSource | None = None,
+        texts: TextSource | None = None,
     ) -> None:
         if threads:
             torch.set_num_threads(threads)
@@ -62,6 +63,8 @@ class DiffusersVideo:
         self._weights_root = weights_root
         self._pictures = pictures
         self._family = family_of(card.pipeline)
+        self._texts = texts
+        self._absent = self._family.text_encoders if texts and self._family.embeds else ()
         self._load("exact")
 
     def prepare(self, variants: Sequence[Variant]) -> None:
@@ -121,13 +124,24 @@ class DiffusersVideo:
                 return
             self.close()
         self._speed = speed
-        rungs = fitting_rungs(self.card, speed, self.device, self._weights_root)
+        rungs = fitting_rungs(self.card, speed, self.device, self._weights_root, self._absent)
         self._placed = load_placed(
-            self.card, self._weights_root, self.device, lambda pipeline: self._place(pipeline, speed, rungs)
+            self.card,
+            self._weights_root,
+            self.device,
+            lambda pipeline: self._place(pipeline, speed, rungs),
+            self._absent,
         )
         self.pipeline = self._placed.pipeline
         self._fallback = OomFallback(self._placed, speed, self._family.max_batch)
-        self._embedder = TextEmbedder(self.pipeline, self._family, self.card, self.device, self._placed.encoders)
+        self._embedder = TextEmbedder(
+            self.pipeline,
+            self._family,
+            self.card,
+            self.device,
+            self._placed.encoders,
+            source=self._texts if self._absent else None,
+        )
         self._cached: tuple[StepCache | None, int] = (None, 0)
         self._shapes: set[tuple[int, ...]] = set()
 

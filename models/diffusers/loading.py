@@ -1,8 +1,9 @@
 """Load a card's stock pipeline onto a device."""
 
+import inspect
 import traceback
 import warnings
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from pathlib import Path
 from typing import Any
 
@@ -44,7 +45,11 @@ def load(card: ModelCard, weights_root: Path | None, device: torch.device) -> An
 
 
 def load_placed(
-    card: ModelCard, weights_root: Path | None, device: torch.device, place: Callable[[Any], Placed]
+    card: ModelCard,
+    weights_root: Path | None,
+    device: torch.device,
+    place: Callable[[Any], Placed],
+    absent: Collection[str] = (),
 ) -> Placed:
     """Load the card's stock pipeline class with its scheduler and LoRAs into main memory, and place it on a device.
 
@@ -52,6 +57,7 @@ def load_placed(
 
     Args:
         place: puts the pipeline on the device.
+        absent: components that are not loaded; the pipeline has None in their place.
 
     Raises:
         InvalidCardError: diffusers does not have this class.
@@ -61,7 +67,7 @@ def load_placed(
     if problem := weights_problem(card, weights_root):
         raise IncompleteWeightsError(problem)
     try:
-        placed = place(_pipeline(card, weights_root, _precision(card, device)))
+        placed = place(_pipeline(card, weights_root, _precision(card, device), absent))
     except Exception as error:
         if not is_out_of_memory(error):
             raise
@@ -75,14 +81,17 @@ def load_placed(
     return placed
 
 
-def _pipeline(card: ModelCard, weights_root: Path | None, precision: dict[str, torch.dtype]) -> Any:
+def _pipeline(
+    card: ModelCard, weights_root: Path | None, precision: dict[str, torch.dtype], absent: Collection[str]
+) -> Any:
     pipeline_class = getattr(diffusers, card.pipeline, None)
     if pipeline_class is None or not issubclass(pipeline_class, diffusers.DiffusionPipeline):
         raise InvalidCardError(f"Invalid card {card.name}, field pipeline: diffusers has no class {card.pipeline}.")
     folder = weights_path(card, weights_root)
     _hush()
     forbid_network()
-    parts = load_parts(card, precision, weights_root)
+    known = inspect.signature(pipeline_class.__init__).parameters
+    parts = load_parts(card, precision, weights_root) | {name: None for name in absent if name in known}
     try:
         with panics_refused(f"The weights of {card.name}"):
             pipeline = pipeline_class.from_pretrained(

@@ -33,9 +33,16 @@ def free_gb(device: torch.device) -> float | None:
 
 
 def fitting_rungs(
-    card: ModelCard, speed: Speed, device: torch.device, weights_root: Path | None = None
+    card: ModelCard,
+    speed: Speed,
+    device: torch.device,
+    weights_root: Path | None = None,
+    absent: Collection[str] = (),
 ) -> tuple[Rung, ...]:
     """Return the fastest rung that fits into the free memory, and those below it; empty for the CPU.
+
+    Args:
+        absent: components that are not loaded.
 
     Raises:
         ModelTooLargeError: no rung fits; names the needed and the free memory, and a card that fits.
@@ -43,7 +50,7 @@ def fitting_rungs(
     free = free_gb(device)
     if free is None:
         return ()
-    sizes = sizes_of(card, weights_root, speed)
+    sizes = {name: size for name, size in sizes_of(card, weights_root, speed).items() if name not in absent}
     working = working_of(card)
     if speed.tile_vae:
         working = working._replace(decode=working.tiled)

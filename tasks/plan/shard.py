@@ -39,6 +39,8 @@ class Shard:
             since there may be many.
         max_rank_share: see Gate.
         run_id: the shard's run, whose turn is checked before more variants are leased; empty for none.
+        helps: the jobs are those of a shard that another device works on, in a different order. The device ends
+            instead of waiting for verdicts.
     """
 
     campaign_id: str
@@ -47,6 +49,7 @@ class Shard:
     prompts: tuple[str, ...]
     max_rank_share: float
     run_id: str = ""
+    helps: bool = False
 
     @property
     def card(self) -> str:

@@ -7,7 +7,7 @@ postprocess threads encode, measure and score, and the writer thread writes rows
 import queue
 import time
 from collections.abc import Collection, Iterator, Sequence
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager, nullcontext, suppress
 from dataclasses import replace
 from typing import NamedTuple
 
@@ -31,6 +31,11 @@ from tasks.runtime.resources import Device, Resources, card_of, catalogue_of, de
 from tasks.runtime.shared_staging import fetch_staged, is_reachable
 
 LEASED_AT_ONCE = 4
+"""Largest number of variants leased at a time, unless a batch of the profile is larger."""
+LEASE_WORK_S = 2.0
+"""Device seconds of the variants leased at a time; leases of longer clips would keep them from idle devices."""
+LEASED_SHARE = 0.25
+"""Share of a shard's free variants leased at a time, at most: those that are left go to several devices."""
 
 
 class ShardReport(NamedTuple):
@@ -80,17 +85,20 @@ def render_shard(resources: Resources, shard: Shard) -> ShardReport:
         )
         drafter = drafter_of(resources, shard, device)
         ended: queue.SimpleQueue[Ended] = queue.SimpleQueue()
-        selection = JobSelection(catalogue, shard, ended, drafter)
+        selection = JobSelection(catalogue, shard, ended, drafter, suspects)
         with worker_of(resources, catalogue, shard, device, ended, drafter) as worker:
             try:
+                if shard.helps:
+                    worker.warm_up()
                 while not stopping.is_set() and (turn := turn_of(catalogue, shard)).may_work:
                     worker.raise_failure()
                     selection.make_drafts(worker.generator, worker.scorer)
                     if stopping.is_set():  # drafting may have taken a while, and a clip takes minutes
                         break
-                    if jobs := selection.choose(worker.chosen_at_once):
-                        work_isolating_suspects(worker, selection, jobs, suspects)
-                    elif not selection.wait():
+                    jobs, leases = lease_next(worker, selection, catalogue, shard)
+                    if leases:
+                        work_isolating_suspects(worker, selection, jobs, leases, suspects)
+                    elif not jobs and (shard.helps or not selection.wait()):
                         break
             except BrokenDeviceError:
                 device.abandon()
@@ -135,9 +143,12 @@ def turn_of(catalogue: Catalogue, shard: Shard) -> Turn:
 
 
 def drafter_of(resources: Resources, shard: Shard, device: Device) -> Drafter | None:
-    """Return the device's drafter for the shard's shape group; None if no drafts are to be made."""
+    """Return the device's drafter for the shard's shape group; None if no drafts are to be made.
+
+    A device that helps makes none: they would be drafts of the same jobs.
+    """
     card = card_of(resources, shard.card)
-    if card.draft is None or not shard.wants or resources.drafts == "off":
+    if card.draft is None or not shard.wants or resources.drafts == "off" or shard.helps:
         return None
     result: Drafter | None = device.drafters.setdefault(shard.jobs[0].variant.shape_group, Drafter(card))
     return result
@@ -164,23 +175,34 @@ def worker_of(
     worker.raise_failure()
 
 
+def lease_next(
+    worker: "ShardWorker", selection: JobSelection, catalogue: Catalogue, shard: Shard
+) -> tuple[list[Job], list[Lease]]:
+    """Choose jobs and lease the first free ones; return both. No lease although there are jobs: others have them."""
+    with catalogue.leases.choosing(shard.campaign_id) if shard.wants else nullcontext():
+        jobs = selection.choose()
+        leases = worker.lease(jobs) if jobs else []
+        selection.settle(jobs, {lease.variant_id for lease in leases})
+    return jobs, leases
+
+
 def work_isolating_suspects(
-    worker: "ShardWorker", selection: JobSelection, jobs: Sequence[Job], suspects: Collection[str]
+    worker: "ShardWorker",
+    selection: JobSelection,
+    jobs: Sequence[Job],
+    leases: Sequence[Lease],
+    suspects: Collection[str],
 ) -> None:
-    """Render the jobs, and each suspect separately with nothing else in flight.
+    """Render leased jobs; a suspect, which is leased alone, with nothing else in flight.
 
     Suspects are jobs that were leased when a worker crashed. A job that crashes its worker then does not
     send others into quarantine.
     """
-    suspected = [job for job in jobs if job.variant_id in suspects]
-    if others := [job for job in jobs if job.variant_id not in suspects]:
-        worker.work(others)
-    for index, job in enumerate(suspected):
-        selection.wait_for_others(suspected[index:])
-        if stopping.is_set() or worker.failure:
-            worker.skip(job)
-        else:
-            worker.work([job])
+    by_id = {job.variant_id: job for job in jobs}
+    leased = [(by_id[lease.variant_id], lease) for lease in leases]
+    if leased[0][0].variant_id in suspects:
+        selection.wait_for_others([leased[0][0]])
+    worker.work(leased)
 
 
 class ShardWorker:
@@ -207,36 +229,43 @@ class ShardWorker:
         self._device_seconds = 0.0
         self._booked_s = 0.0
         self._is_prepared = False
+        self._shape_group = shard.jobs[0].variant.shape_group
         # Looked up once, because the lookup of other campaigns' clips costs a query for each batch of leases.
         self._may_reuse = not resources.shared and len(catalogue.campaigns.all()) > 1
         postprocessor = Postprocessor(resources, shard, self.scorer)
         self.postprocess = PostprocessPool(postprocessor, writer.put)
 
-    @property
-    def chosen_at_once(self) -> int:
-        """Jobs to choose at a time: enough to fill a batch of the profile."""
-        return max(LEASED_AT_ONCE, self._card.speed_of(self._card.profile_for(self._shard.profile)).batch)
+    def lease(self, jobs: Sequence[Job]) -> list[Lease]:
+        """Lease the first free jobs: one until a clip was measured, then as many as take LEASE_WORK_S.
 
-    def work(self, jobs: Sequence[Job]) -> None:
-        """Lease the jobs that are free, generate their frames and submit them for postprocessing."""
-        by_id = {job.variant_id: job for job in jobs}
-        leases = self._catalogue.leases.acquire(
-            list(by_id),
+        More only to fill a batch of the profile, since devices share the jobs, and the last ones are to end together.
+        """
+        batch = self._card.speed_of(self._card.profile_for(self._shard.profile)).batch
+        seconds = self._device.seconds_a_clip.get(self._shape_group)
+        fitting = round(LEASE_WORK_S / seconds) if seconds else LEASED_AT_ONCE if seconds == 0 else 1
+        return self._catalogue.leases.acquire(
+            [job.variant_id for job in jobs],
             current_owner(),
             self._resources.lease_s,
             states=(State.PLANNED, State.RENDERED),
             attempts_cap=self._resources.attempts,
             campaign_id=self._shard.campaign_id,
+            limit=max(batch, min(LEASED_AT_ONCE, max(1, fitting))),
+            share=1.0 if batch > 1 else LEASED_SHARE,
         )
-        waiting = {lease.variant_id: lease for lease in leases}
+
+    def work(self, leased: Sequence[tuple[Job, Lease]]) -> None:
+        """Generate the frames of leased jobs and submit them for postprocessing."""
+        jobs = {lease.variant_id: job for job, lease in leased}
+        waiting = {lease.variant_id: lease for _, lease in leased}
         try:
-            for made in self._produce([(by_id[lease.variant_id], lease) for lease in leases]):
+            for made in self._produce(leased) if self._may_begin else ():
                 del waiting[made.lease.variant_id]
                 if isinstance(made, Failed):
                     self._writer.put(made)
                 else:
                     self.postprocess.put(made)
-                if stopping.is_set() or self.failure:
+                if not self._may_begin:
                     break
         except BrokenDeviceError:
             # This variant may be what breaks devices: count the attempt, so that it is quarantined eventually.
@@ -245,10 +274,13 @@ class ShardWorker:
             raise
         finally:
             self._catalogue.leases.release(waiting.values())
-            begun = {lease.variant_id for lease in leases} - waiting.keys()
-            for variant_id in by_id.keys() - begun:
-                self.skip(by_id[variant_id])
-        self._book(len(leases))
+            for variant_id in waiting:
+                self.skip(jobs[variant_id])
+        self._book(len(leased))
+
+    def warm_up(self) -> None:
+        """Load the model before anything is leased: meanwhile, the other devices continue with the shard."""
+        self.generator()
 
     def skip(self, job: Job) -> None:
         """Pass a chosen job on without generating it."""
@@ -299,6 +331,10 @@ class ShardWorker:
             self._booked_s += seconds
 
     @property
+    def _may_begin(self) -> bool:
+        return not stopping.is_set() and self.failure is None
+
+    @property
     def failure(self) -> BaseException | None:
         """The error that stopped the postprocess pool or the writer."""
         return self._writer.failure or self.postprocess.failure
@@ -335,5 +371,6 @@ class ShardWorker:
                 continue
             drafts = self._drafter.take_seconds() if self._drafter else 0.0
             self._device_seconds += result.device_seconds + drafts
+            self._device.seconds_a_clip[self._shape_group] = result.device_seconds
             self._device.note_memory()
             yield RenderedJob(job, lease, result, drafts)

@@ -3,12 +3,15 @@
 import logging
 import queue
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass, field
-from functools import cache
+from functools import cache, partial
 from pathlib import Path
 from typing import Any, NamedTuple
+
+import numpy as np
+import psutil
 
 from adapters.bucket import Bucket, open_bucket
 from adapters.c2pa.signer import DevelopmentCA, KeyFile, Signer, SignerSource, TimeStamps, open_signer
@@ -17,9 +20,16 @@ from adapters.proxies import check_proxy
 from manifests.credentials.attestation import Attestation
 from manifests.errors import CatalogueError, SettingsError, UnknownCardError
 from models.card import ModelCard, ScorerCard
+from models.device_process import ProcessEncoder, ProcessGenerator
 from models.memory import MemoryWatch, capacity_bytes, free_caches, used_bytes
 from models.protocols import FrameScorer, Generator
 from models.registry import find_devices, load_cards, load_scorer_cards, open_generator, open_scorer
+from tasks.runtime.device_processes import (
+    open_encoder_in_process,
+    open_in_process,
+    shares_text_encoder,
+    uses_processes,
+)
 from tasks.runtime.first_frames import FirstFrames
 from tasks.runtime.lost_catalogue import check_not_emptied, check_not_lost
 from tasks.runtime.sealed_catalogues import has_sealed_any, is_known_as_sealed, remember_as_sealed
@@ -66,6 +76,8 @@ class Resources:
         first_frames: folder of the stored first frames.
         devices: names such as ``cpu`` or ``cuda:0``, with one warm model on each; empty for all GPUs of the machine
             that does the work, or its CPU.
+        device_processes: whether each device has a separate process: ``auto``, ``on`` or ``off``. Ray workers are
+            such processes already.
         lease_s, attempts, drafts, master_crf, attestations: see Settings; attestations are pairs of a model card's
             name and its attestation.
         audit_key: key that seals decisions; empty in processes that only render, and then nothing can be decided.
@@ -87,6 +99,7 @@ class Resources:
     machine: str = ""
     shared: bool = False
     devices: tuple[str, ...] = ()
+    device_processes: str = "off"
     threads: int | None = None
     model_folders: tuple[Path, ...] = ()
     weights_root: Path | None = None
@@ -105,17 +118,23 @@ class Resources:
 
 
 class Device:
-    """A device with at most one warm generator, which is reloaded before the memory is full."""
+    """A device with at most one warm generator, which is reloaded before the memory is full.
 
-    def __init__(self, name: str, resources: Resources) -> None:
+    Attributes:
+        seconds_a_clip: device time of the last clip, by shape group.
+    """
+
+    def __init__(self, name: str, resources: Resources, processes: "DeviceProcesses | None" = None) -> None:
         self.name = name
         self._resources = resources
+        self._processes = processes
         self._card = ""
         self._generator: Generator | None = None
         self._watch: MemoryWatch | None = None
         self.recycled = 0
         self.loads = 0
         self.drafters: dict[tuple[Any, ...], Any] = {}
+        self.seconds_a_clip: dict[tuple[Any, ...], float] = {}
 
     def generator(self, card: ModelCard) -> Generator:
         """Return the generator of a card; another card's generator, or one with growing memory, is closed first."""
@@ -127,7 +146,8 @@ class Device:
             self.recycled += 1
         if self._generator is None or self._card != card.name:
             self.close()
-            self._generator = open_generator(
+            opener = self._processes.open if self._processes else open_generator
+            self._generator = opener(
                 card,
                 device=self.name,
                 threads=self._resources.threads,
@@ -136,13 +156,15 @@ class Device:
             )
             self.loads += 1
             self._card = card.name
-            self._watch = MemoryWatch(capacity_bytes(self.name))
+            self._watch = None
         return self._generator
 
     def note_memory(self) -> None:
-        """Record the memory in use after a clip."""
-        if self._watch:
-            self._watch.add(used_bytes(self.name))
+        """Record the memory in use after a clip: of the device's process, if it has one."""
+        child = self._generator if isinstance(self._generator, ProcessGenerator) else None
+        if self._watch is None:
+            self._watch = MemoryWatch(child.capacity_bytes if child else capacity_bytes(self.name))
+        self._watch.add(child.used_bytes if child else used_bytes(self.name))
 
     def abandon(self) -> None:
         """Drop a generator whose device is lost, because closing it would raise."""
@@ -156,6 +178,39 @@ class Device:
             free_caches()
 
 
+class DeviceProcesses:
+    """Opens generators in child processes, and one text encoder for all of them if main memory is short."""
+
+    def __init__(self, resources: Resources, devices: Sequence[str]) -> None:
+        self._resources = resources
+        self._devices = devices
+        self._free_gb = psutil.virtual_memory().available / 1e9
+        self._lock = threading.Lock()
+        self._encoder: ProcessEncoder | None = None
+        self._encoder_card = ""
+
+    def open(self, card: ModelCard, **options: Any) -> Generator:
+        """Load a card's pipeline in a child process; the options are those of ``open_generator``."""
+        root = self._resources.weights_root
+        if shares_text_encoder(card, len(self._devices), root, self._free_gb):
+            options["texts"] = partial(self._embed, card)
+        return open_in_process(card, **options)
+
+    def _embed(self, card: ModelCard, text: str) -> np.ndarray:
+        with self._lock:
+            if self._encoder is None or self._encoder_card != card.name:
+                if self._encoder is not None:
+                    self._encoder.close()
+                self._encoder = open_encoder_in_process(
+                    card,
+                    device=self._devices[0],
+                    threads=self._resources.threads,
+                    weights_root=self._resources.weights_root,
+                )
+                self._encoder_card = card.name
+            return self._encoder.embed(text)
+
+
 class Devices:
     """The devices of this process; a shard uses one while it runs."""
 
@@ -163,8 +218,10 @@ class Devices:
         self._free: queue.SimpleQueue[Device] = queue.SimpleQueue()
         names = resources.devices or find_devices()
         self._number = len(names)
+        has_processes = uses_processes(resources.device_processes, names)
+        processes = DeviceProcesses(resources, names) if has_processes else None
         for name in names:
-            self._free.put(Device(name, resources))
+            self._free.put(Device(name, resources, processes))
 
     def __len__(self) -> int:
         return self._number

@@ -240,3 +240,109 @@ def test_a_heartbeat_does_not_deadlock_with_a_busy_worker(catalogue: Catalogue):
     thread.join()
     assert errors == []
     assert catalogue.progress.tally(samples.campaign().campaign_id) == {"passed": 200}
+
+
+def lease_some(catalogue: Catalogue, ids: list[str], limit: int, share: float = 1.0, owner: str = "me") -> list[str]:
+    leases = catalogue.leases.acquire(ids, owner, 60.0, attempts_cap=3, limit=limit, share=share)
+    return [lease.variant_id for lease in leases]
+
+
+def test_a_limit_leases_the_first_free_variants_in_the_given_order(catalogue: Catalogue):
+    ids = samples.filled(catalogue, 6)
+    samples.take(catalogue, [ids[5], ids[3]], owner="other")
+    assert lease_some(catalogue, [*reversed(ids)], 2) == [ids[4], ids[2]]
+    assert lease_some(catalogue, ids, 9) == [ids[0], ids[1]]
+    assert lease_some(catalogue, ids, 9) == []
+
+
+def test_a_share_leaves_variants_for_other_workers_but_leases_at_least_one(catalogue: Catalogue):
+    ids = samples.filled(catalogue, 16)
+    assert len(lease_some(catalogue, ids, 4, 0.125)) == 2
+    assert len(lease_some(catalogue, ids, 1, 0.125)) == 1
+    left = [len(lease_some(catalogue, ids, 4, 0.125)) for _ in range(12)]
+    assert left == [2, 2, 2, *[1] * 7, 0, 0]
+
+
+def test_an_exhausted_variant_does_not_use_up_the_limit(catalogue: Catalogue):
+    poison, good, *_ = ids = samples.filled(catalogue, 3)
+    for _ in range(3):
+        catalogue.leases.release(catalogue.leases.acquire([poison], "me", 60.0, attempts_cap=9), begun=True)
+    assert lease_some(catalogue, ids, 1) == [good]
+    assert catalogue.variants.get(poison).state == "quarantined"
+
+
+def test_workers_with_the_same_list_lease_different_variants_at_the_same_time(catalogue: Catalogue):
+    ids = samples.filled(catalogue, 12)
+    start = threading.Barrier(4)
+    found: list[list[str]] = []
+
+    def work(name: str) -> None:
+        start.wait()
+        found.append([key for _ in range(3) for key in lease_some(catalogue, ids, 1, owner=name)])
+
+    threads = [threading.Thread(target=work, args=(name,)) for name in "abcd"]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    leased = [key for own in found for key in own]
+    assert len(set(leased)) == len(leased)
+    assert set(leased) | set(lease_some(catalogue, ids, 12)) == set(ids)
+
+
+def test_free_variants_are_those_that_acquire_would_lease(catalogue: Catalogue):
+    ids = samples.filled(catalogue, 4)
+    samples.bring_to(catalogue, ids[0], "leased")
+    samples.bring_to(catalogue, ids[1], "passed")
+    assert catalogue.leases.free(ids) == {ids[2], ids[3]}
+    catalogue.leases.renew("me", -1.0)
+    assert catalogue.leases.free(ids) == {ids[0], ids[2], ids[3]}
+
+
+def test_variants_in_flight_are_those_with_a_lease_that_is_generated_or_judged(catalogue: Catalogue):
+    ids = samples.filled(catalogue, 5)
+    for variant_id, state in zip(ids, ("leased", "rendered", "passed", "signing", "planned"), strict=True):
+        samples.bring_to(catalogue, variant_id, state)
+    members = {each.variant_id: each for each in catalogue.campaigns.memberships(samples.campaign().campaign_id)}
+    briefs = {each.brief_id for each in members.values()}
+    found = catalogue.leases.in_flight(samples.campaign().campaign_id, briefs)
+    assert {each.variant_id for each in found} == {ids[0], ids[1]}
+    for each in found:
+        assert (each.brief_id, each.labels) == (members[each.variant_id].brief_id, members[each.variant_id].labels)
+    assert catalogue.leases.in_flight(samples.campaign().campaign_id, {"unknown"}) == []
+    catalogue.leases.renew("me", -1.0)
+    assert catalogue.leases.in_flight(samples.campaign().campaign_id, briefs) == []
+
+
+def test_one_worker_at_a_time_chooses(catalogue: Catalogue):
+    inside, most = [], []
+
+    def work() -> None:
+        with catalogue.leases.choosing("c"):
+            inside.append(1)
+            most.append(len(inside))
+            time.sleep(0.05)
+            inside.pop()
+
+    threads = [threading.Thread(target=work) for _ in range(4)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert most == [1] * 4
+
+
+def test_workers_of_other_processes_choose_one_after_the_other(postgres_url: str):
+    with open_catalogue(postgres_url) as one, open_catalogue(postgres_url) as other:
+        chosen = threading.Event()
+
+        def work() -> None:
+            with other.leases.choosing("c"):
+                chosen.set()
+
+        with one.leases.choosing("c"):
+            thread = threading.Thread(target=work)
+            thread.start()
+            assert not chosen.wait(0.3)
+        assert chosen.wait(10)
+        thread.join()

@@ -11,7 +11,7 @@ from manifests.variant import Variant
 from models.card import ModelCard
 from models.diffusers.generator import DiffusersVideo
 from models.protocols import Generated
-from models.registry import load_cards, open_generator
+from models.registry import load_cards, open_generator, open_text_encoder
 
 CARDS = load_cards()
 QUICK = ("cogvideox-2b", "ltx-video")
@@ -78,6 +78,18 @@ def test_another_generator_gives_the_same_frames(case: Case):
     [other, again] = frames(generator, case.variant._replace(seed=2), case.variant)
     assert np.array_equal(again, case.frames)
     assert not np.array_equal(other, case.frames)
+
+
+@pytest.mark.slow
+def test_texts_of_a_shared_encoder_give_the_same_frames(case: Case):
+    encoder = open_text_encoder(case.card, threads=1)
+    generator = open_generator(case.card, threads=1, pictures=picture, texts=encoder.embed)
+    assert isinstance(generator, DiffusersVideo)
+    assert all(getattr(generator.pipeline, name) is None for name in generator._absent)
+    [made] = frames(generator, case.variant)
+    assert np.array_equal(made, case.frames)
+    encoder.close()
+    generator.close()
 
 
 def test_every_input_of_a_card_changes_its_frames(case: Case):

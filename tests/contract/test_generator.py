@@ -7,13 +7,17 @@ from typing import NamedTuple
 import numpy as np
 import pytest
 import tiny_weights
+from fake_device import start_fake
 
 from manifests.errors import GenerationError
 from manifests.variant import Variant
 from models.card import ModelCard
+from models.device_process import ProcessGenerator
+from models.diffusers.shared_encoder import SharedEncoder
 from models.fake import FakeGenerator
 from models.protocols import Generator
 from models.registry import get_card, open_generator, weights_problem
+from tasks.runtime.device_processes import open_in_process
 
 
 class Case(NamedTuple):
@@ -51,8 +55,30 @@ def starter_case() -> Case:
     return real_case(card)
 
 
+def process_case() -> Case:
+    card = tiny_weights.ltx_card()
+    good = variant_of(card)
+    return Case(ProcessGenerator(start_fake, card), good, good._replace(prompt="fail"))
+
+
+def real_process_case() -> Case:
+    card = tiny_weights.ltx_card()
+    good = variant_of(card)
+    return Case(open_in_process(card, threads=1), good, good._replace(height=good.height + 32))
+
+
+def shared_encoder_case() -> Case:
+    card = tiny_weights.ltx_card()
+    good = variant_of(card)
+    texts = SharedEncoder(card, threads=1).embed
+    return Case(open_generator(card, threads=1, texts=texts), good, good._replace(height=good.height + 32))
+
+
 CASES = {
     "fake": fake_case,
+    "ltx-shared-encoder": shared_encoder_case,
+    "process": process_case,
+    "ltx-process": real_process_case,
     "ltx": lambda: real_case(tiny_weights.ltx_card()),
     "wan": lambda: real_case(tiny_weights.wan_card()),
     "starter": starter_case,

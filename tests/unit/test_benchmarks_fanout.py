@@ -8,7 +8,7 @@ import pytest
 
 from adapters.catalogue import open_catalogue
 from benchmarks import __main__ as program
-from benchmarks.fanout import scaling
+from benchmarks.fanout import balance, scaling
 from benchmarks.fanout.crowd import Crew, Crowd, Order, Report
 from benchmarks.fanout.devices import CLIP_S, CLIPS, Fan, fan_of
 from benchmarks.fanout.plan import WORKERS, Plan, Stretch, names
@@ -50,10 +50,10 @@ def test_a_simulated_worker_leaves_all_variants_rendered_and_passed(crowd_url):
         }
     assert (notes.counts["leased"], notes.counts["lost"], notes.counts["not_leased"]) == (104, 0, 0)
     assert {name: len(taken) for name, taken in notes.seconds.items()} == {
-        "lease": 26,
+        "lease": 104,
         "record": 104,
-        "book_run": 26,
-        "turn": 26,
+        "book_run": 104,
+        "turn": 104,
         "shard_begins": 4,
         "shard_ends": 4,
         "tries": 4,
@@ -69,7 +69,7 @@ def test_a_worker_that_starts_within_a_shard_holds_leases_and_renews_them(crowd_
             for campaign in catalogue.campaigns.all()
             for row in catalogue.variants.of_campaign(campaign.campaign_id)
         )
-        assert 1 <= held <= 4
+        assert held == 1
         beats = worker.beats()
         assert 0 <= next(beats) <= 20
         assert next(beats) == 20
@@ -184,3 +184,28 @@ def test_the_sleeping_device_sleeps_for_each_clip():
     assert time.monotonic() - began >= 0.2
     assert [one.variant for one in made] == [variant, variant]
     assert all(one.frames.shape == (9, 32, 32, 3) and one.device_seconds >= 0.1 for one in made)
+
+
+def timed(ends_by_device, seconds):
+    clips = tuple((name, end - 1.0, end) for name, ends in ends_by_device.items() for end in ends)
+    return balance.Timed(seconds, clips)
+
+
+def test_the_ideal_is_the_best_schedule_of_whole_clips():
+    assert balance.ideal_s(balance.EQUAL) == balance.CLIPS / 4 * balance.CLIP_S
+    assert balance.ideal_s(balance.UNEQUAL) == 8 * balance.CLIP_S, "3 x 8 clips, or two by the slow device"
+    assert balance.ideal_s((1.0, 1.0), 3) == 2 * balance.CLIP_S
+
+
+@pytest.mark.parametrize(("seconds", "late_s", "met"), [(12.5, 1.9, True), (12.7, 1.9, False), (12.5, 2.1, False)])
+def test_devices_that_do_not_share_miss_the_limits_of_balance(seconds, late_s, met):
+    result = balance.linear(timed({"a": [1.0]}, 48.0), timed({"a": [1.0, 3.0], "b": [1.0, 3.0 + late_s]}, seconds))
+    assert result.met is met
+    assert result.figures["spread_s"] == pytest.approx(late_s)
+
+
+def test_a_slow_device_that_holds_the_others_up_misses_the_limit():
+    clips = {"stub:0": [1.0, 17.0], "stub:3": [8.0, 16.0]}
+    assert balance.balanced(timed(clips, 16.5)).met
+    assert not balance.balanced(timed(clips, 24.0)).met
+    assert balance.balanced(timed(clips, 16.5)).figures["clips_of_the_slow_device"] == 2

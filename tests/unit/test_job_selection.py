@@ -4,6 +4,7 @@ import time
 
 from engine_variants import variant
 
+from adapters.catalogue.work.leases import InFlight
 from manifests.goals.goal import combination_goal
 from tasks.plan.shard import Job, Shard
 from tasks.render import job_selection
@@ -14,11 +15,16 @@ LONG_S = 60
 
 
 class Tallies:
-    """A fake catalogue that only counts passed clips."""
+    """A fake catalogue that only counts passed clips, and lists those in flight."""
 
     def __init__(self) -> None:
         self.passed: dict[str, int] = {}
+        self.leased: list[InFlight] = []
         self.progress = self
+        self.leases = self
+
+    def in_flight(self, _campaign_id, brief_ids):
+        return [each for each in self.leased if each.brief_id in brief_ids]
 
     def tally_by_brief(self, _campaign_id, _brief_ids):
         return {brief_id: {"passed": number} for brief_id, number in self.passed.items()}
@@ -29,9 +35,10 @@ def jobs_of(brief_id: str, number: int) -> list[Job]:
     return [Job(each, each.variant_id, (brief_id,), 0.5) for each in made]
 
 
-def selection_for(jobs, **wants):
+def selection_for(jobs, suspects=(), **wants):
     tallies = Tallies()
-    selection = JobSelection(tallies, Shard("c", tuple(jobs), wants, (), 0.25), queue.SimpleQueue())  # type: ignore[arg-type]
+    shard = Shard("c", tuple(jobs), wants, (), 0.25)
+    selection = JobSelection(tallies, shard, queue.SimpleQueue(), suspects=suspects)  # type: ignore[arg-type]
     return selection, tallies
 
 
@@ -101,7 +108,7 @@ def test_a_combination_that_has_its_clips_does_not_end_the_others():
             assert brief_ids == {"ball"}
             return {("ball", (("colour", colour),)): {"passed": number} for colour, number in good.items()}
 
-    catalogue = type("Catalogue", (), {"progress": Combinations()})()
+    catalogue = type("Catalogue", (), {"progress": Combinations(), "leases": Tallies()})()
     wants = dict.fromkeys(goals.values(), 1)
     selection = JobSelection(catalogue, Shard("c", tuple(jobs), wants, (), 0.25), queue.SimpleQueue())
     first = selection.choose(4)
@@ -111,3 +118,54 @@ def test_a_combination_that_has_its_clips_does_not_end_the_others():
         end(selection, job)
     assert [job.variant.prompt for job in selection.choose(4)] == ["blue"]
     assert selection.not_needed == 2
+
+
+def test_clips_in_flight_on_other_devices_count_against_what_a_brief_wants():
+    jobs = jobs_of("wanted", 6)
+    selection, tallies = selection_for(jobs, wanted=3)
+    tallies.leased = [InFlight(jobs[0].variant_id, "wanted", ()), InFlight("f" * 32, "wanted", (("colour", "red"),))]
+    assert [job.variant.seed for job in selection.choose()] == [1], "seed 0 and one of another shard are in flight"
+    assert selection.choose() == []
+    tallies.leased = []
+    assert [job.variant.seed for job in selection.choose()] == [2, 3], "the others failed"
+
+
+def test_a_device_waits_for_the_verdicts_of_others(monkeypatch):
+    monkeypatch.setattr(job_selection, "LOOK_S", 0.01)
+    jobs = jobs_of("wanted", 3)
+    selection, tallies = selection_for(jobs, wanted=1)
+    tallies.leased = [InFlight(jobs[0].variant_id, "wanted", ())]
+    assert selection.choose() == []
+    assert selection.wait(), "the clip of the other device may fail"
+    tallies.leased, tallies.passed = [], {"wanted": 1}
+    assert selection.choose() == []
+    assert not selection.wait()
+
+
+def test_own_clips_in_flight_are_not_counted_twice():
+    selection, tallies = selection_for(jobs_of("wanted", 6), wanted=3)
+    first = selection.choose(1)
+    tallies.leased = [InFlight(job.variant_id, "wanted", ()) for job in first]
+    assert len(selection.choose()) == 2
+
+
+def test_jobs_that_were_not_leased_wait_again_in_their_order_unless_others_have_them():
+    jobs = jobs_of("all", 6)
+    selection, _ = selection_for(jobs)
+    chosen = selection.choose(5)
+    selection.settle(chosen, {jobs[1].variant_id, jobs[2].variant_id})
+    assert selection.choose() == jobs[3:], "others have the first job"
+    selection.settle(jobs[3:], ())
+    assert selection.choose() == [], "others have all of them"
+    for job in jobs[1:3]:
+        end(selection, job)
+    assert not selection.wait()
+
+
+def test_suspects_are_chosen_last_and_alone():
+    jobs = jobs_of("all", 4)
+    suspects = {job.variant_id for job in jobs[2:]}
+    selection, _ = selection_for(jobs, suspects)
+    assert selection.choose() == jobs[:2]
+    assert selection.choose() == jobs[2:3]
+    assert selection.choose() == jobs[3:]

@@ -1,17 +1,21 @@
 """Leases: the right of one worker to work on a variant for a limited time."""
 
-from collections.abc import Collection, Iterable, Mapping, Sequence
+import json
+import math
+import threading
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from typing import NamedTuple
 
 from sqlalchemy import ColumnElement, Connection, case, or_, select, text, update
 
-from adapters.catalogue.core.database import BATCH, CataloguePart, batches, relax_durability
+from adapters.catalogue.core.database import BATCH, CataloguePart, Database, batches, relax_durability
 from adapters.catalogue.core.rows import (
     Lease,
     variant_row,
 )
 from adapters.catalogue.core.state_changes import SYSTEM, lock_variants, record_events, transition
-from adapters.catalogue.core.tables import campaigns, database_now, variants
+from adapters.catalogue.core.tables import campaigns, database_now, memberships, variants
 from adapters.catalogue.review.reviews import undoable
 from manifests.states import State
 
@@ -26,6 +30,18 @@ _STATUS_LOCKS = 7_335_136
 """Namespace of PostgreSQL's advisory locks on the status of campaigns."""
 
 
+_CHOICE_LOCKS = 7_335_137
+"""Namespace of PostgreSQL's advisory locks on the choice of a campaign's next variants."""
+
+
+class InFlight(NamedTuple):
+    """A variant that a worker generates or judges at the moment, in one of its briefs."""
+
+    variant_id: str
+    brief_id: str
+    labels: tuple[tuple[str, str], ...]
+
+
 class ExpiredLease(NamedTuple):
     """A lease that its owner did not renew in time."""
 
@@ -37,6 +53,10 @@ class ExpiredLease(NamedTuple):
 class Leases(CataloguePart):
     """Acquire, renew and release leases."""
 
+    def __init__(self, database: Database) -> None:
+        super().__init__(database)
+        self._choosing = threading.Lock()
+
     def acquire(
         self,
         variant_ids: Sequence[str],
@@ -46,6 +66,8 @@ class Leases(CataloguePart):
         *,
         attempts_cap: int,
         campaign_id: str | None = None,
+        limit: int | None = None,
+        share: float = 1.0,
     ) -> list[Lease]:
         """Lease the variants that are free or whose lease has expired.
 
@@ -56,17 +78,71 @@ class Leases(CataloguePart):
         Args:
             attempts_cap: a variant leased this many times without progress is quarantined instead.
             campaign_id: the campaign to work for; nothing is leased if it is paused or cancelled.
+            limit: lease at most this many, the first free ones in the order of ``variant_ids``; None for all.
+            share: with a limit, lease at most this share of the free variants, but at least one of them, so that
+                other workers find some too.
         """
         leased: dict[str, Lease] = {}
         for batch in batches(variant_ids):
+            if limit is not None and len(leased) >= limit:
+                break
             with self._db.writing() as connection:
                 if campaign_id:
                     lock_campaign_status(connection, campaign_id)
-                locked = self._lock_available(connection, batch, states, campaign_id)
-                exhausted = self._quarantine_exhausted(connection, locked, attempts_cap)
-                fresh = {key: state for key, state in locked.items() if key not in exhausted}
-                leased.update(self._lease(connection, fresh, owner, seconds, states))
+                for few in self._offered(connection, batch, states, campaign_id, limit, share):
+                    locked = self._lock_available(connection, few, states, campaign_id)
+                    exhausted = self._quarantine_exhausted(connection, locked, attempts_cap)
+                    fresh = {key: state for key, state in locked.items() if key not in exhausted}
+                    leased.update(self._lease(connection, fresh, owner, seconds, states))
+                    if leased:
+                        break
         return [leased[variant_id] for variant_id in dict.fromkeys(variant_ids) if variant_id in leased]
+
+    def free(self, variant_ids: Iterable[str], states: Collection[str] = (State.PLANNED,)) -> frozenset[str]:
+        """Return which of the variants ``acquire`` could lease now."""
+        found: set[str] = set()
+        with self._db.reading() as connection:
+            for batch in batches(variant_ids):
+                found.update(_free(connection, batch, states))
+        return frozenset(found)
+
+    def in_flight(self, campaign_id: str, brief_ids: Collection[str]) -> list[InFlight]:
+        """Return the variants of these briefs that workers generate or judge at the moment, without expired leases."""
+        query = (
+            select(variants.c.variant_id, memberships.c.brief_id, memberships.c.labels)
+            .join(memberships, memberships.c.variant_id == variants.c.variant_id)
+            .where(
+                memberships.c.campaign_id == campaign_id,
+                variants.c.lease_owner.is_not(None),
+                variants.c.lease_expires >= database_now(),
+                variants.c.state.in_((State.LEASED, State.RENDERED)),
+            )
+        )
+        found: list[InFlight] = []
+        with self._db.reading() as connection:
+            for batch in batches(sorted(brief_ids)):
+                for row in connection.execute(query.where(memberships.c.brief_id.in_(batch))):
+                    labels = tuple((name, value) for name, value in json.loads(row.labels))
+                    found.append(InFlight(row.variant_id, row.brief_id, labels))
+        return found
+
+    @contextmanager
+    def choosing(self, campaign_id: str) -> Iterator[None]:
+        """Let one worker at a time count a campaign's clips and lease variants accordingly.
+
+        Otherwise two workers could each lease the last clip that a brief lacks. On SQLite, which serves one machine,
+        this covers the threads of this process only.
+        """
+        with self._choosing:  # so that a process keeps at most one connection waiting
+            if self._db.dialect != "postgresql":
+                yield
+                return
+            with self._db.reading() as connection:
+                connection.execute(
+                    text("SELECT pg_advisory_xact_lock(:space, hashtext(:campaign_id))"),
+                    {"space": _CHOICE_LOCKS, "campaign_id": campaign_id},
+                )
+                yield
 
     def renew(self, owner: str, seconds: float) -> int:
         """Extend the owner's leases to ``seconds`` from now; return how many there are.
@@ -116,17 +192,31 @@ class Leases(CataloguePart):
         return len(held)
 
     @staticmethod
+    def _offered(
+        connection: Connection,
+        batch: Sequence[str],
+        states: Collection[str],
+        campaign_id: str | None,
+        limit: int | None,
+        share: float,
+    ) -> Iterator[Sequence[str]]:
+        """Yield the variants to try to lease, a few at a time; without a limit, all at once.
+
+        The free variants are read without a lock: locking all of them would hide them from other workers meanwhile.
+        """
+        if limit is None:
+            yield batch
+            return
+        free = _free(connection, batch, states, campaign_id)
+        few = max(1, min(limit, math.ceil(len(free) * share)))
+        yield from batches((key for key in batch if key in free), few)
+
+    @staticmethod
     def _lock_available(
         connection: Connection, batch: Sequence[str], states: Collection[str], campaign_id: str | None
     ) -> dict[str, str]:
-        wanted = {*states, *((State.LEASED, State.RENDERED) if State.PLANNED in states else ())}
-        unheld = or_(variants.c.lease_owner.is_(None), variants.c.lease_expires < database_now())
-        conditions = [
-            unheld,
-            *([~undoable()] if State.APPROVED in wanted else []),
-            *([is_active(campaign_id)] if campaign_id else []),
-        ]
-        return lock_variants(connection, batch, sorted(wanted), *conditions, wait=False)
+        conditions = _is_free(states, campaign_id)
+        return lock_variants(connection, batch, sorted(_leasable(states)), *conditions, wait=False)
 
     @staticmethod
     def _quarantine_exhausted(connection: Connection, locked: Mapping[str, str], cap: int) -> dict[str, str]:
@@ -189,6 +279,29 @@ class Leases(CataloguePart):
         query = select(variants.c.variant_id).where(variants.c.lease_owner == owner).order_by(variants.c.variant_id)
         with self._db.reading() as connection:
             return list(connection.execute(query).scalars())
+
+
+def _leasable(states: Collection[str]) -> set[str]:
+    """Return the states from which ``acquire`` leases: work that was abandoned in one of ``states`` included."""
+    return {*states, *((State.LEASED, State.RENDERED) if State.PLANNED in states else ())}
+
+
+def _is_free(states: Collection[str], campaign_id: str | None) -> list[ColumnElement[bool]]:
+    """Return the conditions that a variant in one of the leasable states can be leased now."""
+    return [
+        or_(variants.c.lease_owner.is_(None), variants.c.lease_expires < database_now()),
+        *([~undoable()] if State.APPROVED in states else []),
+        *([is_active(campaign_id)] if campaign_id else []),
+    ]
+
+
+def _free(
+    connection: Connection, batch: Sequence[str], states: Collection[str], campaign_id: str | None = None
+) -> set[str]:
+    query = select(variants.c.variant_id).where(
+        variants.c.variant_id.in_(batch), variants.c.state.in_(_leasable(states)), *_is_free(states, campaign_id)
+    )
+    return set(connection.execute(query).scalars())
 
 
 def _held_by(connection: Connection, owner: str) -> dict[str, str]:
