@@ -37,7 +37,8 @@ PASSED, FAILED, TIMED_OUT, SKIPPED, NOT_RUN = "passed", "failed", "timed out", "
 NEEDED = {ENVIRONMENT: "the environment could not be built", PROBE: "torch cannot use the device"}
 """Why no other part is run if one of these does not pass."""
 SUMMARY = re.compile(r"(\d+) (passed|failed|errors?|skipped)")
-TAIL = 2000
+TAIL, SHOWN = 2000, 200
+"""Characters of an output that the results keep, and that are printed."""
 
 
 @dataclass(frozen=True)
@@ -92,7 +93,7 @@ class Session:
 
     def _add(self, outcome: Outcome) -> None:
         self.outcomes.append(outcome)
-        print(f"== {outcome.name}: {outcome.status}, {outcome.seconds:.0f} s {outcome.why.strip()[-200:]}", flush=True)
+        print(f"== {outcome.name}: {outcome.status}, {outcome.seconds:.0f} s{_shown(outcome)}", flush=True)
         self._save()
 
     def _outcome(self, stage: Stage, log: TextIO) -> Outcome:
@@ -122,6 +123,18 @@ class Session:
         unfinished = self._out / ".results.json"
         unfinished.write_text(json.dumps(content, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
         os.replace(unfinished, self._out / "results.json")
+
+
+def _shown(outcome: Outcome) -> str:
+    """Return the main figure of a part, and the last line of its output if it did not pass."""
+    found = outcome.found or {}
+    result = found.get("result") or {}
+    texts = [
+        f"{result['ours']:.4g} {result['unit']}, ratio {result['ratio']:.3g}" if result.get("ratio") else "",
+        f"{found['matmul_tflops']:.4g} TFLOP/s, {found['copy_gb_s']:.4g} GB/s" if "matmul_tflops" in found else "",
+        (outcome.why.strip().splitlines() or [""])[-1][:SHOWN],
+    ]
+    return "".join(f"; {text}" for text in texts if text)
 
 
 def _run(stage: Stage, root: Path, environment: Mapping[str, str], log: TextIO) -> int | None:

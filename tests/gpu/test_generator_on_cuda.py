@@ -51,13 +51,16 @@ def test_components_have_the_cards_precision():
 
 
 def test_closing_frees_the_device():
-    before = torch.cuda.memory_allocated()
-    card = CARDS["ltx"]()
-    generator = open_generator(card, "cuda")
-    list(generator.generate([variant(card)]))
-    assert torch.cuda.memory_allocated() > before
-    generator.close()
-    assert torch.cuda.memory_allocated() == before
+    """The first generator also allocates the workspaces of cuBLAS, which stay until the process ends."""
+    card, left = CARDS["ltx"](), []
+    for _ in range(3):
+        generator = open_generator(card, "cuda")
+        list(generator.generate([variant(card)]))
+        used = torch.cuda.memory_allocated()
+        generator.close()
+        left.append(torch.cuda.memory_allocated())
+        assert left[-1] < used
+    assert left[0] == left[1] == left[2]
 
 
 def test_the_scorer_agrees_with_the_cpu(device):

@@ -59,17 +59,17 @@ def has_ended(file: Path) -> bool:
 
 
 def test_a_part_that_fails_does_not_stop_the_others(run, tmp_path):
-    write = f"open({str(tmp_path / 'gpu-night.json')!r}, 'w').write('{{\"result\": 1}}')"
+    write = f"open({str(tmp_path / 'gpu-night.json')!r}, 'w').write('{{\"result\": {{}}}}')"
     found = run({"gpu-exact": "print('a'); raise SystemExit(3)", "gpu-night": write})
     assert [stage["status"] for stage in found.values()] == ["failed", "passed"]
     assert found["gpu-exact"]["why"] == "a"
-    assert found["gpu-night"]["found"] == {"result": 1}
+    assert found["gpu-night"]["found"] == {"result": {}}
     assert "== gpu-exact: " in (tmp_path / "out" / "log.txt").read_text()
 
 
 def test_a_missed_limit_of_a_benchmark_keeps_its_result(run, tmp_path):
-    write = f"open({str(tmp_path / 'gpu-exact.json')!r}, 'w').write('{{\"result\": 1}}'); raise SystemExit(1)"
-    assert run({"gpu-exact": write})["gpu-exact"]["found"] == {"result": 1}
+    write = f"open({str(tmp_path / 'gpu-exact.json')!r}, 'w').write('{{\"result\": {{}}}}'); raise SystemExit(1)"
+    assert run({"gpu-exact": write})["gpu-exact"]["found"] == {"result": {}}
 
 
 def test_a_part_that_hangs_is_ended_with_everything_that_it_started(run, tmp_path):
@@ -200,6 +200,12 @@ def test_wrong_options_are_reported(tmp_path, monkeypatch, capsys, words, senten
     with pytest.raises(SystemExit):
         session.main(words)
     assert sentence in capsys.readouterr().err
+
+
+def test_the_main_figure_of_a_benchmark_is_printed(run, tmp_path, capsys):
+    content = {"result": {"ours": 19.6, "unit": "s per clip", "ratio": 1.0349}}
+    run({"gpu-exact": f"open({str(tmp_path / 'gpu-exact.json')!r}, 'w').write({json.dumps(content)!r})"})
+    assert "== gpu-exact: passed, 0 s; 19.6 s per clip, ratio 1.03\n" in capsys.readouterr().out
 
 
 def test_the_device_is_described(tmp_path):
