@@ -11,9 +11,9 @@ LIMITS_S: Mapping[str, float] = {
     ENVIRONMENT: 300,
     PROBE: 90,
     TESTS: 240,
-    "gpu-exact": 300,
-    "gpu-night": 300,
-    "gpu-passing": 360,
+    "gpu-exact": 420,
+    "gpu-night": 420,
+    "gpu-passing": 480,
 }
 """Seconds that each part may take, in the order in which they run. Their sum is more than a session may take, because
 no part is expected to need its limit: what one leaves, the next ones may use."""
