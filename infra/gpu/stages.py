@@ -10,7 +10,7 @@ BENCHMARKS = ("gpu-exact", "gpu-night", "gpu-passing")
 LIMITS_S: Mapping[str, float] = {
     ENVIRONMENT: 300,
     PROBE: 90,
-    TESTS: 240,
+    TESTS: 300,
     "gpu-exact": 420,
     "gpu-night": 420,
     "gpu-passing": 480,
