@@ -228,7 +228,8 @@ def _parser() -> argparse.ArgumentParser:
         metavar="FOLDER",
         help="install these wheels first. Default: the folder wheels of a kit; without it, this Python's packages",
     )
-    parser.add_argument("--site", type=Path, metavar="FOLDER", help="where to install them. Default: OUT/site")
+    site = ROOT / "out" / "gpu-site"  # not in OUT: later sessions with other parts use it, too
+    parser.add_argument("--site", type=Path, default=site, metavar="FOLDER", help="where to install them")
     parser.add_argument("--out", type=Path, default=ROOT / "out" / "gpu", metavar="FOLDER", help="default: out/gpu")
     parser.add_argument("--budget-s", type=float, default=BUDGET_S, metavar="SECONDS", help="default: 1500")
     parser.add_argument("--device", default="cuda:0", help="default: cuda:0")
@@ -250,9 +251,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
         parser.error(f"{given.wheels} contains no wheels; make them with `make gpu-kit` on a machine with a network")
     with tempfile.TemporaryDirectory(prefix="reelmill-gpu-") as scratch:
         out = given.out.resolve()
-        site = (given.site or out / "site").resolve()
         wheels = given.wheels.resolve() if given.wheels else None
-        options = Options(ROOT, wheels, site, Path(scratch), given.device, given.tiny, names)
+        options = Options(ROOT, wheels, given.site.resolve(), Path(scratch), given.device, given.tiny, names)
         session = Session(options, out, given.budget_s)
         return 0 if session.run() else 1
 

@@ -174,6 +174,15 @@ def test_wheels_are_installed_without_a_network_and_used(run, tmp_path, monkeypa
     assert (tmp_path / "out" / "log.txt").read_text().strip().endswith("42")
 
 
+def test_a_later_session_with_other_parts_uses_the_installed_wheels(tmp_path, monkeypatch):
+    seen = []
+    monkeypatch.setattr(session.Session, "run", lambda self: seen.append(self._environment["PYTHONPATH"]) or True)
+    (tmp_path / "a-1.0-py3-none-any.whl").touch()
+    for part in ("environment", "gpu-exact"):
+        session.main(["--wheels", str(tmp_path), "--stages", part, "--out", str(tmp_path / part)])
+    assert seen[0] == seen[1]
+
+
 def test_the_whole_session_fits_into_the_time():
     real = [name for name in LIMITS_S if name.startswith("gpu-")]
     assert sum(LIMITS_S[name] for name in real) < session.BUDGET_S, "the benchmarks can always use their limits"
