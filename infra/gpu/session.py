@@ -27,6 +27,7 @@ from infra.gpu.stages import ENVIRONMENT, LIMITS_S, PROBE, TESTS, Options, Stage
 
 ROOT = Path(__file__).resolve().parents[2]
 BUDGET_S = 1500.0
+BUDGET_HELP = "for all parts. Default: 1500; with more, each part gets more as well"
 LEAST_S = 10.0
 """A part with less time than this is not started."""
 GRACE_S = 5.0
@@ -64,13 +65,14 @@ class Session:
 
     Args:
         out: folder of ``results.json`` and ``log.txt``.
-        budget_s: seconds for all parts together.
+        budget_s: seconds for all parts together. With more than BUDGET_S, each part gets proportionally more as well.
     """
 
     def __init__(self, options: Options, out: Path, budget_s: float) -> None:
         self._options = options
         self._out = out
         self._ends = time.monotonic() + budget_s
+        self._patience = max(1.0, budget_s / BUDGET_S)
         self._began = time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime())
         self._environment = _environment(options)
         self.outcomes: list[Outcome] = []
@@ -85,7 +87,7 @@ class Session:
                 if broken or left < LEAST_S:
                     self._add(Outcome(stage.name, NOT_RUN, why=broken or "no time was left"))
                     continue
-                outcome = self._outcome(replace(stage, limit_s=min(stage.limit_s, left)), log)
+                outcome = self._outcome(replace(stage, limit_s=min(stage.limit_s * self._patience, left)), log)
                 self._add(outcome)
                 if stage.name in NEEDED and outcome.status != PASSED:
                     broken = NEEDED[stage.name]
@@ -231,7 +233,7 @@ def _parser() -> argparse.ArgumentParser:
     site = ROOT / "out" / "gpu-site"  # not in OUT: later sessions with other parts use it, too
     parser.add_argument("--site", type=Path, default=site, metavar="FOLDER", help="where to install them")
     parser.add_argument("--out", type=Path, default=ROOT / "out" / "gpu", metavar="FOLDER", help="default: out/gpu")
-    parser.add_argument("--budget-s", type=float, default=BUDGET_S, metavar="SECONDS", help="default: 1500")
+    parser.add_argument("--budget-s", type=float, default=BUDGET_S, metavar="SECONDS", help=BUDGET_HELP)
     parser.add_argument("--device", default="cuda:0", help="default: cuda:0")
     parser.add_argument("--tiny", action="store_true", help="tiny networks, to test this command, for example on a CPU")
     parser.add_argument(
