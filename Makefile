@@ -17,7 +17,7 @@ PYTEST := $(BIN)/python -m pytest -n 3 --dist loadfile --no-loadscope-reorder
 # Tests start the program many times, so its compiled modules are kept, even if this variable is set.
 test test-slow coverage: export PYTHONDONTWRITEBYTECODE :=
 
-.PHONY: demo test test-slow test-all lint format coverage reference lock lock-verify audit sbom clean
+.PHONY: demo test test-slow test-all gpu gpu-kit lint format coverage reference lock lock-verify audit sbom clean
 
 $(BIN)/python:
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { echo "Reelmill needs Python 3.11 or newer. Name one with: make PYTHON=python3.12 $(MAKECMDGOALS)"; exit 1; }
@@ -46,6 +46,14 @@ test-slow: $(TEST_STAMP)
 	$(PYTEST) -m "slow and not gpu"
 
 test-all: lint test test-slow
+
+# Tests and benchmarks that need a CUDA GPU, within 25 minutes. GPU="--tiny --device cpu" tests the command itself.
+gpu: $(TEST_STAMP)
+	$(BIN)/python infra/gpu/session.py $(GPU)
+
+# The same for a machine without a network: out/reelmill-gpu-kit.tar, 3.3 GB. KIT="--python 3.12" names its Python.
+gpu-kit: $(TEST_STAMP)
+	$(BIN)/python -m infra.gpu.kit $(KIT)
 
 lint: $(TEST_STAMP)
 	$(BIN)/ruff check .

@@ -198,13 +198,22 @@ def _choose(machine: str, pins: Mapping[str, str]) -> dict[str, Wheel]:
 
 
 def target(machine: str) -> list[str]:
-    """Return pip's options for wheels of the image: the best platform tag first, as pip itself orders them."""
+    """Return pip's options for wheels of the image, which nothing is installed from."""
+    return ["--target", "unused", *platform_options(machine, PYTHON)]
+
+
+def platform_options(machine: str, python: str) -> list[str]:
+    """Return pip's options for wheels of Linux: the best platform tag first, as pip itself orders them.
+
+    Args:
+        python: version of Python, such as ``3.12``.
+    """
     tags: list[str] = []
     for minor in range(NEWEST_GLIBC, OLDEST_GLIBC - 1, -1):
         tags += [f"manylinux_2_{minor}_{machine}"]
         tags += [f"{LEGACY[minor]}_{machine}"] if minor in LEGACY else []
     platforms = [word for tag in [*tags, f"linux_{machine}"] for word in ("--platform", tag)]
-    return ["--target", "unused", "--python-version", PYTHON, *platforms]
+    return ["--python-version", python, *platforms]
 
 
 def wheels(report: str) -> list[Wheel]:

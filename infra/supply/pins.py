@@ -4,6 +4,7 @@ import tomllib
 from collections.abc import Callable, Iterable, Iterator
 from importlib import metadata
 from pathlib import Path
+from typing import Any
 
 from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
@@ -34,10 +35,19 @@ def read_pins(path: Path = CONSTRAINTS) -> dict[str, str]:
 
 
 def roots() -> list[Requirement]:
-    """Return the direct run-time requirements in pyproject.toml."""
-    project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
-    extras = [line for extra in EXTRAS for line in project["optional-dependencies"][extra]]
-    return [Requirement(line) for line in [*project["dependencies"], *extras]]
+    """Return the direct run-time requirements in pyproject.toml, with those of the extras that the image installs."""
+    extras = [line for extra in EXTRAS for line in _project()["optional-dependencies"][extra]]
+    return [*runtime_requirements(), *map(Requirement, extras)]
+
+
+def runtime_requirements() -> list[Requirement]:
+    """Return the direct run-time requirements in pyproject.toml, without extras."""
+    return [Requirement(line) for line in _project()["dependencies"]]
+
+
+def _project() -> dict[str, Any]:
+    project: dict[str, Any] = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
+    return project
 
 
 def installed_requires(name: str) -> list[str]:
@@ -50,13 +60,24 @@ def installed_requires(name: str) -> list[str]:
 
 def runtime_names(machine: str, requires: Requires = installed_requires) -> set[str]:
     """Return the normalized names of all packages that Reelmill needs at run time, direct or not."""
+    return closure(roots(), machine, requires)
+
+
+def closure(
+    requirements: Iterable[Requirement], machine: str, requires: Requires = installed_requires, python: str = PYTHON
+) -> set[str]:
+    """Return the normalized names of the packages that requirements stand for, direct or not.
+
+    Args:
+        python: version of Python, such as ``3.12``.
+    """
     found: set[tuple[str, str]] = set()
-    queue = list(_wanted(roots(), "", machine))
+    queue = list(_wanted(requirements, "", machine, python))
     while queue:
         name, extra = item = queue.pop()
         if item not in found:
             found.add(item)
-            queue += _wanted(map(Requirement, requires(name)), extra, machine)
+            queue += _wanted(map(Requirement, requires(name)), extra, machine, python)
     return {name for name, _ in found}
 
 
@@ -81,22 +102,22 @@ def installed_version(name: str) -> str:
         return "VERSION"
 
 
-def _wanted(requirements: Iterable[Requirement], extra: str, machine: str) -> Iterator[tuple[str, str]]:
+def _wanted(requirements: Iterable[Requirement], extra: str, machine: str, python: str) -> Iterator[tuple[str, str]]:
     """Yield the name of each requirement that applies, alone and with each of its extras."""
     for item in requirements:
-        if item.marker is None or item.marker.evaluate(_environment(machine) | {"extra": extra}):
+        if item.marker is None or item.marker.evaluate(_environment(machine, python) | {"extra": extra}):
             name = canonicalize_name(item.name)
             yield from ((name, wanted) for wanted in ("", *item.extras))
 
 
-def _environment(machine: str) -> dict[str, str]:
+def _environment(machine: str, python: str) -> dict[str, str]:
     return {
         "implementation_name": "cpython",
         "os_name": "posix",
         "platform_machine": machine,
         "platform_python_implementation": "CPython",
         "platform_system": "Linux",
-        "python_full_version": PYTHON_FULL,
-        "python_version": PYTHON,
+        "python_full_version": PYTHON_FULL if python == PYTHON else f"{python}.0",
+        "python_version": python,
         "sys_platform": "linux",
     }

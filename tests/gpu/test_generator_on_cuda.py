@@ -9,10 +9,7 @@ from manifests.variant import Variant
 from models.openclip.scorer import OpenClipScorer
 from models.registry import find_devices, open_generator
 
-pytestmark = [
-    pytest.mark.gpu,
-    pytest.mark.skipif(not torch.cuda.is_available(), reason="no CUDA device"),
-]
+pytestmark = pytest.mark.gpu
 CARDS = {
     "ltx": tiny_weights.ltx_card,
     "wan": lambda: tiny_weights.wan_card(precision={"default": "bfloat16", "vae": "float32"}),
@@ -28,21 +25,21 @@ def test_the_devices_are_found():
 
 
 @pytest.mark.parametrize("family", CARDS)
-def test_a_seed_gives_the_same_noise_as_on_a_cpu(family):
+def test_a_seed_gives_the_same_noise_as_on_a_cpu(family, device):
     """Pixels differ only by the rounding of bfloat16; another seed differs far more."""
     card = CARDS[family]()
     wanted = variant(card)
     [on_cpu] = open_generator(card, "cpu").generate([wanted])
-    on_cuda, other = open_generator(card, "cuda").generate([wanted, wanted._replace(seed=2)])
+    on_cuda, other = open_generator(card, device).generate([wanted, wanted._replace(seed=2)])
     near = np.abs(on_cuda.frames.astype(int) - on_cpu.frames).mean()
     far = np.abs(on_cuda.frames.astype(int) - other.frames).mean()
     assert near < far / 2
 
 
 @pytest.mark.parametrize("family", CARDS)
-def test_the_same_variant_gives_the_same_frames(family):
+def test_the_same_variant_gives_the_same_frames(family, device):
     card = CARDS[family]()
-    one, again = open_generator(card, "cuda:0").generate([variant(card)] * 2)
+    one, again = open_generator(card, device).generate([variant(card)] * 2)
     assert np.array_equal(one.frames, again.frames)
     assert one.nan_share == 0.0
     assert one.device_seconds > 0
@@ -54,17 +51,20 @@ def test_components_have_the_cards_precision():
 
 
 def test_closing_frees_the_device():
-    before = torch.cuda.memory_allocated()
-    card = CARDS["ltx"]()
-    generator = open_generator(card, "cuda")
-    list(generator.generate([variant(card)]))
-    assert torch.cuda.memory_allocated() > before
-    generator.close()
-    assert torch.cuda.memory_allocated() == before
+    """The first generator also allocates the workspaces of cuBLAS, which stay until the process ends."""
+    card, left = CARDS["ltx"](), []
+    for _ in range(3):
+        generator = open_generator(card, "cuda")
+        list(generator.generate([variant(card)]))
+        used = torch.cuda.memory_allocated()
+        generator.close()
+        left.append(torch.cuda.memory_allocated())
+        assert left[-1] < used
+    assert left[0] == left[1] == left[2]
 
 
-def test_the_scorer_agrees_with_the_cpu():
+def test_the_scorer_agrees_with_the_cpu(device):
     frames = np.random.default_rng(0).integers(0, 256, (4, 64, 90, 3)).astype(np.uint8)
     card = tiny_weights.scorer_card()
-    rows = [OpenClipScorer(card, device=device).embed_frames(frames) for device in ("cpu", "cuda")]
+    rows = [OpenClipScorer(card, device=name).embed_frames(frames) for name in ("cpu", device)]
     assert (rows[0] * rows[1]).sum(axis=1).min() > 0.999

@@ -3,17 +3,13 @@
 import json
 
 import pytest
-import torch
 
 from training import vae
 from training.harness import run
 from training.harness.run import Plan
 from training.judges import motif_judge
 
-pytestmark = [
-    pytest.mark.gpu,
-    pytest.mark.skipif(not torch.cuda.is_available(), reason="no CUDA device"),
-]
+pytestmark = pytest.mark.gpu
 
 
 @pytest.mark.parametrize(("part", "batch", "watched"), [("vae", 16, "l1"), ("motif_judge", 256, "loss")])

@@ -1,7 +1,5 @@
 """The logic of the GPU benchmarks, with tiny networks on the CPU."""
 
-from dataclasses import replace
-
 import pytest
 import torch
 from diffusers import WanTransformer3DModel
@@ -10,6 +8,7 @@ from benchmarks.harness.result import Result
 from benchmarks.wan import gpu
 from benchmarks.wan.flops import forward_flops, peak_flops, tokens_of
 from benchmarks.wan.rig import TINY, TRANSFORMERS
+from benchmarks.wan.tiny import BENCHMARKS
 
 
 def real_transformer() -> WanTransformer3DModel:
@@ -82,7 +81,7 @@ def test_another_seed_of_the_plain_pipeline_is_detected(monkeypatch):
 
 @pytest.mark.slow
 def test_a_night():
-    result = gpu.measure_night(replace(TINY, guidance=1.0, few_steps=True, clips_a_prompt=2, plain_clips=2))
+    result = gpu.measure_night(BENCHMARKS["gpu-night"].tiny)
     assert_well_formed(result)
     assert result.figures["clips"] == 4
     assert 0 < result.figures["busy_share"] <= 1
@@ -90,7 +89,7 @@ def test_a_night():
 
 @pytest.mark.slow
 def test_passing():
-    result = gpu.measure_passing(replace(TINY, steps=16, clips_a_prompt=40, plain_clips=2, want=9, known=4))
+    result = gpu.measure_passing(BENCHMARKS["gpu-passing"].tiny)
     assert_well_formed(result)
     assert result.figures["draft_cost"] > 0
     assert result.figures["passed"] == 18
